@@ -1,0 +1,106 @@
+# pg_assay: a detection engine for message tables, inside PostgreSQL
+#
+#   make             build the extension and the client program
+#   make install     install them into the PostgreSQL that PG_CONFIG names
+#   make test        every test, in a private cluster under build/
+#   make demo        the main job on real mail, in a private cluster
+#   make bench       measure; prints markdown tables
+#   make indent      format the C sources with PostgreSQL's own tool
+
+EXTENSION = pg_assay
+EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" pg_assay.control)
+
+# No machine-specific flags by default: what is built here runs anywhere.
+OPTFLAGS =
+
+# The newest PostgreSQL on the machine that has its server headers
+PG_CONFIG ?= $(shell tools/pg_config)
+ifneq ($(PG_CONFIG),)
+
+# Modules in dependency order; the install script is their SQL in this order
+MODULES_IN_ORDER = model text baseline policy report
+SQL_SECTIONS = $(foreach m,$(MODULES_IN_ORDER),$(sort $(wildcard src/$(m)/*.sql)))
+EXTENSION_SQL = $(EXTENSION)--$(EXTVERSION).sql
+
+MODULE_big = $(EXTENSION)
+OBJS = $(patsubst %.c,%.o,$(wildcard src/*.c) \
+	$(foreach m,$(MODULES_IN_ORDER),$(sort $(wildcard src/$(m)/*.c))))
+DATA_built = $(EXTENSION_SQL)
+INCLUDED = $(wildcard include/*.h)
+
+# The client program is built and installed beside PostgreSQL's own
+PROGRAM_SRC = $(wildcard src/bin/*.c)
+ifneq ($(PROGRAM_SRC),)
+SCRIPTS_built = src/bin/assay_load
+endif
+
+PKGS_SERVER = libhs json-c libpsl
+PKGS_CLIENT = gmime-3.0 json-c libxml-2.0 zlib
+
+# Contraction into fused multiply-add would change scores in the last bit.
+PG_CPPFLAGS = -Iinclude $(shell pkg-config --cflags $(PKGS_SERVER) 2>/dev/null)
+PG_CFLAGS = -ffp-contract=off $(OPTFLAGS)
+SHLIB_LINK = $(shell pkg-config --libs $(PKGS_SERVER) 2>/dev/null) -lm
+
+EXTRA_CLEAN = $(EXTENSION)--*.sql src/bin/*.o src/bin/assay_load
+
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+# PGXS tracks no headers outside of the source tree, and stale objects lie.
+$(OBJS): $(INCLUDED)
+
+$(EXTENSION_SQL): $(SQL_SECTIONS) pg_assay.control Makefile
+	{ printf '/* %s: assembled from the modules under src; edit those */\n\n' '$@'; \
+	  printf '\\echo Use "CREATE EXTENSION pg_assay" to load this file. \\quit\n'; \
+	  for f in $(SQL_SECTIONS); do printf '\n'; cat $$f; done; } >$@.tmp
+	mv $@.tmp $@
+
+PROGRAM_CFLAGS = $(shell pkg-config --cflags $(PKGS_CLIENT) 2>/dev/null) -I$(shell $(PG_CONFIG) --includedir)
+PROGRAM_OBJS = $(PROGRAM_SRC:.c=.o)
+src/bin/%.o: src/bin/%.c $(wildcard src/bin/*.h)
+	$(CC) $(filter-out -fPIC,$(CFLAGS)) $(PROGRAM_CFLAGS) -DASSAY_VERSION='"$(EXTVERSION)"' -c -o $@ $<
+src/bin/assay_load: $(PROGRAM_OBJS)
+	$(CC) $(CFLAGS) -o $@ $^ $(LDFLAGS) -L$(shell $(PG_CONFIG) --libdir) -lpq \
+		$(shell pkg-config --libs $(PKGS_CLIENT))
+
+else
+# Nothing to build with yet: `make test` and `make demo` install it.
+all install clean:
+	@echo 'no PostgreSQL with server headers found; "make packages" installs what is needed' >&2; exit 1
+endif
+
+# ---- everything below runs without a PostgreSQL on the machine --------------
+
+# make test REGRESS=model ISOLATION= TAP=   runs one pg_regress test
+REGRESS_ALL = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
+ISOLATION_ALL = $(patsubst specs/%.spec,%,$(sort $(wildcard specs/*.spec)))
+TAP_ALL = $(sort $(wildcard t/*.pl))
+tests = $(if $(filter undefined,$(origin $(1))),$($(1)_ALL),$($(1)))
+
+packages:
+	tools/packages
+
+test: packages
+	REGRESS='$(call tests,REGRESS)' ISOLATION='$(call tests,ISOLATION)' TAP='$(call tests,TAP)' \
+		tools/test
+
+demo: packages
+	demo/run $(CORPUS)
+
+demo-stop:
+	tools/cluster stop demo
+
+bench: packages
+	bench/run
+
+INDENT_FLAGS = -bad -bap -bbb -bc -bl -cli1 -cp33 -cdb -nce -d0 -di12 -nfc1 -i4 \
+	-l79 -lp -lpl -nip -npro -sac -tpg -ts4
+C_SOURCES = $(wildcard src/*.c src/*/*.c src/*/*.h include/*.h)
+indent:
+	for f in $(C_SOURCES); do \
+		pg_bsd_indent $(INDENT_FLAGS) -Utypedefs.list $$f /tmp/indent.$$$$ || exit 1; \
+		cmp -s $$f /tmp/indent.$$$$ || cat /tmp/indent.$$$$ >$$f; \
+	done; rm -f /tmp/indent.$$$$
+
+.PHONY: packages test demo demo-stop bench indent

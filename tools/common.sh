@@ -1,0 +1,42 @@
+# Sourced by the scripts here: where things are, and running as a user that
+# PostgreSQL accepts (it refuses root).
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+PG_CONFIG=${PG_CONFIG:-$("$top/tools/pg_config")}
+if [ -z "$PG_CONFIG" ]; then
+	echo "no PostgreSQL with server headers found: run make packages" >&2
+	exit 1
+fi
+bindir=$("$PG_CONFIG" --bindir)
+pgmajor=$("$PG_CONFIG" --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
+
+as_owner() { "$@"; }
+owner=$(id -un)
+build=$top/build
+if [ "$(id -u)" = 0 ]; then
+	owner=postgres
+	as_owner() { setpriv --reuid=postgres --regid=postgres --clear-groups env HOME=/tmp "$@"; }
+	# A clone below a closed home folder is out of that user's sight.
+	if ! as_owner test -x "$top"; then
+		build=/var/tmp/pg_assay-$(printf %s "$top" | cksum | cut -d' ' -f1)
+	fi
+fi
+stage=$build/stage
+
+# Settings with which a server finds the staged extension
+stage_settings() {
+	if [ "$pgmajor" -ge 18 ]; then
+		echo "extension_control_path = '$stage$("$PG_CONFIG" --sharedir):\$system'"
+	else
+		echo "extension_destdir = '$stage'"
+	fi
+	echo "dynamic_library_path = '$stage$("$PG_CONFIG" --pkglibdir):\$libdir'"
+}
+
+# Build and install into $stage; the system's folders stay as they are
+stage_install() {
+	mkdir -p "$stage"
+	make -C "$top" -s -j"$(nproc)" all PG_CONFIG="$PG_CONFIG" with_llvm=no ${COPT:+COPT="$COPT"} &&
+	make -C "$top" -s install DESTDIR="$stage" PG_CONFIG="$PG_CONFIG" with_llvm=no \
+		>"$build/install.log" 2>&1 || { [ -f "$build/install.log" ] && cat "$build/install.log" >&2; return 1; }
+	chmod -R a+rX "$stage"
+}
