@@ -1,6 +1,6 @@
 -- The extension as installed: its schema, its version, and that every public
 -- object says what it is for.
-SELECT nspname, extversion = (SELECT default_version FROM pg_available_extensions WHERE name = 'pg_assay') AS current
+SELECT nspname, extversion ~ '^\d+\.\d+\.\d+$' AS versioned, extrelocatable
 FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace WHERE extname = 'pg_assay';
 
 -- objects without a comment
