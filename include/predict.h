@@ -1,0 +1,74 @@
+/*
+ * predict.h
+ *		Models inside the server: values, tuples, the backend's cache.
+ *
+ * For other modules, which evaluate one model over many rows.
+ */
+#ifndef ASSAY_PREDICT_H
+#define ASSAY_PREDICT_H
+
+#include "access/tupdesc.h"
+#include "fmgr.h"
+#include "model.h"
+
+/*
+ * A checked model, in memory of the given context, detoasted once.	 Raises
+ * ERRCODE_DATA_CORRUPTED when the stored bytes are no model.
+ */
+extern Model *DatumGetModel(Datum value, MemoryContext context);
+
+/* Raises a ModelError with its SQLSTATE */
+extern void ModelRaise(const ModelError *error) pg_attribute_noreturn();
+
+/*
+ * A model bound to a row type: for each feature the column of its name.
+ * A feature without a column raises ERRCODE_UNDEFINED_COLUMN and names it; a
+ * column of a type that gives no number raises ERRCODE_DATATYPE_MISMATCH.
+ * Neither model nor tupdesc is copied: both must outlive the binding.	It is
+ * not reentrant (it owns the scratch memory).
+ */
+typedef struct ModelBinding ModelBinding;
+
+extern ModelBinding *ModelBindTupleDesc(const Model *model, TupleDesc desc,
+										MemoryContext context);
+
+/*
+ * Bitmap of the columns that a binding reads (attribute number - 1), so that
+ * a caller need not compute the others.
+ */
+extern bool ModelBindingReads(const ModelBinding *binding, int column);
+
+/*
+ * Of a row in columns, as in a deformed tuple or a slot: the margin of output
+ * 0, and the prediction (link applied).  Memory that conversions need is in
+ * CurrentMemoryContext.
+ */
+extern double ModelMarginSlotValues(const Model *model, ModelBinding *binding,
+									const Datum * values, const bool *nulls);
+extern double ModelPredictSlotValues(const Model *model,
+									 ModelBinding *binding,
+									 const Datum * values, const bool *nulls);
+
+/* One feature's share of a margin */
+typedef struct ModelContribution
+{
+	uint32		feature;		/* MODEL_FEATURE_NAME(model, feature) */
+	double		value;			/* as the model saw it; NaN: missing */
+	double		contribution;	/* in log-odds, for a logistic model */
+} ModelContribution;
+
+/*
+ * The `top` features by absolute contribution to output 0 (ties: by number),
+ * largest first, without zeros; returns how many.	*expected is the base value
+ * and *margin the margin, so *margin - *expected - the sum of the returned is
+ * the rest.
+ */
+extern int	ModelExplainSlotValues(const Model *model, ModelBinding *binding,
+								   const Datum * values, const bool *nulls,
+								   int top, ModelContribution *contributions,
+								   double *expected, double *margin);
+
+/* Called by _PG_init: this module's settings */
+extern void ModelInit(void);
+
+#endif							/* ASSAY_PREDICT_H */
