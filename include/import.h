@@ -65,6 +65,7 @@ extern bool ModelSetLink(ModelBuilder *builder, ModelLink link, double p0,
 
 /* margin[k] = (start[k] + leaves in order of trees) * scale / divisor + bias[k] */
 extern bool ModelSetStart(ModelBuilder *builder, uint32 output, double start);
+extern bool ModelAddStart(ModelBuilder *builder, uint32 output, double more);
 extern bool ModelSetScale(ModelBuilder *builder, double scale, double divisor);
 extern bool ModelSetBias(ModelBuilder *builder, uint32 output, double bias);
 
@@ -116,11 +117,13 @@ extern bool ModelSetWeight(ModelBuilder *builder, uint32 output,
 
 /*
  * Importers: pure parsers, one file each.	They return a value from malloc, or
- * NULL and the error.	best: only the trees up to the document's
- * best_iteration, when it names one.
+ * NULL and the error.	iterations: only the first so many boosting rounds;
+ * 0: all; IMPORT_AS_LIBRARY: as many as the library's own predict takes.
  */
-extern Model *ImportXGBoost(const char *document, Size length, bool best,
-							Size * size, ModelError *error);
+#define IMPORT_AS_LIBRARY	(-1)
+
+extern Model *ImportXGBoost(const char *document, Size length,
+							int32 iterations, Size * size, ModelError *error);
 extern Model *ImportLightGBM(const char *document, Size length,
 							 Size * size, ModelError *error);
 extern Model *ImportCatBoost(const char *document, Size length,

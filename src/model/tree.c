@@ -1,0 +1,255 @@
+/*
+ * tree.c
+ *		Evaluation: from a row of features to margins, leaves, predictions.
+ *
+ * The order of a sum and the width of its numbers are part of a result, so
+ * trees are added in their order, in float32 for a MODEL_SINGLE model and in
+ * float64 for others.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "model.h"
+
+Size
+ModelLanesSize(const Model *model)
+{
+	return 0;
+}
+
+void
+ModelBuildLanes(Model *model)
+{
+}
+
+bool
+ModelCheckLanes(const Model *model, ModelError *error)
+{
+	if (model->nlanebytes != ModelLanesSize(model))
+		return ModelFail(error, MODEL_INVALID,
+						 "lanes of the model are malformed");
+	return true;
+}
+
+Size
+ModelScratchSize(const Model *model)
+{
+	return TYPEALIGN(64, model->nfeatures * sizeof(double));
+}
+
+/* The leaf that a row ends in */
+static inline const ModelNode *
+FindLeaf(const Model *model, const ModelTree *tree, const double *row)
+{
+	const ModelNode *nodes = MODEL_NODES(model) + tree->root;
+	const ModelNode *node = nodes;
+
+	while (!MODEL_IS_LEAF(node))
+		node = ModelGoesLeft(model, node, row[node->feature]) ?
+			node + 1 : nodes + node->right;
+	return node;
+}
+
+/* Round as the model's library does after each operation */
+static inline double
+Rounded(const Model *model, double value)
+{
+	return (model->flags & MODEL_SINGLE) ? (float) value : value;
+}
+
+/* From sums to margins, in place */
+static void
+FinishMargins(const Model *model, double *margins)
+{
+	if (model->scale == 1.0 && model->divisor == 1.0)
+		for (uint32 k = 0; k < model->noutputs; k++)
+			margins[k] = Rounded(model, margins[k] + MODEL_BIAS(model)[k]);
+	else
+		for (uint32 k = 0; k < model->noutputs; k++)
+			margins[k] = Rounded(model, margins[k] * model->scale /
+								 model->divisor + MODEL_BIAS(model)[k]);
+}
+
+static void
+LinearMargins(const Model *model, const double *row, double *margins)
+{
+	for (uint32 k = 0; k < model->noutputs; k++)
+	{
+		const double *weights = MODEL_WEIGHTS(model, k);
+		double		sum = margins[k];
+
+		for (uint32 f = 0; f < model->nfeatures; f++)
+			if (!isnan(row[f]))
+				sum = Rounded(model, sum + Rounded(model, row[f] * weights[f]));
+		margins[k] = sum;
+	}
+}
+
+static void
+TreeMargins(const Model *model, const double *row, double *margins)
+{
+	for (uint32 t = 0; t < model->ntrees; t++)
+	{
+		const ModelTree *tree = MODEL_TREES(model) + t;
+		const ModelNode *leaf = FindLeaf(model, tree, row);
+
+		/*
+		 * A float64 sum of two float32 that is rounded to float32 is their
+		 * float32 sum: 53 bits are more than twice 24 and two.
+		 */
+		if (tree->output != MODEL_ALL_OUTPUTS)
+			margins[tree->output] =
+				Rounded(model, margins[tree->output] +
+						ModelLeafValue(model, leaf, tree->output, row));
+		else
+			for (uint32 k = 0; k < model->noutputs; k++)
+				margins[k] = Rounded(model, margins[k] +
+									 ModelLeafValue(model, leaf, k, row));
+	}
+}
+
+void
+ModelMargins8(const Model *model, void *scratch, const double *row,
+			  double *margins)
+{
+	memcpy(margins, MODEL_START(model), model->noutputs * sizeof(double));
+	if (model->flags & MODEL_IS_LINEAR)
+		LinearMargins(model, row, margins);
+	else
+		TreeMargins(model, row, margins);
+	FinishMargins(model, margins);
+}
+
+void
+ModelMargins4(const Model *model, void *scratch, const float *row,
+			  double *margins)
+{
+	double	   *wide = scratch;
+
+	for (uint32 f = 0; f < model->nfeatures; f++)
+		wide[f] = row[f];
+	ModelMargins8(model, scratch, wide, margins);
+}
+
+void
+ModelLeaves(const Model *model, const double *row, int32 * ids)
+{
+	for (uint32 t = 0; t < model->ntrees; t++)
+		ids[t] = FindLeaf(model, MODEL_TREES(model) + t, row)->id;
+}
+
+/*
+ * XGBoost's sigmoid in its own operations.  1e-16 is lost in float32, but
+ * this is how the library writes it.
+ */
+static inline float
+SingleLogistic(float margin)
+{
+	float		x = fminf(-margin, 88.7f);
+
+	return 1.0f / (expf(x) + 1.0f + 1e-16f);
+}
+
+static void
+SingleSoftmax(const double *margins, uint32 n, double *predictions)
+{
+	float		largest = (float) margins[0];
+	double		sum = 0.0;
+
+	for (uint32 k = 1; k < n; k++)
+		largest = fmaxf((float) margins[k], largest);
+	for (uint32 k = 0; k < n; k++)
+	{
+		float		e = expf((float) margins[k] - largest);
+
+		predictions[k] = e;
+		sum += e;
+	}
+	for (uint32 k = 0; k < n; k++)
+		predictions[k] = (float) predictions[k] / (float) sum;
+}
+
+static void
+Softmax(const double *margins, uint32 n, double *predictions)
+{
+	double		largest = margins[0];
+	double		sum = 0.0;
+
+	for (uint32 k = 1; k < n; k++)
+		largest = fmax(margins[k], largest);
+	for (uint32 k = 0; k < n; k++)
+	{
+		predictions[k] = exp(margins[k] - largest);
+		sum += predictions[k];
+	}
+	for (uint32 k = 0; k < n; k++)
+		predictions[k] /= sum;
+}
+
+void
+ModelPredictions(const Model *model, const double *margins,
+				 double *predictions)
+{
+	bool		single = (model->flags & MODEL_SINGLE) != 0;
+	uint32		n = model->noutputs;
+	double		p0 = model->link_param[0];
+	double		sum = 0.0;
+	uint32		best = 0;
+
+	switch ((ModelLink) model->link)
+	{
+		case LINK_IDENTITY:
+			for (uint32 k = 0; k < n; k++)
+				predictions[k] = margins[k];
+			break;
+		case LINK_LOGISTIC:
+			for (uint32 k = 0; k < n; k++)
+				predictions[k] = single ?
+					SingleLogistic((float) (margins[k] * p0)) :
+					1.0 / (1.0 + exp(-p0 * margins[k]));
+			break;
+		case LINK_SOFTMAX:
+			if (single)
+				SingleSoftmax(margins, n, predictions);
+			else
+				Softmax(margins, n, predictions);
+			break;
+		case LINK_ARGMAX:
+			for (uint32 k = 1; k < n; k++)
+				if (margins[k] > margins[best])
+					best = k;
+			predictions[0] = best;
+			break;
+		case LINK_EXP:
+			for (uint32 k = 0; k < n; k++)
+				predictions[k] = single ? expf((float) margins[k]) :
+					exp(margins[k]);
+			break;
+		case LINK_HINGE:
+			for (uint32 k = 0; k < n; k++)
+				predictions[k] = margins[k] > 0 ? 1 : 0;
+			break;
+		case LINK_SIGNED_SQUARE:
+			for (uint32 k = 0; k < n; k++)
+				predictions[k] = (margins[k] > 0) - (margins[k] < 0) == 0 ? 0 :
+					copysign(margins[k] * margins[k], margins[k]);
+			break;
+		case LINK_LOG1P_EXP:
+			for (uint32 k = 0; k < n; k++)
+				predictions[k] = log1p(exp(margins[k]));
+			break;
+		case LINK_SIGN:
+			for (uint32 k = 0; k < n; k++)
+				predictions[k] = margins[k] > p0 ? 1 : 0;
+			break;
+		case LINK_LOGISTIC_NORMALISED:
+			for (uint32 k = 0; k < n; k++)
+				sum += predictions[k] = 1.0 / (1.0 + exp(-p0 * margins[k]));
+			for (uint32 k = 0; k < n; k++)
+				predictions[k] /= sum;
+			break;
+		case LINKS:
+			break;
+	}
+}
