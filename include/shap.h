@@ -13,8 +13,10 @@
 typedef struct ModelShap ModelShap;
 
 /*
- * Bytes that ModelShapInit will fill; 0 when the model has no covers.	The
- * caller allocates (palloc in the server), so there is nothing to free.
+ * Bytes that ModelShapInit will fill, some times the model's trees; 0 when the
+ * model can't be explained: it has no covers, or linear functions as leaves.
+ * The caller allocates (palloc in the server), so there is nothing to free.
+ * Both walk over all nodes once.  The model has passed CheckModel.
  */
 extern Size ModelShapSize(const Model *model);
 extern ModelShap *ModelShapInit(const Model *model, void *memory);
@@ -24,7 +26,8 @@ extern Size ModelShapScratchSize(const Model *model, const ModelShap *shap);
 
 /*
  * contributions[output * (nfeatures + 1) + feature]; the last of each output
- * is the expected margin.	They sum to the margin.	 The row is as for
+ * is the expected margin, the same for every row.  They sum to the margin, up
+ * to the float32 rounding of a MODEL_SINGLE model's margin.  The row is as for
  * ModelMargins8.
  */
 extern void ModelShapValues(const Model *model, const ModelShap *shap,
