@@ -1,0 +1,429 @@
+/*
+ * assay_load.c
+ *	  Load mail into a PostgreSQL table: options, progress, exit codes.
+ *
+ * Exit codes: 0, every message was loaded; 1, nothing could be done, or the
+ * work was broken off (usage, connection, the server went away, Ctrl-C);
+ * 2, the work was finished, but something is missing: messages that the
+ * server refused, or files that could not be read to the end.
+ */
+#include <getopt.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <gmime/gmime.h>
+
+#include "assay_load.h"
+
+#ifndef ASSAY_VERSION
+#define ASSAY_VERSION "unknown"
+#endif
+
+const char *progname = "assay_load";
+volatile sig_atomic_t interrupted = 0;
+
+Options		options = {
+	.table = "message",
+	.format = "auto",
+	.batch_size = 1000,
+	.max_body = MAX_BODY_DEFAULT,
+	.max_message = MAX_MESSAGE_DEFAULT,
+	.progress = -1,
+};
+
+static Message *message;
+static int64_t messages_read;
+static int64_t messages_defective;
+static int64_t defect_counts[NUM_DEFECTS];
+static int64_t bytes_total;
+static int64_t started_at;
+static int64_t shown_at;
+static bool bar_shown;
+
+/* ---- messages to the user ------------------------------------------------ */
+
+static void
+clear_bar(void)
+{
+	if (bar_shown)
+		fputs("\r\033[K", stderr);
+	bar_shown = false;
+}
+
+static void
+G_GNUC_PRINTF(1, 0)
+vreport(const char *fmt, va_list args)
+{
+	clear_bar();
+	fprintf(stderr, "%s: ", progname);
+	vfprintf(stderr, fmt, args);
+	fputc('\n', stderr);
+}
+
+/* A line on stderr */
+void
+report(const char *fmt,...)
+{
+	va_list		args;
+
+	va_start(args, fmt);
+	vreport(fmt, args);
+	va_end(args);
+}
+
+/* The same as an error, and the end */
+void
+fatal(const char *fmt,...)
+{
+	va_list		args;
+	char	   *text;
+
+	va_start(args, fmt);
+	text = g_strdup_vprintf(fmt, args);
+	va_end(args);
+	report("error: %s", text);
+	exit(1);
+}
+
+static void
+show_progress(void)
+{
+	int64_t		now = g_get_monotonic_time();
+	double		seconds;
+	char		bar[31];
+
+	if (now - shown_at < 200000)
+		return;
+	shown_at = now;
+	seconds = (now - started_at) / 1e6;
+	fputs("\r", stderr);
+	if (bytes_total > 0)
+	{
+		double		part = MIN((double) source_stats.bytes_done / bytes_total, 1.0);
+		int			filled = part * 30;
+
+		memset(bar, '-', 30);
+		memset(bar, '#', filled);
+		bar[30] = '\0';
+		fprintf(stderr, "[%s] %3.0f %%  ", bar, part * 100);
+	}
+	fprintf(stderr, "%" PRId64 " messages, %.0f/s\033[K", messages_read,
+			seconds > 0 ? messages_read / seconds : 0);
+	fflush(stderr);
+	bar_shown = true;
+}
+
+static void
+show_summary(void)
+{
+	double		seconds = (g_get_monotonic_time() - started_at) / 1e6;
+	int64_t		done = options.dry_run ? messages_read : copy_stats.loaded;
+
+	clear_bar();
+	if (!options.quiet)
+	{
+		fprintf(stderr, "%s: %" PRId64 " messages %s in %.1f s (%.0f/s)", progname, done,
+				options.dry_run ? "read" : "loaded", seconds,
+				seconds > 0 ? done / seconds : 0);
+		if (messages_defective > 0)
+			fprintf(stderr, ", %" PRId64 " with defects", messages_defective);
+		if (copy_stats.rejected > 0)
+			fprintf(stderr, ", %" PRId64 " not loaded", copy_stats.rejected);
+		if (source_stats.read_errors > 0)
+			fprintf(stderr, ", %" PRId64 " files not read to the end", source_stats.read_errors);
+		if (source_stats.files_skipped > 0)
+			fprintf(stderr, ", %" PRId64 " files skipped", source_stats.files_skipped);
+		fputc('\n', stderr);
+	}
+	if (options.verbose > 0)
+		for (int d = 0; d < NUM_DEFECTS; d++)
+			if (defect_counts[d] > 0)
+				fprintf(stderr, "%s:   %-18s %" PRId64 "\n", progname, defect_names[d],
+						defect_counts[d]);
+}
+
+/* ---- the work ------------------------------------------------------------ */
+
+static void
+handle_signal(int signum)
+{
+	interrupted = 1;
+}
+
+/* One message from source.c */
+static void
+deliver(RawMessage *raw)
+{
+	if (interrupted)
+		return;
+	message_reset(message);
+	if (raw->is_json)
+		jsonl_parse(message, raw);
+	else
+		mail_parse(message, raw);
+	message_finish(message);
+	if (!options.dry_run)
+		copy_add(message);
+
+	messages_read++;
+	if (message->defects != 0)
+	{
+		messages_defective++;
+		for (int d = 0; d < NUM_DEFECTS; d++)
+			if (HAS_DEFECT(message, d))
+				defect_counts[d]++;
+	}
+	if (options.verbose > 1)
+	{
+		clear_bar();
+		fprintf(stderr, "%s: %s", progname, message->source);
+		for (int d = 0; d < NUM_DEFECTS; d++)
+			if (HAS_DEFECT(message, d))
+				fprintf(stderr, " %s", defect_names[d]);
+		fputc('\n', stderr);
+	}
+	if (options.progress > 0)
+		show_progress();
+}
+
+static void
+usage(void)
+{
+	printf("%s loads mail into a PostgreSQL table.\n\n"
+		   "Usage:\n"
+		   "  %s [OPTION]... PATH...\n\n"
+		   "PATH is an mbox, a Maildir, a message, a JSON Lines file, or a folder of any of\n"
+		   "these but JSON Lines; each file may be compressed by gzip.  - is standard input.\n\n"
+		   "Options:\n"
+		   "  -t, --table=TABLE        load into this table (default: message)\n"
+		   "      --create-table       create the table if it does not exist\n"
+		   "      --format=FORMAT      auto, mbox, maildir, eml or jsonl (default: auto)\n"
+		   "      --mailbox=NAME       put this into the column mailbox\n"
+		   "      --batch-size=ROWS    rows in a COPY and transaction (default: %d)\n"
+		   "      --max-body=BYTES     cut body_text at this size (default: %d)\n"
+		   "      --max-message=BYTES  read this much of a message (default: %zu)\n"
+		   "  -n, --dry-run            read and parse, but load nothing\n"
+		   "      --progress           show progress even if stderr is no terminal\n"
+		   "      --no-progress        show no progress\n"
+		   "  -q, --quiet              no summary at the end\n"
+		   "  -v, --verbose            report defects by kind; twice: also each message and\n"
+		   "                           each file that is skipped\n"
+		   "  -V, --version            output version information, then exit\n"
+		   "  -?, --help               show this help, then exit\n\n"
+		   "Connection options:\n"
+		   "  -d, --dbname=DBNAME      database to load into\n"
+		   "  -h, --host=HOSTNAME      database server host or socket directory\n"
+		   "  -p, --port=PORT          database server port\n"
+		   "  -U, --username=USERNAME  user name to connect as\n"
+		   "  -w, --no-password        never prompt for password\n"
+		   "  -W, --password           force password prompt\n\n"
+		   "Exit status is 0 if all messages were loaded, 1 if the work could not be begun or\n"
+		   "was broken off, 2 if it was finished but some message or file is missing.\n",
+		   progname, progname, options.batch_size, MAX_BODY_DEFAULT, MAX_MESSAGE_DEFAULT);
+}
+
+/* A number within limits, with an optional k, M or G */
+static size_t
+parse_size(const char *option, const char *value, size_t min, size_t max)
+{
+	char	   *end;
+	unsigned long long n = strtoull(value, &end, 10);
+
+	if (end != value && *end != '\0' && end[1] == '\0')
+	{
+		int			shift = (*end == 'k' || *end == 'K') ? 10 : *end == 'M' ? 20 : *end == 'G' ? 30 : 0;
+
+		if (shift > 0 && n <= (ULLONG_MAX >> shift))
+		{
+			n <<= shift;
+			end++;
+		}
+	}
+	if (end == value || *end != '\0' || value[0] == '-' || n < min || n > max)
+		fatal("%s must be a number from %zu to %zu, not \"%s\"", option, min, max, value);
+	return n;
+}
+
+static void
+parse_options(int argc, char **argv)
+{
+	static const struct option long_options[] = {
+		{"help", no_argument, NULL, '?'},
+		{"version", no_argument, NULL, 'V'},
+		{"dbname", required_argument, NULL, 'd'},
+		{"host", required_argument, NULL, 'h'},
+		{"port", required_argument, NULL, 'p'},
+		{"username", required_argument, NULL, 'U'},
+		{"no-password", no_argument, NULL, 'w'},
+		{"password", no_argument, NULL, 'W'},
+		{"table", required_argument, NULL, 't'},
+		{"dry-run", no_argument, NULL, 'n'},
+		{"quiet", no_argument, NULL, 'q'},
+		{"verbose", no_argument, NULL, 'v'},
+		{"create-table", no_argument, NULL, 1},
+		{"format", required_argument, NULL, 2},
+		{"mailbox", required_argument, NULL, 3},
+		{"batch-size", required_argument, NULL, 4},
+		{"max-body", required_argument, NULL, 5},
+		{"max-message", required_argument, NULL, 6},
+		{"progress", no_argument, NULL, 7},
+		{"no-progress", no_argument, NULL, 8},
+		{NULL, 0, NULL, 0}
+	};
+	int			c;
+
+	/*
+	 * as in PostgreSQL's own programs: -? alone asks for help, else it is an
+	 * error
+	 */
+	if (argc > 1)
+	{
+		if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-?") == 0)
+		{
+			usage();
+			exit(0);
+		}
+		if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)
+		{
+			printf("%s (pg_assay) %s\n", progname, ASSAY_VERSION);
+			exit(0);
+		}
+	}
+	while ((c = getopt_long(argc, argv, "d:h:p:U:wWt:nqvV", long_options, NULL)) != -1)
+		switch (c)
+		{
+			case 'd':
+				options.dbname = optarg;
+				break;
+			case 'h':
+				options.host = optarg;
+				break;
+			case 'p':
+				options.port = optarg;
+				break;
+			case 'U':
+				options.user = optarg;
+				break;
+			case 'w':
+				options.prompt_password = -1;
+				break;
+			case 'W':
+				options.prompt_password = 1;
+				break;
+			case 't':
+				options.table = optarg;
+				break;
+			case 'n':
+				options.dry_run = true;
+				break;
+			case 'q':
+				options.quiet = true;
+				break;
+			case 'v':
+				options.verbose++;
+				break;
+			case 1:
+				options.create_table = true;
+				break;
+			case 2:
+				options.format = optarg;
+				break;
+			case 3:
+				options.mailbox = optarg;
+				break;
+			case 4:
+				options.batch_size = parse_size("--batch-size", optarg, 1, 1000000);
+				break;
+			case 5:
+				options.max_body = parse_size("--max-body", optarg, 0, 256 * 1024 * 1024);
+				break;
+			case 6:
+				options.max_message = parse_size("--max-message", optarg, 1024,
+												 (size_t) 1024 * 1024 * 1024);
+				break;
+			case 7:
+				options.progress = 1;
+				break;
+			case 8:
+				options.progress = 0;
+				break;
+			default:
+				fprintf(stderr, "Try \"%s --help\" for more information.\n", progname);
+				exit(1);
+		}
+	if (strcmp(options.format, "auto") != 0 && strcmp(options.format, "mbox") != 0 &&
+		strcmp(options.format, "maildir") != 0 && strcmp(options.format, "eml") != 0 &&
+		strcmp(options.format, "jsonl") != 0)
+		fatal("unknown format \"%s\"; it is one of auto, mbox, maildir, eml, jsonl", options.format);
+	if (optind >= argc)
+	{
+		report("error: no path was given");
+		fprintf(stderr, "Try \"%s --help\" for more information.\n", progname);
+		exit(1);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	struct sigaction action = {0};
+	struct rlimit stack;
+
+	setlocale(LC_ALL, "");
+	setlocale(LC_NUMERIC, "C");
+	parse_options(argc, argv);
+
+	/* GMime walks nested messages by recursion, up to 1,024 levels */
+	if (getrlimit(RLIMIT_STACK, &stack) == 0 && stack.rlim_cur != RLIM_INFINITY &&
+		stack.rlim_cur < 64 * 1024 * 1024)
+	{
+		stack.rlim_cur = stack.rlim_max == RLIM_INFINITY ? 64 * 1024 * 1024 :
+			MIN(stack.rlim_max, 64 * 1024 * 1024);
+		setrlimit(RLIMIT_STACK, &stack);
+	}
+
+	/*
+	 * the first Ctrl-C ends the work after the batch on its way, the second
+	 * at once
+	 */
+	action.sa_handler = handle_signal;
+	action.sa_flags = SA_RESETHAND | SA_RESTART;
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	signal(SIGPIPE, SIG_IGN);
+
+	for (int i = optind; i < argc; i++)
+		if (strcmp(argv[i], "-") != 0 && access(argv[i], R_OK) != 0)
+			fatal("could not read \"%s\": %m", argv[i]);
+
+	g_mime_init();
+	message = message_new();
+	if (!options.dry_run)
+		copy_connect();
+
+	if (options.progress < 0)
+		options.progress = isatty(STDERR_FILENO) && !options.quiet;
+	if (options.progress > 0)
+		for (int i = optind; i < argc; i++)
+			bytes_total += source_bytes(argv[i]);
+
+	started_at = g_get_monotonic_time();
+	for (int i = optind; i < argc && !interrupted; i++)
+		source_read(argv[i], deliver);
+	if (!options.dry_run)
+	{
+		copy_finish();
+		copy_disconnect();
+	}
+	show_summary();
+	if (interrupted)
+	{
+		report("error: interrupted");
+		return 1;
+	}
+	return copy_stats.rejected > 0 || source_stats.read_errors > 0 ? 2 : 0;
+}

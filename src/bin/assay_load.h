@@ -1,0 +1,216 @@
+/*
+ * assay_load.h
+ *	  What the parts of the client program assay_load share.
+ *
+ * The way of the data: source.c finds messages in files and hands over one at
+ * a time as raw bytes; mail.c or jsonl.c turns it into a Message; copy.c puts
+ * that into a batch and the batch into the table.  text.c holds what all of
+ * them need to make clean UTF-8; html.c makes text of HTML.
+ *
+ * Every string in a Message is valid UTF-8 without NUL: that is what
+ * PostgreSQL's text takes.  No byte of the input is trusted before text.c saw
+ * it.
+ */
+#ifndef ASSAY_LOAD_H
+#define ASSAY_LOAD_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <sys/types.h>
+
+/* Limits: what a message may cost at most, whatever it contains */
+#define MAX_BODY_DEFAULT		(1024 * 1024)
+#define MAX_MESSAGE_DEFAULT		((size_t) 256 * 1024 * 1024)
+#define MAX_HEADER_VALUE		(1024 * 1024)	/* bytes of one header */
+#define MAX_HEADER_TOTAL		(16 * 1024 * 1024)	/* bytes of all headers */
+#define MAX_RECIPIENTS			200000
+#define MAX_URLS				10000
+#define MAX_URL_BYTES			8192
+#define MAX_LIST_BYTES			(4 * 1024 * 1024)	/* of urls, of link texts … */
+#define MAX_LINK_TEXT			1024
+#define MAX_PARTS				10000
+#define MAX_ATTACHMENTS			1000
+#define MAX_MIME_DEPTH			100
+
+/*
+ * Defects, in the order in which they appear in the column.  The names are
+ * part of the interface: docs/assay_load.md explains each.
+ */
+typedef enum Defect
+{
+	DEFECT_EMPTY,
+	DEFECT_NO_HEADERS,
+	DEFECT_BROKEN_HEADERS,
+	DEFECT_TRUNCATED_HEADER,
+	DEFECT_NO_FROM_LINE,
+	DEFECT_NO_FROM,
+	DEFECT_BAD_FROM,
+	DEFECT_NO_DATE,
+	DEFECT_BAD_DATE,
+	DEFECT_ABSURD_DATE,
+	DEFECT_NO_RECEIVED,
+	DEFECT_BAD_RECEIVED,
+	DEFECT_GUESSED_TIME,
+	DEFECT_NUL_BYTE,
+	DEFECT_NO_CHARSET,
+	DEFECT_UNKNOWN_CHARSET,
+	DEFECT_BAD_CHARSET,
+	DEFECT_BROKEN_MIME,
+	DEFECT_MIME_LIMIT,
+	DEFECT_BROKEN_HTML,
+	DEFECT_TRUNCATED_LIST,
+	DEFECT_TRUNCATED_BODY,
+	DEFECT_TRUNCATED_MESSAGE,
+	DEFECT_BAD_JSON,
+	DEFECT_BAD_FIELD,
+	NUM_DEFECTS
+} Defect;
+
+extern const char *const defect_names[NUM_DEFECTS];
+
+/* A moment in microseconds since 1970-01-01 UTC, or none */
+#define NO_TIME INT64_MIN
+
+/* What source.c found: one message as bytes */
+typedef struct RawMessage
+{
+	char	   *data;			/* parsers may write into it */
+	size_t		len;
+	int64_t		size;			/* true size where data was cut, else len */
+	const char *source;			/* path relative to the argument, #N */
+	const char *mailbox;		/* may be NULL */
+	const char *from_line;		/* mbox separator line, or NULL */
+	int64_t		mtime;			/* of the file */
+	bool		is_json;
+	uint32_t	defects;		/* bits by Defect */
+} RawMessage;
+
+/* One row.  Owned strings; NULL is SQL's NULL. */
+typedef struct Message
+{
+	char	   *source;
+	char	   *mailbox;
+	char	   *message_id;
+	int64_t		received_at;
+	int64_t		sent_at;
+	char	   *from_addr;
+	char	   *from_name;
+	char	   *from_domain;
+	char	   *reply_to;
+	char	   *return_path;
+	GPtrArray  *recipients;
+	char	   *subject;
+	GString    *body_text;
+	bool		has_html;
+	GPtrArray  *urls;
+	GPtrArray  *link_texts;
+	GPtrArray  *link_hrefs;
+	GString    *attachments;	/* JSON */
+	char	   *in_reply_to;
+	GPtrArray  *reference_ids;
+	char	   *list_id;
+	GPtrArray  *auth_results;
+	GPtrArray  *dkim_domains;
+	char	   *relay_ip;
+	GString    *headers;		/* JSON, empty is NULL */
+	int64_t		size_bytes;
+	uint32_t	defects;
+
+	/* private: what has been seen, to keep lists free of duplicates */
+	GHashTable *seen_urls;
+	GHashTable *seen_recipients;
+	size_t		url_bytes;
+	size_t		link_bytes;
+	int			num_attachments;
+} Message;
+
+#define ADD_DEFECT(m, d) ((m)->defects |= (uint32_t) 1 << (d))
+#define HAS_DEFECT(m, d) (((m)->defects & ((uint32_t) 1 << (d))) != 0)
+
+typedef struct Options
+{
+	/* connection */
+	const char *host;
+	const char *port;
+	const char *user;
+	const char *dbname;
+	int			prompt_password;	/* -1 never, 0 when needed, 1 always */
+	/* what and where to */
+	const char *table;
+	const char *format;
+	const char *mailbox;
+	bool		create_table;
+	int			batch_size;
+	size_t		max_body;
+	size_t		max_message;
+	bool		dry_run;
+	int			progress;		/* -1 when stderr is a terminal */
+	bool		quiet;
+	int			verbose;
+} Options;
+
+extern Options options;
+extern const char *progname;
+extern volatile sig_atomic_t interrupted;
+
+/* assay_load.c */
+extern void report(const char *fmt,...) G_GNUC_PRINTF(1, 2);
+extern void fatal(const char *fmt,...) G_GNUC_PRINTF(1, 2) G_GNUC_NORETURN;
+
+/* source.c */
+typedef void (*DeliverFn) (RawMessage *raw);
+typedef struct SourceStats
+{
+	int64_t		bytes_done;		/* of the files as they lie on disk */
+	int64_t		files_skipped;	/* in folders: did not look like messages */
+	int64_t		read_errors;	/* files that could not be read to the end */
+} SourceStats;
+extern SourceStats source_stats;
+extern int64_t source_bytes(const char *path);
+extern void source_read(const char *path, DeliverFn deliver);
+
+/* text.c */
+extern bool text_is_clean(const char *s, size_t len);
+extern void text_append_clean(GString *out, const char *s, size_t len, Message *m, Defect bad);
+extern char *text_clean(const char *s, ssize_t len, Message *m, Defect bad);
+extern void text_to_utf8(GString *out, const char *s, size_t len, const char *charset, Message *m);
+extern void text_truncate(GString *s, size_t max);
+extern char *text_lower(const char *s);
+extern void text_json_string(GString *out, const char *s);
+extern void text_find_urls(Message *m, const char *s, size_t len);
+
+/* message.c */
+extern Message *message_new(void);
+extern void message_reset(Message *m);
+extern void message_add_url(Message *m, const char *url, size_t len);
+extern void message_add_link(Message *m, const char *text, const char *href);
+extern void message_add_recipient(Message *m, const char *addr);
+extern void message_add_attachment(Message *m, const char *name, const char *type, int64_t size);
+extern void message_finish(Message *m);
+extern void message_set_from(Message *m, const char *addr, const char *name);
+extern bool message_plausible_time(int64_t t);
+extern void message_settle_time(Message *m, int64_t received, const RawMessage *raw);
+extern int64_t parse_rfc822_date(const char *s);
+extern int64_t parse_from_line(const char *line);
+
+/* mail.c, jsonl.c, html.c */
+extern void mail_parse(Message *m, RawMessage *raw);
+extern void jsonl_parse(Message *m, RawMessage *raw);
+extern void html_to_text(Message *m, const char *html, size_t len, GString *text);
+
+/* copy.c */
+typedef struct CopyStats
+{
+	int64_t		loaded;
+	int64_t		rejected;
+} CopyStats;
+extern CopyStats copy_stats;
+extern void copy_connect(void);
+extern void copy_add(Message *m);
+extern void copy_finish(void);
+extern void copy_disconnect(void);
+
+#endif							/* ASSAY_LOAD_H */

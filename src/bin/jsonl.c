@@ -1,0 +1,474 @@
+/*
+ * jsonl.c
+ *	  One line of JSON to a Message.
+ *
+ * A field may have the name of a column (so that rows written by row_to_json
+ * can be loaded again) or one of the names that mail corpora use: date, to,
+ * cc, bcc, references, auth, dkim_d, links, body_bytes.  Unknown fields are
+ * ignored; a field of an unexpected type is a defect, not an error; a line
+ * that is no JSON object is loaded as it is, in body_text.
+ *
+ * This file alone includes json-c.
+ */
+#include <arpa/inet.h>
+#include <string.h>
+#include <json-c/json.h>
+
+#include "assay_load.h"
+
+/* The field, or NULL where it is absent or null */
+static json_object *
+field(json_object *o, const char *name)
+{
+	json_object *v;
+
+	if (!json_object_object_get_ex(o, name, &v))
+		return NULL;
+	return v;
+}
+
+static char *
+clean_json_string(Message *m, json_object *v)
+{
+	return text_clean(json_object_get_string(v), json_object_get_string_len(v),
+					  m, DEFECT_BAD_CHARSET);
+}
+
+/* The field as a string, or NULL; numbers are written out */
+static char *
+string_field(Message *m, json_object *o, const char *name)
+{
+	json_object *v = field(o, name);
+
+	if (v == NULL)
+		return NULL;
+	if (json_object_is_type(v, json_type_string))
+		return clean_json_string(m, v);
+	ADD_DEFECT(m, DEFECT_BAD_FIELD);
+	return g_strdup(json_object_to_json_string(v));
+}
+
+static char *
+lower_field(Message *m, json_object *o, const char *name)
+{
+	char	   *s = string_field(m, o, name);
+	char	   *lower = s != NULL ? text_lower(s) : NULL;
+
+	g_free(s);
+	return lower;
+}
+
+/* A message id without its brackets */
+static char *
+strip_brackets(char *s)
+{
+	size_t		len;
+
+	if (s == NULL)
+		return NULL;
+	g_strstrip(s);
+	len = strlen(s);
+	if (len >= 2 && s[0] == '<' && s[len - 1] == '>')
+	{
+		memmove(s, s + 1, len - 2);
+		s[len - 2] = '\0';
+	}
+	return s;
+}
+
+typedef void (*ItemFn) (Message *m, char *item, GPtrArray *list);
+
+static void
+take_recipient(Message *m, char *item, GPtrArray *list)
+{
+	message_add_recipient(m, item);
+	g_free(item);
+}
+
+static void
+take_url(Message *m, char *item, GPtrArray *list)
+{
+	message_add_url(m, item, strlen(item));
+	g_free(item);
+}
+
+static void
+take_item(Message *m, char *item, GPtrArray *list)
+{
+	g_ptr_array_add(list, item);
+}
+
+static void
+take_id(Message *m, char *item, GPtrArray *list)
+{
+	g_ptr_array_add(list, strip_brackets(item));
+}
+
+/* Each string of a field that is an array, or a single string */
+static void
+each_item(Message *m, json_object *o, const char *name, ItemFn fn, GPtrArray *list)
+{
+	json_object *v = field(o, name);
+	size_t		n;
+	size_t		bytes = 0;
+
+	if (v == NULL)
+		return;
+	if (json_object_is_type(v, json_type_string))
+	{
+		fn(m, clean_json_string(m, v), list);
+		return;
+	}
+	if (!json_object_is_type(v, json_type_array))
+	{
+		ADD_DEFECT(m, DEFECT_BAD_FIELD);
+		return;
+	}
+	n = json_object_array_length(v);
+	for (size_t i = 0; i < n; i++)
+	{
+		json_object *item = json_object_array_get_idx(v, i);
+
+		if (!json_object_is_type(item, json_type_string))
+		{
+			ADD_DEFECT(m, DEFECT_BAD_FIELD);
+			continue;
+		}
+		bytes += json_object_get_string_len(item);
+		if (i >= MAX_RECIPIENTS || bytes > MAX_HEADER_TOTAL)
+		{
+			ADD_DEFECT(m, DEFECT_TRUNCATED_LIST);
+			break;
+		}
+		fn(m, clean_json_string(m, item), list);
+	}
+}
+
+/* ISO 8601 (UTC where it has no zone), an RFC 5322 date, or seconds since 1970 */
+static int64_t
+time_field(Message *m, json_object *o, const char *name, Defect bad)
+{
+	static GTimeZone *utc = NULL;
+	json_object *v = field(o, name);
+	const char *s;
+	GDateTime  *t;
+	int64_t		result;
+
+	if (v == NULL)
+		return NO_TIME;
+	if (json_object_is_type(v, json_type_int) || json_object_is_type(v, json_type_double))
+	{
+		double		seconds = json_object_get_double(v);
+
+		/* years 1 to 9999, as GDateTime has them */
+		if (seconds >= -62135596800.0 && seconds < 253402300800.0)
+			return (int64_t) (seconds * 1e6);
+		ADD_DEFECT(m, bad);
+		return NO_TIME;
+	}
+	if (!json_object_is_type(v, json_type_string))
+	{
+		ADD_DEFECT(m, bad);
+		return NO_TIME;
+	}
+	s = json_object_get_string(v);
+	if (s[0] == '\0')
+		return NO_TIME;
+	if (utc == NULL)
+		utc = g_time_zone_new_utc();
+	t = strlen(s) < 100 ? g_date_time_new_from_iso8601(s, utc) : NULL;
+	if (t != NULL)
+	{
+		result = g_date_time_to_unix(t) * 1000000 + g_date_time_get_microsecond(t);
+		g_date_time_unref(t);
+		return result;
+	}
+	result = parse_rfc822_date(s);
+	if (result == NO_TIME)
+		ADD_DEFECT(m, bad);
+	return result;
+}
+
+/* [{"url" or "href": …, "text": …}, …] */
+static void
+parse_links(Message *m, json_object *o)
+{
+	json_object *v = field(o, "links");
+	size_t		n;
+
+	if (v == NULL)
+		return;
+	if (!json_object_is_type(v, json_type_array))
+	{
+		ADD_DEFECT(m, DEFECT_BAD_FIELD);
+		return;
+	}
+	n = json_object_array_length(v);
+	for (size_t i = 0; i < n; i++)
+	{
+		json_object *link = json_object_array_get_idx(v, i);
+		char	   *href;
+		char	   *text;
+
+		if (!json_object_is_type(link, json_type_object))
+		{
+			ADD_DEFECT(m, DEFECT_BAD_FIELD);
+			continue;
+		}
+		href = string_field(m, link, field(link, "url") != NULL ? "url" : "href");
+		text = string_field(m, link, "text");
+		message_add_link(m, text != NULL ? text : "", href != NULL ? href : "");
+		g_free(href);
+		g_free(text);
+	}
+}
+
+/* link_texts and link_hrefs, parallel */
+static void
+parse_link_columns(Message *m, json_object *o)
+{
+	json_object *texts = field(o, "link_texts");
+	json_object *hrefs = field(o, "link_hrefs");
+	size_t		n;
+
+	if (!json_object_is_type(texts, json_type_array) ||
+		!json_object_is_type(hrefs, json_type_array))
+		return;
+	n = MIN(json_object_array_length(texts), json_object_array_length(hrefs));
+	for (size_t i = 0; i < n; i++)
+	{
+		json_object *t = json_object_array_get_idx(texts, i);
+		json_object *h = json_object_array_get_idx(hrefs, i);
+		char	   *text = t != NULL ? clean_json_string(m, t) : g_strdup("");
+		char	   *href = h != NULL ? clean_json_string(m, h) : g_strdup("");
+
+		message_add_link(m, text, href);
+		g_free(text);
+		g_free(href);
+	}
+}
+
+static void
+parse_attachments(Message *m, json_object *o)
+{
+	json_object *v = field(o, "attachments");
+	size_t		n;
+
+	if (v == NULL)
+		return;
+	if (!json_object_is_type(v, json_type_array))
+	{
+		ADD_DEFECT(m, DEFECT_BAD_FIELD);
+		return;
+	}
+	n = json_object_array_length(v);
+	for (size_t i = 0; i < n; i++)
+	{
+		json_object *a = json_object_array_get_idx(v, i);
+		json_object *size;
+		char	   *name;
+		char	   *type;
+
+		if (!json_object_is_type(a, json_type_object))
+		{
+			ADD_DEFECT(m, DEFECT_BAD_FIELD);
+			continue;
+		}
+		name = string_field(m, a, "name");
+		type = string_field(m, a, "type");
+		size = field(a, "size");
+		message_add_attachment(m, name, type,
+							   json_object_is_type(size, json_type_int) ?
+							   json_object_get_int64(size) : -1);
+		g_free(name);
+		g_free(type);
+	}
+}
+
+/* {"name": ["value", …] or "value", …} */
+static void
+parse_header_object(Message *m, json_object *o)
+{
+	json_object *v = field(o, "headers");
+	struct json_object_iter it;
+
+	if (v == NULL)
+		return;
+	if (!json_object_is_type(v, json_type_object))
+	{
+		ADD_DEFECT(m, DEFECT_BAD_FIELD);
+		return;
+	}
+	json_object_object_foreachC(v, it)
+	{
+		json_object *value = it.val;
+		char	   *name = text_clean(it.key, -1, m, DEFECT_BAD_CHARSET);
+		char	   *lower = text_lower(name);
+		size_t		n = json_object_is_type(value, json_type_array) ?
+		json_object_array_length(value) : 1;
+
+		g_string_append_c(m->headers, m->headers->len == 0 ? '{' : ',');
+		text_json_string(m->headers, lower);
+		g_string_append(m->headers, ":[");
+		for (size_t i = 0; i < n; i++)
+		{
+			json_object *item = json_object_is_type(value, json_type_array) ?
+			json_object_array_get_idx(value, i) : value;
+			char	   *s = item != NULL ? clean_json_string(m, item) : g_strdup("");
+
+			if (m->headers->len + strlen(s) > MAX_HEADER_TOTAL)
+			{
+				ADD_DEFECT(m, DEFECT_TRUNCATED_HEADER);
+				g_free(s);
+				break;
+			}
+			if (i > 0)
+				g_string_append_c(m->headers, ',');
+			text_json_string(m->headers, s);
+			g_free(s);
+		}
+		g_string_append_c(m->headers, ']');
+		g_free(name);
+		g_free(lower);
+	}
+	if (m->headers->len > 0)
+		g_string_append_c(m->headers, '}');
+}
+
+static void
+parse_object(Message *m, json_object *o, const RawMessage *raw)
+{
+	json_object *v;
+	int64_t		received;
+	char	   *s;
+	char	   *name;
+
+	if (m->mailbox == NULL)
+		m->mailbox = string_field(m, o, "mailbox");
+	m->message_id = strip_brackets(string_field(m, o, "message_id"));
+	s = string_field(m, o, "from_addr");
+	name = string_field(m, o, "from_name");
+	if (s == NULL || s[0] == '\0')
+		ADD_DEFECT(m, DEFECT_NO_FROM);
+	if ((s != NULL && s[0] != '\0') || (name != NULL && name[0] != '\0'))
+		message_set_from(m, s, name);
+	g_free(s);
+	g_free(name);
+	m->reply_to = lower_field(m, o, "reply_to");
+	m->return_path = strip_brackets(lower_field(m, o, "return_path"));
+	m->subject = string_field(m, o, "subject");
+	m->in_reply_to = strip_brackets(string_field(m, o, "in_reply_to"));
+	m->list_id = strip_brackets(lower_field(m, o, "list_id"));
+	each_item(m, o, "recipients", take_recipient, NULL);
+	each_item(m, o, "to", take_recipient, NULL);
+	each_item(m, o, "cc", take_recipient, NULL);
+	each_item(m, o, "bcc", take_recipient, NULL);
+	each_item(m, o, "urls", take_url, NULL);
+	each_item(m, o, "references", take_id, m->reference_ids);
+	each_item(m, o, "reference_ids", take_id, m->reference_ids);
+	each_item(m, o, "auth", take_item, m->auth_results);
+	each_item(m, o, "auth_results", take_item, m->auth_results);
+	each_item(m, o, "dkim_d", take_item, m->dkim_domains);
+	each_item(m, o, "dkim_domains", take_item, m->dkim_domains);
+	parse_links(m, o);
+	parse_link_columns(m, o);
+	parse_attachments(m, o);
+	parse_header_object(m, o);
+
+	if ((v = field(o, "has_html")) != NULL)
+	{
+		if (json_object_is_type(v, json_type_boolean))
+			m->has_html = json_object_get_boolean(v);
+		else
+			ADD_DEFECT(m, DEFECT_BAD_FIELD);
+	}
+	if ((v = field(o, "body_text")) != NULL)
+	{
+		s = string_field(m, o, "body_text");
+		g_string_append(m->body_text, s);
+		g_free(s);
+		if (m->body_text->len > options.max_body)
+		{
+			ADD_DEFECT(m, DEFECT_TRUNCATED_BODY);
+			text_truncate(m->body_text, options.max_body);
+		}
+	}
+	if ((v = field(o, "relay_ip")) != NULL)
+	{
+		struct in6_addr buf;
+
+		s = string_field(m, o, "relay_ip");
+		if (inet_pton(strchr(s, ':') != NULL ? AF_INET6 : AF_INET, s, &buf) == 1)
+			m->relay_ip = g_strdup(s);
+		else if (s[0] != '\0')
+			ADD_DEFECT(m, DEFECT_BAD_FIELD);
+		g_free(s);
+	}
+	if ((v = field(o, "size_bytes")) == NULL)
+		v = field(o, "body_bytes");
+	if (v != NULL && json_object_is_type(v, json_type_int))
+		m->size_bytes = json_object_get_int64(v);
+
+	m->sent_at = time_field(m, o, field(o, "date") != NULL ? "date" : "sent_at", DEFECT_BAD_DATE);
+	if (m->sent_at == NO_TIME && !HAS_DEFECT(m, DEFECT_BAD_DATE))
+		ADD_DEFECT(m, DEFECT_NO_DATE);
+	received = time_field(m, o, "received_at", DEFECT_BAD_RECEIVED);
+	if (received != NO_TIME && !message_plausible_time(received))
+		ADD_DEFECT(m, DEFECT_BAD_RECEIVED);
+	message_settle_time(m, received, raw);
+
+	/* a loaded row keeps the defects that it was written with */
+	v = field(o, "defects");
+	if (json_object_is_type(v, json_type_array))
+		for (size_t i = 0; i < json_object_array_length(v); i++)
+		{
+			json_object *d = json_object_array_get_idx(v, i);
+
+			for (int k = 0; k < NUM_DEFECTS; k++)
+				if (json_object_is_type(d, json_type_string) &&
+					strcmp(json_object_get_string(d), defect_names[k]) == 0)
+					ADD_DEFECT(m, k);
+		}
+}
+
+void
+jsonl_parse(Message *m, RawMessage *raw)
+{
+	static json_tokener *tokener = NULL;
+	json_object *o;
+	enum json_tokener_error error;
+
+	m->defects |= raw->defects;
+	m->size_bytes = raw->size;
+	m->source = text_clean(raw->source, -1, m, DEFECT_BAD_CHARSET);
+	m->mailbox = text_clean(raw->mailbox, -1, m, DEFECT_BAD_CHARSET);
+
+	if (tokener == NULL)
+		tokener = json_tokener_new_ex(64);
+	json_tokener_reset(tokener);
+	o = json_tokener_parse_ex(tokener, raw->data, raw->len);
+	error = json_tokener_get_error(tokener);
+	if (error == json_tokener_success && json_object_is_type(o, json_type_object))
+		parse_object(m, o, raw);
+	else
+	{
+		ADD_DEFECT(m, DEFECT_BAD_JSON);
+		ADD_DEFECT(m, DEFECT_NO_FROM);
+		ADD_DEFECT(m, DEFECT_NO_DATE);
+		text_to_utf8(m->body_text, raw->data, MIN(raw->len, options.max_body + 4096), NULL, m);
+		if (m->body_text->len > options.max_body || raw->len > options.max_body)
+		{
+			ADD_DEFECT(m, DEFECT_TRUNCATED_BODY);
+			text_truncate(m->body_text, options.max_body);
+		}
+		message_settle_time(m, NO_TIME, raw);
+	}
+	if (o != NULL)
+		json_object_put(o);
+	/* a tokener keeps the memory of the longest string it has seen */
+	if (raw->len > 4 * 1024 * 1024)
+	{
+		json_tokener_free(tokener);
+		tokener = NULL;
+	}
+}

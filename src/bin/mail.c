@@ -1,0 +1,1195 @@
+/*
+ * mail.c
+ *	  One RFC 5322 message to a Message.
+ *
+ * The header block is split here: nothing in it, however long or broken, may
+ * cost more than linear time or lose the message.  What the values mean
+ * (addresses, dates, encoded words) and the MIME structure of the body is
+ * GMime's work; it sees the Content-* headers and the body, over the same
+ * memory.
+ */
+#include <arpa/inet.h>
+#include <string.h>
+#include <gmime/gmime.h>
+
+#include "assay_load.h"
+
+/* What GMime may get of a Content-* header */
+#define MAX_CONTENT_HEADER	65536
+
+typedef struct Header
+{
+	char	   *name;			/* lower case */
+	const char *raw;			/* after the colon, with folds */
+	size_t		raw_len;
+	char	   *value;			/* unfolded, clean; encoded words undecoded */
+	char	   *decoded;		/* the same pointer where nothing was encoded */
+} Header;
+
+typedef struct WalkState
+{
+	Message    *m;
+	const char *base;			/* what the GMime stream lies over */
+	size_t		len;
+	int			parts;
+} WalkState;
+
+/* ---- headers ------------------------------------------------------------- */
+
+static void
+free_header(gpointer p)
+{
+	Header	   *h = p;
+
+	g_free(h->name);
+	if (h->decoded != h->value)
+		g_free(h->decoded);
+	g_free(h->value);
+}
+
+/* Length of the field name when a header line starts here, else 0 */
+static size_t
+header_name_len(const char *s, const char *end)
+{
+	const char *p = s;
+	size_t		len;
+
+	while (p < end && *p > 32 && *p < 127 && *p != ':')
+		p++;
+	len = p - s;
+	while (p < end && (*p == ' ' || *p == '\t'))
+		p++;
+	if (len == 0 || len > 256 || p >= end || *p != ':')
+		return 0;
+	return len;
+}
+
+/* Start of the next line */
+static const char *
+next_line(const char *s, const char *end)
+{
+	const char *nl = memchr(s, '\n', end - s);
+
+	return nl != NULL ? nl + 1 : end;
+}
+
+static bool
+is_blank_line(const char *s, const char *end)
+{
+	return s < end && (*s == '\n' || (*s == '\r' && s + 1 < end && s[1] == '\n'));
+}
+
+/* Folds out, trimmed; the result is clean UTF-8 */
+static char *
+unfold(Message *m, const char *s, size_t len)
+{
+	GString    *tmp;
+	GString    *out;
+	const char *end = s + len;
+
+	while (s < end && g_ascii_isspace(*s))
+		s++;
+	while (end > s && g_ascii_isspace(end[-1]))
+		end--;
+	len = end - s;
+
+	if (memchr(s, '\n', len) == NULL && memchr(s, '\r', len) == NULL &&
+		text_is_clean(s, len))
+		return g_strndup(s, len);
+
+	tmp = g_string_sized_new(len);
+	while (s < end)
+	{
+		const char *p = s;
+
+		while (p < end && *p != '\n' && *p != '\r')
+			p++;
+		g_string_append_len(tmp, s, p - s);
+		if (p == end)
+			break;
+		/* a fold of any width is one blank */
+		while (p < end && g_ascii_isspace(*p))
+			p++;
+		while (tmp->len > 0 && g_ascii_isspace(tmp->str[tmp->len - 1]))
+			g_string_truncate(tmp, tmp->len - 1);
+		g_string_append_c(tmp, ' ');
+		s = p;
+	}
+	if (text_is_clean(tmp->str, tmp->len))
+		return g_string_free(tmp, FALSE);
+	out = g_string_sized_new(tmp->len + 16);
+	text_to_utf8(out, tmp->str, tmp->len, NULL, m);
+	g_string_free(tmp, TRUE);
+	return g_string_free(out, FALSE);
+}
+
+/* Decode encoded words; the same pointer when there are none */
+static char *
+decode_words(Message *m, char *value)
+{
+	char	   *decoded;
+	char	   *clean;
+
+	if (strstr(value, "=?") == NULL)
+		return value;
+	decoded = g_mime_utils_header_decode_text(NULL, value);
+	if (decoded == NULL)
+		return value;
+	clean = text_clean(decoded, -1, m, DEFECT_BAD_CHARSET);
+	g_free(decoded);
+	return clean;
+}
+
+/*
+ * Split the header block.  Returns where the body begins.  A line that is no
+ * header ends the block, except an mbox separator that some mailer left.
+ */
+static const char *
+split_headers(Message *m, const char *s, const char *end, GArray *headers)
+{
+	size_t		total = 0;
+
+	while (s < end)
+	{
+		size_t		name_len;
+		const char *next;
+		const char *colon;
+		Header		h = {0};
+
+		if (is_blank_line(s, end))
+			return next_line(s, end);
+
+		next = next_line(s, end);
+		name_len = header_name_len(s, next);
+		if (name_len == 0)
+		{
+			ADD_DEFECT(m, DEFECT_BROKEN_HEADERS);
+			if ((next - s > 5 && memcmp(s, "From ", 5) == 0) ||
+				(next - s > 6 && memcmp(s, ">From ", 6) == 0) ||
+				(headers->len == 0 && (*s == ' ' || *s == '\t')))
+			{
+				s = next;
+				continue;
+			}
+			return s;
+		}
+		while (next < end && (*next == ' ' || *next == '\t'))
+		{
+			/* a line of blanks only ends the block, as an empty one does */
+			const char *p = next;
+
+			while (p < end && (*p == ' ' || *p == '\t' || *p == '\r'))
+				p++;
+			if (p < end && *p == '\n')
+			{
+				const char *after = p + 1;
+
+				if (after >= end || header_name_len(after, next_line(after, end)) == 0)
+					break;
+			}
+			next = next_line(next, end);
+		}
+
+		colon = memchr(s + name_len, ':', next - s - name_len);
+		h.name = g_ascii_strdown(s, name_len);
+		h.raw = colon + 1;
+		h.raw_len = next - h.raw;
+		if (total + h.raw_len > MAX_HEADER_TOTAL)
+		{
+			ADD_DEFECT(m, DEFECT_TRUNCATED_HEADER);
+			h.raw_len = total < MAX_HEADER_TOTAL ? MAX_HEADER_TOTAL - total : 0;
+		}
+		total += h.raw_len + name_len;
+		if (h.raw_len > 0 || total < MAX_HEADER_TOTAL)
+		{
+			h.value = unfold(m, h.raw, h.raw_len);
+			h.decoded = decode_words(m, h.value);
+			g_array_append_val(headers, h);
+		}
+		else
+			g_free(h.name);
+		s = next;
+	}
+	return end;
+}
+
+/* The first header of that name, or NULL */
+static Header *
+find_header(GArray *headers, const char *name)
+{
+	for (guint i = 0; i < headers->len; i++)
+	{
+		Header	   *h = &g_array_index(headers, Header, i);
+
+		if (strcmp(h->name, name) == 0)
+			return h;
+	}
+	return NULL;
+}
+
+/* All headers as JSON: {"name": ["value", …], …} */
+static void
+headers_to_json(Message *m, GArray *headers)
+{
+	GHashTable *groups = g_hash_table_new(g_str_hash, g_str_equal);
+	GPtrArray  *order = g_ptr_array_new();
+
+	for (guint i = 0; i < headers->len; i++)
+	{
+		Header	   *h = &g_array_index(headers, Header, i);
+		GString    *group = g_hash_table_lookup(groups, h->name);
+
+		if (group == NULL)
+		{
+			group = g_string_new(NULL);
+			text_json_string(group, h->name);
+			g_string_append(group, ":[");
+			g_hash_table_insert(groups, h->name, group);
+			g_ptr_array_add(order, group);
+		}
+		else
+			g_string_append_c(group, ',');
+		if (strlen(h->decoded) > MAX_HEADER_VALUE)
+		{
+			GString    *cut = g_string_new(h->decoded);
+
+			ADD_DEFECT(m, DEFECT_TRUNCATED_HEADER);
+			text_truncate(cut, MAX_HEADER_VALUE);
+			text_json_string(group, cut->str);
+			g_string_free(cut, TRUE);
+		}
+		else
+			text_json_string(group, h->decoded);
+	}
+	g_string_append_c(m->headers, '{');
+	for (guint i = 0; i < order->len; i++)
+	{
+		GString    *group = order->pdata[i];
+
+		if (i > 0)
+			g_string_append_c(m->headers, ',');
+		g_string_append_len(m->headers, group->str, group->len);
+		g_string_append_c(m->headers, ']');
+		g_string_free(group, TRUE);
+	}
+	g_string_append_c(m->headers, '}');
+	g_ptr_array_free(order, TRUE);
+	g_hash_table_destroy(groups);
+}
+
+/* ---- what the headers mean ----------------------------------------------- */
+
+typedef void (*AddressFn) (Message *m, const char *addr, const char *name);
+
+/* Call back for each mailbox, through groups; returns how many there were */
+static int
+each_address(Message *m, InternetAddressList *list, AddressFn fn, int depth)
+{
+	int			n = internet_address_list_length(list);
+	int			found = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		InternetAddress *ia = internet_address_list_get_address(list, i);
+
+		if (INTERNET_ADDRESS_IS_GROUP(ia))
+		{
+			InternetAddressList *members =
+			internet_address_group_get_members(INTERNET_ADDRESS_GROUP(ia));
+
+			if (members != NULL && depth < 10)
+				found += each_address(m, members, fn, depth + 1);
+		}
+		else
+		{
+			const char *addr = internet_address_mailbox_get_addr(INTERNET_ADDRESS_MAILBOX(ia));
+			char	   *clean_addr = text_clean(addr, -1, m, DEFECT_BAD_CHARSET);
+			char	   *clean_name = text_clean(internet_address_get_name(ia), -1, m,
+												DEFECT_BAD_CHARSET);
+
+			if (clean_addr != NULL && clean_addr[0] != '\0')
+			{
+				fn(m, clean_addr, clean_name);
+				found++;
+			}
+			g_free(clean_addr);
+			g_free(clean_name);
+		}
+	}
+	return found;
+}
+
+static int
+parse_addresses(Message *m, const char *value, AddressFn fn)
+{
+	InternetAddressList *list = internet_address_list_parse(NULL, value);
+	int			found = 0;
+
+	if (list != NULL)
+	{
+		found = each_address(m, list, fn, 0);
+		g_object_unref(list);
+	}
+	return found;
+}
+
+static void
+take_from(Message *m, const char *addr, const char *name)
+{
+	if (m->from_addr == NULL)
+		message_set_from(m, addr, name);
+}
+
+static void
+take_reply_to(Message *m, const char *addr, const char *name)
+{
+	if (m->reply_to == NULL)
+		m->reply_to = text_lower(addr);
+}
+
+static void
+take_recipient(Message *m, const char *addr, const char *name)
+{
+	message_add_recipient(m, addr);
+}
+
+/*
+ * The From header.  Where GMime finds no address, whatever looks like one is
+ * better than none.
+ */
+static void
+parse_from(Message *m, Header *h)
+{
+	const char *at;
+
+	if (parse_addresses(m, h->value, take_from) > 0)
+		return;
+	ADD_DEFECT(m, DEFECT_BAD_FROM);
+	at = strchr(h->value, '@');
+	while (at != NULL)
+	{
+		const char *start = at;
+		const char *end = at + 1;
+
+		while (start > h->value && (g_ascii_isalnum(start[-1]) || strchr("._%+-=", start[-1])))
+			start--;
+		while (g_ascii_isalnum(*end) || *end == '.' || *end == '-')
+			end++;
+		if (start < at && end > at + 1)
+		{
+			char	   *addr = g_strndup(start, end - start);
+
+			message_set_from(m, addr, NULL);
+			g_free(addr);
+			return;
+		}
+		at = strchr(at + 1, '@');
+	}
+	/* no address: what is there is a name */
+	if (h->decoded[0] != '\0')
+		m->from_name = g_strdup(h->decoded);
+}
+
+/* What is inside the first <…>, or NULL */
+static char *
+in_brackets(const char *s, const char **rest)
+{
+	const char *open = strchr(s, '<');
+	const char *close = open != NULL ? strchr(open, '>') : NULL;
+	char	   *id;
+
+	if (close == NULL)
+		return NULL;
+	/* "<<id>" */
+	while (open[1] == '<')
+		open++;
+	*rest = close + 1;
+	if (close < open + 1)
+		return NULL;
+	id = g_strndup(open + 1, close - open - 1);
+	return g_strstrip(id);
+}
+
+/* A message id, or NULL; mailers that leave the brackets out are understood */
+static char *
+parse_message_id(const char *s)
+{
+	const char *rest;
+	char	   *id = in_brackets(s, &rest);
+	size_t		len;
+
+	if (id != NULL)
+	{
+		if (id[0] != '\0')
+			return id;
+		g_free(id);
+		return NULL;
+	}
+	while (*s == '<' || g_ascii_isspace(*s))
+		s++;
+	len = strcspn(s, " \t>");
+	if (len == 0)
+		return NULL;
+	return g_strndup(s, len);
+}
+
+static void
+parse_references(Message *m, const char *s)
+{
+	const char *rest;
+	char	   *id;
+	size_t		bytes = 0;
+
+	while ((id = in_brackets(s, &rest)) != NULL)
+	{
+		s = rest;
+		bytes += strlen(id);
+		if (m->reference_ids->len >= MAX_URLS || bytes > MAX_LIST_BYTES)
+		{
+			ADD_DEFECT(m, DEFECT_TRUNCATED_LIST);
+			g_free(id);
+			return;
+		}
+		if (id[0] != '\0')
+			g_ptr_array_add(m->reference_ids, id);
+		else
+			g_free(id);
+	}
+}
+
+/* The d= of a DKIM signature */
+static void
+parse_dkim(Message *m, const char *s)
+{
+	while (*s != '\0')
+	{
+		const char *end = strchr(s, ';');
+		size_t		len = end != NULL ? (size_t) (end - s) : strlen(s);
+
+		while (len > 0 && g_ascii_isspace(*s))
+			s++, len--;
+		if (len > 1 && (*s == 'd' || *s == 'D'))
+		{
+			const char *p = s + 1;
+
+			while (p < s + len && g_ascii_isspace(*p))
+				p++;
+			if (p < s + len && *p == '=')
+			{
+				char	   *raw = g_strndup(p + 1, s + len - p - 1);
+				char	   *domain = text_lower(g_strstrip(raw));
+
+				g_free(raw);
+				for (guint i = 0; i < m->dkim_domains->len; i++)
+					if (strcmp(m->dkim_domains->pdata[i], domain) == 0)
+						domain[0] = '\0';
+				if (domain[0] != '\0' && m->dkim_domains->len < 100)
+					g_ptr_array_add(m->dkim_domains, domain);
+				else
+					g_free(domain);
+				return;
+			}
+		}
+		if (end == NULL)
+			return;
+		s = end + 1;
+	}
+}
+
+/* Is it an address of the Internet, not of a local network? */
+static bool
+is_public_ip(const char *s)
+{
+	struct in_addr v4;
+	struct in6_addr v6;
+
+	if (inet_pton(AF_INET, s, &v4) == 1)
+	{
+		uint32_t	a = ntohl(v4.s_addr);
+
+		return !((a >> 24) == 0 || (a >> 24) == 10 || (a >> 24) == 127 ||
+				 (a >> 16) == 0xC0A8 || (a >> 16) == 0xA9FE ||
+				 (a >> 20) == 0xAC1 || (a >> 22) == (0x64400000 >> 22) ||
+				 (a >> 28) >= 0xE);
+	}
+	if (inet_pton(AF_INET6, s, &v6) == 1)
+		return (v6.s6_addr[0] & 0xE0) == 0x20;
+	return false;
+}
+
+/*
+ * The address that handed the message over, by one Received header: the first
+ * public one before "by".  A fetch by POP or IMAP is no relay.
+ */
+static char *
+received_relay(const char *value)
+{
+	const char *by;
+	size_t		len;
+	const char *p;
+	const char *end;
+
+	if (g_ascii_strncasecmp(value, "from", 4) != 0 || !g_ascii_isspace(value[4]))
+		return NULL;
+	by = strstr(value, " by ");
+	len = by != NULL ? (size_t) (by - value) : strcspn(value, ";");
+	if (by != NULL &&
+		(strstr(by, " with POP3") != NULL || strstr(by, " with IMAP") != NULL ||
+		 strstr(by, "(fetchmail") != NULL))
+		return NULL;
+	p = value + 4;
+	end = value + len;
+	while (p < end)
+	{
+		char		buf[INET6_ADDRSTRLEN];
+		const char *q = p;
+
+		if (g_ascii_strncasecmp(p, "IPv6:", 5) == 0)
+		{
+			p += 5;
+			continue;
+		}
+		while (q < end && (g_ascii_isxdigit(*q) || *q == '.' || *q == ':'))
+			q++;
+		/* a token of its own, not a piece of a host name */
+		if (q > p && (size_t) (q - p) < sizeof(buf) && q - p > 2 &&
+			strchr(" ([:", p[-1]) != NULL && (q == end || strchr(" )];:", *q) != NULL))
+		{
+			memcpy(buf, p, q - p);
+			buf[q - p] = '\0';
+			if (is_public_ip(buf))
+				return g_strdup(buf);
+		}
+		p = q > p ? q : p + 1;
+	}
+	return NULL;
+}
+
+/* Everything of the row that the headers hold */
+static void
+interpret_headers(Message *m, GArray *headers, const RawMessage *raw)
+{
+	static const char *const recipient_headers[] = {"to", "cc", "bcc"};
+	int64_t		received = NO_TIME;
+	size_t		auth_bytes = 0;
+	Header	   *h;
+
+	if ((h = find_header(headers, "from")) != NULL && h->value[0] != '\0')
+		parse_from(m, h);
+	else
+		ADD_DEFECT(m, DEFECT_NO_FROM);
+	if ((h = find_header(headers, "reply-to")) != NULL)
+		parse_addresses(m, h->value, take_reply_to);
+	if ((h = find_header(headers, "subject")) != NULL)
+	{
+		m->subject = g_strdup(h->decoded);
+		if (strlen(m->subject) > MAX_HEADER_VALUE)
+		{
+			GString    *cut = g_string_new(m->subject);
+
+			text_truncate(cut, MAX_HEADER_VALUE);
+			g_free(m->subject);
+			m->subject = g_string_free(cut, FALSE);
+		}
+	}
+	if ((h = find_header(headers, "message-id")) != NULL)
+		m->message_id = parse_message_id(h->value);
+	if ((h = find_header(headers, "in-reply-to")) != NULL)
+	{
+		const char *rest;
+
+		m->in_reply_to = in_brackets(h->value, &rest);
+	}
+	if ((h = find_header(headers, "references")) != NULL)
+		parse_references(m, h->value);
+	if ((h = find_header(headers, "list-id")) != NULL)
+	{
+		const char *open = strrchr(h->value, '<');
+		const char *rest;
+		char	   *id = open != NULL ? in_brackets(open, &rest) : g_strdup(h->value);
+
+		if (id != NULL && id[0] != '\0')
+			m->list_id = text_lower(id);
+		g_free(id);
+	}
+	if ((h = find_header(headers, "return-path")) != NULL)
+	{
+		const char *rest;
+		char	   *path = in_brackets(h->value, &rest);
+
+		/* the null sender <> of a bounce is an empty string, not NULL */
+		if (path == NULL)
+			path = g_strdup(h->value);
+		m->return_path = text_lower(path);
+		g_free(path);
+	}
+
+	for (size_t k = 0; k < G_N_ELEMENTS(recipient_headers); k++)
+		for (guint i = 0; i < headers->len; i++)
+		{
+			h = &g_array_index(headers, Header, i);
+			if (strcmp(h->name, recipient_headers[k]) == 0)
+				parse_addresses(m, h->value, take_recipient);
+		}
+
+	for (guint i = 0; i < headers->len; i++)
+	{
+		h = &g_array_index(headers, Header, i);
+		if (strcmp(h->name, "received") == 0)
+		{
+			if (received == NO_TIME)
+			{
+				const char *semicolon = strrchr(h->value, ';');
+
+				if (semicolon != NULL)
+					received = parse_rfc822_date(semicolon + 1);
+				if (received == NO_TIME || !message_plausible_time(received))
+				{
+					ADD_DEFECT(m, DEFECT_BAD_RECEIVED);
+					received = NO_TIME;
+				}
+			}
+			if (m->relay_ip == NULL)
+				m->relay_ip = received_relay(h->value);
+		}
+		else if (strcmp(h->name, "authentication-results") == 0 ||
+				 strcmp(h->name, "received-spf") == 0)
+		{
+			auth_bytes += strlen(h->value);
+			if (m->auth_results->len < 100 && auth_bytes < MAX_HEADER_VALUE)
+				g_ptr_array_add(m->auth_results,
+								g_strconcat(h->name[0] == 'a' ? "Authentication-Results: " :
+											"Received-SPF: ", h->decoded, NULL));
+			else
+				ADD_DEFECT(m, DEFECT_TRUNCATED_LIST);
+		}
+		else if (strcmp(h->name, "dkim-signature") == 0 ||
+				 strcmp(h->name, "domainkey-signature") == 0)
+			parse_dkim(m, h->value);
+	}
+
+	if ((h = find_header(headers, "date")) != NULL && h->value[0] != '\0')
+	{
+		m->sent_at = parse_rfc822_date(h->value);
+		if (m->sent_at == NO_TIME)
+			ADD_DEFECT(m, DEFECT_BAD_DATE);
+	}
+	else
+		ADD_DEFECT(m, DEFECT_NO_DATE);
+	message_settle_time(m, received, raw);
+}
+
+/* ---- the body ------------------------------------------------------------ */
+
+/* Line ends to \n */
+static void
+normalize_newlines(GString *s, size_t from)
+{
+	char	   *r = memchr(s->str + from, '\r', s->len - from);
+	char	   *w = r;
+	char	   *end = s->str + s->len;
+
+	if (r == NULL)
+		return;
+	for (; r < end; r++)
+	{
+		if (*r != '\r')
+			*w++ = *r;
+		else if (r + 1 == end || r[1] != '\n')
+			*w++ = '\n';
+	}
+	g_string_truncate(s, w - s->str);
+}
+
+static bool
+is_blank(const GString *s)
+{
+	for (gsize i = 0; i < s->len; i++)
+		if (!g_ascii_isspace(s->str[i]))
+			return false;
+	return true;
+}
+
+/*
+ * Undo the transfer encoding, into out (at most max bytes), or only count
+ * where out is NULL.  Returns the decoded size; sets *cut.
+ */
+static int64_t
+decode_content(const char *s, size_t len, GMimeContentEncoding encoding,
+			   GString *out, size_t max, bool *cut)
+{
+	GMimeFilter *filter;
+	int64_t		total = 0;
+	bool		last = false;
+
+	*cut = false;
+	switch (encoding)
+	{
+		case GMIME_CONTENT_ENCODING_BASE64:
+		case GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE:
+		case GMIME_CONTENT_ENCODING_UUENCODE:
+			break;
+		default:
+			if (out != NULL)
+			{
+				*cut = len > max;
+				g_string_append_len(out, s, MIN(len, max));
+			}
+			return len;
+	}
+
+	filter = g_mime_filter_basic_new(encoding, FALSE);
+	while (!last)
+	{
+		size_t		n = MIN(len, 65536);
+		char	   *decoded = NULL;
+		size_t		decoded_len = 0;
+		size_t		prespace = 0;
+
+		last = n == len;
+		if (last)
+			g_mime_filter_complete(filter, (char *) s, n, 0, &decoded, &decoded_len, &prespace);
+		else
+			g_mime_filter_filter(filter, (char *) s, n, 0, &decoded, &decoded_len, &prespace);
+		s += n;
+		len -= n;
+		total += decoded_len;
+		if (out != NULL)
+		{
+			if (out->len + decoded_len > max)
+			{
+				g_string_append_len(out, decoded, max - out->len);
+				*cut = true;
+				break;
+			}
+			g_string_append_len(out, decoded, decoded_len);
+		}
+	}
+	g_object_unref(filter);
+	return total;
+}
+
+/* The bytes of a part as they lie in the message */
+static bool
+part_bytes(WalkState *w, GMimePart *part, const char **s, size_t * len)
+{
+	GMimeDataWrapper *content = g_mime_part_get_content(part);
+	GMimeStream *stream = content != NULL ? g_mime_data_wrapper_get_stream(content) : NULL;
+	int64_t		start;
+	int64_t		end;
+
+	if (stream == NULL || !GMIME_IS_STREAM_MEM(stream))
+		return false;
+	start = stream->bound_start;
+	end = stream->bound_end < 0 ? (int64_t) w->len : stream->bound_end;
+	if (start < 0 || end > (int64_t) w->len || start > end)
+		return false;
+	*s = w->base + start;
+	*len = end - start;
+	return true;
+}
+
+/* What a <meta> near the top of an HTML part says about its charset */
+static char *
+html_meta_charset(const char *s, size_t len)
+{
+	const char *end = s + MIN(len, 2048);
+
+	for (const char *p = s; p + 8 < end; p++)
+	{
+		char		name[40];
+		size_t		n = 0;
+
+		if ((*p != 'c' && *p != 'C') || g_ascii_strncasecmp(p, "charset", 7) != 0)
+			continue;
+		p += 7;
+		while (p < end && (g_ascii_isspace(*p) || *p == '=' || *p == '"' || *p == '\''))
+			p++;
+		while (p < end && n < sizeof(name) - 1 &&
+			   (g_ascii_isalnum(*p) || strchr("-_.:", *p) != NULL) && *p != '\0')
+			name[n++] = *p++;
+		name[n] = '\0';
+		if (n > 0)
+			return g_strdup(name);
+	}
+	return NULL;
+}
+
+typedef enum TextKind
+{
+	TEXT_NONE, TEXT_PLAIN, TEXT_HTML, TEXT_ENRICHED
+} TextKind;
+
+/* Which parts are text to be read */
+static TextKind
+text_kind(const char *type, const char *subtype)
+{
+	static const char *const plain[] = {
+		"plain", "markdown", "x-markdown", "x-patch", "x-diff"
+	};
+
+	if (g_ascii_strcasecmp(type, "application") == 0)
+		return g_ascii_strcasecmp(subtype, "xhtml+xml") == 0 ? TEXT_HTML : TEXT_NONE;
+	if (g_ascii_strcasecmp(type, "text") != 0)
+		return TEXT_NONE;
+	if (g_ascii_strcasecmp(subtype, "html") == 0)
+		return TEXT_HTML;
+	if (g_ascii_strcasecmp(subtype, "enriched") == 0 ||
+		g_ascii_strcasecmp(subtype, "richtext") == 0)
+		return TEXT_ENRICHED;
+	for (size_t i = 0; i < G_N_ELEMENTS(plain); i++)
+		if (g_ascii_strcasecmp(subtype, plain[i]) == 0)
+			return TEXT_PLAIN;
+	return TEXT_NONE;
+}
+
+/* Append a text part to the body, and note its URLs */
+static void
+add_text(WalkState *w, GString *body, const char *s, size_t len,
+		 GMimeContentEncoding encoding, const char *charset, TextKind kind, bool richtext)
+{
+	Message    *m = w->m;
+	GString    *decoded = NULL;
+	GString    *text;
+	char	   *meta = NULL;
+	bool		cut;
+
+	/* markup takes space that the text then does not need */
+	size_t		max = options.max_body * (kind == TEXT_PLAIN ? 1 : 4) + 4096;
+
+	if (encoding == GMIME_CONTENT_ENCODING_BASE64 ||
+		encoding == GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE ||
+		encoding == GMIME_CONTENT_ENCODING_UUENCODE)
+	{
+		decoded = g_string_new(NULL);
+		decode_content(s, len, encoding, decoded, max, &cut);
+		s = decoded->str;
+		len = decoded->len;
+	}
+	else
+	{
+		cut = len > max;
+		len = MIN(len, max);
+	}
+	if (cut)
+		ADD_DEFECT(m, DEFECT_TRUNCATED_BODY);
+
+	if (charset == NULL && kind == TEXT_HTML)
+		charset = meta = html_meta_charset(s, len);
+	text = g_string_sized_new(len + 16);
+	text_to_utf8(text, s, len, charset, m);
+	g_free(meta);
+	if (decoded != NULL)
+		g_string_free(decoded, TRUE);
+
+	if (kind == TEXT_ENRICHED)
+	{
+		GMimeFilter *filter = g_mime_filter_enriched_new(richtext ? GMIME_FILTER_ENRICHED_IS_RICHTEXT : 0);
+		char	   *out;
+		size_t		out_len;
+		size_t		prespace;
+		GString    *html;
+
+		g_mime_filter_complete(filter, text->str, text->len, 0, &out, &out_len, &prespace);
+		html = g_string_sized_new(out_len + 16);
+		text_append_clean(html, out, out_len, m, DEFECT_BAD_CHARSET);
+		g_object_unref(filter);
+		g_string_free(text, TRUE);
+		text = html;
+	}
+	if (kind == TEXT_HTML)
+		m->has_html = true;
+	if (kind != TEXT_PLAIN)
+	{
+		GString    *stripped = g_string_sized_new(text->len / 2 + 16);
+
+		html_to_text(m, text->str, text->len, stripped);
+		g_string_free(text, TRUE);
+		text = stripped;
+	}
+	normalize_newlines(text, 0);
+	text_find_urls(m, text->str, text->len);
+
+	if (body->len > 0 && text->len > 0 && body->str[body->len - 1] != '\n')
+		g_string_append_c(body, '\n');
+	if (body->len + text->len > options.max_body)
+	{
+		ADD_DEFECT(m, DEFECT_TRUNCATED_BODY);
+		text_truncate(text, options.max_body - MIN(body->len, options.max_body));
+	}
+	g_string_append_len(body, text->str, text->len);
+	g_string_free(text, TRUE);
+}
+
+/* A leaf of the MIME tree: text goes to the body, the rest is an attachment */
+static void
+walk_part(WalkState *w, GMimePart *part, GString *body, bool top)
+{
+	GMimeObject *object = GMIME_OBJECT(part);
+	GMimeContentType *ct = g_mime_object_get_content_type(object);
+	const char *type = ct != NULL ? g_mime_content_type_get_media_type(ct) : "text";
+	const char *subtype = ct != NULL ? g_mime_content_type_get_media_subtype(ct) : "plain";
+	const char *disposition = g_mime_object_get_disposition(object);
+	const char *filename = g_mime_part_get_filename(part);
+	GMimeContentEncoding encoding = g_mime_part_get_content_encoding(part);
+	TextKind	kind;
+	bool		attached;
+	bool		cut;
+	const char *s;
+	size_t		len;
+
+	if (type == NULL || subtype == NULL)
+		type = "text", subtype = "plain";
+	if (!part_bytes(w, part, &s, &len))
+		s = "", len = 0;
+	attached = disposition != NULL && g_ascii_strcasecmp(disposition, "attachment") == 0;
+	kind = text_kind(type, subtype);
+	if (kind == TEXT_NONE && top && !attached && g_ascii_strcasecmp(type, "text") == 0)
+		kind = TEXT_PLAIN;
+
+	if (kind != TEXT_NONE && !attached)
+		add_text(w, body, s, len, encoding,
+				 ct != NULL ? g_mime_content_type_get_parameter(ct, "charset") : NULL,
+				 kind, g_ascii_strcasecmp(subtype, "richtext") == 0);
+	if (kind == TEXT_NONE || attached || filename != NULL)
+	{
+		char	   *name = text_clean(filename, -1, w->m, DEFECT_BAD_CHARSET);
+		char	   *mime = g_strconcat(type, "/", subtype, NULL);
+		char	   *clean = text_clean(mime, -1, w->m, DEFECT_BAD_CHARSET);
+		char	   *lower = text_lower(clean);
+
+		message_add_attachment(w->m, name, lower,
+							   decode_content(s, len, encoding, NULL, 0, &cut));
+		g_free(name);
+		g_free(mime);
+		g_free(clean);
+		g_free(lower);
+	}
+}
+
+static void
+walk(WalkState *w, GMimeObject *object, GString *body, int depth)
+{
+	if (++w->parts > MAX_PARTS || depth > MAX_MIME_DEPTH)
+	{
+		ADD_DEFECT(w->m, DEFECT_MIME_LIMIT);
+		return;
+	}
+	if (GMIME_IS_MULTIPART(object))
+	{
+		GMimeMultipart *multipart = GMIME_MULTIPART(object);
+		GMimeContentType *ct = g_mime_object_get_content_type(object);
+		const char *subtype = ct != NULL ? g_mime_content_type_get_media_subtype(ct) : NULL;
+		bool		alternative = subtype != NULL && g_ascii_strcasecmp(subtype, "alternative") == 0;
+		int			n = g_mime_multipart_get_count(multipart);
+
+		if (n == 0)
+		{
+			/* no part was found: what is there is text of some kind */
+			const char *prologue = g_mime_multipart_get_prologue(multipart);
+
+			ADD_DEFECT(w->m, DEFECT_BROKEN_MIME);
+			if (prologue != NULL)
+				add_text(w, body, prologue, strlen(prologue),
+						 GMIME_CONTENT_ENCODING_DEFAULT, NULL, TEXT_PLAIN, false);
+			return;
+		}
+		if (alternative)
+		{
+			/* a reader sees the last form that has anything to see */
+			GString    *best = NULL;
+
+			for (int i = 0; i < n; i++)
+			{
+				GString    *form = g_string_new(NULL);
+
+				walk(w, g_mime_multipart_get_part(multipart, i), form, depth + 1);
+				if (best == NULL || !is_blank(form))
+				{
+					if (best != NULL)
+						g_string_free(best, TRUE);
+					best = form;
+				}
+				else
+					g_string_free(form, TRUE);
+			}
+			if (body->len > 0 && best->len > 0 && body->str[body->len - 1] != '\n')
+				g_string_append_c(body, '\n');
+			g_string_append_len(body, best->str, best->len);
+			g_string_free(best, TRUE);
+			return;
+		}
+		for (int i = 0; i < n; i++)
+			walk(w, g_mime_multipart_get_part(multipart, i), body, depth + 1);
+	}
+	else if (GMIME_IS_MESSAGE_PART(object))
+	{
+		GMimeMessage *inner = g_mime_message_part_get_message(GMIME_MESSAGE_PART(object));
+		GMimeObject *inner_part = inner != NULL ? g_mime_message_get_mime_part(inner) : NULL;
+
+		if (depth == 0 && inner_part != NULL)
+			walk(w, inner_part, body, depth + 1);
+		else
+		{
+			/* an attached message is listed; its text is not this one's */
+			GMimeStream *count = g_mime_stream_null_new();
+			const char *name = g_mime_object_get_content_disposition_parameter(object, "filename");
+			char	   *clean;
+
+			if (name == NULL && inner != NULL)
+				name = g_mime_message_get_subject(inner);
+			clean = text_clean(name, -1, w->m, DEFECT_BAD_CHARSET);
+			if (inner != NULL)
+				g_mime_object_write_to_stream(GMIME_OBJECT(inner), NULL, count);
+			message_add_attachment(w->m, clean, "message/rfc822", GMIME_STREAM_NULL(count)->written);
+			g_free(clean);
+			g_object_unref(count);
+		}
+	}
+	else if (GMIME_IS_PART(object))
+		walk_part(w, GMIME_PART(object), body, depth == 0);
+}
+
+/* GMime tells what it stumbles over */
+static void
+mime_warning(gint64 offset, GMimeParserWarning code, const gchar * item, gpointer user_data)
+{
+	Message    *m = user_data;
+
+	switch (code)
+	{
+		case GMIME_WARN_INVALID_CONTENT_TYPE:
+		case GMIME_WARN_MALFORMED_MULTIPART:
+		case GMIME_WARN_TRUNCATED_MESSAGE:
+		case GMIME_WARN_MALFORMED_MESSAGE:
+		case GMIME_CRIT_MULTIPART_WITHOUT_BOUNDARY:
+		case GMIME_CRIT_INVALID_HEADER_NAME:
+			ADD_DEFECT(m, DEFECT_BROKEN_MIME);
+			break;
+		default:
+			break;
+	}
+}
+
+/* The Content-* headers that GMime is to see, each at most once */
+static GString *
+content_headers(Message *m, GArray *headers)
+{
+	static const char *const wanted[] = {
+		"content-type", "content-transfer-encoding", "content-disposition"
+	};
+	GString    *kept = g_string_new(NULL);
+
+	for (size_t k = 0; k < G_N_ELEMENTS(wanted); k++)
+	{
+		Header	   *h = find_header(headers, wanted[k]);
+
+		if (h == NULL || h->value[0] == '\0')
+			continue;
+		if (k == 0 && strchr(h->value, '/') == NULL)
+		{
+			/* no type at all means text, not unknown bytes */
+			ADD_DEFECT(m, DEFECT_BROKEN_MIME);
+			continue;
+		}
+		if (strlen(h->value) > MAX_CONTENT_HEADER)
+		{
+			ADD_DEFECT(m, DEFECT_TRUNCATED_HEADER);
+			continue;
+		}
+		g_string_append_printf(kept, "%s: %s\n", h->name, h->value);
+	}
+	g_string_append_c(kept, '\n');
+	return kept;
+}
+
+static void
+parse_body(Message *m, GArray *headers, RawMessage *raw, const char *body)
+{
+	GString    *kept = content_headers(m, headers);
+	size_t		body_len = raw->data + raw->len - body;
+	char	   *copy = NULL;
+	GByteArray	bytes;
+	GMimeStream *stream;
+	GMimeParser *parser;
+	GMimeParserOptions *parser_options;
+	GMimeObject *object;
+	WalkState	w = {0};
+
+	/*
+	 * They go in front of the body, over the header block, which is not
+	 * needed any more; a copy only when there is no room.
+	 */
+	if ((size_t) (body - raw->data) >= kept->len)
+		w.base = body - kept->len;
+	else
+		w.base = copy = g_malloc(kept->len + body_len + 1);
+	memcpy((char *) w.base, kept->str, kept->len);
+	if (copy != NULL)
+		memcpy(copy + kept->len, body, body_len);
+	w.len = kept->len + body_len;
+	w.m = m;
+	g_string_free(kept, TRUE);
+
+	bytes.data = (guint8 *) w.base;
+	bytes.len = w.len;
+	stream = g_mime_stream_mem_new_with_byte_array(&bytes);
+	g_mime_stream_mem_set_owner(GMIME_STREAM_MEM(stream), FALSE);
+	parser = g_mime_parser_new_with_stream(stream);
+	g_mime_parser_set_persist_stream(parser, TRUE);
+	parser_options = g_mime_parser_options_new();
+	g_mime_parser_options_set_warning_callback(parser_options, mime_warning, m);
+
+	object = g_mime_parser_construct_part(parser, parser_options);
+	if (object != NULL)
+	{
+		walk(&w, object, m->body_text, 0);
+		g_object_unref(object);
+	}
+	else
+	{
+		ADD_DEFECT(m, DEFECT_BROKEN_MIME);
+		add_text(&w, m->body_text, body, body_len, GMIME_CONTENT_ENCODING_DEFAULT,
+				 NULL, TEXT_PLAIN, false);
+	}
+	g_mime_parser_options_free(parser_options);
+	g_object_unref(parser);
+	g_object_unref(stream);
+	g_free(copy);
+}
+
+/* The whole message */
+void
+mail_parse(Message *m, RawMessage *raw)
+{
+	GArray	   *headers = g_array_new(FALSE, FALSE, sizeof(Header));
+	const char *s = raw->data;
+	const char *end = raw->data + raw->len;
+	const char *body;
+	const char *p;
+
+	g_array_set_clear_func(headers, free_header);
+	m->defects |= raw->defects;
+	m->size_bytes = raw->size;
+	m->source = text_clean(raw->source, -1, m, DEFECT_BAD_CHARSET);
+	m->mailbox = text_clean(raw->mailbox, -1, m, DEFECT_BAD_CHARSET);
+	if (raw->len == 0)
+		ADD_DEFECT(m, DEFECT_EMPTY);
+
+	if (end - s >= 3 && memcmp(s, "\xEF\xBB\xBF", 3) == 0)
+		s += 3;
+	/* empty lines at the top, where headers follow, are a mailer's slip */
+	p = s;
+	while (is_blank_line(p, end))
+		p = next_line(p, end);
+	if (p > s && p < end && header_name_len(p, next_line(p, end)) > 0)
+		s = p;
+
+	body = split_headers(m, s, end, headers);
+	if (headers->len == 0)
+		ADD_DEFECT(m, DEFECT_NO_HEADERS);
+	interpret_headers(m, headers, raw);
+	headers_to_json(m, headers);
+	parse_body(m, headers, raw, body);
+	g_array_free(headers, TRUE);
+}

@@ -1,0 +1,387 @@
+/*
+ * message.c
+ *	  The row under construction, and what both parsers do to it alike.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <gmime/gmime.h>
+
+#include "assay_load.h"
+
+const char *const defect_names[NUM_DEFECTS] = {
+	[DEFECT_EMPTY] = "empty",
+	[DEFECT_NO_HEADERS] = "no_headers",
+	[DEFECT_BROKEN_HEADERS] = "broken_headers",
+	[DEFECT_TRUNCATED_HEADER] = "truncated_header",
+	[DEFECT_NO_FROM_LINE] = "no_from_line",
+	[DEFECT_NO_FROM] = "no_from",
+	[DEFECT_BAD_FROM] = "bad_from",
+	[DEFECT_NO_DATE] = "no_date",
+	[DEFECT_BAD_DATE] = "bad_date",
+	[DEFECT_ABSURD_DATE] = "absurd_date",
+	[DEFECT_NO_RECEIVED] = "no_received",
+	[DEFECT_BAD_RECEIVED] = "bad_received",
+	[DEFECT_GUESSED_TIME] = "guessed_time",
+	[DEFECT_NUL_BYTE] = "nul_byte",
+	[DEFECT_NO_CHARSET] = "no_charset",
+	[DEFECT_UNKNOWN_CHARSET] = "unknown_charset",
+	[DEFECT_BAD_CHARSET] = "bad_charset",
+	[DEFECT_BROKEN_MIME] = "broken_mime",
+	[DEFECT_MIME_LIMIT] = "mime_limit",
+	[DEFECT_BROKEN_HTML] = "broken_html",
+	[DEFECT_TRUNCATED_LIST] = "truncated_list",
+	[DEFECT_TRUNCATED_BODY] = "truncated_body",
+	[DEFECT_TRUNCATED_MESSAGE] = "truncated_message",
+	[DEFECT_BAD_JSON] = "bad_json",
+	[DEFECT_BAD_FIELD] = "bad_field",
+};
+
+G_STATIC_ASSERT(NUM_DEFECTS <= 32);
+
+Message    *
+message_new(void)
+{
+	Message    *m = g_new0(Message, 1);
+
+	m->recipients = g_ptr_array_new_with_free_func(g_free);
+	m->urls = g_ptr_array_new_with_free_func(g_free);
+	m->link_texts = g_ptr_array_new_with_free_func(g_free);
+	m->link_hrefs = g_ptr_array_new_with_free_func(g_free);
+	m->reference_ids = g_ptr_array_new_with_free_func(g_free);
+	m->auth_results = g_ptr_array_new_with_free_func(g_free);
+	m->dkim_domains = g_ptr_array_new_with_free_func(g_free);
+	m->seen_urls = g_hash_table_new(g_str_hash, g_str_equal);
+	m->seen_recipients = g_hash_table_new(g_str_hash, g_str_equal);
+	m->body_text = g_string_new(NULL);
+	m->attachments = g_string_new(NULL);
+	m->headers = g_string_new(NULL);
+	message_reset(m);
+	return m;
+}
+
+static void
+reset_string(char **s)
+{
+	g_free(*s);
+	*s = NULL;
+}
+
+/* Empty it, and give back what a huge message took */
+static void
+reset_buffer(GString **s)
+{
+	if ((*s)->allocated_len > 4 * 1024 * 1024)
+	{
+		g_string_free(*s, TRUE);
+		*s = g_string_new(NULL);
+	}
+	else
+		g_string_truncate(*s, 0);
+}
+
+void
+message_reset(Message *m)
+{
+	reset_string(&m->source);
+	reset_string(&m->mailbox);
+	reset_string(&m->message_id);
+	reset_string(&m->from_addr);
+	reset_string(&m->from_name);
+	reset_string(&m->from_domain);
+	reset_string(&m->reply_to);
+	reset_string(&m->return_path);
+	reset_string(&m->subject);
+	reset_string(&m->in_reply_to);
+	reset_string(&m->list_id);
+	reset_string(&m->relay_ip);
+	/* the tables point into the arrays */
+	g_hash_table_remove_all(m->seen_urls);
+	g_hash_table_remove_all(m->seen_recipients);
+	g_ptr_array_set_size(m->recipients, 0);
+	g_ptr_array_set_size(m->urls, 0);
+	g_ptr_array_set_size(m->link_texts, 0);
+	g_ptr_array_set_size(m->link_hrefs, 0);
+	g_ptr_array_set_size(m->reference_ids, 0);
+	g_ptr_array_set_size(m->auth_results, 0);
+	g_ptr_array_set_size(m->dkim_domains, 0);
+	reset_buffer(&m->body_text);
+	reset_buffer(&m->attachments);
+	reset_buffer(&m->headers);
+	m->received_at = NO_TIME;
+	m->sent_at = NO_TIME;
+	m->has_html = false;
+	m->size_bytes = 0;
+	m->defects = 0;
+	m->url_bytes = 0;
+	m->link_bytes = 0;
+	m->num_attachments = 0;
+}
+
+/* Note a URL of clean text, unless it is known already */
+void
+message_add_url(Message *m, const char *url, size_t len)
+{
+	char	   *copy;
+
+	if (len > MAX_URL_BYTES)
+	{
+		ADD_DEFECT(m, DEFECT_TRUNCATED_LIST);
+		len = MAX_URL_BYTES;
+		while (len > 0 && ((unsigned char) url[len] & 0xC0) == 0x80)
+			len--;
+	}
+	if (m->urls->len >= MAX_URLS || m->url_bytes + len > MAX_LIST_BYTES)
+	{
+		ADD_DEFECT(m, DEFECT_TRUNCATED_LIST);
+		return;
+	}
+	copy = g_strndup(url, len);
+	if (g_hash_table_contains(m->seen_urls, copy))
+	{
+		g_free(copy);
+		return;
+	}
+	g_hash_table_add(m->seen_urls, copy);
+	g_ptr_array_add(m->urls, copy);
+	m->url_bytes += len;
+}
+
+/* Note an HTML link: the text that a reader sees and where it leads */
+void
+message_add_link(Message *m, const char *text, const char *href)
+{
+	size_t		size = strlen(text) + strlen(href);
+
+	if (m->link_hrefs->len >= MAX_URLS || m->link_bytes + size > MAX_LIST_BYTES)
+	{
+		ADD_DEFECT(m, DEFECT_TRUNCATED_LIST);
+		return;
+	}
+	m->link_bytes += size;
+	g_ptr_array_add(m->link_texts, g_strdup(text));
+	g_ptr_array_add(m->link_hrefs, g_strdup(href));
+}
+
+/* Note a recipient of clean text, in lower case, unless known already */
+void
+message_add_recipient(Message *m, const char *addr)
+{
+	char	   *lower;
+
+	if (addr == NULL || addr[0] == '\0')
+		return;
+	if (m->recipients->len >= MAX_RECIPIENTS)
+	{
+		ADD_DEFECT(m, DEFECT_TRUNCATED_LIST);
+		return;
+	}
+	lower = text_lower(addr);
+	if (g_hash_table_contains(m->seen_recipients, lower))
+	{
+		g_free(lower);
+		return;
+	}
+	g_hash_table_add(m->seen_recipients, lower);
+	g_ptr_array_add(m->recipients, lower);
+}
+
+/* Append to the JSON array of attachments; size -1 is unknown */
+void
+message_add_attachment(Message *m, const char *name, const char *type, int64_t size)
+{
+	if (m->num_attachments >= MAX_ATTACHMENTS)
+	{
+		ADD_DEFECT(m, DEFECT_TRUNCATED_LIST);
+		return;
+	}
+	m->num_attachments++;
+	g_string_append(m->attachments, m->attachments->len == 0 ? "[" : ",");
+	g_string_append(m->attachments, "{\"name\":");
+	if (name != NULL)
+		text_json_string(m->attachments, name);
+	else
+		g_string_append(m->attachments, "null");
+	g_string_append(m->attachments, ",\"type\":");
+	if (type != NULL)
+		text_json_string(m->attachments, type);
+	else
+		g_string_append(m->attachments, "null");
+	if (size >= 0)
+		g_string_append_printf(m->attachments, ",\"size\":%" PRId64 "}", size);
+	else
+		g_string_append(m->attachments, ",\"size\":null}");
+}
+
+/* Nothing more comes: close what is open */
+void
+message_finish(Message *m)
+{
+	g_string_append(m->attachments, m->attachments->len == 0 ? "[]" : "]");
+}
+
+/* The sender, both clean; either may be NULL */
+void
+message_set_from(Message *m, const char *addr, const char *name)
+{
+	if (name != NULL && name[0] != '\0')
+		m->from_name = g_strdup(name);
+	if (addr != NULL && addr[0] != '\0')
+	{
+		const char *at;
+
+		m->from_addr = text_lower(addr);
+		at = strrchr(m->from_addr, '@');
+		if (at != NULL && at[1] != '\0')
+		{
+			size_t		len = strlen(at + 1);
+
+			/* a domain may be written with its root's dot */
+			while (len > 0 && at[len] == '.')
+				len--;
+			m->from_domain = g_strndup(at + 1, len);
+		}
+	}
+	if (m->from_domain == NULL || m->from_domain[0] == '\0')
+	{
+		reset_string(&m->from_domain);
+		ADD_DEFECT(m, DEFECT_BAD_FROM);
+	}
+}
+
+/* ---- time ---------------------------------------------------------------- */
+
+/* There was no mail before 1971, and clocks are a day or two off at most. */
+bool
+message_plausible_time(int64_t t)
+{
+	static int64_t latest = 0;
+
+	if (latest == 0)
+		latest = (int64_t) (time(NULL) + 2 * 86400) * 1000000;
+	return t >= INT64_C(31536000) * 1000000 && t <= latest;
+}
+
+/*
+ * Decide received_at, which is never NULL: the Received header's time, else
+ * the sender's Date, else the mbox separator's, else the file's.  sent_at
+ * keeps what the Date header says, however absurd.
+ */
+void
+message_settle_time(Message *m, int64_t received, const RawMessage *raw)
+{
+	if (m->sent_at != NO_TIME && !message_plausible_time(m->sent_at))
+		ADD_DEFECT(m, DEFECT_ABSURD_DATE);
+
+	if (received != NO_TIME && message_plausible_time(received))
+	{
+		m->received_at = received;
+		return;
+	}
+	ADD_DEFECT(m, DEFECT_NO_RECEIVED);
+	if (m->sent_at != NO_TIME && message_plausible_time(m->sent_at))
+	{
+		m->received_at = m->sent_at;
+		return;
+	}
+	ADD_DEFECT(m, DEFECT_GUESSED_TIME);
+	if (raw->from_line != NULL)
+	{
+		m->received_at = parse_from_line(raw->from_line);
+		if (m->received_at != NO_TIME && message_plausible_time(m->received_at))
+			return;
+	}
+	m->received_at = raw->mtime;
+}
+
+/* A Date header's time, or NO_TIME */
+int64_t
+parse_rfc822_date(const char *s)
+{
+	GDateTime  *t;
+	int64_t		seconds;
+
+	while (g_ascii_isspace(*s))
+		s++;
+	/* nothing sensible is that long, and GMime need not see it */
+	if (*s == '\0' || strlen(s) > 200)
+		return NO_TIME;
+	t = g_mime_utils_header_decode_date(s);
+	if (t == NULL)
+		return NO_TIME;
+	seconds = g_date_time_to_unix(t);
+	g_date_time_unref(t);
+	return seconds * 1000000;
+}
+
+/*
+ * The time in an mbox separator, "From someone Thu Aug 22 12:36:23 2002", or
+ * NO_TIME when the line holds none.  Variants have no seconds, a zone before
+ * or after the year, or none (then it is taken as UTC).
+ */
+int64_t
+parse_from_line(const char *line)
+{
+	static const char days[] = "SunMonTueWedThuFriSat";
+	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+
+	for (const char *p = line; *p != '\0' && *p != '\n'; p++)
+	{
+		char		day[4];
+		char		month[4];
+		int			mday;
+		int			hour;
+		int			minute;
+		int			second = 0;
+		int			used = 0;
+		int			zone = 0;
+		int			year = 0;
+		const char *found;
+		const char *q;
+		struct tm	tm = {0};
+		int64_t		t;
+
+		if (*p != ' ' && *p != '\t')
+			continue;
+		if (sscanf(p, " %3[A-Za-z]%*[, ]%3[A-Za-z] %2d %2d:%2d%n",
+				   day, month, &mday, &hour, &minute, &used) != 5 || used == 0)
+			continue;
+		if (strlen(day) != 3 || strlen(month) != 3 ||
+			(found = strstr(days, day)) == NULL || (found - days) % 3 != 0 ||
+			(found = strstr(months, month)) == NULL || (found - months) % 3 != 0)
+			continue;
+		q = p + used;
+		if (*q == ':')
+		{
+			if (sscanf(q, ":%2d%n", &second, &used) != 1)
+				continue;
+			q += used;
+		}
+		while (*q != '\0' && *q != '\n' && *q != '\r')
+		{
+			while (*q == ' ' || *q == '\t')
+				q++;
+			if ((*q == '+' || *q == '-') && g_ascii_isdigit(q[1]) && g_ascii_isdigit(q[2]) &&
+				g_ascii_isdigit(q[3]) && g_ascii_isdigit(q[4]))
+				zone = (*q == '-' ? -60 : 60) *
+					(((q[1] - '0') * 10 + (q[2] - '0')) * 60 + (q[3] - '0') * 10 + (q[4] - '0'));
+			else if (g_ascii_isdigit(q[0]) && g_ascii_isdigit(q[1]) && g_ascii_isdigit(q[2]) &&
+					 g_ascii_isdigit(q[3]) && !g_ascii_isdigit(q[4]) && year == 0)
+				year = (q[0] - '0') * 1000 + (q[1] - '0') * 100 + (q[2] - '0') * 10 + (q[3] - '0');
+			while (*q != '\0' && !g_ascii_isspace(*q))
+				q++;
+		}
+		if (year == 0 || mday < 1 || mday > 31 || hour < 0 || hour > 23 ||
+			minute < 0 || minute > 59 || second < 0 || second > 60)
+			continue;
+		tm.tm_year = year - 1900;
+		tm.tm_mon = (found - months) / 3;
+		tm.tm_mday = mday;
+		tm.tm_hour = hour;
+		tm.tm_min = minute;
+		tm.tm_sec = second;
+		t = (int64_t) timegm(&tm) - zone;
+		return t * 1000000;
+	}
+	return NO_TIME;
+}

@@ -1,0 +1,503 @@
+/*
+ * text.c
+ *	  Bytes of any kind to the UTF-8 that PostgreSQL accepts.
+ *
+ * Text in mail is in the charset that its header names, or in another, or in
+ * none.  Whatever comes in, what goes out is valid UTF-8 without NUL: an
+ * undecodable byte becomes U+FFFD, a NUL is dropped, and the defect is noted.
+ */
+#include <errno.h>
+#include <iconv.h>
+#include <string.h>
+#include <gmime/gmime.h>
+
+#include "assay_load.h"
+
+#define REPLACEMENT "\xEF\xBF\xBD"
+
+/*
+ * Length of the valid UTF-8 character at s, or 0.  Overlong forms, surrogates
+ * and what lies above U+10FFFF are invalid, as in PostgreSQL.
+ */
+static int
+utf8_char_len(const unsigned char *s, size_t left)
+{
+	unsigned char c = s[0];
+
+	if (c < 0x80)
+		return 1;
+	if (c < 0xC2)
+		return 0;
+	if (c < 0xE0)
+		return (left >= 2 && (s[1] & 0xC0) == 0x80) ? 2 : 0;
+	if (c < 0xF0)
+	{
+		if (left < 3 || (s[1] & 0xC0) != 0x80 || (s[2] & 0xC0) != 0x80)
+			return 0;
+		if ((c == 0xE0 && s[1] < 0xA0) || (c == 0xED && s[1] > 0x9F))
+			return 0;
+		return 3;
+	}
+	if (c < 0xF5)
+	{
+		if (left < 4 || (s[1] & 0xC0) != 0x80 || (s[2] & 0xC0) != 0x80 ||
+			(s[3] & 0xC0) != 0x80)
+			return 0;
+		if ((c == 0xF0 && s[1] < 0x90) || (c == 0xF4 && s[1] > 0x8F))
+			return 0;
+		return 4;
+	}
+	return 0;
+}
+
+/* Length of the leading run of plain ASCII without NUL */
+static size_t
+ascii_run(const char *s, size_t len)
+{
+	size_t		i = 0;
+
+	/* eight at a time: no high bit and no zero byte */
+	while (i + 8 <= len)
+	{
+		uint64_t	w;
+
+		memcpy(&w, s + i, 8);
+		if ((w & UINT64_C(0x8080808080808080)) != 0 ||
+			((w - UINT64_C(0x0101010101010101)) & ~w &
+			 UINT64_C(0x8080808080808080)) != 0)
+			break;
+		i += 8;
+	}
+	while (i < len && s[i] != '\0' && (unsigned char) s[i] < 0x80)
+		i++;
+	return i;
+}
+
+/* Length of the leading run that is valid UTF-8 without NUL */
+static size_t
+utf8_run(const char *s, size_t len)
+{
+	size_t		i = 0;
+
+	for (;;)
+	{
+		int			n;
+
+		i += ascii_run(s + i, len - i);
+		if (i >= len || s[i] == '\0')
+			return i;
+		n = utf8_char_len((const unsigned char *) s + i, len - i);
+		if (n == 0)
+			return i;
+		i += n;
+	}
+}
+
+/* Is this what PostgreSQL takes as it is? */
+bool
+text_is_clean(const char *s, size_t len)
+{
+	return utf8_run(s, len) == len;
+}
+
+/*
+ * Append what should be UTF-8.  Each undecodable sequence becomes one U+FFFD
+ * and notes the defect; a NUL is left out.
+ */
+void
+text_append_clean(GString *out, const char *s, size_t len, Message *m, Defect bad)
+{
+	while (len > 0)
+	{
+		size_t		n = utf8_run(s, len);
+
+		if (n > 0)
+			g_string_append_len(out, s, n);
+		s += n;
+		len -= n;
+		if (len == 0)
+			break;
+		if (*s == '\0')
+		{
+			ADD_DEFECT(m, DEFECT_NUL_BYTE);
+			while (len > 0 && *s == '\0')
+				s++, len--;
+			continue;
+		}
+		g_string_append(out, REPLACEMENT);
+		ADD_DEFECT(m, bad);
+		s++, len--;
+		/* continuation bytes belong to the sequence that was bad */
+		while (len > 0 && ((unsigned char) *s & 0xC0) == 0x80)
+			s++, len--;
+	}
+}
+
+/* The same into a new string; len -1 means up to the NUL */
+char	   *
+text_clean(const char *s, ssize_t len, Message *m, Defect bad)
+{
+	GString    *out;
+
+	if (s == NULL)
+		return NULL;
+	if (len < 0)
+		len = strlen(s);
+	if (text_is_clean(s, len))
+		return g_strndup(s, len);
+	out = g_string_sized_new(len + 16);
+	text_append_clean(out, s, len, m, bad);
+	return g_string_free(out, FALSE);
+}
+
+/*
+ * The name of a charset for iconv.  Mail says iso-8859-1 and means
+ * windows-1252, and so on: these are the supersets that browsers take too.
+ * NULL means that the label says nothing.
+ */
+static const char *
+charset_for_iconv(const char *label, bool *is_utf8)
+{
+	static const struct
+	{
+		const char *label;
+		const char *name;
+	}			supersets[] =
+	{
+		{"iso-8859-1", "WINDOWS-1252"},
+		{"iso8859-1", "WINDOWS-1252"},
+		{"latin1", "WINDOWS-1252"},
+		{"latin-1", "WINDOWS-1252"},
+		{"iso-8859-9", "WINDOWS-1254"},
+		{"iso-8859-11", "CP874"},
+		{"tis-620", "CP874"},
+		{"gb2312", "GB18030"},
+		{"gb_2312-80", "GB18030"},
+		{"x-gbk", "GB18030"},
+		{"gbk", "GB18030"},
+		{"cp936", "GB18030"},
+		{"chinesebig5", "BIG5-HKSCS"},
+		{"big5", "BIG5-HKSCS"},
+		{"euc-kr", "CP949"},
+		{"ks_c_5601-1987", "CP949"},
+		{"ks_c_5601", "CP949"},
+		{"ksc5601", "CP949"},
+		{"korean", "CP949"},
+		{"shift_jis", "CP932"},
+		{"shift-jis", "CP932"},
+		{"x-sjis", "CP932"},
+		{"iso-2022-jp", "ISO-2022-JP-3"},
+		{"unicode-1-1-utf-7", "UTF-7"},
+	};
+	static const char *const says_nothing[] = {
+		"us-ascii", "ascii", "ansi_x3.4-1968", "default", "default_charset", "default-charset",
+		"none", "unknown", "unknown-8bit", "x-unknown", "x-user-defined",
+		"user-defined", "8bit", "7bit", "_autodetect", "_iso-2022-jp$esc", "iso-8859-1-unknown"
+	};
+
+	*is_utf8 = false;
+	if (label == NULL || label[0] == '\0')
+		return NULL;
+	if (g_ascii_strcasecmp(label, "utf-8") == 0 ||
+		g_ascii_strcasecmp(label, "utf8") == 0)
+	{
+		*is_utf8 = true;
+		return "UTF-8";
+	}
+	for (size_t i = 0; i < G_N_ELEMENTS(says_nothing); i++)
+		if (g_ascii_strcasecmp(label, says_nothing[i]) == 0)
+			return NULL;
+	for (size_t i = 0; i < G_N_ELEMENTS(supersets); i++)
+		if (g_ascii_strcasecmp(label, supersets[i].label) == 0)
+			return supersets[i].name;
+	return label;
+}
+
+/* Can ASCII text in this charset mean something else than ASCII? */
+static bool
+charset_is_stateful(const char *name)
+{
+	return g_ascii_strncasecmp(name, "utf-7", 5) == 0 ||
+		g_ascii_strncasecmp(name, "utf-16", 6) == 0 ||
+		g_ascii_strncasecmp(name, "utf-32", 6) == 0 ||
+		g_ascii_strncasecmp(name, "ucs", 3) == 0 ||
+		g_ascii_strncasecmp(name, "iso-2022", 8) == 0 ||
+		g_ascii_strncasecmp(name, "iso-10646", 9) == 0 ||
+		g_ascii_strncasecmp(name, "hz", 2) == 0 ||
+		g_ascii_strncasecmp(name, "ebcdic", 6) == 0 ||
+		g_ascii_strncasecmp(name, "ibm", 3) == 0 ||
+		g_ascii_strncasecmp(name, "cp", 2) == 0;
+}
+
+/* A converter from the charset, kept open: opening one costs more than a use */
+static iconv_t
+get_converter(const char *name)
+{
+	static struct
+	{
+		char		name[40];
+		iconv_t		cd;
+	}			cache[8];
+	static unsigned next = 0;
+	iconv_t		cd;
+
+	if (strlen(name) >= sizeof(cache[0].name))
+		return (iconv_t) -1;
+	for (size_t i = 0; i < G_N_ELEMENTS(cache); i++)
+		if (cache[i].name[0] != '\0' && g_ascii_strcasecmp(cache[i].name, name) == 0)
+		{
+			iconv(cache[i].cd, NULL, NULL, NULL, NULL);
+			return cache[i].cd;
+		}
+
+	/* glibc reads options after a slash; a label has none of them */
+	for (const char *p = name; *p; p++)
+		if (!g_ascii_isalnum(*p) && strchr("-_.:()+", *p) == NULL)
+			return (iconv_t) -1;
+	cd = iconv_open("UTF-8", name);
+	if (cd == (iconv_t) -1)
+	{
+		const char *alias = g_mime_charset_iconv_name(name);
+
+		if (alias != NULL && strchr(alias, '/') == NULL)
+			cd = iconv_open("UTF-8", alias);
+		if (cd == (iconv_t) -1)
+			return cd;
+	}
+	next %= G_N_ELEMENTS(cache);
+	if (cache[next].name[0] != '\0')
+		iconv_close(cache[next].cd);
+	g_strlcpy(cache[next].name, name, sizeof(cache[next].name));
+	cache[next].cd = cd;
+	next++;
+	return cd;
+}
+
+/* Convert with iconv; an undecodable byte becomes U+FFFD */
+static void
+convert(GString *out, const char *s, size_t len, iconv_t cd, Message *m)
+{
+	char	   *in = (char *) s;
+	char		buf[8192];
+	bool		flushed = false;
+
+	while (!flushed)
+	{
+		char	   *o = buf;
+		size_t		room = sizeof(buf);
+		size_t		r;
+
+		if (len > 0)
+			r = iconv(cd, &in, &len, &o, &room);
+		else
+		{
+			r = iconv(cd, NULL, NULL, &o, &room);
+			flushed = r != (size_t) - 1;
+		}
+		/* it should be UTF-8 now, but may contain NUL */
+		text_append_clean(out, buf, o - buf, m, DEFECT_BAD_CHARSET);
+		if (r != (size_t) - 1 || errno == E2BIG)
+			continue;
+		if (len == 0)
+			break;
+		/* EILSEQ, or EINVAL for a sequence that the end cuts off */
+		g_string_append(out, REPLACEMENT);
+		ADD_DEFECT(m, DEFECT_BAD_CHARSET);
+		in++, len--;
+	}
+}
+
+/*
+ * Append text in the charset of that name.  Where the name says nothing, or
+ * nothing known, the bytes are UTF-8 if they can be, else windows-1252.
+ */
+void
+text_to_utf8(GString *out, const char *s, size_t len, const char *charset, Message *m)
+{
+	bool		is_utf8;
+	const char *name = charset_for_iconv(charset, &is_utf8);
+	iconv_t		cd = (iconv_t) -1;
+
+	/* a byte order mark is no text */
+	if (len >= 3 && memcmp(s, "\xEF\xBB\xBF", 3) == 0)
+		s += 3, len -= 3;
+
+	if (is_utf8)
+	{
+		text_append_clean(out, s, len, m, DEFECT_BAD_CHARSET);
+		return;
+	}
+	if ((name == NULL || !charset_is_stateful(name)) &&
+		ascii_run(s, len) == len)
+	{
+		g_string_append_len(out, s, len);
+		return;
+	}
+	if (name != NULL)
+	{
+		cd = get_converter(name);
+		if (cd == (iconv_t) -1)
+			ADD_DEFECT(m, DEFECT_UNKNOWN_CHARSET);
+	}
+	if (cd == (iconv_t) -1)
+	{
+		size_t		n = utf8_run(s, len);
+
+		/* a multibyte character may have been cut off at the end */
+		while (n < len && s[n] == '\0')
+			n += 1 + utf8_run(s + n + 1, len - n - 1);
+		if (n == len || (n + 4 > len && n > 0 && (unsigned char) s[n] >= 0xC2))
+		{
+			text_append_clean(out, s, len, m, DEFECT_BAD_CHARSET);
+			return;
+		}
+		ADD_DEFECT(m, DEFECT_NO_CHARSET);
+		cd = get_converter("WINDOWS-1252");
+		if (cd == (iconv_t) -1)
+		{
+			text_append_clean(out, s, len, m, DEFECT_BAD_CHARSET);
+			return;
+		}
+	}
+	convert(out, s, len, cd, m);
+}
+
+/* Cut to at most max bytes, at a character's border */
+void
+text_truncate(GString *s, size_t max)
+{
+	if (s->len <= max)
+		return;
+	while (max > 0 && ((unsigned char) s->str[max] & 0xC0) == 0x80)
+		max--;
+	g_string_truncate(s, max);
+}
+
+/* Lower case, without regard to the locale */
+char	   *
+text_lower(const char *s)
+{
+	if (ascii_run(s, strlen(s)) == strlen(s))
+		return g_ascii_strdown(s, -1);
+	return g_utf8_strdown(s, -1);
+}
+
+/* Append a JSON string; the input is clean already */
+void
+text_json_string(GString *out, const char *s)
+{
+	g_string_append_c(out, '"');
+	for (;;)
+	{
+		const char *p = s;
+
+		while ((unsigned char) *p >= 0x20 && *p != '"' && *p != '\\')
+			p++;
+		g_string_append_len(out, s, p - s);
+		if (*p == '\0')
+			break;
+		switch (*p)
+		{
+			case '"':
+				g_string_append(out, "\\\"");
+				break;
+			case '\\':
+				g_string_append(out, "\\\\");
+				break;
+			case '\n':
+				g_string_append(out, "\\n");
+				break;
+			case '\t':
+				g_string_append(out, "\\t");
+				break;
+			default:
+				g_string_append_printf(out, "\\u%04x", (unsigned char) *p);
+		}
+		s = p + 1;
+	}
+	g_string_append_c(out, '"');
+}
+
+/* May this byte be part of a URL in running text? */
+static bool
+is_url_char(unsigned char c)
+{
+	if (c <= 0x20 || c == 0x7F)
+		return false;
+	return strchr("<>\"`{}|\\^", c) == NULL;
+}
+
+/* Note the URLs in running text: those with a scheme, and www.something */
+void
+text_find_urls(Message *m, const char *s, size_t len)
+{
+	const char *end = s + len;
+	const char *p = s;
+
+	while (p < end)
+	{
+		const char *start;
+		const char *q;
+		int			round = 0;
+		int			square = 0;
+
+		if (*p == ':' && end - p > 3 && p[1] == '/' && p[2] == '/')
+		{
+			start = p;
+			if (p - s >= 5 && g_ascii_strncasecmp(p - 5, "https", 5) == 0)
+				start = p - 5;
+			else if (p - s >= 4 && g_ascii_strncasecmp(p - 4, "http", 4) == 0)
+				start = p - 4;
+			else if (p - s >= 3 && g_ascii_strncasecmp(p - 3, "ftp", 3) == 0)
+				start = p - 3;
+			if (start == p)
+			{
+				p++;
+				continue;
+			}
+			q = p + 3;
+		}
+		else if ((*p == 'w' || *p == 'W') && end - p > 6 &&
+				 g_ascii_strncasecmp(p, "www.", 4) == 0 &&
+				 g_ascii_isalnum(p[4]) &&
+				 (p == s || (!g_ascii_isalnum(p[-1]) && strchr("/.@-_", p[-1]) == NULL)))
+		{
+			start = p;
+			q = p + 4;
+		}
+		else
+		{
+			p++;
+			continue;
+		}
+		p = q;
+		while (q < end && is_url_char((unsigned char) *q))
+		{
+			if (*q == '(')
+				round++;
+			else if (*q == ')')
+				round--;
+			else if (*q == '[')
+				square++;
+			else if (*q == ']')
+				square--;
+			q++;
+		}
+		/* what closes the sentence around it is no part of it */
+		while (q > p)
+		{
+			char		c = q[-1];
+
+			if (c == ')' && round < 0)
+				round++;
+			else if (c == ']' && square < 0)
+				square++;
+			else if (strchr(".,;:!?'*", c) == NULL)
+				break;
+			q--;
+		}
+		if (q > p)
+			message_add_url(m, start, q - start);
+		p = q;
+	}
+}
