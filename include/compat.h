@@ -5,4 +5,11 @@
 #ifndef ASSAY_COMPAT_H
 #define ASSAY_COMPAT_H
 
+/* Soft errors of input functions came with 16. */
+#if PG_VERSION_NUM >= 160000
+#include "nodes/miscnodes.h"
+#elif !defined(ereturn)
+#define ereturn(context, dummy_value, ...)	ereport(ERROR, __VA_ARGS__)
+#endif
+
 #endif							/* ASSAY_COMPAT_H */

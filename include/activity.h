@@ -1,0 +1,64 @@
+/*
+ * activity.h
+ *		The history of a key: how often, since when, how lately, at what hours.
+ */
+#ifndef ASSAY_ACTIVITY_H
+#define ASSAY_ACTIVITY_H
+
+#include "datatype/timestamp.h"
+
+#define ACTIVITY_FORMAT		1
+
+#define ACTIVITY_HOURS		24
+#define ACTIVITY_WEEKDAYS	7
+
+/* Fixed half-lives of the decayed counts: an hour, a day, a week, 30 days */
+#define ACTIVITY_HALF_LIVES	4
+
+/* A bin of the hour-of-day histogram stops here; the count itself goes on */
+#define ACTIVITY_HOUR_MAX	((1 << 24) - 1)
+
+/*
+ * Always 160 bytes, no padding:
+ *
+ *	  0 vl_len_		 24 mantissa[4]		 88 hour_low[24]
+ *	  4 format		 56 weekday[7]		136 hour_high[24]
+ *	  5 reserved	 84 exponent[4]		160
+ *	  8 first		(times: microseconds since 2000-01-01 00:00 UTC)
+ *	 16 last
+ *
+ * weekday[0] is Sunday and hour 0 begins at midnight, both UTC.  The number of
+ * events is the sum of weekday[]; it is stored nowhere else.  An hour's bin
+ * has 24 bits (hour_high is its top byte) and stays at ACTIVITY_HOUR_MAX once
+ * it is there, so that adding is still independent of order.
+ *
+ * decayed[k] = sum over events of 2^(t / H[k]), in units of 2^floor(last / H[k]),
+ * is mantissa[k] * 2^(exponent[k] - 63); the top bit of the mantissa is set.
+ * The unit moves with `last` by whole powers of two, thus without rounding, and
+ * keeps the exponent between 0 and the number of bits of the count, for any
+ * date.  64 bits of mantissa keep sums of any order and grouping of n events
+ * within n * 2^-64 of each other.
+ */
+typedef struct Activity
+{
+	int32		vl_len_;		/* varlena header (do not touch directly!) */
+	uint8		format;			/* ACTIVITY_FORMAT */
+	uint8		reserved[3];	/* zero */
+	TimestampTz first;
+	TimestampTz last;
+	uint64		mantissa[ACTIVITY_HALF_LIVES];
+	uint32		weekday[ACTIVITY_WEEKDAYS];
+	uint8		exponent[ACTIVITY_HALF_LIVES];
+	uint16		hour_low[ACTIVITY_HOURS];
+	uint8		hour_high[ACTIVITY_HOURS];
+} Activity;
+
+#define DatumGetActivityP(d)	((Activity *) PG_DETOAST_DATUM(d))
+#define PG_GETARG_ACTIVITY_P(n)	DatumGetActivityP(PG_GETARG_DATUM(n))
+
+/* activity.c */
+extern void ActivityInit(Activity *a, TimestampTz t);
+extern void ActivityAddEvent(Activity *a, TimestampTz t);
+extern void ActivityAdd(Activity *a, const Activity *b);
+
+#endif							/* ASSAY_ACTIVITY_H */

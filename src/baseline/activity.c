@@ -1,0 +1,830 @@
+/*
+ * activity.c
+ *		The type activity: mergeable history of a key in 160 bytes.
+ *
+ * Counts, dates and histograms add exactly, decayed counts up to the last bits
+ * (see activity.h), whatever the order and grouping of the events.  There is
+ * no empty activity: a key without events has none, and the accessors take
+ * NULL for that.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "activity.h"
+#include "common/int.h"
+#include "compat.h"
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "libpq/pqformat.h"
+#include "utils/builtins.h"
+#include "utils/datetime.h"
+#include "utils/float.h"
+#include "utils/timestamp.h"
+
+StaticAssertDecl(sizeof(Activity) == 160, "activity is 160 bytes, without padding");
+
+#define TOP_BIT		UINT64CONST(0x8000000000000000)
+
+static const int64 half_life[ACTIVITY_HALF_LIVES] = {
+	USECS_PER_HOUR, USECS_PER_DAY, 7 * USECS_PER_DAY, 30 * USECS_PER_DAY
+};
+
+/* Index of the longest, which burst() takes for a key's usual rate */
+#define LONGEST		(ACTIVITY_HALF_LIVES - 1)
+
+/* ---- numbers ------------------------------------------------------------- */
+
+static inline int64
+FloorDiv(int64 a, int64 b)
+{
+	int64		q = a / b;
+
+	return (a % b < 0) ? q - 1 : q;
+}
+
+static inline int
+HourOf(TimestampTz t)
+{
+	int64		hour = FloorDiv(t, USECS_PER_HOUR);
+
+	return (int) (hour - FloorDiv(hour, 24) * 24);
+}
+
+static inline int
+WeekdayOf(TimestampTz t)
+{
+	/* 2000-01-01 was a Saturday */
+	int64		day = FloorDiv(t, USECS_PER_DAY) + 6;
+
+	return (int) (day - FloorDiv(day, 7) * 7);
+}
+
+/*
+ * 2^(t / h) as a number in [1, 2) and a whole power of two.
+ */
+static inline double
+Weight(TimestampTz t, int64 h, int64 * power)
+{
+	int64		q = FloorDiv(t, h);
+
+	*power = q;
+	return exp2((double) (t - q * h) / (double) h);
+}
+
+/*
+ * A number in [1, 2) in units of 2^-63, exactly
+ */
+static inline uint64
+Mantissa(double w)
+{
+	return (uint64) (w * 9223372036854775808.0);
+}
+
+/*
+ * (m1, e1) += (m2, e2), where m is in units of 2^(e - 63) and has its top bit
+ * set.  The second may be far below the first, never the other way round.
+ */
+static inline void
+AddScaled(uint64 * m1, int *e1, uint64 m2, int64 e2)
+{
+	uint64		sum;
+	int64		shift;
+
+	if (e2 > *e1)
+	{
+		uint64		m = *m1;
+		int			e = *e1;
+
+		*m1 = m2;
+		*e1 = (int) e2;
+		m2 = m;
+		e2 = e;
+	}
+
+	shift = *e1 - e2;
+	if (shift > 64)
+		return;
+	if (shift == 64)
+		m2 = 1;
+	else if (shift > 0)
+		m2 = (m2 >> shift) + ((m2 >> (shift - 1)) & 1);
+
+	sum = *m1 + m2;
+	if (sum < *m1)
+	{
+		sum = ((sum >> 1) + (sum & 1)) | TOP_BIT;
+		(*e1)++;
+	}
+	*m1 = sum;
+}
+
+static inline double
+Decayed(const Activity *a, int k)
+{
+	return ldexp((double) a->mantissa[k], a->exponent[k] - 63);
+}
+
+static inline int64
+Events(const Activity *a)
+{
+	int64		n = 0;
+
+	for (int i = 0; i < ACTIVITY_WEEKDAYS; i++)
+		n += a->weekday[i];
+	return n;
+}
+
+static inline uint32
+GetHour(const Activity *a, int hour)
+{
+	return a->hour_low[hour] | ((uint32) a->hour_high[hour] << 16);
+}
+
+static inline void
+AddHour(Activity *a, int hour, uint32 n)
+{
+	uint32		sum = Min(GetHour(a, hour) + n, ACTIVITY_HOUR_MAX);
+
+	a->hour_low[hour] = (uint16) sum;
+	a->hour_high[hour] = (uint8) (sum >> 16);
+}
+
+static inline void
+AddWeekday(Activity *a, int day, uint32 n)
+{
+	if (n > PG_UINT32_MAX - a->weekday[day])
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("activity out of range"),
+				 errdetail("An activity holds at most %u events of a weekday.", PG_UINT32_MAX)));
+	a->weekday[day] += n;
+}
+
+/* ---- invariants ---------------------------------------------------------- */
+
+/*
+ * What is wrong with a value from outside, or NULL.  Nothing here is trusted
+ * before; everything else relies on it.
+ */
+static const char *
+ActivityFault(const Activity *a)
+{
+	int64		events = Events(a);
+	int64		hours = 0;
+	bool		full = false;
+
+	if (a->format != ACTIVITY_FORMAT)
+		return "The format is not known.";
+	if (a->reserved[0] != 0 || a->reserved[1] != 0 || a->reserved[2] != 0)
+		return "Reserved bytes are not zero.";
+	if (!IS_VALID_TIMESTAMP(a->first) || !IS_VALID_TIMESTAMP(a->last) ||
+		a->first > a->last)
+		return "The first and last time are not in order.";
+	if (events < (a->first == a->last ? 1 : 2))
+		return "There are fewer events than times.";
+	for (int i = 0; i < ACTIVITY_HOURS; i++)
+	{
+		hours += GetHour(a, i);
+		full |= GetHour(a, i) == ACTIVITY_HOUR_MAX;
+	}
+	if (full ? hours > events : hours != events)
+		return "The hours do not add up to the number of events.";
+	if (GetHour(a, HourOf(a->first)) == 0 || a->weekday[WeekdayOf(a->first)] == 0 ||
+		GetHour(a, HourOf(a->last)) == 0 || a->weekday[WeekdayOf(a->last)] == 0)
+		return "The first or last time is not in the histograms.";
+	for (int k = 0; k < ACTIVITY_HALF_LIVES; k++)
+	{
+		if ((a->mantissa[k] & TOP_BIT) == 0)
+			return "A decayed count is not normalized.";
+		if (a->exponent[k] > 63 || Decayed(a, k) > 2.0 * events)
+			return "A decayed count exceeds the number of events.";
+	}
+	return NULL;
+}
+
+static inline void
+AssertCheckActivity(const Activity *a)
+{
+	Assert(VARSIZE(a) == sizeof(Activity));
+	Assert(ActivityFault(a) == NULL);
+}
+
+/* ---- adding -------------------------------------------------------------- */
+
+/*
+ * The activity of one event.
+ */
+void
+ActivityInit(Activity *a, TimestampTz t)
+{
+	memset(a, 0, sizeof(Activity));
+	SET_VARSIZE(a, sizeof(Activity));
+	a->format = ACTIVITY_FORMAT;
+	a->first = a->last = t;
+	for (int k = 0; k < ACTIVITY_HALF_LIVES; k++)
+	{
+		int64		power;
+
+		a->mantissa[k] = Mantissa(Weight(t, half_life[k], &power));
+	}
+	AddHour(a, HourOf(t), 1);
+	AddWeekday(a, WeekdayOf(t), 1);
+	AssertCheckActivity(a);
+}
+
+/*
+ * Count one more event.
+ */
+void
+ActivityAddEvent(Activity *a, TimestampTz t)
+{
+	TimestampTz last = Max(a->last, t);
+
+	AddWeekday(a, WeekdayOf(t), 1); /* first: it alone can fail */
+	AddHour(a, HourOf(t), 1);
+	for (int k = 0; k < ACTIVITY_HALF_LIVES; k++)
+	{
+		int64		power;
+		double		w = Weight(t, half_life[k], &power);
+		int64		unit = FloorDiv(a->last, half_life[k]);
+		int			e = a->exponent[k];
+
+		/* Relative to the old unit; then to the new one. */
+		if (power > unit)
+		{
+			uint64		m = Mantissa(w);
+			int			new_e = 0;
+
+			AddScaled(&m, &new_e, a->mantissa[k], e - (power - unit));
+			a->mantissa[k] = m;
+			e = new_e;
+		}
+		else
+			AddScaled(&a->mantissa[k], &e, Mantissa(w), power - unit);
+		a->exponent[k] = (uint8) e;
+	}
+	a->first = Min(a->first, t);
+	a->last = last;
+	AssertCheckActivity(a);
+}
+
+/*
+ * Add the events of b to a.
+ */
+void
+ActivityAdd(Activity *a, const Activity *b)
+{
+	for (int i = 0; i < ACTIVITY_WEEKDAYS; i++)
+		AddWeekday(a, i, b->weekday[i]);
+	for (int i = 0; i < ACTIVITY_HOURS; i++)
+		AddHour(a, i, GetHour(b, i));
+	for (int k = 0; k < ACTIVITY_HALF_LIVES; k++)
+	{
+		int64		apower = FloorDiv(a->last, half_life[k]);
+		int64		bpower = FloorDiv(b->last, half_life[k]);
+		uint64		m;
+		int			e;
+
+		if (apower >= bpower)
+		{
+			m = a->mantissa[k];
+			e = a->exponent[k];
+			AddScaled(&m, &e, b->mantissa[k], b->exponent[k] - (apower - bpower));
+		}
+		else
+		{
+			m = b->mantissa[k];
+			e = b->exponent[k];
+			AddScaled(&m, &e, a->mantissa[k], a->exponent[k] - (bpower - apower));
+		}
+		a->mantissa[k] = m;
+		a->exponent[k] = (uint8) e;
+	}
+	a->first = Min(a->first, b->first);
+	a->last = Max(a->last, b->last);
+	AssertCheckActivity(a);
+}
+
+static Activity *
+CopyActivity(const Activity *a)
+{
+	Activity   *copy = palloc(sizeof(Activity));
+
+	memcpy(copy, a, sizeof(Activity));
+	return copy;
+}
+
+/*
+ * activity_agg(timestamptz): a time that is not known, NULL or infinite,
+ * counts for nothing.  The first state is left in the short-lived context,
+ * since the executor copies it from there.
+ */
+PG_FUNCTION_INFO_V1(activity_accum);
+Datum
+activity_accum(PG_FUNCTION_ARGS)
+{
+	Activity   *a;
+	TimestampTz t;
+
+	if (PG_ARGISNULL(1) || TIMESTAMP_NOT_FINITE(t = PG_GETARG_TIMESTAMPTZ(1)))
+	{
+		if (PG_ARGISNULL(0))
+			PG_RETURN_NULL();
+		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
+	}
+	if (PG_ARGISNULL(0))
+	{
+		a = palloc(sizeof(Activity));
+		ActivityInit(a, t);
+	}
+	else
+	{
+		a = PG_GETARG_ACTIVITY_P(0);
+		if (!AggCheckCallContext(fcinfo, NULL))
+			a = CopyActivity(a);
+		ActivityAddEvent(a, t);
+	}
+	PG_RETURN_POINTER(a);
+}
+
+/*
+ * The operator +, and the transition and combine function of
+ * activity_agg(activity).  NULL is a key without events.
+ */
+PG_FUNCTION_INFO_V1(activity_add);
+Datum
+activity_add(PG_FUNCTION_ARGS)
+{
+	Activity   *a;
+
+	if (PG_ARGISNULL(1))
+	{
+		if (PG_ARGISNULL(0))
+			PG_RETURN_NULL();
+		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
+	}
+	if (PG_ARGISNULL(0))
+		PG_RETURN_POINTER(PG_GETARG_ACTIVITY_P(1));
+
+	a = PG_GETARG_ACTIVITY_P(0);
+	if (!AggCheckCallContext(fcinfo, NULL))
+		a = CopyActivity(a);
+	ActivityAdd(a, PG_GETARG_ACTIVITY_P(1));
+	PG_RETURN_POINTER(a);
+}
+
+/* ---- text ---------------------------------------------------------------- */
+
+/*
+ * ISO 8601 in UTC, to the microsecond, whatever DateStyle and TimeZone say.
+ */
+static void
+AppendTime(StringInfo out, TimestampTz t)
+{
+	struct pg_tm tm;
+	fsec_t		fsec;
+
+	if (timestamp2tm(t, NULL, &tm, &fsec, NULL, NULL) != 0)
+		elog(ERROR, "activity holds an invalid time");
+	appendStringInfo(out, "\"%04d-%02d-%02dT%02d:%02d:%02d",
+					 tm.tm_year > 0 ? tm.tm_year : 1 - tm.tm_year,
+					 tm.tm_mon, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+	if (fsec != 0)
+		appendStringInfo(out, ".%06d", (int) fsec);
+	appendStringInfoString(out, tm.tm_year > 0 ? "Z\"" : "Z BC\"");
+}
+
+/*
+ * JSON.  A decayed count is written as the fraction that it is.
+ */
+PG_FUNCTION_INFO_V1(activity_out);
+Datum
+activity_out(PG_FUNCTION_ARGS)
+{
+	Activity   *a = PG_GETARG_ACTIVITY_P(0);
+	StringInfoData out;
+
+	AssertCheckActivity(a);
+	initStringInfo(&out);
+	appendStringInfo(&out, "{\"format\": %u, \"events\": " INT64_FORMAT ", \"first\": ",
+					 a->format, Events(a));
+	AppendTime(&out, a->first);
+	appendStringInfoString(&out, ", \"last\": ");
+	AppendTime(&out, a->last);
+	appendStringInfoString(&out, ", \"decayed\": [");
+	for (int k = 0; k < ACTIVITY_HALF_LIVES; k++)
+		appendStringInfo(&out, "%s\"" UINT64_FORMAT "/2^%d\"", k ? ", " : "",
+						 a->mantissa[k], 63 - a->exponent[k]);
+	appendStringInfoString(&out, "], \"hours\": [");
+	for (int i = 0; i < ACTIVITY_HOURS; i++)
+		appendStringInfo(&out, "%s%u", i ? ", " : "", GetHour(a, i));
+	appendStringInfoString(&out, "], \"weekdays\": [");
+	for (int i = 0; i < ACTIVITY_WEEKDAYS; i++)
+		appendStringInfo(&out, "%s%u", i ? ", " : "", a->weekday[i]);
+	appendStringInfoString(&out, "]}");
+	PG_RETURN_CSTRING(out.data);
+}
+
+/*
+ * Reading back: each of these skips white space, moves the cursor, and is
+ * false where the text is not what is wanted.
+ */
+static bool
+Expect(const char **cur, const char *token)
+{
+	size_t		len = strlen(token);
+
+	while (**cur == ' ' || **cur == '\t' || **cur == '\n' || **cur == '\r')
+		(*cur)++;
+	if (strncmp(*cur, token, len) != 0)
+		return false;
+	*cur += len;
+	return true;
+}
+
+static bool
+ReadNumber(const char **cur, uint64 limit, uint64 * number)
+{
+	const char *p;
+	uint64		n = 0;
+
+	Expect(cur, "");
+	for (p = *cur; *p >= '0' && *p <= '9'; p++)
+	{
+		unsigned	digit = *p - '0';
+
+		if (n > (limit - digit) / 10)
+			return false;
+		n = n * 10 + digit;
+	}
+	if (p == *cur)
+		return false;
+	*cur = p;
+	*number = n;
+	return true;
+}
+
+static bool
+ReadTime(const char **cur, TimestampTz * t)
+{
+	struct pg_tm tm;
+	uint64		part[6];
+	fsec_t		fsec = 0;
+	static const char before[][2] = {"\"", "-", "-", "T", ":", ":"};
+
+	for (int i = 0; i < 6; i++)
+		if (!Expect(cur, before[i]) || !ReadNumber(cur, 999999, &part[i]))
+			return false;
+	if (**cur == '.')
+	{
+		const char *start = ++*cur;
+		uint64		n;
+
+		if (!ReadNumber(cur, 999999, &n) || *cur - start != 6)
+			return false;
+		fsec = (fsec_t) n;
+	}
+	if (!Expect(cur, "Z"))
+		return false;
+
+	memset(&tm, 0, sizeof(tm));
+	tm.tm_year = (int) part[0];
+	if (Expect(cur, "BC"))
+		tm.tm_year = 1 - tm.tm_year;
+	else if (tm.tm_year == 0)
+		return false;
+	if (part[1] < 1 || part[1] > MONTHS_PER_YEAR ||
+		part[2] < 1 || part[2] > day_tab[isleap(tm.tm_year)][part[1] - 1] ||
+		part[3] >= HOURS_PER_DAY || part[4] >= MINS_PER_HOUR || part[5] >= SECS_PER_MINUTE)
+		return false;
+	tm.tm_mon = (int) part[1];
+	tm.tm_mday = (int) part[2];
+	tm.tm_hour = (int) part[3];
+	tm.tm_min = (int) part[4];
+	tm.tm_sec = (int) part[5];
+	return Expect(cur, "\"") && tm2timestamp(&tm, fsec, NULL, t) == 0;
+}
+
+static bool
+ReadActivity(const char *cur, Activity *a)
+{
+	uint64		number;
+	uint64		events;
+
+	if (!Expect(&cur, "{") || !Expect(&cur, "\"format\"") || !Expect(&cur, ":") ||
+		!ReadNumber(&cur, PG_UINT8_MAX, &number))
+		return false;
+	a->format = (uint8) number;
+	if (!Expect(&cur, ",") || !Expect(&cur, "\"events\"") || !Expect(&cur, ":") ||
+		!ReadNumber(&cur, PG_INT64_MAX, &events) ||
+		!Expect(&cur, ",") || !Expect(&cur, "\"first\"") || !Expect(&cur, ":") ||
+		!ReadTime(&cur, &a->first) ||
+		!Expect(&cur, ",") || !Expect(&cur, "\"last\"") || !Expect(&cur, ":") ||
+		!ReadTime(&cur, &a->last) ||
+		!Expect(&cur, ",") || !Expect(&cur, "\"decayed\"") || !Expect(&cur, ":"))
+		return false;
+	for (int k = 0; k < ACTIVITY_HALF_LIVES; k++)
+	{
+		if (!Expect(&cur, k ? "," : "[") || !Expect(&cur, "\"") ||
+			!ReadNumber(&cur, PG_UINT64_MAX, &a->mantissa[k]) ||
+			!Expect(&cur, "/2^") || !ReadNumber(&cur, 63, &number) ||
+			!Expect(&cur, "\""))
+			return false;
+		a->exponent[k] = (uint8) (63 - number);
+	}
+	if (!Expect(&cur, "]") || !Expect(&cur, ",") || !Expect(&cur, "\"hours\"") || !Expect(&cur, ":"))
+		return false;
+	for (int i = 0; i < ACTIVITY_HOURS; i++)
+	{
+		if (!Expect(&cur, i ? "," : "[") || !ReadNumber(&cur, ACTIVITY_HOUR_MAX, &number))
+			return false;
+		AddHour(a, i, (uint32) number);
+	}
+	if (!Expect(&cur, "]") || !Expect(&cur, ",") || !Expect(&cur, "\"weekdays\"") || !Expect(&cur, ":"))
+		return false;
+	for (int i = 0; i < ACTIVITY_WEEKDAYS; i++)
+	{
+		if (!Expect(&cur, i ? "," : "[") || !ReadNumber(&cur, PG_UINT32_MAX, &number))
+			return false;
+		a->weekday[i] = (uint32) number;
+	}
+	return Expect(&cur, "]") && Expect(&cur, "}") && Expect(&cur, "") && *cur == '\0' &&
+		Events(a) == events;
+}
+
+PG_FUNCTION_INFO_V1(activity_in);
+Datum
+activity_in(PG_FUNCTION_ARGS)
+{
+	const char *in = PG_GETARG_CSTRING(0);
+	Activity   *a = palloc0(sizeof(Activity));
+	const char *fault;
+
+	SET_VARSIZE(a, sizeof(Activity));
+	if (!ReadActivity(in, a))
+		ereturn(fcinfo->context, (Datum) 0,
+				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+				 errmsg("invalid input syntax for type %s: \"%s\"", "activity", in),
+				 errhint("activity_agg(timestamptz) builds an activity.")));
+	if ((fault = ActivityFault(a)) != NULL)
+		ereturn(fcinfo->context, (Datum) 0,
+				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+				 errmsg("invalid value for type %s: \"%s\"", "activity", in),
+				 errdetail_internal("%s", fault)));
+	PG_RETURN_POINTER(a);
+}
+
+PG_FUNCTION_INFO_V1(activity_send);
+Datum
+activity_send(PG_FUNCTION_ARGS)
+{
+	Activity   *a = PG_GETARG_ACTIVITY_P(0);
+	StringInfoData buf;
+
+	AssertCheckActivity(a);
+	pq_begintypsend(&buf);
+	pq_sendint8(&buf, a->format);
+	pq_sendint64(&buf, a->first);
+	pq_sendint64(&buf, a->last);
+	for (int k = 0; k < ACTIVITY_HALF_LIVES; k++)
+	{
+		pq_sendint64(&buf, a->mantissa[k]);
+		pq_sendint8(&buf, a->exponent[k]);
+	}
+	for (int i = 0; i < ACTIVITY_HOURS; i++)
+		pq_sendint32(&buf, GetHour(a, i));
+	for (int i = 0; i < ACTIVITY_WEEKDAYS; i++)
+		pq_sendint32(&buf, a->weekday[i]);
+	PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
+}
+
+PG_FUNCTION_INFO_V1(activity_recv);
+Datum
+activity_recv(PG_FUNCTION_ARGS)
+{
+	StringInfo	buf = (StringInfo) PG_GETARG_POINTER(0);
+	Activity   *a = palloc0(sizeof(Activity));
+	const char *fault = NULL;
+
+	SET_VARSIZE(a, sizeof(Activity));
+	a->format = pq_getmsgbyte(buf);
+	a->first = pq_getmsgint64(buf);
+	a->last = pq_getmsgint64(buf);
+	for (int k = 0; k < ACTIVITY_HALF_LIVES; k++)
+	{
+		a->mantissa[k] = pq_getmsgint64(buf);
+		a->exponent[k] = pq_getmsgbyte(buf);
+	}
+	for (int i = 0; i < ACTIVITY_HOURS; i++)
+	{
+		uint32		n = pq_getmsgint(buf, 4);
+
+		if (n > ACTIVITY_HOUR_MAX)
+			fault = "An hour's count is out of range.";
+		else
+			AddHour(a, i, n);
+	}
+	for (int i = 0; i < ACTIVITY_WEEKDAYS; i++)
+		a->weekday[i] = pq_getmsgint(buf, 4);
+	if (fault == NULL)
+		fault = ActivityFault(a);
+	if (fault != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				 errmsg("invalid binary value for type %s", "activity"),
+				 errdetail_internal("%s", fault)));
+	PG_RETURN_POINTER(a);
+}
+
+/* ---- accessors ----------------------------------------------------------- */
+
+/* A key without history has 0 events. */
+PG_FUNCTION_INFO_V1(activity_events);
+Datum
+activity_events(PG_FUNCTION_ARGS)
+{
+	if (PG_ARGISNULL(0))
+		PG_RETURN_INT64(0);
+	PG_RETURN_INT64(Events(PG_GETARG_ACTIVITY_P(0)));
+}
+
+PG_FUNCTION_INFO_V1(activity_first_seen);
+Datum
+activity_first_seen(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TIMESTAMPTZ(PG_GETARG_ACTIVITY_P(0)->first);
+}
+
+PG_FUNCTION_INFO_V1(activity_last_seen);
+Datum
+activity_last_seen(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TIMESTAMPTZ(PG_GETARG_ACTIVITY_P(0)->last);
+}
+
+/*
+ * Days from one time to another, at least 0; the second may be infinite.
+ */
+static double
+DaysBetween(TimestampTz from, TimestampTz to)
+{
+	if (TIMESTAMP_IS_NOEND(to))
+		return get_float8_infinity();
+	if (to <= from)				/* also -infinity */
+		return 0.0;
+	/* Two finite times may be further apart than an int64 reaches. */
+	return ((double) to - (double) from) / USECS_PER_DAY;
+}
+
+/*
+ * How long the key has been known: 0 without history.
+ */
+PG_FUNCTION_INFO_V1(activity_days_known);
+Datum
+activity_days_known(PG_FUNCTION_ARGS)
+{
+	if (PG_ARGISNULL(1))
+		PG_RETURN_NULL();
+	if (PG_ARGISNULL(0))
+		PG_RETURN_FLOAT8(0.0);
+	PG_RETURN_FLOAT8(DaysBetween(PG_GETARG_ACTIVITY_P(0)->first, PG_GETARG_TIMESTAMPTZ(1)));
+}
+
+/*
+ * How long the key has been silent.  Without history there is no such time.
+ */
+PG_FUNCTION_INFO_V1(activity_days_since);
+Datum
+activity_days_since(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_FLOAT8(DaysBetween(PG_GETARG_ACTIVITY_P(0)->last, PG_GETARG_TIMESTAMPTZ(1)));
+}
+
+/*
+ * Which of the decayed counts has this half-life
+ */
+static int
+HalfLifeIndex(const Interval * span)
+{
+	int64		usecs;
+
+	if (span->month == 0 &&
+		!pg_mul_s64_overflow(span->day, USECS_PER_DAY, &usecs) &&
+		!pg_add_s64_overflow(usecs, span->time, &usecs))
+	{
+		for (int k = 0; k < ACTIVITY_HALF_LIVES; k++)
+			if (usecs == half_life[k])
+				return k;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("no decayed count with half-life %s is kept",
+					DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(span)))),
+			 errhint("The half-lives are 1 hour, 1 day, 7 days and 30 days.")));
+	return 0;					/* keep compiler quiet */
+}
+
+/*
+ * The decayed count as of a time: sum of 2^-(at - t)/H.  Events after that
+ * time can't be taken out again, so an earlier time is taken as the last one.
+ */
+static double
+DecayedAt(const Activity *a, int k, TimestampTz at)
+{
+	int64		power;
+	int64		age;
+	double		w;
+
+	if (TIMESTAMP_IS_NOEND(at))
+		return 0.0;
+	if (at < a->last)
+		at = a->last;
+	w = Weight(at, half_life[k], &power);
+	age = power - FloorDiv(a->last, half_life[k]);
+	if (age > 2000)
+		return 0.0;				/* less than the least double */
+	return ldexp(Decayed(a, k) / w, -(int) age);
+}
+
+/*
+ * Events a day, exponentially weighted: a steady stream of r events a day has
+ * a decayed count of r H / ln 2.
+ */
+PG_FUNCTION_INFO_V1(activity_rate);
+Datum
+activity_rate(PG_FUNCTION_ARGS)
+{
+	int			k;
+
+	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
+		PG_RETURN_NULL();
+	k = HalfLifeIndex(PG_GETARG_INTERVAL_P(2));
+	if (PG_ARGISNULL(0))
+		PG_RETURN_FLOAT8(0.0);
+	PG_RETURN_FLOAT8(DecayedAt(PG_GETARG_ACTIVITY_P(0), k, PG_GETARG_TIMESTAMPTZ(1)) *
+					 M_LN2 * USECS_PER_DAY / half_life[k]);
+}
+
+/*
+ * How many times its usual rate a key has lately: events in about the last
+ * half-life over those that the 30-day rate lets one expect, shrunk towards 1
+ * by one event of prior (the mean of a Gamma(1, 1) prior's posterior under
+ * Poisson counts).
+ */
+PG_FUNCTION_INFO_V1(activity_burst);
+Datum
+activity_burst(PG_FUNCTION_ARGS)
+{
+	Activity   *a;
+	TimestampTz at;
+	double		expected;
+	int			k;
+
+	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
+		PG_RETURN_NULL();
+	k = HalfLifeIndex(PG_GETARG_INTERVAL_P(2));
+	if (PG_ARGISNULL(0))
+		PG_RETURN_FLOAT8(1.0);
+	a = PG_GETARG_ACTIVITY_P(0);
+	at = PG_GETARG_TIMESTAMPTZ(1);
+	expected = DecayedAt(a, LONGEST, at) * half_life[k] / half_life[LONGEST];
+	PG_RETURN_FLOAT8((DecayedAt(a, k, at) + 1.0) / (expected + 1.0));
+}
+
+/*
+ * How typical an hour of the week is for the key: its share over that of an
+ * even spread.  Hours of the day are smoothed over their neighbours (1/4, 1/2,
+ * 1/4) and both histograms by Laplace's rule; hour and weekday are taken as
+ * independent.  1 without history.
+ */
+PG_FUNCTION_INFO_V1(activity_hour_affinity);
+Datum
+activity_hour_affinity(PG_FUNCTION_ARGS)
+{
+	Activity   *a;
+	TimestampTz at;
+	int			hour;
+	double		hours = 0.0;
+	double		near;
+	double		by_hour;
+	double		by_weekday;
+
+	if (PG_ARGISNULL(1))
+		PG_RETURN_NULL();
+	at = PG_GETARG_TIMESTAMPTZ(1);
+	if (PG_ARGISNULL(0) || TIMESTAMP_NOT_FINITE(at))
+		PG_RETURN_FLOAT8(1.0);
+
+	a = PG_GETARG_ACTIVITY_P(0);
+	for (int i = 0; i < ACTIVITY_HOURS; i++)
+		hours += GetHour(a, i);
+	hour = HourOf(at);
+	near = 0.5 * GetHour(a, hour) +
+		0.25 * GetHour(a, (hour + 1) % ACTIVITY_HOURS) +
+		0.25 * GetHour(a, (hour + ACTIVITY_HOURS - 1) % ACTIVITY_HOURS);
+	by_hour = ACTIVITY_HOURS * (near + 1.0) / (hours + ACTIVITY_HOURS);
+	by_weekday = ACTIVITY_WEEKDAYS * (a->weekday[WeekdayOf(at)] + 1.0) /
+		((double) Events(a) + ACTIVITY_WEEKDAYS);
+	PG_RETURN_FLOAT8(by_hour * by_weekday);
+}
