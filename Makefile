@@ -34,7 +34,7 @@ ifneq ($(PROGRAM_SRC),)
 SCRIPTS_built = src/bin/assay_load
 endif
 
-PKGS_SERVER = libhs json-c libpsl
+PKGS_SERVER = libhs json-c libpsl icu-uc
 PKGS_CLIENT = gmime-3.0 json-c libxml-2.0 zlib
 
 # Contraction into fused multiply-add would change scores in the last bit.

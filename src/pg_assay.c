@@ -10,6 +10,8 @@
 #include "fmgr.h"
 #include "utils/guc.h"
 
+#include "phrases.h"
+
 PG_MODULE_MAGIC;
 
 void		_PG_init(void);
@@ -17,5 +19,6 @@ void		_PG_init(void);
 void
 _PG_init(void)
 {
+	PhrasesInit();
 	MarkGUCPrefixReserved("assay");
 }

@@ -1,0 +1,94 @@
+/*
+ * charclass.h
+ *		What matching has to know of a character, and decoding UTF-8.
+ *
+ * Plain C: usable outside of the server.
+ */
+#ifndef ASSAY_CHARCLASS_H
+#define ASSAY_CHARCLASS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CHAR_SPACE	1			/* white space, as Unicode defines it */
+#define CHAR_IGNORE	2			/* invisible: soft hyphen, zero width space … */
+#define CHAR_WORD	4			/* letter, mark, digit or connector */
+#define CHAR_ALNUM	8			/* letter or digit that needs a word boundary */
+
+/* Longest host name, RFC 1035 without the trailing dot */
+#define HOST_MAX_BYTES	253
+#define HOST_MAX_LABEL	63
+
+extern int	CharClass(uint32_t c);
+extern uint32_t CharFold(uint32_t c);
+extern const char *CharVersion(void);
+extern int	HostToAscii(const char *host, size_t len, char *ascii);
+
+/*
+ * Decode the character at p. Returns its length in bytes, 0 when the bytes
+ * there are not well-formed UTF-8 (overlong, surrogate, truncated …).
+ */
+static inline int
+Utf8Decode(const unsigned char *p, const unsigned char *end, uint32_t * c)
+{
+	size_t		left = end - p;
+
+	if (left == 0)
+		return 0;
+	if (p[0] < 0x80)
+	{
+		*c = p[0];
+		return 1;
+	}
+	if (p[0] < 0xC2 || left < 2 || (p[1] & 0xC0) != 0x80)
+		return 0;
+	if (p[0] < 0xE0)
+	{
+		*c = (p[0] & 0x1F) << 6 | (p[1] & 0x3F);
+		return 2;
+	}
+	if (left < 3 || (p[2] & 0xC0) != 0x80)
+		return 0;
+	if (p[0] < 0xF0)
+	{
+		*c = (p[0] & 0x0F) << 12 | (p[1] & 0x3F) << 6 | (p[2] & 0x3F);
+		return *c < 0x800 || (*c >= 0xD800 && *c < 0xE000) ? 0 : 3;
+	}
+	if (p[0] > 0xF4 || left < 4 || (p[3] & 0xC0) != 0x80)
+		return 0;
+	*c = (uint32_t) (p[0] & 0x07) << 18 | (p[1] & 0x3F) << 12 |
+		(p[2] & 0x3F) << 6 | (p[3] & 0x3F);
+	return *c < 0x10000 || *c > 0x10FFFF ? 0 : 4;
+}
+
+/* Write c at p, which has room for four bytes; returns the length. */
+static inline int
+Utf8Encode(uint32_t c, unsigned char *p)
+{
+	if (c < 0x80)
+	{
+		p[0] = c;
+		return 1;
+	}
+	if (c < 0x800)
+	{
+		p[0] = 0xC0 | c >> 6;
+		p[1] = 0x80 | (c & 0x3F);
+		return 2;
+	}
+	if (c < 0x10000)
+	{
+		p[0] = 0xE0 | c >> 12;
+		p[1] = 0x80 | (c >> 6 & 0x3F);
+		p[2] = 0x80 | (c & 0x3F);
+		return 3;
+	}
+	p[0] = 0xF0 | c >> 18;
+	p[1] = 0x80 | (c >> 12 & 0x3F);
+	p[2] = 0x80 | (c >> 6 & 0x3F);
+	p[3] = 0x80 | (c & 0x3F);
+	return 4;
+}
+
+#endif							/* ASSAY_CHARCLASS_H */

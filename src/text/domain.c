@@ -1,0 +1,107 @@
+/*
+ * domain.c
+ *		Registrable domains, by the Public Suffix List that libpsl was built
+ *		with.
+ *
+ * The built-in list rather than a file: it can change only with the library,
+ * as a collation does, so the functions may be IMMUTABLE, and all backends
+ * agree at all times.
+ */
+#include "postgres.h"
+
+#include <libpsl.h>
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "charclass.h"
+
+/*
+ * The canonical form of a host name in the server's encoding; false when it is
+ * none, or an address.
+ */
+static bool
+CanonicalHost(const char *host, int len, char *ascii)
+{
+	const char *label;
+
+	for (; len > 0 && (*host == ' ' || *host == '\t'); len--)
+		host++;
+	while (len > 0 && (host[len - 1] == ' ' || host[len - 1] == '\t'))
+		len--;
+	if (len == 0 || len > 4 * HOST_MAX_BYTES)
+		return false;
+	if (GetDatabaseEncoding() != PG_UTF8 && GetDatabaseEncoding() != PG_SQL_ASCII)
+	{
+		host = pg_server_to_any(pnstrdup(host, len), len, PG_UTF8);
+		len = strlen(host);
+	}
+	if (HostToAscii(host, len, ascii) < 0)
+		return false;
+	/* A last label of digits makes it an IPv4 address, or nothing. */
+	label = strrchr(ascii, '.');
+	label = label ? label + 1 : ascii;
+	return strspn(label, "0123456789") != strlen(label);
+}
+
+/* registrable_domain(host): one label more than the public suffix */
+PG_FUNCTION_INFO_V1(registrable_domain);
+Datum
+registrable_domain(PG_FUNCTION_ARGS)
+{
+	text	   *host = PG_GETARG_TEXT_PP(0);
+	char		ascii[HOST_MAX_BYTES + 1];
+	const char *domain;
+
+	if (!CanonicalHost(VARDATA_ANY(host), VARSIZE_ANY_EXHDR(host), ascii))
+		PG_RETURN_NULL();
+	domain = psl_registrable_domain(psl_builtin(), ascii);
+	if (domain == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(domain));
+}
+
+/* domain_of(address): the host name of an e-mail address, canonical */
+PG_FUNCTION_INFO_V1(domain_of);
+Datum
+domain_of(PG_FUNCTION_ARGS)
+{
+	text	   *address = PG_GETARG_TEXT_PP(0);
+	const char *bytes = VARDATA_ANY(address);
+	int			end = VARSIZE_ANY_EXHDR(address);
+	int			start;
+	char		ascii[HOST_MAX_BYTES + 1];
+
+	while (end > 0 && (bytes[end - 1] == ' ' || bytes[end - 1] == '\t'))
+		end--;
+	if (end > 0 && bytes[end - 1] == '>')
+		end--;
+	for (start = end; start > 0 && bytes[start - 1] != '@'; start--);
+	if (start == 0 || !CanonicalHost(bytes + start, end - start, ascii))
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(ascii));
+}
+
+/* public_suffix_list(): which list the library holds */
+PG_FUNCTION_INFO_V1(public_suffix_list);
+Datum
+public_suffix_list(PG_FUNCTION_ARGS)
+{
+	TupleDesc	desc;
+	Datum		values[3];
+	bool		nulls[3] = {false};
+	const psl_ctx_t *psl = psl_builtin();
+	time_t		when = psl_builtin_file_time();
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	values[0] = CStringGetTextDatum(psl_get_version());
+	values[1] = TimestampTzGetDatum(time_t_to_timestamptz(when));
+	nulls[1] = when == 0;
+	values[2] = Int32GetDatum(psl ? psl_suffix_count(psl) : 0);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}

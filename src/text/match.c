@@ -1,0 +1,1070 @@
+/*
+ * match.c
+ *		Many patterns against one text in one pass; see match.h.
+ *
+ * The only file that includes Vectorscan's header.
+ *
+ * Literals: the library's caseless UTF-8 and flexible white space would turn
+ * each literal into an automaton (a 500-literal set takes twenty times longer
+ * to compile and twice to scan). So the text is normalised instead, at close
+ * to the speed of a copy, and the set stays one of pure literals. A hit's
+ * place in the normalised text is exact: its start is its end less the
+ * pattern's length, and the word boundaries are checked there.
+ *
+ * Regular expressions see the text as it is, in the library's UTF-8 mode,
+ * whose behaviour is undefined for other bytes: these are masked first unless
+ * the caller vouches for the text.
+ *
+ * Databases are compiled for no CPU feature in particular: they are as fast
+ * for these patterns, and one that was stored on one machine works on others.
+ *
+ * A library callback only records; whatever must be raised is raised by the
+ * caller after the library has returned.
+ */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <hs.h>
+
+#include "charclass.h"
+#include "match.h"
+
+/* Changes when literals are normalised or compiled in another way */
+#define MATCH_FORMAT	1
+
+/* A buffer that outgrew this is given back after the scan. */
+#define BUFFER_KEEP		(1024 * 1024)
+
+/* Databases for single expressions are kept up to this size in a set. */
+#define SINGLES_KEEP	(8 * 1024 * 1024)
+
+/* Stands for a byte that is not UTF-8 */
+#define MASK_BYTE		0x1A
+
+typedef struct MatchPattern
+{
+	char	   *bytes;			/* normalised literal, or the expression */
+	size_t		len;
+	bool		front;			/* needs a word boundary before it */
+	bool		back;			/* … after it */
+	hs_database_t *single;		/* expressions: alone, with start offsets */
+	bool		no_single;		/* the library can't make that */
+} MatchPattern;
+
+struct MatchSet
+{
+	int			flags;
+	int			count;
+	int			room;
+	MatchPattern *patterns;
+	hs_database_t *db;
+	size_t		db_size;
+	size_t		singles_size;
+	size_t		memory;
+};
+
+/* What one scan's callback needs */
+typedef struct ScanState
+{
+	const MatchSet *set;
+	const unsigned char *text;	/* as scanned */
+	size_t		len;
+	MatchCallback callback;
+	void	   *arg;
+	bool		enough;
+
+	/* MatchFind only */
+	MatchSpan  *spans;
+	int			first;			/* of this pattern, for expressions */
+	int			count;
+	int			room;
+	int			max;
+	int			pattern;
+	size_t	   *last_end;		/* for each literal */
+	bool		no_memory;
+} ScanState;
+
+static hs_scratch_t *scratch = NULL;
+static unsigned char *buffer = NULL;
+static size_t buffer_room = 0;
+
+static const volatile sig_atomic_t never = 0;
+static const volatile sig_atomic_t *stop_flag = &never;
+
+void
+MatchStopFlag(const volatile sig_atomic_t * flag)
+{
+	stop_flag = flag;
+}
+
+/*
+ * What a saved database depends on besides the patterns. The library checks
+ * its own version and CPU as well.
+ */
+const char *
+MatchVersion(void)
+{
+	static char version[128];
+
+	if (version[0] == '\0')
+		snprintf(version, sizeof(version), "%d; Vectorscan %s; Unicode %s",
+				 MATCH_FORMAT, hs_version(), CharVersion());
+	return version;
+}
+
+static MatchStatus
+Fail(MatchError *error, MatchStatus status, int pattern, const char *message)
+{
+	error->pattern = pattern;
+	snprintf(error->message, sizeof(error->message), "%s", message);
+	return status;
+}
+
+static MatchStatus
+FromLibrary(hs_error_t status)
+{
+	switch (status)
+	{
+		case HS_SUCCESS:
+			return MATCH_OK;
+		case HS_NOMEM:
+			return MATCH_NO_MEMORY;
+		default:
+			return MATCH_INTERNAL;
+	}
+}
+
+/* ---- normalising --------------------------------------------------------- */
+
+/*
+ * One step: the character (or white space run, or stray byte) at p, normalised
+ * to out, which has room for four bytes. Sets *n to the bytes written and
+ * returns the place after what was read. ASCII's case is left to the library.
+ */
+static inline const unsigned char *
+NormaliseStep(const unsigned char *p, const unsigned char *end,
+			  unsigned char *out, int *n)
+{
+	uint32_t	c;
+	int			len = Utf8Decode(p, end, &c);
+	int			class;
+
+	if (len == 0)
+	{
+		*out = *p;
+		*n = 1;
+		return p + 1;
+	}
+	class = CharClass(c);
+	if (class & CHAR_SPACE)
+	{
+		/* Invisible characters within a run are part of it. */
+		const unsigned char *after = p + len;
+
+		while (after < end)
+		{
+			len = Utf8Decode(after, end, &c);
+			if (len == 0 || (CharClass(c) & (CHAR_SPACE | CHAR_IGNORE)) == 0)
+				break;
+			after += len;
+		}
+		*out = ' ';
+		*n = 1;
+		return after;
+	}
+	if (class & CHAR_IGNORE)
+	{
+		*n = 0;
+		return p + len;
+	}
+	if (c < 0x80)
+	{
+		*out = c;
+		*n = 1;
+	}
+	else
+		*n = Utf8Encode(CharFold(c), out);
+	return p + len;
+}
+
+/* Bytes that a text of len bytes may have once normalised, with slack */
+static inline size_t
+NormalisedRoom(size_t len)
+{
+	/* Folding lengthens a character from two bytes to three at most. */
+	return len + len / 2 + 16;
+}
+
+/*
+ * Normalise text into out (of NormalisedRoom() bytes). Eight bytes at a time
+ * while they are printable ASCII without two spaces in a row.
+ */
+static size_t
+Normalise(const unsigned char *text, size_t len, unsigned char *out)
+{
+	const		uint64_t ones = UINT64_C(0x0101010101010101);
+	const		uint64_t high = ones * 0x80;
+	const unsigned char *p = text;
+	const unsigned char *end = text + len;
+	unsigned char *q = out;
+	bool		space = false;	/* was the last character written one? */
+
+	while (p < end)
+	{
+		int			n;
+
+		while (end - p >= 8)
+		{
+			uint64_t	word;
+			uint64_t	other;
+			uint64_t	spaces;
+
+			memcpy(&word, p, 8);
+			/* Top bit of each byte that is below 0x20, or above 0x7F */
+			other = ((word - ones * 0x20) | word) & high;
+			/* Exact where all bytes are ASCII */
+			spaces = ~((word ^ ones * 0x20) + ones * 0x7F) & high;
+			if (other != 0 || (spaces & (spaces << 8)) != 0 || (space && *p == ' '))
+				break;
+			memcpy(q, &word, 8);
+			p += 8;
+			q += 8;
+			space = q[-1] == ' ';
+		}
+		if (p == end)
+			break;
+		if (*p > 0x20 && *p < 0x7F)
+		{
+			*q++ = *p++;
+			space = false;
+			continue;
+		}
+		p = NormaliseStep(p, end, q, &n);
+		if (n == 0)
+			continue;
+		/* A run goes on after an invisible character, too. */
+		if (n == 1 && *q == ' ')
+		{
+			if (space)
+				continue;
+			space = true;
+		}
+		else
+			space = false;
+		q += n;
+	}
+	return q - out;
+}
+
+static bool
+ReserveBuffer(size_t size)
+{
+	if (size > buffer_room)
+	{
+		free(buffer);
+		buffer_room = 0;
+		if (size < 64 * 1024)
+			size = 64 * 1024;
+		buffer = malloc(size);
+		if (buffer == NULL)
+			return false;
+		buffer_room = size;
+	}
+	return true;
+}
+
+static void
+ReleaseBuffer(void)
+{
+	if (buffer_room > BUFFER_KEEP)
+	{
+		free(buffer);
+		buffer = NULL;
+		buffer_room = 0;
+	}
+}
+
+/*
+ * What the library is to see of a text: normalised, or masked where the bytes
+ * are not UTF-8, or the text itself. NULL when out of memory.
+ */
+static const unsigned char *
+PrepareText(const MatchSet *set, const char *text, size_t * len)
+{
+	const unsigned char *p = (const unsigned char *) text;
+	const unsigned char *end = p + *len;
+	size_t		at = 0;
+
+	if ((set->flags & MATCH_REGEX) == 0)
+	{
+		if (!ReserveBuffer(NormalisedRoom(*len)))
+			return NULL;
+		*len = Normalise(p, *len, buffer);
+		return buffer;
+	}
+	if (set->flags & MATCH_VALID_UTF8)
+		return p;
+	if (!ReserveBuffer(*len + 1))
+		return NULL;
+	while (p < end)
+	{
+		uint32_t	c;
+		int			n = Utf8Decode(p, end, &c);
+
+		if (n == 0)
+		{
+			buffer[at++] = MASK_BYTE;
+			p++;
+		}
+		while (n-- > 0)
+			buffer[at++] = *p++;
+	}
+	return buffer;
+}
+
+/* ---- building ------------------------------------------------------------ */
+
+/* An empty set, or NULL when out of memory */
+MatchSet   *
+MatchCreate(int flags)
+{
+	MatchSet   *set = calloc(1, sizeof(MatchSet));
+
+	if (set != NULL)
+	{
+		set->flags = flags;
+		set->memory = sizeof(MatchSet);
+	}
+	return set;
+}
+
+int
+MatchCount(const MatchSet *set)
+{
+	return set->count;
+}
+
+size_t
+MatchDatabaseSize(const MatchSet *set)
+{
+	return set->db_size;
+}
+
+size_t
+MatchMemory(const MatchSet *set)
+{
+	return set->memory + set->db_size + set->singles_size;
+}
+
+/* Add the next pattern; it gets the number MatchCount() had before. */
+MatchStatus
+MatchAdd(MatchSet *set, const char *pattern, size_t len, int flags,
+		 MatchError *error)
+{
+	bool		regex = (set->flags & MATCH_REGEX) != 0;
+	MatchPattern *new;
+	unsigned char *bytes;
+	int			number = set->count;
+
+	if (number >= (regex ? MATCH_MAX_REGEXES : MATCH_MAX_PATTERNS))
+		return Fail(error, MATCH_TOO_BIG, -1, "too many patterns");
+	if (len > MATCH_MAX_PATTERN_BYTES)
+		return Fail(error, MATCH_TOO_BIG, number, "pattern is too long");
+
+	if (number == set->room)
+	{
+		int			room = set->room == 0 ? 16 : set->room * 2;
+		MatchPattern *grown = realloc(set->patterns, room * sizeof(MatchPattern));
+
+		if (grown == NULL)
+			return Fail(error, MATCH_NO_MEMORY, number, "out of memory");
+		set->memory += (room - set->room) * sizeof(MatchPattern);
+		set->patterns = grown;
+		set->room = room;
+	}
+
+	bytes = malloc(NormalisedRoom(len));
+	if (bytes == NULL)
+		return Fail(error, MATCH_NO_MEMORY, number, "out of memory");
+
+	new = &set->patterns[number];
+	memset(new, 0, sizeof(MatchPattern));
+	if (regex)
+	{
+		memcpy(bytes, pattern, len);
+		if (memchr(bytes, '\0', len) != NULL)
+		{
+			free(bytes);
+			return Fail(error, MATCH_BAD_PATTERN, number, "pattern contains a zero byte");
+		}
+	}
+	else
+	{
+		const unsigned char *p = bytes;
+		const unsigned char *end;
+		bool		visible = false;
+		bool		first = true;
+
+		len = Normalise((const unsigned char *) pattern, len, bytes);
+		end = bytes + len;
+		while (p < end)
+		{
+			uint32_t	c;
+			int			n = Utf8Decode(p, end, &c);
+			int			class = n > 0 ? CharClass(c) : 0;
+
+			if (first)
+				new->front = (flags & MATCH_WORDS) != 0 && (class & CHAR_ALNUM) != 0;
+			first = false;
+			new->back = (flags & MATCH_WORDS) != 0 && (class & CHAR_ALNUM) != 0;
+			visible = visible || (class & CHAR_SPACE) == 0;
+			p += n > 0 ? n : 1;
+		}
+		if (!visible)
+		{
+			free(bytes);
+			return Fail(error, MATCH_BAD_PATTERN, number, "pattern has no visible character");
+		}
+	}
+	bytes[len] = '\0';
+	new->bytes = (char *) bytes;
+	new->len = len;
+	set->memory += NormalisedRoom(len);
+	set->count++;
+	return MATCH_OK;
+}
+
+/* Compile one expression by itself */
+static MatchStatus
+CompileSingle(const MatchSet *set, int number, bool starts,
+			  hs_database_t **db, MatchError *error)
+{
+	hs_platform_info_t platform = {0};
+	hs_compile_error_t *refused = NULL;
+	unsigned int flags = HS_FLAG_CASELESS | HS_FLAG_UTF8 |
+	(starts ? HS_FLAG_SOM_LEFTMOST : HS_FLAG_SINGLEMATCH);
+	MatchStatus status;
+
+	if (hs_compile(set->patterns[number].bytes, flags, HS_MODE_BLOCK, &platform,
+				   db, &refused) == HS_SUCCESS)
+		return MATCH_OK;
+	status = Fail(error, refused->expression < 0 ? MATCH_NO_MEMORY : MATCH_BAD_PATTERN,
+				  number, refused->message);
+	hs_free_compile_error(refused);
+	return status;
+}
+
+/*
+ * Try one regular expression alone: names the one at fault, and lets the
+ * caller look for interrupts between them (compiling can't be interrupted).
+ */
+MatchStatus
+MatchCheck(MatchSet *set, int pattern, size_t * size, MatchError *error)
+{
+	hs_database_t *db = NULL;
+	MatchStatus status;
+
+	*size = 0;
+	if ((set->flags & MATCH_REGEX) == 0)
+		return MATCH_OK;
+	status = CompileSingle(set, pattern, false, &db, error);
+	if (status != MATCH_OK)
+		return status;
+	hs_database_size(db, size);
+	hs_free_database(db);
+	if (*size > MATCH_MAX_REGEX_SIZE)
+		return Fail(error, MATCH_TOO_BIG, pattern, "expression is too complex");
+	return MATCH_OK;
+}
+
+/* Take over a database: needs scratch space for it. */
+static MatchStatus
+UseDatabase(MatchSet *set, hs_database_t *db)
+{
+	hs_error_t	result = hs_alloc_scratch(db, &scratch);
+
+	if (result == HS_SUCCESS)
+		result = hs_database_size(db, &set->db_size);
+	if (result != HS_SUCCESS)
+	{
+		hs_free_database(db);
+		set->db_size = 0;
+		return FromLibrary(result);
+	}
+	set->db = db;
+	return MATCH_OK;
+}
+
+MatchStatus
+MatchCompile(MatchSet *set, MatchError *error)
+{
+	bool		regex = (set->flags & MATCH_REGEX) != 0;
+	int			count = set->count;
+	hs_platform_info_t platform = {0};
+	hs_compile_error_t *refused = NULL;
+	hs_database_t *db = NULL;
+	const char **expressions = malloc((count + 1) * sizeof(char *));
+	size_t	   *lengths = malloc((count + 1) * sizeof(size_t));
+	unsigned int *flags = malloc((count + 1) * sizeof(unsigned int));
+	unsigned int *ids = malloc((count + 1) * sizeof(unsigned int));
+	MatchStatus status = MATCH_OK;
+
+	if (expressions == NULL || lengths == NULL || flags == NULL || ids == NULL)
+		status = Fail(error, MATCH_NO_MEMORY, -1, "out of memory");
+	else if (count > 0)
+	{
+		hs_error_t	result;
+
+		for (int i = 0; i < count; i++)
+		{
+			expressions[i] = set->patterns[i].bytes;
+			lengths[i] = set->patterns[i].len;
+			flags[i] = HS_FLAG_CASELESS |
+				(regex ? HS_FLAG_UTF8 | HS_FLAG_SINGLEMATCH : 0);
+			ids[i] = i;
+		}
+		if (regex)
+			result = hs_compile_multi(expressions, flags, ids, count,
+									  HS_MODE_BLOCK, &platform, &db, &refused);
+		else
+			result = hs_compile_lit_multi(expressions, flags, ids, lengths, count,
+										  HS_MODE_BLOCK, &platform, &db, &refused);
+		if (result == HS_SUCCESS)
+			status = UseDatabase(set, db);
+		else
+			status = Fail(error, refused->expression < 0 ? MATCH_TOO_BIG : MATCH_BAD_PATTERN,
+						  refused->expression, refused->message);
+		if (refused != NULL)
+			hs_free_compile_error(refused);
+	}
+	free(expressions);
+	free(lengths);
+	free(flags);
+	free(ids);
+	return status;
+}
+
+/* The compiled set as bytes for MatchLoad(); the caller frees them. */
+MatchStatus
+MatchSave(const MatchSet *set, char **bytes, size_t * len)
+{
+	*bytes = NULL;
+	*len = 0;
+	if (set->db == NULL)
+		return MATCH_OK;
+	return FromLibrary(hs_serialize_database(set->db, bytes, len));
+}
+
+/*
+ * Use what MatchSave() gave for the same patterns instead of compiling. The
+ * bytes must be ours: the library detects another version, another CPU and
+ * accidents (by its checksum), but not malice.
+ */
+MatchStatus
+MatchLoad(MatchSet *set, const char *bytes, size_t len)
+{
+	hs_database_t *db = NULL;
+	MatchStatus status;
+	hs_error_t	result;
+
+	if (set->count == 0)
+		return len == 0 ? MATCH_OK : MATCH_UNUSABLE;
+	result = hs_deserialize_database(bytes, len, &db);
+	if (result == HS_NOMEM)
+		return MATCH_NO_MEMORY;
+	if (result != HS_SUCCESS)
+		return MATCH_UNUSABLE;
+	status = UseDatabase(set, db);
+	return status == MATCH_INTERNAL ? MATCH_UNUSABLE : status;
+}
+
+void
+MatchDestroy(MatchSet *set)
+{
+	if (set == NULL)
+		return;
+	for (int i = 0; i < set->count; i++)
+	{
+		free(set->patterns[i].bytes);
+		hs_free_database(set->patterns[i].single);
+	}
+	free(set->patterns);
+	hs_free_database(set->db);
+	free(set);
+}
+
+/* ---- scanning ------------------------------------------------------------ */
+
+/* Is there a word character right before (or after) this place? */
+static bool
+WordBefore(const unsigned char *text, size_t at)
+{
+	const unsigned char *end = text + at;
+	uint32_t	c;
+
+	for (int back = 1; back <= 4 && back <= at; back++)
+	{
+		if ((end[-back] & 0xC0) != 0x80)
+			return Utf8Decode(end - back, end, &c) == back &&
+				(CharClass(c) & CHAR_WORD) != 0;
+	}
+	return false;
+}
+
+static bool
+WordAfter(const unsigned char *text, size_t at, size_t len)
+{
+	uint32_t	c;
+
+	return Utf8Decode(text + at, text + len, &c) > 0 &&
+		(CharClass(c) & CHAR_WORD) != 0;
+}
+
+/* Does a literal that was seen to end here stand between its boundaries? */
+static inline bool
+LiteralStands(const ScanState *state, unsigned int id, unsigned long long to)
+{
+	const MatchPattern *pattern;
+
+	/* The number comes out of stored bytes. */
+	if (id >= state->set->count)
+		return false;
+	pattern = &state->set->patterns[id];
+	if (to < pattern->len || to > state->len)
+		return false;
+	if (pattern->front && WordBefore(state->text, to - pattern->len))
+		return false;
+	if (pattern->back && WordAfter(state->text, to, state->len))
+		return false;
+	return true;
+}
+
+static int
+OnHit(unsigned int id, unsigned long long from, unsigned long long to,
+	  unsigned int flags, void *arg)
+{
+	ScanState  *state = arg;
+
+	(void) from;
+	(void) flags;
+	if (*stop_flag)
+		return 1;
+	if (state->set->flags & MATCH_REGEX ? id >= state->set->count :
+		!LiteralStands(state, id, to))
+		return 0;
+	if (state->callback(id, state->arg))
+		return 0;
+	state->enough = true;
+	return 1;
+}
+
+static MatchStatus
+RunScan(hs_database_t *db, ScanState *state, match_event_handler handler)
+{
+	hs_error_t	result;
+
+	if (state->len > UINT_MAX)
+		return MATCH_TOO_BIG;
+	/* A failure to enlarge the scratch space for another set loses it. */
+	if (scratch == NULL && hs_alloc_scratch(db, &scratch) != HS_SUCCESS)
+		return MATCH_NO_MEMORY;
+	result = hs_scan(db, (const char *) state->text, state->len, 0, scratch,
+					 handler, state);
+	if (result == HS_SCAN_TERMINATED)
+	{
+		if (state->no_memory)
+			return MATCH_NO_MEMORY;
+		return state->enough ? MATCH_OK : MATCH_STOPPED;
+	}
+	return FromLibrary(result);
+}
+
+/* Tell the callback each pattern that occurs in the text. */
+MatchStatus
+MatchScan(MatchSet *set, const char *text, size_t len, MatchCallback callback,
+		  void *arg)
+{
+	ScanState	state = {0};
+	MatchStatus status;
+
+	if (set->count == 0)
+		return MATCH_OK;
+	if (set->db == NULL)
+		return MATCH_INTERNAL;
+	state.set = set;
+	state.text = PrepareText(set, text, &len);
+	if (state.text == NULL)
+		return MATCH_NO_MEMORY;
+	state.len = len;
+	state.callback = callback;
+	state.arg = arg;
+	status = RunScan(set->db, &state, OnHit);
+	ReleaseBuffer();
+	return status;
+}
+
+static bool
+SetBit(int pattern, void *arg)
+{
+	uint64_t   *bits = arg;
+
+	bits[pattern / 64] |= UINT64_C(1) << (pattern % 64);
+	return true;
+}
+
+/* Set the bit of each pattern that occurs; the caller cleared them. */
+MatchStatus
+MatchScanBits(MatchSet *set, const char *text, size_t len, uint64_t * bits)
+{
+	return MatchScan(set, text, len, SetBit, bits);
+}
+
+/* ---- finding, with places ------------------------------------------------ */
+
+static MatchSpan *
+NewSpan(ScanState *state)
+{
+	if (state->count == state->room)
+	{
+		int			room = state->room == 0 ? 64 : state->room * 2;
+		MatchSpan  *grown = realloc(state->spans, room * sizeof(MatchSpan));
+
+		if (grown == NULL)
+		{
+			state->no_memory = true;
+			return NULL;
+		}
+		state->spans = grown;
+		state->room = room;
+	}
+	return &state->spans[state->count++];
+}
+
+/* Literals: all places come by their end, those of one pattern in order. */
+static int
+OnLiteralPlace(unsigned int id, unsigned long long from, unsigned long long to,
+			   unsigned int flags, void *arg)
+{
+	ScanState  *state = arg;
+	MatchSpan  *span;
+
+	(void) from;
+	(void) flags;
+	if (*stop_flag)
+		return 1;
+	if (!LiteralStands(state, id, to) ||
+		to - state->set->patterns[id].len < state->last_end[id])
+		return 0;
+	if (state->count == state->max)
+	{
+		state->enough = true;
+		return 1;
+	}
+	span = NewSpan(state);
+	if (span == NULL)
+		return 1;
+	span->pattern = id;
+	span->start = to - state->set->patterns[id].len;
+	span->end = to;
+	state->last_end[id] = to;
+	return 0;
+}
+
+/*
+ * Expressions, one at a time: every end is told, with its leftmost start.
+ * Keep the leftmost, then longest, without overlaps.
+ */
+static int
+OnRegexPlace(unsigned int id, unsigned long long from, unsigned long long to,
+			 unsigned int flags, void *arg)
+{
+	ScanState  *state = arg;
+	MatchSpan  *span;
+
+	(void) id;
+	(void) flags;
+	if (*stop_flag)
+		return 1;
+	if (from > to || to > state->len)
+		return 0;
+	while (state->count > state->first)
+	{
+		span = &state->spans[state->count - 1];
+		if (from >= span->end && from != span->start)
+			break;
+		if (from == span->start)
+		{
+			span->end = to;
+			return 0;
+		}
+		if (from > span->start)
+			return 0;
+		state->count--;
+	}
+	if (state->count - state->first >= state->max)
+	{
+		state->enough = true;
+		return 1;
+	}
+	span = NewSpan(state);
+	if (span == NULL)
+		return 1;
+	span->pattern = state->pattern;
+	span->start = from;
+	span->end = to;
+	return 0;
+}
+
+/* qsort comparator: by start, end, pattern; unknown starts last */
+static int
+CompareSpans(const void *a, const void *b)
+{
+	const MatchSpan *x = a;
+	const MatchSpan *y = b;
+
+	if (x->start != y->start)
+		return x->start < y->start ? -1 : 1;
+	if (x->end != y->end)
+		return x->end < y->end ? -1 : 1;
+	return x->pattern < y->pattern ? -1 : x->pattern > y->pattern;
+}
+
+static int
+ComparePlaces(const void *a, const void *b)
+{
+	size_t		x = **(size_t * const *) a;
+	size_t		y = **(size_t * const *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+/*
+ * Turn places in the normalised text into places in the text, by walking
+ * through it once, beside the sorted starts and ends.
+ */
+static bool
+MapPlaces(const char *text, size_t len, MatchSpan *spans, int count)
+{
+	const unsigned char *base = (const unsigned char *) text;
+	const unsigned char *p = base;
+	const unsigned char *end = base + len;
+	size_t	  **starts = malloc(count * sizeof(size_t *));
+	size_t	  **ends = malloc(count * sizeof(size_t *));
+	size_t		written = 0;
+	bool		space = false;
+	int			s = 0;
+	int			e = 0;
+
+	if (starts == NULL || ends == NULL)
+	{
+		free(starts);
+		free(ends);
+		return false;
+	}
+	for (int i = 0; i < count; i++)
+	{
+		starts[i] = &spans[i].start;
+		ends[i] = &spans[i].end;
+	}
+	qsort(starts, count, sizeof(size_t *), ComparePlaces);
+	qsort(ends, count, sizeof(size_t *), ComparePlaces);
+
+	while (p < end && (s < count || e < count))
+	{
+		unsigned char out[4];
+		int			n;
+		const unsigned char *after = NormaliseStep(p, end, out, &n);
+
+		if (n == 1 && out[0] == ' ')
+		{
+			/* The rest of a run that an invisible character parted */
+			if (space)
+				n = 0;
+			space = true;
+		}
+		else if (n > 0)
+			space = false;
+		if (n > 0)
+		{
+			while (s < count && *starts[s] < written + n)
+				*starts[s++] = p - base;
+			while (e < count && *ends[e] <= written + n)
+				*ends[e++] = after - base;
+			written += n;
+		}
+		p = after;
+	}
+	while (s < count)
+		*starts[s++] = len;
+	while (e < count)
+		*ends[e++] = len;
+	free(starts);
+	free(ends);
+	return true;
+}
+
+static MatchStatus
+FindLiterals(MatchSet *set, ScanState *state, const char *text, size_t len)
+{
+	MatchStatus status;
+
+	state->last_end = calloc(set->count, sizeof(size_t));
+	if (state->last_end == NULL)
+		return MATCH_NO_MEMORY;
+	status = RunScan(set->db, state, OnLiteralPlace);
+	free(state->last_end);
+	if (status == MATCH_OK && state->count > 0 &&
+		!MapPlaces(text, len, state->spans, state->count))
+		status = MATCH_NO_MEMORY;
+	return status;
+}
+
+typedef struct FirstEnds
+{
+	bool	   *hit;
+	size_t	   *end;
+	int			count;
+} FirstEnds;
+
+/* Which expressions match at all, and where the first match ends */
+static int
+OnFirstEnd(unsigned int id, unsigned long long from, unsigned long long to,
+		   unsigned int flags, void *arg)
+{
+	ScanState  *state = arg;
+	FirstEnds  *first = state->arg;
+
+	(void) from;
+	(void) flags;
+	if (*stop_flag)
+		return 1;
+	if (id < first->count && !first->hit[id])
+	{
+		first->hit[id] = true;
+		first->end[id] = to;
+	}
+	return 0;
+}
+
+/* All places of one expression */
+static MatchStatus
+FindRegex(MatchSet *set, ScanState *state, int number, size_t first_end)
+{
+	MatchPattern *pattern = &set->patterns[number];
+	MatchStatus status = MATCH_OK;
+	MatchError	error;
+	MatchSpan  *span;
+
+	if (pattern->single == NULL && !pattern->no_single)
+	{
+		size_t		size;
+
+		status = CompileSingle(set, number, true, &pattern->single, &error);
+		if (status == MATCH_NO_MEMORY)
+			return status;
+		if (status == MATCH_OK)
+		{
+			hs_database_size(pattern->single, &size);
+			set->singles_size += size;
+		}
+		else
+			pattern->no_single = true;
+	}
+	if (pattern->single != NULL)
+	{
+		status = FromLibrary(hs_alloc_scratch(pattern->single, &scratch));
+		if (status == MATCH_OK)
+		{
+			state->first = state->count;
+			state->pattern = number;
+			state->enough = false;
+			status = RunScan(pattern->single, state, OnRegexPlace);
+		}
+		if (set->singles_size > SINGLES_KEEP)
+		{
+			size_t		size;
+
+			hs_database_size(pattern->single, &size);
+			set->singles_size -= size;
+			hs_free_database(pattern->single);
+			pattern->single = NULL;
+		}
+		return status;
+	}
+
+	span = NewSpan(state);
+	if (span == NULL)
+		return MATCH_NO_MEMORY;
+	span->pattern = number;
+	span->start = MATCH_UNKNOWN;
+	span->end = first_end;
+	return MATCH_OK;
+}
+
+static MatchStatus
+FindRegexes(MatchSet *set, ScanState *state)
+{
+	FirstEnds	first;
+	MatchStatus status = MATCH_NO_MEMORY;
+
+	first.count = set->count;
+	first.hit = calloc(set->count, sizeof(bool));
+	first.end = calloc(set->count, sizeof(size_t));
+	if (first.hit != NULL && first.end != NULL)
+	{
+		state->arg = &first;
+		status = RunScan(set->db, state, OnFirstEnd);
+		for (int i = 0; i < set->count && status == MATCH_OK; i++)
+		{
+			if (first.hit[i])
+				status = FindRegex(set, state, i, first.end[i]);
+			/* Keep the first ones in the text, of whatever pattern. */
+			if (state->count > state->max)
+			{
+				qsort(state->spans, state->count, sizeof(MatchSpan), CompareSpans);
+				state->count = state->max;
+			}
+		}
+	}
+	free(first.hit);
+	free(first.end);
+	return status;
+}
+
+/*
+ * All places of all patterns, at most max, in order of their start; a pattern's
+ * own don't overlap. The caller frees *spans, also after a failure.
+ */
+MatchStatus
+MatchFind(MatchSet *set, const char *text, size_t len, int max,
+		  MatchSpan **spans, int *count)
+{
+	ScanState	state = {0};
+	MatchStatus status;
+	size_t		prepared = len;
+
+	*spans = NULL;
+	*count = 0;
+	if (set->count == 0 || max <= 0)
+		return MATCH_OK;
+	if (set->db == NULL)
+		return MATCH_INTERNAL;
+	state.set = set;
+	state.text = PrepareText(set, text, &prepared);
+	if (state.text == NULL)
+		return MATCH_NO_MEMORY;
+	state.len = prepared;
+	state.max = max;
+	if (set->flags & MATCH_REGEX)
+		status = FindRegexes(set, &state);
+	else
+		status = FindLiterals(set, &state, text, len);
+	ReleaseBuffer();
+	if (status == MATCH_OK && state.count > 0)
+		qsort(state.spans, state.count, sizeof(MatchSpan), CompareSpans);
+	*spans = state.spans;
+	*count = state.count;
+	return status;
+}
