@@ -58,7 +58,18 @@
 
 #include <string.h>
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__SANITIZE_ADDRESS__)
+/*
+ * Compiled for wider registers too, chosen when the library is loaded; ASan
+ * is not ready by then.  The results are the same.
+ */
+#ifdef __has_feature
+#define SHAP_ASAN	__has_feature(address_sanitizer)
+#elif defined(__SANITIZE_ADDRESS__)
+#define SHAP_ASAN	1
+#else
+#define SHAP_ASAN	0
+#endif
+#if defined(__x86_64__) && defined(__GNUC__) && !SHAP_ASAN
 #define SHAP_CLONES __attribute__((target_clones("avx2", "default")))
 #else
 #define SHAP_CLONES
