@@ -182,6 +182,11 @@ extern char *text_lower(const char *s);
 extern void text_json_string(GString *out, const char *s);
 extern void text_find_urls(Message *m, const char *s, size_t len);
 
+/* words.c */
+extern char *words_decode(Message *m, const char *s);
+extern char *words_hide(const char *s, GPtrArray *words);
+extern char *words_show(Message *m, const char *s, GPtrArray *words);
+
 /* message.c */
 extern Message *message_new(void);
 extern void message_reset(Message *m);
@@ -199,7 +204,7 @@ extern int64_t parse_from_line(const char *line);
 /* mail.c, jsonl.c, html.c */
 extern void mail_parse(Message *m, RawMessage *raw);
 extern void jsonl_parse(Message *m, RawMessage *raw);
-extern void html_to_text(Message *m, const char *html, size_t len, GString *text);
+extern void html_to_text(Message *m, GString *html, GString *text);
 
 /* copy.c */
 typedef struct CopyStats

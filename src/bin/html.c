@@ -496,14 +496,37 @@ has_absurd_tag(const char *s, size_t len)
 	return false;
 }
 
+/*
+ * A comment that is never closed would swallow the rest of the document.
+ * That hides it from us, not from a reader whose program ends it at the next
+ * ">": so do we.
+ */
+static void
+close_comment(Message *m, GString *html)
+{
+	char	   *last_end = g_strrstr_len(html->str, html->len, "-->");
+	char	   *from = last_end != NULL ? last_end + 3 : html->str;
+	char	   *open;
+
+	while ((open = strstr(from, "<!--")) != NULL)
+	{
+		memcpy(open, "<br ", 4);
+		ADD_DEFECT(m, DEFECT_BROKEN_HTML);
+		from = open + 4;
+	}
+}
+
 /* Append the text of an HTML document, clean UTF-8; links go to the message */
 void
-html_to_text(Message *m, const char *html, size_t len, GString *text)
+html_to_text(Message *m, GString *source, GString *text)
 {
 	HtmlState	st = {0};
+	const char *html = source->str;
+	size_t		len = source->len;
 	htmlParserCtxtPtr ctxt;
 	size_t		from = 0;
 
+	close_comment(m, source);
 	st.m = m;
 	st.text = text;
 	st.link_text = g_string_new(NULL);

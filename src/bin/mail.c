@@ -79,9 +79,12 @@ is_blank_line(const char *s, const char *end)
 	return s < end && (*s == '\n' || (*s == '\r' && s + 1 < end && s[1] == '\n'));
 }
 
-/* Folds out, trimmed; the result is clean UTF-8 */
+/*
+ * Folds out, trimmed; the result is clean UTF-8.  Undeclared 8-bit text that
+ * is not UTF-8 is most likely in the charset of the body.
+ */
 static char *
-unfold(Message *m, const char *s, size_t len)
+unfold(Message *m, const char *s, size_t len, const char *charset)
 {
 	GString    *tmp;
 	GString    *out;
@@ -117,27 +120,14 @@ unfold(Message *m, const char *s, size_t len)
 	}
 	if (text_is_clean(tmp->str, tmp->len))
 		return g_string_free(tmp, FALSE);
+	if (g_utf8_validate(tmp->str, tmp->len, NULL))
+		charset = NULL;
+	else
+		ADD_DEFECT(m, DEFECT_NO_CHARSET);
 	out = g_string_sized_new(tmp->len + 16);
-	text_to_utf8(out, tmp->str, tmp->len, NULL, m);
+	text_to_utf8(out, tmp->str, tmp->len, charset, m);
 	g_string_free(tmp, TRUE);
 	return g_string_free(out, FALSE);
-}
-
-/* Decode encoded words; the same pointer when there are none */
-static char *
-decode_words(Message *m, char *value)
-{
-	char	   *decoded;
-	char	   *clean;
-
-	if (strstr(value, "=?") == NULL)
-		return value;
-	decoded = g_mime_utils_header_decode_text(NULL, value);
-	if (decoded == NULL)
-		return value;
-	clean = text_clean(decoded, -1, m, DEFECT_BAD_CHARSET);
-	g_free(decoded);
-	return clean;
 }
 
 /*
@@ -201,11 +191,7 @@ split_headers(Message *m, const char *s, const char *end, GArray *headers)
 		}
 		total += h.raw_len + name_len;
 		if (h.raw_len > 0 || total < MAX_HEADER_TOTAL)
-		{
-			h.value = unfold(m, h.raw, h.raw_len);
-			h.decoded = decode_words(m, h.value);
 			g_array_append_val(headers, h);
-		}
 		else
 			g_free(h.name);
 		s = next;
@@ -225,6 +211,33 @@ find_header(GArray *headers, const char *name)
 			return h;
 	}
 	return NULL;
+}
+
+/* The values of the headers that were split */
+static void
+decode_headers(Message *m, GArray *headers)
+{
+	Header	   *type = find_header(headers, "content-type");
+	char	   *charset = NULL;
+
+	if (type != NULL && type->raw_len < MAX_CONTENT_HEADER)
+	{
+		GMimeContentType *ct;
+
+		type->value = unfold(m, type->raw, type->raw_len, NULL);
+		ct = g_mime_content_type_parse(NULL, type->value);
+		charset = g_strdup(g_mime_content_type_get_parameter(ct, "charset"));
+		g_object_unref(ct);
+		g_free(type->value);
+	}
+	for (guint i = 0; i < headers->len; i++)
+	{
+		Header	   *h = &g_array_index(headers, Header, i);
+
+		h->value = unfold(m, h->raw, h->raw_len, charset);
+		h->decoded = strstr(h->value, "=?") == NULL ? h->value : words_decode(m, h->value);
+	}
+	g_free(charset);
 }
 
 /* All headers as JSON: {"name": ["value", …], …} */
@@ -283,7 +296,7 @@ typedef void (*AddressFn) (Message *m, const char *addr, const char *name);
 
 /* Call back for each mailbox, through groups; returns how many there were */
 static int
-each_address(Message *m, InternetAddressList *list, AddressFn fn, int depth)
+each_address(Message *m, InternetAddressList *list, GPtrArray *words, AddressFn fn, int depth)
 {
 	int			n = internet_address_list_length(list);
 	int			found = 0;
@@ -298,15 +311,19 @@ each_address(Message *m, InternetAddressList *list, AddressFn fn, int depth)
 			internet_address_group_get_members(INTERNET_ADDRESS_GROUP(ia));
 
 			if (members != NULL && depth < 10)
-				found += each_address(m, members, fn, depth + 1);
+				found += each_address(m, members, words, fn, depth + 1);
 		}
 		else
 		{
 			const char *addr = internet_address_mailbox_get_addr(INTERNET_ADDRESS_MAILBOX(ia));
-			char	   *clean_addr = text_clean(addr, -1, m, DEFECT_BAD_CHARSET);
-			char	   *clean_name = text_clean(internet_address_get_name(ia), -1, m,
-												DEFECT_BAD_CHARSET);
+			const char *name = internet_address_get_name(ia);
+			char	   *shown_addr = addr != NULL ? words_show(m, addr, words) : NULL;
+			char	   *shown_name = name != NULL ? words_show(m, name, words) : NULL;
+			char	   *clean_addr = text_clean(shown_addr, -1, m, DEFECT_BAD_CHARSET);
+			char	   *clean_name = text_clean(shown_name, -1, m, DEFECT_BAD_CHARSET);
 
+			g_free(shown_addr);
+			g_free(shown_name);
 			if (clean_addr != NULL && clean_addr[0] != '\0')
 			{
 				fn(m, clean_addr, clean_name);
@@ -319,17 +336,58 @@ each_address(Message *m, InternetAddressList *list, AddressFn fn, int depth)
 	return found;
 }
 
+/* Call back for whatever looks like an address */
+static int
+scan_addresses(Message *m, const char *value, AddressFn fn)
+{
+	static const char not_local[] = " \t<>()[]\",:;\\";
+	int			found = 0;
+	const char *from = value;
+	const char *at;
+
+	while ((at = strchr(from, '@')) != NULL)
+	{
+		const char *start = at;
+		const char *end = at + 1;
+
+		while (start > from && strchr(not_local, start[-1]) == NULL)
+			start--;
+		while (g_ascii_isalnum(*end) || *end == '.' || *end == '-' || *end == '_')
+			end++;
+		if (start < at && end > at + 1)
+		{
+			char	   *addr = g_strndup(start, end - start);
+
+			fn(m, addr, NULL);
+			g_free(addr);
+			found++;
+		}
+		from = end;
+	}
+	return found;
+}
+
+/*
+ * Call back for each address in a header.  Where GMime finds none, whatever
+ * looks like one is better than none.
+ */
 static int
 parse_addresses(Message *m, const char *value, AddressFn fn)
 {
-	InternetAddressList *list = internet_address_list_parse(NULL, value);
+	GPtrArray  *words = g_ptr_array_new_with_free_func(g_free);
+	char	   *hidden = strstr(value, "=?") != NULL ? words_hide(value, words) : NULL;
+	InternetAddressList *list = internet_address_list_parse(NULL, hidden != NULL ? hidden : value);
 	int			found = 0;
 
 	if (list != NULL)
 	{
-		found = each_address(m, list, fn, 0);
+		found = each_address(m, list, words, fn, 0);
 		g_object_unref(list);
 	}
+	if (found == 0)
+		found = scan_addresses(m, value, fn);
+	g_free(hidden);
+	g_ptr_array_free(words, TRUE);
 	return found;
 }
 
@@ -353,39 +411,14 @@ take_recipient(Message *m, const char *addr, const char *name)
 	message_add_recipient(m, addr);
 }
 
-/*
- * The From header.  Where GMime finds no address, whatever looks like one is
- * better than none.
- */
+/* The From header */
 static void
 parse_from(Message *m, Header *h)
 {
-	const char *at;
-
 	if (parse_addresses(m, h->value, take_from) > 0)
 		return;
-	ADD_DEFECT(m, DEFECT_BAD_FROM);
-	at = strchr(h->value, '@');
-	while (at != NULL)
-	{
-		const char *start = at;
-		const char *end = at + 1;
-
-		while (start > h->value && (g_ascii_isalnum(start[-1]) || strchr("._%+-=", start[-1])))
-			start--;
-		while (g_ascii_isalnum(*end) || *end == '.' || *end == '-')
-			end++;
-		if (start < at && end > at + 1)
-		{
-			char	   *addr = g_strndup(start, end - start);
-
-			message_set_from(m, addr, NULL);
-			g_free(addr);
-			return;
-		}
-		at = strchr(at + 1, '@');
-	}
 	/* no address: what is there is a name */
+	ADD_DEFECT(m, DEFECT_BAD_FROM);
 	if (h->decoded[0] != '\0')
 		m->from_name = g_strdup(h->decoded);
 }
@@ -400,9 +433,10 @@ in_brackets(const char *s, const char **rest)
 
 	if (close == NULL)
 		return NULL;
-	/* "<<id>" */
-	while (open[1] == '<')
-		open++;
+	/* "<<id>", "<someone's <id>" */
+	for (const char *p = open + 1; p < close; p++)
+		if (*p == '<')
+			open = p;
 	*rest = close + 1;
 	if (close < open + 1)
 		return NULL;
@@ -903,7 +937,7 @@ add_text(WalkState *w, GString *body, const char *s, size_t len,
 	{
 		GString    *stripped = g_string_sized_new(text->len / 2 + 16);
 
-		html_to_text(m, text->str, text->len, stripped);
+		html_to_text(m, text, stripped);
 		g_string_free(text, TRUE);
 		text = stripped;
 	}
@@ -921,6 +955,67 @@ add_text(WalkState *w, GString *body, const char *s, size_t len,
 	g_string_free(text, TRUE);
 }
 
+/* A parameter of a Content-* header that has encoded words in it, or NULL */
+static char *
+encoded_parameter(Message *m, GMimeObject *object, const char *header, const char *param)
+{
+	GMimeHeader *h = g_mime_header_list_get_header(g_mime_object_get_header_list(object), header);
+	const char *raw = h != NULL ? g_mime_header_get_raw_value(h) : NULL;
+	GPtrArray  *words;
+	char	   *unfolded;
+	char	   *hidden;
+	char	   *result = NULL;
+
+	if (raw == NULL || strstr(raw, "=?") == NULL || strlen(raw) > MAX_CONTENT_HEADER)
+		return NULL;
+	words = g_ptr_array_new_with_free_func(g_free);
+	unfolded = unfold(m, raw, strlen(raw), NULL);
+	hidden = words_hide(unfolded, words);
+	if (header[8] == 'D')
+	{
+		GMimeContentDisposition *cd = g_mime_content_disposition_parse(NULL, hidden);
+		const char *value = g_mime_content_disposition_get_parameter(cd, param);
+
+		if (value != NULL)
+			result = words_show(m, value, words);
+		g_object_unref(cd);
+	}
+	else
+	{
+		GMimeContentType *ct = g_mime_content_type_parse(NULL, hidden);
+		const char *value = g_mime_content_type_get_parameter(ct, param);
+
+		if (value != NULL)
+			result = words_show(m, value, words);
+		g_object_unref(ct);
+	}
+	g_free(hidden);
+	g_free(unfolded);
+	g_ptr_array_free(words, TRUE);
+	return result;
+}
+
+/* The name of an attachment, clean, or NULL */
+static char *
+part_name(Message *m, GMimeObject *object)
+{
+	char	   *name;
+	char	   *clean;
+
+	if ((name = encoded_parameter(m, object, "Content-Disposition", "filename")) == NULL)
+	{
+		const char *value = g_mime_object_get_content_disposition_parameter(object, "filename");
+
+		name = g_strdup(value);
+	}
+	if (name == NULL &&
+		(name = encoded_parameter(m, object, "Content-Type", "name")) == NULL)
+		name = g_strdup(g_mime_object_get_content_type_parameter(object, "name"));
+	clean = text_clean(name, -1, m, DEFECT_BAD_CHARSET);
+	g_free(name);
+	return clean;
+}
+
 /* A leaf of the MIME tree: text goes to the body, the rest is an attachment */
 static void
 walk_part(WalkState *w, GMimePart *part, GString *body, bool top)
@@ -930,7 +1025,7 @@ walk_part(WalkState *w, GMimePart *part, GString *body, bool top)
 	const char *type = ct != NULL ? g_mime_content_type_get_media_type(ct) : "text";
 	const char *subtype = ct != NULL ? g_mime_content_type_get_media_subtype(ct) : "plain";
 	const char *disposition = g_mime_object_get_disposition(object);
-	const char *filename = g_mime_part_get_filename(part);
+	char	   *filename = part_name(w->m, object);
 	GMimeContentEncoding encoding = g_mime_part_get_content_encoding(part);
 	TextKind	kind;
 	bool		attached;
@@ -953,18 +1048,17 @@ walk_part(WalkState *w, GMimePart *part, GString *body, bool top)
 				 kind, g_ascii_strcasecmp(subtype, "richtext") == 0);
 	if (kind == TEXT_NONE || attached || filename != NULL)
 	{
-		char	   *name = text_clean(filename, -1, w->m, DEFECT_BAD_CHARSET);
 		char	   *mime = g_strconcat(type, "/", subtype, NULL);
 		char	   *clean = text_clean(mime, -1, w->m, DEFECT_BAD_CHARSET);
 		char	   *lower = text_lower(clean);
 
-		message_add_attachment(w->m, name, lower,
+		message_add_attachment(w->m, filename, lower,
 							   decode_content(s, len, encoding, NULL, 0, &cut));
-		g_free(name);
 		g_free(mime);
 		g_free(clean);
 		g_free(lower);
 	}
+	g_free(filename);
 }
 
 static void
@@ -1033,16 +1127,27 @@ walk(WalkState *w, GMimeObject *object, GString *body, int depth)
 		{
 			/* an attached message is listed; its text is not this one's */
 			GMimeStream *count = g_mime_stream_null_new();
-			const char *name = g_mime_object_get_content_disposition_parameter(object, "filename");
-			char	   *clean;
+			char	   *name = part_name(w->m, object);
 
 			if (name == NULL && inner != NULL)
-				name = g_mime_message_get_subject(inner);
-			clean = text_clean(name, -1, w->m, DEFECT_BAD_CHARSET);
+			{
+				/* without a name, its subject tells what it is */
+				GMimeHeader *h = g_mime_header_list_get_header(
+															   g_mime_object_get_header_list(GMIME_OBJECT(inner)), "Subject");
+				const char *raw = h != NULL ? g_mime_header_get_raw_value(h) : NULL;
+
+				if (raw != NULL)
+				{
+					char	   *unfolded = unfold(w->m, raw, MIN(strlen(raw), MAX_CONTENT_HEADER), NULL);
+
+					name = words_decode(w->m, unfolded);
+					g_free(unfolded);
+				}
+			}
 			if (inner != NULL)
 				g_mime_object_write_to_stream(GMIME_OBJECT(inner), NULL, count);
-			message_add_attachment(w->m, clean, "message/rfc822", GMIME_STREAM_NULL(count)->written);
-			g_free(clean);
+			message_add_attachment(w->m, name, "message/rfc822", GMIME_STREAM_NULL(count)->written);
+			g_free(name);
 			g_object_unref(count);
 		}
 	}
@@ -1188,6 +1293,7 @@ mail_parse(Message *m, RawMessage *raw)
 	body = split_headers(m, s, end, headers);
 	if (headers->len == 0)
 		ADD_DEFECT(m, DEFECT_NO_HEADERS);
+	decode_headers(m, headers);
 	interpret_headers(m, headers, raw);
 	headers_to_json(m, headers);
 	parse_body(m, headers, raw, body);

@@ -198,6 +198,14 @@ charset_for_iconv(const char *label, bool *is_utf8)
 	*is_utf8 = false;
 	if (label == NULL || label[0] == '\0')
 		return NULL;
+	/* as some mass mailers write it */
+	if (g_str_has_suffix(label, "_CHARSET"))
+	{
+		static char stem[32];
+
+		g_strlcpy(stem, label, MIN(sizeof(stem), strlen(label) - 7));
+		return charset_for_iconv(stem, is_utf8);
+	}
 	if (g_ascii_strcasecmp(label, "utf-8") == 0 ||
 		g_ascii_strcasecmp(label, "utf8") == 0)
 	{

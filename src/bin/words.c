@@ -1,0 +1,216 @@
+/*
+ * words.c
+ *	  Encoded words in headers (RFC 2047): =?charset?B?…?=, =?charset?Q?…?=
+ *
+ * GMime 3.2 loses what follows a padded base64 word when the next word has
+ * the same charset, and tells nothing of undecodable bytes; mailers also
+ * leave blanks and commas in words, which then fall apart when an address
+ * list is split.  So words are decoded here, and hidden from GMime behind
+ * plain atoms where it splits a header.
+ */
+#include <string.h>
+
+#include "assay_load.h"
+
+/* No mailer writes longer words: RFC 2047 says 75 */
+#define MAX_WORD	4096
+
+typedef struct Word
+{
+	const char *charset;
+	size_t		charset_len;
+	char		encoding;		/* B or Q */
+	const char *text;
+	size_t		text_len;
+	size_t		len;			/* of the whole */
+} Word;
+
+/* Is there an encoded word at s? */
+static bool
+parse_word(const char *s, Word *w)
+{
+	const char *p;
+	const char *end;
+	size_t		n;
+
+	if (s[0] != '=' || s[1] != '?')
+		return false;
+	w->charset = p = s + 2;
+	while (g_ascii_isalnum(*p) || (*p != '\0' && strchr("-_.:+()*'", *p) != NULL))
+		p++;
+	w->charset_len = p - w->charset;
+	if (w->charset_len > 60 || p[0] != '?' || p[1] == '\0' || p[2] != '?')
+		return false;
+	w->encoding = g_ascii_toupper(p[1]);
+	if (w->encoding != 'B' && w->encoding != 'Q')
+		return false;
+	w->text = p + 3;
+	n = strnlen(w->text, MAX_WORD);
+	end = g_strstr_len(w->text, n, "?=");
+
+	/* "=?x?Q?=41?=": the first ?= may belong to the text */
+	if (end == w->text && w->encoding == 'Q' && n > 2 && g_ascii_isxdigit(w->text[2]))
+		end = g_strstr_len(w->text + 1, n - 1, "?=");
+	if (end == NULL)
+		return false;
+	w->text_len = end - w->text;
+	w->len = end + 2 - s;
+
+	/* a language may follow the charset: utf-8*en */
+	for (size_t i = 0; i < w->charset_len; i++)
+		if (w->charset[i] == '*')
+			w->charset_len = i;
+	return true;
+}
+
+/* Append the bytes of a word */
+static void
+decode_word(GString *out, const Word *w)
+{
+	if (w->encoding == 'B')
+	{
+		guchar	   *buf = g_malloc(w->text_len / 4 * 3 + 8);
+		gint		state = 0;
+		guint		save = 0;
+		gsize		n = g_base64_decode_step(w->text, w->text_len, buf, &state, &save);
+
+		g_string_append_len(out, (char *) buf, n);
+		g_free(buf);
+		return;
+	}
+	for (size_t i = 0; i < w->text_len; i++)
+	{
+		char		c = w->text[i];
+
+		if (c == '_')
+			c = ' ';
+		else if (c == '=' && i + 2 < w->text_len &&
+				 g_ascii_isxdigit(w->text[i + 1]) && g_ascii_isxdigit(w->text[i + 2]))
+		{
+			c = g_ascii_xdigit_value(w->text[i + 1]) * 16 + g_ascii_xdigit_value(w->text[i + 2]);
+			i += 2;
+		}
+		g_string_append_c(out, c);
+	}
+}
+
+/* Convert what has been collected in one charset */
+static void
+flush_words(GString *out, GString *bytes, const char *charset, Message *m)
+{
+	size_t		from = out->len;
+
+	if (bytes->len == 0)
+		return;
+	text_to_utf8(out, bytes->str, bytes->len, charset, m);
+	g_string_truncate(bytes, 0);
+	/* a header has one line, whatever is hidden in a word */
+	for (size_t i = from; i < out->len; i++)
+		if (out->str[i] == '\n' || out->str[i] == '\r')
+			out->str[i] = ' ';
+}
+
+/*
+ * Decode the encoded words in clean text.  Words in a row are one run of
+ * bytes while their charset is the same, since mailers split characters, and
+ * the blanks between them are no text.
+ */
+char	   *
+words_decode(Message *m, const char *s)
+{
+	GString    *out = g_string_new(NULL);
+	GString    *bytes = g_string_new(NULL);
+	char		charset[64] = "";
+	const char *next;
+
+	while ((next = strstr(s, "=?")) != NULL)
+	{
+		Word		w;
+
+		if (!parse_word(next, &w))
+		{
+			flush_words(out, bytes, charset, m);
+			g_string_append_len(out, s, next + 2 - s);
+			s = next + 2;
+			continue;
+		}
+		/* only blanks since the last word? */
+		if (strspn(s, " \t") < (size_t) (next - s) || bytes->len == 0)
+		{
+			flush_words(out, bytes, charset, m);
+			g_string_append_len(out, s, next - s);
+		}
+		if (strlen(charset) != w.charset_len ||
+			g_ascii_strncasecmp(charset, w.charset, w.charset_len) != 0)
+		{
+			flush_words(out, bytes, charset, m);
+			g_strlcpy(charset, w.charset, w.charset_len + 1);
+		}
+		decode_word(bytes, &w);
+		s = next + w.len;
+	}
+	flush_words(out, bytes, charset, m);
+	g_string_append(out, s);
+	g_string_free(bytes, TRUE);
+	return g_string_free(out, FALSE);
+}
+
+/* Put an atom =!N!= in the place of each word; words keeps them, as text */
+char	   *
+words_hide(const char *s, GPtrArray *words)
+{
+	GString    *out = g_string_new(NULL);
+	const char *next;
+
+	while ((next = strstr(s, "=?")) != NULL)
+	{
+		Word		w;
+
+		g_string_append_len(out, s, next - s);
+		if (!parse_word(next, &w))
+		{
+			g_string_append(out, "=?");
+			s = next + 2;
+			continue;
+		}
+		g_string_append_printf(out, "=!%u!=", words->len);
+		g_ptr_array_add(words, g_strndup(next, w.len));
+		s = next + w.len;
+	}
+	g_string_append(out, s);
+	return g_string_free(out, FALSE);
+}
+
+/* Put the words back, and decode them */
+char	   *
+words_show(Message *m, const char *s, GPtrArray *words)
+{
+	GString    *out;
+	const char *next;
+	char	   *decoded;
+
+	if (words->len == 0 || strstr(s, "=!") == NULL)
+		return g_strdup(s);
+	out = g_string_new(NULL);
+	while ((next = strstr(s, "=!")) != NULL)
+	{
+		char	   *end;
+		guint64		n = g_ascii_strtoull(next + 2, &end, 10);
+
+		g_string_append_len(out, s, next - s);
+		if (end > next + 2 && end[0] == '!' && end[1] == '=' && n < words->len)
+		{
+			g_string_append(out, words->pdata[n]);
+			s = end + 2;
+		}
+		else
+		{
+			g_string_append(out, "=!");
+			s = next + 2;
+		}
+	}
+	g_string_append(out, s);
+	decoded = words_decode(m, out->str);
+	g_string_free(out, TRUE);
+	return decoded;
+}
