@@ -394,7 +394,8 @@ ModelLeafValue(const Model *model, const ModelNode *leaf, uint32 output,
 
 		if (isnan(x))
 			return linear->fallback;
-		sum += term[i].coefficient * x;
+		if (fabs(x) > MODEL_ZERO)
+			sum += term[i].coefficient * x;
 	}
 	return sum;
 }

@@ -41,7 +41,7 @@ static const struct
 {
 	{"binary:hinge", LINK_HINGE, BASE_AS_IS},
 	{"binary:logistic", LINK_LOGISTIC, BASE_PROBABILITY},
-	{"binary:logitraw", LINK_IDENTITY, BASE_PROBABILITY},
+	{"binary:logitraw", LINK_IDENTITY, BASE_AS_IS},
 	{"count:poisson", LINK_EXP, BASE_POSITIVE},
 	{"multi:softmax", LINK_ARGMAX, BASE_AS_IS},
 	{"multi:softprob", LINK_SOFTMAX, BASE_AS_IS},

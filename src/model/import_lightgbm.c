@@ -1,0 +1,1026 @@
+/*
+ * import_lightgbm.c
+ *		Reads LightGBM's text format, versions 2 to 4.
+ *
+ * The format is lines of key=value: a header, then a block for each tree,
+ * then parameters, and on the last line the categories of a pandas frame.
+ * Values of a tree are lists, one element for each split or leaf; a child
+ * that is negative is the complement of a leaf's number.
+ *
+ * What LightGBM does to a row before it asks the trees is put into the nodes:
+ * values within MODEL_ZERO of zero count as zero, so thresholds in there move
+ * to its border.  Sets of categories send what is missing to the right.
+ *
+ * The document is not trusted and need not end in a zero byte.  Memory is at
+ * most a small multiple of its length: no count is believed before as many
+ * tokens have been seen.
+ */
+#include "postgres.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+
+#include "document.h"
+#include "import.h"
+
+/* A piece of the document */
+typedef struct Span
+{
+	const char *start;
+	const char *end;
+} Span;
+
+typedef struct Reader
+{
+	const char *at;
+	const char *end;
+	ModelBuilder *builder;
+	ModelError *error;
+	uint32		noutputs;		/* trees of one round */
+	uint32		nfeatures;
+	bool		average;		/* a forest: the mean of its trees */
+	uint32		ntrees;
+	uint32		expected_trees; /* as tree_sizes says */
+	bool		has_sizes;
+	Span		tree;			/* of the number in "Tree=", for messages */
+} Reader;
+
+/* The lists of a tree's block, in the order of tree_keys */
+typedef enum TreeKey
+{
+	KEY_NUM_LEAVES, KEY_NUM_CAT, KEY_SPLIT_FEATURE, KEY_THRESHOLD,
+	KEY_DECISION_TYPE, KEY_LEFT_CHILD, KEY_RIGHT_CHILD, KEY_LEAF_VALUE,
+	KEY_LEAF_COUNT, KEY_INTERNAL_COUNT, KEY_CAT_BOUNDARIES, KEY_CAT_THRESHOLD,
+	KEY_IS_LINEAR, KEY_LEAF_CONST, KEY_NUM_FEATURES, KEY_LEAF_FEATURES,
+	KEY_LEAF_COEFF, TREE_KEYS
+} TreeKey;
+
+static const char *const tree_keys[TREE_KEYS] = {
+	"num_leaves", "num_cat", "split_feature", "threshold", "decision_type",
+	"left_child", "right_child", "leaf_value", "leaf_count", "internal_count",
+	"cat_boundaries", "cat_threshold", "is_linear", "leaf_const",
+	"num_features", "leaf_features", "leaf_coeff"
+};
+
+/* decision_type */
+#define DECISION_CATEGORICAL	1
+#define DECISION_DEFAULT_LEFT	2
+#define DECISION_MISSING(d)		((d) >> 2)	/* 0 none, 1 zero, 2 NaN */
+
+/* A tree's lists as arrays */
+typedef struct Tree
+{
+	Span		value[TREE_KEYS];	/* start is NULL when it is absent */
+	uint32		nleaves;
+	uint32		nsplits;
+	uint32		ncat;
+	int32	   *feature;
+	double	   *threshold;
+	int32	   *decision;
+	int32	   *left;
+	int32	   *right;
+	double	   *leaf;
+	double	   *leaf_count;		/* NULL: not known */
+	double	   *split_count;
+	int32	   *boundaries;
+	uint32	   *words;
+	uint32		nwords;
+	double	   *constant;
+	int32	   *nterms;
+	int32	   *term_feature;
+	double	   *term_coefficient;
+	uint32	   *codes;			/* scratch for one set */
+	bool	   *set_used;
+} Tree;
+
+static bool
+SpanIs(Span span, const char *text)
+{
+	Size		length = strlen(text);
+
+	return (Size) (span.end - span.start) == length &&
+		memcmp(span.start, text, length) == 0;
+}
+
+static bool
+SpanStarts(Span span, const char *text)
+{
+	Size		length = strlen(text);
+
+	return (Size) (span.end - span.start) >= length &&
+		memcmp(span.start, text, length) == 0;
+}
+
+/* For messages: as much of a span as is useful */
+static int
+Shown(Span span)
+{
+	return (int) Min(span.end - span.start, 40);
+}
+
+static char *
+SpanCopy(Reader *r, Span span)
+{
+	Size		length = span.end - span.start;
+	char	   *copy;
+
+	if (memchr(span.start, '\0', length) != NULL)
+	{
+		ModelComplain(r->builder, MODEL_INVALID,
+					  "LightGBM model has a zero byte");
+		return NULL;
+	}
+	copy = malloc(length + 1);
+	if (copy == NULL)
+	{
+		ModelComplain(r->builder, MODEL_NO_MEMORY, "out of memory");
+		return NULL;
+	}
+	memcpy(copy, span.start, length);
+	copy[length] = '\0';
+	return copy;
+}
+
+/* The next line without its end; false at the end of the document */
+static bool
+NextLine(Reader *r, Span *line)
+{
+	const char *newline;
+
+	if (r->at >= r->end)
+		return false;
+	newline = memchr(r->at, '\n', r->end - r->at);
+	line->start = r->at;
+	line->end = newline ? newline : r->end;
+	r->at = newline ? newline + 1 : r->end;
+	if (line->end > line->start && line->end[-1] == '\r')
+		line->end--;
+	return true;
+}
+
+/* The next word of a list; false when there is none */
+static bool
+NextWord(Span *list, Span *word)
+{
+	while (list->start < list->end && *list->start == ' ')
+		list->start++;
+	if (list->start == list->end)
+		return false;
+	word->start = list->start;
+	while (list->start < list->end && *list->start != ' ')
+		list->start++;
+	word->end = list->start;
+	return true;
+}
+
+/* Splits a line at its first '=' */
+static bool
+SplitLine(Span line, Span *key, Span *value)
+{
+	const char *equals = memchr(line.start, '=', line.end - line.start);
+
+	if (equals == NULL)
+		return false;
+	key->start = line.start;
+	key->end = equals;
+	value->start = equals + 1;
+	value->end = line.end;
+	return true;
+}
+
+static bool
+ParseInteger(Span word, int64 min, int64 max, int64 *result)
+{
+	const char *p = word.start;
+	bool		negative = p < word.end && *p == '-';
+	int64		value = 0;
+
+	if (negative)
+		p++;
+	if (p == word.end || word.end - p > 18)
+		return false;
+	for (; p < word.end; p++)
+	{
+		if (*p < '0' || *p > '9')
+			return false;
+		value = value * 10 + (*p - '0');
+	}
+	*result = negative ? -value : value;
+	return *result >= min && *result <= max;
+}
+
+/*
+ * A number as printed with %.17g, "inf" and "nan" included.  Never reads
+ * beyond the word, and refuses what strtod would take besides.
+ */
+static bool
+ParseDouble(Span word, double *result)
+{
+	char		copy[64];
+	char	   *end;
+	Size		length = word.end - word.start;
+
+	if (length == 0 || length >= sizeof(copy))
+		return false;
+	memcpy(copy, word.start, length);
+	copy[length] = '\0';
+	if (strspn(copy, "+-.0123456789einfaINFA") != length)
+		return false;
+	errno = 0;
+	*result = strtod(copy, &end);
+	if (end != copy + length)
+		return false;
+	/* Underflow is harmless, as in the library; overflow is not. */
+	return !(errno == ERANGE && fabs(*result) > 1.0);
+}
+
+/* Complains about a list of a tree */
+static bool
+BadList(Reader *r, TreeKey key)
+{
+	return ModelComplain(r->builder, MODEL_INVALID,
+						 "%s of tree %.*s is not valid",
+						 tree_keys[key], Shown(r->tree), r->tree.start);
+}
+
+/*
+ * Memory for a list of `count` elements, which must not be more than the
+ * words that its text can hold.
+ */
+static void *
+ListMemory(Reader *r, const Tree *tree, TreeKey key, uint32 count, Size element)
+{
+	Span		list = tree->value[key];
+	void	   *memory;
+
+	if (list.start == NULL)
+	{
+		ModelComplain(r->builder, MODEL_INVALID, "tree %.*s has no %s",
+					  Shown(r->tree), r->tree.start, tree_keys[key]);
+		return NULL;
+	}
+	if (count > (Size) (list.end - list.start) / 2 + 1)
+	{
+		ModelComplain(r->builder, MODEL_INVALID,
+					  "%s of tree %.*s is shorter than %u elements",
+					  tree_keys[key], Shown(r->tree), r->tree.start, count);
+		return NULL;
+	}
+	memory = malloc(Max(count, 1) * element);
+	if (memory == NULL)
+		ModelComplain(r->builder, MODEL_NO_MEMORY, "out of memory");
+	return memory;
+}
+
+/* A list of exactly `count` integers */
+static int32 *
+ReadIntegers(Reader *r, const Tree *tree, TreeKey key, uint32 count,
+			 int64 min, int64 max)
+{
+	int32	   *values = ListMemory(r, tree, key, count, sizeof(int32));
+	Span		list = tree->value[key];
+	Span		word;
+	int64		value;
+	uint32		n = 0;
+
+	if (values == NULL)
+		return NULL;
+	while (NextWord(&list, &word))
+	{
+		if (n == count || !ParseInteger(word, min, max, &value))
+		{
+			BadList(r, key);
+			break;
+		}
+		/* A word of a category set has all 32 bits. */
+		values[n++] = (int32) (uint32) value;
+	}
+	if (n < count)
+		BadList(r, key);
+	return values;
+}
+
+/* A list of exactly `count` numbers */
+static double *
+ReadDoubles(Reader *r, const Tree *tree, TreeKey key, uint32 count)
+{
+	double	   *values = ListMemory(r, tree, key, count, sizeof(double));
+	Span		list = tree->value[key];
+	Span		word;
+	uint32		n = 0;
+
+	if (values == NULL)
+		return NULL;
+	while (NextWord(&list, &word))
+	{
+		if (n == count || !ParseDouble(word, &values[n]))
+		{
+			BadList(r, key);
+			break;
+		}
+		n++;
+	}
+	if (n < count)
+		BadList(r, key);
+	return values;
+}
+
+/* A single integer of a tree */
+static bool
+ReadCount(Reader *r, const Tree *tree, TreeKey key, int64 min, uint32 *count)
+{
+	Span		list = tree->value[key];
+	Span		word;
+	int64		value;
+
+	if (list.start == NULL)
+		return ModelComplain(r->builder, MODEL_INVALID, "tree %.*s has no %s",
+							 Shown(r->tree), r->tree.start, tree_keys[key]);
+	if (!NextWord(&list, &word) ||
+		!ParseInteger(word, min, MODEL_MAX_NODES, &value))
+		return BadList(r, key);
+	*count = (uint32) value;
+	return true;
+}
+
+/*
+ * A threshold for the row as it is, where the library would first set values
+ * around zero to zero.
+ */
+static double
+FlushedThreshold(double threshold)
+{
+	if (threshold >= MODEL_ZERO || threshold < -MODEL_ZERO)
+		return threshold;
+	return threshold >= 0 ? MODEL_ZERO : nextafter(-MODEL_ZERO, -INFINITY);
+}
+
+static bool
+AddSplit(Reader *r, Tree *tree, uint32 i)
+{
+	static const uint32 missing[] = {
+		NODE_MISSING_NONE, NODE_MISSING_ZERO, NODE_MISSING_NAN
+	};
+	int32		decision = tree->decision[i];
+	double		cover = tree->split_count ? tree->split_count[i] : NAN;
+	uint32		flags;
+	uint32		first,
+				last,
+				ncodes = 0;
+	double		set = tree->threshold[i];
+
+	if (!(decision & DECISION_CATEGORICAL))
+	{
+		if (isnan(tree->threshold[i]))
+			return BadList(r, KEY_THRESHOLD);
+		flags = NODE_LE | missing[DECISION_MISSING(decision)];
+		if (decision & DECISION_DEFAULT_LEFT)
+			flags |= NODE_DEFAULT_LEFT;
+		return ModelAddSplit(r->builder, ~(int32) i, tree->feature[i],
+							 FlushedThreshold(tree->threshold[i]), flags,
+							 ~tree->left[i], ~tree->right[i], cover);
+	}
+
+	/*
+	 * The threshold is the number of a set of categories; LightGBM gives each
+	 * split a set of its own.
+	 */
+	if (!(set >= 0 && set < tree->ncat) || set != floor(set) ||
+		tree->set_used[(uint32) set])
+		return BadList(r, KEY_THRESHOLD);
+	tree->set_used[(uint32) set] = true;
+	first = tree->boundaries[(uint32) set];
+	last = tree->boundaries[(uint32) set + 1];
+	for (uint32 w = first; w < last; w++)
+		for (uint32 bit = 0; bit < 32; bit++)
+			if (tree->words[w] >> bit & 1)
+				tree->codes[ncodes++] = (w - first) * 32 + bit;
+	return ModelAddSetSplit(r->builder, ~(int32) i, tree->feature[i],
+							tree->codes, ncodes,
+							NODE_TRUNCATE | NODE_MISSING_NAN,
+							~tree->left[i], ~tree->right[i], cover);
+}
+
+/* All leaves; a leaf's number is its id, splits have negative ids */
+static bool
+AddLeaves(Reader *r, Tree *tree)
+{
+	Size		term = 0;
+
+	for (uint32 i = 0; i < tree->nleaves; i++)
+	{
+		double		cover = tree->nsplits == 0 ? 1.0 :
+			tree->leaf_count ? tree->leaf_count[i] : NAN;
+		uint32		nterms = tree->constant ? tree->nterms[i] : 0;
+
+		if (nterms > 0)
+		{
+			if (!ModelAddLinearLeaf(r->builder, i, tree->leaf[i],
+									tree->constant[i],
+									(uint32 *) tree->term_feature + term,
+									tree->term_coefficient + term,
+									nterms, cover))
+				return false;
+			term += nterms;
+		}
+		else if (!ModelAddLeaf(r->builder, i, tree->constant ?
+							   tree->constant[i] : tree->leaf[i], cover))
+			return false;
+	}
+	return true;
+}
+
+/* The linear functions of the leaves */
+static bool
+ReadLinear(Reader *r, Tree *tree)
+{
+	int64		total = 0;
+
+	tree->constant = ReadDoubles(r, tree, KEY_LEAF_CONST, tree->nleaves);
+	if (!ModelIsFine(r->builder))
+		return false;
+	tree->nterms = ReadIntegers(r, tree, KEY_NUM_FEATURES, tree->nleaves,
+								0, MODEL_MAX_FEATURES);
+	if (!ModelIsFine(r->builder))
+		return false;
+	for (uint32 i = 0; i < tree->nleaves; i++)
+		total += tree->nterms[i];
+	if (total > UINT_MAX)
+		return BadList(r, KEY_NUM_FEATURES);
+	tree->term_feature = ReadIntegers(r, tree, KEY_LEAF_FEATURES, total, 0,
+									  (int64) r->nfeatures - 1);
+	if (!ModelIsFine(r->builder))
+		return false;
+	tree->term_coefficient = ReadDoubles(r, tree, KEY_LEAF_COEFF, total);
+	return ModelIsFine(r->builder);
+}
+
+/* The sets of categories: boundaries, and words of bits between them */
+static bool
+ReadSets(Reader *r, Tree *tree)
+{
+	uint32		largest = 0;
+
+	tree->boundaries = ReadIntegers(r, tree, KEY_CAT_BOUNDARIES,
+									tree->ncat + 1, 0, INT_MAX);
+	if (!ModelIsFine(r->builder))
+		return false;
+	for (uint32 i = 0; i < tree->ncat; i++)
+	{
+		if (tree->boundaries[i] > tree->boundaries[i + 1])
+			return BadList(r, KEY_CAT_BOUNDARIES);
+		largest = Max(largest, tree->boundaries[i + 1] - tree->boundaries[i]);
+	}
+	if (tree->boundaries[0] != 0)
+		return BadList(r, KEY_CAT_BOUNDARIES);
+	if (largest > MODEL_MAX_CATEGORIES / 32)
+		return ModelComplain(r->builder, MODEL_LIMIT,
+							 "tree %.*s has a category above %d",
+							 Shown(r->tree), r->tree.start,
+							 MODEL_MAX_CATEGORIES - 1);
+	tree->nwords = tree->boundaries[tree->ncat];
+	tree->words = (uint32 *) ReadIntegers(r, tree, KEY_CAT_THRESHOLD,
+										  tree->nwords, 0, UINT_MAX);
+	if (!ModelIsFine(r->builder))
+		return false;
+	tree->codes = malloc(Max(largest, 1) * 32 * sizeof(uint32));
+	tree->set_used = calloc(tree->ncat, sizeof(bool));
+	if (tree->codes == NULL || tree->set_used == NULL)
+		return ModelComplain(r->builder, MODEL_NO_MEMORY, "out of memory");
+	return true;
+}
+
+/* Reads the lists of a tree into arrays; on failure TreeFree frees them */
+static bool
+ReadLists(Reader *r, Tree *tree)
+{
+	uint32		linear = 0;
+
+	if (!ReadCount(r, tree, KEY_NUM_LEAVES, 1, &tree->nleaves) ||
+		!ReadCount(r, tree, KEY_NUM_CAT, 0, &tree->ncat))
+		return false;
+	if (tree->value[KEY_IS_LINEAR].start != NULL &&
+		!ReadCount(r, tree, KEY_IS_LINEAR, 0, &linear))
+		return false;
+	tree->nsplits = tree->nleaves - 1;
+	tree->leaf = ReadDoubles(r, tree, KEY_LEAF_VALUE, tree->nleaves);
+	if (!ModelIsFine(r->builder))
+		return false;
+
+	/* That of a single leaf is often absent, and does not matter. */
+	if (tree->nsplits > 0 &&
+		tree->value[KEY_LEAF_COUNT].start != NULL &&
+		tree->value[KEY_INTERNAL_COUNT].start != NULL)
+	{
+		tree->leaf_count = ReadDoubles(r, tree, KEY_LEAF_COUNT, tree->nleaves);
+		if (ModelIsFine(r->builder))
+			tree->split_count = ReadDoubles(r, tree, KEY_INTERNAL_COUNT,
+											tree->nsplits);
+		if (!ModelIsFine(r->builder))
+			return false;
+	}
+	if (linear && !ReadLinear(r, tree))
+		return false;
+	if (tree->nsplits == 0)
+		return true;
+
+	tree->feature = ReadIntegers(r, tree, KEY_SPLIT_FEATURE, tree->nsplits,
+								 0, (int64) r->nfeatures - 1);
+	if (ModelIsFine(r->builder))
+		tree->threshold = ReadDoubles(r, tree, KEY_THRESHOLD, tree->nsplits);
+	if (ModelIsFine(r->builder))
+		tree->left = ReadIntegers(r, tree, KEY_LEFT_CHILD, tree->nsplits,
+								  -(int64) tree->nleaves,
+								  (int64) tree->nsplits - 1);
+	if (ModelIsFine(r->builder))
+		tree->right = ReadIntegers(r, tree, KEY_RIGHT_CHILD, tree->nsplits,
+								   -(int64) tree->nleaves,
+								   (int64) tree->nsplits - 1);
+	if (ModelIsFine(r->builder))
+		tree->decision = ReadIntegers(r, tree, KEY_DECISION_TYPE,
+									  tree->nsplits, 0, 11);
+	if (!ModelIsFine(r->builder))
+		return false;
+	if (tree->ncat > 0)
+		return ReadSets(r, tree);
+	return true;
+}
+
+static void
+TreeFree(Tree *tree)
+{
+	free(tree->feature);
+	free(tree->threshold);
+	free(tree->decision);
+	free(tree->left);
+	free(tree->right);
+	free(tree->leaf);
+	free(tree->leaf_count);
+	free(tree->split_count);
+	free(tree->boundaries);
+	free(tree->words);
+	free(tree->constant);
+	free(tree->nterms);
+	free(tree->term_feature);
+	free(tree->term_coefficient);
+	free(tree->codes);
+	free(tree->set_used);
+}
+
+/* A block, from the line after "Tree=" to an empty line */
+static bool
+ReadTree(Reader *r)
+{
+	Tree		tree;
+	Span		line,
+				key,
+				value;
+	bool		fine;
+
+	memset(&tree, 0, sizeof(tree));
+	while (NextLine(r, &line) && line.start < line.end)
+	{
+		if (!SplitLine(line, &key, &value))
+			return ModelComplain(r->builder, MODEL_INVALID,
+								 "tree %.*s has a line without \"=\"",
+								 Shown(r->tree), r->tree.start);
+		if (SpanIs(key, "Tree"))
+			return ModelComplain(r->builder, MODEL_INVALID,
+								 "tree %.*s has no empty line at its end",
+								 Shown(r->tree), r->tree.start);
+		for (int i = 0; i < TREE_KEYS; i++)
+			if (SpanIs(key, tree_keys[i]))
+				tree.value[i] = value;
+	}
+
+	fine = ReadLists(r, &tree) &&
+		ModelBeginTree(r->builder, r->ntrees % r->noutputs, 1.0);
+	for (uint32 i = 0; fine && i < tree.nsplits; i++)
+		fine = AddSplit(r, &tree, i);
+	fine = fine && AddLeaves(r, &tree) &&
+		ModelEndTree(r->builder, tree.nsplits > 0 ? -1 : 0);
+	TreeFree(&tree);
+	r->ntrees++;
+	return fine;
+}
+
+/* "sigmoid:1" among the words after the objective's name; NAN when absent */
+static double
+ObjectiveParameter(Span words, const char *name)
+{
+	Span		word;
+	double		value;
+
+	while (NextWord(&words, &word))
+		if (SpanStarts(word, name))
+		{
+			word.start += strlen(name);
+			return ParseDouble(word, &value) ? value : NAN;
+		}
+	return NAN;
+}
+
+static bool
+ObjectiveHas(Span words, const char *name)
+{
+	Span		word;
+
+	while (NextWord(&words, &word))
+		if (SpanIs(word, name))
+			return true;
+	return false;
+}
+
+/* From margins to predictions, as the objective's name and parameters say */
+static bool
+ReadObjective(Reader *r, Span objective)
+{
+	static const struct
+	{
+		const char *name;
+		ModelLink	link;
+		bool		squares;	/* "sqrt" may follow */
+	}			objectives[] = {
+		{"regression", LINK_IDENTITY, true},
+		{"regression_l1", LINK_IDENTITY, true},
+		{"quantile", LINK_IDENTITY, true},
+		{"fair", LINK_IDENTITY, true},
+		{"mape", LINK_IDENTITY, true},
+		{"mean_absolute_percentage_error", LINK_IDENTITY, true},
+		{"huber", LINK_IDENTITY, false},
+		{"poisson", LINK_EXP, false},
+		{"gamma", LINK_EXP, false},
+		{"tweedie", LINK_EXP, false},
+		{"binary", LINK_LOGISTIC, false},
+		{"multiclassova", LINK_LOGISTIC, false},
+		{"multiclass", LINK_SOFTMAX, false},
+		{"cross_entropy", LINK_LOGISTIC, false},
+		{"xentropy", LINK_LOGISTIC, false},
+		{"cross_entropy_lambda", LINK_LOG1P_EXP, false},
+		{"xentlambda", LINK_LOG1P_EXP, false},
+		{"lambdarank", LINK_IDENTITY, false},
+		{"rank_xendcg", LINK_IDENTITY, false},
+		{"custom", LINK_IDENTITY, false},
+		{"none", LINK_IDENTITY, false},
+		{"null", LINK_IDENTITY, false},
+		{"na", LINK_IDENTITY, false},
+	};
+	Span		words = objective;
+	Span		name;
+	char	   *copy;
+	bool		fine;
+
+	if (!NextWord(&words, &name))
+		return true;			/* trained with a function of the user's */
+	copy = SpanCopy(r, objective);
+	fine = copy != NULL && ModelSetObjective(r->builder, copy);
+	free(copy);
+	if (!fine)
+		return false;
+
+	for (int i = 0; i < lengthof(objectives); i++)
+	{
+		ModelLink	link = objectives[i].link;
+		double		sigmoid = 1.0;
+
+		if (!SpanIs(name, objectives[i].name))
+			continue;
+		if (objectives[i].squares && ObjectiveHas(words, "sqrt"))
+			link = LINK_SIGNED_SQUARE;
+		if (SpanIs(name, "binary") || SpanIs(name, "multiclassova"))
+		{
+			sigmoid = ObjectiveParameter(words, "sigmoid:");
+			if (!(sigmoid > 0) || isinf(sigmoid))
+				return ModelComplain(r->builder, MODEL_INVALID,
+									 "objective %.*s has no valid sigmoid",
+									 Shown(name), name.start);
+		}
+		if (SpanStarts(name, "multiclass") &&
+			ObjectiveParameter(words, "num_class:") != r->noutputs)
+			return ModelComplain(r->builder, MODEL_INVALID,
+								 "objective %.*s does not have %u classes, one for each tree of a round",
+								 Shown(name), name.start, r->noutputs);
+		return ModelSetLink(r->builder, link, sigmoid, 0.0);
+	}
+	ModelComplain(r->builder, MODEL_UNSUPPORTED,
+				  "unknown LightGBM objective \"%.*s\"",
+				  Shown(name), name.start);
+	return ModelHint(r->builder,
+					 "A model trained with a function of one's own has the objective \"custom\".");
+}
+
+/* A number as people write it: the shortest text that gives it back */
+static void
+PrintNumber(double number, char *text, Size size)
+{
+	for (int digits = 15; digits <= 17; digits++)
+	{
+		snprintf(text, size, "%.*g", digits, number);
+		if (strtod(text, NULL) == number)
+			break;
+	}
+}
+
+/* The categories that a pandas frame gave to a column, in order of codes */
+static bool
+AddCategories(Reader *r, Document *names)
+{
+	for (Size i = 0; i < DocumentLength(names); i++)
+	{
+		Document   *name = DocumentElement(names, i);
+		const char *text;
+		char		printed[32];
+		double		number;
+		bool		boolean;
+
+		if (DocumentIsString(name) && DocumentString(name, &text))
+			;
+		else if (!DocumentIsString(name) && DocumentNumber(name, &number))
+		{
+			PrintNumber(number, printed, sizeof(printed));
+			text = printed;
+		}
+		else if (DocumentBoolean(name, &boolean))
+			text = boolean ? "true" : "false";
+		else
+			return ModelComplain(r->builder, MODEL_INVALID,
+								 "a category in pandas_categorical is neither text nor a number");
+		if (!ModelAddCategory(r->builder, text, (uint32) i))
+			return false;
+	}
+	return true;
+}
+
+/* The last line's lists of categories; NULL when there are none */
+static Document *
+ReadPandas(Reader *r, Span text)
+{
+	Document   *lists;
+
+	if (text.start == NULL || SpanIs(text, "null"))
+		return NULL;
+	lists = DocumentParseJson(text.start, text.end - text.start, r->error);
+	if (lists == NULL)
+	{
+		ModelHint(r->builder,
+				  "The last line of a LightGBM model, pandas_categorical, holds JSON.");
+		return NULL;
+	}
+	if (!DocumentIsArray(lists))
+		ModelComplain(r->builder, MODEL_INVALID,
+					  "pandas_categorical is not a list");
+	for (Size i = 0; i < DocumentLength(lists); i++)
+		if (!DocumentIsArray(DocumentElement(lists, i)))
+			ModelComplain(r->builder, MODEL_INVALID,
+						  "pandas_categorical is not a list of lists");
+	return lists;
+}
+
+/*
+ * Features: names, and for each what range it had.  That of a categorical
+ * feature is a list "3:0:4", that of a numeric one "[0:1]", and "none" says
+ * that it was constant.  The lists of pandas are for the categorical columns
+ * in order; if their number differs, nobody knows whose they are, and the
+ * features take codes.
+ */
+static bool
+AddFeatures(Reader *r, Span names, Span infos, Span pandas)
+{
+	Document   *lists = ReadPandas(r, pandas);
+	Span		word,
+				info;
+	Span		rest = infos;
+	uint32		ncategorical = 0;
+	uint32		n = 0;
+	bool		fine = ModelIsFine(r->builder);
+
+	while (NextWord(&rest, &info))
+		ncategorical += *info.start != '[' && !SpanIs(info, "none");
+	if (lists != NULL && DocumentLength(lists) != ncategorical)
+	{
+		DocumentFree(lists);
+		lists = NULL;
+	}
+
+	ncategorical = 0;
+	for (; fine && n < r->nfeatures && NextWord(&names, &word); n++)
+	{
+		char	   *name = SpanCopy(r, word);
+		bool		categorical = NextWord(&infos, &info) &&
+			*info.start != '[' && !SpanIs(info, "none");
+
+		fine = name != NULL;
+		if (fine)
+			ModelAddFeature(r->builder, name, !categorical ? FEATURE_NUMERIC :
+							lists ? FEATURE_TEXT : FEATURE_CATEGORY);
+		free(name);
+		if (categorical && lists && fine)
+			fine = AddCategories(r, DocumentElement(lists, ncategorical));
+		ncategorical += categorical;
+		fine = fine && ModelIsFine(r->builder);
+	}
+	if (fine && (n < r->nfeatures || NextWord(&names, &word)))
+		fine = ModelComplain(r->builder, MODEL_INVALID,
+							 "LightGBM model does not name %u features",
+							 r->nfeatures);
+	DocumentFree(lists);
+	return fine;
+}
+
+/* A number in the header, which must be there */
+static bool
+HeaderNumber(Reader *r, Span value, const char *key, int64 max, uint32 *number)
+{
+	int64		parsed;
+
+	if (value.start == NULL)
+		return ModelComplain(r->builder, MODEL_INVALID,
+							 "LightGBM model has no %s", key);
+	if (!ParseInteger(value, 0, INT_MAX, &parsed))
+		return ModelComplain(r->builder, MODEL_INVALID,
+							 "%s of LightGBM model is not valid", key);
+	if (parsed > max)
+		return ModelComplain(r->builder, MODEL_LIMIT,
+							 "%s of LightGBM model exceeds " INT64_FORMAT,
+							 key, max);
+	*number = (uint32) parsed;
+	return true;
+}
+
+/*
+ * The header, up to and with the first "Tree=" (then *trees is true) or the
+ * end of trees.
+ */
+static bool
+ReadHeader(Reader *r, Span pandas, bool *trees)
+{
+	enum
+	{
+		VERSION, PER_ROUND, MAX_FEATURE, OBJECTIVE, NAMES, INFOS, SIZES,
+		HEADER_KEYS
+	};
+	static const char *const keys[HEADER_KEYS] = {
+		"version", "num_tree_per_iteration", "max_feature_idx", "objective",
+		"feature_names", "feature_infos", "tree_sizes"
+	};
+	Span		header[HEADER_KEYS];
+	Span		line,
+				key,
+				value;
+	uint32		number;
+
+	*trees = false;
+	memset(header, 0, sizeof(header));
+	if (!NextLine(r, &line) || !SpanIs(line, "tree"))
+	{
+		ModelComplain(r->builder, MODEL_INVALID,
+					  "document is not a LightGBM model");
+		return ModelHint(r->builder,
+						 "A LightGBM model is the text that Booster.save_model() writes; its first line is \"tree\".");
+	}
+	while (NextLine(r, &line) && !SpanIs(line, "end of trees"))
+	{
+		if (SpanIs(line, "average_output"))
+			r->average = true;
+		if (!SplitLine(line, &key, &value))
+			continue;
+		if (SpanIs(key, "Tree"))
+		{
+			r->tree = value;
+			*trees = true;
+			break;
+		}
+		for (int i = 0; i < HEADER_KEYS; i++)
+			if (SpanIs(key, keys[i]))
+				header[i] = value;
+	}
+
+	value = header[VERSION];
+	if (value.start == NULL ||
+		!(SpanIs(value, "v2") || SpanIs(value, "v3") || SpanIs(value, "v4")))
+	{
+		if (value.start == NULL)
+			return ModelComplain(r->builder, MODEL_INVALID,
+								 "LightGBM model has no version");
+		ModelComplain(r->builder, MODEL_UNSUPPORTED,
+					  "LightGBM model format \"%.*s\" is not supported",
+					  Shown(value), value.start);
+		return ModelHint(r->builder, "Supported are v2, v3 and v4.");
+	}
+	if (!ModelSetLibrary(r->builder, SpanIs(value, "v2") ? "v2" :
+						 SpanIs(value, "v3") ? "v3" : "v4"))
+		return false;
+	if (!HeaderNumber(r, header[PER_ROUND], keys[PER_ROUND],
+					  MODEL_MAX_OUTPUTS, &r->noutputs) ||
+		!HeaderNumber(r, header[MAX_FEATURE], keys[MAX_FEATURE],
+					  MODEL_MAX_FEATURES - 1, &number))
+		return false;
+	if (r->noutputs == 0)
+		return ModelComplain(r->builder, MODEL_INVALID,
+							 "num_tree_per_iteration of LightGBM model is not valid");
+	r->nfeatures = number + 1;
+	for (int i = NAMES; i <= INFOS; i++)
+		if (header[i].start == NULL)
+			return ModelComplain(r->builder, MODEL_INVALID,
+								 "LightGBM model has no %s", keys[i]);
+	r->has_sizes = header[SIZES].start != NULL;
+	if (r->has_sizes)
+		while (NextWord(&header[SIZES], &line))
+			r->expected_trees++;
+	return ModelSetOutputs(r->builder, r->noutputs) &&
+		(header[OBJECTIVE].start == NULL ||
+		 ReadObjective(r, header[OBJECTIVE])) &&
+		AddFeatures(r, header[NAMES], header[INFOS], pandas);
+}
+
+/* The value of the last line that starts so; the categories come before */
+static Span
+FindPandas(const char *document, Size length)
+{
+	static const char key[] = "\npandas_categorical:";
+	Size		keylen = sizeof(key) - 1;
+	Span		found = {NULL, NULL};
+
+	for (Size at = length; length > keylen && at-- > 0;)
+	{
+		if (document[at] != '\n' || length - at < keylen ||
+			memcmp(document + at, key, keylen) != 0)
+			continue;
+		found.start = document + at + keylen;
+		found.end = memchr(found.start, '\n', document + length - found.start);
+		if (found.end == NULL)
+			found.end = document + length;
+		while (found.end > found.start && isspace((unsigned char) found.end[-1]))
+			found.end--;
+		break;
+	}
+	return found;
+}
+
+static bool
+ReadModel(Reader *r, Span pandas)
+{
+	Span		line,
+				key,
+				value;
+	bool		more;
+	bool		ended = false;
+
+	if (!ReadHeader(r, pandas, &more))
+		return false;
+	ended = !more;
+	while (more)
+	{
+		if (!ReadTree(r))
+			return false;
+		more = false;
+		while (!more && !ended && NextLine(r, &line))
+		{
+			/* Format v2 closes the trees with this heading only. */
+			if (SpanIs(line, "end of trees") || SpanIs(line, "feature importances:"))
+				ended = true;
+			else if (SplitLine(line, &key, &value) && SpanIs(key, "Tree"))
+			{
+				r->tree = value;
+				more = true;
+			}
+			else if (line.start < line.end)
+				return ModelComplain(r->builder, MODEL_INVALID,
+									 "LightGBM model has \"%.*s\" among its trees",
+									 Shown(line), line.start);
+		}
+	}
+	if (!ended || (r->has_sizes && r->ntrees != r->expected_trees))
+	{
+		ModelComplain(r->builder, MODEL_INVALID,
+					  "LightGBM model ends after %u trees", r->ntrees);
+		return ModelHint(r->builder, "Perhaps the document is truncated.");
+	}
+	if (r->ntrees % r->noutputs != 0)
+		return ModelComplain(r->builder, MODEL_INVALID,
+							 "LightGBM model has %u trees, which is no multiple of the %u of a round",
+							 r->ntrees, r->noutputs);
+	if (r->average && r->ntrees > 0 &&
+		!ModelSetScale(r->builder, 1.0, r->ntrees / r->noutputs))
+		return false;
+	return ModelSetIterations(r->builder, r->ntrees / r->noutputs, -1);
+}
+
+Model *
+ImportLightGBM(const char *document, Size length, Size *size, ModelError *error)
+{
+	Reader		r;
+
+	memset(&r, 0, sizeof(r));
+	r.at = document;
+	r.end = document + length;
+	r.error = error;
+	r.builder = ModelBegin(MODEL_LIGHTGBM, error);
+	if (!ReadModel(&r, FindPandas(document, length)))
+	{
+		ModelAbandon(r.builder);
+		return NULL;
+	}
+	return ModelFinish(r.builder, size);
+}
