@@ -233,7 +233,7 @@ ReadMissing(Source *source, Feature *feature)
 
 /* A hash is written as a signed or an unsigned number of 32 bits */
 static bool
-ReadHash(Document *value, uint32 *hash)
+ReadHash(Document *value, uint32 * hash)
 {
 	int64		number;
 
@@ -638,8 +638,8 @@ ReadOblivious(Source *source, Document *tree)
  * recursion.
  */
 static bool
-ReadNested(Source *source, Document *node, int32 *nleaves, int32 *nsplits,
-		   int32 *id, double *cover)
+ReadNested(Source *source, Document *node, int32 * nleaves, int32 * nsplits,
+		   int32 * id, double *cover)
 {
 	Document   *value = DocumentMember(node, "value");
 	Document   *document = DocumentMember(node, "split");
@@ -761,8 +761,8 @@ ReadModel(Source *source)
 	return ModelSetIterations(source->builder, (int32) ntrees, -1);
 }
 
-Model *
-ImportCatBoost(const char *document, Size length, Size *size,
+Model	   *
+ImportCatBoost(const char *document, Size length, Size * size,
 			   ModelError *error)
 {
 	Source		source;

@@ -190,7 +190,7 @@ SplitLine(Span line, Span *key, Span *value)
 }
 
 static bool
-ParseInteger(Span word, int64 min, int64 max, int64 *result)
+ParseInteger(Span word, int64 min, int64 max, int64 * result)
 {
 	const char *p = word.start;
 	bool		negative = p < word.end && *p == '-';
@@ -328,7 +328,7 @@ ReadDoubles(Reader *r, const Tree *tree, TreeKey key, uint32 count)
 
 /* A single integer of a tree */
 static bool
-ReadCount(Reader *r, const Tree *tree, TreeKey key, int64 min, uint32 *count)
+ReadCount(Reader *r, const Tree *tree, TreeKey key, int64 min, uint32 * count)
 {
 	Span		list = tree->value[key];
 	Span		word;
@@ -411,7 +411,7 @@ AddLeaves(Reader *r, Tree *tree)
 	for (uint32 i = 0; i < tree->nleaves; i++)
 	{
 		double		cover = tree->nsplits == 0 ? 1.0 :
-			tree->leaf_count ? tree->leaf_count[i] : NAN;
+		tree->leaf_count ? tree->leaf_count[i] : NAN;
 		uint32		nterms = tree->constant ? tree->nterms[i] : 0;
 
 		if (nterms > 0)
@@ -808,7 +808,7 @@ AddFeatures(Reader *r, Span names, Span infos, Span pandas)
 	{
 		char	   *name = SpanCopy(r, word);
 		bool		categorical = NextWord(&infos, &info) &&
-			*info.start != '[' && !SpanIs(info, "none");
+		*info.start != '[' && !SpanIs(info, "none");
 
 		fine = name != NULL;
 		if (fine)
@@ -830,7 +830,7 @@ AddFeatures(Reader *r, Span names, Span infos, Span pandas)
 
 /* A number in the header, which must be there */
 static bool
-HeaderNumber(Reader *r, Span value, const char *key, int64 max, uint32 *number)
+HeaderNumber(Reader *r, Span value, const char *key, int64 max, uint32 * number)
 {
 	int64		parsed;
 
@@ -1007,8 +1007,8 @@ ReadModel(Reader *r, Span pandas)
 	return ModelSetIterations(r->builder, r->ntrees / r->noutputs, -1);
 }
 
-Model *
-ImportLightGBM(const char *document, Size length, Size *size, ModelError *error)
+Model	   *
+ImportLightGBM(const char *document, Size length, Size * size, ModelError *error)
 {
 	Reader		r;
 
