@@ -54,9 +54,12 @@
  * All sums are float64.  A model in float32 rounds its margin at each tree,
  * the contributions do not: they sum to the margin up to that rounding.
  */
-#include "shap.h"
+#include "postgres.h"
 
+#include <math.h>
 #include <string.h>
+
+#include "shap.h"
 
 /*
  * Compiled for wider registers too, chosen when the library is loaded; ASan
@@ -244,16 +247,18 @@ IsBottom(const ModelNode *nodes, uint32 node)
 		MODEL_IS_LEAF(&nodes[nodes[node].right]);
 }
 
-/* Shares of the cover; without any, both sides are as likely */
+/*
+ * Shares of the cover.	 They need not add up to 1, since libraries round their
+ * sums, but neither is more.  Without any cover, both sides count alike.
+ */
 static inline void
 CoverShares(const TreeWalk *walk, uint32 node, double *share)
 {
 	double		cover = walk->covers[node];
+	uint32		right = walk->nodes[node].right;
 
-	share[0] = walk->covers[node + 1] / cover;
-	share[1] = walk->covers[walk->nodes[node].right] / cover;
-	if (!(cover > 0) || !isfinite(share[0]) || !isfinite(share[1]))
-		share[0] = share[1] = 0.5;
+	share[0] = cover > 0 ? Min(walk->covers[node + 1] / cover, 1.0) : 0.5;
+	share[1] = cover > 0 ? Min(walk->covers[right] / cover, 1.0) : 0.5;
 }
 
 /* The nearest split above the current node on a feature, or NULL */
