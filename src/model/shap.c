@@ -804,22 +804,29 @@ typedef struct ShapScratch
 	Size		size;
 } ShapScratch;
 
+/* NULL when the memory is only measured */
+static inline void *
+Place(char *memory, Size * used, uint64 count, Size size)
+{
+	Size		at = Reserve(used, count, size);
+
+	return memory ? memory + at : NULL;
+}
+
 static void
 LayOutScratch(const ModelShap *shap, char *memory, ShapScratch *scratch)
 {
 	Size		used = 0;
 
-#define PLACE(count, type) \
-	((type *) (memory + Reserve(&used, (uint64) (count), sizeof(type))))
-	scratch->g = PLACE(shap->max_slots, Lanes);
-	scratch->e = PLACE(shap->max_slots, Lanes);
-	scratch->sums = PLACE(shap->ninputs, Lanes);
-	scratch->computed = PLACE(shap->max_computed, Lanes);
-	scratch->x = PLACE(shap->ninputs, double);
-	scratch->q = PLACE(shap->max_splits, uint32);
-	scratch->side = PLACE(shap->max_slots, uint8);
-	scratch->on = PLACE(2 * ((uint64) shap->max_splits + 1), uint8);
-#undef PLACE
+	scratch->g = Place(memory, &used, shap->max_slots, sizeof(Lanes));
+	scratch->e = Place(memory, &used, shap->max_slots, sizeof(Lanes));
+	scratch->sums = Place(memory, &used, shap->ninputs, sizeof(Lanes));
+	scratch->computed = Place(memory, &used, shap->max_computed, sizeof(Lanes));
+	scratch->x = Place(memory, &used, shap->ninputs, sizeof(double));
+	scratch->q = Place(memory, &used, shap->max_splits, sizeof(uint32));
+	scratch->side = Place(memory, &used, shap->max_slots, sizeof(uint8));
+	scratch->on = Place(memory, &used, 2 * ((uint64) shap->max_splits + 1),
+						sizeof(uint8));
 	scratch->size = used;
 }
 
