@@ -140,7 +140,7 @@ Append(ModelBuilder *builder, Array *array, Size n)
 
 	if (!ModelIsFine(builder))
 		return NULL;
-	if (array->capacity - array->count < n)
+	if (array->data == NULL || array->capacity - array->count < n)
 	{
 		Size		capacity = Max(array->capacity * 2, array->count + n);
 		char	   *data;
