@@ -30,7 +30,7 @@ extern int	HostToAscii(const char *host, size_t len, char *ascii);
  * there are not well-formed UTF-8 (overlong, surrogate, truncated …).
  */
 static inline int
-Utf8Decode(const unsigned char *p, const unsigned char *end, uint32_t * c)
+Utf8Decode(const unsigned char *p, const unsigned char *end, uint32_t *c)
 {
 	size_t		left = end - p;
 

@@ -79,14 +79,14 @@ extern MatchStatus MatchLoad(MatchSet *set, const char *bytes, size_t len);
 extern MatchStatus MatchScan(MatchSet *set, const char *text, size_t len,
 							 MatchCallback callback, void *arg);
 extern MatchStatus MatchScanBits(MatchSet *set, const char *text, size_t len,
-								 uint64_t * bits);
+								 uint64_t *bits);
 extern MatchStatus MatchFind(MatchSet *set, const char *text, size_t len,
 							 int max, MatchSpan **spans, int *count);
 extern int	MatchCount(const MatchSet *set);
 extern size_t MatchMemory(const MatchSet *set);
 extern size_t MatchDatabaseSize(const MatchSet *set);
 extern const char *MatchVersion(void);
-extern void MatchStopFlag(const volatile sig_atomic_t * flag);
+extern void MatchStopFlag(const volatile sig_atomic_t *flag);
 extern void MatchDestroy(MatchSet *set);
 
 #endif							/* ASSAY_MATCH_H */

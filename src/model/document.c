@@ -223,7 +223,7 @@ ReadString(Reader *reader, const char **string, int64 * length)
 }
 
 static bool ReadValue(Reader *reader, unsigned char type, int depth,
-					  json_object * *value);
+					  json_object **value);
 
 /* After '[' or '{': the optional "$ type" and "# count"; count -1: none */
 static bool
@@ -253,7 +253,7 @@ ReadContainer(Reader *reader, unsigned char *type, int64 * count)
 }
 
 static bool
-ReadArray(Reader *reader, int depth, json_object * *value)
+ReadArray(Reader *reader, int depth, json_object **value)
 {
 	json_object *array;
 	unsigned char element;
@@ -295,7 +295,7 @@ ReadArray(Reader *reader, int depth, json_object * *value)
 }
 
 static bool
-ReadObject(Reader *reader, int depth, json_object * *value)
+ReadObject(Reader *reader, int depth, json_object **value)
 {
 	json_object *object;
 	unsigned char element;
@@ -347,7 +347,7 @@ ReadObject(Reader *reader, int depth, json_object * *value)
 }
 
 static bool
-ReadValue(Reader *reader, unsigned char type, int depth, json_object * *value)
+ReadValue(Reader *reader, unsigned char type, int depth, json_object **value)
 {
 	const char *string;
 	int64		length;

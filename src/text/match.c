@@ -94,7 +94,7 @@ static const volatile sig_atomic_t never = 0;
 static const volatile sig_atomic_t *stop_flag = &never;
 
 void
-MatchStopFlag(const volatile sig_atomic_t * flag)
+MatchStopFlag(const volatile sig_atomic_t *flag)
 {
 	stop_flag = flag;
 }
@@ -204,8 +204,8 @@ NormalisedRoom(size_t len)
 static size_t
 Normalise(const unsigned char *text, size_t len, unsigned char *out)
 {
-	const		uint64_t ones = UINT64_C(0x0101010101010101);
-	const		uint64_t high = ones * 0x80;
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+	const uint64_t high = ones * 0x80;
 	const unsigned char *p = text;
 	const unsigned char *end = text + len;
 	unsigned char *q = out;
@@ -716,7 +716,7 @@ SetBit(int pattern, void *arg)
 
 /* Set the bit of each pattern that occurs; the caller cleared them. */
 MatchStatus
-MatchScanBits(MatchSet *set, const char *text, size_t len, uint64_t * bits)
+MatchScanBits(MatchSet *set, const char *text, size_t len, uint64_t *bits)
 {
 	return MatchScan(set, text, len, SetBit, bits);
 }

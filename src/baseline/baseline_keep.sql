@@ -1,0 +1,663 @@
+-- ---- baseline: keeping baselines ---------------------------------------------
+--
+-- A baseline has a row for each key and active day (UTC) with the state at the
+-- end of that day. It is a materialized view, or with incremental => true a
+-- table that the statements built here bring up to date.
+--
+-- What an incremental baseline has counted is known by the arrival number of a
+-- message, not by its time: everything up to `settled`, and of what is above it
+-- the numbers in `counted`. A number that isn't visible yet may still come, as
+-- its transaction may be running. So `settled` only moves up to a `checkpoint`
+-- (the highest number seen at some refresh) once every transaction that ran at
+-- that moment (`waiting`) is over; until then the gaps stay open.
+
+-- functions
+
+CREATE FUNCTION assay.baseline_apply_as_owner(relation regclass, key text[]) RETURNS void
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+CREATE FUNCTION assay.baseline_is_expression(text) RETURNS boolean
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION assay.baseline_apply_as_owner(regclass, text[]) IS 'private: baseline_apply() with the rights of the baseline''s owner';
+COMMENT ON FUNCTION assay.baseline_is_expression(text) IS 'private: is the text one SQL expression?';
+
+-- tables
+
+CREATE TABLE assay.baseline (
+	relation regclass PRIMARY KEY,
+	source regclass NOT NULL,
+	key_columns text[] NOT NULL,
+	at_column text NOT NULL,
+	label_table regclass,
+	message_key text[],
+	extra jsonb NOT NULL DEFAULT '{}',
+	incremental boolean NOT NULL,
+	search_path text NOT NULL,
+	-- incremental only
+	arrival_column text,
+	counted_label regclass,
+	settled bigint,
+	counted int8multirange NOT NULL DEFAULT '{}',
+	checkpoint bigint,
+	waiting text[],
+	-- as of the last refresh
+	rows bigint,
+	keys bigint,
+	changed bigint,
+	as_of timestamptz,
+	took interval
+);
+
+COMMENT ON TABLE assay.baseline IS 'baselines that create_baseline() made; a role sees those that it owns';
+COMMENT ON COLUMN assay.baseline.extra IS 'further columns: {"name": {"aggregate": expression, "rollup": aggregate function}}';
+COMMENT ON COLUMN assay.baseline.search_path IS 'where names in extra are looked up: the creator''s search_path';
+COMMENT ON COLUMN assay.baseline.settled IS 'every message with an arrival number up to here is counted, or will never come';
+COMMENT ON COLUMN assay.baseline.counted IS 'arrival numbers above settled that are counted';
+COMMENT ON COLUMN assay.baseline.checkpoint IS 'where settled goes once all transactions in waiting are over';
+COMMENT ON COLUMN assay.baseline.counted_label IS 'table of the labels that are counted';
+
+SELECT pg_catalog.pg_extension_config_dump('assay.baseline', '');
+
+-- A row whose relation is gone is anybody's to clear away.
+ALTER TABLE assay.baseline ENABLE ROW LEVEL SECURITY;
+CREATE POLICY owner ON assay.baseline
+	USING (coalesce(pg_has_role((SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid = relation), 'USAGE'), true))
+	WITH CHECK (coalesce(pg_has_role((SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid = relation), 'USAGE'), false));
+GRANT SELECT, INSERT, UPDATE, DELETE ON assay.baseline TO PUBLIC;
+GRANT USAGE ON SCHEMA assay TO PUBLIC;
+
+-- private functions
+
+-- A list of columns: "s.a, s.b" with the alias s
+CREATE FUNCTION assay.baseline_columns(alias text, names text[], separator text DEFAULT ', ') RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+	AS $$ SELECT string_agg(coalesce(alias || '.', '') || quote_ident(n), separator ORDER BY i) FROM unnest(names) WITH ORDINALITY u(n, i) $$;
+
+-- A condition that pairs columns of two aliases
+CREATE FUNCTION assay.baseline_equal(a text, b text, names text[]) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+	AS $$ SELECT string_agg(format('%1$s.%3$I = %2$s.%3$I', a, b, n), ' AND ' ORDER BY i) FROM unnest(names) WITH ORDINALITY u(n, i) $$;
+
+-- The extra columns, each by a template: %1$I its name, %2$s its aggregate, %3$s its rollup
+CREATE FUNCTION assay.baseline_extra(b assay.baseline, template text) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT coalesce(string_agg(format(template, e.key, e.value ->> 'aggregate',
+			(SELECT string_agg(quote_ident(p), '.' ORDER BY i) FROM unnest(parse_ident(e.value ->> 'rollup')) WITH ORDINALITY u(p, i))),
+		'' ORDER BY e.key COLLATE "C"), '')
+	FROM jsonb_each(b.extra) e
+	$$;
+
+-- What each label adds on its day: it replaces the one before
+CREATE FUNCTION assay.baseline_steps(b assay.baseline, labels text) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT format('SELECT %1$s, labelled_at,
+           malicious::int - coalesce((lag(malicious) OVER w)::int, 0) AS attacks,
+           (NOT malicious)::int - coalesce((NOT lag(malicious) OVER w)::int, 0) AS safe
+         FROM %2$s
+         WHERE isfinite(labelled_at) AND malicious IS NOT NULL
+         WINDOW w AS (PARTITION BY %1$s ORDER BY labelled_at, malicious)',
+		assay.baseline_columns(NULL, b.message_key), labels)
+	$$;
+
+-- The query for one row per key and day with what that day adds: messages for
+-- which `messages` holds, and labels from the query `steps`, of messages for
+-- which `labelled` holds
+CREATE FUNCTION assay.baseline_tiles(b assay.baseline, messages text, steps text, labelled text) RETURNS text
+	LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	known text := format('isfinite(s.%I) AND %s IS NOT NULL', b.at_column, assay.baseline_columns('s', b.key_columns, ' IS NOT NULL AND '));
+	groups text := (SELECT string_agg(i::text, ', ' ORDER BY i) FROM generate_series(1, cardinality(b.key_columns) + 1) i);
+	tiles text;
+BEGIN
+	tiles := format('SELECT %1$s, (s.%2$I AT TIME ZONE ''UTC'')::date AS day, assay.activity_agg(s.%2$I) AS history%3$s%4$s
+      FROM %5$s s
+      WHERE %6$s
+      GROUP BY %7$s',
+		assay.baseline_columns('s', b.key_columns), b.at_column,
+		CASE WHEN steps IS NOT NULL THEN ', 0::bigint AS attacks, 0::bigint AS safe' ELSE '' END,
+		assay.baseline_extra(b, E', (%2$s\n) AS %1$I'), b.source, concat_ws(' AND ', known, messages), groups);
+	IF steps IS NULL THEN
+		RETURN tiles;
+	END IF;
+	RETURN format('SELECT %1$s, day, assay.activity_agg(history) AS history, sum(attacks)::bigint AS attacks, sum(safe)::bigint AS safe%2$s
+    FROM (
+      %3$s
+      UNION ALL
+      SELECT %4$s, (l.labelled_at AT TIME ZONE ''UTC'')::date, NULL, sum(l.attacks), sum(l.safe)%5$s
+      FROM (%6$s) l JOIN %7$s s ON %8$s
+      WHERE %9$s
+      GROUP BY %10$s) t
+    GROUP BY %1$s, day',
+		assay.baseline_columns(NULL, b.key_columns), assay.baseline_extra(b, ', %3$s(%1$I) AS %1$I'),
+		tiles, assay.baseline_columns('s', b.key_columns), assay.baseline_extra(b, ', NULL'),
+		steps, b.source, assay.baseline_equal('l', 's', b.message_key),
+		concat_ws(' AND ', known, labelled), groups);
+END $$;
+
+-- The whole baseline as a query: the definition of the materialized view
+CREATE FUNCTION assay.baseline_definition(b assay.baseline) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT format('SELECT %1$s, day, assay.activity_agg(history) OVER w AS history%2$s%3$s
+  FROM (
+    %4$s) tile
+  WINDOW w AS (PARTITION BY %1$s ORDER BY day)',
+		assay.baseline_columns(NULL, b.key_columns),
+		CASE WHEN b.label_table IS NOT NULL
+			THEN ', assay.outcome((sum(attacks) OVER w)::bigint, (sum(safe) OVER w)::bigint) AS labels' ELSE '' END,
+		assay.baseline_extra(b, ', %3$s(%1$I) OVER w AS %1$I'),
+		assay.baseline_tiles(b, NULL, CASE WHEN b.label_table IS NOT NULL THEN assay.baseline_steps(b, b.label_table::text) END, NULL))
+	$$;
+
+-- The statement that adds the tiles of a query to an incremental baseline;
+-- `before` are WITH queries that it uses, each with a comma behind it. For a
+-- key and a day with something new, the state is the one before plus what is
+-- new; each later day of the key gets the same added.
+CREATE FUNCTION assay.baseline_merge(b assay.baseline, before text, tiles text) RETURNS text
+	LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	labelled boolean := b.label_table IS NOT NULL;
+	columns text := assay.baseline_columns(NULL, b.key_columns) || ', day, history' ||
+		CASE WHEN labelled THEN ', labels' ELSE '' END || assay.baseline_extra(b, ', %1$I');
+	sum text := 'p.history OPERATOR(assay.+) d.history AS history' ||
+		CASE WHEN labelled THEN ', assay.outcome(greatest(0, assay.attacks(p.labels) + d.attacks), greatest(0, assay.safe(p.labels) + d.safe)) AS labels' ELSE '' END ||
+		assay.baseline_extra(b, ', (SELECT %3$s(v) FROM (VALUES (p.%1$I), (d.%1$I)) u(v)) AS %1$I');
+BEGIN
+	RETURN format('WITH %1$s
+delta AS MATERIALIZED (
+  SELECT %2$s, day, lead(day, 1, ''infinity'') OVER w AS until, row_number() OVER w = 1 AS earliest,
+    assay.activity_agg(history) OVER w AS history%3$s
+  FROM (%4$s) tile
+  WINDOW w AS (PARTITION BY %2$s ORDER BY day)),
+state AS MATERIALIZED (
+  SELECT %5$s, d.day, %6$s, p.day IS DISTINCT FROM d.day AS is_new_row,
+    d.earliest AND p.day IS NULL AND (SELECT true FROM %7$s b WHERE %8$s LIMIT 1) IS NULL AS is_new_key
+  FROM delta d LEFT JOIN LATERAL (
+    SELECT * FROM %7$s b WHERE %8$s AND b.day <= d.day ORDER BY b.day DESC LIMIT 1) p ON true
+  UNION ALL
+  SELECT %5$s, p.day, %6$s, false, false
+  FROM delta d CROSS JOIN LATERAL (
+    SELECT * FROM %7$s b WHERE %8$s AND b.day > d.day AND b.day < d.until OFFSET 0) p),
+written AS (
+  INSERT INTO %7$s (%9$s) SELECT %9$s FROM state
+  ON CONFLICT (%2$s, day) DO UPDATE SET history = EXCLUDED.history%10$s)
+SELECT count(*), count(*) FILTER (WHERE is_new_row), count(*) FILTER (WHERE is_new_key) FROM state',
+		before, assay.baseline_columns(NULL, b.key_columns),
+		CASE WHEN labelled THEN ', (sum(attacks) OVER w)::bigint AS attacks, (sum(safe) OVER w)::bigint AS safe' ELSE '' END ||
+			assay.baseline_extra(b, ', %3$s(%1$I) OVER w AS %1$I'),
+		tiles, assay.baseline_columns('d', b.key_columns), sum, b.relation,
+		assay.baseline_equal('b', 'd', b.key_columns), columns,
+		CASE WHEN labelled THEN ', labels = EXCLUDED.labels' ELSE '' END || assay.baseline_extra(b, ', %1$I = EXCLUDED.%1$I'));
+END $$;
+
+-- The query for messages whose labels differ from what is counted
+CREATE FUNCTION assay.baseline_relabelled(b assay.baseline, labels text) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT format('SELECT DISTINCT %1$s FROM (
+    (SELECT %1$s, labelled_at, malicious FROM %2$s WHERE isfinite(labelled_at) AND malicious IS NOT NULL EXCEPT TABLE %3$s)
+    UNION ALL
+    (TABLE %3$s EXCEPT SELECT %1$s, labelled_at, malicious FROM %2$s WHERE isfinite(labelled_at) AND malicious IS NOT NULL)) c',
+		assay.baseline_columns(NULL, b.message_key), labels, b.counted_label)
+	$$;
+
+-- WITH queries that find what has changed in the label table since the last
+-- refresh, note it as counted, and give `step`: minus what was counted for the
+-- messages concerned, plus what is to be. `counted` holds for a source row s
+-- that is counted. At most `count` messages are taken: what the planner has to
+-- reckon with; any that came since are left for the next time.
+CREATE FUNCTION assay.baseline_label_changes(b assay.baseline, counted text, count bigint) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT format('label AS MATERIALIZED (
+  SELECT %1$s, labelled_at, malicious FROM %2$s WHERE isfinite(labelled_at) AND malicious IS NOT NULL),
+changed AS MATERIALIZED (
+  %12$s LIMIT %13$s),
+found AS MATERIALIZED (
+  SELECT c.* FROM changed c WHERE EXISTS (SELECT FROM %4$s s WHERE %5$s AND %6$s)),
+dropped AS (
+  DELETE FROM %3$s x USING changed c WHERE %7$s AND NOT EXISTS (
+    SELECT FROM label n WHERE %8$s AND n.labelled_at = x.labelled_at AND n.malicious = x.malicious)),
+noted AS (
+  INSERT INTO %3$s SELECT n.* FROM label n JOIN found c ON %9$s WHERE NOT EXISTS (
+    SELECT FROM %3$s x WHERE %8$s AND n.labelled_at = x.labelled_at AND n.malicious = x.malicious)),
+step AS MATERIALIZED (
+  SELECT * FROM (%10$s) now
+  UNION ALL
+  SELECT %1$s, labelled_at, -attacks, -safe FROM (%11$s) before),',
+		assay.baseline_columns(NULL, b.message_key), b.label_table, b.counted_label, b.source,
+		assay.baseline_equal('s', 'c', b.message_key), counted,
+		assay.baseline_equal('x', 'c', b.message_key), assay.baseline_equal('n', 'x', b.message_key),
+		assay.baseline_equal('n', 'c', b.message_key),
+		assay.baseline_steps(b, format('(SELECT n.* FROM label n JOIN found c ON %s) l', assay.baseline_equal('n', 'c', b.message_key))),
+		assay.baseline_steps(b, format('(SELECT n.* FROM %s n JOIN found c ON %s) l', b.counted_label, assay.baseline_equal('n', 'c', b.message_key))),
+		assay.baseline_relabelled(b, 'label'), count)
+	$$;
+
+-- Bring an incremental baseline up to date: with key NULL by what is new, with
+-- '{}' from nothing, else one key anew from the messages that are counted.
+-- Whoever changes a baseline holds the lock on its row here.
+CREATE FUNCTION assay.baseline_apply(relation regclass, key text[]) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	b assay.baseline;
+	started timestamptz;
+	settles boolean;
+	added int8multirange;
+	merged int8range;
+	counted text;
+	fresh text;
+	arrival text;
+	same_key text;
+	query text;
+	deletion text;
+	running text[];
+	gone bigint := 0;
+	relabelled bigint := 0;
+	written bigint := 0;
+	new_rows bigint := 0;
+	new_keys bigint := 0;
+BEGIN
+	SELECT * INTO b FROM assay.baseline t WHERE t.relation = $1 FOR UPDATE;
+	IF NOT FOUND OR NOT b.incremental THEN
+		RAISE EXCEPTION USING ERRCODE = 'wrong_object_type', MESSAGE = format('%s is not an incremental baseline', $1);
+	END IF;
+	started := clock_timestamp();
+	arrival := format('s.%I', b.arrival_column);
+
+	IF key = '{}' THEN
+		EXECUTE format('DELETE FROM %s', b.relation);
+		IF b.counted_label IS NOT NULL THEN
+			EXECUTE format('DELETE FROM %s', b.counted_label);
+		END IF;
+		b.settled := NULL;
+		b.counted := '{}';
+		b.checkpoint := NULL;
+		b.rows := 0;
+		b.keys := 0;
+	END IF;
+
+	IF key <> '{}' THEN
+		IF cardinality(key) <> cardinality(b.key_columns) OR array_position(key, NULL) IS NOT NULL THEN
+			RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+				MESSAGE = format('the key of %s has %s columns', b.relation, cardinality(b.key_columns)),
+				HINT = format('Give a value for each of %s.', assay.baseline_columns(NULL, b.key_columns));
+		END IF;
+		-- a literal, so that it takes the column's type
+		same_key := (SELECT string_agg(format('s.%I = %L', c, v), ' AND ') FROM unnest(b.key_columns, key) u(c, v));
+		counted := format('(%1$s <= %2$L OR %1$s::bigint <@ %3$L::int8multirange) AND %4$s', arrival, b.settled, b.counted, same_key);
+		query := assay.baseline_merge(b, '', assay.baseline_tiles(b, counted,
+			CASE WHEN b.label_table IS NOT NULL THEN assay.baseline_steps(b, b.counted_label::text) END, counted));
+		deletion := format('DELETE FROM %s s WHERE %s', b.relation, same_key);
+		PERFORM set_config('search_path', b.search_path, true);
+		EXECUTE deletion;
+		GET DIAGNOSTICS gone = ROW_COUNT;
+		EXECUTE query INTO written, new_rows, new_keys;
+		PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+		UPDATE assay.baseline t SET rows = t.rows - gone + new_rows, keys = t.keys - (gone > 0)::int + new_keys, changed = gone + written
+		WHERE t.relation = b.relation;
+		RETURN;
+	END IF;
+
+	-- Before the scan, so that the scan sees what those transactions left
+	settles := b.checkpoint IS NOT NULL AND
+		NOT EXISTS (SELECT FROM pg_locks l WHERE l.locktype = 'virtualxid' AND l.virtualxid = ANY (b.waiting)) AND
+		NOT EXISTS (SELECT FROM pg_prepared_xacts);
+	-- Arrival numbers of messages that aren't counted, as ranges: runs of
+	-- consecutive numbers have a constant difference to their row number.
+	EXECUTE format('SELECT range_agg(int8range(low, high, ''[]'')) FROM (
+			SELECT min(i) AS low, max(i) AS high FROM (
+				SELECT i, i - row_number() OVER (ORDER BY i) AS run FROM (
+					SELECT DISTINCT %1$s::bigint AS i FROM %2$s s WHERE %3$s) d) r
+			GROUP BY run) n',
+		arrival, b.source,
+		CASE WHEN b.settled IS NULL THEN format('%s IS NOT NULL', arrival) ELSE format('%s > %L', arrival, b.settled) END ||
+		CASE WHEN isempty(b.counted) THEN '' ELSE format(' AND NOT %s::bigint <@ %L::int8multirange', arrival, b.counted) END)
+	INTO added;
+	-- After the scan: whatever it didn't see is running still, or comes later
+	running := ARRAY(SELECT DISTINCT l.virtualxid FROM pg_locks l WHERE l.locktype = 'virtualxid' AND l.virtualxid IS NOT NULL);
+
+	added := coalesce(added, '{}');
+	b.counted := b.counted + added;
+	merged := range_merge(added);
+	IF isempty(added) THEN
+		fresh := 'false';
+	ELSE
+		fresh := format('%1$s >= %2$L AND %1$s < %3$L', arrival, lower(merged), upper(merged));
+		IF int8multirange(merged) <> added THEN
+			fresh := fresh || format(' AND %s::bigint <@ %L::int8multirange', arrival, added);
+		END IF;
+	END IF;
+	counted := format('(%1$s <= %2$L OR %1$s::bigint <@ %3$L::int8multirange)', arrival, b.settled, b.counted);
+
+	IF b.label_table IS NOT NULL THEN
+		EXECUTE format('SELECT count(*) FROM (%s) c', assay.baseline_relabelled(b, b.label_table::text)) INTO relabelled;
+	END IF;
+	IF NOT isempty(added) OR relabelled > 0 THEN
+		query := assay.baseline_merge(b,
+			CASE WHEN b.label_table IS NOT NULL THEN assay.baseline_label_changes(b, counted, relabelled) ELSE '' END,
+			assay.baseline_tiles(b, fresh,
+				CASE WHEN b.label_table IS NOT NULL THEN 'TABLE step' END, counted));
+		PERFORM set_config('search_path', b.search_path, true);
+		EXECUTE query INTO written, new_rows, new_keys;
+		PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+	END IF;
+
+	IF settles THEN
+		b.settled := b.checkpoint;
+		b.checkpoint := NULL;
+		b.counted := b.counted - int8multirange(int8range(NULL, b.settled, '(]'));
+	END IF;
+	IF b.checkpoint IS NULL AND NOT isempty(b.counted) THEN
+		b.checkpoint := upper(b.counted) - 1;
+		b.waiting := running;
+	END IF;
+	UPDATE assay.baseline t SET settled = b.settled, counted = b.counted, checkpoint = b.checkpoint, waiting = b.waiting,
+		rows = coalesce(b.rows, 0) + new_rows, keys = coalesce(b.keys, 0) + new_keys, changed = written,
+		as_of = started, took = clock_timestamp() - started
+	WHERE t.relation = b.relation;
+END $$;
+
+-- Note what a materialized view holds after a refresh
+CREATE FUNCTION assay.baseline_count(relation regclass, started timestamptz) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	b assay.baseline;
+BEGIN
+	SELECT * INTO b FROM assay.baseline t WHERE t.relation = $1;
+	EXECUTE format('SELECT coalesce(sum(n), 0), count(*) FROM (SELECT count(*) AS n FROM %s GROUP BY %s) k',
+		b.relation, assay.baseline_columns(NULL, b.key_columns)) INTO b.rows, b.keys;
+	UPDATE assay.baseline t SET rows = b.rows, keys = b.keys, as_of = started, took = clock_timestamp() - started
+	WHERE t.relation = $1;
+END $$;
+
+-- The type of a column that the user named; an error when there is none
+CREATE FUNCTION assay.baseline_column_type(relation regclass, column_name text) RETURNS regtype
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	found_type regtype;
+BEGIN
+	SELECT a.atttypid INTO found_type FROM pg_attribute a
+	WHERE a.attrelid = relation AND a.attname = column_name AND a.attnum > 0 AND NOT a.attisdropped;
+	IF found_type IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_column',
+			MESSAGE = format('column %I of %s does not exist', column_name, relation),
+			HINT = 'Columns are given by name. For an expression, make a view that has it as a column.';
+	END IF;
+	RETURN found_type;
+END $$;
+
+COMMENT ON FUNCTION assay.baseline_columns(text, text[], text) IS 'private: builds SQL for baselines';
+COMMENT ON FUNCTION assay.baseline_equal(text, text, text[]) IS 'private: builds SQL for baselines';
+COMMENT ON FUNCTION assay.baseline_extra(assay.baseline, text) IS 'private: builds SQL for baselines';
+COMMENT ON FUNCTION assay.baseline_steps(assay.baseline, text) IS 'private: builds SQL for baselines';
+COMMENT ON FUNCTION assay.baseline_tiles(assay.baseline, text, text, text) IS 'private: builds SQL for baselines';
+COMMENT ON FUNCTION assay.baseline_definition(assay.baseline) IS 'private: builds SQL for baselines';
+COMMENT ON FUNCTION assay.baseline_merge(assay.baseline, text, text) IS 'private: builds SQL for baselines';
+COMMENT ON FUNCTION assay.baseline_relabelled(assay.baseline, text) IS 'private: builds SQL for baselines';
+COMMENT ON FUNCTION assay.baseline_label_changes(assay.baseline, text, bigint) IS 'private: builds SQL for baselines';
+COMMENT ON FUNCTION assay.baseline_apply(regclass, text[]) IS 'private: brings an incremental baseline up to date';
+COMMENT ON FUNCTION assay.baseline_count(regclass, timestamptz) IS 'private: notes what a materialized view holds';
+COMMENT ON FUNCTION assay.baseline_column_type(regclass, text) IS 'private: the type of a column';
+
+-- functions
+
+CREATE FUNCTION assay.refresh_baseline(baseline regclass, OUT rows bigint, OUT changed bigint, OUT took interval)
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	b assay.baseline;
+	started timestamptz;
+BEGIN
+	SELECT * INTO b FROM assay.baseline t WHERE t.relation = $1 FOR UPDATE;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('%s is not a baseline of yours', $1),
+			HINT = 'assay.baseline_info lists those that you may refresh.';
+	END IF;
+	IF b.incremental THEN
+		PERFORM assay.baseline_apply_as_owner(b.relation, NULL);
+	ELSE
+		started := clock_timestamp();
+		-- REFRESH itself runs as the owner.
+		EXECUTE format('REFRESH MATERIALIZED VIEW %s %s',
+			CASE WHEN (SELECT c.relispopulated FROM pg_class c WHERE c.oid = b.relation) THEN 'CONCURRENTLY' ELSE '' END, b.relation);
+		PERFORM assay.baseline_count(b.relation, started);
+	END IF;
+	SELECT t.rows, t.changed, t.took INTO rows, changed, took FROM assay.baseline t WHERE t.relation = $1;
+END $$;
+
+CREATE FUNCTION assay.rebuild_baseline(baseline regclass, VARIADIC key text[] DEFAULT '{}', OUT rows bigint, OUT changed bigint, OUT took interval)
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	started timestamptz := clock_timestamp();
+BEGIN
+	IF EXISTS (SELECT FROM assay.baseline t WHERE t.relation = $1 AND t.incremental) THEN
+		PERFORM assay.baseline_apply_as_owner($1, coalesce(key, '{}'));
+		SELECT t.rows, t.changed, clock_timestamp() - started INTO rows, changed, took FROM assay.baseline t WHERE t.relation = $1;
+	ELSE
+		SELECT r.rows, r.changed, r.took INTO rows, changed, took FROM assay.refresh_baseline($1) r;
+	END IF;
+END $$;
+
+CREATE FUNCTION assay.drop_baseline(baseline regclass) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	b assay.baseline;
+	also_drop regclass;
+BEGIN
+	DELETE FROM assay.baseline t WHERE t.relation = $1 RETURNING * INTO b;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('%s is not a baseline of yours', $1),
+			HINT = 'assay.baseline_info lists those that you may drop.';
+	END IF;
+	-- The row is the owner's to write; it must not lead to others' tables.
+	SELECT l.oid INTO also_drop FROM pg_class l JOIN pg_class c ON c.relowner = l.relowner
+	WHERE l.oid = b.counted_label AND c.oid = b.relation;
+	EXECUTE format('DROP %s %s', CASE WHEN b.incremental THEN 'TABLE' ELSE 'MATERIALIZED VIEW' END, b.relation);
+	IF also_drop IS NOT NULL THEN
+		EXECUTE format('DROP TABLE %s', also_drop);
+	END IF;
+END $$;
+
+CREATE FUNCTION assay.create_baseline(name text, source regclass, key text[], at text,
+	outcome regclass DEFAULT NULL, extra jsonb DEFAULT '{}', incremental boolean DEFAULT false,
+	arrival text DEFAULT 'id', message_key text[] DEFAULT NULL,
+	schema text DEFAULT current_schema(), search_path text DEFAULT current_setting('search_path'))
+	RETURNS regclass
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	b assay.baseline;
+	target text;
+	taken text[] := '{day,history,labels,attacks,safe,until,earliest,is_new_row,is_new_key}';
+	problem text;
+	hint text := 'Give the columns of a key by name, as in ''{from_addr}''.';
+	column_type regtype;
+	x record;
+	started timestamptz := clock_timestamp();
+	comment text;
+	query text;
+BEGIN
+	IF name IS NULL OR source IS NULL OR key IS NULL OR at IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'a baseline needs a name, a source, a key and a time column';
+	ELSIF schema IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_schema_name', MESSAGE = 'no schema has been selected to create in';
+	END IF;
+
+	target := format('%I.%I', schema, name);
+	b.source := source;
+	b.key_columns := key;
+	b.at_column := at;
+	b.label_table := outcome;
+	b.extra := coalesce(extra, '{}');
+	b.incremental := coalesce(incremental, false);
+	b.search_path := search_path;
+	b.counted := '{}';
+
+	-- every name that the user gave
+	IF cardinality(key) = 0 OR array_ndims(key) <> 1 OR array_position(key, NULL) IS NOT NULL THEN
+		problem := 'a key is a list of columns';
+	ELSIF (SELECT count(DISTINCT k) FROM unnest(key) k) < cardinality(key) THEN
+		problem := 'a column stands twice in the key';
+	ELSIF key && taken THEN
+		problem := format('a key column may not be called %s', (SELECT string_agg(t, ', ') FROM unnest(taken) t WHERE t = ANY (key)));
+		hint := 'The baseline has columns of its own with that name. Make a view that calls it otherwise.';
+	ELSIF octet_length(name) > 48 THEN
+		problem := format('baseline name "%s" is longer than 48 bytes', name);
+		hint := 'Names of what belongs to the baseline are made from it.';
+	ELSIF jsonb_typeof(b.extra) <> 'object' THEN
+		problem := 'extra columns must be a JSON object';
+		hint := 'It looks like {"subjects": {"aggregate": "hll_add_agg(hll_hash_text(subject))", "rollup": "hll_union_agg"}}.';
+	END IF;
+	IF problem IS NOT NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = problem, HINT = hint;
+	END IF;
+	FOR x IN SELECT k FROM unnest(key) k LOOP
+		PERFORM assay.baseline_column_type(source, x.k);
+	END LOOP;
+	column_type := assay.baseline_column_type(source, at);
+	IF column_type <> 'timestamptz'::regtype THEN
+		RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
+			MESSAGE = format('column %I of %s is of type %s, not timestamp with time zone', at, source, column_type);
+	END IF;
+	FOR x IN SELECT e.key AS name, e.value ->> 'aggregate' AS aggregate, e.value ->> 'rollup' AS rollup, e.value AS spec
+		FROM jsonb_each(b.extra) e
+	LOOP
+		IF x.name = '' OR octet_length(x.name) > 63 OR x.name = ANY (taken || key) THEN
+			RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('an extra column may not be called "%s"', x.name);
+		ELSIF jsonb_typeof(x.spec) <> 'object' OR x.aggregate IS NULL OR x.rollup IS NULL THEN
+			RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('extra column "%s" needs an aggregate and a rollup', x.name),
+				HINT = 'It looks like {"subjects": {"aggregate": "hll_add_agg(hll_hash_text(subject))", "rollup": "hll_union_agg"}}.';
+		ELSIF NOT assay.baseline_is_expression(x.aggregate) THEN
+			RAISE EXCEPTION USING ERRCODE = 'syntax_error', MESSAGE = format('the aggregate of extra column "%s" is not one expression', x.name);
+		END IF;
+	END LOOP;
+
+	IF outcome IS NOT NULL THEN
+		IF assay.baseline_column_type(outcome, 'malicious') <> 'boolean'::regtype OR
+			assay.baseline_column_type(outcome, 'labelled_at') <> 'timestamptz'::regtype THEN
+			RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
+				MESSAGE = format('label table %s needs malicious boolean and labelled_at timestamp with time zone', outcome);
+		END IF;
+		-- By default a label's primary key is its message's, and the time.
+		b.message_key := coalesce(message_key, (
+			SELECT array_agg(a.attname::text ORDER BY array_position(i.indkey::int2[], a.attnum))
+			FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+			WHERE i.indrelid = outcome AND i.indisprimary AND a.attname <> 'labelled_at'));
+		IF b.message_key IS NULL OR cardinality(b.message_key) = 0 THEN
+			RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('label table %s has no primary key to find its messages by', outcome),
+				HINT = 'Give the columns that both have in message_key.';
+		ELSIF b.message_key && '{malicious,labelled_at,attacks,safe}' THEN
+			RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a message key may not have columns called malicious, labelled_at, attacks or safe';
+		END IF;
+		FOR x IN SELECT k FROM unnest(b.message_key) k LOOP
+			PERFORM assay.baseline_column_type(source, x.k), assay.baseline_column_type(outcome, x.k);
+		END LOOP;
+	END IF;
+
+	IF b.incremental THEN
+		b.arrival_column := arrival;
+		column_type := assay.baseline_column_type(source, arrival);
+		IF column_type <> ALL ('{int2,int4,int8}'::regtype[]) THEN
+			RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
+				MESSAGE = format('arrival column %I of %s is of type %s, not an integer', arrival, source, column_type),
+				HINT = 'An incremental baseline finds new messages by a number that a sequence gives.';
+		ELSIF (SELECT q.seqcache FROM pg_sequence q WHERE q.seqrelid = to_regclass(pg_get_serial_sequence(source::text, arrival))) > 1 THEN
+			RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+				MESSAGE = format('the sequence of %s.%I has a cache', source, arrival),
+				DETAIL = 'Sessions would use numbers of their own cache long after greater ones were counted.',
+				HINT = format('ALTER SEQUENCE %s CACHE 1;', pg_get_serial_sequence(source::text, arrival));
+		END IF;
+	END IF;
+
+	DELETE FROM assay.baseline t WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = t.relation);
+
+	comment := format('baseline of %s by %s: state at the end of each active day (UTC); assay.refresh_baseline() brings it up to date',
+		source, assay.baseline_columns(NULL, key));
+	IF b.incremental THEN
+		-- Names in extra are looked up where the caller looks.
+		query := format('CREATE TABLE %s AS %s WITH NO DATA', target, assay.baseline_definition(b));
+		PERFORM set_config('search_path', b.search_path, true);
+		EXECUTE query;
+		PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+		EXECUTE format('ALTER TABLE %s ADD PRIMARY KEY (%s, day)', target, assay.baseline_columns(NULL, key));
+		EXECUTE format('COMMENT ON TABLE %s IS %L', target, comment);
+		IF outcome IS NOT NULL THEN
+			query := format('%I.%I', schema, name || '_counted_label');
+			EXECUTE format('CREATE TABLE %s AS SELECT %s, labelled_at, malicious FROM %s WITH NO DATA',
+				query, assay.baseline_columns(NULL, b.message_key), outcome);
+			EXECUTE format('CREATE INDEX ON %s (%s)', query, assay.baseline_columns(NULL, b.message_key));
+			EXECUTE format('COMMENT ON TABLE %s IS %L', query, format('labels that the baseline %s has counted', target));
+			b.counted_label := query::regclass;
+		END IF;
+	ELSE
+		query := format('CREATE MATERIALIZED VIEW %s AS %s', target, assay.baseline_definition(b));
+		PERFORM set_config('search_path', b.search_path, true);
+		EXECUTE query;
+		PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+		EXECUTE format('CREATE UNIQUE INDEX ON %s (%s, day)', target, assay.baseline_columns(NULL, key));
+		EXECUTE format('COMMENT ON MATERIALIZED VIEW %s IS %L', target, comment);
+	END IF;
+
+	INSERT INTO assay.baseline (relation, source, key_columns, at_column, label_table, message_key, extra, incremental,
+		search_path, arrival_column, counted_label)
+	VALUES (target::regclass, b.source, b.key_columns, b.at_column, b.label_table, b.message_key, b.extra, b.incremental,
+		b.search_path, b.arrival_column, b.counted_label);
+	IF b.incremental THEN
+		PERFORM assay.refresh_baseline(target::regclass);
+	ELSE
+		PERFORM assay.baseline_count(target::regclass, started);
+	END IF;
+	RETURN target::regclass;
+END $$;
+
+CREATE FUNCTION assay.baseline_probe(baseline regclass, message text DEFAULT 'm', alias text DEFAULT NULL) RETURNS text
+	LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	b assay.baseline;
+BEGIN
+	SELECT * INTO b FROM assay.baseline t WHERE t.relation = $1;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('%s is not a baseline of yours', $1),
+			HINT = 'assay.baseline_info lists your baselines.';
+	END IF;
+	RETURN format('LEFT JOIN LATERAL (
+  SELECT * FROM %1$s b
+  WHERE %2$s AND b.day < (%3$I.%4$I AT TIME ZONE ''UTC'')::date
+  ORDER BY b.day DESC LIMIT 1) AS %5$I ON true',
+		b.relation, assay.baseline_equal('b', quote_ident(message), b.key_columns), message, b.at_column,
+		coalesce(alias, (SELECT c.relname::text FROM pg_class c WHERE c.oid = b.relation)));
+END $$;
+
+COMMENT ON FUNCTION assay.create_baseline(text, regclass, text[], text, regclass, jsonb, boolean, text, text[], text, text)
+	IS 'create a baseline of a message table or view: one cumulative row for each key and active day';
+COMMENT ON FUNCTION assay.refresh_baseline(regclass) IS 'bring a baseline up to date; readers are not blocked';
+COMMENT ON FUNCTION assay.rebuild_baseline(regclass, text[]) IS 'compute a baseline, or one key of it, anew from the messages that there are: after deletions';
+COMMENT ON FUNCTION assay.drop_baseline(regclass) IS 'drop a baseline and what belongs to it';
+COMMENT ON FUNCTION assay.baseline_probe(regclass, text, text) IS 'SQL that joins a baseline to messages, as it was known before each message''s day';
+
+-- views
+
+CREATE VIEW assay.baseline_info WITH (security_invoker = true) AS
+	SELECT b.relation AS baseline, b.source, b.key_columns AS key, b.incremental, b.rows, b.keys,
+		pg_catalog.pg_total_relation_size(b.relation) AS bytes, b.as_of, b.took,
+		pg_catalog.clock_timestamp() - b.as_of AS lag
+	FROM assay.baseline b
+	JOIN pg_catalog.pg_class c ON c.oid = b.relation;
+GRANT SELECT ON assay.baseline_info TO PUBLIC;
+
+COMMENT ON VIEW assay.baseline_info IS 'baselines: rows, keys and size, and how far behind each is';
+COMMENT ON COLUMN assay.baseline_info.rows IS 'rows after the last refresh: one for each key and active day';
+COMMENT ON COLUMN assay.baseline_info.bytes IS 'size on disk, with indexes';
+COMMENT ON COLUMN assay.baseline_info.as_of IS 'when the last refresh began: what came later is not counted';
+COMMENT ON COLUMN assay.baseline_info.took IS 'how long the last refresh took';
