@@ -34,6 +34,10 @@
 #define MAX_PARTS				10000
 #define MAX_ATTACHMENTS			1000
 #define MAX_MIME_DEPTH			100
+#define MAX_BOUNDARY_LINES		50000	/* that GMime gets to see */
+#define MAX_PART_HEADERS		200000	/* in all parts together */
+#define MAX_PARAMETERS			200 /* of one Content-* header */
+#define HEADER_OVERHEAD			64	/* what a header costs beside its bytes */
 
 /*
  * Defects, in the order in which they appear in the column.  The names are

@@ -18,12 +18,15 @@
 #define MAX_ATTRIBUTES	1000	/* in one tag */
 #define MAX_DEPTH		512		/* browsers flatten what is deeper */
 
+#define BODY			"<html><body>"
+
 typedef struct HtmlState
 {
 	Message    *m;
 	GString    *text;
 	bool		pending_space;
 	int			pending_newlines;
+	int			indent;			/* blanks after a line end in <pre> */
 	int			pre;			/* depth in <pre> */
 	int			skip;			/* depth in what no reader sees */
 	int			depth;
@@ -156,11 +159,14 @@ add_text(HtmlState *st, const char *s, size_t len)
 			if (st->pre > 0 && !nbsp)
 			{
 				if (*s == '\n')
+				{
 					st->pending_newlines++;
+					st->indent = 0;
+				}
 				else if (*s != '\r' && st->pending_newlines == 0)
 					g_string_append_c(st->text, *s);
 				else if (*s != '\r')
-					st->pending_space = true;
+					st->indent++;
 			}
 			else
 				st->pending_space = true;
@@ -178,12 +184,15 @@ add_text(HtmlState *st, const char *s, size_t len)
 					g_string_truncate(st->text, st->text->len - 1);
 				for (int i = 0; i < MIN(st->pending_newlines, 2); i++)
 					g_string_append_c(st->text, '\n');
+				for (int i = 0; i < MIN(st->indent, 80) && st->pre > 0; i++)
+					g_string_append_c(st->text, ' ');
 			}
 			else if (st->pending_space)
 				g_string_append_c(st->text, ' ');
 		}
 		st->pending_newlines = 0;
 		st->pending_space = false;
+		st->indent = 0;
 		g_string_append_len(st->text, s, p - s);
 		if (st->in_link && st->link_text->len < MAX_LINK_TEXT)
 			g_string_append_len(st->link_text, s, p - s);
@@ -521,11 +530,15 @@ void
 html_to_text(Message *m, GString *source, GString *text)
 {
 	HtmlState	st = {0};
-	const char *html = source->str;
-	size_t		len = source->len;
+	const char *html;
+	size_t		len;
 	htmlParserCtxtPtr ctxt;
 	size_t		from = 0;
 
+	/* in a body, text alone is not taken for a paragraph */
+	g_string_prepend(source, BODY);
+	html = source->str;
+	len = source->len;
 	close_comment(m, source);
 	st.m = m;
 	st.text = text;

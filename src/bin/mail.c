@@ -189,7 +189,7 @@ split_headers(Message *m, const char *s, const char *end, GArray *headers)
 			ADD_DEFECT(m, DEFECT_TRUNCATED_HEADER);
 			h.raw_len = total < MAX_HEADER_TOTAL ? MAX_HEADER_TOTAL - total : 0;
 		}
-		total += h.raw_len + name_len;
+		total += h.raw_len + name_len + HEADER_OVERHEAD;
 		if (h.raw_len > 0 || total < MAX_HEADER_TOTAL)
 			g_array_append_val(headers, h);
 		else
@@ -780,9 +780,10 @@ decode_content(const char *s, size_t len, GMimeContentEncoding encoding,
 		size_t		decoded_len = 0;
 		size_t		prespace = 0;
 
-		last = n == len;
+		/* complete() alone would not look for the "begin" of uuencode */
+		last = len == 0;
 		if (last)
-			g_mime_filter_complete(filter, (char *) s, n, 0, &decoded, &decoded_len, &prespace);
+			g_mime_filter_complete(filter, (char *) "", 0, 0, &decoded, &decoded_len, &prespace);
 		else
 			g_mime_filter_filter(filter, (char *) s, n, 0, &decoded, &decoded_len, &prespace);
 		s += n;
@@ -1208,6 +1209,69 @@ content_headers(Message *m, GArray *headers)
 	return kept;
 }
 
+/*
+ * GMime builds an object for each part and each header in it, looks at each
+ * line that begins with -- once for each level of nesting, and at each
+ * parameter of a header once for each other.  Bound what a message can make
+ * of that: returns how much of a structured body it may see, and blanks out
+ * what a header has beyond the parameters that anybody would write.
+ */
+static size_t
+guard_mime(Message *m, char *body, size_t len, bool in_message)
+{
+	char	   *end = body + len;
+	char	   *s = body;
+	int			boundaries = 0;
+	int			headers = 0;
+
+	/* may this line be a header of a part, or of a message in it? */
+	bool		in_headers = in_message;
+	bool		content = false;
+	int			params = 0;
+
+	while (s < end)
+	{
+		char	   *next = (char *) next_line(s, end);
+
+		if (s[0] == '-' && next - s > 2 && s[1] == '-')
+		{
+			in_headers = true;
+			content = false;
+			if (++boundaries > MAX_BOUNDARY_LINES)
+				break;
+		}
+		else if (in_headers && !is_blank_line(s, end))
+		{
+			bool		folded = *s == ' ' || *s == '\t';
+
+			if (!folded)
+			{
+				in_headers = header_name_len(s, next) > 0;
+				content = in_headers && g_ascii_strncasecmp(s, "content-", 8) == 0;
+				params = 0;
+				if (in_headers && ++headers > MAX_PART_HEADERS)
+					break;
+			}
+			if (content)
+				for (char *p = s; p < next; p++)
+				{
+					if (*p == ';')
+						params++;
+					if (params > MAX_PARAMETERS && *p != '\n')
+					{
+						*p = ' ';
+						ADD_DEFECT(m, DEFECT_MIME_LIMIT);
+					}
+				}
+		}
+		/* after an empty line, headers of an attached message may follow */
+		s = next;
+	}
+	if (s < end)
+		ADD_DEFECT(m, DEFECT_MIME_LIMIT);
+	return s - body;
+}
+
 static void
 parse_body(Message *m, GArray *headers, RawMessage *raw, const char *body)
 {
@@ -1219,6 +1283,7 @@ parse_body(Message *m, GArray *headers, RawMessage *raw, const char *body)
 	GMimeParser *parser;
 	GMimeParserOptions *parser_options;
 	GMimeObject *object;
+	Header	   *type;
 	WalkState	w = {0};
 
 	/*
@@ -1229,6 +1294,10 @@ parse_body(Message *m, GArray *headers, RawMessage *raw, const char *body)
 		w.base = body - kept->len;
 	else
 		w.base = copy = g_malloc(kept->len + body_len + 1);
+	type = find_header(headers, "content-type");
+	if (type != NULL && (g_ascii_strncasecmp(type->value, "multipart/", 10) == 0 ||
+						 g_ascii_strncasecmp(type->value, "message/", 8) == 0))
+		body_len = guard_mime(m, (char *) body, body_len, type->value[1] == 'e' || type->value[1] == 'E');
 	memcpy((char *) w.base, kept->str, kept->len);
 	if (copy != NULL)
 		memcpy(copy + kept->len, body, body_len);

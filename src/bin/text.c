@@ -315,6 +315,19 @@ convert(GString *out, const char *s, size_t len, iconv_t cd, Message *m)
 	}
 }
 
+/* UTF-8 up to n, of which the end cut the last character in two? */
+static bool
+is_cut_utf8(const char *s, size_t n, size_t len)
+{
+	if ((unsigned char) s[n] < 0xC2 || (unsigned char) s[n] > 0xF4 || len - n > 3 ||
+		ascii_run(s, n) == n)
+		return false;
+	while (++n < len)
+		if (((unsigned char) s[n] & 0xC0) != 0x80)
+			return false;
+	return true;
+}
+
 /*
  * Append text in the charset of that name.  Where the name says nothing, or
  * nothing known, the bytes are UTF-8 if they can be, else windows-1252.
@@ -351,10 +364,9 @@ text_to_utf8(GString *out, const char *s, size_t len, const char *charset, Messa
 	{
 		size_t		n = utf8_run(s, len);
 
-		/* a multibyte character may have been cut off at the end */
 		while (n < len && s[n] == '\0')
 			n += 1 + utf8_run(s + n + 1, len - n - 1);
-		if (n == len || (n + 4 > len && n > 0 && (unsigned char) s[n] >= 0xC2))
+		if (n == len || (n > 0 && is_cut_utf8(s, n, len)))
 		{
 			text_append_clean(out, s, len, m, DEFECT_BAD_CHARSET);
 			return;
