@@ -241,7 +241,8 @@ CheckNode(const Model *model, const ModelTree *tree, uint32 number,
 				node->u.at.count <= model->nvalues - node->u.at.first;
 		else
 			fine = fine && kind == NODE_LINEAR && node->u.at.count == 1 &&
-				node->u.at.first < model->nlinears;
+				node->u.at.first < model->nlinears &&
+				(model->flags & MODEL_LINEAR_LEAVES);
 	}
 	else
 	{
@@ -250,7 +251,8 @@ CheckNode(const Model *model, const ModelTree *tree, uint32 number,
 		if (node->flags & NODE_SET)
 			fine = fine && node->u.at.first <= model->nsetwords &&
 				node->u.at.count <= model->nsetwords - node->u.at.first &&
-				node->u.at.count <= MODEL_MAX_CATEGORIES / 32;
+				node->u.at.count <= MODEL_MAX_CATEGORIES / 32 &&
+				(model->flags & MODEL_CATEGORICAL);
 		else
 			fine = fine && !isnan(node->u.threshold);
 	}
