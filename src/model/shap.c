@@ -423,7 +423,7 @@ LayOut(const Model *model, ModelShap *shap, Size * arrays, Size * map)
 	if (model->flags & MODEL_IS_LINEAR)
 		return true;
 	if (!(model->flags & MODEL_HAS_COVER) ||
-		(model->flags & MODEL_LINEAR_LEAVES))
+		model->nlinears > 0)
 		return false;
 
 	for (uint32 i = 0; i < model->ntrees; i++)
