@@ -247,6 +247,7 @@ CREATE FUNCTION assay.baseline_apply(relation regclass, key text[]) RETURNS void
 DECLARE
 	b assay.baseline;
 	started timestamptz;
+	current_snapshot boolean;
 	settles boolean;
 	added int8multirange;
 	merged int8range;
@@ -304,8 +305,10 @@ BEGIN
 		RETURN;
 	END IF;
 
-	-- Before the scan, so that the scan sees what those transactions left
-	settles := b.checkpoint IS NOT NULL AND
+	-- Before the scan, so that the scan sees what those transactions left. An
+	-- older snapshot doesn't: then the gaps stay open.
+	current_snapshot := current_setting('transaction_isolation') = 'read committed';
+	settles := current_snapshot AND b.checkpoint IS NOT NULL AND
 		NOT EXISTS (SELECT FROM pg_locks l WHERE l.locktype = 'virtualxid' AND l.virtualxid = ANY (b.waiting)) AND
 		NOT EXISTS (SELECT FROM pg_prepared_xacts);
 	-- Arrival numbers of messages that aren't counted, as ranges: runs of
@@ -353,7 +356,7 @@ BEGIN
 		b.checkpoint := NULL;
 		b.counted := b.counted - int8multirange(int8range(NULL, b.settled, '(]'));
 	END IF;
-	IF b.checkpoint IS NULL AND NOT isempty(b.counted) THEN
+	IF current_snapshot AND b.checkpoint IS NULL AND NOT isempty(b.counted) THEN
 		b.checkpoint := upper(b.counted) - 1;
 		b.waiting := running;
 	END IF;
