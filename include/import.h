@@ -41,7 +41,7 @@ typedef struct ModelBuilder ModelBuilder;
  */
 extern ModelBuilder *ModelBegin(ModelFormat format, ModelError *error);
 extern void ModelAbandon(ModelBuilder *builder);
-extern Model *ModelFinish(ModelBuilder *builder, Size * size);
+extern Model *ModelFinish(ModelBuilder *builder, Size *size);
 
 /* An importer's own complaint; also what it asks in its loops */
 extern bool ModelComplain(ModelBuilder *builder, ModelErrorKind kind,
@@ -80,6 +80,10 @@ extern uint32 ModelAddFeature(ModelBuilder *builder, const char *name,
 /* The name of a code, for the feature that was added last (FEATURE_TEXT) */
 extern bool ModelAddCategory(ModelBuilder *builder, const char *name,
 							 uint32 code);
+
+/* A category that is a number, as text: the shortest that reads back */
+#define MODEL_NUMBER_NAME	32
+extern void ModelNumberName(double number, char *name);
 
 /*
  * Trees in order of summation.	 Every leaf value is multiplied by weight (in
@@ -123,11 +127,11 @@ extern bool ModelSetWeight(ModelBuilder *builder, uint32 output,
 #define IMPORT_AS_LIBRARY	(-1)
 
 extern Model *ImportXGBoost(const char *document, Size length,
-							int32 iterations, Size * size, ModelError *error);
+							int32 iterations, Size *size, ModelError *error);
 extern Model *ImportLightGBM(const char *document, Size length,
-							 Size * size, ModelError *error);
+							 Size *size, ModelError *error);
 extern Model *ImportCatBoost(const char *document, Size length,
-							 Size * size, ModelError *error);
+							 Size *size, ModelError *error);
 
 /*
  * Set by the server to ask whether the user has cancelled; NULL elsewhere.

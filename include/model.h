@@ -53,6 +53,8 @@
 #define MODEL_MAX_NAME		1023	/* bytes of a feature's or category's name */
 #define MODEL_MAX_BYTES		((Size) 0x3fffffff) /* what a value can hold */
 
+#define MODEL_DIGEST		16	/* bytes of the digest that are kept */
+
 /* Where a model is from: for people only, never asked by the evaluator */
 typedef enum ModelFormat
 {
@@ -138,6 +140,9 @@ typedef struct Model
 	double		scale;			/* margin = sum * scale / divisor + bias */
 	double		divisor;		/* > 1: the mean of a forest */
 	uint32		offset[MODEL_SECTIONS]; /* from the start of the value */
+	uint8		digest[MODEL_DIGEST];	/* SHA-256 of the value with this
+										 * zero: which model is it?  Set and
+										 * checked by the server. */
 } Model;
 
 /* What a feature takes from a column, a json value or an array's element */
@@ -290,7 +295,7 @@ typedef struct ModelError
 extern bool ModelFail(ModelError *error, ModelErrorKind kind,
 					  const char *format,...) pg_attribute_printf(3, 4);
 
-/* model.c ------------------------------------------------------------------ */
+/* check.c ------------------------------------------------------------------ */
 
 /*
  * The one judge of a value of `size` bytes: builder, in, recv and the first
@@ -299,8 +304,18 @@ extern bool ModelFail(ModelError *error, ModelErrorKind kind,
  */
 extern bool CheckModel(const Model *model, Size size, ModelError *error);
 
+/* The same for a value without lanes */
+extern bool CheckModelBody(const Model *model, Size size, ModelError *error);
+
 /* Offsets from the counts; false when the value would be too big */
-extern bool ModelLayout(Model *model, Size * size);
+extern bool ModelLayout(Model *model, Size *size);
+
+/*
+ * From a value without lanes to a whole one: checks, derives the lanes,
+ * checks them.  From malloc; NULL: see error.
+ */
+extern Model *ModelComplete(const Model *body, Size size, Size *whole,
+							ModelError *error);
 
 /* tree.c: evaluation -------------------------------------------------------- */
 

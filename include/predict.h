@@ -44,10 +44,10 @@ extern bool ModelBindingReads(const ModelBinding *binding, int column);
  * CurrentMemoryContext.
  */
 extern double ModelMarginSlotValues(const Model *model, ModelBinding *binding,
-									const Datum * values, const bool *nulls);
+									const Datum *values, const bool *nulls);
 extern double ModelPredictSlotValues(const Model *model,
 									 ModelBinding *binding,
-									 const Datum * values, const bool *nulls);
+									 const Datum *values, const bool *nulls);
 
 /* One feature's share of a margin */
 typedef struct ModelContribution
@@ -64,7 +64,7 @@ typedef struct ModelContribution
  * the rest.
  */
 extern int	ModelExplainSlotValues(const Model *model, ModelBinding *binding,
-								   const Datum * values, const bool *nulls,
+								   const Datum *values, const bool *nulls,
 								   int top, ModelContribution *contributions,
 								   double *expected, double *margin);
 

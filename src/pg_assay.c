@@ -11,6 +11,7 @@
 #include "utils/guc.h"
 
 #include "phrases.h"
+#include "predict.h"
 
 PG_MODULE_MAGIC;
 
@@ -19,6 +20,7 @@ void		_PG_init(void);
 void
 _PG_init(void)
 {
+	ModelInit();
 	PhrasesInit();
 	MarkGUCPrefixReserved("assay");
 }

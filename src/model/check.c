@@ -10,6 +10,7 @@
 
 #include <math.h>
 
+#include "compat.h"
 #include "import.h"
 
 /* Bytes of an element of each section */
@@ -54,7 +55,7 @@ SectionBytes(const Model *model, ModelSection section)
  * can't overflow 64 bits.
  */
 bool
-ModelLayout(Model *model, Size * size)
+ModelLayout(Model *model, Size *size)
 {
 	Size		at = TYPEALIGN(8, sizeof(Model));
 
@@ -373,11 +374,92 @@ CheckNumbers(const Model *model, ModelError *error)
 }
 
 bool
-CheckModel(const Model *model, Size size, ModelError *error)
+CheckModelBody(const Model *model, Size size, ModelError *error)
 {
 	return CheckHeader(model, size, error) &&
 		CheckFeatures(model, error) &&
 		CheckTrees(model, error) &&
-		CheckNumbers(model, error) &&
+		CheckNumbers(model, error);
+}
+
+bool
+CheckModel(const Model *model, Size size, ModelError *error)
+{
+	return CheckModelBody(model, size, error) &&
 		ModelCheckLanes(model, error);
+}
+
+static int
+CompareNames(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *) a, *(const char *const *) b);
+}
+
+/*
+ * Feature names are unique.  No walk depends on it, so that a stored value
+ * need not be asked again.
+ */
+static bool
+CheckNames(const Model *model, ModelError *error)
+{
+	const char **names;
+
+	if (!(model->flags & MODEL_HAS_NAMES))
+		return true;
+	names = malloc(model->nfeatures * sizeof(char *));
+	if (names == NULL)
+		return ModelFail(error, MODEL_NO_MEMORY, "out of memory");
+	for (uint32 f = 0; f < model->nfeatures; f++)
+		names[f] = MODEL_FEATURE_NAME(model, f);
+	qsort(names, model->nfeatures, sizeof(char *), CompareNames);
+	for (uint32 f = 1; f < model->nfeatures; f++)
+		if (strcmp(names[f], names[f - 1]) == 0)
+		{
+			ModelFail(error, MODEL_INVALID, "two features are named \"%s\"",
+					  names[f]);
+			break;
+		}
+	free(names);
+	return error->kind == MODEL_OK;
+}
+
+Model	   *
+ModelComplete(const Model *body, Size size, Size *whole, ModelError *error)
+{
+	Model		header;
+	Model	   *model;
+
+	if (!CheckModelBody(body, size, error) || !CheckNames(body, error))
+		return NULL;
+	if (body->nlanebytes != 0)
+	{
+		ModelFail(error, MODEL_INVALID, "lanes of the model are malformed");
+		return NULL;
+	}
+	memcpy(&header, body, sizeof(Model));
+	header.nlanebytes = (uint32) Min(ModelLanesSize(body), PG_UINT32_MAX);
+	if (!ModelLayout(&header, whole))
+	{
+		ModelFail(error, MODEL_LIMIT, "model exceeds the limit of %zu bytes",
+				  MODEL_MAX_BYTES);
+		return NULL;
+	}
+	model = calloc(1, *whole);
+	if (model == NULL)
+	{
+		ModelFail(error, MODEL_NO_MEMORY, "out of memory");
+		return NULL;
+	}
+	memcpy(model, body, body->offset[SECTION_LANES]);
+	memcpy(model, &header, sizeof(Model));
+	SET_VARSIZE(model, *whole);
+	memcpy(MODEL_AT(model, SECTION_STRINGS, char),
+		   MODEL_AT(body, SECTION_STRINGS, char), body->nstrings);
+	ModelBuildLanes(model);
+	if (!ModelCheckLanes(model, error))
+	{
+		free(model);
+		return NULL;
+	}
+	return model;
 }

@@ -59,7 +59,7 @@ DocumentParseJson(const char *text, Size length, ModelError *error)
 			ModelFail(error, MODEL_CANCELLED, "canceled");
 			break;
 		}
-		result = json_tokener_parse_ex(tokener, text + done, chunk);
+		result = json_tokener_parse_ex(tokener, text +done, chunk);
 		state = json_tokener_get_error(tokener);
 		if (state == json_tokener_success)
 			done += json_tokener_get_parse_end(tokener);
@@ -567,6 +567,7 @@ DocumentNumber(Document *value, double *number)
 			return true;
 		case json_type_string:
 			text = json_object_get_string(Json(value));
+
 			if (!IsDecimal(text))
 				return false;
 			*number = strtod(text, &end);
@@ -589,7 +590,7 @@ DocumentSingle(Document *value, float *number)
 
 	if (!DocumentNumber(value, &wide))
 		return false;
-	if (text != NULL && IsDecimal(text))
+	if (text !=NULL && IsDecimal(text))
 	{
 		*number = strtof(text, &end);
 		return *end == '\0';

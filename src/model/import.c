@@ -13,6 +13,7 @@
 #include <math.h>
 #include <stdarg.h>
 
+#include "compat.h"
 #include "import.h"
 
 bool		(*model_cancelled) (void) = NULL;
@@ -72,8 +73,14 @@ struct ModelBuilder
 	Array		linears;
 	Array		terms;
 	Array		strings;
+
+	/* Of the tree at hand; its parts are laid out with its nodes */
 	Array		pending;
 	Array		numbered;
+	Array		tree_sets;
+	Array		tree_values;
+	Array		tree_linears;
+	Array		tree_terms;
 };
 
 bool
@@ -227,6 +234,10 @@ ModelBegin(ModelFormat format, ModelError *error)
 	builder->strings.width = 1;
 	builder->pending.width = sizeof(Pending);
 	builder->numbered.width = sizeof(Numbered);
+	builder->tree_sets.width = sizeof(uint32);
+	builder->tree_values.width = sizeof(double);
+	builder->tree_linears.width = sizeof(ModelLinear);
+	builder->tree_terms.width = sizeof(ModelTerm);
 	Append(builder, &builder->strings, 1);
 	ModelSetOutputs(builder, 1);
 	return builder;
@@ -248,6 +259,10 @@ ModelAbandon(ModelBuilder *builder)
 	free(builder->strings.data);
 	free(builder->pending.data);
 	free(builder->numbered.data);
+	free(builder->tree_sets.data);
+	free(builder->tree_values.data);
+	free(builder->tree_linears.data);
+	free(builder->tree_terms.data);
 	/* The stand-in of ModelBegin has no width */
 	if (builder->features.width != 0)
 		free(builder);
@@ -409,6 +424,17 @@ ModelAddFeature(ModelBuilder *builder, const char *name,
 	return number;
 }
 
+void
+ModelNumberName(double number, char *name)
+{
+	for (int digits = 15; digits <= 17; digits++)
+	{
+		snprintf(name, MODEL_NUMBER_NAME, "%.*g", digits, number);
+		if (strtod(name, NULL) == number)
+			break;
+	}
+}
+
 bool
 ModelAddCategory(ModelBuilder *builder, const char *name, uint32 code)
 {
@@ -466,6 +492,10 @@ ModelBeginTree(ModelBuilder *builder, uint32 output, double weight)
 	if (output == MODEL_ALL_OUTPUTS)
 		builder->header.flags |= MODEL_VECTOR_LEAVES;
 	builder->pending.count = 0;
+	builder->tree_sets.count = 0;
+	builder->tree_values.count = 0;
+	builder->tree_linears.count = 0;
+	builder->tree_terms.count = 0;
 	builder->in_tree = true;
 	return true;
 }
@@ -493,7 +523,8 @@ AddPending(ModelBuilder *builder, int32 id, double cover)
 	if (pending == NULL)
 		return NULL;
 	pending->node.id = id;
-	pending->cover = cover;
+	pending->cover = builder->header.flags & MODEL_SINGLE ? (float) cover :
+		cover;
 	if (isnan(cover))
 		builder->has_cover = false;
 	else if (cover < 0 || !isfinite(cover))
@@ -566,12 +597,12 @@ ModelAddSetSplit(ModelBuilder *builder, int32 id, uint32 feature,
 	if (pending == NULL)
 		return false;
 	words = ncodes == 0 ? 0 : largest / 32 + 1;
-	pending->node.u.at.first = (uint32) builder->sets.count;
+	pending->node.u.at.first = (uint32) builder->tree_sets.count;
 	pending->node.u.at.count = words;
 	pending->node.flags = NODE_SET |
 		(flags & (NODE_DEFAULT_LEFT | NODE_TRUNCATE | NODE_MISSING));
 	builder->header.flags |= MODEL_CATEGORICAL;
-	set = Append(builder, &builder->sets, words);
+	set = Append(builder, &builder->tree_sets, words);
 	if (set == NULL)
 		return false;
 	for (uint32 i = 0; i < ncodes; i++)
@@ -590,13 +621,16 @@ FitsTree(ModelBuilder *builder, int32 id, uint32 nvalues, bool vector)
 	if (!builder->in_tree)
 		return ModelComplain(builder, MODEL_INVALID, "leaf outside of a tree");
 	tree = (ModelTree *) builder->trees.data + builder->trees.count - 1;
-	if (vector != (tree->output == MODEL_ALL_OUTPUTS) ||
-		(vector && nvalues != builder->header.noutputs))
+	if (vector != (tree->output == MODEL_ALL_OUTPUTS))
+		return ModelComplain(builder, MODEL_INVALID, vector ?
+							 "leaf %d of tree %zu has a vector, but its tree is for one output" :
+							 "leaf %d of tree %zu has one value, but its tree is for all outputs",
+							 id, builder->trees.count - 1);
+	if (vector && nvalues != builder->header.noutputs)
 		return ModelComplain(builder, MODEL_INVALID,
 							 "leaf %d of tree %zu has %u values instead of %u",
 							 id, builder->trees.count - 1, nvalues,
-							 tree->output == MODEL_ALL_OUTPUTS ?
-							 builder->header.noutputs : 1);
+							 builder->header.noutputs);
 	return true;
 }
 
@@ -639,9 +673,9 @@ ModelAddVectorLeaf(ModelBuilder *builder, int32 id, const double *values,
 	if (pending == NULL)
 		return false;
 	pending->node.flags = NODE_VECTOR;
-	pending->node.u.at.first = (uint32) builder->values.count;
+	pending->node.u.at.first = (uint32) builder->tree_values.count;
 	pending->node.u.at.count = nvalues;
-	to = Append(builder, &builder->values, nvalues);
+	to = Append(builder, &builder->tree_values, nvalues);
 	for (uint32 i = 0; to != NULL && i < nvalues; i++)
 		to[i] = Weighted(builder, values[i]);
 	return ModelIsFine(builder);
@@ -659,16 +693,16 @@ ModelAddLinearLeaf(ModelBuilder *builder, int32 id, double fallback,
 	if (!FitsTree(builder, id, 1, false))
 		return false;
 	pending = AddPending(builder, id, cover);
-	linear = Append(builder, &builder->linears, 1);
-	terms = Append(builder, &builder->terms, nterms);
+	linear = Append(builder, &builder->tree_linears, 1);
+	terms = Append(builder, &builder->tree_terms, nterms);
 	if (pending == NULL || linear == NULL || terms == NULL)
 		return false;
 	pending->node.flags = NODE_LINEAR;
-	pending->node.u.at.first = (uint32) builder->linears.count - 1;
+	pending->node.u.at.first = (uint32) builder->tree_linears.count - 1;
 	pending->node.u.at.count = 1;
 	linear->fallback = Weighted(builder, fallback);
 	linear->constant = Weighted(builder, constant);
-	linear->first = (uint32) (builder->terms.count - nterms);
+	linear->first = (uint32) (builder->tree_terms.count - nterms);
 	linear->count = nterms;
 	for (uint32 i = 0; i < nterms; i++)
 	{
@@ -753,6 +787,49 @@ FindPending(ModelBuilder *builder, bool dense, int32 id, uint32 * position)
 						 builder->trees.count - 1, id);
 }
 
+/* n elements of `from` behind `to`; returns where they start there */
+static uint32
+Move(ModelBuilder *builder, Array *to, const Array *from, uint32 first,
+	 uint32 n)
+{
+	uint32		start = (uint32) to->count;
+	char	   *place = Append(builder, to, n);
+
+	if (place != NULL && n > 0)
+		memcpy(place, from->data + (Size) first * from->width,
+			   (Size) n * from->width);
+	return start;
+}
+
+/*
+ * The parts of a node follow it into the order of the layout, so that equal
+ * models are equal bytes, whatever order an importer had.
+ */
+static void
+MoveParts(ModelBuilder *builder, ModelNode *node)
+{
+	if (node->flags & NODE_SET)
+		node->u.at.first = Move(builder, &builder->sets, &builder->tree_sets,
+								node->u.at.first, node->u.at.count);
+	else if (node->flags & NODE_VECTOR)
+		node->u.at.first = Move(builder, &builder->values,
+								&builder->tree_values,
+								node->u.at.first, node->u.at.count);
+	else if (node->flags & NODE_LINEAR)
+	{
+		ModelLinear *linear;
+
+		node->u.at.first = Move(builder, &builder->linears,
+								&builder->tree_linears,
+								node->u.at.first, 1);
+		if (!ModelIsFine(builder))
+			return;
+		linear = (ModelLinear *) builder->linears.data + node->u.at.first;
+		linear->first = Move(builder, &builder->terms, &builder->tree_terms,
+							 linear->first, linear->count);
+	}
+}
+
 bool
 ModelEndTree(ModelBuilder *builder, int32 root)
 {
@@ -797,6 +874,7 @@ ModelEndTree(ModelBuilder *builder, int32 root)
 			return false;
 		*node = pending->node;
 		*cover = pending->cover;
+		MoveParts(builder, node);
 		tree->nnodes++;
 		tree->depth = Max(tree->depth, now.depth);
 		if (now.is_right)
@@ -865,32 +943,6 @@ CompareNames(const void *a, const void *b)
 	return strcmp(((const SortedName *) a)->string, ((const SortedName *) b)->string);
 }
 
-/* Feature names are unique */
-static bool
-CheckNames(ModelBuilder *builder)
-{
-	Size		n = builder->features.count;
-	SortedName *names;
-	bool		result = true;
-
-	if (!builder->named || !ModelIsFine(builder))
-		return ModelIsFine(builder);
-	names = malloc(n * sizeof(SortedName));
-	if (names == NULL)
-		return OutOfMemory(builder);
-	for (Size i = 0; i < n; i++)
-		names[i].string = builder->strings.data +
-			((ModelFeature *) builder->features.data)[i].name;
-	qsort(names, n, sizeof(SortedName), CompareNames);
-	for (Size i = 1; i < n && result; i++)
-		if (strcmp(names[i].string, names[i - 1].string) == 0)
-			result = ModelComplain(builder, MODEL_INVALID,
-								   "two features are named \"%s\"",
-								   names[i].string);
-	free(names);
-	return result;
-}
-
 /* Each feature's categories sorted by name, for binary search */
 static bool
 SortCategories(ModelBuilder *builder)
@@ -935,6 +987,45 @@ SortCategories(ModelBuilder *builder)
 	return ModelIsFine(builder);
 }
 
+/* A string of the old pool into the new one */
+static uint32
+MoveString(ModelBuilder *builder, Array *pool, uint32 string)
+{
+	const char *from = builder->strings.data + string;
+
+	if (*from == '\0')
+		return 0;
+	return Move(builder, pool, &builder->strings, string, strlen(from) + 1);
+}
+
+/* The pool in one order: header, then features with their categories */
+static bool
+OrderStrings(ModelBuilder *builder)
+{
+	ModelFeature *features = (ModelFeature *) builder->features.data;
+	ModelCategory *categories = (ModelCategory *) builder->categories.data;
+	Array		pool = {NULL, 1, 0, 0};
+
+	if (!ModelIsFine(builder))
+		return false;
+	Append(builder, &pool, 1);
+	builder->header.library = MoveString(builder, &pool,
+										 builder->header.library);
+	builder->header.objective = MoveString(builder, &pool,
+										   builder->header.objective);
+	for (Size f = 0; f < builder->features.count; f++)
+	{
+		features[f].name = MoveString(builder, &pool, features[f].name);
+		for (uint32 i = 0; i < features[f].count; i++)
+			categories[features[f].first + i].name =
+				MoveString(builder, &pool,
+						   categories[features[f].first + i].name);
+	}
+	free(builder->strings.data);
+	builder->strings = pool;
+	return ModelIsFine(builder);
+}
+
 static void
 Place(Model *model, ModelSection section, const Array *array)
 {
@@ -944,12 +1035,12 @@ Place(Model *model, ModelSection section, const Array *array)
 }
 
 Model	   *
-ModelFinish(ModelBuilder *builder, Size * size)
+ModelFinish(ModelBuilder *builder, Size *size)
 {
 	Model	   *header = &builder->header;
+	Model	   *body = NULL;
 	Model	   *model = NULL;
 	Size		needed;
-	Size		before;
 
 	if (ModelIsFine(builder) && builder->in_tree)
 		ModelComplain(builder, MODEL_INVALID, "last tree has no end");
@@ -961,8 +1052,8 @@ ModelFinish(ModelBuilder *builder, Size * size)
 		header->flags |= MODEL_HAS_COVER;
 	else
 		builder->covers.count = 0;
-	CheckNames(builder);
 	SortCategories(builder);
+	OrderStrings(builder);
 	header->nfeatures = (uint32) builder->features.count;
 	header->ncategories = (uint32) builder->categories.count;
 	header->ntrees = (uint32) builder->trees.count;
@@ -979,61 +1070,36 @@ ModelFinish(ModelBuilder *builder, Size * size)
 					  "model exceeds the limit of %zu bytes", MODEL_MAX_BYTES);
 	if (ModelIsFine(builder))
 	{
-		model = calloc(1, needed);
-		if (model == NULL)
+		body = calloc(1, needed);
+		if (body == NULL)
 			OutOfMemory(builder);
 	}
-	if (model != NULL)
+	if (body != NULL)
 	{
 		double	   *outputs = (double *) builder->outputs.data;
 
-		*model = *header;
-		Place(model, SECTION_FEATURES, &builder->features);
-		Place(model, SECTION_CATEGORIES, &builder->categories);
-		Place(model, SECTION_TREES, &builder->trees);
-		Place(model, SECTION_NODES, &builder->nodes);
-		Place(model, SECTION_COVERS, &builder->covers);
-		Place(model, SECTION_SETS, &builder->sets);
-		Place(model, SECTION_VALUES, &builder->values);
-		Place(model, SECTION_LINEARS, &builder->linears);
-		Place(model, SECTION_TERMS, &builder->terms);
-		for (uint32 k = 0; k < model->noutputs; k++)
+		*body = *header;
+		SET_VARSIZE(body, needed);
+		Place(body, SECTION_FEATURES, &builder->features);
+		Place(body, SECTION_CATEGORIES, &builder->categories);
+		Place(body, SECTION_TREES, &builder->trees);
+		Place(body, SECTION_NODES, &builder->nodes);
+		Place(body, SECTION_COVERS, &builder->covers);
+		Place(body, SECTION_SETS, &builder->sets);
+		Place(body, SECTION_VALUES, &builder->values);
+		Place(body, SECTION_LINEARS, &builder->linears);
+		Place(body, SECTION_TERMS, &builder->terms);
+		Place(body, SECTION_STRINGS, &builder->strings);
+		for (uint32 k = 0; k < body->noutputs; k++)
 		{
-			MODEL_START(model)[k] = outputs[2 * k];
-			MODEL_BIAS(model)[k] = outputs[2 * k + 1];
+			MODEL_START(body)[k] = outputs[2 * k];
+			MODEL_BIAS(body)[k] = outputs[2 * k + 1];
 		}
-
-		/* The lanes are derived from what lies before them */
-		before = needed;
-		model->nlanebytes = (uint32) ModelLanesSize(model);
-		if (!ModelLayout(model, &needed))
-			ModelComplain(builder, MODEL_LIMIT,
-						  "model exceeds the limit of %zu bytes",
-						  MODEL_MAX_BYTES);
-		else
-		{
-			Model	   *grown = realloc(model, needed);
-
-			if (grown == NULL)
-				OutOfMemory(builder);
-			else
-			{
-				model = grown;
-				if (needed > before)
-					memset((char *) model + before, 0, needed - before);
-				SET_VARSIZE(model, needed);
-				Place(model, SECTION_STRINGS, &builder->strings);
-				ModelBuildLanes(model);
-				CheckModel(model, needed, builder->error);
-			}
-		}
-		if (!ModelIsFine(builder))
-		{
-			free(model);
-			model = NULL;
-		}
+		model = ModelComplete(body, needed, size, builder->error);
+		free(body);
 	}
-	*size = model == NULL ? 0 : needed;
+	if (model == NULL)
+		*size = 0;
 	ModelAbandon(builder);
 	return model;
 }

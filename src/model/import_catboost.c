@@ -110,10 +110,11 @@ ReadLibrary(Source *source, Document *info)
 	if (!DocumentString(DocumentMember(info, "catboost_version_info"), &text) ||
 		(text = strstr(text, "tags/v")) == NULL)
 		return true;
-	text += strlen("tags/v");
+	text	  +=strlen("tags/v");
+
 	while (n < sizeof(version) - 1 &&
-		   ((*text >= '0' && *text <= '9') || *text == '.'))
-		version[n++] = *text++;
+		   ((*text >='0' && *text <='9') ||*text == '.'))
+		version[n++] = *text ++;
 	version[n] = '\0';
 	return ModelSetLibrary(source->builder, version);
 }
@@ -762,7 +763,7 @@ ReadModel(Source *source)
 }
 
 Model	   *
-ImportCatBoost(const char *document, Size length, Size * size,
+ImportCatBoost(const char *document, Size length, Size *size,
 			   ModelError *error)
 {
 	Source		source;

@@ -743,6 +743,7 @@ AddCategories(Reader *r, Document *names)
 		}
 		else if (DocumentBoolean(name, &boolean))
 			text = boolean ? "true" : "false";
+
 		else
 			return ModelComplain(r->builder, MODEL_INVALID,
 								 "a category in pandas_categorical is neither text nor a number");
@@ -1008,7 +1009,7 @@ ReadModel(Reader *r, Span pandas)
 }
 
 Model	   *
-ImportLightGBM(const char *document, Size length, Size * size, ModelError *error)
+ImportLightGBM(const char *document, Size length, Size *size, ModelError *error)
 {
 	Reader		r;
 

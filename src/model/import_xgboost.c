@@ -12,7 +12,10 @@
  *	 since 3.1 (by number of the leaf, kept as its right child).
  * - A category in the set goes right, all others left.
  * - Pruned nodes stay in the arrays, marked by a split index of 2^31 - 1.
- * - Everything is float32, summed in the order of the trees.
+ * - Everything is float32, summed in the order of the trees, from the base
+ *	 score on.  (Releases before 1.3 added the base score last, and took that
+ *	 of binary:logitraw for a probability.  Like later releases, we read their
+ *	 files as if they were of today.)
  */
 #include "postgres.h"
 
@@ -103,7 +106,7 @@ static bool
 ReadVersion(Source *source, Document *document)
 {
 	Document   *version = DocumentMember(document, "version");
-	char		text[64];
+	char text[	64];
 	int64		part[3];
 
 	for (int i = 0; i < 3; i++)
@@ -189,12 +192,12 @@ ReadBaseScore(Source *source, Document *value)
 		const char *text;
 		char	   *end;
 
-		if (!DocumentString(value, &text) || *text++ != '[')
+		if (!DocumentString(value, &text) || *text ++!= '[')
 			return Malformed(source, "base_score");
 		do
 		{
 			base = strtof(text, &end);
-			if (end == text || count >= source->noutputs)
+			if (end == text ||count >= source->noutputs)
 				return Malformed(source, "base_score");
 			SetBaseScore(source, count++, base);
 			text = end + 1;
@@ -255,7 +258,7 @@ ReadCategories(Source *source, uint32 feature, Document *encoding)
 
 			if (!DocumentNumber(DocumentElement(values, i), &number))
 				return Malformed(source, "cats");
-			snprintf(name, sizeof(name), "%.17g", number);
+			ModelNumberName(number, name);
 			if (!ModelAddCategory(source->builder, name, (uint32) i))
 				return false;
 		}
@@ -568,7 +571,7 @@ AddTree(Source *source, Document *value, Size number, int64 output,
  */
 static bool
 CountTrees(Source *source, Document *model, Size ntrees, int32 iterations,
-		   Size * take)
+		   Size *take)
 {
 	Document   *attributes = DocumentMember(source->learner, "attributes");
 	Document   *indptr = DocumentMember(model, "iteration_indptr");
@@ -741,7 +744,7 @@ ParseDocument(const char *document, Size length, ModelError *error)
 }
 
 Model	   *
-ImportXGBoost(const char *document, Size length, int32 iterations, Size * size,
+ImportXGBoost(const char *document, Size length, int32 iterations, Size *size,
 			  ModelError *error)
 {
 	Document   *root = ParseDocument(document, length, error);

@@ -358,7 +358,7 @@ CountTree(TreeWalk *walk, const Model *model, const ModelTree *tree,
  * times as big, so nothing overflows in 64 bits.
  */
 static inline Size
-Reserve(Size * used, uint64 count, Size size)
+Reserve(Size *used, uint64 count, Size size)
 {
 	Size		at = *used;
 
@@ -368,7 +368,7 @@ Reserve(Size * used, uint64 count, Size size)
 
 /* A tree's arrays; values are for each output */
 static void
-LayOutTree(const TreeCounts *counts, Size * used, ShapTree *tree)
+LayOutTree(const TreeCounts *counts, Size *used, ShapTree *tree)
 {
 	memset(tree, 0, sizeof(ShapTree));
 	tree->nsplits = counts->nsplits;
@@ -388,7 +388,7 @@ LayOutTree(const TreeCounts *counts, Size * used, ShapTree *tree)
 }
 
 static void
-LayOutValues(Size * used, ShapTree *tree)
+LayOutValues(Size *used, ShapTree *tree)
 {
 	tree->values = Reserve(used, tree->nbottoms, sizeof(ShapValue));
 	Reserve(used, tree->nleaves, sizeof(double));
@@ -406,7 +406,7 @@ TreeOutputs(const Model *model, const ModelTree *tree)
  * false when the model can't be explained.
  */
 static bool
-LayOut(const Model *model, ModelShap *shap, Size * arrays, Size * map)
+LayOut(const Model *model, ModelShap *shap, Size *arrays, Size *map)
 {
 	const ModelTree *trees = MODEL_TREES(model);
 	Size		used = MAXALIGN(sizeof(ModelShap));
@@ -806,7 +806,7 @@ typedef struct ShapScratch
 
 /* NULL when the memory is only measured */
 static inline void *
-Place(char *memory, Size * used, uint64 count, Size size)
+Place(char *memory, Size *used, uint64 count, Size size)
 {
 	Size		at = Reserve(used, count, size);
 

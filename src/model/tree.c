@@ -58,17 +58,20 @@ Rounded(const Model *model, double value)
 	return (model->flags & MODEL_SINGLE) ? (float) value : value;
 }
 
-/* From sums to margins, in place */
+/* From sums to margins, in place.  What does nothing must not turn -0 into 0. */
 static void
 FinishMargins(const Model *model, double *margins)
 {
-	if (model->scale == 1.0 && model->divisor == 1.0)
-		for (uint32 k = 0; k < model->noutputs; k++)
-			margins[k] = Rounded(model, margins[k] + MODEL_BIAS(model)[k]);
-	else
-		for (uint32 k = 0; k < model->noutputs; k++)
+	const double *bias = MODEL_BIAS(model);
+
+	for (uint32 k = 0; k < model->noutputs; k++)
+	{
+		if (model->scale != 1.0 || model->divisor != 1.0)
 			margins[k] = Rounded(model, margins[k] * model->scale /
-								 model->divisor + MODEL_BIAS(model)[k]);
+								 model->divisor);
+		if (bias[k] != 0.0)
+			margins[k] = Rounded(model, margins[k] + bias[k]);
+	}
 }
 
 static void
