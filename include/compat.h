@@ -5,6 +5,11 @@
 #ifndef ASSAY_COMPAT_H
 #define ASSAY_COMPAT_H
 
+/* postgres.h no longer brings it since 16. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
 /* Soft errors of input functions came with 16. */
 #if PG_VERSION_NUM >= 160000
 #include "nodes/miscnodes.h"

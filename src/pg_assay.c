@@ -12,6 +12,7 @@
 
 #include "phrases.h"
 #include "predict.h"
+#include "policy.h"
 
 PG_MODULE_MAGIC;
 
@@ -22,5 +23,6 @@ _PG_init(void)
 {
 	ModelInit();
 	PhrasesInit();
+	PolicyInit();
 	MarkGUCPrefixReserved("assay");
 }

@@ -1,0 +1,201 @@
+/*
+ * policy.h
+ *		A policy compiled for one row type, and its evaluation.
+ *
+ * policy.c loads, compiles and caches; score.c evaluates; trigger.c decides.
+ */
+#ifndef ASSAY_POLICY_H
+#define ASSAY_POLICY_H
+
+#include "attribution.h"
+#include "datatype/timestamp.h"
+#include "executor/executor.h"
+#include "predict.h"
+#include "rule.h"
+
+/* A detector keeps failing: after so many faults a backend leaves it out */
+extern int	assay_fault_limit;
+
+/* How many features of a model's margin a ledger keeps */
+extern int	assay_top_features;
+
+/* A signal in a detector's condition, whose value a ledger keeps */
+typedef struct PolicyEvidence
+{
+	int			column;			/* attribute number - 1 */
+	char	   *name;
+	FmgrInfo	output;
+	bool		is_text;		/* text, varchar, …: its prefix is enough */
+	bool		is_varlena;
+} PolicyEvidence;
+
+typedef struct PolicyDetector
+{
+	char	   *name;
+	double		weight;
+	bool		shadow;
+	int			verdict;		/* that it forces, or -1 */
+	TimestampTz expires_at;
+	double		rollout;		/* share of keys for which it is evaluated */
+
+	/* a rule */
+	Rule	   *rule;
+	ExprState  *single;			/* its condition alone, after a fault */
+	int			nevidence;
+	PolicyEvidence *evidence;
+
+	/* or a model */
+	Model	   *model;
+	ModelBinding *binding;
+
+	/* why it can't be evaluated, if so */
+	char		sqlstate[6];	/* of the compilation, or "" */
+	bool		suspended;
+	int			faults;			/* since compiled */
+
+	int			column;			/* in the projection, or -1 */
+} PolicyDetector;
+
+typedef struct PolicyExclusion
+{
+	char	   *name;
+	Rule	   *rule;
+	ExprState  *single;
+	int			nevidence;
+	PolicyEvidence *evidence;
+	Bitmapset  *mutes;			/* numbers of detectors */
+	int			verdict;		/* that it forces, or -1 */
+	TimestampTz expires_at;
+	char		sqlstate[6];
+	bool		suspended;
+	int			faults;
+	int			column;
+} PolicyExclusion;
+
+/* What one detector or exclusion made of the row at hand */
+typedef struct PolicyOutcome
+{
+	bool		evaluated;
+	bool		hit;
+	const char *sqlstate;		/* it failed, or NULL */
+	double		margin;			/* of a model */
+	ModelContribution *top;		/* assay_top_features of them */
+	int			ntop;
+} PolicyOutcome;
+
+typedef struct CompiledPolicy
+{
+	/* what it was compiled from: the validity key */
+	bool		valid;
+	char	   *name;
+	int			wanted;			/* revision asked for, or 0: the current */
+	TupleDesc	desc;
+
+	int			pins;			/* used across rows: keep it */
+	bool		busy;			/* evaluates a row */
+	uint64		last_used;
+	MemoryContext context;
+
+	int			revision;
+	Oid			owner;
+	char	   *search_path;
+	Oid			signals;		/* the view; InvalidOid when it is gone */
+	char	   *signals_name;
+	char	   *decision_name;
+	List	   *key;			/* names of the key columns */
+	bool		raise_errors;	/* on_error => 'raise' */
+	bool		log_signals;
+	double		prior;
+	int			nverdicts;		/* ascending; 0 is the default */
+	char	  **verdicts;
+	double	   *thresholds;
+
+	int			ndetectors;
+	PolicyDetector *detectors;
+	int			nexclusions;
+	PolicyExclusion *exclusions;
+	int			nguards;
+	char	  **guard_names;
+	Rule	  **guards;
+	ExprState **guard_single;
+	bool		foreign_code;	/* some condition needs the search_path */
+	int			nkeys;			/* 0 when the row lacks a key column */
+	PolicyEvidence *keys;		/* the key columns, for rollout */
+
+	/* evaluation */
+	ExprContext *econtext;
+	ProjectionInfo *guard_projection;
+	ProjectionInfo *projection; /* every condition at once */
+	TupleTableSlot *guard_slot;
+	TupleTableSlot *result_slot;
+	AttributionBuilder builder;
+	PolicyOutcome *outcomes;	/* of detectors, then of exclusions */
+} CompiledPolicy;
+
+typedef struct PolicyDecision
+{
+	int			verdict;
+	double		margin;
+	double		score;
+	bool		degraded;
+	Attribution *attribution;
+} PolicyDecision;
+
+/* A detector's error, to be kept in assay.fault */
+typedef struct PolicyFault
+{
+	const char *detector;
+	char		sqlstate[6];
+	char	   *message;
+	char	   *key;			/* filled by who knows it, or NULL */
+	bool		suspended;		/* by this fault */
+} PolicyFault;
+
+/* policy.c */
+extern void PolicyInit(void);
+extern CompiledPolicy *PolicyGet(const char *name, int revision,
+								 TupleDesc desc);
+extern bool PolicySameRow(TupleDesc a, TupleDesc b);
+extern void PolicyBuildProjection(CompiledPolicy *p);
+
+/* Identity of a policy, read anew: what the trigger needs to make its plans */
+typedef struct PolicyIdentity
+{
+	Oid			owner;
+	char	   *search_path;
+	char	   *signals_name;
+	char	   *decision_name;
+	List	   *key;
+	bool		log_signals;
+} PolicyIdentity;
+
+extern uint64 PolicyGeneration(void);
+extern Oid	RelationByName(const char *name);
+extern PolicyIdentity *PolicyIdentify(const char *name);
+
+/* Run as the policy's owner, with its search_path */
+typedef struct PolicySecurity
+{
+	Oid			save_userid;
+	int			save_context;
+	int			save_nestlevel;
+} PolicySecurity;
+
+extern void PolicyEnter(PolicySecurity *s, Oid owner, const char *search_path,
+						int flags);
+extern void PolicyEnterConfiguration(PolicySecurity *s);
+extern void PolicyLeave(PolicySecurity *s);
+
+/* trigger.c */
+extern void DecideInit(void);
+
+/* score.c */
+extern void PolicyEvaluate(CompiledPolicy *p, TupleTableSlot *slot,
+						   TimestampTz at, PolicyDecision *decision);
+extern void PolicyEvaluateProtected(CompiledPolicy *p, TupleTableSlot *slot,
+									TimestampTz at, PolicyDecision *decision,
+									List **faults);
+extern void PolicyNoSignals(CompiledPolicy *p, const char *sqlstate,
+							PolicyDecision *decision);
+
+#endif							/* ASSAY_POLICY_H */

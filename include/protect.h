@@ -1,0 +1,27 @@
+/*
+ * protect.h
+ *		Run something that may fail, and go on without it.
+ */
+#ifndef ASSAY_PROTECT_H
+#define ASSAY_PROTECT_H
+
+#include "access/xact.h"
+
+/*
+ * Before PostgreSQL 17 there is no subtransaction in a parallel query, and
+ * without one nothing can be recovered from: there an error is the query's.
+ */
+static inline bool
+CanProtect(void)
+{
+#if PG_VERSION_NUM >= 170000
+	return true;
+#else
+	return !IsInParallelMode();
+#endif
+}
+
+/* NULL, or the error, in the caller's memory context */
+extern ErrorData *RunProtected(void (*run) (void *arg), void *arg);
+
+#endif							/* ASSAY_PROTECT_H */

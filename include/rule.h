@@ -1,0 +1,31 @@
+/*
+ * rule.h
+ *		Conditions: SQL expressions over the columns of a signals row.
+ */
+#ifndef ASSAY_RULE_H
+#define ASSAY_RULE_H
+
+#include "access/tupdesc.h"
+#include "nodes/bitmapset.h"
+#include "nodes/primnodes.h"
+
+#define RULE_CONDITION_MAX	65536	/* bytes of a condition's text */
+
+/* A condition, parsed and planned against a row type */
+typedef struct Rule
+{
+	Expr	   *expr;			/* signals: Vars of varno 1; guards: INNER_VAR */
+	Bitmapset  *signals;		/* columns it names: attribute number - 1 */
+	Bitmapset  *guards;			/* guards it names, by their place in the list */
+	bool		foreign_code;	/* calls what is not internal or C */
+} Rule;
+
+/*
+ * Parse "condition" against the columns of desc and the named guards (a list
+ * of C strings, or NIL).  Raises an error that points into the text, which is
+ * shown under the name "what".
+ */
+extern Rule *RuleParse(const char *condition, TupleDesc desc, List *guards,
+					   const char *what);
+
+#endif							/* ASSAY_RULE_H */

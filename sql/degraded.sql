@@ -1,0 +1,101 @@
+-- A message is never lost to a detector: what fails costs itself only.
+SET extra_float_digits = 0;
+CREATE TABLE deg_message (id int PRIMARY KEY, txt text, n int);
+CREATE VIEW deg_signals AS SELECT id, txt, n, 100 / nullif(n, 13) AS ratio FROM deg_message;
+SELECT assay.create_policy('deg', 'deg_signals', '{id}', prior => 0, log_signals => true);
+SELECT assay.create_detector('deg', 'good', 'n > 0', weight => 1, mode => 'live');
+SELECT assay.create_detector('deg', 'divides', '10 / (n - 5) > 1', weight => 1, mode => 'live');
+SELECT assay.create_detector('deg', 'casts', 'txt::int > 5', weight => 1, mode => 'shadow');
+CREATE TRIGGER decide AFTER INSERT ON deg_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('deg');
+CREATE FUNCTION shown(from_id int) RETURNS TABLE (id int, verdict text, margin float8, degraded boolean, entries text, signals deg_signals) LANGUAGE sql AS $$
+	SELECT d.id, d.verdict, assay.margin(d.attribution), d.degraded,
+		(SELECT string_agg(concat_ws(' ', l.detector, l.contribution, CASE WHEN l.shadow THEN 'shadow' END, l.fault), ', ' ORDER BY l.entry)
+		 FROM assay.ledger(d.attribution) l WHERE entry > 0), d.signals
+	FROM deg_decision d WHERE d.id >= from_id ORDER BY d.id $$;
+
+-- one good message, one that breaks two detectors; a view that fails on one
+INSERT INTO deg_message VALUES (1, '7', 6), (2, 'x', 5), (3, '8', 4);
+INSERT INTO deg_message VALUES (4, '1', 0);
+SELECT * FROM shown(1);
+SELECT policy, detector, key, sqlstate, message, suspended FROM assay.fault ORDER BY fault;
+-- the score of a SELECT is the same
+SELECT count(*) AS differ FROM deg_signals s JOIN deg_decision d USING (id), assay.score('deg', s) x
+WHERE id < 4 AND x.attribution::text <> d.attribution::text;
+
+-- a detector that keeps failing is left out, and says so
+SET assay.fault_limit = 3;
+\set VERBOSITY terse
+INSERT INTO deg_message SELECT i, '1', 5 FROM generate_series(10, 14) i;
+\set VERBOSITY default
+SELECT * FROM shown(10);
+SELECT detector, key, suspended FROM assay.fault WHERE key[1]::int >= 10 ORDER BY fault;
+-- until the policy changes
+SELECT assay.alter_detector('deg', 'divides', condition => '10 / nullif(n - 5, 0) > 1');
+INSERT INTO deg_message VALUES (20, '1', 5);
+SELECT * FROM shown(20);
+RESET assay.fault_limit;
+
+-- the view gains columns: nothing changes; loses one: its detectors fail
+CREATE OR REPLACE VIEW deg_signals AS SELECT id, txt, n, 100 / nullif(n, 13) AS ratio, 'new' AS added FROM deg_message;
+INSERT INTO deg_message VALUES (30, '1', 6);
+SELECT assay.create_detector('deg', 'added', 'added = ''new''', weight => 1, mode => 'live');
+INSERT INTO deg_message VALUES (31, '1', 6);
+SELECT * FROM shown(30);
+ALTER VIEW deg_signals RENAME COLUMN added TO renamed;
+INSERT INTO deg_message VALUES (32, '1', 6);
+SELECT * FROM shown(32);
+-- the view is gone, and comes back
+ALTER VIEW deg_signals RENAME TO deg_away;
+\set VERBOSITY terse
+INSERT INTO deg_message VALUES (33, '1', 6), (34, '1', 6);
+\set VERBOSITY default
+SELECT id, verdict, margin, degraded, entries FROM shown(33);
+ALTER VIEW deg_away RENAME TO deg_signals;
+INSERT INTO deg_message VALUES (35, '1', 6);
+SELECT id, verdict, margin, degraded, entries FROM shown(35);
+-- the view has no row for a message
+CREATE OR REPLACE VIEW deg_signals AS SELECT id, txt, n, 100 / nullif(n, 13) AS ratio, 'new' AS renamed FROM deg_message WHERE id <> 41;
+INSERT INTO deg_message VALUES (40, '1', 6), (41, '1', 6);
+SELECT id, verdict, margin, degraded, entries FROM shown(40);
+-- or two
+CREATE OR REPLACE VIEW deg_signals AS SELECT id, txt, n, 100 / nullif(n, 13) AS ratio, 'new' AS renamed FROM deg_message, generate_series(1, 2);
+INSERT INTO deg_message VALUES (42, '1', 6);
+SELECT id, verdict, margin, degraded, entries FROM shown(42);
+
+-- a cancel is no fault
+CREATE OR REPLACE VIEW deg_signals AS SELECT id, txt, n, 100 / nullif(n, 13) AS ratio, 'new' AS renamed FROM deg_message, LATERAL (SELECT pg_sleep(n)) x;
+SET statement_timeout = '200ms';
+INSERT INTO deg_message VALUES (50, '1', 10);
+RESET statement_timeout;
+SELECT count(*) FROM deg_message WHERE id = 50;
+CREATE OR REPLACE VIEW deg_signals AS SELECT id, txt, n, 100 / nullif(n, 13) AS ratio, 'new' AS renamed FROM deg_message;
+
+-- whoever wants errors to be errors
+SELECT assay.alter_policy('deg', on_error => 'raise');
+INSERT INTO deg_message VALUES (60, 'x', 6);
+SELECT x.score FROM deg_signals s, assay.score('deg', s) x WHERE s.id = 2;
+SELECT count(*) FROM deg_message WHERE id = 60;
+
+-- a condition that scores its own policy comes to an end
+SELECT assay.alter_policy('deg', on_error => 'degrade');
+CREATE FUNCTION deg_again(n int) RETURNS boolean LANGUAGE sql STABLE AS $$
+	SELECT x.score > 0 FROM public.deg_signals s, assay.score('deg', s) x WHERE s.id = 1 $$;
+SELECT assay.create_detector('deg', 'again', 'public.deg_again(n)', weight => 1, mode => 'live');
+INSERT INTO deg_message VALUES (70, '1', 6);
+SELECT id, verdict, margin, degraded, entries FROM shown(70);
+SELECT detector, sqlstate, message FROM assay.fault WHERE key = '{70}';
+
+-- every message has one decision
+SELECT count(*) AS undecided FROM deg_message m LEFT JOIN deg_decision d USING (id) WHERE d.id IS NULL;
+SELECT count(*) AS twice FROM (SELECT FROM deg_decision GROUP BY id HAVING count(*) > 1) t;
+-- each ledger adds up
+SELECT count(*) AS wrong FROM deg_decision d, LATERAL (SELECT sum(l.contribution) AS m FROM assay.ledger(d.attribution) l WHERE l.counted) l
+WHERE abs(l.m - assay.margin(d.attribution)) > 1e-9 OR abs(1 / (1 + exp(-l.m)) - d.score) > 1e-6;
+
+DROP TRIGGER decide ON deg_message;
+\set VERBOSITY terse
+DROP FUNCTION shown;
+SELECT assay.drop_policy('deg', true);
+DROP FUNCTION deg_again;
+DROP VIEW deg_signals;
+DROP TABLE deg_message;

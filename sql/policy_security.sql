@@ -1,0 +1,111 @@
+-- Who may do what: configuration by owner, rules as the owner, ingest by INSERT.
+\set VERBOSITY terse
+CREATE ROLE sec_owner; CREATE ROLE sec_member IN ROLE sec_owner; CREATE ROLE sec_other; CREATE ROLE sec_ingest;
+CREATE SCHEMA sec AUTHORIZATION sec_owner;
+GRANT USAGE ON SCHEMA sec TO sec_ingest, sec_other;
+SET ROLE sec_owner;
+CREATE TABLE sec.message (id int PRIMARY KEY, txt text);
+CREATE TABLE sec.secret (word text);
+INSERT INTO sec.secret VALUES ('hidden');
+CREATE VIEW sec.signals AS SELECT id, txt, txt IN (SELECT word FROM sec.secret) AS has_secret FROM sec.message;
+SELECT assay.create_policy('sec', 'sec.signals', '{id}', prior => 0);
+SELECT assay.create_detector('sec', 'secret', 'has_secret', weight => 3, mode => 'live');
+CREATE TRIGGER decide AFTER INSERT ON sec.message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('sec');
+GRANT INSERT ON sec.message TO sec_ingest;
+RESET ROLE;
+
+-- the ingest role has INSERT and nothing else
+SET ROLE sec_ingest;
+INSERT INTO sec.message VALUES (1, 'hidden'), (2, 'x');
+SELECT count(*) FROM sec.sec_decision;
+SELECT count(*) FROM assay.policy;
+SELECT assay.alter_policy('sec', prior => 5);
+SELECT assay.create_detector('sec', 'mine', 'true', weight => 9, mode => 'live');
+SELECT assay.explain_decision('sec', '1');
+SELECT x.score FROM (SELECT 1 AS id, 'x' AS txt, true AS has_secret) s, assay.score('sec', s) x;
+UPDATE assay.policy SET owner = 'sec_ingest';
+DELETE FROM assay.policy;
+UPDATE assay.detector SET until_revision = 99;
+INSERT INTO assay.detector (policy, detector, from_revision, condition, weight, mode, rollout) VALUES ('sec', 'mine', 9, 'true', 9, 'live', 1);
+INSERT INTO assay.fault (policy, revision, sqlstate, message) VALUES ('sec', 1, 'x', 'x');
+SELECT assay.check_condition('sec', 'has_secret', 'probe', false);
+-- nor by a table of its own with the owner's policy on it
+RESET ROLE;
+GRANT CREATE ON SCHEMA sec TO sec_ingest;
+SET ROLE sec_ingest;
+CREATE TABLE sec.mine (id int, txt text);
+CREATE TRIGGER decide AFTER INSERT ON sec.mine REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('sec');
+INSERT INTO sec.mine VALUES (7, 'hidden');
+DROP TABLE sec.mine;
+RESET ROLE;
+SELECT id, verdict, degraded FROM sec.sec_decision ORDER BY id;
+
+-- whoever reads decisions may score
+GRANT SELECT ON sec.sec_decision TO sec_other;
+SET ROLE sec_other;
+SELECT x.verdict FROM (SELECT 1 AS id, 'x' AS txt, true AS has_secret) s, assay.score('sec', s) x;
+SELECT count(*) FROM assay.detectors;
+RESET ROLE;
+
+-- a member may change it; nobody may overwrite the past
+SET ROLE sec_member;
+SELECT assay.alter_detector('sec', 'secret', weight => 4);
+UPDATE assay.detector SET weight = 5;
+UPDATE assay.detector SET until_revision = NULL WHERE until_revision IS NOT NULL;
+UPDATE assay.revision SET prior = 5;
+DELETE FROM assay.detector;
+RESET ROLE;
+UPDATE assay.detector SET weight = 5;
+SELECT detector, weight, from_revision, until_revision FROM assay.detector ORDER BY from_revision;
+
+-- operators and functions planted where a search_path would find them
+CREATE FUNCTION public.planted_eq(int, int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE NOTICE 'planted as %', current_user; RETURN true; END $$;
+CREATE OPERATOR public.= (LEFTARG = int, RIGHTARG = int, FUNCTION = public.planted_eq);
+CREATE FUNCTION public.length(text) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE NOTICE 'planted as %', current_user; RETURN 1; END $$;
+SET search_path = public, pg_catalog;
+SET ROLE sec_member;
+SELECT assay.create_detector('sec', 'ops', 'id = 1 AND length(txt) = 1', weight => 1, mode => 'live');
+RESET ROLE;
+SET ROLE sec_ingest;
+SET search_path = public, pg_catalog;
+INSERT INTO sec.message VALUES (10, 'y');
+RESET ROLE;
+RESET search_path;
+DROP OPERATOR public.= (int, int);
+DROP FUNCTION public.planted_eq, public.length;
+
+-- a function of the owner's can't write from a condition, nor leave its role
+SET ROLE sec_owner;
+CREATE FUNCTION sec.writes(text) RETURNS boolean LANGUAGE plpgsql STABLE AS $$ BEGIN INSERT INTO sec.secret VALUES ('written'); RETURN true; END $$;
+CREATE FUNCTION sec.escapes(text) RETURNS boolean LANGUAGE plpgsql STABLE AS $$ BEGIN EXECUTE 'SET ROLE sec_ingest'; RETURN true; END $$;
+CREATE FUNCTION sec.resets(text) RETURNS boolean LANGUAGE plpgsql STABLE AS $$ BEGIN EXECUTE 'RESET ROLE'; RETURN true; END $$;
+CREATE FUNCTION sec.temps(text) RETURNS boolean LANGUAGE plpgsql STABLE AS $$ BEGIN PERFORM set_config('role', 'postgres', false); RETURN true; END $$;
+CREATE FUNCTION sec.whoami(text) RETURNS boolean LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN current_user = 'sec_owner' AND current_setting('search_path') = 'pg_catalog, assay, pg_temp'; END $$;
+SELECT assay.create_detector('sec', 'writes', 'sec.writes(txt)', weight => 1, mode => 'live');
+SELECT assay.create_detector('sec', 'escapes', 'sec.escapes(txt)', weight => 1, mode => 'live');
+SELECT assay.create_detector('sec', 'resets', 'sec.resets(txt)', weight => 1, mode => 'live');
+SELECT assay.create_detector('sec', 'temps', 'sec.temps(txt)', weight => 1, mode => 'live');
+SELECT assay.create_detector('sec', 'whoami', 'sec.whoami(txt)', weight => 1, mode => 'live');
+RESET ROLE;
+SET ROLE sec_ingest;
+INSERT INTO sec.message VALUES (20, 'y');
+SELECT current_user;
+RESET ROLE;
+SELECT l.detector, l.hit, l.fault FROM sec.sec_decision d, assay.ledger(d.attribution) l WHERE d.id = 20 AND entry > 0 ORDER BY entry;
+SELECT count(*) FROM sec.secret;
+SET ROLE sec_other;
+SELECT x.attribution::text ~ '"detector": "whoami", "kind": "rule", "contribution": 1, "hit": true' AS as_owner FROM (SELECT 1 AS id, 'x' AS txt, true AS has_secret) s, assay.score('sec', s) x;
+SELECT current_user, current_setting('search_path');
+RESET ROLE;
+
+-- a message table that has become somebody else's
+ALTER TABLE sec.message OWNER TO sec_other;
+INSERT INTO sec.message VALUES (30, 'y');
+ALTER TABLE sec.message OWNER TO sec_owner;
+
+SET ROLE sec_owner;
+DROP TRIGGER decide ON sec.message;
+SELECT assay.drop_policy('sec', true);
+RESET ROLE;
+DROP SCHEMA sec CASCADE;
+DROP ROLE sec_member, sec_other, sec_ingest, sec_owner;

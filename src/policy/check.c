@@ -1,0 +1,101 @@
+/*
+ * check.c
+ *		Is a condition or a model fit for a policy?  Asked when it is written.
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "compat.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "policy.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+/* The columns of the signals view of a policy that the user may change */
+static TupleDesc
+SignalsDesc(const char *policy, PolicyIdentity **id)
+{
+	Relation	rel;
+	Oid			relid;
+	TupleDesc	desc;
+
+	*id = PolicyIdentify(policy);
+	if (!has_privs_of_role(GetUserId(), (*id)->owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be owner of policy \"%s\"", policy)));
+	relid = RelationByName((*id)->signals_name);
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("signals view %s of policy \"%s\" does not exist",
+						(*id)->signals_name, policy)));
+	rel = relation_open(relid, AccessShareLock);
+	desc = CreateTupleDescCopy(RelationGetDescr(rel));
+	relation_close(rel, AccessShareLock);
+	return desc;
+}
+
+/* Names of the policy's guards */
+static List *
+GuardNames(const char *policy)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	PolicySecurity security;
+	Oid			type = TEXTOID;
+	Datum		value = CStringGetTextDatum(policy);
+	List	   *names = NIL;
+
+	PolicyEnterConfiguration(&security);
+	SPI_connect();
+	if (SPI_execute_with_args("SELECT guard FROM assay.guard WHERE policy = $1 AND until_revision IS NULL "
+							  "ORDER BY guard COLLATE \"C\"",
+							  1, &type, &value, NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read assay.guard");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		MemoryContext spi = MemoryContextSwitchTo(caller);
+
+		names = lappend(names, SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1));
+		MemoryContextSwitchTo(spi);
+	}
+	SPI_finish();
+	PolicyLeave(&security);
+	return names;
+}
+
+PG_FUNCTION_INFO_V1(assay_check_condition);
+Datum
+assay_check_condition(PG_FUNCTION_ARGS)
+{
+	char	   *policy = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char	   *condition = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	char	   *what = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	PolicyIdentity *id;
+	TupleDesc	desc = SignalsDesc(policy, &id);
+	List	   *guards = PG_GETARG_BOOL(3) ? GuardNames(policy) : NIL;
+	PolicySecurity security;
+
+	PolicyEnter(&security, id->owner, id->search_path, SECURITY_RESTRICTED_OPERATION);
+	(void) RuleParse(condition, desc, guards, what);
+	PolicyLeave(&security);
+	PG_RETURN_VOID();
+}
+
+PG_FUNCTION_INFO_V1(assay_check_model);
+Datum
+assay_check_model(PG_FUNCTION_ARGS)
+{
+	char	   *policy = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	PolicyIdentity *id;
+	TupleDesc	desc = SignalsDesc(policy, &id);
+	Model	   *model = DatumGetModel(PG_GETARG_DATUM(1), CurrentMemoryContext);
+
+	(void) ModelBindTupleDesc(model, desc, CurrentMemoryContext);
+	PG_RETURN_VOID();
+}

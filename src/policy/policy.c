@@ -1,0 +1,914 @@
+/*
+ * policy.c
+ *		Policies: loaded from the configuration, compiled for a row type, and
+ *		cached in the backend.
+ *
+ * A compiled policy lives in its own memory context below CacheMemoryContext,
+ * because a trigger's fn_extra lasts only for one query and compiling 300
+ * conditions takes milliseconds.  A change of any configuration table
+ * invalidates the relcache entry of assay.policy (policy_changed below), and
+ * that reaches every backend at its next statement; so does a change of the
+ * signals view or of any function.  The hot path compares one counter.
+ *
+ * A detector that can't be compiled (its column is gone, say) costs only
+ * itself: it carries its SQLSTATE into every ledger until somebody mends it.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "common/hashfn.h"
+#include "compat.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "policy.h"
+#include "protect.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/regproc.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+#include "utils/varlena.h"
+
+#define FAULT_LIMIT_MIN		1
+#define FAULT_LIMIT_DEFAULT	10
+#define FAULT_LIMIT_MAX		1000000
+#define TOP_FEATURES_MIN	0
+#define TOP_FEATURES_DEFAULT 5
+#define TOP_FEATURES_MAX	ATTRIBUTION_EVIDENCE_MAX
+
+/* Compiled policies that a backend keeps; the least recently used goes */
+#define POLICY_CACHE_MAX	32
+
+int			assay_fault_limit = FAULT_LIMIT_DEFAULT;
+int			assay_top_features = TOP_FEATURES_DEFAULT;
+
+static List *cache = NIL;		/* of CompiledPolicy */
+static uint64 generation = 1;	/* moves when any entry may have changed */
+static uint64 use_counter = 0;
+static Oid	config_relid = InvalidOid;
+
+/*
+ * Invalidation
+ */
+
+static void
+RelcacheChanged(Datum arg, Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, cache)
+	{
+		CompiledPolicy *p = lfirst(lc);
+
+		if (relid == InvalidOid || relid == config_relid || relid == p->signals)
+		{
+			p->valid = false;
+			generation++;
+		}
+	}
+	if (relid == InvalidOid || relid == config_relid)
+		generation++;
+}
+
+static void
+SyscacheChanged(Datum arg, int cacheid, uint32 hashvalue)
+{
+	ListCell   *lc;
+
+	foreach(lc, cache)
+		((CompiledPolicy *) lfirst(lc))->valid = false;
+	generation++;
+}
+
+/* What an error left pinned is free at the end of the transaction. */
+static void
+UnpinAll(XactEvent event, void *arg)
+{
+	ListCell   *lc;
+
+	foreach(lc, cache)
+		((CompiledPolicy *) lfirst(lc))->pins = 0;
+}
+
+uint64
+PolicyGeneration(void)
+{
+	return generation;
+}
+
+void
+PolicyInit(void)
+{
+	DefineCustomIntVariable("assay.fault_limit",
+							"Faults after which a backend leaves a detector out.",
+							"It takes part again when the policy changes, or in a new session.",
+							&assay_fault_limit,
+							FAULT_LIMIT_DEFAULT, FAULT_LIMIT_MIN, FAULT_LIMIT_MAX,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("assay.top_features",
+							"How many features of a model's margin an attribution keeps.",
+							NULL,
+							&assay_top_features,
+							TOP_FEATURES_DEFAULT, TOP_FEATURES_MIN, TOP_FEATURES_MAX,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+	DecideInit();
+	RegisterXactCallback(UnpinAll, NULL);
+	CacheRegisterRelcacheCallback(RelcacheChanged, (Datum) 0);
+	CacheRegisterSyscacheCallback(PROCOID, SyscacheChanged, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHOID, SyscacheChanged, (Datum) 0);
+}
+
+/* The relation whose invalidation says that the configuration changed */
+static Oid
+ConfigRelid(void)
+{
+	Oid			schema = get_namespace_oid("assay", true);
+	Oid			relid = OidIsValid(schema) ? get_relname_relid("policy", schema) : InvalidOid;
+
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("extension \"pg_assay\" is not installed in this database"),
+				 errhint("Run CREATE EXTENSION pg_assay.")));
+	return config_relid = relid;
+}
+
+PG_FUNCTION_INFO_V1(policy_changed);
+Datum
+policy_changed(PG_FUNCTION_ARGS)
+{
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("policy_changed must be called as a trigger")));
+	CacheInvalidateRelcacheByRelid(ConfigRelid());
+	return PointerGetDatum(NULL);
+}
+
+/*
+ * Security
+ */
+
+void
+PolicyEnter(PolicySecurity *s, Oid owner, const char *search_path, int flags)
+{
+	GetUserIdAndSecContext(&s->save_userid, &s->save_context);
+	SetUserIdAndSecContext(owner, s->save_context | flags);
+	s->save_nestlevel = 0;
+	if (search_path)
+	{
+		s->save_nestlevel = NewGUCNestLevel();
+		(void) set_config_option("search_path", search_path, PGC_USERSET,
+								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	}
+}
+
+void
+PolicyLeave(PolicySecurity *s)
+{
+	if (s->save_nestlevel > 0)
+		AtEOXact_GUC(false, s->save_nestlevel);
+	SetUserIdAndSecContext(s->save_userid, s->save_context);
+}
+
+/* Enter as the owner of the configuration, to read it whatever RLS says */
+void
+PolicyEnterConfiguration(PolicySecurity *s)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(ConfigRelid()));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", config_relid);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	PolicyEnter(s, owner, "pg_catalog, pg_temp", SECURITY_RESTRICTED_OPERATION);
+}
+
+/* The relation of a qualified name as the configuration keeps it, or 0 */
+Oid
+RelationByName(const char *name)
+{
+	List	   *names;
+
+#if PG_VERSION_NUM >= 160000
+	names = stringToQualifiedNameList(name, NULL);
+#else
+	names = stringToQualifiedNameList(name);
+#endif
+	return RangeVarGetRelid(makeRangeVarFromNameList(names), NoLock, true);
+}
+
+/* member_of(role name): may the current user act as that role? */
+PG_FUNCTION_INFO_V1(assay_member_of);
+Datum
+assay_member_of(PG_FUNCTION_ARGS)
+{
+	Oid			role = get_role_oid(text_to_cstring(PG_GETARG_TEXT_PP(0)), true);
+
+	PG_RETURN_BOOL(OidIsValid(role) && has_privs_of_role(GetUserId(), role));
+}
+
+/*
+ * Loading
+ */
+
+static char *
+SpiText(int row, int column)
+{
+	return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
+}
+
+static Datum
+SpiDatum(int row, int column, bool *isnull)
+{
+	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column,
+						 isnull);
+}
+
+static double
+SpiDouble(int row, int column)
+{
+	bool		isnull;
+
+	return DatumGetFloat8(SpiDatum(row, column, &isnull));
+}
+
+static TimestampTz
+SpiTime(int row, int column)
+{
+	bool		isnull;
+	Datum		d = SpiDatum(row, column, &isnull);
+
+	return isnull ? DT_NOEND : DatumGetTimestampTz(d);
+}
+
+/*
+ * Read the configuration as it is now, like a catalogue, whatever snapshot the
+ * query at hand has: what is compiled from it serves later queries too.
+ */
+static int
+SpiQuery(const char *query, const char *policy, int revision)
+{
+	Oid			types[2] = {TEXTOID, INT4OID};
+	Datum		values[2] = {CStringGetTextDatum(policy), Int32GetDatum(revision)};
+	int			ret;
+
+	PushActiveSnapshot(GetCatalogSnapshot(config_relid));
+	ret = SPI_execute_with_args(query, 2, types, values, NULL, true, 0);
+	PopActiveSnapshot();
+	if (ret != SPI_OK_SELECT)
+		elog(ERROR, "SPI_execute_with_args failed: %s", SPI_result_code_string(ret));
+	return SPI_processed;
+}
+
+/* Elements of a text[] as C strings */
+static List *
+TextArrayList(Datum array)
+{
+	List	   *list = NIL;
+	Datum	   *items;
+	bool	   *nulls;
+	int			n;
+
+	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false,
+					  TYPALIGN_INT, &items, &nulls, &n);
+	for (int i = 0; i < n; i++)
+		if (!nulls[i])
+			list = lappend(list, TextDatumGetCString(items[i]));
+	return list;
+}
+
+static void
+NoSuchPolicy(const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("policy \"%s\" does not exist", name),
+			 errhint("assay.create_policy() makes one.")));
+}
+
+static Oid
+OwnerOid(const char *policy, const char *owner)
+{
+	Oid			role = get_role_oid(owner, true);
+
+	if (!OidIsValid(role))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("owner \"%s\" of policy \"%s\" does not exist", owner, policy),
+				 errhint("A superuser can give it another by assay.alter_policy(policy, owner => …).")));
+	return role;
+}
+
+/* Number of a verdict by its name, or -1 */
+static int
+VerdictNumber(CompiledPolicy *p, const char *verdict)
+{
+	if (verdict)
+		for (int i = 0; i < p->nverdicts; i++)
+			if (strcmp(p->verdicts[i], verdict) == 0)
+				return i;
+	return -1;
+}
+
+PolicyIdentity *
+PolicyIdentify(const char *name)
+{
+	PolicyIdentity *id;
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext spi;
+	PolicySecurity security;
+	bool		isnull;
+
+	PolicyEnterConfiguration(&security);
+	SPI_connect();
+	if (SpiQuery("SELECT p.owner, p.search_path, p.signals, p.decision, p.key, r.log_signals "
+				 "FROM assay.policy p JOIN assay.revision r USING (policy) "
+				 "WHERE p.policy = $1 AND $2 = 0 ORDER BY r.revision DESC LIMIT 1", name, 0) == 0)
+		NoSuchPolicy(name);
+	spi = MemoryContextSwitchTo(caller);
+	id = palloc0(sizeof(PolicyIdentity));
+	id->owner = OwnerOid(name, SpiText(0, 1));
+	id->search_path = pstrdup(SpiText(0, 2));
+	id->signals_name = pstrdup(SpiText(0, 3));
+	id->decision_name = pstrdup(SpiText(0, 4));
+	id->key = TextArrayList(SpiDatum(0, 5, &isnull));
+	id->log_signals = DatumGetBool(SpiDatum(0, 6, &isnull));
+	MemoryContextSwitchTo(spi);
+	SPI_finish();
+	PolicyLeave(&security);
+	return id;
+}
+
+/* The settings of the policy and its revision, and its verdicts */
+static void
+LoadSettings(CompiledPolicy *p)
+{
+	MemoryContext spi;
+	bool		isnull;
+	char	   *owner;
+
+	if (SpiQuery("SELECT p.owner, p.search_path, p.signals, p.decision, p.key, "
+				 "r.revision, r.prior, r.on_error = 'raise', r.log_signals, r.default_verdict "
+				 "FROM assay.policy p JOIN assay.revision r USING (policy) "
+				 "WHERE p.policy = $1 AND ($2 = 0 OR r.revision = $2) "
+				 "ORDER BY r.revision DESC LIMIT 1", p->name, p->wanted) == 0)
+	{
+		if (p->wanted != 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_OBJECT),
+					 errmsg("policy \"%s\" has no revision %d", p->name, p->wanted),
+					 errhint("The view assay.revisions lists them.")));
+		NoSuchPolicy(p->name);
+	}
+	owner = SpiText(0, 1);
+	spi = MemoryContextSwitchTo(p->context);
+	p->search_path = pstrdup(SpiText(0, 2));
+	p->signals_name = pstrdup(SpiText(0, 3));
+	p->decision_name = pstrdup(SpiText(0, 4));
+	p->key = TextArrayList(SpiDatum(0, 5, &isnull));
+	p->revision = DatumGetInt32(SpiDatum(0, 6, &isnull));
+	p->prior = SpiDouble(0, 7);
+	p->raise_errors = DatumGetBool(SpiDatum(0, 8, &isnull));
+	p->log_signals = DatumGetBool(SpiDatum(0, 9, &isnull));
+	p->verdicts = palloc(sizeof(char *));
+	p->verdicts[0] = pstrdup(SpiText(0, 10));
+	p->owner = OwnerOid(p->name, owner);
+	MemoryContextSwitchTo(spi);
+
+	(void) SpiQuery("SELECT t.key, t.value::float8 FROM assay.revision r, "
+					"jsonb_each_text(r.thresholds) t "
+					"WHERE r.policy = $1 AND r.revision = $2 "
+					"ORDER BY 2, t.key COLLATE \"C\"", p->name, p->revision);
+	spi = MemoryContextSwitchTo(p->context);
+	p->nverdicts = SPI_processed + 1;
+	p->verdicts = repalloc(p->verdicts, p->nverdicts * sizeof(char *));
+	p->thresholds = palloc(p->nverdicts * sizeof(double));
+	p->thresholds[0] = 0;
+	for (int i = 1; i < p->nverdicts; i++)
+	{
+		p->verdicts[i] = pstrdup(SpiText(i - 1, 1));
+		p->thresholds[i] = SpiDouble(i - 1, 2);
+	}
+	MemoryContextSwitchTo(spi);
+}
+
+/* One condition to parse, perhaps in a subtransaction */
+typedef struct ParseJob
+{
+	CompiledPolicy *policy;
+	const char *condition;
+	const char *what;
+	List	   *guards;
+	Rule	   *rule;			/* the result */
+} ParseJob;
+
+static void
+ParseCondition(void *arg)
+{
+	ParseJob   *job = arg;
+	MemoryContext old = MemoryContextSwitchTo(job->policy->context);
+
+	job->rule = RuleParse(job->condition, job->policy->desc, job->guards, job->what);
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * Parse, as the policy's owner; NULL and the SQLSTATE where it fails.
+ */
+static Rule *
+CompileCondition(CompiledPolicy *p, char *condition, char *what, List *guards,
+				 char *sqlstate)
+{
+	ParseJob	job = {p, condition, what, guards, NULL};
+	PolicySecurity security;
+	ErrorData  *error = NULL;
+
+	PolicyEnter(&security, p->owner, p->search_path, SECURITY_RESTRICTED_OPERATION);
+	if (p->raise_errors || !CanProtect())
+		ParseCondition(&job);
+	else
+		error = RunProtected(ParseCondition, &job);
+	PolicyLeave(&security);
+	if (error)
+	{
+		strlcpy(sqlstate, unpack_sql_state(error->sqlerrcode), 6);
+		ereport(LOG,
+				(errmsg("policy \"%s\": %s cannot be evaluated: %s", p->name, what,
+						error->message)));
+		FreeErrorData(error);
+		return NULL;
+	}
+	p->foreign_code |= job.rule->foreign_code;
+	return job.rule;
+}
+
+/* Make ready to read column "column" (attribute number - 1) as text */
+static void
+InitEvidence(CompiledPolicy *p, PolicyEvidence *e, int column)
+{
+	Form_pg_attribute att = TupleDescAttr(p->desc, column);
+	Oid			output;
+
+	e->column = column;
+	e->name = pstrdup(NameStr(att->attname));
+	e->is_text = (att->atttypid == TEXTOID || att->atttypid == VARCHAROID);
+	getTypeOutputInfo(att->atttypid, &output, &e->is_varlena);
+	fmgr_info_cxt(output, &e->output, p->context);
+}
+
+static PolicyEvidence *
+RuleEvidence(CompiledPolicy *p, Rule *rule, int *n)
+{
+	Bitmapset  *signals = rule->signals;
+	PolicyEvidence *evidence;
+	int			column = -1;
+	int			guard = -1;
+
+	/* What a guard looked at is evidence of who refers to it. */
+	while ((guard = bms_next_member(rule->guards, guard)) >= 0)
+		if (p->guards[guard])
+			signals = bms_union(signals, p->guards[guard]->signals);
+	*n = Min(bms_num_members(signals), ATTRIBUTION_EVIDENCE_MAX);
+	evidence = palloc0(*n * sizeof(PolicyEvidence));
+	for (int i = 0; i < *n; i++)
+	{
+		column = bms_next_member(signals, column);
+		InitEvidence(p, &evidence[i], column);
+	}
+	return evidence;
+}
+
+typedef struct BindJob
+{
+	CompiledPolicy *policy;
+	PolicyDetector *detector;
+	Datum		value;
+} BindJob;
+
+static void
+BindModel(void *arg)
+{
+	BindJob    *job = arg;
+
+	job->detector->model = DatumGetModel(job->value, job->policy->context);
+	job->detector->binding = ModelBindTupleDesc(job->detector->model,
+												job->policy->desc,
+												job->policy->context);
+}
+
+static void
+LoadGuards(CompiledPolicy *p, List **names)
+{
+	MemoryContext spi;
+	int			n = SpiQuery("SELECT guard, condition FROM assay.guard "
+							 "WHERE policy = $1 AND from_revision <= $2 "
+							 "AND (until_revision IS NULL OR until_revision > $2) "
+							 "ORDER BY guard COLLATE \"C\"", p->name, p->revision);
+
+	spi = MemoryContextSwitchTo(p->context);
+	p->guards = palloc0(n * sizeof(Rule *));
+	p->guard_names = palloc0(n * sizeof(char *));
+	p->guard_single = palloc0(n * sizeof(ExprState *));
+	for (int i = 0; i < n; i++)
+	{
+		char		sqlstate[6];
+
+		p->guard_names[i] = pstrdup(SpiText(i, 1));
+		*names = lappend(*names, p->guard_names[i]);
+		/* A guard that fails is unknown to who refers to it: they fail too. */
+		p->guards[i] = CompileCondition(p, SpiText(i, 2),
+										psprintf("guard \"%s\"", p->guard_names[i]),
+										NIL, sqlstate);
+	}
+	p->nguards = n;
+	MemoryContextSwitchTo(spi);
+}
+
+static void
+LoadDetectors(CompiledPolicy *p, List *guards)
+{
+	MemoryContext spi;
+	int			n = SpiQuery("SELECT d.detector, d.condition, m.model, d.weight, d.mode = 'shadow', "
+							 "d.force_verdict, d.expires_at, d.rollout "
+							 "FROM assay.detector d LEFT JOIN assay.detector_model m "
+							 "ON m.policy = d.policy AND m.detector = d.detector AND m.revision = d.model_revision "
+							 "WHERE d.policy = $1 AND d.from_revision <= $2 "
+							 "AND (d.until_revision IS NULL OR d.until_revision > $2) "
+							 "AND d.mode IN ('shadow', 'live') "
+							 "ORDER BY d.detector COLLATE \"C\"", p->name, p->revision);
+
+	spi = MemoryContextSwitchTo(p->context);
+	p->detectors = palloc0(n * sizeof(PolicyDetector));
+	p->ndetectors = n;
+	for (int i = 0; i < n; i++)
+	{
+		PolicyDetector *d = &p->detectors[i];
+		char	   *condition = SpiText(i, 2);
+		bool		isnull;
+		Datum		model = SpiDatum(i, 3, &isnull);
+
+		d->name = pstrdup(SpiText(i, 1));
+		d->weight = SpiDouble(i, 4);
+		d->shadow = DatumGetBool(SpiDatum(i, 5, &isnull));
+		d->verdict = VerdictNumber(p, SpiText(i, 6));
+		d->expires_at = SpiTime(i, 7);
+		d->rollout = SpiDouble(i, 8);
+		d->column = -1;
+		if (condition)
+		{
+			d->rule = CompileCondition(p, condition,
+									   psprintf("detector \"%s\"", d->name),
+									   guards, d->sqlstate);
+			if (d->rule)
+				d->evidence = RuleEvidence(p, d->rule, &d->nevidence);
+		}
+		else
+		{
+			BindJob		job = {p, d, model};
+			ErrorData  *error = NULL;
+
+			if (p->raise_errors || !CanProtect())
+				BindModel(&job);
+			else
+				error = RunProtected(BindModel, &job);
+			if (error)
+			{
+				strlcpy(d->sqlstate, unpack_sql_state(error->sqlerrcode), 6);
+				ereport(LOG,
+						(errmsg("policy \"%s\": detector \"%s\" cannot be evaluated: %s",
+								p->name, d->name, error->message)));
+				d->model = NULL;
+				FreeErrorData(error);
+			}
+		}
+	}
+	MemoryContextSwitchTo(spi);
+}
+
+static void
+LoadExclusions(CompiledPolicy *p, List *guards)
+{
+	MemoryContext spi;
+	int			n = SpiQuery("SELECT exclusion, condition, mutes, verdict, expires_at "
+							 "FROM assay.exclusion "
+							 "WHERE policy = $1 AND from_revision <= $2 "
+							 "AND (until_revision IS NULL OR until_revision > $2) "
+							 "ORDER BY exclusion COLLATE \"C\"", p->name, p->revision);
+
+	spi = MemoryContextSwitchTo(p->context);
+	p->exclusions = palloc0(n * sizeof(PolicyExclusion));
+	p->nexclusions = n;
+	for (int i = 0; i < n; i++)
+	{
+		PolicyExclusion *x = &p->exclusions[i];
+		bool		isnull;
+		Datum		mutes = SpiDatum(i, 3, &isnull);
+		ListCell   *lc;
+
+		x->name = pstrdup(SpiText(i, 1));
+		if (!isnull)
+		{
+			foreach(lc, TextArrayList(mutes))
+				for (int j = 0; j < p->ndetectors; j++)
+					if (strcmp(p->detectors[j].name, lfirst(lc)) == 0)
+						x->mutes = bms_add_member(x->mutes, j);
+		}
+		x->verdict = VerdictNumber(p, SpiText(i, 4));
+		x->expires_at = SpiTime(i, 5);
+		x->column = -1;
+		x->rule = CompileCondition(p, SpiText(i, 2),
+								   psprintf("exclusion \"%s\"", x->name),
+								   guards, x->sqlstate);
+		if (x->rule)
+			x->evidence = RuleEvidence(p, x->rule, &x->nevidence);
+	}
+	MemoryContextSwitchTo(spi);
+}
+
+/* Where the row has all key columns, make ready to hash them */
+static void
+LoadKeys(CompiledPolicy *p)
+{
+	ListCell   *lc;
+
+	p->keys = palloc0(list_length(p->key) * sizeof(PolicyEvidence));
+	foreach(lc, p->key)
+	{
+		int			column = -1;
+
+		for (int i = 0; i < p->desc->natts; i++)
+			if (!TupleDescAttr(p->desc, i)->attisdropped &&
+				namestrcmp(&TupleDescAttr(p->desc, i)->attname, lfirst(lc)) == 0)
+				column = i;
+		if (column < 0)
+		{
+			/* A rollout chooses messages by their key. */
+			p->nkeys = 0;
+			for (int i = 0; i < p->ndetectors; i++)
+				if (p->detectors[i].rollout < 1)
+				{
+					p->detectors[i].rule = NULL;
+					p->detectors[i].model = NULL;
+					strcpy(p->detectors[i].sqlstate, "42703");
+				}
+			return;
+		}
+		InitEvidence(p, &p->keys[p->nkeys++], column);
+	}
+}
+
+/*
+ * Compilation
+ */
+
+static void
+AddCondition(CompiledPolicy *p, List **targets, Rule *rule, int *column)
+{
+	*column = list_length(*targets);
+	*targets = lappend(*targets, makeTargetEntry(rule->expr, *column + 1, NULL, false));
+}
+
+static TupleTableSlot *
+BooleanSlot(int n)
+{
+	TupleDesc	desc = CreateTemplateTupleDesc(n);
+
+	for (int i = 1; i <= n; i++)
+		TupleDescInitEntry(desc, i, NULL, BOOLOID, -1, 0);
+	return MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
+}
+
+/*
+ * One projection for all guards and one for all other conditions, so that a
+ * row is deformed once.  Built again without a detector that is suspended.
+ */
+void
+PolicyBuildProjection(CompiledPolicy *p)
+{
+	MemoryContext old = MemoryContextSwitchTo(p->context);
+	List	   *targets = NIL;
+
+	p->projection = NULL;
+	p->guard_projection = NULL;
+	if (p->econtext == NULL)
+		p->econtext = CreateStandaloneExprContext();
+	if (p->nguards > 0)
+	{
+		for (int i = 0; i < p->nguards; i++)
+		{
+			Expr	   *expr = p->guards[i] ? p->guards[i]->expr :
+				(Expr *) makeNullConst(BOOLOID, -1, InvalidOid);
+
+			targets = lappend(targets, makeTargetEntry(expr, i + 1, NULL, false));
+		}
+		p->guard_slot = BooleanSlot(p->nguards);
+		p->guard_projection = ExecBuildProjectionInfo(targets, p->econtext,
+													  p->guard_slot, NULL, p->desc);
+		targets = NIL;
+	}
+	for (int i = 0; i < p->ndetectors; i++)
+	{
+		PolicyDetector *d = &p->detectors[i];
+
+		d->column = -1;
+		if (d->rule && !d->suspended)
+			AddCondition(p, &targets, d->rule, &d->column);
+	}
+	for (int i = 0; i < p->nexclusions; i++)
+	{
+		PolicyExclusion *x = &p->exclusions[i];
+
+		x->column = -1;
+		if (x->rule && !x->suspended)
+			AddCondition(p, &targets, x->rule, &x->column);
+	}
+	if (targets != NIL)
+	{
+		p->result_slot = BooleanSlot(list_length(targets));
+		p->projection = ExecBuildProjectionInfo(targets, p->econtext,
+												p->result_slot, NULL, p->desc);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/* Who depends on a guard that did not compile, does not compile either. */
+static void
+PropagateBrokenGuards(CompiledPolicy *p)
+{
+	for (int g = 0; g < p->nguards; g++)
+	{
+		if (p->guards[g])
+			continue;
+		for (int i = 0; i < p->ndetectors; i++)
+			if (p->detectors[i].rule && bms_is_member(g, p->detectors[i].rule->guards))
+			{
+				p->detectors[i].rule = NULL;
+				strcpy(p->detectors[i].sqlstate, "42703");
+			}
+		for (int i = 0; i < p->nexclusions; i++)
+			if (p->exclusions[i].rule && bms_is_member(g, p->exclusions[i].rule->guards))
+			{
+				p->exclusions[i].rule = NULL;
+				strcpy(p->exclusions[i].sqlstate, "42703");
+			}
+	}
+}
+
+static void
+CompilePolicy(CompiledPolicy *p)
+{
+	PolicySecurity security;
+	MemoryContext old;
+	List	   *guards = NIL;
+
+	PolicyEnterConfiguration(&security);
+	SPI_connect();
+	LoadSettings(p);
+	LoadGuards(p, &guards);
+	LoadDetectors(p, guards);
+	LoadExclusions(p, guards);
+	SPI_finish();
+	PolicyLeave(&security);
+
+	PropagateBrokenGuards(p);
+	old = MemoryContextSwitchTo(p->context);
+	LoadKeys(p);
+	p->outcomes = palloc0((p->ndetectors + p->nexclusions) * sizeof(PolicyOutcome));
+	for (int i = 0; i < p->ndetectors; i++)
+		if (p->detectors[i].model)
+			p->outcomes[i].top = palloc(Max(assay_top_features, 1) *
+										sizeof(ModelContribution));
+	p->signals = RelationByName(p->signals_name);
+	MemoryContextSwitchTo(old);
+	PolicyBuildProjection(p);
+}
+
+/*
+ * The cache
+ */
+
+bool
+PolicySameRow(TupleDesc a, TupleDesc b)
+{
+	if (a->tdtypeid != RECORDOID && a->tdtypeid == b->tdtypeid)
+		return true;
+	if (a->natts != b->natts)
+		return false;
+	for (int i = 0; i < a->natts; i++)
+	{
+		Form_pg_attribute x = TupleDescAttr(a, i);
+		Form_pg_attribute y = TupleDescAttr(b, i);
+
+		if (x->atttypid != y->atttypid || x->atttypmod != y->atttypmod ||
+			x->attcollation != y->attcollation || x->attisdropped != y->attisdropped ||
+			strcmp(NameStr(x->attname), NameStr(y->attname)) != 0)
+			return false;
+	}
+	return true;
+}
+
+static void
+Forget(CompiledPolicy *p)
+{
+	cache = list_delete_ptr(cache, p);
+	generation++;
+	MemoryContextDelete(p->context);
+}
+
+/* Make room, and drop what is no longer valid */
+static void
+SweepCache(void)
+{
+	bool		again;
+
+	do
+	{
+		CompiledPolicy *oldest = NULL;
+		ListCell   *lc;
+
+		again = false;
+		foreach(lc, cache)
+		{
+			CompiledPolicy *p = lfirst(lc);
+
+			if (p->pins > 0 || p->busy)
+				continue;
+			if (!p->valid)
+			{
+				Forget(p);
+				again = true;
+				break;
+			}
+			if (oldest == NULL || p->last_used < oldest->last_used)
+				oldest = p;
+		}
+		if (!again && oldest && list_length(cache) >= POLICY_CACHE_MAX)
+			Forget(oldest);
+	} while (again);
+}
+
+/*
+ * The policy, compiled for rows of "desc": its current revision, or the given
+ * one.  Valid while the generation stays; pin it (p->pins++) to keep it longer.
+ */
+CompiledPolicy *
+PolicyGet(const char *name, int revision, TupleDesc desc)
+{
+	CompiledPolicy *p;
+	MemoryContext context;
+	MemoryContext old;
+	ListCell   *lc;
+	uint64		before;
+
+	foreach(lc, cache)
+	{
+		p = lfirst(lc);
+		if (p->valid && p->wanted == revision && strcmp(p->name, name) == 0 &&
+			PolicySameRow(p->desc, desc))
+		{
+			p->last_used = ++use_counter;
+			return p;
+		}
+	}
+
+	SweepCache();
+	(void) ConfigRelid();
+	context = AllocSetContextCreate(CurrentMemoryContext, "pg_assay policy",
+									ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(context);
+	p = palloc0(sizeof(CompiledPolicy));
+	p->context = context;
+	p->name = pstrdup(name);
+	p->wanted = revision;
+	p->desc = CreateTupleDescCopy(desc);
+	MemoryContextSwitchTo(old);
+	MemoryContextCopyAndSetIdentifier(context, name);
+
+	before = generation;
+	CompilePolicy(p);
+
+	/*
+	 * Made whole: now it may outlive this query.  What changed meanwhile
+	 * makes it good for this once only.
+	 */
+	MemoryContextSetParent(context, CacheMemoryContext);
+	p->valid = (before == generation);
+	p->last_used = ++use_counter;
+	old = MemoryContextSwitchTo(CacheMemoryContext);
+	cache = lappend(cache, p);
+	MemoryContextSwitchTo(old);
+	return p;
+}

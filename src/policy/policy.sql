@@ -1,0 +1,713 @@
+-- ---------------------------------------------------------------------------
+-- policy: detectors, decisions and their attribution
+-- ---------------------------------------------------------------------------
+
+-- type
+
+CREATE TYPE assay.attribution;
+
+CREATE FUNCTION assay.attribution_in(cstring) RETURNS assay.attribution
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION assay.attribution_in(cstring) IS 'input: a JSON object';
+
+CREATE FUNCTION assay.attribution_out(assay.attribution) RETURNS cstring
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION assay.attribution_out(assay.attribution) IS 'output: a JSON object';
+
+CREATE FUNCTION assay.attribution_recv(internal) RETURNS assay.attribution
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION assay.attribution_recv(internal) IS 'binary input';
+
+CREATE FUNCTION assay.attribution_send(assay.attribution) RETURNS bytea
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION assay.attribution_send(assay.attribution) IS 'binary output';
+
+CREATE TYPE assay.attribution (
+	INPUT = assay.attribution_in,
+	OUTPUT = assay.attribution_out,
+	RECEIVE = assay.attribution_recv,
+	SEND = assay.attribution_send,
+	INTERNALLENGTH = VARIABLE,
+	ALIGNMENT = double,
+	STORAGE = extended
+);
+COMMENT ON TYPE assay.attribution IS 'ledger of one decision: prior + contributions = margin, in log-odds';
+
+-- functions of the type
+
+CREATE FUNCTION assay.margin(assay.attribution) RETURNS float8
+	AS 'MODULE_PATHNAME', 'attribution_margin' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION assay.margin(assay.attribution) IS 'score of the decision in log-odds';
+
+CREATE FUNCTION assay.prior(assay.attribution) RETURNS float8
+	AS 'MODULE_PATHNAME', 'attribution_prior' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION assay.prior(assay.attribution) IS 'log-odds before any evidence';
+
+CREATE FUNCTION assay.revision(assay.attribution) RETURNS int
+	AS 'MODULE_PATHNAME', 'attribution_revision' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION assay.revision(assay.attribution) IS 'revision of the policy that decided';
+
+CREATE FUNCTION assay.degraded(assay.attribution) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'attribution_degraded' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION assay.degraded(assay.attribution) IS 'was the decision made without some of its evidence?';
+
+CREATE FUNCTION assay.ledger(attribution assay.attribution,
+	OUT entry int, OUT detector text, OUT kind text, OUT hit boolean, OUT counted boolean,
+	OUT shadow boolean, OUT muted_by text, OUT forced text, OUT fault text,
+	OUT contribution float8, OUT signals jsonb) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'attribution_ledger' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 10;
+COMMENT ON FUNCTION assay.ledger(assay.attribution) IS
+	'entries of an attribution as rows, the prior first; the counted contributions add up to the margin';
+
+-- tables
+
+CREATE TABLE assay.policy (
+	policy text PRIMARY KEY CHECK (policy <> ''),
+	owner text NOT NULL DEFAULT current_user,
+	signals text NOT NULL,
+	key text[] NOT NULL CHECK (array_ndims(key) = 1 AND array_position(key, NULL) IS NULL),
+	decision text NOT NULL,
+	label text NOT NULL,
+	search_path text NOT NULL,
+	created_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE assay.policy IS 'policies: who owns them, what they read and where they write';
+COMMENT ON COLUMN assay.policy.signals IS 'signals view, qualified and quoted';
+COMMENT ON COLUMN assay.policy.key IS 'columns that identify a message, in view, message, decision and label table alike';
+COMMENT ON COLUMN assay.policy.search_path IS 'search_path of conditions and of the signals query';
+
+CREATE TABLE assay.revision (
+	policy text NOT NULL REFERENCES assay.policy ON DELETE CASCADE,
+	revision int NOT NULL CHECK (revision > 0),
+	made_at timestamptz NOT NULL DEFAULT now(),
+	made_by text NOT NULL DEFAULT session_user,
+	summary text NOT NULL,
+	prior float8 NOT NULL CHECK (abs(prior) <= 1000),
+	thresholds jsonb NOT NULL,
+	default_verdict text NOT NULL,
+	on_error text NOT NULL CHECK (on_error IN ('degrade', 'raise')),
+	log_signals boolean NOT NULL,
+	PRIMARY KEY (policy, revision)
+);
+COMMENT ON TABLE assay.revision IS 'each committed state of each policy: who, when, what, and the settings in force';
+
+CREATE TABLE assay.detector_model (
+	policy text NOT NULL REFERENCES assay.policy ON DELETE CASCADE,
+	detector text NOT NULL,
+	revision int NOT NULL,
+	model assay.model NOT NULL,
+	PRIMARY KEY (policy, detector, revision)
+);
+COMMENT ON TABLE assay.detector_model IS 'models of detectors, by the revision that brought them';
+
+CREATE TABLE assay.detector (
+	policy text NOT NULL REFERENCES assay.policy ON DELETE CASCADE,
+	detector text NOT NULL CHECK (detector <> '' AND length(detector) <= 200),
+	from_revision int NOT NULL,
+	until_revision int CHECK (until_revision > from_revision),
+	condition text,
+	model_revision int,
+	weight float8 NOT NULL CHECK (abs(weight) <= 1000),
+	mode text NOT NULL CHECK (mode IN ('draft', 'shadow', 'live', 'retired')),
+	force_verdict text,
+	expires_at timestamptz,
+	rollout float8 NOT NULL CHECK (rollout BETWEEN 0 AND 1),
+	severity text,
+	tags text[] NOT NULL DEFAULT '{}',
+	description text,
+	PRIMARY KEY (policy, detector, from_revision),
+	FOREIGN KEY (policy, detector, model_revision) REFERENCES assay.detector_model ON DELETE CASCADE,
+	CHECK ((condition IS NULL) <> (model_revision IS NULL))
+);
+COMMENT ON TABLE assay.detector IS 'each state of each detector, with the revisions in which it stood; the view assay.detectors shows the current ones';
+
+CREATE TABLE assay.guard (
+	policy text NOT NULL REFERENCES assay.policy ON DELETE CASCADE,
+	guard text NOT NULL CHECK (guard <> '' AND octet_length(guard) < 64),
+	from_revision int NOT NULL,
+	until_revision int CHECK (until_revision > from_revision),
+	condition text NOT NULL,
+	description text,
+	PRIMARY KEY (policy, guard, from_revision)
+);
+COMMENT ON TABLE assay.guard IS 'named conditions that detectors and exclusions refer to, evaluated once a message';
+
+CREATE TABLE assay.exclusion (
+	policy text NOT NULL REFERENCES assay.policy ON DELETE CASCADE,
+	exclusion text NOT NULL CHECK (exclusion <> '' AND length(exclusion) <= 200),
+	from_revision int NOT NULL,
+	until_revision int CHECK (until_revision > from_revision),
+	condition text NOT NULL,
+	mutes text[],
+	verdict text,
+	reason text NOT NULL,
+	expires_at timestamptz,
+	decision_key text[],
+	PRIMARY KEY (policy, exclusion, from_revision),
+	CHECK (mutes IS NOT NULL OR verdict IS NOT NULL)
+);
+COMMENT ON TABLE assay.exclusion IS 'conditions that mute detectors or force a verdict, against false positives';
+
+CREATE TABLE assay.fault (
+	fault bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	at timestamptz NOT NULL DEFAULT now(),
+	policy text NOT NULL REFERENCES assay.policy ON DELETE CASCADE,
+	revision int NOT NULL,
+	detector text,
+	key text[],
+	sqlstate text NOT NULL,
+	message text NOT NULL,
+	suspended boolean NOT NULL DEFAULT false
+);
+COMMENT ON SEQUENCE assay.fault_fault_seq IS 'numbers of faults';
+CREATE INDEX fault_policy_at_idx ON assay.fault (policy, at);
+COMMENT ON TABLE assay.fault IS 'errors that a detector (NULL: the signals view) made on a message, which was decided without it';
+
+-- private functions
+
+CREATE FUNCTION assay.policy_changed() RETURNS trigger
+	AS 'MODULE_PATHNAME' LANGUAGE C;
+COMMENT ON FUNCTION assay.policy_changed() IS 'tells every backend that a policy changed';
+
+CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON assay.policy
+	FOR EACH STATEMENT EXECUTE FUNCTION assay.policy_changed();
+CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON assay.revision
+	FOR EACH STATEMENT EXECUTE FUNCTION assay.policy_changed();
+CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON assay.detector
+	FOR EACH STATEMENT EXECUTE FUNCTION assay.policy_changed();
+CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON assay.detector_model
+	FOR EACH STATEMENT EXECUTE FUNCTION assay.policy_changed();
+CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON assay.guard
+	FOR EACH STATEMENT EXECUTE FUNCTION assay.policy_changed();
+CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON assay.exclusion
+	FOR EACH STATEMENT EXECUTE FUNCTION assay.policy_changed();
+-- also where the rows arrive by replication
+ALTER TABLE assay.policy ENABLE ALWAYS TRIGGER changed;
+ALTER TABLE assay.revision ENABLE ALWAYS TRIGGER changed;
+ALTER TABLE assay.detector ENABLE ALWAYS TRIGGER changed;
+ALTER TABLE assay.detector_model ENABLE ALWAYS TRIGGER changed;
+ALTER TABLE assay.guard ENABLE ALWAYS TRIGGER changed;
+ALTER TABLE assay.exclusion ENABLE ALWAYS TRIGGER changed;
+
+CREATE FUNCTION assay.keep_history() RETURNS trigger LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF TG_TABLE_NAME IN ('revision', 'detector_model')
+		OR to_jsonb(OLD) - 'until_revision' <> to_jsonb(NEW) - 'until_revision'
+		OR OLD.until_revision IS NOT NULL
+	THEN
+		RAISE EXCEPTION 'past states of a policy cannot be changed'
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				  HINT = 'Change a policy by its functions: each change makes a new revision.';
+	END IF;
+	RETURN NEW;
+END $$;
+COMMENT ON FUNCTION assay.keep_history() IS 'lets the configuration be closed and continued, never overwritten';
+
+CREATE TRIGGER keep_history BEFORE UPDATE ON assay.revision FOR EACH ROW EXECUTE FUNCTION assay.keep_history();
+CREATE TRIGGER keep_history BEFORE UPDATE ON assay.detector_model FOR EACH ROW EXECUTE FUNCTION assay.keep_history();
+CREATE TRIGGER keep_history BEFORE UPDATE ON assay.detector FOR EACH ROW EXECUTE FUNCTION assay.keep_history();
+CREATE TRIGGER keep_history BEFORE UPDATE ON assay.guard FOR EACH ROW EXECUTE FUNCTION assay.keep_history();
+CREATE TRIGGER keep_history BEFORE UPDATE ON assay.exclusion FOR EACH ROW EXECUTE FUNCTION assay.keep_history();
+
+CREATE FUNCTION assay.member_of(role text) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'assay_member_of' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION assay.member_of(text) IS 'may the current user act as that role? False when there is no such role';
+
+-- row-level security: a policy is for its owner and the owner's members
+
+ALTER TABLE assay.policy ENABLE ROW LEVEL SECURITY;
+ALTER TABLE assay.revision ENABLE ROW LEVEL SECURITY;
+ALTER TABLE assay.detector ENABLE ROW LEVEL SECURITY;
+ALTER TABLE assay.detector_model ENABLE ROW LEVEL SECURITY;
+ALTER TABLE assay.guard ENABLE ROW LEVEL SECURITY;
+ALTER TABLE assay.exclusion ENABLE ROW LEVEL SECURITY;
+ALTER TABLE assay.fault ENABLE ROW LEVEL SECURITY;
+CREATE POLICY owner ON assay.policy USING (assay.member_of(owner));
+CREATE POLICY owner ON assay.revision USING (EXISTS (SELECT FROM assay.policy p WHERE p.policy = revision.policy));
+CREATE POLICY owner ON assay.detector USING (EXISTS (SELECT FROM assay.policy p WHERE p.policy = detector.policy));
+CREATE POLICY owner ON assay.detector_model USING (EXISTS (SELECT FROM assay.policy p WHERE p.policy = detector_model.policy));
+CREATE POLICY owner ON assay.guard USING (EXISTS (SELECT FROM assay.policy p WHERE p.policy = guard.policy));
+CREATE POLICY owner ON assay.exclusion USING (EXISTS (SELECT FROM assay.policy p WHERE p.policy = exclusion.policy));
+CREATE POLICY owner ON assay.fault USING (EXISTS (SELECT FROM assay.policy p WHERE p.policy = fault.policy));
+
+GRANT USAGE ON SCHEMA assay TO PUBLIC;
+GRANT SELECT, INSERT, UPDATE, DELETE ON assay.policy TO PUBLIC;
+GRANT SELECT, INSERT ON assay.revision, assay.detector_model TO PUBLIC;
+GRANT SELECT, INSERT, UPDATE (until_revision) ON assay.detector, assay.guard, assay.exclusion TO PUBLIC;
+GRANT SELECT, DELETE ON assay.fault TO PUBLIC;
+
+SELECT pg_catalog.pg_extension_config_dump('assay.policy', '');
+SELECT pg_catalog.pg_extension_config_dump('assay.revision', '');
+SELECT pg_catalog.pg_extension_config_dump('assay.detector_model', '');
+SELECT pg_catalog.pg_extension_config_dump('assay.detector', '');
+SELECT pg_catalog.pg_extension_config_dump('assay.guard', '');
+SELECT pg_catalog.pg_extension_config_dump('assay.exclusion', '');
+SELECT pg_catalog.pg_extension_config_dump('assay.fault', '');
+SELECT pg_catalog.pg_extension_config_dump('assay.fault_fault_seq', '');
+
+-- conditions are checked against the view when they are written
+
+CREATE FUNCTION assay.check_condition(policy text, condition text, what text, guards boolean) RETURNS void
+	AS 'MODULE_PATHNAME', 'assay_check_condition' LANGUAGE C STABLE STRICT;
+COMMENT ON FUNCTION assay.check_condition(text, text, text, boolean) IS 'error unless the condition is valid for the policy';
+
+CREATE FUNCTION assay.check_model(policy text, model assay.model) RETURNS void
+	AS 'MODULE_PATHNAME', 'assay_check_model' LANGUAGE C STABLE STRICT;
+COMMENT ON FUNCTION assay.check_model(text, assay.model) IS 'error unless the signals view has a column for each feature of the model';
+
+CREATE FUNCTION assay.check_verdict(policy text, verdict text) RETURNS void LANGUAGE plpgsql STABLE STRICT
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	known text[];
+BEGIN
+	SELECT r.default_verdict || array(SELECT t.key FROM jsonb_each_text(r.thresholds) t ORDER BY t.value::float8)
+	INTO known FROM assay.revision r WHERE r.policy = check_verdict.policy ORDER BY r.revision DESC LIMIT 1;
+	IF verdict <> ALL (known) THEN
+		RAISE EXCEPTION 'policy "%" has no verdict "%"', policy, verdict
+			USING ERRCODE = 'invalid_parameter_value', HINT = format('Its verdicts are %s.', array_to_string(known, ', '));
+	END IF;
+END $$;
+COMMENT ON FUNCTION assay.check_verdict(text, text) IS 'error unless the policy has such a verdict';
+
+CREATE FUNCTION assay.check_settings(thresholds jsonb, default_verdict text, on_error text) RETURNS void LANGUAGE plpgsql IMMUTABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	t record;
+BEGIN
+	IF jsonb_typeof(thresholds) IS DISTINCT FROM 'object' THEN
+		RAISE EXCEPTION 'thresholds must be a JSON object' USING ERRCODE = 'invalid_parameter_value',
+			HINT = 'Write verdicts with the lowest score of each, as {"suspicious": 0.5, "malicious": 0.9}.';
+	END IF;
+	FOR t IN SELECT * FROM jsonb_each(thresholds) LOOP
+		IF jsonb_typeof(t.value) <> 'number' OR NOT t.value::text::numeric BETWEEN 0 AND 1 THEN
+			RAISE EXCEPTION 'threshold of verdict "%" must be a score between 0 and 1, not %', t.key, t.value
+				USING ERRCODE = 'invalid_parameter_value';
+		END IF;
+		IF t.key = default_verdict OR t.key = '' THEN
+			RAISE EXCEPTION 'verdict "%" cannot have a threshold', t.key USING ERRCODE = 'invalid_parameter_value',
+				HINT = 'The default verdict is for scores below all thresholds.';
+		END IF;
+	END LOOP;
+	IF (SELECT count(*) <> count(DISTINCT v.value::numeric) FROM jsonb_each_text(thresholds) v) THEN
+		RAISE EXCEPTION 'two verdicts have the same threshold' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	IF on_error IS NULL OR on_error NOT IN ('degrade', 'raise') THEN
+		RAISE EXCEPTION 'on_error must be degrade or raise, not "%"', on_error USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+END $$;
+COMMENT ON FUNCTION assay.check_settings(jsonb, text, text) IS 'error unless a policy can have these settings';
+
+CREATE FUNCTION assay.new_revision(policy text, summary text) RETURNS int LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	made int;
+BEGIN
+	-- one change at a time; also: may the user, and is there such a policy?
+	PERFORM FROM assay.policy p WHERE p.policy = new_revision.policy FOR UPDATE;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
+			HINT = 'Or it is not yours: assay.policies lists those that you may change.';
+	END IF;
+	INSERT INTO assay.revision (policy, revision, summary, prior, thresholds, default_verdict, on_error, log_signals)
+	SELECT r.policy, r.revision + 1, new_revision.summary, r.prior, r.thresholds, r.default_verdict, r.on_error, r.log_signals
+	FROM assay.revision r WHERE r.policy = new_revision.policy ORDER BY r.revision DESC LIMIT 1
+	RETURNING revision INTO made;
+	RETURN made;
+END $$;
+COMMENT ON FUNCTION assay.new_revision(text, text) IS 'begins a new revision with the settings of the last; locks the policy until the transaction ends';
+
+-- functions
+
+CREATE FUNCTION assay.create_policy(policy text, signals regclass, key text[], prior float8 DEFAULT -4.0,
+	thresholds jsonb DEFAULT '{"suspicious": 0.5, "malicious": 0.9}', default_verdict text DEFAULT 'safe',
+	on_error text DEFAULT 'degrade', log_signals boolean DEFAULT false, schema name DEFAULT NULL,
+	search_path text DEFAULT 'pg_catalog, assay, pg_temp') RETURNS int LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	view_schema name;
+	view_name name;
+	decision text;
+	label text;
+	columns text;
+	keys text;
+	k text;
+	row_type text;
+BEGIN
+	IF coalesce(policy, '') = '' OR octet_length(policy) > 50 THEN
+		RAISE EXCEPTION 'a policy needs a name of 1 to 50 bytes' USING ERRCODE = 'invalid_name',
+			DETAIL = 'Its tables are named after it.';
+	END IF;
+	IF signals IS NULL OR key IS NULL OR cardinality(key) = 0 THEN
+		RAISE EXCEPTION 'a policy needs a signals view and the key columns of its messages'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF prior IS NULL OR NOT abs(prior) <= 1000 THEN
+		RAISE EXCEPTION 'prior must be log-odds between -1000 and 1000' USING ERRCODE = 'numeric_value_out_of_range';
+	END IF;
+	PERFORM assay.check_settings(thresholds, default_verdict, on_error);
+	SELECT n.nspname, c.relname, format_type(c.reltype, NULL) INTO view_schema, view_name, row_type
+	FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = signals;
+	FOREACH k IN ARRAY key LOOP
+		IF NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = signals AND a.attname = k AND a.attnum > 0 AND NOT a.attisdropped) THEN
+			RAISE EXCEPTION 'signals view % has no key column "%"', signals, k USING ERRCODE = 'undefined_column';
+		END IF;
+	END LOOP;
+	IF EXISTS (SELECT FROM assay.policy p WHERE p.policy = create_policy.policy) THEN
+		RAISE EXCEPTION 'policy "%" already exists', policy USING ERRCODE = 'duplicate_object';
+	END IF;
+
+	schema := coalesce(schema, view_schema);
+	decision := format('%I.%I', schema, policy || '_decision');
+	label := format('%I.%I', schema, policy || '_label');
+	SELECT string_agg(format('%I %s NOT NULL', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY u.n),
+		string_agg(quote_ident(a.attname), ', ' ORDER BY u.n)
+	INTO columns, keys
+	FROM unnest(key) WITH ORDINALITY u(name, n)
+	JOIN pg_attribute a ON a.attrelid = signals AND a.attname = u.name;
+
+	EXECUTE format('CREATE TABLE %s (%s, revision int NOT NULL, decided_at timestamptz NOT NULL DEFAULT now(), '
+		'verdict text NOT NULL, score real NOT NULL, attribution assay.attribution NOT NULL, '
+		'degraded boolean NOT NULL DEFAULT false%s, PRIMARY KEY (%s, revision))', decision, columns,
+		CASE WHEN log_signals THEN ', signals ' || format('%I.%I', view_schema, view_name) ELSE '' END, keys);
+	EXECUTE format('COMMENT ON TABLE %s IS %L', decision, format('decisions of policy %s: one a message and revision', policy));
+	EXECUTE format('CREATE TABLE %s (%s, malicious boolean NOT NULL, source text NOT NULL, '
+		'labelled_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (%s, labelled_at))', label, columns, keys);
+	EXECUTE format('COMMENT ON TABLE %s IS %L', label, format('labels of the messages of policy %s; the latest counts', policy));
+	EXECUTE format('CREATE VIEW %1$I.%2$I AS SELECT DISTINCT ON (%3$s) * FROM %4$s ORDER BY %3$s, revision DESC',
+		schema, policy || '_verdict', keys, decision);
+	EXECUTE format('COMMENT ON VIEW %I.%I IS %L', schema, policy || '_verdict', format('latest decision of policy %s for each message', policy));
+	EXECUTE format('CREATE VIEW %1$I.%2$I AS SELECT DISTINCT ON (%3$s) * FROM %4$s ORDER BY %3$s, labelled_at DESC',
+		schema, policy || '_label_latest', keys, label);
+	EXECUTE format('COMMENT ON VIEW %I.%I IS %L', schema, policy || '_label_latest', format('label that counts for each message of policy %s', policy));
+
+	INSERT INTO assay.policy (policy, signals, key, decision, label, search_path)
+	VALUES (create_policy.policy, format('%I.%I', view_schema, view_name), create_policy.key, decision, label, create_policy.search_path);
+	INSERT INTO assay.revision (policy, revision, summary, prior, thresholds, default_verdict, on_error, log_signals)
+	VALUES (create_policy.policy, 1, 'create policy', create_policy.prior, create_policy.thresholds,
+		create_policy.default_verdict, create_policy.on_error, create_policy.log_signals);
+	RETURN 1;
+END $$;
+COMMENT ON FUNCTION assay.create_policy(text, regclass, text[], float8, jsonb, text, text, boolean, name, text) IS
+	'makes a policy over a signals view, with its tables <policy>_decision and <policy>_label; returns revision 1';
+
+CREATE FUNCTION assay.alter_policy(policy text, prior float8 DEFAULT NULL, thresholds jsonb DEFAULT NULL,
+	default_verdict text DEFAULT NULL, on_error text DEFAULT NULL, owner name DEFAULT NULL,
+	search_path text DEFAULT NULL, signals regclass DEFAULT NULL) RETURNS int LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	made int;
+	r assay.revision;
+BEGIN
+	PERFORM FROM assay.policy p WHERE p.policy = alter_policy.policy FOR UPDATE;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
+			HINT = 'Or it is not yours: assay.policies lists those that you may change.';
+	END IF;
+	SELECT * INTO STRICT r FROM assay.revision v WHERE v.policy = alter_policy.policy ORDER BY v.revision DESC LIMIT 1;
+	r.prior := coalesce(prior, r.prior);
+	r.thresholds := coalesce(thresholds, r.thresholds);
+	r.default_verdict := coalesce(default_verdict, r.default_verdict);
+	r.on_error := coalesce(on_error, r.on_error);
+	IF NOT abs(r.prior) <= 1000 THEN
+		RAISE EXCEPTION 'prior must be log-odds between -1000 and 1000' USING ERRCODE = 'numeric_value_out_of_range';
+	END IF;
+	PERFORM assay.check_settings(r.thresholds, r.default_verdict, r.on_error);
+	UPDATE assay.policy p SET
+		owner = coalesce(alter_policy.owner::text, p.owner),
+		search_path = coalesce(alter_policy.search_path, p.search_path),
+		signals = coalesce((SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c
+			JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = alter_policy.signals), p.signals)
+	WHERE p.policy = alter_policy.policy;
+	INSERT INTO assay.revision (policy, revision, summary, prior, thresholds, default_verdict, on_error, log_signals)
+	VALUES (r.policy, r.revision + 1, concat_ws(', ', 'alter policy', 'prior ' || prior, 'thresholds ' || thresholds::text,
+		'default verdict ' || default_verdict, 'on_error ' || on_error, 'owner ' || owner, 'search_path ' || search_path,
+		'signals ' || signals), r.prior, r.thresholds, r.default_verdict, r.on_error, r.log_signals)
+	RETURNING revision INTO made;
+	RETURN made;
+END $$;
+COMMENT ON FUNCTION assay.alter_policy(text, float8, jsonb, text, text, name, text, regclass) IS
+	'changes settings of a policy, in a new revision; what is NULL stays';
+
+CREATE FUNCTION assay.drop_policy(policy text, drop_tables boolean DEFAULT false) RETURNS void LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	p assay.policy;
+BEGIN
+	DELETE FROM assay.policy d WHERE d.policy = drop_policy.policy RETURNING * INTO p;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
+			HINT = 'Or it is not yours: assay.policies lists those that you may change.';
+	END IF;
+	IF EXISTS (SELECT FROM pg_trigger t WHERE t.tgfoid = 'assay.decide()'::regprocedure
+			   AND t.tgnargs = 1 AND t.tgargs = convert_to(policy, getdatabaseencoding()) || '\x00') THEN
+		RAISE EXCEPTION 'policy "%" still decides messages', policy USING ERRCODE = 'dependent_objects_still_exist',
+			DETAIL = (SELECT string_agg(format('Trigger %I on table %s.', t.tgname, t.tgrelid::regclass), E'\n') FROM pg_trigger t
+					  WHERE t.tgfoid = 'assay.decide()'::regprocedure
+					  AND t.tgnargs = 1 AND t.tgargs = convert_to(policy, getdatabaseencoding()) || '\x00'),
+			HINT = 'Drop the trigger first.';
+	END IF;
+	IF drop_tables THEN
+		EXECUTE format('DROP TABLE IF EXISTS %s, %s CASCADE', p.decision, p.label);
+	END IF;
+END $$;
+COMMENT ON FUNCTION assay.drop_policy(text, boolean) IS
+	'removes a policy and its history of revisions; its decision and label tables only when asked';
+
+CREATE FUNCTION assay.create_detector(policy text, detector text, condition text DEFAULT NULL, model assay.model DEFAULT NULL,
+	weight float8 DEFAULT 1.0, mode text DEFAULT 'shadow', force_verdict text DEFAULT NULL,
+	expires_at timestamptz DEFAULT NULL, rollout float8 DEFAULT 1.0, description text DEFAULT NULL,
+	severity text DEFAULT NULL, tags text[] DEFAULT '{}') RETURNS int LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	made int;
+BEGIN
+	IF (condition IS NULL) = (model IS NULL) THEN
+		RAISE EXCEPTION 'detector "%" needs either a condition or a model', detector USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	made := assay.new_revision(policy, format('create detector %s (%s)', detector, mode));
+	IF EXISTS (SELECT FROM assay.detector d WHERE d.policy = create_detector.policy
+			   AND d.detector = create_detector.detector AND d.until_revision IS NULL AND d.mode <> 'retired') THEN
+		RAISE EXCEPTION 'policy "%" already has a detector "%"', policy, detector USING ERRCODE = 'duplicate_object',
+			HINT = 'assay.alter_detector() changes it.';
+	END IF;
+	PERFORM assay.check_condition(policy, condition, format('detector "%s"', detector), true);
+	PERFORM assay.check_model(policy, model);
+	PERFORM assay.check_verdict(policy, force_verdict);
+	IF model IS NOT NULL THEN
+		INSERT INTO assay.detector_model VALUES (policy, detector, made, model);
+	END IF;
+	UPDATE assay.detector d SET until_revision = made
+	WHERE d.policy = create_detector.policy AND d.detector = create_detector.detector AND d.until_revision IS NULL;
+	INSERT INTO assay.detector (policy, detector, from_revision, condition, model_revision, weight, mode, force_verdict,
+		expires_at, rollout, severity, tags, description)
+	VALUES (policy, detector, made, condition, CASE WHEN model IS NOT NULL THEN made END, weight, mode, force_verdict,
+		expires_at, rollout, severity, tags, description);
+	RETURN made;
+END $$;
+COMMENT ON FUNCTION assay.create_detector(text, text, text, assay.model, float8, text, text, timestamptz, float8, text, text, text[]) IS
+	'adds a detector, a condition over the signals or a model, in a new revision, whose number it returns';
+
+CREATE FUNCTION assay.alter_detector(policy text, detector text, condition text DEFAULT NULL, model assay.model DEFAULT NULL,
+	weight float8 DEFAULT NULL, mode text DEFAULT NULL, force_verdict text DEFAULT NULL,
+	expires_at timestamptz DEFAULT NULL, rollout float8 DEFAULT NULL, description text DEFAULT NULL,
+	severity text DEFAULT NULL, tags text[] DEFAULT NULL) RETURNS int LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	made int;
+	d assay.detector;
+BEGIN
+	IF condition IS NOT NULL AND model IS NOT NULL THEN
+		RAISE EXCEPTION 'detector "%" needs either a condition or a model', detector USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	made := assay.new_revision(policy, concat_ws(', ', 'alter detector ' || detector,
+		CASE WHEN condition IS NOT NULL THEN 'condition' END, CASE WHEN model IS NOT NULL THEN 'model' END,
+		'weight ' || weight, 'mode ' || mode, 'force_verdict ' || force_verdict, 'expires_at ' || expires_at,
+		'rollout ' || rollout, CASE WHEN description IS NOT NULL THEN 'description' END, 'severity ' || severity,
+		'tags ' || tags::text));
+	UPDATE assay.detector o SET until_revision = made
+	WHERE o.policy = alter_detector.policy AND o.detector = alter_detector.detector AND o.until_revision IS NULL
+	RETURNING * INTO d;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'policy "%" has no detector "%"', policy, detector USING ERRCODE = 'undefined_object';
+	END IF;
+	PERFORM assay.check_condition(policy, condition, format('detector "%s"', detector), true);
+	PERFORM assay.check_model(policy, model);
+	PERFORM assay.check_verdict(policy, nullif(force_verdict, ''));
+	IF model IS NOT NULL THEN
+		INSERT INTO assay.detector_model VALUES (policy, detector, made, model);
+		d.condition := NULL;
+		d.model_revision := made;
+	ELSIF condition IS NOT NULL THEN
+		d.condition := condition;
+		d.model_revision := NULL;
+	END IF;
+	INSERT INTO assay.detector (policy, detector, from_revision, condition, model_revision, weight, mode, force_verdict,
+		expires_at, rollout, severity, tags, description)
+	VALUES (policy, detector, made, d.condition, d.model_revision, coalesce(weight, d.weight), coalesce(mode, d.mode),
+		nullif(coalesce(force_verdict, d.force_verdict), ''), nullif(coalesce(expires_at, d.expires_at), 'infinity'),
+		coalesce(rollout, d.rollout), coalesce(severity, d.severity), coalesce(tags, d.tags), coalesce(description, d.description));
+	RETURN made;
+END $$;
+COMMENT ON FUNCTION assay.alter_detector(text, text, text, assay.model, float8, text, text, timestamptz, float8, text, text, text[]) IS
+	'changes a detector in a new revision; what is NULL stays, force_verdict '''' and expires_at infinity take those away';
+
+CREATE FUNCTION assay.promote(policy text, detector text) RETURNS int LANGUAGE sql
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT assay.alter_detector(policy, detector, mode => 'live')
+$$;
+COMMENT ON FUNCTION assay.promote(text, text) IS 'makes a draft or shadow detector live';
+
+CREATE FUNCTION assay.retire_detector(policy text, detector text) RETURNS int LANGUAGE sql
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT assay.alter_detector(policy, detector, mode => 'retired')
+$$;
+COMMENT ON FUNCTION assay.retire_detector(text, text) IS 'takes a detector out of use; its past stays';
+
+CREATE FUNCTION assay.create_guard(policy text, guard text, condition text, description text DEFAULT NULL) RETURNS int LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	made int := assay.new_revision(policy, 'create guard ' || guard);
+BEGIN
+	IF condition IS NULL THEN
+		RAISE EXCEPTION 'guard "%" needs a condition', guard USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF EXISTS (SELECT FROM pg_attribute a JOIN assay.policy p ON a.attrelid = to_regclass(p.signals)
+			   WHERE p.policy = create_guard.policy AND a.attname = guard AND a.attnum > 0 AND NOT a.attisdropped) THEN
+		RAISE EXCEPTION 'guard "%" would hide the signal of that name', guard USING ERRCODE = 'duplicate_object';
+	END IF;
+	PERFORM assay.check_condition(policy, condition, format('guard "%s"', guard), false);
+	UPDATE assay.guard g SET until_revision = made
+	WHERE g.policy = create_guard.policy AND g.guard = create_guard.guard AND g.until_revision IS NULL;
+	INSERT INTO assay.guard (policy, guard, from_revision, condition, description)
+	VALUES (policy, guard, made, condition, description);
+	RETURN made;
+END $$;
+COMMENT ON FUNCTION assay.create_guard(text, text, text, text) IS
+	'makes or replaces a named condition that detectors and exclusions use like a boolean signal';
+
+CREATE FUNCTION assay.exclude(policy text, exclusion text, condition text, mutes text[] DEFAULT NULL, verdict text DEFAULT NULL,
+	reason text DEFAULT NULL, expires_at timestamptz DEFAULT NULL, decision_key text[] DEFAULT NULL) RETURNS int LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	made int := assay.new_revision(policy, 'exclude ' || exclusion);
+	unknown text;
+BEGIN
+	IF mutes IS NULL AND verdict IS NULL THEN
+		RAISE EXCEPTION 'exclusion "%" must mute detectors or force a verdict', exclusion USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	IF coalesce(reason, '') = '' OR condition IS NULL THEN
+		RAISE EXCEPTION 'exclusion "%" needs a condition and a reason', exclusion USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	SELECT m INTO unknown FROM unnest(mutes) m WHERE NOT EXISTS (SELECT FROM assay.detector d
+		WHERE d.policy = exclude.policy AND d.detector = m AND d.until_revision IS NULL) LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'policy "%" has no detector "%"', policy, unknown USING ERRCODE = 'undefined_object';
+	END IF;
+	PERFORM assay.check_verdict(policy, verdict);
+	PERFORM assay.check_condition(policy, condition, format('exclusion "%s"', exclusion), true);
+	UPDATE assay.exclusion x SET until_revision = made
+	WHERE x.policy = exclude.policy AND x.exclusion = exclude.exclusion AND x.until_revision IS NULL;
+	INSERT INTO assay.exclusion (policy, exclusion, from_revision, condition, mutes, verdict, reason, expires_at, decision_key)
+	VALUES (policy, exclusion, made, condition, mutes, verdict, reason, expires_at, decision_key);
+	RETURN made;
+END $$;
+COMMENT ON FUNCTION assay.exclude(text, text, text, text[], text, text, timestamptz, text[]) IS
+	'makes or replaces an exclusion: where the condition holds, detectors are muted or a verdict is forced';
+
+CREATE FUNCTION assay.drop_exclusion(policy text, exclusion text) RETURNS int LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	made int := assay.new_revision(policy, 'drop exclusion ' || exclusion);
+BEGIN
+	UPDATE assay.exclusion x SET until_revision = made
+	WHERE x.policy = drop_exclusion.policy AND x.exclusion = drop_exclusion.exclusion AND x.until_revision IS NULL;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'policy "%" has no exclusion "%"', policy, exclusion USING ERRCODE = 'undefined_object';
+	END IF;
+	RETURN made;
+END $$;
+COMMENT ON FUNCTION assay.drop_exclusion(text, text) IS 'ends an exclusion, in a new revision';
+
+CREATE FUNCTION assay.score(policy text, signals record, revision int DEFAULT NULL, at timestamptz DEFAULT NULL,
+	OUT verdict text, OUT score real, OUT attribution assay.attribution)
+	AS 'MODULE_PATHNAME', 'assay_score' LANGUAGE C STABLE PARALLEL SAFE COST 1000;
+COMMENT ON FUNCTION assay.score(text, record, int, timestamptz) IS
+	'verdict, score and attribution of one row of signals, by the policy as it stands or as at a revision';
+
+CREATE FUNCTION assay.decide() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'assay_decide' LANGUAGE C;
+COMMENT ON FUNCTION assay.decide() IS
+	'trigger AFTER INSERT on a message table, for each statement (REFERENCING NEW TABLE) or row: decides the new messages by the policy it is given';
+
+CREATE FUNCTION assay.explain_decision(policy text, VARIADIC key text[],
+	OUT step int, OUT evidence text, OUT contribution float8, OUT margin float8, OUT score real, OUT because text) RETURNS SETOF record
+	LANGUAGE plpgsql STABLE ROWS 20
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	p assay.policy;
+	d record;
+	wanted text;
+BEGIN
+	SELECT * INTO p FROM assay.policy q WHERE q.policy = explain_decision.policy;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
+			HINT = 'Or it is not yours: assay.policies lists those that you may read.';
+	END IF;
+	IF cardinality(key) <> cardinality(p.key) THEN
+		RAISE EXCEPTION 'policy "%" identifies a message by (%)', policy, array_to_string(p.key, ', ')
+			USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	SELECT string_agg(format('%I = %L', u.k, u.v), ' AND ') INTO wanted FROM unnest(p.key, key) u(k, v);
+	FOR d IN EXECUTE format('SELECT verdict, score, attribution, revision, decided_at FROM %s WHERE %s ORDER BY revision DESC LIMIT 1',
+							p.decision, wanted)
+	LOOP
+		RETURN QUERY
+		WITH l AS (
+			SELECT l.*, CASE WHEN l.counted THEN l.contribution ELSE 0 END AS effect
+			FROM assay.ledger(d.attribution) l
+		), o AS (
+			SELECT l.*, row_number() OVER w AS n, sum(l.effect) OVER w AS m
+			FROM l WINDOW w AS (ORDER BY l.kind <> 'prior', l.kind = 'exclusion', NOT l.counted, abs(l.effect) DESC, l.entry)
+		)
+		SELECT o.n::int, o.detector, o.effect, o.m,
+			(CASE WHEN o.m > -700 THEN 1 / (1 + exp(-o.m)) ELSE 0 END)::real,
+			concat_ws('; ',
+				CASE o.kind WHEN 'prior' THEN 'log-odds before any evidence' WHEN 'signals' THEN 'signals could not be read'
+					WHEN 'exclusion' THEN 'exclusion' END,
+				CASE WHEN o.forced IS NOT NULL THEN 'forces the verdict ' || o.forced END,
+				CASE WHEN o.muted_by IS NOT NULL THEN format('muted by exclusion %s (would add %s)', o.muted_by, round(o.contribution::numeric, 3)) END,
+				CASE WHEN o.shadow AND o.fault IS NULL THEN format('shadow: would add %s', round(o.contribution::numeric, 3)) END,
+				CASE WHEN o.fault = 'suspended' THEN 'suspended after repeated faults' WHEN o.fault IS NOT NULL THEN 'failed with SQLSTATE ' || o.fault END,
+				(SELECT v.description FROM assay.detector v WHERE v.policy = p.policy AND v.detector = o.detector
+				 AND v.from_revision <= d.revision AND (v.until_revision IS NULL OR v.until_revision > d.revision)),
+				CASE jsonb_typeof(o.signals)
+					WHEN 'object' THEN (SELECT string_agg(format('%s = %s', s.key, coalesce(s.value, 'NULL')), ', ') FROM jsonb_each_text(o.signals) s)
+					WHEN 'array' THEN (SELECT string_agg(format('%s = %s (%s)', s.value->>0, coalesce(s.value->>1, 'missing'),
+						to_char((s.value->>2)::numeric, 'FMSG990.00')), ', ') FROM jsonb_array_elements(o.signals) s)
+				END)
+		FROM o
+		UNION ALL
+		SELECT count(*)::int + 1, '= ' || d.verdict, NULL, assay.margin(d.attribution), d.score,
+			format('revision %s, decided %s%s', d.revision, d.decided_at, CASE WHEN assay.degraded(d.attribution) THEN ', degraded' ELSE '' END)
+		FROM o
+		ORDER BY 1;
+		RETURN;
+	END LOOP;
+	RAISE EXCEPTION 'policy "%" has no decision for (%)', policy, array_to_string(key, ', ') USING ERRCODE = 'no_data_found';
+END $$;
+COMMENT ON FUNCTION assay.explain_decision(text, text[]) IS
+	'why the latest decision about a message is as it is: prior, contributions by size, and the verdict';
+
+-- views
+
+CREATE VIEW assay.policies WITH (security_invoker) AS
+	SELECT p.policy, p.owner, p.signals, p.key, r.revision, r.prior, r.thresholds, r.default_verdict, r.on_error,
+		count(d.detector) FILTER (WHERE d.mode = 'live') AS live,
+		count(d.detector) FILTER (WHERE d.mode = 'shadow') AS shadow,
+		count(d.detector) FILTER (WHERE d.mode = 'draft') AS draft,
+		r.made_at AS changed_at, p.decision, p.label
+	FROM assay.policy p
+	JOIN LATERAL (SELECT * FROM assay.revision v WHERE v.policy = p.policy ORDER BY v.revision DESC LIMIT 1) r ON true
+	LEFT JOIN assay.detector d ON d.policy = p.policy AND d.until_revision IS NULL
+	GROUP BY p.policy, p.owner, p.signals, p.key, r.revision, r.prior, r.thresholds, r.default_verdict, r.on_error, r.made_at, p.decision, p.label;
+COMMENT ON VIEW assay.policies IS 'policies as they stand';
+
+CREATE VIEW assay.detectors WITH (security_invoker) AS
+	SELECT d.policy, d.detector, d.mode, d.weight, CASE WHEN d.condition IS NULL THEN 'model' ELSE 'rule' END AS kind,
+		d.condition, d.force_verdict, d.expires_at, d.rollout, d.severity, d.tags, d.description, d.from_revision AS revision
+	FROM assay.detector d WHERE d.until_revision IS NULL;
+COMMENT ON VIEW assay.detectors IS 'detectors as they stand';
+
+CREATE VIEW assay.exclusions WITH (security_invoker) AS
+	SELECT x.policy, x.exclusion, x.condition, x.mutes, x.verdict, x.reason, x.expires_at,
+		x.expires_at <= now() AS expired, x.decision_key, x.from_revision AS revision
+	FROM assay.exclusion x WHERE x.until_revision IS NULL;
+COMMENT ON VIEW assay.exclusions IS 'exclusions as they stand';
+
+CREATE VIEW assay.revisions WITH (security_invoker) AS
+	SELECT r.policy, r.revision, r.made_at, r.made_by, r.summary FROM assay.revision r;
+COMMENT ON VIEW assay.revisions IS 'changes of policies: who, when, what';
+
+GRANT SELECT ON assay.policies, assay.detectors, assay.exclusions, assay.revisions TO PUBLIC;
+REVOKE ALL ON FUNCTION assay.policy_changed(), assay.keep_history() FROM PUBLIC;

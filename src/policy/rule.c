@@ -1,0 +1,321 @@
+/*
+ * rule.c
+ *		Conditions: parsed and type-checked by PostgreSQL's own parser.
+ *
+ * A condition sees the columns of a signals row by name, and guards (other
+ * conditions) as boolean columns.  There is no relation behind the names: a
+ * hook resolves them, so that conditions bind to any row type which has the
+ * columns, a shard's or an anonymous one's too.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_language.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "compat.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_coerce.h"
+#include "parser/parse_collate.h"
+#include "parser/parse_expr.h"
+#include "parser/parse_node.h"
+#include "parser/parser.h"
+#include "rule.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+#include "utils/syscache.h"
+#include "utils/varlena.h"
+
+/* What the parser's hooks know */
+typedef struct RuleContext
+{
+	TupleDesc	desc;
+	List	   *guards;
+} RuleContext;
+
+/* For errors inside the parser: say whose text the position points into */
+typedef struct RuleErrorContext
+{
+	const char *condition;
+	const char *what;
+} RuleErrorContext;
+
+static void
+RuleErrorCallback(void *arg)
+{
+	RuleErrorContext *context = arg;
+	int			pos = geterrposition();
+
+	if (pos > 0)
+	{
+		errposition(0);
+		internalerrposition(pos);
+		internalerrquery(context->condition);
+	}
+	errcontext("condition of %s", context->what);
+}
+
+/* The attribute number of a column, or 0 */
+static AttrNumber
+ColumnNumber(TupleDesc desc, const char *name)
+{
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (!att->attisdropped && namestrcmp(&att->attname, name) == 0)
+			return i + 1;
+	}
+	return 0;
+}
+
+/* The nearest column, for a hint; NULL when none is near */
+static const char *
+NearestColumn(TupleDesc desc, const char *name)
+{
+	const char *best = NULL;
+	int			len = strlen(name);
+	int			best_distance = Min(len / 2, 3) + 1;
+
+	if (len >= NAMEDATALEN)
+		return NULL;
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+		int			distance;
+
+		if (att->attisdropped)
+			continue;
+		distance = varstr_levenshtein_less_equal(name, len, NameStr(att->attname),
+												 strlen(NameStr(att->attname)),
+												 1, 1, 1, best_distance, true);
+		if (distance < best_distance)
+		{
+			best_distance = distance;
+			best = NameStr(att->attname);
+		}
+	}
+	return best;
+}
+
+/* Resolves a name to a signal or a guard; there is nothing else. */
+static Node *
+ResolveColumn(ParseState *pstate, ColumnRef *cref)
+{
+	RuleContext *context = pstate->p_ref_hook_state;
+	const char *name;
+	const char *near;
+	AttrNumber	attno;
+	int			guard = 0;
+	ListCell   *lc;
+
+	if (list_length(cref->fields) != 1 || !IsA(linitial(cref->fields), String))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("a condition refers to signals by their plain names"),
+				 errhint("Write a column of the signals view without a table name, as in \"sender_events = 0\"."),
+				 parser_errposition(pstate, cref->location)));
+	name = strVal(linitial(cref->fields));
+
+	attno = ColumnNumber(context->desc, name);
+	if (attno > 0)
+	{
+		Form_pg_attribute att = TupleDescAttr(context->desc, attno - 1);
+		Var		   *var = makeVar(1, attno, att->atttypid, att->atttypmod,
+								  att->attcollation, 0);
+
+		var->location = cref->location;
+		return (Node *) var;
+	}
+	foreach(lc, context->guards)
+	{
+		if (strcmp(lfirst(lc), name) == 0)
+		{
+			Var		   *var = makeVar(INNER_VAR, guard + 1, BOOLOID, -1,
+									  InvalidOid, 0);
+
+			var->location = cref->location;
+			return (Node *) var;
+		}
+		guard++;
+	}
+
+	near = NearestColumn(context->desc, name);
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_COLUMN),
+			 errmsg("signal \"%s\" does not exist", name),
+			 near ? errhint("Perhaps you meant the signal \"%s\".", near) : 0,
+			 parser_errposition(pstate, cref->location)));
+	return NULL;
+}
+
+/* The one expression of the statement that the text parsed to */
+static Node *
+OneExpression(List *raw)
+{
+	SelectStmt *stmt;
+	ResTarget  *target;
+
+	if (list_length(raw) == 1)
+	{
+		stmt = (SelectStmt *) linitial_node(RawStmt, raw)->stmt;
+		if (IsA(stmt, SelectStmt) && stmt->op == SETOP_NONE &&
+			!stmt->distinctClause && !stmt->intoClause &&
+			!stmt->fromClause && !stmt->whereClause && !stmt->groupClause &&
+			!stmt->havingClause && !stmt->windowClause && !stmt->valuesLists &&
+			!stmt->sortClause && !stmt->limitOffset && !stmt->limitCount &&
+			!stmt->lockingClause && !stmt->withClause &&
+			list_length(stmt->targetList) == 1)
+		{
+			target = linitial_node(ResTarget, stmt->targetList);
+			if (target->name == NULL && target->indirection == NIL)
+				return target->val;
+		}
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_SYNTAX_ERROR),
+			 errmsg("a condition must be one boolean expression"),
+			 errhint("Combine expressions with AND and OR.")));
+	return NULL;
+}
+
+/* Subqueries are refused before the parser would look for their tables. */
+static bool
+RefuseSubqueries(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, SubLink) || IsA(node, SelectStmt))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("subqueries are not allowed in a condition"),
+				 errhint("Make the subquery a column of the signals view."),
+				 IsA(node, SubLink) ?
+				 parser_errposition(context, ((SubLink *) node)->location) : 0));
+	return raw_expression_tree_walker(node, RefuseSubqueries, context);
+}
+
+static bool
+IsVolatile(Oid func, void *context)
+{
+	if (func_volatile(func) == PROVOLATILE_VOLATILE)
+	{
+		*(Oid *) context = func;
+		return true;
+	}
+	return false;
+}
+
+static bool
+FindVolatile(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, NextValueExpr) || check_functions_in_node(node, IsVolatile, context))
+		return true;
+	return expression_tree_walker(node, FindVolatile, context);
+}
+
+static bool
+IsForeign(Oid func, void *context)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(func));
+	bool		foreign = true;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		Form_pg_proc proc = (Form_pg_proc) GETSTRUCT(tuple);
+
+		foreign = proc->prolang != INTERNALlanguageId &&
+			proc->prolang != ClanguageId;
+		ReleaseSysCache(tuple);
+	}
+	return foreign;
+}
+
+static bool
+FindForeign(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	/* A domain's or another type's input may call anything. */
+	if (IsA(node, CoerceToDomain) || IsA(node, SQLValueFunction) ||
+		check_functions_in_node(node, IsForeign, context))
+		return true;
+	return expression_tree_walker(node, FindForeign, context);
+}
+
+/* Which columns and guards it names */
+static bool
+CollectNames(Node *node, Rule *rule)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var))
+	{
+		Var		   *var = (Var *) node;
+
+		if (var->varno == INNER_VAR)
+			rule->guards = bms_add_member(rule->guards, var->varattno - 1);
+		else
+			rule->signals = bms_add_member(rule->signals, var->varattno - 1);
+		return false;
+	}
+	return expression_tree_walker(node, CollectNames, rule);
+}
+
+Rule *
+RuleParse(const char *condition, TupleDesc desc, List *guards, const char *what)
+{
+	Rule	   *rule = palloc0(sizeof(Rule));
+	RuleErrorContext error_context = {condition, what};
+	ErrorContextCallback callback;
+	RuleContext context = {desc, guards};
+	ParseState *pstate;
+	Node	   *expr;
+	Oid			volatile_function = InvalidOid;
+
+	if (strlen(condition) > RULE_CONDITION_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("condition of %s is too long", what),
+				 errdetail("It has %zu bytes; the limit is %d.",
+						   strlen(condition), RULE_CONDITION_MAX),
+				 errhint("Long lists of words belong in a phrases value or an array signal.")));
+
+	callback.callback = RuleErrorCallback;
+	callback.arg = &error_context;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+
+	pstate = make_parsestate(NULL);
+	pstate->p_sourcetext = condition;
+	pstate->p_pre_columnref_hook = ResolveColumn;
+	pstate->p_ref_hook_state = &context;
+
+	expr = OneExpression(raw_parser(condition, RAW_PARSE_PLPGSQL_EXPR));
+	(void) RefuseSubqueries(expr, pstate);
+	expr = transformExpr(pstate, expr, EXPR_KIND_WHERE);
+	expr = coerce_to_boolean(pstate, expr, "a condition");
+	assign_expr_collations(pstate, expr);
+
+	if (FindVolatile(expr, &volatile_function))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+				 errmsg("volatile functions are not allowed in a condition"),
+				 OidIsValid(volatile_function) ?
+				 errdetail("Function %s is volatile.",
+						   format_procedure(volatile_function)) : 0,
+				 errhint("A decision must be the same when it is replayed.")));
+	(void) CollectNames(expr, rule);
+	rule->foreign_code = FindForeign(expr, NULL);
+	rule->expr = expression_planner((Expr *) expr);
+	free_parsestate(pstate);
+
+	error_context_stack = callback.previous;
+	return rule;
+}

@@ -1,0 +1,732 @@
+/*
+ * score.c
+ *		The evaluator: one row of signals in, verdict, score and ledger out.
+ *
+ * Every path (SELECT, trigger, replay, parallel worker) comes through
+ * PolicyEvaluate().  The margin is the prior plus the contributions in order
+ * of the detectors' names, added in float64; the ledger keeps the same
+ * numbers, so that it adds up to the margin.
+ *
+ * PolicyEvaluateProtected() is the same for rows that may fail: at first all
+ * at once, and after an error each detector by itself, so that an error costs
+ * only the detector that made it.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/htup_details.h"
+#include "access/tupmacs.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "common/shortest_dec.h"
+#include "compat.h"
+#include "funcapi.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "policy.h"
+#include "protect.h"
+#include "access/detoast.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/regproc.h"
+#include "utils/timestamp.h"
+#include "utils/typcache.h"
+
+/* A larger value of a type that is not text is not written out in a ledger. */
+#define EVIDENCE_RAW_MAX	8192
+
+/*
+ * Evidence
+ */
+
+/*
+ * A signal's value as text of at most ATTRIBUTION_VALUE_MAX bytes; NULL for a
+ * null.  Of a long text only the beginning is fetched.
+ */
+static const char *
+EvidenceText(PolicyEvidence *e, TupleTableSlot *slot, int *len)
+{
+	bool		isnull;
+	Datum		value = slot_getattr(slot, e->column + 1, &isnull);
+	const char *s;
+	int			n;
+
+	if (isnull)
+		return NULL;
+	if (e->is_text)
+	{
+		text	   *t = DatumGetTextPSlice(value, 0, ATTRIBUTION_VALUE_MAX + 1);
+
+		s = VARDATA_ANY(t);
+		n = VARSIZE_ANY_EXHDR(t);
+	}
+	else if (e->is_varlena && toast_raw_datum_size(value) > EVIDENCE_RAW_MAX)
+	{
+		s = "…";
+		n = strlen(s);
+	}
+	else
+	{
+		s = OutputFunctionCall(&e->output, value);
+		n = strlen(s);
+	}
+	if (n > ATTRIBUTION_VALUE_MAX)
+	{
+		char	   *cut = palloc(ATTRIBUTION_VALUE_MAX + 1);
+
+		n = pg_mbcliplen(s, n, ATTRIBUTION_VALUE_MAX - 3);
+		memcpy(cut, s, n);
+		memcpy(cut + n, "...", 3);
+		s = cut;
+		n += 3;
+	}
+	*len = n;
+	return s;
+}
+
+/* Does the rollout of a detector include this message? */
+static bool
+InRollout(CompiledPolicy *p, PolicyDetector *d, TupleTableSlot *slot)
+{
+	uint64		hash;
+
+	if (d->rollout >= 1)
+		return true;
+	hash = hash_bytes_extended((const unsigned char *) d->name, strlen(d->name), 0);
+	for (int i = 0; i < p->nkeys; i++)
+	{
+		bool		isnull;
+		Datum		value = slot_getattr(slot, p->keys[i].column + 1, &isnull);
+		char	   *s = isnull ? "" : OutputFunctionCall(&p->keys[i].output, value);
+
+		hash = hash_bytes_extended((const unsigned char *) s, strlen(s) + 1, hash);
+	}
+	return (double) (hash >> 11) / (double) (UINT64CONST(1) << 53) < d->rollout;
+}
+
+/*
+ * Evaluation
+ */
+
+static void
+EvaluateGuards(CompiledPolicy *p)
+{
+	if (p->guard_projection)
+		p->econtext->ecxt_innertuple = ExecProject(p->guard_projection);
+}
+
+static void
+EvaluateModel(PolicyDetector *d, PolicyOutcome *o, TupleTableSlot *slot)
+{
+	double		expected;
+
+	slot_getallattrs(slot);
+	if (assay_top_features > 0)
+		o->ntop = ModelExplainSlotValues(d->model, d->binding, slot->tts_values,
+										 slot->tts_isnull, assay_top_features,
+										 o->top, &expected, &o->margin);
+	else
+		o->margin = ModelMarginSlotValues(d->model, d->binding, slot->tts_values,
+										  slot->tts_isnull);
+	if (!isfinite(o->margin))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("margin of the model of detector \"%s\" is not finite", d->name)));
+	o->hit = o->margin > 0;
+}
+
+/* Who takes part now; the others have no place in the ledger. */
+static bool
+TakesPart(CompiledPolicy *p, PolicyDetector *d, TupleTableSlot *slot,
+		  TimestampTz at)
+{
+	return at < d->expires_at && InRollout(p, d, slot);
+}
+
+static bool
+ResultIsTrue(CompiledPolicy *p, int column)
+{
+	return !p->result_slot->tts_isnull[column] &&
+		DatumGetBool(p->result_slot->tts_values[column]);
+}
+
+/* All at once: any error is the caller's. */
+static void
+EvaluateTogether(CompiledPolicy *p, TupleTableSlot *slot, TimestampTz at)
+{
+	EvaluateGuards(p);
+	if (p->projection)
+		(void) ExecProject(p->projection);
+	for (int i = 0; i < p->ndetectors; i++)
+	{
+		PolicyDetector *d = &p->detectors[i];
+		PolicyOutcome *o = &p->outcomes[i];
+
+		o->sqlstate = d->sqlstate[0] ? d->sqlstate : NULL;
+		o->evaluated = TakesPart(p, d, slot, at);
+		o->hit = false;
+		if (!o->evaluated || o->sqlstate || d->suspended)
+			continue;
+		if (d->model)
+			EvaluateModel(d, o, slot);
+		else
+			o->hit = ResultIsTrue(p, d->column);
+	}
+	for (int i = 0; i < p->nexclusions; i++)
+	{
+		PolicyExclusion *x = &p->exclusions[i];
+		PolicyOutcome *o = &p->outcomes[p->ndetectors + i];
+
+		o->sqlstate = x->sqlstate[0] ? x->sqlstate : NULL;
+		o->evaluated = at < x->expires_at;
+		o->hit = o->evaluated && x->column >= 0 && ResultIsTrue(p, x->column);
+	}
+}
+
+/* One by one, each in a subtransaction */
+typedef struct EvaluateJob
+{
+	CompiledPolicy *policy;
+	TupleTableSlot *slot;
+	TimestampTz at;
+	PolicyDetector *detector;
+	PolicyOutcome *outcome;
+	Rule	   *rule;
+	ExprState **single;
+	PolicyDecision *decision;
+} EvaluateJob;
+
+static bool
+EvaluateSingle(CompiledPolicy *p, Rule *rule, ExprState **single)
+{
+	bool		isnull;
+	Datum		value;
+
+	if (*single == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(p->context);
+
+		*single = ExecInitExpr(rule->expr, NULL);
+		MemoryContextSwitchTo(old);
+	}
+	value = ExecEvalExprSwitchContext(*single, p->econtext, &isnull);
+	return !isnull && DatumGetBool(value);
+}
+
+/* The guards that one condition needs, by themselves */
+static void
+EvaluateItsGuards(CompiledPolicy *p, Rule *rule)
+{
+	int			guard = -1;
+
+	if (p->nguards == 0)
+		return;
+	ExecClearTuple(p->guard_slot);
+	memset(p->guard_slot->tts_isnull, true, p->nguards);
+	while ((guard = bms_next_member(rule->guards, guard)) >= 0)
+	{
+		p->guard_slot->tts_isnull[guard] = false;
+		p->guard_slot->tts_values[guard] =
+			BoolGetDatum(EvaluateSingle(p, p->guards[guard], &p->guard_single[guard]));
+	}
+	ExecStoreVirtualTuple(p->guard_slot);
+	p->econtext->ecxt_innertuple = p->guard_slot;
+}
+
+static void
+EvaluateOne(void *arg)
+{
+	EvaluateJob *job = arg;
+	CompiledPolicy *p = job->policy;
+
+	if (job->detector)
+	{
+		job->outcome->evaluated = true;
+		job->outcome->evaluated = TakesPart(p, job->detector, job->slot, job->at);
+		if (!job->outcome->evaluated)
+			return;
+		if (job->detector->model)
+		{
+			EvaluateModel(job->detector, job->outcome, job->slot);
+			return;
+		}
+	}
+	EvaluateItsGuards(p, job->rule);
+	job->outcome->hit = EvaluateSingle(p, job->rule, job->single);
+}
+
+/*
+ * Note that a detector (or exclusion) failed on this row, and leave it out
+ * from now on when it has done so too often.
+ */
+static void
+NoteFault(CompiledPolicy *p, const char *name, PolicyOutcome *o,
+		  ErrorData *error, int *faults, bool *suspended, List **list)
+{
+	PolicyFault *fault = palloc0(sizeof(PolicyFault));
+
+	strlcpy(fault->sqlstate, unpack_sql_state(error->sqlerrcode), 6);
+	fault->detector = name;
+	fault->message = error->message;
+	o->hit = false;
+	o->sqlstate = fault->sqlstate;
+	if (++*faults >= assay_fault_limit)
+	{
+		*suspended = fault->suspended = true;
+		ereport(WARNING,
+				(errmsg("policy \"%s\": detector \"%s\" is suspended in this session after %d faults",
+						p->name, name, *faults),
+				 errdetail("The last was: %s", error->message),
+				 errhint("Mend it by assay.alter_detector(); any change of the policy ends the suspension.")));
+	}
+	if (list)
+		*list = lappend(*list, fault);
+}
+
+static void
+EvaluateApart(CompiledPolicy *p, TupleTableSlot *slot, TimestampTz at,
+			  List **faults)
+{
+	bool		rebuild = false;
+
+	for (int i = 0; i < p->ndetectors; i++)
+	{
+		PolicyDetector *d = &p->detectors[i];
+		PolicyOutcome *o = &p->outcomes[i];
+		EvaluateJob job = {p, slot, at, d, o, d->rule, &d->single, NULL};
+		ErrorData  *error;
+
+		o->hit = false;
+		o->evaluated = at < d->expires_at;
+		o->sqlstate = d->sqlstate[0] ? d->sqlstate : NULL;
+		if (!o->evaluated || o->sqlstate || d->suspended)
+			continue;
+		error = RunProtected(EvaluateOne, &job);
+		if (error)
+		{
+			NoteFault(p, d->name, o, error, &d->faults, &d->suspended, faults);
+			rebuild |= d->suspended;
+		}
+	}
+	for (int i = 0; i < p->nexclusions; i++)
+	{
+		PolicyExclusion *x = &p->exclusions[i];
+		PolicyOutcome *o = &p->outcomes[p->ndetectors + i];
+		EvaluateJob job = {p, slot, at, NULL, o, x->rule, &x->single, NULL};
+		ErrorData  *error;
+
+		o->hit = false;
+		o->evaluated = at < x->expires_at;
+		o->sqlstate = x->sqlstate[0] ? x->sqlstate : NULL;
+		if (!o->evaluated || o->sqlstate || x->suspended)
+			continue;
+		error = RunProtected(EvaluateOne, &job);
+		if (error)
+		{
+			NoteFault(p, x->name, o, error, &x->faults, &x->suspended, faults);
+			rebuild |= x->suspended;
+		}
+	}
+	if (rebuild)
+		PolicyBuildProjection(p);
+}
+
+/*
+ * The ledger
+ */
+
+/* The evidence of an entry, which is the last one */
+typedef struct EvidenceJob
+{
+	CompiledPolicy *policy;
+	TupleTableSlot *slot;
+	PolicyEvidence *evidence;
+	int			n;
+} EvidenceJob;
+
+static void
+WriteEvidence(void *arg)
+{
+	EvidenceJob *job = arg;
+
+	for (int i = 0; i < job->n; i++)
+	{
+		int			len = 0;
+		const char *value = EvidenceText(&job->evidence[i], job->slot, &len);
+
+		AttributionEvidence(&job->policy->builder, job->evidence[i].name, value,
+							len, 0);
+	}
+}
+
+/*
+ * Write it; a value that can't be written out is left away, and what has
+ * begun of its entry with it.
+ */
+static void
+AddEvidence(CompiledPolicy *p, TupleTableSlot *slot, PolicyEvidence *evidence,
+			int n, bool protect)
+{
+	EvidenceJob job = {p, slot, evidence, n};
+	int			len = p->builder.buf.len;
+
+	if (!protect)
+		WriteEvidence(&job);
+	else if (RunProtected(WriteEvidence, &job) != NULL)
+	{
+		p->builder.buf.len = len;
+		p->builder.buf.data[p->builder.evidence_at] = 0;
+		p->builder.nevidence = 0;
+	}
+}
+
+static void
+AddModelEvidence(CompiledPolicy *p, PolicyDetector *d, PolicyOutcome *o)
+{
+	for (int i = 0; i < o->ntop; i++)
+	{
+		ModelContribution *c = &o->top[i];
+		char		value[DOUBLE_SHORTEST_DECIMAL_LEN];
+		int			len = 0;
+
+		if (!isnan(c->value))
+			len = double_to_shortest_decimal_buf(c->value, value);
+		AttributionEvidence(&p->builder, MODEL_FEATURE_NAME(d->model, c->feature),
+							isnan(c->value) ? NULL : value, len,
+							c->contribution * d->weight);
+	}
+}
+
+/* The verdict that score reaches by itself */
+static int
+VerdictOf(CompiledPolicy *p, double score)
+{
+	int			verdict = 0;
+
+	for (int i = 1; i < p->nverdicts; i++)
+		if (score >= p->thresholds[i])
+			verdict = i;
+	return verdict;
+}
+
+/* The exclusion that mutes a detector, or NULL */
+static const char *
+MutedBy(CompiledPolicy *p, int detector)
+{
+	for (int i = 0; i < p->nexclusions; i++)
+		if (p->outcomes[p->ndetectors + i].hit &&
+			bms_is_member(detector, p->exclusions[i].mutes))
+			return p->exclusions[i].name;
+	return NULL;
+}
+
+/*
+ * From outcomes to the decision.  The builder's buffer lives as long as the
+ * policy; the attribution is in the caller's context.
+ */
+static void
+Conclude(CompiledPolicy *p, TupleTableSlot *slot, PolicyDecision *decision,
+		 MemoryContext result, bool protect)
+{
+	double		margin = p->prior;
+	bool		degraded = false;
+	int			forced = -1;	/* by detectors: the highest */
+	int			allowed = -1;	/* by exclusions: the lowest */
+	MemoryContext old = MemoryContextSwitchTo(p->context);
+
+	AttributionBegin(&p->builder);
+	MemoryContextSwitchTo(old);
+	for (int i = 0; i < p->ndetectors; i++)
+	{
+		PolicyDetector *d = &p->detectors[i];
+		PolicyOutcome *o = &p->outcomes[i];
+		double		contribution = 0;
+		const char *muted_by;
+		const char *verdict = NULL;
+		uint8		flags = 0;
+
+		if (!o->evaluated)
+			continue;
+		if (o->sqlstate || d->suspended)
+		{
+			degraded |= !d->shadow;
+			AttributionEntry(&p->builder,
+							 d->model ? ATTRIBUTION_MODEL : ATTRIBUTION_RULE,
+							 (d->shadow ? ATTRIBUTION_SHADOW : 0) |
+							 (o->sqlstate ? 0 : ATTRIBUTION_SUSPENDED),
+							 d->name, 0, NULL, NULL, o->sqlstate);
+			continue;
+		}
+		if (d->model)
+			contribution = d->weight * o->margin;
+		else if (o->hit)
+			contribution = d->weight;
+		else
+			continue;
+		muted_by = MutedBy(p, i);
+		flags = (o->hit ? ATTRIBUTION_HIT : 0) | (d->shadow ? ATTRIBUTION_SHADOW : 0);
+		if (o->hit && d->verdict >= 0)
+		{
+			verdict = p->verdicts[d->verdict];
+			if (!d->shadow && !muted_by)
+				forced = Max(forced, d->verdict);
+		}
+		if (!d->shadow && !muted_by)
+			margin += contribution;
+		AttributionEntry(&p->builder,
+						 d->model ? ATTRIBUTION_MODEL : ATTRIBUTION_RULE,
+						 flags, d->name, contribution, muted_by, verdict, NULL);
+		if (d->model)
+			AddModelEvidence(p, d, o);
+		else
+			AddEvidence(p, slot, d->evidence, d->nevidence, protect);
+	}
+	for (int i = 0; i < p->nexclusions; i++)
+	{
+		PolicyExclusion *x = &p->exclusions[i];
+		PolicyOutcome *o = &p->outcomes[p->ndetectors + i];
+		bool		failed = o->evaluated && (o->sqlstate || x->suspended);
+
+		degraded |= failed;
+		if (!failed && !o->hit)
+			continue;
+		if (o->hit && x->verdict >= 0)
+			allowed = (allowed < 0) ? x->verdict : Min(allowed, x->verdict);
+		AttributionEntry(&p->builder, ATTRIBUTION_EXCLUSION,
+						 (o->hit ? ATTRIBUTION_HIT : 0) |
+						 (failed && !o->sqlstate ? ATTRIBUTION_SUSPENDED : 0),
+						 x->name, 0, NULL,
+						 o->hit && x->verdict >= 0 ? p->verdicts[x->verdict] : NULL,
+						 failed ? o->sqlstate : NULL);
+		if (o->hit)
+			AddEvidence(p, slot, x->evidence, x->nevidence, protect);
+	}
+
+	decision->margin = margin;
+	decision->score = 1 / (1 + exp(-margin));
+	decision->verdict = (allowed >= 0) ? allowed :
+		(forced >= 0) ? forced : VerdictOf(p, decision->score);
+	decision->degraded = degraded;
+	old = MemoryContextSwitchTo(result);
+	decision->attribution = AttributionFinish(&p->builder, p->revision, p->prior,
+											  margin, degraded);
+	MemoryContextSwitchTo(old);
+}
+
+void
+PolicyEvaluate(CompiledPolicy *p, TupleTableSlot *slot, TimestampTz at,
+			   PolicyDecision *decision)
+{
+	MemoryContext caller = CurrentMemoryContext;
+
+	/* Its memory serves one row at a time. */
+	if (p->busy)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("policy \"%s\" is being evaluated already", p->name),
+				 errdetail("A condition or signal calls score() for the policy that it belongs to.")));
+	p->busy = true;
+	PG_TRY();
+	{
+		ResetExprContext(p->econtext);
+		MemoryContextSwitchTo(p->econtext->ecxt_per_tuple_memory);
+		p->econtext->ecxt_scantuple = slot;
+		EvaluateTogether(p, slot, at);
+		Conclude(p, slot, decision, caller, false);
+		MemoryContextSwitchTo(caller);
+	}
+	PG_FINALLY();
+	{
+		p->busy = false;
+	}
+	PG_END_TRY();
+}
+
+static void
+EvaluateAll(void *arg)
+{
+	EvaluateJob *job = arg;
+
+	PolicyEvaluate(job->policy, job->slot, job->at, job->decision);
+}
+
+/*
+ * The same, where an error costs only the detector that makes it.  What
+ * failed is appended to *faults, when that is not NULL.
+ */
+void
+PolicyEvaluateProtected(CompiledPolicy *p, TupleTableSlot *slot, TimestampTz at,
+						PolicyDecision *decision, List **faults)
+{
+	EvaluateJob job = {p, slot, at, NULL, NULL, NULL, NULL, decision};
+	ErrorData  *error = RunProtected(EvaluateAll, &job);
+
+	if (error == NULL)
+		return;
+	if (p->busy)
+		ReThrowError(error);
+	FreeErrorData(error);
+	p->busy = true;
+	PG_TRY();
+	{
+		EvaluateApart(p, slot, at, faults);
+		Conclude(p, slot, decision, CurrentMemoryContext, true);
+	}
+	PG_FINALLY();
+	{
+		p->busy = false;
+	}
+	PG_END_TRY();
+}
+
+/*
+ * A decision without any signals, from the prior alone
+ */
+void
+PolicyNoSignals(CompiledPolicy *p, const char *sqlstate, PolicyDecision *decision)
+{
+	AttributionBuilder b = {0};
+
+	AttributionBegin(&b);
+	AttributionEntry(&b, ATTRIBUTION_SIGNALS, 0, p->signals_name, 0, NULL, NULL,
+					 sqlstate);
+	decision->margin = p->prior;
+	decision->score = 1 / (1 + exp(-p->prior));
+	decision->verdict = VerdictOf(p, decision->score);
+	decision->degraded = true;
+	decision->attribution = AttributionFinish(&b, p->revision, p->prior, p->prior,
+											  true);
+}
+
+/*
+ * score(policy, signals [, revision [, at]])
+ */
+typedef struct ScoreState
+{
+	bool		valid;
+	uint64		generation;
+	Oid			userid;
+	char	   *policy;
+	int			revision;
+	Oid			typid;
+	int32		typmod;
+	CompiledPolicy *compiled;
+	TupleTableSlot *slot;
+	TupleDesc	result;
+	MemoryContext context;		/* of slot and name */
+} ScoreState;
+
+/* Its readers may score: who may act as the owner, or reads its decisions. */
+static void
+CheckMayScore(CompiledPolicy *p)
+{
+	Oid			decision;
+
+	if (has_privs_of_role(GetUserId(), p->owner))
+		return;
+	decision = RelationByName(p->decision_name);
+	if (!OidIsValid(decision) ||
+		pg_class_aclcheck(decision, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for policy \"%s\"", p->name),
+				 errhint("It takes membership in the policy's owner, or SELECT on %s.",
+						 p->decision_name)));
+}
+
+static void
+BindScore(ScoreState *state, FunctionCallInfo fcinfo, HeapTupleHeader row,
+		  const char *policy, int revision)
+{
+	TupleDesc	desc;
+	MemoryContext old;
+
+	state->valid = false;
+	if (state->context == NULL)
+		state->context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt,
+											   "pg_assay score", ALLOCSET_SMALL_SIZES);
+	MemoryContextReset(state->context);
+	desc = lookup_rowtype_tupdesc_copy(HeapTupleHeaderGetTypeId(row),
+									   HeapTupleHeaderGetTypMod(row));
+	state->compiled = PolicyGet(policy, revision, desc);
+	CheckMayScore(state->compiled);
+	old = MemoryContextSwitchTo(state->context);
+	state->policy = pstrdup(policy);
+	state->slot = MakeSingleTupleTableSlot(state->compiled->desc, &TTSOpsHeapTuple);
+	MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+	if (state->result == NULL)
+	{
+		if (get_call_result_type(fcinfo, NULL, &state->result) != TYPEFUNC_COMPOSITE)
+			elog(ERROR, "return type must be a row type");
+		state->result = BlessTupleDesc(state->result);
+	}
+	MemoryContextSwitchTo(old);
+	FreeTupleDesc(desc);
+	state->revision = revision;
+	state->typid = HeapTupleHeaderGetTypeId(row);
+	state->typmod = HeapTupleHeaderGetTypMod(row);
+	state->userid = GetUserId();
+	state->generation = PolicyGeneration();
+	state->valid = true;
+}
+
+PG_FUNCTION_INFO_V1(assay_score);
+Datum
+assay_score(PG_FUNCTION_ARGS)
+{
+	ScoreState *state = fcinfo->flinfo->fn_extra;
+	text	   *name;
+	HeapTupleHeader row;
+	HeapTupleData tuple;
+	CompiledPolicy *p;
+	PolicySecurity security;
+	PolicyDecision decision;
+	int			revision = PG_ARGISNULL(2) ? 0 : PG_GETARG_INT32(2);
+	TimestampTz at;
+	Datum		values[4];
+	bool		nulls[4] = {0};
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		PG_RETURN_NULL();
+	name = PG_GETARG_TEXT_PP(0);
+	row = PG_GETARG_HEAPTUPLEHEADER(1);
+	at = PG_ARGISNULL(3) ? GetCurrentTransactionStartTimestamp() : PG_GETARG_TIMESTAMPTZ(3);
+
+	if (state == NULL)
+	{
+		state = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(ScoreState));
+		fcinfo->flinfo->fn_extra = state;
+	}
+	if (!state->valid || state->generation != PolicyGeneration() ||
+		state->typid != HeapTupleHeaderGetTypeId(row) ||
+		state->typmod != HeapTupleHeaderGetTypMod(row) ||
+		state->revision != revision || state->userid != GetUserId() ||
+		strlen(state->policy) != VARSIZE_ANY_EXHDR(name) ||
+		memcmp(state->policy, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name)) != 0)
+		BindScore(state, fcinfo, row, text_to_cstring(name), revision);
+	p = state->compiled;
+
+	tuple.t_len = HeapTupleHeaderGetDatumLength(row);
+	ItemPointerSetInvalid(&tuple.t_self);
+	tuple.t_tableOid = InvalidOid;
+	tuple.t_data = row;
+	ExecStoreHeapTuple(&tuple, state->slot, false);
+
+	PolicyEnter(&security, p->owner, p->foreign_code ? p->search_path : NULL,
+				SECURITY_RESTRICTED_OPERATION);
+	if (p->raise_errors || !CanProtect())
+		PolicyEvaluate(p, state->slot, at, &decision);
+	else
+		PolicyEvaluateProtected(p, state->slot, at, &decision, NULL);
+	PolicyLeave(&security);
+	ExecClearTuple(state->slot);
+
+	values[0] = CStringGetTextDatum(p->verdicts[decision.verdict]);
+	values[1] = Float4GetDatum((float4) decision.score);
+	values[2] = PointerGetDatum(decision.attribution);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(state->result, values, nulls)));
+}
