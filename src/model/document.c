@@ -562,6 +562,12 @@ DocumentNumber(Document *value, double *number)
 	switch (json_object_get_type(Json(value)))
 	{
 		case json_type_int:
+			/* json-c clips what exceeds an int64 instead of refusing it */
+			if (json_object_get_int64(Json(value)) == PG_INT64_MAX ||
+				json_object_get_int64(Json(value)) == PG_INT64_MIN)
+				return false;
+			*number = json_object_get_double(Json(value));
+			return true;
 		case json_type_double:
 			*number = json_object_get_double(Json(value));
 			return true;

@@ -456,7 +456,7 @@ ReadScale(Source *source)
 static bool
 RefuseCtr(Source *source, Document *split)
 {
-	const char *id = "?";
+	const char *id = NULL;
 	int64		number = -1;
 	int64		first = 0;
 
@@ -483,9 +483,13 @@ RefuseCtr(Source *source, Document *split)
 												  "feature_id"), &id);
 		first += borders;
 	}
-	ModelComplain(source->builder, MODEL_UNSUPPORTED,
-				  "CatBoost model splits on a target statistic (CTR) of categorical feature \"%.100s\"",
-				  id);
+	if (id != NULL)
+		ModelComplain(source->builder, MODEL_UNSUPPORTED,
+					  "CatBoost model splits on a target statistic (CTR) of categorical feature \"%.100s\"",
+					  id);
+	else
+		ModelComplain(source->builder, MODEL_UNSUPPORTED,
+					  "CatBoost model splits on a target statistic (CTR) of categorical features");
 	return ModelHint(source->builder,
 					 "Train with a one_hot_max_size of at least the number of its categories, or encode it before.");
 }

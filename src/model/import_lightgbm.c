@@ -43,6 +43,7 @@ typedef struct Reader
 	uint32		ntrees;
 	uint32		expected_trees; /* as tree_sizes says */
 	bool		has_sizes;
+	bool		ended;			/* the end of the trees was seen */
 	Span		tree;			/* of the number in "Tree=", for messages */
 } Reader;
 
@@ -880,9 +881,11 @@ ReadHeader(Reader *r, Span pandas, bool *trees)
 		return ModelHint(r->builder,
 						 "A LightGBM model is the text that Booster.save_model() writes; its first line is \"tree\".");
 	}
-	while (NextLine(r, &line) && !SpanIs(line, "end of trees"))
+	while (!r->ended && NextLine(r, &line))
 	{
-		if (SpanIs(line, "average_output"))
+		if (SpanIs(line, "end of trees"))
+			r->ended = true;
+		else if (SpanIs(line, "average_output"))
 			r->average = true;
 		if (!SplitLine(line, &key, &value))
 			continue;
@@ -966,21 +969,19 @@ ReadModel(Reader *r, Span pandas)
 				key,
 				value;
 	bool		more;
-	bool		ended = false;
 
 	if (!ReadHeader(r, pandas, &more))
 		return false;
-	ended = !more;
 	while (more)
 	{
 		if (!ReadTree(r))
 			return false;
 		more = false;
-		while (!more && !ended && NextLine(r, &line))
+		while (!more && !r->ended && NextLine(r, &line))
 		{
 			/* Format v2 closes the trees with this heading only. */
 			if (SpanIs(line, "end of trees") || SpanIs(line, "feature importances:"))
-				ended = true;
+				r->ended = true;
 			else if (SplitLine(line, &key, &value) && SpanIs(key, "Tree"))
 			{
 				r->tree = value;
@@ -992,7 +993,7 @@ ReadModel(Reader *r, Span pandas)
 									 Shown(line), line.start);
 		}
 	}
-	if (!ended || (r->has_sizes && r->ntrees != r->expected_trees))
+	if (!r->ended || (r->has_sizes && r->ntrees != r->expected_trees))
 	{
 		ModelComplain(r->builder, MODEL_INVALID,
 					  "LightGBM model ends after %u trees", r->ntrees);
