@@ -249,6 +249,8 @@ my @times = (
 		'bad_date no_received guessed_time' ],
 	[ 'Date: Thu, 99 Aug 2002 99:99:99 +9999', '2003-04-05T06:07:08', undef,
 		'bad_date no_received guessed_time' ],
+	[ "Received: by x; Sat, 31 Dec 2005 23:59:60 +0000\nDate: 2002-08-22T12:00:00+02:00",
+		'2005-12-31T23:59:59', '2002-08-22T10:00:00', '' ],
 	[ "Received: by x; Thu, 22 Aug 2002 12:00:00 +0000\nDate: Thu, 22 Aug 2044 10:00:00 +0000",
 		'2002-08-22T12:00:00', '2044-08-22T10:00:00', 'absurd_date' ]);
 $dir = fresh_folder();

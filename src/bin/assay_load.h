@@ -202,7 +202,7 @@ extern void message_finish(Message *m);
 extern void message_set_from(Message *m, const char *addr, const char *name);
 extern bool message_plausible_time(int64_t t);
 extern void message_settle_time(Message *m, int64_t received, const RawMessage *raw);
-extern int64_t parse_rfc822_date(const char *s);
+extern int64_t parse_date(const char *s);
 extern int64_t parse_from_line(const char *line);
 
 /* mail.c, jsonl.c, html.c */

@@ -126,6 +126,8 @@ typedef struct Batch
 	GArray	   *rows;
 } Batch;
 
+static void probe(void);
+
 static PGconn *conn;
 static char *copy_command;
 static Batch batches[2];
@@ -372,6 +374,7 @@ copy_connect(void)
 		batches[i].bytes = g_byte_array_new();
 		batches[i].rows = g_array_new(FALSE, FALSE, sizeof(Row));
 	}
+	probe();
 }
 
 /* ---- sending ------------------------------------------------------------- */
@@ -446,16 +449,27 @@ read_result(void)
 	return bad;
 }
 
+/*
+ * What the server said, on one line.  The detail of a violated constraint is
+ * the row itself: people's mail, which is not for a log.
+ */
 static char *
 error_text(PGresult *res)
 {
 	const char *primary = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
 	const char *detail = PQresultErrorField(res, PG_DIAG_MESSAGE_DETAIL);
+	const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
 	const char *text = primary != NULL ? primary : PQresultErrorMessage(res);
+	char	   *line;
 
 	if (text == NULL || text[0] == '\0')
 		text = PQerrorMessage(conn);
-	return g_strchomp(detail != NULL ? g_strconcat(text, " (", detail, ")", NULL) : g_strdup(text));
+	if (detail != NULL && state != NULL &&
+		strcmp(state, "23514") != 0 && strcmp(state, "23502") != 0)
+		line = g_strconcat(text, " (", detail, ")", NULL);
+	else
+		line = g_strdup(text);
+	return g_strdelimit(g_strchomp(line), "\r\n", ' ');
 }
 
 /*
@@ -475,6 +489,32 @@ is_fatal_state(const char *state)
 	return strcmp(state, "57P01") == 0 || strcmp(state, "57P02") == 0 ||
 		strcmp(state, "57P03") == 0 || strcmp(state, "42501") == 0 ||
 		strcmp(state, "42P01") == 0;
+}
+
+/*
+ * Send no rows, and take it back: a table that can't be copied to is found
+ * before any message has been read.
+ */
+static void
+probe(void)
+{
+	PGresult   *error;
+
+	PQclear(query("BEGIN", 0, NULL));
+	error = send_rows(filling, 0, 0);
+	if (error == NULL)
+		error = read_result();
+	if (error != NULL)
+	{
+		const char *state = PQresultErrorField(error, PG_DIAG_SQLSTATE);
+
+		/* what a trigger objects to may be different with rows */
+		if (is_fatal_state(state) || strncmp(state, "42", 2) == 0 ||
+			strncmp(state, "0A", 2) == 0)
+			fatal("%s", error_text(error));
+		PQclear(error);
+	}
+	PQclear(query("ROLLBACK", 0, NULL));
 }
 
 static void load_rows(Batch *b, guint first, guint last, PGresult *error);

@@ -148,10 +148,8 @@ each_item(Message *m, json_object *o, const char *name, ItemFn fn, GPtrArray *li
 static int64_t
 time_field(Message *m, json_object *o, const char *name, Defect bad)
 {
-	static GTimeZone *utc = NULL;
 	json_object *v = field(o, name);
 	const char *s;
-	GDateTime  *t;
 	int64_t		result;
 
 	if (v == NULL)
@@ -174,16 +172,7 @@ time_field(Message *m, json_object *o, const char *name, Defect bad)
 	s = json_object_get_string(v);
 	if (s[0] == '\0')
 		return NO_TIME;
-	if (utc == NULL)
-		utc = g_time_zone_new_utc();
-	t = strlen(s) < 100 ? g_date_time_new_from_iso8601(s, utc) : NULL;
-	if (t != NULL)
-	{
-		result = g_date_time_to_unix(t) * 1000000 + g_date_time_get_microsecond(t);
-		g_date_time_unref(t);
-		return result;
-	}
-	result = parse_rfc822_date(s);
+	result = parse_date(s);
 	if (result == NO_TIME)
 		ADD_DEFECT(m, bad);
 	return result;

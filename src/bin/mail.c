@@ -676,7 +676,7 @@ interpret_headers(Message *m, GArray *headers, const RawMessage *raw)
 				const char *semicolon = strrchr(h->value, ';');
 
 				if (semicolon != NULL)
-					received = parse_rfc822_date(semicolon + 1);
+					received = parse_date(semicolon + 1);
 				if (received == NO_TIME || !message_plausible_time(received))
 				{
 					ADD_DEFECT(m, DEFECT_BAD_RECEIVED);
@@ -704,7 +704,7 @@ interpret_headers(Message *m, GArray *headers, const RawMessage *raw)
 
 	if ((h = find_header(headers, "date")) != NULL && h->value[0] != '\0')
 	{
-		m->sent_at = parse_rfc822_date(h->value);
+		m->sent_at = parse_date(h->value);
 		if (m->sent_at == NO_TIME)
 			ADD_DEFECT(m, DEFECT_BAD_DATE);
 	}

@@ -294,11 +294,33 @@ message_settle_time(Message *m, int64_t received, const RawMessage *raw)
 	m->received_at = raw->mtime;
 }
 
-/* A Date header's time, or NO_TIME */
+/* ISO 8601, with UTC where it has no zone, or NO_TIME */
+static int64_t
+parse_iso_date(const char *s)
+{
+	static GTimeZone *utc = NULL;
+	char	   *whole = strpbrk(s, "Tt ") != NULL ? g_strdup(s) : g_strconcat(s, "T00:00:00", NULL);
+	GDateTime  *t;
+	int64_t		result = NO_TIME;
+
+	if (utc == NULL)
+		utc = g_time_zone_new_utc();
+	t = g_date_time_new_from_iso8601(g_strchomp(whole), utc);
+	if (t != NULL)
+	{
+		result = g_date_time_to_unix(t) * 1000000 + g_date_time_get_microsecond(t);
+		g_date_time_unref(t);
+	}
+	g_free(whole);
+	return result;
+}
+
+/* The time of a Date header, or of a field in ISO 8601, or NO_TIME */
 int64_t
-parse_rfc822_date(const char *s)
+parse_date(const char *s)
 {
 	GDateTime  *t;
+	char	   *leap;
 	int64_t		seconds;
 
 	while (g_ascii_isspace(*s))
@@ -306,7 +328,18 @@ parse_rfc822_date(const char *s)
 	/* nothing sensible is that long, and GMime need not see it */
 	if (*s == '\0' || strlen(s) > 200)
 		return NO_TIME;
+	if (strspn(s, "0123456789") == 4 && s[4] == '-')
+		return parse_iso_date(s);
 	t = g_mime_utils_header_decode_date(s);
+	if (t == NULL && (leap = strstr(s, ":60")) != NULL)
+	{
+		/* a leap second is the second before it */
+		char	   *copy = g_strdup(s);
+
+		memcpy(copy + (leap - s), ":59", 3);
+		t = g_mime_utils_header_decode_date(copy);
+		g_free(copy);
+	}
 	if (t == NULL)
 		return NO_TIME;
 	seconds = g_date_time_to_unix(t);

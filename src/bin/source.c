@@ -374,11 +374,16 @@ mbox_deliver(Mbox *box, DeliverFn deliver)
 	 * the empty line before the next separator is the mbox's, not the
 	 * message's
 	 */
-	if (data->len >= 2 && memcmp(data->str + data->len - 2, "\n\n", 2) == 0 &&
-		(int64_t) data->len == box->raw.size)
+	if ((int64_t) data->len == box->raw.size)
 	{
-		g_string_truncate(data, data->len - 1);
-		box->raw.size--;
+		gsize		n = 0;
+
+		if (data->len >= 3 && memcmp(data->str + data->len - 3, "\n\r\n", 3) == 0)
+			n = 2;
+		else if (data->len >= 2 && memcmp(data->str + data->len - 2, "\n\n", 2) == 0)
+			n = 1;
+		g_string_truncate(data, data->len - n);
+		box->raw.size -= n;
 	}
 	box->raw.data = data->str;
 	box->raw.len = data->len;
