@@ -1,0 +1,500 @@
+-- The signals view: everything that detectors, the GBDT and the training
+-- export know about a message, one row a message, one column a signal.
+--
+-- The same view serves the trigger (one id, or a batch of them) and the
+-- export (all of them). Each LATERAL step prepares what later ones share.
+-- Its OFFSET keeps the planner from copying the step's expressions into every
+-- place where they are used, and naming m.id in it from keeping results by
+-- value in a Memoize node: no two messages share them. A history probe is one
+-- descent of a unique index.
+--
+-- Nothing here knows more than was known when the message came: histories end
+-- with the day before its own, labels count from the day they became known,
+-- and the two looks into the message table take only what was received before.
+--
+-- Left out on purpose, since it tells how a corpus was collected rather than
+-- what a message is: hosts of the receiving side in Received, the number of
+-- hops, Delivered-To, X-Spam and mailbox status headers, the calendar date.
+
+-- The text that the sender wrote, its first 20,000 characters. What a mailing
+-- list appends is not the sender's: spam that came by a list carries the same
+-- footer as everything else there.
+CREATE FUNCTION authored(body text, by_list boolean) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN by_list
+            THEN regexp_replace(left(coalesce(body, ''), 20000), '\n(_{20,}|-+ ?Yahoo! Groups Sponsor).*$', '')
+            ELSE left(coalesce(body, ''), 20000)
+       END;
+
+-- Regular expressions over the headers and links that matter, as one text with
+-- a tag in front of each line: one pass finds all of them.
+CREATE TABLE trait (
+	name    text PRIMARY KEY,
+	pattern text NOT NULL
+);
+
+COMMENT ON TABLE trait IS 'regular expressions over subject:, mailer:, type:, id:, relay: and url: lines';
+
+INSERT INTO trait VALUES
+	('subject_money',     '^subject: .*([$£€] ?\d|\d ?[$£€%])'),
+	('subject_padding',   '^subject: .*(\s{4,}\S|[a-z!?.]\s+[a-z]*\d[a-z0-9]*$|\d{4,}\W*$)'),
+	('subject_list_tag',  '^subject: .*\[[a-z0-9 _-]+\]'),
+	('subject_reply',     '^subject: \s*(re|fwd?|aw|sv)(\[\d+\])?\s*:'),
+	('subject_adv',       '^subject: \W*adv?\W*[:\]]'),
+	('mailer_desktop',    '^mailer: .*(mutt|kmail|evolution|sylpheed|gnus|exmh|pine|mozilla|\belm\b|squirrelmail|apple mail|emacs|balsa|nmh)'),
+	('mailer_outlook',    '^mailer: .*outlook'),
+	('mailer_bulk',       '^mailer: .*(mass|bulk|blast|sender|group ?mail|storm|direct|campaign|dundas|cdo|mailer|promot)'),
+	('mailer_garbled',    '^(?-i)mailer: ([A-Za-z]{2,}[a-z][A-Z][A-Za-z]*|[B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]{4,})$'),
+	('charset_unusual',   '^type: .*charset="?(gb2312|big5|ks_c|euc-kr|iso-2022|koi8|windows-125[1-8]|default|unknown)'),
+	('boundary_outlook',  '^type: .*boundary="?-*=?_?nextpart_\w{3}_\w{4}_\w{8}\.\w{8}"?'),
+	('message_id_hex',    '^id: ((?-i)[0-9A-F]{8}|[0-9a-z]{12,}\$\w+\$)'),
+	('message_id_queue',  '^id: \d{12}\.\w+@'),
+	('message_id_bare',   '^id: [^@]*(@[^.]*)?$'),
+	('relay_forged',      '^relay: .*\(may be forged\)'),
+	('relay_unknown',     '^relay: .*(from unknown|\(unknown \[|unverified)'),
+	('relay_dialup',      '^relay: .*((dial|dsl|ppp|pool|dhcp|cable|modem)[a-z]*[-.0-9]|\d+[-.]\d+[-.]\d+[-.]\d+\.[a-z])'),
+	('relay_bad_date',    '^relay: .*with \w+; [a-z]{3}, \d\d \d{4}'),
+	('helo_numeric',      '^relay: from \[?\d+\.\d+\.\d+\.\d+\]? \('),
+	('helo_bare',         '^relay: .*(helo|from) (localhost\.com|mx\d*\.hotmail\.com|mail\.com|\w+) \(\['),
+	('url_numeric_host',  '^url: \w+://(\S*@)?[\d.]+([:/?]|$)'),
+	('url_obfuscated',    '^url: \w+://[^/\s]*[%@]'),
+	('url_port',          '^url: \w+://[^/\s]*:\d'),
+	('url_opt_out',       '^url: .*(remove|unsub|opt-?out)'),
+	('url_tracking',      '^url: .*\?.*='),
+	('url_free_host',     '^url: (\w+://)?[^/\s]*(geocities|tripod|angelfire|hypermart|virtualave|freewebs|netfirms|topcities|yahoo\.com|tinyurl|bit\.ly)'),
+	('url_odd_tld',       '^url: (\w+://)?[^/:\s]*\.(cn|kr|tw|ru|br|ar|mx|hk|th|biz|info|nu|to|ws|cc|tv)([:/?]|$)');
+
+-- Both matchers, compiled once: a matcher is a value in a row.
+CREATE TABLE matcher (phrases assay.phrases NOT NULL, traits assay.phrases NOT NULL);
+
+INSERT INTO matcher
+SELECT (SELECT assay.phrases(array_agg(name ORDER BY name), array_agg(pattern ORDER BY name)) FROM phrase),
+       (SELECT assay.phrases(array_agg(name ORDER BY name), array_agg('(?m)' || pattern ORDER BY name), 'regex') FROM trait);
+
+CREATE VIEW message_signals AS
+SELECT
+	m.id,
+
+	-- message: subject
+	length(t.subject)                                            AS subject_chars,
+	regexp_count(t.subject, '[A-Z]')::real / greatest(length(t.subject), 10) AS subject_upper,
+	regexp_count(t.subject, '!')                                 AS subject_exclaims,
+	position('?' IN t.subject) > 0                               AS subject_question,
+	octet_length(t.subject) > length(t.subject)                  AS subject_non_ascii,
+	'subject_money' = ANY (x.traits)                             AS subject_money,
+	'subject_padding' = ANY (x.traits)                           AS subject_padding,
+	'subject_list_tag' = ANY (x.traits)                          AS subject_list_tag,
+	'subject_adv' = ANY (x.traits)                               AS subject_adv,
+	'subject_reply' = ANY (x.traits) AND NOT t.threaded          AS fake_reply,
+
+	-- message: body
+	b.chars                                                      AS body_chars,
+	b.sample_upper / greatest(b.sample_chars, 40)::real          AS body_upper,
+	b.sample_digits / greatest(b.sample_chars, 40)::real         AS body_digits,
+	(octet_length(t.body) - b.chars) / greatest(b.chars, 40)::real AS body_non_ascii,
+	b.exclaims * 1000 / greatest(b.chars, 200)::real             AS body_exclaims,
+	b.dollars * 1000 / greatest(b.chars, 200)::real              AS body_dollars,
+	b.lines                                                      AS body_lines,
+	b.quoted_lines                                               AS quoted_lines,
+	b.chars / greatest(b.lines, 1)::real                         AS line_chars,
+	position(E'\n-- \n' IN t.body) > 0                           AS has_signature,
+	b.chars / greatest(m.size_bytes, 100)::real                  AS text_share,
+
+	-- message: phrases by theme, and the linear text model over single words
+	p.money_phrases, p.stock_phrases, p.loan_phrases, p.pharmacy_phrases, p.adult_phrases,
+	p.advance_fee_phrases, p.lottery_phrases, p.credentials_phrases, p.call_phrases, p.urgency_phrases,
+	p.guarantee_phrases, p.bulk_phrases, p.opt_out_phrases, p.greeting_phrases, p.reply_phrases,
+	p.list_phrases, p.technical_phrases, p.discussion_phrases,
+	p.pitch_themes,
+	p.words_known,
+	p.word_margin,
+
+	-- message: MIME structure
+	coalesce(m.has_html, false)                                  AS has_html,
+	coalesce(m.has_html, false) AND h.content_type LIKE 'text/html%' AS html_only,
+	h.content_type IS NULL                                       AS content_type_missing,
+	h.content_type IS NOT NULL AND NOT h.has_mime_version        AS mime_version_missing,
+	h.content_type LIKE 'multipart/alternative%'                 AS multipart_alternative,
+	h.content_type LIKE 'multipart/mixed%'                       AS multipart_mixed,
+	h.content_type LIKE 'multipart/signed%'                      AS pgp_signed,
+	'charset_unusual' = ANY (x.traits)                           AS charset_unusual,
+	'boundary_outlook' = ANY (x.traits)                          AS boundary_outlook,
+	h.transfer_encoding = 'base64' AND h.content_type LIKE 'text/%' AS text_in_base64,
+	coalesce(jsonb_array_length(m.attachments), 0)               AS attachments,
+	coalesce(m.attachments @? '$[*].name ? (@ like_regex "[.](exe|scr|pif|bat|com|vbs|js|lnk|hta|cpl)$" flag "i")', false)
+	                                                             AS attachment_executable,
+	coalesce(m.attachments @? '$[*].type ? (@ starts with "image/")', false) AS attachment_image,
+	coalesce(m.defects && '{nul_byte,broken_headers,unknown_charset,bad_charset,broken_mime,broken_html}', false)
+	                                                             AS malformed,
+
+	-- message: links
+	coalesce(cardinality(m.urls), 0)                             AS urls,
+	u.hosts                                                      AS url_hosts,
+	u.longest                                                    AS url_longest,
+	u.of_sender                                                  AS url_of_sender,
+	'url_numeric_host' = ANY (x.traits)                          AS url_numeric_host,
+	'url_obfuscated' = ANY (x.traits)                            AS url_obfuscated,
+	'url_port' = ANY (x.traits)                                  AS url_port,
+	'url_opt_out' = ANY (x.traits)                               AS url_opt_out,
+	'url_tracking' = ANY (x.traits)                              AS url_tracking,
+	'url_free_host' = ANY (x.traits)                             AS url_free_host,
+	'url_odd_tld' = ANY (x.traits)                               AS url_odd_tld,
+	k.links, k.link_mismatches, k.mailto_links,
+
+	-- message: header shape
+	h.mailer IS NULL                                             AS mailer_missing,
+	'mailer_desktop' = ANY (x.traits)                            AS mailer_desktop,
+	'mailer_outlook' = ANY (x.traits)                            AS mailer_outlook,
+	'mailer_bulk' = ANY (x.traits) AND NOT x.traits && '{mailer_desktop,mailer_outlook}' AS mailer_bulk,
+	'mailer_garbled' = ANY (x.traits)                            AS mailer_garbled,
+	'mailer_outlook' = ANY (x.traits) AND (h.mime_ole IS NULL OR NOT h.msmail_priority)
+		AND coalesce(m.message_id, '') NOT LIKE '%$%$%@%'        AS outlook_forged,
+	h.msmail_priority AND h.mime_ole IS NULL                     AS msmail_forged,
+	coalesce(h.priority LIKE '1%' OR h.importance = 'high', false) AS priority_high,
+	h.organization                                               AS has_organization,
+	h.precedence                                                 AS precedence_bulk,
+	h.list_mail                                                  AS list_mail,
+	h.list_unsubscribe                                           AS has_list_unsubscribe,
+	t.threaded                                                   AS threaded,
+	coalesce(cardinality(m.reference_ids), 0)                    AS thread_depth,
+	m.message_id IS NULL                                         AS message_id_missing,
+	'message_id_bare' = ANY (x.traits)                           AS message_id_bare,
+	'message_id_hex' = ANY (x.traits)                            AS message_id_hex,
+	'message_id_queue' = ANY (x.traits)
+		AND position(split_part(split_part(m.message_id, '@', 1), '.', 2) IN t.head) > 0
+		                                                         AS message_id_by_relay,
+	m.message_id LIKE '%$%@%'                                    AS message_id_dollars,
+	position('@' IN m.message_id) - 1                            AS message_id_chars,
+	coalesce(position(d.domain IN lower(split_part(m.message_id, '@', 2))) > 0, false)
+	                                                             AS message_id_of_sender,
+	m.sent_at IS NULL                                            AS date_missing,
+	CASE WHEN m.sent_at IS NOT NULL THEN
+		least(greatest(extract(epoch FROM m.received_at - m.sent_at) / 3600, -100), 200)::real
+	END                                                          AS date_skew_hours,
+	h.date !~ '[+-]\d{4}'                                        AS date_zone_missing,
+
+	-- message: the way it took, as its Received headers tell
+	'relay_forged' = ANY (x.traits)                              AS relay_forged,
+	'relay_unknown' = ANY (x.traits)                             AS relay_unknown,
+	'relay_dialup' = ANY (x.traits)                              AS relay_dialup,
+	'relay_bad_date' = ANY (x.traits)                            AS relay_bad_date,
+	'helo_numeric' = ANY (x.traits)                              AS helo_numeric,
+	'helo_bare' = ANY (x.traits)                                 AS helo_bare,
+	coalesce(position(d.domain IN h.relays) > 0, false)          AS relay_of_sender,
+
+	-- message: sender and recipients as written
+	m.from_addr IS NULL                                          AS from_missing,
+	coalesce(m.from_name, '') = ''                               AS from_name_missing,
+	position('@' IN m.from_name) > 0                             AS from_name_is_address,
+	m.from_name = upper(m.from_name) AND m.from_name ~ '[A-Z]{3}' AS from_name_upper,
+	position(' ' IN m.from_name) > 0                             AS from_name_two_words,
+	regexp_count(split_part(m.from_addr, '@', 1), '\d')          AS from_digits,
+	position('@' IN m.from_addr) - 1                             AS from_chars,
+	d.free_mail                                                  AS from_free_mail,
+	m.from_domain ~ '\.(cn|kr|tw|ru|br|ar|mx|jp|hk|th|id|pl|ro|biz|info)$' AS from_odd_tld,
+	m.reply_to IS NOT NULL AND m.reply_to <> m.from_addr         AS reply_to_differs,
+	m.reply_to IS NOT NULL AND split_part(m.reply_to, '@', 2) <> m.from_domain AS reply_to_other_domain,
+	m.return_path IS NOT NULL AND m.return_path <> m.from_addr   AS return_path_differs,
+	coalesce(cardinality(m.recipients), 0)                       AS recipients,
+	coalesce(m.from_addr = ANY (m.recipients), false)            AS to_self,
+	coalesce(h.addressed ~* 'undisclosed', false)                AS to_undisclosed,
+	h.addressed IS NULL                                          AS to_missing,
+
+	-- sender: the address's history up to the day before
+	assay.events(sb.history)                                    AS sender_events,
+	assay.days_known(sb.history, m.received_at)                 AS sender_days_known,
+	assay.days_since(sb.history, m.received_at)                 AS sender_days_since,
+	assay.rate(sb.history, m.received_at, interval '7 days')    AS sender_rate,
+	assay.attack_rate(sb.labels, 0.3, 2)                        AS sender_attack_rate,
+	assay.labels(sb.labels)                                     AS sender_labels,
+	-- and its head: the last hour, today included
+	(SELECT count(*) FROM message r
+	 WHERE r.from_addr = m.from_addr AND r.received_at < m.received_at
+	   AND r.received_at >= m.received_at - interval '1 hour')   AS sender_last_hour,
+
+	-- sender: the history of the domain
+	assay.events(db.history)                                    AS domain_events,
+	assay.days_known(db.history, m.received_at)                 AS domain_days_known,
+	assay.attack_rate(db.labels, 0.3, 2)                        AS domain_attack_rate,
+	assay.labels(db.labels)                                     AS domain_labels,
+
+	-- recipient
+	assay.events(rb.history)                                    AS recipient_events,
+	assay.days_known(rb.history, m.received_at)                 AS recipient_days_known,
+	assay.hour_affinity(rb.history, m.received_at)              AS recipient_hour_affinity,
+
+	-- pair: this sender to this recipient, and the thread that it answers
+	assay.events(pb.history)                                    AS pair_events,
+	assay.days_since(pb.history, m.received_at)                 AS pair_days_since,
+	assay.attack_rate(pb.labels, 0.3, 2)                        AS pair_attack_rate,
+	EXISTS (SELECT FROM message r
+	        WHERE r.message_id = ANY (m.in_reply_to || m.reference_ids[greatest(cardinality(m.reference_ids) - 3, 1):])
+	          AND r.received_at < m.received_at)                 AS thread_known
+
+FROM message m
+CROSS JOIN matcher
+
+-- Headers in use, unpacked once
+CROSS JOIN LATERAL (
+	SELECT coalesce(r."user-agent"[1], r."x-mailer"[1]) AS mailer,
+	       lower(r."content-type"[1]) AS content_type,
+	       lower(r."content-transfer-encoding"[1]) AS transfer_encoding,
+	       r."mime-version" IS NOT NULL AS has_mime_version,
+	       r."x-mimeole"[1] AS mime_ole,
+	       r."x-msmail-priority" IS NOT NULL AS msmail_priority,
+	       r."x-priority"[1] AS priority,
+	       lower(r.importance[1]) AS importance,
+	       r.organization IS NOT NULL AS organization,
+	       coalesce(lower(r.precedence[1]) IN ('bulk', 'list', 'junk'), false) AS precedence,
+	       m.list_id IS NOT NULL OR r."mailing-list" IS NOT NULL AS list_mail,
+	       r."list-unsubscribe" IS NOT NULL AS list_unsubscribe,
+	       coalesce(r."to"[1], r.cc[1]) AS addressed,
+	       r.date[1] AS date,
+	       array_to_string(r.received, E'\nrelay: ') AS relays
+	FROM jsonb_to_record(coalesce(m.headers, '{}')) AS r (
+		received text[], date text[], "to" text[], cc text[],
+		"user-agent" text[], "x-mailer" text[], "x-mimeole" text[], "x-msmail-priority" text[],
+		"x-priority" text[], importance text[], organization text[], precedence text[],
+		"list-unsubscribe" text[], "mailing-list" text[], "mime-version" text[], "content-type" text[],
+		"content-transfer-encoding" text[])
+	OFFSET 0 * m.id
+) h
+
+-- The text, and the tagged lines that traits are looked for in
+CROSS JOIN LATERAL (
+	SELECT coalesce(m.subject, '') AS subject,
+	       authored(m.body_text, h.list_mail) AS body,
+	       concat('subject: ', replace(m.subject, E'\n', ' '), E'\nmailer: ' || h.mailer, E'\ntype: ' || h.content_type,
+	              E'\nid: ' || m.message_id, E'\nrelay: ' || h.relays,
+	              E'\nurl: ' || array_to_string(m.urls[1:30], E'\nurl: ')) AS head,
+	       m.in_reply_to IS NOT NULL OR coalesce(cardinality(m.reference_ids), 0) > 0 AS threaded
+	OFFSET 0 * m.id
+) t
+CROSS JOIN LATERAL (
+	SELECT assay.phrase_hits(matcher.traits, t.head) AS traits OFFSET 0 * m.id
+) x
+CROSS JOIN LATERAL (
+	SELECT length(t.body) AS chars,
+	       length(s.sample) AS sample_chars,
+	       regexp_count(s.sample, '[A-Z]') AS sample_upper,
+	       regexp_count(s.sample, '[0-9]') AS sample_digits,
+	       length(t.body) - length(replace(t.body, '!', '')) AS exclaims,
+	       length(t.body) - length(replace(t.body, '$', '')) AS dollars,
+	       length(t.body) - length(replace(t.body, E'\n', '')) AS lines,
+	       (length(t.body) - length(replace(t.body, E'\n>', ''))) / 2 AS quoted_lines
+	FROM (SELECT left(t.body, 1500) AS sample OFFSET 0) s
+	OFFSET 0 * m.id
+) b
+
+-- One pass of all phrases
+CROSS JOIN LATERAL (
+	SELECT count(*) FILTER (WHERE f.theme = 'money')::int AS money_phrases,
+	       count(*) FILTER (WHERE f.theme = 'stock')::int AS stock_phrases,
+	       count(*) FILTER (WHERE f.theme = 'loan')::int AS loan_phrases,
+	       count(*) FILTER (WHERE f.theme = 'pharmacy')::int AS pharmacy_phrases,
+	       count(*) FILTER (WHERE f.theme = 'adult')::int AS adult_phrases,
+	       count(*) FILTER (WHERE f.theme = 'advance_fee')::int AS advance_fee_phrases,
+	       count(*) FILTER (WHERE f.theme = 'lottery')::int AS lottery_phrases,
+	       count(*) FILTER (WHERE f.theme = 'credentials')::int AS credentials_phrases,
+	       count(*) FILTER (WHERE f.theme = 'call_to_action')::int AS call_phrases,
+	       count(*) FILTER (WHERE f.theme = 'urgency')::int AS urgency_phrases,
+	       count(*) FILTER (WHERE f.theme = 'guarantee')::int AS guarantee_phrases,
+	       count(*) FILTER (WHERE f.theme = 'bulk_software')::int AS bulk_phrases,
+	       count(*) FILTER (WHERE f.theme = 'opt_out')::int AS opt_out_phrases,
+	       count(*) FILTER (WHERE f.theme = 'greeting')::int AS greeting_phrases,
+	       count(*) FILTER (WHERE f.theme = 'reply')::int AS reply_phrases,
+	       count(*) FILTER (WHERE f.theme = 'list_footer')::int AS list_phrases,
+	       count(*) FILTER (WHERE f.theme = 'technical')::int AS technical_phrases,
+	       count(*) FILTER (WHERE f.theme = 'discussion')::int AS discussion_phrases,
+	       count(DISTINCT f.theme) FILTER (WHERE f.pitch)::int AS pitch_themes,
+	       count(f.weight)::int AS words_known,
+	       coalesce(sum(f.weight), 0)::real AS word_margin
+	FROM unnest(assay.phrase_hits(matcher.phrases, t.subject || E'\n' || t.body)) AS hit,
+	     LATERAL (SELECT theme, pitch, weight FROM phrase WHERE name = hit OFFSET 0) f
+	OFFSET 0 * m.id
+) p
+
+-- Parts of addresses and dates that more than one signal uses
+CROSS JOIN LATERAL (
+	SELECT assay.registrable_domain(m.from_domain) AS domain,
+	       EXISTS (SELECT FROM free_mail f WHERE f.domain = m.from_domain) AS free_mail,
+	       (m.received_at AT TIME ZONE 'UTC')::date AS day,
+	       coalesce(m.mailbox, m.recipients[1]) AS recipient
+	OFFSET 0 * m.id
+) d
+
+-- Links: the first 30 addresses, the first 50 links
+CROSS JOIN LATERAL (
+	SELECT count(DISTINCT n.host)::int AS hosts,
+	       coalesce(max(length(n.url)), 0) AS longest,
+	       coalesce(bool_or(right(n.host, length(d.domain)) = d.domain), false) AS of_sender
+	FROM (SELECT url, lower(split_part(regexp_replace(url, '^\w+://', ''), '/', 1)) AS host
+	      FROM unnest(m.urls[1:30]) AS url OFFSET 0) n
+	OFFSET 0 * m.id
+) u
+CROSS JOIN LATERAL (
+	SELECT coalesce(cardinality(m.link_hrefs), 0) AS links,
+	       count(*) FILTER (WHERE a.href ILIKE 'mailto:%')::int AS mailto_links,
+	       count(*) FILTER (WHERE a.label ~* '^(https?://|www\.)' AND a.href ~* '^https?://'
+	           AND assay.registrable_domain(substring(lower(a.label) FROM '^(?:https?://)?([a-z0-9.-]+)'))
+	            <> assay.registrable_domain(substring(lower(a.href) FROM '^https?://(?:[^/@]*@)?([a-z0-9.-]+)')))::int AS link_mismatches
+	FROM unnest(m.link_texts[1:50], m.link_hrefs[1:50]) AS a (label, href)
+	OFFSET 0 * m.id
+) k
+
+-- Histories as of the day before
+LEFT JOIN LATERAL (
+	SELECT history, labels FROM sender_baseline
+	WHERE sender = m.from_addr AND day < d.day ORDER BY day DESC LIMIT 1
+) sb ON true
+LEFT JOIN LATERAL (
+	SELECT history, labels FROM domain_baseline
+	WHERE domain = d.domain AND NOT d.free_mail AND day < d.day ORDER BY day DESC LIMIT 1
+) db ON true
+LEFT JOIN LATERAL (
+	SELECT history FROM recipient_baseline
+	WHERE recipient = d.recipient AND day < d.day ORDER BY day DESC LIMIT 1
+) rb ON true
+LEFT JOIN LATERAL (
+	SELECT history, labels FROM pair_baseline
+	WHERE sender = m.from_addr AND recipient = d.recipient AND day < d.day ORDER BY day DESC LIMIT 1
+) pb ON true;
+
+COMMENT ON VIEW message_signals IS 'what detectors know about each message; levels: message, sender, recipient, pair';
+
+COMMENT ON COLUMN message_signals.id IS 'message: key';
+COMMENT ON COLUMN message_signals.subject_chars IS 'message: length of the subject';
+COMMENT ON COLUMN message_signals.subject_upper IS 'message: share of capital letters in the subject';
+COMMENT ON COLUMN message_signals.subject_exclaims IS 'message: exclamation marks in the subject';
+COMMENT ON COLUMN message_signals.subject_question IS 'message: a question mark in the subject';
+COMMENT ON COLUMN message_signals.subject_non_ascii IS 'message: letters beyond ASCII in the subject';
+COMMENT ON COLUMN message_signals.subject_money IS 'message: an amount of money or a percentage in the subject';
+COMMENT ON COLUMN message_signals.subject_padding IS 'message: a wide gap, or a code at the end of the subject, as made to let copies differ';
+COMMENT ON COLUMN message_signals.subject_list_tag IS 'message: [tag] in the subject, as mailing lists put there';
+COMMENT ON COLUMN message_signals.subject_adv IS 'message: the subject says ADV:';
+COMMENT ON COLUMN message_signals.fake_reply IS 'message: the subject says Re: or Fwd:, and no header names what it answers';
+COMMENT ON COLUMN message_signals.body_chars IS 'message: length of the text, at most 20,000';
+COMMENT ON COLUMN message_signals.body_upper IS 'message: share of capital letters in the first 1,500 characters';
+COMMENT ON COLUMN message_signals.body_digits IS 'message: share of digits in the first 1,500 characters';
+COMMENT ON COLUMN message_signals.body_non_ascii IS 'message: bytes beyond one a character, per character';
+COMMENT ON COLUMN message_signals.body_exclaims IS 'message: exclamation marks per 1,000 characters';
+COMMENT ON COLUMN message_signals.body_dollars IS 'message: dollar signs per 1,000 characters';
+COMMENT ON COLUMN message_signals.body_lines IS 'message: lines of text';
+COMMENT ON COLUMN message_signals.quoted_lines IS 'message: lines that begin with >';
+COMMENT ON COLUMN message_signals.line_chars IS 'message: characters per line';
+COMMENT ON COLUMN message_signals.has_signature IS 'message: the line "-- " before a signature';
+COMMENT ON COLUMN message_signals.text_share IS 'message: characters of text per byte of the message';
+COMMENT ON COLUMN message_signals.money_phrases IS 'message: distinct phrases that promise income';
+COMMENT ON COLUMN message_signals.stock_phrases IS 'message: distinct phrases that recommend stocks';
+COMMENT ON COLUMN message_signals.loan_phrases IS 'message: distinct phrases of loans, credit and insurance';
+COMMENT ON COLUMN message_signals.pharmacy_phrases IS 'message: distinct phrases of drugs and weight loss';
+COMMENT ON COLUMN message_signals.adult_phrases IS 'message: distinct phrases of adult content';
+COMMENT ON COLUMN message_signals.advance_fee_phrases IS 'message: distinct phrases of advance-fee fraud';
+COMMENT ON COLUMN message_signals.lottery_phrases IS 'message: distinct phrases of prizes and gambling';
+COMMENT ON COLUMN message_signals.credentials_phrases IS 'message: distinct phrases that ask for account details';
+COMMENT ON COLUMN message_signals.call_phrases IS 'message: distinct phrases that call to click, order or phone';
+COMMENT ON COLUMN message_signals.urgency_phrases IS 'message: distinct phrases that press for time';
+COMMENT ON COLUMN message_signals.guarantee_phrases IS 'message: distinct phrases of guarantees, bargains and secrets';
+COMMENT ON COLUMN message_signals.bulk_phrases IS 'message: distinct phrases of what bulk mailers sell: lists, toner, diplomas';
+COMMENT ON COLUMN message_signals.opt_out_phrases IS 'message: distinct phrases about being removed or not being spam';
+COMMENT ON COLUMN message_signals.greeting_phrases IS 'message: distinct impersonal greetings';
+COMMENT ON COLUMN message_signals.reply_phrases IS 'message: distinct phrases of replies and forwards';
+COMMENT ON COLUMN message_signals.list_phrases IS 'message: distinct phrases of mailing lists and newsletters';
+COMMENT ON COLUMN message_signals.technical_phrases IS 'message: distinct words of the readers'' trade';
+COMMENT ON COLUMN message_signals.discussion_phrases IS 'message: distinct phrases of people in conversation';
+COMMENT ON COLUMN message_signals.pitch_themes IS 'message: how many themes that sell or lure have a hit';
+COMMENT ON COLUMN message_signals.words_known IS 'message: distinct words that the text model knows';
+COMMENT ON COLUMN message_signals.word_margin IS 'message: log-odds of the text model, without its intercept';
+COMMENT ON COLUMN message_signals.has_html IS 'message: has an HTML part';
+COMMENT ON COLUMN message_signals.html_only IS 'message: is HTML without a text alternative';
+COMMENT ON COLUMN message_signals.content_type_missing IS 'message: no Content-Type';
+COMMENT ON COLUMN message_signals.mime_version_missing IS 'message: Content-Type without MIME-Version';
+COMMENT ON COLUMN message_signals.multipart_alternative IS 'message: multipart/alternative';
+COMMENT ON COLUMN message_signals.multipart_mixed IS 'message: multipart/mixed';
+COMMENT ON COLUMN message_signals.pgp_signed IS 'message: multipart/signed';
+COMMENT ON COLUMN message_signals.charset_unusual IS 'message: a character set that is rare among the readers'' correspondents';
+COMMENT ON COLUMN message_signals.boundary_outlook IS 'message: MIME boundary of Outlook''s shape';
+COMMENT ON COLUMN message_signals.text_in_base64 IS 'message: text in base64';
+COMMENT ON COLUMN message_signals.attachments IS 'message: number of attachments';
+COMMENT ON COLUMN message_signals.attachment_executable IS 'message: a program attached';
+COMMENT ON COLUMN message_signals.attachment_image IS 'message: an image attached';
+COMMENT ON COLUMN message_signals.malformed IS 'message: the loader found broken MIME, headers or characters';
+COMMENT ON COLUMN message_signals.urls IS 'message: links in text and HTML';
+COMMENT ON COLUMN message_signals.url_hosts IS 'message: distinct hosts among the first 30 links';
+COMMENT ON COLUMN message_signals.url_longest IS 'message: length of the longest of the first 30 links';
+COMMENT ON COLUMN message_signals.url_of_sender IS 'message: a link to the sender''s own domain';
+COMMENT ON COLUMN message_signals.url_numeric_host IS 'message: a link to an IP address';
+COMMENT ON COLUMN message_signals.url_obfuscated IS 'message: a link with % or @ before the path';
+COMMENT ON COLUMN message_signals.url_port IS 'message: a link with a port';
+COMMENT ON COLUMN message_signals.url_opt_out IS 'message: a link to be removed';
+COMMENT ON COLUMN message_signals.url_tracking IS 'message: a link with parameters';
+COMMENT ON COLUMN message_signals.url_free_host IS 'message: a link to a free web host or shortener';
+COMMENT ON COLUMN message_signals.url_odd_tld IS 'message: a link into a top-level domain that is rare here';
+COMMENT ON COLUMN message_signals.links IS 'message: HTML links';
+COMMENT ON COLUMN message_signals.link_mismatches IS 'message: links that show one domain and lead to another';
+COMMENT ON COLUMN message_signals.mailto_links IS 'message: mailto: links';
+COMMENT ON COLUMN message_signals.mailer_missing IS 'message: neither X-Mailer nor User-Agent';
+COMMENT ON COLUMN message_signals.mailer_desktop IS 'message: a mailer that people use and bulk senders do not';
+COMMENT ON COLUMN message_signals.mailer_outlook IS 'message: says it was sent with Outlook';
+COMMENT ON COLUMN message_signals.mailer_bulk IS 'message: sent with a bulk mailer, by its name';
+COMMENT ON COLUMN message_signals.mailer_garbled IS 'message: the mailer''s name looks random';
+COMMENT ON COLUMN message_signals.outlook_forged IS 'message: says Outlook and lacks the marks that Outlook leaves';
+COMMENT ON COLUMN message_signals.msmail_forged IS 'message: X-MSMail-Priority without X-MimeOLE';
+COMMENT ON COLUMN message_signals.priority_high IS 'message: marked as important';
+COMMENT ON COLUMN message_signals.has_organization IS 'message: an Organization header';
+COMMENT ON COLUMN message_signals.precedence_bulk IS 'message: Precedence bulk, list or junk';
+COMMENT ON COLUMN message_signals.list_mail IS 'message: came by a mailing list (List-Id or Mailing-List)';
+COMMENT ON COLUMN message_signals.has_list_unsubscribe IS 'message: a List-Unsubscribe header';
+COMMENT ON COLUMN message_signals.threaded IS 'message: In-Reply-To or References';
+COMMENT ON COLUMN message_signals.thread_depth IS 'message: number of References';
+COMMENT ON COLUMN message_signals.message_id_missing IS 'message: no Message-ID';
+COMMENT ON COLUMN message_signals.message_id_bare IS 'message: a Message-ID without a domain';
+COMMENT ON COLUMN message_signals.message_id_hex IS 'message: a Message-ID of long hexadecimal shape';
+COMMENT ON COLUMN message_signals.message_id_by_relay IS 'message: the Message-ID is the queue id of a relay, so the sender gave none';
+COMMENT ON COLUMN message_signals.message_id_dollars IS 'message: dollar signs in the Message-ID';
+COMMENT ON COLUMN message_signals.message_id_chars IS 'message: length of the Message-ID''s left part';
+COMMENT ON COLUMN message_signals.message_id_of_sender IS 'message: the Message-ID is of the sender''s registrable domain';
+COMMENT ON COLUMN message_signals.date_missing IS 'message: no Date that can be read';
+COMMENT ON COLUMN message_signals.date_skew_hours IS 'message: hours from Date to receipt, between -100 and 200';
+COMMENT ON COLUMN message_signals.date_zone_missing IS 'message: Date without a numeric time zone';
+COMMENT ON COLUMN message_signals.relay_forged IS 'message: a relay noted "may be forged"';
+COMMENT ON COLUMN message_signals.relay_unknown IS 'message: a relay had no name for the host before';
+COMMENT ON COLUMN message_signals.relay_dialup IS 'message: a host with a dial-up, DSL or numbered name';
+COMMENT ON COLUMN message_signals.relay_bad_date IS 'message: a Received date that no mail server writes';
+COMMENT ON COLUMN message_signals.helo_numeric IS 'message: a host called itself by an IP address';
+COMMENT ON COLUMN message_signals.helo_bare IS 'message: a host without a name in DNS called itself by a bare name';
+COMMENT ON COLUMN message_signals.relay_of_sender IS 'message: the sender''s registrable domain is among the relays';
+COMMENT ON COLUMN message_signals.from_missing IS 'message: no From address';
+COMMENT ON COLUMN message_signals.from_name_missing IS 'message: no name beside the From address';
+COMMENT ON COLUMN message_signals.from_name_is_address IS 'message: an address in place of a name';
+COMMENT ON COLUMN message_signals.from_name_upper IS 'message: the name is in capitals';
+COMMENT ON COLUMN message_signals.from_name_two_words IS 'message: the name has more than one word';
+COMMENT ON COLUMN message_signals.from_digits IS 'message: digits in the local part of From';
+COMMENT ON COLUMN message_signals.from_chars IS 'message: length of the local part of From';
+COMMENT ON COLUMN message_signals.from_free_mail IS 'message: From is of a free-mail provider';
+COMMENT ON COLUMN message_signals.from_odd_tld IS 'message: From is of a top-level domain that is rare here';
+COMMENT ON COLUMN message_signals.reply_to_differs IS 'message: Reply-To is another address than From';
+COMMENT ON COLUMN message_signals.reply_to_other_domain IS 'message: Reply-To is of another domain than From';
+COMMENT ON COLUMN message_signals.return_path_differs IS 'message: Return-Path is another address than From; usual with mailing lists';
+COMMENT ON COLUMN message_signals.recipients IS 'message: addresses in To, Cc and Bcc';
+COMMENT ON COLUMN message_signals.to_self IS 'message: From is among the recipients';
+COMMENT ON COLUMN message_signals.to_undisclosed IS 'message: "undisclosed recipients"';
+COMMENT ON COLUMN message_signals.to_missing IS 'message: neither To nor Cc';
+COMMENT ON COLUMN message_signals.sender_events IS 'sender: messages of this address before today';
+COMMENT ON COLUMN message_signals.sender_days_known IS 'sender: days since its first message';
+COMMENT ON COLUMN message_signals.sender_days_since IS 'sender: days since its last message before today';
+COMMENT ON COLUMN message_signals.sender_rate IS 'sender: messages a day, decayed with a half-life of 7 days';
+COMMENT ON COLUMN message_signals.sender_attack_rate IS 'sender: posterior rate of malicious labels, prior 0.3 with the weight of 2';
+COMMENT ON COLUMN message_signals.sender_labels IS 'sender: labels known before today';
+COMMENT ON COLUMN message_signals.sender_last_hour IS 'sender: messages of this address within the hour before this one';
+COMMENT ON COLUMN message_signals.domain_events IS 'sender: messages of the registrable domain before today; free-mail has none';
+COMMENT ON COLUMN message_signals.domain_days_known IS 'sender: days since the domain''s first message';
+COMMENT ON COLUMN message_signals.domain_attack_rate IS 'sender: posterior rate of malicious labels of the domain';
+COMMENT ON COLUMN message_signals.domain_labels IS 'sender: labels of the domain known before today';
+COMMENT ON COLUMN message_signals.recipient_events IS 'recipient: messages to this recipient before today';
+COMMENT ON COLUMN message_signals.recipient_days_known IS 'recipient: days since the first message to this recipient';
+COMMENT ON COLUMN message_signals.recipient_hour_affinity IS 'recipient: how usual mail at this hour of the week is';
+COMMENT ON COLUMN message_signals.pair_events IS 'pair: messages of this sender to this recipient before today';
+COMMENT ON COLUMN message_signals.pair_days_since IS 'pair: days since the last of them';
+COMMENT ON COLUMN message_signals.pair_attack_rate IS 'pair: posterior rate of malicious labels among them';
+COMMENT ON COLUMN message_signals.thread_known IS 'pair: answers a message that was received before';
