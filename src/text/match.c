@@ -197,9 +197,15 @@ NormalisedRoom(size_t len)
 	return len + len / 2 + 16;
 }
 
+static inline bool
+IsAsciiSpace(unsigned char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
 /*
- * Normalise text into out (of NormalisedRoom() bytes). Eight bytes at a time
- * while they are printable ASCII without two spaces in a row.
+ * Normalise text into out (of NormalisedRoom() bytes). Goes by eight bytes up to
+ * the next that is no printable ASCII, or the second of two spaces.
  */
 static size_t
 Normalise(const unsigned char *text, size_t len, unsigned char *out)
@@ -218,24 +224,44 @@ Normalise(const unsigned char *text, size_t len, unsigned char *out)
 		while (end - p >= 8)
 		{
 			uint64_t	word;
-			uint64_t	other;
 			uint64_t	spaces;
+			uint64_t	stops;
 
 			memcpy(&word, p, 8);
-			/* Top bit of each byte that is below 0x20, or above 0x7F */
-			other = ((word - ones * 0x20) | word) & high;
-			/* Exact where all bytes are ASCII */
-			spaces = ~((word ^ ones * 0x20) + ones * 0x7F) & high;
-			if (other != 0 || (spaces & (spaces << 8)) != 0 || (space && *p == ' '))
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+			word = __builtin_bswap64(word);
+#endif
+
+			/*
+			 * Top bit of each space, and of each byte to stop at. A carry or
+			 * borrow spoils only what comes after a stop.
+			 */
+			spaces = ~((word ^ ones * ' ') + ones * 0x7F) & high;
+			stops = (((word - ones * ' ') | word) & high) | (spaces & (spaces << 8));
+			if (space && *p == ' ')
+				stops |= 0x80;
+			memcpy(q, p, 8);
+			n = stops == 0 ? 8 : __builtin_ctzll(stops) / 8;
+			p += n;
+			q += n;
+			if (n > 0)
+				space = q[-1] == ' ';
+			if (n < 8)
 				break;
-			memcpy(q, &word, 8);
-			p += 8;
-			q += 8;
-			space = q[-1] == ' ';
 		}
 		if (p == end)
 			break;
-		if (*p > 0x20 && *p < 0x7F)
+		if (IsAsciiSpace(*p))
+		{
+			if (!space)
+				*q++ = ' ';
+			space = true;
+			do
+				p++;
+			while (p < end && IsAsciiSpace(*p));
+			continue;
+		}
+		if (*p < 0x80)
 		{
 			*q++ = *p++;
 			space = false;
