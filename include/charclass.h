@@ -12,7 +12,8 @@
 #include <stdint.h>
 
 #define CHAR_SPACE	1			/* white space, as Unicode defines it */
-#define CHAR_IGNORE	2			/* invisible: soft hyphen, zero width space … */
+#define CHAR_IGNORE	2			/* invisible: soft hyphen, zero width space
+								 * ... */
 #define CHAR_WORD	4			/* letter, mark, digit or connector */
 #define CHAR_ALNUM	8			/* letter or digit that needs a word boundary */
 
@@ -27,7 +28,7 @@ extern int	HostToAscii(const char *host, size_t len, char *ascii);
 
 /*
  * Decode the character at p. Returns its length in bytes, 0 when the bytes
- * there are not well-formed UTF-8 (overlong, surrogate, truncated …).
+ * there are not well-formed UTF-8 (overlong, surrogate, truncated ...).
  */
 static inline int
 Utf8Decode(const unsigned char *p, const unsigned char *end, uint32_t *c)

@@ -7,7 +7,7 @@
  * One scan at a time in a process: a callback must not scan.
  *
  * A literal is compared after both sides were normalised: each run of white
- * space is one space, invisible characters (soft hyphen, zero width space …)
+ * space is one space, invisible characters (soft hyphen, zero width space ...)
  * are dropped, case is folded (Unicode's simple folding). With MATCH_WORDS an
  * end that is a letter or digit matches only at a word boundary; without, the
  * literal is a plain substring. So "the normalised text contains the

@@ -420,7 +420,7 @@ AppendFloat(StringInfo out, float8 value)
 	}
 }
 
-/* Text form: version:shift score/positive/negative … */
+/* Text form: version:shift score/positive/negative ... */
 PG_FUNCTION_INFO_V1(scored_out);
 Datum
 scored_out(PG_FUNCTION_ARGS)

@@ -132,9 +132,9 @@ typedef struct CallSite
 {
 	uint64		generation;
 	PhrasesEntry *entry;
-	bool		external;		/* came by this TOAST pointer â€¦ */
+	bool		external;		/* came by this TOAST pointer ... */
 	struct varatt_external pointer;
-	LocalTransactionId lxid;	/* â€¦ in this transaction */
+	LocalTransactionId lxid;	/* ... in this transaction */
 } CallSite;
 
 static int	phrases_cache_size = CACHE_SIZE_DEFAULT;
@@ -661,7 +661,7 @@ ReportInput(const char *detail)
 			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
 			 errmsg("invalid input syntax for type %s", "phrases"),
 			 errdetail_internal("%s", detail),
-			 errhint("Expected is {\"syntax\": \"literal\" or \"regex\", \"names\": [\"â98¦\"], \"patterns\": [\"â98¦\"]}.")));
+			 errhint("Expected is {\"syntax\": \"literal\" or \"regex\", \"names\": [\"...\"], \"patterns\": [\"...\"]}.")));
 }
 
 /* The strings of a JSON array */

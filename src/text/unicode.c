@@ -3,7 +3,7 @@
  *		Character properties, simple case folding and host names, by ICU.
  *
  * The only file that includes ICU's headers. Two-byte characters (Latin,
- * Greek, Cyrillic, Hebrew, Arabic …) are answered from a table that is filled
+ * Greek, Cyrillic, Hebrew, Arabic ...) are answered from a table that is filled
  * on first use, since text asks for every one of them.
  *
  * Plain C: usable outside of the server. Nothing here is thread-safe.
@@ -79,7 +79,7 @@ FillTables(void)
 	table_filled = true;
 }
 
-/* The CHAR_… bits of a character */
+/* The CHAR_... bits of a character */
 int
 CharClass(uint32_t c)
 {
