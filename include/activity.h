@@ -7,8 +7,6 @@
 
 #include "datatype/timestamp.h"
 
-#define ACTIVITY_FORMAT		1
-
 #define ACTIVITY_HOURS		24
 #define ACTIVITY_WEEKDAYS	7
 
@@ -18,13 +16,36 @@
 /* A bin of the hour-of-day histogram stops here; the count itself goes on */
 #define ACTIVITY_HOUR_MAX	((1 << 24) - 1)
 
+/* As many times fit into the bytes of a summary */
+#define ACTIVITY_TIMES		19
+
 /*
- * Always 160 bytes, no padding:
+ * An activity has one of two formats.  Few events, as most keys have, are kept
+ * as their times: n <= ACTIVITY_TIMES of them, sorted, in 8 + 8 n bytes.
+ * While it is added to, a value has all 160 bytes and is not sorted.
+ *
+ * (Times are in microseconds since 2000-01-01 00:00 UTC.)
+ */
+#define ACTIVITY_FORMAT_TIMES	2
+
+typedef struct ActivityTimes
+{
+	int32		vl_len_;		/* varlena header (do not touch directly!) */
+	uint8		format;			/* ACTIVITY_FORMAT_TIMES */
+	uint8		n;
+	uint8		reserved[2];	/* zero */
+	TimestampTz time[ACTIVITY_TIMES];
+} ActivityTimes;
+
+#define ACTIVITY_TIMES_SIZE(n)	(offsetof(ActivityTimes, time) + (n) * sizeof(TimestampTz))
+
+/*
+ * More are kept as a summary of always 160 bytes, without padding:
  *
  *	  0 vl_len_		 24 mantissa[4]		 88 hour_low[24]
  *	  4 format		 56 weekday[7]		136 hour_high[24]
  *	  5 reserved	 84 exponent[4]		160
- *	  8 first		(times: microseconds since 2000-01-01 00:00 UTC)
+ *	  8 first
  *	 16 last
  *
  * weekday[0] is Sunday and hour 0 begins at midnight, both UTC.  The number of
@@ -39,10 +60,12 @@
  * date.  64 bits of mantissa keep sums of any order and grouping of n events
  * within n * 2^-64 of each other.
  */
+#define ACTIVITY_FORMAT_SUMMARY	1
+
 typedef struct Activity
 {
 	int32		vl_len_;		/* varlena header (do not touch directly!) */
-	uint8		format;			/* ACTIVITY_FORMAT */
+	uint8		format;			/* ACTIVITY_FORMAT_SUMMARY, or see above */
 	uint8		reserved[3];	/* zero */
 	TimestampTz first;
 	TimestampTz last;
@@ -56,9 +79,13 @@ typedef struct Activity
 #define DatumGetActivityP(d)	((Activity *) PG_DETOAST_DATUM(d))
 #define PG_GETARG_ACTIVITY_P(n)	DatumGetActivityP(PG_GETARG_DATUM(n))
 
-/* activity.c */
+/*
+ * activity.c; what is added to has the full size, what is added may have less
+ */
 extern void ActivityInit(Activity *a, TimestampTz t);
+extern void ActivityLoad(Activity *a, const Activity *b);
 extern void ActivityAddEvent(Activity *a, TimestampTz t);
 extern void ActivityAdd(Activity *a, const Activity *b);
+extern Activity *ActivityPack(const Activity *a);
 
 #endif							/* ASSAY_ACTIVITY_H */

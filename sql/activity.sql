@@ -16,6 +16,9 @@ SELECT k, assay.events(a) = n AS events, assay.first_seen(a) = lo AS first, assa
        pg_column_size(a)
 FROM (SELECT k, assay.activity_agg(at) a, count(at) n, min(at) lo, max(at) hi FROM event WHERE k < 3 AND isfinite(at) IS NOT FALSE GROUP BY k) s
 ORDER BY k;
+-- few events take less: 8 bytes and 8 for each; from 20 on always 160
+SELECT n, pg_column_size(a), a::text::jsonb ? 'times' AS times, assay.events(a) = n AS events FROM (SELECT n, assay.activity_agg(at) a
+FROM unnest('{1, 2, 18, 19, 20, 21}'::int[]) n, LATERAL (SELECT at FROM event WHERE isfinite(at) ORDER BY at LIMIT n) e GROUP BY n) s ORDER BY n;
 -- unknown times count for nothing
 SELECT k, assay.events(assay.activity_agg(at)), assay.activity_agg(at) IS NULL AS none FROM event GROUP BY k ORDER BY k;
 
@@ -58,6 +61,18 @@ SELECT (a OPERATOR(assay.+) b)::text = (b OPERATOR(assay.+) a)::text AS commutes
        assay.events(NULL::assay.activity OPERATOR(assay.+) timestamptz '2030-01-01') AS one
 FROM (SELECT assay.activity_agg(at) FILTER (WHERE k = 1) a, assay.activity_agg(at) FILTER (WHERE k = 2) b FROM event) s;
 
+-- times or a summary of them: the same to every accessor; sums of each with each
+CREATE TABLE growing AS SELECT n, (SELECT assay.activity_agg(at) FROM (SELECT at FROM event WHERE isfinite(at) ORDER BY at LIMIT n) e) a FROM generate_series(1, 45) n;
+SELECT count(*) AS pairs, count(*) FILTER (WHERE same(x.a OPERATOR(assay.+) y.a, whole.a)) AS same
+FROM growing x, growing y, LATERAL (SELECT assay.activity_agg(at) a FROM (
+	(SELECT at FROM event WHERE isfinite(at) ORDER BY at LIMIT x.n) UNION ALL (SELECT at FROM event WHERE isfinite(at) ORDER BY at LIMIT y.n)) e) whole
+WHERE x.n IN (1, 2, 9, 10, 18, 19, 20, 21, 40) AND y.n IN (1, 2, 9, 10, 18, 19, 20, 21, 40);
+SELECT count(*) AS n, count(*) FILTER (WHERE abs(assay.rate(a, t, '30 days') / r - 1) < 1e-12 AND assay.days_since(a, t) = 0.125) AS same
+FROM growing, LATERAL (SELECT max(at) + interval '3 h' AS t FROM (SELECT at FROM event WHERE isfinite(at) ORDER BY at LIMIT n) e) l,
+	LATERAL (SELECT sum(2::float8 ^ -(extract(epoch FROM t - at) / 2592000)::float8) * ln(2::float8) / 30 AS r FROM (SELECT at FROM event WHERE isfinite(at) ORDER BY at LIMIT n) e) b;
+SELECT count(*) AS n, count(*) FILTER (WHERE a::text::assay.activity::text = a::text) AS text FROM growing;
+DROP TABLE growing;
+
 -- any date: the landmark moves without overflow, forwards and backwards
 SELECT assay.events(a), assay.first_seen(a) AT TIME ZONE 'UTC' AS first, assay.last_seen(a) AT TIME ZONE 'UTC' AS last,
        same(a, b), assay.rate(a, assay.last_seen(a), '1 hour') AS rate, assay.rate(a, 'infinity', '30 days') AS at_the_end
@@ -67,7 +82,7 @@ FROM (SELECT assay.activity_agg(t ORDER BY t) a, assay.activity_agg(t ORDER BY t
 SELECT a::text::jsonb ->> 'first' AS before_christ, a::text::assay.activity::text = a::text AS back FROM (SELECT assay.activity_agg(timestamptz '0044-03-15 12:00:00+00 BC') a) s;
 -- a Saturday before 2000, at 23 h
 SELECT (a::text::jsonb -> 'hours' -> 23)::int AS h23, (a::text::jsonb -> 'weekdays' -> 6)::int AS saturday
-FROM (SELECT assay.activity_agg(timestamptz '1969-07-19 23:59:59.999999+00') a) s;
+FROM (SELECT assay.activity_agg(timestamptz '1969-07-19 23:59:59.999999+00') a FROM generate_series(1, 20)) s;
 
 -- accessors without history give what is neutral
 SELECT assay.events(NULL), assay.first_seen(NULL), assay.last_seen(NULL), assay.days_known(NULL, now()) AS days_known,
@@ -119,7 +134,7 @@ SELECT count(*) FROM copied_back;
 -- what is no activity: each of these changes one thing of a right one
 CREATE FUNCTION try(from_text text, to_text text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
-	good text := (SELECT assay.activity_agg(t)::text::jsonb - 'decayed' AS good FROM unnest('{2001-05-14 16:30+00, 2001-05-15 17:30+00}'::timestamptz[]) t);
+	good text := (SELECT assay.activity_agg(t)::text FROM generate_series(1, 20) i, LATERAL (SELECT timestamptz '2001-05-14 16:30+00' + i / 20 * interval '25 h') v(t));
 	detail text;
 BEGIN
 	IF position(from_text IN good) = 0 THEN RETURN 'no such text'; END IF;
@@ -129,7 +144,8 @@ EXCEPTION WHEN OTHERS THEN
 	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
 	RETURN concat_ws(' ', SQLSTATE, regexp_replace(SQLERRM, ':.*', ''), detail);
 END $$;
-SELECT assay.activity_agg(t)::text::jsonb - 'decayed' AS good FROM unnest('{2001-05-14 16:30+00, 2001-05-15 17:30+00}'::timestamptz[]) t;
+SELECT assay.activity_agg(t)::text::jsonb - 'decayed' AS good
+FROM generate_series(1, 20) i, LATERAL (SELECT timestamptz '2001-05-14 16:30+00' + i / 20 * interval '25 h') v(t);
 SELECT a, b, try(a, b) FROM (VALUES
 	(1, '{', ''),
 	(2, '}', ''),
@@ -138,9 +154,9 @@ SELECT a, b, try(a, b) FROM (VALUES
 	(5, '"format": 1', '"format": 257'),
 	(6, '"format": 1', '"format": -1')) t(n, a, b) ORDER BY n;
 SELECT a, b, try(a, b) FROM (VALUES
-	(1, '"events": 2', '"events": 3'),
-	(2, '"events": 2', '"events": 99999999999999999999'),
-	(3, '"events": 2', '"events": ')) t(n, a, b) ORDER BY n;
+	(1, '"events": 20', '"events": 21'),
+	(2, '"events": 20', '"events": 99999999999999999999'),
+	(3, '"events": 20', '"events": ')) t(n, a, b) ORDER BY n;
 SELECT a, b, try(a, b) FROM (VALUES
 	(1, '2001-05-15', '2001-05-13'),
 	(2, '2001-05-15', '2001-05-16'),
@@ -154,14 +170,31 @@ SELECT a, b, try(a, b) FROM (VALUES
 	(10, '2001-05-15', '294277-05-15'),
 	(11, '2001-05-14', '999999999999-05-14')) t(n, a, b) ORDER BY n;
 SELECT a, b, try(a, b) FROM (VALUES
-	(1, '/2^62', '/2^64'),
-	(2, '/2^62', '/2^61'),
+	(1, '/2^59', '/2^64'),
+	(2, '/2^59', '/2^57'),
 	(3, '"decayed": ["1', '"decayed": ["'),
 	(4, '"decayed": ["1', '"decayed": ["9'),
-	(5, '0, 1, 1,', '1, 1, 1,'),
-	(6, '0, 1, 1, 0', '0, 2, 0, 0'),
-	(7, '0, 1, 1, 0', '0, 1, 1'),
-	(8, '0, 1, 1,', '0, 1, 16777216,')) t(n, a, b) ORDER BY n;
+	(5, '0, 19, 1,', '1, 19, 1,'),
+	(6, '0, 19, 1, 0', '0, 20, 0, 0'),
+	(7, '0, 19, 1, 0', '0, 19, 1'),
+	(8, '0, 19, 1,', '0, 19, 16777216,')) t(n, a, b) ORDER BY n;
+CREATE FUNCTION try_times(n text, first text, last text, VARIADIC times text[]) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	detail text;
+BEGIN
+	RETURN format('{"format": 2, "events": %s, "first": "%s", "last": "%s", "times": [%s]}', n, first, last,
+		(SELECT string_agg('"' || t || '"', ', ' ORDER BY i) FROM unnest(times) WITH ORDINALITY u(t, i)))::assay.activity::text;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+	RETURN concat_ws(' ', SQLSTATE, regexp_replace(SQLERRM, ':.*', ''), detail);
+END $$;
+SELECT try_times('1', '2001-05-14T16:30:00Z', '2001-05-14T16:30:00Z', '2001-05-14T16:30:00Z');
+SELECT try_times('2', '2001-05-14T16:30:00Z', '2001-05-14T16:30:01Z', '2001-05-14T16:30:01Z', '2001-05-14T16:30:00Z') AS sorted;
+SELECT try_times('2', '2001-05-14T16:30:00Z', '2001-05-14T16:30:00Z', '2001-05-14T16:30:00Z'), try_times('0', '2001-05-14T16:30:00Z', '2001-05-14T16:30:00Z', VARIADIC '{}'),
+       try_times('1', '2001-05-14T16:30:01Z', '2001-05-14T16:30:00Z', '2001-05-14T16:30:00Z'), try_times('1', '2001-05-14T16:30:00Z', '2001-05-14T16:30:01Z', '2001-05-14T16:30:00Z'),
+       try_times('1', 'infinity', 'infinity', 'infinity');
+SELECT left(try_times('19', '2001-05-14T16:30:00Z', '2001-05-14T16:30:00Z', VARIADIC array_fill(text '2001-05-14T16:30:00Z', '{19}')), 30),
+       try_times('20', '2001-05-14T16:30:00Z', '2001-05-14T16:30:00Z', VARIADIC array_fill(text '2001-05-14T16:30:00Z', '{20}'));
 SELECT ''::assay.activity;
 SELECT 'null'::assay.activity;
 -- white space is free, and the text is read back in any session
@@ -182,13 +215,13 @@ EXCEPTION WHEN OTHERS THEN
 	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
 	RETURN concat_ws(' ', SQLSTATE, SQLERRM, detail);
 END $$;
-SELECT encode(assay.activity_send(assay.activity_agg(timestamptz '2000-01-01 00:00+00')), 'hex') AS good \gset
+SELECT encode(assay.activity_send(assay.activity_agg(timestamptz '2000-01-01 00:00+00')), 'hex') AS good FROM generate_series(1, 20) \gset
 SELECT :'good' AS binary;
-SELECT try_binary(:'good') = assay.activity_agg(timestamptz '2000-01-01 00:00+00')::text AS good;
+SELECT try_binary(:'good') = assay.activity_agg(timestamptz '2000-01-01 00:00+00')::text AS good FROM generate_series(1, 20);
 SELECT what, try_binary(overlay(:'good' placing hex FROM from_byte * 2 + 1)) FROM (VALUES
-	(1, 'format 2', '02', 0), (2, 'first is later', '0000000000000001', 1), (3, 'last is infinite', '7fffffffffffffff', 9),
-	(4, 'mantissa without its top bit', '7fffffffffffffff', 17), (5, 'exponent 255', 'ff', 25), (6, 'exponent 3', '03', 25),
-	(7, 'hour 0 negative', 'ffffffff', 53), (8, 'hour 0 above its limit', '01000000', 53), (9, 'two in hour 0', '00000002', 53),
+	(1, 'format 3', '03', 0), (2, 'first is later', '0000000000000001', 1), (3, 'last is infinite', '7fffffffffffffff', 9),
+	(4, 'mantissa without its top bit', '7fffffffffffffff', 17), (5, 'exponent 255', 'ff', 25), (6, 'exponent 6', '06', 25),
+	(7, 'hour 0 negative', 'ffffffff', 53), (8, 'hour 0 above its limit', '01000000', 53), (9, 'too many in hour 0', '00000015', 53),
 	(10, 'Sunday too', '00000001', 149)) t(n, what, hex, from_byte) ORDER BY n;
 SELECT try_binary(left(:'good', -2)) AS truncated, try_binary(:'good' || '00') AS longer;
 \! rm -f /tmp/assay_activity.*
@@ -196,9 +229,9 @@ SELECT try_binary(left(:'good', -2)) AS truncated, try_binary(:'good' || '00') A
 \pset format aligned
 
 -- limits: an hour's bin stays at 2^24 - 1 while the count goes on; a weekday's count raises
-SELECT replace(replace(replace(one::text, '"events": 1', '"events": ' || n), '[1, 0', '[' || least(n, 16777215) || ', 0'),
-               '0, 0, 1]}', '0, 0, ' || n || ']}')::assay.activity AS big INTO TEMP big 
-FROM (VALUES (16777214), (4294967294)) v(n), (SELECT assay.activity_agg(timestamptz '2000-01-01 00:00+00') one) s;
+SELECT replace(replace(replace(one::text, '"events": 20', '"events": ' || n), '[20, 0', '[' || least(n, 16777215) || ', 0'),
+               '0, 0, 20]}', '0, 0, ' || n || ']}')::assay.activity AS big INTO TEMP big 
+FROM (VALUES (16777214), (4294967294)) v(n), (SELECT assay.activity_agg(timestamptz '2000-01-01 00:00+00') one FROM generate_series(1, 20)) s;
 SELECT assay.events(big), (big::text::jsonb -> 'hours' -> 0)::int AS hour_0,
        ((big OPERATOR(assay.+) timestamptz '2000-01-01 00:00+00')::text::jsonb -> 'hours' -> 0)::int AS n,
        ((big OPERATOR(assay.+) timestamptz '2000-01-01 00:00+00' OPERATOR(assay.+) timestamptz '2000-01-01 00:01+00')::text::jsonb -> 'hours' -> 0)::int AS n_and_1
@@ -236,4 +269,4 @@ SELECT same(p, s) FROM (SELECT assay.activity_agg(a) p FROM numbered) a, (SELECT
 RESET ALL;
 
 DROP TABLE event, numbered, copied, copied_back;
-DROP FUNCTION same, try, try_binary;
+DROP FUNCTION same, try, try_times, try_binary;

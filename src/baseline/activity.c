@@ -1,8 +1,9 @@
 /*
  * activity.c
- *		The type activity: mergeable history of a key in 160 bytes.
+ *		The type activity: mergeable history of a key in at most 160 bytes.
  *
- * Counts, dates and histograms add exactly, decayed counts up to the last bits
+ * Few events are kept as their times, more as a summary (see activity.h); all
+ * accessors see the summary, which is the same whenever it is made.  Counts, dates and histograms add exactly, decayed counts up to the last bits
  * (see activity.h), whatever the order and grouping of the events.  There is
  * no empty activity: a key without events has none, and the accessors take
  * NULL for that.
@@ -22,7 +23,14 @@
 #include "utils/float.h"
 #include "utils/timestamp.h"
 
-StaticAssertDecl(sizeof(Activity) == 160, "activity is 160 bytes, without padding");
+StaticAssertDecl(sizeof(Activity) == 160, "a summary is 160 bytes, without padding");
+StaticAssertDecl(sizeof(ActivityTimes) == sizeof(Activity), "times and summary take the same room");
+
+#if defined(__GNUC__)
+#define PREFETCH(addr)	__builtin_prefetch(addr, 1)
+#else
+#define PREFETCH(addr)	((void) (addr))
+#endif
 
 #define TOP_BIT		UINT64CONST(0x8000000000000000)
 
@@ -43,33 +51,47 @@ FloorDiv(int64 a, int64 b)
 	return (a % b < 0) ? q - 1 : q;
 }
 
-static inline int
-HourOf(TimestampTz t)
+/*
+ * A time in whole units of each half-life: floor(t / H).  All of them are
+ * found from whole hours by division by constants, as this is done for every
+ * event.
+ */
+typedef struct Units
 {
-	int64		hour = FloorDiv(t, USECS_PER_HOUR);
+	int64		hours;
+	int64		days;
+	int64		of[ACTIVITY_HALF_LIVES];
+} Units;
 
-	return (int) (hour - FloorDiv(hour, 24) * 24);
+static inline void
+GetUnits(TimestampTz t, Units *u)
+{
+	u->of[0] = u->hours = FloorDiv(t, USECS_PER_HOUR);
+	u->of[1] = u->days = FloorDiv(u->hours, 24);
+	u->of[2] = FloorDiv(u->days, 7);
+	u->of[3] = FloorDiv(u->days, 30);
 }
 
 static inline int
-WeekdayOf(TimestampTz t)
+HourOf(const Units *u)
 {
-	/* 2000-01-01 was a Saturday */
-	int64		day = FloorDiv(t, USECS_PER_DAY) + 6;
+	return (int) (u->hours - u->days * 24);
+}
 
-	return (int) (day - FloorDiv(day, 7) * 7);
+static inline int
+WeekdayOf(const Units *u)
+{
+	/* 2000-01-01 was a Saturday, and is day 0 here. */
+	return (int) (u->days + 6 - FloorDiv(u->days + 6, 7) * 7);
 }
 
 /*
- * 2^(t / h) as a number in [1, 2) and a whole power of two.
+ * 2^(t / H) in units of 2^floor(t / H): a number in [1, 2)
  */
 static inline double
-Weight(TimestampTz t, int64 h, int64 * power)
+Weight(TimestampTz t, const Units *u, int k)
 {
-	int64		q = FloorDiv(t, h);
-
-	*power = q;
-	return exp2((double) (t - q * h) / (double) h);
+	return exp2((double) (t - u->of[k] * half_life[k]) / (double) half_life[k]);
 }
 
 /*
@@ -126,7 +148,7 @@ Decayed(const Activity *a, int k)
 }
 
 static inline int64
-Events(const Activity *a)
+SummaryEvents(const Activity *a)
 {
 	int64		n = 0;
 
@@ -163,6 +185,25 @@ AddWeekday(Activity *a, int day, uint32 n)
 
 /* ---- invariants ---------------------------------------------------------- */
 
+static inline bool
+IsTimes(const Activity *a)
+{
+	return a->format == ACTIVITY_FORMAT_TIMES;
+}
+
+static const char *
+TimesFault(const ActivityTimes *a)
+{
+	if (a->reserved[0] != 0 || a->reserved[1] != 0)
+		return "Reserved bytes are not zero.";
+	if (a->n < 1 || a->n > ACTIVITY_TIMES)
+		return "The number of times is out of range.";
+	for (int i = 0; i < a->n; i++)
+		if (!IS_VALID_TIMESTAMP(a->time[i]))
+			return "A time is out of range.";
+	return NULL;
+}
+
 /*
  * What is wrong with a value from outside, or NULL.  Nothing here is trusted
  * before; everything else relies on it.
@@ -170,12 +211,17 @@ AddWeekday(Activity *a, int day, uint32 n)
 static const char *
 ActivityFault(const Activity *a)
 {
-	int64		events = Events(a);
+	int64		events;
 	int64		hours = 0;
 	bool		full = false;
+	Units		first;
+	Units		last;
 
-	if (a->format != ACTIVITY_FORMAT)
+	if (IsTimes(a))
+		return TimesFault((const ActivityTimes *) a);
+	if (a->format != ACTIVITY_FORMAT_SUMMARY)
 		return "The format is not known.";
+	events = SummaryEvents(a);
 	if (a->reserved[0] != 0 || a->reserved[1] != 0 || a->reserved[2] != 0)
 		return "Reserved bytes are not zero.";
 	if (!IS_VALID_TIMESTAMP(a->first) || !IS_VALID_TIMESTAMP(a->last) ||
@@ -190,8 +236,10 @@ ActivityFault(const Activity *a)
 	}
 	if (full ? hours > events : hours != events)
 		return "The hours do not add up to the number of events.";
-	if (GetHour(a, HourOf(a->first)) == 0 || a->weekday[WeekdayOf(a->first)] == 0 ||
-		GetHour(a, HourOf(a->last)) == 0 || a->weekday[WeekdayOf(a->last)] == 0)
+	GetUnits(a->first, &first);
+	GetUnits(a->last, &last);
+	if (GetHour(a, HourOf(&first)) == 0 || a->weekday[WeekdayOf(&first)] == 0 ||
+		GetHour(a, HourOf(&last)) == 0 || a->weekday[WeekdayOf(&last)] == 0)
 		return "The first or last time is not in the histograms.";
 	for (int k = 0; k < ACTIVITY_HALF_LIVES; k++)
 	{
@@ -206,97 +254,109 @@ ActivityFault(const Activity *a)
 static inline void
 AssertCheckActivity(const Activity *a)
 {
-	Assert(VARSIZE(a) == sizeof(Activity));
+	Assert(VARSIZE(a) == sizeof(Activity) ||
+		   (IsTimes(a) && VARSIZE(a) == ACTIVITY_TIMES_SIZE(((const ActivityTimes *) a)->n)));
 	Assert(ActivityFault(a) == NULL);
 }
 
 /* ---- adding -------------------------------------------------------------- */
 
 /*
- * The activity of one event.
+ * The summary of one event.
  */
-void
-ActivityInit(Activity *a, TimestampTz t)
+static void
+SummaryInit(Activity *a, TimestampTz t)
 {
+	Units		u;
+
 	memset(a, 0, sizeof(Activity));
 	SET_VARSIZE(a, sizeof(Activity));
-	a->format = ACTIVITY_FORMAT;
+	a->format = ACTIVITY_FORMAT_SUMMARY;
 	a->first = a->last = t;
+	GetUnits(t, &u);
 	for (int k = 0; k < ACTIVITY_HALF_LIVES; k++)
-	{
-		int64		power;
-
-		a->mantissa[k] = Mantissa(Weight(t, half_life[k], &power));
-	}
-	AddHour(a, HourOf(t), 1);
-	AddWeekday(a, WeekdayOf(t), 1);
+		a->mantissa[k] = Mantissa(Weight(t, &u, k));
+	AddHour(a, HourOf(&u), 1);
+	AddWeekday(a, WeekdayOf(&u), 1);
 	AssertCheckActivity(a);
 }
 
 /*
  * Count one more event.
  */
-void
-ActivityAddEvent(Activity *a, TimestampTz t)
+static void
+SummaryAddEvent(Activity *a, TimestampTz t)
 {
-	TimestampTz last = Max(a->last, t);
+	Units		u;
+	Units		last;
+	uint64		weight[ACTIVITY_HALF_LIVES];
 
-	AddWeekday(a, WeekdayOf(t), 1); /* first: it alone can fail */
-	AddHour(a, HourOf(t), 1);
+	/* With many groups a state is not in the cache; it comes meanwhile. */
+	PREFETCH(a);
+	PREFETCH((char *) a + 64);
+	PREFETCH((char *) a + 128);
+	GetUnits(t, &u);
+	for (int k = 0; k < ACTIVITY_HALF_LIVES; k++)
+		weight[k] = Mantissa(Weight(t, &u, k));
+
+	AddWeekday(a, WeekdayOf(&u), 1);	/* first: it alone can fail */
+	AddHour(a, HourOf(&u), 1);
+	GetUnits(a->last, &last);
 	for (int k = 0; k < ACTIVITY_HALF_LIVES; k++)
 	{
-		int64		power;
-		double		w = Weight(t, half_life[k], &power);
-		int64		unit = FloorDiv(a->last, half_life[k]);
+		int64		ahead = u.of[k] - last.of[k];
+		uint64		m = a->mantissa[k];
 		int			e = a->exponent[k];
 
-		/* Relative to the old unit; then to the new one. */
-		if (power > unit)
+		if (ahead > 0)
 		{
-			uint64		m = Mantissa(w);
-			int			new_e = 0;
-
-			AddScaled(&m, &new_e, a->mantissa[k], e - (power - unit));
-			a->mantissa[k] = m;
-			e = new_e;
+			/* The unit becomes that of the new event. */
+			m = weight[k];
+			e = 0;
+			AddScaled(&m, &e, a->mantissa[k], a->exponent[k] - ahead);
 		}
 		else
-			AddScaled(&a->mantissa[k], &e, Mantissa(w), power - unit);
+			AddScaled(&m, &e, weight[k], ahead);
+		a->mantissa[k] = m;
 		a->exponent[k] = (uint8) e;
 	}
 	a->first = Min(a->first, t);
-	a->last = last;
+	a->last = Max(a->last, t);
 	AssertCheckActivity(a);
 }
 
 /*
- * Add the events of b to a.
+ * Add the events of another summary.
  */
-void
-ActivityAdd(Activity *a, const Activity *b)
+static void
+SummaryAdd(Activity *a, const Activity *b)
 {
+	Units		aunits;
+	Units		bunits;
+
+	GetUnits(a->last, &aunits);
+	GetUnits(b->last, &bunits);
 	for (int i = 0; i < ACTIVITY_WEEKDAYS; i++)
 		AddWeekday(a, i, b->weekday[i]);
 	for (int i = 0; i < ACTIVITY_HOURS; i++)
 		AddHour(a, i, GetHour(b, i));
 	for (int k = 0; k < ACTIVITY_HALF_LIVES; k++)
 	{
-		int64		apower = FloorDiv(a->last, half_life[k]);
-		int64		bpower = FloorDiv(b->last, half_life[k]);
+		int64		ahead = bunits.of[k] - aunits.of[k];
 		uint64		m;
 		int			e;
 
-		if (apower >= bpower)
+		if (ahead <= 0)
 		{
 			m = a->mantissa[k];
 			e = a->exponent[k];
-			AddScaled(&m, &e, b->mantissa[k], b->exponent[k] - (apower - bpower));
+			AddScaled(&m, &e, b->mantissa[k], b->exponent[k] + ahead);
 		}
 		else
 		{
 			m = b->mantissa[k];
 			e = b->exponent[k];
-			AddScaled(&m, &e, a->mantissa[k], a->exponent[k] - (bpower - apower));
+			AddScaled(&m, &e, a->mantissa[k], a->exponent[k] - ahead);
 		}
 		a->mantissa[k] = m;
 		a->exponent[k] = (uint8) e;
@@ -306,13 +366,170 @@ ActivityAdd(Activity *a, const Activity *b)
 	AssertCheckActivity(a);
 }
 
-static Activity *
-CopyActivity(const Activity *a)
+/*
+ * Turn times into their summary, in place.  The room is that of a summary.
+ */
+static void
+Summarize(Activity *a)
 {
-	Activity   *copy = palloc(sizeof(Activity));
+	ActivityTimes times;
 
-	memcpy(copy, a, sizeof(Activity));
+	Assert(IsTimes(a) && VARSIZE(a) == sizeof(Activity));
+	memcpy(&times, a, sizeof(times));
+	SummaryInit(a, times.time[0]);
+	for (int i = 1; i < times.n; i++)
+		SummaryAddEvent(a, times.time[i]);
+}
+
+/*
+ * The activity of one event.
+ */
+void
+ActivityInit(Activity *a, TimestampTz t)
+{
+	ActivityTimes *times = (ActivityTimes *) a;
+
+	memset(times, 0, sizeof(ActivityTimes));
+	SET_VARSIZE(times, sizeof(ActivityTimes));
+	times->format = ACTIVITY_FORMAT_TIMES;
+	times->n = 1;
+	times->time[0] = t;
+	AssertCheckActivity(a);
+}
+
+/*
+ * Copy an activity to where it can be added to.
+ */
+void
+ActivityLoad(Activity *a, const Activity *b)
+{
+	AssertCheckActivity(b);
+	if (VARSIZE(b) < sizeof(Activity))
+		memset(a, 0, sizeof(Activity));
+	memcpy(a, b, VARSIZE(b));
+	SET_VARSIZE(a, sizeof(Activity));
+}
+
+/*
+ * Count one more event.
+ */
+void
+ActivityAddEvent(Activity *a, TimestampTz t)
+{
+	ActivityTimes *times = (ActivityTimes *) a;
+
+	Assert(VARSIZE(a) == sizeof(Activity));
+	if (IsTimes(a))
+	{
+		if (times->n < ACTIVITY_TIMES)
+		{
+			times->time[times->n++] = t;
+			return;
+		}
+		Summarize(a);
+	}
+	SummaryAddEvent(a, t);
+}
+
+/*
+ * Add the events of b to a.
+ */
+void
+ActivityAdd(Activity *a, const Activity *b)
+{
+	AssertCheckActivity(a);
+	AssertCheckActivity(b);
+	Assert(VARSIZE(a) == sizeof(Activity));
+	if (IsTimes(b))
+	{
+		const ActivityTimes *times = (const ActivityTimes *) b;
+
+		for (int i = 0; i < times->n; i++)
+			ActivityAddEvent(a, times->time[i]);
+		return;
+	}
+	if (IsTimes(a))
+	{
+		ActivityTimes times;
+
+		memcpy(&times, a, sizeof(times));
+		memcpy(a, b, sizeof(Activity));
+		for (int i = 0; i < times.n; i++)
+			SummaryAddEvent(a, times.time[i]);
+		return;
+	}
+	SummaryAdd(a, b);
+}
+
+static void
+SortTimes(ActivityTimes *a)
+{
+	for (int i = 1; i < a->n; i++)
+	{
+		TimestampTz t = a->time[i];
+		int			j = i;
+
+		for (; j > 0 && a->time[j - 1] > t; j--)
+			a->time[j] = a->time[j - 1];
+		a->time[j] = t;
+	}
+}
+
+/*
+ * The same activity as it is stored: of no more bytes than it needs, and its
+ * times sorted.
+ */
+Activity   *
+ActivityPack(const Activity *a)
+{
+	Size		size = IsTimes(a) ? ACTIVITY_TIMES_SIZE(((const ActivityTimes *) a)->n) : sizeof(Activity);
+	Activity   *packed = palloc(size);
+
+	memcpy(packed, a, size);
+	SET_VARSIZE(packed, size);
+	if (IsTimes(packed))
+		SortTimes((ActivityTimes *) packed);
+	AssertCheckActivity(packed);
+	return packed;
+}
+
+/*
+ * The summary of a stored activity, made in `room` where there is none.
+ */
+static const Activity *
+Summary(const Activity *a, Activity *room)
+{
+	if (!IsTimes(a))
+		return a;
+	ActivityLoad(room, a);
+	Summarize(room);
+	return room;
+}
+
+/*
+ * The state to add to: in an aggregate its own, elsewhere a copy.  An
+ * aggregate's state may be one that was received and has less room; the
+ * executor keeps what is returned in its place.
+ */
+static Activity *
+Writable(FunctionCallInfo fcinfo, Activity *a)
+{
+	Activity   *copy;
+
+	if (VARSIZE(a) == sizeof(Activity) && AggCheckCallContext(fcinfo, NULL))
+		return a;
+	copy = palloc(sizeof(Activity));
+	ActivityLoad(copy, a);
 	return copy;
+}
+
+/*
+ * What was added to, as a result: in an aggregate as it is
+ */
+static Datum
+Result(FunctionCallInfo fcinfo, Activity *a)
+{
+	return PointerGetDatum(AggCheckCallContext(fcinfo, NULL) ? a : ActivityPack(a));
 }
 
 /*
@@ -340,12 +557,10 @@ activity_accum(PG_FUNCTION_ARGS)
 	}
 	else
 	{
-		a = PG_GETARG_ACTIVITY_P(0);
-		if (!AggCheckCallContext(fcinfo, NULL))
-			a = CopyActivity(a);
+		a = Writable(fcinfo, PG_GETARG_ACTIVITY_P(0));
 		ActivityAddEvent(a, t);
 	}
-	PG_RETURN_POINTER(a);
+	return Result(fcinfo, a);
 }
 
 /*
@@ -365,13 +580,23 @@ activity_add(PG_FUNCTION_ARGS)
 		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
 	}
 	if (PG_ARGISNULL(0))
-		PG_RETURN_POINTER(PG_GETARG_ACTIVITY_P(1));
+	{
+		a = palloc(sizeof(Activity));
+		ActivityLoad(a, PG_GETARG_ACTIVITY_P(1));
+	}
+	else
+	{
+		a = Writable(fcinfo, PG_GETARG_ACTIVITY_P(0));
+		ActivityAdd(a, PG_GETARG_ACTIVITY_P(1));
+	}
+	return Result(fcinfo, a);
+}
 
-	a = PG_GETARG_ACTIVITY_P(0);
-	if (!AggCheckCallContext(fcinfo, NULL))
-		a = CopyActivity(a);
-	ActivityAdd(a, PG_GETARG_ACTIVITY_P(1));
-	PG_RETURN_POINTER(a);
+PG_FUNCTION_INFO_V1(activity_final);
+Datum
+activity_final(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_POINTER(ActivityPack(PG_GETARG_ACTIVITY_P(0)));
 }
 
 /* ---- text ---------------------------------------------------------------- */
@@ -395,6 +620,40 @@ AppendTime(StringInfo out, TimestampTz t)
 	appendStringInfoString(out, tm.tm_year > 0 ? "Z\"" : "Z BC\"");
 }
 
+static int64
+Events(const Activity *a)
+{
+	return IsTimes(a) ? ((const ActivityTimes *) a)->n : SummaryEvents(a);
+}
+
+static TimestampTz
+First(const Activity *a)
+{
+	const ActivityTimes *times = (const ActivityTimes *) a;
+	TimestampTz first;
+
+	if (!IsTimes(a))
+		return a->first;
+	first = times->time[0];
+	for (int i = 1; i < times->n; i++)
+		first = Min(first, times->time[i]);
+	return first;
+}
+
+static TimestampTz
+Last(const Activity *a)
+{
+	const ActivityTimes *times = (const ActivityTimes *) a;
+	TimestampTz last;
+
+	if (!IsTimes(a))
+		return a->last;
+	last = times->time[0];
+	for (int i = 1; i < times->n; i++)
+		last = Max(last, times->time[i]);
+	return last;
+}
+
 /*
  * JSON.  A decayed count is written as the fraction that it is.
  */
@@ -409,9 +668,23 @@ activity_out(PG_FUNCTION_ARGS)
 	initStringInfo(&out);
 	appendStringInfo(&out, "{\"format\": %u, \"events\": " INT64_FORMAT ", \"first\": ",
 					 a->format, Events(a));
-	AppendTime(&out, a->first);
+	AppendTime(&out, First(a));
 	appendStringInfoString(&out, ", \"last\": ");
-	AppendTime(&out, a->last);
+	AppendTime(&out, Last(a));
+	if (IsTimes(a))
+	{
+		ActivityTimes *times = (ActivityTimes *) ActivityPack(a);
+
+		appendStringInfoString(&out, ", \"times\": [");
+		for (int i = 0; i < times->n; i++)
+		{
+			if (i > 0)
+				appendStringInfoString(&out, ", ");
+			AppendTime(&out, times->time[i]);
+		}
+		appendStringInfoString(&out, "]}");
+		PG_RETURN_CSTRING(out.data);
+	}
 	appendStringInfoString(&out, ", \"decayed\": [");
 	for (int k = 0; k < ACTIVITY_HALF_LIVES; k++)
 		appendStringInfo(&out, "%s\"" UINT64_FORMAT "/2^%d\"", k ? ", " : "",
@@ -509,8 +782,11 @@ ReadTime(const char **cur, TimestampTz * t)
 static bool
 ReadActivity(const char *cur, Activity *a)
 {
+	ActivityTimes *times = (ActivityTimes *) a;
 	uint64		number;
 	uint64		events;
+	TimestampTz first;
+	TimestampTz last;
 
 	if (!Expect(&cur, "{") || !Expect(&cur, "\"format\"") || !Expect(&cur, ":") ||
 		!ReadNumber(&cur, PG_UINT8_MAX, &number))
@@ -519,10 +795,27 @@ ReadActivity(const char *cur, Activity *a)
 	if (!Expect(&cur, ",") || !Expect(&cur, "\"events\"") || !Expect(&cur, ":") ||
 		!ReadNumber(&cur, PG_INT64_MAX, &events) ||
 		!Expect(&cur, ",") || !Expect(&cur, "\"first\"") || !Expect(&cur, ":") ||
-		!ReadTime(&cur, &a->first) ||
+		!ReadTime(&cur, &first) ||
 		!Expect(&cur, ",") || !Expect(&cur, "\"last\"") || !Expect(&cur, ":") ||
-		!ReadTime(&cur, &a->last) ||
-		!Expect(&cur, ",") || !Expect(&cur, "\"decayed\"") || !Expect(&cur, ":"))
+		!ReadTime(&cur, &last) || !Expect(&cur, ","))
+		return false;
+	if (IsTimes(a))
+	{
+		if (!Expect(&cur, "\"times\"") || !Expect(&cur, ":"))
+			return false;
+		do
+		{
+			if (times->n == ACTIVITY_TIMES ||
+				!Expect(&cur, times->n ? "," : "[") || !ReadTime(&cur, &times->time[times->n]))
+				return false;
+			times->n++;
+		} while (!Expect(&cur, "]"));
+		return Expect(&cur, "}") && Expect(&cur, "") && *cur == '\0' &&
+			times->n == events && First(a) == first && Last(a) == last;
+	}
+	a->first = first;
+	a->last = last;
+	if (!Expect(&cur, "\"decayed\"") || !Expect(&cur, ":"))
 		return false;
 	for (int k = 0; k < ACTIVITY_HALF_LIVES; k++)
 	{
@@ -550,7 +843,7 @@ ReadActivity(const char *cur, Activity *a)
 		a->weekday[i] = (uint32) number;
 	}
 	return Expect(&cur, "]") && Expect(&cur, "}") && Expect(&cur, "") && *cur == '\0' &&
-		Events(a) == events;
+		SummaryEvents(a) == events;
 }
 
 PG_FUNCTION_INFO_V1(activity_in);
@@ -572,7 +865,7 @@ activity_in(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
 				 errmsg("invalid value for type %s: \"%s\"", "activity", in),
 				 errdetail_internal("%s", fault)));
-	PG_RETURN_POINTER(a);
+	PG_RETURN_POINTER(ActivityPack(a));
 }
 
 PG_FUNCTION_INFO_V1(activity_send);
@@ -585,6 +878,15 @@ activity_send(PG_FUNCTION_ARGS)
 	AssertCheckActivity(a);
 	pq_begintypsend(&buf);
 	pq_sendint8(&buf, a->format);
+	if (IsTimes(a))
+	{
+		ActivityTimes *times = (ActivityTimes *) ActivityPack(a);
+
+		pq_sendint8(&buf, times->n);
+		for (int i = 0; i < times->n; i++)
+			pq_sendint64(&buf, times->time[i]);
+		PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
+	}
 	pq_sendint64(&buf, a->first);
 	pq_sendint64(&buf, a->last);
 	for (int k = 0; k < ACTIVITY_HALF_LIVES; k++)
@@ -609,24 +911,35 @@ activity_recv(PG_FUNCTION_ARGS)
 
 	SET_VARSIZE(a, sizeof(Activity));
 	a->format = pq_getmsgbyte(buf);
-	a->first = pq_getmsgint64(buf);
-	a->last = pq_getmsgint64(buf);
-	for (int k = 0; k < ACTIVITY_HALF_LIVES; k++)
+	if (IsTimes(a))
 	{
-		a->mantissa[k] = pq_getmsgint64(buf);
-		a->exponent[k] = pq_getmsgbyte(buf);
-	}
-	for (int i = 0; i < ACTIVITY_HOURS; i++)
-	{
-		uint32		n = pq_getmsgint(buf, 4);
+		ActivityTimes *times = (ActivityTimes *) a;
 
-		if (n > ACTIVITY_HOUR_MAX)
-			fault = "An hour's count is out of range.";
-		else
-			AddHour(a, i, n);
+		times->n = pq_getmsgbyte(buf);
+		for (int i = 0; i < Min(times->n, ACTIVITY_TIMES); i++)
+			times->time[i] = pq_getmsgint64(buf);
 	}
-	for (int i = 0; i < ACTIVITY_WEEKDAYS; i++)
-		a->weekday[i] = pq_getmsgint(buf, 4);
+	else
+	{
+		a->first = pq_getmsgint64(buf);
+		a->last = pq_getmsgint64(buf);
+		for (int k = 0; k < ACTIVITY_HALF_LIVES; k++)
+		{
+			a->mantissa[k] = pq_getmsgint64(buf);
+			a->exponent[k] = pq_getmsgbyte(buf);
+		}
+		for (int i = 0; i < ACTIVITY_HOURS; i++)
+		{
+			uint32		n = pq_getmsgint(buf, 4);
+
+			if (n > ACTIVITY_HOUR_MAX)
+				fault = "An hour's count is out of range.";
+			else
+				AddHour(a, i, n);
+		}
+		for (int i = 0; i < ACTIVITY_WEEKDAYS; i++)
+			a->weekday[i] = pq_getmsgint(buf, 4);
+	}
 	if (fault == NULL)
 		fault = ActivityFault(a);
 	if (fault != NULL)
@@ -634,7 +947,7 @@ activity_recv(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
 				 errmsg("invalid binary value for type %s", "activity"),
 				 errdetail_internal("%s", fault)));
-	PG_RETURN_POINTER(a);
+	PG_RETURN_POINTER(ActivityPack(a));
 }
 
 /* ---- accessors ----------------------------------------------------------- */
@@ -653,14 +966,14 @@ PG_FUNCTION_INFO_V1(activity_first_seen);
 Datum
 activity_first_seen(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_TIMESTAMPTZ(PG_GETARG_ACTIVITY_P(0)->first);
+	PG_RETURN_TIMESTAMPTZ(First(PG_GETARG_ACTIVITY_P(0)));
 }
 
 PG_FUNCTION_INFO_V1(activity_last_seen);
 Datum
 activity_last_seen(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_TIMESTAMPTZ(PG_GETARG_ACTIVITY_P(0)->last);
+	PG_RETURN_TIMESTAMPTZ(Last(PG_GETARG_ACTIVITY_P(0)));
 }
 
 /*
@@ -688,7 +1001,7 @@ activity_days_known(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	if (PG_ARGISNULL(0))
 		PG_RETURN_FLOAT8(0.0);
-	PG_RETURN_FLOAT8(DaysBetween(PG_GETARG_ACTIVITY_P(0)->first, PG_GETARG_TIMESTAMPTZ(1)));
+	PG_RETURN_FLOAT8(DaysBetween(First(PG_GETARG_ACTIVITY_P(0)), PG_GETARG_TIMESTAMPTZ(1)));
 }
 
 /*
@@ -698,7 +1011,7 @@ PG_FUNCTION_INFO_V1(activity_days_since);
 Datum
 activity_days_since(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_FLOAT8(DaysBetween(PG_GETARG_ACTIVITY_P(0)->last, PG_GETARG_TIMESTAMPTZ(1)));
+	PG_RETURN_FLOAT8(DaysBetween(Last(PG_GETARG_ACTIVITY_P(0)), PG_GETARG_TIMESTAMPTZ(1)));
 }
 
 /*
@@ -732,19 +1045,20 @@ HalfLifeIndex(const Interval * span)
 static double
 DecayedAt(const Activity *a, int k, TimestampTz at)
 {
-	int64		power;
+	Units		now;
+	Units		last;
 	int64		age;
-	double		w;
 
 	if (TIMESTAMP_IS_NOEND(at))
 		return 0.0;
 	if (at < a->last)
 		at = a->last;
-	w = Weight(at, half_life[k], &power);
-	age = power - FloorDiv(a->last, half_life[k]);
+	GetUnits(at, &now);
+	GetUnits(a->last, &last);
+	age = now.of[k] - last.of[k];
 	if (age > 2000)
 		return 0.0;				/* less than the least double */
-	return ldexp(Decayed(a, k) / w, -(int) age);
+	return ldexp(Decayed(a, k) / Weight(at, &now, k), -(int) age);
 }
 
 /*
@@ -755,6 +1069,7 @@ PG_FUNCTION_INFO_V1(activity_rate);
 Datum
 activity_rate(PG_FUNCTION_ARGS)
 {
+	Activity	room;
 	int			k;
 
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
@@ -762,7 +1077,7 @@ activity_rate(PG_FUNCTION_ARGS)
 	k = HalfLifeIndex(PG_GETARG_INTERVAL_P(2));
 	if (PG_ARGISNULL(0))
 		PG_RETURN_FLOAT8(0.0);
-	PG_RETURN_FLOAT8(DecayedAt(PG_GETARG_ACTIVITY_P(0), k, PG_GETARG_TIMESTAMPTZ(1)) *
+	PG_RETURN_FLOAT8(DecayedAt(Summary(PG_GETARG_ACTIVITY_P(0), &room), k, PG_GETARG_TIMESTAMPTZ(1)) *
 					 M_LN2 * USECS_PER_DAY / half_life[k]);
 }
 
@@ -776,7 +1091,8 @@ PG_FUNCTION_INFO_V1(activity_burst);
 Datum
 activity_burst(PG_FUNCTION_ARGS)
 {
-	Activity   *a;
+	Activity	room;
+	const Activity *a;
 	TimestampTz at;
 	double		expected;
 	int			k;
@@ -786,7 +1102,7 @@ activity_burst(PG_FUNCTION_ARGS)
 	k = HalfLifeIndex(PG_GETARG_INTERVAL_P(2));
 	if (PG_ARGISNULL(0))
 		PG_RETURN_FLOAT8(1.0);
-	a = PG_GETARG_ACTIVITY_P(0);
+	a = Summary(PG_GETARG_ACTIVITY_P(0), &room);
 	at = PG_GETARG_TIMESTAMPTZ(1);
 	expected = DecayedAt(a, LONGEST, at) * half_life[k] / half_life[LONGEST];
 	PG_RETURN_FLOAT8((DecayedAt(a, k, at) + 1.0) / (expected + 1.0));
@@ -802,8 +1118,10 @@ PG_FUNCTION_INFO_V1(activity_hour_affinity);
 Datum
 activity_hour_affinity(PG_FUNCTION_ARGS)
 {
-	Activity   *a;
+	Activity	room;
+	const Activity *a;
 	TimestampTz at;
+	Units		u;
 	int			hour;
 	double		hours = 0.0;
 	double		near;
@@ -816,15 +1134,16 @@ activity_hour_affinity(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0) || TIMESTAMP_NOT_FINITE(at))
 		PG_RETURN_FLOAT8(1.0);
 
-	a = PG_GETARG_ACTIVITY_P(0);
+	a = Summary(PG_GETARG_ACTIVITY_P(0), &room);
 	for (int i = 0; i < ACTIVITY_HOURS; i++)
 		hours += GetHour(a, i);
-	hour = HourOf(at);
+	GetUnits(at, &u);
+	hour = HourOf(&u);
 	near = 0.5 * GetHour(a, hour) +
 		0.25 * GetHour(a, (hour + 1) % ACTIVITY_HOURS) +
 		0.25 * GetHour(a, (hour + ACTIVITY_HOURS - 1) % ACTIVITY_HOURS);
 	by_hour = ACTIVITY_HOURS * (near + 1.0) / (hours + ACTIVITY_HOURS);
-	by_weekday = ACTIVITY_WEEKDAYS * (a->weekday[WeekdayOf(at)] + 1.0) /
-		((double) Events(a) + ACTIVITY_WEEKDAYS);
+	by_weekday = ACTIVITY_WEEKDAYS * (a->weekday[WeekdayOf(&u)] + 1.0) /
+		((double) SummaryEvents(a) + ACTIVITY_WEEKDAYS);
 	PG_RETURN_FLOAT8(by_hour * by_weekday);
 }

@@ -72,9 +72,9 @@ GetWindow(FunctionCallInfo fcinfo)
 static void
 Push(Window *w, const Activity *a)
 {
-	memcpy(Grow(w, &w->in), a, sizeof(Activity));
+	ActivityLoad(Grow(w, &w->in), a);
 	if (w->in.n == 1)
-		memcpy(&w->in_sum, a, sizeof(Activity));
+		ActivityLoad(&w->in_sum, a);
 	else
 		ActivityAdd(&w->in_sum, a);
 }
@@ -156,7 +156,7 @@ Datum
 activity_window_final(PG_FUNCTION_ARGS)
 {
 	Window	   *w;
-	Activity   *sum;
+	Activity	sum;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
@@ -164,14 +164,8 @@ activity_window_final(PG_FUNCTION_ARGS)
 	if (w->in.n == 0 && w->out.n == 0)
 		PG_RETURN_NULL();
 
-	sum = palloc(sizeof(Activity));
-	if (w->out.n > 0)
-	{
-		memcpy(sum, &w->out.item[w->out.n - 1], sizeof(Activity));
-		if (w->in.n > 0)
-			ActivityAdd(sum, &w->in_sum);
-	}
-	else
-		memcpy(sum, &w->in_sum, sizeof(Activity));
-	PG_RETURN_POINTER(sum);
+	memcpy(&sum, w->out.n > 0 ? &w->out.item[w->out.n - 1] : &w->in_sum, sizeof(Activity));
+	if (w->out.n > 0 && w->in.n > 0)
+		ActivityAdd(&sum, &w->in_sum);
+	PG_RETURN_POINTER(ActivityPack(&sum));
 }

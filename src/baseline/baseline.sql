@@ -101,6 +101,8 @@ CREATE FUNCTION assay.activity_accum(assay.activity, timestamptz) RETURNS assay.
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 CREATE FUNCTION assay.activity_add(assay.activity, assay.activity) RETURNS assay.activity
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+CREATE FUNCTION assay.activity_final(assay.activity) RETURNS assay.activity
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 CREATE FUNCTION assay.outcome_accum(assay.outcome, boolean) RETURNS assay.outcome
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 CREATE FUNCTION assay.outcome_accum_moving(assay.outcome, boolean) RETURNS assay.outcome
@@ -139,6 +141,7 @@ COMMENT ON FUNCTION assay.outcome_recv(internal) IS 'I/O';
 COMMENT ON FUNCTION assay.outcome_send(assay.outcome) IS 'I/O';
 COMMENT ON FUNCTION assay.activity_accum(assay.activity, timestamptz) IS 'aggregate transition function';
 COMMENT ON FUNCTION assay.activity_add(assay.activity, assay.activity) IS 'implementation of + operator';
+COMMENT ON FUNCTION assay.activity_final(assay.activity) IS 'aggregate final function';
 COMMENT ON FUNCTION assay.activity_window_accum(internal, timestamptz) IS 'aggregate transition function';
 COMMENT ON FUNCTION assay.activity_window_accum_inverse(internal, timestamptz) IS 'aggregate inverse transition function';
 COMMENT ON FUNCTION assay.activity_window_add(internal, assay.activity) IS 'aggregate transition function';
@@ -159,6 +162,7 @@ CREATE AGGREGATE assay.activity_agg(at timestamptz) (
 	SFUNC = assay.activity_accum,
 	STYPE = assay.activity,
 	SSPACE = 256,
+	FINALFUNC = assay.activity_final,
 	COMBINEFUNC = assay.activity_add,
 	MSFUNC = assay.activity_window_accum,
 	MINVFUNC = assay.activity_window_accum_inverse,
@@ -171,6 +175,7 @@ CREATE AGGREGATE assay.activity_agg(activity assay.activity) (
 	SFUNC = assay.activity_add,
 	STYPE = assay.activity,
 	SSPACE = 256,
+	FINALFUNC = assay.activity_final,
 	COMBINEFUNC = assay.activity_add,
 	MSFUNC = assay.activity_window_add,
 	MINVFUNC = assay.activity_window_add_inverse,
