@@ -84,6 +84,7 @@ fatal(const char *fmt,...)
 
 	va_start(args, fmt);
 	text = g_strdup_vprintf(fmt, args);
+
 	va_end(args);
 	report("error: %s", text);
 	exit(1);

@@ -464,6 +464,7 @@ error_text(PGresult *res)
 
 	if (text == NULL || text[0] == '\0')
 		text = PQerrorMessage(conn);
+
 	if (detail != NULL && state != NULL &&
 		strcmp(state, "23514") != 0 && strcmp(state, "23502") != 0)
 		line = g_strconcat(text, " (", detail, ")", NULL);

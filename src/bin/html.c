@@ -309,7 +309,7 @@ start_element(void *ctx, const xmlChar *name, const xmlChar **atts)
 	if (++st->depth > MAX_DEPTH)
 	{
 		st->too_deep = true;
-		st->stopped_at = xmlByteConsumed(ctxt);
+		st->stopped_at = ctxt->input->consumed + (ctxt->input->cur - ctxt->input->base);
 		xmlStopParser(ctxt);
 		return;
 	}
@@ -542,6 +542,7 @@ html_to_text(Message *m, GString *source, GString *text)
 	close_comment(m, source);
 	st.m = m;
 	st.text = text;
+
 	st.link_text = g_string_new(NULL);
 
 	if (has_absurd_tag(html, len) || (ctxt = htmlNewParserCtxt()) == NULL)
@@ -572,6 +573,9 @@ html_to_text(Message *m, GString *source, GString *text)
 			ADD_DEFECT(m, DEFECT_BROKEN_HTML);
 			if (st.stopped_at > 0 && (size_t) st.stopped_at <= len)
 				from = st.stopped_at;
+			/* the tag that was too much has been read up to its end */
+			while (from < len && (html[from] == '/' || html[from] == '>'))
+				from++;
 			strip_tags(&st, html + from, len - from);
 		}
 	}

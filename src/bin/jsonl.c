@@ -206,7 +206,8 @@ parse_links(Message *m, json_object *o)
 		}
 		href = string_field(m, link, field(link, "url") != NULL ? "url" : "href");
 		text = string_field(m, link, "text");
-		message_add_link(m, text != NULL ? text : "", href != NULL ? href : "");
+
+		message_add_link(m, text !=NULL ? text : "", href != NULL ? href : "");
 		g_free(href);
 		g_free(text);
 	}

@@ -120,7 +120,17 @@ unfold(Message *m, const char *s, size_t len, const char *charset)
 	}
 	if (text_is_clean(tmp->str, tmp->len))
 		return g_string_free(tmp, FALSE);
-	if (g_utf8_validate(tmp->str, tmp->len, NULL))
+	if (memchr(tmp->str, '\0', tmp->len) != NULL)
+	{
+		gsize		n = 0;
+
+		for (gsize i = 0; i < tmp->len; i++)
+			if (tmp->str[i] != '\0')
+				tmp->str[n++] = tmp->str[i];
+		g_string_truncate(tmp, n);
+		ADD_DEFECT(m, DEFECT_NUL_BYTE);
+	}
+	if (text_is_clean(tmp->str, tmp->len))
 		charset = NULL;
 	else
 		ADD_DEFECT(m, DEFECT_NO_CHARSET);
@@ -164,21 +174,7 @@ split_headers(Message *m, const char *s, const char *end, GArray *headers)
 			return s;
 		}
 		while (next < end && (*next == ' ' || *next == '\t'))
-		{
-			/* a line of blanks only ends the block, as an empty one does */
-			const char *p = next;
-
-			while (p < end && (*p == ' ' || *p == '\t' || *p == '\r'))
-				p++;
-			if (p < end && *p == '\n')
-			{
-				const char *after = p + 1;
-
-				if (after >= end || header_name_len(after, next_line(after, end)) == 0)
-					break;
-			}
 			next = next_line(next, end);
-		}
 
 		colon = memchr(s + name_len, ':', next - s - name_len);
 		h.name = g_ascii_strdown(s, name_len);
@@ -912,6 +908,7 @@ add_text(WalkState *w, GString *body, const char *s, size_t len,
 	if (charset == NULL && kind == TEXT_HTML)
 		charset = meta = html_meta_charset(s, len);
 	text = g_string_sized_new(len + 16);
+
 	text_to_utf8(text, s, len, charset, m);
 	g_free(meta);
 	if (decoded != NULL)

@@ -49,8 +49,8 @@ parse_word(const char *s, Word *w)
 	end = g_strstr_len(w->text, n, "?=");
 
 	/* "=?x?Q?=41?=": the first ?= may belong to the text */
-	if (end == w->text && w->encoding == 'Q' && n > 2 && g_ascii_isxdigit(w->text[2]))
-		end = g_strstr_len(w->text + 1, n - 1, "?=");
+	if (end == w->text &&w->encoding == 'Q' && n > 2 && g_ascii_isxdigit(w->text[2]))
+		end = g_strstr_len(w->text +1, n - 1, "?=");
 	if (end == NULL)
 		return false;
 	w->text_len = end - w->text;
