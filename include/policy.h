@@ -19,6 +19,9 @@ extern int	assay_fault_limit;
 /* How many features of a model's margin a ledger keeps */
 extern int	assay_top_features;
 
+/* Look for the substrings of all conditions in one pass? */
+extern bool assay_prefilter;
+
 /* A signal in a detector's condition, whose value a ledger keeps */
 typedef struct PolicyEvidence
 {
@@ -124,6 +127,7 @@ typedef struct CompiledPolicy
 
 	/* evaluation */
 	ExprContext *econtext;
+	struct Prefilter *prefilter;
 	ProjectionInfo *guard_projection;
 	ProjectionInfo *projection; /* every condition at once */
 	TupleTableSlot *guard_slot;
@@ -190,11 +194,11 @@ extern void PolicyLeave(PolicySecurity *s);
 extern void DecideInit(void);
 
 /* score.c */
-extern void PolicyEvaluate(CompiledPolicy *p, TupleTableSlot *slot,
+extern void PolicyEvaluate(CompiledPolicy *p, TupleTableSlot * slot,
 						   TimestampTz at, PolicyDecision *decision);
-extern void PolicyEvaluateProtected(CompiledPolicy *p, TupleTableSlot *slot,
+extern void PolicyEvaluateProtected(CompiledPolicy *p, TupleTableSlot * slot,
 									TimestampTz at, PolicyDecision *decision,
-									List **faults);
+									List * *faults);
 extern void PolicyNoSignals(CompiledPolicy *p, const char *sqlstate,
 							PolicyDecision *decision);
 

@@ -25,7 +25,7 @@ typedef struct Rule
  * of C strings, or NIL).  Raises an error that points into the text, which is
  * shown under the name "what".
  */
-extern Rule *RuleParse(const char *condition, TupleDesc desc, List *guards,
+extern Rule *RuleParse(const char *condition, TupleDesc desc, List * guards,
 					   const char *what);
 
 #endif							/* ASSAY_RULE_H */

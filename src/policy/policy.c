@@ -25,6 +25,7 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "policy.h"
+#include "prefilter.h"
 #include "protect.h"
 #include "utils/acl.h"
 #include "utils/array.h"
@@ -52,8 +53,9 @@
 
 int			assay_fault_limit = FAULT_LIMIT_DEFAULT;
 int			assay_top_features = TOP_FEATURES_DEFAULT;
+bool		assay_prefilter = true;
 
-static List *cache = NIL;		/* of CompiledPolicy */
+static List * cache = NIL;		/* of CompiledPolicy */
 static uint64 generation = 1;	/* moves when any entry may have changed */
 static uint64 use_counter = 0;
 static Oid	config_relid = InvalidOid;
@@ -122,6 +124,11 @@ PolicyInit(void)
 							&assay_top_features,
 							TOP_FEATURES_DEFAULT, TOP_FEATURES_MIN, TOP_FEATURES_MAX,
 							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("assay.prefilter",
+							 "Looks for the substrings of all conditions in one pass.",
+							 "Results are the same without; for measuring and for doubt.",
+							 &assay_prefilter, true,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
 	DecideInit();
 	RegisterXactCallback(UnpinAll, NULL);
 	CacheRegisterRelcacheCallback(RelcacheChanged, (Datum) 0);
@@ -308,7 +315,7 @@ OwnerOid(const char *policy, const char *owner)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("owner \"%s\" of policy \"%s\" does not exist", owner, policy),
-				 errhint("A superuser can give it another by assay.alter_policy(policy, owner => â€¦).")));
+				 errhint("A superuser can give it another by assay.alter_policy(policy, owner => â126¦).")));
 	return role;
 }
 
@@ -429,7 +436,7 @@ ParseCondition(void *arg)
  * Parse, as the policy's owner; NULL and the SQLSTATE where it fails.
  */
 static Rule *
-CompileCondition(CompiledPolicy *p, char *condition, char *what, List *guards,
+CompileCondition(CompiledPolicy *p, char *condition, char *what, List * guards,
 				 char *sqlstate)
 {
 	ParseJob	job = {p, condition, what, guards, NULL};
@@ -510,7 +517,7 @@ BindModel(void *arg)
 }
 
 static void
-LoadGuards(CompiledPolicy *p, List **names)
+LoadGuards(CompiledPolicy *p, List * *names)
 {
 	MemoryContext spi;
 	int			n = SpiQuery("SELECT guard, condition FROM assay.guard "
@@ -538,7 +545,7 @@ LoadGuards(CompiledPolicy *p, List **names)
 }
 
 static void
-LoadDetectors(CompiledPolicy *p, List *guards)
+LoadDetectors(CompiledPolicy *p, List * guards)
 {
 	MemoryContext spi;
 	int			n = SpiQuery("SELECT d.detector, d.condition, m.model, d.weight, d.mode = 'shadow', "
@@ -599,7 +606,7 @@ LoadDetectors(CompiledPolicy *p, List *guards)
 }
 
 static void
-LoadExclusions(CompiledPolicy *p, List *guards)
+LoadExclusions(CompiledPolicy *p, List * guards)
 {
 	MemoryContext spi;
 	int			n = SpiQuery("SELECT exclusion, condition, mutes, verdict, expires_at "
@@ -623,8 +630,8 @@ LoadExclusions(CompiledPolicy *p, List *guards)
 		{
 			foreach(lc, TextArrayList(mutes))
 				for (int j = 0; j < p->ndetectors; j++)
-					if (strcmp(p->detectors[j].name, lfirst(lc)) == 0)
-						x->mutes = bms_add_member(x->mutes, j);
+				if (strcmp(p->detectors[j].name, lfirst(lc)) == 0)
+					x->mutes = bms_add_member(x->mutes, j);
 		}
 		x->verdict = VerdictNumber(p, SpiText(i, 4));
 		x->expires_at = SpiTime(i, 5);
@@ -675,10 +682,34 @@ LoadKeys(CompiledPolicy *p)
  */
 
 static void
-AddCondition(CompiledPolicy *p, List **targets, Rule *rule, int *column)
+AddCondition(CompiledPolicy *p, List * *targets, Rule *rule, int *column)
 {
+	Expr	   *expr = p->prefilter ? PrefilterRewrite(p->prefilter, rule->expr) : rule->expr;
+
 	*column = list_length(*targets);
-	*targets = lappend(*targets, makeTargetEntry(rule->expr, *column + 1, NULL, false));
+	*targets = lappend(*targets, makeTargetEntry(expr, *column + 1, NULL, false));
+}
+
+/* One pass over the texts for all conditions, if that pays */
+static void
+BuildPrefilter(CompiledPolicy *p)
+{
+	Prefilter  *f;
+
+	if (!assay_prefilter)
+		return;
+	f = PrefilterCreate(p->desc);
+	for (int i = 0; i < p->nguards; i++)
+		if (p->guards[i])
+			PrefilterCollect(f, p->guards[i]->expr);
+	for (int i = 0; i < p->ndetectors; i++)
+		if (p->detectors[i].rule)
+			PrefilterCollect(f, p->detectors[i].rule->expr);
+	for (int i = 0; i < p->nexclusions; i++)
+		if (p->exclusions[i].rule)
+			PrefilterCollect(f, p->exclusions[i].rule->expr);
+	if (PrefilterFinish(f))
+		p->prefilter = f;
 }
 
 static TupleTableSlot *
@@ -704,14 +735,19 @@ PolicyBuildProjection(CompiledPolicy *p)
 	p->projection = NULL;
 	p->guard_projection = NULL;
 	if (p->econtext == NULL)
+	{
 		p->econtext = CreateStandaloneExprContext();
+		BuildPrefilter(p);
+	}
 	if (p->nguards > 0)
 	{
 		for (int i = 0; i < p->nguards; i++)
 		{
 			Expr	   *expr = p->guards[i] ? p->guards[i]->expr :
-				(Expr *) makeNullConst(BOOLOID, -1, InvalidOid);
+			(Expr *) makeNullConst(BOOLOID, -1, InvalidOid);
 
+			if (p->prefilter)
+				expr = PrefilterRewrite(p->prefilter, expr);
 			targets = lappend(targets, makeTargetEntry(expr, i + 1, NULL, false));
 		}
 		p->guard_slot = BooleanSlot(p->nguards);

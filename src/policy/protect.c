@@ -13,7 +13,7 @@
  * transaction; anything else costs only what failed.
  */
 static bool
-IsForTransaction(const ErrorData *error)
+IsForTransaction(const ErrorData * error)
 {
 	int			category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
 
@@ -22,7 +22,7 @@ IsForTransaction(const ErrorData *error)
 		category == ERRCODE_TO_CATEGORY(ERRCODE_TRANSACTION_ROLLBACK);
 }
 
-ErrorData *
+ErrorData  *
 RunProtected(void (*run) (void *arg), void *arg)
 {
 	MemoryContext context = CurrentMemoryContext;

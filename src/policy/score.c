@@ -26,6 +26,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "policy.h"
+#include "prefilter.h"
 #include "protect.h"
 #include "access/detoast.h"
 #include "utils/acl.h"
@@ -48,7 +49,7 @@
  * null.  Of a long text only the beginning is fetched.
  */
 static const char *
-EvidenceText(PolicyEvidence *e, TupleTableSlot *slot, int *len)
+EvidenceText(PolicyEvidence *e, TupleTableSlot * slot, int *len)
 {
 	bool		isnull;
 	Datum		value = slot_getattr(slot, e->column + 1, &isnull);
@@ -66,7 +67,7 @@ EvidenceText(PolicyEvidence *e, TupleTableSlot *slot, int *len)
 	}
 	else if (e->is_varlena && toast_raw_datum_size(value) > EVIDENCE_RAW_MAX)
 	{
-		s = "â€¦";
+		s = "â63¦";
 		n = strlen(s);
 	}
 	else
@@ -90,7 +91,7 @@ EvidenceText(PolicyEvidence *e, TupleTableSlot *slot, int *len)
 
 /* Does the rollout of a detector include this message? */
 static bool
-InRollout(CompiledPolicy *p, PolicyDetector *d, TupleTableSlot *slot)
+InRollout(CompiledPolicy *p, PolicyDetector *d, TupleTableSlot * slot)
 {
 	uint64		hash;
 
@@ -120,7 +121,7 @@ EvaluateGuards(CompiledPolicy *p)
 }
 
 static void
-EvaluateModel(PolicyDetector *d, PolicyOutcome *o, TupleTableSlot *slot)
+EvaluateModel(PolicyDetector *d, PolicyOutcome *o, TupleTableSlot * slot)
 {
 	double		expected;
 
@@ -141,7 +142,7 @@ EvaluateModel(PolicyDetector *d, PolicyOutcome *o, TupleTableSlot *slot)
 
 /* Who takes part now; the others have no place in the ledger. */
 static bool
-TakesPart(CompiledPolicy *p, PolicyDetector *d, TupleTableSlot *slot,
+TakesPart(CompiledPolicy *p, PolicyDetector *d, TupleTableSlot * slot,
 		  TimestampTz at)
 {
 	return at < d->expires_at && InRollout(p, d, slot);
@@ -156,8 +157,10 @@ ResultIsTrue(CompiledPolicy *p, int column)
 
 /* All at once: any error is the caller's. */
 static void
-EvaluateTogether(CompiledPolicy *p, TupleTableSlot *slot, TimestampTz at)
+EvaluateTogether(CompiledPolicy *p, TupleTableSlot * slot, TimestampTz at)
 {
+	if (p->prefilter)
+		p->econtext->ecxt_outertuple = PrefilterScan(p->prefilter, slot);
 	EvaluateGuards(p);
 	if (p->projection)
 		(void) ExecProject(p->projection);
@@ -201,7 +204,7 @@ typedef struct EvaluateJob
 } EvaluateJob;
 
 static bool
-EvaluateSingle(CompiledPolicy *p, Rule *rule, ExprState **single)
+EvaluateSingle(CompiledPolicy *p, Rule *rule, ExprState * *single)
 {
 	bool		isnull;
 	Datum		value;
@@ -265,7 +268,7 @@ EvaluateOne(void *arg)
  */
 static void
 NoteFault(CompiledPolicy *p, const char *name, PolicyOutcome *o,
-		  ErrorData *error, int *faults, bool *suspended, List **list)
+		  ErrorData * error, int *faults, bool *suspended, List * *list)
 {
 	PolicyFault *fault = palloc0(sizeof(PolicyFault));
 
@@ -288,8 +291,8 @@ NoteFault(CompiledPolicy *p, const char *name, PolicyOutcome *o,
 }
 
 static void
-EvaluateApart(CompiledPolicy *p, TupleTableSlot *slot, TimestampTz at,
-			  List **faults)
+EvaluateApart(CompiledPolicy *p, TupleTableSlot * slot, TimestampTz at,
+			  List * *faults)
 {
 	bool		rebuild = false;
 
@@ -368,7 +371,7 @@ WriteEvidence(void *arg)
  * begun of its entry with it.
  */
 static void
-AddEvidence(CompiledPolicy *p, TupleTableSlot *slot, PolicyEvidence *evidence,
+AddEvidence(CompiledPolicy *p, TupleTableSlot * slot, PolicyEvidence *evidence,
 			int n, bool protect)
 {
 	EvidenceJob job = {p, slot, evidence, n};
@@ -429,7 +432,7 @@ MutedBy(CompiledPolicy *p, int detector)
  * policy; the attribution is in the caller's context.
  */
 static void
-Conclude(CompiledPolicy *p, TupleTableSlot *slot, PolicyDecision *decision,
+Conclude(CompiledPolicy *p, TupleTableSlot * slot, PolicyDecision *decision,
 		 MemoryContext result, bool protect)
 {
 	double		margin = p->prior;
@@ -518,7 +521,7 @@ Conclude(CompiledPolicy *p, TupleTableSlot *slot, PolicyDecision *decision,
 }
 
 void
-PolicyEvaluate(CompiledPolicy *p, TupleTableSlot *slot, TimestampTz at,
+PolicyEvaluate(CompiledPolicy *p, TupleTableSlot * slot, TimestampTz at,
 			   PolicyDecision *decision)
 {
 	MemoryContext caller = CurrentMemoryContext;
@@ -559,8 +562,8 @@ EvaluateAll(void *arg)
  * failed is appended to *faults, when that is not NULL.
  */
 void
-PolicyEvaluateProtected(CompiledPolicy *p, TupleTableSlot *slot, TimestampTz at,
-						PolicyDecision *decision, List **faults)
+PolicyEvaluateProtected(CompiledPolicy *p, TupleTableSlot * slot, TimestampTz at,
+						PolicyDecision *decision, List * *faults)
 {
 	EvaluateJob job = {p, slot, at, NULL, NULL, NULL, NULL, decision};
 	ErrorData  *error = RunProtected(EvaluateAll, &job);

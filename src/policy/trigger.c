@@ -70,7 +70,7 @@ typedef struct DecidePlans
 	int			pins;			/* in use: keep them */
 } DecidePlans;
 
-static List *all_plans = NIL;	/* of DecidePlans */
+static List * all_plans = NIL;	/* of DecidePlans */
 
 /* The decisions of one statement in the making */
 typedef struct Decide
@@ -349,7 +349,7 @@ CheckMayDecide(Relation rel, DecidePlans *t)
  * connected.
  */
 static DecidePlans *
-GetPlans(TriggerData *trigdata, const char *policy)
+GetPlans(TriggerData * trigdata, const char *policy)
 {
 	DecidePlans *t;
 	MemoryContext context;
@@ -498,7 +498,7 @@ DecideWithoutSignals(Decide *d, const char *sqlstate, const char *message)
 
 /* A row of the signals query: decide it. */
 static void
-DecideSlot(Decide *d, TupleTableSlot *slot)
+DecideSlot(Decide *d, TupleTableSlot * slot)
 {
 	PolicyDecision decision;
 	MemoryContext old;
@@ -538,7 +538,7 @@ DecideSlot(Decide *d, TupleTableSlot *slot)
 
 /* As the signals query's receiver: decide each row as it comes â€¦ */
 static bool
-ReceiveAndDecide(TupleTableSlot *slot, DestReceiver *self)
+ReceiveAndDecide(TupleTableSlot * slot, DestReceiver * self)
 {
 	DecideSlot((Decide *) self, slot);
 	return true;
@@ -546,7 +546,7 @@ ReceiveAndDecide(TupleTableSlot *slot, DestReceiver *self)
 
 /* â€¦ or keep the only one */
 static bool
-ReceiveAndKeep(TupleTableSlot *slot, DestReceiver *self)
+ReceiveAndKeep(TupleTableSlot * slot, DestReceiver * self)
 {
 	Decide	   *d = (Decide *) self;
 	MemoryContext old = MemoryContextSwitchTo(d->context);
@@ -558,7 +558,7 @@ ReceiveAndKeep(TupleTableSlot *slot, DestReceiver *self)
 
 /* The view may have changed between planning and running the query. */
 static void
-ReceiverStart(DestReceiver *self, int operation, TupleDesc desc)
+ReceiverStart(DestReceiver * self, int operation, TupleDesc desc)
 {
 	Decide	   *d = (Decide *) self;
 
@@ -570,7 +570,7 @@ ReceiverStart(DestReceiver *self, int operation, TupleDesc desc)
 }
 
 static void
-ReceiverEnd(DestReceiver *self)
+ReceiverEnd(DestReceiver * self)
 {
 }
 
@@ -753,7 +753,7 @@ CheckTrigger(FunctionCallInfo fcinfo)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("assay.decide() must be called as a trigger"),
-				 errhint("CREATE TRIGGER â€¦ AFTER INSERT â€¦ EXECUTE FUNCTION assay.decide('policy').")));
+				 errhint("CREATE TRIGGER â126¦ AFTER INSERT â126¦ EXECUTE FUNCTION assay.decide('policy').")));
 	if (!TRIGGER_FIRED_AFTER(trigdata->tg_event))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
@@ -776,7 +776,7 @@ CheckTrigger(FunctionCallInfo fcinfo)
 
 /* The key of a row-level trigger's row, in d->values */
 static void
-TakeRowKey(Decide *d, TriggerData *trigdata)
+TakeRowKey(Decide *d, TriggerData * trigdata)
 {
 	for (int i = 0; i < d->plans->nkeys; i++)
 		d->values[i] = slot_getattr(trigdata->tg_trigslot, d->plans->key_columns[i],
@@ -788,7 +788,7 @@ TakeRowKey(Decide *d, TriggerData *trigdata)
  * subtransaction; false when something failed.
  */
 static bool
-DecideTogether(Decide *d, TriggerData *trigdata)
+DecideTogether(Decide *d, TriggerData * trigdata)
 {
 	QueryJob	job = {d, d->plans->all_plan, NULL, ReceiveAndDecide};
 	ErrorData  *error;
@@ -818,7 +818,7 @@ DecideTogether(Decide *d, TriggerData *trigdata)
 }
 
 static void
-DecideApart(Decide *d, TriggerData *trigdata)
+DecideApart(Decide *d, TriggerData * trigdata)
 {
 	if (TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
 	{

@@ -1,0 +1,20 @@
+/*
+ * prefilter.h
+ *		One pass over a text column for the substrings that many conditions
+ *		look for.
+ */
+#ifndef ASSAY_PREFILTER_H
+#define ASSAY_PREFILTER_H
+
+#include "executor/tuptable.h"
+#include "nodes/primnodes.h"
+
+typedef struct Prefilter Prefilter;
+
+extern Prefilter *PrefilterCreate(TupleDesc desc);
+extern void PrefilterCollect(Prefilter *f, Expr * expr);
+extern bool PrefilterFinish(Prefilter *f);
+extern Expr * PrefilterRewrite(Prefilter *f, Expr * expr);
+extern TupleTableSlot * PrefilterScan(Prefilter *f, TupleTableSlot * slot);
+
+#endif							/* ASSAY_PREFILTER_H */

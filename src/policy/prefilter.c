@@ -1,0 +1,499 @@
+/*
+ * prefilter.c
+ *		One pass over a text column for the substrings that many conditions
+ *		look for.
+ *
+ * LIKE, ILIKE, ~ and ~* read the whole text for each condition; ILIKE and ~*
+ * fold its case each time.  Where a pattern holds a literal that must occur in
+ * the text if it matches, all such literals of a column are looked for at once
+ * (match.h), and the predicate becomes
+ *
+ *		occurs AND predicate
+ *
+ * "occurs" is a column of a virtual row, filled once for a message.  A miss is
+ * certain, and a hit is verified by the original expression, so a condition's
+ * value never changes: for a null text "occurs" is null, like the predicate.
+ *
+ * match.h folds case by Unicode's simple rules.  Two letters that only some
+ * locales fold to ASCII (U+0130, U+0131) are looked for as well; where one
+ * occurs, every literal counts as found.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "compat.h"
+#include "executor/executor.h"
+#include "match.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "prefilter.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+
+/* A shorter literal is found too often to be worth it. */
+#define LITERAL_MIN		3
+
+/* Predicates of a column from which on a pass of its own pays */
+#define PREDICATES_MIN	2
+
+/* A literal of a column */
+typedef struct Literal
+{
+	char	   *text;
+	int			len;
+	int			number;			/* in the column's MatchSet */
+} Literal;
+
+/* One column's literals */
+typedef struct FilterColumn
+{
+	int			column;			/* attribute number - 1 */
+	int			npredicates;
+	List	   *literals;		/* of Literal */
+	MatchSet   *set;
+	int			dotted,
+				dotless;		/* U+0130 and U+0131 in the set */
+	uint64	   *bits;
+	int			nwords;
+} FilterColumn;
+
+/* A column of the virtual row: does one of these literals occur? */
+typedef struct Occurs
+{
+	FilterColumn *column;
+	List	   *numbers;		/* of literals, as integers */
+} Occurs;
+
+struct Prefilter
+{
+	TupleDesc	desc;
+	List	   *columns;		/* of FilterColumn */
+	List	   *occurs;			/* of Occurs */
+	TupleTableSlot *slot;
+	MemoryContextCallback callback;
+};
+
+/* What a predicate needs: literals of a column, one of which must occur */
+typedef struct Need
+{
+	int			column;
+	List	   *literals;		/* of Literal */
+} Need;
+
+/*
+ * The longest literal that each text which matches a LIKE pattern holds, or
+ * NULL.
+ */
+static Literal *
+LikeLiteral(const char *pattern, int len)
+{
+	StringInfoData run;
+	Literal    *best = NULL;
+
+	initStringInfo(&run);
+	for (int i = 0; i <= len; i++)
+	{
+		char		c = (i < len) ? pattern[i] : '%';
+
+		if (c == '\\')
+		{
+			if (++i >= len)
+				return NULL;	/* an error, when it is evaluated */
+			appendStringInfoChar(&run, pattern[i]);
+		}
+		else if (c != '%' && c != '_')
+			appendStringInfoChar(&run, c);
+		else
+		{
+			if (run.len >= LITERAL_MIN && (best == NULL || run.len > best->len))
+			{
+				best = best ? best : palloc0(sizeof(Literal));
+				best->text = pnstrdup(run.data, run.len);
+				best->len = run.len;
+			}
+			resetStringInfo(&run);
+		}
+	}
+	return best;
+}
+
+/*
+ * The same of a regular expression.  Only the plainest are understood: a
+ * sequence of characters, dots, anchors and quantified characters.
+ */
+static Literal *
+RegexLiteral(const char *pattern, int len)
+{
+	StringInfoData run;
+	Literal    *best = NULL;
+
+	if (len >= 3 && strncmp(pattern, "***", 3) == 0)
+		return NULL;
+	initStringInfo(&run);
+	for (int i = 0; i <= len;)
+	{
+		char		c = (i < len) ? pattern[i] : '.';
+		int			width = (i < len) ? pg_mblen(pattern + i) : 1;
+
+		if (strchr("|([{\\)]}", c) != NULL && c != '\0')
+			return NULL;
+		if (i + width < len && strchr("*?{", pattern[i + width]) != NULL &&
+			strchr("*?+.^$", c) == NULL)
+			c = '.';			/* this character need not be there */
+		if (strchr(".^$*?+", c) != NULL)
+		{
+			if (run.len >= LITERAL_MIN && (best == NULL || run.len > best->len))
+			{
+				best = best ? best : palloc0(sizeof(Literal));
+				best->text = pnstrdup(run.data, run.len);
+				best->len = run.len;
+			}
+			resetStringInfo(&run);
+		}
+		else
+			appendBinaryStringInfo(&run, pattern + i, width);
+		i += width;
+	}
+	return best;
+}
+
+/* The text column that an argument is, or -1 */
+static int
+TextColumn(Prefilter *f, Node * node)
+{
+	while (node && IsA(node, RelabelType))
+		node = (Node *) ((RelabelType *) node)->arg;
+	if (node && IsA(node, Var) && ((Var *) node)->varno == 1 &&
+		(((Var *) node)->vartype == TEXTOID || ((Var *) node)->vartype == VARCHAROID))
+		return ((Var *) node)->varattno - 1;
+	return -1;
+}
+
+static Literal *
+PatternLiteral(Oid function, Datum pattern)
+{
+	text	   *t = DatumGetTextPP(pattern);
+	const char *s = VARDATA_ANY(t);
+	int			len = VARSIZE_ANY_EXHDR(t);
+	Literal    *literal;
+
+	literal = (function == F_TEXTLIKE || function == F_TEXTICLIKE) ?
+		LikeLiteral(s, len) : RegexLiteral(s, len);
+	if (literal && literal->len > MATCH_MAX_PATTERN_BYTES)
+		return NULL;
+	return literal;
+}
+
+static bool
+IsMatcher(Oid function, Oid collation)
+{
+	return (function == F_TEXTLIKE || function == F_TEXTICLIKE ||
+			function == F_TEXTREGEXEQ || function == F_TEXTICREGEXEQ) &&
+		OidIsValid(collation) && get_collation_isdeterministic(collation);
+}
+
+/* What must occur for this predicate to be true?  False: nothing is known. */
+static bool
+PredicateNeeds(Prefilter *f, Node * node, Need *need)
+{
+	List	   *args;
+	Const	   *pattern;
+
+	need->literals = NIL;
+	if (IsA(node, OpExpr))
+	{
+		OpExpr	   *op = (OpExpr *) node;
+		Literal    *literal;
+
+		set_opfuncid(op);
+		if (!IsMatcher(op->opfuncid, op->inputcollid))
+			return false;
+		args = op->args;
+		need->column = TextColumn(f, linitial(args));
+		pattern = lsecond(args);
+		if (need->column < 0 || !IsA(pattern, Const) || pattern->constisnull)
+			return false;
+		literal = PatternLiteral(op->opfuncid, pattern->constvalue);
+		if (literal == NULL)
+			return false;
+		need->literals = list_make1(literal);
+		return true;
+	}
+	if (IsA(node, ScalarArrayOpExpr))
+	{
+		ScalarArrayOpExpr *op = (ScalarArrayOpExpr *) node;
+		Datum	   *items;
+		bool	   *nulls;
+		int			n;
+
+		set_sa_opfuncid(op);
+		if (!op->useOr || !IsMatcher(op->opfuncid, op->inputcollid))
+			return false;
+		args = op->args;
+		need->column = TextColumn(f, linitial(args));
+		pattern = lsecond(args);
+		if (need->column < 0 || !IsA(pattern, Const) || pattern->constisnull ||
+			pattern->consttype != TEXTARRAYOID)
+			return false;
+		deconstruct_array(DatumGetArrayTypeP(pattern->constvalue), TEXTOID, -1,
+						  false, TYPALIGN_INT, &items, &nulls, &n);
+		for (int i = 0; i < n; i++)
+		{
+			Literal    *literal = nulls[i] ? NULL : PatternLiteral(op->opfuncid, items[i]);
+
+			if (literal == NULL)
+				return false;
+			need->literals = lappend(need->literals, literal);
+		}
+		return n > 0;
+	}
+	return false;
+}
+
+Prefilter  *
+PrefilterCreate(TupleDesc desc)
+{
+	Prefilter  *f = palloc0(sizeof(Prefilter));
+
+	f->desc = desc;
+	return f;
+}
+
+static FilterColumn *
+GetColumn(Prefilter *f, int column)
+{
+	ListCell   *lc;
+	FilterColumn *c;
+
+	foreach(lc, f->columns)
+	{
+		c = lfirst(lc);
+		if (c->column == column)
+			return c;
+	}
+	c = palloc0(sizeof(FilterColumn));
+	c->column = column;
+	f->columns = lappend(f->columns, c);
+	return c;
+}
+
+/* The number of a literal among a column's, which it is added to when new */
+static int
+AddLiteral(FilterColumn *c, Literal *literal)
+{
+	ListCell   *lc;
+
+	foreach(lc, c->literals)
+	{
+		Literal    *other = lfirst(lc);
+
+		if (other->len == literal->len && memcmp(other->text, literal->text, literal->len) == 0)
+			return other->number;
+	}
+	literal->number = list_length(c->literals);
+	c->literals = lappend(c->literals, literal);
+	return literal->number;
+}
+
+static bool
+Collect(Node * node, Prefilter *f)
+{
+	Need		need;
+	ListCell   *lc;
+
+	if (node == NULL)
+		return false;
+	if (PredicateNeeds(f, node, &need))
+	{
+		FilterColumn *c = GetColumn(f, need.column);
+
+		c->npredicates++;
+		foreach(lc, need.literals)
+			(void) AddLiteral(c, lfirst(lc));
+		return false;
+	}
+	return expression_tree_walker(node, Collect, f);
+}
+
+/* Take note of what a condition looks for. */
+void
+PrefilterCollect(Prefilter *f, Expr * expr)
+{
+	if (GetDatabaseEncoding() == PG_UTF8)
+		(void) Collect((Node *) expr, f);
+}
+
+static void
+DestroySets(void *arg)
+{
+	Prefilter  *f = arg;
+	ListCell   *lc;
+
+	foreach(lc, f->columns)
+	{
+		FilterColumn *c = lfirst(lc);
+
+		if (c->set)
+			MatchDestroy(c->set);
+		c->set = NULL;
+	}
+}
+
+/* Compile a column's literals; without its set a column is left alone. */
+static bool
+CompileColumn(FilterColumn *c)
+{
+	MatchError	error;
+	ListCell   *lc;
+	bool		good = true;
+
+	c->set = MatchCreate(MATCH_VALID_UTF8);
+	if (c->set == NULL)
+		return false;
+	foreach(lc, c->literals)
+	{
+		Literal    *literal = lfirst(lc);
+
+		good = good && MatchAdd(c->set, literal->text, literal->len, 0, &error) == MATCH_OK;
+	}
+	c->dotted = list_length(c->literals);
+	c->dotless = c->dotted + 1;
+	good = good && MatchAdd(c->set, "\xc4\xb0", 2, 0, &error) == MATCH_OK &&
+		MatchAdd(c->set, "\xc4\xb1", 2, 0, &error) == MATCH_OK &&
+		MatchCompile(c->set, &error) == MATCH_OK;
+	if (!good)
+	{
+		MatchDestroy(c->set);
+		c->set = NULL;
+		return false;
+	}
+	c->nwords = (c->dotless + 64) / 64;
+	c->bits = palloc(c->nwords * sizeof(uint64));
+	return true;
+}
+
+/*
+ * All conditions are noted: compile.  Returns false when there is nothing to
+ * gain.  What it makes lives as long as the current memory context.
+ */
+bool
+PrefilterFinish(Prefilter *f)
+{
+	bool		useful = false;
+	ListCell   *lc;
+
+	f->callback.func = DestroySets;
+	f->callback.arg = f;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, &f->callback);
+	foreach(lc, f->columns)
+	{
+		FilterColumn *c = lfirst(lc);
+
+		if (c->npredicates >= PREDICATES_MIN && CompileColumn(c))
+			useful = true;
+	}
+	return useful;
+}
+
+static Node *
+Rewrite(Node * node, Prefilter *f)
+{
+	Need		need;
+
+	if (node == NULL)
+		return NULL;
+	if (PredicateNeeds(f, node, &need))
+	{
+		FilterColumn *c = GetColumn(f, need.column);
+		Occurs	   *occurs;
+		Var		   *var;
+		ListCell   *lc;
+
+		if (c->set == NULL)
+			return node;
+		occurs = palloc0(sizeof(Occurs));
+		occurs->column = c;
+		foreach(lc, need.literals)
+			occurs->numbers = lappend_int(occurs->numbers, AddLiteral(c, lfirst(lc)));
+		f->occurs = lappend(f->occurs, occurs);
+		var = makeVar(OUTER_VAR, list_length(f->occurs), BOOLOID, -1, InvalidOid, 0);
+		return (Node *) makeBoolExpr(AND_EXPR, list_make2(var, node), -1);
+	}
+	return expression_tree_mutator(node, Rewrite, f);
+}
+
+/* The same condition, which asks the virtual row first */
+Expr	   *
+PrefilterRewrite(Prefilter *f, Expr * expr)
+{
+	return (Expr *) Rewrite((Node *) expr, f);
+}
+
+static bool
+HasBit(FilterColumn *c, int number)
+{
+	return (c->bits[number / 64] >> (number % 64)) & 1;
+}
+
+/* Scan the columns of a row; the result is what OUTER_VAR refers to. */
+TupleTableSlot *
+PrefilterScan(Prefilter *f, TupleTableSlot * slot)
+{
+	ListCell   *lc;
+	int			i = 0;
+
+	if (f->slot == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(f));
+		TupleDesc	desc = CreateTemplateTupleDesc(list_length(f->occurs));
+
+		for (int a = 1; a <= desc->natts; a++)
+			TupleDescInitEntry(desc, a, NULL, BOOLOID, -1, 0);
+		f->slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
+		MemoryContextSwitchTo(old);
+	}
+	ExecClearTuple(f->slot);
+	foreach(lc, f->columns)
+	{
+		FilterColumn *c = lfirst(lc);
+		bool		isnull;
+		Datum		value;
+		text	   *t;
+
+		if (c->set == NULL)
+			continue;
+		memset(c->bits, 0, c->nwords * sizeof(uint64));
+		value = slot_getattr(slot, c->column + 1, &isnull);
+		if (isnull)
+			continue;
+		t = DatumGetTextPP(value);
+		if (MatchScanBits(c->set, VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), c->bits) != MATCH_OK ||
+			HasBit(c, c->dotted) || HasBit(c, c->dotless))
+		{
+			/* Interrupted, perhaps for nothing; or only a locale knows */
+			CHECK_FOR_INTERRUPTS();
+			memset(c->bits, 0xff, c->nwords * sizeof(uint64));
+		}
+	}
+	foreach(lc, f->occurs)
+	{
+		Occurs	   *occurs = lfirst(lc);
+		bool		found = false;
+		bool		isnull;
+		ListCell   *n;
+
+		(void) slot_getattr(slot, occurs->column->column + 1, &isnull);
+		foreach(n, occurs->numbers)
+			found = found || HasBit(occurs->column, lfirst_int(n));
+		f->slot->tts_values[i] = BoolGetDatum(found);
+		f->slot->tts_isnull[i] = isnull;
+		i++;
+	}
+	return ExecStoreVirtualTuple(f->slot);
+}
