@@ -28,7 +28,7 @@ typedef struct PolicyEvidence
 	int			column;			/* attribute number - 1 */
 	char	   *name;
 	FmgrInfo	output;
-	bool		is_text;		/* text, varchar, …: its prefix is enough */
+	bool		is_text;		/* text, varchar, ...: its prefix is enough */
 	bool		is_varlena;
 } PolicyEvidence;
 

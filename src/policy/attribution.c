@@ -312,9 +312,9 @@ AppendJsonDouble(StringInfo out, double d)
 }
 
 /*
- * The evidence of an entry: [["name", value], …], for a model with a third
+ * The evidence of an entry: [["name", value], ...], for a model with a third
  * element, the contribution.  Arrays keep their order through jsonb, objects
- * do not; "object" makes the {"name": value, …} that ledger() shows of a rule.
+ * do not; "object" makes the {"name": value, ...} that ledger() shows of a rule.
  */
 static void
 AppendEvidenceJson(StringInfo out, const EntryReader *e, const char **p,

@@ -315,7 +315,7 @@ OwnerOid(const char *policy, const char *owner)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("owner \"%s\" of policy \"%s\" does not exist", owner, policy),
-				 errhint("A superuser can give it another by assay.alter_policy(policy, owner => â126¦).")));
+				 errhint("A superuser can give it another by assay.alter_policy(policy, owner => ...).")));
 	return role;
 }
 

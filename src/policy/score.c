@@ -67,7 +67,7 @@ EvidenceText(PolicyEvidence *e, TupleTableSlot * slot, int *len)
 	}
 	else if (e->is_varlena && toast_raw_datum_size(value) > EVIDENCE_RAW_MAX)
 	{
-		s = "â63¦";
+		s = "...";
 		n = strlen(s);
 	}
 	else

@@ -134,7 +134,7 @@ SignalsQuery(DecidePlans *t, const char *source)
 	return sql.data;
 }
 
-/* SELECT $1::type AS "key", â€¦ or from the transition table */
+/* SELECT $1::type AS "key", ... or from the transition table */
 static char *
 KeySource(DecidePlans *t)
 {
@@ -536,7 +536,7 @@ DecideSlot(Decide *d, TupleTableSlot * slot)
 	MemoryContextSwitchTo(old);
 }
 
-/* As the signals query's receiver: decide each row as it comes â€¦ */
+/* As the signals query's receiver: decide each row as it comes ... */
 static bool
 ReceiveAndDecide(TupleTableSlot * slot, DestReceiver * self)
 {
@@ -544,7 +544,7 @@ ReceiveAndDecide(TupleTableSlot * slot, DestReceiver * self)
 	return true;
 }
 
-/* â€¦ or keep the only one */
+/* ... or keep the only one */
 static bool
 ReceiveAndKeep(TupleTableSlot * slot, DestReceiver * self)
 {
@@ -753,7 +753,7 @@ CheckTrigger(FunctionCallInfo fcinfo)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("assay.decide() must be called as a trigger"),
-				 errhint("CREATE TRIGGER â126¦ AFTER INSERT â126¦ EXECUTE FUNCTION assay.decide('policy').")));
+				 errhint("CREATE TRIGGER ... AFTER INSERT ... EXECUTE FUNCTION assay.decide('policy').")));
 	if (!TRIGGER_FIRED_AFTER(trigdata->tg_event))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
