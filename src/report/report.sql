@@ -219,3 +219,141 @@ CREATE AGGREGATE assay.confusion(confusion assay.confusion) (
 	COMBINEFUNC = assay.sums_combine, FINALFUNC = assay.confusion_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE assay.confusion(assay.confusion) IS 'sum of confusions';
+
+-- report of a policy
+
+CREATE FUNCTION assay.precision_report(policy text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity',
+	confidence float8 DEFAULT 0.95,
+	OUT kind text, OUT name text, OUT mode text, OUT claim text, OUT hits bigint, OUT labelled bigint, OUT tp bigint, OUT fp bigint,
+	OUT "precision" float8, OUT lower float8, OUT upper float8, OUT recall float8, OUT fnr float8,
+	OUT sole bigint, OUT sole_right bigint, OUT sole_wrong bigint, OUT overlap bigint) RETURNS SETOF record
+	LANGUAGE plpgsql STABLE ROWS 100
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	p assay.policy;
+	keys text;
+BEGIN
+	SELECT * INTO p FROM assay.policy q WHERE q.policy = precision_report.policy;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
+			HINT = 'Or it is not yours: assay.policies lists those that you may read.';
+	END IF;
+	IF since IS NULL OR until IS NULL THEN
+		RAISE EXCEPTION 'since and until must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	PERFORM assay.wilson_interval(0, 0, confidence);
+	SELECT string_agg(quote_ident(k), ', ') INTO keys FROM unnest(p.key) k;
+	RETURN QUERY EXECUTE format($query$
+		WITH d AS (
+			-- a message counts once, by its latest decision of that time
+			SELECT DISTINCT ON (%1$s) %1$s, revision, verdict, attribution FROM %2$s
+			WHERE decided_at >= $2 AND decided_at < $3 ORDER BY %1$s, revision DESC
+		), l AS (
+			SELECT DISTINCT ON (%1$s) %1$s, malicious FROM %3$s ORDER BY %1$s, labelled_at DESC
+		), j AS MATERIALIZED (
+			SELECT row_number() OVER () AS n, d.revision, d.verdict, d.attribution, l.malicious FROM d LEFT JOIN l USING (%1$s)
+		), r AS MATERIALIZED (
+			-- verdicts by level: 0 is the default, the others in order of their thresholds
+			SELECT v.revision, v.default_verdict || t.names AS names, t.thresholds
+			FROM assay.revision v, LATERAL (
+				SELECT coalesce(array_agg(e.key ORDER BY e.value::float8), '{}') AS names,
+					coalesce(array_agg(e.value::float8 ORDER BY e.value::float8), '{}') AS thresholds
+				FROM jsonb_each_text(v.thresholds) e) t
+			WHERE v.policy = $1
+		), e AS (
+			SELECT j.n, j.malicious, g.kind, g.detector AS name, g.hit, g.counted, g.shadow, g.muted_by, g.contribution,
+				array_position(r.names, g.forced) - 1 AS forced, assay.margin(j.attribution) AS margin, r.thresholds,
+				CASE WHEN g.kind = 'exclusion' OR g.contribution = 0 AND g.hit
+					THEN CASE WHEN array_position(r.names, g.forced) > 1 OR g.forced IS NULL AND g.kind <> 'exclusion' THEN 'malicious' ELSE 'safe' END
+					WHEN (g.contribution > 0) = g.hit THEN 'malicious' ELSE 'safe' END AS claim
+			FROM j JOIN r USING (revision), assay.ledger(j.attribution) g
+			WHERE g.kind IN ('rule', 'model', 'exclusion') AND g.fault IS NULL
+		), u AS (
+			-- what each exclusion silenced
+			SELECT e.n, e.muted_by AS name, sum(e.contribution) AS contribution, max(e.forced) FILTER (WHERE e.hit) AS forced
+			FROM e WHERE e.muted_by IS NOT NULL AND NOT e.shadow GROUP BY 1, 2
+		), m AS (
+			SELECT e.*,
+				min(e.forced) FILTER (WHERE e.kind = 'exclusion' AND e.hit) OVER w AS allowed,
+				min(e.forced) FILTER (WHERE e.kind = 'exclusion' AND e.hit) OVER o AS allowed_without,
+				max(e.forced) FILTER (WHERE e.kind <> 'exclusion' AND e.hit AND e.counted) OVER w AS pushed,
+				max(e.forced) FILTER (WHERE e.kind <> 'exclusion' AND e.hit AND e.counted) OVER o AS pushed_without,
+				count(*) FILTER (WHERE e.kind <> 'exclusion' AND e.hit AND e.counted AND e.claim = 'malicious') OVER o AS others_malicious,
+				count(*) FILTER (WHERE e.kind <> 'exclusion' AND e.hit AND e.counted AND e.claim = 'safe') OVER o AS others_safe
+			FROM e WINDOW w AS (PARTITION BY e.n),
+				o AS (PARTITION BY e.n ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING EXCLUDE CURRENT ROW)
+		), x AS (
+			-- the level with (a) and without (b) this entry; with a shadow detector, as if it were live
+			SELECT m.*,
+				CASE WHEN m.shadow AND m.muted_by IS NULL THEN coalesce(m.allowed, greatest(m.pushed, CASE WHEN m.hit THEN m.forced END), s.other)
+					ELSE coalesce(m.allowed, m.pushed, s.level) END AS a,
+				CASE WHEN m.kind = 'exclusion' THEN coalesce(m.allowed_without, greatest(m.pushed, u.forced), s.other)
+					WHEN m.counted THEN coalesce(m.allowed, m.pushed_without, s.other)
+					ELSE coalesce(m.allowed, m.pushed, s.level) END AS b
+			FROM m LEFT JOIN u ON m.kind = 'exclusion' AND u.n = m.n AND u.name = m.name,
+				LATERAL (SELECT
+					width_bucket(1 / (1 + exp(-least(greatest(m.margin, -700), 700))), m.thresholds) AS level,
+					width_bucket(1 / (1 + exp(-least(greatest(m.margin + CASE WHEN m.kind = 'exclusion' THEN coalesce(u.contribution, 0)
+						WHEN m.shadow THEN m.contribution ELSE -m.contribution END, -700), 700))), m.thresholds) AS other) s
+		), h AS (
+			SELECT x.kind, x.name, CASE WHEN x.kind <> 'exclusion' THEN CASE WHEN x.shadow THEN 'shadow' ELSE 'live' END END AS mode, x.claim,
+				count(*) FILTER (WHERE x.hit) AS hits,
+				count(x.malicious) FILTER (WHERE x.hit) AS labelled,
+				count(*) FILTER (WHERE x.hit AND x.malicious = (x.claim = 'malicious')) AS tp,
+				count(*) FILTER (WHERE x.a <> x.b) AS sole,
+				count(*) FILTER (WHERE x.a <> x.b AND x.malicious = (x.a > x.b)) AS sole_right,
+				count(*) FILTER (WHERE x.a <> x.b AND x.malicious <> (x.a > x.b)) AS sole_wrong,
+				count(*) FILTER (WHERE x.hit AND CASE x.claim WHEN 'safe' THEN x.others_safe ELSE x.others_malicious END > 0) AS overlap
+			FROM x GROUP BY 1, 2, 3, 4
+		), c AS (
+			SELECT j.revision, count(*) FILTER (WHERE j.malicious) AS malicious, count(*) FILTER (WHERE NOT j.malicious) AS safe FROM j GROUP BY 1
+		), stood AS (
+			-- what each could have hit: labelled messages decided by a revision in which it stood
+			SELECT q.detector AS name, q.mode, sum(c.malicious) AS malicious, sum(c.safe) AS safe
+			FROM assay.detector q JOIN c ON c.revision >= q.from_revision AND (q.until_revision IS NULL OR c.revision < q.until_revision)
+			WHERE q.policy = $1 AND q.mode IN ('live', 'shadow') GROUP BY 1, 2
+			UNION ALL
+			SELECT q.exclusion, NULL, sum(c.malicious), sum(c.safe)
+			FROM assay.exclusion q JOIN c ON c.revision >= q.from_revision AND (q.until_revision IS NULL OR c.revision < q.until_revision)
+			WHERE q.policy = $1 GROUP BY 1
+		), silent AS (
+			-- detectors that stand now and had nothing to say
+			SELECT CASE WHEN q.condition IS NULL THEN 'model' ELSE 'rule' END AS kind, q.detector AS name, q.mode,
+				CASE WHEN q.weight < 0 THEN 'safe' ELSE 'malicious' END AS claim
+			FROM assay.detector q WHERE q.policy = $1 AND q.until_revision IS NULL AND q.mode IN ('live', 'shadow')
+				AND NOT EXISTS (SELECT FROM h WHERE h.name = q.detector AND h.kind <> 'exclusion')
+		), rows AS (
+			SELECT 1 AS part, 0 AS level, h.kind, h.name, h.mode, h.claim, h.hits, h.labelled, h.tp, h.labelled - h.tp AS fp,
+				h.tp AS found, CASE h.claim WHEN 'safe' THEN stood.safe ELSE stood.malicious END::bigint AS all_of_them,
+				h.sole, h.sole_right, h.sole_wrong, h.overlap
+			FROM h LEFT JOIN stood ON stood.name = h.name AND stood.mode IS NOT DISTINCT FROM h.mode
+			UNION ALL
+			SELECT 1, 0, s.kind, s.name, s.mode, s.claim, 0, 0, 0, 0, 0,
+				CASE s.claim WHEN 'safe' THEN stood.safe ELSE stood.malicious END::bigint, 0, 0, 0, 0
+			FROM silent s LEFT JOIN stood ON stood.name = s.name AND stood.mode = s.mode
+			UNION ALL
+			SELECT 0, v.level, 'verdict', v.name, NULL, CASE WHEN v.level = 0 THEN 'safe' ELSE 'malicious' END, v.hits, v.labelled,
+				CASE WHEN v.level = 0 THEN v.safe ELSE v.malicious END, CASE WHEN v.level = 0 THEN v.malicious ELSE v.safe END,
+				-- this verdict or a worse one
+				CASE WHEN v.level = 0 THEN v.safe ELSE sum(v.malicious) OVER (ORDER BY v.level DESC) END::bigint,
+				CASE WHEN v.level = 0 THEN sum(v.safe) OVER () ELSE sum(v.malicious) OVER () END::bigint, NULL, NULL, NULL, NULL
+			FROM (
+				-- by the latest revision, or by its own if that does not know it
+				SELECT coalesce(k.level, max(array_position(r.names, j.verdict)) - 1, 0) AS level, coalesce(k.name, j.verdict) AS name,
+					count(j.n) AS hits, count(j.malicious) AS labelled,
+					count(*) FILTER (WHERE j.malicious) AS malicious, count(*) FILTER (WHERE NOT j.malicious) AS safe
+				FROM (SELECT u.name, u.level - 1 AS level
+						FROM (SELECT r.names FROM r ORDER BY r.revision DESC LIMIT 1) z, unnest(z.names) WITH ORDINALITY u(name, level)) k
+				FULL JOIN j ON j.verdict = k.name LEFT JOIN r USING (revision) GROUP BY k.level, coalesce(k.name, j.verdict)
+			) v
+		)
+		SELECT rows.kind, rows.name, rows.mode, rows.claim, rows.hits, rows.labelled, rows.tp, rows.fp,
+			rows.tp::float8 / nullif(rows.labelled, 0), w.lower, w.upper,
+			rows.found::float8 / nullif(rows.all_of_them, 0), 1 - rows.found::float8 / nullif(rows.all_of_them, 0),
+			rows.sole, rows.sole_right, rows.sole_wrong, rows.overlap
+		FROM rows, assay.wilson_interval(rows.tp, rows.labelled, $4) w
+		ORDER BY rows.part, rows.level DESC, rows.hits DESC, rows.name COLLATE "C", rows.mode, rows.claim
+	$query$, keys, p.decision, p.label) USING policy, since, until, confidence;
+END $$;
+COMMENT ON FUNCTION assay.precision_report(text, timestamptz, timestamptz, float8) IS
+	'how right the decisions of a time were, by verdict, detector and exclusion: precision with interval, recall, sole effect, overlap';
