@@ -99,6 +99,10 @@ SELECT assay.margin(m, '{"size": 0.5, "colour": "red"}'::jsonb) AS small_red,
        assay.margin(m, '{"size": 0.5, "colour": null}'::jsonb) AS small_missing,
        assay.margin(m, '{"size": 0.5, "colour": "green"}'::jsonb) AS small_unseen
 FROM right_one, assay.model_from_catboost(document::text) AS m;
+-- 0.5 + 2^-25 is rounded to 0.5, the border; what is above it is not
+SELECT x, assay.margin(m, jsonb_build_object('size', x, 'colour', 'red'))
+FROM right_one, assay.model_from_catboost(document::text) AS m,
+    unnest(ARRAY[0.5, 0.5 + 2 ^ -25, 0.5 + 2 ^ -25 + 2 ^ -52]::float8[]) AS x;
 SELECT assay.contributions(m, '{"size": 0.6, "colour": "blue"}'::jsonb)
 FROM right_one, assay.model_from_catboost(document::text) AS m;
 
