@@ -69,7 +69,9 @@ CREATE TABLE assay.policy (
 	decision text NOT NULL,
 	label text NOT NULL,
 	search_path text NOT NULL,
-	created_at timestamptz NOT NULL DEFAULT now()
+	created_at timestamptz NOT NULL DEFAULT now(),
+	-- They become part of statements: two names, and nothing behind them.
+	CHECK (cardinality(parse_ident(signals)) = 2 AND cardinality(parse_ident(decision)) = 2 AND cardinality(parse_ident(label)) = 2)
 );
 COMMENT ON TABLE assay.policy IS 'policies: who owns them, what they read and where they write';
 COMMENT ON COLUMN assay.policy.signals IS 'signals view, qualified and quoted';
@@ -275,6 +277,10 @@ CREATE FUNCTION assay.check_settings(thresholds jsonb, default_verdict text, on_
 DECLARE
 	t record;
 BEGIN
+	IF coalesce(default_verdict, '') = '' THEN
+		RAISE EXCEPTION 'a policy needs a default verdict' USING ERRCODE = 'null_value_not_allowed',
+			HINT = 'The default verdict is for scores below all thresholds.';
+	END IF;
 	IF jsonb_typeof(thresholds) IS DISTINCT FROM 'object' THEN
 		RAISE EXCEPTION 'thresholds must be a JSON object' USING ERRCODE = 'invalid_parameter_value',
 			HINT = 'Write verdicts with the lowest score of each, as {"suspicious": 0.5, "malicious": 0.9}.';
@@ -289,11 +295,11 @@ BEGIN
 				HINT = 'The default verdict is for scores below all thresholds.';
 		END IF;
 	END LOOP;
-	IF (SELECT count(*) <> count(DISTINCT v.value::numeric) FROM jsonb_each_text(thresholds) v) THEN
+	IF (SELECT count(*) <> count(DISTINCT v.value::float8) FROM jsonb_each_text(thresholds) v) THEN
 		RAISE EXCEPTION 'two verdicts have the same threshold' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	IF on_error IS NULL OR on_error NOT IN ('degrade', 'raise') THEN
-		RAISE EXCEPTION 'on_error must be degrade or raise, not "%"', on_error USING ERRCODE = 'invalid_parameter_value';
+		RAISE EXCEPTION 'on_error must be degrade or raise, not %', coalesce(format('"%s"', on_error), 'null') USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 END $$;
 COMMENT ON FUNCTION assay.check_settings(jsonb, text, text) IS 'error unless a policy can have these settings';
@@ -345,12 +351,23 @@ BEGIN
 	IF prior IS NULL OR NOT abs(prior) <= 1000 THEN
 		RAISE EXCEPTION 'prior must be log-odds between -1000 and 1000' USING ERRCODE = 'numeric_value_out_of_range';
 	END IF;
+	IF log_signals IS NULL THEN
+		RAISE EXCEPTION 'log_signals must be true or false' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
 	PERFORM assay.check_settings(thresholds, default_verdict, on_error);
+	PERFORM assay.check_search_path(search_path);
+	IF array_ndims(key) > 1 OR array_position(key, NULL) IS NOT NULL OR cardinality(key) <> (SELECT count(DISTINCT u) FROM unnest(key) u) THEN
+		RAISE EXCEPTION 'key must be a plain list of different columns' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
 	SELECT n.nspname, c.relname, format_type(c.reltype, NULL) INTO view_schema, view_name, row_type
 	FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = signals;
 	FOREACH k IN ARRAY key LOOP
 		IF NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = signals AND a.attname = k AND a.attnum > 0 AND NOT a.attisdropped) THEN
 			RAISE EXCEPTION 'signals view % has no key column "%"', signals, k USING ERRCODE = 'undefined_column';
+		END IF;
+		IF k IN ('revision', 'decided_at', 'verdict', 'score', 'attribution', 'degraded', 'signals', 'malicious', 'source', 'labelled_at') THEN
+			RAISE EXCEPTION 'a key column cannot be named "%"', k USING ERRCODE = 'duplicate_column',
+				DETAIL = 'The decision and label tables have columns of their own by that name.', HINT = 'Rename it in the signals view and the message table.';
 		END IF;
 	END LOOP;
 	IF EXISTS (SELECT FROM assay.policy p WHERE p.policy = create_policy.policy) THEN
@@ -398,6 +415,7 @@ CREATE FUNCTION assay.alter_policy(policy text, prior float8 DEFAULT NULL, thres
 DECLARE
 	made int;
 	r assay.revision;
+	missing text;
 BEGIN
 	PERFORM FROM assay.policy p WHERE p.policy = alter_policy.policy FOR UPDATE;
 	IF NOT FOUND THEN
@@ -413,6 +431,25 @@ BEGIN
 		RAISE EXCEPTION 'prior must be log-odds between -1000 and 1000' USING ERRCODE = 'numeric_value_out_of_range';
 	END IF;
 	PERFORM assay.check_settings(r.thresholds, r.default_verdict, r.on_error);
+	IF search_path IS NOT NULL THEN
+		PERFORM assay.check_search_path(search_path);
+	END IF;
+	IF owner IS NOT NULL AND NOT assay.member_of(owner::text) THEN
+		RAISE EXCEPTION 'must be a member of role "%" to give policy "%" to it', owner, policy USING ERRCODE = 'insufficient_privilege',
+			HINT = CASE WHEN EXISTS (SELECT FROM pg_roles o WHERE o.rolname = owner) THEN 'A superuser can.' ELSE 'There is no such role.' END;
+	END IF;
+	IF owner IS NOT NULL AND NOT (SELECT has_table_privilege(alter_policy.owner, to_regclass(p.decision), 'INSERT')
+		FROM assay.policy p WHERE p.policy = alter_policy.policy AND to_regclass(p.decision) IS NOT NULL) THEN
+		RAISE EXCEPTION 'role "%" may not write the decisions of policy "%"', owner, policy USING ERRCODE = 'insufficient_privilege',
+			HINT = 'GRANT it INSERT on the decision table, or make it the table''s owner, first.';
+	END IF;
+	IF signals IS NOT NULL THEN
+		SELECT k INTO missing FROM assay.policy p, unnest(p.key) k WHERE p.policy = alter_policy.policy
+			AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = alter_policy.signals AND a.attname = k AND a.attnum > 0 AND NOT a.attisdropped) LIMIT 1;
+		IF FOUND THEN
+			RAISE EXCEPTION 'signals view % has no key column "%"', signals, missing USING ERRCODE = 'undefined_column';
+		END IF;
+	END IF;
 	UPDATE assay.policy p SET
 		owner = coalesce(alter_policy.owner::text, p.owner),
 		search_path = coalesce(alter_policy.search_path, p.search_path),
@@ -424,6 +461,7 @@ BEGIN
 		'default verdict ' || default_verdict, 'on_error ' || on_error, 'owner ' || owner, 'search_path ' || search_path,
 		'signals ' || signals), r.prior, r.thresholds, r.default_verdict, r.on_error, r.log_signals)
 	RETURNING revision INTO made;
+	PERFORM assay.check_verdicts(policy);
 	RETURN made;
 END $$;
 COMMENT ON FUNCTION assay.alter_policy(text, float8, jsonb, text, text, name, text, regclass) IS
@@ -465,6 +503,7 @@ BEGIN
 	IF (condition IS NULL) = (model IS NULL) THEN
 		RAISE EXCEPTION 'detector "%" needs either a condition or a model', detector USING ERRCODE = 'invalid_parameter_value';
 	END IF;
+	PERFORM assay.check_detector(detector, weight, mode, rollout, tags);
 	made := assay.new_revision(policy, format('create detector %s (%s)', detector, mode));
 	IF EXISTS (SELECT FROM assay.detector d WHERE d.policy = create_detector.policy
 			   AND d.detector = create_detector.detector AND d.until_revision IS NULL AND d.mode <> 'retired') THEN
@@ -482,7 +521,7 @@ BEGIN
 	INSERT INTO assay.detector (policy, detector, from_revision, condition, model_revision, weight, mode, force_verdict,
 		expires_at, rollout, severity, tags, description)
 	VALUES (policy, detector, made, condition, CASE WHEN model IS NOT NULL THEN made END, weight, mode, force_verdict,
-		expires_at, rollout, severity, tags, description);
+		expires_at, rollout, severity, coalesce(tags, '{}'), description);
 	RETURN made;
 END $$;
 COMMENT ON FUNCTION assay.create_detector(text, text, text, assay.model, float8, text, text, timestamptz, float8, text, text, text[]) IS
@@ -509,11 +548,20 @@ BEGIN
 	WHERE o.policy = alter_detector.policy AND o.detector = alter_detector.detector AND o.until_revision IS NULL
 	RETURNING * INTO d;
 	IF NOT FOUND THEN
-		RAISE EXCEPTION 'policy "%" has no detector "%"', policy, detector USING ERRCODE = 'undefined_object';
+		RAISE EXCEPTION 'policy "%" has no detector "%"', policy, detector USING ERRCODE = 'undefined_object',
+			HINT = 'The view assay.detectors lists them.';
 	END IF;
+	PERFORM assay.check_detector(detector, coalesce(weight, d.weight), coalesce(mode, d.mode), coalesce(rollout, d.rollout), tags);
 	PERFORM assay.check_condition(policy, condition, format('detector "%s"', detector), true);
 	PERFORM assay.check_model(policy, model);
 	PERFORM assay.check_verdict(policy, nullif(force_verdict, ''));
+	-- The signals may have changed while it was out of use.
+	IF mode <> 'retired' AND condition IS NULL AND model IS NULL THEN
+		PERFORM assay.check_condition(policy, d.condition, format('detector "%s"', detector), true);
+		PERFORM assay.check_model(policy, m.model) FROM assay.detector_model m
+		WHERE m.policy = d.policy AND m.detector = d.detector AND m.revision = d.model_revision;
+		PERFORM assay.check_verdict(policy, nullif(coalesce(force_verdict, d.force_verdict), ''));
+	END IF;
 	IF model IS NOT NULL THEN
 		INSERT INTO assay.detector_model VALUES (policy, detector, made, model);
 		d.condition := NULL;
@@ -526,11 +574,11 @@ BEGIN
 		expires_at, rollout, severity, tags, description)
 	VALUES (policy, detector, made, d.condition, d.model_revision, coalesce(weight, d.weight), coalesce(mode, d.mode),
 		nullif(coalesce(force_verdict, d.force_verdict), ''), nullif(coalesce(expires_at, d.expires_at), 'infinity'),
-		coalesce(rollout, d.rollout), coalesce(severity, d.severity), coalesce(tags, d.tags), coalesce(description, d.description));
+		coalesce(rollout, d.rollout), nullif(coalesce(severity, d.severity), ''), coalesce(tags, d.tags), nullif(coalesce(description, d.description), ''));
 	RETURN made;
 END $$;
 COMMENT ON FUNCTION assay.alter_detector(text, text, text, assay.model, float8, text, text, timestamptz, float8, text, text, text[]) IS
-	'changes a detector in a new revision; what is NULL stays, force_verdict '''' and expires_at infinity take those away';
+	'changes a detector in a new revision; what is NULL stays; '''' (force_verdict, severity, description) and infinity (expires_at) take away';
 
 CREATE FUNCTION assay.promote(policy text, detector text) RETURNS int LANGUAGE sql
 	SET search_path = pg_catalog, pg_temp AS $$
@@ -549,13 +597,7 @@ CREATE FUNCTION assay.create_guard(policy text, guard text, condition text, desc
 DECLARE
 	made int := assay.new_revision(policy, 'create guard ' || guard);
 BEGIN
-	IF condition IS NULL THEN
-		RAISE EXCEPTION 'guard "%" needs a condition', guard USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	IF EXISTS (SELECT FROM pg_attribute a JOIN assay.policy p ON a.attrelid = to_regclass(p.signals)
-			   WHERE p.policy = create_guard.policy AND a.attname = guard AND a.attnum > 0 AND NOT a.attisdropped) THEN
-		RAISE EXCEPTION 'guard "%" would hide the signal of that name', guard USING ERRCODE = 'duplicate_object';
-	END IF;
+	PERFORM assay.check_guard(policy, guard, condition);
 	PERFORM assay.check_condition(policy, condition, format('guard "%s"', guard), false);
 	UPDATE assay.guard g SET until_revision = made
 	WHERE g.policy = create_guard.policy AND g.guard = create_guard.guard AND g.until_revision IS NULL;
@@ -571,19 +613,9 @@ CREATE FUNCTION assay.exclude(policy text, exclusion text, condition text, mutes
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	made int := assay.new_revision(policy, 'exclude ' || exclusion);
-	unknown text;
 BEGIN
-	IF mutes IS NULL AND verdict IS NULL THEN
-		RAISE EXCEPTION 'exclusion "%" must mute detectors or force a verdict', exclusion USING ERRCODE = 'invalid_parameter_value';
-	END IF;
-	IF coalesce(reason, '') = '' OR condition IS NULL THEN
-		RAISE EXCEPTION 'exclusion "%" needs a condition and a reason', exclusion USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	SELECT m INTO unknown FROM unnest(mutes) m WHERE NOT EXISTS (SELECT FROM assay.detector d
-		WHERE d.policy = exclude.policy AND d.detector = m AND d.until_revision IS NULL) LIMIT 1;
-	IF FOUND THEN
-		RAISE EXCEPTION 'policy "%" has no detector "%"', policy, unknown USING ERRCODE = 'undefined_object';
-	END IF;
+	PERFORM assay.check_exclusion(policy, exclusion, condition, mutes, verdict, reason, decision_key);
+	PERFORM assay.check_mutes(policy, mutes);
 	PERFORM assay.check_verdict(policy, verdict);
 	PERFORM assay.check_condition(policy, condition, format('exclusion "%s"', exclusion), true);
 	UPDATE assay.exclusion x SET until_revision = made
