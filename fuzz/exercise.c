@@ -1,6 +1,9 @@
 /*
  * exercise.c
  *		Uses a model in every way that the server does.
+ *
+ * Also the one function of the server that the text form needs; the rest is in
+ * libpgport and libpgcommon.
  */
 #include "postgres.h"
 
@@ -8,10 +11,24 @@
 #include <math.h>
 
 #include "exercise.h"
+#include "model_text.h"
 #include "shap.h"
+#include "utils/json.h"
 
 #define ROWS		3
 #define MAX_WORK	(1 << 20)	/* nodes and such for which a run stays short */
+
+void
+escape_json(StringInfo buf, const char *str)
+{
+	appendStringInfoChar(buf, '"');
+	for (; *str; str++)
+		if (*str == '"' || *str == '\\' || (unsigned char) *str < ' ')
+			appendStringInfo(buf, "\\u%04x", (unsigned char) *str);
+		else
+			appendStringInfoChar(buf, *str);
+	appendStringInfoChar(buf, '"');
+}
 
 static void
 Demand(bool condition, const char *what)
@@ -47,8 +64,31 @@ DrawValue(const Model *model, uint8 byte, uint64 *state)
 	return byte < 192 ? value : (double) (int8) byte / 16;
 }
 
+/* The text form of what the builder made gives the same bytes back */
+static void
+ExerciseText(const Model *model, Size size, bool built)
+{
+	ModelError	error;
+	StringInfoData text;
+	Model	   *again;
+	Size		again_size = 0;
+
+	memset(&error, 0, sizeof(error));
+	initStringInfo(&text);
+	ModelWriteText(&text, model);
+	again = ImportText(text.data, text.len, &again_size, &error);
+	if (again == NULL)
+		fprintf(stderr, "%s\n%.4000s\n", error.message, text.data);
+	Demand(!built || again != NULL, "the text form is refused");
+	Demand(!built || (again_size == size && memcmp(again, model, size) == 0),
+		   "the text form is another model");
+	free(again);
+	pfree(text.data);
+}
+
 void
-ExerciseModel(const Model *model, Size size, const uint8 *bytes, Size length)
+ExerciseModel(const Model *model, Size size, bool built,
+			  const uint8 *bytes, Size length)
 {
 	uint32		nfeatures = model->nfeatures;
 	Size		nmargins = Max(model->noutputs, 1);
@@ -69,6 +109,8 @@ ExerciseModel(const Model *model, Size size, const uint8 *bytes, Size length)
 
 	memset(&error, 0, sizeof(error));
 	Demand(CheckModel(model, size, &error), "a model that passed does not pass again");
+	if (model->nnodes < MAX_WORK / 16)
+		ExerciseText(model, size, built);
 
 	/* SHAP's side structure grows with leaves times depth. */
 	if (model->nnodes + (Size) nfeatures * nmargins < MAX_WORK / 16 &&

@@ -8,10 +8,11 @@
 #include "import.h"
 
 /*
- * Evaluates and explains the model on rows drawn from the bytes; aborts when
- * a result contradicts another.
+ * Evaluates and explains the model on rows drawn from the bytes, and writes it
+ * as text; aborts when a result contradicts another.  built: the builder made
+ * it, so that its text form must give the same bytes back.
  */
-extern void ExerciseModel(const Model *model, Size size,
+extern void ExerciseModel(const Model *model, Size size, bool built,
 						  const uint8 *bytes, Size length);
 
 /* A refusal must say something; aborts when it does not */

@@ -20,7 +20,7 @@ LLVMFuzzerTestOneInput(const uint8 *data, size_t length)
 	if (model == NULL)
 		ExerciseError(&error);
 	else
-		ExerciseModel(model, size, data, length);
+		ExerciseModel(model, size, true, data, length);
 	free(model);
 	return 0;
 }

@@ -1,6 +1,6 @@
 /*
  * fuzz_value.c
- *		Any bytes as a compiled model: what model_recv gets, or a damaged page.
+ *		Any bytes as a compiled model: a damaged page, and what model_recv gets.
  *
  * Most mutations of bytes break the offsets, which the header's counts
  * determine.  So half of them change one field in place, a fourth repairs
@@ -66,6 +66,39 @@ LLVMFuzzerCustomMutator(uint8 *data, size_t length, size_t max_length,
 	return length;
 }
 
+/*
+ * As model_recv: the counts determine the layout, the rest of the bytes fill
+ * it, and what is derived is made anew.
+ */
+static void
+Receive(const uint8 *data, size_t length)
+{
+	Model		header;
+	ModelError	error;
+	Model	   *body;
+	Model	   *model;
+	Size		size;
+
+	if (length < sizeof(Model))
+		return;
+	memcpy(&header, data, sizeof(header));
+	header.nlanebytes = 0;
+	if (!ModelLayout(&header, &size) || size > (1 << 20))
+		return;
+	body = calloc(1, size);
+	memcpy(body, data, Min(length, size));
+	memcpy(body, &header, sizeof(header));
+	SET_VARSIZE(body, size);
+	memset(&error, 0, sizeof(error));
+	model = ModelComplete(body, size, &size, &error);
+	free(body);
+	if (model == NULL)
+		ExerciseError(&error);
+	else
+		ExerciseModel(model, size, false, data, length);
+	free(model);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8 *data, size_t length)
 {
@@ -79,9 +112,10 @@ LLVMFuzzerTestOneInput(const uint8 *data, size_t length)
 	memcpy(model, data, length);
 	memset(&error, 0, sizeof(error));
 	if (CheckModel(model, length, &error))
-		ExerciseModel(model, length, data, length);
+		ExerciseModel(model, length, false, data, length);
 	else
 		ExerciseError(&error);
 	free(model);
+	Receive(data, length);
 	return 0;
 }
