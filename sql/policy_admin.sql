@@ -144,6 +144,8 @@ SELECT assay.drop_guard('hand', 'none');
 SELECT assay.retire_detector('hand', 'a'), assay.drop_exclusion('hand', 'x');
 SELECT assay.drop_guard('hand', 'g');
 SELECT assay.promote('hand', 'a');
+SELECT assay.promote('hand', 'b');
+SELECT mode, kind FROM assay.detectors WHERE policy = 'hand' AND detector = 'b';
 SELECT assay.condition_names('a = 1 AND NOT "B ""x""" OR lower(c.d) = (SELECT e FROM f) AND a IS NULL');
 SELECT assay.condition_names('a =');
 

@@ -90,7 +90,11 @@ SELECT assay.create_detector('judged', 'huge', 'x = 307', weight => 1000, mode =
 SELECT assay.create_detector('judged', 'tiny', 'x = 311', weight => -1000, mode => 'live');
 INSERT INTO message VALUES ('huge', 307, 307), ('huge', 311, 311);
 SELECT name, claim, hits, sole FROM assay.precision_report('judged') WHERE name IN ('huge', 'tiny');
-SELECT assay.alter_policy('judged', thresholds => '{}', default_verdict => 'fine');
+DO $$ BEGIN
+	PERFORM assay.alter_detector(policy, detector, force_verdict => '') FROM assay.detectors WHERE policy = 'judged' AND force_verdict <> '' AND mode <> 'retired';
+	PERFORM assay.drop_exclusion(policy, exclusion) FROM assay.exclusions WHERE policy = 'judged' AND verdict <> '';
+END $$;
+SELECT assay.alter_policy('judged', thresholds => '{}', default_verdict => 'fine') IS NOT NULL AS no_verdicts;
 INSERT INTO message VALUES ('none', 302, 302);
 SELECT kind, name, claim, hits FROM assay.precision_report('judged') WHERE kind = 'verdict';
 

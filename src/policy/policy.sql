@@ -558,7 +558,7 @@ BEGIN
 	-- The signals may have changed while it was out of use.
 	IF mode <> 'retired' AND condition IS NULL AND model IS NULL THEN
 		PERFORM assay.check_condition(policy, d.condition, format('detector "%s"', detector), true);
-		PERFORM assay.check_model(policy, m.model) FROM assay.detector_model m
+		PERFORM assay.check_model(alter_detector.policy, m.model) FROM assay.detector_model m
 		WHERE m.policy = d.policy AND m.detector = d.detector AND m.revision = d.model_revision;
 		PERFORM assay.check_verdict(policy, nullif(coalesce(force_verdict, d.force_verdict), ''));
 	END IF;

@@ -135,11 +135,24 @@ COMMENT ON FUNCTION assay.check_search_path(text) IS 'error unless this can be a
 
 CREATE FUNCTION assay.check_verdicts(policy text) RETURNS void LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	r assay.revision := assay.revision_for_reading(policy);
+	f record;
 BEGIN
-	PERFORM assay.check_verdict(check_verdicts.policy, d.force_verdict) FROM assay.detector d
-	WHERE d.policy = check_verdicts.policy AND d.until_revision IS NULL AND d.mode <> 'retired';
-	PERFORM assay.check_verdict(check_verdicts.policy, x.verdict) FROM assay.exclusion x
-	WHERE x.policy = check_verdicts.policy AND x.until_revision IS NULL;
+	SELECT * INTO f FROM (
+		SELECT format('detector "%s"', d.detector) AS what, d.force_verdict AS verdict FROM assay.detector d
+		WHERE d.policy = r.policy AND d.until_revision IS NULL AND d.mode <> 'retired'
+		UNION ALL
+		SELECT format('exclusion "%s"', x.exclusion), x.verdict FROM assay.exclusion x
+		WHERE x.policy = r.policy AND x.until_revision IS NULL) u
+	WHERE u.verdict <> r.default_verdict AND NOT r.thresholds ? u.verdict
+	ORDER BY u.what COLLATE "C" LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'policy "%" has no verdict "%"', policy, f.verdict USING ERRCODE = 'invalid_parameter_value',
+			DETAIL = upper(left(f.what, 1)) || substr(f.what, 2) || ' forces it.',
+			HINT = format('Its verdicts are %s.', (SELECT string_agg(v, ', ' ORDER BY n, v COLLATE "C") FROM (
+				SELECT r.default_verdict, -1 UNION ALL SELECT t.key, t.value::float8 FROM jsonb_each_text(r.thresholds) t) k(v, n)));
+	END IF;
 END $$;
 COMMENT ON FUNCTION assay.check_verdicts(text) IS 'error unless all that detectors and exclusions force are verdicts of the policy';
 
