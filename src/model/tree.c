@@ -10,32 +10,16 @@
 
 #include <math.h>
 
+#include "lanes.h"
 #include "model.h"
-
-Size
-ModelLanesSize(const Model *model)
-{
-	return 0;
-}
-
-void
-ModelBuildLanes(Model *model)
-{
-}
-
-bool
-ModelCheckLanes(const Model *model, ModelError *error)
-{
-	if (model->nlanebytes != ModelLanesSize(model))
-		return ModelFail(error, MODEL_INVALID,
-						 "lanes of the model are malformed");
-	return true;
-}
 
 Size
 ModelScratchSize(const Model *model)
 {
-	return TYPEALIGN(64, model->nfeatures * sizeof(double));
+	Size		lanes = LaneScratchSize(model);
+
+	return lanes > 0 ? lanes :
+		TYPEALIGN(64, model->nfeatures * sizeof(double));
 }
 
 /* The leaf that a row ends in */
@@ -49,6 +33,12 @@ FindLeaf(const Model *model, const ModelTree *tree, const double *row)
 		node = ModelGoesLeft(model, node, row[node->feature]) ?
 			node + 1 : nodes + node->right;
 	return node;
+}
+
+double
+ModelTreeValue(const Model *model, uint32 tree, const double *row)
+{
+	return FindLeaf(model, MODEL_TREES(model) + tree, row)->u.leaf;
 }
 
 /* Round as the model's library does after each operation */
@@ -119,6 +109,8 @@ ModelMargins8(const Model *model, void *scratch, const double *row,
 	memcpy(margins, MODEL_START(model), model->noutputs * sizeof(double));
 	if (model->flags & MODEL_IS_LINEAR)
 		LinearMargins(model, row, margins);
+	else if (model->nlanebytes > 0)
+		LaneSums8(model, scratch, row, margins);
 	else
 		TreeMargins(model, row, margins);
 	FinishMargins(model, margins);
@@ -130,6 +122,13 @@ ModelMargins4(const Model *model, void *scratch, const float *row,
 {
 	double	   *wide = scratch;
 
+	if (model->nlanebytes > 0)
+	{
+		memcpy(margins, MODEL_START(model), model->noutputs * sizeof(double));
+		LaneSums4(model, scratch, row, margins);
+		FinishMargins(model, margins);
+		return;
+	}
 	for (uint32 f = 0; f < model->nfeatures; f++)
 		wide[f] = row[f];
 	ModelMargins8(model, scratch, wide, margins);
