@@ -92,6 +92,7 @@ typedef struct CompiledPolicy
 	bool		valid;
 	char	   *name;
 	int			wanted;			/* revision asked for, or 0: the current */
+	bool		drafts;			/* its drafts count as live */
 	TupleDesc	desc;
 
 	int			pins;			/* used across rows: keep it */
@@ -157,7 +158,7 @@ typedef struct PolicyFault
 
 /* policy.c */
 extern void PolicyInit(void);
-extern CompiledPolicy *PolicyGet(const char *name, int revision,
+extern CompiledPolicy *PolicyGet(const char *name, int revision, bool drafts,
 								 TupleDesc desc);
 extern bool PolicySameRow(TupleDesc a, TupleDesc b);
 extern void PolicyBuildProjection(CompiledPolicy *p);

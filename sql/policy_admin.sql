@@ -138,6 +138,11 @@ SELECT revision, summary FROM assay.revisions WHERE policy = 'hand' ORDER BY 1;
 SELECT pg_temp.tried('{settings,prior}', '-1000');
 \set VERBOSITY default
 
+-- drafts count when asked for
+SELECT assay.create_detector('hand', 'draft', 'true', weight => 3, mode => 'draft');
+SELECT assay.margin(a.attribution) AS without, assay.margin(b.attribution) AS with_drafts, assay.margin(c.attribution) AS before_it
+FROM (SELECT 1 AS id, 9 AS n, 'x' AS subject) s, assay.score('hand', s) a, assay.score('hand', s, drafts => true) b, assay.score('hand', s, 3, drafts => true) c;
+
 -- guards end when nothing refers to them
 SELECT assay.drop_guard('hand', 'g');
 SELECT assay.drop_guard('hand', 'none');

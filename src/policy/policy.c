@@ -548,14 +548,16 @@ static void
 LoadDetectors(CompiledPolicy *p, List * guards)
 {
 	MemoryContext spi;
-	int			n = SpiQuery("SELECT d.detector, d.condition, m.model, d.weight, d.mode = 'shadow', "
-							 "d.force_verdict, d.expires_at, d.rollout "
-							 "FROM assay.detector d LEFT JOIN assay.detector_model m "
-							 "ON m.policy = d.policy AND m.detector = d.detector AND m.revision = d.model_revision "
-							 "WHERE d.policy = $1 AND d.from_revision <= $2 "
-							 "AND (d.until_revision IS NULL OR d.until_revision > $2) "
-							 "AND d.mode IN ('shadow', 'live') "
-							 "ORDER BY d.detector COLLATE \"C\"", p->name, p->revision);
+	int			n = SpiQuery(psprintf("SELECT d.detector, d.condition, m.model, d.weight, d.mode = 'shadow', "
+									  "d.force_verdict, d.expires_at, d.rollout "
+									  "FROM assay.detector d LEFT JOIN assay.detector_model m "
+									  "ON m.policy = d.policy AND m.detector = d.detector AND m.revision = d.model_revision "
+									  "WHERE d.policy = $1 AND d.from_revision <= $2 "
+									  "AND (d.until_revision IS NULL OR d.until_revision > $2) "
+									  "AND d.mode IN ('shadow', 'live'%s) "
+									  "ORDER BY d.detector COLLATE \"C\"",
+									  p->drafts ? ", 'draft'" : ""),
+							 p->name, p->revision);
 
 	spi = MemoryContextSwitchTo(p->context);
 	p->detectors = palloc0(n * sizeof(PolicyDetector));
@@ -901,7 +903,7 @@ SweepCache(void)
  * one.  Valid while the generation stays; pin it (p->pins++) to keep it longer.
  */
 CompiledPolicy *
-PolicyGet(const char *name, int revision, TupleDesc desc)
+PolicyGet(const char *name, int revision, bool drafts, TupleDesc desc)
 {
 	CompiledPolicy *p;
 	MemoryContext context;
@@ -912,7 +914,8 @@ PolicyGet(const char *name, int revision, TupleDesc desc)
 	foreach(lc, cache)
 	{
 		p = lfirst(lc);
-		if (p->valid && p->wanted == revision && strcmp(p->name, name) == 0 &&
+		if (p->valid && p->wanted == revision && p->drafts == drafts &&
+			strcmp(p->name, name) == 0 &&
 			PolicySameRow(p->desc, desc))
 		{
 			p->last_used = ++use_counter;
@@ -929,6 +932,7 @@ PolicyGet(const char *name, int revision, TupleDesc desc)
 	p->context = context;
 	p->name = pstrdup(name);
 	p->wanted = revision;
+	p->drafts = drafts;
 	p->desc = CreateTupleDescCopy(desc);
 	MemoryContextSwitchTo(old);
 	MemoryContextCopyAndSetIdentifier(context, name);

@@ -641,11 +641,11 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay.drop_exclusion(text, text) IS 'ends an exclusion, in a new revision';
 
-CREATE FUNCTION assay.score(policy text, signals record, revision int DEFAULT NULL, at timestamptz DEFAULT NULL,
+CREATE FUNCTION assay.score(policy text, signals record, revision int DEFAULT NULL, at timestamptz DEFAULT NULL, drafts boolean DEFAULT false,
 	OUT verdict text, OUT score real, OUT attribution assay.attribution)
 	AS 'MODULE_PATHNAME', 'assay_score' LANGUAGE C STABLE PARALLEL SAFE COST 1000;
-COMMENT ON FUNCTION assay.score(text, record, int, timestamptz) IS
-	'verdict, score and attribution of one row of signals, by the policy as it stands or as at a revision';
+COMMENT ON FUNCTION assay.score(text, record, int, timestamptz, boolean) IS
+	'verdict, score and attribution of one row of signals, by the policy as it stands or as at a revision; drafts => true counts drafts as live';
 
 CREATE FUNCTION assay.decide() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'assay_decide' LANGUAGE C;

@@ -606,7 +606,7 @@ PolicyNoSignals(CompiledPolicy *p, const char *sqlstate, PolicyDecision *decisio
 }
 
 /*
- * score(policy, signals [, revision [, at]])
+ * score(policy, signals [, revision [, at [, drafts]]])
  */
 typedef struct ScoreState
 {
@@ -615,6 +615,7 @@ typedef struct ScoreState
 	Oid			userid;
 	char	   *policy;
 	int			revision;
+	bool		drafts;
 	Oid			typid;
 	int32		typmod;
 	CompiledPolicy *compiled;
@@ -643,7 +644,7 @@ CheckMayScore(CompiledPolicy *p)
 
 static void
 BindScore(ScoreState *state, FunctionCallInfo fcinfo, HeapTupleHeader row,
-		  const char *policy, int revision)
+		  const char *policy, int revision, bool drafts)
 {
 	TupleDesc	desc;
 	MemoryContext old;
@@ -655,7 +656,7 @@ BindScore(ScoreState *state, FunctionCallInfo fcinfo, HeapTupleHeader row,
 	MemoryContextReset(state->context);
 	desc = lookup_rowtype_tupdesc_copy(HeapTupleHeaderGetTypeId(row),
 									   HeapTupleHeaderGetTypMod(row));
-	state->compiled = PolicyGet(policy, revision, desc);
+	state->compiled = PolicyGet(policy, revision, drafts, desc);
 	CheckMayScore(state->compiled);
 	old = MemoryContextSwitchTo(state->context);
 	state->policy = pstrdup(policy);
@@ -670,6 +671,7 @@ BindScore(ScoreState *state, FunctionCallInfo fcinfo, HeapTupleHeader row,
 	MemoryContextSwitchTo(old);
 	FreeTupleDesc(desc);
 	state->revision = revision;
+	state->drafts = drafts;
 	state->typid = HeapTupleHeaderGetTypeId(row);
 	state->typmod = HeapTupleHeaderGetTypMod(row);
 	state->userid = GetUserId();
@@ -689,6 +691,7 @@ assay_score(PG_FUNCTION_ARGS)
 	PolicySecurity security;
 	PolicyDecision decision;
 	int			revision = PG_ARGISNULL(2) ? 0 : PG_GETARG_INT32(2);
+	bool		drafts = !PG_ARGISNULL(4) && PG_GETARG_BOOL(4);
 	TimestampTz at;
 	Datum		values[4];
 	bool		nulls[4] = {0};
@@ -707,10 +710,11 @@ assay_score(PG_FUNCTION_ARGS)
 	if (!state->valid || state->generation != PolicyGeneration() ||
 		state->typid != HeapTupleHeaderGetTypeId(row) ||
 		state->typmod != HeapTupleHeaderGetTypMod(row) ||
-		state->revision != revision || state->userid != GetUserId() ||
+		state->revision != revision || state->drafts != drafts ||
+		state->userid != GetUserId() ||
 		strlen(state->policy) != VARSIZE_ANY_EXHDR(name) ||
 		memcmp(state->policy, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name)) != 0)
-		BindScore(state, fcinfo, row, text_to_cstring(name), revision);
+		BindScore(state, fcinfo, row, text_to_cstring(name), revision, drafts);
 	p = state->compiled;
 
 	tuple.t_len = HeapTupleHeaderGetDatumLength(row);

@@ -859,7 +859,7 @@ assay_decide(PG_FUNCTION_ARGS)
 		bool		decided;
 
 		d->plans = GetPlans(trigdata, trigdata->tg_trigger->tgargs[0]);
-		d->policy = PolicyGet(d->plans->policy, 0, d->plans->signals);
+		d->policy = PolicyGet(d->plans->policy, 0, false, d->plans->signals);
 		d->plans->pins++;
 		d->policy->pins++;
 		d->values = palloc0(d->plans->decisions->natts * sizeof(Datum));
