@@ -3,6 +3,7 @@
 #   make             build the extension and the client program
 #   make install     install them into the PostgreSQL that PG_CONFIG names
 #   make test        every test, in a private cluster under build/
+#   make test-trixie the same on Debian 13 with its PostgreSQL 17, in a chroot
 #   make demo        the main job on real mail, in a private cluster
 #   make bench       measure; prints markdown tables
 #   make indent      format the C sources with PostgreSQL's own tool
@@ -85,8 +86,13 @@ test: packages
 	REGRESS='$(call tests,REGRESS)' ISOLATION='$(call tests,ISOLATION)' TAP='$(call tests,TAP)' \
 		tools/test
 
-demo: packages
+demo:
+	tools/packages demo
 	demo/run $(CORPUS)
+
+# on PostgreSQL 17, in a chroot of Debian 13 (needs root)
+test-trixie:
+	tools/trixie test
 
 demo-stop:
 	tools/cluster stop demo
@@ -103,4 +109,4 @@ indent:
 		cmp -s $$f /tmp/indent.$$$$ || cat /tmp/indent.$$$$ >$$f; \
 	done; rm -f /tmp/indent.$$$$
 
-.PHONY: packages test demo demo-stop bench indent
+.PHONY: packages test test-trixie demo demo-stop bench indent

@@ -1,0 +1,84 @@
+#!/bin/bash
+# score() over stored messages, and COPY and single-row INSERT with the trigger
+# as ratios to the same without, in one run: medians of alternating rounds.
+# Arguments: messages (20000), rounds (3), seconds of each pgbench run (5)
+set -euo pipefail
+. "$(dirname "$0")/../tools/common.sh"
+n=${1:-20000} rounds=${2:-3} seconds=${3:-5}
+cd "$top"
+
+tools/cluster start bench shared_preload_libraries=pg_assay shared_buffers=1GB max_wal_size=8GB \
+	max_parallel_workers=2 max_parallel_workers_per_gather=2
+trap 'tools/cluster stop bench' EXIT
+eval "$(tools/cluster env bench)"
+psql -Xqc 'DROP DATABASE IF EXISTS bench_policy' -c 'CREATE DATABASE bench_policy' 2>/dev/null
+export PGDATABASE=bench_policy PGOPTIONS='-c client_min_messages=warning'
+psql -Xq -v n="$n" -f bench/policy.sql >/dev/null
+
+median() { sort -g | awk '{ v[NR] = $1 } END { print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
+# milliseconds of the last statement of a script
+timed() { psql -XqAt -c '\timing on' "$@" | sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p' | tail -n 1; }
+repeat() { for _ in $(seq "$rounds"); do "$@"; done | median; }
+row() { printf '| %s | %s |\n' "$@"; }
+calc() { awk "BEGIN { printf \"$1\", $2 }"; }
+
+row measured value
+row --- ---
+warm='SELECT count(x.score) FROM (SELECT * FROM signals LIMIT 1) s, assay.score('"'bench'"', s) x'
+all='SELECT count(x.score) FROM signals s, assay.score('"'bench'"', s) x'
+view='SELECT count(s.phrases), sum(length(s.body_text)), sum(s.sender_events), sum(s.domain_events), sum(s.pair_events) FROM signals s'
+one=$(repeat timed -c 'SET max_parallel_workers_per_gather = 0' -c "$warm" -c "$all")
+plain=$(repeat timed -c 'SET max_parallel_workers_per_gather = 0' -c "$view")
+off=$(repeat timed -c 'SET max_parallel_workers_per_gather = 0' -c 'SET assay.prefilter = off' -c "$warm" -c "$all")
+two=$(repeat timed -c 'SET min_parallel_table_scan_size = 0; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET max_parallel_workers_per_gather = 1' -c "$warm" -c "$all")
+row "score(), one core: messages a second" "$(calc %.0f "$n * 1000 / $one")"
+row "score(), one core: microseconds a message" "$(calc %.1f "$one * 1000 / $n")"
+row "of these, the signals view alone" "$(calc %.1f "$plain * 1000 / $n")"
+row "score(), one core, assay.prefilter = off: microseconds a message" "$(calc %.1f "$off * 1000 / $n")"
+row "score(), parallel query on two cores: messages a second" "$(calc %.0f "$n * 1000 / $two")"
+
+# compiling the policy: the first score() of a session less the second
+first=$(repeat timed -c "$warm")
+second=$(repeat timed -c "$warm" -c "$warm")
+row "compiling the policy in a new backend, milliseconds" "$(calc %.1f "$first - $second")"
+
+psql -Xqc 'CREATE TRIGGER decide AFTER INSERT ON message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('"'bench'"')'
+psql -Xqc "COPY (SELECT * FROM arriving) TO STDOUT (FORMAT binary)" >"$build/bench.copy"
+clear='TRUNCATE message, bench_decision'
+copy() {
+	psql -Xqc "$clear" -c "ALTER TABLE message $1 TRIGGER decide" -c CHECKPOINT
+	psql -XqAt -c '\timing on' -c '\copy message from '"'$build/bench.copy'"' (format binary)' | sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p'
+}
+with=() without=()
+for _ in $(seq "$rounds"); do without+=("$(copy DISABLE)"); with+=("$(copy ENABLE)"); done
+rm -f "$build/bench.copy"
+a=$(printf '%s\n' "${without[@]}" | median) b=$(printf '%s\n' "${with[@]}" | median)
+row "COPY without decisions: rows a second" "$(calc %.0f "$n * 1000 / $a")"
+row "COPY with decisions: rows a second" "$(calc %.0f "$n * 1000 / $b")"
+row "COPY with / without" "$(calc %.2f "$a / $b")"
+
+script=$build/bench.insert.sql
+cat >"$script" <<'SQL'
+\set i random(1, 20000)
+INSERT INTO message SELECT nextval('bench_id'), a.received_at, a.from_addr, a.from_domain, a.recipient, a.reply_to, a.subject, a.body_text, a.urls, a.attachments, a.auth, a.size FROM arriving a WHERE a.id = :i;
+SQL
+sed -i "s/20000/$n/" "$script"
+psql -Xqc 'CREATE SEQUENCE bench_id START 1000000000 CACHE 100' -c 'CREATE INDEX ON arriving (id)' -c 'ANALYZE arriving'
+inserts() {
+	psql -Xqc "$clear" -c "ALTER TABLE message $1 TRIGGER decide" -c CHECKPOINT
+	rm -f "$build"/bench_log.*
+	pgbench -n -M prepared -c 8 -j 2 -T "$seconds" -f "$script" -l --log-prefix="$build/bench_log" 2>/dev/null | sed -n 's/^tps = \([0-9.]*\).*/\1/p'
+	cat "$build"/bench_log.* | awk '{ print $3 / 1000 }' | sort -g | awk '{ v[NR] = $1 } END { print v[int(NR * 0.99)] }' >>"$build/bench.p99.$1"
+	rm -f "$build"/bench_log.*
+}
+rm -f "$build"/bench.p99.*
+with=() without=()
+for _ in $(seq "$rounds"); do without+=("$(inserts DISABLE)"); with+=("$(inserts ENABLE)"); done
+a=$(printf '%s\n' "${without[@]}" | median) b=$(printf '%s\n' "${with[@]}" | median)
+pa=$(median <"$build/bench.p99.DISABLE") pb=$(median <"$build/bench.p99.ENABLE")
+row "durable single-row INSERT, 8 clients, without decisions: a second" "$(calc %.0f "$a")"
+row "with decisions: a second" "$(calc %.0f "$b")"
+row "INSERT with / without" "$(calc %.2f "$b / $a")"
+row "p99 latency with / without" "$(calc %.2f "$pb / $pa")"
+lost=$(psql -XqAtc 'SELECT count(*) FROM message m LEFT JOIN bench_decision d USING (id) WHERE d.id IS NULL')
+[ "$lost" = 0 ] || { echo "$lost messages have no decision" >&2; exit 1; }

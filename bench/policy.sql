@@ -1,0 +1,101 @@
+-- What bench/policy.sh measures on: 300 conditions of the kinds that detectors
+-- have, a GBDT of 100 trees of depth 4, 500 phrases, three baselines, and
+-- messages with bodies of 2 KB. Needs the variable n: stored messages.
+\set ON_ERROR_STOP 1
+SET client_min_messages = warning;
+SELECT setseed(0.25);
+CREATE EXTENSION IF NOT EXISTS pg_assay;
+CREATE TABLE word AS SELECT i, substr(md5(i::text), 1, 3 + i % 7) AS word FROM generate_series(1, 3000) i;
+CREATE FUNCTION body(seed int) RETURNS text LANGUAGE sql AS $$
+	SELECT string_agg(w.word, CASE WHEN j % 12 = 0 THEN E'.\n' ELSE ' ' END ORDER BY j)
+	FROM generate_series(1, 310) j JOIN word w ON w.i = 1 + abs(hashint8(seed::bigint * 1000 + j)) % 3000 $$;
+CREATE TABLE message (
+	id bigint PRIMARY KEY, received_at timestamptz NOT NULL, from_addr text, from_domain text, recipient text,
+	reply_to text, subject text, body_text text, urls text[], attachments int, auth text, size int);
+-- what will arrive, and what is stored
+CREATE TABLE arriving AS
+	SELECT i::bigint AS id, '2026-01-01'::timestamptz + i * interval '90 seconds' AS received_at,
+		format('user%s@domain%s.example', i * 7919 % 4000, i * 7919 % 600) AS from_addr,
+		format('domain%s.example', i * 7919 % 600) AS from_domain, format('r%s@us.example', i * 31 % 500) AS recipient,
+		CASE WHEN i % 9 = 0 THEN format('other%s@elsewhere.example', i) END AS reply_to,
+		'Subject ' || substr(body(i), 1, 40) AS subject, body(i) AS body_text,
+		ARRAY(SELECT format('http://h%s.example/%s', i % 97, j) FROM generate_series(1, i % 6) j) AS urls,
+		i % 4 AS attachments, CASE i % 3 WHEN 0 THEN 'dkim=pass' WHEN 1 THEN 'spf=fail' ELSE '' END AS auth, 2000 + i % 5000 AS size
+	FROM generate_series(1, :n) i;
+INSERT INTO message SELECT * FROM arriving;
+
+CREATE TABLE lexicon AS SELECT assay.phrases(array_agg('theme' || i % 40), array_agg(p)) AS phrases FROM (
+	SELECT i, (SELECT string_agg(w.word, ' ' ORDER BY j) FROM generate_series(1, 2) j JOIN word w ON w.i = 1 + abs(hashint8(i * 10 + j)) % 3000) AS p
+	FROM generate_series(1, 500) i) x;
+SELECT assay.create_baseline('sender_baseline', 'message', '{from_addr}', 'received_at');
+SELECT assay.create_baseline('domain_baseline', 'message', '{from_domain}', 'received_at');
+SELECT assay.create_baseline('pair_baseline', 'message', '{from_addr,recipient}', 'received_at');
+SELECT assay.refresh_baseline(b) FROM unnest('{sender_baseline,domain_baseline,pair_baseline}'::text[]) b;
+
+DO $$
+DECLARE
+	probe text := 'LEFT JOIN LATERAL (SELECT b.activity FROM %I b WHERE %s AND b.day < (m.received_at AT TIME ZONE ''UTC'')::date ORDER BY b.day DESC LIMIT 1) %s ON true';
+BEGIN
+	EXECUTE 'CREATE VIEW signals AS SELECT m.id, m.received_at, m.from_addr, m.from_domain, m.recipient, m.subject, m.body_text, m.auth, m.size, m.attachments,
+		length(m.subject) AS subject_chars, length(m.body_text) AS body_chars, cardinality(m.urls) AS url_count,
+		m.reply_to IS NOT NULL AND split_part(m.reply_to, ''@'', 2) <> m.from_domain AS reply_elsewhere,
+		assay.phrase_hits(l.phrases, m.body_text) AS phrases,
+		extract(hour FROM m.received_at AT TIME ZONE ''UTC'')::int AS hour,
+		coalesce(assay.events(s.activity), 0) AS sender_events, coalesce(assay.days_known(s.activity, m.received_at), 0) AS sender_days,
+		coalesce(assay.rate(s.activity, m.received_at, ''7 days''), 0) AS sender_rate,
+		coalesce(assay.events(d.activity), 0) AS domain_events, coalesce(assay.days_known(d.activity, m.received_at), 0) AS domain_days,
+		coalesce(assay.events(p.activity), 0) AS pair_events, coalesce(assay.days_since(p.activity, m.received_at), 1000) AS pair_since
+		FROM message m CROSS JOIN lexicon l '
+		|| format(probe, 'sender_baseline', 'b.from_addr = m.from_addr', 's') || ' '
+		|| format(probe, 'domain_baseline', 'b.from_domain = m.from_domain', 'd') || ' '
+		|| format(probe, 'pair_baseline', 'b.from_addr = m.from_addr AND b.recipient = m.recipient', 'p');
+END $$;
+
+SELECT assay.create_policy('bench', 'signals', '{id}', prior => -4);
+DO $$
+DECLARE
+	c text;
+	w text;
+BEGIN
+	FOR i IN 1 .. 300 LOOP
+		w := (SELECT word FROM word WHERE word.i = i * 9);
+		c := CASE
+			WHEN i <= 60 THEN format('body_text ILIKE %L', '%' || w || ' ' || substr(md5(i::text), 1, 4) || '%')
+			WHEN i <= 75 THEN format('subject ~* %L', w || '.*' || substr(md5(i::text), 1, 5))
+			WHEN i <= 115 THEN format('from_domain IN (%L, %L, %L) AND sender_events < %s', 'domain' || i || '.example', 'x' || i || '.example', 'y.example', i)
+			WHEN i <= 155 THEN format('phrases && %L::text[] AND sender_days < %s', ARRAY['theme' || i % 40, 'theme' || i % 37], i % 30)
+			WHEN i <= 195 THEN format('url_count > %s AND body_chars < %s AND NOT sender_events > %s', i % 6 + 2, 1500 + i, i)
+			WHEN i <= 225 THEN format('auth <> %L AND reply_elsewhere AND domain_days < %s', 'dkim=pass', i % 20)
+			WHEN i <= 255 THEN format('hour BETWEEN %s AND %s AND attachments > %s AND pair_events = 0', i % 24, i % 24 + 1, i % 4)
+			WHEN i <= 280 THEN format('(sender_events = 0)::int + (pair_events = 0)::int + (url_count > 3)::int + (size > %s)::int >= 4', 6000 + i)
+			ELSE format('lower(from_addr) LIKE %L OR size = %s', 'user' || i || '@%', i) END;
+		PERFORM assay.create_detector('bench', 'rule ' || to_char(i, 'FM000'), c, weight => 0.5, mode => 'live');
+	END LOOP;
+END $$;
+
+-- 100 complete trees of depth 4 over the numeric signals, in the text form
+CREATE FUNCTION tree(seed int) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+	nodes jsonb := '[]';
+	id int;
+	todo int[] := ARRAY[0];
+BEGIN
+	WHILE cardinality(todo) > 0 LOOP
+		id := todo[1];
+		todo := todo[2:];
+		IF id >= 15 THEN
+			nodes := nodes || jsonb_build_array(jsonb_build_array(id, 10, ((seed * 31 + id * 17) % 100 - 50) / 1024.0));
+		ELSE
+			nodes := nodes || jsonb_build_array(jsonb_build_array(id, 160 >> floor(log(2, id + 1))::int, (seed * 7 + id * 3) % 12, '<', ((seed * 13 + id * 29) % 64) * 8, 'left'));
+			todo := ARRAY[2 * id + 1, 2 * id + 2] || todo;
+		END IF;
+	END LOOP;
+	RETURN jsonb_build_object('output', 0, 'nodes', nodes);
+END $$;
+SELECT assay.create_detector('bench', 'gbdt', model => jsonb_build_object('pg_assay_model', 1, 'format', 'xgboost', 'library', '3.2.0',
+	'objective', 'binary:logistic', 'link', 'logistic', 'link_parameters', '[1, 0]'::jsonb, 'single', true, 'start', '[0]'::jsonb, 'bias', '[0]'::jsonb,
+	'scale', 1, 'divisor', 1, 'iterations', 100, 'best_iteration', -1,
+	'features', (SELECT jsonb_agg(jsonb_build_object('name', f, 'kind', 'numeric') ORDER BY n) FROM unnest(
+		'{size,attachments,subject_chars,body_chars,url_count,hour,sender_events,sender_days,sender_rate,domain_events,pair_events,pair_since}'::text[]) WITH ORDINALITY u(f, n)),
+	'trees', (SELECT jsonb_agg(tree(i) ORDER BY i) FROM generate_series(1, 100) i))::text::assay.model, mode => 'live');
+VACUUM ANALYZE;
