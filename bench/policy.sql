@@ -6,9 +6,13 @@ SET client_min_messages = warning;
 SELECT setseed(0.25);
 CREATE EXTENSION IF NOT EXISTS pg_assay;
 CREATE TABLE word AS SELECT i, substr(md5(i::text), 1, 3 + i % 7) AS word FROM generate_series(1, 3000) i;
+CREATE TABLE sentence AS SELECT i, (SELECT string_agg(w.word, ' ' ORDER BY j) FROM generate_series(1, 31) j
+	JOIN word w ON w.i = 1 + abs(hashint8(i * 1000 + j)) % 3000) || E'.\n' AS sentence FROM generate_series(1, 2000) i;
+CREATE UNIQUE INDEX ON sentence (i);
+ANALYZE sentence;
 CREATE FUNCTION body(seed int) RETURNS text LANGUAGE sql AS $$
-	SELECT string_agg(w.word, CASE WHEN j % 12 = 0 THEN E'.\n' ELSE ' ' END ORDER BY j)
-	FROM generate_series(1, 310) j JOIN word w ON w.i = 1 + abs(hashint8(seed::bigint * 1000 + j)) % 3000 $$;
+	SELECT string_agg(s.sentence, '' ORDER BY j) FROM generate_series(1, 10) j
+	JOIN sentence s ON s.i = 1 + abs(hashint8(seed::bigint * 1000 + j)) % 2000 $$;
 CREATE TABLE message (
 	id bigint PRIMARY KEY, received_at timestamptz NOT NULL, from_addr text, from_domain text, recipient text,
 	reply_to text, subject text, body_text text, urls text[], attachments int, auth text, size int);
@@ -34,7 +38,7 @@ SELECT assay.refresh_baseline(b) FROM unnest('{sender_baseline,domain_baseline,p
 
 DO $$
 DECLARE
-	probe text := 'LEFT JOIN LATERAL (SELECT b.activity FROM %I b WHERE %s AND b.day < (m.received_at AT TIME ZONE ''UTC'')::date ORDER BY b.day DESC LIMIT 1) %s ON true';
+	probe text := 'LEFT JOIN LATERAL (SELECT b.history AS activity FROM %I b WHERE %s AND b.day < (m.received_at AT TIME ZONE ''UTC'')::date ORDER BY b.day DESC LIMIT 1) %s ON true';
 BEGIN
 	EXECUTE 'CREATE VIEW signals AS SELECT m.id, m.received_at, m.from_addr, m.from_domain, m.recipient, m.subject, m.body_text, m.auth, m.size, m.attachments,
 		length(m.subject) AS subject_chars, length(m.body_text) AS body_chars, cardinality(m.urls) AS url_count,
@@ -57,19 +61,19 @@ DECLARE
 	c text;
 	w text;
 BEGIN
-	FOR i IN 1 .. 300 LOOP
-		w := (SELECT word FROM word WHERE word.i = i * 9);
+	FOR n IN 1 .. 300 LOOP
+		w := (SELECT v.word FROM word v WHERE v.i = n * 9);
 		c := CASE
-			WHEN i <= 60 THEN format('body_text ILIKE %L', '%' || w || ' ' || substr(md5(i::text), 1, 4) || '%')
-			WHEN i <= 75 THEN format('subject ~* %L', w || '.*' || substr(md5(i::text), 1, 5))
-			WHEN i <= 115 THEN format('from_domain IN (%L, %L, %L) AND sender_events < %s', 'domain' || i || '.example', 'x' || i || '.example', 'y.example', i)
-			WHEN i <= 155 THEN format('phrases && %L::text[] AND sender_days < %s', ARRAY['theme' || i % 40, 'theme' || i % 37], i % 30)
-			WHEN i <= 195 THEN format('url_count > %s AND body_chars < %s AND NOT sender_events > %s', i % 6 + 2, 1500 + i, i)
-			WHEN i <= 225 THEN format('auth <> %L AND reply_elsewhere AND domain_days < %s', 'dkim=pass', i % 20)
-			WHEN i <= 255 THEN format('hour BETWEEN %s AND %s AND attachments > %s AND pair_events = 0', i % 24, i % 24 + 1, i % 4)
-			WHEN i <= 280 THEN format('(sender_events = 0)::int + (pair_events = 0)::int + (url_count > 3)::int + (size > %s)::int >= 4', 6000 + i)
-			ELSE format('lower(from_addr) LIKE %L OR size = %s', 'user' || i || '@%', i) END;
-		PERFORM assay.create_detector('bench', 'rule ' || to_char(i, 'FM000'), c, weight => 0.5, mode => 'live');
+			WHEN n <= 60 THEN format('body_text ILIKE %L', '%' || w || ' ' || substr(md5(n::text), 1, 4) || '%')
+			WHEN n <= 75 THEN format('subject ~* %L', w || '.*' || substr(md5(n::text), 1, 5))
+			WHEN n <= 115 THEN format('from_domain IN (%L, %L, %L) AND sender_events < %s', 'domain' || n || '.example', 'x' || n || '.example', 'y.example', n)
+			WHEN n <= 155 THEN format('phrases && %L::text[] AND sender_days < %s', ARRAY['theme' || n % 40, 'theme' || n % 37], n % 30)
+			WHEN n <= 195 THEN format('url_count > %s AND body_chars < %s AND NOT sender_events > %s', n % 6 + 2, 1500 + n, n)
+			WHEN n <= 225 THEN format('auth <> %L AND reply_elsewhere AND domain_days < %s', 'dkim=pass', n % 20)
+			WHEN n <= 255 THEN format('hour BETWEEN %s AND %s AND attachments > %s AND pair_events = 0', n % 24, n % 24 + 1, n % 4)
+			WHEN n <= 280 THEN format('(sender_events = 0)::int + (pair_events = 0)::int + (url_count > 3)::int + (size > %s)::int >= 4', 6000 + n)
+			ELSE format('lower(from_addr) LIKE %L OR size = %s', 'user' || n || '@%', n) END;
+		PERFORM assay.create_detector('bench', 'rule ' || to_char(n, 'FM000'), c, weight => 0.5, mode => 'live');
 	END LOOP;
 END $$;
 

@@ -297,6 +297,9 @@ extern bool ModelFail(ModelError *error, ModelErrorKind kind,
 
 /* check.c ------------------------------------------------------------------ */
 
+/* Well-formed UTF-8?  Zero bytes are. */
+extern bool ModelIsUtf8(const unsigned char *s, Size length);
+
 /*
  * The one judge of a value of `size` bytes: builder, in, recv and the first
  * use of a stored value call it.  What it lets pass can be evaluated without

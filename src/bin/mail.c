@@ -1309,7 +1309,11 @@ parse_body(Message *m, GArray *headers, RawMessage *raw, const char *body)
 	parser = g_mime_parser_new_with_stream(stream);
 	g_mime_parser_set_persist_stream(parser, TRUE);
 	parser_options = g_mime_parser_options_new();
+#ifdef GMIME_WARNING_NOTIFY
+	g_mime_parser_options_set_warning_callback(parser_options, mime_warning, m, NULL);
+#else
 	g_mime_parser_options_set_warning_callback(parser_options, mime_warning, m);
+#endif
 
 	object = g_mime_parser_construct_part(parser, parser_options);
 	if (object != NULL)

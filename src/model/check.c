@@ -71,8 +71,8 @@ ModelLayout(Model *model, Size *size)
 }
 
 /* Well-formed UTF-8, zero bytes included (they end the strings of the pool) */
-static bool
-IsUtf8(const unsigned char *s, Size length)
+bool
+ModelIsUtf8(const unsigned char *s, Size length)
 {
 	Size		i = 0;
 
@@ -166,7 +166,7 @@ CheckHeader(const Model *model, Size size, ModelError *error)
 		*MODEL_STRING(model, model->nstrings - 1) != '\0')
 		return ModelFail(error, MODEL_INVALID,
 						 "strings of the model have no end");
-	if (!IsUtf8((const unsigned char *) MODEL_STRING(model, 0),
+	if (!ModelIsUtf8((const unsigned char *) MODEL_STRING(model, 0),
 				model->nstrings))
 		return ModelFail(error, MODEL_INVALID,
 						 "a name in the model is not valid UTF-8");

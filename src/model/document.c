@@ -42,14 +42,19 @@ DocumentParseJson(const char *text, Size length, ModelError *error)
 				  length, DOCUMENT_MAX_BYTES);
 		return NULL;
 	}
+	/* JSON_TOKENER_VALIDATE_UTF8 refuses good strings in json-c 0.18. */
+	if (!ModelIsUtf8((const unsigned char *) text, length))
+	{
+		ModelFail(error, MODEL_INVALID, "model document is not valid UTF-8");
+		return NULL;
+	}
 	tokener = json_tokener_new_ex(DOCUMENT_MAX_DEPTH);
 	if (tokener == NULL)
 	{
 		ModelFail(error, MODEL_NO_MEMORY, "out of memory");
 		return NULL;
 	}
-	json_tokener_set_flags(tokener,
-						   JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
 	while (done < length && state == json_tokener_continue)
 	{
 		int			chunk = (int) Min(length - done, CHUNK_BYTES);
