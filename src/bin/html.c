@@ -517,7 +517,7 @@ close_comment(Message *m, GString *html)
 	char	   *from = last_end != NULL ? last_end + 3 : html->str;
 	char	   *open;
 
-	while ((open = strstr(from, "<!--")) != NULL)
+	while ((open = g_strstr_len(from, html->str + html->len - from, "<!--")) != NULL)
 	{
 		memcpy(open, "<br ", 4);
 		ADD_DEFECT(m, DEFECT_BROKEN_HTML);
