@@ -72,7 +72,7 @@
 #else
 #define SHAP_ASAN	0
 #endif
-#if defined(__x86_64__) && defined(__GNUC__) && !SHAP_ASAN
+#if defined(__x86_64__) && defined(__GLIBC__) && !SHAP_ASAN
 #define SHAP_CLONES __attribute__((target_clones("avx2", "default")))
 #else
 #define SHAP_CLONES
