@@ -46,7 +46,7 @@
 /* Limits: documented in docs/models.md, each tested at n and n + 1 */
 #define MODEL_MAX_FEATURES	65535
 #define MODEL_MAX_OUTPUTS	4096
-#define MODEL_MAX_TREES		1000000
+#define MODEL_MAX_TREES		100000
 #define MODEL_MAX_NODES		16777216	/* in all trees */
 #define MODEL_MAX_DEPTH		512 /* splits on one path */
 #define MODEL_MAX_CATEGORIES 1048576	/* codes of one feature: 0 … n - 1 */
