@@ -1,6 +1,7 @@
--- LightGBM's files of two releases: the library's own outputs, bit for bit
+-- LightGBM's files of three releases: the library's own outputs, bit for bit
 \set ECHO none
 \i sql/fixtures/tables.sql
+\i sql/fixtures/lightgbm-2.2.3.sql
 \i sql/fixtures/lightgbm-3.3.5.sql
 \i sql/fixtures/lightgbm-4.7.0.sql
 \set ECHO all

@@ -6,6 +6,7 @@
 \i sql/fixtures/xgboost-1.7.6.sql
 \i sql/fixtures/xgboost-2.1.4.sql
 \i sql/fixtures/xgboost-3.2.0.sql
+\i sql/fixtures/lightgbm-2.2.3.sql
 \i sql/fixtures/lightgbm-3.3.5.sql
 \i sql/fixtures/lightgbm-4.7.0.sql
 \i sql/fixtures/catboost-1.2.10.sql
