@@ -67,6 +67,13 @@ SELECT * FROM phrase_matches(phrases('{a}', '{a+}', 'regex'), repeat('a', 30));	
 SELECT * FROM phrase_matches(phrases('{far}', ARRAY['\pL{1,1000}x'], 'regex'), 'abcx');	-- no start to be had
 -- in a long text (blocks of over 255 bytes overflow a stack in the library)
 SELECT name, start_pos, end_pos FROM phrase_matches(phrases('{a,b}', '{a+b,.*(kilo|gram)}', 'regex'), repeat('x', 1000) || E'\naab' || repeat('x', 1000) || ' kilo');
+-- at any place, up to the end (the library's code for wide registers misses some)
+SELECT count(*) AS texts, count(*) FILTER (WHERE phrase_hits(p, t) = '{a,b,c,d,e}') AS all_found,
+	count(*) FILTER (WHERE (SELECT count(*) FROM phrase_matches(p, t)) = 5) AS all_placed
+FROM (SELECT phrases('{a,b,c,d,e}', ARRAY['[ab]c', 'q+', 'x+y', '(usd|eur)\s*\d+', '(?s)curl.*\|\s*python'], 'regex') AS p) s, generate_series(0, 150) n,
+	LATERAL (SELECT repeat('-', n) || 'xy bc curl http://vader:8080/ 2>&1 | python q eur 5' || repeat('-', n % 4) AS t) t;
+SELECT count(*) AS texts, count(*) FILTER (WHERE phrase_hits(p, t) = '{a,b}') AS all_found
+FROM (SELECT phrases('{a,b}', '{gift card,$}') AS p) s, generate_series(0, 150) n, LATERAL (SELECT repeat('-', n) || 'gift card$' || repeat('-', n % 4) AS t) t;
 SELECT count(*) FROM lexicon l, phrase_matches(phrases, 'gift card', 0) WHERE l.name = 'bec';
 SELECT count(*) FROM lexicon l, phrase_matches(phrases, 'gift card', 100000) WHERE l.name = 'bec';
 SELECT * FROM lexicon l, phrase_matches(phrases, 'gift card', 100001);

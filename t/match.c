@@ -16,7 +16,7 @@
 #include "match.h"
 
 #define MAX_CHARS	400
-#define PATTERNS	12
+#define PATTERNS	48
 
 static uint64_t state = 88172645463325252;
 static int	failures = 0;
@@ -127,7 +127,9 @@ TryLiterals(int round)
 	static unsigned char text[MAX_CHARS * 64];
 	static uint32_t reduced[MAX_CHARS * 64];
 	static uint32_t slice[MAX_CHARS * 64];
-	uint32_t	patterns[PATTERNS][1024];
+	static unsigned char raw[PATTERNS][4096];
+	static uint32_t patterns[PATTERNS][4096];
+	size_t		sizes[PATTERNS];
 	int			lengths[PATTERNS];
 	int			words[PATTERNS];
 	int			invalid = round % 3 == 0;
@@ -138,16 +140,16 @@ TryLiterals(int round)
 
 	while (MatchCount(set) < PATTERNS)
 	{
-		unsigned char bytes[1024];
 		int			i = MatchCount(set);
-		size_t		size = RandomText(bytes, 1 + Random(4), 0);
+		unsigned char *bytes = raw[i];
+		size_t		size = sizes[i] = RandomText(bytes, 1 + Random(Random(4) == 0 ? 60 : 4), 0);
 		MatchStatus status;
 
 		words[i] = Random(4) != 0;
 		status = MatchAdd(set, (char *) bytes, size, words[i] ? MATCH_WORDS : 0, &error);
 		if (status == MATCH_OK)
 			lengths[i] = Reduce(bytes, size, patterns[i]);
-		else if (status != MATCH_BAD_PATTERN)
+		else if (status != MATCH_BAD_PATTERN && status != MATCH_TOO_BIG)
 			Fail(error.message, round);
 	}
 	if (MatchCompile(set, &error) != MATCH_OK)
@@ -161,7 +163,16 @@ TryLiterals(int round)
 		int			count;
 		int			places[PATTERNS] = {0};
 
-		len = RandomText(text, Random(MAX_CHARS), invalid);
+		/* Random text, and now and then a pattern in the midst of it */
+		len = RandomText(text, Random(MAX_CHARS / 2), invalid);
+		while (Random(3) != 0 && len < MAX_CHARS * 16)
+		{
+			int			p = Random(PATTERNS);
+
+			memcpy(text + len, raw[p], sizes[p]);
+			len += sizes[p];
+			len += RandomText(text + len, Random(20), invalid);
+		}
 		n = Reduce(text, len, reduced);
 		/* A copy without slack, so that reading beyond it is noticed */
 		exact = malloc(len > 0 ? len : 1);

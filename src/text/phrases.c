@@ -139,7 +139,7 @@ typedef struct CallSite
 
 static int	phrases_cache_size = CACHE_SIZE_DEFAULT;
 
-static HTAB * cache = NULL;
+static HTAB *cache = NULL;
 static MemoryContext cache_cxt = NULL;
 static Size cache_bytes = 0;
 static uint64 cache_generation = 1;
@@ -305,7 +305,7 @@ CreateMatch(MemoryContext cxt, uint8 syntax)
 	int			flags = syntax == PHRASES_REGEX ? MATCH_REGEX : 0;
 	MatchSet   *match;
 
-	if (GetDatabaseEncoding() != PG_SQL_ASCII)
+	if (GetDatabaseEncoding() == PG_UTF8)
 		flags |= MATCH_VALID_UTF8;
 	match = MatchCreate(flags);
 	if (match == NULL)
@@ -322,7 +322,7 @@ CreateMatch(MemoryContext cxt, uint8 syntax)
  * a question mark. SQL_ASCII goes as it is: the matcher takes any bytes.
  */
 static const char *
-ToUtf8(const char *bytes, int len, Size * utf8_len)
+ToUtf8(const char *bytes, int len, Size *utf8_len)
 {
 	int			encoding = GetDatabaseEncoding();
 	Oid			proc;
@@ -388,6 +388,12 @@ RaiseMatchError(MatchStatus status, const MatchError *error, const PhraseList *l
 						list->names[number].len, list->names[number].bytes),
 				 errdetail("Pattern %d: %s.", number + 1,
 						   pnstrdup(reason, strlen(reason) - (strlen(reason) > 0 && reason[strlen(reason) - 1] == '.')))));
+	if (status == MATCH_UNUSABLE)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("regular expressions can't be matched here"),
+				 errdetail_internal("%s", reason),
+				 errhint("Literal phrases are not affected. Version 5.4.13 of the library has the faults mended.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 			 errmsg("could not compile phrases"),
@@ -645,7 +651,7 @@ SyntaxFromName(Piece name)
 }
 
 static Piece
-TextPiece(text * t)
+TextPiece(text *t)
 {
 	Piece		piece = {VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t)};
 
@@ -666,7 +672,7 @@ ReportInput(const char *detail)
 
 /* The strings of a JSON array */
 static Piece *
-ReadStrings(JsonbValue * array, int *count)
+ReadStrings(JsonbValue *array, int *count)
 {
 	Piece	   *strings;
 	JsonbIterator *it;

@@ -2,9 +2,9 @@
  * unicode.c
  *		Character properties, simple case folding and host names, by ICU.
  *
- * The only file that includes ICU's headers. Two-byte characters (Latin,
- * Greek, Cyrillic, Hebrew, Arabic ...) are answered from a table that is filled
- * on first use, since text asks for every one of them.
+ * The only file that includes ICU's headers. The basic plane is answered from
+ * tables, of which a page of 256 characters is filled when one of them is first
+ * asked for: every character of a text is.
  *
  * Plain C: usable outside of the server. Nothing here is thread-safe.
  */
@@ -16,9 +16,10 @@
 
 #include "charclass.h"
 
-#define TABLE_CHARS 0x800
+#define TABLE_CHARS 0x10000
+#define PAGE_CHARS	0x100
 
-static bool table_filled = false;
+static bool page_filled[TABLE_CHARS / PAGE_CHARS];
 static unsigned char class_table[TABLE_CHARS];
 static uint16_t fold_table[TABLE_CHARS];
 
@@ -66,46 +67,39 @@ ComputeClass(UChar32 c)
 }
 
 static void
-FillTables(void)
+FillPage(uint32_t page)
 {
-	for (UChar32 c = 0; c < TABLE_CHARS; c++)
+	for (uint32_t c = page * PAGE_CHARS; c < (page + 1) * PAGE_CHARS; c++)
 	{
 		/* What folds to a longer sequence stays as it is. */
 		UChar32		folded = u_foldCase(c, U_FOLD_CASE_DEFAULT);
 
 		class_table[c] = ComputeClass(c);
-		fold_table[c] = folded <= 0xFFFF ? folded : c;
+		fold_table[c] = folded < TABLE_CHARS ? folded : c;
 	}
-	table_filled = true;
+	page_filled[page] = true;
 }
 
 /* The CHAR_... bits of a character */
 int
 CharClass(uint32_t c)
 {
-	if (c < TABLE_CHARS)
-	{
-		if (!table_filled)
-			FillTables();
-		return class_table[c];
-	}
-	return ComputeClass(c);
+	if (c >= TABLE_CHARS)
+		return ComputeClass(c);
+	if (!page_filled[c / PAGE_CHARS])
+		FillPage(c / PAGE_CHARS);
+	return class_table[c];
 }
 
 /* Simple case folding: one character for one */
 uint32_t
 CharFold(uint32_t c)
 {
-	if (c < TABLE_CHARS)
-	{
-		if (!table_filled)
-			FillTables();
-		return fold_table[c];
-	}
-	/* CJK, kana and Hangul have no case, and are the bulk of their texts. */
-	if ((c >= 0x2E80 && c < 0xA640) || (c >= 0xAC00 && c < 0xD800))
-		return c;
-	return u_foldCase(c, U_FOLD_CASE_DEFAULT);
+	if (c >= TABLE_CHARS)
+		return u_foldCase(c, U_FOLD_CASE_DEFAULT);
+	if (!page_filled[c / PAGE_CHARS])
+		FillPage(c / PAGE_CHARS);
+	return fold_table[c];
 }
 
 /* Version of the Unicode data at run time: compiled phrases depend on it */
