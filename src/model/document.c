@@ -27,6 +27,52 @@ Json(Document *value)
 	return (json_object *) value;
 }
 
+/*
+ * json-c 0.18 takes bytes above 0x7f for control characters when it is strict
+ * and for wrong UTF-8 when it validates.  They can only stand in strings, so a
+ * document that has some is parsed from a copy with \u escapes instead.  The
+ * text is valid UTF-8.  False: out of memory.
+ */
+static bool
+EscapeNonAscii(const char **text, Size *length, char **copy)
+{
+	const unsigned char *p = (const unsigned char *) *text;
+	const unsigned char *end = p + *length;
+	Size		others = 0;
+	char	   *to;
+
+	for (Size i = 0; i < *length; i++)
+		others += (p[i] >= 0x80);
+	if (others == 0)
+		return true;
+	/* Two bytes become six, three six, four twelve. */
+	*copy = to = malloc(*length + others * 2 + 1);
+	if (to == NULL)
+		return false;
+	while (p < end)
+	{
+		uint32		c = *p++;
+		int			more = c < 0xc0 ? 0 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
+
+		if (c < 0x80)
+		{
+			*to++ = (char) c;
+			continue;
+		}
+		for (c &= 0x3f >> more; more > 0; more--)
+			c = c << 6 | (*p++ & 0x3f);
+		if (c >= 0x10000)
+		{
+			to += sprintf(to, "\\u%04x", 0xd7c0 + (c >> 10));
+			c = 0xdc00 + (c & 0x3ff);
+		}
+		to += sprintf(to, "\\u%04x", c);
+	}
+	*length = to - *copy;
+	*text = *copy;
+	return true;
+}
+
 Document   *
 DocumentParseJson(const char *text, Size length, ModelError *error)
 {
@@ -34,6 +80,7 @@ DocumentParseJson(const char *text, Size length, ModelError *error)
 	json_object *result = NULL;
 	enum json_tokener_error state = json_tokener_continue;
 	Size		done = 0;
+	char	   *escaped = NULL;
 
 	if (length > DOCUMENT_MAX_BYTES)
 	{
@@ -42,15 +89,20 @@ DocumentParseJson(const char *text, Size length, ModelError *error)
 				  length, DOCUMENT_MAX_BYTES);
 		return NULL;
 	}
-	/* JSON_TOKENER_VALIDATE_UTF8 refuses good strings in json-c 0.18. */
 	if (!ModelIsUtf8((const unsigned char *) text, length))
 	{
 		ModelFail(error, MODEL_INVALID, "model document is not valid UTF-8");
 		return NULL;
 	}
+	if (!EscapeNonAscii(&text, &length, &escaped))
+	{
+		ModelFail(error, MODEL_NO_MEMORY, "out of memory");
+		return NULL;
+	}
 	tokener = json_tokener_new_ex(DOCUMENT_MAX_DEPTH);
 	if (tokener == NULL)
 	{
+		free(escaped);
 		ModelFail(error, MODEL_NO_MEMORY, "out of memory");
 		return NULL;
 	}
@@ -96,6 +148,7 @@ DocumentParseJson(const char *text, Size length, ModelError *error)
 				  "model document is not JSON: something follows its end at byte %zu",
 				  done);
 	json_tokener_free(tokener);
+	free(escaped);
 	if (error->kind != MODEL_OK)
 	{
 		json_object_put(result);
