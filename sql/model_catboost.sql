@@ -179,7 +179,10 @@ FROM nested, (VALUES
 	(6, 'a value that is no number', '{trees,0,right,value,1}', '"one"'),
 	(7, 'no weight', '{trees,0,right,weight}', NULL),
 	(8, 'a weight that is no number', '{trees,0,right,weight}', '[]'),
-	(9, 'an empty split', '{trees,0,split}', '{}')
+	(9, 'an empty split', '{trees,0,split}', '{}'),
+	(10, 'one bias that is zero for two outputs', '{scale_and_bias,1}', '[0]'),
+	(11, 'one bias for two outputs', '{scale_and_bias,1}', '[1]'),
+	(12, 'a bias without a list for two outputs', '{scale_and_bias,1}', '1')
 ) AS v (i, what, path, value)
 ORDER BY i;
 -- As deep as a document may be, and deeper

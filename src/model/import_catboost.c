@@ -435,12 +435,14 @@ ReadScale(Source *source)
 
 		if (DocumentIsArray(bias))
 		{
-			/* An empty list or a single number stands for all outputs. */
 			if (DocumentLength(bias) == 0)
 				break;
 			value = DocumentElement(bias, DocumentLength(bias) == 1 ? 0 : k);
 		}
-		if (!DocumentNumber(value, &number))
+		/* A single zero stands for all outputs. */
+		if (!DocumentNumber(value, &number) ||
+			(number != 0 && source->noutputs > 1 &&
+			 DocumentLength(bias) != source->noutputs))
 			return Malformed(source, "scale_and_bias");
 		if (!ModelSetBias(source->builder, k, number))
 			return false;
