@@ -1,0 +1,75 @@
+/*
+ * batch.h
+ *		A policy over many stored messages: what replay() and backfill() share.
+ */
+#ifndef ASSAY_BATCH_H
+#define ASSAY_BATCH_H
+
+#include "lib/stringinfo.h"
+#include "pg_config_manual.h"
+#include "policy.h"
+#include "tcop/dest.h"
+#include "utils/tuplestore.h"
+
+/* Two bounds, each of as many values as an index has columns, and the rest */
+#define BATCH_PARAMS_MAX	(2 * INDEX_MAX_KEYS + 16)
+
+/* A query in the making, with the values of its $n */
+typedef struct BatchQuery
+{
+	StringInfoData sql;
+	int			nparams;
+	Oid			types[BATCH_PARAMS_MAX];
+	Datum		values[BATCH_PARAMS_MAX];
+} BatchQuery;
+
+/* The messages that it is about */
+typedef struct Source
+{
+	const char *policy;
+	PolicyIdentity *id;
+	Oid			view;
+	Oid			decision;		/* decision table, or 0 */
+	int			nkeys;
+	const char **keys;			/* quoted names */
+	Oid		   *key_types;		/* in the view */
+	const char *at;				/* quoted column of times, or NULL */
+	TimestampTz since;
+	TimestampTz until;
+} Source;
+
+/*
+ * A query that scores messages into a tuplestore:
+ *
+ *		select FROM (SELECT columns FROM view v WHERE where OFFSET 0) s
+ */
+typedef struct BatchScan
+{
+	Source	   *source;
+	Tuplestorestate *store;
+	bool		raise_errors;	/* on_error => 'raise' */
+	bool		serial;			/* workers have failed before */
+	Oid		   *key_types;		/* of the keys that "unreadable" takes */
+	void		(*columns) (struct BatchScan *scan, BatchQuery *q);
+	void		(*where) (struct BatchScan *scan, BatchQuery *q);
+	void		(*unreadable) (struct BatchScan *scan, Datum *key, const char *sqlstate);
+} BatchScan;
+
+extern void QueryStart(BatchQuery *q);
+extern void QueryAdd(BatchQuery *q, const char *format,...) pg_attribute_printf(2, 3);
+extern void QueryValue(BatchQuery *q, Oid type, Datum value);
+extern uint64 QueryRun(BatchQuery *q, int expected, DestReceiver * dest);
+extern char *CastName(Oid type);
+
+extern void InitSource(Source *s, const char *policy, TimestampTz since,
+					   TimestampTz until, const char *at, bool look);
+extern void AddKeys(BatchQuery *q, Source *s, const char *before, const char *behind);
+extern void AddTimes(BatchQuery *q, Source *s);
+extern void AddScore(BatchQuery *q, Source *s, int revision, bool drafts,
+					 bool at_its_time, const char *name);
+extern bool ReadRevision(Source *s, int revision, int *found);
+extern void RunScan(BatchScan *scan);
+extern void NoSignals(Source *s, int revision, bool drafts, const char *sqlstate,
+					  PolicyDecision *decision, const char **verdict);
+
+#endif							/* ASSAY_BATCH_H */

@@ -1,0 +1,641 @@
+/*
+ * backfill.c
+ *		backfill(policy, ...): decisions for stored messages, committed batch by
+ *		batch.
+ *
+ * A batch is a range of keys: first its last key is looked for, then all up to
+ * it is scored into a tuplestore (batch.c), in parallel where that pays, and
+ * that is written by one INSERT ... ON CONFLICT DO NOTHING.
+ * assay.backfill_run remembers the last key, and an advisory lock of the
+ * transaction keeps two backfills of one policy from doing the same batch:
+ * they take turns, each from where the other stopped.
+ *
+ * A backfill stays with the revision that was current when it began.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "batch.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "compat.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "storage/lock.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/queryenvironment.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#define BACKFILL_BATCH_MIN	1
+#define BACKFILL_BATCH_MAX	1000000
+
+/* Decisions of one batch, under this name in queries */
+#define BATCH_NAME	"(decisions)"
+
+/* Faults kept of one batch; the ledgers have them all */
+#define BATCH_FAULTS_MAX	100
+
+typedef struct Backfill
+{
+	BatchScan	scan;			/* must be first; its source is of this batch */
+	int			revision;
+	bool		undecided_only; /* leave what any revision decided */
+	int			batch;
+	int64		run;			/* in assay.backfill_run */
+	Datum	   *after;			/* done up to this key, or NULL */
+	Datum	   *bound;			/* last key of the batch */
+	TupleDesc	desc;			/* of decisions */
+} Backfill;
+
+/* ("a", "b") > (values) */
+static void
+AddBound(BatchQuery *q, Source *s, const char *op, Datum *key)
+{
+	QueryAdd(q, " AND (");
+	AddKeys(q, s, "v.", "");
+	QueryAdd(q, ") %s (", op);
+	for (int i = 0; i < s->nkeys; i++)
+	{
+		QueryAdd(q, i > 0 ? ", " : "");
+		QueryValue(q, s->key_types[i], key[i]);
+	}
+	QueryAdd(q, ")");
+}
+
+/* FROM view v WHERE: what is still to be decided */
+static void
+AddUndecided(BatchScan *scan, BatchQuery *q)
+{
+	Backfill   *b = (Backfill *) scan;
+	Source	   *s = b->scan.source;
+
+	QueryAdd(q, " FROM %s v", s->id->signals_name);
+	AddTimes(q, s);
+	for (int i = 0; i < s->nkeys; i++)
+		QueryAdd(q, " AND v.%s IS NOT NULL", s->keys[i]);
+	if (b->after)
+		AddBound(q, s, ">", b->after);
+	if (b->bound)
+		AddBound(q, s, "<=", b->bound);
+	QueryAdd(q, " AND NOT EXISTS (SELECT FROM %s d WHERE ", s->id->decision_name);
+	for (int i = 0; i < s->nkeys; i++)
+		QueryAdd(q, "%sd.%s = v.%s", i > 0 ? " AND " : "", s->keys[i], s->keys[i]);
+	if (!b->undecided_only)
+	{
+		QueryAdd(q, " AND d.revision = ");
+		QueryValue(q, INT4OID, Int32GetDatum(b->revision));
+	}
+	QueryAdd(q, ")");
+}
+
+/* The columns of a decision, from s."key" and s.x */
+static void
+AddDecision(BatchScan *scan, BatchQuery *q)
+{
+	Backfill   *b = (Backfill *) scan;
+	Source	   *s = b->scan.source;
+
+	QueryAdd(q, "SELECT ");
+	for (int i = 0; i < s->nkeys; i++)
+		QueryAdd(q, "s.%s::%s, ", s->keys[i], CastName(b->scan.key_types[i]));
+	QueryValue(q, INT4OID, Int32GetDatum(b->revision));
+	QueryAdd(q, ", pg_catalog.now(), (s.x).verdict, (s.x).score, (s.x).attribution, "
+			 "assay.degraded((s.x).attribution)%s FROM (SELECT ",
+			 s->id->log_signals ? ", s.\"(signals)\"" : "");
+	AddKeys(q, s, "v.", "");
+	if (s->id->log_signals)
+		QueryAdd(q, ", v AS \"(signals)\"");
+	AddScore(q, s, b->revision, false, false, "x");
+}
+
+/* The decision table's columns that are filled */
+static void
+MakeDesc(Backfill *b)
+{
+	static const char *const columns[] = {"revision", "decided_at", "verdict", "score",
+	"attribution", "degraded", "signals"};
+	static const Oid types[] = {INT4OID, TIMESTAMPTZOID, TEXTOID, FLOAT4OID, InvalidOid, BOOLOID, InvalidOid};
+	Source	   *s = b->scan.source;
+	int			n = s->id->log_signals ? 7 : 6;
+	int			i = 0;
+	ListCell   *lc;
+
+	if (!OidIsValid(s->decision))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("decision table %s of policy \"%s\" does not exist",
+						s->id->decision_name, s->policy)));
+	b->scan.key_types = palloc(s->nkeys * sizeof(Oid));
+	b->desc = CreateTemplateTupleDesc(s->nkeys + n);
+	foreach(lc, s->id->key)
+	{
+		b->scan.key_types[i] = get_atttype(s->decision, get_attnum(s->decision, lfirst(lc)));
+		if (!OidIsValid(b->scan.key_types[i]))
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("decision table %s has no key column \"%s\"",
+							s->id->decision_name, (char *) lfirst(lc))));
+		TupleDescInitEntry(b->desc, i + 1, lfirst(lc), b->scan.key_types[i], -1, 0);
+		i++;
+	}
+	for (int c = 0; c < n; c++)
+	{
+		AttrNumber	attno = get_attnum(s->decision, columns[c]);
+
+		if (attno <= 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("decision table %s has no column \"%s\"",
+							s->id->decision_name, columns[c])));
+		TupleDescInitEntry(b->desc, s->nkeys + c + 1, columns[c],
+						   OidIsValid(types[c]) ? types[c] : get_atttype(s->decision, attno),
+						   -1, 0);
+	}
+}
+
+static int
+PlainFormats(void)
+{
+	int			nest = NewGUCNestLevel();
+
+	(void) set_config_option("datestyle", "ISO", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("intervalstyle", "postgres", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("extra_float_digits", "1", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	return nest;
+}
+
+static Datum
+KeyToArray(Source *s, Datum *key)
+{
+	Datum	   *items = palloc(s->nkeys * sizeof(Datum));
+	int			nest = PlainFormats();
+
+	for (int i = 0; i < s->nkeys; i++)
+	{
+		Oid			output;
+		bool		varlena;
+
+		getTypeOutputInfo(s->key_types[i], &output, &varlena);
+		items[i] = CStringGetTextDatum(OidOutputFunctionCall(output, key[i]));
+	}
+	AtEOXact_GUC(false, nest);
+	return PointerGetDatum(construct_array(items, s->nkeys, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+static Datum *
+KeyFromArray(Source *s, Datum array)
+{
+	Datum	   *items;
+	bool	   *nulls;
+	int			n;
+	int			nest;
+
+	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT,
+					  &items, &nulls, &n);
+	if (n != s->nkeys)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("backfill of policy \"%s\" stopped at a key of another kind", s->policy),
+				 errhint("Delete its row in assay.backfill_run to start over.")));
+	nest = PlainFormats();
+	for (int i = 0; i < n; i++)
+	{
+		Oid			input;
+		Oid			ioparam;
+
+		if (nulls[i])
+			elog(ERROR, "key is null");
+		getTypeInputInfo(s->key_types[i], &input, &ioparam);
+		items[i] = OidInputFunctionCall(input, TextDatumGetCString(items[i]), ioparam, -1);
+	}
+	AtEOXact_GUC(false, nest);
+	return items;
+}
+
+/*
+ * Find the last key of the next batch: false when nothing is left.
+ */
+static bool
+FindBound(Backfill *b)
+{
+	Source	   *s = b->scan.source;
+	BatchQuery	q;
+	bool		isnull;
+	Datum	   *bound;
+
+	QueryStart(&q);
+	QueryAdd(&q, "SELECT * FROM (SELECT ");
+	AddKeys(&q, s, "v.", "");
+	AddUndecided(&b->scan, &q);
+	QueryAdd(&q, " ORDER BY ");
+	AddKeys(&q, s, "v.", "");
+	QueryAdd(&q, " LIMIT ");
+	QueryValue(&q, INT8OID, Int64GetDatum(b->batch));
+	QueryAdd(&q, ") v ORDER BY ");
+	AddKeys(&q, s, "v.", " DESC");
+	QueryAdd(&q, " LIMIT 1");
+	if (QueryRun(&q, SPI_OK_SELECT, NULL) == 0)
+		return false;
+	bound = palloc(s->nkeys * sizeof(Datum));
+	for (int i = 0; i < s->nkeys; i++)
+		bound[i] = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1, &isnull);
+	b->bound = bound;
+	return true;
+}
+
+/*
+ * A message whose signals can't be read is decided from the prior, as the
+ * trigger would.
+ */
+static void
+DecideUnreadable(BatchScan *scan, Datum *key, const char *sqlstate)
+{
+	Backfill   *b = (Backfill *) scan;
+	PolicyDecision decision;
+	const char *verdict;
+	int			n = b->desc->natts;
+	Datum	   *values = palloc0(n * sizeof(Datum));
+	bool	   *nulls = palloc0(n * sizeof(bool));
+	Datum	   *v = values + b->scan.source->nkeys;
+
+	NoSignals(scan->source, b->revision, false, sqlstate, &decision, &verdict);
+	for (int i = 0; i < b->scan.source->nkeys; i++)
+		values[i] = key[i];
+	v[0] = Int32GetDatum(b->revision);
+	v[1] = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
+	v[2] = CStringGetTextDatum(verdict);
+	v[3] = Float4GetDatum((float4) decision.score);
+	v[4] = PointerGetDatum(decision.attribution);
+	v[5] = BoolGetDatum(true);
+	if (b->scan.source->id->log_signals)
+		nulls[n - 1] = true;
+	tuplestore_putvalues(b->scan.store, b->desc, values, nulls);
+}
+
+/* Make the batch's decisions known to queries under BATCH_NAME. */
+static void
+RegisterBatch(Backfill *b, EphemeralNamedRelationData * enr)
+{
+	memset(enr, 0, sizeof(*enr));
+	enr->md.name = BATCH_NAME;
+	enr->md.tupdesc = b->desc;
+	enr->md.enrtype = ENR_NAMED_TUPLESTORE;
+	enr->md.enrtuples = tuplestore_tuple_count(b->scan.store);
+	enr->reldata = b->scan.store;
+	if (SPI_register_relation(enr) != SPI_OK_REL_REGISTER)
+		elog(ERROR, "SPI_register_relation failed");
+}
+
+static uint64
+WriteBatch(Backfill *b)
+{
+	BatchQuery	q;
+
+	QueryStart(&q);
+	QueryAdd(&q, "INSERT INTO %s (", b->scan.source->id->decision_name);
+	for (int i = 0; i < b->desc->natts; i++)
+		QueryAdd(&q, "%s%s", i > 0 ? ", " : "",
+				 quote_identifier(NameStr(TupleDescAttr(b->desc, i)->attname)));
+	QueryAdd(&q, ") SELECT * FROM \"" BATCH_NAME "\" ON CONFLICT DO NOTHING");
+	return QueryRun(&q, SPI_OK_INSERT, NULL);
+}
+
+/*
+ * Keep an example of each fault.  The keys are written out as the owner; who
+ * may write assay.fault has more rights than that.
+ */
+static void
+WriteFaults(Backfill *b)
+{
+	Source	   *s = b->scan.source;
+	PolicySecurity security;
+	SPITupleTable *faults;
+	BatchQuery	q;
+	uint64		n;
+
+	PolicyEnter(&security, s->id->owner, s->id->search_path, SECURITY_RESTRICTED_OPERATION);
+	QueryStart(&q);
+	QueryAdd(&q, "SELECT DISTINCT ON (l.kind, l.detector, l.fault) "
+			 "CASE WHEN l.kind <> 'signals' THEN l.detector END, ARRAY[");
+	AddKeys(&q, s, "d.", "::pg_catalog.text");
+	QueryAdd(&q, "], l.fault FROM \"" BATCH_NAME "\" d, assay.ledger(d.attribution) l "
+			 "WHERE l.fault <> 'suspended' LIMIT %d", BATCH_FAULTS_MAX);
+	n = QueryRun(&q, SPI_OK_SELECT, NULL);
+	faults = SPI_tuptable;
+	PolicyLeave(&security);
+
+	PolicyEnterConfiguration(&security);
+	for (uint64 i = 0; i < n; i++)
+	{
+		bool		isnull;
+		char	   *detector = SPI_getvalue(faults->vals[i], faults->tupdesc, 1);
+		Datum		key = SPI_getbinval(faults->vals[i], faults->tupdesc, 2, &isnull);
+
+		QueryStart(&q);
+		QueryAdd(&q, "INSERT INTO assay.fault (policy, revision, detector, key, sqlstate, message) VALUES (");
+		QueryValue(&q, TEXTOID, CStringGetTextDatum(s->policy));
+		QueryAdd(&q, ", ");
+		QueryValue(&q, INT4OID, Int32GetDatum(b->revision));
+		QueryAdd(&q, ", ");
+		if (detector)
+			QueryValue(&q, TEXTOID, CStringGetTextDatum(detector));
+		else
+			QueryAdd(&q, "NULL");
+		QueryAdd(&q, ", ");
+		QueryValue(&q, TEXTARRAYOID, key);
+		QueryAdd(&q, ", ");
+		QueryValue(&q, TEXTOID,
+				   CStringGetTextDatum(SPI_getvalue(faults->vals[i], faults->tupdesc, 3)));
+		QueryAdd(&q, ", 'in a backfill; one message of its batch for each detector and SQLSTATE')");
+		(void) QueryRun(&q, SPI_OK_INSERT, NULL);
+	}
+	PolicyLeave(&security);
+}
+
+static Datum
+FetchDatum(int column, bool *isnull)
+{
+	return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, isnull);
+}
+
+/* The run that goes on, or a new one */
+static void
+StartRun(Backfill *b)
+{
+	Source	   *s = b->scan.source;
+	PolicySecurity security;
+	BatchQuery	q;
+	bool		isnull;
+	Datum		at = CStringGetTextDatum(s->at ? s->at : "");
+	Datum		policy = CStringGetTextDatum(s->policy);
+	int64		expected = -1;
+
+	/* What the planner expects: a count would cost as much as the work. */
+	PolicyEnter(&security, s->id->owner, s->id->search_path, SECURITY_RESTRICTED_OPERATION);
+	QueryStart(&q);
+	QueryAdd(&q, "EXPLAIN (FORMAT JSON) SELECT 1");
+	AddUndecided(&b->scan, &q);
+	if (QueryRun(&q, SPI_OK_UTILITY, NULL) > 0)
+	{
+		char	   *plan = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+
+		QueryStart(&q);
+		QueryAdd(&q, "SELECT (");
+		QueryValue(&q, TEXTOID, CStringGetTextDatum(plan));
+		QueryAdd(&q, "::pg_catalog.json->0->'Plan'->>'Plan Rows')::pg_catalog.int8");
+		if (QueryRun(&q, SPI_OK_SELECT, NULL) == 1)
+			expected = DatumGetInt64(FetchDatum(1, &isnull));
+	}
+	PolicyLeave(&security);
+
+	PolicyEnterConfiguration(&security);
+	QueryStart(&q);
+	QueryAdd(&q, "SELECT run FROM assay.backfill_run WHERE finished_at IS NULL AND policy = ");
+	QueryValue(&q, TEXTOID, policy);
+	QueryAdd(&q, " AND revision = ");
+	QueryValue(&q, INT4OID, Int32GetDatum(b->revision));
+	QueryAdd(&q, " AND since = ");
+	QueryValue(&q, TIMESTAMPTZOID, TimestampTzGetDatum(s->since));
+	QueryAdd(&q, " AND until = ");
+	QueryValue(&q, TIMESTAMPTZOID, TimestampTzGetDatum(s->until));
+	QueryAdd(&q, " AND at_column = ");
+	QueryValue(&q, TEXTOID, at);
+	QueryAdd(&q, " AND undecided_only = ");
+	QueryValue(&q, BOOLOID, BoolGetDatum(b->undecided_only));
+	QueryAdd(&q, " ORDER BY run DESC LIMIT 1");
+	if (QueryRun(&q, SPI_OK_SELECT, NULL) == 0)
+	{
+		QueryStart(&q);
+		QueryAdd(&q, "INSERT INTO assay.backfill_run (policy, revision, since, until, at_column, undecided_only, expected, started_by) VALUES (");
+		QueryValue(&q, TEXTOID, policy);
+		QueryAdd(&q, ", ");
+		QueryValue(&q, INT4OID, Int32GetDatum(b->revision));
+		QueryAdd(&q, ", ");
+		QueryValue(&q, TIMESTAMPTZOID, TimestampTzGetDatum(s->since));
+		QueryAdd(&q, ", ");
+		QueryValue(&q, TIMESTAMPTZOID, TimestampTzGetDatum(s->until));
+		QueryAdd(&q, ", ");
+		QueryValue(&q, TEXTOID, at);
+		QueryAdd(&q, ", ");
+		QueryValue(&q, BOOLOID, BoolGetDatum(b->undecided_only));
+		QueryAdd(&q, ", ");
+		QueryValue(&q, INT8OID, Int64GetDatum(Max(expected, 0)));
+		QueryAdd(&q, ", ");
+		QueryValue(&q, TEXTOID, CStringGetTextDatum(GetUserNameFromId(GetSessionUserId(), false)));
+		QueryAdd(&q, ") RETURNING run");
+		(void) QueryRun(&q, SPI_OK_INSERT_RETURNING, NULL);
+	}
+	else
+		ereport(NOTICE,
+				(errmsg("policy \"%s\": backfill goes on where it stopped", s->policy)));
+	b->run = DatumGetInt64(FetchDatum(1, &isnull));
+	PolicyLeave(&security);
+}
+
+/* Where the run stands: somebody else may have gone on with it. */
+static bool
+ReadRun(Backfill *b)
+{
+	PolicySecurity security;
+	BatchQuery	q;
+	bool		isnull;
+	bool		going;
+
+	PolicyEnterConfiguration(&security);
+	QueryStart(&q);
+	QueryAdd(&q, "SELECT last_key FROM assay.backfill_run WHERE finished_at IS NULL AND run = ");
+	QueryValue(&q, INT8OID, Int64GetDatum(b->run));
+	going = QueryRun(&q, SPI_OK_SELECT, NULL) == 1;
+	PolicyLeave(&security);
+	b->after = NULL;
+	b->bound = NULL;
+	if (going)
+	{
+		Datum		last = FetchDatum(1, &isnull);
+
+		if (!isnull)
+			b->after = KeyFromArray(b->scan.source, last);
+	}
+	return going;
+}
+
+static void
+UpdateRun(Backfill *b, uint64 decided, uint64 degraded, Datum last_key)
+{
+	PolicySecurity security;
+	BatchQuery	q;
+
+	PolicyEnterConfiguration(&security);
+	QueryStart(&q);
+	QueryAdd(&q, "UPDATE assay.backfill_run SET pid = pg_catalog.pg_backend_pid(), updated_at = pg_catalog.clock_timestamp(), ");
+	if (last_key)
+	{
+		QueryAdd(&q, "batches = batches + 1, decided = decided + ");
+		QueryValue(&q, INT8OID, Int64GetDatum((int64) decided));
+		QueryAdd(&q, ", degraded = degraded + ");
+		QueryValue(&q, INT8OID, Int64GetDatum((int64) degraded));
+		QueryAdd(&q, ", last_key = ");
+		QueryValue(&q, TEXTARRAYOID, last_key);
+	}
+	else
+		QueryAdd(&q, "finished_at = pg_catalog.clock_timestamp()");
+	QueryAdd(&q, " WHERE run = ");
+	QueryValue(&q, INT8OID, Int64GetDatum(b->run));
+	(void) QueryRun(&q, SPI_OK_UPDATE, NULL);
+	PolicyLeave(&security);
+}
+
+/*
+ * One transaction's work: false when all is done.
+ */
+static bool
+OneBatch(Backfill *b, uint64 * total)
+{
+	Source	   *s = b->scan.source;
+	PolicySecurity security;
+	EphemeralNamedRelationData enr;
+	BatchQuery	q;
+	uint64		decided;
+	uint64		degraded;
+	Datum		last_key;
+	ArrayType  *shown;
+
+	if (!ReadRun(b))
+		return false;
+	MakeDesc(b);
+	b->scan.store = tuplestore_begin_heap(false, false, work_mem);
+
+	PolicyEnter(&security, s->id->owner, s->id->search_path, SECURITY_RESTRICTED_OPERATION);
+	if (!FindBound(b))
+	{
+		PolicyLeave(&security);
+		tuplestore_end(b->scan.store);
+		UpdateRun(b, 0, 0, (Datum) 0);
+		return false;
+	}
+	RunScan(&b->scan);
+	last_key = KeyToArray(s, b->bound);
+	PolicyLeave(&security);
+
+	/*
+	 * As in the trigger: a deferred constraint could not fire in a restricted
+	 * operation.
+	 */
+	PolicyEnter(&security, s->id->owner, s->id->search_path, SECURITY_LOCAL_USERID_CHANGE);
+	RegisterBatch(b, &enr);
+	decided = WriteBatch(b);
+	QueryStart(&q);
+	QueryAdd(&q, "SELECT FROM \"" BATCH_NAME "\" d WHERE d.degraded");
+	degraded = QueryRun(&q, SPI_OK_SELECT, NULL);
+	PolicyLeave(&security);
+	if (degraded > 0)
+		WriteFaults(b);
+	if (SPI_unregister_relation(BATCH_NAME) != SPI_OK_REL_UNREGISTER)
+		elog(ERROR, "SPI_unregister_relation failed");
+	tuplestore_end(b->scan.store);
+	UpdateRun(b, decided, degraded, last_key);
+	*total += decided;
+	shown = DatumGetArrayTypeP(last_key);
+	ereport(NOTICE,
+			(errmsg("policy \"%s\": %llu messages decided, up to key %s", s->policy,
+					(unsigned long long) *total,
+					OidOutputFunctionCall(F_ARRAY_OUT, PointerGetDatum(shown)))));
+	return true;
+}
+
+/* Wait for another backfill of this policy to end its batch. */
+static void
+LockPolicy(const char *policy)
+{
+	LOCKTAG		tag;
+	Oid			relid = get_relname_relid("backfill_run", get_namespace_oid("assay", false));
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, relid,
+						 hash_bytes((const unsigned char *) policy, strlen(policy)), 2);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
+PG_FUNCTION_INFO_V1(assay_backfill);
+Datum
+assay_backfill(PG_FUNCTION_ARGS)
+{
+	static const char *const arguments[] = {"policy", "since", "until", "batch", "at",
+	"undecided_only"};
+	Backfill	b = {0};
+	Source		source;
+	char	   *policy;
+	char	   *at;
+	TimestampTz since;
+	TimestampTz until;
+	uint64		total = 0;
+	bool		more = true;
+
+	if (fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) ||
+		castNode(CallContext, fcinfo->context)->atomic)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TRANSACTION_TERMINATION),
+				 errmsg("backfill() commits each batch, and cannot run inside a transaction"),
+				 errhint("CALL it by itself, outside of BEGIN ... COMMIT and of functions.")));
+	for (int i = 0; i < 6; i++)
+		if (PG_ARGISNULL(i) && i != 4)
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("%s must not be null", arguments[i])));
+	b.batch = PG_GETARG_INT32(3);
+	if (b.batch < BACKFILL_BATCH_MIN || b.batch > BACKFILL_BATCH_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("batch must lie between %d and %d", BACKFILL_BATCH_MIN, BACKFILL_BATCH_MAX)));
+
+	SPI_connect_ext(SPI_OPT_NONATOMIC);
+	policy = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	since = PG_GETARG_TIMESTAMPTZ(1);
+	until = PG_GETARG_TIMESTAMPTZ(2);
+	at = PG_ARGISNULL(4) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(4));
+	b.undecided_only = PG_GETARG_BOOL(5);
+	b.scan.source = &source;
+	b.scan.columns = AddDecision;
+	b.scan.where = AddUndecided;
+	b.scan.unreadable = DecideUnreadable;
+
+	while (more)
+	{
+		CHECK_FOR_INTERRUPTS();
+
+		/*
+		 * A new transaction, that sees what others committed meanwhile: the
+		 * lock comes before its first snapshot.
+		 */
+		SPI_commit();
+		XactIsoLevel = XACT_READ_COMMITTED;
+		LockPolicy(policy);
+
+		PushActiveSnapshot(GetTransactionSnapshot());
+		SPI_connect();
+		InitSource(&source, policy, since, until, at, false);
+		if (b.run == 0)
+		{
+			b.scan.raise_errors = ReadRevision(&source, 0, &b.revision);
+			StartRun(&b);
+		}
+		more = OneBatch(&b, &total);
+		SPI_finish();
+		PopActiveSnapshot();
+	}
+	SPI_commit();
+	ereport(NOTICE,
+			(errmsg("policy \"%s\": backfill is complete, %llu messages decided",
+					policy, (unsigned long long) total)));
+	SPI_finish();
+	return (Datum) 0;
+}

@@ -1,0 +1,138 @@
+-- ---------------------------------------------------------------------------
+-- policy, over many stored messages: backfill, replay, comparison
+-- ---------------------------------------------------------------------------
+
+-- tables
+
+CREATE TABLE assay.backfill_run (
+	run bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	policy text NOT NULL REFERENCES assay.policy ON DELETE CASCADE,
+	revision int NOT NULL,
+	since timestamptz NOT NULL,
+	until timestamptz NOT NULL,
+	at_column text NOT NULL,
+	undecided_only boolean NOT NULL,
+	expected bigint NOT NULL,
+	decided bigint NOT NULL DEFAULT 0,
+	degraded bigint NOT NULL DEFAULT 0,
+	batches bigint NOT NULL DEFAULT 0,
+	last_key text[],
+	started_by text NOT NULL,
+	started_at timestamptz NOT NULL DEFAULT now(),
+	updated_at timestamptz NOT NULL DEFAULT now(),
+	finished_at timestamptz,
+	pid int
+);
+COMMENT ON TABLE assay.backfill_run IS 'backfills and how far they came; the view assay.backfill_progress reads better';
+COMMENT ON SEQUENCE assay.backfill_run_run_seq IS 'numbers of backfills';
+COMMENT ON COLUMN assay.backfill_run.expected IS 'messages to decide, as the planner estimated them at the start';
+COMMENT ON COLUMN assay.backfill_run.last_key IS 'everything up to this key is done';
+CREATE INDEX backfill_run_policy_idx ON assay.backfill_run (policy, revision);
+ALTER TABLE assay.backfill_run ENABLE ROW LEVEL SECURITY;
+CREATE POLICY owner ON assay.backfill_run USING (EXISTS (SELECT FROM assay.policy p WHERE p.policy = backfill_run.policy));
+GRANT SELECT, DELETE ON assay.backfill_run TO PUBLIC;
+
+-- functions
+
+CREATE PROCEDURE assay.backfill(policy text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity',
+	batch int DEFAULT 10000, at text DEFAULT 'received_at', undecided_only boolean DEFAULT false)
+	AS 'MODULE_PATHNAME', 'assay_backfill' LANGUAGE C;
+COMMENT ON PROCEDURE assay.backfill(text, timestamptz, timestamptz, int, text, boolean) IS
+	'decides past messages that the current revision (undecided_only: any revision) has not decided, in committed batches; call it again to resume';
+
+CREATE FUNCTION assay.replay(policy text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity',
+	revision int DEFAULT NULL, drafts boolean DEFAULT false, at text DEFAULT 'received_at',
+	OUT key text[], OUT verdict text, OUT score real, OUT attribution assay.attribution) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'assay_replay' LANGUAGE C STABLE PARALLEL UNSAFE COST 1000000 ROWS 100000;
+COMMENT ON FUNCTION assay.replay(text, timestamptz, timestamptz, int, boolean, text) IS
+	'what a revision of a policy, the current one by default, makes of past messages, each at its own time; drafts => true counts drafts as live';
+
+CREATE FUNCTION assay.replay_pair(policy text, revision_a int, revision_b int, since timestamptz, until timestamptz, drafts boolean, at text,
+	OUT key text[], OUT verdict_a text, OUT verdict_b text, OUT score_a real, OUT score_b real) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'assay_replay_pair' LANGUAGE C STABLE PARALLEL UNSAFE COST 1000000 ROWS 100000;
+COMMENT ON FUNCTION assay.replay_pair(text, int, int, timestamptz, timestamptz, boolean, text) IS
+	'what two revisions of a policy make of past messages, in one pass';
+
+CREATE FUNCTION assay.caught_verdicts(policy text, revision int, caught text) RETURNS text[] LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	r assay.revision := assay.revision_for_reading(policy, revision);
+BEGIN
+	IF caught IS NOT NULL AND NOT r.thresholds ? caught THEN
+		RAISE EXCEPTION 'revision % of policy "%" has no verdict "%" with a threshold', r.revision, policy, caught
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = format('It has %s.', (SELECT string_agg(t.key, ', ' ORDER BY t.value::float8) FROM jsonb_each_text(r.thresholds) t));
+	END IF;
+	RETURN array(SELECT t.key FROM jsonb_each_text(r.thresholds) t
+		WHERE caught IS NULL OR t.value::float8 >= (r.thresholds->>caught)::float8);
+END $$;
+COMMENT ON FUNCTION assay.caught_verdicts(text, int, text) IS 'verdicts of a revision that count as caught: from the given one up, or all but the default';
+
+CREATE FUNCTION assay.compare_messages(policy text, revision_a int DEFAULT NULL, revision_b int DEFAULT NULL,
+	since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity', drafts boolean DEFAULT false,
+	caught text DEFAULT NULL, at text DEFAULT 'received_at',
+	OUT key text[], OUT change text, OUT malicious boolean, OUT verdict_a text, OUT verdict_b text, OUT score_a real, OUT score_b real)
+	RETURNS SETOF record LANGUAGE plpgsql STABLE ROWS 100000
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	p assay.policy := assay.policy_for_reading(policy);
+	label regclass := to_regclass(p.label);
+BEGIN
+	IF label IS NULL THEN
+		RAISE EXCEPTION 'label table % of policy "%" does not exist', p.label, policy USING ERRCODE = 'undefined_table';
+	END IF;
+	RETURN QUERY EXECUTE format($query$
+		SELECT r.key, CASE
+				WHEN c.a = c.b AND r.verdict_a = r.verdict_b THEN 'same'
+				WHEN c.a = c.b THEN 'other verdict'
+				WHEN l.malicious AND c.b THEN 'caught now'
+				WHEN l.malicious THEN 'missed now'
+				WHEN NOT l.malicious AND c.b THEN 'false positive added'
+				WHEN NOT l.malicious THEN 'false positive fixed'
+				WHEN c.b THEN 'unlabelled, caught now'
+				ELSE 'unlabelled, no longer caught' END,
+			l.malicious, r.verdict_a, r.verdict_b, r.score_a, r.score_b
+		FROM assay.replay_pair($1, $2, $3, $4, $5, $6, $7) r
+		CROSS JOIN LATERAL (SELECT r.verdict_a = ANY ($8) AS a, r.verdict_b = ANY ($9) AS b) c
+		LEFT JOIN (SELECT DISTINCT ON (%1$s) ARRAY[%2$s] AS key, v.malicious FROM %3$s v ORDER BY %1$s, v.labelled_at DESC) l
+			ON l.key = r.key
+	$query$, (SELECT string_agg(format('v.%I', k), ', ' ORDER BY n) FROM unnest(p.key) WITH ORDINALITY u(k, n)),
+		(SELECT string_agg(format('v.%I::text', k), ', ' ORDER BY n) FROM unnest(p.key) WITH ORDINALITY u(k, n)), label)
+	USING policy, revision_a, revision_b, since, until, drafts, at,
+		assay.caught_verdicts(policy, revision_a, caught), assay.caught_verdicts(policy, revision_b, caught);
+END $$;
+COMMENT ON FUNCTION assay.compare_messages(text, int, int, timestamptz, timestamptz, boolean, text, text) IS
+	'past messages with what two revisions make of them, and whether b is the better by their labels; drafts count in b only';
+
+CREATE FUNCTION assay.compare(policy text, revision_a int DEFAULT NULL, revision_b int DEFAULT NULL,
+	since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity', drafts boolean DEFAULT false,
+	caught text DEFAULT NULL, at text DEFAULT 'received_at', examples int DEFAULT 3,
+	OUT change text, OUT messages bigint, OUT keys text[]) RETURNS SETOF record LANGUAGE sql STABLE ROWS 8
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT k.change, coalesce(c.messages, 0), c.keys
+	FROM (VALUES (1, 'caught now'), (2, 'missed now'), (3, 'false positive fixed'), (4, 'false positive added'),
+		(5, 'unlabelled, caught now'), (6, 'unlabelled, no longer caught'), (7, 'other verdict'), (8, 'same')) k(rank, change)
+	LEFT JOIN (
+		SELECT m.change, count(*) AS messages, array_agg(m.key ORDER BY m.n) FILTER (WHERE m.n <= examples AND m.change <> 'same') AS keys
+		FROM (SELECT m.*, row_number() OVER (PARTITION BY m.change ORDER BY abs(m.score_b - m.score_a) DESC, m.key) AS n
+			  FROM assay.compare_messages(policy, revision_a, revision_b, since, until, drafts, caught, at) m) m
+		GROUP BY m.change) c ON c.change = k.change
+	ORDER BY k.rank
+$$;
+COMMENT ON FUNCTION assay.compare(text, int, int, timestamptz, timestamptz, boolean, text, text, int) IS
+	'what would change from revision a to b over past messages: caught and missed now, false positives fixed and added, with example keys';
+
+-- views
+
+CREATE VIEW assay.backfill_progress WITH (security_invoker) AS
+	SELECT r.policy, r.revision,
+		CASE WHEN r.finished_at IS NOT NULL THEN 'finished'
+			WHEN EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.locktype = 'advisory' AND l.pid = r.pid AND l.granted
+				AND l.classid = 'assay.backfill_run'::pg_catalog.regclass) THEN 'running'
+			ELSE 'interrupted' END AS state,
+		r.decided, r.expected, r.degraded, r.batches, r.last_key,
+		round((r.decided / nullif(extract(epoch FROM r.updated_at - r.started_at), 0))::numeric, 1) AS per_second,
+		r.since, r.until, r.undecided_only, r.started_by, r.started_at, r.updated_at, r.finished_at, r.run
+	FROM assay.backfill_run r;
+COMMENT ON VIEW assay.backfill_progress IS 'backfills: how far they came, how fast; an interrupted one goes on when it is called again';
+GRANT SELECT ON assay.backfill_progress TO PUBLIC;

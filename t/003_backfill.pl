@@ -1,0 +1,106 @@
+# A backfill is killed in the middle, its backend and the whole server, and two
+# run at once: each message has exactly one decision for the revision.
+use strict;
+use warnings;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(usleep);
+
+my $node = PostgreSQL::Test::Cluster->new('backfill');
+$node->init;
+# Another default than the backfill needs
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'pg_assay'\nrestart_after_crash = on\ndefault_transaction_isolation = 'serializable'\n");
+$node->start;
+$node->safe_psql('postgres', q{
+	CREATE EXTENSION pg_assay;
+	CREATE TABLE message (id bigint PRIMARY KEY, received_at timestamptz, n int);
+	INSERT INTO message SELECT i * 7919 % 40009, timestamptz '2024-01-01' + i * interval '1 min', i % 100 FROM generate_series(1, 40000) i;
+	CREATE VIEW signals AS SELECT id, received_at, n FROM message;
+	SELECT assay.create_policy('back', 'signals', '{id}', prior => -1);
+	SELECT assay.create_detector('back', 'a', 'n % 3 = 0', weight => 2, mode => 'live');
+	CREATE TRIGGER decide AFTER INSERT ON message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('back');
+});
+
+sub backfill
+{
+	my ($args) = @_;
+	return IPC::Run::start(
+		[ 'psql', '-X', '-q', '-d', $node->connstr('postgres'), '-c', "CALL assay.backfill('back', batch => 500$args)" ],
+		'>', \my $out, '2>', \my $err);
+}
+
+# wait until some batches are committed, and not all
+sub wait_for_batches
+{
+	my ($more_than) = @_;
+	for (1 .. 3000)
+	{
+		my $n = $node->safe_psql('postgres', q{SELECT coalesce(sum(batches), 0) FROM assay.backfill_run});
+		return $n if $n > $more_than;
+		usleep(5_000);
+	}
+	die 'no batch was done';
+}
+
+my $check = sub {
+	my ($what) = @_;
+	is($node->safe_psql('postgres', q{SELECT count(*) FROM (SELECT FROM back_decision GROUP BY id, revision HAVING count(*) > 1) t}), '0', "$what: none twice");
+	is($node->safe_psql('postgres', q{SELECT count(*) FROM back_decision d LEFT JOIN message m USING (id) WHERE m.id IS NULL}), '0', "$what: none without message");
+};
+
+# the backend is terminated
+my $run = backfill('');
+my $n = wait_for_batches(2);
+is($node->safe_psql('postgres', q{SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE 'CALL assay.backfill%'}), '1', 'terminated');
+$run->finish;
+my $decided = $node->safe_psql('postgres', 'SELECT count(*) FROM back_decision');
+cmp_ok($decided, '<', 40000, "stopped in the middle ($decided)");
+is($node->safe_psql('postgres', q{SELECT string_agg(state || ' ' || decided, ',') FROM assay.backfill_progress}), "interrupted $decided", 'progress says so');
+$check->('terminated');
+
+# the backend is killed, and the server with it
+$run = backfill('');
+wait_for_batches($n);
+my $pid = $node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity WHERE query LIKE 'CALL assay.backfill%'});
+kill 'KILL', $pid;
+$run->finish;
+ok($node->poll_query_until('postgres', 'SELECT true'), 'recovered');
+my $resumed = $node->safe_psql('postgres', 'SELECT count(*) FROM back_decision');
+cmp_ok($resumed, '>', $decided, "went on ($resumed)");
+cmp_ok($resumed, '<', 40000, 'and stopped again');
+$check->('killed');
+
+# what comes in meanwhile is decided by the trigger
+$node->safe_psql('postgres', q{INSERT INTO message SELECT 100000 + i, now(), i FROM generate_series(1, 1000) i});
+
+# two at once finish it, one of them with another batch
+my @both = (backfill(''), backfill(", at => 'received_at'"));
+$_->finish for @both;
+$check->('resumed');
+is($node->safe_psql('postgres', q{SELECT count(*), count(d.id), count(*) FILTER (WHERE d.revision = 2) FROM message LEFT JOIN back_decision d USING (id)}),
+	'41000|41000|41000', 'every message has one decision of the revision');
+is($node->safe_psql('postgres', q{SELECT count(*), min(state), sum(decided) FROM assay.backfill_progress}), '1|finished|40000', 'in one run, as it counted');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM signals s JOIN back_decision d USING (id), assay.score('back', s) x
+	WHERE (x.verdict, x.score, x.attribution::text) IS DISTINCT FROM (d.verdict, d.score, d.attribution::text)}), '0', 'as score() says');
+
+# several at once, of different ranges, all over again; the policy changes under them
+$node->safe_psql('postgres', q{SELECT assay.alter_detector('back', 'a', weight => 3)});
+@both = (backfill(''), backfill(", until => '2024-01-15'"), backfill(", since => '2024-01-10'"));
+wait_for_batches($node->safe_psql('postgres', q{SELECT sum(batches) FROM assay.backfill_run WHERE revision = 2}));
+$node->safe_psql('postgres', q{SELECT assay.alter_detector('back', 'a', weight => 4)});
+$_->finish for @both;
+$check->('three');
+is($node->safe_psql('postgres', q{SELECT count(*), count(DISTINCT round(assay.margin(attribution))) FROM back_decision WHERE revision = 3}), '41000|2', 'all stayed with their revision');
+is($node->safe_psql('postgres', q{SELECT sum(decided), count(*) FILTER (WHERE state <> 'finished') FROM assay.backfill_progress WHERE revision = 3}), '41000|0', 'and counted each message once');
+
+# cancelled, it holds no lock
+$run = backfill('');
+wait_for_batches($node->safe_psql('postgres', q{SELECT sum(batches) FROM assay.backfill_run}));
+$node->safe_psql('postgres', q{SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CALL assay.backfill%'});
+$run->finish;
+is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'}), '0', 'no lock is left');
+$node->safe_psql('postgres', q{CALL assay.backfill('back')});
+is($node->safe_psql('postgres', q{SELECT count(*), count(DISTINCT id) FROM back_decision WHERE revision = 4}), '41000|41000', 'complete');
+$node->stop;
+done_testing();
