@@ -22,7 +22,7 @@
 /*
  * An activity has one of two formats.  Few events, as most keys have, are kept
  * as their times: n <= ACTIVITY_TIMES of them, sorted, in 8 + 8 n bytes.
- * While it is added to, a value has all 160 bytes and is not sorted.
+ * An aggregate's state has room for more than its n, and is not sorted.
  *
  * (Times are in microseconds since 2000-01-01 00:00 UTC.)
  */
