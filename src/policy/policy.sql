@@ -299,7 +299,7 @@ BEGIN
 		RAISE EXCEPTION 'two verdicts have the same threshold' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	IF on_error IS NULL OR on_error NOT IN ('degrade', 'raise') THEN
-		RAISE EXCEPTION 'on_error must be degrade or raise, not %', coalesce(format('"%s"', on_error), 'null') USING ERRCODE = 'invalid_parameter_value';
+		RAISE EXCEPTION 'on_error must be degrade or raise, not %', coalesce('"' || on_error || '"', 'null') USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 END $$;
 COMMENT ON FUNCTION assay.check_settings(jsonb, text, text) IS 'error unless a policy can have these settings';
@@ -486,6 +486,12 @@ BEGIN
 			HINT = 'Drop the trigger first.';
 	END IF;
 	IF drop_tables THEN
+		-- What stands there may be another's.
+		IF EXISTS (SELECT FROM pg_class c WHERE c.oid IN (to_regclass(p.decision), to_regclass(p.label))
+				   AND NOT coalesce(pg_has_role((SELECT o.oid FROM pg_roles o WHERE o.rolname = p.owner), c.relowner, 'USAGE'), pg_has_role(c.relowner, 'USAGE'))) THEN
+			RAISE EXCEPTION 'tables of policy "%" do not belong to its owner', policy USING ERRCODE = 'insufficient_privilege',
+				HINT = 'Drop the policy without its tables.';
+		END IF;
 		EXECUTE format('DROP TABLE IF EXISTS %s, %s CASCADE', p.decision, p.label);
 	END IF;
 END $$;
@@ -522,6 +528,7 @@ BEGIN
 		expires_at, rollout, severity, tags, description)
 	VALUES (policy, detector, made, condition, CASE WHEN model IS NOT NULL THEN made END, weight, mode, force_verdict,
 		expires_at, rollout, severity, coalesce(tags, '{}'), description);
+	PERFORM assay.notice_expired(format('detector "%s"', detector), expires_at);
 	RETURN made;
 END $$;
 COMMENT ON FUNCTION assay.create_detector(text, text, text, assay.model, float8, text, text, timestamptz, float8, text, text, text[]) IS
@@ -575,6 +582,7 @@ BEGIN
 	VALUES (policy, detector, made, d.condition, d.model_revision, coalesce(weight, d.weight), coalesce(mode, d.mode),
 		nullif(coalesce(force_verdict, d.force_verdict), ''), nullif(coalesce(expires_at, d.expires_at), 'infinity'),
 		coalesce(rollout, d.rollout), nullif(coalesce(severity, d.severity), ''), coalesce(tags, d.tags), nullif(coalesce(description, d.description), ''));
+	PERFORM assay.notice_expired(format('detector "%s"', detector), expires_at);
 	RETURN made;
 END $$;
 COMMENT ON FUNCTION assay.alter_detector(text, text, text, assay.model, float8, text, text, timestamptz, float8, text, text, text[]) IS
@@ -595,7 +603,7 @@ COMMENT ON FUNCTION assay.retire_detector(text, text) IS 'takes a detector out o
 CREATE FUNCTION assay.create_guard(policy text, guard text, condition text, description text DEFAULT NULL) RETURNS int LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	made int := assay.new_revision(policy, 'create guard ' || guard);
+	made int := assay.new_revision(policy, format('create guard %s', guard));
 BEGIN
 	PERFORM assay.check_guard(policy, guard, condition);
 	PERFORM assay.check_condition(policy, condition, format('guard "%s"', guard), false);
@@ -612,7 +620,7 @@ CREATE FUNCTION assay.exclude(policy text, exclusion text, condition text, mutes
 	reason text DEFAULT NULL, expires_at timestamptz DEFAULT NULL, decision_key text[] DEFAULT NULL) RETURNS int LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	made int := assay.new_revision(policy, 'exclude ' || exclusion);
+	made int := assay.new_revision(policy, format('exclude %s', exclusion));
 BEGIN
 	PERFORM assay.check_exclusion(policy, exclusion, condition, mutes, verdict, reason, decision_key);
 	PERFORM assay.check_mutes(policy, mutes);
@@ -622,6 +630,7 @@ BEGIN
 	WHERE x.policy = exclude.policy AND x.exclusion = exclude.exclusion AND x.until_revision IS NULL;
 	INSERT INTO assay.exclusion (policy, exclusion, from_revision, condition, mutes, verdict, reason, expires_at, decision_key)
 	VALUES (policy, exclusion, made, condition, mutes, verdict, reason, expires_at, decision_key);
+	PERFORM assay.notice_expired(format('exclusion "%s"', exclusion), expires_at);
 	RETURN made;
 END $$;
 COMMENT ON FUNCTION assay.exclude(text, text, text, text[], text, text, timestamptz, text[]) IS
@@ -630,7 +639,7 @@ COMMENT ON FUNCTION assay.exclude(text, text, text, text[], text, text, timestam
 CREATE FUNCTION assay.drop_exclusion(policy text, exclusion text) RETURNS int LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	made int := assay.new_revision(policy, 'drop exclusion ' || exclusion);
+	made int := assay.new_revision(policy, format('drop exclusion %s', exclusion));
 BEGIN
 	UPDATE assay.exclusion x SET until_revision = made
 	WHERE x.policy = drop_exclusion.policy AND x.exclusion = drop_exclusion.exclusion AND x.until_revision IS NULL;

@@ -64,7 +64,7 @@ BEGIN
 			USING ERRCODE = 'numeric_value_out_of_range';
 	END IF;
 	IF mode IS NULL OR mode NOT IN ('draft', 'shadow', 'live', 'retired') THEN
-		RAISE EXCEPTION 'mode of detector "%" must be draft, shadow, live or retired, not %', detector, coalesce(format('"%s"', mode), 'null')
+		RAISE EXCEPTION 'mode of detector "%" must be draft, shadow, live or retired, not %', detector, coalesce('"' || mode || '"', 'null')
 			USING ERRCODE = 'invalid_parameter_value',
 				  HINT = 'draft: replay only; shadow: recorded without effect; live: counted; retired: out of use.';
 	END IF;
@@ -77,6 +77,15 @@ BEGIN
 	END IF;
 END $$;
 COMMENT ON FUNCTION assay.check_detector(text, float8, text, float8, text[]) IS 'error unless a detector can have these attributes';
+
+CREATE FUNCTION assay.notice_expired(what text, expires_at timestamptz) RETURNS void LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF expires_at <= now() THEN
+		RAISE NOTICE '% has expired already', what;
+	END IF;
+END $$;
+COMMENT ON FUNCTION assay.notice_expired(text, timestamptz) IS 'tells of what takes no part from the beginning';
 
 CREATE FUNCTION assay.check_guard(policy text, guard text, condition text) RETURNS void LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
@@ -632,7 +641,7 @@ COMMENT ON FUNCTION assay.policy_import(jsonb, text, boolean) IS
 CREATE FUNCTION assay.drop_guard(policy text, guard text) RETURNS int LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	made int := assay.new_revision(policy, 'drop guard ' || guard);
+	made int := assay.new_revision(policy, format('drop guard %s', guard));
 	users text;
 BEGIN
 	users := assay.guard_users(policy, guard);

@@ -14,6 +14,7 @@
  */
 #include "postgres.h"
 
+#include "batch.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
@@ -152,10 +153,10 @@ KeySource(DecidePlans *t)
 			appendStringInfoString(&sql, ", ");
 		if (t->transition)
 			appendStringInfo(&sql, "t.%s::%s AS %s", key,
-							 format_type_be_qualified(t->key_types[i]), key);
+							 CastName(t->key_types[i]), key);
 		else
 			appendStringInfo(&sql, "$%d::%s AS %s", i + 1,
-							 format_type_be_qualified(t->key_types[i]), key);
+							 CastName(t->key_types[i]), key);
 		i++;
 	}
 	if (t->transition)

@@ -1,0 +1,121 @@
+-- What a policy takes and what it refuses, at each limit and one beyond it.
+\set SHOW_CONTEXT never
+SET extra_float_digits = 0;
+CREATE SCHEMA limits;
+CREATE TABLE limits.message (id int PRIMARY KEY, n int);
+CREATE VIEW limits.signals AS SELECT id, n FROM limits.message;
+CREATE VIEW limits.taken AS SELECT id AS revision FROM limits.message;
+CREATE VIEW limits.no_key AS SELECT n FROM limits.message;
+-- the outcome of a call: a number or void, or what it says
+CREATE FUNCTION pg_temp.try(call text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	state text; message text; detail text; hint text; result text;
+BEGIN
+	EXECUTE 'SELECT ' || call INTO result;
+	RETURN 'accepted';
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+	RETURN concat_ws(' | ', state, regexp_replace(message, '(.)\1{49,}', '\1…', 'g'), nullif(detail, ''), nullif(hint, ''));
+END $$;
+\pset format unaligned
+\pset tuples_only on
+
+-- create_policy
+SELECT what, pg_temp.try(format('assay.create_policy(%s)', call)) FROM (VALUES
+	(1, 'name of 50 bytes', $$repeat('p', 50), 'limits.signals', '{id}'$$), (2, '51', $$repeat('p', 51), 'limits.signals', '{id}'$$),
+	(3, '25 of two bytes', $$repeat('ü', 25), 'limits.signals', '{id}'$$), (4, '26', $$repeat('ü', 26), 'limits.signals', '{id}'$$),
+	(5, 'empty name', $$'', 'limits.signals', '{id}'$$), (6, 'no name', $$NULL, 'limits.signals', '{id}'$$),
+	(7, 'no view', $$'a', NULL, '{id}'$$), (8, 'no key', $$'a', 'limits.signals', NULL$$), (9, 'empty key', $$'a', 'limits.signals', '{}'$$),
+	(10, 'key twice', $$'a', 'limits.signals', '{id,id}'$$), (11, 'null in key', $$'a', 'limits.signals', '{id,NULL}'$$),
+	(12, 'key of two dimensions', $$'a', 'limits.signals', '{{id},{n}}'$$), (13, 'another key', $$'a', 'limits.signals', '{nn}'$$),
+	(14, 'key like a column', $$'a', 'limits.taken', '{revision}'$$),
+	(15, 'prior 1000', $$'prior', 'limits.signals', '{id}', prior => 1000$$), (16, 'beyond', $$'a', 'limits.signals', '{id}', prior => 1000.001$$),
+	(17, 'prior -1000', $$'prior2', 'limits.signals', '{id}', prior => -1000$$), (18, 'beyond', $$'a', 'limits.signals', '{id}', prior => -1000.001$$),
+	(19, 'NaN', $$'a', 'limits.signals', '{id}', prior => 'NaN'$$), (20, 'infinite', $$'a', 'limits.signals', '{id}', prior => '-Infinity'$$), (21, 'null', $$'a', 'limits.signals', '{id}', prior => NULL$$),
+	(22, 'thresholds 0 and 1', $$'t01', 'limits.signals', '{id}', thresholds => '{"a": 0, "b": 1}'$$), (23, 'below', $$'a', 'limits.signals', '{id}', thresholds => '{"a": -0.001}'$$),
+	(24, 'above', $$'a', 'limits.signals', '{id}', thresholds => '{"a": 1.001}'$$), (25, 'equal', $$'a', 'limits.signals', '{id}', thresholds => '{"a": 0.5, "b": 0.50}'$$),
+	(26, 'equal as float8', $$'a', 'limits.signals', '{id}', thresholds => '{"a": 0.5, "b": 0.50000000000000000000001}'$$),
+	(27, 'no number', $$'a', 'limits.signals', '{id}', thresholds => '{"a": "0.5"}'$$), (28, 'no object', $$'a', 'limits.signals', '{id}', thresholds => '[0.5]'$$),
+	(29, 'null', $$'a', 'limits.signals', '{id}', thresholds => NULL$$), (30, 'none', $$'none', 'limits.signals', '{id}', thresholds => '{}'$$),
+	(31, 'default among them', $$'a', 'limits.signals', '{id}', thresholds => '{"safe": 0.5}'$$), (32, 'verdict without name', $$'a', 'limits.signals', '{id}', thresholds => '{"": 0.5}'$$),
+	(33, 'no default', $$'a', 'limits.signals', '{id}', default_verdict => NULL$$), (34, 'on_error', $$'a', 'limits.signals', '{id}', on_error => 'ignore'$$), (35, 'null', $$'a', 'limits.signals', '{id}', on_error => NULL$$),
+	(36, 'log_signals', $$'a', 'limits.signals', '{id}', log_signals => NULL$$), (37, 'search_path', $$'a', 'limits.signals', '{id}', search_path => 'a, "b'$$), (38, 'null', $$'a', 'limits.signals', '{id}', search_path => NULL$$),
+	(39, 'twice', $$'none', 'limits.signals', '{id}'$$)) t(n, what, call) ORDER BY n;
+
+-- detectors
+SELECT assay.create_policy('p', 'limits.signals', '{id}');
+SELECT what, pg_temp.try(format('assay.create_detector(''p'', %s)', call)) FROM (VALUES
+	(1, 'name of 200 characters', $$repeat('ü', 200), 'n = 1'$$), (2, '201', $$repeat('ü', 201), 'n = 1'$$), (3, 'empty', $$'', 'n = 1'$$), (4, 'null', $$NULL, 'n = 1'$$),
+	(5, 'condition of 65536 bytes', $$'long', 'n = 1' || repeat(' ', 65531)$$), (6, '65537', $$'a', 'n = 1' || repeat(' ', 65532)$$), (7, 'empty', $$'a', ''$$),
+	(8, 'neither', $$'a'$$), (9, 'both', $$'a', 'n = 1', assay.model_from_linear('{n}', '{1}')$$), (10, 'another feature', $$'a', model => assay.model_from_linear('{nn}', '{1}')$$),
+	(11, 'weight 1000', $$'w1', 'n = 1', weight => 1000$$), (12, 'beyond', $$'a', 'n = 1', weight => 1000.0001$$), (13, 'weight -1000', $$'w2', 'n = 1', weight => -1000$$), (14, 'beyond', $$'a', 'n = 1', weight => -1000.0001$$),
+	(15, 'NaN', $$'a', 'n = 1', weight => 'NaN'$$), (16, 'infinite', $$'a', 'n = 1', weight => 'Infinity'$$), (17, 'null', $$'a', 'n = 1', weight => NULL$$),
+	(18, 'mode', $$'a', 'n = 1', mode => 'on'$$), (19, 'null', $$'a', 'n = 1', mode => NULL$$), (20, 'capitals', $$'a', 'n = 1', mode => 'Live'$$),
+	(21, 'rollout 0', $$'r0', 'n = 1', rollout => 0$$), (22, 'rollout 1', $$'r1', 'n = 1', rollout => 1$$), (23, 'below', $$'a', 'n = 1', rollout => -1e-9$$), (24, 'above', $$'a', 'n = 1', rollout => 1.000001$$),
+	(25, 'NaN', $$'a', 'n = 1', rollout => 'NaN'$$), (26, 'null', $$'a', 'n = 1', rollout => NULL$$),
+	(27, 'tags', $$'t1', 'n = 1', tags => '{a,"b c",ü}'$$), (28, 'null', $$'t2', 'n = 1', tags => NULL$$), (29, 'null within', $$'a', 'n = 1', tags => '{a,NULL}'$$), (30, 'two dimensions', $$'a', 'n = 1', tags => '{{a},{b}}'$$),
+	(31, 'verdict', $$'v1', 'n = 1', force_verdict => 'safe'$$), (32, 'another', $$'a', 'n = 1', force_verdict => 'bad'$$), (33, 'empty', $$'a', 'n = 1', force_verdict => ''$$),
+	(34, 'twice', $$'w1', 'n = 2'$$), (35, 'expired', $$'e', 'n = 1', expires_at => '2020-01-01'$$)) t(n, what, call) ORDER BY n;
+SELECT detector, tags FROM assay.detectors WHERE detector IN ('t1', 't2') ORDER BY 1;
+SELECT what, pg_temp.try(format('assay.alter_detector(%s)', call)) FROM (VALUES
+	(1, 'none', $$'p', 'nobody', weight => 1$$), (2, 'of none', $$'nobody', 'w1', weight => 1$$), (3, 'null', $$NULL, 'w1', weight => 1$$), (4, 'both', $$'p', 'w1', 'n = 1', assay.model_from_linear('{n}', '{1}')$$),
+	(5, 'weight', $$'p', 'w1', weight => 'NaN'$$), (6, 'mode', $$'p', 'w1', mode => 'alive'$$), (7, 'rollout', $$'p', 'w1', rollout => 'NaN'$$), (8, 'tags', $$'p', 'w1', tags => '{NULL}'$$),
+	(9, 'verdict', $$'p', 'w1', force_verdict => 'bad'$$), (10, 'condition', $$'p', 'w1', condition => 'm = 1'$$), (11, 'expired', $$'p', 'w1', expires_at => '2020-01-01'$$),
+	(12, 'no more', $$'p', 'w1', expires_at => 'infinity', description => 'd', severity => 's'$$), (13, 'taken away', $$'p', 'w1', description => '', severity => ''$$)) t(n, what, call) ORDER BY n;
+SELECT detector, weight, expires_at, description IS NULL, severity IS NULL FROM assay.detectors WHERE detector = 'w1';
+SELECT pg_temp.try(c) FROM unnest('{"assay.promote(''p'', ''nobody'')", "assay.retire_detector(''p'', ''nobody'')", "assay.drop_exclusion(''p'', ''nobody'')", "assay.drop_policy(''nobody'')", "assay.drop_policy(NULL)"}'::text[]) c;
+
+-- guards and exclusions
+SELECT what, pg_temp.try(format('assay.create_guard(''p'', %s)', call)) FROM (VALUES
+	(1, 'name of 63 bytes', $$repeat('g', 63), 'n = 1'$$), (2, '64', $$repeat('g', 64), 'n = 1'$$), (3, '32 of two bytes', $$repeat('ü', 32), 'n = 1'$$), (4, 'empty', $$'', 'n = 1'$$), (5, 'null', $$NULL, 'n = 1'$$),
+	(6, 'no condition', $$'g', NULL$$), (7, 'a signal', $$'n', 'n = 1'$$), (8, 'of a guard', $$'g', repeat('g', 63)$$)) t(n, what, call) ORDER BY n;
+SELECT pg_temp.try($$assay.create_detector('p', 'uses it', 'NOT ' || repeat('g', 63))$$);
+SELECT what, pg_temp.try(format('assay.exclude(''p'', %s)', call)) FROM (VALUES
+	(1, 'name of 200 characters', $$repeat('ü', 200), 'n = 1', verdict => 'safe', reason => 'r'$$), (2, '201', $$repeat('ü', 201), 'n = 1', verdict => 'safe', reason => 'r'$$), (3, 'null', $$NULL, 'n = 1', verdict => 'safe', reason => 'r'$$),
+	(4, 'without effect', $$'x', 'n = 1', reason => 'r'$$), (5, 'mutes nobody', $$'x', 'n = 1', mutes => '{}', reason => 'r'$$), (6, 'mutes null', $$'x', 'n = 1', mutes => '{NULL}', reason => 'r'$$), (7, 'mutes another', $$'x', 'n = 1', mutes => '{w1,nobody}', reason => 'r'$$),
+	(8, 'two dimensions', $$'x', 'n = 1', mutes => '{{w1},{w2}}', reason => 'r'$$), (9, 'verdict', $$'x', 'n = 1', verdict => 'bad', reason => 'r'$$), (10, 'no reason', $$'x', 'n = 1', verdict => 'safe'$$), (11, 'empty', $$'x', 'n = 1', verdict => 'safe', reason => ''$$),
+	(12, 'no condition', $$'x', NULL, verdict => 'safe', reason => 'r'$$), (13, 'key', $$'x', 'n = 1', verdict => 'safe', reason => 'r', decision_key => '{1,2}'$$), (14, 'null key', $$'x', 'n = 1', verdict => 'safe', reason => 'r', decision_key => '{NULL}'$$),
+	(15, 'expired', $$'x', 'n = 1', verdict => 'safe', reason => 'r', decision_key => '{1}', expires_at => '2020-01-01'$$)) t(n, what, call) ORDER BY n;
+
+-- alter_policy
+SELECT assay.create_detector('p', 'forces', 'n = 7', weight => 0, force_verdict => 'malicious');
+SELECT what, pg_temp.try(format('assay.alter_policy(%s)', call)) FROM (VALUES
+	(1, 'none', $$'nobody', prior => 1$$), (2, 'prior', $$'p', prior => 'NaN'$$), (3, 'a verdict in use', $$'p', thresholds => '{"suspicious": 0.5}'$$), (4, 'default', $$'p', default_verdict => 'suspicious'$$), (5, 'on_error', $$'p', on_error => 'x'$$),
+	(6, 'search_path', $$'p', search_path => ',' $$), (7, 'no such owner', $$'p', owner => 'nobody at all'$$), (8, 'view without key', $$'p', signals => 'limits.no_key'$$)) t(n, what, call) ORDER BY n;
+
+-- names as a whole: nothing in them is ever run
+SELECT pg_temp.try(format('assay.create_policy(%L, ''limits.signals'', ''{id}'')', $$x'; DROP TABLE limits.message; --"$$));
+SELECT pg_temp.try(format('assay.explain_decision(%L, %L)', $$x'; DROP TABLE limits.message; --"$$, $$1' OR true; --$$));
+SELECT count(*) FROM limits.message;
+CREATE ROLE limits_owner; CREATE ROLE limits_victim;
+GRANT CREATE ON SCHEMA limits TO limits_victim;
+SET ROLE limits_victim;
+CREATE TABLE limits.victim (id int);
+SET ROLE limits_owner;
+INSERT INTO assay.policy (policy, signals, key, decision, label, search_path) VALUES ('planted', 'limits.signals', '{id}', '(SELECT 1) x; DROP TABLE limits.message', 'a.b', 'pg_catalog');
+INSERT INTO assay.policy (policy, signals, key, decision, label, search_path) VALUES ('planted', 'limits.signals', '{id}', 'limits.message, limits.victim', 'a.b', 'pg_catalog');
+INSERT INTO assay.policy (policy, signals, key, decision, label, search_path) VALUES ('planted', 'limits.signals', '{id}', 'limits.victim', 'limits.victim', 'pg_catalog');
+RESET ROLE;
+SELECT assay.drop_policy('planted', true);
+SELECT assay.drop_policy('planted');
+DROP OWNED BY limits_owner, limits_victim;
+DROP ROLE limits_owner, limits_victim;
+
+-- keys of type character are whole
+CREATE TABLE limits.padded (k char(5), b bit varying(9), t varchar(3) COLLATE "C", PRIMARY KEY (k, b, t));
+CREATE VIEW limits.padded_signals AS SELECT k, b, t, now() AS received_at FROM limits.padded;
+SELECT assay.create_policy('padded', 'limits.padded_signals', '{k,b,t}');
+CREATE TRIGGER decide AFTER INSERT ON limits.padded REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('padded');
+INSERT INTO limits.padded VALUES ('abcde', '101', 'abc'), ('abcdf', '1011', 'abd');
+DROP TRIGGER decide ON limits.padded;
+CREATE TRIGGER decide AFTER INSERT ON limits.padded FOR EACH ROW EXECUTE FUNCTION assay.decide('padded');
+INSERT INTO limits.padded VALUES ('abcdg', '111', 'abc');
+SELECT k, b, t, degraded FROM limits.padded_decision ORDER BY k;
+SELECT assay.alter_policy('padded', prior => 0);
+CALL assay.backfill('padded', batch => 1);
+SELECT k, b, t, degraded FROM limits.padded_decision WHERE revision = 2 ORDER BY k;
+
+DROP TRIGGER decide ON limits.padded;
+SET client_min_messages = warning;
+SELECT count(assay.drop_policy(policy, true)) FROM assay.policies;
+DROP SCHEMA limits CASCADE;
