@@ -1,0 +1,31 @@
+# The SQL of docs/policies.md runs as it is written there.
+use strict;
+use warnings;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $page = slurp_file("$ENV{ASSAY_TOP}/docs/policies.md");
+my @blocks = $page =~ /^```sql\n(.*?)^```$/msg;
+cmp_ok(scalar @blocks, '>', 5, 'there are examples');
+
+my $node = PostgreSQL::Test::Cluster->new('docs');
+$node->init;
+$node->start;
+my $script = $node->basedir . '/page.sql';
+append_to_file($script, "CREATE EXTENSION pg_assay;\n" . join("\n", @blocks));
+my $out = '';
+my $err = '';
+my $ok = IPC::Run::run([ 'psql', '-X', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('postgres'), '-f', $script ], '>', \$out, '2>', \$err);
+ok($ok, 'no error') or diag($err);
+note($out);
+note($err);
+
+# what the page shows of results is so
+like($out, qr/^\s+1 \| suspicious \| 0\.818\n\s+2 \| safe       \| 0\.018$/m, 'verdicts');
+like($out, qr/\|\s+money\s+\|\s+3 \|/, 'explained');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM assay.policies}), '2', 'the document made another policy');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM inbound_decision WHERE degraded}), '1', 'one decision was degraded');
+is($node->safe_psql('postgres', q{SELECT messages FROM assay.compare('inbound', drafts => true) WHERE change = 'caught now'}), '1', 'compare');
+$node->stop;
+done_testing();
