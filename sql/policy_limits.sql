@@ -119,3 +119,24 @@ DROP TRIGGER decide ON limits.padded;
 SET client_min_messages = warning;
 SELECT count(assay.drop_policy(policy, true)) FROM assay.policies;
 DROP SCHEMA limits CASCADE;
+
+-- tables that were swapped for something that runs as who reads it
+CREATE ROLE swap_owner; CREATE SCHEMA swap AUTHORIZATION swap_owner;
+SET ROLE swap_owner;
+CREATE TABLE swap.message (id int PRIMARY KEY, received_at timestamptz DEFAULT now());
+CREATE VIEW swap.signals AS SELECT * FROM swap.message;
+SELECT assay.create_policy('swap', 'swap.signals', '{id}');
+INSERT INTO swap.message VALUES (1);
+CREATE FUNCTION swap.who() RETURNS text LANGUAGE plpgsql STABLE AS $$ BEGIN RAISE WARNING 'reads as %', current_user; RETURN 'x'; END $$;
+DROP VIEW swap.swap_verdict, swap.swap_label_latest;
+ALTER TABLE swap.swap_label RENAME TO label_of_old;
+CREATE VIEW swap.swap_label AS SELECT id, true AS malicious, swap.who() AS source, now() AS labelled_at FROM swap.message WHERE swap.who() = 'x';
+ALTER TABLE swap.swap_decision RENAME TO decision_of_old;
+CREATE VIEW swap.swap_decision AS SELECT s.id, 1 AS revision, now() AS decided_at, x.verdict, x.score, x.attribution FROM swap.signals s, assay.score('swap', s) x WHERE swap.who() = 'x';
+RESET ROLE;
+SELECT change, messages FROM assay.compare('swap', 1, 1) WHERE messages > 0;
+SELECT evidence, score FROM assay.explain_decision('swap', '1');
+SELECT evidence FROM assay.explain_decision('swap', NULL);
+SELECT assay.drop_policy('swap');
+DROP SCHEMA swap CASCADE;
+DROP ROLE swap_owner;

@@ -24,6 +24,7 @@
 #include "miscadmin.h"
 #include "protect.h"
 #include "utils/acl.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -533,6 +534,139 @@ RunReplay(FunctionCallInfo fcinfo, Replay *r, int arg, int rest)
 	RunScan(&r->scan);
 	PolicyLeave(&security);
 	SPI_finish();
+}
+
+/*
+ * latest_labels(policy) and latest_decision(policy, key): the policy's tables,
+ * read as their owner.  What stands there may be a view, or have types whose
+ * casts run anything; a superuser must not run it for the asking.
+ */
+static void
+ReadTable(FunctionCallInfo fcinfo, Source *s, const char *table, BatchQuery *q)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	QueryJob	job = {q, NULL};
+	Oid			relid = RelationByName(table);
+	PolicySecurity security;
+
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table %s of policy \"%s\" does not exist", table, s->policy)));
+	if (!has_privs_of_role(GetUserId(), s->id->owner) &&
+		pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for policy \"%s\"", s->policy),
+				 errhint("It takes membership in the policy's owner, or SELECT on %s.", table)));
+	InitMaterializedSRF(fcinfo, 0);
+	job.store = result->setResult;
+	PolicyEnter(&security, s->id->owner, s->id->search_path, SECURITY_RESTRICTED_OPERATION);
+	RunQueryJob(&job);
+	PolicyLeave(&security);
+}
+
+/* The keys alone: their columns may have gone from the view. */
+static void
+InitKeys(Source *s, const char *policy)
+{
+	ListCell   *lc;
+
+	memset(s, 0, sizeof(Source));
+	s->policy = policy;
+	s->id = PolicyIdentify(policy);
+	s->keys = palloc(list_length(s->id->key) * sizeof(char *));
+	foreach(lc, s->id->key)
+		s->keys[s->nkeys++] = quote_identifier(lfirst(lc));
+}
+
+static char *
+LabelTable(Source *s)
+{
+	PolicySecurity security;
+	BatchQuery	q;
+	char	   *name;
+
+	PolicyEnterConfiguration(&security);
+	QueryStart(&q);
+	QueryAdd(&q, "SELECT label FROM assay.policy WHERE policy = ");
+	QueryValue(&q, TEXTOID, CStringGetTextDatum(s->policy));
+	if (QueryRun(&q, SPI_OK_SELECT, NULL) != 1)
+		elog(ERROR, "policy \"%s\" vanished", s->policy);
+	name = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	PolicyLeave(&security);
+	return name;
+}
+
+PG_FUNCTION_INFO_V1(assay_latest_labels);
+Datum
+assay_latest_labels(PG_FUNCTION_ARGS)
+{
+	Source		s;
+	BatchQuery	q;
+	char	   *label;
+
+	InitKeys(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	SPI_connect();
+	label = LabelTable(&s);
+	QueryStart(&q);
+	QueryAdd(&q, "SELECT DISTINCT ON (");
+	AddKeys(&q, &s, "v.", "");
+	QueryAdd(&q, ") ARRAY[");
+	AddKeys(&q, &s, "v.", "::pg_catalog.text");
+	QueryAdd(&q, "], v.malicious FROM %s v ORDER BY ", label);
+	AddKeys(&q, &s, "v.", "");
+	QueryAdd(&q, ", v.labelled_at DESC");
+	ReadTable(fcinfo, &s, label, &q);
+	SPI_finish();
+	return (Datum) 0;
+}
+
+PG_FUNCTION_INFO_V1(assay_latest_decision);
+Datum
+assay_latest_decision(PG_FUNCTION_ARGS)
+{
+	Source		s;
+	BatchQuery	q;
+	Oid			decision;
+	Datum	   *items;
+	bool	   *nulls;
+	int			n;
+	int			i = 0;
+	ListCell   *lc;
+
+	InitKeys(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT,
+					  &items, &nulls, &n);
+	if (n != s.nkeys)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("policy \"%s\" identifies a message by %d values, not %d", s.policy,
+						s.nkeys, n)));
+	SPI_connect();
+	decision = RelationByName(s.id->decision_name);
+	QueryStart(&q);
+	QueryAdd(&q, "SELECT v.revision, v.decided_at, v.verdict, v.score, v.attribution FROM %s v WHERE true",
+			 s.id->decision_name);
+	foreach(lc, s.id->key)
+	{
+		Oid			type = OidIsValid(decision) ? get_atttype(decision, get_attnum(decision, lfirst(lc))) : InvalidOid;
+
+		QueryAdd(&q, " AND v.%s = ", s.keys[i]);
+		if (nulls[i])
+			QueryAdd(&q, "NULL");
+		else
+		{
+			QueryValue(&q, TEXTOID, items[i]);
+			if (OidIsValid(type))
+				QueryAdd(&q, "::%s", CastName(type));
+		}
+		i++;
+	}
+	QueryAdd(&q, " ORDER BY v.revision DESC LIMIT 1");
+	ReadTable(fcinfo, &s, s.id->decision_name, &q);
+	SPI_finish();
+	return (Datum) 0;
 }
 
 PG_FUNCTION_INFO_V1(assay_replay);

@@ -668,7 +668,6 @@ CREATE FUNCTION assay.explain_decision(policy text, VARIADIC key text[],
 DECLARE
 	p assay.policy;
 	d record;
-	wanted text;
 BEGIN
 	SELECT * INTO p FROM assay.policy q WHERE q.policy = explain_decision.policy;
 	IF NOT FOUND THEN
@@ -679,9 +678,7 @@ BEGIN
 		RAISE EXCEPTION 'policy "%" identifies a message by (%)', policy, array_to_string(p.key, ', ')
 			USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	SELECT string_agg(format('%I = %L', u.k, u.v), ' AND ') INTO wanted FROM unnest(p.key, key) u(k, v);
-	FOR d IN EXECUTE format('SELECT verdict, score, attribution, revision, decided_at FROM %s WHERE %s ORDER BY revision DESC LIMIT 1',
-							p.decision, wanted)
+	FOR d IN SELECT * FROM assay.latest_decision(policy, key)
 	LOOP
 		RETURN QUERY
 		WITH l AS (

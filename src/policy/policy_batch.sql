@@ -53,6 +53,15 @@ CREATE FUNCTION assay.replay_pair(policy text, revision_a int, revision_b int, s
 COMMENT ON FUNCTION assay.replay_pair(text, int, int, timestamptz, timestamptz, boolean, text) IS
 	'what two revisions of a policy make of past messages, in one pass';
 
+CREATE FUNCTION assay.latest_labels(policy text, OUT key text[], OUT malicious boolean) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'assay_latest_labels' LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 10000 ROWS 10000;
+COMMENT ON FUNCTION assay.latest_labels(text) IS 'the label that counts for each message, read as the policy''s owner';
+
+CREATE FUNCTION assay.latest_decision(policy text, key text[], OUT revision int, OUT decided_at timestamptz, OUT verdict text,
+	OUT score real, OUT attribution assay.attribution) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'assay_latest_decision' LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 1;
+COMMENT ON FUNCTION assay.latest_decision(text, text[]) IS 'the decision of the highest revision about a message, read as the policy''s owner';
+
 CREATE FUNCTION assay.caught_verdicts(policy text, revision int, caught text) RETURNS text[] LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -75,13 +84,10 @@ CREATE FUNCTION assay.compare_messages(policy text, revision_a int DEFAULT NULL,
 	RETURNS SETOF record LANGUAGE plpgsql STABLE ROWS 100000
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	p assay.policy := assay.policy_for_reading(policy);
-	label regclass := to_regclass(p.label);
+	caught_a text[] := assay.caught_verdicts(policy, revision_a, caught);
+	caught_b text[] := assay.caught_verdicts(policy, revision_b, caught);
 BEGIN
-	IF label IS NULL THEN
-		RAISE EXCEPTION 'label table % of policy "%" does not exist', p.label, policy USING ERRCODE = 'undefined_table';
-	END IF;
-	RETURN QUERY EXECUTE format($query$
+	RETURN QUERY
 		SELECT r.key, CASE
 				WHEN c.a = c.b AND r.verdict_a = r.verdict_b THEN 'same'
 				WHEN c.a = c.b THEN 'other verdict'
@@ -92,14 +98,9 @@ BEGIN
 				WHEN c.b THEN 'unlabelled, caught now'
 				ELSE 'unlabelled, no longer caught' END,
 			l.malicious, r.verdict_a, r.verdict_b, r.score_a, r.score_b
-		FROM assay.replay_pair($1, $2, $3, $4, $5, $6, $7) r
-		CROSS JOIN LATERAL (SELECT r.verdict_a = ANY ($8) AS a, r.verdict_b = ANY ($9) AS b) c
-		LEFT JOIN (SELECT DISTINCT ON (%1$s) ARRAY[%2$s] AS key, v.malicious FROM %3$s v ORDER BY %1$s, v.labelled_at DESC) l
-			ON l.key = r.key
-	$query$, (SELECT string_agg(format('v.%I', k), ', ' ORDER BY n) FROM unnest(p.key) WITH ORDINALITY u(k, n)),
-		(SELECT string_agg(format('v.%I::text', k), ', ' ORDER BY n) FROM unnest(p.key) WITH ORDINALITY u(k, n)), label)
-	USING policy, revision_a, revision_b, since, until, drafts, at,
-		assay.caught_verdicts(policy, revision_a, caught), assay.caught_verdicts(policy, revision_b, caught);
+		FROM assay.replay_pair(policy, revision_a, revision_b, since, until, drafts, at) r
+		CROSS JOIN LATERAL (SELECT r.verdict_a = ANY (caught_a) AS a, r.verdict_b = ANY (caught_b) AS b) c
+		LEFT JOIN assay.latest_labels(policy) l ON l.key = r.key;
 END $$;
 COMMENT ON FUNCTION assay.compare_messages(text, int, int, timestamptz, timestamptz, boolean, text, text) IS
 	'past messages with what two revisions make of them, and whether b is the better by their labels; drafts count in b only';
