@@ -9,13 +9,13 @@
 -- known (labelled_at), not from the message's day.
 --
 -- Senders are known by their address. A domain is the registrable one, and
--- free-mail providers have none: what one customer of theirs sends says
--- nothing about another. On mail to a list, the recipient is the list.
+-- shared domains (free-mail providers) have no history. On mail to a list, the
+-- recipient is the list.
 
 CREATE VIEW message_key AS
 SELECT m.id, m.received_at,
        m.from_addr AS sender,
-       CASE WHEN NOT EXISTS (SELECT FROM free_mail f WHERE f.domain = m.from_domain)
+       CASE WHEN NOT EXISTS (SELECT FROM shared_domain s WHERE s.domain = m.from_domain)
             THEN assay.registrable_domain(m.from_domain) END AS domain,
        coalesce(m.mailbox, m.recipients[1]) AS recipient
 FROM message m;

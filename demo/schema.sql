@@ -49,11 +49,17 @@ SELECT assay.create_policy('inbound', signals => 'message', key => '{id}',
                            thresholds => '{"suspicious": 0.5, "malicious": 0.9}')
 \g /dev/null
 
--- Providers that give an address to anyone: their domain says nothing about
--- the sender, so its history is kept by address only.
-CREATE TABLE free_mail (domain text PRIMARY KEY);
+-- Domains that many senders share who have nothing to do with each other: what
+-- one of them sends says nothing about another, so there is no history of such
+-- a domain, only of addresses. Mostly providers that give an address to anyone.
+CREATE TABLE shared_domain (
+	domain    text PRIMARY KEY,
+	free_mail boolean NOT NULL DEFAULT true
+);
 
-INSERT INTO free_mail
+COMMENT ON TABLE shared_domain IS 'domains that say nothing about a sender';
+
+INSERT INTO shared_domain (domain)
 SELECT unnest('{aol.com, btopenworld.com, canada.com, caramail.com, compuserve.com, earthlink.net,
 	eircom.net, email.com, eudoramail.com, excite.com, fastmail.fm, freemail.hu, freenet.de,
 	fsmail.net, gmail.com, gmx.de, gmx.net, hotmail.com, icloud.com, juno.com, latinmail.com,

@@ -190,7 +190,7 @@ SELECT
 	position(' ' IN m.from_name) > 0                             AS from_name_two_words,
 	regexp_count(split_part(m.from_addr, '@', 1), '\d')          AS from_digits,
 	position('@' IN m.from_addr) - 1                             AS from_chars,
-	d.free_mail                                                  AS from_free_mail,
+	coalesce(d.free_mail, false)                                 AS from_free_mail,
 	m.from_domain ~ '\.(cn|kr|tw|ru|br|ar|mx|jp|hk|th|id|pl|ro|biz|info)$' AS from_odd_tld,
 	m.reply_to IS NOT NULL AND m.reply_to <> m.from_addr         AS reply_to_differs,
 	m.reply_to IS NOT NULL AND split_part(m.reply_to, '@', 2) <> m.from_domain AS reply_to_other_domain,
@@ -282,7 +282,7 @@ CROSS JOIN LATERAL (
 	       length(t.body) - length(replace(t.body, '$', '')) AS dollars,
 	       length(t.body) - length(replace(t.body, E'\n', '')) AS lines,
 	       (length(t.body) - length(replace(t.body, E'\n>', ''))) / 2 AS quoted_lines
-	FROM (SELECT left(t.body, 1500) AS sample OFFSET 0) s
+	FROM (SELECT left(t.body, 1000) AS sample OFFSET 0) s
 	OFFSET 0 * m.id
 ) b
 
@@ -317,7 +317,7 @@ CROSS JOIN LATERAL (
 -- Parts of addresses and dates that more than one signal uses
 CROSS JOIN LATERAL (
 	SELECT assay.registrable_domain(m.from_domain) AS domain,
-	       EXISTS (SELECT FROM free_mail f WHERE f.domain = m.from_domain) AS free_mail,
+	       (SELECT s.free_mail FROM shared_domain s WHERE s.domain = m.from_domain) AS free_mail,
 	       (m.received_at AT TIME ZONE 'UTC')::date AS day,
 	       coalesce(m.mailbox, m.recipients[1]) AS recipient
 	OFFSET 0 * m.id
@@ -349,7 +349,7 @@ LEFT JOIN LATERAL (
 ) sb ON true
 LEFT JOIN LATERAL (
 	SELECT history, labels FROM domain_baseline
-	WHERE domain = d.domain AND NOT d.free_mail AND day < d.day ORDER BY day DESC LIMIT 1
+	WHERE domain = d.domain AND d.free_mail IS NULL AND day < d.day ORDER BY day DESC LIMIT 1
 ) db ON true
 LEFT JOIN LATERAL (
 	SELECT history FROM recipient_baseline
@@ -374,8 +374,8 @@ COMMENT ON COLUMN message_signals.subject_list_tag IS 'message: [tag] in the sub
 COMMENT ON COLUMN message_signals.subject_adv IS 'message: the subject says ADV:';
 COMMENT ON COLUMN message_signals.fake_reply IS 'message: the subject says Re: or Fwd:, and no header names what it answers';
 COMMENT ON COLUMN message_signals.body_chars IS 'message: length of the text, at most 20,000';
-COMMENT ON COLUMN message_signals.body_upper IS 'message: share of capital letters in the first 1,500 characters';
-COMMENT ON COLUMN message_signals.body_digits IS 'message: share of digits in the first 1,500 characters';
+COMMENT ON COLUMN message_signals.body_upper IS 'message: share of capital letters in the first 1,000 characters';
+COMMENT ON COLUMN message_signals.body_digits IS 'message: share of digits in the first 1,000 characters';
 COMMENT ON COLUMN message_signals.body_non_ascii IS 'message: bytes beyond one a character, per character';
 COMMENT ON COLUMN message_signals.body_exclaims IS 'message: exclamation marks per 1,000 characters';
 COMMENT ON COLUMN message_signals.body_dollars IS 'message: dollar signs per 1,000 characters';

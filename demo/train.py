@@ -33,6 +33,9 @@ ROUNDS = 250
 # fits the history. Chosen on the forward splits.
 PRIOR_SHIFT = -1.5
 FORWARD = (1800, 2400, 3000)
+# Labels come late or end altogether, as they do for the streamed part. So that the models do not come to rely on fresh
+# ones, they also train on the messages after each of these, as they look when labels end there.
+LABELS_END = (600, 1200, 1800, 2400, 3000)
 PARAMETERS = dict(objective='binary:logistic', eta=0.05, max_depth=3, subsample=0.7, colsample_bytree=0.5,
                   min_child_weight=3, reg_lambda=2, base_score=0.5, seed=1, nthread=2)
 # Signals that the GBDT must not use: keys, and what the masking of recipients in the public corpus distorts
@@ -154,7 +157,7 @@ def rule_hits(known=None):
 
 def signals(expressions, known=None):
     """Values of expressions over the signals of the history. With known, as if only the labels of so many messages
-    were known: what an evaluation on later messages must not profit from."""
+    were known."""
     forget = f"""
         DELETE FROM inbound_label WHERE id > {known};
         REFRESH MATERIALIZED VIEW sender_baseline;
@@ -167,22 +170,37 @@ def signals(expressions, known=None):
     return np.array([[float(v) if v != '' else np.nan for v in r] for r in rows])
 
 
+def late_labels(values, n):
+    """Of the first n messages, and those of them after each end of labels: values({end: array}) stacked, and which
+    message each row is."""
+    ends = [e for e in LABELS_END if e < n]
+    return np.concatenate([values[None][:n]] + [values[e][e:n] for e in ends]), \
+        np.concatenate([np.arange(n)] + [np.arange(e, n) for e in ends])
+
+
+def fit_rules(hits, y):
+    """Log-odds of each rule alone, and weights and prior of all together: one ridge regression, so that each carries
+    what the others do not (log-odds of single rules, summed, would count shared evidence twice). A rule keeps the sign
+    of its own log-odds."""
+    attacks, safe = hits[y == 1].sum(0), hits[y == 0].sum(0)
+    alone = np.log((attacks + 1) / (y.sum() + 2)) - np.log((safe + 1) / (len(y) - y.sum() + 2))
+    return alone, logistic(hits, y, RULE_PENALTY, alone)
+
+
 def show_rules():
-    """Weights for the live rules: one ridge regression over all of them, so that each carries what the others do not
-    (log-odds of single rules, summed, would count shared evidence twice). A rule keeps the sign of its own log-odds.
-    One whose weight comes out near 0 adds nothing to the others and belongs in shadow."""
+    """Weights for the live rules. One whose weight comes out near 0 adds nothing to the others: it belongs in shadow."""
     _, y = labels()
-    rules, x = rule_hits()
-    hits = x.sum(0)
-    attacks = x[y == 1].sum(0)
-    alone = np.log((attacks + 1) / (y.sum() + 2)) - np.log((hits - attacks + 1) / (len(y) - y.sum() + 2))
+    rules, hits = rule_hits()
     live = np.array([r[3] == 'live' for r in rules])
+    stacked, row = late_labels({None: hits, **{e: rule_hits(e)[1] for e in LABELS_END}}, len(y))
+    alone, _ = fit_rules(hits, y)
     w = np.full(len(rules), np.nan)
-    w[live], intercept = logistic(x[:, live], y, RULE_PENALTY, sign=alone[live])
-    print(f'prior {intercept + PRIOR_SHIFT:.1f}')
+    w[live], prior = fit_rules(stacked[:, live], y[row])[1]
+    print(f'prior {prior + PRIOR_SHIFT:.1f}')
     print(f"{'rule':<22}{'mode':<8}{'hits':>6}{'precision':>11}{'alone':>8}{'weight':>8}")
-    for r, h, a, s, v in sorted(zip(rules, hits, attacks, alone, w), key=lambda t: -np.nan_to_num(t[4], nan=-99)):
-        print(f'{r[0]:<22}{r[3]:<8}{int(h):>6}{a / max(h, 1):>11.3f}{s:>8.1f}' + ('       -' if np.isnan(v) else f'{v:>8.1f}'))
+    for r, h, a, v in sorted(zip(rules, hits.T, alone, w), key=lambda t: -np.nan_to_num(t[3], nan=-99)):
+        print(f'{r[0]:<22}{r[3]:<8}{int(h.sum()):>6}{h[y == 1].sum() / max(h.sum(), 1):>11.3f}{a:>8.1f}'
+              + ('       -' if np.isnan(v) else f'{v:>8.1f}'))
 
 
 # ---- GBDT -------------------------------------------------------------------
@@ -208,38 +226,43 @@ def train_gbdt():
     columns = [c for c in columns if c[0] not in NOT_FEATURES]
     names = [c[0] for c in columns]
     expressions = [f'{c}::int' if boolean == 't' else f'{c}::real' for c, boolean in columns]
-    rules, hits = rule_hits()
+    rules, now = rule_hits()
     live = np.array([r[3] == 'live' for r in rules])
-    sign = np.array([float(r[2]) for r in rules])[live]
+    hits = {None: now[:, live], **{e: rule_hits(e)[1][:, live] for e in LABELS_END}}
+    x = {e: signals(expressions, e).astype(np.float32) for e in (None, *LABELS_END)}
     words = word_hits()
 
-    def fit(x, base, n):
+    def fit(weights, prior, n):
         """A GBDT of the first n messages. It starts from the rules' margin, so that it learns what they leave over
         and the policy can add both with weight 1."""
-        x = x[:n].astype(np.float32)
-        x[:, names.index('word_margin')] = word_margin(words[:n], y[:n])
-        return xgboost.train(PARAMETERS, xgboost.DMatrix(x, y[:n], base_margin=base[:n], feature_names=names), ROUNDS)
+        xt, row = late_labels(x, n)
+        xt[:, names.index('word_margin')] = word_margin(words[:n], y[:n])[row]
+        base = late_labels(hits, n)[0] @ weights + prior
+        return xgboost.train(PARAMETERS, xgboost.DMatrix(xt, y[row], base_margin=base, feature_names=names), ROUNDS)
 
-    print('forward splits within the history: train on the first messages, measure on those that follow')
+    print('forward splits within the history: train on the first messages, measure on those that follow without labels')
     for n in FORWARD:
         end = min(n + 1200, len(y))
-        x, (_, h) = signals(expressions, n), rule_hits(n)
-        w, intercept = logistic(h[:n, live], y[:n], RULE_PENALTY, sign)
-        base = h[:, live] @ w + intercept
+        h, row = late_labels(hits, n)
+        _, (w, prior) = fit_rules(h, y[row])
+        base = hits[n][n:end] @ w + prior
+        xv = x[n][n:end].copy()
         v, ww = fit_words(words[:n], y[:n])
-        x[n:end, names.index('word_margin')] = matrix(words[n:end], v) @ ww
-        m = fit(x, base, n).predict(
-            xgboost.DMatrix(x[n:end].astype(np.float32), base_margin=base[n:end], feature_names=names), output_margin=True)
+        xv[:, names.index('word_margin')] = matrix(words[n:end], v) @ ww
+        m = fit(w, prior, n).predict(xgboost.DMatrix(xv, base_margin=base, feature_names=names), output_margin=True)
         yv = y[n:end]
-        print(f'  {n} -> {end}  AUC {auc(yv, m):.4f} (rules alone {auc(yv, base[n:end]):.4f})  recall at 0.1 % FPR '
+        print(f'  {n} -> {end}  AUC {auc(yv, m):.4f} (rules alone {auc(yv, base):.4f})  recall at 0.1 % FPR '
               f'{recall_at(yv, m, 0.001):.2f}, at 1 % {recall_at(yv, m, 0.01):.2f}  log loss by shift of the prior: '
               + ', '.join(f'{d:g}: {np.mean(np.logaddexp(0, m + d) - yv * (m + d)):.4f}' for d in (0, -1, -1.5, -2, -2.5)),
               flush=True)
 
     # What ships: on all of the history, over the policy's own weights
     prior = float(copy("SELECT prior FROM assay.policies WHERE policy = 'inbound'")[0][0]) - PRIOR_SHIFT
-    base = prior + hits[:, live] @ sign
-    model = fit(signals(expressions), base, len(y))
+    model = fit(np.array([float(r[2]) for r in rules])[live], prior, len(y))
+    save(model, names)
+
+
+def save(model, names):
     path = os.path.join(HERE, 'gbdt.json')
     model.save_model(path)
     with open(path) as f:
