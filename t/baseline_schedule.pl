@@ -63,7 +63,7 @@ sub labels
 		FROM message WHERE id % $m = 0 ON CONFLICT DO NOTHING;";
 }
 
-for my $schedule (1 .. 4)
+for my $schedule (1 .. ($ENV{ASSAY_SCHEDULES} // 2))
 {
 	my @log;
 	my @open;
@@ -81,7 +81,7 @@ for my $schedule (1 .. 4)
 	$step->("SELECT assay.create_baseline('inc', 'source', '{sender}', 'received_at', outcome => 'label', incremental => true, extra => $extra)");
 	$step->("SELECT assay.create_baseline('whole', 'source', '{sender}', 'received_at', outcome => 'label', extra => $extra)");
 
-	for my $day (1 .. 40)
+	for my $day (1 .. 30)
 	{
 		$step->(messages($day));
 		$step->(labels($day)) if pick(3) == 0;
@@ -126,7 +126,7 @@ for my $schedule (1 .. 4)
 		't|{}|t', "schedule $schedule: all is settled in the end");
 	$step->("SELECT assay.rebuild_baseline('inc')");
 	is($step->("SELECT differences(), missing(), (SELECT count(*) FROM inc) = (SELECT count(*) FROM whole)"), '0|0|t', "schedule $schedule: equal when rebuilt");
-	cmp_ok($refreshed, '>', 5, "schedule $schedule: compared $refreshed times");
+	cmp_ok($refreshed, ">", 3, "schedule $schedule: compared $refreshed times");
 	$step->("SELECT assay.drop_baseline('inc'), assay.drop_baseline('whole')");
 }
 
