@@ -155,7 +155,8 @@ CREATE FUNCTION assay.baseline_definition(b assay.baseline) RETURNS text
 -- The statement that adds the tiles of a query to an incremental baseline;
 -- `before` are WITH queries that it uses, each with a comma behind it. For a
 -- key and a day with something new, the state is the one before plus what is
--- new; each later day of the key gets the same added.
+-- new; each later day of the key gets the same added. Most new days are the
+-- key's latest: one probe finds the state before and that there is no later one.
 CREATE FUNCTION assay.baseline_merge(b assay.baseline, before text, tiles text) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	AS $$
@@ -173,15 +174,23 @@ delta AS MATERIALIZED (
     assay.activity_agg(history) OVER w AS history%3$s
   FROM (%4$s) tile
   WINDOW w AS (PARTITION BY %2$s ORDER BY day)),
+latest AS MATERIALIZED (
+  SELECT d.*, p.last FROM delta d LEFT JOIN LATERAL (
+    SELECT b AS last FROM %7$s b WHERE %8$s AND b.day < d.until ORDER BY b.day DESC LIMIT 1) p ON true),
 state AS MATERIALIZED (
   SELECT %5$s, d.day, %6$s, p.day IS DISTINCT FROM d.day AS is_new_row,
     d.earliest AND p.day IS NULL AND (SELECT true FROM %7$s b WHERE %8$s LIMIT 1) IS NULL AS is_new_key
-  FROM delta d LEFT JOIN LATERAL (
+  FROM latest d CROSS JOIN LATERAL (SELECT (d.last).*) p WHERE (d.last).day <= d.day OR (d.last).day IS NULL
+  UNION ALL
+  SELECT %5$s, d.day, %6$s, p.day IS DISTINCT FROM d.day, false
+  FROM latest d LEFT JOIN LATERAL (
     SELECT * FROM %7$s b WHERE %8$s AND b.day <= d.day ORDER BY b.day DESC LIMIT 1) p ON true
+  WHERE (d.last).day > d.day
   UNION ALL
   SELECT %5$s, p.day, %6$s, false, false
-  FROM delta d CROSS JOIN LATERAL (
-    SELECT * FROM %7$s b WHERE %8$s AND b.day > d.day AND b.day < d.until OFFSET 0) p),
+  FROM latest d CROSS JOIN LATERAL (
+    SELECT * FROM %7$s b WHERE %8$s AND b.day > d.day AND b.day < d.until OFFSET 0) p
+  WHERE (d.last).day > d.day),
 written AS (
   INSERT INTO %7$s (%9$s) SELECT %9$s FROM state
   ON CONFLICT (%2$s, day) DO UPDATE SET history = EXCLUDED.history%10$s)
@@ -481,7 +490,7 @@ CREATE FUNCTION assay.create_baseline(name text, source regclass, key text[], at
 DECLARE
 	b assay.baseline;
 	target text;
-	taken text[] := '{day,history,labels,attacks,safe,until,earliest,is_new_row,is_new_key}';
+	taken text[] := '{day,history,labels,attacks,safe,until,earliest,last,is_new_row,is_new_key}';
 	problem text;
 	hint text := 'Give the columns of a key by name, as in ''{from_addr}''.';
 	column_type regtype;
