@@ -12,6 +12,7 @@
 #include "executor/executor.h"
 #include "predict.h"
 #include "rule.h"
+#include "stats.h"
 
 /* A detector keeps failing: after so many faults a backend leaves it out */
 extern int	assay_fault_limit;
@@ -134,6 +135,7 @@ typedef struct CompiledPolicy
 	TupleTableSlot *guard_slot;
 	TupleTableSlot *result_slot;
 	AttributionBuilder builder;
+	PolicyStats *stats;			/* or NULL: none are kept */
 	PolicyOutcome *outcomes;	/* of detectors, then of exclusions */
 } CompiledPolicy;
 

@@ -27,6 +27,7 @@
 #include "policy.h"
 #include "prefilter.h"
 #include "protect.h"
+#include "storage/ipc.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -93,14 +94,37 @@ SyscacheChanged(Datum arg, int cacheid, uint32 hashvalue)
 	generation++;
 }
 
-/* What an error left pinned is free at the end of the transaction. */
+/*
+ * What an error left pinned is free at the end of the transaction; and what
+ * was counted is worth adding to shared memory now and then.
+ */
 static void
-UnpinAll(XactEvent event, void *arg)
+EndTransaction(XactEvent event, void *arg)
 {
 	ListCell   *lc;
 
 	foreach(lc, cache)
-		((CompiledPolicy *) lfirst(lc))->pins = 0;
+	{
+		CompiledPolicy *p = lfirst(lc);
+
+		p->pins = 0;
+		if (p->stats)
+			StatsKeep(p->stats);	/* an error may have left it held */
+		if (p->stats && p->stats->unflushed > 0 &&
+			GetCurrentTimestamp() - p->stats->flushed_at >= STATS_FLUSH_USECS)
+			StatsFlush(p->stats);
+	}
+}
+
+/* The backend ends: add what it counted. */
+static void
+FlushAll(int code, Datum arg)
+{
+	ListCell   *lc;
+
+	foreach(lc, cache)
+		if (((CompiledPolicy *) lfirst(lc))->stats)
+			StatsFlush(((CompiledPolicy *) lfirst(lc))->stats);
 }
 
 uint64
@@ -130,7 +154,8 @@ PolicyInit(void)
 							 &assay_prefilter, true,
 							 PGC_USERSET, 0, NULL, NULL, NULL);
 	DecideInit();
-	RegisterXactCallback(UnpinAll, NULL);
+	RegisterXactCallback(EndTransaction, NULL);
+	StatsInit();
 	CacheRegisterRelcacheCallback(RelcacheChanged, (Datum) 0);
 	CacheRegisterSyscacheCallback(PROCOID, SyscacheChanged, (Datum) 0);
 	CacheRegisterSyscacheCallback(AUTHOID, SyscacheChanged, (Datum) 0);
@@ -805,6 +830,31 @@ PropagateBrokenGuards(CompiledPolicy *p)
 	}
 }
 
+/* Counters of the policy and its detectors */
+static void
+InitStats(CompiledPolicy *p)
+{
+	static bool registered = false;
+	PolicyStats *stats;
+
+	if (!StatsEnabled())
+		return;
+	if (!registered)
+	{
+		before_shmem_exit(FlushAll, (Datum) 0);
+		registered = true;
+	}
+	stats = palloc0(sizeof(PolicyStats));
+	stats->n = p->ndetectors + 1;
+	stats->counts = palloc0(stats->n * sizeof(StatsCounts));
+	stats->entries = palloc0(stats->n * sizeof(struct StatsEntry *));
+	stats->names = palloc0(stats->n * sizeof(char *));
+	for (int i = 0; i < p->ndetectors; i++)
+		stats->names[i + 1] = p->detectors[i].name;
+	stats->policy = p->name;
+	p->stats = stats;
+}
+
 static void
 CompilePolicy(CompiledPolicy *p)
 {
@@ -830,6 +880,7 @@ CompilePolicy(CompiledPolicy *p)
 			p->outcomes[i].top = palloc(Max(assay_top_features, 1) *
 										sizeof(ModelContribution));
 	p->signals = RelationByName(p->signals_name);
+	InitStats(p);
 	MemoryContextSwitchTo(old);
 	PolicyBuildProjection(p);
 }
@@ -861,6 +912,8 @@ PolicySameRow(TupleDesc a, TupleDesc b)
 static void
 Forget(CompiledPolicy *p)
 {
+	if (p->stats)
+		StatsFlush(p->stats);
 	cache = list_delete_ptr(cache, p);
 	generation++;
 	MemoryContextDelete(p->context);

@@ -26,6 +26,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "policy.h"
+#include "portability/instr_time.h"
 #include "prefilter.h"
 #include "protect.h"
 #include "access/detoast.h"
@@ -427,6 +428,29 @@ MutedBy(CompiledPolicy *p, int detector)
 	return NULL;
 }
 
+/* Count what the detectors made of this message. */
+static void
+CountOutcomes(CompiledPolicy *p, bool degraded)
+{
+	StatsCounts *c = p->stats->counts;
+
+	c[0].evaluations++;
+	c[0].hits += degraded;
+	for (int i = 0; i < p->ndetectors; i++)
+	{
+		PolicyOutcome *o = &p->outcomes[i];
+
+		if (!o->evaluated || p->detectors[i].suspended)
+			continue;
+		c[i + 1].evaluations += (o->sqlstate == NULL);
+		c[i + 1].faults += (o->sqlstate != NULL);
+		c[0].faults += (o->sqlstate != NULL);
+		c[i + 1].hits += o->hit;
+	}
+	if (++p->stats->unflushed >= STATS_FLUSH_EVERY)
+		StatsFlush(p->stats);
+}
+
 /*
  * From outcomes to the decision.  The builder's buffer lives as long as the
  * policy; the attribution is in the caller's context.
@@ -514,10 +538,41 @@ Conclude(CompiledPolicy *p, TupleTableSlot * slot, PolicyDecision *decision,
 	decision->verdict = (allowed >= 0) ? allowed :
 		(forced >= 0) ? forced : VerdictOf(p, decision->score);
 	decision->degraded = degraded;
+	if (p->stats)
+		CountOutcomes(p, degraded);
 	old = MemoryContextSwitchTo(result);
 	decision->attribution = AttributionFinish(&p->builder, p->revision, p->prior,
 											  margin, degraded);
 	MemoryContextSwitchTo(old);
+}
+
+/*
+ * Once in a while each detector by itself, for its time.  They were evaluated
+ * on this row just now.
+ */
+static void
+SampleTimes(CompiledPolicy *p, TupleTableSlot *slot)
+{
+	for (int i = 0; i < p->ndetectors; i++)
+	{
+		PolicyDetector *d = &p->detectors[i];
+		PolicyOutcome *o = &p->outcomes[i];
+		StatsCounts *c = &p->stats->counts[i + 1];
+		instr_time	start,
+					end;
+
+		if (!o->evaluated || o->sqlstate || d->suspended)
+			continue;
+		INSTR_TIME_SET_CURRENT(start);
+		if (d->model)
+			EvaluateModel(d, o, slot);
+		else
+			(void) EvaluateSingle(p, d->rule, &d->single);
+		INSTR_TIME_SET_CURRENT(end);
+		INSTR_TIME_SUBTRACT(end, start);
+		c->sampled++;
+		c->sampled_ns += (uint64) (INSTR_TIME_GET_DOUBLE(end) * 1e9);
+	}
 }
 
 void
@@ -540,6 +595,8 @@ PolicyEvaluate(CompiledPolicy *p, TupleTableSlot * slot, TimestampTz at,
 		p->econtext->ecxt_scantuple = slot;
 		EvaluateTogether(p, slot, at);
 		Conclude(p, slot, decision, caller, false);
+		if (p->stats && p->stats->counts[0].evaluations % STATS_SAMPLE_EVERY == 1)
+			SampleTimes(p, slot);
 		MemoryContextSwitchTo(caller);
 	}
 	PG_FINALLY();

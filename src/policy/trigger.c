@@ -808,9 +808,17 @@ DecideTogether(Decide *d, TriggerData * trigdata)
 		RunQueryJob(&job);
 		return true;
 	}
+	if (d->policy->stats)
+		StatsMark(d->policy->stats);
 	error = RunProtected(RunQueryJob, &job);
 	if (error == NULL)
+	{
+		if (d->policy->stats)
+			StatsKeep(d->policy->stats);
 		return true;
+	}
+	if (d->policy->stats)
+		StatsUndo(d->policy->stats);	/* each comes again */
 	FreeErrorData(error);
 	tuplestore_clear(d->store);
 	d->ndecisions = 0;

@@ -1,0 +1,291 @@
+/*
+ * stats.c
+ *		What each detector did: counters in shared memory.
+ *
+ * A hash table of a fixed size, made when the library is preloaded.  Entries
+ * are found by database, policy and detector, are never removed but all at
+ * once by stat_reset(), and never move, so that a backend keeps pointers to
+ * those that it counts for.  When the table is full, further detectors are not
+ * counted.
+ */
+#include "postgres.h"
+
+#include "common/hashfn.h"
+#include "compat.h"
+#include "funcapi.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "stats.h"
+#include "storage/ipc.h"
+#include "storage/lwlock.h"
+#include "storage/shmem.h"
+#include "storage/spin.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#define STAT_MAX_MIN		100
+#define STAT_MAX_DEFAULT	5000
+#define STAT_MAX_MAX		1000000
+
+/* Bytes of a name that are kept; the key has a hash of the whole */
+#define STATS_NAME_MAX		256
+
+typedef struct StatsKey
+{
+	Oid			database;
+	uint32		unused;			/* zero: the key is hashed as bytes */
+	uint64		policy;
+	uint64		detector;		/* 0: the policy itself */
+} StatsKey;
+
+typedef struct StatsEntry
+{
+	StatsKey	key;			/* must be first */
+	char		policy[STATS_NAME_MAX];
+	char		detector[STATS_NAME_MAX];
+	slock_t		mutex;			/* protects what follows */
+	StatsCounts counts;
+} StatsEntry;
+
+typedef struct StatsShared
+{
+	LWLock	   *lock;			/* of the hash table */
+	TimestampTz since;
+} StatsShared;
+
+static int	stat_max = STAT_MAX_DEFAULT;
+static StatsShared *shared = NULL;
+static HTAB *table = NULL;
+static shmem_request_hook_type previous_request = NULL;
+static shmem_startup_hook_type previous_startup = NULL;
+
+static void
+RequestShmem(void)
+{
+	if (previous_request)
+		previous_request();
+	RequestAddinShmemSpace(add_size(MAXALIGN(sizeof(StatsShared)),
+									hash_estimate_size(stat_max, sizeof(StatsEntry))));
+	RequestNamedLWLockTranche("pg_assay", 1);
+}
+
+static void
+StartShmem(void)
+{
+	HASHCTL		info = {0};
+	bool		found;
+
+	if (previous_startup)
+		previous_startup();
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	shared = ShmemInitStruct("pg_assay", sizeof(StatsShared), &found);
+	if (!found)
+	{
+		shared->lock = &(GetNamedLWLockTranche("pg_assay"))->lock;
+		shared->since = GetCurrentTimestamp();
+	}
+	info.keysize = sizeof(StatsKey);
+	info.entrysize = sizeof(StatsEntry);
+	table = ShmemInitHash("pg_assay statistics", stat_max, stat_max, &info,
+						  HASH_ELEM | HASH_BLOBS);
+	LWLockRelease(AddinShmemInitLock);
+}
+
+void
+StatsInit(void)
+{
+	if (!process_shared_preload_libraries_in_progress)
+		return;
+	DefineCustomIntVariable("assay.stat_max",
+							"Detectors and policies that statistics are kept of.",
+							NULL,
+							&stat_max,
+							STAT_MAX_DEFAULT, STAT_MAX_MIN, STAT_MAX_MAX,
+							PGC_POSTMASTER, 0, NULL, NULL, NULL);
+	previous_request = shmem_request_hook;
+	shmem_request_hook = RequestShmem;
+	previous_startup = shmem_startup_hook;
+	shmem_startup_hook = StartShmem;
+}
+
+bool
+StatsEnabled(void)
+{
+	return table != NULL;
+}
+
+static void
+CopyName(char *to, const char *name)
+{
+	int			len = pg_mbcliplen(name, strlen(name), STATS_NAME_MAX - 1);
+
+	memcpy(to, name, len);
+	to[len] = '\0';
+}
+
+static uint64
+HashName(const char *name)
+{
+	return hash_bytes_extended((const unsigned char *) name, strlen(name), 0) | 1;
+}
+
+/* The entry of a policy (detector NULL) or detector; NULL: the table is full */
+static StatsEntry *
+FindEntry(const char *policy, const char *detector)
+{
+	StatsKey	key = {MyDatabaseId, 0, HashName(policy), detector ? HashName(detector) : 0};
+	StatsEntry *entry;
+	bool		found;
+
+	LWLockAcquire(shared->lock, LW_SHARED);
+	entry = hash_search(table, &key, HASH_FIND, NULL);
+	LWLockRelease(shared->lock);
+	if (entry)
+		return entry;
+
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	entry = hash_get_num_entries(table) < stat_max ?
+		hash_search(table, &key, HASH_ENTER_NULL, &found) :
+		hash_search(table, &key, HASH_FIND, &found);
+	if (entry && !found)
+	{
+		CopyName(entry->policy, policy);
+		CopyName(entry->detector, detector ? detector : "");
+		SpinLockInit(&entry->mutex);
+		memset(&entry->counts, 0, sizeof(entry->counts));
+	}
+	LWLockRelease(shared->lock);
+	return entry;
+}
+
+/* Add what was counted to shared memory. */
+void
+StatsFlush(PolicyStats *stats)
+{
+	if (table == NULL || stats->unflushed == 0 || stats->held)
+		return;
+	for (int i = 0; i < stats->n; i++)
+	{
+		StatsCounts *c = &stats->counts[i];
+		StatsEntry *entry;
+
+		if (c->evaluations == 0 && c->faults == 0)
+			continue;
+		if (stats->entries[i] == NULL)
+			stats->entries[i] = FindEntry(stats->policy, stats->names[i]);
+		entry = stats->entries[i];
+		if (entry)
+		{
+			SpinLockAcquire(&entry->mutex);
+			entry->counts.evaluations += c->evaluations;
+			entry->counts.hits += c->hits;
+			entry->counts.faults += c->faults;
+			entry->counts.sampled += c->sampled;
+			entry->counts.sampled_ns += c->sampled_ns;
+			SpinLockRelease(&entry->mutex);
+		}
+		memset(c, 0, sizeof(*c));
+	}
+	stats->unflushed = 0;
+	stats->flushed_at = GetCurrentTimestamp();
+}
+
+/* What is counted from here on may be undone, until it is kept. */
+void
+StatsMark(PolicyStats *stats)
+{
+	if (stats->mark == NULL)
+		stats->mark = MemoryContextAlloc(GetMemoryChunkContext(stats),
+										 stats->n * sizeof(StatsCounts));
+	memcpy(stats->mark, stats->counts, stats->n * sizeof(StatsCounts));
+	stats->mark_unflushed = stats->unflushed;
+	stats->held = true;
+}
+
+void
+StatsUndo(PolicyStats *stats)
+{
+	memcpy(stats->counts, stats->mark, stats->n * sizeof(StatsCounts));
+	stats->unflushed = stats->mark_unflushed;
+	stats->held = false;
+}
+
+void
+StatsKeep(PolicyStats *stats)
+{
+	stats->held = false;
+}
+
+static void
+CheckPreloaded(void)
+{
+	if (table == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("statistics of pg_assay are not collected"),
+				 errhint("Add pg_assay to shared_preload_libraries and restart the server.")));
+}
+
+/* stat(): all entries of this database */
+PG_FUNCTION_INFO_V1(assay_stat);
+Datum
+assay_stat(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	HASH_SEQ_STATUS scan;
+	StatsEntry *entry;
+
+	CheckPreloaded();
+	InitMaterializedSRF(fcinfo, 0);
+	LWLockAcquire(shared->lock, LW_SHARED);
+	hash_seq_init(&scan, table);
+	while ((entry = hash_seq_search(&scan)) != NULL)
+	{
+		Datum		values[7];
+		bool		nulls[7] = {0};
+		StatsCounts c;
+
+		if (entry->key.database != MyDatabaseId)
+			continue;
+		SpinLockAcquire(&entry->mutex);
+		c = entry->counts;
+		SpinLockRelease(&entry->mutex);
+		values[0] = CStringGetTextDatum(entry->policy);
+		nulls[1] = (entry->key.detector == 0);
+		values[1] = CStringGetTextDatum(entry->detector);
+		values[2] = Int64GetDatum((int64) c.evaluations);
+		values[3] = Int64GetDatum((int64) c.hits);
+		values[4] = Int64GetDatum((int64) c.faults);
+		nulls[5] = (c.sampled == 0);
+		values[5] = Float8GetDatum(c.sampled ? c.sampled_ns / 1000.0 / c.sampled : 0);
+		values[6] = TimestampTzGetDatum(shared->since);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	LWLockRelease(shared->lock);
+	return (Datum) 0;
+}
+
+/* stat_reset(): begin anew, in all databases */
+PG_FUNCTION_INFO_V1(assay_stat_reset);
+Datum
+assay_stat_reset(PG_FUNCTION_ARGS)
+{
+	HASH_SEQ_STATUS scan;
+	StatsEntry *entry;
+
+	CheckPreloaded();
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	hash_seq_init(&scan, table);
+	while ((entry = hash_seq_search(&scan)) != NULL)
+	{
+		SpinLockAcquire(&entry->mutex);
+		memset(&entry->counts, 0, sizeof(entry->counts));
+		SpinLockRelease(&entry->mutex);
+	}
+	shared->since = GetCurrentTimestamp();
+	LWLockRelease(shared->lock);
+	PG_RETURN_VOID();
+}
