@@ -82,7 +82,9 @@ END $$;
 SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
 SELECT sum(assay.margin(model, x)) FROM row_of, model WHERE name = 'm2';
 SELECT assay.model_cache_size FROM (SELECT current_setting('assay.model_cache_size') AS model_cache_size) assay;
+\set VERBOSITY sqlstate
 SET assay.model_cache_size = -1;
+\set VERBOSITY default
 
 SET client_min_messages = warning;
 DROP SCHEMA test_model_cache CASCADE;

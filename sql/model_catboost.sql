@@ -106,8 +106,10 @@ FROM right_one, assay.model_from_catboost(document::text) AS m,
 SELECT assay.contributions(m, '{"size": 0.6, "colour": "blue"}'::jsonb)
 FROM right_one, assay.model_from_catboost(document::text) AS m;
 
-SELECT what, pg_temp.attempt(CASE WHEN value IS NULL THEN document #- path::text[]
-                                  ELSE jsonb_set(document, path::text[], value::jsonb) END::text) AS result
+-- (a number out of range is refused by json-c since 0.18, by us before)
+SELECT what, left(pg_temp.attempt(CASE WHEN value IS NULL THEN document #- path::text[]
+                                       ELSE jsonb_set(document, path::text[], value::jsonb) END::text),
+                  CASE WHEN value ~ 'e' AND what ~ 'out of range' THEN 5 ELSE 1000 END) AS result
 FROM right_one, (VALUES
 	(1, 'as it is', '{scale_and_bias,0}', '2'),
 	(2, 'unknown loss', '{model_info,params,loss_function,type}', '"PythonUserDefinedPerObject"'),
