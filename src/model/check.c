@@ -167,7 +167,7 @@ CheckHeader(const Model *model, Size size, ModelError *error)
 		return ModelFail(error, MODEL_INVALID,
 						 "strings of the model have no end");
 	if (!ModelIsUtf8((const unsigned char *) MODEL_STRING(model, 0),
-				model->nstrings))
+					 model->nstrings))
 		return ModelFail(error, MODEL_INVALID,
 						 "a name in the model is not valid UTF-8");
 	if (model->objective >= model->nstrings ||

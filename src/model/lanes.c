@@ -28,7 +28,8 @@
  * Trees that this can't express (sets of categories, infinite thresholds, more
  * nodes than 16 bits count) are walked plainly; their place holds an empty
  * tree.  Trees are taken in windows; within one they are sorted by depth, so
- * that trees which are walked together are about as deep.	Leaves are added up
+ * that trees which are walked together are about as deep; deep ones are mostly
+ * left early, so after some steps it is asked whether all have arrived.	Leaves are added up
  * in the model's order of trees, as the sum's rounding demands.
  *
  *	 | Lanes | LaneTree[ntrees, rounded up to 64] | nodes |
@@ -47,6 +48,7 @@
 
 #define WINDOW	256				/* trees that are sorted and summed together */
 #define BLOCK	64				/* trees that are walked together */
+#define ASK_FROM	7			/* steps before asking for an early end */
 
 /* How a region shows a feature's value */
 typedef enum LaneRegion
@@ -495,13 +497,29 @@ name(const node_type *nodes, const LaneTree *trees, const slot_type *slots, \
 			tree[k] = nodes + trees[i + k].first; \
 			at[k] = 1; \
 		} \
-		while (depth-- > 0) \
+		for (int step = Min(depth, ASK_FROM); step > 0; step--) \
 			for (int k = 0; k < 8; k++) \
 			{ \
 				const node_type *node = tree[k] + at[k]; \
 				\
 				at[k] = node->left + !(slots[node->slot] < node->value); \
 			} \
+		for (int step = depth - ASK_FROM; step > 0; step--) \
+		{ \
+			uint32		moved = 0; \
+			\
+			for (int k = 0; k < 8; k++) \
+			{ \
+				const node_type *node = tree[k] + at[k]; \
+				uint32		next = node->left + \
+					!(slots[node->slot] < node->value); \
+				\
+				moved |= next ^ at[k]; \
+				at[k] = next; \
+			} \
+			if (moved == 0) \
+				break; \
+		} \
 		for (int k = 0; k < 8; k++) \
 			leaves[i + k] = tree[k][at[k]].value; \
 	} \
@@ -571,9 +589,11 @@ Walk4Avx512(const LaneNode4 *nodes, const LaneTree *trees, const float *slots,
 /* 8 trees in a vector, eight vectors in two halves */
 AVX512 static void
 Walk8Avx512(const LaneNode8 *nodes, const LaneTree *trees, const double *slots,
-			double *leaves)
+			uint32 nslots, double *leaves)
 {
 	const __m256i one = _mm256_set1_epi32(1);
+	const __m512i low = _mm512_set1_epi64(0xffffffff);
+	const __m512i leaf = _mm512_set1_epi64(nslots - 1);
 
 	for (int half = 0; half < BLOCK; half += 32)
 	{
@@ -581,6 +601,7 @@ Walk8Avx512(const LaneNode8 *nodes, const LaneTree *trees, const double *slots,
 		__m256i		at[4];
 		__m512d		value[4];
 		int			depth = trees[half + 31].depth;
+		int			arrived = 0;
 
 		for (int g = 0; g < 4; g++)
 		{
@@ -589,25 +610,38 @@ Walk8Avx512(const LaneNode8 *nodes, const LaneTree *trees, const double *slots,
 			tree[g] = _mm512_cvtepi64_epi32(a);
 			at[g] = _mm256_add_epi32(tree[g], one);
 		}
+		/* Deep trees are mostly left early: ask whether all have arrived */
 		for (int level = 0; level <= depth; level++)
 		{
+			bool		ask = level >= ASK_FROM;
+
 #pragma GCC unroll 4
 			for (int g = 0; g < 4; g++)
 			{
-				/* A node is two of what a gather counts */
-				__m256i		index = _mm256_add_epi32(at[g], at[g]);
-				__m512i		next = _mm512_i32gather_epi64(index,
-														  (const char *) nodes + 8, 8);
+				__m256i		index;
+				__m512i		next;
 				__m512d		x;
 				__mmask8	right;
 
+				if (arrived & 1 << g)
+					continue;
+				/* A node is two of what a gather counts */
+				index = _mm256_add_epi32(at[g], at[g]);
+				next = _mm512_i32gather_epi64(index, (const char *) nodes + 8, 8);
 				value[g] = _mm512_i32gather_pd(index, nodes, 8);
+				if (ask && _mm512_cmpneq_epi64_mask(_mm512_and_si512(next, low), leaf) == 0)
+				{
+					arrived |= 1 << g;
+					continue;
+				}
 				x = _mm512_i32gather_pd(_mm512_cvtepi64_epi32(next), slots, 8);
 				right = _mm512_cmp_pd_mask(x, value[g], _CMP_NLT_UQ);
 				at[g] = _mm256_add_epi32(tree[g],
 										 _mm512_cvtepi64_epi32(_mm512_srli_epi64(next, 32)));
 				at[g] = _mm256_mask_add_epi32(at[g], right, at[g], one);
 			}
+			if (arrived == 15)
+				break;
 		}
 		for (int g = 0; g < 4; g++)
 			_mm512_storeu_pd(leaves + half + 8 * g, value[g]);
@@ -700,7 +734,8 @@ Sum8(const Model *model, const Lanes *lanes, const double *slots,
 		{
 #ifdef LANES_AVX512
 			if (HaveAvx512())
-				Walk8Avx512(nodes, trees + block, slots, leaves + block);
+				Walk8Avx512(nodes, trees + block, slots, lanes->nslots,
+							leaves + block);
 			else
 #endif
 				Walk8(nodes, trees + block, slots, leaves + block);
