@@ -12,10 +12,12 @@
 #include "model.h"
 
 /*
- * A parsed document takes up to 30 times its text, so it is limited.  Nesting
- * too: the deepest document of a library that we read has 12 levels.
+ * A parsed value takes up to 100 bytes, however short its text, so values are
+ * limited too: to some 2 GB.  Nesting as well: the deepest document of a
+ * library that we read has 12 levels.
  */
 #define DOCUMENT_MAX_BYTES	(256 * 1024 * 1024)
+#define DOCUMENT_MAX_VALUES 20000000
 #define DOCUMENT_MAX_DEPTH	64
 
 typedef struct Document Document;

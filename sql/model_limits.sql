@@ -44,6 +44,11 @@ SELECT assay.model_with_names(assay.model_from_linear('{a}', '{1}'), ARRAY[repea
 SELECT n, try2(document('0', '0', '{"kind":"category"}', format('{"output":0,"nodes":[[0,1,0,"in",[%s],"left"],[1,1,2],[2,1,3]]}', n))) FROM unnest(ARRAY[1048575, 1048576]) n;
 SELECT x, assay.margin(document('0', '0', '{"kind":"category"}', '{"output":0,"nodes":[[0,1,0,"in",[1048575],"left"],[1,1,2],[2,1,3]]}')::assay.model, ARRAY[x]::float8[])
 FROM unnest(ARRAY[1048574, 1048575, 1048575.9, 1048576, 4294967296 + 1048575, 1e300, -1, -1048575, 'Infinity', '-Infinity']::float8[]) x;
+-- A document of more values than fit in memory, and one that is nested deeper
+SELECT assay.model_from_xgboost(convert_to('{"learner":[' || repeat('0,', 19999999) || '0]}', 'UTF8'));
+SELECT assay.model_from_xgboost(decode('7b6907' || encode('learner', 'hex') || '5b2455236c01312d00', 'hex') || decode(repeat('00', 20000000), 'hex')); -- { i 7 "learner" [ $ U # l 20000000 0 0 …
+SELECT assay.model_from_xgboost(convert_to('{"learner":' || repeat('[', n) || repeat(']', n) || '}', 'UTF8')) FROM unnest(ARRAY[63]) n;
+SELECT assay.model_from_xgboost(convert_to('{"learner":' || repeat('[', n) || repeat(']', n) || '}', 'UTF8')) FROM unnest(ARRAY[64]) n;
 
 SET client_min_messages = warning;
 DROP SCHEMA test_model_limits CASCADE;

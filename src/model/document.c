@@ -73,6 +73,33 @@ EscapeNonAscii(const char **text, Size *length, char **copy)
 	return true;
 }
 
+/* A limit for both forms; what is over it is not parsed */
+static bool
+CheckSize(Size bytes, Size values, ModelError *error)
+{
+	if (bytes > DOCUMENT_MAX_BYTES)
+		return ModelFail(error, MODEL_LIMIT,
+						 "model document of %zu bytes exceeds the limit of %d bytes",
+						 bytes, DOCUMENT_MAX_BYTES);
+	if (values > DOCUMENT_MAX_VALUES)
+		return ModelFail(error, MODEL_LIMIT,
+						 "model document holds more than %d values",
+						 DOCUMENT_MAX_VALUES);
+	return true;
+}
+
+/* Not fewer values than a JSON text holds: each but one follows a mark */
+static Size
+CountValues(const char *text, Size length)
+{
+	Size		marks = 0;
+
+	for (Size i = 0; i < length; i++)
+		marks += text[i] == ',' || text[i] == ':' || text[i] == '[';
+
+	return marks;
+}
+
 Document   *
 DocumentParseJson(const char *text, Size length, ModelError *error)
 {
@@ -82,13 +109,9 @@ DocumentParseJson(const char *text, Size length, ModelError *error)
 	Size		done = 0;
 	char	   *escaped = NULL;
 
-	if (length > DOCUMENT_MAX_BYTES)
-	{
-		ModelFail(error, MODEL_LIMIT,
-				  "model document of %zu bytes exceeds the limit of %d bytes",
-				  length, DOCUMENT_MAX_BYTES);
+	if (!CheckSize(length, 0, error) ||
+		!CheckSize(length, CountValues(text, length), error))
 		return NULL;
-	}
 	if (!ModelIsUtf8((const unsigned char *) text, length))
 	{
 		ModelFail(error, MODEL_INVALID, "model document is not valid UTF-8");
@@ -165,6 +188,7 @@ typedef struct Reader
 	const unsigned char *bytes;
 	Size		length;
 	Size		at;
+	Size		values;			/* so far */
 	ModelError *error;
 } Reader;
 
@@ -320,6 +344,9 @@ ReadArray(Reader *reader, int depth, json_object **value)
 
 	if (!ReadContainer(reader, &element, &count))
 		return false;
+	if (!CheckSize(reader->length, reader->values + Max(count, 0),
+				   reader->error))
+		return false;
 	if (element == 'T' || element == 'F' || element == 'Z' || element == 'N')
 		return ReaderFail(reader, "an array's elements have no bytes");
 	array = json_object_new_array_ext((int) Max(Min(count, 1024), 4));
@@ -417,6 +444,8 @@ ReadValue(Reader *reader, unsigned char type, int depth, json_object **value)
 		return ModelFail(reader->error, MODEL_LIMIT,
 						 "model document is nested deeper than %d levels",
 						 DOCUMENT_MAX_DEPTH);
+	if (!CheckSize(reader->length, ++reader->values, reader->error))
+		return false;
 	switch (type)
 	{
 		case '[':
@@ -490,17 +519,12 @@ ReadValue(Reader *reader, unsigned char type, int depth, json_object **value)
 Document   *
 DocumentParseUbjson(const char *bytes, Size length, ModelError *error)
 {
-	Reader		reader = {(const unsigned char *) bytes, length, 0, error};
+	Reader		reader = {(const unsigned char *) bytes, length, 0, 0, error};
 	json_object *result = NULL;
 	unsigned char type;
 
-	if (length > DOCUMENT_MAX_BYTES)
-	{
-		ModelFail(error, MODEL_LIMIT,
-				  "model document of %zu bytes exceeds the limit of %d bytes",
-				  length, DOCUMENT_MAX_BYTES);
+	if (!CheckSize(length, 0, error))
 		return NULL;
-	}
 	if (ReadType(&reader, &type) && ReadValue(&reader, type, 0, &result))
 	{
 		if (reader.at < length)
