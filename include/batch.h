@@ -18,6 +18,7 @@
 typedef struct BatchQuery
 {
 	StringInfoData sql;
+	bool		read_only;		/* with the snapshot that is active */
 	int			nparams;
 	Oid			types[BATCH_PARAMS_MAX];
 	Datum		values[BATCH_PARAMS_MAX];
@@ -48,6 +49,7 @@ typedef struct BatchScan
 	Source	   *source;
 	Tuplestorestate *store;
 	bool		raise_errors;	/* on_error => 'raise' */
+	bool		read_only;		/* with the snapshot that is active */
 	bool		serial;			/* workers have failed before */
 	Oid		   *key_types;		/* of the keys that "unreadable" takes */
 	void		(*columns) (struct BatchScan *scan, BatchQuery *q);

@@ -66,6 +66,10 @@ $node->safe_psql('source', q{SELECT assay.alter_detector('dumped', 'a', weight =
 $node->wait_for_catchup($standby);
 is($standby->safe_psql('source', $score), $node->safe_psql('source', $score), 'and after a change');
 
+is($standby->safe_psql('source', q{SELECT count(*) FROM assay.replay('dumped', at => NULL)}), $node->safe_psql('source', q{SELECT count(*) FROM signals}), 'replay on a standby');
+is($standby->safe_psql('source', q{SELECT sum(messages) FROM assay.compare('dumped', 1, at => NULL)}), $node->safe_psql('source', q{SELECT count(*) FROM signals}), 'compare on a standby');
+is($standby->safe_psql('source', q{SELECT count(*) > 1 FROM assay.policy_diff('dumped', 1)}), 't', 'differences on a standby');
+
 # DROP EXTENSION takes the decisions' columns with it only when told to
 isnt($node->psql('target', 'DROP EXTENSION pg_assay'), 0, 'the extension is in use');
 $standby->stop;

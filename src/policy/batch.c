@@ -41,6 +41,7 @@ QueryStart(BatchQuery *q)
 {
 	initStringInfo(&q->sql);
 	q->nparams = 0;
+	q->read_only = false;
 }
 
 void
@@ -103,6 +104,7 @@ QueryRun(BatchQuery *q, int expected, DestReceiver * dest)
 	int			ret;
 
 	options.params = QueryParams(q);
+	options.read_only = q->read_only;
 	options.dest = dest;
 	ret = SPI_execute_extended(q->sql.data, &options);
 	if (ret != expected)
@@ -285,6 +287,7 @@ typedef struct QueryJob
 {
 	BatchQuery *query;
 	Tuplestorestate *store;
+	SPIPlanPtr	plan;			/* made of the query's text, or NULL */
 } QueryJob;
 
 static void
@@ -295,7 +298,20 @@ RunQueryJob(void *arg)
 
 	SetTuplestoreDestReceiverParams(dest, job->store, CurrentMemoryContext, true,
 									NULL, NULL);
-	(void) QueryRun(job->query, SPI_OK_SELECT, dest);
+	if (job->plan)
+	{
+		SPIExecuteOptions options = {0};
+		int			ret;
+
+		options.params = QueryParams(job->query);
+		options.read_only = job->query->read_only;
+		options.dest = dest;
+		ret = SPI_execute_plan_extended(job->plan, &options);
+		if (ret != SPI_OK_SELECT)
+			elog(ERROR, "SPI_execute_plan_extended failed: %s", SPI_result_code_string(ret));
+	}
+	else
+		(void) QueryRun(job->query, SPI_OK_SELECT, dest);
 	dest->rDestroy(dest);
 }
 
@@ -317,12 +333,14 @@ ScanEach(BatchScan *scan)
 	Source	   *s = scan->source;
 	BatchQuery	q;
 	SPITupleTable *keys;
+	SPIPlanPtr	plan = NULL;
 	uint64		n;
 	MemoryContext per_row = AllocSetContextCreate(CurrentMemoryContext, "pg_assay scan row",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old;
 
 	QueryStart(&q);
+	q.read_only = scan->read_only;
 	QueryAdd(&q, "SELECT ");
 	for (int i = 0; i < s->nkeys; i++)
 		QueryAdd(&q, "%sv.%s, v.%s::%s", i > 0 ? ", " : "", s->keys[i], s->keys[i],
@@ -333,7 +351,8 @@ ScanEach(BatchScan *scan)
 	old = MemoryContextSwitchTo(per_row);
 	for (uint64 row = 0; row < n; row++)
 	{
-		QueryJob	job = {&q, scan->store};
+		QueryJob	job = {&q, scan->store, NULL};
+		bool		any_null = false;
 		Datum	   *key;
 		ErrorData  *error;
 
@@ -341,6 +360,7 @@ ScanEach(BatchScan *scan)
 		MemoryContextReset(per_row);
 		key = palloc(s->nkeys * sizeof(Datum));
 		QueryStart(&q);
+		q.read_only = scan->read_only;
 		scan->columns(scan, &q);
 		QueryAdd(&q, " FROM %s v WHERE true", s->id->signals_name);
 		for (int i = 0; i < s->nkeys; i++)
@@ -348,6 +368,7 @@ ScanEach(BatchScan *scan)
 			bool		isnull;
 			Datum		value = SPI_getbinval(keys->vals[row], keys->tupdesc, 2 * i + 1, &isnull);
 
+			any_null |= isnull;
 			QueryAdd(&q, " AND v.%s %s ", s->keys[i], isnull ? "IS NULL" : "=");
 			if (!isnull)
 				QueryValue(&q, s->key_types[i], value);
@@ -356,6 +377,15 @@ ScanEach(BatchScan *scan)
 				key[i] = (Datum) 0;
 		}
 		QueryAdd(&q, " LIMIT 1) s");
+
+		/* The text is the same each time, unless a null is in the key. */
+		if (plan == NULL && !any_null)
+		{
+			plan = SPI_prepare(q.sql.data, q.nparams, q.types);
+			if (plan == NULL)
+				elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+		}
+		job.plan = any_null ? NULL : plan;
 		error = RunProtected(RunQueryJob, &job);
 		if (error)
 		{
@@ -367,6 +397,8 @@ ScanEach(BatchScan *scan)
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(per_row);
+	if (plan)
+		SPI_freeplan(plan);
 	SPI_freetuptable(keys);
 }
 
@@ -378,10 +410,11 @@ void
 RunScan(BatchScan *scan)
 {
 	BatchQuery	q;
-	QueryJob	job = {&q, scan->store};
+	QueryJob	job = {&q, scan->store, NULL};
 	ErrorData  *error;
 
 	QueryStart(&q);
+	q.read_only = scan->read_only;
 	scan->columns(scan, &q);
 	scan->where(scan, &q);
 	/* OFFSET 0: each row is scored once, whatever is taken of the result. */
@@ -519,6 +552,8 @@ RunReplay(FunctionCallInfo fcinfo, Replay *r, int arg, int rest)
 	r->scan.columns = ReplayColumns;
 	r->scan.where = ReplayWhere;
 	r->scan.unreadable = ReplayUnreadable;
+	/* It is STABLE: it sees what the query that calls it sees. */
+	r->scan.read_only = true;
 	r->scan.key_types = palloc(s.nkeys * sizeof(Oid));
 	for (int i = 0; i < s.nkeys; i++)
 		r->scan.key_types[i] = TEXTOID;
@@ -545,7 +580,7 @@ static void
 ReadTable(FunctionCallInfo fcinfo, Source *s, const char *table, BatchQuery *q)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	QueryJob	job = {q, NULL};
+	QueryJob	job = {q, NULL, NULL};
 	Oid			relid = RelationByName(table);
 	PolicySecurity security;
 
@@ -561,6 +596,7 @@ ReadTable(FunctionCallInfo fcinfo, Source *s, const char *table, BatchQuery *q)
 				 errhint("It takes membership in the policy's owner, or SELECT on %s.", table)));
 	InitMaterializedSRF(fcinfo, 0);
 	job.store = result->setResult;
+	q->read_only = true;
 	PolicyEnter(&security, s->id->owner, s->id->search_path, SECURITY_RESTRICTED_OPERATION);
 	RunQueryJob(&job);
 	PolicyLeave(&security);
