@@ -48,6 +48,9 @@ EXTRA_CLEAN = $(EXTENSION)--*.sql src/bin/*.o src/bin/assay_load
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
+# Bitcode, which JIT may inline, doesn't get PG_CFLAGS.
+BITCODE_CFLAGS += -ffp-contract=off
+
 # PGXS tracks no headers outside of the source tree, and stale objects lie.
 $(OBJS): $(INCLUDED)
 
