@@ -82,7 +82,8 @@ INSERT INTO "Batch ü".message SELECT 'new', i, '2024-03-01', i, 'x' FROM genera
 SELECT assay.create_detector(:'p', 'fails', '1 / (n - 7) > 1', weight => 1, mode => 'live');
 CALL assay.backfill(:'p', at => :'at', undecided_only => true);
 CALL assay.backfill(:'p', at => :'at', since => '2024-02-01');
-SELECT revision, count(*), count(*) FILTER (WHERE degraded) AS degraded FROM "Batch ü"."bat""ch ' ü_decision" GROUP BY 1 ORDER BY 1;
+-- (how many follow the ten that suspend the detector is up to the plan)
+SELECT revision, count(*), least(count(*) FILTER (WHERE degraded), 10) AS degraded FROM "Batch ü"."bat""ch ' ü_decision" GROUP BY 1 ORDER BY 1;
 SELECT detector, revision, sqlstate, count(*) FROM assay.fault WHERE policy = :'p' GROUP BY 1, 2, 3 ORDER BY 2, 1;
 -- all of a batch fails in workers, too
 SELECT assay.retire_detector(:'p', 'long');
