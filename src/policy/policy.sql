@@ -315,10 +315,16 @@ BEGIN
 		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
 			HINT = 'Or it is not yours: assay.policies lists those that you may change.';
 	END IF;
-	INSERT INTO assay.revision (policy, revision, summary, prior, thresholds, default_verdict, on_error, log_signals)
-	SELECT r.policy, r.revision + 1, new_revision.summary, r.prior, r.thresholds, r.default_verdict, r.on_error, r.log_signals
-	FROM assay.revision r WHERE r.policy = new_revision.policy ORDER BY r.revision DESC LIMIT 1
-	RETURNING revision INTO made;
+	BEGIN
+		INSERT INTO assay.revision (policy, revision, summary, prior, thresholds, default_verdict, on_error, log_signals)
+		SELECT r.policy, r.revision + 1, new_revision.summary, r.prior, r.thresholds, r.default_verdict, r.on_error, r.log_signals
+		FROM assay.revision r WHERE r.policy = new_revision.policy ORDER BY r.revision DESC LIMIT 1
+		RETURNING revision INTO made;
+	EXCEPTION WHEN unique_violation THEN
+		-- made since our snapshot: only under REPEATABLE READ and SERIALIZABLE
+		RAISE EXCEPTION 'policy "%" was changed by another transaction', policy USING ERRCODE = 'serialization_failure',
+			HINT = 'Try again.';
+	END;
 	RETURN made;
 END $$;
 COMMENT ON FUNCTION assay.new_revision(text, text) IS 'begins a new revision with the settings of the last; locks the policy until the transaction ends';
@@ -456,11 +462,17 @@ BEGIN
 		signals = coalesce((SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c
 			JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = alter_policy.signals), p.signals)
 	WHERE p.policy = alter_policy.policy;
-	INSERT INTO assay.revision (policy, revision, summary, prior, thresholds, default_verdict, on_error, log_signals)
-	VALUES (r.policy, r.revision + 1, concat_ws(', ', 'alter policy', 'prior ' || prior, 'thresholds ' || thresholds::text,
-		'default verdict ' || default_verdict, 'on_error ' || on_error, 'owner ' || owner, 'search_path ' || search_path,
-		'signals ' || signals), r.prior, r.thresholds, r.default_verdict, r.on_error, r.log_signals)
-	RETURNING revision INTO made;
+	BEGIN
+		INSERT INTO assay.revision (policy, revision, summary, prior, thresholds, default_verdict, on_error, log_signals)
+		VALUES (r.policy, r.revision + 1, concat_ws(', ', 'alter policy', 'prior ' || prior, 'thresholds ' || thresholds::text,
+			'default verdict ' || default_verdict, 'on_error ' || on_error, 'owner ' || owner, 'search_path ' || search_path,
+			'signals ' || signals), r.prior, r.thresholds, r.default_verdict, r.on_error, r.log_signals)
+		RETURNING revision INTO made;
+	EXCEPTION WHEN unique_violation THEN
+		-- made since our snapshot: only under REPEATABLE READ and SERIALIZABLE
+		RAISE EXCEPTION 'policy "%" was changed by another transaction', policy USING ERRCODE = 'serialization_failure',
+			HINT = 'Try again.';
+	END;
 	PERFORM assay.check_verdicts(policy);
 	RETURN made;
 END $$;

@@ -408,11 +408,17 @@ CREATE FUNCTION assay.apply_state(policy text, summary text, settings jsonb, gua
 DECLARE
 	made int;
 BEGIN
-	INSERT INTO assay.revision (policy, revision, summary, prior, thresholds, default_verdict, on_error, log_signals)
-	SELECT r.policy, r.revision + 1, apply_state.summary, (settings->>'prior')::float8, settings->'thresholds',
-		settings->>'default_verdict', settings->>'on_error', r.log_signals
-	FROM assay.revision r WHERE r.policy = apply_state.policy ORDER BY r.revision DESC LIMIT 1
-	RETURNING revision INTO STRICT made;
+	BEGIN
+		INSERT INTO assay.revision (policy, revision, summary, prior, thresholds, default_verdict, on_error, log_signals)
+		SELECT r.policy, r.revision + 1, apply_state.summary, (settings->>'prior')::float8, settings->'thresholds',
+			settings->>'default_verdict', settings->>'on_error', r.log_signals
+		FROM assay.revision r WHERE r.policy = apply_state.policy ORDER BY r.revision DESC LIMIT 1
+		RETURNING revision INTO STRICT made;
+	EXCEPTION WHEN unique_violation THEN
+		-- made since our snapshot: only under REPEATABLE READ and SERIALIZABLE
+		RAISE EXCEPTION 'policy "%" was changed by another transaction', policy USING ERRCODE = 'serialization_failure',
+			HINT = 'Try again.';
+	END;
 
 	UPDATE assay.guard g SET until_revision = made
 	WHERE g.policy = apply_state.policy AND g.until_revision IS NULL
