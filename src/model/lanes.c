@@ -360,7 +360,7 @@ ModelCheckLanes(const Model *model, ModelError *error)
 	{
 		const LaneTree *tree = LANE_TREES(lanes) + t;
 
-		fine = tree->first + 1 < lanes->nnodes &&
+		fine = (uint64) tree->first + 1 < lanes->nnodes &&
 			tree->depth <= MODEL_MAX_DEPTH &&
 			tree->plain <= (t < model->ntrees);
 	}
