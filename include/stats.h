@@ -18,7 +18,7 @@ typedef struct StatsCounts
 	uint64		faults;
 	uint64		sampled;		/* evaluations whose time was taken */
 	uint64		sampled_ns;
-} StatsCounts;
+}			StatsCounts;
 
 /* A policy's counters: [0] the policy itself, then its detectors */
 typedef struct PolicyStats
@@ -33,7 +33,7 @@ typedef struct PolicyStats
 	uint64		mark_unflushed;
 	bool		held;			/* keep them: they may be taken back */
 	TimestampTz flushed_at;
-} PolicyStats;
+}			PolicyStats;
 
 /* Messages between two whose detectors are timed one by one */
 #define STATS_SAMPLE_EVERY	512
@@ -46,9 +46,9 @@ typedef struct PolicyStats
 
 extern void StatsInit(void);
 extern bool StatsEnabled(void);
-extern void StatsFlush(PolicyStats *stats);
-extern void StatsMark(PolicyStats *stats);
-extern void StatsUndo(PolicyStats *stats);
-extern void StatsKeep(PolicyStats *stats);
+extern void StatsFlush(PolicyStats * stats);
+extern void StatsMark(PolicyStats * stats);
+extern void StatsUndo(PolicyStats * stats);
+extern void StatsKeep(PolicyStats * stats);
 
 #endif							/* ASSAY_STATS_H */

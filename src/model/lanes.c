@@ -25,14 +25,16 @@
  * ("region"): with NaN as it is (the comparison is false, so right), as
  * -Infinity (true, so left), and so on.  x <= t is x < the next number above t.
  *
- * Trees that this can't express (sets of categories, infinite thresholds, more
- * nodes than 16 bits count) are walked plainly; their place holds an empty
- * tree.  Trees are taken in windows; within one they are sorted by depth, so
+ * Splits that this can't express (sets of categories, infinite thresholds) are
+ * "odd".  Equal ones, and one-hot splits are mostly equal, share a slot, which
+ * each row fills with -Infinity or Infinity, as the split says.  Where there are
+ * too many of them, and where 16 bits can't count a tree's nodes, trees are
+ * walked plainly; their place holds an empty tree.  Trees are taken in windows; within one they are sorted by depth, so
  * that trees which are walked together are about as deep; deep ones are mostly
  * left early, so after some steps it is asked whether all have arrived.	Leaves are added up
  * in the model's order of trees, as the sum's rounding demands.
  *
- *	 | Lanes | LaneTree[ntrees, rounded up to 64] | nodes |
+ *	 | Lanes | LaneTree[ntrees, rounded up to 64] | nodes | odd splits |
  */
 #include "postgres.h"
 
@@ -48,6 +50,7 @@
 
 #define WINDOW	256				/* trees that are sorted and summed together */
 #define BLOCK	64				/* trees that are walked together */
+#define MAX_ODD	2048			/* slots for odd splits */
 #define ASK_FROM	7			/* steps before asking for an early end */
 
 /* How a region shows a feature's value */
@@ -64,11 +67,12 @@ typedef enum LaneRegion
 typedef struct Lanes
 {
 	uint32		regions;		/* bitmap of those in use */
-	uint32		nslots;			/* features * regions, and -Infinity */
+	uint32		nslots;			/* features * regions, odd ones, -Infinity */
 	uint32		ntrees;			/* a multiple of BLOCK */
 	uint32		nnodes;			/* the empty tree included */
 	uint32		nplain;			/* trees that are walked plainly */
-	uint32		reserved[11];	/* 0; makes it a cache line */
+	uint32		nodd;			/* odd splits that have a slot */
+	uint32		reserved[10];	/* 0; makes it a cache line */
 } Lanes;
 
 /* In order of walking; order and plain belong to the tree at this place in the
@@ -136,30 +140,95 @@ LaneThreshold(const Model *model, const ModelNode *node)
 	return nextafter(t, INFINITY);
 }
 
+/*
+ * -Infinity is not below -Infinity, and nothing is above Infinity, so that
+ * these thresholds are odd too.
+ */
+static inline bool
+IsOdd(const Model *model, const ModelNode *node)
+{
+	if (MODEL_IS_LEAF(node))
+		return false;
+	return (node->flags & NODE_SET) || isinf(node->u.threshold) ||
+		((model->flags & MODEL_SINGLE) &&
+		 (float) node->u.threshold != node->u.threshold);
+}
+
+/* Orders odd splits so that equal ones meet */
+static int
+CompareOdd(const void *a, const void *b, void *arg)
+{
+	const Model *model = arg;
+	const ModelNode *x = MODEL_NODES(model) + *(const uint32 *) a;
+	const ModelNode *y = MODEL_NODES(model) + *(const uint32 *) b;
+
+	if (x->feature != y->feature)
+		return x->feature < y->feature ? -1 : 1;
+	if (x->flags != y->flags)
+		return x->flags < y->flags ? -1 : 1;
+	if (!(x->flags & NODE_SET))
+		return x->u.threshold < y->u.threshold ? -1 :
+			x->u.threshold > y->u.threshold;
+	if (x->u.at.count != y->u.at.count)
+		return x->u.at.count < y->u.at.count ? -1 : 1;
+	return memcmp(MODEL_SETS(model) + x->u.at.first,
+				  MODEL_SETS(model) + y->u.at.first,
+				  x->u.at.count * sizeof(uint32));
+}
+
+/*
+ * The different odd splits, in order; from malloc.  None when there are too
+ * many, or no memory.
+ */
+static uint32 *
+CollectOdd(const Model *model, uint32 * n)
+{
+	const ModelNode *nodes = MODEL_NODES(model);
+	uint32	   *odd = NULL;
+	uint32		capacity = 0;
+	uint32		different = 0;
+
+	*n = 0;
+	for (uint32 i = 0; i < model->nnodes; i++)
+	{
+		if (!IsOdd(model, &nodes[i]))
+			continue;
+		if (*n == capacity)
+		{
+			uint32	   *grown;
+
+			capacity = Max(2 * capacity, 64);
+			grown = realloc(odd, capacity * sizeof(uint32));
+			if (grown == NULL)
+			{
+				*n = 0;
+				break;
+			}
+			odd = grown;
+		}
+		odd[(*n)++] = i;
+	}
+	if (*n > 0)
+		qsort_arg(odd, *n, sizeof(uint32), CompareOdd, (void *) model);
+	for (uint32 i = 0; i < *n; i++)
+		if (different == 0 ||
+			CompareOdd(&odd[different - 1], &odd[i], (void *) model) != 0)
+			odd[different++] = odd[i];
+	*n = different <= MAX_ODD ? different : 0;
+	return odd;
+}
+
+/* odd: do odd splits have slots? */
 static bool
-IsLaneTree(const Model *model, const ModelTree *tree)
+IsLaneTree(const Model *model, const ModelTree *tree, bool odd)
 {
 	const ModelNode *nodes = MODEL_NODES(model) + tree->root;
 
 	if (tree->nnodes >= PG_UINT16_MAX)
 		return false;
-	for (uint32 i = 0; i < tree->nnodes; i++)
-	{
-		if (MODEL_IS_LEAF(&nodes[i]))
-			continue;
-		if (nodes[i].flags & NODE_SET)
+	for (uint32 i = 0; i < tree->nnodes && !odd; i++)
+		if (IsOdd(model, &nodes[i]))
 			return false;
-
-		/*
-		 * -Infinity is not below -Infinity, and nothing is above Infinity.
-		 * Denormal numbers next to zero are as good as any.
-		 */
-		if (isinf(nodes[i].u.threshold))
-			return false;
-		if ((model->flags & MODEL_SINGLE) &&
-			(float) nodes[i].u.threshold != nodes[i].u.threshold)
-			return false;
-	}
 	return true;
 }
 
@@ -174,24 +243,25 @@ MeasureLanes(const Model *model, Lanes *lanes)
 	if (model->ntrees == 0 ||
 		(model->flags & (MODEL_VECTOR_LEAVES | MODEL_LINEAR_LEAVES)))
 		return false;
+	free(CollectOdd(model, &lanes->nodd));
 	for (uint32 t = 0; t < model->ntrees; t++)
 	{
 		const ModelTree *tree = MODEL_TREES(model) + t;
 		const ModelNode *nodes = MODEL_NODES(model) + tree->root;
 
-		if (!IsLaneTree(model, tree))
+		if (!IsLaneTree(model, tree, lanes->nodd > 0))
 		{
 			lanes->nplain++;
 			continue;
 		}
 		nnodes += TREE_NODES(tree->nnodes);
 		for (uint32 i = 0; i < tree->nnodes; i++)
-			if (!MODEL_IS_LEAF(&nodes[i]))
+			if (!MODEL_IS_LEAF(&nodes[i]) && !IsOdd(model, &nodes[i]))
 				lanes->regions |= 1 << RegionOf(&nodes[i]);
 	}
 	for (int r = 0; r < REGIONS; r++)
 		nregions += lanes->regions >> r & 1;
-	lanes->nslots = nregions * model->nfeatures + 1;
+	lanes->nslots = nregions * model->nfeatures + lanes->nodd + 1;
 	lanes->ntrees = TYPEALIGN(BLOCK, model->ntrees);
 	lanes->nnodes = (uint32) nnodes;
 	if (lanes->nplain == model->ntrees || nnodes > PG_INT32_MAX / 2)
@@ -213,7 +283,22 @@ ModelLanesSize(const Model *model)
 	if (!MeasureLanes(model, &lanes))
 		return 0;
 	return sizeof(Lanes) + lanes.ntrees * sizeof(LaneTree) +
-		lanes.nnodes * LaneNodeBytes(model);
+		lanes.nnodes * LaneNodeBytes(model) + lanes.nodd * sizeof(uint32);
+}
+
+/* The odd splits that have slots */
+static inline uint32 *
+OddSplits(const Model *model, const Lanes *lanes)
+{
+	return (uint32 *) ((char *) LANE_NODES(lanes) +
+					   lanes->nnodes * LaneNodeBytes(model));
+}
+
+/* The slot of the first of them */
+static inline uint32
+OddSlot(const Lanes *lanes)
+{
+	return lanes->nslots - 1 - lanes->nodd;
 }
 
 /* ---- building --------------------------------------------------------------- */
@@ -251,6 +336,31 @@ RegionSlot(const Model *model, const Lanes *lanes, LaneRegion region)
 	return before * model->nfeatures;
 }
 
+/* Which odd split is equal to this one? */
+static uint32
+FindOdd(const Model *model, const Lanes *lanes, uint32 number)
+{
+	const		uint32 *odd = OddSplits(model, lanes);
+	uint32		low = 0;
+	uint32		high = lanes->nodd;
+
+	while (low < high)
+	{
+		uint32		middle = low + (high - low) / 2;
+		int			difference = CompareOdd(&number, &odd[middle],
+											(void *) model);
+
+		if (difference == 0)
+			return middle;
+		if (difference > 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	Assert(false);
+	return 0;
+}
+
 /*
  * A tree from preorder into breadth order.	 queue holds the node of the model
  * for each lane node that has a number.
@@ -273,8 +383,17 @@ PutTree(const Model *model, const Lanes *lanes, const ModelTree *tree,
 					i);
 			continue;
 		}
-		PutNode(model, lanes, first + i, LaneThreshold(model, node),
-				RegionSlot(model, lanes, RegionOf(node)) + node->feature, end);
+		if (IsOdd(model, node))
+		{
+			uint32		number = (uint32) (node - MODEL_NODES(model));
+
+			PutNode(model, lanes, first + i, 0.0,
+					OddSlot(lanes) + FindOdd(model, lanes, number), end);
+		}
+		else
+			PutNode(model, lanes, first + i, LaneThreshold(model, node),
+					RegionSlot(model, lanes, RegionOf(node)) + node->feature,
+					end);
 		queue[end++] = queue[i] + 1;
 		queue[end++] = node->right;
 	}
@@ -286,6 +405,8 @@ ModelBuildLanes(Model *model)
 	Lanes	   *lanes = GetLanes(model);
 	uint32		first;
 	uint32	   *queue;
+	uint32	   *odd;
+	uint32		nodd;
 
 	if (model->nlanebytes == 0)
 		return;
@@ -297,6 +418,11 @@ ModelBuildLanes(Model *model)
 		free(queue);
 		return;
 	}
+
+	odd = CollectOdd(model, &nodd);
+	if (nodd > 0 && nodd == lanes->nodd)
+		memcpy(OddSplits(model, lanes), odd, nodd * sizeof(uint32));
+	free(odd);
 
 	/* The empty tree is at 0 */
 	PutNode(model, lanes, 1, 0.0, lanes->nslots - 1, 1);
@@ -310,7 +436,8 @@ ModelBuildLanes(Model *model)
 		int			lane = 0;
 
 		for (uint32 i = 0; i < n; i++)
-			if (IsLaneTree(model, MODEL_TREES(model) + window + i))
+			if (IsLaneTree(model, MODEL_TREES(model) + window + i,
+						   lanes->nodd > 0))
 				depth[i] = MODEL_TREES(model)[window + i].depth + 1;
 
 		/* Plain and absent trees first; trees of one depth keep their order */
@@ -356,6 +483,9 @@ ModelCheckLanes(const Model *model, ModelError *error)
 		return true;
 	fine = MeasureLanes(model, &expected) &&
 		memcmp(&expected, lanes, sizeof(Lanes)) == 0;
+	for (uint32 i = 0; i < expected.nodd && fine; i++)
+		fine = OddSplits(model, lanes)[i] < model->nnodes &&
+			IsOdd(model, MODEL_NODES(model) + OddSplits(model, lanes)[i]);
 	for (uint32 t = 0; t < expected.ntrees && fine; t++)
 	{
 		const LaneTree *tree = LANE_TREES(lanes) + t;
@@ -471,6 +601,13 @@ name(const Model *model, const Lanes *lanes, const row_type *row, \
 		for (uint32 f = 0; f < n; f++) \
 			to[f] = fabs((double) row[f]) > MODEL_ZERO ? (slot_type) row[f] : -INFINITY; \
 		to += n; \
+	} \
+	for (uint32 i = 0; i < lanes->nodd; i++) \
+	{ \
+		const ModelNode *node = MODEL_NODES(model) + OddSplits(model, lanes)[i]; \
+		\
+		*to++ = ModelGoesLeft(model, node, row[node->feature]) ? -INFINITY : \
+			INFINITY; \
 	} \
 	*to = -INFINITY; \
 }
