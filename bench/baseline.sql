@@ -13,7 +13,7 @@ CREATE TABLE base AS
 SELECT lower(l ->> 'from_addr') AS k, coalesce(l ->> 'received_at', l ->> 'date')::timestamptz AS at
 FROM line WHERE l ->> 'from_addr' IS NOT NULL AND coalesce(l ->> 'received_at', l ->> 'date') IS NOT NULL;
 INSERT INTO base
-SELECT 'sender' || floor(8000 * (hashint8(i) & 1048575) / 1048576.0 * (hashint8(-i) & 1048575) / 1048576.0 * (hashint8(i + 1000000000) & 1048575) / 1048576.0),
+SELECT 'sender' || floor(8000.0 * (hashint8(i) & 1048575) / 1048576.0 * (hashint8(-i) & 1048575) / 1048576.0 * (hashint8(i + 1000000000) & 1048575) / 1048576.0),
 	timestamptz '2001-04-01' + (hashint8(7 * i) & 33554431) * interval '1 s'
 FROM generate_series(1::bigint, 114000) i WHERE NOT EXISTS (SELECT FROM line);
 DROP TABLE line;
