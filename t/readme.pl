@@ -29,6 +29,9 @@ sub normal
 	$text =~ s/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?\+00/TIME/g;
 	$text =~ s/ in [\d.]+ s \(\d+\/s\)/ in TIME/g;
 	$text =~ s/^\(\d+ rows?\)\n//mg;
+	# columns are as wide as their widest value, of which a time may be one
+	$text =~ s/-{2,}/-/g;
+	$text =~ s/ {2,}/ /g;
 	$text =~ s/ +$//mg;
 	return $text;
 }
