@@ -22,6 +22,7 @@
 #include "common/hashfn.h"
 #include "compat.h"
 #include "executor/spi.h"
+#include "jit/jit.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "policy.h"
@@ -190,6 +191,11 @@ policy_changed(PG_FUNCTION_ARGS)
 
 /*
  * Security
+ *
+ * Enter as a role, and where it has a search_path with that.  Just-in-time
+ * compilation is off there: a signals query is planned once and run for each
+ * statement, and compiling its hundreds of expressions anew each time takes
+ * far longer than a message.
  */
 
 void
@@ -203,6 +209,9 @@ PolicyEnter(PolicySecurity *s, Oid owner, const char *search_path, int flags)
 		s->save_nestlevel = NewGUCNestLevel();
 		(void) set_config_option("search_path", search_path, PGC_USERSET,
 								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+		if (jit_enabled)
+			(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION,
+									 GUC_ACTION_SAVE, true, 0, false);
 	}
 }
 
