@@ -34,14 +34,14 @@ off=$(repeat timed -c 'SET max_parallel_workers_per_gather = 0' -c 'SET assay.pr
 # A probe of a baseline keeps PostgreSQL from a parallel plan (a LIMIT in
 # LATERAL, or a correlated subquery): two sessions, half of the messages each
 both() {
-	local start end
-	start=$(date +%s%N)
-	for half in 0 1; do
-		psql -Xqc 'SET max_parallel_workers_per_gather = 0' -c "$all WHERE s.id % 2 = $half" >/dev/null &
-	done
-	wait
-	end=$(date +%s%N)
-	calc %.1f "($end - $start) / 1000000"
+	local start=$EPOCHREALTIME first second
+	psql -Xq -v ON_ERROR_STOP=1 -c 'SET max_parallel_workers_per_gather = 0' -c "$all WHERE s.id % 2 = 0" >/dev/null &
+	first=$!
+	psql -Xq -v ON_ERROR_STOP=1 -c 'SET max_parallel_workers_per_gather = 0' -c "$all WHERE s.id % 2 = 1" >/dev/null &
+	second=$!
+	wait "$first" && wait "$second" || exit 1
+	calc %.1f "($EPOCHREALTIME - $start) * 1000"
+	echo
 }
 two=$(repeat both)
 row "score(), one core: messages a second" "$(calc %.0f "$n * 1000 / $one")"
