@@ -125,7 +125,7 @@ FlushAll(int code, Datum arg)
 
 	foreach(lc, cache)
 		if (((CompiledPolicy *) lfirst(lc))->stats)
-			StatsFlush(((CompiledPolicy *) lfirst(lc))->stats);
+		StatsFlush(((CompiledPolicy *) lfirst(lc))->stats);
 }
 
 uint64

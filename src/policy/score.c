@@ -551,7 +551,7 @@ Conclude(CompiledPolicy *p, TupleTableSlot * slot, PolicyDecision *decision,
  * on this row just now.
  */
 static void
-SampleTimes(CompiledPolicy *p, TupleTableSlot *slot)
+SampleTimes(CompiledPolicy *p, TupleTableSlot * slot)
 {
 	for (int i = 0; i < p->ndetectors; i++)
 	{

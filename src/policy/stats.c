@@ -39,7 +39,7 @@ typedef struct StatsKey
 	uint32		unused;			/* zero: the key is hashed as bytes */
 	uint64		policy;
 	uint64		detector;		/* 0: the policy itself */
-} StatsKey;
+}			StatsKey;
 
 typedef struct StatsEntry
 {
@@ -48,16 +48,16 @@ typedef struct StatsEntry
 	char		detector[STATS_NAME_MAX];
 	slock_t		mutex;			/* protects what follows */
 	StatsCounts counts;
-} StatsEntry;
+}			StatsEntry;
 
 typedef struct StatsShared
 {
 	LWLock	   *lock;			/* of the hash table */
 	TimestampTz since;
-} StatsShared;
+}			StatsShared;
 
 static int	stat_max = STAT_MAX_DEFAULT;
-static StatsShared *shared = NULL;
+static StatsShared * shared = NULL;
 static HTAB *table = NULL;
 static shmem_request_hook_type previous_request = NULL;
 static shmem_startup_hook_type previous_startup = NULL;
@@ -163,7 +163,7 @@ FindEntry(const char *policy, const char *detector)
 
 /* Add what was counted to shared memory. */
 void
-StatsFlush(PolicyStats *stats)
+StatsFlush(PolicyStats * stats)
 {
 	if (table == NULL || stats->unflushed == 0 || stats->held)
 		return;
@@ -195,7 +195,7 @@ StatsFlush(PolicyStats *stats)
 
 /* What is counted from here on may be undone, until it is kept. */
 void
-StatsMark(PolicyStats *stats)
+StatsMark(PolicyStats * stats)
 {
 	if (stats->mark == NULL)
 		stats->mark = MemoryContextAlloc(GetMemoryChunkContext(stats),
@@ -206,7 +206,7 @@ StatsMark(PolicyStats *stats)
 }
 
 void
-StatsUndo(PolicyStats *stats)
+StatsUndo(PolicyStats * stats)
 {
 	memcpy(stats->counts, stats->mark, stats->n * sizeof(StatsCounts));
 	stats->unflushed = stats->mark_unflushed;
@@ -214,7 +214,7 @@ StatsUndo(PolicyStats *stats)
 }
 
 void
-StatsKeep(PolicyStats *stats)
+StatsKeep(PolicyStats * stats)
 {
 	stats->held = false;
 }
