@@ -83,7 +83,8 @@ typedef struct PolicyOutcome
 	bool		hit;
 	const char *sqlstate;		/* it failed, or NULL */
 	double		margin;			/* of a model */
-	ModelContribution *top;		/* assay_top_features of them */
+	ModelContribution *top;		/* room for max_top of them */
+	int			max_top;
 	int			ntop;
 } PolicyOutcome;
 

@@ -105,6 +105,28 @@ a	401	copied from standard input	0
 SELECT "Tenant id", id, verdict, assay.margin(attribution) AS margin FROM "Mail box"."in ""bound""_decision" WHERE id >= 400 ORDER BY "Tenant id" COLLATE "C", id;
 DROP TRIGGER decide ON "Mail box"."Message";
 
+-- the key moves, and becomes of another type
+CREATE TABLE moves (x text, id int, n int);
+CREATE VIEW moves_signals AS SELECT id, n FROM moves;
+SELECT assay.create_policy('moves', 'moves_signals', '{id}', prior => 0);
+CREATE TRIGGER decide AFTER INSERT ON moves REFERENCING NEW TABLE AS new FOR EACH ROW EXECUTE FUNCTION assay.decide('moves');
+INSERT INTO moves VALUES ('a', 1, 1);
+ALTER TABLE moves RENAME COLUMN id TO old_id;
+ALTER TABLE moves ADD COLUMN id int;
+CREATE OR REPLACE VIEW moves_signals AS SELECT id, n FROM moves;
+INSERT INTO moves (x, id, n) VALUES ('b', 2, 1);
+DROP VIEW moves_signals;
+ALTER TABLE moves ALTER COLUMN id TYPE text;
+INSERT INTO moves (x, id, n) VALUES ('c', 'three', 1);
+DROP TRIGGER decide ON moves;
+CREATE TRIGGER decide AFTER INSERT ON moves REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('moves');
+\set VERBOSITY terse
+INSERT INTO moves (x, id, n) VALUES ('d', '4', 1);
+\set VERBOSITY default
+SELECT id, degraded FROM moves_decision ORDER BY id;
+DROP TABLE moves;
+SELECT assay.drop_policy('moves', true);
+
 -- a trigger of another kind is refused
 CREATE TRIGGER d BEFORE INSERT ON "Mail box".message_a FOR EACH ROW EXECUTE FUNCTION assay.decide('in "bound"');
 INSERT INTO "Mail box"."Message" VALUES ('a', 500, 'x', 1);

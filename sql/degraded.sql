@@ -85,6 +85,14 @@ INSERT INTO deg_message VALUES (70, '1', 6);
 SELECT id, verdict, margin, degraded, entries FROM shown(70);
 SELECT detector, sqlstate, message FROM assay.fault WHERE key = '{70}';
 
+-- a setting that is compiled in takes effect at once, up and down
+SELECT assay.create_detector('deg', 'linear', model => assay.model_from_linear('{id,n,ratio}', '{0.5,0.25,0.125}', 0, 'logistic'), mode => 'live');
+SELECT top, jsonb_array_length(l.signals) AS kept FROM unnest('{1,255,2,0}'::int[]) WITH ORDINALITY t(top, i),
+	LATERAL (SELECT set_config('assay.top_features', top::text, false)) c(value),
+	LATERAL (SELECT s AS row FROM deg_signals s WHERE s.id = 1 AND c.value IS NOT NULL OFFSET 0) s, assay.score('deg', s.row) x, assay.ledger(x.attribution) l
+WHERE l.detector = 'linear' ORDER BY i;
+RESET assay.top_features;
+
 -- every message has one decision
 SELECT count(*) AS undecided FROM deg_message m LEFT JOIN deg_decision d USING (id) WHERE d.id IS NULL;
 SELECT count(*) AS twice FROM (SELECT FROM deg_decision GROUP BY id HAVING count(*) > 1) t;

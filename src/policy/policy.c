@@ -86,13 +86,34 @@ RelcacheChanged(Datum arg, Oid relid)
 }
 
 static void
-SyscacheChanged(Datum arg, int cacheid, uint32 hashvalue)
+ForgetAll(void)
 {
 	ListCell   *lc;
 
 	foreach(lc, cache)
 		((CompiledPolicy *) lfirst(lc))->valid = false;
 	generation++;
+}
+
+static void
+SyscacheChanged(Datum arg, int cacheid, uint32 hashvalue)
+{
+	ForgetAll();
+}
+
+/* A setting that is compiled in */
+static void
+AssignTopFeatures(int value, void *extra)
+{
+	if (value != assay_top_features)
+		ForgetAll();
+}
+
+static void
+AssignPrefilter(bool value, void *extra)
+{
+	if (value != assay_prefilter)
+		ForgetAll();
 }
 
 /*
@@ -148,12 +169,12 @@ PolicyInit(void)
 							NULL,
 							&assay_top_features,
 							TOP_FEATURES_DEFAULT, TOP_FEATURES_MIN, TOP_FEATURES_MAX,
-							PGC_SUSET, 0, NULL, NULL, NULL);
+							PGC_SUSET, 0, NULL, AssignTopFeatures, NULL);
 	DefineCustomBoolVariable("assay.prefilter",
 							 "Looks for the substrings of all conditions in one pass.",
 							 "Results are the same without; for measuring and for doubt.",
 							 &assay_prefilter, true,
-							 PGC_USERSET, 0, NULL, NULL, NULL);
+							 PGC_USERSET, 0, NULL, AssignPrefilter, NULL);
 	DecideInit();
 	RegisterXactCallback(EndTransaction, NULL);
 	StatsInit();
@@ -886,8 +907,11 @@ CompilePolicy(CompiledPolicy *p)
 	p->outcomes = palloc0((p->ndetectors + p->nexclusions) * sizeof(PolicyOutcome));
 	for (int i = 0; i < p->ndetectors; i++)
 		if (p->detectors[i].model)
+		{
+			p->outcomes[i].max_top = assay_top_features;
 			p->outcomes[i].top = palloc(Max(assay_top_features, 1) *
 										sizeof(ModelContribution));
+		}
 	p->signals = RelationByName(p->signals_name);
 	InitStats(p);
 	MemoryContextSwitchTo(old);

@@ -127,9 +127,10 @@ EvaluateModel(PolicyDetector *d, PolicyOutcome *o, TupleTableSlot * slot)
 	double		expected;
 
 	slot_getallattrs(slot);
-	if (assay_top_features > 0)
+	o->ntop = 0;
+	if (o->max_top > 0)
 		o->ntop = ModelExplainSlotValues(d->model, d->binding, slot->tts_values,
-										 slot->tts_isnull, assay_top_features,
+										 slot->tts_isnull, o->max_top,
 										 o->top, &expected, &o->margin);
 	else
 		o->margin = ModelMarginSlotValues(d->model, d->binding, slot->tts_values,

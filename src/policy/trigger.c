@@ -264,31 +264,39 @@ PrepareSignals(void *arg)
 	MemoryContextSwitchTo(old);
 }
 
+/*
+ * Where the key is in a row of the message table.  Asked for each row, since
+ * nothing tells when the table's columns change.
+ */
 static void
 FindKeyColumns(DecidePlans *t, Relation rel)
 {
+	TupleDesc	desc = RelationGetDescr(rel);
 	ListCell   *lc;
 	int			i = 0;
 
-	t->key_columns = MemoryContextAlloc(t->context, t->nkeys * sizeof(int));
 	foreach(lc, t->id->key)
 	{
-		int			attno = get_attnum(RelationGetRelid(rel), lfirst(lc));
+		int			column = 0;
 
-		if (attno <= 0)
+		while (column < desc->natts &&
+			   (TupleDescAttr(desc, column)->attisdropped ||
+				namestrcmp(&TupleDescAttr(desc, column)->attname, lfirst(lc)) != 0))
+			column++;
+		if (column == desc->natts)
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_COLUMN),
 					 errmsg("table \"%s\" has no key column \"%s\" of policy \"%s\"",
 							RelationGetRelationName(rel), (char *) lfirst(lc), t->policy)));
 		if (t->transition == NULL &&
-			TupleDescAttr(RelationGetDescr(rel), attno - 1)->atttypid != t->key_types[i])
+			TupleDescAttr(desc, column)->atttypid != t->key_types[i])
 			ereport(ERROR,
 					(errcode(ERRCODE_DATATYPE_MISMATCH),
 					 errmsg("key column \"%s\" of table \"%s\" has another type than in %s",
 							(char *) lfirst(lc), RelationGetRelationName(rel),
 							t->id->decision_name),
 					 errhint("Give them the same type, or use a statement-level trigger.")));
-		t->key_columns[i++] = attno;
+		t->key_columns[i++] = column + 1;
 	}
 }
 
@@ -380,7 +388,7 @@ GetPlans(TriggerData * trigdata, const char *policy)
 	t->policy = pstrdup(policy);
 	t->generation = PolicyGeneration();
 	t->id = PolicyIdentify(policy);
-	if (trigdata->tg_trigger->tgnewtable)
+	if (trigdata->tg_trigger->tgnewtable && !TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
 		t->transition = pstrdup(trigdata->tg_trigger->tgnewtable);
 	MemoryContextSwitchTo(old);
 
@@ -389,6 +397,7 @@ GetPlans(TriggerData * trigdata, const char *policy)
 
 	PolicyEnter(&security, t->id->owner, t->id->search_path, SECURITY_RESTRICTED_OPERATION);
 	PrepareInserts(t);
+	t->key_columns = MemoryContextAlloc(t->context, t->nkeys * sizeof(int));
 	FindKeyColumns(t, trigdata->tg_relation);
 	if (t->transition)
 		t->keys_plan = KeepPlan(KeySource(t), 0, NULL);
@@ -779,6 +788,7 @@ CheckTrigger(FunctionCallInfo fcinfo)
 static void
 TakeRowKey(Decide *d, TriggerData * trigdata)
 {
+	FindKeyColumns(d->plans, trigdata->tg_relation);
 	for (int i = 0; i < d->plans->nkeys; i++)
 		d->values[i] = slot_getattr(trigdata->tg_trigslot, d->plans->key_columns[i],
 									&d->nulls[i]);
