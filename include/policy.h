@@ -131,6 +131,7 @@ typedef struct CompiledPolicy
 	/* evaluation */
 	ExprContext *econtext;
 	struct Prefilter *prefilter;
+	MemoryContext projection_context;	/* of what follows, and of its slots */
 	ProjectionInfo *guard_projection;
 	ProjectionInfo *projection; /* every condition at once */
 	TupleTableSlot *guard_slot;

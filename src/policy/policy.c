@@ -796,6 +796,13 @@ PolicyBuildProjection(CompiledPolicy *p)
 		p->econtext = CreateStandaloneExprContext();
 		BuildPrefilter(p);
 	}
+	if (p->prefilter)
+		PrefilterRestart(p->prefilter);
+	if (p->projection_context)
+		MemoryContextDelete(p->projection_context);
+	p->projection_context = AllocSetContextCreate(p->context, "pg_assay projection",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(p->projection_context);
 	if (p->nguards > 0)
 	{
 		for (int i = 0; i < p->nguards; i++)
@@ -922,11 +929,13 @@ CompilePolicy(CompiledPolicy *p)
  * The cache
  */
 
+/*
+ * Do rows of both look the same?  The type's oid alone tells nothing: a named
+ * type can be altered.
+ */
 bool
 PolicySameRow(TupleDesc a, TupleDesc b)
 {
-	if (a->tdtypeid != RECORDOID && a->tdtypeid == b->tdtypeid)
-		return true;
 	if (a->natts != b->natts)
 		return false;
 	for (int i = 0; i < a->natts; i++)

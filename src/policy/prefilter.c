@@ -75,7 +75,7 @@ struct Prefilter
 	TupleDesc	desc;
 	List	   *columns;		/* of FilterColumn */
 	List	   *occurs;			/* of Occurs */
-	TupleTableSlot *slot;
+	TupleTableSlot *slot;		/* the virtual row, as wide as "occurs" */
 	MemoryContextCallback callback;
 };
 
@@ -428,6 +428,17 @@ Rewrite(Node * node, Prefilter *f)
 	return expression_tree_mutator(node, Rewrite, f);
 }
 
+/*
+ * The conditions are to be rewritten anew.  The virtual row and its columns
+ * live in the context in which that is done.
+ */
+void
+PrefilterRestart(Prefilter *f)
+{
+	f->occurs = NIL;
+	f->slot = NULL;
+}
+
 /* The same condition, which asks the virtual row first */
 Expr	   *
 PrefilterRewrite(Prefilter *f, Expr * expr)
@@ -448,9 +459,11 @@ PrefilterScan(Prefilter *f, TupleTableSlot * slot)
 	ListCell   *lc;
 	int			i = 0;
 
+	if (f->occurs == NIL)
+		return NULL;			/* who asked is suspended */
 	if (f->slot == NULL)
 	{
-		MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(f));
+		MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(f->occurs));
 		TupleDesc	desc = CreateTemplateTupleDesc(list_length(f->occurs));
 
 		for (int a = 1; a <= desc->natts; a++)
@@ -458,6 +471,7 @@ PrefilterScan(Prefilter *f, TupleTableSlot * slot)
 		f->slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
 		MemoryContextSwitchTo(old);
 	}
+	Assert(f->slot->tts_tupleDescriptor->natts == list_length(f->occurs));
 	ExecClearTuple(f->slot);
 	foreach(lc, f->columns)
 	{

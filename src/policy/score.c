@@ -142,12 +142,19 @@ EvaluateModel(PolicyDetector *d, PolicyOutcome *o, TupleTableSlot * slot)
 	o->hit = o->margin > 0;
 }
 
+/* An expiry is the first moment after; without one there is none, ever. */
+static inline bool
+NotExpired(TimestampTz expires_at, TimestampTz at)
+{
+	return at < expires_at || expires_at == DT_NOEND;
+}
+
 /* Who takes part now; the others have no place in the ledger. */
 static bool
 TakesPart(CompiledPolicy *p, PolicyDetector *d, TupleTableSlot * slot,
 		  TimestampTz at)
 {
-	return at < d->expires_at && InRollout(p, d, slot);
+	return NotExpired(d->expires_at, at) && InRollout(p, d, slot);
 }
 
 static bool
@@ -187,7 +194,7 @@ EvaluateTogether(CompiledPolicy *p, TupleTableSlot * slot, TimestampTz at)
 		PolicyOutcome *o = &p->outcomes[p->ndetectors + i];
 
 		o->sqlstate = x->sqlstate[0] ? x->sqlstate : NULL;
-		o->evaluated = at < x->expires_at;
+		o->evaluated = NotExpired(x->expires_at, at);
 		o->hit = o->evaluated && x->column >= 0 && ResultIsTrue(p, x->column);
 	}
 }
@@ -306,7 +313,7 @@ EvaluateApart(CompiledPolicy *p, TupleTableSlot * slot, TimestampTz at,
 		ErrorData  *error;
 
 		o->hit = false;
-		o->evaluated = at < d->expires_at;
+		o->evaluated = NotExpired(d->expires_at, at);
 		o->sqlstate = d->sqlstate[0] ? d->sqlstate : NULL;
 		if (!o->evaluated || o->sqlstate || d->suspended)
 			continue;
@@ -325,7 +332,7 @@ EvaluateApart(CompiledPolicy *p, TupleTableSlot * slot, TimestampTz at,
 		ErrorData  *error;
 
 		o->hit = false;
-		o->evaluated = at < x->expires_at;
+		o->evaluated = NotExpired(x->expires_at, at);
 		o->sqlstate = x->sqlstate[0] ? x->sqlstate : NULL;
 		if (!o->evaluated || o->sqlstate || x->suspended)
 			continue;
@@ -676,6 +683,8 @@ typedef struct ScoreState
 	bool		drafts;
 	Oid			typid;
 	int32		typmod;
+	TypeCacheEntry *type;		/* of a named row type */
+	uint64		type_version;	/* tells when that was altered */
 	CompiledPolicy *compiled;
 	TupleTableSlot *slot;
 	TupleDesc	result;
@@ -712,9 +721,17 @@ BindScore(ScoreState *state, FunctionCallInfo fcinfo, HeapTupleHeader row,
 		state->context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt,
 											   "pg_assay score", ALLOCSET_SMALL_SIZES);
 	MemoryContextReset(state->context);
-	desc = lookup_rowtype_tupdesc_copy(HeapTupleHeaderGetTypeId(row),
-									   HeapTupleHeaderGetTypMod(row));
+	state->typid = HeapTupleHeaderGetTypeId(row);
+	state->typmod = HeapTupleHeaderGetTypMod(row);
+	state->type = NULL;
+	if (state->typid != RECORDOID)
+	{
+		state->type = lookup_type_cache(state->typid, TYPECACHE_TUPDESC);
+		state->type_version = state->type->tupDesc_identifier;
+	}
+	desc = lookup_rowtype_tupdesc_copy(state->typid, state->typmod);
 	state->compiled = PolicyGet(policy, revision, drafts, desc);
+	state->generation = state->compiled->valid ? PolicyGeneration() : 0;
 	CheckMayScore(state->compiled);
 	old = MemoryContextSwitchTo(state->context);
 	state->policy = pstrdup(policy);
@@ -730,10 +747,7 @@ BindScore(ScoreState *state, FunctionCallInfo fcinfo, HeapTupleHeader row,
 	FreeTupleDesc(desc);
 	state->revision = revision;
 	state->drafts = drafts;
-	state->typid = HeapTupleHeaderGetTypeId(row);
-	state->typmod = HeapTupleHeaderGetTypMod(row);
 	state->userid = GetUserId();
-	state->generation = PolicyGeneration();
 	state->valid = true;
 }
 
@@ -768,6 +782,7 @@ assay_score(PG_FUNCTION_ARGS)
 	if (!state->valid || state->generation != PolicyGeneration() ||
 		state->typid != HeapTupleHeaderGetTypeId(row) ||
 		state->typmod != HeapTupleHeaderGetTypMod(row) ||
+		(state->type && state->type->tupDesc_identifier != state->type_version) ||
 		state->revision != revision || state->drafts != drafts ||
 		state->userid != GetUserId() ||
 		strlen(state->policy) != VARSIZE_ANY_EXHDR(name) ||
