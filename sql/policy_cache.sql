@@ -1,36 +1,21 @@
 -- What a backend keeps of a policy, and what changes under it.
-SET extra_float_digits = 0;
 \set VERBOSITY terse
-CREATE TABLE cac_message (id int PRIMARY KEY, txt text, n int, a float8, b float8, c float8, d float8);
+CREATE TABLE cac_message (id int PRIMARY KEY, txt text, n int);
 CREATE VIEW cac_signals AS SELECT * FROM cac_message;
 SELECT assay.create_policy('cac', 'cac_signals', '{id}', prior => 0);
 SELECT assay.create_detector('cac', 'wire', 'txt LIKE ''%wire transfer%''', weight => 1, mode => 'live');
 SELECT assay.create_detector('cac', 'card', 'txt LIKE ''%gift card%''', weight => 2, mode => 'live');
-SELECT assay.create_detector('cac', 'model', model => assay.model_from_linear('{a,b,c,d}', '{1,2,3,4}', 0), mode => 'live');
 CREATE TRIGGER decide AFTER INSERT ON cac_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('cac');
-CREATE FUNCTION shown(from_id int) RETURNS TABLE (id int, margin float8, degraded boolean, entries text) LANGUAGE sql AS $$
-	SELECT d.id, assay.margin(d.attribution), d.degraded,
-		(SELECT string_agg(concat_ws(' ', l.detector, l.contribution, l.fault, jsonb_array_length(nullif(l.signals, '{}'::jsonb))), ', ' ORDER BY l.entry)
-		 FROM assay.ledger(d.attribution) l WHERE entry > 0 AND l.kind = 'model')
-	FROM cac_decision d WHERE d.id >= from_id ORDER BY d.id $$;
-
--- more features kept than when the policy was compiled
-SET assay.top_features = 1;
-INSERT INTO cac_message VALUES (1, 'x', 1, 1, 1, 1, 1);
-SET assay.top_features = 255;
-INSERT INTO cac_message VALUES (2, 'x', 1, 1, 1, 1, 1);
-RESET assay.top_features;
-SELECT * FROM shown(1);
 
 -- the conditions are built anew when a detector is suspended; the others go on
 SELECT assay.create_detector('cac', 'divides', '10 / n > 1', weight => 1, mode => 'live');
 SELECT assay.create_detector('cac', 'divides too', '100 / (n - 1) > 1', weight => 1, mode => 'live');
 SELECT count(assay.create_detector('cac', 'many ' || i, format('txt LIKE ''%%number %s%%''', i), weight => 1, mode => 'live')) FROM generate_series(1, 20) i;
 SET assay.fault_limit = 1;
-INSERT INTO cac_message VALUES (10, 'a gift card', 7, 0, 0, 0, 0);
-INSERT INTO cac_message VALUES (11, 'a gift card', 0, 0, 0, 0, 0);
-INSERT INTO cac_message VALUES (12, 'a gift card', 1, 0, 0, 0, 0);
-INSERT INTO cac_message SELECT i, CASE WHEN i % 2 = 0 THEN 'a wire transfer' ELSE 'a gift card' END, 0, 0, 0, 0, 0 FROM generate_series(13, 16) i;
+INSERT INTO cac_message VALUES (10, 'a gift card', 7);
+INSERT INTO cac_message VALUES (11, 'a gift card', 0);
+INSERT INTO cac_message VALUES (12, 'a gift card', 1);
+INSERT INTO cac_message SELECT i, CASE WHEN i % 2 = 0 THEN 'a wire transfer' ELSE 'a gift card' END, 0 FROM generate_series(13, 16) i;
 RESET assay.fault_limit;
 SELECT d.id, (SELECT string_agg(concat_ws(' ', l.detector, l.contribution, l.fault), ', ' ORDER BY l.entry) FROM assay.ledger(d.attribution) l WHERE entry > 0 AND kind = 'rule')
 FROM cac_decision d WHERE id >= 10 ORDER BY id;
@@ -40,7 +25,7 @@ SELECT assay.create_policy('words', 'cac_signals', '{id}', prior => 0);
 SELECT assay.create_detector('words', 'a', '10 / n > 1 AND txt LIKE ''%wire transfer%''', weight => 1, mode => 'live');
 SELECT assay.create_detector('words', 'b', '10 / n > 1 AND txt LIKE ''%gift card%''', weight => 1, mode => 'live');
 SELECT m.id, x.verdict, x.score, assay.degraded(x.attribution) FROM (VALUES (1, 5), (2, 0), (3, 5)) m(id, n),
-	LATERAL (SELECT m.id, 'a gift card'::text AS txt, m.n, 0::float8 AS a) s, assay.score('words', s) x ORDER BY m.id;
+	LATERAL (SELECT m.id, 'a gift card'::text AS txt, m.n) s, assay.score('words', s) x ORDER BY m.id;
 RESET assay.fault_limit;
 SELECT assay.drop_policy('words', true);
 
@@ -55,24 +40,13 @@ SELECT cac_score($$('1', 'a gift card', '5')$$);
 ALTER TYPE cac_row DROP ATTRIBUTE txt;
 ALTER TYPE cac_row ADD ATTRIBUTE txt text;
 SELECT cac_score($$('1', '5', 'a gift card')$$);
--- and within one that goes on
-DO $$
-DECLARE
-	x text;
-BEGIN
-	FOR i IN 1..2 LOOP
-		EXECUTE 'DROP TYPE IF EXISTS cac_row CASCADE';
-		EXECUTE CASE i WHEN 1 THEN 'CREATE TYPE cac_row AS (id int, txt text)' ELSE 'CREATE TYPE cac_row AS (txt text, id int)' END;
-		EXECUTE CASE i WHEN 1 THEN $q$SELECT verdict FROM assay.score('typed', (1, 'a gift card')::cac_row)$q$ ELSE $q$SELECT verdict FROM assay.score('typed', ('a gift card', 1)::cac_row)$q$ END INTO x;
-		RAISE NOTICE '%', x;
-	END LOOP;
-END $$;
+-- what has no end does not end, even at infinity
+SELECT x.verdict FROM (SELECT 1 AS id, 'a gift card'::text AS txt, 5 AS n) s, assay.score('typed', s, at => 'infinity') x;
 DROP FUNCTION cac_score;
 DROP TYPE cac_row;
 SELECT assay.drop_policy('typed', true);
 
 DROP TRIGGER decide ON cac_message;
-DROP FUNCTION shown;
 SELECT assay.drop_policy('cac', true);
 DROP VIEW cac_signals;
 DROP TABLE cac_message;
