@@ -96,6 +96,8 @@ typedef struct CompiledPolicy
 	int			wanted;			/* revision asked for, or 0: the current */
 	bool		drafts;			/* its drafts count as live */
 	TupleDesc	desc;
+	TupleDesc	visible;		/* the same but for columns of foreign types */
+	char	   *untrusted;		/* such a signal, or NULL */
 
 	int			pins;			/* used across rows: keep it */
 	bool		busy;			/* evaluates a row */
@@ -163,7 +165,7 @@ typedef struct PolicyFault
 /* policy.c */
 extern void PolicyInit(void);
 extern CompiledPolicy *PolicyGet(const char *name, int revision, bool drafts,
-								 TupleDesc desc);
+								 TupleDesc desc, Oid reader);
 extern bool PolicySameRow(TupleDesc a, TupleDesc b);
 extern void PolicyBuildProjection(CompiledPolicy *p);
 

@@ -98,6 +98,67 @@ SELECT x.attribution::text ~ '"detector": "whoami", "kind": "rule", "contributio
 SELECT current_user, current_setting('search_path');
 RESET ROLE;
 
+-- types bring code along, which must not run as the owner: no right to score
+SET ROLE sec_owner;
+CREATE TABLE sec.mail (id int PRIMARY KEY, words text[], n int);
+CREATE VIEW sec.mail_signals AS SELECT id, words, n FROM sec.mail;
+SELECT assay.create_policy('crafted', 'sec.mail_signals', '{id}', prior => 0, on_error => 'raise');
+SELECT assay.create_detector('crafted', 'words', 'words && ''{wire,card}''', weight => 3, mode => 'live');
+SELECT assay.create_detector('crafted', 'n', 'n = 3', weight => 3, mode => 'live');
+RESET ROLE;
+CREATE SCHEMA sec_crafted AUTHORIZATION sec_other;
+GRANT USAGE ON SCHEMA sec_crafted TO PUBLIC;
+SET ROLE sec_other;
+CREATE FUNCTION sec_crafted.steals(text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE NOTICE 'as %: %', current_user, (SELECT word FROM sec.secret LIMIT 1); RETURN true; END $$;
+CREATE DOMAIN sec_crafted.word AS text CHECK (sec_crafted.steals(VALUE));
+CREATE TYPE sec_crafted.number AS (i int);
+CREATE FUNCTION sec_crafted.to_int(sec_crafted.number) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM sec_crafted.steals(''); RETURN 3; END $$;
+CREATE CAST (sec_crafted.number AS int) WITH FUNCTION sec_crafted.to_int(sec_crafted.number) AS IMPLICIT;
+SELECT x.verdict FROM (SELECT 1 AS id, NULL::sec_crafted.word[] AS words, 3 AS n) s, assay.score('crafted', s) x;
+-- nor does it tell what the policy says
+SELECT x.verdict FROM (SELECT 1 AS id) s, assay.score('crafted', s) x;
+RESET ROLE;
+-- the right to score, with such a type; without one; where the view has it too
+GRANT SELECT ON sec.crafted_decision TO sec_other;
+SET ROLE sec_other;
+SELECT x.verdict FROM (SELECT 1 AS id, NULL::sec_crafted.word[] AS words, 3 AS n) s, assay.score('crafted', s) x;
+SELECT x.verdict FROM (SELECT 1 AS id, NULL::text[] AS words, ROW(3)::sec_crafted.number AS n) s, assay.score('crafted', s) x;
+SELECT x.verdict FROM (SELECT 1 AS id, NULL::text[] AS words, ROW(ROW(3)::sec_crafted.number) AS n) s, assay.score('crafted', s) x;
+SELECT x.verdict FROM (SELECT 1 AS id, NULL::text[] AS words, 3 AS n, ROW(3)::sec_crafted.number AS another) s, assay.score('crafted', s) x;
+RESET ROLE;
+SET ROLE sec_owner;
+DROP VIEW sec.mail_signals;
+CREATE VIEW sec.mail_signals AS SELECT id, words, NULL::sec_crafted.number AS n FROM sec.mail;
+RESET ROLE;
+SET ROLE sec_other;
+SELECT x.verdict FROM (SELECT 1 AS id, NULL::text[] AS words, NULL::sec_crafted.number AS n) s, assay.score('crafted', s) x;
+RESET ROLE;
+SET ROLE sec_owner;
+SELECT assay.drop_policy('crafted', true);
+RESET ROLE;
+DROP SCHEMA sec_crafted CASCADE;
+
+-- the policy's schema is closed to who inserts
+CREATE SCHEMA sec_inbox AUTHORIZATION sec_owner;
+GRANT USAGE ON SCHEMA sec_inbox TO sec_ingest;
+SET ROLE sec_owner;
+CREATE TABLE sec_inbox.message (id int PRIMARY KEY, n int);
+CREATE VIEW sec.inbox_signals AS SELECT id, n FROM sec_inbox.message;
+SELECT assay.create_policy('inbox', 'sec.inbox_signals', '{id}', prior => 0);
+CREATE TRIGGER decide AFTER INSERT ON sec_inbox.message FOR EACH ROW EXECUTE FUNCTION assay.decide('inbox');
+GRANT INSERT ON sec_inbox.message TO sec_ingest;
+REVOKE USAGE ON SCHEMA sec FROM sec_ingest;
+RESET ROLE;
+SET ROLE sec_ingest;
+INSERT INTO sec_inbox.message VALUES (1, 1);
+RESET ROLE;
+SELECT id, verdict FROM sec.inbox_decision;
+SET ROLE sec_owner;
+DROP TRIGGER decide ON sec_inbox.message;
+SELECT assay.drop_policy('inbox', true);
+RESET ROLE;
+DROP SCHEMA sec_inbox CASCADE;
+
 -- a message table that has become somebody else's
 ALTER TABLE sec.message OWNER TO sec_other;
 INSERT INTO sec.message VALUES (30, 'y');

@@ -449,7 +449,8 @@ NoSignals(Source *s, int revision, bool drafts, const char *sqlstate,
 		  PolicyDecision *decision, const char **verdict)
 {
 	Relation	rel = relation_open(s->view, AccessShareLock);
-	CompiledPolicy *p = PolicyGet(s->policy, revision, drafts, RelationGetDescr(rel));
+	CompiledPolicy *p = PolicyGet(s->policy, revision, drafts, RelationGetDescr(rel),
+								  InvalidOid);
 
 	PolicyNoSignals(p, sqlstate, decision);
 	*verdict = p->verdicts[decision->verdict];

@@ -483,7 +483,7 @@ ParseCondition(void *arg)
 	ParseJob   *job = arg;
 	MemoryContext old = MemoryContextSwitchTo(job->policy->context);
 
-	job->rule = RuleParse(job->condition, job->policy->desc, job->guards, job->what);
+	job->rule = RuleParse(job->condition, job->policy->visible, job->guards, job->what);
 	MemoryContextSwitchTo(old);
 }
 
@@ -567,7 +567,7 @@ BindModel(void *arg)
 
 	job->detector->model = DatumGetModel(job->value, job->policy->context);
 	job->detector->binding = ModelBindTupleDesc(job->detector->model,
-												job->policy->desc,
+												job->policy->visible,
 												job->policy->context);
 }
 
@@ -867,6 +867,73 @@ PropagateBrokenGuards(CompiledPolicy *p)
 	}
 }
 
+/*
+ * Who may score: who may act as the owner, or reads its decisions.  Asked
+ * before anything is compiled, since errors of that tell what the policy says.
+ */
+static void
+CheckReader(CompiledPolicy *p, Oid reader)
+{
+	Oid			decision;
+
+	if (!OidIsValid(reader) || has_privs_of_role(reader, p->owner))
+		return;
+	decision = RelationByName(p->decision_name);
+	if (!OidIsValid(decision) ||
+		pg_class_aclcheck(decision, reader, ACL_SELECT) != ACLCHECK_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for policy \"%s\"", p->name),
+				 errhint("It takes membership in the policy's owner, or SELECT on %s.",
+						 p->decision_name)));
+}
+
+/*
+ * A type brings code along: implicit casts, a domain's checks.  Conditions run
+ * as the policy's owner, so that whoever owns the type must be one who may act
+ * as that owner anyway.
+ */
+static bool
+TypeIsTrusted(CompiledPolicy *p, Oid type)
+{
+	HeapTuple	tuple;
+	Oid			owner;
+
+	if (type == RECORDOID || type == RECORDARRAYOID)
+		return false;			/* of anything */
+	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	owner = ((Form_pg_type) GETSTRUCT(tuple))->typowner;
+	ReleaseSysCache(tuple);
+	return superuser_arg(owner) || has_privs_of_role(owner, p->owner);
+}
+
+/*
+ * Conditions and models see those columns only whose types are trusted, or are
+ * what the signals view has by that name, which the owner has chosen.
+ */
+static void
+HideUntrustedColumns(CompiledPolicy *p)
+{
+	p->visible = CreateTupleDescCopy(p->desc);
+	for (int i = 0; i < p->desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(p->visible, i);
+		AttrNumber	attno = InvalidAttrNumber;
+
+		if (att->attisdropped || TypeIsTrusted(p, att->atttypid))
+			continue;
+		if (OidIsValid(p->signals))
+			attno = get_attnum(p->signals, NameStr(att->attname));
+		if (attno > 0 && get_atttype(p->signals, attno) == att->atttypid)
+			continue;
+		if ((attno > 0 || !OidIsValid(p->signals)) && p->untrusted == NULL)
+			p->untrusted = pstrdup(NameStr(att->attname));
+		att->attisdropped = true;
+	}
+}
+
 /* Counters of the policy and its detectors */
 static void
 InitStats(CompiledPolicy *p)
@@ -893,7 +960,7 @@ InitStats(CompiledPolicy *p)
 }
 
 static void
-CompilePolicy(CompiledPolicy *p)
+CompilePolicy(CompiledPolicy *p, Oid reader)
 {
 	PolicySecurity security;
 	MemoryContext old;
@@ -902,6 +969,19 @@ CompilePolicy(CompiledPolicy *p)
 	PolicyEnterConfiguration(&security);
 	SPI_connect();
 	LoadSettings(p);
+	CheckReader(p, reader);
+	/* Found as who may use any schema: who inserts messages may not. */
+	p->signals = RelationByName(p->signals_name);
+	old = MemoryContextSwitchTo(p->context);
+	HideUntrustedColumns(p);
+	MemoryContextSwitchTo(old);
+	if (p->untrusted && OidIsValid(reader))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("signal \"%s\" of the row has a type that policy \"%s\" cannot trust",
+						p->untrusted, p->name),
+				 errdetail("Casts and checks of the type would run with the rights of the policy's owner."),
+				 errhint("Cast it to the type that the signals view has.")));
 	LoadGuards(p, &guards);
 	LoadDetectors(p, guards);
 	LoadExclusions(p, guards);
@@ -919,7 +999,6 @@ CompilePolicy(CompiledPolicy *p)
 			p->outcomes[i].top = palloc(Max(assay_top_features, 1) *
 										sizeof(ModelContribution));
 		}
-	p->signals = RelationByName(p->signals_name);
 	InitStats(p);
 	MemoryContextSwitchTo(old);
 	PolicyBuildProjection(p);
@@ -995,10 +1074,11 @@ SweepCache(void)
 
 /*
  * The policy, compiled for rows of "desc": its current revision, or the given
- * one.  Valid while the generation stays; pin it (p->pins++) to keep it longer.
+ * one.  Error unless "reader", where it is valid, may score by it.  Valid while the generation stays; pin it (p->pins++) to keep it longer.
  */
 CompiledPolicy *
-PolicyGet(const char *name, int revision, bool drafts, TupleDesc desc)
+PolicyGet(const char *name, int revision, bool drafts, TupleDesc desc,
+		  Oid reader)
 {
 	CompiledPolicy *p;
 	MemoryContext context;
@@ -1013,6 +1093,7 @@ PolicyGet(const char *name, int revision, bool drafts, TupleDesc desc)
 			strcmp(p->name, name) == 0 &&
 			PolicySameRow(p->desc, desc))
 		{
+			CheckReader(p, reader);
 			p->last_used = ++use_counter;
 			return p;
 		}
@@ -1033,7 +1114,7 @@ PolicyGet(const char *name, int revision, bool drafts, TupleDesc desc)
 	MemoryContextCopyAndSetIdentifier(context, name);
 
 	before = generation;
-	CompilePolicy(p);
+	CompilePolicy(p, reader);
 
 	/*
 	 * Made whole: now it may outlive this query.  What changed meanwhile

@@ -691,24 +691,6 @@ typedef struct ScoreState
 	MemoryContext context;		/* of slot and name */
 } ScoreState;
 
-/* Its readers may score: who may act as the owner, or reads its decisions. */
-static void
-CheckMayScore(CompiledPolicy *p)
-{
-	Oid			decision;
-
-	if (has_privs_of_role(GetUserId(), p->owner))
-		return;
-	decision = RelationByName(p->decision_name);
-	if (!OidIsValid(decision) ||
-		pg_class_aclcheck(decision, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied for policy \"%s\"", p->name),
-				 errhint("It takes membership in the policy's owner, or SELECT on %s.",
-						 p->decision_name)));
-}
-
 static void
 BindScore(ScoreState *state, FunctionCallInfo fcinfo, HeapTupleHeader row,
 		  const char *policy, int revision, bool drafts)
@@ -730,9 +712,8 @@ BindScore(ScoreState *state, FunctionCallInfo fcinfo, HeapTupleHeader row,
 		state->type_version = state->type->tupDesc_identifier;
 	}
 	desc = lookup_rowtype_tupdesc_copy(state->typid, state->typmod);
-	state->compiled = PolicyGet(policy, revision, drafts, desc);
+	state->compiled = PolicyGet(policy, revision, drafts, desc, GetUserId());
 	state->generation = state->compiled->valid ? PolicyGeneration() : 0;
-	CheckMayScore(state->compiled);
 	old = MemoryContextSwitchTo(state->context);
 	state->policy = pstrdup(policy);
 	state->slot = MakeSingleTupleTableSlot(state->compiled->desc, &TTSOpsHeapTuple);

@@ -878,7 +878,8 @@ assay_decide(PG_FUNCTION_ARGS)
 		bool		decided;
 
 		d->plans = GetPlans(trigdata, trigdata->tg_trigger->tgargs[0]);
-		d->policy = PolicyGet(d->plans->policy, 0, false, d->plans->signals);
+		d->policy = PolicyGet(d->plans->policy, 0, false, d->plans->signals,
+							  InvalidOid);
 		d->plans->pins++;
 		d->policy->pins++;
 		d->values = palloc0(d->plans->decisions->natts * sizeof(Datum));
