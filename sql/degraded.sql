@@ -70,6 +70,24 @@ RESET statement_timeout;
 SELECT count(*) FROM deg_message WHERE id = 50;
 CREATE OR REPLACE VIEW deg_signals AS SELECT id, txt, n, 100 / nullif(n, 13) AS ratio, 'new' AS renamed FROM deg_message;
 
+-- messages decided one by one take no memory from each other
+CREATE VIEW deg_memory AS SELECT id, txt, n, (SELECT sum(total_bytes) FROM pg_backend_memory_contexts WHERE name LIKE 'SPI%') AS bytes FROM deg_message;
+SELECT assay.create_policy('mem', 'deg_memory', '{id}', prior => 0);
+SELECT assay.create_detector('mem', 'divides', '1 / n > 0', weight => 1, mode => 'live');
+SELECT assay.create_detector('mem', 'grows', 'bytes > 1000000', weight => 1, mode => 'live');
+CREATE TRIGGER decide_mem AFTER INSERT ON deg_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('mem');
+ALTER TABLE deg_message DISABLE TRIGGER decide;
+INSERT INTO deg_message SELECT i, repeat('x', 1500), (i <> 2500)::int FROM generate_series(1001, 2500) i;
+SELECT count(*), count(*) FILTER (WHERE degraded) AS degraded, count(*) FILTER (WHERE l.detector = 'grows') AS grown
+FROM mem_decision d LEFT JOIN LATERAL (SELECT * FROM assay.ledger(d.attribution) l WHERE l.detector = 'grows') l ON true;
+DROP TRIGGER decide_mem ON deg_message;
+ALTER TABLE deg_message ENABLE TRIGGER decide;
+DELETE FROM deg_message WHERE id > 1000;
+\set VERBOSITY terse
+SELECT assay.drop_policy('mem', true);
+\set VERBOSITY default
+DROP VIEW deg_memory;
+
 -- whoever wants errors to be errors
 SELECT assay.alter_policy('deg', on_error => 'raise');
 INSERT INTO deg_message VALUES (60, 'x', 6);

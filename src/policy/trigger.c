@@ -87,8 +87,9 @@ typedef struct Decide
 	bool	   *nulls;
 	List	   *faults;
 	HeapTuple	row;			/* fetched by itself */
-	MemoryContext context;		/* of faults and row */
+	MemoryContext context;		/* of faults */
 	MemoryContext per_row;
+	MemoryContext per_message;	/* of what is fetched by itself */
 } Decide;
 
 /*
@@ -559,7 +560,7 @@ static bool
 ReceiveAndKeep(TupleTableSlot * slot, DestReceiver * self)
 {
 	Decide	   *d = (Decide *) self;
-	MemoryContext old = MemoryContextSwitchTo(d->context);
+	MemoryContext old = MemoryContextSwitchTo(d->per_message);
 
 	d->row = ExecCopySlotHeapTuple(slot);
 	MemoryContextSwitchTo(old);
@@ -634,17 +635,13 @@ KeyParams(Decide *d)
 	return params;
 }
 
-/*
- * One message by itself, its key in d->values, after something failed
- */
 static void
-DecideOne(Decide *d)
+FetchAndDecide(Decide *d)
 {
 	QueryJob	job = {d, d->plans->one_plan, NULL, ReceiveAndKeep};
 	ErrorData  *error;
 	TupleTableSlot *slot;
 
-	CHECK_FOR_INTERRUPTS();
 	if (d->plans->broken[0])
 	{
 		DecideWithoutSignals(d, d->plans->broken, d->plans->broken_message);
@@ -663,6 +660,22 @@ DecideOne(Decide *d)
 	d->protect = true;
 	DecideSlot(d, slot);
 	ExecDropSingleTupleTableSlot(slot);
+}
+
+/*
+ * One message by itself, its key in d->values, after something failed.  Many
+ * may follow in one statement: nothing of it is kept.
+ */
+static void
+DecideOne(Decide *d)
+{
+	MemoryContext old;
+
+	CHECK_FOR_INTERRUPTS();
+	MemoryContextReset(d->per_message);
+	old = MemoryContextSwitchTo(d->per_message);
+	FetchAndDecide(d);
+	MemoryContextSwitchTo(old);
 }
 
 /* Each message of the transition table by itself */
@@ -866,6 +879,8 @@ assay_decide(PG_FUNCTION_ARGS)
 	d->context = CurrentMemoryContext;
 	d->per_row = AllocSetContextCreate(CurrentMemoryContext, "pg_assay decide row",
 									   ALLOCSET_DEFAULT_SIZES);
+	d->per_message = AllocSetContextCreate(CurrentMemoryContext, "pg_assay decide message",
+										   ALLOCSET_DEFAULT_SIZES);
 	d->at = GetCurrentTransactionStartTimestamp();
 	d->store = tuplestore_begin_heap(false, false, work_mem);
 
