@@ -46,6 +46,19 @@ DROP FUNCTION cac_score;
 DROP TYPE cac_row;
 SELECT assay.drop_policy('typed', true);
 
+-- a trigger that always fails leaves no plans behind
+CREATE TABLE cac_wrong (id text);
+CREATE TRIGGER decide AFTER INSERT ON cac_wrong FOR EACH ROW EXECUTE FUNCTION assay.decide('cac');
+INSERT INTO cac_wrong VALUES ('a');
+INSERT INTO cac_wrong VALUES ('b');
+INSERT INTO cac_wrong VALUES ('c');
+INSERT INTO cac_wrong VALUES ('d');
+INSERT INTO cac_wrong VALUES ('e');
+INSERT INTO cac_message VALUES (20, 'x', 7);
+SELECT count(*) FROM pg_backend_memory_contexts WHERE name = 'pg_assay decide';
+SELECT count(*) AS plans FROM pg_backend_memory_contexts WHERE name = 'CachedPlanSource' AND ident ~ '^INSERT INTO public.cac_decision';
+DROP TABLE cac_wrong;
+
 DROP TRIGGER decide ON cac_message;
 SELECT assay.drop_policy('cac', true);
 DROP VIEW cac_signals;

@@ -367,6 +367,7 @@ GetPlans(TriggerData * trigdata, const char *policy)
 	PolicySecurity security;
 	ErrorData  *error;
 	ListCell   *lc;
+	uint64		generation;
 
 	foreach(lc, all_plans)
 	{
@@ -380,14 +381,22 @@ GetPlans(TriggerData * trigdata, const char *policy)
 	}
 	SweepPlans();
 
-	context = AllocSetContextCreate(CurrentMemoryContext, "pg_assay decide",
+	/*
+	 * Known from the start, though to nobody of use yet: what an error leaves
+	 * of it, plans too, goes with a later sweep.
+	 */
+	context = AllocSetContextCreate(CacheMemoryContext, "pg_assay decide",
 									ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(context);
 	t = palloc0(sizeof(DecidePlans));
 	t->context = context;
+	t->pins = 1;
+	MemoryContextSwitchTo(CacheMemoryContext);
+	all_plans = lappend(all_plans, t);
+	MemoryContextSwitchTo(context);
 	t->trigger = trigdata->tg_trigger->tgoid;
 	t->policy = pstrdup(policy);
-	t->generation = PolicyGeneration();
+	generation = PolicyGeneration();
 	t->id = PolicyIdentify(policy);
 	if (trigdata->tg_trigger->tgnewtable && !TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
 		t->transition = pstrdup(trigdata->tg_trigger->tgnewtable);
@@ -407,7 +416,7 @@ GetPlans(TriggerData * trigdata, const char *policy)
 	if (error)
 	{
 		/* Nothing tells when it is mended: look again at the next statement. */
-		t->generation = 0;
+		generation = 0;
 		strlcpy(t->broken, unpack_sql_state(error->sqlerrcode), 6);
 		t->broken_message = MemoryContextStrdup(context, error->message);
 		old = MemoryContextSwitchTo(context);
@@ -418,10 +427,8 @@ GetPlans(TriggerData * trigdata, const char *policy)
 						t->id->signals_name, error->message),
 				 errdetail("Messages are decided from the prior alone, marked degraded, until it is mended.")));
 	}
-	MemoryContextSetParent(context, CacheMemoryContext);
-	old = MemoryContextSwitchTo(CacheMemoryContext);
-	all_plans = lappend(all_plans, t);
-	MemoryContextSwitchTo(old);
+	t->generation = generation;
+	t->pins--;
 	return t;
 }
 
