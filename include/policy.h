@@ -178,6 +178,7 @@ typedef struct PolicyIdentity
 	char	   *decision_name;
 	List	   *key;
 	bool		log_signals;
+	bool		raise_errors;
 } PolicyIdentity;
 
 extern uint64 PolicyGeneration(void);

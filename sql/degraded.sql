@@ -92,6 +92,12 @@ DROP VIEW deg_memory;
 SELECT assay.alter_policy('deg', on_error => 'raise');
 INSERT INTO deg_message VALUES (60, 'x', 6);
 SELECT x.score FROM deg_signals s, assay.score('deg', s) x WHERE s.id = 2;
+-- a view that can't be read is one too
+ALTER VIEW deg_signals RENAME TO deg_away;
+\set VERBOSITY terse
+INSERT INTO deg_message VALUES (60, '1', 6);
+\set VERBOSITY default
+ALTER VIEW deg_away RENAME TO deg_signals;
 SELECT count(*) FROM deg_message WHERE id = 60;
 
 -- a condition that scores its own policy comes to an end

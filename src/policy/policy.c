@@ -396,7 +396,8 @@ PolicyIdentify(const char *name)
 
 	PolicyEnterConfiguration(&security);
 	SPI_connect();
-	if (SpiQuery("SELECT p.owner, p.search_path, p.signals, p.decision, p.key, r.log_signals "
+	if (SpiQuery("SELECT p.owner, p.search_path, p.signals, p.decision, p.key, r.log_signals, "
+				 "r.on_error = 'raise' "
 				 "FROM assay.policy p JOIN assay.revision r USING (policy) "
 				 "WHERE p.policy = $1 AND $2 = 0 ORDER BY r.revision DESC LIMIT 1", name, 0) == 0)
 		NoSuchPolicy(name);
@@ -408,6 +409,7 @@ PolicyIdentify(const char *name)
 	id->decision_name = pstrdup(SpiText(0, 4));
 	id->key = TextArrayList(SpiDatum(0, 5, &isnull));
 	id->log_signals = DatumGetBool(SpiDatum(0, 6, &isnull));
+	id->raise_errors = DatumGetBool(SpiDatum(0, 7, &isnull));
 	MemoryContextSwitchTo(spi);
 	SPI_finish();
 	PolicyLeave(&security);

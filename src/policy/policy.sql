@@ -310,7 +310,7 @@ DECLARE
 	made int;
 BEGIN
 	-- one change at a time; also: may the user, and is there such a policy?
-	PERFORM FROM assay.policy p WHERE p.policy = new_revision.policy FOR UPDATE;
+	PERFORM FROM assay.policy p WHERE p.policy = new_revision.policy FOR NO KEY UPDATE;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
 			HINT = 'Or it is not yours: assay.policies lists those that you may change.';
@@ -423,7 +423,7 @@ DECLARE
 	r assay.revision;
 	missing text;
 BEGIN
-	PERFORM FROM assay.policy p WHERE p.policy = alter_policy.policy FOR UPDATE;
+	PERFORM FROM assay.policy p WHERE p.policy = alter_policy.policy FOR NO KEY UPDATE;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
 			HINT = 'Or it is not yours: assay.policies lists those that you may change.';

@@ -9,7 +9,7 @@ CREATE FUNCTION assay.policy_for_change(policy text) RETURNS assay.policy LANGUA
 DECLARE
 	p assay.policy;
 BEGIN
-	SELECT * INTO p FROM assay.policy q WHERE q.policy = policy_for_change.policy FOR UPDATE;
+	SELECT * INTO p FROM assay.policy q WHERE q.policy = policy_for_change.policy FOR NO KEY UPDATE;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
 			HINT = 'Or it is not yours: assay.policies lists those that you may change.';

@@ -413,6 +413,8 @@ GetPlans(TriggerData * trigdata, const char *policy)
 		t->keys_plan = KeepPlan(KeySource(t), 0, NULL);
 	error = RunProtected(PrepareSignals, t);
 	PolicyLeave(&security);
+	if (error && t->id->raise_errors)
+		ReThrowError(error);
 	if (error)
 	{
 		/* Nothing tells when it is mended: look again at the next statement. */
