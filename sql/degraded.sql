@@ -117,6 +117,15 @@ SELECT top, jsonb_array_length(l.signals) AS kept FROM unnest('{1,255,2,0}'::int
 WHERE l.detector = 'linear' ORDER BY i;
 RESET assay.top_features;
 
+-- a margin that no ledger could hold is a fault, however it comes about
+SELECT assay.create_policy('huge', 'deg_signals', '{id}', prior => 0);
+SELECT assay.create_detector('huge', 'times its weight', model => assay.model_from_linear('{n}', '{1e306}', 0), weight => 1000, mode => 'live');
+SELECT assay.create_detector('huge', 'one against the other', model => assay.model_from_linear('{n,id}', '{1e306,-1e306}', 0), weight => 1000, mode => 'live');
+SELECT x.verdict, x.score, l.detector, l.contribution, l.fault FROM (SELECT 1 AS id, 1 AS n) s, assay.score('huge', s) x, assay.ledger(x.attribution::text::assay.attribution) l WHERE l.entry > 0 ORDER BY l.entry;
+\set VERBOSITY terse
+SELECT assay.drop_policy('huge', true);
+\set VERBOSITY default
+
 -- every message has one decision
 SELECT count(*) AS undecided FROM deg_message m LEFT JOIN deg_decision d USING (id) WHERE d.id IS NULL;
 SELECT count(*) AS twice FROM (SELECT FROM deg_decision GROUP BY id HAVING count(*) > 1) t;

@@ -44,6 +44,7 @@ $node->safe_psql('postgres', 'SELECT assay.stat_reset()');
 is($node->safe_psql('postgres', 'SELECT messages FROM assay.stat_policy'), '0', 'reset');
 $node->safe_psql('postgres', 'CREATE ROLE stranger');
 is($node->safe_psql('postgres', 'SET ROLE stranger; SELECT count(*) FROM assay.stat_detector'), '0', "only one's own");
+is($node->safe_psql('postgres', 'SET ROLE stranger; SELECT count(*) FROM assay.stat()'), '0', 'nor otherwise');
 
 # a full table counts no more, and harms nothing
 $node->safe_psql('postgres', q{

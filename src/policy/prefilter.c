@@ -16,7 +16,7 @@
  *
  * match.h folds case by Unicode's simple rules.  Two letters that only some
  * locales fold to ASCII (U+0130, U+0131) are looked for as well; where one
- * occurs, every literal counts as found.
+ * occurs, every literal counts as found, and none with one is looked for.
  */
 #include "postgres.h"
 
@@ -175,6 +175,17 @@ TextColumn(Prefilter *f, Node * node)
 	return -1;
 }
 
+/* U+0130 or U+0131, which a locale may fold to what match.h does not */
+static bool
+HasTurkishI(const Literal *literal)
+{
+	for (int i = 0; i + 1 < literal->len; i++)
+		if (literal->text[i] == '\xc4' &&
+			(literal->text[i + 1] == '\xb0' || literal->text[i + 1] == '\xb1'))
+			return true;
+	return false;
+}
+
 static Literal *
 PatternLiteral(Oid function, Datum pattern)
 {
@@ -185,7 +196,7 @@ PatternLiteral(Oid function, Datum pattern)
 
 	literal = (function == F_TEXTLIKE || function == F_TEXTICLIKE) ?
 		LikeLiteral(s, len) : RegexLiteral(s, len);
-	if (literal && literal->len > MATCH_MAX_PATTERN_BYTES)
+	if (literal && (literal->len > MATCH_MAX_PATTERN_BYTES || HasTurkishI(literal)))
 		return NULL;
 	return literal;
 }

@@ -41,6 +41,9 @@
 /* A larger value of a type that is not text is not written out in a ledger. */
 #define EVIDENCE_RAW_MAX	8192
 
+/* Times any weight, and of as many detectors as there can be, it is finite. */
+#define MARGIN_MAX			1e300
+
 /*
  * Evidence
  */
@@ -125,6 +128,7 @@ static void
 EvaluateModel(PolicyDetector *d, PolicyOutcome *o, TupleTableSlot * slot)
 {
 	double		expected;
+	bool		finite;
 
 	slot_getallattrs(slot);
 	o->ntop = 0;
@@ -135,7 +139,11 @@ EvaluateModel(PolicyDetector *d, PolicyOutcome *o, TupleTableSlot * slot)
 	else
 		o->margin = ModelMarginSlotValues(d->model, d->binding, slot->tts_values,
 										  slot->tts_isnull);
-	if (!isfinite(o->margin))
+	/* What does not fit into a ledger, nor a sum of all, can't be restored. */
+	finite = fabs(o->margin) <= MARGIN_MAX;
+	for (int i = 0; i < o->ntop; i++)
+		finite = finite && fabs(o->top[i].contribution) <= MARGIN_MAX;
+	if (!finite)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("margin of the model of detector \"%s\" is not finite", d->name)));

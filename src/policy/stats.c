@@ -12,6 +12,7 @@
 
 #include "common/hashfn.h"
 #include "compat.h"
+#include "executor/spi.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -229,7 +230,39 @@ CheckPreloaded(void)
 				 errhint("Add pg_assay to shared_preload_libraries and restart the server.")));
 }
 
-/* stat(): all entries of this database */
+static int
+CompareHashes(const void *a, const void *b)
+{
+	uint64		x = *(const uint64 *) a;
+	uint64		y = *(const uint64 *) b;
+
+	return (x > y) - (x < y);
+}
+
+/*
+ * The policies that the current user sees in the configuration, as entries
+ * name them: a detector's name is the owner's business.
+ */
+static uint64 *
+VisiblePolicies(uint64 *n)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	uint64	   *policies;
+
+	SPI_connect();
+	if (SPI_execute("SELECT policy FROM assay.policy", true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read assay.policy");
+	*n = SPI_processed;
+	policies = MemoryContextAlloc(caller, Max(*n, 1) * sizeof(uint64));
+	for (uint64 i = 0; i < *n; i++)
+		policies[i] = HashName(SPI_getvalue(SPI_tuptable->vals[i],
+											SPI_tuptable->tupdesc, 1));
+	SPI_finish();
+	qsort(policies, *n, sizeof(uint64), CompareHashes);
+	return policies;
+}
+
+/* stat(): entries of this database's policies that the user may see */
 PG_FUNCTION_INFO_V1(assay_stat);
 Datum
 assay_stat(PG_FUNCTION_ARGS)
@@ -237,9 +270,12 @@ assay_stat(PG_FUNCTION_ARGS)
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	HASH_SEQ_STATUS scan;
 	StatsEntry *entry;
+	uint64	   *policies;
+	uint64		npolicies;
 
 	CheckPreloaded();
 	InitMaterializedSRF(fcinfo, 0);
+	policies = VisiblePolicies(&npolicies);
 	LWLockAcquire(shared->lock, LW_SHARED);
 	hash_seq_init(&scan, table);
 	while ((entry = hash_seq_search(&scan)) != NULL)
@@ -248,7 +284,8 @@ assay_stat(PG_FUNCTION_ARGS)
 		bool		nulls[7] = {0};
 		StatsCounts c;
 
-		if (entry->key.database != MyDatabaseId)
+		if (entry->key.database != MyDatabaseId ||
+			!bsearch(&entry->key.policy, policies, npolicies, sizeof(uint64), CompareHashes))
 			continue;
 		SpinLockAcquire(&entry->mutex);
 		c = entry->counts;

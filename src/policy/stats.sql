@@ -4,9 +4,9 @@
 
 CREATE FUNCTION assay.stat(OUT policy text, OUT detector text, OUT evaluations bigint, OUT hits bigint,
 	OUT faults bigint, OUT mean_us float8, OUT since timestamptz) RETURNS SETOF record
-	AS 'MODULE_PATHNAME', 'assay_stat' LANGUAGE C VOLATILE STRICT PARALLEL SAFE ROWS 300;
+	AS 'MODULE_PATHNAME', 'assay_stat' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED ROWS 300;
 COMMENT ON FUNCTION assay.stat() IS
-	'counters of this database''s policies (detector NULL) and detectors, from shared memory; needs shared_preload_libraries';
+	'counters of the policies (detector NULL) and detectors that the user may see, from shared memory; needs shared_preload_libraries';
 
 CREATE FUNCTION assay.stat_reset() RETURNS void
 	AS 'MODULE_PATHNAME', 'assay_stat_reset' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
