@@ -31,6 +31,7 @@ typedef struct PolicyEvidence
 	FmgrInfo	output;
 	bool		is_text;		/* text, varchar, ...: its prefix is enough */
 	bool		is_varlena;
+	bool		binary;			/* output sends: of a key */
 } PolicyEvidence;
 
 typedef struct PolicyDetector

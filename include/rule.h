@@ -17,7 +17,7 @@ typedef struct Rule
 	Expr	   *expr;			/* signals: Vars of varno 1; guards: INNER_VAR */
 	Bitmapset  *signals;		/* columns it names: attribute number - 1 */
 	Bitmapset  *guards;			/* guards it names, by their place in the list */
-	bool		foreign_code;	/* calls what is not internal or C */
+	bool		foreign_code;	/* may depend on the search_path */
 } Rule;
 
 /*

@@ -46,6 +46,19 @@ DROP FUNCTION cac_score;
 DROP TYPE cac_row;
 SELECT assay.drop_policy('typed', true);
 
+-- whom a rollout includes is no matter of the session's settings
+CREATE VIEW cac_times AS SELECT timestamptz 'epoch' + i * interval '1 hour' AS at, i / 3::float8 AS f FROM generate_series(1, 100) i;
+SELECT assay.create_policy('times', 'cac_times', '{at,f}', prior => 0);
+SELECT assay.create_detector('times', 'half', 'true', weight => 1, mode => 'live', rollout => 0.5);
+CREATE TABLE cac_chosen AS SELECT s.at, s.f FROM cac_times s, assay.score('times', s) x WHERE x.score > 0.6;
+SELECT count(*) BETWEEN 30 AND 70 AS half FROM cac_chosen;
+SET timezone = 'Asia/Tokyo'; SET datestyle = 'German'; SET extra_float_digits = -3;
+SELECT count(*) AS differ FROM (SELECT s.at, s.f FROM cac_times s, assay.score('times', s) x WHERE x.score > 0.6 EXCEPT TABLE cac_chosen) d;
+RESET timezone; RESET datestyle; RESET extra_float_digits;
+SELECT assay.drop_policy('times', true);
+DROP TABLE cac_chosen;
+DROP VIEW cac_times;
+
 -- a trigger that always fails leaves no plans behind
 CREATE TABLE cac_wrong (id text);
 CREATE TRIGGER decide AFTER INSERT ON cac_wrong FOR EACH ROW EXECUTE FUNCTION assay.decide('cac');

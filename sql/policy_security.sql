@@ -138,6 +138,18 @@ SELECT assay.drop_policy('crafted', true);
 RESET ROLE;
 DROP SCHEMA sec_crafted CASCADE;
 
+-- names are looked up on the policy's search_path, whoever asks
+SET ROLE sec_owner;
+CREATE VIEW sec.names AS SELECT 1 AS id, 'secret'::text AS txt;
+SELECT assay.create_policy('names', 'sec.names', '{id}', prior => 0);
+SELECT assay.create_detector('names', 'visible', 'to_regclass(txt) IS NOT NULL', weight => 5, mode => 'live');
+SET search_path = sec, public;
+SELECT x.verdict FROM sec.names s, assay.score('names', s) x;
+RESET search_path;
+SELECT x.verdict FROM sec.names s, assay.score('names', s) x;
+SELECT assay.drop_policy('names', true);
+RESET ROLE;
+
 -- the policy's schema is closed to who inserts
 CREATE SCHEMA sec_inbox AUTHORIZATION sec_owner;
 GRANT USAGE ON SCHEMA sec_inbox TO sec_ingest;

@@ -72,6 +72,13 @@ is($standby->safe_psql('source', q{SELECT count(*) > 1 FROM assay.policy_diff('d
 
 # DROP EXTENSION takes the decisions' columns with it only when told to
 isnt($node->psql('target', 'DROP EXTENSION pg_assay'), 0, 'the extension is in use');
+# somebody who may make schemas lies in wait for the extension
+$node->safe_psql('postgres', 'CREATE DATABASE waited_for; GRANT CREATE ON DATABASE waited_for TO mail');
+$node->safe_psql('waited_for', 'SET ROLE mail; CREATE SCHEMA assay');
+my ($rc, $out, $err) = $node->psql('waited_for', 'CREATE EXTENSION pg_assay');
+like($err, qr/schema "assay" belongs to another role/, "no extension in another's schema");
+$node->safe_psql('waited_for', 'ALTER SCHEMA assay OWNER TO CURRENT_USER; CREATE EXTENSION pg_assay');
+
 $standby->stop;
 $node->stop;
 done_testing();

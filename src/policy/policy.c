@@ -704,6 +704,40 @@ LoadExclusions(CompiledPolicy *p, List * guards)
 	MemoryContextSwitchTo(spi);
 }
 
+/* Types whose text form depends on a session's settings */
+static bool
+TextVaries(Oid type)
+{
+	switch (getBaseType(type))
+	{
+		case DATEOID:
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+		case INTERVALOID:
+		case FLOAT4OID:
+		case FLOAT8OID:
+		case BYTEAOID:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* Make ready to hash a column */
+static void
+InitKey(CompiledPolicy *p, PolicyEvidence *e, int column)
+{
+	Oid			type = TupleDescAttr(p->desc, column)->atttypid;
+	Oid			send;
+
+	InitEvidence(p, e, column);
+	if (!TextVaries(type))
+		return;
+	getTypeBinaryOutputInfo(type, &send, &e->is_varlena);
+	fmgr_info_cxt(send, &e->output, p->context);
+	e->binary = true;
+}
+
 /* Where the row has all key columns, make ready to hash them */
 static void
 LoadKeys(CompiledPolicy *p)
@@ -732,7 +766,7 @@ LoadKeys(CompiledPolicy *p)
 				}
 			return;
 		}
-		InitEvidence(p, &p->keys[p->nkeys++], column);
+		InitKey(p, &p->keys[p->nkeys++], column);
 	}
 }
 

@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/namespace.h"
 #include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
@@ -220,6 +221,11 @@ FindVolatile(Node * node, void *context)
 	return expression_tree_walker(node, FindVolatile, context);
 }
 
+/*
+ * May what a function does depend on the search_path?  C code outside of
+ * pg_catalog and of ours may run queries; what is not immutable may look names
+ * up, as a cast to regclass does.
+ */
 static bool
 IsForeign(Oid func, void *context)
 {
@@ -230,8 +236,10 @@ IsForeign(Oid func, void *context)
 	{
 		Form_pg_proc proc = (Form_pg_proc) GETSTRUCT(tuple);
 
-		foreign = proc->prolang != INTERNALlanguageId &&
-			proc->prolang != ClanguageId;
+		foreign = proc->provolatile != PROVOLATILE_IMMUTABLE ||
+			(proc->prolang != INTERNALlanguageId &&
+			 (proc->prolang != ClanguageId ||
+			  proc->pronamespace != get_namespace_oid("assay", true)));
 		ReleaseSysCache(tuple);
 	}
 	return foreign;

@@ -93,6 +93,29 @@ EvidenceText(PolicyEvidence *e, TupleTableSlot * slot, int *len)
 	return s;
 }
 
+/*
+ * A key's bytes, the same whatever the settings of the session: as text, or as
+ * it is sent where the text form depends on a setting.
+ */
+static uint64
+HashKey(PolicyEvidence *e, TupleTableSlot * slot, uint64 seed)
+{
+	bool		isnull;
+	Datum		value = slot_getattr(slot, e->column + 1, &isnull);
+	char	   *s = "";
+
+	if (!isnull && e->binary)
+	{
+		bytea	   *sent = SendFunctionCall(&e->output, value);
+
+		return hash_bytes_extended((const unsigned char *) VARDATA(sent),
+								   VARSIZE(sent) - VARHDRSZ, seed);
+	}
+	if (!isnull)
+		s = OutputFunctionCall(&e->output, value);
+	return hash_bytes_extended((const unsigned char *) s, strlen(s) + 1, seed);
+}
+
 /* Does the rollout of a detector include this message? */
 static bool
 InRollout(CompiledPolicy *p, PolicyDetector *d, TupleTableSlot * slot)
@@ -103,13 +126,7 @@ InRollout(CompiledPolicy *p, PolicyDetector *d, TupleTableSlot * slot)
 		return true;
 	hash = hash_bytes_extended((const unsigned char *) d->name, strlen(d->name), 0);
 	for (int i = 0; i < p->nkeys; i++)
-	{
-		bool		isnull;
-		Datum		value = slot_getattr(slot, p->keys[i].column + 1, &isnull);
-		char	   *s = isnull ? "" : OutputFunctionCall(&p->keys[i].output, value);
-
-		hash = hash_bytes_extended((const unsigned char *) s, strlen(s) + 1, hash);
-	}
+		hash = HashKey(&p->keys[i], slot, hash);
 	return (double) (hash >> 11) / (double) (UINT64CONST(1) << 53) < d->rollout;
 }
 
