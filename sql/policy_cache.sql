@@ -59,6 +59,15 @@ SELECT assay.drop_policy('times', true);
 DROP TABLE cac_chosen;
 DROP VIEW cac_times;
 
+-- nor is what a condition says
+SELECT assay.create_policy('digits', 'cac_signals', '{id}', prior => 0);
+SELECT assay.create_detector('digits', 'digits', 'txt ~ ''^\d+$''', weight => 1, mode => 'live');
+SET standard_conforming_strings = off; SET escape_string_warning = off;
+SELECT assay.alter_policy('digits', prior => -0.5);
+SELECT x.verdict FROM (SELECT 1 AS id, '123'::text AS txt, 1 AS n) s, assay.score('digits', s) x;
+RESET standard_conforming_strings; RESET escape_string_warning;
+SELECT assay.drop_policy('digits', true);
+
 -- a trigger that always fails leaves no plans behind
 CREATE TABLE cac_wrong (id text);
 CREATE TRIGGER decide AFTER INSERT ON cac_wrong FOR EACH ROW EXECUTE FUNCTION assay.decide('cac');

@@ -26,6 +26,7 @@
 #include "parser/parser.h"
 #include "rule.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 #include "utils/syscache.h"
@@ -276,6 +277,23 @@ CollectNames(Node * node, Rule *rule)
 	return expression_tree_walker(node, CollectNames, rule);
 }
 
+/* A text means the same whatever the session's settings. */
+static List *
+ParseText(const char *condition)
+{
+	List	   *raw;
+	int			nest;
+
+	if (standard_conforming_strings)
+		return raw_parser(condition, RAW_PARSE_PLPGSQL_EXPR);
+	nest = NewGUCNestLevel();
+	(void) set_config_option("standard_conforming_strings", "on", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	raw = raw_parser(condition, RAW_PARSE_PLPGSQL_EXPR);
+	AtEOXact_GUC(false, nest);
+	return raw;
+}
+
 Rule	   *
 RuleParse(const char *condition, TupleDesc desc, List * guards, const char *what)
 {
@@ -305,7 +323,7 @@ RuleParse(const char *condition, TupleDesc desc, List * guards, const char *what
 	pstate->p_pre_columnref_hook = ResolveColumn;
 	pstate->p_ref_hook_state = &context;
 
-	expr = OneExpression(raw_parser(condition, RAW_PARSE_PLPGSQL_EXPR));
+	expr = OneExpression(ParseText(condition));
 	(void) RefuseSubqueries(expr, pstate);
 	expr = transformExpr(pstate, expr, EXPR_KIND_WHERE);
 	expr = coerce_to_boolean(pstate, expr, "a condition");
