@@ -479,14 +479,26 @@ typedef struct ParseJob
 	Rule	   *rule;			/* the result */
 } ParseJob;
 
+/* What the parser leaves behind is more than the expression. */
 static void
 ParseCondition(void *arg)
 {
 	ParseJob   *job = arg;
-	MemoryContext old = MemoryContextSwitchTo(job->policy->context);
+	MemoryContext scratch = AllocSetContextCreate(CurTransactionContext, "pg_assay condition",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
+	Rule	   *parsed = RuleParse(job->condition, job->policy->visible, job->guards, job->what);
+	Rule	   *rule;
 
-	job->rule = RuleParse(job->condition, job->policy->visible, job->guards, job->what);
+	MemoryContextSwitchTo(job->policy->context);
+	rule = palloc(sizeof(Rule));
+	*rule = *parsed;
+	rule->expr = copyObject(parsed->expr);
+	rule->signals = bms_copy(parsed->signals);
+	rule->guards = bms_copy(parsed->guards);
+	job->rule = rule;
 	MemoryContextSwitchTo(old);
+	MemoryContextDelete(scratch);
 }
 
 /*

@@ -244,7 +244,7 @@ CompareHashes(const void *a, const void *b)
  * name them: a detector's name is the owner's business.
  */
 static uint64 *
-VisiblePolicies(uint64 *n)
+VisiblePolicies(uint64 * n)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	uint64	   *policies;
