@@ -3,7 +3,7 @@
  *	  What the parts of the client program assay_load share.
  *
  * The way of the data: source.c finds messages in files and hands over one at
- * a time as raw bytes; mail.c or jsonl.c turns it into a Message; copy.c puts
+ * a time as raw bytes; mail.c (with body.c) or jsonl.c turns it into a Message; copy.c puts
  * that into a batch and the batch into the table.  text.c holds what all of
  * them need to make clean UTF-8; html.c makes text of HTML.
  *
