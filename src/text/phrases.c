@@ -8,22 +8,15 @@
  * library trusts them. They are checked all the same before use (checksums of
  * both parts, versions, CPU); if a check fails, the backend compiles from the
  * truth instead.
- *
- * A backend keeps what it has loaded, keyed by the SHA-256 of the truth and
- * bounded by assay.phrases_cache_size. A call site remembers its entry, and by
- * which TOAST pointer it came to it, so that the big value is not fetched for
- * each row. Within one transaction a TOAST pointer can't come to mean another
- * value; in the next one the value's header (one index probe) tells.
+ * What a backend keeps of them is phrases_cache.c's.
  */
 #include "postgres.h"
 
 #include <limits.h>
 
-#include "access/detoast.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "common/cryptohash.h"
-#include "common/sha2.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "libpq/pqformat.h"
@@ -31,61 +24,23 @@
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
 #include "port/pg_crc32c.h"
-#include "storage/proc.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
-#include "utils/hsearch.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
 
 #include "match.h"
-#include "phrases.h"
+#include "phrases_value.h"
 
 #define PHRASES_VERSION			1	/* of the layout */
 #define PHRASES_BINARY_VERSION	1	/* of send and recv */
-
-#define PHRASES_LITERAL			0
-#define PHRASES_REGEX			1
 
 /* Limits; those of one pattern and of the number of patterns are in match.h */
 #define PHRASES_MAX_NAME		255
 #define PHRASES_MAX_BYTES		(4 * 1024 * 1024)	/* of all patterns */
 #define PHRASES_MAX_MATCHES		100000
 #define PHRASES_DEFAULT_MATCHES 1000
-
-#define CACHE_SIZE_MIN			1024	/* kB */
-#define CACHE_SIZE_DEFAULT		65536
-#define CACHE_SIZE_MAX			MAX_KILOBYTES
-
-/*
- * The truth is data[0 .. truth_len):
- *
- *		names:		nnames × { uint16 length, bytes }, in definition order
- *		patterns:	npatterns × { uint16 name's number, uint16 length, bytes }
- *
- * and the database data[truth_len .. truth_len + db_len). Numbers are in the
- * machine's byte order, unaligned; text is in the server's encoding.
- */
-typedef struct Phrases
-{
-	int32		vl_len_;		/* varlena header (do not touch directly!) */
-	uint8		version;
-	uint8		syntax;
-	uint16		unused;			/* zero */
-	int32		nnames;
-	int32		npatterns;
-	uint32		truth_len;
-	uint32		db_len;			/* 0: not compiled */
-	uint32		db_crc;			/* of the database bytes */
-	uint32		db_stamp;		/* what compiled it: DatabaseStamp() */
-	uint8		hash[PG_SHA256_DIGEST_LENGTH];	/* of all the truth */
-	char		data[FLEXIBLE_ARRAY_MEMBER];
-} Phrases;
-
-#define DatumGetPhrasesP(d)		((Phrases *) PG_DETOAST_DATUM(d))
-#define PG_GETARG_PHRASES_P(n)	DatumGetPhrasesP(PG_GETARG_DATUM(n))
 
 /* Reads the truth without trusting it */
 typedef struct TruthReader
@@ -94,77 +49,10 @@ typedef struct TruthReader
 	const char *end;
 } TruthReader;
 
-/* A piece of text, not terminated */
-typedef struct Piece
-{
-	const char *bytes;
-	int			len;
-} Piece;
-
-/* Named patterns on their way into a value */
-typedef struct PhraseList
-{
-	uint8		syntax;
-	int			npatterns;
-	Piece	   *names;			/* for each pattern */
-	Piece	   *patterns;
-} PhraseList;
-
-/* A loaded value. What follows the key lives in cxt, the matcher in malloc. */
-typedef struct PhrasesEntry
-{
-	uint8		hash[PG_SHA256_DIGEST_LENGTH];	/* key */
-	MemoryContext cxt;
-	MatchSet   *match;
-	int			nnames;
-	int			npatterns;
-	Datum	   *names;			/* text, in definition order */
-	int		   *pattern_name;	/* number of each pattern's name */
-	uint64	   *hits;			/* bits of names, of the scan under way */
-	int			hit_words;
-	int			nhits;
-	Size		bytes;
-	uint64		last_used;
-} PhrasesEntry;
-
-/* What a call site remembers; valid while the generation is the cache's */
-typedef struct CallSite
-{
-	uint64		generation;
-	PhrasesEntry *entry;
-	bool		external;		/* came by this TOAST pointer ... */
-	struct varatt_external pointer;
-	LocalTransactionId lxid;	/* ... in this transaction */
-} CallSite;
-
-static int	phrases_cache_size = CACHE_SIZE_DEFAULT;
-
-static HTAB *cache = NULL;
-static MemoryContext cache_cxt = NULL;
-static Size cache_bytes = 0;
-static uint64 cache_generation = 1;
-static uint64 cache_clock = 0;
-static int64 cache_loads = 0;
-static int64 cache_compiles = 0;
-static int64 cache_fetches = 0;
-
-void
-PhrasesInit(void)
-{
-	DefineCustomIntVariable("assay.phrases_cache_size",
-							"Memory that a backend may keep for loaded phrases values.",
-							"The value in use is kept, however big it is.",
-							&phrases_cache_size,
-							CACHE_SIZE_DEFAULT, CACHE_SIZE_MIN, CACHE_SIZE_MAX,
-							PGC_USERSET, GUC_UNIT_KB,
-							NULL, NULL, NULL);
-	MatchStopFlag(&InterruptPending);
-}
-
 /* ---- the truth ----------------------------------------------------------- */
 
-static void
-ReportCorrupt(const char *what)
+void
+PhrasesCorrupt(const char *what)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_CORRUPTED),
@@ -178,7 +66,7 @@ ReadUint16(TruthReader *reader)
 	uint16		number;
 
 	if (reader->end - reader->at < sizeof(number))
-		ReportCorrupt("A number lies beyond the end.");
+		PhrasesCorrupt("A number lies beyond the end.");
 	memcpy(&number, reader->at, sizeof(number));
 	reader->at += sizeof(number);
 	return number;
@@ -191,14 +79,14 @@ ReadPiece(TruthReader *reader)
 
 	piece.len = ReadUint16(reader);
 	if (reader->end - reader->at < piece.len)
-		ReportCorrupt("A text lies beyond the end.");
+		PhrasesCorrupt("A text lies beyond the end.");
 	piece.bytes = reader->at;
 	reader->at += piece.len;
 	return piece;
 }
 
-static void
-HashTruth(const Phrases *p, uint8 * hash)
+void
+PhrasesHash(const Phrases *p, uint8 * hash)
 {
 	pg_cryptohash_ctx *ctx = pg_cryptohash_create(PG_SHA256);
 	int32		head[4] = {p->version, p->syntax, p->nnames, p->npatterns};
@@ -213,8 +101,8 @@ HashTruth(const Phrases *p, uint8 * hash)
 }
 
 /* Identifies the compiler of a database */
-static uint32
-DatabaseStamp(void)
+uint32
+PhrasesStamp(void)
 {
 	const char *version = MatchVersion();
 	pg_crc32c	crc;
@@ -225,8 +113,8 @@ DatabaseStamp(void)
 	return crc;
 }
 
-static uint32
-DatabaseCrc(const char *bytes, Size len)
+uint32
+PhrasesCrc(const char *bytes, Size len)
 {
 	pg_crc32c	crc;
 
@@ -237,28 +125,28 @@ DatabaseCrc(const char *bytes, Size len)
 }
 
 /* Sizes and counts of a whole value; what they cover is read by TruthReader. */
-static void
+void
 CheckPhrases(const Phrases *p)
 {
 	Size		size = VARSIZE(p);
 
 	if (size < offsetof(Phrases, data) || p->version != PHRASES_VERSION || p->unused != 0)
-		ReportCorrupt("Its header is of no known version.");
+		PhrasesCorrupt("Its header is of no known version.");
 	if (p->syntax != PHRASES_LITERAL && p->syntax != PHRASES_REGEX)
-		ReportCorrupt("Its syntax is unknown.");
+		PhrasesCorrupt("Its syntax is unknown.");
 	if ((Size) p->truth_len + p->db_len != size - offsetof(Phrases, data))
-		ReportCorrupt("Its size is not that of its parts.");
+		PhrasesCorrupt("Its size is not that of its parts.");
 	if (p->npatterns < 0 || p->npatterns > MATCH_MAX_PATTERNS ||
 		p->nnames < 0 || p->nnames > p->npatterns)
-		ReportCorrupt("Its counts are out of range.");
+		PhrasesCorrupt("Its counts are out of range.");
 }
 
 /*
  * The truth as a list (names and patterns point into p), and each pattern's
  * name number when asked for. unique_names may be NULL, too.
  */
-static PhraseList
-ReadTruth(const Phrases *p, Piece *unique_names, int *pattern_name)
+PhraseList
+PhrasesRead(const Phrases *p, Piece *unique_names, int *pattern_name)
 {
 	PhraseList	list;
 	TruthReader reader = {p->data, p->data + p->truth_len};
@@ -277,14 +165,14 @@ ReadTruth(const Phrases *p, Piece *unique_names, int *pattern_name)
 		uint16		name = ReadUint16(&reader);
 
 		if (name >= p->nnames)
-			ReportCorrupt("A name's number is out of range.");
+			PhrasesCorrupt("A name's number is out of range.");
 		list.names[i] = names[name];
 		list.patterns[i] = ReadPiece(&reader);
 		if (pattern_name)
 			pattern_name[i] = name;
 	}
 	if (reader.at != reader.end)
-		ReportCorrupt("It goes on after its end.");
+		PhrasesCorrupt("It goes on after its end.");
 	return list;
 }
 
@@ -297,8 +185,8 @@ DestroyMatch(void *arg)
 }
 
 /* A new matcher that dies with this memory context */
-static MatchSet *
-CreateMatch(MemoryContext cxt, uint8 syntax)
+MatchSet   *
+PhrasesCreateMatch(MemoryContext cxt, uint8 syntax)
 {
 	MemoryContextCallback *callback =
 	MemoryContextAlloc(cxt, sizeof(MemoryContextCallback));
@@ -401,8 +289,8 @@ RaiseMatchError(MatchStatus status, const MatchError *error, const PhraseList *l
 }
 
 /* Give the matcher its patterns. */
-static void
-AddPatterns(MatchSet *match, const PhraseList *list)
+void
+PhrasesAddPatterns(MatchSet *match, const PhraseList *list)
 {
 	for (int i = 0; i < list->npatterns; i++)
 	{
@@ -420,8 +308,8 @@ AddPatterns(MatchSet *match, const PhraseList *list)
  * Compile. Expressions are first tried one by one, so that the one at fault
  * has a name and a cancel request is seen between two of them.
  */
-static void
-CompileMatch(MatchSet *match, const PhraseList *list)
+void
+PhrasesCompile(MatchSet *match, const PhraseList *list)
 {
 	MatchError	error = {-1, ""};
 	MatchStatus status;
@@ -454,8 +342,8 @@ CompileMatch(MatchSet *match, const PhraseList *list)
 }
 
 /* A scan failed for a reason that is none of the patterns'. */
-static void
-RaiseScanError(MatchStatus status)
+void
+PhrasesScanError(MatchStatus status)
 {
 	if (status == MATCH_NO_MEMORY)
 		ereport(ERROR,
@@ -593,11 +481,11 @@ BuildPhrases(const PhraseList *list)
 	for (int i = 0; i < list->npatterns; i++)
 		truth_len += 2 * sizeof(uint16) + list->patterns[i].len;
 
-	match = CreateMatch(cxt, list->syntax);
-	AddPatterns(match, list);
-	CompileMatch(match, list);
+	match = PhrasesCreateMatch(cxt, list->syntax);
+	PhrasesAddPatterns(match, list);
+	PhrasesCompile(match, list);
 	if (MatchSave(match, &db, &db_len) != MATCH_OK)
-		RaiseScanError(MATCH_NO_MEMORY);
+		PhrasesScanError(MATCH_NO_MEMORY);
 	/* The database is a cache: a value that can't hold it goes without. */
 	if (db_len > MaxAllocSize / 2)
 		db_len = 0;
@@ -607,7 +495,7 @@ BuildPhrases(const PhraseList *list)
 	if (p == NULL)
 	{
 		free(db);
-		RaiseScanError(MATCH_NO_MEMORY);
+		PhrasesScanError(MATCH_NO_MEMORY);
 	}
 	SET_VARSIZE(p, offsetof(Phrases, data) + truth_len + db_len);
 	p->version = PHRASES_VERSION;
@@ -627,9 +515,9 @@ BuildPhrases(const PhraseList *list)
 	Assert(at == p->data + truth_len);
 	memcpy(at, db, db_len);
 	free(db);
-	p->db_crc = DatabaseCrc(at, db_len);
-	p->db_stamp = DatabaseStamp();
-	HashTruth(p, p->hash);
+	p->db_crc = PhrasesCrc(at, db_len);
+	p->db_stamp = PhrasesStamp();
+	PhrasesHash(p, p->hash);
 
 	MemoryContextSwitchTo(outer);
 	MemoryContextDelete(cxt);
@@ -763,7 +651,7 @@ AppendStrings(StringInfo out, const Piece *pieces, int count)
 static void
 FormatPhrases(StringInfo out, const Phrases *p)
 {
-	PhraseList	list = ReadTruth(p, NULL, NULL);
+	PhraseList	list = PhrasesRead(p, NULL, NULL);
 
 	appendStringInfo(out, "{\"syntax\": \"%s\", \"names\": ",
 					 list.syntax == PHRASES_REGEX ? "regex" : "literal");
@@ -880,186 +768,6 @@ phrases_make(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(BuildPhrases(&list));
 }
 
-/* ---- the backend's cache ------------------------------------------------- */
-
-/* Forget the least recently used values until there is room for this much. */
-static void
-EvictFor(Size bytes)
-{
-	Size		limit = (Size) phrases_cache_size * 1024;
-
-	while (cache_bytes + bytes > limit && hash_get_num_entries(cache) > 0)
-	{
-		HASH_SEQ_STATUS seq;
-		PhrasesEntry *entry;
-		PhrasesEntry *oldest = NULL;
-		MemoryContext cxt;
-
-		hash_seq_init(&seq, cache);
-		while ((entry = hash_seq_search(&seq)) != NULL)
-		{
-			if (oldest == NULL || entry->last_used < oldest->last_used)
-				oldest = entry;
-		}
-		cxt = oldest->cxt;
-		cache_bytes -= oldest->bytes;
-		cache_generation++;
-		hash_search(cache, oldest->hash, HASH_REMOVE, NULL);
-		MemoryContextDelete(cxt);
-	}
-}
-
-/* Load a value into the cache: from its database if that is usable here. */
-static PhrasesEntry *
-LoadEntry(const Phrases *p)
-{
-	MemoryContext outer = CurrentMemoryContext;
-	MemoryContext cxt = AllocSetContextCreate(outer, "phrases", ALLOCSET_SMALL_SIZES);
-	PhrasesEntry new = {0};
-	PhrasesEntry *entry;
-	PhraseList	list;
-	Piece	   *names;
-	uint8		hash[PG_SHA256_DIGEST_LENGTH];
-	const char *db;
-	MatchStatus status = MATCH_UNUSABLE;
-	bool		found;
-
-	MemoryContextSwitchTo(cxt);
-	CheckPhrases(p);
-	HashTruth(p, hash);
-	if (memcmp(hash, p->hash, sizeof(hash)) != 0)
-		ReportCorrupt("Its checksum is not that of its contents.");
-
-	new.nnames = p->nnames;
-	new.npatterns = p->npatterns;
-	new.pattern_name = palloc((p->npatterns + 1) * sizeof(int));
-	new.names = palloc((p->nnames + 1) * sizeof(Datum));
-	new.hit_words = (p->nnames + 63) / 64;
-	new.hits = palloc0((new.hit_words + 1) * sizeof(uint64));
-	MemoryContextSwitchTo(outer);
-	names = palloc((p->nnames + 1) * sizeof(Piece));
-	list = ReadTruth(p, names, new.pattern_name);
-	MemoryContextSwitchTo(cxt);
-	for (int i = 0; i < p->nnames; i++)
-		new.names[i] = PointerGetDatum(cstring_to_text_with_len(names[i].bytes, names[i].len));
-
-	new.match = CreateMatch(cxt, p->syntax);
-	MemoryContextSwitchTo(outer);
-	AddPatterns(new.match, &list);
-	db = p->data + p->truth_len;
-	if (p->db_stamp == DatabaseStamp() && p->db_crc == DatabaseCrc(db, p->db_len))
-		status = MatchLoad(new.match, db, p->db_len);
-	if (status == MATCH_NO_MEMORY)
-		RaiseScanError(status);
-	if (status != MATCH_OK)
-	{
-		CompileMatch(new.match, &list);
-		cache_compiles++;
-	}
-	cache_loads++;
-	new.cxt = cxt;
-	new.bytes = MemoryContextMemAllocated(cxt, true) + MatchMemory(new.match);
-
-	if (cache == NULL)
-	{
-		HASHCTL		ctl;
-
-		cache_cxt = AllocSetContextCreate(TopMemoryContext, "phrases cache",
-										  ALLOCSET_SMALL_SIZES);
-		ctl.keysize = PG_SHA256_DIGEST_LENGTH;
-		ctl.entrysize = sizeof(PhrasesEntry);
-		ctl.hcxt = cache_cxt;
-		cache = hash_create("phrases cache", 16, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	}
-	EvictFor(new.bytes);
-	entry = hash_search(cache, p->hash, HASH_ENTER, &found);
-	Assert(!found);
-	memcpy(new.hash, p->hash, sizeof(new.hash));
-	*entry = new;
-	MemoryContextSetParent(cxt, cache_cxt);
-	cache_bytes += new.bytes;
-	return entry;
-}
-
-static LocalTransactionId
-CurrentLocalTransaction(void)
-{
-#if PG_VERSION_NUM >= 170000
-	return MyProc->vxid.lxid;
-#else
-	return MyProc->lxid;
-#endif
-}
-
-/* The loaded form of the phrases argument, found without fetching it if possible */
-static PhrasesEntry *
-GetEntry(FunctionCallInfo fcinfo, int arg)
-{
-	Datum		datum = PG_GETARG_DATUM(arg);
-	struct varlena *value = (struct varlena *) DatumGetPointer(datum);
-	CallSite   *site = fcinfo->flinfo->fn_extra;
-	bool		external = VARATT_IS_EXTERNAL_ONDISK(value);
-	struct varatt_external pointer;
-	const Phrases *header;
-	PhrasesEntry *entry;
-
-	if (site == NULL)
-	{
-		site = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(CallSite));
-		fcinfo->flinfo->fn_extra = site;
-	}
-
-	if (external)
-	{
-		VARATT_EXTERNAL_GET_POINTER(pointer, value);
-		if (site->generation == cache_generation && site->external &&
-			memcmp(&site->pointer, &pointer, sizeof(pointer)) == 0 &&
-			site->lxid == CurrentLocalTransaction())
-		{
-			site->entry->last_used = ++cache_clock;
-			return site->entry;
-		}
-	}
-
-	/* The header is enough to find it in the cache. */
-	if (VARATT_IS_4B_U(value))
-		header = (const Phrases *) value;
-	else
-	{
-		header = (const Phrases *) PG_DETOAST_DATUM_SLICE(datum, 0, offsetof(Phrases, data) - VARHDRSZ);
-		cache_fetches++;
-	}
-	if (VARSIZE(header) < offsetof(Phrases, data))
-		ReportCorrupt("It is shorter than its header.");
-
-	if (site->generation == cache_generation &&
-		memcmp(site->entry->hash, header->hash, sizeof(header->hash)) == 0)
-		entry = site->entry;
-	else
-	{
-		site->generation = 0;
-		entry = cache ? hash_search(cache, header->hash, HASH_FIND, NULL) : NULL;
-		if (entry == NULL)
-		{
-			Phrases    *p = DatumGetPhrasesP(datum);
-
-			entry = LoadEntry(p);
-			if ((Pointer) p != DatumGetPointer(datum))
-				pfree(p);
-		}
-		site->entry = entry;
-		site->generation = cache_generation;
-	}
-	entry->last_used = ++cache_clock;
-	site->external = external;
-	if (external)
-	{
-		site->pointer = pointer;
-		site->lxid = CurrentLocalTransaction();
-	}
-	return entry;
-}
-
 /* ---- functions ----------------------------------------------------------- */
 
 /* MatchCallback: note the name of a pattern. */
@@ -1084,7 +792,7 @@ Datum
 phrase_hits(PG_FUNCTION_ARGS)
 {
 	text	   *t = PG_GETARG_TEXT_PP(1);
-	PhrasesEntry *entry = GetEntry(fcinfo, 0);
+	PhrasesEntry *entry = PhrasesGetEntry(fcinfo, 0);
 	Size		len;
 	const char *utf8 = ToUtf8(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), &len);
 	Datum	   *names;
@@ -1101,7 +809,7 @@ phrase_hits(PG_FUNCTION_ARGS)
 	} while (status == MATCH_STOPPED);
 	MatchStopFlag(&InterruptPending);
 	if (status != MATCH_OK)
-		RaiseScanError(status);
+		PhrasesScanError(status);
 	PG_FREE_IF_COPY(t, 1);
 
 	if (entry->nhits == 0)
@@ -1151,7 +859,7 @@ phrase_matches(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("max_matches must be between 0 and %d", PHRASES_MAX_MATCHES)));
 	InitMaterializedSRF(fcinfo, 0);
-	entry = GetEntry(fcinfo, 0);
+	entry = PhrasesGetEntry(fcinfo, 0);
 	utf8 = ToUtf8(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), &len);
 
 	do
@@ -1171,7 +879,7 @@ phrase_matches(PG_FUNCTION_ARGS)
 	} while (status == MATCH_STOPPED);
 	MatchStopFlag(&InterruptPending);
 	if (status != MATCH_OK)
-		RaiseScanError(status);
+		PhrasesScanError(status);
 
 	for (int i = 0; i < count; i++)
 	{
@@ -1211,7 +919,7 @@ Datum
 phrases_patterns(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	PhraseList	list = ReadTruth(PG_GETARG_PHRASES_P(0), NULL, NULL);
+	PhraseList	list = PhrasesRead(PG_GETARG_PHRASES_P(0), NULL, NULL);
 
 	InitMaterializedSRF(fcinfo, 0);
 	for (int i = 0; i < list.npatterns; i++)
@@ -1246,28 +954,8 @@ phrases_info(PG_FUNCTION_ARGS)
 	values[2] = Int32GetDatum(p->npatterns);
 	values[3] = Int32GetDatum(VARSIZE(p));
 	values[4] = Int32GetDatum(p->db_len);
-	values[5] = BoolGetDatum(p->db_stamp == DatabaseStamp() &&
-							 p->db_crc == DatabaseCrc(p->data + p->truth_len, p->db_len));
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
-}
-
-/* phrases_cache(): what this backend holds and did */
-PG_FUNCTION_INFO_V1(phrases_cache);
-Datum
-phrases_cache(PG_FUNCTION_ARGS)
-{
-	TupleDesc	desc;
-	Datum		values[6];
-	bool		nulls[6] = {false};
-
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	values[0] = Int32GetDatum(cache ? hash_get_num_entries(cache) : 0);
-	values[1] = Int64GetDatum(cache_bytes);
-	values[2] = Int64GetDatum(cache_loads);
-	values[3] = Int64GetDatum(cache_compiles);
-	values[4] = Int64GetDatum(cache_fetches);
-	values[5] = CStringGetTextDatum(MatchVersion());
+	values[5] = BoolGetDatum(p->db_stamp == PhrasesStamp() &&
+							 p->db_crc == PhrasesCrc(p->data + p->truth_len, p->db_len));
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }
 
@@ -1279,7 +967,7 @@ TruthHash(Datum datum, uint8 * hash)
 	PG_DETOAST_DATUM_SLICE(datum, 0, offsetof(Phrases, data) - VARHDRSZ);
 
 	if (VARSIZE(header) < offsetof(Phrases, data))
-		ReportCorrupt("It is shorter than its header.");
+		PhrasesCorrupt("It is shorter than its header.");
 	memcpy(hash, header->hash, PG_SHA256_DIGEST_LENGTH);
 }
 
