@@ -16,42 +16,32 @@ CREATE FUNCTION share(k bigint, n bigint) RETURNS text LANGUAGE sql IMMUTABLE
 RETURN CASE WHEN n > 0 THEN to_char(k::float8 / n, 'FM0.0000') || ' (' ||
 	(SELECT to_char(lower, 'FM0.0000') || '–' || to_char(upper, 'FM0.0000') FROM assay.wilson_interval(k, n)) || ')' END;
 
-\echo
-\echo 'Decisions per verdict. Precision: how many of them are malicious. Recall and'
-\echo 'false-negative rate: of all malicious messages, how many got this verdict or'
-\echo 'a worse one, and how many did not.'
-\echo
-WITH v AS (
-	SELECT verdict, min(score) AS lowest, count(*) AS decisions, count(*) FILTER (WHERE malicious) AS malicious
-	FROM judged GROUP BY verdict
-), c AS (
-	SELECT *, sum(malicious) OVER (ORDER BY lowest DESC)::bigint AS caught, sum(malicious) OVER ()::bigint AS attacks FROM v
-)
-SELECT verdict, decisions, malicious, share(malicious, decisions) AS precision,
-       CASE WHEN verdict <> 'safe' THEN share(caught, attacks) END AS recall,
-       CASE WHEN verdict <> 'safe' THEN share(attacks - caught, attacks) END AS "false-negative rate"
-FROM c ORDER BY lowest DESC;
+-- precision_report() judges the decisions as they were made; an interval of
+-- recall needs to know of how many.
+CREATE VIEW report AS
+SELECT r.*, round(r.recall * n.n)::bigint AS found, n.n
+FROM assay.precision_report('inbound') r,
+     LATERAL (SELECT count(*) AS n FROM judged WHERE malicious = (r.claim = 'malicious')) n;
 
 \echo
-\echo 'The ten detectors with most hits. Precision: for one with a negative weight,'
-\echo 'which speaks for a message, how many of its hits are safe. The GBDT hits where'
-\echo 'its margin is above 0.'
+\echo 'Decisions per verdict. Precision: how many of them are what the verdict claims.'
+\echo 'Recall and false-negative rate: of all messages that are, how many got this'
+\echo 'verdict or a worse one (for safe: this one), and how many did not.'
 \echo
-WITH h AS (
-	SELECT e.detector, j.malicious = (coalesce(d.weight, 1) > 0) AS right, j.malicious, d.mode, d.weight
-	FROM judged j, assay.ledger(j.attribution) e
-	JOIN assay.detectors d ON d.policy = 'inbound' AND d.detector = e.detector
-	WHERE e.hit AND (d.kind = 'rule' OR e.contribution > 0)
-), n AS (
-	SELECT count(*) FILTER (WHERE malicious) AS attacks, count(*) FILTER (WHERE NOT malicious) AS safe FROM judged
-)
-SELECT detector, mode, round(weight::numeric, 1) AS weight, count(*) AS hits, share(count(*) FILTER (WHERE h.right), count(*)) AS precision,
-       share(count(*) FILTER (WHERE h.right), CASE WHEN weight < 0 THEN n.safe ELSE n.attacks END) AS recall,
-       share(CASE WHEN weight < 0 THEN n.safe ELSE n.attacks END - count(*) FILTER (WHERE h.right),
-             CASE WHEN weight < 0 THEN n.safe ELSE n.attacks END) AS "false-negative rate"
-FROM h, n
-GROUP BY detector, mode, weight, n.safe, n.attacks
-ORDER BY hits DESC, detector LIMIT 10;
+SELECT name AS verdict, claim, hits AS decisions, share(tp, labelled) AS precision,
+       share(found, n) AS recall, share(n - found, n) AS "false-negative rate"
+FROM report JOIN (SELECT verdict, min(score) AS lowest FROM judged GROUP BY verdict) v ON v.verdict = name
+WHERE kind = 'verdict' ORDER BY lowest DESC;
+
+\echo
+\echo 'The ten detectors with most hits. What one claims follows from the sign of its'
+\echo 'weight; the GBDT hits where its margin is above 0. Alone: decisions that would'
+\echo 'have had another verdict without it, and how many of those it put right.'
+\echo
+SELECT r.name AS detector, r.claim, round(d.weight::numeric, 1) AS weight, r.hits, share(r.tp, r.labelled) AS precision,
+       share(r.found, r.n) AS recall, share(r.n - r.found, r.n) AS "false-negative rate", r.sole AS alone, r.sole_right AS "put right"
+FROM report r JOIN assay.detectors d ON d.policy = 'inbound' AND d.detector = r.name
+WHERE r.kind IN ('rule', 'model') ORDER BY r.hits DESC, r.name LIMIT 10;
 
 \echo
 SELECT count(*) AS messages, count(*) FILTER (WHERE malicious) AS malicious,

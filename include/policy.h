@@ -196,6 +196,7 @@ typedef struct PolicySecurity
 
 extern void PolicyEnter(PolicySecurity *s, Oid owner, const char *search_path,
 						int flags);
+extern int	PolicyNotice(Oid owner);
 extern void PolicyEnterConfiguration(PolicySecurity *s);
 extern void PolicyLeave(PolicySecurity *s);
 

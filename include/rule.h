@@ -20,6 +20,9 @@ typedef struct Rule
 	bool		foreign_code;	/* may depend on the search_path */
 } Rule;
 
+/* Its syntax alone */
+extern List * RuleParseText(const char *condition);
+
 /*
  * Parse "condition" against the columns of desc and the named guards (a list
  * of C strings, or NIL).  Raises an error that points into the text, which is

@@ -1,5 +1,7 @@
 -- phrases in databases whose encoding is not UTF-8
 SET client_min_messages = warning;
+DROP DATABASE IF EXISTS assay_regress_ascii;
+DROP DATABASE IF EXISTS assay_regress_latin1;
 CREATE DATABASE assay_regress_ascii TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C';
 CREATE DATABASE assay_regress_latin1 TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C';
 

@@ -140,3 +140,25 @@ SELECT evidence FROM assay.explain_decision('swap', NULL);
 SELECT assay.drop_policy('swap');
 DROP SCHEMA swap CASCADE;
 DROP ROLE swap_owner;
+
+-- names of a condition, whatever the session makes of backslashes
+SET standard_conforming_strings = off;
+SET escape_string_warning = off;
+SELECT assay.condition_names(E'a = \'\\\\\' AND b = \'c\'');
+RESET standard_conforming_strings;
+RESET escape_string_warning;
+
+-- a policy goes with its tables unless something else reads them
+\set VERBOSITY terse
+CREATE TABLE lim_kept_message (id int PRIMARY KEY);
+CREATE VIEW lim_kept_signals AS SELECT id FROM lim_kept_message;
+SELECT assay.create_policy('lim_kept', 'lim_kept_signals', '{id}');
+CREATE VIEW lim_kept_reader AS SELECT count(*) FROM lim_kept_label;
+SELECT assay.drop_policy('lim_kept', true);
+SELECT count(*) FROM assay.policies WHERE policy = 'lim_kept';
+SELECT to_regclass('lim_kept_verdict'), to_regclass('lim_kept_reader');
+DROP VIEW lim_kept_reader;
+SELECT assay.drop_policy('lim_kept', true);
+SELECT to_regclass('lim_kept_verdict'), to_regclass('lim_kept_decision'), to_regclass('lim_kept_label');
+DROP VIEW lim_kept_signals;
+DROP TABLE lim_kept_message;

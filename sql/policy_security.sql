@@ -91,6 +91,17 @@ SET ROLE sec_ingest;
 INSERT INTO sec.message VALUES (20, 'y');
 SELECT current_user;
 RESET ROLE;
+-- what the policy is made of is told to its owner, not to who inserts
+SET assay.fault_limit = 1;
+SET ROLE sec_ingest;
+INSERT INTO sec.message VALUES (21, 'y');
+RESET ROLE;
+SELECT count(*) FROM assay.fault WHERE key = '{21}' AND suspended;
+SET ROLE sec_owner;
+SELECT assay.alter_detector('sec', 'whoami', description => 'another revision');
+INSERT INTO sec.message VALUES (22, 'y');
+RESET ROLE;
+RESET assay.fault_limit;
 SELECT l.detector, l.hit, l.fault FROM sec.sec_decision d, assay.ledger(d.attribution) l WHERE d.id = 20 AND entry > 0 ORDER BY entry;
 SELECT count(*) FROM sec.secret;
 SET ROLE sec_other;

@@ -103,5 +103,6 @@ SELECT * FROM assay.precision_report('nobody');
 SELECT * FROM assay.precision_report('judged', NULL);
 SELECT * FROM assay.precision_report('judged', confidence => 1);
 DROP TRIGGER decide ON message;
+DROP VIEW truth;
 SELECT assay.drop_policy('judged', true);
 DROP SCHEMA "Judge me" CASCADE;

@@ -9,7 +9,7 @@
 #include "compat.h"
 #include "fmgr.h"
 #include "nodes/nodeFuncs.h"
-#include "parser/parser.h"
+#include "rule.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 
@@ -43,7 +43,7 @@ Datum
 assay_condition_names(PG_FUNCTION_ARGS)
 {
 	char	   *condition = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	List	   *raw = raw_parser(condition, RAW_PARSE_PLPGSQL_EXPR);
+	List	   *raw = RuleParseText(condition);
 	List	   *names = NIL;
 	Datum	   *items;
 	int			n = 0;

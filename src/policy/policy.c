@@ -244,6 +244,16 @@ PolicyLeave(PolicySecurity *s)
 	SetUserIdAndSecContext(s->save_userid, s->save_context);
 }
 
+/*
+ * How loud a trouble of the policy is: its owner is told, and of whoever else
+ * is in the session only the log hears what the policy is made of.
+ */
+int
+PolicyNotice(Oid owner)
+{
+	return has_privs_of_role(GetOuterUserId(), owner) ? WARNING : LOG;
+}
+
 /* Enter as the owner of the configuration, to read it whatever RLS says */
 void
 PolicyEnterConfiguration(PolicySecurity *s)
@@ -1122,7 +1132,8 @@ SweepCache(void)
 
 /*
  * The policy, compiled for rows of "desc": its current revision, or the given
- * one.  Error unless "reader", where it is valid, may score by it.  Valid while the generation stays; pin it (p->pins++) to keep it longer.
+ * one.  Error unless "reader", where there is one, may score by it.  Valid
+ * while the generation stays; pin it (p->pins++) to keep it longer.
  */
 CompiledPolicy *
 PolicyGet(const char *name, int revision, bool drafts, TupleDesc desc,

@@ -483,6 +483,7 @@ CREATE FUNCTION assay.drop_policy(policy text, drop_tables boolean DEFAULT false
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	p assay.policy;
+	view regclass;
 BEGIN
 	DELETE FROM assay.policy d WHERE d.policy = drop_policy.policy RETURNING * INTO p;
 	IF NOT FOUND THEN
@@ -504,7 +505,13 @@ BEGIN
 			RAISE EXCEPTION 'tables of policy "%" do not belong to its owner', policy USING ERRCODE = 'insufficient_privilege',
 				HINT = 'Drop the policy without its tables.';
 		END IF;
-		EXECUTE format('DROP TABLE IF EXISTS %s, %s CASCADE', p.decision, p.label);
+		-- Its own views go with them. What else reads them is the user's to drop.
+		FOR view IN SELECT c.oid::regclass FROM pg_class t JOIN pg_class c ON c.relnamespace = t.relnamespace
+			WHERE t.oid = to_regclass(p.decision) AND c.relkind = 'v'
+			AND c.relname IN (policy || '_verdict', policy || '_label_latest') LOOP
+			EXECUTE format('DROP VIEW %s', view);
+		END LOOP;
+		EXECUTE format('DROP TABLE IF EXISTS %s, %s', p.decision, p.label);
 	END IF;
 END $$;
 COMMENT ON FUNCTION assay.drop_policy(text, boolean) IS

@@ -278,8 +278,8 @@ CollectNames(Node * node, Rule *rule)
 }
 
 /* A text means the same whatever the session's settings. */
-static List *
-ParseText(const char *condition)
+List	   *
+RuleParseText(const char *condition)
 {
 	List	   *raw;
 	int			nest;
@@ -323,7 +323,7 @@ RuleParse(const char *condition, TupleDesc desc, List * guards, const char *what
 	pstate->p_pre_columnref_hook = ResolveColumn;
 	pstate->p_ref_hook_state = &context;
 
-	expr = OneExpression(ParseText(condition));
+	expr = OneExpression(RuleParseText(condition));
 	(void) RefuseSubqueries(expr, pstate);
 	expr = transformExpr(pstate, expr, EXPR_KIND_WHERE);
 	expr = coerce_to_boolean(pstate, expr, "a condition");

@@ -314,7 +314,7 @@ NoteFault(CompiledPolicy *p, const char *name, PolicyOutcome *o,
 	if (++*faults >= assay_fault_limit)
 	{
 		*suspended = fault->suspended = true;
-		ereport(WARNING,
+		ereport(PolicyNotice(p->owner),
 				(errmsg("policy \"%s\": detector \"%s\" is suspended in this session after %d faults",
 						p->name, name, *faults),
 				 errdetail("The last was: %s", error->message),

@@ -424,7 +424,7 @@ GetPlans(TriggerData * trigdata, const char *policy)
 		old = MemoryContextSwitchTo(context);
 		t->signals = CreateTemplateTupleDesc(0);
 		MemoryContextSwitchTo(old);
-		ereport(WARNING,
+		ereport(PolicyNotice(t->id->owner),
 				(errmsg("policy \"%s\": signals view %s cannot be read: %s", policy,
 						t->id->signals_name, error->message),
 				 errdetail("Messages are decided from the prior alone, marked degraded, until it is mended.")));
@@ -918,9 +918,9 @@ assay_decide(PG_FUNCTION_ARGS)
 			DecideApart(d, trigdata);
 			decided = true;
 		}
-		PolicyLeave(&security);
 		if (decided)
 			break;
+		PolicyLeave(&security);
 		d->plans->pins--;
 		d->policy->pins--;
 	}
@@ -929,8 +929,8 @@ assay_decide(PG_FUNCTION_ARGS)
 	 * The decisions are the owner's too, but a deferred constraint of theirs
 	 * could not fire in a restricted operation.
 	 */
-	PolicyEnter(&security, d->plans->id->owner, d->plans->id->search_path,
-				SECURITY_LOCAL_USERID_CHANGE);
+	SetUserIdAndSecContext(d->plans->id->owner,
+						   security.save_context | SECURITY_LOCAL_USERID_CHANGE);
 	if (d->ndecisions > 0)
 		WriteDecisions(d);
 	PolicyLeave(&security);
