@@ -118,6 +118,7 @@ typedef struct CompiledPolicy
 	int			nverdicts;		/* ascending; 0 is the default */
 	char	  **verdicts;
 	double	   *thresholds;
+	Bitmapset  *notify;			/* numbers of verdicts that are told of */
 
 	int			ndetectors;
 	PolicyDetector *detectors;
@@ -200,8 +201,16 @@ extern int	PolicyNotice(Oid owner);
 extern void PolicyEnterConfiguration(PolicySecurity *s);
 extern void PolicyLeave(PolicySecurity *s);
 
+/* signals_query.c */
+extern char *KeySource(PolicyIdentity *id, const Oid *types, const char *table);
+extern char *SignalsQuery(PolicyIdentity *id, const char *source);
+
 /* trigger.c */
 extern void DecideInit(void);
+
+/* notify.c */
+extern void NotifyDecision(CompiledPolicy *p, const PolicyDecision *decision,
+						   const Oid *types, const Datum *key, int nkeys);
 
 /* score.c */
 extern void PolicyEvaluate(CompiledPolicy *p, TupleTableSlot * slot,

@@ -95,7 +95,7 @@ SELECT * FROM assay.policy_import(:'doc', dry_run => false);
 SELECT * FROM assay.policy_import(jsonb_set(:'doc', '{detectors,0,weight}', '1e0'), dry_run => false);
 SELECT * FROM assay.policy_import(jsonb_set(:'doc', '{settings,search_path}', '"pg_catalog, public"'), dry_run => false);
 SELECT detector, mode, weight, rollout, tags FROM assay.detectors WHERE policy = 'hand';
-SELECT search_path FROM assay.policy WHERE policy = 'hand';
+SELECT search_path FROM assay.revision WHERE policy = 'hand' ORDER BY revision DESC LIMIT 1;
 
 -- bad documents, none of which changes anything
 \set VERBOSITY terse

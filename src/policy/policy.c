@@ -406,7 +406,7 @@ PolicyIdentify(const char *name)
 
 	PolicyEnterConfiguration(&security);
 	SPI_connect();
-	if (SpiQuery("SELECT p.owner, p.search_path, p.signals, p.decision, p.key, r.log_signals, "
+	if (SpiQuery("SELECT p.owner, r.search_path, p.signals, p.decision, p.key, r.log_signals, "
 				 "r.on_error = 'raise' "
 				 "FROM assay.policy p JOIN assay.revision r USING (policy) "
 				 "WHERE p.policy = $1 AND $2 = 0 ORDER BY r.revision DESC LIMIT 1", name, 0) == 0)
@@ -433,9 +433,11 @@ LoadSettings(CompiledPolicy *p)
 	MemoryContext spi;
 	bool		isnull;
 	char	   *owner;
+	List	   *notify;
+	ListCell   *lc;
 
-	if (SpiQuery("SELECT p.owner, p.search_path, p.signals, p.decision, p.key, "
-				 "r.revision, r.prior, r.on_error = 'raise', r.log_signals, r.default_verdict "
+	if (SpiQuery("SELECT p.owner, r.search_path, p.signals, p.decision, p.key, "
+				 "r.revision, r.prior, r.on_error = 'raise', r.log_signals, r.default_verdict, r.notify "
 				 "FROM assay.policy p JOIN assay.revision r USING (policy) "
 				 "WHERE p.policy = $1 AND ($2 = 0 OR r.revision = $2) "
 				 "ORDER BY r.revision DESC LIMIT 1", p->name, p->wanted) == 0)
@@ -461,6 +463,7 @@ LoadSettings(CompiledPolicy *p)
 	p->verdicts[0] = pstrdup(SpiText(0, 10));
 	p->owner = OwnerOid(p->name, owner);
 	MemoryContextSwitchTo(spi);
+	notify = TextArrayList(SpiDatum(0, 11, &isnull));
 
 	(void) SpiQuery("SELECT t.key, t.value::float8 FROM assay.revision r, "
 					"jsonb_each_text(r.thresholds) t "
@@ -475,6 +478,13 @@ LoadSettings(CompiledPolicy *p)
 	{
 		p->verdicts[i] = pstrdup(SpiText(i - 1, 1));
 		p->thresholds[i] = SpiDouble(i - 1, 2);
+	}
+	foreach(lc, notify)
+	{
+		int			verdict = VerdictNumber(p, lfirst(lc));
+
+		if (verdict >= 0)
+			p->notify = bms_add_member(p->notify, verdict);
 	}
 	MemoryContextSwitchTo(spi);
 }

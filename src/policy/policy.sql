@@ -68,7 +68,6 @@ CREATE TABLE assay.policy (
 	key text[] NOT NULL CHECK (array_ndims(key) = 1 AND array_position(key, NULL) IS NULL),
 	decision text NOT NULL,
 	label text NOT NULL,
-	search_path text NOT NULL,
 	created_at timestamptz NOT NULL DEFAULT now(),
 	-- They become part of statements: two names, and nothing behind them.
 	CHECK (cardinality(parse_ident(signals)) = 2 AND cardinality(parse_ident(decision)) = 2 AND cardinality(parse_ident(label)) = 2)
@@ -76,7 +75,6 @@ CREATE TABLE assay.policy (
 COMMENT ON TABLE assay.policy IS 'policies: who owns them, what they read and where they write';
 COMMENT ON COLUMN assay.policy.signals IS 'signals view, qualified and quoted';
 COMMENT ON COLUMN assay.policy.key IS 'columns that identify a message, in view, message, decision and label table alike';
-COMMENT ON COLUMN assay.policy.search_path IS 'search_path of conditions and of the signals query';
 
 CREATE TABLE assay.revision (
 	policy text NOT NULL REFERENCES assay.policy ON DELETE CASCADE,
@@ -89,9 +87,13 @@ CREATE TABLE assay.revision (
 	default_verdict text NOT NULL,
 	on_error text NOT NULL CHECK (on_error IN ('degrade', 'raise')),
 	log_signals boolean NOT NULL,
+	search_path text NOT NULL,
+	notify text[] NOT NULL DEFAULT '{}',
 	PRIMARY KEY (policy, revision)
 );
 COMMENT ON TABLE assay.revision IS 'each committed state of each policy: who, when, what, and the settings in force';
+COMMENT ON COLUMN assay.revision.search_path IS 'search_path of conditions and of the signals query';
+COMMENT ON COLUMN assay.revision.notify IS 'verdicts of which the trigger sends a notification on the channel assay_<policy>';
 
 CREATE TABLE assay.detector_model (
 	policy text NOT NULL REFERENCES assay.policy ON DELETE CASCADE,
@@ -272,14 +274,18 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay.check_verdict(text, text) IS 'error unless the policy has such a verdict';
 
-CREATE FUNCTION assay.check_settings(thresholds jsonb, default_verdict text, on_error text) RETURNS void LANGUAGE plpgsql IMMUTABLE
+CREATE FUNCTION assay.check_settings(thresholds jsonb, default_verdict text, on_error text, notify text[]) RETURNS void LANGUAGE plpgsql IMMUTABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	t record;
+	v text;
 BEGIN
 	IF coalesce(default_verdict, '') = '' THEN
 		RAISE EXCEPTION 'a policy needs a default verdict' USING ERRCODE = 'null_value_not_allowed',
 			HINT = 'The default verdict is for scores below all thresholds.';
+	END IF;
+	IF length(default_verdict) > 200 THEN
+		RAISE EXCEPTION 'a verdict needs a name of 1 to 200 characters' USING ERRCODE = 'invalid_name';
 	END IF;
 	IF jsonb_typeof(thresholds) IS DISTINCT FROM 'object' THEN
 		RAISE EXCEPTION 'thresholds must be a JSON object' USING ERRCODE = 'invalid_parameter_value',
@@ -289,6 +295,9 @@ BEGIN
 		IF jsonb_typeof(t.value) <> 'number' OR NOT t.value::text::numeric BETWEEN 0 AND 1 THEN
 			RAISE EXCEPTION 'threshold of verdict "%" must be a score between 0 and 1, not %', t.key, t.value
 				USING ERRCODE = 'invalid_parameter_value';
+		END IF;
+		IF length(t.key) > 200 THEN
+			RAISE EXCEPTION 'a verdict needs a name of 1 to 200 characters' USING ERRCODE = 'invalid_name';
 		END IF;
 		IF t.key = default_verdict OR t.key = '' THEN
 			RAISE EXCEPTION 'verdict "%" cannot have a threshold', t.key USING ERRCODE = 'invalid_parameter_value',
@@ -301,8 +310,19 @@ BEGIN
 	IF on_error IS NULL OR on_error NOT IN ('degrade', 'raise') THEN
 		RAISE EXCEPTION 'on_error must be degrade or raise, not %', coalesce('"' || on_error || '"', 'null') USING ERRCODE = 'invalid_parameter_value';
 	END IF;
+	IF notify IS NULL OR array_ndims(notify) > 1 OR array_position(notify, NULL) IS NOT NULL THEN
+		RAISE EXCEPTION 'notify must be a plain list of verdicts' USING ERRCODE = 'invalid_parameter_value',
+			HINT = 'Write ''{}'' for no notifications.';
+	END IF;
+	FOREACH v IN ARRAY notify LOOP
+		IF v <> default_verdict AND NOT thresholds ? v THEN
+			RAISE EXCEPTION 'notify names a verdict "%" that the policy does not have', v USING ERRCODE = 'invalid_parameter_value',
+				HINT = format('Its verdicts are %s.', concat_ws(', ', default_verdict,
+					(SELECT string_agg(k.key, ', ' ORDER BY k.value::float8) FROM jsonb_each_text(thresholds) k)));
+		END IF;
+	END LOOP;
 END $$;
-COMMENT ON FUNCTION assay.check_settings(jsonb, text, text) IS 'error unless a policy can have these settings';
+COMMENT ON FUNCTION assay.check_settings(jsonb, text, text, text[]) IS 'error unless a policy can have these settings';
 
 CREATE FUNCTION assay.new_revision(policy text, summary text) RETURNS int LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
@@ -316,8 +336,8 @@ BEGIN
 			HINT = 'Or it is not yours: assay.policies lists those that you may change.';
 	END IF;
 	BEGIN
-		INSERT INTO assay.revision (policy, revision, summary, prior, thresholds, default_verdict, on_error, log_signals)
-		SELECT r.policy, r.revision + 1, new_revision.summary, r.prior, r.thresholds, r.default_verdict, r.on_error, r.log_signals
+		INSERT INTO assay.revision (policy, revision, summary, prior, thresholds, default_verdict, on_error, log_signals, search_path, notify)
+		SELECT r.policy, r.revision + 1, new_revision.summary, r.prior, r.thresholds, r.default_verdict, r.on_error, r.log_signals, r.search_path, r.notify
 		FROM assay.revision r WHERE r.policy = new_revision.policy ORDER BY r.revision DESC LIMIT 1
 		RETURNING revision INTO made;
 	EXCEPTION WHEN unique_violation THEN
@@ -334,7 +354,7 @@ COMMENT ON FUNCTION assay.new_revision(text, text) IS 'begins a new revision wit
 CREATE FUNCTION assay.create_policy(policy text, signals regclass, key text[], prior float8 DEFAULT -4.0,
 	thresholds jsonb DEFAULT '{"suspicious": 0.5, "malicious": 0.9}', default_verdict text DEFAULT 'safe',
 	on_error text DEFAULT 'degrade', log_signals boolean DEFAULT false, schema name DEFAULT NULL,
-	search_path text DEFAULT 'pg_catalog, assay, pg_temp') RETURNS int LANGUAGE plpgsql
+	search_path text DEFAULT 'pg_catalog, assay, pg_temp', notify text[] DEFAULT '{}') RETURNS int LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	view_schema name;
@@ -360,7 +380,7 @@ BEGIN
 	IF log_signals IS NULL THEN
 		RAISE EXCEPTION 'log_signals must be true or false' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	PERFORM assay.check_settings(thresholds, default_verdict, on_error);
+	PERFORM assay.check_settings(thresholds, default_verdict, on_error, notify);
 	PERFORM assay.check_search_path(search_path);
 	IF array_ndims(key) > 1 OR array_position(key, NULL) IS NOT NULL OR cardinality(key) <> (SELECT count(DISTINCT u) FROM unnest(key) u) THEN
 		RAISE EXCEPTION 'key must be a plain list of different columns' USING ERRCODE = 'invalid_parameter_value';
@@ -404,19 +424,19 @@ BEGIN
 		schema, policy || '_label_latest', keys, label);
 	EXECUTE format('COMMENT ON VIEW %I.%I IS %L', schema, policy || '_label_latest', format('label that counts for each message of policy %s', policy));
 
-	INSERT INTO assay.policy (policy, signals, key, decision, label, search_path)
-	VALUES (create_policy.policy, format('%I.%I', view_schema, view_name), create_policy.key, decision, label, create_policy.search_path);
-	INSERT INTO assay.revision (policy, revision, summary, prior, thresholds, default_verdict, on_error, log_signals)
+	INSERT INTO assay.policy (policy, signals, key, decision, label)
+	VALUES (create_policy.policy, format('%I.%I', view_schema, view_name), create_policy.key, decision, label);
+	INSERT INTO assay.revision (policy, revision, summary, prior, thresholds, default_verdict, on_error, log_signals, search_path, notify)
 	VALUES (create_policy.policy, 1, 'create policy', create_policy.prior, create_policy.thresholds,
-		create_policy.default_verdict, create_policy.on_error, create_policy.log_signals);
+		create_policy.default_verdict, create_policy.on_error, create_policy.log_signals, create_policy.search_path, create_policy.notify);
 	RETURN 1;
 END $$;
-COMMENT ON FUNCTION assay.create_policy(text, regclass, text[], float8, jsonb, text, text, boolean, name, text) IS
+COMMENT ON FUNCTION assay.create_policy(text, regclass, text[], float8, jsonb, text, text, boolean, name, text, text[]) IS
 	'makes a policy over a signals view, with its tables <policy>_decision and <policy>_label; returns revision 1';
 
 CREATE FUNCTION assay.alter_policy(policy text, prior float8 DEFAULT NULL, thresholds jsonb DEFAULT NULL,
 	default_verdict text DEFAULT NULL, on_error text DEFAULT NULL, owner name DEFAULT NULL,
-	search_path text DEFAULT NULL, signals regclass DEFAULT NULL) RETURNS int LANGUAGE plpgsql
+	search_path text DEFAULT NULL, signals regclass DEFAULT NULL, notify text[] DEFAULT NULL) RETURNS int LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	made int;
@@ -433,10 +453,12 @@ BEGIN
 	r.thresholds := coalesce(thresholds, r.thresholds);
 	r.default_verdict := coalesce(default_verdict, r.default_verdict);
 	r.on_error := coalesce(on_error, r.on_error);
+	r.search_path := coalesce(search_path, r.search_path);
+	r.notify := coalesce(notify, r.notify);
 	IF NOT abs(r.prior) <= 1000 THEN
 		RAISE EXCEPTION 'prior must be log-odds between -1000 and 1000' USING ERRCODE = 'numeric_value_out_of_range';
 	END IF;
-	PERFORM assay.check_settings(r.thresholds, r.default_verdict, r.on_error);
+	PERFORM assay.check_settings(r.thresholds, r.default_verdict, r.on_error, r.notify);
 	IF search_path IS NOT NULL THEN
 		PERFORM assay.check_search_path(search_path);
 	END IF;
@@ -458,15 +480,15 @@ BEGIN
 	END IF;
 	UPDATE assay.policy p SET
 		owner = coalesce(alter_policy.owner::text, p.owner),
-		search_path = coalesce(alter_policy.search_path, p.search_path),
 		signals = coalesce((SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c
 			JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = alter_policy.signals), p.signals)
 	WHERE p.policy = alter_policy.policy;
 	BEGIN
-		INSERT INTO assay.revision (policy, revision, summary, prior, thresholds, default_verdict, on_error, log_signals)
+		INSERT INTO assay.revision (policy, revision, summary, prior, thresholds, default_verdict, on_error, log_signals, search_path, notify)
 		VALUES (r.policy, r.revision + 1, concat_ws(', ', 'alter policy', 'prior ' || prior, 'thresholds ' || thresholds::text,
 			'default verdict ' || default_verdict, 'on_error ' || on_error, 'owner ' || owner, 'search_path ' || search_path,
-			'signals ' || signals), r.prior, r.thresholds, r.default_verdict, r.on_error, r.log_signals)
+			'signals ' || signals, 'notify ' || notify::text), r.prior, r.thresholds, r.default_verdict, r.on_error, r.log_signals,
+			r.search_path, r.notify)
 		RETURNING revision INTO made;
 	EXCEPTION WHEN unique_violation THEN
 		-- made since our snapshot: only under REPEATABLE READ and SERIALIZABLE
@@ -476,7 +498,7 @@ BEGIN
 	PERFORM assay.check_verdicts(policy);
 	RETURN made;
 END $$;
-COMMENT ON FUNCTION assay.alter_policy(text, float8, jsonb, text, text, name, text, regclass) IS
+COMMENT ON FUNCTION assay.alter_policy(text, float8, jsonb, text, text, name, text, regclass, text[]) IS
 	'changes settings of a policy, in a new revision; what is NULL stays';
 
 CREATE FUNCTION assay.drop_policy(policy text, drop_tables boolean DEFAULT false) RETURNS void LANGUAGE plpgsql
@@ -680,6 +702,11 @@ CREATE FUNCTION assay.decide() RETURNS trigger
 COMMENT ON FUNCTION assay.decide() IS
 	'trigger AFTER INSERT on a message table, for each statement (REFERENCING NEW TABLE) or row: decides the new messages by the policy it is given';
 
+CREATE FUNCTION assay.signals_query(policy text, keys text[] DEFAULT NULL) RETURNS text
+	AS 'MODULE_PATHNAME', 'assay_signals_query' LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION assay.signals_query(text, text[]) IS
+	'the query by which the trigger reads the signals of messages with these keys, for EXPLAIN; without keys, that of a row-level trigger, for PREPARE';
+
 CREATE FUNCTION assay.explain_decision(policy text, VARIADIC key text[],
 	OUT step int, OUT evidence text, OUT contribution float8, OUT margin float8, OUT score real, OUT because text) RETURNS SETOF record
 	LANGUAGE plpgsql STABLE ROWS 20
@@ -739,7 +766,7 @@ COMMENT ON FUNCTION assay.explain_decision(text, text[]) IS
 -- views
 
 CREATE VIEW assay.policies WITH (security_invoker) AS
-	SELECT p.policy, p.owner, p.signals, p.key, r.revision, r.prior, r.thresholds, r.default_verdict, r.on_error,
+	SELECT p.policy, p.owner, p.signals, p.key, r.revision, r.prior, r.thresholds, r.default_verdict, r.on_error, r.notify,
 		count(d.detector) FILTER (WHERE d.mode = 'live') AS live,
 		count(d.detector) FILTER (WHERE d.mode = 'shadow') AS shadow,
 		count(d.detector) FILTER (WHERE d.mode = 'draft') AS draft,
@@ -747,7 +774,7 @@ CREATE VIEW assay.policies WITH (security_invoker) AS
 	FROM assay.policy p
 	JOIN LATERAL (SELECT * FROM assay.revision v WHERE v.policy = p.policy ORDER BY v.revision DESC LIMIT 1) r ON true
 	LEFT JOIN assay.detector d ON d.policy = p.policy AND d.until_revision IS NULL
-	GROUP BY p.policy, p.owner, p.signals, p.key, r.revision, r.prior, r.thresholds, r.default_verdict, r.on_error, r.made_at, p.decision, p.label;
+	GROUP BY p.policy, p.owner, p.signals, p.key, r.revision, r.prior, r.thresholds, r.default_verdict, r.on_error, r.notify, r.made_at, p.decision, p.label;
 COMMENT ON VIEW assay.policies IS 'policies as they stand';
 
 CREATE VIEW assay.detectors WITH (security_invoker) AS

@@ -216,7 +216,7 @@ BEGIN
 	RETURN (SELECT jsonb_build_object('pg_assay_policy', 1, 'policy', p.policy, 'signals', p.signals, 'key', to_jsonb(p.key),
 			'log_signals', r.log_signals,
 			'settings', jsonb_build_object('prior', r.prior, 'thresholds', r.thresholds, 'default_verdict', r.default_verdict,
-				'on_error', r.on_error, 'search_path', p.search_path),
+				'on_error', r.on_error, 'search_path', r.search_path, 'notify', to_jsonb(r.notify)),
 			'guards', (SELECT coalesce(jsonb_agg(jsonb_build_object('name', g.guard, 'condition', g.condition,
 					'description', g.description) ORDER BY g.guard COLLATE "C"), '[]')
 				FROM assay.guard g WHERE g.policy = p.policy
@@ -356,9 +356,9 @@ BEGIN
 		RAISE EXCEPTION 'policy document has no settings' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	PERFORM assay.document_item(settings, '"settings"', '{"prior": "number", "thresholds": "object", "default_verdict": "string",
-		"on_error": "string", "search_path": "string"}');
+		"on_error": "string", "search_path": "string", "notify": "strings"}');
 	settings := '{"prior": -4, "thresholds": {"suspicious": 0.5, "malicious": 0.9}, "default_verdict": "safe",
-		"on_error": "degrade", "search_path": "pg_catalog, assay, pg_temp"}' || jsonb_strip_nulls(settings);
+		"on_error": "degrade", "search_path": "pg_catalog, assay, pg_temp", "notify": []}' || jsonb_strip_nulls(settings);
 	settings := jsonb_set(settings, '{prior}', to_jsonb((settings->>'prior')::float8));
 
 	FOR d IN SELECT * FROM assay.document_list(document, 'detectors', 'detector', '{"name": "string", "mode": "string",
@@ -409,9 +409,10 @@ DECLARE
 	made int;
 BEGIN
 	BEGIN
-		INSERT INTO assay.revision (policy, revision, summary, prior, thresholds, default_verdict, on_error, log_signals)
+		INSERT INTO assay.revision (policy, revision, summary, prior, thresholds, default_verdict, on_error, log_signals, search_path, notify)
 		SELECT r.policy, r.revision + 1, apply_state.summary, (settings->>'prior')::float8, settings->'thresholds',
-			settings->>'default_verdict', settings->>'on_error', r.log_signals
+			settings->>'default_verdict', settings->>'on_error', r.log_signals, settings->>'search_path',
+			array(SELECT jsonb_array_elements_text(settings->'notify'))
 		FROM assay.revision r WHERE r.policy = apply_state.policy ORDER BY r.revision DESC LIMIT 1
 		RETURNING revision INTO STRICT made;
 	EXCEPTION WHEN unique_violation THEN
@@ -564,9 +565,12 @@ BEGIN
 			END IF;
 			PERFORM assay.create_policy(target, (wanted->>'signals')::regclass, array(SELECT jsonb_array_elements_text(wanted->'key')),
 				prior => (settings->>'prior')::float8, thresholds => settings->'thresholds', default_verdict => settings->>'default_verdict',
-				on_error => settings->>'on_error', log_signals => (wanted->>'log_signals')::boolean, search_path => settings->>'search_path');
+				on_error => settings->>'on_error', log_signals => (wanted->>'log_signals')::boolean, search_path => settings->>'search_path',
+				notify => array(SELECT jsonb_array_elements_text(settings->'notify')));
 		END IF;
-		PERFORM assay.check_settings(settings->'thresholds', settings->>'default_verdict', settings->>'on_error');
+		PERFORM assay.check_settings(settings->'thresholds', settings->>'default_verdict', settings->>'on_error',
+			array(SELECT jsonb_array_elements_text(settings->'notify')));
+		PERFORM assay.check_search_path(settings->>'search_path');
 		IF NOT abs((settings->>'prior')::float8) <= 1000 THEN
 			RAISE EXCEPTION 'prior must be log-odds between -1000 and 1000' USING ERRCODE = 'numeric_value_out_of_range';
 		END IF;
@@ -576,11 +580,6 @@ BEGIN
 			WITH ORDINALITY f(kind, name, attribute, old, new, n);
 
 		IF diff IS NOT NULL THEN
-			IF existing THEN
-				PERFORM assay.check_search_path(settings->>'search_path');
-				UPDATE assay.policy p SET search_path = settings->>'search_path'
-				WHERE p.policy = target AND p.search_path <> settings->>'search_path';
-			END IF;
 			-- models: those that the policy has had, by their digest, or from their text
 			FOR d IN SELECT e->>'name' AS detector, e#>>'{model,digest}' AS digest, e#>>'{model,text}' AS text
 				FROM jsonb_array_elements(wanted->'detectors') e WHERE e->>'model' IS NOT NULL

@@ -40,10 +40,6 @@
 /* Decisions of one statement, under this name in the INSERT's query */
 #define DECISIONS_NAME	"(decisions)"
 
-/* Columns that the signals query adds behind the signals */
-#define FOUND_NAME		"(found)"
-#define ROW_NAME		"(signals)"
-
 /* Faults kept of one statement; the ledgers have them all */
 #define STATEMENT_FAULTS_MAX	100
 
@@ -83,6 +79,7 @@ typedef struct Decide
 	TimestampTz at;
 	Tuplestorestate *store;
 	int64		ndecisions;
+	int64		nundecided;		/* their key is null */
 	Datum	   *values;			/* of the decision made last */
 	bool	   *nulls;
 	List	   *faults;
@@ -106,63 +103,6 @@ KeepPlan(const char *sql, int nargs, Oid *types)
 			 SPI_result_code_string(SPI_result));
 	SPI_keepplan(plan);
 	return plan;
-}
-
-/*
- * The signals of the keys that "source" gives as n."key", each found or not.
- * LIMIT 1 keeps the view's query parameterised by the key whatever the size
- * of the table, and a key from having two decisions.
- */
-static char *
-SignalsQuery(DecidePlans *t, const char *source)
-{
-	StringInfoData sql;
-	ListCell   *lc;
-	int			i = 0;
-
-	initStringInfo(&sql);
-	appendStringInfoString(&sql, "SELECT ");
-	foreach(lc, t->id->key)
-		appendStringInfo(&sql, "n.%s AS \"(key %d)\", ", quote_identifier(lfirst(lc)), ++i);
-	appendStringInfo(&sql, "s.* FROM (%s) n LEFT JOIN LATERAL (SELECT v.*, ", source);
-	if (t->id->log_signals)
-		appendStringInfoString(&sql, "v AS \"" ROW_NAME "\", ");
-	appendStringInfo(&sql, "true AS \"" FOUND_NAME "\" FROM %s v WHERE ",
-					 t->id->signals_name);
-	foreach(lc, t->id->key)
-		appendStringInfo(&sql, "%sv.%s = n.%s", lc == list_head(t->id->key) ? "" : " AND ",
-						 quote_identifier(lfirst(lc)), quote_identifier(lfirst(lc)));
-	appendStringInfoString(&sql, " LIMIT 1) s ON true");
-	return sql.data;
-}
-
-/* SELECT $1::type AS "key", ... or from the transition table */
-static char *
-KeySource(DecidePlans *t)
-{
-	StringInfoData sql;
-	ListCell   *lc;
-	int			i = 0;
-
-	initStringInfo(&sql);
-	appendStringInfoString(&sql, "SELECT ");
-	foreach(lc, t->id->key)
-	{
-		const char *key = quote_identifier(lfirst(lc));
-
-		if (i > 0)
-			appendStringInfoString(&sql, ", ");
-		if (t->transition)
-			appendStringInfo(&sql, "t.%s::%s AS %s", key,
-							 CastName(t->key_types[i]), key);
-		else
-			appendStringInfo(&sql, "$%d::%s AS %s", i + 1,
-							 CastName(t->key_types[i]), key);
-		i++;
-	}
-	if (t->transition)
-		appendStringInfo(&sql, " FROM %s t", quote_identifier(t->transition));
-	return sql.data;
 }
 
 static Oid
@@ -250,15 +190,14 @@ static void
 PrepareSignals(void *arg)
 {
 	DecidePlans *t = arg;
-	char	   *transition = t->transition;
 	CachedPlanSource *source;
 	MemoryContext old;
 
-	if (transition)
-		t->all_plan = KeepPlan(SignalsQuery(t, KeySource(t)), 0, NULL);
-	t->transition = NULL;
-	t->one_plan = KeepPlan(SignalsQuery(t, KeySource(t)), t->nkeys, t->key_types);
-	t->transition = transition;
+	if (t->transition)
+		t->all_plan = KeepPlan(SignalsQuery(t->id, KeySource(t->id, t->key_types, t->transition)),
+							   0, NULL);
+	t->one_plan = KeepPlan(SignalsQuery(t->id, KeySource(t->id, t->key_types, NULL)),
+						   t->nkeys, t->key_types);
 	source = linitial(SPI_plan_get_plan_sources(t->one_plan));
 	old = MemoryContextSwitchTo(t->context);
 	t->signals = CreateTupleDescCopy(source->resultDesc);
@@ -410,7 +349,7 @@ GetPlans(TriggerData * trigdata, const char *policy)
 	t->key_columns = MemoryContextAlloc(t->context, t->nkeys * sizeof(int));
 	FindKeyColumns(t, trigdata->tg_relation);
 	if (t->transition)
-		t->keys_plan = KeepPlan(KeySource(t), 0, NULL);
+		t->keys_plan = KeepPlan(KeySource(t->id, t->key_types, t->transition), 0, NULL);
 	error = RunProtected(PrepareSignals, t);
 	PolicyLeave(&security);
 	if (error && t->id->raise_errors)
@@ -459,6 +398,8 @@ Keep(Decide *d, PolicyDecision *decision, Datum signals, bool nosignals)
 	}
 	tuplestore_putvalues(d->store, d->plans->decisions, d->values, d->nulls);
 	d->ndecisions++;
+	if (bms_is_member(decision->verdict, d->policy->notify))
+		NotifyDecision(d->policy, decision, d->plans->key_types, d->values, k);
 }
 
 /* The key of the row at hand, as text[]'s text form, for assay.fault */
@@ -516,6 +457,35 @@ DecideWithoutSignals(Decide *d, const char *sqlstate, const char *message)
 	AddFault(d, NULL, sqlstate, message, false);
 }
 
+/*
+ * A message without a key can't have a decision: it stays without, and
+ * assay.fault tells.  Who wants errors gets the decision table's.
+ */
+static bool
+HasNoKey(Decide *d)
+{
+	bool		any = false;
+
+	for (int i = 0; i < d->plans->nkeys; i++)
+		any |= d->nulls[i];
+	if (!any || d->policy->raise_errors)
+		return false;
+	d->nundecided++;
+	AddFault(d, NULL, "23502", "a key column is null: the message has no decision", false);
+	return true;
+}
+
+static void
+TellUndecided(Decide *d)
+{
+	if (d->nundecided > 0)
+		ereport(PolicyNotice(d->plans->id->owner),
+				(errmsg_plural("policy \"%s\": %lld message stays without a decision, since its key is null",
+							   "policy \"%s\": %lld messages stay without a decision, since their key is null",
+							   d->nundecided, d->policy->name, (long long) d->nundecided),
+				 errhint("Declare the key columns of the message table NOT NULL.")));
+}
+
 /* A row of the signals query: decide it. */
 static void
 DecideSlot(Decide *d, TupleTableSlot * slot)
@@ -534,7 +504,9 @@ DecideSlot(Decide *d, TupleTableSlot * slot)
 		d->values[i] = slot->tts_values[i];
 		d->nulls[i] = slot->tts_isnull[i];
 	}
-	if (slot->tts_isnull[found - 1])
+	if (HasNoKey(d))
+		 /* nothing to decide */ ;
+	else if (slot->tts_isnull[found - 1])
 		DecideWithoutSignals(d, "02000", "the signals view has no row for this message");
 	else
 	{
@@ -651,6 +623,8 @@ FetchAndDecide(Decide *d)
 	ErrorData  *error;
 	TupleTableSlot *slot;
 
+	if (HasNoKey(d))
+		return;
 	if (d->plans->broken[0])
 	{
 		DecideWithoutSignals(d, d->plans->broken, d->plans->broken_message);
@@ -854,6 +828,7 @@ DecideTogether(Decide *d, TriggerData * trigdata)
 	FreeErrorData(error);
 	tuplestore_clear(d->store);
 	d->ndecisions = 0;
+	d->nundecided = 0;
 	d->faults = NIL;
 	return false;
 }
@@ -940,6 +915,7 @@ assay_decide(PG_FUNCTION_ARGS)
 		WriteFaults(d);
 		PolicyLeave(&security);
 	}
+	TellUndecided(d);
 
 	tuplestore_end(d->store);
 	d->plans->pins--;

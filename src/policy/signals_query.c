@@ -1,0 +1,157 @@
+/*
+ * signals_query.c
+ *		The query that reads the signals of given messages: the trigger runs it,
+ *		and signals_query() shows it to whoever wants to EXPLAIN it.
+ */
+#include "postgres.h"
+
+#include "batch.h"
+#include "catalog/pg_type.h"
+#include "compat.h"
+#include "miscadmin.h"
+#include "policy.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+/*
+ * The keys, from the table of that name (its row is t) or, for NULL, from
+ * parameters: SELECT $1::type AS "key", ...
+ */
+char	   *
+KeySource(PolicyIdentity *id, const Oid *types, const char *table)
+{
+	StringInfoData sql;
+	ListCell   *lc;
+	int			i = 0;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT ");
+	foreach(lc, id->key)
+	{
+		const char *key = quote_identifier(lfirst(lc));
+
+		if (i > 0)
+			appendStringInfoString(&sql, ", ");
+		if (table)
+			appendStringInfo(&sql, "t.%s::%s AS %s", key, CastName(types[i]), key);
+		else
+			appendStringInfo(&sql, "$%d::%s AS %s", i + 1, CastName(types[i]), key);
+		i++;
+	}
+	if (table)
+		appendStringInfo(&sql, " FROM %s t", quote_identifier(table));
+	return sql.data;
+}
+
+/*
+ * The signals of the keys that "source" gives as n."key", each found or not.
+ * LIMIT 1 keeps the view's query parameterised by the key whatever the size
+ * of the table, and a key from having two decisions.
+ */
+char	   *
+SignalsQuery(PolicyIdentity *id, const char *source)
+{
+	StringInfoData sql;
+	ListCell   *lc;
+	int			i = 0;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT ");
+	foreach(lc, id->key)
+		appendStringInfo(&sql, "n.%s AS \"(key %d)\", ", quote_identifier(lfirst(lc)), ++i);
+	appendStringInfo(&sql, "s.* FROM (%s) n LEFT JOIN LATERAL (SELECT v.*, ", source);
+	if (id->log_signals)
+		appendStringInfoString(&sql, "v AS \"(signals)\", ");
+	appendStringInfo(&sql, "true AS \"(found)\" FROM %s v WHERE ", id->signals_name);
+	foreach(lc, id->key)
+		appendStringInfo(&sql, "%sv.%s = n.%s", lc == list_head(id->key) ? "" : " AND ",
+						 quote_identifier(lfirst(lc)), quote_identifier(lfirst(lc)));
+	appendStringInfoString(&sql, " LIMIT 1) s ON true");
+	return sql.data;
+}
+
+/* SELECT t."key"::type AS "key" FROM (VALUES ('1', 'a'), ...) t("key", ...) */
+static char *
+LiteralSource(PolicyIdentity *id, const Oid *types, Datum keys)
+{
+	int			nkeys = list_length(id->key);
+	Datum	   *items;
+	bool	   *nulls;
+	int			n;
+	StringInfoData sql;
+	ListCell   *lc;
+	int			i = 0;
+
+	deconstruct_array(DatumGetArrayTypeP(keys), TEXTOID, -1, false, TYPALIGN_INT,
+					  &items, &nulls, &n);
+	if (n == 0 || n % nkeys != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("keys must have %d elements for each message, not %d in all",
+						nkeys, n),
+				 errhint("Write the keys one after the other, or as a list of lists.")));
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT ");
+	foreach(lc, id->key)
+	{
+		const char *key = quote_identifier(lfirst(lc));
+
+		appendStringInfo(&sql, "%st.%s::%s AS %s", i > 0 ? ", " : "", key,
+						 CastName(types[i]), key);
+		i++;
+	}
+	appendStringInfoString(&sql, " FROM (VALUES ");
+	for (i = 0; i < n; i++)
+		appendStringInfo(&sql, "%s%s%s", i % nkeys > 0 ? ", " : i > 0 ? "), (" : "(",
+						 nulls[i] ? "NULL" : quote_literal_cstr(TextDatumGetCString(items[i])),
+						 i == n - 1 ? ")" : "");
+	appendStringInfoString(&sql, ") t(");
+	foreach(lc, id->key)
+		appendStringInfo(&sql, "%s%s", lc == list_head(id->key) ? "" : ", ",
+						 quote_identifier(lfirst(lc)));
+	appendStringInfoChar(&sql, ')');
+	return sql.data;
+}
+
+PG_FUNCTION_INFO_V1(assay_signals_query);
+Datum
+assay_signals_query(PG_FUNCTION_ARGS)
+{
+	PolicyIdentity *id;
+	Oid			table;
+	Oid		   *types;
+	ListCell   *lc;
+	int			i = 0;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	id = PolicyIdentify(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	table = RelationByName(id->decision_name);
+	if (!has_privs_of_role(GetUserId(), id->owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for policy \"%s\"",
+						text_to_cstring(PG_GETARG_TEXT_PP(0))),
+				 errhint("It takes membership in the policy's owner.")));
+	if (!OidIsValid(table))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("decision table %s of policy \"%s\" does not exist",
+						id->decision_name, text_to_cstring(PG_GETARG_TEXT_PP(0)))));
+	types = palloc(list_length(id->key) * sizeof(Oid));
+	foreach(lc, id->key)
+	{
+		types[i] = get_atttype(table, get_attnum(table, lfirst(lc)));
+		if (!OidIsValid(types[i]))
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("decision table %s has no key column \"%s\"",
+							id->decision_name, (char *) lfirst(lc))));
+		i++;
+	}
+	PG_RETURN_TEXT_P(cstring_to_text(SignalsQuery(id, PG_ARGISNULL(1) ?
+												  KeySource(id, types, NULL) :
+												  LiteralSource(id, types, PG_GETARG_DATUM(1)))));
+}
