@@ -2,7 +2,8 @@
  * policy.h
  *		A policy compiled for one row type, and its evaluation.
  *
- * policy.c loads, compiles and caches; score.c evaluates; trigger.c decides.
+ * policy.c loads and compiles, policy_cache.c keeps, score.c evaluates,
+ * trigger.c decides.
  */
 #ifndef ASSAY_POLICY_H
 #define ASSAY_POLICY_H
@@ -100,9 +101,17 @@ typedef struct CompiledPolicy
 	TupleDesc	visible;		/* the same but for columns of foreign types */
 	char	   *untrusted;		/* such a signal, or NULL */
 
+	/* what it depends on beside the configuration */
+	List	   *relations;		/* the view, and composite types */
+	List	   *types;			/* hash values as in the syscache */
+	bool		misses_type;	/* a condition names a type that is not there */
+
 	int			pins;			/* used across rows: keep it */
 	bool		busy;			/* evaluates a row */
 	uint64		last_used;
+	int64		uses;			/* statements that found it here */
+	TimestampTz used_at;
+	Size		bytes;			/* at the last look */
 	MemoryContext context;
 
 	int			revision;
@@ -128,6 +137,7 @@ typedef struct CompiledPolicy
 	char	  **guard_names;
 	Rule	  **guards;
 	ExprState **guard_single;
+	char		(*guard_sqlstate)[6];	/* why it did not compile */
 	bool		foreign_code;	/* some condition needs the search_path */
 	int			nkeys;			/* 0 when the row lacks a key column */
 	PolicyEvidence *keys;		/* the key columns, for rollout */
@@ -166,9 +176,8 @@ typedef struct PolicyFault
 
 /* policy.c */
 extern void PolicyInit(void);
-extern CompiledPolicy *PolicyGet(const char *name, int revision, bool drafts,
-								 TupleDesc desc, Oid reader);
-extern bool PolicySameRow(TupleDesc a, TupleDesc b);
+extern void PolicyCheckReader(CompiledPolicy *p, Oid reader);
+extern void PolicyCompile(CompiledPolicy *p, Oid reader);
 extern void PolicyBuildProjection(CompiledPolicy *p);
 
 /* Identity of a policy, read anew: what the trigger needs to make its plans */
@@ -183,7 +192,6 @@ typedef struct PolicyIdentity
 	bool		raise_errors;
 } PolicyIdentity;
 
-extern uint64 PolicyGeneration(void);
 extern Oid	RelationByName(const char *name);
 extern PolicyIdentity *PolicyIdentify(const char *name);
 
@@ -200,6 +208,17 @@ extern void PolicyEnter(PolicySecurity *s, Oid owner, const char *search_path,
 extern int	PolicyNotice(Oid owner);
 extern void PolicyEnterConfiguration(PolicySecurity *s);
 extern void PolicyLeave(PolicySecurity *s);
+
+/* policy_cache.c */
+extern void PolicyCacheInit(void);
+extern CompiledPolicy *PolicyGet(const char *name, int revision, bool drafts,
+								 TupleDesc desc, Oid reader);
+extern bool PolicySameRow(TupleDesc a, TupleDesc b);
+extern void PolicyForgetAll(void);
+extern void PolicyWatch(Oid relid);
+extern uint64 PolicyGeneration(void);
+extern uint64 PolicyEpoch(void);
+extern Oid	PolicyConfigRelid(void);
 
 /* signals_query.c */
 extern char *KeySource(PolicyIdentity *id, const Oid *types, const char *table);

@@ -15,6 +15,7 @@ extern Prefilter *PrefilterCreate(TupleDesc desc);
 extern void PrefilterCollect(Prefilter *f, Expr * expr);
 extern bool PrefilterFinish(Prefilter *f);
 extern void PrefilterRestart(Prefilter *f);
+extern Size PrefilterMemory(Prefilter *f);
 extern Expr * PrefilterRewrite(Prefilter *f, Expr * expr);
 extern TupleTableSlot * PrefilterScan(Prefilter *f, TupleTableSlot * slot);
 

@@ -18,6 +18,9 @@ typedef struct Rule
 	Bitmapset  *signals;		/* columns it names: attribute number - 1 */
 	Bitmapset  *guards;			/* guards it names, by their place in the list */
 	bool		foreign_code;	/* may depend on the search_path */
+	List	   *relations;		/* oids that it depends on */
+	List	   *types;			/* and types, by their hash values in the
+								 * syscache */
 } Rule;
 
 /* Its syntax alone */

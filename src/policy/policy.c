@@ -1,14 +1,6 @@
 /*
  * policy.c
- *		Policies: loaded from the configuration, compiled for a row type, and
- *		cached in the backend.
- *
- * A compiled policy lives in its own memory context below CacheMemoryContext,
- * because a trigger's fn_extra lasts only for one query and compiling 300
- * conditions takes milliseconds.  A change of any configuration table
- * invalidates the relcache entry of assay.policy (policy_changed below), and
- * that reaches every backend at its next statement; so does a change of the
- * signals view or of any function.  The hot path compares one counter.
+ *		Policies: loaded from the configuration and compiled for a row type.
  *
  * A detector that can't be compiled (its column is gone, say) costs only
  * itself: it carries its SQLSTATE into every ledger until somebody mends it.
@@ -50,109 +42,23 @@
 #define TOP_FEATURES_DEFAULT 5
 #define TOP_FEATURES_MAX	ATTRIBUTION_EVIDENCE_MAX
 
-/* Compiled policies that a backend keeps; the least recently used goes */
-#define POLICY_CACHE_MAX	32
-
 int			assay_fault_limit = FAULT_LIMIT_DEFAULT;
 int			assay_top_features = TOP_FEATURES_DEFAULT;
 bool		assay_prefilter = true;
-
-static List * cache = NIL;		/* of CompiledPolicy */
-static uint64 generation = 1;	/* moves when any entry may have changed */
-static uint64 use_counter = 0;
-static Oid	config_relid = InvalidOid;
-
-/*
- * Invalidation
- */
-
-static void
-RelcacheChanged(Datum arg, Oid relid)
-{
-	ListCell   *lc;
-
-	foreach(lc, cache)
-	{
-		CompiledPolicy *p = lfirst(lc);
-
-		if (relid == InvalidOid || relid == config_relid || relid == p->signals)
-		{
-			p->valid = false;
-			generation++;
-		}
-	}
-	if (relid == InvalidOid || relid == config_relid)
-		generation++;
-}
-
-static void
-ForgetAll(void)
-{
-	ListCell   *lc;
-
-	foreach(lc, cache)
-		((CompiledPolicy *) lfirst(lc))->valid = false;
-	generation++;
-}
-
-static void
-SyscacheChanged(Datum arg, int cacheid, uint32 hashvalue)
-{
-	ForgetAll();
-}
 
 /* A setting that is compiled in */
 static void
 AssignTopFeatures(int value, void *extra)
 {
 	if (value != assay_top_features)
-		ForgetAll();
+		PolicyForgetAll();
 }
 
 static void
 AssignPrefilter(bool value, void *extra)
 {
 	if (value != assay_prefilter)
-		ForgetAll();
-}
-
-/*
- * What an error left pinned is free at the end of the transaction; and what
- * was counted is worth adding to shared memory now and then.
- */
-static void
-EndTransaction(XactEvent event, void *arg)
-{
-	ListCell   *lc;
-
-	foreach(lc, cache)
-	{
-		CompiledPolicy *p = lfirst(lc);
-
-		p->pins = 0;
-		if (p->stats)
-			StatsKeep(p->stats);	/* an error may have left it held */
-		if (p->stats && p->stats->unflushed > 0 &&
-			GetCurrentTimestamp() - p->stats->flushed_at >= STATS_FLUSH_USECS)
-			StatsFlush(p->stats);
-	}
-}
-
-/* The backend ends: add what it counted. */
-static void
-FlushAll(int code, Datum arg)
-{
-	ListCell   *lc;
-
-	foreach(lc, cache)
-		if (((CompiledPolicy *) lfirst(lc))->stats)
-		StatsFlush(((CompiledPolicy *) lfirst(lc))->stats);
-}
-
-uint64
-PolicyGeneration(void)
-{
-	return generation;
+		PolicyForgetAll();
 }
 
 void
@@ -175,39 +81,9 @@ PolicyInit(void)
 							 "Results are the same without; for measuring and for doubt.",
 							 &assay_prefilter, true,
 							 PGC_USERSET, 0, NULL, AssignPrefilter, NULL);
+	PolicyCacheInit();
 	DecideInit();
-	RegisterXactCallback(EndTransaction, NULL);
 	StatsInit();
-	CacheRegisterRelcacheCallback(RelcacheChanged, (Datum) 0);
-	CacheRegisterSyscacheCallback(PROCOID, SyscacheChanged, (Datum) 0);
-	CacheRegisterSyscacheCallback(AUTHOID, SyscacheChanged, (Datum) 0);
-}
-
-/* The relation whose invalidation says that the configuration changed */
-static Oid
-ConfigRelid(void)
-{
-	Oid			schema = get_namespace_oid("assay", true);
-	Oid			relid = OidIsValid(schema) ? get_relname_relid("policy", schema) : InvalidOid;
-
-	if (!OidIsValid(relid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("extension \"pg_assay\" is not installed in this database"),
-				 errhint("Run CREATE EXTENSION pg_assay.")));
-	return config_relid = relid;
-}
-
-PG_FUNCTION_INFO_V1(policy_changed);
-Datum
-policy_changed(PG_FUNCTION_ARGS)
-{
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("policy_changed must be called as a trigger")));
-	CacheInvalidateRelcacheByRelid(ConfigRelid());
-	return PointerGetDatum(NULL);
 }
 
 /*
@@ -258,11 +134,12 @@ PolicyNotice(Oid owner)
 void
 PolicyEnterConfiguration(PolicySecurity *s)
 {
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(ConfigRelid()));
+	Oid			relid = PolicyConfigRelid();
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
 	Oid			owner;
 
 	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for relation %u", config_relid);
+		elog(ERROR, "cache lookup failed for relation %u", relid);
 	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
 	ReleaseSysCache(tuple);
 	PolicyEnter(s, owner, "pg_catalog, pg_temp", SECURITY_RESTRICTED_OPERATION);
@@ -337,7 +214,7 @@ SpiQuery(const char *query, const char *policy, int revision)
 	Datum		values[2] = {CStringGetTextDatum(policy), Int32GetDatum(revision)};
 	int			ret;
 
-	PushActiveSnapshot(GetCatalogSnapshot(config_relid));
+	PushActiveSnapshot(GetCatalogSnapshot(PolicyConfigRelid()));
 	ret = SPI_execute_with_args(query, 2, types, values, NULL, true, 0);
 	PopActiveSnapshot();
 	if (ret != SPI_OK_SELECT)
@@ -516,6 +393,8 @@ ParseCondition(void *arg)
 	rule->expr = copyObject(parsed->expr);
 	rule->signals = bms_copy(parsed->signals);
 	rule->guards = bms_copy(parsed->guards);
+	rule->relations = list_copy(parsed->relations);
+	rule->types = list_copy(parsed->types);
 	job->rule = rule;
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(scratch);
@@ -618,16 +497,15 @@ LoadGuards(CompiledPolicy *p, List * *names)
 	p->guards = palloc0(n * sizeof(Rule *));
 	p->guard_names = palloc0(n * sizeof(char *));
 	p->guard_single = palloc0(n * sizeof(ExprState *));
+	p->guard_sqlstate = palloc0(n * sizeof(p->guard_sqlstate[0]));
 	for (int i = 0; i < n; i++)
 	{
-		char		sqlstate[6];
-
 		p->guard_names[i] = pstrdup(SpiText(i, 1));
 		*names = lappend(*names, p->guard_names[i]);
 		/* A guard that fails is unknown to who refers to it: they fail too. */
 		p->guards[i] = CompileCondition(p, SpiText(i, 2),
 										psprintf("guard \"%s\"", p->guard_names[i]),
-										NIL, sqlstate);
+										NIL, p->guard_sqlstate[i]);
 	}
 	p->nguards = n;
 	MemoryContextSwitchTo(spi);
@@ -939,8 +817,8 @@ PropagateBrokenGuards(CompiledPolicy *p)
  * Who may score: who may act as the owner, or reads its decisions.  Asked
  * before anything is compiled, since errors of that tell what the policy says.
  */
-static void
-CheckReader(CompiledPolicy *p, Oid reader)
+void
+PolicyCheckReader(CompiledPolicy *p, Oid reader)
 {
 	Oid			decision;
 
@@ -1006,16 +884,10 @@ HideUntrustedColumns(CompiledPolicy *p)
 static void
 InitStats(CompiledPolicy *p)
 {
-	static bool registered = false;
 	PolicyStats *stats;
 
 	if (!StatsEnabled())
 		return;
-	if (!registered)
-	{
-		before_shmem_exit(FlushAll, (Datum) 0);
-		registered = true;
-	}
 	stats = palloc0(sizeof(PolicyStats));
 	stats->n = p->ndetectors + 1;
 	stats->counts = palloc0(stats->n * sizeof(StatsCounts));
@@ -1027,8 +899,12 @@ InitStats(CompiledPolicy *p)
 	p->stats = stats;
 }
 
-static void
-CompilePolicy(CompiledPolicy *p, Oid reader)
+/*
+ * Compile p for rows of p->desc, as far as that goes.  Error unless "reader",
+ * where there is one, may score by it.
+ */
+void
+PolicyCompile(CompiledPolicy *p, Oid reader)
 {
 	PolicySecurity security;
 	MemoryContext old;
@@ -1037,7 +913,7 @@ CompilePolicy(CompiledPolicy *p, Oid reader)
 	PolicyEnterConfiguration(&security);
 	SPI_connect();
 	LoadSettings(p);
-	CheckReader(p, reader);
+	PolicyCheckReader(p, reader);
 	/* Found as who may use any schema: who inserts messages may not. */
 	p->signals = RelationByName(p->signals_name);
 	old = MemoryContextSwitchTo(p->context);
@@ -1070,130 +946,4 @@ CompilePolicy(CompiledPolicy *p, Oid reader)
 	InitStats(p);
 	MemoryContextSwitchTo(old);
 	PolicyBuildProjection(p);
-}
-
-/*
- * The cache
- */
-
-/*
- * Do rows of both look the same?  The type's oid alone tells nothing: a named
- * type can be altered.
- */
-bool
-PolicySameRow(TupleDesc a, TupleDesc b)
-{
-	if (a->natts != b->natts)
-		return false;
-	for (int i = 0; i < a->natts; i++)
-	{
-		Form_pg_attribute x = TupleDescAttr(a, i);
-		Form_pg_attribute y = TupleDescAttr(b, i);
-
-		if (x->atttypid != y->atttypid || x->atttypmod != y->atttypmod ||
-			x->attcollation != y->attcollation || x->attisdropped != y->attisdropped ||
-			strcmp(NameStr(x->attname), NameStr(y->attname)) != 0)
-			return false;
-	}
-	return true;
-}
-
-static void
-Forget(CompiledPolicy *p)
-{
-	if (p->stats)
-		StatsFlush(p->stats);
-	cache = list_delete_ptr(cache, p);
-	generation++;
-	MemoryContextDelete(p->context);
-}
-
-/* Make room, and drop what is no longer valid */
-static void
-SweepCache(void)
-{
-	bool		again;
-
-	do
-	{
-		CompiledPolicy *oldest = NULL;
-		ListCell   *lc;
-
-		again = false;
-		foreach(lc, cache)
-		{
-			CompiledPolicy *p = lfirst(lc);
-
-			if (p->pins > 0 || p->busy)
-				continue;
-			if (!p->valid)
-			{
-				Forget(p);
-				again = true;
-				break;
-			}
-			if (oldest == NULL || p->last_used < oldest->last_used)
-				oldest = p;
-		}
-		if (!again && oldest && list_length(cache) >= POLICY_CACHE_MAX)
-			Forget(oldest);
-	} while (again);
-}
-
-/*
- * The policy, compiled for rows of "desc": its current revision, or the given
- * one.  Error unless "reader", where there is one, may score by it.  Valid
- * while the generation stays; pin it (p->pins++) to keep it longer.
- */
-CompiledPolicy *
-PolicyGet(const char *name, int revision, bool drafts, TupleDesc desc,
-		  Oid reader)
-{
-	CompiledPolicy *p;
-	MemoryContext context;
-	MemoryContext old;
-	ListCell   *lc;
-	uint64		before;
-
-	foreach(lc, cache)
-	{
-		p = lfirst(lc);
-		if (p->valid && p->wanted == revision && p->drafts == drafts &&
-			strcmp(p->name, name) == 0 &&
-			PolicySameRow(p->desc, desc))
-		{
-			CheckReader(p, reader);
-			p->last_used = ++use_counter;
-			return p;
-		}
-	}
-
-	SweepCache();
-	(void) ConfigRelid();
-	context = AllocSetContextCreate(CurrentMemoryContext, "pg_assay policy",
-									ALLOCSET_DEFAULT_SIZES);
-	old = MemoryContextSwitchTo(context);
-	p = palloc0(sizeof(CompiledPolicy));
-	p->context = context;
-	p->name = pstrdup(name);
-	p->wanted = revision;
-	p->drafts = drafts;
-	p->desc = CreateTupleDescCopy(desc);
-	MemoryContextSwitchTo(old);
-	MemoryContextCopyAndSetIdentifier(context, name);
-
-	before = generation;
-	CompilePolicy(p, reader);
-
-	/*
-	 * Made whole: now it may outlive this query.  What changed meanwhile
-	 * makes it good for this once only.
-	 */
-	MemoryContextSetParent(context, CacheMemoryContext);
-	p->valid = (before == generation);
-	p->last_used = ++use_counter;
-	old = MemoryContextSwitchTo(CacheMemoryContext);
-	cache = lappend(cache, p);
-	MemoryContextSwitchTo(old);
-	return p;
 }

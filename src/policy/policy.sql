@@ -765,6 +765,18 @@ COMMENT ON FUNCTION assay.explain_decision(text, text[]) IS
 
 -- views
 
+CREATE FUNCTION assay.policy_cache(OUT policy text, OUT revision int, OUT drafts boolean, OUT valid boolean,
+	OUT live int, OUT shadow int, OUT exclusions int, OUT guards int, OUT bytes bigint, OUT pins int, OUT uses bigint,
+	OUT used_at timestamptz) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'assay_policy_cache' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED ROWS 10;
+COMMENT ON FUNCTION assay.policy_cache() IS 'policies, of those that the user may see, that this backend keeps compiled';
+
+CREATE VIEW assay.policy_cache AS
+	SELECT c.policy, c.revision, c.drafts, c.valid, c.live, c.shadow, c.exclusions, c.guards, c.bytes, c.pins, c.uses, c.used_at
+	FROM assay.policy_cache() c ORDER BY c.used_at DESC, c.policy COLLATE "C";
+COMMENT ON VIEW assay.policy_cache IS
+	'policies that this backend keeps compiled, most recently used first; bounded by assay.policy_cache_size';
+
 CREATE VIEW assay.policies WITH (security_invoker) AS
 	SELECT p.policy, p.owner, p.signals, p.key, r.revision, r.prior, r.thresholds, r.default_verdict, r.on_error, r.notify,
 		count(d.detector) FILTER (WHERE d.mode = 'live') AS live,
@@ -793,5 +805,5 @@ CREATE VIEW assay.revisions WITH (security_invoker) AS
 	SELECT r.policy, r.revision, r.made_at, r.made_by, r.summary FROM assay.revision r;
 COMMENT ON VIEW assay.revisions IS 'changes of policies: who, when, what';
 
-GRANT SELECT ON assay.policies, assay.detectors, assay.exclusions, assay.revisions TO PUBLIC;
+GRANT SELECT ON assay.policies, assay.detectors, assay.exclusions, assay.revisions, assay.policy_cache TO PUBLIC;
 REVOKE ALL ON FUNCTION assay.policy_changed(), assay.keep_history() FROM PUBLIC;

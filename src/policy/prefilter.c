@@ -426,7 +426,7 @@ Rewrite(Node * node, Prefilter *f)
 		Var		   *var;
 		ListCell   *lc;
 
-		if (c->set == NULL)
+		if (c->set == NULL || list_length(f->occurs) >= MaxAttrNumber)
 			return node;
 		occurs = palloc0(sizeof(Occurs));
 		occurs->column = c;
@@ -437,6 +437,19 @@ Rewrite(Node * node, Prefilter *f)
 		return (Node *) makeBoolExpr(AND_EXPR, list_make2(var, node), -1);
 	}
 	return expression_tree_mutator(node, Rewrite, f);
+}
+
+/* What it takes outside of memory contexts */
+Size
+PrefilterMemory(Prefilter *f)
+{
+	Size		bytes = 0;
+	ListCell   *lc;
+
+	foreach(lc, f->columns)
+		if (((FilterColumn *) lfirst(lc))->set)
+		bytes += MatchMemory(((FilterColumn *) lfirst(lc))->set);
+	return bytes;
 }
 
 /*

@@ -17,6 +17,7 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "nodes/plannodes.h"
 #include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
 #include "parser/parse_coerce.h"
@@ -304,6 +305,8 @@ RuleParse(const char *condition, TupleDesc desc, List * guards, const char *what
 	ParseState *pstate;
 	Node	   *expr;
 	Oid			volatile_function = InvalidOid;
+	List	   *items = NIL;
+	ListCell   *lc;
 
 	if (strlen(condition) > RULE_CONDITION_MAX)
 		ereport(ERROR,
@@ -339,7 +342,10 @@ RuleParse(const char *condition, TupleDesc desc, List * guards, const char *what
 				 errhint("A decision must be the same when it is replayed.")));
 	(void) CollectNames(expr, rule);
 	rule->foreign_code = FindForeign(expr, NULL);
-	rule->expr = expression_planner((Expr *) expr);
+	rule->expr = expression_planner_with_deps((Expr *) expr, &rule->relations, &items);
+	foreach(lc, items)
+		if (lfirst_node(PlanInvalItem, lc)->cacheId == TYPEOID)
+		rule->types = lappend_int(rule->types, (int) lfirst_node(PlanInvalItem, lc)->hashValue);
 	free_parsestate(pstate);
 
 	error_context_stack = callback.previous;

@@ -701,7 +701,7 @@ PolicyNoSignals(CompiledPolicy *p, const char *sqlstate, PolicyDecision *decisio
 typedef struct ScoreState
 {
 	bool		valid;
-	uint64		generation;
+	uint64		epoch;
 	Oid			userid;
 	char	   *policy;
 	int			revision;
@@ -738,7 +738,7 @@ BindScore(ScoreState *state, FunctionCallInfo fcinfo, HeapTupleHeader row,
 	}
 	desc = lookup_rowtype_tupdesc_copy(state->typid, state->typmod);
 	state->compiled = PolicyGet(policy, revision, drafts, desc, GetUserId());
-	state->generation = state->compiled->valid ? PolicyGeneration() : 0;
+	state->epoch = state->compiled->valid ? PolicyEpoch() : 0;
 	old = MemoryContextSwitchTo(state->context);
 	state->policy = pstrdup(policy);
 	state->slot = MakeSingleTupleTableSlot(state->compiled->desc, &TTSOpsHeapTuple);
@@ -785,7 +785,7 @@ assay_score(PG_FUNCTION_ARGS)
 		state = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(ScoreState));
 		fcinfo->flinfo->fn_extra = state;
 	}
-	if (!state->valid || state->generation != PolicyGeneration() ||
+	if (!state->valid || state->epoch != PolicyEpoch() ||
 		state->typid != HeapTupleHeaderGetTypeId(row) ||
 		state->typmod != HeapTupleHeaderGetTypMod(row) ||
 		(state->type && state->type->tupDesc_identifier != state->type_version) ||

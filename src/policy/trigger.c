@@ -193,6 +193,7 @@ PrepareSignals(void *arg)
 	CachedPlanSource *source;
 	MemoryContext old;
 
+	PolicyWatch(RelationByName(t->id->signals_name));
 	if (t->transition)
 		t->all_plan = KeepPlan(SignalsQuery(t->id, KeySource(t->id, t->key_types, t->transition)),
 							   0, NULL);
