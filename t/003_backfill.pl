@@ -61,7 +61,7 @@ $check->('terminated');
 
 # the backend is killed, and the server with it
 $run = backfill('');
-wait_for_batches($n);
+wait_for_batches($decided / 500);
 my $pid = $node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity WHERE query LIKE 'CALL assay.backfill%'});
 kill 'KILL', $pid;
 $run->finish;
