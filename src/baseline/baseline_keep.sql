@@ -632,7 +632,10 @@ BEGIN
 	RETURN target::regclass;
 END $$;
 
-CREATE FUNCTION assay.baseline_probe(baseline regclass, message text DEFAULT 'm', alias text DEFAULT NULL) RETURNS text
+CREATE FUNCTION assay.as_of(baseline anyelement, at timestamptz, VARIADIC key "any") RETURNS anyelement
+	AS 'MODULE_PATHNAME' LANGUAGE C STABLE PARALLEL SAFE COST 200;
+
+CREATE FUNCTION assay.baseline_probe(baseline regclass, message text DEFAULT 'm', alias text DEFAULT NULL, parallel boolean DEFAULT false) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
@@ -643,12 +646,15 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('%s is not a baseline of yours', $1),
 			HINT = 'assay.baseline_info lists your baselines.';
 	END IF;
-	RETURN format('LEFT JOIN LATERAL (
+	RETURN format(CASE WHEN parallel
+		THEN 'LEFT JOIN LATERAL assay.as_of(NULL::%1$s, %3$I.%4$I, %6$s) AS %5$I ON true'
+		ELSE 'LEFT JOIN LATERAL (
   SELECT * FROM %1$s b
   WHERE %2$s AND b.day < (%3$I.%4$I AT TIME ZONE ''UTC'')::date
-  ORDER BY b.day DESC LIMIT 1) AS %5$I ON true',
+  ORDER BY b.day DESC LIMIT 1) AS %5$I ON true' END,
 		b.relation, assay.baseline_equal('b', quote_ident(message), b.key_columns), message, b.at_column,
-		coalesce(alias, (SELECT c.relname::text FROM pg_class c WHERE c.oid = b.relation)));
+		coalesce(alias, (SELECT c.relname::text FROM pg_class c WHERE c.oid = b.relation)),
+		assay.baseline_columns(quote_ident(message), b.key_columns));
 END $$;
 
 COMMENT ON FUNCTION assay.create_baseline(text, regclass, text[], text, regclass, jsonb, boolean, text, text[], text, text)
@@ -656,7 +662,8 @@ COMMENT ON FUNCTION assay.create_baseline(text, regclass, text[], text, regclass
 COMMENT ON FUNCTION assay.refresh_baseline(regclass) IS 'bring a baseline up to date; readers are not blocked';
 COMMENT ON FUNCTION assay.rebuild_baseline(regclass, text[]) IS 'compute a baseline, or one key of it, anew from the messages that there are: after deletions';
 COMMENT ON FUNCTION assay.drop_baseline(regclass) IS 'drop a baseline and what belongs to it';
-COMMENT ON FUNCTION assay.baseline_probe(regclass, text, text) IS 'SQL that joins a baseline to messages, as it was known before each message''s day';
+COMMENT ON FUNCTION assay.as_of(anyelement, timestamptz, "any") IS 'a baseline''s row for a key, as it was known before the day of a moment; in FROM, and in parallel workers';
+COMMENT ON FUNCTION assay.baseline_probe(regclass, text, text, boolean) IS 'SQL that joins a baseline to messages, as it was known before each message''s day';
 
 -- views
 

@@ -1,0 +1,295 @@
+/*
+ * as_of.c
+ *		The lookup of a baseline's row as of a moment, as a function.
+ *
+ * PostgreSQL runs neither a LATERAL subquery nor a correlated one in a parallel
+ * worker, but any parallel safe function.  as_of() finds the same row as the
+ * SQL that baseline_probe() writes by default: the last one of its key before
+ * the day of the moment.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/relscan.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_type.h"
+#include "executor/tuptable.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "parser/parse_coerce.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/rls.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+#include "utils/typcache.h"
+
+/*
+ * An index scan reads all rows of the key that are on the leaf page it comes
+ * to, so it is first asked for the days just before.  Most messages come from
+ * who wrote lately.
+ */
+#define NEAR_DAYS	16
+
+/* Arguments before the key */
+#define FIRST_KEY	2
+
+/*
+ * What a call site needs, found at its first call
+ */
+typedef struct AsOf
+{
+	bool		valid;
+	uint64		generation;		/* of the relation cache, when this was made */
+	Oid			user;			/* who may read the baseline */
+	Oid			relation;
+	Oid			index;
+	ScanDirection direction;
+	int			nkeys;			/* columns of the key, without the day */
+	ScanKeyData scankey[INDEX_MAX_KEYS + 1];	/* key, then two for the day */
+} AsOf;
+
+#define UPPER_BOUND(asof)	(&(asof)->scankey[(asof)->nkeys])
+#define LOWER_BOUND(asof)	(&(asof)->scankey[(asof)->nkeys + 1])
+
+static uint64 generation = 0;
+static bool generation_watched = false;
+
+static void
+RelationChanged(Datum arg, Oid relid)
+{
+	generation++;
+}
+
+/*
+ * The index on the key and the day: the only kind that create_baseline() makes
+ */
+static Relation
+OpenBaselineIndex(Relation rel, int nkeys)
+{
+	List	   *indexes = RelationGetIndexList(rel);
+	ListCell   *lc;
+
+	foreach(lc, indexes)
+	{
+		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
+		Form_pg_index form = index->rd_index;
+
+		if (form->indisvalid && form->indisunique && index->rd_rel->relam == BTREE_AM_OID &&
+			form->indnkeyatts == nkeys + 1 && index->rd_opcintype[nkeys] == DATEOID &&
+			RelationGetIndexPredicate(index) == NIL && RelationGetIndexExpressions(index) == NIL)
+		{
+			list_free(indexes);
+			return index;
+		}
+		index_close(index, AccessShareLock);
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("\"%s\" has no unique index on a key of %d columns and a day",
+					RelationGetRelationName(rel), nkeys),
+			 errhint("Give the baseline's row type, the time, and a value for each column of its key: assay.as_of(NULL::sender, m.received_at, m.from_addr).")));
+}
+
+/*
+ * Column `column` of the index, compared with a value of a type.
+ */
+static void
+InitScanKey(ScanKey key, Relation rel, Relation index, int column, StrategyNumber strategy, Oid type)
+{
+	Form_pg_attribute attr = TupleDescAttr(RelationGetDescr(rel), index->rd_index->indkey.values[column] - 1);
+	Oid			opfamily = index->rd_opfamily[column];
+	Oid			opcintype = index->rd_opcintype[column];
+	Oid			operator = get_opfamily_member(opfamily, opcintype, type, strategy);
+
+	/*
+	 * the column's own type, where the operators are polymorphic; varchar as
+	 * text
+	 */
+	if (!OidIsValid(operator) &&
+		(type == getBaseType(attr->atttypid) ||
+		 (get_typtype(opcintype) != TYPTYPE_PSEUDO && IsBinaryCoercible(type, opcintype))))
+	{
+		type = opcintype;
+		operator = get_opfamily_member(opfamily, opcintype, type, strategy);
+	}
+	if (!OidIsValid(operator))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("key column \"%s\" is of type %s, not %s", NameStr(attr->attname),
+						format_type_be(attr->atttypid), format_type_be(type)),
+				 errhint("The key's values come in the order of the baseline's key, cast to its types.")));
+	ScanKeyEntryInitialize(key, 0, column + 1, strategy, type,
+						   index->rd_indcollation[column], get_opcode(operator), (Datum) 0);
+}
+
+/*
+ * Find the relation of a row type.
+ */
+static void
+Prepare(FunctionCallInfo fcinfo, AsOf *asof)
+{
+	Oid			rowtype = get_fn_expr_argtype(fcinfo->flinfo, 0);
+	Oid			relid = OidIsValid(rowtype) ? get_typ_typrelid(rowtype) : InvalidOid;
+	Relation	rel;
+	Relation	index;
+	AclResult	acl;
+	MemoryContext old;
+
+	if (!OidIsValid(relid) ||
+		(get_rel_relkind(relid) != RELKIND_MATVIEW && get_rel_relkind(relid) != RELKIND_RELATION))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("the first argument must be of a baseline's row type"),
+				 errhint("For a baseline called sender: NULL::sender. One that is partitioned is probed by the SQL that assay.baseline_probe() gives.")));
+	if (get_fn_expr_variadic(fcinfo->flinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("the key cannot be a VARIADIC array"),
+				 errhint("Give its columns one by one.")));
+	if (PG_NARGS() - FIRST_KEY > INDEX_MAX_KEYS - 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("a key has at most %d columns", INDEX_MAX_KEYS - 1)));
+	if (!generation_watched)
+	{
+		CacheRegisterRelcacheCallback(RelationChanged, (Datum) 0);
+		generation_watched = true;
+	}
+
+	rel = table_open(relid, AccessShareLock);
+	/* after the lock was had, with which changes come */
+	asof->generation = generation;
+	acl = pg_class_aclcheck(relid, GetUserId(), ACL_SELECT);
+	if (acl != ACLCHECK_OK)
+		aclcheck_error(acl, get_relkind_objtype(rel->rd_rel->relkind), RelationGetRelationName(rel));
+	if (check_enable_rls(relid, InvalidOid, false) == RLS_ENABLED)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("as_of() cannot read \"%s\", which has row-level security", RelationGetRelationName(rel)),
+				 errhint("Use the SQL that assay.baseline_probe() gives.")));
+
+	asof->nkeys = PG_NARGS() - FIRST_KEY;
+	index = OpenBaselineIndex(rel, asof->nkeys);
+	old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+	for (int i = 0; i < asof->nkeys; i++)
+		InitScanKey(&asof->scankey[i], rel, index, i, BTEqualStrategyNumber,
+					getBaseType(get_fn_expr_argtype(fcinfo->flinfo, FIRST_KEY + i)));
+	InitScanKey(UPPER_BOUND(asof), rel, index, asof->nkeys, BTLessStrategyNumber, DATEOID);
+	InitScanKey(LOWER_BOUND(asof), rel, index, asof->nkeys, BTGreaterEqualStrategyNumber, DATEOID);
+	MemoryContextSwitchTo(old);
+	asof->direction = (index->rd_indoption[asof->nkeys] & INDOPTION_DESC) ? ForwardScanDirection : BackwardScanDirection;
+	asof->user = GetUserId();
+	asof->relation = relid;
+	asof->index = RelationGetRelid(index);
+	asof->valid = true;
+
+	index_close(index, NoLock);
+	table_close(rel, NoLock);
+}
+
+/*
+ * The day (UTC) of a moment
+ */
+static DateADT
+DayOf(TimestampTz at)
+{
+	int64		day;
+
+	if (TIMESTAMP_IS_NOBEGIN(at))
+		return DATEVAL_NOBEGIN;
+	if (TIMESTAMP_IS_NOEND(at))
+		return DATEVAL_NOEND;
+	day = at / USECS_PER_DAY;
+	return (DateADT) (at % USECS_PER_DAY < 0 ? day - 1 : day);
+}
+
+/*
+ * The last row before the upper bound and not before the lower, as a datum
+ */
+static bool
+FindRow(AsOf *asof, IndexScanDesc scan, TupleTableSlot * slot, DateADT lower, Datum *row)
+{
+	LOWER_BOUND(asof)->sk_argument = DateADTGetDatum(lower);
+	index_rescan(scan, asof->scankey, asof->nkeys + 2, NULL, 0);
+	if (!index_getnext_slot(scan, asof->direction, slot))
+		return false;
+	*row = ExecFetchSlotHeapTupleDatum(slot);
+	return true;
+}
+
+/*
+ * as_of(baseline, at, key ...): the baseline's last row of the key before the
+ * day of a moment, or NULL
+ */
+PG_FUNCTION_INFO_V1(as_of);
+Datum
+as_of(PG_FUNCTION_ARGS)
+{
+	AsOf	   *asof = (AsOf *) fcinfo->flinfo->fn_extra;
+	Relation	rel;
+	Relation	index;
+	IndexScanDesc scan;
+	TupleTableSlot *slot;
+	DateADT		day;
+	bool		found;
+	Datum		row = (Datum) 0;
+
+	if (asof == NULL)
+		fcinfo->flinfo->fn_extra = asof = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(AsOf));
+	if (!asof->valid)
+		Prepare(fcinfo, asof);
+
+	/* Locks stay to the end of the transaction, as a query's own do. */
+	rel = table_open(asof->relation, AccessShareLock);
+	if (asof->generation != generation || asof->user != GetUserId())
+	{
+		asof->valid = false;
+		Prepare(fcinfo, asof);
+	}
+	if (!RelationIsPopulated(rel))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("materialized view \"%s\" has not been populated", RelationGetRelationName(rel)),
+				 errhint("Use the REFRESH MATERIALIZED VIEW command.")));
+
+	found = !PG_ARGISNULL(1);
+	for (int i = 0; i < asof->nkeys; i++)
+	{
+		found &= !PG_ARGISNULL(FIRST_KEY + i);
+		asof->scankey[i].sk_argument = PG_GETARG_DATUM(FIRST_KEY + i);
+		/* The scan has a copy, and what a function keeps there goes with it. */
+		asof->scankey[i].sk_func.fn_mcxt = CurrentMemoryContext;
+	}
+	if (!found)
+	{
+		table_close(rel, NoLock);
+		PG_RETURN_NULL();
+	}
+
+	day = DayOf(PG_GETARG_TIMESTAMPTZ(1));
+	UPPER_BOUND(asof)->sk_argument = DateADTGetDatum(day);
+	index = index_open(asof->index, AccessShareLock);
+	slot = table_slot_create(rel, NULL);
+#if PG_VERSION_NUM >= 180000
+	scan = index_beginscan(rel, index, GetActiveSnapshot(), NULL, asof->nkeys + 2, 0);
+#else
+	scan = index_beginscan(rel, index, GetActiveSnapshot(), asof->nkeys + 2, 0);
+#endif
+	found = (!DATE_NOT_FINITE(day) && FindRow(asof, scan, slot, day - NEAR_DAYS, &row)) ||
+		FindRow(asof, scan, slot, DATEVAL_NOBEGIN, &row);
+	index_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	index_close(index, NoLock);
+	table_close(rel, NoLock);
+	if (!found)
+		PG_RETURN_NULL();
+	PG_RETURN_DATUM(row);
+}
