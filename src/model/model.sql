@@ -71,6 +71,16 @@ CREATE FUNCTION assay.model_digest(model assay.model) RETURNS text
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION assay.model_digest(assay.model) IS 'fingerprint of a model''s content: equal models have equal digests';
 
+-- private functions: whole rows as columns, see lazy_row.c
+
+CREATE FUNCTION assay.record_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION assay.record_support(internal) IS 'for the planner: the columns of a row instead of the row';
+
+CREATE FUNCTION assay.lazy_row(internal, names text[], VARIADIC "any") RETURNS record
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION assay.lazy_row(internal, text[], "any") IS 'a row that a plan reads column by column';
+
 -- functions: evaluation. One C function a verb, whatever the row's type.
 
 CREATE FUNCTION assay.predict(model assay.model, features real[]) RETURNS double precision
@@ -80,7 +90,7 @@ CREATE FUNCTION assay.predict(model assay.model, features double precision[]) RE
 	AS 'MODULE_PATHNAME', 'model_predict' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200;
 COMMENT ON FUNCTION assay.predict(assay.model, double precision[]) IS 'prediction of a model; NULL and NaN are missing';
 CREATE FUNCTION assay.predict(model assay.model, signals record) RETURNS double precision
-	AS 'MODULE_PATHNAME', 'model_predict' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 300;
+	AS 'MODULE_PATHNAME', 'model_predict' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 300 SUPPORT assay.record_support;
 COMMENT ON FUNCTION assay.predict(assay.model, record) IS 'prediction of a model, features by column name; NULL is missing';
 CREATE FUNCTION assay.predict(model assay.model, signals jsonb) RETURNS double precision
 	AS 'MODULE_PATHNAME', 'model_predict' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
@@ -93,7 +103,7 @@ CREATE FUNCTION assay.margin(model assay.model, features double precision[]) RET
 	AS 'MODULE_PATHNAME', 'model_margin' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200;
 COMMENT ON FUNCTION assay.margin(assay.model, double precision[]) IS 'raw score of a model, before the link';
 CREATE FUNCTION assay.margin(model assay.model, signals record) RETURNS double precision
-	AS 'MODULE_PATHNAME', 'model_margin' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 300;
+	AS 'MODULE_PATHNAME', 'model_margin' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 300 SUPPORT assay.record_support;
 COMMENT ON FUNCTION assay.margin(assay.model, record) IS 'raw score of a model, before the link, features by column name';
 CREATE FUNCTION assay.margin(model assay.model, signals jsonb) RETURNS double precision
 	AS 'MODULE_PATHNAME', 'model_margin' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
@@ -106,7 +116,7 @@ CREATE FUNCTION assay.predict_vector(model assay.model, features double precisio
 	AS 'MODULE_PATHNAME', 'model_predict_vector' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200;
 COMMENT ON FUNCTION assay.predict_vector(assay.model, double precision[]) IS 'predictions of a model with several outputs, such as a probability for each class';
 CREATE FUNCTION assay.predict_vector(model assay.model, signals record) RETURNS double precision[]
-	AS 'MODULE_PATHNAME', 'model_predict_vector' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 300;
+	AS 'MODULE_PATHNAME', 'model_predict_vector' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 300 SUPPORT assay.record_support;
 COMMENT ON FUNCTION assay.predict_vector(assay.model, record) IS 'predictions of a model with several outputs, features by column name';
 CREATE FUNCTION assay.predict_vector(model assay.model, signals jsonb) RETURNS double precision[]
 	AS 'MODULE_PATHNAME', 'model_predict_vector' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
@@ -119,7 +129,7 @@ CREATE FUNCTION assay.margin_vector(model assay.model, features double precision
 	AS 'MODULE_PATHNAME', 'model_margin_vector' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200;
 COMMENT ON FUNCTION assay.margin_vector(assay.model, double precision[]) IS 'raw scores of a model with several outputs';
 CREATE FUNCTION assay.margin_vector(model assay.model, signals record) RETURNS double precision[]
-	AS 'MODULE_PATHNAME', 'model_margin_vector' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 300;
+	AS 'MODULE_PATHNAME', 'model_margin_vector' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 300 SUPPORT assay.record_support;
 COMMENT ON FUNCTION assay.margin_vector(assay.model, record) IS 'raw scores of a model with several outputs, features by column name';
 CREATE FUNCTION assay.margin_vector(model assay.model, signals jsonb) RETURNS double precision[]
 	AS 'MODULE_PATHNAME', 'model_margin_vector' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
@@ -132,7 +142,7 @@ CREATE FUNCTION assay.predict_leaf(model assay.model, features double precision[
 	AS 'MODULE_PATHNAME', 'model_predict_leaf' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 400;
 COMMENT ON FUNCTION assay.predict_leaf(assay.model, double precision[]) IS 'the leaf of each tree that a row ends in, as numbered by the library';
 CREATE FUNCTION assay.predict_leaf(model assay.model, signals record) RETURNS integer[]
-	AS 'MODULE_PATHNAME', 'model_predict_leaf' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 500;
+	AS 'MODULE_PATHNAME', 'model_predict_leaf' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 500 SUPPORT assay.record_support;
 COMMENT ON FUNCTION assay.predict_leaf(assay.model, record) IS 'the leaf of each tree that a row ends in, features by column name';
 CREATE FUNCTION assay.predict_leaf(model assay.model, signals jsonb) RETURNS integer[]
 	AS 'MODULE_PATHNAME', 'model_predict_leaf' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
@@ -147,7 +157,7 @@ CREATE FUNCTION assay.contributions(model assay.model, features double precision
 	AS 'MODULE_PATHNAME', 'model_contributions' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5000;
 COMMENT ON FUNCTION assay.contributions(assay.model, double precision[]) IS 'exact SHAP values of the margin, one a feature, the last the expected margin';
 CREATE FUNCTION assay.contributions(model assay.model, signals record) RETURNS double precision[]
-	AS 'MODULE_PATHNAME', 'model_contributions' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5000;
+	AS 'MODULE_PATHNAME', 'model_contributions' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5000 SUPPORT assay.record_support;
 COMMENT ON FUNCTION assay.contributions(assay.model, record) IS 'exact SHAP values of the margin, features by column name, in the order of model_features()';
 CREATE FUNCTION assay.contributions(model assay.model, signals jsonb) RETURNS double precision[]
 	AS 'MODULE_PATHNAME', 'model_contributions' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5000;

@@ -26,6 +26,7 @@
 
 #include "compat.h"
 #include "import.h"
+#include "lazy_row.h"
 #include "model_cache.h"
 #include "predict.h"
 
@@ -62,6 +63,7 @@ struct ModelBinding
 /* Of a call site over records */
 typedef struct RecordRow
 {
+	uint64		serial;			/* of a lazy row, or 0: */
 	Oid			type;
 	int32		typmod;
 	TupleDesc	desc;
@@ -339,38 +341,47 @@ ColumnNumber(const Model *model, uint32 feature, const BoundColumn *bound,
 	return number;
 }
 
-/* In the model's precision: row4 of a MODEL_SINGLE model, row8 of another */
-static void
-FillFromColumns(ModelBinding *binding, const Datum *values, const bool *nulls)
+/*
+ * In the model's precision: row4 of a MODEL_SINGLE model, row8 of another.
+ * The columns are in values and nulls, or where cells point to.
+ */
+static pg_attribute_always_inline void
+FillRow(ModelBinding *binding, const Datum *values, const bool *nulls,
+		const NullableDatum *const *cells)
 {
 	ModelState *state = binding->state;
 	const Model *model = state->model;
+	bool		single = (model->flags & MODEL_SINGLE) != 0;
 
-	if (model->flags & MODEL_SINGLE)
+	for (uint32 f = 0; f < model->nfeatures; f++)
 	{
-		for (uint32 f = 0; f < model->nfeatures; f++)
-		{
-			const BoundColumn *bound = &binding->columns[f];
+		const BoundColumn *bound = &binding->columns[f];
+		int			i = bound->column;
+		Datum		value = cells != NULL ? cells[i]->value : values[i];
+		bool		null = cells != NULL ? cells[i]->isnull : nulls[i];
 
-			if (nulls[bound->column])
-				state->row4[f] = NAN;
-			else if (bound->kind == COLUMN_FLOAT4 && !bound->named)
-				state->row4[f] = DatumGetFloat4(values[bound->column]);
-			else
-				state->row4[f] = (float)
-					ColumnNumber(model, f, bound, values[bound->column]);
-		}
+		if (!single)
+			state->row8[f] = null ? NAN :
+				ColumnNumber(model, f, bound, value);
+		else if (null)
+			state->row4[f] = NAN;
+		else if (bound->kind == COLUMN_FLOAT4 && !bound->named)
+			state->row4[f] = DatumGetFloat4(value);
+		else
+			state->row4[f] = (float) ColumnNumber(model, f, bound, value);
 	}
-	else
-	{
-		for (uint32 f = 0; f < model->nfeatures; f++)
-		{
-			const BoundColumn *bound = &binding->columns[f];
+}
 
-			state->row8[f] = nulls[bound->column] ? NAN :
-				ColumnNumber(model, f, bound, values[bound->column]);
-		}
-	}
+static void
+FillFromColumns(ModelBinding *binding, const Datum *values, const bool *nulls)
+{
+	FillRow(binding, values, nulls, NULL);
+}
+
+static void
+FillFromCells(ModelBinding *binding, const NullableDatum *const *cells)
+{
+	FillRow(binding, NULL, NULL, cells);
 }
 
 /* ---- rows from SQL arguments ------------------------------------------------- */
@@ -445,9 +456,8 @@ FillFromFloat8(FilledRow *filled, Datum value)
 
 /* Bind a call site to a row type that it has not seen at the last call */
 static RecordRow *
-BindRecord(ModelCall *call, Oid type, int32 typmod)
+BindRecord(ModelCall *call, TupleDesc desc)
 {
-	TupleDesc	desc = lookup_rowtype_tupdesc(type, typmod);
 	MemoryContext before;
 	RecordRow  *row;
 
@@ -455,35 +465,59 @@ BindRecord(ModelCall *call, Oid type, int32 typmod)
 	MemoryContextReset(call->derived_context);
 	before = MemoryContextSwitchTo(call->derived_context);
 	row = palloc0(sizeof(RecordRow));
-	row->type = type;
-	row->typmod = typmod;
 	row->desc = CreateTupleDescCopyConstr(desc);
-	ReleaseTupleDesc(desc);
 	row->binding = Bind(call->state, row->desc, call->derived_context);
 	row->values = palloc(row->desc->natts * sizeof(Datum));
 	row->nulls = palloc(row->desc->natts * sizeof(bool));
 	MemoryContextSwitchTo(before);
-	call->derived = row;
 	return row;
 }
 
 static void
-FillFromRecord(ModelCall *call, FilledRow *filled, Datum value)
+FillFromTuple(ModelCall *call, HeapTupleHeader header)
 {
-	HeapTupleHeader header = DatumGetHeapTupleHeader(value);
-	HeapTupleData tuple;
+	Oid			type = HeapTupleHeaderGetTypeId(header);
+	int32		typmod = HeapTupleHeaderGetTypMod(header);
 	RecordRow  *row = call->derived;
+	HeapTupleData tuple;
 
-	if (row == NULL || row->type != HeapTupleHeaderGetTypeId(header) ||
-		row->typmod != HeapTupleHeaderGetTypMod(header))
-		row = BindRecord(call, HeapTupleHeaderGetTypeId(header),
-						 HeapTupleHeaderGetTypMod(header));
+	if (row == NULL || row->serial != 0 || row->type != type ||
+		row->typmod != typmod)
+	{
+		TupleDesc	desc = lookup_rowtype_tupdesc(type, typmod);
+
+		row = BindRecord(call, desc);
+		ReleaseTupleDesc(desc);
+		row->type = type;
+		row->typmod = typmod;
+		call->derived = row;
+	}
 	tuple.t_len = HeapTupleHeaderGetDatumLength(header);
 	ItemPointerSetInvalid(&tuple.t_self);
 	tuple.t_tableOid = InvalidOid;
 	tuple.t_data = header;
 	heap_deform_tuple(&tuple, row->desc, row->values, row->nulls);
 	FillFromColumns(row->binding, row->values, row->nulls);
+}
+
+static void
+FillFromRecord(ModelCall *call, FilledRow *filled, Datum value)
+{
+	const LazyRow *lazy = DatumGetLazyRow(value);
+	RecordRow  *row = call->derived;
+
+	if (lazy == NULL)
+		FillFromTuple(call, DatumGetHeapTupleHeader(value));
+	else
+	{
+		if (row == NULL || row->serial != lazy->serial)
+		{
+			row = BindRecord(call, lazy->desc);
+			row->serial = lazy->serial;
+			call->derived = row;
+		}
+		FillFromCells(row->binding, lazy->cells);
+	}
 	if (call->state->model->flags & MODEL_SINGLE)
 		filled->row4 = call->state->row4;
 	else
