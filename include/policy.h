@@ -223,9 +223,7 @@ extern Oid	PolicyConfigRelid(void);
 /* signals_query.c */
 extern char *KeySource(PolicyIdentity *id, const Oid *types, const char *table);
 extern char *SignalsQuery(PolicyIdentity *id, const char *source);
-
-/* trigger.c */
-extern void DecideInit(void);
+extern char *OneSignalsQuery(PolicyIdentity *id, const Oid *types);
 
 /* notify.c */
 extern void NotifyDecision(CompiledPolicy *p, const PolicyDecision *decision,

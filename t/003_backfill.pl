@@ -51,7 +51,7 @@ my $check = sub {
 
 # the backend is terminated
 my $run = backfill('');
-my $n = wait_for_batches(2);
+wait_for_batches(2);
 is($node->safe_psql('postgres', q{SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE 'CALL assay.backfill%'}), '1', 'terminated');
 $run->finish;
 my $decided = $node->safe_psql('postgres', 'SELECT count(*) FROM back_decision');
@@ -60,6 +60,7 @@ is($node->safe_psql('postgres', q{SELECT string_agg(state || ' ' || decided, ','
 $check->('terminated');
 
 # the backend is killed, and the server with it
+my $n = $node->safe_psql('postgres', q{SELECT sum(batches) FROM assay.backfill_run});
 $run = backfill('');
 wait_for_batches($decided / 500);
 my $pid = $node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity WHERE query LIKE 'CALL assay.backfill%'});

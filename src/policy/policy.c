@@ -8,11 +8,13 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "budget.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "common/hashfn.h"
 #include "compat.h"
+#include "decide.h"
 #include "executor/spi.h"
 #include "jit/jit.h"
 #include "miscadmin.h"
@@ -82,7 +84,8 @@ PolicyInit(void)
 							 &assay_prefilter, true,
 							 PGC_USERSET, 0, NULL, AssignPrefilter, NULL);
 	PolicyCacheInit();
-	DecideInit();
+	DecidePlansInit();
+	BudgetInit();
 	StatsInit();
 }
 

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "budget.h"
 #include "protect.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
@@ -28,12 +29,15 @@ RunProtected(void (*run) (void *arg), void *arg)
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
 	ErrorData  *volatile error = NULL;
+	volatile bool late = false;
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
+		BudgetEnter();
 		run(arg);
+		BudgetLeave();
 		ReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(context);
 		CurrentResourceOwner = owner;
@@ -43,13 +47,15 @@ RunProtected(void (*run) (void *arg), void *arg)
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
 		FlushErrorState();
+		late = BudgetCaught(error);
+		BudgetLeave();
 		RollbackAndReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(context);
 		CurrentResourceOwner = owner;
 	}
 	PG_END_TRY();
 
-	if (error && IsForTransaction(error))
+	if (error && !late && IsForTransaction(error))
 		ReThrowError(error);
 	return error;
 }

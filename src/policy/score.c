@@ -17,6 +17,7 @@
 
 #include "access/htup_details.h"
 #include "access/tupmacs.h"
+#include "budget.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
@@ -40,6 +41,9 @@
 
 /* A larger value of a type that is not text is not written out in a ledger. */
 #define EVIDENCE_RAW_MAX	8192
+
+/* Detectors that may use up a message's time before the others are left out */
+#define LATE_MAX			3
 
 /* Times any weight, and of as many detectors as there can be, it is finite. */
 #define MARGIN_MAX			1e300
@@ -324,11 +328,22 @@ NoteFault(CompiledPolicy *p, const char *name, PolicyOutcome *o,
 		*list = lappend(*list, fault);
 }
 
+/* After so many detectors that took too long the others have no time left. */
+static bool
+TooLate(PolicyOutcome *o, int late)
+{
+	if (late < LATE_MAX)
+		return false;
+	o->sqlstate = "57014";
+	return true;
+}
+
 static void
 EvaluateApart(CompiledPolicy *p, TupleTableSlot * slot, TimestampTz at,
 			  List * *faults)
 {
 	bool		rebuild = false;
+	int			late = 0;
 
 	for (int i = 0; i < p->ndetectors; i++)
 	{
@@ -340,11 +355,12 @@ EvaluateApart(CompiledPolicy *p, TupleTableSlot * slot, TimestampTz at,
 		o->hit = false;
 		o->evaluated = NotExpired(d->expires_at, at);
 		o->sqlstate = d->sqlstate[0] ? d->sqlstate : NULL;
-		if (!o->evaluated || o->sqlstate || d->suspended)
+		if (!o->evaluated || o->sqlstate || d->suspended || TooLate(o, late))
 			continue;
 		error = RunProtected(EvaluateOne, &job);
 		if (error)
 		{
+			late += (error->sqlerrcode == ERRCODE_QUERY_CANCELED);
 			NoteFault(p, d->name, o, error, &d->faults, &d->suspended, faults);
 			rebuild |= d->suspended;
 		}
@@ -359,11 +375,12 @@ EvaluateApart(CompiledPolicy *p, TupleTableSlot * slot, TimestampTz at,
 		o->hit = false;
 		o->evaluated = NotExpired(x->expires_at, at);
 		o->sqlstate = x->sqlstate[0] ? x->sqlstate : NULL;
-		if (!o->evaluated || o->sqlstate || x->suspended)
+		if (!o->evaluated || o->sqlstate || x->suspended || TooLate(o, late))
 			continue;
 		error = RunProtected(EvaluateOne, &job);
 		if (error)
 		{
+			late += (error->sqlerrcode == ERRCODE_QUERY_CANCELED);
 			NoteFault(p, x->name, o, error, &x->faults, &x->suspended, faults);
 			rebuild |= x->suspended;
 		}
@@ -757,6 +774,22 @@ BindScore(ScoreState *state, FunctionCallInfo fcinfo, HeapTupleHeader row,
 	state->valid = true;
 }
 
+static void
+EvaluateInTime(CompiledPolicy *p, TupleTableSlot * slot, TimestampTz at,
+			   PolicyDecision *decision)
+{
+	BudgetStart();
+	PG_TRY();
+	{
+		PolicyEvaluateProtected(p, slot, at, decision, NULL);
+	}
+	PG_FINALLY();
+	{
+		BudgetStop();
+	}
+	PG_END_TRY();
+}
+
 PG_FUNCTION_INFO_V1(assay_score);
 Datum
 assay_score(PG_FUNCTION_ARGS)
@@ -807,7 +840,7 @@ assay_score(PG_FUNCTION_ARGS)
 	if (p->raise_errors || !CanProtect())
 		PolicyEvaluate(p, state->slot, at, &decision);
 	else
-		PolicyEvaluateProtected(p, state->slot, at, &decision, NULL);
+		EvaluateInTime(p, state->slot, at, &decision);
 	PolicyLeave(&security);
 	ExecClearTuple(state->slot);
 

@@ -15,10 +15,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
-/*
- * The keys, from the table of that name (its row is t) or, for NULL, from
- * parameters: SELECT $1::type AS "key", ...
- */
+/* SELECT t."key"::type AS "key", ... FROM table t */
 char	   *
 KeySource(PolicyIdentity *id, const Oid *types, const char *table)
 {
@@ -32,17 +29,22 @@ KeySource(PolicyIdentity *id, const Oid *types, const char *table)
 	{
 		const char *key = quote_identifier(lfirst(lc));
 
-		if (i > 0)
-			appendStringInfoString(&sql, ", ");
-		if (table)
-			appendStringInfo(&sql, "t.%s::%s AS %s", key, CastName(types[i]), key);
-		else
-			appendStringInfo(&sql, "$%d::%s AS %s", i + 1, CastName(types[i]), key);
+		appendStringInfo(&sql, "%st.%s::%s AS %s", i > 0 ? ", " : "", key,
+						 CastName(types[i]), key);
 		i++;
 	}
-	if (table)
-		appendStringInfo(&sql, " FROM %s t", quote_identifier(table));
+	appendStringInfo(&sql, " FROM %s t", quote_identifier(table));
 	return sql.data;
+}
+
+/* What both queries select behind the key: the signals, and that there are any */
+static void
+AddSignals(StringInfo sql, PolicyIdentity *id)
+{
+	appendStringInfoString(sql, "v.*, ");
+	if (id->log_signals)
+		appendStringInfoString(sql, "v AS \"(signals)\", ");
+	appendStringInfo(sql, "true AS \"(found)\" FROM %s v WHERE ", id->signals_name);
 }
 
 /*
@@ -61,14 +63,35 @@ SignalsQuery(PolicyIdentity *id, const char *source)
 	appendStringInfoString(&sql, "SELECT ");
 	foreach(lc, id->key)
 		appendStringInfo(&sql, "n.%s AS \"(key %d)\", ", quote_identifier(lfirst(lc)), ++i);
-	appendStringInfo(&sql, "s.* FROM (%s) n LEFT JOIN LATERAL (SELECT v.*, ", source);
-	if (id->log_signals)
-		appendStringInfoString(&sql, "v AS \"(signals)\", ");
-	appendStringInfo(&sql, "true AS \"(found)\" FROM %s v WHERE ", id->signals_name);
+	appendStringInfo(&sql, "s.* FROM (%s) n LEFT JOIN LATERAL (SELECT ", source);
+	AddSignals(&sql, id);
 	foreach(lc, id->key)
 		appendStringInfo(&sql, "%sv.%s = n.%s", lc == list_head(id->key) ? "" : " AND ",
 						 quote_identifier(lfirst(lc)), quote_identifier(lfirst(lc)));
 	appendStringInfoString(&sql, " LIMIT 1) s ON true");
+	return sql.data;
+}
+
+/* The same of one key, given as parameters: no row when it is not found */
+char	   *
+OneSignalsQuery(PolicyIdentity *id, const Oid *types)
+{
+	StringInfoData sql;
+	ListCell   *lc;
+	int			i;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT ");
+	for (i = 0; i < list_length(id->key); i++)
+		appendStringInfo(&sql, "$%d::%s AS \"(key %d)\", ", i + 1, CastName(types[i]), i + 1);
+	AddSignals(&sql, id);
+	i = 0;
+	foreach(lc, id->key)
+	{
+		appendStringInfo(&sql, "%sv.%s = $%d::%s", i > 0 ? " AND " : "",
+						 quote_identifier(lfirst(lc)), i + 1, CastName(types[i]));
+		i++;
+	}
 	return sql.data;
 }
 
@@ -122,6 +145,7 @@ assay_signals_query(PG_FUNCTION_ARGS)
 	PolicyIdentity *id;
 	Oid			table;
 	Oid		   *types;
+	char	   *sql;
 	ListCell   *lc;
 	int			i = 0;
 
@@ -151,7 +175,7 @@ assay_signals_query(PG_FUNCTION_ARGS)
 							id->decision_name, (char *) lfirst(lc))));
 		i++;
 	}
-	PG_RETURN_TEXT_P(cstring_to_text(SignalsQuery(id, PG_ARGISNULL(1) ?
-												  KeySource(id, types, NULL) :
-												  LiteralSource(id, types, PG_GETARG_DATUM(1)))));
+	sql = PG_ARGISNULL(1) ? OneSignalsQuery(id, types) :
+		SignalsQuery(id, LiteralSource(id, types, PG_GETARG_DATUM(1)));
+	PG_RETURN_TEXT_P(cstring_to_text(sql));
 }

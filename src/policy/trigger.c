@@ -9,65 +9,30 @@
  * by one, so that an error costs the detector or the message's signals, and
  * never the INSERT.
  *
- * A statement-level trigger makes one set-based query of it; a row-level one
- * asks for its key.  Both write what they found through the same function.
+ * A statement's messages are read in one set-based query; where there is only
+ * one, and in a row-level trigger, its key is asked for.
  */
 #include "postgres.h"
 
-#include "batch.h"
-#include "catalog/namespace.h"
+#include "budget.h"
 #include "catalog/pg_type.h"
-#include "commands/trigger.h"
 #include "compat.h"
-#include "executor/spi.h"
+#include "decide.h"
 #include "miscadmin.h"
-#include "policy.h"
 #include "protect.h"
-#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
-#include "utils/plancache.h"
 #include "utils/memutils.h"
 #include "utils/queryenvironment.h"
-#include "utils/regproc.h"
 #include "utils/rel.h"
-#include "utils/syscache.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
-/* Decisions of one statement, under this name in the INSERT's query */
-#define DECISIONS_NAME	"(decisions)"
-
 /* Faults kept of one statement; the ledgers have them all */
 #define STATEMENT_FAULTS_MAX	100
-
-/* A trigger's plans, kept while the generation stays */
-typedef struct DecidePlans
-{
-	Oid			trigger;
-	char	   *policy;
-	uint64		generation;
-	MemoryContext context;
-	PolicyIdentity *id;
-	int			nkeys;
-	Oid		   *key_types;		/* of the decision table */
-	int		   *key_columns;	/* attribute numbers in the message table */
-	char	   *transition;		/* name of the transition table, or NULL */
-	SPIPlanPtr	keys_plan;		/* the keys of the transition table */
-	SPIPlanPtr	all_plan;		/* their signals */
-	SPIPlanPtr	one_plan;		/* the signals of one key */
-	SPIPlanPtr	insert_many;	/* from the tuplestore */
-	SPIPlanPtr	insert_one;		/* from parameters */
-	char		broken[6];		/* SQLSTATE: the signals can't be read */
-	char	   *broken_message;
-	TupleDesc	signals;		/* of the signals query; empty when broken */
-	TupleDesc	decisions;		/* of the tuplestore */
-	int			pins;			/* in use: keep them */
-} DecidePlans;
-
-static List * all_plans = NIL;	/* of DecidePlans */
 
 /* The decisions of one statement in the making */
 typedef struct Decide
@@ -75,9 +40,11 @@ typedef struct Decide
 	DestReceiver dest;			/* must be first */
 	DecidePlans *plans;
 	CompiledPolicy *policy;
+	bool		single;			/* there is one message, its key in "values" */
 	bool		protect;		/* each row by itself */
 	TimestampTz at;
-	Tuplestorestate *store;
+	Tuplestorestate *store;		/* of the decisions, unless single */
+	bool		decided;		/* all of them */
 	int64		ndecisions;
 	int64		nundecided;		/* their key is null */
 	Datum	   *values;			/* of the decision made last */
@@ -88,291 +55,6 @@ typedef struct Decide
 	MemoryContext per_row;
 	MemoryContext per_message;	/* of what is fetched by itself */
 } Decide;
-
-/*
- * Plans
- */
-
-static SPIPlanPtr
-KeepPlan(const char *sql, int nargs, Oid *types)
-{
-	SPIPlanPtr	plan = SPI_prepare(sql, nargs, types);
-
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare failed for \"%s\": %s", sql,
-			 SPI_result_code_string(SPI_result));
-	SPI_keepplan(plan);
-	return plan;
-}
-
-static Oid
-AttributionType(void)
-{
-	return GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("attribution"),
-						   ObjectIdGetDatum(get_namespace_oid("assay", false)));
-}
-
-/* What the decision table needs, and the plans that fill it */
-static void
-PrepareInserts(DecidePlans *t)
-{
-	static const char *const columns[] = {"revision", "decided_at", "verdict", "score",
-	"attribution", "degraded", "signals"};
-	Oid			types[] = {INT4OID, TIMESTAMPTZOID, TEXTOID, FLOAT4OID,
-	AttributionType(), BOOLOID, InvalidOid};
-	int			ncolumns = t->id->log_signals ? 7 : 6;
-	Oid			table = RelationByName(t->id->decision_name);
-	int			n = t->nkeys + ncolumns;
-	Oid		   *all = palloc(n * sizeof(Oid));
-	StringInfoData into;
-	StringInfoData sql;
-	ListCell   *lc;
-	MemoryContext old;
-	EphemeralNamedRelationData enr = {0};
-	int			i = 0;
-
-	if (!OidIsValid(table))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("decision table %s of policy \"%s\" does not exist",
-						t->id->decision_name, t->policy)));
-	old = MemoryContextSwitchTo(t->context);
-	t->key_types = palloc(t->nkeys * sizeof(Oid));
-	t->decisions = CreateTemplateTupleDesc(n);
-	foreach(lc, t->id->key)
-	{
-		t->key_types[i] = get_atttype(table, get_attnum(table, lfirst(lc)));
-		if (!OidIsValid(t->key_types[i]))
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_COLUMN),
-					 errmsg("decision table %s has no key column \"%s\"",
-							t->id->decision_name, (char *) lfirst(lc))));
-		TupleDescInitEntry(t->decisions, i + 1, lfirst(lc), t->key_types[i], -1, 0);
-		i++;
-	}
-	if (t->id->log_signals)
-		types[6] = get_atttype(table, get_attnum(table, "signals"));
-	for (int c = 0; c < ncolumns; c++)
-		TupleDescInitEntry(t->decisions, t->nkeys + c + 1, columns[c], types[c], -1, 0);
-	MemoryContextSwitchTo(old);
-	for (i = 0; i < n; i++)
-		all[i] = TupleDescAttr(t->decisions, i)->atttypid;
-
-	initStringInfo(&into);
-	appendStringInfo(&into, "INSERT INTO %s (", t->id->decision_name);
-	for (i = 0; i < n; i++)
-		appendStringInfo(&into, "%s%s", i > 0 ? ", " : "",
-						 quote_identifier(NameStr(TupleDescAttr(t->decisions, i)->attname)));
-	appendStringInfoString(&into, ") ");
-
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "%sVALUES (", into.data);
-	for (i = 0; i < n; i++)
-		appendStringInfo(&sql, "%s$%d", i > 0 ? ", " : "", i + 1);
-	appendStringInfoString(&sql, ") ON CONFLICT DO NOTHING");
-	t->insert_one = KeepPlan(sql.data, n, all);
-
-	enr.md.name = DECISIONS_NAME;
-	enr.md.tupdesc = t->decisions;
-	enr.md.enrtype = ENR_NAMED_TUPLESTORE;
-	if (SPI_register_relation(&enr) != SPI_OK_REL_REGISTER)
-		elog(ERROR, "SPI_register_relation failed");
-	resetStringInfo(&sql);
-	appendStringInfo(&sql, "%sSELECT * FROM \"" DECISIONS_NAME "\" ON CONFLICT DO NOTHING",
-					 into.data);
-	t->insert_many = KeepPlan(sql.data, 0, NULL);
-	if (SPI_unregister_relation(DECISIONS_NAME) != SPI_OK_REL_UNREGISTER)
-		elog(ERROR, "SPI_unregister_relation failed");
-}
-
-/* The plans over the signals view: it may be gone, or another */
-static void
-PrepareSignals(void *arg)
-{
-	DecidePlans *t = arg;
-	CachedPlanSource *source;
-	MemoryContext old;
-
-	PolicyWatch(RelationByName(t->id->signals_name));
-	if (t->transition)
-		t->all_plan = KeepPlan(SignalsQuery(t->id, KeySource(t->id, t->key_types, t->transition)),
-							   0, NULL);
-	t->one_plan = KeepPlan(SignalsQuery(t->id, KeySource(t->id, t->key_types, NULL)),
-						   t->nkeys, t->key_types);
-	source = linitial(SPI_plan_get_plan_sources(t->one_plan));
-	old = MemoryContextSwitchTo(t->context);
-	t->signals = CreateTupleDescCopy(source->resultDesc);
-	MemoryContextSwitchTo(old);
-}
-
-/*
- * Where the key is in a row of the message table.  Asked for each row, since
- * nothing tells when the table's columns change.
- */
-static void
-FindKeyColumns(DecidePlans *t, Relation rel)
-{
-	TupleDesc	desc = RelationGetDescr(rel);
-	ListCell   *lc;
-	int			i = 0;
-
-	foreach(lc, t->id->key)
-	{
-		int			column = 0;
-
-		while (column < desc->natts &&
-			   (TupleDescAttr(desc, column)->attisdropped ||
-				namestrcmp(&TupleDescAttr(desc, column)->attname, lfirst(lc)) != 0))
-			column++;
-		if (column == desc->natts)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_COLUMN),
-					 errmsg("table \"%s\" has no key column \"%s\" of policy \"%s\"",
-							RelationGetRelationName(rel), (char *) lfirst(lc), t->policy)));
-		if (t->transition == NULL &&
-			TupleDescAttr(desc, column)->atttypid != t->key_types[i])
-			ereport(ERROR,
-					(errcode(ERRCODE_DATATYPE_MISMATCH),
-					 errmsg("key column \"%s\" of table \"%s\" has another type than in %s",
-							(char *) lfirst(lc), RelationGetRelationName(rel),
-							t->id->decision_name),
-					 errhint("Give them the same type, or use a statement-level trigger.")));
-		t->key_columns[i++] = column + 1;
-	}
-}
-
-static void
-DropPlans(DecidePlans *t)
-{
-	SPIPlanPtr	plans[] = {t->keys_plan, t->all_plan, t->one_plan, t->insert_many, t->insert_one};
-
-	all_plans = list_delete_ptr(all_plans, t);
-	for (int i = 0; i < lengthof(plans); i++)
-		if (plans[i])
-			SPI_freeplan(plans[i]);
-	MemoryContextDelete(t->context);
-}
-
-/* Drop what is out of date and not in use. */
-static void
-SweepPlans(void)
-{
-	for (int i = list_length(all_plans) - 1; i >= 0; i--)
-	{
-		DecidePlans *t = list_nth(all_plans, i);
-
-		if (t->pins == 0 && t->generation != PolicyGeneration())
-			DropPlans(t);
-	}
-}
-
-/* What an error left pinned is free at the end of the transaction. */
-static void
-UnpinPlans(XactEvent event, void *arg)
-{
-	ListCell   *lc;
-
-	foreach(lc, all_plans)
-		((DecidePlans *) lfirst(lc))->pins = 0;
-}
-
-void
-DecideInit(void)
-{
-	RegisterXactCallback(UnpinPlans, NULL);
-}
-
-/* Whoever owns the message table speaks for the policy's owner, or not. */
-static void
-CheckMayDecide(Relation rel, DecidePlans *t)
-{
-	if (!has_privs_of_role(rel->rd_rel->relowner, t->id->owner))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("owner of table \"%s\" may not decide by policy \"%s\"",
-						RelationGetRelationName(rel), t->policy),
-				 errhint("The table's owner must be the policy's owner or a member of it.")));
-}
-
-/*
- * The plans of this trigger: those of before, while nothing changed.  SPI is
- * connected.
- */
-static DecidePlans *
-GetPlans(TriggerData * trigdata, const char *policy)
-{
-	DecidePlans *t;
-	MemoryContext context;
-	MemoryContext old;
-	PolicySecurity security;
-	ErrorData  *error;
-	ListCell   *lc;
-	uint64		generation;
-
-	foreach(lc, all_plans)
-	{
-		t = lfirst(lc);
-		if (t->trigger == trigdata->tg_trigger->tgoid &&
-			t->generation == PolicyGeneration() && strcmp(t->policy, policy) == 0)
-		{
-			CheckMayDecide(trigdata->tg_relation, t);
-			return t;
-		}
-	}
-	SweepPlans();
-
-	/*
-	 * Known from the start, though to nobody of use yet: what an error leaves
-	 * of it, plans too, goes with a later sweep.
-	 */
-	context = AllocSetContextCreate(CacheMemoryContext, "pg_assay decide",
-									ALLOCSET_SMALL_SIZES);
-	old = MemoryContextSwitchTo(context);
-	t = palloc0(sizeof(DecidePlans));
-	t->context = context;
-	t->pins = 1;
-	MemoryContextSwitchTo(CacheMemoryContext);
-	all_plans = lappend(all_plans, t);
-	MemoryContextSwitchTo(context);
-	t->trigger = trigdata->tg_trigger->tgoid;
-	t->policy = pstrdup(policy);
-	generation = PolicyGeneration();
-	t->id = PolicyIdentify(policy);
-	if (trigdata->tg_trigger->tgnewtable && !TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
-		t->transition = pstrdup(trigdata->tg_trigger->tgnewtable);
-	MemoryContextSwitchTo(old);
-
-	CheckMayDecide(trigdata->tg_relation, t);
-	t->nkeys = list_length(t->id->key);
-
-	PolicyEnter(&security, t->id->owner, t->id->search_path, SECURITY_RESTRICTED_OPERATION);
-	PrepareInserts(t);
-	t->key_columns = MemoryContextAlloc(t->context, t->nkeys * sizeof(int));
-	FindKeyColumns(t, trigdata->tg_relation);
-	if (t->transition)
-		t->keys_plan = KeepPlan(KeySource(t->id, t->key_types, t->transition), 0, NULL);
-	error = RunProtected(PrepareSignals, t);
-	PolicyLeave(&security);
-	if (error && t->id->raise_errors)
-		ReThrowError(error);
-	if (error)
-	{
-		/* Nothing tells when it is mended: look again at the next statement. */
-		generation = 0;
-		strlcpy(t->broken, unpack_sql_state(error->sqlerrcode), 6);
-		t->broken_message = MemoryContextStrdup(context, error->message);
-		old = MemoryContextSwitchTo(context);
-		t->signals = CreateTemplateTupleDesc(0);
-		MemoryContextSwitchTo(old);
-		ereport(PolicyNotice(t->id->owner),
-				(errmsg("policy \"%s\": signals view %s cannot be read: %s", policy,
-						t->id->signals_name, error->message),
-				 errdetail("Messages are decided from the prior alone, marked degraded, until it is mended.")));
-	}
-	t->generation = generation;
-	t->pins--;
-	return t;
-}
 
 /*
  * Decisions
@@ -394,10 +76,14 @@ Keep(Decide *d, PolicyDecision *decision, Datum signals, bool nosignals)
 		d->nulls[i] = false;
 	if (d->plans->id->log_signals)
 	{
+		/* Of a single message they outlive the query. */
+		if (d->single && !nosignals)
+			signals = datumCopy(signals, false, -1);
 		d->values[k + 6] = signals;
 		d->nulls[k + 6] = nosignals;
 	}
-	tuplestore_putvalues(d->store, d->plans->decisions, d->values, d->nulls);
+	if (!d->single)
+		tuplestore_putvalues(d->store, d->plans->decisions, d->values, d->nulls);
 	d->ndecisions++;
 	if (bms_is_member(decision->verdict, d->policy->notify))
 		NotifyDecision(d->policy, decision, d->plans->key_types, d->values, k);
@@ -487,6 +173,12 @@ TellUndecided(Decide *d)
 				 errhint("Declare the key columns of the message table NOT NULL.")));
 }
 
+static void
+DecideNotFound(Decide *d)
+{
+	DecideWithoutSignals(d, "02000", "the signals view has no row for this message");
+}
+
 /* A row of the signals query: decide it. */
 static void
 DecideSlot(Decide *d, TupleTableSlot * slot)
@@ -497,18 +189,19 @@ DecideSlot(Decide *d, TupleTableSlot * slot)
 	List	   *faults = NIL;
 	ListCell   *lc;
 
+	BudgetNext();
 	MemoryContextReset(d->per_row);
 	old = MemoryContextSwitchTo(d->per_row);
 	slot_getallattrs(slot);
-	for (int i = 0; i < d->plans->nkeys; i++)
+	for (int i = 0; i < d->plans->nkeys && !d->single; i++)
 	{
 		d->values[i] = slot->tts_values[i];
 		d->nulls[i] = slot->tts_isnull[i];
 	}
-	if (HasNoKey(d))
+	if (!d->single && HasNoKey(d))
 		 /* nothing to decide */ ;
 	else if (slot->tts_isnull[found - 1])
-		DecideWithoutSignals(d, "02000", "the signals view has no row for this message");
+		DecideNotFound(d);
 	else
 	{
 		bool		log = d->plans->id->log_signals;
@@ -567,6 +260,7 @@ ReceiverEnd(DestReceiver * self)
 {
 }
 
+/* Run a query for its rows, or for the first one of a key. */
 static void
 RunQuery(Decide *d, SPIPlanPtr plan, ParamListInfo params,
 		 bool (*receive) (TupleTableSlot *, DestReceiver *))
@@ -580,6 +274,7 @@ RunQuery(Decide *d, SPIPlanPtr plan, ParamListInfo params,
 	d->dest.rDestroy = ReceiverEnd;
 	d->dest.mydest = DestTuplestore;	/* what SPI takes for rows of ours */
 	options.params = params;
+	options.tcount = params ? 1 : 0;
 	options.dest = &d->dest;
 	ret = SPI_execute_plan_extended(plan, &options);
 	if (ret != SPI_OK_SELECT)
@@ -639,6 +334,11 @@ FetchAndDecide(Decide *d)
 		DecideWithoutSignals(d, unpack_sql_state(error->sqlerrcode), error->message);
 		return;
 	}
+	if (d->row == NULL)
+	{
+		DecideNotFound(d);
+		return;
+	}
 	slot = MakeSingleTupleTableSlot(d->plans->signals, &TTSOpsHeapTuple);
 	ExecStoreHeapTuple(d->row, slot, false);
 	d->protect = true;
@@ -691,19 +391,13 @@ WriteDecisions(Decide *d)
 {
 	int			ret;
 
-	if (d->ndecisions == 1)
+	if (d->single)
 	{
-		TupleTableSlot *slot = MakeSingleTupleTableSlot(d->plans->decisions,
-														&TTSOpsMinimalTuple);
 		char	   *nulls = palloc(d->plans->decisions->natts);
 
-		if (!tuplestore_gettupleslot(d->store, true, false, slot))
-			elog(ERROR, "decision vanished");
-		slot_getallattrs(slot);
 		for (int i = 0; i < d->plans->decisions->natts; i++)
-			nulls[i] = slot->tts_isnull[i] ? 'n' : ' ';
-		ret = SPI_execute_plan(d->plans->insert_one, slot->tts_values, nulls, false, 0);
-		ExecDropSingleTupleTableSlot(slot);
+			nulls[i] = d->nulls[i] ? 'n' : ' ';
+		ret = SPI_execute_plan(d->plans->insert_one, d->values, nulls, false, 0);
 	}
 	else
 	{
@@ -781,14 +475,51 @@ CheckTrigger(FunctionCallInfo fcinfo)
 				 errhint("Add REFERENCING NEW TABLE AS new_messages to the trigger.")));
 }
 
-/* The key of a row-level trigger's row, in d->values */
+/* Of a row of the message table, into d->values */
 static void
-TakeRowKey(Decide *d, TriggerData * trigdata)
+ReadKey(Decide *d, TupleTableSlot * slot)
 {
-	FindKeyColumns(d->plans, trigdata->tg_relation);
 	for (int i = 0; i < d->plans->nkeys; i++)
-		d->values[i] = slot_getattr(trigdata->tg_trigslot, d->plans->key_columns[i],
-									&d->nulls[i]);
+	{
+		Form_pg_attribute att = TupleDescAttr(d->plans->decisions, i);
+		Datum		value = slot_getattr(slot, d->plans->key_columns[i], &d->nulls[i]);
+
+		d->values[i] = d->nulls[i] ? value : datumCopy(value, att->attbyval, att->attlen);
+	}
+}
+
+/*
+ * The key of the only message, into d->values; false when there are several,
+ * or when it is not as the decision table has it.
+ */
+static bool
+TakeKey(Decide *d, TriggerData * trigdata)
+{
+	Tuplestorestate *rows = trigdata->tg_newtable;
+	TupleTableSlot *slot;
+	int			pointer;
+
+	if (TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
+	{
+		FindKeyColumns(d->plans, trigdata->tg_relation);
+		ReadKey(d, trigdata->tg_trigslot);
+		return true;
+	}
+	if (tuplestore_tuple_count(rows) != 1)
+		return false;
+	FindKeyColumns(d->plans, trigdata->tg_relation);
+	if (!d->plans->same_types)
+		return false;
+	slot = MakeSingleTupleTableSlot(RelationGetDescr(trigdata->tg_relation),
+									&TTSOpsMinimalTuple);
+	pointer = tuplestore_alloc_read_pointer(rows, EXEC_FLAG_REWIND);
+	tuplestore_select_read_pointer(rows, pointer);
+	tuplestore_rescan(rows);
+	if (!tuplestore_gettupleslot(rows, true, false, slot))
+		elog(ERROR, "new row vanished");
+	ReadKey(d, slot);
+	ExecDropSingleTupleTableSlot(slot);
+	return true;
 }
 
 /*
@@ -796,16 +527,17 @@ TakeRowKey(Decide *d, TriggerData * trigdata)
  * subtransaction; false when something failed.
  */
 static bool
-DecideTogether(Decide *d, TriggerData * trigdata)
+DecideTogether(Decide *d)
 {
 	QueryJob	job = {d, d->plans->all_plan, NULL, ReceiveAndDecide};
 	ErrorData  *error;
 
 	if (d->plans->broken[0])
 		return false;
-	if (TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
+	if (d->single)
 	{
-		TakeRowKey(d, trigdata);
+		if (HasNoKey(d))
+			return true;
 		job.plan = d->plans->one_plan;
 		job.params = KeyParams(d);
 	}
@@ -813,6 +545,8 @@ DecideTogether(Decide *d, TriggerData * trigdata)
 	if (d->policy->raise_errors)
 	{
 		RunQueryJob(&job);
+		if (d->single && d->ndecisions == 0)
+			DecideNotFound(d);
 		return true;
 	}
 	if (d->policy->stats)
@@ -822,12 +556,15 @@ DecideTogether(Decide *d, TriggerData * trigdata)
 	{
 		if (d->policy->stats)
 			StatsKeep(d->policy->stats);
+		if (d->single && d->ndecisions == 0)
+			DecideNotFound(d);
 		return true;
 	}
 	if (d->policy->stats)
 		StatsUndo(d->policy->stats);	/* each comes again */
 	FreeErrorData(error);
-	tuplestore_clear(d->store);
+	if (!d->single)
+		tuplestore_clear(d->store);
 	d->ndecisions = 0;
 	d->nundecided = 0;
 	d->faults = NIL;
@@ -835,15 +572,37 @@ DecideTogether(Decide *d, TriggerData * trigdata)
 }
 
 static void
-DecideApart(Decide *d, TriggerData * trigdata)
+DecideApart(Decide *d)
 {
-	if (TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
-	{
-		TakeRowKey(d, trigdata);
+	if (d->single)
 		DecideOne(d);
-	}
 	else
 		DecideEach(d);
+}
+
+/*
+ * A change of the policy or its view that arrives while we work is worth
+ * another try when something failed; a second one is not.
+ */
+static void
+DecideInTime(Decide *d, bool last)
+{
+	BudgetStart();
+	PG_TRY();
+	{
+		d->decided = DecideTogether(d);
+		if (!d->decided && (last || d->plans->broken[0] ||
+							d->plans->generation == PolicyGeneration()))
+		{
+			DecideApart(d);
+			d->decided = true;
+		}
+	}
+	PG_FINALLY();
+	{
+		BudgetStop();
+	}
+	PG_END_TRY();
 }
 
 PG_FUNCTION_INFO_V1(assay_decide);
@@ -855,6 +614,9 @@ assay_decide(PG_FUNCTION_ARGS)
 	PolicySecurity security;
 
 	CheckTrigger(fcinfo);
+	if (!TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) &&
+		tuplestore_tuple_count(trigdata->tg_newtable) == 0)
+		return PointerGetDatum(NULL);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	if (SPI_register_trigger_data(trigdata) < 0)
@@ -867,34 +629,24 @@ assay_decide(PG_FUNCTION_ARGS)
 	d->per_message = AllocSetContextCreate(CurrentMemoryContext, "pg_assay decide message",
 										   ALLOCSET_DEFAULT_SIZES);
 	d->at = GetCurrentTransactionStartTimestamp();
-	d->store = tuplestore_begin_heap(false, false, work_mem);
 
-	/*
-	 * A change of the policy or its view that arrives while we work is worth
-	 * another try when something failed; a second one is not.
-	 */
 	for (int attempt = 0;; attempt++)
 	{
-		bool		decided;
-
-		d->plans = GetPlans(trigdata, trigdata->tg_trigger->tgargs[0]);
+		d->plans = GetDecidePlans(trigdata, trigdata->tg_trigger->tgargs[0]);
 		d->policy = PolicyGet(d->plans->policy, 0, false, d->plans->signals,
 							  InvalidOid);
 		d->plans->pins++;
 		d->policy->pins++;
 		d->values = palloc0(d->plans->decisions->natts * sizeof(Datum));
 		d->nulls = palloc0(d->plans->decisions->natts * sizeof(bool));
+		d->single = TakeKey(d, trigdata);
+		if (!d->single && d->store == NULL)
+			d->store = tuplestore_begin_heap(false, false, work_mem);
 
 		PolicyEnter(&security, d->plans->id->owner, d->plans->id->search_path,
 					SECURITY_RESTRICTED_OPERATION);
-		decided = DecideTogether(d, trigdata);
-		if (!decided && (attempt > 0 || d->plans->broken[0] ||
-						 d->plans->generation == PolicyGeneration()))
-		{
-			DecideApart(d, trigdata);
-			decided = true;
-		}
-		if (decided)
+		DecideInTime(d, attempt > 0);
+		if (d->decided)
 			break;
 		PolicyLeave(&security);
 		d->plans->pins--;
@@ -916,9 +668,11 @@ assay_decide(PG_FUNCTION_ARGS)
 		WriteFaults(d);
 		PolicyLeave(&security);
 	}
+
 	TellUndecided(d);
 
-	tuplestore_end(d->store);
+	if (d->store)
+		tuplestore_end(d->store);
 	d->plans->pins--;
 	d->policy->pins--;
 	if (SPI_finish() != SPI_OK_FINISH)

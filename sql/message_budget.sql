@@ -1,0 +1,77 @@
+-- what takes too long for one message is a fault, and the message is decided
+SET assay.message_budget = '60ms';
+CREATE TABLE late_message (id int PRIMARY KEY, txt text, seconds float8 DEFAULT 0);
+CREATE VIEW late_signals AS SELECT id, txt, seconds FROM late_message;
+CREATE FUNCTION late_sleep(seconds float8) RETURNS boolean LANGUAGE plpgsql STABLE AS $$ BEGIN PERFORM pg_catalog.pg_sleep(seconds); RETURN true; END $$;
+SELECT assay.create_policy('late', 'late_signals', '{id}', prior => 0);
+SELECT assay.create_detector('late', 'regex', 'txt ~ ''^(.*)(.*)(.*)b\1\2\3$''', mode => 'live');
+SELECT assay.create_detector('late', 'sleeps', 'public.late_sleep(seconds)', mode => 'live');
+SELECT assay.create_detector('late', 'good', 'id > 0', mode => 'live');
+CREATE TRIGGER decide AFTER INSERT ON late_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('late');
+CREATE FUNCTION shown(from_id int) RETURNS TABLE (id int, verdict text, degraded boolean, entries text) LANGUAGE sql AS $$
+	SELECT d.id, d.verdict, d.degraded,
+		(SELECT string_agg(concat_ws(' ', l.detector, l.contribution, l.fault), ', ' ORDER BY l.entry) FROM assay.ledger(d.attribution) l WHERE entry > 0)
+	FROM late_decision d WHERE d.id >= from_id ORDER BY d.id $$;
+INSERT INTO late_message VALUES (1, 'short');
+INSERT INTO late_message VALUES (2, repeat('a', 3000) || 'b' || repeat('c', 3000));
+INSERT INTO late_message VALUES (3, 'abab', 1000), (4, 'abab', 0), (5, 'abab', 1000);
+SELECT * FROM shown(1);
+SELECT detector, key, sqlstate, message FROM assay.fault ORDER BY fault;
+-- no other part of the statement is timed
+BEGIN;
+INSERT INTO late_message SELECT 10, 'x' FROM pg_sleep(0.15);
+SELECT pg_sleep(0.15);
+COMMIT;
+SELECT * FROM shown(10);
+-- score() and backfill() are alike; without a budget nothing ends but by a timeout
+SELECT x.verdict, (SELECT string_agg(concat_ws(' ', detector, fault), ', ' ORDER BY entry) FROM assay.ledger(x.attribution) WHERE entry > 0) AS entries
+FROM late_signals s, assay.score('late', s) x WHERE id = 3;
+SELECT assay.alter_policy('late', prior => 0.5);
+CALL assay.backfill('late', at => NULL);
+SELECT id, entries FROM late_decision d, LATERAL (SELECT string_agg(concat_ws(' ', detector, fault), ', ' ORDER BY entry) AS entries FROM assay.ledger(d.attribution) WHERE entry > 0) l
+WHERE revision = 5 ORDER BY id;
+SET assay.message_budget = 0;
+SET statement_timeout = '100ms';
+INSERT INTO late_message VALUES (20, 'x', 1000);
+-- a timeout of the statement is for the statement, whatever the budget
+SET assay.message_budget = '10s';
+\set VERBOSITY terse
+INSERT INTO late_message VALUES (20, 'x', 1000);
+RESET statement_timeout;
+\set VERBOSITY default
+-- each of many detectors takes too long: the message's time has an end
+SET assay.message_budget = '40ms';
+SELECT max(assay.create_detector('late', 'more ' || i, 'public.late_sleep(seconds + ' || i || ')', mode => 'live')) FROM generate_series(1, 5) i;
+INSERT INTO late_message VALUES (30, 'x', 1000);
+SELECT * FROM shown(30);
+SELECT detector, sqlstate, message FROM assay.fault WHERE key = '{30}' ORDER BY fault;
+-- the signals take too long
+CREATE OR REPLACE VIEW late_signals AS SELECT id, txt, seconds + CASE WHEN public.late_sleep(seconds) THEN 0 END AS seconds FROM late_message;
+INSERT INTO late_message VALUES (40, 'x', 1000);
+SELECT * FROM shown(40);
+SELECT detector, sqlstate, message FROM assay.fault WHERE key = '{40}' ORDER BY fault;
+-- an error that was caught leaves no timer behind
+SET assay.message_budget = '160ms';
+SET statement_timeout = '100ms';
+DO $$
+BEGIN
+	INSERT INTO late_message VALUES (50, 'x', 1000);
+EXCEPTION WHEN query_canceled THEN
+	RAISE NOTICE '%', SQLERRM;
+	PERFORM pg_sleep(0.4);
+END $$;
+RESET statement_timeout;
+RESET assay.message_budget;
+-- who inserts has no say in it
+CREATE ROLE late_ingest;
+SET ROLE late_ingest;
+SET assay.message_budget = 1;
+RESET ROLE;
+DROP ROLE late_ingest;
+SELECT count(*) AS undecided FROM late_message m WHERE NOT EXISTS (SELECT FROM late_decision d WHERE d.id = m.id);
+DROP FUNCTION shown;
+DROP TRIGGER decide ON late_message;
+SELECT assay.drop_policy('late', true);
+DROP TABLE late_message CASCADE;
+DROP FUNCTION late_sleep;
+DELETE FROM assay.fault;
