@@ -24,6 +24,14 @@ extern int	assay_top_features;
 /* Look for the substrings of all conditions in one pass? */
 extern bool assay_prefilter;
 
+/*
+ * What one revision may have of each: the conditions of detectors and
+ * exclusions are columns of one row, and so are guards.
+ */
+#define POLICY_DETECTORS_MAX	20000
+#define POLICY_EXCLUSIONS_MAX	10000
+#define POLICY_GUARDS_MAX		10000
+
 /* A signal in a detector's condition, whose value a ledger keeps */
 typedef struct PolicyEvidence
 {
@@ -139,6 +147,8 @@ typedef struct CompiledPolicy
 	ExprState **guard_single;
 	char		(*guard_sqlstate)[6];	/* why it did not compile */
 	bool		foreign_code;	/* some condition needs the search_path */
+	bool		settings_show;	/* some evidence is written as settings say */
+	bool		incomplete;		/* it has more parts than can be evaluated */
 	int			nkeys;			/* 0 when the row lacks a key column */
 	PolicyEvidence *keys;		/* the key columns, for rollout */
 
@@ -205,6 +215,7 @@ typedef struct PolicySecurity
 
 extern void PolicyEnter(PolicySecurity *s, Oid owner, const char *search_path,
 						int flags);
+extern void PolicyEnterToScore(PolicySecurity *s, CompiledPolicy *p);
 extern int	PolicyNotice(Oid owner);
 extern void PolicyEnterConfiguration(PolicySecurity *s);
 extern void PolicyLeave(PolicySecurity *s);

@@ -163,3 +163,32 @@ SELECT count(*) FROM assay.backfill_run;
 DROP SCHEMA owned CASCADE;
 DROP ROLE batch_owner;
 DROP SCHEMA "Batch ü" CASCADE;
+
+-- what was degraded by something outside of the policy is decided again under a new revision
+\set VERBOSITY terse
+CREATE TABLE again_message (id int PRIMARY KEY, n int);
+CREATE VIEW again_signals AS SELECT id, n, 10 / (n % 10) AS ratio FROM again_message;
+SELECT assay.create_policy('again', 'again_signals', '{id}', prior => 0);
+SELECT assay.create_detector('again', 'ratio', 'ratio > 2', weight => 1, mode => 'live');
+CREATE TRIGGER decide AFTER INSERT ON again_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('again');
+INSERT INTO again_message SELECT i, i FROM generate_series(1, 40) i;
+SELECT count(*), count(*) FILTER (WHERE degraded) AS degraded FROM again_verdict;
+CREATE OR REPLACE VIEW again_signals AS SELECT id, n, 10 / nullif(n % 10, 0) AS ratio FROM again_message;
+\set VERBOSITY default
+CALL assay.backfill('again', at => NULL, degraded_only => true);
+SELECT assay.alter_policy('again');
+CALL assay.backfill('again', at => NULL, degraded_only => true, batch => 3);
+SELECT count(*), count(*) FILTER (WHERE degraded) AS degraded, count(*) FILTER (WHERE revision = 3) AS again, min(id) FILTER (WHERE revision = 3) FROM again_verdict;
+CALL assay.backfill('again', at => NULL, degraded_only => true);
+SELECT decided, degraded_only, state FROM assay.backfill_progress WHERE policy = 'again' ORDER BY run;
+-- what is still broken stays so, and is taken up again under the next
+CREATE OR REPLACE VIEW again_signals AS SELECT id, n, 10 / (n % 20) AS ratio FROM again_message;
+SELECT assay.alter_policy('again');
+CALL assay.backfill('again', at => NULL);
+SELECT assay.alter_policy('again', prior => 1);
+CALL assay.backfill('again', at => NULL, degraded_only => true);
+SELECT revision, count(*), count(*) FILTER (WHERE degraded) AS degraded FROM again_decision GROUP BY 1 ORDER BY 1;
+CALL assay.backfill('again', undecided_only => true, degraded_only => true);
+CALL assay.backfill('again', degraded_only => NULL);
+DROP TABLE again_message CASCADE;
+SELECT assay.drop_policy('again', true);

@@ -162,3 +162,20 @@ SELECT assay.drop_policy('lim_kept', true);
 SELECT to_regclass('lim_kept_verdict'), to_regclass('lim_kept_decision'), to_regclass('lim_kept_label');
 DROP VIEW lim_kept_signals;
 DROP TABLE lim_kept_message;
+
+-- so many detectors, and no more: who writes them into the table loses the rest, never a message
+CREATE TABLE lim_many (id int PRIMARY KEY, n int);
+CREATE VIEW lim_many_signals AS SELECT id, n FROM lim_many;
+SELECT assay.create_policy('lim_many', 'lim_many_signals', '{id}', prior => 0);
+INSERT INTO assay.detector (policy, detector, from_revision, condition, weight, mode, rollout)
+	SELECT 'lim_many', 'd' || to_char(i, 'FM00000'), 1, 'n = 1', 0.5, 'live', 1 FROM generate_series(1, 19999) i;
+SELECT assay.create_detector('lim_many', 'd20000', 'n = 1', weight => 0.5, mode => 'live');
+SELECT assay.create_detector('lim_many', 'd20001', 'n = 1', weight => 0.5, mode => 'live');
+CREATE TRIGGER decide AFTER INSERT ON lim_many REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('lim_many');
+INSERT INTO lim_many VALUES (1, 1);
+INSERT INTO assay.detector (policy, detector, from_revision, condition, weight, mode, rollout)
+	SELECT 'lim_many', 'd' || i, 1, 'n = 1', 0.5, 'live', 1 FROM generate_series(20001, 70000) i;
+INSERT INTO lim_many VALUES (2, 1);
+SELECT id, degraded, assay.margin(attribution), (SELECT count(*) FROM assay.ledger(attribution)) AS entries FROM lim_many_decision ORDER BY id;
+DROP TABLE lim_many CASCADE;
+SELECT assay.drop_policy('lim_many', true);

@@ -47,6 +47,7 @@ typedef struct Backfill
 	BatchScan	scan;			/* must be first; its source is of this batch */
 	int			revision;
 	bool		undecided_only; /* leave what any revision decided */
+	bool		degraded_only;	/* leave what was not decided degraded */
 	int			batch;
 	int64		run;			/* in assay.backfill_run */
 	Datum	   *after;			/* done up to this key, or NULL */
@@ -84,10 +85,15 @@ AddUndecided(BatchScan *scan, BatchQuery *q)
 		AddBound(q, s, ">", b->after);
 	if (b->bound)
 		AddBound(q, s, "<=", b->bound);
-	QueryAdd(q, " AND NOT EXISTS (SELECT FROM %s d WHERE ", s->id->decision_name);
+	QueryAdd(q, b->degraded_only ? " AND (SELECT d.degraded AND d.revision < " : " AND NOT EXISTS (SELECT");
+	if (b->degraded_only)
+		QueryValue(q, INT4OID, Int32GetDatum(b->revision));
+	QueryAdd(q, " FROM %s d WHERE ", s->id->decision_name);
 	for (int i = 0; i < s->nkeys; i++)
 		QueryAdd(q, "%sd.%s = v.%s", i > 0 ? " AND " : "", s->keys[i], s->keys[i]);
-	if (!b->undecided_only)
+	if (b->degraded_only)
+		QueryAdd(q, " ORDER BY d.revision DESC LIMIT 1");
+	else if (!b->undecided_only)
 	{
 		QueryAdd(q, " AND d.revision = ");
 		QueryValue(q, INT4OID, Int32GetDatum(b->revision));
@@ -412,11 +418,13 @@ StartRun(Backfill *b)
 	QueryValue(&q, TEXTOID, at);
 	QueryAdd(&q, " AND undecided_only = ");
 	QueryValue(&q, BOOLOID, BoolGetDatum(b->undecided_only));
+	QueryAdd(&q, " AND degraded_only = ");
+	QueryValue(&q, BOOLOID, BoolGetDatum(b->degraded_only));
 	QueryAdd(&q, " ORDER BY run DESC LIMIT 1");
 	if (QueryRun(&q, SPI_OK_SELECT, NULL) == 0)
 	{
 		QueryStart(&q);
-		QueryAdd(&q, "INSERT INTO assay.backfill_run (policy, revision, since, until, at_column, undecided_only, expected, started_by) VALUES (");
+		QueryAdd(&q, "INSERT INTO assay.backfill_run (policy, revision, since, until, at_column, undecided_only, degraded_only, expected, started_by) VALUES (");
 		QueryValue(&q, TEXTOID, policy);
 		QueryAdd(&q, ", ");
 		QueryValue(&q, INT4OID, Int32GetDatum(b->revision));
@@ -428,6 +436,8 @@ StartRun(Backfill *b)
 		QueryValue(&q, TEXTOID, at);
 		QueryAdd(&q, ", ");
 		QueryValue(&q, BOOLOID, BoolGetDatum(b->undecided_only));
+		QueryAdd(&q, ", ");
+		QueryValue(&q, BOOLOID, BoolGetDatum(b->degraded_only));
 		QueryAdd(&q, ", ");
 		QueryValue(&q, INT8OID, Int64GetDatum(Max(expected, 0)));
 		QueryAdd(&q, ", ");
@@ -570,7 +580,7 @@ Datum
 assay_backfill(PG_FUNCTION_ARGS)
 {
 	static const char *const arguments[] = {"policy", "since", "until", "batch", "at",
-	"undecided_only"};
+	"undecided_only", "degraded_only"};
 	Backfill	b = {0};
 	Source		source;
 	char	   *policy;
@@ -586,7 +596,7 @@ assay_backfill(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_TRANSACTION_TERMINATION),
 				 errmsg("backfill() commits each batch, and cannot run inside a transaction"),
 				 errhint("CALL it by itself, outside of BEGIN ... COMMIT and of functions.")));
-	for (int i = 0; i < 6; i++)
+	for (int i = 0; i < lengthof(arguments); i++)
 		if (PG_ARGISNULL(i) && i != 4)
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
@@ -603,6 +613,11 @@ assay_backfill(PG_FUNCTION_ARGS)
 	until = PG_GETARG_TIMESTAMPTZ(2);
 	at = PG_ARGISNULL(4) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(4));
 	b.undecided_only = PG_GETARG_BOOL(5);
+	b.degraded_only = PG_GETARG_BOOL(6);
+	if (b.undecided_only && b.degraded_only)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("undecided_only and degraded_only exclude each other")));
 	b.scan.source = &source;
 	b.scan.columns = AddDecision;
 	b.scan.where = AddUndecided;
@@ -635,7 +650,10 @@ assay_backfill(PG_FUNCTION_ARGS)
 	SPI_commit();
 	ereport(NOTICE,
 			(errmsg("policy \"%s\": backfill is complete, %llu messages decided",
-					policy, (unsigned long long) total)));
+					policy, (unsigned long long) total),
+			 b.degraded_only && total == 0 ?
+			 errhint("What the current revision decided is decided again under a new one: SELECT assay.alter_policy(%s).",
+					 quote_literal_cstr(policy)) : 0));
 	SPI_finish();
 	return (Datum) 0;
 }

@@ -10,9 +10,11 @@
 #include "compat.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
 #include "policy.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
@@ -69,6 +71,29 @@ GuardNames(const char *policy)
 	return names;
 }
 
+static bool
+TellsNow(Oid func, void *context)
+{
+	return func == F_NOW || func == F_TRANSACTION_TIMESTAMP ||
+		func == F_STATEMENT_TIMESTAMP || func == F_AGE_TIMESTAMP ||
+		func == F_AGE_TIMESTAMPTZ;
+}
+
+/* Has the expression another value at another time? */
+static bool
+AsksForNow(Node * node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, SQLValueFunction))
+		return exprType(node) == DATEOID || exprType(node) == TIMEOID ||
+			exprType(node) == TIMETZOID || exprType(node) == TIMESTAMPOID ||
+			exprType(node) == TIMESTAMPTZOID;
+	if (check_functions_in_node(node, TellsNow, NULL))
+		return true;
+	return expression_tree_walker(node, AsksForNow, NULL);
+}
+
 PG_FUNCTION_INFO_V1(assay_check_condition);
 Datum
 assay_check_condition(PG_FUNCTION_ARGS)
@@ -80,10 +105,16 @@ assay_check_condition(PG_FUNCTION_ARGS)
 	TupleDesc	desc = SignalsDesc(policy, &id);
 	List	   *guards = PG_GETARG_BOOL(3) ? GuardNames(policy) : NIL;
 	PolicySecurity security;
+	Rule	   *rule;
 
 	PolicyEnter(&security, id->owner, id->search_path, SECURITY_RESTRICTED_OPERATION);
-	(void) RuleParse(condition, desc, guards, what);
+	rule = RuleParse(condition, desc, guards, what);
 	PolicyLeave(&security);
+	if (AsksForNow((Node *) rule->expr, NULL))
+		ereport(NOTICE,
+				(errmsg("condition of %s depends on the current time", what),
+				 errdetail("A replay evaluates it as of then, and may decide otherwise."),
+				 errhint("Compare with the time of the message, a signal.")));
 	PG_RETURN_VOID();
 }
 

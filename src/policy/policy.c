@@ -10,6 +10,7 @@
 #include "access/xact.h"
 #include "budget.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "common/hashfn.h"
@@ -18,6 +19,7 @@
 #include "executor/spi.h"
 #include "jit/jit.h"
 #include "miscadmin.h"
+#include "pgtime.h"
 #include "nodes/makefuncs.h"
 #include "policy.h"
 #include "prefilter.h"
@@ -26,6 +28,8 @@
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/bytea.h"
+#include "utils/float.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -92,11 +96,52 @@ PolicyInit(void)
 /*
  * Security
  *
- * Enter as a role, and where it has a search_path with that.  Just-in-time
- * compilation is off there: a signals query is planned once and run for each
- * statement, and compiling its hundreds of expressions anew each time takes
- * far longer than a message.
+ * Enter as a role, and where it has a search_path with that, and with the
+ * settings fixed that say how times and numbers are written and read: a
+ * decision is the same in every session.  Just-in-time compilation is off
+ * there: a signals query is planned once and run for each statement, and
+ * compiling its hundreds of expressions anew each time takes far longer than a
+ * message.
  */
+
+static void
+Fix(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+static bool
+ZoneIsFixed(void)
+{
+	const char *zone = pg_get_timezone_name(session_timezone);
+
+	return strcmp(zone, "UTC") == 0 || strcmp(zone, "Etc/UTC") == 0;
+}
+
+static bool
+SettingsAreFixed(void)
+{
+	return ZoneIsFixed() && DateStyle == USE_ISO_DATES && DateOrder == DATEORDER_MDY &&
+		IntervalStyle == INTSTYLE_POSTGRES && extra_float_digits > 0 &&
+		bytea_output == BYTEA_OUTPUT_HEX;
+}
+
+/* Fix what is different, within the caller's nest level: mostly nothing is. */
+static void
+FixSettings(void)
+{
+	if (!ZoneIsFixed())
+		Fix("timezone", "UTC");
+	if (DateStyle != USE_ISO_DATES || DateOrder != DATEORDER_MDY)
+		Fix("datestyle", "ISO, MDY");
+	if (IntervalStyle != INTSTYLE_POSTGRES)
+		Fix("intervalstyle", "postgres");
+	if (extra_float_digits <= 0)
+		Fix("extra_float_digits", "1");
+	if (bytea_output != BYTEA_OUTPUT_HEX)
+		Fix("bytea_output", "hex");
+}
 
 void
 PolicyEnter(PolicySecurity *s, Oid owner, const char *search_path, int flags)
@@ -107,11 +152,23 @@ PolicyEnter(PolicySecurity *s, Oid owner, const char *search_path, int flags)
 	if (search_path)
 	{
 		s->save_nestlevel = NewGUCNestLevel();
-		(void) set_config_option("search_path", search_path, PGC_USERSET,
-								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+		Fix("search_path", search_path);
 		if (jit_enabled)
-			(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION,
-									 GUC_ACTION_SAVE, true, 0, false);
+			Fix("jit", "off");
+		FixSettings();
+	}
+}
+
+/* To evaluate a row: nothing is set that can't matter. */
+void
+PolicyEnterToScore(PolicySecurity *s, CompiledPolicy *p)
+{
+	PolicyEnter(s, p->owner, p->foreign_code ? p->search_path : NULL,
+				SECURITY_RESTRICTED_OPERATION);
+	if (!p->foreign_code && p->settings_show && !SettingsAreFixed())
+	{
+		s->save_nestlevel = NewGUCNestLevel();
+		FixSettings();
 	}
 }
 
@@ -433,6 +490,25 @@ CompileCondition(CompiledPolicy *p, char *condition, char *what, List * guards,
 	return job.rule;
 }
 
+/* Types whose text form depends on a session's settings */
+static bool
+TextVaries(Oid type)
+{
+	switch (getBaseType(type))
+	{
+		case DATEOID:
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+		case INTERVALOID:
+		case FLOAT4OID:
+		case FLOAT8OID:
+		case BYTEAOID:
+			return true;
+		default:
+			return false;
+	}
+}
+
 /* Make ready to read column "column" (attribute number - 1) as text */
 static void
 InitEvidence(CompiledPolicy *p, PolicyEvidence *e, int column)
@@ -444,6 +520,8 @@ InitEvidence(CompiledPolicy *p, PolicyEvidence *e, int column)
 	e->name = pstrdup(NameStr(att->attname));
 	e->is_text = (att->atttypid == TEXTOID || att->atttypid == VARCHAROID);
 	getTypeOutputInfo(att->atttypid, &output, &e->is_varlena);
+	if (TextVaries(att->atttypid) || func_volatile(output) != PROVOLATILE_IMMUTABLE)
+		p->settings_show = true;
 	fmgr_info_cxt(output, &e->output, p->context);
 }
 
@@ -487,6 +565,22 @@ BindModel(void *arg)
 												job->policy->context);
 }
 
+/*
+ * The functions refuse more, since a row has no more columns for their
+ * results.  Where somebody wrote them into the table, the rest stays out.
+ */
+static int
+AtMost(CompiledPolicy *p, int n, int max, const char *what)
+{
+	if (n <= max)
+		return n;
+	ereport(LOG,
+			(errmsg("policy \"%s\" has %d %s: those beyond %d are not evaluated",
+					p->name, n, what, max)));
+	p->incomplete = true;
+	return max;
+}
+
 static void
 LoadGuards(CompiledPolicy *p, List * *names)
 {
@@ -496,6 +590,7 @@ LoadGuards(CompiledPolicy *p, List * *names)
 							 "AND (until_revision IS NULL OR until_revision > $2) "
 							 "ORDER BY guard COLLATE \"C\"", p->name, p->revision);
 
+	n = AtMost(p, n, POLICY_GUARDS_MAX, "guards");
 	spi = MemoryContextSwitchTo(p->context);
 	p->guards = palloc0(n * sizeof(Rule *));
 	p->guard_names = palloc0(n * sizeof(char *));
@@ -529,6 +624,7 @@ LoadDetectors(CompiledPolicy *p, List * guards)
 									  p->drafts ? ", 'draft'" : ""),
 							 p->name, p->revision);
 
+	n = AtMost(p, n, POLICY_DETECTORS_MAX, "detectors");
 	spi = MemoryContextSwitchTo(p->context);
 	p->detectors = palloc0(n * sizeof(PolicyDetector));
 	p->ndetectors = n;
@@ -587,6 +683,7 @@ LoadExclusions(CompiledPolicy *p, List * guards)
 							 "AND (until_revision IS NULL OR until_revision > $2) "
 							 "ORDER BY exclusion COLLATE \"C\"", p->name, p->revision);
 
+	n = AtMost(p, n, POLICY_EXCLUSIONS_MAX, "exclusions");
 	spi = MemoryContextSwitchTo(p->context);
 	p->exclusions = palloc0(n * sizeof(PolicyExclusion));
 	p->nexclusions = n;
@@ -615,25 +712,6 @@ LoadExclusions(CompiledPolicy *p, List * guards)
 			x->evidence = RuleEvidence(p, x->rule, &x->nevidence);
 	}
 	MemoryContextSwitchTo(spi);
-}
-
-/* Types whose text form depends on a session's settings */
-static bool
-TextVaries(Oid type)
-{
-	switch (getBaseType(type))
-	{
-		case DATEOID:
-		case TIMESTAMPOID:
-		case TIMESTAMPTZOID:
-		case INTERVALOID:
-		case FLOAT4OID:
-		case FLOAT8OID:
-		case BYTEAOID:
-			return true;
-		default:
-			return false;
-	}
 }
 
 /* Make ready to hash a column */

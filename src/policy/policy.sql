@@ -324,6 +324,24 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay.check_settings(jsonb, text, text, text[]) IS 'error unless a policy can have these settings';
 
+CREATE FUNCTION assay.check_size(policy text) RETURNS void LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	n record;
+BEGIN
+	SELECT t.* INTO n FROM (
+		SELECT 'detectors' AS what, count(*) AS has, 20000 AS may FROM assay.detector d
+		WHERE d.policy = check_size.policy AND d.until_revision IS NULL AND d.mode <> 'retired'
+		UNION ALL SELECT 'exclusions', count(*), 10000 FROM assay.exclusion x WHERE x.policy = check_size.policy AND x.until_revision IS NULL
+		UNION ALL SELECT 'guards', count(*), 10000 FROM assay.guard g WHERE g.policy = check_size.policy AND g.until_revision IS NULL) t
+	WHERE t.has > t.may;
+	IF FOUND THEN
+		RAISE EXCEPTION 'policy "%" would have % %', policy, n.has, n.what USING ERRCODE = 'program_limit_exceeded',
+			DETAIL = format('The limit is %s.', n.may), HINT = 'Long lists of words belong in a phrases value or an array signal.';
+	END IF;
+END $$;
+COMMENT ON FUNCTION assay.check_size(text) IS 'error when a policy has more detectors, exclusions or guards than one revision may have';
+
 CREATE FUNCTION assay.new_revision(policy text, summary text) RETURNS int LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -569,6 +587,7 @@ BEGIN
 		expires_at, rollout, severity, tags, description)
 	VALUES (policy, detector, made, condition, CASE WHEN model IS NOT NULL THEN made END, weight, mode, force_verdict,
 		expires_at, rollout, severity, coalesce(tags, '{}'), description);
+	PERFORM assay.check_size(policy);
 	PERFORM assay.notice_expired(format('detector "%s"', detector), expires_at);
 	RETURN made;
 END $$;
@@ -623,6 +642,7 @@ BEGIN
 	VALUES (policy, detector, made, d.condition, d.model_revision, coalesce(weight, d.weight), coalesce(mode, d.mode),
 		nullif(coalesce(force_verdict, d.force_verdict), ''), nullif(coalesce(expires_at, d.expires_at), 'infinity'),
 		coalesce(rollout, d.rollout), nullif(coalesce(severity, d.severity), ''), coalesce(tags, d.tags), nullif(coalesce(description, d.description), ''));
+	PERFORM assay.check_size(policy);
 	PERFORM assay.notice_expired(format('detector "%s"', detector), expires_at);
 	RETURN made;
 END $$;
@@ -652,6 +672,7 @@ BEGIN
 	WHERE g.policy = create_guard.policy AND g.guard = create_guard.guard AND g.until_revision IS NULL;
 	INSERT INTO assay.guard (policy, guard, from_revision, condition, description)
 	VALUES (policy, guard, made, condition, description);
+	PERFORM assay.check_size(policy);
 	RETURN made;
 END $$;
 COMMENT ON FUNCTION assay.create_guard(text, text, text, text) IS
@@ -671,6 +692,7 @@ BEGIN
 	WHERE x.policy = exclude.policy AND x.exclusion = exclude.exclusion AND x.until_revision IS NULL;
 	INSERT INTO assay.exclusion (policy, exclusion, from_revision, condition, mutes, verdict, reason, expires_at, decision_key)
 	VALUES (policy, exclusion, made, condition, mutes, verdict, reason, expires_at, decision_key);
+	PERFORM assay.check_size(policy);
 	PERFORM assay.notice_expired(format('exclusion "%s"', exclusion), expires_at);
 	RETURN made;
 END $$;

@@ -454,6 +454,7 @@ BEGIN
 	SELECT apply_state.policy, n.exclusion, made, n.condition, n.mutes, n.verdict, n.reason, n.expires_at, n.decision_key
 	FROM unnest(exclusions) n
 	WHERE NOT EXISTS (SELECT FROM assay.exclusion x WHERE x.policy = apply_state.policy AND x.exclusion = n.exclusion AND x.until_revision IS NULL);
+	PERFORM assay.check_size(policy);
 	RETURN made;
 END $$;
 COMMENT ON FUNCTION assay.apply_state(text, text, jsonb, assay.guard[], assay.detector[], assay.detector_model[], assay.exclusion[]) IS

@@ -12,6 +12,7 @@ CREATE TABLE assay.backfill_run (
 	until timestamptz NOT NULL,
 	at_column text NOT NULL,
 	undecided_only boolean NOT NULL,
+	degraded_only boolean NOT NULL,
 	expected bigint NOT NULL,
 	decided bigint NOT NULL DEFAULT 0,
 	degraded bigint NOT NULL DEFAULT 0,
@@ -35,10 +36,11 @@ GRANT SELECT, DELETE ON assay.backfill_run TO PUBLIC;
 -- functions
 
 CREATE PROCEDURE assay.backfill(policy text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity',
-	batch int DEFAULT 10000, at text DEFAULT 'received_at', undecided_only boolean DEFAULT false)
+	batch int DEFAULT 10000, at text DEFAULT 'received_at', undecided_only boolean DEFAULT false,
+	degraded_only boolean DEFAULT false)
 	AS 'MODULE_PATHNAME', 'assay_backfill' LANGUAGE C;
-COMMENT ON PROCEDURE assay.backfill(text, timestamptz, timestamptz, int, text, boolean) IS
-	'decides past messages that the current revision (undecided_only: any revision) has not decided, in committed batches; call it again to resume';
+COMMENT ON PROCEDURE assay.backfill(text, timestamptz, timestamptz, int, text, boolean, boolean) IS
+	'decides past messages that the current revision (undecided_only: any revision) has not decided, or whose latest decision is degraded, in committed batches; call it again to resume';
 
 CREATE FUNCTION assay.replay(policy text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity',
 	revision int DEFAULT NULL, drafts boolean DEFAULT false, at text DEFAULT 'received_at',
@@ -133,7 +135,7 @@ CREATE VIEW assay.backfill_progress WITH (security_invoker) AS
 			ELSE 'interrupted' END AS state,
 		r.decided, r.expected, r.degraded, r.batches, r.last_key,
 		round((r.decided / nullif(extract(epoch FROM r.updated_at - r.started_at), 0))::numeric, 1) AS per_second,
-		r.since, r.until, r.undecided_only, r.started_by, r.started_at, r.updated_at, r.finished_at, r.run
+		r.since, r.until, r.undecided_only, r.degraded_only, r.started_by, r.started_at, r.updated_at, r.finished_at, r.run
 	FROM assay.backfill_run r;
 COMMENT ON VIEW assay.backfill_progress IS 'backfills: how far they came, how fast; an interrupted one goes on when it is called again';
 GRANT SELECT ON assay.backfill_progress TO PUBLIC;

@@ -510,7 +510,7 @@ Conclude(CompiledPolicy *p, TupleTableSlot * slot, PolicyDecision *decision,
 		 MemoryContext result, bool protect)
 {
 	double		margin = p->prior;
-	bool		degraded = false;
+	bool		degraded = p->incomplete;
 	int			forced = -1;	/* by detectors: the highest */
 	int			allowed = -1;	/* by exclusions: the lowest */
 	MemoryContext old = MemoryContextSwitchTo(p->context);
@@ -835,8 +835,7 @@ assay_score(PG_FUNCTION_ARGS)
 	tuple.t_data = row;
 	ExecStoreHeapTuple(&tuple, state->slot, false);
 
-	PolicyEnter(&security, p->owner, p->foreign_code ? p->search_path : NULL,
-				SECURITY_RESTRICTED_OPERATION);
+	PolicyEnterToScore(&security, p);
 	if (p->raise_errors || !CanProtect())
 		PolicyEvaluate(p, state->slot, at, &decision);
 	else

@@ -1,0 +1,45 @@
+-- A decision is the same whatever the settings of the session.
+CREATE TABLE set_message (id int PRIMARY KEY, at timestamptz, day date, f float8, gap interval, raw bytea, note text);
+CREATE VIEW set_signals AS SELECT *, extract(hour FROM at) AS hour, at::text AS written FROM set_message;
+SET timezone = 'Asia/Tokyo';
+SELECT assay.create_policy('sets', 'set_signals', '{id}', prior => 0, thresholds => '{"caught": 0.6}');
+-- in conditions
+SELECT assay.create_detector('sets', 'hour', 'extract(hour FROM at) = 23', weight => 1, mode => 'live');
+SELECT assay.create_detector('sets', 'literal', 'at > ''2024-06-01 23:00''', weight => 2, mode => 'live');
+SELECT assay.create_detector('sets', 'day', 'day = ''05/06/2024''::date', weight => 4, mode => 'live');
+SELECT assay.create_detector('sets', 'texts', 'day::text || gap::text || f::text || raw::text = ''2024-05-061 day 02:03:000.1\x41''', weight => 8, mode => 'live');
+-- and in what the view says of itself
+SELECT assay.create_detector('sets', 'view', 'hour = 23 AND written = ''2024-06-01 23:30:00+00''', weight => 16, mode => 'live');
+-- evidence alone: nothing in the condition depends on anything
+SELECT assay.create_detector('sets', 'evidence', 'at IS NOT NULL AND day IS NOT NULL AND f > 0 AND gap IS NOT NULL AND raw IS NOT NULL', weight => 32, mode => 'live');
+CREATE TRIGGER decide AFTER INSERT ON set_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('sets');
+CREATE FUNCTION set_insert(id int) RETURNS void LANGUAGE sql AS
+	$$ INSERT INTO public.set_message VALUES ($1, '2024-06-01 23:30+00', 'May 6 2024', 0.1, '1 day 2:03', '\x41', NULL) $$;
+SELECT set_insert(1);
+SET timezone = 'America/New_York'; SET datestyle = 'German'; SET intervalstyle = 'iso_8601'; SET extra_float_digits = -10; SET bytea_output = 'escape';
+SELECT set_insert(2);
+RESET ALL;
+SET timezone = 'Etc/UTC'; SET datestyle = 'SQL, DMY';
+SELECT set_insert(3);
+-- the session's own are as they were
+SELECT current_setting('timezone'), current_setting('datestyle'), timestamptz '2024-02-01 00:00+00' AS at;
+SELECT id, assay.margin(attribution), (SELECT l.signals FROM assay.ledger(attribution) l WHERE l.detector = 'evidence') AS evidence FROM sets_decision ORDER BY id;
+SELECT count(DISTINCT attribution::text) FROM sets_decision;
+-- a replay and score() say the same, the latter where the view does
+SET timezone = 'America/New_York'; SET datestyle = 'German'; SET intervalstyle = 'iso_8601'; SET extra_float_digits = -10; SET bytea_output = 'escape';
+SELECT count(*) FROM assay.replay('sets', at => 'at') r JOIN sets_decision d ON r.key = ARRAY[d.id::text] AND r.attribution::text = d.attribution::text;
+SELECT count(DISTINCT x.attribution::text), min(assay.margin(x.attribution)) FROM set_signals s, assay.score('sets', s) x;
+SELECT count(*) FROM (SELECT id, at, day, f, gap, raw, note, 23 AS hour, '2024-06-01 23:30:00+00'::text AS written FROM set_message OFFSET 0) s, assay.score('sets', s) x
+JOIN sets_decision d ON d.attribution::text = x.attribution::text WHERE d.id = s.id;
+SELECT current_setting('datestyle'), current_setting('intervalstyle'), current_setting('extra_float_digits'), current_setting('bytea_output');
+-- where nothing but the evidence is written
+SELECT assay.retire_detector('sets', d) FROM unnest('{hour,literal,day,texts,view}'::text[]) d;
+SELECT l.signals FROM set_signals s, assay.score('sets', s) x, assay.ledger(x.attribution) l WHERE s.id = 1 AND l.detector = 'evidence';
+RESET ALL;
+
+-- a condition that asks for the present tells so
+SELECT assay.create_detector('sets', 'now ' || n, c) FROM (VALUES (1, 'at < now() - interval ''1 day'''), (2, 'day < current_date'), (3, 'age(at) > ''1 day'''),
+	(4, 'at < localtimestamp'), (5, 'age(at, at) > ''1 day'''), (6, 'current_user = note')) t(n, c) ORDER BY n;
+DROP TABLE set_message CASCADE;
+DROP FUNCTION set_insert;
+SELECT assay.drop_policy('sets', true);
