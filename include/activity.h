@@ -76,12 +76,33 @@ typedef struct Activity
 	uint8		hour_high[ACTIVITY_HOURS];
 } Activity;
 
-#define DatumGetActivityP(d)	((Activity *) PG_DETOAST_DATUM(d))
+/*
+ * While an aggregate has few events of a key, and all in whole seconds as mail
+ * has them, its state is one cache line: the first time, and how many seconds
+ * each other differs from it.  No stored value has this format, and no reader
+ * sees it: PG_GETARG_ACTIVITY_P turns it into times.
+ */
+#define ACTIVITY_FORMAT_SECONDS	3
+
+#define ACTIVITY_SECONDS	13
+
+typedef struct ActivitySeconds
+{
+	int32		vl_len_;		/* varlena header (do not touch directly!) */
+	uint8		format;			/* ACTIVITY_FORMAT_SECONDS */
+	uint8		n;
+	uint8		reserved[2];	/* zero */
+	TimestampTz base;
+	int32		offset[ACTIVITY_SECONDS - 1];	/* n - 1 of them */
+}			ActivitySeconds;
+
+#define DatumGetActivityP(d)	ActivityRead((Activity *) PG_DETOAST_DATUM(d))
 #define PG_GETARG_ACTIVITY_P(n)	DatumGetActivityP(PG_GETARG_DATUM(n))
 
 /*
  * activity.c; what is added to has the full size, what is added may have less
  */
+extern Activity *ActivityRead(Activity *a);
 extern void ActivityInit(Activity *a, TimestampTz t);
 extern void ActivityLoad(Activity *a, const Activity *b);
 extern void ActivityAddEvent(Activity *a, TimestampTz t);

@@ -270,3 +270,38 @@ RESET ALL;
 
 DROP TABLE event, numbered, copied, copied_back;
 DROP FUNCTION same, try, try_times, try_binary;
+
+-- an aggregate's state while events are few: whole seconds, fractions, far apart, more than it
+-- has room for; against adding event by event; groups that differ
+CREATE TABLE few AS
+SELECT g, i, CASE g / 30
+		WHEN 0 THEN timestamptz '2024-02-29 12:00+00' + (i * 7919 % 1000 - 500) * interval '1 h'
+		WHEN 1 THEN timestamptz '2024-02-29 12:00+00' + (i * 7919 % 1000 - 500) * interval '1.5 s'
+		WHEN 2 THEN CASE WHEN i % 3 = 0 THEN timestamptz '4713-01-01 00:00+00 BC' WHEN i % 3 = 1 THEN '294276-12-31 23:59:59+00' ELSE '1999-12-31 23:59:59+00' END
+		WHEN 3 THEN timestamptz '2000-01-01 00:00+00' + CASE i WHEN 1 THEN interval '0' WHEN 2 THEN interval '2147483647 s' WHEN 3 THEN interval '2147483648 s' WHEN 4 THEN interval '-2147483648 s' ELSE interval '-2147483649 s' END
+		ELSE timestamptz '2024-02-29 12:00+00' + CASE WHEN i = g % 30 THEN interval '0.000001 s' ELSE interval '0' END END AS at
+FROM generate_series(0, 149) g, generate_series(1, g % 30) i;
+CREATE FUNCTION one_by_one(timestamptz[]) RETURNS assay.activity LANGUAGE plpgsql AS $$
+DECLARE
+	a assay.activity;
+	t timestamptz;
+BEGIN
+	FOREACH t IN ARRAY $1 LOOP
+		a := a OPERATOR(assay.+) t;
+	END LOOP;
+	RETURN a;
+END $$;
+SELECT count(*) AS groups, count(*) FILTER (WHERE (a::text::jsonb - 'decayed') <> (b::text::jsonb - 'decayed')) AS differ, sum(assay.events(a)) = (SELECT count(*) FROM few) AS all
+FROM (SELECT g, assay.activity_agg(at ORDER BY i) AS a, one_by_one(array_agg(at ORDER BY i)) AS b FROM few GROUP BY g) s;
+-- the same by partial aggregation, by grouping sets that share states, and as a running sum
+SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
+SELECT count(*) AS groups, count(*) FILTER (WHERE (a::text::jsonb - 'decayed') <> (b::text::jsonb - 'decayed')) AS differ
+FROM (SELECT g, assay.activity_agg(at) AS a FROM few GROUP BY g) p JOIN (SELECT g, one_by_one(array_agg(at ORDER BY i)) AS b FROM few GROUP BY g) s USING (g);
+RESET parallel_setup_cost; RESET parallel_tuple_cost; RESET min_parallel_table_scan_size;
+SELECT count(*) FILTER (WHERE (a::text::jsonb - 'decayed') <> (b::text::jsonb - 'decayed')) AS differ, count(*) = (SELECT count(*) FROM few) AS all
+FROM (SELECT assay.activity_agg(at) OVER w AS a, one_by_one(array_agg(at) OVER w) AS b FROM few WINDOW w AS (PARTITION BY g ORDER BY i)) s;
+-- states between workers are values like any other, through text and binary
+SELECT assay.activity_agg(a)::text = assay.activity_agg(b)::text AS equal
+FROM (SELECT assay.activity_agg(at) AS a, assay.activity_agg(at)::text::assay.activity AS b FROM few GROUP BY g) s;
+DROP FUNCTION one_by_one;
+DROP TABLE few;

@@ -25,6 +25,7 @@
 
 StaticAssertDecl(sizeof(Activity) == 160, "a summary is 160 bytes, without padding");
 StaticAssertDecl(sizeof(ActivityTimes) == sizeof(Activity), "times and summary take the same room");
+StaticAssertDecl(sizeof(ActivitySeconds) == 64, "seconds are one cache line");
 
 #if defined(__GNUC__)
 #define PREFETCH(addr)	__builtin_prefetch(addr, 1)
@@ -533,16 +534,92 @@ Result(FunctionCallInfo fcinfo, Activity *a)
 	return PointerGetDatum(AggCheckCallContext(fcinfo, NULL) ? a : ActivityPack(a));
 }
 
+/* ---- states of activity_agg(timestamptz) --------------------------------- */
+
 /*
- * activity_agg(timestamptz): a time that is not known, NULL or infinite,
- * counts for nothing.
- *
- * With many groups, memory is what an aggregate waits for: most have few
- * events, so a state begins with fewer bytes.  The first is left in the
- * short-lived context, since the executor copies it from there.
+ * The times of a state in seconds, as a packed activity.
+ */
+static Activity *
+SecondsPack(const ActivitySeconds * s)
+{
+	Size		size = ACTIVITY_TIMES_SIZE(s->n);
+	ActivityTimes *times = palloc(size);
+
+	memset(times, 0, offsetof(ActivityTimes, time));
+	SET_VARSIZE(times, size);
+	times->format = ACTIVITY_FORMAT_TIMES;
+	times->n = s->n;
+	times->time[0] = s->base;
+	for (int i = 1; i < s->n; i++)
+		times->time[i] = s->base + s->offset[i - 1] * USECS_PER_SEC;
+	SortTimes(times);
+	AssertCheckActivity((Activity *) times);
+	return (Activity *) times;
+}
+
+/*
+ * An argument as everything here wants it: all but the aggregate's own
+ * transition and final function see times or a summary.
+ */
+Activity   *
+ActivityRead(Activity *a)
+{
+	if (a->format == ACTIVITY_FORMAT_SECONDS)
+		return SecondsPack((ActivitySeconds *) a);
+	return a;
+}
+
+/*
+ * Count one more event in a state in seconds; false where it doesn't fit.
+ */
+static inline bool
+SecondsAddEvent(ActivitySeconds * s, TimestampTz t)
+{
+	int64		diff;
+
+	if (s->n == ACTIVITY_SECONDS || pg_sub_s64_overflow(t, s->base, &diff) || diff % USECS_PER_SEC != 0)
+		return false;
+	diff /= USECS_PER_SEC;
+	if (diff != (int32) diff)
+		return false;
+	s->offset[s->n++ - 1] = (int32) diff;
+	return true;
+}
+
+/*
+ * With many groups, memory is what an aggregate waits for, so a state has few
+ * bytes as long as it can.  The first is left in the short-lived context, since
+ * the executor copies it from there.
  */
 #define FIRST_STATE_TIMES	15	/* 128 bytes, which is one chunk */
 
+static Activity *
+FirstState(TimestampTz t)
+{
+	if (t % USECS_PER_SEC == 0)
+	{
+		ActivitySeconds *s = palloc0(sizeof(ActivitySeconds));
+
+		SET_VARSIZE(s, sizeof(ActivitySeconds));
+		s->format = ACTIVITY_FORMAT_SECONDS;
+		s->n = 1;
+		s->base = t;
+		return (Activity *) s;
+	}
+	else
+	{
+		Activity   *a = palloc(sizeof(Activity));
+
+		ActivityInit(a, t);
+		SET_VARSIZE(a, ACTIVITY_TIMES_SIZE(FIRST_STATE_TIMES));
+		return a;
+	}
+}
+
+/*
+ * activity_agg(timestamptz), and the operator + for an event: a time that is
+ * not known, NULL or infinite, counts for nothing.
+ */
 PG_FUNCTION_INFO_V1(activity_accum);
 Datum
 activity_accum(PG_FUNCTION_ARGS)
@@ -558,27 +635,32 @@ activity_accum(PG_FUNCTION_ARGS)
 	}
 	if (PG_ARGISNULL(0))
 	{
+		if (AggCheckCallContext(fcinfo, NULL))
+			PG_RETURN_POINTER(FirstState(t));
 		a = palloc(sizeof(Activity));
 		ActivityInit(a, t);
-		if (AggCheckCallContext(fcinfo, NULL))
-		{
-			SET_VARSIZE(a, ACTIVITY_TIMES_SIZE(FIRST_STATE_TIMES));
-			PG_RETURN_POINTER(a);
-		}
 		PG_RETURN_POINTER(ActivityPack(a));
 	}
-	a = PG_GETARG_ACTIVITY_P(0);
 	if (AggCheckCallContext(fcinfo, NULL))
 	{
-		ActivityTimes *times = (ActivityTimes *) a;
+		ActivityTimes *times = (ActivityTimes *) PG_GETARG_POINTER(0);
 
-		if (IsTimes(a) && ACTIVITY_TIMES_SIZE(times->n + 1) <= VARSIZE(a))
+		/* The state is not in the cache; all of it comes at once. */
+		PREFETCH(times);
+		PREFETCH((char *) times + sizeof(ActivitySeconds) - 1);
+		Assert(!VARATT_IS_EXTENDED(times));
+		if (times->format == ACTIVITY_FORMAT_SECONDS)
+		{
+			if (SecondsAddEvent((ActivitySeconds *) times, t))
+				PG_RETURN_POINTER(times);
+		}
+		else if (times->format == ACTIVITY_FORMAT_TIMES && ACTIVITY_TIMES_SIZE(times->n + 1) <= VARSIZE(times))
 		{
 			times->time[times->n++] = t;
-			PG_RETURN_POINTER(a);
+			PG_RETURN_POINTER(times);
 		}
 	}
-	a = Writable(fcinfo, a);
+	a = Writable(fcinfo, PG_GETARG_ACTIVITY_P(0));
 	ActivityAddEvent(a, t);
 	return Result(fcinfo, a);
 }
@@ -616,7 +698,11 @@ PG_FUNCTION_INFO_V1(activity_final);
 Datum
 activity_final(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_POINTER(ActivityPack(PG_GETARG_ACTIVITY_P(0)));
+	Activity   *a = (Activity *) PG_DETOAST_DATUM(PG_GETARG_DATUM(0));
+
+	if (a->format == ACTIVITY_FORMAT_SECONDS)
+		PG_RETURN_POINTER(SecondsPack((ActivitySeconds *) a));
+	PG_RETURN_POINTER(ActivityPack(a));
 }
 
 /* ---- text ---------------------------------------------------------------- */

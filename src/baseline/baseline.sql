@@ -161,7 +161,7 @@ COMMENT ON FUNCTION assay.outcome_combine_inverse(assay.outcome, assay.outcome) 
 CREATE AGGREGATE assay.activity_agg(at timestamptz) (
 	SFUNC = assay.activity_accum,
 	STYPE = assay.activity,
-	SSPACE = 144,
+	SSPACE = 80,
 	FINALFUNC = assay.activity_final,
 	COMBINEFUNC = assay.activity_add,
 	MSFUNC = assay.activity_window_accum,
