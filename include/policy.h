@@ -21,6 +21,9 @@ extern int	assay_fault_limit;
 /* How many features of a model's margin a ledger keeps */
 extern int	assay_top_features;
 
+/* The score from which on it keeps any */
+extern double assay_explain_from;
+
 /* Look for the substrings of all conditions in one pass? */
 extern bool assay_prefilter;
 
@@ -95,7 +98,8 @@ typedef struct PolicyOutcome
 	double		margin;			/* of a model */
 	ModelContribution *top;		/* room for max_top of them */
 	int			max_top;
-	int			ntop;
+	double		contribution;	/* to the margin, were it live and not muted */
+	const char *muted_by;		/* an exclusion, or NULL */
 } PolicyOutcome;
 
 typedef struct CompiledPolicy
@@ -162,6 +166,8 @@ typedef struct CompiledPolicy
 	TupleTableSlot *result_slot;
 	AttributionBuilder builder;
 	PolicyStats *stats;			/* or NULL: none are kept */
+	uint32		evaluations;
+	uint32		next_sample;	/* the detector that is timed next */
 	PolicyOutcome *outcomes;	/* of detectors, then of exclusions */
 } CompiledPolicy;
 

@@ -35,8 +35,8 @@ typedef struct PolicyStats
 	TimestampTz flushed_at;
 }			PolicyStats;
 
-/* Messages between two whose detectors are timed one by one */
-#define STATS_SAMPLE_EVERY	512
+/* Messages between two of which one detector is timed by itself */
+#define STATS_SAMPLE_EVERY	4
 
 /* Messages after which a backend adds its counts in any case */
 #define STATS_FLUSH_EVERY	4096

@@ -116,12 +116,19 @@ SELECT top, jsonb_array_length(l.signals) AS kept FROM unnest('{1,255,2,0}'::int
 	LATERAL (SELECT s AS row FROM deg_signals s WHERE s.id = 1 AND c.value IS NOT NULL OFFSET 0) s, assay.score('deg', s.row) x, assay.ledger(x.attribution) l
 WHERE l.detector = 'linear' ORDER BY i;
 RESET assay.top_features;
+-- below a score, and in the default verdict, a model's margin is enough
+SELECT explain_from, id, x.verdict, l.contribution, jsonb_array_length(l.signals) AS kept FROM unnest('{0,1}'::text[]) WITH ORDINALITY t(explain_from, i),
+	LATERAL (SELECT set_config('assay.explain_from', explain_from, false)) c(value),
+	LATERAL (SELECT s.id, s AS row FROM (VALUES (-100, 4, 25), (1, 6, 16)) s(id, n, ratio) WHERE c.value IS NOT NULL OFFSET 0) s,
+	assay.score('deg', s.row) x, assay.ledger(x.attribution) l
+WHERE l.detector = 'linear' ORDER BY i, id;
+RESET assay.explain_from;
 
--- a margin that no ledger could hold is a fault, however it comes about
+-- a margin that no ledger could hold is a fault, and a feature's share of one is left out
 SELECT assay.create_policy('huge', 'deg_signals', '{id}', prior => 0);
 SELECT assay.create_detector('huge', 'times its weight', model => assay.model_from_linear('{n}', '{1e306}', 0), weight => 1000, mode => 'live');
 SELECT assay.create_detector('huge', 'one against the other', model => assay.model_from_linear('{n,id}', '{1e306,-1e306}', 0), weight => 1000, mode => 'live');
-SELECT x.verdict, x.score, l.detector, l.contribution, l.fault FROM (SELECT 1 AS id, 1 AS n) s, assay.score('huge', s) x, assay.ledger(x.attribution::text::assay.attribution) l WHERE l.entry > 0 ORDER BY l.entry;
+SELECT x.verdict, x.score, l.detector, l.contribution, l.fault, l.signals FROM (SELECT 1 AS id, 1 AS n) s, assay.score('huge', s) x, assay.ledger(x.attribution::text::assay.attribution) l WHERE l.entry > 0 ORDER BY l.entry;
 \set VERBOSITY terse
 SELECT assay.drop_policy('huge', true);
 \set VERBOSITY default

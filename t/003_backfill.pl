@@ -60,7 +60,6 @@ is($node->safe_psql('postgres', q{SELECT string_agg(state || ' ' || decided, ','
 $check->('terminated');
 
 # the backend is killed, and the server with it
-my $n = $node->safe_psql('postgres', q{SELECT sum(batches) FROM assay.backfill_run});
 $run = backfill('');
 wait_for_batches($decided / 500);
 my $pid = $node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity WHERE query LIKE 'CALL assay.backfill%'});

@@ -50,6 +50,7 @@
 
 int			assay_fault_limit = FAULT_LIMIT_DEFAULT;
 int			assay_top_features = TOP_FEATURES_DEFAULT;
+double		assay_explain_from = 0;
 bool		assay_prefilter = true;
 
 /* A setting that is compiled in */
@@ -82,6 +83,11 @@ PolicyInit(void)
 							&assay_top_features,
 							TOP_FEATURES_DEFAULT, TOP_FEATURES_MIN, TOP_FEATURES_MAX,
 							PGC_SUSET, 0, NULL, AssignTopFeatures, NULL);
+	DefineCustomRealVariable("assay.explain_from",
+							 "Score from which on an attribution keeps the features of models.",
+							 "Below it, in a message of the default verdict, a model's margin is kept alone, which is faster.",
+							 &assay_explain_from, 0, 0, 1,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("assay.prefilter",
 							 "Looks for the substrings of all conditions in one pass.",
 							 "Results are the same without; for measuring and for doubt.",

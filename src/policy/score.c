@@ -148,23 +148,11 @@ EvaluateGuards(CompiledPolicy *p)
 static void
 EvaluateModel(PolicyDetector *d, PolicyOutcome *o, TupleTableSlot * slot)
 {
-	double		expected;
-	bool		finite;
-
 	slot_getallattrs(slot);
-	o->ntop = 0;
-	if (o->max_top > 0)
-		o->ntop = ModelExplainSlotValues(d->model, d->binding, slot->tts_values,
-										 slot->tts_isnull, o->max_top,
-										 o->top, &expected, &o->margin);
-	else
-		o->margin = ModelMarginSlotValues(d->model, d->binding, slot->tts_values,
-										  slot->tts_isnull);
+	o->margin = ModelMarginSlotValues(d->model, d->binding, slot->tts_values,
+									  slot->tts_isnull);
 	/* What does not fit into a ledger, nor a sum of all, can't be restored. */
-	finite = fabs(o->margin) <= MARGIN_MAX;
-	for (int i = 0; i < o->ntop; i++)
-		finite = finite && fabs(o->top[i].contribution) <= MARGIN_MAX;
-	if (!finite)
+	if (!(fabs(o->margin) <= MARGIN_MAX))
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("margin of the model of detector \"%s\" is not finite", d->name)));
@@ -398,23 +386,57 @@ typedef struct EvidenceJob
 {
 	CompiledPolicy *policy;
 	TupleTableSlot *slot;
-	PolicyEvidence *evidence;
+	PolicyEvidence *evidence;	/* of a condition, or NULL */
 	int			n;
+	PolicyDetector *detector;	/* with a model */
+	PolicyOutcome *outcome;
 } EvidenceJob;
+
+/* The top features of a model, whose SHAP values take far longer than its margin */
+static void
+WriteFeatures(EvidenceJob *job)
+{
+	PolicyDetector *d = job->detector;
+	PolicyOutcome *o = job->outcome;
+	double		expected;
+	double		margin;
+	int			n = ModelExplainSlotValues(d->model, d->binding, job->slot->tts_values,
+										   job->slot->tts_isnull, o->max_top, o->top,
+										   &expected, &margin);
+
+	for (int i = 0; i < n; i++)
+	{
+		ModelContribution *c = &o->top[i];
+		char		value[DOUBLE_SHORTEST_DECIMAL_LEN];
+		int			len = 0;
+
+		/* One that is out of range is shown by what is left of it, elsewhere. */
+		if (!(fabs(c->contribution) <= MARGIN_MAX))
+			continue;
+		if (!isnan(c->value))
+			len = double_to_shortest_decimal_buf(c->value, value);
+		AttributionEvidence(&job->policy->builder, MODEL_FEATURE_NAME(d->model, c->feature),
+							isnan(c->value) ? NULL : value, len,
+							c->contribution * d->weight);
+	}
+}
 
 static void
 WriteEvidence(void *arg)
 {
 	EvidenceJob *job = arg;
 
-	for (int i = 0; i < job->n; i++)
-	{
-		int			len = 0;
-		const char *value = EvidenceText(&job->evidence[i], job->slot, &len);
+	if (job->evidence == NULL)
+		WriteFeatures(job);
+	else
+		for (int i = 0; i < job->n; i++)
+		{
+			int			len = 0;
+			const char *value = EvidenceText(&job->evidence[i], job->slot, &len);
 
-		AttributionEvidence(&job->policy->builder, job->evidence[i].name, value,
-							len, 0);
-	}
+			AttributionEvidence(&job->policy->builder, job->evidence[i].name, value,
+								len, 0);
+		}
 }
 
 /*
@@ -422,36 +444,18 @@ WriteEvidence(void *arg)
  * begun of its entry with it.
  */
 static void
-AddEvidence(CompiledPolicy *p, TupleTableSlot * slot, PolicyEvidence *evidence,
-			int n, bool protect)
+AddEvidence(EvidenceJob *job, bool protect)
 {
-	EvidenceJob job = {p, slot, evidence, n};
-	int			len = p->builder.buf.len;
+	AttributionBuilder *b = &job->policy->builder;
+	int			len = b->buf.len;
 
 	if (!protect)
-		WriteEvidence(&job);
-	else if (RunProtected(WriteEvidence, &job) != NULL)
+		WriteEvidence(job);
+	else if (RunProtected(WriteEvidence, job) != NULL)
 	{
-		p->builder.buf.len = len;
-		p->builder.buf.data[p->builder.evidence_at] = 0;
-		p->builder.nevidence = 0;
-	}
-}
-
-static void
-AddModelEvidence(CompiledPolicy *p, PolicyDetector *d, PolicyOutcome *o)
-{
-	for (int i = 0; i < o->ntop; i++)
-	{
-		ModelContribution *c = &o->top[i];
-		char		value[DOUBLE_SHORTEST_DECIMAL_LEN];
-		int			len = 0;
-
-		if (!isnan(c->value))
-			len = double_to_shortest_decimal_buf(c->value, value);
-		AttributionEvidence(&p->builder, MODEL_FEATURE_NAME(d->model, c->feature),
-							isnan(c->value) ? NULL : value, len,
-							c->contribution * d->weight);
+		b->buf.len = len;
+		b->buf.data[b->evidence_at] = 0;
+		b->nevidence = 0;
 	}
 }
 
@@ -501,6 +505,113 @@ CountOutcomes(CompiledPolicy *p, bool degraded)
 		StatsFlush(p->stats);
 }
 
+static bool
+HasFailed(PolicyDetector *d, PolicyOutcome *o)
+{
+	return o->sqlstate != NULL || d->suspended;
+}
+
+/* From outcomes to margin, score and verdict */
+static void
+SumUp(CompiledPolicy *p, PolicyDecision *decision)
+{
+	double		margin = p->prior;
+	bool		degraded = p->incomplete;
+	int			forced = -1;	/* by detectors: the highest */
+	int			allowed = -1;	/* by exclusions: the lowest */
+
+	for (int i = 0; i < p->ndetectors; i++)
+	{
+		PolicyDetector *d = &p->detectors[i];
+		PolicyOutcome *o = &p->outcomes[i];
+
+		o->muted_by = NULL;
+		o->contribution = 0;
+		if (!o->evaluated)
+			continue;
+		if (HasFailed(d, o))
+		{
+			degraded |= !d->shadow;
+			continue;
+		}
+		if (!d->model && !o->hit)
+			continue;
+		o->contribution = d->model ? d->weight * o->margin : d->weight;
+		o->muted_by = MutedBy(p, i);
+		if (d->shadow || o->muted_by)
+			continue;
+		margin += o->contribution;
+		if (o->hit)
+			forced = Max(forced, d->verdict);
+	}
+	for (int i = 0; i < p->nexclusions; i++)
+	{
+		PolicyExclusion *x = &p->exclusions[i];
+		PolicyOutcome *o = &p->outcomes[p->ndetectors + i];
+
+		degraded |= o->evaluated && (o->sqlstate || x->suspended);
+		if (o->hit && x->verdict >= 0)
+			allowed = (allowed < 0) ? x->verdict : Min(allowed, x->verdict);
+	}
+	decision->margin = margin;
+	decision->score = 1 / (1 + exp(-margin));
+	decision->verdict = (allowed >= 0) ? allowed :
+		(forced >= 0) ? forced : VerdictOf(p, decision->score);
+	decision->degraded = degraded;
+}
+
+/* The entries of the detectors that did something */
+static void
+AddDetectors(CompiledPolicy *p, TupleTableSlot * slot, bool features, bool protect)
+{
+	for (int i = 0; i < p->ndetectors; i++)
+	{
+		PolicyDetector *d = &p->detectors[i];
+		PolicyOutcome *o = &p->outcomes[i];
+		AttributionKind kind = d->model ? ATTRIBUTION_MODEL : ATTRIBUTION_RULE;
+		uint8		flags = d->shadow ? ATTRIBUTION_SHADOW : 0;
+		EvidenceJob job = {p, slot, d->evidence, d->nevidence, d, o};
+
+		if (!o->evaluated)
+			continue;
+		if (HasFailed(d, o))
+			AttributionEntry(&p->builder, kind, flags | (o->sqlstate ? 0 : ATTRIBUTION_SUSPENDED),
+							 d->name, 0, NULL, NULL, o->sqlstate);
+		else if (d->model || o->hit)
+		{
+			AttributionEntry(&p->builder, kind, flags | (o->hit ? ATTRIBUTION_HIT : 0),
+							 d->name, o->contribution, o->muted_by,
+							 o->hit && d->verdict >= 0 ? p->verdicts[d->verdict] : NULL,
+							 NULL);
+			if (d->model ? features && o->max_top > 0 : d->nevidence > 0)
+				AddEvidence(&job, protect);
+		}
+	}
+}
+
+static void
+AddExclusions(CompiledPolicy *p, TupleTableSlot * slot, bool protect)
+{
+	for (int i = 0; i < p->nexclusions; i++)
+	{
+		PolicyExclusion *x = &p->exclusions[i];
+		PolicyOutcome *o = &p->outcomes[p->ndetectors + i];
+		bool		failed = o->evaluated && (o->sqlstate || x->suspended);
+		EvidenceJob job = {p, slot, x->evidence, x->nevidence, NULL, o};
+
+		if (!failed && !o->hit)
+			continue;
+		AttributionEntry(&p->builder, ATTRIBUTION_EXCLUSION,
+						 (o->hit ? ATTRIBUTION_HIT : 0) |
+						 (failed && !o->sqlstate ? ATTRIBUTION_SUSPENDED : 0),
+						 x->name, 0, NULL,
+						 o->hit && x->verdict >= 0 ? p->verdicts[x->verdict] : NULL,
+						 failed ? o->sqlstate : NULL);
+		if (o->hit && x->nevidence > 0)
+			AddEvidence(&job, protect);
+	}
+}
+
 /*
  * From outcomes to the decision.  The builder's buffer lives as long as the
  * policy; the attribution is in the caller's context.
@@ -509,120 +620,47 @@ static void
 Conclude(CompiledPolicy *p, TupleTableSlot * slot, PolicyDecision *decision,
 		 MemoryContext result, bool protect)
 {
-	double		margin = p->prior;
-	bool		degraded = p->incomplete;
-	int			forced = -1;	/* by detectors: the highest */
-	int			allowed = -1;	/* by exclusions: the lowest */
 	MemoryContext old = MemoryContextSwitchTo(p->context);
 
 	AttributionBegin(&p->builder);
 	MemoryContextSwitchTo(old);
-	for (int i = 0; i < p->ndetectors; i++)
-	{
-		PolicyDetector *d = &p->detectors[i];
-		PolicyOutcome *o = &p->outcomes[i];
-		double		contribution = 0;
-		const char *muted_by;
-		const char *verdict = NULL;
-		uint8		flags = 0;
-
-		if (!o->evaluated)
-			continue;
-		if (o->sqlstate || d->suspended)
-		{
-			degraded |= !d->shadow;
-			AttributionEntry(&p->builder,
-							 d->model ? ATTRIBUTION_MODEL : ATTRIBUTION_RULE,
-							 (d->shadow ? ATTRIBUTION_SHADOW : 0) |
-							 (o->sqlstate ? 0 : ATTRIBUTION_SUSPENDED),
-							 d->name, 0, NULL, NULL, o->sqlstate);
-			continue;
-		}
-		if (d->model)
-			contribution = d->weight * o->margin;
-		else if (o->hit)
-			contribution = d->weight;
-		else
-			continue;
-		muted_by = MutedBy(p, i);
-		flags = (o->hit ? ATTRIBUTION_HIT : 0) | (d->shadow ? ATTRIBUTION_SHADOW : 0);
-		if (o->hit && d->verdict >= 0)
-		{
-			verdict = p->verdicts[d->verdict];
-			if (!d->shadow && !muted_by)
-				forced = Max(forced, d->verdict);
-		}
-		if (!d->shadow && !muted_by)
-			margin += contribution;
-		AttributionEntry(&p->builder,
-						 d->model ? ATTRIBUTION_MODEL : ATTRIBUTION_RULE,
-						 flags, d->name, contribution, muted_by, verdict, NULL);
-		if (d->model)
-			AddModelEvidence(p, d, o);
-		else
-			AddEvidence(p, slot, d->evidence, d->nevidence, protect);
-	}
-	for (int i = 0; i < p->nexclusions; i++)
-	{
-		PolicyExclusion *x = &p->exclusions[i];
-		PolicyOutcome *o = &p->outcomes[p->ndetectors + i];
-		bool		failed = o->evaluated && (o->sqlstate || x->suspended);
-
-		degraded |= failed;
-		if (!failed && !o->hit)
-			continue;
-		if (o->hit && x->verdict >= 0)
-			allowed = (allowed < 0) ? x->verdict : Min(allowed, x->verdict);
-		AttributionEntry(&p->builder, ATTRIBUTION_EXCLUSION,
-						 (o->hit ? ATTRIBUTION_HIT : 0) |
-						 (failed && !o->sqlstate ? ATTRIBUTION_SUSPENDED : 0),
-						 x->name, 0, NULL,
-						 o->hit && x->verdict >= 0 ? p->verdicts[x->verdict] : NULL,
-						 failed ? o->sqlstate : NULL);
-		if (o->hit)
-			AddEvidence(p, slot, x->evidence, x->nevidence, protect);
-	}
-
-	decision->margin = margin;
-	decision->score = 1 / (1 + exp(-margin));
-	decision->verdict = (allowed >= 0) ? allowed :
-		(forced >= 0) ? forced : VerdictOf(p, decision->score);
-	decision->degraded = degraded;
+	SumUp(p, decision);
+	AddDetectors(p, slot, decision->score >= assay_explain_from || decision->verdict > 0,
+				 protect);
+	AddExclusions(p, slot, protect);
 	if (p->stats)
-		CountOutcomes(p, degraded);
+		CountOutcomes(p, decision->degraded);
 	old = MemoryContextSwitchTo(result);
 	decision->attribution = AttributionFinish(&p->builder, p->revision, p->prior,
-											  margin, degraded);
+											  decision->margin, decision->degraded);
 	MemoryContextSwitchTo(old);
 }
 
 /*
- * Once in a while each detector by itself, for its time.  They were evaluated
- * on this row just now.
+ * Once in a while one detector by itself, for its time; another one each time.
+ * All were evaluated on this row just now.
  */
 static void
-SampleTimes(CompiledPolicy *p, TupleTableSlot * slot)
+SampleTime(CompiledPolicy *p, TupleTableSlot * slot)
 {
-	for (int i = 0; i < p->ndetectors; i++)
-	{
-		PolicyDetector *d = &p->detectors[i];
-		PolicyOutcome *o = &p->outcomes[i];
-		StatsCounts *c = &p->stats->counts[i + 1];
-		instr_time	start,
-					end;
+	int			i = p->next_sample++ % p->ndetectors;
+	PolicyDetector *d = &p->detectors[i];
+	PolicyOutcome *o = &p->outcomes[i];
+	StatsCounts *c = &p->stats->counts[i + 1];
+	instr_time	start,
+				end;
 
-		if (!o->evaluated || o->sqlstate || d->suspended)
-			continue;
-		INSTR_TIME_SET_CURRENT(start);
-		if (d->model)
-			EvaluateModel(d, o, slot);
-		else
-			(void) EvaluateSingle(p, d->rule, &d->single);
-		INSTR_TIME_SET_CURRENT(end);
-		INSTR_TIME_SUBTRACT(end, start);
-		c->sampled++;
-		c->sampled_ns += (uint64) (INSTR_TIME_GET_DOUBLE(end) * 1e9);
-	}
+	if (!o->evaluated || HasFailed(d, o))
+		return;
+	INSTR_TIME_SET_CURRENT(start);
+	if (d->model)
+		EvaluateModel(d, o, slot);
+	else
+		(void) EvaluateSingle(p, d->rule, &d->single);
+	INSTR_TIME_SET_CURRENT(end);
+	INSTR_TIME_SUBTRACT(end, start);
+	c->sampled++;
+	c->sampled_ns += (uint64) (INSTR_TIME_GET_DOUBLE(end) * 1e9);
 }
 
 void
@@ -645,8 +683,8 @@ PolicyEvaluate(CompiledPolicy *p, TupleTableSlot * slot, TimestampTz at,
 		p->econtext->ecxt_scantuple = slot;
 		EvaluateTogether(p, slot, at);
 		Conclude(p, slot, decision, caller, false);
-		if (p->stats && p->stats->counts[0].evaluations % STATS_SAMPLE_EVERY == 1)
-			SampleTimes(p, slot);
+		if (p->stats && p->ndetectors > 0 && p->evaluations++ % STATS_SAMPLE_EVERY == 0)
+			SampleTime(p, slot);
 		MemoryContextSwitchTo(caller);
 	}
 	PG_FINALLY();
