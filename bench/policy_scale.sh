@@ -1,0 +1,158 @@
+#!/bin/bash
+# Does a policy's cost stay flat? Prints markdown tables.
+#
+#   bench/policy_scale.sh memory [COPIED] [SINGLE]   memory of one backend that decides so many
+#                                       messages by COPY (1000000) and one by one (100000)
+#   bench/policy_scale.sh stored [N ...]  cost of a message at so many stored ones (100000 1000000);
+#                                       10000000 takes some 40 GB and an hour
+#   bench/policy_scale.sh conditions [N ...]  cost of a condition (50 100 200 400 800)
+#
+# The policy is that of bench/policy.sql (300 conditions, a GBDT, 500 phrases,
+# three baselines). The messages that are measured have bodies of 2 KB; those
+# of the history that is only stored have bodies of 40 bytes.
+set -euo pipefail
+. "$(dirname "$0")/../tools/common.sh"
+what=${1:-conditions}
+shift || true
+cd "$top"
+rounds=${ROUNDS:-3}
+
+tools/cluster start scale shared_preload_libraries=pg_assay shared_buffers=1GB max_wal_size=8GB \
+	max_parallel_maintenance_workers=1 maintenance_work_mem=512MB
+trap 'tools/cluster stop scale' EXIT
+eval "$(tools/cluster env scale)"
+export PGDATABASE=bench_scale PGOPTIONS='-c client_min_messages=warning -c max_parallel_workers_per_gather=0'
+fresh() { # stored messages
+	PGDATABASE=postgres psql -Xqc 'DROP DATABASE IF EXISTS bench_scale' -c 'CREATE DATABASE bench_scale'
+	psql -Xq -v n="$1" -f bench/policy.sql >/dev/null
+}
+median() { sort -g | awk '{ v[NR] = $1 } END { print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
+# milliseconds of the last statement of a script
+timed() { psql -XqAt -v ON_ERROR_STOP=1 -c '\timing on' "$@" | sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p' | tail -n 1; }
+calc() { awk "BEGIN { printf \"$1\", $2 }"; }
+columns='received_at, from_addr, from_domain, recipient, reply_to, subject, body_text, urls, attachments, auth, size'
+trigger='CREATE TRIGGER decide AFTER INSERT ON message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('"'bench'"')'
+
+memory() {
+	local copied=${1:-1000000} single=${2:-100000} batch=10000 steps=10
+	local script=$build/scale.sql file=$build/scale.copy
+	fresh "$batch"
+	psql -Xqc 'CREATE SEQUENCE bench_id START 1000000000 CACHE 100' \
+		-c "ALTER TABLE message ALTER id SET DEFAULT nextval('bench_id')" -c 'CREATE UNIQUE INDEX ON arriving (id)' \
+		-c "ANALYZE arriving" -c "$trigger"
+	psql -Xqc "COPY (SELECT $columns FROM arriving) TO STDOUT (FORMAT binary)" >"$file"
+	chmod a+r "$file"
+	# what the session itself says of its memory, and what the kernel says
+	look() {
+		echo "SELECT count(*) AS done FROM bench_decision \\gset"
+		echo "SELECT (sum(total_bytes) / 1024)::bigint AS kb FROM pg_backend_memory_contexts \\gset"
+		echo "\\echo | $1 | :done | :kb | "
+		echo "\\setenv SERVER :server"
+		printf '%s\n' "\\! awk '{ print (\$2 - \$3) * 4 }' /proc/\$SERVER/statm"
+	}
+	{
+		echo 'SELECT pg_backend_pid() AS server \gset'
+		echo 'SET synchronous_commit = off;'
+		for ((i = 1; i <= copied / batch; i++)); do
+			echo "COPY message ($columns) FROM '$file' (FORMAT binary);"
+			if ((i * steps % (copied / batch) < steps)); then look COPY; fi
+		done
+		for ((s = 1; s <= steps; s++)); do
+			echo "SELECT 'INSERT INTO message ($columns) SELECT $columns FROM arriving WHERE id = ' || 1 + i % $batch FROM generate_series(1, $single / $steps) i \\gexec"
+			look INSERT
+		done
+	} >"$script"
+	psql -XqAt -v ON_ERROR_STOP=1 -f "$script" | paste - - | tr -d '\t' >"$build/scale.out"
+	printf '| by | decided | memory contexts, kB | private memory, kB |\n| --- | --- | --- | --- |\n'
+	sed 's/$/ |/' "$build/scale.out"
+	awk -F'|' '{ by = $2; gsub(" ", "", by); if (!(by in c)) { c[by] = $4; r[by] = $5; n[by] = $3 } lc[by] = $4; lr[by] = $5; ln[by] = $3 }
+		END { for (by in c) printf "\n%s: from %d to %d decided messages, contexts grew by %d kB and private memory by %d kB\n", by, n[by], ln[by], lc[by] - c[by], lr[by] - r[by] }' "$build/scale.out"
+	rm -f "$file" "$script" "$build/scale.out"
+}
+
+stored() {
+	local sizes=("$@") n=20000 size file=$build/scale.copy
+	[ ${#sizes[@]} -gt 0 ] || sizes=(100000 1000000)
+	printf '| stored messages | baseline rows | database, GB | COPY without decisions, µs a message | with | a decision | score() |\n| --- | --- | --- | --- | --- | --- | --- |\n'
+	for size in "${sizes[@]}"; do
+		fresh "$n"
+		# a year of history, as many senders, domains and pairs as grow with it
+		psql -Xq -v ON_ERROR_STOP=1 <<-SQL
+			TRUNCATE message;
+			INSERT INTO message SELECT i, '2026-01-01'::timestamptz - (i % 8760) * interval '1 hour',
+				format('user%s@domain%s.example', k % greatest($size / 25, 4000), k % greatest($size / 160, 600)),
+				format('domain%s.example', k % greatest($size / 160, 600)), format('r%s@us.example', i * 31 % 500), NULL,
+				'Subject ' || i, repeat('history ', 5), '{}', 0, 'spf=pass', 1000
+				FROM generate_series(1, $size) i, LATERAL (SELECT i * 7919) l(k);
+			SELECT assay.refresh_baseline(b) FROM unnest('{sender_baseline,domain_baseline,pair_baseline}'::text[]) b;
+			UPDATE arriving SET id = id + 1000000000;
+			VACUUM ANALYZE;
+			$trigger;
+			CHECKPOINT;
+		SQL
+		psql -Xqc "COPY (SELECT * FROM arriving) TO STDOUT (FORMAT binary)" >"$file"
+		copy() {
+			psql -Xqc 'DELETE FROM message WHERE id > 1000000000' -c 'TRUNCATE bench_decision' -c 'VACUUM message' -c "ALTER TABLE message $1 TRIGGER decide" -c CHECKPOINT
+			timed -c "\\copy message from '$file' (format binary)"
+		}
+		local with=() without=() score=() a b s
+		copy ENABLE >/dev/null	# into the caches
+		for _ in $(seq "$rounds"); do
+			without+=("$(copy DISABLE)") with+=("$(copy ENABLE)")
+			score+=("$(timed -c "SELECT x.score FROM (SELECT * FROM signals WHERE id > 1000000000 LIMIT 1) s, assay.score('bench', s) x" \
+				-c "SELECT count(x.score) FROM signals s, assay.score('bench', s) x WHERE s.id > 1000000000")")
+		done
+		a=$(printf '%s\n' "${without[@]}" | median) b=$(printf '%s\n' "${with[@]}" | median) s=$(printf '%s\n' "${score[@]}" | median)
+		printf '| %s | %s | %s | %s | %s |\n' "$size" \
+			"$(psql -XqAtc 'SELECT (SELECT count(*) FROM sender_baseline) + (SELECT count(*) FROM domain_baseline) + (SELECT count(*) FROM pair_baseline)')" \
+			"$(psql -XqAtc "SELECT round(pg_database_size('bench_scale') / 1e9, 1)")" \
+			"$(calc '%.1f | %.1f | %.1f' "$a * 1000 / $n, $b * 1000 / $n, ($b - $a) * 1000 / $n")" "$(calc %.1f "$s * 1000 / $n")"
+		rm -f "$file"
+	done
+}
+
+conditions() {
+	local sizes=("$@") n=20000 size
+	[ ${#sizes[@]} -gt 0 ] || sizes=(50 100 200 400 800)
+	fresh "$n"
+	# The kinds of bench/policy.sql, in its shares whatever the number. The
+	# signals are read from a table: what is measured is score() alone.
+	psql -Xq -v ON_ERROR_STOP=1 <<-'SQL'
+		CREATE TABLE signal_row AS SELECT * FROM signals;
+		CREATE FUNCTION condition(n int) RETURNS text LANGUAGE sql AS $$
+			SELECT CASE
+				WHEN k < 60 THEN format('body_text ILIKE %L', '%' || w || ' ' || substr(md5(n::text), 1, 4) || '%')
+				WHEN k < 75 THEN format('subject ~* %L', w || '.*' || substr(md5(n::text), 1, 5))
+				WHEN k < 115 THEN format('from_domain IN (%L, %L, %L) AND sender_events < %s', 'domain' || n || '.example', 'x' || n || '.example', 'y.example', n)
+				WHEN k < 155 THEN format('phrases && %L::text[] AND sender_days < %s', ARRAY['theme' || n % 40, 'theme' || n % 37], n % 30)
+				WHEN k < 195 THEN format('url_count > %s AND body_chars < %s AND NOT sender_events > %s', n % 6 + 2, 1500 + n, n)
+				WHEN k < 225 THEN format('auth <> %L AND reply_elsewhere AND domain_days < %s', 'dkim=pass', n % 20)
+				WHEN k < 255 THEN format('hour BETWEEN %s AND %s AND attachments > %s AND pair_events = 0', n % 24, n % 24 + 1, n % 4)
+				WHEN k < 280 THEN format('(sender_events = 0)::int + (pair_events = 0)::int + (url_count > 3)::int + (size > %s)::int >= 4', 6000 + n)
+				ELSE format('lower(from_addr) LIKE %L OR size = %s', 'user' || n || '@%', n) END
+			FROM (SELECT n * 97 % 300 AS k, v.word AS w FROM word v WHERE v.i = 1 + n * 7 % 3000) x $$;
+	SQL
+	for size in "${sizes[@]}"; do
+		psql -Xqc "SELECT assay.create_policy('c$size', 'signals', '{id}', prior => -4)" \
+			-c "SELECT count(assay.create_detector('c$size', 'rule ' || to_char(n, 'FM0000'), condition(n), weight => 0.5, mode => 'live')) FROM generate_series(1, $size) n" >/dev/null
+	done
+	psql -Xqc 'VACUUM ANALYZE'
+	rm -f "$build"/scale.conditions.*
+	for _ in $(seq "$rounds"); do
+		for size in "${sizes[@]}"; do
+			timed -c "SELECT x.score FROM (SELECT * FROM signal_row LIMIT 1) s, assay.score('c$size', s) x" \
+				-c "SELECT count(x.score) FROM signal_row s, assay.score('c$size', s) x" >>"$build/scale.conditions.$size"
+		done
+	done
+	printf '| conditions | µs a message | ns a condition beyond the row before |\n| --- | --- | --- |\n'
+	for size in "${sizes[@]}"; do echo "$size $(median <"$build/scale.conditions.$size")"; done |
+		awk -v n="$n" '{ us = $2 * 1000 / n; printf "| %d | %.2f | %s |\n", $1, us, (NR > 1 ? sprintf("%.1f", (us - last) * 1000 / ($1 - size)) : "")
+			last = us; size = $1; x += $1; y += us; xx += $1 * $1; xy += $1 * us }
+			END { if (NR > 1) printf "\nSlope (least squares): %.1f ns a condition\n", (NR * xy - x * y) / (NR * xx - x * x) * 1000 }'
+	rm -f "$build"/scale.conditions.*
+}
+
+case $what in
+memory | stored | conditions) "$what" "$@" ;;
+*) sed -n '4,10s/^# \{0,1\}//p' "$0" >&2; exit 1 ;;
+esac
