@@ -77,7 +77,7 @@ stored() {
 	for size in "${sizes[@]}"; do
 		fresh "$n"
 		# a year of history, as many senders, domains and pairs as grow with it
-		psql -Xq -v ON_ERROR_STOP=1 <<-SQL
+		psql -Xq -v ON_ERROR_STOP=1 >/dev/null <<-SQL
 			TRUNCATE message;
 			INSERT INTO message SELECT i, '2026-01-01'::timestamptz - (i % 8760) * interval '1 hour',
 				format('user%s@domain%s.example', k % greatest($size / 25, 4000), k % greatest($size / 160, 600)),

@@ -38,6 +38,7 @@ typedef struct DecidePlans
 } DecidePlans;
 
 extern void DecidePlansInit(void);
+extern Size DecidePlansMemory(const char *policy, int *triggers);
 extern DecidePlans *GetDecidePlans(TriggerData * trigdata, const char *policy);
 extern void FindKeyColumns(DecidePlans *t, Relation rel);
 

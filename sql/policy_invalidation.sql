@@ -31,7 +31,7 @@ CREATE DOMAIN inv.other_domain AS text;
 ALTER TABLE inv.other ADD c inv.other_domain;
 DROP TABLE inv_temp2, inv.other;
 INSERT INTO inv.message VALUES (2, 'a', 60);
-SELECT policy, revision, valid, live, shadow, exclusions, guards, bytes BETWEEN 10000 AND 1000000 AS bytes, pins, uses, used_at <= now() AS used FROM assay.policy_cache;
+SELECT policy, revision, valid, live, shadow, exclusions, guards, bytes BETWEEN 10000 AND 1000000 AS bytes, triggers, plan_bytes BETWEEN 10000 AND 1000000 AS plan_bytes, pins, uses, used_at <= now() AS used FROM assay.policy_cache;
 
 -- a domain gets a constraint, and loses it
 ALTER DOMAIN inv.open ADD CONSTRAINT few CHECK (VALUE < 55);
@@ -108,7 +108,7 @@ INSERT INTO inv.busy VALUES (1, 30);
 CREATE TEMP TABLE inv_plans AS SELECT count(*) AS plans FROM pg_backend_memory_contexts WHERE name = 'pg_assay decide';
 INSERT INTO inv.busy VALUES (2, 30);
 INSERT INTO inv.busy SELECT i, i FROM generate_series(3, 100) i;
-SELECT count(*), min(uses), max(uses), bool_and(valid) AS valid, sum(bytes) < 128 * 1024 * 1024 AS within FROM assay.policy_cache WHERE policy LIKE 'busy%';
+SELECT count(*), min(uses), max(uses), sum(triggers) AS triggers, bool_and(valid) AS valid, sum(bytes) < 128 * 1024 * 1024 AS within FROM assay.policy_cache WHERE policy LIKE 'busy%';
 SELECT plans, (SELECT count(*) FROM pg_backend_memory_contexts WHERE name = 'pg_assay decide') AS plans_then FROM inv_plans;
 -- where there is room for few, they take turns, and decide alike; the plans stay
 SET assay.policy_cache_size = '200kB';

@@ -208,6 +208,42 @@ UnpinPlans(XactEvent event, void *arg)
 		((DecidePlans *) lfirst(lc))->pins = 0;
 }
 
+/* How many triggers have plans for a policy, and what these take */
+Size
+DecidePlansMemory(const char *policy, int *triggers)
+{
+	Size		bytes = 0;
+	ListCell   *lc;
+
+	*triggers = 0;
+	foreach(lc, all_plans)
+	{
+		DecidePlans *t = lfirst(lc);
+		SPIPlanPtr	plans[] = {t->keys_plan, t->all_plan, t->one_plan, t->insert_many, t->insert_one};
+
+		if (t->generation != PolicyGeneration() || strcmp(t->policy, policy) != 0)
+			continue;
+		(*triggers)++;
+		bytes += MemoryContextMemAllocated(t->context, true);
+		for (int i = 0; i < lengthof(plans); i++)
+		{
+			ListCell   *s;
+
+			if (plans[i] == NULL)
+				continue;
+			foreach(s, SPI_plan_get_plan_sources(plans[i]))
+			{
+				CachedPlanSource *source = lfirst(s);
+
+				bytes += MemoryContextMemAllocated(source->context, true);
+				if (source->gplan)
+					bytes += MemoryContextMemAllocated(source->gplan->context, true);
+			}
+		}
+	}
+	return bytes;
+}
+
 void
 DecidePlansInit(void)
 {

@@ -788,13 +788,13 @@ COMMENT ON FUNCTION assay.explain_decision(text, text[]) IS
 -- views
 
 CREATE FUNCTION assay.policy_cache(OUT policy text, OUT revision int, OUT drafts boolean, OUT valid boolean,
-	OUT live int, OUT shadow int, OUT exclusions int, OUT guards int, OUT bytes bigint, OUT pins int, OUT uses bigint,
+	OUT live int, OUT shadow int, OUT exclusions int, OUT guards int, OUT bytes bigint, OUT triggers int, OUT plan_bytes bigint, OUT pins int, OUT uses bigint,
 	OUT used_at timestamptz) RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'assay_policy_cache' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED ROWS 10;
 COMMENT ON FUNCTION assay.policy_cache() IS 'policies, of those that the user may see, that this backend keeps compiled';
 
 CREATE VIEW assay.policy_cache AS
-	SELECT c.policy, c.revision, c.drafts, c.valid, c.live, c.shadow, c.exclusions, c.guards, c.bytes, c.pins, c.uses, c.used_at
+	SELECT c.policy, c.revision, c.drafts, c.valid, c.live, c.shadow, c.exclusions, c.guards, c.bytes, c.triggers, c.plan_bytes, c.pins, c.uses, c.used_at
 	FROM assay.policy_cache() c ORDER BY c.used_at DESC, c.policy COLLATE "C";
 COMMENT ON VIEW assay.policy_cache IS
 	'policies that this backend keeps compiled, most recently used first; bounded by assay.policy_cache_size';

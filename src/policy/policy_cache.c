@@ -23,6 +23,7 @@
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "compat.h"
+#include "decide.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
@@ -545,13 +546,18 @@ assay_policy_cache(PG_FUNCTION_ARGS)
 	{
 		CompiledPolicy *p = lfirst(lc);
 		int			shadow = 0;
-		Datum		values[12];
-		bool		nulls[12] = {0};
+		int			triggers = 0;
+		Size		plan_bytes = 0;
+		Datum		values[14];
+		bool		nulls[14] = {0};
 
 		if (!has_privs_of_role(GetUserId(), p->owner))
 			continue;
 		for (int i = 0; i < p->ndetectors; i++)
 			shadow += p->detectors[i].shadow;
+		/* The triggers' are of the current revision. */
+		if (p->wanted == 0 && !p->drafts && p->valid)
+			plan_bytes = DecidePlansMemory(p->name, &triggers);
 		values[0] = CStringGetTextDatum(p->name);
 		values[1] = Int32GetDatum(p->revision);
 		values[2] = BoolGetDatum(p->drafts);
@@ -561,9 +567,11 @@ assay_policy_cache(PG_FUNCTION_ARGS)
 		values[6] = Int32GetDatum(p->nexclusions);
 		values[7] = Int32GetDatum(p->nguards);
 		values[8] = Int64GetDatum((int64) PolicyBytes(p));
-		values[9] = Int32GetDatum(p->pins);
-		values[10] = Int64GetDatum(p->uses);
-		values[11] = TimestampTzGetDatum(p->used_at);
+		values[9] = Int32GetDatum(triggers);
+		values[10] = Int64GetDatum((int64) plan_bytes);
+		values[11] = Int32GetDatum(p->pins);
+		values[12] = Int64GetDatum(p->uses);
+		values[13] = TimestampTzGetDatum(p->used_at);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 	return (Datum) 0;
