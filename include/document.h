@@ -22,6 +22,9 @@
 
 typedef struct Document Document;
 
+/* For importers; the text form of a model may be longer */
+extern bool DocumentCheckBytes(Size bytes, ModelError *error);
+
 /* The whole document, to be freed; NULL: see error */
 extern Document *DocumentParseJson(const char *text, Size length,
 								   ModelError *error);

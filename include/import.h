@@ -133,10 +133,4 @@ extern Model *ImportLightGBM(const char *document, Size length,
 extern Model *ImportCatBoost(const char *document, Size length,
 							 Size *size, ModelError *error);
 
-/*
- * Set by the server to ask whether the user has cancelled; NULL elsewhere.
- * The builder asks at every tree.
- */
-extern bool (*model_cancelled) (void);
-
 #endif							/* ASSAY_IMPORT_H */

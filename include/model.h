@@ -47,11 +47,11 @@
 #define MODEL_MAX_FEATURES	65535
 #define MODEL_MAX_OUTPUTS	4096
 #define MODEL_MAX_TREES		100000
-#define MODEL_MAX_NODES		16777216	/* in all trees */
+#define MODEL_MAX_NODES		2097152 /* in all trees */
 #define MODEL_MAX_DEPTH		512 /* splits on one path */
 #define MODEL_MAX_CATEGORIES 1048576	/* codes of one feature: 0 … n - 1 */
 #define MODEL_MAX_NAME		1023	/* bytes of a feature's or category's name */
-#define MODEL_MAX_BYTES		((Size) 0x3fffffff) /* what a value can hold */
+#define MODEL_MAX_BYTES		((Size) 256 * 1024 * 1024)	/* of a value */
 
 #define MODEL_DIGEST		16	/* bytes of the digest that are kept */
 
@@ -290,6 +290,18 @@ typedef struct ModelError
 	char		detail[256];	/* sentences, or empty */
 	char		hint[256];
 } ModelError;
+
+/*
+ * Asked now and then in long loops: has the user enough of it?  NULL outside
+ * of a server.
+ */
+extern bool (*model_cancelled) (void);
+
+static inline bool
+ModelIsCancelled(void)
+{
+	return unlikely(model_cancelled != NULL && model_cancelled());
+}
 
 /* Keeps the first error; always returns false */
 extern bool ModelFail(ModelError *error, ModelErrorKind kind,

@@ -11,7 +11,11 @@
 #include <math.h>
 
 #include "compat.h"
+#include "document.h"
 #include "import.h"
+#include "port/pg_bitutils.h"
+
+bool		(*model_cancelled) (void) = NULL;
 
 /* Bytes of an element of each section */
 static Size
@@ -322,6 +326,8 @@ CheckTrees(const Model *model, ModelError *error)
 			(tree->output >= model->noutputs &&
 			 tree->output != MODEL_ALL_OUTPUTS))
 			return ModelFail(error, MODEL_INVALID, "tree %u is malformed", t);
+		if (ModelIsCancelled())
+			return ModelFail(error, MODEL_CANCELLED, "canceled");
 		if (!CheckTree(model, tree, error))
 			return false;
 		used += tree->nnodes;
@@ -373,13 +379,36 @@ CheckNumbers(const Model *model, ModelError *error)
 	return true;
 }
 
+/*
+ * Each model has a text form that reads back, so that it can be dumped and
+ * restored: not more numbers and words than a document may hold.
+ */
+static bool
+CheckTextForm(const Model *model, ModelError *error)
+{
+	const		uint32 *sets = MODEL_SETS(model);
+	uint64		values = 64 + 2 * (uint64) model->noutputs +
+	6 * (uint64) model->nfeatures + 2 * (uint64) model->ncategories +
+	5 * (uint64) model->ntrees + 9 * (uint64) model->nnodes +
+	model->nvalues + 2 * (uint64) model->nterms;
+
+	for (uint32 i = 0; i < model->nsetwords; i++)
+		values += pg_popcount32(sets[i]);
+	if (values > DOCUMENT_MAX_VALUES)
+		return ModelFail(error, MODEL_LIMIT,
+						 "model holds more than %d values",
+						 DOCUMENT_MAX_VALUES);
+	return true;
+}
+
 bool
 CheckModelBody(const Model *model, Size size, ModelError *error)
 {
 	return CheckHeader(model, size, error) &&
 		CheckFeatures(model, error) &&
 		CheckTrees(model, error) &&
-		CheckNumbers(model, error);
+		CheckNumbers(model, error) &&
+		CheckTextForm(model, error);
 }
 
 bool

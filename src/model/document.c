@@ -73,14 +73,19 @@ EscapeNonAscii(const char **text, Size *length, char **copy)
 	return true;
 }
 
-/* A limit for both forms; what is over it is not parsed */
-static bool
-CheckSize(Size bytes, Size values, ModelError *error)
+bool
+DocumentCheckBytes(Size bytes, ModelError *error)
 {
 	if (bytes > DOCUMENT_MAX_BYTES)
 		return ModelFail(error, MODEL_LIMIT,
 						 "model document of %zu bytes exceeds the limit of %d bytes",
 						 bytes, DOCUMENT_MAX_BYTES);
+	return true;
+}
+
+static bool
+CheckValues(Size values, ModelError *error)
+{
 	if (values > DOCUMENT_MAX_VALUES)
 		return ModelFail(error, MODEL_LIMIT,
 						 "model document holds more than %d values",
@@ -88,15 +93,24 @@ CheckSize(Size bytes, Size values, ModelError *error)
 	return true;
 }
 
-/* Not fewer values than a JSON text holds: each but one follows a mark */
+/*
+ * Not fewer values than a JSON text holds: each but one follows a mark that is
+ * not within a string.  A text that is no JSON may be miscounted.
+ */
 static Size
 CountValues(const char *text, Size length)
 {
 	Size		marks = 0;
 
 	for (Size i = 0; i < length; i++)
-		marks += text[i] == ',' || text[i] == ':' || text[i] == '[';
+	{
+		if (text[i] == '"')
+			while (++i < length && text[i] != '"')
+				i += text[	i] == '\\';
 
+		else
+			marks += text[i] == ',' || text[i] == ':' || text[i] == '[';
+	}
 	return marks;
 }
 
@@ -109,8 +123,7 @@ DocumentParseJson(const char *text, Size length, ModelError *error)
 	Size		done = 0;
 	char	   *escaped = NULL;
 
-	if (!CheckSize(length, 0, error) ||
-		!CheckSize(length, CountValues(text, length), error))
+	if (!CheckValues(CountValues(text, length), error))
 		return NULL;
 	if (!ModelIsUtf8((const unsigned char *) text, length))
 	{
@@ -134,7 +147,7 @@ DocumentParseJson(const char *text, Size length, ModelError *error)
 	{
 		int			chunk = (int) Min(length - done, CHUNK_BYTES);
 
-		if (model_cancelled != NULL && model_cancelled())
+		if (ModelIsCancelled())
 		{
 			ModelFail(error, MODEL_CANCELLED, "canceled");
 			break;
@@ -344,8 +357,7 @@ ReadArray(Reader *reader, int depth, json_object **value)
 
 	if (!ReadContainer(reader, &element, &count))
 		return false;
-	if (!CheckSize(reader->length, reader->values + Max(count, 0),
-				   reader->error))
+	if (!CheckValues(reader->values + Max(count, 0), reader->error))
 		return false;
 	if (element == 'T' || element == 'F' || element == 'Z' || element == 'N')
 		return ReaderFail(reader, "an array's elements have no bytes");
@@ -444,12 +456,12 @@ ReadValue(Reader *reader, unsigned char type, int depth, json_object **value)
 		return ModelFail(reader->error, MODEL_LIMIT,
 						 "model document is nested deeper than %d levels",
 						 DOCUMENT_MAX_DEPTH);
-	if (!CheckSize(reader->length, ++reader->values, reader->error))
+	if (!CheckValues(++reader->values, reader->error))
 		return false;
 	switch (type)
 	{
 		case '[':
-			if (model_cancelled != NULL && model_cancelled())
+			if (ModelIsCancelled())
 				return ModelFail(reader->error, MODEL_CANCELLED, "canceled");
 			return ReadArray(reader, depth + 1, value);
 		case '{':
@@ -523,8 +535,6 @@ DocumentParseUbjson(const char *bytes, Size length, ModelError *error)
 	json_object *result = NULL;
 	unsigned char type;
 
-	if (!CheckSize(length, 0, error))
-		return NULL;
 	if (ReadType(&reader, &type) && ReadValue(&reader, type, 0, &result))
 	{
 		if (reader.at < length)

@@ -16,8 +16,6 @@
 #include "compat.h"
 #include "import.h"
 
-bool		(*model_cancelled) (void) = NULL;
-
 /* A growing array of elements of one size */
 typedef struct Array
 {
@@ -470,7 +468,7 @@ ModelBeginTree(ModelBuilder *builder, uint32 output, double weight)
 {
 	ModelTree  *tree;
 
-	if (model_cancelled != NULL && model_cancelled())
+	if (ModelIsCancelled())
 		return ModelComplain(builder, MODEL_CANCELLED, "canceled");
 	if (builder->in_tree)
 		return ModelComplain(builder, MODEL_INVALID,

@@ -777,6 +777,8 @@ ImportCatBoost(const char *document, Size length, Size *size,
 
 	memset(&source, 0, sizeof(source));
 	*size = 0;
+	if (!DocumentCheckBytes(length, error))
+		return NULL;
 	source.document = DocumentParseJson(document, length, error);
 	if (source.document == NULL)
 		return NULL;

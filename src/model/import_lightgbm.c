@@ -1014,6 +1014,8 @@ ImportLightGBM(const char *document, Size length, Size *size, ModelError *error)
 {
 	Reader		r;
 
+	if (!DocumentCheckBytes(length, error))
+		return NULL;
 	memset(&r, 0, sizeof(r));
 	r.at = document;
 	r.end = document + length;

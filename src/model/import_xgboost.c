@@ -738,6 +738,8 @@ ParseDocument(const char *document, Size length, ModelError *error)
 				 "Save it as JSON or UBJSON: booster.save_model('model.json'). The old binary format is not supported.");
 		return NULL;
 	}
+	if (!DocumentCheckBytes(length, error))
+		return NULL;
 	if (at == 0 && length > 1 && strchr(" \n\r\t\"}", document[1]) == NULL)
 		return DocumentParseUbjson(document, length, error);
 	return DocumentParseJson(document, length, error);

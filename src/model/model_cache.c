@@ -43,6 +43,7 @@
 #define MODEL_CACHE_SIZE_MAX		MAX_KILOBYTES
 
 #define CACHE_LINE	64
+#define DIGEST_CHUNK ((Size) 1 << 20)	/* bytes between looks for a cancel */
 
 static int	model_cache_size = MODEL_CACHE_SIZE_DEFAULT;	/* kB */
 
@@ -74,6 +75,8 @@ typedef struct ModelCallKey
 static void
 ComputeDigest(const Model *model, uint8 * digest)
 {
+	const		uint8 *bytes = (const uint8 *) model;
+	Size		size = VARSIZE(model);
 	pg_cryptohash_ctx *context = pg_cryptohash_create(PG_SHA256);
 	uint8		whole[PG_SHA256_DIGEST_LENGTH];
 	Model		header;
@@ -83,10 +86,16 @@ ComputeDigest(const Model *model, uint8 * digest)
 	/* Flags of the varlena header are not part of the model */
 	SET_VARSIZE(&header, VARSIZE(model));
 	if (context == NULL || pg_cryptohash_init(context) < 0 ||
-		pg_cryptohash_update(context, (uint8 *) & header, sizeof(Model)) < 0 ||
-		pg_cryptohash_update(context, (const uint8 *) model + sizeof(Model),
-							 VARSIZE(model) - sizeof(Model)) < 0 ||
-		pg_cryptohash_final(context, whole, sizeof(whole)) < 0)
+		pg_cryptohash_update(context, (uint8 *) & header, sizeof(Model)) < 0)
+		elog(ERROR, "could not compute the digest of a model");
+	for (Size at = sizeof(Model); at < size; at += DIGEST_CHUNK)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (pg_cryptohash_update(context, bytes + at,
+								 Min(size - at, DIGEST_CHUNK)) < 0)
+			elog(ERROR, "could not compute the digest of a model");
+	}
+	if (pg_cryptohash_final(context, whole, sizeof(whole)) < 0)
 		elog(ERROR, "could not compute the digest of a model");
 	pg_cryptohash_free(context);
 	memcpy(digest, whole, MODEL_DIGEST);
@@ -134,10 +143,14 @@ CopyModel(const struct varlena *value, MemoryContext context)
 	memcpy(model, value, size);
 	SET_VARSIZE(model, size);
 	if (!CheckModel(model, size, &error))
+	{
+		if (error.kind == MODEL_CANCELLED)
+			ModelRaise(&error);
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("model value is corrupt"),
 				 errdetail("Its check says: %s.", error.message)));
+	}
 	ComputeDigest(model, digest);
 	if (memcmp(digest, model->digest, MODEL_DIGEST) != 0)
 		ereport(ERROR,
@@ -261,7 +274,9 @@ ModelStateExplain(ModelState *state)
 	if (state->shap == NULL)
 	{
 		Size		size = ModelShapSize(model);
-		void	   *memory;
+		MemoryContext context;
+		void	   *scratch;
+		void	   *contributions;
 		ModelShap  *shap;
 
 		if (size == 0)
@@ -274,15 +289,23 @@ ModelStateExplain(ModelState *state)
 					 (model->flags & MODEL_LINEAR_LEAVES) ?
 					 errhint("Train the model without linear_tree.") :
 					 errhint("Train the model with a library and a tree method that keep it.")));
-		memory = AllocAligned(state->context, size);
-		shap = ModelShapInit(model, memory);
-		state->shap_scratch = AllocAligned(state->context,
-										   ModelShapScratchSize(model, shap));
-		state->contributions = AllocAligned(state->context,
-											(Size) model->noutputs *
-											(model->nfeatures + 1) *
-											sizeof(double));
+		/* Goes with the query when it is cancelled here or out of memory */
+		context = AllocSetContextCreate(CurrentMemoryContext,
+										"pg_assay explanation",
+										ALLOCSET_DEFAULT_SIZES);
+		shap = ModelShapInit(model, AllocAligned(context, size));
+		if (shap == NULL)
+		{
+			CHECK_FOR_INTERRUPTS();
+			elog(ERROR, "could not prepare explanations");
+		}
+		scratch = AllocAligned(context, ModelShapScratchSize(model, shap));
+		contributions = AllocAligned(context, (Size) model->noutputs *
+									 (model->nfeatures + 1) * sizeof(double));
+		MemoryContextSetParent(context, state->context);
 		state->shap = shap;
+		state->shap_scratch = scratch;
+		state->contributions = contributions;
 		if (cache != NULL)
 		{
 			entry = hash_search(cache, model->digest, HASH_FIND, NULL);

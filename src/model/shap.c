@@ -690,7 +690,7 @@ FillValues(ModelShap *shap, const Model *model, const ModelTree *tree,
 }
 
 /* All that LayOut made room for; *used is where the trees' arrays begin */
-static void
+static bool
 FillTrees(const Model *model, ModelShap *shap, Size used, Size map)
 {
 	const ModelTree *trees = MODEL_TREES(model);
@@ -734,6 +734,8 @@ FillTrees(const Model *model, ModelShap *shap, Size used, Size map)
 		TreeCounts	counts;
 		ShapTree	tree;
 
+		if (ModelIsCancelled())
+			return false;
 		CountTree(&walk, model, &trees[i], &counts);
 		if (counts.passes > 0)
 		{
@@ -756,6 +758,7 @@ FillTrees(const Model *model, ModelShap *shap, Size used, Size map)
 		}
 	}
 	Assert(used == map);
+	return true;
 }
 
 Size
@@ -780,8 +783,9 @@ ModelShapInit(const Model *model, void *memory)
 		return NULL;
 	expected = SHAP_AT(shap, shap->expected, double);
 	memcpy(expected, MODEL_START(model), model->noutputs * sizeof(double));
-	if (!(model->flags & MODEL_IS_LINEAR))
-		FillTrees(model, shap, arrays, map);
+	if (!(model->flags & MODEL_IS_LINEAR) &&
+		!FillTrees(model, shap, arrays, map))
+		return NULL;
 	for (uint32 k = 0; k < model->noutputs; k++)
 		expected[k] = expected[k] * shap->factor + MODEL_BIAS(model)[k];
 	return shap;
