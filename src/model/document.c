@@ -98,18 +98,17 @@ CheckValues(Size values, ModelError *error)
  * not within a string.  A text that is no JSON may be miscounted.
  */
 static Size
-CountValues(const char *text, Size length)
+CountValues(const char *json, Size length)
 {
 	Size		marks = 0;
 
 	for (Size i = 0; i < length; i++)
 	{
-		if (text[i] == '"')
-			while (++i < length && text[i] != '"')
-				i += text[	i] == '\\';
-
+		if (json[i] == '"')
+			while (++i < length && json[i] != '"')
+				i += json[i] == '\\';
 		else
-			marks += text[i] == ',' || text[i] == ':' || text[i] == '[';
+			marks += json[i] == ',' || json[i] == ':' || json[i] == '[';
 	}
 	return marks;
 }

@@ -526,11 +526,11 @@ ModelCacheInit(void)
 static Datum
 DigestText(const uint8 * digest)
 {
-	char text[	2 * MODEL_DIGEST + 1];
+	char		hex[2 * MODEL_DIGEST + 1];
 
 	for (int i = 0; i < MODEL_DIGEST; i++)
-		snprintf(text +2 * i, 3, "%02x", digest[i]);
-	return CStringGetTextDatum(text);
+		snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+	return CStringGetTextDatum(hex);
 }
 
 PG_FUNCTION_INFO_V1(model_cache);

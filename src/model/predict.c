@@ -139,7 +139,7 @@ BindColumn(const Model *model, uint32 feature, const char *name,
 {
 	Oid			type = getBaseType(attribute->atttypid);
 	uint32		kind = MODEL_FEATURES(model)[feature].kind;
-	bool text = false;
+	bool		is_text = false;
 
 	bound->column = attribute->attnum - 1;
 	bound->named = kind == FEATURE_TEXT;
@@ -169,18 +169,15 @@ BindColumn(const Model *model, uint32 feature, const char *name,
 		case TEXTOID:
 		case VARCHAROID:
 			bound->kind = COLUMN_TEXT;
-			text = true;
-
+			is_text = true;
 			break;
 		case BPCHAROID:
 			bound->kind = COLUMN_BPCHAR;
-			text = true;
-
+			is_text = true;
 			break;
 		case NAMEOID:
 			bound->kind = COLUMN_NAME;
-			text = true;
-
+			is_text = true;
 			break;
 		default:
 			ereport(ERROR,
@@ -189,7 +186,7 @@ BindColumn(const Model *model, uint32 feature, const char *name,
 							name, format_type_be(attribute->atttypid)),
 					 errhint("Cast it to a number, or to text for a categorical feature.")));
 	}
-	if (text &&kind != FEATURE_TEXT)
+	if (is_text && kind != FEATURE_TEXT)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("column \"%s\" is text, but the model takes feature \"%s\" as a number",
@@ -875,7 +872,7 @@ static Datum
 ValueText(const Model *model, const ModelContribution *contribution)
 {
 	const ModelFeature *feature = MODEL_FEATURES(model) + contribution->feature;
-	char text[	DOUBLE_SHORTEST_DECIMAL_LEN];
+	char		number[DOUBLE_SHORTEST_DECIMAL_LEN];
 
 	if (feature->kind == FEATURE_TEXT)
 		for (uint32 i = 0; i < feature->count; i++)
@@ -895,10 +892,10 @@ ValueText(const Model *model, const ModelContribution *contribution)
 		return CStringGetTextDatum(contribution->value > 0 ? "Infinity" :
 								   "-Infinity");
 	if (model->flags & MODEL_SINGLE)
-		float_to_shortest_decimal_buf((float) contribution->value, text);
+		float_to_shortest_decimal_buf((float) contribution->value, number);
 	else
-		double_to_shortest_decimal_buf(contribution->value, text);
-	return CStringGetTextDatum(text);
+		double_to_shortest_decimal_buf(contribution->value, number);
+	return CStringGetTextDatum(number);
 }
 
 PG_FUNCTION_INFO_V1(model_explain);
