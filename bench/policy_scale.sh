@@ -83,7 +83,7 @@ stored() {
 				format('user%s@domain%s.example', k % greatest($size / 25, 4000), k % greatest($size / 160, 600)),
 				format('domain%s.example', k % greatest($size / 160, 600)), format('r%s@us.example', i * 31 % 500), NULL,
 				'Subject ' || i, repeat('history ', 5), '{}', 0, 'spf=pass', 1000
-				FROM generate_series(1, $size) i, LATERAL (SELECT i * 7919) l(k);
+				FROM generate_series(1, $size) i, LATERAL (SELECT i::bigint * 7919) l(k);
 			SELECT assay.refresh_baseline(b) FROM unnest('{sender_baseline,domain_baseline,pair_baseline}'::text[]) b;
 			UPDATE arriving SET id = id + 1000000000;
 			VACUUM ANALYZE;

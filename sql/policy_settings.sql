@@ -32,6 +32,14 @@ SELECT count(DISTINCT x.attribution::text), min(assay.margin(x.attribution)) FRO
 SELECT count(*) FROM (SELECT id, at, day, f, gap, raw, note, 23 AS hour, '2024-06-01 23:30:00+00'::text AS written FROM set_message OFFSET 0) s, assay.score('sets', s) x
 JOIN sets_decision d ON d.attribution::text = x.attribution::text WHERE d.id = s.id;
 SELECT current_setting('datestyle'), current_setting('intervalstyle'), current_setting('extra_float_digits'), current_setting('bytea_output');
+-- parallel workers as well
+SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
+ANALYZE set_message;
+EXPLAIN (COSTS OFF) SELECT count(DISTINCT t) FROM (SELECT x.attribution::text AS t FROM set_signals s, assay.score('sets', s) x OFFSET 0) y;
+SELECT count(DISTINCT t) FROM (SELECT x.attribution::text AS t FROM set_signals s, assay.score('sets', s) x OFFSET 0) y;
+SELECT count(*) FROM (SELECT s.id, x.attribution::text AS t FROM set_signals s, assay.score('sets', s) x OFFSET 0) y, LATERAL (
+	SELECT assay.margin(t::assay.attribution) AS m) z WHERE z.m = 47;
+RESET parallel_setup_cost; RESET parallel_tuple_cost; RESET min_parallel_table_scan_size;
 -- where nothing but the evidence is written
 SELECT assay.retire_detector('sets', d) FROM unnest('{hour,literal,day,texts,view}'::text[]) d;
 SELECT l.signals FROM set_signals s, assay.score('sets', s) x, assay.ledger(x.attribution) l WHERE s.id = 1 AND l.detector = 'evidence';

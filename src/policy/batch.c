@@ -659,6 +659,33 @@ assay_latest_labels(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
+PG_FUNCTION_INFO_V1(assay_latest_decisions);
+Datum
+assay_latest_decisions(PG_FUNCTION_ARGS)
+{
+	Source		s;
+	BatchQuery	q;
+
+	InitKeys(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	SPI_connect();
+	QueryStart(&q);
+	QueryAdd(&q, "SELECT DISTINCT ON (");
+	AddKeys(&q, &s, "v.", "");
+	QueryAdd(&q, ") ARRAY[");
+	AddKeys(&q, &s, "v.", "::pg_catalog.text");
+	QueryAdd(&q, "], v.revision, v.verdict, v.attribution FROM %s v WHERE v.decided_at >= ",
+			 s.id->decision_name);
+	QueryValue(&q, TIMESTAMPTZOID, PG_GETARG_DATUM(1));
+	QueryAdd(&q, " AND v.decided_at < ");
+	QueryValue(&q, TIMESTAMPTZOID, PG_GETARG_DATUM(2));
+	QueryAdd(&q, " ORDER BY ");
+	AddKeys(&q, &s, "v.", "");
+	QueryAdd(&q, ", v.revision DESC");
+	ReadTable(fcinfo, &s, s.id->decision_name, &q);
+	SPI_finish();
+	return (Datum) 0;
+}
+
 PG_FUNCTION_INFO_V1(assay_latest_decision);
 Datum
 assay_latest_decision(PG_FUNCTION_ARGS)

@@ -514,7 +514,7 @@ void
 PolicyCacheInit(void)
 {
 	static const int rare[] = {PROCOID, OPEROID, CASTSOURCETARGET, NAMESPACEOID,
-	ENUMOID, AUTHOID, AUTHMEMMEMROLE};
+	ENUMOID, COLLOID, AUTHOID, AUTHMEMMEMROLE};
 
 	DefineCustomIntVariable("assay.policy_cache_size",
 							"Memory in each backend for compiled policies.",

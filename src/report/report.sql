@@ -229,29 +229,19 @@ CREATE FUNCTION assay.precision_report(policy text, since timestamptz DEFAULT '-
 	OUT sole bigint, OUT sole_right bigint, OUT sole_wrong bigint, OUT overlap bigint) RETURNS SETOF record
 	LANGUAGE plpgsql STABLE ROWS 100
 	SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	p assay.policy;
-	keys text;
+#variable_conflict use_column
 BEGIN
-	SELECT * INTO p FROM assay.policy q WHERE q.policy = precision_report.policy;
-	IF NOT FOUND THEN
-		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
-			HINT = 'Or it is not yours: assay.policies lists those that you may read.';
-	END IF;
+	PERFORM assay.policy_for_reading(precision_report.policy);
 	IF since IS NULL OR until IS NULL THEN
 		RAISE EXCEPTION 'since and until must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
 	PERFORM assay.wilson_interval(0, 0, confidence);
-	SELECT string_agg(quote_ident(k), ', ') INTO keys FROM unnest(p.key) k;
-	RETURN QUERY EXECUTE format($query$
-		WITH d AS (
+	RETURN QUERY
+		WITH j AS MATERIALIZED (
 			-- a message counts once, by its latest decision of that time
-			SELECT DISTINCT ON (%1$s) %1$s, revision, verdict, attribution FROM %2$s
-			WHERE decided_at >= $2 AND decided_at < $3 ORDER BY %1$s, revision DESC
-		), l AS (
-			SELECT DISTINCT ON (%1$s) %1$s, malicious FROM %3$s ORDER BY %1$s, labelled_at DESC
-		), j AS MATERIALIZED (
-			SELECT row_number() OVER () AS n, d.revision, d.verdict, d.attribution, l.malicious FROM d LEFT JOIN l USING (%1$s)
+			SELECT row_number() OVER () AS n, d.revision, d.verdict, d.attribution, l.malicious
+			FROM assay.latest_decisions(precision_report.policy, since, until) d
+			LEFT JOIN assay.latest_labels(precision_report.policy) l ON l.key = d.key
 		), r AS MATERIALIZED (
 			-- verdicts by level: 0 is the default, the others in order of their thresholds
 			SELECT v.revision, v.default_verdict || t.names AS names, t.thresholds
@@ -259,7 +249,7 @@ BEGIN
 				SELECT coalesce(array_agg(e.key ORDER BY e.value::float8), '{}') AS names,
 					coalesce(array_agg(e.value::float8 ORDER BY e.value::float8), '{}') AS thresholds
 				FROM jsonb_each_text(v.thresholds) e) t
-			WHERE v.policy = $1
+			WHERE v.policy = precision_report.policy
 		), e AS (
 			SELECT j.n, j.malicious, g.kind, g.detector AS name, g.hit, g.counted, g.shadow, g.muted_by, g.contribution,
 				array_position(r.names, g.forced) - 1 AS forced, assay.margin(j.attribution) AS margin, r.thresholds,
@@ -311,16 +301,16 @@ BEGIN
 			-- what each could have hit: labelled messages decided by a revision in which it stood
 			SELECT q.detector AS name, q.mode, sum(c.malicious) AS malicious, sum(c.safe) AS safe
 			FROM assay.detector q JOIN c ON c.revision >= q.from_revision AND (q.until_revision IS NULL OR c.revision < q.until_revision)
-			WHERE q.policy = $1 AND q.mode IN ('live', 'shadow') GROUP BY 1, 2
+			WHERE q.policy = precision_report.policy AND q.mode IN ('live', 'shadow') GROUP BY 1, 2
 			UNION ALL
 			SELECT q.exclusion, NULL, sum(c.malicious), sum(c.safe)
 			FROM assay.exclusion q JOIN c ON c.revision >= q.from_revision AND (q.until_revision IS NULL OR c.revision < q.until_revision)
-			WHERE q.policy = $1 GROUP BY 1
+			WHERE q.policy = precision_report.policy GROUP BY 1
 		), silent AS (
 			-- detectors that stand now and had nothing to say
 			SELECT CASE WHEN q.condition IS NULL THEN 'model' ELSE 'rule' END AS kind, q.detector AS name, q.mode,
 				CASE WHEN q.weight < 0 THEN 'safe' ELSE 'malicious' END AS claim
-			FROM assay.detector q WHERE q.policy = $1 AND q.until_revision IS NULL AND q.mode IN ('live', 'shadow')
+			FROM assay.detector q WHERE q.policy = precision_report.policy AND q.until_revision IS NULL AND q.mode IN ('live', 'shadow')
 				AND NOT EXISTS (SELECT FROM h WHERE h.name = q.detector AND h.kind <> 'exclusion')
 		), rows AS (
 			SELECT 1 AS part, 0 AS level, h.kind, h.name, h.mode, h.claim, h.hits, h.labelled, h.tp, h.labelled - h.tp AS fp,
@@ -351,9 +341,8 @@ BEGIN
 			rows.tp::float8 / nullif(rows.labelled, 0), w.lower, w.upper,
 			rows.found::float8 / nullif(rows.all_of_them, 0), 1 - rows.found::float8 / nullif(rows.all_of_them, 0),
 			rows.sole, rows.sole_right, rows.sole_wrong, rows.overlap
-		FROM rows, assay.wilson_interval(rows.tp, rows.labelled, $4) w
-		ORDER BY rows.part, rows.level DESC, rows.hits DESC, rows.name COLLATE "C", rows.mode, rows.claim
-	$query$, keys, p.decision, p.label) USING policy, since, until, confidence;
+		FROM rows, assay.wilson_interval(rows.tp, rows.labelled, confidence) w
+		ORDER BY rows.part, rows.level DESC, rows.hits DESC, rows.name COLLATE "C", rows.mode, rows.claim;
 END $$;
 COMMENT ON FUNCTION assay.precision_report(text, timestamptz, timestamptz, float8) IS
 	'how right the decisions of a time were, by verdict, detector and exclusion: precision with interval, recall, sole effect, overlap';
