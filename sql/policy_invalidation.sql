@@ -87,6 +87,17 @@ ALTER SCHEMA inv_away RENAME TO inv_code;
 INSERT INTO inv.message VALUES (18, 'a', 80);
 SELECT * FROM inv.shown WHERE id BETWEEN 16 AND 18 ORDER BY id;
 
+-- a search_path that finds less is warned of, and can be taken back
+SET client_min_messages = notice;
+SELECT assay.alter_policy('inv', search_path => 'pg_catalog, assay, pg_temp');
+INSERT INTO inv.message VALUES (19, 'a', 80);
+SELECT assay.rollback_policy('inv', 10);
+SET client_min_messages = warning;
+INSERT INTO inv.message VALUES (20, 'a', 80);
+SELECT * FROM inv.shown WHERE id BETWEEN 19 AND 20 ORDER BY id;
+-- an old revision has its own
+SELECT r, assay.margin(x.attribution), assay.degraded(x.attribution) FROM inv.signals s, generate_series(10, 12) r, assay.score('inv', s, revision => r) x WHERE s.id = 20 ORDER BY r;
+
 -- so for score() within one statement's plan, kept by a function
 CREATE FUNCTION inv.score(int) RETURNS float8 LANGUAGE plpgsql AS $$
 BEGIN RETURN (SELECT assay.margin(x.attribution) FROM inv.signals s, assay.score('inv', s) x WHERE s.id = $1); END $$;

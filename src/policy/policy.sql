@@ -324,6 +324,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay.check_settings(jsonb, text, text, text[]) IS 'error unless a policy can have these settings';
 
+-- the same limits as in policy.h
 CREATE FUNCTION assay.check_size(policy text) RETURNS void LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -514,6 +515,9 @@ BEGIN
 			HINT = 'Try again.';
 	END;
 	PERFORM assay.check_verdicts(policy);
+	IF search_path IS NOT NULL OR signals IS NOT NULL THEN
+		PERFORM assay.warn_unfit(policy);
+	END IF;
 	RETURN made;
 END $$;
 COMMENT ON FUNCTION assay.alter_policy(text, float8, jsonb, text, text, name, text, regclass, text[]) IS

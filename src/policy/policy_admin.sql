@@ -195,6 +195,28 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay.check_policy(text) IS 'error unless all conditions, models, mutes and verdicts of a policy are valid';
 
+CREATE FUNCTION assay.warn_unfit(policy text) RETURNS void LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	c record;
+BEGIN
+	FOR c IN SELECT format('guard "%s"', g.guard) AS what, g.condition, NULL::assay.model AS model FROM assay.guard g
+			WHERE g.policy = warn_unfit.policy AND g.until_revision IS NULL
+		UNION ALL SELECT format('detector "%s"', d.detector), d.condition, m.model FROM assay.detector d
+			LEFT JOIN assay.detector_model m ON m.policy = d.policy AND m.detector = d.detector AND m.revision = d.model_revision
+			WHERE d.policy = warn_unfit.policy AND d.until_revision IS NULL AND d.mode <> 'retired'
+		UNION ALL SELECT format('exclusion "%s"', x.exclusion), x.condition, NULL FROM assay.exclusion x
+			WHERE x.policy = warn_unfit.policy AND x.until_revision IS NULL
+	LOOP
+		BEGIN
+			PERFORM assay.check_condition(policy, c.condition, c.what, c.what NOT LIKE 'guard %'), assay.check_model(policy, c.model);
+		EXCEPTION WHEN OTHERS THEN
+			RAISE WARNING '% of policy "%" cannot be evaluated: %', c.what, policy, SQLERRM;
+		END;
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION assay.warn_unfit(text) IS 'warns of each condition and model of a policy that does not fit its signals and search_path';
+
 CREATE FUNCTION assay.guard_users(policy text, guard text) RETURNS text LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 	SELECT string_agg(u.what, ' ' ORDER BY u.what COLLATE "C") FROM (
@@ -475,7 +497,6 @@ CREATE FUNCTION assay.rollback_policy(policy text, revision int) RETURNS int LAN
 DECLARE
 	r assay.revision;
 	made int;
-	c record;
 BEGIN
 	PERFORM assay.policy_for_change(policy);
 	IF revision IS NULL THEN
@@ -496,21 +517,8 @@ BEGIN
 		NULL,
 		(SELECT array_agg(x) FROM assay.exclusion x WHERE x.policy = r.policy
 		 AND x.from_revision <= r.revision AND (x.until_revision IS NULL OR x.until_revision > r.revision)));
-	-- A way back must stay open: what no longer fits the signals is told, and faults like any other.
-	FOR c IN SELECT format('guard "%s"', g.guard) AS what, g.condition, NULL::assay.model AS model FROM assay.guard g
-			WHERE g.policy = r.policy AND g.until_revision IS NULL
-		UNION ALL SELECT format('detector "%s"', d.detector), d.condition, m.model FROM assay.detector d
-			LEFT JOIN assay.detector_model m ON m.policy = d.policy AND m.detector = d.detector AND m.revision = d.model_revision
-			WHERE d.policy = r.policy AND d.until_revision IS NULL AND d.mode <> 'retired'
-		UNION ALL SELECT format('exclusion "%s"', x.exclusion), x.condition, NULL FROM assay.exclusion x
-			WHERE x.policy = r.policy AND x.until_revision IS NULL
-	LOOP
-		BEGIN
-			PERFORM assay.check_condition(policy, c.condition, c.what, c.what NOT LIKE 'guard %'), assay.check_model(policy, c.model);
-		EXCEPTION WHEN OTHERS THEN
-			RAISE WARNING '% of policy "%" cannot be evaluated: %', c.what, policy, SQLERRM;
-		END;
-	END LOOP;
+	-- A way back must stay open: what no longer fits is told, and faults like any other.
+	PERFORM assay.warn_unfit(policy);
 	RETURN made;
 END $$;
 COMMENT ON FUNCTION assay.rollback_policy(text, int) IS
