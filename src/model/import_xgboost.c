@@ -162,14 +162,27 @@ SetBaseScore(Source *source, uint32 output, float base)
 	return ModelSetStart(source->builder, output, margin);
 }
 
+static bool
+IsBooster(Source *source, const char *name)
+{
+	const char *found;
+
+	return DocumentString(DocumentMember(DocumentMember(source->learner,
+														"gradient_booster"),
+										 "name"), &found) &&
+		strcmp(found, name) == 0;
+}
+
 /*
  * base_score: a number, a string with one, or a list of them, which may be
- * written as a string too.  One score is that of all outputs.
+ * written as a string too.  One score is that of all outputs.	 A gblinear
+ * booster uses the first one only, whatever it says.
  */
 static bool
 ReadBaseScore(Source *source, Document *value)
 {
 	Size		count = 0;
+	float		first = 0;
 	float		base = 0;
 
 	if (DocumentIsArray(value))
@@ -181,11 +194,13 @@ ReadBaseScore(Source *source, Document *value)
 			if (!DocumentSingle(DocumentElement(value, k), &base) ||
 				!SetBaseScore(source, k, base))
 				return Malformed(source, "base_score");
+			else if (k == 0)
+				first = base;
 	}
-	else if (DocumentSingle(value, &base))
+	else if (DocumentSingle(value, &first))
 	{
 		count = 1;
-		SetBaseScore(source, 0, base);
+		SetBaseScore(source, 0, first);
 	}
 	else
 	{
@@ -199,6 +214,8 @@ ReadBaseScore(Source *source, Document *value)
 			base = strtof(text, &end);
 			if (end == text ||count >= source->noutputs)
 				return Malformed(source, "base_score");
+			if (count == 0)
+				first = base;
 			SetBaseScore(source, count++, base);
 			text = end + 1;
 		} while (*end == ',');
@@ -206,8 +223,10 @@ ReadBaseScore(Source *source, Document *value)
 			(count != source->noutputs && count != 1))
 			return Malformed(source, "base_score");
 	}
+	if (IsBooster(source, "gblinear"))
+		count = 1;
 	for (uint32 k = count; k < source->noutputs; k++)
-		SetBaseScore(source, k, base);
+		SetBaseScore(source, k, first);
 	return ModelIsFine(source->builder);
 }
 
