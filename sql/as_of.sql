@@ -50,8 +50,9 @@ SELECT rows > 0 AS refreshed FROM assay.refresh_baseline('as_of_sender');
 EXECUTE probe;
 DROP INDEX as_of_sender_sender_day_idx;
 EXECUTE probe;
--- a prefix of the key, other columns, a partial index and one of expressions don't do
+-- other columns or another order of them, a partial index and one of expressions don't do
 CREATE UNIQUE INDEX ON as_of_sender (sender, (day + 0));
+CREATE UNIQUE INDEX ON as_of_sender (day, sender);
 CREATE UNIQUE INDEX ON as_of_sender (sender, day) WHERE day > '2023-02-01';
 CREATE INDEX ON as_of_sender (sender, day);
 EXECUTE probe;
@@ -60,7 +61,7 @@ EXECUTE probe;
 -- the view depends on the baseline
 SELECT assay.drop_baseline('as_of_sender');
 
--- in a cursor that outlives changes, and in PL/pgSQL's own expressions
+-- in PL/pgSQL's own expressions, across savepoints
 CREATE FUNCTION as_of_day(who text, at timestamptz) RETURNS date LANGUAGE plpgsql AS $$ BEGIN RETURN (assay.as_of(NULL::as_of_sender, at, who)).day; END $$;
 SELECT as_of_day('gap', '2023-01-20') FROM generate_series(1, 3);
 BEGIN;
@@ -93,6 +94,13 @@ SELECT (assay.as_of(NULL::as_of_empty, now(), 'gap'::text)).day;
 CREATE TYPE as_of_color AS ENUM ('red', 'green');
 CREATE TYPE as_of_mood AS ENUM ('red', 'green');
 CREATE DOMAIN as_of_domain AS as_of_color;
+-- columns of the key that could be taken for each other: by the order of the baseline, not of another index
+CREATE TABLE as_of_order (x text, y text, day date);
+CREATE UNIQUE INDEX ON as_of_order (y, x, day);
+CREATE UNIQUE INDEX ON as_of_order (x, y, day);
+INSERT INTO as_of_order VALUES ('a', 'b', '2023-01-01'), ('b', 'a', '2023-01-02');
+SELECT h.* FROM assay.as_of(NULL::as_of_order, now(), 'a'::text, 'b'::text) h;
+DROP TABLE as_of_order;
 CREATE TABLE as_of_odd (c as_of_domain, a int[], r numrange, day date, PRIMARY KEY (c, a, r, day));
 INSERT INTO as_of_odd SELECT 'red', '{1,2}', '[1,2]', '2023-01-01';
 SELECT h.day FROM generate_series(1, 3), assay.as_of(NULL::as_of_odd, now(), 'red'::as_of_color, '{1,2}'::int[], '[1,2]'::numrange) h;

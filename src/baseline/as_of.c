@@ -14,6 +14,7 @@
 #include "access/relscan.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/transam.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
@@ -69,8 +70,26 @@ RelationChanged(Datum arg, Oid relid)
 }
 
 /*
- * The index on the key and the day: the only kind that create_baseline() makes
+ * Is this the index that create_baseline() makes: unique, on the key and the
+ * day, which are a baseline's first columns?
  */
+static bool
+IsBaselineIndex(Relation index, int nkeys)
+{
+	Form_pg_index form = index->rd_index;
+
+	if (!form->indisvalid || !form->indisunique || index->rd_rel->relam != BTREE_AM_OID ||
+		form->indnkeyatts != nkeys + 1 || index->rd_opcintype[nkeys] != DATEOID ||
+		RelationGetIndexPredicate(index) != NIL)
+		return false;
+	for (int i = 0; i <= nkeys; i++)
+		if (form->indkey.values[i] != i + 1)
+			return false;
+	/* made while rows changed that our snapshot may still see as they were */
+	return !form->indcheckxmin ||
+		TransactionIdPrecedes(HeapTupleHeaderGetXmin(index->rd_indextuple->t_data), TransactionXmin);
+}
+
 static Relation
 OpenBaselineIndex(Relation rel, int nkeys)
 {
@@ -80,21 +99,15 @@ OpenBaselineIndex(Relation rel, int nkeys)
 	foreach(lc, indexes)
 	{
 		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
-		Form_pg_index form = index->rd_index;
 
-		if (form->indisvalid && form->indisunique && index->rd_rel->relam == BTREE_AM_OID &&
-			form->indnkeyatts == nkeys + 1 && index->rd_opcintype[nkeys] == DATEOID &&
-			RelationGetIndexPredicate(index) == NIL && RelationGetIndexExpressions(index) == NIL)
-		{
-			list_free(indexes);
+		if (IsBaselineIndex(index, nkeys))
 			return index;
-		}
 		index_close(index, AccessShareLock);
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("\"%s\" has no unique index on a key of %d columns and a day",
-					RelationGetRelationName(rel), nkeys),
+			 errmsg("\"%s\" has no unique index on its first %d columns as key and day",
+					RelationGetRelationName(rel), nkeys + 1),
 			 errhint("Give the baseline's row type, the time, and a value for each column of its key: assay.as_of(NULL::sender, m.received_at, m.from_addr).")));
 }
 
