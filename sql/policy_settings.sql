@@ -35,7 +35,7 @@ SELECT current_setting('datestyle'), current_setting('intervalstyle'), current_s
 -- parallel workers as well
 SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
 ANALYZE set_message;
-EXPLAIN (COSTS OFF) SELECT count(DISTINCT t) FROM (SELECT x.attribution::text AS t FROM set_signals s, assay.score('sets', s) x OFFSET 0) y;
+EXPLAIN (COSTS OFF) SELECT count(t) FROM (SELECT x.attribution::text AS t FROM set_signals s, assay.score('sets', s) x OFFSET 0) y;
 SELECT count(DISTINCT t) FROM (SELECT x.attribution::text AS t FROM set_signals s, assay.score('sets', s) x OFFSET 0) y;
 SELECT count(*) FROM (SELECT s.id, x.attribution::text AS t FROM set_signals s, assay.score('sets', s) x OFFSET 0) y, LATERAL (
 	SELECT assay.margin(t::assay.attribution) AS m) z WHERE z.m = 47;
