@@ -106,6 +106,7 @@ ALTER TABLE child DROP COLUMN gone;
 ALTER TABLE parent ATTACH PARTITION child DEFAULT;
 INSERT INTO parent SELECT size, "Kind" FROM t;
 SELECT * FROM same('SELECT %s(model, parent) AS x FROM m, parent ORDER BY parent');
+SELECT * FROM same('WITH s AS MATERIALIZED (SELECT (SELECT model FROM m) AS model) SELECT %s(s.model, parent) AS x FROM s, parent ORDER BY parent');
 CREATE TABLE old (LIKE t INCLUDING ALL);
 CREATE TABLE younger (extra text) INHERITS (old);
 INSERT INTO younger ("Kind", id, size) VALUES ('b', 1, 1), ('', 2, 2);
@@ -129,6 +130,7 @@ SELECT changed('UPDATE t SET size = 1 FROM m WHERE %1$s(model, t) < 0 RETURNING 
 SELECT changed('DELETE FROM t USING m WHERE t.id < 5 RETURNING t.id, %s(model, t) AS x');
 SELECT changed('INSERT INTO t (id, size, "Kind") VALUES (100, 1, ''b'') RETURNING id, %s((SELECT model FROM m), t) AS x');
 SELECT changed('INSERT INTO t (id, size, "Kind") SELECT 2, 1, ''b'' ON CONFLICT (id) DO UPDATE SET later = %1$s((SELECT model FROM m), excluded)::numeric RETURNING id, later || '' '' || %1$s((SELECT model FROM m), t) AS x');
+SELECT changed('UPDATE parent SET size = 2 FROM m WHERE size = 1 RETURNING "Kind" AS id, %s(model, parent) AS x');
 CREATE VIEW updatable AS SELECT id, "Kind", size FROM t WHERE id < 10;
 SELECT changed('UPDATE updatable SET size = 2 FROM m RETURNING id, %s(model, updatable) AS x');
 MERGE INTO t USING (SELECT g AS id, 1 AS size, 'b' AS "Kind", model FROM m, generate_series(39, 41) g) s ON t.id = s.id
@@ -204,6 +206,22 @@ BEGIN
     RETURN plan::text LIKE '%predicted%';
 END $$;
 SELECT plan_of(format('SELECT * FROM big WHERE assay.margin(%L::assay.model, big) = 100', model)) FROM m;
+
+-- A foreign server that knows our functions is not sent columns
+SET client_min_messages = warning;
+CREATE EXTENSION postgres_fdw;
+CREATE SERVER elsewhere FOREIGN DATA WRAPPER postgres_fdw OPTIONS (extensions 'pg_assay');
+CREATE USER MAPPING FOR CURRENT_USER SERVER elsewhere;
+CREATE FOREIGN TABLE remote (size int, "Kind" text) SERVER elsewhere OPTIONS (schema_name 'test_lazy_row', table_name 't');
+CREATE FUNCTION sent(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE plan json;
+BEGIN
+    EXECUTE 'EXPLAIN (VERBOSE, FORMAT json) ' || query INTO plan;
+    RETURN plan -> 0 -> 'Plan' ->> 'Remote SQL';
+END $$;
+SELECT by_column(query), sent(query) FROM (VALUES ('SELECT size FROM remote WHERE assay.margin((SELECT model FROM m), remote) > 0')) v(query);
+DROP EXTENSION postgres_fdw CASCADE;
+RESET client_min_messages;
 
 -- Parallel workers
 SET parallel_setup_cost = 0;

@@ -77,8 +77,9 @@ CREATE FUNCTION assay.record_support(internal) RETURNS internal
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION assay.record_support(internal) IS 'for the planner: the columns of a row instead of the row';
 
+-- STABLE, so that no foreign-data wrapper sends it away
 CREATE FUNCTION assay.lazy_row(internal, names text[], VARIADIC "any") RETURNS record
-	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+	AS 'MODULE_PATHNAME' LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION assay.lazy_row(internal, text[], "any") IS 'a row that a plan reads column by column';
 
 -- functions: evaluation. One C function a verb, whatever the row's type.
