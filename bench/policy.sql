@@ -36,23 +36,32 @@ SELECT assay.create_baseline('domain_baseline', 'message', '{from_domain}', 'rec
 SELECT assay.create_baseline('pair_baseline', 'message', '{from_addr,recipient}', 'received_at');
 SELECT assay.refresh_baseline(b) FROM unnest('{sender_baseline,domain_baseline,pair_baseline}'::text[]) b;
 
-DO $$
-DECLARE
-	probe text := 'LEFT JOIN LATERAL (SELECT b.history AS activity FROM %I b WHERE %s AND b.day < (m.received_at AT TIME ZONE ''UTC'')::date ORDER BY b.day DESC LIMIT 1) %s ON true';
-BEGIN
-	EXECUTE 'CREATE VIEW signals AS SELECT m.id, m.received_at, m.from_addr, m.from_domain, m.recipient, m.subject, m.body_text, m.auth, m.size, m.attachments,
+-- The signals view, with a lookup of each baseline by a LATERAL subquery; and
+-- the same with what PostgreSQL runs in parallel workers
+CREATE FUNCTION signals(phrases text, joins text) RETURNS text LANGUAGE sql AS $$
+	SELECT format('SELECT m.id, m.received_at, m.from_addr, m.from_domain, m.recipient, m.subject, m.body_text, m.auth, m.size, m.attachments,
 		length(m.subject) AS subject_chars, length(m.body_text) AS body_chars, cardinality(m.urls) AS url_count,
 		m.reply_to IS NOT NULL AND split_part(m.reply_to, ''@'', 2) <> m.from_domain AS reply_elsewhere,
-		assay.phrase_hits(l.phrases, m.body_text) AS phrases,
+		assay.phrase_hits(%s, m.body_text) AS phrases,
 		extract(hour FROM m.received_at AT TIME ZONE ''UTC'')::int AS hour,
-		coalesce(assay.events(s.activity), 0) AS sender_events, coalesce(assay.days_known(s.activity, m.received_at), 0) AS sender_days,
-		coalesce(assay.rate(s.activity, m.received_at, ''7 days''), 0) AS sender_rate,
-		coalesce(assay.events(d.activity), 0) AS domain_events, coalesce(assay.days_known(d.activity, m.received_at), 0) AS domain_days,
-		coalesce(assay.events(p.activity), 0) AS pair_events, coalesce(assay.days_since(p.activity, m.received_at), 1000) AS pair_since
-		FROM message m CROSS JOIN lexicon l '
-		|| format(probe, 'sender_baseline', 'b.from_addr = m.from_addr', 's') || ' '
-		|| format(probe, 'domain_baseline', 'b.from_domain = m.from_domain', 'd') || ' '
-		|| format(probe, 'pair_baseline', 'b.from_addr = m.from_addr AND b.recipient = m.recipient', 'p');
+		coalesce(assay.events(s.history), 0) AS sender_events, coalesce(assay.days_known(s.history, m.received_at), 0) AS sender_days,
+		coalesce(assay.rate(s.history, m.received_at, ''7 days''), 0) AS sender_rate,
+		coalesce(assay.events(d.history), 0) AS domain_events, coalesce(assay.days_known(d.history, m.received_at), 0) AS domain_days,
+		coalesce(assay.events(p.history), 0) AS pair_events, coalesce(assay.days_since(p.history, m.received_at), 1000) AS pair_since
+		FROM message m %s', phrases, joins) $$;
+DO $$
+DECLARE
+	probe text := 'LEFT JOIN LATERAL (SELECT b.history FROM %I b WHERE %s AND b.day < (m.received_at AT TIME ZONE ''UTC'')::date ORDER BY b.day DESC LIMIT 1) %s ON true';
+	as_of text := 'LEFT JOIN LATERAL assay.as_of(NULL::%I, m.received_at, %s) %s ON true';
+BEGIN
+	EXECUTE 'CREATE VIEW signals AS ' || signals('l.phrases', concat_ws(' ', 'CROSS JOIN lexicon l',
+		format(probe, 'sender_baseline', 'b.from_addr = m.from_addr', 's'),
+		format(probe, 'domain_baseline', 'b.from_domain = m.from_domain', 'd'),
+		format(probe, 'pair_baseline', 'b.from_addr = m.from_addr AND b.recipient = m.recipient', 'p')));
+	EXECUTE 'CREATE VIEW parallel_signals AS ' || signals('(SELECT phrases FROM lexicon)', concat_ws(' ',
+		format(as_of, 'sender_baseline', 'm.from_addr', 's'),
+		format(as_of, 'domain_baseline', 'm.from_domain', 'd'),
+		format(as_of, 'pair_baseline', 'm.from_addr, m.recipient', 'p')));
 END $$;
 
 SELECT assay.create_policy('bench', 'signals', '{id}', prior => -4);
