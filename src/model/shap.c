@@ -48,6 +48,8 @@
  * the sums.  q depends on the tree only, and is tabulated.	 Four values of t
  * are computed at a time, which do paths of up to eight features at once.
  *
+ * Shallow trees are quicker by tables (shap_blocks.c).
+ *
  * A tree's splits are in two arrays: those with two leaves ("bottoms", half
  * of a bushy tree), for which B and D are tabulated, and all others.
  *
@@ -60,6 +62,7 @@
 #include <string.h>
 
 #include "shap.h"
+#include "shap_blocks.h"
 
 /*
  * Compiled for wider registers too, chosen when the library is loaded; ASan
@@ -80,6 +83,7 @@
 
 #define SHAP_LANES		4		/* quadrature nodes at a time */
 #define SHAP_TABULATED	2		/* times SHAP_LANES: q is tabulated up to it */
+#define SHAP_MAX_BLOCKS	((Size) 4 * 1024 * 1024)	/* bytes, of a model */
 #define SHAP_MAX_PASSES \
 	((MODEL_MAX_DEPTH / 2 + SHAP_LANES - 1) / SHAP_LANES)
 
@@ -168,6 +172,7 @@ typedef struct ShapTree
 	Size		q;				/* passes <= SHAP_TABULATED: the tables,
 								 * Lanes[passes][nq]; else a, double[nq] */
 	Size		values;			/* ShapValue[nbottoms], double[nleaves] */
+	Size		blocks;			/* ShapBlocks; 0 when it has none */
 } ShapTree;
 
 /* A quadrature rule, SHAP_LANES nodes at a time */
@@ -187,7 +192,7 @@ struct ModelShap
 	uint32		max_slots;		/* of one tree */
 	uint32		max_splits;
 	uint32		max_computed;	/* largest table of q that is computed */
-	uint32		reserved;
+	uint32		with_blocks;	/* shallow trees have them */
 	double		factor;			/* from leaves to margins */
 	Size		expected;		/* double[noutputs]: expected margins */
 	Size		first;			/* uint32[noutputs + 1]: trees of each output */
@@ -247,20 +252,6 @@ IsBottom(const ModelNode *nodes, uint32 node)
 		MODEL_IS_LEAF(&nodes[nodes[node].right]);
 }
 
-/*
- * Shares of the cover.	 They need not add up to 1, since libraries round their
- * sums, but neither is more.  Without any cover, both sides count alike.
- */
-static inline void
-CoverShares(const TreeWalk *walk, uint32 node, double *share)
-{
-	double		cover = walk->covers[node];
-	uint32		right = walk->nodes[node].right;
-
-	share[0] = cover > 0 ? Min(walk->covers[node + 1] / cover, 1.0) : 0.5;
-	share[1] = cover > 0 ? Min(walk->covers[right] / cover, 1.0) : 0.5;
-}
-
 /* The nearest split above the current node on a feature, or NULL */
 static inline const PathEntry *
 FindAbove(const TreeWalk *walk, uint32 feature)
@@ -286,7 +277,7 @@ EnterSplit(TreeWalk *walk, const PathEntry *above, uint32 split)
 	entry->split = split;
 	entry->unique = (walk->depth > 0 ? entry[-1].unique : 0) + (above == NULL);
 	entry->a = above ? above->a * above->share[above->side] : 1.0;
-	CoverShares(walk, walk->node, entry->share);
+	ShapShares(walk->nodes, walk->covers, walk->node, entry->share);
 	walk->depth++;
 	walk->node++;
 }
@@ -302,14 +293,6 @@ LeaveLeaf(TreeWalk *walk)
 		return false;
 	walk->path[walk->depth - 1].side = 1;
 	return true;
-}
-
-/* Can a comparison decide a split? */
-static inline bool
-IsSpecial(const ModelNode *node)
-{
-	return (node->flags & NODE_SET) ||
-		((node->flags & NODE_LE) && isinf(node->u.threshold));
 }
 
 static void
@@ -343,7 +326,7 @@ CountTree(TreeWalk *walk, const Model *model, const ModelTree *tree,
 				counts->nsplits++;
 			if (above)
 				counts->nq++;
-			if (IsSpecial(node))
+			if (ShapIsSpecial(node))
 				counts->nspecials++;
 			EnterSplit(walk, above, 0);
 			unique = Max(unique, walk->path[walk->depth - 1].unique);
@@ -388,8 +371,12 @@ LayOutTree(const TreeCounts *counts, Size *used, ShapTree *tree)
 }
 
 static void
-LayOutValues(Size *used, ShapTree *tree)
+LayOutValues(const Model *model, const ModelShap *shap, const ModelTree *from,
+			 Size *used, ShapTree *tree)
 {
+	Size		blocks = shap->with_blocks ? ShapBlocksSize(model, from) : 0;
+
+	tree->blocks = blocks > 0 ? Reserve(used, 1, blocks) : 0;
 	tree->values = Reserve(used, tree->nbottoms, sizeof(ShapValue));
 	Reserve(used, tree->nleaves, sizeof(double));
 }
@@ -398,6 +385,18 @@ static inline uint32
 TreeOutputs(const Model *model, const ModelTree *tree)
 {
 	return tree->output == MODEL_ALL_OUTPUTS ? model->noutputs : 1;
+}
+
+/* Are the tables of all shallow trees small enough? */
+static bool
+WithBlocks(const Model *model)
+{
+	const ModelTree *trees = MODEL_TREES(model);
+	Size		bytes = 0;
+
+	for (uint32 i = 0; i < model->ntrees && bytes <= SHAP_MAX_BLOCKS; i++)
+		bytes += ShapBlocksSize(model, &trees[i]) * TreeOutputs(model, &trees[i]);
+	return bytes <= SHAP_MAX_BLOCKS;
 }
 
 /*
@@ -425,6 +424,7 @@ LayOut(const Model *model, ModelShap *shap, Size *arrays, Size *map)
 	if (!(model->flags & MODEL_HAS_COVER) ||
 		model->nlinears > 0)
 		return false;
+	shap->with_blocks = WithBlocks(model);
 
 	for (uint32 i = 0; i < model->ntrees; i++)
 	{
@@ -436,7 +436,7 @@ LayOut(const Model *model, ModelShap *shap, Size *arrays, Size *map)
 			continue;			/* a leaf only */
 		LayOutTree(&counts, &array_bytes, &tree);
 		for (uint32 k = 0; k < TreeOutputs(model, &trees[i]); k++)
-			LayOutValues(&array_bytes, &tree);
+			LayOutValues(model, shap, &trees[i], &array_bytes, &tree);
 		ntrees += TreeOutputs(model, &trees[i]);
 		nsplits += counts.nsplits + counts.nbottoms;
 		shap->max_slots = Max(shap->max_slots, counts.nsplits +
@@ -598,7 +598,7 @@ FillTree(ModelShap *shap, uint32 * map, const Model *model,
 			FillQ(shap, target, q, above->a * above->share[above->side]);
 		}
 
-		if (IsSpecial(node))
+		if (ShapIsSpecial(node))
 		{
 			special->slot = slot;
 			special->node = tree->root + walk.node;
@@ -624,7 +624,7 @@ FillTree(ModelShap *shap, uint32 * map, const Model *model,
 		else
 		{
 			splits[nsplits].threshold = threshold;
-			CoverShares(&walk, walk.node, splits[nsplits].share);
+			ShapShares(walk.nodes, walk.covers, walk.node, splits[nsplits].share);
 			splits[nsplits].input = input;
 			splits[nsplits].above = edge;
 			splits[nsplits].q = q;
@@ -674,7 +674,7 @@ FillValues(ModelShap *shap, const Model *model, const ModelTree *tree,
 				double		share[2];
 				double		leaf[2];
 
-				CoverShares(&walk, walk.node, share);
+				ShapShares(walk.nodes, walk.covers, walk.node, share);
 				leaf[0] = ModelLeafValue(model, node + 1, output, NULL);
 				leaf[1] = ModelLeafValue(model, &walk.nodes[node->right],
 										 output, NULL);
@@ -687,6 +687,44 @@ FillValues(ModelShap *shap, const Model *model, const ModelTree *tree,
 		}
 	}
 	return mean;
+}
+
+/* Where x of a comparison is: twice, by where what is missing goes */
+static inline uint32
+TestNumber(uint32 input)
+{
+	return 2 * SHAP_INPUT(input) + ((input & SHAP_DEFAULT_LEFT) != 0);
+}
+
+/* The same splits, as a shallow tree's tables have them */
+static void
+FillBlocks(ModelShap *shap, const Model *model, const ModelTree *tree,
+		   uint32 output, const ShapTree *target)
+{
+	const ModelNode *nodes = MODEL_NODES(model) + tree->root;
+	const ShapSplit *split = SHAP_AT(shap, target->splits, const ShapSplit);
+	const ShapBottom *bottom = SHAP_AT(shap, target->bottoms, const ShapBottom);
+	ShapTest	tests[2 << SHAP_BLOCKS_DEPTH];
+
+	Assert(tree->nnodes <= lengthof(tests));
+	for (uint32 node = 0; node < tree->nnodes; node++)
+	{
+		if (MODEL_IS_LEAF(&nodes[node]))
+			continue;
+		if (IsBottom(nodes, node))
+		{
+			tests[node].threshold = bottom->threshold;
+			tests[node].number = TestNumber(bottom->input);
+			bottom++;
+		}
+		else
+		{
+			tests[node].threshold = split->threshold;
+			tests[node].number = TestNumber(split->input);
+			split++;
+		}
+	}
+	ShapBlocksInit(SHAP_AT(shap, target->blocks, ShapBlocks), model, tree, output, tests);
 }
 
 /* All that LayOut made room for; *used is where the trees' arrays begin */
@@ -751,7 +789,9 @@ FillTrees(const Model *model, ModelShap *shap, Size used, Size map)
 
 			if (counts.passes > 0)
 			{
-				LayOutValues(&used, &tree);
+				LayOutValues(model, shap, &trees[i], &used, &tree);
+				if (tree.blocks > 0)
+					FillBlocks(shap, model, &trees[i], k, &tree);
 				SHAP_AT(shap, shap->trees, ShapTree)[first[k + 1]++] = tree;
 			}
 			expected[k] += FillValues(shap, model, &trees[i], k, &tree);
@@ -798,6 +838,8 @@ typedef struct ShapScratch
 {
 	double	   *x;				/* [ninputs] */
 	Lanes	   *sums;			/* [ninputs] */
+	double	   *x2;				/* [2 * ninputs], for trees with tables */
+	double	   *flat;			/* [ninputs], their sums */
 	Lanes	   *g;				/* [max_slots] */
 	Lanes	   *e;				/* [max_slots] */
 	Lanes	   *computed;		/* [max_computed] */
@@ -825,6 +867,8 @@ LayOutScratch(const ModelShap *shap, char *memory, ShapScratch *scratch)
 	scratch->g = Place(memory, &used, shap->max_slots, sizeof(Lanes));
 	scratch->e = Place(memory, &used, shap->max_slots, sizeof(Lanes));
 	scratch->sums = Place(memory, &used, shap->ninputs, sizeof(Lanes));
+	scratch->x2 = Place(memory, &used, shap->ninputs, 2 * sizeof(double));
+	scratch->flat = Place(memory, &used, shap->ninputs, sizeof(double));
 	scratch->computed = Place(memory, &used, shap->max_computed, sizeof(Lanes));
 	scratch->x = Place(memory, &used, shap->ninputs, sizeof(double));
 	scratch->q = Place(memory, &used, shap->max_splits, sizeof(uint32));
@@ -981,6 +1025,12 @@ AddTrees(const Model *model, const ModelShap *shap, uint32 output,
 
 	for (uint32 i = first[0]; i < first[1]; i++)
 	{
+		if (trees[i].blocks > 0)
+		{
+			ShapBlocksAdd(SHAP_AT(shap, trees[i].blocks, ShapBlocks),
+						  scratch->x2, scratch->flat);
+			continue;
+		}
 		DecideTree(model, shap, &trees[i], scratch, row);
 		for (uint32 pass = 0; pass < trees[i].passes; pass++)
 			TreePass(shap, &trees[i], pass, scratch);
@@ -1030,6 +1080,8 @@ ModelShapValues(const Model *model, const ModelShap *shap, void *scratch,
 				 fabs(x) <= MODEL_ZERO)
 			x = NAN;
 		s.x[i] = x;
+		s.x2[2 * i] = x;
+		s.x2[2 * i + 1] = isnan(x) ? -INFINITY : x;
 	}
 
 	memset(contributions, 0,
@@ -1037,13 +1089,14 @@ ModelShapValues(const Model *model, const ModelShap *shap, void *scratch,
 	for (uint32 k = 0; k < model->noutputs; k++)
 	{
 		memset(s.sums, 0, sizeof(Lanes) * shap->ninputs);
+		memset(s.flat, 0, sizeof(double) * shap->ninputs);
 		AddTrees(model, shap, k, &s, row);
 		for (uint32 i = 0; i < shap->ninputs; i++)
 		{
 			const double *sum = (const double *) &s.sums[i];
 
 			contributions[inputs[i].feature] +=
-				((sum[0] + sum[2]) + (sum[1] + sum[3])) * shap->factor;
+				((sum[0] + sum[2]) + (sum[1] + sum[3]) + s.flat[i]) * shap->factor;
 		}
 		contributions[n] = SHAP_AT(shap, shap->expected, const double)[k];
 		contributions += n + 1;
