@@ -24,12 +24,12 @@ typedef struct ShapTest
 {
 	double		threshold;
 	uint32		number;
-}			ShapTest;
+} ShapTest;
 
 /* tests: of the tree's splits, by node */
-extern void ShapBlocksInit(ShapBlocks * blocks, const Model *model,
+extern void ShapBlocksInit(ShapBlocks *blocks, const Model *model,
 						   const ModelTree *tree, uint32 output,
-						   const ShapTest * tests);
+						   const ShapTest *tests);
 
 /*
  * Adds a row's contributions to the sums of its values.  Of each x there are
@@ -37,7 +37,7 @@ extern void ShapBlocksInit(ShapBlocks * blocks, const Model *model,
  * (-infinity): numbers 2 i and 2 i + 1.  Sums are by i.  Tables are filled as
  * rows come.
  */
-extern void ShapBlocksAdd(ShapBlocks * blocks, const double *x, double *sums);
+extern void ShapBlocksAdd(ShapBlocks *blocks, const double *x, double *sums);
 
 /* Shares of the cover that a split's children have, by side */
 static inline void

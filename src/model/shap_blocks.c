@@ -48,45 +48,63 @@ typedef struct BlockEdge
 {
 	uint8		bit;
 	uint8		side;
-}			BlockEdge;
+} BlockEdge;
 
 typedef struct BlockLeaf
 {
 	double		value;
 	uint32		nedges;
 	BlockEdge	edges[BLOCK_DEPTH];
-}			BlockLeaf;
+} BlockLeaf;
 
 /*
- * A bit is 1 where the row takes the edge above the block, or goes right at a
- * split of the block.	Bits of edges above come first.
+ * What each row asks for.  A bit is 1 where the row takes the edge above the
+ * block, or goes right at a split of the block.  Bits of edges above come first.
  */
 typedef struct ShapBlock
 {
 	uint64		filled;			/* rows of the table, by pattern */
 	Size		table;			/* double[1 << nbits][nbits], from the
 								 * ShapBlocks' start */
-	uint8		nabove;
-	uint8		nsplits;
-	uint8		nleaves;
+	ShapTest	tests[SPLITS_MAX];
+	uint32		sum[BITS_MAX];
 	uint8		upper[ABOVE_MAX];	/* the split of an edge above */
 	uint8		flip[ABOVE_MAX];	/* the bit is its side ^ flip */
+	uint8		nabove;
+	uint8		nsplits;
+} ShapBlock;
+
+/* What the tables are filled from */
+typedef struct BlockSource
+{
+	uint8		nleaves;
 	uint8		first[BITS_MAX];	/* the first bit with the same feature */
-	uint32		sum[BITS_MAX];
-	ShapTest	tests[SPLITS_MAX];
 	uint32		feature[BITS_MAX];
 	double		share[BITS_MAX][2]; /* by side; of an edge above the taken
 									 * one's is [0] */
 	BlockLeaf	leaves[LEAVES_MAX];
-}			ShapBlock;
+} BlockSource;
 
 struct ShapBlocks
 {
 	uint32		nblocks;
 	uint32		nupper;
 	ShapTest	upper[UPPER_MAX];	/* splits above the blocks */
-	ShapBlock	blocks[FLEXIBLE_ARRAY_MEMBER];
+	ShapBlock	blocks[FLEXIBLE_ARRAY_MEMBER];	/* then BlockSource[nblocks],
+												 * and the tables */
 };
+
+static inline Size
+SourcesAt(uint32 nblocks)
+{
+	return MAXALIGN(offsetof(ShapBlocks, blocks) + nblocks * sizeof(ShapBlock));
+}
+
+static inline BlockSource *
+Sources(ShapBlocks *blocks, uint32 nblocks)
+{
+	return (BlockSource *) ((char *) blocks + SourcesAt(nblocks));
+}
 
 /* The path from the root to a block */
 typedef struct BlockPath
@@ -95,7 +113,7 @@ typedef struct BlockPath
 	uint32		node[ABOVE_MAX];
 	uint8		upper[ABOVE_MAX];
 	uint8		side[ABOVE_MAX];
-}			BlockPath;
+} BlockPath;
 
 /* What goes through a tree's blocks: measures, or fills where there is memory */
 typedef struct BlockWalk
@@ -105,12 +123,13 @@ typedef struct BlockWalk
 	const double *covers;
 	uint32		output;
 	int			above;			/* depth of blocks */
-	const		ShapTest *tests;
+	const ShapTest *tests;
 	ShapBlocks *blocks;			/* or NULL */
+	BlockSource *sources;
 	uint32		nblocks;
 	uint32		nupper;
 	Size		table_bytes;
-}			BlockWalk;
+} BlockWalk;
 
 /* What is missing goes left: -infinity is less, but not than itself. */
 static bool
@@ -141,28 +160,29 @@ Depth(const ModelNode *nodes, uint32 node, int most)
 
 /* A bit for a split, above the block or in it */
 static void
-SetBit(BlockWalk * walk, ShapBlock * block, uint32 node, uint8 bit)
+SetBit(BlockWalk *walk, ShapBlock *block, BlockSource *source, uint32 node, uint8 bit)
 {
 	uint8		first = 0;
 
-	block->feature[bit] = walk->nodes[node].feature;
-	while (block->feature[first] != block->feature[bit])
+	source->feature[bit] = walk->nodes[node].feature;
+	while (source->feature[first] != source->feature[bit])
 		first++;
-	block->first[bit] = first;
-	ShapShares(walk->nodes, walk->covers, node, block->share[bit]);
+	source->first[bit] = first;
+	ShapShares(walk->nodes, walk->covers, node, source->share[bit]);
 	if (walk->blocks)
 		block->sum[bit] = walk->tests[node].number / 2;
 }
 
 /* The splits and leaves of a block, from one of its nodes on */
 static void
-AddInside(BlockWalk * walk, ShapBlock * block, uint32 node, BlockEdge * edges, int nedges)
+AddInside(BlockWalk *walk, ShapBlock *block, BlockSource *source, uint32 node,
+		  BlockEdge *edges, int nedges)
 {
 	const ModelNode *at = &walk->nodes[node];
 
 	if (MODEL_IS_LEAF(at))
 	{
-		BlockLeaf  *leaf = &block->leaves[block->nleaves++];
+		BlockLeaf  *leaf = &source->leaves[source->nleaves++];
 
 		leaf->value = ModelLeafValue(walk->model, at, walk->output, NULL);
 		leaf->nedges = nedges;
@@ -171,42 +191,46 @@ AddInside(BlockWalk * walk, ShapBlock * block, uint32 node, BlockEdge * edges, i
 	}
 	edges[nedges].bit = block->nabove + block->nsplits;
 	edges[nedges].side = 0;
-	SetBit(walk, block, node, edges[nedges].bit);
+	SetBit(walk, block, source, node, edges[nedges].bit);
 	if (walk->blocks)
 		block->tests[block->nsplits] = walk->tests[node];
 	block->nsplits++;
-	AddInside(walk, block, node + 1, edges, nedges + 1);
+	AddInside(walk, block, source, node + 1, edges, nedges + 1);
 	edges[nedges].side = 1;
-	AddInside(walk, block, at->right, edges, nedges + 1);
+	AddInside(walk, block, source, at->right, edges, nedges + 1);
 }
 
 static void
-AddBlock(BlockWalk * walk, uint32 node, const BlockPath * path)
+AddBlock(BlockWalk *walk, uint32 node, const BlockPath *path)
 {
 	ShapBlock	block = {0};
+	BlockSource source = {0};
 	BlockEdge	edges[BLOCK_DEPTH];
 	int			nbits;
 
 	for (int i = 0; i < path->depth; i++)
 	{
-		SetBit(walk, &block, path->node[i], i);
+		SetBit(walk, &block, &source, path->node[i], i);
 		block.upper[i] = path->upper[i];
 		block.flip[i] = !path->side[i];
-		block.share[i][0] = block.share[i][path->side[i]];
+		source.share[i][0] = source.share[i][path->side[i]];
 	}
 	block.nabove = path->depth;
-	AddInside(walk, &block, node, edges, 0);
+	AddInside(walk, &block, &source, node, edges, 0);
 	nbits = block.nabove + block.nsplits;
 	block.table = walk->table_bytes;
 	walk->table_bytes += ((Size) nbits << nbits) * sizeof(double);
 	if (walk->blocks)
+	{
 		walk->blocks->blocks[walk->nblocks] = block;
+		walk->sources[walk->nblocks] = source;
+	}
 	walk->nblocks++;
 }
 
 /* Cut a tree into blocks, from one of its nodes on. */
 static void
-WalkTree(BlockWalk * walk, uint32 node, BlockPath * path)
+WalkTree(BlockWalk *walk, uint32 node, BlockPath *path)
 {
 	int			depth = path->depth;
 
@@ -229,7 +253,7 @@ WalkTree(BlockWalk * walk, uint32 node, BlockPath * path)
 }
 
 static bool
-StartWalk(BlockWalk * walk, const Model *model, const ModelTree *tree)
+StartWalk(BlockWalk *walk, const Model *model, const ModelTree *tree)
 {
 	int			depth;
 
@@ -242,10 +266,11 @@ StartWalk(BlockWalk * walk, const Model *model, const ModelTree *tree)
 	return depth <= SHAP_BLOCKS_DEPTH;
 }
 
+/* Where the tables begin */
 static Size
-HeaderBytes(uint32 nblocks)
+TablesAt(uint32 nblocks)
 {
-	return MAXALIGN(offsetof(ShapBlocks, blocks) + nblocks * sizeof(ShapBlock));
+	return SourcesAt(nblocks) + MAXALIGN(nblocks * sizeof(BlockSource));
 }
 
 Size
@@ -257,25 +282,28 @@ ShapBlocksSize(const Model *model, const ModelTree *tree)
 	if (!StartWalk(&walk, model, tree))
 		return 0;
 	WalkTree(&walk, 0, &path);
-	return HeaderBytes(walk.nblocks) + walk.table_bytes;
+	return TablesAt(walk.nblocks) + walk.table_bytes;
 }
 
 void
-ShapBlocksInit(ShapBlocks * blocks, const Model *model, const ModelTree *tree,
-			   uint32 output, const ShapTest * tests)
+ShapBlocksInit(ShapBlocks *blocks, const Model *model, const ModelTree *tree,
+			   uint32 output, const ShapTest *tests)
 {
 	BlockWalk	walk;
 	BlockPath	path = {0};
 
 	(void) StartWalk(&walk, model, tree);
-	walk.output = output;
-	walk.tests = tests;
-	walk.blocks = blocks;
 	WalkTree(&walk, 0, &path);
 	blocks->nblocks = walk.nblocks;
 	blocks->nupper = walk.nupper;
-	for (uint32 i = 0; i < walk.nblocks; i++)
-		blocks->blocks[i].table += HeaderBytes(walk.nblocks);
+
+	(void) StartWalk(&walk, model, tree);
+	walk.output = output;
+	walk.tests = tests;
+	walk.blocks = blocks;
+	walk.sources = Sources(blocks, blocks->nblocks);
+	walk.table_bytes = TablesAt(blocks->nblocks);
+	WalkTree(&walk, 0, &path);
 }
 
 /* The different features on a leaf's path: o and z of each */
@@ -285,10 +313,10 @@ typedef struct LeafFeatures
 	uint8		first[SHAP_BLOCKS_DEPTH];
 	double		o[SHAP_BLOCKS_DEPTH];
 	double		z[SHAP_BLOCKS_DEPTH];
-}			LeafFeatures;
+} LeafFeatures;
 
 static void
-AddEdge(LeafFeatures * path, uint8 first, bool taken, double share)
+AddEdge(LeafFeatures *path, uint8 first, bool taken, double share)
 {
 	int			i = 0;
 
@@ -306,20 +334,21 @@ AddEdge(LeafFeatures * path, uint8 first, bool taken, double share)
 }
 
 static void
-AddLeafValues(const ShapBlock * block, const BlockLeaf * leaf, uint32 pattern, double *row)
+AddLeafValues(const ShapBlock *block, const BlockSource *source,
+			  const BlockLeaf *leaf, uint32 pattern, double *row)
 {
 	LeafFeatures path;
 
 	path.n = 0;
 	for (int i = 0; i < block->nabove; i++)
-		AddEdge(&path, block->first[i], (pattern >> i) & 1, block->share[i][0]);
+		AddEdge(&path, source->first[i], (pattern >> i) & 1, source->share[i][0]);
 	for (int i = 0; i < leaf->nedges; i++)
 	{
 		uint8		bit = leaf->edges[i].bit;
 		uint8		side = leaf->edges[i].side;
 
-		AddEdge(&path, block->first[bit], ((pattern >> bit) & 1) == side,
-				block->share[bit][side]);
+		AddEdge(&path, source->first[bit], ((pattern >> bit) & 1) == side,
+				source->share[bit][side]);
 	}
 	for (int k = 0; k < path.n; k++)
 	{
@@ -340,23 +369,25 @@ AddLeafValues(const ShapBlock * block, const BlockLeaf * leaf, uint32 pattern, d
 }
 
 static void
-FillRow(ShapBlock * block, uint32 pattern, double *row)
+FillRow(ShapBlocks *blocks, ShapBlock *block, uint32 pattern, double *row)
 {
+	const BlockSource *source = &Sources(blocks, blocks->nblocks)[block - blocks->blocks];
+
 	memset(row, 0, (block->nabove + block->nsplits) * sizeof(double));
-	for (int i = 0; i < block->nleaves; i++)
-		AddLeafValues(block, &block->leaves[i], pattern, row);
+	for (int i = 0; i < source->nleaves; i++)
+		AddLeafValues(block, source, &source->leaves[i], pattern, row);
 	block->filled |= UINT64CONST(1) << pattern;
 }
 
 static inline uint32
-Side(const ShapTest * test, const double *x)
+Side(const ShapTest *test, const double *x)
 {
 	return !(x[test->number] < test->threshold);
 }
 
 /* Unrolled, where the numbers are known */
 static pg_attribute_always_inline void
-AddBlockValues(ShapBlocks * blocks, ShapBlock * block, int nabove, int nsplits,
+AddBlockValues(ShapBlocks *blocks, ShapBlock *block, int nabove, int nsplits,
 			   const uint32 * upper, const double *x, double *sums)
 {
 	uint32		pattern = 0;
@@ -370,14 +401,14 @@ AddBlockValues(ShapBlocks * blocks, ShapBlock * block, int nabove, int nsplits,
 		pattern |= Side(&block->tests[i], x) << (nabove + i);
 	row = (double *) ((char *) blocks + block->table) + pattern * (nabove + nsplits);
 	if (unlikely(!((block->filled >> pattern) & 1)))
-		FillRow(block, pattern, row);
+		FillRow(blocks, block, pattern, row);
 #pragma GCC unroll 8
 	for (int i = 0; i < nabove + nsplits; i++)
 		sums[block->sum[i]] += row[i];
 }
 
 void
-ShapBlocksAdd(ShapBlocks * blocks, const double *x, double *sums)
+ShapBlocksAdd(ShapBlocks *blocks, const double *x, double *sums)
 {
 	uint32		upper[UPPER_MAX];
 
