@@ -244,7 +244,8 @@ extern char *OneSignalsQuery(PolicyIdentity *id, const Oid *types);
 
 /* notify.c */
 extern void NotifyDecision(CompiledPolicy *p, const PolicyDecision *decision,
-						   const Oid *types, const Datum *key, int nkeys);
+						   const Oid *types, const Datum *key, const bool *nulls,
+						   int nkeys);
 
 /* score.c */
 extern void PolicyEvaluate(CompiledPolicy *p, TupleTableSlot * slot,

@@ -24,9 +24,14 @@ SELECT assay.signals_query('sqy', '{}');
 SELECT assay.signals_query('none');
 SELECT assay.signals_query(NULL) IS NULL AS is_null;
 CREATE ROLE sqy_nobody;
+CREATE SCHEMA sqy_hidden;
+SELECT assay.create_policy('sqy_hidden', 'sqy_signals', '{the id,tenant}', schema => 'sqy_hidden');
 SET ROLE sqy_nobody;
 SELECT assay.signals_query('sqy', '{1,a}');
+SELECT assay.signals_query('sqy_hidden', '{1,a}');
 RESET ROLE;
+SELECT assay.drop_policy('sqy_hidden', true);
+DROP SCHEMA sqy_hidden;
 
 -- a key that is null costs the decision, never the message
 CREATE TRIGGER decide AFTER INSERT ON sqy_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('sqy');
@@ -43,6 +48,12 @@ SELECT detector, key, sqlstate, message FROM assay.fault WHERE policy = 'sqy' OR
 -- whoever wants errors gets one
 SELECT assay.alter_policy('sqy', on_error => 'raise');
 INSERT INTO sqy_message VALUES (NULL, 'c', 6);
+-- and no notification on the way there
+SELECT assay.alter_policy('sqy', notify => '{safe,suspicious,malicious}');
+INSERT INTO sqy_message VALUES (3000, NULL, 6);
+CREATE OR REPLACE TRIGGER decide AFTER INSERT ON sqy_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('sqy');
+INSERT INTO sqy_message VALUES (3000, NULL, 6);
+INSERT INTO sqy_message VALUES (3000, 'c', 6), (3001, NULL, 6);
 SELECT count(*) FROM sqy_message WHERE tenant = 'c';
 
 DROP TRIGGER decide ON sqy_message;

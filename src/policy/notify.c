@@ -20,7 +20,7 @@
 
 /* ["a", "b"]: the key as text */
 static void
-AppendKey(StringInfo buf, const Oid *types, const Datum *key, int nkeys)
+AppendKey(StringInfo buf, const Oid *types, const Datum *key, const bool *nulls, int nkeys)
 {
 	appendStringInfoChar(buf, '[');
 	for (int i = 0; i < nkeys; i++)
@@ -30,6 +30,12 @@ AppendKey(StringInfo buf, const Oid *types, const Datum *key, int nkeys)
 
 		if (i > 0)
 			appendStringInfoString(buf, ", ");
+		if (nulls[i])
+		{
+			/* Where errors are wanted, the decision table makes one of it. */
+			appendStringInfoString(buf, "null");
+			continue;
+		}
 		getTypeOutputInfo(types[i], &output, &varlena);
 		escape_json(buf, OidOutputFunctionCall(output, key[i]));
 	}
@@ -42,7 +48,7 @@ AppendKey(StringInfo buf, const Oid *types, const Datum *key, int nkeys)
  */
 void
 NotifyDecision(CompiledPolicy *p, const PolicyDecision *decision,
-			   const Oid *types, const Datum *key, int nkeys)
+			   const Oid *types, const Datum *key, const bool *nulls, int nkeys)
 {
 	char	   *channel = psprintf("assay_%s", p->name);
 	StringInfoData head;
@@ -57,7 +63,7 @@ NotifyDecision(CompiledPolicy *p, const PolicyDecision *decision,
 	appendStringInfoString(&head, "{\"policy\": ");
 	escape_json(&head, p->name);
 	appendStringInfoString(&head, ", \"key\": ");
-	AppendKey(&text, types, key, nkeys);
+	AppendKey(&text, types, key, nulls, nkeys);
 	appendStringInfoString(&tail, ", \"verdict\": ");
 	escape_json(&tail, p->verdicts[decision->verdict]);
 	appendStringInfo(&tail, ", \"score\": %s, \"revision\": %d, \"degraded\": %s}",

@@ -152,13 +152,13 @@ assay_signals_query(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	id = PolicyIdentify(text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	table = RelationByName(id->decision_name);
 	if (!has_privs_of_role(GetUserId(), id->owner))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for policy \"%s\"",
 						text_to_cstring(PG_GETARG_TEXT_PP(0))),
 				 errhint("It takes membership in the policy's owner.")));
+	table = RelationByName(id->decision_name);
 	if (!OidIsValid(table))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),

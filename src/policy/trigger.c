@@ -86,7 +86,7 @@ Keep(Decide *d, PolicyDecision *decision, Datum signals, bool nosignals)
 		tuplestore_putvalues(d->store, d->plans->decisions, d->values, d->nulls);
 	d->ndecisions++;
 	if (bms_is_member(decision->verdict, d->policy->notify))
-		NotifyDecision(d->policy, decision, d->plans->key_types, d->values, k);
+		NotifyDecision(d->policy, decision, d->plans->key_types, d->values, d->nulls, k);
 }
 
 /* The key of the row at hand, as text[]'s text form, for assay.fault */
