@@ -50,6 +50,29 @@ CREATE OR REPLACE VIEW late_signals AS SELECT id, txt, seconds + CASE WHEN publi
 INSERT INTO late_message VALUES (40, 'x', 1000);
 SELECT * FROM shown(40);
 SELECT detector, sqlstate, message FROM assay.fault WHERE key = '{40}' ORDER BY fault;
+-- one that comes again while the first is handled is over with it, too
+CREATE FUNCTION late_reluctant(long text) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+	PERFORM pg_catalog.pg_sleep(1000);
+	RETURN true;
+EXCEPTION WHEN query_canceled THEN
+	-- no interrupts are looked for in the hash
+	RAISE EXCEPTION USING ERRCODE = 'query_canceled', MESSAGE = pg_catalog.length(pg_catalog.sha512(long::bytea))::text;
+END $$;
+CREATE TABLE late_long (id int PRIMARY KEY, long text);
+CREATE VIEW late_long_signals AS SELECT id, long FROM late_long;
+SELECT assay.create_policy('late_long', 'late_long_signals', '{id}', prior => 0);
+SELECT assay.create_detector('late_long', 'reluctant', 'public.late_reluctant(long)', mode => 'live');
+CREATE TRIGGER decide AFTER INSERT ON late_long REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('late_long');
+SET assay.message_budget = '20ms';
+INSERT INTO late_long VALUES (1, repeat(repeat('x', 1000000), 30));
+SELECT id, degraded FROM late_long_decision;
+DROP TRIGGER decide ON late_long;
+\set VERBOSITY terse
+SELECT assay.drop_policy('late_long', true);
+DROP TABLE late_long CASCADE;
+DROP FUNCTION late_reluctant;
+\set VERBOSITY default
 -- an error that was caught leaves no timer behind
 SET assay.message_budget = '160ms';
 SET statement_timeout = '100ms';

@@ -10,8 +10,8 @@
  * after one to one and a half budgets, and a message costs a comparison only.
  *
  * A cancel by the user or by a timeout is told from ours where it came first,
- * or by the timeout's own mark.  A user's that arrives after ours, before a
- * piece of work took note of it, is lost.
+ * or by the timeout's own mark.  A user's that arrives within the moment in
+ * which ours does, before RunProtected() took note of either, is lost.
  */
 #include "postgres.h"
 
@@ -32,11 +32,11 @@ int			assay_message_budget = BUDGET_DEFAULT;
 static TimeoutId timer;
 static bool registered = false; /* in this process */
 static int	started = 0;		/* depth of BudgetStart() */
-static int	entered = 0;		/* depth of BudgetEnter() while started */
 static bool ticking = false;
 static bool statement_timeout_ran;	/* when it began to tick */
 
 /* What the handler reads or writes */
+static volatile int entered = 0;	/* depth of BudgetEnter() while started */
 static volatile uint64 piece = 0;
 static volatile uint64 seen = 0;
 static volatile int ticks = 0;
@@ -144,7 +144,7 @@ BudgetCaught(ErrorData * error)
 		return false;
 	if (statement_timeout_ran && !get_timeout_active(STATEMENT_TIMEOUT))
 		return false;
-	spent = false;
+	Forget();					/* it may have come again since it was raised */
 	error->message = psprintf("canceled after the time budget of a message, %d ms",
 							  assay_message_budget);
 	return true;
