@@ -120,6 +120,7 @@ typedef struct CompiledPolicy
 
 	int			pins;			/* used across rows: keep it */
 	bool		busy;			/* evaluates a row */
+	bool		torn;			/* an error left it in the middle of one */
 	uint64		last_used;
 	int64		uses;			/* statements that found it here */
 	TimestampTz used_at;

@@ -133,6 +133,33 @@ SELECT x.verdict, x.score, l.detector, l.contribution, l.fault, l.signals FROM (
 SELECT assay.drop_policy('huge', true);
 \set VERBOSITY default
 
+-- where errors are raised and caught outside, a function begins again
+CREATE TABLE torn_message (id int PRIMARY KEY, n int);
+CREATE VIEW torn_signals AS SELECT id, n FROM torn_message;
+CREATE FUNCTION torn_ratio(n int) RETURNS boolean LANGUAGE sql STABLE SET work_mem = '4MB' AS 'SELECT 10 / n > 1';
+SELECT assay.create_policy('torn', 'torn_signals', '{id}', prior => 0, on_error => 'raise');
+SELECT assay.create_detector('torn', 'ratio', 'public.torn_ratio(n)', mode => 'live');
+CREATE TRIGGER decide AFTER INSERT ON torn_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('torn');
+BEGIN;
+INSERT INTO torn_message VALUES (1, 1);
+SAVEPOINT s;
+INSERT INTO torn_message VALUES (2, 0);
+ROLLBACK TO s;
+INSERT INTO torn_message VALUES (3, 1), (4, 100);
+SAVEPOINT s;
+INSERT INTO torn_message VALUES (5, 1), (6, 0);
+ROLLBACK TO s;
+INSERT INTO torn_message VALUES (7, 1);
+COMMIT;
+SELECT id, assay.margin(attribution) FROM torn_decision ORDER BY id;
+\set VERBOSITY terse
+DROP TRIGGER decide ON torn_message;
+SELECT assay.drop_policy('torn', true);
+DROP VIEW torn_signals;
+DROP TABLE torn_message;
+DROP FUNCTION torn_ratio;
+\set VERBOSITY default
+
 -- every message has one decision
 SELECT count(*) AS undecided FROM deg_message m LEFT JOIN deg_decision d USING (id) WHERE d.id IS NULL;
 SELECT count(*) AS twice FROM (SELECT FROM deg_decision GROUP BY id HAVING count(*) > 1) t;

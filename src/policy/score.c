@@ -663,6 +663,23 @@ SampleTime(CompiledPolicy *p, TupleTableSlot * slot)
 	c->sampled_ns += (uint64) (INSTR_TIME_GET_DOUBLE(end) * 1e9);
 }
 
+/*
+ * Expressions anew.  A function that an error left in its middle would go on
+ * from there: after the end of a subtransaction it knows better, but where
+ * errors are raised there is none of ours.
+ */
+static void
+Mend(CompiledPolicy *p)
+{
+	for (int i = 0; i < p->nguards; i++)
+		p->guard_single[i] = NULL;
+	for (int i = 0; i < p->ndetectors; i++)
+		p->detectors[i].single = NULL;
+	for (int i = 0; i < p->nexclusions; i++)
+		p->exclusions[i].single = NULL;
+	PolicyBuildProjection(p);
+}
+
 void
 PolicyEvaluate(CompiledPolicy *p, TupleTableSlot * slot, TimestampTz at,
 			   PolicyDecision *decision)
@@ -675,7 +692,10 @@ PolicyEvaluate(CompiledPolicy *p, TupleTableSlot * slot, TimestampTz at,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("policy \"%s\" is being evaluated already", p->name),
 				 errdetail("A condition or signal calls score() for the policy that it belongs to.")));
+	if (unlikely(p->torn))
+		Mend(p);
 	p->busy = true;
+	p->torn = p->raise_errors;
 	PG_TRY();
 	{
 		ResetExprContext(p->econtext);
@@ -692,6 +712,7 @@ PolicyEvaluate(CompiledPolicy *p, TupleTableSlot * slot, TimestampTz at,
 		p->busy = false;
 	}
 	PG_END_TRY();
+	p->torn = false;
 }
 
 static void
