@@ -34,4 +34,7 @@ extern List * RuleParseText(const char *condition);
 extern Rule *RuleParse(const char *condition, TupleDesc desc, List * guards,
 					   const char *what);
 
+/* The type that a domain, perhaps over another one, is made of; or 0 */
+extern Oid	RuleDomainBase(Oid type);
+
 #endif							/* ASSAY_RULE_H */

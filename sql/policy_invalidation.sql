@@ -106,6 +106,25 @@ ALTER DOMAIN inv.small ADD CHECK (VALUE < 58);
 SELECT inv.score(18);
 ALTER DOMAIN inv.small DROP CONSTRAINT small_check;
 SELECT inv.score(18);
+-- a domain below another one gets a constraint, and loses it; so where the upper one has its own
+CREATE DOMAIN inv.lower AS int;
+CREATE DOMAIN inv.upper AS inv.lower;
+SELECT assay.create_detector('inv', 'two domains', 'n::upper::int > 50', weight => 64, mode => 'live');
+INSERT INTO inv.message VALUES (30, 'a', 60);
+ALTER DOMAIN inv.lower ADD CONSTRAINT few CHECK (VALUE < 55);
+INSERT INTO inv.message VALUES (31, 'a', 60);
+ALTER DOMAIN inv.upper ADD CONSTRAINT many CHECK (VALUE > 0);
+ALTER DOMAIN inv.lower DROP CONSTRAINT few;
+INSERT INTO inv.message VALUES (32, 'a', 60);
+SELECT * FROM inv.shown WHERE id BETWEEN 30 AND 32 ORDER BY id;
+-- another trigger under the same oid
+CREATE OR REPLACE TRIGGER decide AFTER INSERT ON inv.message REFERENCING NEW TABLE AS other FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('inv');
+INSERT INTO inv.message VALUES (40, 'a', 60), (41, 'a', 60);
+CREATE OR REPLACE TRIGGER decide AFTER INSERT ON inv.message FOR EACH ROW EXECUTE FUNCTION assay.decide('inv');
+INSERT INTO inv.message VALUES (42, 'a', 60), (43, 'a', 60);
+CREATE OR REPLACE TRIGGER decide AFTER INSERT ON inv.message REFERENCING NEW TABLE AS other FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('inv');
+INSERT INTO inv.message VALUES (44, 'a', 60), (45, 'a', 60);
+SELECT count(*), count(DISTINCT margin) AS margins FROM inv.shown WHERE id BETWEEN 40 AND 45;
 DROP TRIGGER decide ON inv.message;
 
 -- many policies on one table: each stays compiled, and its plans prepared

@@ -262,6 +262,27 @@ CheckMayDecide(Relation rel, DecidePlans *t)
 				 errhint("The table's owner must be the policy's owner or a member of it.")));
 }
 
+/* The name of the new rows that the trigger has now, or NULL */
+static const char *
+TransitionName(TriggerData * trigdata)
+{
+	return TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) ? NULL : trigdata->tg_trigger->tgnewtable;
+}
+
+/*
+ * Are these plans of this trigger as it is now?  CREATE OR REPLACE makes
+ * another of it under the same oid.
+ */
+static bool
+IsOfTrigger(DecidePlans *t, TriggerData * trigdata)
+{
+	const char *transition = TransitionName(trigdata);
+
+	return t->trigger == trigdata->tg_trigger->tgoid &&
+		(t->transition && transition ? strcmp(t->transition, transition) == 0 :
+		 t->transition == transition);
+}
+
 /*
  * The plans of this trigger: those of before, while nothing changed.  SPI is
  * connected.
@@ -280,7 +301,7 @@ GetDecidePlans(TriggerData * trigdata, const char *policy)
 	foreach(lc, all_plans)
 	{
 		t = lfirst(lc);
-		if (t->trigger == trigdata->tg_trigger->tgoid &&
+		if (IsOfTrigger(t, trigdata) &&
 			t->generation == PolicyGeneration() && strcmp(t->policy, policy) == 0)
 		{
 			CheckMayDecide(trigdata->tg_relation, t);
@@ -306,8 +327,8 @@ GetDecidePlans(TriggerData * trigdata, const char *policy)
 	t->policy = pstrdup(policy);
 	generation = PolicyGeneration();
 	t->id = PolicyIdentify(policy);
-	if (trigdata->tg_trigger->tgnewtable && !TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
-		t->transition = pstrdup(trigdata->tg_trigger->tgnewtable);
+	if (TransitionName(trigdata))
+		t->transition = pstrdup(TransitionName(trigdata));
 	MemoryContextSwitchTo(old);
 
 	CheckMayDecide(trigdata->tg_relation, t);

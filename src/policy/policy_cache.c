@@ -88,13 +88,7 @@ DependOnType(CompiledPolicy *p, Oid type)
 		if (OidIsValid(get_typ_typrelid(type)))
 			DependOnRelation(p, get_typ_typrelid(type));
 		next = get_element_type(type);
-		if (!OidIsValid(next))
-		{
-			next = getBaseType(type);
-			if (next == type)
-				return;
-		}
-		type = next;
+		type = OidIsValid(next) ? next : RuleDomainBase(type);
 	}
 }
 

@@ -278,6 +278,38 @@ CollectNames(Node * node, Rule *rule)
 	return expression_tree_walker(node, CollectNames, rule);
 }
 
+/* What a domain, perhaps over another one, is made of; or 0 */
+Oid
+RuleDomainBase(Oid type)
+{
+	HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+	Oid			base = InvalidOid;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		base = ((Form_pg_type) GETSTRUCT(tuple))->typbasetype;
+		ReleaseSysCache(tuple);
+	}
+	return base;
+}
+
+/*
+ * The types of a domain and of those below it: the planner, who leaves out one
+ * that checks nothing, tells of the uppermost alone.
+ */
+static bool
+CollectDomains(Node * node, Rule *rule)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, CoerceToDomain))
+		for (Oid type = ((CoerceToDomain *) node)->resulttype; OidIsValid(type);
+			 type = RuleDomainBase(type))
+			rule->types = lappend_int(rule->types,
+									  (int) GetSysCacheHashValue1(TYPEOID, ObjectIdGetDatum(type)));
+	return expression_tree_walker(node, CollectDomains, rule);
+}
+
 /* A text means the same whatever the session's settings. */
 List	   *
 RuleParseText(const char *condition)
@@ -341,6 +373,7 @@ RuleParse(const char *condition, TupleDesc desc, List * guards, const char *what
 						   format_procedure(volatile_function)) : 0,
 				 errhint("A decision must be the same when it is replayed.")));
 	(void) CollectNames(expr, rule);
+	(void) CollectDomains(expr, rule);
 	rule->foreign_code = FindForeign(expr, NULL);
 	rule->expr = expression_planner_with_deps((Expr *) expr, &rule->relations, &items);
 	foreach(lc, items)
