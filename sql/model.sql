@@ -102,7 +102,7 @@ SELECT what, by, spoil(what, by) FROM (VALUES
     ('1.5', '"NaN"'), ('1.5', 'null'), ('"left"', '"up"'), ('"left"', '"left","sometimes"'), ('"<",1.5', '"in",1.5'),
     ('"<",1.5', '"in",[-1]'), ('"<",1.5', '"in",[1048576]'), ('"<",1.5', '"in",[1048575]'), (']]}]}', ']]'), (']]}]}', ']]}]} x'), ('"left"]', '"left"],')
 ) AS v (what, by);
-SELECT left(what, 12) AS what, try(what) FROM unnest(ARRAY['', ' ', 'null', '[]', '7', '{}', repeat('[', 64), repeat('[', 65), repeat('{"a":', 100)]) what;
+SELECT left(what, 12) AS what, try(what) FROM unnest(ARRAY['', ' ', 'null', '[]', '7', '{}', repeat('[', 64), repeat('[', 65), repeat('{"a":', 100), '{''"'':[1]}']) what;
 SELECT model_in FROM assay.model_in('{"pg_assay_model":1}');
 
 SET client_min_messages = warning;

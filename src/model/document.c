@@ -94,11 +94,13 @@ CheckValues(Size values, ModelError *error)
 }
 
 /*
- * Not fewer values than a JSON text holds: each but one follows a mark that is
- * not within a string.  A text that is no JSON may be miscounted.
+ * Is a text within the limit?	It holds no more values than marks outside of
+ * strings, and one.  A text that is no JSON may be miscounted, but not one that
+ * json-c takes: its strict mode still lets ' begin a name, which could hide all
+ * that follows.
  */
-static Size
-CountValues(const char *json, Size length)
+static bool
+CheckJson(const char *json, Size length, ModelError *error)
 {
 	Size		marks = 0;
 
@@ -107,10 +109,14 @@ CountValues(const char *json, Size length)
 		if (json[i] == '"')
 			while (++i < length && json[i] != '"')
 				i += json[i] == '\\';
+		else if (json[i] == '\'')
+			return ModelFail(error, MODEL_INVALID,
+							 "model document is not JSON: unexpected character at byte %zu",
+							 i);
 		else
 			marks += json[i] == ',' || json[i] == ':' || json[i] == '[';
 	}
-	return marks;
+	return CheckValues(marks, error);
 }
 
 Document   *
@@ -122,7 +128,7 @@ DocumentParseJson(const char *text, Size length, ModelError *error)
 	Size		done = 0;
 	char	   *escaped = NULL;
 
-	if (!CheckValues(CountValues(text, length), error))
+	if (!CheckJson(text, length, error))
 		return NULL;
 	if (!ModelIsUtf8((const unsigned char *) text, length))
 	{
