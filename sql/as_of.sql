@@ -90,6 +90,15 @@ CREATE UNIQUE INDEX ON as_of_empty (sender, day);
 SELECT assay.as_of(NULL::as_of_empty, now(), 'gap'::text);
 REFRESH MATERIALIZED VIEW as_of_empty;
 SELECT (assay.as_of(NULL::as_of_empty, now(), 'gap'::text)).day;
+-- rows of children would be missed; a table that has none any more is one like others
+CREATE TABLE as_of_parent (k text, day date, PRIMARY KEY (k, day));
+CREATE TABLE as_of_child (PRIMARY KEY (k, day)) INHERITS (as_of_parent);
+INSERT INTO as_of_child VALUES ('a', '2023-01-01');
+SELECT assay.as_of(NULL::as_of_parent, now(), 'a'::text);
+SELECT assay.as_of(NULL::as_of_child, now(), 'a'::text);
+ALTER TABLE as_of_child NO INHERIT as_of_parent;
+SELECT assay.as_of(NULL::as_of_parent, now(), 'a'::text);
+DROP TABLE as_of_child, as_of_parent;
 -- an enum is not another enum, nor an array another
 CREATE TYPE as_of_color AS ENUM ('red', 'green');
 CREATE TYPE as_of_mood AS ENUM ('red', 'green');

@@ -16,6 +16,7 @@
 #include "access/tableam.h"
 #include "access/transam.h"
 #include "catalog/pg_am.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
 #include "fmgr.h"
@@ -187,6 +188,12 @@ Prepare(FunctionCallInfo fcinfo, AsOf *asof)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("as_of() cannot read \"%s\", which has row-level security", RelationGetRelationName(rel)),
+				 errhint("Use the SQL that assay.baseline_probe() gives.")));
+	/* Its own rows only would be found. */
+	if (rel->rd_rel->relhassubclass && find_inheritance_children(relid, NoLock) != NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("as_of() cannot read \"%s\", which has child tables", RelationGetRelationName(rel)),
 				 errhint("Use the SQL that assay.baseline_probe() gives.")));
 
 	asof->nkeys = PG_NARGS() - FIRST_KEY;
