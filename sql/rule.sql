@@ -34,6 +34,14 @@ SELECT left(try(repeat('not ', 16000) || 'true'), 30);
 SELECT assay.create_detector('rule', 'd', 'n > 1 AND subjct = ''x''');
 SELECT assay.create_detector('rule', 'd', 'n > 1 AND AND n > 2');
 
+-- regular expressions that are constants are compiled, not left to fail on every message
+SELECT assay.create_detector('rule', 'd', 'n > 1 AND subject ~ ''(''');
+SELECT c AS condition, try(c) FROM unnest(ARRAY[
+	'subject !~ ''a**''', 'subject ~* (''['' || ''a'')', 'subject !~* ''\\''', 'subject ~ ANY (''{a,NULL,[}'')', 'NOT (n > 1 OR subject ~ ''[b-a]'')',
+	'subject ~ ''\(''', 'subject ~ NULL', 'subject ~ subject', 'subject ~ ANY (tags)', 'subject ~ ANY (NULL::text[])', 'subject ~* ALL (''{}'')', 'subject LIKE ''(%'''
+	]) WITH ORDINALITY u(c, i) ORDER BY i;
+SELECT try(format('subject ~ %L', repeat('(a|b){1,250}', 200)));
+
 -- guards are boolean names, and only names of guards
 SELECT assay.create_guard('rule', 'trusted', 'n > 100', 'known for long');
 SELECT try('NOT trusted'), try('trusted > 1'), try('trusteds');

@@ -13,6 +13,7 @@
 #include "nodes/nodeFuncs.h"
 #include "policy.h"
 #include "utils/acl.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/memutils.h"
@@ -94,6 +95,61 @@ AsksForNow(Node * node, void *context)
 	return expression_tree_walker(node, AsksForNow, NULL);
 }
 
+static bool
+IsRegexOperator(Oid function)
+{
+	return function == F_TEXTREGEXEQ || function == F_TEXTREGEXNE ||
+		function == F_TEXTICREGEXEQ || function == F_TEXTICREGEXNE;
+}
+
+/*
+ * Compile each regular expression that the condition has as a constant:
+ * PostgreSQL does so at the first text, when it would be a fault of each message.
+ */
+static bool
+CompilePatterns(Node * node, void *context)
+{
+	Oid			function = InvalidOid;
+	Oid			collation = InvalidOid;
+	Const	   *pattern = NULL;
+	Datum	   *items;
+	bool	   *nulls;
+	int			n = 1;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, OpExpr) && list_length(((OpExpr *) node)->args) == 2)
+	{
+		function = ((OpExpr *) node)->opfuncid;
+		collation = ((OpExpr *) node)->inputcollid;
+		pattern = lsecond(((OpExpr *) node)->args);
+	}
+	else if (IsA(node, ScalarArrayOpExpr))
+	{
+		function = ((ScalarArrayOpExpr *) node)->opfuncid;
+		collation = ((ScalarArrayOpExpr *) node)->inputcollid;
+		pattern = lsecond(((ScalarArrayOpExpr *) node)->args);
+	}
+	if (IsRegexOperator(function) && IsA(pattern, Const) && !pattern->constisnull)
+	{
+		items = &pattern->constvalue;
+		nulls = &pattern->constisnull;
+		if (IsA(node, ScalarArrayOpExpr))
+			deconstruct_array(DatumGetArrayTypeP(pattern->constvalue), TEXTOID, -1, false,
+							  TYPALIGN_INT, &items, &nulls, &n);
+		for (int i = 0; i < n; i++)
+			if (!nulls[i])
+				(void) OidFunctionCall2Coll(function, collation, PointerGetDatum(cstring_to_text("")), items[i]);
+	}
+	return expression_tree_walker(node, CompilePatterns, context);
+}
+
+static void
+PatternErrorCallback(void *arg)
+{
+	errcontext("condition of %s", (const char *) arg);
+}
+
 PG_FUNCTION_INFO_V1(assay_check_condition);
 Datum
 assay_check_condition(PG_FUNCTION_ARGS)
@@ -105,10 +161,14 @@ assay_check_condition(PG_FUNCTION_ARGS)
 	TupleDesc	desc = SignalsDesc(policy, &id);
 	List	   *guards = PG_GETARG_BOOL(3) ? GuardNames(policy) : NIL;
 	PolicySecurity security;
+	ErrorContextCallback callback = {error_context_stack, PatternErrorCallback, what};
 	Rule	   *rule;
 
 	PolicyEnter(&security, id->owner, id->search_path, SECURITY_RESTRICTED_OPERATION);
 	rule = RuleParse(condition, desc, guards, what);
+	error_context_stack = &callback;
+	(void) CompilePatterns((Node *) rule->expr, NULL);
+	error_context_stack = callback.previous;
 	PolicyLeave(&security);
 	if (AsksForNow((Node *) rule->expr, NULL))
 		ereport(NOTICE,
