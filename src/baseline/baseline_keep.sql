@@ -295,7 +295,7 @@ BEGIN
 	IF key <> '{}' THEN
 		IF cardinality(key) <> cardinality(b.key_columns) OR array_position(key, NULL) IS NOT NULL THEN
 			RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-				MESSAGE = format('the key of %s has %s columns', b.relation, cardinality(b.key_columns)),
+				MESSAGE = format('the key of %s has %s column%s', b.relation, cardinality(b.key_columns), CASE WHEN cardinality(b.key_columns) > 1 THEN 's' ELSE '' END),
 				HINT = format('Give a value for each of %s.', assay.baseline_columns(NULL, b.key_columns));
 		END IF;
 		-- a literal, so that it takes the column's type

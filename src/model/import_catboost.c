@@ -781,7 +781,12 @@ ImportCatBoost(const char *document, Size length, Size *size,
 		return NULL;
 	source.document = DocumentParseJson(document, length, error);
 	if (source.document == NULL)
+	{
+		if (error->kind == MODEL_INVALID)
+			snprintf(error->hint, sizeof(error->hint),
+					 "A CatBoost model is what model.save_model(file, format='json') writes.");
 		return NULL;
+	}
 	source.builder = ModelBegin(MODEL_CATBOOST, error);
 	if (ReadModel(&source))
 		model = ModelFinish(source.builder, size);

@@ -125,7 +125,7 @@ CheckAt(Source *s, Oid view, const char *at)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("signals view %s has no column \"%s\"", s->id->signals_name, at),
-				 errhint("Name the column with the time of a message, as in at => 'received_at'.")));
+				 errhint("Name the column with the time of a message, as in at => 'sent_at'; where there is none, say at => NULL.")));
 	if (get_atttype(view, attno) != TIMESTAMPTZOID)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),

@@ -784,7 +784,8 @@ BEGIN
 		ORDER BY 1;
 		RETURN;
 	END LOOP;
-	RAISE EXCEPTION 'policy "%" has no decision for (%)', policy, array_to_string(key, ', ') USING ERRCODE = 'no_data_found';
+	RAISE EXCEPTION 'policy "%" has no decision for (%)', policy, array_to_string(key, ', ') USING ERRCODE = 'no_data_found',
+		HINT = 'assay.backfill() decides messages that came before the trigger.';
 END $$;
 COMMENT ON FUNCTION assay.explain_decision(text, text[]) IS
 	'why the latest decision about a message is as it is: prior, contributions by size, and the verdict';

@@ -112,8 +112,8 @@ LiteralSource(PolicyIdentity *id, const Oid *types, Datum keys)
 	if (n == 0 || n % nkeys != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("keys must have %d elements for each message, not %d in all",
-						nkeys, n),
+				 errmsg("keys must have %d element%s for each message, not %d in all",
+						nkeys, nkeys == 1 ? "" : "s", n),
 				 errhint("Write the keys one after the other, or as a list of lists.")));
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "SELECT ");
