@@ -37,7 +37,7 @@ SELECT assay.create_detector('rule', 'd', 'n > 1 AND AND n > 2');
 -- regular expressions that are constants are compiled, not left to fail on every message
 SELECT assay.create_detector('rule', 'd', 'n > 1 AND subject ~ ''(''');
 SELECT c AS condition, try(c) FROM unnest(ARRAY[
-	'subject !~ ''a**''', 'subject ~* (''['' || ''a'')', 'subject !~* ''\\''', 'subject ~ ANY (''{a,NULL,[}'')', 'NOT (n > 1 OR subject ~ ''[b-a]'')',
+	'subject !~ ''a**''', 'subject ~* (''['' || ''a'')', 'subject !~* ''\\''', 'subject ~ ANY (''{a,NULL,[}'')', 'subject ~ ANY (''{[}''::varchar[])', 'NOT (n > 1 OR subject ~ ''[b-a]'')',
 	'subject ~ ''\(''', 'subject ~ NULL', 'subject ~ subject', 'subject ~ ANY (tags)', 'subject ~ ANY (NULL::text[])', 'subject ~* ALL (''{}'')', 'subject LIKE ''(%'''
 	]) WITH ORDINALITY u(c, i) ORDER BY i;
 SELECT try(format('subject ~ %L', repeat('(a|b){1,250}', 200)));

@@ -135,8 +135,12 @@ CompilePatterns(Node * node, void *context)
 		items = &pattern->constvalue;
 		nulls = &pattern->constisnull;
 		if (IsA(node, ScalarArrayOpExpr))
-			deconstruct_array(DatumGetArrayTypeP(pattern->constvalue), TEXTOID, -1, false,
-							  TYPALIGN_INT, &items, &nulls, &n);
+		{
+			ArrayType  *array = DatumGetArrayTypeP(pattern->constvalue);
+
+			/* of text, or of what is binary coercible to it */
+			deconstruct_array(array, ARR_ELEMTYPE(array), -1, false, TYPALIGN_INT, &items, &nulls, &n);
+		}
 		for (int i = 0; i < n; i++)
 			if (!nulls[i])
 				(void) OidFunctionCall2Coll(function, collation, PointerGetDatum(cstring_to_text("")), items[i]);
