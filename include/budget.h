@@ -17,6 +17,10 @@ extern void BudgetStop(void);
 /* Another message begins: it has all the time again. */
 extern void BudgetNext(void);
 
+/* What is made for later messages too takes no message's time. */
+extern void BudgetPause(void);
+extern void BudgetResume(void);
+
 /* RunProtected() begins, and ends */
 extern void BudgetEnter(void);
 extern void BudgetLeave(void);

@@ -73,6 +73,26 @@ SELECT assay.drop_policy('late_long', true);
 DROP TABLE late_long CASCADE;
 DROP FUNCTION late_reluctant;
 \set VERBOSITY default
+-- what a message's signals make known to the session for the first time is not the message's
+CREATE FUNCTION late_constant() RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM pg_catalog.pg_sleep(0.1); RETURN true; END $$;
+CREATE TABLE late_outer (id int PRIMARY KEY);
+CREATE VIEW late_inner_signals AS SELECT id FROM late_outer;
+SELECT assay.create_policy('late_inner', 'late_inner_signals', '{id}', prior => 0);
+SELECT assay.create_detector('late_inner', 'constant', 'id > 0 AND public.late_constant()', mode => 'live');
+CREATE VIEW late_outer_signals AS SELECT i.id, (assay.score('late_inner', i)).score FROM late_inner_signals i;
+SELECT assay.create_policy('late_outer', 'late_outer_signals', '{id}', prior => 0);
+SELECT assay.create_detector('late_outer', 'inner', 'score > 0.6', mode => 'live');
+CREATE TRIGGER decide AFTER INSERT ON late_outer REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('late_outer');
+SET assay.message_budget = '40ms';
+INSERT INTO late_outer VALUES (1);
+INSERT INTO late_outer VALUES (2), (3);
+SELECT id, degraded, assay.margin(attribution) FROM late_outer_decision ORDER BY id;
+DROP TRIGGER decide ON late_outer;
+\set VERBOSITY terse
+SELECT assay.drop_policy('late_outer', true), assay.drop_policy('late_inner', true);
+DROP TABLE late_outer CASCADE;
+DROP FUNCTION late_constant;
+\set VERBOSITY default
 -- an error that was caught leaves no timer behind
 SET assay.message_budget = '160ms';
 SET statement_timeout = '100ms';

@@ -36,6 +36,7 @@ static bool ticking = false;
 static bool statement_timeout_ran;	/* when it began to tick */
 
 /* What the handler reads or writes */
+static volatile int paused = 0; /* depth of BudgetPause() */
 static volatile int entered = 0;	/* depth of BudgetEnter() while started */
 static volatile uint64 piece = 0;
 static volatile uint64 seen = 0;
@@ -45,7 +46,7 @@ static volatile bool spent = false;
 static void
 Tick(void)
 {
-	if (entered == 0 || seen != piece)
+	if (entered == 0 || paused > 0 || seen != piece)
 	{
 		seen = piece;
 		ticks = 0;
@@ -117,6 +118,20 @@ BudgetNext(void)
 	piece++;
 	if (unlikely(spent))
 		Forget();
+}
+
+void
+BudgetPause(void)
+{
+	paused++;
+	BudgetNext();
+}
+
+void
+BudgetResume(void)
+{
+	paused--;
+	BudgetNext();
 }
 
 void

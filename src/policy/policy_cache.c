@@ -19,6 +19,7 @@
 
 #include "access/transam.h"
 #include "access/xact.h"
+#include "budget.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
@@ -466,6 +467,7 @@ PolicyGet(const char *name, int revision, bool drafts, TupleDesc desc,
 	before = generation;
 	if (compiling++ == 0)
 		nnews = 0;
+	BudgetPause();
 	PG_TRY();
 	{
 		PolicyCompile(p, reader);
@@ -474,6 +476,7 @@ PolicyGet(const char *name, int revision, bool drafts, TupleDesc desc,
 	PG_FINALLY();
 	{
 		compiling--;
+		BudgetResume();
 	}
 	PG_END_TRY();
 
