@@ -251,6 +251,9 @@ extern void NotifyDecision(CompiledPolicy *p, const PolicyDecision *decision,
 /* score.c */
 extern void PolicyEvaluate(CompiledPolicy *p, TupleTableSlot * slot,
 						   TimestampTz at, PolicyDecision *decision);
+extern void PolicyEvaluateApart(CompiledPolicy *p, TupleTableSlot * slot,
+								TimestampTz at, PolicyDecision *decision,
+								List * *faults);
 extern void PolicyEvaluateProtected(CompiledPolicy *p, TupleTableSlot * slot,
 									TimestampTz at, PolicyDecision *decision,
 									List * *faults);

@@ -680,18 +680,24 @@ Mend(CompiledPolicy *p)
 	PolicyBuildProjection(p);
 }
 
+/* Its memory serves one row at a time. */
+static void
+CheckIdle(CompiledPolicy *p)
+{
+	if (p->busy)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("policy \"%s\" is being evaluated already", p->name),
+				 errdetail("A condition or signal calls score() for the policy that it belongs to.")));
+}
+
 void
 PolicyEvaluate(CompiledPolicy *p, TupleTableSlot * slot, TimestampTz at,
 			   PolicyDecision *decision)
 {
 	MemoryContext caller = CurrentMemoryContext;
 
-	/* Its memory serves one row at a time. */
-	if (p->busy)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_IN_USE),
-				 errmsg("policy \"%s\" is being evaluated already", p->name),
-				 errdetail("A condition or signal calls score() for the policy that it belongs to.")));
+	CheckIdle(p);
 	if (unlikely(p->torn))
 		Mend(p);
 	p->busy = true;
@@ -724,8 +730,32 @@ EvaluateAll(void *arg)
 }
 
 /*
- * The same, where an error costs only the detector that makes it.  What
- * failed is appended to *faults, when that is not NULL.
+ * The same for a row that has failed, each detector by itself, where an error
+ * costs only the detector that makes it.  What failed is appended to *faults,
+ * when that is not NULL.
+ */
+void
+PolicyEvaluateApart(CompiledPolicy *p, TupleTableSlot * slot, TimestampTz at,
+					PolicyDecision *decision, List * *faults)
+{
+	CheckIdle(p);
+	p->busy = true;
+	PG_TRY();
+	{
+		ResetExprContext(p->econtext);
+		p->econtext->ecxt_scantuple = slot;
+		EvaluateApart(p, slot, at, faults);
+		Conclude(p, slot, decision, CurrentMemoryContext, true);
+	}
+	PG_FINALLY();
+	{
+		p->busy = false;
+	}
+	PG_END_TRY();
+}
+
+/*
+ * For a row that may fail: all at once, and only after an error apart
  */
 void
 PolicyEvaluateProtected(CompiledPolicy *p, TupleTableSlot * slot, TimestampTz at,
@@ -739,17 +769,7 @@ PolicyEvaluateProtected(CompiledPolicy *p, TupleTableSlot * slot, TimestampTz at
 	if (p->busy)
 		ReThrowError(error);
 	FreeErrorData(error);
-	p->busy = true;
-	PG_TRY();
-	{
-		EvaluateApart(p, slot, at, faults);
-		Conclude(p, slot, decision, CurrentMemoryContext, true);
-	}
-	PG_FINALLY();
-	{
-		p->busy = false;
-	}
-	PG_END_TRY();
+	PolicyEvaluateApart(p, slot, at, decision, faults);
 }
 
 /*

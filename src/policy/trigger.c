@@ -206,7 +206,10 @@ DecideSlot(Decide *d, TupleTableSlot * slot)
 	{
 		bool		log = d->plans->id->log_signals;
 
-		if (d->protect)
+		/* Of the only message it is known that something fails. */
+		if (d->protect && d->single)
+			PolicyEvaluateApart(d->policy, slot, d->at, &decision, &faults);
+		else if (d->protect)
 			PolicyEvaluateProtected(d->policy, slot, d->at, &decision, &faults);
 		else
 			PolicyEvaluate(d->policy, slot, d->at, &decision);
