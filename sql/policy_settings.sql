@@ -45,6 +45,13 @@ SELECT assay.retire_detector('sets', d) FROM unnest('{hour,literal,day,texts,vie
 SELECT l.signals FROM set_signals s, assay.score('sets', s) x, assay.ledger(x.attribution) l WHERE s.id = 1 AND l.detector = 'evidence';
 RESET ALL;
 
+-- nor do they change how a condition is read
+SET transform_null_equals = on; SET array_nulls = off;
+SELECT assay.create_detector('sets', 'null', 'note = NULL', weight => 64, mode => 'live');
+SELECT assay.create_detector('sets', 'null item', '(''{NULL}''::text[])[1] IS NULL', weight => 128, mode => 'live');
+SELECT l.detector FROM set_signals s, assay.score('sets', s) x, assay.ledger(x.attribution) l WHERE s.id = 1 AND l.detector LIKE 'null%';
+RESET ALL;
+
 -- a condition that asks for the present tells so
 SELECT assay.create_detector('sets', 'now ' || n, c) FROM (VALUES (1, 'at < now() - interval ''1 day'''), (2, 'day < current_date'), (3, 'age(at) > ''1 day'''),
 	(4, 'at < localtimestamp'), (5, 'age(at, at) > ''1 day'''), (6, 'current_user = note')) t(n, c) ORDER BY n;

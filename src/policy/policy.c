@@ -21,6 +21,7 @@
 #include "miscadmin.h"
 #include "pgtime.h"
 #include "nodes/makefuncs.h"
+#include "parser/parse_expr.h"
 #include "policy.h"
 #include "prefilter.h"
 #include "protect.h"
@@ -130,7 +131,7 @@ SettingsAreFixed(void)
 {
 	return ZoneIsFixed() && DateStyle == USE_ISO_DATES && DateOrder == DATEORDER_MDY &&
 		IntervalStyle == INTSTYLE_POSTGRES && extra_float_digits > 0 &&
-		bytea_output == BYTEA_OUTPUT_HEX;
+		bytea_output == BYTEA_OUTPUT_HEX && Array_nulls && !Transform_null_equals;
 }
 
 /* Fix what is different, within the caller's nest level: mostly nothing is. */
@@ -147,6 +148,10 @@ FixSettings(void)
 		Fix("extra_float_digits", "1");
 	if (bytea_output != BYTEA_OUTPUT_HEX)
 		Fix("bytea_output", "hex");
+	if (!Array_nulls)
+		Fix("array_nulls", "on");
+	if (Transform_null_equals)
+		Fix("transform_null_equals", "off");
 }
 
 void
