@@ -90,6 +90,17 @@ CREATE UNIQUE INDEX ON as_of_empty (sender, day);
 SELECT assay.as_of(NULL::as_of_empty, now(), 'gap'::text);
 REFRESH MATERIALIZED VIEW as_of_empty;
 SELECT (assay.as_of(NULL::as_of_empty, now(), 'gap'::text)).day;
+-- an index that doesn't know the rows as this transaction sees them
+CREATE TABLE as_of_hot (k text, day date, n int);
+INSERT INTO as_of_hot VALUES ('a', '2023-01-01', 1);
+BEGIN;
+UPDATE as_of_hot SET n = 2;
+CREATE UNIQUE INDEX ON as_of_hot (k, day);
+SAVEPOINT s;
+SELECT assay.as_of(NULL::as_of_hot, now(), 'a'::text);
+ROLLBACK TO s;
+COMMIT;
+DROP TABLE as_of_hot;
 -- rows of children would be missed; a table that has none any more is one like others
 CREATE TABLE as_of_parent (k text, day date, PRIMARY KEY (k, day));
 CREATE TABLE as_of_child (PRIMARY KEY (k, day)) INHERITS (as_of_parent);

@@ -86,8 +86,17 @@ IsBaselineIndex(Relation index, int nkeys)
 	for (int i = 0; i <= nkeys; i++)
 		if (form->indkey.values[i] != i + 1)
 			return false;
-	/* made while rows changed that our snapshot may still see as they were */
-	return !form->indcheckxmin ||
+	return true;
+}
+
+/*
+ * Or was it made while rows changed that our snapshot may still see as they
+ * were?
+ */
+static bool
+IsUsable(Relation index)
+{
+	return !index->rd_index->indcheckxmin ||
 		TransactionIdPrecedes(HeapTupleHeaderGetXmin(index->rd_indextuple->t_data), TransactionXmin);
 }
 
@@ -95,6 +104,7 @@ static Relation
 OpenBaselineIndex(Relation rel, int nkeys)
 {
 	List	   *indexes = RelationGetIndexList(rel);
+	const char *too_new = NULL;
 	ListCell   *lc;
 
 	foreach(lc, indexes)
@@ -102,9 +112,19 @@ OpenBaselineIndex(Relation rel, int nkeys)
 		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
 
 		if (IsBaselineIndex(index, nkeys))
-			return index;
+		{
+			if (IsUsable(index))
+				return index;
+			too_new = pstrdup(RelationGetRelationName(index));
+		}
 		index_close(index, AccessShareLock);
 	}
+	if (too_new != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("index \"%s\" can't be used by this transaction yet", too_new),
+				 errdetail("Rows that this transaction may still see as they were changed before it was built."),
+				 errhint("Try again in a new transaction, when those that ran while it was built have ended.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("\"%s\" has no unique index on its first %d columns as key and day",
