@@ -59,6 +59,25 @@ BEGIN
     RETURN r;
 END $$;
 SELECT i, assay.margin(model, pick(i)) FROM m, generate_series(1, 4) i;
+-- A row type that changes between two calls
+CREATE TABLE changing (x text, a int, b int);
+INSERT INTO changing VALUES ('x', 1, 2);
+DO $$
+DECLARE
+    model assay.model := assay.model_from_linear('{a,b}', '{1,10}', 0, 'identity');
+    r changing;
+    margins float8[];
+    change text;
+BEGIN
+    FOREACH change IN ARRAY ARRAY['ADD y int', 'RENAME a TO c; ALTER TABLE changing RENAME b TO a; ALTER TABLE changing RENAME c TO b', 'ALTER x TYPE int USING 7',
+        'ALTER x TYPE text USING repeat(''x'', 1000)', 'DROP x'] LOOP
+        EXECUTE 'ALTER TABLE changing ' || change;
+        SELECT * INTO r FROM changing;
+        margins := margins || assay.margin(model, r);
+    END LOOP;
+    RAISE NOTICE '%', margins;
+END $$;
+DROP TABLE changing;
 -- Models that change from row to row, inline and out of line
 CREATE TABLE models (id int, model assay.model);
 INSERT INTO models SELECT i, assay.model_from_linear(ARRAY['size'] || ARRAY(SELECT 'w' || n FROM generate_series(1, CASE WHEN i % 2 = 0 THEN 1000 ELSE 2 END) n), array_fill(i::float8, ARRAY[CASE WHEN i % 2 = 0 THEN 1001 ELSE 3 END]), 0, 'identity')

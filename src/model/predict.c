@@ -66,6 +66,8 @@ typedef struct RecordRow
 	uint64		serial;			/* of a lazy row, or 0: */
 	Oid			type;
 	int32		typmod;
+	TypeCacheEntry *entry;		/* of a named type, or NULL */
+	uint64		version;		/* of its columns */
 	TupleDesc	desc;
 	ModelBinding *binding;
 	Datum	   *values;
@@ -479,7 +481,8 @@ FillFromTuple(ModelCall *call, HeapTupleHeader header)
 	HeapTupleData tuple;
 
 	if (row == NULL || row->serial != 0 || row->type != type ||
-		row->typmod != typmod)
+		row->typmod != typmod ||
+		(row->entry != NULL && row->entry->tupDesc_identifier != row->version))
 	{
 		TupleDesc	desc = lookup_rowtype_tupdesc(type, typmod);
 
@@ -487,6 +490,11 @@ FillFromTuple(ModelCall *call, HeapTupleHeader header)
 		ReleaseTupleDesc(desc);
 		row->type = type;
 		row->typmod = typmod;
+		if (type != RECORDOID)
+		{
+			row->entry = lookup_type_cache(type, TYPECACHE_TUPDESC);
+			row->version = row->entry->tupDesc_identifier;
+		}
 		call->derived = row;
 	}
 	tuple.t_len = HeapTupleHeaderGetDatumLength(header);
