@@ -145,6 +145,19 @@ SELECT assay.margin(model, s) FROM m, (SELECT at AS size, "Kind" FROM t) s;
 SELECT assay.margin(model, s) FROM m, (SELECT "Kind" AS size, "Kind" FROM t) s;
 SELECT assay.lazy_row(NULL, '{a}', 1);
 
+-- A plan that is kept follows the names of a type, also of one that it reads no table of
+CREATE TYPE two AS (a int, b int);
+SET plan_cache_mode = force_generic_plan;
+PREPARE kept(int) AS SELECT assay.margin((SELECT assay.model_from_linear('{a,b}', '{1,10}', 0, 'identity') FROM m), ROW($1, 2)::two) AS x;
+EXECUTE kept(1);
+ALTER TYPE two RENAME ATTRIBUTE a TO c;
+ALTER TYPE two RENAME ATTRIBUTE b TO a;
+ALTER TYPE two RENAME ATTRIBUTE c TO b;
+EXECUTE kept(1);
+DEALLOCATE kept;
+RESET plan_cache_mode;
+DROP TYPE two;
+
 -- Volatile columns are evaluated once
 CREATE SEQUENCE numbers;
 SELECT count(assay.margin(model, s)) FROM m, (SELECT nextval('numbers') AS size, "Kind" FROM t) s;

@@ -312,6 +312,9 @@ ColumnsOfRow(PlannerInfo * root, Node * row, List * *names)
 			columns_left = lappend(columns_left, list_nth(columns, i));
 		}
 		*names = names_left;
+		/* A cached plan has these names as long as they are the type's. */
+		root->glob->relationOids = lappend_oid(root->glob->relationOids,
+											   get_typ_typrelid(desc->tdtypeid));
 	}
 	if (desc != NULL)
 		ReleaseTupleDesc(desc);
