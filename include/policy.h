@@ -170,6 +170,13 @@ typedef struct CompiledPolicy
 	uint32		evaluations;
 	uint32		next_sample;	/* the detector that is timed next */
 	PolicyOutcome *outcomes;	/* of detectors, then of exclusions */
+	int			nplain;			/* rules that always take part ... */
+	int		   *plain;			/* (detectors) */
+	int		   *plain_columns;	/* of the projection */
+	int			nothers;		/* ... and what has to be asked, and models */
+	int		   *others;
+	uint64	   *active;			/* bits of the detectors that a ledger shows */
+	int			nwords;			/* of them */
 } CompiledPolicy;
 
 typedef struct PolicyDecision

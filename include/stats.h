@@ -10,10 +10,15 @@
 
 #include "datatype/timestamp.h"
 
-/* Counts not yet added; of a detector, or of all messages of a policy */
+/*
+ * Counts not yet added; of a detector, or of all messages of a policy.  In a
+ * backend, a detector has no evaluations of its own: they are the policy's
+ * messages less what it skipped and where it failed.
+ */
 typedef struct StatsCounts
 {
 	uint64		evaluations;
+	uint64		skipped;
 	uint64		hits;			/* of a policy: degraded decisions */
 	uint64		faults;
 	uint64		sampled;		/* evaluations whose time was taken */

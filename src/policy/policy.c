@@ -817,6 +817,26 @@ BooleanSlot(int n)
 	return MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
 }
 
+/* Most rules take part in every message, and only whether they hit is asked. */
+static void
+SortDetectors(CompiledPolicy *p)
+{
+	p->nplain = p->nothers = 0;
+	for (int i = 0; i < p->ndetectors; i++)
+	{
+		PolicyDetector *d = &p->detectors[i];
+
+		if (d->column >= 0 && d->sqlstate[0] == '\0' && d->rollout >= 1 &&
+			d->expires_at == DT_NOEND)
+		{
+			p->plain[p->nplain] = i;
+			p->plain_columns[p->nplain++] = d->column;
+		}
+		else
+			p->others[p->nothers++] = i;
+	}
+}
+
 /*
  * One projection for all guards and one for all other conditions, so that a
  * row is deformed once.  Built again without a detector that is suspended.
@@ -873,6 +893,7 @@ PolicyBuildProjection(CompiledPolicy *p)
 		if (x->rule && !x->suspended)
 			AddCondition(p, &targets, x->rule, &x->column);
 	}
+	SortDetectors(p);
 	if (targets != NIL)
 	{
 		p->result_slot = BooleanSlot(list_length(targets));
@@ -1028,6 +1049,13 @@ PolicyCompile(CompiledPolicy *p, Oid reader)
 	old = MemoryContextSwitchTo(p->context);
 	LoadKeys(p);
 	p->outcomes = palloc0((p->ndetectors + p->nexclusions) * sizeof(PolicyOutcome));
+	for (int i = 0; i < p->ndetectors; i++)
+		p->outcomes[i].evaluated = true;
+	p->plain = palloc(p->ndetectors * sizeof(int));
+	p->plain_columns = palloc(p->ndetectors * sizeof(int));
+	p->others = palloc(p->ndetectors * sizeof(int));
+	p->nwords = (p->ndetectors + 63) / 64;
+	p->active = palloc0(p->nwords * sizeof(uint64));
 	for (int i = 0; i < p->ndetectors; i++)
 		if (p->detectors[i].model)
 		{

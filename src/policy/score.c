@@ -22,6 +22,7 @@
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "common/shortest_dec.h"
+#include "port/pg_bitutils.h"
 #include "compat.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
@@ -181,6 +182,41 @@ ResultIsTrue(CompiledPolicy *p, int column)
 		DatumGetBool(p->result_slot->tts_values[column]);
 }
 
+static inline bool
+HasFailed(PolicyDetector *d, PolicyOutcome *o)
+{
+	return o->sqlstate != NULL || d->suspended;
+}
+
+/* Has it a place in the ledger? */
+static inline bool
+IsActive(PolicyDetector *d, PolicyOutcome *o)
+{
+	return o->evaluated && (HasFailed(d, o) || d->model || o->hit);
+}
+
+static inline void
+SetActive(CompiledPolicy *p, int detector)
+{
+	p->active[detector / 64] |= UINT64CONST(1) << (detector % 64);
+}
+
+/* The next active detector from "from" on, or -1 */
+static inline int
+NextActive(CompiledPolicy *p, int from)
+{
+	for (int word = from / 64; word < p->nwords; word++)
+	{
+		uint64		bits = p->active[word];
+
+		if (word == from / 64)
+			bits &= ~UINT64CONST(0) << (from % 64);
+		if (bits != 0)
+			return word * 64 + pg_rightmost_one_pos64(bits);
+	}
+	return -1;
+}
+
 /* All at once: any error is the caller's. */
 static void
 EvaluateTogether(CompiledPolicy *p, TupleTableSlot * slot, TimestampTz at)
@@ -190,20 +226,37 @@ EvaluateTogether(CompiledPolicy *p, TupleTableSlot * slot, TimestampTz at)
 	EvaluateGuards(p);
 	if (p->projection)
 		(void) ExecProject(p->projection);
-	for (int i = 0; i < p->ndetectors; i++)
+	memset(p->active, 0, p->nwords * sizeof(uint64));
+	for (int k = 0; k < p->nplain; k++)
+		if (ResultIsTrue(p, p->plain_columns[k]))
+		{
+			PolicyOutcome *o = &p->outcomes[p->plain[k]];
+
+			o->sqlstate = NULL;
+			o->evaluated = true;
+			o->hit = true;
+			SetActive(p, p->plain[k]);
+		}
+	for (int k = 0; k < p->nothers; k++)
 	{
+		int			i = p->others[k];
 		PolicyDetector *d = &p->detectors[i];
 		PolicyOutcome *o = &p->outcomes[i];
 
 		o->sqlstate = d->sqlstate[0] ? d->sqlstate : NULL;
 		o->evaluated = TakesPart(p, d, slot, at);
 		o->hit = false;
-		if (!o->evaluated || o->sqlstate || d->suspended)
+		if (!o->evaluated)
 			continue;
-		if (d->model)
-			EvaluateModel(d, o, slot);
-		else
-			o->hit = ResultIsTrue(p, d->column);
+		if (!HasFailed(d, o))
+		{
+			if (d->model)
+				EvaluateModel(d, o, slot);
+			else
+				o->hit = ResultIsTrue(p, d->column);
+		}
+		if (IsActive(d, o))
+			SetActive(p, i);
 	}
 	for (int i = 0; i < p->nexclusions; i++)
 	{
@@ -373,6 +426,10 @@ EvaluateApart(CompiledPolicy *p, TupleTableSlot * slot, TimestampTz at,
 			rebuild |= x->suspended;
 		}
 	}
+	memset(p->active, 0, p->nwords * sizeof(uint64));
+	for (int i = 0; i < p->ndetectors; i++)
+		if (IsActive(&p->detectors[i], &p->outcomes[i]))
+			SetActive(p, i);
 	if (rebuild)
 		PolicyBuildProjection(p);
 }
@@ -490,25 +547,24 @@ CountOutcomes(CompiledPolicy *p, bool degraded)
 
 	c[0].evaluations++;
 	c[0].hits += degraded;
-	for (int i = 0; i < p->ndetectors; i++)
+	for (int k = 0; k < p->nothers; k++)
+	{
+		int			i = p->others[k];
+
+		c[i + 1].skipped += (!p->outcomes[i].evaluated || p->detectors[i].suspended);
+	}
+	for (int i = NextActive(p, 0); i >= 0; i = NextActive(p, i + 1))
 	{
 		PolicyOutcome *o = &p->outcomes[i];
 
-		if (!o->evaluated || p->detectors[i].suspended)
+		if (p->detectors[i].suspended)
 			continue;
-		c[i + 1].evaluations += (o->sqlstate == NULL);
 		c[i + 1].faults += (o->sqlstate != NULL);
 		c[0].faults += (o->sqlstate != NULL);
 		c[i + 1].hits += o->hit;
 	}
 	if (++p->stats->unflushed >= STATS_FLUSH_EVERY)
 		StatsFlush(p->stats);
-}
-
-static bool
-HasFailed(PolicyDetector *d, PolicyOutcome *o)
-{
-	return o->sqlstate != NULL || d->suspended;
 }
 
 /* From outcomes to margin, score and verdict */
@@ -520,22 +576,16 @@ SumUp(CompiledPolicy *p, PolicyDecision *decision)
 	int			forced = -1;	/* by detectors: the highest */
 	int			allowed = -1;	/* by exclusions: the lowest */
 
-	for (int i = 0; i < p->ndetectors; i++)
+	for (int i = NextActive(p, 0); i >= 0; i = NextActive(p, i + 1))
 	{
 		PolicyDetector *d = &p->detectors[i];
 		PolicyOutcome *o = &p->outcomes[i];
 
-		o->muted_by = NULL;
-		o->contribution = 0;
-		if (!o->evaluated)
-			continue;
 		if (HasFailed(d, o))
 		{
 			degraded |= !d->shadow;
 			continue;
 		}
-		if (!d->model && !o->hit)
-			continue;
 		o->contribution = d->model ? d->weight * o->margin : d->weight;
 		o->muted_by = MutedBy(p, i);
 		if (d->shadow || o->muted_by)
@@ -564,7 +614,7 @@ SumUp(CompiledPolicy *p, PolicyDecision *decision)
 static void
 AddDetectors(CompiledPolicy *p, TupleTableSlot * slot, bool features, bool protect)
 {
-	for (int i = 0; i < p->ndetectors; i++)
+	for (int i = NextActive(p, 0); i >= 0; i = NextActive(p, i + 1))
 	{
 		PolicyDetector *d = &p->detectors[i];
 		PolicyOutcome *o = &p->outcomes[i];
@@ -572,12 +622,10 @@ AddDetectors(CompiledPolicy *p, TupleTableSlot * slot, bool features, bool prote
 		uint8		flags = d->shadow ? ATTRIBUTION_SHADOW : 0;
 		EvidenceJob job = {p, slot, d->evidence, d->nevidence, d, o};
 
-		if (!o->evaluated)
-			continue;
 		if (HasFailed(d, o))
 			AttributionEntry(&p->builder, kind, flags | (o->sqlstate ? 0 : ATTRIBUTION_SUSPENDED),
 							 d->name, 0, NULL, NULL, o->sqlstate);
-		else if (d->model || o->hit)
+		else
 		{
 			AttributionEntry(&p->builder, kind, flags | (o->hit ? ATTRIBUTION_HIT : 0),
 							 d->name, o->contribution, o->muted_by,
@@ -650,7 +698,7 @@ SampleTime(CompiledPolicy *p, TupleTableSlot * slot)
 	instr_time	start,
 				end;
 
-	if (!o->evaluated || HasFailed(d, o))
+	if (!o->evaluated || d->suspended || d->sqlstate[0] != '\0')
 		return;
 	INSTR_TIME_SET_CURRENT(start);
 	if (d->model)

@@ -166,6 +166,8 @@ FindEntry(const char *policy, const char *detector)
 void
 StatsFlush(PolicyStats * stats)
 {
+	uint64		messages = stats->counts[0].evaluations;
+
 	if (table == NULL || stats->unflushed == 0 || stats->held)
 		return;
 	for (int i = 0; i < stats->n; i++)
@@ -173,8 +175,13 @@ StatsFlush(PolicyStats * stats)
 		StatsCounts *c = &stats->counts[i];
 		StatsEntry *entry;
 
+		if (i > 0)
+			c->evaluations = messages - c->skipped - c->faults;
 		if (c->evaluations == 0 && c->faults == 0)
+		{
+			c->skipped = 0;
 			continue;
+		}
 		if (stats->entries[i] == NULL)
 			stats->entries[i] = FindEntry(stats->policy, stats->names[i]);
 		entry = stats->entries[i];
