@@ -94,7 +94,7 @@ typedef struct ActivitySeconds
 	uint8		reserved[2];	/* zero */
 	TimestampTz base;
 	int32		offset[ACTIVITY_SECONDS - 1];	/* n - 1 of them */
-}			ActivitySeconds;
+} ActivitySeconds;
 
 #define DatumGetActivityP(d)	ActivityRead((Activity *) PG_DETOAST_DATUM(d))
 #define PG_GETARG_ACTIVITY_P(n)	DatumGetActivityP(PG_GETARG_DATUM(n))

@@ -60,7 +60,7 @@ typedef struct BatchScan
 extern void QueryStart(BatchQuery *q);
 extern void QueryAdd(BatchQuery *q, const char *format,...) pg_attribute_printf(2, 3);
 extern void QueryValue(BatchQuery *q, Oid type, Datum value);
-extern uint64 QueryRun(BatchQuery *q, int expected, DestReceiver * dest);
+extern uint64 QueryRun(BatchQuery *q, int expected, DestReceiver *dest);
 extern char *CastName(Oid type);
 
 extern void InitSource(Source *s, const char *policy, TimestampTz since,

@@ -26,6 +26,6 @@ extern void BudgetEnter(void);
 extern void BudgetLeave(void);
 
 /* Was this error, just caught, made by the budget?  Then it says so now. */
-extern bool BudgetCaught(ErrorData * error);
+extern bool BudgetCaught(ErrorData *error);
 
 #endif							/* ASSAY_BUDGET_H */

@@ -39,7 +39,7 @@ typedef struct DecidePlans
 
 extern void DecidePlansInit(void);
 extern Size DecidePlansMemory(const char *policy, int *triggers);
-extern DecidePlans *GetDecidePlans(TriggerData * trigdata, const char *policy);
+extern DecidePlans *GetDecidePlans(TriggerData *trigdata, const char *policy);
 extern void FindKeyColumns(DecidePlans *t, Relation rel);
 
 #endif							/* ASSAY_DECIDE_H */

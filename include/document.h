@@ -55,7 +55,7 @@ extern bool DocumentIsString(Document *value);
 extern bool DocumentNumber(Document *value, double *number);
 extern bool DocumentSingle(Document *value, float *number); /* rounded once */
 extern bool DocumentInteger(Document *value, int64 min, int64 max,
-							int64 * number);
+							int64 *number);
 extern bool DocumentBoolean(Document *value, bool *boolean);
 
 /* Lives as long as the document; false also when it holds a zero byte */

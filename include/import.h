@@ -101,7 +101,7 @@ extern bool ModelAddSplit(ModelBuilder *builder, int32 id, uint32 feature,
 						  double threshold, uint32 flags, int32 left,
 						  int32 right, double cover);
 extern bool ModelAddSetSplit(ModelBuilder *builder, int32 id, uint32 feature,
-							 const uint32 * codes, uint32 ncodes, uint32 flags,
+							 const uint32 *codes, uint32 ncodes, uint32 flags,
 							 int32 inside, int32 outside, double cover);
 extern bool ModelAddLeaf(ModelBuilder *builder, int32 id, double value,
 						 double cover);
@@ -110,7 +110,7 @@ extern bool ModelAddVectorLeaf(ModelBuilder *builder, int32 id,
 							   double cover);
 extern bool ModelAddLinearLeaf(ModelBuilder *builder, int32 id,
 							   double fallback, double constant,
-							   const uint32 * features,
+							   const uint32 *features,
 							   const double *coefficients, uint32 nterms,
 							   double cover);
 extern bool ModelEndTree(ModelBuilder *builder, int32 root);

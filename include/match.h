@@ -71,10 +71,10 @@ typedef bool (*MatchCallback) (int pattern, void *arg);
 extern MatchSet *MatchCreate(int flags);
 extern MatchStatus MatchAdd(MatchSet *set, const char *pattern, size_t len,
 							int flags, MatchError *error);
-extern MatchStatus MatchCheck(MatchSet *set, int pattern, size_t * size,
+extern MatchStatus MatchCheck(MatchSet *set, int pattern, size_t *size,
 							  MatchError *error);
 extern MatchStatus MatchCompile(MatchSet *set, MatchError *error);
-extern MatchStatus MatchSave(const MatchSet *set, char **bytes, size_t * len);
+extern MatchStatus MatchSave(const MatchSet *set, char **bytes, size_t *len);
 extern MatchStatus MatchLoad(MatchSet *set, const char *bytes, size_t len);
 extern MatchStatus MatchScan(MatchSet *set, const char *text, size_t len,
 							 MatchCallback callback, void *arg);

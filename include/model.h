@@ -349,7 +349,7 @@ extern void ModelMargins8(const Model *model, void *scratch, const double *row,
 						  double *margins);
 extern void ModelPredictions(const Model *model, const double *margins,
 							 double *predictions);
-extern void ModelLeaves(const Model *model, const double *row, int32 * ids);
+extern void ModelLeaves(const Model *model, const double *row, int32 *ids);
 
 /* For the builder and CheckModel: the derived section "lanes" */
 extern Size ModelLanesSize(const Model *model);
@@ -366,7 +366,7 @@ ModelRoundRow(const Model *model, double *row)
 
 /* Is a code in a set of `count` words? */
 static inline bool
-ModelInSet(const uint32 * set, uint32 count, double x, bool truncate)
+ModelInSet(const uint32 *set, uint32 count, double x, bool truncate)
 {
 	uint32		code;
 

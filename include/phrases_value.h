@@ -78,7 +78,7 @@ typedef struct PhrasesEntry
 /* phrases.c */
 extern void PhrasesCorrupt(const char *what);
 extern void CheckPhrases(const Phrases *p);
-extern void PhrasesHash(const Phrases *p, uint8 * hash);
+extern void PhrasesHash(const Phrases *p, uint8 *hash);
 extern uint32 PhrasesStamp(void);
 extern uint32 PhrasesCrc(const char *bytes, Size len);
 extern PhraseList PhrasesRead(const Phrases *p, Piece *unique_names,

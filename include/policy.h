@@ -256,14 +256,14 @@ extern void NotifyDecision(CompiledPolicy *p, const PolicyDecision *decision,
 						   int nkeys);
 
 /* score.c */
-extern void PolicyEvaluate(CompiledPolicy *p, TupleTableSlot * slot,
+extern void PolicyEvaluate(CompiledPolicy *p, TupleTableSlot *slot,
 						   TimestampTz at, PolicyDecision *decision);
-extern void PolicyEvaluateApart(CompiledPolicy *p, TupleTableSlot * slot,
+extern void PolicyEvaluateApart(CompiledPolicy *p, TupleTableSlot *slot,
 								TimestampTz at, PolicyDecision *decision,
-								List * *faults);
-extern void PolicyEvaluateProtected(CompiledPolicy *p, TupleTableSlot * slot,
+								List **faults);
+extern void PolicyEvaluateProtected(CompiledPolicy *p, TupleTableSlot *slot,
 									TimestampTz at, PolicyDecision *decision,
-									List * *faults);
+									List **faults);
 extern void PolicyNoSignals(CompiledPolicy *p, const char *sqlstate,
 							PolicyDecision *decision);
 

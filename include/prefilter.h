@@ -12,11 +12,11 @@
 typedef struct Prefilter Prefilter;
 
 extern Prefilter *PrefilterCreate(TupleDesc desc);
-extern void PrefilterCollect(Prefilter *f, Expr * expr);
+extern void PrefilterCollect(Prefilter *f, Expr *expr);
 extern bool PrefilterFinish(Prefilter *f);
 extern void PrefilterRestart(Prefilter *f);
 extern Size PrefilterMemory(Prefilter *f);
-extern Expr * PrefilterRewrite(Prefilter *f, Expr * expr);
-extern TupleTableSlot * PrefilterScan(Prefilter *f, TupleTableSlot * slot);
+extern Expr *PrefilterRewrite(Prefilter *f, Expr *expr);
+extern TupleTableSlot *PrefilterScan(Prefilter *f, TupleTableSlot *slot);
 
 #endif							/* ASSAY_PREFILTER_H */

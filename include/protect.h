@@ -22,6 +22,6 @@ CanProtect(void)
 }
 
 /* NULL, or the error, in the caller's memory context */
-extern ErrorData * RunProtected(void (*run) (void *arg), void *arg);
+extern ErrorData *RunProtected(void (*run) (void *arg), void *arg);
 
 #endif							/* ASSAY_PROTECT_H */

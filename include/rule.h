@@ -24,14 +24,14 @@ typedef struct Rule
 } Rule;
 
 /* Its syntax alone */
-extern List * RuleParseText(const char *condition);
+extern List *RuleParseText(const char *condition);
 
 /*
  * Parse "condition" against the columns of desc and the named guards (a list
  * of C strings, or NIL).  Raises an error that points into the text, which is
  * shown under the name "what".
  */
-extern Rule *RuleParse(const char *condition, TupleDesc desc, List * guards,
+extern Rule *RuleParse(const char *condition, TupleDesc desc, List *guards,
 					   const char *what);
 
 /* The type that a domain, perhaps over another one, is made of; or 0 */

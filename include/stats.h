@@ -38,7 +38,7 @@ typedef struct PolicyStats
 	uint64		mark_unflushed;
 	bool		held;			/* keep them: they may be taken back */
 	TimestampTz flushed_at;
-}			PolicyStats;
+} PolicyStats;
 
 /* Messages between two of which one detector is timed by itself */
 #define STATS_SAMPLE_EVERY	4
@@ -51,9 +51,9 @@ typedef struct PolicyStats
 
 extern void StatsInit(void);
 extern bool StatsEnabled(void);
-extern void StatsFlush(PolicyStats * stats);
-extern void StatsMark(PolicyStats * stats);
-extern void StatsUndo(PolicyStats * stats);
-extern void StatsKeep(PolicyStats * stats);
+extern void StatsFlush(PolicyStats *stats);
+extern void StatsMark(PolicyStats *stats);
+extern void StatsUndo(PolicyStats *stats);
+extern void StatsKeep(PolicyStats *stats);
 
 #endif							/* ASSAY_STATS_H */

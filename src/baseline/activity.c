@@ -109,7 +109,7 @@ Mantissa(double w)
  * set.  The second may be far below the first, never the other way round.
  */
 static inline void
-AddScaled(uint64 * m1, int *e1, uint64 m2, int64 e2)
+AddScaled(uint64 *m1, int *e1, uint64 m2, int64 e2)
 {
 	uint64		sum;
 	int64		shift;
@@ -540,7 +540,7 @@ Result(FunctionCallInfo fcinfo, Activity *a)
  * The times of a state in seconds, as a packed activity.
  */
 static Activity *
-SecondsPack(const ActivitySeconds * s)
+SecondsPack(const ActivitySeconds *s)
 {
 	Size		size = ACTIVITY_TIMES_SIZE(s->n);
 	ActivityTimes *times = palloc(size);
@@ -573,7 +573,7 @@ ActivityRead(Activity *a)
  * Count one more event in a state in seconds; false where it doesn't fit.
  */
 static inline bool
-SecondsAddEvent(ActivitySeconds * s, TimestampTz t)
+SecondsAddEvent(ActivitySeconds *s, TimestampTz t)
 {
 	int64		diff;
 
@@ -823,7 +823,7 @@ Expect(const char **cur, const char *token)
 }
 
 static bool
-ReadNumber(const char **cur, uint64 limit, uint64 * number)
+ReadNumber(const char **cur, uint64 limit, uint64 *number)
 {
 	const char *p;
 	uint64		n = 0;
@@ -1124,7 +1124,7 @@ activity_days_since(PG_FUNCTION_ARGS)
  * Which of the decayed counts has this half-life
  */
 static int
-HalfLifeIndex(const Interval * span)
+HalfLifeIndex(const Interval *span)
 {
 	int64		usecs;
 

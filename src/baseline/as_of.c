@@ -255,7 +255,7 @@ DayOf(TimestampTz at)
  * The last row before the upper bound and not before the lower, as a datum
  */
 static bool
-FindRow(AsOf *asof, IndexScanDesc scan, TupleTableSlot * slot, DateADT lower, Datum *row)
+FindRow(AsOf *asof, IndexScanDesc scan, TupleTableSlot *slot, DateADT lower, Datum *row)
 {
 	LOWER_BOUND(asof)->sk_argument = DateADTGetDatum(lower);
 	index_rescan(scan, asof->scankey, asof->nkeys + 2, NULL, 0);

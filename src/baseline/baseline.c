@@ -89,7 +89,7 @@ baseline_apply_as_owner(PG_FUNCTION_ARGS)
  * Is this statement nothing but SELECT and one nameless expression?
  */
 static bool
-IsOneExpression(List * parsetree)
+IsOneExpression(List *parsetree)
 {
 	SelectStmt *s;
 	ResTarget  *target;

@@ -112,7 +112,7 @@ outcome_out(PG_FUNCTION_ARGS)
  * text, or NULL.
  */
 static const char *
-ReadCount(const char *p, const char *before, const char *name, int64 * count)
+ReadCount(const char *p, const char *before, const char *name, int64 *count)
 {
 	const char *tokens[] = {before, name, ":"};
 	const char *start;

@@ -111,7 +111,7 @@ decode_content(const char *s, size_t len, GMimeContentEncoding encoding,
 
 /* The bytes of a part as they lie in the message */
 static bool
-part_bytes(WalkState *w, GMimePart *part, const char **s, size_t * len)
+part_bytes(WalkState *w, GMimePart *part, const char **s, size_t *len)
 {
 	GMimeDataWrapper *content = g_mime_part_get_content(part);
 	GMimeStream *stream = content != NULL ? g_mime_data_wrapper_get_stream(content) : NULL;
@@ -464,7 +464,7 @@ walk(WalkState *w, GMimeObject *object, GString *body, int depth)
 
 /* GMime tells what it stumbles over */
 static void
-mime_warning(gint64 offset, GMimeParserWarning code, const gchar * item, gpointer user_data)
+mime_warning(gint64 offset, GMimeParserWarning code, const gchar *item, gpointer user_data)
 {
 	Message    *m = user_data;
 

@@ -150,7 +150,7 @@ input_fill(Input *in, size_t n)
  * pointer is good until the next call.
  */
 static bool
-input_line(Input *in, char **s, size_t * len, bool *whole)
+input_line(Input *in, char **s, size_t *len, bool *whole)
 {
 	size_t		avail = input_fill(in, 1);
 	char	   *nl;

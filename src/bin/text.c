@@ -300,11 +300,11 @@ convert(GString *out, const char *s, size_t len, iconv_t cd, Message *m)
 		else
 		{
 			r = iconv(cd, NULL, NULL, &o, &room);
-			flushed = r != (size_t) - 1;
+			flushed = r != (size_t) -1;
 		}
 		/* it should be UTF-8 now, but may contain NUL */
 		text_append_clean(out, buf, o - buf, m, DEFECT_BAD_CHARSET);
-		if (r != (size_t) - 1 || errno == E2BIG)
+		if (r != (size_t) -1 || errno == E2BIG)
 			continue;
 		if (len == 0)
 			break;

@@ -386,7 +386,7 @@ CheckNumbers(const Model *model, ModelError *error)
 static bool
 CheckTextForm(const Model *model, ModelError *error)
 {
-	const		uint32 *sets = MODEL_SETS(model);
+	const uint32 *sets = MODEL_SETS(model);
 	uint64		values = 64 + 2 * (uint64) model->noutputs +
 	6 * (uint64) model->nfeatures + 2 * (uint64) model->ncategories +
 	5 * (uint64) model->ntrees + 9 * (uint64) model->nnodes +

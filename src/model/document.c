@@ -247,7 +247,7 @@ ReadType(Reader *reader, unsigned char *type)
 
 /* n big-endian bytes, n <= 8 */
 static bool
-ReadBits(Reader *reader, int n, uint64 * bits)
+ReadBits(Reader *reader, int n, uint64 *bits)
 {
 	uint64		result = 0;
 
@@ -260,7 +260,7 @@ ReadBits(Reader *reader, int n, uint64 * bits)
 }
 
 static bool
-ReadInteger(Reader *reader, unsigned char type, int64 * number)
+ReadInteger(Reader *reader, unsigned char type, int64 *number)
 {
 	uint64		bits = 0;
 
@@ -301,7 +301,7 @@ ReadInteger(Reader *reader, unsigned char type, int64 * number)
  * each, so the rest of the document bounds it.
  */
 static bool
-ReadCount(Reader *reader, int64 * count)
+ReadCount(Reader *reader, int64 *count)
 {
 	unsigned char type;
 
@@ -313,7 +313,7 @@ ReadCount(Reader *reader, int64 * count)
 }
 
 static bool
-ReadString(Reader *reader, const char **string, int64 * length)
+ReadString(Reader *reader, const char **string, int64 *length)
 {
 	if (!ReadCount(reader, length))
 		return false;
@@ -327,7 +327,7 @@ static bool ReadValue(Reader *reader, unsigned char type, int depth,
 
 /* After '[' or '{': the optional "$ type" and "# count"; count -1: none */
 static bool
-ReadContainer(Reader *reader, unsigned char *type, int64 * count)
+ReadContainer(Reader *reader, unsigned char *type, int64 *count)
 {
 	unsigned char mark = 0;
 
@@ -703,7 +703,7 @@ DocumentSingle(Document *value, float *number)
 }
 
 bool
-DocumentInteger(Document *value, int64 min, int64 max, int64 * number)
+DocumentInteger(Document *value, int64 min, int64 max, int64 *number)
 {
 	double		wide;
 

@@ -577,7 +577,7 @@ ModelAddSplit(ModelBuilder *builder, int32 id, uint32 feature,
 
 bool
 ModelAddSetSplit(ModelBuilder *builder, int32 id, uint32 feature,
-				 const uint32 * codes, uint32 ncodes, uint32 flags,
+				 const uint32 *codes, uint32 ncodes, uint32 flags,
 				 int32 inside, int32 outside, double cover)
 {
 	Pending    *pending;
@@ -681,7 +681,7 @@ ModelAddVectorLeaf(ModelBuilder *builder, int32 id, const double *values,
 
 bool
 ModelAddLinearLeaf(ModelBuilder *builder, int32 id, double fallback,
-				   double constant, const uint32 * features,
+				   double constant, const uint32 *features,
 				   const double *coefficients, uint32 nterms, double cover)
 {
 	Pending    *pending;
@@ -758,7 +758,7 @@ NumberPending(ModelBuilder *builder, bool *dense)
 
 /* Position of the node with an id */
 static bool
-FindPending(ModelBuilder *builder, bool dense, int32 id, uint32 * position)
+FindPending(ModelBuilder *builder, bool dense, int32 id, uint32 *position)
 {
 	Size		n = builder->pending.count;
 	Numbered	key;

@@ -234,7 +234,7 @@ ReadMissing(Source *source, Feature *feature)
 
 /* A hash is written as a signed or an unsigned number of 32 bits */
 static bool
-ReadHash(Document *value, uint32 * hash)
+ReadHash(Document *value, uint32 *hash)
 {
 	int64		number;
 
@@ -645,8 +645,8 @@ ReadOblivious(Source *source, Document *tree)
  * recursion.
  */
 static bool
-ReadNested(Source *source, Document *node, int32 * nleaves, int32 * nsplits,
-		   int32 * id, double *cover)
+ReadNested(Source *source, Document *node, int32 *nleaves, int32 *nsplits,
+		   int32 *id, double *cover)
 {
 	Document   *value = DocumentMember(node, "value");
 	Document   *document = DocumentMember(node, "split");

@@ -191,7 +191,7 @@ SplitLine(Span line, Span *key, Span *value)
 }
 
 static bool
-ParseInteger(Span word, int64 min, int64 max, int64 * result)
+ParseInteger(Span word, int64 min, int64 max, int64 *result)
 {
 	const char *p = word.start;
 	bool		negative = p < word.end && *p == '-';
@@ -329,7 +329,7 @@ ReadDoubles(Reader *r, const Tree *tree, TreeKey key, uint32 count)
 
 /* A single integer of a tree */
 static bool
-ReadCount(Reader *r, const Tree *tree, TreeKey key, int64 min, uint32 * count)
+ReadCount(Reader *r, const Tree *tree, TreeKey key, int64 min, uint32 *count)
 {
 	Span		list = tree->value[key];
 	Span		word;
@@ -832,7 +832,7 @@ AddFeatures(Reader *r, Span names, Span infos, Span pandas)
 
 /* A number in the header, which must be there */
 static bool
-HeaderNumber(Reader *r, Span value, const char *key, int64 max, uint32 * number)
+HeaderNumber(Reader *r, Span value, const char *key, int64 max, uint32 *number)
 {
 	int64		parsed;
 

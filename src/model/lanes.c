@@ -181,7 +181,7 @@ CompareOdd(const void *a, const void *b, void *arg)
  * many, or no memory.
  */
 static uint32 *
-CollectOdd(const Model *model, uint32 * n)
+CollectOdd(const Model *model, uint32 *n)
 {
 	const ModelNode *nodes = MODEL_NODES(model);
 	uint32	   *odd = NULL;
@@ -340,7 +340,7 @@ RegionSlot(const Model *model, const Lanes *lanes, LaneRegion region)
 static uint32
 FindOdd(const Model *model, const Lanes *lanes, uint32 number)
 {
-	const		uint32 *odd = OddSplits(model, lanes);
+	const uint32 *odd = OddSplits(model, lanes);
 	uint32		low = 0;
 	uint32		high = lanes->nodd;
 
@@ -367,7 +367,7 @@ FindOdd(const Model *model, const Lanes *lanes, uint32 number)
  */
 static void
 PutTree(const Model *model, const Lanes *lanes, const ModelTree *tree,
-		uint32 first, uint32 * queue)
+		uint32 first, uint32 *queue)
 {
 	const ModelNode *nodes = MODEL_NODES(model) + tree->root;
 	uint32		end = 2;

@@ -173,7 +173,7 @@ lazy_row(PG_FUNCTION_ARGS)
 #if PG_VERSION_NUM < 160000
 /* Is a relation of the range table on the nullable side of an outer join? */
 static bool
-IsNullable(Node * node, int relation, bool nullable)
+IsNullable(Node *node, int relation, bool nullable)
 {
 	if (node == NULL)
 		return false;
@@ -208,7 +208,7 @@ IsNullable(Node * node, int relation, bool nullable)
  * columns aren't.
  */
 static bool
-GroupsByRow(Query * query)
+GroupsByRow(Query *query)
 {
 	ListCell   *cell;
 
@@ -231,7 +231,7 @@ GroupsByRow(Query * query)
  * could be NULL as a whole, or is nothing that we know.
  */
 static List *
-ColumnsOfVar(PlannerInfo * root, Var * var, List * *names)
+ColumnsOfVar(PlannerInfo *root, Var *var, List **names)
 {
 	Query	   *query = root->parse;
 	RangeTblEntry *rte;
@@ -277,7 +277,7 @@ ColumnsOfVar(PlannerInfo * root, Var * var, List * *names)
  * names; NIL when the row has to stay whole.
  */
 static List *
-ColumnsOfRow(PlannerInfo * root, Node * row, List * *names)
+ColumnsOfRow(PlannerInfo *root, Node *row, List **names)
 {
 	Oid			type = exprType(row);
 	List	   *columns = NIL;
@@ -322,7 +322,7 @@ ColumnsOfRow(PlannerInfo * root, Node * row, List * *names)
 }
 
 static Const *
-MakeNames(List * names, int from, int n)
+MakeNames(List *names, int from, int n)
 {
 	Datum	   *datums = palloc(n * sizeof(Datum));
 
@@ -362,7 +362,7 @@ LazyRowFunction(Oid beside)
 
 /* f(model, row) with its columns instead of the row, or NULL */
 static Node *
-WithColumns(PlannerInfo * root, FuncExpr * call, Oid support)
+WithColumns(PlannerInfo *root, FuncExpr *call, Oid support)
 {
 	List	   *names = NIL;
 	List	   *columns;

@@ -73,9 +73,9 @@ typedef struct ModelCallKey
 } ModelCallKey;
 
 static void
-ComputeDigest(const Model *model, uint8 * digest)
+ComputeDigest(const Model *model, uint8 *digest)
 {
-	const		uint8 *bytes = (const uint8 *) model;
+	const uint8 *bytes = (const uint8 *) model;
 	Size		size = VARSIZE(model);
 	pg_cryptohash_ctx *context = pg_cryptohash_create(PG_SHA256);
 	uint8		whole[PG_SHA256_DIGEST_LENGTH];
@@ -86,7 +86,7 @@ ComputeDigest(const Model *model, uint8 * digest)
 	/* Flags of the varlena header are not part of the model */
 	SET_VARSIZE(&header, VARSIZE(model));
 	if (context == NULL || pg_cryptohash_init(context) < 0 ||
-		pg_cryptohash_update(context, (uint8 *) & header, sizeof(Model)) < 0)
+		pg_cryptohash_update(context, (uint8 *) &header, sizeof(Model)) < 0)
 		elog(ERROR, "could not compute the digest of a model");
 	for (Size at = sizeof(Model); at < size; at += DIGEST_CHUNK)
 	{
@@ -524,7 +524,7 @@ ModelCacheInit(void)
 }
 
 static Datum
-DigestText(const uint8 * digest)
+DigestText(const uint8 *digest)
 {
 	char		hex[2 * MODEL_DIGEST + 1];
 

@@ -127,7 +127,7 @@ WriteNumbers(StringInfo to, const Model *model, const double *numbers,
 static void
 WriteSet(StringInfo to, const Model *model, const ModelNode *node)
 {
-	const		uint32 *set = MODEL_SETS(model) + node->u.at.first;
+	const uint32 *set = MODEL_SETS(model) + node->u.at.first;
 	bool		first = true;
 
 	appendStringInfoChar(to, '[');
@@ -466,7 +466,7 @@ ReadSplit(TextReader *reader, Document *node, int32 id, double cover,
 }
 
 static bool
-GetId(TextReader *reader, Document *nodes, Size i, int32 * id)
+GetId(TextReader *reader, Document *nodes, Size i, int32 *id)
 {
 	int64		number;
 

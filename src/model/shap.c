@@ -505,7 +505,7 @@ FillRule(ShapRule *rule, int passes)
 
 /* Number of a feature with a meaning of "missing", given at first sight */
 static uint32
-InputNumber(ModelShap *shap, uint32 * map, const ModelNode *node)
+InputNumber(ModelShap *shap, uint32 *map, const ModelNode *node)
 {
 	/* sets decide by themselves */
 	uint32		missing = (node->flags & NODE_SET) ? NODE_MISSING_NAN :
@@ -547,7 +547,7 @@ FillQ(ModelShap *shap, const ShapTree *tree, uint32 number, double a)
 
 /* Fills a tree's arrays, all but the values */
 static void
-FillTree(ModelShap *shap, uint32 * map, const Model *model,
+FillTree(ModelShap *shap, uint32 *map, const Model *model,
 		 const ModelTree *tree, const ShapTree *target)
 {
 	ShapSplit  *splits = SHAP_AT(shap, target->splits, ShapSplit);
@@ -942,8 +942,8 @@ TreePass(const ModelShap *shap, const ShapTree *tree, int pass,
 	const double *leaves = (const double *) (values + tree->nbottoms);
 	const ShapRule *rule =
 	SHAP_AT(shap, shap->rules[tree->passes - 1], const ShapRule) + pass;
-	const		uint8 *side = scratch->side;
-	const		uint8 *on = scratch->on;
+	const uint8 *side = scratch->side;
+	const uint8 *on = scratch->on;
 	Lanes	   *g = scratch->g;
 	Lanes	   *e = scratch->e;
 	const Lanes *table;
@@ -1020,7 +1020,7 @@ static SHAP_CLONES void
 AddTrees(const Model *model, const ModelShap *shap, uint32 output,
 		 const ShapScratch *scratch, const double *row)
 {
-	const		uint32 *first = SHAP_AT(shap, shap->first, const uint32) + output;
+	const uint32 *first = SHAP_AT(shap, shap->first, const uint32) + output;
 	const ShapTree *trees = SHAP_AT(shap, shap->trees, const ShapTree);
 
 	for (uint32 i = first[0]; i < first[1]; i++)

@@ -388,7 +388,7 @@ Side(const ShapTest *test, const double *x)
 /* Unrolled, where the numbers are known */
 static pg_attribute_always_inline void
 AddBlockValues(ShapBlocks *blocks, ShapBlock *block, int nabove, int nsplits,
-			   const uint32 * upper, const double *x, double *sums)
+			   const uint32 *upper, const double *x, double *sums)
 {
 	uint32		pattern = 0;
 	double	   *row;

@@ -135,7 +135,7 @@ ModelMargins4(const Model *model, void *scratch, const float *row,
 }
 
 void
-ModelLeaves(const Model *model, const double *row, int32 * ids)
+ModelLeaves(const Model *model, const double *row, int32 *ids)
 {
 	for (uint32 t = 0; t < model->ntrees; t++)
 		ids[t] = FindLeaf(model, MODEL_TREES(model) + t, row)->id;

@@ -421,7 +421,7 @@ InvalidText(const char *detail)
 }
 
 static JsonbValue *
-JsonKey(JsonbContainer * object, const char *key, JsonbValue *to)
+JsonKey(JsonbContainer *object, const char *key, JsonbValue *to)
 {
 	return getKeyJsonValueFromContainer(object, key, strlen(key), to);
 }
@@ -447,7 +447,7 @@ JsonString(JsonbValue *v, const char *what, bool optional)
 }
 
 static bool
-JsonFlag(JsonbContainer * object, const char *key)
+JsonFlag(JsonbContainer *object, const char *key)
 {
 	JsonbValue	v;
 
@@ -473,7 +473,7 @@ ReadEvidenceJson(AttributionBuilder *b, char *name, JsonbValue *value,
 }
 
 static void
-ReadSignalsJson(AttributionBuilder *b, JsonbContainer * entry)
+ReadSignalsJson(AttributionBuilder *b, JsonbContainer *entry)
 {
 	JsonbValue	signals;
 	JsonbContainer *c;

@@ -290,7 +290,7 @@ DecideUnreadable(BatchScan *scan, Datum *key, const char *sqlstate)
 
 /* Make the batch's decisions known to queries under BATCH_NAME. */
 static void
-RegisterBatch(Backfill *b, EphemeralNamedRelationData * enr)
+RegisterBatch(Backfill *b, EphemeralNamedRelationData *enr)
 {
 	memset(enr, 0, sizeof(*enr));
 	enr->md.name = BATCH_NAME;
@@ -509,7 +509,7 @@ UpdateRun(Backfill *b, uint64 decided, uint64 degraded, Datum last_key)
  * One transaction's work: false when all is done.
  */
 static bool
-OneBatch(Backfill *b, uint64 * total)
+OneBatch(Backfill *b, uint64 *total)
 {
 	Source	   *s = b->scan.source;
 	PolicySecurity security;

@@ -98,7 +98,7 @@ QueryParams(BatchQuery *q)
 
 /* Run it; rows go to dest or, for NULL, to SPI_tuptable */
 uint64
-QueryRun(BatchQuery *q, int expected, DestReceiver * dest)
+QueryRun(BatchQuery *q, int expected, DestReceiver *dest)
 {
 	SPIExecuteOptions options = {0};
 	int			ret;

@@ -153,7 +153,7 @@ BudgetLeave(void)
 }
 
 bool
-BudgetCaught(ErrorData * error)
+BudgetCaught(ErrorData *error)
 {
 	if (!spent || error->sqlerrcode != ERRCODE_QUERY_CANCELED)
 		return false;

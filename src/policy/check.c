@@ -82,7 +82,7 @@ TellsNow(Oid func, void *context)
 
 /* Has the expression another value at another time? */
 static bool
-AsksForNow(Node * node, void *context)
+AsksForNow(Node *node, void *context)
 {
 	if (node == NULL)
 		return false;
@@ -107,7 +107,7 @@ IsRegexOperator(Oid function)
  * PostgreSQL does so at the first text, when it would be a fault of each message.
  */
 static bool
-CompilePatterns(Node * node, void *context)
+CompilePatterns(Node *node, void *context)
 {
 	Oid			function = InvalidOid;
 	Oid			collation = InvalidOid;

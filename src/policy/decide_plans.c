@@ -22,7 +22,7 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
-static List * all_plans = NIL;	/* of DecidePlans */
+static List *all_plans = NIL;	/* of DecidePlans */
 
 static SPIPlanPtr
 KeepPlan(const char *sql, int nargs, Oid *types)
@@ -264,7 +264,7 @@ CheckMayDecide(Relation rel, DecidePlans *t)
 
 /* The name of the new rows that the trigger has now, or NULL */
 static const char *
-TransitionName(TriggerData * trigdata)
+TransitionName(TriggerData *trigdata)
 {
 	return TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) ? NULL : trigdata->tg_trigger->tgnewtable;
 }
@@ -274,7 +274,7 @@ TransitionName(TriggerData * trigdata)
  * another of it under the same oid.
  */
 static bool
-IsOfTrigger(DecidePlans *t, TriggerData * trigdata)
+IsOfTrigger(DecidePlans *t, TriggerData *trigdata)
 {
 	const char *transition = TransitionName(trigdata);
 
@@ -288,7 +288,7 @@ IsOfTrigger(DecidePlans *t, TriggerData * trigdata)
  * connected.
  */
 DecidePlans *
-GetDecidePlans(TriggerData * trigdata, const char *policy)
+GetDecidePlans(TriggerData *trigdata, const char *policy)
 {
 	DecidePlans *t;
 	MemoryContext context;

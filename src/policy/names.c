@@ -14,13 +14,13 @@
 #include "utils/builtins.h"
 
 static int
-CompareNames(const ListCell * a, const ListCell * b)
+CompareNames(const ListCell *a, const ListCell *b)
 {
 	return strcmp(lfirst(a), lfirst(b));
 }
 
 static bool
-CollectColumnRefs(Node * node, void *context)
+CollectColumnRefs(Node *node, void *context)
 {
 	List	  **names = context;
 

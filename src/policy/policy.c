@@ -475,7 +475,7 @@ ParseCondition(void *arg)
  * Parse, as the policy's owner; NULL and the SQLSTATE where it fails.
  */
 static Rule *
-CompileCondition(CompiledPolicy *p, char *condition, char *what, List * guards,
+CompileCondition(CompiledPolicy *p, char *condition, char *what, List *guards,
 				 char *sqlstate)
 {
 	ParseJob	job = {p, condition, what, guards, NULL};
@@ -593,7 +593,7 @@ AtMost(CompiledPolicy *p, int n, int max, const char *what)
 }
 
 static void
-LoadGuards(CompiledPolicy *p, List * *names)
+LoadGuards(CompiledPolicy *p, List **names)
 {
 	MemoryContext spi;
 	int			n = SpiQuery("SELECT guard, condition FROM assay.guard "
@@ -621,7 +621,7 @@ LoadGuards(CompiledPolicy *p, List * *names)
 }
 
 static void
-LoadDetectors(CompiledPolicy *p, List * guards)
+LoadDetectors(CompiledPolicy *p, List *guards)
 {
 	MemoryContext spi;
 	int			n = SpiQuery(psprintf("SELECT d.detector, d.condition, m.model, d.weight, d.mode = 'shadow', "
@@ -685,7 +685,7 @@ LoadDetectors(CompiledPolicy *p, List * guards)
 }
 
 static void
-LoadExclusions(CompiledPolicy *p, List * guards)
+LoadExclusions(CompiledPolicy *p, List *guards)
 {
 	MemoryContext spi;
 	int			n = SpiQuery("SELECT exclusion, condition, mutes, verdict, expires_at "
@@ -777,7 +777,7 @@ LoadKeys(CompiledPolicy *p)
  */
 
 static void
-AddCondition(CompiledPolicy *p, List * *targets, Rule *rule, int *column)
+AddCondition(CompiledPolicy *p, List **targets, Rule *rule, int *column)
 {
 	Expr	   *expr = p->prefilter ? PrefilterRewrite(p->prefilter, rule->expr) : rule->expr;
 

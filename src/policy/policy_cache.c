@@ -49,12 +49,12 @@
 
 static int	policy_cache_size = POLICY_CACHE_SIZE_DEFAULT;	/* kB */
 
-static List * cache = NIL;		/* of CompiledPolicy */
+static List *cache = NIL;		/* of CompiledPolicy */
 static uint64 generation = 1;	/* moves when any entry may have changed */
 static uint64 evictions = 0;	/* of entries that were still valid */
 static uint64 use_counter = 0;
 static Oid	config_relid = InvalidOid;
-static List * watched = NIL;	/* relations that plans were made of */
+static List *watched = NIL;		/* relations that plans were made of */
 
 /* What changed while policies, one within another, are compiled */
 static int	compiling = 0;
@@ -95,7 +95,7 @@ DependOnType(CompiledPolicy *p, Oid type)
 
 /* The types that an expression goes through */
 static bool
-DependOnNode(Node * node, CompiledPolicy *p)
+DependOnNode(Node *node, CompiledPolicy *p)
 {
 	if (node == NULL)
 		return false;

@@ -165,7 +165,7 @@ RegexLiteral(const char *pattern, int len)
 
 /* The text column that an argument is, or -1 */
 static int
-TextColumn(Prefilter *f, Node * node)
+TextColumn(Prefilter *f, Node *node)
 {
 	while (node && IsA(node, RelabelType))
 		node = (Node *) ((RelabelType *) node)->arg;
@@ -211,7 +211,7 @@ IsMatcher(Oid function, Oid collation)
 
 /* What must occur for this predicate to be true?  False: nothing is known. */
 static bool
-PredicateNeeds(Prefilter *f, Node * node, Need *need)
+PredicateNeeds(Prefilter *f, Node *node, Need *need)
 {
 	List	   *args;
 	Const	   *pattern;
@@ -313,7 +313,7 @@ AddLiteral(FilterColumn *c, Literal *literal)
 }
 
 static bool
-Collect(Node * node, Prefilter *f)
+Collect(Node *node, Prefilter *f)
 {
 	Need		need;
 	ListCell   *lc;
@@ -334,7 +334,7 @@ Collect(Node * node, Prefilter *f)
 
 /* Take note of what a condition looks for. */
 void
-PrefilterCollect(Prefilter *f, Expr * expr)
+PrefilterCollect(Prefilter *f, Expr *expr)
 {
 	if (GetDatabaseEncoding() == PG_UTF8)
 		(void) Collect((Node *) expr, f);
@@ -413,7 +413,7 @@ PrefilterFinish(Prefilter *f)
 }
 
 static Node *
-Rewrite(Node * node, Prefilter *f)
+Rewrite(Node *node, Prefilter *f)
 {
 	Need		need;
 
@@ -465,7 +465,7 @@ PrefilterRestart(Prefilter *f)
 
 /* The same condition, which asks the virtual row first */
 Expr	   *
-PrefilterRewrite(Prefilter *f, Expr * expr)
+PrefilterRewrite(Prefilter *f, Expr *expr)
 {
 	return (Expr *) Rewrite((Node *) expr, f);
 }
@@ -478,7 +478,7 @@ HasBit(FilterColumn *c, int number)
 
 /* Scan the columns of a row; the result is what OUTER_VAR refers to. */
 TupleTableSlot *
-PrefilterScan(Prefilter *f, TupleTableSlot * slot)
+PrefilterScan(Prefilter *f, TupleTableSlot *slot)
 {
 	ListCell   *lc;
 	int			i = 0;

@@ -14,7 +14,7 @@
  * transaction; anything else costs only what failed.
  */
 static bool
-IsForTransaction(const ErrorData * error)
+IsForTransaction(const ErrorData *error)
 {
 	int			category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
 

@@ -107,7 +107,7 @@ NearestColumn(TupleDesc desc, const char *name)
 
 /* Resolves a name to a signal or a guard; there is nothing else. */
 static Node *
-ResolveColumn(ParseState * pstate, ColumnRef * cref)
+ResolveColumn(ParseState *pstate, ColumnRef *cref)
 {
 	RuleContext *context = pstate->p_ref_hook_state;
 	const char *name;
@@ -158,7 +158,7 @@ ResolveColumn(ParseState * pstate, ColumnRef * cref)
 
 /* The one expression of the statement that the text parsed to */
 static Node *
-OneExpression(List * raw)
+OneExpression(List *raw)
 {
 	SelectStmt *stmt;
 	ResTarget  *target;
@@ -188,7 +188,7 @@ OneExpression(List * raw)
 
 /* Subqueries are refused before the parser would look for their tables. */
 static bool
-RefuseSubqueries(Node * node, void *context)
+RefuseSubqueries(Node *node, void *context)
 {
 	if (node == NULL)
 		return false;
@@ -214,7 +214,7 @@ IsVolatile(Oid func, void *context)
 }
 
 static bool
-FindVolatile(Node * node, void *context)
+FindVolatile(Node *node, void *context)
 {
 	if (node == NULL)
 		return false;
@@ -248,7 +248,7 @@ IsForeign(Oid func, void *context)
 }
 
 static bool
-FindForeign(Node * node, void *context)
+FindForeign(Node *node, void *context)
 {
 	if (node == NULL)
 		return false;
@@ -261,7 +261,7 @@ FindForeign(Node * node, void *context)
 
 /* Which columns and guards it names */
 static bool
-CollectNames(Node * node, Rule *rule)
+CollectNames(Node *node, Rule *rule)
 {
 	if (node == NULL)
 		return false;
@@ -298,7 +298,7 @@ RuleDomainBase(Oid type)
  * that checks nothing, tells of the uppermost alone.
  */
 static bool
-CollectDomains(Node * node, Rule *rule)
+CollectDomains(Node *node, Rule *rule)
 {
 	if (node == NULL)
 		return false;
@@ -328,7 +328,7 @@ RuleParseText(const char *condition)
 }
 
 Rule	   *
-RuleParse(const char *condition, TupleDesc desc, List * guards, const char *what)
+RuleParse(const char *condition, TupleDesc desc, List *guards, const char *what)
 {
 	Rule	   *rule = palloc0(sizeof(Rule));
 	RuleErrorContext error_context = {condition, what};

@@ -58,7 +58,7 @@
  * null.  Of a long text only the beginning is fetched.
  */
 static const char *
-EvidenceText(PolicyEvidence *e, TupleTableSlot * slot, int *len)
+EvidenceText(PolicyEvidence *e, TupleTableSlot *slot, int *len)
 {
 	bool		isnull;
 	Datum		value = slot_getattr(slot, e->column + 1, &isnull);
@@ -103,7 +103,7 @@ EvidenceText(PolicyEvidence *e, TupleTableSlot * slot, int *len)
  * it is sent where the text form depends on a setting.
  */
 static uint64
-HashKey(PolicyEvidence *e, TupleTableSlot * slot, uint64 seed)
+HashKey(PolicyEvidence *e, TupleTableSlot *slot, uint64 seed)
 {
 	bool		isnull;
 	Datum		value = slot_getattr(slot, e->column + 1, &isnull);
@@ -123,7 +123,7 @@ HashKey(PolicyEvidence *e, TupleTableSlot * slot, uint64 seed)
 
 /* Does the rollout of a detector include this message? */
 static bool
-InRollout(CompiledPolicy *p, PolicyDetector *d, TupleTableSlot * slot)
+InRollout(CompiledPolicy *p, PolicyDetector *d, TupleTableSlot *slot)
 {
 	uint64		hash;
 
@@ -147,7 +147,7 @@ EvaluateGuards(CompiledPolicy *p)
 }
 
 static void
-EvaluateModel(PolicyDetector *d, PolicyOutcome *o, TupleTableSlot * slot)
+EvaluateModel(PolicyDetector *d, PolicyOutcome *o, TupleTableSlot *slot)
 {
 	slot_getallattrs(slot);
 	o->margin = ModelMarginSlotValues(d->model, d->binding, slot->tts_values,
@@ -169,7 +169,7 @@ NotExpired(TimestampTz expires_at, TimestampTz at)
 
 /* Who takes part now; the others have no place in the ledger. */
 static bool
-TakesPart(CompiledPolicy *p, PolicyDetector *d, TupleTableSlot * slot,
+TakesPart(CompiledPolicy *p, PolicyDetector *d, TupleTableSlot *slot,
 		  TimestampTz at)
 {
 	return NotExpired(d->expires_at, at) && InRollout(p, d, slot);
@@ -219,7 +219,7 @@ NextActive(CompiledPolicy *p, int from)
 
 /* All at once: any error is the caller's. */
 static void
-EvaluateTogether(CompiledPolicy *p, TupleTableSlot * slot, TimestampTz at)
+EvaluateTogether(CompiledPolicy *p, TupleTableSlot *slot, TimestampTz at)
 {
 	if (p->prefilter)
 		p->econtext->ecxt_outertuple = PrefilterScan(p->prefilter, slot);
@@ -283,7 +283,7 @@ typedef struct EvaluateJob
 } EvaluateJob;
 
 static bool
-EvaluateSingle(CompiledPolicy *p, Rule *rule, ExprState * *single)
+EvaluateSingle(CompiledPolicy *p, Rule *rule, ExprState **single)
 {
 	bool		isnull;
 	Datum		value;
@@ -347,7 +347,7 @@ EvaluateOne(void *arg)
  */
 static void
 NoteFault(CompiledPolicy *p, const char *name, PolicyOutcome *o,
-		  ErrorData * error, int *faults, bool *suspended, List * *list)
+		  ErrorData *error, int *faults, bool *suspended, List **list)
 {
 	PolicyFault *fault = palloc0(sizeof(PolicyFault));
 
@@ -380,8 +380,8 @@ TooLate(PolicyOutcome *o, int late)
 }
 
 static void
-EvaluateApart(CompiledPolicy *p, TupleTableSlot * slot, TimestampTz at,
-			  List * *faults)
+EvaluateApart(CompiledPolicy *p, TupleTableSlot *slot, TimestampTz at,
+			  List **faults)
 {
 	bool		rebuild = false;
 	int			late = 0;
@@ -612,7 +612,7 @@ SumUp(CompiledPolicy *p, PolicyDecision *decision)
 
 /* The entries of the detectors that did something */
 static void
-AddDetectors(CompiledPolicy *p, TupleTableSlot * slot, bool features, bool protect)
+AddDetectors(CompiledPolicy *p, TupleTableSlot *slot, bool features, bool protect)
 {
 	for (int i = NextActive(p, 0); i >= 0; i = NextActive(p, i + 1))
 	{
@@ -638,7 +638,7 @@ AddDetectors(CompiledPolicy *p, TupleTableSlot * slot, bool features, bool prote
 }
 
 static void
-AddExclusions(CompiledPolicy *p, TupleTableSlot * slot, bool protect)
+AddExclusions(CompiledPolicy *p, TupleTableSlot *slot, bool protect)
 {
 	for (int i = 0; i < p->nexclusions; i++)
 	{
@@ -665,7 +665,7 @@ AddExclusions(CompiledPolicy *p, TupleTableSlot * slot, bool protect)
  * policy; the attribution is in the caller's context.
  */
 static void
-Conclude(CompiledPolicy *p, TupleTableSlot * slot, PolicyDecision *decision,
+Conclude(CompiledPolicy *p, TupleTableSlot *slot, PolicyDecision *decision,
 		 MemoryContext result, bool protect)
 {
 	MemoryContext old = MemoryContextSwitchTo(p->context);
@@ -689,7 +689,7 @@ Conclude(CompiledPolicy *p, TupleTableSlot * slot, PolicyDecision *decision,
  * All were evaluated on this row just now.
  */
 static void
-SampleTime(CompiledPolicy *p, TupleTableSlot * slot)
+SampleTime(CompiledPolicy *p, TupleTableSlot *slot)
 {
 	int			i = p->next_sample++ % p->ndetectors;
 	PolicyDetector *d = &p->detectors[i];
@@ -740,7 +740,7 @@ CheckIdle(CompiledPolicy *p)
 }
 
 void
-PolicyEvaluate(CompiledPolicy *p, TupleTableSlot * slot, TimestampTz at,
+PolicyEvaluate(CompiledPolicy *p, TupleTableSlot *slot, TimestampTz at,
 			   PolicyDecision *decision)
 {
 	MemoryContext caller = CurrentMemoryContext;
@@ -783,8 +783,8 @@ EvaluateAll(void *arg)
  * when that is not NULL.
  */
 void
-PolicyEvaluateApart(CompiledPolicy *p, TupleTableSlot * slot, TimestampTz at,
-					PolicyDecision *decision, List * *faults)
+PolicyEvaluateApart(CompiledPolicy *p, TupleTableSlot *slot, TimestampTz at,
+					PolicyDecision *decision, List **faults)
 {
 	CheckIdle(p);
 	p->busy = true;
@@ -806,8 +806,8 @@ PolicyEvaluateApart(CompiledPolicy *p, TupleTableSlot * slot, TimestampTz at,
  * For a row that may fail: all at once, and only after an error apart
  */
 void
-PolicyEvaluateProtected(CompiledPolicy *p, TupleTableSlot * slot, TimestampTz at,
-						PolicyDecision *decision, List * *faults)
+PolicyEvaluateProtected(CompiledPolicy *p, TupleTableSlot *slot, TimestampTz at,
+						PolicyDecision *decision, List **faults)
 {
 	EvaluateJob job = {p, slot, at, NULL, NULL, NULL, NULL, decision};
 	ErrorData  *error = RunProtected(EvaluateAll, &job);
@@ -902,7 +902,7 @@ BindScore(ScoreState *state, FunctionCallInfo fcinfo, HeapTupleHeader row,
 }
 
 static void
-EvaluateInTime(CompiledPolicy *p, TupleTableSlot * slot, TimestampTz at,
+EvaluateInTime(CompiledPolicy *p, TupleTableSlot *slot, TimestampTz at,
 			   PolicyDecision *decision)
 {
 	BudgetStart();

@@ -55,10 +55,10 @@ typedef struct StatsShared
 {
 	LWLock	   *lock;			/* of the hash table */
 	TimestampTz since;
-}			StatsShared;
+} StatsShared;
 
 static int	stat_max = STAT_MAX_DEFAULT;
-static StatsShared * shared = NULL;
+static StatsShared *shared = NULL;
 static HTAB *table = NULL;
 static shmem_request_hook_type previous_request = NULL;
 static shmem_startup_hook_type previous_startup = NULL;
@@ -164,7 +164,7 @@ FindEntry(const char *policy, const char *detector)
 
 /* Add what was counted to shared memory. */
 void
-StatsFlush(PolicyStats * stats)
+StatsFlush(PolicyStats *stats)
 {
 	uint64		messages = stats->counts[0].evaluations;
 
@@ -203,7 +203,7 @@ StatsFlush(PolicyStats * stats)
 
 /* What is counted from here on may be undone, until it is kept. */
 void
-StatsMark(PolicyStats * stats)
+StatsMark(PolicyStats *stats)
 {
 	if (stats->mark == NULL)
 		stats->mark = MemoryContextAlloc(GetMemoryChunkContext(stats),
@@ -214,7 +214,7 @@ StatsMark(PolicyStats * stats)
 }
 
 void
-StatsUndo(PolicyStats * stats)
+StatsUndo(PolicyStats *stats)
 {
 	memcpy(stats->counts, stats->mark, stats->n * sizeof(StatsCounts));
 	stats->unflushed = stats->mark_unflushed;
@@ -222,7 +222,7 @@ StatsUndo(PolicyStats * stats)
 }
 
 void
-StatsKeep(PolicyStats * stats)
+StatsKeep(PolicyStats *stats)
 {
 	stats->held = false;
 }
@@ -251,7 +251,7 @@ CompareHashes(const void *a, const void *b)
  * name them: a detector's name is the owner's business.
  */
 static uint64 *
-VisiblePolicies(uint64 * n)
+VisiblePolicies(uint64 *n)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	uint64	   *policies;

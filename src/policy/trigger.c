@@ -181,7 +181,7 @@ DecideNotFound(Decide *d)
 
 /* A row of the signals query: decide it. */
 static void
-DecideSlot(Decide *d, TupleTableSlot * slot)
+DecideSlot(Decide *d, TupleTableSlot *slot)
 {
 	PolicyDecision decision;
 	MemoryContext old;
@@ -227,7 +227,7 @@ DecideSlot(Decide *d, TupleTableSlot * slot)
 
 /* As the signals query's receiver: decide each row as it comes ... */
 static bool
-ReceiveAndDecide(TupleTableSlot * slot, DestReceiver * self)
+ReceiveAndDecide(TupleTableSlot *slot, DestReceiver *self)
 {
 	DecideSlot((Decide *) self, slot);
 	return true;
@@ -235,7 +235,7 @@ ReceiveAndDecide(TupleTableSlot * slot, DestReceiver * self)
 
 /* ... or keep the only one */
 static bool
-ReceiveAndKeep(TupleTableSlot * slot, DestReceiver * self)
+ReceiveAndKeep(TupleTableSlot *slot, DestReceiver *self)
 {
 	Decide	   *d = (Decide *) self;
 	MemoryContext old = MemoryContextSwitchTo(d->per_message);
@@ -247,7 +247,7 @@ ReceiveAndKeep(TupleTableSlot * slot, DestReceiver * self)
 
 /* The view may have changed between planning and running the query. */
 static void
-ReceiverStart(DestReceiver * self, int operation, TupleDesc desc)
+ReceiverStart(DestReceiver *self, int operation, TupleDesc desc)
 {
 	Decide	   *d = (Decide *) self;
 
@@ -259,7 +259,7 @@ ReceiverStart(DestReceiver * self, int operation, TupleDesc desc)
 }
 
 static void
-ReceiverEnd(DestReceiver * self)
+ReceiverEnd(DestReceiver *self)
 {
 }
 
@@ -480,7 +480,7 @@ CheckTrigger(FunctionCallInfo fcinfo)
 
 /* Of a row of the message table, into d->values */
 static void
-ReadKey(Decide *d, TupleTableSlot * slot)
+ReadKey(Decide *d, TupleTableSlot *slot)
 {
 	for (int i = 0; i < d->plans->nkeys; i++)
 	{
@@ -496,7 +496,7 @@ ReadKey(Decide *d, TupleTableSlot * slot)
  * or when it is not as the decision table has it.
  */
 static bool
-TakeKey(Decide *d, TriggerData * trigdata)
+TakeKey(Decide *d, TriggerData *trigdata)
 {
 	Tuplestorestate *rows = trigdata->tg_newtable;
 	TupleTableSlot *slot;

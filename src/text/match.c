@@ -436,7 +436,7 @@ ReleaseBuffer(void)
  * where the bytes are not UTF-8, or just a copy. NULL when out of memory.
  */
 static const unsigned char *
-PrepareText(const MatchSet *set, const char *text, size_t * len)
+PrepareText(const MatchSet *set, const char *text, size_t *len)
 {
 	const unsigned char *p = (const unsigned char *) text;
 	const unsigned char *end = p + *len;
@@ -606,7 +606,7 @@ CompileSingle(const MatchSet *set, int number, bool starts,
  * caller look for interrupts between them (compiling can't be interrupted).
  */
 MatchStatus
-MatchCheck(MatchSet *set, int pattern, size_t * size, MatchError *error)
+MatchCheck(MatchSet *set, int pattern, size_t *size, MatchError *error)
 {
 	hs_database_t *db = NULL;
 	MatchStatus status;
@@ -695,7 +695,7 @@ MatchCompile(MatchSet *set, MatchError *error)
 
 /* The compiled set as bytes for MatchLoad(); the caller frees them. */
 MatchStatus
-MatchSave(const MatchSet *set, char **bytes, size_t * len)
+MatchSave(const MatchSet *set, char **bytes, size_t *len)
 {
 	*bytes = NULL;
 	*len = 0;
@@ -982,8 +982,8 @@ CompareSpans(const void *a, const void *b)
 static int
 ComparePlaces(const void *a, const void *b)
 {
-	size_t		x = **(size_t * const *) a;
-	size_t		y = **(size_t * const *) b;
+	size_t		x = **(size_t *const *) a;
+	size_t		y = **(size_t *const *) b;
 
 	return x < y ? -1 : x > y;
 }

@@ -86,7 +86,7 @@ ReadPiece(TruthReader *reader)
 }
 
 void
-PhrasesHash(const Phrases *p, uint8 * hash)
+PhrasesHash(const Phrases *p, uint8 *hash)
 {
 	pg_cryptohash_ctx *ctx = pg_cryptohash_create(PG_SHA256);
 	int32		head[4] = {p->version, p->syntax, p->nnames, p->npatterns};
@@ -961,7 +961,7 @@ phrases_info(PG_FUNCTION_ARGS)
 
 /* The hash of the truth, of a value that need not be fetched whole */
 static void
-TruthHash(Datum datum, uint8 * hash)
+TruthHash(Datum datum, uint8 *hash)
 {
 	const Phrases *header = (const Phrases *)
 	PG_DETOAST_DATUM_SLICE(datum, 0, offsetof(Phrases, data) - VARHDRSZ);
