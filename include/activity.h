@@ -96,6 +96,39 @@ typedef struct ActivitySeconds
 	int32		offset[ACTIVITY_SECONDS - 1];	/* n - 1 of them */
 } ActivitySeconds;
 
+/* Times, or a summary? */
+static inline bool
+ActivityIsTimes(const Activity *a)
+{
+	return a->format == ACTIVITY_FORMAT_TIMES;
+}
+
+/* Events of a summary: in all, and of an hour of the day */
+static inline int64
+ActivitySummaryEvents(const Activity *a)
+{
+	int64		n = 0;
+
+	for (int i = 0; i < ACTIVITY_WEEKDAYS; i++)
+		n += a->weekday[i];
+	return n;
+}
+
+static inline uint32
+ActivityHour(const Activity *a, int hour)
+{
+	return a->hour_low[hour] | ((uint32) a->hour_high[hour] << 16);
+}
+
+static inline void
+ActivityAddHour(Activity *a, int hour, uint32 n)
+{
+	uint32		sum = Min(ActivityHour(a, hour) + n, ACTIVITY_HOUR_MAX);
+
+	a->hour_low[hour] = (uint16) sum;
+	a->hour_high[hour] = (uint8) (sum >> 16);
+}
+
 #define DatumGetActivityP(d)	ActivityRead((Activity *) PG_DETOAST_DATUM(d))
 #define PG_GETARG_ACTIVITY_P(n)	DatumGetActivityP(PG_GETARG_DATUM(n))
 
@@ -108,5 +141,21 @@ extern void ActivityLoad(Activity *a, const Activity *b);
 extern void ActivityAddEvent(Activity *a, TimestampTz t);
 extern void ActivityAdd(Activity *a, const Activity *b);
 extern Activity *ActivityPack(const Activity *a);
+extern int64 ActivityEvents(const Activity *a);
+extern TimestampTz ActivityFirst(const Activity *a);
+extern TimestampTz ActivityLast(const Activity *a);
+
+/* What is wrong with a value from outside, or NULL */
+extern const char *ActivityTimesFault(const ActivityTimes *a);
+extern const char *ActivityFault(const Activity *a);
+
+static inline void
+ActivityAssert(const Activity *a)
+{
+	Assert(ActivityIsTimes(a) ?
+		   VARSIZE(a) >= ACTIVITY_TIMES_SIZE(((const ActivityTimes *) a)->n) && VARSIZE(a) <= sizeof(Activity) :
+		   VARSIZE(a) == sizeof(Activity));
+	Assert(ActivityFault(a) == NULL);
+}
 
 #endif							/* ASSAY_ACTIVITY_H */

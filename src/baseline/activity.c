@@ -3,10 +3,10 @@
  *		The type activity: mergeable history of a key in at most 160 bytes.
  *
  * Few events are kept as their times, more as a summary (see activity.h); all
- * accessors see the summary, which is the same whenever it is made.  Counts, dates and histograms add exactly, decayed counts up to the last bits
- * (see activity.h), whatever the order and grouping of the events.  There is
- * no empty activity: a key without events has none, and the accessors take
- * NULL for that.
+ * accessors see the summary, which is the same whenever it is made.  Counts,
+ * dates and histograms add exactly, decayed counts up to the last bits,
+ * whatever the order and grouping of the events.  There is no empty activity:
+ * a key without events has none, and the accessors take NULL for that.
  */
 #include "postgres.h"
 
@@ -14,12 +14,8 @@
 
 #include "activity.h"
 #include "common/int.h"
-#include "compat.h"
 #include "fmgr.h"
-#include "lib/stringinfo.h"
-#include "libpq/pqformat.h"
 #include "utils/builtins.h"
-#include "utils/datetime.h"
 #include "utils/float.h"
 #include "utils/timestamp.h"
 
@@ -148,31 +144,6 @@ Decayed(const Activity *a, int k)
 	return ldexp((double) a->mantissa[k], a->exponent[k] - 63);
 }
 
-static inline int64
-SummaryEvents(const Activity *a)
-{
-	int64		n = 0;
-
-	for (int i = 0; i < ACTIVITY_WEEKDAYS; i++)
-		n += a->weekday[i];
-	return n;
-}
-
-static inline uint32
-GetHour(const Activity *a, int hour)
-{
-	return a->hour_low[hour] | ((uint32) a->hour_high[hour] << 16);
-}
-
-static inline void
-AddHour(Activity *a, int hour, uint32 n)
-{
-	uint32		sum = Min(GetHour(a, hour) + n, ACTIVITY_HOUR_MAX);
-
-	a->hour_low[hour] = (uint16) sum;
-	a->hour_high[hour] = (uint8) (sum >> 16);
-}
-
 static inline void
 AddWeekday(Activity *a, int day, uint32 n)
 {
@@ -186,14 +157,8 @@ AddWeekday(Activity *a, int day, uint32 n)
 
 /* ---- invariants ---------------------------------------------------------- */
 
-static inline bool
-IsTimes(const Activity *a)
-{
-	return a->format == ACTIVITY_FORMAT_TIMES;
-}
-
-static const char *
-TimesFault(const ActivityTimes *a)
+const char *
+ActivityTimesFault(const ActivityTimes *a)
 {
 	if (a->reserved[0] != 0 || a->reserved[1] != 0)
 		return "Reserved bytes are not zero.";
@@ -209,7 +174,7 @@ TimesFault(const ActivityTimes *a)
  * What is wrong with a value from outside, or NULL.  Nothing here is trusted
  * before; everything else relies on it.
  */
-static const char *
+const char *
 ActivityFault(const Activity *a)
 {
 	int64		events;
@@ -218,11 +183,11 @@ ActivityFault(const Activity *a)
 	Units		first;
 	Units		last;
 
-	if (IsTimes(a))
-		return TimesFault((const ActivityTimes *) a);
+	if (ActivityIsTimes(a))
+		return ActivityTimesFault((const ActivityTimes *) a);
 	if (a->format != ACTIVITY_FORMAT_SUMMARY)
 		return "The format is not known.";
-	events = SummaryEvents(a);
+	events = ActivitySummaryEvents(a);
 	if (a->reserved[0] != 0 || a->reserved[1] != 0 || a->reserved[2] != 0)
 		return "Reserved bytes are not zero.";
 	if (!IS_VALID_TIMESTAMP(a->first) || !IS_VALID_TIMESTAMP(a->last) ||
@@ -232,15 +197,15 @@ ActivityFault(const Activity *a)
 		return "There are fewer events than times.";
 	for (int i = 0; i < ACTIVITY_HOURS; i++)
 	{
-		hours += GetHour(a, i);
-		full |= GetHour(a, i) == ACTIVITY_HOUR_MAX;
+		hours += ActivityHour(a, i);
+		full |= ActivityHour(a, i) == ACTIVITY_HOUR_MAX;
 	}
 	if (full ? hours > events : hours != events)
 		return "The hours do not add up to the number of events.";
 	GetUnits(a->first, &first);
 	GetUnits(a->last, &last);
-	if (GetHour(a, HourOf(&first)) == 0 || a->weekday[WeekdayOf(&first)] == 0 ||
-		GetHour(a, HourOf(&last)) == 0 || a->weekday[WeekdayOf(&last)] == 0)
+	if (ActivityHour(a, HourOf(&first)) == 0 || a->weekday[WeekdayOf(&first)] == 0 ||
+		ActivityHour(a, HourOf(&last)) == 0 || a->weekday[WeekdayOf(&last)] == 0)
 		return "The first or last time is not in the histograms.";
 	for (int k = 0; k < ACTIVITY_HALF_LIVES; k++)
 	{
@@ -250,15 +215,6 @@ ActivityFault(const Activity *a)
 			return "A decayed count exceeds the number of events.";
 	}
 	return NULL;
-}
-
-static inline void
-AssertCheckActivity(const Activity *a)
-{
-	Assert(IsTimes(a) ?
-		   VARSIZE(a) >= ACTIVITY_TIMES_SIZE(((const ActivityTimes *) a)->n) && VARSIZE(a) <= sizeof(Activity) :
-		   VARSIZE(a) == sizeof(Activity));
-	Assert(ActivityFault(a) == NULL);
 }
 
 /* ---- adding -------------------------------------------------------------- */
@@ -278,9 +234,9 @@ SummaryInit(Activity *a, TimestampTz t)
 	GetUnits(t, &u);
 	for (int k = 0; k < ACTIVITY_HALF_LIVES; k++)
 		a->mantissa[k] = Mantissa(Weight(t, &u, k));
-	AddHour(a, HourOf(&u), 1);
+	ActivityAddHour(a, HourOf(&u), 1);
 	AddWeekday(a, WeekdayOf(&u), 1);
-	AssertCheckActivity(a);
+	ActivityAssert(a);
 }
 
 /*
@@ -302,7 +258,7 @@ SummaryAddEvent(Activity *a, TimestampTz t)
 		weight[k] = Mantissa(Weight(t, &u, k));
 
 	AddWeekday(a, WeekdayOf(&u), 1);	/* first: it alone can fail */
-	AddHour(a, HourOf(&u), 1);
+	ActivityAddHour(a, HourOf(&u), 1);
 	GetUnits(a->last, &last);
 	for (int k = 0; k < ACTIVITY_HALF_LIVES; k++)
 	{
@@ -324,7 +280,7 @@ SummaryAddEvent(Activity *a, TimestampTz t)
 	}
 	a->first = Min(a->first, t);
 	a->last = Max(a->last, t);
-	AssertCheckActivity(a);
+	ActivityAssert(a);
 }
 
 /*
@@ -341,7 +297,7 @@ SummaryAdd(Activity *a, const Activity *b)
 	for (int i = 0; i < ACTIVITY_WEEKDAYS; i++)
 		AddWeekday(a, i, b->weekday[i]);
 	for (int i = 0; i < ACTIVITY_HOURS; i++)
-		AddHour(a, i, GetHour(b, i));
+		ActivityAddHour(a, i, ActivityHour(b, i));
 	for (int k = 0; k < ACTIVITY_HALF_LIVES; k++)
 	{
 		int64		ahead = bunits.of[k] - aunits.of[k];
@@ -365,7 +321,7 @@ SummaryAdd(Activity *a, const Activity *b)
 	}
 	a->first = Min(a->first, b->first);
 	a->last = Max(a->last, b->last);
-	AssertCheckActivity(a);
+	ActivityAssert(a);
 }
 
 /*
@@ -376,7 +332,7 @@ Summarize(Activity *a)
 {
 	ActivityTimes times;
 
-	Assert(IsTimes(a) && VARSIZE(a) == sizeof(Activity));
+	Assert(ActivityIsTimes(a) && VARSIZE(a) == sizeof(Activity));
 	memcpy(&times, a, sizeof(times));
 	SummaryInit(a, times.time[0]);
 	for (int i = 1; i < times.n; i++)
@@ -396,7 +352,7 @@ ActivityInit(Activity *a, TimestampTz t)
 	times->format = ACTIVITY_FORMAT_TIMES;
 	times->n = 1;
 	times->time[0] = t;
-	AssertCheckActivity(a);
+	ActivityAssert(a);
 }
 
 /*
@@ -405,7 +361,7 @@ ActivityInit(Activity *a, TimestampTz t)
 void
 ActivityLoad(Activity *a, const Activity *b)
 {
-	AssertCheckActivity(b);
+	ActivityAssert(b);
 	if (VARSIZE(b) < sizeof(Activity))
 		memset(a, 0, sizeof(Activity));
 	memcpy(a, b, VARSIZE(b));
@@ -421,7 +377,7 @@ ActivityAddEvent(Activity *a, TimestampTz t)
 	ActivityTimes *times = (ActivityTimes *) a;
 
 	Assert(VARSIZE(a) == sizeof(Activity));
-	if (IsTimes(a))
+	if (ActivityIsTimes(a))
 	{
 		if (times->n < ACTIVITY_TIMES)
 		{
@@ -439,10 +395,10 @@ ActivityAddEvent(Activity *a, TimestampTz t)
 void
 ActivityAdd(Activity *a, const Activity *b)
 {
-	AssertCheckActivity(a);
-	AssertCheckActivity(b);
+	ActivityAssert(a);
+	ActivityAssert(b);
 	Assert(VARSIZE(a) == sizeof(Activity));
-	if (IsTimes(b))
+	if (ActivityIsTimes(b))
 	{
 		const ActivityTimes *times = (const ActivityTimes *) b;
 
@@ -450,7 +406,7 @@ ActivityAdd(Activity *a, const Activity *b)
 			ActivityAddEvent(a, times->time[i]);
 		return;
 	}
-	if (IsTimes(a))
+	if (ActivityIsTimes(a))
 	{
 		ActivityTimes times;
 
@@ -484,14 +440,14 @@ SortTimes(ActivityTimes *a)
 Activity   *
 ActivityPack(const Activity *a)
 {
-	Size		size = IsTimes(a) ? ACTIVITY_TIMES_SIZE(((const ActivityTimes *) a)->n) : sizeof(Activity);
+	Size		size = ActivityIsTimes(a) ? ACTIVITY_TIMES_SIZE(((const ActivityTimes *) a)->n) : sizeof(Activity);
 	Activity   *packed = palloc(size);
 
 	memcpy(packed, a, size);
 	SET_VARSIZE(packed, size);
-	if (IsTimes(packed))
+	if (ActivityIsTimes(packed))
 		SortTimes((ActivityTimes *) packed);
-	AssertCheckActivity(packed);
+	ActivityAssert(packed);
 	return packed;
 }
 
@@ -501,7 +457,7 @@ ActivityPack(const Activity *a)
 static const Activity *
 Summary(const Activity *a, Activity *room)
 {
-	if (!IsTimes(a))
+	if (!ActivityIsTimes(a))
 		return a;
 	ActivityLoad(room, a);
 	Summarize(room);
@@ -553,7 +509,7 @@ SecondsPack(const ActivitySeconds *s)
 	for (int i = 1; i < s->n; i++)
 		times->time[i] = s->base + s->offset[i - 1] * USECS_PER_SEC;
 	SortTimes(times);
-	AssertCheckActivity((Activity *) times);
+	ActivityAssert((Activity *) times);
 	return (Activity *) times;
 }
 
@@ -705,40 +661,21 @@ activity_final(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(ActivityPack(a));
 }
 
-/* ---- text ---------------------------------------------------------------- */
+/* ---- accessors ----------------------------------------------------------- */
 
-/*
- * ISO 8601 in UTC, to the microsecond, whatever DateStyle and TimeZone say.
- */
-static void
-AppendTime(StringInfo out, TimestampTz t)
+int64
+ActivityEvents(const Activity *a)
 {
-	struct pg_tm tm;
-	fsec_t		fsec;
-
-	if (timestamp2tm(t, NULL, &tm, &fsec, NULL, NULL) != 0)
-		elog(ERROR, "activity holds an invalid time");
-	appendStringInfo(out, "\"%04d-%02d-%02dT%02d:%02d:%02d",
-					 tm.tm_year > 0 ? tm.tm_year : 1 - tm.tm_year,
-					 tm.tm_mon, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
-	if (fsec != 0)
-		appendStringInfo(out, ".%06d", (int) fsec);
-	appendStringInfoString(out, tm.tm_year > 0 ? "Z\"" : "Z BC\"");
+	return ActivityIsTimes(a) ? ((const ActivityTimes *) a)->n : ActivitySummaryEvents(a);
 }
 
-static int64
-Events(const Activity *a)
-{
-	return IsTimes(a) ? ((const ActivityTimes *) a)->n : SummaryEvents(a);
-}
-
-static TimestampTz
-First(const Activity *a)
+TimestampTz
+ActivityFirst(const Activity *a)
 {
 	const ActivityTimes *times = (const ActivityTimes *) a;
 	TimestampTz first;
 
-	if (!IsTimes(a))
+	if (!ActivityIsTimes(a))
 		return a->first;
 	first = times->time[0];
 	for (int i = 1; i < times->n; i++)
@@ -746,317 +683,19 @@ First(const Activity *a)
 	return first;
 }
 
-static TimestampTz
-Last(const Activity *a)
+TimestampTz
+ActivityLast(const Activity *a)
 {
 	const ActivityTimes *times = (const ActivityTimes *) a;
 	TimestampTz last;
 
-	if (!IsTimes(a))
+	if (!ActivityIsTimes(a))
 		return a->last;
 	last = times->time[0];
 	for (int i = 1; i < times->n; i++)
 		last = Max(last, times->time[i]);
 	return last;
 }
-
-/*
- * JSON.  A decayed count is written as the fraction that it is.
- */
-PG_FUNCTION_INFO_V1(activity_out);
-Datum
-activity_out(PG_FUNCTION_ARGS)
-{
-	Activity   *a = PG_GETARG_ACTIVITY_P(0);
-	StringInfoData out;
-
-	AssertCheckActivity(a);
-	initStringInfo(&out);
-	appendStringInfo(&out, "{\"format\": %u, \"events\": " INT64_FORMAT ", \"first\": ",
-					 a->format, Events(a));
-	AppendTime(&out, First(a));
-	appendStringInfoString(&out, ", \"last\": ");
-	AppendTime(&out, Last(a));
-	if (IsTimes(a))
-	{
-		ActivityTimes *times = (ActivityTimes *) ActivityPack(a);
-
-		appendStringInfoString(&out, ", \"times\": [");
-		for (int i = 0; i < times->n; i++)
-		{
-			if (i > 0)
-				appendStringInfoString(&out, ", ");
-			AppendTime(&out, times->time[i]);
-		}
-		appendStringInfoString(&out, "]}");
-		PG_RETURN_CSTRING(out.data);
-	}
-	appendStringInfoString(&out, ", \"decayed\": [");
-	for (int k = 0; k < ACTIVITY_HALF_LIVES; k++)
-		appendStringInfo(&out, "%s\"" UINT64_FORMAT "/2^%d\"", k ? ", " : "",
-						 a->mantissa[k], 63 - a->exponent[k]);
-	appendStringInfoString(&out, "], \"hours\": [");
-	for (int i = 0; i < ACTIVITY_HOURS; i++)
-		appendStringInfo(&out, "%s%u", i ? ", " : "", GetHour(a, i));
-	appendStringInfoString(&out, "], \"weekdays\": [");
-	for (int i = 0; i < ACTIVITY_WEEKDAYS; i++)
-		appendStringInfo(&out, "%s%u", i ? ", " : "", a->weekday[i]);
-	appendStringInfoString(&out, "]}");
-	PG_RETURN_CSTRING(out.data);
-}
-
-/*
- * Reading back: each of these skips white space, moves the cursor, and is
- * false where the text is not what is wanted.
- */
-static bool
-Expect(const char **cur, const char *token)
-{
-	size_t		len = strlen(token);
-
-	while (**cur == ' ' || **cur == '\t' || **cur == '\n' || **cur == '\r')
-		(*cur)++;
-	if (strncmp(*cur, token, len) != 0)
-		return false;
-	*cur += len;
-	return true;
-}
-
-static bool
-ReadNumber(const char **cur, uint64 limit, uint64 *number)
-{
-	const char *p;
-	uint64		n = 0;
-
-	Expect(cur, "");
-	for (p = *cur; *p >= '0' && *p <= '9'; p++)
-	{
-		unsigned	digit = *p - '0';
-
-		if (n > (limit - digit) / 10)
-			return false;
-		n = n * 10 + digit;
-	}
-	if (p == *cur)
-		return false;
-	*cur = p;
-	*number = n;
-	return true;
-}
-
-static bool
-ReadTime(const char **cur, TimestampTz *t)
-{
-	struct pg_tm tm;
-	uint64		part[6];
-	fsec_t		fsec = 0;
-	static const char before[][2] = {"\"", "-", "-", "T", ":", ":"};
-
-	for (int i = 0; i < 6; i++)
-		if (!Expect(cur, before[i]) || !ReadNumber(cur, 999999, &part[i]))
-			return false;
-	if (**cur == '.')
-	{
-		const char *start = ++*cur;
-		uint64		n;
-
-		if (!ReadNumber(cur, 999999, &n) || *cur - start != 6)
-			return false;
-		fsec = (fsec_t) n;
-	}
-	if (!Expect(cur, "Z"))
-		return false;
-
-	memset(&tm, 0, sizeof(tm));
-	tm.tm_year = (int) part[0];
-	if (Expect(cur, "BC"))
-		tm.tm_year = 1 - tm.tm_year;
-	else if (tm.tm_year == 0)
-		return false;
-	if (part[1] < 1 || part[1] > MONTHS_PER_YEAR ||
-		part[2] < 1 || part[2] > day_tab[isleap(tm.tm_year)][part[1] - 1] ||
-		part[3] >= HOURS_PER_DAY || part[4] >= MINS_PER_HOUR || part[5] >= SECS_PER_MINUTE)
-		return false;
-	tm.tm_mon = (int) part[1];
-	tm.tm_mday = (int) part[2];
-	tm.tm_hour = (int) part[3];
-	tm.tm_min = (int) part[4];
-	tm.tm_sec = (int) part[5];
-	return Expect(cur, "\"") && tm2timestamp(&tm, fsec, NULL, t) == 0;
-}
-
-static bool
-ReadActivity(const char *cur, Activity *a)
-{
-	ActivityTimes *times = (ActivityTimes *) a;
-	uint64		number;
-	uint64		events;
-	TimestampTz first;
-	TimestampTz last;
-
-	if (!Expect(&cur, "{") || !Expect(&cur, "\"format\"") || !Expect(&cur, ":") ||
-		!ReadNumber(&cur, PG_UINT8_MAX, &number))
-		return false;
-	a->format = (uint8) number;
-	if (!Expect(&cur, ",") || !Expect(&cur, "\"events\"") || !Expect(&cur, ":") ||
-		!ReadNumber(&cur, PG_INT64_MAX, &events) ||
-		!Expect(&cur, ",") || !Expect(&cur, "\"first\"") || !Expect(&cur, ":") ||
-		!ReadTime(&cur, &first) ||
-		!Expect(&cur, ",") || !Expect(&cur, "\"last\"") || !Expect(&cur, ":") ||
-		!ReadTime(&cur, &last) || !Expect(&cur, ","))
-		return false;
-	if (IsTimes(a))
-	{
-		if (!Expect(&cur, "\"times\"") || !Expect(&cur, ":"))
-			return false;
-		do
-		{
-			if (times->n == ACTIVITY_TIMES ||
-				!Expect(&cur, times->n ? "," : "[") || !ReadTime(&cur, &times->time[times->n]))
-				return false;
-			times->n++;
-		} while (!Expect(&cur, "]"));
-		return Expect(&cur, "}") && Expect(&cur, "") && *cur == '\0' &&
-			times->n == events && First(a) == first && Last(a) == last;
-	}
-	a->first = first;
-	a->last = last;
-	if (!Expect(&cur, "\"decayed\"") || !Expect(&cur, ":"))
-		return false;
-	for (int k = 0; k < ACTIVITY_HALF_LIVES; k++)
-	{
-		if (!Expect(&cur, k ? "," : "[") || !Expect(&cur, "\"") ||
-			!ReadNumber(&cur, PG_UINT64_MAX, &a->mantissa[k]) ||
-			!Expect(&cur, "/2^") || !ReadNumber(&cur, 63, &number) ||
-			!Expect(&cur, "\""))
-			return false;
-		a->exponent[k] = (uint8) (63 - number);
-	}
-	if (!Expect(&cur, "]") || !Expect(&cur, ",") || !Expect(&cur, "\"hours\"") || !Expect(&cur, ":"))
-		return false;
-	for (int i = 0; i < ACTIVITY_HOURS; i++)
-	{
-		if (!Expect(&cur, i ? "," : "[") || !ReadNumber(&cur, ACTIVITY_HOUR_MAX, &number))
-			return false;
-		AddHour(a, i, (uint32) number);
-	}
-	if (!Expect(&cur, "]") || !Expect(&cur, ",") || !Expect(&cur, "\"weekdays\"") || !Expect(&cur, ":"))
-		return false;
-	for (int i = 0; i < ACTIVITY_WEEKDAYS; i++)
-	{
-		if (!Expect(&cur, i ? "," : "[") || !ReadNumber(&cur, PG_UINT32_MAX, &number))
-			return false;
-		a->weekday[i] = (uint32) number;
-	}
-	return Expect(&cur, "]") && Expect(&cur, "}") && Expect(&cur, "") && *cur == '\0' &&
-		SummaryEvents(a) == events;
-}
-
-PG_FUNCTION_INFO_V1(activity_in);
-Datum
-activity_in(PG_FUNCTION_ARGS)
-{
-	const char *in = PG_GETARG_CSTRING(0);
-	Activity   *a = palloc0(sizeof(Activity));
-	const char *fault;
-
-	SET_VARSIZE(a, sizeof(Activity));
-	if (!ReadActivity(in, a))
-		ereturn(fcinfo->context, (Datum) 0,
-				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-				 errmsg("invalid input syntax for type %s: \"%s\"", "activity", in),
-				 errhint("activity_agg(timestamptz) builds an activity.")));
-	if ((fault = ActivityFault(a)) != NULL)
-		ereturn(fcinfo->context, (Datum) 0,
-				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-				 errmsg("invalid value for type %s: \"%s\"", "activity", in),
-				 errdetail_internal("%s", fault)));
-	PG_RETURN_POINTER(ActivityPack(a));
-}
-
-PG_FUNCTION_INFO_V1(activity_send);
-Datum
-activity_send(PG_FUNCTION_ARGS)
-{
-	Activity   *a = PG_GETARG_ACTIVITY_P(0);
-	StringInfoData buf;
-
-	AssertCheckActivity(a);
-	pq_begintypsend(&buf);
-	pq_sendint8(&buf, a->format);
-	if (IsTimes(a))
-	{
-		ActivityTimes *times = (ActivityTimes *) ActivityPack(a);
-
-		pq_sendint8(&buf, times->n);
-		for (int i = 0; i < times->n; i++)
-			pq_sendint64(&buf, times->time[i]);
-		PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
-	}
-	pq_sendint64(&buf, a->first);
-	pq_sendint64(&buf, a->last);
-	for (int k = 0; k < ACTIVITY_HALF_LIVES; k++)
-	{
-		pq_sendint64(&buf, a->mantissa[k]);
-		pq_sendint8(&buf, a->exponent[k]);
-	}
-	for (int i = 0; i < ACTIVITY_HOURS; i++)
-		pq_sendint32(&buf, GetHour(a, i));
-	for (int i = 0; i < ACTIVITY_WEEKDAYS; i++)
-		pq_sendint32(&buf, a->weekday[i]);
-	PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
-}
-
-PG_FUNCTION_INFO_V1(activity_recv);
-Datum
-activity_recv(PG_FUNCTION_ARGS)
-{
-	StringInfo	buf = (StringInfo) PG_GETARG_POINTER(0);
-	Activity   *a = palloc0(sizeof(Activity));
-	const char *fault = NULL;
-
-	SET_VARSIZE(a, sizeof(Activity));
-	a->format = pq_getmsgbyte(buf);
-	if (IsTimes(a))
-	{
-		ActivityTimes *times = (ActivityTimes *) a;
-
-		times->n = pq_getmsgbyte(buf);
-		for (int i = 0; i < Min(times->n, ACTIVITY_TIMES); i++)
-			times->time[i] = pq_getmsgint64(buf);
-	}
-	else
-	{
-		a->first = pq_getmsgint64(buf);
-		a->last = pq_getmsgint64(buf);
-		for (int k = 0; k < ACTIVITY_HALF_LIVES; k++)
-		{
-			a->mantissa[k] = pq_getmsgint64(buf);
-			a->exponent[k] = pq_getmsgbyte(buf);
-		}
-		for (int i = 0; i < ACTIVITY_HOURS; i++)
-		{
-			uint32		n = pq_getmsgint(buf, 4);
-
-			if (n > ACTIVITY_HOUR_MAX)
-				fault = "An hour's count is out of range.";
-			else
-				AddHour(a, i, n);
-		}
-		for (int i = 0; i < ACTIVITY_WEEKDAYS; i++)
-			a->weekday[i] = pq_getmsgint(buf, 4);
-	}
-	if (fault == NULL)
-		fault = ActivityFault(a);
-	if (fault != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-				 errmsg("invalid binary value for type %s", "activity"),
-				 errdetail_internal("%s", fault)));
-	PG_RETURN_POINTER(ActivityPack(a));
-}
-
-/* ---- accessors ----------------------------------------------------------- */
 
 /* A key without history has 0 events. */
 PG_FUNCTION_INFO_V1(activity_events);
@@ -1065,21 +704,21 @@ activity_events(PG_FUNCTION_ARGS)
 {
 	if (PG_ARGISNULL(0))
 		PG_RETURN_INT64(0);
-	PG_RETURN_INT64(Events(PG_GETARG_ACTIVITY_P(0)));
+	PG_RETURN_INT64(ActivityEvents(PG_GETARG_ACTIVITY_P(0)));
 }
 
 PG_FUNCTION_INFO_V1(activity_first_seen);
 Datum
 activity_first_seen(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_TIMESTAMPTZ(First(PG_GETARG_ACTIVITY_P(0)));
+	PG_RETURN_TIMESTAMPTZ(ActivityFirst(PG_GETARG_ACTIVITY_P(0)));
 }
 
 PG_FUNCTION_INFO_V1(activity_last_seen);
 Datum
 activity_last_seen(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_TIMESTAMPTZ(Last(PG_GETARG_ACTIVITY_P(0)));
+	PG_RETURN_TIMESTAMPTZ(ActivityLast(PG_GETARG_ACTIVITY_P(0)));
 }
 
 /*
@@ -1107,7 +746,7 @@ activity_days_known(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	if (PG_ARGISNULL(0))
 		PG_RETURN_FLOAT8(0.0);
-	PG_RETURN_FLOAT8(DaysBetween(First(PG_GETARG_ACTIVITY_P(0)), PG_GETARG_TIMESTAMPTZ(1)));
+	PG_RETURN_FLOAT8(DaysBetween(ActivityFirst(PG_GETARG_ACTIVITY_P(0)), PG_GETARG_TIMESTAMPTZ(1)));
 }
 
 /*
@@ -1117,7 +756,7 @@ PG_FUNCTION_INFO_V1(activity_days_since);
 Datum
 activity_days_since(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_FLOAT8(DaysBetween(Last(PG_GETARG_ACTIVITY_P(0)), PG_GETARG_TIMESTAMPTZ(1)));
+	PG_RETURN_FLOAT8(DaysBetween(ActivityLast(PG_GETARG_ACTIVITY_P(0)), PG_GETARG_TIMESTAMPTZ(1)));
 }
 
 /*
@@ -1242,14 +881,14 @@ activity_hour_affinity(PG_FUNCTION_ARGS)
 
 	a = Summary(PG_GETARG_ACTIVITY_P(0), &room);
 	for (int i = 0; i < ACTIVITY_HOURS; i++)
-		hours += GetHour(a, i);
+		hours += ActivityHour(a, i);
 	GetUnits(at, &u);
 	hour = HourOf(&u);
-	near = 0.5 * GetHour(a, hour) +
-		0.25 * GetHour(a, (hour + 1) % ACTIVITY_HOURS) +
-		0.25 * GetHour(a, (hour + ACTIVITY_HOURS - 1) % ACTIVITY_HOURS);
+	near = 0.5 * ActivityHour(a, hour) +
+		0.25 * ActivityHour(a, (hour + 1) % ACTIVITY_HOURS) +
+		0.25 * ActivityHour(a, (hour + ACTIVITY_HOURS - 1) % ACTIVITY_HOURS);
 	by_hour = ACTIVITY_HOURS * (near + 1.0) / (hours + ACTIVITY_HOURS);
 	by_weekday = ACTIVITY_WEEKDAYS * (a->weekday[WeekdayOf(&u)] + 1.0) /
-		((double) SummaryEvents(a) + ACTIVITY_WEEKDAYS);
+		((double) ActivitySummaryEvents(a) + ACTIVITY_WEEKDAYS);
 	PG_RETURN_FLOAT8(by_hour * by_weekday);
 }
