@@ -154,6 +154,7 @@ typedef struct CompiledPolicy
 	bool		foreign_code;	/* some condition needs the search_path */
 	bool		settings_show;	/* some evidence is written as settings say */
 	bool		incomplete;		/* it has more parts than can be evaluated */
+	bool		transient;		/* what failed to compile may do so next time */
 	int			nkeys;			/* 0 when the row lacks a key column */
 	PolicyEvidence *keys;		/* the key columns, for rollout */
 

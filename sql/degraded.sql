@@ -70,6 +70,23 @@ RESET statement_timeout;
 SELECT count(*) FROM deg_message WHERE id = 50;
 CREATE OR REPLACE VIEW deg_signals AS SELECT id, txt, n, 100 / nullif(n, 13) AS ratio, 'new' AS renamed FROM deg_message;
 
+-- what failed to compile for want of something is tried again
+CREATE FUNCTION deg_fold() RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+	IF current_setting('deg.locked', true) = 'yes' THEN
+		RAISE lock_not_available;
+	END IF;
+	RETURN 1000;
+END $$;
+SELECT assay.create_detector('deg', 'folds', 'n > public.deg_fold()', weight => 1, mode => 'live');
+SET deg.locked = 'yes';
+INSERT INTO deg_message VALUES (51, '1', 2000);
+SET deg.locked = 'no';
+INSERT INTO deg_message VALUES (52, '1', 2000);
+SELECT id, verdict, margin, degraded, entries FROM shown(51);
+SELECT assay.retire_detector('deg', 'folds');
+DROP FUNCTION deg_fold;
+
 -- messages decided one by one take no memory from each other
 CREATE VIEW deg_memory AS SELECT id, txt, n, (SELECT sum(total_bytes) FROM pg_backend_memory_contexts WHERE name LIKE 'SPI%') AS bytes FROM deg_message;
 SELECT assay.create_policy('mem', 'deg_memory', '{id}', prior => 0);

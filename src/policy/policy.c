@@ -471,6 +471,18 @@ ParseCondition(void *arg)
 	MemoryContextDelete(scratch);
 }
 
+/* Out of memory, a lock that is not to be had: not the policy's own fault */
+static bool
+IsTransient(const ErrorData *error)
+{
+	int			category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+
+	return category == ERRCODE_TO_CATEGORY(ERRCODE_INSUFFICIENT_RESOURCES) ||
+		category == ERRCODE_TO_CATEGORY(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE) ||
+		category == ERRCODE_TO_CATEGORY(ERRCODE_OPERATOR_INTERVENTION) ||
+		category == ERRCODE_TO_CATEGORY(ERRCODE_SYSTEM_ERROR);
+}
+
 /*
  * Parse, as the policy's owner; NULL and the SQLSTATE where it fails.
  */
@@ -491,6 +503,7 @@ CompileCondition(CompiledPolicy *p, char *condition, char *what, List *guards,
 	if (error)
 	{
 		strlcpy(sqlstate, unpack_sql_state(error->sqlerrcode), 6);
+		p->transient |= IsTransient(error);
 		ereport(LOG,
 				(errmsg("policy \"%s\": %s cannot be evaluated: %s", p->name, what,
 						error->message)));
@@ -673,6 +686,7 @@ LoadDetectors(CompiledPolicy *p, List *guards)
 			if (error)
 			{
 				strlcpy(d->sqlstate, unpack_sql_state(error->sqlerrcode), 6);
+				p->transient |= IsTransient(error);
 				ereport(LOG,
 						(errmsg("policy \"%s\": detector \"%s\" cannot be evaluated: %s",
 								p->name, d->name, error->message)));

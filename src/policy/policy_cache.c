@@ -484,7 +484,7 @@ PolicyGet(const char *name, int revision, bool drafts, TupleDesc desc,
 	 * Made whole: now it may outlive this query.  What changed meanwhile
 	 * makes it good for this once only.
 	 */
-	p->valid = before == generation && !HasNews(p);
+	p->valid = before == generation && !HasNews(p) && !p->transient;
 	p->bytes = PolicyBytes(p);
 	SweepCache(p->bytes);
 	MemoryContextSetParent(context, CacheMemoryContext);
