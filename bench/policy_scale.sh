@@ -17,7 +17,7 @@ shift || true
 cd "$top"
 rounds=${ROUNDS:-3}
 
-tools/cluster start scale shared_preload_libraries=pg_assay shared_buffers=1GB max_wal_size=8GB \
+tools/cluster start scale shared_preload_libraries=pg_assay shared_buffers=${SHARED_BUFFERS:-1GB} huge_pages=${HUGE_PAGES:-try} max_wal_size=8GB \
 	max_parallel_maintenance_workers=1 maintenance_work_mem=512MB
 trap 'tools/cluster stop scale' EXIT
 eval "$(tools/cluster env scale)"
