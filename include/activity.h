@@ -5,6 +5,7 @@
 #ifndef ASSAY_ACTIVITY_H
 #define ASSAY_ACTIVITY_H
 
+#include "compat.h"
 #include "datatype/timestamp.h"
 
 #define ACTIVITY_HOURS		24
