@@ -5,7 +5,7 @@
 #ifndef ASSAY_COMPAT_H
 #define ASSAY_COMPAT_H
 
-/* postgres.h no longer brings it since 16. */
+/* VARSIZE and its likes left postgres.h in 16. */
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
 #endif
@@ -15,11 +15,6 @@
 #include "nodes/miscnodes.h"
 #elif !defined(ereturn)
 #define ereturn(context, dummy_value, ...)	ereport(ERROR, __VA_ARGS__)
-#endif
-
-/* VARSIZE and its likes left postgres.h in 16. */
-#if PG_VERSION_NUM >= 160000
-#include "varatt.h"
 #endif
 
 #endif							/* ASSAY_COMPAT_H */
