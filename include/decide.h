@@ -35,6 +35,7 @@ typedef struct DecidePlans
 	TupleDesc	signals;		/* of the signals query; empty when broken */
 	TupleDesc	decisions;		/* of the tuplestore */
 	int			pins;			/* in use: keep them */
+	uint64		last_used;
 } DecidePlans;
 
 extern void DecidePlansInit(void);

@@ -85,3 +85,23 @@ DROP TRIGGER decide ON cac_message;
 SELECT assay.drop_policy('cac', true);
 DROP VIEW cac_signals;
 DROP TABLE cac_message;
+
+-- a trigger of each partition: plans of so many are kept, and all decide
+CREATE TABLE par_message (id int NOT NULL, part int NOT NULL) PARTITION BY LIST (part);
+DO $$
+BEGIN
+	FOR i IN 1 .. 150 LOOP
+		EXECUTE format('CREATE TABLE par_message_%s PARTITION OF par_message FOR VALUES IN (%s)', i, i);
+	END LOOP;
+END $$;
+CREATE VIEW par_signals AS SELECT id, part FROM par_message;
+SELECT assay.create_policy('par', 'par_signals', '{id}', prior => 0);
+SELECT assay.create_detector('par', 'part', 'part > 0', weight => 1, mode => 'live');
+CREATE TRIGGER decide AFTER INSERT ON par_message FOR EACH ROW EXECUTE FUNCTION assay.decide('par');
+INSERT INTO par_message SELECT i, 1 + i % 150 FROM generate_series(1, 450) i;
+SELECT count(*), count(DISTINCT id), bool_and(verdict = 'suspicious') FROM par_decision;
+SELECT count(*) AS plans FROM pg_backend_memory_contexts WHERE name = 'pg_assay decide';
+\set VERBOSITY terse
+DROP TABLE par_message CASCADE;
+SELECT assay.drop_policy('par', true);
+\set VERBOSITY default

@@ -22,7 +22,11 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+/* Triggers of which a backend keeps plans */
+#define PLANS_MAX	128
+
 static List *all_plans = NIL;	/* of DecidePlans */
+static uint64 plans_used = 0;
 
 static SPIPlanPtr
 KeepPlan(const char *sql, int nargs, Oid *types)
@@ -185,7 +189,10 @@ DropPlans(DecidePlans *t)
 	MemoryContextDelete(t->context);
 }
 
-/* Drop what is out of date and not in use. */
+/*
+ * Drop what is out of date and not in use, and make room: a partitioned table
+ * has a row-level trigger for each partition.
+ */
 static void
 SweepPlans(void)
 {
@@ -195,6 +202,22 @@ SweepPlans(void)
 
 		if (t->pins == 0 && t->generation != PolicyGeneration())
 			DropPlans(t);
+	}
+	while (list_length(all_plans) >= PLANS_MAX)
+	{
+		DecidePlans *oldest = NULL;
+		ListCell   *lc;
+
+		foreach(lc, all_plans)
+		{
+			DecidePlans *t = lfirst(lc);
+
+			if (t->pins == 0 && (oldest == NULL || t->last_used < oldest->last_used))
+				oldest = t;
+		}
+		if (oldest == NULL)
+			break;
+		DropPlans(oldest);
 	}
 }
 
@@ -305,6 +328,7 @@ GetDecidePlans(TriggerData *trigdata, const char *policy)
 			t->generation == PolicyGeneration() && strcmp(t->policy, policy) == 0)
 		{
 			CheckMayDecide(trigdata->tg_relation, t);
+			t->last_used = ++plans_used;
 			return t;
 		}
 	}
@@ -320,6 +344,7 @@ GetDecidePlans(TriggerData *trigdata, const char *policy)
 	t = palloc0(sizeof(DecidePlans));
 	t->context = context;
 	t->pins = 1;
+	t->last_used = ++plans_used;
 	MemoryContextSwitchTo(CacheMemoryContext);
 	all_plans = lappend(all_plans, t);
 	MemoryContextSwitchTo(context);
