@@ -136,13 +136,10 @@ ANALYZE todo;
 INSERT INTO message (k, at) SELECT k, at FROM todo WHERE at < timestamptz '2024-01-01' + interval '365 days' ORDER BY at;
 VACUUM ANALYZE message;
 SELECT assay.create_baseline('sender_view', 'message', '{k}', 'at', schema => 'bench') \g /dev/null
+\set again 'SET search_path = bench, assay, public; SET client_min_messages = warning; SET jit = off; SET max_parallel_workers_per_gather = 0; SET work_mem = ''4MB'';'
 -- the first fill in a session of its own, for its memory
 \c
-SET search_path = bench, assay, public;
-SET client_min_messages = warning;
-SET jit = off;
-SET max_parallel_workers_per_gather = 0;
-SET work_mem = '4MB';
+:again
 SELECT pg_backend_pid() AS pid \gset
 SELECT assay.create_baseline('sender_table', 'message', '{k}', 'at', incremental => true, schema => 'bench') \g /dev/null
 SELECT private_kb(:pid) AS fill_kb \gset
@@ -150,11 +147,7 @@ VACUUM ANALYZE sender_view;
 VACUUM ANALYZE sender_table;
 CREATE TABLE day (n int, messages bigint, changed bigint, table_ms float8);
 \c
-SET search_path = bench, assay, public;
-SET client_min_messages = warning;
-SET jit = off;
-SET max_parallel_workers_per_gather = 0;
-SET work_mem = '4MB';
+:again
 SELECT pg_backend_pid() AS pid \gset
 CREATE PROCEDURE day(n int) LANGUAGE plpgsql AS $$
 DECLARE

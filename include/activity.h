@@ -139,7 +139,6 @@ ActivityAddHour(Activity *a, int hour, uint32 n)
 extern Activity *ActivityRead(Activity *a);
 extern void ActivityInit(Activity *a, TimestampTz t);
 extern void ActivityLoad(Activity *a, const Activity *b);
-extern void ActivityAddEvent(Activity *a, TimestampTz t);
 extern void ActivityAdd(Activity *a, const Activity *b);
 extern Activity *ActivityPack(const Activity *a);
 extern int64 ActivityEvents(const Activity *a);
@@ -147,7 +146,6 @@ extern TimestampTz ActivityFirst(const Activity *a);
 extern TimestampTz ActivityLast(const Activity *a);
 
 /* What is wrong with a value from outside, or NULL */
-extern const char *ActivityTimesFault(const ActivityTimes *a);
 extern const char *ActivityFault(const Activity *a);
 
 static inline void

@@ -84,7 +84,6 @@ extern MatchStatus MatchFind(MatchSet *set, const char *text, size_t len,
 							 int max, MatchSpan **spans, int *count);
 extern int	MatchCount(const MatchSet *set);
 extern size_t MatchMemory(const MatchSet *set);
-extern size_t MatchDatabaseSize(const MatchSet *set);
 extern const char *MatchVersion(void);
 extern void MatchStopFlag(const volatile sig_atomic_t *flag);
 extern void MatchDestroy(MatchSet *set);

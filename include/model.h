@@ -319,9 +319,6 @@ extern bool ModelIsUtf8(const unsigned char *s, Size length);
  */
 extern bool CheckModel(const Model *model, Size size, ModelError *error);
 
-/* The same for a value without lanes */
-extern bool CheckModelBody(const Model *model, Size size, ModelError *error);
-
 /* Offsets from the counts; false when the value would be too big */
 extern bool ModelLayout(Model *model, Size *size);
 

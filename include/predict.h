@@ -33,21 +33,11 @@ extern ModelBinding *ModelBindTupleDesc(const Model *model, TupleDesc desc,
 										MemoryContext context);
 
 /*
- * Bitmap of the columns that a binding reads (attribute number - 1), so that
- * a caller need not compute the others.
- */
-extern bool ModelBindingReads(const ModelBinding *binding, int column);
-
-/*
  * Of a row in columns, as in a deformed tuple or a slot: the margin of output
- * 0, and the prediction (link applied).  Memory that conversions need is in
- * CurrentMemoryContext.
+ * 0.  Memory that conversions need is in CurrentMemoryContext.
  */
 extern double ModelMarginSlotValues(const Model *model, ModelBinding *binding,
 									const Datum *values, const bool *nulls);
-extern double ModelPredictSlotValues(const Model *model,
-									 ModelBinding *binding,
-									 const Datum *values, const bool *nulls);
 
 /* One feature's share of a margin */
 typedef struct ModelContribution

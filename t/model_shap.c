@@ -388,6 +388,90 @@ CheckLinear(void)
 	free(model);
 }
 
+/* The same shallow tree so many times */
+static Model *
+RepeatedModel(int ntrees)
+{
+	ModelError	error = {0};
+	ModelBuilder *builder = ModelBegin(MODEL_XGBOOST, &error);
+	uint64		kept = state;
+	Model	   *model;
+	Size		size;
+
+	ModelSetOutputs(builder, 1);
+	for (int f = 0; f < 4; f++)
+		ModelAddFeature(builder, NULL, FEATURE_NUMERIC);
+	for (int t = 0; t < ntrees; t++)
+	{
+		int			next = 0;
+
+		state = 88172645463325252;
+		ModelBeginTree(builder, 0, 1.0);
+		AddRandomNode(builder, &next, 4, 1, false, 4, 1000);
+		ModelEndTree(builder, 0);
+	}
+	state = kept;
+	model = ModelFinish(builder, &size);
+	if (model == NULL)
+	{
+		fprintf(stderr, "%d trees: %s\n", ntrees, error.message);
+		exit(2);
+	}
+	return model;
+}
+
+static Size
+RepeatedSize(int ntrees)
+{
+	Model	   *model = RepeatedModel(ntrees);
+	Size		size = ModelShapSize(model);
+
+	free(model);
+	return size;
+}
+
+/*
+ * Shallow trees have tables, as long as these are small enough: the last model
+ * that has them and the first that does without give the same.
+ */
+static void
+CheckTables(void)
+{
+	Size		tree = (RepeatedSize(11) - RepeatedSize(1)) / 10;
+	int			with = 1;
+	int			without = 20000;
+	double		row[4];
+
+	while (without - with > 1)
+	{
+		int			middle = (with + without) / 2;
+
+		if (RepeatedSize(middle) > middle * tree * 8 / 10)
+			with = middle;
+		else
+			without = middle;
+	}
+	if (!(RepeatedSize(without) < RepeatedSize(with)) || with < 10)
+		printf("no limit of tables found: %d trees\n", with), failures++;
+	for (int round = 0; round < 20; round++)
+	{
+		double	   *expected;
+
+		for (int f = 0; f < 4; f++)
+			row[f] = RandomValue();
+		expected = Contributions(RepeatedModel(1), row);
+		for (int n = with; n <= without; n++)
+		{
+			double	   *result = Contributions(RepeatedModel(n), row);
+
+			for (int f = 0; f <= 4; f++)
+				Compare("tables", n, expected[f], result[f] / n);
+			free(result);
+		}
+		free(expected);
+	}
+}
+
 int
 main(void)
 {
@@ -396,6 +480,7 @@ main(void)
 	for (int round = 0; round < 2000; round++)
 		CheckSubsets(round);
 	CheckLinear();
+	CheckTables();
 	for (int i = 0; i < lengthof(shares); i++)
 		for (int misses = 0; misses < 3; misses++)
 		{

@@ -157,8 +157,8 @@ AddWeekday(Activity *a, int day, uint32 n)
 
 /* ---- invariants ---------------------------------------------------------- */
 
-const char *
-ActivityTimesFault(const ActivityTimes *a)
+static const char *
+TimesFault(const ActivityTimes *a)
 {
 	if (a->reserved[0] != 0 || a->reserved[1] != 0)
 		return "Reserved bytes are not zero.";
@@ -184,7 +184,7 @@ ActivityFault(const Activity *a)
 	Units		last;
 
 	if (ActivityIsTimes(a))
-		return ActivityTimesFault((const ActivityTimes *) a);
+		return TimesFault((const ActivityTimes *) a);
 	if (a->format != ACTIVITY_FORMAT_SUMMARY)
 		return "The format is not known.";
 	events = ActivitySummaryEvents(a);
@@ -371,8 +371,8 @@ ActivityLoad(Activity *a, const Activity *b)
 /*
  * Count one more event.
  */
-void
-ActivityAddEvent(Activity *a, TimestampTz t)
+static void
+AddEvent(Activity *a, TimestampTz t)
 {
 	ActivityTimes *times = (ActivityTimes *) a;
 
@@ -403,7 +403,7 @@ ActivityAdd(Activity *a, const Activity *b)
 		const ActivityTimes *times = (const ActivityTimes *) b;
 
 		for (int i = 0; i < times->n; i++)
-			ActivityAddEvent(a, times->time[i]);
+			AddEvent(a, times->time[i]);
 		return;
 	}
 	if (ActivityIsTimes(a))
@@ -617,7 +617,7 @@ activity_accum(PG_FUNCTION_ARGS)
 		}
 	}
 	a = Writable(fcinfo, PG_GETARG_ACTIVITY_P(0));
-	ActivityAddEvent(a, t);
+	AddEvent(a, t);
 	return Result(fcinfo, a);
 }
 

@@ -401,7 +401,8 @@ CheckTextForm(const Model *model, ModelError *error)
 	return true;
 }
 
-bool
+/* The same as CheckModel() for a value without lanes */
+static bool
 CheckModelBody(const Model *model, Size size, ModelError *error)
 {
 	return CheckHeader(model, size, error) &&

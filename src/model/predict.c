@@ -57,7 +57,6 @@ struct ModelBinding
 	ModelState *state;
 	int			ncolumns;		/* of the row type, up to the last one read */
 	BoundColumn *columns;		/* one a feature */
-	bool	   *reads;			/* one a column */
 };
 
 /* Of a call site over records */
@@ -242,7 +241,6 @@ Bind(ModelState *state, TupleDesc desc, MemoryContext context)
 				 errhint("Name its features with model_with_names(), or pass an array.")));
 	binding->state = state;
 	binding->columns = palloc0(model->nfeatures * sizeof(BoundColumn));
-	binding->reads = palloc0(Max(desc->natts, 1) * sizeof(bool));
 	for (int i = 0; i < desc->natts; i++)
 		if (!TupleDescAttr(desc, i)->attisdropped)
 			sorted[n++] = i;
@@ -260,7 +258,6 @@ Bind(ModelState *state, TupleDesc desc, MemoryContext context)
 					 errhint("A column that is NULL counts as missing.")));
 		BindColumn(model, f, name, TupleDescAttr(desc, column),
 				   &binding->columns[f]);
-		binding->reads[column] = true;
 		binding->ncolumns = Max(binding->ncolumns, column + 1);
 	}
 	pfree(sorted);
@@ -272,12 +269,6 @@ ModelBinding *
 ModelBindTupleDesc(const Model *model, TupleDesc desc, MemoryContext context)
 {
 	return Bind(ModelStateCreate(model, context), desc, context);
-}
-
-bool
-ModelBindingReads(const ModelBinding *binding, int column)
-{
-	return column < binding->ncolumns && binding->reads[column];
 }
 
 /* What needs more than a look at the datum */
@@ -845,17 +836,6 @@ ModelMarginSlotValues(const Model *model, ModelBinding *binding,
 	else
 		ModelMargins8(model, state->scratch, state->row8, state->margins);
 	return state->margins[0];
-}
-
-double
-ModelPredictSlotValues(const Model *model, ModelBinding *binding,
-					   const Datum *values, const bool *nulls)
-{
-	ModelState *state = binding->state;
-
-	ModelMarginSlotValues(model, binding, values, nulls);
-	ModelPredictions(model, state->margins, state->predictions);
-	return state->predictions[0];
 }
 
 int

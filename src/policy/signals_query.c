@@ -15,24 +15,31 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
-/* SELECT t."key"::type AS "key", ... FROM table t */
-char	   *
-KeySource(PolicyIdentity *id, const Oid *types, const char *table)
+/* SELECT t."key"::type AS "key", ... */
+static void
+AddKeySelect(StringInfo sql, PolicyIdentity *id, const Oid *types)
 {
-	StringInfoData sql;
 	ListCell   *lc;
 	int			i = 0;
 
-	initStringInfo(&sql);
-	appendStringInfoString(&sql, "SELECT ");
 	foreach(lc, id->key)
 	{
 		const char *key = quote_identifier(lfirst(lc));
 
-		appendStringInfo(&sql, "%st.%s::%s AS %s", i > 0 ? ", " : "", key,
+		appendStringInfo(sql, "%s t.%s::%s AS %s", i > 0 ? "," : "SELECT", key,
 						 CastName(types[i]), key);
 		i++;
 	}
+}
+
+/* The same FROM table t */
+char	   *
+KeySource(PolicyIdentity *id, const Oid *types, const char *table)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	AddKeySelect(&sql, id, types);
 	appendStringInfo(&sql, " FROM %s t", quote_identifier(table));
 	return sql.data;
 }
@@ -105,7 +112,6 @@ LiteralSource(PolicyIdentity *id, const Oid *types, Datum keys)
 	int			n;
 	StringInfoData sql;
 	ListCell   *lc;
-	int			i = 0;
 
 	deconstruct_array(DatumGetArrayTypeP(keys), TEXTOID, -1, false, TYPALIGN_INT,
 					  &items, &nulls, &n);
@@ -116,17 +122,9 @@ LiteralSource(PolicyIdentity *id, const Oid *types, Datum keys)
 						nkeys, nkeys == 1 ? "" : "s", n),
 				 errhint("Write the keys one after the other, or as a list of lists.")));
 	initStringInfo(&sql);
-	appendStringInfoString(&sql, "SELECT ");
-	foreach(lc, id->key)
-	{
-		const char *key = quote_identifier(lfirst(lc));
-
-		appendStringInfo(&sql, "%st.%s::%s AS %s", i > 0 ? ", " : "", key,
-						 CastName(types[i]), key);
-		i++;
-	}
+	AddKeySelect(&sql, id, types);
 	appendStringInfoString(&sql, " FROM (VALUES ");
-	for (i = 0; i < n; i++)
+	for (int i = 0; i < n; i++)
 		appendStringInfo(&sql, "%s%s%s", i % nkeys > 0 ? ", " : i > 0 ? "), (" : "(",
 						 nulls[i] ? "NULL" : quote_literal_cstr(TextDatumGetCString(items[i])),
 						 i == n - 1 ? ")" : "");

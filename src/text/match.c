@@ -46,6 +46,7 @@
 
 #include "charclass.h"
 #include "match.h"
+#include "normalise.h"
 
 #if defined(__x86_64__)
 extern hs_error_t corei7_hs_scan_vector(const hs_database_t *db,
@@ -254,153 +255,7 @@ LibraryWorks(void)
 	return true;
 }
 
-/* ---- normalising --------------------------------------------------------- */
-
-/*
- * One step: the character (or white space run, or stray byte) at p, normalised
- * to out, which has room for four bytes. Sets *n to the bytes written and
- * returns the place after what was read. ASCII's case is left to the library.
- */
-static inline const unsigned char *
-NormaliseStep(const unsigned char *p, const unsigned char *end,
-			  unsigned char *out, int *n)
-{
-	uint32_t	c;
-	int			len = Utf8Decode(p, end, &c);
-	int			class;
-
-	if (len == 0)
-	{
-		*out = *p;
-		*n = 1;
-		return p + 1;
-	}
-	class = CharClass(c);
-	if (class & CHAR_SPACE)
-	{
-		/* Invisible characters within a run are part of it. */
-		const unsigned char *after = p + len;
-
-		while (after < end)
-		{
-			len = Utf8Decode(after, end, &c);
-			if (len == 0 || (CharClass(c) & (CHAR_SPACE | CHAR_IGNORE)) == 0)
-				break;
-			after += len;
-		}
-		*out = ' ';
-		*n = 1;
-		return after;
-	}
-	if (class & CHAR_IGNORE)
-	{
-		*n = 0;
-		return p + len;
-	}
-	if (c < 0x80)
-	{
-		*out = c;
-		*n = 1;
-	}
-	else
-		*n = Utf8Encode(CharFold(c), out);
-	return p + len;
-}
-
-/* Bytes that a text of len bytes may have once normalised, with slack */
-static inline size_t
-NormalisedRoom(size_t len)
-{
-	/* Folding lengthens a character from two bytes to three at most. */
-	return len + len / 2 + 16;
-}
-
-static inline bool
-IsAsciiSpace(unsigned char c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-/*
- * Normalise text into out (of NormalisedRoom() bytes). Goes by eight bytes up to
- * the next that is no printable ASCII, or the second of two spaces.
- */
-static size_t
-Normalise(const unsigned char *text, size_t len, unsigned char *out)
-{
-	const uint64_t ones = UINT64_C(0x0101010101010101);
-	const uint64_t high = ones * 0x80;
-	const unsigned char *p = text;
-	const unsigned char *end = text +len;
-	unsigned char *q = out;
-	bool		space = false;	/* was the last character written one? */
-
-	while (p < end)
-	{
-		int			n;
-
-		while (end - p >= 8)
-		{
-			uint64_t	word;
-			uint64_t	spaces;
-			uint64_t	stops;
-
-			memcpy(&word, p, 8);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-			word = __builtin_bswap64(word);
-#endif
-
-			/*
-			 * Top bit of each space, and of each byte to stop at. A carry or
-			 * borrow spoils only what comes after a stop.
-			 */
-			spaces = ~((word ^ ones * ' ') + ones * 0x7F) & high;
-			stops = (((word - ones * ' ') | word) & high) | (spaces & (spaces << 8));
-			if (space && *p == ' ')
-				stops |= 0x80;
-			memcpy(q, p, 8);
-			n = stops == 0 ? 8 : __builtin_ctzll(stops) / 8;
-			p += n;
-			q += n;
-			if (n > 0)
-				space = q[-1] == ' ';
-			if (n < 8)
-				break;
-		}
-		if (p == end)
-			break;
-		if (IsAsciiSpace(*p))
-		{
-			if (!space)
-				*q++ = ' ';
-			space = true;
-			do
-				p++;
-			while (p < end && IsAsciiSpace(*p));
-			continue;
-		}
-		if (*p < 0x80)
-		{
-			*q++ = *p++;
-			space = false;
-			continue;
-		}
-		p = NormaliseStep(p, end, q, &n);
-		if (n == 0)
-			continue;
-		/* A run goes on after an invisible character, too. */
-		if (n == 1 && *q == ' ')
-		{
-			if (space)
-				continue;
-			space = true;
-		}
-		else
-			space = false;
-		q += n;
-	}
-	return q - out;
-}
+/* ---- the text --------------------------------------------------------------- */
 
 static bool
 ReserveBuffer(size_t size)
@@ -489,12 +344,6 @@ int
 MatchCount(const MatchSet *set)
 {
 	return set->count;
-}
-
-size_t
-MatchDatabaseSize(const MatchSet *set)
-{
-	return set->db_size;
 }
 
 size_t
