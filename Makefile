@@ -36,7 +36,7 @@ SCRIPTS_built = src/bin/assay_load
 endif
 
 PKGS_SERVER = libhs json-c libpsl icu-uc
-PKGS_CLIENT = gmime-3.0 json-c libxml-2.0 zlib
+PKGS_CLIENT = gmime-3.0 gumbo json-c libpsl zlib
 
 # Contraction into fused multiply-add would change scores in the last bit.
 PG_CPPFLAGS = -Iinclude $(shell pkg-config --cflags $(PKGS_SERVER) 2>/dev/null)

@@ -150,7 +150,7 @@ my @lines = (
 		from_addr => 'A@B.example', from_name => 'Ä', reply_to => 'R@b.example', return_path => 'p@b.example',
 		to => [ 'T@x', 'u@x' ], cc => ['t@X'], subject => 's', in_reply_to => '<z@x>',
 		references => [ 'y@x', '<z@x>' ], list_id => '<L.example>', auth => ['Received-SPF: pass'],
-		dkim_d => ['b.example'], relay_ip => '192.0.2.1', body_text => "b\n", body_bytes => 2,
+		dkim_d => ['b.example'], relay_ip => '192.0.2.1', body_text => "b\n", hidden_text => 'h', body_bytes => 2,
 		has_html => JSON::PP::true, urls => ['http://u.example/'],
 		links => [ { url => 'http://u.example/', text => 't' } ],
 		attachments => [ { name => 'n', type => 'a/b', size => 3 } ] }),
@@ -179,7 +179,8 @@ is_deeply(\%first, {
 	link_hrefs => ['http://u.example/'], attachments => [ { name => 'n', type => 'a/b', size => 3 } ],
 	in_reply_to => 'z@x', reference_ids => [ 'y@x', 'z@x' ], list_id => 'l.example',
 	auth_results => ['Received-SPF: pass'], dkim_domains => ['b.example'], relay_ip => '192.0.2.1',
-	headers => undef, size_bytes => 2, defects => [] }, 'JSON Lines: every field') or diag(explain(\%first));
+	headers => undef, size_bytes => 2, defects => [], hidden_text => 'h', hidden_share => 1 / 3 },
+	'JSON Lines: every field') or diag(explain(\%first));
 has_defects($rows[1], qw(no_received nul_byte bad_field), 'JSON Lines: wrong types');
 is($rows[1]{subject}, "nul  lone \x{FFFD} x", 'JSON Lines: NUL and a lone surrogate');
 is($rows[1]{sent_at}, '2002-08-22T12:36:23+00:00', 'JSON Lines: a date in the style of mail');

@@ -7,6 +7,7 @@
  * 2, the work was finished, but something is missing: messages that the
  * server refused, or files that could not be read to the end.
  */
+#include <arpa/inet.h>
 #include <getopt.h>
 #include <locale.h>
 #include <stdio.h>
@@ -207,6 +208,8 @@ usage(void)
 		   "      --batch-size=ROWS    rows in a COPY and transaction (default: %d)\n"
 		   "      --max-body=BYTES     cut body_text at this size (default: %d)\n"
 		   "      --max-message=BYTES  read this much of a message (default: %zu)\n"
+		   "      --trusted=NET        your own relay: a host, domain, address or network; relay_ip\n"
+		   "                           is the first that is none of them (may be repeated)\n"
 		   "  -n, --dry-run            read and parse, but load nothing\n"
 		   "      --progress           show progress even if stderr is no terminal\n"
 		   "      --no-progress        show no progress\n"
@@ -249,6 +252,34 @@ parse_size(const char *option, const char *value, size_t min, size_t max)
 	return n;
 }
 
+/* --trusted=192.0.2.0/24, --trusted=2001:db8::/32, --trusted=mx.example.org */
+static void
+add_trusted(const char *value)
+{
+	TrustedNet *net = &options.trusted[options.num_trusted];
+	char	   *addr = g_strdup(value);
+	char	   *slash = strchr(addr, '/');
+	char	   *end = "";
+
+	if (options.num_trusted >= MAX_TRUSTED)
+		fatal("--trusted may be given %d times at most", MAX_TRUSTED);
+	if (slash != NULL)
+		*slash = '\0';
+	net->len = inet_pton(AF_INET, addr, net->addr) == 1 ? 4 :
+		inet_pton(AF_INET6, addr, net->addr) == 1 ? 16 : 0;
+	net->bits = net->len * 8;
+	if (slash != NULL)
+		net->bits = strtol(slash + 1, &end, 10);
+	if (net->len == 0 && slash == NULL && addr[0] != '\0')
+		net->name = addr[0] == '.' ? addr + 1 : addr;
+	else if (net->len == 0 || *end != '\0' || net->bits < 0 || net->bits > net->len * 8 ||
+			 (slash != NULL && slash[1] == '\0'))
+		fatal("--trusted must be a host, a domain, an address or a network, not \"%s\"", value);
+	if (net->name == NULL)
+		g_free(addr);
+	options.num_trusted++;
+}
+
 static void
 parse_options(int argc, char **argv)
 {
@@ -271,6 +302,7 @@ parse_options(int argc, char **argv)
 		{"batch-size", required_argument, NULL, 4},
 		{"max-body", required_argument, NULL, 5},
 		{"max-message", required_argument, NULL, 6},
+		{"trusted", required_argument, NULL, 9},
 		{"progress", no_argument, NULL, 7},
 		{"no-progress", no_argument, NULL, 8},
 		{NULL, 0, NULL, 0}
@@ -345,6 +377,9 @@ parse_options(int argc, char **argv)
 			case 6:
 				options.max_message = parse_size("--max-message", optarg, 1024,
 												 (size_t) 1024 * 1024 * 1024);
+				break;
+			case 9:
+				add_trusted(optarg);
 				break;
 			case 7:
 				options.progress = 1;

@@ -33,6 +33,7 @@
 #define MAX_LINK_TEXT			1024
 #define MAX_PARTS				10000
 #define MAX_ATTACHMENTS			1000
+#define MAX_UNWRAPPED			1000
 #define MAX_MIME_DEPTH			100
 #define MAX_BOUNDARY_LINES		50000	/* that GMime gets to see */
 #define MAX_PART_HEADERS		200000	/* in all parts together */
@@ -52,6 +53,8 @@ typedef enum Defect
 	DEFECT_NO_FROM_LINE,
 	DEFECT_NO_FROM,
 	DEFECT_BAD_FROM,
+	DEFECT_MULTIPLE_FROM,
+	DEFECT_DUPLICATE_HEADER,
 	DEFECT_NO_DATE,
 	DEFECT_BAD_DATE,
 	DEFECT_ABSURD_DATE,
@@ -108,6 +111,7 @@ typedef struct Message
 	GPtrArray  *recipients;
 	char	   *subject;
 	GString    *body_text;
+	GString    *hidden_text;	/* that no reader sees; empty is NULL */
 	bool		has_html;
 	GPtrArray  *urls;
 	GPtrArray  *link_texts;
@@ -129,10 +133,22 @@ typedef struct Message
 	size_t		url_bytes;
 	size_t		link_bytes;
 	int			num_attachments;
+	GPtrArray  *unwrapped;		/* attached messages, as GBytes */
 } Message;
 
 #define ADD_DEFECT(m, d) ((m)->defects |= (uint32_t) 1 << (d))
 #define HAS_DEFECT(m, d) (((m)->defects & ((uint32_t) 1 << (d))) != 0)
+
+/* One --trusted: a network, or the name of a host or domain */
+typedef struct TrustedNet
+{
+	unsigned char addr[16];
+	int			len;			/* bytes of addr, 4 or 16 */
+	int			bits;
+	const char *name;			/* or NULL */
+} TrustedNet;
+
+#define MAX_TRUSTED		256
 
 typedef struct Options
 {
@@ -151,9 +167,12 @@ typedef struct Options
 	size_t		max_body;
 	size_t		max_message;
 	bool		dry_run;
+	bool		unwrap;
 	int			progress;		/* -1 when stderr is a terminal */
 	bool		quiet;
 	int			verbose;
+	TrustedNet	trusted[MAX_TRUSTED];
+	int			num_trusted;
 } Options;
 
 extern Options options;
@@ -184,7 +203,14 @@ extern void text_to_utf8(GString *out, const char *s, size_t len, const char *ch
 extern void text_truncate(GString *s, size_t max);
 extern char *text_lower(const char *s);
 extern void text_json_string(GString *out, const char *s);
+extern const char *text_registrable(const char *host);
+extern bool text_is_host_form(const char *s, size_t len);
+extern bool text_is_host(const char *s, size_t len);
 extern void text_find_urls(Message *m, const char *s, size_t len);
+
+/* address.c */
+typedef void (*AddressFn) (Message *m, const char *addr, const char *name, bool angle, void *arg);
+extern int	address_parse(Message *m, const char *value, AddressFn fn, void *arg);
 
 /* words.c */
 extern char *words_decode(Message *m, const char *s);
@@ -198,6 +224,7 @@ extern void message_add_url(Message *m, const char *url, size_t len);
 extern void message_add_link(Message *m, const char *text, const char *href);
 extern void message_add_recipient(Message *m, const char *addr);
 extern void message_add_attachment(Message *m, const char *name, const char *type, int64_t size);
+extern void message_add_hidden(Message *m, const GString *text);
 extern void message_finish(Message *m);
 extern void message_set_from(Message *m, const char *addr, const char *name);
 extern bool message_plausible_time(int64_t t);

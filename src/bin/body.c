@@ -16,6 +16,8 @@ typedef struct WalkState
 	const char *base;			/* what the GMime stream lies over */
 	size_t		len;
 	int			parts;
+	int			html_parts;		/* with text to see */
+	int			inside;			/* depth in attached messages */
 } WalkState;
 
 /* ---- the body ------------------------------------------------------------ */
@@ -50,6 +52,127 @@ is_blank(const GString *s)
 }
 
 /*
+ * Decoders for the two encodings that matter.  Both take what senders write:
+ * padding in the middle or none, junk between, blanks behind a soft line end.
+ * At most max bytes go to out, which may be NULL; returns the whole size.
+ */
+static int64_t
+decode_base64(const char *s, size_t len, GString *out, size_t max, bool *cut)
+{
+	static signed char values[256];
+	static bool ready = false;
+	const char *end = s + len;
+	char		buf[3072];
+	size_t		n = 0;
+	int64_t		total = 0;
+	unsigned	bits = 0;
+	int			have = 0;
+
+	if (!ready)
+	{
+		static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+		memset(values, -1, sizeof(values));
+		for (int i = 0; i < 64; i++)
+			values[(unsigned char) alphabet[i]] = i;
+		values['='] = -2;
+		ready = true;
+	}
+	for (; s <= end; s++)
+	{
+		int			v = s < end ? values[(unsigned char) *s] : -2;
+
+		if (v >= 0)
+		{
+			bits = bits << 6 | v;
+			if (++have < 4)
+				continue;
+			buf[n++] = bits >> 16;
+			buf[n++] = bits >> 8;
+			buf[n++] = bits;
+			have = 0;
+		}
+		else if (v == -2)
+		{
+			/* padding, or the end without it */
+			if (have == 2)
+				buf[n++] = bits >> 4;
+			else if (have == 3)
+			{
+				buf[n++] = bits >> 10;
+				buf[n++] = bits >> 2;
+			}
+			have = 0;
+		}
+		if (n > sizeof(buf) - 8 || s == end)
+		{
+			total += n;
+			if (out != NULL)
+			{
+				size_t		room = max - MIN(max, out->len);
+
+				g_string_append_len(out, buf, MIN(n, room));
+				if (n > room)
+				{
+					*cut = true;
+					break;
+				}
+			}
+			n = 0;
+		}
+	}
+	return total;
+}
+
+static int64_t
+decode_quoted_printable(const char *s, size_t len, GString *out, size_t max, bool *cut)
+{
+	const char *end = s + len;
+	int64_t		total = 0;
+
+	while (s < end)
+	{
+		const char *p = memchr(s, '=', end - s);
+		const char *q;
+		char		c = '=';
+
+		if (p == NULL)
+			p = end;
+		total += p - s;
+		if (out != NULL)
+			g_string_append_len(out, s, p - s);
+		if (out != NULL && out->len > max)
+		{
+			g_string_truncate(out, max);
+			*cut = true;
+			break;
+		}
+		if (p == end)
+			break;
+		/* a soft line end, blanks behind it or not */
+		for (q = p + 1; q < end && (*q == ' ' || *q == '\t'); q++)
+			;
+		if (q < end && *q == '\r')
+			q++;
+		if (q == end || *q == '\n' || (q > p + 1 && q[-1] == '\r'))
+		{
+			s = q < end && *q == '\n' ? q + 1 : q;
+			continue;
+		}
+		s = p + 1;
+		if (end - p > 2 && g_ascii_isxdigit(p[1]) && g_ascii_isxdigit(p[2]))
+		{
+			c = g_ascii_xdigit_value(p[1]) * 16 + g_ascii_xdigit_value(p[2]);
+			s = p + 3;
+		}
+		total++;
+		if (out != NULL)
+			g_string_append_c(out, c);
+	}
+	return total;
+}
+
+/*
  * Undo the transfer encoding, into out (at most max bytes), or only count
  * where out is NULL.  Returns the decoded size; sets *cut.
  */
@@ -58,32 +181,29 @@ decode_content(const char *s, size_t len, GMimeContentEncoding encoding,
 			   GString *out, size_t max, bool *cut)
 {
 	GMimeFilter *filter;
+	char	   *decoded = NULL;
+	size_t		decoded_len = 0;
+	size_t		prespace = 0;
 	int64_t		total = 0;
-	bool		last = false;
 
 	*cut = false;
-	switch (encoding)
+	if (encoding == GMIME_CONTENT_ENCODING_BASE64)
+		return decode_base64(s, len, out, max, cut);
+	if (encoding == GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE)
+		return decode_quoted_printable(s, len, out, max, cut);
+	if (encoding != GMIME_CONTENT_ENCODING_UUENCODE)
 	{
-		case GMIME_CONTENT_ENCODING_BASE64:
-		case GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE:
-		case GMIME_CONTENT_ENCODING_UUENCODE:
-			break;
-		default:
-			if (out != NULL)
-			{
-				*cut = len > max;
-				g_string_append_len(out, s, MIN(len, max));
-			}
-			return len;
+		if (out != NULL)
+		{
+			*cut = len > max;
+			g_string_append_len(out, s, MIN(len, max));
+		}
+		return len;
 	}
-
 	filter = g_mime_filter_basic_new(encoding, FALSE);
-	while (!last)
+	for (bool last = false; !last;)
 	{
 		size_t		n = MIN(len, 65536);
-		char	   *decoded = NULL;
-		size_t		decoded_len = 0;
-		size_t		prespace = 0;
 
 		/* complete() alone would not look for the "begin" of uuencode */
 		last = len == 0;
@@ -94,19 +214,74 @@ decode_content(const char *s, size_t len, GMimeContentEncoding encoding,
 		s += n;
 		len -= n;
 		total += decoded_len;
-		if (out != NULL)
+		if (out != NULL && out->len + decoded_len > max)
 		{
-			if (out->len + decoded_len > max)
-			{
-				g_string_append_len(out, decoded, max - out->len);
-				*cut = true;
-				break;
-			}
-			g_string_append_len(out, decoded, decoded_len);
+			g_string_append_len(out, decoded, max - out->len);
+			*cut = true;
+			break;
 		}
+		if (out != NULL)
+			g_string_append_len(out, decoded, decoded_len);
 	}
 	g_object_unref(filter);
 	return total;
+}
+
+/* The transfer encoding by its name, whatever stands around it */
+static GMimeContentEncoding
+encoding_by_name(const char *s)
+{
+	static const struct
+	{
+		const char *name;
+		GMimeContentEncoding encoding;
+	}			names[] =
+	{
+		{"base64", GMIME_CONTENT_ENCODING_BASE64},
+		{"quoted-printable", GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE},
+		{"x-uuencode", GMIME_CONTENT_ENCODING_UUENCODE},
+		{"x-uue", GMIME_CONTENT_ENCODING_UUENCODE},
+		{"uuencode", GMIME_CONTENT_ENCODING_UUENCODE},
+		{"7bit", GMIME_CONTENT_ENCODING_7BIT},
+		{"8bit", GMIME_CONTENT_ENCODING_8BIT},
+		{"binary", GMIME_CONTENT_ENCODING_BINARY},
+	};
+	size_t		n;
+
+	s += strspn(s, " \t\r\n\"'");
+	n = strcspn(s, " \t\r\n\"';,(");
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+		if (n == strlen(names[i].name) && g_ascii_strncasecmp(s, names[i].name, n) == 0)
+			return names[i].encoding;
+	return GMIME_CONTENT_ENCODING_DEFAULT;
+}
+
+/*
+ * The transfer encoding of a part.  Of two headers the one counts that
+ * changes the bytes: a reader's program that heeds it shows what we'd miss.
+ */
+static GMimeContentEncoding
+part_encoding(GMimeObject *object)
+{
+	GMimeHeaderList *list = g_mime_object_get_header_list(object);
+	GMimeContentEncoding result = GMIME_CONTENT_ENCODING_DEFAULT;
+	int			n = MIN(g_mime_header_list_get_count(list), 1000);
+
+	for (int i = 0; i < n; i++)
+	{
+		GMimeHeader *h = g_mime_header_list_get_header_at(list, i);
+		const char *raw = g_mime_header_get_raw_value(h);
+		GMimeContentEncoding found;
+
+		if (raw == NULL ||
+			g_ascii_strcasecmp(g_mime_header_get_name(h), "Content-Transfer-Encoding") != 0)
+			continue;
+		found = encoding_by_name(raw);
+		if (result == GMIME_CONTENT_ENCODING_DEFAULT || found == GMIME_CONTENT_ENCODING_BASE64 ||
+			found == GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE)
+			result = found;
+	}
+	return result;
 }
 
 /* The bytes of a part as they lie in the message */
@@ -129,28 +304,48 @@ part_bytes(WalkState *w, GMimePart *part, const char **s, size_t *len)
 	return true;
 }
 
-/* What a <meta> near the top of an HTML part says about its charset */
+/*
+ * What a <meta> near the top of an HTML part says about its charset.  In bytes
+ * that could be read so far, UTF-16 can only mean UTF-8, as in browsers.
+ */
 static char *
 html_meta_charset(const char *s, size_t len)
 {
 	const char *end = s + MIN(len, 2048);
 
-	for (const char *p = s; p + 8 < end; p++)
+	while ((s = memchr(s, '<', end - s)) != NULL)
 	{
-		char		name[40];
-		size_t		n = 0;
+		const char *close;
 
-		if ((*p != 'c' && *p != 'C') || g_ascii_strncasecmp(p, "charset", 7) != 0)
+		if (end - s > 7 && memcmp(s, "<!--", 4) == 0)
+		{
+			close = g_strstr_len(s + 2, end - s - 2, "-->");
+			s = close != NULL ? close : s + 4;
 			continue;
-		p += 7;
-		while (p < end && (g_ascii_isspace(*p) || *p == '=' || *p == '"' || *p == '\''))
-			p++;
-		while (p < end && n < sizeof(name) - 1 &&
-			   (g_ascii_isalnum(*p) || strchr("-_.:", *p) != NULL) && *p != '\0')
-			name[n++] = *p++;
-		name[n] = '\0';
-		if (n > 0)
-			return g_strdup(name);
+		}
+		s++;
+		if (end - s < 8 || g_ascii_strncasecmp(s, "meta", 4) != 0 ||
+			!(g_ascii_isspace(s[4]) || s[4] == '/'))
+			continue;
+		close = memchr(s, '>', end - s);
+		close = close != NULL ? close : end;
+		for (s += 4; s + 8 < close; s++)
+		{
+			char		name[40];
+			size_t		n = 0;
+
+			if ((*s != 'c' && *s != 'C') || g_ascii_strncasecmp(s, "charset", 7) != 0)
+				continue;
+			s += 7;
+			while (s < close && (g_ascii_isspace(*s) || *s == '=' || *s == '"' || *s == '\''))
+				s++;
+			while (s < close && n < sizeof(name) - 1 &&
+				   (g_ascii_isalnum(*s) || strchr("-_.:", *s) != NULL) && *s != '\0')
+				name[n++] = *s++;
+			name[n] = '\0';
+			if (n > 0)
+				return g_strdup(g_ascii_strncasecmp(name, "utf-16", 6) == 0 ? "utf-8" : name);
+		}
 	}
 	return NULL;
 }
@@ -238,7 +433,7 @@ add_text(WalkState *w, GString *body, const char *s, size_t len,
 		g_string_free(text, TRUE);
 		text = html;
 	}
-	if (kind == TEXT_HTML)
+	if (kind == TEXT_HTML && w->inside == 0)
 		m->has_html = true;
 	if (kind != TEXT_PLAIN)
 	{
@@ -247,6 +442,9 @@ add_text(WalkState *w, GString *body, const char *s, size_t len,
 		html_to_text(m, text, stripped);
 		g_string_free(text, TRUE);
 		text = stripped;
+
+		if (!is_blank(text))
+			w->html_parts++;
 	}
 	normalize_newlines(text, 0);
 	text_find_urls(m, text->str, text->len);
@@ -262,65 +460,111 @@ add_text(WalkState *w, GString *body, const char *s, size_t len,
 	g_string_free(text, TRUE);
 }
 
-/* A parameter of a Content-* header that has encoded words in it, or NULL */
-static char *
-encoded_parameter(Message *m, GMimeObject *object, const char *header, const char *param)
+/* A Content-* header as it stands, or NULL */
+static const char *
+raw_header(GMimeObject *object, const char *name)
 {
-	GMimeHeader *h = g_mime_header_list_get_header(g_mime_object_get_header_list(object), header);
+	GMimeHeader *h = g_mime_header_list_get_header(g_mime_object_get_header_list(object), name);
 	const char *raw = h != NULL ? g_mime_header_get_raw_value(h) : NULL;
-	GPtrArray  *words;
-	char	   *unfolded;
-	char	   *hidden;
-	char	   *result = NULL;
 
-	if (raw == NULL || strstr(raw, "=?") == NULL || strlen(raw) > MAX_CONTENT_HEADER)
-		return NULL;
-	words = g_ptr_array_new_with_free_func(g_free);
-	unfolded = unfold(m, raw, strlen(raw), NULL);
-	hidden = words_hide(unfolded, words);
-	if (header[8] == 'D')
-	{
-		GMimeContentDisposition *cd = g_mime_content_disposition_parse(NULL, hidden);
-		const char *value = g_mime_content_disposition_get_parameter(cd, param);
-
-		if (value != NULL)
-			result = words_show(m, value, words);
-		g_object_unref(cd);
-	}
-	else
-	{
-		GMimeContentType *ct = g_mime_content_type_parse(NULL, hidden);
-		const char *value = g_mime_content_type_get_parameter(ct, param);
-
-		if (value != NULL)
-			result = words_show(m, value, words);
-		g_object_unref(ct);
-	}
-	g_free(hidden);
-	g_free(unfolded);
-	g_ptr_array_free(words, TRUE);
-	return result;
+	return raw != NULL && strlen(raw) <= MAX_CONTENT_HEADER ? raw : NULL;
 }
 
 /* The name of an attachment, clean, or NULL */
 static char *
 part_name(Message *m, GMimeObject *object)
 {
+	const char *disposition = raw_header(object, "Content-Disposition");
+	const char *type = raw_header(object, "Content-Type");
+	char	   *d;
+	char	   *t;
 	char	   *name;
-	char	   *clean;
 
-	if ((name = encoded_parameter(m, object, "Content-Disposition", "filename")) == NULL)
+	if (disposition == NULL && (type == NULL || strchr(type, '=') == NULL))
+		return NULL;
+	d = disposition != NULL ? unfold(m, disposition, strlen(disposition), NULL) : NULL;
+	t = type != NULL ? unfold(m, type, strlen(type), NULL) : NULL;
+	name = param_file_name(m, d, t);
+	g_free(d);
+	g_free(t);
+	return name;
+}
+
+/* "Content-Type: html": what is meant is clear */
+static bool
+is_bare_html(GMimeObject *object)
+{
+	const char *raw = raw_header(object, "Content-Type");
+
+	if (raw == NULL)
+		return false;
+	raw += strspn(raw, " \t\r\n");
+	return g_ascii_strncasecmp(raw, "html", 4) == 0 && strchr(" \t\r\n;", raw[4]) != NULL;
+}
+
+/* Does a name end in one of the suffixes of a page, or of a calendar? */
+static bool
+has_suffix_of(const char *name, const char *const *suffixes, size_t n)
+{
+	const char *dot = name != NULL ? strrchr(name, '.') : NULL;
+
+	for (size_t i = 0; dot != NULL && i < n; i++)
+		if (g_ascii_strcasecmp(dot + 1, suffixes[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Text that a reader sees only when he opens it: its links, but not its text */
+static void
+note_attached_text(WalkState *w, const char *type, const char *subtype, const char *name,
+				   const char *s, size_t len, GMimeContentEncoding encoding, const char *charset)
+{
+	static const char *const pages[] = {"html", "htm", "shtml", "xhtml", "svg"};
+	static const char *const texts[] = {"ics", "txt", "csv", "vcf", "eml"};
+	bool		page = text_kind(type, subtype) == TEXT_HTML ||
+	g_ascii_strcasecmp(subtype, "svg+xml") == 0 || has_suffix_of(name, pages, G_N_ELEMENTS(pages));
+	GString    *decoded;
+	GString    *text;
+	bool		cut;
+
+	if (!page && g_ascii_strcasecmp(type, "text") != 0 && !has_suffix_of(name, texts, G_N_ELEMENTS(texts)))
+		return;
+	decoded = g_string_new(NULL);
+	decode_content(s, len, encoding, decoded, options.max_body * 4, &cut);
+	text = g_string_sized_new(decoded->len + 16);
+
+	text_to_utf8(text, decoded->str, decoded->len, charset, w->m);
+	g_string_free(decoded, TRUE);
+	if (g_ascii_strcasecmp(subtype, "calendar") == 0)
 	{
-		const char *value = g_mime_object_get_content_disposition_parameter(object, "filename");
+		/* lines are folded before a blank */
+		gsize		n = 0;
 
-		name = g_strdup(value);
+		for (gsize i = 0; i < text->len; i++)
+		{
+			gsize		k = i + (text->str[i] == '\r' ? 1 : 0);
+
+			if (text->str[k] == '\n' && (text->str[k + 1] == ' ' || text->str[k + 1] == '\t'))
+			{
+				i = k + 1;
+				continue;
+			}
+			text	  ->str[n++] = text->str[i];
+		}
+		g_string_truncate(text, n);
 	}
-	if (name == NULL &&
-		(name = encoded_parameter(m, object, "Content-Type", "name")) == NULL)
-		name = g_strdup(g_mime_object_get_content_type_parameter(object, "name"));
-	clean = text_clean(name, -1, m, DEFECT_BAD_CHARSET);
-	g_free(name);
-	return clean;
+	/* scripts hold URLs too */
+	text_find_urls(w->m, text->str, text->len);
+	if (page)
+	{
+		GString    *unread = g_string_new(NULL);
+		gsize		hidden = w->m->hidden_text->len;
+
+		html_to_text(w->m, text, unread);
+		g_string_truncate(w->m->hidden_text, hidden);
+		g_string_free(unread, TRUE);
+	}
+	g_string_free(text, TRUE);
 }
 
 /* A leaf of the MIME tree: text goes to the body, the rest is an attachment */
@@ -333,7 +577,7 @@ walk_part(WalkState *w, GMimePart *part, GString *body, bool top)
 	const char *subtype = ct != NULL ? g_mime_content_type_get_media_subtype(ct) : "plain";
 	const char *disposition = g_mime_object_get_disposition(object);
 	char	   *filename = part_name(w->m, object);
-	GMimeContentEncoding encoding = g_mime_part_get_content_encoding(part);
+	GMimeContentEncoding encoding = part_encoding(object);
 	TextKind	kind;
 	bool		attached;
 	bool		cut;
@@ -342,6 +586,8 @@ walk_part(WalkState *w, GMimePart *part, GString *body, bool top)
 
 	if (type == NULL || subtype == NULL)
 		type = "text", subtype = "plain";
+	if (is_bare_html(object))
+		type = "text", subtype = "html";
 	if (!part_bytes(w, part, &s, &len))
 		s = "", len = 0;
 	attached = disposition != NULL && g_ascii_strcasecmp(disposition, "attachment") == 0;
@@ -353,7 +599,10 @@ walk_part(WalkState *w, GMimePart *part, GString *body, bool top)
 		add_text(w, body, s, len, encoding,
 				 ct != NULL ? g_mime_content_type_get_parameter(ct, "charset") : NULL,
 				 kind, g_ascii_strcasecmp(subtype, "richtext") == 0);
-	if (kind == TEXT_NONE || attached || filename != NULL)
+	else
+		note_attached_text(w, type, subtype, filename, s, len, encoding,
+						   ct != NULL ? g_mime_content_type_get_parameter(ct, "charset") : NULL);
+	if ((kind == TEXT_NONE || attached || filename != NULL) && w->inside == 0)
 	{
 		char	   *mime = g_strconcat(type, "/", subtype, NULL);
 		char	   *clean = text_clean(mime, -1, w->m, DEFECT_BAD_CHARSET);
@@ -366,6 +615,22 @@ walk_part(WalkState *w, GMimePart *part, GString *body, bool top)
 		g_free(lower);
 	}
 	g_free(filename);
+}
+
+/* Keep an attached message for --unwrap */
+static void
+note_unwrapped(Message *m, GMimeMessage *inner)
+{
+	GMimeStream *stream;
+	GByteArray *bytes;
+
+	if (!options.unwrap || m->unwrapped->len >= MAX_UNWRAPPED)
+		return;
+	stream = g_mime_stream_mem_new();
+	g_mime_object_write_to_stream(GMIME_OBJECT(inner), NULL, stream);
+	bytes = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(stream));
+	g_ptr_array_add(m->unwrapped, g_bytes_new(bytes->data, bytes->len));
+	g_object_unref(stream);
 }
 
 static void
@@ -397,19 +662,24 @@ walk(WalkState *w, GMimeObject *object, GString *body, int depth)
 		}
 		if (alternative)
 		{
-			/* a reader sees the last form that has anything to see */
+			/* a reader sees the HTML, else the last form that has text */
 			GString    *best = NULL;
+			bool		best_html = false;
 
 			for (int i = 0; i < n; i++)
 			{
 				GString    *form = g_string_new(NULL);
+				int			html_before = w->html_parts;
+				bool		html;
 
 				walk(w, g_mime_multipart_get_part(multipart, i), form, depth + 1);
-				if (best == NULL || !is_blank(form))
+				html = w->html_parts > html_before;
+				if (best == NULL || (!is_blank(form) && (html || !best_html)))
 				{
 					if (best != NULL)
 						g_string_free(best, TRUE);
 					best = form;
+					best_html = html;
 				}
 				else
 					g_string_free(form, TRUE);
@@ -453,7 +723,22 @@ walk(WalkState *w, GMimeObject *object, GString *body, int depth)
 			}
 			if (inner != NULL)
 				g_mime_object_write_to_stream(GMIME_OBJECT(inner), NULL, count);
-			message_add_attachment(w->m, name, "message/rfc822", GMIME_STREAM_NULL(count)->written);
+			if (w->inside == 0)
+				message_add_attachment(w->m, name, "message/rfc822", GMIME_STREAM_NULL(count)->written);
+			if (inner != NULL && w->inside == 0)
+				note_unwrapped(w->m, inner);
+			/* where it leads to counts for what it was attached to as well */
+			if (inner_part != NULL)
+			{
+				GString    *unread = g_string_new(NULL);
+				gsize		hidden = w->m->hidden_text->len;
+
+				w->inside++;
+				walk(w, inner_part, unread, depth + 1);
+				w->inside--;
+				g_string_truncate(w->m->hidden_text, hidden);
+				g_string_free(unread, TRUE);
+			}
 			g_free(name);
 			g_object_unref(count);
 		}
@@ -483,36 +768,139 @@ mime_warning(gint64 offset, GMimeParserWarning code, const gchar *item, gpointer
 	}
 }
 
-/* The Content-* headers that GMime is to see, each at most once */
-static GString *
-content_headers(Message *m, GArray *headers)
+/* A header's value with its last quote closed */
+static void
+append_content_header(GString *kept, const Header *h)
 {
-	static const char *const wanted[] = {
-		"content-type", "content-transfer-encoding", "content-disposition"
-	};
+	int			quotes = 0;
+
+	for (const char *p = h->value; *p != '\0'; p++)
+		quotes += *p == '"';
+	g_string_append_printf(kept, "%s: %s%s\n", h->name, h->value, quotes % 2 != 0 ? "\"" : "");
+}
+
+/*
+ * The Content-* headers that GMime is to see.  Of two types the multipart
+ * counts, since a program that heeds it shows more; the nth of several (from
+ * 0) is the one wanted.
+ */
+static GString *
+content_headers(Message *m, GArray *headers, Header *type)
+{
+	static const char *const wanted[] = {"content-transfer-encoding", "content-disposition"};
 	GString    *kept = g_string_new(NULL);
 
-	for (size_t k = 0; k < G_N_ELEMENTS(wanted); k++)
+	if (type != NULL && type->value[0] != '\0')
 	{
-		Header	   *h = find_header(headers, wanted[k]);
-
-		if (h == NULL || h->value[0] == '\0')
-			continue;
-		if (k == 0 && strchr(h->value, '/') == NULL)
+		if (strlen(type->value) > MAX_CONTENT_HEADER)
+			ADD_DEFECT(m, DEFECT_TRUNCATED_HEADER);
+		else if (strchr(type->value, '/') != NULL)
+			append_content_header(kept, type);
+		else
 		{
 			/* no type at all means text, not unknown bytes */
 			ADD_DEFECT(m, DEFECT_BROKEN_MIME);
-			continue;
+			if (g_ascii_strncasecmp(type->value, "html", 4) == 0)
+				g_string_append_printf(kept, "content-type: text/%s\n", type->value);
 		}
-		if (strlen(h->value) > MAX_CONTENT_HEADER)
-		{
-			ADD_DEFECT(m, DEFECT_TRUNCATED_HEADER);
-			continue;
-		}
-		g_string_append_printf(kept, "%s: %s\n", h->name, h->value);
+	}
+	for (guint i = 0; i < headers->len; i++)
+	{
+		Header	   *h = &g_array_index(headers, Header, i);
+
+		for (size_t k = 0; k < G_N_ELEMENTS(wanted); k++)
+			if (strcmp(h->name, wanted[k]) == 0 && h->value[0] != '\0' &&
+				(k == 0 || h == find_header(headers, wanted[k])))
+			{
+				if (strlen(h->value) > MAX_CONTENT_HEADER)
+					ADD_DEFECT(m, DEFECT_TRUNCATED_HEADER);
+				else if (kept->len < 4 * MAX_CONTENT_HEADER)
+					append_content_header(kept, h);
+			}
 	}
 	g_string_append_c(kept, '\n');
 	return kept;
+}
+
+static bool
+is_multipart(const Header *h)
+{
+	return g_ascii_strncasecmp(h->value, "multipart/", 10) == 0;
+}
+
+/*
+ * The Content-Type headers to read the body by: all different multiparts (two
+ * at most), else the first.
+ */
+static int
+choose_types(GArray *headers, Header *types[2])
+{
+	int			n = 0;
+
+	for (guint i = 0; i < headers->len && n < 2; i++)
+	{
+		Header	   *h = &g_array_index(headers, Header, i);
+
+		if (strcmp(h->name, "content-type") == 0 && is_multipart(h) &&
+			(n == 0 || strcmp(h->value, types[0]->value) != 0))
+			types[n++] = h;
+	}
+	if (n == 0)
+	{
+		types[0] = find_header(headers, "content-type");
+		n = 1;
+	}
+	return n;
+}
+
+/*
+ * A boundary that ends its multipart and comes again later: programs go on
+ * reading.  Blank out the end, so that GMime does too.
+ */
+static void
+reopen_boundaries(Message *m, char *body, size_t len)
+{
+	GHashTable *last = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	char	   *end = body + len;
+
+	for (int pass = 0; pass < 2; pass++)
+	{
+		int			lines = 0;
+
+		for (char *s = body; s < end && lines <= MAX_BOUNDARY_LINES; s = (char *) next_line(s, end))
+		{
+			const char *next;
+			size_t		n;
+			bool		closes;
+			char	   *key;
+
+			if (s[0] != '-' || end - s < 4 || s[1] != '-')
+				continue;
+			next = next_line(s, end);
+			n = next - s;
+			while (n > 0 && g_ascii_isspace(s[n - 1]))
+				n--;
+			if (n < 3 || n > 200)
+				continue;
+			lines++;
+			closes = n > 4 && s[n - 1] == '-' && s[n - 2] == '-';
+			if (closes != (pass == 1))
+				continue;
+			key = g_strndup(s, closes ? n - 2 : n);
+			if (!closes)
+			{
+				g_hash_table_insert(last, key, s);
+				continue;
+			}
+			if ((char *) g_hash_table_lookup(last, key) > s)
+			{
+				s[n - 1] = s[n - 2] = ' ';
+				ADD_DEFECT(m, DEFECT_BROKEN_MIME);
+			}
+			g_free(key);
+		}
+	}
+	g_hash_table_destroy(last);
 }
 
 /*
@@ -534,6 +922,8 @@ guard_mime(Message *m, char *body, size_t len, bool in_message)
 	bool		in_headers = in_message;
 	bool		content = false;
 	int			params = 0;
+	int			quotes = 0;
+	char	   *last_quote = NULL;
 
 	while (s < end)
 	{
@@ -552,6 +942,10 @@ guard_mime(Message *m, char *body, size_t len, bool in_message)
 
 			if (!folded)
 			{
+				/* a quote that is not closed would swallow the header */
+				if (quotes % 2 != 0)
+					*last_quote = ' ';
+				quotes = 0;
 				in_headers = header_name_len(s, next) > 0;
 				content = in_headers && g_ascii_strncasecmp(s, "content-", 8) == 0;
 				params = 0;
@@ -563,12 +957,22 @@ guard_mime(Message *m, char *body, size_t len, bool in_message)
 				{
 					if (*p == ';')
 						params++;
+					else if (*p == '"')
+					{
+						quotes++;
+						last_quote = p;
+					}
 					if (params > MAX_PARAMETERS && *p != '\n')
 					{
 						*p = ' ';
 						ADD_DEFECT(m, DEFECT_MIME_LIMIT);
 					}
 				}
+		}
+		else if (quotes % 2 != 0)
+		{
+			*last_quote = ' ';
+			quotes = 0;
 		}
 		/* after an empty line, headers of an attached message may follow */
 		s = next;
@@ -578,18 +982,17 @@ guard_mime(Message *m, char *body, size_t len, bool in_message)
 	return s - body;
 }
 
-void
-parse_body(Message *m, GArray *headers, RawMessage *raw, const char *body)
+/* Read the body by one Content-Type header (or none) */
+static void
+parse_as(Message *m, GArray *headers, Header *type, RawMessage *raw, const char *body, size_t body_len)
 {
-	GString    *kept = content_headers(m, headers);
-	size_t		body_len = raw->data + raw->len - body;
+	GString    *kept = content_headers(m, headers, type);
 	char	   *copy = NULL;
 	GByteArray	bytes;
 	GMimeStream *stream;
 	GMimeParser *parser;
 	GMimeParserOptions *parser_options;
 	GMimeObject *object;
-	Header	   *type;
 	WalkState	w = {0};
 
 	/*
@@ -600,10 +1003,6 @@ parse_body(Message *m, GArray *headers, RawMessage *raw, const char *body)
 		w.base = body - kept->len;
 	else
 		w.base = copy = g_malloc(kept->len + body_len + 1);
-	type = find_header(headers, "content-type");
-	if (type != NULL && (g_ascii_strncasecmp(type->value, "multipart/", 10) == 0 ||
-						 g_ascii_strncasecmp(type->value, "message/", 8) == 0))
-		body_len = guard_mime(m, (char *) body, body_len, type->value[1] == 'e' || type->value[1] == 'E');
 	memcpy((char *) w.base, kept->str, kept->len);
 	if (copy != NULL)
 		memcpy(copy + kept->len, body, body_len);
@@ -640,4 +1039,21 @@ parse_body(Message *m, GArray *headers, RawMessage *raw, const char *body)
 	g_object_unref(parser);
 	g_object_unref(stream);
 	g_free(copy);
+}
+
+void
+parse_body(Message *m, GArray *headers, RawMessage *raw, const char *body)
+{
+	size_t		body_len = raw->data + raw->len - body;
+	Header	   *types[2];
+	int			n = choose_types(headers, types);
+
+	if (types[0] != NULL && (is_multipart(types[0]) ||
+							 g_ascii_strncasecmp(types[0]->value, "message/", 8) == 0))
+	{
+		reopen_boundaries(m, (char *) body, body_len);
+		body_len = guard_mime(m, (char *) body, body_len, !is_multipart(types[0]));
+	}
+	for (int i = 0; i < n; i++)
+		parse_as(m, headers, types[i], raw, body, body_len);
 }

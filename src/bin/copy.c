@@ -33,7 +33,7 @@ CopyStats	copy_stats;
 typedef enum Kind
 {
 	KIND_TEXT, KIND_TEXT_ARRAY, KIND_TIME, KIND_BOOL, KIND_BIGINT, KIND_INET, KIND_JSON,
-	KIND_DEFECTS
+	KIND_DEFECTS, KIND_BUFFER, KIND_HIDDEN_SHARE
 } Kind;
 
 /* The columns that we know.  The order is that of --create-table. */
@@ -70,8 +70,12 @@ static const struct
 	"Addresses in To, Cc and Bcc, lower case, in order, each once"},
 	{"subject", KIND_TEXT, offsetof(Message, subject),
 	"Subject header, decoded"},
-	{"body_text", KIND_TEXT, offsetof(Message, body_text),
+	{"body_text", KIND_BUFFER, offsetof(Message, body_text),
 	"Text of the body as a reader sees it, decoded, HTML stripped"},
+	{"hidden_text", KIND_BUFFER, offsetof(Message, hidden_text),
+	"Text of the body that is hidden from a reader by style, colour, size or position"},
+	{"hidden_share", KIND_HIDDEN_SHARE, offsetof(Message, hidden_text),
+	"Share of hidden_text in all text of the body, 0 to 1"},
 	{"has_html", KIND_BOOL, offsetof(Message, has_html),
 	"Has the body an HTML part?"},
 	{"urls", KIND_TEXT_ARRAY, offsetof(Message, urls),
@@ -202,7 +206,8 @@ create_table(void)
 		static const char *const types[] = {
 			[KIND_TEXT] = "text",[KIND_TEXT_ARRAY] = "text[]",[KIND_TIME] = "timestamptz",
 			[KIND_BOOL] = "boolean",[KIND_BIGINT] = "bigint",[KIND_INET] = "inet",
-			[KIND_JSON] = "jsonb",[KIND_DEFECTS] = "text[]"
+			[KIND_JSON] = "jsonb",[KIND_DEFECTS] = "text[]",[KIND_BUFFER] = "text",
+			[KIND_HIDDEN_SHARE] = "double precision"
 		};
 
 		g_string_append_printf(sql, ",\n\t%s %s%s", known_columns[i].name,
@@ -282,7 +287,12 @@ find_columns(void)
 					continue;
 				switch (kind)
 				{
+					case KIND_HIDDEN_SHARE:
+						ok = strcmp(type, "float8") == 0;
+						expected = "double precision";
+						break;
 					case KIND_TEXT:
+					case KIND_BUFFER:
 						ok = strcmp(type, "text") == 0 || strcmp(type, "varchar") == 0 ||
 							strcmp(type, "citext") == 0;
 						expected = "text";
@@ -679,6 +689,24 @@ put_array(GByteArray *a, char **items, guint n, Oid element)
 }
 
 static void
+put_double(GByteArray *a, double v)
+{
+	int64_t		bits;
+
+	memcpy(&bits, &v, sizeof(bits));
+	put64(a, bits);
+}
+
+/* How much of the body's text is hidden */
+static double
+hidden_share(const Message *m)
+{
+	double		all = (double) m->hidden_text->len + m->body_text->len;
+
+	return all > 0 ? m->hidden_text->len / all : 0;
+}
+
+static void
 put_column(GByteArray *a, const Message *m, int t)
 {
 	int			k = targets[t].known;
@@ -687,9 +715,6 @@ put_column(GByteArray *a, const Message *m, int t)
 	switch (known_columns[k].kind)
 	{
 		case KIND_TEXT:
-			if (known_columns[k].offset == offsetof(Message, body_text))
-				put_text(a, m->body_text->str, m->body_text->len);
-			else
 			{
 				const char *s = *(char *const *) field;
 
@@ -697,7 +722,22 @@ put_column(GByteArray *a, const Message *m, int t)
 					put32(a, -1);
 				else
 					put_text(a, s, strlen(s));
+				break;
 			}
+		case KIND_BUFFER:
+			{
+				const GString *s = *(GString *const *) field;
+
+				/* a body is there even when it is empty */
+				if (s->len == 0 && s != m->body_text)
+					put32(a, -1);
+				else
+					put_text(a, s->str, s->len);
+				break;
+			}
+		case KIND_HIDDEN_SHARE:
+			put32(a, 8);
+			put_double(a, hidden_share(m));
 			break;
 		case KIND_TEXT_ARRAY:
 			{

@@ -383,6 +383,16 @@ parse_object(Message *m, json_object *o, const RawMessage *raw)
 			text_truncate(m->body_text, options.max_body);
 		}
 	}
+	if ((v = field(o, "hidden_text")) != NULL)
+	{
+		GString    *hidden;
+
+		s = string_field(m, o, "hidden_text");
+		hidden = g_string_new(s);
+		message_add_hidden(m, hidden);
+		g_string_free(hidden, TRUE);
+		g_free(s);
+	}
 	if ((v = field(o, "relay_ip")) != NULL)
 	{
 		struct in6_addr buf;

@@ -264,121 +264,47 @@ headers_to_json(Message *m, GArray *headers)
 
 /* ---- what the headers mean ----------------------------------------------- */
 
-typedef void (*AddressFn) (Message *m, const char *addr, const char *name);
-
-/* Call back for each mailbox, through groups; returns how many there were */
-static int
-each_address(Message *m, InternetAddressList *list, GPtrArray *words, AddressFn fn, int depth)
+/* The From header's address, while its entries come in */
+typedef struct FromAddress
 {
-	int			n = internet_address_list_length(list);
-	int			found = 0;
-
-	for (int i = 0; i < n; i++)
-	{
-		InternetAddress *ia = internet_address_list_get_address(list, i);
-
-		if (INTERNET_ADDRESS_IS_GROUP(ia))
-		{
-			InternetAddressList *members =
-			internet_address_group_get_members(INTERNET_ADDRESS_GROUP(ia));
-
-			if (members != NULL && depth < 10)
-				found += each_address(m, members, words, fn, depth + 1);
-		}
-		else
-		{
-			const char *addr = internet_address_mailbox_get_addr(INTERNET_ADDRESS_MAILBOX(ia));
-			const char *name = internet_address_get_name(ia);
-			char	   *shown_addr = addr != NULL ? words_show(m, addr, words) : NULL;
-			char	   *shown_name = name != NULL ? words_show(m, name, words) : NULL;
-			char	   *clean_addr = text_clean(shown_addr, -1, m, DEFECT_BAD_CHARSET);
-			char	   *clean_name = text_clean(shown_name, -1, m, DEFECT_BAD_CHARSET);
-
-			g_free(shown_addr);
-			g_free(shown_name);
-			if (clean_addr != NULL && clean_addr[0] != '\0')
-			{
-				fn(m, clean_addr, clean_name);
-				found++;
-			}
-			g_free(clean_addr);
-			g_free(clean_name);
-		}
-	}
-	return found;
-}
-
-/* Call back for whatever looks like an address */
-static int
-scan_addresses(Message *m, const char *value, AddressFn fn)
-{
-	static const char not_local[] = " \t<>()[]\",:;\\";
-	int			found = 0;
-	const char *from = value;
-	const char *at;
-
-	while ((at = strchr(from, '@')) != NULL)
-	{
-		const char *start = at;
-		const char *end = at + 1;
-
-		while (start > from && strchr(not_local, start[-1]) == NULL)
-			start--;
-		while (g_ascii_isalnum(*end) || *end == '.' || *end == '-' || *end == '_')
-			end++;
-		if (start < at && end > at + 1)
-		{
-			char	   *addr = g_strndup(start, end - start);
-
-			fn(m, addr, NULL);
-			g_free(addr);
-			found++;
-		}
-		from = end;
-	}
-	return found;
-}
+	char	   *addr;
+	char	   *name;
+	int			rank;			/* 2 with domain in brackets, 1 with a domain */
+	int			senders;		/* with a domain in brackets */
+} FromAddress;
 
 /*
- * Call back for each address in a header.  Where GMime finds none, whatever
- * looks like one is better than none.
+ * The address that a reader's program shows: the first in angle brackets with
+ * a domain, else the first with a domain, else the first.
  */
-static int
-parse_addresses(Message *m, const char *value, AddressFn fn)
+static void
+take_from(Message *m, const char *addr, const char *name, bool angle, void *arg)
 {
-	GPtrArray  *words = g_ptr_array_new_with_free_func(g_free);
-	char	   *hidden = strstr(value, "=?") != NULL ? words_hide(value, words) : NULL;
-	InternetAddressList *list = internet_address_list_parse(NULL, hidden != NULL ? hidden : value);
-	int			found = 0;
+	FromAddress *from = arg;
+	const char *at = strrchr(addr, '@');
+	bool		domain = at != NULL && at > addr && at[1] != '\0';
+	int			rank = !domain ? 0 : angle ? 2 : 1;
 
-	if (list != NULL)
-	{
-		found = each_address(m, list, words, fn, 0);
-		g_object_unref(list);
-	}
-	if (found == 0)
-		found = scan_addresses(m, value, fn);
-	g_free(hidden);
-	g_ptr_array_free(words, TRUE);
-	return found;
+	if (domain)
+		from->senders++;
+	if (from->addr != NULL && rank <= from->rank)
+		return;
+	g_free(from->addr);
+	g_free(from->name);
+	from->addr = g_strdup(addr);
+	from->name = g_strdup(name);
+	from->rank = rank;
 }
 
 static void
-take_from(Message *m, const char *addr, const char *name)
-{
-	if (m->from_addr == NULL)
-		message_set_from(m, addr, name);
-}
-
-static void
-take_reply_to(Message *m, const char *addr, const char *name)
+take_reply_to(Message *m, const char *addr, const char *name, bool angle, void *arg)
 {
 	if (m->reply_to == NULL)
 		m->reply_to = text_lower(addr);
 }
 
 static void
-take_recipient(Message *m, const char *addr, const char *name)
+take_recipient(Message *m, const char *addr, const char *name, bool angle, void *arg)
 {
 	message_add_recipient(m, addr);
 }
@@ -387,12 +313,47 @@ take_recipient(Message *m, const char *addr, const char *name)
 static void
 parse_from(Message *m, Header *h)
 {
-	if (parse_addresses(m, h->value, take_from) > 0)
+	FromAddress from = {0};
+
+	if (address_parse(m, h->value, take_from, &from) > 0)
+	{
+		if (from.senders > 1)
+			ADD_DEFECT(m, DEFECT_MULTIPLE_FROM);
+		message_set_from(m, from.addr, from.name);
+		g_free(from.addr);
+		g_free(from.name);
 		return;
+	}
 	/* no address: what is there is a name */
 	ADD_DEFECT(m, DEFECT_BAD_FROM);
 	if (h->decoded[0] != '\0')
 		m->from_name = g_strdup(h->decoded);
+}
+
+/* Headers that a message has once; a second one is somebody's trick */
+static void
+find_duplicates(Message *m, GArray *headers)
+{
+	static const char *const once[] = {
+		"from", "sender", "reply-to", "subject", "date", "message-id",
+		"content-type", "content-transfer-encoding", "mime-version"
+	};
+	unsigned	seen = 0;
+
+	for (guint i = 0; i < headers->len; i++)
+	{
+		const char *name = g_array_index(headers, Header, i).name;
+
+		for (size_t k = 0; k < G_N_ELEMENTS(once); k++)
+			if (name[0] == once[k][0] && strcmp(name, once[k]) == 0)
+			{
+				if ((seen & (1u << k)) != 0)
+				{
+					ADD_DEFECT(m, k == 0 ? DEFECT_MULTIPLE_FROM : DEFECT_DUPLICATE_HEADER);
+				}
+				seen |= 1u << k;
+			}
+	}
 }
 
 /* What is inside the first <…>, or NULL */
@@ -523,28 +484,12 @@ is_public_ip(const char *s)
 	return false;
 }
 
-/*
- * The address that handed the message over, by one Received header: the first
- * public one before "by".  A fetch by POP or IMAP is no relay.
- */
+/* The first public address in a piece of a Received header, or NULL */
 static char *
-received_relay(const char *value)
+public_address(const char *p, const char *end)
 {
-	const char *by;
-	size_t		len;
-	const char *p;
-	const char *end;
+	const char *from = p;
 
-	if (g_ascii_strncasecmp(value, "from", 4) != 0 || !g_ascii_isspace(value[4]))
-		return NULL;
-	by = strstr(value, " by ");
-	len = by != NULL ? (size_t) (by - value) : strcspn(value, ";");
-	if (by != NULL &&
-		(strstr(by, " with POP3") != NULL || strstr(by, " with IMAP") != NULL ||
-		 strstr(by, "(fetchmail") != NULL))
-		return NULL;
-	p = value + 4;
-	end = value + len;
 	while (p < end)
 	{
 		char		buf[INET6_ADDRSTRLEN];
@@ -559,7 +504,7 @@ received_relay(const char *value)
 			q++;
 		/* a token of its own, not a piece of a host name */
 		if (q > p && (size_t) (q - p) < sizeof(buf) && q - p > 2 &&
-			strchr(" ([:", p[-1]) != NULL && (q == end || strchr(" )];:", *q) != NULL))
+			(p == from || strchr(" ([:", p[-1]) != NULL) && (q == end || strchr(" )];:", *q) != NULL))
 		{
 			memcpy(buf, p, q - p);
 			buf[q - p] = '\0';
@@ -571,11 +516,120 @@ received_relay(const char *value)
 	return NULL;
 }
 
+/* Are two hosts of one registered domain? */
+static bool
+same_domain(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+	char	   *x = g_ascii_strdown(a, a_len);
+	char	   *y = g_ascii_strdown(b, b_len);
+	const char *dx = text_registrable(x);
+	const char *dy = text_registrable(y);
+	bool		same = dx != NULL && dy != NULL && strcmp(dx, dy) == 0;
+
+	g_free(x);
+	g_free(y);
+	return same;
+}
+
+/*
+ * The address that handed the message over, by one Received header.  What the
+ * receiving server saw stands in the parentheses after the name that the
+ * sender gave itself, which may be any address.  A fetch by POP or IMAP is no
+ * relay, and a hop within one organisation's servers (*internal) is none to
+ * the outside.
+ */
+static char *
+received_relay(const char *value, bool *internal)
+{
+	const char *by;
+	const char *end;
+	const char *helo;
+	size_t		helo_len;
+	const char *paren;
+	char	   *ip = NULL;
+
+	*internal = false;
+	if (g_ascii_strncasecmp(value, "from", 4) != 0 || !g_ascii_isspace(value[4]))
+		return NULL;
+	by = strstr(value, " by ");
+	end = value + (by != NULL ? (size_t) (by - value) : strcspn(value, ";"));
+	if (by != NULL &&
+		(strstr(by, " with POP3") != NULL || strstr(by, " with IMAP") != NULL ||
+		 strstr(by, "(fetchmail") != NULL))
+		return NULL;
+	helo = value + 5;
+	while (helo < end && *helo == ' ')
+		helo++;
+	helo_len = strcspn(helo, " (;");
+	if (by != NULL)
+		*internal = same_domain(helo, helo_len, by + 4, strcspn(by + 4, " (;"));
+	paren = memchr(helo, '(', end - helo);
+	if (paren != NULL)
+		ip = public_address(paren, end);
+	return ip != NULL ? ip : public_address(helo, end);
+}
+
+/* Is an address in one of the networks of --trusted, or a host under one of its names? */
+static bool
+is_trusted(const char *ip, const char *value)
+{
+	unsigned char a[16];
+	int			a_len = inet_pton(AF_INET, ip, a) == 1 ? 4 : inet_pton(AF_INET6, ip, a) == 1 ? 16 : 0;
+	const char *helo = value + 5;
+	size_t		helo_len = strcspn(helo, " (;");
+
+	for (int i = 0; i < options.num_trusted; i++)
+	{
+		const TrustedNet *net = &options.trusted[i];
+		int			bits = net->bits;
+
+		if (net->name != NULL)
+		{
+			size_t		n = strlen(net->name);
+
+			if (helo_len >= n && g_ascii_strncasecmp(helo + helo_len - n, net->name, n) == 0 &&
+				(helo_len == n || helo[helo_len - n - 1] == '.'))
+				return true;
+			continue;
+		}
+		if (net->len != a_len || memcmp(net->addr, a, bits / 8) != 0)
+			continue;
+		if (bits % 8 == 0 || ((net->addr[bits / 8] ^ a[bits / 8]) >> (8 - bits % 8)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The time in a Received header: after the last semicolon that a time follows */
+static int64_t
+received_time(const char *value)
+{
+	const char *from = strchr(value, ';');
+	int64_t		t = NO_TIME;
+
+	for (int i = 0; from != NULL && i < 8; i++)
+	{
+		const char *next = strchr(from + 1, ';');
+		char	   *piece = next != NULL ? g_strndup(from + 1, next - from - 1) : g_strdup(from + 1);
+		int64_t		found = strlen(piece) < 200 ? parse_date(piece) : NO_TIME;
+
+		if (found != NO_TIME)
+			t = found;
+		g_free(piece);
+		from = next;
+	}
+	if (t == NO_TIME && (from = strrchr(value, ';')) != NULL)
+		t = parse_date(from + 1);
+	return t;
+}
+
 /* Everything of the row that the headers hold */
 static void
 interpret_headers(Message *m, GArray *headers, const RawMessage *raw)
 {
 	static const char *const recipient_headers[] = {"to", "cc", "bcc"};
+	static const char *const delivery_headers[] = {"delivered-to", "x-original-to", "envelope-to"};
+	char	   *internal_relay = NULL;
 	int64_t		received = NO_TIME;
 	size_t		auth_bytes = 0;
 	Header	   *h;
@@ -585,7 +639,7 @@ interpret_headers(Message *m, GArray *headers, const RawMessage *raw)
 	else
 		ADD_DEFECT(m, DEFECT_NO_FROM);
 	if ((h = find_header(headers, "reply-to")) != NULL)
-		parse_addresses(m, h->value, take_reply_to);
+		address_parse(m, h->value, take_reply_to, NULL);
 	if ((h = find_header(headers, "subject")) != NULL)
 	{
 		m->subject = g_strdup(h->decoded);
@@ -635,8 +689,14 @@ interpret_headers(Message *m, GArray *headers, const RawMessage *raw)
 		{
 			h = &g_array_index(headers, Header, i);
 			if (strcmp(h->name, recipient_headers[k]) == 0)
-				parse_addresses(m, h->value, take_recipient);
+				address_parse(m, h->value, take_recipient, NULL);
 		}
+
+	/* who is named nowhere got it as a blind copy */
+	for (size_t k = 0; k < G_N_ELEMENTS(delivery_headers); k++)
+		if ((h = find_header(headers, delivery_headers[k])) != NULL)
+			address_parse(m, h->value, take_recipient, NULL);
+	find_duplicates(m, headers);
 
 	for (guint i = 0; i < headers->len; i++)
 	{
@@ -645,10 +705,7 @@ interpret_headers(Message *m, GArray *headers, const RawMessage *raw)
 		{
 			if (received == NO_TIME)
 			{
-				const char *semicolon = strrchr(h->value, ';');
-
-				if (semicolon != NULL)
-					received = parse_date(semicolon + 1);
+				received = received_time(h->value);
 				if (received == NO_TIME || !message_plausible_time(received))
 				{
 					ADD_DEFECT(m, DEFECT_BAD_RECEIVED);
@@ -656,7 +713,19 @@ interpret_headers(Message *m, GArray *headers, const RawMessage *raw)
 				}
 			}
 			if (m->relay_ip == NULL)
-				m->relay_ip = received_relay(h->value);
+			{
+				bool		internal;
+				char	   *ip = received_relay(h->value, &internal);
+
+				if (ip == NULL)
+					continue;
+				if (!internal && !is_trusted(ip, h->value))
+					m->relay_ip = ip;
+				else if (internal_relay == NULL && !is_trusted(ip, h->value))
+					internal_relay = ip;
+				else
+					g_free(ip);
+			}
 		}
 		else if (strcmp(h->name, "authentication-results") == 0 ||
 				 strcmp(h->name, "received-spf") == 0)
@@ -673,6 +742,12 @@ interpret_headers(Message *m, GArray *headers, const RawMessage *raw)
 				 strcmp(h->name, "domainkey-signature") == 0)
 			parse_dkim(m, h->value);
 	}
+
+	/* between one organisation's servers, but nothing before it */
+	if (m->relay_ip == NULL)
+		m->relay_ip = internal_relay;
+	else
+		g_free(internal_relay);
 
 	if ((h = find_header(headers, "date")) != NULL && h->value[0] != '\0')
 	{

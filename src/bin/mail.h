@@ -28,6 +28,9 @@ extern bool is_blank_line(const char *s, const char *end);
 extern char *unfold(Message *m, const char *s, size_t len, const char *charset);
 extern Header *find_header(GArray *headers, const char *name);
 
+/* params.c */
+extern char *param_file_name(Message *m, const char *disposition, const char *type);
+
 /* body.c */
 extern void parse_body(Message *m, GArray *headers, RawMessage *raw, const char *body);
 

@@ -3,6 +3,7 @@
  *	  The row under construction, and what both parsers do to it alike.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <gmime/gmime.h>
@@ -17,6 +18,8 @@ const char *const defect_names[NUM_DEFECTS] = {
 	[DEFECT_NO_FROM_LINE] = "no_from_line",
 	[DEFECT_NO_FROM] = "no_from",
 	[DEFECT_BAD_FROM] = "bad_from",
+	[DEFECT_MULTIPLE_FROM] = "multiple_from",
+	[DEFECT_DUPLICATE_HEADER] = "duplicate_header",
 	[DEFECT_NO_DATE] = "no_date",
 	[DEFECT_BAD_DATE] = "bad_date",
 	[DEFECT_ABSURD_DATE] = "absurd_date",
@@ -51,9 +54,11 @@ message_new(void)
 	m->reference_ids = g_ptr_array_new_with_free_func(g_free);
 	m->auth_results = g_ptr_array_new_with_free_func(g_free);
 	m->dkim_domains = g_ptr_array_new_with_free_func(g_free);
+	m->unwrapped = g_ptr_array_new_with_free_func((GDestroyNotify) g_bytes_unref);
 	m->seen_urls = g_hash_table_new(g_str_hash, g_str_equal);
 	m->seen_recipients = g_hash_table_new(g_str_hash, g_str_equal);
 	m->body_text = g_string_new(NULL);
+	m->hidden_text = g_string_new(NULL);
 	m->attachments = g_string_new(NULL);
 	m->headers = g_string_new(NULL);
 	message_reset(m);
@@ -105,7 +110,9 @@ message_reset(Message *m)
 	g_ptr_array_set_size(m->reference_ids, 0);
 	g_ptr_array_set_size(m->auth_results, 0);
 	g_ptr_array_set_size(m->dkim_domains, 0);
+	g_ptr_array_set_size(m->unwrapped, 0);
 	reset_buffer(&m->body_text);
+	reset_buffer(&m->hidden_text);
 	reset_buffer(&m->attachments);
 	reset_buffer(&m->headers);
 	m->received_at = NO_TIME;
@@ -213,6 +220,22 @@ message_add_attachment(Message *m, const char *name, const char *type, int64_t s
 		g_string_append(m->attachments, ",\"size\":null}");
 }
 
+/* Note text that is in the message, but hidden from its reader */
+void
+message_add_hidden(Message *m, const GString *text)
+{
+	if (text->len == 0)
+		return;
+	if (m->hidden_text->len > 0)
+		g_string_append_c(m->hidden_text, '\n');
+	g_string_append_len(m->hidden_text, text->str, text->len);
+	if (m->hidden_text->len > options.max_body)
+	{
+		ADD_DEFECT(m, DEFECT_TRUNCATED_BODY);
+		text_truncate(m->hidden_text, options.max_body);
+	}
+}
+
 /* Nothing more comes: close what is open */
 void
 message_finish(Message *m)
@@ -315,13 +338,213 @@ parse_iso_date(const char *s)
 	return result;
 }
 
+/* Names of time zones in dates, with their offsets in minutes */
+static bool
+zone_by_name(const char *s, size_t len, int *minutes)
+{
+	static const struct
+	{
+		const char *name;
+		int			minutes;
+	}			zones[] =
+	{
+		{"UT", 0}, {"UTC", 0}, {"GMT", 0}, {"Z", 0}, {"WET", 0}, {"WEST", 60}, {"BST", 60},
+		{"CET", 60}, {"MET", 60}, {"MEZ", 60}, {"CEST", 120}, {"MEST", 120}, {"MESZ", 120},
+		{"EET", 120}, {"EEST", 180}, {"MSK", 180}, {"MSD", 240}, {"IST", 330}, {"SAST", 120},
+		{"JST", 540}, {"KST", 540}, {"SGT", 480}, {"HKT", 480}, {"AWST", 480}, {"AEST", 600},
+		{"AEDT", 660}, {"NZST", 720}, {"NZDT", 780}, {"EST", -300}, {"EDT", -240},
+		{"CST", -360}, {"CDT", -300}, {"MST", -420}, {"MDT", -360}, {"PST", -480},
+		{"PDT", -420}, {"AKST", -540}, {"AKDT", -480}, {"HST", -600}, {"BRT", -180}, {"ART", -180},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(zones); i++)
+		if (len == strlen(zones[i].name) && g_ascii_strncasecmp(s, zones[i].name, len) == 0)
+		{
+			*minutes = zones[i].minutes;
+			return true;
+		}
+	return false;
+}
+
+/* "+0100", "+01:00", "-600", "+2": minutes; returns the length, 0 for none */
+static size_t
+zone_by_number(const char *s, int *minutes)
+{
+	int			digits[4];
+	int			n = 0;
+	const char *p = s + 1;
+
+	if (*s != '+' && *s != '-')
+		return 0;
+	while (n < 4 && (g_ascii_isdigit(*p) || (*p == ':' && n > 0)))
+	{
+		if (*p != ':')
+			digits[n++] = *p - '0';
+		p++;
+	}
+	if (n == 0 || g_ascii_isdigit(*p))
+		return 0;
+	if (n <= 2)
+		*minutes = (n == 2 ? digits[0] * 10 + digits[1] : digits[0]) * 60;
+	else if (n == 3)
+		*minutes = digits[0] * 60 + digits[1] * 10 + digits[2];
+	else
+		*minutes = (digits[0] * 10 + digits[1]) * 60 + digits[2] * 10 + digits[3];
+	if (*s == '-')
+		*minutes = -*minutes;
+	return p - s;
+}
+
+/* What has been read of a date */
+typedef struct DateParts
+{
+	int			day;
+	int			month;
+	int			year;
+	int			hour;
+	int			minute;
+	int			second;
+	bool		time;
+	int			zone;			/* minutes */
+} DateParts;
+
+/* "08:00", "8:00:00", "08:00:00.123": returns the length, 0 for none */
+static size_t
+clock_time(const char *s, DateParts *d)
+{
+	int			n = 0;
+
+	d->second = 0;
+	if (sscanf(s, "%2d:%2d%n", &d->hour, &d->minute, &n) != 2 || n == 0)
+		return 0;
+	if (s[n] == ':' && g_ascii_isdigit(s[n + 1]))
+	{
+		int			more = 0;
+
+		sscanf(s + n, ":%2d%n", &d->second, &more);
+		n += more;
+	}
+	/* fractions of a second */
+	if ((s[n] == '.' || s[n] == ',') && g_ascii_isdigit(s[n + 1]))
+		for (n++; g_ascii_isdigit(s[n]); n++)
+			;
+	d->time = true;
+	return n;
+}
+
+/* A word in a date: month, day of the week, AM or PM, zone */
+static void
+date_word(const char *s, size_t len, DateParts *d)
+{
+	static const char *const months[] = {
+		"january", "february", "march", "april", "may", "june", "july", "august", "september",
+		"october", "november", "december"
+	};
+
+	for (int i = 0; i < 12 && len >= 3; i++)
+		if (d->month == 0 && len <= strlen(months[i]) && g_ascii_strncasecmp(s, months[i], len) == 0)
+			d->month = i + 1;
+	if (len == 2 && g_ascii_toupper(s[1]) == 'M' && d->time && d->hour <= 12)
+	{
+		if (g_ascii_toupper(s[0]) == 'P' && d->hour < 12)
+			d->hour += 12;
+		else if (g_ascii_toupper(s[0]) == 'A' && d->hour == 12)
+			d->hour = 0;
+	}
+	else if (d->time)
+		zone_by_name(s, len, &d->zone);
+}
+
+/* A date in the style of mail, in any order that was seen, or NO_TIME */
+static int64_t
+parse_mail_date(const char *s)
+{
+	DateParts	d = {0};
+	GDateTime  *t;
+	int64_t		result;
+	bool		year = false;
+
+	while (*s != '\0')
+	{
+		size_t		n;
+		int			zone;
+
+		if (*s == '(')
+		{
+			s += strcspn(s, ")");
+			s += *s != '\0';
+		}
+		else if (g_ascii_isdigit(*s))
+		{
+			n = strspn(s, "0123456789");
+			if (n <= 2 && s[n] == ':' && !d.time && (n = clock_time(s, &d)) > 0)
+			{
+				s += n;
+				/* "08:00:00+0100" */
+				if ((n = zone_by_number(s, &zone)) > 0)
+				{
+					d.zone = zone;
+					s += n;
+				}
+				continue;
+			}
+			n = strspn(s, "0123456789");
+			if (n > 4)
+				return NO_TIME;
+			if (n <= 2 && d.day == 0)
+				d.day = atoi(s);
+			else if (!year)
+			{
+				d.year = atoi(s);
+				if (n == 2)
+					d.year += d.year < 50 ? 2000 : 1900;
+				else if (n == 3)
+					d.year += 1900;
+				year = true;
+			}
+			s += n;
+		}
+		else if (g_ascii_isalpha(*s))
+		{
+			for (n = 0; g_ascii_isalpha(s[n]); n++)
+				;
+			date_word(s, n, &d);
+			s += n;
+			/* "GMT+01:00" */
+			if (d.time && (n = zone_by_number(s, &zone)) > 0)
+			{
+				d.zone = zone;
+				s += n;
+			}
+		}
+		else if (d.time && (n = zone_by_number(s, &zone)) > 0)
+		{
+			d.zone = zone;
+			s += n;
+		}
+		else
+			s++;
+	}
+	if (d.day == 0 || d.month == 0 || !year || !d.time)
+		return NO_TIME;
+	/* a leap second is the second before it */
+	t = g_date_time_new_utc(d.year, d.month, d.day, d.hour, d.minute, MIN(d.second, 59));
+	if (t == NULL || d.second > 60 || d.zone <= -24 * 60 || d.zone >= 24 * 60)
+		result = NO_TIME;
+	else
+		result = (g_date_time_to_unix(t) - d.zone * 60) * 1000000;
+	if (t != NULL)
+		g_date_time_unref(t);
+	return result;
+}
+
 /* The time of a Date header, or of a field in ISO 8601, or NO_TIME */
 int64_t
 parse_date(const char *s)
 {
 	GDateTime  *t;
-	char	   *leap;
 	int64_t		seconds;
+	int64_t		result;
 
 	while (g_ascii_isspace(*s))
 		s++;
@@ -330,16 +553,10 @@ parse_date(const char *s)
 		return NO_TIME;
 	if (strspn(s, "0123456789") == 4 && s[4] == '-')
 		return parse_iso_date(s);
+	result = parse_mail_date(s);
+	if (result != NO_TIME)
+		return result;
 	t = g_mime_utils_header_decode_date(s);
-	if (t == NULL && (leap = strstr(s, ":60")) != NULL)
-	{
-		/* a leap second is the second before it */
-		char	   *copy = g_strdup(s);
-
-		memcpy(copy + (leap - s), ":59", 3);
-		t = g_mime_utils_header_decode_date(copy);
-		g_free(copy);
-	}
 	if (t == NULL)
 		return NO_TIME;
 	seconds = g_date_time_to_unix(t);

@@ -10,6 +10,7 @@
 #include <iconv.h>
 #include <string.h>
 #include <gmime/gmime.h>
+#include <libpsl.h>
 
 #include "assay_load.h"
 
@@ -329,6 +330,40 @@ is_cut_utf8(const char *s, size_t n, size_t len)
 }
 
 /*
+ * A charset in which no sensible text is valid UTF-8 with characters beyond
+ * ASCII: its own text is seven bits wide.
+ */
+static bool
+is_other_than_utf8(const char *name)
+{
+	return g_ascii_strncasecmp(name, "iso-2022", 8) == 0 ||
+		g_ascii_strncasecmp(name, "utf-7", 5) == 0 || g_ascii_strncasecmp(name, "hz", 2) == 0;
+}
+
+/* Is it UTF-8 but for a few bytes?  Then these are damaged, not the rest. */
+static bool
+is_mostly_utf8(const char *s, size_t len)
+{
+	size_t		good = 0;
+	size_t		bad = 0;
+
+	while (len > 0)
+	{
+		size_t		run = utf8_run(s, len);
+
+		for (size_t i = 0; i < run; i++)
+			good += (unsigned char) s[i] >= 0xC0;
+		s += run;
+		len -= run;
+		if (len == 0)
+			break;
+		bad += *s != '\0';
+		s++, len--;
+	}
+	return good > 8 * bad;
+}
+
+/*
  * Append text in the charset of that name.  Where the name says nothing, or
  * nothing known, the bytes are UTF-8 if they can be, else windows-1252.
  */
@@ -366,7 +401,7 @@ text_to_utf8(GString *out, const char *s, size_t len, const char *charset, Messa
 
 		while (n < len && s[n] == '\0')
 			n += 1 + utf8_run(s + n + 1, len - n - 1);
-		if (n == len || (n > 0 && is_cut_utf8(s, n, len)))
+		if (n == len || (n > 0 && is_cut_utf8(s, n, len)) || is_mostly_utf8(s, len))
 		{
 			text_append_clean(out, s, len, m, DEFECT_BAD_CHARSET);
 			return;
@@ -378,6 +413,12 @@ text_to_utf8(GString *out, const char *s, size_t len, const char *charset, Messa
 			text_append_clean(out, s, len, m, DEFECT_BAD_CHARSET);
 			return;
 		}
+	}
+	/* a label that does not fit, on bytes that can only be UTF-8 */
+	if (name != NULL && is_other_than_utf8(name) && ascii_run(s, len) < len && utf8_run(s, len) == len)
+	{
+		g_string_append_len(out, s, len);
+		return;
 	}
 	convert(out, s, len, cd, m);
 }
@@ -438,86 +479,222 @@ text_json_string(GString *out, const char *s)
 	g_string_append_c(out, '"');
 }
 
-/* May this byte be part of a URL in running text? */
-static bool
-is_url_char(unsigned char c)
+/* Has it the form of a host's full name: labels, the last of them no number? */
+bool
+text_is_host_form(const char *s, size_t len)
 {
-	if (c <= 0x20 || c == 0x7F)
+	size_t		label = 0;
+	size_t		dots = 0;
+
+	if (len < 4 || len > 253)
 		return false;
-	return strchr("<>\"`{}|\\^", c) == NULL;
+	for (size_t i = 0; i < len; i++)
+	{
+		if (s[i] == '.')
+		{
+			if (label == 0)
+				return false;
+			dots++;
+			label = 0;
+		}
+		else if (g_ascii_isalnum(s[i]) || s[i] == '-' || s[i] == '_' || (unsigned char) s[i] >= 0x80)
+			label++;
+		else
+			return false;
+	}
+	return dots > 0 && label >= 2 && !g_ascii_isdigit(s[len - label]);
 }
 
-/* Note the URLs in running text: those with a scheme, and www.something */
+/* Is it the name of a host on the Internet, under a top-level domain that exists? */
+bool
+text_is_host(const char *s, size_t len)
+{
+	char		tld[64];
+	size_t		n = 0;
+
+	if (!text_is_host_form(s, len) || psl_builtin() == NULL)
+		return false;
+	while (s[len - n - 1] != '.')
+		n++;
+	if (n >= sizeof(tld))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		tld[i] = g_ascii_tolower(s[len - n + i]);
+	tld[n] = '\0';
+	return psl_is_public_suffix2(psl_builtin(), tld, PSL_TYPE_ICANN | PSL_TYPE_NO_STAR_RULE);
+}
+
+/* The domain that somebody registered, of a host in lower case, or NULL */
+const char *
+text_registrable(const char *host)
+{
+	return psl_builtin() != NULL ? psl_registrable_domain(psl_builtin(), host) : NULL;
+}
+
+/*
+ * Length of the character at s when it may be part of a URL in running text,
+ * else 0.  Quotes, brackets and spaces of any script end it.
+ */
+static int
+url_char(const unsigned char *s, size_t left)
+{
+	gunichar	c;
+
+	if (s[0] < 0x80)
+		return s[0] > 0x20 && s[0] != 0x7F && strchr("<>\"`{}|\\^", s[0]) == NULL ? 1 : 0;
+	c = g_utf8_get_char_validated((const char *) s, left);
+	if (c == (gunichar) -1 || c == (gunichar) -2 || c == 0xFFFD || c == 0xFEFF ||
+		c <= 0xA0 || c == 0xAB || c == 0xBB || c == 0x1680 || c == 0x180E ||
+		(c >= 0x2000 && c <= 0x206F) || (c >= 0x2329 && c <= 0x232A) ||
+		(c >= 0x2768 && c <= 0x2775) || (c >= 0x27E6 && c <= 0x27EF) ||
+		(c >= 0x3000 && c <= 0x3004) || (c >= 0x3008 && c <= 0x3020) || c == 0x3030 ||
+		(c >= 0xFE10 && c <= 0xFE6F) ||
+		(c >= 0xFF01 && c <= 0xFF0D) || (c >= 0xFF1A && c <= 0xFF20) ||
+		(c >= 0xFF3B && c <= 0xFF40) || (c >= 0xFF5B && c <= 0xFF65))
+		return 0;
+	return g_utf8_skip[s[0]];
+}
+
+/* Where the URL that begins at s ends; from is where that is looked for */
+static const char *
+url_end(const char *from, const char *end)
+{
+	const char *q = from;
+	int			round = 0;
+	int			square = 0;
+	int			n;
+
+	while (q < end && (n = url_char((const unsigned char *) q, end - q)) > 0)
+	{
+		if (*q == '(')
+			round++;
+		else if (*q == ')')
+			round--;
+		else if (*q == '[')
+			square++;
+		else if (*q == ']')
+			square--;
+		q += n;
+	}
+	/* what closes the sentence around it is no part of it */
+	while (q > from)
+	{
+		char		c = q[-1];
+
+		if (c == ')' && round < 0)
+			round++;
+		else if (c == ']' && square < 0)
+			square++;
+		else if (strchr(".,;:!?'*", c) == NULL)
+			break;
+		q--;
+	}
+	return q;
+}
+
+/* Longest URL in <…> that may be folded over lines */
+#define MAX_FOLDED_URL	4096
+
+/* <http://…>, which a line end does not end (RFC 3986, appendix C) */
+static const char *
+add_folded_url(Message *m, const char *start, const char *end)
+{
+	const char *close = memchr(start, '>', MIN(end - start, MAX_FOLDED_URL));
+	GString    *url;
+
+	if (close == NULL || memchr(start, '\n', close - start) == NULL)
+		return NULL;
+	for (const char *p = start; p < close;)
+	{
+		int			n = *p == '\n' || *p == ' ' ? 1 : url_char((const unsigned char *) p, close - p);
+
+		/* a blank is only part of the fold */
+		if (n == 0 || (*p == ' ' && p[-1] != '\n' && p[-1] != ' '))
+			return NULL;
+		p += n;
+	}
+	url = g_string_new_len(start, close - start);
+	for (gsize i = url->len; i-- > 0;)
+		if (url->str[i] == '\n' || url->str[i] == ' ')
+			g_string_erase(url, i, 1);
+	message_add_url(m, url->str, url->len);
+	g_string_free(url, TRUE);
+	return close;
+}
+
+/* The host before the slash at p, where none of it was taken yet, or NULL */
+static const char *
+bare_host(const char *from, const char *p)
+{
+	const char *start = p;
+
+	while (start > from && p - start < 254 && (g_ascii_isalnum(start[-1]) || start[-1] == '-' || start[-1] == '.'))
+		start--;
+	if (start > from && ((unsigned char) start[-1] >= 0x80 || strchr("/@=&?%#:_~+\\$", start[-1]) != NULL))
+		return NULL;
+	return text_is_host(start, p - start) ? start : NULL;
+}
+
+/*
+ * Note the URLs in running text: those with a scheme, www.something, and what
+ * mail programs make links of without either, host.tld/path.
+ */
 void
 text_find_urls(Message *m, const char *s, size_t len)
 {
 	const char *end = s + len;
+	const char *taken = s;		/* up to where it belongs to a URL */
 	const char *p = s;
 
 	while (p < end)
 	{
-		const char *start;
-		const char *q;
-		int			round = 0;
-		int			square = 0;
+		const char *start = NULL;
+		const char *bare = NULL;
+		const char *folded;
+		const char *q = p;
 
-		if (*p == ':' && end - p > 3 && p[1] == '/' && p[2] == '/')
+		if (*p == ':')
 		{
-			start = p;
-			if (p - s >= 5 && g_ascii_strncasecmp(p - 5, "https", 5) == 0)
-				start = p - 5;
-			else if (p - s >= 4 && g_ascii_strncasecmp(p - 4, "http", 4) == 0)
-				start = p - 4;
-			else if (p - s >= 3 && g_ascii_strncasecmp(p - 3, "ftp", 3) == 0)
-				start = p - 3;
-			if (start == p)
+			if (end - p > 3 && p[1] == '/' && p[2] == '/')
 			{
-				p++;
-				continue;
+				if (p - s >= 5 && g_ascii_strncasecmp(p - 5, "https", 5) == 0)
+					start = p - 5;
+				else if (p - s >= 4 && g_ascii_strncasecmp(p - 4, "http", 4) == 0)
+					start = p - 4;
+				else if (p - s >= 3 && g_ascii_strncasecmp(p - 3, "ftp", 3) == 0)
+					start = p - 3;
 			}
 			q = p + 3;
 		}
-		else if ((*p == 'w' || *p == 'W') && end - p > 6 &&
-				 g_ascii_strncasecmp(p, "www.", 4) == 0 &&
-				 g_ascii_isalnum(p[4]) &&
-				 (p == s || (!g_ascii_isalnum(p[-1]) && strchr("/.@-_", p[-1]) == NULL)))
+		else if (*p == 'w' || *p == 'W')
 		{
-			start = p;
+			if (end - p > 6 && g_ascii_strncasecmp(p, "www.", 4) == 0 &&
+				g_ascii_isalnum(p[4]) &&
+				(p == s || (!g_ascii_isalnum(p[-1]) && strchr("/.@-_", p[-1]) == NULL)))
+				start = p;
 			q = p + 4;
 		}
-		else
+		else if (*p == '/')
+		{
+			if (p > taken && g_ascii_isalpha(p[-1]))
+				start = bare = bare_host(taken, p);
+			q = p + 1;
+		}
+		if (start == NULL)
 		{
 			p++;
 			continue;
 		}
-		p = q;
-		while (q < end && is_url_char((unsigned char) *q))
+		if (start > s && start[-1] == '<' && *p == ':' &&
+			(folded = add_folded_url(m, start, end)) != NULL)
 		{
-			if (*q == '(')
-				round++;
-			else if (*q == ')')
-				round--;
-			else if (*q == '[')
-				square++;
-			else if (*q == ']')
-				square--;
-			q++;
+			taken = p = folded;
+			continue;
 		}
-		/* what closes the sentence around it is no part of it */
-		while (q > p)
-		{
-			char		c = q[-1];
-
-			if (c == ')' && round < 0)
-				round++;
-			else if (c == ']' && square < 0)
-				square++;
-			else if (strchr(".,;:!?'*", c) == NULL)
-				break;
-			q--;
-		}
-		if (q > p)
-			message_add_url(m, start, q - start);
-		p = q;
+		p = url_end(q, end);
+		/* a scheme alone is no URL, a host and a slash is */
+		if (p > q || start == bare)
+			message_add_url(m, start, p - start);
+		taken = p = MAX(p, q);
 	}
 }

@@ -63,17 +63,31 @@ parse_word(const char *s, Word *w)
 	return true;
 }
 
+/* How many characters of base64 a word has */
+static size_t
+count_base64(const Word *w)
+{
+	size_t		n = 0;
+
+	for (size_t i = 0; i < w->text_len; i++)
+		n += g_ascii_isalnum(w->text[i]) || w->text[i] == '+' || w->text[i] == '/';
+	return n;
+}
+
 /* Append the bytes of a word */
 static void
 decode_word(GString *out, const Word *w)
 {
 	if (w->encoding == 'B')
 	{
-		guchar	   *buf = g_malloc(w->text_len / 4 * 3 + 8);
+		guchar	   *buf = g_malloc(w->text_len / 4 * 3 + 16);
 		gint		state = 0;
 		guint		save = 0;
 		gsize		n = g_base64_decode_step(w->text, w->text_len, buf, &state, &save);
 
+		/* what is missing at its end is padding that nobody wrote */
+		if (state != 0 && w->text[w->text_len - 1] != '=')
+			n += g_base64_decode_step("===", 4 - count_base64(w) % 4, buf + n, &state, &save);
 		g_string_append_len(out, (char *) buf, n);
 		g_free(buf);
 		return;
@@ -144,7 +158,8 @@ words_decode(Message *m, const char *s)
 			g_ascii_strncasecmp(charset, w.charset, w.charset_len) != 0)
 		{
 			flush_words(out, bytes, charset, m);
-			g_strlcpy(charset, w.charset, w.charset_len + 1);
+			memcpy(charset, w.charset, w.charset_len);
+			charset[w.charset_len] = '\0';
 		}
 		decode_word(bytes, &w);
 		s = next + w.len;
