@@ -36,7 +36,10 @@ squeeze(const char *s, size_t len)
 	{
 		if (s[i] == '"')
 			quoted = !quoted;
-		if (quoted || !g_ascii_isspace(s[i]))
+		/* a no-break space is one, too */
+		if (i + 1 < len && memcmp(s + i, "\xC2\xA0", 2) == 0 && !quoted)
+			i++;
+		else if (quoted || !g_ascii_isspace(s[i]))
 			out[n++] = s[i];
 	}
 	out[n] = '\0';

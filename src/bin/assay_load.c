@@ -3,8 +3,9 @@
  *	  Load mail into a PostgreSQL table: options, progress, exit codes.
  *
  * Exit codes: 0, every message was loaded; 1, nothing could be done, or the
- * work was broken off (usage, connection, the server went away, Ctrl-C);
- * 2, the work was finished, but something is missing: messages that the
+ * work was broken off (usage, privileges, Ctrl-C); 75, the same where trying
+ * again helps (no connection, no space, a lock), which a mail server
+ * understands; 2, the work was finished, but something is missing: messages that the
  * server refused, or files that could not be read to the end.
  */
 #include <arpa/inet.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 #include <unistd.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
@@ -35,6 +37,9 @@ Options		options = {
 	.max_message = MAX_MESSAGE_DEFAULT,
 	.progress = -1,
 };
+
+/* Attached messages in attached messages */
+#define MAX_UNWRAP_DEPTH	10
 
 static Message *message;
 static int64_t messages_read;
@@ -89,6 +94,21 @@ fatal(const char *fmt,...)
 	va_end(args);
 	report("error: %s", text);
 	exit(1);
+}
+
+/* The same, where the same command may work later: mail servers then try again */
+void
+fatal_retry(const char *fmt,...)
+{
+	va_list		args;
+	char	   *text;
+
+	va_start(args, fmt);
+	text = g_strdup_vprintf(fmt, args);
+
+	va_end(args);
+	report("error: %s", text);
+	exit(EX_TEMPFAIL);
 }
 
 static void
@@ -156,12 +176,10 @@ handle_signal(int signum)
 	interrupted = 1;
 }
 
-/* One message from source.c */
+/* Parse one message and hand it to the batch */
 static void
-deliver(RawMessage *raw)
+load_message(RawMessage *raw)
 {
-	if (interrupted)
-		return;
 	message_reset(message);
 	if (raw->is_json)
 		jsonl_parse(message, raw);
@@ -192,6 +210,71 @@ deliver(RawMessage *raw)
 		show_progress();
 }
 
+/* The messages that were attached to the one before, and those in them */
+static void
+load_unwrapped(const RawMessage *outer, int depth)
+{
+	GPtrArray  *inner;
+
+	if (message->unwrapped->len == 0 || depth > MAX_UNWRAP_DEPTH)
+		return;
+	/* the message is used again for each of them */
+	inner = message->unwrapped;
+	message->unwrapped = g_ptr_array_new_with_free_func((GDestroyNotify) g_bytes_unref);
+	for (guint i = 0; i < inner->len && !interrupted; i++)
+	{
+		RawMessage	raw = {0};
+		gsize		len;
+		const char *bytes = g_bytes_get_data(inner->pdata[i], &len);
+		char	   *source = g_strdup_printf("%s/%u", outer->source, i + 1);
+
+		raw.data = g_malloc(len + 1);
+		memcpy(raw.data, bytes, len);
+		raw.data[len] = '\0';
+		raw.len = len;
+		raw.size = len;
+		raw.source = source;
+		raw.mailbox = outer->mailbox;
+		raw.mtime = outer->mtime;
+		load_message(&raw);
+		load_unwrapped(&raw, depth + 1);
+		g_free(raw.data);
+		g_free(source);
+	}
+	g_ptr_array_free(inner, TRUE);
+}
+
+/* One message from source.c, or a line that may hold several */
+static void
+deliver(RawMessage *raw)
+{
+	char	   *source = NULL;
+
+	for (int n = 2; !interrupted; n++)
+	{
+		const char *whole = raw->source;
+
+		load_message(raw);
+		load_unwrapped(raw, 0);
+		if (!raw->is_json || raw->used >= raw->len)
+			break;
+		/* a second object on the line */
+		raw->data += raw->used;
+		raw->len -= raw->used;
+		raw->size = raw->len;
+		while (raw->len > 0 && (g_ascii_isspace(*raw->data) || *raw->data == ','))
+			raw->data++, raw->len--;
+		if (raw->len == 0)
+			break;
+		if (source != NULL)
+			*strrchr(source, '.') = '\0';
+		raw->source = g_strdup_printf("%s.%d", source != NULL ? source : whole, n);
+		g_free(source);
+		source = (char *) raw->source;
+	}
+	g_free(source);
+}
+
 static void
 usage(void)
 {
@@ -208,6 +291,8 @@ usage(void)
 		   "      --batch-size=ROWS    rows in a COPY and transaction (default: %d)\n"
 		   "      --max-body=BYTES     cut body_text at this size (default: %d)\n"
 		   "      --max-message=BYTES  read this much of a message (default: %zu)\n"
+		   "      --column=NAME=VALUE  put this into a column of your own (may be repeated)\n"
+		   "      --unwrap             load attached messages as messages of their own, too\n"
 		   "      --trusted=NET        your own relay: a host, domain, address or network; relay_ip\n"
 		   "                           is the first that is none of them (may be repeated)\n"
 		   "  -n, --dry-run            read and parse, but load nothing\n"
@@ -226,7 +311,8 @@ usage(void)
 		   "  -w, --no-password        never prompt for password\n"
 		   "  -W, --password           force password prompt\n\n"
 		   "Exit status is 0 if all messages were loaded, 1 if the work could not be begun or\n"
-		   "was broken off, 2 if it was finished but some message or file is missing.\n",
+		   "was broken off, 75 if the same may work later (no connection, no space, a lock),\n"
+		   "2 if it was finished but some message or file is missing.\n",
 		   progname, progname, options.batch_size, MAX_BODY_DEFAULT, MAX_MESSAGE_DEFAULT);
 }
 
@@ -302,6 +388,8 @@ parse_options(int argc, char **argv)
 		{"batch-size", required_argument, NULL, 4},
 		{"max-body", required_argument, NULL, 5},
 		{"max-message", required_argument, NULL, 6},
+		{"unwrap", no_argument, NULL, 10},
+		{"column", required_argument, NULL, 11},
 		{"trusted", required_argument, NULL, 9},
 		{"progress", no_argument, NULL, 7},
 		{"no-progress", no_argument, NULL, 8},
@@ -377,6 +465,16 @@ parse_options(int argc, char **argv)
 			case 6:
 				options.max_message = parse_size("--max-message", optarg, 1024,
 												 (size_t) 1024 * 1024 * 1024);
+				break;
+			case 10:
+				options.unwrap = true;
+				break;
+			case 11:
+				if (strchr(optarg, '=') == NULL || optarg[0] == '=')
+					fatal("--column must be NAME=VALUE, not \"%s\"", optarg);
+				if (options.num_columns >= MAX_COLUMNS)
+					fatal("--column may be given %d times at most", MAX_COLUMNS);
+				options.columns[options.num_columns++] = optarg;
 				break;
 			case 9:
 				add_trusted(optarg);

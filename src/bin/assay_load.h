@@ -92,6 +92,7 @@ typedef struct RawMessage
 	const char *from_line;		/* mbox separator line, or NULL */
 	int64_t		mtime;			/* of the file */
 	bool		is_json;
+	size_t		used;			/* of data, where it is JSON */
 	uint32_t	defects;		/* bits by Defect */
 } RawMessage;
 
@@ -149,6 +150,7 @@ typedef struct TrustedNet
 } TrustedNet;
 
 #define MAX_TRUSTED		256
+#define MAX_COLUMNS		100
 
 typedef struct Options
 {
@@ -171,6 +173,8 @@ typedef struct Options
 	int			progress;		/* -1 when stderr is a terminal */
 	bool		quiet;
 	int			verbose;
+	const char *columns[MAX_COLUMNS];	/* name=value */
+	int			num_columns;
 	TrustedNet	trusted[MAX_TRUSTED];
 	int			num_trusted;
 } Options;
@@ -182,6 +186,7 @@ extern volatile sig_atomic_t interrupted;
 /* assay_load.c */
 extern void report(const char *fmt,...) G_GNUC_PRINTF(1, 2);
 extern void fatal(const char *fmt,...) G_GNUC_PRINTF(1, 2) G_GNUC_NORETURN;
+extern void fatal_retry(const char *fmt,...) G_GNUC_PRINTF(1, 2) G_GNUC_NORETURN;
 
 /* source.c */
 typedef void (*DeliverFn) (RawMessage *raw);

@@ -352,7 +352,7 @@ html_meta_charset(const char *s, size_t len)
 
 typedef enum TextKind
 {
-	TEXT_NONE, TEXT_PLAIN, TEXT_HTML, TEXT_ENRICHED
+	TEXT_NONE, TEXT_PLAIN, TEXT_HTML, TEXT_ENRICHED, TEXT_CALENDAR
 } TextKind;
 
 /* Which parts are text to be read */
@@ -376,6 +376,24 @@ text_kind(const char *type, const char *subtype)
 		if (g_ascii_strcasecmp(subtype, plain[i]) == 0)
 			return TEXT_PLAIN;
 	return TEXT_NONE;
+}
+
+/* Lines of a calendar are folded before a blank */
+static void
+unfold_calendar(GString *text)
+{
+	gsize		n = 0;
+
+	for (gsize i = 0; i < text->len; i++)
+	{
+		gsize		k = i + (text->str[i] == '\r' ? 1 : 0);
+
+		if (text->str[k] == '\n' && (text->str[k + 1] == ' ' || text->str[k + 1] == '\t'))
+			i = k + 1;
+		else
+			text	  ->str[n++] = text->str[i];
+	}
+	g_string_truncate(text, n);
 }
 
 /* Append a text part to the body, and note its URLs */
@@ -433,9 +451,11 @@ add_text(WalkState *w, GString *body, const char *s, size_t len,
 		g_string_free(text, TRUE);
 		text = html;
 	}
+	if (kind == TEXT_CALENDAR)
+		unfold_calendar(text);
 	if (kind == TEXT_HTML && w->inside == 0)
 		m->has_html = true;
-	if (kind != TEXT_PLAIN)
+	if (kind == TEXT_HTML || kind == TEXT_ENRICHED)
 	{
 		GString    *stripped = g_string_sized_new(text->len / 2 + 16);
 
@@ -536,23 +556,7 @@ note_attached_text(WalkState *w, const char *type, const char *subtype, const ch
 	text_to_utf8(text, decoded->str, decoded->len, charset, w->m);
 	g_string_free(decoded, TRUE);
 	if (g_ascii_strcasecmp(subtype, "calendar") == 0)
-	{
-		/* lines are folded before a blank */
-		gsize		n = 0;
-
-		for (gsize i = 0; i < text->len; i++)
-		{
-			gsize		k = i + (text->str[i] == '\r' ? 1 : 0);
-
-			if (text->str[k] == '\n' && (text->str[k + 1] == ' ' || text->str[k + 1] == '\t'))
-			{
-				i = k + 1;
-				continue;
-			}
-			text	  ->str[n++] = text->str[i];
-		}
-		g_string_truncate(text, n);
-	}
+		unfold_calendar(text);
 	/* scripts hold URLs too */
 	text_find_urls(w->m, text->str, text->len);
 	if (page)
@@ -593,7 +597,7 @@ walk_part(WalkState *w, GMimePart *part, GString *body, bool top)
 	attached = disposition != NULL && g_ascii_strcasecmp(disposition, "attachment") == 0;
 	kind = text_kind(type, subtype);
 	if (kind == TEXT_NONE && top && !attached && g_ascii_strcasecmp(type, "text") == 0)
-		kind = TEXT_PLAIN;
+		kind = g_ascii_strcasecmp(subtype, "calendar") == 0 ? TEXT_CALENDAR : TEXT_PLAIN;
 
 	if (kind != TEXT_NONE && !attached)
 		add_text(w, body, s, len, encoding,

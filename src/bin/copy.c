@@ -130,6 +130,14 @@ typedef struct Batch
 	GArray	   *rows;
 } Batch;
 
+/* A column of the user's own, with its value in the type's binary form */
+static struct
+{
+	const char *name;
+	char	   *bytes;
+	int			len;			/* -1 is NULL */
+}			own_columns[MAX_COLUMNS];
+
 static void probe(void);
 
 static PGconn *conn;
@@ -236,6 +244,45 @@ create_table(void)
 	g_free(name);
 }
 
+/*
+ * The columns that --column fills.  The server turns each value into its
+ * column's type, once: any type will do.
+ */
+static void
+find_own_columns(const char *oid, const char *table, GString *command)
+{
+	for (int i = 0; i < options.num_columns; i++)
+	{
+		const char *equals = strchr(options.columns[i], '=');
+		char	   *name = g_strndup(options.columns[i], equals - options.columns[i]);
+		const char *params[] = {oid, name};
+		const char *value = equals + 1;
+		PGresult   *res;
+		char	   *sql;
+
+		for (size_t k = 0; k < NUM_KNOWN; k++)
+			if (strcmp(name, known_columns[k].name) == 0)
+				fatal("--column can't fill \"%s\", which comes from the message", name);
+		res = query("SELECT pg_catalog.quote_ident(attname), pg_catalog.format_type(atttypid, atttypmod) "
+					"FROM pg_catalog.pg_attribute WHERE attrelid = $1 AND attname = $2 "
+					"AND attnum > 0 AND NOT attisdropped AND attgenerated = ''", 2, params);
+		if (PQntuples(res) != 1)
+			fatal("table %s has no column \"%s\" that can be filled", table, name);
+		g_string_append_printf(command, "%s%s", command->len > 0 ? ", " : "", PQgetvalue(res, 0, 0));
+		sql = g_strdup_printf("SELECT CAST($1::pg_catalog.text AS %s)", PQgetvalue(res, 0, 1));
+		PQclear(res);
+		res = PQexecParams(conn, sql, 1, NULL, &value, NULL, NULL, 1);
+		if (PQresultStatus(res) != PGRES_TUPLES_OK)
+			fatal("could not use the value of --column=%s: %s", name,
+				  g_strchomp(g_strdup(PQresultErrorMessage(res))));
+		own_columns[i].name = name;
+		own_columns[i].len = PQgetisnull(res, 0, 0) ? -1 : PQgetlength(res, 0, 0);
+		own_columns[i].bytes = g_memdup2(PQgetvalue(res, 0, 0), MAX(own_columns[i].len, 0));
+		PQclear(res);
+		g_free(sql);
+	}
+}
+
 /* Which of our columns the table has, and that their types are ours */
 static void
 find_columns(void)
@@ -337,6 +384,7 @@ find_columns(void)
 			}
 		PQclear(cols);
 	}
+	find_own_columns(oid, table, command);
 	if (num_targets == 0)
 		fatal("table %s has none of the columns that assay_load fills", table);
 	copy_command = g_strdup_printf("COPY %s (%s) FROM STDIN (FORMAT binary)", table, command->str);
@@ -369,7 +417,12 @@ copy_connect(void)
 			values[3] = password = prompt_password();
 			continue;
 		}
-		fatal("%s", g_strchomp(g_strdup(PQerrorMessage(conn))));
+		/* a wrong password stays wrong, an absent server may come back */
+		if (PQconnectionUsedPassword(conn) || PQconnectionNeedsPassword(conn) ||
+			strstr(PQerrorMessage(conn), "does not exist") != NULL ||
+			strstr(PQerrorMessage(conn), "no pg_hba.conf entry") != NULL)
+			fatal("%s", g_strchomp(g_strdup(PQerrorMessage(conn))));
+		fatal_retry("%s", g_strchomp(g_strdup(PQerrorMessage(conn))));
 	}
 	g_free(password);
 
@@ -520,12 +573,36 @@ probe(void)
 		const char *state = PQresultErrorField(error, PG_DIAG_SQLSTATE);
 
 		/* what a trigger objects to may be different with rows */
+		if (state == NULL || strncmp(state, "53", 2) == 0 || strncmp(state, "08", 2) == 0)
+			fatal_retry("%s", error_text(error));
 		if (is_fatal_state(state) || strncmp(state, "42", 2) == 0 ||
 			strncmp(state, "0A", 2) == 0)
 			fatal("%s", error_text(error));
 		PQclear(error);
 	}
 	PQclear(query("ROLLBACK", 0, NULL));
+}
+
+/* May the same statement go right next time? */
+static bool
+is_transient(const char *state)
+{
+	return state != NULL && (strcmp(state, "40001") == 0 || strcmp(state, "40P01") == 0 ||
+							 strcmp(state, "55P03") == 0);
+}
+
+/* End for an error that is about no message, with the exit code that fits */
+static void
+stop_at(const char *source, PGresult *error)
+{
+	const char *state = PQresultErrorField(error, PG_DIAG_SQLSTATE);
+
+	report("stopped at \"%s\"; %" PRId64 " messages are loaded", source, copy_stats.loaded);
+	if (PQstatus(conn) != CONNECTION_OK || state == NULL || is_transient(state) ||
+		strncmp(state, "08", 2) == 0 || strncmp(state, "53", 2) == 0 ||
+		strncmp(state, "57", 2) == 0 || strncmp(state, "58", 2) == 0 || strncmp(state, "25", 2) == 0)
+		fatal_retry("%s", error_text(error));
+	fatal("%s", error_text(error));
 }
 
 static void load_rows(Batch *b, guint first, guint last, PGresult *error);
@@ -537,12 +614,9 @@ load_halves(Batch *b, guint first, guint last, PGresult *error)
 	const char *state = PQresultErrorField(error, PG_DIAG_SQLSTATE);
 	char	   *text = error_text(error);
 
-	if (PQstatus(conn) != CONNECTION_OK || is_fatal_state(state))
-	{
-		report("stopped at \"%s\"; %" PRId64 " messages are loaded",
-			   g_array_index(b->rows, Row, first).source, copy_stats.loaded);
-		fatal("%s", text);
-	}
+	/* a lock on the table is about no message either */
+	if (PQstatus(conn) != CONNECTION_OK || is_fatal_state(state) || strcmp(state, "55P03") == 0)
+		stop_at(g_array_index(b->rows, Row, first).source, error);
 	PQclear(error);
 	if (last - first == 1)
 	{
@@ -584,15 +658,23 @@ load_rows(Batch *b, guint first, guint last, PGresult *error)
 		}
 		/* what went wrong between transactions may go right next time */
 		state = PQresultErrorField(error, PG_DIAG_SQLSTATE);
-		if (attempt >= 5 || state == NULL ||
-			(strcmp(state, "40001") != 0 && strcmp(state, "40P01") != 0 &&
-			 strcmp(state, "55P03") != 0))
+		if (attempt >= 5 || !is_transient(state))
 			break;
 		PQclear(error);
 		error = NULL;
 		g_usleep(100000 << attempt);
 	}
 	load_halves(b, first, last, error);
+}
+
+/* Its rows are loaded or reported: make room for others */
+static void
+empty_batch(Batch *b)
+{
+	for (guint i = 0; i < b->rows->len; i++)
+		g_free(g_array_index(b->rows, Row, i).source);
+	g_array_set_size(b->rows, 0);
+	g_byte_array_set_size(b->bytes, 0);
 }
 
 /* Wait for the batch on its way */
@@ -610,10 +692,7 @@ finish_in_flight(void)
 		copy_stats.loaded += b->rows->len;
 	else
 		load_rows(b, 0, b->rows->len, error);
-	for (guint i = 0; i < b->rows->len; i++)
-		g_free(g_array_index(b->rows, Row, i).source);
-	g_array_set_size(b->rows, 0);
-	g_byte_array_set_size(b->bytes, 0);
+	empty_batch(b);
 }
 
 static void
@@ -628,9 +707,13 @@ send_batch(void)
 	if (error != NULL)
 	{
 		/* the COPY command itself was refused: nothing about a message */
-		report("stopped at \"%s\"; %" PRId64 " messages are loaded",
-			   g_array_index(in_flight->rows, Row, 0).source, copy_stats.loaded);
-		fatal("%s", error_text(error));
+		Batch	   *b = in_flight;
+
+		in_flight = NULL;
+		if (!is_transient(PQresultErrorField(error, PG_DIAG_SQLSTATE)))
+			stop_at(g_array_index(b->rows, Row, 0).source, error);
+		load_rows(b, 0, b->rows->len, error);
+		empty_batch(b);
 	}
 }
 
@@ -830,9 +913,15 @@ copy_add(Message *m)
 	Row			row;
 
 	row.start = filling->bytes->len;
-	put16(filling->bytes, num_targets);
+	put16(filling->bytes, num_targets + options.num_columns);
 	for (int t = 0; t < num_targets; t++)
 		put_column(filling->bytes, m, t);
+	for (int i = 0; i < options.num_columns; i++)
+	{
+		put32(filling->bytes, own_columns[i].len);
+		if (own_columns[i].len > 0)
+			g_byte_array_append(filling->bytes, (guint8 *) own_columns[i].bytes, own_columns[i].len);
+	}
 	row.len = filling->bytes->len - row.start;
 	row.source = g_strdup(m->source);
 	g_array_append_val(filling->rows, row);

@@ -416,13 +416,16 @@ out_break(Out *out, Break brk)
 		out->pending_newlines = 2;
 }
 
+/* An element begins or ends: where none of it is shown, it breaks no line either */
 static void
-note_break(HtmlState *st, Break brk)
+note_break(HtmlState *st, Break brk, const Style *style)
 {
 	if (brk == BREAK_NONE)
 		return;
-	out_break(&st->seen, brk);
 	out_break(&st->hidden, brk);
+	if (style != NULL && style->gone)
+		return;
+	out_break(&st->seen, brk);
 	if (st->in_link && st->link_text->len > 0 &&
 		st->link_text->str[st->link_text->len - 1] != ' ')
 		g_string_append_c(st->link_text, ' ');
@@ -457,11 +460,11 @@ invisible_char(const unsigned char *s, size_t left)
 
 /* A joiner has a meaning in other scripts and emoji, between Latin letters none */
 static int
-stray_joiner(const GString *before, const unsigned char *s, size_t left)
+stray_joiner(char before, const unsigned char *s, size_t left)
 {
 	if (left < 4 || s[0] != 0xE2 || s[1] != 0x80 || (s[2] != 0x8C && s[2] != 0x8D))
 		return 0;
-	return before->len > 0 && (unsigned char) before->str[before->len - 1] < 0x80 && s[3] < 0x80 ? 3 : 0;
+	return (unsigned char) before < 0x80 && s[3] < 0x80 ? 3 : 0;
 }
 
 /* The white space that is due before the next word */
@@ -561,8 +564,7 @@ add_text(HtmlState *st, Out *out, bool in_pre, const char *s, size_t len)
 			if ((unsigned char) *p >= 0x80)
 			{
 				plain = false;
-				if (p > s && stray_joiner(out->s, (const unsigned char *) p, end - p) > 0 &&
-					(unsigned char) p[-1] < 0x80)
+				if (p > s && stray_joiner(p[-1], (const unsigned char *) p, end - p) > 0)
 					break;
 			}
 			p++;
@@ -595,9 +597,9 @@ add_text(HtmlState *st, Out *out, bool in_pre, const char *s, size_t len)
 					append_visible(link, s, p - s);
 			}
 		}
+		if (p > s && p < end)
+			p += stray_joiner(p[-1], (const unsigned char *) p, end - p);
 		s = p;
-		if (s < end && (unsigned char) *s == 0xE2)
-			s += stray_joiner(out->s, (const unsigned char *) s, end - s);
 	}
 }
 
@@ -1033,7 +1035,7 @@ begin_element(HtmlState *st, Frame *f)
 	}
 	if (e->attributes.length > 0 || st->rules != NULL)
 		element_style(st, e, &f->style);
-	note_break(st, brk);
+	note_break(st, brk, &f->style);
 	out = style_hides(&f->style) ? &st->hidden : &st->seen;
 	if (e->tag == GUMBO_TAG_PRE)
 		f->pre = true;
@@ -1143,7 +1145,7 @@ walk_tree(HtmlState *st, Arena *arena, const GumboNode *root)
 			continue;
 		}
 		if (e->tag != GUMBO_TAG_BR)
-			note_break(st, element_break(e->tag));
+			note_break(st, element_break(e->tag), &f->style);
 		if (f->link)
 			end_link(st);
 		g_array_set_size(frames, frames->len - 1);
@@ -1258,13 +1260,13 @@ strip_tags(HtmlState *st, Arena *arena, const char *s, size_t len)
 		{
 			const char *gt = memchr(p, '>', end - p);
 
-			note_break(st, BREAK_SPACE);
+			note_break(st, BREAK_SPACE, NULL);
 			s = gt != NULL ? gt + 1 : end;
 			continue;
 		}
 		s = tag.end;
 		if (tag_kind(tag.name, tag.name_len) != TAG_INLINE)
-			note_break(st, BREAK_SPACE);
+			note_break(st, BREAK_SPACE, NULL);
 		if (tag.closing && is_name(tag.name, tag.name_len, "a"))
 			end_link(st);
 		if (links++ > MAX_URLS)

@@ -27,11 +27,17 @@ field(json_object *o, const char *name)
 	return v;
 }
 
+/* A value as clean text; what is no string is written out */
 static char *
 clean_json_string(Message *m, json_object *v)
 {
-	return text_clean(json_object_get_string(v), json_object_get_string_len(v),
-					  m, DEFECT_BAD_CHARSET);
+	const char *s;
+
+	if (json_object_is_type(v, json_type_string))
+		return text_clean(json_object_get_string(v), json_object_get_string_len(v),
+						  m, DEFECT_BAD_CHARSET);
+	s = json_object_to_json_string_ext(v, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+	return text_clean(s, -1, m, DEFECT_BAD_CHARSET);
 }
 
 /* The field as a string, or NULL; numbers are written out */
@@ -42,10 +48,9 @@ string_field(Message *m, json_object *o, const char *name)
 
 	if (v == NULL)
 		return NULL;
-	if (json_object_is_type(v, json_type_string))
-		return clean_json_string(m, v);
-	ADD_DEFECT(m, DEFECT_BAD_FIELD);
-	return g_strdup(json_object_to_json_string(v));
+	if (!json_object_is_type(v, json_type_string))
+		ADD_DEFECT(m, DEFECT_BAD_FIELD);
+	return clean_json_string(m, v);
 }
 
 static char *
@@ -431,6 +436,262 @@ parse_object(Message *m, json_object *o, const RawMessage *raw)
 		}
 }
 
+/* ---- what mail services export ------------------------------------------- */
+
+/* The member of an object that is a string, or NULL */
+static const char *
+member(json_object *o, const char *name)
+{
+	json_object *v;
+
+	if (!json_object_is_type(o, json_type_object) || !json_object_object_get_ex(o, name, &v) ||
+		!json_object_is_type(v, json_type_string))
+		return NULL;
+	return json_object_get_string(v);
+}
+
+/* Gmail's API with format=raw: the message itself, in base64url */
+static bool
+parse_gmail_raw(Message *m, json_object *o, RawMessage *raw)
+{
+	const char *encoded = member(o, "raw");
+	char	   *copy;
+	gsize		len;
+	RawMessage	inner = *raw;
+	json_object *date;
+
+	if (encoded == NULL || encoded[0] == '\0')
+		return false;
+	len = strlen(encoded);
+	copy = g_malloc(len + 4);
+	memcpy(copy, encoded, len);
+	while (len % 4 != 0)
+		copy[len++] = '=';
+	copy[len] = '\0';
+	g_strdelimit(copy, "-", '+');
+	g_strdelimit(copy, "_", '/');
+	g_base64_decode_inplace(copy, &len);
+	inner.data = copy;
+	inner.len = MIN(len, options.max_message);
+	inner.size = len;
+	inner.is_json = false;
+	/* internalDate is in milliseconds, and is a string */
+	if (json_object_object_get_ex(o, "internalDate", &date))
+		inner.mtime = json_object_get_int64(date) * 1000;
+	mail_parse(m, &inner);
+	g_free(copy);
+	return true;
+}
+
+/* {"emailAddress": {"name", "address"}} of Graph, {"name", "email"} of JMAP */
+static const char *
+person(json_object *v, const char **name)
+{
+	json_object *inner;
+
+	if (json_object_is_type(v, json_type_array))
+		v = json_object_array_get_idx(v, 0);
+	if (json_object_is_type(v, json_type_object) &&
+		json_object_object_get_ex(v, "emailAddress", &inner))
+		v = inner;
+	*name = member(v, "name");
+	return member(v, "address") != NULL ? member(v, "address") : member(v, "email");
+}
+
+static void
+take_people(Message *m, json_object *v)
+{
+	size_t		n = json_object_is_type(v, json_type_array) ? json_object_array_length(v) : 0;
+
+	for (size_t i = 0; i < n && i < MAX_RECIPIENTS; i++)
+	{
+		const char *name;
+		const char *addr = person(json_object_array_get_idx(v, i), &name);
+		char	   *clean = text_clean(addr, -1, m, DEFECT_BAD_CHARSET);
+
+		message_add_recipient(m, clean);
+		g_free(clean);
+	}
+}
+
+/* Text or HTML of a body that is no MIME part */
+static void
+take_body(Message *m, const char *content, bool html)
+{
+	GString    *text = g_string_new(NULL);
+
+	if (content == NULL)
+	{
+		g_string_free(text, TRUE);
+		return;
+	}
+	text_append_clean(text, content, MIN(strlen(content), options.max_body * 4), m, DEFECT_BAD_CHARSET);
+	if (html)
+	{
+		m->has_html = true;
+		html_to_text(m, text, m->body_text);
+	}
+	else
+		g_string_append_len(m->body_text, text->str, text->len);
+	text_find_urls(m, m->body_text->str, m->body_text->len);
+	if (m->body_text->len > options.max_body)
+	{
+		ADD_DEFECT(m, DEFECT_TRUNCATED_BODY);
+		text_truncate(m->body_text, options.max_body);
+	}
+	g_string_free(text, TRUE);
+}
+
+/* Headers as Graph and JMAP have them: [{"name", "value"}] */
+static void
+take_header_list(Message *m, json_object *v)
+{
+	json_object *headers;
+	json_object *wrap;
+	size_t		n = json_object_is_type(v, json_type_array) ? json_object_array_length(v) : 0;
+
+	if (n == 0)
+		return;
+	headers = json_object_new_object();
+	for (size_t i = 0; i < n && i < 10000; i++)
+	{
+		json_object *h = json_object_array_get_idx(v, i);
+		const char *name = member(h, "name");
+		const char *value = member(h, "value");
+		char	   *lower;
+		json_object *list;
+
+		if (name == NULL || value == NULL)
+			continue;
+		lower = g_ascii_strdown(name, -1);
+		if (!json_object_object_get_ex(headers, lower, &list))
+		{
+			list = json_object_new_array();
+			json_object_object_add(headers, lower, list);
+		}
+		json_object_array_add(list, json_object_new_string(value));
+		if (strcmp(lower, "authentication-results") == 0 || strcmp(lower, "received-spf") == 0)
+		{
+			char	   *clean = text_clean(value, -1, m, DEFECT_BAD_CHARSET);
+
+			if (m->auth_results->len < 100)
+				g_ptr_array_add(m->auth_results,
+								g_strconcat(lower[0] == 'a' ? "Authentication-Results: " :
+											"Received-SPF: ", clean, NULL));
+			g_free(clean);
+		}
+		g_free(lower);
+	}
+	wrap = json_object_new_object();
+	json_object_object_add(wrap, "headers", headers);
+	parse_header_object(m, wrap);
+	json_object_put(wrap);
+}
+
+/* A message resource of Microsoft Graph, or an Email object of JMAP */
+static bool
+parse_service_object(Message *m, json_object *o, const RawMessage *raw)
+{
+	json_object *v;
+	json_object *body = field(o, "body");
+	json_object *values = field(o, "bodyValues");
+	bool		graph = field(o, "internetMessageId") != NULL || field(o, "toRecipients") != NULL ||
+	field(o, "receivedDateTime") != NULL;
+	bool		jmap = !graph && (json_object_is_type(field(o, "from"), json_type_array) ||
+								  field(o, "receivedAt") != NULL || values != NULL);
+	const char *name = NULL;
+	const char *addr;
+	char	   *clean_addr;
+	char	   *clean_name;
+
+	if (!graph && !jmap)
+		return false;
+	addr = person(field(o, "from") != NULL ? field(o, "from") : field(o, "sender"), &name);
+	clean_addr = text_clean(addr, -1, m, DEFECT_BAD_CHARSET);
+	clean_name = text_clean(name, -1, m, DEFECT_BAD_CHARSET);
+	if (clean_addr == NULL)
+		ADD_DEFECT(m, DEFECT_NO_FROM);
+	else
+		message_set_from(m, clean_addr, clean_name);
+	g_free(clean_addr);
+	g_free(clean_name);
+	take_people(m, field(o, graph ? "toRecipients" : "to"));
+	take_people(m, field(o, graph ? "ccRecipients" : "cc"));
+	take_people(m, field(o, graph ? "bccRecipients" : "bcc"));
+	addr = person(field(o, "replyTo"), &name);
+	if (addr != NULL)
+	{
+		clean_addr = text_clean(addr, -1, m, DEFECT_BAD_CHARSET);
+		m->reply_to = text_lower(clean_addr);
+		g_free(clean_addr);
+	}
+	m->subject = field(o, "subject") != NULL ? clean_json_string(m, field(o, "subject")) : NULL;
+	v = field(o, graph ? "internetMessageId" : "messageId");
+	if (json_object_is_type(v, json_type_array))
+		v = json_object_array_get_idx(v, 0);
+	if (v != NULL)
+		m->message_id = strip_brackets(clean_json_string(m, v));
+	v = field(o, "inReplyTo");
+	if (json_object_is_type(v, json_type_array) && json_object_array_length(v) > 0)
+		m->in_reply_to = strip_brackets(clean_json_string(m, json_object_array_get_idx(v, 0)));
+	if (jmap)
+		each_item(m, o, "references", take_id, m->reference_ids);
+	take_header_list(m, field(o, graph ? "internetMessageHeaders" : "headers"));
+
+	if (graph && body != NULL)
+	{
+		const char *type = member(body, "contentType");
+
+		take_body(m, member(body, "content"), type != NULL && g_ascii_strcasecmp(type, "html") == 0);
+	}
+	else if (jmap && json_object_is_type(values, json_type_object))
+	{
+		/* the parts that a reader sees: HTML, else text */
+		json_object *parts = field(o, "htmlBody");
+		bool		html = json_object_is_type(parts, json_type_array) &&
+		json_object_array_length(parts) > 0;
+
+		if (!html)
+			parts = field(o, "textBody");
+		for (size_t i = 0; json_object_is_type(parts, json_type_array) &&
+			 i < json_object_array_length(parts) && i < MAX_ATTACHMENTS; i++)
+		{
+			json_object *part = json_object_array_get_idx(parts, i);
+			const char *id = member(part, "partId");
+			const char *type = member(part, "type");
+			json_object *value;
+
+			if (id != NULL && json_object_object_get_ex(values, id, &value))
+				take_body(m, member(value, "value"),
+						  type != NULL ? strcmp(type, "text/html") == 0 : html);
+		}
+	}
+	if (json_object_is_type(field(o, "size"), json_type_int))
+		m->size_bytes = json_object_get_int64(field(o, "size"));
+	m->sent_at = time_field(m, o, graph ? "sentDateTime" : "sentAt", DEFECT_BAD_DATE);
+	if (m->sent_at == NO_TIME && !HAS_DEFECT(m, DEFECT_BAD_DATE))
+		ADD_DEFECT(m, DEFECT_NO_DATE);
+	message_settle_time(m, time_field(m, o, graph ? "receivedDateTime" : "receivedAt",
+									  DEFECT_BAD_RECEIVED), raw);
+	return true;
+}
+
+/* Has it anything that makes it a message? */
+static bool
+is_message_object(json_object *o)
+{
+	static const char *const names[] = {
+		"from_addr", "from_name", "subject", "body_text", "message_id", "to", "recipients", "date",
+		"sent_at", "received_at", "headers", "urls", "reply_to", "return_path"
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+		if (json_object_object_get_ex(o, names[i], NULL))
+			return true;
+	return false;
+}
+
+/* Sets raw->used to where this object ends: another may follow on the line */
 void
 jsonl_parse(Message *m, RawMessage *raw)
 {
@@ -438,20 +699,36 @@ jsonl_parse(Message *m, RawMessage *raw)
 	json_object *o;
 	enum json_tokener_error error;
 
-	m->defects |= raw->defects;
-	m->size_bytes = raw->size;
-	m->source = text_clean(raw->source, -1, m, DEFECT_BAD_CHARSET);
-	m->mailbox = text_clean(raw->mailbox, -1, m, DEFECT_BAD_CHARSET);
-
+	raw->used = raw->len;
 	if (tokener == NULL)
 		tokener = json_tokener_new_ex(64);
 	json_tokener_reset(tokener);
 	o = json_tokener_parse_ex(tokener, raw->data, raw->len);
 	error = json_tokener_get_error(tokener);
 	if (error == json_tokener_success && json_object_is_type(o, json_type_object))
-		parse_object(m, o, raw);
+	{
+		raw->used = json_tokener_get_parse_end(tokener);
+		if (!parse_gmail_raw(m, o, raw))
+		{
+			m->defects |= raw->defects;
+			m->size_bytes = raw->used;
+			m->source = text_clean(raw->source, -1, m, DEFECT_BAD_CHARSET);
+			m->mailbox = text_clean(raw->mailbox, -1, m, DEFECT_BAD_CHARSET);
+			if (!parse_service_object(m, o, raw))
+			{
+				/* loaded, but nothing of it was understood */
+				if (!is_message_object(o))
+					ADD_DEFECT(m, DEFECT_BAD_JSON);
+				parse_object(m, o, raw);
+			}
+		}
+	}
 	else
 	{
+		m->defects |= raw->defects;
+		m->size_bytes = raw->size;
+		m->source = text_clean(raw->source, -1, m, DEFECT_BAD_CHARSET);
+		m->mailbox = text_clean(raw->mailbox, -1, m, DEFECT_BAD_CHARSET);
 		ADD_DEFECT(m, DEFECT_BAD_JSON);
 		ADD_DEFECT(m, DEFECT_NO_FROM);
 		ADD_DEFECT(m, DEFECT_NO_DATE);

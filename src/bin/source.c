@@ -113,10 +113,23 @@ input_fill(Input *in, size_t n)
 		int			got = gzread(in->gz, in->buf + in->end, READ_BUFFER - in->end);
 
 		if (got > 0)
+		{
+			int			code;
+
 			in->end += got;
+			/* a file that just stops gives what it has, and says so here only */
+			gzerror(in->gz, &code);
+			if (code == Z_OK || code == Z_STREAM_END)
+				continue;
+			in->eof = true;
+			if (code == Z_BUF_ERROR)
+				got = 0;
+			else
+				got = -1;
+		}
 		else
 			in->eof = true;
-		if (got < 0 || (got == 0 && !gzeof(in->gz)))
+		if (got < 0 || (got == 0 && !gzeof(in->gz) && in->end == 0))
 		{
 			int			code;
 			const char *message = gzerror(in->gz, &code);
@@ -126,7 +139,7 @@ input_fill(Input *in, size_t n)
 			source_stats.read_errors++;
 			in->damaged = true;
 		}
-		else if (got == 0)
+		else
 		{
 			/* gzread is silent when a compressed file just stops */
 			int			code;
@@ -189,7 +202,12 @@ looks_like_header(const char *s, const char *end)
 
 	while (p < end && *p > 32 && *p < 127 && *p != ':')
 		p++;
-	return p > s && p < end && *p == ':';
+	if (p == s)
+		return false;
+	/* "Subject : …", but no prose with a colon somewhere */
+	while (p < end && p - s < 80 && (*p == ' ' || *p == '\t'))
+		p++;
+	return p < end && *p == ':';
 }
 
 /* A line "From someone … date" that begins a message in an mbox */
@@ -218,12 +236,39 @@ is_mail_header(const char *s, const char *end)
 
 	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
 	{
-		size_t		n = strlen(names[i]);
+		size_t		n = strlen(names[i]) - 1;
 
-		if ((size_t) (end - s) > n && g_ascii_strncasecmp(s, names[i], n) == 0)
+		if ((size_t) (end - s) > n + 1 && g_ascii_strncasecmp(s, names[i], n) == 0 &&
+			strchr(": \t", s[n]) != NULL)
 			return true;
 	}
 	return false;
+}
+
+/* What compressed the file, when it is none that can be read here */
+static const char *
+foreign_compression(const Input *in, size_t len)
+{
+	static const struct
+	{
+		const char *magic;
+		size_t		len;
+		const char *name;
+	}			kinds[] =
+	{
+		{"\x28\xB5\x2F\xFD", 4, "zstd"},
+		{"BZh", 3, "bzip2"},
+		{"\xFD" "7zXZ", 5, "xz"},
+		{"\x04\x22\x4D\x18", 4, "lz4"},
+		{"PK\x03\x04", 4, "zip"},
+		{"7z\xBC\xAF\x27\x1C", 6, "7-Zip"},
+		{"!BDN", 4, "Outlook (pst)"},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
+		if (len >= kinds[i].len && memcmp(in->buf + in->start, kinds[i].magic, kinds[i].len) == 0)
+			return kinds[i].name;
+	return NULL;
 }
 
 /*
@@ -282,7 +327,7 @@ format_by_name(const char *path)
 
 	if (has_suffix(name, ".gz"))
 		name[strlen(name) - 3] = '\0';
-	if (has_suffix(name, ".eml"))
+	if (has_suffix(name, ".eml") || has_suffix(name, ".emlx"))
 		format = FORMAT_EML;
 	else if (has_suffix(name, ".mbox") || has_suffix(name, ".mbx"))
 		format = FORMAT_MBOX;
@@ -295,6 +340,63 @@ format_by_name(const char *path)
 }
 
 /* ---- the formats --------------------------------------------------------- */
+
+/* A file in UTF-16, by its mark or the zeros in its ASCII, to UTF-8 */
+static void
+from_utf16(GString *data)
+{
+	const char *from = NULL;
+	char	   *utf8;
+	gsize		len;
+	bool		little;
+
+	if (data->len < 8)
+		return;
+	if (memcmp(data->str, "\xFF\xFE", 2) == 0 || memcmp(data->str, "\xFE\xFF", 2) == 0)
+		from = data->str + 2;
+	else if ((data->str[0] == 0) == (data->str[2] == 0) && (data->str[1] == 0) == (data->str[3] == 0) &&
+			 (data->str[0] == 0) != (data->str[1] == 0) && data->str[4 + (data->str[0] != 0)] == 0)
+		from = data->str;
+	if (from == NULL)
+		return;
+	little = from == data->str ? data->str[1] == 0 : (unsigned char) data->str[0] == 0xFF;
+	utf8 = g_convert_with_fallback(from, (data->str + data->len - from) & ~(gsize) 1, "UTF-8",
+								   little ? "UTF-16LE" : "UTF-16BE", "?", NULL, &len, NULL);
+	if (utf8 == NULL)
+		return;
+	g_string_truncate(data, 0);
+	g_string_append_len(data, utf8, len);
+	g_free(utf8);
+}
+
+/* Line ends of old Macintoshes, where there are no others */
+static void
+from_bare_cr(GString *data)
+{
+	if (memchr(data->str, '\n', data->len) == NULL)
+		for (gsize i = 0; i < data->len; i++)
+			if (data->str[i] == '\r')
+				data->str[i] = '\n';
+}
+
+/* Apple Mail puts a message's length before it, and a property list behind */
+static void
+from_emlx(RawMessage *raw)
+{
+	char	   *nl = memchr(raw->data, '\n', MIN(raw->len, 32));
+	char	   *end;
+	unsigned long long n;
+
+	if (nl == NULL || !g_ascii_isdigit(raw->data[0]))
+		return;
+	n = g_ascii_strtoull(raw->data, &end, 10);
+	if (end + strspn(end, " \t\r") != nl)
+		return;
+	raw->len -= nl + 1 - raw->data;
+	raw->data = nl + 1;
+	raw->len = MIN(raw->len, n);
+	raw->size = raw->len;
+}
 
 static void
 read_eml(Input *in, const char *source, const char *mailbox, DeliverFn deliver)
@@ -319,8 +421,11 @@ read_eml(Input *in, const char *source, const char *mailbox, DeliverFn deliver)
 	}
 	if (in->damaged)
 		raw.defects |= 1u << DEFECT_TRUNCATED_MESSAGE;
+	from_utf16(data);
+	from_bare_cr(data);
 	raw.data = data->str;
 	raw.len = data->len;
+	from_emlx(&raw);
 	if (raw.len > 5 && memcmp(raw.data, "From ", 5) == 0)
 	{
 		/* a message that was taken out of an mbox */
@@ -515,15 +620,22 @@ read_jsonl(Input *in, const char *source, const char *mailbox, DeliverFn deliver
 	bool		whole;
 	int64_t		size = 0;
 
-	while (!interrupted && input_line(in, &s, &len, &whole))
+	for (;;)
 	{
 		RawMessage	raw = {0};
 		char	   *name;
+		bool		more = !interrupted && input_line(in, &s, &len, &whole);
 
-		size += len;
-		g_string_append_len(line, s, MIN(len, options.max_message - MIN(options.max_message, line->len)));
-		if (!whole)
-			continue;
+		/* the last line may end with the file, and with a read at that */
+		if (!more && (interrupted || line->len == 0))
+			break;
+		if (more)
+		{
+			size += len;
+			g_string_append_len(line, s, MIN(len, options.max_message - MIN(options.max_message, line->len)));
+			if (!whole)
+				continue;
+		}
 		ordinal++;
 		raw.data = line->str;
 		raw.len = line->len;
@@ -569,6 +681,7 @@ read_file(const char *path, const char *source, const char *mailbox, Format form
 {
 	Input		in;
 	char	   *name = NULL;
+	const char *foreign;
 
 	if (format == FORMAT_AUTO)
 		format = format_by_name(path);
@@ -581,6 +694,24 @@ read_file(const char *path, const char *source, const char *mailbox, Format form
 	}
 	if (!input_open(&in, path))
 		return;
+	foreign = foreign_compression(&in, input_fill(&in, SNIFF_BYTES));
+	if (foreign != NULL)
+	{
+		/* rows of compressed bytes would be worse than none */
+		if (in_folder && format == FORMAT_AUTO)
+		{
+			source_stats.files_skipped++;
+			if (options.verbose > 1)
+				report("skipping \"%s\": it is compressed by %s", path, foreign);
+		}
+		else
+		{
+			report("error: could not read \"%s\": it is compressed by %s; unpack it first", path, foreign);
+			source_stats.read_errors++;
+		}
+		input_close(&in);
+		return;
+	}
 	if (format == FORMAT_AUTO || format == FORMAT_NONE)
 	{
 		format = sniff(&in);
@@ -672,6 +803,17 @@ is_maildir(const char *path)
 static void read_folder(const char *path, const char *prefix, const char *mailbox, Format format,
 						int depth, DeliverFn deliver);
 
+/* Length of a message's name in a Maildir without its flags */
+static size_t
+maildir_name_len(const char *name)
+{
+	const char *flags = strstr(name, ":2,");
+
+	if (flags == NULL)
+		flags = strstr(name, "!2,");
+	return flags != NULL ? (size_t) (flags - name) : strlen(name);
+}
+
 /* The messages of a Maildir's new and cur; then its subfolders (.name) */
 static void
 read_maildir(const char *path, const char *prefix, const char *mailbox, int depth,
@@ -690,7 +832,10 @@ read_maildir(const char *path, const char *prefix, const char *mailbox, int dept
 			{
 				const char *name = names->pdata[i];
 				char	   *file = g_build_filename(folder, name, NULL);
-				char	   *source = g_strconcat(prefix, boxes[b], "/", name, NULL);
+
+				/* flags follow ":2,", and change as the message is read */
+				char	   *source = g_strdup_printf("%s%.*s", prefix,
+													 (int) maildir_name_len(name), name);
 
 				if (name[0] != '.' && !is_folder(file))
 					read_file(file, source, mailbox, FORMAT_EML, true, deliver);
