@@ -1095,7 +1095,7 @@ begin_element(HtmlState *st, Frame *f)
 
 static void parse_conditional(HtmlState *st, Arena *arena, const char *s);
 
-/* One node that is no element */
+/* One node that is no element; a comment may be in none, too (f is NULL) */
 static void
 leaf(HtmlState *st, Arena *arena, const GumboNode *node, const Frame *f)
 {
@@ -1159,6 +1159,7 @@ parse_document(HtmlState *st, Arena *arena, const char *s, size_t len)
 {
 	GumboOptions gumbo = kGumboDefaultOptions;
 	GumboOutput *output;
+	const GumboDocument *document;
 
 	gumbo.allocator = arena_alloc;
 	gumbo.deallocator = arena_free;
@@ -1167,7 +1168,17 @@ parse_document(HtmlState *st, Arena *arena, const char *s, size_t len)
 	if (setjmp(arena->full) != 0)
 		return false;
 	output = gumbo_parse_with_options(&gumbo, s, len);
-	walk_tree(st, arena, output->root);
+	document = &output->document->v.document;
+	for (unsigned i = 0; i < document->children.length; i++)
+	{
+		const GumboNode *node = document->children.data[i];
+
+		/* comments may stand before and behind all elements */
+		if (node->type == GUMBO_NODE_COMMENT)
+			leaf(st, arena, node, NULL);
+		else if (node == output->root)
+			walk_tree(st, arena, node);
+	}
 	return true;
 }
 
@@ -1269,7 +1280,7 @@ strip_tags(HtmlState *st, Arena *arena, const char *s, size_t len)
 			note_break(st, BREAK_SPACE, NULL);
 		if (tag.closing && is_name(tag.name, tag.name_len, "a"))
 			end_link(st);
-		if (links++ > MAX_URLS)
+		if ((tag.src != NULL || tag.href != NULL) && links++ > MAX_URLS)
 			continue;
 		if (tag.src != NULL && tag.src_len <= MAX_URL_BYTES)
 		{
