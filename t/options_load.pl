@@ -133,6 +133,19 @@ foreach ([ 'tenant_id=x', qr/could not use the value of --column=tenant_id.*inva
 	like($said, $_->[1], 'with a reason');
 }
 
+# the source is kept, and can be read again
+my $html = "From: a\@b.example\nSubject: h\nContent-Type: text/html; charset=utf-8\n\n<p>gr\xC3\xBCn</p>\n";
+my $kept = write_file("$dir/kept.eml", $html);
+($err, @rows) = loaded(0, '--keep=html,raw', $kept);
+is($rows[0]{html}, "<p>gr\x{FC}n</p>\n", '--keep=html');
+is($rows[0]{raw}, '\\x' . unpack('H*', $html), '--keep=raw');
+my $again = $node->safe_psql('postgres', "SELECT json_build_object('source', source, 'mailbox', mailbox, 'raw', encode(raw, 'base64')) FROM t$tables");
+($err, @rows2) = loaded(0, write_file("$dir/again.jsonl", "$again\n"));
+is_deeply([ @{ $rows2[0] }{qw(source subject body_text size_bytes)} ], [ @{ $rows[0] }{qw(source subject body_text size_bytes)} ],
+	'what was kept is read again');
+is(load('-t', 'own', '--keep=raw', '--column=tenant_id=1', $kept), 1, '--keep needs its column');
+is(load('-t', 'own', '--keep=rare', $kept), 1, '--keep: html or raw');
+
 # relays: what the receiving server saw, beyond the own ones
 my $hops = "Received: from in.acme.example ([198.51.100.7]) by box.acme.example; Tue, 5 Mar 2024 08:00:02 +0000\n"
   . "Received: from gw.partner.test ([203.0.113.5]) by in.acme.example; Tue, 5 Mar 2024 08:00:01 +0000\n"

@@ -292,6 +292,8 @@ usage(void)
 		   "      --max-body=BYTES     cut body_text at this size (default: %d)\n"
 		   "      --max-message=BYTES  read this much of a message (default: %zu)\n"
 		   "      --column=NAME=VALUE  put this into a column of your own (may be repeated)\n"
+		   "      --keep=WHAT          html, raw or both (html,raw): keep the source in columns of\n"
+		   "                           these names\n"
 		   "      --unwrap             load attached messages as messages of their own, too\n"
 		   "      --trusted=NET        your own relay: a host, domain, address or network; relay_ip\n"
 		   "                           is the first that is none of them (may be repeated)\n"
@@ -336,6 +338,24 @@ parse_size(const char *option, const char *value, size_t min, size_t max)
 	if (end == value || *end != '\0' || value[0] == '-' || n < min || n > max)
 		fatal("%s must be a number from %zu to %zu, not \"%s\"", option, min, max, value);
 	return n;
+}
+
+/* --keep=html,raw */
+static void
+parse_keep(const char *value)
+{
+	char	  **words = g_strsplit(value, ",", 0);
+
+	for (int i = 0; words[i] != NULL; i++)
+	{
+		if (strcmp(words[i], "html") == 0)
+			options.keep_html = true;
+		else if (strcmp(words[i], "raw") == 0)
+			options.keep_raw = true;
+		else
+			fatal("--keep must be html, raw or both, not \"%s\"", value);
+	}
+	g_strfreev(words);
 }
 
 /* --trusted=192.0.2.0/24, --trusted=2001:db8::/32, --trusted=mx.example.org */
@@ -389,6 +409,7 @@ parse_options(int argc, char **argv)
 		{"max-body", required_argument, NULL, 5},
 		{"max-message", required_argument, NULL, 6},
 		{"unwrap", no_argument, NULL, 10},
+		{"keep", required_argument, NULL, 12},
 		{"column", required_argument, NULL, 11},
 		{"trusted", required_argument, NULL, 9},
 		{"progress", no_argument, NULL, 7},
@@ -465,6 +486,9 @@ parse_options(int argc, char **argv)
 			case 6:
 				options.max_message = parse_size("--max-message", optarg, 1024,
 												 (size_t) 1024 * 1024 * 1024);
+				break;
+			case 12:
+				parse_keep(optarg);
 				break;
 			case 10:
 				options.unwrap = true;

@@ -117,6 +117,8 @@ typedef struct Message
 	GPtrArray  *urls;
 	GPtrArray  *link_texts;
 	GPtrArray  *link_hrefs;
+	GString    *html;			/* source, with --keep=html */
+	GString    *raw;			/* bytes, with --keep=raw */
 	GString    *attachments;	/* JSON */
 	char	   *in_reply_to;
 	GPtrArray  *reference_ids;
@@ -170,6 +172,8 @@ typedef struct Options
 	size_t		max_message;
 	bool		dry_run;
 	bool		unwrap;
+	bool		keep_html;
+	bool		keep_raw;
 	int			progress;		/* -1 when stderr is a terminal */
 	bool		quiet;
 	int			verbose;

@@ -454,7 +454,11 @@ add_text(WalkState *w, GString *body, const char *s, size_t len,
 	if (kind == TEXT_CALENDAR)
 		unfold_calendar(text);
 	if (kind == TEXT_HTML && w->inside == 0)
+	{
 		m->has_html = true;
+		if (options.keep_html && m->html->len + text->len <= options.max_body * 4 + 4096)
+			g_string_append_len(m->html, text->str, text->len);
+	}
 	if (kind == TEXT_HTML || kind == TEXT_ENRICHED)
 	{
 		GString    *stripped = g_string_sized_new(text->len / 2 + 16);

@@ -33,7 +33,7 @@ CopyStats	copy_stats;
 typedef enum Kind
 {
 	KIND_TEXT, KIND_TEXT_ARRAY, KIND_TIME, KIND_BOOL, KIND_BIGINT, KIND_INET, KIND_JSON,
-	KIND_DEFECTS, KIND_BUFFER, KIND_HIDDEN_SHARE
+	KIND_DEFECTS, KIND_BUFFER, KIND_HIDDEN_SHARE, KIND_BYTES
 } Kind;
 
 /* The columns that we know.  The order is that of --create-table. */
@@ -104,9 +104,24 @@ static const struct
 	"Size of the raw message"},
 	{"defects", KIND_DEFECTS, offsetof(Message, defects),
 	"What was wrong with the message, in short codes"},
+	{"html", KIND_BUFFER, offsetof(Message, html),
+	"Source of the HTML parts, decoded"},
+	{"raw", KIND_BYTES, offsetof(Message, raw),
+	"The message as it came"},
 };
 
 #define NUM_KNOWN G_N_ELEMENTS(known_columns)
+
+/* Is a column one of those that are filled?  Sources only when they are wanted. */
+static bool
+is_wanted(size_t k)
+{
+	if (known_columns[k].offset == offsetof(Message, html))
+		return options.keep_html;
+	if (known_columns[k].offset == offsetof(Message, raw))
+		return options.keep_raw;
+	return true;
+}
 
 /* The columns of the target table that are filled */
 static struct
@@ -215,9 +230,11 @@ create_table(void)
 			[KIND_TEXT] = "text",[KIND_TEXT_ARRAY] = "text[]",[KIND_TIME] = "timestamptz",
 			[KIND_BOOL] = "boolean",[KIND_BIGINT] = "bigint",[KIND_INET] = "inet",
 			[KIND_JSON] = "jsonb",[KIND_DEFECTS] = "text[]",[KIND_BUFFER] = "text",
-			[KIND_HIDDEN_SHARE] = "double precision"
+			[KIND_HIDDEN_SHARE] = "double precision",[KIND_BYTES] = "bytea"
 		};
 
+		if (!is_wanted(i))
+			continue;
 		g_string_append_printf(sql, ",\n\t%s %s%s", known_columns[i].name,
 							   types[known_columns[i].kind],
 							   strcmp(known_columns[i].name, "received_at") == 0 ? " NOT NULL" : "");
@@ -230,8 +247,9 @@ create_table(void)
 		char	   *literal = PQescapeLiteral(conn, known_columns[i].comment,
 											  strlen(known_columns[i].comment));
 
-		g_string_append_printf(sql, "COMMENT ON COLUMN %s.%s IS %s;\n",
-							   name, known_columns[i].name, literal);
+		if (is_wanted(i))
+			g_string_append_printf(sql, "COMMENT ON COLUMN %s.%s IS %s;\n",
+								   name, known_columns[i].name, literal);
 		PQfreemem(literal);
 	}
 	g_string_append(sql, "COMMIT");
@@ -261,7 +279,7 @@ find_own_columns(const char *oid, const char *table, GString *command)
 		char	   *sql;
 
 		for (size_t k = 0; k < NUM_KNOWN; k++)
-			if (strcmp(name, known_columns[k].name) == 0)
+			if (strcmp(name, known_columns[k].name) == 0 && is_wanted(k))
 				fatal("--column can't fill \"%s\", which comes from the message", name);
 		res = query("SELECT pg_catalog.quote_ident(attname), pg_catalog.format_type(atttypid, atttypmod) "
 					"FROM pg_catalog.pg_attribute WHERE attrelid = $1 AND attname = $2 "
@@ -280,6 +298,22 @@ find_own_columns(const char *oid, const char *table, GString *command)
 		own_columns[i].bytes = g_memdup2(PQgetvalue(res, 0, 0), MAX(own_columns[i].len, 0));
 		PQclear(res);
 		g_free(sql);
+	}
+}
+
+/* What is to be kept needs a column to be kept in */
+static void
+check_kept(const char *table)
+{
+	for (size_t k = 0; k < NUM_KNOWN; k++)
+	{
+		bool		found = false;
+
+		for (int t = 0; t < num_targets; t++)
+			found |= targets[t].known == (int) k;
+		if (!found && is_wanted(k) && (known_columns[k].offset == offsetof(Message, html) ||
+									   known_columns[k].offset == offsetof(Message, raw)))
+			fatal("table %s has no column \"%s\" for --keep", table, known_columns[k].name);
 	}
 }
 
@@ -321,7 +355,7 @@ find_columns(void)
 
 		command = g_string_new(NULL);
 		for (size_t k = 0; k < NUM_KNOWN; k++)
-			for (int i = 0; i < PQntuples(cols); i++)
+			for (int i = 0; i < PQntuples(cols) && is_wanted(k); i++)
 			{
 				const char *type = PQgetvalue(cols, i, 1);
 				const char *element = PQgetvalue(cols, i, 3);
@@ -334,6 +368,10 @@ find_columns(void)
 					continue;
 				switch (kind)
 				{
+					case KIND_BYTES:
+						ok = strcmp(type, "bytea") == 0;
+						expected = "bytea";
+						break;
 					case KIND_HIDDEN_SHARE:
 						ok = strcmp(type, "float8") == 0;
 						expected = "double precision";
@@ -384,6 +422,7 @@ find_columns(void)
 			}
 		PQclear(cols);
 	}
+	check_kept(table);
 	find_own_columns(oid, table, command);
 	if (num_targets == 0)
 		fatal("table %s has none of the columns that assay_load fills", table);
@@ -807,6 +846,7 @@ put_column(GByteArray *a, const Message *m, int t)
 					put_text(a, s, strlen(s));
 				break;
 			}
+		case KIND_BYTES:
 		case KIND_BUFFER:
 			{
 				const GString *s = *(GString *const *) field;

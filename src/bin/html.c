@@ -96,7 +96,7 @@ typedef struct Tag
 static bool
 is_name(const char *s, size_t len, const char *name)
 {
-	return len == strlen(name) && g_ascii_strncasecmp(s, name, len) == 0;
+	return (s[0] | 0x20) == name[0] && len == strlen(name) && g_ascii_strncasecmp(s, name, len) == 0;
 }
 
 /* Read the tag at s, "<a …>" or "</a …>"; false where there is none */
@@ -200,7 +200,7 @@ tag_kind(const char *s, size_t len)
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
-		if (is_name(s, len, kinds[i].name))
+		if ((s[0] | 0x20) == kinds[i].name[0] && is_name(s, len, kinds[i].name))
 			return kinds[i].kind;
 	return TAG_INLINE;
 }
@@ -1305,14 +1305,19 @@ strip_tags(HtmlState *st, Arena *arena, const char *s, size_t len)
 static void
 close_comment(Message *m, GString *html)
 {
-	char	   *last_end = g_strrstr_len(html->str, html->len, "-->");
-	char	   *last_bang = g_strrstr_len(html->str, html->len, "--!>");
-	char	   *from = last_end != NULL ? last_end + 3 : html->str;
+	char	   *end = html->str + html->len;
+	char	   *from = html->str;
 	char	   *open;
 
-	if (last_bang != NULL && last_bang + 4 > from)
-		from = last_bang + 4;
-	while ((open = g_strstr_len(from, html->str + html->len - from, "<!--")) != NULL)
+	/* skip what is closed; --!> ends a comment, too */
+	for (char *p = end; p > html->str; p--)
+		if (p[-1] == '>' && ((p - html->str >= 3 && p[-2] == '-' && p[-3] == '-') ||
+							 (p - html->str >= 4 && p[-2] == '!' && p[-3] == '-' && p[-4] == '-')))
+		{
+			from = p;
+			break;
+		}
+	while ((open = strstr(from, "<!--")) != NULL)
 	{
 		memcpy(open, "<br ", 4);
 		ADD_DEFECT(m, DEFECT_BROKEN_HTML);

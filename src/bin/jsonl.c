@@ -450,7 +450,10 @@ member(json_object *o, const char *name)
 	return json_object_get_string(v);
 }
 
-/* Gmail's API with format=raw: the message itself, in base64url */
+/*
+ * Gmail's API with format=raw, or a row that kept its source: the message
+ * itself, in base64 of either kind.
+ */
 static bool
 parse_gmail_raw(Message *m, json_object *o, RawMessage *raw)
 {
@@ -475,6 +478,10 @@ parse_gmail_raw(Message *m, json_object *o, RawMessage *raw)
 	inner.len = MIN(len, options.max_message);
 	inner.size = len;
 	inner.is_json = false;
+	if (member(o, "source") != NULL)
+		inner.source = member(o, "source");
+	if (inner.mailbox == NULL)
+		inner.mailbox = member(o, "mailbox");
 	/* internalDate is in milliseconds, and is a string */
 	if (json_object_object_get_ex(o, "internalDate", &date))
 		inner.mtime = json_object_get_int64(date) * 1000;

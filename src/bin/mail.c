@@ -777,6 +777,9 @@ mail_parse(Message *m, RawMessage *raw)
 	m->mailbox = text_clean(raw->mailbox, -1, m, DEFECT_BAD_CHARSET);
 	if (raw->len == 0)
 		ADD_DEFECT(m, DEFECT_EMPTY);
+	/* before it is taken apart in place */
+	if (options.keep_raw)
+		g_string_append_len(m->raw, raw->data, raw->len);
 
 	if (end - s >= 3 && memcmp(s, "\xEF\xBB\xBF", 3) == 0)
 		s += 3;

@@ -59,6 +59,8 @@ message_new(void)
 	m->seen_recipients = g_hash_table_new(g_str_hash, g_str_equal);
 	m->body_text = g_string_new(NULL);
 	m->hidden_text = g_string_new(NULL);
+	m->html = g_string_new(NULL);
+	m->raw = g_string_new(NULL);
 	m->attachments = g_string_new(NULL);
 	m->headers = g_string_new(NULL);
 	message_reset(m);
@@ -113,6 +115,8 @@ message_reset(Message *m)
 	g_ptr_array_set_size(m->unwrapped, 0);
 	reset_buffer(&m->body_text);
 	reset_buffer(&m->hidden_text);
+	reset_buffer(&m->html);
+	reset_buffer(&m->raw);
 	reset_buffer(&m->attachments);
 	reset_buffer(&m->headers);
 	m->received_at = NO_TIME;

@@ -34,7 +34,8 @@ style_init(Style *style)
 static bool
 is_word(const char *s, size_t len, const char *word)
 {
-	return len == strlen(word) && g_ascii_strncasecmp(s, word, len) == 0;
+	return len == strlen(word) && (len == 0 || (s[0] | 0x20) == word[0]) &&
+		g_ascii_strncasecmp(s, word, len) == 0;
 }
 
 /* Does a value begin with that word? */
