@@ -341,6 +341,15 @@ format_by_name(const char *path)
 
 /* ---- the formats --------------------------------------------------------- */
 
+/* As much of a line as fits; g_strlcpy would look for the end of all that follows */
+static void
+copy_line(char *to, size_t size, const char *s, size_t len)
+{
+	len = MIN(len, size - 1);
+	memcpy(to, s, len);
+	to[len] = '\0';
+}
+
 /* A file in UTF-16, by its mark or the zeros in its ASCII, to UTF-8 */
 static void
 from_utf16(GString *data)
@@ -434,7 +443,7 @@ read_eml(Input *in, const char *source, const char *mailbox, DeliverFn deliver)
 
 		if (looks_like_header(raw.data + n, raw.data + raw.len) || is_from_line(raw.data, n))
 		{
-			g_strlcpy(from_line, raw.data, MIN(n + 1, sizeof(from_line)));
+			copy_line(from_line, sizeof(from_line), raw.data, n);
 			raw.from_line = from_line;
 			raw.data += n;
 			raw.len -= n;
@@ -571,7 +580,7 @@ read_mbox(Input *in, const char *source, const char *mailbox, DeliverFn deliver)
 				mbox_deliver(&box, deliver);
 			open = true;
 			in_headers = true;
-			g_strlcpy(box.from_line, s, MIN(len + 1, sizeof(box.from_line)));
+			copy_line(box.from_line, sizeof(box.from_line), s, len);
 			box.raw.from_line = box.from_line;
 			after_blank = false;
 			continue;
