@@ -692,8 +692,8 @@ interpret_headers(Message *m, GArray *headers, const RawMessage *raw)
 				address_parse(m, h->value, take_recipient, NULL);
 		}
 
-	/* who is named nowhere got it as a blind copy */
-	for (size_t k = 0; k < G_N_ELEMENTS(delivery_headers); k++)
+	/* where nobody is named, who got it did as a blind copy */
+	for (size_t k = 0; k < G_N_ELEMENTS(delivery_headers) && m->recipients->len == 0; k++)
 		if ((h = find_header(headers, delivery_headers[k])) != NULL)
 			address_parse(m, h->value, take_recipient, NULL);
 	find_duplicates(m, headers);
