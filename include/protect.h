@@ -21,7 +21,13 @@ CanProtect(void)
 #endif
 }
 
-/* NULL, or the error, in the caller's memory context */
+/* Bytes of an error's message that are kept */
+#define FAULT_MESSAGE_MAX	1024
+
+/*
+ * NULL, or the error, in the caller's memory context.  What concerns the whole
+ * transaction is raised again.
+ */
 extern ErrorData *RunProtected(void (*run) (void *arg), void *arg);
 
 #endif							/* ASSAY_PROTECT_H */

@@ -10,9 +10,17 @@
 #include "fmgr.h"
 #include "utils/guc.h"
 
+#include "budget.h"
+#include "compile.h"
+#include "evaluate.h"
+#include "fault.h"
+#include "invalidation.h"
+#include "ledger.h"
+#include "logged_signals.h"
 #include "phrases.h"
+#include "policy_cache.h"
 #include "predict.h"
-#include "policy.h"
+#include "stats.h"
 
 PG_MODULE_MAGIC;
 
@@ -23,6 +31,14 @@ _PG_init(void)
 {
 	ModelInit();
 	PhrasesInit();
-	PolicyInit();
+	InvalidationInit();
+	BudgetInit();
+	FaultInit();
+	LoggedSignalsInit();
+	CompileInit();
+	PolicyCacheInit();
+	LedgerInit();
+	EvaluateInit();
+	StatsInit();
 	MarkGUCPrefixReserved("assay");
 }

@@ -41,17 +41,16 @@ sub same
 cmp_ok($primary->safe_psql('postgres', 'SELECT count(*) FROM assay.fault'), '>', 0, 'there are faults');
 same('says the same');
 
-# A detector that keeps failing is suspended there, and nothing is written.
+# A detector that fails costs itself there too, and nothing is written.
 my ($standby, $preloaded) = @standbys;
 my ($rc, $out, $err) = $standby->psql('postgres', q{SET assay.fault_limit = 2; SELECT count(*), count(*) FILTER (WHERE assay.degraded(x.attribution)) > 30 AS degraded FROM "the mail".signals s, assay.score('world', s) x});
 is($out, '410|t', 'scored all');
-like($err, qr/detector "divides" is suspended in this session after 2 faults/, 'one detector is suspended');
+is($err, '', 'data suspend no detector');
 is($standby->safe_psql('postgres', q{SELECT count(*) FROM "the mail".signals s, assay.score('world', s) x; SELECT policy, valid, live, shadow FROM assay.policy_cache}), "410\nworld|t|3|1", 'what is cached');
 
 # counters, where they are kept
 $preloaded->safe_psql('postgres', q{SELECT count(*) FROM "the mail".signals s, assay.score('world', s) x});
-cmp_ok($preloaded->safe_psql('postgres', q{SELECT messages FROM assay.stat_policy WHERE policy = 'world'}), '>=', 410, 'statistics');
-isnt($preloaded->safe_psql('postgres', q{SELECT evaluations FROM assay.stat_detector WHERE detector = 'money'}), '0', 'of detectors too');
+is($preloaded->safe_psql('postgres', q{SELECT count(*) FROM assay.stat_policy WHERE policy = 'world'}), '0', 'score() is no traffic');
 
 # what writes can't
 foreach my $sql (q{SELECT assay.alter_policy('world')}, q{CALL assay.backfill('world')}, q{SELECT assay.refresh_baseline('"the mail".sender_table')}, world_insert(1))

@@ -11,7 +11,10 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
-#include "policy.h"
+#include "config.h"
+#include "predict.h"
+#include "rule.h"
+#include "security.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -27,12 +30,12 @@ SignalsDesc(const char *policy, PolicyIdentity **id)
 	Oid			relid;
 	TupleDesc	desc;
 
-	*id = PolicyIdentify(policy);
+	*id = ConfigIdentify(policy);
 	if (!has_privs_of_role(GetUserId(), (*id)->owner))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("must be owner of policy \"%s\"", policy)));
-	relid = RelationByName((*id)->signals_name);
+	relid = (*id)->signals;
 	if (!OidIsValid(relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
@@ -49,14 +52,14 @@ static List *
 GuardNames(const char *policy)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	PolicySecurity security;
+	Security	security;
 	Oid			type = TEXTOID;
 	Datum		value = CStringGetTextDatum(policy);
 	List	   *names = NIL;
 
-	PolicyEnterConfiguration(&security);
+	EnterConfiguration(&security);
 	SPI_connect();
-	if (SPI_execute_with_args("SELECT guard FROM assay.guard WHERE policy = $1 AND until_revision IS NULL "
+	if (SPI_execute_with_args("SELECT guard FROM assay_internal.guard WHERE policy = $1 AND until_revision IS NULL "
 							  "ORDER BY guard COLLATE \"C\"",
 							  1, &type, &value, NULL, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read assay.guard");
@@ -68,7 +71,7 @@ GuardNames(const char *policy)
 		MemoryContextSwitchTo(spi);
 	}
 	SPI_finish();
-	PolicyLeave(&security);
+	LeaveSecurity(&security);
 	return names;
 }
 
@@ -164,16 +167,16 @@ assay_check_condition(PG_FUNCTION_ARGS)
 	PolicyIdentity *id;
 	TupleDesc	desc = SignalsDesc(policy, &id);
 	List	   *guards = PG_GETARG_BOOL(3) ? GuardNames(policy) : NIL;
-	PolicySecurity security;
+	Security	security;
 	ErrorContextCallback callback = {error_context_stack, PatternErrorCallback, what};
 	Rule	   *rule;
 
-	PolicyEnter(&security, id->owner, id->search_path, SECURITY_RESTRICTED_OPERATION);
-	rule = RuleParse(condition, desc, guards, what);
+	EnterOwner(&security, id->owner, id->search_path);
+	rule = RuleParse(condition, desc, guards, what, true);
 	error_context_stack = &callback;
 	(void) CompilePatterns((Node *) rule->expr, NULL);
 	error_context_stack = callback.previous;
-	PolicyLeave(&security);
+	LeaveSecurity(&security);
 	if (AsksForNow((Node *) rule->expr, NULL))
 		ereport(NOTICE,
 				(errmsg("condition of %s depends on the current time", what),

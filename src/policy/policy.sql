@@ -2,254 +2,6 @@
 -- policy: detectors, decisions and their attribution
 -- ---------------------------------------------------------------------------
 
--- type
-
-CREATE TYPE assay.attribution;
-
-CREATE FUNCTION assay.attribution_in(cstring) RETURNS assay.attribution
-	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.attribution_in(cstring) IS 'input: a JSON object';
-
-CREATE FUNCTION assay.attribution_out(assay.attribution) RETURNS cstring
-	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.attribution_out(assay.attribution) IS 'output: a JSON object';
-
-CREATE FUNCTION assay.attribution_recv(internal) RETURNS assay.attribution
-	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.attribution_recv(internal) IS 'binary input';
-
-CREATE FUNCTION assay.attribution_send(assay.attribution) RETURNS bytea
-	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.attribution_send(assay.attribution) IS 'binary output';
-
-CREATE TYPE assay.attribution (
-	INPUT = assay.attribution_in,
-	OUTPUT = assay.attribution_out,
-	RECEIVE = assay.attribution_recv,
-	SEND = assay.attribution_send,
-	INTERNALLENGTH = VARIABLE,
-	ALIGNMENT = double,
-	STORAGE = extended
-);
-COMMENT ON TYPE assay.attribution IS 'ledger of one decision: prior + contributions = margin, in log-odds';
-
--- functions of the type
-
-CREATE FUNCTION assay.margin(assay.attribution) RETURNS float8
-	AS 'MODULE_PATHNAME', 'attribution_margin' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.margin(assay.attribution) IS 'score of the decision in log-odds';
-
-CREATE FUNCTION assay.prior(assay.attribution) RETURNS float8
-	AS 'MODULE_PATHNAME', 'attribution_prior' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.prior(assay.attribution) IS 'log-odds before any evidence';
-
-CREATE FUNCTION assay.revision(assay.attribution) RETURNS int
-	AS 'MODULE_PATHNAME', 'attribution_revision' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.revision(assay.attribution) IS 'revision of the policy that decided';
-
-CREATE FUNCTION assay.degraded(assay.attribution) RETURNS boolean
-	AS 'MODULE_PATHNAME', 'attribution_degraded' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.degraded(assay.attribution) IS 'was the decision made without some of its evidence?';
-
-CREATE FUNCTION assay.ledger(attribution assay.attribution,
-	OUT entry int, OUT detector text, OUT kind text, OUT hit boolean, OUT counted boolean,
-	OUT shadow boolean, OUT muted_by text, OUT forced text, OUT fault text,
-	OUT contribution float8, OUT signals jsonb) RETURNS SETOF record
-	AS 'MODULE_PATHNAME', 'attribution_ledger' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 10;
-COMMENT ON FUNCTION assay.ledger(assay.attribution) IS
-	'entries of an attribution as rows, the prior first; the counted contributions add up to the margin';
-
--- tables
-
-CREATE TABLE assay.policy (
-	policy text PRIMARY KEY CHECK (policy <> ''),
-	owner text NOT NULL DEFAULT current_user,
-	signals text NOT NULL,
-	key text[] NOT NULL CHECK (array_ndims(key) = 1 AND array_position(key, NULL) IS NULL),
-	decision text NOT NULL,
-	label text NOT NULL,
-	created_at timestamptz NOT NULL DEFAULT now(),
-	-- They become part of statements: two names, and nothing behind them.
-	CHECK (cardinality(parse_ident(signals)) = 2 AND cardinality(parse_ident(decision)) = 2 AND cardinality(parse_ident(label)) = 2)
-);
-COMMENT ON TABLE assay.policy IS 'policies: who owns them, what they read and where they write';
-COMMENT ON COLUMN assay.policy.signals IS 'signals view, qualified and quoted';
-COMMENT ON COLUMN assay.policy.key IS 'columns that identify a message, in view, message, decision and label table alike';
-
-CREATE TABLE assay.revision (
-	policy text NOT NULL REFERENCES assay.policy ON DELETE CASCADE,
-	revision int NOT NULL CHECK (revision > 0),
-	made_at timestamptz NOT NULL DEFAULT now(),
-	made_by text NOT NULL DEFAULT session_user,
-	summary text NOT NULL,
-	prior float8 NOT NULL CHECK (abs(prior) <= 1000),
-	thresholds jsonb NOT NULL,
-	default_verdict text NOT NULL,
-	on_error text NOT NULL CHECK (on_error IN ('degrade', 'raise')),
-	log_signals boolean NOT NULL,
-	search_path text NOT NULL,
-	notify text[] NOT NULL DEFAULT '{}',
-	PRIMARY KEY (policy, revision)
-);
-COMMENT ON TABLE assay.revision IS 'each committed state of each policy: who, when, what, and the settings in force';
-COMMENT ON COLUMN assay.revision.search_path IS 'search_path of conditions and of the signals query';
-COMMENT ON COLUMN assay.revision.notify IS 'verdicts of which the trigger sends a notification on the channel assay_<policy>';
-
-CREATE TABLE assay.detector_model (
-	policy text NOT NULL REFERENCES assay.policy ON DELETE CASCADE,
-	detector text NOT NULL,
-	revision int NOT NULL,
-	model assay.model NOT NULL,
-	PRIMARY KEY (policy, detector, revision)
-);
-COMMENT ON TABLE assay.detector_model IS 'models of detectors, by the revision that brought them';
-
-CREATE TABLE assay.detector (
-	policy text NOT NULL REFERENCES assay.policy ON DELETE CASCADE,
-	detector text NOT NULL CHECK (detector <> '' AND length(detector) <= 200),
-	from_revision int NOT NULL,
-	until_revision int CHECK (until_revision > from_revision),
-	condition text,
-	model_revision int,
-	weight float8 NOT NULL CHECK (abs(weight) <= 1000),
-	mode text NOT NULL CHECK (mode IN ('draft', 'shadow', 'live', 'retired')),
-	force_verdict text,
-	expires_at timestamptz,
-	rollout float8 NOT NULL CHECK (rollout BETWEEN 0 AND 1),
-	severity text,
-	tags text[] NOT NULL DEFAULT '{}',
-	description text,
-	PRIMARY KEY (policy, detector, from_revision),
-	FOREIGN KEY (policy, detector, model_revision) REFERENCES assay.detector_model ON DELETE CASCADE,
-	CHECK ((condition IS NULL) <> (model_revision IS NULL))
-);
-COMMENT ON TABLE assay.detector IS 'each state of each detector, with the revisions in which it stood; the view assay.detectors shows the current ones';
-
-CREATE TABLE assay.guard (
-	policy text NOT NULL REFERENCES assay.policy ON DELETE CASCADE,
-	guard text NOT NULL CHECK (guard <> '' AND octet_length(guard) < 64),
-	from_revision int NOT NULL,
-	until_revision int CHECK (until_revision > from_revision),
-	condition text NOT NULL,
-	description text,
-	PRIMARY KEY (policy, guard, from_revision)
-);
-COMMENT ON TABLE assay.guard IS 'named conditions that detectors and exclusions refer to, evaluated once a message';
-
-CREATE TABLE assay.exclusion (
-	policy text NOT NULL REFERENCES assay.policy ON DELETE CASCADE,
-	exclusion text NOT NULL CHECK (exclusion <> '' AND length(exclusion) <= 200),
-	from_revision int NOT NULL,
-	until_revision int CHECK (until_revision > from_revision),
-	condition text NOT NULL,
-	mutes text[],
-	verdict text,
-	reason text NOT NULL,
-	expires_at timestamptz,
-	decision_key text[],
-	PRIMARY KEY (policy, exclusion, from_revision),
-	CHECK (mutes IS NOT NULL OR verdict IS NOT NULL)
-);
-COMMENT ON TABLE assay.exclusion IS 'conditions that mute detectors or force a verdict, against false positives';
-
-CREATE TABLE assay.fault (
-	fault bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-	at timestamptz NOT NULL DEFAULT now(),
-	policy text NOT NULL REFERENCES assay.policy ON DELETE CASCADE,
-	revision int NOT NULL,
-	detector text,
-	key text[],
-	sqlstate text NOT NULL,
-	message text NOT NULL,
-	suspended boolean NOT NULL DEFAULT false
-);
-COMMENT ON SEQUENCE assay.fault_fault_seq IS 'numbers of faults';
-CREATE INDEX fault_policy_at_idx ON assay.fault (policy, at);
-COMMENT ON TABLE assay.fault IS 'errors that a detector (NULL: the signals view) made on a message, which was decided without it';
-
--- private functions
-
-CREATE FUNCTION assay.policy_changed() RETURNS trigger
-	AS 'MODULE_PATHNAME' LANGUAGE C;
-COMMENT ON FUNCTION assay.policy_changed() IS 'tells every backend that a policy changed';
-
-CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON assay.policy
-	FOR EACH STATEMENT EXECUTE FUNCTION assay.policy_changed();
-CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON assay.revision
-	FOR EACH STATEMENT EXECUTE FUNCTION assay.policy_changed();
-CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON assay.detector
-	FOR EACH STATEMENT EXECUTE FUNCTION assay.policy_changed();
-CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON assay.detector_model
-	FOR EACH STATEMENT EXECUTE FUNCTION assay.policy_changed();
-CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON assay.guard
-	FOR EACH STATEMENT EXECUTE FUNCTION assay.policy_changed();
-CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON assay.exclusion
-	FOR EACH STATEMENT EXECUTE FUNCTION assay.policy_changed();
--- also where the rows arrive by replication
-ALTER TABLE assay.policy ENABLE ALWAYS TRIGGER changed;
-ALTER TABLE assay.revision ENABLE ALWAYS TRIGGER changed;
-ALTER TABLE assay.detector ENABLE ALWAYS TRIGGER changed;
-ALTER TABLE assay.detector_model ENABLE ALWAYS TRIGGER changed;
-ALTER TABLE assay.guard ENABLE ALWAYS TRIGGER changed;
-ALTER TABLE assay.exclusion ENABLE ALWAYS TRIGGER changed;
-
-CREATE FUNCTION assay.keep_history() RETURNS trigger LANGUAGE plpgsql
-	SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-	IF TG_TABLE_NAME IN ('revision', 'detector_model')
-		OR to_jsonb(OLD) - 'until_revision' <> to_jsonb(NEW) - 'until_revision'
-		OR OLD.until_revision IS NOT NULL
-	THEN
-		RAISE EXCEPTION 'past states of a policy cannot be changed'
-			USING ERRCODE = 'object_not_in_prerequisite_state',
-				  HINT = 'Change a policy by its functions: each change makes a new revision.';
-	END IF;
-	RETURN NEW;
-END $$;
-COMMENT ON FUNCTION assay.keep_history() IS 'lets the configuration be closed and continued, never overwritten';
-
-CREATE TRIGGER keep_history BEFORE UPDATE ON assay.revision FOR EACH ROW EXECUTE FUNCTION assay.keep_history();
-CREATE TRIGGER keep_history BEFORE UPDATE ON assay.detector_model FOR EACH ROW EXECUTE FUNCTION assay.keep_history();
-CREATE TRIGGER keep_history BEFORE UPDATE ON assay.detector FOR EACH ROW EXECUTE FUNCTION assay.keep_history();
-CREATE TRIGGER keep_history BEFORE UPDATE ON assay.guard FOR EACH ROW EXECUTE FUNCTION assay.keep_history();
-CREATE TRIGGER keep_history BEFORE UPDATE ON assay.exclusion FOR EACH ROW EXECUTE FUNCTION assay.keep_history();
-
-CREATE FUNCTION assay.member_of(role text) RETURNS boolean
-	AS 'MODULE_PATHNAME', 'assay_member_of' LANGUAGE C STABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.member_of(text) IS 'may the current user act as that role? False when there is no such role';
-
--- row-level security: a policy is for its owner and the owner's members
-
-ALTER TABLE assay.policy ENABLE ROW LEVEL SECURITY;
-ALTER TABLE assay.revision ENABLE ROW LEVEL SECURITY;
-ALTER TABLE assay.detector ENABLE ROW LEVEL SECURITY;
-ALTER TABLE assay.detector_model ENABLE ROW LEVEL SECURITY;
-ALTER TABLE assay.guard ENABLE ROW LEVEL SECURITY;
-ALTER TABLE assay.exclusion ENABLE ROW LEVEL SECURITY;
-ALTER TABLE assay.fault ENABLE ROW LEVEL SECURITY;
-CREATE POLICY owner ON assay.policy USING (assay.member_of(owner));
-CREATE POLICY owner ON assay.revision USING (EXISTS (SELECT FROM assay.policy p WHERE p.policy = revision.policy));
-CREATE POLICY owner ON assay.detector USING (EXISTS (SELECT FROM assay.policy p WHERE p.policy = detector.policy));
-CREATE POLICY owner ON assay.detector_model USING (EXISTS (SELECT FROM assay.policy p WHERE p.policy = detector_model.policy));
-CREATE POLICY owner ON assay.guard USING (EXISTS (SELECT FROM assay.policy p WHERE p.policy = guard.policy));
-CREATE POLICY owner ON assay.exclusion USING (EXISTS (SELECT FROM assay.policy p WHERE p.policy = exclusion.policy));
-CREATE POLICY owner ON assay.fault USING (EXISTS (SELECT FROM assay.policy p WHERE p.policy = fault.policy));
-
-GRANT USAGE ON SCHEMA assay TO PUBLIC;
-GRANT SELECT, INSERT, UPDATE, DELETE ON assay.policy TO PUBLIC;
-GRANT SELECT, INSERT ON assay.revision, assay.detector_model TO PUBLIC;
-GRANT SELECT, INSERT, UPDATE (until_revision) ON assay.detector, assay.guard, assay.exclusion TO PUBLIC;
-GRANT SELECT, DELETE ON assay.fault TO PUBLIC;
-
-SELECT pg_catalog.pg_extension_config_dump('assay.policy', '');
-SELECT pg_catalog.pg_extension_config_dump('assay.revision', '');
-SELECT pg_catalog.pg_extension_config_dump('assay.detector_model', '');
-SELECT pg_catalog.pg_extension_config_dump('assay.detector', '');
-SELECT pg_catalog.pg_extension_config_dump('assay.guard', '');
-SELECT pg_catalog.pg_extension_config_dump('assay.exclusion', '');
-SELECT pg_catalog.pg_extension_config_dump('assay.fault', '');
-SELECT pg_catalog.pg_extension_config_dump('assay.fault_fault_seq', '');
-
 -- conditions are checked against the view when they are written
 
 CREATE FUNCTION assay.check_condition(policy text, condition text, what text, guards boolean) RETURNS void
@@ -274,12 +26,20 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay.check_verdict(text, text) IS 'error unless the policy has such a verdict';
 
-CREATE FUNCTION assay.check_settings(thresholds jsonb, default_verdict text, on_error text, notify text[]) RETURNS void LANGUAGE plpgsql IMMUTABLE
+CREATE FUNCTION assay.check_settings(prior float8, thresholds jsonb, default_verdict text, on_error text, notify text[],
+	on_unreadable text) RETURNS void LANGUAGE plpgsql IMMUTABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	t record;
 	v text;
 BEGIN
+	IF prior IS NULL OR NOT abs(prior) <= 1000 THEN
+		RAISE EXCEPTION 'prior must be log-odds between -1000 and 1000' USING ERRCODE = 'numeric_value_out_of_range';
+	END IF;
+	IF prior > 0 AND prior < 1 THEN
+		RAISE WARNING 'prior % is in log-odds: it means that % %% of all messages are malicious', prior, round((100 / (1 + exp(-prior)))::numeric)
+			USING HINT = format('For a probability of %s write %s.', prior, round(ln(prior / (1 - prior))::numeric, 2));
+	END IF;
 	IF coalesce(default_verdict, '') = '' THEN
 		RAISE EXCEPTION 'a policy needs a default verdict' USING ERRCODE = 'null_value_not_allowed',
 			HINT = 'The default verdict is for scores below all thresholds.';
@@ -304,6 +64,15 @@ BEGIN
 				HINT = 'The default verdict is for scores below all thresholds.';
 		END IF;
 	END LOOP;
+	IF thresholds = '{}' THEN
+		RAISE EXCEPTION 'a policy needs a verdict with a threshold' USING ERRCODE = 'invalid_parameter_value',
+			HINT = 'Write verdicts with the lowest score of each, as {"suspicious": 0.5, "malicious": 0.9}.';
+	END IF;
+	IF on_unreadable IS NOT NULL AND on_unreadable <> default_verdict AND NOT thresholds ? on_unreadable THEN
+		RAISE EXCEPTION 'on_unreadable names a verdict "%" that the policy does not have', on_unreadable USING ERRCODE = 'invalid_parameter_value',
+			HINT = format('Its verdicts are %s.', concat_ws(', ', default_verdict,
+				(SELECT string_agg(k.key, ', ' ORDER BY k.value::float8) FROM jsonb_each_text(thresholds) k)));
+	END IF;
 	IF (SELECT count(*) <> count(DISTINCT v.value::float8) FROM jsonb_each_text(thresholds) v) THEN
 		RAISE EXCEPTION 'two verdicts have the same threshold' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
@@ -322,7 +91,7 @@ BEGIN
 		END IF;
 	END LOOP;
 END $$;
-COMMENT ON FUNCTION assay.check_settings(jsonb, text, text, text[]) IS 'error unless a policy can have these settings';
+COMMENT ON FUNCTION assay.check_settings(float8, jsonb, text, text, text[], text) IS 'error unless a policy can have these settings';
 
 -- the same limits as in policy.h
 CREATE FUNCTION assay.check_size(policy text) RETURNS void LANGUAGE plpgsql STABLE
@@ -355,8 +124,8 @@ BEGIN
 			HINT = 'Or it is not yours: assay.policies lists those that you may change.';
 	END IF;
 	BEGIN
-		INSERT INTO assay.revision (policy, revision, summary, prior, thresholds, default_verdict, on_error, log_signals, search_path, notify)
-		SELECT r.policy, r.revision + 1, new_revision.summary, r.prior, r.thresholds, r.default_verdict, r.on_error, r.log_signals, r.search_path, r.notify
+		INSERT INTO assay.revision (policy, revision, summary, prior, thresholds, default_verdict, on_error, log_signals, search_path, notify, on_unreadable)
+		SELECT r.policy, r.revision + 1, new_revision.summary, r.prior, r.thresholds, r.default_verdict, r.on_error, r.log_signals, r.search_path, r.notify, r.on_unreadable
 		FROM assay.revision r WHERE r.policy = new_revision.policy ORDER BY r.revision DESC LIMIT 1
 		RETURNING revision INTO made;
 	EXCEPTION WHEN unique_violation THEN
@@ -370,42 +139,14 @@ COMMENT ON FUNCTION assay.new_revision(text, text) IS 'begins a new revision wit
 
 -- functions
 
-CREATE FUNCTION assay.create_policy(policy text, signals regclass, key text[], prior float8 DEFAULT -4.0,
-	thresholds jsonb DEFAULT '{"suspicious": 0.5, "malicious": 0.9}', default_verdict text DEFAULT 'safe',
-	on_error text DEFAULT 'degrade', log_signals boolean DEFAULT false, schema name DEFAULT NULL,
-	search_path text DEFAULT 'pg_catalog, assay, pg_temp', notify text[] DEFAULT '{}') RETURNS int LANGUAGE plpgsql
+CREATE FUNCTION assay_internal.check_key(signals regclass, key text[]) RETURNS void LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	view_schema name;
-	view_name name;
-	decision text;
-	label text;
-	columns text;
-	keys text;
 	k text;
-	row_type text;
 BEGIN
-	IF coalesce(policy, '') = '' OR octet_length(policy) > 50 THEN
-		RAISE EXCEPTION 'a policy needs a name of 1 to 50 bytes' USING ERRCODE = 'invalid_name',
-			DETAIL = 'Its tables are named after it.';
-	END IF;
-	IF signals IS NULL OR key IS NULL OR cardinality(key) = 0 THEN
-		RAISE EXCEPTION 'a policy needs a signals view and the key columns of its messages'
-			USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	IF prior IS NULL OR NOT abs(prior) <= 1000 THEN
-		RAISE EXCEPTION 'prior must be log-odds between -1000 and 1000' USING ERRCODE = 'numeric_value_out_of_range';
-	END IF;
-	IF log_signals IS NULL THEN
-		RAISE EXCEPTION 'log_signals must be true or false' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
-	PERFORM assay.check_settings(thresholds, default_verdict, on_error, notify);
-	PERFORM assay.check_search_path(search_path);
 	IF array_ndims(key) > 1 OR array_position(key, NULL) IS NOT NULL OR cardinality(key) <> (SELECT count(DISTINCT u) FROM unnest(key) u) THEN
 		RAISE EXCEPTION 'key must be a plain list of different columns' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	SELECT n.nspname, c.relname, format_type(c.reltype, NULL) INTO view_schema, view_name, row_type
-	FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = signals;
 	FOREACH k IN ARRAY key LOOP
 		IF NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = signals AND a.attname = k AND a.attnum > 0 AND NOT a.attisdropped) THEN
 			RAISE EXCEPTION 'signals view % has no key column "%"', signals, k USING ERRCODE = 'undefined_column';
@@ -415,54 +156,160 @@ BEGIN
 				DETAIL = 'The decision and label tables have columns of their own by that name.', HINT = 'Rename it in the signals view and the message table.';
 		END IF;
 	END LOOP;
-	IF EXISTS (SELECT FROM assay.policy p WHERE p.policy = create_policy.policy) THEN
-		RAISE EXCEPTION 'policy "%" already exists', policy USING ERRCODE = 'duplicate_object';
-	END IF;
+END $$;
+COMMENT ON FUNCTION assay_internal.check_key(regclass, text[]) IS 'error unless messages can be identified by these columns of a signals view';
 
-	schema := coalesce(schema, view_schema);
-	decision := format('%I.%I', schema, policy || '_decision');
-	label := format('%I.%I', schema, policy || '_label');
+CREATE FUNCTION assay_internal.check_signals(signals regclass) RETURNS void LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	c pg_class;
+BEGIN
+	SELECT * INTO c FROM pg_class r WHERE r.oid = signals;
+	IF c.relkind NOT IN ('v', 'm', 'r', 'p') THEN
+		RAISE EXCEPTION '% is neither a view nor a table', signals USING ERRCODE = 'wrong_object_type';
+	END IF;
+	IF c.relpersistence = 't' THEN
+		RAISE EXCEPTION 'signals view % is temporary: other sessions could not read it', signals USING ERRCODE = 'invalid_table_definition',
+			HINT = 'CREATE VIEW without TEMPORARY, over tables that are not temporary either.';
+	END IF;
+END $$;
+COMMENT ON FUNCTION assay_internal.check_signals(regclass) IS 'error unless this can be the signals view of a policy';
+
+CREATE FUNCTION assay_internal.policy_tables(policy text, schema name, signals regclass, key text[],
+	OUT decision regclass, OUT label regclass, OUT access regclass) LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	columns text;
+	keys text;
+	owner name := (SELECT pg_get_userbyid(c.relowner) FROM pg_class c WHERE c.oid = signals);
+	relation text;
+BEGIN
 	SELECT string_agg(format('%I %s NOT NULL', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY u.n),
 		string_agg(quote_ident(a.attname), ', ' ORDER BY u.n)
 	INTO columns, keys
 	FROM unnest(key) WITH ORDINALITY u(name, n)
 	JOIN pg_attribute a ON a.attrelid = signals AND a.attname = u.name;
 
-	EXECUTE format('CREATE TABLE %s (%s, revision int NOT NULL, decided_at timestamptz NOT NULL DEFAULT now(), '
-		'verdict text NOT NULL, score real NOT NULL, attribution assay.attribution NOT NULL, '
-		'degraded boolean NOT NULL DEFAULT false%s, PRIMARY KEY (%s, revision))', decision, columns,
-		CASE WHEN log_signals THEN ', signals ' || format('%I.%I', view_schema, view_name) ELSE '' END, keys);
-	EXECUTE format('COMMENT ON TABLE %s IS %L', decision, format('decisions of policy %s: one a message and revision', policy));
-	EXECUTE format('CREATE TABLE %s (%s, malicious boolean NOT NULL, source text NOT NULL, '
-		'labelled_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (%s, labelled_at))', label, columns, keys);
-	EXECUTE format('COMMENT ON TABLE %s IS %L', label, format('labels of the messages of policy %s; the latest counts', policy));
-	EXECUTE format('CREATE VIEW %1$I.%2$I AS SELECT DISTINCT ON (%3$s) * FROM %4$s ORDER BY %3$s, revision DESC',
-		schema, policy || '_verdict', keys, decision);
+	EXECUTE format('CREATE TABLE %I.%I (', schema, policy || '_decision') || columns || ', revision int NOT NULL, '
+		'decided_at timestamptz NOT NULL DEFAULT now(), verdict text NOT NULL, score real NOT NULL, attribution assay.attribution NOT NULL, '
+		'degraded boolean NOT NULL DEFAULT false, signals assay.logged_signals, PRIMARY KEY (' || keys || ', revision))';
+	EXECUTE format('COMMENT ON TABLE %I.%I IS %L', schema, policy || '_decision',
+		format('decisions of policy %s: one a message and revision; its owner is the policy''s', policy));
+	EXECUTE format('CREATE TABLE %I.%I (', schema, policy || '_label') || columns || ', malicious boolean NOT NULL, source text NOT NULL, '
+		'labelled_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (' || keys || ', labelled_at))';
+	EXECUTE format('COMMENT ON TABLE %I.%I IS %L', schema, policy || '_label', format('labels of the messages of policy %s; the latest counts', policy));
+	EXECUTE format('CREATE VIEW %I.%I AS SELECT DISTINCT ON (', schema, policy || '_verdict') || keys
+		|| format(') * FROM %I.%I ORDER BY ', schema, policy || '_decision') || keys || ', revision DESC';
 	EXECUTE format('COMMENT ON VIEW %I.%I IS %L', schema, policy || '_verdict', format('latest decision of policy %s for each message', policy));
-	EXECUTE format('CREATE VIEW %1$I.%2$I AS SELECT DISTINCT ON (%3$s) * FROM %4$s ORDER BY %3$s, labelled_at DESC',
-		schema, policy || '_label_latest', keys, label);
+	EXECUTE format('CREATE VIEW %I.%I AS SELECT DISTINCT ON (', schema, policy || '_label_latest') || keys
+		|| format(') * FROM %I.%I ORDER BY ', schema, policy || '_label') || keys || ', labelled_at DESC';
 	EXECUTE format('COMMENT ON VIEW %I.%I IS %L', schema, policy || '_label_latest', format('label that counts for each message of policy %s', policy));
+	EXECUTE format('CREATE VIEW %I.%I AS SELECT %L::text AS policy', schema, policy || '_policy', policy);
+	EXECUTE format('COMMENT ON VIEW %I.%I IS %L', schema, policy || '_policy',
+		format('rights on policy %s: who may SELECT reads it, INSERT builds, UPDATE publishes; assay.grant_access() gives them', policy));
 
-	INSERT INTO assay.policy (policy, signals, key, decision, label)
-	VALUES (create_policy.policy, format('%I.%I', view_schema, view_name), create_policy.key, decision, label);
-	INSERT INTO assay.revision (policy, revision, summary, prior, thresholds, default_verdict, on_error, log_signals, search_path, notify)
+	IF owner <> current_user THEN
+		FOREACH relation IN ARRAY ARRAY['_verdict', '_label_latest', '_policy', '_label', '_decision'] LOOP
+			EXECUTE format('ALTER TABLE %I.%I OWNER TO %I', schema, policy || relation, owner);
+		END LOOP;
+		RAISE NOTICE 'policy "%" belongs to %, as its signals view does', policy, owner;
+	END IF;
+	decision := format('%I.%I', schema, policy || '_decision');
+	label := format('%I.%I', schema, policy || '_label');
+	access := format('%I.%I', schema, policy || '_policy');
+END $$;
+COMMENT ON FUNCTION assay_internal.policy_tables(text, name, regclass, text[]) IS
+	'makes the decision and label tables of a policy and the views over them, owned by who owns the signals view';
+
+CREATE FUNCTION assay.create_policy(policy text, signals regclass, key text[], prior float8 DEFAULT -4.0,
+	thresholds jsonb DEFAULT '{"suspicious": 0.5, "malicious": 0.9}', default_verdict text DEFAULT 'safe',
+	on_error text DEFAULT 'degrade', log_signals boolean DEFAULT false, schema name DEFAULT NULL,
+	search_path text DEFAULT 'pg_catalog, assay, pg_temp', notify text[] DEFAULT '{}', on_unreadable text DEFAULT NULL) RETURNS int LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	view_schema name;
+	view_name name;
+	made record;
+BEGIN
+	IF coalesce(policy, '') = '' OR octet_length(policy) > 50 THEN
+		RAISE EXCEPTION 'a policy needs a name of 1 to 50 bytes' USING ERRCODE = 'invalid_name',
+			DETAIL = 'Its tables are named after it.';
+	END IF;
+	IF signals IS NULL OR key IS NULL OR cardinality(key) = 0 THEN
+		RAISE EXCEPTION 'a policy needs a signals view and the key columns of its messages'
+			USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF log_signals IS NULL THEN
+		RAISE EXCEPTION 'log_signals must be true or false' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	PERFORM assay.check_settings(prior, thresholds, default_verdict, on_error, notify, on_unreadable);
+	PERFORM assay.check_search_path(search_path);
+	PERFORM assay_internal.check_signals(signals);
+	PERFORM assay_internal.check_key(signals, key);
+	IF EXISTS (SELECT FROM assay.policy p WHERE p.policy = create_policy.policy) THEN
+		RAISE EXCEPTION 'policy "%" already exists', policy USING ERRCODE = 'duplicate_object';
+	END IF;
+	SELECT n.nspname, c.relname INTO view_schema, view_name
+	FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = signals;
+	made := assay_internal.policy_tables(policy, coalesce(schema, view_schema), signals, key);
+
+	BEGIN
+		INSERT INTO assay.policy (policy, signals, signals_view, key, decision, label, access)
+		VALUES (create_policy.policy, format('%I.%I', view_schema, view_name), create_policy.signals, create_policy.key,
+			made.decision, made.label, made.access);
+	EXCEPTION WHEN unique_violation THEN
+		-- another's, which the user does not see
+		RAISE EXCEPTION 'policy "%" already exists', policy USING ERRCODE = 'duplicate_object';
+	END;
+	INSERT INTO assay.revision (policy, revision, summary, prior, thresholds, default_verdict, on_error, log_signals, search_path, notify, on_unreadable)
 	VALUES (create_policy.policy, 1, 'create policy', create_policy.prior, create_policy.thresholds,
-		create_policy.default_verdict, create_policy.on_error, create_policy.log_signals, create_policy.search_path, create_policy.notify);
+		create_policy.default_verdict, create_policy.on_error, create_policy.log_signals, create_policy.search_path, create_policy.notify,
+		create_policy.on_unreadable);
 	RETURN 1;
 END $$;
-COMMENT ON FUNCTION assay.create_policy(text, regclass, text[], float8, jsonb, text, text, boolean, name, text, text[]) IS
+COMMENT ON FUNCTION assay.create_policy(text, regclass, text[], float8, jsonb, text, text, boolean, name, text, text[], text) IS
 	'makes a policy over a signals view, with its tables <policy>_decision and <policy>_label; returns revision 1';
+
+CREATE FUNCTION assay_internal.policy_views(policy text, decision regclass, OUT oid oid) RETURNS SETOF oid LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT c.oid FROM pg_class t JOIN pg_class c ON c.relnamespace = t.relnamespace AND c.relowner = t.relowner
+	WHERE t.oid = decision AND c.relkind = 'v' AND c.relname IN (policy || '_verdict', policy || '_label_latest', policy || '_policy')
+$$;
+COMMENT ON FUNCTION assay_internal.policy_views(text, regclass) IS 'views that create_policy() made, as far as they are the owner''s';
+
+CREATE FUNCTION assay_internal.give_policy(policy text, owner name) RETURNS void LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	p assay.policy;
+	relation regclass;
+BEGIN
+	SELECT * INTO STRICT p FROM assay.policy q WHERE q.policy = give_policy.policy;
+	IF NOT assay_internal.may('owner', policy) THEN
+		RAISE EXCEPTION 'must be owner of policy "%"', policy USING ERRCODE = 'insufficient_privilege';
+	END IF;
+	IF NOT EXISTS (SELECT FROM pg_roles o WHERE o.rolname = owner) THEN
+		RAISE EXCEPTION 'role "%" does not exist', owner USING ERRCODE = 'undefined_object';
+	END IF;
+	FOR relation IN SELECT c.oid::regclass FROM pg_class c
+		WHERE c.oid IN (p.decision, p.label, p.access, coalesce(to_regclass(p.signals), p.signals_view))
+			OR c.oid IN (SELECT v.oid FROM assay_internal.policy_views(p.policy, p.decision) v)
+	LOOP
+		EXECUTE format('ALTER TABLE %s OWNER TO %I', relation, owner);
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION assay_internal.give_policy(text, name) IS 'gives the view and the tables of a policy, and with them the policy, to another role';
 
 CREATE FUNCTION assay.alter_policy(policy text, prior float8 DEFAULT NULL, thresholds jsonb DEFAULT NULL,
 	default_verdict text DEFAULT NULL, on_error text DEFAULT NULL, owner name DEFAULT NULL,
-	search_path text DEFAULT NULL, signals regclass DEFAULT NULL, notify text[] DEFAULT NULL) RETURNS int LANGUAGE plpgsql
+	search_path text DEFAULT NULL, signals regclass DEFAULT NULL, notify text[] DEFAULT NULL, log_signals boolean DEFAULT NULL,
+	on_unreadable text DEFAULT NULL) RETURNS int LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	made int;
+	p assay.policy;
 	r assay.revision;
-	missing text;
+	made int;
 BEGIN
-	PERFORM FROM assay.policy p WHERE p.policy = alter_policy.policy FOR NO KEY UPDATE;
+	SELECT * INTO p FROM assay.policy q WHERE q.policy = alter_policy.policy FOR NO KEY UPDATE;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
 			HINT = 'Or it is not yours: assay.policies lists those that you may change.';
@@ -474,40 +321,26 @@ BEGIN
 	r.on_error := coalesce(on_error, r.on_error);
 	r.search_path := coalesce(search_path, r.search_path);
 	r.notify := coalesce(notify, r.notify);
-	IF NOT abs(r.prior) <= 1000 THEN
-		RAISE EXCEPTION 'prior must be log-odds between -1000 and 1000' USING ERRCODE = 'numeric_value_out_of_range';
-	END IF;
-	PERFORM assay.check_settings(r.thresholds, r.default_verdict, r.on_error, r.notify);
+	r.log_signals := coalesce(log_signals, r.log_signals);
+	r.on_unreadable := nullif(coalesce(on_unreadable, r.on_unreadable), '');
+	PERFORM assay.check_settings(r.prior, r.thresholds, r.default_verdict, r.on_error, r.notify, r.on_unreadable);
 	IF search_path IS NOT NULL THEN
 		PERFORM assay.check_search_path(search_path);
 	END IF;
-	IF owner IS NOT NULL AND NOT assay.member_of(owner::text) THEN
-		RAISE EXCEPTION 'must be a member of role "%" to give policy "%" to it', owner, policy USING ERRCODE = 'insufficient_privilege',
-			HINT = CASE WHEN EXISTS (SELECT FROM pg_roles o WHERE o.rolname = owner) THEN 'A superuser can.' ELSE 'There is no such role.' END;
-	END IF;
-	IF owner IS NOT NULL AND NOT (SELECT has_table_privilege(alter_policy.owner, to_regclass(p.decision), 'INSERT')
-		FROM assay.policy p WHERE p.policy = alter_policy.policy AND to_regclass(p.decision) IS NOT NULL) THEN
-		RAISE EXCEPTION 'role "%" may not write the decisions of policy "%"', owner, policy USING ERRCODE = 'insufficient_privilege',
-			HINT = 'GRANT it INSERT on the decision table, or make it the table''s owner, first.';
-	END IF;
 	IF signals IS NOT NULL THEN
-		SELECT k INTO missing FROM assay.policy p, unnest(p.key) k WHERE p.policy = alter_policy.policy
-			AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = alter_policy.signals AND a.attname = k AND a.attnum > 0 AND NOT a.attisdropped) LIMIT 1;
-		IF FOUND THEN
-			RAISE EXCEPTION 'signals view % has no key column "%"', signals, missing USING ERRCODE = 'undefined_column';
-		END IF;
+		PERFORM assay_internal.check_signals(signals);
+		PERFORM assay_internal.check_key(signals, p.key);
+		UPDATE assay.policy q SET signals_view = alter_policy.signals,
+			signals = (SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c
+				JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = alter_policy.signals)
+		WHERE q.policy = alter_policy.policy;
 	END IF;
-	UPDATE assay.policy p SET
-		owner = coalesce(alter_policy.owner::text, p.owner),
-		signals = coalesce((SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c
-			JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = alter_policy.signals), p.signals)
-	WHERE p.policy = alter_policy.policy;
 	BEGIN
-		INSERT INTO assay.revision (policy, revision, summary, prior, thresholds, default_verdict, on_error, log_signals, search_path, notify)
+		INSERT INTO assay.revision (policy, revision, summary, prior, thresholds, default_verdict, on_error, log_signals, search_path, notify, on_unreadable)
 		VALUES (r.policy, r.revision + 1, concat_ws(', ', 'alter policy', 'prior ' || prior, 'thresholds ' || thresholds::text,
 			'default verdict ' || default_verdict, 'on_error ' || on_error, 'owner ' || owner, 'search_path ' || search_path,
-			'signals ' || signals, 'notify ' || notify::text), r.prior, r.thresholds, r.default_verdict, r.on_error, r.log_signals,
-			r.search_path, r.notify)
+			'signals ' || signals, 'notify ' || notify::text, 'log_signals ' || log_signals, 'on_unreadable ' || on_unreadable),
+			r.prior, r.thresholds, r.default_verdict, r.on_error, r.log_signals, r.search_path, r.notify, r.on_unreadable)
 		RETURNING revision INTO made;
 	EXCEPTION WHEN unique_violation THEN
 		-- made since our snapshot: only under REPEATABLE READ and SERIALIZABLE
@@ -518,18 +351,22 @@ BEGIN
 	IF search_path IS NOT NULL OR signals IS NOT NULL THEN
 		PERFORM assay.warn_unfit(policy);
 	END IF;
+	IF owner IS NOT NULL THEN
+		PERFORM assay_internal.give_policy(policy, owner);
+	END IF;
 	RETURN made;
 END $$;
-COMMENT ON FUNCTION assay.alter_policy(text, float8, jsonb, text, text, name, text, regclass, text[]) IS
-	'changes settings of a policy, in a new revision; what is NULL stays';
+COMMENT ON FUNCTION assay.alter_policy(text, float8, jsonb, text, text, name, text, regclass, text[], boolean, text) IS
+	'changes settings of a policy, in a new revision; what is NULL stays; '''' (on_unreadable) takes away; an owner becomes the owner of its view and tables too';
 
 CREATE FUNCTION assay.drop_policy(policy text, drop_tables boolean DEFAULT false) RETURNS void LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	p assay.policy;
-	view regclass;
+	views oid[];
+	view oid;
 BEGIN
-	DELETE FROM assay.policy d WHERE d.policy = drop_policy.policy RETURNING * INTO p;
+	SELECT * INTO p FROM assay.policy q WHERE q.policy = drop_policy.policy FOR UPDATE;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
 			HINT = 'Or it is not yours: assay.policies lists those that you may change.';
@@ -542,20 +379,24 @@ BEGIN
 					  AND t.tgnargs = 1 AND t.tgargs = convert_to(policy, getdatabaseencoding()) || '\x00'),
 			HINT = 'Drop the trigger first.';
 	END IF;
+	DELETE FROM assay.policy d WHERE d.policy = p.policy;
 	IF drop_tables THEN
 		-- What stands there may be another's.
-		IF EXISTS (SELECT FROM pg_class c WHERE c.oid IN (to_regclass(p.decision), to_regclass(p.label))
-				   AND NOT coalesce(pg_has_role((SELECT o.oid FROM pg_roles o WHERE o.rolname = p.owner), c.relowner, 'USAGE'), pg_has_role(c.relowner, 'USAGE'))) THEN
+		IF EXISTS (SELECT FROM pg_class c WHERE c.oid IN (p.decision, p.label) AND pg_get_userbyid(c.relowner) <> p.owner) THEN
 			RAISE EXCEPTION 'tables of policy "%" do not belong to its owner', policy USING ERRCODE = 'insufficient_privilege',
 				HINT = 'Drop the policy without its tables.';
 		END IF;
 		-- Its own views go with them. What else reads them is the user's to drop.
-		FOR view IN SELECT c.oid::regclass FROM pg_class t JOIN pg_class c ON c.relnamespace = t.relnamespace
-			WHERE t.oid = to_regclass(p.decision) AND c.relkind = 'v'
-			AND c.relname IN (policy || '_verdict', policy || '_label_latest') LOOP
-			EXECUTE format('DROP VIEW %s', view);
+		views := array(SELECT v.oid FROM assay_internal.policy_views(p.policy, p.decision) v);
+		FOREACH view IN ARRAY views LOOP
+			EXECUTE format('DROP VIEW %s', view::regclass);
 		END LOOP;
-		EXECUTE format('DROP TABLE IF EXISTS %s, %s', p.decision, p.label);
+		IF EXISTS (SELECT FROM pg_class c WHERE c.oid = p.decision) THEN
+			EXECUTE format('DROP TABLE %s', p.decision);
+		END IF;
+		IF EXISTS (SELECT FROM pg_class c WHERE c.oid = p.label) THEN
+			EXECUTE format('DROP TABLE %s', p.label);
+		END IF;
 	END IF;
 END $$;
 COMMENT ON FUNCTION assay.drop_policy(text, boolean) IS
@@ -717,17 +558,6 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay.drop_exclusion(text, text) IS 'ends an exclusion, in a new revision';
 
-CREATE FUNCTION assay.score(policy text, signals record, revision int DEFAULT NULL, at timestamptz DEFAULT NULL, drafts boolean DEFAULT false,
-	OUT verdict text, OUT score real, OUT attribution assay.attribution)
-	AS 'MODULE_PATHNAME', 'assay_score' LANGUAGE C STABLE PARALLEL SAFE COST 1000;
-COMMENT ON FUNCTION assay.score(text, record, int, timestamptz, boolean) IS
-	'verdict, score and attribution of one row of signals, by the policy as it stands or as at a revision; drafts => true counts drafts as live';
-
-CREATE FUNCTION assay.decide() RETURNS trigger
-	AS 'MODULE_PATHNAME', 'assay_decide' LANGUAGE C;
-COMMENT ON FUNCTION assay.decide() IS
-	'trigger AFTER INSERT on a message table, for each statement (REFERENCING NEW TABLE) or row: decides the new messages by the policy it is given';
-
 CREATE FUNCTION assay.signals_query(policy text, keys text[] DEFAULT NULL) RETURNS text
 	AS 'MODULE_PATHNAME', 'assay_signals_query' LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION assay.signals_query(text, text[]) IS
@@ -833,4 +663,3 @@ CREATE VIEW assay.revisions WITH (security_invoker) AS
 COMMENT ON VIEW assay.revisions IS 'changes of policies: who, when, what';
 
 GRANT SELECT ON assay.policies, assay.detectors, assay.exclusions, assay.revisions, assay.policy_cache TO PUBLIC;
-REVOKE ALL ON FUNCTION assay.policy_changed(), assay.keep_history() FROM PUBLIC;
