@@ -28,6 +28,8 @@ typedef struct PolicyIdentity
 	Oid			decision;
 	char	   *decision_name;
 	Oid			label;
+	Oid			access;			/* view whose privileges are the policy's
+								 * rights */
 	char	   *label_name;
 	List	   *key;			/* names of the key columns */
 	bool		raise_errors;	/* on_error => 'raise' */

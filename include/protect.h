@@ -8,8 +8,9 @@
 #include "access/xact.h"
 
 /*
- * Before PostgreSQL 17 there is no subtransaction in a parallel query, and
- * without one nothing can be recovered from: there an error is the query's.
+ * Before PostgreSQL 17 there is no subtransaction in a parallel query: there
+ * only what calls nothing of a user's can be recovered from, and an error of
+ * anything else is the query's.
  */
 static inline bool
 CanProtect(void)

@@ -6,19 +6,23 @@
 
 #include "access/relation.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
+#include "executor/executor.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "config.h"
 #include "predict.h"
+#include "rights.h"
 #include "rule.h"
 #include "security.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
@@ -31,10 +35,10 @@ SignalsDesc(const char *policy, PolicyIdentity **id)
 	TupleDesc	desc;
 
 	*id = ConfigIdentify(policy);
-	if (!has_privs_of_role(GetUserId(), (*id)->owner))
+	if (!PolicyMay(*id, "builder"))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("must be owner of policy \"%s\"", policy)));
+				 errmsg("must be owner or builder of policy \"%s\"", policy)));
 	relid = (*id)->signals;
 	if (!OidIsValid(relid))
 		ereport(ERROR,
@@ -151,6 +155,33 @@ CompilePatterns(Node *node, void *context)
 	return expression_tree_walker(node, CompilePatterns, context);
 }
 
+static bool
+MayNotExecute(Oid func, void *context)
+{
+#if PG_VERSION_NUM >= 160000
+	AclResult	result = object_aclcheck(ProcedureRelationId, func, GetUserId(), ACL_EXECUTE);
+#else
+	AclResult	result = pg_proc_aclcheck(func, GetUserId(), ACL_EXECUTE);
+#endif
+
+	if (result != ACLCHECK_OK)
+		aclcheck_error(result, OBJECT_FUNCTION, get_func_name(func));
+	return false;
+}
+
+/*
+ * What a builder writes runs as the policy's owner: it may name what the
+ * builder could call too, and no other functions of the owner's.
+ */
+static bool
+CheckExecute(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	(void) check_functions_in_node(node, MayNotExecute, NULL);
+	return expression_tree_walker(node, CheckExecute, context);
+}
+
 static void
 PatternErrorCallback(void *arg)
 {
@@ -167,16 +198,28 @@ assay_check_condition(PG_FUNCTION_ARGS)
 	PolicyIdentity *id;
 	TupleDesc	desc = SignalsDesc(policy, &id);
 	List	   *guards = PG_GETARG_BOOL(3) ? GuardNames(policy) : NIL;
+	bool		plan = PG_GETARG_BOOL(4);
 	Security	security;
 	ErrorContextCallback callback = {error_context_stack, PatternErrorCallback, what};
 	Rule	   *rule;
+	Rule	   *written;
 
 	EnterOwner(&security, id->owner, id->search_path);
-	rule = RuleParse(condition, desc, guards, what, true);
+	rule = RuleParse(condition, desc, guards, what, plan);
 	error_context_stack = &callback;
+	/* It asks whether the owner may call each function. */
+	if (plan)
+		(void) ExecInitExpr(rule->expr, NULL);
 	(void) CompilePatterns((Node *) rule->expr, NULL);
 	error_context_stack = callback.previous;
 	LeaveSecurity(&security);
+	if (!has_privs_of_role(GetUserId(), id->owner))
+	{
+		EnterOwner(&security, id->owner, id->search_path);
+		written = RuleParse(condition, desc, guards, what, false);
+		LeaveSecurity(&security);
+		(void) CheckExecute((Node *) written->expr, NULL);
+	}
 	if (AsksForNow((Node *) rule->expr, NULL))
 		ereport(NOTICE,
 				(errmsg("condition of %s depends on the current time", what),

@@ -213,7 +213,7 @@ ReadIdentity(const char *policy, int revision, MemoryContext context)
 	PolicyIdentity *id;
 
 	if (RunQuery("SELECT p.signals, p.signals_view, p.decision, p.label, p.key, r.revision, r.search_path, "
-				 "r.log_signals, r.on_error = 'raise', r.on_unreadable "
+				 "r.log_signals, r.on_error = 'raise', r.on_unreadable, p.access "
 				 "FROM assay_internal.policy p JOIN assay_internal.revision r USING (policy) "
 				 "WHERE p.policy = $1 AND ($2 = 0 OR r.revision = $2) "
 				 "ORDER BY r.revision DESC LIMIT 1", policy, revision) == 0)
@@ -233,6 +233,7 @@ ReadIdentity(const char *policy, int revision, MemoryContext context)
 	id->log_signals = SpiBoolean(0, 8);
 	id->raise_errors = SpiBoolean(0, 9);
 	id->on_unreadable = SpiText(0, 10);
+	id->access = SpiRegclass(0, 11);
 	MemoryContextSwitchTo(spi);
 	if (id->decision_name == NULL)
 		ereport(ERROR,

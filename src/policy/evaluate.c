@@ -405,7 +405,7 @@ EvaluationGet(PolicyEntry *entry, bool count, MemoryContext context)
 	MemoryContextRegisterResetCallback(context, &use->callback);
 
 	e->count = count;
-	e->protect = !e->policy->id->raise_errors && CanProtect();
+	e->protect = !e->policy->id->raise_errors && (CanProtect() || !e->policy->foreign_code);
 	for (int i = 0; i < POLICY_PARTS(e->policy); i++)
 	{
 		if (e->overruns[i] >= OVERRUNS_MAX)

@@ -4,9 +4,10 @@
 
 -- conditions are checked against the view when they are written
 
-CREATE FUNCTION assay.check_condition(policy text, condition text, what text, guards boolean) RETURNS void
+CREATE FUNCTION assay.check_condition(policy text, condition text, what text, guards boolean, run boolean DEFAULT true) RETURNS void
 	AS 'MODULE_PATHNAME', 'assay_check_condition' LANGUAGE C STABLE STRICT;
-COMMENT ON FUNCTION assay.check_condition(text, text, text, boolean) IS 'error unless the condition is valid for the policy';
+COMMENT ON FUNCTION assay.check_condition(text, text, text, boolean, boolean) IS
+	'error unless the condition is valid for the policy, whose owner may call its functions; run => false: without calling any';
 
 CREATE FUNCTION assay.check_model(policy text, model assay.model) RETURNS void
 	AS 'MODULE_PATHNAME', 'assay_check_model' LANGUAGE C STABLE STRICT;
@@ -505,6 +506,21 @@ CREATE FUNCTION assay.retire_detector(policy text, detector text) RETURNS int LA
 	SELECT assay.alter_detector(policy, detector, mode => 'retired')
 $$;
 COMMENT ON FUNCTION assay.retire_detector(text, text) IS 'takes a detector out of use; its past stays';
+
+CREATE FUNCTION assay.drop_detector(policy text, detector text) RETURNS int LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	made int := assay.new_revision(policy, format('drop detector %s', detector));
+BEGIN
+	UPDATE assay.detector d SET until_revision = made
+	WHERE d.policy = drop_detector.policy AND d.detector = drop_detector.detector AND d.until_revision IS NULL;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'policy "%" has no detector "%"', policy, detector USING ERRCODE = 'undefined_object',
+			HINT = 'The view assay.detectors lists them.';
+	END IF;
+	RETURN made;
+END $$;
+COMMENT ON FUNCTION assay.drop_detector(text, text) IS 'ends a detector, in a new revision; its past stays';
 
 CREATE FUNCTION assay.create_guard(policy text, guard text, condition text, description text DEFAULT NULL) RETURNS int LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$

@@ -180,20 +180,20 @@ END $$;
 COMMENT ON FUNCTION assay.check_mutes(text, text[]) IS 'error unless the policy has all these detectors';
 
 -- A retired detector may name what is gone; that may be why it is retired.
-CREATE FUNCTION assay.check_policy(policy text) RETURNS void LANGUAGE plpgsql STABLE
+CREATE FUNCTION assay.check_policy(policy text, run boolean DEFAULT true) RETURNS void LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-	PERFORM assay.check_condition(check_policy.policy, g.condition, format('guard "%s"', g.guard), false) FROM assay.guard g
+	PERFORM assay.check_condition(check_policy.policy, g.condition, format('guard "%s"', g.guard), false, run) FROM assay.guard g
 	WHERE g.policy = check_policy.policy AND g.until_revision IS NULL;
-	PERFORM assay.check_condition(check_policy.policy, d.condition, format('detector "%s"', d.detector), true), assay.check_model(check_policy.policy, m.model)
+	PERFORM assay.check_condition(check_policy.policy, d.condition, format('detector "%s"', d.detector), true, run), assay.check_model(check_policy.policy, m.model)
 	FROM assay.detector d
 	LEFT JOIN assay.detector_model m ON m.policy = d.policy AND m.detector = d.detector AND m.revision = d.model_revision
 	WHERE d.policy = check_policy.policy AND d.until_revision IS NULL AND d.mode <> 'retired';
-	PERFORM assay.check_mutes(check_policy.policy, x.mutes), assay.check_condition(check_policy.policy, x.condition, format('exclusion "%s"', x.exclusion), true)
+	PERFORM assay.check_mutes(check_policy.policy, x.mutes), assay.check_condition(check_policy.policy, x.condition, format('exclusion "%s"', x.exclusion), true, run)
 	FROM assay.exclusion x WHERE x.policy = check_policy.policy AND x.until_revision IS NULL;
 	PERFORM assay.check_verdicts(check_policy.policy);
 END $$;
-COMMENT ON FUNCTION assay.check_policy(text) IS 'error unless all conditions, models, mutes and verdicts of a policy are valid';
+COMMENT ON FUNCTION assay.check_policy(text, boolean) IS 'error unless all conditions, models, mutes and verdicts of a policy are valid';
 
 CREATE FUNCTION assay.warn_unfit(policy text) RETURNS void LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
@@ -633,7 +633,8 @@ BEGIN
 						(e->>'expires_at')::timestamptz,
 						CASE WHEN e->>'decision_key' IS NOT NULL THEN array(SELECT jsonb_array_elements_text(e->'decision_key')) END)::assay.exclusion)
 				 FROM jsonb_array_elements(wanted->'exclusions') e));
-			PERFORM assay.check_policy(target);
+			-- What a document says is run only when it is wanted.
+			PERFORM assay.check_policy(target, NOT dry_run);
 		END IF;
 		IF dry_run THEN
 			tried := true;

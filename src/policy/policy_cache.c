@@ -21,6 +21,7 @@
 #include "compat.h"
 #include "miscadmin.h"
 #include "policy_cache.h"
+#include "rights.h"
 #include "security.h"
 #include "storage/ipc.h"
 #include "utils/acl.h"
@@ -175,8 +176,7 @@ Use(PolicyEntry *entry, MemoryContext context)
 static void
 CheckReader(PolicyIdentity *id, Oid reader)
 {
-	if (!OidIsValid(reader) || has_privs_of_role(reader, id->owner) ||
-		pg_class_aclcheck(id->decision, reader, ACL_SELECT) == ACLCHECK_OK)
+	if (!OidIsValid(reader) || PolicyMay(id, "reader"))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

@@ -7,6 +7,7 @@
 #include "budget.h"
 #include "mb/pg_wchar.h"
 #include "protect.h"
+#include "storage/lwlock.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
@@ -58,6 +59,41 @@ CutMessage(ErrorData *error)
 	error->message = cut;
 }
 
+/*
+ * The same where there is no subtransaction: for what calls nothing but the
+ * server's own functions of values, which leave behind no more than memory,
+ * and what a resource owner knows.
+ */
+static ErrorData *
+RunWithoutSubtransaction(void (*run) (void *arg), void *arg)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ResourceOwner mine = ResourceOwnerCreate(owner, "pg_assay");
+	ErrorData  *volatile error = NULL;
+
+	CurrentResourceOwner = mine;
+	PG_TRY();
+	{
+		run(arg);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		LWLockReleaseAll();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	ResourceOwnerRelease(mine, RESOURCE_RELEASE_BEFORE_LOCKS, error == NULL, false);
+	ResourceOwnerRelease(mine, RESOURCE_RELEASE_LOCKS, error == NULL, false);
+	ResourceOwnerRelease(mine, RESOURCE_RELEASE_AFTER_LOCKS, error == NULL, false);
+	ResourceOwnerDelete(mine);
+	return error;
+}
+
 ErrorData  *
 RunProtected(void (*run) (void *arg), void *arg)
 {
@@ -66,6 +102,15 @@ RunProtected(void (*run) (void *arg), void *arg)
 	ErrorData  *volatile error = NULL;
 	volatile bool late = false;
 
+	if (!CanProtect())
+	{
+		error = RunWithoutSubtransaction(run, arg);
+		if (error && IsForTransaction(error))
+			ReThrowError(error);
+		if (error)
+			CutMessage(error);
+		return error;
+	}
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
 	PG_TRY();

@@ -13,6 +13,7 @@
 #include "catalog/pg_class.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "rights.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/syscache.h"
@@ -49,10 +50,10 @@ PolicyOwner(FunctionCallInfo fcinfo, int first)
 }
 
 static bool
-HasPrivilege(Oid relid, AclMode mode)
+HasPrivilege(Oid role, Oid relid, AclMode mode)
 {
 	return OidIsValid(OwnerOf(relid)) &&
-		pg_class_aclcheck(relid, GetUserId(), mode) == ACLCHECK_OK;
+		pg_class_aclcheck(relid, role, mode) == ACLCHECK_OK;
 }
 
 PG_FUNCTION_INFO_V1(assay_policy_owner);
@@ -66,29 +67,40 @@ assay_policy_owner(PG_FUNCTION_ARGS)
 	PG_RETURN_OID(owner);
 }
 
+/* Has a role this right on the policy of these objects? */
+static bool
+MayOn(Oid role, const char *right, Oid owner, Oid decision, Oid access)
+{
+	/* Of a policy of which nothing is left */
+	if (!OidIsValid(owner))
+		return superuser_arg(role);
+	if (has_privs_of_role(role, owner))
+		return true;
+	/* What is called like the view is no one's but the owner's. */
+	if (OwnerOf(access) != owner)
+		access = InvalidOid;
+	if (HasPrivilege(role, access, ACL_UPDATE))
+		return strcmp(right, "owner") != 0;
+	if (HasPrivilege(role, access, ACL_INSERT))
+		return strcmp(right, "builder") == 0 || strcmp(right, "reader") == 0;
+	return strcmp(right, "reader") == 0 &&
+		(HasPrivilege(role, decision, ACL_SELECT) || HasPrivilege(role, access, ACL_SELECT));
+}
+
+/* Has the current user this right on a policy? */
+bool
+PolicyMay(const PolicyIdentity *id, const char *right)
+{
+	return MayOn(GetUserId(), right, id->owner, id->decision, id->access);
+}
+
 /* may(right, decision, access, label, signals_view) */
 PG_FUNCTION_INFO_V1(assay_may);
 Datum
 assay_may(PG_FUNCTION_ARGS)
 {
 	char	   *right = PG_ARGISNULL(0) ? "" : text_to_cstring(PG_GETARG_TEXT_PP(0));
-	Oid			owner = PolicyOwner(fcinfo, 1);
-	Oid			access = Argument(fcinfo, 2);
 
-	/* Of a policy of which nothing is left */
-	if (!OidIsValid(owner))
-		PG_RETURN_BOOL(superuser());
-	if (has_privs_of_role(GetUserId(), owner))
-		PG_RETURN_BOOL(true);
-	/* What is called like the view is no one's but the owner's. */
-	if (OwnerOf(access) != owner)
-		access = InvalidOid;
-	if (strcmp(right, "reader") == 0)
-		PG_RETURN_BOOL(HasPrivilege(Argument(fcinfo, 1), ACL_SELECT) ||
-					   HasPrivilege(access, ACL_SELECT | ACL_INSERT | ACL_UPDATE));
-	if (strcmp(right, "builder") == 0)
-		PG_RETURN_BOOL(HasPrivilege(access, ACL_INSERT) || HasPrivilege(access, ACL_UPDATE));
-	if (strcmp(right, "publisher") == 0)
-		PG_RETURN_BOOL(HasPrivilege(access, ACL_UPDATE));
-	PG_RETURN_BOOL(false);
+	PG_RETURN_BOOL(MayOn(GetUserId(), right, PolicyOwner(fcinfo, 1), Argument(fcinfo, 1),
+						 Argument(fcinfo, 2)));
 }

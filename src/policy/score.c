@@ -137,8 +137,8 @@ IsBound(ScoreState *state, text *policy, HeapTupleHeader row, int revision, bool
 static void
 ExplainParallelError(void *arg)
 {
-	if (!CanProtect())
-		errhint("Before PostgreSQL 17 a parallel query cannot leave a failing detector out: SET max_parallel_workers_per_gather = 0.");
+	if (!CanProtect() && geterrcode() != ERRCODE_INVALID_TRANSACTION_STATE)
+		errhint("Before PostgreSQL 17 a parallel query cannot leave a detector out whose functions may run queries: SET max_parallel_workers_per_gather = 0.");
 }
 
 static void
@@ -169,10 +169,10 @@ Evaluate(ScoreState *state, TimestampTz at, PolicyDecision *decision)
 	/* One that an error left in the middle of a row is not used again. */
 	if (state->evaluation == NULL || state->evaluation->at_work)
 		state->evaluation = EvaluationGet(state->entry, false, state->context);
-	if (p->id->raise_errors || !CanProtect())
-		EvaluateRow(state->evaluation, state->slot, at, decision, NULL);
-	else
+	if (state->evaluation->protect)
 		EvaluateInTime(state->evaluation, state->slot, at, decision);
+	else
+		EvaluateRow(state->evaluation, state->slot, at, decision, NULL);
 	LeaveSecurity(&security);
 	error_context_stack = callback.previous;
 }
