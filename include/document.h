@@ -43,6 +43,13 @@ extern Document *DocumentElement(Document *array, Size i);
 extern bool DocumentEach(Document *object, void **position, const char **key,
 						 Document **value);
 
+/*
+ * The first member of an object that is not among the known ones, which end
+ * in NULL; NULL when there is none, or it is no object
+ */
+extern const char *DocumentUnknownMember(Document *object,
+										 const char *const *known);
+
 extern bool DocumentIsObject(Document *value);
 extern bool DocumentIsArray(Document *value);
 extern bool DocumentIsString(Document *value);
@@ -57,6 +64,12 @@ extern bool DocumentSingle(Document *value, float *number); /* rounded once */
 extern bool DocumentInteger(Document *value, int64 min, int64 max,
 							int64 *number);
 extern bool DocumentBoolean(Document *value, bool *boolean);
+
+/*
+ * A number as the name of a category, of MODEL_NUMBER_NAME bytes: exact digits
+ * when it is whole
+ */
+extern bool DocumentNumberName(Document *value, char *name);
 
 /* Lives as long as the document; false also when it holds a zero byte */
 extern bool DocumentString(Document *value, const char **string);

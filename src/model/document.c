@@ -15,8 +15,8 @@
 
 #include <json-c/json.h>
 
+#include "category.h"
 #include "document.h"
-#include "import.h"
 
 /* Bytes handed to json-c between two looks at a cancel request */
 #define CHUNK_BYTES		(1024 * 1024)
@@ -608,6 +608,25 @@ DocumentEach(Document *object, void **position, const char **key,
 	return true;
 }
 
+const char *
+DocumentUnknownMember(Document *object, const char *const *known)
+{
+	void	   *position = NULL;
+	const char *key;
+	Document   *value;
+
+	while (DocumentEach(object, &position, &key, &value))
+	{
+		int			i = 0;
+
+		while (known[i] != NULL && strcmp(known[i], key) != 0)
+			i++;
+		if (known[i] == NULL)
+			return key;
+	}
+	return NULL;
+}
+
 bool
 DocumentIsObject(Document *value)
 {
@@ -735,6 +754,21 @@ DocumentBoolean(Document *value, bool *boolean)
 		return number == 0 || number == 1;
 	}
 	return false;
+}
+
+bool
+DocumentNumberName(Document *value, char *name)
+{
+	double		number;
+
+	if (DocumentIsString(value) || !DocumentNumber(value, &number))
+		return false;
+	if (json_object_is_type(Json(value), json_type_int))
+		snprintf(name, MODEL_NUMBER_NAME, INT64_FORMAT,
+				 (int64) json_object_get_int64(Json(value)));
+	else
+		ModelNumberName(number, name);
+	return true;
 }
 
 bool

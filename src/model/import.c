@@ -14,6 +14,7 @@
 #include <stdarg.h>
 
 #include "compat.h"
+#include "document.h"
 #include "import.h"
 
 /* A growing array of elements of one size */
@@ -82,20 +83,6 @@ struct ModelBuilder
 };
 
 bool
-ModelFail(ModelError *error, ModelErrorKind kind, const char *format,...)
-{
-	va_list		args;
-
-	if (error->kind != MODEL_OK)
-		return false;
-	error->kind = kind;
-	va_start(args, format);
-	vsnprintf(error->message, sizeof(error->message), format, args);
-	va_end(args);
-	return false;
-}
-
-bool
 ModelComplain(ModelBuilder *builder, ModelErrorKind kind,
 			  const char *format,...)
 {
@@ -129,6 +116,43 @@ bool
 ModelIsFine(const ModelBuilder *builder)
 {
 	return builder->error->kind == MODEL_OK;
+}
+
+bool
+ModelKnowsMembers(ModelBuilder *builder, Document *object, const char *where,
+				  const char *const *known)
+{
+	const char *unknown = DocumentUnknownMember(object, known);
+
+	if (unknown == NULL)
+		return true;
+	ModelComplain(builder, MODEL_UNSUPPORTED,
+				  "model document has a member \"%.60s\" in \"%s\" that is not known",
+				  unknown, where);
+	return ModelHint(builder,
+					 "It may change predictions. Perhaps the file is by a release of the library that is too new for this version of pg_assay.");
+}
+
+void
+ModelNoteThat(ModelBuilder *builder, const char *hint, const char *format,...)
+{
+	char		message[sizeof(builder->error->message)];
+	va_list		args;
+
+	va_start(args, format);
+	vsnprintf(message, sizeof(message), format, args);
+	va_end(args);
+	ModelRemark(builder->error, hint, "%s", message);
+}
+
+void
+ModelRemarkRelease(ModelBuilder *builder, const char *library,
+				   const char *release, const char *tested)
+{
+	ModelNoteThat(builder,
+				  "Compare some predictions with the library's own before you rely on it.",
+				  "model is by %s %s, the newest release that was tested is %s",
+				  library, release, tested);
 }
 
 static bool
@@ -420,17 +444,6 @@ ModelAddFeature(ModelBuilder *builder, const char *name,
 	if (name != NULL)
 		feature->name = AddString(builder, name, "feature name");
 	return number;
-}
-
-void
-ModelNumberName(double number, char *name)
-{
-	for (int digits = 15; digits <= 17; digits++)
-	{
-		snprintf(name, MODEL_NUMBER_NAME, "%.*g", digits, number);
-		if (strtod(name, NULL) == number)
-			break;
-	}
 }
 
 bool
