@@ -44,11 +44,12 @@ extern bool DocumentEach(Document *object, void **position, const char **key,
 						 Document **value);
 
 /*
- * The first member of an object that is not among the known ones, which end
- * in NULL; NULL when there is none, or it is no object
+ * What an importer knows of an object that it reads: another member could
+ * change what the model predicts, so it is refused.  known ends in NULL.  True
+ * also when it is no object.
  */
-extern const char *DocumentUnknownMember(Document *object,
-										 const char *const *known);
+extern bool DocumentKnowsMembers(Document *object, const char *where,
+								 const char *const *known, ModelError *error);
 
 extern bool DocumentIsObject(Document *value);
 extern bool DocumentIsArray(Document *value);

@@ -51,12 +51,14 @@ extern bool ModelHint(ModelBuilder *builder,
 					  const char *format,...) pg_attribute_printf(2, 3);
 extern bool ModelIsFine(const ModelBuilder *builder);
 
-/*
- * What an importer knows of an object that it reads: any other member could
- * change what the model predicts, so that it is refused.  known ends in NULL.
- */
-extern bool ModelKnowsMembers(ModelBuilder *builder, Document *object,
-							  const char *where, const char *const *known);
+extern ModelError *ModelErrorOf(const ModelBuilder *builder);
+
+static inline bool
+ModelKnowsMembers(ModelBuilder *builder, Document *object, const char *where,
+				  const char *const *known)
+{
+	return DocumentKnowsMembers(object, where, known, ModelErrorOf(builder));
+}
 
 /* The document is by a release that came after those that were tested */
 extern void ModelRemarkRelease(ModelBuilder *builder, const char *library,

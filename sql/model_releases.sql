@@ -74,6 +74,8 @@ FROM (VALUES ('{new}'::text[]), ('{learner,new}'), ('{learner,objective,new}'), 
     ('{learner,gradient_booster,model,trees,0,new}'), ('{learner,gradient_booster,model,trees,0,tree_param,new}'),
     ('{learner,attributes,new}')) AS v (path);
 SELECT pg_temp.edited('words', '{learner,gradient_booster,model,cats,enc,2,new}', '1');
+-- Misspelt, but known: by 1.6
+SELECT pg_temp.edited('dart', '{learner,objective}', '{"name": "reg:pseudohubererror", "pseduo_huber_param": {"huber_slope": "1"}}');
 -- As many outputs as quantiles
 SELECT pg_temp.edited('expectiles', '{learner,objective,expectile_loss_param,expectile_alpha}', '[0.1, 0.9]');
 SELECT pg_temp.edited('quantiles_crossing', '{learner,objective,quantile_loss_param,quantile_alpha}', '"[0.1, 0.2, 0.3]"');

@@ -608,23 +608,32 @@ DocumentEach(Document *object, void **position, const char **key,
 	return true;
 }
 
-const char *
-DocumentUnknownMember(Document *object, const char *const *known)
+bool
+DocumentKnowsMembers(Document *object, const char *where,
+					 const char *const *known, ModelError *error)
 {
 	void	   *position = NULL;
 	const char *key;
 	Document   *value;
 
+	if (error->kind != MODEL_OK)
+		return false;
 	while (DocumentEach(object, &position, &key, &value))
 	{
 		int			i = 0;
 
 		while (known[i] != NULL && strcmp(known[i], key) != 0)
 			i++;
-		if (known[i] == NULL)
-			return key;
+		if (known[i] != NULL)
+			continue;
+		ModelFail(error, MODEL_UNSUPPORTED,
+				  "model document has a member \"%.60s\" in \"%s\" that is not known",
+				  key, where);
+		snprintf(error->hint, sizeof(error->hint),
+				 "It may change predictions. Perhaps the file is by a release of the library that is too new for this version of pg_assay.");
+		return false;
 	}
-	return NULL;
+	return true;
 }
 
 bool

@@ -14,7 +14,6 @@
 #include <stdarg.h>
 
 #include "compat.h"
-#include "document.h"
 #include "import.h"
 
 /* A growing array of elements of one size */
@@ -118,19 +117,10 @@ ModelIsFine(const ModelBuilder *builder)
 	return builder->error->kind == MODEL_OK;
 }
 
-bool
-ModelKnowsMembers(ModelBuilder *builder, Document *object, const char *where,
-				  const char *const *known)
+ModelError *
+ModelErrorOf(const ModelBuilder *builder)
 {
-	const char *unknown = DocumentUnknownMember(object, known);
-
-	if (unknown == NULL)
-		return true;
-	ModelComplain(builder, MODEL_UNSUPPORTED,
-				  "model document has a member \"%.60s\" in \"%s\" that is not known",
-				  unknown, where);
-	return ModelHint(builder,
-					 "It may change predictions. Perhaps the file is by a release of the library that is too new for this version of pg_assay.");
+	return builder->error;
 }
 
 void

@@ -179,6 +179,7 @@ KnowsObjective(Source *source, Document *objective)
 				"lambdarank_score_normalization", "lambdarank_unbiased",
 		"ndcg_exp_gain"}},
 		{"poisson_regression_param", {"max_delta_step"}},
+		{"pseduo_huber_param", {"huber_slope"}},	/* so in 1.6 */
 		{"pseudo_huber_param", {"huber_slope"}},
 		{"quantile_loss_param", {"quantile_alpha"}},
 		{"reg_loss_param", {"scale_pos_weight"}},
