@@ -52,16 +52,30 @@ Grow(Window *w, Stack *s)
 }
 
 /*
+ * The memory of the aggregate that calls; by itself no such function may run,
+ * as its argument is a pointer.
+ */
+static MemoryContext
+CallerContext(FunctionCallInfo fcinfo)
+{
+	MemoryContext context;
+
+	if (!AggCheckCallContext(fcinfo, &context))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("a function of an aggregate's state cannot be called by itself")));
+	return context;
+}
+
+/*
  * The state of this aggregate call, made when there is none yet
  */
 static Window *
 GetWindow(FunctionCallInfo fcinfo)
 {
-	MemoryContext context;
+	MemoryContext context = CallerContext(fcinfo);
 	Window	   *w;
 
-	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "moving-window function called outside of an aggregate");
 	if (!PG_ARGISNULL(0))
 		return (Window *) PG_GETARG_POINTER(0);
 	w = MemoryContextAllocZero(context, sizeof(Window));
@@ -95,7 +109,9 @@ Pop(Window *w)
 		}
 	}
 	if (w->out.n == 0)
-		elog(ERROR, "a row leaves a window frame that it never entered");
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("a row leaves a window frame that it never entered")));
 	w->out.n--;
 }
 
@@ -158,6 +174,7 @@ activity_window_final(PG_FUNCTION_ARGS)
 	Window	   *w;
 	Activity	sum;
 
+	(void) CallerContext(fcinfo);
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	w = (Window *) PG_GETARG_POINTER(0);
