@@ -253,6 +253,7 @@ sub call
 
 # A file for COPY with one value, whose bytes may be spoilt
 my $files = 0;
+my $folder = PostgreSQL::Test::Utils::tempdir();
 
 sub binary_file
 {
@@ -264,7 +265,7 @@ sub binary_file
 		$bytes = substr($bytes, 0, $at) if rand() < 0.1;
 		substr($bytes, $at, 1) = chr(rand() < 0.5 ? pick(0, 1, 127, 128, 255) : int(rand(256))) if $at < length $bytes;
 	}
-	my $path = PostgreSQL::Test::Utils::tempdir() . '/value' . $files++ % (2 * BATCH);
+	my $path = $folder . '/value' . $files++ % (2 * BATCH);
 	open(my $f, '>:raw', $path) or die "$path: $!";
 	print $f "PGCOPY\n\xff\r\n\0", pack('NNnN', 0, 0, 1, length $bytes), $bytes, pack('n', 65535);
 	close $f;
@@ -292,11 +293,11 @@ while (defined $calls ? $done < $calls : time - $started < SHORT)
 	}
 	$node->safe_psql('postgres', 'DROP DATABASE IF EXISTS run WITH (FORCE)');
 	$node->safe_psql('postgres', 'CREATE DATABASE run TEMPLATE world');
-	my $script = PostgreSQL::Test::Utils::tempdir() . '/batch.sql';
+	my $script = $folder . '/batch.sql';
 	open(my $f, '>:utf8', $script) or die "$script: $!";
 	print $f "SET statement_timeout = '2s';\nSET client_min_messages = error;\nSET assay.phrase_compile_timeout = '1s';\n", join("\n", @batch), "\n";
 	close $f;
-	my $out = PostgreSQL::Test::Utils::tempdir() . '/batch.out';
+	my $out = $folder . '/batch.out';
 	system(qq{psql -X -q -b -v VERBOSITY=verbose -d "} . $node->connstr('run') . qq{" -f "$script" >/dev/null 2>"$out"});
 	open(my $o, '<:raw', $out) or die "$out: $!";
 	my $error = '';
