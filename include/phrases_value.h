@@ -89,7 +89,6 @@ extern PhraseList PhrasesRead(const Phrases *p, Piece *unique_names,
 extern MatchSet *PhrasesCreateMatch(MemoryContext cxt, uint8 syntax);
 extern void PhrasesAddPatterns(MatchSet *match, const PhraseList *list);
 extern void PhrasesCompile(MatchSet *match, const PhraseList *list);
-extern const char *PhrasesToUtf8(const char *bytes, int len, Size *utf8_len);
 extern void PhrasesScanError(MatchStatus status);
 
 /* phrases_cache.c */

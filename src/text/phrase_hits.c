@@ -16,6 +16,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 
+#include "encoding.h"
 #include "match.h"
 #include "phrases_value.h"
 
@@ -60,7 +61,7 @@ phrase_hits(PG_FUNCTION_ARGS)
 	text	   *t = PG_GETARG_TEXT_PP(1);
 	PhrasesEntry *entry = PhrasesGetEntry(fcinfo, 0);
 	Size		len;
-	const char *utf8 = PhrasesToUtf8(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), &len);
+	const char *utf8 = TextToUtf8(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), &len);
 	Datum	   *names;
 	int			count = 0;
 	MatchStatus status;
@@ -102,6 +103,39 @@ CountCharacters(const char *bytes, Size len)
 	return count;
 }
 
+/* What is left of a text in the server's encoding, from its character `at` */
+typedef struct Rest
+{
+	const char *bytes;
+	int			len;
+	int			at;
+} Rest;
+
+static int
+SkipCharacters(const char *bytes, int len, int count)
+{
+	int			skipped = 0;
+
+	while (count-- > 0 && skipped < len)
+		skipped += Min(pg_mblen(bytes + skipped), len - skipped);
+	return skipped;
+}
+
+/*
+ * Some characters of a text that was converted to be searched, from itself:
+ * not each character can be converted back. Calls go forward only.
+ */
+static text *
+Characters(Rest *rest, int from, int count)
+{
+	int			skip = SkipCharacters(rest->bytes, rest->len, from - rest->at);
+
+	rest->bytes += skip;
+	rest->len -= skip;
+	rest->at = from;
+	return cstring_to_text_with_len(rest->bytes, SkipCharacters(rest->bytes, rest->len, count));
+}
+
 /* phrase_matches(phrases, text, max_matches): where each phrase occurs */
 PG_FUNCTION_INFO_V1(phrase_matches);
 Datum
@@ -119,6 +153,7 @@ phrase_matches(PG_FUNCTION_ARGS)
 	MatchStatus status;
 	Size		at = 0;
 	int			characters = 0;
+	Rest		rest = {VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), 0};
 
 	if (max < 0 || max > PHRASES_MAX_MATCHES)
 		ereport(ERROR,
@@ -126,7 +161,7 @@ phrase_matches(PG_FUNCTION_ARGS)
 				 errmsg("max_matches must be between 0 and %d", PHRASES_MAX_MATCHES)));
 	InitMaterializedSRF(fcinfo, 0);
 	entry = PhrasesGetEntry(fcinfo, 0);
-	utf8 = PhrasesToUtf8(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), &len);
+	utf8 = TextToUtf8(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), &len);
 
 	do
 	{
@@ -165,9 +200,10 @@ phrase_matches(PG_FUNCTION_ARGS)
 			length = spans[i].end - at;
 			values[1] = Int32GetDatum(characters + 1);
 			values[2] = Int32GetDatum(characters + CountCharacters(start, length));
-			start = pg_any_to_server(pnstrdup(start, length), length,
-									 GetDatabaseEncoding() == PG_SQL_ASCII ? PG_SQL_ASCII : PG_UTF8);
-			values[3] = PointerGetDatum(cstring_to_text(start));
+			if (start >= VARDATA_ANY(t) && start <= (char *) t + VARSIZE_ANY(t))
+				values[3] = PointerGetDatum(cstring_to_text_with_len(start, length));
+			else
+				values[3] = PointerGetDatum(Characters(&rest, characters, CountCharacters(start, length)));
 		}
 		else
 		{

@@ -9,15 +9,13 @@
  */
 #include "postgres.h"
 
-#include <limits.h>
-
-#include "catalog/namespace.h"
 #include "common/cryptohash.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "port/pg_crc32c.h"
 #include "utils/memutils.h"
 
+#include "encoding.h"
 #include "match.h"
 #include "phrases_value.h"
 
@@ -184,57 +182,6 @@ PhrasesCreateMatch(MemoryContext cxt, uint8 syntax)
 	return match;
 }
 
-/*
- * Text in UTF-8, as the matcher needs it. What has no equivalent there becomes
- * a question mark. SQL_ASCII goes as it is: the matcher takes any bytes.
- */
-const char *
-PhrasesToUtf8(const char *bytes, int len, Size *utf8_len)
-{
-	int			encoding = GetDatabaseEncoding();
-	Oid			proc;
-	char	   *out;
-	Size		room;
-	Size		at = 0;
-	bool		ascii = true;
-
-	*utf8_len = len;
-	if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII)
-		return bytes;
-	for (int i = 0; i < len && ascii; i++)
-		ascii = !IS_HIGHBIT_SET(bytes[i]);
-	if (ascii)
-		return bytes;
-	proc = FindDefaultConversionProc(encoding, PG_UTF8);
-	if (!OidIsValid(proc))
-		return bytes;
-
-	room = add_size(mul_size(len, MAX_CONVERSION_GROWTH), 1);
-	out = MemoryContextAllocHuge(CurrentMemoryContext, room);
-	while (len > 0)
-	{
-		Size		left = room - at;
-		int			done = pg_do_encoding_conversion_buf(proc, encoding, PG_UTF8,
-														 (unsigned char *) bytes, len,
-														 (unsigned char *) out + at,
-														 Min(left, INT_MAX), true);
-
-		at += strlen(out + at);
-		bytes += done;
-		len -= done;
-		if (len > 0 && done == 0)
-		{
-			int			skip = Min(pg_mblen(bytes), len);
-
-			out[at++] = '?';
-			bytes += skip;
-			len -= skip;
-		}
-	}
-	*utf8_len = at;
-	return out;
-}
-
 /* Raise what the matcher could not do; the name tells which pattern. */
 static void
 RaiseMatchError(MatchStatus status, const MatchError *error, const PhraseList *list)
@@ -283,7 +230,7 @@ PhrasesAddPatterns(MatchSet *match, const PhraseList *list)
 	{
 		MatchError	error = {-1, ""};
 		Size		len;
-		const char *utf8 = PhrasesToUtf8(list->patterns[i].bytes, list->patterns[i].len, &len);
+		const char *utf8 = TextToUtf8(list->patterns[i].bytes, list->patterns[i].len, &len);
 		MatchStatus status = MatchAdd(match, utf8, len, MATCH_WORDS, &error);
 
 		if (status != MATCH_OK)
