@@ -6,5 +6,6 @@
 #define ASSAY_COMPILE_CHILD_H
 
 extern void CompileChildInit(void);
+extern void CompileChildStart(void);
 
 #endif							/* ASSAY_COMPILE_CHILD_H */

@@ -77,6 +77,9 @@ $node->safe_psql('world', q{
 	CREATE TABLE public.dropped (a int, b text, c float8);
 	INSERT INTO public.dropped VALUES (1, 'b', 2);
 	ALTER TABLE public.dropped DROP COLUMN b;
+	GRANT ALL ON ALL TABLES IN SCHEMA public TO mail;
+	GRANT pg_read_server_files TO mail;
+	GRANT CREATE ON DATABASE world TO mail;
 	ANALYZE;
 });
 
@@ -295,7 +298,9 @@ while (defined $calls ? $done < $calls : time - $started < SHORT)
 	$node->safe_psql('postgres', 'CREATE DATABASE run TEMPLATE world');
 	my $script = $folder . '/batch.sql';
 	open(my $f, '>:utf8', $script) or die "$script: $!";
-	print $f "SET statement_timeout = '2s';\nSET client_min_messages = error;\nSET assay.phrase_compile_timeout = '1s';\n", join("\n", @batch), "\n";
+	print $f "SET statement_timeout = '2s';\nSET client_min_messages = error;\nSET assay.phrase_compile_timeout = '1s';\n",
+	  # as a superuser, or as the policy's owner
+	  rand() < 0.5 ? '' : "SET ROLE mail;\n", join("\n", @batch), "\n";
 	close $f;
 	my $out = $folder . '/batch.out';
 	system(qq{psql -X -q -b -v VERBOSITY=verbose -d "} . $node->connstr('run') . qq{" -f "$script" >/dev/null 2>"$out"});

@@ -33,7 +33,6 @@
 #include <sys/prctl.h>
 #endif
 
-#include "libpq/pqsignal.h"
 #include "miscadmin.h"
 #include "storage/pg_shmem.h"
 #include "utils/guc.h"
@@ -72,7 +71,7 @@ typedef struct Record
 static int	compile_timeout = COMPILE_TIMEOUT_DEFAULT;
 static int	compile_memory = COMPILE_MEMORY_DEFAULT;
 
-/* How often in a row compiling was stopped and no error came of it */
+/* How often compiling was stopped since CompileChildStart() */
 static int	stops = 0;
 
 /* ---- the child ----------------------------------------------------------- */
@@ -345,8 +344,20 @@ RunInChild(MatchJob job, void *arg, char **bytes, size_t *len, MatchError *error
 		*bytes = NULL;
 		*len = 0;
 	}
-	stops = status == MATCH_STOPPED ? stops + 1 : 0;
+	if (status == MATCH_STOPPED)
+		stops++;
 	return status;
+}
+
+/*
+ * Before something is compiled, perhaps in several tries: the first stops at
+ * any interrupt, so that it is served; what comes of it was no cancel then, and
+ * the others stop only for one.
+ */
+void
+CompileChildStart(void)
+{
+	stops = 0;
 }
 
 void

@@ -16,6 +16,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 
+#include "compile_child.h"
 #include "encoding.h"
 #include "match.h"
 #include "phrases_value.h"
@@ -163,6 +164,7 @@ phrase_matches(PG_FUNCTION_ARGS)
 	entry = PhrasesGetEntry(fcinfo, 0);
 	utf8 = TextToUtf8(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), &len);
 
+	CompileChildStart();
 	do
 	{
 		status = MatchFind(entry->match, utf8, len, max, &found, &count);

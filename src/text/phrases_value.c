@@ -15,6 +15,7 @@
 #include "port/pg_crc32c.h"
 #include "utils/memutils.h"
 
+#include "compile_child.h"
 #include "encoding.h"
 #include "match.h"
 #include "phrases_value.h"
@@ -248,6 +249,7 @@ PhrasesCompile(MatchSet *match, const PhraseList *list)
 	MatchError	error = {-1, ""};
 	MatchStatus status;
 
+	CompileChildStart();
 	do
 	{
 		CHECK_FOR_INTERRUPTS();
