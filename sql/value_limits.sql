@@ -31,6 +31,7 @@ DROP AGGREGATE raw(timestamptz);
 CREATE FUNCTION activity_of(bytea) RETURNS assay.activity LANGUAGE internal IMMUTABLE STRICT AS 'byteasend';
 CREATE FUNCTION outcome_of(bytea) RETURNS assay.outcome LANGUAGE internal IMMUTABLE STRICT AS 'byteasend';
 CREATE FUNCTION scored_of(bytea) RETURNS assay.scored LANGUAGE internal IMMUTABLE STRICT AS 'byteasend';
+CREATE FUNCTION attribution_of(bytea) RETURNS assay.attribution LANGUAGE internal IMMUTABLE STRICT AS 'byteasend';
 CREATE FUNCTION bytes(assay.activity) RETURNS bytea LANGUAGE internal IMMUTABLE STRICT AS 'byteasend';
 CREATE FUNCTION bytes(assay.outcome) RETURNS bytea LANGUAGE internal IMMUTABLE STRICT AS 'byteasend';
 CREATE FUNCTION bytes(assay.scored) RETURNS bytea LANGUAGE internal IMMUTABLE STRICT AS 'byteasend';
@@ -50,6 +51,10 @@ SELECT assay.outcome_agg(outcome_of('\x01'));
 SELECT assay.roc_auc(scored_of('\x01'));
 SELECT assay.roc_auc(scored_of('\x01000000ffffff7fffffff7f'));
 SELECT assay.scored_agg(scored_of('\x01000000ffffffffffffffff'));
+
+SELECT assay.margin(attribution_of('\x01'));
+SELECT assay.ledger(attribution_of('\x01000100000000000000000000000000000000'));
+SELECT attribution_of('');
 
 -- each byte of a good value set to each of a few: it is read, or one of these errors comes
 CREATE FUNCTION reads(call text, value bytea) RETURNS text LANGUAGE plpgsql AS $$
@@ -88,4 +93,4 @@ SELECT assay.roc_auc('1:0 0.1/0/1e140 0.2/1e140/0'::assay.scored);
 SELECT assay.log_loss(s, true, w), assay.brier(s, true, w), assay.roc_auc(s, true, w), assay.average_precision(s, true, w)
 FROM (VALUES (0.5, 1), (7, 0), ('NaN'::float8, 0)) v(s, w);
 
-DROP FUNCTION reads, activity_of, outcome_of, scored_of, bytes(assay.activity), bytes(assay.outcome), bytes(assay.scored);
+DROP FUNCTION reads, attribution_of, activity_of, outcome_of, scored_of, bytes(assay.activity), bytes(assay.outcome), bytes(assay.scored);
