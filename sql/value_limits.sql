@@ -56,7 +56,7 @@ SELECT assay.margin(attribution_of('\x01'));
 SELECT assay.ledger(attribution_of('\x01000100000000000000000000000000000000'));
 SELECT attribution_of('');
 
--- each byte of a good value set to each of a few: it is read, or one of these errors comes
+-- Each byte of a good value set to each of a few: it is read, or one of these errors comes
 CREATE FUNCTION reads(call text, value bytea) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	found text;
@@ -66,6 +66,14 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
 	RETURN SQLSTATE;
 END $$;
+-- nothing that takes a pointer can be called: no such function for a NULL
+SELECT p.oid::regprocedure AS function, r FROM pg_proc p, LATERAL (SELECT string_agg('NULL', ', ') AS nulls FROM unnest(p.proargtypes)) a,
+	LATERAL reads(format('SELECT %s(%s) IS NULL', p.oid::regproc, nulls), '') r
+WHERE p.pronamespace = 'assay'::regnamespace AND 'internal'::regtype = ANY (p.proargtypes::oid[]) AND r <> '42883';
+-- a superuser may pass another aggregate's state
+CREATE AGGREGATE mixed(bigint) (SFUNC = int8_avg_accum, STYPE = internal, FINALFUNC = assay.activity_window_final);
+SELECT mixed(1);
+DROP AGGREGATE mixed(bigint);
 WITH v(type, call, value) AS (VALUES
 	('times', 'SELECT activity_of($1)::text || assay.burst(activity_of($1), ''2024-02-01'') || coalesce(assay.activity_agg(activity_of($1))::text, '''') || assay.activity_hash(activity_of($1)) || (activity_of($1) OPERATOR(assay.+) activity_of($1))::text',
 		bytes((SELECT assay.activity_agg(t) FROM generate_series(timestamptz '2024-01-01 00:00+00', '2024-01-01 02:00+00', '1 h') t))),

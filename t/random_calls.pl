@@ -312,9 +312,15 @@ while (defined $calls ? $done < $calls : time - $started < SHORT)
 		{
 			my ($state, $message) = ($1, $2);
 			$states{$state}++;
-			$error = $state =~ /^XX/ && !$allowed{$state} ? "$state: $message" : '';
+			$error = $state =~ /^XX/ && !$allowed{$state} || $state eq '57014' ? "$state: $message" : '';
 		}
-		elsif ($error ne '' && $line =~ /^(?:.*: )?STATEMENT:\s+(.*)/) { push @internal, "$error\n  $1"; $error = ''; }
+		elsif ($error ne '' && $line =~ /^(?:.*: )?STATEMENT:\s+(.*)/)
+		{
+			my $statement = $1;
+			if ($error =~ /^57014/) { note("slow: $statement"); }
+			else { push @internal, "$error\n  $statement"; }
+			$error = '';
+		}
 		elsif ($line =~ /server closed the connection|could not connect|connection to server was lost/) { $crashed = $line; }
 	}
 	close $o;

@@ -24,8 +24,12 @@ typedef struct Stack
 	int64		room;
 } Stack;
 
+/* Tells our states from those of other aggregates, which are `internal` too */
+#define WINDOW_MAGIC	0x57494e41
+
 typedef struct Window
 {
+	uint32		magic;			/* WINDOW_MAGIC */
 	MemoryContext context;		/* where the stacks live */
 	Stack		in;				/* rows as they came; the newest is on top */
 	Activity	in_sum;			/* of `in`, when that isn't empty */
@@ -77,8 +81,16 @@ GetWindow(FunctionCallInfo fcinfo)
 	Window	   *w;
 
 	if (!PG_ARGISNULL(0))
-		return (Window *) PG_GETARG_POINTER(0);
+	{
+		w = (Window *) PG_GETARG_POINTER(0);
+		if (w->magic != WINDOW_MAGIC)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("state is not one of a moving activity_agg")));
+		return w;
+	}
 	w = MemoryContextAllocZero(context, sizeof(Window));
+	w->magic = WINDOW_MAGIC;
 	w->context = context;
 	return w;
 }
@@ -174,10 +186,7 @@ activity_window_final(PG_FUNCTION_ARGS)
 	Window	   *w;
 	Activity	sum;
 
-	(void) CallerContext(fcinfo);
-	if (PG_ARGISNULL(0))
-		PG_RETURN_NULL();
-	w = (Window *) PG_GETARG_POINTER(0);
+	w = GetWindow(fcinfo);
 	if (w->in.n == 0 && w->out.n == 0)
 		PG_RETURN_NULL();
 

@@ -193,7 +193,7 @@ RaiseMatchError(MatchStatus status, const MatchError *error, const PhraseList *l
 	if (status == MATCH_NO_MEMORY)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"),
-				 errdetail("Failed while compiling phrases.")));
+				 errdetail("Failed while compiling phrases: %s.", reason)));
 	if (status == MATCH_TOO_BIG && number < 0 && list->syntax == PHRASES_REGEX)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
