@@ -127,10 +127,12 @@ PhraseList
 PhrasesRead(const Phrases *p, Piece *unique_names, int *pattern_name)
 {
 	PhraseList	list;
-	TruthReader reader = {p->data, p->data + p->truth_len};
+	TruthReader reader;
 	Piece	   *names;
 
 	CheckPhrases(p);
+	reader.at = p->data;
+	reader.end = p->data + p->truth_len;
 	names = unique_names ? unique_names : palloc((p->nnames + 1) * sizeof(Piece));
 	list.syntax = p->syntax;
 	list.npatterns = p->npatterns;
