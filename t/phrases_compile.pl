@@ -44,6 +44,9 @@ is( state_of(
 		q(SET assay.phrase_compile_timeout = '50ms'),
 		q(SELECT assay.phrases(array_agg('n' || i), array_agg(md5(i::text) || repeat(md5((i * 3)::text), 4))) IS NULL FROM generate_series(1, 20000) i)),
 	'54000', 'many literals are bounded as well');
+$node->psql('postgres', q(SET assay.phrase_compile_memory = '64MB';
+	SELECT assay.phrases(array_agg('n' || i), array_agg(md5(i::text) || repeat(md5((i * 3)::text), 4))) IS NULL FROM generate_series(1, 20000) i), on_error_stop => 0, stderr => \$said);
+like($said, qr/could not compile phrases\nDETAIL:  compiling takes more than 64 MB of memory/, 'also in memory');
 
 # terminated: the backend goes at once, and leaves no child
 my $output = '';

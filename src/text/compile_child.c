@@ -45,7 +45,7 @@
 #define COMPILE_TIMEOUT_MAX		INT_MAX
 
 #define COMPILE_MEMORY_MIN		16384	/* kB */
-#define COMPILE_MEMORY_DEFAULT	1048576
+#define COMPILE_MEMORY_DEFAULT	524288
 #define COMPILE_MEMORY_MAX		MAX_KILOBYTES
 
 /* How long a request to stop may go unseen */

@@ -438,6 +438,20 @@ MatchAdd(MatchSet *set, const char *pattern, size_t len, int flags,
 	return MATCH_OK;
 }
 
+/*
+ * What the library said of patterns that it does not compile. Where it had no
+ * memory it names an expression, too, which says nothing.
+ */
+static MatchStatus
+Refused(const hs_compile_error_t *refused, int number, MatchError *error)
+{
+	if (strstr(refused->message, "allocate memory") != NULL)
+		return Fail(error, MATCH_NO_MEMORY, number, "out of memory");
+	if (refused->expression < 0)
+		return Fail(error, MATCH_TOO_BIG, number, refused->message);
+	return Fail(error, MATCH_BAD_PATTERN, number < 0 ? refused->expression : number, refused->message);
+}
+
 /* Compile one expression by itself */
 static MatchStatus
 CompileSingle(const MatchSet *set, int number, bool starts,
@@ -452,10 +466,7 @@ CompileSingle(const MatchSet *set, int number, bool starts,
 	if (hs_compile(set->patterns[number].bytes, flags, HS_MODE_VECTORED, &platform,
 				   db, &refused) == HS_SUCCESS)
 		return MATCH_OK;
-	/* It says which expression it had no memory for, too. */
-	status = Fail(error, refused->expression < 0 || strstr(refused->message, "allocate memory") != NULL ?
-				  MATCH_NO_MEMORY : MATCH_BAD_PATTERN,
-				  number, refused->message);
+	status = Refused(refused, number, error);
 	hs_free_compile_error(refused);
 	return status;
 }
@@ -535,8 +546,7 @@ CompileAll(const MatchSet *set, hs_database_t **db, MatchError *error)
 			result = hs_compile_lit_multi(expressions, flags, ids, lengths, count,
 										  HS_MODE_VECTORED, &platform, db, &refused);
 		if (result != HS_SUCCESS)
-			status = Fail(error, refused->expression < 0 ? MATCH_TOO_BIG : MATCH_BAD_PATTERN,
-						  refused->expression, refused->message);
+			status = Refused(refused, -1, error);
 		if (refused != NULL)
 			hs_free_compile_error(refused);
 	}
