@@ -79,6 +79,10 @@ ALTER TABLE inc RENAME sender TO from_addr;
 SELECT assay.refresh_baseline('inc');
 ALTER TABLE inc RENAME from_addr TO sender;
 SELECT rows FROM assay.refresh_baseline('inc');
+ALTER MATERIALIZED VIEW mat RENAME sender TO from_addr;
+SELECT assay.refresh_baseline('mat');
+ALTER MATERIALIZED VIEW mat RENAME from_addr TO sender;
+SELECT rows FROM assay.refresh_baseline('mat');
 ALTER TABLE message DROP COLUMN id;
 SELECT assay.refresh_baseline('inc');
 

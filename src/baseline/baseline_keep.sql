@@ -495,6 +495,11 @@ BEGIN
 	IF b.incremental THEN
 		PERFORM assay.baseline_apply_as_owner(b.relation, NULL);
 	ELSE
+		-- What the source's columns are called does not matter to a view.
+		IF EXISTS (SELECT FROM unnest(b.key_columns) k WHERE NOT EXISTS (
+			SELECT FROM pg_attribute a WHERE a.attrelid = b.relation AND a.attname = k AND NOT a.attisdropped)) THEN
+			PERFORM assay.baseline_check_source(b);
+		END IF;
 		started := clock_timestamp();
 		-- REFRESH itself runs as the owner.
 		EXECUTE format('REFRESH MATERIALIZED VIEW %s %s',

@@ -332,6 +332,35 @@ BEGIN
 	WHERE t.relation = b.relation;
 END $$;
 
+CREATE OR REPLACE FUNCTION assay.refresh_baseline(baseline regclass, OUT rows bigint, OUT changed bigint, OUT took interval)
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	b assay.baseline;
+	started timestamptz;
+BEGIN
+	SELECT * INTO b FROM assay.baseline t WHERE t.relation = $1 FOR UPDATE;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('%s is not a baseline of yours', $1),
+			HINT = 'assay.baseline_info lists those that you may refresh.';
+	END IF;
+	IF b.incremental THEN
+		PERFORM assay.baseline_apply_as_owner(b.relation, NULL);
+	ELSE
+		-- What the source's columns are called does not matter to a view.
+		IF EXISTS (SELECT FROM unnest(b.key_columns) k WHERE NOT EXISTS (
+			SELECT FROM pg_attribute a WHERE a.attrelid = b.relation AND a.attname = k AND NOT a.attisdropped)) THEN
+			PERFORM assay.baseline_check_source(b);
+		END IF;
+		started := clock_timestamp();
+		-- REFRESH itself runs as the owner.
+		EXECUTE format('REFRESH MATERIALIZED VIEW %s %s',
+			CASE WHEN (SELECT c.relispopulated FROM pg_class c WHERE c.oid = b.relation) THEN 'CONCURRENTLY' ELSE '' END, b.relation);
+		PERFORM assay.baseline_count(b.relation, started);
+	END IF;
+	SELECT t.rows, t.changed, t.took INTO rows, changed, took FROM assay.baseline t WHERE t.relation = $1;
+END $$;
+
 CREATE OR REPLACE FUNCTION assay.create_baseline(name text, source regclass, key text[], at text,
 	outcome regclass DEFAULT NULL, extra jsonb DEFAULT '{}', incremental boolean DEFAULT false,
 	arrival text DEFAULT 'id', message_key text[] DEFAULT NULL,
