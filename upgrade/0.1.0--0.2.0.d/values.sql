@@ -332,6 +332,22 @@ BEGIN
 	WHERE t.relation = b.relation;
 END $$;
 
+CREATE OR REPLACE FUNCTION assay.baseline_count(relation regclass, started timestamptz) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	b assay.baseline;
+BEGIN
+	SELECT * INTO b FROM assay.baseline t WHERE t.relation = $1;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('%s is not a baseline of yours', $1);
+	END IF;
+	EXECUTE format('SELECT coalesce(sum(n), 0), count(*) FROM (SELECT count(*) AS n FROM %s GROUP BY %s) k',
+		b.relation, assay.baseline_columns(NULL, b.key_columns)) INTO b.rows, b.keys;
+	UPDATE assay.baseline t SET rows = b.rows, keys = b.keys, as_of = started, took = clock_timestamp() - started
+	WHERE t.relation = $1;
+END $$;
+
 CREATE OR REPLACE FUNCTION assay.refresh_baseline(baseline regclass, OUT rows bigint, OUT changed bigint, OUT took interval)
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 	AS $$
