@@ -289,6 +289,15 @@ Corrupt(void)
 			 errmsg("attribution is corrupt")));
 }
 
+/* An argument: has at least a header, and is of our version. */
+Attribution *
+ReadAttribution(Attribution *a)
+{
+	if (VARSIZE(a) < offsetof(Attribution, entries) || a->version != ATTRIBUTION_VERSION)
+		Corrupt();
+	return a;
+}
+
 /*
  * Text form
  */
