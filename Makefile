@@ -51,12 +51,12 @@ ifneq ($(CLIENT),no)
 SCRIPTS_built = src/bin/assay_load
 endif
 
-# make installcheck: what pg_regress runs; those that make clusters of their
-# own (t/*.pl) are for `make test`.
+# make installcheck: what pg_regress runs, with or without preloading; what
+# makes clusters of its own (t/*.pl) is for `make test`.
 REGRESS = $(REGRESS_ALL)
 ISOLATION = $(ISOLATION_ALL)
-REGRESS_OPTS = --load-extension=$(EXTENSION)
-ISOLATION_OPTS = --load-extension=$(EXTENSION)
+REGRESS_OPTS = --load-extension=$(EXTENSION) --encoding=UTF8 --no-locale
+ISOLATION_OPTS = --load-extension=$(EXTENSION) --encoding=UTF8 --no-locale
 
 PKGS_SERVER = libhs json-c libpsl icu-uc
 PKGS_CLIENT = gmime-3.0 json-c libxml-2.0 zlib
