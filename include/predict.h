@@ -8,6 +8,7 @@
 #define ASSAY_PREDICT_H
 
 #include "access/tupdesc.h"
+#include "compat.h"
 #include "fmgr.h"
 #include "model.h"
 
@@ -18,7 +19,7 @@
 extern Model *DatumGetModel(Datum value, MemoryContext context);
 
 /* Raises a ModelError with its SQLSTATE */
-extern void ModelRaise(const ModelError *error) pg_attribute_noreturn();
+pg_noreturn extern void ModelRaise(const ModelError *error);
 
 /*
  * A model bound to a row type: for each feature the column of its name.

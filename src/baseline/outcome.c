@@ -60,8 +60,7 @@ CountsInRange(int64 attacks, int64 safe)
 	return attacks >= 0 && safe >= 0 && attacks <= PG_INT64_MAX - safe;
 }
 
-static void
-pg_attribute_noreturn()
+pg_noreturn static void
 OutOfRange(void)
 {
 	ereport(ERROR,

@@ -423,6 +423,28 @@ Use(CompiledPolicy *p)
 }
 
 /*
+ * Compiling may fail, and may compile further policies.
+ */
+static void
+CompileNested(CompiledPolicy *p, Oid reader)
+{
+	if (compiling++ == 0)
+		nnews = 0;
+	BudgetPause();
+	PG_TRY();
+	{
+		PolicyCompile(p, reader);
+		NoteDependencies(p);
+	}
+	PG_FINALLY();
+	{
+		compiling--;
+		BudgetResume();
+	}
+	PG_END_TRY();
+}
+
+/*
  * The policy, compiled for rows of "desc": its current revision, or the given
  * one.  Error unless "reader", where there is one, may score by it.  Valid
  * while the epoch stays; pin it (p->pins++) to keep it longer.
@@ -465,20 +487,7 @@ PolicyGet(const char *name, int revision, bool drafts, TupleDesc desc,
 	MemoryContextCopyAndSetIdentifier(context, name);
 
 	before = generation;
-	if (compiling++ == 0)
-		nnews = 0;
-	BudgetPause();
-	PG_TRY();
-	{
-		PolicyCompile(p, reader);
-		NoteDependencies(p);
-	}
-	PG_FINALLY();
-	{
-		compiling--;
-		BudgetResume();
-	}
-	PG_END_TRY();
+	CompileNested(p, reader);
 
 	/*
 	 * Made whole: now it may outlive this query.  What changed meanwhile
