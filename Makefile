@@ -5,6 +5,7 @@
 #   make installcheck  the SQL tests, on the running server that PGHOST, PGPORT name
 #   make test        every test, in a private cluster under build/
 #   make test-16     the same on PostgreSQL 16, 17 or 18, which is fetched first
+#   make test-asan   the SQL tests under sanitizers; test-valgrind: under valgrind
 #   make demo        the main job on real mail, in a private cluster
 #   make bench       measure; prints markdown tables
 #   make indent      format the C sources with PostgreSQL's own tool
@@ -153,6 +154,12 @@ test-17:
 test-18:
 	tools/chroot forky 18 test
 
+# build anew with sanitizers, or run in valgrind
+test-asan:
+	tools/sanitize asan
+test-valgrind:
+	tools/sanitize valgrind
+
 demo-stop:
 	tools/cluster stop demo
 
@@ -168,4 +175,4 @@ indent:
 		cmp -s $$f /tmp/indent.$$$$ || cat /tmp/indent.$$$$ >$$f; \
 	done; rm -f /tmp/indent.$$$$
 
-.PHONY: packages test test-16 test-17 test-18 demo demo-stop bench indent
+.PHONY: packages test test-16 test-17 test-18 test-asan test-valgrind demo demo-stop bench indent
