@@ -8,6 +8,7 @@
 #define ASSAY_PREDICT_H
 
 #include "access/tupdesc.h"
+#include "compat.h"
 #include "fmgr.h"
 #include "model.h"
 
@@ -20,7 +21,7 @@ extern Model *DatumGetModel(Datum value, MemoryContext context);
 /* model_raise.c ------------------------------------------------------------ */
 
 /* Raises a ModelError with its SQLSTATE; its notes as NOTICEs */
-extern void ModelRaise(const ModelError *error) pg_attribute_noreturn();
+pg_noreturn extern void ModelRaise(const ModelError *error);
 extern void ModelNotice(const ModelError *error);
 
 /* A model's string, which is UTF-8, in the server's encoding; see there */

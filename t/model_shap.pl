@@ -20,7 +20,7 @@ my $compile = join ' ', pg_config('--cc'), pg_config('--cflags'),
   "$top/t/model_shap.c",
   map({ "$top/src/model/$_.c" } qw(check import lanes model_error shap shap_blocks tree)),
   '-L' . pg_config('--libdir'), '-L' . pg_config('--pkglibdir'),
-  '-lpgport -lm';
+  '-lpgport_shlib -lm';
 is(`$compile 2>&1`, '', 'compiles without warnings');
 
 my $said = `$program 2>&1`;

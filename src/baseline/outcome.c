@@ -76,8 +76,7 @@ MakeOutcome(int64 attacks, int64 safe)
 	return o;
 }
 
-static void
-pg_attribute_noreturn()
+pg_noreturn static void
 OutOfRange(void)
 {
 	ereport(ERROR,

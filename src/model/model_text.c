@@ -561,7 +561,7 @@ ReadTree(TextReader *reader, Document *tree)
 	Document   *value = DocumentMember(tree, "output");
 	Size		n = DocumentLength(nodes);
 	int64		output = MODEL_ALL_OUTPUTS;
-	int32		id;
+	int32		id = 0;
 
 	if (value != NULL &&
 		!DocumentInteger(value, 0, MODEL_MAX_OUTPUTS, &output))
@@ -574,8 +574,8 @@ ReadTree(TextReader *reader, Document *tree)
 		Document   *node = DocumentElement(nodes, i);
 		Document   *known = DocumentElement(node, 1);
 		double		cover = NAN;
-		int32		left;
-		int32		right;
+		int32		left = 0;
+		int32		right = 0;
 
 		if (!GetId(reader, nodes, i, &id))
 			return false;
