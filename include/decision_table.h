@@ -30,6 +30,7 @@ typedef struct DecisionTable
 	int			nkeys;
 	Oid		   *key_types;
 	TupleDesc	desc;			/* of what is written */
+	bool		log_signals;	/* wanted, and there is a column for them */
 	bool		plain;			/* writing a row runs nothing of a user's */
 } DecisionTable;
 

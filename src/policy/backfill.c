@@ -116,11 +116,11 @@ AddDecision(BatchScan *scan, BatchQuery *q)
 	QueryAdd(q, ", pg_catalog.now(), (s.%s).verdict, (s.%s).score, (s.%s).attribution, "
 			 "assay.degraded((s.%s).attribution)", s->scores[0], s->scores[0], s->scores[0],
 			 s->scores[0]);
-	if (s->id->log_signals)
+	if (b->table->log_signals)
 		QueryAdd(q, ", s.%s", s->signals);
 	QueryAdd(q, " FROM (SELECT ");
 	AddKeys(q, s, s->alias, "");
-	if (s->id->log_signals)
+	if (b->table->log_signals)
 		QueryAdd(q, ", assay_internal.form_signals(%s) AS %s", s->alias, s->signals);
 	AddScore(q, s, b->revision, false, false, s->scores[0]);
 }
@@ -488,7 +488,7 @@ OneBatch(Backfill *b, uint64 *total)
 		return false;
 	b->table = OpenDecisionTable(s->id);
 	b->scan.key_types = b->table->key_types;
-	if (s->id->log_signals)
+	if (b->table->log_signals)
 		EnsureShape(s);
 	b->scan.store = tuplestore_begin_heap(false, false, work_mem);
 

@@ -89,7 +89,7 @@ PrepareSignals(void *arg)
 	source = linitial(SPI_plan_get_plan_sources(t->one_plan));
 	old = MemoryContextSwitchTo(t->context);
 	t->signals = CreateTupleDescCopy(source->resultDesc);
-	if (t->id->log_signals)
+	if (t->table->log_signals)
 		t->shape = MakeSignalsShape(t->signals, t->table->nkeys,
 									t->signals->natts - t->table->nkeys - 1);
 	MemoryContextSwitchTo(old);

@@ -48,9 +48,9 @@ static const char *const columns[] = {"revision", "decided_at", "verdict", "scor
 
 /* How many of them are written */
 static int
-ColumnCount(PolicyIdentity *id)
+ColumnCount(DecisionTable *t)
 {
-	return id->log_signals ? lengthof(columns) : lengthof(columns) - 1;
+	return t->log_signals ? lengthof(columns) : lengthof(columns) - 1;
 }
 
 static Oid
@@ -226,12 +226,17 @@ DecisionTable *
 OpenDecisionTable(PolicyIdentity *id)
 {
 	DecisionTable *t = palloc0(sizeof(DecisionTable));
-	int			n = ColumnCount(id);
+	int			n;
 	Relation	rel = table_open(id->decision, AccessShareLock);
 	ListCell   *lc;
 
 	t->id = id;
 	t->nkeys = list_length(id->key);
+	/* An older version made another column, or none: upgrade_policy() */
+	t->log_signals = id->log_signals &&
+		get_atttype(id->decision, get_attnum(id->decision, columns[DECISION_SIGNALS])) ==
+		ColumnType(DECISION_SIGNALS);
+	n = ColumnCount(t);
 	t->key_types = palloc(t->nkeys * sizeof(Oid));
 	t->desc = CreateTemplateTupleDesc(t->nkeys + n);
 	foreach(lc, id->key)
@@ -294,7 +299,7 @@ OnConflict(DecisionTable *t)
 	appendStringInfoString(&sql, " ON CONFLICT (");
 	AddKey(&sql, t);
 	appendStringInfoString(&sql, ") DO UPDATE SET ");
-	for (int c = DECISION_DECIDED_AT; c < ColumnCount(t->id); c++)
+	for (int c = DECISION_DECIDED_AT; c < ColumnCount(t); c++)
 		appendStringInfo(&sql, "%s%s = EXCLUDED.%s", c > DECISION_DECIDED_AT ? ", " : "",
 						 columns[c], columns[c]);
 	return sql.data;
@@ -349,8 +354,8 @@ FillDecision(DecisionTable *t, Datum *values, bool *nulls, int revision,
 	v[DECISION_SCORE] = Float4GetDatum((float4) decision->score);
 	v[DECISION_ATTRIBUTION] = PointerGetDatum(decision->attribution);
 	v[DECISION_DEGRADED] = BoolGetDatum(decision->degraded);
-	memset(nulls + t->nkeys, false, (ColumnCount(t->id)) * sizeof(bool));
-	if (t->id->log_signals)
+	memset(nulls + t->nkeys, false, (ColumnCount(t)) * sizeof(bool));
+	if (t->log_signals)
 		nulls[t->nkeys + DECISION_SIGNALS] = true;
 }
 

@@ -385,7 +385,41 @@ FormSignals(SignalsShape * shape, const Datum *values, const bool *nulls)
 	return PointerGetDatum(s);
 }
 
+/* A row type's columns but those that were dropped */
+static TupleDesc
+LiveColumns(TupleDesc desc)
+{
+	TupleDesc	live = CreateTemplateTupleDesc(desc->natts);
+	int			n = 0;
+
+	for (int i = 0; i < desc->natts; i++)
+		if (!TupleDescAttr(desc, i)->attisdropped)
+			TupleDescCopyEntry(live, ++n, desc, i + 1);
+	live->natts = n;
+	return live;
+}
+
+/* ensure_shape(row type): rows of it are about to be logged signals */
+PG_FUNCTION_INFO_V1(assay_ensure_shape);
+Datum
+assay_ensure_shape(PG_FUNCTION_ARGS)
+{
+	Oid			type = DatumGetObjectId(DirectFunctionCall1(regtypein,
+															CStringGetDatum(text_to_cstring(PG_GETARG_TEXT_PP(0)))));
+	TupleDesc	live = LiveColumns(lookup_rowtype_tupdesc_copy(type, -1));
+
+	EnsureSignalsShape(MakeSignalsShape(live, 0, live->natts));
+	PG_RETURN_VOID();
+}
+
 /* A row as a value, its columns those of its type */
+/* What one call site keeps: the shape of rows like the one before */
+typedef struct FormState
+{
+	TupleDesc	desc;
+	SignalsShape *shape;
+} FormState;
+
 PG_FUNCTION_INFO_V1(assay_form_signals);
 Datum
 assay_form_signals(PG_FUNCTION_ARGS)
@@ -396,7 +430,7 @@ assay_form_signals(PG_FUNCTION_ARGS)
 	HeapTupleData tuple;
 	Datum	   *values = palloc(desc->natts * sizeof(Datum));
 	bool	   *nulls = palloc(desc->natts * sizeof(bool));
-	SignalsShape *shape = fcinfo->flinfo->fn_extra;
+	FormState  *state = fcinfo->flinfo->fn_extra;
 	int			n = 0;
 
 	tuple.t_len = HeapTupleHeaderGetDatumLength(row);
@@ -404,23 +438,23 @@ assay_form_signals(PG_FUNCTION_ARGS)
 	tuple.t_tableOid = InvalidOid;
 	tuple.t_data = row;
 	heap_deform_tuple(&tuple, desc, values, nulls);
-	/* Without what was dropped, as a query over it would have it */
 	for (int i = 0; i < desc->natts; i++)
 		if (!TupleDescAttr(desc, i)->attisdropped)
 		{
-			if (n < i)
-				memcpy(TupleDescAttr(desc, n), TupleDescAttr(desc, i), ATTRIBUTE_FIXED_PART_SIZE);
 			values[n] = values[i];
 			nulls[n++] = nulls[i];
 		}
-	if (shape == NULL || shape->count != n)
+	if (state == NULL || !equalTupleDescs(state->desc, desc))
 	{
 		MemoryContext old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
 
-		shape = fcinfo->flinfo->fn_extra = MakeSignalsShape(desc, 0, n);
+		state = palloc(sizeof(FormState));
+		state->desc = CreateTupleDescCopy(desc);
+		state->shape = MakeSignalsShape(LiveColumns(desc), 0, n);
+		fcinfo->flinfo->fn_extra = state;
 		MemoryContextSwitchTo(old);
 	}
-	PG_RETURN_DATUM(FormSignals(shape, values, nulls));
+	PG_RETURN_DATUM(FormSignals(state->shape, values, nulls));
 }
 
 /*

@@ -40,6 +40,13 @@ BEGIN
 		RETURN QUERY SELECT 'warning', 'signals view', format('%s is called %s now', p.signals, view),
 			format('SELECT assay.alter_policy(%L, signals => %L);', p.policy, view);
 	END IF;
+	IF (assay.revision_for_reading(p.policy)).log_signals AND NOT EXISTS (SELECT FROM pg_attribute a
+		WHERE a.attrelid = p.decision AND a.attname = 'signals' AND NOT a.attisdropped AND a.atttypid = 'assay.logged_signals'::regtype) THEN
+		RETURN QUERY SELECT 'warning', 'signals', 'the decision table has no column for logged signals', format('SELECT assay.upgrade_policy(%L);', p.policy);
+	END IF;
+	IF p.access IS NULL THEN
+		RETURN QUERY SELECT 'info', 'rights', 'the policy was made by an older version: only its owner has rights', format('SELECT assay.upgrade_policy(%L);', p.policy);
+	END IF;
 	FOREACH k IN ARRAY p.key LOOP
 		IF NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = view AND a.attname = k AND a.attnum > 0 AND NOT a.attisdropped) THEN
 			RETURN QUERY SELECT 'error', 'key', format('signals view %s has no key column "%s"', view, k), 'Add it to the view.';

@@ -112,7 +112,7 @@ Keep(Decide *d, PolicyDecision *decision, TupleTableSlot *slot)
 
 	FillDecision(t, d->values, d->nulls, d->policy->id->revision, d->at,
 				 d->policy->verdicts[decision->verdict], decision);
-	if (t->id->log_signals && slot)
+	if (t->log_signals && slot)
 	{
 		d->values[t->nkeys + DECISION_SIGNALS] = SignalsOf(d, slot);
 		d->nulls[t->nkeys + DECISION_SIGNALS] = false;
