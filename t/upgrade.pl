@@ -76,6 +76,20 @@ unlike(mail(q{SELECT assay.refresh_baseline('sender_view'); SELECT assay.refresh
 is(mail(q{SELECT assay.events(v.history), assay.events(t.history), t.n FROM sender_view v JOIN sender_table t USING (sender, day) WHERE sender = 'later'}),
 	'3|3|3', 'and know the new messages');
 
+# ---- what touches the user's own tables is called for -----------------------
+
+my $logged = q{SELECT id, (signals).sender, (signals).n FROM world_decision WHERE id <= 73 ORDER BY id};
+my $before = mail($logged);
+unlike($before, qr/ERROR/, 'signals as 0.1.0 logged them');
+unlike(mail(q{SELECT assay.upgrade_policy('world'); SELECT assay.upgrade_policy('strict'); SELECT assay.upgrade_policy('world')}), qr/ERROR/,
+	'tables are brought up to date, and again');
+is(mail(q{SELECT id, assay.signal(signals, 'sender'), assay.signal(signals, 'n') FROM world_decision WHERE id <= 73 ORDER BY id}), $before,
+	'logged signals are what they were');
+unlike(mail($insert =~ s/later/latest/r), qr/ERROR/, 'messages are stored');
+is(mail(q{SELECT count(*), count(signals) FROM world_decision WHERE id > 76}), '3|3', 'decided, their signals logged');
+is(mail(q{SELECT count(*) FROM world_verdict WHERE id > 76}), '3', 'as the view shows');
+is(mail(q{SELECT role, "right" FROM assay.access WHERE policy = 'world'}), 'mail|owner', 'rights can be given');
+
 # ---- the catalogue ----------------------------------------------------------
 
 $node->safe_psql('new', 'CREATE EXTENSION pg_assay');

@@ -682,7 +682,7 @@ activity_accum(PG_FUNCTION_ARGS)
 			PG_RETURN_POINTER(times);
 		}
 	}
-	a = Writable(fcinfo, ReadState(fcinfo));
+	a = Writable(fcinfo, ReadState (fcinfo));
 	AddEvent(a, t);
 	return Result(fcinfo, a);
 }
@@ -710,7 +710,7 @@ activity_add(PG_FUNCTION_ARGS)
 	}
 	else
 	{
-		a = Writable(fcinfo, ReadState(fcinfo));
+		a = Writable(fcinfo, ReadState (fcinfo));
 		ActivityAdd(a, PG_GETARG_ACTIVITY_P(1));
 	}
 	return Result(fcinfo, a);
@@ -720,7 +720,7 @@ PG_FUNCTION_INFO_V1(activity_final);
 Datum
 activity_final(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_POINTER(ActivityPack(ReadState(fcinfo)));
+	PG_RETURN_POINTER(ActivityPack(ReadState (fcinfo)));
 }
 
 /* ---- accessors ----------------------------------------------------------- */

@@ -418,7 +418,7 @@ typedef struct FormState
 {
 	TupleDesc	desc;
 	SignalsShape *shape;
-} FormState;
+}			FormState;
 
 PG_FUNCTION_INFO_V1(assay_form_signals);
 Datum
