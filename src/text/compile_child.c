@@ -95,6 +95,7 @@ WriteAll(int fd, const void *bytes, Size len)
 	}
 }
 
+/* A MatchProgress: the parent names the last pattern told, if that is all. */
 static void
 TellProgress(int pattern, void *arg)
 {
@@ -131,11 +132,9 @@ LimitChild(void)
 	struct itimerval timer = {{0, 0}, {compile_timeout / 1000, compile_timeout % 1000 * 1000}};
 	struct rlimit limit;
 	uint64		used = AddressSpace();
-#ifdef __linux__
+
+	/* What is mapped already counts, so that has to be known. */
 	int			resource = used > 0 ? RLIMIT_AS : RLIMIT_DATA;
-#else
-	int			resource = RLIMIT_AS;
-#endif
 
 	setitimer(ITIMER_PROF, &timer, NULL);
 	if (getrlimit(resource, &limit) == 0)
@@ -150,6 +149,7 @@ LimitChild(void)
 	}
 }
 
+/* All that the child does; it does not return. */
 static void
 ChildMain(int fd, MatchJob job, void *arg)
 {
@@ -186,6 +186,7 @@ typedef struct Child
 	int			pattern;		/* it was last seen at */
 } Child;
 
+/* Note what is wrong, with a number in it */
 static MatchStatus
 ChildFault(MatchError *error, MatchStatus status, int pattern, const char *format, int number)
 {

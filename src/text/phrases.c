@@ -176,7 +176,8 @@ BuildPhrases(const PhraseList *list)
 		at = WritePiece(at, list->patterns[i]);
 	}
 	Assert(at == p->data + truth_len);
-	memcpy(at, db, db_len);
+	if (db_len > 0)
+		memcpy(at, db, db_len);
 	free(db);
 	p->db_crc = PhrasesCrc(at, db_len);
 	p->db_stamp = PhrasesStamp();
