@@ -79,6 +79,7 @@ SELECT pg_temp.edited('dart', '{learner,objective}', '{"name": "reg:pseudohubere
 -- As many outputs as quantiles
 SELECT pg_temp.edited('expectiles', '{learner,objective,expectile_loss_param,expectile_alpha}', '[0.1, 0.9]');
 SELECT pg_temp.edited('quantiles_crossing', '{learner,objective,quantile_loss_param,quantile_alpha}', '"[0.1, 0.2, 0.3]"');
+SELECT pg_temp.edited('expectiles', '{learner,objective,expectile_loss_param}', '7');
 -- A release that was not tested is read with a NOTICE
 SELECT pg_temp.edited('dart', '{version}', '[3, 4, 9]');
 SELECT pg_temp.edited('dart', '{version}', '[3, 5, 0]');

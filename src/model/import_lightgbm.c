@@ -24,6 +24,7 @@
 #include "category.h"
 #include "document.h"
 #include "import.h"
+#include "pandas_columns.h"
 
 /* A piece of the document */
 typedef struct Span
@@ -797,32 +798,27 @@ ReadPandas(Reader *r, Span text)
 	return lists;
 }
 
-/* What the header says of a feature */
-typedef struct FeatureInfo
+static Span
+NameOf(const PandasColumn *info)
 {
-	Span		name;
-	bool		categorical;	/* it had codes, the highest is `most` */
-	bool		constant;		/* nothing is known of its values */
-	double		least;
-	double		most;
-	int64		list;			/* of pandas_categorical, or NO_LIST */
-} FeatureInfo;
+	Span		name = {info->name, info->name_end};
 
-#define NO_LIST		(-1)
+	return name;
+}
 
 /*
  * The range of a categorical feature is a list "3:0:4", that of a numeric one
  * "[0:1]", and "none" says that it was constant.
  */
 static bool
-ReadInfo(Reader *r, Span word, FeatureInfo *info)
+ReadInfo(Reader *r, Span word, PandasColumn *info)
 {
 	bool		numeric = *word.start == '[';
 	Span		part = word;
 	double		value;
 	bool		fine = true;
 
-	info->list = NO_LIST;
+	info->list = PANDAS_NO_LIST;
 	info->least = INFINITY;
 	info->most = -INFINITY;
 	info->constant = SpanIs(word, "none");
@@ -853,9 +849,10 @@ ReadInfo(Reader *r, Span word, FeatureInfo *info)
 
 /* Names and infos; *infos from malloc */
 static bool
-ReadInfos(Reader *r, Span names, Span ranges, FeatureInfo **infos)
+ReadInfos(Reader *r, Span names, Span ranges, PandasColumn **infos)
 {
 	Span		word;
+	Span		name;
 	uint32		n = 0;
 
 	/* No more memory than the document justifies */
@@ -863,11 +860,13 @@ ReadInfos(Reader *r, Span names, Span ranges, FeatureInfo **infos)
 		return ModelComplain(r->builder, MODEL_INVALID,
 							 "LightGBM model does not name %u features",
 							 r->nfeatures);
-	*infos = calloc(r->nfeatures, sizeof(FeatureInfo));
+	*infos = calloc(r->nfeatures, sizeof(PandasColumn));
 	if (*infos == NULL)
 		return ModelComplain(r->builder, MODEL_NO_MEMORY, "out of memory");
-	for (; n < r->nfeatures && NextWord(&names, &(*infos)[n].name); n++)
+	for (; n < r->nfeatures && NextWord(&names, &name); n++)
 	{
+		(*infos)[n].name = name.start;
+		(*infos)[n].name_end = name.end;
 		if (!NextWord(&ranges, &word))
 			return ModelComplain(r->builder, MODEL_INVALID,
 								 "feature_infos of LightGBM model is too short");
@@ -881,28 +880,9 @@ ReadInfos(Reader *r, Span names, Span ranges, FeatureInfo **infos)
 	return true;
 }
 
-/*
- * Can a list of so many categories be that of a feature?  It holds all codes
- * of its column, which are numbers in a column that was ordered or left out of
- * the categorical features.
- */
-static bool
-Fits(const FeatureInfo *info, Document *list)
-{
-	double		n = (double) DocumentLength(list);
-
-	if (info->constant)
-		return true;
-	if (info->most >= n)
-		return false;
-	return info->categorical ||
-		(info->least >= 0 && info->least == floor(info->least) &&
-		 info->most == floor(info->most));
-}
-
 /* The lists are those of the columns that the user names, in order */
 static bool
-AssignNamed(Reader *r, FeatureInfo *infos, Document *lists)
+AssignNamed(Reader *r, PandasColumn *infos, Document *lists)
 {
 	if (DocumentLength(lists) != r->ncolumns)
 		return ModelComplain(r->builder, MODEL_INVALID,
@@ -912,13 +892,13 @@ AssignNamed(Reader *r, FeatureInfo *infos, Document *lists)
 	{
 		uint32		f = 0;
 
-		while (f < r->nfeatures && !SpanIs(infos[f].name, r->columns[i]))
+		while (f < r->nfeatures && !SpanIs(NameOf(&infos[f]), r->columns[i]))
 			f++;
-		if (f == r->nfeatures || infos[f].list != NO_LIST)
+		if (f == r->nfeatures || infos[f].list != PANDAS_NO_LIST)
 			return ModelComplain(r->builder, MODEL_INVALID,
 								 "LightGBM model has no feature \"%.100s\", or it is named twice",
 								 r->columns[i]);
-		if (!Fits(&infos[f], DocumentElement(lists, i)))
+		if (!PandasFits(&infos[f], DocumentElement(lists, i)))
 			return ModelComplain(r->builder, MODEL_INVALID,
 								 "pandas_categorical has too few categories for feature \"%.100s\"",
 								 r->columns[i]);
@@ -937,98 +917,39 @@ IsAmbiguous(Reader *r, Span name)
 					 "Name the columns of type category that the data frame had, in order, as in model_from_lightgbm(document, '{colour,size}').");
 }
 
-/*
- * Whose are the lists?  pandas_categorical has one for each column of type
- * category in the data frame, in order: also of columns that are numeric to
- * the model (ordered, or not declared) or were constant, but none of those that
- * were declared categorical and hold integers.  Of all ways to give the lists
- * to features that can have them, a feature's list is settled when it is the
- * same in each.
- *
- * before[f]: how many lists, the first ones, the features before f can take;
- * after[f]: how many, the last ones, those from f on.
- */
+/* Whose are the lists?  As the user says, or as the document leaves no doubt */
 static bool
-AssignLists(Reader *r, FeatureInfo *infos, Document *lists, uint32 *before,
-			uint32 *after)
+AssignPandas(Reader *r, PandasColumn *infos, Document *lists)
 {
-	uint32		n = r->nfeatures;
-	uint32		k = (uint32) DocumentLength(lists);
+	bool		foreign;
+	uint32		ambiguous;
 
-	before[0] = after[n] = 0;
-	for (uint32 f = 0; f < n; f++)
-		before[f + 1] = before[f] +
-			(before[f] < k && Fits(&infos[f], DocumentElement(lists, before[f])));
-	for (uint32 f = n; f-- > 0;)
-		after[f] = after[f + 1] +
-			(after[f + 1] < k &&
-			 Fits(&infos[f], DocumentElement(lists, k - 1 - after[f + 1])));
-	if (before[n] < k)
-	{
+	if (r->ncolumns > 0)
+		return AssignNamed(r, infos, lists);
+	if (!PandasAssign(infos, r->nfeatures, lists, &foreign, &ambiguous,
+					  r->error))
+		return false;
+	if (foreign)
 		ModelNoteThat(r->builder, "Its categorical features take codes.",
 					  "pandas_categorical of the LightGBM model has other columns than the model");
-		return true;
-	}
-	for (uint32 f = 0; f < n; f++)
-	{
-		uint32		first = k > after[f + 1] ? k - 1 - after[f + 1] : 0;
-		bool		without = before[f] + after[f + 1] >= k;
-		uint32		found = 0;
-
-		if (ModelIsCancelled())
-			return ModelComplain(r->builder, MODEL_CANCELLED, "canceled");
-		if (!infos[f].categorical && !infos[f].constant)
-			continue;
-		for (uint32 i = first; i <= before[f] && i < k && found < 2; i++)
-			if (Fits(&infos[f], DocumentElement(lists, i)))
-			{
-				infos[f].list = i;
-				found++;
-			}
-		if (found + without == 1)
-			continue;
-		/* What is constant decides nothing, so its names don't matter */
-		if (infos[f].categorical)
-			return IsAmbiguous(r, infos[f].name);
-		infos[f].list = NO_LIST;
-	}
+	if (ambiguous < r->nfeatures)
+		return IsAmbiguous(r, NameOf(&infos[ambiguous]));
 	return true;
 }
 
 static bool
-AssignPandas(Reader *r, FeatureInfo *infos, Document *lists)
+AddFeature(Reader *r, const PandasColumn *info, Document *lists)
 {
-	uint32	   *counts;
-	bool		fine;
-
-	if (r->ncolumns > 0)
-		return AssignNamed(r, infos, lists);
-	if (DocumentLength(lists) == 0)
-		return true;
-	if (DocumentLength(lists) > r->nfeatures)
-		return ModelComplain(r->builder, MODEL_INVALID,
-							 "pandas_categorical has more lists than there are features");
-	counts = malloc(2 * ((Size) r->nfeatures + 1) * sizeof(uint32));
-	if (counts == NULL)
-		return ModelComplain(r->builder, MODEL_NO_MEMORY, "out of memory");
-	fine = AssignLists(r, infos, lists, counts, counts + r->nfeatures + 1);
-	free(counts);
-	return fine;
-}
-
-static bool
-AddFeature(Reader *r, const FeatureInfo *info, Document *lists)
-{
-	char	   *name = SpanCopy(r, info->name);
+	char	   *name = SpanCopy(r, NameOf(info));
 
 	if (name == NULL)
 		return false;
 	ModelAddFeature(r->builder, name,
-					info->list != NO_LIST && (info->categorical || info->constant) ?
+					info->list != PANDAS_NO_LIST && (info->categorical || info->constant) ?
 					FEATURE_TEXT :
 					info->categorical ? FEATURE_CATEGORY : FEATURE_NUMERIC);
 	free(name);
-	if (info->list != NO_LIST && (info->categorical || info->constant))
+	if (info->list != PANDAS_NO_LIST && (info->categorical || info->constant))
 		return AddCategories(r, DocumentElement(lists, info->list));
 	return ModelIsFine(r->builder);
 }
@@ -1037,7 +958,7 @@ static bool
 AddFeatures(Reader *r, Span names, Span ranges, Span pandas)
 {
 	Document   *lists = ReadPandas(r, pandas);
-	FeatureInfo *infos = NULL;
+	PandasColumn *infos = NULL;
 	bool		fine = ModelIsFine(r->builder) &&
 	ReadInfos(r, names, ranges, &infos) && AssignPandas(r, infos, lists);
 

@@ -251,7 +251,7 @@ ReadAlphas(Source *source, Document *objective, const char *name)
 	}
 	else
 		return true;
-	source->nalphas = n;
+	source->nalphas = Max(n, 1);
 	return ModelIsFine(source->builder);
 }
 
@@ -404,7 +404,7 @@ ReadParameters(Source *source)
 		return Malformed(source, "num_target");
 	source->nfeatures = (uint32) features;
 	source->noutputs = (uint32) Max(Max(classes, targets), 1);
-	if (source->nalphas > 1 && source->nalphas != source->noutputs)
+	if (source->nalphas > 0 && source->nalphas != source->noutputs)
 		return ModelComplain(source->builder, MODEL_UNSUPPORTED,
 							 "XGBoost model has %u outputs for %zu quantiles or expectiles",
 							 source->noutputs, source->nalphas);
