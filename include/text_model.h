@@ -157,6 +157,7 @@ extern int	TextModelWeight(const TextModelValue *v, const TextCount *c);
 /* text_model_score.c: evaluation, without fcinfo or SPI */
 extern TextModel *TextModelLoad(const TextModelValue *v);
 extern TextScratch *TextScratchCreate(bool explain);
+extern TextScratch *TextScratchShared(void);
 extern double TextModelScore(const TextModel *model, TextScratch *scratch,
 							 TextContribution *contributions, int *ncontributions);
 

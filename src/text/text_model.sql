@@ -69,6 +69,14 @@ CREATE FUNCTION assay.text_explain(model assay.text_model, content record, top i
 	AS 'MODULE_PATHNAME', 'text_explain_record' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 ROWS 10;
 COMMENT ON FUNCTION assay.text_explain(assay.text_model, record, integer) IS 'what each token adds to a messages margin, the strongest first; the row without a token is all others';
 
+CREATE FUNCTION assay.text_model_of(label boolean, content text, weight real DEFAULT 1, at timestamptz DEFAULT '2000-01-01 00:00+00', half_life interval DEFAULT NULL) RETURNS assay.text_model
+	AS 'MODULE_PATHNAME', 'text_model_of' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 500;
+COMMENT ON FUNCTION assay.text_model_of(boolean, text, real, timestamptz, interval) IS 'the text model of one labelled message: what it adds to a sum';
+
+CREATE FUNCTION assay.text_model_of(label boolean, content jsonb, weight real DEFAULT 1, at timestamptz DEFAULT '2000-01-01 00:00+00', half_life interval DEFAULT NULL) RETURNS assay.text_model
+	AS 'MODULE_PATHNAME', 'text_model_of_jsonb' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 500;
+COMMENT ON FUNCTION assay.text_model_of(boolean, jsonb, real, timestamptz, interval) IS 'the text model of one labelled message: what it adds to a sum';
+
 CREATE FUNCTION assay.text_model_publish(model assay.text_model, max_bytes integer DEFAULT 1048576) RETURNS assay.text_model
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
 COMMENT ON FUNCTION assay.text_model_publish(assay.text_model, integer) IS 'the weights of the tokens that add most to scores, in at most so many bytes';

@@ -142,6 +142,25 @@ TextScratchCreate(bool explain)
 }
 
 /*
+ * The scratch of this process.  Nothing is kept in it from call to call, and no
+ * code of others runs between filling and reading it.
+ */
+TextScratch *
+TextScratchShared(void)
+{
+	static TextScratch *shared = NULL;
+
+	if (shared == NULL)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(TopMemoryContext);
+
+		shared = TextScratchCreate(false);
+		MemoryContextSwitchTo(caller);
+	}
+	return shared;
+}
+
+/*
  * The margin of the message in scratch->parts; score = slope * margin +
  * intercept.  Where `contributions` isn't NULL, it has room for
  * TEXT_TOKENS_MAX, and gets what each token with a weight adds to the margin.
@@ -302,7 +321,7 @@ GetTextModelCall(FunctionCallInfo fcinfo, bool explain)
 		MemoryContext caller = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
 
 		call = palloc0(sizeof(TextModelCall));
-		call->scratch = TextScratchCreate(explain);
+		call->scratch = explain ? TextScratchCreate(true) : TextScratchShared();
 		call->release.func = Release;
 		call->release.arg = call;
 		MemoryContextRegisterResetCallback(fcinfo->flinfo->fn_mcxt, &call->release);

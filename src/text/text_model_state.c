@@ -27,7 +27,7 @@
 
 #define EXPANDED_MAGIC	1936681015
 
-#define SLOTS_MIN		1024
+#define SLOTS_MIN		256
 #define PREFETCH_AHEAD	12
 
 #if defined(__GNUC__)
@@ -53,7 +53,6 @@ typedef struct ExpandedTextModel
 	TextCount  *slots;
 	TextModelValue *flat;		/* as EOM_get_flat_size made it, until a
 								 * change */
-	TextScratch *scratch;
 } ExpandedTextModel;
 
 static uint64 multiplier = 0;
@@ -154,6 +153,19 @@ LowerBase(ExpandedTextModel *e, int64 base)
 
 /* ---- the expanded object -------------------------------------------------------- */
 
+/* Of a model without messages; its last one is before all times */
+static void
+InitHeader(TextModelValue *header, int64 half_life)
+{
+	memset(header, 0, sizeof(TextModelValue));
+	header->format = TEXT_MODEL_FORMAT;
+	header->kind = TEXT_MODEL_COUNTS;
+	header->tokens = TEXT_TOKENS_VERSION;
+	header->half_life = half_life;
+	header->slope = 1;
+	header->last = half_life == 0 ? 0 : DT_NOBEGIN;
+}
+
 /* A new state, its memory below `parent` */
 static ExpandedTextModel *
 CreateState(MemoryContext parent, int64 half_life, uint64 ntokens)
@@ -166,12 +178,7 @@ CreateState(MemoryContext parent, int64 half_life, uint64 ntokens)
 	EOH_init_header(&e->hdr, &expanded_methods, context);
 	e->magic = EXPANDED_MAGIC;
 	e->header = MemoryContextAllocZero(context, sizeof(TextModelValue));
-	e->header->format = TEXT_MODEL_FORMAT;
-	e->header->kind = TEXT_MODEL_COUNTS;
-	e->header->tokens = TEXT_TOKENS_VERSION;
-	e->header->half_life = half_life;
-	e->header->slope = 1;
-	e->header->last = half_life == 0 ? 0 : DT_NOBEGIN;
+	InitHeader(e->header, half_life);
 	AllocSlots(e, ntokens * 2);
 	return e;
 }
@@ -398,12 +405,12 @@ MessageUnits(float8 weight, TimestampTz at, int64 half_life, int64 *base)
 }
 
 /*
- * Count the message in the state's scratch.
+ * Count the message in the scratch.
  */
 static void
-CountMessage(ExpandedTextModel *e, bool malicious, float8 weight, TimestampTz at)
+CountMessage(ExpandedTextModel *e, TextScratch *scratch, bool malicious, float8 weight, TimestampTz at)
 {
-	TextTokens *tokens = e->scratch->tokens;
+	TextTokens *tokens = scratch->tokens;
 	int64		base;
 	int64		units = MessageUnits(weight, at, e->header->half_life, &base);
 	int64		count[2] = {0, 0};
@@ -412,7 +419,7 @@ CountMessage(ExpandedTextModel *e, bool malicious, float8 weight, TimestampTz at
 
 	if (units == 0)
 		return;
-	n = TextTokenise(tokens, &e->scratch->parts);
+	n = TextTokenise(tokens, &scratch->parts);
 	if (e->header->half_life != 0)
 		e->header->last = Max(e->header->last, at);
 	LowerBase(e, base);
@@ -455,52 +462,66 @@ MessageWeight(float4 weight)
 	return weight;
 }
 
-/*
- * Transition: count a message of arguments label, content [, weight [, at,
- * half-life]].  What isn't known counts for nothing.
- */
-static Datum
-Accumulate(FunctionCallInfo fcinfo, bool json)
+/* A labelled message as the arguments from `first` on say: label, content [, weight [, at, half-life]] */
+typedef struct LabelledMessage
 {
-	ExpandedTextModel *e;
-	float8		weight = 1;
-	TimestampTz at = 0;
-	int64		half_life = 0;
-	Datum		content;
+	bool		malicious;
+	float8		weight;
+	TimestampTz at;
+	int64		half_life;
+} LabelledMessage;
 
-	for (int i = 1; i < PG_NARGS(); i++)
-		if (PG_ARGISNULL(i) && i != 5)
-		{
-			if (PG_ARGISNULL(0))
-				PG_RETURN_NULL();
-			PG_RETURN_DATUM(PG_GETARG_DATUM(0));
-		}
-	if (PG_NARGS() > 3)
-		weight = MessageWeight(PG_GETARG_FLOAT4(3));
-	if (PG_NARGS() > 5)
+/*
+ * Read the arguments, the content into the scratch; false where one is NULL
+ * (but for the half-life): what isn't known counts for nothing.
+ */
+static bool
+GetLabelledMessage(FunctionCallInfo fcinfo, int first, bool json, TextScratch *scratch, LabelledMessage *m)
+{
+	int			half_life = first + 4;
+
+	for (int i = first; i < PG_NARGS(); i++)
+		if (PG_ARGISNULL(i) && i != half_life)
+			return false;
+	m->malicious = PG_GETARG_BOOL(first);
+	m->weight = PG_NARGS() > first + 2 ? MessageWeight(PG_GETARG_FLOAT4(first + 2)) : 1;
+	m->at = 0;
+	m->half_life = 0;
+	if (PG_NARGS() > half_life)
 	{
-		at = PG_GETARG_TIMESTAMPTZ(4);
-		if (!PG_ARGISNULL(5))
-			half_life = HalfLife(PG_GETARG_INTERVAL_P(5));
-		if (TIMESTAMP_NOT_FINITE(at))
+		m->at = PG_GETARG_TIMESTAMPTZ(first + 3);
+		if (!PG_ARGISNULL(half_life))
+			m->half_life = HalfLife(PG_GETARG_INTERVAL_P(half_life));
+		if (TIMESTAMP_NOT_FINITE(m->at))
 			ereport(ERROR,
 					(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
 					 errmsg("time of a message must be finite")));
 	}
-	e = WritableState(fcinfo, half_life);
-	if (e->scratch == NULL)
-	{
-		MemoryContext caller = MemoryContextSwitchTo(e->hdr.eoh_context);
-
-		e->scratch = TextScratchCreate(false);
-		MemoryContextSwitchTo(caller);
-	}
-	content = PG_GETARG_DATUM(2);
 	if (json)
-		TextPartsFromJsonb(&e->scratch->parts, content);
+		TextPartsFromJsonb(&scratch->parts, PG_GETARG_DATUM(first + 1));
 	else
-		TextPartsFromText(&e->scratch->parts, DatumGetTextPP(content));
-	CountMessage(e, PG_GETARG_BOOL(1), weight, at);
+		TextPartsFromText(&scratch->parts, PG_GETARG_TEXT_PP(first + 1));
+	return true;
+}
+
+/*
+ * Transition: count a labelled message.
+ */
+static Datum
+Accumulate(FunctionCallInfo fcinfo, bool json)
+{
+	TextScratch *scratch = TextScratchShared();
+	LabelledMessage m;
+	ExpandedTextModel *e;
+
+	if (!GetLabelledMessage(fcinfo, 1, json, scratch, &m))
+	{
+		if (PG_ARGISNULL(0))
+			PG_RETURN_NULL();
+		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
+	}
+	e = WritableState(fcinfo, m.half_life);
+	CountMessage(e, scratch, m.malicious, m.weight, m.at);
 	return EOHPGetRWDatum(&e->hdr);
 }
 
@@ -516,6 +537,63 @@ Datum
 text_model_accum_jsonb(PG_FUNCTION_ARGS)
 {
 	return Accumulate(fcinfo, true);
+}
+
+static int
+CompareFingerprints(const void *a, const void *b)
+{
+	uint64		x = *(const uint64 *) a;
+	uint64		y = *(const uint64 *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+/*
+ * The model of one message, NULL where something isn't known.
+ */
+static Datum
+ModelOfMessage(FunctionCallInfo fcinfo, bool json)
+{
+	TextScratch *scratch = TextScratchShared();
+	TextTokens *tokens = scratch->tokens;
+	LabelledMessage m;
+	TextModelValue header;
+	TextModelWriter w;
+	TextCount	c;
+	int64		base;
+	int			n;
+
+	if (!GetLabelledMessage(fcinfo, 0, json, scratch, &m))
+		PG_RETURN_NULL();
+	InitHeader(&header, m.half_life);
+	memset(&c, 0, sizeof(c));
+	c.count[m.malicious ? TEXT_MALICIOUS : TEXT_SAFE] = MessageUnits(m.weight, m.at, m.half_life, &base);
+	header.base = (int32) base;
+	memcpy(header.count, c.count, sizeof(header.count));
+	header.last = m.half_life == 0 ? 0 : m.at;
+	n = c.count[0] + c.count[1] > 0 ? TextTokenise(tokens, &scratch->parts) : 0;
+	qsort(tokens->fingerprint, n, sizeof(uint64), CompareFingerprints);
+	TextModelWriteBegin(&w, &header, (Size) n * 8);
+	for (int i = 0; i < n; i++)
+	{
+		c.fingerprint = tokens->fingerprint[i];
+		TextModelWriteCount(&w, &c);
+	}
+	PG_RETURN_POINTER(TextModelWriteEnd(&w));
+}
+
+PG_FUNCTION_INFO_V1(text_model_of);
+Datum
+text_model_of(PG_FUNCTION_ARGS)
+{
+	return ModelOfMessage(fcinfo, false);
+}
+
+PG_FUNCTION_INFO_V1(text_model_of_jsonb);
+Datum
+text_model_of_jsonb(PG_FUNCTION_ARGS)
+{
+	return ModelOfMessage(fcinfo, true);
 }
 
 /*

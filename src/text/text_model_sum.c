@@ -202,27 +202,19 @@ typedef struct Candidate
 {
 	uint32		fingerprint;
 	int			weight;
+	uint32		rank;			/* 0 is the best */
 	double		worth;			/* what it is expected to add to some message */
 } Candidate;
 
 static int
 CompareWorth(const void *a, const void *b)
 {
-	const Candidate *x = a;
-	const Candidate *y = b;
+	const Candidate *x = *(Candidate *const *) a;
+	const Candidate *y = *(Candidate *const *) b;
 
 	if (x->worth != y->worth)
 		return x->worth > y->worth ? -1 : 1;
 	return x->fingerprint < y->fingerprint ? -1 : 1;
-}
-
-static int
-CompareFingerprint(const void *a, const void *b)
-{
-	const Candidate *x = a;
-	const Candidate *y = b;
-
-	return x->fingerprint < y->fingerprint ? -1 : x->fingerprint > y->fingerprint;
 }
 
 /*
@@ -248,6 +240,7 @@ FindCandidates(const TextModelValue *v, int *n)
 			continue;
 		new.fingerprint = (uint32) (c.fingerprint >> (TEXT_FINGERPRINT_BITS - 32));
 		new.weight = weight;
+		new.rank = 0;
 		new.worth = (MessagesOf(v, c.count[0]) + MessagesOf(v, c.count[1])) * log_odds * log_odds;
 		if (*n == 0 || found[*n - 1].fingerprint != new.fingerprint)
 			found[(*n)++] = new;
@@ -257,28 +250,43 @@ FindCandidates(const TextModelValue *v, int *n)
 	return found;
 }
 
-/* Bytes that the first n candidates take, in order of fingerprint */
+/* Bytes of a published model of the candidates below a rank */
 static Size
-PublishedBytes(const Candidate *sorted, int n)
+PublishedBytes(const Candidate *found, int n, uint32 rank)
 {
 	Size		bytes = offsetof(TextModelValue, data);
 	uint64		next = 0;
 
 	for (int i = 0; i < n; i++)
-	{
-		uint64		distance = sorted[i].fingerprint - next + 1;
+		if (found[i].rank < rank)
+		{
+			uint64		distance = found[i].fingerprint - next + 1;
 
-		bytes += 2 + (pg_leftmost_one_pos64(distance) + 7) / 7;
-		next = (uint64) sorted[i].fingerprint + 1;
-	}
+			bytes += 2 + (pg_leftmost_one_pos64(distance) + 7) / 7;
+			next = (uint64) found[i].fingerprint + 1;
+		}
 	return bytes;
+}
+
+/* Rank the candidates by their worth. */
+static void
+RankCandidates(Candidate *found, int n)
+{
+	Candidate **by_worth = MemoryContextAllocHuge(CurrentMemoryContext, mul_size(n + 1, sizeof(Candidate *)));
+
+	for (int i = 0; i < n; i++)
+		by_worth[i] = &found[i];
+	qsort(by_worth, n, sizeof(Candidate *), CompareWorth);
+	for (int i = 0; i < n; i++)
+		by_worth[i]->rank = i;
+	pfree(by_worth);
 }
 
 /*
  * How many candidates, best first, fit into so many bytes: by halving.
  */
 static int
-HowManyFit(const Candidate *by_worth, int n, Size max_bytes, Candidate *room)
+HowManyFit(const Candidate *found, int n, Size max_bytes)
 {
 	int			fits = 0;
 	int			too_many = n + 1;
@@ -288,9 +296,7 @@ HowManyFit(const Candidate *by_worth, int n, Size max_bytes, Candidate *room)
 		int			middle = fits + (too_many - fits) / 2;
 
 		CHECK_FOR_INTERRUPTS();
-		memcpy(room, by_worth, middle * sizeof(Candidate));
-		qsort(room, middle, sizeof(Candidate), CompareFingerprint);
-		if (PublishedBytes(room, middle) <= max_bytes)
+		if (PublishedBytes(found, n, middle) <= max_bytes)
 			fits = middle;
 		else
 			too_many = middle;
@@ -309,8 +315,8 @@ text_model_publish(PG_FUNCTION_ARGS)
 	TextModelValue *v = DatumGetTextModelValue(PG_GETARG_DATUM(0));
 	int32		max_bytes = PG_GETARG_INT32(1);
 	Candidate  *found;
-	Candidate  *chosen;
 	TextModelWriter w;
+	uint32		rank;
 	int			n;
 
 	if (max_bytes < PUBLISH_BYTES_MIN)
@@ -318,19 +324,18 @@ text_model_publish(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("max_bytes must be at least %d", PUBLISH_BYTES_MIN)));
 	TextModelCheckMergeable(v);
-	chosen = found = FindCandidates(v, &n);
-	if (PublishedBytes(found, n) > max_bytes)
+	found = FindCandidates(v, &n);
+	rank = n;
+	if (PublishedBytes(found, n, rank) > max_bytes)
 	{
-		chosen = MemoryContextAllocHuge(CurrentMemoryContext, mul_size(n, sizeof(Candidate)));
-		qsort(found, n, sizeof(Candidate), CompareWorth);
-		n = HowManyFit(found, n, max_bytes, chosen);
-		memcpy(chosen, found, n * sizeof(Candidate));
-		qsort(chosen, n, sizeof(Candidate), CompareFingerprint);
+		RankCandidates(found, n);
+		rank = HowManyFit(found, n, max_bytes);
 	}
-	TextModelWriteBegin(&w, v, (Size) n * 5);
+	TextModelWriteBegin(&w, v, Min((Size) rank * 5, MaxAllocSize / 2));
 	w.value->kind = TEXT_MODEL_PUBLISHED;
 	for (int i = 0; i < n; i++)
-		TextModelWriteWeight(&w, chosen[i].fingerprint, chosen[i].weight);
+		if (found[i].rank < rank)
+			TextModelWriteWeight(&w, found[i].fingerprint, found[i].weight);
 	PG_RETURN_POINTER(TextModelWriteEnd(&w));
 }
 
