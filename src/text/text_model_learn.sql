@@ -187,6 +187,7 @@ DECLARE
 	statement text;
 	today date;
 	last_day date;
+	nothing assay.text_model;
 	total assay.text_model;
 	plus assay.text_model;
 	minus assay.text_model;
@@ -196,10 +197,14 @@ BEGIN
 	SELECT * INTO r FROM assay.text_model_registry t WHERE t.relation = $1 FOR UPDATE;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('%s is not the version table of a text model', $1);
+	ELSIF (SELECT c.relowner FROM pg_class c WHERE c.oid = $1) <> (SELECT u.oid FROM pg_roles u WHERE u.rolname = current_user) THEN
+		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = 'text_model_learn() runs as the owner of the text model',
+			HINT = 'Call assay.learn().';
 	END IF;
 	-- Labels that transactions before this one's lock committed are seen below.
 	started := clock_timestamp();
 	statement := assay.text_model_statement(r);
+	nothing := assay.text_model_of(true, '', 0, '2000-01-01 00:00+00', r.half_life);
 	EXECUTE format('SELECT v.day, v.total FROM %s v ORDER BY v.day DESC LIMIT 1', r.relation) INTO last_day, total;
 
 	FOR today IN EXECUTE format('SELECT DISTINCT (least(labelled_at + $1, $3) AT TIME ZONE ''UTC'')::date AS day FROM %s
@@ -217,9 +222,8 @@ BEGIN
 				assay.text_model_horizon(r, today::timestamp AT TIME ZONE 'UTC');
 		CONTINUE WHEN changes = 0;
 		all_changes := all_changes + changes;
-		plus := CASE WHEN minus IS NULL THEN plus WHEN plus IS NULL THEN (minus OPERATOR(assay.-) minus) OPERATOR(assay.-) minus
-			ELSE plus OPERATOR(assay.-) minus END;
-		total := CASE WHEN total IS NULL THEN plus ELSE total OPERATOR(assay.+) plus END;
+		plus := coalesce(plus, nothing) OPERATOR(assay.-) coalesce(minus, nothing);
+		total := coalesce(total, nothing) OPERATOR(assay.+) plus;
 		r.since := coalesce(r.since, today);
 		PERFORM assay.text_model_write(r, greatest(today, last_day), plus, total, changes);
 	END LOOP;
@@ -271,9 +275,10 @@ CREATE FUNCTION assay.create_text_model(name text, source regclass, content text
 DECLARE
 	keys text;
 	content_type regtype;
-	content_view text := format('%I.%I', schema, name || '_content');
-	counted text := format('%I.%I', schema, name || '_counted');
-	versions text := format('%I.%I', schema, name || '_version');
+	content_view text;
+	counted text;
+	versions text;
+	wrong record;
 BEGIN
 	IF name IS NULL OR source IS NULL OR content IS NULL OR labels IS NULL OR delay IS NULL OR max_bytes IS NULL OR search_path IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'a text model needs a name, a source, a content, labels, a delay and a size';
@@ -287,6 +292,9 @@ BEGIN
 	ELSIF delay < interval '0' THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a delay must not be negative';
 	END IF;
+	content_view := format('%I.%I', schema, name || '_content');
+	counted := format('%I.%I', schema, name || '_counted');
+	versions := format('%I.%I', schema, name || '_version');
 	-- raises where the half-life is out of range
 	PERFORM assay.text_model_of(true, '', 1, '2000-01-01 00:00+00', half_life);
 	DELETE FROM assay.text_model_registry t WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = t.relation);
@@ -316,8 +324,12 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch', MESSAGE = format('the content of a message is of type %s, not text or jsonb', content_type);
 	END IF;
 	EXECUTE format('CREATE TABLE %s AS SELECT %s, labelled_at, malicious FROM %s WITH NO DATA', counted, keys, labels);
-	EXECUTE format('ALTER TABLE %s ADD PRIMARY KEY (%s), ALTER labelled_at TYPE timestamptz, ALTER labelled_at SET NOT NULL,
-		ALTER malicious TYPE boolean, ALTER malicious SET NOT NULL,
+	SELECT a.attname, w.type INTO wrong FROM (VALUES ('labelled_at', 'timestamptz'::regtype), ('malicious', 'boolean')) w(attname, type)
+		JOIN pg_attribute a ON a.attrelid = counted::regclass AND a.attname = w.attname AND a.atttypid <> w.type LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch', MESSAGE = format('column %I of label table %s is not of type %s', wrong.attname, labels, wrong.type);
+	END IF;
+	EXECUTE format('ALTER TABLE %s ADD PRIMARY KEY (%s), ALTER labelled_at SET NOT NULL, ALTER malicious SET NOT NULL,
 		ADD margin real, ADD added assay.text_model NOT NULL', counted, keys);
 	EXECUTE format('CREATE TABLE %s (day date PRIMARY KEY, delta assay.text_model NOT NULL, total assay.text_model,
 		published assay.text_model, slope float8, intercept float8, changes bigint NOT NULL)', versions);
