@@ -239,6 +239,10 @@ SELECT learn('fading');
 SELECT round(malicious::numeric, 2) AS malicious, half_life, last FROM text_model_info(text_model_at('fading'));
 DELETE FROM label WHERE id <= 20;
 SELECT learn('fading');
+-- twelve half-lives before the latest message and more weigh nothing
+SELECT abs((text_model_info(text_model_at('fading'))).safe - (text_model_info(text_model_agg(l.malicious, body, 1, mail.at, '1 day'))).safe) < 0.01 AS late_only,
+	(text_model_info(text_model_at('fading', '2024-02-20'))).last
+FROM label l JOIN mail USING (id) WHERE mail.at > timestamptz '2024-03-06' - interval '12 days';
 
 -- what can't be
 SELECT learn('nothing');

@@ -69,13 +69,13 @@ CREATE FUNCTION assay.text_explain(model assay.text_model, content record, top i
 	AS 'MODULE_PATHNAME', 'text_explain_record' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 ROWS 10;
 COMMENT ON FUNCTION assay.text_explain(assay.text_model, record, integer) IS 'what each token adds to a messages margin, the strongest first; the row without a token is all others';
 
-CREATE FUNCTION assay.text_model_of(label boolean, content text, weight real DEFAULT 1, at timestamptz DEFAULT '2000-01-01 00:00+00', half_life interval DEFAULT NULL) RETURNS assay.text_model
+CREATE FUNCTION assay.text_model_of(label boolean, content text, weight float8 DEFAULT 1, at timestamptz DEFAULT '2000-01-01 00:00+00', half_life interval DEFAULT NULL) RETURNS assay.text_model
 	AS 'MODULE_PATHNAME', 'text_model_of' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 500;
-COMMENT ON FUNCTION assay.text_model_of(boolean, text, real, timestamptz, interval) IS 'the text model of one labelled message: what it adds to a sum';
+COMMENT ON FUNCTION assay.text_model_of(boolean, text, float8, timestamptz, interval) IS 'the text model of one labelled message: what it adds to a sum';
 
-CREATE FUNCTION assay.text_model_of(label boolean, content jsonb, weight real DEFAULT 1, at timestamptz DEFAULT '2000-01-01 00:00+00', half_life interval DEFAULT NULL) RETURNS assay.text_model
+CREATE FUNCTION assay.text_model_of(label boolean, content jsonb, weight float8 DEFAULT 1, at timestamptz DEFAULT '2000-01-01 00:00+00', half_life interval DEFAULT NULL) RETURNS assay.text_model
 	AS 'MODULE_PATHNAME', 'text_model_of_jsonb' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 500;
-COMMENT ON FUNCTION assay.text_model_of(boolean, jsonb, real, timestamptz, interval) IS 'the text model of one labelled message: what it adds to a sum';
+COMMENT ON FUNCTION assay.text_model_of(boolean, jsonb, float8, timestamptz, interval) IS 'the text model of one labelled message: what it adds to a sum';
 
 CREATE FUNCTION assay.text_model_publish(model assay.text_model, max_bytes integer DEFAULT 1048576) RETURNS assay.text_model
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
@@ -103,25 +103,25 @@ CREATE FUNCTION assay.text_model_accum(assay.text_model, boolean, text) RETURNS 
 	AS 'MODULE_PATHNAME', 'text_model_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 500;
 COMMENT ON FUNCTION assay.text_model_accum(assay.text_model, boolean, text) IS 'aggregate transition function';
 
-CREATE FUNCTION assay.text_model_accum(assay.text_model, boolean, text, real) RETURNS assay.text_model
+CREATE FUNCTION assay.text_model_accum(assay.text_model, boolean, text, float8) RETURNS assay.text_model
 	AS 'MODULE_PATHNAME', 'text_model_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 500;
-COMMENT ON FUNCTION assay.text_model_accum(assay.text_model, boolean, text, real) IS 'aggregate transition function';
+COMMENT ON FUNCTION assay.text_model_accum(assay.text_model, boolean, text, float8) IS 'aggregate transition function';
 
-CREATE FUNCTION assay.text_model_accum(assay.text_model, boolean, text, real, timestamptz, interval) RETURNS assay.text_model
+CREATE FUNCTION assay.text_model_accum(assay.text_model, boolean, text, float8, timestamptz, interval) RETURNS assay.text_model
 	AS 'MODULE_PATHNAME', 'text_model_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 500;
-COMMENT ON FUNCTION assay.text_model_accum(assay.text_model, boolean, text, real, timestamptz, interval) IS 'aggregate transition function';
+COMMENT ON FUNCTION assay.text_model_accum(assay.text_model, boolean, text, float8, timestamptz, interval) IS 'aggregate transition function';
 
 CREATE FUNCTION assay.text_model_accum(assay.text_model, boolean, jsonb) RETURNS assay.text_model
 	AS 'MODULE_PATHNAME', 'text_model_accum_jsonb' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 500;
 COMMENT ON FUNCTION assay.text_model_accum(assay.text_model, boolean, jsonb) IS 'aggregate transition function';
 
-CREATE FUNCTION assay.text_model_accum(assay.text_model, boolean, jsonb, real) RETURNS assay.text_model
+CREATE FUNCTION assay.text_model_accum(assay.text_model, boolean, jsonb, float8) RETURNS assay.text_model
 	AS 'MODULE_PATHNAME', 'text_model_accum_jsonb' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 500;
-COMMENT ON FUNCTION assay.text_model_accum(assay.text_model, boolean, jsonb, real) IS 'aggregate transition function';
+COMMENT ON FUNCTION assay.text_model_accum(assay.text_model, boolean, jsonb, float8) IS 'aggregate transition function';
 
-CREATE FUNCTION assay.text_model_accum(assay.text_model, boolean, jsonb, real, timestamptz, interval) RETURNS assay.text_model
+CREATE FUNCTION assay.text_model_accum(assay.text_model, boolean, jsonb, float8, timestamptz, interval) RETURNS assay.text_model
 	AS 'MODULE_PATHNAME', 'text_model_accum_jsonb' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 500;
-COMMENT ON FUNCTION assay.text_model_accum(assay.text_model, boolean, jsonb, real, timestamptz, interval) IS 'aggregate transition function';
+COMMENT ON FUNCTION assay.text_model_accum(assay.text_model, boolean, jsonb, float8, timestamptz, interval) IS 'aggregate transition function';
 
 CREATE FUNCTION assay.text_model_combine(assay.text_model, assay.text_model) RETURNS assay.text_model
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10000;
@@ -159,7 +159,7 @@ CREATE AGGREGATE assay.text_model_agg(label boolean, content text) (
 );
 COMMENT ON AGGREGATE assay.text_model_agg(boolean, text) IS 'text model of labelled messages: true is malicious; a NULL counts for nothing';
 
-CREATE AGGREGATE assay.text_model_agg(label boolean, content text, weight real) (
+CREATE AGGREGATE assay.text_model_agg(label boolean, content text, weight float8) (
 	SFUNC = assay.text_model_accum,
 	STYPE = assay.text_model,
 	SSPACE = 1048576,
@@ -167,9 +167,9 @@ CREATE AGGREGATE assay.text_model_agg(label boolean, content text, weight real) 
 	COMBINEFUNC = assay.text_model_combine,
 	PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE assay.text_model_agg(boolean, text, real) IS 'text model of labelled messages with weights: true is malicious; a NULL counts for nothing';
+COMMENT ON AGGREGATE assay.text_model_agg(boolean, text, float8) IS 'text model of labelled messages with weights: true is malicious; a NULL counts for nothing';
 
-CREATE AGGREGATE assay.text_model_agg(label boolean, content text, weight real, at timestamptz, half_life interval) (
+CREATE AGGREGATE assay.text_model_agg(label boolean, content text, weight float8, at timestamptz, half_life interval) (
 	SFUNC = assay.text_model_accum,
 	STYPE = assay.text_model,
 	SSPACE = 1048576,
@@ -177,7 +177,7 @@ CREATE AGGREGATE assay.text_model_agg(label boolean, content text, weight real, 
 	COMBINEFUNC = assay.text_model_combine,
 	PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE assay.text_model_agg(boolean, text, real, timestamptz, interval) IS 'text model of labelled messages that decay with a half-life: true is malicious; a NULL counts for nothing';
+COMMENT ON AGGREGATE assay.text_model_agg(boolean, text, float8, timestamptz, interval) IS 'text model of labelled messages that decay with a half-life: true is malicious; a NULL counts for nothing';
 
 CREATE AGGREGATE assay.text_model_agg(label boolean, content jsonb) (
 	SFUNC = assay.text_model_accum,
@@ -189,7 +189,7 @@ CREATE AGGREGATE assay.text_model_agg(label boolean, content jsonb) (
 );
 COMMENT ON AGGREGATE assay.text_model_agg(boolean, jsonb) IS 'text model of labelled messages: true is malicious; a NULL counts for nothing';
 
-CREATE AGGREGATE assay.text_model_agg(label boolean, content jsonb, weight real) (
+CREATE AGGREGATE assay.text_model_agg(label boolean, content jsonb, weight float8) (
 	SFUNC = assay.text_model_accum,
 	STYPE = assay.text_model,
 	SSPACE = 1048576,
@@ -197,9 +197,9 @@ CREATE AGGREGATE assay.text_model_agg(label boolean, content jsonb, weight real)
 	COMBINEFUNC = assay.text_model_combine,
 	PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE assay.text_model_agg(boolean, jsonb, real) IS 'text model of labelled messages with weights: true is malicious; a NULL counts for nothing';
+COMMENT ON AGGREGATE assay.text_model_agg(boolean, jsonb, float8) IS 'text model of labelled messages with weights: true is malicious; a NULL counts for nothing';
 
-CREATE AGGREGATE assay.text_model_agg(label boolean, content jsonb, weight real, at timestamptz, half_life interval) (
+CREATE AGGREGATE assay.text_model_agg(label boolean, content jsonb, weight float8, at timestamptz, half_life interval) (
 	SFUNC = assay.text_model_accum,
 	STYPE = assay.text_model,
 	SSPACE = 1048576,
@@ -207,7 +207,7 @@ CREATE AGGREGATE assay.text_model_agg(label boolean, content jsonb, weight real,
 	COMBINEFUNC = assay.text_model_combine,
 	PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE assay.text_model_agg(boolean, jsonb, real, timestamptz, interval) IS 'text model of labelled messages that decay with a half-life: true is malicious; a NULL counts for nothing';
+COMMENT ON AGGREGATE assay.text_model_agg(boolean, jsonb, float8, timestamptz, interval) IS 'text model of labelled messages that decay with a half-life: true is malicious; a NULL counts for nothing';
 
 CREATE AGGREGATE assay.text_model_agg(model assay.text_model) (
 	SFUNC = assay.text_model_combine,

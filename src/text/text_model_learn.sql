@@ -52,7 +52,9 @@ CREATE FUNCTION assay.text_model_guard() RETURNS trigger
 	AS $$
 BEGIN
 	IF TG_OP <> 'INSERT' AND NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = OLD.relation), 'USAGE')
-		OR TG_OP <> 'DELETE' AND NOT coalesce(pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = NEW.relation), 'USAGE'), false) THEN
+		-- a dump may have a row whose table is gone: only who may do anything restores that
+		OR TG_OP <> 'DELETE' AND NOT coalesce(pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = NEW.relation), 'USAGE'),
+			(SELECT u.rolsuper FROM pg_roles u WHERE u.rolname = current_user)) THEN
 		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
 			MESSAGE = format('must be owner of text model "%s"', CASE WHEN TG_OP = 'INSERT' THEN NEW.name ELSE OLD.name END);
 	END IF;
@@ -86,18 +88,14 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay.text_model_named(text) IS 'private: the registry''s row of a text model';
 
--- With a half-life, what is older than twelve of them weighs less than 1/4096 and
--- is left out: sums in landmark form can't span any time.
-CREATE FUNCTION assay.text_model_horizon(r assay.text_model_registry, at timestamptz) RETURNS timestamptz
-	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-	AS $$ SELECT coalesce(at - 12 * r.half_life, '-infinity') $$;
-COMMENT ON FUNCTION assay.text_model_horizon(assay.text_model_registry, timestamptz) IS 'private: the time before which messages weigh nothing at a moment';
-
 -- The statement that folds into NAME_counted what differs between it and the
 -- labels known at $1, and gives what that changes: one row (delta, changes). With
 -- $2, also labels that are gone or no longer the latest are taken out. $3 is the
--- model so far: a message's margin is that of a model that has not seen it. What
--- is older than $4 weighs nothing.
+-- model so far: a message's margin is that of a model that has not seen it.
+--
+-- With a half-life, what is twelve of them older than the latest message ($4, or
+-- one that comes) weighs less than 1/4096 and is left out: sums in landmark form
+-- can't span any time. No message came after it was labelled.
 CREATE FUNCTION assay.text_model_statement(r assay.text_model_registry) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	AS $$
@@ -109,20 +107,23 @@ changed AS MATERIALIZED (
   SELECT {key}, l.labelled_at, l.malicious, c.added AS before, c.malicious IS NULL AS is_new
   FROM latest l FULL JOIN {counted} c USING ({key})
   WHERE l.malicious IS DISTINCT FROM c.malicious AND ($2 OR l.labelled_at > c.labelled_at OR c.labelled_at IS NULL)),
-message AS MATERIALIZED (
-  SELECT {key}, h.labelled_at, h.malicious, h.before, m.content IS NOT NULL OR h.malicious IS NULL AS found,
-    assay.text_model_of(h.malicious, m.content, (coalesce(m.at, h.labelled_at) > $4)::int::real, coalesce(m.at, h.labelled_at), {half_life}) AS added,
-    CASE WHEN h.is_new THEN assay.text_margin($3, m.content) END AS margin
+dated AS (
+  SELECT h.*, m.content, least(m.at, h.labelled_at) AS at,
+    greatest($4, max(least(m.at, h.labelled_at)) OVER ()) - 12 * {half_life} AS horizon
   FROM changed h LEFT JOIN {content} m USING ({key})),
+message AS MATERIALIZED (
+  SELECT {key}, labelled_at, malicious, content IS NOT NULL OR malicious IS NULL AS found,
+    CASE WHEN coalesce((assay.text_model_info(before)).last > horizon, true) THEN before END AS before,
+    assay.text_model_of(malicious, content, coalesce(at > horizon, true)::int, at, {half_life}) AS added,
+    CASE WHEN is_new THEN assay.text_margin($3, content) END AS margin
+  FROM dated),
 gone AS (
   DELETE FROM {counted} c USING message m WHERE {same} AND m.malicious IS NULL AND m.found),
 written AS (
   INSERT INTO {counted} ({key}, labelled_at, malicious, margin, added)
   SELECT {key}, labelled_at, malicious, margin, added FROM message WHERE malicious IS NOT NULL AND found
   ON CONFLICT ({key}) DO UPDATE SET labelled_at = EXCLUDED.labelled_at, malicious = EXCLUDED.malicious, added = EXCLUDED.added)
-SELECT assay.text_model_agg(added) AS plus,
-  assay.text_model_agg(before) FILTER (WHERE coalesce((assay.text_model_info(before)).last > $4, true)) AS minus,
-  count(*) AS changes
+SELECT assay.text_model_agg(added) AS plus, assay.text_model_agg(before) AS minus, count(*) AS changes
 FROM message WHERE found',
 		'{key}', (SELECT string_agg(quote_ident(k), ', ' ORDER BY i) FROM unnest(r.key_columns) WITH ORDINALITY u(k, i))),
 		'{same}', (SELECT string_agg(format('c.%1$I = m.%1$I', k), ' AND ' ORDER BY i) FROM unnest(r.key_columns) WITH ORDINALITY u(k, i))),
@@ -191,6 +192,7 @@ DECLARE
 	total assay.text_model;
 	plus assay.text_model;
 	minus assay.text_model;
+	latest timestamptz;
 	changes bigint;
 	all_changes bigint := 0;
 BEGIN
@@ -212,14 +214,14 @@ BEGIN
 			UNION SELECT ($3 AT TIME ZONE ''UTC'')::date ORDER BY day', r.labels)
 		USING r.delay, coalesce(CASE WHEN total IS NOT NULL THEN r.learned_until END, '-infinity'), started
 	LOOP
-		IF today::timestamp - r.since::timestamp > 20 * r.half_life THEN
-			r.since := (assay.text_model_horizon(r, today::timestamp AT TIME ZONE 'UTC') AT TIME ZONE 'UTC')::date;
+		latest := (assay.text_model_info(total)).last;
+		IF latest - r.since::timestamp AT TIME ZONE 'UTC' > 20 * r.half_life THEN
+			r.since := ((latest - 12 * r.half_life) AT TIME ZONE 'UTC')::date;
 			EXECUTE format('SELECT assay.text_model_agg(v.delta) FROM %s v WHERE v.day >= $1', r.relation) INTO total USING r.since;
 		END IF;
 		EXECUTE statement INTO plus, minus, changes
 			USING least(started, ((today + 1)::timestamp AT TIME ZONE 'UTC') - interval '1 microsecond'),
-				today = (started AT TIME ZONE 'UTC')::date, total,
-				assay.text_model_horizon(r, today::timestamp AT TIME ZONE 'UTC');
+				today = (started AT TIME ZONE 'UTC')::date, total, latest;
 		CONTINUE WHEN changes = 0;
 		all_changes := all_changes + changes;
 		plus := coalesce(plus, nothing) OPERATOR(assay.-) coalesce(minus, nothing);
@@ -258,11 +260,12 @@ BEGIN
 		RETURN published;
 	END IF;
 	-- the last total before, and the days since
-	EXECUTE format('SELECT assay.text_model_agg(coalesce(v.total, v.delta)) FROM %1$s v
-			WHERE v.day <= $1 AND v.day >= $2
-				AND v.day >= coalesce((SELECT max(b.day) FROM %1$s b WHERE b.day <= $1 AND b.total IS NOT NULL), ''-infinity'')',
-			r.relation)
-		INTO total USING last_day, (assay.text_model_horizon(r, last_day::timestamp AT TIME ZONE 'UTC') AT TIME ZONE 'UTC')::date;
+	EXECUTE format('SELECT assay.text_model_agg(m) FROM (
+			SELECT m, (assay.text_model_info(m)).last, max((assay.text_model_info(m)).last) OVER () AS latest
+			FROM %1$s v CROSS JOIN LATERAL coalesce(v.total, v.delta) m
+			WHERE v.day <= $1 AND v.day >= coalesce((SELECT max(b.day) FROM %1$s b WHERE b.day <= $1 AND b.total IS NOT NULL), ''-infinity'')) x
+			WHERE coalesce(last > latest - 12 * $2, true)', r.relation)
+		INTO total USING last_day, r.half_life;
 	RETURN assay.text_model_published(total, r.max_bytes, slope, intercept);
 END $$;
 COMMENT ON FUNCTION assay.text_model_at(text, timestamptz) IS 'a text model as it was known before the day (UTC) of a moment; without one, as it is now';

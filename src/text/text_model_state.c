@@ -452,7 +452,7 @@ HalfLife(const Interval *i)
 }
 
 static float8
-MessageWeight(float4 weight)
+MessageWeight(float8 weight)
 {
 	if (!(weight >= 0 && weight <= TEXT_WEIGHT_MAX))
 		ereport(ERROR,
@@ -484,7 +484,7 @@ GetLabelledMessage(FunctionCallInfo fcinfo, int first, bool json, TextScratch *s
 		if (PG_ARGISNULL(i) && i != half_life)
 			return false;
 	m->malicious = PG_GETARG_BOOL(first);
-	m->weight = PG_NARGS() > first + 2 ? MessageWeight(PG_GETARG_FLOAT4(first + 2)) : 1;
+	m->weight = PG_NARGS() > first + 2 ? MessageWeight(PG_GETARG_FLOAT8(first + 2)) : 1;
 	m->at = 0;
 	m->half_life = 0;
 	if (PG_NARGS() > half_life)
