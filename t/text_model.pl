@@ -4,6 +4,7 @@ use strict;
 use warnings FATAL => 'all';
 
 use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $node = PostgreSQL::Test::Cluster->new('text_model');
@@ -148,6 +149,29 @@ is($node->safe_psql('restored', q{SELECT name, key, at, half_life FROM assay.tex
 $node->safe_psql('restored', q{DELETE FROM label WHERE id <= 100});
 is($node->safe_psql('restored', q{SELECT assay.learn('words')}), '100', 'it goes on learning');
 is($node->safe_psql('restored', $right), 't', 'and the total is the sum');
+
+# ---- the page of documentation ---------------------------------------------------
+
+my $documentation = slurp_file("$ENV{ASSAY_TOP}/docs/text_model.md");
+my @blocks = $documentation =~ /^```sql\n(.*?)^```$/msg;
+$node->safe_psql('postgres', 'CREATE DATABASE docs');
+$node->safe_psql(
+	'docs', q{
+	CREATE EXTENSION pg_assay;
+	CREATE TABLE message (id bigint PRIMARY KEY, received_at timestamptz, subject text, body_text text, headers jsonb, urls text[]);
+	INSERT INTO message SELECT i, timestamptz '2024-03-01' + i * interval '1 hour', CASE WHEN i % 3 = 0 THEN 'Cheap pills' ELSE 'Notes' END,
+		CASE WHEN i % 3 = 0 THEN 'click now ' ELSE 'see you ' END || i % 9, '{"x-mailer": ["The Bat!"]}', ARRAY['http://example.com/' || i] FROM generate_series(1, 200) i;
+	CREATE TABLE inbound_label (id bigint, malicious boolean NOT NULL, source text NOT NULL, labelled_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (id, labelled_at));
+	INSERT INTO inbound_label SELECT id, id % 3 = 0, CASE WHEN id % 10 = 0 THEN 'user-report-7' ELSE 'analyst' END, received_at + interval '1 hour' FROM message;
+});
+cmp_ok(scalar(@blocks), '>=', 5, 'the page has examples');
+my @results = map { $node->safe_psql('docs', $_) } @blocks;
+my %score = $results[0] =~ /^(\d+)\|(\S+)$/mg;
+ok((!grep { ($_ % 3 == 0) != ($score{$_} > 0) } keys %score) && keys %score == 200, 'the first example tells the two kinds apart');
+like($results[1], qr/^mail_version\n200\n/, 'the second learns');
+like($results[2], qr/^\d+\|-?[\d.]+$/m, 'the third scores as it was');
+is($results[3], '20', 'the fourth takes out a batch');
+like($results[4], qr/^subject: Cheap\|[\d.]+$/m, 'the fifth explains');
 
 $node->stop;
 done_testing();

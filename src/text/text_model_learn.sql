@@ -133,9 +133,8 @@ FROM message WHERE found',
 	$$;
 COMMENT ON FUNCTION assay.text_model_statement(assay.text_model_registry) IS 'private: the statement that folds labels into a text model';
 
--- Write the state after a day: its change, the new total, and the calibration by
--- the margins that messages had before they were counted. The latest day alone
--- keeps total and published model; of a month that is over, the last day its total.
+-- Write what a day changed, and the calibration after it, by the margins that
+-- messages had before they were counted.
 CREATE FUNCTION assay.text_model_write(r assay.text_model_registry, today date, delta assay.text_model, total assay.text_model, changes bigint)
 	RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -157,16 +156,12 @@ BEGIN
 			NULL; -- margins that go the wrong way round calibrate nothing
 		END;
 	END IF;
-	EXECUTE format('UPDATE %s SET published = NULL,
-			total = CASE WHEN date_trunc(''month'', day) < date_trunc(''month'', $1) THEN total END
-		WHERE day < $1 AND published IS NOT NULL', r.relation) USING today;
-	EXECUTE format('INSERT INTO %s AS v (day, delta, total, published, slope, intercept, changes)
-		VALUES ($1, $2, $3, assay.text_model_published($3, $4, $5, $6), $5, $6, $7)
-		ON CONFLICT (day) DO UPDATE SET delta = v.delta OPERATOR(assay.+) EXCLUDED.delta, total = EXCLUDED.total,
-			published = EXCLUDED.published, slope = EXCLUDED.slope, intercept = EXCLUDED.intercept, changes = v.changes + EXCLUDED.changes',
-		r.relation) USING today, delta, total, r.max_bytes, slope, intercept, changes;
+	EXECUTE format('INSERT INTO %s AS v (day, delta, slope, intercept, changes) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (day) DO UPDATE SET delta = v.delta OPERATOR(assay.+) EXCLUDED.delta,
+			slope = EXCLUDED.slope, intercept = EXCLUDED.intercept, changes = v.changes + EXCLUDED.changes',
+		r.relation) USING today, delta, slope, intercept, changes;
 END $$;
-COMMENT ON FUNCTION assay.text_model_write(assay.text_model_registry, date, assay.text_model, assay.text_model, bigint) IS 'private: write a text model''s state after a day';
+COMMENT ON FUNCTION assay.text_model_write(assay.text_model_registry, date, assay.text_model, assay.text_model, bigint) IS 'private: write what a day changed in a text model';
 
 -- The published form, calibrated where that is known
 CREATE FUNCTION assay.text_model_published(total assay.text_model, max_bytes integer, slope float8, intercept float8) RETURNS assay.text_model
@@ -225,10 +220,24 @@ BEGIN
 		CONTINUE WHEN changes = 0;
 		all_changes := all_changes + changes;
 		plus := coalesce(plus, nothing) OPERATOR(assay.-) coalesce(minus, nothing);
+		today := greatest(today, last_day);
+		-- the last day of a month keeps its total, from which later days are summed
+		IF date_trunc('month', last_day) < date_trunc('month', today) THEN
+			EXECUTE format('UPDATE %s SET total = $1 WHERE day = $2', r.relation) USING total, last_day;
+		END IF;
 		total := coalesce(total, nothing) OPERATOR(assay.+) plus;
 		r.since := coalesce(r.since, today);
-		PERFORM assay.text_model_write(r, greatest(today, last_day), plus, total, changes);
+		PERFORM assay.text_model_write(r, today, plus, total, changes);
+		last_day := today;
 	END LOOP;
+
+	-- Besides, the latest day alone has its total, and the model to score with.
+	IF all_changes > 0 THEN
+		EXECUTE format('UPDATE %s SET published = NULL, total = CASE WHEN date_trunc(''month'', day) < date_trunc(''month'', $1) THEN total END
+			WHERE published IS NOT NULL AND day < $1', r.relation) USING last_day;
+		EXECUTE format('UPDATE %s SET total = $1, published = assay.text_model_published($1, $2, slope, intercept) WHERE day = $3', r.relation)
+			USING total, r.max_bytes, last_day;
+	END IF;
 
 	UPDATE assay.text_model_registry t SET learned_until = started, since = r.since, took = clock_timestamp() - started WHERE t.name = r.name;
 	RETURN all_changes;
