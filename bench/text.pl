@@ -9,12 +9,13 @@ use Mail::SpamAssassin::PerMsgStatus;
 
 my $dir = shift or die "usage: text.pl DIR\n";
 my $sa = Mail::SpamAssassin->new(
-	{   config_text => "loadplugin Mail::SpamAssassin::Plugin::Bayes\nuse_bayes 1\nuse_bayes_rules 1\nbayes_auto_learn 0\n"
+	{   config_text => "loadplugin Mail::SpamAssassin::Plugin::Bayes\nutil_rb_tld com net org edu gov info biz uk de fr\nuse_bayes 1\nuse_bayes_rules 1\nbayes_auto_learn 0\n"
 		  . "bayes_path $dir/bayes\nbayes_expiry_max_db_size 10000000\nbayes_auto_expire 0\nbayes_min_ham_num 1\nbayes_min_spam_num 1\n"
 		  . "body BAYES_ANY eval:check_bayes('0.00', '1.00')\n",
 		local_tests_only => 1, dont_copy_prefs => 1, userprefs_filename => '/dev/null' });
 $sa->init(0);
 $sa->init_learner({ force_expire => 0, learn_to_journal => 0, caller_will_untie => 1, wait_for_lock => 1 });
+my ($bayes) = grep { ref($_) eq 'Mail::SpamAssassin::Plugin::Bayes' } @{ $sa->{plugins}->{plugins} };
 while (<STDIN>)
 {
 	chomp;
@@ -30,7 +31,7 @@ while (<STDIN>)
 	else
 	{
 		my $status = Mail::SpamAssassin::PerMsgStatus->new($sa, $mail);
-		my $p = $sa->{bayes_scanner}->scan($status, $mail);
+		my $p = $bayes->scan($status, $mail);
 		print "$file ", defined $p ? $p : 0.5, "\n";
 		$status->finish;
 	}

@@ -8,11 +8,11 @@
 # Recall is in % at 0.1, 0.2, 0.5 and 1 % false positives. "frozen": no label after the split. "day": a label
 # is known 24 hours after the message, and counts from the next day (UTC) on, as text_model_at() has it.
 # Whatever was chosen was chosen by the forward splits in the history, which are printed first.
-# Speed is CPU time of one backend (user + system).
+# Speed is CPU time of one backend (user + system). PEERS says beside what: "bogofilter spamassassin".
 set -euo pipefail
 . "$(dirname "$0")/../tools/common.sh"
 cd "$top"
-cluster=${DEMO_CLUSTER:-demo}
+cluster=${DEMO_CLUSTER:-demo} peers=" ${PEERS-bogofilter spamassassin} "
 tools/cluster env "$cluster" >/dev/null 2>&1 || { echo 'bench/text.sh: run make demo first' >&2; exit 1; }
 eval "$(tools/cluster env "$cluster")"
 export PGDATABASE=demo PGOPTIONS='-c client_min_messages=warning -c jit=off'
@@ -34,7 +34,7 @@ splits() {
 			SELECT judge(assay.scored_agg(assay.text_margin(m, content), malicious)) AS f
 			FROM unnest('{1400,1900,2400}'::int[]) split, LATERAL (
 				SELECT CASE :'what' WHEN 'all' THEN p WHEN 'prune' THEN assay.text_model_prune(p, 2) WHEN '30' THEN d30 WHEN '90' THEN d90 WHEN '365' THEN d365
-					ELSE assay.text_model_publish(p, :'what'::int) END AS m
+					ELSE assay.text_model_publish(p, substring(:'what' FROM '^[0-9]{5,}')::int) END AS m
 				FROM (SELECT assay.text_model_agg(malicious, content) AS p,
 						assay.text_model_agg(malicious, content, 1, received_at, '30 days') AS d30,
 						assay.text_model_agg(malicious, content, 1, received_at, '90 days') AS d90,
@@ -68,24 +68,19 @@ sql <<-'SQL'
 	SELECT assay.learn('bench_day') \g /dev/null
 	INSERT INTO judged_text
 	SELECT 'text model, frozen', id, malicious, assay.text_score(m, content) FROM assay.text_model_at('bench_frozen') m, message_content WHERE NOT history;
-	INSERT INTO judged_text
-	SELECT 'text model, day', c.id, malicious, assay.text_score(m, content)
-	FROM (SELECT DISTINCT (received_at AT TIME ZONE 'UTC')::date AS day FROM message_content WHERE NOT history) d,
-		assay.text_model_at('bench_day', day::timestamp AT TIME ZONE 'UTC') m,
-		message_content c WHERE NOT history AND (received_at AT TIME ZONE 'UTC')::date = day;
+	-- each day's model once
+	CREATE TEMP TABLE day_model AS SELECT day, assay.text_model_at('bench_day', day::timestamp AT TIME ZONE 'UTC') AS m
+	FROM (SELECT DISTINCT (received_at AT TIME ZONE 'UTC')::date AS day FROM message_content WHERE NOT history) d;
+	CREATE TEMP TABLE day_score AS SELECT c.id, malicious, assay.text_score(m, content) AS score, assay.text_margin(m, content) AS margin
+	FROM message_content c JOIN day_model ON day = (received_at AT TIME ZONE 'UTC')::date WHERE NOT history ORDER BY c.id;
+	INSERT INTO judged_text SELECT 'text model, day', id, malicious, score FROM day_score;
 	INSERT INTO judged_text SELECT 'policy as shipped', id, c.malicious, assay.margin(v.attribution) FROM message_content c JOIN inbound_verdict v USING (id) WHERE NOT c.history;
 	-- weight 1, the margin as the model gives it, nothing else changed
 	INSERT INTO judged_text
-	SELECT 'policy + ' || t.method, t.id, t.malicious, p.margin + (t.margin - coalesce(i.intercept, 0)) / coalesce(i.slope, 1)
-	FROM judged_text t JOIN judged_text p ON p.id = t.id AND p.method = 'policy as shipped',
-		LATERAL (SELECT slope, intercept FROM bench_frozen_version WHERE t.method = 'text model, frozen' ORDER BY day DESC LIMIT 1) i
-	WHERE t.method = 'text model, frozen';
-	INSERT INTO judged_text
-	SELECT 'policy + text model, day', c.id, c.malicious, p.margin + assay.text_margin(m, content)
-	FROM (SELECT DISTINCT (received_at AT TIME ZONE 'UTC')::date AS day FROM message_content WHERE NOT history) d,
-		assay.text_model_at('bench_day', day::timestamp AT TIME ZONE 'UTC') m,
-		message_content c JOIN judged_text p ON p.id = c.id AND p.method = 'policy as shipped'
-	WHERE NOT history AND (received_at AT TIME ZONE 'UTC')::date = day;
+	SELECT 'policy + text model, frozen', c.id, c.malicious, p.margin + assay.text_margin(m, content)
+	FROM assay.text_model_at('bench_frozen') m, message_content c JOIN judged_text p ON p.id = c.id AND p.method = 'policy as shipped';
+	INSERT INTO judged_text SELECT 'policy + text model, day', t.id, t.malicious, p.margin + t.margin
+	FROM day_score t JOIN judged_text p ON p.id = t.id AND p.method = 'policy as shipped';
 SQL
 
 # Files of the demo's messages in order: label, history, path
@@ -95,17 +90,18 @@ sql -F ' ' -c "SELECT CASE WHEN a.malicious THEN 'spam' ELSE 'ham' END, CASE WHE
 # Train and test bogofilter and SpamAssassin on a list "label what id path" below a folder
 peers() {
 	local list=$1 folder=$2 suffix=$3
-	if command -v bogofilter >/dev/null; then
+	if [[ $peers = *" bogofilter "* ]] && command -v bogofilter >/dev/null; then
 		mkdir "$work/bogo"
+		local -A flag=([ham]=-n [spam]=-s)
 		for label in ham spam; do
 			awk -v l=$label -v f="$folder/" '$1 == l && $2 == "learn" { print f $4 }' "$list" |
-				bogofilter -C -d "$work/bogo" "$([ $label = ham ] && echo -n || echo -s)" -b
+				bogofilter -C -d "$work/bogo" "${flag[$label]}" -b
 		done
 		awk -v f="$folder/" '$2 == "score" { print f $4 }' "$list" | bogofilter -C -d "$work/bogo" -TT -b >"$work/scores" || [ $? -le 2 ]
 		judge_scores "$list" "$folder" "bogofilter$suffix"
 		rm -rf "$work/bogo"
 	fi
-	if perl -MMail::SpamAssassin -e1 2>/dev/null; then
+	if [[ $peers = *" spamassassin "* ]] && perl -MMail::SpamAssassin -e1 2>/dev/null; then
 		mkdir "$work/sa"
 		awk -v f="$folder/" '{ print $2, $1, f $4 }' "$list" | perl bench/text.pl "$work/sa" >"$work/scores"
 		judge_scores "$list" "$folder" "SpamAssassin Bayes$suffix"
@@ -127,7 +123,7 @@ echo '| what | AUC | recall % | 95 %: AUC | at 0.1 % | at 0.5 % |'
 echo '| --- | --- | --- | --- | --- | --- |'
 for method in 'policy as shipped' 'policy + text model, frozen' 'policy + text model, day' 'text model, frozen' 'text model, day' \
 	'bogofilter, frozen' 'SpamAssassin Bayes, frozen'; do
-	sql -v method="$method" <<<"SELECT report(:'method') WHERE EXISTS (SELECT FROM judged_text WHERE method = :'method')" | sed '/^$/d'
+	sql -v method="$method" <<<"SELECT report(:'method', 200) WHERE EXISTS (SELECT FROM judged_text WHERE method = :'method')" | sed '/^$/d'
 done
 echo
 sql <<-'SQL'
