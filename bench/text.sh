@@ -176,7 +176,7 @@ echo
 echo '### Speed, one core, CPU time'
 echo
 # CPU microseconds of the last statement
-cpu() { sql -c 'SET max_parallel_workers_per_gather = 0' -c 'SET client_min_messages = log' "$@" 2>&1 | awk '/s user/ { us = ($2 + $5) * 1e6 } END { print us }'; }
+cpu() { sql -c 'SET max_parallel_workers_per_gather = 0' -c 'SET client_min_messages = log' "$@" 2>&1 | awk '/s elapsed/ { us = ($2 + $5) * 1e6 } END { print us }'; }
 median() { sort -g | awk '{ v[NR] = $1 } END { print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
 repeat() { for _ in 1 2 3 4 5; do cpu "$@"; done | median; }
 row() { printf '| %s | %s |\n' "$@"; }

@@ -53,8 +53,8 @@ CREATE TABLE judged_text (method text, id bigint, malicious boolean, margin floa
 CREATE OR REPLACE FUNCTION report(method text, rounds int DEFAULT 400) RETURNS text LANGUAGE sql AS $$
 	SELECT setseed(0.5);
 	WITH drawn AS (
-		SELECT r, margin, malicious, u, (u > 0.3678794)::int + (u > 0.7357589)::int + (u > 0.9196986)::int + (u > 0.9810118)::int + (u > 0.9963402)::int AS n
-		FROM generate_series(1, rounds) r, judged_text j, random() u WHERE j.method = report.method AND j.id IS NOT NULL AND r IS NOT NULL),
+		SELECT r, margin, malicious, (u > 0.3678794)::int + (u > 0.7357589)::int + (u > 0.9196986)::int + (u > 0.9810118)::int + (u > 0.9963402)::int AS n
+		FROM (SELECT r, j.margin, j.malicious, random() AS u FROM generate_series(1, rounds) r, judged_text j WHERE j.method = report.method OFFSET 0) d),
 	figures AS (SELECT judge(assay.scored_agg(margin, malicious, n)) AS f FROM drawn WHERE n > 0 GROUP BY r),
 	bounds AS (SELECT i, percentile_cont(ARRAY[0.025, 0.975]) WITHIN GROUP (ORDER BY f[i]) AS b FROM figures, generate_series(1, 5) i GROUP BY i)
 	SELECT format('| %s | %s | %s-%s | %s-%s | %s-%s |', report.method, say(judge(assay.scored_agg(margin, malicious))),

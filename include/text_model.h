@@ -146,7 +146,7 @@ extern void TextModelWriteBegin(TextModelWriter *w, const TextModelValue *like, 
 extern void TextModelWriteCount(TextModelWriter *w, const TextCount *c);
 extern void TextModelWriteWeight(TextModelWriter *w, uint32 fingerprint, int weight);
 extern TextModelValue *TextModelWriteEnd(TextModelWriter *w);
-extern void TextModelOutOfRange(void) pg_attribute_noreturn();
+pg_noreturn extern void TextModelOutOfRange(void);
 extern void TextModelCheckMergeable(const TextModelValue *v);
 
 /* text_model_sum.c: arithmetic */

@@ -22,12 +22,6 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-#if PG_VERSION_NUM >= 180000
-#define BASE64_BYTES(p)	((uint8 *) (p))
-#else
-#define BASE64_BYTES(p)	((char *) (p))
-#endif
-
 StaticAssertDecl(offsetof(TextModelValue, data) == 80, "the header of a text model has no padding");
 
 #define FINGERPRINT_END		(UINT64CONST(1) << TEXT_FINGERPRINT_BITS)
@@ -48,8 +42,7 @@ TextModelOutOfRange(void)
 			 errhint("Leave out older messages, which weigh nothing, or use a longer half-life.")));
 }
 
-static void
-pg_attribute_noreturn()
+pg_noreturn static void
 Corrupt(void)
 {
 	ereport(ERROR,
@@ -191,6 +184,8 @@ TextModelReadWeight(TextModelReader *r, uint32 *fingerprint, int *weight)
 {
 	int			got = NextWeight(r, fingerprint, weight);
 
+	if ((r->left & INTERRUPT_MASK) == 0)
+		CHECK_FOR_INTERRUPTS();
 	if (got < 0)
 		Corrupt();
 	return got > 0;
@@ -344,11 +339,16 @@ TextModelFault(const TextModelValue *v)
 	if (v->kind == TEXT_MODEL_PUBLISHED)
 	{
 		while ((got = NextWeight(&r, &fingerprint, &weight)) > 0)
-			;
+			if ((r.left & INTERRUPT_MASK) == 0)
+				CHECK_FOR_INTERRUPTS();
 		return got < 0 ? "The tokens are broken." : NULL;
 	}
 	while ((got = NextCount(&r, &c)) > 0)
+	{
 		bits |= (uint64) c.count[0] | (uint64) c.count[1];
+		if ((r.left & INTERRUPT_MASK) == 0)
+			CHECK_FOR_INTERRUPTS();
+	}
 	if (got < 0)
 		return "The tokens are broken.";
 	if (bits == 0 ? v->base != 0 : (bits & 1) == 0)

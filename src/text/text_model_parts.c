@@ -96,8 +96,7 @@ AddHeader(TextParts *parts, TextSpan field, TextSpan value)
 	}
 }
 
-static void
-pg_attribute_noreturn()
+pg_noreturn static void
 WrongPart(PartName part, const char *wanted)
 {
 	ereport(ERROR,
