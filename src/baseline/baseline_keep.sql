@@ -48,7 +48,7 @@ CREATE TABLE assay.baseline (
 	took interval
 );
 
-COMMENT ON TABLE assay.baseline IS 'baselines that create_baseline() made; a role sees those that it owns';
+COMMENT ON TABLE assay.baseline IS 'baselines that create_baseline() made; the view assay.baseline_info shows yours';
 COMMENT ON COLUMN assay.baseline.extra IS 'further columns: {"name": {"aggregate": expression, "rollup": aggregate function}}';
 COMMENT ON COLUMN assay.baseline.search_path IS 'where names in extra are looked up: the creator''s search_path';
 COMMENT ON COLUMN assay.baseline.settled IS 'every message with an arrival number up to here is counted, or will never come';
@@ -58,11 +58,7 @@ COMMENT ON COLUMN assay.baseline.counted_label IS 'table of the labels that are 
 
 SELECT pg_catalog.pg_extension_config_dump('assay.baseline', '');
 
--- A row whose relation is gone is anybody's to clear away.
-ALTER TABLE assay.baseline ENABLE ROW LEVEL SECURITY;
-CREATE POLICY owner ON assay.baseline
-	USING (coalesce(pg_has_role((SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid = relation), 'USAGE'), true))
-	WITH CHECK (coalesce(pg_has_role((SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid = relation), 'USAGE'), false));
+-- Who may change a row is said in baseline_rights.sql.
 GRANT SELECT, INSERT, UPDATE, DELETE ON assay.baseline TO PUBLIC;
 GRANT USAGE ON SCHEMA assay TO PUBLIC;
 
@@ -490,7 +486,7 @@ DECLARE
 	b assay.baseline;
 	started timestamptz;
 BEGIN
-	SELECT * INTO b FROM assay.baseline t WHERE t.relation = $1 FOR UPDATE;
+	SELECT * INTO b FROM assay.baseline t WHERE t.relation = $1 AND assay.baseline_is_mine(t.relation) FOR UPDATE;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('%s is not a baseline of yours', $1),
 			HINT = 'assay.baseline_info lists those that you may refresh.';
@@ -533,7 +529,7 @@ DECLARE
 	b assay.baseline;
 	also_drop regclass;
 BEGIN
-	DELETE FROM assay.baseline t WHERE t.relation = $1 RETURNING * INTO b;
+	DELETE FROM assay.baseline t WHERE t.relation = $1 AND assay.baseline_is_mine(t.relation) RETURNING * INTO b;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('%s is not a baseline of yours', $1),
 			HINT = 'assay.baseline_info lists those that you may drop.';
@@ -714,7 +710,7 @@ DECLARE
 	-- not the message's own
 	inner_alias text := CASE WHEN message = 'b' THEN 'h' ELSE 'b' END;
 BEGIN
-	SELECT * INTO b FROM assay.baseline t WHERE t.relation = $1;
+	SELECT * INTO b FROM assay.baseline t WHERE t.relation = $1 AND assay.baseline_is_mine(t.relation);
 	IF NOT FOUND THEN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('%s is not a baseline of yours', $1),
 			HINT = 'assay.baseline_info lists your baselines.';
@@ -750,7 +746,8 @@ CREATE VIEW assay.baseline_info WITH (security_invoker = true) AS
 		pg_catalog.pg_total_relation_size(b.relation) AS bytes, b.as_of, b.took,
 		pg_catalog.clock_timestamp() - b.as_of AS lag
 	FROM assay.baseline b
-	JOIN pg_catalog.pg_class c ON c.oid = b.relation;
+	JOIN pg_catalog.pg_class c ON c.oid = b.relation
+	WHERE pg_catalog.pg_has_role(c.relowner, 'USAGE');
 GRANT SELECT ON assay.baseline_info TO PUBLIC;
 
 COMMENT ON VIEW assay.baseline_info IS 'baselines: rows, keys and size, and how far behind each is';

@@ -161,7 +161,8 @@ NoteFault(Evaluation *e, int part, ErrorData *error, List **list)
 	PolicyFault *fault = palloc0(sizeof(PolicyFault));
 
 	strlcpy(fault->sqlstate, unpack_sql_state(error->sqlerrcode), 6);
-	fault->detector = PartName(p, part);
+	fault->detector = PartName (p, part);
+
 	fault->message = error->message;
 	o->hit = false;
 	o->sqlstate = fault->sqlstate;

@@ -355,7 +355,7 @@ DECLARE
 	b assay.baseline;
 	started timestamptz;
 BEGIN
-	SELECT * INTO b FROM assay.baseline t WHERE t.relation = $1 FOR UPDATE;
+	SELECT * INTO b FROM assay.baseline t WHERE t.relation = $1 AND assay.baseline_is_mine(t.relation) FOR UPDATE;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('%s is not a baseline of yours', $1),
 			HINT = 'assay.baseline_info lists those that you may refresh.';
@@ -541,7 +541,7 @@ DECLARE
 	-- not the message's own
 	inner_alias text := CASE WHEN message = 'b' THEN 'h' ELSE 'b' END;
 BEGIN
-	SELECT * INTO b FROM assay.baseline t WHERE t.relation = $1;
+	SELECT * INTO b FROM assay.baseline t WHERE t.relation = $1 AND assay.baseline_is_mine(t.relation);
 	IF NOT FOUND THEN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('%s is not a baseline of yours', $1),
 			HINT = 'assay.baseline_info lists your baselines.';
