@@ -87,6 +87,7 @@ extern MatchSet *PhrasesCreateMatch(MemoryContext cxt, uint8 syntax);
 extern void PhrasesAddPatterns(MatchSet *match, const PhraseList *list);
 extern void PhrasesCompile(MatchSet *match, const PhraseList *list);
 extern void PhrasesScanError(MatchStatus status);
+extern const char *PhrasesToUtf8(const char *bytes, int len, Size *utf8_len);
 
 /* phrases_cache.c */
 extern PhrasesEntry *PhrasesGetEntry(FunctionCallInfo fcinfo, int arg);

@@ -10,6 +10,7 @@
 #include "fmgr.h"
 #include "utils/guc.h"
 
+#include "lists.h"
 #include "phrases.h"
 #include "predict.h"
 #include "policy.h"
@@ -23,6 +24,7 @@ _PG_init(void)
 {
 	ModelInit();
 	PhrasesInit();
+	ListsInit();
 	PolicyInit();
 	MarkGUCPrefixReserved("assay");
 }

@@ -209,8 +209,8 @@ PhrasesCreateMatch(MemoryContext cxt, uint8 syntax)
  * Text in UTF-8, as the matcher needs it. What has no equivalent there becomes
  * a question mark. SQL_ASCII goes as it is: the matcher takes any bytes.
  */
-static const char *
-ToUtf8(const char *bytes, int len, Size *utf8_len)
+const char *
+PhrasesToUtf8(const char *bytes, int len, Size *utf8_len)
 {
 	int			encoding = GetDatabaseEncoding();
 	Oid			proc;
@@ -296,7 +296,7 @@ PhrasesAddPatterns(MatchSet *match, const PhraseList *list)
 	{
 		MatchError	error = {-1, ""};
 		Size		len;
-		const char *utf8 = ToUtf8(list->patterns[i].bytes, list->patterns[i].len, &len);
+		const char *utf8 = PhrasesToUtf8(list->patterns[i].bytes, list->patterns[i].len, &len);
 		MatchStatus status = MatchAdd(match, utf8, len, MATCH_WORDS, &error);
 
 		if (status != MATCH_OK)
@@ -794,7 +794,7 @@ phrase_hits(PG_FUNCTION_ARGS)
 	text	   *t = PG_GETARG_TEXT_PP(1);
 	PhrasesEntry *entry = PhrasesGetEntry(fcinfo, 0);
 	Size		len;
-	const char *utf8 = ToUtf8(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), &len);
+	const char *utf8 = PhrasesToUtf8(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), &len);
 	Datum	   *names;
 	int			count = 0;
 	MatchStatus status;
@@ -860,7 +860,7 @@ phrase_matches(PG_FUNCTION_ARGS)
 				 errmsg("max_matches must be between 0 and %d", PHRASES_MAX_MATCHES)));
 	InitMaterializedSRF(fcinfo, 0);
 	entry = PhrasesGetEntry(fcinfo, 0);
-	utf8 = ToUtf8(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), &len);
+	utf8 = PhrasesToUtf8(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), &len);
 
 	do
 	{
