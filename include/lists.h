@@ -19,6 +19,7 @@
 #define Anum_entry_added_at		8
 #define Anum_entry_removed_at	9
 #define Anum_entry_expires_at	10
+#define Anum_entry_note			13
 
 /* Changes since a base after which an author merges them into a new one */
 #define LIST_DELTA_MAX(values)	(1000 + (values) / 256)

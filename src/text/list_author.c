@@ -14,7 +14,9 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/table.h"
 #include "access/xact.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "compat.h"
@@ -26,6 +28,7 @@
 #include "named_set.h"
 #include "phrases_value.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -68,34 +71,22 @@ typedef struct Statement
 	SPIPlanPtr	plan;
 } Statement;
 
-static Statement find_current = {
-	"SELECT e.added_state, e.value, e.expires_at, e.note FROM assay.list_entry e "
-	"WHERE e.set OPERATOR(pg_catalog.=) $1 AND e.kind OPERATOR(pg_catalog.=) $2 "
-	"AND e.tenant OPERATOR(pg_catalog.=) $3 AND e.key OPERATOR(pg_catalog.=) $4 "
-	"AND e.removed_state IS NULL",
-	4, {TEXTOID, TEXTOID, TEXTOID, BYTEAOID}, NULL
-};
-
 static Statement add_entry = {
 	"INSERT INTO assay.list_entry (set, kind, tenant, key, value, added_state, added_at, expires_at, author, note) "
 	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
 	10, {TEXTOID, TEXTOID, TEXTOID, BYTEAOID, TEXTOID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, TEXTOID}, NULL
 };
 
+/* By place: which index a plan would take is not left to statistics. */
 static Statement close_entry = {
-	"UPDATE assay.list_entry e SET removed_state = $6, removed_at = $7, removed_by = $8 "
-	"WHERE e.set OPERATOR(pg_catalog.=) $1 AND e.kind OPERATOR(pg_catalog.=) $2 "
-	"AND e.tenant OPERATOR(pg_catalog.=) $3 AND e.key OPERATOR(pg_catalog.=) $4 "
-	"AND e.added_state OPERATOR(pg_catalog.=) $5",
-	8, {TEXTOID, TEXTOID, TEXTOID, BYTEAOID, INT8OID, INT8OID, TIMESTAMPTZOID, TEXTOID}, NULL
+	"UPDATE assay.list_entry e SET removed_state = $2, removed_at = $3, removed_by = $4 "
+	"WHERE e.ctid OPERATOR(pg_catalog.=) $1",
+	4, {TIDOID, INT8OID, TIMESTAMPTZOID, TEXTOID}, NULL
 };
 
 static Statement delete_entry = {
-	"DELETE FROM assay.list_entry e "
-	"WHERE e.set OPERATOR(pg_catalog.=) $1 AND e.kind OPERATOR(pg_catalog.=) $2 "
-	"AND e.tenant OPERATOR(pg_catalog.=) $3 AND e.key OPERATOR(pg_catalog.=) $4 "
-	"AND e.added_state OPERATOR(pg_catalog.=) $5",
-	5, {TEXTOID, TEXTOID, TEXTOID, BYTEAOID, INT8OID}, NULL
+	"DELETE FROM assay.list_entry e WHERE e.ctid OPERATOR(pg_catalog.=) $1",
+	1, {TIDOID}, NULL
 };
 
 static Statement keep_base = {
@@ -207,48 +198,72 @@ Author(void)
 	return CStringGetTextDatum(GetUserNameFromId(GetSessionUserId(), false));
 }
 
-/* The state that the row's value came with; false when it is not there */
-static bool
-FindCurrent(const ViewRow *row, int64 *added_state)
+/* The entry that stands for the row's value, or NULL; under the set's lock */
+static HeapTuple
+FindCurrent(const ViewRow *row, TupleDesc *desc)
 {
-	Datum		values[4] = {row->set, row->kind, row->tenant, row->key};
+	Relation	rel = NamedSetTable("list_entry");
+	Snapshot	snapshot = RegisterSnapshot(GetTransactionSnapshot());
+	ScanKeyData keys[4];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	HeapTuple	found = NULL;
 	bool		isnull;
 
-	if (Run(&find_current, values, NULL) == 0)
-		return false;
-	*added_state = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-	return true;
+	ScanKeyInit(&keys[0], Anum_entry_set, BTEqualStrategyNumber, F_TEXTEQ, row->set);
+	ScanKeyInit(&keys[1], Anum_entry_kind, BTEqualStrategyNumber, F_TEXTEQ, row->kind);
+	ScanKeyInit(&keys[2], Anum_entry_tenant, BTEqualStrategyNumber, F_TEXTEQ, row->tenant);
+	ScanKeyInit(&keys[3], Anum_entry_key, BTEqualStrategyNumber, F_BYTEAEQ, row->key);
+	for (int i = 0; i < 3; i++)
+		keys[i].sk_collation = C_COLLATION_OID;
+	scan = systable_beginscan(rel, NamedSetIndex("list_entry_pkey"), true, snapshot, 4, keys);
+	while (found == NULL && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		(void) heap_getattr(tuple, Anum_entry_removed_state, RelationGetDescr(rel), &isnull);
+		if (isnull)
+			found = heap_copytuple(tuple);
+	}
+	systable_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	*desc = CreateTupleDescCopy(RelationGetDescr(rel));
+	table_close(rel, AccessShareLock);
+	return found;
 }
 
-/* Does what was just found say the same? */
 static bool
-SaysTheSame(const ViewRow *row)
+SameText(HeapTuple found, TupleDesc desc, int attnum, Datum value, bool null)
 {
-	HeapTuple	found = SPI_tuptable->vals[0];
-	TupleDesc	desc = SPI_tuptable->tupdesc;
 	bool		isnull;
-	Datum		value = SPI_getbinval(found, desc, 2, &isnull);
+	Datum		stored = heap_getattr(found, attnum, desc, &isnull);
 
-	if (strcmp(TextDatumGetCString(value), TextDatumGetCString(row->value)) != 0)
-		return false;
-	value = SPI_getbinval(found, desc, 3, &isnull);
-	if (isnull != row->no_expires_at ||
-		(!isnull && DatumGetTimestampTz(value) != DatumGetTimestampTz(row->expires_at)))
-		return false;
-	value = SPI_getbinval(found, desc, 4, &isnull);
-	return isnull == row->no_note &&
-		(isnull || strcmp(TextDatumGetCString(value), TextDatumGetCString(row->note)) == 0);
+	return isnull == null &&
+		(null || strcmp(TextDatumGetCString(stored), TextDatumGetCString(value)) == 0);
+}
+
+/* Does the entry that stands say the same as the row? */
+static bool
+SaysTheSame(HeapTuple found, TupleDesc desc, const ViewRow *row)
+{
+	bool		isnull;
+	Datum		expires_at = heap_getattr(found, Anum_entry_expires_at, desc, &isnull);
+
+	return isnull == row->no_expires_at &&
+		(isnull || DatumGetTimestampTz(expires_at) == DatumGetTimestampTz(row->expires_at)) &&
+		SameText(found, desc, Anum_entry_value, row->value, false) &&
+		SameText(found, desc, Anum_entry_note, row->note, row->no_note);
 }
 
 /* Close an entry; one that this very state brought has never been seen, and goes. */
 static void
-EndEntry(const ViewRow *row, OpenSet *set, int64 added_state, Datum author)
+EndEntry(HeapTuple found, TupleDesc desc, OpenSet *set, Datum author)
 {
-	Datum		values[8] = {row->set, row->kind, row->tenant, row->key,
-		Int64GetDatum(added_state), Int64GetDatum(set->state),
+	bool		isnull;
+	int64		added = DatumGetInt64(heap_getattr(found, Anum_entry_added_state, desc, &isnull));
+	Datum		values[4] = {PointerGetDatum(&found->t_self), Int64GetDatum(set->state),
 	TimestampTzGetDatum(set->at), author};
 
-	(void) Run(added_state == set->state ? &delete_entry : &close_entry, values, NULL);
+	if (Run(added == set->state ? &delete_entry : &close_entry, values, NULL) != 1)
+		elog(ERROR, "an entry of list \"%s\" was changed by another way", set->name);
 	set->changes++;
 	set->unsettled++;
 }
@@ -276,14 +291,16 @@ PutRow(const ViewRow *row)
 	OpenSet    *set = OpenRow(row);
 	NamedSetSecurity security;
 	Datum		author = Author();
-	int64		added_state;
+	TupleDesc	desc;
+	HeapTuple	found;
 
 	NamedSetEnter(&security);
-	if (!FindCurrent(row, &added_state))
+	found = FindCurrent(row, &desc);
+	if (found == NULL)
 		AddEntry(row, set, author);
-	else if (!SaysTheSame(row))
+	else if (!SaysTheSame(found, desc, row))
 	{
-		EndEntry(row, set, added_state, author);
+		EndEntry(found, desc, set, author);
 		AddEntry(row, set, author);
 	}
 	NamedSetLeave(&security);
@@ -296,15 +313,15 @@ RemoveRow(const ViewRow *row)
 	OpenSet    *set = OpenRow(row);
 	NamedSetSecurity security;
 	Datum		author = Author();
-	int64		added_state;
-	bool		found;
+	TupleDesc	desc;
+	HeapTuple	found;
 
 	NamedSetEnter(&security);
-	found = FindCurrent(row, &added_state);
-	if (found)
-		EndEntry(row, set, added_state, author);
+	found = FindCurrent(row, &desc);
+	if (found != NULL)
+		EndEntry(found, desc, set, author);
 	NamedSetLeave(&security);
-	return found;
+	return found != NULL;
 }
 
 static bool
