@@ -6,6 +6,7 @@
 #define ASSAY_LISTS_H
 
 #include "list_base.h"
+#include "storage/itemptr.h"
 #include "utils/snapshot.h"
 
 /* Columns of assay.list_entry */
@@ -37,7 +38,17 @@ extern void ListAddressMask(char *key, int bits);
 extern int	ListAddressText(const char *key, int len, char *out, int room);
 
 /* list_load.c */
-extern ListBase *ListFetchBase(const char *set, Snapshot snapshot, int64 *state);
+
+/* Which row a base was read from */
+typedef struct ListBaseRow
+{
+	bool		valid;
+	TransactionId xid;
+	ItemPointerData tid;
+} ListBaseRow;
+
+extern ListBase *ListFetchBase(const char *set, Snapshot snapshot, MemoryContext context,
+							   ListBase *known, ListBaseRow *row, int64 *state);
 extern void ListFetchChanges(const char *set, Snapshot snapshot, int64 after,
 							 const uint64 *seed, ListDelta *delta, ListShape *shape);
 extern ListBase *ListBuild(const char *set, Snapshot snapshot, TimestampTz now);

@@ -411,7 +411,10 @@ Merge(const char *name, int64 state, bool always)
 	int64		base_state;
 	uint64		seed[2];
 	TimestampTz now = GetCurrentStatementStartTimestamp();
-	ListBase   *base = ListFetchBase(name, GetActiveSnapshot(), &base_state);
+	ListBaseRow row;
+	ListBase   *base = ListFetchBase(name, GetActiveSnapshot(),
+									 AllocSetContextCreate(cxt, "pg_assay list base", ALLOCSET_SMALL_SIZES),
+									 NULL, &row, &base_state);
 
 	if (base != NULL)
 	{

@@ -19,6 +19,7 @@
 #include "named_set.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
@@ -34,42 +35,64 @@ SetKey(ScanKeyData *key, int attnum, const char *set)
 	key->sk_collation = C_COLLATION_OID;
 }
 
+/* Fetch and check a base; NULL, with a warning, when it can't be used. */
+static ListBase *
+UsableBase(const char *set, Datum value, MemoryContext context)
+{
+	MemoryContext old = MemoryContextSwitchTo(context);
+	ListBase   *base = (ListBase *) PG_DETOAST_DATUM_COPY(value);
+	const char *fault = ListBaseCheck(base);
+
+	MemoryContextSwitchTo(old);
+	if (fault == NULL)
+		return base;
+	/* The rows are the truth: it takes longer, but is right. */
+	ereport(WARNING,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("stored base of list \"%s\" is not used: %s", set, fault),
+			 errhint("assay.rebuild_list() makes it anew.")));
+	pfree(base);
+	return NULL;
+}
+
 /*
- * The stored base, checked, in the current memory context, and the state that
- * it holds; NULL when there is none that can be used.
+ * The stored base, checked, in a memory context that holds nothing else, and
+ * the state that it holds; NULL when there is none that can be used.  What is
+ * known of an earlier call (the base, its row) is used again if it is still
+ * so, or else freed.
  */
 ListBase *
-ListFetchBase(const char *set, Snapshot snapshot, int64 *state)
+ListFetchBase(const char *set, Snapshot snapshot, MemoryContext context, ListBase *known,
+			  ListBaseRow *row, int64 *state)
 {
 	Relation	rel = NamedSetTable("list_base");
+	TupleDesc	desc = RelationGetDescr(rel);
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple	tuple;
 	ListBase   *base = NULL;
 	bool		isnull;
 
-	*state = -1;
 	SetKey(&key, Anum_base_set, set);
 	scan = systable_beginscan(rel, NamedSetIndex("list_base_pkey"), true, snapshot, 1, &key);
 	tuple = systable_getnext(scan);
-	if (HeapTupleIsValid(tuple))
+	if (HeapTupleIsValid(tuple) && known != NULL && row->valid &&
+		row->xid == HeapTupleHeaderGetRawXmin(tuple->t_data) &&
+		ItemPointerEquals(&row->tid, &tuple->t_self))
+		base = known;
+	else
 	{
-		Datum		value = heap_getattr(tuple, Anum_base_base, RelationGetDescr(rel), &isnull);
-		const char *fault;
-
-		*state = DatumGetInt64(heap_getattr(tuple, Anum_base_state, RelationGetDescr(rel), &isnull));
-		base = (ListBase *) PG_DETOAST_DATUM_COPY(value);
-		fault = ListBaseCheck(base);
-		if (fault != NULL)
+		row->valid = false;
+		MemoryContextReset(context);
+		*state = -1;
+		if (HeapTupleIsValid(tuple))
+			base = UsableBase(set, heap_getattr(tuple, Anum_base_base, desc, &isnull), context);
+		if (base != NULL)
 		{
-			/* The rows are the truth: it takes longer, but is right. */
-			ereport(WARNING,
-					(errcode(ERRCODE_DATA_CORRUPTED),
-					 errmsg("stored base of list \"%s\" is not used: %s", set, fault),
-					 errhint("assay.rebuild_list() makes it anew.")));
-			pfree(base);
-			base = NULL;
-			*state = -1;
+			*state = DatumGetInt64(heap_getattr(tuple, Anum_base_state, desc, &isnull));
+			row->xid = HeapTupleHeaderGetRawXmin(tuple->t_data);
+			row->tid = tuple->t_self;
+			row->valid = true;
 		}
 	}
 	systable_endscan(scan);

@@ -50,8 +50,10 @@
 typedef struct CachedList
 {
 	NamedSet	set;			/* first: named_set.c's part */
-	MemoryContext context;		/* of base and changes */
+	MemoryContext context;		/* of the changes, parent of ... */
+	MemoryContext base_context; /* ... the base's */
 	ListBase   *base;			/* or NULL: changes has all */
+	ListBaseRow base_row;
 	int64		base_state;		/* what it holds; -1 without one */
 	uint64		seed[2];
 	ListDelta	delta;
@@ -98,18 +100,6 @@ static uint64 cache_clock = 0;
 static Size cache_bytes = 0;
 
 /* ---- the cache --------------------------------------------------------------- */
-
-static void
-Unload(CachedList *list)
-{
-	cache_bytes -= list->bytes;
-	list->bytes = 0;
-	list->base = NULL;
-	memset(&list->delta, 0, sizeof(list->delta));
-	memset(&list->shape, 0, sizeof(list->shape));
-	list->set.loaded = false;
-	MemoryContextReset(list->context);
-}
 
 static void
 Drop(CachedList *list)
@@ -161,22 +151,28 @@ Weigh(CachedList *list)
 static void
 LoadAll(CachedList *list)
 {
+	ListBase   *known = list->base;
 	MemoryContext old;
 
-	Unload(list);
-	old = MemoryContextSwitchTo(list->context);
-	list->base = ListFetchBase(list->set.name, GetActiveSnapshot(), &list->base_state);
+	list->base = NULL;
+	if (list->delta.changes != NULL)
+		pfree(list->delta.changes);
+	memset(&list->delta, 0, sizeof(list->delta));
+	memset(&list->shape, 0, sizeof(list->shape));
+	list->base = ListFetchBase(list->set.name, GetActiveSnapshot(), list->base_context, known,
+							   &list->base_row, &list->base_state);
 	if (list->base != NULL)
 	{
 		memcpy(list->seed, list->base->seed, sizeof(list->seed));
 		list->shape = list->base->shape;
+		list->loads += list->base != known;
 	}
 	else
 		ListSeed(list->seed);
+	old = MemoryContextSwitchTo(list->context);
 	ListFetchChanges(list->set.name, GetActiveSnapshot(), list->base_state, list->seed,
 					 &list->delta, &list->shape);
 	MemoryContextSwitchTo(old);
-	list->loads++;
 }
 
 /* Bring what is loaded to the state that the statement sees. */
@@ -220,6 +216,9 @@ FindList(const char *name, int len)
 	NamedSetName(&list->set, name, len, NAMED_SET_LIST);
 	list->context = AllocSetContextCreate(CacheMemoryContext, "pg_assay list",
 										  ALLOCSET_DEFAULT_SIZES);
+	list->base_context = AllocSetContextCreate(list->context, "pg_assay list base",
+											   ALLOCSET_SMALL_SIZES);
+	list->base_state = -1;
 	cache = lappend(cache, list);
 	MemoryContextSwitchTo(old);
 	return list;
