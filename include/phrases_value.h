@@ -87,9 +87,12 @@ extern MatchSet *PhrasesCreateMatch(MemoryContext cxt, uint8 syntax);
 extern void PhrasesAddPatterns(MatchSet *match, const PhraseList *list);
 extern void PhrasesCompile(MatchSet *match, const PhraseList *list);
 extern void PhrasesScanError(MatchStatus status);
+extern void PhrasesServeInterrupt(void);
+extern int	PhrasesCountCharacters(const char *bytes, Size len);
 extern const char *PhrasesToUtf8(const char *bytes, int len, Size *utf8_len);
 
 /* phrases_cache.c */
+extern PhrasesEntry PhrasesLoad(const Phrases *p, MemoryContext cxt);
 extern PhrasesEntry *PhrasesGetEntry(FunctionCallInfo fcinfo, int arg);
 
 #endif							/* ASSAY_PHRASES_VALUE_H */

@@ -11,6 +11,7 @@
 #include "utils/guc.h"
 
 #include "lists.h"
+#include "phrase_sets.h"
 #include "phrases.h"
 #include "predict.h"
 #include "policy.h"
@@ -25,6 +26,7 @@ _PG_init(void)
 	ModelInit();
 	PhrasesInit();
 	ListsInit();
+	PhraseSetsInit();
 	PolicyInit();
 	MarkGUCPrefixReserved("assay");
 }

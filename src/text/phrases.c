@@ -360,8 +360,8 @@ PhrasesScanError(MatchStatus status)
  * A scan stops when an interrupt comes in. Serve it; if that was no cancel,
  * the caller starts over, deaf when interrupts are held off just now.
  */
-static void
-ServeInterrupt(void)
+void
+PhrasesServeInterrupt(void)
 {
 	static const volatile sig_atomic_t deaf = 0;
 
@@ -805,7 +805,7 @@ phrase_hits(PG_FUNCTION_ARGS)
 		entry->nhits = 0;
 		status = MatchScan(entry->match, utf8, len, NoteName, entry);
 		if (status == MATCH_STOPPED)
-			ServeInterrupt();
+			PhrasesServeInterrupt();
 	} while (status == MATCH_STOPPED);
 	MatchStopFlag(&InterruptPending);
 	if (status != MATCH_OK)
@@ -824,8 +824,8 @@ phrase_hits(PG_FUNCTION_ARGS)
 }
 
 /* Characters in a piece of what the matcher saw */
-static int
-CountCharacters(const char *bytes, Size len)
+int
+PhrasesCountCharacters(const char *bytes, Size len)
 {
 	int			count = 0;
 
@@ -875,7 +875,7 @@ phrase_matches(PG_FUNCTION_ARGS)
 		}
 		free(found);
 		if (status == MATCH_STOPPED)
-			ServeInterrupt();
+			PhrasesServeInterrupt();
 	} while (status == MATCH_STOPPED);
 	MatchStopFlag(&InterruptPending);
 	if (status != MATCH_OK)
@@ -893,12 +893,12 @@ phrase_matches(PG_FUNCTION_ARGS)
 		if (known)
 		{
 			/* Spans come by their start: count on from the last one. */
-			characters += CountCharacters(utf8 + at, spans[i].start - at);
+			characters += PhrasesCountCharacters(utf8 + at, spans[i].start - at);
 			at = spans[i].start;
 			start = utf8 + at;
 			length = spans[i].end - at;
 			values[1] = Int32GetDatum(characters + 1);
-			values[2] = Int32GetDatum(characters + CountCharacters(start, length));
+			values[2] = Int32GetDatum(characters + PhrasesCountCharacters(start, length));
 			start = pg_any_to_server(pnstrdup(start, length), length,
 									 GetDatabaseEncoding() == PG_SQL_ASCII ? PG_SQL_ASCII : PG_UTF8);
 			values[3] = PointerGetDatum(cstring_to_text(start));
@@ -906,7 +906,7 @@ phrase_matches(PG_FUNCTION_ARGS)
 		else
 		{
 			nulls[1] = nulls[3] = true;
-			values[2] = Int32GetDatum(CountCharacters(utf8, spans[i].end));
+			values[2] = Int32GetDatum(PhrasesCountCharacters(utf8, spans[i].end));
 		}
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
