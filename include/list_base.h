@@ -10,6 +10,7 @@
 
 /* Bytes of a value in the form in which it is compared */
 #define LIST_MAX_KEY		1024
+#define LIST_KEY_ROOM		(LIST_MAX_KEY + 8)	/* to make one */
 #define LIST_MAX_PREFIX		255
 #define LIST_MAX_TENANT		255
 

@@ -139,7 +139,7 @@ RowKey(Datum kind, Datum value)
 	int			number = ListKindFromName(VARDATA_ANY(kind_text), VARSIZE_ANY_EXHDR(kind_text));
 	Size		len;
 	const char *utf8;
-	char		key[LIST_MAX_KEY];
+	char		key[LIST_KEY_ROOM];
 	int			n;
 
 	if (number < 0)

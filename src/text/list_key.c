@@ -142,7 +142,7 @@ ListAddressText(const char *key, int len, char *out, int room)
 
 /*
  * A value's key, of at most LIST_MAX_KEY bytes; -1 when the value is none of
- * this kind.
+ * this kind.  key has LIST_KEY_ROOM bytes.
  */
 int
 ListKey(ListKind kind, const char *value, int len, char *key)
@@ -155,8 +155,8 @@ ListKey(ListKind kind, const char *value, int len, char *key)
 	{
 		case LIST_EXACT:
 		case LIST_PREFIX:
-			n = ListFold(value, len, key, LIST_MAX_KEY, &whole);
-			if (!whole || n == 0 || (kind == LIST_PREFIX && n > LIST_MAX_PREFIX))
+			n = ListFold(value, len, key, LIST_KEY_ROOM, &whole);
+			if (!whole || n == 0 || n > LIST_MAX_KEY || (kind == LIST_PREFIX && n > LIST_MAX_PREFIX))
 				return -1;
 			return n;
 		case LIST_DOMAIN:

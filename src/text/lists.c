@@ -45,7 +45,7 @@
 #define CACHE_SIZE_MAX			MAX_KILOBYTES
 
 /* Reads of a value that no kind looks beyond, in bytes */
-#define VALUE_ROOM	(LIST_MAX_KEY + 8)
+#define VALUE_ROOM	LIST_KEY_ROOM
 
 typedef struct CachedList
 {
@@ -713,7 +713,7 @@ list_key(PG_FUNCTION_ARGS)
 	text	   *kind = PG_GETARG_TEXT_PP(0);
 	text	   *value = PG_GETARG_TEXT_PP(1);
 	int			number = ListKindFromName(VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind));
-	char		key[LIST_MAX_KEY];
+	char		key[LIST_KEY_ROOM];
 	Size		len;
 	const char *utf8 = PhrasesToUtf8(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value), &len);
 	int			n = number < 0 ? -1 : ListKey(number, utf8, Min(len, INT_MAX), key);

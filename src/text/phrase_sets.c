@@ -559,6 +559,18 @@ AddSpans(Summary *summary, const MatchSpan *spans, int count, const CachedPhrase
 	}
 }
 
+/* qsort comparator of pairs: by start, then by end */
+static int
+CompareSpanPairs(const void *a, const void *b)
+{
+	const Datum *x = a;
+	const Datum *y = b;
+
+	if (x[0] != y[0])
+		return DatumGetInt32(x[0]) < DatumGetInt32(y[0]) ? -1 : 1;
+	return DatumGetInt32(x[1]) < DatumGetInt32(y[1]) ? -1 : x[1] != y[1];
+}
+
 static ArrayType *
 SpanArray(Summary *summary)
 {
@@ -635,6 +647,8 @@ phrase_set_summary(PG_FUNCTION_ARGS)
 			repalloc(summary.spans, 2 * (summary.nspans + count) * sizeof(Datum));
 		AddSpans(&summary, spans, count, phrases, part->rows, now);
 	}
+	if (phrases->parts[PHRASES_REGEX].used && summary.nspans > 1)
+		qsort(summary.spans, summary.nspans, 2 * sizeof(Datum), CompareSpanPairs);
 	return SummaryRow(fcinfo, &summary, phrases->names, phrases->themes, phrases->nthemes);
 }
 

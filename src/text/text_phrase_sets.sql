@@ -74,6 +74,19 @@ CREATE FUNCTION assay.phrase_put(set text, state bigint, at timestamptz, author 
 	weight float8, theme text, expires_at timestamptz, note text) RETURNS void LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+	IF coalesce(kind, 'literal') NOT IN ('literal', 'regex') THEN
+		RAISE EXCEPTION 'unknown kind of phrase "%"', kind USING ERRCODE = 'invalid_parameter_value',
+			HINT = 'Known are literal and regex.';
+	END IF;
+	IF coalesce(name, '') = '' OR octet_length(name) > 255 OR octet_length(theme) NOT BETWEEN 1 AND 255 THEN
+		RAISE EXCEPTION 'a phrase needs a name, and may have a theme, of 1 to 255 bytes' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	IF coalesce(pattern, '') = '' OR octet_length(pattern) > 1000 THEN
+		RAISE EXCEPTION 'phrase "%" needs a pattern of 1 to 1000 bytes', name USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	IF NOT abs(coalesce(weight, 1)) <= 1000 THEN
+		RAISE EXCEPTION 'weight of phrase "%" must be between -1000 and 1000', name USING ERRCODE = 'numeric_value_out_of_range';
+	END IF;
 	PERFORM FROM assay.phrase_entry e WHERE e.set = $1 AND e.name = $5 AND e.kind = coalesce($7, 'literal') AND e.pattern = $6
 		AND e.removed_state IS NULL AND e.weight = coalesce($8, 1) AND e.theme IS NOT DISTINCT FROM $9
 		AND e.expires_at IS NOT DISTINCT FROM $10 AND e.note IS NOT DISTINCT FROM $11;
