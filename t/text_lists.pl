@@ -111,7 +111,7 @@ is(hits($old, 'alpha beta'), '{first,second}', 'then it is');
 $node->safe_psql('postgres', q{
 	SELECT assay.create_list('r', '{public}');
 	CREATE TABLE model (value text PRIMARY KEY);
-	CREATE TABLE then (state bigint, value text);
+	CREATE TABLE past (state bigint, value text);
 	CREATE PROCEDURE change(seed int) LANGUAGE plpgsql AS $$
 	DECLARE
 		low int;
@@ -131,7 +131,7 @@ $node->safe_psql('postgres', q{
 			IF random() < 0.2 THEN
 				ROLLBACK;
 			ELSE
-				INSERT INTO then SELECT s.state, m.value FROM assay.named_set s, model m WHERE s.set = 'r' AND i % 10 = 0;
+				INSERT INTO past SELECT s.state, m.value FROM assay.named_set s, model m WHERE s.set = 'r' AND i % 10 = 0;
 				COMMIT;
 			END IF;
 		END LOOP;
@@ -144,7 +144,7 @@ while (grep { $_->pumpable } @authors)
 {
 	$bad += $reader->query_safe($wrong);
 	$looks++;
-	$_->pump_nb foreach @authors;
+	foreach (@authors) { $_->pump_nb if $_->pumpable; }
 	last if $looks > 2000;
 }
 $_->finish foreach @authors;
@@ -153,9 +153,9 @@ cmp_ok($looks, '>', 3, 'looked between changes');
 is($bad, 0, 'readers agree with the table all along');
 is($node->safe_psql('postgres', $wrong), '0', 'a new backend too');
 cmp_ok($node->safe_psql('postgres', q{SELECT count(*) FROM assay.list_base WHERE set = 'r'}), '==', 1, 'it was merged');
-is($node->safe_psql('postgres', q{SELECT count(DISTINCT s.state) > 5, count(*) FROM (SELECT DISTINCT state FROM then) s CROSS JOIN generate_series(0, 3999, 7) v
-	LEFT JOIN then t ON t.state = s.state AND t.value = 'v' || v WHERE assay.in_list('r', 'v' || v, state => s.state) <> (t.value IS NOT NULL)}), 'f|0', 'as of each state');
-cmp_ok($node->safe_psql('postgres', q{SELECT count(DISTINCT state) FROM then}), '>', 5, 'of some');
+is($node->safe_psql('postgres', q{SELECT count(DISTINCT s.state) > 5, count(*) FROM (SELECT DISTINCT state FROM past) s CROSS JOIN generate_series(0, 3999, 7) v
+	LEFT JOIN past t ON t.state = s.state AND t.value = 'v' || v WHERE assay.in_list('r', 'v' || v, state => s.state) <> (t.value IS NOT NULL)}), 'f|0', 'as of each state');
+cmp_ok($node->safe_psql('postgres', q{SELECT count(DISTINCT state) FROM past}), '>', 5, 'of some');
 
 # a standby
 $node->backup('backup');
@@ -216,7 +216,7 @@ foreach my $jobs (1, 4)
 	is($node->safe_psql("restored$jobs", q{INSERT INTO assay.list (set, value) VALUES ('l', 'new'); SELECT assay.in_list('l', 'new')}), 't', 'and it goes on');
 }
 $node->safe_psql('postgres', q{CREATE DATABASE data_only});
-$node->safe_psql('data_only', q{CREATE EXTENSION pg_assay; CREATE TABLE model (value text PRIMARY KEY); CREATE TABLE then (state bigint, value text)});
+$node->safe_psql('data_only', q{CREATE EXTENSION pg_assay; CREATE TABLE model (value text PRIMARY KEY); CREATE TABLE past (state bigint, value text)});
 $node->command_ok([ 'pg_restore', '--data-only', '-j', 2, '-d', $node->connstr('data_only'), $dump ], 'restore of data alone');
 is($node->safe_psql('data_only', $wrong), '0', 'the same answers');
 
