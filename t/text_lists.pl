@@ -96,6 +96,15 @@ like($author->{stderr}, qr/could not serialize access/, 'a serialization failure
 $author->{stderr} = '';
 $author->query_safe('ROLLBACK');
 
+# a list of the same name that is another, with a greater state
+$author->query_safe(q{SELECT assay.create_list('again', '{public}')});
+$author->query_safe(q{INSERT INTO assay.list (set, value) VALUES ('again', 'old')});
+is($reader->query_safe(q{SELECT assay.in_list('again', 'old')}), 't', 'the one');
+$author->query_safe(q{SELECT assay.drop_set('again')});
+$author->query_safe(q{SELECT assay.create_list('again', '{public}')});
+$author->query_safe(q{INSERT INTO assay.list (set, value) VALUES ('again', 'new')}) foreach 1 .. 3;
+is($reader->query_safe(q{SELECT assay.in_list('again', 'old'), assay.in_list('again', 'new'), assay.list_state('again')}), 'f|t|3', 'the other');
+
 # phrase sets likewise
 sub hits { my ($session, $content) = @_; return $session->query_safe("SELECT assay.phrase_hits('p', '$content')"); }
 is(hits($reader, 'alpha beta'), '{first}', 'phrases');

@@ -447,6 +447,8 @@ ListBaseMerge(const ListBase *base, const ListDelta *delta, const ListShape *sha
 	{
 		Size		first = s;
 
+		if (b % 65536 == 65535)
+			CHECK_FOR_INTERRUPTS();
 		out.start[b] = out.count;
 		while (s < nsorted && Bucket(base->bits, sorted[s].key) == b)
 			s++;

@@ -68,6 +68,32 @@ static Oid	contents_relid[8];	/* tables of contents that are in use */
 static List *open_sets = NIL;	/* of OpenSet, in this transaction */
 static bool changing = false;	/* this transaction changes some set */
 
+static Oid
+Schema(void)
+{
+	Oid			schema = get_namespace_oid("assay", true);
+
+	if (!OidIsValid(schema))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("extension \"pg_assay\" is not installed in this database"),
+				 errhint("Run CREATE EXTENSION pg_assay.")));
+	return schema;
+}
+
+static Oid
+InSchema(const char *name)
+{
+	Oid			relid = get_relname_relid(name, Schema());
+
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation \"assay.%s\" does not exist", name),
+				 errhint("Run ALTER EXTENSION pg_assay UPDATE.")));
+	return relid;
+}
+
 /* ---- what invalidates ------------------------------------------------------ */
 
 static void
@@ -172,6 +198,38 @@ NoteOpen(const char *name, int len, int64 state)
 	return set;
 }
 
+static bool
+StateGrows(const TriggerData *trigger, int64 *state)
+{
+	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
+	bool		isnull;
+	int64		was = DatumGetInt64(heap_getattr(trigger->tg_trigtuple, Anum_state, desc, &isnull));
+
+	*state = DatumGetInt64(heap_getattr(trigger->tg_newtuple, Anum_state, desc, &isnull));
+	return *state > was;
+}
+
+/* A set's row came, went or changed. */
+static void
+SetRowChanged(const TriggerData *trigger, text *name)
+{
+	int64		state;
+
+	CacheInvalidateRelcache(trigger->tg_relation);
+	if (name == NULL || !TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
+	{
+		/* What is loaded of the name may be of another set, with any state. */
+		CacheInvalidateRelcacheByRelid(InSchema("list_entry"));
+		open_sets = NIL;
+	}
+	else if (StateGrows(trigger, &state) && VARSIZE_ANY_EXHDR(name) <= NAMED_SET_MAX_NAME &&
+			 !IsOpen(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name)))
+	{
+		/* Changes of contents that follow in this transaction are told by this. */
+		(void) NoteOpen(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), state);
+	}
+}
+
 /*
  * set_changed(): row trigger of assay.named_set and of the tables of contents,
  * whose first column is the set's name.  Tells all backends what is not told
@@ -182,77 +240,30 @@ Datum
 set_changed(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	bool		is_set;
+	text	   *name = NULL;
 	bool		isnull = true;
-	Datum		name = 0;
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("set_changed must be called as a trigger")));
-	is_set = strcmp(RelationGetRelationName(trigger->tg_relation), "named_set") == 0;
 	if (TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
-		name = heap_getattr(TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ?
-							trigger->tg_newtuple : trigger->tg_trigtuple,
-							1, RelationGetDescr(trigger->tg_relation), &isnull);
+	{
+		Datum		value = heap_getattr(TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ?
+										 trigger->tg_newtuple : trigger->tg_trigtuple,
+										 1, RelationGetDescr(trigger->tg_relation), &isnull);
+
+		name = isnull ? NULL : DatumGetTextPP(value);
+	}
 	changing = true;
-	if (is_set || isnull)
-	{
+	if (strcmp(RelationGetRelationName(trigger->tg_relation), "named_set") == 0)
+		SetRowChanged(trigger, name);
+	else if (name == NULL || !IsOpen(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name)))
 		CacheInvalidateRelcache(trigger->tg_relation);
-		if (!TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
-			open_sets = NIL;	/* one of them may have gone */
-	}
-	else
-	{
-		text	   *t = DatumGetTextPP(name);
-
-		if (!IsOpen(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t)))
-			CacheInvalidateRelcache(trigger->tg_relation);
-	}
-	/* Changes of contents that follow in this transaction are told by this. */
-	if (is_set && !isnull && TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
-	{
-		text	   *t = DatumGetTextPP(name);
-		int			len = VARSIZE_ANY_EXHDR(t);
-		int64		state = DatumGetInt64(heap_getattr(trigger->tg_newtuple, Anum_state,
-													   RelationGetDescr(trigger->tg_relation), &isnull));
-		bool		was_null;
-		int64		was = DatumGetInt64(heap_getattr(trigger->tg_trigtuple, Anum_state,
-													 RelationGetDescr(trigger->tg_relation), &was_null));
-
-		if (len <= NAMED_SET_MAX_NAME && state > was && !IsOpen(VARDATA_ANY(t), len))
-			(void) NoteOpen(VARDATA_ANY(t), len, state);
-	}
 	return PointerGetDatum(NULL);
 }
 
 /* ---- the tables ------------------------------------------------------------ */
-
-static Oid
-Schema(void)
-{
-	Oid			schema = get_namespace_oid("assay", true);
-
-	if (!OidIsValid(schema))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("extension \"pg_assay\" is not installed in this database"),
-				 errhint("Run CREATE EXTENSION pg_assay.")));
-	return schema;
-}
-
-static Oid
-InSchema(const char *name)
-{
-	Oid			relid = get_relname_relid(name, Schema());
-
-	if (!OidIsValid(relid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation \"assay.%s\" does not exist", name),
-				 errhint("Run ALTER EXTENSION pg_assay UPDATE.")));
-	return relid;
-}
 
 /* Open a table of contents to read it; its invalidation is heeded from now on. */
 Relation
