@@ -225,7 +225,7 @@ FindCurrent(const ViewRow *row, TupleDesc *desc)
 	}
 	systable_endscan(scan);
 	UnregisterSnapshot(snapshot);
-	*desc = CreateTupleDescCopy(RelationGetDescr(rel));
+	*desc = found ? CreateTupleDescCopy(RelationGetDescr(rel)) : NULL;
 	table_close(rel, AccessShareLock);
 	return found;
 }

@@ -8,6 +8,9 @@
  */
 #include "postgres.h"
 
+#include <sys/mman.h>
+
+#include "access/detoast.h"
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
@@ -23,6 +26,9 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#define HUGE_PAGE	(2 * 1024 * 1024)
+#define FETCH_PIECE	(256 * 1024)
+
 /* Columns of assay.list_base */
 #define Anum_base_set		1
 #define Anum_base_state		2
@@ -35,12 +41,59 @@ SetKey(ScanKeyData *key, int attnum, const char *set)
 	key->sk_collation = C_COLLATION_OID;
 }
 
+/* Memory for a base: in huge pages where there are some */
+static ListBase *
+AllocBase(Size size, MemoryContext context)
+{
+	char	   *memory = MemoryContextAllocHuge(context, size + HUGE_PAGE);
+
+	memory = (char *) TYPEALIGN(HUGE_PAGE, memory);
+#ifdef MADV_HUGEPAGE
+	(void) madvise(memory, size & ~((Size) HUGE_PAGE - 1), MADV_HUGEPAGE);
+#endif
+	SET_VARSIZE(memory, size);
+	return (ListBase *) memory;
+}
+
+/*
+ * The whole value.  A look-up goes to one place in megabytes, and with small
+ * pages misses the TLB as well as the cache; so a big one is fetched piece by
+ * piece into memory that is made for it.
+ */
+static ListBase *
+FetchWhole(Datum value, MemoryContext context)
+{
+	struct varlena *stored = (struct varlena *) DatumGetPointer(value);
+	struct varatt_external pointer;
+	ListBase   *base;
+	Size		size;
+
+	if (!VARATT_IS_EXTERNAL_ONDISK(stored))
+		return (ListBase *) PG_DETOAST_DATUM_COPY(value);
+	VARATT_EXTERNAL_GET_POINTER(pointer, stored);
+	size = pointer.va_rawsize;
+	if (VARATT_EXTERNAL_IS_COMPRESSED(pointer) || size < HUGE_PAGE)
+		return (ListBase *) PG_DETOAST_DATUM_COPY(value);
+	base = AllocBase(size, context);
+	for (Size at = 0; at < size - VARHDRSZ; at += FETCH_PIECE)
+	{
+		Size		n = Min(FETCH_PIECE, size - VARHDRSZ - at);
+		struct varlena *piece = PG_DETOAST_DATUM_SLICE(value, at, n);
+
+		if (VARSIZE_ANY_EXHDR(piece) != n)
+			elog(ERROR, "a stored value is shorter than it says");
+		memcpy((char *) base + VARHDRSZ + at, VARDATA_ANY(piece), n);
+		pfree(piece);
+	}
+	return base;
+}
+
 /* Fetch and check a base; NULL, with a warning, when it can't be used. */
 static ListBase *
 UsableBase(const char *set, Datum value, MemoryContext context)
 {
 	MemoryContext old = MemoryContextSwitchTo(context);
-	ListBase   *base = (ListBase *) PG_DETOAST_DATUM_COPY(value);
+	ListBase   *base = FetchWhole(value, context);
 	const char *fault = ListBaseCheck(base);
 
 	MemoryContextSwitchTo(old);
@@ -51,7 +104,7 @@ UsableBase(const char *set, Datum value, MemoryContext context)
 			(errcode(ERRCODE_DATA_CORRUPTED),
 			 errmsg("stored base of list \"%s\" is not used: %s", set, fault),
 			 errhint("assay.rebuild_list() makes it anew.")));
-	pfree(base);
+	MemoryContextReset(context);
 	return NULL;
 }
 
