@@ -53,7 +53,8 @@ typedef struct NamedSet
 typedef enum NamedSetNews
 {
 	SET_SAME,					/* what is loaded is right */
-	SET_NEWER,					/* so is it, for what it was; changes came since */
+	SET_NEWER,					/* so is it, for what it was; changes came
+								 * since */
 	SET_OTHER					/* load it */
 } NamedSetNews;
 

@@ -63,33 +63,33 @@ typedef struct ViewRow
 
 /* ---- statements --------------------------------------------------------------- */
 
-typedef struct Statement
+typedef struct ListStatement
 {
 	const char *sql;
 	int			nargs;
 	Oid			types[12];
 	SPIPlanPtr	plan;
-} Statement;
+} ListStatement;
 
-static Statement add_entry = {
+static ListStatement add_entry = {
 	"INSERT INTO assay.list_entry (set, kind, tenant, key, value, added_state, added_at, expires_at, author, note) "
 	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
 	10, {TEXTOID, TEXTOID, TEXTOID, BYTEAOID, TEXTOID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, TEXTOID}, NULL
 };
 
 /* By place: which index a plan would take is not left to statistics. */
-static Statement close_entry = {
+static ListStatement close_entry = {
 	"UPDATE assay.list_entry e SET removed_state = $2, removed_at = $3, removed_by = $4 "
 	"WHERE e.ctid OPERATOR(pg_catalog.=) $1",
 	4, {TIDOID, INT8OID, TIMESTAMPTZOID, TEXTOID}, NULL
 };
 
-static Statement delete_entry = {
+static ListStatement delete_entry = {
 	"DELETE FROM assay.list_entry e WHERE e.ctid OPERATOR(pg_catalog.=) $1",
 	1, {TIDOID}, NULL
 };
 
-static Statement keep_base = {
+static ListStatement keep_base = {
 	"INSERT INTO assay.list_base AS b (set, state, built_at, base) VALUES ($1, $2, $3, $4) "
 	"ON CONFLICT (set) DO UPDATE SET state = excluded.state, built_at = excluded.built_at, base = excluded.base",
 	4, {TEXTOID, INT8OID, TIMESTAMPTZOID, BYTEAOID}, NULL
@@ -97,7 +97,7 @@ static Statement keep_base = {
 
 /* Run a statement, planned once in a backend; returns the number of rows. */
 static uint64
-Run(Statement *statement, Datum *values, const char *nulls)
+Run(ListStatement *statement, Datum *values, const char *nulls)
 {
 	int			result;
 
@@ -272,7 +272,7 @@ static void
 AddEntry(const ViewRow *row, OpenSet *set, Datum author)
 {
 	Datum		values[10] = {row->set, row->kind, row->tenant, row->key, row->value,
-		Int64GetDatum(set->state), TimestampTzGetDatum(set->at), row->expires_at, author, row->note};
+	Int64GetDatum(set->state), TimestampTzGetDatum(set->at), row->expires_at, author, row->note};
 	char		nulls[10] = {' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '};
 
 	if (row->no_expires_at)
@@ -386,7 +386,7 @@ static void
 KeepBase(const char *name, int64 state, ListBase *base)
 {
 	Datum		values[4] = {CStringGetTextDatum(name), Int64GetDatum(state),
-		TimestampTzGetDatum(GetCurrentTimestamp()), PointerGetDatum(base)};
+	TimestampTzGetDatum(GetCurrentTimestamp()), PointerGetDatum(base)};
 	NamedSetSecurity security;
 
 	NamedSetEnter(&security);
@@ -451,7 +451,7 @@ list_settle(PG_FUNCTION_ARGS)
 	while ((set = NamedSetNextOpen(&i)) != NULL)
 	{
 		bool		due = set->unsettled >= SETTLE_CHANGES ||
-			(set->fresh && set->state % SETTLE_STATES == 0);
+		(set->fresh && set->state % SETTLE_STATES == 0);
 
 		if (set->content == NULL || strcmp(set->content, NAMED_SET_LIST) != 0 || set->changes == 0)
 			continue;

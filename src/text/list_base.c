@@ -337,7 +337,7 @@ MakeBase(uint32 bits, Size count, Size expiring, const uint64 *seed, const ListS
 }
 
 /* Sort what was added, and lay it out. */
-ListBase *
+ListBase   *
 ListBuilderFinish(ListBuilder *builder)
 {
 	Size		expiring = 0;
@@ -415,7 +415,7 @@ Put(MergeOutput *out, uint64 print, TimestampTz expires_at)
  * sorted into its buckets; the place's lower bits are not in a base, so
  * within a bucket they stand in any order.
  */
-ListBase *
+ListBase   *
 ListBaseMerge(const ListBase *base, const ListDelta *delta, const ListShape *shape,
 			  TimestampTz now)
 {

@@ -35,7 +35,7 @@
 #define Anum_base_base		4
 
 static void
-SetKey(ScanKeyData *key, int attnum, const char *set)
+SetKey(ScanKeyData * key, int attnum, const char *set)
 {
 	ScanKeyInit(key, attnum, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(set));
 	key->sk_collation = C_COLLATION_OID;
@@ -114,7 +114,7 @@ UsableBase(const char *set, Datum value, MemoryContext context)
  * known of an earlier call (the base, its row) is used again if it is still
  * so, or else freed.
  */
-ListBase *
+ListBase   *
 ListFetchBase(const char *set, Snapshot snapshot, MemoryContext context, ListBase *known,
 			  ListBaseRow *row, int64 *state)
 {
@@ -154,7 +154,7 @@ ListFetchBase(const char *set, Snapshot snapshot, MemoryContext context, ListBas
 }
 
 /* What a row of assay.list_entry says, as far as it matters here */
-typedef struct Entry
+typedef struct ListRow
 {
 	ListKind	kind;
 	char	   *tenant;
@@ -164,7 +164,7 @@ typedef struct Entry
 	TimestampTz expires_at;
 	bool		removed;
 	int64		removed_state;
-} Entry;
+} ListRow;
 
 static Datum
 Attribute(HeapTuple tuple, int attnum, TupleDesc desc, bool *isnull)
@@ -174,7 +174,7 @@ Attribute(HeapTuple tuple, int attnum, TupleDesc desc, bool *isnull)
 
 /* False for a row that says nothing that this version knows */
 static bool
-ReadEntry(HeapTuple tuple, TupleDesc desc, Entry *entry)
+ReadEntry(HeapTuple tuple, TupleDesc desc, ListRow *entry)
 {
 	bool		isnull;
 	text	   *kind = DatumGetTextPP(Attribute(tuple, Anum_entry_kind, desc, &isnull));
@@ -212,7 +212,7 @@ ScanChanges(const char *set, Snapshot snapshot, int64 after, bool removed,
 							  true, snapshot, 2, keys);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
-		Entry		entry;
+		ListRow		entry;
 
 		CHECK_FOR_INTERRUPTS();
 		if (!ReadEntry(tuple, RelationGetDescr(rel), &entry))
@@ -238,7 +238,7 @@ ListFetchChanges(const char *set, Snapshot snapshot, int64 after, const uint64 *
 }
 
 /* A base out of all rows */
-ListBase *
+ListBase   *
 ListBuild(const char *set, Snapshot snapshot, TimestampTz now)
 {
 	Relation	rel = NamedSetTable("list_entry");
@@ -252,7 +252,7 @@ ListBuild(const char *set, Snapshot snapshot, TimestampTz now)
 	scan = systable_beginscan(rel, NamedSetIndex("list_entry_pkey"), true, snapshot, 1, &key);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
-		Entry		entry;
+		ListRow		entry;
 
 		CHECK_FOR_INTERRUPTS();
 		if (!ReadEntry(tuple, RelationGetDescr(rel), &entry))

@@ -86,12 +86,12 @@ typedef struct Lookup
 } Lookup;
 
 /* What matched: a key, as text after FormatMatch() */
-typedef struct Match
+typedef struct ListFound
 {
 	ListKind	kind;
 	int			len;
 	char		key[VALUE_ROOM];
-} Match;
+} ListFound;
 
 static int	list_cache_size = CACHE_SIZE_DEFAULT;
 static List *cache = NIL;		/* of CachedList */
@@ -355,7 +355,7 @@ Finds(const Lookup *lookup, ListKind kind, const char *key, int len)
 }
 
 static void
-NoteMatch(Match *match, ListKind kind, const char *key, int len)
+NoteMatch(ListFound *match, ListKind kind, const char *key, int len)
 {
 	match->kind = kind;
 	match->len = len;
@@ -364,7 +364,7 @@ NoteMatch(Match *match, ListKind kind, const char *key, int len)
 
 /* The longest domain of the list that the host is, or is below */
 static bool
-MatchDomain(const Lookup *lookup, const char *value, int len, Match *match)
+MatchDomain(const Lookup *lookup, const char *value, int len, ListFound *match)
 {
 	const ListShape *shape = &lookup->list->shape;
 	char		host[HOST_MAX_BYTES + 1];
@@ -390,7 +390,7 @@ MatchDomain(const Lookup *lookup, const char *value, int len, Match *match)
 }
 
 static bool
-MatchPrefix(const Lookup *lookup, const char *folded, int len, Match *match)
+MatchPrefix(const Lookup *lookup, const char *folded, int len, ListFound *match)
 {
 	const ListShape *shape = &lookup->list->shape;
 
@@ -408,7 +408,7 @@ MatchPrefix(const Lookup *lookup, const char *folded, int len, Match *match)
 
 /* The narrowest network of the list that the address or network lies in */
 static bool
-MatchNetwork(const Lookup *lookup, const char *address, int len, Match *match)
+MatchNetwork(const Lookup *lookup, const char *address, int len, ListFound *match)
 {
 	static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
 	const ListShape *shape = &lookup->list->shape;
@@ -441,7 +441,7 @@ MatchNetwork(const Lookup *lookup, const char *address, int len, Match *match)
 
 /* Does the list hold this value, of whatever kind?  bytes are UTF-8. */
 static bool
-MatchValue(const Lookup *lookup, const char *bytes, int len, Match *match)
+MatchValue(const Lookup *lookup, const char *bytes, int len, ListFound *match)
 {
 	uint64		kinds = lookup->list->shape.kinds;
 
@@ -509,7 +509,7 @@ EndLookup(Lookup *lookup)
 }
 
 static bool
-MatchText(const Lookup *lookup, text *value, Match *match)
+MatchText(const Lookup *lookup, text *value, ListFound *match)
 {
 	Size		len;
 	int			bytes = VARSIZE_ANY_EXHDR(value);
@@ -519,7 +519,7 @@ MatchText(const Lookup *lookup, text *value, Match *match)
 }
 
 static bool
-MatchArray(const Lookup *lookup, ArrayType *array, Match *match)
+MatchArray(const Lookup *lookup, ArrayType *array, ListFound *match)
 {
 	Datum	   *items;
 	bool	   *nulls;
@@ -540,7 +540,7 @@ MatchArray(const Lookup *lookup, ArrayType *array, Match *match)
 }
 
 static bool
-MatchInet(const Lookup *lookup, inet *value, Match *match)
+MatchInet(const Lookup *lookup, inet * value, ListFound *match)
 {
 	char		key[18];
 	bool		six = ip_family(value) == PGSQL_AF_INET6;
@@ -559,7 +559,7 @@ typedef enum ValueType
 } ValueType;
 
 static bool
-MatchArgument(FunctionCallInfo fcinfo, ValueType type, Match *match)
+MatchArgument(FunctionCallInfo fcinfo, ValueType type, ListFound *match)
 {
 	Lookup		lookup;
 	bool		found = false;
@@ -589,7 +589,7 @@ MatchArgument(FunctionCallInfo fcinfo, ValueType type, Match *match)
 static Datum
 InList(FunctionCallInfo fcinfo, ValueType type)
 {
-	Match		match;
+	ListFound	match;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_NULL();
@@ -599,7 +599,7 @@ InList(FunctionCallInfo fcinfo, ValueType type)
 static Datum
 ListMatch(FunctionCallInfo fcinfo, ValueType type)
 {
-	Match		match;
+	ListFound	match;
 	char		address[64];
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || !MatchArgument(fcinfo, type, &match))

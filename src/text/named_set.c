@@ -225,7 +225,10 @@ SetRowChanged(const TriggerData *trigger, text *name)
 	else if (StateGrows(trigger, &state) && VARSIZE_ANY_EXHDR(name) <= NAMED_SET_MAX_NAME &&
 			 !IsOpen(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name)))
 	{
-		/* Changes of contents that follow in this transaction are told by this. */
+		/*
+		 * Changes of contents that follow in this transaction are told by
+		 * this.
+		 */
 		(void) NoteOpen(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), state);
 	}
 }
@@ -413,7 +416,7 @@ static NamedSetNews
 Judge(NamedSet *set, HeapTuple tuple, TupleDesc desc, Snapshot snapshot, bool trusted, int64 *was)
 {
 	TransactionId xid = HeapTupleHeaderXminFrozen(tuple->t_data) ? FrozenTransactionId :
-		HeapTupleHeaderGetRawXmin(tuple->t_data);
+	HeapTupleHeaderGetRawXmin(tuple->t_data);
 	NamedSetNews news = SET_OTHER;
 	bool		isnull;
 	int64		state = DatumGetInt64(heap_getattr(tuple, Anum_state, desc, &isnull));
@@ -571,7 +574,7 @@ NextState(const char *name, int len)
  * Begin to change a set, or go on: waits for whoever changes it, and gives it
  * a new state, one in a transaction.  Error unless the user may.
  */
-OpenSet *
+OpenSet    *
 NamedSetOpen(const char *name, int len, const char *content)
 {
 	Oid			user = GetUserId();
@@ -630,7 +633,7 @@ NamedSetOpen(const char *name, int len, const char *content)
 }
 
 /* The sets that this transaction has opened, one by one; begin with 0 */
-OpenSet *
+OpenSet    *
 NamedSetNextOpen(int *i)
 {
 	return *i < list_length(open_sets) ? list_nth(open_sets, (*i)++) : NULL;

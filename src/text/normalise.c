@@ -87,7 +87,7 @@ PlainRun(const unsigned char *p, const unsigned char *end, unsigned char *out, b
 										  _mm_and_si128(blank, _mm_set1_epi8(' ')));
 		unsigned	spaces = _mm_movemask_epi8(_mm_cmpeq_epi8(mapped, _mm_set1_epi8(' ')));
 		unsigned	stops = (unsigned) _mm_movemask_epi8(bytes) |
-			(spaces & (spaces << 1 | (*space ? 1 : 0)));
+		(spaces & (spaces << 1 | (*space ? 1 : 0)));
 		int			n;
 
 		_mm_storeu_si128((__m128i *) out, mapped);
@@ -120,8 +120,8 @@ PlainRun(const unsigned char *p, const unsigned char *end, unsigned char *out, b
 #endif
 
 		/*
-		 * Top bit of each space, and of each byte to stop at: white space
-		 * but spaces, too.  A carry or borrow spoils only what comes after a
+		 * Top bit of each space, and of each byte to stop at: white space but
+		 * spaces, too.  A carry or borrow spoils only what comes after a
 		 * stop.
 		 */
 		spaces = ~((word ^ ones * ' ') + ones * 0x7F) & high;

@@ -511,7 +511,7 @@ FindSpans(MatchSet *match, const char *utf8, Size len, int *count)
 }
 
 /* What phrase_summary() gives, as it gathers */
-typedef struct Summary
+typedef struct PhraseSummary
 {
 	const char *utf8;
 	int			nnames;
@@ -521,11 +521,11 @@ typedef struct Summary
 	bool	   *weighed;		/* of each row */
 	Datum	   *spans;			/* first and last character of each */
 	int			nspans;
-} Summary;
+} PhraseSummary;
 
 /* Places of one matcher come by their start: count characters on from the last. */
 static void
-AddSpans(Summary *summary, const MatchSpan *spans, int count, const CachedPhrases *phrases,
+AddSpans(PhraseSummary *summary, const MatchSpan *spans, int count, const CachedPhrases *phrases,
 		 const int *numbers, TimestampTz now)
 {
 	Size		at = 0;
@@ -572,7 +572,7 @@ CompareSpanPairs(const void *a, const void *b)
 }
 
 static ArrayType *
-SpanArray(Summary *summary)
+SpanArray(PhraseSummary *summary)
 {
 	int			dims[2] = {summary->nspans, 2};
 	int			lower[2] = {1, 1};
@@ -584,7 +584,7 @@ SpanArray(Summary *summary)
 }
 
 static Datum
-SummaryRow(FunctionCallInfo fcinfo, Summary *summary, Datum *all_names, Datum *all_themes, int nthemes)
+SummaryRow(FunctionCallInfo fcinfo, PhraseSummary *summary, Datum *all_names, Datum *all_themes, int nthemes)
 {
 	TupleDesc	desc;
 	Datum		values[5];
@@ -624,7 +624,7 @@ phrase_set_summary(PG_FUNCTION_ARGS)
 	CachedPhrases *phrases = GetPhrases(fcinfo, PG_GETARG_TEXT_PP(0));
 	text	   *t = PG_GETARG_TEXT_PP(1);
 	Size		len;
-	Summary		summary = {0};
+	PhraseSummary summary = {0};
 	TimestampTz now = GetCurrentStatementStartTimestamp();
 
 	summary.utf8 = PhrasesToUtf8(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), &len);
@@ -660,7 +660,7 @@ phrase_summary(PG_FUNCTION_ARGS)
 	text	   *t = PG_GETARG_TEXT_PP(1);
 	PhrasesEntry *entry = PhrasesGetEntry(fcinfo, 0);
 	Size		len;
-	Summary		summary = {0};
+	PhraseSummary summary = {0};
 	int			count = 0;
 	MatchSpan  *spans;
 
@@ -698,7 +698,7 @@ phrase_state(PG_FUNCTION_ARGS)
 
 /* Run a statement as the owner of the tables, planned once in a backend. */
 static void
-RunAsOwner(SPIPlanPtr *plan, const char *sql, int nargs, Oid *types, Datum *values, const char *nulls)
+RunAsOwner(SPIPlanPtr * plan, const char *sql, int nargs, Oid *types, Datum *values, const char *nulls)
 {
 	NamedSetSecurity security;
 
