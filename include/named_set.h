@@ -7,6 +7,7 @@
 #define ASSAY_NAMED_SET_H
 
 #include "access/htup.h"
+#include "datatype/timestamp.h"
 #include "storage/itemptr.h"
 #include "utils/relcache.h"
 #include "utils/snapshot.h"
@@ -37,6 +38,8 @@ typedef struct NamedSet
 	Oid			owner;
 	int			nreaders;
 	Oid		   *readers;		/* 0: everybody */
+
+	int64		probes;			/* how often the row was read */
 
 	/* for whom and when it is known to be right */
 	uint64		generation;

@@ -48,6 +48,22 @@ $old->query_safe('COMMIT');
 is(in_list($old, 'first', 'second'), 'tt', 'the next transaction does');
 is($reader->query_safe(q{SELECT loads FROM assay.list_cache() WHERE set = 'l'}), '0', 'small lists have no base');
 
+# Statements that follow a look-up do without reading anything, also after
+# transactions of others; after news of any set they read one row.
+sub probes { return $reader->query_safe(q{SELECT probes FROM assay.list_cache() WHERE set = 'l'}); }
+$node->safe_psql('postgres', 'CREATE TABLE noise (i int)');
+in_list($reader, 'first');
+my $probes = probes();
+foreach (1 .. 5)
+{
+	$node->safe_psql('postgres', 'INSERT INTO noise VALUES (1)');
+	in_list($reader, 'first');
+}
+is(probes(), $probes, 'nothing is read while nothing is new');
+add($author, 'news');
+in_list($reader, 'first', 'news');
+is(probes(), $probes + 1, 'one row is read after news');
+
 # a cursor with an older snapshot beside newer statements
 $reader->query_safe(q{BEGIN; DECLARE c CURSOR FOR SELECT assay.in_list('l', 'third') FROM generate_series(1, 3)});
 is($reader->query_safe('FETCH c'), 'f', 'cursor');
@@ -224,9 +240,27 @@ foreach my $jobs (1, 4)
 	is($node->safe_psql("restored$jobs", q{INSERT INTO assay.list (set, value) VALUES ('l', 'new'); SELECT assay.in_list('l', 'new')}), 't', 'and it goes on');
 }
 $node->safe_psql('postgres', q{CREATE DATABASE data_only});
-$node->safe_psql('data_only', q{CREATE EXTENSION pg_assay; CREATE TABLE model (value text PRIMARY KEY); CREATE TABLE past (state bigint, value text)});
+$node->safe_psql('data_only', q{CREATE EXTENSION pg_assay; CREATE TABLE model (value text PRIMARY KEY); CREATE TABLE past (state bigint, value text); CREATE TABLE noise (i int)});
 $node->command_ok([ 'pg_restore', '--data-only', '-j', 2, '-d', $node->connstr('data_only'), $dump ], 'restore of data alone');
 is($node->safe_psql('data_only', $wrong), '0', 'the same answers');
+
+# other encodings: what is compared is UTF-8, what comes back is the server's
+foreach my $encoding ('LATIN1', 'SQL_ASCII')
+{
+	$node->safe_psql('postgres', "CREATE DATABASE other_$encoding ENCODING '$encoding' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
+	is( $node->safe_psql("other_$encoding", q{
+		SET client_encoding = 'UTF8';
+		CREATE EXTENSION pg_assay;
+		SELECT FROM assay.create_list('e');
+		INSERT INTO assay.list (set, value, kind) VALUES ('e', 'ÉCOLE', 'exact'), ('e', 'bücher.de', 'domain'), ('e', 'Straße', 'prefix');
+		SELECT assay.list_match('e', v) FROM unnest('{école,ecole,www.BÜCHER.de,straße 1}'::text[]) v;
+		SELECT FROM assay.create_phrase_set('p');
+		INSERT INTO assay.phrase (set, name, pattern) VALUES ('p', 'é', 'ÉCOLE');
+		SELECT names, spans FROM assay.phrase_summary('p', 'x école')}),
+		$encoding eq 'LATIN1' ? "\xE9cole\n\nxn--bcher-kva.de\nstra\xDFe\n{\xE9}|{{3,7}}" =~ s/([\x80-\xFF])/my $c = $1; utf8::encode($c); $c/ger :
+		  "\xC3\xA9cole\n\nxn--bcher-kva.de\nstra\xC3\x9Fe\n{\xC3\xA9}|{{3,8}}", $encoding);
+}
+is($node->safe_psql('other_SQL_ASCII', q{SELECT count(*) FILTER (WHERE assay.in_list('e', convert_from(decode(lpad(to_hex(i), 4, '0'), 'hex'), 'SQL_ASCII'))) FROM generate_series(257, 65535) i WHERE i % 256 > 0}), '0', 'any bytes');
 
 $node->stop;
 done_testing();

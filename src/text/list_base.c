@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "common/hashfn.h"
+#include "compat.h"
 #include "list_base.h"
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"

@@ -690,15 +690,16 @@ list_cache(PG_FUNCTION_ARGS)
 	foreach(lc, cache)
 	{
 		CachedList *list = lfirst(lc);
-		Datum		values[6];
-		bool		nulls[6] = {false};
+		Datum		values[7];
+		bool		nulls[7] = {false};
 
 		values[0] = CStringGetTextDatum(list->set.name);
 		values[1] = Int64GetDatum(list->set.state);
 		values[2] = Int64GetDatum(list->base ? list->base->count : 0);
 		values[3] = Int64GetDatum(list->delta.count);
 		values[4] = Int64GetDatum(list->loads);
-		values[5] = Int64GetDatum(list->bytes);
+		values[5] = Int64GetDatum(list->set.probes);
+		values[6] = Int64GetDatum(list->bytes);
 		if (list->set.loaded)
 			tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}

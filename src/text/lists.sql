@@ -7,7 +7,7 @@
 CREATE TABLE assay.named_set (
 	set text COLLATE "C" PRIMARY KEY CHECK (set <> '' AND octet_length(set) <= 63 AND set !~ '^\{'),
 	content text NOT NULL CHECK (content IN ('list', 'phrases')),
-	owner regrole NOT NULL DEFAULT current_user::regrole,
+	owner regrole NOT NULL DEFAULT quote_ident(current_user)::regrole,
 	readers regrole[] NOT NULL DEFAULT '{}',
 	state bigint NOT NULL DEFAULT 0 CHECK (state >= 0),
 	made_at timestamptz NOT NULL DEFAULT now(),
@@ -16,7 +16,7 @@ CREATE TABLE assay.named_set (
 );
 COMMENT ON TABLE assay.named_set IS 'lists and phrase sets: who owns them, who may ask them, and in which state they are';
 COMMENT ON COLUMN assay.named_set.readers IS 'roles, beside the owner, whose members may ask the set; the role - is everybody';
-COMMENT ON COLUMN assay.named_set.state IS 'grows by one with each transaction that changes what is in the set';
+COMMENT ON COLUMN assay.named_set.state IS 'grows by one with each transaction that writes to the set';
 
 CREATE TABLE assay.list_entry (
 	set text COLLATE "C" NOT NULL,
@@ -270,8 +270,8 @@ CREATE FUNCTION assay.rebuild_list(set text) RETURNS void
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION assay.rebuild_list(text) IS 'lays out a list anew from its rows';
 
-CREATE FUNCTION assay.list_cache(OUT set text, OUT state bigint, OUT "values" bigint, OUT changes bigint, OUT loads bigint, OUT bytes bigint) RETURNS SETOF record
+CREATE FUNCTION assay.list_cache(OUT set text, OUT state bigint, OUT "values" bigint, OUT changes bigint, OUT loads bigint, OUT probes bigint, OUT bytes bigint) RETURNS SETOF record
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 10;
-COMMENT ON FUNCTION assay.list_cache() IS 'lists that this backend holds loaded: the base''s values, changes since, and how often it was loaded whole';
+COMMENT ON FUNCTION assay.list_cache() IS 'lists that this backend holds loaded: the base''s values, changes since, how often the base was loaded, and how often the set''s row was read';
 
 REVOKE ALL ON FUNCTION assay.set_changed(), assay.list_write(), assay.list_settle(), assay.keep_entries(), assay.forget_set(), assay.list_cache() FROM PUBLIC;

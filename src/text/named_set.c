@@ -453,6 +453,7 @@ Probe(NamedSet *set, Snapshot snapshot, bool trusted, int64 *was)
 	HeapTuple	tuple;
 	NamedSetNews news;
 
+	set->probes++;
 	set_relid = InSchema("named_set");
 	rel = table_open(set_relid, AccessShareLock);
 	ScanKeyInit(&key, Anum_set, BTEqualStrategyNumber, F_TEXTEQ,

@@ -189,7 +189,7 @@ CREATE FUNCTION assay.phrase_state(set text) RETURNS bigint
 	AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION assay.phrase_state(text) IS 'the state of a phrase set that this statement sees; phrases_of(..., state) gives it again later';
 
-CREATE FUNCTION assay.phrases_of(set text, state bigint, syntax text DEFAULT 'literal') RETURNS assay.phrases LANGUAGE sql STABLE
+CREATE FUNCTION assay.phrases_of(set text, state bigint, syntax text DEFAULT 'literal') RETURNS assay.phrases LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp AS $$
 	SELECT assay.phrases(coalesce(array_agg(h.name ORDER BY h.added_state, h.name COLLATE "C", h.pattern COLLATE "C"), '{}'),
 		coalesce(array_agg(h.pattern ORDER BY h.added_state, h.name COLLATE "C", h.pattern COLLATE "C"), '{}'), $3)
