@@ -247,8 +247,8 @@ is($node->safe_psql('data_only', $wrong), '0', 'the same answers');
 # other encodings: what is compared is UTF-8, what comes back is the server's
 foreach my $encoding ('LATIN1', 'SQL_ASCII')
 {
-	$node->safe_psql('postgres', "CREATE DATABASE other_$encoding ENCODING '$encoding' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
-	is( $node->safe_psql("other_$encoding", q{
+	$node->safe_psql('postgres', "CREATE DATABASE other_\L$encoding\E ENCODING '$encoding' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
+	is( $node->safe_psql("other_\L$encoding\E", q{
 		SET client_encoding = 'UTF8';
 		CREATE EXTENSION pg_assay;
 		SELECT FROM assay.create_list('e');
@@ -260,7 +260,7 @@ foreach my $encoding ('LATIN1', 'SQL_ASCII')
 		$encoding eq 'LATIN1' ? "\xE9cole\n\nxn--bcher-kva.de\nstra\xDFe\n{\xE9}|{{3,7}}" =~ s/([\x80-\xFF])/my $c = $1; utf8::encode($c); $c/ger :
 		  "\xC3\xA9cole\n\nxn--bcher-kva.de\nstra\xC3\x9Fe\n{\xC3\xA9}|{{3,8}}", $encoding);
 }
-is($node->safe_psql('other_SQL_ASCII', q{SELECT count(*) FILTER (WHERE assay.in_list('e', convert_from(decode(lpad(to_hex(i), 4, '0'), 'hex'), 'SQL_ASCII'))) FROM generate_series(257, 65535) i WHERE i % 256 > 0}), '0', 'any bytes');
+is($node->safe_psql('other_sql_ascii', q{SELECT count(*) FILTER (WHERE assay.in_list('e', convert_from(decode(lpad(to_hex(i), 4, '0'), 'hex'), 'SQL_ASCII'))) FROM generate_series(257, 65535) i WHERE i % 256 > 0}), '0', 'any bytes');
 
 $node->stop;
 done_testing();
