@@ -17,7 +17,7 @@ CREATE FUNCTION address(i bigint) RETURNS text LANGUAGE sql IMMUTABLE AS
 
 CREATE TABLE flat AS SELECT address(i) AS value FROM generate_series(1, :n) i;
 CREATE UNIQUE INDEX ON flat (value);
-SELECT create_list('flat', '{public}');
+SELECT create_list('flat', '{public}') AS made \gset
 SELECT clock_timestamp() AS began \gset
 INSERT INTO assay.list (set, value) SELECT 'flat', value FROM flat;
 INSERT INTO result SELECT 'load', 'INSERT into the list, a value', extract(epoch FROM clock_timestamp() - :'began') * 1e6 / :n;
@@ -28,6 +28,7 @@ VACUUM ANALYZE;
 
 -- a process's first use, and the next statement's
 \c
+SET client_min_messages = warning;
 SET search_path = lists_bench, assay, public;
 SELECT in_list('no such list', 'x') FROM flat LIMIT 0;
 SELECT clock_timestamp() AS began \gset
@@ -96,7 +97,7 @@ FROM generate_series(1, 5000) p CROSS JOIN LATERAL generate_series(1, 1 + p % 3)
 JOIN word ON word.n = CASE p % 3 WHEN 0 THEN 15000 ELSE 1000 END + (hashint8extended(p, i) & 1048575) % 5000
 GROUP BY p;
 VACUUM ANALYZE;
-SELECT create_phrase_set('s' || k, '{public}') FROM unnest('{10,100,500,1000,2000,5000}'::int[]) k;
+SELECT count(create_phrase_set('s' || k, '{public}')) AS made FROM unnest('{10,100,500,1000,2000,5000}'::int[]) k \gset
 INSERT INTO assay.phrase (set, name, pattern, theme) SELECT 's' || k, 'p' || p, pattern, 't' || p % 10
 FROM unnest('{10,100,500,1000,2000,5000}'::int[]) k JOIN phrase_row ON p <= k;
 CALL measure('phrases', '0|read the bodies only', 'SELECT sum(octet_length(body)) FROM plain', 1000, 7);
@@ -123,6 +124,7 @@ FROM base, m h JOIN m s ON s.k = h.k AND s.what = 'summary' LEFT JOIN m a ON a.k
 WHERE h.what = 'hits' ORDER BY h.k;
 
 \c
+SET client_min_messages = warning;
 SET search_path = lists_bench, assay, public;
 SELECT phrase_hits('s10', 'x') AS warm \gset
 SELECT clock_timestamp() AS began \gset
