@@ -88,6 +88,8 @@ typedef struct CallSite
 {
 	uint64		epoch;			/* valid while it is the cache's */
 	CachedPhrases *phrases;
+	TupleDesc	desc;			/* of phrase_summary()'s row, once it was
+								 * asked */
 } CallSite;
 
 static int	phrase_set_cache_size = CACHE_SIZE_DEFAULT;
@@ -583,10 +585,35 @@ SpanArray(PhraseSummary *summary)
 							  sizeof(int32), true, TYPALIGN_INT);
 }
 
-static Datum
-SummaryRow(FunctionCallInfo fcinfo, PhraseSummary *summary, Datum *all_names, Datum *all_themes, int nthemes)
+static TupleDesc
+RowDesc(FunctionCallInfo fcinfo)
 {
 	TupleDesc	desc;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	return BlessTupleDesc(desc);
+}
+
+/* The same, found once for a call site */
+static TupleDesc
+SiteDesc(FunctionCallInfo fcinfo)
+{
+	CallSite   *site = fcinfo->flinfo->fn_extra;
+
+	if (site->desc == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+
+		site->desc = RowDesc(fcinfo);
+		MemoryContextSwitchTo(old);
+	}
+	return site->desc;
+}
+
+static Datum
+SummaryRow(TupleDesc desc, PhraseSummary *summary, Datum *all_names, Datum *all_themes, int nthemes)
+{
 	Datum		values[5];
 	bool		nulls[5] = {false};
 	Datum	   *names = palloc((summary->nnames + 1) * sizeof(Datum));
@@ -595,8 +622,6 @@ SummaryRow(FunctionCallInfo fcinfo, PhraseSummary *summary, Datum *all_names, Da
 	int			n = 0;
 	int			t = 0;
 
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
 	for (int i = 0; i < summary->nnames; i++)
 	{
 		if (summary->counts[i] == 0)
@@ -613,7 +638,7 @@ SummaryRow(FunctionCallInfo fcinfo, PhraseSummary *summary, Datum *all_names, Da
 								construct_array(counts, n, INT4OID, sizeof(int32), true, TYPALIGN_INT));
 	values[3] = Float8GetDatum(summary->weight);
 	values[4] = PointerGetDatum(SpanArray(summary));
-	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
+	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
 }
 
 /* phrase_summary(set, text) */
@@ -649,7 +674,7 @@ phrase_set_summary(PG_FUNCTION_ARGS)
 	}
 	if (phrases->parts[PHRASES_REGEX].used && summary.nspans > 1)
 		qsort(summary.spans, summary.nspans, 2 * sizeof(Datum), CompareSpanPairs);
-	return SummaryRow(fcinfo, &summary, phrases->names, phrases->themes, phrases->nthemes);
+	return SummaryRow(SiteDesc(fcinfo), &summary, phrases->names, phrases->themes, phrases->nthemes);
 }
 
 /* phrase_summary(phrases, text): each name weighs 1, and there are no themes */
@@ -670,7 +695,7 @@ phrase_summary(PG_FUNCTION_ARGS)
 	spans = FindSpans(entry->match, summary.utf8, len, &count);
 	summary.spans = palloc((2 * count + 1) * sizeof(Datum));
 	AddSpans(&summary, spans, count, NULL, entry->pattern_name, 0);
-	return SummaryRow(fcinfo, &summary, entry->names, NULL, 0);
+	return SummaryRow(RowDesc(fcinfo), &summary, entry->names, NULL, 0);
 }
 
 /* phrase_state(set): the state that this statement sees */
