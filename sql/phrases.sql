@@ -101,8 +101,11 @@ SELECT '{"names": ["a"], "patterns": ["a"], "syntax": "sql"}'::phrases;
 
 -- binary form: COPY there and back, then hand-made messages
 CREATE TABLE copied (phrases phrases);
-COPY lexicon (phrases) TO '/tmp/assay_regress_phrases.bin' (FORMAT binary);
-COPY copied FROM '/tmp/assay_regress_phrases.bin' (FORMAT binary);
+\set file `mktemp -u /tmp/assay_phrases.XXXXXX`
+COPY lexicon (phrases) TO :'file' (FORMAT binary);
+COPY copied FROM :'file' (FORMAT binary);
+\setenv file :file
+\! rm -f "$file"
 SELECT count(*) FROM copied JOIN lexicon ON copied.phrases = lexicon.phrases AND copied.phrases::text = lexicon.phrases::text;
 SELECT bool_and((phrases_info(phrases)).compiled_here) FROM copied;
 -- signature, flags, extension; one field; its length; …; end

@@ -320,7 +320,7 @@ int64_t
 parse_date(const char *s)
 {
 	GDateTime  *t;
-	char	   *leap;
+	const char *leap;
 	int64_t		seconds;
 
 	while (g_ascii_isspace(*s))

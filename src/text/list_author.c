@@ -20,6 +20,7 @@
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "compat.h"
+#include "encoding.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "lists.h"
@@ -147,7 +148,7 @@ RowKey(Datum kind, Datum value)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("unknown kind of list entry \"%s\"", TextDatumGetCString(kind)),
 				 errhint("Known are exact, domain, prefix and cidr.")));
-	utf8 = PhrasesToUtf8(VARDATA_ANY(value_text), VARSIZE_ANY_EXHDR(value_text), &len);
+	utf8 = TextToUtf8(VARDATA_ANY(value_text), VARSIZE_ANY_EXHDR(value_text), &len);
 	n = len > 4 * LIST_MAX_KEY ? -1 : ListKey(number, utf8, len, key);
 	if (n < 0)
 		ereport(ERROR,

@@ -23,6 +23,7 @@
 #include "catalog/pg_type.h"
 #include "charclass.h"
 #include "compat.h"
+#include "encoding.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "lists.h"
@@ -513,7 +514,7 @@ MatchText(const Lookup *lookup, text *value, ListFound *match)
 {
 	Size		len;
 	int			bytes = VARSIZE_ANY_EXHDR(value);
-	const char *utf8 = PhrasesToUtf8(VARDATA_ANY(value), bytes, &len);
+	const char *utf8 = TextToUtf8(VARDATA_ANY(value), bytes, &len);
 
 	return MatchValue(lookup, utf8, Min(len, INT_MAX), match);
 }
@@ -716,7 +717,7 @@ list_key(PG_FUNCTION_ARGS)
 	int			number = ListKindFromName(VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind));
 	char		key[LIST_KEY_ROOM];
 	Size		len;
-	const char *utf8 = PhrasesToUtf8(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value), &len);
+	const char *utf8 = TextToUtf8(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value), &len);
 	int			n = number < 0 ? -1 : ListKey(number, utf8, Min(len, INT_MAX), key);
 
 	if (n < 0)

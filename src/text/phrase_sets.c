@@ -17,6 +17,8 @@
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
+#include "compile_child.h"
+#include "encoding.h"
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -458,7 +460,7 @@ phrase_set_hits(PG_FUNCTION_ARGS)
 	CachedPhrases *phrases = GetPhrases(fcinfo, PG_GETARG_TEXT_PP(0));
 	text	   *t = PG_GETARG_TEXT_PP(1);
 	Size		len;
-	const char *utf8 = PhrasesToUtf8(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), &len);
+	const char *utf8 = TextToUtf8(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), &len);
 	PhraseScan	scan = {phrases, NULL, GetCurrentStatementStartTimestamp(), NULL, 0};
 
 	scan.names = palloc0((phrases->nnames / 64 + 1) * sizeof(uint64));
@@ -491,6 +493,8 @@ FindSpans(MatchSet *match, const char *utf8, Size len, int *count)
 	MatchSpan  *spans = NULL;
 	MatchStatus status;
 
+	/* An expression may have to be compiled alone, to tell where it begins. */
+	CompileChildStart();
 	do
 	{
 		status = MatchFind(match, utf8, len, SUMMARY_SPANS, &found, count);
@@ -652,7 +656,7 @@ phrase_set_summary(PG_FUNCTION_ARGS)
 	PhraseSummary summary = {0};
 	TimestampTz now = GetCurrentStatementStartTimestamp();
 
-	summary.utf8 = PhrasesToUtf8(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), &len);
+	summary.utf8 = TextToUtf8(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), &len);
 	summary.nnames = phrases->nnames;
 	summary.counts = palloc0((phrases->nnames + 1) * sizeof(int));
 	summary.themes = palloc0(phrases->nthemes + 1);
@@ -689,7 +693,7 @@ phrase_summary(PG_FUNCTION_ARGS)
 	int			count = 0;
 	MatchSpan  *spans;
 
-	summary.utf8 = PhrasesToUtf8(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), &len);
+	summary.utf8 = TextToUtf8(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), &len);
 	summary.nnames = entry->nnames;
 	summary.counts = palloc0((entry->nnames + 1) * sizeof(int));
 	spans = FindSpans(entry->match, summary.utf8, len, &count);

@@ -13,6 +13,7 @@
 #include "access/detoast.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "compile_child.h"
 #include "phrases.h"
 #include "phrases_value.h"
 #include "storage/proc.h"
@@ -57,6 +58,7 @@ PhrasesInit(void)
 							PGC_USERSET, GUC_UNIT_KB,
 							NULL, NULL, NULL);
 	MatchStopFlag(&InterruptPending);
+	CompileChildInit();
 }
 
 /* Forget the least recently used values until there is room for this much. */
