@@ -91,7 +91,12 @@ extern void PhrasesAddPatterns(MatchSet *match, const PhraseList *list);
 extern void PhrasesCompile(MatchSet *match, const PhraseList *list);
 extern void PhrasesScanError(MatchStatus status);
 
+/* phrase_hits.c */
+extern void PhrasesServeInterrupt(void);
+extern int	PhrasesCountCharacters(const char *bytes, Size len);
+
 /* phrases_cache.c */
+extern PhrasesEntry PhrasesLoad(const Phrases *p, MemoryContext cxt);
 extern PhrasesEntry *PhrasesGetEntry(FunctionCallInfo fcinfo, int arg);
 
 #endif							/* ASSAY_PHRASES_VALUE_H */

@@ -16,7 +16,9 @@
 #include "fault.h"
 #include "invalidation.h"
 #include "ledger.h"
+#include "lists.h"
 #include "logged_signals.h"
+#include "phrase_sets.h"
 #include "phrases.h"
 #include "policy_cache.h"
 #include "predict.h"
@@ -31,6 +33,8 @@ _PG_init(void)
 {
 	ModelInit();
 	PhrasesInit();
+	ListsInit();
+	PhraseSetsInit();
 	InvalidationInit();
 	BudgetInit();
 	FaultInit();

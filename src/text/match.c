@@ -1015,8 +1015,25 @@ MapPlaces(const char *text, size_t len, MatchSpan *spans, int count)
 	{
 		unsigned char out[4];
 		int			n;
-		const unsigned char *after = NormaliseStep(p, end, out, &n);
+		size_t		plain = NormalisePlain(p, end, &space);
+		const unsigned char *after;
 
+		/* Where nothing is dropped or folded, places move along. */
+		while (s < count && *starts[s] < written + plain)
+		{
+			*starts[s] = p - base + (*starts[s] - written);
+			s++;
+		}
+		while (e < count && *ends[e] <= written + plain)
+		{
+			*ends[e] = p - base + (*ends[e] - written);
+			e++;
+		}
+		written += plain;
+		p += plain;
+		if (p == end)
+			break;
+		after = NormaliseStep(p, end, out, &n);
 		if (n == 1 && out[0] == ' ')
 		{
 			/* The rest of a run that an invisible character parted */

@@ -28,8 +28,8 @@
  * A scan stops when an interrupt comes in. Serve it; if that was no cancel,
  * the caller starts over, deaf when interrupts are held off just now.
  */
-static void
-ServeInterrupt(void)
+void
+PhrasesServeInterrupt(void)
 {
 	static const volatile sig_atomic_t deaf = 0;
 
@@ -73,7 +73,7 @@ phrase_hits(PG_FUNCTION_ARGS)
 		entry->nhits = 0;
 		status = MatchScan(entry->match, utf8, len, NoteName, entry);
 		if (status == MATCH_STOPPED)
-			ServeInterrupt();
+			PhrasesServeInterrupt();
 	} while (status == MATCH_STOPPED);
 	MatchStopFlag(&InterruptPending);
 	if (status != MATCH_OK)
@@ -92,8 +92,8 @@ phrase_hits(PG_FUNCTION_ARGS)
 }
 
 /* Characters in a piece of what the matcher saw */
-static int
-CountCharacters(const char *bytes, Size len)
+int
+PhrasesCountCharacters(const char *bytes, Size len)
 {
 	int			count = 0;
 
@@ -178,7 +178,7 @@ phrase_matches(PG_FUNCTION_ARGS)
 		}
 		free(found);
 		if (status == MATCH_STOPPED)
-			ServeInterrupt();
+			PhrasesServeInterrupt();
 	} while (status == MATCH_STOPPED);
 	MatchStopFlag(&InterruptPending);
 	if (status != MATCH_OK)
@@ -196,21 +196,21 @@ phrase_matches(PG_FUNCTION_ARGS)
 		if (known)
 		{
 			/* Spans come by their start: count on from the last one. */
-			characters += CountCharacters(utf8 + at, spans[i].start - at);
+			characters += PhrasesCountCharacters(utf8 + at, spans[i].start - at);
 			at = spans[i].start;
 			start = utf8 + at;
 			length = spans[i].end - at;
 			values[1] = Int32GetDatum(characters + 1);
-			values[2] = Int32GetDatum(characters + CountCharacters(start, length));
+			values[2] = Int32GetDatum(characters + PhrasesCountCharacters(start, length));
 			if (start >= VARDATA_ANY(t) && start <= (char *) t + VARSIZE_ANY(t))
 				values[3] = PointerGetDatum(cstring_to_text_with_len(start, length));
 			else
-				values[3] = PointerGetDatum(Characters(&rest, characters, CountCharacters(start, length)));
+				values[3] = PointerGetDatum(Characters(&rest, characters, PhrasesCountCharacters(start, length)));
 		}
 		else
 		{
 			nulls[1] = nulls[3] = true;
-			values[2] = Int32GetDatum(CountCharacters(utf8, spans[i].end));
+			values[2] = Int32GetDatum(PhrasesCountCharacters(utf8, spans[i].end));
 		}
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}

@@ -88,22 +88,21 @@ EvictFor(Size bytes)
 	}
 }
 
-/* Load a value into the cache: from its database if that is usable here. */
-static PhrasesEntry *
-LoadEntry(const Phrases *p)
+/*
+ * Load a value into a memory context, which the matcher dies with: from its
+ * database if that is usable here.
+ */
+PhrasesEntry
+PhrasesLoad(const Phrases *p, MemoryContext cxt)
 {
-	MemoryContext outer = CurrentMemoryContext;
-	MemoryContext cxt = AllocSetContextCreate(outer, "phrases", ALLOCSET_SMALL_SIZES);
+	MemoryContext outer = MemoryContextSwitchTo(cxt);
 	PhrasesEntry new = {0};
-	PhrasesEntry *entry;
 	PhraseList	list;
 	Piece	   *names;
 	uint8		hash[PG_SHA256_DIGEST_LENGTH];
 	const char *db;
 	MatchStatus status = MATCH_UNUSABLE;
-	bool		found;
 
-	MemoryContextSwitchTo(cxt);
 	CheckPhrases(p);
 	PhrasesHash(p, hash);
 	if (memcmp(hash, p->hash, sizeof(hash)) != 0)
@@ -136,8 +135,20 @@ LoadEntry(const Phrases *p)
 		cache_compiles++;
 	}
 	cache_loads++;
+	memcpy(new.hash, p->hash, sizeof(new.hash));
 	new.cxt = cxt;
 	new.bytes = MemoryContextMemAllocated(cxt, true) + MatchMemory(new.match);
+	return new;
+}
+
+/* Load a value into the cache. */
+static PhrasesEntry *
+LoadEntry(const Phrases *p)
+{
+	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "phrases", ALLOCSET_SMALL_SIZES);
+	PhrasesEntry new = PhrasesLoad(p, cxt);
+	PhrasesEntry *entry;
+	bool		found;
 
 	if (cache == NULL)
 	{
@@ -153,7 +164,6 @@ LoadEntry(const Phrases *p)
 	EvictFor(new.bytes);
 	entry = hash_search(cache, p->hash, HASH_ENTER, &found);
 	Assert(!found);
-	memcpy(new.hash, p->hash, sizeof(new.hash));
 	*entry = new;
 	MemoryContextSetParent(cxt, cache_cxt);
 	cache_bytes += new.bytes;
