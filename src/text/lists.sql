@@ -52,6 +52,8 @@ COMMENT ON TABLE assay.list_base IS 'values of a list at some state, laid out fo
 SELECT pg_catalog.pg_extension_config_dump('assay.named_set', '');
 SELECT pg_catalog.pg_extension_config_dump('assay.list_entry', '');
 SELECT pg_catalog.pg_extension_config_dump('assay.list_base', '');
+-- pg_dump by whoever owns the database reads them
+GRANT SELECT ON assay.named_set, assay.list_entry, assay.list_base TO pg_database_owner;
 
 -- private functions
 

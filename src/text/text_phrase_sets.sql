@@ -40,6 +40,8 @@ COMMENT ON TABLE assay.phrase_base IS 'phrase sets, compiled by whoever changed 
 
 SELECT pg_catalog.pg_extension_config_dump('assay.phrase_entry', '');
 SELECT pg_catalog.pg_extension_config_dump('assay.phrase_base', '');
+-- pg_dump by whoever owns the database reads them
+GRANT SELECT ON assay.phrase_entry, assay.phrase_base TO pg_database_owner;
 
 -- private functions
 
