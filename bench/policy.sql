@@ -5,7 +5,9 @@
 SET client_min_messages = warning;
 SELECT setseed(0.25);
 CREATE EXTENSION IF NOT EXISTS pg_assay;
-CREATE TABLE word AS SELECT i, substr(md5(i::text), 1, 3 + i % 7) AS word FROM generate_series(1, 3000) i;
+-- some words with letters beyond ASCII, as mail has
+CREATE TABLE word AS SELECT i, CASE WHEN i % 20 = 7 THEN translate(w, 'ae', 'äé') ELSE w END AS word
+	FROM generate_series(1, 3000) i, substr(md5(i::text), 1, 3 + i % 7) w;
 CREATE TABLE sentence AS SELECT n AS i, (SELECT string_agg(w.word, ' ' ORDER BY j) FROM generate_series(1, 31) j
 	JOIN word w ON w.i = 1 + abs(hashint8(s.n * 1000 + j)) % 3000) || E'.\n' AS sentence FROM generate_series(1, 2000) s(n);
 CREATE UNIQUE INDEX ON sentence (i);
@@ -34,8 +36,9 @@ DECLARE
 	r record;
 BEGIN
 	SELECT count(*) AS n, count(DISTINCT body_text) AS bodies, avg(octet_length(body_text)) AS bytes,
-		count(DISTINCT from_addr) AS senders INTO r FROM message;
-	IF r.bodies < r.n OR r.bytes NOT BETWEEN 1800 AND 2400 OR r.senders < least(r.n, 3500) THEN
+		count(DISTINCT from_addr) AS senders,
+		count(*) FILTER (WHERE octet_length(body_text) > length(body_text)) AS beyond_ascii INTO r FROM message;
+	IF r.bodies < r.n OR r.bytes NOT BETWEEN 1800 AND 2400 OR r.senders < least(r.n, 3500) OR r.beyond_ascii < 0.9 * r.n THEN
 		RAISE 'the data are not as they should be: %', r;
 	END IF;
 END $$;
