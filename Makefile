@@ -1,9 +1,11 @@
 # pg_assay: a detection engine for message tables, inside PostgreSQL
 #
-#   make             build the extension and the client program
+#   make             build the extension and the client program (CLIENT=no: without)
 #   make install     install them into the PostgreSQL that PG_CONFIG names
+#   make installcheck  the SQL tests, on the running server that PGHOST, PGPORT name
 #   make test        every test, in a private cluster under build/
-#   make test-trixie the same on Debian 13 with its PostgreSQL 17, in a chroot
+#   make test-16     the same on PostgreSQL 16, 17 or 18, which is fetched first
+#   make test-asan   the SQL tests under sanitizers; test-valgrind: under valgrind
 #   make demo        the main job on real mail, in a private cluster
 #   make bench       measure; prints markdown tables
 #   make indent      format the C sources with PostgreSQL's own tool
@@ -18,53 +20,101 @@ OPTFLAGS =
 PG_CONFIG ?= $(shell tools/pg_config)
 ifneq ($(PG_CONFIG),)
 
-# Modules in dependency order; the install script is their SQL in this order
+# Modules in dependency order; the install script is their SQL in this order.
+# Within one, the file of its name comes first, the others by theirs.
 MODULES_IN_ORDER = model text baseline policy report
-SQL_SECTIONS = $(foreach m,$(MODULES_IN_ORDER),$(sort $(wildcard src/$(m)/*.sql)))
+SQL_FIRST = $(wildcard src/$(1)/assay.sql src/$(1)/$(1).sql)
+SQL_OF_MODULE = $(SQL_FIRST) $(filter-out $(SQL_FIRST),$(sort $(wildcard src/$(1)/*.sql)))
+SQL_SECTIONS = $(foreach m,$(MODULES_IN_ORDER),$(call SQL_OF_MODULE,$(m)))
 EXTENSION_SQL = $(EXTENSION)--$(EXTVERSION).sql
+
+# What leads here from the version before (upgrade/README.md): the files that
+# are wholly new, in the order of the list, then the parts that it doesn't name.
+UPGRADE = $(patsubst upgrade/%.new,%,$(wildcard upgrade/*--$(EXTVERSION).new))
+ifneq ($(UPGRADE),)
+UPGRADE_SQL = $(EXTENSION)--$(UPGRADE).sql
+UPGRADE_NEW = $(shell sed 's/\#.*//' upgrade/$(UPGRADE).new)
+UPGRADE_SECTIONS = $(UPGRADE_NEW) \
+	$(filter-out $(UPGRADE_NEW),$(sort $(wildcard upgrade/$(UPGRADE).d/*.sql)))
+endif
 
 MODULE_big = $(EXTENSION)
 OBJS = $(patsubst %.c,%.o,$(wildcard src/*.c) \
 	$(foreach m,$(MODULES_IN_ORDER),$(sort $(wildcard src/$(m)/*.c))))
-DATA_built = $(EXTENSION_SQL)
+DATA = $(wildcard upgrade/$(EXTENSION)--*.sql)
+DATA_built = $(EXTENSION_SQL) $(UPGRADE_SQL)
 INCLUDED = $(wildcard include/*.h)
 
 # The client program is built and installed beside PostgreSQL's own
+CLIENT = yes
 PROGRAM_SRC = $(wildcard src/bin/*.c)
-ifneq ($(PROGRAM_SRC),)
+ifneq ($(CLIENT),no)
 SCRIPTS_built = src/bin/assay_load
 endif
+
+# make installcheck: what pg_regress runs, with or without preloading; what
+# makes clusters of its own (t/*.pl) is for `make test`.
+REGRESS = $(REGRESS_ALL)
+ISOLATION = $(ISOLATION_ALL)
+REGRESS_OPTS = --load-extension=$(EXTENSION) --encoding=UTF8 --no-locale
+ISOLATION_OPTS = --load-extension=$(EXTENSION) --encoding=UTF8 --no-locale
 
 PKGS_SERVER = libhs json-c libpsl icu-uc
 PKGS_CLIENT = gmime-3.0 gumbo json-c libpsl zlib
 
 # Contraction into fused multiply-add would change scores in the last bit.
+# Only what SQL calls is seen from outside, which 15 doesn't do by itself.
 PG_CPPFLAGS = -Iinclude $(shell pkg-config --cflags $(PKGS_SERVER) 2>/dev/null)
-PG_CFLAGS = -ffp-contract=off $(OPTFLAGS)
+PG_CFLAGS = -fvisibility=hidden -ffp-contract=off $(OPTFLAGS)
 SHLIB_LINK = $(shell pkg-config --libs $(PKGS_SERVER) 2>/dev/null) -lm
+ifneq ($(filter 15.%,$(shell $(PG_CONFIG) --version)),)
+PG_CPPFLAGS += -include visibility.h
+endif
 
 EXTRA_CLEAN = $(EXTENSION)--*.sql src/bin/*.o src/bin/assay_load
 
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
+# A function of ours wins over another library's of the same name.
+ifneq ($(PORTNAME),darwin)
+SHLIB_LINK += -Wl,-Bsymbolic
+endif
+
 # Bitcode, which JIT may inline, doesn't get PG_CFLAGS.
 BITCODE_CFLAGS += -ffp-contract=off
 
 # PGXS tracks no headers outside of the source tree, and stale objects lie.
-$(OBJS): $(INCLUDED)
+$(OBJS): $(INCLUDED) Makefile
+
+# $(call assemble,COMMAND,FILES)
+define assemble
+	{ printf '/* %s: assembled from the modules under src; edit those */\n\n' '$@'; \
+	  printf '\\echo Use "%s" to load this file. \\quit\n' '$(1)'; \
+	  for f in $(2); do printf '\n'; cat $$f || exit 1; done; } >$@.tmp
+	mv $@.tmp $@
+endef
 
 $(EXTENSION_SQL): $(SQL_SECTIONS) pg_assay.control Makefile
-	{ printf '/* %s: assembled from the modules under src; edit those */\n\n' '$@'; \
-	  printf '\\echo Use "CREATE EXTENSION pg_assay" to load this file. \\quit\n'; \
-	  for f in $(SQL_SECTIONS); do printf '\n'; cat $$f; done; } >$@.tmp
-	mv $@.tmp $@
+	$(call assemble,CREATE EXTENSION pg_assay,$(SQL_SECTIONS))
+
+ifneq ($(UPGRADE),)
+$(UPGRADE_SQL): $(UPGRADE_SECTIONS) upgrade/$(UPGRADE).new $(wildcard upgrade upgrade/$(UPGRADE).d) pg_assay.control Makefile
+	$(call assemble,ALTER EXTENSION pg_assay UPDATE,$(UPGRADE_SECTIONS))
+endif
+
+# PGXS looks for programs in the folder where they were built.
+uninstall: uninstall-client
+uninstall-client:
+	$(if $(SCRIPTS_built),rm -f '$(DESTDIR)$(bindir)/$(notdir $(SCRIPTS_built))')
 
 PROGRAM_CFLAGS = $(shell pkg-config --cflags $(PKGS_CLIENT) 2>/dev/null) -I$(shell $(PG_CONFIG) --includedir)
 PROGRAM_OBJS = $(PROGRAM_SRC:.c=.o)
 # GMime 3.2.15 gave one of its functions another argument.
 GMIME_HEADER = $(shell pkg-config --variable=includedir gmime-3.0 2>/dev/null)/gmime-3.0/gmime/gmime-parser-options.h
 PROGRAM_CFLAGS += $(shell grep -qs 'user_data, GDestroyNotify' $(GMIME_HEADER) && echo -DGMIME_WARNING_NOTIFY)
+# libxml2 2.14 calls its table of entities deprecated, and has no other.
+PROGRAM_CFLAGS += -Wno-deprecated-declarations
 src/bin/%.o: src/bin/%.c $(wildcard src/bin/*.h)
 	$(CC) $(filter-out -fPIC,$(CFLAGS)) $(PROGRAM_CFLAGS) -DASSAY_VERSION='"$(EXTVERSION)"' -c -o $@ $<
 src/bin/assay_load: $(PROGRAM_OBJS)
@@ -73,7 +123,7 @@ src/bin/assay_load: $(PROGRAM_OBJS)
 
 else
 # Nothing to build with yet: `make test` and `make demo` install it.
-all install clean:
+all install installcheck uninstall clean:
 	@echo 'no PostgreSQL with server headers found; "make packages" installs what is needed' >&2; exit 1
 endif
 
@@ -83,7 +133,7 @@ endif
 REGRESS_ALL = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
 ISOLATION_ALL = $(patsubst specs/%.spec,%,$(sort $(wildcard specs/*.spec)))
 TAP_ALL = $(sort $(wildcard t/*.pl))
-tests = $(if $(filter undefined,$(origin $(1))),$($(1)_ALL),$($(1)))
+tests = $(if $(filter undefined file,$(origin $(1))),$($(1)_ALL),$($(1)))
 
 packages:
 	tools/packages
@@ -96,9 +146,19 @@ demo:
 	tools/packages demo
 	demo/run $(CORPUS)
 
-# on PostgreSQL 17, in a chroot of Debian 13 (needs root)
-test-trixie:
-	tools/trixie test
+# on other PostgreSQLs than the machine's (chroots need root)
+test-16:
+	tools/postgres16 test
+test-17:
+	tools/chroot trixie 17 test
+test-18:
+	tools/chroot forky 18 test
+
+# build anew with sanitizers, or run in valgrind
+test-asan:
+	tools/sanitize asan
+test-valgrind:
+	tools/sanitize valgrind
 
 demo-stop:
 	tools/cluster stop demo
@@ -115,4 +175,4 @@ indent:
 		cmp -s $$f /tmp/indent.$$$$ || cat /tmp/indent.$$$$ >$$f; \
 	done; rm -f /tmp/indent.$$$$
 
-.PHONY: packages test test-trixie demo demo-stop bench indent
+.PHONY: packages test test-16 test-17 test-18 test-asan test-valgrind demo demo-stop bench indent

@@ -2,26 +2,33 @@
 # score() over stored messages, and COPY and single-row INSERT with the trigger
 # as ratios to the same without, in one run: medians of alternating rounds.
 # Arguments: messages (20000), rounds (3), seconds of each pgbench run (5)
+# BEFORE=DIR sets score() of another tree of this project beside, in the same run.
 set -euo pipefail
 . "$(dirname "$0")/../tools/common.sh"
-n=${1:-20000} rounds=${2:-3} seconds=${3:-5}
+. "$top/bench/common.sh"
+n=${1:-20000} rounds=${2:-3} seconds=${3:-5} before=${BEFORE:-}
 cd "$top"
 
 tools/cluster start bench shared_preload_libraries=pg_assay shared_buffers=1GB max_wal_size=8GB \
 	max_parallel_workers=2 max_parallel_workers_per_gather=2
-trap 'tools/cluster stop bench' EXIT
+trap 'tools/cluster stop bench; if [ -n "$before" ]; then "$before/tools/cluster" stop bench; fi' EXIT
+if [ -n "$before" ]; then
+	"$before/tools/cluster" start bench shared_preload_libraries=pg_assay shared_buffers=1GB max_wal_size=8GB
+	old=$("$before/tools/cluster" env bench)
+fi
 eval "$(tools/cluster env bench)"
-psql -Xqc 'DROP DATABASE IF EXISTS bench_policy' -c 'CREATE DATABASE bench_policy' 2>/dev/null
 # compiling the query just in time would be most of what is measured
-export PGDATABASE=bench_policy PGOPTIONS='-c client_min_messages=warning -c jit=off'
-psql -Xq -v n="$n" -f bench/policy.sql >/dev/null
+export PGOPTIONS='-c client_min_messages=warning -c jit=off'
+fresh() { # database, its options
+	psql -Xqc "DROP DATABASE IF EXISTS $1" -c "CREATE DATABASE $1 TEMPLATE template0 ENCODING UTF8 $2" 2>/dev/null
+	PGDATABASE=$1 psql -Xq -v n="$n" -f bench/policy.sql >/dev/null
+}
+fresh bench_policy "LOCALE 'C'"
+fresh bench_icu "LOCALE 'C.UTF-8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"
+if [ -n "$before" ]; then (eval "$old"; fresh bench_policy "LOCALE 'C'"); fi
+export PGDATABASE=bench_policy
 
-median() { sort -g | awk '{ v[NR] = $1 } END { print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
-# milliseconds of the last statement of a script
-timed() { psql -XqAt -c '\timing on' "$@" | sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p' | tail -n 1; }
 repeat() { for _ in $(seq "$rounds"); do "$@"; done | median; }
-row() { printf '| %s | %s |\n' "$@"; }
-calc() { awk "BEGIN { printf \"$1\", $2 }"; }
 
 row measured value
 row --- ---
@@ -32,9 +39,11 @@ one=$(repeat timed -c 'SET max_parallel_workers_per_gather = 0' -c "$warm" -c "$
 plain=$(repeat timed -c 'SET max_parallel_workers_per_gather = 0' -c "$view")
 off=$(repeat timed -c 'SET max_parallel_workers_per_gather = 0' -c 'SET assay.prefilter = off' -c "$warm" -c "$all")
 explained=$(repeat timed -c 'SET max_parallel_workers_per_gather = 0' -c 'SET assay.explain_from = 0.1' -c "$warm" -c "$all")
-# In the target list the planner counts the cost of score() for each message
+# In the target list the planner counts the cost of score() for each message;
+# the bodies are beside the table, which is small without them.
+export PGOPTIONS="$PGOPTIONS -c min_parallel_table_scan_size=0"
 both='SELECT count((assay.score('"'bench'"', s)).score) FROM parallel_signals s'
-grep -q 'Workers Planned' <(psql -XqAtc "EXPLAIN $both") || { echo 'no parallel plan' >&2; exit 1; }
+grep -q 'Workers Planned' <(psql -XqAtc "EXPLAIN $both") || fail 'no parallel plan'
 two=$(repeat timed -c "$both")
 fast=$(repeat timed -c 'SET assay.explain_from = 0.1' -c "$both")
 row "score(), one core: messages a second" "$(calc %.0f "$n * 1000 / $one")"
@@ -42,6 +51,23 @@ row "score(), one core: microseconds a message" "$(calc %.1f "$one * 1000 / $n")
 row "of these, the signals view alone" "$(calc %.1f "$plain * 1000 / $n")"
 row "score(), one core, assay.prefilter = off: microseconds a message" "$(calc %.1f "$off * 1000 / $n")"
 row "score(), one core, assay.explain_from = 0.1: messages a second" "$(calc %.0f "$n * 1000 / $explained")"
+
+# CPU, which others' load does not lengthen, by turns
+scores() { printf '%s;\n' 'SET max_parallel_workers_per_gather = 0' "$@" "$warm" | cat - <(printf '%s\n' '-- measure' "$all;") | cpu; }
+icu=() c=() slow=() was=()
+for _ in $(seq "$rounds"); do
+	c+=("$(scores)") icu+=("$(PGDATABASE=bench_icu scores)") slow+=("$(PGDATABASE=bench_icu scores 'SET assay.prefilter = off')")
+	if [ -n "$before" ]; then was+=("$(eval "$old"; PGDATABASE=bench_policy scores)"); fi
+done
+cpu_c=$(printf '%s\n' "${c[@]}" | median)
+cpu_icu=$(printf '%s\n' "${icu[@]}" | median)
+row "score(), CPU microseconds a message, locale C" "$(calc %.1f "$cpu_c / $n")"
+row "the same, ICU locale en-US" "$(calc %.1f "$cpu_icu / $n")"
+row "the same, ICU locale, assay.prefilter = off" "$(calc %.1f "$(printf '%s\n' "${slow[@]}" | median) / $n")"
+if [ -n "$before" ]; then
+	row "score(), locale C, against the other tree" "$(calc %.3f "$cpu_c / $(printf '%s\n' "${was[@]}" | median)")"
+fi
+
 row "score(), parallel query on two cores: messages a second" "$(calc %.0f "$n * 1000 / $two")"
 row "the same, assay.explain_from = 0.1" "$(calc %.0f "$n * 1000 / $fast")"
 
@@ -101,4 +127,4 @@ row "p99 latency with / without" "$(calc %.2f "$pb / $pa")"
 row "the same, assay.explain_from = 0.1" "$(calc %.2f "$pc / $pa")"
 rm -f "$build"/bench.p99.* "$script"
 lost=$(psql -XqAtc 'SELECT count(*) FROM message m LEFT JOIN bench_decision d USING (id) WHERE d.id IS NULL')
-[ "$lost" = 0 ] || { echo "$lost messages have no decision" >&2; exit 1; }
+[ "$lost" = 0 ] || fail "$lost messages have no decision"

@@ -5,9 +5,11 @@
 SET client_min_messages = warning;
 SELECT setseed(0.25);
 CREATE EXTENSION IF NOT EXISTS pg_assay;
-CREATE TABLE word AS SELECT i, substr(md5(i::text), 1, 3 + i % 7) AS word FROM generate_series(1, 3000) i;
-CREATE TABLE sentence AS SELECT i, (SELECT string_agg(w.word, ' ' ORDER BY j) FROM generate_series(1, 31) j
-	JOIN word w ON w.i = 1 + abs(hashint8(i * 1000 + j)) % 3000) || E'.\n' AS sentence FROM generate_series(1, 2000) i;
+-- some words with letters beyond ASCII, as mail has
+CREATE TABLE word AS SELECT i, CASE WHEN i % 20 = 7 THEN translate(w, 'ae', 'äé') ELSE w END AS word
+	FROM generate_series(1, 3000) i, substr(md5(i::text), 1, 3 + i % 7) w;
+CREATE TABLE sentence AS SELECT n AS i, (SELECT string_agg(w.word, ' ' ORDER BY j) FROM generate_series(1, 31) j
+	JOIN word w ON w.i = 1 + abs(hashint8(s.n * 1000 + j)) % 3000) || E'.\n' AS sentence FROM generate_series(1, 2000) s(n);
 CREATE UNIQUE INDEX ON sentence (i);
 ANALYZE sentence;
 CREATE FUNCTION body(seed int) RETURNS text LANGUAGE sql AS $$
@@ -28,9 +30,25 @@ CREATE TABLE arriving AS
 	FROM generate_series(1, :n) i;
 INSERT INTO message SELECT * FROM arriving;
 
-CREATE TABLE lexicon AS SELECT assay.phrases(array_agg('theme' || i % 40), array_agg(p)) AS phrases FROM (
-	SELECT i, (SELECT string_agg(w.word, ' ' ORDER BY j) FROM generate_series(1, 2) j JOIN word w ON w.i = 1 + abs(hashint8(i * 10 + j)) % 3000) AS p
-	FROM generate_series(1, 500) i) x;
+-- What is measured must be what is said: texts that differ, of the size that is said
+DO $$
+DECLARE
+	r record;
+BEGIN
+	SELECT count(*) AS n, count(DISTINCT body_text) AS bodies, avg(octet_length(body_text)) AS bytes,
+		count(DISTINCT from_addr) AS senders,
+		count(*) FILTER (WHERE octet_length(body_text) > length(body_text)) AS beyond_ascii INTO r FROM message;
+	IF r.bodies < r.n OR r.bytes NOT BETWEEN 1800 AND 2400 OR r.senders < least(r.n, 3500) OR r.beyond_ascii < 0.9 * r.n THEN
+		RAISE 'the data are not as they should be: %', r;
+	END IF;
+END $$;
+
+-- every other phrase occurs in some sentences, the rest hardly ever
+CREATE TABLE phrase AS SELECT n, CASE WHEN n % 2 = 0
+		THEN split_part(t.sentence, ' ', 3 + n % 20) || ' ' || split_part(t.sentence, ' ', 4 + n % 20)
+		ELSE (SELECT string_agg(w.word, ' ' ORDER BY j) FROM generate_series(1, 2) j JOIN word w ON w.i = 1 + abs(hashint8(s.n * 10 + j)) % 3000) END AS phrase
+	FROM generate_series(1, 500) s(n) JOIN sentence t ON t.i = s.n;
+CREATE TABLE lexicon AS SELECT assay.phrases(array_agg('theme' || n % 40 ORDER BY n), array_agg(phrase ORDER BY n)) AS phrases FROM phrase;
 SELECT assay.create_baseline('sender_baseline', 'message', '{from_addr}', 'received_at');
 SELECT assay.create_baseline('domain_baseline', 'message', '{from_domain}', 'received_at');
 SELECT assay.create_baseline('pair_baseline', 'message', '{from_addr,recipient}', 'received_at');
@@ -69,11 +87,13 @@ DO $$
 DECLARE
 	c text;
 	w text;
+	wanted int;
 BEGIN
 	FOR n IN 1 .. 300 LOOP
+		wanted := n * 3;
 		w := (SELECT v.word FROM word v WHERE v.i = n * 9);
 		c := CASE
-			WHEN n <= 60 THEN format('body_text ILIKE %L', '%' || w || ' ' || substr(md5(n::text), 1, 4) || '%')
+			WHEN n <= 60 THEN format('body_text ILIKE %L', '%' || (SELECT p.phrase FROM phrase p WHERE p.n = wanted) || '%')
 			WHEN n <= 75 THEN format('subject ~* %L', w || '.*' || substr(md5(n::text), 1, 5))
 			WHEN n <= 115 THEN format('from_domain IN (%L, %L, %L) AND sender_events < %s', 'domain' || n || '.example', 'x' || n || '.example', 'y.example', n)
 			WHEN n <= 155 THEN format('phrases && %L::text[] AND sender_days < %s', ARRAY['theme' || n % 40, 'theme' || n % 37], n % 30)
@@ -112,3 +132,17 @@ SELECT assay.create_detector('bench', 'gbdt', model => jsonb_build_object('pg_as
 		'{size,attachments,subject_chars,body_chars,url_count,hour,sender_events,sender_days,sender_rate,domain_events,pair_events,pair_since}'::text[]) WITH ORDINALITY u(f, n)),
 	'trees', (SELECT jsonb_agg(tree(i) ORDER BY i) FROM generate_series(1, 100) i))::text::assay.model, mode => 'live');
 VACUUM ANALYZE;
+
+-- ... and conditions and phrases that hit as those of real mail do (a few of each a message)
+DO $$
+DECLARE
+	r record;
+BEGIN
+	SELECT avg(cardinality(s.phrases)) AS phrases, avg(h.rules) AS rules, count(DISTINCT h.detectors) AS kinds INTO r
+	FROM (SELECT * FROM signals ORDER BY id LIMIT 2000) s, assay.score('bench', s) x,
+		LATERAL (SELECT count(*) AS rules, string_agg(l.detector, ',') AS detectors FROM assay.ledger(x.attribution) l WHERE l.kind = 'rule' AND l.hit) h;
+	IF r.phrases NOT BETWEEN 0.5 AND 10 OR r.rules NOT BETWEEN 1 AND 60 OR r.kinds < 100 THEN
+		RAISE 'the data do not hit as they should: %', r;
+	END IF;
+	RAISE WARNING 'a message has % phrases and % hits', round(r.phrases, 1), round(r.rules, 1);
+END $$;

@@ -12,6 +12,7 @@
 # of the history that is only stored have bodies of 40 bytes.
 set -euo pipefail
 . "$(dirname "$0")/../tools/common.sh"
+. "$top/bench/common.sh"
 what=${1:-conditions}
 shift || true
 cd "$top"
@@ -26,10 +27,6 @@ fresh() { # stored messages
 	PGDATABASE=postgres psql -Xqc 'DROP DATABASE IF EXISTS bench_scale' -c 'CREATE DATABASE bench_scale'
 	psql -Xq -v n="$1" -f bench/policy.sql >/dev/null
 }
-median() { sort -g | awk '{ v[NR] = $1 } END { print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
-# milliseconds of the last statement of a script
-timed() { psql -XqAt -v ON_ERROR_STOP=1 -c '\timing on' "$@" | sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p' | tail -n 1; }
-calc() { awk "BEGIN { printf \"$1\", $2 }"; }
 columns='received_at, from_addr, from_domain, recipient, reply_to, subject, body_text, urls, attachments, auth, size'
 trigger='CREATE TRIGGER decide AFTER INSERT ON message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('"'bench'"')'
 

@@ -17,7 +17,7 @@ SELECT m.id, m.received_at,
        m.from_addr AS sender,
        CASE WHEN NOT EXISTS (SELECT FROM shared_domain s WHERE s.domain = m.from_domain)
             THEN assay.registrable_domain(m.from_domain) END AS domain,
-       coalesce(m.mailbox, m.recipients[1]) AS recipient
+       m.recipients[1] AS recipient
 FROM message m;
 
 COMMENT ON VIEW message_key IS 'keys under which a message counts in the baselines';

@@ -319,7 +319,7 @@ CROSS JOIN LATERAL (
 	SELECT assay.registrable_domain(m.from_domain) AS domain,
 	       (SELECT s.free_mail FROM shared_domain s WHERE s.domain = m.from_domain) AS free_mail,
 	       (m.received_at AT TIME ZONE 'UTC')::date AS day,
-	       coalesce(m.mailbox, m.recipients[1]) AS recipient
+	       m.recipients[1] AS recipient
 	OFFSET 0 * m.id
 ) d
 

@@ -16,7 +16,7 @@ LLVMFuzzerTestOneInput(const uint8 *data, size_t length)
 	Model	   *model;
 
 	memset(&error, 0, sizeof(error));
-	model = ImportLightGBM((const char *) data, length, &size, &error);
+	model = ImportLightGBM((const char *) data, length, NULL, 0, &size, &error);
 	if (model == NULL)
 		ExerciseError(&error);
 	else

@@ -25,7 +25,7 @@ main(int argc, char **argv)
 	length = fread(document, 1, sizeof(document), file);
 	fclose(file);
 	model = strcmp(argv[1], "xgboost") == 0 ? ImportXGBoost(document, length, IMPORT_AS_LIBRARY, &size, &error) :
-		strcmp(argv[1], "lightgbm") == 0 ? ImportLightGBM(document, length, &size, &error) :
+		strcmp(argv[1], "lightgbm") == 0 ? ImportLightGBM(document, length, NULL, 0, &size, &error) :
 		ImportCatBoost(document, length, &size, &error);
 	if (model == NULL)
 	{

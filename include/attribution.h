@@ -70,7 +70,7 @@ typedef struct Attribution
 
 #define ATTRIBUTION_DEGRADED	0x01	/* made without some of its evidence */
 
-#define DatumGetAttributionP(d)		((Attribution *) PG_DETOAST_DATUM(d))
+#define DatumGetAttributionP(d)		ReadAttribution((Attribution *) PG_DETOAST_DATUM(d))
 #define PG_GETARG_ATTRIBUTION_P(n)	DatumGetAttributionP(PG_GETARG_DATUM(n))
 
 /* A ledger in the making; reset and reused from message to message */
@@ -83,6 +83,7 @@ typedef struct AttributionBuilder
 	bool		is_model;
 } AttributionBuilder;
 
+extern Attribution *ReadAttribution(Attribution *a);
 extern void AttributionBegin(AttributionBuilder *b);
 extern void AttributionEntry(AttributionBuilder *b, AttributionKind kind,
 							 uint8 flags, const char *name,

@@ -5,14 +5,16 @@
 #ifndef ASSAY_BATCH_H
 #define ASSAY_BATCH_H
 
+#include "config.h"
+#include "decision_table.h"
 #include "lib/stringinfo.h"
 #include "pg_config_manual.h"
-#include "policy.h"
+#include "security.h"
 #include "tcop/dest.h"
 #include "utils/tuplestore.h"
 
 /* Two bounds, each of as many values as an index has columns, and the rest */
-#define BATCH_PARAMS_MAX	(2 * INDEX_MAX_KEYS + 16)
+#define QUERY_PARAMS_MAX	(2 * INDEX_MAX_KEYS + 16)
 
 /* A query in the making, with the values of its $n */
 typedef struct BatchQuery
@@ -20,8 +22,8 @@ typedef struct BatchQuery
 	StringInfoData sql;
 	bool		read_only;		/* with the snapshot that is active */
 	int			nparams;
-	Oid			types[BATCH_PARAMS_MAX];
-	Datum		values[BATCH_PARAMS_MAX];
+	Oid			types[QUERY_PARAMS_MAX];
+	Datum		values[QUERY_PARAMS_MAX];
 } BatchQuery;
 
 /* The messages that it is about */
@@ -29,8 +31,12 @@ typedef struct Source
 {
 	const char *policy;
 	PolicyIdentity *id;
-	Oid			view;
-	Oid			decision;		/* decision table, or 0 */
+	bool		as_caller;		/* who is not the owner reads with rights of
+								 * its own */
+	const char *alias;			/* of the signals view: no column of it has
+								 * ... */
+	const char *scores[2];		/* this name, nor these of what is made of it */
+	const char *signals;
 	int			nkeys;
 	const char **keys;			/* quoted names */
 	Oid		   *key_types;		/* in the view */
@@ -42,7 +48,7 @@ typedef struct Source
 /*
  * A query that scores messages into a tuplestore:
  *
- *		select FROM (SELECT columns FROM view v WHERE where OFFSET 0) s
+ *		select FROM (SELECT columns FROM view alias WHERE where OFFSET 0) s
  */
 typedef struct BatchScan
 {
@@ -61,17 +67,19 @@ extern void QueryStart(BatchQuery *q);
 extern void QueryAdd(BatchQuery *q, const char *format,...) pg_attribute_printf(2, 3);
 extern void QueryValue(BatchQuery *q, Oid type, Datum value);
 extern uint64 QueryRun(BatchQuery *q, int expected, DestReceiver *dest);
-extern char *CastName(Oid type);
+extern void QueryRunInto(BatchQuery *q, Tuplestorestate * store);
 
 extern void InitSource(Source *s, const char *policy, TimestampTz since,
 					   TimestampTz until, const char *at, bool look);
-extern void AddKeys(BatchQuery *q, Source *s, const char *before, const char *behind);
+extern void InitSourceKeys(Source *s, const char *policy);
+extern void EnterSource(Security *security, Source *s);
+extern void AddKeys(BatchQuery *q, Source *s, const char *alias, const char *behind);
 extern void AddTimes(BatchQuery *q, Source *s);
 extern void AddScore(BatchQuery *q, Source *s, int revision, bool drafts,
-					 bool at_its_time, const char *name);
+					 bool at_its_time, const char *column);
 extern bool ReadRevision(Source *s, int revision, int *found);
 extern void RunScan(BatchScan *scan);
-extern void NoSignals(Source *s, int revision, bool drafts, const char *sqlstate,
-					  PolicyDecision *decision, const char **verdict);
+extern void DecideUnread(Source *s, int revision, bool drafts, const char *sqlstate,
+						 PolicyDecision *decision, const char **verdict);
 
 #endif							/* ASSAY_BATCH_H */

@@ -1,25 +1,40 @@
 /*
  * budget.h
- *		The time that deciding one message may take.
+ *		The time and the memory that deciding messages may take.
  */
 #ifndef ASSAY_BUDGET_H
 #define ASSAY_BUDGET_H
+
+#include "utils/palloc.h"
+#include "utils/elog.h"
 
 /* Milliseconds; 0: no limit */
 extern int	assay_message_budget;
 
 extern void BudgetInit(void);
 
-/* Keep the time of what RunProtected() runs, from now on; calls may nest. */
+/*
+ * A statement begins that decides messages: from now on the time of what
+ * RunProtected() runs is kept.  Calls may nest; the outermost counts.  What an
+ * error leaves open ends with BudgetReset().
+ */
 extern void BudgetStart(void);
 extern void BudgetStop(void);
 
-/* Another message begins: it has all the time again. */
+/* Another message, or another piece of it, has its time from now on. */
 extern void BudgetNext(void);
 
-/* What is made for later messages too takes no message's time. */
-extern void BudgetPause(void);
-extern void BudgetResume(void);
+/* ... and this piece has so many hundredths of it. */
+extern void BudgetAllow(int percent);
+
+/*
+ * What is not within a piece of its own, but between such pieces, has far more
+ * time than they: a statement that is decided message by message.
+ */
+extern void BudgetLenient(bool lenient);
+
+/* Has the statement used up what it may take beyond its fair share? */
+extern bool BudgetIsSpent(void);
 
 /* RunProtected() begins, and ends */
 extern void BudgetEnter(void);
@@ -27,5 +42,11 @@ extern void BudgetLeave(void);
 
 /* Was this error, just caught, made by the budget?  Then it says so now. */
 extern bool BudgetCaught(ErrorData *error);
+
+/* Error where a message's conditions took more memory than they may */
+extern void BudgetCheckMemory(MemoryContext context);
+
+/* Bytes of a row from which on its conditions are evaluated one by one */
+extern Size BudgetLargeRow(void);
 
 #endif							/* ASSAY_BUDGET_H */

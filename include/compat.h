@@ -17,4 +17,9 @@
 #define ereturn(context, dummy_value, ...)	ereport(ERROR, __VA_ARGS__)
 #endif
 
+/* pg_noreturn came with 18, in the place of pg_attribute_noreturn(). */
+#ifndef pg_noreturn
+#define pg_noreturn		pg_attribute_noreturn()
+#endif
+
 #endif							/* ASSAY_COMPAT_H */

@@ -43,6 +43,14 @@ extern Document *DocumentElement(Document *array, Size i);
 extern bool DocumentEach(Document *object, void **position, const char **key,
 						 Document **value);
 
+/*
+ * What an importer knows of an object that it reads: another member could
+ * change what the model predicts, so it is refused.  known ends in NULL.  True
+ * also when it is no object.
+ */
+extern bool DocumentKnowsMembers(Document *object, const char *where,
+								 const char *const *known, ModelError *error);
+
 extern bool DocumentIsObject(Document *value);
 extern bool DocumentIsArray(Document *value);
 extern bool DocumentIsString(Document *value);
@@ -57,6 +65,12 @@ extern bool DocumentSingle(Document *value, float *number); /* rounded once */
 extern bool DocumentInteger(Document *value, int64 min, int64 max,
 							int64 *number);
 extern bool DocumentBoolean(Document *value, bool *boolean);
+
+/*
+ * A number as the name of a category, of MODEL_NUMBER_NAME bytes: exact digits
+ * when it is whole
+ */
+extern bool DocumentNumberName(Document *value, char *name);
 
 /* Lives as long as the document; false also when it holds a zero byte */
 extern bool DocumentString(Document *value, const char **string);

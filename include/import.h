@@ -29,6 +29,7 @@
 #ifndef ASSAY_IMPORT_H
 #define ASSAY_IMPORT_H
 
+#include "document.h"
 #include "model.h"
 
 typedef struct ModelBuilder ModelBuilder;
@@ -49,6 +50,23 @@ extern bool ModelComplain(ModelBuilder *builder, ModelErrorKind kind,
 extern bool ModelHint(ModelBuilder *builder,
 					  const char *format,...) pg_attribute_printf(2, 3);
 extern bool ModelIsFine(const ModelBuilder *builder);
+
+extern ModelError *ModelErrorOf(const ModelBuilder *builder);
+
+static inline bool
+ModelKnowsMembers(ModelBuilder *builder, Document *object, const char *where,
+				  const char *const *known)
+{
+	return DocumentKnowsMembers(object, where, known, ModelErrorOf(builder));
+}
+
+/* The document is by a release that came after those that were tested */
+extern void ModelRemarkRelease(ModelBuilder *builder, const char *library,
+							   const char *release, const char *tested);
+
+/* A note for the user, who gets the model all the same; see ModelRemark */
+extern void ModelNoteThat(ModelBuilder *builder, const char *hint,
+						  const char *format,...) pg_attribute_printf(3, 4);
 
 /*
  * The header.	Strings are UTF-8.	Defaults: one output, LINK_IDENTITY,
@@ -80,10 +98,6 @@ extern uint32 ModelAddFeature(ModelBuilder *builder, const char *name,
 /* The name of a code, for the feature that was added last (FEATURE_TEXT) */
 extern bool ModelAddCategory(ModelBuilder *builder, const char *name,
 							 uint32 code);
-
-/* A category that is a number, as text: the shortest that reads back */
-#define MODEL_NUMBER_NAME	32
-extern void ModelNumberName(double number, char *name);
 
 /*
  * Trees in order of summation.	 Every leaf value is multiplied by weight (in
@@ -128,7 +142,13 @@ extern bool ModelSetWeight(ModelBuilder *builder, uint32 output,
 
 extern Model *ImportXGBoost(const char *document, Size length,
 							int32 iterations, Size *size, ModelError *error);
+
+/*
+ * columns: the names of the features whose categories pandas_categorical has,
+ * in order; none: that must be seen from the document alone
+ */
 extern Model *ImportLightGBM(const char *document, Size length,
+							 const char *const *columns, uint32 ncolumns,
 							 Size *size, ModelError *error);
 extern Model *ImportCatBoost(const char *document, Size length,
 							 Size *size, ModelError *error);

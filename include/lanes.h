@@ -20,8 +20,4 @@ extern void LaneSums4(const Model *model, void *scratch, const float *row,
 extern void LaneSums8(const Model *model, void *scratch, const double *row,
 					  double *margins);
 
-/* tree.c: the leaf's value of one tree, by the plain walk */
-extern double ModelTreeValue(const Model *model, uint32 tree,
-							 const double *row);
-
 #endif							/* ASSAY_LANES_H */

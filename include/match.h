@@ -63,6 +63,20 @@ typedef struct MatchSpan
 
 #define MATCH_UNKNOWN	((size_t) -1)
 
+/*
+ * Compiling may take long, and can't be interrupted. A runner, where one is
+ * set, runs a job of it where both can be helped (another process, say) and
+ * gives the database's bytes, malloc'ed, that it left. It may say MATCH_STOPPED.
+ */
+typedef void (*MatchProgress) (int pattern, void *arg);
+typedef MatchStatus (*MatchJob) (void *arg, MatchProgress progress, void *progress_arg,
+								 char **bytes, size_t *len, MatchError *error);
+typedef MatchStatus (*MatchRunner) (MatchJob job, void *arg,
+									char **bytes, size_t *len, MatchError *error);
+
+/* Literals of fewer bytes are compiled at once, in half a second at most. */
+#define MATCH_RUNNER_BYTES	(256 * 1024)
+
 typedef struct MatchSet MatchSet;
 
 /* Called for each pattern that matches, perhaps repeatedly; false: enough */
@@ -71,8 +85,6 @@ typedef bool (*MatchCallback) (int pattern, void *arg);
 extern MatchSet *MatchCreate(int flags);
 extern MatchStatus MatchAdd(MatchSet *set, const char *pattern, size_t len,
 							int flags, MatchError *error);
-extern MatchStatus MatchCheck(MatchSet *set, int pattern, size_t *size,
-							  MatchError *error);
 extern MatchStatus MatchCompile(MatchSet *set, MatchError *error);
 extern MatchStatus MatchSave(const MatchSet *set, char **bytes, size_t *len);
 extern MatchStatus MatchLoad(MatchSet *set, const char *bytes, size_t len);
@@ -85,6 +97,7 @@ extern MatchStatus MatchFind(MatchSet *set, const char *text, size_t len,
 extern int	MatchCount(const MatchSet *set);
 extern size_t MatchMemory(const MatchSet *set);
 extern const char *MatchVersion(void);
+extern void MatchSetRunner(MatchRunner new_runner);
 extern void MatchStopFlag(const volatile sig_atomic_t *flag);
 extern void MatchDestroy(MatchSet *set);
 

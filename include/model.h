@@ -82,6 +82,9 @@ typedef enum ModelLink
 	LINK_LOG1P_EXP,				/* log(1 + exp(m))	(cross_entropy_lambda) */
 	LINK_SIGN,					/* m > p0 ? 1 : 0 */
 	LINK_LOGISTIC_NORMALISED,	/* logistic of each, divided by their sum */
+	LINK_CUMULATIVE_SOFTPLUS,	/* m_0, then each more than the one before by
+								 * p0 + log(1 + exp(m_k)) */
+	LINK_SORTED,				/* all m, in ascending order */
 	LINKS						/* number of links */
 } ModelLink;
 
@@ -283,13 +286,26 @@ typedef enum ModelErrorKind
 	MODEL_CANCELLED				/* CHECK_FOR_INTERRUPTS() will raise */
 } ModelErrorKind;
 
+/* What a user should know of a document that was read all the same */
+typedef struct ModelNote
+{
+	char		message[256];
+	char		hint[256];
+} ModelNote;
+
+#define MODEL_MAX_NOTES		4
+
 typedef struct ModelError
 {
 	ModelErrorKind kind;
 	char		message[256];	/* lower case, no period */
 	char		detail[256];	/* sentences, or empty */
 	char		hint[256];
+	int			nnotes;			/* of importers; beside an error of no use */
+	ModelNote	notes[MODEL_MAX_NOTES];
 } ModelError;
+
+/* model_error.c ------------------------------------------------------------ */
 
 /*
  * Asked now and then in long loops: has the user enough of it?  NULL outside
@@ -306,6 +322,10 @@ ModelIsCancelled(void)
 /* Keeps the first error; always returns false */
 extern bool ModelFail(ModelError *error, ModelErrorKind kind,
 					  const char *format,...) pg_attribute_printf(3, 4);
+
+/* Keeps the first notes */
+extern void ModelRemark(ModelError *error, const char *hint,
+						const char *format,...) pg_attribute_printf(3, 4);
 
 /* check.c ------------------------------------------------------------------ */
 
@@ -397,6 +417,26 @@ ModelGoesLeft(const Model *model, const ModelNode *node, double x)
 						  (node->flags & NODE_TRUNCATE) != 0);
 	return (node->flags & NODE_LE) ? x <= node->u.threshold
 		: x < node->u.threshold;
+}
+
+/* The leaf that a row ends in */
+static inline const ModelNode *
+ModelFindLeaf(const Model *model, const ModelTree *tree, const double *row)
+{
+	const ModelNode *nodes = MODEL_NODES(model) + tree->root;
+	const ModelNode *node = nodes;
+
+	while (!MODEL_IS_LEAF(node))
+		node = ModelGoesLeft(model, node, row[node->feature]) ?
+			node + 1 : nodes + node->right;
+	return node;
+}
+
+/* The value of the leaf of one tree, by the plain walk */
+static inline double
+ModelTreeValue(const Model *model, uint32 tree, const double *row)
+{
+	return ModelFindLeaf(model, MODEL_TREES(model) + tree, row)->u.leaf;
 }
 
 /* Value that a leaf adds to one of the outputs that its tree feeds */

@@ -7,6 +7,7 @@
 #ifndef ASSAY_NORMALISE_H
 #define ASSAY_NORMALISE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,7 +16,7 @@ static inline size_t
 NormalisedRoom(size_t len)
 {
 	/* Folding lengthens a character from two bytes to three at most. */
-	return len + len / 2 + 16;
+	return len + len / 2 + 32;
 }
 
 /* Normalise text into out, of NormalisedRoom() bytes; returns how many are used. */
@@ -29,5 +30,13 @@ extern size_t Normalise(const unsigned char *text, size_t len, unsigned char *ou
 extern const unsigned char *NormaliseStep(const unsigned char *p,
 										  const unsigned char *end,
 										  unsigned char *out, int *n);
+
+/*
+ * How many bytes at p are ASCII without a second white space in a row: they
+ * come out of Normalise() as that many. It may stop early. *space tells,
+ * before and after, whether the character before was white space.
+ */
+extern size_t NormalisePlain(const unsigned char *p, const unsigned char *end,
+							 bool *space);
 
 #endif							/* ASSAY_NORMALISE_H */

@@ -1,7 +1,8 @@
 /*
  * phrases_value.h
- *		The value of type phrases, shared by phrases.c, which makes and reads
- *		it, and phrases_cache.c, which keeps it loaded.
+ *		The value of type phrases, shared by phrases.c, which makes it,
+ *		phrases_cache.c, which keeps it loaded, and phrase_hits.c, which looks
+ *		for it in texts.
  */
 #ifndef ASSAY_PHRASES_VALUE_H
 #define ASSAY_PHRASES_VALUE_H
@@ -10,6 +11,8 @@
 #include "compat.h"
 #include "fmgr.h"
 #include "match.h"
+
+#define PHRASES_VERSION			1	/* of the layout */
 
 #define PHRASES_LITERAL			0
 #define PHRASES_REGEX			1
@@ -75,7 +78,7 @@ typedef struct PhrasesEntry
 	uint64		last_used;
 } PhrasesEntry;
 
-/* phrases.c */
+/* phrases_value.c */
 extern void PhrasesCorrupt(const char *what);
 extern void CheckPhrases(const Phrases *p);
 extern void PhrasesHash(const Phrases *p, uint8 *hash);
@@ -88,7 +91,12 @@ extern void PhrasesAddPatterns(MatchSet *match, const PhraseList *list);
 extern void PhrasesCompile(MatchSet *match, const PhraseList *list);
 extern void PhrasesScanError(MatchStatus status);
 
+/* phrase_hits.c */
+extern void PhrasesServeInterrupt(void);
+extern int	PhrasesCountCharacters(const char *bytes, Size len);
+
 /* phrases_cache.c */
+extern PhrasesEntry PhrasesLoad(const Phrases *p, MemoryContext cxt);
 extern PhrasesEntry *PhrasesGetEntry(FunctionCallInfo fcinfo, int arg);
 
 #endif							/* ASSAY_PHRASES_VALUE_H */

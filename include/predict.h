@@ -8,6 +8,7 @@
 #define ASSAY_PREDICT_H
 
 #include "access/tupdesc.h"
+#include "compat.h"
 #include "fmgr.h"
 #include "model.h"
 
@@ -17,8 +18,16 @@
  */
 extern Model *DatumGetModel(Datum value, MemoryContext context);
 
-/* Raises a ModelError with its SQLSTATE */
-extern void ModelRaise(const ModelError *error) pg_attribute_noreturn();
+/* model_raise.c ------------------------------------------------------------ */
+
+/* Raises a ModelError with its SQLSTATE; its notes as NOTICEs */
+pg_noreturn extern void ModelRaise(const ModelError *error);
+extern void ModelNotice(const ModelError *error);
+
+/* A model's string, which is UTF-8, in the server's encoding; see there */
+extern const char *ModelServerText(const char *utf8);
+
+/* predict.c ---------------------------------------------------------------- */
 
 /*
  * A model bound to a row type: for each feature the column of its name.
@@ -38,6 +47,14 @@ extern ModelBinding *ModelBindTupleDesc(const Model *model, TupleDesc desc,
  */
 extern double ModelMarginSlotValues(const Model *model, ModelBinding *binding,
 									const Datum *values, const bool *nulls);
+
+/*
+ * A feature's number in json, NaN when it is missing or a category that the
+ * model does not know; raises when it is no number
+ */
+struct JsonbValue;
+extern double ModelJsonNumber(const Model *model, uint32 feature,
+							  const struct JsonbValue *value);
 
 /* One feature's share of a margin */
 typedef struct ModelContribution

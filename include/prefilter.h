@@ -10,13 +10,15 @@
 #include "nodes/primnodes.h"
 
 typedef struct Prefilter Prefilter;
+typedef struct PrefilterScratch PrefilterScratch;
 
 extern Prefilter *PrefilterCreate(TupleDesc desc);
 extern void PrefilterCollect(Prefilter *f, Expr *expr);
 extern bool PrefilterFinish(Prefilter *f);
-extern void PrefilterRestart(Prefilter *f);
 extern Size PrefilterMemory(Prefilter *f);
 extern Expr *PrefilterRewrite(Prefilter *f, Expr *expr);
-extern TupleTableSlot *PrefilterScan(Prefilter *f, TupleTableSlot *slot);
+extern PrefilterScratch * PrefilterScratchCreate(Prefilter *f);
+extern TupleTableSlot *PrefilterScan(Prefilter *f, PrefilterScratch * scratch,
+									 TupleTableSlot *slot);
 
 #endif							/* ASSAY_PREFILTER_H */

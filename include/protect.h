@@ -8,8 +8,9 @@
 #include "access/xact.h"
 
 /*
- * Before PostgreSQL 17 there is no subtransaction in a parallel query, and
- * without one nothing can be recovered from: there an error is the query's.
+ * Before PostgreSQL 17 there is no subtransaction in a parallel query: there
+ * only what calls nothing of a user's can be recovered from, and an error of
+ * anything else is the query's.
  */
 static inline bool
 CanProtect(void)
@@ -21,7 +22,13 @@ CanProtect(void)
 #endif
 }
 
-/* NULL, or the error, in the caller's memory context */
+/* Bytes of an error's message that are kept */
+#define FAULT_MESSAGE_MAX	1024
+
+/*
+ * NULL, or the error, in the caller's memory context.  What concerns the whole
+ * transaction is raised again.
+ */
 extern ErrorData *RunProtected(void (*run) (void *arg), void *arg);
 
 #endif							/* ASSAY_PROTECT_H */

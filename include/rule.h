@@ -18,9 +18,13 @@ typedef struct Rule
 	Bitmapset  *signals;		/* columns it names: attribute number - 1 */
 	Bitmapset  *guards;			/* guards it names, by their place in the list */
 	bool		foreign_code;	/* may depend on the search_path */
+	char		parallel;		/* PROPARALLEL_SAFE, or the worst that it
+								 * calls */
 	List	   *relations;		/* oids that it depends on */
 	List	   *types;			/* and types, by their hash values in the
-								 * syscache */
+								 * syscache, ... */
+	List	   *functions;		/* functions and operators alike */
+	List	   *operators;
 } Rule;
 
 /* Its syntax alone */
@@ -29,10 +33,11 @@ extern List *RuleParseText(const char *condition);
 /*
  * Parse "condition" against the columns of desc and the named guards (a list
  * of C strings, or NIL).  Raises an error that points into the text, which is
- * shown under the name "what".
+ * shown under the name "what".  Unless "plan", nothing that it calls is run:
+ * the planner computes what is constant.
  */
 extern Rule *RuleParse(const char *condition, TupleDesc desc, List *guards,
-					   const char *what);
+					   const char *what, bool plan);
 
 /* The type that a domain, perhaps over another one, is made of; or 0 */
 extern Oid	RuleDomainBase(Oid type);

@@ -31,7 +31,9 @@ typedef struct PolicyStats
 	int			n;
 	StatsCounts *counts;
 	const char **names;			/* NULL: the policy */
-	struct StatsEntry **entries;	/* in shared memory, once found */
+	struct StatsEntry **entries;	/* in shared memory, while the generation
+									 * stays */
+	uint64		generation;
 	const char *policy;
 	uint64		unflushed;		/* messages since */
 	StatsCounts *mark;			/* a copy, to go back to; or NULL */

@@ -224,7 +224,9 @@ SELECT what, try_binary(overlay(:'good' placing hex FROM from_byte * 2 + 1)) FRO
 	(7, 'hour 0 negative', 'ffffffff', 53), (8, 'hour 0 above its limit', '01000000', 53), (9, 'too many in hour 0', '00000015', 53),
 	(10, 'Sunday too', '00000001', 149)) t(n, what, hex, from_byte) ORDER BY n;
 SELECT try_binary(left(:'good', -2)) AS truncated, try_binary(:'good' || '00') AS longer;
-\! rm -f /tmp/assay_activity.*
+SELECT pg_backend_pid() AS pid \gset
+\setenv pid :pid
+\! rm -f /tmp/assay_activity.$pid
 
 \pset format aligned
 

@@ -7,10 +7,10 @@ SELECT assay.create_detector('deg', 'good', 'n > 0', weight => 1, mode => 'live'
 SELECT assay.create_detector('deg', 'divides', '10 / (n - 5) > 1', weight => 1, mode => 'live');
 SELECT assay.create_detector('deg', 'casts', 'txt::int > 5', weight => 1, mode => 'shadow');
 CREATE TRIGGER decide AFTER INSERT ON deg_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('deg');
-CREATE FUNCTION shown(from_id int) RETURNS TABLE (id int, verdict text, margin float8, degraded boolean, entries text, signals deg_signals) LANGUAGE sql AS $$
+CREATE FUNCTION shown(from_id int) RETURNS TABLE (id int, verdict text, margin float8, degraded boolean, entries text, signals jsonb) LANGUAGE sql AS $$
 	SELECT d.id, d.verdict, assay.margin(d.attribution), d.degraded,
 		(SELECT string_agg(concat_ws(' ', l.detector, l.contribution, CASE WHEN l.shadow THEN 'shadow' END, l.fault), ', ' ORDER BY l.entry)
-		 FROM assay.ledger(d.attribution) l WHERE entry > 0), d.signals
+		 FROM assay.ledger(d.attribution) l WHERE entry > 0), assay.signals_to_jsonb(d.signals)
 	FROM deg_decision d WHERE d.id >= from_id ORDER BY d.id $$;
 
 -- one good message, one that breaks two detectors; a view that fails on one
@@ -31,9 +31,21 @@ SELECT * FROM shown(10);
 SELECT detector, key, suspended FROM assay.fault WHERE key[1]::int >= 10 ORDER BY fault;
 -- until the policy changes
 SELECT assay.alter_detector('deg', 'divides', condition => '10 / nullif(n - 5, 0) > 1');
-INSERT INTO deg_message VALUES (20, '1', 5);
-SELECT * FROM shown(20);
+-- what fails for another reason than the data, and on most messages, is left out for a while
+CREATE FUNCTION deg_raises(int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN IF $1 = 5 THEN RAISE 'no answer'; END IF; RETURN true; END $$;
+SELECT assay.create_detector('deg', 'raises', 'public.deg_raises(n)', weight => 1, mode => 'live');
+\set VERBOSITY terse
+INSERT INTO deg_message SELECT i, '1', 5 FROM generate_series(21, 25) i;
+\set VERBOSITY default
+SELECT * FROM shown(21);
+SELECT detector, key, suspended FROM assay.fault WHERE key[1]::int >= 21 ORDER BY fault;
+-- a new revision ends that
+SELECT assay.alter_detector('deg', 'raises', condition => 'n <> 5');
+INSERT INTO deg_message VALUES (26, '1', 5);
+SELECT * FROM shown(26);
 RESET assay.fault_limit;
+SELECT assay.retire_detector('deg', 'raises');
+DROP FUNCTION deg_raises;
 
 -- the view gains columns: nothing changes; loses one: its detectors fail
 CREATE OR REPLACE VIEW deg_signals AS SELECT id, txt, n, 100 / nullif(n, 13) AS ratio, 'new' AS added FROM deg_message;
@@ -44,15 +56,18 @@ SELECT * FROM shown(30);
 ALTER VIEW deg_signals RENAME COLUMN added TO renamed;
 INSERT INTO deg_message VALUES (32, '1', 6);
 SELECT * FROM shown(32);
--- the view is gone, and comes back
+-- the view has another name, and is found; it is gone, and comes back
 ALTER VIEW deg_signals RENAME TO deg_away;
+INSERT INTO deg_message VALUES (36, '1', 6);
+SELECT id, verdict, margin, degraded, entries FROM shown(36);
+DROP VIEW deg_away;
 \set VERBOSITY terse
 INSERT INTO deg_message VALUES (33, '1', 6), (34, '1', 6);
 \set VERBOSITY default
-SELECT id, verdict, margin, degraded, entries FROM shown(33);
-ALTER VIEW deg_away RENAME TO deg_signals;
-INSERT INTO deg_message VALUES (35, '1', 6);
-SELECT id, verdict, margin, degraded, entries FROM shown(35);
+SELECT id, verdict, margin, degraded, entries FROM shown(33) WHERE id < 36;
+CREATE VIEW deg_signals AS SELECT id, txt, n, 100 / nullif(n, 13) AS ratio, 'new' AS renamed FROM deg_message;
+INSERT INTO deg_message VALUES (37, '1', 6);
+SELECT id, verdict, margin, degraded, entries FROM shown(37);
 -- the view has no row for a message
 CREATE OR REPLACE VIEW deg_signals AS SELECT id, txt, n, 100 / nullif(n, 13) AS ratio, 'new' AS renamed FROM deg_message WHERE id <> 41;
 INSERT INTO deg_message VALUES (40, '1', 6), (41, '1', 6);
@@ -82,6 +97,8 @@ SELECT assay.create_detector('deg', 'folds', 'n > public.deg_fold()', weight => 
 SET deg.locked = 'yes';
 INSERT INTO deg_message VALUES (51, '1', 2000);
 SET deg.locked = 'no';
+-- it is compiled again a second later
+SELECT pg_sleep(1.1);
 INSERT INTO deg_message VALUES (52, '1', 2000);
 SELECT id, verdict, margin, degraded, entries FROM shown(51);
 SELECT assay.retire_detector('deg', 'folds');
@@ -110,11 +127,12 @@ SELECT assay.alter_policy('deg', on_error => 'raise');
 INSERT INTO deg_message VALUES (60, 'x', 6);
 SELECT x.score FROM deg_signals s, assay.score('deg', s) x WHERE s.id = 2;
 -- a view that can't be read is one too
-ALTER VIEW deg_signals RENAME TO deg_away;
+BEGIN;
+DROP VIEW deg_signals;
 \set VERBOSITY terse
 INSERT INTO deg_message VALUES (60, '1', 6);
 \set VERBOSITY default
-ALTER VIEW deg_away RENAME TO deg_signals;
+ROLLBACK;
 SELECT count(*) FROM deg_message WHERE id = 60;
 
 -- a condition that scores its own policy comes to an end

@@ -143,7 +143,12 @@ DELETE FROM t WHERE id > 40;
 SELECT assay.margin(model, s) FROM m, (SELECT size FROM t) s;
 SELECT assay.margin(model, s) FROM m, (SELECT at AS size, "Kind" FROM t) s;
 SELECT assay.margin(model, s) FROM m, (SELECT "Kind" AS size, "Kind" FROM t) s;
-SELECT assay.lazy_row(NULL, '{a}', 1);
+-- (which of the two depends on the minor release)
+DO $$ BEGIN
+    PERFORM assay.lazy_row(NULL, '{a}', 1);
+    RAISE 'called from SQL';
+EXCEPTION WHEN undefined_function OR feature_not_supported THEN
+END $$;
 
 -- A plan that is kept follows the names of a type, also of one that it reads no table of
 CREATE TYPE two AS (a int, b int);

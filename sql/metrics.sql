@@ -108,9 +108,12 @@ SET extra_float_digits = -5;
 CREATE TABLE kept AS SELECT part, scored_agg(score / 3, label, weight / 7.0::float8) AS v FROM sample GROUP BY part
 	UNION ALL SELECT -1, scored_agg(score, label) FROM large;
 SELECT bool_and(v::text::scored::text = v::text AND roc_auc(v::text::scored) = roc_auc(v)) FROM kept;
-COPY kept TO '/tmp/assay_regress_scored.bin' (FORMAT binary);
+\set file `mktemp -u /tmp/assay_scored.XXXXXX`
+COPY kept TO :'file' (FORMAT binary);
 CREATE TABLE copied (LIKE kept);
-COPY copied FROM '/tmp/assay_regress_scored.bin' (FORMAT binary);
+COPY copied FROM :'file' (FORMAT binary);
+\setenv file :file
+\! rm -f "$file"
 SELECT count(*), count(*) FILTER (WHERE k.v::text = c.v::text) AS same FROM kept k JOIN copied c USING (part);
 RESET extra_float_digits;
 SELECT t::scored FROM unnest(ARRAY['1:0', '1:0 0.5/1/0', '1:0 -Infinity/1/0.5 1e-300/0/2 Infinity/3/0', '1:51 0.5/1/0']) t;

@@ -77,7 +77,9 @@ END $$;
 SELECT try_binary('0100000000000000030000000000000028') AS good, try_binary('0200000000000000030000000000000028') AS format_2,
        try_binary('01ffffffffffffffff0000000000000028') AS negative, try_binary('0100000000000000017fffffffffffffff') AS too_many,
        try_binary('01000000000000000300000000000000') AS truncated;
-\! rm -f /tmp/assay_outcome.*
+SELECT pg_backend_pid() AS pid \gset
+\setenv pid :pid
+\! rm -f /tmp/assay_outcome.$pid
 
 -- windows, cumulative and moving
 SELECT frame, count(*) AS rows, bool_and(w::text IS NOT DISTINCT FROM b::text) AS labels, bool_and(v::text IS NOT DISTINCT FROM b::text) AS states,

@@ -101,8 +101,11 @@ SELECT '{"names": ["a"], "patterns": ["a"], "syntax": "sql"}'::phrases;
 
 -- binary form: COPY there and back, then hand-made messages
 CREATE TABLE copied (phrases phrases);
-COPY lexicon (phrases) TO '/tmp/assay_regress_phrases.bin' (FORMAT binary);
-COPY copied FROM '/tmp/assay_regress_phrases.bin' (FORMAT binary);
+\set file `mktemp -u /tmp/assay_phrases.XXXXXX`
+COPY lexicon (phrases) TO :'file' (FORMAT binary);
+COPY copied FROM :'file' (FORMAT binary);
+\setenv file :file
+\! rm -f "$file"
 SELECT count(*) FROM copied JOIN lexicon ON copied.phrases = lexicon.phrases AND copied.phrases::text = lexicon.phrases::text;
 SELECT bool_and((phrases_info(phrases)).compiled_here) FROM copied;
 -- signature, flags, extension; one field; its length; …; end
@@ -166,7 +169,7 @@ RESET assay.phrases_cache_size;
 -- the planner folds a constant; a parallel plan may use it
 EXPLAIN (COSTS OFF, VERBOSE) SELECT phrase_hits(phrases('{a}', '{b}'), body) FROM message;
 SELECT proname, provolatile, proparallel, proisstrict FROM pg_proc
-WHERE pronamespace = 'assay'::regnamespace AND proname ~ '^phrase' ORDER BY 1, proargtypes::text;
+WHERE pronamespace = 'assay'::regnamespace AND proname ~ '^phrase' ORDER BY 1, 2;
 
 -- Stored bytes that were damaged. A superuser can make some:
 CREATE CAST (assay.phrases AS bytea) WITHOUT FUNCTION;

@@ -1,5 +1,6 @@
 -- phrases in databases whose encoding is not UTF-8
 SET client_min_messages = warning;
+\set regress :DBNAME
 DROP DATABASE IF EXISTS assay_regress_ascii;
 DROP DATABASE IF EXISTS assay_regress_latin1;
 CREATE DATABASE assay_regress_ascii TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C';
@@ -37,6 +38,6 @@ SELECT name, start_pos, end_pos, matched FROM phrase_matches(phrases('{a,b}', '{
 SELECT name, start_pos, end_pos, matched FROM phrase_matches(phrases('{a}', '{c.fé}', 'regex'), 'é CÄFÉ x groß');
 SELECT registrable_domain('www.bücher.de');
 
-\c assay_regress
+\c :regress
 DROP DATABASE assay_regress_ascii;
 DROP DATABASE assay_regress_latin1;

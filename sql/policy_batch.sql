@@ -65,13 +65,13 @@ SELECT * FROM assay.compare('nobody');
 -- backfill
 CALL assay.backfill(:'p', until => '2024-01-02', batch => 10, at => :'at');
 SELECT policy, revision, state, decided, degraded, batches, last_key, undecided_only FROM assay.backfill_progress;
-SELECT count(*), count(DISTINCT ("Ten'ant", id)), min(revision), max(revision), sum((signals).n) FROM "Batch ü"."bat""ch ' ü_decision";
+SELECT count(*), count(DISTINCT ("Ten'ant", id)), min(revision), max(revision), sum(assay.signal(signals, 'n')::int) FROM "Batch ü"."bat""ch ' ü_decision";
 CALL assay.backfill(:'p', until => '2024-01-02', batch => 10, at => :'at');
 \set VERBOSITY terse
 CALL assay.backfill(:'p', batch => 400, at => :'at');
 SELECT count(*) AS undecided FROM "Batch ü".message m LEFT JOIN "Batch ü"."bat""ch ' ü_decision" d USING ("Ten'ant", id) WHERE d.id IS NULL;
 -- decided now, so what is over counts no more; otherwise as a SELECT says
-SELECT count(*) AS compared, count(*) FILTER (WHERE (d.verdict, d.score, d.attribution::text, d.signals) IS DISTINCT FROM (x.verdict, x.score, x.attribution::text, s)) AS differ
+SELECT count(*) AS compared, count(*) FILTER (WHERE (d.verdict, d.score, d.attribution::text, assay.signals_as(NULL::"Batch ü"."signals ü", d.signals)) IS DISTINCT FROM (x.verdict, x.score, x.attribution::text, s)) AS differ
 FROM "Batch ü"."bat""ch ' ü_decision" d JOIN "Batch ü"."signals ü" s USING ("Ten'ant", id), assay.score(:'p', s) x WHERE s.id <> 77;
 -- a message whose signals fail is decided from the prior, as in the trigger
 SELECT id, verdict, degraded, attribution, signals FROM "Batch ü"."bat""ch ' ü_decision" WHERE degraded;

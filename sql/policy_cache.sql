@@ -11,22 +11,18 @@ CREATE TRIGGER decide AFTER INSERT ON cac_message REFERENCING NEW TABLE AS new F
 SELECT assay.create_detector('cac', 'divides', '10 / n > 1', weight => 1, mode => 'live');
 SELECT assay.create_detector('cac', 'divides too', '100 / (n - 1) > 1', weight => 1, mode => 'live');
 SELECT count(assay.create_detector('cac', 'many ' || i, format('txt LIKE ''%%number %s%%''', i), weight => 1, mode => 'live')) FROM generate_series(1, 20) i;
-SET assay.fault_limit = 1;
 INSERT INTO cac_message VALUES (10, 'a gift card', 7);
 INSERT INTO cac_message VALUES (11, 'a gift card', 0);
 INSERT INTO cac_message VALUES (12, 'a gift card', 1);
 INSERT INTO cac_message SELECT i, CASE WHEN i % 2 = 0 THEN 'a wire transfer' ELSE 'a gift card' END, 0 FROM generate_series(13, 16) i;
-RESET assay.fault_limit;
 SELECT d.id, (SELECT string_agg(concat_ws(' ', l.detector, l.contribution, l.fault), ', ' ORDER BY l.entry) FROM assay.ledger(d.attribution) l WHERE entry > 0 AND kind = 'rule')
 FROM cac_decision d WHERE id >= 10 ORDER BY id;
 -- also where nobody is left who looks for words
-SET assay.fault_limit = 1;
 SELECT assay.create_policy('words', 'cac_signals', '{id}', prior => 0);
 SELECT assay.create_detector('words', 'a', '10 / n > 1 AND txt LIKE ''%wire transfer%''', weight => 1, mode => 'live');
 SELECT assay.create_detector('words', 'b', '10 / n > 1 AND txt LIKE ''%gift card%''', weight => 1, mode => 'live');
 SELECT m.id, x.verdict, x.score, assay.degraded(x.attribution) FROM (VALUES (1, 5), (2, 0), (3, 5)) m(id, n),
 	LATERAL (SELECT m.id, 'a gift card'::text AS txt, m.n) s, assay.score('words', s) x ORDER BY m.id;
-RESET assay.fault_limit;
 SELECT assay.drop_policy('words', true);
 
 -- a row type that is altered between two statements

@@ -36,7 +36,7 @@ SELECT what, pg_temp.try(format('assay.create_policy(%s)', call)) FROM (VALUES
 	(24, 'above', $$'a', 'limits.signals', '{id}', thresholds => '{"a": 1.001}'$$), (25, 'equal', $$'a', 'limits.signals', '{id}', thresholds => '{"a": 0.5, "b": 0.50}'$$),
 	(26, 'equal as float8', $$'a', 'limits.signals', '{id}', thresholds => '{"a": 0.5, "b": 0.50000000000000000000001}'$$),
 	(27, 'no number', $$'a', 'limits.signals', '{id}', thresholds => '{"a": "0.5"}'$$), (28, 'no object', $$'a', 'limits.signals', '{id}', thresholds => '[0.5]'$$),
-	(29, 'null', $$'a', 'limits.signals', '{id}', thresholds => NULL$$), (30, 'none', $$'none', 'limits.signals', '{id}', thresholds => '{}'$$),
+	(29, 'null', $$'a', 'limits.signals', '{id}', thresholds => NULL$$), (30, 'none', $$'none', 'limits.signals', '{id}', thresholds => '{"caught": 0}'$$), (42, 'no thresholds', $$'empty', 'limits.signals', '{id}', thresholds => '{}'$$),
 	(31, 'default among them', $$'a', 'limits.signals', '{id}', thresholds => '{"safe": 0.5}'$$), (32, 'verdict without name', $$'a', 'limits.signals', '{id}', thresholds => '{"": 0.5}'$$),
 	(33, 'no default', $$'a', 'limits.signals', '{id}', default_verdict => NULL$$), (34, 'on_error', $$'a', 'limits.signals', '{id}', on_error => 'ignore'$$), (35, 'null', $$'a', 'limits.signals', '{id}', on_error => NULL$$),
 	(36, 'log_signals', $$'a', 'limits.signals', '{id}', log_signals => NULL$$), (37, 'search_path', $$'a', 'limits.signals', '{id}', search_path => 'a, "b'$$), (38, 'null', $$'a', 'limits.signals', '{id}', search_path => NULL$$),

@@ -94,7 +94,7 @@ DO $$ BEGIN
 	PERFORM assay.alter_detector(policy, detector, force_verdict => '') FROM assay.detectors WHERE policy = 'judged' AND force_verdict <> '' AND mode <> 'retired';
 	PERFORM assay.drop_exclusion(policy, exclusion) FROM assay.exclusions WHERE policy = 'judged' AND verdict <> '';
 END $$;
-SELECT assay.alter_policy('judged', thresholds => '{}', default_verdict => 'fine') IS NOT NULL AS no_verdicts;
+SELECT assay.alter_policy('judged', thresholds => '{"caught": 1}', default_verdict => 'fine') IS NOT NULL AS other_verdicts;
 INSERT INTO message VALUES ('none', 302, 302);
 SELECT kind, name, claim, hits FROM assay.precision_report('judged') WHERE kind = 'verdict';
 

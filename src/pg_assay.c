@@ -10,19 +10,39 @@
 #include "fmgr.h"
 #include "utils/guc.h"
 
+#include "budget.h"
+#include "compile.h"
+#include "evaluate.h"
+#include "fault.h"
+#include "invalidation.h"
+#include "ledger.h"
+#include "lists.h"
+#include "logged_signals.h"
+#include "phrase_sets.h"
 #include "phrases.h"
+#include "policy_cache.h"
 #include "predict.h"
-#include "policy.h"
+#include "stats.h"
 
 PG_MODULE_MAGIC;
 
-void		_PG_init(void);
+PGDLLEXPORT void _PG_init(void);
 
 void
 _PG_init(void)
 {
 	ModelInit();
 	PhrasesInit();
-	PolicyInit();
+	ListsInit();
+	PhraseSetsInit();
+	InvalidationInit();
+	BudgetInit();
+	FaultInit();
+	LoggedSignalsInit();
+	CompileInit();
+	PolicyCacheInit();
+	LedgerInit();
+	EvaluateInit();
+	StatsInit();
 	MarkGUCPrefixReserved("assay");
 }

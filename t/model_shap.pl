@@ -18,9 +18,9 @@ my $compile = join ' ', pg_config('--cc'), pg_config('--cflags'),
   '-ffp-contract=off -DUSE_ASSERT_CHECKING', "-I$top/include",
   '-I' . pg_config('--includedir-server'), "-o $program",
   "$top/t/model_shap.c",
-  map({ "$top/src/model/$_.c" } qw(check import lanes shap shap_blocks tree)),
+  map({ "$top/src/model/$_.c" } qw(check import lanes model_error shap shap_blocks tree)),
   '-L' . pg_config('--libdir'), '-L' . pg_config('--pkglibdir'),
-  '-lpgport -lm';
+  '-lpgport_shlib -lm';
 is(`$compile 2>&1`, '', 'compiles without warnings');
 
 my $said = `$program 2>&1`;

@@ -21,9 +21,12 @@ if [ "$(id -u)" = 0 ]; then
 	fi
 fi
 stage=$build/stage
+# A PostgreSQL that is this tree's own (tools/postgres16) has no need of a stage.
+case $bindir in "$build"/*) stage= ;; esac
 
 # Settings with which a server finds the staged extension
 stage_settings() {
+	[ -n "$stage" ] || return 0
 	if [ "$pgmajor" -ge 18 ]; then
 		echo "extension_control_path = '$stage$("$PG_CONFIG" --sharedir):\$system'"
 	else
@@ -34,9 +37,9 @@ stage_settings() {
 
 # Build and install into $stage; the system's folders stay as they are
 stage_install() {
-	mkdir -p "$stage"
+	mkdir -p "$build" ${stage:+"$stage"}
 	make -C "$top" -s -j"$(nproc)" all PG_CONFIG="$PG_CONFIG" with_llvm=no ${COPT:+COPT="$COPT"} &&
 	make -C "$top" -s install DESTDIR="$stage" PG_CONFIG="$PG_CONFIG" with_llvm=no \
 		>"$build/install.log" 2>&1 || { [ -f "$build/install.log" ] && cat "$build/install.log" >&2; return 1; }
-	chmod -R a+rX "$stage"
+	chmod -R a+rX "${stage:-$("$PG_CONFIG" --sharedir)}"
 }

@@ -217,6 +217,45 @@ ActivityFault(const Activity *a)
 	return NULL;
 }
 
+/*
+ * What is wrong with the size of a value or state, or NULL: enough to read and
+ * write it within its bounds.
+ */
+static const char *
+SizeFault(const Activity *a)
+{
+	Size		size = VARSIZE(a);
+	int			n;
+
+	if (size < offsetof(ActivityTimes, time))
+		return "It is shorter than its header.";
+	n = ((const ActivityTimes *) a)->n;
+	switch (a->format)
+	{
+		case ACTIVITY_FORMAT_TIMES:
+			if (n < 1 || n > ACTIVITY_TIMES)
+				return "The number of times is out of range.";
+			return size < ACTIVITY_TIMES_SIZE(n) || size > sizeof(Activity) ?
+				"Its size is not that of its times." : NULL;
+		case ACTIVITY_FORMAT_SUMMARY:
+			return size != sizeof(Activity) ? "Its size is not that of a summary." : NULL;
+		case ACTIVITY_FORMAT_SECONDS:
+			return size != sizeof(ActivitySeconds) || n < 1 || n > ACTIVITY_SECONDS ?
+				"Its size is not that of its times." : NULL;
+		default:
+			return "The format is not known.";
+	}
+}
+
+static void
+Corrupted(const char *fault)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("activity value is corrupted"),
+			 errdetail_internal("%s", fault)));
+}
+
 /* ---- adding -------------------------------------------------------------- */
 
 /*
@@ -509,20 +548,45 @@ SecondsPack(const ActivitySeconds *s)
 	for (int i = 1; i < s->n; i++)
 		times->time[i] = s->base + s->offset[i - 1] * USECS_PER_SEC;
 	SortTimes(times);
-	ActivityAssert((Activity *) times);
 	return (Activity *) times;
 }
 
 /*
  * An argument as everything here wants it: all but the aggregate's own
- * transition and final function see times or a summary.
+ * transition and final function see times or a summary, which have no fault.
  */
 Activity   *
 ActivityRead(Activity *a)
 {
-	if (a->format == ACTIVITY_FORMAT_SECONDS)
-		return SecondsPack((ActivitySeconds *) a);
+	const char *fault = SizeFault(a);
+
+	if (fault == NULL)
+	{
+		if (a->format == ACTIVITY_FORMAT_SECONDS)
+			a = SecondsPack((ActivitySeconds *) a);
+		fault = ActivityFault(a);
+	}
+	if (fault != NULL)
+		Corrupted(fault);
 	return a;
+}
+
+/*
+ * An aggregate's own state: it came from here, so that only its bounds are
+ * looked at.  Outside of an aggregate it is an argument as any.
+ */
+static Activity *
+ReadState(FunctionCallInfo fcinfo)
+{
+	Activity   *a;
+	const char *fault;
+
+	if (!AggCheckCallContext(fcinfo, NULL))
+		return PG_GETARG_ACTIVITY_P(0);
+	a = (Activity *) PG_DETOAST_DATUM(PG_GETARG_DATUM(0));
+	if ((fault = SizeFault(a)) != NULL)
+		Corrupted(fault);
+	return a->format == ACTIVITY_FORMAT_SECONDS ? SecondsPack((ActivitySeconds *) a) : a;
 }
 
 /*
@@ -533,7 +597,7 @@ SecondsAddEvent(ActivitySeconds *s, TimestampTz t)
 {
 	int64		diff;
 
-	if (s->n == ACTIVITY_SECONDS || pg_sub_s64_overflow(t, s->base, &diff) || diff % USECS_PER_SEC != 0)
+	if (s->n < 1 || s->n >= ACTIVITY_SECONDS || pg_sub_s64_overflow(t, s->base, &diff) || diff % USECS_PER_SEC != 0)
 		return false;
 	diff /= USECS_PER_SEC;
 	if (diff != (int32) diff)
@@ -604,19 +668,21 @@ activity_accum(PG_FUNCTION_ARGS)
 		/* The state is not in the cache; all of it comes at once. */
 		PREFETCH(times);
 		PREFETCH((char *) times + sizeof(ActivitySeconds) - 1);
-		Assert(!VARATT_IS_EXTENDED(times));
+		if (VARATT_IS_EXTENDED(times) || VARSIZE(times) < offsetof(ActivityTimes, time))
+			Corrupted("It is shorter than its header.");
 		if (times->format == ACTIVITY_FORMAT_SECONDS)
 		{
-			if (SecondsAddEvent((ActivitySeconds *) times, t))
+			if (VARSIZE(times) == sizeof(ActivitySeconds) && SecondsAddEvent((ActivitySeconds *) times, t))
 				PG_RETURN_POINTER(times);
 		}
-		else if (times->format == ACTIVITY_FORMAT_TIMES && ACTIVITY_TIMES_SIZE(times->n + 1) <= VARSIZE(times))
+		else if (times->format == ACTIVITY_FORMAT_TIMES && times->n < ACTIVITY_TIMES &&
+				 ACTIVITY_TIMES_SIZE(times->n + 1) <= VARSIZE(times))
 		{
 			times->time[times->n++] = t;
 			PG_RETURN_POINTER(times);
 		}
 	}
-	a = Writable(fcinfo, PG_GETARG_ACTIVITY_P(0));
+	a = Writable(fcinfo, ReadState (fcinfo));
 	AddEvent(a, t);
 	return Result(fcinfo, a);
 }
@@ -644,7 +710,7 @@ activity_add(PG_FUNCTION_ARGS)
 	}
 	else
 	{
-		a = Writable(fcinfo, PG_GETARG_ACTIVITY_P(0));
+		a = Writable(fcinfo, ReadState (fcinfo));
 		ActivityAdd(a, PG_GETARG_ACTIVITY_P(1));
 	}
 	return Result(fcinfo, a);
@@ -654,11 +720,7 @@ PG_FUNCTION_INFO_V1(activity_final);
 Datum
 activity_final(PG_FUNCTION_ARGS)
 {
-	Activity   *a = (Activity *) PG_DETOAST_DATUM(PG_GETARG_DATUM(0));
-
-	if (a->format == ACTIVITY_FORMAT_SECONDS)
-		PG_RETURN_POINTER(SecondsPack((ActivitySeconds *) a));
-	PG_RETURN_POINTER(ActivityPack(a));
+	PG_RETURN_POINTER(ActivityPack(ReadState (fcinfo)));
 }
 
 /* ---- accessors ----------------------------------------------------------- */

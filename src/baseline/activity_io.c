@@ -28,7 +28,10 @@ AppendTime(StringInfo out, TimestampTz t)
 	fsec_t		fsec;
 
 	if (timestamp2tm(t, NULL, &tm, &fsec, NULL, NULL) != 0)
-		elog(ERROR, "activity holds an invalid time");
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("activity value is corrupted"),
+				 errdetail_internal("%s", "A time is out of range.")));
 	appendStringInfo(out, "\"%04d-%02d-%02dT%02d:%02d:%02d",
 					 tm.tm_year > 0 ? tm.tm_year : 1 - tm.tm_year,
 					 tm.tm_mon, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);

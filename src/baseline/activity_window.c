@@ -24,8 +24,12 @@ typedef struct Stack
 	int64		room;
 } Stack;
 
+/* Tells our states from those of other aggregates, which are `internal` too */
+#define WINDOW_MAGIC	0x57494e41
+
 typedef struct Window
 {
+	uint32		magic;			/* WINDOW_MAGIC */
 	MemoryContext context;		/* where the stacks live */
 	Stack		in;				/* rows as they came; the newest is on top */
 	Activity	in_sum;			/* of `in`, when that isn't empty */
@@ -52,19 +56,41 @@ Grow(Window *w, Stack *s)
 }
 
 /*
+ * The memory of the aggregate that calls; by itself no such function may run,
+ * as its argument is a pointer.
+ */
+static MemoryContext
+CallerContext(FunctionCallInfo fcinfo)
+{
+	MemoryContext context;
+
+	if (!AggCheckCallContext(fcinfo, &context))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("a function of an aggregate's state cannot be called by itself")));
+	return context;
+}
+
+/*
  * The state of this aggregate call, made when there is none yet
  */
 static Window *
 GetWindow(FunctionCallInfo fcinfo)
 {
-	MemoryContext context;
+	MemoryContext context = CallerContext(fcinfo);
 	Window	   *w;
 
-	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "moving-window function called outside of an aggregate");
 	if (!PG_ARGISNULL(0))
-		return (Window *) PG_GETARG_POINTER(0);
+	{
+		w = (Window *) PG_GETARG_POINTER(0);
+		if (w->magic != WINDOW_MAGIC)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("state is not one of a moving activity_agg")));
+		return w;
+	}
 	w = MemoryContextAllocZero(context, sizeof(Window));
+	w->magic = WINDOW_MAGIC;
 	w->context = context;
 	return w;
 }
@@ -95,7 +121,9 @@ Pop(Window *w)
 		}
 	}
 	if (w->out.n == 0)
-		elog(ERROR, "a row leaves a window frame that it never entered");
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("a row leaves a window frame that it never entered")));
 	w->out.n--;
 }
 
@@ -158,9 +186,7 @@ activity_window_final(PG_FUNCTION_ARGS)
 	Window	   *w;
 	Activity	sum;
 
-	if (PG_ARGISNULL(0))
-		PG_RETURN_NULL();
-	w = (Window *) PG_GETARG_POINTER(0);
+	w = GetWindow(fcinfo);
 	if (w->in.n == 0 && w->out.n == 0)
 		PG_RETURN_NULL();
 

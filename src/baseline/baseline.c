@@ -7,59 +7,25 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
-#include "catalog/pg_class.h"
-#include "executor/spi.h"
+#include "catalog/pg_type.h"
 #include "fmgr.h"
-#include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "parser/parser.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
-#include "utils/lsyscache.h"
-#include "utils/syscache.h"
 
-/*
- * Owner of a relation; an error when the caller may not act for that role.
- */
-static Oid
-OwnerForUpkeep(Oid relid)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", relid)));
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	if (!has_privs_of_role(GetUserId(), owner))
-		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(relid));
-	return owner;
-}
+#include "owner.h"
 
 /*
  * baseline_apply_as_owner(relation, key): assay.baseline_apply() as the owner
  * of the table, whoever of his role calls.
- *
- * The source may be a view, and it and the expressions of extra columns may
- * call functions of the owner's.  As with REFRESH MATERIALIZED VIEW, they must
- * not run with the rights of a caller who has more.
  */
 PG_FUNCTION_INFO_V1(baseline_apply_as_owner);
 Datum
 baseline_apply_as_owner(PG_FUNCTION_ARGS)
 {
-	static const char *command = "SELECT assay.baseline_apply($1, $2)";
 	Oid			types[2] = {REGCLASSOID, TEXTARRAYOID};
-	Datum		args[2];
+	Datum		args[2] = {0};
 	char		nulls[3] = "  ";
-	Oid			caller;
-	int			sec_context;
-	int			guc_level;
-	Oid			owner;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_VOID();
@@ -68,20 +34,7 @@ baseline_apply_as_owner(PG_FUNCTION_ARGS)
 		nulls[1] = 'n';
 	else
 		args[1] = PG_GETARG_DATUM(1);
-
-	owner = OwnerForUpkeep(PG_GETARG_OID(0));
-	GetUserIdAndSecContext(&caller, &sec_context);
-	SetUserIdAndSecContext(owner, sec_context | SECURITY_RESTRICTED_OPERATION);
-	guc_level = NewGUCNestLevel();
-
-	/* On an error the transaction's abort restores user and settings. */
-	SPI_connect();
-	if (SPI_execute_with_args(command, 2, types, args, nulls, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not apply what is new to a baseline");
-	SPI_finish();
-
-	AtEOXact_GUC(false, guc_level);
-	SetUserIdAndSecContext(caller, sec_context);
+	OwnerCall(PG_GETARG_OID(0), "SELECT assay.baseline_apply($1, $2)", 2, types, args, nulls);
 	PG_RETURN_VOID();
 }
 

@@ -48,7 +48,7 @@ CREATE TABLE assay.baseline (
 	took interval
 );
 
-COMMENT ON TABLE assay.baseline IS 'baselines that create_baseline() made; a role sees those that it owns';
+COMMENT ON TABLE assay.baseline IS 'baselines that create_baseline() made; the view assay.baseline_info shows yours';
 COMMENT ON COLUMN assay.baseline.extra IS 'further columns: {"name": {"aggregate": expression, "rollup": aggregate function}}';
 COMMENT ON COLUMN assay.baseline.search_path IS 'where names in extra are looked up: the creator''s search_path';
 COMMENT ON COLUMN assay.baseline.settled IS 'every message with an arrival number up to here is counted, or will never come';
@@ -58,11 +58,7 @@ COMMENT ON COLUMN assay.baseline.counted_label IS 'table of the labels that are 
 
 SELECT pg_catalog.pg_extension_config_dump('assay.baseline', '');
 
--- A row whose relation is gone is anybody's to clear away.
-ALTER TABLE assay.baseline ENABLE ROW LEVEL SECURITY;
-CREATE POLICY owner ON assay.baseline
-	USING (coalesce(pg_has_role((SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid = relation), 'USAGE'), true))
-	WITH CHECK (coalesce(pg_has_role((SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid = relation), 'USAGE'), false));
+-- Who may change a row is said in baseline_rights.sql.
 GRANT SELECT, INSERT, UPDATE, DELETE ON assay.baseline TO PUBLIC;
 GRANT USAGE ON SCHEMA assay TO PUBLIC;
 
@@ -76,14 +72,25 @@ CREATE FUNCTION assay.baseline_columns(alias text, names text[], separator text 
 -- A condition that pairs columns of two aliases
 CREATE FUNCTION assay.baseline_equal(a text, b text, names text[]) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-	AS $$ SELECT string_agg(format('%1$s.%3$I = %2$s.%3$I', a, b, n), ' AND ' ORDER BY i) FROM unnest(names) WITH ORDINALITY u(n, i) $$;
+	AS $$ SELECT string_agg(format('%s.%I = %s.%I', a, n, b, n), ' AND ' ORDER BY i) FROM unnest(names) WITH ORDINALITY u(n, i) $$;
 
--- The extra columns, each by a template: %1$I its name, %2$s its aggregate, %3$s its rollup
+-- A statement from a template: each {name} is replaced by the value that follows
+-- its name. Values are not looked through for names themselves.
+CREATE FUNCTION assay.baseline_fill(template text, VARIADIC pairs text[]) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT string_agg(coalesce(part[1], (SELECT coalesce(pairs[2 * k], '') FROM generate_series(1, cardinality(pairs) / 2) k WHERE pairs[2 * k - 1] = part[2])), '' ORDER BY i)
+	FROM regexp_matches(template, '([^{]+|\{(?![a-z_]+\}))|\{([a-z_]+)\}', 'g') WITH ORDINALITY m(part, i)
+	$$;
+
+-- The extra columns, each by a template with {name}, {aggregate} and {rollup}
 CREATE FUNCTION assay.baseline_extra(b assay.baseline, template text) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	AS $$
-	SELECT coalesce(string_agg(format(template, e.key, e.value ->> 'aggregate',
-			(SELECT string_agg(quote_ident(p), '.' ORDER BY i) FROM unnest(parse_ident(e.value ->> 'rollup')) WITH ORDINALITY u(p, i))),
+	SELECT coalesce(string_agg(assay.baseline_fill(template,
+			'name', quote_ident(e.key),
+			'aggregate', e.value ->> 'aggregate',
+			'rollup', (SELECT string_agg(quote_ident(p), '.' ORDER BY i) FROM unnest(parse_ident(e.value ->> 'rollup')) WITH ORDINALITY u(p, i))),
 		'' ORDER BY e.key COLLATE "C"), '')
 	FROM jsonb_each(b.extra) e
 	$$;
@@ -92,13 +99,13 @@ CREATE FUNCTION assay.baseline_extra(b assay.baseline, template text) RETURNS te
 CREATE FUNCTION assay.baseline_steps(b assay.baseline, labels text) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	AS $$
-	SELECT format('SELECT %1$s, labelled_at,
+	SELECT assay.baseline_fill('SELECT {message}, labelled_at,
            malicious::int - coalesce((lag(malicious) OVER w)::int, 0) AS attacks,
            (NOT malicious)::int - coalesce((NOT lag(malicious) OVER w)::int, 0) AS safe
-         FROM %2$s
+         FROM {labels}
          WHERE isfinite(labelled_at) AND malicious IS NOT NULL
-         WINDOW w AS (PARTITION BY %1$s ORDER BY labelled_at, malicious)',
-		assay.baseline_columns(NULL, b.message_key), labels)
+         WINDOW w AS (PARTITION BY {message} ORDER BY labelled_at, malicious)',
+		'message', assay.baseline_columns(NULL, b.message_key), 'labels', labels)
 	$$;
 
 -- The query for one row per key and day with what that day adds: messages for
@@ -112,44 +119,46 @@ DECLARE
 	groups text := (SELECT string_agg(i::text, ', ' ORDER BY i) FROM generate_series(1, cardinality(b.key_columns) + 1) i);
 	tiles text;
 BEGIN
-	tiles := format('SELECT %1$s, (s.%2$I AT TIME ZONE ''UTC'')::date AS day, assay.activity_agg(s.%2$I) AS history%3$s%4$s
-      FROM %5$s s
-      WHERE %6$s
-      GROUP BY %7$s',
-		assay.baseline_columns('s', b.key_columns), b.at_column,
-		CASE WHEN steps IS NOT NULL THEN ', 0::bigint AS attacks, 0::bigint AS safe' ELSE '' END,
-		assay.baseline_extra(b, E', (%2$s\n) AS %1$I'), b.source, concat_ws(' AND ', known, messages), groups);
+	tiles := assay.baseline_fill('SELECT {key}, (s.{at} AT TIME ZONE ''UTC'')::date AS day, assay.activity_agg(s.{at}) AS history{no_labels}{extra}
+      FROM {source} s
+      WHERE {known}
+      GROUP BY {groups}',
+		'key', assay.baseline_columns('s', b.key_columns), 'at', quote_ident(b.at_column),
+		'no_labels', CASE WHEN steps IS NOT NULL THEN ', 0::bigint AS attacks, 0::bigint AS safe' END,
+		'extra', assay.baseline_extra(b, E', ({aggregate}\n) AS {name}'),
+		'source', b.source::text, 'known', concat_ws(' AND ', known, messages), 'groups', groups);
 	IF steps IS NULL THEN
 		RETURN tiles;
 	END IF;
-	RETURN format('SELECT %1$s, day, assay.activity_agg(history) AS history, sum(attacks)::bigint AS attacks, sum(safe)::bigint AS safe%2$s
+	RETURN assay.baseline_fill('SELECT {key}, day, assay.activity_agg(history) AS history, sum(attacks)::bigint AS attacks, sum(safe)::bigint AS safe{extra}
     FROM (
-      %3$s
+      {tiles}
       UNION ALL
-      SELECT %4$s, (l.labelled_at AT TIME ZONE ''UTC'')::date, NULL, sum(l.attacks), sum(l.safe)%5$s
-      FROM (%6$s) l JOIN %7$s s ON %8$s
-      WHERE %9$s
-      GROUP BY %10$s) t
-    GROUP BY %1$s, day',
-		assay.baseline_columns(NULL, b.key_columns), assay.baseline_extra(b, ', %3$s(%1$I) AS %1$I'),
-		tiles, assay.baseline_columns('s', b.key_columns), assay.baseline_extra(b, ', NULL'),
-		steps, b.source, assay.baseline_equal('l', 's', b.message_key),
-		concat_ws(' AND ', known, labelled), groups);
+      SELECT {source_key}, (l.labelled_at AT TIME ZONE ''UTC'')::date, NULL, sum(l.attacks), sum(l.safe){no_extra}
+      FROM ({steps}) l JOIN {source} s ON {same_message}
+      WHERE {known}
+      GROUP BY {groups}) t
+    GROUP BY {key}, day',
+		'key', assay.baseline_columns(NULL, b.key_columns), 'source_key', assay.baseline_columns('s', b.key_columns),
+		'extra', assay.baseline_extra(b, ', {rollup}({name}) AS {name}'), 'no_extra', assay.baseline_extra(b, ', NULL'),
+		'tiles', tiles, 'steps', steps, 'source', b.source::text,
+		'same_message', assay.baseline_equal('l', 's', b.message_key),
+		'known', concat_ws(' AND ', known, labelled), 'groups', groups);
 END $$;
 
 -- The whole baseline as a query: the definition of the materialized view
 CREATE FUNCTION assay.baseline_definition(b assay.baseline) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	AS $$
-	SELECT format('SELECT %1$s, day, assay.activity_agg(history) OVER w AS history%2$s%3$s
+	SELECT assay.baseline_fill('SELECT {key}, day, assay.activity_agg(history) OVER w AS history{labels}{extra}
   FROM (
-    %4$s) tile
-  WINDOW w AS (PARTITION BY %1$s ORDER BY day)',
-		assay.baseline_columns(NULL, b.key_columns),
-		CASE WHEN b.label_table IS NOT NULL
-			THEN ', assay.outcome((sum(attacks) OVER w)::bigint, (sum(safe) OVER w)::bigint) AS labels' ELSE '' END,
-		assay.baseline_extra(b, ', %3$s(%1$I) OVER w AS %1$I'),
-		assay.baseline_tiles(b, NULL, CASE WHEN b.label_table IS NOT NULL THEN assay.baseline_steps(b, b.label_table::text) END, NULL))
+    {tiles}) tile
+  WINDOW w AS (PARTITION BY {key} ORDER BY day)',
+		'key', assay.baseline_columns(NULL, b.key_columns),
+		'labels', CASE WHEN b.label_table IS NOT NULL
+			THEN ', assay.outcome((sum(attacks) OVER w)::bigint, (sum(safe) OVER w)::bigint) AS labels' END,
+		'extra', assay.baseline_extra(b, ', {rollup}({name}) OVER w AS {name}'),
+		'tiles', assay.baseline_tiles(b, NULL, CASE WHEN b.label_table IS NOT NULL THEN assay.baseline_steps(b, b.label_table::text) END, NULL))
 	$$;
 
 -- The statement that adds the tiles of a query to an incremental baseline;
@@ -157,61 +166,62 @@ CREATE FUNCTION assay.baseline_definition(b assay.baseline) RETURNS text
 -- key and a day with something new, the state is the one before plus what is
 -- new; each later day of the key gets the same added. Most new days are the
 -- key's latest: one probe finds the state before and that there is no later one.
+-- A whole row is taken as (b.*): a column may be called b.
 CREATE FUNCTION assay.baseline_merge(b assay.baseline, before text, tiles text) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
 	labelled boolean := b.label_table IS NOT NULL;
 	columns text := assay.baseline_columns(NULL, b.key_columns) || ', day, history' ||
-		CASE WHEN labelled THEN ', labels' ELSE '' END || assay.baseline_extra(b, ', %1$I');
+		CASE WHEN labelled THEN ', labels' ELSE '' END || assay.baseline_extra(b, ', {name}');
 	sum text := 'p.history OPERATOR(assay.+) d.history AS history' ||
 		CASE WHEN labelled THEN ', assay.outcome(greatest(0, assay.attacks(p.labels) + d.attacks), greatest(0, assay.safe(p.labels) + d.safe)) AS labels' ELSE '' END ||
-		assay.baseline_extra(b, ', (SELECT %3$s(v) FROM (VALUES (p.%1$I), (d.%1$I)) u(v)) AS %1$I');
+		assay.baseline_extra(b, ', (SELECT {rollup}(v) FROM (VALUES (p.{name}), (d.{name})) u(v)) AS {name}');
 BEGIN
-	RETURN format('WITH %1$s
+	RETURN assay.baseline_fill('WITH {before}
 delta AS MATERIALIZED (
-  SELECT %2$s, day, lead(day, 1, ''infinity'') OVER w AS until, row_number() OVER w = 1 AS earliest,
-    assay.activity_agg(history) OVER w AS history%3$s
-  FROM (%4$s) tile
-  WINDOW w AS (PARTITION BY %2$s ORDER BY day)),
+  SELECT {key}, day, lead(day, 1, ''infinity'') OVER w AS until, row_number() OVER w = 1 AS earliest,
+    assay.activity_agg(history) OVER w AS history{delta_extra}
+  FROM ({tiles}) tile
+  WINDOW w AS (PARTITION BY {key} ORDER BY day)),
 latest AS MATERIALIZED (
   SELECT d.*, p.last FROM delta d LEFT JOIN LATERAL (
-    SELECT b AS last FROM %7$s b WHERE %8$s AND b.day < d.until ORDER BY b.day DESC LIMIT 1) p ON true),
+    SELECT (b.*)::{baseline} AS last FROM {baseline} b WHERE {same_key} AND b.day < d.until ORDER BY b.day DESC LIMIT 1) p ON true),
 state AS MATERIALIZED (
-  SELECT %5$s, d.day, %6$s, p.day IS DISTINCT FROM d.day AS is_new_row,
-    d.earliest AND p.day IS NULL AND (SELECT true FROM %7$s b WHERE %8$s LIMIT 1) IS NULL AS is_new_key
+  SELECT {delta_key}, d.day, {sum}, p.day IS DISTINCT FROM d.day AS is_new_row,
+    d.earliest AND p.day IS NULL AND (SELECT true FROM {baseline} b WHERE {same_key} LIMIT 1) IS NULL AS is_new_key
   FROM latest d CROSS JOIN LATERAL (SELECT (d.last).*) p WHERE (d.last).day <= d.day OR (d.last).day IS NULL
   UNION ALL
-  SELECT %5$s, d.day, %6$s, p.day IS DISTINCT FROM d.day, false
+  SELECT {delta_key}, d.day, {sum}, p.day IS DISTINCT FROM d.day, false
   FROM latest d LEFT JOIN LATERAL (
-    SELECT * FROM %7$s b WHERE %8$s AND b.day <= d.day ORDER BY b.day DESC LIMIT 1) p ON true
+    SELECT * FROM {baseline} b WHERE {same_key} AND b.day <= d.day ORDER BY b.day DESC LIMIT 1) p ON true
   WHERE (d.last).day > d.day
   UNION ALL
-  SELECT %5$s, p.day, %6$s, false, false
+  SELECT {delta_key}, p.day, {sum}, false, false
   FROM latest d CROSS JOIN LATERAL (
-    SELECT * FROM %7$s b WHERE %8$s AND b.day > d.day AND b.day < d.until OFFSET 0) p
+    SELECT * FROM {baseline} b WHERE {same_key} AND b.day > d.day AND b.day < d.until OFFSET 0) p
   WHERE (d.last).day > d.day),
 written AS (
-  INSERT INTO %7$s (%9$s) SELECT %9$s FROM state
-  ON CONFLICT (%2$s, day) DO UPDATE SET history = EXCLUDED.history%10$s)
+  INSERT INTO {baseline} ({columns}) SELECT {columns} FROM state
+  ON CONFLICT ({key}, day) DO UPDATE SET history = EXCLUDED.history{set_extra})
 SELECT count(*), count(*) FILTER (WHERE is_new_row), count(*) FILTER (WHERE is_new_key) FROM state',
-		before, assay.baseline_columns(NULL, b.key_columns),
-		CASE WHEN labelled THEN ', (sum(attacks) OVER w)::bigint AS attacks, (sum(safe) OVER w)::bigint AS safe' ELSE '' END ||
-			assay.baseline_extra(b, ', %3$s(%1$I) OVER w AS %1$I'),
-		tiles, assay.baseline_columns('d', b.key_columns), sum, b.relation,
-		assay.baseline_equal('b', 'd', b.key_columns), columns,
-		CASE WHEN labelled THEN ', labels = EXCLUDED.labels' ELSE '' END || assay.baseline_extra(b, ', %1$I = EXCLUDED.%1$I'));
+		'before', before, 'tiles', tiles, 'baseline', b.relation::text,
+		'key', assay.baseline_columns(NULL, b.key_columns), 'delta_key', assay.baseline_columns('d', b.key_columns),
+		'same_key', assay.baseline_equal('b', 'd', b.key_columns), 'columns', columns, 'sum', sum,
+		'delta_extra', CASE WHEN labelled THEN ', (sum(attacks) OVER w)::bigint AS attacks, (sum(safe) OVER w)::bigint AS safe' ELSE '' END ||
+			assay.baseline_extra(b, ', {rollup}({name}) OVER w AS {name}'),
+		'set_extra', CASE WHEN labelled THEN ', labels = EXCLUDED.labels' ELSE '' END || assay.baseline_extra(b, ', {name} = EXCLUDED.{name}'));
 END $$;
 
 -- The query for messages whose labels differ from what is counted
 CREATE FUNCTION assay.baseline_relabelled(b assay.baseline, labels text) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	AS $$
-	SELECT format('SELECT DISTINCT %1$s FROM (
-    (SELECT %1$s, labelled_at, malicious FROM %2$s WHERE isfinite(labelled_at) AND malicious IS NOT NULL EXCEPT TABLE %3$s)
+	SELECT assay.baseline_fill('SELECT DISTINCT {message} FROM (
+    (SELECT {message}, labelled_at, malicious FROM {labels} WHERE isfinite(labelled_at) AND malicious IS NOT NULL EXCEPT TABLE {counted})
     UNION ALL
-    (TABLE %3$s EXCEPT SELECT %1$s, labelled_at, malicious FROM %2$s WHERE isfinite(labelled_at) AND malicious IS NOT NULL)) c',
-		assay.baseline_columns(NULL, b.message_key), labels, b.counted_label)
+    (TABLE {counted} EXCEPT SELECT {message}, labelled_at, malicious FROM {labels} WHERE isfinite(labelled_at) AND malicious IS NOT NULL)) c',
+		'message', assay.baseline_columns(NULL, b.message_key), 'labels', labels, 'counted', b.counted_label::text)
 	$$;
 
 -- WITH queries that find what has changed in the label table since the last
@@ -222,30 +232,70 @@ CREATE FUNCTION assay.baseline_relabelled(b assay.baseline, labels text) RETURNS
 CREATE FUNCTION assay.baseline_label_changes(b assay.baseline, counted text, count bigint) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	AS $$
-	SELECT format('label AS MATERIALIZED (
-  SELECT %1$s, labelled_at, malicious FROM %2$s WHERE isfinite(labelled_at) AND malicious IS NOT NULL),
+	SELECT assay.baseline_fill('label AS MATERIALIZED (
+  SELECT {message}, labelled_at, malicious FROM {labels} WHERE isfinite(labelled_at) AND malicious IS NOT NULL),
 changed AS MATERIALIZED (
-  %12$s LIMIT %13$s),
+  {relabelled} LIMIT {count}),
 found AS MATERIALIZED (
-  SELECT c.* FROM changed c WHERE EXISTS (SELECT FROM %4$s s WHERE %5$s AND %6$s)),
+  SELECT c.* FROM changed c WHERE EXISTS (SELECT FROM {source} s WHERE {source_changed} AND {is_counted})),
 dropped AS (
-  DELETE FROM %3$s x USING changed c WHERE %7$s AND NOT EXISTS (
-    SELECT FROM label n WHERE %8$s AND n.labelled_at = x.labelled_at AND n.malicious = x.malicious)),
+  DELETE FROM {counted} x USING changed c WHERE {counted_changed} AND NOT EXISTS (
+    SELECT FROM label n WHERE {label_counted} AND n.labelled_at = x.labelled_at AND n.malicious = x.malicious)),
 noted AS (
-  INSERT INTO %3$s SELECT n.* FROM label n JOIN found c ON %9$s WHERE NOT EXISTS (
-    SELECT FROM %3$s x WHERE %8$s AND n.labelled_at = x.labelled_at AND n.malicious = x.malicious)),
+  INSERT INTO {counted} SELECT n.* FROM label n JOIN found c ON {label_changed} WHERE NOT EXISTS (
+    SELECT FROM {counted} x WHERE {label_counted} AND n.labelled_at = x.labelled_at AND n.malicious = x.malicious)),
 step AS MATERIALIZED (
-  SELECT * FROM (%10$s) now
+  SELECT * FROM ({steps_now}) now
   UNION ALL
-  SELECT %1$s, labelled_at, -attacks, -safe FROM (%11$s) before),',
-		assay.baseline_columns(NULL, b.message_key), b.label_table, b.counted_label, b.source,
-		assay.baseline_equal('s', 'c', b.message_key), counted,
-		assay.baseline_equal('x', 'c', b.message_key), assay.baseline_equal('n', 'x', b.message_key),
-		assay.baseline_equal('n', 'c', b.message_key),
-		assay.baseline_steps(b, format('(SELECT n.* FROM label n JOIN found c ON %s) l', assay.baseline_equal('n', 'c', b.message_key))),
-		assay.baseline_steps(b, format('(SELECT n.* FROM %s n JOIN found c ON %s) l', b.counted_label, assay.baseline_equal('n', 'c', b.message_key))),
-		assay.baseline_relabelled(b, 'label'), count)
+  SELECT {message}, labelled_at, -attacks, -safe FROM ({steps_before}) before),',
+		'message', assay.baseline_columns(NULL, b.message_key), 'labels', b.label_table::text,
+		'counted', b.counted_label::text, 'source', b.source::text, 'is_counted', counted, 'count', count::text,
+		'relabelled', assay.baseline_relabelled(b, 'label'),
+		'source_changed', assay.baseline_equal('s', 'c', b.message_key),
+		'counted_changed', assay.baseline_equal('x', 'c', b.message_key),
+		'label_counted', assay.baseline_equal('n', 'x', b.message_key),
+		'label_changed', assay.baseline_equal('n', 'c', b.message_key),
+		'steps_now', assay.baseline_steps(b, format('(SELECT n.* FROM label n JOIN found c ON %s) l', assay.baseline_equal('n', 'c', b.message_key))),
+		'steps_before', assay.baseline_steps(b, format('(SELECT n.* FROM %s n JOIN found c ON %s) l', b.counted_label, assay.baseline_equal('n', 'c', b.message_key))))
 	$$;
+
+-- Can a rollup give the whole from its parts? Of PostgreSQL's own aggregates few
+-- can; what others can is for who gives them to know.
+CREATE FUNCTION assay.baseline_rolls_up(aggregate text, rollup text) RETURNS boolean
+	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT CASE WHEN cardinality(r.path) > 1 AND r.path[1] <> 'pg_catalog' THEN true
+		WHEN r.function = 'sum' THEN aggregate !~* '^\s*(pg_catalog\.)?(avg|stddev\w*|variance|var_\w+|corr|covar_\w+|regr_\w+|percentile_\w+|mode)\s*\('
+		WHEN r.function = ANY ('{min,max,bool_and,bool_or,every,bit_and,bit_or,bit_xor,range_agg,range_intersect_agg}') THEN true
+		ELSE NOT EXISTS (SELECT FROM pg_proc p WHERE p.proname = r.function AND p.prokind = 'a' AND p.pronamespace = 'pg_catalog'::regnamespace) END
+	FROM (SELECT p.path, p.path[cardinality(p.path)] AS function FROM (SELECT parse_ident(rollup) AS path) p) r
+	$$;
+
+-- An error where what a baseline is made of is not there as it was
+CREATE FUNCTION assay.baseline_check_source(b assay.baseline) RETURNS void
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	gone record;
+BEGIN
+	SELECT v.what, v.oid INTO gone FROM (VALUES ('source', b.source), ('label table', b.label_table), ('table of counted labels', b.counted_label)) v(what, oid)
+	WHERE v.oid IS NOT NULL AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = v.oid);
+	IF FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_table',
+			MESSAGE = format('the %s of baseline %s does not exist any more', gone.what, b.relation),
+			HINT = format('Drop the baseline by assay.drop_baseline(%L), and create it anew.', b.relation);
+	END IF;
+	SELECT v.relation, k.name INTO gone FROM (VALUES
+			(b.source, b.key_columns || b.at_column || b.arrival_column || b.message_key), (b.relation, b.key_columns || '{day,history}'::text[]),
+			(b.label_table, b.message_key || '{labelled_at,malicious}'::text[])) v(relation, names), unnest(v.names) k(name)
+	WHERE v.relation IS NOT NULL AND k.name IS NOT NULL AND NOT EXISTS (
+		SELECT FROM pg_attribute a WHERE a.attrelid = v.relation AND a.attname = k.name AND a.attnum > 0 AND NOT a.attisdropped);
+	IF FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_column',
+			MESSAGE = format('column %I of %s, which baseline %s needs, does not exist any more', gone.name, gone.relation, b.relation),
+			HINT = 'Give the column its name back, or create the baseline anew.';
+	END IF;
+END $$;
 
 -- Bring an incremental baseline up to date: with key NULL by what is new, with
 -- '{}' from nothing, else one key anew from the messages that are counted.
@@ -277,6 +327,7 @@ BEGIN
 	IF NOT FOUND OR NOT b.incremental THEN
 		RAISE EXCEPTION USING ERRCODE = 'wrong_object_type', MESSAGE = format('%s is not an incremental baseline', $1);
 	END IF;
+	PERFORM assay.baseline_check_source(b);
 	started := clock_timestamp();
 	arrival := format('s.%I', b.arrival_column);
 
@@ -300,7 +351,8 @@ BEGIN
 		END IF;
 		-- a literal, so that it takes the column's type
 		same_key := (SELECT string_agg(format('s.%I = %L', c, v), ' AND ') FROM unnest(b.key_columns, key) u(c, v));
-		counted := format('(%1$s <= %2$L OR %1$s::bigint <@ %3$L::int8multirange) AND %4$s', arrival, b.settled, b.counted, same_key);
+		counted := assay.baseline_fill('({arrival} <= {settled} OR {arrival}::bigint <@ {counted}::int8multirange) AND {same_key}',
+			'arrival', arrival, 'settled', quote_nullable(b.settled), 'counted', quote_literal(b.counted), 'same_key', same_key);
 		query := assay.baseline_merge(b, '', assay.baseline_tiles(b, counted,
 			CASE WHEN b.label_table IS NOT NULL THEN assay.baseline_steps(b, b.counted_label::text) END, counted));
 		deletion := format('DELETE FROM %s s WHERE %s', b.relation, same_key);
@@ -322,13 +374,13 @@ BEGIN
 		NOT EXISTS (SELECT FROM pg_prepared_xacts);
 	-- Arrival numbers of messages that aren't counted, as ranges: runs of
 	-- consecutive numbers have a constant difference to their row number.
-	EXECUTE format('SELECT range_agg(int8range(low, high, ''[]'')) FROM (
+	EXECUTE assay.baseline_fill('SELECT range_agg(int8range(low, high, ''[]'')) FROM (
 			SELECT min(i) AS low, max(i) AS high FROM (
 				SELECT i, i - row_number() OVER (ORDER BY i) AS run FROM (
-					SELECT DISTINCT %1$s::bigint AS i FROM %2$s s WHERE %3$s) d) r
+					SELECT DISTINCT {arrival}::bigint AS i FROM {source} s WHERE {not_counted}) d) r
 			GROUP BY run) n',
-		arrival, b.source,
-		CASE WHEN b.settled IS NULL THEN format('%s IS NOT NULL', arrival) ELSE format('%s > %L', arrival, b.settled) END ||
+		'arrival', arrival, 'source', b.source::text,
+		'not_counted', CASE WHEN b.settled IS NULL THEN format('%s IS NOT NULL', arrival) ELSE format('%s > %L', arrival, b.settled) END ||
 		CASE WHEN isempty(b.counted) THEN '' ELSE format(' AND NOT %s::bigint <@ %L::int8multirange', arrival, b.counted) END)
 	INTO added;
 	-- After the scan: whatever it didn't see is running still, or comes later
@@ -340,12 +392,12 @@ BEGIN
 	IF isempty(added) THEN
 		fresh := 'false';
 	ELSE
-		fresh := format('%1$s >= %2$L AND %1$s < %3$L', arrival, lower(merged), upper(merged));
+		fresh := format('%s >= %L AND %s < %L', arrival, lower(merged), arrival, upper(merged));
 		IF int8multirange(merged) <> added THEN
 			fresh := fresh || format(' AND %s::bigint <@ %L::int8multirange', arrival, added);
 		END IF;
 	END IF;
-	counted := format('(%1$s <= %2$L OR %1$s::bigint <@ %3$L::int8multirange)', arrival, b.settled, b.counted);
+	counted := format('(%s <= %L OR %s::bigint <@ %L::int8multirange)', arrival, b.settled, arrival, b.counted);
 
 	IF b.label_table IS NOT NULL THEN
 		EXECUTE format('SELECT count(*) FROM (%s) c', assay.baseline_relabelled(b, b.label_table::text)) INTO relabelled;
@@ -383,6 +435,9 @@ DECLARE
 	b assay.baseline;
 BEGIN
 	SELECT * INTO b FROM assay.baseline t WHERE t.relation = $1;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('%s is not a baseline of yours', $1);
+	END IF;
 	EXECUTE format('SELECT coalesce(sum(n), 0), count(*) FROM (SELECT count(*) AS n FROM %s GROUP BY %s) k',
 		b.relation, assay.baseline_columns(NULL, b.key_columns)) INTO b.rows, b.keys;
 	UPDATE assay.baseline t SET rows = b.rows, keys = b.keys, as_of = started, took = clock_timestamp() - started
@@ -408,6 +463,9 @@ END $$;
 
 COMMENT ON FUNCTION assay.baseline_columns(text, text[], text) IS 'private: builds SQL for baselines';
 COMMENT ON FUNCTION assay.baseline_equal(text, text, text[]) IS 'private: builds SQL for baselines';
+COMMENT ON FUNCTION assay.baseline_fill(text, text[]) IS 'private: builds SQL for baselines';
+COMMENT ON FUNCTION assay.baseline_rolls_up(text, text) IS 'private: can a rollup give the whole from its parts?';
+COMMENT ON FUNCTION assay.baseline_check_source(assay.baseline) IS 'private: is what a baseline is made of there?';
 COMMENT ON FUNCTION assay.baseline_extra(assay.baseline, text) IS 'private: builds SQL for baselines';
 COMMENT ON FUNCTION assay.baseline_steps(assay.baseline, text) IS 'private: builds SQL for baselines';
 COMMENT ON FUNCTION assay.baseline_tiles(assay.baseline, text, text, text) IS 'private: builds SQL for baselines';
@@ -428,7 +486,7 @@ DECLARE
 	b assay.baseline;
 	started timestamptz;
 BEGIN
-	SELECT * INTO b FROM assay.baseline t WHERE t.relation = $1 FOR UPDATE;
+	SELECT * INTO b FROM assay.baseline t WHERE t.relation = $1 AND assay.baseline_is_mine(t.relation) FOR UPDATE;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('%s is not a baseline of yours', $1),
 			HINT = 'assay.baseline_info lists those that you may refresh.';
@@ -436,6 +494,11 @@ BEGIN
 	IF b.incremental THEN
 		PERFORM assay.baseline_apply_as_owner(b.relation, NULL);
 	ELSE
+		-- What the source's columns are called does not matter to a view.
+		IF EXISTS (SELECT FROM unnest(b.key_columns) k WHERE NOT EXISTS (
+			SELECT FROM pg_attribute a WHERE a.attrelid = b.relation AND a.attname = k AND NOT a.attisdropped)) THEN
+			PERFORM assay.baseline_check_source(b);
+		END IF;
 		started := clock_timestamp();
 		-- REFRESH itself runs as the owner.
 		EXECUTE format('REFRESH MATERIALIZED VIEW %s %s',
@@ -466,7 +529,7 @@ DECLARE
 	b assay.baseline;
 	also_drop regclass;
 BEGIN
-	DELETE FROM assay.baseline t WHERE t.relation = $1 RETURNING * INTO b;
+	DELETE FROM assay.baseline t WHERE t.relation = $1 AND assay.baseline_is_mine(t.relation) RETURNING * INTO b;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('%s is not a baseline of yours', $1),
 			HINT = 'assay.baseline_info lists those that you may drop.';
@@ -551,6 +614,10 @@ BEGIN
 				HINT = 'It looks like {"subjects": {"aggregate": "hll_add_agg(hll_hash_text(subject))", "rollup": "hll_union_agg"}}.';
 		ELSIF NOT assay.baseline_is_expression(x.aggregate) THEN
 			RAISE EXCEPTION USING ERRCODE = 'syntax_error', MESSAGE = format('the aggregate of extra column "%s" is not one expression', x.name);
+		ELSIF NOT assay.baseline_rolls_up(x.aggregate, x.rollup) THEN
+			RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+				MESSAGE = format('%s of days is not that of the whole history in extra column "%s"', x.rollup, x.name),
+				HINT = 'Keep what adds up, as count(*) and sum(size_bytes), both with the rollup sum, and divide where they are read.';
 		END IF;
 	END LOOP;
 
@@ -640,21 +707,28 @@ CREATE FUNCTION assay.baseline_probe(baseline regclass, message text DEFAULT 'm'
 	AS $$
 DECLARE
 	b assay.baseline;
+	-- not the message's own
+	inner_alias text := CASE WHEN message = 'b' THEN 'h' ELSE 'b' END;
 BEGIN
-	SELECT * INTO b FROM assay.baseline t WHERE t.relation = $1;
+	SELECT * INTO b FROM assay.baseline t WHERE t.relation = $1 AND assay.baseline_is_mine(t.relation);
 	IF NOT FOUND THEN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('%s is not a baseline of yours', $1),
 			HINT = 'assay.baseline_info lists your baselines.';
 	END IF;
-	RETURN format(CASE WHEN parallel
-		THEN 'LEFT JOIN LATERAL assay.as_of(NULL::%1$s, %3$I.%4$I, %6$s) AS %5$I ON true'
+	IF message IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'the messages'' alias must not be null';
+	END IF;
+	PERFORM assay.baseline_check_source(b);
+	RETURN assay.baseline_fill(CASE WHEN parallel
+		THEN 'LEFT JOIN LATERAL assay.as_of(NULL::{baseline}, {message}.{at}, {key}) AS {alias} ON true'
 		ELSE 'LEFT JOIN LATERAL (
-  SELECT * FROM %1$s b
-  WHERE %2$s AND b.day < (%3$I.%4$I AT TIME ZONE ''UTC'')::date
-  ORDER BY b.day DESC LIMIT 1) AS %5$I ON true' END,
-		b.relation, assay.baseline_equal('b', quote_ident(message), b.key_columns), message, b.at_column,
-		coalesce(alias, (SELECT c.relname::text FROM pg_class c WHERE c.oid = b.relation)),
-		assay.baseline_columns(quote_ident(message), b.key_columns));
+  SELECT * FROM {baseline} {row}
+  WHERE {same_key} AND {row}.day < ({message}.{at} AT TIME ZONE ''UTC'')::date
+  ORDER BY {row}.day DESC LIMIT 1) AS {alias} ON true' END,
+		'baseline', b.relation::text, 'message', quote_ident(message), 'at', quote_ident(b.at_column),
+		'key', assay.baseline_columns(quote_ident(message), b.key_columns),
+		'row', inner_alias, 'same_key', assay.baseline_equal(inner_alias, quote_ident(message), b.key_columns),
+		'alias', quote_ident(coalesce(alias, (SELECT c.relname::text FROM pg_class c WHERE c.oid = b.relation))));
 END $$;
 
 COMMENT ON FUNCTION assay.create_baseline(text, regclass, text[], text, regclass, jsonb, boolean, text, text[], text, text)
@@ -672,7 +746,8 @@ CREATE VIEW assay.baseline_info WITH (security_invoker = true) AS
 		pg_catalog.pg_total_relation_size(b.relation) AS bytes, b.as_of, b.took,
 		pg_catalog.clock_timestamp() - b.as_of AS lag
 	FROM assay.baseline b
-	JOIN pg_catalog.pg_class c ON c.oid = b.relation;
+	JOIN pg_catalog.pg_class c ON c.oid = b.relation
+	WHERE pg_catalog.pg_has_role(c.relowner, 'USAGE');
 GRANT SELECT ON assay.baseline_info TO PUBLIC;
 
 COMMENT ON VIEW assay.baseline_info IS 'baselines: rows, keys and size, and how far behind each is';

@@ -7,6 +7,7 @@
 
 #include <math.h>
 
+#include "common/hashfn.h"
 #include "common/int.h"
 #include "compat.h"
 #include "fmgr.h"
@@ -26,7 +27,28 @@ typedef struct Outcome
 
 StaticAssertDecl(sizeof(Outcome) == 24, "outcome is 24 bytes, without padding");
 
-#define PG_GETARG_OUTCOME_P(n)	((Outcome *) PG_DETOAST_DATUM(PG_GETARG_DATUM(n)))
+#define PG_GETARG_OUTCOME_P(n)	ReadOutcome((Outcome *) PG_DETOAST_DATUM(PG_GETARG_DATUM(n)))
+
+static inline bool
+CountsInRange(int64 attacks, int64 safe)
+{
+	return attacks >= 0 && safe >= 0 && attacks <= PG_INT64_MAX - safe;
+}
+
+/*
+ * An argument: nothing of it is trusted before.
+ */
+static Outcome *
+ReadOutcome(Outcome *o)
+{
+	if (VARSIZE(o) != sizeof(Outcome) || o->format != OUTCOME_FORMAT ||
+		o->reserved[0] != 0 || o->reserved[1] != 0 || o->reserved[2] != 0 ||
+		!CountsInRange(o->attacks, o->safe))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("outcome value is corrupted")));
+	return o;
+}
 
 static inline void
 AssertCheckOutcome(const Outcome *o)
@@ -54,14 +76,7 @@ MakeOutcome(int64 attacks, int64 safe)
 	return o;
 }
 
-static inline bool
-CountsInRange(int64 attacks, int64 safe)
-{
-	return attacks >= 0 && safe >= 0 && attacks <= PG_INT64_MAX - safe;
-}
-
-static void
-pg_attribute_noreturn()
+pg_noreturn static void
 OutOfRange(void)
 {
 	ereport(ERROR,
@@ -252,8 +267,13 @@ PG_FUNCTION_INFO_V1(outcome_accum_inverse);
 Datum
 outcome_accum_inverse(PG_FUNCTION_ARGS)
 {
-	Outcome    *o = Writable(fcinfo, PG_GETARG_OUTCOME_P(0));
+	Outcome    *o;
 
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("state of an aggregate must not be null")));
+	o = Writable(fcinfo, PG_GETARG_OUTCOME_P(0));
 	if (!PG_ARGISNULL(1))
 		OutcomeAdd(o, PG_GETARG_BOOL(1), !PG_GETARG_BOOL(1), -1);
 	PG_RETURN_POINTER(o);
@@ -320,6 +340,86 @@ outcome_subtract(PG_FUNCTION_ARGS)
 	p = PG_GETARG_OUTCOME_P(1);
 	OutcomeAdd(o, p->attacks, p->safe, -1);
 	PG_RETURN_POINTER(o);
+}
+
+/* ---- order: by attacks, then safe ------------------------------------------ */
+
+static int
+CompareOutcomes(FunctionCallInfo fcinfo)
+{
+	Outcome    *a = PG_GETARG_OUTCOME_P(0);
+	Outcome    *b = PG_GETARG_OUTCOME_P(1);
+
+	if (a->attacks != b->attacks)
+		return a->attacks < b->attacks ? -1 : 1;
+	return (a->safe > b->safe) - (a->safe < b->safe);
+}
+
+PG_FUNCTION_INFO_V1(outcome_cmp);
+Datum
+outcome_cmp(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT32(CompareOutcomes(fcinfo));
+}
+
+PG_FUNCTION_INFO_V1(outcome_eq);
+Datum
+outcome_eq(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(CompareOutcomes(fcinfo) == 0);
+}
+
+PG_FUNCTION_INFO_V1(outcome_ne);
+Datum
+outcome_ne(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(CompareOutcomes(fcinfo) != 0);
+}
+
+PG_FUNCTION_INFO_V1(outcome_lt);
+Datum
+outcome_lt(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(CompareOutcomes(fcinfo) < 0);
+}
+
+PG_FUNCTION_INFO_V1(outcome_le);
+Datum
+outcome_le(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(CompareOutcomes(fcinfo) <= 0);
+}
+
+PG_FUNCTION_INFO_V1(outcome_gt);
+Datum
+outcome_gt(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(CompareOutcomes(fcinfo) > 0);
+}
+
+PG_FUNCTION_INFO_V1(outcome_ge);
+Datum
+outcome_ge(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(CompareOutcomes(fcinfo) >= 0);
+}
+
+PG_FUNCTION_INFO_V1(outcome_hash);
+Datum
+outcome_hash(PG_FUNCTION_ARGS)
+{
+	Outcome    *o = PG_GETARG_OUTCOME_P(0);
+
+	return hash_any((unsigned char *) o, sizeof(Outcome));
+}
+
+PG_FUNCTION_INFO_V1(outcome_hash_extended);
+Datum
+outcome_hash_extended(PG_FUNCTION_ARGS)
+{
+	Outcome    *o = PG_GETARG_OUTCOME_P(0);
+
+	return hash_any_extended((unsigned char *) o, sizeof(Outcome), PG_GETARG_INT64(1));
 }
 
 /* ---- accessors ----------------------------------------------------------- */

@@ -15,8 +15,6 @@
 #include "import.h"
 #include "port/pg_bitutils.h"
 
-bool		(*model_cancelled) (void) = NULL;
-
 /* Bytes of an element of each section */
 static Size
 SectionBytes(const Model *model, ModelSection section)

@@ -15,8 +15,8 @@
 
 #include <json-c/json.h>
 
+#include "category.h"
 #include "document.h"
-#include "import.h"
 
 /* Bytes handed to json-c between two looks at a cancel request */
 #define CHUNK_BYTES		(1024 * 1024)
@@ -609,6 +609,34 @@ DocumentEach(Document *object, void **position, const char **key,
 }
 
 bool
+DocumentKnowsMembers(Document *object, const char *where,
+					 const char *const *known, ModelError *error)
+{
+	void	   *position = NULL;
+	const char *key;
+	Document   *value;
+
+	if (error->kind != MODEL_OK)
+		return false;
+	while (DocumentEach(object, &position, &key, &value))
+	{
+		int			i = 0;
+
+		while (known[i] != NULL && strcmp(known[i], key) != 0)
+			i++;
+		if (known[i] != NULL)
+			continue;
+		ModelFail(error, MODEL_UNSUPPORTED,
+				  "model document has a member \"%.60s\" in \"%s\" that is not known",
+				  key, where);
+		snprintf(error->hint, sizeof(error->hint),
+				 "It may change predictions. Perhaps the file is by a release of the library that is too new for this version of pg_assay.");
+		return false;
+	}
+	return true;
+}
+
+bool
 DocumentIsObject(Document *value)
 {
 	return json_object_is_type(Json(value), json_type_object);
@@ -735,6 +763,21 @@ DocumentBoolean(Document *value, bool *boolean)
 		return number == 0 || number == 1;
 	}
 	return false;
+}
+
+bool
+DocumentNumberName(Document *value, char *name)
+{
+	double		number;
+
+	if (DocumentIsString(value) || !DocumentNumber(value, &number))
+		return false;
+	if (json_object_is_type(Json(value), json_type_int))
+		snprintf(name, MODEL_NUMBER_NAME, INT64_FORMAT,
+				 (int64) json_object_get_int64(Json(value)));
+	else
+		ModelNumberName(number, name);
+	return true;
 }
 
 bool

@@ -82,20 +82,6 @@ struct ModelBuilder
 };
 
 bool
-ModelFail(ModelError *error, ModelErrorKind kind, const char *format,...)
-{
-	va_list		args;
-
-	if (error->kind != MODEL_OK)
-		return false;
-	error->kind = kind;
-	va_start(args, format);
-	vsnprintf(error->message, sizeof(error->message), format, args);
-	va_end(args);
-	return false;
-}
-
-bool
 ModelComplain(ModelBuilder *builder, ModelErrorKind kind,
 			  const char *format,...)
 {
@@ -129,6 +115,34 @@ bool
 ModelIsFine(const ModelBuilder *builder)
 {
 	return builder->error->kind == MODEL_OK;
+}
+
+ModelError *
+ModelErrorOf(const ModelBuilder *builder)
+{
+	return builder->error;
+}
+
+void
+ModelNoteThat(ModelBuilder *builder, const char *hint, const char *format,...)
+{
+	char		message[sizeof(builder->error->message)];
+	va_list		args;
+
+	va_start(args, format);
+	vsnprintf(message, sizeof(message), format, args);
+	va_end(args);
+	ModelRemark(builder->error, hint, "%s", message);
+}
+
+void
+ModelRemarkRelease(ModelBuilder *builder, const char *library,
+				   const char *release, const char *tested)
+{
+	ModelNoteThat(builder,
+				  "Compare some predictions with the library's own before you rely on it.",
+				  "model is by %s %s, the newest release that was tested is %s",
+				  library, release, tested);
 }
 
 static bool
@@ -420,17 +434,6 @@ ModelAddFeature(ModelBuilder *builder, const char *name,
 	if (name != NULL)
 		feature->name = AddString(builder, name, "feature name");
 	return number;
-}
-
-void
-ModelNumberName(double number, char *name)
-{
-	for (int digits = 15; digits <= 17; digits++)
-	{
-		snprintf(name, MODEL_NUMBER_NAME, "%.*g", digits, number);
-		if (strtod(name, NULL) == number)
-			break;
-	}
 }
 
 bool

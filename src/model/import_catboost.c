@@ -24,6 +24,9 @@
 #define CATBOOST_MAX_DEPTH	16	/* of an oblivious tree, as in the library */
 #define NOT_A_FEATURE		PG_UINT32_MAX
 
+/* The newest release whose files were compared with the library */
+#define TESTED_RELEASE		"1.2.10"
+
 /* A category's hash, with its name or its code */
 typedef struct Hashed
 {
@@ -105,6 +108,9 @@ ReadLibrary(Source *source, Document *info)
 {
 	const char *text;
 	char		version[32];
+	int			major = 0;
+	int			minor = 0;
+	int			patch = 0;
 	Size		n = 0;
 
 	if (!DocumentString(DocumentMember(info, "catboost_version_info"), &text) ||
@@ -116,6 +122,11 @@ ReadLibrary(Source *source, Document *info)
 		   ((*text >='0' && *text <='9') ||*text == '.'))
 		version[n++] = *text ++;
 	version[n] = '\0';
+	if (sscanf(version, "%d.%d.%d", &major, &minor, &patch) >= 2 &&
+		(major > 1 || (major == 1 && (minor > 2 ||
+									  (minor == 2 && patch > 10)))))
+		ModelRemarkRelease(source->builder, "CatBoost", version,
+						   TESTED_RELEASE);
 	return ModelSetLibrary(source->builder, version);
 }
 
@@ -189,6 +200,10 @@ ReadLoss(Source *source, Document *info)
 static bool
 NumberFeatures(Source *source, Document *list, bool categorical)
 {
+	static const char *const known[] = {
+		"borders", "feature_id", "feature_index", "feature_name",
+		"flat_feature_index", "has_nans", "nan_value_treatment", "values", NULL
+	};
 	Size		count = DocumentLength(list);
 	uint32	   *numbers = categorical ? source->categories : source->floats;
 
@@ -198,6 +213,8 @@ NumberFeatures(Source *source, Document *list, bool categorical)
 		int64		flat,
 					own;
 
+		if (!ModelKnowsMembers(source->builder, info, "features_info", known))
+			return false;
 		if (!DocumentInteger(DocumentMember(info, "flat_feature_index"), 0,
 							 (int64) source->nfeatures - 1, &flat) ||
 			!DocumentInteger(DocumentMember(info, "feature_index"), 0,
@@ -499,10 +516,16 @@ RefuseCtr(Source *source, Document *split)
 static bool
 ReadSplit(Source *source, Document *document, Split *split)
 {
+	static const char *const known[] = {
+		"border", "cat_feature_index", "ctr_target_border_idx",
+		"float_feature_index", "split_index", "split_type", "value", NULL
+	};
 	const char *type;
 	int64		own;
 
 	memset(split, 0, sizeof(*split));
+	if (!ModelKnowsMembers(source->builder, document, "split", known))
+		return false;
 	if (!DocumentString(DocumentMember(document, "split_type"), &type))
 		return MalformedTree(source, "split_type");
 	if (strcmp(type, "FloatFeature") == 0)
@@ -583,6 +606,9 @@ BeginTree(Source *source)
 static bool
 ReadOblivious(Source *source, Document *tree)
 {
+	static const char *const known[] = {
+		"leaf_values", "leaf_weights", "splits", NULL
+	};
 	Document   *splits = DocumentMember(tree, "splits");
 	Document   *values = DocumentMember(tree, "leaf_values");
 	Document   *weights = DocumentMember(tree, "leaf_weights");
@@ -590,6 +616,8 @@ ReadOblivious(Source *source, Document *tree)
 	Size		nleaves = (Size) 1 << Min(depth, CATBOOST_MAX_DEPTH);
 	Split		split[CATBOOST_MAX_DEPTH];
 
+	if (!ModelKnowsMembers(source->builder, tree, "oblivious_trees", known))
+		return false;
 	if (depth > CATBOOST_MAX_DEPTH)
 		return ModelComplain(source->builder, MODEL_LIMIT,
 							 "tree %u of the CatBoost model is deeper than %d splits",
@@ -648,6 +676,9 @@ static bool
 ReadNested(Source *source, Document *node, int32 *nleaves, int32 *nsplits,
 		   int32 *id, double *cover)
 {
+	static const char *const known[] = {
+		"left", "right", "split", "value", "weight", NULL
+	};
 	Document   *value = DocumentMember(node, "value");
 	Document   *document = DocumentMember(node, "split");
 	Split		split;
@@ -656,6 +687,8 @@ ReadNested(Source *source, Document *node, int32 *nleaves, int32 *nsplits,
 	double		no_cover,
 				yes_cover;
 
+	if (!ModelKnowsMembers(source->builder, node, "trees", known))
+		return false;
 	if (document == NULL)
 	{
 		Size		count = DocumentIsArray(value) ? DocumentLength(value) : 1;
@@ -732,6 +765,26 @@ CountOutputs(Source *source, Document *oblivious, Document *nested)
 	return ModelSetOutputs(source->builder, source->noutputs);
 }
 
+/* Only what is known is read: what is new may change what a model predicts */
+static bool
+KnowsMembers(Source *source)
+{
+	static const char *const root[] = {
+		"ctr_data", "features_info", "model_info", "oblivious_trees",
+		"scale_and_bias", "trees", NULL
+	};
+	static const char *const features[] = {
+		"cat_features_hash", "categorical_features", "ctrs",
+		"embedding_features", "float_features", "text_features", NULL
+	};
+
+	return ModelKnowsMembers(source->builder, source->document, "the model",
+							 root) &&
+		ModelKnowsMembers(source->builder,
+						  DocumentMember(source->document, "features_info"),
+						  "features_info", features);
+}
+
 static bool
 ReadModel(Source *source)
 {
@@ -749,7 +802,7 @@ ReadModel(Source *source)
 		return ModelHint(source->builder,
 						 "It is what model.save_model(file, format='json') writes.");
 	}
-	if (!ReadLibrary(source, info) || !ReadLoss(source, info) ||
+	if (!KnowsMembers(source) || !ReadLibrary(source, info) || !ReadLoss(source, info) ||
 		!CountOutputs(source, oblivious, nested) ||
 		!ReadFeatures(source) || !ReadScale(source))
 		return false;

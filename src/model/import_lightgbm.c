@@ -21,8 +21,10 @@
 #include <errno.h>
 #include <limits.h>
 
+#include "category.h"
 #include "document.h"
 #include "import.h"
+#include "pandas_columns.h"
 
 /* A piece of the document */
 typedef struct Span
@@ -45,6 +47,8 @@ typedef struct Reader
 	bool		has_sizes;
 	bool		ended;			/* the end of the trees was seen */
 	Span		tree;			/* of the number in "Tree=", for messages */
+	const char *const *columns; /* whose categories pandas_categorical has */
+	uint32		ncolumns;		/* 0: nobody says */
 } Reader;
 
 /* The lists of a tree's block, in the order of tree_keys */
@@ -569,14 +573,39 @@ TreeFree(Tree *tree)
 	free(tree->set_used);
 }
 
+static bool
+IsAmong(Span key, const char *const *names)
+{
+	for (; *names != NULL; names++)
+		if (SpanIs(key, *names))
+			return true;
+	return false;
+}
+
+/* What is new in a file may change what it predicts */
+static bool
+IsUnknown(Reader *r, Span key)
+{
+	ModelComplain(r->builder, MODEL_UNSUPPORTED,
+				  "LightGBM model has \"%.*s\", which is not known",
+				  Shown(key), key.start);
+	return ModelHint(r->builder,
+					 "It may change predictions. Perhaps the file is by a release of LightGBM that is too new for this version of pg_assay.");
+}
+
 /* A block, from the line after "Tree=" to an empty line */
 static bool
 ReadTree(Reader *r)
 {
+	static const char *const ignored[] = {
+		"split_gain", "internal_value", "internal_weight", "leaf_weight",
+		"leaf_parent", "shrinkage", NULL
+	};
 	Tree		tree;
 	Span		line,
 				key,
 				value;
+	int			known;
 	bool		fine;
 
 	memset(&tree, 0, sizeof(tree));
@@ -590,9 +619,14 @@ ReadTree(Reader *r)
 			return ModelComplain(r->builder, MODEL_INVALID,
 								 "tree %.*s has no empty line at its end",
 								 Shown(r->tree), r->tree.start);
-		for (int i = 0; i < TREE_KEYS; i++)
-			if (SpanIs(key, tree_keys[i]))
-				tree.value[i] = value;
+		for (known = 0; known < TREE_KEYS; known++)
+			if (SpanIs(key, tree_keys[known]))
+			{
+				tree.value[known] = value;
+				break;
+			}
+		if (known == TREE_KEYS && !IsAmong(key, ignored))
+			return IsUnknown(r, key);
 	}
 
 	fine = ReadLists(r, &tree) &&
@@ -711,18 +745,6 @@ ReadObjective(Reader *r, Span objective)
 					 "A model trained with a function of one's own has the objective \"custom\".");
 }
 
-/* A number as people write it: the shortest text that gives it back */
-static void
-PrintNumber(double number, char *text, Size size)
-{
-	for (int digits = 15; digits <= 17; digits++)
-	{
-		snprintf(text, size, "%.*g", digits, number);
-		if (strtod(text, NULL) == number)
-			break;
-	}
-}
-
 /* The categories that a pandas frame gave to a column, in order of codes */
 static bool
 AddCategories(Reader *r, Document *names)
@@ -731,17 +753,14 @@ AddCategories(Reader *r, Document *names)
 	{
 		Document   *name = DocumentElement(names, i);
 		const char *text;
-		char		printed[32];
-		double		number;
+		char		printed[MODEL_NUMBER_NAME];
 		bool		boolean;
 
 		if (DocumentIsString(name) && DocumentString(name, &text))
 			;
-		else if (!DocumentIsString(name) && DocumentNumber(name, &number))
-		{
-			PrintNumber(number, printed, sizeof(printed));
+		else if (DocumentNumberName(name, printed))
 			text = printed;
-		}
+
 		else if (DocumentBoolean(name, &boolean))
 			text = boolean ? "true" : "false";
 
@@ -779,53 +798,173 @@ ReadPandas(Reader *r, Span text)
 	return lists;
 }
 
+static Span
+NameOf(const PandasColumn *info)
+{
+	Span		name = {info->name, info->name_end};
+
+	return name;
+}
+
 /*
- * Features: names, and for each what range it had.  That of a categorical
- * feature is a list "3:0:4", that of a numeric one "[0:1]", and "none" says
- * that it was constant.  The lists of pandas are for the categorical columns
- * in order; if their number differs, nobody knows whose they are, and the
- * features take codes.
+ * The range of a categorical feature is a list "3:0:4", that of a numeric one
+ * "[0:1]", and "none" says that it was constant.
  */
 static bool
-AddFeatures(Reader *r, Span names, Span infos, Span pandas)
+ReadInfo(Reader *r, Span word, PandasColumn *info)
 {
-	Document   *lists = ReadPandas(r, pandas);
-	Span		word,
-				info;
-	Span		rest = infos;
-	uint32		ncategorical = 0;
+	bool		numeric = *word.start == '[';
+	Span		part = word;
+	double		value;
+	bool		fine = true;
+
+	info->list = PANDAS_NO_LIST;
+	info->least = INFINITY;
+	info->most = -INFINITY;
+	info->constant = SpanIs(word, "none");
+	info->categorical = !numeric && !info->constant;
+	if (info->constant)
+		return true;
+	if (numeric)
+	{
+		fine = word.end[-1] == ']';
+		part.start++;
+		word.end--;
+	}
+	for (; fine && part.start <= word.end; part.start = part.end + 1)
+	{
+		part.end = memchr(part.start, ':', word.end - part.start);
+		if (part.end == NULL)
+			part.end = word.end;
+		fine = ParseDouble(part, &value);
+		info->least = fmin(info->least, value);
+		info->most = fmax(info->most, value);
+	}
+	if (!fine)
+		return ModelComplain(r->builder, MODEL_INVALID,
+							 "feature_infos of LightGBM model has \"%.*s\"",
+							 Shown(word), word.start);
+	return true;
+}
+
+/* Names and infos; *infos from malloc */
+static bool
+ReadInfos(Reader *r, Span names, Span ranges, PandasColumn **infos)
+{
+	Span		word;
+	Span		name;
 	uint32		n = 0;
-	bool		fine = ModelIsFine(r->builder);
 
-	while (NextWord(&rest, &info))
-		ncategorical += *info.start != '[' && !SpanIs(info, "none");
-	if (lists != NULL && DocumentLength(lists) != ncategorical)
-	{
-		DocumentFree(lists);
-		lists = NULL;
-	}
-
-	ncategorical = 0;
-	for (; fine && n < r->nfeatures && NextWord(&names, &word); n++)
-	{
-		char	   *name = SpanCopy(r, word);
-		bool		categorical = NextWord(&infos, &info) &&
-		*info.start != '[' && !SpanIs(info, "none");
-
-		fine = name != NULL;
-		if (fine)
-			ModelAddFeature(r->builder, name, !categorical ? FEATURE_NUMERIC :
-							lists ? FEATURE_TEXT : FEATURE_CATEGORY);
-		free(name);
-		if (categorical && lists && fine)
-			fine = AddCategories(r, DocumentElement(lists, ncategorical));
-		ncategorical += categorical;
-		fine = fine && ModelIsFine(r->builder);
-	}
-	if (fine && (n < r->nfeatures || NextWord(&names, &word)))
-		fine = ModelComplain(r->builder, MODEL_INVALID,
+	/* No more memory than the document justifies */
+	if (r->nfeatures > (Size) (names.end - names.start) / 2 + 1)
+		return ModelComplain(r->builder, MODEL_INVALID,
 							 "LightGBM model does not name %u features",
 							 r->nfeatures);
+	*infos = calloc(r->nfeatures, sizeof(PandasColumn));
+	if (*infos == NULL)
+		return ModelComplain(r->builder, MODEL_NO_MEMORY, "out of memory");
+	for (; n < r->nfeatures && NextWord(&names, &name); n++)
+	{
+		(*infos)[n].name = name.start;
+		(*infos)[n].name_end = name.end;
+		if (!NextWord(&ranges, &word))
+			return ModelComplain(r->builder, MODEL_INVALID,
+								 "feature_infos of LightGBM model is too short");
+		if (!ReadInfo(r, word, &(*infos)[n]))
+			return false;
+	}
+	if (n < r->nfeatures || NextWord(&names, &word))
+		return ModelComplain(r->builder, MODEL_INVALID,
+							 "LightGBM model does not name %u features",
+							 r->nfeatures);
+	return true;
+}
+
+/* The lists are those of the columns that the user names, in order */
+static bool
+AssignNamed(Reader *r, PandasColumn *infos, Document *lists)
+{
+	if (DocumentLength(lists) != r->ncolumns)
+		return ModelComplain(r->builder, MODEL_INVALID,
+							 "number of columns named is %u, but pandas_categorical of the LightGBM model is of %zu",
+							 r->ncolumns, DocumentLength(lists));
+	for (uint32 i = 0; i < r->ncolumns; i++)
+	{
+		uint32		f = 0;
+
+		while (f < r->nfeatures && !SpanIs(NameOf(&infos[f]), r->columns[i]))
+			f++;
+		if (f == r->nfeatures || infos[f].list != PANDAS_NO_LIST)
+			return ModelComplain(r->builder, MODEL_INVALID,
+								 "LightGBM model has no feature \"%.100s\", or it is named twice",
+								 r->columns[i]);
+		if (!PandasFits(&infos[f], DocumentElement(lists, i)))
+			return ModelComplain(r->builder, MODEL_INVALID,
+								 "pandas_categorical has too few categories for feature \"%.100s\"",
+								 r->columns[i]);
+		infos[f].list = i;
+	}
+	return true;
+}
+
+static bool
+IsAmbiguous(Reader *r, Span name)
+{
+	ModelComplain(r->builder, MODEL_INVALID,
+				  "LightGBM model does not tell whether pandas_categorical names the categories of feature \"%.*s\"",
+				  Shown(name), name.start);
+	return ModelHint(r->builder,
+					 "Name the columns of type category that the data frame had, in order, as in model_from_lightgbm(document, '{colour,size}').");
+}
+
+/* Whose are the lists?  As the user says, or as the document leaves no doubt */
+static bool
+AssignPandas(Reader *r, PandasColumn *infos, Document *lists)
+{
+	bool		foreign;
+	uint32		ambiguous;
+
+	if (r->ncolumns > 0)
+		return AssignNamed(r, infos, lists);
+	if (!PandasAssign(infos, r->nfeatures, lists, &foreign, &ambiguous,
+					  r->error))
+		return false;
+	if (foreign)
+		ModelNoteThat(r->builder, "Its categorical features take codes.",
+					  "pandas_categorical of the LightGBM model has other columns than the model");
+	if (ambiguous < r->nfeatures)
+		return IsAmbiguous(r, NameOf(&infos[ambiguous]));
+	return true;
+}
+
+static bool
+AddFeature(Reader *r, const PandasColumn *info, Document *lists)
+{
+	char	   *name = SpanCopy(r, NameOf(info));
+
+	if (name == NULL)
+		return false;
+	ModelAddFeature(r->builder, name,
+					info->list != PANDAS_NO_LIST && (info->categorical || info->constant) ?
+					FEATURE_TEXT :
+					info->categorical ? FEATURE_CATEGORY : FEATURE_NUMERIC);
+	free(name);
+	if (info->list != PANDAS_NO_LIST && (info->categorical || info->constant))
+		return AddCategories(r, DocumentElement(lists, info->list));
+	return ModelIsFine(r->builder);
+}
+
+static bool
+AddFeatures(Reader *r, Span names, Span ranges, Span pandas)
+{
+	Document   *lists = ReadPandas(r, pandas);
+	PandasColumn *infos = NULL;
+	bool		fine = ModelIsFine(r->builder) &&
+	ReadInfos(r, names, ranges, &infos) && AssignPandas(r, infos, lists);
+
+	for (uint32 f = 0; fine && f < r->nfeatures; f++)
+		fine = AddFeature(r, &infos[f], lists);
+	free(infos);
 	DocumentFree(lists);
 	return fine;
 }
@@ -866,7 +1005,11 @@ ReadHeader(Reader *r, Span pandas, bool *trees)
 		"version", "num_tree_per_iteration", "max_feature_idx", "objective",
 		"feature_names", "feature_infos", "tree_sizes"
 	};
+	static const char *const ignored[] = {
+		"num_class", "label_index", "monotone_constraints", NULL
+	};
 	Span		header[HEADER_KEYS];
+	int			known;
 	Span		line,
 				key,
 				value;
@@ -887,6 +1030,8 @@ ReadHeader(Reader *r, Span pandas, bool *trees)
 			r->ended = true;
 		else if (SpanIs(line, "average_output"))
 			r->average = true;
+		else if (line.start < line.end && !SplitLine(line, &key, &value))
+			return IsUnknown(r, line);
 		if (!SplitLine(line, &key, &value))
 			continue;
 		if (SpanIs(key, "Tree"))
@@ -895,9 +1040,14 @@ ReadHeader(Reader *r, Span pandas, bool *trees)
 			*trees = true;
 			break;
 		}
-		for (int i = 0; i < HEADER_KEYS; i++)
-			if (SpanIs(key, keys[i]))
-				header[i] = value;
+		for (known = 0; known < HEADER_KEYS; known++)
+			if (SpanIs(key, keys[known]))
+			{
+				header[known] = value;
+				break;
+			}
+		if (known == HEADER_KEYS && !IsAmong(key, ignored))
+			return IsUnknown(r, key);
 	}
 
 	value = header[VERSION];
@@ -1010,7 +1160,8 @@ ReadModel(Reader *r, Span pandas)
 }
 
 Model	   *
-ImportLightGBM(const char *document, Size length, Size *size, ModelError *error)
+ImportLightGBM(const char *document, Size length, const char *const *columns,
+			   uint32 ncolumns, Size *size, ModelError *error)
 {
 	Reader		r;
 
@@ -1020,6 +1171,8 @@ ImportLightGBM(const char *document, Size length, Size *size, ModelError *error)
 	r.at = document;
 	r.end = document + length;
 	r.error = error;
+	r.columns = columns;
+	r.ncolumns = ncolumns;
 	r.builder = ModelBegin(MODEL_LIGHTGBM, error);
 	if (!ReadModel(&r, FindPandas(document, length)))
 	{

@@ -1,6 +1,6 @@
 /*
  * import_xgboost.c
- *		XGBoost models: JSON and UBJSON, as releases 1.0 to 3.x write them.
+ *		XGBoost models: JSON and UBJSON, as releases 1.0 to 3.4 write them.
  *
  * The document is read as it is specified in XGBoost's "model.schema" and as
  * its releases differ from it:
@@ -12,6 +12,9 @@
  *	 since 3.1 (by number of the leaf, kept as its right child).
  * - A category in the set goes right, all others left.
  * - Pruned nodes stay in the arrays, marked by a split index of 2^31 - 1.
+ * - DART is a booster "dart" around a "gbtree" up to 3.2, and a "gbtree" with
+ *	 weights since: beside its model in 3.3, in it since 3.4.
+ * - Quantiles are sorted since 3.4; several expectiles (3.3) add up.
  * - Everything is float32, summed in the order of the trees, from the base
  *	 score on.  (Releases before 1.3 added the base score last, and took that
  *	 of binary:logitraw for a probability.  Like later releases, we read their
@@ -21,18 +24,28 @@
 
 #include <math.h>
 
+#include "category.h"
 #include "document.h"
 #include "import.h"
 
 #define DELETED_NODE	PG_INT32_MAX
+
+/* The newest release whose files were compared with the library */
+#define TESTED_MAJOR	3
+#define TESTED_MINOR	4
+#define RELEASE(major, minor)	((major) * 1000 + (minor))
 
 /* From base_score to a margin */
 typedef enum BaseScore
 {
 	BASE_AS_IS,
 	BASE_PROBABILITY,
-	BASE_POSITIVE
+	BASE_POSITIVE,
+	BASE_CUMULATIVE				/* of expectiles: differences, by softplus */
 } BaseScore;
+
+/* The least difference of two expectiles */
+#define EXPECTILE_STEP	((double) 1e-6f)
 
 static const struct
 {
@@ -52,7 +65,7 @@ static const struct
 	{"rank:ndcg", LINK_IDENTITY, BASE_AS_IS},
 	{"rank:pairwise", LINK_IDENTITY, BASE_AS_IS},
 	{"reg:absoluteerror", LINK_IDENTITY, BASE_AS_IS},
-	{"reg:expectileerror", LINK_IDENTITY, BASE_AS_IS},
+	{"reg:expectileerror", LINK_IDENTITY, BASE_AS_IS},	/* see ReadAlphas */
 	{"reg:gamma", LINK_EXP, BASE_POSITIVE},
 	{"reg:linear", LINK_IDENTITY, BASE_AS_IS},
 	{"reg:logistic", LINK_LOGISTIC, BASE_PROBABILITY},
@@ -73,6 +86,9 @@ typedef struct Source
 	uint32		nfeatures;
 	uint32		noutputs;
 	BaseScore	base;
+	float		last_score;		/* of the output before */
+	Size		nalphas;		/* of quantiles and expectiles, or 0 */
+	int			release;		/* RELEASE(major, minor) */
 } Source;
 
 /* One tree's arrays, all as long as there are nodes unless said otherwise */
@@ -114,7 +130,129 @@ ReadVersion(Source *source, Document *document)
 			return Malformed(source, "version");
 	snprintf(text, sizeof(text), "%d.%d.%d",
 			 (int) part[0], (int) part[1], (int) part[2]);
+	source->release = RELEASE((int) part[0], (int) Min(part[1], 999));
+	if (source->release > RELEASE(TESTED_MAJOR, TESTED_MINOR))
+		ModelRemarkRelease(source->builder, "XGBoost", text,
+						   CppAsString2(TESTED_MAJOR) "." CppAsString2(TESTED_MINOR));
 	return ModelSetLibrary(source->builder, text);
+}
+
+/*
+ * Only what is known is read: a release that puts something new into the file
+ * means something by it.  (3.3 moved the weights of DART, for one.)
+ */
+static bool
+KnowsHeader(Source *source, Document *document)
+{
+	static const char *const root[] = {"learner", "version", NULL};
+	static const char *const learner[] = {
+		"attributes", "feature_names", "feature_types", "gradient_booster",
+		"learner_model_param", "objective", NULL
+	};
+	static const char *const parameters[] = {
+		"base_score", "boost_from_average", "num_class", "num_feature",
+		"num_target", NULL
+	};
+	ModelBuilder *builder = source->builder;
+
+	return ModelKnowsMembers(builder, document, "the model", root) &&
+		ModelKnowsMembers(builder, source->learner, "learner", learner) &&
+		ModelKnowsMembers(builder, DocumentMember(source->learner,
+												  "learner_model_param"),
+						  "learner_model_param", parameters);
+}
+
+/* Parameters of objectives: all are of the training, but alphas */
+static bool
+KnowsObjective(Source *source, Document *objective)
+{
+	static const struct
+	{
+		const char *name;
+		const char *const known[10];
+	}			parts[] = {
+		{"aft_loss_param", {"aft_loss_distribution", "aft_loss_distribution_scale"}},
+		{"expectile_loss_param", {"expectile_alpha"}},
+		{"lambda_rank_param", {"num_pairsample", "fix_list_weight"}},
+		{"lambdarank_param", {"lambdarank_bias_norm", "lambdarank_normalization",
+				"lambdarank_num_pair_per_sample", "lambdarank_pair_method",
+				"lambdarank_score_normalization", "lambdarank_unbiased",
+		"ndcg_exp_gain"}},
+		{"poisson_regression_param", {"max_delta_step"}},
+		{"pseduo_huber_param", {"huber_slope"}},	/* so in 1.6 */
+		{"pseudo_huber_param", {"huber_slope"}},
+		{"quantile_loss_param", {"quantile_alpha"}},
+		{"reg_loss_param", {"scale_pos_weight"}},
+		{"softmax_multiclass_param", {"num_class"}},
+		{"tweedie_regression_param", {"tweedie_variance_power"}},
+	};
+	const char *known[lengthof(parts) + 4];
+	int			n = 0;
+
+	known[n++] = "name";
+	known[n++] = "ti+";			/* of rankings: positions' bias in the
+								 * training */
+	known[n++] = "tj-";
+	for (int i = 0; i < lengthof(parts); i++)
+		known[n++] = parts[i].name;
+	known[n] = NULL;
+	if (!ModelKnowsMembers(source->builder, objective, "objective", known))
+		return false;
+	for (int i = 0; i < lengthof(parts); i++)
+		if (!ModelKnowsMembers(source->builder,
+							   DocumentMember(objective, parts[i].name),
+							   parts[i].name, parts[i].known))
+			return false;
+	return true;
+}
+
+/* How many values an objective's list has; it may be a text "[0.1,0.9]" */
+static Size
+CountAlphas(Document *list)
+{
+	const char *text;
+	Size		n = 1;
+
+	if (DocumentIsArray(list))
+		return DocumentLength(list);
+	if (!DocumentString(list, &text))
+		return list == NULL ? 0 : 1;
+	for (; *text; text ++)
+		n += *text == ',';
+	return n;
+}
+
+/*
+ * Several quantiles or expectiles are outputs that must not cross.  XGBoost 3.4
+ * sorts quantiles; expectiles, since there are several of them, add up.
+ */
+static bool
+ReadAlphas(Source *source, Document *objective, const char *name)
+{
+	Document   *part;
+	Size		n;
+
+	if (strcmp(name, "reg:quantileerror") == 0)
+	{
+		part = DocumentMember(objective, "quantile_loss_param");
+		n = CountAlphas(DocumentMember(part, "quantile_alpha"));
+		if (n > 1 && source->release >= RELEASE(3, 4))
+			ModelSetLink(source->builder, LINK_SORTED, 1.0, 0.0);
+	}
+	else if (strcmp(name, "reg:expectileerror") == 0)
+	{
+		part = DocumentMember(objective, "expectile_loss_param");
+		n = CountAlphas(DocumentMember(part, "expectile_alpha"));
+		if (n > 1)
+			ModelSetLink(source->builder, LINK_CUMULATIVE_SOFTPLUS,
+						 EXPECTILE_STEP, 0.0);
+		if (n > 1)
+			source->base = BASE_CUMULATIVE;
+	}
+	else
+		return true;
+	source->nalphas = Max(n, 1);
+	return ModelIsFine(source->builder);
 }
 
 static bool
@@ -130,12 +268,22 @@ ReadObjective(Source *source)
 		{
 			source->base = objectives[i].base;
 			return ModelSetObjective(source->builder, name) &&
-				ModelSetLink(source->builder, objectives[i].link, 1.0, 0.0);
+				ModelSetLink(source->builder, objectives[i].link, 1.0, 0.0) &&
+				KnowsObjective(source, objective) &&
+				ReadAlphas(source, objective, name);
 		}
 	ModelComplain(source->builder, MODEL_UNSUPPORTED,
 				  "XGBoost objective \"%.100s\" is not supported", name);
 	return ModelHint(source->builder,
-					 "All objectives that XGBoost 3.2 has built in are supported.");
+					 "All objectives that XGBoost 3.4 has built in are supported.");
+}
+
+/* In float32, as the library does */
+static float
+SoftplusInverse(float x)
+{
+	x = fmaxf(x, (float) EXPECTILE_STEP);
+	return x + logf(-expm1f(-x));
 }
 
 /* The margin of a base score, in the operations of the objectives */
@@ -159,6 +307,10 @@ SetBaseScore(Source *source, uint32 output, float base)
 								 "base_score %g is not positive", base);
 		margin = logf(base);
 	}
+	else if (source->base == BASE_CUMULATIVE && output > 0)
+		margin = SoftplusInverse(base - source->last_score -
+								 (float) EXPECTILE_STEP);
+	source->last_score = base;
 	return ModelSetStart(source->builder, output, margin);
 }
 
@@ -252,9 +404,27 @@ ReadParameters(Source *source)
 		return Malformed(source, "num_target");
 	source->nfeatures = (uint32) features;
 	source->noutputs = (uint32) Max(Max(classes, targets), 1);
+	if (source->nalphas > 0 && source->nalphas != source->noutputs)
+		return ModelComplain(source->builder, MODEL_UNSUPPORTED,
+							 "XGBoost model has %u outputs for %zu quantiles or expectiles",
+							 source->noutputs, source->nalphas);
 	return ModelSetSingle(source->builder) &&
 		ModelSetOutputs(source->builder, source->noutputs) &&
 		ReadBaseScore(source, DocumentMember(param, "base_score"));
+}
+
+/*
+ * Up to 3.3 XGBoost counts characters where it should count bytes, so a name
+ * that is not ASCII shifts and cuts those that follow: nobody knows them.
+ */
+static bool
+CutNames(Source *source, uint32 feature)
+{
+	ModelComplain(source->builder, MODEL_INVALID,
+				  "names of the categories of feature %u are cut in the XGBoost model",
+				  feature);
+	return ModelHint(source->builder,
+					 "Releases before 3.4 do so when a name is not ASCII. Train with a later one, or use ASCII names or codes.");
 }
 
 /*
@@ -264,20 +434,20 @@ ReadParameters(Source *source)
 static bool
 ReadCategories(Source *source, uint32 feature, Document *encoding)
 {
+	static const char *const known[] = {"offsets", "type", "values", NULL};
 	Document   *offsets = DocumentMember(encoding, "offsets");
 	Document   *values = DocumentMember(encoding, "values");
 	Size		n = DocumentLength(values);
 	char		name[MODEL_MAX_NAME + 1];
 
+	if (!ModelKnowsMembers(source->builder, encoding, "cats", known))
+		return false;
 	if (offsets == NULL)
 	{
 		for (Size i = 0; i < n; i++)
 		{
-			double		number;
-
-			if (!DocumentNumber(DocumentElement(values, i), &number))
+			if (!DocumentNumberName(DocumentElement(values, i), name))
 				return Malformed(source, "cats");
-			ModelNumberName(number, name);
 			if (!ModelAddCategory(source->builder, name, (uint32) i))
 				return false;
 		}
@@ -294,14 +464,7 @@ ReadCategories(Source *source, uint32 feature, Document *encoding)
 							 PG_INT32_MAX, &end))
 			return Malformed(source, "cats");
 		if (end > n)
-		{
-			/* 3.2.0 counts characters where it should count bytes */
-			ModelComplain(source->builder, MODEL_INVALID,
-						  "names of the categories of feature %u are cut short in the XGBoost model",
-						  feature);
-			return ModelHint(source->builder,
-							 "Some releases of XGBoost do so when a name is not ASCII: use ASCII names or codes.");
-		}
+			return CutNames(source, feature);
 		if (end - first > MODEL_MAX_NAME)
 			return ModelComplain(source->builder, MODEL_LIMIT,
 								 "category name of %d bytes exceeds the limit of %d bytes",
@@ -313,6 +476,8 @@ ReadCategories(Source *source, uint32 feature, Document *encoding)
 			if (!DocumentInteger(DocumentElement(values, at), -128, 255,
 								 &byte) || byte == 0)
 				return Malformed(source, "cats");
+			if ((byte < 0 || byte >= 0x80) && source->release < RELEASE(3, 4))
+				return CutNames(source, feature);
 			name[at - first] = (char) byte;
 		}
 		name[end - first] = '\0';
@@ -544,11 +709,26 @@ static bool
 AddTree(Source *source, Document *value, Size number, int64 output,
 		double weight)
 {
+	static const char *const known[] = {
+		"base_weights", "categories", "categories_nodes",
+		"categories_segments", "categories_sizes", "default_left", "id",
+		"leaf_child_counts", "leaf_weights", "left_children", "loss_changes",
+		"parents", "right_children", "split_conditions", "split_indices",
+		"split_type", "sum_hessian", "tree_param", NULL
+	};
+	static const char *const known_parameters[] = {
+		"num_deleted", "num_feature", "num_nodes", "num_roots",
+		"size_leaf_vector", NULL
+	};
 	TreeArrays	tree = {0};
 	Document   *param = DocumentMember(value, "tree_param");
 	Document   *vector = DocumentMember(param, "size_leaf_vector");
 	bool		result = true;
 
+	if (!ModelKnowsMembers(source->builder, value, "trees", known) ||
+		!ModelKnowsMembers(source->builder, param, "tree_param",
+						   known_parameters))
+		return false;
 	tree.number = number;
 	tree.left = DocumentMember(value, "left_children");
 	tree.n = DocumentLength(tree.left);
@@ -584,6 +764,25 @@ AddTree(Source *source, Document *value, Size number, int64 output,
 }
 
 /*
+ * Trees of an iteration and output, where the file does not say it as those
+ * since 1.6 do.  The training up to 1.5 left the number of trees up to the best
+ * iteration beside that iteration, which has the forest's size in it.
+ */
+static bool
+GuessParallel(Document *attributes, int64 best, int64 *parallel)
+{
+	int64		limit;
+
+	if (best < 0 ||
+		!DocumentInteger(DocumentMember(attributes, "best_ntree_limit"), 1,
+						 PG_INT32_MAX, &limit) ||
+		limit % (best + 1) != 0)
+		return false;
+	*parallel = limit / (best + 1);
+	return true;
+}
+
+/*
  * How many of the trees: those of the first `iterations` rounds.  A file by
  * the scikit-learn interface is cut at its best iteration, as that interface
  * predicts; a plain Booster predicts with all.
@@ -614,17 +813,36 @@ CountTrees(Source *source, Document *model, Size ntrees, int32 iterations,
 		DocumentInteger(DocumentMember(DocumentMember(first, "tree_param"),
 									   "size_leaf_vector"),
 						0, MODEL_MAX_OUTPUTS, &vector);
-		if (parallel != NULL &&
-			!DocumentInteger(parallel, 1, PG_INT32_MAX, &step))
-			return Malformed(source, "num_parallel_tree");
+		if (parallel != NULL)
+		{
+			if (!DocumentInteger(parallel, 1, PG_INT32_MAX, &step))
+				return Malformed(source, "num_parallel_tree");
+		}
+		else if (!GuessParallel(attributes, best, &step) && iterations > 0)
+			ModelNoteThat(source->builder,
+						  "If it is a forest, multiply the number of iterations by that of its trees.",
+						  "XGBoost model does not say how many trees an iteration has, one for each output is taken");
 		if (vector <= 1)
 			step *= source->noutputs;
 		rounds = (ntrees + step - 1) / step;
 	}
 	if (iterations == IMPORT_AS_LIBRARY)
-		iterations = best >= 0 && best < rounds &&
-			DocumentMember(attributes, "scikit_learn") != NULL ?
-			(int32) best + 1 : 0;
+	{
+		bool		cut = DocumentMember(attributes, "scikit_learn") != NULL;
+
+		iterations = cut && best >= 0 && best < rounds ? (int32) best + 1 : 0;
+		if (!cut && best >= 0 && best + 1 < rounds)
+		{
+			char		hint[128];
+
+			snprintf(hint, sizeof(hint),
+					 "Pass iterations => %d to stop at the best, as XGBClassifier and its like do, or 0 for all.",
+					 (int) best + 1);
+			ModelNoteThat(source->builder, hint,
+						  "model has %d iterations and all are used, but its best_iteration is %d",
+						  (int) rounds, (int) best);
+		}
+	}
 	if (iterations > rounds)
 		return ModelComplain(source->builder, MODEL_INVALID,
 							 "model has %d iterations, not %d",
@@ -648,16 +866,39 @@ static bool
 ReadTrees(Source *source, Document *model, Document *weights,
 		  int32 iterations)
 {
+	static const char *const known[] = {
+		"cats", "gbtree_model_param", "iteration_indptr", "tree_info", "trees",
+		"weight_drop", NULL
+	};
+	static const char *const known_parameters[] = {
+		"num_feature", "num_output_group", "num_parallel_tree", "num_roots",
+		"num_trees", "size_leaf_vector", NULL
+	};
+	static const char *const known_cats[] = {
+		"enc", "feature_segments", "sorted_idx", NULL
+	};
 	Document   *trees = DocumentMember(model, "trees");
 	Document   *outputs = DocumentMember(model, "tree_info");
 	Size		ntrees = DocumentLength(trees);
 	Size		take = 0;
 
+	if (!ModelKnowsMembers(source->builder, model, "gradient_booster.model", known) ||
+		!ModelKnowsMembers(source->builder,
+						   DocumentMember(model, "gbtree_model_param"),
+						   "gbtree_model_param", known_parameters) ||
+		!ModelKnowsMembers(source->builder, DocumentMember(model, "cats"),
+						   "cats", known_cats))
+		return false;
+	if (weights == NULL)
+		weights = DocumentMember(model, "weight_drop");
+
 	if (!DocumentIsArray(trees))
 		return Malformed(source, "trees");
 	if (DocumentLength(outputs) != ntrees)
 		return Malformed(source, "tree_info");
-	if (weights != NULL && DocumentLength(weights) != ntrees)
+	/* Trees that were there before DART began have none, and count whole */
+	if (weights != NULL && (!DocumentIsArray(weights) ||
+							DocumentLength(weights) > ntrees))
 		return Malformed(source, "weight_drop");
 	if (!ReadFeatures(source, DocumentMember(model, "cats")) ||
 		!CountTrees(source, model, ntrees, iterations, &take))
@@ -670,7 +911,7 @@ ReadTrees(Source *source, Document *model, Document *weights,
 		if (!DocumentInteger(DocumentElement(outputs, t), 0,
 							 (int64) source->noutputs - 1, &output))
 			return Malformed(source, "tree_info");
-		if (weights != NULL &&
+		if (t < DocumentLength(weights) &&
 			!DocumentSingle(DocumentElement(weights, t), &weight))
 			return Malformed(source, "weight_drop");
 		if (!AddTree(source, DocumentElement(trees, t), t, output, weight))
@@ -683,9 +924,14 @@ ReadTrees(Source *source, Document *model, Document *weights,
 static bool
 ReadLinear(Source *source, Document *model, int32 iterations)
 {
+	static const char *const known[] = {
+		"boosted_rounds", "param", "weights", NULL
+	};
 	Document   *weights = DocumentMember(model, "weights");
 	int64		rounds = 0;
 
+	if (!ModelKnowsMembers(source->builder, model, "gradient_booster.model", known))
+		return false;
 	if (DocumentLength(weights) !=
 		((Size) source->nfeatures + 1) * source->noutputs)
 		return Malformed(source, "weights");
@@ -716,14 +962,21 @@ ReadLinear(Source *source, Document *model, int32 iterations)
 static bool
 ReadBooster(Source *source, int32 iterations)
 {
+	static const char *const known[] = {"model", "name", "weight_drop", NULL};
+	static const char *const known_dart[] = {
+		"gbtree", "name", "weight_drop", NULL
+	};
 	Document   *booster = DocumentMember(source->learner, "gradient_booster");
 	const char *name;
 
 	if (!DocumentString(DocumentMember(booster, "name"), &name))
 		return Malformed(source, "gradient_booster");
+	if (!ModelKnowsMembers(source->builder, booster, "gradient_booster",
+						   strcmp(name, "dart") == 0 ? known_dart : known))
+		return false;
 	if (strcmp(name, "gbtree") == 0)
-		return ReadTrees(source, DocumentMember(booster, "model"), NULL,
-						 iterations);
+		return ReadTrees(source, DocumentMember(booster, "model"),
+						 DocumentMember(booster, "weight_drop"), iterations);
 	if (strcmp(name, "dart") == 0)
 	{
 		Document   *trees = DocumentMember(booster, "gbtree");
@@ -731,6 +984,8 @@ ReadBooster(Source *source, int32 iterations)
 
 		if (!DocumentIsArray(weights))
 			return Malformed(source, "weight_drop");
+		if (!ModelKnowsMembers(source->builder, trees, "gbtree", known))
+			return false;
 		return ReadTrees(source, DocumentMember(trees, "model"), weights,
 						 iterations);
 	}
@@ -778,7 +1033,8 @@ ImportXGBoost(const char *document, Size length, int32 iterations, Size *size,
 	if (!DocumentIsObject(source.learner))
 		ModelComplain(source.builder, MODEL_INVALID,
 					  "document is not an XGBoost model: it has no \"learner\"");
-	else if (ReadVersion(&source, root) && ReadObjective(&source) &&
+	else if (ReadVersion(&source, root) && KnowsHeader(&source, root) &&
+			 ReadObjective(&source) &&
 			 ReadParameters(&source))
 		ReadBooster(&source, iterations);
 	DocumentFree(root);

@@ -746,6 +746,7 @@ Walk8Avx512(const LaneNode8 *nodes, const LaneTree *trees, const double *slots,
 
 			tree[g] = _mm512_cvtepi64_epi32(a);
 			at[g] = _mm256_add_epi32(tree[g], one);
+			value[g] = _mm512_setzero_pd();
 		}
 		/* Deep trees are mostly left early: ask whether all have arrived */
 		for (int level = 0; level <= depth; level++)

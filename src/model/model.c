@@ -49,50 +49,6 @@ ModelInit(void)
 	ModelCacheInit();
 }
 
-/* A message may quote a document, and may end within a character */
-static const char *
-ErrorText(const char *message)
-{
-	int			valid = pg_encoding_verifymbstr(PG_UTF8, message,
-												strlen(message));
-
-	return pg_any_to_server(pnstrdup(message, valid), valid, PG_UTF8);
-}
-
-void
-ModelRaise(const ModelError *error)
-{
-	int			code = ERRCODE_INTERNAL_ERROR;
-
-	switch (error->kind)
-	{
-		case MODEL_CANCELLED:
-			CHECK_FOR_INTERRUPTS();
-			code = ERRCODE_QUERY_CANCELED;
-			break;
-		case MODEL_INVALID:
-			code = ERRCODE_INVALID_PARAMETER_VALUE;
-			break;
-		case MODEL_UNSUPPORTED:
-			code = ERRCODE_FEATURE_NOT_SUPPORTED;
-			break;
-		case MODEL_LIMIT:
-			code = ERRCODE_PROGRAM_LIMIT_EXCEEDED;
-			break;
-		case MODEL_NO_MEMORY:
-			code = ERRCODE_OUT_OF_MEMORY;
-			break;
-		case MODEL_OK:
-			break;
-	}
-	ereport(ERROR,
-			(errcode(code),
-			 errmsg("%s", ErrorText(error->message)),
-			 error->detail[0] != '\0' ? errdetail("%s", ErrorText(error->detail)) : 0,
-			 error->hint[0] != '\0' ? errhint("%s", ErrorText(error->hint)) : 0));
-	pg_unreachable();
-}
-
 /* From the builder's memory to ours; raises when there is no model */
 static Model *
 TakeModel(Model *built, Size size, const ModelError *error)
@@ -110,6 +66,7 @@ TakeModel(Model *built, Size size, const ModelError *error)
 				(errcode(ERRCODE_OUT_OF_MEMORY),
 				 errmsg("out of memory")));
 	ModelSeal(model);
+	ModelNotice(error);
 	return model;
 }
 
@@ -130,8 +87,8 @@ model_in(PG_FUNCTION_ARGS)
 		ereturn(fcinfo->context, (Datum) 0,
 				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
 				 errmsg("invalid input syntax for type %s", "model"),
-				 errdetail("The check says: %s.", ErrorText(error.message)),
-				 error.hint[0] != '\0' ? errhint("%s", ErrorText(error.hint)) : 0));
+				 errdetail("The check says: %s.", ModelServerText(error.message)),
+				 error.hint[0] != '\0' ? errhint("%s", ModelServerText(error.hint)) : 0));
 	PG_RETURN_MODEL(TakeModel(model, size, &error));
 }
 
@@ -140,11 +97,12 @@ Datum
 model_out(PG_FUNCTION_ARGS)
 {
 	Model	   *model = GetModelArgument(fcinfo, 0);
-	StringInfoData text;
+	StringInfoData to;
 
-	initStringInfo(&text);
-	ModelWriteText(&text, model);
-	PG_RETURN_CSTRING(pg_any_to_server(text.data, text.len, PG_UTF8));
+	/* ASCII, so that it can be dumped from and restored to any database */
+	initStringInfo(&to);
+	ModelWriteText(&to, model);
+	PG_RETURN_CSTRING(to.data);
 }
 
 /*
@@ -370,40 +328,6 @@ model_from_xgboost(PG_FUNCTION_ARGS)
 	PG_RETURN_MODEL(TakeModel(model, size, &error));
 }
 
-/* A document in text: its importer wants UTF-8 */
-static Datum
-ImportTextDocument(FunctionCallInfo fcinfo,
-				   Model *(*import) (const char *document, Size length,
-									 Size *size, ModelError *error))
-{
-	text	   *document = PG_GETARG_TEXT_PP(0);
-	char	   *bytes = VARDATA_ANY(document);
-	Size		length = VARSIZE_ANY_EXHDR(document);
-	char	   *utf8 = pg_server_to_any(bytes, (int) length, PG_UTF8);
-	ModelError	error = {0};
-	Model	   *model;
-	Size		size;
-
-	if (utf8 != bytes)
-		length = strlen(utf8);
-	model = import(utf8, length, &size, &error);
-	PG_RETURN_MODEL(TakeModel(model, size, &error));
-}
-
-PG_FUNCTION_INFO_V1(model_from_lightgbm);
-Datum
-model_from_lightgbm(PG_FUNCTION_ARGS)
-{
-	return ImportTextDocument(fcinfo, ImportLightGBM);
-}
-
-PG_FUNCTION_INFO_V1(model_from_catboost);
-Datum
-model_from_catboost(PG_FUNCTION_ARGS)
-{
-	return ImportTextDocument(fcinfo, ImportCatBoost);
-}
-
 /* Elements of a one-dimensional array without NULLs */
 static int
 GetElements(ArrayType *array, Oid type, const char *what, Datum **elements)
@@ -433,6 +357,61 @@ GetUtf8(Datum value)
 	char	   *string = TextDatumGetCString(value);
 
 	return pg_server_to_any(string, strlen(string), PG_UTF8);
+}
+
+/* A document in text, in UTF-8, as importers want it */
+static const char *
+GetDocument(FunctionCallInfo fcinfo, int n, Size *length)
+{
+	text	   *document = PG_GETARG_TEXT_PP(n);
+	char	   *bytes = VARDATA_ANY(document);
+	char	   *utf8;
+
+	*length = VARSIZE_ANY_EXHDR(document);
+	utf8 = pg_server_to_any(bytes, (int) *length, PG_UTF8);
+	if (utf8 != bytes)
+		*length = strlen(utf8);
+	return utf8;
+}
+
+/* model_from_lightgbm(document [, pandas_columns]) */
+PG_FUNCTION_INFO_V1(model_from_lightgbm);
+Datum
+model_from_lightgbm(PG_FUNCTION_ARGS)
+{
+	Size		length;
+	const char *document = GetDocument(fcinfo, 0, &length);
+	const char **columns = NULL;
+	Datum	   *names;
+	int			ncolumns = 0;
+	ModelError	error = {0};
+	Model	   *model;
+	Size		size;
+
+	if (PG_NARGS() > 1)
+	{
+		ncolumns = GetElements(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, "columns",
+							   &names);
+		columns = palloc(Max(ncolumns, 1) * sizeof(char *));
+		for (int i = 0; i < ncolumns; i++)
+			columns[i] = GetUtf8(names[i]);
+	}
+	model = ImportLightGBM(document, length, columns, ncolumns, &size, &error);
+	PG_RETURN_MODEL(TakeModel(model, size, &error));
+}
+
+PG_FUNCTION_INFO_V1(model_from_catboost);
+Datum
+model_from_catboost(PG_FUNCTION_ARGS)
+{
+	Size		length;
+	const char *document = GetDocument(fcinfo, 0, &length);
+	ModelError	error = {0};
+	Model	   *model;
+	Size		size;
+
+	model = ImportCatBoost(document, length, &size, &error);
+	PG_RETURN_MODEL(TakeModel(model, size, &error));
 }
 
 PG_FUNCTION_INFO_V1(model_from_linear);
@@ -547,7 +526,7 @@ model_with_names(PG_FUNCTION_ARGS)
 static Datum
 Utf8Text(const char *utf8)
 {
-	return CStringGetTextDatum(pg_any_to_server(utf8, strlen(utf8), PG_UTF8));
+	return CStringGetTextDatum(ModelServerText(utf8));
 }
 
 PG_FUNCTION_INFO_V1(model_info);

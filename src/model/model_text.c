@@ -40,7 +40,8 @@ static const char *const format_names[MODEL_FORMATS] = {
 
 static const char *const link_names[LINKS] = {
 	"identity", "logistic", "softmax", "argmax", "exp", "hinge",
-	"signed_square", "log1p_exp", "sign", "logistic_normalised"
+	"signed_square", "log1p_exp", "sign", "logistic_normalised",
+	"cumulative_softplus", "sorted"
 };
 
 static const char *const kind_names[FEATURE_KINDS] = {
@@ -108,6 +109,40 @@ WriteNumber(StringInfo to, const Model *model, double number)
 			double_to_shortest_decimal_buf(number, text);
 		appendStringInfoString(to, text);
 	}
+}
+
+/*
+ * A string of the model in JSON, in ASCII: what is beyond is escaped, for the
+ * database need not have such characters.
+ */
+static void
+WriteString(StringInfo to, const char *utf8)
+{
+	StringInfoData quoted;
+
+	initStringInfo(&quoted);
+	escape_json(&quoted, utf8);
+	for (const unsigned char *p = (unsigned char *) quoted.data; *p != '\0';)
+	{
+		uint32		c = *p++;
+		int			more = c < 0xc0 ? 0 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
+
+		if (c < 0x80)
+		{
+			appendStringInfoChar(to, (char) c);
+			continue;
+		}
+		/* A model's strings are valid UTF-8 */
+		for (c &= 0x3f >> more; more > 0; more--)
+			c = c << 6 | (*p++ & 0x3f);
+		if (c >= 0x10000)
+		{
+			appendStringInfo(to, "\\u%04x", 0xd7c0 + (c >> 10));
+			c = 0xdc00 + (c & 0x3ff);
+		}
+		appendStringInfo(to, "\\u%04x", c);
+	}
+	pfree(quoted.data);
 }
 
 static void
@@ -214,7 +249,7 @@ WriteFeature(StringInfo to, const Model *model, const ModelFeature *feature)
 	if (model->flags & MODEL_HAS_NAMES)
 	{
 		appendStringInfoString(to, "\"name\":");
-		escape_json(to, MODEL_STRING(model, feature->name));
+		WriteString(to, MODEL_STRING(model, feature->name));
 		appendStringInfoChar(to, ',');
 	}
 	appendStringInfo(to, "\"kind\":\"%s\"", ModelKindName(feature));
@@ -225,7 +260,7 @@ WriteFeature(StringInfo to, const Model *model, const ModelFeature *feature)
 		{
 			if (i > 0)
 				appendStringInfoChar(to, ',');
-			escape_json(to, MODEL_STRING(model, category[i].name));
+			WriteString(to, MODEL_STRING(model, category[i].name));
 			appendStringInfo(to, ":%u", category[i].code);
 		}
 		appendStringInfoChar(to, '}');
@@ -233,15 +268,15 @@ WriteFeature(StringInfo to, const Model *model, const ModelFeature *feature)
 	appendStringInfoChar(to, '}');
 }
 
-/* In UTF-8, whatever the server's encoding */
+/* In ASCII */
 void
 ModelWriteText(StringInfo to, const Model *model)
 {
 	appendStringInfo(to, "{\"pg_assay_model\":%d,\"format\":\"%s\",\"library\":",
 					 MODEL_VERSION, ModelFormatName(model));
-	escape_json(to, MODEL_STRING(model, model->library));
+	WriteString(to, MODEL_STRING(model, model->library));
 	appendStringInfoString(to, ",\"objective\":");
-	escape_json(to, MODEL_STRING(model, model->objective));
+	WriteString(to, MODEL_STRING(model, model->objective));
 	appendStringInfo(to, ",\"link\":\"%s\",\"link_parameters\":",
 					 ModelLinkName(model));
 	WriteNumbers(to, model, model->link_param, 2);
@@ -526,7 +561,7 @@ ReadTree(TextReader *reader, Document *tree)
 	Document   *value = DocumentMember(tree, "output");
 	Size		n = DocumentLength(nodes);
 	int64		output = MODEL_ALL_OUTPUTS;
-	int32		id;
+	int32		id = 0;
 
 	if (value != NULL &&
 		!DocumentInteger(value, 0, MODEL_MAX_OUTPUTS, &output))
@@ -539,8 +574,8 @@ ReadTree(TextReader *reader, Document *tree)
 		Document   *node = DocumentElement(nodes, i);
 		Document   *known = DocumentElement(node, 1);
 		double		cover = NAN;
-		int32		left;
-		int32		right;
+		int32		left = 0;
+		int32		right = 0;
 
 		if (!GetId(reader, nodes, i, &id))
 			return false;

@@ -11,6 +11,8 @@
 #include <math.h>
 
 #include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_enum.h"
 #include "catalog/pg_type.h"
 #include "common/shortest_dec.h"
 #include "executor/executor.h"
@@ -22,10 +24,11 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/numeric.h"
+#include "utils/syscache.h"
 #include "utils/typcache.h"
 
+#include "category.h"
 #include "compat.h"
-#include "import.h"
 #include "lazy_row.h"
 #include "model_cache.h"
 #include "predict.h"
@@ -42,7 +45,8 @@ typedef enum ColumnKind
 	COLUMN_NUMERIC,
 	COLUMN_TEXT,				/* looked up among the categories */
 	COLUMN_BPCHAR,				/* the same, without trailing blanks */
-	COLUMN_NAME
+	COLUMN_NAME,
+	COLUMN_ENUM					/* its label is looked up as text is */
 } ColumnKind;
 
 typedef struct BoundColumn
@@ -75,52 +79,88 @@ typedef struct RecordRow
 
 /* ---- categories ------------------------------------------------------------ */
 
-/* The code of a category's name in UTF-8; NaN when the model has none such */
-static double
-CategoryCode(const Model *model, uint32 feature, const char *name, int length)
+static bool
+IsAscii(const char *s, int length)
 {
-	const ModelFeature *f = MODEL_FEATURES(model) + feature;
-	const ModelCategory *categories = MODEL_CATEGORIES(model) + f->first;
-	uint32		low = 0;
-	uint32		high = f->count;
-
-	while (low < high)
-	{
-		uint32		middle = low + (high - low) / 2;
-		const char *other = MODEL_STRING(model, categories[middle].name);
-		int			difference = strncmp(name, other, length);
-
-		if (difference == 0 && other[length] == '\0')
-			return categories[middle].code;
-		if (difference > 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NAN;
+	for (int i = 0; i < length; i++)
+		if (IS_HIGHBIT_SET(s[i]))
+			return false;
+	return true;
 }
 
-/* The same in the server's encoding */
+/* palloc'd; NULL when a character has no equivalent */
+static char *
+ToUtf8(const char *s, int length, int encoding)
+{
+	Oid			conversion = FindDefaultConversionProc(encoding, PG_UTF8);
+	int			size = length * MAX_CONVERSION_GROWTH + 1;
+	char	   *utf8;
+
+	if (!OidIsValid(conversion) || length > MODEL_MAX_NAME * 4)
+		return NULL;
+	utf8 = palloc(size);
+	if (pg_do_encoding_conversion_buf(conversion, encoding, PG_UTF8,
+									  (unsigned char *) unconstify(char *, s),
+									  length, (unsigned char *) utf8, size,
+									  true) == length)
+		return utf8;
+	pfree(utf8);
+	return NULL;
+}
+
+/*
+ * The code of a name in the server's encoding.  Bytes that have no meaning in
+ * there are the name of nothing.
+ */
 static double
 TextCode(const Model *model, uint32 feature, const char *name, int length)
 {
-	char	   *utf8 = pg_server_to_any(name, length, PG_UTF8);
+	int			encoding = GetDatabaseEncoding();
+	char	   *utf8 = (char *) name;
 	double		code;
 
+	if (encoding != PG_UTF8 && !IsAscii(name, length))
+	{
+		if (pg_encoding_verifymbstr(encoding == PG_SQL_ASCII ? PG_UTF8 :
+									encoding, name, length) != length)
+			return NAN;
+		utf8 = encoding == PG_SQL_ASCII ? (char *) name :
+			ToUtf8(name, length, encoding);
+		if (utf8 == NULL)
+			return NAN;
+	}
 	if (utf8 == name)
-		return CategoryCode(model, feature, name, length);
-	code = CategoryCode(model, feature, utf8, strlen(utf8));
+		return ModelCategoryCode(model, feature, name, length);
+	code = ModelCategoryCode(model, feature, utf8, strlen(utf8));
 	pfree(utf8);
 	return code;
 }
 
+/* All digits of a large number count, which a float64 does not keep */
 static double
-NumberCode(const Model *model, uint32 feature, double number)
+NumericCode(const Model *model, uint32 feature, Datum value)
 {
-	char		name[MODEL_NUMBER_NAME];
+	double		number = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
+															value));
+	char	   *digits;
+	Size		length;
 
-	ModelNumberName(number, name);
-	return CategoryCode(model, feature, name, strlen(name));
+	if (fabs(number) < 1e15 || isinf(number) || isnan(number))
+		return ModelNumberCode(model, feature, number);
+	digits = DatumGetCString(DirectFunctionCall1(numeric_out, value));
+	length = strlen(digits);
+	if (strchr(digits, '.') != NULL)
+	{
+		while (digits[length - 1] == '0')
+			length--;
+		if (digits[length - 1] == '.')
+			length--;
+	}
+	number = ModelCategoryCode(model, feature, digits, length);
+	if (isnan(number))
+		number = ModelNumberCode(model, feature, strtod(digits, NULL));
+	pfree(digits);
+	return number;
 }
 
 /* ---- rows from columns ------------------------------------------------------ */
@@ -129,9 +169,7 @@ NumberCode(const Model *model, uint32 feature, double number)
 static const char *
 FeatureName(const Model *model, uint32 feature)
 {
-	const char *name = MODEL_FEATURE_NAME(model, feature);
-
-	return pg_any_to_server(name, strlen(name), PG_UTF8);
+	return ModelServerText(MODEL_FEATURE_NAME(model, feature));
 }
 
 static void
@@ -181,6 +219,12 @@ BindColumn(const Model *model, uint32 feature, const char *name,
 			is_text = true;
 			break;
 		default:
+			if (type_is_enum(type))
+			{
+				bound->kind = COLUMN_ENUM;
+				is_text = true;
+				break;
+			}
 			ereport(ERROR,
 					(errcode(ERRCODE_DATATYPE_MISMATCH),
 					 errmsg("column \"%s\" of type %s can't be a feature of a model",
@@ -271,6 +315,22 @@ ModelBindTupleDesc(const Model *model, TupleDesc desc, MemoryContext context)
 	return Bind(ModelStateCreate(model, context), desc, context);
 }
 
+/* Labels can be renamed at any time, so each is asked of the catalogue's cache */
+static double
+EnumCode(const Model *model, uint32 feature, Oid value)
+{
+	HeapTuple	tuple = SearchSysCache1(ENUMOID, ObjectIdGetDatum(value));
+	const char *label;
+	double		code;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for enum value %u", value);
+	label = NameStr(((Form_pg_enum) GETSTRUCT(tuple))->enumlabel);
+	code = TextCode(model, feature, label, strlen(label));
+	ReleaseSysCache(tuple);
+	return code;
+}
+
 /* What needs more than a look at the datum */
 static double
 ColumnText(const Model *model, uint32 feature, const BoundColumn *bound,
@@ -280,6 +340,8 @@ ColumnText(const Model *model, uint32 feature, const BoundColumn *bound,
 	double		code;
 	int			length;
 
+	if (bound->kind == COLUMN_ENUM)
+		return EnumCode(model, feature, DatumGetObjectId(value));
 	if (bound->kind == COLUMN_NAME)
 		return TextCode(model, feature, NameStr(*DatumGetName(value)),
 						strlen(NameStr(*DatumGetName(value))));
@@ -293,42 +355,55 @@ ColumnText(const Model *model, uint32 feature, const BoundColumn *bound,
 	return code;
 }
 
+/* A value that is not text, as the name of a category */
+static double
+ColumnName(const Model *model, uint32 feature, ColumnKind kind, Datum value)
+{
+	switch (kind)
+	{
+		case COLUMN_BOOL:
+			return ModelBooleanCode(model, feature, DatumGetBool(value));
+		case COLUMN_INT2:
+			return ModelIntegerCode(model, feature, DatumGetInt16(value));
+		case COLUMN_INT4:
+			return ModelIntegerCode(model, feature, DatumGetInt32(value));
+		case COLUMN_INT8:
+			return ModelIntegerCode(model, feature, DatumGetInt64(value));
+		case COLUMN_FLOAT4:
+			return ModelNumberCode(model, feature, DatumGetFloat4(value));
+		case COLUMN_FLOAT8:
+			return ModelNumberCode(model, feature, DatumGetFloat8(value));
+		default:
+			return NumericCode(model, feature, value);
+	}
+}
+
 static inline double
 ColumnNumber(const Model *model, uint32 feature, const BoundColumn *bound,
 			 Datum value)
 {
-	double		number;
-
+	if (unlikely(bound->kind >= COLUMN_TEXT))
+		return ColumnText(model, feature, bound, value);
+	if (unlikely(bound->named))
+		return ColumnName(model, feature, bound->kind, value);
 	switch (bound->kind)
 	{
 		case COLUMN_BOOL:
-			number = DatumGetBool(value) ? 1 : 0;
-			break;
+			return DatumGetBool(value) ? 1 : 0;
 		case COLUMN_INT2:
-			number = DatumGetInt16(value);
-			break;
+			return DatumGetInt16(value);
 		case COLUMN_INT4:
-			number = DatumGetInt32(value);
-			break;
+			return DatumGetInt32(value);
 		case COLUMN_INT8:
-			number = (double) DatumGetInt64(value);
-			break;
+			return (double) DatumGetInt64(value);
 		case COLUMN_FLOAT4:
-			number = DatumGetFloat4(value);
-			break;
+			return DatumGetFloat4(value);
 		case COLUMN_FLOAT8:
-			number = DatumGetFloat8(value);
-			break;
-		case COLUMN_NUMERIC:
-			number = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
-														value));
-			break;
+			return DatumGetFloat8(value);
 		default:
-			return ColumnText(model, feature, bound, value);
+			return DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
+													  value));
 	}
-	if (bound->named)
-		return NumberCode(model, feature, number);
-	return number;
 }
 
 /*
@@ -444,6 +519,44 @@ FillFromFloat8(FilledRow *filled, Datum value)
 	filled->row8 = state->row8;
 }
 
+/* ARRAY[0.5, 1] is numeric[], ARRAY[1, 2] integer[]: any type of numbers */
+static void
+FillFromNumbers(FilledRow *filled, Datum value)
+{
+	ModelState *state = filled->state;
+	const Model *model = state->model;
+	bool		single = (model->flags & MODEL_SINGLE) != 0;
+	ArrayType  *array = GetRowArray(model, value);
+	ArrayIterator iterator = array_create_iterator(array, 0, NULL);
+	Datum		element;
+	bool		null;
+
+	for (uint32 f = 0; f < model->nfeatures &&
+		 array_iterate(iterator, &element, &null); f++)
+	{
+		double		number = NAN;
+
+		if (null)
+			 /* missing */ ;
+		else if (ARR_ELEMTYPE(array) == INT4OID)
+			number = DatumGetInt32(element);
+		else if (ARR_ELEMTYPE(array) == INT8OID)
+			number = (double) DatumGetInt64(element);
+		else
+			number = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
+														element));
+		if (single)
+			state->row4[f] = (float) number;
+		else
+			state->row8[f] = number;
+	}
+	array_free_iterator(iterator);
+	if (single)
+		filled->row4 = state->row4;
+	else
+		filled->row8 = state->row8;
+}
+
 /* Bind a call site to a row type that it has not seen at the last call */
 static RecordRow *
 BindRecord(ModelCall *call, TupleDesc desc)
@@ -520,23 +633,27 @@ FillFromRecord(ModelCall *call, FilledRow *filled, Datum value)
 		filled->row8 = call->state->row8;
 }
 
-static double
-JsonNumber(const Model *model, uint32 feature, const JsonbValue *value)
+double
+ModelJsonNumber(const Model *model, uint32 feature,
+				const JsonbValue *value)
 {
 	bool		named = MODEL_FEATURES(model)[feature].kind == FEATURE_TEXT;
-	double		number = 0;
+	Datum		numeric;
 
 	switch (value->type)
 	{
 		case jbvNull:
 			return NAN;
 		case jbvBool:
-			number = value->val.boolean ? 1 : 0;
-			break;
+			if (named)
+				return ModelBooleanCode(model, feature, value->val.boolean);
+			return value->val.boolean ? 1 : 0;
 		case jbvNumeric:
-			number = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
-														NumericGetDatum(value->val.numeric)));
-			break;
+			numeric = NumericGetDatum(value->val.numeric);
+			if (named)
+				return NumericCode(model, feature, numeric);
+			return DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
+													  numeric));
 		case jbvString:
 			if (named)
 				return TextCode(model, feature, value->val.string.val,
@@ -552,7 +669,7 @@ JsonNumber(const Model *model, uint32 feature, const JsonbValue *value)
 					 errmsg("\"%s\" is an array or object, but the model takes this feature as a number",
 							FeatureName(model, feature))));
 	}
-	return named ? NumberCode(model, feature, number) : number;
+	return NAN;					/* not reached */
 }
 
 static void
@@ -580,7 +697,7 @@ FillFromJsonb(FilledRow *filled, Datum value)
 
 		if (getKeyJsonValueFromContainer(&jsonb->root, name, strlen(name),
 										 &found) != NULL)
-			number = JsonNumber(model, f, &found);
+			number = ModelJsonNumber(model, f, &found);
 		if (single)
 			state->row4[f] = (float) number;
 		else
@@ -607,6 +724,11 @@ GetRow(FunctionCallInfo fcinfo)
 			break;
 		case FLOAT8ARRAYOID:
 			FillFromFloat8(&filled, value);
+			break;
+		case NUMERICARRAYOID:
+		case INT4ARRAYOID:
+		case INT8ARRAYOID:
+			FillFromNumbers(&filled, value);
 			break;
 		case JSONBOID:
 			FillFromJsonb(&filled, value);
@@ -872,8 +994,7 @@ ValueText(const Model *model, const ModelContribution *contribution)
 			{
 				const char *name = MODEL_STRING(model, category->name);
 
-				return CStringGetTextDatum(pg_any_to_server(name, strlen(name),
-															PG_UTF8));
+				return CStringGetTextDatum(ModelServerText(name));
 			}
 		}
 	if (isinf(contribution->value))

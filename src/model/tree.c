@@ -22,25 +22,6 @@ ModelScratchSize(const Model *model)
 		TYPEALIGN(64, model->nfeatures * sizeof(double));
 }
 
-/* The leaf that a row ends in */
-static inline const ModelNode *
-FindLeaf(const Model *model, const ModelTree *tree, const double *row)
-{
-	const ModelNode *nodes = MODEL_NODES(model) + tree->root;
-	const ModelNode *node = nodes;
-
-	while (!MODEL_IS_LEAF(node))
-		node = ModelGoesLeft(model, node, row[node->feature]) ?
-			node + 1 : nodes + node->right;
-	return node;
-}
-
-double
-ModelTreeValue(const Model *model, uint32 tree, const double *row)
-{
-	return FindLeaf(model, MODEL_TREES(model) + tree, row)->u.leaf;
-}
-
 /* Round as the model's library does after each operation */
 static inline double
 Rounded(const Model *model, double value)
@@ -85,7 +66,7 @@ TreeMargins(const Model *model, const double *row, double *margins)
 	for (uint32 t = 0; t < model->ntrees; t++)
 	{
 		const ModelTree *tree = MODEL_TREES(model) + t;
-		const ModelNode *leaf = FindLeaf(model, tree, row);
+		const ModelNode *leaf = ModelFindLeaf(model, tree, row);
 
 		/*
 		 * A float64 sum of two float32 that is rounded to float32 is their
@@ -138,7 +119,7 @@ void
 ModelLeaves(const Model *model, const double *row, int32 *ids)
 {
 	for (uint32 t = 0; t < model->ntrees; t++)
-		ids[t] = FindLeaf(model, MODEL_TREES(model) + t, row)->id;
+		ids[t] = ModelFindLeaf(model, MODEL_TREES(model) + t, row)->id;
 }
 
 /*
@@ -187,6 +168,42 @@ Softmax(const double *margins, uint32 n, double *predictions)
 	}
 	for (uint32 k = 0; k < n; k++)
 		predictions[k] /= sum;
+}
+
+/*
+ * Outputs that can't cross: XGBoost's expectiles, in its own operations.  The
+ * first is as it is, each other one above the one before it.
+ */
+static void
+CumulativeSoftplus(const double *margins, uint32 n, bool single, double least,
+				   double *predictions)
+{
+	predictions[0] = margins[0];
+	for (uint32 k = 1; k < n; k++)
+	{
+		double		m = margins[k];
+
+		if (single)
+		{
+			float		x = (float) m;
+			float		step = x > 0 ? x + log1pf(expf(-x)) : log1pf(expf(x));
+
+			step += (float) least;
+			predictions[k] = (float) predictions[k - 1] + step;
+		}
+		else
+			predictions[k] = predictions[k - 1] + least +
+				(m > 0 ? m + log1p(exp(-m)) : log1p(exp(m)));
+	}
+}
+
+static int
+CompareDoubles(const void *a, const void *b)
+{
+	double		left = *(const double *) a;
+	double		right = *(const double *) b;
+
+	return left < right ? -1 : left > right;
 }
 
 void
@@ -250,6 +267,13 @@ ModelPredictions(const Model *model, const double *margins,
 				sum += predictions[k] = 1.0 / (1.0 + exp(-p0 * margins[k]));
 			for (uint32 k = 0; k < n; k++)
 				predictions[k] /= sum;
+			break;
+		case LINK_CUMULATIVE_SOFTPLUS:
+			CumulativeSoftplus(margins, n, single, p0, predictions);
+			break;
+		case LINK_SORTED:
+			memcpy(predictions, margins, n * sizeof(double));
+			qsort(predictions, n, sizeof(double), CompareDoubles);
 			break;
 		case LINKS:
 			break;

@@ -226,6 +226,8 @@ ReadEvidence(const char **p, const char *end, const EntryReader *e,
 	uint8		present;
 
 	v->contribution = 0;
+	v->value.data = NULL;
+	v->value.len = 0;
 	if (!ReadSpan(p, end, &v->name) || !ReadBytes(p, end, &present, 1) ||
 		present > 1)
 		return false;
@@ -272,7 +274,6 @@ CheckAttribution(const Attribution *a)
 		{
 			EvidenceReader v;
 
-			v.value.data = NULL;
 			if (!ReadEvidence(&p, end, &e, &v) || !SpanIsText(&v.name) ||
 				!SpanIsText(&v.value))
 				return false;
@@ -287,6 +288,15 @@ Corrupt(void)
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_CORRUPTED),
 			 errmsg("attribution is corrupt")));
+}
+
+/* An argument: has at least a header, and is of our version. */
+Attribution *
+ReadAttribution(Attribution *a)
+{
+	if (VARSIZE(a) < offsetof(Attribution, entries) || a->version != ATTRIBUTION_VERSION)
+		Corrupt();
+	return a;
 }
 
 /*

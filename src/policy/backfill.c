@@ -14,6 +14,7 @@
  */
 #include "postgres.h"
 
+#include "access/relation.h"
 #include "access/xact.h"
 #include "batch.h"
 #include "catalog/namespace.h"
@@ -22,7 +23,9 @@
 #include "compat.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "logged_signals.h"
 #include "nodes/parsenodes.h"
+#include "signals_query.h"
 #include "storage/lock.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -30,14 +33,12 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/queryenvironment.h"
+#include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #define BACKFILL_BATCH_MIN	1
 #define BACKFILL_BATCH_MAX	1000000
-
-/* Decisions of one batch, under this name in queries */
-#define BATCH_NAME	"(decisions)"
 
 /* Faults kept of one batch; the ledgers have them all */
 #define BATCH_FAULTS_MAX	100
@@ -49,10 +50,10 @@ typedef struct Backfill
 	bool		undecided_only; /* leave what any revision decided */
 	bool		degraded_only;	/* leave what was not decided degraded */
 	int			batch;
-	int64		run;			/* in assay.backfill_run */
+	int64		run;			/* in assay_internal.backfill_run */
 	Datum	   *after;			/* done up to this key, or NULL */
 	Datum	   *bound;			/* last key of the batch */
-	TupleDesc	desc;			/* of decisions */
+	DecisionTable *table;
 } Backfill;
 
 /* ("a", "b") > (values) */
@@ -60,7 +61,7 @@ static void
 AddBound(BatchQuery *q, Source *s, const char *op, Datum *key)
 {
 	QueryAdd(q, " AND (");
-	AddKeys(q, s, "v.", "");
+	AddKeys(q, s, s->alias, "");
 	QueryAdd(q, ") %s (", op);
 	for (int i = 0; i < s->nkeys; i++)
 	{
@@ -77,10 +78,10 @@ AddUndecided(BatchScan *scan, BatchQuery *q)
 	Backfill   *b = (Backfill *) scan;
 	Source	   *s = b->scan.source;
 
-	QueryAdd(q, " FROM %s v", s->id->signals_name);
+	QueryAdd(q, " FROM %s %s", s->id->signals_name, s->alias);
 	AddTimes(q, s);
 	for (int i = 0; i < s->nkeys; i++)
-		QueryAdd(q, " AND v.%s IS NOT NULL", s->keys[i]);
+		QueryAdd(q, " AND %s.%s IS NOT NULL", s->alias, s->keys[i]);
 	if (b->after)
 		AddBound(q, s, ">", b->after);
 	if (b->bound)
@@ -90,7 +91,7 @@ AddUndecided(BatchScan *scan, BatchQuery *q)
 		QueryValue(q, INT4OID, Int32GetDatum(b->revision));
 	QueryAdd(q, " FROM %s d WHERE ", s->id->decision_name);
 	for (int i = 0; i < s->nkeys; i++)
-		QueryAdd(q, "%sd.%s = v.%s", i > 0 ? " AND " : "", s->keys[i], s->keys[i]);
+		QueryAdd(q, "%sd.%s = %s.%s", i > 0 ? " AND " : "", s->keys[i], s->alias, s->keys[i]);
 	if (b->degraded_only)
 		QueryAdd(q, " ORDER BY d.revision DESC LIMIT 1");
 	else if (!b->undecided_only)
@@ -112,58 +113,16 @@ AddDecision(BatchScan *scan, BatchQuery *q)
 	for (int i = 0; i < s->nkeys; i++)
 		QueryAdd(q, "s.%s::%s, ", s->keys[i], CastName(b->scan.key_types[i]));
 	QueryValue(q, INT4OID, Int32GetDatum(b->revision));
-	QueryAdd(q, ", pg_catalog.now(), (s.x).verdict, (s.x).score, (s.x).attribution, "
-			 "assay.degraded((s.x).attribution)%s FROM (SELECT ",
-			 s->id->log_signals ? ", s.\"(signals)\"" : "");
-	AddKeys(q, s, "v.", "");
-	if (s->id->log_signals)
-		QueryAdd(q, ", v AS \"(signals)\"");
-	AddScore(q, s, b->revision, false, false, "x");
-}
-
-/* The decision table's columns that are filled */
-static void
-MakeDesc(Backfill *b)
-{
-	static const char *const columns[] = {"revision", "decided_at", "verdict", "score",
-	"attribution", "degraded", "signals"};
-	static const Oid types[] = {INT4OID, TIMESTAMPTZOID, TEXTOID, FLOAT4OID, InvalidOid, BOOLOID, InvalidOid};
-	Source	   *s = b->scan.source;
-	int			n = s->id->log_signals ? 7 : 6;
-	int			i = 0;
-	ListCell   *lc;
-
-	if (!OidIsValid(s->decision))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("decision table %s of policy \"%s\" does not exist",
-						s->id->decision_name, s->policy)));
-	b->scan.key_types = palloc(s->nkeys * sizeof(Oid));
-	b->desc = CreateTemplateTupleDesc(s->nkeys + n);
-	foreach(lc, s->id->key)
-	{
-		b->scan.key_types[i] = get_atttype(s->decision, get_attnum(s->decision, lfirst(lc)));
-		if (!OidIsValid(b->scan.key_types[i]))
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_COLUMN),
-					 errmsg("decision table %s has no key column \"%s\"",
-							s->id->decision_name, (char *) lfirst(lc))));
-		TupleDescInitEntry(b->desc, i + 1, lfirst(lc), b->scan.key_types[i], -1, 0);
-		i++;
-	}
-	for (int c = 0; c < n; c++)
-	{
-		AttrNumber	attno = get_attnum(s->decision, columns[c]);
-
-		if (attno <= 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_COLUMN),
-					 errmsg("decision table %s has no column \"%s\"",
-							s->id->decision_name, columns[c])));
-		TupleDescInitEntry(b->desc, s->nkeys + c + 1, columns[c],
-						   OidIsValid(types[c]) ? types[c] : get_atttype(s->decision, attno),
-						   -1, 0);
-	}
+	QueryAdd(q, ", pg_catalog.now(), (s.%s).verdict, (s.%s).score, (s.%s).attribution, "
+			 "assay.degraded((s.%s).attribution)", s->scores[0], s->scores[0], s->scores[0],
+			 s->scores[0]);
+	if (b->table->log_signals)
+		QueryAdd(q, ", s.%s", s->signals);
+	QueryAdd(q, " FROM (SELECT ");
+	AddKeys(q, s, s->alias, "");
+	if (b->table->log_signals)
+		QueryAdd(q, ", assay_internal.form_signals(%s) AS %s", s->alias, s->signals);
+	AddScore(q, s, b->revision, false, false, s->scores[0]);
 }
 
 static int
@@ -212,7 +171,7 @@ KeyFromArray(Source *s, Datum array)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("backfill of policy \"%s\" stopped at a key of another kind", s->policy),
-				 errhint("Delete its row in assay.backfill_run to start over.")));
+				 errhint("Delete its row in assay_internal.backfill_run to start over.")));
 	nest = PlainFormats();
 	for (int i = 0; i < n; i++)
 	{
@@ -241,14 +200,14 @@ FindBound(Backfill *b)
 
 	QueryStart(&q);
 	QueryAdd(&q, "SELECT * FROM (SELECT ");
-	AddKeys(&q, s, "v.", "");
+	AddKeys(&q, s, s->alias, "");
 	AddUndecided(&b->scan, &q);
 	QueryAdd(&q, " ORDER BY ");
-	AddKeys(&q, s, "v.", "");
+	AddKeys(&q, s, s->alias, "");
 	QueryAdd(&q, " LIMIT ");
 	QueryValue(&q, INT8OID, Int64GetDatum(b->batch));
-	QueryAdd(&q, ") v ORDER BY ");
-	AddKeys(&q, s, "v.", " DESC");
+	QueryAdd(&q, ") %s ORDER BY ", s->alias);
+	AddKeys(&q, s, s->alias, " DESC");
 	QueryAdd(&q, " LIMIT 1");
 	if (QueryRun(&q, SPI_OK_SELECT, NULL) == 0)
 		return false;
@@ -269,32 +228,25 @@ DecideUnreadable(BatchScan *scan, Datum *key, const char *sqlstate)
 	Backfill   *b = (Backfill *) scan;
 	PolicyDecision decision;
 	const char *verdict;
-	int			n = b->desc->natts;
+	int			n = b->table->desc->natts;
 	Datum	   *values = palloc0(n * sizeof(Datum));
 	bool	   *nulls = palloc0(n * sizeof(bool));
-	Datum	   *v = values + b->scan.source->nkeys;
 
-	NoSignals(scan->source, b->revision, false, sqlstate, &decision, &verdict);
+	DecideUnread(scan->source, b->revision, false, sqlstate, &decision, &verdict);
 	for (int i = 0; i < b->scan.source->nkeys; i++)
 		values[i] = key[i];
-	v[0] = Int32GetDatum(b->revision);
-	v[1] = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
-	v[2] = CStringGetTextDatum(verdict);
-	v[3] = Float4GetDatum((float4) decision.score);
-	v[4] = PointerGetDatum(decision.attribution);
-	v[5] = BoolGetDatum(true);
-	if (b->scan.source->id->log_signals)
-		nulls[n - 1] = true;
-	tuplestore_putvalues(b->scan.store, b->desc, values, nulls);
+	FillDecision(b->table, values, nulls, b->revision, GetCurrentTransactionStartTimestamp(),
+				 verdict, &decision);
+	tuplestore_putvalues(b->scan.store, b->table->desc, values, nulls);
 }
 
-/* Make the batch's decisions known to queries under BATCH_NAME. */
+/* Make the batch's decisions known to queries under DECISIONS_NAME. */
 static void
 RegisterBatch(Backfill *b, EphemeralNamedRelationData *enr)
 {
 	memset(enr, 0, sizeof(*enr));
-	enr->md.name = BATCH_NAME;
-	enr->md.tupdesc = b->desc;
+	enr->md.name = DECISIONS_NAME;
+	enr->md.tupdesc = b->table->desc;
 	enr->md.enrtype = ENR_NAMED_TUPLESTORE;
 	enr->md.enrtuples = tuplestore_tuple_count(b->scan.store);
 	enr->reldata = b->scan.store;
@@ -308,11 +260,7 @@ WriteBatch(Backfill *b)
 	BatchQuery	q;
 
 	QueryStart(&q);
-	QueryAdd(&q, "INSERT INTO %s (", b->scan.source->id->decision_name);
-	for (int i = 0; i < b->desc->natts; i++)
-		QueryAdd(&q, "%s%s", i > 0 ? ", " : "",
-				 quote_identifier(NameStr(TupleDescAttr(b->desc, i)->attname)));
-	QueryAdd(&q, ") SELECT * FROM \"" BATCH_NAME "\" ON CONFLICT DO NOTHING");
+	QueryAdd(&q, "%s", InsertManySql(b->table, false));
 	return QueryRun(&q, SPI_OK_INSERT, NULL);
 }
 
@@ -321,26 +269,26 @@ WriteBatch(Backfill *b)
  * may write assay.fault has more rights than that.
  */
 static void
-WriteFaults(Backfill *b)
+KeepFaults(Backfill *b)
 {
 	Source	   *s = b->scan.source;
-	PolicySecurity security;
+	Security	security;
 	SPITupleTable *faults;
 	BatchQuery	q;
 	uint64		n;
 
-	PolicyEnter(&security, s->id->owner, s->id->search_path, SECURITY_RESTRICTED_OPERATION);
+	EnterSource(&security, s);
 	QueryStart(&q);
 	QueryAdd(&q, "SELECT DISTINCT ON (l.kind, l.detector, l.fault) "
 			 "CASE WHEN l.kind <> 'signals' THEN l.detector END, ARRAY[");
-	AddKeys(&q, s, "d.", "::pg_catalog.text");
-	QueryAdd(&q, "], l.fault FROM \"" BATCH_NAME "\" d, assay.ledger(d.attribution) l "
+	AddKeys(&q, s, "d", "::pg_catalog.text");
+	QueryAdd(&q, "], l.fault FROM \"" DECISIONS_NAME "\" d, assay.ledger(d.attribution) l "
 			 "WHERE l.fault <> 'suspended' LIMIT %d", BATCH_FAULTS_MAX);
 	n = QueryRun(&q, SPI_OK_SELECT, NULL);
 	faults = SPI_tuptable;
-	PolicyLeave(&security);
+	LeaveSecurity(&security);
 
-	PolicyEnterConfiguration(&security);
+	EnterConfiguration(&security);
 	for (uint64 i = 0; i < n; i++)
 	{
 		bool		isnull;
@@ -348,7 +296,7 @@ WriteFaults(Backfill *b)
 		Datum		key = SPI_getbinval(faults->vals[i], faults->tupdesc, 2, &isnull);
 
 		QueryStart(&q);
-		QueryAdd(&q, "INSERT INTO assay.fault (policy, revision, detector, key, sqlstate, message) VALUES (");
+		QueryAdd(&q, "INSERT INTO assay_internal.fault (policy, revision, detector, key, sqlstate, message) VALUES (");
 		QueryValue(&q, TEXTOID, CStringGetTextDatum(s->policy));
 		QueryAdd(&q, ", ");
 		QueryValue(&q, INT4OID, Int32GetDatum(b->revision));
@@ -365,7 +313,7 @@ WriteFaults(Backfill *b)
 		QueryAdd(&q, ", 'in a backfill; one message of its batch for each detector and SQLSTATE')");
 		(void) QueryRun(&q, SPI_OK_INSERT, NULL);
 	}
-	PolicyLeave(&security);
+	LeaveSecurity(&security);
 }
 
 static Datum
@@ -379,7 +327,7 @@ static void
 StartRun(Backfill *b)
 {
 	Source	   *s = b->scan.source;
-	PolicySecurity security;
+	Security	security;
 	BatchQuery	q;
 	bool		isnull;
 	Datum		at = CStringGetTextDatum(s->at ? s->at : "");
@@ -387,7 +335,7 @@ StartRun(Backfill *b)
 	int64		expected = -1;
 
 	/* What the planner expects: a count would cost as much as the work. */
-	PolicyEnter(&security, s->id->owner, s->id->search_path, SECURITY_RESTRICTED_OPERATION);
+	EnterSource(&security, s);
 	QueryStart(&q);
 	QueryAdd(&q, "EXPLAIN (FORMAT JSON) SELECT 1");
 	AddUndecided(&b->scan, &q);
@@ -402,11 +350,11 @@ StartRun(Backfill *b)
 		if (QueryRun(&q, SPI_OK_SELECT, NULL) == 1)
 			expected = DatumGetInt64(FetchDatum(1, &isnull));
 	}
-	PolicyLeave(&security);
+	LeaveSecurity(&security);
 
-	PolicyEnterConfiguration(&security);
+	EnterConfiguration(&security);
 	QueryStart(&q);
-	QueryAdd(&q, "SELECT run FROM assay.backfill_run WHERE finished_at IS NULL AND policy = ");
+	QueryAdd(&q, "SELECT run FROM assay_internal.backfill_run WHERE finished_at IS NULL AND policy = ");
 	QueryValue(&q, TEXTOID, policy);
 	QueryAdd(&q, " AND revision = ");
 	QueryValue(&q, INT4OID, Int32GetDatum(b->revision));
@@ -424,7 +372,7 @@ StartRun(Backfill *b)
 	if (QueryRun(&q, SPI_OK_SELECT, NULL) == 0)
 	{
 		QueryStart(&q);
-		QueryAdd(&q, "INSERT INTO assay.backfill_run (policy, revision, since, until, at_column, undecided_only, degraded_only, expected, started_by) VALUES (");
+		QueryAdd(&q, "INSERT INTO assay_internal.backfill_run (policy, revision, since, until, at_column, undecided_only, degraded_only, expected, started_by) VALUES (");
 		QueryValue(&q, TEXTOID, policy);
 		QueryAdd(&q, ", ");
 		QueryValue(&q, INT4OID, Int32GetDatum(b->revision));
@@ -449,24 +397,24 @@ StartRun(Backfill *b)
 		ereport(NOTICE,
 				(errmsg("policy \"%s\": backfill goes on where it stopped", s->policy)));
 	b->run = DatumGetInt64(FetchDatum(1, &isnull));
-	PolicyLeave(&security);
+	LeaveSecurity(&security);
 }
 
 /* Where the run stands: somebody else may have gone on with it. */
 static bool
 ReadRun(Backfill *b)
 {
-	PolicySecurity security;
+	Security	security;
 	BatchQuery	q;
 	bool		isnull;
 	bool		going;
 
-	PolicyEnterConfiguration(&security);
+	EnterConfiguration(&security);
 	QueryStart(&q);
-	QueryAdd(&q, "SELECT last_key FROM assay.backfill_run WHERE finished_at IS NULL AND run = ");
+	QueryAdd(&q, "SELECT last_key FROM assay_internal.backfill_run WHERE finished_at IS NULL AND run = ");
 	QueryValue(&q, INT8OID, Int64GetDatum(b->run));
 	going = QueryRun(&q, SPI_OK_SELECT, NULL) == 1;
-	PolicyLeave(&security);
+	LeaveSecurity(&security);
 	b->after = NULL;
 	b->bound = NULL;
 	if (going)
@@ -482,12 +430,12 @@ ReadRun(Backfill *b)
 static void
 UpdateRun(Backfill *b, uint64 decided, uint64 degraded, Datum last_key)
 {
-	PolicySecurity security;
+	Security	security;
 	BatchQuery	q;
 
-	PolicyEnterConfiguration(&security);
+	EnterConfiguration(&security);
 	QueryStart(&q);
-	QueryAdd(&q, "UPDATE assay.backfill_run SET pid = pg_catalog.pg_backend_pid(), updated_at = pg_catalog.clock_timestamp(), ");
+	QueryAdd(&q, "UPDATE assay_internal.backfill_run SET pid = pg_catalog.pg_backend_pid(), updated_at = pg_catalog.clock_timestamp(), ");
 	if (last_key)
 	{
 		QueryAdd(&q, "batches = batches + 1, decided = decided + ");
@@ -502,7 +450,23 @@ UpdateRun(Backfill *b, uint64 decided, uint64 degraded, Datum last_key)
 	QueryAdd(&q, " WHERE run = ");
 	QueryValue(&q, INT8OID, Int64GetDatum(b->run));
 	(void) QueryRun(&q, SPI_OK_UPDATE, NULL);
-	PolicyLeave(&security);
+	LeaveSecurity(&security);
+}
+
+/* The signals that are logged are of the view as it is now. */
+static void
+EnsureShape(Source *s)
+{
+	Relation	rel = relation_open(s->id->signals, AccessShareLock);
+	TupleDesc	desc = RelationGetDescr(rel);
+	TupleDesc	columns = CreateTemplateTupleDesc(desc->natts);
+	int			n = 0;
+
+	for (int i = 0; i < desc->natts; i++)
+		if (!TupleDescAttr(desc, i)->attisdropped)
+			TupleDescCopyEntry(columns, ++n, desc, i + 1);
+	EnsureSignalsShape(MakeSignalsShape(columns, 0, n));
+	relation_close(rel, AccessShareLock);
 }
 
 /*
@@ -512,7 +476,7 @@ static bool
 OneBatch(Backfill *b, uint64 *total)
 {
 	Source	   *s = b->scan.source;
-	PolicySecurity security;
+	Security	security;
 	EphemeralNamedRelationData enr;
 	BatchQuery	q;
 	uint64		decided;
@@ -522,35 +486,34 @@ OneBatch(Backfill *b, uint64 *total)
 
 	if (!ReadRun(b))
 		return false;
-	MakeDesc(b);
+	b->table = OpenDecisionTable(s->id);
+	b->scan.key_types = b->table->key_types;
+	if (b->table->log_signals)
+		EnsureShape(s);
 	b->scan.store = tuplestore_begin_heap(false, false, work_mem);
 
-	PolicyEnter(&security, s->id->owner, s->id->search_path, SECURITY_RESTRICTED_OPERATION);
+	EnterSource(&security, s);
 	if (!FindBound(b))
 	{
-		PolicyLeave(&security);
+		LeaveSecurity(&security);
 		tuplestore_end(b->scan.store);
 		UpdateRun(b, 0, 0, (Datum) 0);
 		return false;
 	}
 	RunScan(&b->scan);
 	last_key = KeyToArray(s, b->bound);
-	PolicyLeave(&security);
+	LeaveSecurity(&security);
 
-	/*
-	 * As in the trigger: a deferred constraint could not fire in a restricted
-	 * operation.
-	 */
-	PolicyEnter(&security, s->id->owner, s->id->search_path, SECURITY_LOCAL_USERID_CHANGE);
+	EnterSource(&security, s);
 	RegisterBatch(b, &enr);
 	decided = WriteBatch(b);
 	QueryStart(&q);
-	QueryAdd(&q, "SELECT FROM \"" BATCH_NAME "\" d WHERE d.degraded");
+	QueryAdd(&q, "SELECT FROM \"" DECISIONS_NAME "\" d WHERE d.degraded");
 	degraded = QueryRun(&q, SPI_OK_SELECT, NULL);
-	PolicyLeave(&security);
+	LeaveSecurity(&security);
 	if (degraded > 0)
-		WriteFaults(b);
-	if (SPI_unregister_relation(BATCH_NAME) != SPI_OK_REL_UNREGISTER)
+		KeepFaults(b);
+	if (SPI_unregister_relation(DECISIONS_NAME) != SPI_OK_REL_UNREGISTER)
 		elog(ERROR, "SPI_unregister_relation failed");
 	tuplestore_end(b->scan.store);
 	UpdateRun(b, decided, degraded, last_key);
@@ -568,7 +531,7 @@ static void
 LockPolicy(const char *policy)
 {
 	LOCKTAG		tag;
-	Oid			relid = get_relname_relid("backfill_run", get_namespace_oid("assay", false));
+	Oid			relid = get_relname_relid("backfill_run", get_namespace_oid("assay_internal", false));
 
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, relid,
 						 hash_bytes((const unsigned char *) policy, strlen(policy)), 2);

@@ -1,35 +1,33 @@
 /*
  * batch.c
- *		A policy over many stored messages: replay(), replay_pair(), and what
- *		backfill() shares with them.
+ *		A policy over many stored messages: what replay() and backfill() share.
  *
- * All of them make one query over the signals view, run it as the policy's
- * owner in a restricted context, as the trigger does, and score each row by
- * assay.score(), so that there is one evaluator.  Where something fails, the
- * query runs again without parallel workers, since before PostgreSQL 17 an
- * error can't be recovered from in these; there it costs the detector only.
- * Where that fails too, the signals view does, for some message: then they are
- * read one by one, and what can't be read is scored by the prior alone.
+ * Both make one query over the signals view and score each row by
+ * assay.score(), so that there is one evaluator.  It runs as the policy's
+ * owner in a restricted context, as the trigger does, or, for a reader who may
+ * not act as the owner, with the reader's own rights.
+ *
+ * Where something fails, the query runs again without parallel workers, since
+ * before PostgreSQL 17 an error can't be recovered from in these; there it
+ * costs the detector only.  Where that fails too, the signals view does, for
+ * some message: then they are read one by one, and what can't be read is
+ * scored by the prior alone.
  */
 #include "postgres.h"
 
 #include "batch.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
-#include "access/relation.h"
 #include "executor/spi.h"
 #include "executor/tstoreReceiver.h"
-#include "funcapi.h"
 #include "miscadmin.h"
 #include "protect.h"
+#include "signals_query.h"
 #include "utils/acl.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/rel.h"
 #include "utils/timestamp.h"
 
 /*
@@ -61,19 +59,11 @@ QueryAdd(BatchQuery *q, const char *format,...)
 	}
 }
 
-/* The name of a type for a cast that keeps the value: character would cut it */
-char	   *
-CastName(Oid type)
-{
-	return format_type_extended(type, -1,
-								FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
-}
-
 /* Append a value, as $n::type */
 void
 QueryValue(BatchQuery *q, Oid type, Datum value)
 {
-	if (q->nparams >= BATCH_PARAMS_MAX)
+	if (q->nparams >= QUERY_PARAMS_MAX)
 		elog(ERROR, "too many parameters");
 	q->types[q->nparams] = type;
 	q->values[q->nparams] = value;
@@ -81,10 +71,15 @@ QueryValue(BatchQuery *q, Oid type, Datum value)
 	QueryAdd(q, "$%d::%s", q->nparams, CastName(type));
 }
 
+/* The values; NULL for none, since some executors stumble over an empty list */
 static ParamListInfo
 QueryParams(BatchQuery *q)
 {
-	ParamListInfo params = makeParamList(q->nparams);
+	ParamListInfo params;
+
+	if (q->nparams == 0)
+		return NULL;
+	params = makeParamList(q->nparams);
 
 	for (int i = 0; i < q->nparams; i++)
 	{
@@ -136,16 +131,18 @@ CheckAt(Source *s, Oid view, const char *at)
 
 /*
  * Who may act as the owner, may run its policy over its messages; so may, to
- * look only, who reads both the signals and the decisions.
+ * look only and with rights of its own, who reads both the signals and the
+ * decisions.
  */
 static void
-CheckMayRun(Source *s, Oid view, bool look)
+CheckMayRun(Source *s, bool look)
 {
 	if (has_privs_of_role(GetUserId(), s->id->owner))
 		return;
-	if (look && pg_class_aclcheck(view, GetUserId(), ACL_SELECT) == ACLCHECK_OK &&
-		OidIsValid(s->decision) &&
-		pg_class_aclcheck(s->decision, GetUserId(), ACL_SELECT) == ACLCHECK_OK)
+	s->as_caller = true;
+	if (look && OidIsValid(s->id->signals) &&
+		pg_class_aclcheck(s->id->signals, GetUserId(), ACL_SELECT) == ACLCHECK_OK &&
+		pg_class_aclcheck(s->id->decision, GetUserId(), ACL_SELECT) == ACLCHECK_OK)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -156,57 +153,93 @@ CheckMayRun(Source *s, Oid view, bool look)
 			 errhint("It takes membership in the policy's owner.")));
 }
 
-void
-InitSource(Source *s, const char *policy, TimestampTz since, TimestampTz until,
-		   const char *at, bool look)
+/* A name that none of the view's columns has: those would come first. */
+static const char *
+UniqueName(Oid view, const char *wish)
 {
-	Oid			view;
+	char	   *alias = pstrdup(wish);
+
+	while (get_attnum(view, alias) != InvalidAttrNumber)
+		alias = psprintf("%s_", alias);
+	if (strlen(alias) >= NAMEDATALEN)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_ALIAS),
+				 errmsg("too many columns of the signals view are called like \"%s_\"", wish)));
+	return alias;
+}
+
+/* The keys alone: their columns may have gone from the view. */
+void
+InitSourceKeys(Source *s, const char *policy)
+{
 	ListCell   *lc;
 
 	memset(s, 0, sizeof(Source));
 	s->policy = policy;
-	s->id = PolicyIdentify(policy);
-	s->decision = RelationByName(s->id->decision_name);
+	s->id = ConfigIdentify(policy);
+	s->keys = palloc(list_length(s->id->key) * sizeof(char *));
+	foreach(lc, s->id->key)
+		s->keys[s->nkeys++] = quote_identifier(lfirst(lc));
+}
+
+/* look: to read only */
+void
+InitSource(Source *s, const char *policy, TimestampTz since, TimestampTz until,
+		   const char *at, bool look)
+{
+	ListCell   *lc;
+
+	InitSourceKeys(s, policy);
 	s->since = since;
 	s->until = until;
-	view = RelationByName(s->id->signals_name);
-	s->view = view;
-	CheckMayRun(s, view, look);
-	if (!OidIsValid(view))
+	CheckMayRun(s, look);
+	if (!OidIsValid(s->id->signals))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("signals view %s of policy \"%s\" does not exist",
 						s->id->signals_name, policy)));
+	PolicyCheckOwners(s->id);
 	if (at)
-		CheckAt(s, view, at);
+		CheckAt(s, s->id->signals, at);
 	else if (!TIMESTAMP_NOT_FINITE(since) || !TIMESTAMP_NOT_FINITE(until))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("since and until need a column of times"),
 				 errhint("Name it, as in at => 'received_at'.")));
-
-	s->keys = palloc(list_length(s->id->key) * sizeof(char *));
-	s->key_types = palloc(list_length(s->id->key) * sizeof(Oid));
+	s->alias = UniqueName(s->id->signals, "message");
+	for (int i = 0; i < lengthof(s->scores); i++)
+		s->scores[i] = UniqueName(s->id->signals, i == 0 ? "score_a" : "score_b");
+	s->signals = UniqueName(s->id->signals, "signals");
+	s->key_types = palloc(s->nkeys * sizeof(Oid));
 	foreach(lc, s->id->key)
 	{
-		Oid			type = get_atttype(view, get_attnum(view, lfirst(lc)));
+		Oid			type = get_atttype(s->id->signals, get_attnum(s->id->signals, lfirst(lc)));
 
 		if (!OidIsValid(type))
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_COLUMN),
 					 errmsg("signals view %s has no key column \"%s\"",
 							s->id->signals_name, (char *) lfirst(lc))));
-		s->keys[s->nkeys] = quote_identifier(lfirst(lc));
-		s->key_types[s->nkeys++] = type;
+		s->key_types[foreach_current_index(lc)] = type;
 	}
 }
 
-/* v."a", v."b" with something before and behind each */
+/* To read its messages, as the owner or as who asks */
 void
-AddKeys(BatchQuery *q, Source *s, const char *before, const char *behind)
+EnterSource(Security *security, Source *s)
+{
+	if (s->as_caller)
+		EnterCaller(security);
+	else
+		EnterOwner(security, s->id->owner, s->id->search_path);
+}
+
+/* alias."a", alias."b" with something behind each */
+void
+AddKeys(BatchQuery *q, Source *s, const char *alias, const char *behind)
 {
 	for (int i = 0; i < s->nkeys; i++)
-		QueryAdd(q, "%s%s%s%s", i > 0 ? ", " : "", before, s->keys[i], behind);
+		QueryAdd(q, "%s%s.%s%s", i > 0 ? ", " : "", alias, s->keys[i], behind);
 }
 
 /* WHERE true AND ... : messages of the time that is asked for */
@@ -216,12 +249,12 @@ AddTimes(BatchQuery *q, Source *s)
 	QueryAdd(q, " WHERE true");
 	if (s->at && !TIMESTAMP_NOT_FINITE(s->since))
 	{
-		QueryAdd(q, " AND v.%s >= ", s->at);
+		QueryAdd(q, " AND %s.%s >= ", s->alias, s->at);
 		QueryValue(q, TIMESTAMPTZOID, TimestampTzGetDatum(s->since));
 	}
 	if (s->at && !TIMESTAMP_NOT_FINITE(s->until))
 	{
-		QueryAdd(q, " AND v.%s < ", s->at);
+		QueryAdd(q, " AND %s.%s < ", s->alias, s->at);
 		QueryValue(q, TIMESTAMPTZOID, TimestampTzGetDatum(s->until));
 	}
 	/* Nothing lies before the beginning, or begins at the end. */
@@ -232,18 +265,18 @@ AddTimes(BatchQuery *q, Source *s)
 /* , assay.score(...) AS name: as of now, or of the time of the message */
 void
 AddScore(BatchQuery *q, Source *s, int revision, bool drafts, bool at_its_time,
-		 const char *name)
+		 const char *column)
 {
 	QueryAdd(q, ", assay.score(");
 	QueryValue(q, TEXTOID, CStringGetTextDatum(s->policy));
-	QueryAdd(q, ", v, ");
+	QueryAdd(q, ", %s, ", s->alias);
 	QueryValue(q, INT4OID, Int32GetDatum(revision));
 	if (at_its_time && s->at)
-		QueryAdd(q, ", v.%s, ", s->at);
+		QueryAdd(q, ", %s.%s, ", s->alias, s->at);
 	else
 		QueryAdd(q, ", NULL, ");
 	QueryValue(q, BOOLOID, BoolGetDatum(drafts));
-	QueryAdd(q, ") AS %s", name);
+	QueryAdd(q, ") AS %s", column);
 }
 
 /*
@@ -252,14 +285,14 @@ AddScore(BatchQuery *q, Source *s, int revision, bool drafts, bool at_its_time,
 bool
 ReadRevision(Source *s, int revision, int *found)
 {
-	PolicySecurity security;
+	Security	security;
 	BatchQuery	q;
 	bool		isnull;
 	bool		raise_errors;
 
-	PolicyEnterConfiguration(&security);
+	EnterConfiguration(&security);
 	QueryStart(&q);
-	QueryAdd(&q, "SELECT revision, on_error = 'raise' FROM assay.revision WHERE policy = ");
+	QueryAdd(&q, "SELECT revision, on_error = 'raise' FROM assay_internal.revision WHERE policy = ");
 	QueryValue(&q, TEXTOID, CStringGetTextDatum(s->policy));
 	if (revision != 0)
 	{
@@ -274,7 +307,7 @@ ReadRevision(Source *s, int revision, int *found)
 				 errhint("The view assay.revisions lists them.")));
 	*found = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	raise_errors = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
-	PolicyLeave(&security);
+	LeaveSecurity(&security);
 	return raise_errors;
 }
 
@@ -283,17 +316,17 @@ ReadRevision(Source *s, int revision, int *found)
  */
 
 /* A query whose rows go to a tuplestore, perhaps in a subtransaction */
-typedef struct QueryJob
+typedef struct ScanJob
 {
 	BatchQuery *query;
 	Tuplestorestate *store;
 	SPIPlanPtr	plan;			/* made of the query's text, or NULL */
-} QueryJob;
+} ScanJob;
 
 static void
-RunQueryJob(void *arg)
+RunScanJob(void *arg)
 {
-	QueryJob   *job = arg;
+	ScanJob    *job = arg;
 	DestReceiver *dest = CreateDestReceiver(DestTuplestore);
 
 	SetTuplestoreDestReceiverParams(dest, job->store, CurrentMemoryContext, true,
@@ -315,6 +348,14 @@ RunQueryJob(void *arg)
 	dest->rDestroy(dest);
 }
 
+void
+QueryRunInto(BatchQuery *q, Tuplestorestate * store)
+{
+	ScanJob		job = {q, store, NULL};
+
+	RunScanJob(&job);
+}
+
 static void
 RunWithoutWorkers(void *arg)
 {
@@ -322,7 +363,7 @@ RunWithoutWorkers(void *arg)
 
 	(void) set_config_option("max_parallel_workers_per_gather", "0", PGC_USERSET,
 							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	RunQueryJob(arg);
+	RunScanJob(arg);
 	AtEOXact_GUC(false, nest);
 }
 
@@ -343,15 +384,15 @@ ScanEach(BatchScan *scan)
 	q.read_only = scan->read_only;
 	QueryAdd(&q, "SELECT ");
 	for (int i = 0; i < s->nkeys; i++)
-		QueryAdd(&q, "%sv.%s, v.%s::%s", i > 0 ? ", " : "", s->keys[i], s->keys[i],
-				 CastName(scan->key_types[i]));
+		QueryAdd(&q, "%s%s.%s, %s.%s::%s", i > 0 ? ", " : "", s->alias, s->keys[i],
+				 s->alias, s->keys[i], CastName(scan->key_types[i]));
 	scan->where(scan, &q);
 	n = QueryRun(&q, SPI_OK_SELECT, NULL);
 	keys = SPI_tuptable;
 	old = MemoryContextSwitchTo(per_row);
 	for (uint64 row = 0; row < n; row++)
 	{
-		QueryJob	job = {&q, scan->store, NULL};
+		ScanJob		job = {&q, scan->store, NULL};
 		bool		any_null = false;
 		Datum	   *key;
 		ErrorData  *error;
@@ -362,14 +403,14 @@ ScanEach(BatchScan *scan)
 		QueryStart(&q);
 		q.read_only = scan->read_only;
 		scan->columns(scan, &q);
-		QueryAdd(&q, " FROM %s v WHERE true", s->id->signals_name);
+		QueryAdd(&q, " FROM %s %s WHERE true", s->id->signals_name, s->alias);
 		for (int i = 0; i < s->nkeys; i++)
 		{
 			bool		isnull;
 			Datum		value = SPI_getbinval(keys->vals[row], keys->tupdesc, 2 * i + 1, &isnull);
 
 			any_null |= isnull;
-			QueryAdd(&q, " AND v.%s %s ", s->keys[i], isnull ? "IS NULL" : "=");
+			QueryAdd(&q, " AND %s.%s %s ", s->alias, s->keys[i], isnull ? "IS NULL" : "=");
 			if (!isnull)
 				QueryValue(&q, s->key_types[i], value);
 			key[i] = SPI_getbinval(keys->vals[row], keys->tupdesc, 2 * i + 2, &isnull);
@@ -386,7 +427,7 @@ ScanEach(BatchScan *scan)
 				elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
 		}
 		job.plan = any_null ? NULL : plan;
-		error = RunProtected(RunQueryJob, &job);
+		error = RunProtected(RunScanJob, &job);
 		if (error)
 		{
 			char		sqlstate[6];
@@ -410,7 +451,7 @@ void
 RunScan(BatchScan *scan)
 {
 	BatchQuery	q;
-	QueryJob	job = {&q, scan->store, NULL};
+	ScanJob		job = {&q, scan->store, NULL};
 	ErrorData  *error;
 
 	QueryStart(&q);
@@ -421,12 +462,12 @@ RunScan(BatchScan *scan)
 	QueryAdd(&q, " OFFSET 0) s");
 	if (scan->raise_errors || !CanProtect())
 	{
-		RunQueryJob(&job);
+		RunScanJob(&job);
 		return;
 	}
 	if (!scan->serial)
 	{
-		error = RunProtected(RunQueryJob, &job);
+		error = RunProtected(RunScanJob, &job);
 		if (error == NULL)
 			return;
 		FreeErrorData(error);
@@ -441,317 +482,14 @@ RunScan(BatchScan *scan)
 	ScanEach(scan);
 }
 
-/*
- * What a revision makes of a message whose signals can't be read
- */
+/* What a revision makes of a message whose signals can't be read */
 void
-NoSignals(Source *s, int revision, bool drafts, const char *sqlstate,
-		  PolicyDecision *decision, const char **verdict)
+DecideUnread(Source *s, int revision, bool drafts, const char *sqlstate,
+			 PolicyDecision *decision, const char **verdict)
 {
-	Relation	rel = relation_open(s->view, AccessShareLock);
-	CompiledPolicy *p = PolicyGet(s->policy, revision, drafts, RelationGetDescr(rel),
-								  InvalidOid);
+	PolicyEntry *entry = PolicyGet(s->policy, revision, drafts, NULL, InvalidOid,
+								   CurrentMemoryContext);
 
-	PolicyNoSignals(p, sqlstate, decision);
-	*verdict = p->verdicts[decision->verdict];
-	relation_close(rel, AccessShareLock);
-}
-
-/*
- * replay(policy, since, until, revision, drafts, at) and
- * replay_pair(policy, revision_a, revision_b, since, until, drafts, at)
- */
-typedef struct Replay
-{
-	BatchScan	scan;			/* must be first */
-	TupleDesc	desc;
-	int			nrevisions;
-	int			revisions[2];	/* 0: the current one */
-	bool		drafts;			/* of the last revision */
-} Replay;
-
-static void
-ReplayColumns(BatchScan *scan, BatchQuery *q)
-{
-	Replay	   *r = (Replay *) scan;
-
-	QueryAdd(q, r->nrevisions == 1 ?
-			 "SELECT s.key, (s.a).verdict, (s.a).score, (s.a).attribution FROM (SELECT ARRAY[" :
-			 "SELECT s.key, (s.a).verdict, (s.b).verdict, (s.a).score, (s.b).score FROM (SELECT ARRAY[");
-	AddKeys(q, scan->source, "v.", "::pg_catalog.text");
-	QueryAdd(q, "] AS key");
-	for (int i = 0; i < r->nrevisions; i++)
-		AddScore(q, scan->source, r->revisions[i], r->drafts && i == r->nrevisions - 1, true,
-				 i == 0 ? "a" : "b");
-}
-
-static void
-ReplayWhere(BatchScan *scan, BatchQuery *q)
-{
-	QueryAdd(q, " FROM %s v", scan->source->id->signals_name);
-	AddTimes(q, scan->source);
-}
-
-static void
-ReplayUnreadable(BatchScan *scan, Datum *key, const char *sqlstate)
-{
-	Replay	   *r = (Replay *) scan;
-	int			n = scan->source->nkeys;
-	bool	   *missing = palloc(n * sizeof(bool));
-	int			dims[] = {n};
-	int			lower[] = {1};
-	bool		nulls[5] = {0};
-	Datum		values[5];
-
-	for (int i = 0; i < n; i++)
-		missing[i] = key[i] == (Datum) 0;
-	values[0] = PointerGetDatum(construct_md_array(key, missing, 1, dims, lower, TEXTOID, -1,
-												   false, TYPALIGN_INT));
-	for (int i = 0; i < r->nrevisions; i++)
-	{
-		PolicyDecision decision;
-		const char *verdict;
-
-		NoSignals(scan->source, r->revisions[i], r->drafts && i == r->nrevisions - 1, sqlstate,
-				  &decision, &verdict);
-		values[1 + i] = CStringGetTextDatum(verdict);
-		values[1 + r->nrevisions + i] = Float4GetDatum((float4) decision.score);
-		if (r->nrevisions == 1)
-			values[3] = PointerGetDatum(decision.attribution);
-	}
-	tuplestore_putvalues(scan->store, r->desc, values, nulls);
-}
-
-static void
-RefuseNull(FunctionCallInfo fcinfo, int arg, const char *name)
-{
-	if (PG_ARGISNULL(arg))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s must not be null", name)));
-}
-
-/* since is argument number "arg", until the next; drafts and at follow "rest" */
-static void
-RunReplay(FunctionCallInfo fcinfo, Replay *r, int arg, int rest)
-{
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Source		s;
-	PolicySecurity security;
-
-	RefuseNull(fcinfo, 0, "policy");
-	RefuseNull(fcinfo, arg, "since");
-	RefuseNull(fcinfo, arg + 1, "until");
-	r->drafts = !PG_ARGISNULL(rest) && PG_GETARG_BOOL(rest);
-	InitSource(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_TIMESTAMPTZ(arg),
-			   PG_GETARG_TIMESTAMPTZ(arg + 1),
-			   PG_ARGISNULL(rest + 1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(rest + 1)), true);
-	InitMaterializedSRF(fcinfo, 0);
-	r->desc = result->setDesc;
-	r->scan.source = &s;
-	r->scan.store = result->setResult;
-	r->scan.columns = ReplayColumns;
-	r->scan.where = ReplayWhere;
-	r->scan.unreadable = ReplayUnreadable;
-	/* It is STABLE: it sees what the query that calls it sees. */
-	r->scan.read_only = true;
-	r->scan.key_types = palloc(s.nkeys * sizeof(Oid));
-	for (int i = 0; i < s.nkeys; i++)
-		r->scan.key_types[i] = TEXTOID;
-
-	SPI_connect();
-	for (int i = 0; i < r->nrevisions; i++)
-	{
-		int			found;
-
-		r->scan.raise_errors |= ReadRevision(&s, r->revisions[i], &found);
-	}
-	PolicyEnter(&security, s.id->owner, s.id->search_path, SECURITY_RESTRICTED_OPERATION);
-	RunScan(&r->scan);
-	PolicyLeave(&security);
-	SPI_finish();
-}
-
-/*
- * latest_labels(policy) and latest_decision(policy, key): the policy's tables,
- * read as their owner.  What stands there may be a view, or have types whose
- * casts run anything; a superuser must not run it for the asking.
- */
-static void
-ReadTable(FunctionCallInfo fcinfo, Source *s, const char *table, BatchQuery *q)
-{
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	QueryJob	job = {q, NULL, NULL};
-	Oid			relid = RelationByName(table);
-	PolicySecurity security;
-
-	if (!OidIsValid(relid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("table %s of policy \"%s\" does not exist", table, s->policy)));
-	if (!has_privs_of_role(GetUserId(), s->id->owner) &&
-		pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied for policy \"%s\"", s->policy),
-				 errhint("It takes membership in the policy's owner, or SELECT on %s.", table)));
-	InitMaterializedSRF(fcinfo, 0);
-	job.store = result->setResult;
-	q->read_only = true;
-	PolicyEnter(&security, s->id->owner, s->id->search_path, SECURITY_RESTRICTED_OPERATION);
-	RunQueryJob(&job);
-	PolicyLeave(&security);
-}
-
-/* The keys alone: their columns may have gone from the view. */
-static void
-InitKeys(Source *s, const char *policy)
-{
-	ListCell   *lc;
-
-	memset(s, 0, sizeof(Source));
-	s->policy = policy;
-	s->id = PolicyIdentify(policy);
-	s->keys = palloc(list_length(s->id->key) * sizeof(char *));
-	foreach(lc, s->id->key)
-		s->keys[s->nkeys++] = quote_identifier(lfirst(lc));
-}
-
-static char *
-LabelTable(Source *s)
-{
-	PolicySecurity security;
-	BatchQuery	q;
-	char	   *name;
-
-	PolicyEnterConfiguration(&security);
-	QueryStart(&q);
-	QueryAdd(&q, "SELECT label FROM assay.policy WHERE policy = ");
-	QueryValue(&q, TEXTOID, CStringGetTextDatum(s->policy));
-	if (QueryRun(&q, SPI_OK_SELECT, NULL) != 1)
-		elog(ERROR, "policy \"%s\" vanished", s->policy);
-	name = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-	PolicyLeave(&security);
-	return name;
-}
-
-PG_FUNCTION_INFO_V1(assay_latest_labels);
-Datum
-assay_latest_labels(PG_FUNCTION_ARGS)
-{
-	Source		s;
-	BatchQuery	q;
-	char	   *label;
-
-	InitKeys(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	SPI_connect();
-	label = LabelTable(&s);
-	QueryStart(&q);
-	QueryAdd(&q, "SELECT DISTINCT ON (");
-	AddKeys(&q, &s, "v.", "");
-	QueryAdd(&q, ") ARRAY[");
-	AddKeys(&q, &s, "v.", "::pg_catalog.text");
-	QueryAdd(&q, "], v.malicious FROM %s v ORDER BY ", label);
-	AddKeys(&q, &s, "v.", "");
-	QueryAdd(&q, ", v.labelled_at DESC");
-	ReadTable(fcinfo, &s, label, &q);
-	SPI_finish();
-	return (Datum) 0;
-}
-
-PG_FUNCTION_INFO_V1(assay_latest_decisions);
-Datum
-assay_latest_decisions(PG_FUNCTION_ARGS)
-{
-	Source		s;
-	BatchQuery	q;
-
-	InitKeys(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	SPI_connect();
-	QueryStart(&q);
-	QueryAdd(&q, "SELECT DISTINCT ON (");
-	AddKeys(&q, &s, "v.", "");
-	QueryAdd(&q, ") ARRAY[");
-	AddKeys(&q, &s, "v.", "::pg_catalog.text");
-	QueryAdd(&q, "], v.revision, v.verdict, v.attribution FROM %s v WHERE v.decided_at >= ",
-			 s.id->decision_name);
-	QueryValue(&q, TIMESTAMPTZOID, PG_GETARG_DATUM(1));
-	QueryAdd(&q, " AND v.decided_at < ");
-	QueryValue(&q, TIMESTAMPTZOID, PG_GETARG_DATUM(2));
-	QueryAdd(&q, " ORDER BY ");
-	AddKeys(&q, &s, "v.", "");
-	QueryAdd(&q, ", v.revision DESC");
-	ReadTable(fcinfo, &s, s.id->decision_name, &q);
-	SPI_finish();
-	return (Datum) 0;
-}
-
-PG_FUNCTION_INFO_V1(assay_latest_decision);
-Datum
-assay_latest_decision(PG_FUNCTION_ARGS)
-{
-	Source		s;
-	BatchQuery	q;
-	Oid			decision;
-	Datum	   *items;
-	bool	   *nulls;
-	int			n;
-	int			i = 0;
-	ListCell   *lc;
-
-	InitKeys(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT,
-					  &items, &nulls, &n);
-	if (n != s.nkeys)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("policy \"%s\" identifies a message by %d values, not %d", s.policy,
-						s.nkeys, n)));
-	SPI_connect();
-	decision = RelationByName(s.id->decision_name);
-	QueryStart(&q);
-	QueryAdd(&q, "SELECT v.revision, v.decided_at, v.verdict, v.score, v.attribution FROM %s v WHERE true",
-			 s.id->decision_name);
-	foreach(lc, s.id->key)
-	{
-		Oid			type = OidIsValid(decision) ? get_atttype(decision, get_attnum(decision, lfirst(lc))) : InvalidOid;
-
-		QueryAdd(&q, " AND v.%s = ", s.keys[i]);
-		if (nulls[i])
-			QueryAdd(&q, "NULL");
-		else
-		{
-			QueryValue(&q, TEXTOID, items[i]);
-			if (OidIsValid(type))
-				QueryAdd(&q, "::%s", CastName(type));
-		}
-		i++;
-	}
-	QueryAdd(&q, " ORDER BY v.revision DESC LIMIT 1");
-	ReadTable(fcinfo, &s, s.id->decision_name, &q);
-	SPI_finish();
-	return (Datum) 0;
-}
-
-PG_FUNCTION_INFO_V1(assay_replay);
-Datum
-assay_replay(PG_FUNCTION_ARGS)
-{
-	Replay		r = {.nrevisions = 1};
-
-	r.revisions[0] = PG_ARGISNULL(3) ? 0 : PG_GETARG_INT32(3);
-	RunReplay(fcinfo, &r, 1, 4);
-	return (Datum) 0;
-}
-
-PG_FUNCTION_INFO_V1(assay_replay_pair);
-Datum
-assay_replay_pair(PG_FUNCTION_ARGS)
-{
-	Replay		r = {.nrevisions = 2};
-
-	r.revisions[0] = PG_ARGISNULL(1) ? 0 : PG_GETARG_INT32(1);
-	r.revisions[1] = PG_ARGISNULL(2) ? 0 : PG_GETARG_INT32(2);
-	RunReplay(fcinfo, &r, 3, 5);
-	return (Datum) 0;
+	DecideWithoutRow(entry->policy, sqlstate, decision);
+	*verdict = pstrdup(entry->policy->verdicts[decision->verdict]);
 }

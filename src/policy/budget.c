@@ -1,13 +1,17 @@
 /*
  * budget.c
- *		The time that deciding one message may take.
+ *		The time and the memory that deciding messages may take.
  *
  * A condition may run for hours (a regular expression that goes wrong over a
  * long text), and a signal may wait for a lock.  While messages are decided a
- * timer ticks; where two ticks find the same piece of work as the one before
- * them, this is canceled as by the user, wherever PostgreSQL looks for that,
- * and RunProtected() makes a fault of it.  So a piece of work is canceled
- * after one to one and a half budgets, and a message costs a comparison only.
+ * timer ticks; where so many ticks find the same piece of work as the one
+ * before them, this is canceled as by the user, wherever PostgreSQL looks for
+ * that, and RunProtected() makes a fault of it.  So a piece of work is
+ * canceled within a tick of its budget, and a message costs a comparison only.
+ *
+ * A statement of many messages may take its fair share, and beyond that
+ * assay.statement_budget: then its running piece is canceled, and
+ * BudgetIsSpent() tells whoever would begin another.
  *
  * A cancel by the user or by a timeout is told from ours where it came first,
  * or by the timeout's own mark.  A user's that arrives within the moment in
@@ -17,17 +21,30 @@
 
 #include <limits.h>
 
+#include "access/xact.h"
 #include "budget.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
 #include "utils/guc.h"
+#include "utils/memutils.h"
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
 
 #define BUDGET_DEFAULT	1000
-#define TICKS			2		/* in a budget */
+#define STATEMENT_BUDGET_DEFAULT	10000
+#define MESSAGE_MEMORY_DEFAULT	(256 * 1024)	/* kB */
+#define MESSAGE_MEMORY_MIN	1024
+#define TICKS			20		/* in a message's budget */
+
+/* What is between the pieces of a statement has so many times their time. */
+#define LENIENCE		10
+
+/* A message's fair share of its budget, in a statement of many */
+#define FAIR_SHARE		100
 
 int			assay_message_budget = BUDGET_DEFAULT;
+static int	statement_budget = STATEMENT_BUDGET_DEFAULT;
+static int	message_memory = MESSAGE_MEMORY_DEFAULT;
 
 static TimeoutId timer;
 static bool registered = false; /* in this process */
@@ -36,28 +53,73 @@ static bool ticking = false;
 static bool statement_timeout_ran;	/* when it began to tick */
 
 /* What the handler reads or writes */
-static volatile int paused = 0; /* depth of BudgetPause() */
 static volatile int entered = 0;	/* depth of BudgetEnter() while started */
 static volatile uint64 piece = 0;
 static volatile uint64 seen = 0;
-static volatile int ticks = 0;
+static volatile int allowed = TICKS;	/* of the piece at work */
+static volatile int ticks = 0;	/* that found it */
+static volatile int statement_ticks = 0;
+static volatile uint64 messages = 0;	/* of the statement */
+static volatile int tick_ms = 0;
 static volatile bool spent = false;
+static volatile bool lenient = false;
+
+/* How many ticks a statement may take that has come so far */
+static double
+StatementTicks(void)
+{
+	return ((double) statement_budget +
+			(double) messages * assay_message_budget / FAIR_SHARE) / Max(tick_ms, 1);
+}
+
+bool
+BudgetIsSpent(void)
+{
+	return ticking && statement_budget > 0 && statement_ticks > StatementTicks();
+}
 
 static void
 Tick(void)
 {
-	if (entered == 0 || paused > 0 || seen != piece)
+	bool		late;
+
+	statement_ticks++;
+	if (entered == 0)
+		return;
+	late = seen == piece && ++ticks >= (lenient && entered == 1 ? TICKS * LENIENCE : allowed);
+	if (seen != piece)
 	{
 		seen = piece;
 		ticks = 0;
-		return;
 	}
-	if (++ticks < TICKS || QueryCancelPending)
+	/* Past the statement's budget no piece gets more than a tick. */
+	if (!late && !(BudgetIsSpent() && ticks > 0 && !(lenient && entered == 1)))
+		return;
+	if (QueryCancelPending)
 		return;
 	spent = true;
 	InterruptPending = true;
 	QueryCancelPending = true;
 	SetLatch(MyLatch);
+}
+
+/* The transaction, or what failed of it, ends: nothing is at work any more. */
+static void
+Reset(void)
+{
+	started = 0;
+	entered = 0;
+	if (ticking)
+		disable_timeout(timer, false);
+	ticking = false;
+	spent = false;
+}
+
+static void
+EndTransaction(XactEvent event, void *arg)
+{
+	if (started > 0)
+		Reset();
 }
 
 void
@@ -69,13 +131,24 @@ BudgetInit(void)
 							&assay_message_budget,
 							BUDGET_DEFAULT, 0, INT_MAX,
 							PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable("assay.statement_budget",
+							"Time that a statement may take to decide its messages, beyond a fair share for each.",
+							"Messages that it has not come to by then are decided without their signals. Zero: no limit.",
+							&statement_budget,
+							STATEMENT_BUDGET_DEFAULT, 0, INT_MAX,
+							PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable("assay.message_memory",
+							"Memory that the conditions of one message may take.",
+							"It is looked at between conditions: one that takes more is a fault.",
+							&message_memory,
+							MESSAGE_MEMORY_DEFAULT, MESSAGE_MEMORY_MIN, MAX_KILOBYTES,
+							PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
+	RegisterXactCallback(EndTransaction, NULL);
 }
 
 void
 BudgetStart(void)
 {
-	int			delay = Max(assay_message_budget / TICKS, 1);
-
 	if (started++ > 0 || assay_message_budget == 0)
 		return;
 	if (!registered)
@@ -83,9 +156,14 @@ BudgetStart(void)
 	registered = true;
 	entered = 0;
 	spent = false;
+	statement_ticks = 0;
+	messages = 0;
+	lenient = false;
+	allowed = TICKS;
+	tick_ms = Max(assay_message_budget / TICKS, 1);
 	statement_timeout_ran = get_timeout_active(STATEMENT_TIMEOUT);
-	enable_timeout_every(timer, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), delay),
-						 delay);
+	enable_timeout_every(timer, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), tick_ms),
+						 tick_ms);
 	ticking = true;
 }
 
@@ -104,7 +182,7 @@ Forget(void)
 void
 BudgetStop(void)
 {
-	if (--started > 0 || !ticking)
+	if (started == 0 || --started > 0 || !ticking)
 		return;
 	ticking = false;
 	entered = 0;
@@ -116,22 +194,25 @@ void
 BudgetNext(void)
 {
 	piece++;
+	messages++;
+	allowed = TICKS;
 	if (unlikely(spent))
 		Forget();
 }
 
 void
-BudgetPause(void)
+BudgetAllow(int percent)
 {
-	paused++;
-	BudgetNext();
+	piece++;
+	allowed = Max(TICKS * percent / 100, 2);
+	if (unlikely(spent))
+		Forget();
 }
 
 void
-BudgetResume(void)
+BudgetLenient(bool yes)
 {
-	paused--;
-	BudgetNext();
+	lenient = yes;
 }
 
 void
@@ -139,7 +220,8 @@ BudgetEnter(void)
 {
 	if (!ticking)
 		return;
-	BudgetNext();
+	piece++;
+	Forget();
 	entered++;
 }
 
@@ -149,7 +231,8 @@ BudgetLeave(void)
 	if (!ticking)
 		return;
 	entered--;
-	BudgetNext();
+	piece++;
+	Forget();
 }
 
 bool
@@ -160,7 +243,26 @@ BudgetCaught(ErrorData *error)
 	if (statement_timeout_ran && !get_timeout_active(STATEMENT_TIMEOUT))
 		return false;
 	Forget();					/* it may have come again since it was raised */
-	error->message = psprintf("canceled after the time budget of a message, %d ms",
-							  assay_message_budget);
+	error->message = BudgetIsSpent() ?
+		psprintf("canceled after the time budget of a statement, %d ms and a share for each message",
+				 statement_budget) :
+		psprintf("canceled after the time budget of a message, %d ms", assay_message_budget);
 	return true;
+}
+
+void
+BudgetCheckMemory(MemoryContext context)
+{
+	if (likely(MemoryContextMemAllocated(context, false) <= (Size) message_memory * 1024))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OUT_OF_MEMORY),
+			 errmsg("more memory was used for one message than assay.message_memory, %d kB",
+					message_memory)));
+}
+
+Size
+BudgetLargeRow(void)
+{
+	return (Size) message_memory * 1024 / 256;
 }

@@ -6,16 +6,23 @@
 
 #include "access/relation.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
+#include "executor/executor.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
-#include "policy.h"
+#include "config.h"
+#include "predict.h"
+#include "rights.h"
+#include "rule.h"
+#include "security.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
@@ -27,12 +34,12 @@ SignalsDesc(const char *policy, PolicyIdentity **id)
 	Oid			relid;
 	TupleDesc	desc;
 
-	*id = PolicyIdentify(policy);
-	if (!has_privs_of_role(GetUserId(), (*id)->owner))
+	*id = ConfigIdentify(policy);
+	if (!PolicyMay(*id, "builder"))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("must be owner of policy \"%s\"", policy)));
-	relid = RelationByName((*id)->signals_name);
+				 errmsg("must be owner or builder of policy \"%s\"", policy)));
+	relid = (*id)->signals;
 	if (!OidIsValid(relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
@@ -49,14 +56,14 @@ static List *
 GuardNames(const char *policy)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	PolicySecurity security;
+	Security	security;
 	Oid			type = TEXTOID;
 	Datum		value = CStringGetTextDatum(policy);
 	List	   *names = NIL;
 
-	PolicyEnterConfiguration(&security);
+	EnterConfiguration(&security);
 	SPI_connect();
-	if (SPI_execute_with_args("SELECT guard FROM assay.guard WHERE policy = $1 AND until_revision IS NULL "
+	if (SPI_execute_with_args("SELECT guard FROM assay_internal.guard WHERE policy = $1 AND until_revision IS NULL "
 							  "ORDER BY guard COLLATE \"C\"",
 							  1, &type, &value, NULL, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read assay.guard");
@@ -68,7 +75,7 @@ GuardNames(const char *policy)
 		MemoryContextSwitchTo(spi);
 	}
 	SPI_finish();
-	PolicyLeave(&security);
+	LeaveSecurity(&security);
 	return names;
 }
 
@@ -148,6 +155,33 @@ CompilePatterns(Node *node, void *context)
 	return expression_tree_walker(node, CompilePatterns, context);
 }
 
+static bool
+MayNotExecute(Oid func, void *context)
+{
+#if PG_VERSION_NUM >= 160000
+	AclResult	result = object_aclcheck(ProcedureRelationId, func, GetUserId(), ACL_EXECUTE);
+#else
+	AclResult	result = pg_proc_aclcheck(func, GetUserId(), ACL_EXECUTE);
+#endif
+
+	if (result != ACLCHECK_OK)
+		aclcheck_error(result, OBJECT_FUNCTION, get_func_name(func));
+	return false;
+}
+
+/*
+ * What a builder writes runs as the policy's owner: it may name what the
+ * builder could call too, and no other functions of the owner's.
+ */
+static bool
+CheckExecute(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	(void) check_functions_in_node(node, MayNotExecute, NULL);
+	return expression_tree_walker(node, CheckExecute, context);
+}
+
 static void
 PatternErrorCallback(void *arg)
 {
@@ -164,16 +198,28 @@ assay_check_condition(PG_FUNCTION_ARGS)
 	PolicyIdentity *id;
 	TupleDesc	desc = SignalsDesc(policy, &id);
 	List	   *guards = PG_GETARG_BOOL(3) ? GuardNames(policy) : NIL;
-	PolicySecurity security;
+	bool		plan = PG_GETARG_BOOL(4);
+	Security	security;
 	ErrorContextCallback callback = {error_context_stack, PatternErrorCallback, what};
 	Rule	   *rule;
+	Rule	   *written;
 
-	PolicyEnter(&security, id->owner, id->search_path, SECURITY_RESTRICTED_OPERATION);
-	rule = RuleParse(condition, desc, guards, what);
+	EnterOwner(&security, id->owner, id->search_path);
+	rule = RuleParse(condition, desc, guards, what, plan);
 	error_context_stack = &callback;
+	/* It asks whether the owner may call each function. */
+	if (plan)
+		(void) ExecInitExpr(rule->expr, NULL);
 	(void) CompilePatterns((Node *) rule->expr, NULL);
 	error_context_stack = callback.previous;
-	PolicyLeave(&security);
+	LeaveSecurity(&security);
+	if (!has_privs_of_role(GetUserId(), id->owner))
+	{
+		EnterOwner(&security, id->owner, id->search_path);
+		written = RuleParse(condition, desc, guards, what, false);
+		LeaveSecurity(&security);
+		(void) CheckExecute((Node *) written->expr, NULL);
+	}
 	if (AsksForNow((Node *) rule->expr, NULL))
 		ereport(NOTICE,
 				(errmsg("condition of %s depends on the current time", what),

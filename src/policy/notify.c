@@ -10,7 +10,7 @@
 #include "commands/async.h"
 #include "common/shortest_dec.h"
 #include "fmgr.h"
-#include "policy.h"
+#include "notify.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
@@ -50,7 +50,7 @@ void
 NotifyDecision(CompiledPolicy *p, const PolicyDecision *decision,
 			   const Oid *types, const Datum *key, const bool *nulls, int nkeys)
 {
-	char	   *channel = psprintf("assay_%s", p->name);
+	char	   *channel = psprintf("assay_%s", p->id->policy);
 	StringInfoData head;
 	StringInfoData tail;
 	StringInfoData text;
@@ -61,13 +61,13 @@ NotifyDecision(CompiledPolicy *p, const PolicyDecision *decision,
 	initStringInfo(&text);
 	initStringInfo(&tail);
 	appendStringInfoString(&head, "{\"policy\": ");
-	escape_json(&head, p->name);
+	escape_json(&head, p->id->policy);
 	appendStringInfoString(&head, ", \"key\": ");
 	AppendKey(&text, types, key, nulls, nkeys);
 	appendStringInfoString(&tail, ", \"verdict\": ");
 	escape_json(&tail, p->verdicts[decision->verdict]);
 	appendStringInfo(&tail, ", \"score\": %s, \"revision\": %d, \"degraded\": %s}",
-					 score, p->revision, decision->degraded ? "true" : "false");
+					 score, p->id->revision, decision->degraded ? "true" : "false");
 	if (head.len + text.len + tail.len < NOTIFY_PAYLOAD_MAX)
 		appendStringInfoString(&head, text.data);
 	else

@@ -97,7 +97,7 @@ BEGIN
 	IF condition IS NULL THEN
 		RAISE EXCEPTION 'guard "%" needs a condition', guard USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	IF EXISTS (SELECT FROM pg_attribute a JOIN assay.policy p ON a.attrelid = to_regclass(p.signals)
+	IF EXISTS (SELECT FROM pg_attribute a JOIN assay.policy p ON a.attrelid = coalesce(to_regclass(p.signals), p.signals_view)
 			   WHERE p.policy = check_guard.policy AND a.attname = guard AND a.attnum > 0 AND NOT a.attisdropped) THEN
 		RAISE EXCEPTION 'guard "%" would hide the signal of that name', guard USING ERRCODE = 'duplicate_object';
 	END IF;
@@ -180,20 +180,20 @@ END $$;
 COMMENT ON FUNCTION assay.check_mutes(text, text[]) IS 'error unless the policy has all these detectors';
 
 -- A retired detector may name what is gone; that may be why it is retired.
-CREATE FUNCTION assay.check_policy(policy text) RETURNS void LANGUAGE plpgsql STABLE
+CREATE FUNCTION assay.check_policy(policy text, run boolean DEFAULT true) RETURNS void LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-	PERFORM assay.check_condition(check_policy.policy, g.condition, format('guard "%s"', g.guard), false) FROM assay.guard g
+	PERFORM assay.check_condition(check_policy.policy, g.condition, format('guard "%s"', g.guard), false, run) FROM assay.guard g
 	WHERE g.policy = check_policy.policy AND g.until_revision IS NULL;
-	PERFORM assay.check_condition(check_policy.policy, d.condition, format('detector "%s"', d.detector), true), assay.check_model(check_policy.policy, m.model)
+	PERFORM assay.check_condition(check_policy.policy, d.condition, format('detector "%s"', d.detector), true, run), assay.check_model(check_policy.policy, m.model)
 	FROM assay.detector d
 	LEFT JOIN assay.detector_model m ON m.policy = d.policy AND m.detector = d.detector AND m.revision = d.model_revision
 	WHERE d.policy = check_policy.policy AND d.until_revision IS NULL AND d.mode <> 'retired';
-	PERFORM assay.check_mutes(check_policy.policy, x.mutes), assay.check_condition(check_policy.policy, x.condition, format('exclusion "%s"', x.exclusion), true)
+	PERFORM assay.check_mutes(check_policy.policy, x.mutes), assay.check_condition(check_policy.policy, x.condition, format('exclusion "%s"', x.exclusion), true, run)
 	FROM assay.exclusion x WHERE x.policy = check_policy.policy AND x.until_revision IS NULL;
 	PERFORM assay.check_verdicts(check_policy.policy);
 END $$;
-COMMENT ON FUNCTION assay.check_policy(text) IS 'error unless all conditions, models, mutes and verdicts of a policy are valid';
+COMMENT ON FUNCTION assay.check_policy(text, boolean) IS 'error unless all conditions, models, mutes and verdicts of a policy are valid';
 
 CREATE FUNCTION assay.warn_unfit(policy text) RETURNS void LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
@@ -238,7 +238,7 @@ BEGIN
 	RETURN (SELECT jsonb_build_object('pg_assay_policy', 1, 'policy', p.policy, 'signals', p.signals, 'key', to_jsonb(p.key),
 			'log_signals', r.log_signals,
 			'settings', jsonb_build_object('prior', r.prior, 'thresholds', r.thresholds, 'default_verdict', r.default_verdict,
-				'on_error', r.on_error, 'search_path', r.search_path, 'notify', to_jsonb(r.notify)),
+				'on_error', r.on_error, 'search_path', r.search_path, 'notify', to_jsonb(r.notify), 'on_unreadable', r.on_unreadable),
 			'guards', (SELECT coalesce(jsonb_agg(jsonb_build_object('name', g.guard, 'condition', g.condition,
 					'description', g.description) ORDER BY g.guard COLLATE "C"), '[]')
 				FROM assay.guard g WHERE g.policy = p.policy
@@ -378,9 +378,9 @@ BEGIN
 		RAISE EXCEPTION 'policy document has no settings' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	PERFORM assay.document_item(settings, '"settings"', '{"prior": "number", "thresholds": "object", "default_verdict": "string",
-		"on_error": "string", "search_path": "string", "notify": "strings"}');
+		"on_error": "string", "search_path": "string", "notify": "strings", "on_unreadable": "string"}');
 	settings := '{"prior": -4, "thresholds": {"suspicious": 0.5, "malicious": 0.9}, "default_verdict": "safe",
-		"on_error": "degrade", "search_path": "pg_catalog, assay, pg_temp", "notify": []}' || jsonb_strip_nulls(settings);
+		"on_error": "degrade", "search_path": "pg_catalog, assay, pg_temp", "notify": [], "on_unreadable": null}' || jsonb_strip_nulls(settings);
 	settings := jsonb_set(settings, '{prior}', to_jsonb((settings->>'prior')::float8));
 
 	FOR d IN SELECT * FROM assay.document_list(document, 'detectors', 'detector', '{"name": "string", "mode": "string",
@@ -431,10 +431,10 @@ DECLARE
 	made int;
 BEGIN
 	BEGIN
-		INSERT INTO assay.revision (policy, revision, summary, prior, thresholds, default_verdict, on_error, log_signals, search_path, notify)
+		INSERT INTO assay.revision (policy, revision, summary, prior, thresholds, default_verdict, on_error, log_signals, search_path, notify, on_unreadable)
 		SELECT r.policy, r.revision + 1, apply_state.summary, (settings->>'prior')::float8, settings->'thresholds',
 			settings->>'default_verdict', settings->>'on_error', r.log_signals, settings->>'search_path',
-			array(SELECT jsonb_array_elements_text(settings->'notify'))
+			array(SELECT jsonb_array_elements_text(settings->'notify')), settings->>'on_unreadable'
 		FROM assay.revision r WHERE r.policy = apply_state.policy ORDER BY r.revision DESC LIMIT 1
 		RETURNING revision INTO STRICT made;
 	EXCEPTION WHEN unique_violation THEN
@@ -575,14 +575,11 @@ BEGIN
 			PERFORM assay.create_policy(target, (wanted->>'signals')::regclass, array(SELECT jsonb_array_elements_text(wanted->'key')),
 				prior => (settings->>'prior')::float8, thresholds => settings->'thresholds', default_verdict => settings->>'default_verdict',
 				on_error => settings->>'on_error', log_signals => (wanted->>'log_signals')::boolean, search_path => settings->>'search_path',
-				notify => array(SELECT jsonb_array_elements_text(settings->'notify')));
+				notify => array(SELECT jsonb_array_elements_text(settings->'notify')), on_unreadable => settings->>'on_unreadable');
 		END IF;
-		PERFORM assay.check_settings(settings->'thresholds', settings->>'default_verdict', settings->>'on_error',
-			array(SELECT jsonb_array_elements_text(settings->'notify')));
+		PERFORM assay.check_settings((settings->>'prior')::float8, settings->'thresholds', settings->>'default_verdict', settings->>'on_error',
+			array(SELECT jsonb_array_elements_text(settings->'notify')), settings->>'on_unreadable');
 		PERFORM assay.check_search_path(settings->>'search_path');
-		IF NOT abs((settings->>'prior')::float8) <= 1000 THEN
-			RAISE EXCEPTION 'prior must be log-odds between -1000 and 1000' USING ERRCODE = 'numeric_value_out_of_range';
-		END IF;
 
 		SELECT jsonb_agg(to_jsonb(f) ORDER BY f.n) INTO diff
 		FROM assay.document_diff(target, CASE WHEN existing THEN assay.policy_state(target) END, wanted)
@@ -636,7 +633,8 @@ BEGIN
 						(e->>'expires_at')::timestamptz,
 						CASE WHEN e->>'decision_key' IS NOT NULL THEN array(SELECT jsonb_array_elements_text(e->'decision_key')) END)::assay.exclusion)
 				 FROM jsonb_array_elements(wanted->'exclusions') e));
-			PERFORM assay.check_policy(target);
+			-- What a document says is run only when it is wanted.
+			PERFORM assay.check_policy(target, NOT dry_run);
 		END IF;
 		IF dry_run THEN
 			tried := true;

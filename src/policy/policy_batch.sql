@@ -2,37 +2,6 @@
 -- policy, over many stored messages: backfill, replay, comparison
 -- ---------------------------------------------------------------------------
 
--- tables
-
-CREATE TABLE assay.backfill_run (
-	run bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-	policy text NOT NULL REFERENCES assay.policy ON DELETE CASCADE,
-	revision int NOT NULL,
-	since timestamptz NOT NULL,
-	until timestamptz NOT NULL,
-	at_column text NOT NULL,
-	undecided_only boolean NOT NULL,
-	degraded_only boolean NOT NULL,
-	expected bigint NOT NULL,
-	decided bigint NOT NULL DEFAULT 0,
-	degraded bigint NOT NULL DEFAULT 0,
-	batches bigint NOT NULL DEFAULT 0,
-	last_key text[],
-	started_by text NOT NULL,
-	started_at timestamptz NOT NULL DEFAULT now(),
-	updated_at timestamptz NOT NULL DEFAULT now(),
-	finished_at timestamptz,
-	pid int
-);
-COMMENT ON TABLE assay.backfill_run IS 'backfills and how far they came; the view assay.backfill_progress reads better';
-COMMENT ON SEQUENCE assay.backfill_run_run_seq IS 'numbers of backfills';
-COMMENT ON COLUMN assay.backfill_run.expected IS 'messages to decide, as the planner estimated them at the start';
-COMMENT ON COLUMN assay.backfill_run.last_key IS 'everything up to this key is done';
-CREATE INDEX backfill_run_policy_idx ON assay.backfill_run (policy, revision);
-ALTER TABLE assay.backfill_run ENABLE ROW LEVEL SECURITY;
-CREATE POLICY owner ON assay.backfill_run USING (EXISTS (SELECT FROM assay.policy p WHERE p.policy = backfill_run.policy));
-GRANT SELECT, DELETE ON assay.backfill_run TO PUBLIC;
-
 -- functions
 
 CREATE PROCEDURE assay.backfill(policy text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity',
@@ -137,7 +106,7 @@ CREATE VIEW assay.backfill_progress WITH (security_invoker) AS
 	SELECT r.policy, r.revision,
 		CASE WHEN r.finished_at IS NOT NULL THEN 'finished'
 			WHEN EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.locktype = 'advisory' AND l.pid = r.pid AND l.granted
-				AND l.classid = 'assay.backfill_run'::pg_catalog.regclass) THEN 'running'
+				AND l.classid = 'assay_internal.backfill_run'::pg_catalog.regclass) THEN 'running'
 			ELSE 'interrupted' END AS state,
 		r.decided, r.expected, r.degraded, r.batches, r.last_key,
 		round((r.decided / nullif(extract(epoch FROM r.updated_at - r.started_at), 0))::numeric, 1) AS per_second,

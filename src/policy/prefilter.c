@@ -54,13 +54,13 @@ typedef struct Literal
 typedef struct FilterColumn
 {
 	int			column;			/* attribute number - 1 */
+	int			number;			/* its place in the list */
 	int			npredicates;
 	List	   *literals;		/* of Literal */
 	MatchSet   *set;
 	int			dotted,
 				dotless;		/* U+0130 and U+0131 in the set */
-	uint64	   *bits;
-	int			nwords;
+	int			nwords;			/* of bits, one a literal and these two */
 } FilterColumn;
 
 /* A column of the virtual row: does one of these literals occur? */
@@ -75,8 +75,14 @@ struct Prefilter
 	TupleDesc	desc;
 	List	   *columns;		/* of FilterColumn */
 	List	   *occurs;			/* of Occurs */
-	TupleTableSlot *slot;		/* the virtual row, as wide as "occurs" */
 	MemoryContextCallback callback;
+};
+
+/* What one evaluation writes */
+struct PrefilterScratch
+{
+	TupleTableSlot *slot;		/* the virtual row, as wide as "occurs" */
+	uint64	  **bits;			/* of each column */
 };
 
 /* What a predicate needs: literals of a column, one of which must occur */
@@ -290,6 +296,7 @@ GetColumn(Prefilter *f, int column)
 	}
 	c = palloc0(sizeof(FilterColumn));
 	c->column = column;
+	c->number = list_length(f->columns);
 	f->columns = lappend(f->columns, c);
 	return c;
 }
@@ -385,7 +392,6 @@ CompileColumn(FilterColumn *c)
 		return false;
 	}
 	c->nwords = (c->dotless + 64) / 64;
-	c->bits = palloc(c->nwords * sizeof(uint64));
 	return true;
 }
 
@@ -452,17 +458,6 @@ PrefilterMemory(Prefilter *f)
 	return bytes;
 }
 
-/*
- * The conditions are to be rewritten anew.  The virtual row and its columns
- * live in the context in which that is done.
- */
-void
-PrefilterRestart(Prefilter *f)
-{
-	f->occurs = NIL;
-	f->slot = NULL;
-}
-
 /* The same condition, which asks the virtual row first */
 Expr	   *
 PrefilterRewrite(Prefilter *f, Expr *expr)
@@ -470,68 +465,76 @@ PrefilterRewrite(Prefilter *f, Expr *expr)
 	return (Expr *) Rewrite((Node *) expr, f);
 }
 
-static bool
-HasBit(FilterColumn *c, int number)
+/* Room for one evaluation; all conditions are rewritten */
+PrefilterScratch *
+PrefilterScratchCreate(Prefilter *f)
 {
-	return (c->bits[number / 64] >> (number % 64)) & 1;
+	PrefilterScratch *scratch = palloc0(sizeof(PrefilterScratch));
+	TupleDesc	desc = CreateTemplateTupleDesc(list_length(f->occurs));
+	ListCell   *lc;
+
+	for (int a = 1; a <= desc->natts; a++)
+		TupleDescInitEntry(desc, a, NULL, BOOLOID, -1, 0);
+	scratch->slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
+	scratch->bits = palloc0(list_length(f->columns) * sizeof(uint64 *));
+	foreach(lc, f->columns)
+		scratch->bits[foreach_current_index(lc)] =
+		palloc(((FilterColumn *) lfirst(lc))->nwords * sizeof(uint64));
+	return scratch;
+}
+
+static bool
+HasBit(const uint64 *bits, int number)
+{
+	return (bits[number / 64] >> (number % 64)) & 1;
+}
+
+/* Which literals occur in a column of the row */
+static void
+ScanColumn(FilterColumn *c, uint64 *bits, TupleTableSlot *slot)
+{
+	bool		isnull;
+	Datum		value = slot_getattr(slot, c->column + 1, &isnull);
+	text	   *t;
+
+	memset(bits, 0, c->nwords * sizeof(uint64));
+	if (isnull)
+		return;
+	t = DatumGetTextPP(value);
+	if (MatchScanBits(c->set, VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), bits) != MATCH_OK ||
+		HasBit(bits, c->dotted) || HasBit(bits, c->dotless))
+	{
+		/* Interrupted, perhaps for nothing; or only a locale knows */
+		CHECK_FOR_INTERRUPTS();
+		memset(bits, 0xff, c->nwords * sizeof(uint64));
+	}
 }
 
 /* Scan the columns of a row; the result is what OUTER_VAR refers to. */
 TupleTableSlot *
-PrefilterScan(Prefilter *f, TupleTableSlot *slot)
+PrefilterScan(Prefilter *f, PrefilterScratch * scratch, TupleTableSlot *slot)
 {
 	ListCell   *lc;
 	int			i = 0;
 
-	if (f->occurs == NIL)
-		return NULL;			/* who asked is suspended */
-	if (f->slot == NULL)
-	{
-		MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(f->occurs));
-		TupleDesc	desc = CreateTemplateTupleDesc(list_length(f->occurs));
-
-		for (int a = 1; a <= desc->natts; a++)
-			TupleDescInitEntry(desc, a, NULL, BOOLOID, -1, 0);
-		f->slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
-		MemoryContextSwitchTo(old);
-	}
-	Assert(f->slot->tts_tupleDescriptor->natts == list_length(f->occurs));
-	ExecClearTuple(f->slot);
+	ExecClearTuple(scratch->slot);
 	foreach(lc, f->columns)
-	{
-		FilterColumn *c = lfirst(lc);
-		bool		isnull;
-		Datum		value;
-		text	   *t;
-
-		if (c->set == NULL)
-			continue;
-		memset(c->bits, 0, c->nwords * sizeof(uint64));
-		value = slot_getattr(slot, c->column + 1, &isnull);
-		if (isnull)
-			continue;
-		t = DatumGetTextPP(value);
-		if (MatchScanBits(c->set, VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), c->bits) != MATCH_OK ||
-			HasBit(c, c->dotted) || HasBit(c, c->dotless))
-		{
-			/* Interrupted, perhaps for nothing; or only a locale knows */
-			CHECK_FOR_INTERRUPTS();
-			memset(c->bits, 0xff, c->nwords * sizeof(uint64));
-		}
-	}
+		if (((FilterColumn *) lfirst(lc))->set)
+		ScanColumn(lfirst(lc), scratch->bits[foreach_current_index(lc)], slot);
 	foreach(lc, f->occurs)
 	{
 		Occurs	   *occurs = lfirst(lc);
+		uint64	   *bits = scratch->bits[occurs->column->number];
 		bool		found = false;
 		bool		isnull;
 		ListCell   *n;
 
 		(void) slot_getattr(slot, occurs->column->column + 1, &isnull);
 		foreach(n, occurs->numbers)
-			found = found || HasBit(occurs->column, lfirst_int(n));
-		f->slot->tts_values[i] = BoolGetDatum(found);
-		f->slot->tts_isnull[i] = isnull;
+			found = found || HasBit(bits, lfirst_int(n));
+		scratch->slot->tts_values[i] = BoolGetDatum(found);
+		scratch->slot->tts_isnull[i] = isnull;
 		i++;
 	}
-	return ExecStoreVirtualTuple(f->slot);
+	return ExecStoreVirtualTuple(scratch->slot);
 }

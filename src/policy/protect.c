@@ -5,22 +5,93 @@
 #include "postgres.h"
 
 #include "budget.h"
+#include "mb/pg_wchar.h"
 #include "protect.h"
+#include "storage/lwlock.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
+/* Was it raised in a file of the server's own by this name? */
+static bool
+RaisedIn(const ErrorData *error, const char *file)
+{
+	const char *slash = error->filename ? strrchr(error->filename, '/') : NULL;
+
+	return error->filename && strcmp(slash ? slash + 1 : error->filename, file) == 0;
+}
+
 /*
- * A cancel, a shutdown, a serialization failure or a deadlock is for the whole
- * transaction; anything else costs only what failed.
+ * A cancel of this backend, or a serialization failure of this transaction, is
+ * for the whole transaction; anything else costs only what failed.  The
+ * SQLSTATE does not tell: any function may raise it, and a foreign server's
+ * statement_timeout, or a deadlock whose locks go with the subtransaction, is
+ * an error like others.
  */
 static bool
 IsForTransaction(const ErrorData *error)
 {
-	int			category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+	if (error->elevel > ERROR)
+		return true;
+	if (error->funcname && strncmp(error->funcname, "ProcessInterrupts", 17) == 0)
+		return true;
+	if (error->funcname && strncmp(error->funcname, "ProcessRecoveryConflict", 23) == 0)
+		return true;
+	return error->sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE &&
+		RaisedIn(error, "predicate.c");
+}
 
-	return error->elevel > ERROR ||
-		category == ERRCODE_TO_CATEGORY(ERRCODE_QUERY_CANCELED) ||
-		category == ERRCODE_TO_CATEGORY(ERRCODE_TRANSACTION_ROLLBACK);
+/* What is kept of a message, which may be as long as a text that it quotes */
+static void
+CutMessage(ErrorData *error)
+{
+	int			len = error->message ? strlen(error->message) : 0;
+	char	   *cut;
+
+	if (error->message == NULL)
+		error->message = pstrdup("unknown error");
+	if (len <= FAULT_MESSAGE_MAX)
+		return;
+	len = pg_mbcliplen(error->message, len, FAULT_MESSAGE_MAX - 3);
+	cut = palloc(len + 4);
+	memcpy(cut, error->message, len);
+	strcpy(cut + len, "...");
+	pfree(error->message);
+	error->message = cut;
+}
+
+/*
+ * The same where there is no subtransaction: for what calls nothing but the
+ * server's own functions of values, which leave behind no more than memory,
+ * and what a resource owner knows.
+ */
+static ErrorData *
+RunWithoutSubtransaction(void (*run) (void *arg), void *arg)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ResourceOwner mine = ResourceOwnerCreate(owner, "pg_assay");
+	ErrorData  *volatile error = NULL;
+
+	CurrentResourceOwner = mine;
+	PG_TRY();
+	{
+		run(arg);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		LWLockReleaseAll();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	ResourceOwnerRelease(mine, RESOURCE_RELEASE_BEFORE_LOCKS, error == NULL, false);
+	ResourceOwnerRelease(mine, RESOURCE_RELEASE_LOCKS, error == NULL, false);
+	ResourceOwnerRelease(mine, RESOURCE_RELEASE_AFTER_LOCKS, error == NULL, false);
+	ResourceOwnerDelete(mine);
+	return error;
 }
 
 ErrorData  *
@@ -31,6 +102,15 @@ RunProtected(void (*run) (void *arg), void *arg)
 	ErrorData  *volatile error = NULL;
 	volatile bool late = false;
 
+	if (!CanProtect())
+	{
+		error = RunWithoutSubtransaction(run, arg);
+		if (error && IsForTransaction(error))
+			ReThrowError(error);
+		if (error)
+			CutMessage(error);
+		return error;
+	}
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
 	PG_TRY();
@@ -57,5 +137,7 @@ RunProtected(void (*run) (void *arg), void *arg)
 
 	if (error && !late && IsForTransaction(error))
 		ReThrowError(error);
+	if (error)
+		CutMessage(error);
 	return error;
 }

@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "access/transam.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
@@ -310,6 +311,43 @@ CollectDomains(Node *node, Rule *rule)
 	return expression_tree_walker(node, CollectDomains, rule);
 }
 
+/* A function that it calls: what it depends on, and whether workers may */
+static bool
+CollectFunction(Oid func, void *context)
+{
+	Rule	   *rule = context;
+	char		parallel = func_parallel(func);
+
+	if (func >= FirstUnpinnedObjectId)
+		rule->functions = lappend_int(rule->functions,
+									  (int) GetSysCacheHashValue1(PROCOID, ObjectIdGetDatum(func)));
+	if (parallel == PROPARALLEL_UNSAFE || rule->parallel == PROPARALLEL_SAFE)
+		rule->parallel = parallel;
+	return false;
+}
+
+/*
+ * Before the planner has computed constants and put functions' bodies in their
+ * place: afterwards nothing tells of them any more.
+ */
+static bool
+CollectFunctions(Node *node, Rule *rule)
+{
+	Oid			operator = InvalidOid;
+
+	if (node == NULL)
+		return false;
+	(void) check_functions_in_node(node, CollectFunction, rule);
+	if (IsA(node, OpExpr) || IsA(node, DistinctExpr) || IsA(node, NullIfExpr))
+		operator = ((OpExpr *) node)->opno;
+	else if (IsA(node, ScalarArrayOpExpr))
+		operator = ((ScalarArrayOpExpr *) node)->opno;
+	if (operator >= FirstUnpinnedObjectId)
+		rule->operators = lappend_int(rule->operators,
+									  (int) GetSysCacheHashValue1(OPEROID, ObjectIdGetDatum(operator)));
+	return expression_tree_walker(node, CollectFunctions, rule);
+}
+
 /* A text means the same whatever the session's settings. */
 List	   *
 RuleParseText(const char *condition)
@@ -328,7 +366,8 @@ RuleParseText(const char *condition)
 }
 
 Rule	   *
-RuleParse(const char *condition, TupleDesc desc, List *guards, const char *what)
+RuleParse(const char *condition, TupleDesc desc, List *guards, const char *what,
+		  bool plan)
 {
 	Rule	   *rule = palloc0(sizeof(Rule));
 	RuleErrorContext error_context = {condition, what};
@@ -375,10 +414,19 @@ RuleParse(const char *condition, TupleDesc desc, List *guards, const char *what)
 	(void) CollectNames(expr, rule);
 	(void) CollectDomains(expr, rule);
 	rule->foreign_code = FindForeign(expr, NULL);
-	rule->expr = expression_planner_with_deps((Expr *) expr, &rule->relations, &items);
+	rule->parallel = PROPARALLEL_SAFE;
+	(void) CollectFunctions(expr, rule);
+	rule->expr = plan ? expression_planner_with_deps((Expr *) expr, &rule->relations, &items) :
+		(Expr *) expr;
 	foreach(lc, items)
-		if (lfirst_node(PlanInvalItem, lc)->cacheId == TYPEOID)
-		rule->types = lappend_int(rule->types, (int) lfirst_node(PlanInvalItem, lc)->hashValue);
+	{
+		PlanInvalItem *item = lfirst_node(PlanInvalItem, lc);
+
+		if (item->cacheId == TYPEOID)
+			rule->types = lappend_int(rule->types, (int) item->hashValue);
+		else if (item->cacheId == PROCOID)
+			rule->functions = lappend_int(rule->functions, (int) item->hashValue);
+	}
 	free_parsestate(pstate);
 
 	error_context_stack = callback.previous;

@@ -5,15 +5,24 @@
  */
 #include "postgres.h"
 
-#include "batch.h"
+#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
+#include "decision_table.h"
 #include "miscadmin.h"
-#include "policy.h"
+#include "signals_query.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+
+/* The name of a type for a cast that keeps the value: character would cut it */
+char	   *
+CastName(Oid type)
+{
+	return format_type_extended(type, -1,
+								FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
+}
 
 /* SELECT t."key"::type AS "key", ... */
 static void
@@ -48,10 +57,7 @@ KeySource(PolicyIdentity *id, const Oid *types, const char *table)
 static void
 AddSignals(StringInfo sql, PolicyIdentity *id)
 {
-	appendStringInfoString(sql, "v.*, ");
-	if (id->log_signals)
-		appendStringInfoString(sql, "v AS \"(signals)\", ");
-	appendStringInfo(sql, "true AS \"(found)\" FROM %s v WHERE ", id->signals_name);
+	appendStringInfo(sql, "v.*, true AS \"(found)\" FROM %s v WHERE ", id->signals_name);
 }
 
 /*
@@ -141,39 +147,19 @@ Datum
 assay_signals_query(PG_FUNCTION_ARGS)
 {
 	PolicyIdentity *id;
-	Oid			table;
-	Oid		   *types;
+	DecisionTable *table;
 	char	   *sql;
-	ListCell   *lc;
-	int			i = 0;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	id = PolicyIdentify(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	id = ConfigIdentify(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	if (!has_privs_of_role(GetUserId(), id->owner))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied for policy \"%s\"",
-						text_to_cstring(PG_GETARG_TEXT_PP(0))),
+				 errmsg("permission denied for policy \"%s\"", id->policy),
 				 errhint("It takes membership in the policy's owner.")));
-	table = RelationByName(id->decision_name);
-	if (!OidIsValid(table))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("decision table %s of policy \"%s\" does not exist",
-						id->decision_name, text_to_cstring(PG_GETARG_TEXT_PP(0)))));
-	types = palloc(list_length(id->key) * sizeof(Oid));
-	foreach(lc, id->key)
-	{
-		types[i] = get_atttype(table, get_attnum(table, lfirst(lc)));
-		if (!OidIsValid(types[i]))
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_COLUMN),
-					 errmsg("decision table %s has no key column \"%s\"",
-							id->decision_name, (char *) lfirst(lc))));
-		i++;
-	}
-	sql = PG_ARGISNULL(1) ? OneSignalsQuery(id, types) :
-		SignalsQuery(id, LiteralSource(id, types, PG_GETARG_DATUM(1)));
+	table = OpenDecisionTable(id);
+	sql = PG_ARGISNULL(1) ? OneSignalsQuery(id, table->key_types) :
+		SignalsQuery(id, LiteralSource(id, table->key_types, PG_GETARG_DATUM(1)));
 	PG_RETURN_TEXT_P(cstring_to_text(sql));
 }

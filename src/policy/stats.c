@@ -3,10 +3,10 @@
  *		What each detector did: counters in shared memory.
  *
  * A hash table of a fixed size, made when the library is preloaded.  Entries
- * are found by database, policy and detector, are never removed but all at
- * once by stat_reset(), and never move, so that a backend keeps pointers to
- * those that it counts for.  When the table is full, further detectors are not
- * counted.
+ * are found by database, policy and detector and never move, so that a backend
+ * keeps pointers to those that it counts for, while the table's generation
+ * stays: it moves when entries are removed.  When the table is full, further
+ * detectors are not counted.
  */
 #include "postgres.h"
 
@@ -54,6 +54,7 @@ typedef struct StatsEntry
 typedef struct StatsShared
 {
 	LWLock	   *lock;			/* of the hash table */
+	uint64		generation;		/* moves when entries are removed */
 	TimestampTz since;
 } StatsShared;
 
@@ -87,6 +88,7 @@ StartShmem(void)
 	{
 		shared->lock = &(GetNamedLWLockTranche("pg_assay"))->lock;
 		shared->since = GetCurrentTimestamp();
+		shared->generation = 1;
 	}
 	info.keysize = sizeof(StatsKey);
 	info.entrysize = sizeof(StatsEntry);
@@ -133,24 +135,20 @@ HashName(const char *name)
 	return hash_bytes_extended((const unsigned char *) name, strlen(name), 0) | 1;
 }
 
-/* The entry of a policy (detector NULL) or detector; NULL: the table is full */
+/*
+ * The entry of a policy (detector NULL) or detector; NULL: the table is full.
+ * The lock is held, exclusive to make one.
+ */
 static StatsEntry *
-FindEntry(const char *policy, const char *detector)
+FindEntry(const char *policy, const char *detector, bool make)
 {
 	StatsKey	key = {MyDatabaseId, 0, HashName(policy), detector ? HashName(detector) : 0};
 	StatsEntry *entry;
 	bool		found;
 
-	LWLockAcquire(shared->lock, LW_SHARED);
-	entry = hash_search(table, &key, HASH_FIND, NULL);
-	LWLockRelease(shared->lock);
-	if (entry)
-		return entry;
-
-	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-	entry = hash_get_num_entries(table) < stat_max ?
-		hash_search(table, &key, HASH_ENTER_NULL, &found) :
-		hash_search(table, &key, HASH_FIND, &found);
+	if (!make || hash_get_num_entries(table) >= stat_max)
+		return hash_search(table, &key, HASH_FIND, NULL);
+	entry = hash_search(table, &key, HASH_ENTER_NULL, &found);
 	if (entry && !found)
 	{
 		CopyName(entry->policy, policy);
@@ -158,8 +156,21 @@ FindEntry(const char *policy, const char *detector)
 		SpinLockInit(&entry->mutex);
 		memset(&entry->counts, 0, sizeof(entry->counts));
 	}
-	LWLockRelease(shared->lock);
 	return entry;
+}
+
+/* Have pointers to all entries that are counted for; the lock is shared again. */
+static void
+FindEntries(PolicyStats *stats)
+{
+	LWLockRelease(shared->lock);
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	for (int i = 0; i < stats->n; i++)
+		stats->entries[i] = FindEntry(stats->policy, stats->names[i], true);
+	stats->generation = shared->generation;
+	/* Whoever removes entries in between makes another generation. */
+	LWLockRelease(shared->lock);
+	LWLockAcquire(shared->lock, LW_SHARED);
 }
 
 /* Add what was counted to shared memory. */
@@ -170,6 +181,9 @@ StatsFlush(PolicyStats *stats)
 
 	if (table == NULL || stats->unflushed == 0 || stats->held)
 		return;
+	LWLockAcquire(shared->lock, LW_SHARED);
+	while (stats->generation != shared->generation)
+		FindEntries(stats);
 	for (int i = 0; i < stats->n; i++)
 	{
 		StatsCounts *c = &stats->counts[i];
@@ -182,8 +196,6 @@ StatsFlush(PolicyStats *stats)
 			c->skipped = 0;
 			continue;
 		}
-		if (stats->entries[i] == NULL)
-			stats->entries[i] = FindEntry(stats->policy, stats->names[i]);
 		entry = stats->entries[i];
 		if (entry)
 		{
@@ -197,6 +209,7 @@ StatsFlush(PolicyStats *stats)
 		}
 		memset(c, 0, sizeof(*c));
 	}
+	LWLockRelease(shared->lock);
 	stats->unflushed = 0;
 	stats->flushed_at = GetCurrentTimestamp();
 }
@@ -324,12 +337,30 @@ assay_stat_reset(PG_FUNCTION_ARGS)
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	hash_seq_init(&scan, table);
 	while ((entry = hash_seq_search(&scan)) != NULL)
-	{
-		SpinLockAcquire(&entry->mutex);
-		memset(&entry->counts, 0, sizeof(entry->counts));
-		SpinLockRelease(&entry->mutex);
-	}
+		(void) hash_search(table, &entry->key, HASH_REMOVE, NULL);
+	shared->generation++;
 	shared->since = GetCurrentTimestamp();
+	LWLockRelease(shared->lock);
+	PG_RETURN_VOID();
+}
+
+/* forget_stats(policy): it is dropped */
+PG_FUNCTION_INFO_V1(assay_forget_stats);
+Datum
+assay_forget_stats(PG_FUNCTION_ARGS)
+{
+	uint64		policy = HashName(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	HASH_SEQ_STATUS scan;
+	StatsEntry *entry;
+
+	if (table == NULL)
+		PG_RETURN_VOID();
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	hash_seq_init(&scan, table);
+	while ((entry = hash_seq_search(&scan)) != NULL)
+		if (entry->key.database == MyDatabaseId && entry->key.policy == policy)
+			(void) hash_search(table, &entry->key, HASH_REMOVE, NULL);
+	shared->generation++;
 	LWLockRelease(shared->lock);
 	PG_RETURN_VOID();
 }

@@ -2,28 +2,34 @@
  * trigger.c
  *		decide(policy): decisions for the messages that a statement inserted.
  *
- * The trigger reads the signals view for the new keys and writes the decision
- * table, both by plans that live as long as the policy stays as it is.  A
- * statement's messages are read and scored in one subtransaction, which
- * assigns no transaction id; only when something in it fails are they read one
- * by one, so that an error costs the detector or the message's signals, and
- * never the INSERT.
+ * Nothing here may fail the INSERT, unless the policy asks for it (on_error =>
+ * 'raise').  All that a user's code or a changed world could break runs in a
+ * subtransaction, which assigns no transaction id:
  *
- * A statement's messages are read in one set-based query; where there is only
- * one, and in a row-level trigger, its key is asked for.
+ *	1. together: the plans and the policy are had, and the messages are read
+ *	   and evaluated in one set-based query;
+ *	2. where that fails, apart: the same message by message, so that an error
+ *	   costs the detector or the message's signals;
+ *	3. where that fails too, the messages stay undecided, a fault and a warning
+ *	   tell, and backfill() heals it.
+ *
+ * The decisions are written outside of it, where the decision table runs
+ * nothing of a user's (decision_table.c); else, or when a key may be too long
+ * for its index, in a subtransaction, and one by one if that fails.
  */
 #include "postgres.h"
 
 #include "budget.h"
-#include "catalog/pg_type.h"
+#include "commands/trigger.h"
 #include "compat.h"
-#include "decide.h"
+#include "decide_plans.h"
 #include "miscadmin.h"
+#include "notify.h"
 #include "protect.h"
-#include "utils/array.h"
+#include "security.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/queryenvironment.h"
@@ -34,19 +40,30 @@
 /* Faults kept of one statement; the ledgers have them all */
 #define STATEMENT_FAULTS_MAX	100
 
+/* Times that a statement begins again, when the policy changed meanwhile */
+#define ATTEMPTS_MAX	2
+
 /* The decisions of one statement in the making */
 typedef struct Decide
 {
 	DestReceiver dest;			/* must be first */
+	TriggerData *trigdata;
+	const char *policy_name;
 	DecidePlans *plans;
+	PolicyEntry *entry;
 	CompiledPolicy *policy;
+	Evaluation *evaluation;		/* NULL: the signals can't be read */
+	bool		raise;			/* on_error => 'raise' */
 	bool		single;			/* there is one message, its key in "values" */
-	bool		protect;		/* each row by itself */
+	bool		apart;			/* each row by itself */
 	TimestampTz at;
+	int		   *key_columns;	/* attribute numbers in the message table */
+	bool		same_types;		/* as in the decision table? */
 	Tuplestorestate *store;		/* of the decisions, unless single */
-	bool		decided;		/* all of them */
 	int64		ndecisions;
-	int64		nundecided;		/* their key is null */
+	int64		nundecided;
+	bool		long_key;		/* of some decision: it may not fit into an
+								 * index */
 	Datum	   *values;			/* of the decision made last */
 	bool	   *nulls;
 	List	   *faults;
@@ -60,63 +77,9 @@ typedef struct Decide
  * Decisions
  */
 
-/* Keep a decision: its key is in d->values already. */
-static void
-Keep(Decide *d, PolicyDecision *decision, Datum signals, bool nosignals)
-{
-	int			k = d->plans->nkeys;
-
-	d->values[k] = Int32GetDatum(d->policy->revision);
-	d->values[k + 1] = TimestampTzGetDatum(d->at);
-	d->values[k + 2] = CStringGetTextDatum(d->policy->verdicts[decision->verdict]);
-	d->values[k + 3] = Float4GetDatum((float4) decision->score);
-	d->values[k + 4] = PointerGetDatum(decision->attribution);
-	d->values[k + 5] = BoolGetDatum(decision->degraded);
-	for (int i = k; i < k + 6; i++)
-		d->nulls[i] = false;
-	if (d->plans->id->log_signals)
-	{
-		/* Of a single message they outlive the query. */
-		if (d->single && !nosignals)
-			signals = datumCopy(signals, false, -1);
-		d->values[k + 6] = signals;
-		d->nulls[k + 6] = nosignals;
-	}
-	if (!d->single)
-		tuplestore_putvalues(d->store, d->plans->decisions, d->values, d->nulls);
-	d->ndecisions++;
-	if (bms_is_member(decision->verdict, d->policy->notify))
-		NotifyDecision(d->policy, decision, d->plans->key_types, d->values, d->nulls, k);
-}
-
-/* The key of the row at hand, as text[]'s text form, for assay.fault */
-static char *
-KeyText(Decide *d)
-{
-	Datum	   *texts = palloc(d->plans->nkeys * sizeof(Datum));
-	bool	   *nulls = palloc0(d->plans->nkeys * sizeof(bool));
-	int			dims[1] = {d->plans->nkeys};
-	int			lbs[1] = {1};
-	ArrayType  *array;
-
-	for (int i = 0; i < d->plans->nkeys; i++)
-	{
-		Oid			output;
-		bool		varlena;
-
-		nulls[i] = d->nulls[i];
-		if (nulls[i])
-			continue;
-		getTypeOutputInfo(d->plans->key_types[i], &output, &varlena);
-		texts[i] = CStringGetTextDatum(OidOutputFunctionCall(output, d->values[i]));
-	}
-	array = construct_md_array(texts, nulls, 1, dims, lbs, TEXTOID, -1, false, TYPALIGN_INT);
-	return OidOutputFunctionCall(F_ARRAY_OUT, PointerGetDatum(array));
-}
-
 static void
 AddFault(Decide *d, const char *detector, const char *sqlstate, const char *message,
-		 bool suspended)
+		 bool with_key, bool suspended, bool lasting)
 {
 	MemoryContext old;
 	PolicyFault *fault;
@@ -124,24 +87,52 @@ AddFault(Decide *d, const char *detector, const char *sqlstate, const char *mess
 	if (list_length(d->faults) >= STATEMENT_FAULTS_MAX)
 		return;
 	old = MemoryContextSwitchTo(d->context);
-	fault = palloc0(sizeof(PolicyFault));
-	fault->detector = detector ? pstrdup(detector) : NULL;
-	strlcpy(fault->sqlstate, sqlstate, 6);
-	fault->message = pstrdup(message);
-	fault->key = KeyText(d);
+	fault = MakeFault(detector, sqlstate, message,
+					  with_key ? KeyText(d->plans->table, d->values, d->nulls) : NULL);
 	fault->suspended = suspended;
+	fault->lasting = lasting;
 	d->faults = lappend(d->faults, fault);
 	MemoryContextSwitchTo(old);
 }
 
+/* The signals of a row of the signals query, as they are logged */
+static Datum
+SignalsOf(Decide *d, TupleTableSlot *slot)
+{
+	int			first = d->plans->table->nkeys;
+
+	return FormSignals(d->plans->shape, slot->tts_values + first, slot->tts_isnull + first);
+}
+
+/* Keep a decision: its key is in d->values already; slot: its signals, or NULL */
 static void
-DecideWithoutSignals(Decide *d, const char *sqlstate, const char *message)
+Keep(Decide *d, PolicyDecision *decision, TupleTableSlot *slot)
+{
+	DecisionTable *t = d->plans->table;
+
+	FillDecision(t, d->values, d->nulls, d->policy->id->revision, d->at,
+				 d->policy->verdicts[decision->verdict], decision);
+	if (t->log_signals && slot)
+	{
+		d->values[t->nkeys + DECISION_SIGNALS] = SignalsOf(d, slot);
+		d->nulls[t->nkeys + DECISION_SIGNALS] = false;
+	}
+	d->long_key |= !KeyIsShort(t, d->values, d->nulls);
+	if (!d->single)
+		tuplestore_putvalues(d->store, t->desc, d->values, d->nulls);
+	d->ndecisions++;
+	if (bms_is_member(decision->verdict, d->policy->notify))
+		NotifyDecision(d->policy, decision, t->key_types, d->values, d->nulls, t->nkeys);
+}
+
+static void
+DecideWithoutSignals(Decide *d, const char *sqlstate, const char *message, bool lasting)
 {
 	PolicyDecision decision;
 
-	PolicyNoSignals(d->policy, sqlstate, &decision);
-	Keep(d, &decision, (Datum) 0, true);
-	AddFault(d, NULL, sqlstate, message, false);
+	DecideWithoutRow(d->policy, sqlstate, &decision);
+	Keep(d, &decision, NULL);
+	AddFault(d, NULL, sqlstate, message, true, false, lasting);
 }
 
 /*
@@ -153,47 +144,59 @@ HasNoKey(Decide *d)
 {
 	bool		any = false;
 
-	for (int i = 0; i < d->plans->nkeys; i++)
+	for (int i = 0; i < d->plans->table->nkeys; i++)
 		any |= d->nulls[i];
-	if (!any || d->policy->raise_errors)
+	if (!any || d->raise)
 		return false;
 	d->nundecided++;
-	AddFault(d, NULL, "23502", "a key column is null: the message has no decision", false);
+	AddFault(d, NULL, "23502", "a key column is null: the message has no decision", true, false, false);
 	return true;
-}
-
-static void
-TellUndecided(Decide *d)
-{
-	if (d->nundecided > 0)
-		ereport(PolicyNotice(d->plans->id->owner),
-				(errmsg_plural("policy \"%s\": %lld message stays without a decision, since its key is null",
-							   "policy \"%s\": %lld messages stay without a decision, since their key is null",
-							   d->nundecided, d->policy->name, (long long) d->nundecided),
-				 errhint("Declare the key columns of the message table NOT NULL.")));
 }
 
 static void
 DecideNotFound(Decide *d)
 {
-	DecideWithoutSignals(d, "02000", "the signals view has no row for this message");
+	DecideWithoutSignals(d, "02000", "the signals view has no row for this message", false);
+}
+
+/* Evaluate a row of signals and keep the decision. */
+static void
+EvaluateAndKeep(Decide *d, TupleTableSlot *slot)
+{
+	PolicyDecision decision;
+	List	   *faults = NIL;
+	ListCell   *lc;
+
+	/* Of the only message it is known that something fails. */
+	if (d->apart && d->single)
+		EvaluateRowApart(d->evaluation, slot, d->at, &decision, &faults);
+	else if (d->apart)
+		EvaluateRowProtected(d->evaluation, slot, d->at, &decision, &faults);
+	else
+		EvaluateRow(d->evaluation, slot, d->at, &decision, &faults);
+	Keep(d, &decision, slot);
+	foreach(lc, faults)
+	{
+		PolicyFault *f = lfirst(lc);
+
+		AddFault(d, f->detector, f->sqlstate, f->message, true, f->suspended, false);
+	}
 }
 
 /* A row of the signals query: decide it. */
 static void
 DecideSlot(Decide *d, TupleTableSlot *slot)
 {
-	PolicyDecision decision;
-	MemoryContext old;
+	int			nkeys = d->plans->table->nkeys;
 	int			found = d->plans->signals->natts;
-	List	   *faults = NIL;
-	ListCell   *lc;
+	MemoryContext old;
 
 	BudgetNext();
 	MemoryContextReset(d->per_row);
-	old = MemoryContextSwitchTo(d->per_row);
+	/* What is kept of the only message outlives its row. */
+	old = MemoryContextSwitchTo(d->single ? d->context : d->per_row);
 	slot_getallattrs(slot);
-	for (int i = 0; i < d->plans->nkeys && !d->single; i++)
+	for (int i = 0; i < nkeys && !d->single; i++)
 	{
 		d->values[i] = slot->tts_values[i];
 		d->nulls[i] = slot->tts_isnull[i];
@@ -203,25 +206,7 @@ DecideSlot(Decide *d, TupleTableSlot *slot)
 	else if (slot->tts_isnull[found - 1])
 		DecideNotFound(d);
 	else
-	{
-		bool		log = d->plans->id->log_signals;
-
-		/* Of the only message it is known that something fails. */
-		if (d->protect && d->single)
-			PolicyEvaluateApart(d->policy, slot, d->at, &decision, &faults);
-		else if (d->protect)
-			PolicyEvaluateProtected(d->policy, slot, d->at, &decision, &faults);
-		else
-			PolicyEvaluate(d->policy, slot, d->at, &decision);
-		Keep(d, &decision, log ? slot->tts_values[found - 2] : (Datum) 0,
-			 log ? slot->tts_isnull[found - 2] : true);
-		foreach(lc, faults)
-		{
-			PolicyFault *f = lfirst(lc);
-
-			AddFault(d, f->detector, f->sqlstate, f->message, f->suspended);
-		}
-	}
+		EvaluateAndKeep(d, slot);
 	MemoryContextSwitchTo(old);
 }
 
@@ -251,7 +236,7 @@ ReceiverStart(DestReceiver *self, int operation, TupleDesc desc)
 {
 	Decide	   *d = (Decide *) self;
 
-	if (!PolicySameRow(desc, d->plans->signals))
+	if (!SameRow(desc, d->plans->signals))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("signals view %s changed while a message was decided",
@@ -263,62 +248,61 @@ ReceiverEnd(DestReceiver *self)
 {
 }
 
-/* Run a query for its rows, or for the first one of a key. */
-static void
-RunQuery(Decide *d, SPIPlanPtr plan, ParamListInfo params,
-		 bool (*receive) (TupleTableSlot *, DestReceiver *))
+/* A query over the signals view */
+typedef struct SignalsJob
 {
+	Decide	   *decide;
+	SPIPlanPtr	plan;
+	ParamListInfo params;		/* of one key, or NULL */
+	bool		(*receive) (TupleTableSlot *, DestReceiver *);
+} SignalsJob;
+
+/* Run it for its rows, or for the first one of a key. */
+static void
+RunSignalsJob(void *arg)
+{
+	SignalsJob *job = arg;
+	Decide	   *d = job->decide;
 	SPIExecuteOptions options = {0};
 	int			ret;
 
-	d->dest.receiveSlot = receive;
+	d->dest.receiveSlot = job->receive;
 	d->dest.rStartup = ReceiverStart;
 	d->dest.rShutdown = ReceiverEnd;
 	d->dest.rDestroy = ReceiverEnd;
 	d->dest.mydest = DestTuplestore;	/* what SPI takes for rows of ours */
-	options.params = params;
-	options.tcount = params ? 1 : 0;
+	options.params = job->params;
+	options.tcount = job->params ? 1 : 0;
 	options.dest = &d->dest;
-	ret = SPI_execute_plan_extended(plan, &options);
+	ret = SPI_execute_plan_extended(job->plan, &options);
 	if (ret != SPI_OK_SELECT)
 		elog(ERROR, "SPI_execute_plan_extended failed: %s", SPI_result_code_string(ret));
-}
-
-typedef struct QueryJob
-{
-	Decide	   *decide;
-	SPIPlanPtr	plan;
-	ParamListInfo params;
-	bool		(*receive) (TupleTableSlot *, DestReceiver *);
-} QueryJob;
-
-static void
-RunQueryJob(void *arg)
-{
-	QueryJob   *job = arg;
-
-	RunQuery(job->decide, job->plan, job->params, job->receive);
 }
 
 static ParamListInfo
 KeyParams(Decide *d)
 {
-	ParamListInfo params = makeParamList(d->plans->nkeys);
+	int			n = d->plans->table->nkeys;
+	ParamListInfo params = makeParamList(n);
 
-	for (int i = 0; i < d->plans->nkeys; i++)
+	for (int i = 0; i < n; i++)
 	{
 		params->params[i].value = d->values[i];
 		params->params[i].isnull = d->nulls[i];
 		params->params[i].pflags = PARAM_FLAG_CONST;
-		params->params[i].ptype = d->plans->key_types[i];
+		params->params[i].ptype = d->plans->table->key_types[i];
 	}
 	return params;
 }
 
+/*
+ * Apart: one message after the other
+ */
+
 static void
 FetchAndDecide(Decide *d)
 {
-	QueryJob	job = {d, d->plans->one_plan, NULL, ReceiveAndKeep};
+	SignalsJob	job = {d, d->plans->one_plan, NULL, ReceiveAndKeep};
 	ErrorData  *error;
 	TupleTableSlot *slot;
 
@@ -326,15 +310,21 @@ FetchAndDecide(Decide *d)
 		return;
 	if (d->plans->broken[0])
 	{
-		DecideWithoutSignals(d, d->plans->broken, d->plans->broken_message);
+		DecideWithoutSignals(d, d->plans->broken, d->plans->broken_message, true);
+		return;
+	}
+	if (BudgetIsSpent())
+	{
+		DecideWithoutSignals(d, "57014", "the time budget of the statement is spent", false);
 		return;
 	}
 	job.params = KeyParams(d);
 	d->row = NULL;
-	error = RunProtected(RunQueryJob, &job);
+	BudgetNext();
+	error = RunProtected(RunSignalsJob, &job);
 	if (error)
 	{
-		DecideWithoutSignals(d, unpack_sql_state(error->sqlerrcode), error->message);
+		DecideWithoutSignals(d, unpack_sql_state(error->sqlerrcode), error->message, false);
 		return;
 	}
 	if (d->row == NULL)
@@ -344,14 +334,13 @@ FetchAndDecide(Decide *d)
 	}
 	slot = MakeSingleTupleTableSlot(d->plans->signals, &TTSOpsHeapTuple);
 	ExecStoreHeapTuple(d->row, slot, false);
-	d->protect = true;
 	DecideSlot(d, slot);
 	ExecDropSingleTupleTableSlot(slot);
 }
 
 /*
- * One message by itself, its key in d->values, after something failed.  Many
- * may follow in one statement: nothing of it is kept.
+ * The message whose key is in d->values.  Many may follow in one statement:
+ * nothing of it is kept.
  */
 static void
 DecideOne(Decide *d)
@@ -360,7 +349,7 @@ DecideOne(Decide *d)
 
 	CHECK_FOR_INTERRUPTS();
 	MemoryContextReset(d->per_message);
-	old = MemoryContextSwitchTo(d->per_message);
+	old = MemoryContextSwitchTo(d->single ? d->context : d->per_message);
 	FetchAndDecide(d);
 	MemoryContextSwitchTo(old);
 }
@@ -378,7 +367,7 @@ DecideEach(Decide *d)
 	keys = SPI_tuptable;
 	for (uint64 i = 0; i < n; i++)
 	{
-		for (int k = 0; k < d->plans->nkeys; k++)
+		for (int k = 0; k < d->plans->table->nkeys; k++)
 			d->values[k] = SPI_getbinval(keys->vals[i], keys->tupdesc, k + 1, &d->nulls[k]);
 		DecideOne(d);
 	}
@@ -386,62 +375,413 @@ DecideEach(Decide *d)
 }
 
 /*
+ * Together: all messages of the statement, or the one of the row, in one query
+ */
+static void
+DecideTogether(Decide *d)
+{
+	SignalsJob	job = {d, d->plans->all_plan, NULL, ReceiveAndDecide};
+
+	if (d->single)
+	{
+		if (HasNoKey(d))
+			return;
+		job.plan = d->plans->one_plan;
+		job.params = KeyParams(d);
+	}
+	RunSignalsJob(&job);
+	if (d->single && d->ndecisions == 0)
+		DecideNotFound(d);
+}
+
+/*
+ * The key in a row of the message table
+ */
+
+/* Where it is.  Partitions have their columns in an order of their own. */
+static void
+FindKeyColumns(Decide *d, Relation rel)
+{
+	DecisionTable *t = d->plans->table;
+	TupleDesc	desc = RelationGetDescr(rel);
+	ListCell   *lc;
+
+	d->same_types = true;
+	d->key_columns = palloc(t->nkeys * sizeof(int));
+	foreach(lc, t->id->key)
+	{
+		int			i = foreach_current_index(lc);
+		int			column = 0;
+
+		while (column < desc->natts &&
+			   (TupleDescAttr(desc, column)->attisdropped ||
+				namestrcmp(&TupleDescAttr(desc, column)->attname, lfirst(lc)) != 0))
+			column++;
+		if (column == desc->natts)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("table \"%s\" has no key column \"%s\" of policy \"%s\"",
+							RelationGetRelationName(rel), (char *) lfirst(lc), d->policy_name)));
+		if (TupleDescAttr(desc, column)->atttypid != t->key_types[i])
+			d->same_types = false;
+		d->key_columns[i] = column + 1;
+	}
+	if (TRIGGER_FIRED_FOR_ROW(d->trigdata->tg_event) && !d->same_types)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("the key of table \"%s\" has another type than in %s",
+						RelationGetRelationName(rel), t->id->decision_name),
+				 errhint("Give both the same types, or use a statement-level trigger.")));
+}
+
+static void
+ReadKey(Decide *d, TupleTableSlot *slot)
+{
+	MemoryContext old = MemoryContextSwitchTo(d->context);
+
+	for (int i = 0; i < d->plans->table->nkeys; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(d->plans->table->desc, i);
+		Datum		value = slot_getattr(slot, d->key_columns[i], &d->nulls[i]);
+
+		d->values[i] = d->nulls[i] ? value : datumCopy(value, att->attbyval, att->attlen);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * The key of the only message, into d->values; false when there are several,
+ * or when it is not as the decision table has it.
+ */
+static bool
+TakeKey(Decide *d)
+{
+	Relation	rel = d->trigdata->tg_relation;
+	Tuplestorestate *rows = d->trigdata->tg_newtable;
+	TupleTableSlot *slot;
+	int			pointer;
+
+	FindKeyColumns(d, rel);
+	if (TRIGGER_FIRED_FOR_ROW(d->trigdata->tg_event))
+	{
+		ReadKey(d, d->trigdata->tg_trigslot);
+		return true;
+	}
+	if (tuplestore_tuple_count(rows) != 1 || !d->same_types)
+		return false;
+	slot = MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsMinimalTuple);
+	pointer = tuplestore_alloc_read_pointer(rows, EXEC_FLAG_REWIND);
+	tuplestore_select_read_pointer(rows, pointer);
+	tuplestore_rescan(rows);
+	if (!tuplestore_gettupleslot(rows, true, false, slot))
+		elog(ERROR, "new row vanished");
+	ReadKey(d, slot);
+	ExecDropSingleTupleTableSlot(slot);
+	return true;
+}
+
+/*
+ * The plans, the policy, and the decisions
+ */
+
+/* Whoever owns the message table speaks for the policy's owner, or not. */
+static void
+CheckMayDecide(Decide *d)
+{
+	Relation	rel = d->trigdata->tg_relation;
+
+	if (!has_privs_of_role(rel->rd_rel->relowner, d->plans->id->owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("owner of table \"%s\" may not decide by policy \"%s\"",
+						RelationGetRelationName(rel), d->policy_name),
+				 errhint("The table's owner must be the policy's owner or a member of it.")));
+}
+
+/* Conditions and models that can't be evaluated, until somebody mends them */
+static void
+NoteBrokenParts(Decide *d)
+{
+	for (int i = 0; i < POLICY_PARTS(d->policy) && d->policy->nbroken > 0; i++)
+	{
+		PolicyCondition *c = PolicyPart(d->policy, i);
+
+		if (c->sqlstate[0])
+			AddFault(d, i < d->policy->ndetectors ? d->policy->detectors[i].name :
+					 d->policy->exclusions[i - d->policy->ndetectors].name,
+					 c->sqlstate, c->message, false, false, true);
+	}
+}
+
+/* What the attempt before has left */
+static void
+Restart(Decide *d)
+{
+	if (d->store)
+		tuplestore_clear(d->store);
+	d->ndecisions = d->nundecided = 0;
+	d->long_key = false;
+	d->faults = NIL;
+	d->evaluation = NULL;
+	d->plans = NULL;
+	d->entry = NULL;
+}
+
+/* Have all that is needed, pinned until the statement ends. */
+static void
+Prepare(Decide *d)
+{
+	bool		per_row = TRIGGER_FIRED_FOR_ROW(d->trigdata->tg_event);
+
+	d->plans = GetDecidePlans(d->policy_name, d->trigdata->tg_relation,
+							  per_row ? NULL : d->trigdata->tg_trigger->tgnewtable, d->context);
+	d->raise = d->plans->id->raise_errors;
+	CheckMayDecide(d);
+	if (d->raise && d->plans->broken[0])
+		ereport(ERROR,
+				(errcode(MAKE_SQLSTATE(d->plans->broken[0], d->plans->broken[1], d->plans->broken[2],
+									   d->plans->broken[3], d->plans->broken[4])),
+				 errmsg("%s", d->plans->broken_message)));
+	d->entry = PolicyGet(d->policy_name, 0, false, d->plans->signals, InvalidOid, d->context);
+	d->policy = d->entry->policy;
+	d->values = MemoryContextAllocZero(d->context, d->plans->table->desc->natts * sizeof(Datum));
+	d->nulls = MemoryContextAllocZero(d->context, d->plans->table->desc->natts * sizeof(bool));
+	d->single = TakeKey(d);
+	if (d->plans->shape)
+		EnsureSignalsShape(d->plans->shape);
+	NoteBrokenParts(d);
+}
+
+static void
+RunDecide(void *arg)
+{
+	Decide	   *d = arg;
+	Security	security;
+
+	Restart(d);
+	Prepare(d);
+	EnterOwner(&security, d->plans->id->owner, d->plans->id->search_path);
+	if (d->plans->signals)
+		d->evaluation = EvaluationGet(d->entry, true, d->context);
+	if (d->entry->stats)
+		StatsMark(d->entry->stats);
+	if (!d->apart && d->evaluation)
+		DecideTogether(d);
+	else if (d->single)
+		DecideOne(d);
+	else
+		DecideEach(d);
+	LeaveSecurity(&security);
+}
+
+/* Did what the attempt was made of change meanwhile? */
+static bool
+IsOutdated(Decide *d)
+{
+	return d->plans == NULL || !DecidePlansHold(d->plans) ||
+		d->entry == NULL || !PolicyEntryHolds(d->entry);
+}
+
+static void
+NoteUndecided(Decide *d, const char *sqlstate, const char *message)
+{
+	int64		n = TRIGGER_FIRED_FOR_ROW(d->trigdata->tg_event) ? 1 :
+	tuplestore_tuple_count(d->trigdata->tg_newtable);
+
+	Restart(d);
+	d->nundecided = n;
+	AddFault(d, NULL, sqlstate, message, false, false, true);
+}
+
+/* Statistics count a statement once, whatever attempts it took. */
+static void
+SettleStats(Decide *d, bool failed)
+{
+	PolicyStats *stats = d->evaluation ? d->entry->stats : NULL;
+
+	if (stats && stats->held && failed)
+		StatsUndo(stats);
+	else if (stats)
+		StatsKeep(stats);
+}
+
+/*
+ * Make the decisions, whatever fails.  What is together at first is apart at
+ * last; a change of the policy that arrives while we work is worth another
+ * try.
+ */
+static void
+MakeDecisions(Decide *d)
+{
+	ErrorData  *error;
+
+	for (int attempt = 0;; attempt++)
+	{
+		BudgetLenient(d->apart);
+		error = RunProtected(RunDecide, d);
+		SettleStats(d, error != NULL);
+		if (error == NULL)
+			return;
+		if (d->raise)
+			ReThrowError(error);
+		if (attempt >= ATTEMPTS_MAX || (d->apart && !IsOutdated(d)))
+			break;
+		d->apart = !IsOutdated(d) || attempt > 0;
+		FreeErrorData(error);
+	}
+	NoteUndecided(d, unpack_sql_state(error->sqlerrcode), error->message);
+}
+
+static void
+MakeDecisionsInTime(Decide *d)
+{
+	BudgetStart();
+	PG_TRY();
+	{
+		MakeDecisions(d);
+	}
+	PG_FINALLY();
+	{
+		BudgetStop();
+	}
+	PG_END_TRY();
+}
+
+/*
  * Writing
  */
 
 static void
-WriteDecisions(Decide *d)
+WriteOne(Decide *d)
 {
+	int			n = d->plans->table->desc->natts;
+	char	   *nulls = palloc(n);
 	int			ret;
 
-	if (d->single)
-	{
-		char	   *nulls = palloc(d->plans->decisions->natts);
-
-		for (int i = 0; i < d->plans->decisions->natts; i++)
-			nulls[i] = d->nulls[i] ? 'n' : ' ';
-		ret = SPI_execute_plan(d->plans->insert_one, d->values, nulls, false, 0);
-	}
-	else
-	{
-		EphemeralNamedRelationData enr = {0};
-
-		enr.md.name = DECISIONS_NAME;
-		enr.md.tupdesc = d->plans->decisions;
-		enr.md.enrtype = ENR_NAMED_TUPLESTORE;
-		enr.md.enrtuples = d->ndecisions;
-		enr.reldata = d->store;
-		if (SPI_register_relation(&enr) != SPI_OK_REL_REGISTER)
-			elog(ERROR, "SPI_register_relation failed");
-		ret = SPI_execute_plan(d->plans->insert_many, NULL, NULL, false, 0);
-		if (SPI_unregister_relation(DECISIONS_NAME) != SPI_OK_REL_UNREGISTER)
-			elog(ERROR, "SPI_unregister_relation failed");
-	}
+	for (int i = 0; i < n; i++)
+		nulls[i] = d->nulls[i] ? 'n' : ' ';
+	ret = SPI_execute_plan(d->plans->insert_one, d->values, nulls, false, 0);
 	if (ret != SPI_OK_INSERT)
 		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(ret));
 }
 
 static void
-WriteFaults(Decide *d)
+WriteMany(Decide *d)
 {
-	Oid			types[] = {TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID};
-	ListCell   *lc;
+	EphemeralNamedRelationData enr = {0};
+	int			ret;
 
-	foreach(lc, d->faults)
+	enr.md.name = DECISIONS_NAME;
+	enr.md.tupdesc = d->plans->table->desc;
+	enr.md.enrtype = ENR_NAMED_TUPLESTORE;
+	enr.md.enrtuples = d->ndecisions;
+	enr.reldata = d->store;
+	if (SPI_register_relation(&enr) != SPI_OK_REL_REGISTER)
+		elog(ERROR, "SPI_register_relation failed");
+	ret = SPI_execute_plan(d->plans->insert_many, NULL, NULL, false, 0);
+	if (SPI_unregister_relation(DECISIONS_NAME) != SPI_OK_REL_UNREGISTER)
+		elog(ERROR, "SPI_unregister_relation failed");
+	if (ret != SPI_OK_INSERT)
+		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(ret));
+}
+
+/* As the policy's owner: the table may have triggers of anybody's. */
+static void
+RunWrite(void *arg)
+{
+	Decide	   *d = arg;
+	Security	security;
+
+	EnterOwner(&security, d->plans->id->owner, d->plans->id->search_path);
+	if (d->single)
+		WriteOne(d);
+	else
+		WriteMany(d);
+	LeaveSecurity(&security);
+}
+
+/* One decision could not be written: its message stays undecided. */
+static void
+NoteUnwritten(Decide *d, ErrorData *error)
+{
+	if (d->raise)
+		ReThrowError(error);
+	d->ndecisions--;
+	d->nundecided++;
+	AddFault(d, NULL, unpack_sql_state(error->sqlerrcode),
+			 psprintf("the decision cannot be written: %s", error->message), true, false, false);
+	FreeErrorData(error);
+}
+
+/* Each by itself, after all of them failed */
+static void
+WriteEach(Decide *d)
+{
+	DecisionTable *t = d->plans->table;
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(t->desc, &TTSOpsMinimalTuple);
+
+	d->single = true;
+	tuplestore_select_read_pointer(d->store, 0);
+	tuplestore_rescan(d->store);
+	while (tuplestore_gettupleslot(d->store, true, false, slot))
 	{
-		PolicyFault *f = lfirst(lc);
-		Datum		values[] = {CStringGetTextDatum(d->policy->name),
-			Int32GetDatum(d->policy->revision),
-			f->detector ? CStringGetTextDatum(f->detector) : (Datum) 0,
-			CStringGetTextDatum(f->key), CStringGetTextDatum(f->sqlstate),
-		CStringGetTextDatum(f->message), BoolGetDatum(f->suspended)};
-		char		nulls[] = {' ', ' ', f->detector ? ' ' : 'n', ' ', ' ', ' ', ' '};
+		ErrorData  *error;
 
-		if (SPI_execute_with_args("INSERT INTO assay.fault (policy, revision, detector, key, sqlstate, message, suspended) "
-								  "VALUES ($1, $2, $3, $4::text[], $5, $6, $7)",
-								  lengthof(types), types, values, nulls, false, 0) != SPI_OK_INSERT)
-			elog(ERROR, "could not write assay.fault");
+		CHECK_FOR_INTERRUPTS();
+		slot_getallattrs(slot);
+		memcpy(d->values, slot->tts_values, t->desc->natts * sizeof(Datum));
+		memcpy(d->nulls, slot->tts_isnull, t->desc->natts * sizeof(bool));
+		error = RunProtected(RunWrite, d);
+		if (error)
+			NoteUnwritten(d, error);
 	}
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+static void
+WriteDecisions(Decide *d)
+{
+	SPIPlanPtr	plan = d->single ? d->plans->insert_one : d->plans->insert_many;
+	ErrorData  *error;
+
+	if (d->plans->table->plain && !d->long_key && !IsOutdated(d) && SPI_plan_is_valid(plan))
+	{
+		RunWrite(d);
+		return;
+	}
+	error = RunProtected(RunWrite, d);
+	if (error == NULL)
+		return;
+	if (d->single)
+		NoteUnwritten(d, error);
+	else if (d->raise)
+		ReThrowError(error);
+	else
+		WriteEach(d);
+}
+
+/* Tell what stays undecided, and why: whoever may know. */
+static void
+TellUndecided(Decide *d, bool news)
+{
+	Oid			owner = d->plans ? d->plans->id->owner : d->trigdata->tg_relation->rd_rel->relowner;
+	PolicyFault *last = d->faults ? llast(d->faults) : NULL;
+
+	if (d->nundecided > 0)
+		ereport(NoticeLevel(owner),
+				(errmsg_plural("policy \"%s\": %lld message stays without a decision",
+							   "policy \"%s\": %lld messages stay without a decision",
+							   d->nundecided, d->policy_name, (long long) d->nundecided),
+				 last ? errdetail("%s", last->message) : 0,
+				 errhint("assay.undecided(%s) lists them; once the cause is mended, CALL assay.backfill(%s).",
+						 quote_literal_cstr(d->policy_name), quote_literal_cstr(d->policy_name))));
+	else if (news && last)
+		ereport(NoticeLevel(owner),
+				(errmsg("policy \"%s\" decides without %s: %s", d->policy_name,
+						last->detector ? psprintf("detector \"%s\"", last->detector) : "the signals",
+						last->message),
+				 errhint("SELECT * FROM assay.check(%s) tells all.",
+						 quote_literal_cstr(d->policy_name))));
 }
 
 /*
@@ -478,134 +818,22 @@ CheckTrigger(FunctionCallInfo fcinfo)
 				 errhint("Add REFERENCING NEW TABLE AS new_messages to the trigger.")));
 }
 
-/* Of a row of the message table, into d->values */
-static void
-ReadKey(Decide *d, TupleTableSlot *slot)
+static Decide *
+StartDecide(TriggerData *trigdata)
 {
-	for (int i = 0; i < d->plans->nkeys; i++)
-	{
-		Form_pg_attribute att = TupleDescAttr(d->plans->decisions, i);
-		Datum		value = slot_getattr(slot, d->plans->key_columns[i], &d->nulls[i]);
+	Decide	   *d = palloc0(sizeof(Decide));
 
-		d->values[i] = d->nulls[i] ? value : datumCopy(value, att->attbyval, att->attlen);
-	}
-}
-
-/*
- * The key of the only message, into d->values; false when there are several,
- * or when it is not as the decision table has it.
- */
-static bool
-TakeKey(Decide *d, TriggerData *trigdata)
-{
-	Tuplestorestate *rows = trigdata->tg_newtable;
-	TupleTableSlot *slot;
-	int			pointer;
-
-	if (TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
-	{
-		FindKeyColumns(d->plans, trigdata->tg_relation);
-		ReadKey(d, trigdata->tg_trigslot);
-		return true;
-	}
-	if (tuplestore_tuple_count(rows) != 1)
-		return false;
-	FindKeyColumns(d->plans, trigdata->tg_relation);
-	if (!d->plans->same_types)
-		return false;
-	slot = MakeSingleTupleTableSlot(RelationGetDescr(trigdata->tg_relation),
-									&TTSOpsMinimalTuple);
-	pointer = tuplestore_alloc_read_pointer(rows, EXEC_FLAG_REWIND);
-	tuplestore_select_read_pointer(rows, pointer);
-	tuplestore_rescan(rows);
-	if (!tuplestore_gettupleslot(rows, true, false, slot))
-		elog(ERROR, "new row vanished");
-	ReadKey(d, slot);
-	ExecDropSingleTupleTableSlot(slot);
-	return true;
-}
-
-/*
- * All messages of the statement, or the one of the row, in one query and one
- * subtransaction; false when something failed.
- */
-static bool
-DecideTogether(Decide *d)
-{
-	QueryJob	job = {d, d->plans->all_plan, NULL, ReceiveAndDecide};
-	ErrorData  *error;
-
-	if (d->plans->broken[0])
-		return false;
-	if (d->single)
-	{
-		if (HasNoKey(d))
-			return true;
-		job.plan = d->plans->one_plan;
-		job.params = KeyParams(d);
-	}
-	d->protect = false;
-	if (d->policy->raise_errors)
-	{
-		RunQueryJob(&job);
-		if (d->single && d->ndecisions == 0)
-			DecideNotFound(d);
-		return true;
-	}
-	if (d->policy->stats)
-		StatsMark(d->policy->stats);
-	error = RunProtected(RunQueryJob, &job);
-	if (error == NULL)
-	{
-		if (d->policy->stats)
-			StatsKeep(d->policy->stats);
-		if (d->single && d->ndecisions == 0)
-			DecideNotFound(d);
-		return true;
-	}
-	if (d->policy->stats)
-		StatsUndo(d->policy->stats);	/* each comes again */
-	FreeErrorData(error);
-	if (!d->single)
-		tuplestore_clear(d->store);
-	d->ndecisions = 0;
-	d->nundecided = 0;
-	d->faults = NIL;
-	return false;
-}
-
-static void
-DecideApart(Decide *d)
-{
-	if (d->single)
-		DecideOne(d);
-	else
-		DecideEach(d);
-}
-
-/*
- * A change of the policy or its view that arrives while we work is worth
- * another try when something failed; a second one is not.
- */
-static void
-DecideInTime(Decide *d, bool last)
-{
-	BudgetStart();
-	PG_TRY();
-	{
-		d->decided = DecideTogether(d);
-		if (!d->decided && (last || d->plans->broken[0] ||
-							d->plans->generation == PolicyGeneration()))
-		{
-			DecideApart(d);
-			d->decided = true;
-		}
-	}
-	PG_FINALLY();
-	{
-		BudgetStop();
-	}
-	PG_END_TRY();
+	d->trigdata = trigdata;
+	d->policy_name = trigdata->tg_trigger->tgargs[0];
+	d->context = CurrentMemoryContext;
+	d->per_row = AllocSetContextCreate(CurrentMemoryContext, "pg_assay decide row",
+									   ALLOCSET_DEFAULT_SIZES);
+	d->per_message = AllocSetContextCreate(CurrentMemoryContext, "pg_assay decide message",
+										   ALLOCSET_DEFAULT_SIZES);
+	d->at = GetCurrentTransactionStartTimestamp();
+	if (!TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
+		d->store = tuplestore_begin_heap(false, false, work_mem);
+	return d;
 }
 
 PG_FUNCTION_INFO_V1(assay_decide);
@@ -614,7 +842,7 @@ assay_decide(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
 	Decide	   *d;
-	PolicySecurity security;
+	bool		news;
 
 	CheckTrigger(fcinfo);
 	if (!TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) &&
@@ -625,59 +853,15 @@ assay_decide(PG_FUNCTION_ARGS)
 	if (SPI_register_trigger_data(trigdata) < 0)
 		elog(ERROR, "SPI_register_trigger_data failed");
 
-	d = palloc0(sizeof(Decide));
-	d->context = CurrentMemoryContext;
-	d->per_row = AllocSetContextCreate(CurrentMemoryContext, "pg_assay decide row",
-									   ALLOCSET_DEFAULT_SIZES);
-	d->per_message = AllocSetContextCreate(CurrentMemoryContext, "pg_assay decide message",
-										   ALLOCSET_DEFAULT_SIZES);
-	d->at = GetCurrentTransactionStartTimestamp();
-
-	for (int attempt = 0;; attempt++)
-	{
-		d->plans = GetDecidePlans(trigdata, trigdata->tg_trigger->tgargs[0]);
-		d->policy = PolicyGet(d->plans->policy, 0, false, d->plans->signals,
-							  InvalidOid);
-		d->plans->pins++;
-		d->policy->pins++;
-		d->values = palloc0(d->plans->decisions->natts * sizeof(Datum));
-		d->nulls = palloc0(d->plans->decisions->natts * sizeof(bool));
-		d->single = TakeKey(d, trigdata);
-		if (!d->single && d->store == NULL)
-			d->store = tuplestore_begin_heap(false, false, work_mem);
-
-		PolicyEnter(&security, d->plans->id->owner, d->plans->id->search_path,
-					SECURITY_RESTRICTED_OPERATION);
-		DecideInTime(d, attempt > 0);
-		if (d->decided)
-			break;
-		PolicyLeave(&security);
-		d->plans->pins--;
-		d->policy->pins--;
-	}
-
-	/*
-	 * The decisions are the owner's too, but a deferred constraint of theirs
-	 * could not fire in a restricted operation.
-	 */
-	SetUserIdAndSecContext(d->plans->id->owner,
-						   security.save_context | SECURITY_LOCAL_USERID_CHANGE);
+	d = StartDecide(trigdata);
+	MakeDecisionsInTime(d);
 	if (d->ndecisions > 0)
 		WriteDecisions(d);
-	PolicyLeave(&security);
-	if (d->faults != NIL)
-	{
-		PolicyEnterConfiguration(&security);
-		WriteFaults(d);
-		PolicyLeave(&security);
-	}
-
-	TellUndecided(d);
+	news = WriteFaults(d->policy_name, d->plans ? d->policy->id->revision : 0, d->faults);
+	TellUndecided(d, news);
 
 	if (d->store)
 		tuplestore_end(d->store);
-	d->plans->pins--;
-	d->policy->pins--;
 	if (SPI_finish() != SPI_OK_FINISH)
 		elog(ERROR, "SPI_finish failed");
 	return PointerGetDatum(NULL);

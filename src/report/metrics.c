@@ -21,6 +21,7 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "common/shortest_dec.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -35,6 +36,14 @@
 #define SCORED_MAX			65536
 #define SCORED_MAX_ROOM		(SCORED_MAX + SCORED_MAX / 4)
 #define SCORED_MIN_ROOM		32
+
+/*
+ * Weights are zero or within these limits, and so are their sums: products of
+ * two sums then neither overflow nor vanish.
+ */
+#define WEIGHT_MIN			1e-100
+#define WEIGHT_MAX			1e100
+#define SCORED_WEIGHT_MAX	1e140	/* of one score */
 
 /* Sign, exponent and one bit of the fraction always remain. */
 #define SCORED_MAX_SHIFT	51
@@ -99,6 +108,24 @@ NewScored(int room)
 	return s;
 }
 
+static inline bool
+WeightIsValid(float8 weight, float8 max)
+{
+	return weight == 0 || (weight >= WEIGHT_MIN && weight <= max);
+}
+
+/* Add to the weights of a score. */
+static inline void
+AddWeights(ScoredItem *item, float8 positive, float8 negative)
+{
+	item->positive += positive;
+	item->negative += negative;
+	if (unlikely(!(item->positive <= SCORED_WEIGHT_MAX && item->negative <= SCORED_WEIGHT_MAX)))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("weights of one score exceed %g", SCORED_WEIGHT_MAX)));
+}
+
 /* The invariants of a value that is not within an aggregate */
 static bool
 ScoredIsValid(const Scored *s)
@@ -113,8 +140,8 @@ ScoredIsValid(const Scored *s)
 		const ScoredItem *item = &s->items[i];
 
 		if (isnan(item->score) || Coarsen(item->score, s->shift) != item->score ||
-			!(item->positive >= 0) || !(item->negative >= 0) ||
-			isinf(item->positive) || isinf(item->negative) ||
+			!WeightIsValid(item->positive, SCORED_WEIGHT_MAX) ||
+			!WeightIsValid(item->negative, SCORED_WEIGHT_MAX) ||
 			item->positive + item->negative == 0 ||
 			(i > 0 && item->score <= s->items[i - 1].score))
 			return false;
@@ -142,10 +169,7 @@ MergeEqual(ScoredItem *items, int n)
 	for (int i = 1; i < n; i++)
 	{
 		if (items[i].score == items[last].score)
-		{
-			items[last].positive += items[i].positive;
-			items[last].negative += items[i].negative;
-		}
+			AddWeights(&items[last], items[i].positive, items[i].negative);
 		else
 			items[++last] = items[i];
 	}
@@ -239,10 +263,7 @@ AddItem(Scored *s, float8 score, float8 positive, float8 negative)
 	s = MakeRoom(s);
 	score = Coarsen(score, s->shift);
 	if (s->nused > 0 && s->items[s->nused - 1].score == score)
-	{
-		s->items[s->nused - 1].positive += positive;
-		s->items[s->nused - 1].negative += negative;
-	}
+		AddWeights(&s->items[s->nused - 1], positive, negative);
 	else
 	{
 		ScoredItem *item = &s->items[s->nused++];
@@ -317,10 +338,11 @@ CheckScore(float8 score)
 static float8
 CheckWeight(float8 weight)
 {
-	if (!(weight >= 0) || isinf(weight))
+	if (!WeightIsValid(weight, WEIGHT_MAX))
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("weight must be a finite number that is not negative")));
+				 errmsg("weight out of range: %g", weight),
+				 errdetail("A weight is zero, or lies between %g and %g.", WEIGHT_MIN, WEIGHT_MAX)));
 	return weight;
 }
 
@@ -354,7 +376,7 @@ scored_add(PG_FUNCTION_ARGS)
 	if (weight > 0)
 		s = AddItem(s, CheckScore(PG_GETARG_FLOAT8(1)),
 					PG_GETARG_BOOL(2) ? weight : 0, PG_GETARG_BOOL(2) ? 0 : weight);
-	PG_RETURN_POINTER(s);
+	PG_RETURN_POINTER(AggCheckCallContext(fcinfo, NULL) ? s : Compact(s));
 }
 
 /* scored_combine(scored, scored): the same as if all rows had come to one */
@@ -444,6 +466,87 @@ scored_out(PG_FUNCTION_ARGS)
 	}
 	PG_RETURN_CSTRING(out.data);
 }
+
+/* ---- order: that of their bytes, so that they can be grouped and sorted --- */
+
+static int
+CompareScored(FunctionCallInfo fcinfo)
+{
+	Scored	   *a = GetScored(fcinfo, 0);
+	Scored	   *b = GetScored(fcinfo, 1);
+	int			c = memcmp(a, b, Min(VARSIZE(a), VARSIZE(b)));
+
+	return c != 0 ? c : (VARSIZE(a) > VARSIZE(b)) - (VARSIZE(a) < VARSIZE(b));
+}
+
+PG_FUNCTION_INFO_V1(scored_cmp);
+Datum
+scored_cmp(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT32(CompareScored(fcinfo));
+}
+
+PG_FUNCTION_INFO_V1(scored_eq);
+Datum
+scored_eq(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(CompareScored(fcinfo) == 0);
+}
+
+PG_FUNCTION_INFO_V1(scored_ne);
+Datum
+scored_ne(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(CompareScored(fcinfo) != 0);
+}
+
+PG_FUNCTION_INFO_V1(scored_lt);
+Datum
+scored_lt(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(CompareScored(fcinfo) < 0);
+}
+
+PG_FUNCTION_INFO_V1(scored_le);
+Datum
+scored_le(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(CompareScored(fcinfo) <= 0);
+}
+
+PG_FUNCTION_INFO_V1(scored_gt);
+Datum
+scored_gt(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(CompareScored(fcinfo) > 0);
+}
+
+PG_FUNCTION_INFO_V1(scored_ge);
+Datum
+scored_ge(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(CompareScored(fcinfo) >= 0);
+}
+
+PG_FUNCTION_INFO_V1(scored_hash);
+Datum
+scored_hash(PG_FUNCTION_ARGS)
+{
+	Scored	   *s = GetScored(fcinfo, 0);
+
+	return hash_any((unsigned char *) s, VARSIZE(s));
+}
+
+PG_FUNCTION_INFO_V1(scored_hash_extended);
+Datum
+scored_hash_extended(PG_FUNCTION_ARGS)
+{
+	Scored	   *s = GetScored(fcinfo, 0);
+
+	return hash_any_extended((unsigned char *) s, VARSIZE(s), PG_GETARG_INT64(1));
+}
+
+/* ---- text and binary form ------------------------------------------------ */
 
 static void
 ReportScoredInput(const char *string)
@@ -788,6 +891,9 @@ AddLoss(FunctionCallInfo fcinfo, LossFunction loss)
 		return KeepState(fcinfo);
 	if (PG_NARGS() > 3)
 		weight = CheckWeight(PG_GETARG_FLOAT8(3));
+	/* as left out: its score may be anything */
+	if (weight == 0)
+		return KeepState(fcinfo);
 	sums = GetSums(fcinfo, 0, 2, &array);
 	sums[0] += weight;
 	sums[1] += weight * loss(PG_GETARG_FLOAT8(1), PG_GETARG_BOOL(2));

@@ -14,11 +14,11 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
-#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "charclass.h"
+#include "encoding.h"
 
 /*
  * The canonical form of a host name in the server's encoding; false when it is
@@ -28,6 +28,7 @@ static bool
 CanonicalHost(const char *host, int len, char *ascii)
 {
 	const char *label;
+	Size		utf8_len;
 
 	for (; len > 0 && (*host == ' ' || *host == '\t'); len--)
 		host++;
@@ -35,12 +36,9 @@ CanonicalHost(const char *host, int len, char *ascii)
 		len--;
 	if (len == 0 || len > 4 * HOST_MAX_BYTES)
 		return false;
-	if (GetDatabaseEncoding() != PG_UTF8 && GetDatabaseEncoding() != PG_SQL_ASCII)
-	{
-		host = pg_server_to_any(pnstrdup(host, len), len, PG_UTF8);
-		len = strlen(host);
-	}
-	if (HostToAscii(host, len, ascii) < 0)
+	/* A question mark is in no host name. */
+	host = TextToUtf8(host, len, &utf8_len);
+	if (HostToAscii(host, utf8_len, ascii) < 0)
 		return false;
 	/* A last label of digits makes it an IPv4 address, or nothing. */
 	label = strrchr(ascii, '.');

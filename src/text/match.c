@@ -123,6 +123,14 @@ static size_t buffer_room = 0;
 static const volatile sig_atomic_t never = 0;
 static const volatile sig_atomic_t *stop_flag = &never;
 
+static MatchRunner runner = NULL;
+
+void
+MatchSetRunner(MatchRunner new_runner)
+{
+	runner = new_runner;
+}
+
 void
 MatchStopFlag(const volatile sig_atomic_t *flag)
 {
@@ -430,6 +438,20 @@ MatchAdd(MatchSet *set, const char *pattern, size_t len, int flags,
 	return MATCH_OK;
 }
 
+/*
+ * What the library said of patterns that it does not compile. Where it had no
+ * memory it names an expression, too, which says nothing.
+ */
+static MatchStatus
+Refused(const hs_compile_error_t *refused, int number, MatchError *error)
+{
+	if (strstr(refused->message, "allocate memory") != NULL)
+		return Fail(error, MATCH_NO_MEMORY, number, "out of memory");
+	if (refused->expression < 0)
+		return Fail(error, MATCH_TOO_BIG, number, refused->message);
+	return Fail(error, MATCH_BAD_PATTERN, number < 0 ? refused->expression : number, refused->message);
+}
+
 /* Compile one expression by itself */
 static MatchStatus
 CompileSingle(const MatchSet *set, int number, bool starts,
@@ -444,32 +466,169 @@ CompileSingle(const MatchSet *set, int number, bool starts,
 	if (hs_compile(set->patterns[number].bytes, flags, HS_MODE_VECTORED, &platform,
 				   db, &refused) == HS_SUCCESS)
 		return MATCH_OK;
-	status = Fail(error, refused->expression < 0 ? MATCH_NO_MEMORY : MATCH_BAD_PATTERN,
-				  number, refused->message);
+	status = Refused(refused, number, error);
 	hs_free_compile_error(refused);
 	return status;
 }
 
 /*
- * Try one regular expression alone: names the one at fault, and lets the
- * caller look for interrupts between them (compiling can't be interrupted).
+ * Try each regular expression alone: names the one at fault, and bounds what
+ * all of them can become together.
  */
-MatchStatus
-MatchCheck(MatchSet *set, int pattern, size_t *size, MatchError *error)
+static MatchStatus
+CheckExpressions(const MatchSet *set, MatchProgress progress, void *progress_arg,
+				 MatchError *error)
 {
-	hs_database_t *db = NULL;
-	MatchStatus status;
+	size_t		total = 0;
 
-	*size = 0;
-	if ((set->flags & MATCH_REGEX) == 0)
-		return MATCH_OK;
-	status = CompileSingle(set, pattern, false, &db, error);
+	for (int i = 0; i < set->count; i++)
+	{
+		hs_database_t *db = NULL;
+		size_t		size = 0;
+		MatchStatus status;
+
+		if (progress != NULL)
+			progress(i, progress_arg);
+		status = CompileSingle(set, i, false, &db, error);
+		if (status != MATCH_OK)
+			return status;
+		hs_database_size(db, &size);
+		hs_free_database(db);
+		if (size > MATCH_MAX_REGEX_SIZE)
+			return Fail(error, MATCH_TOO_BIG, i, "expression is too complex");
+		total += size;
+		if (total > MATCH_MAX_REGEX_TOTAL)
+		{
+			snprintf(error->message, sizeof(error->message),
+					 "Compiled one by one, the first %d take %zu bytes; the limit is %d.",
+					 i + 1, total, MATCH_MAX_REGEX_TOTAL);
+			error->pattern = -1;
+			return MATCH_TOO_BIG;
+		}
+	}
+	if (progress != NULL)
+		progress(-1, progress_arg);
+	return MATCH_OK;
+}
+
+/* Compile all patterns into one database. */
+static MatchStatus
+CompileAll(const MatchSet *set, hs_database_t **db, MatchError *error)
+{
+	bool		regex = (set->flags & MATCH_REGEX) != 0;
+	int			count = set->count;
+	hs_platform_info_t platform = {0};
+	hs_compile_error_t *refused = NULL;
+	const char **expressions = malloc((count + 1) * sizeof(char *));
+	size_t	   *lengths = malloc((count + 1) * sizeof(size_t));
+	unsigned int *flags = malloc((count + 1) * sizeof(unsigned int));
+	unsigned int *ids = malloc((count + 1) * sizeof(unsigned int));
+	MatchStatus status = MATCH_OK;
+
+	if (expressions == NULL || lengths == NULL || flags == NULL || ids == NULL)
+		status = Fail(error, MATCH_NO_MEMORY, -1, "out of memory");
+	else
+	{
+		hs_error_t	result;
+
+		for (int i = 0; i < count; i++)
+		{
+			expressions[i] = set->patterns[i].bytes;
+			lengths[i] = set->patterns[i].len;
+			flags[i] = HS_FLAG_CASELESS |
+				(regex ? HS_FLAG_UTF8 | HS_FLAG_SINGLEMATCH : 0);
+			ids[i] = i;
+		}
+		if (regex)
+			result = hs_compile_multi(expressions, flags, ids, count,
+									  HS_MODE_VECTORED, &platform, db, &refused);
+		else
+			result = hs_compile_lit_multi(expressions, flags, ids, lengths, count,
+										  HS_MODE_VECTORED, &platform, db, &refused);
+		if (result != HS_SUCCESS)
+			status = Refused(refused, -1, error);
+		if (refused != NULL)
+			hs_free_compile_error(refused);
+	}
+	free(expressions);
+	free(lengths);
+	free(flags);
+	free(ids);
+	return status;
+}
+
+/* ---- compiling, perhaps elsewhere ------------------------------------------ */
+
+/* What a job is to compile */
+typedef struct CompileJob
+{
+	const MatchSet *set;
+	int			single;			/* this expression, with start offsets; or -1 */
+} CompileJob;
+
+/* A database's bytes; it is freed. */
+static MatchStatus
+GiveBytes(hs_database_t *db, char **bytes, size_t *len, MatchError *error)
+{
+	MatchStatus status = FromLibrary(hs_serialize_database(db, bytes, len));
+
+	hs_free_database(db);
+	if (status != MATCH_OK)
+		return Fail(error, status, -1, "out of memory");
+	return MATCH_OK;
+}
+
+/* A MatchJob: the whole set */
+static MatchStatus
+CompileSetJob(void *arg, MatchProgress progress, void *progress_arg,
+			  char **bytes, size_t *len, MatchError *error)
+{
+	const CompileJob *job = arg;
+	hs_database_t *db = NULL;
+	MatchStatus status = MATCH_OK;
+
+	if (job->set->flags & MATCH_REGEX)
+		status = CheckExpressions(job->set, progress, progress_arg, error);
+	if (status == MATCH_OK)
+		status = CompileAll(job->set, &db, error);
+	return status == MATCH_OK ? GiveBytes(db, bytes, len, error) : status;
+}
+
+/* A MatchJob: one expression, with start offsets */
+static MatchStatus
+CompileSingleJob(void *arg, MatchProgress progress, void *progress_arg,
+				 char **bytes, size_t *len, MatchError *error)
+{
+	const CompileJob *job = arg;
+	hs_database_t *db = NULL;
+	MatchStatus status = CompileSingle(job->set, job->single, true, &db, error);
+
+	(void) progress;
+	(void) progress_arg;
+	return status == MATCH_OK ? GiveBytes(db, bytes, len, error) : status;
+}
+
+/* Run a job by the runner, or right here; the database that comes of it */
+static MatchStatus
+RunJob(MatchJob function, CompileJob *job, hs_database_t **db, MatchError *error)
+{
+	char	   *bytes = NULL;
+	size_t		len = 0;
+	MatchStatus status;
+	hs_error_t	result;
+
+	error->pattern = -1;
+	error->message[0] = '\0';
+	if (runner != NULL)
+		status = runner(function, job, &bytes, &len, error);
+	else
+		status = function(job, NULL, NULL, &bytes, &len, error);
 	if (status != MATCH_OK)
 		return status;
-	hs_database_size(db, size);
-	hs_free_database(db);
-	if (*size > MATCH_MAX_REGEX_SIZE)
-		return Fail(error, MATCH_TOO_BIG, pattern, "expression is too complex");
+	result = hs_deserialize_database(bytes, len, db);
+	free(bytes);
+	if (result != HS_SUCCESS)
+		return Fail(error, FromLibrary(result), -1, "the compiled form can't be read back");
 	return MATCH_OK;
 }
 
@@ -491,55 +650,39 @@ UseDatabase(MatchSet *set, hs_database_t *db)
 	return MATCH_OK;
 }
 
+/* Is this little enough to be compiled without further ado? */
+static bool
+IsQuick(const MatchSet *set)
+{
+	size_t		bytes = 0;
+
+	if (set->flags & MATCH_REGEX)
+		return false;
+	for (int i = 0; i < set->count; i++)
+		bytes += set->patterns[i].len;
+	return bytes < MATCH_RUNNER_BYTES;
+}
+
+/*
+ * Compile what was added. MATCH_STOPPED: the runner was told to stop, nothing
+ * has changed.
+ */
 MatchStatus
 MatchCompile(MatchSet *set, MatchError *error)
 {
-	bool		regex = (set->flags & MATCH_REGEX) != 0;
-	int			count = set->count;
-	hs_platform_info_t platform = {0};
-	hs_compile_error_t *refused = NULL;
+	CompileJob	job = {set, -1};
 	hs_database_t *db = NULL;
-	const char **expressions = malloc((count + 1) * sizeof(char *));
-	size_t	   *lengths = malloc((count + 1) * sizeof(size_t));
-	unsigned int *flags = malloc((count + 1) * sizeof(unsigned int));
-	unsigned int *ids = malloc((count + 1) * sizeof(unsigned int));
-	MatchStatus status = MATCH_OK;
+	MatchStatus status;
 
-	if (regex && !LibraryWorks())
-		status = Fail(error, MATCH_UNUSABLE, -1, "this build of Vectorscan misses matches, as faulty versions are known to");
-	else if (expressions == NULL || lengths == NULL || flags == NULL || ids == NULL)
-		status = Fail(error, MATCH_NO_MEMORY, -1, "out of memory");
-	else if (count > 0)
-	{
-		hs_error_t	result;
-
-		for (int i = 0; i < count; i++)
-		{
-			expressions[i] = set->patterns[i].bytes;
-			lengths[i] = set->patterns[i].len;
-			flags[i] = HS_FLAG_CASELESS |
-				(regex ? HS_FLAG_UTF8 | HS_FLAG_SINGLEMATCH : 0);
-			ids[i] = i;
-		}
-		if (regex)
-			result = hs_compile_multi(expressions, flags, ids, count,
-									  HS_MODE_VECTORED, &platform, &db, &refused);
-		else
-			result = hs_compile_lit_multi(expressions, flags, ids, lengths, count,
-										  HS_MODE_VECTORED, &platform, &db, &refused);
-		if (result == HS_SUCCESS)
-			status = UseDatabase(set, db);
-		else
-			status = Fail(error, refused->expression < 0 ? MATCH_TOO_BIG : MATCH_BAD_PATTERN,
-						  refused->expression, refused->message);
-		if (refused != NULL)
-			hs_free_compile_error(refused);
-	}
-	free(expressions);
-	free(lengths);
-	free(flags);
-	free(ids);
-	return status;
+	if ((set->flags & MATCH_REGEX) != 0 && !LibraryWorks())
+		return Fail(error, MATCH_UNUSABLE, -1, "this build of Vectorscan misses matches, as faulty versions are known to");
+	if (set->count == 0)
+		return MATCH_OK;
+	if (IsQuick(set))
+		status = CompileAll(set, &db, error);
+	else
+		status = RunJob(CompileSetJob, &job, &db, error);
+	return status == MATCH_OK ? UseDatabase(set, db) : status;
 }
 
 /* The compiled set as bytes for MatchLoad(); the caller frees them. */
@@ -872,8 +1015,25 @@ MapPlaces(const char *text, size_t len, MatchSpan *spans, int count)
 	{
 		unsigned char out[4];
 		int			n;
-		const unsigned char *after = NormaliseStep(p, end, out, &n);
+		size_t		plain = NormalisePlain(p, end, &space);
+		const unsigned char *after;
 
+		/* Where nothing is dropped or folded, places move along. */
+		while (s < count && *starts[s] < written + plain)
+		{
+			*starts[s] = p - base + (*starts[s] - written);
+			s++;
+		}
+		while (e < count && *ends[e] <= written + plain)
+		{
+			*ends[e] = p - base + (*ends[e] - written);
+			e++;
+		}
+		written += plain;
+		p += plain;
+		if (p == end)
+			break;
+		after = NormaliseStep(p, end, out, &n);
 		if (n == 1 && out[0] == ' ')
 		{
 			/* The rest of a run that an invisible character parted */
@@ -950,6 +1110,7 @@ static MatchStatus
 FindRegex(MatchSet *set, ScanState *state, int number, size_t first_end)
 {
 	MatchPattern *pattern = &set->patterns[number];
+	CompileJob	job = {set, number};
 	MatchStatus status = MATCH_OK;
 	MatchError	error;
 	MatchSpan  *span;
@@ -958,8 +1119,8 @@ FindRegex(MatchSet *set, ScanState *state, int number, size_t first_end)
 	{
 		size_t		size;
 
-		status = CompileSingle(set, number, true, &pattern->single, &error);
-		if (status == MATCH_NO_MEMORY)
+		status = RunJob(CompileSingleJob, &job, &pattern->single, &error);
+		if (status == MATCH_NO_MEMORY || status == MATCH_STOPPED)
 			return status;
 		if (status == MATCH_OK)
 		{

@@ -13,6 +13,7 @@
 #include "access/detoast.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "compile_child.h"
 #include "phrases.h"
 #include "phrases_value.h"
 #include "storage/proc.h"
@@ -57,6 +58,7 @@ PhrasesInit(void)
 							PGC_USERSET, GUC_UNIT_KB,
 							NULL, NULL, NULL);
 	MatchStopFlag(&InterruptPending);
+	CompileChildInit();
 }
 
 /* Forget the least recently used values until there is room for this much. */
@@ -86,22 +88,21 @@ EvictFor(Size bytes)
 	}
 }
 
-/* Load a value into the cache: from its database if that is usable here. */
-static PhrasesEntry *
-LoadEntry(const Phrases *p)
+/*
+ * Load a value into a memory context, which the matcher dies with: from its
+ * database if that is usable here.
+ */
+PhrasesEntry
+PhrasesLoad(const Phrases *p, MemoryContext cxt)
 {
-	MemoryContext outer = CurrentMemoryContext;
-	MemoryContext cxt = AllocSetContextCreate(outer, "phrases", ALLOCSET_SMALL_SIZES);
+	MemoryContext outer = MemoryContextSwitchTo(cxt);
 	PhrasesEntry new = {0};
-	PhrasesEntry *entry;
 	PhraseList	list;
 	Piece	   *names;
 	uint8		hash[PG_SHA256_DIGEST_LENGTH];
 	const char *db;
 	MatchStatus status = MATCH_UNUSABLE;
-	bool		found;
 
-	MemoryContextSwitchTo(cxt);
 	CheckPhrases(p);
 	PhrasesHash(p, hash);
 	if (memcmp(hash, p->hash, sizeof(hash)) != 0)
@@ -134,8 +135,20 @@ LoadEntry(const Phrases *p)
 		cache_compiles++;
 	}
 	cache_loads++;
+	memcpy(new.hash, p->hash, sizeof(new.hash));
 	new.cxt = cxt;
 	new.bytes = MemoryContextMemAllocated(cxt, true) + MatchMemory(new.match);
+	return new;
+}
+
+/* Load a value into the cache. */
+static PhrasesEntry *
+LoadEntry(const Phrases *p)
+{
+	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "phrases", ALLOCSET_SMALL_SIZES);
+	PhrasesEntry new = PhrasesLoad(p, cxt);
+	PhrasesEntry *entry;
+	bool		found;
 
 	if (cache == NULL)
 	{
@@ -151,7 +164,6 @@ LoadEntry(const Phrases *p)
 	EvictFor(new.bytes);
 	entry = hash_search(cache, p->hash, HASH_ENTER, &found);
 	Assert(!found);
-	memcpy(new.hash, p->hash, sizeof(new.hash));
 	*entry = new;
 	MemoryContextSetParent(cxt, cache_cxt);
 	cache_bytes += new.bytes;

@@ -1,0 +1,83 @@
+#!/bin/bash
+# What the demo's own policy costs on real mail, in CPU microseconds a message:
+# the signals view, score() over stored signals, and the trigger by batches.
+# Medians of alternating rounds in one run; load on other cores does not count.
+#
+#   bench/demo.sh [DIR [ROUNDS]]    DIR as for demo/run: empty for the public corpus
+set -euo pipefail
+. "$(dirname "$0")/../tools/common.sh"
+. "$top/bench/common.sh"
+corpus=${1:-} rounds=${2:-5}
+cd "$top"
+DEMO_CLUSTER=bench_demo demo/run ${corpus:+"$corpus"} >"$build/bench_demo.log" 2>&1 || { tail -n 20 "$build/bench_demo.log" >&2; fail 'the demo failed'; }
+trap 'tools/cluster stop bench_demo' EXIT
+eval "$(tools/cluster env bench_demo)"
+export PGDATABASE=demo PGOPTIONS='-c client_min_messages=warning -c jit=off -c max_parallel_workers_per_gather=0'
+
+columns=$(psql -XAt -c "SELECT string_agg('m.' || quote_ident(column_name), ', ' ORDER BY ordinal_position)
+	FROM information_schema.columns WHERE table_name = 'message' AND column_name <> 'id'")
+psql -Xq -v ON_ERROR_STOP=1 -v columns="$columns" <<-'SQL'
+	CREATE TABLE arriving AS SELECT a.id, :columns FROM arrival a JOIN staging m ON m.id = a.staging_id WHERE NOT a.history ORDER BY a.id;
+	ALTER TABLE arriving ADD PRIMARY KEY (id);
+	CREATE TABLE stored_signals AS SELECT s.* FROM message_signals s JOIN arriving USING (id);
+	VACUUM ANALYZE;
+	-- What is measured must be what is said
+	DO $$
+	DECLARE
+		n bigint := (SELECT count(*) FROM arriving);
+		texts bigint := (SELECT count(DISTINCT (subject, body_text)) FROM arriving);
+		hits float8 := (SELECT avg(h.hits) FROM (SELECT count(*) FILTER (WHERE l.hit AND l.kind = 'rule') AS hits
+			FROM arriving JOIN inbound_verdict v USING (id), assay.ledger(v.attribution) l GROUP BY v.id) h);
+	BEGIN
+		IF n < 500 OR texts < 0.9 * n OR hits NOT BETWEEN 1 AND 30 OR (SELECT count(*) FROM stored_signals) <> n THEN
+			RAISE 'the data are not as they should be: % messages, % texts, % hits a message', n, texts, hits;
+		END IF;
+	END $$;
+SQL
+n=$(psql -XAt -c 'SELECT count(*) FROM arriving')
+first=$(psql -XAt -c 'SELECT min(id) FROM arriving')
+last=$(psql -XAt -c 'SELECT max(id) FROM arriving')
+psql -XAt -F ' ' -c "SELECT count(DISTINCT (subject, body_text)) || ' different texts in ' || count(*) || ' messages; median ' || percentile_cont(0.5) WITHIN GROUP (ORDER BY octet_length(body_text)) || ' bytes of text' FROM arriving"
+psql -XAt -c "SELECT 'a message has ' || round(avg(hits), 1) || ' hits' FROM (SELECT count(*) FILTER (WHERE l.hit AND l.kind = 'rule') AS hits
+	FROM arriving JOIN inbound_verdict v USING (id), assay.ledger(v.attribution) l GROUP BY v.id) h"
+
+# All signals, so that the planner leaves none out
+signals='SELECT count(*), sum(hashtextextended(s::text, 0)) FROM (SELECT s.* FROM message_signals s JOIN arriving USING (id) OFFSET 0) s'
+write='SELECT count(*), sum(hashtextextended(s::text, 0)) FROM stored_signals s'
+scores="SELECT count(x.score) FROM stored_signals s, assay.score('inbound', s) x"
+reads='SELECT count(*), sum(s.body_chars) FROM stored_signals s'
+measure() { { echo "$1;"; echo '-- measure'; for _ in $(seq "$2"); do echo "$1;"; done; } | cpu; }
+
+# $1: ENABLE or DISABLE; $2: messages a statement
+insert() {
+	psql -Xq -c "ALTER TABLE message $1 TRIGGER decide" -c "DELETE FROM message WHERE id >= $first" -c 'TRUNCATE inbound_decision' -c 'VACUUM message'
+	{
+		echo "PREPARE arrive AS INSERT INTO message SELECT m.id, $columns FROM arriving m WHERE m.id BETWEEN \$1 AND \$2;"
+		# the session's first decision compiles the policy
+		echo "BEGIN; EXECUTE arrive($first, $first); ROLLBACK;"
+		echo '-- measure'
+		for ((i = first; i <= last; i += $2)); do echo "EXECUTE arrive($i, $((i + $2 - 1 > last ? last : i + $2 - 1)));"; done
+	} | cpu
+	if [ "$1" = ENABLE ]; then
+		[ "$(psql -XAt -c "SELECT count(*) FROM arriving JOIN inbound_decision USING (id) WHERE NOT degraded")" = "$n" ] || fail 'messages have no decision'
+	fi
+}
+
+declare -A of
+for _ in $(seq "$rounds"); do
+	of[signals]+="$(measure "$signals" 1) " of[write]+="$(measure "$write" 1) "
+	of[scores]+="$(measure "$scores" 10) " of[reads]+="$(measure "$reads" 10) "
+	for size in 1 25 500; do
+		of[without$size]+="$(insert DISABLE $size) " of[with$size]+="$(insert ENABLE $size) "
+	done
+done
+med() { tr ' ' '\n' <<<"${of[$1]}" | sed '/^$/d' | median; }
+echo
+row 'CPU a message' 'µs'
+row --- ---
+row 'signals view, all signals' "$(calc %.0f "($(med signals) - $(med write)) / $n")"
+row 'score() over stored signals, with its attribution' "$(calc %.1f "($(med scores) - $(med reads)) / $n / 10")"
+for size in 1 25 500; do
+	row "INSERT of $size a statement, without decisions" "$(calc %.0f "$(med without$size) / $n")"
+	row "the same with decisions (signals, score, ledger written)" "$(calc %.0f "$(med with$size) / $n")"
+done

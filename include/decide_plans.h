@@ -1,0 +1,49 @@
+/*
+ * decide_plans.h
+ *		The plans by which a decide() trigger reads signals and writes decisions.
+ */
+#ifndef ASSAY_DECIDE_PLANS_H
+#define ASSAY_DECIDE_PLANS_H
+
+#include "decision_table.h"
+#include "executor/spi.h"
+#include "invalidation.h"
+#include "logged_signals.h"
+
+/*
+ * Kept while its dependencies hold.  Row-level triggers share those of their
+ * policy, whatever their tables; a statement-level trigger's are of its table.
+ */
+typedef struct DecidePlans
+{
+	Dependencies dependencies;
+	char	   *policy;
+	Oid			relation;		/* or InvalidOid: of row-level triggers */
+	char	   *transition;		/* name of the transition table, or NULL */
+	MemoryContext context;
+	int			pins;			/* in use: keep it */
+	bool		whole;			/* it was made to the end */
+	uint64		last_used;
+	Size		bytes;			/* when it was made */
+	TimestampTz retry_at;		/* look again, where something may be better
+								 * then */
+
+	PolicyIdentity *id;
+	DecisionTable *table;
+	SPIPlanPtr	keys_plan;		/* the keys of the transition table */
+	SPIPlanPtr	all_plan;		/* their signals */
+	SPIPlanPtr	one_plan;		/* the signals of one key */
+	SPIPlanPtr	insert_many;	/* from the tuplestore */
+	SPIPlanPtr	insert_one;		/* from parameters */
+	char		broken[6];		/* SQLSTATE: the signals can't be read */
+	char	   *broken_message;
+	TupleDesc	signals;		/* of the signals query; NULL when broken */
+	SignalsShape *shape;		/* of the signals that are logged, or NULL */
+} DecidePlans;
+
+extern DecidePlans *GetDecidePlans(const char *policy, Relation rel, const char *transition,
+								   MemoryContext context);
+extern bool DecidePlansHold(DecidePlans *t);
+extern Size DecidePlansBytes(const char *policy, int *triggers);
+
+#endif							/* ASSAY_DECIDE_PLANS_H */

@@ -1,0 +1,47 @@
+/*
+ * decision_table.h
+ *		The table that a policy's decisions are written to.
+ */
+#ifndef ASSAY_DECISION_TABLE_H
+#define ASSAY_DECISION_TABLE_H
+
+#include "access/tupdesc.h"
+#include "config.h"
+#include "evaluate.h"
+
+/* Decisions of one statement or batch, under this name in the INSERT's query */
+#define DECISIONS_NAME	"(decisions)"
+
+/* What is written behind the key columns, in this order */
+typedef enum DecisionColumn
+{
+	DECISION_REVISION,
+	DECISION_DECIDED_AT,
+	DECISION_VERDICT,
+	DECISION_SCORE,
+	DECISION_ATTRIBUTION,
+	DECISION_DEGRADED,
+	DECISION_SIGNALS			/* where signals are logged */
+} DecisionColumn;
+
+typedef struct DecisionTable
+{
+	PolicyIdentity *id;
+	int			nkeys;
+	Oid		   *key_types;
+	TupleDesc	desc;			/* of what is written */
+	bool		log_signals;	/* wanted, and there is a column for them */
+	bool		plain;			/* writing a row runs nothing of a user's */
+} DecisionTable;
+
+extern DecisionTable *OpenDecisionTable(PolicyIdentity *id);
+extern char *InsertOneSql(DecisionTable *t);
+extern char *InsertManySql(DecisionTable *t, bool unique);
+extern void FillDecision(DecisionTable *t, Datum *values, bool *nulls, int revision,
+						 TimestampTz at, const char *verdict,
+						 const PolicyDecision *decision);
+extern bool KeyIsShort(DecisionTable *t, const Datum *values, const bool *nulls);
+extern char *KeyText(DecisionTable *t, const Datum *values, const bool *nulls);
+extern bool IsUniqueBy(Relation rel, List *key);
+
+#endif							/* ASSAY_DECISION_TABLE_H */

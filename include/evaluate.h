@@ -1,0 +1,113 @@
+/*
+ * evaluate.h
+ *		One evaluation of a compiled policy: all that it writes.
+ *
+ * The policy itself is never written to, so that a condition may call score()
+ * for the policy that it belongs to: that is another evaluation.
+ */
+#ifndef ASSAY_EVALUATE_H
+#define ASSAY_EVALUATE_H
+
+#include "attribution.h"
+#include "executor/executor.h"
+#include "fault.h"
+#include "policy_cache.h"
+
+/* What one detector or exclusion made of the row at hand */
+typedef struct PolicyOutcome
+{
+	bool		evaluated;		/* it takes part */
+	bool		hit;
+	bool		suspended;		/* it was left out */
+	const char *sqlstate;		/* it failed, or NULL */
+	double		margin;			/* of a model */
+	double		contribution;	/* to the margin, were it live and not muted */
+	const char *muted_by;		/* an exclusion, or NULL */
+} PolicyOutcome;
+
+/* Conditions that are evaluated at once, as the columns of one row */
+typedef struct EvaluationChunk
+{
+	ProjectionInfo *projection;
+	TupleTableSlot *result;
+	int			n;
+	int		   *parts;
+	bool	   *plain;			/* only whether it hits is asked */
+} EvaluationChunk;
+
+typedef struct Evaluation
+{
+	PolicyEntry *entry;
+	CompiledPolicy *policy;
+	MemoryContext context;
+	struct Evaluation *next;	/* idle too */
+	bool		at_work;		/* on a row; an error may have left it there */
+	bool		count;			/* for statistics */
+	bool		protect;		/* an error costs its part only */
+
+	ExprContext *econtext;
+	TupleTableSlot *slot;		/* the row at hand */
+	TimestampTz at;
+	MemoryContext result;		/* of the decision and of faults */
+	PrefilterScratch *prefilter;
+	ProjectionInfo *guard_projection;
+	TupleTableSlot *guard_slot;
+	ExprState **guard_single;	/* each by itself */
+	ExprState **single;			/* the same of the parts */
+
+	/* what is evaluated at once, while health->version stays */
+	uint64		version;
+	MemoryContext chunk_context;
+	int			nchunks;
+	EvaluationChunk *chunks;
+	int		   *chunk_of;		/* of each part, or -1 */
+	int		   *column_of;
+	int			nothers;		/* detectors that have to be asked, and models */
+	int		   *others;
+	int			napart;			/* parts that are evaluated by themselves */
+	int		   *apart;
+	int		   *order;			/* of the parts: what forces a verdict first */
+
+	/* a statement's */
+	int		   *overruns;		/* of each part's time */
+	int			message_overruns;
+
+	PolicyOutcome *outcomes;	/* of the parts */
+	uint64	   *active;			/* bits of the detectors that a ledger shows */
+	int			nwords;			/* of them */
+	FmgrInfo   *outputs;		/* of each column, once used */
+	FmgrInfo   *sends;
+	ModelContribution *top;		/* room for top_features */
+	AttributionBuilder builder;
+	uint64		evaluations;
+	uint32		next_sample;	/* the detector that is timed next */
+} Evaluation;
+
+typedef struct PolicyDecision
+{
+	int			verdict;
+	double		margin;
+	double		score;
+	bool		degraded;
+	Attribution *attribution;
+} PolicyDecision;
+
+/* Has it no result, so that the decision is degraded? */
+static inline bool
+HasFailed(PolicyOutcome *o)
+{
+	return o->sqlstate != NULL || o->suspended;
+}
+
+extern void EvaluateInit(void);
+extern Evaluation *EvaluationGet(PolicyEntry *entry, bool count, MemoryContext context);
+extern void EvaluateRow(Evaluation *e, TupleTableSlot *slot, TimestampTz at,
+						PolicyDecision *decision, List **faults);
+extern void EvaluateRowApart(Evaluation *e, TupleTableSlot *slot, TimestampTz at,
+							 PolicyDecision *decision, List **faults);
+extern void EvaluateRowProtected(Evaluation *e, TupleTableSlot *slot, TimestampTz at,
+								 PolicyDecision *decision, List **faults);
+extern void DecideWithoutRow(CompiledPolicy *p, const char *sqlstate,
+							 PolicyDecision *decision);
+
+#endif							/* ASSAY_EVALUATE_H */

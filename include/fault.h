@@ -1,0 +1,33 @@
+/*
+ * fault.h
+ *		Errors that are kept in assay.fault.
+ */
+#ifndef ASSAY_FAULT_H
+#define ASSAY_FAULT_H
+
+#include "nodes/pg_list.h"
+
+/* A detector's error, or one of the signals or of the whole policy */
+typedef struct PolicyFault
+{
+	const char *detector;		/* NULL: the signals */
+	char		sqlstate[6];
+	char	   *message;
+	char	   *key;			/* of the message, as text[]'s text, or NULL */
+	bool		suspended;		/* by this fault */
+	bool		lasting;		/* until somebody mends it: told once in a
+								 * while */
+} PolicyFault;
+
+extern void FaultInit(void);
+
+extern PolicyFault *MakeFault(const char *detector, const char *sqlstate,
+							  const char *message, const char *key);
+
+/*
+ * Write faults of a policy; never fails.  Returns whether any was written that
+ * is worth telling.
+ */
+extern bool WriteFaults(const char *policy, int revision, List *faults);
+
+#endif							/* ASSAY_FAULT_H */

@@ -1,0 +1,13 @@
+/*
+ * phrase_sets.h
+ *		What the rest of the library needs of phrase sets.
+ */
+#ifndef ASSAY_PHRASE_SETS_H
+#define ASSAY_PHRASE_SETS_H
+
+extern void PhraseSetsInit(void);
+
+/* phrase_state(): also for the ledger */
+extern int64 PhraseSetState(const char *set, int len);
+
+#endif							/* ASSAY_PHRASE_SETS_H */

@@ -1,0 +1,13 @@
+/*
+ * rights.h
+ *		Who may read, build, publish or own a policy.
+ */
+#ifndef ASSAY_RIGHTS_H
+#define ASSAY_RIGHTS_H
+
+#include "config.h"
+
+/* right: "reader", "builder", "publisher" or "owner" */
+extern bool PolicyMay(const PolicyIdentity *id, const char *right);
+
+#endif							/* ASSAY_RIGHTS_H */

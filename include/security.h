@@ -1,0 +1,35 @@
+/*
+ * security.h
+ *		Whose rights and whose settings something runs with.
+ *
+ * All that a user wrote (conditions, signals views, what hangs on the decision
+ * table) runs between EnterOwner() and LeaveSecurity(): as the policy's owner,
+ * in a restricted operation, with the settings of the server and not of the
+ * session.  An error needs no LeaveSecurity(): the end of the (sub)transaction
+ * restores all of it.
+ */
+#ifndef ASSAY_SECURITY_H
+#define ASSAY_SECURITY_H
+
+/* What to go back to */
+typedef struct Security
+{
+	Oid			userid;
+	int			context;
+	int			nestlevel;		/* of settings; 0: none were changed */
+} Security;
+
+extern void EnterOwner(Security *s, Oid owner, const char *search_path);
+extern void EnterToEvaluate(Security *s, Oid owner, const char *search_path,
+							bool settings_show);
+extern void EnterConfiguration(Security *s);
+extern void EnterCaller(Security *s);
+extern void LeaveSecurity(Security *s);
+extern void NoteExtensionSettings(void);
+
+/* The relation whose invalidation says that the configuration changed */
+extern Oid	ConfigurationRelid(void);
+
+extern int	NoticeLevel(Oid owner);
+
+#endif							/* ASSAY_SECURITY_H */

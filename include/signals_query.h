@@ -1,0 +1,20 @@
+/*
+ * signals_query.h
+ *		The query that reads the signals of given messages.
+ */
+#ifndef ASSAY_SIGNALS_QUERY_H
+#define ASSAY_SIGNALS_QUERY_H
+
+#include "config.h"
+
+/*
+ * Each gives the key's columns, as "(key 1)" and so on, then those of the
+ * signals view, and then "(found)".
+ */
+extern char *SignalsQuery(PolicyIdentity *id, const char *source);
+extern char *OneSignalsQuery(PolicyIdentity *id, const Oid *types);
+
+extern char *KeySource(PolicyIdentity *id, const Oid *types, const char *table);
+extern char *CastName(Oid type);
+
+#endif							/* ASSAY_SIGNALS_QUERY_H */

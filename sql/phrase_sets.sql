@@ -1,0 +1,102 @@
+-- phrase sets: names, themes, weights, places; history, rights, limits
+SET client_min_messages = warning;
+SELECT assay.create_phrase_set('bec', '{public}');
+SELECT assay.phrase_hits('bec', 'anything'), assay.phrase_state('bec'), (assay.phrase_summary('bec', 'anything')).*;
+INSERT INTO assay.phrase (set, name, pattern, kind, weight, theme) VALUES
+	('bec', 'wire', 'wire transfer', 'literal', 2, 'money'), ('bec', 'wire', 'send the wire', DEFAULT, 2, 'money'),
+	('bec', 'gift', 'gift card', 'literal', 1.5, 'cards'), ('bec', 'amount', 'usd\s*\d+', 'regex', 0.5, 'money');
+INSERT INTO assay.phrase (set, name, pattern) VALUES ('bec', 'plain', 'please');
+SELECT assay.phrase_hits('bec', t) FROM unnest('{Please buy a Gift  card and send the wire transfer of USD 500 gift card,nothing,wired,""}'::text[]) t;
+SELECT (assay.phrase_summary('bec', t)).* FROM unnest('{Please buy a Gift  card and send the wire transfer of USD 500 gift card,nothing,ÉÉ please}'::text[]) t;
+SELECT assay.phrase_hits('bec', NULL), assay.phrase_hits(NULL, 'please');
+SELECT (assay.phrase_summary(assay.phrases('{a,b,a}', '{foo,bar,baz}'), 'foo bar, foo baz')).*;
+SELECT (assay.phrase_summary(assay.phrases('{}', '{}'), 'foo')).*;
+-- the places are those of phrase_matches
+SELECT spans = (SELECT array_agg(ARRAY[m.start_pos, m.end_pos] ORDER BY m.start_pos, m.end_pos) FROM assay.phrase_matches(assay.phrases_of('bec', 2), t) m)
+FROM unnest('{éé gift card gift card,please please}'::text[]) t, assay.phrase_summary('bec', t);
+
+-- in a transaction
+BEGIN;
+INSERT INTO assay.phrase (set, name, pattern) VALUES ('bec', 'own', 'mine');
+SELECT assay.phrase_hits('bec', 'mine');
+SAVEPOINT a;
+DELETE FROM assay.phrase WHERE name = 'own';
+SELECT assay.phrase_hits('bec', 'mine');
+ROLLBACK TO a;
+SELECT assay.phrase_hits('bec', 'mine');
+ROLLBACK;
+SELECT assay.phrase_hits('bec', 'mine'), assay.phrase_state('bec');
+
+-- history
+UPDATE assay.phrase SET weight = 3 WHERE name = 'gift';
+UPDATE assay.phrase SET expires_at = now() - interval '1 s' WHERE name = 'plain';
+DELETE FROM assay.phrase WHERE name = 'amount';
+SELECT (assay.phrase_summary('bec', 'please, usd 4 gift card')).*;
+SELECT name, pattern, kind, weight, theme, expires_at IS NOT NULL AS expires, added_state, removed_state FROM assay.phrase_history ORDER BY added_state, name, pattern;
+SELECT s, assay.phrase_hits(assay.phrases_of('bec', s), 'please gift card'), assay.phrase_hits(assay.phrases_of('bec', s, 'regex'), 'usd 4') FROM generate_series(0, 5) s;
+-- the same again is no change of the phrase
+INSERT INTO assay.phrase (set, name, pattern, theme) VALUES ('bec', 'wire', 'wire transfer', 'money');
+UPDATE assay.phrase SET note = 'why' WHERE name = 'wire';
+SELECT name, pattern, weight, note FROM assay.phrase ORDER BY added_state, name, pattern;
+
+-- errors name the phrase, and change nothing
+\set SHOW_CONTEXT never
+INSERT INTO assay.phrase (set, name, pattern, kind) VALUES ('bec', 'bad', '(', 'regex');
+INSERT INTO assay.phrase (set, name, pattern, kind) VALUES ('bec', 'bad', 'x', 'like');
+INSERT INTO assay.phrase (set, name, pattern) VALUES ('bec', 'bad', '  ');
+INSERT INTO assay.phrase (set, name, pattern) VALUES ('bec', 'bad', NULL);
+INSERT INTO assay.phrase (set, name, pattern) VALUES (NULL, 'bad', 'x');
+INSERT INTO assay.phrase (set, name, pattern) VALUES ('none', 'bad', 'x');
+INSERT INTO assay.phrase (set, name, pattern, weight) VALUES ('bec', 'bad', 'x', 'NaN');
+INSERT INTO assay.phrase (set, name, pattern, weight) VALUES ('bec', 'bad', 'x', 1001);
+INSERT INTO assay.phrase (set, name, pattern) VALUES ('bec', repeat('n', 256), 'x');
+INSERT INTO assay.phrase (set, name, pattern) VALUES ('bec', 'bad', repeat('x', 1001));
+SELECT assay.phrase_hits('none', 'x');
+SELECT assay.phrase_hits('{"syntax": "literal", "names": [], "patterns": []}', 'x');
+SELECT assay.create_list('bec');
+SELECT assay.in_list('bec', 'x');
+SELECT assay.create_list('a list');
+SELECT assay.phrase_hits('a list', 'x');
+SELECT count(*) FROM assay.phrase WHERE name = 'bad';
+INSERT INTO assay.phrase (set, name, pattern) VALUES ('bec', repeat('n', 255), repeat('x', 1000));
+SELECT length((assay.phrase_hits('bec', repeat('x', 1000)))[1]);
+
+-- a compiled form that is damaged or gone
+BEGIN;
+UPDATE assay.phrase_base SET themes = '{}';
+SELECT assay.phrase_hits('bec', 'x');
+ROLLBACK;
+BEGIN;
+UPDATE assay.phrase_base SET literals = NULL;
+SELECT assay.phrase_hits('bec', 'x');
+ROLLBACK;
+BEGIN;
+DELETE FROM assay.phrase_base;
+SAVEPOINT a;
+SELECT assay.phrase_hits('bec', 'x');
+ROLLBACK TO a;
+SELECT assay.compile_phrase_set('bec');
+SELECT assay.phrase_hits('bec', 'a gift card');
+ROLLBACK;
+SELECT assay.phrase_hits('bec', 'a gift card');
+
+-- rights
+CREATE ROLE regress_phrase_owner;
+CREATE ROLE regress_phrase_other;
+SET ROLE regress_phrase_owner;
+SELECT assay.create_phrase_set('own');
+INSERT INTO assay.phrase (set, name, pattern) VALUES ('own', 'a', 'x');
+SELECT assay.phrase_hits('own', 'x'), (SELECT count(*) FROM assay.phrase), assay.phrase_hits(assay.phrases_of('own', 1), 'x');
+INSERT INTO assay.phrase (set, name, pattern) VALUES ('bec', 'a', 'x');
+SELECT assay.compile_phrase_set('bec');
+SELECT assay.phrase_put('bec', 1, now(), 'me', 'a', 'x', 'literal', 1, NULL, NULL, NULL);
+SELECT assay.phrase_compile('bec', 1);
+SET ROLE regress_phrase_other;
+SELECT assay.phrase_hits('own', 'x');
+SELECT (assay.phrase_summary('own', 'x')).*;
+SELECT assay.phrase_hits('bec', 'gift card'), (SELECT count(*) FROM assay.phrase_history);
+RESET ROLE;
+SELECT assay.drop_set('own'), assay.drop_set('bec'), assay.drop_set('a list');
+SELECT count(*) FROM assay.phrase_entry;
+SELECT count(*) FROM assay.phrase_base;
+DROP ROLE regress_phrase_owner, regress_phrase_other;

@@ -1,0 +1,76 @@
+-- assay.check() and assay.undecided(): what is wrong with a policy is told
+SET client_min_messages = warning;
+CREATE SCHEMA chk;
+CREATE TABLE chk.message (id int, txt text);
+CREATE VIEW chk.signals AS SELECT id, txt, length(txt) AS len FROM chk.message;
+SELECT assay.create_policy('chk', 'chk.signals', '{id}', prior => -1);
+CREATE FUNCTION told(policy text) RETURNS TABLE (severity text, "check" text, detail text) LANGUAGE sql AS
+	$$ SELECT c.severity, c."check", c.detail FROM assay.check(policy) c WHERE c."check" <> 'statistics' ORDER BY c.severity, c."check", c.detail COLLATE "C" $$;
+-- no trigger, nothing live
+SELECT * FROM told('chk');
+CREATE TRIGGER decide AFTER INSERT ON chk.message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('chk');
+SELECT assay.create_detector('chk', 'long', 'len > 3', weight => 3, mode => 'live');
+-- the key is not unique
+SELECT * FROM told('chk');
+ALTER TABLE chk.message ADD UNIQUE (id);
+-- nothing is wrong
+SELECT * FROM told('chk');
+-- the same condition twice; one that has expired
+SELECT assay.create_detector('chk', 'long too', 'len > 3', weight => 1, mode => 'live', expires_at => '2020-01-01');
+SELECT * FROM told('chk');
+SELECT assay.retire_detector('chk', 'long too');
+-- a trigger that is disabled; what it did not decide
+ALTER TABLE chk.message DISABLE TRIGGER decide;
+INSERT INTO chk.message VALUES (1, 'one'), (2, 'two'), (NULL, 'none');
+SELECT * FROM told('chk');
+SELECT * FROM assay.undecided('chk') ORDER BY key;
+ALTER TABLE chk.message ENABLE TRIGGER decide;
+CALL assay.backfill('chk', at => NULL);
+SELECT * FROM assay.undecided('chk') ORDER BY key;
+DELETE FROM chk.message WHERE id IS NULL;
+-- a view without the column that a condition names
+CREATE VIEW chk.other AS SELECT id, txt FROM chk.message;
+SELECT assay.alter_policy('chk', signals => 'chk.other');
+SELECT * FROM told('chk');
+INSERT INTO chk.message VALUES (3, 'three');
+-- once for all sessions and messages, not for each
+INSERT INTO chk.message VALUES (4, 'four'), (5, 'five');
+\c -
+SET client_min_messages = warning;
+INSERT INTO chk.message VALUES (6, 'six');
+SELECT detector, key, sqlstate, message FROM assay.fault WHERE policy = 'chk' ORDER BY fault;
+SELECT severity, "check", regexp_replace(detail, 'the last at .*: signal', 'the last: signal') AS detail FROM told('chk');
+-- what was rolled back is told again
+DELETE FROM assay.fault WHERE policy = 'chk';
+\c -
+SET client_min_messages = warning;
+BEGIN;
+INSERT INTO chk.message VALUES (7, 'seven');
+ROLLBACK;
+INSERT INTO chk.message VALUES (7, 'seven');
+SELECT count(*) FROM assay.fault WHERE policy = 'chk';
+-- no view at all; a view that is another's
+DROP VIEW chk.other;
+SELECT severity, "check", detail FROM told('chk') WHERE "check" IN ('signals view', 'owner');
+CREATE ROLE chk_other;
+GRANT CREATE, USAGE ON SCHEMA chk TO chk_other;
+CREATE VIEW chk.other AS SELECT id, txt, length(txt) AS len FROM chk.message;
+ALTER VIEW chk.other OWNER TO chk_other;
+SELECT severity, "check", detail FROM told('chk') WHERE "check" IN ('signals view', 'owner');
+INSERT INTO chk.message VALUES (8, 'eight');
+SELECT key, reason FROM assay.undecided('chk');
+ALTER VIEW chk.other OWNER TO CURRENT_USER;
+SELECT * FROM told('chk') WHERE "check" = 'owner';
+CALL assay.backfill('chk', at => NULL);
+SELECT key, reason FROM assay.undecided('chk');
+-- a policy that is not there
+SELECT * FROM assay.check('nobody');
+SELECT * FROM assay.undecided('nobody');
+-- a prior that was meant as a probability
+SELECT assay.alter_policy('chk', prior => 0.02);
+SELECT severity, "check", detail FROM told('chk') WHERE "check" IN ('prior', 'thresholds');
+DROP TRIGGER decide ON chk.message;
+SELECT assay.drop_policy('chk', true);
+DROP SCHEMA chk CASCADE;
+DROP ROLE chk_other;
+DROP FUNCTION told;

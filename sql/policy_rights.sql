@@ -1,0 +1,125 @@
+-- reader, builder, publisher, owner: every function for each of them
+SET client_min_messages = warning;
+CREATE ROLE rts_owner; CREATE ROLE rts_publisher; CREATE ROLE rts_builder; CREATE ROLE rts_reader; CREATE ROLE rts_stranger; CREATE ROLE rts_ingest;
+CREATE SCHEMA rts AUTHORIZATION rts_owner;
+GRANT USAGE ON SCHEMA rts TO rts_publisher, rts_builder, rts_reader, rts_stranger, rts_ingest;
+SET ROLE rts_owner;
+CREATE TABLE rts.message (id int PRIMARY KEY, tenant text, txt text, received_at timestamptz DEFAULT now());
+CREATE VIEW rts.signals AS SELECT id, tenant, txt, received_at FROM rts.message;
+SELECT assay.create_policy('rts', 'rts.signals', '{id}', prior => -1);
+SELECT assay.create_detector('rts', 'wire', 'txt ~ ''wire''', weight => 3, mode => 'live');
+SELECT assay.create_detector('rts', 'drafted', 'txt ~ ''draft''', weight => 3, mode => 'draft');
+CREATE TRIGGER decide AFTER INSERT ON rts.message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('rts');
+GRANT INSERT ON rts.message TO rts_ingest;
+CREATE FUNCTION rts.secret(text) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT true';
+REVOKE EXECUTE ON FUNCTION rts.secret FROM PUBLIC;
+SELECT assay.grant_access('rts', 'rts_reader', 'reader'), assay.grant_access('rts', 'rts_builder', 'builder'), assay.grant_access('rts', 'rts_publisher', 'publisher');
+RESET ROLE;
+SET ROLE rts_ingest;
+INSERT INTO rts.message VALUES (1, 'a', 'wire'), (2, 'b', 'hello');
+RESET ROLE;
+INSERT INTO rts.rts_label VALUES (1, true, 'test'), (2, false, 'test');
+SELECT policy, role, "right" FROM assay.access ORDER BY role;
+
+-- What each may: 'ok', or the SQLSTATE; everything is taken back.
+CREATE FUNCTION tried(role name, call text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	result text;
+BEGIN
+	EXECUTE format('SET LOCAL ROLE %I', role);
+	BEGIN
+		EXECUTE call;
+		RAISE EXCEPTION 'undo' USING ERRCODE = 'PA999';
+	EXCEPTION WHEN SQLSTATE 'PA999' THEN result := 'ok';
+		WHEN OTHERS THEN result := SQLSTATE;
+	END;
+	RESET ROLE;
+	RETURN result;
+END $$;
+CREATE TABLE rts_calls (n serial, call text);
+INSERT INTO rts_calls (call) VALUES
+	($$SELECT 1 / count(*) FROM assay.policies WHERE policy = 'rts'$$),
+	($$SELECT 1 / count(*) FROM assay.detectors WHERE policy = 'rts'$$),
+	($$SELECT 1 / count(*) FROM assay.revisions WHERE policy = 'rts'$$),
+	($$SELECT 1 / count(*) FROM assay.access WHERE policy = 'rts'$$),
+	($$SELECT 1 / count(*) FROM rts.rts_decision$$),
+	($$SELECT 1 / count(*) FROM rts.rts_verdict$$),
+	($$SELECT 1 / count(*) FROM assay.latest_decisions('rts')$$),
+	($$SELECT 1 / count(*) FROM assay.latest_labels('rts')$$),
+	($$SELECT 1 / count(*) FROM assay.explain_decision('rts', '1')$$),
+	($$SELECT 1 / count(*) FROM assay.precision_report('rts')$$),
+	($$SELECT assay.policy_export('rts')$$),
+	($$SELECT assay.policy_diff('rts', 1)$$),
+	($$SELECT count(*) FROM assay.check('rts')$$),
+	($$SELECT x.score FROM (SELECT 1 AS id, 'wire'::text AS txt) s, assay.score('rts', s) x$$),
+	($$SELECT count(*) FROM assay.undecided('rts')$$),
+	($$SELECT 1 / count(*) FROM assay.replay('rts')$$),
+	($$SELECT count(*) FROM assay.compare('rts', 1, 2)$$),
+	($$SELECT assay.create_detector('rts', 'd', 'txt = ''x''', mode => 'draft')$$),
+	($$SELECT assay.create_detector('rts', 's', 'txt = ''x''', mode => 'shadow')$$),
+	($$SELECT assay.alter_detector('rts', 'drafted', condition => 'txt = ''y''')$$),
+	($$SELECT assay.drop_detector('rts', 'drafted')$$),
+	($$SELECT assay.create_detector('rts', 'secret', 'rts.secret(txt)', mode => 'shadow')$$),
+	($$SELECT assay.create_detector('rts', 'l', 'txt = ''x''', mode => 'live')$$),
+	($$SELECT assay.alter_detector('rts', 'wire', weight => 4)$$),
+	($$SELECT assay.promote('rts', 'drafted')$$),
+	($$SELECT assay.retire_detector('rts', 'wire')$$),
+	($$SELECT assay.exclude('rts', 'x', 'txt = ''x''', mutes => '{wire}', reason => 'test')$$),
+	($$SELECT assay.create_guard('rts', 'g', 'txt = ''x''')$$),
+	($$SELECT assay.alter_policy('rts', prior => -3)$$),
+	($$SELECT assay.rollback_policy('rts', 2)$$),
+	($$SELECT assay.alter_policy('rts', search_path => 'pg_catalog, rts, pg_temp')$$),
+	($$SELECT assay.alter_policy('rts', on_error => 'raise')$$),
+	($$SELECT assay.alter_policy('rts', signals => 'rts.signals')$$),
+	($$SELECT assay.alter_policy('rts', owner => 'rts_owner')$$),
+	($$SELECT assay.grant_access('rts', 'rts_stranger', 'reader')$$),
+	($$SELECT assay.revoke_access('rts', 'rts_reader')$$),
+	($$DROP TRIGGER decide ON rts.message; SELECT assay.drop_policy('rts')$$),
+	($$INSERT INTO rts.rts_decision (id, revision, verdict, score, attribution) SELECT id, 99, verdict, score, attribution FROM rts.rts_decision$$),
+	($$INSERT INTO assay.detector (policy, detector, from_revision, condition, weight, mode, rollout) VALUES ('rts', 'mine', 9, 'true', 9, 'live', 1)$$),
+	($$UPDATE assay.detector SET until_revision = 9 WHERE detector = 'wire'$$),
+	($$UPDATE assay_internal.policy SET signals = 'a.b'$$),
+	($$DELETE FROM assay_internal.revision$$),
+	($$DELETE FROM assay.policy$$);
+SELECT call, owner, publisher, builder, reader, stranger, ingest
+FROM (SELECT n, left(regexp_replace(call, '\s+', ' ', 'g'), 78) AS call, tried('rts_owner', call) AS owner, tried('rts_publisher', call) AS publisher,
+	tried('rts_builder', call) AS builder, tried('rts_reader', call) AS reader, tried('rts_stranger', call) AS stranger, tried('rts_ingest', call) AS ingest
+	FROM rts_calls OFFSET 0) c ORDER BY n;
+-- row-level security of the tables holds for who is not the owner
+ALTER TABLE rts.rts_decision ENABLE ROW LEVEL SECURITY;
+ALTER TABLE rts.rts_label ENABLE ROW LEVEL SECURITY;
+CREATE POLICY one ON rts.rts_decision USING (id = 1);
+CREATE POLICY one ON rts.rts_label USING (id = 1);
+SET ROLE rts_reader;
+SELECT key FROM assay.latest_decisions('rts');
+SELECT key FROM assay.latest_labels('rts');
+SELECT count(*) FROM assay.latest_decision('rts', '{2}');
+RESET ROLE;
+-- a superuser can't rewrite the past either
+DELETE FROM assay_internal.detector;
+TRUNCATE assay_internal.revision;
+UPDATE assay_internal.detector SET weight = 9;
+-- rights follow the role, whatever its name
+ALTER ROLE rts_owner RENAME TO rts_renamed;
+CREATE ROLE rts_owner;
+SET ROLE rts_owner;
+SELECT count(*) FROM assay.policies WHERE policy = 'rts';
+RESET ROLE;
+SELECT owner FROM assay.policies WHERE policy = 'rts';
+DROP ROLE rts_renamed;
+REASSIGN OWNED BY rts_renamed TO rts_owner;
+SELECT owner FROM assay.policies WHERE policy = 'rts';
+SET ROLE rts_ingest;
+INSERT INTO rts.message VALUES (3, 'a', 'wire');
+RESET ROLE;
+SELECT id, verdict, degraded FROM rts.rts_verdict ORDER BY id;
+SELECT assay.revoke_access('rts', 'rts_reader');
+SELECT tried('rts_reader', $$SELECT assay.policy_export('rts')$$);
+
+DROP FUNCTION tried;
+DROP TABLE rts_calls;
+DROP TRIGGER decide ON rts.message;
+SELECT assay.drop_policy('rts', true);
+DROP SCHEMA rts CASCADE;
+DROP OWNED BY rts_publisher, rts_builder, rts_reader, rts_stranger, rts_ingest, rts_owner, rts_renamed;
+DROP ROLE rts_publisher, rts_builder, rts_reader, rts_stranger, rts_ingest, rts_owner, rts_renamed;

@@ -1,0 +1,297 @@
+-- The type text_model, its aggregates and scores, and models that learn
+SET search_path = public, assay;
+SET extra_float_digits = 0;
+SET TimeZone = 'UTC';
+
+CREATE TABLE mail (id int PRIMARY KEY, malicious boolean, at timestamptz, subject text, body text);
+INSERT INTO mail
+SELECT i, i % 3 = 0, timestamptz '2024-01-28 00:00+00' + i * interval '3 hours',
+	CASE WHEN i % 3 = 0 THEN 'Cheap pills ' || i % 5 ELSE 'Meeting notes ' || i % 4 END,
+	'Dear ' || CASE WHEN i % 3 = 0 THEN 'customer, click http://pills' || i % 2 || '.example.com/buy now ' ELSE 'Ann, see you at ' END ||
+	i % 7 || ' ' || md5(i::text)
+FROM generate_series(1, 240) i;
+INSERT INTO mail VALUES (1000, NULL, now(), 'not', 'labelled'), (1001, true, now(), NULL, NULL);
+
+-- ---- building -----------------------------------------------------------------
+
+SELECT * FROM text_model_info((SELECT text_model_agg(malicious, body) FROM mail));
+SELECT text_model_agg(malicious, body) IS NULL FROM mail WHERE id >= 1000;
+SELECT text_model_agg(NULL::text_model) IS NULL;
+SELECT (text_model_info(text_model_agg(true, ''))).* ;
+
+-- no order, grouping or form of a state shows in a sum
+CREATE TEMP TABLE whole AS SELECT text_model_agg(malicious, body) AS m FROM mail;
+SELECT (SELECT text_model_agg(malicious, body ORDER BY id DESC) FROM mail) = m AS backwards,
+	(SELECT text_model_agg(p) FROM (SELECT text_model_agg(malicious, body) AS p FROM mail GROUP BY id % 7) g) = m AS of_parts,
+	(SELECT text_model_agg(text_model_of(malicious, body)) FROM mail) = m AS of_messages,
+	(SELECT text_model_agg(malicious, body) FROM mail WHERE id < 100) + (SELECT text_model_agg(malicious, body) FROM mail WHERE id >= 100) = m AS plus,
+	m - (SELECT text_model_agg(malicious, body) FROM mail WHERE id < 100) = (SELECT text_model_agg(malicious, body) FROM mail WHERE id >= 100) AS minus,
+	(SELECT text_model_agg(malicious, body, 1) FROM mail) = m AS weight_1,
+	(SELECT text_model_agg(malicious, jsonb_build_object('body', body)) FROM mail WHERE body IS NOT NULL) = m AS jsonb
+FROM whole;
+SELECT (text_model_info(m - m)).tokens, m - m + m = m AS zero, (m - m) - m + m = m - m AS negative, m <> m + m AS twice FROM whole;
+SELECT (text_model_info(text_model_agg(p) OVER (ORDER BY n))).malicious
+FROM (SELECT id / 60 AS n, text_model_agg(malicious, body) AS p FROM mail WHERE id < 240 GROUP BY 1) g ORDER BY n;
+
+-- weights and decay are integers too
+SELECT (SELECT text_model_agg(malicious, body, 0.5) FROM mail) + (SELECT text_model_agg(malicious, body, 0.5) FROM mail) = m AS halves,
+	(SELECT text_model_agg(malicious, body, 0) FROM mail) = m - m AS nothing
+FROM whole;
+CREATE TEMP TABLE decayed AS SELECT text_model_agg(malicious, body, 1, at, '7 days') AS m FROM mail;
+SELECT (SELECT text_model_agg(malicious, body, 1, at, '7 days' ORDER BY id DESC) FROM mail) = m AS backwards,
+	(SELECT text_model_agg(p) FROM (SELECT text_model_agg(malicious, body, 1, at, '7 days') AS p FROM mail GROUP BY id % 5) g) = m AS of_parts,
+	(SELECT text_model_agg(malicious, body, 1, at, '7 days') FROM mail WHERE id < 100) + (SELECT text_model_agg(malicious, body, 1, at, '7 days') FROM mail WHERE id >= 100) = m AS plus
+FROM decayed;
+SELECT round(malicious::numeric, 3) AS malicious, round(safe::numeric, 3) AS safe, half_life, last FROM decayed, text_model_info(m);
+-- two messages a half-life apart: the earlier counts half
+SELECT malicious FROM text_model_info((SELECT text_model_agg(true, 'a', 1, t, '1 day') FROM unnest('{2024-03-01,2024-03-02}'::timestamptz[]) t));
+SELECT text_model_agg(true, 'a', 1, t, '1 day') IS NOT NULL FROM unnest('{2024-03-01,2024-04-24}'::timestamptz[]) t;
+SELECT text_model_agg(true, 'a', 1, t, '1 day') FROM unnest('{2024-03-01,2024-04-25}'::timestamptz[]) t;
+SELECT text_model_of(true, 'a', 1, '2024-01-01', '1 day') + text_model_of(true, 'a', 1, '2024-01-01', '2 days');
+SELECT text_model_agg(true, 'a', 1, '2024-01-01', CASE WHEN i > 1 THEN interval '1 day' END) FROM generate_series(1, 2) i;
+
+-- limits, at n and n + 1
+SELECT text_model_of(true, 'a', 1000000) IS NOT NULL;
+SELECT text_model_of(true, 'a', 1000001);
+SELECT text_model_of(true, 'a', -1);
+SELECT text_model_of(true, 'a', 'NaN');
+SELECT text_model_of(true, 'a', 1, '2024-01-01', '1 day') IS NOT NULL, text_model_of(true, 'a', 1, '2024-01-01', '36525 days') IS NOT NULL;
+SELECT text_model_of(true, 'a', 1, '2024-01-01', '23:59:59');
+SELECT text_model_of(true, 'a', 1, '2024-01-01', '36526 days');
+SELECT text_model_of(true, 'a', 1, '2024-01-01', '1 month');
+SELECT text_model_of(true, 'a', 1, 'infinity', '1 day');
+SELECT text_model_of(true, 'a', 1000000, '2024-01-01', '1 day') = text_model_of(true, 'a', 1000000, '2024-01-01', '1 day');
+-- a body is read up to 32,768 bytes
+SELECT (text_model_info(text_model_of(true, repeat('.', 32767) || 'x'))).tokens, (text_model_info(text_model_of(true, repeat('.', 32768) || 'x'))).tokens;
+
+-- a plan in parallel, and partial states as they travel
+SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET max_parallel_workers_per_gather = 2;
+ALTER TABLE mail SET (parallel_workers = 2);
+EXPLAIN (COSTS OFF) SELECT text_model_agg(malicious, body) FROM mail;
+SELECT text_model_agg(malicious, body) = (SELECT m FROM whole) AS parallel FROM mail;
+RESET parallel_setup_cost; RESET parallel_tuple_cost; RESET min_parallel_table_scan_size; RESET max_parallel_workers_per_gather;
+-- support functions by themselves
+SELECT text_model_accum(NULL, true, 'a') = text_model_of(true, 'a'), text_model_accum(text_model_of(true, 'a'), false, 'b') = text_model_of(true, 'a') + text_model_of(false, 'b'),
+	text_model_accum(NULL, NULL, NULL) IS NULL, text_model_combine(NULL, NULL) IS NULL, text_model_combine(NULL, text_model_of(true, 'a')) = text_model_of(true, 'a'),
+	text_model_accum(text_model_of(true, 'a'), NULL, NULL) = text_model_of(true, 'a');
+
+-- ---- text and binary form -----------------------------------------------------------
+
+SELECT text_model_of(true, 'Buy now');
+SELECT text_model_calibrate(text_model_of(false, 'x', 0.3, '2024-02-29 12:00+00', '30 days'), 1.37, -1.32);
+SELECT m::text::text_model = m AS text, m::text::text_model::text = m::text AS same FROM (TABLE whole UNION ALL TABLE decayed) x;
+SELECT p::text::text_model = p AS text FROM (SELECT text_model_calibrate(text_model_publish(m, 2048), 0.1, 1e-300) AS p FROM decayed) x;
+CREATE TEMP TABLE copied AS SELECT m FROM whole UNION ALL SELECT m FROM decayed UNION ALL SELECT text_model_publish(m) FROM whole;
+CREATE TEMP TABLE again (m text_model);
+SELECT current_setting('data_directory') || '/text_model.copy' AS file \gset
+COPY copied TO :'file' (FORMAT binary);
+COPY again FROM :'file' (FORMAT binary);
+SELECT count(*) FROM copied c JOIN again a ON a.m = c.m;
+
+-- values that are none
+SELECT ''::text_model;
+SELECT '{"format": 1}'::text_model;
+CREATE FUNCTION broken(what text, find text DEFAULT '', put text DEFAULT '') RETURNS text LANGUAGE plpgsql AS $$
+DECLARE detail text;
+BEGIN
+	PERFORM replace('{"format": 1, "kind": "counts", "tokens_version": 1, "tokens": 1, "base": 8, "malicious": 1, "safe": 0, "half_life": 0, "last": 0, "data": "' || what || '"}',
+		find, put)::assay.text_model;
+	RETURN 'taken';
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+	RETURN SQLSTATE || ' ' || detail;
+END $$;
+SELECT n, encode(bytes, 'hex') AS bytes, broken(encode(bytes, 'base64'), find, put) FROM (VALUES
+	(1, '\x010f'::bytea, '', ''),                             -- distance 1 (fingerprint 0), 15 * 1 + 0
+	(2, '\x01', '', ''),                                      -- no counts
+	(3, '\x000f', '', ''),                                    -- distance 0
+	(4, '\x0100', '', ''),                                    -- counts 0, 0
+	(5, '\x01e1', '', ''),                                    -- 225: neither small counts nor 255
+	(6, '\x01ff0200', '', ''),                                -- 1 and 0 as varints, though small
+	(7, '\x01ff0100', '', ''),                                -- -1 and 0
+	(8, '\x01ffffffffffffffffffff0100', '', ''),              -- -2^63
+	(9, '\x01ffffffffffffffffffff02', '', ''),                -- more than 64 bits
+	(10, '\x81000f', '', ''),                                 -- distance 1 in two bytes
+	(11, '\x80808080802010', '', ''),                         -- distance 2^40: the last fingerprint; counts 1, 1
+	(12, '\x81808080802010', '', ''),                         -- distance 2^40 + 1
+	(13, '\x010f010f', '', ''),                               -- two tokens where there is one
+	(14, '\x010f', '"tokens": 1', '"tokens": 2'),
+	(15, '\x010f', '"tokens": 1', '"tokens": 4294967295'),
+	(16, '\x010f', '"tokens": 1', '"tokens": 4294967296'),
+	(17, '\x011e', '"malicious": 1', '"malicious": 2'),       -- all counts even: the base could be larger
+	(18, '\x010f', '"base": 8', '"base": 64'),
+	(19, '\x010f', '"base": 8', '"base": -1'),
+	(20, '\x010f', '"format": 1', '"format": 2'),
+	(21, '\x010f', '"tokens_version": 1', '"tokens_version": 2'),
+	(22, '\x010f', '"last": 0', '"last": 1'),
+	(23, '\x010f', '"half_life": 0', '"half_life": 1'),
+	(24, '\x010f', '"last": 0', '"last": 0, "slope": 1, "intercept": 0'),
+	(25, '\x010f', '"last": 0', '"last": 0, "slope": 1e999, "intercept": 0'),
+	(26, '\x010f', 'counts', 'published'),                    -- a weight has two bytes
+	(27, '\x010f00', 'counts', 'published'),
+	(28, '\x010000', 'counts', 'published'),                  -- weight 0
+	(29, '\x010080', 'counts', 'published'),                  -- weight -32768
+	(30, '\x80808080100100', 'counts', 'published'),          -- the last fingerprint of 32 bits
+	(31, '\x81808080100100', 'counts', 'published')
+) v(n, bytes, find, put) ORDER BY n;
+
+-- ---- scores ---------------------------------------------------------------------------
+
+SELECT round(text_margin(m, 'Dear customer, click here now')::numeric, 4) AS spam, round(text_margin(m, 'Dear Ann, see you')::numeric, 4) AS ham,
+	text_margin(m, '') AS empty, text_margin(m, 'zzz') AS unknown FROM whole;
+-- one class alone says nothing
+SELECT text_margin(text_model_of(true, 'a'), 'a');
+SELECT text_score(m, NULL::text), text_score(NULL, 'a') FROM whole;
+-- contributions add up to the margin, whatever is shown
+SELECT bool_and(abs(total - text_margin(m, body)) < 1e-6) FROM whole, mail, unnest('{0,1,3,1000}'::int[]) top,
+	LATERAL (SELECT coalesce(sum(contribution), 0) AS total FROM text_explain(m, body, top)) e WHERE body IS NOT NULL;
+SELECT token, round(contribution::numeric, 4) FROM whole, text_explain(m, 'Dear customer, see http://pills1.example.com/buy', 5);
+SELECT count(*) FROM whole, text_explain(m, 'Dear customer', 0);
+SELECT * FROM whole, text_explain(m, 'Dear customer', -1);
+
+-- every kind of part
+CREATE TEMP TABLE parts AS SELECT '{
+	"subject": "Bank ALERT", "body": "Grüße 日本語 ไทย https://User:pw@Login.Evil-Bank.co.uk:8080/secure/update?id=1 http://10.0.0.1/x",
+	"headers": {"from": ["Mr. Smith <smith@mail.example.com>"], "reply-to": "other@example.net", "message-id": ["<ABC123.x@relay.example.com>"],
+		"x-mailer": ["The Bat! (v1.52f)"], "content-type": "multipart/mixed; boundary=\"----=_NextPart_1\"", "received": ["from nowhere"], "in-reply-to": ["<1@x>"]},
+	"urls": ["http://a.b.example.org/path/to"], "tokens": ["attachment:exe"]}'::jsonb AS part;
+SELECT token FROM parts, text_explain(text_model_of(true, part) + text_model_of(false, 'unlike'), part, 1000) ORDER BY token COLLATE "C";
+-- object and row say the same
+SELECT text_margin(m, part) = text_margin(m, r), text_score(m, part - 'headers') = text_score(m, r2)
+FROM parts, (SELECT text_model_of(true, part) + text_model_of(false, 'unlike Bank') AS m FROM parts) x,
+	LATERAL (SELECT part ->> 'subject' AS subject, (part ->> 'body')::varchar AS body_text, part -> 'headers' AS headers, part -> 'urls' AS urls,
+		ARRAY['attachment:exe'] AS tokens, 7 AS other) r,
+	LATERAL (SELECT part ->> 'subject' AS subject, part ->> 'body' AS body, ARRAY['http://a.b.example.org/path/to', NULL] AS urls, part -> 'tokens' AS tokens) r2;
+SELECT text_margin(m, x) IS NOT NULL FROM whole, (SELECT NULL::text AS subject, NULL::jsonb AS headers, NULL::text[] AS urls) x;
+SELECT text_margin(m, x) FROM whole, (SELECT 1 AS id) x;
+SELECT text_margin(m, x) FROM whole, (SELECT 1 AS body) x;
+SELECT text_margin(m, '{"bdoy": "x"}'::jsonb) FROM whole;
+SELECT text_margin(m, '[]'::jsonb) FROM whole;
+SELECT text_margin(m, '{"body": 1}'::jsonb) FROM whole;
+SELECT text_margin(m, '{"urls": "x"}'::jsonb) FROM whole;
+SELECT text_margin(m, '{"headers": []}'::jsonb) FROM whole;
+SELECT text_margin(m, '{"body": null, "urls": [1, null], "headers": {"from": null, "x-mailer": [], "y": {}}}'::jsonb) IS NOT NULL FROM whole;
+
+-- ---- pruning, publishing, calibrating ---------------------------------------------------
+
+SELECT kind, tokens, bytes <= 1024 AS small FROM whole, text_model_info(text_model_publish(m, 1024));
+SELECT text_model_publish(m, 1023) FROM whole;
+-- unpruned, it scores the same
+SELECT bool_and(text_margin(m, body) = text_margin(text_model_publish(m), body)) FROM whole, mail WHERE body IS NOT NULL;
+SELECT text_model_publish(m) + m FROM whole;
+SELECT text_model_publish(text_model_publish(m)) FROM whole;
+SELECT text_model_agg(text_model_publish(m)) FROM whole;
+SELECT (text_model_info(m)).tokens > 240 AS hapaxes, (text_model_info(text_model_prune(m, 2))).tokens AS without, text_model_prune(m, 0) = m AS none FROM whole;
+SELECT text_model_prune(m, -1) FROM whole;
+SELECT text_score(c, body) = (1.5 * text_margin(m, body)::float8 - 0.25)::real AS calibrated, (text_model_info(c + m)).slope AS sum
+FROM (SELECT m, text_model_calibrate(m, 1.5, -0.25) AS c FROM whole) x, mail WHERE id = 3;
+SELECT text_model_calibrate(m, 0, 1) FROM whole;
+SELECT text_model_calibrate(m, 'NaN', 1) FROM whole;
+-- Platt: margins of known log-odds 2 m - 1, here by their expectation
+SELECT round(slope::numeric, 2) AS slope, round(intercept::numeric, 2) AS intercept
+FROM text_model_info((SELECT text_model_calibrate((TABLE whole), array_agg(x), array_agg(l)) FROM (
+	SELECT x::real, l FROM generate_series(-2.0, 3.0, 0.25) x, generate_series(1, 1000) i, LATERAL (SELECT i <= 1000 / (1 + exp(-(2 * x - 1)))) y(l)) z));
+SELECT text_model_calibrate(m, '{1,2}'::real[], '{t}') FROM whole;
+SELECT text_model_calibrate(m, '{1,NULL}'::real[], '{t,f}') FROM whole;
+SELECT text_model_calibrate(m, '{-1,1,-1,1}'::real[], '{t,f,t,f}') FROM whole;
+
+\set SHOW_CONTEXT never
+-- ---- learning ------------------------------------------------------------------------------
+
+CREATE TABLE label (id int, malicious boolean, source text, labelled_at timestamptz, PRIMARY KEY (id, labelled_at));
+SELECT create_text_model('mails', 'mail', $$jsonb_build_object('subject', subject, 'body', body)$$, 'label', delay => '12 hours');
+SELECT text_model_at('mails') IS NULL AS nothing_yet, learn('mails');
+INSERT INTO label SELECT id, malicious, 'reviewer', at FROM mail WHERE id <= 240;
+SELECT learn('mails'), learn('mails');
+SELECT count(*) AS days, min(day), max(day), sum(changes), count(total) AS totals, count(published) AS published, bool_or(slope IS NOT NULL) AS calibrated FROM mails_version;
+-- as of a moment: what was known before its day
+CREATE FUNCTION direct(until timestamptz) RETURNS text_model LANGUAGE sql AS $$
+	SELECT text_model_agg(l.malicious, c.content)
+	FROM (SELECT DISTINCT ON (id) * FROM label WHERE labelled_at + '12 hours' < until ORDER BY id, labelled_at DESC) l JOIN mails_content c USING (id) $$;
+SELECT day, text_model_at('mails', day) IS NULL AS none,
+	(text_model_info(text_model_at('mails', day))).malicious = (text_model_info(direct(day))).malicious AS messages,
+	bool_and(text_margin(text_model_at('mails', day), c.content) = text_margin(direct(day), c.content)) AS same
+FROM unnest('{2024-01-28,2024-01-30,2024-02-01,2024-02-20,2024-03-01}'::timestamptz[]) day, mails_content c WHERE c.id BETWEEN 1 AND 9
+GROUP BY day ORDER BY day;
+SELECT (SELECT total FROM mails_version ORDER BY day DESC LIMIT 1) = direct('infinity') AS all_of_it;
+-- margins of those counted are of the model that had not seen them
+SELECT count(margin), bool_and(abs(margin - text_margin(direct((mail.at + '12 hours')::date), content)) < 1e-6) AS held_back
+FROM mails_counted n JOIN mails_content c USING (id) JOIN mail USING (id) WHERE id BETWEEN 30 AND 60;
+-- a poisoned batch is taken out by its labels, a label corrected by a later one, a message gone meanwhile
+UPDATE label SET source = 'attacker' WHERE id BETWEEN 100 AND 140;
+CREATE TEMP TABLE before AS SELECT text_model_at('mails', '2024-02-20') AS m;
+DELETE FROM label WHERE source = 'attacker';
+INSERT INTO label VALUES (50, true, 'second look', '2024-03-05'), (51, NULL, 'unknown', '2024-03-05');
+DELETE FROM mail WHERE id = 120;
+SELECT learn('mails'), learn('mails');
+SELECT (SELECT total FROM mails_version ORDER BY day DESC LIMIT 1) = direct('infinity') AS taken_out, text_model_at('mails', '2024-02-20') = m AS history_stands FROM before;
+-- a label for a message that isn't there waits for it
+INSERT INTO label VALUES (500, true, 'early', '2024-03-06');
+SELECT learn('mails');
+INSERT INTO mail VALUES (500, NULL, '2024-03-06', 'late', 'message');
+SELECT learn('mails');
+SELECT name, source, labels, key, delay, half_life, max_bytes, versions, learned_until IS NOT NULL AS learned FROM text_models;
+SELECT create_text_model('mails', 'mail', 'body', 'label');
+
+-- decay
+SELECT create_text_model('fading', 'mail', 'body', 'label', at => 'at', half_life => '1 day');
+SELECT learn('fading');
+SELECT round(malicious::numeric, 2) AS malicious, half_life, last FROM text_model_info(text_model_at('fading'));
+DELETE FROM label WHERE id <= 20;
+SELECT learn('fading');
+-- twelve half-lives before the latest message and more weigh nothing
+SELECT abs((text_model_info(text_model_at('fading'))).safe - (text_model_info(text_model_agg(l.malicious, body, 1, mail.at, '1 day'))).safe) < 0.01 AS late_only,
+	(text_model_info(text_model_at('fading', '2024-02-20'))).last
+FROM label l JOIN mail USING (id) WHERE mail.at > timestamptz '2024-03-06' - interval '12 days';
+
+-- what can't be
+SELECT learn('nothing');
+SELECT text_model_at('nothing');
+SELECT create_text_model(NULL, 'mail', 'body', 'label');
+SELECT create_text_model(repeat('x', 49), 'mail', 'body', 'label');
+SELECT create_text_model('x', 'mail', 'id', 'label');
+SELECT create_text_model('x', 'mail', 'nobody', 'label');
+SELECT create_text_model('x', 'mail', 'body', 'mail', key => '{content}');
+SELECT create_text_model('x', 'mail', 'body', 'label', key => '{}');
+CREATE VIEW badly_labelled AS SELECT id, malicious, at::timestamp AS labelled_at FROM mail;
+SELECT create_text_model('x', 'mail', 'body', 'badly_labelled', key => '{id}');
+DROP VIEW badly_labelled;
+SELECT create_text_model('x', 'mail', 'body', 'label', max_bytes => 1023);
+SELECT create_text_model('x', 'mail', 'body', 'label', half_life => '1 hour');
+SELECT create_text_model('x', 'mail', 'body', 'label', delay => '-1 hour');
+
+-- ---- rights ------------------------------------------------------------------------------------
+
+CREATE ROLE regress_text_reader;
+CREATE ROLE regress_text_owner;
+GRANT USAGE, CREATE ON SCHEMA public TO regress_text_owner;
+GRANT SELECT ON mail, label TO regress_text_owner;
+SET ROLE regress_text_reader;
+SELECT count(*) FROM text_models;
+SELECT learn('mails');
+SELECT text_model_at('mails') IS NULL;
+UPDATE text_model_registry SET max_bytes = 2048 WHERE name = 'mails';
+DELETE FROM text_model_registry WHERE name = 'mails';
+INSERT INTO text_model_registry SELECT 'mine', relation, counted, content_view, source, content, key_columns, at_column, labels, delay, half_life, max_bytes FROM text_model_registry WHERE name = 'mails';
+SELECT drop_text_model('mails');
+RESET ROLE;
+-- the owner's code runs as the owner, whoever learns
+SET ROLE regress_text_owner;
+CREATE FUNCTION spy(t text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN t || ' by ' || current_user; END $$;
+CREATE FUNCTION escape(t text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN CREATE TEMP TABLE planted (); RETURN t; END $$;
+SELECT create_text_model('spied', 'mail', 'spy(body)', 'label'), create_text_model('escaping', 'mail', 'escape(body)', 'label');
+RESET ROLE;
+SELECT learn('spied') > 100;
+SELECT (text_model_info(total)).tokens = (text_model_info(total + text_model_of(false, 'by regress_text_owner'))).tokens AS as_owner
+FROM spied_version ORDER BY day DESC LIMIT 1;
+SELECT text_model_learn('spied_version');
+SELECT learn('escaping');
+SELECT drop_text_model('spied'), drop_text_model('escaping'), drop_text_model('fading'), drop_text_model('mails');
+SELECT count(*) FROM text_model_registry;
+SELECT to_regclass('mails_version'), to_regclass('mails_counted'), to_regclass('mails_content');
+
+DROP FUNCTION spy, escape, broken, direct;
+DROP TABLE mail, label;
+REVOKE ALL ON SCHEMA public FROM regress_text_owner;
+DROP ROLE regress_text_reader;
+DROP ROLE regress_text_owner;

@@ -1,0 +1,57 @@
+-- activity, outcome and scored can be compared, grouped, sorted and hashed
+
+CREATE TABLE v AS SELECT i, i % 3 AS n,
+	(SELECT assay.activity_agg(t) FROM generate_series(timestamptz '2024-01-01 00:00+00', timestamptz '2024-01-01 00:00+00' + (i % 3) * interval '20 h', interval '1 h') t) AS activity,
+	assay.outcome(i % 3, 5) AS outcome,
+	(SELECT assay.scored_agg(s / 10.0, s % 2 = 0) FROM generate_series(0, i % 3) s) AS scored
+FROM generate_series(1, 9) i;
+
+SELECT count(DISTINCT activity), count(DISTINCT outcome), count(DISTINCT scored) FROM v;
+
+SET enable_hashagg = off;
+SELECT min(n), max(n), count(*) FROM v GROUP BY activity ORDER BY 1;
+SELECT min(n), max(n), count(*) FROM v GROUP BY outcome ORDER BY 1;
+SELECT min(n), max(n), count(*) FROM v GROUP BY scored ORDER BY 1;
+RESET enable_hashagg;
+SET enable_sort = off;
+SELECT min(n), max(n), count(*) FROM v GROUP BY activity, outcome, scored ORDER BY min(n);
+RESET enable_sort;
+
+SELECT outcome FROM v GROUP BY outcome ORDER BY outcome;
+
+-- joins of each kind
+SET enable_nestloop = off;
+SET enable_mergejoin = off;
+SELECT count(*) FROM v a JOIN v b ON a.activity OPERATOR(assay.=) b.activity AND a.outcome OPERATOR(assay.=) b.outcome AND a.scored OPERATOR(assay.=) b.scored;
+RESET enable_mergejoin;
+SET enable_hashjoin = off;
+SELECT count(*) FROM v a JOIN v b ON a.activity OPERATOR(assay.=) b.activity;
+SELECT count(*) FROM v a JOIN v b ON a.outcome OPERATOR(assay.=) b.outcome;
+SELECT count(*) FROM v a JOIN v b ON a.scored OPERATOR(assay.=) b.scored;
+RESET enable_hashjoin;
+RESET enable_nestloop;
+
+-- the operators agree with each other: no row
+SELECT a.i, b.i FROM v a, v b, LATERAL (VALUES
+	('activity', assay.activity_cmp(a.activity, b.activity), a.activity OPERATOR(assay.<) b.activity, a.activity OPERATOR(assay.<=) b.activity, a.activity OPERATOR(assay.=) b.activity,
+		a.activity OPERATOR(assay.>=) b.activity, a.activity OPERATOR(assay.>) b.activity, a.activity OPERATOR(assay.<>) b.activity, assay.activity_hash(a.activity) = assay.activity_hash(b.activity)),
+	('outcome', assay.outcome_cmp(a.outcome, b.outcome), a.outcome OPERATOR(assay.<) b.outcome, a.outcome OPERATOR(assay.<=) b.outcome, a.outcome OPERATOR(assay.=) b.outcome,
+		a.outcome OPERATOR(assay.>=) b.outcome, a.outcome OPERATOR(assay.>) b.outcome, a.outcome OPERATOR(assay.<>) b.outcome, assay.outcome_hash(a.outcome) = assay.outcome_hash(b.outcome)),
+	('scored', assay.scored_cmp(a.scored, b.scored), a.scored OPERATOR(assay.<) b.scored, a.scored OPERATOR(assay.<=) b.scored, a.scored OPERATOR(assay.=) b.scored,
+		a.scored OPERATOR(assay.>=) b.scored, a.scored OPERATOR(assay.>) b.scored, a.scored OPERATOR(assay.<>) b.scored, assay.scored_hash(a.scored) = assay.scored_hash(b.scored))
+	) o(type, cmp, lt, le, eq, ge, gt, ne, hash)
+WHERE lt <> (cmp < 0) OR le <> (cmp <= 0) OR eq <> (cmp = 0) OR ge <> (cmp >= 0) OR gt <> (cmp > 0) OR ne <> (cmp <> 0) OR eq <> (a.n = b.n) OR hash <> eq;
+
+-- a partition by hash
+CREATE TABLE p (o assay.outcome) PARTITION BY HASH (o);
+CREATE TABLE p0 PARTITION OF p FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE p1 PARTITION OF p FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+INSERT INTO p SELECT outcome FROM v;
+SELECT count(*) FROM p WHERE o OPERATOR(assay.=) assay.outcome(1, 5);
+
+-- unique indexes
+CREATE UNIQUE INDEX ON v (activity, i);
+CREATE UNIQUE INDEX ON v (outcome, i);
+CREATE UNIQUE INDEX ON v (scored); -- not unique
+
+DROP TABLE v, p;

@@ -1,0 +1,414 @@
+/*
+ * config.c
+ *		The configuration tables, read into plain structs.
+ *
+ * They are read as they are now, like a catalogue, whatever snapshot the query
+ * at hand has: what is compiled from them serves later queries too.
+ *
+ * A policy's owner is the owner of its decision table, so that PostgreSQL
+ * itself renames, reassigns, keeps and dumps it.  That table is known by its
+ * oid.  The signals view is known by its name, since people replace views; by
+ * its oid only where nothing has the name any more (its schema was renamed).
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "compat.h"
+#include "config.h"
+#include "executor/spi.h"
+#include "access/htup_details.h"
+#include "nodes/makefuncs.h"
+#include "security.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+#include "utils/varlena.h"
+
+/* The relation of a qualified name as the configuration keeps it, or 0 */
+Oid
+RelationByName(const char *name)
+{
+	List	   *names;
+
+#if PG_VERSION_NUM >= 160000
+	names = stringToQualifiedNameList(name, NULL);
+#else
+	names = stringToQualifiedNameList(name);
+#endif
+	return RangeVarGetRelid(makeRangeVarFromNameList(names), NoLock, true);
+}
+
+/* A type of the extension */
+Oid
+TypeByName(const char *name)
+{
+	return GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(name),
+						   ObjectIdGetDatum(get_namespace_oid("assay", false)));
+}
+
+static Oid
+RelationOwner(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner = InvalidOid;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+		ReleaseSysCache(tuple);
+	}
+	return owner;
+}
+
+/* "schema"."table" as it is called now, or NULL when it is gone */
+static char *
+RelationName(Oid relid)
+{
+	char	   *relation = get_rel_name(relid);
+	char	   *schema = relation ? get_namespace_name(get_rel_namespace(relid)) : NULL;
+
+	return schema ? quote_qualified_identifier(schema, relation) : NULL;
+}
+
+/*
+ * Values of SPI_tuptable, in the current memory context
+ */
+
+static char *
+SpiText(int row, int column)
+{
+	return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
+}
+
+static Datum
+SpiValue(int row, int column, bool *isnull)
+{
+	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, isnull);
+}
+
+static double
+SpiDouble(int row, int column)
+{
+	bool		isnull;
+
+	return DatumGetFloat8(SpiValue(row, column, &isnull));
+}
+
+static int
+SpiInteger(int row, int column)
+{
+	bool		isnull;
+
+	return DatumGetInt32(SpiValue(row, column, &isnull));
+}
+
+static bool
+SpiBoolean(int row, int column)
+{
+	bool		isnull;
+
+	return DatumGetBool(SpiValue(row, column, &isnull));
+}
+
+static Oid
+SpiRegclass(int row, int column)
+{
+	bool		isnull;
+	Datum		d = SpiValue(row, column, &isnull);
+
+	return isnull ? InvalidOid : DatumGetObjectId(d);
+}
+
+static TimestampTz
+SpiTime(int row, int column)
+{
+	bool		isnull;
+	Datum		d = SpiValue(row, column, &isnull);
+
+	return isnull ? DT_NOEND : DatumGetTimestampTz(d);
+}
+
+/* Elements of a text[] as C strings */
+static List *
+SpiTexts(int row, int column)
+{
+	List	   *list = NIL;
+	Datum	   *items;
+	bool	   *nulls;
+	int			n;
+	bool		isnull;
+	Datum		array = SpiValue(row, column, &isnull);
+
+	if (isnull)
+		return NIL;
+	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false,
+					  TYPALIGN_INT, &items, &nulls, &n);
+	for (int i = 0; i < n; i++)
+		if (!nulls[i])
+			list = lappend(list, TextDatumGetCString(items[i]));
+	return list;
+}
+
+/* Run a query about a policy and a revision; how many rows it has */
+static int
+RunQuery(const char *query, const char *policy, int revision)
+{
+	Oid			types[2] = {TEXTOID, INT4OID};
+	Datum		values[2] = {CStringGetTextDatum(policy), Int32GetDatum(revision)};
+	int			ret;
+
+	PushActiveSnapshot(GetCatalogSnapshot(ConfigurationRelid()));
+	ret = SPI_execute_with_args(query, 2, types, values, NULL, true, 0);
+	PopActiveSnapshot();
+	if (ret != SPI_OK_SELECT)
+		elog(ERROR, "SPI_execute_with_args failed: %s", SPI_result_code_string(ret));
+	return SPI_processed;
+}
+
+/*
+ * Sections.  Each is called with SPI connected, makes what it returns in
+ * "context", and leaves SPI's own as the current one.
+ */
+
+static void
+NoSuchPolicy(const char *policy, int revision)
+{
+	if (revision != 0 &&
+		RunQuery("SELECT FROM assay_internal.policy WHERE policy = $1 AND $2 <> 0", policy, revision) > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("policy \"%s\" has no revision %d", policy, revision),
+				 errhint("The view assay.revisions lists them.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("policy \"%s\" does not exist", policy),
+			 errhint("assay.create_policy() makes one.")));
+}
+
+/*
+ * The view: by its name, or else the one that was known by it.  Found as who
+ * may use any schema, since who inserts messages may not.
+ */
+static Oid
+FindSignals(const char *name, Oid known)
+{
+	Oid			relid = RelationByName(name);
+
+	if (!OidIsValid(relid) && OidIsValid(RelationOwner(known)))
+		relid = known;
+	return relid;
+}
+
+static PolicyIdentity *
+ReadIdentity(const char *policy, int revision, MemoryContext context)
+{
+	MemoryContext spi;
+	PolicyIdentity *id;
+
+	if (RunQuery("SELECT p.signals, p.signals_view, p.decision, p.label, p.key, r.revision, r.search_path, "
+				 "r.log_signals, r.on_error = 'raise', r.on_unreadable, p.access "
+				 "FROM assay_internal.policy p JOIN assay_internal.revision r USING (policy) "
+				 "WHERE p.policy = $1 AND ($2 = 0 OR r.revision = $2) "
+				 "ORDER BY r.revision DESC LIMIT 1", policy, revision) == 0)
+		NoSuchPolicy(policy, revision);
+	spi = MemoryContextSwitchTo(context);
+	id = palloc0(sizeof(PolicyIdentity));
+	id->policy = pstrdup(policy);
+	id->signals = FindSignals(SpiText(0, 1), SpiRegclass(0, 2));
+	id->signals_name = OidIsValid(id->signals) ? RelationName(id->signals) : SpiText(0, 1);
+	id->decision = SpiRegclass(0, 3);
+	id->decision_name = RelationName(id->decision);
+	id->label = SpiRegclass(0, 4);
+	id->label_name = RelationName(id->label);
+	id->key = SpiTexts(0, 5);
+	id->revision = SpiInteger(0, 6);
+	id->search_path = SpiText(0, 7);
+	id->log_signals = SpiBoolean(0, 8);
+	id->raise_errors = SpiBoolean(0, 9);
+	id->on_unreadable = SpiText(0, 10);
+	id->access = SpiRegclass(0, 11);
+	MemoryContextSwitchTo(spi);
+	if (id->decision_name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("decision table of policy \"%s\" does not exist", policy),
+				 errhint("A policy cannot do without it: assay.drop_policy() removes what is left.")));
+	id->owner = RelationOwner(id->decision);
+	return id;
+}
+
+static void
+ReadVerdicts(PolicyConfig *c, MemoryContext context)
+{
+	MemoryContext spi;
+	char	   *otherwise;
+	PolicyIdentity *id = c->id;
+
+	(void) RunQuery("SELECT r.prior, r.default_verdict, r.notify FROM assay_internal.revision r "
+					"WHERE r.policy = $1 AND r.revision = $2", id->policy, id->revision);
+	spi = MemoryContextSwitchTo(context);
+	c->prior = SpiDouble(0, 1);
+	otherwise = SpiText(0, 2);
+	c->notify = SpiTexts(0, 3);
+	MemoryContextSwitchTo(spi);
+	(void) RunQuery("SELECT t.key, t.value::float8 FROM assay_internal.revision r, "
+					"jsonb_each_text(r.thresholds) t "
+					"WHERE r.policy = $1 AND r.revision = $2 "
+					"ORDER BY 2, t.key COLLATE \"C\"", id->policy, id->revision);
+	spi = MemoryContextSwitchTo(context);
+	c->nverdicts = SPI_processed + 1;
+	c->verdicts = palloc(c->nverdicts * sizeof(char *));
+	c->thresholds = palloc(c->nverdicts * sizeof(double));
+	c->verdicts[0] = otherwise;
+	c->thresholds[0] = 0;
+	for (int i = 1; i < c->nverdicts; i++)
+	{
+		c->verdicts[i] = SpiText(i - 1, 1);
+		c->thresholds[i] = SpiDouble(i - 1, 2);
+	}
+	MemoryContextSwitchTo(spi);
+}
+
+/*
+ * The functions refuse more, since a row has no more columns for their
+ * results.  Where somebody wrote them into the table, the rest stays out.
+ */
+static int
+AtMost(PolicyConfig *c, int n, int max, const char *what)
+{
+	if (n <= max)
+		return n;
+	ereport(LOG,
+			(errmsg("policy \"%s\" has %d %s: those beyond %d are not evaluated",
+					c->id->policy, n, what, max)));
+	c->incomplete = true;
+	return max;
+}
+
+static void
+ReadGuards(PolicyConfig *c, MemoryContext context)
+{
+	MemoryContext spi;
+	int			n = RunQuery("SELECT guard, condition FROM assay_internal.guard "
+							 "WHERE policy = $1 AND from_revision <= $2 "
+							 "AND (until_revision IS NULL OR until_revision > $2) "
+							 "ORDER BY guard COLLATE \"C\"", c->id->policy, c->id->revision);
+
+	spi = MemoryContextSwitchTo(context);
+	c->nguards = AtMost(c, n, POLICY_GUARDS_MAX, "guards");
+	c->guards = palloc0(c->nguards * sizeof(ConfigGuard));
+	for (int i = 0; i < c->nguards; i++)
+	{
+		c->guards[i].name = SpiText(i, 1);
+		c->guards[i].condition = SpiText(i, 2);
+	}
+	MemoryContextSwitchTo(spi);
+}
+
+static void
+ReadDetectors(PolicyConfig *c, bool drafts, MemoryContext context)
+{
+	MemoryContext spi;
+	int			n = RunQuery(psprintf("SELECT d.detector, d.condition, m.model, d.weight, d.mode = 'shadow', "
+									  "d.force_verdict, d.expires_at, d.rollout "
+									  "FROM assay_internal.detector d LEFT JOIN assay_internal.detector_model m "
+									  "ON m.policy = d.policy AND m.detector = d.detector AND m.revision = d.model_revision "
+									  "WHERE d.policy = $1 AND d.from_revision <= $2 "
+									  "AND (d.until_revision IS NULL OR d.until_revision > $2) "
+									  "AND d.mode IN ('shadow', 'live'%s) "
+									  "ORDER BY d.detector COLLATE \"C\"",
+									  drafts ? ", 'draft'" : ""),
+							 c->id->policy, c->id->revision);
+
+	spi = MemoryContextSwitchTo(context);
+	c->ndetectors = AtMost(c, n, POLICY_DETECTORS_MAX, "detectors");
+	c->detectors = palloc0(c->ndetectors * sizeof(ConfigDetector));
+	for (int i = 0; i < c->ndetectors; i++)
+	{
+		ConfigDetector *d = &c->detectors[i];
+		bool		isnull;
+		Datum		model = SpiValue(i, 3, &isnull);
+
+		d->name = SpiText(i, 1);
+		d->condition = SpiText(i, 2);
+		d->model = isnull ? (Datum) 0 : datumCopy(model, false, -1);
+		d->weight = SpiDouble(i, 4);
+		d->shadow = SpiBoolean(i, 5);
+		d->force_verdict = SpiText(i, 6);
+		d->expires_at = SpiTime(i, 7);
+		d->rollout = SpiDouble(i, 8);
+	}
+	MemoryContextSwitchTo(spi);
+}
+
+static void
+ReadExclusions(PolicyConfig *c, MemoryContext context)
+{
+	MemoryContext spi;
+	int			n = RunQuery("SELECT exclusion, condition, mutes, verdict, expires_at "
+							 "FROM assay_internal.exclusion "
+							 "WHERE policy = $1 AND from_revision <= $2 "
+							 "AND (until_revision IS NULL OR until_revision > $2) "
+							 "ORDER BY exclusion COLLATE \"C\"", c->id->policy, c->id->revision);
+
+	spi = MemoryContextSwitchTo(context);
+	c->nexclusions = AtMost(c, n, POLICY_EXCLUSIONS_MAX, "exclusions");
+	c->exclusions = palloc0(c->nexclusions * sizeof(ConfigExclusion));
+	for (int i = 0; i < c->nexclusions; i++)
+	{
+		ConfigExclusion *x = &c->exclusions[i];
+
+		x->name = SpiText(i, 1);
+		x->condition = SpiText(i, 2);
+		x->mutes = SpiTexts(i, 3);
+		x->verdict = SpiText(i, 4);
+		x->expires_at = SpiTime(i, 5);
+	}
+	MemoryContextSwitchTo(spi);
+}
+
+/* Who owns a policy and what it reads and writes, as it stands; or an error */
+PolicyIdentity *
+ConfigIdentify(const char *policy)
+{
+	PolicyIdentity *id;
+	MemoryContext caller = CurrentMemoryContext;
+	Security	security;
+
+	EnterConfiguration(&security);
+	SPI_connect();
+	id = ReadIdentity(policy, 0, caller);
+	SPI_finish();
+	LeaveSecurity(&security);
+	return id;
+}
+
+/*
+ * A whole revision, the current one for 0, into the current memory context.
+ * drafts: they count as live.
+ */
+PolicyConfig *
+ConfigRead(const char *policy, int revision, bool drafts)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	PolicyConfig *c = palloc0(sizeof(PolicyConfig));
+	Security	security;
+
+	EnterConfiguration(&security);
+	SPI_connect();
+	c->id = ReadIdentity(policy, revision, caller);
+	ReadVerdicts(c, caller);
+	ReadGuards(c, caller);
+	ReadDetectors(c, drafts, caller);
+	ReadExclusions(c, caller);
+	SPI_finish();
+	LeaveSecurity(&security);
+	return c;
+}

@@ -1,0 +1,404 @@
+-- ---------------------------------------------------------------------------
+-- policy: the configuration, and who may see and change it
+--
+-- The tables are in a schema of their own, which nobody but the extension's
+-- owner writes to.  In schema assay there is a view of each by the same name,
+-- which shows the rows of policies that the user may read, and lets those be
+-- changed that it may change (check_right below).  Row-level security would
+-- do the same, but pg_dump refuses tables that have it.
+--
+-- No foreign keys: pg_restore loads the tables in any order, several at once.
+-- ---------------------------------------------------------------------------
+
+CREATE SCHEMA assay_internal;
+COMMENT ON SCHEMA assay_internal IS 'tables of pg_assay; users see the views in schema assay';
+REVOKE ALL ON SCHEMA assay_internal FROM PUBLIC;
+GRANT USAGE ON SCHEMA assay_internal TO PUBLIC;
+GRANT USAGE ON SCHEMA assay TO PUBLIC;
+
+-- tables
+
+CREATE TABLE assay_internal.policy (
+	policy text PRIMARY KEY CHECK (policy <> ''),
+	signals text NOT NULL CHECK (cardinality(parse_ident(signals)) = 2),
+	signals_view regclass,
+	key text[] NOT NULL CHECK (array_ndims(key) = 1 AND array_position(key, NULL) IS NULL),
+	decision regclass NOT NULL,
+	label regclass NOT NULL,
+	access regclass,
+	created_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE assay_internal.policy IS 'policies: what they read and where they write; a policy belongs to the owner of its decision table';
+COMMENT ON COLUMN assay_internal.policy.signals IS 'name of the signals view, qualified and quoted';
+COMMENT ON COLUMN assay_internal.policy.signals_view IS 'the view that had that name; read where nothing has the name any more';
+COMMENT ON COLUMN assay_internal.policy.key IS 'columns that identify a message, in view, message, decision and label table alike';
+COMMENT ON COLUMN assay_internal.policy.access IS 'view <policy>_policy, whose privileges say who may read (SELECT), build (INSERT) and publish (UPDATE)';
+
+CREATE TABLE assay_internal.revision (
+	policy text NOT NULL,
+	revision int NOT NULL CHECK (revision > 0),
+	made_at timestamptz NOT NULL DEFAULT now(),
+	made_by text NOT NULL DEFAULT session_user,
+	summary text NOT NULL,
+	prior float8 NOT NULL CHECK (abs(prior) <= 1000),
+	thresholds jsonb NOT NULL,
+	default_verdict text NOT NULL,
+	on_error text NOT NULL CHECK (on_error IN ('degrade', 'raise')),
+	log_signals boolean NOT NULL,
+	search_path text NOT NULL,
+	notify text[] NOT NULL DEFAULT '{}',
+	on_unreadable text,
+	PRIMARY KEY (policy, revision)
+);
+COMMENT ON TABLE assay_internal.revision IS 'each committed state of each policy: who, when, what, and the settings in force';
+COMMENT ON COLUMN assay_internal.revision.search_path IS 'search_path of conditions and of the signals query';
+COMMENT ON COLUMN assay_internal.revision.notify IS 'verdicts of which the trigger sends a notification on the channel assay_<policy>';
+COMMENT ON COLUMN assay_internal.revision.on_unreadable IS 'the least verdict of a message that is decided without some of its evidence; NULL: none';
+
+CREATE TABLE assay_internal.detector_model (
+	policy text NOT NULL,
+	detector text NOT NULL,
+	revision int NOT NULL,
+	model assay.model NOT NULL,
+	PRIMARY KEY (policy, detector, revision)
+);
+COMMENT ON TABLE assay_internal.detector_model IS 'models of detectors, by the revision that brought them';
+
+CREATE TABLE assay_internal.detector (
+	policy text NOT NULL,
+	detector text NOT NULL CHECK (detector <> '' AND length(detector) <= 200),
+	from_revision int NOT NULL,
+	until_revision int CHECK (until_revision > from_revision),
+	condition text,
+	model_revision int,
+	weight float8 NOT NULL CHECK (abs(weight) <= 1000),
+	mode text NOT NULL CHECK (mode IN ('draft', 'shadow', 'live', 'retired')),
+	force_verdict text,
+	expires_at timestamptz,
+	rollout float8 NOT NULL CHECK (rollout BETWEEN 0 AND 1),
+	severity text,
+	tags text[] NOT NULL DEFAULT '{}',
+	description text,
+	PRIMARY KEY (policy, detector, from_revision),
+	CHECK ((condition IS NULL) <> (model_revision IS NULL))
+);
+COMMENT ON TABLE assay_internal.detector IS 'each state of each detector, with the revisions in which it stood; the view assay.detectors shows the current ones';
+
+CREATE TABLE assay_internal.guard (
+	policy text NOT NULL,
+	guard text NOT NULL CHECK (guard <> '' AND octet_length(guard) < 64),
+	from_revision int NOT NULL,
+	until_revision int CHECK (until_revision > from_revision),
+	condition text NOT NULL,
+	description text,
+	PRIMARY KEY (policy, guard, from_revision)
+);
+COMMENT ON TABLE assay_internal.guard IS 'named conditions that detectors and exclusions refer to, evaluated once a message';
+
+CREATE TABLE assay_internal.exclusion (
+	policy text NOT NULL,
+	exclusion text NOT NULL CHECK (exclusion <> '' AND length(exclusion) <= 200),
+	from_revision int NOT NULL,
+	until_revision int CHECK (until_revision > from_revision),
+	condition text NOT NULL,
+	mutes text[],
+	verdict text,
+	reason text NOT NULL,
+	expires_at timestamptz,
+	decision_key text[],
+	PRIMARY KEY (policy, exclusion, from_revision),
+	CHECK (mutes IS NOT NULL OR verdict IS NOT NULL)
+);
+COMMENT ON TABLE assay_internal.exclusion IS 'conditions that mute detectors or force a verdict, against false positives';
+
+CREATE TABLE assay_internal.fault (
+	fault bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	policy text NOT NULL,
+	revision int NOT NULL,
+	detector text,
+	key text[],
+	sqlstate text NOT NULL,
+	message text NOT NULL,
+	suspended boolean NOT NULL DEFAULT false
+);
+COMMENT ON SEQUENCE assay_internal.fault_fault_seq IS 'numbers of faults';
+CREATE INDEX fault_policy_at_idx ON assay_internal.fault (policy, at);
+COMMENT ON TABLE assay_internal.fault IS 'errors that a detector (NULL: the signals view, or the policy as a whole) made on a message, which was decided without it or stayed undecided';
+
+CREATE TABLE assay_internal.backfill_run (
+	run bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	policy text NOT NULL,
+	revision int NOT NULL,
+	since timestamptz NOT NULL,
+	until timestamptz NOT NULL,
+	at_column text NOT NULL,
+	undecided_only boolean NOT NULL,
+	degraded_only boolean NOT NULL,
+	expected bigint NOT NULL,
+	decided bigint NOT NULL DEFAULT 0,
+	degraded bigint NOT NULL DEFAULT 0,
+	batches bigint NOT NULL DEFAULT 0,
+	last_key text[],
+	started_by text NOT NULL,
+	started_at timestamptz NOT NULL DEFAULT now(),
+	updated_at timestamptz NOT NULL DEFAULT now(),
+	finished_at timestamptz,
+	pid int
+);
+COMMENT ON TABLE assay_internal.backfill_run IS 'backfills and how far they came; the view assay.backfill_progress reads better';
+COMMENT ON SEQUENCE assay_internal.backfill_run_run_seq IS 'numbers of backfills';
+COMMENT ON COLUMN assay_internal.backfill_run.expected IS 'messages to decide, as the planner estimated them at the start';
+COMMENT ON COLUMN assay_internal.backfill_run.last_key IS 'everything up to this key is done';
+CREATE INDEX backfill_run_policy_idx ON assay_internal.backfill_run (policy, revision);
+
+-- Whoever owns the database may dump it; to restore takes a superuser, as CREATE EXTENSION does.
+GRANT SELECT ON ALL TABLES IN SCHEMA assay_internal TO pg_database_owner;
+GRANT SELECT ON SEQUENCE assay_internal.fault_fault_seq, assay_internal.backfill_run_run_seq TO pg_database_owner;
+
+SELECT pg_catalog.pg_extension_config_dump('assay_internal.policy', '');
+SELECT pg_catalog.pg_extension_config_dump('assay_internal.revision', '');
+SELECT pg_catalog.pg_extension_config_dump('assay_internal.detector_model', '');
+SELECT pg_catalog.pg_extension_config_dump('assay_internal.detector', '');
+SELECT pg_catalog.pg_extension_config_dump('assay_internal.guard', '');
+SELECT pg_catalog.pg_extension_config_dump('assay_internal.exclusion', '');
+SELECT pg_catalog.pg_extension_config_dump('assay_internal.fault', '');
+SELECT pg_catalog.pg_extension_config_dump('assay_internal.fault_fault_seq', '');
+
+-- rights
+
+CREATE FUNCTION assay_internal.policy_owner(decision regclass, access regclass, label regclass, signals_view regclass) RETURNS oid
+	AS 'MODULE_PATHNAME', 'assay_policy_owner' LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION assay_internal.policy_owner(regclass, regclass, regclass, regclass) IS
+	'whom a policy belongs to: the owner of its decision table or, where that is gone, of what is left of it; NULL when nothing is';
+
+CREATE FUNCTION assay_internal.may(wanted text, decision regclass, access regclass, label regclass, signals_view regclass) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'assay_may' LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION assay_internal.may(text, regclass, regclass, regclass, regclass) IS
+	'has the current user this right (reader, builder, publisher, owner) on the policy of these objects?';
+
+-- views
+
+CREATE VIEW assay.policy WITH (security_barrier) AS
+	SELECT p.policy, pg_get_userbyid(assay_internal.policy_owner(p.decision, p.access, p.label, p.signals_view))::text AS owner,
+		p.signals, p.signals_view, p.key, p.decision, p.label, p.access, p.created_at
+	FROM assay_internal.policy p
+	WHERE assay_internal.may('reader', p.decision, p.access, p.label, p.signals_view);
+COMMENT ON VIEW assay.policy IS 'policies that the user may read: who owns them, what they read and where they write';
+
+CREATE FUNCTION assay_internal.may(wanted text, policy text) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT coalesce((SELECT assay_internal.may($1, p.decision, p.access, p.label, p.signals_view) FROM assay.policy p WHERE p.policy = $2), false)
+$$;
+COMMENT ON FUNCTION assay_internal.may(text, text) IS 'has the current user this right (reader, builder, publisher, owner) on the policy?';
+
+CREATE VIEW assay.revision WITH (security_barrier) AS
+	SELECT t.policy, t.revision, t.made_at, t.made_by, t.summary, t.prior, t.thresholds, t.default_verdict, t.on_error, t.log_signals, t.search_path, t.notify, t.on_unreadable
+	FROM assay_internal.revision t
+	WHERE EXISTS (SELECT FROM assay_internal.policy p WHERE p.policy = t.policy
+		AND assay_internal.may('reader', p.decision, p.access, p.label, p.signals_view));
+COMMENT ON VIEW assay.revision IS 'each committed state of each policy that the user may read';
+
+CREATE VIEW assay.detector_model WITH (security_barrier) AS
+	SELECT t.policy, t.detector, t.revision, t.model
+	FROM assay_internal.detector_model t
+	WHERE EXISTS (SELECT FROM assay_internal.policy p WHERE p.policy = t.policy
+		AND assay_internal.may('reader', p.decision, p.access, p.label, p.signals_view));
+COMMENT ON VIEW assay.detector_model IS 'models of detectors, by the revision that brought them';
+
+CREATE VIEW assay.detector WITH (security_barrier) AS
+	SELECT t.policy, t.detector, t.from_revision, t.until_revision, t.condition, t.model_revision, t.weight, t.mode, t.force_verdict, t.expires_at, t.rollout, t.severity, t.tags, t.description
+	FROM assay_internal.detector t
+	WHERE EXISTS (SELECT FROM assay_internal.policy p WHERE p.policy = t.policy
+		AND assay_internal.may('reader', p.decision, p.access, p.label, p.signals_view));
+COMMENT ON VIEW assay.detector IS 'each state of each detector, with the revisions in which it stood; the view assay.detectors shows the current ones';
+
+CREATE VIEW assay.guard WITH (security_barrier) AS
+	SELECT t.policy, t.guard, t.from_revision, t.until_revision, t.condition, t.description
+	FROM assay_internal.guard t
+	WHERE EXISTS (SELECT FROM assay_internal.policy p WHERE p.policy = t.policy
+		AND assay_internal.may('reader', p.decision, p.access, p.label, p.signals_view));
+COMMENT ON VIEW assay.guard IS 'named conditions, with the revisions in which they stood';
+
+CREATE VIEW assay.exclusion WITH (security_barrier) AS
+	SELECT t.policy, t.exclusion, t.from_revision, t.until_revision, t.condition, t.mutes, t.verdict, t.reason, t.expires_at, t.decision_key
+	FROM assay_internal.exclusion t
+	WHERE EXISTS (SELECT FROM assay_internal.policy p WHERE p.policy = t.policy
+		AND assay_internal.may('reader', p.decision, p.access, p.label, p.signals_view));
+COMMENT ON VIEW assay.exclusion IS 'each state of each exclusion, with the revisions in which it stood; the view assay.exclusions shows the current ones';
+
+CREATE VIEW assay.fault WITH (security_barrier) AS
+	SELECT t.fault, t.at, t.policy, t.revision, t.detector, t.key, t.sqlstate, t.message, t.suspended
+	FROM assay_internal.fault t
+	WHERE EXISTS (SELECT FROM assay_internal.policy p WHERE p.policy = t.policy
+		AND assay_internal.may('reader', p.decision, p.access, p.label, p.signals_view))
+		OR has_table_privilege('assay_internal.fault', 'SELECT');
+COMMENT ON VIEW assay.fault IS 'errors of policies that the user may read: of a detector (NULL: of the signals view or of the policy as a whole)';
+
+CREATE VIEW assay.backfill_run WITH (security_barrier) AS
+	SELECT t.run, t.policy, t.revision, t.since, t.until, t.at_column, t.undecided_only, t.degraded_only, t.expected, t.decided, t.degraded, t.batches, t.last_key, t.started_by, t.started_at, t.updated_at, t.finished_at, t.pid
+	FROM assay_internal.backfill_run t
+	WHERE EXISTS (SELECT FROM assay_internal.policy p WHERE p.policy = t.policy
+		AND assay_internal.may('reader', p.decision, p.access, p.label, p.signals_view));
+COMMENT ON VIEW assay.backfill_run IS 'backfills and how far they came; the view assay.backfill_progress reads better';
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON assay.policy TO PUBLIC;
+GRANT SELECT, INSERT ON assay.revision, assay.detector_model TO PUBLIC;
+GRANT SELECT, INSERT, UPDATE (until_revision) ON assay.detector, assay.guard, assay.exclusion TO PUBLIC;
+GRANT SELECT, DELETE ON assay.fault, assay.backfill_run TO PUBLIC;
+
+-- triggers
+
+CREATE FUNCTION assay.policy_changed() RETURNS trigger
+	AS 'MODULE_PATHNAME' LANGUAGE C;
+COMMENT ON FUNCTION assay.policy_changed() IS 'tells every backend that a policy changed';
+
+CREATE FUNCTION assay_internal.keep_history() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF TG_OP = 'UPDATE' THEN
+		IF TG_TABLE_NAME NOT IN ('revision', 'detector_model')
+			AND to_jsonb(OLD) - 'until_revision' = to_jsonb(NEW) - 'until_revision'
+			AND OLD.until_revision IS NULL
+		THEN
+			RETURN NEW;
+		END IF;
+	ELSIF TG_OP = 'DELETE' THEN
+		-- a policy that is dropped goes with its history
+		IF NOT EXISTS (SELECT FROM assay_internal.policy p WHERE p.policy = OLD.policy) THEN
+			RETURN OLD;
+		END IF;
+	END IF;
+	RAISE EXCEPTION 'past states of a policy cannot be changed'
+		USING ERRCODE = 'object_not_in_prerequisite_state',
+			  HINT = 'Change a policy by its functions: each change makes a new revision.';
+END $$;
+COMMENT ON FUNCTION assay_internal.keep_history() IS 'lets the configuration be closed and continued, never overwritten';
+
+CREATE FUNCTION assay_internal.forget_policy() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	DELETE FROM assay_internal.revision t WHERE t.policy = OLD.policy;
+	DELETE FROM assay_internal.detector t WHERE t.policy = OLD.policy;
+	DELETE FROM assay_internal.detector_model t WHERE t.policy = OLD.policy;
+	DELETE FROM assay_internal.guard t WHERE t.policy = OLD.policy;
+	DELETE FROM assay_internal.exclusion t WHERE t.policy = OLD.policy;
+	DELETE FROM assay_internal.fault t WHERE t.policy = OLD.policy;
+	DELETE FROM assay_internal.backfill_run t WHERE t.policy = OLD.policy;
+	PERFORM assay_internal.forget_stats(OLD.policy);
+	RETURN NULL;
+END $$;
+COMMENT ON FUNCTION assay_internal.forget_policy() IS 'deletes what belongs to a policy that is dropped';
+
+-- What a change takes: a draft or shadow detector a builder, anything that decisions depend on a publisher, and
+-- what says whose code runs where the owner.  Who may write to the table itself restores a dump.
+CREATE FUNCTION assay_internal.check_right() RETURNS trigger LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	row record := CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
+	needed text := 'publisher';
+	r assay.revision;
+BEGIN
+	IF has_table_privilege(TG_RELID, 'INSERT') THEN
+		RETURN row;
+	END IF;
+	CASE TG_TABLE_NAME
+		WHEN 'policy' THEN
+			needed := 'owner';
+		WHEN 'revision' THEN
+			SELECT * INTO r FROM assay.revision v WHERE v.policy = row.policy ORDER BY v.revision DESC LIMIT 1;
+			IF NOT FOUND OR (row.search_path, row.on_error, row.log_signals) IS DISTINCT FROM (r.search_path, r.on_error, r.log_signals) THEN
+				needed := 'owner';
+			ELSIF (row.prior, row.thresholds, row.default_verdict, row.notify, row.on_unreadable)
+				IS NOT DISTINCT FROM (r.prior, r.thresholds, r.default_verdict, r.notify, r.on_unreadable) THEN
+				needed := 'builder';
+			END IF;
+		WHEN 'detector' THEN
+			IF row.mode <> 'live' THEN
+				needed := 'builder';
+			END IF;
+		WHEN 'detector_model' THEN
+			needed := 'builder';
+		ELSE
+			NULL;
+	END CASE;
+	IF TG_TABLE_NAME = 'policy' AND TG_OP <> 'DELETE' THEN
+		IF assay_internal.may(needed, row.decision, row.access, row.label, row.signals_view) THEN
+			RETURN row;
+		END IF;
+	ELSIF assay_internal.may(needed, row.policy) THEN
+		RETURN row;
+	END IF;
+	RAISE EXCEPTION 'permission denied for policy "%"', row.policy USING ERRCODE = 'insufficient_privilege',
+		DETAIL = format('It takes the right of %s.', CASE needed WHEN 'owner' THEN 'its owner' ELSE 'a ' || needed END),
+		HINT = 'assay.grant_access() gives rights; the view assay.access shows them.';
+END $$;
+COMMENT ON FUNCTION assay_internal.check_right() IS 'error unless the user may make this change of the configuration';
+
+CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE ON assay_internal.policy
+	FOR EACH ROW EXECUTE FUNCTION assay.policy_changed();
+CREATE TRIGGER changed_all AFTER TRUNCATE ON assay_internal.policy
+	FOR EACH STATEMENT EXECUTE FUNCTION assay.policy_changed();
+CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE ON assay_internal.revision
+	FOR EACH ROW EXECUTE FUNCTION assay.policy_changed();
+CREATE TRIGGER changed_all AFTER TRUNCATE ON assay_internal.revision
+	FOR EACH STATEMENT EXECUTE FUNCTION assay.policy_changed();
+CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE ON assay_internal.detector
+	FOR EACH ROW EXECUTE FUNCTION assay.policy_changed();
+CREATE TRIGGER changed_all AFTER TRUNCATE ON assay_internal.detector
+	FOR EACH STATEMENT EXECUTE FUNCTION assay.policy_changed();
+CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE ON assay_internal.detector_model
+	FOR EACH ROW EXECUTE FUNCTION assay.policy_changed();
+CREATE TRIGGER changed_all AFTER TRUNCATE ON assay_internal.detector_model
+	FOR EACH STATEMENT EXECUTE FUNCTION assay.policy_changed();
+CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE ON assay_internal.guard
+	FOR EACH ROW EXECUTE FUNCTION assay.policy_changed();
+CREATE TRIGGER changed_all AFTER TRUNCATE ON assay_internal.guard
+	FOR EACH STATEMENT EXECUTE FUNCTION assay.policy_changed();
+CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE ON assay_internal.exclusion
+	FOR EACH ROW EXECUTE FUNCTION assay.policy_changed();
+CREATE TRIGGER changed_all AFTER TRUNCATE ON assay_internal.exclusion
+	FOR EACH STATEMENT EXECUTE FUNCTION assay.policy_changed();
+-- also where the rows arrive by replication, which fires row triggers only
+ALTER TABLE assay_internal.policy ENABLE ALWAYS TRIGGER changed;
+ALTER TABLE assay_internal.policy ENABLE ALWAYS TRIGGER changed_all;
+ALTER TABLE assay_internal.revision ENABLE ALWAYS TRIGGER changed;
+ALTER TABLE assay_internal.revision ENABLE ALWAYS TRIGGER changed_all;
+ALTER TABLE assay_internal.detector ENABLE ALWAYS TRIGGER changed;
+ALTER TABLE assay_internal.detector ENABLE ALWAYS TRIGGER changed_all;
+ALTER TABLE assay_internal.detector_model ENABLE ALWAYS TRIGGER changed;
+ALTER TABLE assay_internal.detector_model ENABLE ALWAYS TRIGGER changed_all;
+ALTER TABLE assay_internal.guard ENABLE ALWAYS TRIGGER changed;
+ALTER TABLE assay_internal.guard ENABLE ALWAYS TRIGGER changed_all;
+ALTER TABLE assay_internal.exclusion ENABLE ALWAYS TRIGGER changed;
+ALTER TABLE assay_internal.exclusion ENABLE ALWAYS TRIGGER changed_all;
+
+CREATE TRIGGER keep_history BEFORE UPDATE OR DELETE ON assay_internal.revision FOR EACH ROW EXECUTE FUNCTION assay_internal.keep_history();
+CREATE TRIGGER keep_history_all BEFORE TRUNCATE ON assay_internal.revision FOR EACH STATEMENT EXECUTE FUNCTION assay_internal.keep_history();
+CREATE TRIGGER keep_history BEFORE UPDATE OR DELETE ON assay_internal.detector_model FOR EACH ROW EXECUTE FUNCTION assay_internal.keep_history();
+CREATE TRIGGER keep_history_all BEFORE TRUNCATE ON assay_internal.detector_model FOR EACH STATEMENT EXECUTE FUNCTION assay_internal.keep_history();
+CREATE TRIGGER keep_history BEFORE UPDATE OR DELETE ON assay_internal.detector FOR EACH ROW EXECUTE FUNCTION assay_internal.keep_history();
+CREATE TRIGGER keep_history_all BEFORE TRUNCATE ON assay_internal.detector FOR EACH STATEMENT EXECUTE FUNCTION assay_internal.keep_history();
+CREATE TRIGGER keep_history BEFORE UPDATE OR DELETE ON assay_internal.guard FOR EACH ROW EXECUTE FUNCTION assay_internal.keep_history();
+CREATE TRIGGER keep_history_all BEFORE TRUNCATE ON assay_internal.guard FOR EACH STATEMENT EXECUTE FUNCTION assay_internal.keep_history();
+CREATE TRIGGER keep_history BEFORE UPDATE OR DELETE ON assay_internal.exclusion FOR EACH ROW EXECUTE FUNCTION assay_internal.keep_history();
+CREATE TRIGGER keep_history_all BEFORE TRUNCATE ON assay_internal.exclusion FOR EACH STATEMENT EXECUTE FUNCTION assay_internal.keep_history();
+CREATE TRIGGER check_right BEFORE INSERT OR UPDATE OR DELETE ON assay_internal.policy FOR EACH ROW EXECUTE FUNCTION assay_internal.check_right();
+CREATE TRIGGER check_right BEFORE INSERT OR UPDATE OR DELETE ON assay_internal.revision FOR EACH ROW EXECUTE FUNCTION assay_internal.check_right();
+CREATE TRIGGER check_right BEFORE INSERT OR UPDATE OR DELETE ON assay_internal.detector_model FOR EACH ROW EXECUTE FUNCTION assay_internal.check_right();
+CREATE TRIGGER check_right BEFORE INSERT OR UPDATE OR DELETE ON assay_internal.detector FOR EACH ROW EXECUTE FUNCTION assay_internal.check_right();
+CREATE TRIGGER check_right BEFORE INSERT OR UPDATE OR DELETE ON assay_internal.guard FOR EACH ROW EXECUTE FUNCTION assay_internal.check_right();
+CREATE TRIGGER check_right BEFORE INSERT OR UPDATE OR DELETE ON assay_internal.exclusion FOR EACH ROW EXECUTE FUNCTION assay_internal.check_right();
+CREATE TRIGGER check_right BEFORE INSERT OR UPDATE OR DELETE ON assay_internal.fault FOR EACH ROW EXECUTE FUNCTION assay_internal.check_right();
+CREATE TRIGGER check_right BEFORE INSERT OR UPDATE OR DELETE ON assay_internal.backfill_run FOR EACH ROW EXECUTE FUNCTION assay_internal.check_right();
+CREATE TRIGGER forget AFTER DELETE ON assay_internal.policy FOR EACH ROW EXECUTE FUNCTION assay_internal.forget_policy();
+
+CREATE FUNCTION assay.member_of(role text) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'assay_member_of' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION assay.member_of(text) IS 'may the current user act as that role? False when there is no such role';
+
+CREATE FUNCTION assay_internal.forget_stats(policy text) RETURNS void
+	AS 'MODULE_PATHNAME', 'assay_forget_stats' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION assay_internal.forget_stats(text) IS 'removes the counters of a policy and its detectors, where there are any';
+REVOKE ALL ON FUNCTION assay_internal.forget_stats(text), assay_internal.forget_policy(), assay_internal.keep_history(), assay_internal.check_right(),
+	assay.policy_changed() FROM PUBLIC;

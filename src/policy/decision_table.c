@@ -1,0 +1,397 @@
+/*
+ * decision_table.c
+ *		The decision table: its columns, and the statements that fill it.
+ *
+ * A message has one decision for each revision that decided it.  A key that
+ * comes again (its message was deleted) is another message, whose decision
+ * takes the place of the former one.
+ *
+ * The table is the user's, who may put indexes, partitions, triggers and
+ * checks on it.  Where any of these could run something or refuse a row, rows
+ * are written in a subtransaction, which costs a transaction id; a table as
+ * create_policy() makes it is "plain", and takes every row whose key is short
+ * enough for its index.
+ */
+#include "postgres.h"
+
+#include "access/detoast.h"
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/transam.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_type.h"
+#include "compat.h"
+#include "decision_table.h"
+#include "nodes/bitmapset.h"
+#include "security.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+/*
+ * Bytes of a key, uncompressed, that fit into an index with what else may be
+ * in it (a verdict, numbers)
+ */
+#define SHORT_KEY_MAX	1500
+
+static const char *const columns[] = {"revision", "decided_at", "verdict", "score",
+"attribution", "degraded", "signals"};
+
+/* How many of them are written */
+static int
+ColumnCount(DecisionTable *t)
+{
+	return t->log_signals ? lengthof(columns) : lengthof(columns) - 1;
+}
+
+static Oid
+ColumnType(DecisionColumn column)
+{
+	switch (column)
+	{
+		case DECISION_REVISION:
+			return INT4OID;
+		case DECISION_DECIDED_AT:
+			return TIMESTAMPTZOID;
+		case DECISION_VERDICT:
+			return TEXTOID;
+		case DECISION_SCORE:
+			return FLOAT4OID;
+		case DECISION_ATTRIBUTION:
+			return TypeByName("attribution");
+		case DECISION_DEGRADED:
+			return BOOLOID;
+		case DECISION_SIGNALS:
+			return TypeByName("logged_signals");
+	}
+	return InvalidOid;
+}
+
+/* Is any unique index of the table made of nothing but these columns? */
+bool
+IsUniqueBy(Relation rel, List *key)
+{
+	List	   *indexes = RelationGetIndexList(rel);
+	bool		found = false;
+	ListCell   *lc;
+
+	foreach(lc, indexes)
+	{
+		HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(lc)));
+		Form_pg_index index;
+		bool		fits;
+
+		if (!HeapTupleIsValid(tuple))
+			continue;
+		index = (Form_pg_index) GETSTRUCT(tuple);
+		fits = index->indisunique && index->indimmediate && index->indisvalid &&
+			heap_attisnull(tuple, Anum_pg_index_indpred, NULL);
+		for (int i = 0; fits && i < index->indnkeyatts; i++)
+		{
+			AttrNumber	attno = index->indkey.values[i];
+			bool		in_key = false;
+			ListCell   *k;
+
+			foreach(k, key)
+				in_key |= attno > 0 &&
+				namestrcmp(&TupleDescAttr(RelationGetDescr(rel), attno - 1)->attname, lfirst(k)) == 0;
+			fits = in_key;
+		}
+		found |= fits;
+		ReleaseSysCache(tuple);
+	}
+	list_free(indexes);
+	return found;
+}
+
+/* Does an index take every row with a short key, and run nothing for it? */
+static bool
+IndexIsPlain(Relation rel, Oid indexid, DecisionTable *t)
+{
+	Relation	index = index_open(indexid, AccessShareLock);
+	bool		plain = index->rd_rel->relam == BTREE_AM_OID &&
+	index->rd_index->indimmediate &&
+	RelationGetIndexExpressions(index) == NIL &&
+	RelationGetIndexPredicate(index) == NIL;
+
+	for (int i = 0; plain && i < index->rd_index->indnatts; i++)
+	{
+		AttrNumber	attno = index->rd_index->indkey.values[i];
+		const char *attname = NameStr(TupleDescAttr(RelationGetDescr(rel), attno - 1)->attname);
+		bool		known = false;
+
+		/* A ledger or signals would be too long for it. */
+		for (int c = 0; c < t->desc->natts; c++)
+			known |= strcmp(NameStr(TupleDescAttr(t->desc, c)->attname), attname) == 0 &&
+				c != t->nkeys + DECISION_ATTRIBUTION && c != t->nkeys + DECISION_SIGNALS;
+		plain = known && (i >= index->rd_index->indnkeyatts ||
+						  index->rd_opfamily[i] < FirstUnpinnedObjectId);
+	}
+	index_close(index, AccessShareLock);
+	return plain;
+}
+
+/* The same of all indexes; none but the key's may be unique */
+static bool
+IndexesArePlain(Relation rel, DecisionTable *t)
+{
+	List	   *indexes = RelationGetIndexList(rel);
+	bool		plain = true;
+	ListCell   *lc;
+
+	foreach(lc, indexes)
+	{
+		Oid			indexid = lfirst_oid(lc);
+		HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(indexid));
+
+		if (HeapTupleIsValid(tuple))
+		{
+			Form_pg_index form = (Form_pg_index) GETSTRUCT(tuple);
+
+			plain &= !form->indisunique || form->indnkeyatts == t->nkeys + 1;
+			plain &= !form->indisexclusion;
+			ReleaseSysCache(tuple);
+		}
+		plain = plain && IndexIsPlain(rel, indexid, t);
+	}
+	list_free(indexes);
+	return plain;
+}
+
+/* Does a column take any value that is written to it, or none? */
+static bool
+ColumnIsPlain(Form_pg_attribute att, DecisionTable *t)
+{
+	if (att->attisdropped)
+		return true;
+	for (int c = 0; c < t->desc->natts; c++)
+		if (strcmp(NameStr(TupleDescAttr(t->desc, c)->attname), NameStr(att->attname)) == 0)
+			return att->atttypmod < 0 && att->attgenerated == '\0' && att->attidentity == '\0' &&
+				get_typtype(att->atttypid) == TYPTYPE_BASE;
+	return !att->attnotnull && !att->atthasdef && att->attgenerated == '\0';
+}
+
+static bool
+IsPlain(Relation rel, DecisionTable *t)
+{
+	Form_pg_class form = rel->rd_rel;
+	TupleConstr *constr = RelationGetDescr(rel)->constr;
+
+	if (form->relkind != RELKIND_RELATION || form->relispartition || form->relhasrules ||
+		form->relrowsecurity || rel->trigdesc != NULL || form->relhassubclass ||
+		(form->relreplident != REPLICA_IDENTITY_DEFAULT && form->relreplident != REPLICA_IDENTITY_FULL) ||
+		(constr && constr->num_check > 0))
+		return false;
+	if (pg_class_aclmask(RelationGetRelid(rel), t->id->owner, ACL_INSERT | ACL_UPDATE | ACL_SELECT,
+						 ACLMASK_ALL) != (ACL_INSERT | ACL_UPDATE | ACL_SELECT))
+		return false;
+	for (int i = 0; i < RelationGetDescr(rel)->natts; i++)
+		if (!ColumnIsPlain(TupleDescAttr(RelationGetDescr(rel), i), t))
+			return false;
+	return IndexesArePlain(rel, t);
+}
+
+/* A column's type, which must be the one that is written */
+static void
+CheckColumn(DecisionTable *t, Relation rel, int column)
+{
+	Form_pg_attribute wanted = TupleDescAttr(t->desc, column);
+	AttrNumber	attno = get_attnum(RelationGetRelid(rel), NameStr(wanted->attname));
+
+	if (attno <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("decision table %s has no column \"%s\"", t->id->decision_name,
+						NameStr(wanted->attname)),
+				 errhint("Add it as it was, or make the policy anew: assay.policy_export() keeps what it is made of.")));
+	if (get_atttype(RelationGetRelid(rel), attno) != wanted->atttypid)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of decision table %s must be of type %s",
+						NameStr(wanted->attname), t->id->decision_name,
+						format_type_be(wanted->atttypid))));
+}
+
+/* What the decision table of a policy has; an error where it can't be one */
+DecisionTable *
+OpenDecisionTable(PolicyIdentity *id)
+{
+	DecisionTable *t = palloc0(sizeof(DecisionTable));
+	int			n;
+	Relation	rel = table_open(id->decision, AccessShareLock);
+	ListCell   *lc;
+
+	t->id = id;
+	t->nkeys = list_length(id->key);
+	/* An older version made another column, or none: upgrade_policy() */
+	t->log_signals = id->log_signals &&
+		get_atttype(id->decision, get_attnum(id->decision, columns[DECISION_SIGNALS])) ==
+		ColumnType(DECISION_SIGNALS);
+	n = ColumnCount(t);
+	t->key_types = palloc(t->nkeys * sizeof(Oid));
+	t->desc = CreateTemplateTupleDesc(t->nkeys + n);
+	foreach(lc, id->key)
+	{
+		int			i = foreach_current_index(lc);
+
+		t->key_types[i] = get_atttype(id->decision, get_attnum(id->decision, lfirst(lc)));
+		if (!OidIsValid(t->key_types[i]))
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("decision table %s has no key column \"%s\"",
+							id->decision_name, (char *) lfirst(lc))));
+		TupleDescInitEntry(t->desc, i + 1, lfirst(lc), t->key_types[i], -1, 0);
+	}
+	for (int c = 0; c < n; c++)
+	{
+		TupleDescInitEntry(t->desc, t->nkeys + c + 1, columns[c], ColumnType(c), -1, 0);
+		CheckColumn(t, rel, t->nkeys + c);
+	}
+	t->plain = IsPlain(rel, t);
+	table_close(rel, AccessShareLock);
+	return t;
+}
+
+/* "a", "b", revision: what identifies a decision */
+static void
+AddKey(StringInfo sql, DecisionTable *t)
+{
+	for (int i = 0; i < t->nkeys; i++)
+		appendStringInfo(sql, "%s, ", quote_identifier(NameStr(TupleDescAttr(t->desc, i)->attname)));
+	appendStringInfoString(sql, "revision");
+}
+
+static char *
+InsertInto(DecisionTable *t)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "INSERT INTO %s AS \"(decision)\" (", t->id->decision_name);
+	for (int i = 0; i < t->desc->natts; i++)
+		appendStringInfo(&sql, "%s%s", i > 0 ? ", " : "",
+						 quote_identifier(NameStr(TupleDescAttr(t->desc, i)->attname)));
+	appendStringInfoString(&sql, ") ");
+	return sql.data;
+}
+
+/* ON CONFLICT: the new decision takes the old one's place. */
+static char *
+OnConflict(DecisionTable *t)
+{
+	StringInfoData sql;
+	Relation	rel = table_open(t->id->decision, AccessShareLock);
+	bool		unique = IsUniqueBy(rel, lappend(list_copy(t->id->key), "revision"));
+
+	table_close(rel, AccessShareLock);
+	initStringInfo(&sql);
+	if (!unique)
+		return sql.data;
+	appendStringInfoString(&sql, " ON CONFLICT (");
+	AddKey(&sql, t);
+	appendStringInfoString(&sql, ") DO UPDATE SET ");
+	for (int c = DECISION_DECIDED_AT; c < ColumnCount(t); c++)
+		appendStringInfo(&sql, "%s%s = EXCLUDED.%s", c > DECISION_DECIDED_AT ? ", " : "",
+						 columns[c], columns[c]);
+	return sql.data;
+}
+
+/* The statement that writes one decision, its values as parameters */
+char	   *
+InsertOneSql(DecisionTable *t)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "%sVALUES (", InsertInto(t));
+	for (int i = 0; i < t->desc->natts; i++)
+		appendStringInfo(&sql, "%s$%d", i > 0 ? ", " : "", i + 1);
+	appendStringInfo(&sql, ")%s", OnConflict(t));
+	return sql.data;
+}
+
+/*
+ * The statement that writes the rows of DECISIONS_NAME.  Unless they are
+ * unique by their key, one of those with the same key counts: a row can't be
+ * replaced twice.
+ */
+char	   *
+InsertManySql(DecisionTable *t, bool unique)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "%sSELECT ", InsertInto(t));
+	if (!unique)
+	{
+		appendStringInfoString(&sql, "DISTINCT ON (");
+		AddKey(&sql, t);
+		appendStringInfoString(&sql, ") ");
+	}
+	appendStringInfo(&sql, "* FROM \"" DECISIONS_NAME "\"%s", OnConflict(t));
+	return sql.data;
+}
+
+/* Values of a decision, but for its key and signals */
+void
+FillDecision(DecisionTable *t, Datum *values, bool *nulls, int revision,
+			 TimestampTz at, const char *verdict, const PolicyDecision *decision)
+{
+	Datum	   *v = values + t->nkeys;
+
+	v[DECISION_REVISION] = Int32GetDatum(revision);
+	v[DECISION_DECIDED_AT] = TimestampTzGetDatum(at);
+	v[DECISION_VERDICT] = CStringGetTextDatum(verdict);
+	v[DECISION_SCORE] = Float4GetDatum((float4) decision->score);
+	v[DECISION_ATTRIBUTION] = PointerGetDatum(decision->attribution);
+	v[DECISION_DEGRADED] = BoolGetDatum(decision->degraded);
+	memset(nulls + t->nkeys, false, (ColumnCount(t)) * sizeof(bool));
+	if (t->log_signals)
+		nulls[t->nkeys + DECISION_SIGNALS] = true;
+}
+
+/* Does the key fit into the table's index for sure? */
+bool
+KeyIsShort(DecisionTable *t, const Datum *values, const bool *nulls)
+{
+	Size		bytes = 0;
+
+	for (int i = 0; i < t->nkeys; i++)
+		if (!nulls[i] && TupleDescAttr(t->desc, i)->attlen == -1)
+			bytes += toast_raw_datum_size(values[i]);
+	return bytes <= SHORT_KEY_MAX;
+}
+
+/* The key as text[]'s text form, for assay.fault */
+char	   *
+KeyText(DecisionTable *t, const Datum *values, const bool *nulls)
+{
+	Datum	   *texts = palloc(t->nkeys * sizeof(Datum));
+	bool	   *missing = palloc(t->nkeys * sizeof(bool));
+	int			dims[1] = {t->nkeys};
+	int			lower[1] = {1};
+	ArrayType  *array;
+
+	for (int i = 0; i < t->nkeys; i++)
+	{
+		Oid			output;
+		bool		varlena;
+
+		missing[i] = nulls[i];
+		if (nulls[i])
+			continue;
+		getTypeOutputInfo(t->key_types[i], &output, &varlena);
+		texts[i] = CStringGetTextDatum(OidOutputFunctionCall(output, values[i]));
+	}
+	array = construct_md_array(texts, missing, 1, dims, lower, TEXTOID, -1, false, TYPALIGN_INT);
+	return OidOutputFunctionCall(F_ARRAY_OUT, PointerGetDatum(array));
+}

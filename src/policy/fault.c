@@ -1,0 +1,238 @@
+/*
+ * fault.c
+ *		Keeps in assay.fault what went wrong, and not more often than helps.
+ *
+ * Faults because of a message are kept up to so many for each detector and
+ * SQLSTATE, in a backend and interval; the ledgers have them all.  A fault
+ * that lasts until somebody mends it (a view that is gone, a condition that no
+ * longer compiles) is kept once an interval by all backends together: each
+ * looks first whether another one has.  What is rolled back does not count.
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "executor/spi.h"
+#include "fault.h"
+#include "protect.h"
+#include "security.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#define FAULT_INTERVAL_MIN		1
+#define FAULT_INTERVAL_DEFAULT	60
+#define FAULT_INTERVAL_MAX		86400
+
+/* Faults of messages that are kept of one kind, in a backend and interval */
+#define KIND_FAULTS_MAX		10
+
+/* Kinds that a backend remembers */
+#define KINDS_MAX			256
+
+/* What a backend has kept of one kind of fault */
+typedef struct FaultKind
+{
+	uint32		hash;			/* of policy, detector and SQLSTATE */
+	TimestampTz since;			/* of the interval */
+	int			kept;
+	bool		pending;		/* by the transaction at hand */
+} FaultKind;
+
+static int	fault_interval = FAULT_INTERVAL_DEFAULT;	/* seconds */
+static FaultKind kinds[KINDS_MAX];
+static bool any_pending = false;
+
+static void
+ForgetPending(bool forget)
+{
+	for (int i = 0; i < KINDS_MAX; i++)
+	{
+		if (kinds[i].pending && forget)
+			kinds[i].kept = 0;
+		kinds[i].pending = false;
+	}
+}
+
+/* What was kept and is rolled back may be kept again. */
+static void
+EndTransaction(XactEvent event, void *arg)
+{
+	if (!any_pending)
+		return;
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
+	{
+		ForgetPending(event == XACT_EVENT_ABORT);
+		any_pending = false;
+	}
+}
+
+static void
+EndSubtransaction(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void *arg)
+{
+	if (any_pending && event == SUBXACT_EVENT_ABORT_SUB)
+		ForgetPending(true);
+}
+
+void
+FaultInit(void)
+{
+	DefineCustomIntVariable("assay.fault_interval",
+							"Time in which a fault of one kind is kept once, or a few times where messages cause it.",
+							NULL,
+							&fault_interval,
+							FAULT_INTERVAL_DEFAULT, FAULT_INTERVAL_MIN, FAULT_INTERVAL_MAX,
+							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+	RegisterXactCallback(EndTransaction, NULL);
+	RegisterSubXactCallback(EndSubtransaction, NULL);
+}
+
+PolicyFault *
+MakeFault(const char *detector, const char *sqlstate, const char *message, const char *key)
+{
+	PolicyFault *fault = palloc0(sizeof(PolicyFault));
+
+	fault->detector = detector ? pstrdup(detector) : NULL;
+	strlcpy(fault->sqlstate, sqlstate, 6);
+	fault->message = pnstrdup(message, FAULT_MESSAGE_MAX);
+	fault->key = key ? pstrdup(key) : NULL;
+	return fault;
+}
+
+static uint32
+HashText(const char *s)
+{
+	return hash_bytes((const unsigned char *) s, strlen(s));
+}
+
+/* The place of a fault's kind; another kind may have to make room. */
+static FaultKind *
+FindKind(const char *policy, PolicyFault *fault)
+{
+	uint32		hash = HashText(psprintf("%s/%s/%s/%d", policy, fault->detector ? fault->detector : "",
+										 fault->sqlstate, fault->lasting));
+	FaultKind  *kind = &kinds[hash % KINDS_MAX];
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (kind->hash != hash ||
+		now - kind->since >= fault_interval * USECS_PER_SEC)
+	{
+		memset(kind, 0, sizeof(FaultKind));
+		kind->hash = hash;
+		kind->since = now;
+	}
+	return kind;
+}
+
+typedef struct WriteJob
+{
+	const char *policy;
+	int			revision;
+	List	   *faults;
+	bool		told;			/* of something new */
+} WriteJob;
+
+/* Has somebody kept this fault in the interval? */
+static bool
+IsKnown(WriteJob *job, PolicyFault *fault)
+{
+	Oid			types[] = {TEXTOID, INT4OID, TEXTOID, TEXTOID, INT4OID};
+	Datum		values[] = {CStringGetTextDatum(job->policy), Int32GetDatum(job->revision),
+		fault->detector ? CStringGetTextDatum(fault->detector) : (Datum) 0,
+	CStringGetTextDatum(fault->sqlstate), Int32GetDatum(fault_interval)};
+	char		nulls[] = {' ', ' ', fault->detector ? ' ' : 'n', ' ', ' '};
+
+	if (SPI_execute_with_args("SELECT FROM assay_internal.fault f WHERE f.policy = $1 AND f.revision = $2 "
+							  "AND f.detector IS NOT DISTINCT FROM $3 AND f.sqlstate = $4 "
+							  "AND f.at > pg_catalog.clock_timestamp() - $5 * interval '1 second' "
+							  "AND f.at <= pg_catalog.clock_timestamp() LIMIT 1",
+							  lengthof(types), types, values, nulls, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read assay.fault");
+	return SPI_processed > 0;
+}
+
+static void
+InsertFault(WriteJob *job, PolicyFault *fault)
+{
+	Oid			types[] = {TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID};
+	Datum		values[] = {CStringGetTextDatum(job->policy), Int32GetDatum(job->revision),
+		fault->detector ? CStringGetTextDatum(fault->detector) : (Datum) 0,
+		fault->key ? CStringGetTextDatum(fault->key) : (Datum) 0,
+		CStringGetTextDatum(fault->sqlstate), CStringGetTextDatum(fault->message),
+	BoolGetDatum(fault->suspended)};
+	char		nulls[] = {' ', ' ', fault->detector ? ' ' : 'n', fault->key ? ' ' : 'n', ' ', ' ', ' '};
+
+	if (SPI_execute_with_args("INSERT INTO assay_internal.fault (policy, revision, detector, key, sqlstate, message, suspended) "
+							  "VALUES ($1, $2, $3, $4::text[], $5, $6, $7)",
+							  lengthof(types), types, values, nulls, false, 0) != SPI_OK_INSERT)
+		elog(ERROR, "could not write assay.fault");
+}
+
+static void
+RunWriteJob(void *arg)
+{
+	WriteJob   *job = arg;
+	Security	security;
+	ListCell   *lc;
+
+	EnterConfiguration(&security);
+	SPI_connect();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	foreach(lc, job->faults)
+	{
+		PolicyFault *fault = lfirst(lc);
+		FaultKind  *kind = FindKind(job->policy, fault);
+
+		if (kind->kept >= (fault->lasting ? 1 : KIND_FAULTS_MAX))
+			continue;
+		kind->kept++;
+		kind->pending = any_pending = true;
+		if (fault->lasting && IsKnown(job, fault))
+			continue;
+		InsertFault(job, fault);
+		job->told |= fault->lasting;
+	}
+	PopActiveSnapshot();
+	SPI_finish();
+	LeaveSecurity(&security);
+}
+
+/* Would any of them be kept?  Asked first, since mostly none is. */
+static bool
+AnyIsNew(const char *policy, List *faults)
+{
+	ListCell   *lc;
+
+	foreach(lc, faults)
+	{
+		PolicyFault *fault = lfirst(lc);
+
+		if (FindKind(policy, fault)->kept < (fault->lasting ? 1 : KIND_FAULTS_MAX))
+			return true;
+	}
+	return false;
+}
+
+bool
+WriteFaults(const char *policy, int revision, List *faults)
+{
+	WriteJob	job = {policy, revision, faults, false};
+	ErrorData  *error;
+
+	if (faults == NIL || !AnyIsNew(policy, faults))
+		return false;
+	error = RunProtected(RunWriteJob, &job);
+	if (error)
+	{
+		ereport(LOG,
+				(errmsg("could not keep a fault of policy \"%s\": %s", policy, error->message)));
+		FreeErrorData(error);
+		return false;
+	}
+	return job.told;
+}

@@ -1,0 +1,142 @@
+/*
+ * latest.c
+ *		latest_labels(), latest_decisions(), latest_decision(): a policy's own
+ *		tables, for explain_decision() and reports.
+ *
+ * Who may act as the owner reads them as the owner, in a restricted operation:
+ * what stands there may be anything, and a superuser must not run it for the
+ * asking.  Anybody else reads them with rights of their own, row-level
+ * security and all.
+ */
+#include "postgres.h"
+
+#include "batch.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "signals_query.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+/* Run a query about one of the tables, whose rows are the function's result. */
+static void
+ReadTable(FunctionCallInfo fcinfo, Source *s, Oid table, const char *table_name, BatchQuery *q)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Security	security;
+
+	if (table_name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("a table of policy \"%s\" does not exist", s->policy),
+				 errhint("SELECT * FROM assay.check(%s) tells what is missing.",
+						 quote_literal_cstr(s->policy))));
+	s->as_caller = !has_privs_of_role(GetUserId(), s->id->owner);
+	if (s->as_caller && pg_class_aclcheck(table, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for policy \"%s\"", s->policy),
+				 errhint("It takes membership in the policy's owner, or SELECT on %s.", table_name)));
+	InitMaterializedSRF(fcinfo, 0);
+	q->read_only = true;
+	EnterSource(&security, s);
+	QueryRunInto(q, result->setResult);
+	LeaveSecurity(&security);
+}
+
+PG_FUNCTION_INFO_V1(assay_latest_labels);
+Datum
+assay_latest_labels(PG_FUNCTION_ARGS)
+{
+	Source		s;
+	BatchQuery	q;
+
+	InitSourceKeys(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	SPI_connect();
+	QueryStart(&q);
+	QueryAdd(&q, "SELECT DISTINCT ON (");
+	AddKeys(&q, &s, "v", "");
+	QueryAdd(&q, ") ARRAY[");
+	AddKeys(&q, &s, "v", "::pg_catalog.text");
+	QueryAdd(&q, "], v.malicious FROM %s v ORDER BY ", s.id->label_name);
+	AddKeys(&q, &s, "v", "");
+	QueryAdd(&q, ", v.labelled_at DESC");
+	ReadTable(fcinfo, &s, s.id->label, s.id->label_name, &q);
+	SPI_finish();
+	return (Datum) 0;
+}
+
+PG_FUNCTION_INFO_V1(assay_latest_decisions);
+Datum
+assay_latest_decisions(PG_FUNCTION_ARGS)
+{
+	Source		s;
+	BatchQuery	q;
+
+	InitSourceKeys(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	SPI_connect();
+	QueryStart(&q);
+	QueryAdd(&q, "SELECT DISTINCT ON (");
+	AddKeys(&q, &s, "v", "");
+	QueryAdd(&q, ") ARRAY[");
+	AddKeys(&q, &s, "v", "::pg_catalog.text");
+	QueryAdd(&q, "], v.revision, v.verdict, v.attribution FROM %s v WHERE v.decided_at >= ",
+			 s.id->decision_name);
+	QueryValue(&q, TIMESTAMPTZOID, PG_GETARG_DATUM(1));
+	QueryAdd(&q, " AND v.decided_at < ");
+	QueryValue(&q, TIMESTAMPTZOID, PG_GETARG_DATUM(2));
+	QueryAdd(&q, " ORDER BY ");
+	AddKeys(&q, &s, "v", "");
+	QueryAdd(&q, ", v.revision DESC");
+	ReadTable(fcinfo, &s, s.id->decision, s.id->decision_name, &q);
+	SPI_finish();
+	return (Datum) 0;
+}
+
+PG_FUNCTION_INFO_V1(assay_latest_decision);
+Datum
+assay_latest_decision(PG_FUNCTION_ARGS)
+{
+	Source		s;
+	BatchQuery	q;
+	Datum	   *items;
+	bool	   *nulls;
+	int			n;
+	int			i = 0;
+	ListCell   *lc;
+
+	InitSourceKeys(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT,
+					  &items, &nulls, &n);
+	if (n != s.nkeys)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("policy \"%s\" identifies a message by %d values, not %d", s.policy,
+						s.nkeys, n)));
+	SPI_connect();
+	QueryStart(&q);
+	QueryAdd(&q, "SELECT v.revision, v.decided_at, v.verdict, v.score, v.attribution FROM %s v WHERE true",
+			 s.id->decision_name);
+	foreach(lc, s.id->key)
+	{
+		Oid			type = get_atttype(s.id->decision, get_attnum(s.id->decision, lfirst(lc)));
+
+		QueryAdd(&q, " AND v.%s = ", s.keys[i]);
+		if (nulls[i])
+			QueryAdd(&q, "NULL");
+		else
+		{
+			QueryValue(&q, TEXTOID, items[i]);
+			if (OidIsValid(type))
+				QueryAdd(&q, "::%s", CastName(type));
+		}
+		i++;
+	}
+	QueryAdd(&q, " ORDER BY v.revision DESC LIMIT 1");
+	ReadTable(fcinfo, &s, s.id->decision, s.id->decision_name, &q);
+	SPI_finish();
+	return (Datum) 0;
+}

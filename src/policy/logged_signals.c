@@ -1,0 +1,816 @@
+/*
+ * logged_signals.c
+ *		The signals of a message, as they were when it was decided.
+ *
+ * A value of the view's own row type would change with the view, and a dump of
+ * it could not be restored once the view is another.  So names and types are
+ * kept apart, once for all messages (assay.signals_shape), and values in forms
+ * that any server reads: those of built-in types as they are sent, all others
+ * as text.
+ *
+ * Whoever writes a value sees to it that its shape is there (EnsureSignalsShape).
+ */
+#include "postgres.h"
+
+#include "access/detoast.h"
+#include "access/htup_details.h"
+#include "access/transam.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "common/cryptohash.h"
+#include "common/sha2.h"
+#include "compat.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "lib/stringinfo.h"
+#include "libpq/pqformat.h"
+#include "logged_signals.h"
+#include "mb/pg_wchar.h"
+#include "security.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/typcache.h"
+
+/* How a column's values are kept */
+typedef enum SignalForm
+{
+	FORM_FIXED = 'f',
+	FORM_BYTES = 'b',
+	FORM_SENT = 's',
+	FORM_TEXT = 't'
+} SignalForm;
+
+typedef struct SignalColumn
+{
+	char	   *name;
+	Oid			type;			/* text, where the form is */
+	char	   *type_name;		/* of the view's column */
+	SignalForm	form;
+	int16		len;			/* of fixed ones */
+	bool		byval;
+	FmgrInfo	function;		/* to write it: send or output */
+	FmgrInfo	receive;		/* to read it */
+	Oid			ioparam;
+} SignalColumn;
+
+struct SignalsShape
+{
+	unsigned char id[UUID_LEN];
+	bool		known;			/* to be in the table, and committed or ours */
+	int			count;
+	SignalColumn *columns;
+	MemoryContext context;
+};
+
+#define HEADER_BYTES	offsetof(LoggedSignals, data)
+#define NULLS_BYTES(n)	(((n) + 7) / 8)
+
+/* Shapes that this backend has written or seen: reset when one is rolled back */
+static uint64 rollbacks = 0;
+static uint64 known_since = 0;
+
+static void
+EndTransaction(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_ABORT)
+		rollbacks++;
+}
+
+static void
+EndSubtransaction(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void *arg)
+{
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+		rollbacks++;
+}
+
+void
+LoggedSignalsInit(void)
+{
+	RegisterXactCallback(EndTransaction, NULL);
+	RegisterSubXactCallback(EndSubtransaction, NULL);
+}
+
+/*
+ * Shapes
+ */
+
+/* Types whose bytes mean the same everywhere, whatever they are */
+static bool
+IsFixed(Oid type)
+{
+	switch (type)
+	{
+		case BOOLOID:
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case FLOAT4OID:
+		case FLOAT8OID:
+		case DATEOID:
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+		case UUIDOID:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* A built-in type that travels by itself, without other types' oids within */
+static bool
+IsSent(Oid type)
+{
+	Oid			element = get_element_type(type);
+
+	if (type >= FirstUnpinnedObjectId || get_typtype(type) != TYPTYPE_BASE)
+		return false;
+	switch (type)
+	{
+		case NUMERICOID:
+		case JSONBOID:
+		case INETOID:
+		case CIDROID:
+		case INTERVALOID:
+		case TIMEOID:
+		case TIMETZOID:
+		case BYTEAOID:
+		case MACADDROID:
+		case MACADDR8OID:
+		case BITOID:
+		case VARBITOID:
+			return true;
+		default:
+			return OidIsValid(element) && (IsFixed(element) || element == TEXTOID ||
+										   element == VARCHAROID || element == NUMERICOID ||
+										   element == INETOID || element == CIDROID);
+	}
+}
+
+/* Make ready to write or read a column. */
+static void
+InitColumn(SignalColumn *c, MemoryContext context)
+{
+	Oid			output;
+	Oid			receive;
+	bool		varlena;
+	char		align;
+
+	if (c->form == FORM_SENT)
+	{
+		getTypeBinaryOutputInfo(c->type, &output, &varlena);
+		getTypeBinaryInputInfo(c->type, &receive, &c->ioparam);
+	}
+	else
+	{
+		getTypeOutputInfo(c->type, &output, &varlena);
+		getTypeInputInfo(c->type, &receive, &c->ioparam);
+	}
+	fmgr_info_cxt(output, &c->function, context);
+	fmgr_info_cxt(receive, &c->receive, context);
+	get_typlenbyvalalign(c->type, &c->len, &c->byval, &align);
+}
+
+static void
+DescribeColumn(SignalColumn *c, Form_pg_attribute att, MemoryContext context)
+{
+	Oid			base = getBaseType(att->atttypid);
+
+	c->name = pstrdup(NameStr(att->attname));
+	c->type_name = format_type_extended(att->atttypid, -1, FORMAT_TYPE_FORCE_QUALIFY);
+	c->type = base;
+	if (IsFixed(base))
+		c->form = FORM_FIXED;
+	else if (base == TEXTOID || base == VARCHAROID || base == BPCHAROID || base == JSONOID)
+		c->form = FORM_BYTES;
+	else if (IsSent(base))
+		c->form = FORM_SENT;
+	else
+		c->form = FORM_TEXT;
+	InitColumn(c, context);
+}
+
+/* The hash of a shape's content */
+static void
+HashShape(SignalsShape * shape)
+{
+	pg_cryptohash_ctx *hash = pg_cryptohash_create(PG_SHA256);
+	uint8		digest[PG_SHA256_DIGEST_LENGTH];
+	bool		good = hash != NULL && pg_cryptohash_init(hash) == 0;
+
+	for (int i = 0; good && i < shape->count; i++)
+	{
+		SignalColumn *c = &shape->columns[i];
+		char	   *s = psprintf("%s %u %c %s", quote_identifier(c->name),
+								 c->form == FORM_TEXT ? 0 : c->type, c->form,
+								 quote_identifier(c->type_name));
+
+		good = pg_cryptohash_update(hash, (uint8 *) s, strlen(s) + 1) == 0;
+		pfree(s);
+	}
+	if (!good || pg_cryptohash_final(hash, digest, sizeof(digest)) != 0)
+		elog(ERROR, "could not compute a hash");
+	pg_cryptohash_free(hash);
+	memcpy(shape->id, digest, UUID_LEN);
+}
+
+/* Of "count" columns of a row, from "first" on, in the current memory context */
+SignalsShape *
+MakeSignalsShape(TupleDesc desc, int first, int count)
+{
+	SignalsShape *shape = palloc0(sizeof(SignalsShape));
+
+	shape->context = CurrentMemoryContext;
+	shape->count = count;
+	shape->columns = palloc0(count * sizeof(SignalColumn));
+	for (int i = 0; i < count; i++)
+		DescribeColumn(&shape->columns[i], TupleDescAttr(desc, first + i), shape->context);
+	HashShape(shape);
+	return shape;
+}
+
+/* Columns of a shape as arrays: names, names of types, oids of types, forms */
+static void
+ShapeArrays(SignalsShape * shape, Datum *arrays)
+{
+	Datum	   *names = palloc(shape->count * sizeof(Datum));
+	Datum	   *types = palloc(shape->count * sizeof(Datum));
+	Datum	   *oids = palloc(shape->count * sizeof(Datum));
+	Datum	   *forms = palloc(shape->count * sizeof(Datum));
+
+	for (int i = 0; i < shape->count; i++)
+	{
+		SignalColumn *c = &shape->columns[i];
+
+		names[i] = CStringGetTextDatum(c->name);
+		types[i] = CStringGetTextDatum(c->type_name);
+		oids[i] = Int64GetDatum((int64) (c->form == FORM_TEXT ? TEXTOID : c->type));
+		forms[i] = CStringGetTextDatum(psprintf("%c", c->form));
+	}
+	arrays[0] = PointerGetDatum(construct_array(names, shape->count, TEXTOID, -1, false, TYPALIGN_INT));
+	arrays[1] = PointerGetDatum(construct_array(types, shape->count, TEXTOID, -1, false, TYPALIGN_INT));
+	arrays[2] = PointerGetDatum(construct_array(oids, shape->count, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	arrays[3] = PointerGetDatum(construct_array(forms, shape->count, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+/*
+ * See to it that a shape is in the table.  A session asks once, and again when
+ * something of it was rolled back.
+ */
+void
+EnsureSignalsShape(SignalsShape * shape)
+{
+	Oid			types[] = {UUIDOID, TEXTARRAYOID, TEXTARRAYOID, INT8ARRAYOID, TEXTARRAYOID};
+	Datum		values[5];
+	Security	security;
+
+	if (known_since != rollbacks)
+	{
+		known_since = rollbacks;
+		shape->known = false;
+	}
+	if (shape->known)
+		return;
+	EnterConfiguration(&security);
+	SPI_connect();
+	values[0] = PointerGetDatum(shape->id);
+	ShapeArrays(shape, values + 1);
+	if (SPI_execute_with_args("SELECT FROM assay_internal.signals_shape WHERE shape = $1", 1, types, values,
+							  NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read assay.signals_shape");
+	if (SPI_processed == 0 &&
+		SPI_execute_with_args("INSERT INTO assay_internal.signals_shape (shape, names, types, oids, forms) "
+							  "VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+							  lengthof(types), types, values, NULL, false, 0) != SPI_OK_INSERT)
+		elog(ERROR, "could not write assay.signals_shape");
+	SPI_finish();
+	LeaveSecurity(&security);
+	shape->known = true;
+}
+
+/*
+ * Writing
+ */
+
+static void
+AppendBytes(StringInfo buf, const char *bytes, Size len)
+{
+	if (len < 255)
+		appendStringInfoCharMacro(buf, (char) len);
+	else
+	{
+		uint32		n = len;
+
+		appendStringInfoCharMacro(buf, (char) 255);
+		appendBinaryStringInfo(buf, (char *) &n, sizeof(n));
+	}
+	appendBinaryStringInfo(buf, bytes, len);
+}
+
+static void
+AppendFixed(StringInfo buf, SignalColumn *c, Datum value)
+{
+	if (c->byval)
+	{
+		char		bytes[sizeof(Datum)];
+
+		store_att_byval(bytes, value, c->len);
+		appendBinaryStringInfo(buf, bytes, c->len);
+	}
+	else
+		appendBinaryStringInfo(buf, DatumGetPointer(value), c->len);
+}
+
+static void
+AppendValue(StringInfo buf, SignalColumn *c, Datum value)
+{
+	switch (c->form)
+	{
+		case FORM_FIXED:
+			AppendFixed(buf, c, value);
+			break;
+		case FORM_BYTES:
+			{
+				text	   *t = DatumGetTextPP(value);
+
+				AppendBytes(buf, VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t));
+				break;
+			}
+		case FORM_SENT:
+			{
+				bytea	   *sent = SendFunctionCall(&c->function, value);
+
+				AppendBytes(buf, VARDATA(sent), VARSIZE(sent) - VARHDRSZ);
+				break;
+			}
+		case FORM_TEXT:
+			{
+				char	   *s = OutputFunctionCall(&c->function, value);
+
+				AppendBytes(buf, s, strlen(s));
+				break;
+			}
+	}
+}
+
+/*
+ * Columns of a row as a value, in the current memory context.  Output
+ * functions may be anybody's: the policy's owner is entered.
+ */
+Datum
+FormSignals(SignalsShape * shape, const Datum *values, const bool *nulls)
+{
+	StringInfoData buf;
+	LoggedSignals *s;
+	uint8	   *bitmap;
+
+	initStringInfo(&buf);
+	enlargeStringInfo(&buf, HEADER_BYTES + NULLS_BYTES(shape->count) + 8 * shape->count);
+	memset(buf.data, 0, HEADER_BYTES + NULLS_BYTES(shape->count));
+	buf.len = HEADER_BYTES + NULLS_BYTES(shape->count);
+	for (int i = 0; i < shape->count; i++)
+		if (!nulls[i])
+			AppendValue(&buf, &shape->columns[i], values[i]);
+	s = (LoggedSignals *) buf.data;
+	s->version = LOGGED_SIGNALS_VERSION;
+	s->count = shape->count;
+	memcpy(s->shape, shape->id, UUID_LEN);
+	bitmap = s->data;
+	for (int i = 0; i < shape->count; i++)
+		if (!nulls[i])
+			bitmap[i / 8] |= 1 << (i % 8);
+	SET_VARSIZE(s, buf.len);
+	return PointerGetDatum(s);
+}
+
+/* A row type's columns but those that were dropped */
+static TupleDesc
+LiveColumns(TupleDesc desc)
+{
+	TupleDesc	live = CreateTemplateTupleDesc(desc->natts);
+	int			n = 0;
+
+	for (int i = 0; i < desc->natts; i++)
+		if (!TupleDescAttr(desc, i)->attisdropped)
+			TupleDescCopyEntry(live, ++n, desc, i + 1);
+	live->natts = n;
+	return live;
+}
+
+/* ensure_shape(row type): rows of it are about to be logged signals */
+PG_FUNCTION_INFO_V1(assay_ensure_shape);
+Datum
+assay_ensure_shape(PG_FUNCTION_ARGS)
+{
+	Oid			type = DatumGetObjectId(DirectFunctionCall1(regtypein,
+															CStringGetDatum(text_to_cstring(PG_GETARG_TEXT_PP(0)))));
+	TupleDesc	live = LiveColumns(lookup_rowtype_tupdesc_copy(type, -1));
+
+	EnsureSignalsShape(MakeSignalsShape(live, 0, live->natts));
+	PG_RETURN_VOID();
+}
+
+/* A row as a value, its columns those of its type */
+/* What one call site keeps: the shape of rows like the one before */
+typedef struct FormState
+{
+	TupleDesc	desc;
+	SignalsShape *shape;
+}			FormState;
+
+PG_FUNCTION_INFO_V1(assay_form_signals);
+Datum
+assay_form_signals(PG_FUNCTION_ARGS)
+{
+	HeapTupleHeader row = PG_GETARG_HEAPTUPLEHEADER(0);
+	TupleDesc	desc = lookup_rowtype_tupdesc_copy(HeapTupleHeaderGetTypeId(row),
+												   HeapTupleHeaderGetTypMod(row));
+	HeapTupleData tuple;
+	Datum	   *values = palloc(desc->natts * sizeof(Datum));
+	bool	   *nulls = palloc(desc->natts * sizeof(bool));
+	FormState  *state = fcinfo->flinfo->fn_extra;
+	int			n = 0;
+
+	tuple.t_len = HeapTupleHeaderGetDatumLength(row);
+	ItemPointerSetInvalid(&tuple.t_self);
+	tuple.t_tableOid = InvalidOid;
+	tuple.t_data = row;
+	heap_deform_tuple(&tuple, desc, values, nulls);
+	for (int i = 0; i < desc->natts; i++)
+		if (!TupleDescAttr(desc, i)->attisdropped)
+		{
+			values[n] = values[i];
+			nulls[n++] = nulls[i];
+		}
+	if (state == NULL || !equalTupleDescs(state->desc, desc))
+	{
+		MemoryContext old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+
+		state = palloc(sizeof(FormState));
+		state->desc = CreateTupleDescCopy(desc);
+		state->shape = MakeSignalsShape(LiveColumns(desc), 0, n);
+		fcinfo->flinfo->fn_extra = state;
+		MemoryContextSwitchTo(old);
+	}
+	PG_RETURN_DATUM(FormSignals(state->shape, values, nulls));
+}
+
+/*
+ * The type
+ */
+
+/* Is this a value, as far as can be told without its shape? */
+static void
+CheckSignals(const LoggedSignals *s, int errcode_broken)
+{
+	Size		size = VARSIZE(s);
+
+	if (size < HEADER_BYTES || s->version != LOGGED_SIGNALS_VERSION || s->zero != 0 ||
+		s->count > MaxTupleAttributeNumber || size < HEADER_BYTES + NULLS_BYTES(s->count))
+		ereport(ERROR,
+				(errcode(errcode_broken),
+				 errmsg("these are no logged signals")));
+}
+
+static LoggedSignals *
+SignalsFromBytes(const char *bytes, Size len, int errcode_broken)
+{
+	LoggedSignals *s = palloc0(VARHDRSZ + Max(len, HEADER_BYTES));
+
+	memcpy(VARDATA(s), bytes, len);
+	SET_VARSIZE(s, VARHDRSZ + len);
+	CheckSignals(s, errcode_broken);
+	return s;
+}
+
+PG_FUNCTION_INFO_V1(logged_signals_in);
+Datum
+logged_signals_in(PG_FUNCTION_ARGS)
+{
+	char	   *str = PG_GETARG_CSTRING(0);
+	bytea	   *bytes = DatumGetByteaP(DirectFunctionCall1(byteain, CStringGetDatum(str)));
+
+	PG_RETURN_POINTER(SignalsFromBytes(VARDATA(bytes), VARSIZE(bytes) - VARHDRSZ,
+									   ERRCODE_INVALID_TEXT_REPRESENTATION));
+}
+
+PG_FUNCTION_INFO_V1(logged_signals_out);
+Datum
+logged_signals_out(PG_FUNCTION_ARGS)
+{
+	LoggedSignals *s = (LoggedSignals *) PG_GETARG_VARLENA_P(0);
+	Size		len = VARSIZE(s) - VARHDRSZ;
+	char	   *result = palloc(2 * len + 3);
+
+	/* hex whatever bytea_output says */
+	strcpy(result, "\\x");
+	hex_encode(VARDATA(s), len, result + 2);
+	result[2 * len + 2] = '\0';
+	PG_RETURN_CSTRING(result);
+}
+
+PG_FUNCTION_INFO_V1(logged_signals_recv);
+Datum
+logged_signals_recv(PG_FUNCTION_ARGS)
+{
+	StringInfo	buf = (StringInfo) PG_GETARG_POINTER(0);
+	int			len = buf->len - buf->cursor;
+
+	PG_RETURN_POINTER(SignalsFromBytes(pq_getmsgbytes(buf, len), len,
+									   ERRCODE_INVALID_BINARY_REPRESENTATION));
+}
+
+PG_FUNCTION_INFO_V1(logged_signals_send);
+Datum
+logged_signals_send(PG_FUNCTION_ARGS)
+{
+	LoggedSignals *s = (LoggedSignals *) PG_GETARG_VARLENA_P(0);
+	StringInfoData buf;
+
+	pq_begintypsend(&buf);
+	pq_sendbytes(&buf, VARDATA(s), VARSIZE(s) - VARHDRSZ);
+	PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
+}
+
+/*
+ * Reading
+ */
+
+static void
+Broken(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("logged signals do not fit their shape")));
+}
+
+/* One column of a shape from the table; what is there may be anything. */
+static void
+ReadColumn(SignalColumn *c, Datum name, Datum type, int64 oid, Datum form, MemoryContext context)
+{
+	char	   *f = TextDatumGetCString(form);
+
+	c->name = TextDatumGetCString(name);
+	c->type_name = TextDatumGetCString(type);
+	c->form = f[0];
+	c->type = (Oid) oid;
+	if (c->form == FORM_TEXT)
+		c->type = TEXTOID;
+	if (!((c->form == FORM_FIXED && IsFixed(c->type)) ||
+		  (c->form == FORM_SENT && IsSent(c->type)) ||
+		  (c->form == FORM_BYTES && (c->type == TEXTOID || c->type == VARCHAROID ||
+									 c->type == BPCHAROID || c->type == JSONOID)) ||
+		  c->form == FORM_TEXT))
+		Broken();
+	InitColumn(c, context);
+}
+
+static int
+ArrayItems(int column, Oid type, int16 len, bool byval, char align, Datum **items)
+{
+	bool		isnull;
+	Datum		array = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, &isnull);
+	bool	   *nulls;
+	int			n = 0;
+
+	if (!isnull)
+		deconstruct_array(DatumGetArrayTypeP(array), type, len, byval, align, items, &nulls, &n);
+	for (int i = 0; i < n; i++)
+		if (nulls[i])
+			Broken();
+	return n;
+}
+
+/* The shape of a value, from the table, in the current memory context */
+static SignalsShape *
+ReadShape(const LoggedSignals *s)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	SignalsShape *shape = palloc0(sizeof(SignalsShape));
+	Oid			type = UUIDOID;
+	Datum		id = PointerGetDatum(s->shape);
+	Datum	   *names;
+	Datum	   *types;
+	Datum	   *oids;
+	Datum	   *forms;
+	MemoryContext spi;
+	Security	security;
+
+	EnterConfiguration(&security);
+	SPI_connect();
+	if (SPI_execute_with_args("SELECT names, types, oids, forms FROM assay_internal.signals_shape WHERE shape = $1",
+							  1, &type, &id, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read assay.signals_shape");
+	if (SPI_processed == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("the shape of these logged signals is not in assay.signals_shape"),
+				 errhint("It is dumped with the extension, and replicated with the configuration: copy its row from where they were logged.")));
+	shape->count = ArrayItems(1, TEXTOID, -1, false, TYPALIGN_INT, &names);
+	if (shape->count != s->count ||
+		shape->count != ArrayItems(2, TEXTOID, -1, false, TYPALIGN_INT, &types) ||
+		shape->count != ArrayItems(3, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &oids) ||
+		shape->count != ArrayItems(4, TEXTOID, -1, false, TYPALIGN_INT, &forms))
+		Broken();
+	spi = MemoryContextSwitchTo(caller);
+	memcpy(shape->id, s->shape, UUID_LEN);
+	shape->context = caller;
+	shape->columns = palloc0(shape->count * sizeof(SignalColumn));
+	for (int i = 0; i < shape->count; i++)
+		ReadColumn(&shape->columns[i], names[i], types[i], DatumGetInt64(oids[i]), forms[i], caller);
+	MemoryContextSwitchTo(spi);
+	SPI_finish();
+	LeaveSecurity(&security);
+	return shape;
+}
+
+/* A place in a value */
+typedef struct Reader
+{
+	const char *at;
+	const char *end;
+} Reader;
+
+static const char *
+Take(Reader *r, Size n)
+{
+	const char *at = r->at;
+
+	if (n > r->end - r->at)
+		Broken();
+	r->at += n;
+	return at;
+}
+
+static const char *
+TakeBytes(Reader *r, Size *len)
+{
+	*len = *(const uint8 *) Take(r, 1);
+	if (*len == 255)
+	{
+		uint32		n;
+
+		memcpy(&n, Take(r, sizeof(n)), sizeof(n));
+		*len = n;
+	}
+	return Take(r, *len);
+}
+
+static Datum
+TakeFixed(Reader *r, SignalColumn *c)
+{
+	const char *bytes = Take(r, c->len);
+	char		aligned[sizeof(Datum)];
+	char	   *copy;
+
+	if (!c->byval)
+	{
+		copy = palloc(c->len);
+		memcpy(copy, bytes, c->len);
+		return PointerGetDatum(copy);
+	}
+	memcpy(aligned, bytes, c->len);
+	if (c->type == BOOLOID && (uint8) aligned[0] > 1)
+		Broken();
+	return fetch_att(aligned, true, c->len);
+}
+
+static Datum
+TakeValue(Reader *r, SignalColumn *c)
+{
+	const char *bytes;
+	Size		len;
+	StringInfoData buf;
+
+	if (c->form == FORM_FIXED)
+		return TakeFixed(r, c);
+	bytes = TakeBytes(r, &len);
+	if (c->form != FORM_SENT)
+	{
+		char	   *s = pnstrdup(bytes, len);
+
+		if (strlen(s) != len || !pg_verifymbstr(s, len, true))
+			Broken();
+		return InputFunctionCall(&c->receive, s, c->ioparam, -1);
+	}
+	initStringInfo(&buf);
+	appendBinaryStringInfo(&buf, bytes, len);
+	return ReceiveFunctionCall(&c->receive, &buf, c->ioparam, -1);
+}
+
+/* All values of a row */
+static void
+TakeAll(LoggedSignals *s, SignalsShape * shape, Datum *values, bool *nulls)
+{
+	Reader		r = {(char *) s->data + NULLS_BYTES(s->count), (char *) s + VARSIZE(s)};
+
+	for (int i = 0; i < shape->count; i++)
+	{
+		nulls[i] = !(s->data[i / 8] & (1 << (i % 8)));
+		values[i] = nulls[i] ? (Datum) 0 : TakeValue(&r, &shape->columns[i]);
+	}
+	if (r.at != r.end)
+		Broken();
+}
+
+/* What one call site keeps: the shape of the value before, mostly the same */
+typedef struct ReadState
+{
+	SignalsShape *shape;
+	TupleDesc	desc;
+	MemoryContext context;
+} ReadState;
+
+static TupleDesc
+ShapeDesc(SignalsShape * shape)
+{
+	TupleDesc	desc = CreateTemplateTupleDesc(shape->count);
+
+	for (int i = 0; i < shape->count; i++)
+		TupleDescInitEntry(desc, i + 1, shape->columns[i].name, shape->columns[i].type, -1, 0);
+	return BlessTupleDesc(desc);
+}
+
+static ReadState *
+StateFor(FunctionCallInfo fcinfo, LoggedSignals *s)
+{
+	ReadState  *state = fcinfo->flinfo->fn_extra;
+	MemoryContext old;
+
+	if (state == NULL)
+	{
+		state = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(ReadState));
+		state->context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "pg_assay shape",
+											   ALLOCSET_SMALL_SIZES);
+		fcinfo->flinfo->fn_extra = state;
+	}
+	if (state->shape && state->shape->count == s->count &&
+		memcmp(state->shape->id, s->shape, UUID_LEN) == 0)
+		return state;
+	state->shape = NULL;
+	MemoryContextReset(state->context);
+	old = MemoryContextSwitchTo(state->context);
+	state->desc = NULL;
+	state->shape = ReadShape(s);
+	state->desc = ShapeDesc(state->shape);
+	MemoryContextSwitchTo(old);
+	return state;
+}
+
+static LoggedSignals *
+GetSignals(FunctionCallInfo fcinfo, int arg)
+{
+	LoggedSignals *s = (LoggedSignals *) PG_GETARG_VARLENA_P(arg);
+
+	CheckSignals(s, ERRCODE_DATA_CORRUPTED);
+	return s;
+}
+
+/* signals_to_jsonb(signals): by name */
+PG_FUNCTION_INFO_V1(logged_signals_to_jsonb);
+Datum
+logged_signals_to_jsonb(PG_FUNCTION_ARGS)
+{
+	LoggedSignals *s = GetSignals(fcinfo, 0);
+	ReadState  *state = StateFor(fcinfo, s);
+	Datum	   *values = palloc(state->shape->count * sizeof(Datum));
+	bool	   *nulls = palloc(state->shape->count * sizeof(bool));
+	HeapTuple	tuple;
+	Datum		json;
+
+	TakeAll(s, state->shape, values, nulls);
+	tuple = heap_form_tuple(state->desc, values, nulls);
+	json = DirectFunctionCall1(row_to_json, HeapTupleGetDatum(tuple));
+	PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(TextDatumGetCString(json))));
+}
+
+/* signal(signals, name): one of them as text */
+PG_FUNCTION_INFO_V1(logged_signals_get);
+Datum
+logged_signals_get(PG_FUNCTION_ARGS)
+{
+	LoggedSignals *s = GetSignals(fcinfo, 0);
+	char	   *wanted = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	ReadState  *state = StateFor(fcinfo, s);
+	SignalsShape *shape = state->shape;
+	Reader		r = {(char *) s->data + NULLS_BYTES(s->count), (char *) s + VARSIZE(s)};
+
+	for (int i = 0; i < shape->count; i++)
+	{
+		bool		is_null = !(s->data[i / 8] & (1 << (i % 8)));
+		bool		found = strcmp(shape->columns[i].name, wanted) == 0;
+		Datum		value = is_null ? (Datum) 0 : TakeValue(&r, &shape->columns[i]);
+		Oid			output;
+		bool		varlena;
+
+		if (!found)
+			continue;
+		if (is_null)
+			PG_RETURN_NULL();
+		getTypeOutputInfo(shape->columns[i].type, &output, &varlena);
+		PG_RETURN_TEXT_P(cstring_to_text(OidOutputFunctionCall(output, value)));
+	}
+	PG_RETURN_NULL();
+}

@@ -1,0 +1,71 @@
+-- ---------------------------------------------------------------------------
+-- policy: logged signals
+-- ---------------------------------------------------------------------------
+
+CREATE TABLE assay_internal.signals_shape (
+	shape uuid PRIMARY KEY,
+	names text[] NOT NULL,
+	types text[] NOT NULL,
+	oids bigint[] NOT NULL,
+	forms text[] NOT NULL,
+	seen_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE assay_internal.signals_shape IS 'names and types of logged signals, which all decisions made by one view have in common';
+COMMENT ON COLUMN assay_internal.signals_shape.shape IS 'hash of the rest; every logged_signals names one';
+COMMENT ON COLUMN assay_internal.signals_shape.oids IS 'built-in types in which the values are kept, which have the same number in every database';
+COMMENT ON COLUMN assay_internal.signals_shape.forms IS 'how values are kept: f fixed, b bytes, s sent, t text';
+GRANT SELECT ON assay_internal.signals_shape TO pg_database_owner;
+SELECT pg_catalog.pg_extension_config_dump('assay_internal.signals_shape', '');
+
+CREATE TYPE assay.logged_signals;
+
+CREATE FUNCTION assay.logged_signals_in(cstring) RETURNS assay.logged_signals
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION assay.logged_signals_in(cstring) IS 'input: hexadecimal';
+
+CREATE FUNCTION assay.logged_signals_out(assay.logged_signals) RETURNS cstring
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION assay.logged_signals_out(assay.logged_signals) IS 'output: hexadecimal; signals_to_jsonb() reads better';
+
+CREATE FUNCTION assay.logged_signals_recv(internal) RETURNS assay.logged_signals
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION assay.logged_signals_recv(internal) IS 'binary input';
+
+CREATE FUNCTION assay.logged_signals_send(assay.logged_signals) RETURNS bytea
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION assay.logged_signals_send(assay.logged_signals) IS 'binary output';
+
+CREATE TYPE assay.logged_signals (
+	INPUT = assay.logged_signals_in,
+	OUTPUT = assay.logged_signals_out,
+	RECEIVE = assay.logged_signals_recv,
+	SEND = assay.logged_signals_send,
+	INTERNALLENGTH = VARIABLE,
+	ALIGNMENT = int4,
+	STORAGE = extended
+);
+COMMENT ON TYPE assay.logged_signals IS 'the signals of a message as they were when it was decided, whatever became of the view';
+
+CREATE FUNCTION assay.signals_to_jsonb(signals assay.logged_signals) RETURNS jsonb
+	AS 'MODULE_PATHNAME', 'logged_signals_to_jsonb' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100
+	SET timezone = 'UTC' SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres' SET extra_float_digits = 1 SET bytea_output = 'hex';
+COMMENT ON FUNCTION assay.signals_to_jsonb(assay.logged_signals) IS 'logged signals by name, whatever the settings of the session';
+
+CREATE CAST (assay.logged_signals AS jsonb) WITH FUNCTION assay.signals_to_jsonb(assay.logged_signals);
+
+CREATE FUNCTION assay.signal(signals assay.logged_signals, name text) RETURNS text
+	AS 'MODULE_PATHNAME', 'logged_signals_get' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100
+	SET timezone = 'UTC' SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres' SET extra_float_digits = 1 SET bytea_output = 'hex';
+COMMENT ON FUNCTION assay.signal(assay.logged_signals, text) IS 'one logged signal as text; NULL when there is none of that name';
+
+CREATE FUNCTION assay.signals_as(row_type anyelement, signals assay.logged_signals) RETURNS anyelement LANGUAGE sql STABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	SET timezone = 'UTC' SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres' SET extra_float_digits = 1 SET bytea_output = 'hex' AS $$
+	SELECT jsonb_populate_record($1, assay.signals_to_jsonb($2))
+$$;
+COMMENT ON FUNCTION assay.signals_as(anyelement, assay.logged_signals) IS
+	'logged signals as a row of a view or table, given as NULL::view: by name; columns that were not logged are NULL';
+
+CREATE FUNCTION assay_internal.form_signals(signals record) RETURNS assay.logged_signals
+	AS 'MODULE_PATHNAME', 'assay_form_signals' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 10;
+COMMENT ON FUNCTION assay_internal.form_signals(record) IS 'a row as logged signals; its shape must be there';

@@ -1,0 +1,220 @@
+-- ---------------------------------------------------------------------------
+-- policy: is all well?
+-- ---------------------------------------------------------------------------
+
+CREATE FUNCTION assay.undecided(policy text, OUT message_table regclass, OUT key text[], OUT reason text) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'assay_undecided' LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 100000 ROWS 100;
+COMMENT ON FUNCTION assay.undecided(text) IS
+	'messages of the tables that a policy decides which no revision has decided, and of which can never be decided why; backfill() decides the others';
+
+CREATE FUNCTION assay_internal.decide_triggers(policy text, OUT tgname name, OUT tgrelid oid, OUT tgenabled "char", OUT per_row boolean)
+	RETURNS SETOF record LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT t.tgname, t.tgrelid, t.tgenabled, t.tgtype & 1 = 1 FROM pg_trigger t
+	WHERE t.tgfoid = 'assay.decide()'::regprocedure AND t.tgparentid = 0
+		AND t.tgnargs = 1 AND t.tgargs = convert_to($1, getdatabaseencoding()) || '\x00'
+	ORDER BY t.tgrelid::regclass::text COLLATE "C", t.tgname
+$$;
+COMMENT ON FUNCTION assay_internal.decide_triggers(text) IS 'triggers that decide by a policy, those of partitions left out';
+
+-- Parts of check(), each a question of its own.
+
+CREATE FUNCTION assay_internal.check_objects(p assay.policy, OUT severity text, OUT "check" text, OUT detail text, OUT hint text)
+	RETURNS SETOF record LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	view regclass := coalesce(to_regclass(p.signals), (SELECT c.oid FROM pg_class c WHERE c.oid = p.signals_view));
+	k text;
+	o record;
+BEGIN
+	IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = p.decision) THEN
+		RETURN QUERY SELECT 'error', 'decision table', 'it does not exist: messages stay undecided',
+			'assay.policy_export() keeps the policy; drop it and make it anew.';
+	END IF;
+	IF view IS NULL THEN
+		RETURN QUERY SELECT 'error', 'signals view', format('%s does not exist: messages are decided from the prior', p.signals),
+			'Create it, or assay.alter_policy(policy, signals => ...).';
+		RETURN;
+	END IF;
+	IF to_regclass(p.signals) IS NULL THEN
+		RETURN QUERY SELECT 'warning', 'signals view', format('%s is called %s now', p.signals, view),
+			format('SELECT assay.alter_policy(%L, signals => %L);', p.policy, view);
+	END IF;
+	IF (assay.revision_for_reading(p.policy)).log_signals AND NOT EXISTS (SELECT FROM pg_attribute a
+		WHERE a.attrelid = p.decision AND a.attname = 'signals' AND NOT a.attisdropped AND a.atttypid = 'assay.logged_signals'::regtype) THEN
+		RETURN QUERY SELECT 'warning', 'signals', 'the decision table has no column for logged signals', format('SELECT assay.upgrade_policy(%L);', p.policy);
+	END IF;
+	IF p.access IS NULL THEN
+		RETURN QUERY SELECT 'info', 'rights', 'the policy was made by an older version: only its owner has rights', format('SELECT assay.upgrade_policy(%L);', p.policy);
+	END IF;
+	FOREACH k IN ARRAY p.key LOOP
+		IF NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = view AND a.attname = k AND a.attnum > 0 AND NOT a.attisdropped) THEN
+			RETURN QUERY SELECT 'error', 'key', format('signals view %s has no key column "%s"', view, k), 'Add it to the view.';
+		END IF;
+	END LOOP;
+	FOR o IN SELECT u.what, pg_get_userbyid(c.relowner) AS owner FROM (VALUES ('signals view', view), ('label table', p.label)) u(what, oid)
+		JOIN pg_class c ON c.oid = u.oid WHERE pg_get_userbyid(c.relowner) <> p.owner LOOP
+		RETURN QUERY SELECT 'error', 'owner', format('%s belongs to %s, the policy to %s: messages stay undecided', o.what, o.owner, p.owner),
+			format('SELECT assay.alter_policy(%L, owner => ...) gives them all the same.', p.policy);
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION assay_internal.check_objects(assay.policy) IS 'are the view and the tables of a policy there, and the owner''s?';
+
+CREATE FUNCTION assay_internal.check_triggers(p assay.policy, OUT severity text, OUT "check" text, OUT detail text, OUT hint text)
+	RETURNS SETOF record LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	t record;
+	rel regclass;
+	found boolean := false;
+BEGIN
+	FOR t IN SELECT * FROM assay_internal.decide_triggers(p.policy) LOOP
+		found := true;
+		rel := t.tgrelid;
+		IF t.tgenabled = 'D' THEN
+			RETURN QUERY SELECT 'error', 'trigger', format('trigger %s on %s is disabled: messages stay undecided', t.tgname, rel),
+				format('ALTER TABLE %s ENABLE TRIGGER %I;', rel, t.tgname);
+		ELSIF EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = t.tgrelid) AND NOT (t.per_row AND t.tgenabled IN ('A', 'R')) THEN
+			RETURN QUERY SELECT 'error', 'trigger', format('%s is filled by replication, which fires row triggers that are enabled always only', rel),
+				format('CREATE TRIGGER ... FOR EACH ROW, and ALTER TABLE %s ENABLE ALWAYS TRIGGER ...', rel);
+		END IF;
+		IF NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = t.tgrelid AND i.indisunique AND i.indpred IS NULL
+			AND (SELECT count(*) FROM unnest(i.indkey[0:i.indnkeyatts - 1]) k JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k
+				 WHERE a.attname = ANY (p.key)) = i.indnkeyatts) THEN
+			RETURN QUERY SELECT 'warning', 'key', format('nothing keeps two rows of %s from having the same key (%s): one decision stands for both',
+				rel, array_to_string(p.key, ', ')), format('ALTER TABLE %s ADD UNIQUE (...);', rel);
+		END IF;
+	END LOOP;
+	IF NOT found THEN
+		RETURN QUERY SELECT 'warning', 'trigger', 'no table has a trigger that decides by this policy',
+			format('CREATE TRIGGER decide AFTER INSERT ON ... REFERENCING NEW TABLE AS new_messages FOR EACH STATEMENT EXECUTE FUNCTION assay.decide(%L);', p.policy);
+	END IF;
+END $$;
+COMMENT ON FUNCTION assay_internal.check_triggers(assay.policy) IS 'is there a trigger that decides by a policy, and is it enabled?';
+
+CREATE FUNCTION assay_internal.check_baselines(p assay.policy, OUT severity text, OUT "check" text, OUT detail text, OUT hint text)
+	RETURNS SETOF record LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT 'warning', 'baseline', format('baseline %s is as of %s', b.relation, coalesce(b.as_of::text, 'never')),
+		format('SELECT assay.refresh_baseline(%L), daily.', b.relation)
+	FROM pg_rewrite w
+	JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_class'::regclass
+	JOIN assay.baseline b ON b.relation = d.refobjid
+	WHERE w.ev_class = coalesce(to_regclass(p.signals), p.signals_view) AND coalesce(b.as_of, '-infinity') < now() - interval '2 days'
+	GROUP BY b.relation, b.as_of
+$$;
+COMMENT ON FUNCTION assay_internal.check_baselines(assay.policy) IS 'are the baselines that the signals view reads fresh?';
+
+CREATE FUNCTION assay_internal.check_parts(p assay.policy, OUT severity text, OUT "check" text, OUT detail text, OUT hint text)
+	RETURNS SETOF record LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	c record;
+BEGIN
+	FOR c IN SELECT format('guard "%s"', g.guard) AS what, g.condition, NULL::assay.model AS model FROM assay.guard g
+			WHERE g.policy = p.policy AND g.until_revision IS NULL
+		UNION ALL SELECT format('detector "%s"', d.detector), d.condition, m.model FROM assay.detector d
+			LEFT JOIN assay.detector_model m ON m.policy = d.policy AND m.detector = d.detector AND m.revision = d.model_revision
+			WHERE d.policy = p.policy AND d.until_revision IS NULL AND d.mode <> 'retired'
+		UNION ALL SELECT format('exclusion "%s"', x.exclusion), x.condition, NULL FROM assay.exclusion x
+			WHERE x.policy = p.policy AND x.until_revision IS NULL
+	LOOP
+		BEGIN
+			PERFORM assay.check_condition(p.policy, c.condition, c.what, c.what NOT LIKE 'guard %'), assay.check_model(p.policy, c.model);
+		EXCEPTION WHEN OTHERS THEN
+			RETURN QUERY SELECT 'error', 'condition', format('%s cannot be evaluated: %s', c.what, SQLERRM),
+				'Mend the view, or change the condition.';
+		END;
+	END LOOP;
+	RETURN QUERY
+		SELECT 'info', 'duplicate', format('detectors %s have the same condition', string_agg('"' || d.detector || '"', ', ' ORDER BY d.detector COLLATE "C")),
+			'One of them with the sum of the weights does the same.'
+		FROM assay.detector d WHERE d.policy = p.policy AND d.until_revision IS NULL AND d.mode IN ('live', 'shadow') AND d.condition IS NOT NULL
+		GROUP BY d.condition, d.mode HAVING count(*) > 1;
+	RETURN QUERY
+		SELECT 'info', 'expired', format('%s has expired', e.what), 'It takes no part any more.'
+		FROM (SELECT format('detector "%s"', d.detector) FROM assay.detector d
+				WHERE d.policy = p.policy AND d.until_revision IS NULL AND d.mode IN ('live', 'shadow') AND d.expires_at <= now()
+			UNION ALL SELECT format('exclusion "%s"', x.exclusion) FROM assay.exclusion x
+				WHERE x.policy = p.policy AND x.until_revision IS NULL AND x.expires_at <= now()) e(what);
+END $$;
+COMMENT ON FUNCTION assay_internal.check_parts(assay.policy) IS 'does every condition and model of a policy compile, and only once?';
+
+CREATE FUNCTION assay_internal.check_settings_now(p assay.policy, OUT severity text, OUT "check" text, OUT detail text, OUT hint text)
+	RETURNS SETOF record LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	r assay.revision := assay.revision_for_reading(p.policy);
+BEGIN
+	IF r.prior > 0 THEN
+		RETURN QUERY SELECT 'warning', 'prior', format('%s is in log-odds: %s %% of all messages would be malicious', r.prior, round((100 / (1 + exp(-r.prior)))::numeric, 1)),
+			'A prior of -4 means 1.8 %.';
+	END IF;
+	IF NOT EXISTS (SELECT FROM assay.detector d WHERE d.policy = p.policy AND d.until_revision IS NULL AND d.mode = 'live') THEN
+		RETURN QUERY SELECT 'warning', 'detectors', 'none is live: every message gets the same verdict', 'assay.promote(policy, detector) makes one live.';
+	END IF;
+	IF EXISTS (SELECT FROM jsonb_each_text(r.thresholds) t WHERE t.value::float8 <= 1 / (1 + exp(-r.prior))) THEN
+		RETURN QUERY SELECT 'warning', 'thresholds', 'the prior alone reaches a threshold', 'Raise the threshold, or lower the prior.';
+	END IF;
+	IF current_setting('assay.stat_max', true) IS NULL THEN
+		RETURN QUERY SELECT 'info', 'statistics', 'none are kept', 'Add pg_assay to shared_preload_libraries.';
+	END IF;
+END $$;
+COMMENT ON FUNCTION assay_internal.check_settings_now(assay.policy) IS 'are the prior and the thresholds of a policy plausible?';
+
+CREATE FUNCTION assay_internal.check_traffic(p assay.policy, OUT severity text, OUT "check" text, OUT detail text, OUT hint text)
+	RETURNS SETOF record LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	r assay.revision := assay.revision_for_reading(p.policy);
+	n bigint;
+BEGIN
+	RETURN QUERY
+		SELECT CASE WHEN f.detector IS NULL THEN 'error' ELSE 'warning' END, 'faults',
+			format('%s of %s with SQLSTATE %s in a day, the last at %s: %s', f.n,
+				coalesce(format('detector "%s"', f.detector), 'the signals or the policy'), f.sqlstate, f.last, f.message),
+			CASE WHEN f.suspended THEN 'It was suspended for a while.' ELSE 'The view assay.fault has them with their keys.' END
+		FROM (SELECT t.detector, t.sqlstate, count(*) AS n, max(t.at) AS last, bool_or(t.suspended) AS suspended,
+				(array_agg(t.message ORDER BY t.at DESC))[1] AS message
+			  FROM assay.fault t WHERE t.policy = p.policy AND t.at > now() - interval '1 day'
+			  GROUP BY t.detector, t.sqlstate) f
+		ORDER BY f.detector COLLATE "C" NULLS FIRST, f.sqlstate;
+	BEGIN
+		SELECT count(*) INTO n FROM (SELECT FROM assay.undecided(p.policy) LIMIT 1000) u;
+		IF n > 0 THEN
+			RETURN QUERY SELECT 'error', 'undecided', format('%s messages have no decision', CASE WHEN n = 1000 THEN '1000 or more' ELSE n::text END),
+				format('SELECT * FROM assay.undecided(%L); CALL assay.backfill(%L) decides them.', p.policy, p.policy);
+		END IF;
+	EXCEPTION WHEN OTHERS THEN
+		RETURN QUERY SELECT 'warning', 'undecided', 'it cannot be told which messages have no decision: ' || SQLERRM, 'It takes SELECT on the message table.';
+	END;
+	IF current_setting('assay.stat_max', true) IS NOT NULL THEN
+		RETURN QUERY
+			SELECT 'info', 'detector', format('detector "%s" %s on %s messages', s.detector,
+				CASE WHEN s.hits = 0 THEN 'never hit' ELSE 'always hit' END, s.evaluations), 'It tells nothing about them.'
+			FROM assay.stat_detector s JOIN assay.detector d ON d.policy = s.policy AND d.detector = s.detector
+			WHERE s.policy = p.policy AND d.until_revision IS NULL AND d.mode IN ('live', 'shadow') AND d.condition IS NOT NULL
+				AND s.evaluations >= 1000 AND s.hits IN (0, s.evaluations)
+			ORDER BY s.detector COLLATE "C";
+	END IF;
+END $$;
+COMMENT ON FUNCTION assay_internal.check_traffic(assay.policy) IS 'what went wrong lately with messages of a policy';
+
+CREATE FUNCTION assay.check(policy text, OUT severity text, OUT "check" text, OUT detail text, OUT hint text)
+	RETURNS SETOF record LANGUAGE plpgsql STABLE ROWS 10
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	p assay.policy := assay.policy_for_reading(policy);
+BEGIN
+	RETURN QUERY
+		SELECT c.* FROM (
+			SELECT * FROM assay_internal.check_objects(p)
+			UNION ALL SELECT * FROM assay_internal.check_triggers(p)
+			UNION ALL SELECT * FROM assay_internal.check_baselines(p)
+			UNION ALL SELECT * FROM assay_internal.check_parts(p)
+			UNION ALL SELECT * FROM assay_internal.check_settings_now(p)
+			UNION ALL SELECT * FROM assay_internal.check_traffic(p)) c
+		ORDER BY array_position('{error,warning,info}'::text[], c.severity);
+END $$;
+COMMENT ON FUNCTION assay.check(text) IS
+	'what is wrong, or may be, with a policy: its objects, triggers, conditions, settings, and what happened to messages; no row: nothing';

@@ -1,0 +1,84 @@
+-- ---------------------------------------------------------------------------
+-- policy: rights of one's own
+-- ---------------------------------------------------------------------------
+
+CREATE FUNCTION assay_internal.access_relations(policy text, OUT relation regclass, OUT kind text) RETURNS SETOF record LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	p assay.policy;
+BEGIN
+	SELECT * INTO p FROM assay.policy q WHERE q.policy = access_relations.policy;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
+			HINT = 'Or it is not yours: assay.policies lists those that you may read.';
+	END IF;
+	RETURN QUERY
+		SELECT c.oid::regclass, CASE
+				WHEN c.oid = p.access THEN 'access'
+				WHEN c.oid IN (p.decision, p.label) OR c.relname IN (p.policy || '_verdict', p.policy || '_label_latest') THEN 'result'
+				ELSE 'signals' END
+		FROM pg_class c
+		WHERE c.oid IN (p.decision, p.label, p.access, coalesce(to_regclass(p.signals), p.signals_view))
+			OR c.oid IN (SELECT v.oid FROM assay_internal.policy_views(p.policy, p.decision) v)
+		ORDER BY 1;
+END $$;
+COMMENT ON FUNCTION assay_internal.access_relations(text) IS 'objects of a policy on which its rights are privileges';
+
+CREATE FUNCTION assay.grant_access(policy text, role name, "right" text) RETURNS void LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	r record;
+	schemas text[] := '{}';
+	s text;
+BEGIN
+	IF "right" IS NULL OR "right" NOT IN ('reader', 'builder', 'publisher') THEN
+		RAISE EXCEPTION 'right must be reader, builder or publisher, not %', coalesce('"' || "right" || '"', 'null')
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = 'reader: decisions, reports, configuration; builder: also drafts, shadows, replay; publisher: also what decisions depend on. The owner is changed by assay.alter_policy().';
+	END IF;
+	IF NOT assay_internal.may('owner', policy) THEN
+		RAISE EXCEPTION 'must be owner of policy "%"', policy USING ERRCODE = 'insufficient_privilege';
+	END IF;
+	FOR r IN SELECT * FROM assay_internal.access_relations(policy) LOOP
+		SELECT n.nspname INTO s FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = r.relation;
+		schemas := schemas || s;
+		CONTINUE WHEN r.kind = 'signals' AND "right" = 'reader';
+		EXECUTE format('GRANT %s ON %s TO %I', CASE
+			WHEN r.kind = 'access' AND "right" = 'builder' THEN 'SELECT, INSERT'
+			WHEN r.kind = 'access' AND "right" = 'publisher' THEN 'SELECT, INSERT, UPDATE'
+			ELSE 'SELECT' END, r.relation, role);
+	END LOOP;
+	FOR s IN SELECT DISTINCT u FROM unnest(schemas) u WHERE NOT has_schema_privilege(role, u, 'USAGE') LOOP
+		RAISE NOTICE 'role % has no USAGE on schema %', role, s USING HINT = format('GRANT USAGE ON SCHEMA %I TO %I;', s, role);
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION assay.grant_access(text, name, text) IS
+	'gives a role the right of a reader, builder or publisher of a policy, as privileges on the policy''s objects';
+
+CREATE FUNCTION assay.revoke_access(policy text, role name) RETURNS void LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	r record;
+BEGIN
+	IF NOT assay_internal.may('owner', policy) THEN
+		RAISE EXCEPTION 'must be owner of policy "%"', policy USING ERRCODE = 'insufficient_privilege';
+	END IF;
+	FOR r IN SELECT * FROM assay_internal.access_relations(policy) LOOP
+		EXECUTE format('REVOKE SELECT, INSERT, UPDATE ON %s FROM %I', r.relation, role);
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION assay.revoke_access(text, name) IS 'takes every right on a policy from a role';
+
+CREATE VIEW assay.access AS
+	SELECT p.policy, coalesce(g.rolname, 'public') AS role,
+		CASE WHEN g.oid = c.relowner THEN 'owner'
+			WHEN bool_or(a.privilege_type = 'UPDATE') THEN 'publisher'
+			WHEN bool_or(a.privilege_type = 'INSERT') THEN 'builder'
+			ELSE 'reader' END AS "right"
+	FROM assay.policy p
+	JOIN pg_catalog.pg_class c ON c.oid = p.access
+	CROSS JOIN LATERAL pg_catalog.aclexplode(coalesce(c.relacl, pg_catalog.acldefault('r', c.relowner))) a
+	LEFT JOIN pg_catalog.pg_roles g ON g.oid = a.grantee
+	GROUP BY p.policy, g.rolname, g.oid, c.relowner;
+COMMENT ON VIEW assay.access IS 'who has which right on the policies that the user may read; members of these roles have it too';
+GRANT SELECT ON assay.access TO PUBLIC;

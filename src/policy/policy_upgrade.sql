@@ -1,0 +1,52 @@
+-- ---------------------------------------------------------------------------
+-- policy: tables that an older version made
+-- ---------------------------------------------------------------------------
+
+CREATE FUNCTION assay.upgrade_policy(policy text) RETURNS void LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	p assay.policy;
+	schema name;
+	view regclass;
+	old_type text;
+BEGIN
+	SELECT * INTO p FROM assay.policy q WHERE q.policy = upgrade_policy.policy FOR NO KEY UPDATE;
+	IF NOT FOUND OR NOT assay_internal.may('owner', policy) THEN
+		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
+			HINT = 'Or it is not yours: assay.policies lists those that you may change.';
+	END IF;
+	SELECT n.nspname INTO STRICT schema FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = p.decision;
+	-- 0.1.0 had the view's own row type in this column, or no such column
+	SELECT format_type(a.atttypid, a.atttypmod) INTO old_type FROM pg_attribute a
+	WHERE a.attrelid = p.decision AND a.attname = 'signals' AND NOT a.attisdropped AND a.atttypid <> 'assay.logged_signals'::regtype;
+	IF old_type IS NOT NULL THEN
+		-- their shape is made known by the first that is written
+		EXECUTE 'DROP VIEW IF EXISTS ' || format('%I.%I', schema, policy || '_verdict');
+		PERFORM assay_internal.ensure_shape(old_type);
+		EXECUTE format('ALTER TABLE %s ALTER COLUMN signals TYPE assay.logged_signals USING assay_internal.form_signals(signals)', p.decision);
+	ELSIF NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = p.decision AND a.attname = 'signals' AND NOT a.attisdropped) THEN
+		EXECUTE 'DROP VIEW IF EXISTS ' || format('%I.%I', schema, policy || '_verdict');
+		EXECUTE format('ALTER TABLE %s ADD COLUMN signals assay.logged_signals', p.decision);
+	END IF;
+	IF to_regclass(format('%I.%I', schema, policy || '_verdict')) IS NULL THEN
+		EXECUTE format('CREATE VIEW %I.%I AS SELECT DISTINCT ON (', schema, policy || '_verdict')
+			|| (SELECT string_agg(quote_ident(k), ', ' ORDER BY n) FROM unnest(p.key) WITH ORDINALITY u(k, n)) || format(') * FROM %s ORDER BY ', p.decision)
+			|| (SELECT string_agg(quote_ident(k), ', ' ORDER BY n) FROM unnest(p.key) WITH ORDINALITY u(k, n)) || ', revision DESC';
+		EXECUTE format('COMMENT ON VIEW %I.%I IS %L', schema, policy || '_verdict', format('latest decision of policy %s for each message', policy));
+		EXECUTE format('ALTER VIEW %I.%I OWNER TO %I', schema, policy || '_verdict', p.owner);
+	END IF;
+	IF p.access IS NULL THEN
+		EXECUTE format('CREATE VIEW %I.%I AS SELECT %L::text AS policy', schema, policy || '_policy', policy);
+		EXECUTE format('COMMENT ON VIEW %I.%I IS %L', schema, policy || '_policy',
+			format('rights on policy %s: who may SELECT reads it, INSERT builds, UPDATE publishes; assay.grant_access() gives them', policy));
+		EXECUTE format('ALTER VIEW %I.%I OWNER TO %I', schema, policy || '_policy', p.owner);
+		view := format('%I.%I', schema, policy || '_policy');
+		UPDATE assay.policy q SET access = view WHERE q.policy = upgrade_policy.policy;
+	END IF;
+END $$;
+COMMENT ON FUNCTION assay.upgrade_policy(text) IS
+	'brings the tables and views that an older version made for a policy to what create_policy() makes now; rewrites the decision table where it logged signals';
+
+CREATE FUNCTION assay_internal.ensure_shape(row_type text) RETURNS void
+	AS 'MODULE_PATHNAME', 'assay_ensure_shape' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION assay_internal.ensure_shape(text) IS 'makes the names and types of a row type known, so that its rows can be logged signals';

@@ -1,0 +1,405 @@
+/*
+ * security.c
+ *		Enter as a policy's owner, or as the owner of the configuration.
+ *
+ * A decision is the same in every session.  So nothing of the session that
+ * inserts a message counts: not its role, its search_path, its formats of
+ * times and numbers, nor its switches of the planner.  Formats are set to
+ * fixed values.  What else can change a query's result or its plan gets the
+ * value that the server's configuration or the database gives it; where the
+ * session came with one of its own (ALTER ROLE ... SET, options of the
+ * connection), which hides that, the built-in default.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "miscadmin.h"
+#include "security.h"
+#include "utils/acl.h"
+#include "utils/guc.h"
+#include "utils/guc_tables.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+
+/* A setting that has one value while a policy is at work */
+typedef struct FixedSetting
+{
+	const char *name;
+	const char *value;
+} FixedSetting;
+
+/*
+ * "jit" is off since a signals query is planned once and run for each
+ * statement: compiling its hundreds of expressions anew each time takes far
+ * longer than a message.  A "lock_timeout" would be the session's; the time of
+ * a message is bounded by assay.message_budget.
+ */
+static const FixedSetting fixed[] = {
+	{"timezone", "UTC"},
+	{"datestyle", "ISO, MDY"},
+	{"intervalstyle", "postgres"},
+	{"extra_float_digits", "1"},
+	{"bytea_output", "hex"},
+	{"array_nulls", "on"},
+	{"transform_null_equals", "off"},
+	{"standard_conforming_strings", "on"},
+	{"row_security", "on"},
+	{"jit", "off"},
+	{"lock_timeout", "0"},
+	{"exit_on_error", "off"},
+};
+
+/* Settings outside of the groups below that change a result or a plan */
+static const char *const others[] = {
+	"check_function_bodies", "default_toast_compression", "gin_fuzzy_search_limit",
+	"hash_mem_multiplier", "restrict_nonsystem_relation_kind", "work_mem",
+	"xmlbinary", "xmloption",
+};
+
+/* Server settings of the session that are to be as the server has them */
+static struct config_generic **watched = NULL;
+static int	nwatched = 0;
+
+#if PG_VERSION_NUM >= 160000
+/* Names of extensions' settings, which move */
+static char **extension_names = NULL;
+static int	nextension_names = 0;
+#endif
+
+/* The server's records of "fixed" */
+static struct config_generic *fixed_records[lengthof(fixed)];
+
+static bool
+IsFixed(const char *setting)
+{
+	for (int i = 0; i < lengthof(fixed); i++)
+		if (pg_strcasecmp(fixed[i].name, setting) == 0)
+			return true;
+	return false;
+}
+
+static bool
+IsWatched(struct config_generic *setting)
+{
+	if (setting->context != PGC_USERSET || IsFixed(setting->name))
+		return false;
+	switch (setting->group)
+	{
+		case QUERY_TUNING_METHOD:
+		case QUERY_TUNING_COST:
+		case QUERY_TUNING_GEQO:
+		case QUERY_TUNING_OTHER:
+		case COMPAT_OPTIONS_PREVIOUS:
+		case COMPAT_OPTIONS_CLIENT:
+		case DEVELOPER_OPTIONS:
+			return true;
+		case CLIENT_CONN_LOCALE:
+			return strcmp(setting->name, "client_encoding") != 0 &&
+				strcmp(setting->name, "lc_messages") != 0;
+		default:
+			for (int i = 0; i < lengthof(others); i++)
+				if (strcmp(others[i], setting->name) == 0)
+					return true;
+			return false;
+	}
+}
+
+static struct config_generic **
+AllSettings(int *n)
+{
+#if PG_VERSION_NUM >= 160000
+	return get_guc_variables(n);
+#else
+	*n = GetNumConfigOptions();
+	return get_guc_variables();
+#endif
+}
+
+/* Look the server's settings up, once: they stay where they are. */
+static void
+FindSettings(void)
+{
+	int			n;
+	struct config_generic **all = AllSettings(&n);
+
+	watched = MemoryContextAlloc(TopMemoryContext, n * sizeof(*watched));
+	for (int i = 0; i < n; i++)
+	{
+		if (all[i]->group == CUSTOM_OPTIONS)
+			continue;
+		if (IsWatched(all[i]))
+			watched[nwatched++] = all[i];
+		for (int f = 0; f < lengthof(fixed); f++)
+			if (pg_strcasecmp(fixed[f].name, all[i]->name) == 0)
+				fixed_records[f] = all[i];
+	}
+}
+
+static bool
+IsOfExtension(struct config_generic *setting)
+{
+	return setting->group == CUSTOM_OPTIONS && setting->context == PGC_USERSET &&
+		!(setting->flags & GUC_CUSTOM_PLACEHOLDER) &&
+		strncmp(setting->name, "assay.", strlen("assay.")) != 0;
+}
+
+/*
+ * Note which settings the extensions have, as pg_trgm's threshold of "%".
+ * Called when a policy was compiled: then the libraries of its functions are
+ * loaded.  They move when their library is loaded, so that names are kept.
+ * Names without a library behind them mean nothing but to who asks for them.
+ * PostgreSQL 15 has no way to find a setting by its name, but a cheap one to
+ * look at all of them.
+ */
+void
+NoteExtensionSettings(void)
+{
+#if PG_VERSION_NUM >= 160000
+	int			n;
+	struct config_generic **all = AllSettings(&n);
+
+	for (int i = 0; i < nextension_names; i++)
+		pfree(extension_names[i]);
+	nextension_names = 0;
+	if (extension_names)
+		pfree(extension_names);
+	extension_names = MemoryContextAlloc(TopMemoryContext, n * sizeof(char *));
+	for (int i = 0; i < n; i++)
+		if (IsOfExtension(all[i]))
+			extension_names[nextension_names++] = MemoryContextStrdup(TopMemoryContext, all[i]->name);
+	pfree(all);
+#endif
+}
+
+static void
+Set(const char *setting, const char *value, GucSource source)
+{
+	(void) set_config_option(setting, value, PGC_USERSET, source,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+/* The built-in default of a setting, as text */
+static const char *
+BuiltIn(struct config_generic *setting)
+{
+	switch (setting->vartype)
+	{
+		case PGC_BOOL:
+			return ((struct config_bool *) setting)->boot_val ? "on" : "off";
+		case PGC_INT:
+			return psprintf("%d", ((struct config_int *) setting)->boot_val);
+		case PGC_REAL:
+			return psprintf("%.17g", ((struct config_real *) setting)->boot_val);
+		case PGC_STRING:
+			return ((struct config_string *) setting)->boot_val;
+		case PGC_ENUM:
+			return config_enum_lookup_by_value((struct config_enum *) setting,
+											   ((struct config_enum *) setting)->boot_val);
+	}
+	return NULL;
+}
+
+/* Did it come with this session, rather than from the server's files? */
+static inline bool
+IsOfSession(GucSource source)
+{
+	return source > PGC_S_DATABASE;
+}
+
+/* Is the text form of values as it is fixed?  The cheap part of the question */
+static bool
+FixedHasValue(int i)
+{
+	struct config_generic *setting = fixed_records[i];
+
+	switch (setting->vartype)
+	{
+		case PGC_BOOL:
+			return *((struct config_bool *) setting)->variable ==
+				(strcmp(fixed[i].value, "on") == 0);
+		case PGC_INT:
+			return *((struct config_int *) setting)->variable == atoi(fixed[i].value);
+		case PGC_STRING:
+			return strcmp(*((struct config_string *) setting)->variable, fixed[i].value) == 0;
+		case PGC_ENUM:
+			return strcmp(config_enum_lookup_by_value((struct config_enum *) setting,
+													  *((struct config_enum *) setting)->variable),
+						  fixed[i].value) == 0;
+		default:
+			return false;
+	}
+}
+
+/* Begin a nest level of settings, once. */
+static void
+BeginSettings(Security *s)
+{
+	if (s->nestlevel == 0)
+		s->nestlevel = NewGUCNestLevel();
+}
+
+/* Give the fixed settings their values; mostly they have them. */
+static void
+FixSettings(Security *s)
+{
+	if (watched == NULL)
+		FindSettings();
+	for (int i = 0; i < lengthof(fixed); i++)
+		if (fixed_records[i] && !FixedHasValue(i))
+		{
+			BeginSettings(s);
+			Set(fixed[i].name, fixed[i].value, PGC_S_SESSION);
+		}
+}
+
+/* The server's value of a setting, or the built-in one where that is hidden */
+static void
+TakeBack(Security *s, struct config_generic *setting)
+{
+	BeginSettings(s);
+	Set(setting->name, IsOfSession(setting->reset_source) ? BuiltIn(setting) : NULL,
+		PGC_S_SESSION);
+}
+
+/* Take back what the session has set; mostly nothing. */
+static void
+TakeBackSettings(Security *s)
+{
+	if (watched == NULL)
+		FindSettings();
+	for (int i = 0; i < nwatched; i++)
+	{
+		struct config_generic *setting = watched[i];
+
+		if (unlikely(IsOfSession(setting->source)))
+			TakeBack(s, setting);
+	}
+}
+
+/* Take back what the session has set of the extensions' settings. */
+static void
+TakeBackExtensions(Security *s)
+{
+#if PG_VERSION_NUM >= 160000
+	for (int i = 0; i < nextension_names; i++)
+	{
+		struct config_generic *setting = find_option(extension_names[i], false, true, 0);
+
+		if (setting && IsOfSession(setting->source))
+			TakeBack(s, setting);
+	}
+#else
+	int			n;
+	struct config_generic **all = AllSettings(&n);
+
+	for (int i = 0; i < n; i++)
+		if (IsOfSession(all[i]->source) && IsOfExtension(all[i]))
+			TakeBack(s, all[i]);
+#endif
+}
+
+static void
+EnterRestricted(Security *s, Oid userid)
+{
+	GetUserIdAndSecContext(&s->userid, &s->context);
+	SetUserIdAndSecContext(userid, s->context | SECURITY_RESTRICTED_OPERATION);
+	s->nestlevel = 0;
+}
+
+static void
+SetSearchPath(Security *s, const char *search_path)
+{
+	if (strcmp(namespace_search_path, search_path) == 0)
+		return;
+	BeginSettings(s);
+	Set("search_path", search_path, PGC_S_SESSION);
+}
+
+/* To parse, plan or run anything that the owner of a policy answers for */
+void
+EnterOwner(Security *s, Oid owner, const char *search_path)
+{
+	EnterRestricted(s, owner);
+	SetSearchPath(s, search_path);
+	FixSettings(s);
+	TakeBackSettings(s);
+	TakeBackExtensions(s);
+}
+
+/*
+ * To evaluate a row by compiled conditions: nothing is set that can't matter.
+ * Without a search_path no condition calls code that looks names up;
+ * settings_show: some evidence is written as settings say.
+ */
+void
+EnterToEvaluate(Security *s, Oid owner, const char *search_path, bool settings_show)
+{
+	if (search_path)
+	{
+		EnterOwner(s, owner, search_path);
+		return;
+	}
+	EnterRestricted(s, owner);
+	if (settings_show)
+		FixSettings(s);
+}
+
+/* To read and write the configuration, as its owner */
+void
+EnterConfiguration(Security *s)
+{
+	Oid			relid = ConfigurationRelid();
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relid);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	EnterRestricted(s, owner);
+	SetSearchPath(s, "pg_catalog, pg_temp");
+	FixSettings(s);
+	TakeBackSettings(s);
+}
+
+/* To read a user's tables with the rights that the caller has */
+void
+EnterCaller(Security *s)
+{
+	EnterOwner(s, GetUserId(), "pg_catalog, pg_temp");
+}
+
+void
+LeaveSecurity(Security *s)
+{
+	if (s->nestlevel > 0)
+		AtEOXact_GUC(false, s->nestlevel);
+	SetUserIdAndSecContext(s->userid, s->context);
+}
+
+Oid
+ConfigurationRelid(void)
+{
+	Oid			schema = get_namespace_oid("assay", true);
+	Oid			relid = OidIsValid(schema) ? get_relname_relid("policy", schema) : InvalidOid;
+
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("extension \"pg_assay\" is not installed in this database"),
+				 errhint("Run CREATE EXTENSION pg_assay.")));
+	return relid;
+}
+
+/*
+ * How loud a trouble of the policy is: its owner is told, and of whoever else
+ * is in the session only the log hears what the policy is made of.
+ */
+int
+NoticeLevel(Oid owner)
+{
+	return OidIsValid(owner) && has_privs_of_role(GetOuterUserId(), owner) ? WARNING : LOG;
+}

@@ -1,0 +1,121 @@
+/*
+ * undecided.c
+ *		undecided(policy): the messages that no revision has decided.
+ *
+ * Asked of the tables whose triggers decide by the policy, not of the signals
+ * view, which may be what is broken.  As in latest.c they are read as the
+ * owner where the caller may act as that, and else with the caller's rights.
+ */
+#include "postgres.h"
+
+#include "batch.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "rights.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+/* Bytes of a key that an index surely refuses */
+#define LONG_KEY	2704
+
+/* Tables with a trigger that decides by the policy */
+static List *
+DecidedTables(const char *policy)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext spi;
+	List	   *tables = NIL;
+	Security	security;
+	BatchQuery	q;
+
+	EnterConfiguration(&security);
+	QueryStart(&q);
+	QueryAdd(&q, "SELECT DISTINCT tgrelid FROM assay_internal.decide_triggers(");
+	QueryValue(&q, TEXTOID, CStringGetTextDatum(policy));
+	QueryAdd(&q, ") ORDER BY 1");
+	q.read_only = true;
+	(void) QueryRun(&q, SPI_OK_SELECT, NULL);
+	spi = MemoryContextSwitchTo(caller);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+
+		tables = lappend_oid(tables, DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i],
+																	SPI_tuptable->tupdesc, 1, &isnull)));
+	}
+	MemoryContextSwitchTo(spi);
+	LeaveSecurity(&security);
+	return tables;
+}
+
+/* Why a message has no decision, as far as its key tells */
+static void
+AddReason(BatchQuery *q, Source *s)
+{
+	QueryAdd(q, "CASE WHEN ");
+	for (int i = 0; i < s->nkeys; i++)
+		QueryAdd(q, "%sm.%s IS NULL", i > 0 ? " OR " : "", s->keys[i]);
+	QueryAdd(q, " THEN 'its key is null: it can have no decision' WHEN ");
+	for (int i = 0; i < s->nkeys; i++)
+		QueryAdd(q, "%scoalesce(pg_catalog.pg_column_size(m.%s), 0)", i > 0 ? " + " : "", s->keys[i]);
+	QueryAdd(q, " > %d THEN 'its key is too long for an index: it can have no decision' ELSE 'not decided' END",
+			 LONG_KEY);
+}
+
+/* The messages of one table */
+static void
+AddTable(BatchQuery *q, Source *s, Oid table)
+{
+	char	   *name = quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)),
+												  get_rel_name(table));
+
+	QueryAdd(q, "SELECT ");
+	QueryValue(q, REGCLASSOID, ObjectIdGetDatum(table));
+	QueryAdd(q, ", ARRAY[");
+	AddKeys(q, s, "m", "::pg_catalog.text");
+	QueryAdd(q, "], ");
+	AddReason(q, s);
+	QueryAdd(q, " FROM %s m WHERE NOT EXISTS (SELECT FROM %s d WHERE ", name, s->id->decision_name);
+	for (int i = 0; i < s->nkeys; i++)
+		QueryAdd(q, "%sd.%s = m.%s", i > 0 ? " AND " : "", s->keys[i], s->keys[i]);
+	QueryAdd(q, ")");
+}
+
+PG_FUNCTION_INFO_V1(assay_undecided);
+Datum
+assay_undecided(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Source		s;
+	List	   *tables;
+	ListCell   *lc;
+	Security	security;
+
+	InitSourceKeys(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	if (!PolicyMay(s.id, "reader"))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for policy \"%s\"", s.policy),
+				 errhint("assay.grant_access() gives rights; the view assay.access shows them.")));
+	s.as_caller = !has_privs_of_role(GetUserId(), s.id->owner);
+	InitMaterializedSRF(fcinfo, 0);
+	SPI_connect();
+	tables = DecidedTables(s.policy);
+	EnterSource(&security, &s);
+	foreach(lc, tables)
+	{
+		BatchQuery	q;
+
+		QueryStart(&q);
+		q.read_only = true;
+		AddTable(&q, &s, lfirst_oid(lc));
+		QueryRunInto(&q, result->setResult);
+	}
+	LeaveSecurity(&security);
+	SPI_finish();
+	return (Datum) 0;
+}

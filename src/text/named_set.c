@@ -1,0 +1,641 @@
+/*
+ * named_set.c
+ *		Which state of a named set a statement sees, who may ask it, and how
+ *		authors take turns.
+ *
+ * Each change of a set's contents, in whatever table, comes with a new version
+ * of the set's row in assay.named_set, made under that row's lock: so versions
+ * and states follow each other as their transactions commit.  A backend that
+ * has loaded a set remembers the version (its place and its transaction), and
+ * is right as long as its snapshot sees the same one.
+ *
+ * To look at the row in each statement would cost microseconds.  It is left
+ * out while no invalidation of assay.named_set came in, the version was the
+ * latest when it was read, and the snapshot sees its transaction: then the
+ * snapshot sees no other.  Invalidations are sent by row triggers that fire
+ * ALWAYS, so also where rows come by logical replication, and on a standby.
+ * A backend takes them in when it first meets a new snapshot.
+ *
+ * Rows of other tables that come without a new version (a restored dump, the
+ * first copy of a subscription, a superuser) invalidate these tables, upon
+ * which everything is loaded anew.  A transaction that changes sets itself
+ * trusts nothing that it loaded under an earlier snapshot.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/transam.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "compat.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "named_set.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+/* Columns of assay.named_set */
+#define Anum_set			1
+#define Anum_content		2
+#define Anum_owner			3
+#define Anum_readers		4
+#define Anum_state			5
+
+/* Moves when anything that was found out may have changed */
+uint64		named_set_generation = 1;
+
+static uint64 probe_generation = 1; /* ... a set's row */
+static uint64 reload_generation = 1;	/* ... rows without a set's row */
+
+static Oid	set_relid = InvalidOid;
+static Oid	contents_relid[8];	/* tables of contents that are in use */
+
+static List *open_sets = NIL;	/* of OpenSet, in this transaction */
+static bool changing = false;	/* this transaction changes some set */
+
+static Oid
+Schema(void)
+{
+	Oid			schema = get_namespace_oid("assay", true);
+
+	if (!OidIsValid(schema))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("extension \"pg_assay\" is not installed in this database"),
+				 errhint("Run CREATE EXTENSION pg_assay.")));
+	return schema;
+}
+
+static Oid
+InSchema(const char *name)
+{
+	Oid			relid = get_relname_relid(name, Schema());
+
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation \"assay.%s\" does not exist", name),
+				 errhint("Run ALTER EXTENSION pg_assay UPDATE.")));
+	return relid;
+}
+
+/* ---- what invalidates ------------------------------------------------------ */
+
+static void
+RelcacheChanged(Datum arg, Oid relid)
+{
+	bool		contents = relid == InvalidOid;
+
+	for (int i = 0; i < lengthof(contents_relid) && !contents; i++)
+		contents = OidIsValid(contents_relid[i]) && contents_relid[i] == relid;
+	if (contents)
+		reload_generation++;
+	else if (relid == set_relid)
+		probe_generation++;
+	else
+		return;
+	named_set_generation++;
+}
+
+/* A role was changed or granted: who may ask is found out again. */
+static void
+RolesChanged(Datum arg, int cacheid, uint32 hashvalue)
+{
+	probe_generation++;
+	named_set_generation++;
+}
+
+/* What an undone part of the transaction wrote may have been loaded. */
+static void
+ForgetOwnChanges(bool end)
+{
+	if (!changing)
+		return;
+	reload_generation++;
+	named_set_generation++;
+	open_sets = NIL;			/* their memory is the transaction's */
+	if (end)
+		changing = false;
+}
+
+static void
+EndTransaction(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT ||
+		event == XACT_EVENT_PREPARE || event == XACT_EVENT_PARALLEL_COMMIT ||
+		event == XACT_EVENT_PARALLEL_ABORT)
+		ForgetOwnChanges(true);
+}
+
+static void
+EndSubtransaction(SubXactEvent event, SubTransactionId id, SubTransactionId parent, void *arg)
+{
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+		ForgetOwnChanges(false);
+}
+
+void
+NamedSetInit(void)
+{
+	CacheRegisterRelcacheCallback(RelcacheChanged, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHOID, RolesChanged, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, RolesChanged, (Datum) 0);
+	RegisterXactCallback(EndTransaction, NULL);
+	RegisterSubXactCallback(EndSubtransaction, NULL);
+}
+
+static bool
+IsOpen(const char *name, int len)
+{
+	ListCell   *lc;
+
+	foreach(lc, open_sets)
+	{
+		OpenSet    *set = lfirst(lc);
+
+		if (strncmp(set->name, name, len) == 0 && set->name[len] == '\0')
+			return true;
+	}
+	return false;
+}
+
+static void
+CheckName(const char *name, int len)
+{
+	if (len == 0 || len > NAMED_SET_MAX_NAME)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("a set needs a name of 1 to %d bytes", NAMED_SET_MAX_NAME)));
+}
+
+static OpenSet *
+NoteOpen(const char *name, int len, int64 state)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
+	OpenSet    *set = palloc0(sizeof(OpenSet));
+
+	memcpy(set->name, name, len);
+	set->state = state;
+	set->at = GetCurrentTimestamp();
+	set->fresh = true;
+	open_sets = lappend(open_sets, set);
+	MemoryContextSwitchTo(old);
+	return set;
+}
+
+static bool
+StateGrows(const TriggerData *trigger, int64 *state)
+{
+	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
+	bool		isnull;
+	int64		was = DatumGetInt64(heap_getattr(trigger->tg_trigtuple, Anum_state, desc, &isnull));
+
+	*state = DatumGetInt64(heap_getattr(trigger->tg_newtuple, Anum_state, desc, &isnull));
+	return *state > was;
+}
+
+/* A set's row came, went or changed. */
+static void
+SetRowChanged(const TriggerData *trigger, text *name)
+{
+	int64		state;
+
+	CacheInvalidateRelcache(trigger->tg_relation);
+	if (name == NULL || !TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
+	{
+		/* What is loaded of the name may be of another set, with any state. */
+		CacheInvalidateRelcacheByRelid(InSchema("list_entry"));
+		open_sets = NIL;
+	}
+	else if (StateGrows(trigger, &state) && VARSIZE_ANY_EXHDR(name) <= NAMED_SET_MAX_NAME &&
+			 !IsOpen(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name)))
+	{
+		/*
+		 * Changes of contents that follow in this transaction are told by
+		 * this.
+		 */
+		(void) NoteOpen(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), state);
+	}
+}
+
+/*
+ * set_changed(): row trigger of assay.named_set and of the tables of contents,
+ * whose first column is the set's name.  Tells all backends what is not told
+ * by a new version of the set's row.
+ */
+PG_FUNCTION_INFO_V1(set_changed);
+Datum
+set_changed(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	text	   *name = NULL;
+	bool		isnull = true;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("set_changed must be called as a trigger")));
+	if (TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
+	{
+		Datum		value = heap_getattr(TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ?
+										 trigger->tg_newtuple : trigger->tg_trigtuple,
+										 1, RelationGetDescr(trigger->tg_relation), &isnull);
+
+		name = isnull ? NULL : DatumGetTextPP(value);
+	}
+	changing = true;
+	if (strcmp(RelationGetRelationName(trigger->tg_relation), "named_set") == 0)
+		SetRowChanged(trigger, name);
+	else if (name == NULL || !IsOpen(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name)))
+		CacheInvalidateRelcache(trigger->tg_relation);
+	return PointerGetDatum(NULL);
+}
+
+/* ---- the tables ------------------------------------------------------------ */
+
+/* Open a table of contents to read it; its invalidation is heeded from now on. */
+Relation
+NamedSetTable(const char *table)
+{
+	Oid			relid = InSchema(table);
+
+	for (int i = 0; i < lengthof(contents_relid); i++)
+	{
+		if (contents_relid[i] == relid)
+			break;
+		if (!OidIsValid(contents_relid[i]) || i == lengthof(contents_relid) - 1)
+		{
+			contents_relid[i] = relid;
+			break;
+		}
+	}
+	return table_open(relid, AccessShareLock);
+}
+
+Oid
+NamedSetIndex(const char *index)
+{
+	return InSchema(index);
+}
+
+void
+NamedSetName(NamedSet *set, const char *name, int len, const char *content)
+{
+	CheckName(name, len);
+	memcpy(set->name, name, len);
+	set->name[len] = '\0';
+	set->name_len = len;
+	set->content = content;
+}
+
+static void
+NoSuchSet(const NamedSet *set)
+{
+	bool		list = strcmp(set->content, NAMED_SET_LIST) == 0;
+
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 list ? errmsg("list \"%s\" does not exist", set->name) :
+			 errmsg("phrase set \"%s\" does not exist", set->name),
+			 list ? errhint("assay.create_list() makes one.") :
+			 set->name[0] == '{' ? errhint("A constant of type phrases needs a cast: '...'::assay.phrases.") :
+			 errhint("assay.create_phrase_set() makes one.")));
+}
+
+/* ---- which version a snapshot sees ------------------------------------------- */
+
+static Snapshot
+CurrentSnapshot(void)
+{
+	Snapshot	snapshot;
+
+	if (!ActiveSnapshotSet())
+		elog(ERROR, "a set is looked into without a snapshot");
+	snapshot = GetActiveSnapshot();
+	if (snapshot->snapshot_type != SNAPSHOT_MVCC)
+		elog(ERROR, "a set is looked into under a snapshot that is none of a statement");
+	return snapshot;
+}
+
+/*
+ * Is the entry known to be right for this very snapshot and user?  Two
+ * snapshots of a backend that agree in these numbers see the same: for equal
+ * xmax, transactions under way can only have become fewer.
+ */
+bool
+NamedSetIsFresh(const NamedSet *set)
+{
+	Snapshot	snapshot = CurrentSnapshot();
+
+	return set->generation == named_set_generation &&
+		set->user == GetUserId() &&
+		set->snapshot_curcid == snapshot->curcid &&
+		set->snapshot_xmax == snapshot->xmax &&
+		set->snapshot_xmin == snapshot->xmin &&
+		set->snapshot_xcnt == snapshot->xcnt &&
+		set->snapshot_subxcnt == snapshot->subxcnt;
+}
+
+/* The contents were loaded for what NamedSetRefresh() found. */
+void
+NamedSetLoaded(NamedSet *set)
+{
+	Snapshot	snapshot = CurrentSnapshot();
+
+	set->loaded = true;
+	set->user = GetUserId();
+	set->snapshot_curcid = snapshot->curcid;
+	set->snapshot_xmax = snapshot->xmax;
+	set->snapshot_xmin = snapshot->xmin;
+	set->snapshot_xcnt = snapshot->xcnt;
+	set->snapshot_subxcnt = snapshot->subxcnt;
+}
+
+static void
+CheckReader(const NamedSet *set)
+{
+	Oid			user = GetUserId();
+	bool		list = strcmp(set->content, NAMED_SET_LIST) == 0;
+
+	if (has_privs_of_role(user, set->owner))
+		return;
+	for (int i = 0; i < set->nreaders; i++)
+		if (!OidIsValid(set->readers[i]) || has_privs_of_role(user, set->readers[i]))
+			return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 list ? errmsg("permission denied for list \"%s\"", set->name) :
+			 errmsg("permission denied for phrase set \"%s\"", set->name),
+			 errhint("Its owner can grant its use by assay.grant_set().")));
+}
+
+static void
+KeepReaders(NamedSet *set, Datum value)
+{
+	ArrayType  *array = DatumGetArrayTypeP(value);
+	Datum	   *items;
+	bool	   *nulls;
+	int			n;
+	Oid		   *readers;
+
+	deconstruct_array(array, REGROLEOID, sizeof(Oid), true, TYPALIGN_INT, &items, &nulls, &n);
+	readers = MemoryContextAlloc(CacheMemoryContext, (n + 1) * sizeof(Oid));
+	if (set->readers != NULL)
+		pfree(set->readers);
+	set->readers = readers;
+	set->nreaders = 0;
+	for (int i = 0; i < n; i++)
+		if (!nulls[i])
+			readers[set->nreaders++] = DatumGetObjectId(items[i]);
+}
+
+/* Is the row that was read known to have no later version? */
+static bool
+IsLatest(HeapTupleHeader header)
+{
+	return (header->t_infomask & HEAP_XMAX_INVALID) != 0 ||
+		HEAP_XMAX_IS_LOCKED_ONLY(header->t_infomask);
+}
+
+static NamedSetNews
+Judge(NamedSet *set, HeapTuple tuple, TupleDesc desc, Snapshot snapshot, bool trusted, int64 *was)
+{
+	TransactionId xid = HeapTupleHeaderXminFrozen(tuple->t_data) ? FrozenTransactionId :
+	HeapTupleHeaderGetRawXmin(tuple->t_data);
+	NamedSetNews news = SET_OTHER;
+	bool		isnull;
+	int64		state = DatumGetInt64(heap_getattr(tuple, Anum_state, desc, &isnull));
+	char	   *content = TextDatumGetCString(heap_getattr(tuple, Anum_content, desc, &isnull));
+
+	if (strcmp(content, set->content) != 0)
+		NoSuchSet(set);
+	if (trusted && ItemPointerEquals(&tuple->t_self, &set->tid) && state == set->state &&
+		(xid == set->xid || xid == FrozenTransactionId))
+		news = SET_SAME;
+	else if (trusted && state > set->state &&
+			 (set->xid == FrozenTransactionId ||
+			  (TransactionIdDidCommit(set->xid) && !XidInMVCCSnapshot(set->xid, snapshot))))
+		news = SET_NEWER;
+	*was = set->state;
+	if (news != SET_SAME)
+		set->loaded = false;	/* until the caller has done it */
+	set->xid = xid;
+	set->tid = tuple->t_self;
+	set->state = state;
+	set->latest = IsLatest(tuple->t_data);
+	set->owner = DatumGetObjectId(heap_getattr(tuple, Anum_owner, desc, &isnull));
+	KeepReaders(set, heap_getattr(tuple, Anum_readers, desc, &isnull));
+	return news;
+}
+
+/* Read the set's row as the snapshot sees it. */
+static NamedSetNews
+Probe(NamedSet *set, Snapshot snapshot, bool trusted, int64 *was)
+{
+	Relation	rel;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	NamedSetNews news;
+
+	set->probes++;
+	set_relid = InSchema("named_set");
+	rel = table_open(set_relid, AccessShareLock);
+	ScanKeyInit(&key, Anum_set, BTEqualStrategyNumber, F_TEXTEQ,
+				PointerGetDatum(cstring_to_text_with_len(set->name, set->name_len)));
+	key.sk_collation = C_COLLATION_OID;
+	scan = systable_beginscan(rel, NamedSetIndex("named_set_pkey"), true, snapshot, 1, &key);
+	tuple = systable_getnext(scan);
+	if (!HeapTupleIsValid(tuple))
+		NoSuchSet(set);
+	news = Judge(set, tuple, RelationGetDescr(rel), snapshot, trusted, was);
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return news;
+}
+
+/*
+ * Find out whether what is loaded is right for this statement.  If not, the
+ * entry says which state is to be loaded (and *was, which one it had); the
+ * caller does it and calls NamedSetLoaded().
+ */
+NamedSetNews
+NamedSetRefresh(NamedSet *set, int64 *was)
+{
+	Snapshot	snapshot = CurrentSnapshot();
+	bool		trusted;
+	NamedSetNews news;
+	uint64		reload;
+
+	AcceptInvalidationMessages();
+	trusted = set->loaded && set->reload_generation == reload_generation && !changing;
+	*was = set->state;
+	if (trusted && set->probe_generation == probe_generation && set->latest &&
+		!IsolationIsSerializable() &&
+		(set->xid == FrozenTransactionId || !XidInMVCCSnapshot(set->xid, snapshot)))
+	{
+		set->generation = named_set_generation;
+		CheckReader(set);
+		return SET_SAME;
+	}
+
+	/* Whatever comes in while the row is read counts as news. */
+	set->generation = named_set_generation;
+	set->probe_generation = probe_generation;
+	reload = reload_generation;
+	news = Probe(set, snapshot, trusted, was);
+	set->reload_generation = reload;
+	CheckReader(set);
+	return news;
+}
+
+/* ---- authors ----------------------------------------------------------------- */
+
+void
+NamedSetEnter(NamedSetSecurity *security)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(InSchema("named_set")));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation assay.named_set");
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	GetUserIdAndSecContext(&security->user, &security->context);
+	SetUserIdAndSecContext(owner, security->context | SECURITY_LOCAL_USERID_CHANGE |
+						   SECURITY_RESTRICTED_OPERATION);
+}
+
+void
+NamedSetLeave(NamedSetSecurity *security)
+{
+	SetUserIdAndSecContext(security->user, security->context);
+}
+
+/* Run a statement on the tables, planned once in a backend. */
+static uint64
+LockSet(const char *name, int len)
+{
+	static SPIPlanPtr plan = NULL;
+	Oid			types[1] = {TEXTOID};
+	Datum		values[1];
+
+	if (plan == NULL)
+	{
+		plan = SPI_prepare("SELECT s.state, s.owner, s.content, s.xmin FROM assay.named_set s "
+						   "WHERE s.set OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE", 1, types);
+		if (plan == NULL || SPI_keepplan(plan) != 0)
+			elog(ERROR, "could not prepare to lock a set");
+	}
+	values[0] = PointerGetDatum(cstring_to_text_with_len(name, len));
+	if (SPI_execute_plan(plan, values, NULL, false, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not lock a set");
+	return SPI_processed;
+}
+
+static int64
+NextState(const char *name, int len)
+{
+	static SPIPlanPtr plan = NULL;
+	Oid			types[1] = {TEXTOID};
+	Datum		values[1];
+	bool		isnull;
+
+	if (plan == NULL)
+	{
+		plan = SPI_prepare("UPDATE assay.named_set s SET state = s.state OPERATOR(pg_catalog.+) 1, "
+						   "changed_at = pg_catalog.clock_timestamp() "
+						   "WHERE s.set OPERATOR(pg_catalog.=) $1 RETURNING s.state", 1, types);
+		if (plan == NULL || SPI_keepplan(plan) != 0)
+			elog(ERROR, "could not prepare to change a set");
+	}
+	values[0] = PointerGetDatum(cstring_to_text_with_len(name, len));
+	if (SPI_execute_plan(plan, values, NULL, false, 1) != SPI_OK_UPDATE_RETURNING ||
+		SPI_processed != 1)
+		elog(ERROR, "could not change set \"%.*s\"", len, name);
+	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+}
+
+/*
+ * Begin to change a set, or go on: waits for whoever changes it, and gives it
+ * a new state, one in a transaction.  Error unless the user may.
+ */
+OpenSet    *
+NamedSetOpen(const char *name, int len, const char *content)
+{
+	Oid			user = GetUserId();
+	NamedSetSecurity security;
+	NamedSet	wanted = {0};
+	HeapTuple	row;
+	TupleDesc	desc;
+	OpenSet    *set = NULL;
+	Oid			owner;
+	int64		state;
+	bool		isnull;
+	ListCell   *lc;
+
+	NamedSetName(&wanted, name, len, content);
+	foreach(lc, open_sets)
+	{
+		set = lfirst(lc);
+		if (set->user == user && set->content == content && strcmp(set->name, wanted.name) == 0)
+			return set;
+	}
+	set = NULL;
+	NamedSetEnter(&security);
+	SPI_connect();
+	if (LockSet(name, len) == 0)
+		NoSuchSet(&wanted);
+	row = SPI_tuptable->vals[0];
+	desc = SPI_tuptable->tupdesc;
+	state = DatumGetInt64(SPI_getbinval(row, desc, 1, &isnull));
+	owner = DatumGetObjectId(SPI_getbinval(row, desc, 2, &isnull));
+	if (strcmp(SPI_getvalue(row, desc, 3), content) != 0)
+		NoSuchSet(&wanted);
+	if (!has_privs_of_role(user, owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be owner of set \"%s\"", wanted.name)));
+	foreach(lc, open_sets)
+		if (strcmp(((OpenSet *) lfirst(lc))->name, wanted.name) == 0)
+		set = lfirst(lc);
+	if (set == NULL || set->state != state ||
+		!TransactionIdIsCurrentTransactionId(DatumGetTransactionId(SPI_getbinval(row, desc, 4, &isnull))))
+	{
+		/* Its trigger notes it as open. */
+		state = NextState(name, len);
+		foreach(lc, open_sets)
+			if (strcmp(((OpenSet *) lfirst(lc))->name, wanted.name) == 0)
+			set = lfirst(lc);
+		if (set == NULL)
+			set = NoteOpen(name, len, state);
+		set->state = state;
+	}
+	set->user = user;
+	set->content = content;
+	SPI_finish();
+	NamedSetLeave(&security);
+	return set;
+}
+
+/* The sets that this transaction has opened, one by one; begin with 0 */
+OpenSet    *
+NamedSetNextOpen(int *i)
+{
+	return *i < list_length(open_sets) ? list_nth(open_sets, (*i)++) : NULL;
+}

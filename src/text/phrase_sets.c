@@ -1,0 +1,858 @@
+/*
+ * phrase_sets.c
+ *		Named sets of phrases, with weights, themes and expiry: writing them
+ *		through the view assay.phrase, and matching them.
+ *
+ * Whoever changes a set compiles it, in assay.phrase_base, at the end of the
+ * statement; other backends load that.  Literals and expressions are two
+ * phrases values; a text is searched once for each kind that the set has.
+ * named_set.c tells which state a statement sees.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "compile_child.h"
+#include "encoding.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "named_set.h"
+#include "phrase_sets.h"
+#include "phrases_value.h"
+#include "port/pg_bitutils.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#define CACHE_SIZE_MIN			1024	/* kB */
+#define CACHE_SIZE_DEFAULT		65536
+#define CACHE_SIZE_MAX			MAX_KILOBYTES
+
+#define SUMMARY_SPANS			1000
+#define NAME_ROOM				256
+
+/* Columns of assay.phrase_base; arrays have an element for each phrase */
+#define Anum_base_set			1
+#define Anum_base_literals		4
+#define Anum_base_regexes		5
+#define Anum_base_names			6
+#define Anum_base_kinds			7
+#define Anum_base_themes		8
+#define Anum_base_weights		9
+#define Anum_base_expires_at	10
+
+/* One pattern of the set */
+typedef struct PhraseRow
+{
+	int			name;			/* number in names */
+	int			theme;			/* number in themes, or -1 */
+	double		weight;
+	TimestampTz expires_at;
+} PhraseRow;
+
+/* The phrases of one kind, and which rows they are */
+typedef struct PhrasePart
+{
+	PhrasesEntry entry;
+	bool		used;
+	int			count;
+	int		   *rows;
+} PhrasePart;
+
+typedef struct CachedPhrases
+{
+	NamedSet	set;			/* first: named_set.c's part */
+	MemoryContext context;
+	PhrasePart	parts[2];		/* PHRASES_LITERAL, PHRASES_REGEX */
+	int			nrows;
+	PhraseRow  *rows;
+	int			nnames;
+	Datum	   *names;			/* text, in definition order */
+	int			nthemes;
+	Datum	   *themes;
+	Size		bytes;
+	uint64		last_used;
+} CachedPhrases;
+
+typedef struct CallSite
+{
+	uint64		epoch;			/* valid while it is the cache's */
+	CachedPhrases *phrases;
+	TupleDesc	desc;			/* of phrase_summary()'s row, once it was
+								 * asked */
+} CallSite;
+
+static int	phrase_set_cache_size = CACHE_SIZE_DEFAULT;
+static List *cache = NIL;		/* of CachedPhrases */
+static uint64 cache_epoch = 1;	/* moves when one is freed */
+static uint64 cache_clock = 0;
+static Size cache_bytes = 0;
+
+void
+PhraseSetsInit(void)
+{
+	DefineCustomIntVariable("assay.phrase_set_cache_size",
+							"Memory that a backend may keep for loaded phrase sets.",
+							"The set in use is kept, however big it is.",
+							&phrase_set_cache_size,
+							CACHE_SIZE_DEFAULT, CACHE_SIZE_MIN, CACHE_SIZE_MAX,
+							PGC_USERSET, GUC_UNIT_KB,
+							NULL, NULL, NULL);
+}
+
+/* ---- loading ------------------------------------------------------------------- */
+
+static void
+Drop(CachedPhrases *phrases)
+{
+	cache = list_delete_ptr(cache, phrases);
+	cache_bytes -= phrases->bytes;
+	cache_epoch++;
+	MemoryContextDelete(phrases->context);
+	if (phrases->set.readers != NULL)
+		pfree(phrases->set.readers);
+	pfree(phrases);
+}
+
+static void
+Weigh(CachedPhrases *phrases)
+{
+	Size		limit = (Size) phrase_set_cache_size * 1024;
+	Size		bytes = sizeof(CachedPhrases) + MemoryContextMemAllocated(phrases->context, true);
+
+	for (int i = 0; i < 2; i++)
+		if (phrases->parts[i].used)
+			bytes += MatchMemory(phrases->parts[i].entry.match);
+	cache_bytes += bytes - phrases->bytes;
+	phrases->bytes = bytes;
+	while (cache_bytes > limit)
+	{
+		CachedPhrases *oldest = NULL;
+		ListCell   *lc;
+
+		foreach(lc, cache)
+		{
+			CachedPhrases *other = lfirst(lc);
+
+			if (other != phrases && (oldest == NULL || other->last_used < oldest->last_used))
+				oldest = other;
+		}
+		if (oldest == NULL)
+			break;
+		Drop(oldest);
+	}
+}
+
+static void
+Damaged(const CachedPhrases *phrases)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("compiled phrase set \"%s\" is damaged", phrases->set.name),
+			 errhint("assay.compile_phrase_set() makes it anew.")));
+}
+
+/* An array of the base's row; all have as many elements. */
+static Datum *
+BaseArray(CachedPhrases *phrases, HeapTuple tuple, TupleDesc desc, int attnum, Oid type,
+		  int len, bool byval, char align, bool **nulls)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(tuple, attnum, desc, &isnull);
+	ArrayType  *array;
+	Datum	   *items;
+	int			n;
+
+	if (isnull)
+		Damaged(phrases);
+	array = DatumGetArrayTypeP(value);
+	if (ARR_ELEMTYPE(array) != type)
+		Damaged(phrases);
+	deconstruct_array(array, type, len, byval, align, &items, nulls, &n);
+	if (phrases->rows != NULL && n != phrases->nrows)
+		Damaged(phrases);
+	phrases->nrows = n;
+	return items;
+}
+
+typedef struct Numbered
+{
+	char		name[NAME_ROOM];
+	int			number;
+} Numbered;
+
+/* The number of a name among those seen, of which a new one is kept */
+static int
+NumberOf(HTAB *seen, Datum name, Datum *kept, int *count)
+{
+	text	   *t = DatumGetTextPP(name);
+	char		key[NAME_ROOM] = {0};
+	Numbered   *entry;
+	bool		found;
+
+	memcpy(key, VARDATA_ANY(t), Min(VARSIZE_ANY_EXHDR(t), NAME_ROOM - 1));
+	entry = hash_search(seen, key, HASH_ENTER, &found);
+	if (!found)
+	{
+		entry->number = *count;
+		kept[(*count)++] = PointerGetDatum(cstring_to_text(key));
+	}
+	return entry->number;
+}
+
+static HTAB *
+NewNumbers(void)
+{
+	HASHCTL		ctl;
+
+	ctl.keysize = NAME_ROOM;
+	ctl.entrysize = sizeof(Numbered);
+	ctl.hcxt = CurrentMemoryContext;
+	return hash_create("phrase set names", 256, &ctl, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
+}
+
+/* Names, themes, weights and expiry of all phrases, into the entry's context */
+static void
+LoadRows(CachedPhrases *phrases, HeapTuple tuple, TupleDesc desc)
+{
+	MemoryContext outer = CurrentMemoryContext;
+	bool	   *nulls;
+	bool	   *theme_nulls;
+	bool	   *expiry_nulls;
+	Datum	   *names = BaseArray(phrases, tuple, desc, Anum_base_names, TEXTOID, -1, false, TYPALIGN_INT, &nulls);
+	int			n = phrases->nrows;
+	Datum	   *kinds;
+	Datum	   *themes;
+	Datum	   *weights;
+	Datum	   *expiry;
+	HTAB	   *name_numbers = NewNumbers();
+	HTAB	   *theme_numbers = NewNumbers();
+
+	phrases->rows = MemoryContextAllocZero(phrases->context, (n + 1) * sizeof(PhraseRow));
+	kinds = BaseArray(phrases, tuple, desc, Anum_base_kinds, TEXTOID, -1, false, TYPALIGN_INT, &nulls);
+	themes = BaseArray(phrases, tuple, desc, Anum_base_themes, TEXTOID, -1, false, TYPALIGN_INT, &theme_nulls);
+	weights = BaseArray(phrases, tuple, desc, Anum_base_weights, FLOAT8OID, sizeof(float8), true, TYPALIGN_DOUBLE, &nulls);
+	expiry = BaseArray(phrases, tuple, desc, Anum_base_expires_at, TIMESTAMPTZOID, sizeof(int64), true, TYPALIGN_DOUBLE, &expiry_nulls);
+
+	MemoryContextSwitchTo(phrases->context);
+	phrases->names = palloc((n + 1) * sizeof(Datum));
+	phrases->themes = palloc((n + 1) * sizeof(Datum));
+	for (int i = 0; i < 2; i++)
+		phrases->parts[i].rows = palloc((n + 1) * sizeof(int));
+	for (int i = 0; i < n; i++)
+	{
+		PhraseRow  *row = &phrases->rows[i];
+		text	   *kind = DatumGetTextPP(kinds[i]);
+		PhrasePart *part = &phrases->parts[VARSIZE_ANY_EXHDR(kind) == 5 ? PHRASES_REGEX : PHRASES_LITERAL];
+
+		row->name = NumberOf(name_numbers, names[i], phrases->names, &phrases->nnames);
+		row->theme = theme_nulls[i] ? -1 : NumberOf(theme_numbers, themes[i], phrases->themes, &phrases->nthemes);
+		row->weight = DatumGetFloat8(weights[i]);
+		row->expires_at = expiry_nulls[i] ? DT_NOEND : DatumGetTimestampTz(expiry[i]);
+		part->rows[part->count++] = i;
+	}
+	MemoryContextSwitchTo(outer);
+	hash_destroy(name_numbers);
+	hash_destroy(theme_numbers);
+}
+
+static void
+LoadPart(CachedPhrases *phrases, PhrasePart *part, Datum value, bool isnull)
+{
+	if (!isnull)
+	{
+		Phrases    *p = DatumGetPhrasesP(value);
+
+		part->entry = PhrasesLoad(p, phrases->context);
+		part->used = part->entry.npatterns > 0;
+		if ((Pointer) p != DatumGetPointer(value))
+			pfree(p);
+	}
+	if ((part->used ? part->entry.npatterns : 0) != part->count)
+		Damaged(phrases);
+}
+
+/* Load what an author has compiled. */
+static void
+Load(CachedPhrases *phrases)
+{
+	Relation	rel = NamedSetTable("phrase_base");
+	TupleDesc	desc = RelationGetDescr(rel);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		isnull;
+	Datum		value;
+
+	MemoryContextReset(phrases->context);
+	memset(phrases->parts, 0, sizeof(phrases->parts));
+	phrases->nrows = phrases->nnames = phrases->nthemes = 0;
+	phrases->rows = NULL;
+	ScanKeyInit(&key, Anum_base_set, BTEqualStrategyNumber, F_TEXTEQ,
+				CStringGetTextDatum(phrases->set.name));
+	key.sk_collation = C_COLLATION_OID;
+	scan = systable_beginscan(rel, NamedSetIndex("phrase_base_pkey"), true, GetActiveSnapshot(), 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		LoadRows(phrases, tuple, desc);
+		value = heap_getattr(tuple, Anum_base_literals, desc, &isnull);
+		LoadPart(phrases, &phrases->parts[PHRASES_LITERAL], value, isnull);
+		value = heap_getattr(tuple, Anum_base_regexes, desc, &isnull);
+		LoadPart(phrases, &phrases->parts[PHRASES_REGEX], value, isnull);
+	}
+	else if (phrases->set.state > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("phrase set \"%s\" is not compiled", phrases->set.name),
+				 errhint("assay.compile_phrase_set() compiles it.")));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+}
+
+static CachedPhrases *
+FindSet(const char *name, int len)
+{
+	ListCell   *lc;
+	CachedPhrases *phrases;
+	MemoryContext old;
+
+	foreach(lc, cache)
+	{
+		phrases = lfirst(lc);
+		if (phrases->set.name_len == len && memcmp(phrases->set.name, name, len) == 0)
+			return phrases;
+	}
+	old = MemoryContextSwitchTo(CacheMemoryContext);
+	phrases = palloc0(sizeof(CachedPhrases));
+	NamedSetName(&phrases->set, name, len, NAMED_SET_PHRASES);
+	phrases->context = AllocSetContextCreate(CacheMemoryContext, "pg_assay phrase set",
+											 ALLOCSET_DEFAULT_SIZES);
+	cache = lappend(cache, phrases);
+	MemoryContextSwitchTo(old);
+	return phrases;
+}
+
+/* Make sure that the entry is what the statement sees; an error drops it. */
+static void
+Refresh(CachedPhrases *phrases)
+{
+	MemoryContext outer = CurrentMemoryContext;
+	MemoryContext scratch = AllocSetContextCreate(outer, "pg_assay phrase set load",
+												  ALLOCSET_DEFAULT_SIZES);
+
+	PG_TRY();
+	{
+		int64		was;
+
+		MemoryContextSwitchTo(scratch);
+		if (NamedSetRefresh(&phrases->set, &was) != SET_SAME)
+		{
+			Load(phrases);
+			Weigh(phrases);
+		}
+		NamedSetLoaded(&phrases->set);
+	}
+	PG_CATCH();
+	{
+		phrases->set.generation = 0;
+		if (!phrases->set.loaded)
+			Drop(phrases);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(outer);
+	MemoryContextDelete(scratch);
+}
+
+static CachedPhrases *
+GetPhrases(FunctionCallInfo fcinfo, text *name)
+{
+	CallSite   *site = fcinfo->flinfo->fn_extra;
+	CachedPhrases *phrases;
+
+	if (site == NULL)
+	{
+		site = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(CallSite));
+		fcinfo->flinfo->fn_extra = site;
+	}
+	phrases = site->phrases;
+	if (site->epoch != cache_epoch || phrases->set.name_len != VARSIZE_ANY_EXHDR(name) ||
+		memcmp(phrases->set.name, VARDATA_ANY(name), phrases->set.name_len) != 0)
+	{
+		site->epoch = 0;
+		phrases = FindSet(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
+	}
+	if (!NamedSetIsFresh(&phrases->set))
+		Refresh(phrases);
+	site->phrases = phrases;
+	site->epoch = cache_epoch;
+	phrases->last_used = ++cache_clock;
+	return phrases;
+}
+
+/* ---- matching --------------------------------------------------------------------- */
+
+/* What one scan notes; it belongs to the call, not to the set */
+typedef struct PhraseScan
+{
+	const CachedPhrases *phrases;
+	const PhrasePart *part;
+	TimestampTz now;
+	uint64	   *names;			/* bits */
+	int			nhits;
+} PhraseScan;
+
+/* MatchCallback: note the name of a phrase that has not expired. */
+static bool
+NoteName(int pattern, void *arg)
+{
+	PhraseScan *scan = arg;
+	const PhraseRow *row = &scan->phrases->rows[scan->part->rows[pattern]];
+	uint64		bit = UINT64CONST(1) << (row->name % 64);
+
+	if ((scan->names[row->name / 64] & bit) == 0 && row->expires_at > scan->now)
+	{
+		scan->names[row->name / 64] |= bit;
+		scan->nhits++;
+	}
+	return scan->nhits < scan->phrases->nnames;
+}
+
+static ArrayType *
+TextArray(Datum *items, int n)
+{
+	if (n == 0)
+		return construct_empty_array(TEXTOID);
+	return construct_array(items, n, TEXTOID, -1, false, TYPALIGN_INT);
+}
+
+/* Names of the set whose bits are set, in definition order */
+static ArrayType *
+NamesOf(const CachedPhrases *phrases, const uint64 *bits, int nhits)
+{
+	Datum	   *names = palloc((nhits + 1) * sizeof(Datum));
+	int			count = 0;
+
+	for (int i = 0; count < nhits; i++)
+		for (uint64 word = bits[i]; word != 0; word &= word - 1)
+			names[count++] = phrases->names[i * 64 + pg_rightmost_one_pos64(word)];
+	return TextArray(names, count);
+}
+
+/* phrase_hits(set, text): the names that occur, in definition order */
+PG_FUNCTION_INFO_V1(phrase_set_hits);
+Datum
+phrase_set_hits(PG_FUNCTION_ARGS)
+{
+	CachedPhrases *phrases = GetPhrases(fcinfo, PG_GETARG_TEXT_PP(0));
+	text	   *t = PG_GETARG_TEXT_PP(1);
+	Size		len;
+	const char *utf8 = TextToUtf8(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), &len);
+	PhraseScan	scan = {phrases, NULL, GetCurrentStatementStartTimestamp(), NULL, 0};
+
+	scan.names = palloc0((phrases->nnames / 64 + 1) * sizeof(uint64));
+	for (int i = 0; i < 2; i++)
+	{
+		MatchStatus status = MATCH_OK;
+
+		scan.part = &phrases->parts[i];
+		if (!scan.part->used)
+			continue;
+		do
+		{
+			status = MatchScan(scan.part->entry.match, utf8, len, NoteName, &scan);
+			if (status == MATCH_STOPPED)
+				PhrasesServeInterrupt();
+		} while (status == MATCH_STOPPED);
+		MatchStopFlag(&InterruptPending);
+		if (status != MATCH_OK)
+			PhrasesScanError(status);
+	}
+	PG_FREE_IF_COPY(t, 1);
+	PG_RETURN_ARRAYTYPE_P(NamesOf(phrases, scan.names, scan.nhits));
+}
+
+/* All places of a matcher's phrases, copied into our memory */
+static MatchSpan *
+FindSpans(MatchSet *match, const char *utf8, Size len, int *count)
+{
+	MatchSpan  *found;
+	MatchSpan  *spans = NULL;
+	MatchStatus status;
+
+	/* An expression may have to be compiled alone, to tell where it begins. */
+	CompileChildStart();
+	do
+	{
+		status = MatchFind(match, utf8, len, SUMMARY_SPANS, &found, count);
+		if (status == MATCH_OK && *count > 0)
+		{
+			spans = palloc_extended(*count * sizeof(MatchSpan), MCXT_ALLOC_NO_OOM);
+			if (spans != NULL)
+				memcpy(spans, found, *count * sizeof(MatchSpan));
+			else
+				status = MATCH_NO_MEMORY;
+		}
+		free(found);
+		if (status == MATCH_STOPPED)
+			PhrasesServeInterrupt();
+	} while (status == MATCH_STOPPED);
+	MatchStopFlag(&InterruptPending);
+	if (status != MATCH_OK)
+		PhrasesScanError(status);
+	return spans;
+}
+
+/* What phrase_summary() gives, as it gathers */
+typedef struct PhraseSummary
+{
+	const char *utf8;
+	int			nnames;
+	int		   *counts;			/* of each name */
+	double		weight;
+	bool	   *themes;
+	bool	   *weighed;		/* of each row */
+	Datum	   *spans;			/* first and last character of each */
+	int			nspans;
+} PhraseSummary;
+
+/* Places of one matcher come by their start: count characters on from the last. */
+static void
+AddSpans(PhraseSummary *summary, const MatchSpan *spans, int count, const CachedPhrases *phrases,
+		 const int *numbers, TimestampTz now)
+{
+	Size		at = 0;
+	int			characters = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		const MatchSpan *span = &spans[i];
+		int			number = numbers[span->pattern];
+		const PhraseRow *row = phrases ? &phrases->rows[number] : NULL;
+
+		if (row != NULL && row->expires_at <= now)
+			continue;
+		summary->counts[row ? row->name : number]++;
+		if (row == NULL)
+			summary->weight += summary->counts[number] == 1;
+		else if (!summary->weighed[number])
+		{
+			summary->weighed[number] = true;
+			summary->weight += row->weight;
+			if (row->theme >= 0)
+				summary->themes[row->theme] = true;
+		}
+		if (span->start == MATCH_UNKNOWN)
+			continue;
+		characters += PhrasesCountCharacters(summary->utf8 + at, span->start - at);
+		at = span->start;
+		summary->spans[2 * summary->nspans] = Int32GetDatum(characters + 1);
+		summary->spans[2 * summary->nspans++ + 1] =
+			Int32GetDatum(characters + PhrasesCountCharacters(summary->utf8 + at, span->end - at));
+	}
+}
+
+/* qsort comparator of pairs: by start, then by end */
+static int
+CompareSpanPairs(const void *a, const void *b)
+{
+	const Datum *x = a;
+	const Datum *y = b;
+
+	if (x[0] != y[0])
+		return DatumGetInt32(x[0]) < DatumGetInt32(y[0]) ? -1 : 1;
+	return DatumGetInt32(x[1]) < DatumGetInt32(y[1]) ? -1 : x[1] != y[1];
+}
+
+static ArrayType *
+SpanArray(PhraseSummary *summary)
+{
+	int			dims[2] = {summary->nspans, 2};
+	int			lower[2] = {1, 1};
+
+	if (summary->nspans == 0)
+		return construct_empty_array(INT4OID);
+	return construct_md_array(summary->spans, NULL, 2, dims, lower, INT4OID,
+							  sizeof(int32), true, TYPALIGN_INT);
+}
+
+static TupleDesc
+RowDesc(FunctionCallInfo fcinfo)
+{
+	TupleDesc	desc;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	return BlessTupleDesc(desc);
+}
+
+/* The same, found once for a call site */
+static TupleDesc
+SiteDesc(FunctionCallInfo fcinfo)
+{
+	CallSite   *site = fcinfo->flinfo->fn_extra;
+
+	if (site->desc == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+
+		site->desc = RowDesc(fcinfo);
+		MemoryContextSwitchTo(old);
+	}
+	return site->desc;
+}
+
+static Datum
+SummaryRow(TupleDesc desc, PhraseSummary *summary, Datum *all_names, Datum *all_themes, int nthemes)
+{
+	Datum		values[5];
+	bool		nulls[5] = {false};
+	Datum	   *names = palloc((summary->nnames + 1) * sizeof(Datum));
+	Datum	   *counts = palloc((summary->nnames + 1) * sizeof(Datum));
+	Datum	   *themes = palloc((nthemes + 1) * sizeof(Datum));
+	int			n = 0;
+	int			t = 0;
+
+	for (int i = 0; i < summary->nnames; i++)
+	{
+		if (summary->counts[i] == 0)
+			continue;
+		names[n] = all_names[i];
+		counts[n++] = Int32GetDatum(summary->counts[i]);
+	}
+	for (int i = 0; i < nthemes; i++)
+		if (summary->themes[i])
+			themes[t++] = all_themes[i];
+	values[0] = PointerGetDatum(TextArray(names, n));
+	values[1] = PointerGetDatum(TextArray(themes, t));
+	values[2] = PointerGetDatum(n == 0 ? construct_empty_array(INT4OID) :
+								construct_array(counts, n, INT4OID, sizeof(int32), true, TYPALIGN_INT));
+	values[3] = Float8GetDatum(summary->weight);
+	values[4] = PointerGetDatum(SpanArray(summary));
+	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
+}
+
+/* phrase_summary(set, text) */
+PG_FUNCTION_INFO_V1(phrase_set_summary);
+Datum
+phrase_set_summary(PG_FUNCTION_ARGS)
+{
+	CachedPhrases *phrases = GetPhrases(fcinfo, PG_GETARG_TEXT_PP(0));
+	text	   *t = PG_GETARG_TEXT_PP(1);
+	Size		len;
+	PhraseSummary summary = {0};
+	TimestampTz now = GetCurrentStatementStartTimestamp();
+
+	summary.utf8 = TextToUtf8(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), &len);
+	summary.nnames = phrases->nnames;
+	summary.counts = palloc0((phrases->nnames + 1) * sizeof(int));
+	summary.themes = palloc0(phrases->nthemes + 1);
+	summary.weighed = palloc0(phrases->nrows + 1);
+	for (int i = 0; i < 2; i++)
+	{
+		const PhrasePart *part = &phrases->parts[i];
+		int			count = 0;
+		MatchSpan  *spans;
+
+		if (!part->used)
+			continue;
+		spans = FindSpans(part->entry.match, summary.utf8, len, &count);
+		if (count == 0)
+			continue;
+		summary.spans = summary.spans == NULL ? palloc(2 * count * sizeof(Datum)) :
+			repalloc(summary.spans, 2 * (summary.nspans + count) * sizeof(Datum));
+		AddSpans(&summary, spans, count, phrases, part->rows, now);
+	}
+	if (phrases->parts[PHRASES_REGEX].used && summary.nspans > 1)
+		qsort(summary.spans, summary.nspans, 2 * sizeof(Datum), CompareSpanPairs);
+	return SummaryRow(SiteDesc(fcinfo), &summary, phrases->names, phrases->themes, phrases->nthemes);
+}
+
+/* phrase_summary(phrases, text): each name weighs 1, and there are no themes */
+PG_FUNCTION_INFO_V1(phrase_summary);
+Datum
+phrase_summary(PG_FUNCTION_ARGS)
+{
+	text	   *t = PG_GETARG_TEXT_PP(1);
+	PhrasesEntry *entry = PhrasesGetEntry(fcinfo, 0);
+	Size		len;
+	PhraseSummary summary = {0};
+	int			count = 0;
+	MatchSpan  *spans;
+
+	summary.utf8 = TextToUtf8(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), &len);
+	summary.nnames = entry->nnames;
+	summary.counts = palloc0((entry->nnames + 1) * sizeof(int));
+	spans = FindSpans(entry->match, summary.utf8, len, &count);
+	summary.spans = palloc((2 * count + 1) * sizeof(Datum));
+	AddSpans(&summary, spans, count, NULL, entry->pattern_name, 0);
+	return SummaryRow(RowDesc(fcinfo), &summary, entry->names, NULL, 0);
+}
+
+/* phrase_state(set): the state that this statement sees */
+int64
+PhraseSetState(const char *set, int len)
+{
+	CachedPhrases *phrases = FindSet(set, len);
+
+	if (!NamedSetIsFresh(&phrases->set))
+		Refresh(phrases);
+	phrases->last_used = ++cache_clock;
+	return phrases->set.state;
+}
+
+PG_FUNCTION_INFO_V1(phrase_state);
+Datum
+phrase_state(PG_FUNCTION_ARGS)
+{
+	text	   *name = PG_GETARG_TEXT_PP(0);
+
+	PG_RETURN_INT64(PhraseSetState(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name)));
+}
+
+/* ---- writing ------------------------------------------------------------------------ */
+
+/* Run a statement as the owner of the tables, planned once in a backend. */
+static void
+RunAsOwner(SPIPlanPtr * plan, const char *sql, int nargs, Oid *types, Datum *values, const char *nulls)
+{
+	NamedSetSecurity security;
+
+	NamedSetEnter(&security);
+	if (*plan == NULL)
+	{
+		SPIPlanPtr	made = SPI_prepare(sql, nargs, types);
+
+		if (made == NULL || SPI_keepplan(made) != 0)
+			elog(ERROR, "could not prepare a change of a phrase set");
+		*plan = made;
+	}
+	if (SPI_execute_plan(*plan, values, nulls, false, 0) < 0)
+		elog(ERROR, "could not change a phrase set");
+	NamedSetLeave(&security);
+}
+
+/* Set $1 in state $2 at $3 by $4: the phrase comes, or goes. */
+static bool
+WriteRow(HeapTuple row, TupleDesc desc, bool put)
+{
+	static SPIPlanPtr plans[2];
+	Oid			types[12] = {TEXTOID, INT8OID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID,
+	TEXTOID, FLOAT8OID, TEXTOID, TIMESTAMPTZOID, TEXTOID};
+	Datum		values[12];
+	char		nulls[12];
+	bool		isnull;
+	text	   *name;
+	OpenSet    *set;
+
+	values[0] = heap_getattr(row, 1, desc, &isnull);
+	if (isnull)
+		ereport(ERROR,
+				(errcode(ERRCODE_NOT_NULL_VIOLATION),
+				 errmsg("a phrase needs a set")));
+	name = DatumGetTextPP(values[0]);
+	set = NamedSetOpen(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), NAMED_SET_PHRASES);
+	values[1] = Int64GetDatum(set->state);
+	values[2] = TimestampTzGetDatum(set->at);
+	values[3] = CStringGetTextDatum(GetUserNameFromId(GetSessionUserId(), false));
+	memset(nulls, ' ', sizeof(nulls));
+	/* name, pattern, kind, weight, theme, expires_at, note */
+	for (int i = 0; i < 7; i++)
+	{
+		values[4 + i] = heap_getattr(row, 2 + i, desc, &isnull);
+		if (isnull)
+			nulls[4 + i] = 'n';
+	}
+	RunAsOwner(&plans[put], put ? "SELECT assay.phrase_put($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)" :
+			   "SELECT assay.phrase_remove($1, $2, $3, $4, $5, $6, $7)",
+			   put ? 11 : 7, types, values, nulls);
+	set->changes++;
+	set->unsettled++;
+	return SPI_processed > 0;
+}
+
+/* phrase_write(): INSTEAD OF INSERT OR UPDATE OR DELETE on assay.phrase, for each row */
+PG_FUNCTION_INFO_V1(phrase_write);
+Datum
+phrase_write(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	TupleDesc	desc;
+	HeapTuple	result;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_INSTEAD(trigger->tg_event) ||
+		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("phrase_write must be called as a row trigger instead of a change of assay.phrase")));
+	desc = RelationGetDescr(trigger->tg_relation);
+	result = trigger->tg_trigtuple;
+	SPI_connect();
+	if (!TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
+		(void) WriteRow(trigger->tg_trigtuple, desc, false);
+	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
+		result = trigger->tg_newtuple;
+	if (!TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
+		(void) WriteRow(result, desc, true);
+	SPI_finish();
+	return PointerGetDatum(result);
+}
+
+static void
+Compile(const char *name, int64 state)
+{
+	static SPIPlanPtr plan = NULL;
+	Oid			types[2] = {TEXTOID, INT8OID};
+	Datum		values[2] = {CStringGetTextDatum(name), Int64GetDatum(state)};
+
+	SPI_connect();
+	RunAsOwner(&plan, "SELECT assay.phrase_compile($1, $2)", 2, types, values, NULL);
+	SPI_finish();
+}
+
+/* phrase_settle(): AFTER a statement on assay.phrase: compile what it changed */
+PG_FUNCTION_INFO_V1(phrase_settle);
+Datum
+phrase_settle(PG_FUNCTION_ARGS)
+{
+	OpenSet    *set;
+	int			i = 0;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("phrase_settle must be called as a trigger")));
+	while ((set = NamedSetNextOpen(&i)) != NULL)
+	{
+		if (set->content == NULL || strcmp(set->content, NAMED_SET_PHRASES) != 0 || set->unsettled == 0)
+			continue;
+		set->unsettled = 0;
+		Compile(set->name, set->state);
+	}
+	return PointerGetDatum(NULL);
+}
+
+/* compile_phrase_set(set): anew, whatever there is */
+PG_FUNCTION_INFO_V1(compile_phrase_set);
+Datum
+compile_phrase_set(PG_FUNCTION_ARGS)
+{
+	text	   *name = PG_GETARG_TEXT_PP(0);
+	OpenSet    *set = NamedSetOpen(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), NAMED_SET_PHRASES);
+
+	Compile(set->name, set->state);
+	PG_RETURN_VOID();
+}

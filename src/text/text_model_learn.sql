@@ -1,0 +1,386 @@
+-- text_model: a registry of models that learn from a label table
+--
+-- A text model NAME has two tables and a view beside it, of its owner's like any
+-- other: NAME_content is the source's key, time and text; NAME_counted has each
+-- message that is counted, with what it added, so that it can be taken out again;
+-- NAME_version has a row for each day (UTC) on which labels became known, with
+-- what that day changed. The sum of the days before a message's own is the model
+-- as it was known when the message came.
+
+-- tables
+
+CREATE TABLE assay.text_model_registry (
+	name text PRIMARY KEY CHECK (name <> '' AND octet_length(name) <= 48),
+	relation regclass NOT NULL,
+	counted regclass NOT NULL,
+	content_view regclass NOT NULL,
+	source regclass NOT NULL,
+	content text NOT NULL,
+	key_columns text[] NOT NULL,
+	at_column text,
+	labels regclass NOT NULL,
+	delay interval NOT NULL,
+	half_life interval,
+	max_bytes integer NOT NULL,
+	-- as of the last assay.learn()
+	learned_until timestamptz,
+	since date,
+	took interval
+);
+COMMENT ON TABLE assay.text_model_registry IS 'text models that learn; the view assay.text_models shows yours';
+COMMENT ON COLUMN assay.text_model_registry.relation IS 'table NAME_version; whoever owns it owns the text model';
+COMMENT ON COLUMN assay.text_model_registry.counted IS 'table NAME_counted: the messages that are in the model';
+COMMENT ON COLUMN assay.text_model_registry.content_view IS 'view NAME_content: what the model sees of a message';
+COMMENT ON COLUMN assay.text_model_registry.source IS 'view or table with the messages';
+COMMENT ON COLUMN assay.text_model_registry.content IS 'SQL expression over the source: text, or jsonb of subject, body, headers, urls, tokens';
+COMMENT ON COLUMN assay.text_model_registry.key_columns IS 'columns that identify a message, in the source and the label table alike';
+COMMENT ON COLUMN assay.text_model_registry.at_column IS 'column of the source with the time from which a message decays';
+COMMENT ON COLUMN assay.text_model_registry.labels IS 'table or view with the key, malicious and labelled_at; the latest label of a message counts';
+COMMENT ON COLUMN assay.text_model_registry.delay IS 'how long after labelled_at a label counts as known';
+COMMENT ON COLUMN assay.text_model_registry.max_bytes IS 'size of the published model';
+COMMENT ON COLUMN assay.text_model_registry.learned_until IS 'labels known up to then were looked at';
+COMMENT ON COLUMN assay.text_model_registry.since IS 'the first day that the total has; with a half-life, older ones leave it';
+
+SELECT pg_catalog.pg_extension_config_dump('assay.text_model_registry', '');
+
+-- Anybody may read it, as the catalogue, so that it can be dumped. Only who owns
+-- the version table writes a row; one whose table is gone is anybody's to clear.
+GRANT SELECT, INSERT, UPDATE, DELETE ON assay.text_model_registry TO PUBLIC;
+
+CREATE FUNCTION assay.text_model_guard() RETURNS trigger
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	IF TG_OP <> 'INSERT' AND NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = OLD.relation), 'USAGE')
+		-- a dump may have a row whose table is gone: only who may do anything restores that
+		OR TG_OP <> 'DELETE' AND NOT coalesce(pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = NEW.relation), 'USAGE'),
+			(SELECT u.rolsuper FROM pg_roles u WHERE u.rolname = current_user)) THEN
+		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+			MESSAGE = format('must be owner of text model "%s"', CASE WHEN TG_OP = 'INSERT' THEN NEW.name ELSE OLD.name END);
+	END IF;
+	RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
+END $$;
+COMMENT ON FUNCTION assay.text_model_guard() IS 'private: only a text model''s owner changes its row';
+REVOKE ALL ON FUNCTION assay.text_model_guard() FROM PUBLIC;
+
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON assay.text_model_registry
+	FOR EACH ROW EXECUTE FUNCTION assay.text_model_guard();
+
+-- private functions
+
+CREATE FUNCTION assay.text_model_learn_as_owner(relation regclass) RETURNS bigint
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION assay.text_model_learn_as_owner(regclass) IS 'private: text_model_learn() with the rights of the text model''s owner';
+
+-- The registry's row of a text model
+CREATE FUNCTION assay.text_model_named(name text) RETURNS assay.text_model_registry
+	LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	r assay.text_model_registry;
+BEGIN
+	SELECT * INTO r FROM assay.text_model_registry t WHERE t.name = $1 AND EXISTS (SELECT FROM pg_class c WHERE c.oid = t.relation);
+	IF NOT FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('text model "%s" does not exist', name),
+			HINT = 'The view assay.text_models lists yours.';
+	END IF;
+	RETURN r;
+END $$;
+COMMENT ON FUNCTION assay.text_model_named(text) IS 'private: the registry''s row of a text model';
+
+-- The statement that folds into NAME_counted what differs between it and the
+-- labels known at $1, and gives what that changes: one row (delta, changes). With
+-- $2, also labels that are gone or no longer the latest are taken out. $3 is the
+-- model so far: a message's margin is that of a model that has not seen it.
+--
+-- With a half-life, what is twelve of them older than the latest message ($4, or
+-- one that comes) weighs less than 1/4096 and is left out: sums in landmark form
+-- can't span any time. No message came after it was labelled.
+CREATE FUNCTION assay.text_model_statement(r assay.text_model_registry) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT replace(replace(replace(replace(replace(replace(replace('WITH latest AS (
+  SELECT DISTINCT ON ({key}) {key}, labelled_at, malicious FROM {labels}
+  WHERE isfinite(labelled_at) AND labelled_at + {delay} <= $1
+  ORDER BY {key}, labelled_at DESC, malicious DESC NULLS LAST),
+changed AS MATERIALIZED (
+  SELECT {key}, l.labelled_at, l.malicious, c.added AS before, c.malicious IS NULL AS is_new
+  FROM latest l FULL JOIN {counted} c USING ({key})
+  WHERE l.malicious IS DISTINCT FROM c.malicious AND ($2 OR l.labelled_at > c.labelled_at OR c.labelled_at IS NULL)),
+dated AS (
+  SELECT h.*, m.content, least(m.at, h.labelled_at) AS at,
+    greatest($4, max(least(m.at, h.labelled_at)) OVER ()) - 12 * {half_life} AS horizon
+  FROM changed h LEFT JOIN {content} m USING ({key})),
+message AS MATERIALIZED (
+  SELECT {key}, labelled_at, malicious, content IS NOT NULL OR malicious IS NULL AS found,
+    CASE WHEN coalesce((assay.text_model_info(before)).last > horizon, true) THEN before END AS before,
+    assay.text_model_of(malicious, content, coalesce(at > horizon, true)::int, at, {half_life}) AS added,
+    CASE WHEN is_new THEN assay.text_margin($3, content) END AS margin
+  FROM dated),
+gone AS (
+  DELETE FROM {counted} c USING message m WHERE {same} AND m.malicious IS NULL AND m.found),
+written AS (
+  INSERT INTO {counted} ({key}, labelled_at, malicious, margin, added)
+  SELECT {key}, labelled_at, malicious, margin, added FROM message WHERE malicious IS NOT NULL AND found
+  ON CONFLICT ({key}) DO UPDATE SET labelled_at = EXCLUDED.labelled_at, malicious = EXCLUDED.malicious, added = EXCLUDED.added)
+SELECT assay.text_model_agg(added) AS plus, assay.text_model_agg(before) AS minus, count(*) AS changes
+FROM message WHERE found',
+		'{key}', (SELECT string_agg(quote_ident(k), ', ' ORDER BY i) FROM unnest(r.key_columns) WITH ORDINALITY u(k, i))),
+		'{same}', (SELECT string_agg(format('c.%1$I = m.%1$I', k), ' AND ' ORDER BY i) FROM unnest(r.key_columns) WITH ORDINALITY u(k, i))),
+		'{labels}', r.labels::text), '{counted}', r.counted::text), '{content}', r.content_view::text),
+		'{delay}', quote_literal(r.delay) || '::interval'),
+		'{half_life}', coalesce(quote_literal(r.half_life), 'NULL') || '::interval')
+	$$;
+COMMENT ON FUNCTION assay.text_model_statement(assay.text_model_registry) IS 'private: the statement that folds labels into a text model';
+
+-- Write what a day changed, and the calibration after it, by the margins that
+-- messages had before they were counted.
+CREATE FUNCTION assay.text_model_write(r assay.text_model_registry, today date, delta assay.text_model, total assay.text_model, changes bigint)
+	RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	margins real[];
+	labels boolean[];
+	slope float8;
+	intercept float8;
+BEGIN
+	EXECUTE format('SELECT array_agg(margin), array_agg(malicious) FROM (
+			SELECT margin, malicious FROM %s WHERE margin IS NOT NULL ORDER BY labelled_at DESC LIMIT 5000) c', r.counted)
+		INTO margins, labels;
+	IF (SELECT count(*) FILTER (WHERE l) >= 20 AND count(*) FILTER (WHERE NOT l) >= 20 FROM unnest(labels) l) THEN
+		BEGIN
+			SELECT i.slope, i.intercept INTO slope, intercept
+			FROM assay.text_model_info(assay.text_model_calibrate(total, margins, labels)) i;
+		EXCEPTION WHEN data_exception THEN
+			NULL; -- margins that go the wrong way round calibrate nothing
+		END;
+	END IF;
+	EXECUTE format('INSERT INTO %s AS v (day, delta, slope, intercept, changes) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (day) DO UPDATE SET delta = v.delta OPERATOR(assay.+) EXCLUDED.delta,
+			slope = EXCLUDED.slope, intercept = EXCLUDED.intercept, changes = v.changes + EXCLUDED.changes',
+		r.relation) USING today, delta, slope, intercept, changes;
+END $$;
+COMMENT ON FUNCTION assay.text_model_write(assay.text_model_registry, date, assay.text_model, assay.text_model, bigint) IS 'private: write what a day changed in a text model';
+
+-- The published form, calibrated where that is known
+CREATE FUNCTION assay.text_model_published(total assay.text_model, max_bytes integer, slope float8, intercept float8) RETURNS assay.text_model
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT CASE WHEN slope IS NULL THEN assay.text_model_publish(total, max_bytes)
+		ELSE assay.text_model_calibrate(assay.text_model_publish(total, max_bytes), slope, intercept) END
+	$$;
+COMMENT ON FUNCTION assay.text_model_published(assay.text_model, integer, float8, float8) IS 'private: the published form of a sum, calibrated';
+
+-- Fold in what has become known since, day by day; as the owner, who holds the
+-- lock on the registry's row meanwhile.
+CREATE FUNCTION assay.text_model_learn(relation regclass) RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	r assay.text_model_registry;
+	started timestamptz;
+	statement text;
+	today date;
+	last_day date;
+	nothing assay.text_model;
+	total assay.text_model;
+	plus assay.text_model;
+	minus assay.text_model;
+	latest timestamptz;
+	changes bigint;
+	all_changes bigint := 0;
+BEGIN
+	SELECT * INTO r FROM assay.text_model_registry t WHERE t.relation = $1 FOR UPDATE;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('%s is not the version table of a text model', $1);
+	ELSIF (SELECT c.relowner FROM pg_class c WHERE c.oid = $1) <> (SELECT u.oid FROM pg_roles u WHERE u.rolname = current_user) THEN
+		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = 'text_model_learn() runs as the owner of the text model',
+			HINT = 'Call assay.learn().';
+	END IF;
+	-- Labels that transactions before this one's lock committed are seen below.
+	started := clock_timestamp();
+	statement := assay.text_model_statement(r);
+	nothing := assay.text_model_of(true, '', 0, '2000-01-01 00:00+00', r.half_life);
+	EXECUTE format('SELECT v.day, v.total FROM %s v ORDER BY v.day DESC LIMIT 1', r.relation) INTO last_day, total;
+
+	FOR today IN EXECUTE format('SELECT DISTINCT (least(labelled_at + $1, $3) AT TIME ZONE ''UTC'')::date AS day FROM %s
+			WHERE isfinite(labelled_at) AND labelled_at + $1 > $2 AND labelled_at + $1 <= $3
+			UNION SELECT ($3 AT TIME ZONE ''UTC'')::date ORDER BY day', r.labels)
+		USING r.delay, coalesce(CASE WHEN total IS NOT NULL THEN r.learned_until END, '-infinity'), started
+	LOOP
+		latest := (assay.text_model_info(total)).last;
+		IF latest - r.since::timestamp AT TIME ZONE 'UTC' > 20 * r.half_life THEN
+			r.since := ((latest - 12 * r.half_life) AT TIME ZONE 'UTC')::date;
+			EXECUTE format('SELECT assay.text_model_agg(v.delta) FROM %s v WHERE v.day >= $1', r.relation) INTO total USING r.since;
+		END IF;
+		EXECUTE statement INTO plus, minus, changes
+			USING least(started, ((today + 1)::timestamp AT TIME ZONE 'UTC') - interval '1 microsecond'),
+				today = (started AT TIME ZONE 'UTC')::date, total, latest;
+		CONTINUE WHEN changes = 0;
+		all_changes := all_changes + changes;
+		plus := coalesce(plus, nothing) OPERATOR(assay.-) coalesce(minus, nothing);
+		today := greatest(today, last_day);
+		-- the last day of a month keeps its total, from which later days are summed
+		IF date_trunc('month', last_day) < date_trunc('month', today) THEN
+			EXECUTE format('UPDATE %s SET total = $1 WHERE day = $2', r.relation) USING total, last_day;
+		END IF;
+		total := coalesce(total, nothing) OPERATOR(assay.+) plus;
+		r.since := coalesce(r.since, today);
+		PERFORM assay.text_model_write(r, today, plus, total, changes);
+		last_day := today;
+	END LOOP;
+
+	-- Besides, the latest day alone has its total, and the model to score with.
+	IF all_changes > 0 THEN
+		EXECUTE format('UPDATE %s SET published = NULL, total = CASE WHEN date_trunc(''month'', day) < date_trunc(''month'', $1) THEN total END
+			WHERE published IS NOT NULL AND day < $1', r.relation) USING last_day;
+		EXECUTE format('UPDATE %s SET total = $1, published = assay.text_model_published($1, $2, slope, intercept) WHERE day = $3', r.relation)
+			USING total, r.max_bytes, last_day;
+	END IF;
+
+	UPDATE assay.text_model_registry t SET learned_until = started, since = r.since, took = clock_timestamp() - started WHERE t.name = r.name;
+	RETURN all_changes;
+END $$;
+COMMENT ON FUNCTION assay.text_model_learn(regclass) IS 'private: fold the labels known since into a text model';
+
+-- functions
+
+CREATE FUNCTION assay.learn(name text) RETURNS bigint
+	LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+	AS $$ SELECT assay.text_model_learn_as_owner((assay.text_model_named(name)).relation) $$;
+COMMENT ON FUNCTION assay.learn(text) IS 'fold into a text model the labels known since, and take out those that are gone; the number of messages that changed';
+
+CREATE FUNCTION assay.text_model_at(name text, at timestamptz DEFAULT 'infinity') RETURNS assay.text_model
+	LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE COST 100000 SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	r assay.text_model_registry := assay.text_model_named(name);
+	last_day date;
+	published assay.text_model;
+	slope float8;
+	intercept float8;
+	total assay.text_model;
+BEGIN
+	EXECUTE format('SELECT v.day, v.published, v.slope, v.intercept FROM %s v
+			WHERE v.day < ($1 AT TIME ZONE ''UTC'')::date ORDER BY v.day DESC LIMIT 1', r.relation)
+		INTO last_day, published, slope, intercept USING at;
+	IF last_day IS NULL OR published IS NOT NULL THEN
+		RETURN published;
+	END IF;
+	-- the last total before, and the days since
+	EXECUTE format('SELECT assay.text_model_agg(m) FROM (
+			SELECT m, (assay.text_model_info(m)).last, max((assay.text_model_info(m)).last) OVER () AS latest
+			FROM %1$s v CROSS JOIN LATERAL coalesce(v.total, v.delta) m
+			WHERE v.day <= $1 AND v.day >= coalesce((SELECT max(b.day) FROM %1$s b WHERE b.day <= $1 AND b.total IS NOT NULL), ''-infinity'')) x
+			WHERE coalesce(last > latest - 12 * $2, true)', r.relation)
+		INTO total USING last_day, r.half_life;
+	RETURN assay.text_model_published(total, r.max_bytes, slope, intercept);
+END $$;
+COMMENT ON FUNCTION assay.text_model_at(text, timestamptz) IS 'a text model as it was known before the day (UTC) of a moment; without one, as it is now';
+
+CREATE FUNCTION assay.create_text_model(name text, source regclass, content text, labels regclass, key text[] DEFAULT NULL,
+	at text DEFAULT NULL, delay interval DEFAULT '0', half_life interval DEFAULT NULL, max_bytes integer DEFAULT 1048576,
+	schema text DEFAULT current_schema(), search_path text DEFAULT current_setting('search_path')) RETURNS regclass
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	keys text;
+	content_type regtype;
+	content_view text;
+	counted text;
+	versions text;
+	wrong record;
+BEGIN
+	IF name IS NULL OR source IS NULL OR content IS NULL OR labels IS NULL OR delay IS NULL OR max_bytes IS NULL OR search_path IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'a text model needs a name, a source, a content, labels, a delay and a size';
+	ELSIF schema IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_schema_name', MESSAGE = 'no schema has been selected to create in';
+	ELSIF name = '' OR octet_length(name) > 48 THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'the name of a text model has 1 to 48 bytes',
+			HINT = 'Names of what belongs to it are made from it.';
+	ELSIF max_bytes < 1024 THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'max_bytes must be at least 1024';
+	ELSIF delay < interval '0' THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a delay must not be negative';
+	END IF;
+	content_view := format('%I.%I', schema, name || '_content');
+	counted := format('%I.%I', schema, name || '_counted');
+	versions := format('%I.%I', schema, name || '_version');
+	-- raises where the half-life is out of range
+	PERFORM assay.text_model_of(true, '', 1, '2000-01-01 00:00+00', half_life);
+	DELETE FROM assay.text_model_registry t WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = t.relation);
+
+	-- By default a label's primary key is its message's, and the time.
+	key := coalesce(key, (
+		SELECT array_agg(a.attname::text ORDER BY array_position(i.indkey::int2[], a.attnum))
+		FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+		WHERE i.indrelid = labels AND i.indisprimary AND a.attname <> 'labelled_at'));
+	IF key IS NULL OR cardinality(key) = 0 OR array_position(key, NULL) IS NOT NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('label table %s has no primary key to find its messages by', labels),
+			HINT = 'Give the columns that both have in key.';
+	ELSIF key && '{labelled_at,malicious,margin,added,before,is_new,found,content,at}' THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = 'a key may not have columns called labelled_at, malicious, margin, added, before, is_new, found, content or at',
+			HINT = 'Make views that call them otherwise.';
+	END IF;
+	keys := (SELECT string_agg(quote_ident(k), ', ' ORDER BY i) FROM unnest(key) WITH ORDINALITY u(k, i));
+
+	-- Names in the content are looked up where the caller looks, once.
+	PERFORM set_config('search_path', search_path, true);
+	EXECUTE format('CREATE VIEW %s AS SELECT %s, %s AS at, (%s
+		) AS content FROM %s', content_view, keys, coalesce(quote_ident(at), 'NULL') || '::pg_catalog.timestamptz', content, source);
+	PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+	SELECT a.atttypid INTO content_type FROM pg_attribute a WHERE a.attrelid = content_view::regclass AND a.attname = 'content';
+	IF content_type <> ALL ('{text,jsonb}'::regtype[]) THEN
+		RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch', MESSAGE = format('the content of a message is of type %s, not text or jsonb', content_type);
+	END IF;
+	EXECUTE format('CREATE TABLE %s AS SELECT %s, labelled_at, malicious FROM %s WITH NO DATA', counted, keys, labels);
+	SELECT a.attname, w.type INTO wrong FROM (VALUES ('labelled_at', 'timestamptz'::regtype), ('malicious', 'boolean')) w(attname, type)
+		JOIN pg_attribute a ON a.attrelid = counted::regclass AND a.attname = w.attname AND a.atttypid <> w.type LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch', MESSAGE = format('column %I of label table %s is not of type %s', wrong.attname, labels, wrong.type);
+	END IF;
+	EXECUTE format('ALTER TABLE %s ADD PRIMARY KEY (%s), ALTER labelled_at SET NOT NULL, ALTER malicious SET NOT NULL,
+		ADD margin real, ADD added assay.text_model NOT NULL', counted, keys);
+	EXECUTE format('CREATE TABLE %s (day date PRIMARY KEY, delta assay.text_model NOT NULL, total assay.text_model,
+		published assay.text_model, slope float8, intercept float8, changes bigint NOT NULL)', versions);
+	EXECUTE format('COMMENT ON VIEW %s IS %L', content_view, format('what the text model %s sees of a message', name));
+	EXECUTE format('COMMENT ON TABLE %s IS %L', counted, format('messages that the text model %s has counted, with what each added', name));
+	EXECUTE format('COMMENT ON TABLE %s IS %L', versions, format('the text model %s: what each day (UTC) changed', name));
+	INSERT INTO assay.text_model_registry (name, relation, counted, content_view, source, content, key_columns, at_column, labels, delay, half_life, max_bytes)
+	VALUES (name, versions::regclass, counted::regclass, content_view::regclass, source, content, key, at, labels, delay, half_life, max_bytes);
+	RETURN versions::regclass;
+END $$;
+COMMENT ON FUNCTION assay.create_text_model(text, regclass, text, regclass, text[], text, interval, interval, integer, text, text)
+	IS 'register a text model that learns from a label table; assay.learn() folds the labels in';
+
+CREATE FUNCTION assay.drop_text_model(name text) RETURNS void
+	LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	r assay.text_model_registry := assay.text_model_named(name);
+BEGIN
+	DELETE FROM assay.text_model_registry t WHERE t.name = r.name;
+	IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.content_view) THEN
+		EXECUTE format('DROP VIEW %s', r.content_view);
+	END IF;
+	IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.counted) THEN
+		EXECUTE format('DROP TABLE %s', r.counted);
+	END IF;
+	EXECUTE format('DROP TABLE %s', r.relation);
+END $$;
+COMMENT ON FUNCTION assay.drop_text_model(text) IS 'drop a text model with its tables and view';
+
+-- views
+
+CREATE VIEW assay.text_models WITH (security_invoker = true) AS
+	SELECT r.name, r.source, r.content, r.labels, r.key_columns AS key, r.at_column AS at, r.delay, r.half_life, r.max_bytes,
+		r.relation AS versions, pg_catalog.pg_total_relation_size(r.relation) AS bytes, r.learned_until, r.took
+	FROM assay.text_model_registry r
+	JOIN pg_catalog.pg_class c ON c.oid = r.relation
+	WHERE pg_catalog.pg_has_role(c.relowner, 'USAGE');
+GRANT SELECT ON assay.text_models TO PUBLIC;
+COMMENT ON VIEW assay.text_models IS 'text models of yours that learn: where from, and how far';
+COMMENT ON COLUMN assay.text_models.bytes IS 'size of the versions on disk';
+COMMENT ON COLUMN assay.text_models.learned_until IS 'labels known up to then were looked at';

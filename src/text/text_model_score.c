@@ -1,0 +1,526 @@
+/*
+ * text_model_score.c
+ *		Scores messages by a text model.
+ *
+ * The margin is a mean of the log-odds w of the message's tokens, weighted by
+ * how far they are from 0:
+ *
+ *		margin = sum of w |w| / (30 + sum of |w|)
+ *
+ * A sum would grow with the length of the text, so that one long newsletter
+ * would top everything; a mean doesn't.  Each token adds w |w| over the same
+ * denominator, so the contributions add up to the margin.  Weights are
+ * integers (1/1024 of a log-odds), whence the order of tokens can't matter.
+ *
+ * What is above "the backend's models" takes plain structs: no fcinfo, no SPI.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/detoast.h"
+#include "common/pg_prng.h"
+#include "funcapi.h"
+#include "lib/ilist.h"
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "text_model.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#define MEAN_STRENGTH	30		/* log-odds of a message without tokens */
+#define PREFETCH_AHEAD	16
+
+/* Models that a backend keeps ready, in bytes */
+#define CACHE_BYTES_MAX	((Size) 64 << 20)
+
+#if defined(__GNUC__)
+#define PREFETCH(addr)	__builtin_prefetch(addr, 0)
+#else
+#define PREFETCH(addr)	((void) (addr))
+#endif
+
+/* ---- evaluation ----------------------------------------------------------------- */
+
+/* A factor of this process, so that nobody can fill a model with one slot's tokens */
+static uint32
+ProcessMultiplier(void)
+{
+	static uint32 multiplier = 0;
+
+	if (multiplier == 0)
+		multiplier = pg_prng_uint32(&pg_global_prng_state) | 1;
+	return multiplier;
+}
+
+static inline uint32
+SlotOf(const TextModel *m, uint32 fingerprint)
+{
+	return (uint32) (((uint64) (fingerprint * m->multiplier) * m->nslots) >> 32);
+}
+
+static inline uint32
+NextSlot(const TextModel *m, uint32 i)
+{
+	return i + 1 == m->nslots ? 0 : i + 1;
+}
+
+/* Of two tokens with one fingerprint, the one that tells more is kept. */
+static void
+AddWeight(TextModel *m, uint32 fingerprint, int weight)
+{
+	uint32		i = SlotOf(m, fingerprint);
+
+	while (m->slots[i].weight != 0 && m->slots[i].fingerprint != fingerprint)
+		i = NextSlot(m, i);
+	if (m->slots[i].weight == 0)
+		m->ntokens++;
+	if (abs(weight) > abs(m->slots[i].weight))
+	{
+		m->slots[i].fingerprint = fingerprint;
+		m->slots[i].weight = weight;
+	}
+}
+
+static inline int
+WeightOf(const TextModel *m, uint32 fingerprint)
+{
+	uint32		i = SlotOf(m, fingerprint);
+
+	while (m->slots[i].weight != 0)
+	{
+		if (m->slots[i].fingerprint == fingerprint)
+			return m->slots[i].weight;
+		i = NextSlot(m, i);
+	}
+	return 0;
+}
+
+/*
+ * A value made ready in the current memory context.  Its bytes are checked
+ * here, and it isn't needed afterwards.
+ */
+TextModel  *
+TextModelLoad(const TextModelValue *v)
+{
+	TextModel  *m = palloc0(sizeof(TextModel));
+	TextModelReader r;
+	uint32		fingerprint;
+	int			weight;
+	TextCount	c;
+
+	/* ntokens may be a lie: a token has at least two bytes. */
+	if (v->ntokens > VARSIZE(v) / 2)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("text model value is corrupt")));
+	m->multiplier = ProcessMultiplier();
+	m->nslots = v->ntokens + v->ntokens / 2 + 16;
+	m->slope = v->slope;
+	m->intercept = v->intercept;
+	m->bytes = mul_size(m->nslots, sizeof(TextModelSlot));
+	m->slots = palloc_extended(m->bytes, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	TextModelReadBegin(&r, v);
+	if (v->kind == TEXT_MODEL_PUBLISHED)
+		while (TextModelReadWeight(&r, &fingerprint, &weight))
+			AddWeight(m, fingerprint, weight);
+	else
+		while (TextModelReadCount(&r, &c))
+			if ((weight = TextModelWeight(v, &c)) != 0)
+				AddWeight(m, (uint32) (c.fingerprint >> (TEXT_FINGERPRINT_BITS - 32)), weight);
+	return m;
+}
+
+TextScratch *
+TextScratchCreate(bool explain)
+{
+	TextScratch *scratch = palloc0(sizeof(TextScratch));
+
+	scratch->tokens = TextTokensCreate(explain);
+	return scratch;
+}
+
+/*
+ * The scratch of this process.  Nothing is kept in it from call to call, and no
+ * code of others runs between filling and reading it.
+ */
+TextScratch *
+TextScratchShared(void)
+{
+	static TextScratch *shared = NULL;
+
+	if (shared == NULL)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(TopMemoryContext);
+
+		shared = TextScratchCreate(false);
+		MemoryContextSwitchTo(caller);
+	}
+	return shared;
+}
+
+/*
+ * The margin of the message in scratch->parts; score = slope * margin +
+ * intercept.  Where `contributions` isn't NULL, it has room for
+ * TEXT_TOKENS_MAX, and gets what each token with a weight adds to the margin.
+ */
+double
+TextModelScore(const TextModel *model, TextScratch *scratch, TextContribution *contributions, int *ncontributions)
+{
+	const uint64 *fingerprint = scratch->tokens->fingerprint;
+	int			n = TextTokenise(scratch->tokens, &scratch->parts);
+	int64		sum = 0;
+	int64		strength = (int64) MEAN_STRENGTH * TEXT_WEIGHT_UNIT;
+	int			found = 0;
+	double		scale;
+
+#define UPPER(i)	((uint32) (fingerprint[i] >> (TEXT_FINGERPRINT_BITS - 32)))
+	for (int i = 0; i < Min(n, PREFETCH_AHEAD); i++)
+		PREFETCH(&model->slots[SlotOf(model, UPPER(i))]);
+	for (int i = 0; i < n; i++)
+	{
+		int			weight;
+
+		if (i + PREFETCH_AHEAD < n)
+			PREFETCH(&model->slots[SlotOf(model, UPPER(i + PREFETCH_AHEAD))]);
+		weight = WeightOf(model, UPPER(i));
+		if (weight == 0)
+			continue;
+		sum += (int64) weight * abs(weight);
+		strength += abs(weight);
+		if (contributions != NULL)
+		{
+			contributions[found].token = i;
+			contributions[found++].weight = weight;
+		}
+	}
+#undef UPPER
+	scale = (double) strength * TEXT_WEIGHT_UNIT;
+	for (int i = 0; i < found; i++)
+		contributions[i].contribution = (double) ((int64) contributions[i].weight * abs(contributions[i].weight)) / scale;
+	if (ncontributions != NULL)
+		*ncontributions = found;
+	return (double) sum / scale;
+}
+
+/* ---- the backend's models ---------------------------------------------------------- */
+
+typedef struct CachedTextModel
+{
+	dlist_node	node;			/* in recent: the last used first */
+	uint8		digest[TEXT_MODEL_DIGEST];
+	MemoryContext context;
+	TextModel  *model;
+	int			pins;
+} CachedTextModel;
+
+static dlist_head recent = DLIST_STATIC_INIT(recent);
+static Size cache_bytes = 0;
+
+/* What a call site keeps in fn_extra */
+typedef struct TextModelCall
+{
+	CachedTextModel *held;		/* pinned, or NULL */
+	bool		toasted;		/* pointer is valid */
+	struct varatt_external pointer;
+	TextScratch *scratch;
+	void	   *row;			/* of TextPartsFromRecord */
+	MemoryContextCallback release;
+} TextModelCall;
+
+/* Drop models that nobody uses, the least recently used first. */
+static void
+ShrinkCache(void)
+{
+	dlist_mutable_iter iter;
+	CachedTextModel *drop = NULL;
+
+	while (cache_bytes > CACHE_BYTES_MAX)
+	{
+		drop = NULL;
+		dlist_foreach_modify(iter, &recent)
+		{
+			CachedTextModel *entry = dlist_container(CachedTextModel, node, iter.cur);
+
+			if (entry->pins == 0)
+				drop = entry;	/* the last of the list is the oldest */
+		}
+		if (drop == NULL)
+			return;
+		dlist_delete(&drop->node);
+		cache_bytes -= drop->model->bytes;
+		MemoryContextDelete(drop->context);
+	}
+}
+
+static void
+Release(void *arg)
+{
+	TextModelCall *call = arg;
+
+	if (call->held != NULL)
+	{
+		call->held->pins--;
+		call->held = NULL;
+		ShrinkCache();
+	}
+}
+
+/* The entry of a value that is here, made if there is none; pinned */
+static CachedTextModel *
+GetCached(const TextModelValue *v)
+{
+	dlist_iter	iter;
+	MemoryContext context;
+	MemoryContext caller;
+	CachedTextModel *entry;
+
+	dlist_foreach(iter, &recent)
+	{
+		entry = dlist_container(CachedTextModel, node, iter.cur);
+		if (memcmp(entry->digest, v->digest, TEXT_MODEL_DIGEST) == 0)
+		{
+			dlist_move_head(&recent, &entry->node);
+			entry->pins++;
+			return entry;
+		}
+	}
+	/* Goes with the query, should loading fail */
+	TextModelVerify(v);
+	context = AllocSetContextCreate(CurrentMemoryContext, "pg_assay text model", ALLOCSET_DEFAULT_SIZES);
+	caller = MemoryContextSwitchTo(context);
+	entry = palloc0(sizeof(CachedTextModel));
+	entry->context = context;
+	entry->model = TextModelLoad(v);
+	memcpy(entry->digest, v->digest, TEXT_MODEL_DIGEST);
+	entry->pins = 1;
+	MemoryContextSwitchTo(caller);
+	MemoryContextSetParent(context, CacheMemoryContext);
+	dlist_push_head(&recent, &entry->node);
+	cache_bytes += entry->model->bytes;
+	ShrinkCache();
+	return entry;
+}
+
+/*
+ * The model in argument 0, ready: the same as at the last call where the toast
+ * pointer or the digest say so.
+ */
+static TextModelCall *
+GetTextModelCall(FunctionCallInfo fcinfo, bool explain)
+{
+	struct varlena *stored = (struct varlena *) PG_GETARG_POINTER(0);
+	TextModelCall *call = fcinfo->flinfo->fn_extra;
+	bool		toasted = VARATT_IS_EXTERNAL_ONDISK(stored);
+	struct varatt_external pointer;
+	TextModelValue *v;
+
+	if (call == NULL)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+
+		call = palloc0(sizeof(TextModelCall));
+		call->scratch = explain ? TextScratchCreate(true) : TextScratchShared();
+		call->release.func = Release;
+		call->release.arg = call;
+		MemoryContextRegisterResetCallback(fcinfo->flinfo->fn_mcxt, &call->release);
+		fcinfo->flinfo->fn_extra = call;
+		MemoryContextSwitchTo(caller);
+	}
+	if (toasted)
+	{
+		VARATT_EXTERNAL_GET_POINTER(pointer, stored);
+		if (call->held != NULL && call->toasted && memcmp(&pointer, &call->pointer, sizeof(pointer)) == 0)
+			return call;
+	}
+	v = DatumGetTextModelValue(PG_GETARG_DATUM(0));
+	if (call->held == NULL || memcmp(call->held->digest, v->digest, TEXT_MODEL_DIGEST) != 0)
+	{
+		CachedTextModel *entry = GetCached(v);
+
+		Release(call);
+		call->held = entry;
+	}
+	call->toasted = toasted;
+	if (toasted)
+		call->pointer = pointer;
+	if ((Pointer) v != (Pointer) stored)
+		pfree(v);
+	return call;
+}
+
+/* ---- SQL functions --------------------------------------------------------------------- */
+
+typedef enum Form
+{
+	FORM_TEXT, FORM_JSONB, FORM_RECORD
+} Form;
+
+/* Argument 1 into the call's scratch, with the model of argument 0 */
+static TextModelCall *
+GetMessage(FunctionCallInfo fcinfo, Form form, bool explain)
+{
+	TextModelCall *call = GetTextModelCall(fcinfo, explain);
+	TextParts  *parts = &call->scratch->parts;
+
+	if (form == FORM_TEXT)
+		TextPartsFromText(parts, PG_GETARG_TEXT_PP(1));
+	else if (form == FORM_JSONB)
+		TextPartsFromJsonb(parts, PG_GETARG_DATUM(1));
+	else
+		TextPartsFromRecord(fcinfo, 1, &call->row, parts);
+	return call;
+}
+
+static Datum
+Score(FunctionCallInfo fcinfo, Form form, bool calibrated)
+{
+	TextModelCall *call = GetMessage(fcinfo, form, false);
+	const TextModel *model = call->held->model;
+	double		margin = TextModelScore(model, call->scratch, NULL, NULL);
+
+	PG_RETURN_FLOAT4((float4) (calibrated ? model->slope * margin + model->intercept : margin));
+}
+
+PG_FUNCTION_INFO_V1(text_score_text);
+Datum
+text_score_text(PG_FUNCTION_ARGS)
+{
+	return Score(fcinfo, FORM_TEXT, true);
+}
+
+PG_FUNCTION_INFO_V1(text_score_jsonb);
+Datum
+text_score_jsonb(PG_FUNCTION_ARGS)
+{
+	return Score(fcinfo, FORM_JSONB, true);
+}
+
+PG_FUNCTION_INFO_V1(text_score_record);
+Datum
+text_score_record(PG_FUNCTION_ARGS)
+{
+	return Score(fcinfo, FORM_RECORD, true);
+}
+
+PG_FUNCTION_INFO_V1(text_margin_text);
+Datum
+text_margin_text(PG_FUNCTION_ARGS)
+{
+	return Score(fcinfo, FORM_TEXT, false);
+}
+
+PG_FUNCTION_INFO_V1(text_margin_jsonb);
+Datum
+text_margin_jsonb(PG_FUNCTION_ARGS)
+{
+	return Score(fcinfo, FORM_JSONB, false);
+}
+
+PG_FUNCTION_INFO_V1(text_margin_record);
+Datum
+text_margin_record(PG_FUNCTION_ARGS)
+{
+	return Score(fcinfo, FORM_RECORD, false);
+}
+
+/* A token as people read it */
+static Datum
+TokenText(const TextTokenSource *source)
+{
+	StringInfoData out;
+	char	   *server;
+
+	initStringInfo(&out);
+	appendStringInfoString(&out, TextTokenPrefix(source));
+	appendBinaryStringInfo(&out, source->shape, source->shape_len);
+	if (source->first.data != NULL)
+		appendBinaryStringInfo(&out, source->first.data, source->first.len);
+	if (source->second.data != NULL)
+	{
+		appendStringInfoString(&out, source->kind == TEXT_HEADER_WORD ? ": " : " ");
+		appendBinaryStringInfo(&out, source->second.data, source->second.len);
+	}
+	server = pg_any_to_server(out.data, out.len,
+							  GetDatabaseEncoding() == PG_SQL_ASCII ? PG_SQL_ASCII : PG_UTF8);
+	return CStringGetTextDatum(server);
+}
+
+/* By how much a contribution moves the margin, most first */
+static int
+CompareContributions(const void *a, const void *b)
+{
+	const TextContribution *x = a;
+	const TextContribution *y = b;
+
+	if (abs(x->weight) != abs(y->weight))
+		return abs(x->weight) > abs(y->weight) ? -1 : 1;
+	return x->token < y->token ? -1 : x->token > y->token;
+}
+
+/*
+ * Rows (token, contribution) of a message, the strongest first; the last row,
+ * without a token, is what all others add.  The rows add up to the margin.
+ */
+static Datum
+Explain(FunctionCallInfo fcinfo, Form form)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	TextModelCall *call;
+	TextContribution *contributions;
+	int			n;
+	int			top = PG_GETARG_INT32(2);
+	double		rest = 0;
+	Datum		values[2];
+	bool		nulls[2] = {false, false};
+
+	if (top < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("number of tokens must not be negative")));
+	InitMaterializedSRF(fcinfo, 0);
+	call = GetMessage(fcinfo, form, true);
+	contributions = palloc(TEXT_TOKENS_MAX * sizeof(TextContribution));
+	TextModelScore(call->held->model, call->scratch, contributions, &n);
+	qsort(contributions, n, sizeof(TextContribution), CompareContributions);
+	for (int i = 0; i < n; i++)
+	{
+		if (i >= top)
+		{
+			rest += contributions[i].contribution;
+			continue;
+		}
+		values[0] = TokenText(&call->scratch->tokens->source[contributions[i].token]);
+		values[1] = Float8GetDatum(contributions[i].contribution);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	if (n > top)
+	{
+		nulls[0] = true;
+		values[1] = Float8GetDatum(rest);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+PG_FUNCTION_INFO_V1(text_explain_text);
+Datum
+text_explain_text(PG_FUNCTION_ARGS)
+{
+	return Explain(fcinfo, FORM_TEXT);
+}
+
+PG_FUNCTION_INFO_V1(text_explain_jsonb);
+Datum
+text_explain_jsonb(PG_FUNCTION_ARGS)
+{
+	return Explain(fcinfo, FORM_JSONB);
+}
+
+PG_FUNCTION_INFO_V1(text_explain_record);
+Datum
+text_explain_record(PG_FUNCTION_ARGS)
+{
+	return Explain(fcinfo, FORM_RECORD);
+}

@@ -1,0 +1,559 @@
+/*
+ * text_model_sum.c
+ *		Arithmetic of text models: sum, difference, weights, and the published
+ *		form.
+ *
+ * Two models are merged as they lie there, in one pass over both: their tokens
+ * are sorted.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "common/int.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "port/pg_bitutils.h"
+#include "text_model.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+/*
+ * A token's evidence: q = (s/S) / (s/S + h/H), drawn towards 1/2 by a prior of
+ * PRIOR_STRENGTH messages, and left out where it stays near 1/2.
+ */
+#define PRIOR_STRENGTH	0.03
+#define DEVIATION_MIN	0.1
+
+#define PUBLISH_BYTES_MIN	1024
+#define CALIBRATE_STEPS		100
+
+/* ---- counts ---------------------------------------------------------------- */
+
+/* A count in a unit smaller by 2^shift */
+int64
+TextCountScale(int64 count, int shift)
+{
+	int64		scaled;
+
+	Assert(shift >= 0);
+	if (count == 0 || shift == 0)
+		return count;
+	if (shift > 62 || pg_mul_s64_overflow(count, INT64CONST(1) << shift, &scaled) || scaled == PG_INT64_MIN)
+		TextModelOutOfRange();
+	return scaled;
+}
+
+int64
+TextCountAdd(int64 a, int64 b)
+{
+	int64		sum;
+
+	if (pg_add_s64_overflow(a, b, &sum) || sum == PG_INT64_MIN)
+		TextModelOutOfRange();
+	return sum;
+}
+
+static bool
+IsEmpty(const TextModelValue *v)
+{
+	return v->ntokens == 0 && v->count[0] == 0 && v->count[1] == 0;
+}
+
+/* ---- sum and difference ---------------------------------------------------- */
+
+static inline void
+AddScaled(TextCount *to, const TextCount *c, int shift, int sign)
+{
+	for (int k = 0; k < 2; k++)
+		to->count[k] = TextCountAdd(to->count[k], sign * TextCountScale(c->count[k], shift));
+}
+
+/* All tokens of two models into one, ascending */
+static void
+MergeTokens(TextModelWriter *w, const TextModelValue *a, int shift_a, const TextModelValue *b, int shift_b, int sign)
+{
+	TextModelReader ra;
+	TextModelReader rb;
+	TextCount	ca;
+	TextCount	cb;
+	bool		more_a;
+	bool		more_b;
+
+	TextModelReadBegin(&ra, a);
+	TextModelReadBegin(&rb, b);
+	more_a = TextModelReadCount(&ra, &ca);
+	more_b = TextModelReadCount(&rb, &cb);
+	while (more_a || more_b)
+	{
+		TextCount	sum;
+		bool		from_a = more_a && (!more_b || ca.fingerprint <= cb.fingerprint);
+		bool		from_b = more_b && (!more_a || cb.fingerprint <= ca.fingerprint);
+
+		sum.fingerprint = from_a ? ca.fingerprint : cb.fingerprint;
+		sum.count[0] = sum.count[1] = 0;
+		if (from_a)
+		{
+			AddScaled(&sum, &ca, shift_a, 1);
+			more_a = TextModelReadCount(&ra, &ca);
+		}
+		if (from_b)
+		{
+			AddScaled(&sum, &cb, shift_b, sign);
+			more_b = TextModelReadCount(&rb, &cb);
+		}
+		TextModelWriteCount(w, &sum);
+	}
+}
+
+/*
+ * a + sign * b, without calibration: it was neither's.
+ */
+static TextModelValue *
+Combine(const TextModelValue *a, const TextModelValue *b, int sign)
+{
+	TextModelWriter w;
+	int64		base = IsEmpty(a) ? b->base : IsEmpty(b) ? a->base : Min(a->base, b->base);
+	int			shift_a = IsEmpty(a) ? 0 : (int) Min(a->base - base, 63);
+	int			shift_b = IsEmpty(b) ? 0 : (int) Min(b->base - base, 63);
+
+	TextModelCheckMergeable(a);
+	TextModelCheckMergeable(b);
+	if (a->half_life != b->half_life)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("text models have different half-lives")));
+	TextModelWriteBegin(&w, a, (Size) VARSIZE(a) + VARSIZE(b) < MaxAllocSize / 2 ?
+						(Size) VARSIZE(a) + VARSIZE(b) : VARSIZE(a));
+	w.value->flags = 0;
+	w.value->base = (int32) base;
+	w.value->last = IsEmpty(a) ? b->last : IsEmpty(b) ? a->last : Max(a->last, b->last);
+	for (int k = 0; k < 2; k++)
+		w.value->count[k] = TextCountAdd(TextCountScale(a->count[k], shift_a),
+										 sign * TextCountScale(b->count[k], shift_b));
+	MergeTokens(&w, a, shift_a, b, shift_b, sign);
+	return TextModelWriteEnd(&w);
+}
+
+PG_FUNCTION_INFO_V1(text_model_plus);
+Datum
+text_model_plus(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_POINTER(Combine(DatumGetTextModelValue(PG_GETARG_DATUM(0)),
+							  DatumGetTextModelValue(PG_GETARG_DATUM(1)), 1));
+}
+
+PG_FUNCTION_INFO_V1(text_model_minus);
+Datum
+text_model_minus(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_POINTER(Combine(DatumGetTextModelValue(PG_GETARG_DATUM(0)),
+							  DatumGetTextModelValue(PG_GETARG_DATUM(1)), -1));
+}
+
+/* ---- weights ---------------------------------------------------------------- */
+
+/* What a count is worth in messages, as of the model's last one */
+static double
+MessagesOf(const TextModelValue *v, int64 count)
+{
+	double		ago = v->base;
+
+	if (count <= 0)
+		return 0;
+	if (v->half_life != 0)
+		ago -= (double) v->last / (double) v->half_life;
+	return (double) count / TEXT_MESSAGE * exp2(Max(Min(ago, 1000), -1000));
+}
+
+/*
+ * A token's weight in 1/1024 of a log-odds; 0 where it tells nothing.
+ */
+int
+TextModelWeight(const TextModelValue *v, const TextCount *c)
+{
+	double		total[2];
+	double		rate[2];
+	double		n;
+	double		f;
+
+	for (int k = 0; k < 2; k++)
+	{
+		if (v->count[k] <= 0)
+			return 0;
+		total[k] = (double) v->count[k];
+		rate[k] = (c->count[k] > 0 ? (double) c->count[k] : 0) / total[k];
+	}
+	n = MessagesOf(v, c->count[0]) + MessagesOf(v, c->count[1]);
+	if (n <= 0)
+		return 0;
+	f = (PRIOR_STRENGTH * 0.5 + n * rate[TEXT_MALICIOUS] / (rate[TEXT_MALICIOUS] + rate[TEXT_SAFE])) /
+		(PRIOR_STRENGTH + n);
+	if (fabs(f - 0.5) < DEVIATION_MIN)
+		return 0;
+	return (int) rint(Max(Min(log(f / (1 - f)) * TEXT_WEIGHT_UNIT, PG_INT16_MAX), -PG_INT16_MAX));
+}
+
+/* ---- pruning and publishing -------------------------------------------------- */
+
+/* A token that may be published */
+typedef struct Candidate
+{
+	uint32		fingerprint;
+	int			weight;
+	uint32		rank;			/* 0 is the best */
+	double		worth;			/* what it is expected to add to some message */
+} Candidate;
+
+static int
+CompareWorth(const void *a, const void *b)
+{
+	const Candidate *x = *(Candidate *const *) a;
+	const Candidate *y = *(Candidate *const *) b;
+
+	if (x->worth != y->worth)
+		return x->worth > y->worth ? -1 : 1;
+	return x->fingerprint < y->fingerprint ? -1 : 1;
+}
+
+/*
+ * All tokens that tell something.  Of those that share the upper 32 bits of
+ * their fingerprints, the one that tells most stands for all.
+ */
+static Candidate *
+FindCandidates(const TextModelValue *v, int *n)
+{
+	Candidate  *found = MemoryContextAllocHuge(CurrentMemoryContext, mul_size(v->ntokens + 1, sizeof(Candidate)));
+	TextModelReader r;
+	TextCount	c;
+
+	*n = 0;
+	TextModelReadBegin(&r, v);
+	while (TextModelReadCount(&r, &c))
+	{
+		int			weight = TextModelWeight(v, &c);
+		double		log_odds = (double) weight / TEXT_WEIGHT_UNIT;
+		Candidate	new;
+
+		if (weight == 0)
+			continue;
+		new.fingerprint = (uint32) (c.fingerprint >> (TEXT_FINGERPRINT_BITS - 32));
+		new.weight = weight;
+		new.rank = 0;
+		new.worth = (MessagesOf(v, c.count[0]) + MessagesOf(v, c.count[1])) * log_odds * log_odds;
+		if (*n == 0 || found[*n - 1].fingerprint != new.fingerprint)
+			found[(*n)++] = new;
+		else if (new.worth > found[*n - 1].worth)
+			found[*n - 1] = new;
+	}
+	return found;
+}
+
+/* Bytes of a published model of the candidates below a rank */
+static Size
+PublishedBytes(const Candidate *found, int n, uint32 rank)
+{
+	Size		bytes = offsetof(TextModelValue, data);
+	uint64		next = 0;
+
+	for (int i = 0; i < n; i++)
+		if (found[i].rank < rank)
+		{
+			uint64		distance = found[i].fingerprint - next + 1;
+
+			bytes += 2 + (pg_leftmost_one_pos64(distance) + 7) / 7;
+			next = (uint64) found[i].fingerprint + 1;
+		}
+	return bytes;
+}
+
+/* Rank the candidates by their worth. */
+static void
+RankCandidates(Candidate *found, int n)
+{
+	Candidate **by_worth = MemoryContextAllocHuge(CurrentMemoryContext, mul_size(n + 1, sizeof(Candidate *)));
+
+	for (int i = 0; i < n; i++)
+		by_worth[i] = &found[i];
+	qsort(by_worth, n, sizeof(Candidate *), CompareWorth);
+	for (int i = 0; i < n; i++)
+		by_worth[i]->rank = i;
+	pfree(by_worth);
+}
+
+/*
+ * How many candidates, best first, fit into so many bytes: by halving.
+ */
+static int
+HowManyFit(const Candidate *found, int n, Size max_bytes)
+{
+	int			fits = 0;
+	int			too_many = n + 1;
+
+	while (too_many - fits > 1)
+	{
+		int			middle = fits + (too_many - fits) / 2;
+
+		CHECK_FOR_INTERRUPTS();
+		if (PublishedBytes(found, n, middle) <= max_bytes)
+			fits = middle;
+		else
+			too_many = middle;
+	}
+	return fits;
+}
+
+/*
+ * text_model_publish(model, max_bytes): the weights of the tokens that add most
+ * to scores, in so many bytes.
+ */
+PG_FUNCTION_INFO_V1(text_model_publish);
+Datum
+text_model_publish(PG_FUNCTION_ARGS)
+{
+	TextModelValue *v = DatumGetTextModelValue(PG_GETARG_DATUM(0));
+	int32		max_bytes = PG_GETARG_INT32(1);
+	Candidate  *found;
+	TextModelWriter w;
+	uint32		rank;
+	int			n;
+
+	if (max_bytes < PUBLISH_BYTES_MIN)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("max_bytes must be at least %d", PUBLISH_BYTES_MIN)));
+	TextModelCheckMergeable(v);
+	found = FindCandidates(v, &n);
+	rank = n;
+	if (PublishedBytes(found, n, rank) > max_bytes)
+	{
+		RankCandidates(found, n);
+		rank = HowManyFit(found, n, max_bytes);
+	}
+	TextModelWriteBegin(&w, v, Min((Size) rank * 5, MaxAllocSize / 2));
+	w.value->kind = TEXT_MODEL_PUBLISHED;
+	for (int i = 0; i < n; i++)
+		if (found[i].rank < rank)
+			TextModelWriteWeight(&w, found[i].fingerprint, found[i].weight);
+	PG_RETURN_POINTER(TextModelWriteEnd(&w));
+}
+
+/*
+ * text_model_prune(model, min_messages): without the tokens that fewer messages
+ * have, which bounds a model that is added to for years.
+ */
+PG_FUNCTION_INFO_V1(text_model_prune);
+Datum
+text_model_prune(PG_FUNCTION_ARGS)
+{
+	TextModelValue *v = DatumGetTextModelValue(PG_GETARG_DATUM(0));
+	double		least = PG_GETARG_FLOAT8(1);
+	TextModelReader r;
+	TextModelWriter w;
+	TextCount	c;
+
+	if (!(least >= 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("min_messages must not be negative")));
+	TextModelCheckMergeable(v);
+	TextModelReadBegin(&r, v);
+	TextModelWriteBegin(&w, v, VARSIZE(v));
+	while (TextModelReadCount(&r, &c))
+		if (MessagesOf(v, llabs(c.count[0])) + MessagesOf(v, llabs(c.count[1])) >= least)
+			TextModelWriteCount(&w, &c);
+	PG_RETURN_POINTER(TextModelWriteEnd(&w));
+}
+
+/* ---- calibration -------------------------------------------------------------- */
+
+/* A copy with another calibration */
+static TextModelValue *
+WithCalibration(const TextModelValue *v, double slope, double intercept)
+{
+	TextModelWriter w;
+
+	if (!isfinite(slope) || !isfinite(intercept) || slope <= 0 || slope > 1e6 || fabs(intercept) > 1e6)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("calibration out of range"),
+				 errdetail("The slope must be positive, and both at most a million.")));
+	TextModelWriteBegin(&w, v, VARSIZE(v));
+	w.value->flags |= TEXT_MODEL_CALIBRATED;
+	w.value->slope = slope;
+	w.value->intercept = intercept + 0.0;
+	memcpy(w.value->data, v->data, VARSIZE(v) - offsetof(TextModelValue, data));
+	w.value->ntokens = v->ntokens;
+	w.used = VARSIZE(v);
+	return TextModelWriteEnd(&w);
+}
+
+PG_FUNCTION_INFO_V1(text_model_calibrate);
+Datum
+text_model_calibrate(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_POINTER(WithCalibration(DatumGetTextModelValue(PG_GETARG_DATUM(0)),
+									  PG_GETARG_FLOAT8(1), PG_GETARG_FLOAT8(2)));
+}
+
+/* Held-back margins and labels, and what Platt's method looks for */
+typedef struct Platt
+{
+	int			n;
+	float8	   *margin;
+	float8	   *target;			/* drawn a little away from 0 and 1 */
+	double		slope;
+	double		intercept;
+} Platt;
+
+static double
+PlattLoss(const Platt *p, double slope, double intercept)
+{
+	double		loss = 0;
+
+	for (int i = 0; i < p->n; i++)
+	{
+		double		m = slope * p->margin[i] + intercept;
+
+		loss += (m > 0 ? m + log1p(exp(-m)) : log1p(exp(m))) - p->target[i] * m;
+	}
+	return loss;
+}
+
+/*
+ * Newton's method with halved steps (Lin, Lin and Weng 2007); both parameters
+ * have a tiny ridge, so that it ends with separable labels too.
+ */
+static void
+PlattFit(Platt *p)
+{
+	double		loss = PlattLoss(p, p->slope, p->intercept);
+
+	for (int step = 0; step < CALIBRATE_STEPS; step++)
+	{
+		double		g[2] = {0, 0};
+		double		h[3] = {1e-6, 0, 1e-6};
+		double		det;
+		double		d[2];
+		double		size = 1;
+
+		CHECK_FOR_INTERRUPTS();
+		for (int i = 0; i < p->n; i++)
+		{
+			double		x = p->margin[i];
+			double		q = 1 / (1 + exp(-(p->slope * x + p->intercept)));
+
+			g[0] += (q - p->target[i]) * x;
+			g[1] += q - p->target[i];
+			h[0] += q * (1 - q) * x * x;
+			h[1] += q * (1 - q) * x;
+			h[2] += q * (1 - q);
+		}
+		det = h[0] * h[2] - h[1] * h[1];
+		if (fabs(g[0]) + fabs(g[1]) < 1e-9 * p->n || det <= 0)
+			return;
+		d[0] = (h[2] * g[0] - h[1] * g[1]) / det;
+		d[1] = (h[0] * g[1] - h[1] * g[0]) / det;
+		for (; size > 1e-9; size /= 2)
+		{
+			double		new_loss = PlattLoss(p, p->slope - size * d[0], p->intercept - size * d[1]);
+
+			if (new_loss < loss)
+			{
+				p->slope -= size * d[0];
+				p->intercept -= size * d[1];
+				loss = new_loss;
+				break;
+			}
+		}
+		if (size <= 1e-9)
+			return;
+	}
+}
+
+/*
+ * text_model_calibrate(model, margins, labels): slope and intercept that make
+ * held-back margins log-odds.
+ */
+PG_FUNCTION_INFO_V1(text_model_calibrate_fit);
+Datum
+text_model_calibrate_fit(PG_FUNCTION_ARGS)
+{
+	TextModelValue *v = DatumGetTextModelValue(PG_GETARG_DATUM(0));
+	Datum	   *margins;
+	Datum	   *labels;
+	bool	   *margin_null;
+	bool	   *label_null;
+	int			n;
+	int			nlabels;
+	double		count[2] = {0, 0};
+	Platt		p = {0, NULL, NULL, 1, 0};
+
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), FLOAT4OID, sizeof(float4), true, TYPALIGN_INT, &margins, &margin_null, &n);
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(2), BOOLOID, 1, true, TYPALIGN_CHAR, &labels, &label_null, &nlabels);
+	if (n != nlabels)
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("there are %d margins and %d labels", n, nlabels)));
+	p.margin = palloc((n + 1) * sizeof(float8));
+	p.target = palloc((n + 1) * sizeof(float8));
+	for (int i = 0; i < n; i++)
+	{
+		float4		m = margin_null[i] ? 0 : DatumGetFloat4(margins[i]);
+
+		if (margin_null[i] || label_null[i] || !isfinite(m))
+			continue;
+		p.margin[p.n] = m;
+		p.target[p.n] = DatumGetBool(labels[i]);
+		count[(int) p.target[p.n++]]++;
+	}
+	if (count[0] == 0 || count[1] == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("calibration needs labels of both kinds")));
+	for (int i = 0; i < p.n; i++)
+		p.target[i] = p.target[i] > 0 ? (count[1] + 1) / (count[1] + 2) : 1 / (count[0] + 2);
+	PlattFit(&p);
+	if (p.slope <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("safe messages have higher margins than malicious ones"),
+				 errhint("Margins must be those of a model that was built without these labels.")));
+	PG_RETURN_POINTER(WithCalibration(v, p.slope, p.intercept));
+}
+
+/* ---- looking in ------------------------------------------------------------------ */
+
+PG_FUNCTION_INFO_V1(text_model_info);
+Datum
+text_model_info(PG_FUNCTION_ARGS)
+{
+	TextModelValue *v = DatumGetTextModelValue(PG_GETARG_DATUM(0));
+	TupleDesc	desc;
+	Datum		values[9];
+	bool		nulls[9] = {false};
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	desc = BlessTupleDesc(desc);
+	values[0] = PointerGetDatum(cstring_to_text(v->kind == TEXT_MODEL_COUNTS ? "counts" : "published"));
+	values[1] = Int64GetDatum(v->ntokens);
+	values[2] = Int64GetDatum(VARSIZE(v));
+	for (int k = 0; k < 2; k++)
+		values[3 + k] = Float8GetDatum(v->count[k] < 0 ? -MessagesOf(v, -v->count[k]) : MessagesOf(v, v->count[k]));
+	nulls[5] = nulls[6] = v->half_life == 0;
+	if (v->half_life != 0)
+	{
+		Interval   *half_life = palloc0(sizeof(Interval));
+
+		half_life->day = v->half_life / USECS_PER_DAY;
+		half_life->time = v->half_life % USECS_PER_DAY;
+		values[5] = IntervalPGetDatum(half_life);
+		values[6] = TimestampTzGetDatum(v->last);
+	}
+	nulls[7] = nulls[8] = !(v->flags & TEXT_MODEL_CALIBRATED);
+	values[7] = Float8GetDatum(v->slope);
+	values[8] = Float8GetDatum(v->intercept);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
+}

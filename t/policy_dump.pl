@@ -1,0 +1,121 @@
+# A policy, its revisions, decisions and labels survive dump and restore, and
+# decide alike afterwards; a standby scores.
+use strict;
+use warnings;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('primary');
+$node->init(allows_streaming => 1);
+$node->start;
+$node->safe_psql('postgres', q{
+	CREATE ROLE mail;
+	CREATE DATABASE source;
+	CREATE DATABASE target;
+});
+$node->safe_psql('source', q{
+	CREATE EXTENSION pg_assay;
+	GRANT CREATE ON SCHEMA public TO mail;
+	SET ROLE mail;
+	CREATE TABLE message (id int PRIMARY KEY, n int);
+	CREATE VIEW signals AS SELECT id, n, n::float8 AS x FROM message;
+	SELECT assay.create_policy('dumped', 'signals', '{id}', prior => -1, log_signals => true);
+	SELECT assay.create_detector('dumped', 'a', 'n > 5', weight => 1.25, mode => 'live', tags => '{t}');
+	SELECT assay.create_detector('dumped', 'm', model => assay.model_from_linear('{x}', '{0.5}', -0.25, 'logistic'), mode => 'live');
+	SELECT assay.alter_detector('dumped', 'a', weight => 2);
+	SELECT assay.create_guard('dumped', 'g', 'n = 7');
+	SELECT assay.exclude('dumped', 'e', 'g', mutes => '{a}', reason => 'test');
+	CREATE TRIGGER decide AFTER INSERT ON message REFERENCING NEW TABLE AS new
+		FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('dumped');
+	INSERT INTO message SELECT i, i FROM generate_series(1, 10) i;
+	INSERT INTO dumped_label (id, malicious, source) VALUES (7, true, 'test');
+});
+my $dump = $node->basedir . '/source.sql';
+$node->command_ok([ 'pg_dump', '-f', $dump, $node->connstr('source') ], 'dump');
+$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', $dump, $node->connstr('target') ], 'restore');
+
+my $state = q{
+	SELECT row_to_json(p)::text FROM assay.policy p
+	UNION ALL SELECT row_to_json(r)::text FROM assay.revision r
+	UNION ALL SELECT row_to_json(d)::text FROM assay.detector d
+	UNION ALL SELECT row_to_json(m)::text FROM assay.detector_model m
+	UNION ALL SELECT row_to_json(g)::text FROM assay.guard g
+	UNION ALL SELECT row_to_json(x)::text FROM assay.exclusion x
+	UNION ALL SELECT row_to_json(d)::text FROM dumped_decision d
+	UNION ALL SELECT row_to_json(l)::text FROM dumped_label l
+	ORDER BY 1};
+is($node->safe_psql('target', $state), $node->safe_psql('source', $state), 'the same rows');
+for my $db ('source', 'target')
+{
+	$node->safe_psql($db, 'SET ROLE mail; INSERT INTO message VALUES (11, 7), (12, 9)');
+}
+my $decisions = q{SELECT id, revision, verdict, score, attribution::text, signals FROM dumped_decision ORDER BY id, revision};
+is($node->safe_psql('target', $decisions), $node->safe_psql('source', $decisions), 'the same decisions afterwards');
+is($node->safe_psql('source', q{SELECT count(*) FROM signals s JOIN dumped_decision d USING (id), assay.score('dumped', s) x
+	WHERE x.attribution::text <> d.attribution::text}), '0', 'a replay is the same');
+
+# pg_restore in any order, several at once; without owners; data alone, into what is there already
+my $custom = $node->basedir . '/source.dump';
+my $folder = $node->basedir . '/source.dir';
+$node->command_ok([ 'pg_dump', '-Fc', '-f', $custom, $node->connstr('source') ], 'dump in the custom format');
+$node->command_ok([ 'pg_dump', '-Fd', '-j', '2', '-f', $folder, $node->connstr('source') ], 'dump into a folder, two at once');
+foreach my $how ([ 'custom', $custom ], [ 'jobs', '-j', '3', $custom ], [ 'folder', '-j', '4', $folder ], [ 'no_owner', '--no-owner', '-j', '2', $custom ])
+{
+	my ($name, @args) = @$how;
+	$node->safe_psql('postgres', "CREATE DATABASE restored_$name");
+	$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', $node->connstr("restored_$name"), @args ], "restore: $name");
+	is($node->safe_psql("restored_$name", $state =~ s/row_to_json\(p\)/(row_to_json(p)::jsonb - 'owner')/r),
+		$node->safe_psql('source', $state =~ s/row_to_json\(p\)/(row_to_json(p)::jsonb - 'owner')/r), "the same rows: $name");
+	$node->safe_psql("restored_$name", 'INSERT INTO message VALUES (100, 7), (101, 9)');
+	is($node->safe_psql("restored_$name", q{SELECT count(*), count(*) FILTER (WHERE degraded) FROM dumped_decision WHERE id >= 100}), '2|0', "it decides: $name");
+	is($node->safe_psql("restored_$name", q{SELECT count(*) FROM assay.check('dumped') WHERE severity = 'error'}), '0', "nothing is wrong: $name");
+	is($node->safe_psql("restored_$name", q{SELECT count(*) FROM dumped_decision WHERE assay.signal(signals, 'n') IS NULL}), '0', "logged signals are read: $name");
+}
+is($node->safe_psql('restored_no_owner', q{SELECT owner = current_user FROM assay.policies}), 't', 'without owners it is of who restores');
+$node->safe_psql('postgres', 'CREATE DATABASE data_only');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '--schema-only', '-d', $node->connstr('data_only'), $custom ], 'schema alone');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '--data-only', '--disable-triggers', '-d', $node->connstr('data_only'), $custom ], 'data alone');
+is($node->safe_psql('data_only', $state), $node->safe_psql('source', $state), 'the same rows: data alone');
+
+# logged signals outlive their view, in a dump too
+$node->safe_psql('postgres', 'CREATE DATABASE without_view');
+$node->safe_psql('target', 'DROP VIEW signals');
+$node->command_ok([ 'pg_dump', '-Fc', '-f', $custom, $node->connstr('target') ], 'dump without the view');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '-j', '2', '-d', $node->connstr('without_view'), $custom ], 'restore without the view');
+is($node->safe_psql('without_view', q{SELECT assay.signals_to_jsonb(signals) FROM dumped_decision WHERE id = 3}), '{"n": 3, "x": 3, "id": 3}', 'signals of a view that is gone');
+
+# the owner of the database, who is no superuser, dumps it
+$node->safe_psql('postgres', 'CREATE ROLE dbo LOGIN; ALTER DATABASE source OWNER TO dbo; GRANT mail TO dbo');
+$node->command_ok([ 'pg_dump', '-U', 'dbo', '-f', $dump, $node->connstr('source') ], "dump as the database's owner");
+$node->safe_psql('postgres', 'CREATE DATABASE from_owner');
+$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', $dump, $node->connstr('from_owner') ], 'restore as a superuser');
+is($node->safe_psql('from_owner', $state), $node->safe_psql('source', $state), "the same rows: the database's owner");
+
+# a standby scores, and sees a change
+$node->backup('backup');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($node, 'backup', has_streaming => 1);
+$standby->start;
+my $score = q{SELECT s.id, x.verdict, x.score FROM signals s, assay.score('dumped', s) x ORDER BY s.id};
+is($standby->safe_psql('source', $score), $node->safe_psql('source', $score), 'the same on a standby');
+$node->safe_psql('source', q{SELECT assay.alter_detector('dumped', 'a', weight => 9)});
+$node->wait_for_catchup($standby);
+is($standby->safe_psql('source', $score), $node->safe_psql('source', $score), 'and after a change');
+
+is($standby->safe_psql('source', q{SELECT count(*) FROM assay.replay('dumped', at => NULL)}), $node->safe_psql('source', q{SELECT count(*) FROM signals}), 'replay on a standby');
+is($standby->safe_psql('source', q{SELECT sum(messages) FROM assay.compare('dumped', 1, at => NULL)}), $node->safe_psql('source', q{SELECT count(*) FROM signals}), 'compare on a standby');
+is($standby->safe_psql('source', q{SELECT count(*) > 1 FROM assay.policy_diff('dumped', 1)}), 't', 'differences on a standby');
+
+# DROP EXTENSION takes the decisions' columns with it only when told to
+isnt($node->psql('source', 'DROP EXTENSION pg_assay'), 0, 'the extension is in use');
+# somebody who may make schemas lies in wait for the extension
+$node->safe_psql('postgres', 'CREATE DATABASE waited_for; GRANT CREATE ON DATABASE waited_for TO mail');
+$node->safe_psql('waited_for', 'SET ROLE mail; CREATE SCHEMA assay');
+my ($rc, $out, $err) = $node->psql('waited_for', 'CREATE EXTENSION pg_assay');
+like($err, qr/schema "assay" belongs to another role/, "no extension in another's schema");
+$node->safe_psql('waited_for', 'ALTER SCHEMA assay OWNER TO CURRENT_USER; CREATE EXTENSION pg_assay');
+
+$standby->stop;
+$node->stop;
+done_testing();

@@ -1,0 +1,60 @@
+# Counters of policies and detectors: what is counted, that it arrives, and the
+# hint where the library is not preloaded.
+use strict;
+use warnings;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('stats');
+$node->init;
+$node->start;
+$node->safe_psql('postgres', q{
+	CREATE EXTENSION pg_assay;
+	CREATE TABLE message (id int PRIMARY KEY, n int);
+	CREATE VIEW signals AS SELECT id, n FROM message;
+	SELECT assay.create_policy('counted', 'signals', '{id}', prior => 0);
+	SELECT assay.create_detector('counted', 'even', 'n % 2 = 0', weight => 1, mode => 'live');
+	SELECT assay.create_detector('counted', 'fails', '1 / (n - 7) > 5', weight => 1, mode => 'live');
+	SELECT assay.create_detector('counted', 'shadow', 'true', weight => 1);
+	SELECT assay.create_detector('counted', 'draft', 'true', weight => 1, mode => 'draft');
+	CREATE TRIGGER decide AFTER INSERT ON message REFERENCING NEW TABLE AS new
+		FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('counted');
+	INSERT INTO message VALUES (0, 0);
+});
+my ($ret, $out, $err) = $node->psql('postgres', 'SELECT * FROM assay.stat_detector');
+like($err, qr/statistics of pg_assay are not collected\n.*HINT:  Add pg_assay to shared_preload_libraries/s, 'hint');
+
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'pg_assay'\nassay.stat_max = 100");
+$node->restart;
+$node->safe_psql('postgres', 'INSERT INTO message SELECT i, i FROM generate_series(1, 10) i');
+# a backend adds its counts when it ends
+$node->poll_query_until('postgres', q{SELECT count(*) > 0 FROM assay.stat_policy WHERE messages = 10});
+is($node->safe_psql('postgres', 'SELECT policy, messages, degraded, faults FROM assay.stat_policy'),
+	'counted|10|1|1', 'of the policy');
+is($node->safe_psql('postgres', q{SELECT detector, evaluations, hits, faults FROM assay.stat_detector ORDER BY 1}),
+	"even|10|5|0\nfails|9|0|1\nshadow|10|10|0", 'of the detectors');
+is($node->safe_psql('postgres', q{SELECT bool_and(mean_us BETWEEN 0 AND 1e6) FROM assay.stat_detector WHERE detector = 'even'}),
+	't', 'the time of a sample');
+$node->safe_psql('postgres', q{SELECT count(x.score) FROM signals s, assay.score('counted', s) x});
+is($node->safe_psql('postgres', 'SELECT messages FROM assay.stat_policy'), '10', 'score() is no traffic');
+
+$node->safe_psql('postgres', 'SELECT assay.stat_reset()');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM assay.stat()'), '0', 'reset');
+$node->safe_psql('postgres', 'CREATE ROLE stranger');
+is($node->safe_psql('postgres', 'SET ROLE stranger; SELECT count(*) FROM assay.stat_detector'), '0', "only one's own");
+is($node->safe_psql('postgres', 'SET ROLE stranger; SELECT count(*) FROM assay.stat()'), '0', 'nor otherwise');
+
+# a full table counts no more, and harms nothing
+$node->safe_psql('postgres', q{
+	SELECT count(assay.create_detector('counted', 'd' || i, 'n > ' || i, weight => 0, mode => 'live')) FROM generate_series(1, 110) i;
+	INSERT INTO message SELECT i, i FROM generate_series(1001, 1010) i;
+});
+$node->poll_query_until('postgres', q{SELECT messages = 10 FROM assay.stat_policy});
+is($node->safe_psql('postgres', 'SELECT count(*) FROM assay.stat()'), '100', 'no more than assay.stat_max entries');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM counted_decision WHERE id > 1000'), '10', 'and messages are decided');
+# a policy that is dropped makes room
+$node->safe_psql('postgres', q{DROP TRIGGER decide ON message; SELECT assay.drop_policy('counted')});
+is($node->safe_psql('postgres', 'SELECT count(*) FROM assay.stat()'), '0', 'dropped');
+$node->stop;
+done_testing();

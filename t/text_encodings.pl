@@ -1,0 +1,57 @@
+# Texts in each encoding that a server may have: every byte and character of it
+# is searched and taken apart without an error.
+use strict;
+use warnings FATAL => 'all';
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+$node->append_conf('postgresql.conf', "fsync = off\n");
+$node->start;
+
+my @encodings = split /\n/, $node->safe_psql('postgres',
+	q(SELECT pg_encoding_to_char(i) FROM generate_series(0, 34) i WHERE pg_encoding_to_char(i) <> '' AND pg_encoding_to_char(i) <> 'MULE_INTERNAL' ORDER BY i));
+
+for my $encoding (@encodings)
+{
+	$node->safe_psql('postgres', qq(CREATE DATABASE "$encoding" TEMPLATE template0 ENCODING '$encoding' LOCALE 'C'));
+	# Single bytes, and two and three of a sample, where they are a character
+	my ($rc, $out, $err) = $node->psql($encoding, q(
+		SET client_encoding = 'SQL_ASCII';
+		CREATE EXTENSION pg_assay;
+		CREATE TABLE c (c text);
+		DO $$
+		DECLARE
+			candidate bytea;
+			made text;
+		BEGIN
+			FOR candidate IN
+				SELECT set_byte('\x00', 0, a) FROM generate_series(128, 255) a UNION ALL
+				SELECT set_byte(set_byte('\x0000', 0, a), 1, b) FROM generate_series(128, 255) a, generate_series(161, 254, 6) b UNION ALL
+				SELECT set_byte(set_byte(set_byte('\x000000', 0, a), 1, b), 2, d) FROM unnest('{143,226,232,239}'::int[]) a, generate_series(129, 254, 9) b, generate_series(129, 254, 9) d
+			LOOP
+				BEGIN
+					made := convert_from(candidate, getdatabaseencoding());
+					INSERT INTO c VALUES (made);
+				EXCEPTION WHEN character_not_in_repertoire THEN NULL;
+				END;
+			END LOOP;
+		END $$;
+		SELECT count(*) > 100 OR getdatabaseencoding() = 'SQL_ASCII' FROM c;
+		-- none of these fails
+		SELECT count(*) FROM c WHERE assay.domain_of('a@' || c || 'xy.com') = 'x' OR assay.registrable_domain('www.' || c || '.com') = 'x';
+		SELECT count(assay.phrase_hits(p, 'a ' || c || ' b')) = count(*) FROM c, (SELECT assay.phrases('{a}', '{b}') AS p) p;
+		SELECT count(assay.phrase_hits(p, 'a ' || c || ' b')) = count(*) FROM c, (SELECT assay.phrases('{a}', '{\w}', 'regex') AS p) p;
+		-- where one character is one code point, what matched is what stands there
+		SELECT count(*) FROM c, (SELECT assay.phrases('{a}', ARRAY['wire\s\w+'], 'regex') AS p) p, LATERAL assay.phrase_matches(p, c || ' wire x ' || c || c || ' wire yz') m
+		WHERE m.matched <> substr(c || ' wire x ' || c || c || ' wire yz', start_pos, end_pos - start_pos + 1);
+		), on_error_stop => 0);
+	is($err, '', "$encoding: no error");
+	like($out, qr/^t\n0\nt\nt\n0$/, "$encoding: each is searched");
+}
+
+$node->stop;
+done_testing();

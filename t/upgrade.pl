@@ -1,0 +1,109 @@
+# From 0.1.0 to here: what 0.1.0 wrote, loaded from a dump that it made itself
+# (../upgrade/README.md), is what it was after ALTER EXTENSION UPDATE, and the
+# policies go on; and the catalogue is that of a fresh install.
+use strict;
+use warnings FATAL => 'all';
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $from = '0.1.0';
+my $top = $ENV{ASSAY_TOP};
+my ($to) = slurp_file("$top/pg_assay.control") =~ /^default_version *= *'(.*)'/m;
+
+my $node = PostgreSQL::Test::Cluster->new('upgrade');
+$node->init;
+$node->append_conf('postgresql.conf', "fsync = off\ntimezone = 'UTC'\n");
+$node->start;
+
+# The parts of the checks, or of their answers: name, text, name, text …
+sub parts
+{
+	my ($head, @parts) = split /^-- \? (.*)\n/m, slurp_file("$top/upgrade/$_[0]");
+	return @parts;
+}
+
+sub mail
+{
+	my ($sql) = @_;
+	my ($rc, $out, $err) = $node->psql('old', qq{SET ROLE mail; SET search_path = "the mail", public; SET extra_float_digits = 1; $sql});
+	return $rc == 0 ? $out : "ERROR: $err";
+}
+
+sub version { return $node->safe_psql('old', q{SELECT extversion FROM pg_extension WHERE extname = 'pg_assay'}); }
+
+$node->safe_psql('postgres', 'CREATE ROLE mail LOGIN; CREATE DATABASE empty; CREATE DATABASE old; CREATE DATABASE new');
+is($node->psql('empty', qq{CREATE EXTENSION pg_assay VERSION '$from'; ALTER EXTENSION pg_assay UPDATE}, on_error_die => 0), 0,
+	"the library has each function that $from names");
+
+# ---- what 0.1.0 wrote -------------------------------------------------------
+
+$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null', '-f', "$top/upgrade/world-$from.sql", $node->connstr('old') ],
+	"$from installs, and takes its dump");
+is(version(), $from, "the extension is of $from");
+
+# Mail doesn't wait for the administrator.
+my $insert = q{INSERT INTO message (received_at, sender, subject, n)
+	SELECT timestamptz '2024-03-10 00:00+00' + i * interval '1 hour', 'later', 'a gift card', 4 FROM generate_series(1, 3) i RETURNING id};
+unlike(mail($insert), qr/ERROR/, 'messages between the new library and the UPDATE are stored');
+mail(q{DELETE FROM world_decision WHERE id > 73; DELETE FROM strict_decision WHERE id > 73; DELETE FROM message WHERE id > 73});
+
+$node->safe_psql('old', 'ALTER EXTENSION pg_assay UPDATE');
+is(version(), $to, "updated to $to");
+
+# ---- the data ---------------------------------------------------------------
+
+my @checks = parts("check-$from.sql");
+my %answers = parts("check-$from.out");
+while (my ($name, $sql) = splice(@checks, 0, 2))
+{
+	my $expected = delete $answers{$name} // '';
+	chomp $expected;
+	is(mail($sql), $expected, $name);
+}
+is_deeply([ keys %answers ], [], 'no answer without a question');
+
+# ---- the policies go on -----------------------------------------------------
+
+unlike(mail($insert), qr/ERROR/, 'new messages are stored');
+is(mail(q{SELECT count(*) FROM world_decision WHERE id > 73}), 3, 'decided');
+is(mail(q{SELECT count(*) FROM strict_decision WHERE id > 73}), 3, 'by both policies');
+is(mail(q{SELECT count(*) FROM signals s JOIN world_decision d USING (id), assay.score('world', s) x WHERE id > 73 AND x.attribution::text = d.attribution::text}),
+	3, 'as score() does');
+unlike(mail(q{SELECT assay.alter_detector('world', 'money', weight => 3); SELECT assay.rollback_policy('world', 8)}), qr/ERROR/, 'policies can be changed');
+unlike(mail(q{SELECT assay.refresh_baseline('sender_view'); SELECT assay.refresh_baseline('sender_table')}), qr/ERROR/, 'baselines are refreshed');
+is(mail(q{SELECT assay.events(v.history), assay.events(t.history), t.n FROM sender_view v JOIN sender_table t USING (sender, day) WHERE sender = 'later'}),
+	'3|3|3', 'and know the new messages');
+
+# ---- what touches the user's own tables is called for -----------------------
+
+my $logged = q{SELECT id, (signals).sender, (signals).n FROM world_decision WHERE id <= 73 ORDER BY id};
+my $before = mail($logged);
+unlike($before, qr/ERROR/, 'signals as 0.1.0 logged them');
+unlike(mail(q{SELECT assay.upgrade_policy('world'); SELECT assay.upgrade_policy('strict'); SELECT assay.upgrade_policy('world')}), qr/ERROR/,
+	'tables are brought up to date, and again');
+is(mail(q{SELECT id, assay.signal(signals, 'sender'), assay.signal(signals, 'n') FROM world_decision WHERE id <= 73 ORDER BY id}), $before,
+	'logged signals are what they were');
+unlike(mail($insert =~ s/later/latest/r), qr/ERROR/, 'messages are stored');
+is(mail(q{SELECT count(*), count(d.signals) FROM world_decision d JOIN message m USING (id) WHERE m.sender = 'latest'}), '3|3', 'decided, their signals logged');
+is(mail(q{SELECT count(*) FROM world_verdict d JOIN message m USING (id) WHERE m.sender = 'latest'}), '3', 'as the view shows');
+is(mail(q{SELECT role, "right" FROM assay.access WHERE policy = 'world'}), 'mail|owner', 'rights can be given');
+
+# ---- the catalogue ----------------------------------------------------------
+
+$node->safe_psql('new', 'CREATE EXTENSION pg_assay');
+my $catalogue = slurp_file("$top/upgrade/catalogue.sql");
+my %line;
+foreach my $db (qw(empty old new))
+{
+	$line{$db}{$_} = 1 foreach split /\n/, $node->safe_psql($db, $catalogue);
+}
+cmp_ok(scalar keys %{ $line{new} }, '>', 1000, 'the catalogue says something');
+foreach my $db (qw(empty old))
+{
+	is(join("\n", grep { !$line{new}{$_} } sort keys %{ $line{$db} }), '', "$db: nothing remains that a fresh install does not have");
+	is(join("\n", grep { !$line{$db}{$_} } sort keys %{ $line{new} }), '', "$db: nothing is missing that it has");
+}
+
+done_testing();

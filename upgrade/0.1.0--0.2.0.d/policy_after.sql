@@ -1,0 +1,46 @@
+-- What the tables of 0.1.0 held.  A policy whose tables or view are gone keeps
+-- its place with oids of nothing: assay.check() tells what is missing.
+
+INSERT INTO assay_internal.policy (policy, signals, signals_view, key, decision, label, access, created_at)
+SELECT o.policy, o.signals, pg_catalog.to_regclass(o.signals), o.key, coalesce(pg_catalog.to_regclass(o.decision), 0::pg_catalog.regclass),
+	coalesce(pg_catalog.to_regclass(o.label), 0::pg_catalog.regclass), NULL, o.created_at
+FROM assay.old_policy o;
+INSERT INTO assay_internal.revision (policy, revision, made_at, made_by, summary, prior, thresholds, default_verdict, on_error, log_signals, search_path, notify)
+SELECT o.policy, o.revision, o.made_at, o.made_by, o.summary, o.prior, o.thresholds, o.default_verdict, o.on_error, o.log_signals, o.search_path, o.notify
+FROM assay.old_revision o;
+INSERT INTO assay_internal.detector_model SELECT o.* FROM assay.old_detector_model o;
+INSERT INTO assay_internal.detector SELECT o.* FROM assay.old_detector o;
+INSERT INTO assay_internal.guard SELECT o.* FROM assay.old_guard o;
+INSERT INTO assay_internal.exclusion SELECT o.* FROM assay.old_exclusion o;
+INSERT INTO assay_internal.fault OVERRIDING SYSTEM VALUE SELECT o.* FROM assay.old_fault o;
+INSERT INTO assay_internal.backfill_run OVERRIDING SYSTEM VALUE SELECT o.* FROM assay.old_backfill_run o;
+SELECT pg_catalog.setval('assay_internal.fault_fault_seq', (SELECT coalesce(pg_catalog.max(f.fault), 0) + 1 FROM assay_internal.fault f), false);
+SELECT pg_catalog.setval('assay_internal.backfill_run_run_seq', (SELECT coalesce(pg_catalog.max(r.run), 0) + 1 FROM assay_internal.backfill_run r), false);
+
+-- A policy belongs to the owner of its decision table from now on: where that was another, it is told.
+DO $$
+DECLARE
+	o record;
+BEGIN
+	FOR o IN SELECT p.policy, p.owner, pg_catalog.pg_get_userbyid(c.relowner) AS table_owner FROM assay.old_policy p
+		JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(p.decision) WHERE pg_catalog.pg_get_userbyid(c.relowner) <> p.owner
+	LOOP
+		RAISE WARNING 'policy "%" belongs to % now, the owner of its decision table, and no longer to %', o.policy, o.table_owner, o.owner
+			USING HINT = pg_catalog.format('SELECT assay.alter_policy(%L, owner => %L);', o.policy, o.owner);
+	END LOOP;
+	FOR o IN SELECT p.policy FROM assay.old_policy p LOOP
+		RAISE NOTICE 'call assay.upgrade_policy(%) when there is time: its decision table changes', pg_catalog.quote_literal(o.policy);
+	END LOOP;
+END $$;
+
+-- out of the extension first, or it would go on dumping what is no more
+ALTER EXTENSION pg_assay DROP SEQUENCE assay.fault_fault_seq;
+ALTER EXTENSION pg_assay DROP TABLE assay.old_fault;
+ALTER EXTENSION pg_assay DROP TABLE assay.old_exclusion;
+ALTER EXTENSION pg_assay DROP TABLE assay.old_guard;
+ALTER EXTENSION pg_assay DROP TABLE assay.old_detector;
+ALTER EXTENSION pg_assay DROP TABLE assay.old_detector_model;
+ALTER EXTENSION pg_assay DROP TABLE assay.old_revision;
+ALTER EXTENSION pg_assay DROP TABLE assay.old_policy;
+DROP TABLE assay.old_backfill_run, assay.old_fault, assay.old_exclusion, assay.old_guard, assay.old_detector, assay.old_detector_model,
+	assay.old_revision, assay.old_policy;

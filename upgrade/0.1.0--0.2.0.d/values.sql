@@ -1,0 +1,569 @@
+-- Functions of baselines that changed: named placeholders, names that may not
+-- collide, rollups that are refused, clear errors for what is renamed or dropped
+
+CREATE OR REPLACE FUNCTION assay.baseline_fill(template text, VARIADIC pairs text[]) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT string_agg(coalesce(part[1], (SELECT coalesce(pairs[2 * k], '') FROM generate_series(1, cardinality(pairs) / 2) k WHERE pairs[2 * k - 1] = part[2])), '' ORDER BY i)
+	FROM regexp_matches(template, '([^{]+|\{(?![a-z_]+\}))|\{([a-z_]+)\}', 'g') WITH ORDINALITY m(part, i)
+	$$;
+
+CREATE OR REPLACE FUNCTION assay.baseline_equal(a text, b text, names text[]) RETURNS text
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+	AS $$ SELECT string_agg(format('%s.%I = %s.%I', a, n, b, n), ' AND ' ORDER BY i) FROM unnest(names) WITH ORDINALITY u(n, i) $$;
+
+CREATE OR REPLACE FUNCTION assay.baseline_extra(b assay.baseline, template text) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT coalesce(string_agg(assay.baseline_fill(template,
+			'name', quote_ident(e.key),
+			'aggregate', e.value ->> 'aggregate',
+			'rollup', (SELECT string_agg(quote_ident(p), '.' ORDER BY i) FROM unnest(parse_ident(e.value ->> 'rollup')) WITH ORDINALITY u(p, i))),
+		'' ORDER BY e.key COLLATE "C"), '')
+	FROM jsonb_each(b.extra) e
+	$$;
+
+CREATE OR REPLACE FUNCTION assay.baseline_steps(b assay.baseline, labels text) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT assay.baseline_fill('SELECT {message}, labelled_at,
+           malicious::int - coalesce((lag(malicious) OVER w)::int, 0) AS attacks,
+           (NOT malicious)::int - coalesce((NOT lag(malicious) OVER w)::int, 0) AS safe
+         FROM {labels}
+         WHERE isfinite(labelled_at) AND malicious IS NOT NULL
+         WINDOW w AS (PARTITION BY {message} ORDER BY labelled_at, malicious)',
+		'message', assay.baseline_columns(NULL, b.message_key), 'labels', labels)
+	$$;
+
+CREATE OR REPLACE FUNCTION assay.baseline_tiles(b assay.baseline, messages text, steps text, labelled text) RETURNS text
+	LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	known text := format('isfinite(s.%I) AND %s IS NOT NULL', b.at_column, assay.baseline_columns('s', b.key_columns, ' IS NOT NULL AND '));
+	groups text := (SELECT string_agg(i::text, ', ' ORDER BY i) FROM generate_series(1, cardinality(b.key_columns) + 1) i);
+	tiles text;
+BEGIN
+	tiles := assay.baseline_fill('SELECT {key}, (s.{at} AT TIME ZONE ''UTC'')::date AS day, assay.activity_agg(s.{at}) AS history{no_labels}{extra}
+      FROM {source} s
+      WHERE {known}
+      GROUP BY {groups}',
+		'key', assay.baseline_columns('s', b.key_columns), 'at', quote_ident(b.at_column),
+		'no_labels', CASE WHEN steps IS NOT NULL THEN ', 0::bigint AS attacks, 0::bigint AS safe' END,
+		'extra', assay.baseline_extra(b, E', ({aggregate}\n) AS {name}'),
+		'source', b.source::text, 'known', concat_ws(' AND ', known, messages), 'groups', groups);
+	IF steps IS NULL THEN
+		RETURN tiles;
+	END IF;
+	RETURN assay.baseline_fill('SELECT {key}, day, assay.activity_agg(history) AS history, sum(attacks)::bigint AS attacks, sum(safe)::bigint AS safe{extra}
+    FROM (
+      {tiles}
+      UNION ALL
+      SELECT {source_key}, (l.labelled_at AT TIME ZONE ''UTC'')::date, NULL, sum(l.attacks), sum(l.safe){no_extra}
+      FROM ({steps}) l JOIN {source} s ON {same_message}
+      WHERE {known}
+      GROUP BY {groups}) t
+    GROUP BY {key}, day',
+		'key', assay.baseline_columns(NULL, b.key_columns), 'source_key', assay.baseline_columns('s', b.key_columns),
+		'extra', assay.baseline_extra(b, ', {rollup}({name}) AS {name}'), 'no_extra', assay.baseline_extra(b, ', NULL'),
+		'tiles', tiles, 'steps', steps, 'source', b.source::text,
+		'same_message', assay.baseline_equal('l', 's', b.message_key),
+		'known', concat_ws(' AND ', known, labelled), 'groups', groups);
+END $$;
+
+CREATE OR REPLACE FUNCTION assay.baseline_definition(b assay.baseline) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT assay.baseline_fill('SELECT {key}, day, assay.activity_agg(history) OVER w AS history{labels}{extra}
+  FROM (
+    {tiles}) tile
+  WINDOW w AS (PARTITION BY {key} ORDER BY day)',
+		'key', assay.baseline_columns(NULL, b.key_columns),
+		'labels', CASE WHEN b.label_table IS NOT NULL
+			THEN ', assay.outcome((sum(attacks) OVER w)::bigint, (sum(safe) OVER w)::bigint) AS labels' END,
+		'extra', assay.baseline_extra(b, ', {rollup}({name}) OVER w AS {name}'),
+		'tiles', assay.baseline_tiles(b, NULL, CASE WHEN b.label_table IS NOT NULL THEN assay.baseline_steps(b, b.label_table::text) END, NULL))
+	$$;
+
+CREATE OR REPLACE FUNCTION assay.baseline_merge(b assay.baseline, before text, tiles text) RETURNS text
+	LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	labelled boolean := b.label_table IS NOT NULL;
+	columns text := assay.baseline_columns(NULL, b.key_columns) || ', day, history' ||
+		CASE WHEN labelled THEN ', labels' ELSE '' END || assay.baseline_extra(b, ', {name}');
+	sum text := 'p.history OPERATOR(assay.+) d.history AS history' ||
+		CASE WHEN labelled THEN ', assay.outcome(greatest(0, assay.attacks(p.labels) + d.attacks), greatest(0, assay.safe(p.labels) + d.safe)) AS labels' ELSE '' END ||
+		assay.baseline_extra(b, ', (SELECT {rollup}(v) FROM (VALUES (p.{name}), (d.{name})) u(v)) AS {name}');
+BEGIN
+	RETURN assay.baseline_fill('WITH {before}
+delta AS MATERIALIZED (
+  SELECT {key}, day, lead(day, 1, ''infinity'') OVER w AS until, row_number() OVER w = 1 AS earliest,
+    assay.activity_agg(history) OVER w AS history{delta_extra}
+  FROM ({tiles}) tile
+  WINDOW w AS (PARTITION BY {key} ORDER BY day)),
+latest AS MATERIALIZED (
+  SELECT d.*, p.last FROM delta d LEFT JOIN LATERAL (
+    SELECT (b.*)::{baseline} AS last FROM {baseline} b WHERE {same_key} AND b.day < d.until ORDER BY b.day DESC LIMIT 1) p ON true),
+state AS MATERIALIZED (
+  SELECT {delta_key}, d.day, {sum}, p.day IS DISTINCT FROM d.day AS is_new_row,
+    d.earliest AND p.day IS NULL AND (SELECT true FROM {baseline} b WHERE {same_key} LIMIT 1) IS NULL AS is_new_key
+  FROM latest d CROSS JOIN LATERAL (SELECT (d.last).*) p WHERE (d.last).day <= d.day OR (d.last).day IS NULL
+  UNION ALL
+  SELECT {delta_key}, d.day, {sum}, p.day IS DISTINCT FROM d.day, false
+  FROM latest d LEFT JOIN LATERAL (
+    SELECT * FROM {baseline} b WHERE {same_key} AND b.day <= d.day ORDER BY b.day DESC LIMIT 1) p ON true
+  WHERE (d.last).day > d.day
+  UNION ALL
+  SELECT {delta_key}, p.day, {sum}, false, false
+  FROM latest d CROSS JOIN LATERAL (
+    SELECT * FROM {baseline} b WHERE {same_key} AND b.day > d.day AND b.day < d.until OFFSET 0) p
+  WHERE (d.last).day > d.day),
+written AS (
+  INSERT INTO {baseline} ({columns}) SELECT {columns} FROM state
+  ON CONFLICT ({key}, day) DO UPDATE SET history = EXCLUDED.history{set_extra})
+SELECT count(*), count(*) FILTER (WHERE is_new_row), count(*) FILTER (WHERE is_new_key) FROM state',
+		'before', before, 'tiles', tiles, 'baseline', b.relation::text,
+		'key', assay.baseline_columns(NULL, b.key_columns), 'delta_key', assay.baseline_columns('d', b.key_columns),
+		'same_key', assay.baseline_equal('b', 'd', b.key_columns), 'columns', columns, 'sum', sum,
+		'delta_extra', CASE WHEN labelled THEN ', (sum(attacks) OVER w)::bigint AS attacks, (sum(safe) OVER w)::bigint AS safe' ELSE '' END ||
+			assay.baseline_extra(b, ', {rollup}({name}) OVER w AS {name}'),
+		'set_extra', CASE WHEN labelled THEN ', labels = EXCLUDED.labels' ELSE '' END || assay.baseline_extra(b, ', {name} = EXCLUDED.{name}'));
+END $$;
+
+CREATE OR REPLACE FUNCTION assay.baseline_relabelled(b assay.baseline, labels text) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT assay.baseline_fill('SELECT DISTINCT {message} FROM (
+    (SELECT {message}, labelled_at, malicious FROM {labels} WHERE isfinite(labelled_at) AND malicious IS NOT NULL EXCEPT TABLE {counted})
+    UNION ALL
+    (TABLE {counted} EXCEPT SELECT {message}, labelled_at, malicious FROM {labels} WHERE isfinite(labelled_at) AND malicious IS NOT NULL)) c',
+		'message', assay.baseline_columns(NULL, b.message_key), 'labels', labels, 'counted', b.counted_label::text)
+	$$;
+
+CREATE OR REPLACE FUNCTION assay.baseline_label_changes(b assay.baseline, counted text, count bigint) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT assay.baseline_fill('label AS MATERIALIZED (
+  SELECT {message}, labelled_at, malicious FROM {labels} WHERE isfinite(labelled_at) AND malicious IS NOT NULL),
+changed AS MATERIALIZED (
+  {relabelled} LIMIT {count}),
+found AS MATERIALIZED (
+  SELECT c.* FROM changed c WHERE EXISTS (SELECT FROM {source} s WHERE {source_changed} AND {is_counted})),
+dropped AS (
+  DELETE FROM {counted} x USING changed c WHERE {counted_changed} AND NOT EXISTS (
+    SELECT FROM label n WHERE {label_counted} AND n.labelled_at = x.labelled_at AND n.malicious = x.malicious)),
+noted AS (
+  INSERT INTO {counted} SELECT n.* FROM label n JOIN found c ON {label_changed} WHERE NOT EXISTS (
+    SELECT FROM {counted} x WHERE {label_counted} AND n.labelled_at = x.labelled_at AND n.malicious = x.malicious)),
+step AS MATERIALIZED (
+  SELECT * FROM ({steps_now}) now
+  UNION ALL
+  SELECT {message}, labelled_at, -attacks, -safe FROM ({steps_before}) before),',
+		'message', assay.baseline_columns(NULL, b.message_key), 'labels', b.label_table::text,
+		'counted', b.counted_label::text, 'source', b.source::text, 'is_counted', counted, 'count', count::text,
+		'relabelled', assay.baseline_relabelled(b, 'label'),
+		'source_changed', assay.baseline_equal('s', 'c', b.message_key),
+		'counted_changed', assay.baseline_equal('x', 'c', b.message_key),
+		'label_counted', assay.baseline_equal('n', 'x', b.message_key),
+		'label_changed', assay.baseline_equal('n', 'c', b.message_key),
+		'steps_now', assay.baseline_steps(b, format('(SELECT n.* FROM label n JOIN found c ON %s) l', assay.baseline_equal('n', 'c', b.message_key))),
+		'steps_before', assay.baseline_steps(b, format('(SELECT n.* FROM %s n JOIN found c ON %s) l', b.counted_label, assay.baseline_equal('n', 'c', b.message_key))))
+	$$;
+
+CREATE OR REPLACE FUNCTION assay.baseline_rolls_up(aggregate text, rollup text) RETURNS boolean
+	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT CASE WHEN cardinality(r.path) > 1 AND r.path[1] <> 'pg_catalog' THEN true
+		WHEN r.function = 'sum' THEN aggregate !~* '^\s*(pg_catalog\.)?(avg|stddev\w*|variance|var_\w+|corr|covar_\w+|regr_\w+|percentile_\w+|mode)\s*\('
+		WHEN r.function = ANY ('{min,max,bool_and,bool_or,every,bit_and,bit_or,bit_xor,range_agg,range_intersect_agg}') THEN true
+		ELSE NOT EXISTS (SELECT FROM pg_proc p WHERE p.proname = r.function AND p.prokind = 'a' AND p.pronamespace = 'pg_catalog'::regnamespace) END
+	FROM (SELECT p.path, p.path[cardinality(p.path)] AS function FROM (SELECT parse_ident(rollup) AS path) p) r
+	$$;
+
+CREATE OR REPLACE FUNCTION assay.baseline_check_source(b assay.baseline) RETURNS void
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	gone record;
+BEGIN
+	SELECT v.what, v.oid INTO gone FROM (VALUES ('source', b.source), ('label table', b.label_table), ('table of counted labels', b.counted_label)) v(what, oid)
+	WHERE v.oid IS NOT NULL AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = v.oid);
+	IF FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_table',
+			MESSAGE = format('the %s of baseline %s does not exist any more', gone.what, b.relation),
+			HINT = format('Drop the baseline by assay.drop_baseline(%L), and create it anew.', b.relation);
+	END IF;
+	SELECT v.relation, k.name INTO gone FROM (VALUES
+			(b.source, b.key_columns || b.at_column || b.arrival_column || b.message_key), (b.relation, b.key_columns || '{day,history}'::text[]),
+			(b.label_table, b.message_key || '{labelled_at,malicious}'::text[])) v(relation, names), unnest(v.names) k(name)
+	WHERE v.relation IS NOT NULL AND k.name IS NOT NULL AND NOT EXISTS (
+		SELECT FROM pg_attribute a WHERE a.attrelid = v.relation AND a.attname = k.name AND a.attnum > 0 AND NOT a.attisdropped);
+	IF FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_column',
+			MESSAGE = format('column %I of %s, which baseline %s needs, does not exist any more', gone.name, gone.relation, b.relation),
+			HINT = 'Give the column its name back, or create the baseline anew.';
+	END IF;
+END $$;
+
+CREATE OR REPLACE FUNCTION assay.baseline_apply(relation regclass, key text[]) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	b assay.baseline;
+	started timestamptz;
+	current_snapshot boolean;
+	settles boolean;
+	added int8multirange;
+	merged int8range;
+	counted text;
+	fresh text;
+	arrival text;
+	same_key text;
+	query text;
+	deletion text;
+	running text[];
+	gone bigint := 0;
+	relabelled bigint := 0;
+	written bigint := 0;
+	new_rows bigint := 0;
+	new_keys bigint := 0;
+BEGIN
+	SELECT * INTO b FROM assay.baseline t WHERE t.relation = $1 FOR UPDATE;
+	IF NOT FOUND OR NOT b.incremental THEN
+		RAISE EXCEPTION USING ERRCODE = 'wrong_object_type', MESSAGE = format('%s is not an incremental baseline', $1);
+	END IF;
+	PERFORM assay.baseline_check_source(b);
+	started := clock_timestamp();
+	arrival := format('s.%I', b.arrival_column);
+
+	IF key = '{}' THEN
+		EXECUTE format('DELETE FROM %s', b.relation);
+		IF b.counted_label IS NOT NULL THEN
+			EXECUTE format('DELETE FROM %s', b.counted_label);
+		END IF;
+		b.settled := NULL;
+		b.counted := '{}';
+		b.checkpoint := NULL;
+		b.rows := 0;
+		b.keys := 0;
+	END IF;
+
+	IF key <> '{}' THEN
+		IF cardinality(key) <> cardinality(b.key_columns) OR array_position(key, NULL) IS NOT NULL THEN
+			RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+				MESSAGE = format('the key of %s has %s column%s', b.relation, cardinality(b.key_columns), CASE WHEN cardinality(b.key_columns) > 1 THEN 's' ELSE '' END),
+				HINT = format('Give a value for each of %s.', assay.baseline_columns(NULL, b.key_columns));
+		END IF;
+		-- a literal, so that it takes the column's type
+		same_key := (SELECT string_agg(format('s.%I = %L', c, v), ' AND ') FROM unnest(b.key_columns, key) u(c, v));
+		counted := assay.baseline_fill('({arrival} <= {settled} OR {arrival}::bigint <@ {counted}::int8multirange) AND {same_key}',
+			'arrival', arrival, 'settled', quote_nullable(b.settled), 'counted', quote_literal(b.counted), 'same_key', same_key);
+		query := assay.baseline_merge(b, '', assay.baseline_tiles(b, counted,
+			CASE WHEN b.label_table IS NOT NULL THEN assay.baseline_steps(b, b.counted_label::text) END, counted));
+		deletion := format('DELETE FROM %s s WHERE %s', b.relation, same_key);
+		PERFORM set_config('search_path', b.search_path, true);
+		EXECUTE deletion;
+		GET DIAGNOSTICS gone = ROW_COUNT;
+		EXECUTE query INTO written, new_rows, new_keys;
+		PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+		UPDATE assay.baseline t SET rows = t.rows - gone + new_rows, keys = t.keys - (gone > 0)::int + new_keys, changed = gone + written
+		WHERE t.relation = b.relation;
+		RETURN;
+	END IF;
+
+	-- Before the scan, so that the scan sees what those transactions left. An
+	-- older snapshot doesn't: then the gaps stay open.
+	current_snapshot := current_setting('transaction_isolation') = 'read committed';
+	settles := current_snapshot AND b.checkpoint IS NOT NULL AND
+		NOT EXISTS (SELECT FROM pg_locks l WHERE l.locktype = 'virtualxid' AND l.virtualxid = ANY (b.waiting)) AND
+		NOT EXISTS (SELECT FROM pg_prepared_xacts);
+	-- Arrival numbers of messages that aren't counted, as ranges: runs of
+	-- consecutive numbers have a constant difference to their row number.
+	EXECUTE assay.baseline_fill('SELECT range_agg(int8range(low, high, ''[]'')) FROM (
+			SELECT min(i) AS low, max(i) AS high FROM (
+				SELECT i, i - row_number() OVER (ORDER BY i) AS run FROM (
+					SELECT DISTINCT {arrival}::bigint AS i FROM {source} s WHERE {not_counted}) d) r
+			GROUP BY run) n',
+		'arrival', arrival, 'source', b.source::text,
+		'not_counted', CASE WHEN b.settled IS NULL THEN format('%s IS NOT NULL', arrival) ELSE format('%s > %L', arrival, b.settled) END ||
+		CASE WHEN isempty(b.counted) THEN '' ELSE format(' AND NOT %s::bigint <@ %L::int8multirange', arrival, b.counted) END)
+	INTO added;
+	-- After the scan: whatever it didn't see is running still, or comes later
+	running := ARRAY(SELECT DISTINCT l.virtualxid FROM pg_locks l WHERE l.locktype = 'virtualxid' AND l.virtualxid IS NOT NULL);
+
+	added := coalesce(added, '{}');
+	b.counted := b.counted + added;
+	merged := range_merge(added);
+	IF isempty(added) THEN
+		fresh := 'false';
+	ELSE
+		fresh := format('%s >= %L AND %s < %L', arrival, lower(merged), arrival, upper(merged));
+		IF int8multirange(merged) <> added THEN
+			fresh := fresh || format(' AND %s::bigint <@ %L::int8multirange', arrival, added);
+		END IF;
+	END IF;
+	counted := format('(%s <= %L OR %s::bigint <@ %L::int8multirange)', arrival, b.settled, arrival, b.counted);
+
+	IF b.label_table IS NOT NULL THEN
+		EXECUTE format('SELECT count(*) FROM (%s) c', assay.baseline_relabelled(b, b.label_table::text)) INTO relabelled;
+	END IF;
+	IF NOT isempty(added) OR relabelled > 0 THEN
+		query := assay.baseline_merge(b,
+			CASE WHEN b.label_table IS NOT NULL THEN assay.baseline_label_changes(b, counted, relabelled) ELSE '' END,
+			assay.baseline_tiles(b, fresh,
+				CASE WHEN b.label_table IS NOT NULL THEN 'TABLE step' END, counted));
+		PERFORM set_config('search_path', b.search_path, true);
+		EXECUTE query INTO written, new_rows, new_keys;
+		PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+	END IF;
+
+	IF settles THEN
+		b.settled := b.checkpoint;
+		b.checkpoint := NULL;
+		b.counted := b.counted - int8multirange(int8range(NULL, b.settled, '(]'));
+	END IF;
+	IF current_snapshot AND b.checkpoint IS NULL AND NOT isempty(b.counted) THEN
+		b.checkpoint := upper(b.counted) - 1;
+		b.waiting := running;
+	END IF;
+	UPDATE assay.baseline t SET settled = b.settled, counted = b.counted, checkpoint = b.checkpoint, waiting = b.waiting,
+		rows = coalesce(b.rows, 0) + new_rows, keys = coalesce(b.keys, 0) + new_keys, changed = written,
+		as_of = started, took = clock_timestamp() - started
+	WHERE t.relation = b.relation;
+END $$;
+
+CREATE OR REPLACE FUNCTION assay.baseline_count(relation regclass, started timestamptz) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	b assay.baseline;
+BEGIN
+	SELECT * INTO b FROM assay.baseline t WHERE t.relation = $1;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('%s is not a baseline of yours', $1);
+	END IF;
+	EXECUTE format('SELECT coalesce(sum(n), 0), count(*) FROM (SELECT count(*) AS n FROM %s GROUP BY %s) k',
+		b.relation, assay.baseline_columns(NULL, b.key_columns)) INTO b.rows, b.keys;
+	UPDATE assay.baseline t SET rows = b.rows, keys = b.keys, as_of = started, took = clock_timestamp() - started
+	WHERE t.relation = $1;
+END $$;
+
+CREATE OR REPLACE FUNCTION assay.refresh_baseline(baseline regclass, OUT rows bigint, OUT changed bigint, OUT took interval)
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	b assay.baseline;
+	started timestamptz;
+BEGIN
+	SELECT * INTO b FROM assay.baseline t WHERE t.relation = $1 AND assay.baseline_is_mine(t.relation) FOR UPDATE;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('%s is not a baseline of yours', $1),
+			HINT = 'assay.baseline_info lists those that you may refresh.';
+	END IF;
+	IF b.incremental THEN
+		PERFORM assay.baseline_apply_as_owner(b.relation, NULL);
+	ELSE
+		-- What the source's columns are called does not matter to a view.
+		IF EXISTS (SELECT FROM unnest(b.key_columns) k WHERE NOT EXISTS (
+			SELECT FROM pg_attribute a WHERE a.attrelid = b.relation AND a.attname = k AND NOT a.attisdropped)) THEN
+			PERFORM assay.baseline_check_source(b);
+		END IF;
+		started := clock_timestamp();
+		-- REFRESH itself runs as the owner.
+		EXECUTE format('REFRESH MATERIALIZED VIEW %s %s',
+			CASE WHEN (SELECT c.relispopulated FROM pg_class c WHERE c.oid = b.relation) THEN 'CONCURRENTLY' ELSE '' END, b.relation);
+		PERFORM assay.baseline_count(b.relation, started);
+	END IF;
+	SELECT t.rows, t.changed, t.took INTO rows, changed, took FROM assay.baseline t WHERE t.relation = $1;
+END $$;
+
+CREATE OR REPLACE FUNCTION assay.create_baseline(name text, source regclass, key text[], at text,
+	outcome regclass DEFAULT NULL, extra jsonb DEFAULT '{}', incremental boolean DEFAULT false,
+	arrival text DEFAULT 'id', message_key text[] DEFAULT NULL,
+	schema text DEFAULT current_schema(), search_path text DEFAULT current_setting('search_path'))
+	RETURNS regclass
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	b assay.baseline;
+	target text;
+	taken text[] := '{day,history,labels,attacks,safe,until,earliest,last,is_new_row,is_new_key}';
+	problem text;
+	hint text := 'Give the columns of a key by name, as in ''{from_addr}''.';
+	column_type regtype;
+	x record;
+	started timestamptz := clock_timestamp();
+	comment text;
+	query text;
+BEGIN
+	IF name IS NULL OR source IS NULL OR key IS NULL OR at IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'a baseline needs a name, a source, a key and a time column';
+	ELSIF schema IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_schema_name', MESSAGE = 'no schema has been selected to create in';
+	END IF;
+
+	target := format('%I.%I', schema, name);
+	b.source := source;
+	b.key_columns := key;
+	b.at_column := at;
+	b.label_table := outcome;
+	b.extra := coalesce(extra, '{}');
+	b.incremental := coalesce(incremental, false);
+	b.search_path := search_path;
+	b.counted := '{}';
+
+	-- every name that the user gave
+	IF cardinality(key) = 0 OR array_ndims(key) <> 1 OR array_position(key, NULL) IS NOT NULL THEN
+		problem := 'a key is a list of columns';
+	ELSIF (SELECT count(DISTINCT k) FROM unnest(key) k) < cardinality(key) THEN
+		problem := 'a column stands twice in the key';
+	ELSIF key && taken THEN
+		problem := format('a key column may not be called %s', (SELECT string_agg(t, ', ') FROM unnest(taken) t WHERE t = ANY (key)));
+		hint := 'The baseline has columns of its own with that name. Make a view that calls it otherwise.';
+	ELSIF octet_length(name) > 48 THEN
+		problem := format('baseline name "%s" is longer than 48 bytes', name);
+		hint := 'Names of what belongs to the baseline are made from it.';
+	ELSIF jsonb_typeof(b.extra) <> 'object' THEN
+		problem := 'extra columns must be a JSON object';
+		hint := 'It looks like {"subjects": {"aggregate": "hll_add_agg(hll_hash_text(subject))", "rollup": "hll_union_agg"}}.';
+	END IF;
+	IF problem IS NOT NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = problem, HINT = hint;
+	END IF;
+	FOR x IN SELECT k FROM unnest(key) k LOOP
+		PERFORM assay.baseline_column_type(source, x.k);
+	END LOOP;
+	column_type := assay.baseline_column_type(source, at);
+	IF column_type <> 'timestamptz'::regtype THEN
+		RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
+			MESSAGE = format('column %I of %s is of type %s, not timestamp with time zone', at, source, column_type);
+	END IF;
+	FOR x IN SELECT e.key AS name, e.value ->> 'aggregate' AS aggregate, e.value ->> 'rollup' AS rollup, e.value AS spec
+		FROM jsonb_each(b.extra) e
+	LOOP
+		IF x.name = '' OR octet_length(x.name) > 63 OR x.name = ANY (taken || key) THEN
+			RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('an extra column may not be called "%s"', x.name);
+		ELSIF jsonb_typeof(x.spec) <> 'object' OR x.aggregate IS NULL OR x.rollup IS NULL THEN
+			RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('extra column "%s" needs an aggregate and a rollup', x.name),
+				HINT = 'It looks like {"subjects": {"aggregate": "hll_add_agg(hll_hash_text(subject))", "rollup": "hll_union_agg"}}.';
+		ELSIF NOT assay.baseline_is_expression(x.aggregate) THEN
+			RAISE EXCEPTION USING ERRCODE = 'syntax_error', MESSAGE = format('the aggregate of extra column "%s" is not one expression', x.name);
+		ELSIF NOT assay.baseline_rolls_up(x.aggregate, x.rollup) THEN
+			RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+				MESSAGE = format('%s of days is not that of the whole history in extra column "%s"', x.rollup, x.name),
+				HINT = 'Keep what adds up, as count(*) and sum(size_bytes), both with the rollup sum, and divide where they are read.';
+		END IF;
+	END LOOP;
+
+	IF outcome IS NOT NULL THEN
+		IF assay.baseline_column_type(outcome, 'malicious') <> 'boolean'::regtype OR
+			assay.baseline_column_type(outcome, 'labelled_at') <> 'timestamptz'::regtype THEN
+			RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
+				MESSAGE = format('label table %s needs malicious boolean and labelled_at timestamp with time zone', outcome);
+		END IF;
+		-- By default a label's primary key is its message's, and the time.
+		b.message_key := coalesce(message_key, (
+			SELECT array_agg(a.attname::text ORDER BY array_position(i.indkey::int2[], a.attnum))
+			FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+			WHERE i.indrelid = outcome AND i.indisprimary AND a.attname <> 'labelled_at'));
+		IF b.message_key IS NULL OR cardinality(b.message_key) = 0 THEN
+			RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('label table %s has no primary key to find its messages by', outcome),
+				HINT = 'Give the columns that both have in message_key.';
+		ELSIF b.message_key && '{malicious,labelled_at,attacks,safe}' THEN
+			RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a message key may not have columns called malicious, labelled_at, attacks or safe';
+		END IF;
+		FOR x IN SELECT k FROM unnest(b.message_key) k LOOP
+			PERFORM assay.baseline_column_type(source, x.k), assay.baseline_column_type(outcome, x.k);
+		END LOOP;
+	END IF;
+
+	IF b.incremental THEN
+		b.arrival_column := arrival;
+		column_type := assay.baseline_column_type(source, arrival);
+		IF column_type <> ALL ('{int2,int4,int8}'::regtype[]) THEN
+			RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
+				MESSAGE = format('arrival column %I of %s is of type %s, not an integer', arrival, source, column_type),
+				HINT = 'An incremental baseline finds new messages by a number that a sequence gives.';
+		ELSIF (SELECT q.seqcache FROM pg_sequence q WHERE q.seqrelid = to_regclass(pg_get_serial_sequence(source::text, arrival))) > 1 THEN
+			RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+				MESSAGE = format('the sequence of %s.%I has a cache', source, arrival),
+				DETAIL = 'Sessions would use numbers of their own cache long after greater ones were counted.',
+				HINT = format('ALTER SEQUENCE %s CACHE 1;', pg_get_serial_sequence(source::text, arrival));
+		END IF;
+	END IF;
+
+	DELETE FROM assay.baseline t WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = t.relation);
+
+	comment := format('baseline of %s by %s: state at the end of each active day (UTC); assay.refresh_baseline() brings it up to date',
+		source, assay.baseline_columns(NULL, key));
+	IF b.incremental THEN
+		-- Names in extra are looked up where the caller looks.
+		query := format('CREATE TABLE %s AS %s WITH NO DATA', target, assay.baseline_definition(b));
+		PERFORM set_config('search_path', b.search_path, true);
+		EXECUTE query;
+		PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+		EXECUTE format('ALTER TABLE %s ADD PRIMARY KEY (%s, day)', target, assay.baseline_columns(NULL, key));
+		EXECUTE format('COMMENT ON TABLE %s IS %L', target, comment);
+		IF outcome IS NOT NULL THEN
+			query := format('%I.%I', schema, name || '_counted_label');
+			EXECUTE format('CREATE TABLE %s AS SELECT %s, labelled_at, malicious FROM %s WITH NO DATA',
+				query, assay.baseline_columns(NULL, b.message_key), outcome);
+			EXECUTE format('CREATE INDEX ON %s (%s)', query, assay.baseline_columns(NULL, b.message_key));
+			EXECUTE format('COMMENT ON TABLE %s IS %L', query, format('labels that the baseline %s has counted', target));
+			b.counted_label := query::regclass;
+		END IF;
+	ELSE
+		query := format('CREATE MATERIALIZED VIEW %s AS %s', target, assay.baseline_definition(b));
+		PERFORM set_config('search_path', b.search_path, true);
+		EXECUTE query;
+		PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+		EXECUTE format('CREATE UNIQUE INDEX ON %s (%s, day)', target, assay.baseline_columns(NULL, key));
+		EXECUTE format('COMMENT ON MATERIALIZED VIEW %s IS %L', target, comment);
+	END IF;
+
+	INSERT INTO assay.baseline (relation, source, key_columns, at_column, label_table, message_key, extra, incremental,
+		search_path, arrival_column, counted_label)
+	VALUES (target::regclass, b.source, b.key_columns, b.at_column, b.label_table, b.message_key, b.extra, b.incremental,
+		b.search_path, b.arrival_column, b.counted_label);
+	IF b.incremental THEN
+		PERFORM assay.refresh_baseline(target::regclass);
+	ELSE
+		PERFORM assay.baseline_count(target::regclass, started);
+	END IF;
+	RETURN target::regclass;
+END $$;
+
+CREATE OR REPLACE FUNCTION assay.baseline_probe(baseline regclass, message text DEFAULT 'm', alias text DEFAULT NULL, parallel boolean DEFAULT false) RETURNS text
+	LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	b assay.baseline;
+	-- not the message's own
+	inner_alias text := CASE WHEN message = 'b' THEN 'h' ELSE 'b' END;
+BEGIN
+	SELECT * INTO b FROM assay.baseline t WHERE t.relation = $1 AND assay.baseline_is_mine(t.relation);
+	IF NOT FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('%s is not a baseline of yours', $1),
+			HINT = 'assay.baseline_info lists your baselines.';
+	END IF;
+	IF message IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'the messages'' alias must not be null';
+	END IF;
+	PERFORM assay.baseline_check_source(b);
+	RETURN assay.baseline_fill(CASE WHEN parallel
+		THEN 'LEFT JOIN LATERAL assay.as_of(NULL::{baseline}, {message}.{at}, {key}) AS {alias} ON true'
+		ELSE 'LEFT JOIN LATERAL (
+  SELECT * FROM {baseline} {row}
+  WHERE {same_key} AND {row}.day < ({message}.{at} AT TIME ZONE ''UTC'')::date
+  ORDER BY {row}.day DESC LIMIT 1) AS {alias} ON true' END,
+		'baseline', b.relation::text, 'message', quote_ident(message), 'at', quote_ident(b.at_column),
+		'key', assay.baseline_columns(quote_ident(message), b.key_columns),
+		'row', inner_alias, 'same_key', assay.baseline_equal(inner_alias, quote_ident(message), b.key_columns),
+		'alias', quote_ident(coalesce(alias, (SELECT c.relname::text FROM pg_class c WHERE c.oid = b.relation))));
+END $$;
+
+COMMENT ON FUNCTION assay.baseline_fill(text, text[]) IS 'private: builds SQL for baselines';
+
+COMMENT ON FUNCTION assay.baseline_rolls_up(text, text) IS 'private: can a rollup give the whole from its parts?';
+
+COMMENT ON FUNCTION assay.baseline_check_source(assay.baseline) IS 'private: is what a baseline is made of there?';
