@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sysexits.h>
 #include <unistd.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
@@ -25,18 +24,6 @@
 #ifndef ASSAY_VERSION
 #define ASSAY_VERSION "unknown"
 #endif
-
-const char *progname = "assay_load";
-volatile sig_atomic_t interrupted = 0;
-
-Options		options = {
-	.table = "message",
-	.format = "auto",
-	.batch_size = 1000,
-	.max_body = MAX_BODY_DEFAULT,
-	.max_message = MAX_MESSAGE_DEFAULT,
-	.progress = -1,
-};
 
 /* Attached messages in attached messages */
 #define MAX_UNWRAP_DEPTH	10
@@ -50,7 +37,7 @@ static int64_t started_at;
 static int64_t shown_at;
 static bool bar_shown;
 
-/* ---- messages to the user ------------------------------------------------ */
+/* ---- progress ------------------------------------------------------------- */
 
 static void
 clear_bar(void)
@@ -58,57 +45,6 @@ clear_bar(void)
 	if (bar_shown)
 		fputs("\r\033[K", stderr);
 	bar_shown = false;
-}
-
-static void
-G_GNUC_PRINTF(1, 0)
-vreport(const char *fmt, va_list args)
-{
-	clear_bar();
-	fprintf(stderr, "%s: ", progname);
-	vfprintf(stderr, fmt, args);
-	fputc('\n', stderr);
-}
-
-/* A line on stderr */
-void
-report(const char *fmt,...)
-{
-	va_list		args;
-
-	va_start(args, fmt);
-	vreport(fmt, args);
-	va_end(args);
-}
-
-/* The same as an error, and the end */
-void
-fatal(const char *fmt,...)
-{
-	va_list		args;
-	char	   *text;
-
-	va_start(args, fmt);
-	text = g_strdup_vprintf(fmt, args);
-
-	va_end(args);
-	report("error: %s", text);
-	exit(1);
-}
-
-/* The same, where the same command may work later: mail servers then try again */
-void
-fatal_retry(const char *fmt,...)
-{
-	va_list		args;
-	char	   *text;
-
-	va_start(args, fmt);
-	text = g_strdup_vprintf(fmt, args);
-
-	va_end(args);
-	report("error: %s", text);
-	exit(EX_TEMPFAIL);
 }
 
 static void
@@ -531,6 +467,7 @@ main(int argc, char **argv)
 	struct sigaction action = {0};
 	struct rlimit stack;
 
+	before_report = clear_bar;
 	setlocale(LC_ALL, "");
 	setlocale(LC_NUMERIC, "C");
 	parse_options(argc, argv);

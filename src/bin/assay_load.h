@@ -5,7 +5,7 @@
  * The way of the data: source.c finds messages in files and hands over one at
  * a time as raw bytes; mail.c (with body.c) or jsonl.c turns it into a Message; copy.c puts
  * that into a batch and the batch into the table.  text.c holds what all of
- * them need to make clean UTF-8; html.c makes text of HTML.
+ * them need to make clean UTF-8; html.c makes text of HTML, urls.c finds URLs.
  *
  * Every string in a Message is valid UTF-8 without NUL: that is what
  * PostgreSQL's text takes.  No byte of the input is trusted before text.c saw
@@ -183,11 +183,11 @@ typedef struct Options
 	int			num_trusted;
 } Options;
 
+/* report.c */
 extern Options options;
 extern const char *progname;
 extern volatile sig_atomic_t interrupted;
-
-/* assay_load.c */
+extern void (*before_report) (void);
 extern void report(const char *fmt,...) G_GNUC_PRINTF(1, 2);
 extern void fatal(const char *fmt,...) G_GNUC_PRINTF(1, 2) G_GNUC_NORETURN;
 extern void fatal_retry(const char *fmt,...) G_GNUC_PRINTF(1, 2) G_GNUC_NORETURN;
@@ -215,7 +215,6 @@ extern void text_json_string(GString *out, const char *s);
 extern const char *text_registrable(const char *host);
 extern bool text_is_host_form(const char *s, size_t len);
 extern bool text_is_host(const char *s, size_t len);
-extern void text_find_urls(Message *m, const char *s, size_t len);
 
 /* address.c */
 typedef void (*AddressFn) (Message *m, const char *addr, const char *name, bool angle, void *arg);
@@ -240,6 +239,9 @@ extern bool message_plausible_time(int64_t t);
 extern void message_settle_time(Message *m, int64_t received, const RawMessage *raw);
 extern int64_t parse_date(const char *s);
 extern int64_t parse_from_line(const char *line);
+
+/* urls.c */
+extern void find_urls(Message *m, const char *s, size_t len);
 
 /* mail.c, jsonl.c, html.c */
 extern void mail_parse(Message *m, RawMessage *raw);

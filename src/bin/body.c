@@ -471,7 +471,7 @@ add_text(WalkState *w, GString *body, const char *s, size_t len,
 			w->html_parts++;
 	}
 	normalize_newlines(text, 0);
-	text_find_urls(m, text->str, text->len);
+	find_urls(m, text->str, text->len);
 
 	if (body->len > 0 && text->len > 0 && body->str[body->len - 1] != '\n')
 		g_string_append_c(body, '\n');
@@ -562,7 +562,7 @@ note_attached_text(WalkState *w, const char *type, const char *subtype, const ch
 	if (g_ascii_strcasecmp(subtype, "calendar") == 0)
 		unfold_calendar(text);
 	/* scripts hold URLs too */
-	text_find_urls(w->m, text->str, text->len);
+	find_urls(w->m, text->str, text->len);
 	if (page)
 	{
 		GString    *unread = g_string_new(NULL);

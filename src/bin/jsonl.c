@@ -540,7 +540,7 @@ take_body(Message *m, const char *content, bool html)
 	}
 	else
 		g_string_append_len(m->body_text, text->str, text->len);
-	text_find_urls(m, m->body_text->str, m->body_text->len);
+	find_urls(m, m->body_text->str, m->body_text->len);
 	if (m->body_text->len > options.max_body)
 	{
 		ADD_DEFECT(m, DEFECT_TRUNCATED_BODY);

@@ -1,6 +1,6 @@
 /*
  * mail.h
- *	  What mail.c, which reads a message's headers, and body.c share.
+ *	  What mail.c, which reads a message's headers, header.c and body.c share.
  */
 #ifndef ASSAY_MAIL_H
 #define ASSAY_MAIL_H
@@ -21,7 +21,7 @@ typedef struct Header
 	char	   *decoded;		/* the same pointer where nothing was encoded */
 } Header;
 
-/* mail.c */
+/* header.c */
 extern size_t header_name_len(const char *s, const char *end);
 extern const char *next_line(const char *s, const char *end);
 extern bool is_blank_line(const char *s, const char *end);

@@ -1,0 +1,77 @@
+/*
+ * report.c
+ *	  What every part of assay_load knows: the options, whether it is to stop,
+ *	  and how to tell the user.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+#include "assay_load.h"
+
+const char *progname = "assay_load";
+volatile sig_atomic_t interrupted = 0;
+
+Options		options = {
+	.table = "message",
+	.format = "auto",
+	.batch_size = 1000,
+	.max_body = MAX_BODY_DEFAULT,
+	.max_message = MAX_MESSAGE_DEFAULT,
+	.progress = -1,
+};
+
+/* Called before a line is printed: clears what may stand there */
+void		(*before_report) (void) = NULL;
+
+static void
+G_GNUC_PRINTF(1, 0)
+vreport(const char *fmt, va_list args)
+{
+	if (before_report != NULL)
+		before_report();
+	fprintf(stderr, "%s: ", progname);
+	vfprintf(stderr, fmt, args);
+	fputc('\n', stderr);
+}
+
+/* A line on stderr */
+void
+report(const char *fmt,...)
+{
+	va_list		args;
+
+	va_start(args, fmt);
+	vreport(fmt, args);
+	va_end(args);
+}
+
+/* The same as an error, and the end */
+void
+fatal(const char *fmt,...)
+{
+	va_list		args;
+	char	   *text;
+
+	va_start(args, fmt);
+	text = g_strdup_vprintf(fmt, args);
+
+	va_end(args);
+	report("error: %s", text);
+	exit(1);
+}
+
+/* The same, where the same command may work later: mail servers then try again */
+void
+fatal_retry(const char *fmt,...)
+{
+	va_list		args;
+	char	   *text;
+
+	va_start(args, fmt);
+	text = g_strdup_vprintf(fmt, args);
+
+	va_end(args);
+	report("error: %s", text);
+	exit(EX_TEMPFAIL);
+}
