@@ -234,7 +234,7 @@ BEGIN
 	EXECUTE 'SELECT pg_column_size(assay_internal.form_signals(s)), pg_column_size(s) FROM logged.sized s' INTO logged, row_size;
 END $$;
 SELECT n, logged <= row_size AS no_larger FROM (VALUES (20), (135)) v(n), sizes(n);
-DROP TRIGGER decide ON message; DROP TRIGGER w ON post;
+DROP TRIGGER decide ON message; DROP TRIGGER w ON post; DROP VIEW compared;
 SELECT assay.drop_policy(p, true) FROM unnest(ARRAY['logged', 'post_a', 'post_b', 'wide']) p;
 \set VERBOSITY default
 SET client_min_messages = warning;
