@@ -19,7 +19,7 @@
  *	| 4       | 1       | 1    | 2     | 16    | (count+7)/8 |
  *	+---------+---------+------+-------+-------+-------------+----------
  *
- * Names and types are in the shape, a row of assay.signals_shape which all
+ * Names and types are in the shape, a row of assay_internal.signals_shape which all
  * values of one view have in common; it is found by the hash of its content.
  * A bit of the bitmap is set for a value that is not null.  How a value looks
  * is up to its column's form:
@@ -27,6 +27,8 @@
  *	fixed	its bytes, as many as the type has
  *	bytes	length (a byte, or 255 and a uint32), and the bytes of a text
  *	sent	the same, of what the type's send function gives
+ *	output	the same, of the text form of a type whose send function would give
+ *			text in the client's encoding
  *	text	the same, of the type's text form: of types that are not built in
  *
  * Nothing in it is trusted: what is read goes through the checks of a receive

@@ -4,9 +4,10 @@
  *
  * A value of the view's own row type would change with the view, and a dump of
  * it could not be restored once the view is another.  So names and types are
- * kept apart, once for all messages (assay.signals_shape), and values in forms
- * that any server reads: those of built-in types as they are sent, all others
- * as text.
+ * kept apart, once for all messages (assay_internal.signals_shape), and values
+ * in forms that any server reads: those of built-in types as they are sent, or
+ * as text in the database's encoding where sending would turn them into the
+ * client's; all others as text.
  *
  * Whoever writes a value sees to it that its shape is there (EnsureSignalsShape).
  */
@@ -29,9 +30,11 @@
 #include "security.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/date.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 #include "utils/typcache.h"
 
 /* How a column's values are kept */
@@ -40,6 +43,7 @@ typedef enum SignalForm
 	FORM_FIXED = 'f',
 	FORM_BYTES = 'b',
 	FORM_SENT = 's',
+	FORM_OUTPUT = 'o',
 	FORM_TEXT = 't'
 } SignalForm;
 
@@ -60,6 +64,7 @@ struct SignalsShape
 {
 	unsigned char id[UUID_LEN];
 	bool		known;			/* to be in the table, and committed or ours */
+	uint64		known_since;	/* "rollbacks" then */
 	int			count;
 	SignalColumn *columns;
 	MemoryContext context;
@@ -68,14 +73,14 @@ struct SignalsShape
 #define HEADER_BYTES	offsetof(LoggedSignals, data)
 #define NULLS_BYTES(n)	(((n) + 7) / 8)
 
-/* Shapes that this backend has written or seen: reset when one is rolled back */
+/* How often this backend rolled something back: it may have been a shape */
 static uint64 rollbacks = 0;
-static uint64 known_since = 0;
 
 static void
 EndTransaction(XactEvent event, void *arg)
 {
-	if (event == XACT_EVENT_ABORT)
+	/* what is prepared may be rolled back later, and this isn't told */
+	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
 		rollbacks++;
 }
 
@@ -119,6 +124,20 @@ IsFixed(Oid type)
 	}
 }
 
+/* Built-in types whose send function gives text in the client's encoding */
+static bool
+IsOutput(Oid type)
+{
+	return type == JSONBOID || type == TEXTARRAYOID || type == VARCHARARRAYOID;
+}
+
+/* Types whose bytes are those of a text */
+static bool
+IsBytes(Oid type)
+{
+	return type == TEXTOID || type == VARCHAROID || type == BPCHAROID || type == JSONOID;
+}
+
 /* A built-in type that travels by itself, without other types' oids within */
 static bool
 IsSent(Oid type)
@@ -130,7 +149,6 @@ IsSent(Oid type)
 	switch (type)
 	{
 		case NUMERICOID:
-		case JSONBOID:
 		case INETOID:
 		case CIDROID:
 		case INTERVALOID:
@@ -143,8 +161,7 @@ IsSent(Oid type)
 		case VARBITOID:
 			return true;
 		default:
-			return OidIsValid(element) && (IsFixed(element) || element == TEXTOID ||
-										   element == VARCHAROID || element == NUMERICOID ||
+			return OidIsValid(element) && (IsFixed(element) || element == NUMERICOID ||
 										   element == INETOID || element == CIDROID);
 	}
 }
@@ -183,8 +200,10 @@ DescribeColumn(SignalColumn *c, Form_pg_attribute att, MemoryContext context)
 	c->type = base;
 	if (IsFixed(base))
 		c->form = FORM_FIXED;
-	else if (base == TEXTOID || base == VARCHAROID || base == BPCHAROID || base == JSONOID)
+	else if (IsBytes(base))
 		c->form = FORM_BYTES;
+	else if (IsOutput(base))
+		c->form = FORM_OUTPUT;
 	else if (IsSent(base))
 		c->form = FORM_SENT;
 	else
@@ -266,12 +285,7 @@ EnsureSignalsShape(SignalsShape * shape)
 	Datum		values[5];
 	Security	security;
 
-	if (known_since != rollbacks)
-	{
-		known_since = rollbacks;
-		shape->known = false;
-	}
-	if (shape->known)
+	if (shape->known && shape->known_since == rollbacks)
 		return;
 	EnterConfiguration(&security);
 	SPI_connect();
@@ -279,15 +293,16 @@ EnsureSignalsShape(SignalsShape * shape)
 	ShapeArrays(shape, values + 1);
 	if (SPI_execute_with_args("SELECT FROM assay_internal.signals_shape WHERE shape = $1", 1, types, values,
 							  NULL, true, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not read assay.signals_shape");
+		elog(ERROR, "could not read assay_internal.signals_shape");
 	if (SPI_processed == 0 &&
 		SPI_execute_with_args("INSERT INTO assay_internal.signals_shape (shape, names, types, oids, forms) "
 							  "VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
 							  lengthof(types), types, values, NULL, false, 0) != SPI_OK_INSERT)
-		elog(ERROR, "could not write assay.signals_shape");
+		elog(ERROR, "could not write assay_internal.signals_shape");
 	SPI_finish();
 	LeaveSecurity(&security);
 	shape->known = true;
+	shape->known_since = rollbacks;
 }
 
 /*
@@ -345,6 +360,7 @@ AppendValue(StringInfo buf, SignalColumn *c, Datum value)
 				AppendBytes(buf, VARDATA(sent), VARSIZE(sent) - VARHDRSZ);
 				break;
 			}
+		case FORM_OUTPUT:
 		case FORM_TEXT:
 			{
 				char	   *s = OutputFunctionCall(&c->function, value);
@@ -412,7 +428,6 @@ assay_ensure_shape(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* A row as a value, its columns those of its type */
 /* What one call site keeps: the shape of rows like the one before */
 typedef struct FormState
 {
@@ -420,6 +435,7 @@ typedef struct FormState
 	SignalsShape *shape;
 }			FormState;
 
+/* form_signals(row): a row as a value, its columns those of its type */
 PG_FUNCTION_INFO_V1(assay_form_signals);
 Datum
 assay_form_signals(PG_FUNCTION_ARGS)
@@ -556,12 +572,14 @@ ReadColumn(SignalColumn *c, Datum name, Datum type, int64 oid, Datum form, Memor
 	c->type_name = TextDatumGetCString(type);
 	c->form = f[0];
 	c->type = (Oid) oid;
+	if (strlen(f) != 1 || (int64) c->type != oid)
+		Broken();
 	if (c->form == FORM_TEXT)
 		c->type = TEXTOID;
 	if (!((c->form == FORM_FIXED && IsFixed(c->type)) ||
 		  (c->form == FORM_SENT && IsSent(c->type)) ||
-		  (c->form == FORM_BYTES && (c->type == TEXTOID || c->type == VARCHAROID ||
-									 c->type == BPCHAROID || c->type == JSONOID)) ||
+		  (c->form == FORM_BYTES && IsBytes(c->type)) ||
+		  (c->form == FORM_OUTPUT && IsOutput(c->type)) ||
 		  c->form == FORM_TEXT))
 		Broken();
 	InitColumn(c, context);
@@ -602,11 +620,11 @@ ReadShape(const LoggedSignals *s)
 	SPI_connect();
 	if (SPI_execute_with_args("SELECT names, types, oids, forms FROM assay_internal.signals_shape WHERE shape = $1",
 							  1, &type, &id, NULL, true, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not read assay.signals_shape");
+		elog(ERROR, "could not read assay_internal.signals_shape");
 	if (SPI_processed == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("the shape of these logged signals is not in assay.signals_shape"),
+				 errmsg("the shape of these logged signals is not in assay_internal.signals_shape"),
 				 errhint("It is dumped with the extension, and replicated with the configuration: copy its row from where they were logged.")));
 	shape->count = ArrayItems(1, TEXTOID, -1, false, TYPALIGN_INT, &names);
 	if (shape->count != s->count ||
@@ -658,10 +676,32 @@ TakeBytes(Reader *r, Size *len)
 	return Take(r, *len);
 }
 
+/* Values of the type, as its receive function would see to */
+static bool
+FixedIsValid(Oid type, Datum value)
+{
+	DateADT		d;
+	Timestamp	t;
+
+	switch (type)
+	{
+		case DATEOID:
+			d = DatumGetDateADT(value);
+			return DATE_NOT_FINITE(d) || IS_VALID_DATE(d);
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+			t = DatumGetTimestamp(value);
+			return TIMESTAMP_NOT_FINITE(t) || IS_VALID_TIMESTAMP(t);
+		default:
+			return true;
+	}
+}
+
 static Datum
 TakeFixed(Reader *r, SignalColumn *c)
 {
 	const char *bytes = Take(r, c->len);
+	Datum		value;
 	char		aligned[sizeof(Datum)];
 	char	   *copy;
 
@@ -674,7 +714,10 @@ TakeFixed(Reader *r, SignalColumn *c)
 	memcpy(aligned, bytes, c->len);
 	if (c->type == BOOLOID && (uint8) aligned[0] > 1)
 		Broken();
-	return fetch_att(aligned, true, c->len);
+	value = fetch_att(aligned, true, c->len);
+	if (!FixedIsValid(c->type, value))
+		Broken();
+	return value;
 }
 
 static Datum
@@ -683,6 +726,7 @@ TakeValue(Reader *r, SignalColumn *c)
 	const char *bytes;
 	Size		len;
 	StringInfoData buf;
+	Datum		value;
 
 	if (c->form == FORM_FIXED)
 		return TakeFixed(r, c);
@@ -697,7 +741,10 @@ TakeValue(Reader *r, SignalColumn *c)
 	}
 	initStringInfo(&buf);
 	appendBinaryStringInfo(&buf, bytes, len);
-	return ReceiveFunctionCall(&c->receive, &buf, c->ioparam, -1);
+	value = ReceiveFunctionCall(&c->receive, &buf, c->ioparam, -1);
+	if (buf.cursor != buf.len)
+		Broken();
+	return value;
 }
 
 /* All values of a row */

@@ -3,7 +3,8 @@
 -- ---------------------------------------------------------------------------
 
 CREATE FUNCTION assay.upgrade_policy(policy text) RETURNS void LANGUAGE plpgsql
-	SET search_path = pg_catalog, pg_temp AS $$
+	SET search_path = pg_catalog, pg_temp
+	SET timezone = 'UTC' SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres' SET extra_float_digits = 1 SET bytea_output = 'hex' AS $$
 DECLARE
 	p assay.policy;
 	schema name;
