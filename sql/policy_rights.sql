@@ -21,6 +21,15 @@ RESET ROLE;
 INSERT INTO rts.rts_label VALUES (1, true, 'test'), (2, false, 'test');
 SELECT policy, role, "right" FROM assay.access ORDER BY role;
 
+-- Who reads a policy cannot put a table of its own under it, which would make it the owner.
+CREATE SCHEMA rts_mine AUTHORIZATION rts_reader;
+SET ROLE rts_reader;
+CREATE TABLE rts_mine.decision (id int);
+UPDATE assay.policy SET decision = 'rts_mine.decision', access = NULL WHERE policy = 'rts';
+SELECT owner, decision FROM assay.policy WHERE policy = 'rts';
+RESET ROLE;
+DROP SCHEMA rts_mine CASCADE;
+
 -- What each may: 'ok', or the SQLSTATE; everything is taken back.
 CREATE FUNCTION tried(role name, call text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE

@@ -323,7 +323,9 @@ BEGIN
 			NULL;
 	END CASE;
 	IF TG_TABLE_NAME = 'policy' AND TG_OP <> 'DELETE' THEN
-		IF assay_internal.may(needed, row.decision, row.access, row.label, row.signals_view) THEN
+		-- of what it was, too: else whoever sees a policy could put a table of its own under it
+		IF assay_internal.may(needed, row.decision, row.access, row.label, row.signals_view)
+			AND (TG_OP = 'INSERT' OR assay_internal.may(needed, OLD.policy)) THEN
 			RETURN row;
 		END IF;
 	ELSIF assay_internal.may(needed, row.policy) THEN

@@ -26,6 +26,7 @@
 #include "libpq/pqformat.h"
 #include "logged_signals.h"
 #include "mb/pg_wchar.h"
+#include "protect.h"
 #include "security.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -40,6 +41,7 @@ typedef enum SignalForm
 	FORM_FIXED = 'f',
 	FORM_BYTES = 'b',
 	FORM_SENT = 's',
+	FORM_OUTPUT = 'o',
 	FORM_TEXT = 't'
 } SignalForm;
 
@@ -60,6 +62,7 @@ struct SignalsShape
 {
 	unsigned char id[UUID_LEN];
 	bool		known;			/* to be in the table, and committed or ours */
+	uint64		known_since;	/* "rollbacks" then */
 	int			count;
 	SignalColumn *columns;
 	MemoryContext context;
@@ -68,9 +71,8 @@ struct SignalsShape
 #define HEADER_BYTES	offsetof(LoggedSignals, data)
 #define NULLS_BYTES(n)	(((n) + 7) / 8)
 
-/* Shapes that this backend has written or seen: reset when one is rolled back */
+/* What this backend knows of a shape is asked again when something was rolled back. */
 static uint64 rollbacks = 0;
-static uint64 known_since = 0;
 
 static void
 EndTransaction(XactEvent event, void *arg)
@@ -130,7 +132,6 @@ IsSent(Oid type)
 	switch (type)
 	{
 		case NUMERICOID:
-		case JSONBOID:
 		case INETOID:
 		case CIDROID:
 		case INTERVALOID:
@@ -143,10 +144,19 @@ IsSent(Oid type)
 		case VARBITOID:
 			return true;
 		default:
-			return OidIsValid(element) && (IsFixed(element) || element == TEXTOID ||
-										   element == VARCHAROID || element == NUMERICOID ||
+			return OidIsValid(element) && (IsFixed(element) || element == NUMERICOID ||
 										   element == INETOID || element == CIDROID);
 	}
+}
+
+/*
+ * A built-in type with texts within: send functions would convert them to the
+ * encoding of whatever client is there.
+ */
+static bool
+IsOutput(Oid type)
+{
+	return type == JSONBOID || type == TEXTARRAYOID || type == VARCHARARRAYOID;
 }
 
 /* Make ready to write or read a column. */
@@ -187,6 +197,8 @@ DescribeColumn(SignalColumn *c, Form_pg_attribute att, MemoryContext context)
 		c->form = FORM_BYTES;
 	else if (IsSent(base))
 		c->form = FORM_SENT;
+	else if (IsOutput(base))
+		c->form = FORM_OUTPUT;
 	else
 		c->form = FORM_TEXT;
 	InitColumn(c, context);
@@ -255,6 +267,33 @@ ShapeArrays(SignalsShape * shape, Datum *arrays)
 	arrays[3] = PointerGetDatum(construct_array(forms, shape->count, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
+/* Add a shape to the table. */
+static void
+InsertShape(void *arg)
+{
+	Oid			types[] = {UUIDOID, TEXTARRAYOID, TEXTARRAYOID, INT8ARRAYOID, TEXTARRAYOID};
+
+	SPI_connect();
+	if (SPI_execute_with_args("INSERT INTO assay_internal.signals_shape (shape, names, types, oids, forms) "
+							  "VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+							  lengthof(types), types, arg, NULL, false, 0) != SPI_OK_INSERT)
+		elog(ERROR, "could not write assay.signals_shape");
+	SPI_finish();
+}
+
+/*
+ * The same in a transaction whose snapshot may be older than the shape: then
+ * the server calls it a serialization failure that another one has it.
+ */
+static void
+InsertShapeInSnapshot(Datum *values)
+{
+	ErrorData  *error = RunProtected(InsertShape, values);
+
+	if (error && error->sqlerrcode != ERRCODE_T_R_SERIALIZATION_FAILURE)
+		ReThrowError(error);
+}
+
 /*
  * See to it that a shape is in the table.  A session asks once, and again when
  * something of it was rolled back.
@@ -262,32 +301,29 @@ ShapeArrays(SignalsShape * shape, Datum *arrays)
 void
 EnsureSignalsShape(SignalsShape * shape)
 {
-	Oid			types[] = {UUIDOID, TEXTARRAYOID, TEXTARRAYOID, INT8ARRAYOID, TEXTARRAYOID};
+	Oid			type = UUIDOID;
 	Datum		values[5];
+	bool		found;
 	Security	security;
 
-	if (known_since != rollbacks)
-	{
-		known_since = rollbacks;
-		shape->known = false;
-	}
-	if (shape->known)
+	if (shape->known && shape->known_since == rollbacks)
 		return;
 	EnterConfiguration(&security);
 	SPI_connect();
 	values[0] = PointerGetDatum(shape->id);
 	ShapeArrays(shape, values + 1);
-	if (SPI_execute_with_args("SELECT FROM assay_internal.signals_shape WHERE shape = $1", 1, types, values,
+	if (SPI_execute_with_args("SELECT FROM assay_internal.signals_shape WHERE shape = $1", 1, &type, values,
 							  NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read assay.signals_shape");
-	if (SPI_processed == 0 &&
-		SPI_execute_with_args("INSERT INTO assay_internal.signals_shape (shape, names, types, oids, forms) "
-							  "VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
-							  lengthof(types), types, values, NULL, false, 0) != SPI_OK_INSERT)
-		elog(ERROR, "could not write assay.signals_shape");
+	found = SPI_processed > 0;
+	if (!found && IsolationUsesXactSnapshot())
+		InsertShapeInSnapshot(values);
+	else if (!found)
+		InsertShape(values);
 	SPI_finish();
 	LeaveSecurity(&security);
 	shape->known = true;
+	shape->known_since = rollbacks;
 }
 
 /*
@@ -345,6 +381,7 @@ AppendValue(StringInfo buf, SignalColumn *c, Datum value)
 				AppendBytes(buf, VARDATA(sent), VARSIZE(sent) - VARHDRSZ);
 				break;
 			}
+		case FORM_OUTPUT:
 		case FORM_TEXT:
 			{
 				char	   *s = OutputFunctionCall(&c->function, value);
@@ -560,6 +597,7 @@ ReadColumn(SignalColumn *c, Datum name, Datum type, int64 oid, Datum form, Memor
 		c->type = TEXTOID;
 	if (!((c->form == FORM_FIXED && IsFixed(c->type)) ||
 		  (c->form == FORM_SENT && IsSent(c->type)) ||
+		  (c->form == FORM_OUTPUT && IsOutput(c->type)) ||
 		  (c->form == FORM_BYTES && (c->type == TEXTOID || c->type == VARCHAROID ||
 									 c->type == BPCHAROID || c->type == JSONOID)) ||
 		  c->form == FORM_TEXT))

@@ -13,7 +13,7 @@ CREATE TABLE assay_internal.signals_shape (
 COMMENT ON TABLE assay_internal.signals_shape IS 'names and types of logged signals, which all decisions made by one view have in common';
 COMMENT ON COLUMN assay_internal.signals_shape.shape IS 'hash of the rest; every logged_signals names one';
 COMMENT ON COLUMN assay_internal.signals_shape.oids IS 'built-in types in which the values are kept, which have the same number in every database';
-COMMENT ON COLUMN assay_internal.signals_shape.forms IS 'how values are kept: f fixed, b bytes, s sent, t text';
+COMMENT ON COLUMN assay_internal.signals_shape.forms IS 'how values are kept: f fixed, b bytes, s sent, o as text of their type, t text';
 GRANT SELECT ON assay_internal.signals_shape TO pg_database_owner;
 SELECT pg_catalog.pg_extension_config_dump('assay_internal.signals_shape', '');
 
