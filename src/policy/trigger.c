@@ -27,6 +27,7 @@
 #include "notify.h"
 #include "protect.h"
 #include "security.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -775,13 +776,27 @@ WriteEach(Decide *d)
 	ExecDropSingleTupleTableSlot(slot);
 }
 
+/*
+ * Can nothing refuse the decisions?  Once the table is locked, it stays as it
+ * is.  To wait for the lock might end in a deadlock, and after it the table may
+ * be another: that is for a subtransaction.
+ */
+static bool
+WritesForSure(Decide *d, SPIPlanPtr plan)
+{
+	if (!d->plans->table->plain || d->long_key ||
+		!ConditionalLockRelationOid(d->plans->id->decision, RowExclusiveLock))
+		return false;
+	return !IsOutdated(d) && SPI_plan_is_valid(plan);
+}
+
 static void
 WriteDecisions(Decide *d)
 {
 	SPIPlanPtr	plan = d->single ? d->plans->insert_one : d->plans->insert_many;
 	ErrorData  *error;
 
-	if (d->plans->table->plain && !d->long_key && !IsOutdated(d) && SPI_plan_is_valid(plan))
+	if (WritesForSure(d, plan))
 	{
 		RunWrite(d);
 		return;
