@@ -113,8 +113,6 @@ PROGRAM_OBJS = $(PROGRAM_SRC:.c=.o)
 # GMime 3.2.15 gave one of its functions another argument.
 GMIME_HEADER = $(shell pkg-config --variable=includedir gmime-3.0 2>/dev/null)/gmime-3.0/gmime/gmime-parser-options.h
 PROGRAM_CFLAGS += $(shell grep -qs 'user_data, GDestroyNotify' $(GMIME_HEADER) && echo -DGMIME_WARNING_NOTIFY)
-# libxml2 2.14 calls its table of entities deprecated, and has no other.
-PROGRAM_CFLAGS += -Wno-deprecated-declarations
 src/bin/%.o: src/bin/%.c $(wildcard src/bin/*.h)
 	$(CC) $(filter-out -fPIC,$(CFLAGS)) $(PROGRAM_CFLAGS) -DASSAY_VERSION='"$(EXTVERSION)"' -c -o $@ $<
 src/bin/assay_load: $(PROGRAM_OBJS)

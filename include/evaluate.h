@@ -69,6 +69,7 @@ typedef struct Evaluation
 	int		   *order;			/* of the parts: what forces a verdict first */
 
 	/* a statement's */
+	uint64		uses;			/* of all policies, when it began */
 	int		   *overruns;		/* of each part's time */
 	int			message_overruns;
 

@@ -59,6 +59,7 @@ extern bool PolicyEntryHolds(PolicyEntry *entry);
 extern bool SameRow(TupleDesc a, TupleDesc b);
 extern List *PolicyCacheEntries(void);
 extern Size PolicyEntryBytes(PolicyEntry *entry);
+extern uint64 PolicyCacheUses(void);
 extern int	PolicyCacheLimit(void);
 
 #endif							/* ASSAY_POLICY_CACHE_H */

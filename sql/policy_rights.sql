@@ -21,6 +21,29 @@ RESET ROLE;
 INSERT INTO rts.rts_label VALUES (1, true, 'test'), (2, false, 'test');
 SELECT policy, role, "right" FROM assay.access ORDER BY role;
 
+-- Who reads a policy cannot put a table of its own under it, which would make it the owner.
+CREATE SCHEMA rts_mine AUTHORIZATION rts_reader;
+SET ROLE rts_reader;
+CREATE TABLE rts_mine.decision (id int);
+UPDATE assay.policy SET decision = 'rts_mine.decision', access = NULL WHERE policy = 'rts';
+SELECT owner, decision FROM assay.policy WHERE policy = 'rts';
+RESET ROLE;
+DROP SCHEMA rts_mine CASCADE;
+
+-- Nor can who builds write into the past or the future, or in another's name.
+SET ROLE rts_builder;
+INSERT INTO assay.revision (policy, revision, summary, prior, thresholds, default_verdict, on_error, log_signals, search_path, notify)
+SELECT policy, 2147483647, 'last', prior, thresholds, default_verdict, on_error, log_signals, search_path, notify
+FROM assay.revision WHERE policy = 'rts' ORDER BY revision DESC LIMIT 1;
+INSERT INTO assay.detector (policy, detector, from_revision, condition, weight, mode, rollout) VALUES ('rts', 'was', 1, 'false', 0, 'draft', 1);
+UPDATE assay.detector SET until_revision = 2147483647 WHERE policy = 'rts' AND detector = 'drafted';
+BEGIN;
+INSERT INTO assay.revision (policy, revision, made_at, made_by, summary, prior, thresholds, default_verdict, on_error, log_signals, search_path, notify)
+SELECT policy, revision + 1, '2001-01-01', 'rts_owner', 'forged', prior, thresholds, default_verdict, on_error, log_signals, search_path, notify
+FROM assay.revision WHERE policy = 'rts' ORDER BY revision DESC LIMIT 1 RETURNING made_by = session_user AS mine, made_at = now() AS now;
+ROLLBACK;
+RESET ROLE;
+
 -- What each may: 'ok', or the SQLSTATE; everything is taken back.
 CREATE FUNCTION tried(role name, call text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -76,8 +99,8 @@ INSERT INTO rts_calls (call) VALUES
 	($$SELECT assay.revoke_access('rts', 'rts_reader')$$),
 	($$DROP TRIGGER decide ON rts.message; SELECT assay.drop_policy('rts')$$),
 	($$INSERT INTO rts.rts_decision (id, revision, verdict, score, attribution) SELECT id, 99, verdict, score, attribution FROM rts.rts_decision$$),
-	($$INSERT INTO assay.detector (policy, detector, from_revision, condition, weight, mode, rollout) VALUES ('rts', 'mine', 9, 'true', 9, 'live', 1)$$),
-	($$UPDATE assay.detector SET until_revision = 9 WHERE detector = 'wire'$$),
+	($$INSERT INTO assay.detector (policy, detector, from_revision, condition, weight, mode, rollout) SELECT 'rts', 'mine', max(revision), 'true', 9, 'live', 1 FROM assay.revision WHERE policy = 'rts'$$),
+	($$UPDATE assay.detector SET until_revision = (SELECT max(revision) FROM assay.revision WHERE policy = 'rts') WHERE detector = 'wire'$$),
 	($$UPDATE assay_internal.policy SET signals = 'a.b'$$),
 	($$DELETE FROM assay_internal.revision$$),
 	($$DELETE FROM assay.policy$$);

@@ -291,17 +291,21 @@ END $$;
 COMMENT ON FUNCTION assay_internal.forget_policy() IS 'deletes what belongs to a policy that is dropped';
 
 -- What a change takes: a draft or shadow detector a builder, anything that decisions depend on a publisher, and
--- what says whose code runs where the owner.  Who may write to the table itself restores a dump.
+-- what says whose code runs where the owner.  Nobody writes into the past, leaves out numbers of revisions, or
+-- makes one in another's name.  Who may write to the table itself restores a dump.
 CREATE FUNCTION assay_internal.check_right() RETURNS trigger LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	row record := CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
 	needed text := 'publisher';
+	in_time boolean := true;
+	latest int;
 	r assay.revision;
 BEGIN
 	IF has_table_privilege(TG_RELID, 'INSERT') THEN
 		RETURN row;
 	END IF;
+	SELECT max(v.revision) INTO latest FROM assay.revision v WHERE v.policy = row.policy;
 	CASE TG_TABLE_NAME
 		WHEN 'policy' THEN
 			needed := 'owner';
@@ -313,21 +317,34 @@ BEGIN
 				IS NOT DISTINCT FROM (r.prior, r.thresholds, r.default_verdict, r.notify, r.on_unreadable) THEN
 				needed := 'builder';
 			END IF;
+			row.made_at := now();
+			row.made_by := session_user;
+			in_time := row.revision = coalesce(latest, 0) + 1;
 		WHEN 'detector' THEN
 			IF row.mode <> 'live' THEN
 				needed := 'builder';
 			END IF;
 		WHEN 'detector_model' THEN
 			needed := 'builder';
+			in_time := row.revision = latest;
 		ELSE
 			NULL;
 	END CASE;
+	IF TG_TABLE_NAME IN ('detector', 'guard', 'exclusion') THEN
+		in_time := CASE TG_OP WHEN 'INSERT' THEN row.from_revision = latest AND row.until_revision IS NULL ELSE row.until_revision = latest END;
+	END IF;
 	IF TG_TABLE_NAME = 'policy' AND TG_OP <> 'DELETE' THEN
-		IF assay_internal.may(needed, row.decision, row.access, row.label, row.signals_view) THEN
+		-- of what it was, too: else whoever sees a policy could put a table of its own under it
+		IF assay_internal.may(needed, row.decision, row.access, row.label, row.signals_view)
+			AND (TG_OP = 'INSERT' OR assay_internal.may(needed, OLD.policy)) THEN
 			RETURN row;
 		END IF;
 	ELSIF assay_internal.may(needed, row.policy) THEN
-		RETURN row;
+		IF TG_OP = 'DELETE' OR in_time THEN
+			RETURN row;
+		END IF;
+		RAISE EXCEPTION 'past and future states of a policy cannot be written' USING ERRCODE = 'insufficient_privilege',
+			HINT = 'Change a policy by its functions: each change makes a new revision.';
 	END IF;
 	RAISE EXCEPTION 'permission denied for policy "%"', row.policy USING ERRCODE = 'insufficient_privilege',
 		DETAIL = format('It takes the right of %s.', CASE needed WHEN 'owner' THEN 'its owner' ELSE 'a ' || needed END),

@@ -55,7 +55,7 @@ PrepareInserts(DecidePlans *t, Relation rel)
 {
 	int			n = t->table->desc->natts;
 	Oid		   *types = palloc(n * sizeof(Oid));
-	EphemeralNamedRelationData enr = {0};
+	EphemeralNamedRelation enr;
 
 	for (int i = 0; i < n; i++)
 		types[i] = TupleDescAttr(t->table->desc, i)->atttypid;
@@ -63,10 +63,13 @@ PrepareInserts(DecidePlans *t, Relation rel)
 	if (t->transition == NULL)
 		return;
 
-	enr.md.name = DECISIONS_NAME;
-	enr.md.tupdesc = t->table->desc;
-	enr.md.enrtype = ENR_NAMED_TUPLESTORE;
-	if (SPI_register_relation(&enr) != SPI_OK_REL_REGISTER)
+	/* An error leaves it in the SPI connection: not on the stack. */
+	(void) SPI_unregister_relation(DECISIONS_NAME);
+	enr = palloc0(sizeof(*enr));
+	enr->md.name = DECISIONS_NAME;
+	enr->md.tupdesc = t->table->desc;
+	enr->md.enrtype = ENR_NAMED_TUPLESTORE;
+	if (SPI_register_relation(enr) != SPI_OK_REL_REGISTER)
 		elog(ERROR, "SPI_register_relation failed");
 	t->insert_many = KeepPlan(InsertManySql(t->table, IsUniqueBy(rel, t->id->key)), 0, NULL);
 	if (SPI_unregister_relation(DECISIONS_NAME) != SPI_OK_REL_UNREGISTER)

@@ -358,7 +358,8 @@ typedef struct EvaluationUse
 
 /*
  * What an error left in the middle of a row is not used again: its functions
- * would go on from there.
+ * would go on from there.  Nor is one whose conditions may have called score():
+ * what that keeps pinned, maybe this very entry, goes with it.
  */
 static void
 Release(void *arg)
@@ -366,7 +367,7 @@ Release(void *arg)
 	Evaluation *e = ((EvaluationUse *) arg)->evaluation;
 
 	e->entry->evaluations--;
-	if (e->at_work)
+	if (e->at_work || (e->policy->foreign_code && e->uses != PolicyCacheUses()))
 		MemoryContextDelete(e->context);
 	else
 	{
@@ -405,6 +406,7 @@ EvaluationGet(PolicyEntry *entry, bool count, MemoryContext context)
 	use->callback.arg = use;
 	MemoryContextRegisterResetCallback(context, &use->callback);
 
+	e->uses = PolicyCacheUses();
 	e->count = count;
 	e->protect = !e->policy->id->raise_errors && (CanProtect() || !e->policy->foreign_code);
 	for (int i = 0; i < POLICY_PARTS(e->policy); i++)

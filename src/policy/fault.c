@@ -41,21 +41,24 @@ typedef struct FaultKind
 	uint32		hash;			/* of policy, detector and SQLSTATE */
 	TimestampTz since;			/* of the interval */
 	int			kept;
-	bool		pending;		/* by the transaction at hand */
+	SubTransactionId pending;	/* where, in the transaction at hand; or 0 */
 } FaultKind;
 
 static int	fault_interval = FAULT_INTERVAL_DEFAULT;	/* seconds */
 static FaultKind kinds[KINDS_MAX];
 static bool any_pending = false;
 
+/* What was kept since this subtransaction began is over; forget: rolled back. */
 static void
-ForgetPending(bool forget)
+EndPending(SubTransactionId since, bool forget)
 {
 	for (int i = 0; i < KINDS_MAX; i++)
 	{
-		if (kinds[i].pending && forget)
+		if (kinds[i].pending < since)
+			continue;
+		if (forget)
 			kinds[i].kept = 0;
-		kinds[i].pending = false;
+		kinds[i].pending = InvalidSubTransactionId;
 	}
 }
 
@@ -67,7 +70,7 @@ EndTransaction(XactEvent event, void *arg)
 		return;
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
 	{
-		ForgetPending(event == XACT_EVENT_ABORT);
+		EndPending(TopSubTransactionId, event == XACT_EVENT_ABORT);
 		any_pending = false;
 	}
 }
@@ -76,7 +79,7 @@ static void
 EndSubtransaction(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void *arg)
 {
 	if (any_pending && event == SUBXACT_EVENT_ABORT_SUB)
-		ForgetPending(true);
+		EndPending(mine, true);
 }
 
 void
@@ -191,7 +194,13 @@ RunWriteJob(void *arg)
 		if (kind->kept >= (fault->lasting ? 1 : KIND_FAULTS_MAX))
 			continue;
 		kind->kept++;
-		kind->pending = any_pending = true;
+
+		/*
+		 * The last of them: whatever rolls back one before it takes this,
+		 * too.
+		 */
+		kind->pending = GetCurrentSubTransactionId();
+		any_pending = true;
 		if (fault->lasting && IsKnown(job, fault))
 			continue;
 		InsertFault(job, fault);

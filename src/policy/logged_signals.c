@@ -27,6 +27,7 @@
 #include "libpq/pqformat.h"
 #include "logged_signals.h"
 #include "mb/pg_wchar.h"
+#include "protect.h"
 #include "security.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -274,6 +275,33 @@ ShapeArrays(SignalsShape * shape, Datum *arrays)
 	arrays[3] = PointerGetDatum(construct_array(forms, shape->count, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
+/* Add a shape to the table. */
+static void
+InsertShape(void *arg)
+{
+	Oid			types[] = {UUIDOID, TEXTARRAYOID, TEXTARRAYOID, INT8ARRAYOID, TEXTARRAYOID};
+
+	SPI_connect();
+	if (SPI_execute_with_args("INSERT INTO assay_internal.signals_shape (shape, names, types, oids, forms) "
+							  "VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+							  lengthof(types), types, arg, NULL, false, 0) != SPI_OK_INSERT)
+		elog(ERROR, "could not write assay_internal.signals_shape");
+	SPI_finish();
+}
+
+/*
+ * The same in a transaction whose snapshot may be older than the shape: then
+ * the server calls it a serialization failure that another one has it.
+ */
+static void
+InsertShapeInSnapshot(Datum *values)
+{
+	ErrorData  *error = RunProtected(InsertShape, values);
+
+	if (error && error->sqlerrcode != ERRCODE_T_R_SERIALIZATION_FAILURE)
+		ReThrowError(error);
+}
+
 /*
  * See to it that a shape is in the table.  A session asks once, and again when
  * something of it was rolled back.
@@ -281,8 +309,9 @@ ShapeArrays(SignalsShape * shape, Datum *arrays)
 void
 EnsureSignalsShape(SignalsShape * shape)
 {
-	Oid			types[] = {UUIDOID, TEXTARRAYOID, TEXTARRAYOID, INT8ARRAYOID, TEXTARRAYOID};
+	Oid			type = UUIDOID;
 	Datum		values[5];
+	bool		found;
 	Security	security;
 
 	if (shape->known && shape->known_since == rollbacks)
@@ -291,14 +320,14 @@ EnsureSignalsShape(SignalsShape * shape)
 	SPI_connect();
 	values[0] = PointerGetDatum(shape->id);
 	ShapeArrays(shape, values + 1);
-	if (SPI_execute_with_args("SELECT FROM assay_internal.signals_shape WHERE shape = $1", 1, types, values,
+	if (SPI_execute_with_args("SELECT FROM assay_internal.signals_shape WHERE shape = $1", 1, &type, values,
 							  NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read assay_internal.signals_shape");
-	if (SPI_processed == 0 &&
-		SPI_execute_with_args("INSERT INTO assay_internal.signals_shape (shape, names, types, oids, forms) "
-							  "VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
-							  lengthof(types), types, values, NULL, false, 0) != SPI_OK_INSERT)
-		elog(ERROR, "could not write assay_internal.signals_shape");
+	found = SPI_processed > 0;
+	if (!found && IsolationUsesXactSnapshot())
+		InsertShapeInSnapshot(values);
+	else if (!found)
+		InsertShape(values);
 	SPI_finish();
 	LeaveSecurity(&security);
 	shape->known = true;

@@ -88,6 +88,13 @@ PolicyCacheEntries(void)
 	return cache;
 }
 
+/* How often any policy was pinned */
+uint64
+PolicyCacheUses(void)
+{
+	return use_counter;
+}
+
 int
 PolicyCacheLimit(void)
 {

@@ -27,6 +27,7 @@
 #include "notify.h"
 #include "protect.h"
 #include "security.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -104,6 +105,45 @@ SignalsOf(Decide *d, TupleTableSlot *slot)
 	return FormSignals(d->plans->shape, slot->tts_values + first, slot->tts_isnull + first);
 }
 
+typedef struct SignalsOfJob
+{
+	Decide	   *decide;
+	TupleTableSlot *slot;
+	Datum		signals;
+}			SignalsOfJob;
+
+static void
+RunSignalsOf(void *arg)
+{
+	SignalsOfJob *job = arg;
+
+	job->signals = SignalsOf(job->decide, job->slot);
+}
+
+/*
+ * Log the signals of the decision in d->values.  Apart, what cannot be written
+ * (an output function's error) costs these signals, and no other message.
+ */
+static void
+LogSignals(Decide *d, TupleTableSlot *slot)
+{
+	int			column = d->plans->table->nkeys + DECISION_SIGNALS;
+	SignalsOfJob job = {d, slot, (Datum) 0};
+	ErrorData  *error = NULL;
+
+	if (d->apart)
+		error = RunProtected(RunSignalsOf, &job);
+	else
+		RunSignalsOf(&job);
+	d->values[column] = job.signals;
+	d->nulls[column] = (error != NULL);
+	if (error == NULL)
+		return;
+	AddFault(d, NULL, unpack_sql_state(error->sqlerrcode),
+			 psprintf("the signals cannot be logged: %s", error->message), true, false, false);
+	FreeErrorData(error);
+}
+
 /* Keep a decision: its key is in d->values already; slot: its signals, or NULL */
 static void
 Keep(Decide *d, PolicyDecision *decision, TupleTableSlot *slot)
@@ -113,10 +153,7 @@ Keep(Decide *d, PolicyDecision *decision, TupleTableSlot *slot)
 	FillDecision(t, d->values, d->nulls, d->policy->id->revision, d->at,
 				 d->policy->verdicts[decision->verdict], decision);
 	if (t->log_signals && slot)
-	{
-		d->values[t->nkeys + DECISION_SIGNALS] = SignalsOf(d, slot);
-		d->nulls[t->nkeys + DECISION_SIGNALS] = false;
-	}
+		LogSignals(d, slot);
 	d->long_key |= !KeyIsShort(t, d->values, d->nulls);
 	if (!d->single)
 		tuplestore_putvalues(d->store, t->desc, d->values, d->nulls);
@@ -668,15 +705,16 @@ WriteOne(Decide *d)
 static void
 WriteMany(Decide *d)
 {
-	EphemeralNamedRelationData enr = {0};
+	/* Of the SPI connection, in which an error leaves it */
+	EphemeralNamedRelation enr = MemoryContextAllocZero(d->context, sizeof(*enr));
 	int			ret;
 
-	enr.md.name = DECISIONS_NAME;
-	enr.md.tupdesc = d->plans->table->desc;
-	enr.md.enrtype = ENR_NAMED_TUPLESTORE;
-	enr.md.enrtuples = d->ndecisions;
-	enr.reldata = d->store;
-	if (SPI_register_relation(&enr) != SPI_OK_REL_REGISTER)
+	enr->md.name = DECISIONS_NAME;
+	enr->md.tupdesc = d->plans->table->desc;
+	enr->md.enrtype = ENR_NAMED_TUPLESTORE;
+	enr->md.enrtuples = d->ndecisions;
+	enr->reldata = d->store;
+	if (SPI_register_relation(enr) != SPI_OK_REL_REGISTER)
 		elog(ERROR, "SPI_register_relation failed");
 	ret = SPI_execute_plan(d->plans->insert_many, NULL, NULL, false, 0);
 	if (SPI_unregister_relation(DECISIONS_NAME) != SPI_OK_REL_UNREGISTER)
@@ -738,13 +776,27 @@ WriteEach(Decide *d)
 	ExecDropSingleTupleTableSlot(slot);
 }
 
+/*
+ * Can nothing refuse the decisions?  Once the table is locked, it stays as it
+ * is.  To wait for the lock might end in a deadlock, and after it the table may
+ * be another: that is for a subtransaction.
+ */
+static bool
+WritesForSure(Decide *d, SPIPlanPtr plan)
+{
+	if (!d->plans->table->plain || d->long_key ||
+		!ConditionalLockRelationOid(d->plans->id->decision, RowExclusiveLock))
+		return false;
+	return !IsOutdated(d) && SPI_plan_is_valid(plan);
+}
+
 static void
 WriteDecisions(Decide *d)
 {
 	SPIPlanPtr	plan = d->single ? d->plans->insert_one : d->plans->insert_many;
 	ErrorData  *error;
 
-	if (d->plans->table->plain && !d->long_key && !IsOutdated(d) && SPI_plan_is_valid(plan))
+	if (WritesForSure(d, plan))
 	{
 		RunWrite(d);
 		return;
