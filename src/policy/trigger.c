@@ -110,7 +110,7 @@ typedef struct SignalsOfJob
 	Decide	   *decide;
 	TupleTableSlot *slot;
 	Datum		signals;
-}			SignalsOfJob;
+} SignalsOfJob;
 
 static void
 RunSignalsOf(void *arg)
