@@ -15,6 +15,33 @@ SELECT * FROM told('chk');
 ALTER TABLE chk.message ADD UNIQUE (id);
 -- nothing is wrong
 SELECT * FROM told('chk');
+-- nor does a reader hear of more than that conditions are not checked for it
+CREATE ROLE chk_reader;
+GRANT USAGE ON SCHEMA chk TO chk_reader;
+SELECT assay.grant_access('chk', 'chk_reader', 'reader');
+GRANT SELECT ON chk.message TO chk_reader;
+SET ROLE chk_reader;
+SELECT * FROM told('chk');
+RESET ROLE;
+SELECT assay.revoke_access('chk', 'chk_reader');
+DROP OWNED BY chk_reader;
+DROP ROLE chk_reader;
+-- triggers that cannot decide, and one that leaves messages out
+ALTER TABLE chk.message ENABLE REPLICA TRIGGER decide;
+SELECT * FROM told('chk');
+ALTER TABLE chk.message ENABLE TRIGGER decide;
+CREATE TRIGGER changed AFTER UPDATE ON chk.message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('chk');
+SELECT * FROM told('chk');
+DROP TRIGGER changed ON chk.message;
+CREATE TRIGGER partly AFTER INSERT ON chk.message FOR EACH ROW WHEN (new.id > 100) EXECUTE FUNCTION assay.decide('chk');
+SELECT * FROM told('chk');
+DROP TRIGGER partly ON chk.message;
+-- messages of somebody who may not decide
+CREATE ROLE chk_ingest;
+ALTER TABLE chk.message OWNER TO chk_ingest;
+SELECT * FROM told('chk') WHERE "check" = 'owner';
+ALTER TABLE chk.message OWNER TO CURRENT_USER;
+DROP ROLE chk_ingest;
 -- the same condition twice; one that has expired
 SELECT assay.create_detector('chk', 'long too', 'len > 3', weight => 1, mode => 'live', expires_at => '2020-01-01');
 SELECT * FROM told('chk');

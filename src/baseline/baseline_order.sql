@@ -133,3 +133,8 @@ CREATE OPERATOR CLASS assay.outcome_ops DEFAULT FOR TYPE assay.outcome USING btr
 	FUNCTION 1 assay.outcome_cmp(assay.outcome, assay.outcome);
 CREATE OPERATOR CLASS assay.outcome_hash_ops DEFAULT FOR TYPE assay.outcome USING hash AS
 	OPERATOR 1 assay.=, FUNCTION 1 assay.outcome_hash(assay.outcome), FUNCTION 2 assay.outcome_hash_extended(assay.outcome, bigint);
+
+COMMENT ON OPERATOR CLASS assay.activity_ops USING btree IS 'some order, for GROUP BY and DISTINCT';
+COMMENT ON OPERATOR CLASS assay.activity_hash_ops USING hash IS 'hashing, for GROUP BY and DISTINCT';
+COMMENT ON OPERATOR CLASS assay.outcome_ops USING btree IS 'some order, for GROUP BY and DISTINCT';
+COMMENT ON OPERATOR CLASS assay.outcome_hash_ops USING hash IS 'hashing, for GROUP BY and DISTINCT';

@@ -358,10 +358,10 @@ AppendFixed(StringInfo buf, SignalColumn *c, Datum value)
 {
 	if (c->byval)
 	{
-		char		bytes[sizeof(Datum)];
+		Datum		bytes;
 
-		store_att_byval(bytes, value, c->len);
-		appendBinaryStringInfo(buf, bytes, c->len);
+		store_att_byval(&bytes, value, c->len);
+		appendBinaryStringInfo(buf, (char *) &bytes, c->len);
 	}
 	else
 		appendBinaryStringInfo(buf, DatumGetPointer(value), c->len);
@@ -731,7 +731,7 @@ TakeFixed(Reader *r, SignalColumn *c)
 {
 	const char *bytes = Take(r, c->len);
 	Datum		value;
-	char		aligned[sizeof(Datum)];
+	Datum		aligned = 0;
 	char	   *copy;
 
 	if (!c->byval)
@@ -740,10 +740,10 @@ TakeFixed(Reader *r, SignalColumn *c)
 		memcpy(copy, bytes, c->len);
 		return PointerGetDatum(copy);
 	}
-	memcpy(aligned, bytes, c->len);
-	if (c->type == BOOLOID && (uint8) aligned[0] > 1)
+	memcpy(&aligned, bytes, c->len);
+	if (c->type == BOOLOID && *(uint8 *) &aligned > 1)
 		Broken();
-	value = fetch_att(aligned, true, c->len);
+	value = fetch_att(&aligned, true, c->len);
 	if (!FixedIsValid(c->type, value))
 		Broken();
 	return value;

@@ -52,6 +52,7 @@ CREATE FUNCTION assay.signals_to_jsonb(signals assay.logged_signals) RETURNS jso
 COMMENT ON FUNCTION assay.signals_to_jsonb(assay.logged_signals) IS 'logged signals by name, whatever the settings of the session';
 
 CREATE CAST (assay.logged_signals AS jsonb) WITH FUNCTION assay.signals_to_jsonb(assay.logged_signals);
+COMMENT ON CAST (assay.logged_signals AS jsonb) IS 'signals as an object';
 
 CREATE FUNCTION assay.signal(signals assay.logged_signals, name text) RETURNS text
 	AS 'MODULE_PATHNAME', 'logged_signals_get' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100

@@ -7,10 +7,14 @@ CREATE FUNCTION assay.undecided(policy text, OUT message_table regclass, OUT key
 COMMENT ON FUNCTION assay.undecided(text) IS
 	'messages of the tables that a policy decides which no revision has decided, and of which can never be decided why; backfill() decides the others';
 
-CREATE FUNCTION assay_internal.decide_triggers(policy text, OUT tgname name, OUT tgrelid oid, OUT tgenabled "char", OUT per_row boolean)
+CREATE FUNCTION assay_internal.decide_triggers(policy text, OUT tgname name, OUT tgrelid oid, OUT tgenabled "char", OUT per_row boolean,
+	OUT on_arrival boolean, OUT has_when boolean)
 	RETURNS SETOF record LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
-	SELECT t.tgname, t.tgrelid, t.tgenabled, t.tgtype & 1 = 1 FROM pg_trigger t
+	-- AFTER INSERT, with the arrived rows at hand (the bits of pg_trigger.h)
+	SELECT t.tgname, t.tgrelid, t.tgenabled, t.tgtype & 1 = 1,
+		t.tgtype & 4 <> 0 AND t.tgtype & 66 = 0 AND (t.tgtype & 1 = 1 OR t.tgnewtable IS NOT NULL), t.tgqual IS NOT NULL
+	FROM pg_trigger t
 	WHERE t.tgfoid = 'assay.decide()'::regprocedure AND t.tgparentid = 0
 		AND t.tgnargs = 1 AND t.tgargs = convert_to($1, getdatabaseencoding()) || '\x00'
 	ORDER BY t.tgrelid::regclass::text COLLATE "C", t.tgname
@@ -71,12 +75,25 @@ BEGIN
 	FOR t IN SELECT * FROM assay_internal.decide_triggers(p.policy) LOOP
 		found := true;
 		rel := t.tgrelid;
-		IF t.tgenabled = 'D' THEN
+		IF NOT t.on_arrival THEN
+			RETURN QUERY SELECT 'error', 'trigger', format('trigger %s on %s is not AFTER INSERT with the new rows: messages stay undecided', t.tgname, rel),
+				'CREATE TRIGGER ... AFTER INSERT, FOR EACH ROW or with REFERENCING NEW TABLE.';
+		ELSIF t.tgenabled = 'D' THEN
 			RETURN QUERY SELECT 'error', 'trigger', format('trigger %s on %s is disabled: messages stay undecided', t.tgname, rel),
 				format('ALTER TABLE %s ENABLE TRIGGER %I;', rel, t.tgname);
 		ELSIF EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = t.tgrelid) AND NOT (t.per_row AND t.tgenabled IN ('A', 'R')) THEN
 			RETURN QUERY SELECT 'error', 'trigger', format('%s is filled by replication, which fires row triggers that are enabled always only', rel),
 				format('CREATE TRIGGER ... FOR EACH ROW, and ALTER TABLE %s ENABLE ALWAYS TRIGGER ...', rel);
+		ELSIF t.tgenabled = 'R' AND NOT EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = t.tgrelid) THEN
+			RETURN QUERY SELECT 'error', 'trigger', format('trigger %s on %s fires for replicated rows only: messages stay undecided', t.tgname, rel),
+				format('ALTER TABLE %s ENABLE TRIGGER %I;', rel, t.tgname);
+		ELSIF t.has_when THEN
+			RETURN QUERY SELECT 'info', 'trigger', format('trigger %s on %s has a WHEN condition: what it leaves out counts as undecided', t.tgname, rel),
+				'A condition or guard of the policy leaves nothing undecided.';
+		END IF;
+		IF EXISTS (SELECT FROM pg_class c, pg_roles r WHERE c.oid = t.tgrelid AND r.rolname = p.owner AND NOT pg_has_role(c.relowner, r.oid, 'USAGE')) THEN
+			RETURN QUERY SELECT 'error', 'owner', format('the owner of %s may not decide by this policy: messages stay undecided', rel),
+				format('GRANT %I TO the owner of %s, or give both to one role.', p.owner, rel);
 		END IF;
 		IF NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = t.tgrelid AND i.indisunique AND i.indpred IS NULL
 			AND (SELECT count(*) FROM unnest(i.indkey[0:i.indnkeyatts - 1]) k JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k
@@ -86,7 +103,8 @@ BEGIN
 		END IF;
 	END LOOP;
 	IF NOT found THEN
-		RETURN QUERY SELECT 'warning', 'trigger', 'no table has a trigger that decides by this policy',
+		RETURN QUERY SELECT CASE WHEN EXISTS (SELECT FROM assay.fault f WHERE f.policy = p.policy) THEN 'error' ELSE 'warning' END, 'trigger',
+			'no table has a trigger that decides by this policy: new messages stay undecided, and undecided() does not know of which table',
 			format('CREATE TRIGGER decide AFTER INSERT ON ... REFERENCING NEW TABLE AS new_messages FOR EACH STATEMENT EXECUTE FUNCTION assay.decide(%L);', p.policy);
 	END IF;
 END $$;
@@ -119,6 +137,12 @@ BEGIN
 		UNION ALL SELECT format('exclusion "%s"', x.exclusion), x.condition, NULL FROM assay.exclusion x
 			WHERE x.policy = p.policy AND x.until_revision IS NULL
 	LOOP
+		IF NOT assay_internal.may('builder', p.policy) THEN
+			RETURN QUERY SELECT 'info', 'condition', 'conditions are checked for builders and the owner only', 'SELECT assay.grant_access(policy, role, ''builder'');';
+			EXIT;
+		END IF;
+		-- check_objects() has said so
+		EXIT WHEN NOT EXISTS (SELECT FROM pg_class t WHERE t.oid = p.decision);
 		BEGIN
 			PERFORM assay.check_condition(p.policy, c.condition, c.what, c.what NOT LIKE 'guard %'), assay.check_model(p.policy, c.model);
 		EXCEPTION WHEN OTHERS THEN
@@ -170,10 +194,11 @@ DECLARE
 	n bigint;
 BEGIN
 	RETURN QUERY
-		SELECT CASE WHEN f.detector IS NULL THEN 'error' ELSE 'warning' END, 'faults',
+		SELECT CASE WHEN f.last < r.made_at THEN 'info' WHEN f.detector IS NULL THEN 'error' ELSE 'warning' END, 'faults',
 			format('%s of %s with SQLSTATE %s in a day, the last at %s: %s', f.n,
-				coalesce(format('detector "%s"', f.detector), 'the signals or the policy'), f.sqlstate, f.last, f.message),
-			CASE WHEN f.suspended THEN 'It was suspended for a while.' ELSE 'The view assay.fault has them with their keys.' END
+				CASE WHEN f.detector IS NULL THEN 'the signals or the policy' ELSE format('detector "%s"', f.detector) END, f.sqlstate, f.last, f.message),
+			CASE WHEN f.last < r.made_at THEN format('Revision %s came later.', r.revision)
+				WHEN f.suspended THEN 'It was suspended for a while.' ELSE 'The view assay.fault has them with their keys.' END
 		FROM (SELECT t.detector, t.sqlstate, count(*) AS n, max(t.at) AS last, bool_or(t.suspended) AS suspended,
 				(array_agg(t.message ORDER BY t.at DESC))[1] AS message
 			  FROM assay.fault t WHERE t.policy = p.policy AND t.at > now() - interval '1 day'
@@ -182,11 +207,13 @@ BEGIN
 	BEGIN
 		SELECT count(*) INTO n FROM (SELECT FROM assay.undecided(p.policy) LIMIT 1000) u;
 		IF n > 0 THEN
-			RETURN QUERY SELECT 'error', 'undecided', format('%s messages have no decision', CASE WHEN n = 1000 THEN '1000 or more' ELSE n::text END),
+			RETURN QUERY SELECT CASE WHEN EXISTS (SELECT FROM assay_internal.decide_triggers(p.policy) t WHERE t.has_when) THEN 'warning' ELSE 'error' END,
+				'undecided', format('messages without a decision: %s', CASE WHEN n = 1000 THEN '1000 or more' ELSE n::text END),
 				format('SELECT * FROM assay.undecided(%L); CALL assay.backfill(%L) decides them.', p.policy, p.policy);
 		END IF;
 	EXCEPTION WHEN OTHERS THEN
-		RETURN QUERY SELECT 'warning', 'undecided', 'it cannot be told which messages have no decision: ' || SQLERRM, 'It takes SELECT on the message table.';
+		RETURN QUERY SELECT 'warning', 'undecided', 'it cannot be told which messages have no decision: ' || SQLERRM,
+			CASE WHEN SQLSTATE = '42501' THEN 'It takes SELECT on the message table.' END;
 	END;
 	IF current_setting('assay.stat_max', true) IS NOT NULL THEN
 		RETURN QUERY
@@ -217,4 +244,4 @@ BEGIN
 		ORDER BY array_position('{error,warning,info}'::text[], c.severity);
 END $$;
 COMMENT ON FUNCTION assay.check(text) IS
-	'what is wrong, or may be, with a policy: its objects, triggers, conditions, settings, and what happened to messages; no row: nothing';
+	'what is wrong, or may be, with a policy: its objects, triggers, conditions, settings, and what happened to messages; no row but info: all is well';
