@@ -215,6 +215,27 @@ BEGIN
 		RETURN QUERY SELECT 'warning', 'undecided', 'it cannot be told which messages have no decision: ' || SQLERRM,
 			CASE WHEN SQLSTATE = '42501' THEN 'It takes SELECT on the message table.' END;
 	END;
+	-- a session that has not heard of the revision for a minute
+	IF EXISTS (SELECT FROM pg_class c WHERE c.oid = p.decision) AND has_table_privilege(p.decision, 'SELECT') THEN
+		EXECUTE format('SELECT count(*) FROM %s d WHERE d.decided_at > $1 AND d.revision < $2', p.decision)
+			INTO n USING r.made_at + interval '1 minute', r.revision;
+		IF n > 0 THEN
+			RETURN QUERY SELECT 'warning', 'revision', format('decisions by older revisions since revision %s: %s', r.revision, n),
+				format('CALL assay.backfill(%L) decides them again.', p.policy);
+		END IF;
+	END IF;
+	IF NOT pg_is_in_recovery() AND EXISTS (SELECT FROM pg_publication_tables t
+		WHERE to_regclass(format('%I.%I', t.schemaname, t.tablename)) = p.decision) THEN
+		RETURN QUERY
+			SELECT 'warning', 'subscriber', format('replication slot %s %s, %s behind', s.slot_name,
+				CASE WHEN s.active THEN 'is slow' ELSE 'is not read' END,
+				coalesce(pg_size_pretty(pg_wal_lsn_diff(pg_current_wal_lsn(), s.confirmed_flush_lsn)), 'all')),
+				'Mend its subscription, or pg_drop_replication_slot() drops it; the server keeps its log until then.'
+			FROM pg_replication_slots s
+			WHERE s.slot_type = 'logical' AND s.database = current_database()
+				AND (NOT s.active OR pg_wal_lsn_diff(pg_current_wal_lsn(), s.confirmed_flush_lsn) > 64 * 1024 * 1024)
+			ORDER BY s.slot_name;
+	END IF;
 	IF current_setting('assay.stat_max', true) IS NOT NULL THEN
 		RETURN QUERY
 			SELECT 'info', 'detector', format('detector "%s" %s on %s messages', s.detector,
