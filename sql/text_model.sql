@@ -286,6 +286,15 @@ SELECT (text_model_info(total)).tokens = (text_model_info(total + text_model_of(
 FROM spied_version ORDER BY day DESC LIMIT 1;
 SELECT text_model_learn('spied_version');
 SELECT learn('escaping');
+-- nor does a row of the owner's lead whoever drops it to others' tables
+SET ROLE regress_text_owner;
+SELECT create_text_model('thief', 'mail', 'body', 'label');
+UPDATE text_model_registry SET counted = 'mails_counted', content_view = 'mails_content' WHERE name = 'thief';
+RESET ROLE;
+SELECT drop_text_model('thief');
+SELECT to_regclass('mails_counted'), to_regclass('mails_content');
+DROP TABLE thief_counted;
+DROP VIEW thief_content;
 SELECT drop_text_model('spied'), drop_text_model('escaping'), drop_text_model('fading'), drop_text_model('mails');
 SELECT count(*) FROM text_model_registry;
 SELECT to_regclass('mails_version'), to_regclass('mails_counted'), to_regclass('mails_content');

@@ -360,13 +360,19 @@ CREATE FUNCTION assay.drop_text_model(name text) RETURNS void
 	AS $$
 DECLARE
 	r assay.text_model_registry := assay.text_model_named(name);
+	view regclass;
+	counted regclass;
 BEGIN
 	DELETE FROM assay.text_model_registry t WHERE t.name = r.name;
-	IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.content_view) THEN
-		EXECUTE format('DROP VIEW %s', r.content_view);
+	-- The row is the owner's to write; it must not lead to others' tables.
+	SELECT max(c.oid) FILTER (WHERE c.oid = r.content_view), max(c.oid) FILTER (WHERE c.oid = r.counted) INTO view, counted
+	FROM pg_class c JOIN pg_class o ON o.relowner = c.relowner
+	WHERE o.oid = r.relation AND c.oid IN (r.content_view, r.counted);
+	IF view IS NOT NULL THEN
+		EXECUTE format('DROP VIEW %s', view);
 	END IF;
-	IF EXISTS (SELECT FROM pg_class c WHERE c.oid = r.counted) THEN
-		EXECUTE format('DROP TABLE %s', r.counted);
+	IF counted IS NOT NULL THEN
+		EXECUTE format('DROP TABLE %s', counted);
 	END IF;
 	EXECUTE format('DROP TABLE %s', r.relation);
 END $$;
