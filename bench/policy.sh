@@ -31,7 +31,7 @@ export PGOPTIONS='-c client_min_messages=warning -c jit=off'
 
 trigger='CREATE TRIGGER decide AFTER INSERT ON message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('"'bench'"')'
 fresh() { # database, bytes of a body, its locale
-	psql -Xqc "DROP DATABASE IF EXISTS $1" -c "CREATE DATABASE $1 TEMPLATE template0 ENCODING UTF8 $3"
+	psql -Xq -d postgres -c "DROP DATABASE IF EXISTS $1" -c "CREATE DATABASE $1 TEMPLATE template0 ENCODING UTF8 $3"
 	PGDATABASE=$1 psql -Xq -v n="$n" -v bytes="$2" -f bench/policy.sql >/dev/null
 	# the messages that are read stay as they are, others come and go
 	PGDATABASE=$1 psql -Xq -c "$trigger" -c 'ALTER TABLE message DISABLE TRIGGER decide' -c 'UPDATE arriving SET id = id + 1000000000' \
