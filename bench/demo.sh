@@ -33,6 +33,16 @@ psql -Xq -v ON_ERROR_STOP=1 -v columns="$columns" <<-'SQL'
 			RAISE 'the data are not as they should be: % messages, % texts, % hits a message', n, texts, hits;
 		END IF;
 	END $$;
+	-- One message is its row, and each history, by an index
+	DO $$
+	DECLARE
+		plan jsonb;
+	BEGIN
+		EXECUTE 'EXPLAIN (FORMAT JSON) SELECT * FROM message_signals WHERE id = 1' INTO plan;
+		IF jsonb_path_exists(plan, '$.** ? (@."Node Type" == "Seq Scan" && (@."Relation Name" == "message" || @."Relation Name" like_regex "_baseline$"))') THEN
+			RAISE 'the plan reads whole tables: %', plan;
+		END IF;
+	END $$;
 SQL
 n=$(psql -XAt -c 'SELECT count(*) FROM arriving')
 first=$(psql -XAt -c 'SELECT min(id) FROM arriving')

@@ -1,43 +1,152 @@
 #!/bin/bash
-# score() over stored messages, and COPY and single-row INSERT with the trigger
-# as ratios to the same without, in one run: medians of alternating rounds.
-# Arguments: messages (20000), rounds (3), seconds of each pgbench run (5)
-# BEFORE=DIR sets score() of another tree of this project beside, in the same run.
+# score() over stored messages, and COPY and INSERT with the trigger beside the
+# same without, in one run: medians of alternating rounds.
+#
+#   bench/policy.sh [--before DIR] [MESSAGES (20000) [ROUNDS (3) [SECONDS of each pgbench run (5)]]]
+#
+# First CPU (user and system) of one backend, which others' load does not lengthen,
+# in databases of UTF-8: with locale C, with an ICU locale, with bodies of 500 bytes;
+# with --before also of another tree of this project, round by round with this one.
+# Then what a clock says, with locale C.  SECONDS = 0: no clock, CPU only.
 set -euo pipefail
 . "$(dirname "$0")/../tools/common.sh"
 . "$top/bench/common.sh"
-n=${1:-20000} rounds=${2:-3} seconds=${3:-5} before=${BEFORE:-}
-cd "$top"
-
-tools/cluster start bench shared_preload_libraries=pg_assay shared_buffers=1GB max_wal_size=8GB \
-	max_parallel_workers=2 max_parallel_workers_per_gather=2
-trap 'tools/cluster stop bench; if [ -n "$before" ]; then "$before/tools/cluster" stop bench; fi' EXIT
-if [ -n "$before" ]; then
-	"$before/tools/cluster" start bench shared_preload_libraries=pg_assay shared_buffers=1GB max_wal_size=8GB
-	old=$("$before/tools/cluster" env bench)
+before=
+if [ "${1:-}" = --before ]; then
+	[ -x "${2:-}/tools/cluster" ] || fail "no tree of this project in ${2:-}"
+	before=$(cd "$2" && pwd)
+	shift 2
 fi
+n=${1:-20000} rounds=${2:-3} seconds=${3:-5}
+cd "$top"
+file=$build/bench.copy
+
+settings=(shared_preload_libraries=pg_assay shared_buffers=1GB max_wal_size=8GB max_parallel_workers=2 max_parallel_workers_per_gather=2)
+trap 'tools/cluster stop bench; if [ -n "$before" ]; then "$before/tools/cluster" stop bench; fi; rm -f "$file" "$file.short" "$build"/bench.insert.sql "$build"/bench.p99.* "$build"/bench_log.*' EXIT
+tools/cluster start bench "${settings[@]}"
 eval "$(tools/cluster env bench)"
+if [ -n "$before" ]; then "$before/tools/cluster" start bench "${settings[@]}"; fi
 # compiling the query just in time would be most of what is measured
 export PGOPTIONS='-c client_min_messages=warning -c jit=off'
-fresh() { # database, its options
-	psql -Xqc "DROP DATABASE IF EXISTS $1" -c "CREATE DATABASE $1 TEMPLATE template0 ENCODING UTF8 $2" 2>/dev/null
-	PGDATABASE=$1 psql -Xq -v n="$n" -f bench/policy.sql >/dev/null
+
+trigger='CREATE TRIGGER decide AFTER INSERT ON message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('"'bench'"')'
+fresh() { # database, bytes of a body, its locale
+	psql -Xq -d postgres -c "DROP DATABASE IF EXISTS $1" -c "CREATE DATABASE $1 TEMPLATE template0 ENCODING UTF8 $3"
+	PGDATABASE=$1 psql -Xq -v n="$n" -v bytes="$2" -f bench/policy.sql >/dev/null
+	# the messages that are read stay as they are, others come and go
+	PGDATABASE=$1 psql -Xq -c "$trigger" -c 'ALTER TABLE message DISABLE TRIGGER decide' -c 'UPDATE arriving SET id = id + 1000000000' \
+		-c 'CREATE UNIQUE INDEX ON arriving (id)' -c 'VACUUM ANALYZE'
 }
-fresh bench_policy "LOCALE 'C'"
-fresh bench_icu "LOCALE 'C.UTF-8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"
-if [ -n "$before" ]; then (eval "$old"; fresh bench_policy "LOCALE 'C'"); fi
+# Run the rest of the arguments in one of the places
+at() {
+	local where=$1
+	shift
+	case $where in
+	before) (eval "$("$before/tools/cluster" env bench)"; PGDATABASE=bench_policy "$@") ;;
+	*) PGDATABASE=bench_$where "$@" ;;
+	esac
+}
+# The same statements make the data of each, so only the locale, the size or the tree differs
+places=(policy icu short)
+fresh bench_policy 2000 "LOCALE 'C'"
+fresh bench_icu 2000 "LOCALE 'C.UTF-8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"
+fresh bench_short 500 "LOCALE 'C'"
+if [ -n "$before" ]; then
+	places+=(before)
+	at before fresh bench_policy 2000 "LOCALE 'C'"
+	same="SELECT md5(string_agg(m::text, '' ORDER BY id)) FROM message m"
+	[ "$(at before psql -XqAtc "$same")" = "$(at policy psql -XqAtc "$same")" ] || fail 'the trees have not the same data'
+fi
 export PGDATABASE=bench_policy
+psql -Xqc "COPY (SELECT * FROM arriving) TO STDOUT (FORMAT binary)" >"$file"
+at short psql -Xqc "COPY (SELECT * FROM arriving) TO STDOUT (FORMAT binary)" >"$file.short"
+
+warm='SELECT count(x.score) FROM (SELECT * FROM signals LIMIT 1) s, assay.score('"'bench'"', s) x'
+all='SELECT count(x.score) FROM signals s, assay.score('"'bench'"', s) x'
+view='SELECT count(s.phrases), sum(length(s.body_text)), sum(s.sender_events), sum(s.domain_events), sum(s.pair_events) FROM signals s'
+
+# ---- CPU --------------------------------------------------------------------
+
+# CPU microseconds of a statement in a session that has compiled the policy
+statement() { printf '%s;\n' 'SET max_parallel_workers_per_gather = 0' "${@:2}" "$warm" | cat - <(printf '%s\n' '-- measure' "$1;") | cpu; }
+# The same for messages that arrive.  $1: COPY or INSERT; $2: ENABLE or DISABLE the trigger
+arrive() {
+	local from=$file
+	if [ "$PGDATABASE" = bench_short ]; then from=$file.short; fi
+	psql -Xq -c "ALTER TABLE message DISABLE TRIGGER decide" -c 'DELETE FROM message WHERE id > 1000000000' -c 'TRUNCATE bench_decision' \
+		-c 'VACUUM message' -c "ALTER TABLE message $2 TRIGGER decide" -c CHECKPOINT
+	{
+		# the session's first decision compiles the policy
+		echo 'PREPARE arrive AS INSERT INTO message SELECT * FROM arriving WHERE id = $1;'
+		echo 'BEGIN; EXECUTE arrive(1000000001); ROLLBACK;'
+		echo '-- measure'
+		if [ "$1" = COPY ]; then
+			echo "\\copy message from '$from' (format binary)"
+		else
+			for ((i = 1; i <= singles; i++)); do echo "EXECUTE arrive($((1000000000 + i)));"; done
+		fi
+	} | cpu
+	[ "$(psql -XqAtc "SELECT count(d.id) = CASE WHEN '$2' = 'ENABLE' THEN count(*) ELSE 0 END AND count(*) = $([ "$1" = COPY ] && echo "$n" || echo "$singles")
+		FROM message m LEFT JOIN bench_decision d ON d.id = m.id AND NOT d.degraded WHERE m.id > 1000000000")" = t ] || fail "$1 by $2 TRIGGER: not each message has its decision"
+}
+singles=$((n / 4)) some=$((n / 10))
+declare -A of
+for _ in $(seq "$rounds"); do
+	for p in "${places[@]}"; do of[view.$p]+="$(at "$p" statement "$view") "; done
+	for p in "${places[@]}"; do of[score.$p]+="$(at "$p" statement "$all") "; done
+	for p in "${places[@]}"; do of[lean.$p]+="$(at "$p" statement "$all" 'SET assay.explain_from = 0.1') "; done
+	for p in "${places[@]}"; do of[off.$p]+="$(at "$p" statement "$all WHERE s.id <= $some" 'SET assay.prefilter = off') "; done
+	for how in COPY INSERT; do
+		for what in DISABLE ENABLE; do
+			for p in "${places[@]}"; do of[$how.$what.$p]+="$(at "$p" arrive $how $what) "; done
+		done
+	done
+done
+for p in "${places[@]}"; do
+	at "$p" psql -Xq -c 'ALTER TABLE message DISABLE TRIGGER decide' -c 'DELETE FROM message WHERE id > 1000000000' -c 'TRUNCATE bench_decision' -c 'VACUUM message'
+done
+med() { tr ' ' '\n' <<<"${of[$1]}" | sed '/^$/d' | median; }
+# $1: what, $2: format, $3: an expression in which {x} is the median of x there
+cells() {
+	local p e x
+	printf '| %s ' "$1"
+	for p in "${places[@]}"; do
+		e=$3
+		while [[ $e =~ \{([A-Za-z.]+)\} ]]; do x=${BASH_REMATCH[1]}; e=${e//"{$x}"/$(med "$x.$p")}; done
+		printf '| %s ' "$(calc "$2" "$e")"
+	done
+	if [ -n "$before" ]; then
+		# rounds are paired: the median of their quotients
+		case $3 in
+		"{"*"} / "*) x=${3#\{}; x=${x%%\}*}
+			printf '| %.3f ' "$(paste <(tr ' ' '\n' <<<"${of[$x.policy]}") <(tr ' ' '\n' <<<"${of[$x.before]}") | awk 'NF == 2 { print $1 / $2 }' | median)" ;;
+		*) printf '| ' ;;
+		esac
+	fi
+	echo '|'
+}
+echo "| CPU, microseconds a message | C | ICU en-US | C, 500 bytes |${before:+ the other tree, C | C / the other tree |}"
+echo "| --- | --- | --- | --- |${before:+ --- | --- |}"
+cells 'the signals view' %.1f "{view} / $n"
+cells 'score() with the signals view' %.1f "{score} / $n"
+cells 'the same, `assay.explain_from = 0.1`' %.1f "{lean} / $n"
+cells 'the same, `assay.prefilter = off`' %.1f "{off} / $some"
+cells 'COPY without decisions' %.1f "{COPY.DISABLE} / $n"
+cells 'COPY with decisions' %.1f "{COPY.ENABLE} / $n"
+cells 'COPY with, in times of without' %.1f '(({COPY.ENABLE}) / ({COPY.DISABLE}))'
+cells 'INSERT of one, without decisions' %.1f "{INSERT.DISABLE} / $singles"
+cells 'INSERT of one, with decisions' %.1f "{INSERT.ENABLE} / $singles"
+cells 'INSERT with, in times of without' %.1f '(({INSERT.ENABLE}) / ({INSERT.DISABLE}))'
+[ "$seconds" -gt 0 ] || exit 0
+echo
+
+# ---- by the clock -----------------------------------------------------------
 
 repeat() { for _ in $(seq "$rounds"); do "$@"; done | median; }
 
 row measured value
 row --- ---
-warm='SELECT count(x.score) FROM (SELECT * FROM signals LIMIT 1) s, assay.score('"'bench'"', s) x'
-all='SELECT count(x.score) FROM signals s, assay.score('"'bench'"', s) x'
-view='SELECT count(s.phrases), sum(length(s.body_text)), sum(s.sender_events), sum(s.domain_events), sum(s.pair_events) FROM signals s'
 one=$(repeat timed -c 'SET max_parallel_workers_per_gather = 0' -c "$warm" -c "$all")
-plain=$(repeat timed -c 'SET max_parallel_workers_per_gather = 0' -c "$view")
-off=$(repeat timed -c 'SET max_parallel_workers_per_gather = 0' -c 'SET assay.prefilter = off' -c "$warm" -c "$all")
 explained=$(repeat timed -c 'SET max_parallel_workers_per_gather = 0' -c 'SET assay.explain_from = 0.1' -c "$warm" -c "$all")
 # In the target list the planner counts the cost of score() for each message;
 # the bodies are beside the table, which is small without them.
@@ -48,26 +157,7 @@ two=$(repeat timed -c "$both")
 fast=$(repeat timed -c 'SET assay.explain_from = 0.1' -c "$both")
 row "score(), one core: messages a second" "$(calc %.0f "$n * 1000 / $one")"
 row "score(), one core: microseconds a message" "$(calc %.1f "$one * 1000 / $n")"
-row "of these, the signals view alone" "$(calc %.1f "$plain * 1000 / $n")"
-row "score(), one core, assay.prefilter = off: microseconds a message" "$(calc %.1f "$off * 1000 / $n")"
 row "score(), one core, assay.explain_from = 0.1: messages a second" "$(calc %.0f "$n * 1000 / $explained")"
-
-# CPU, which others' load does not lengthen, by turns
-scores() { printf '%s;\n' 'SET max_parallel_workers_per_gather = 0' "$@" "$warm" | cat - <(printf '%s\n' '-- measure' "$all;") | cpu; }
-icu=() c=() slow=() was=()
-for _ in $(seq "$rounds"); do
-	c+=("$(scores)") icu+=("$(PGDATABASE=bench_icu scores)") slow+=("$(PGDATABASE=bench_icu scores 'SET assay.prefilter = off')")
-	if [ -n "$before" ]; then was+=("$(eval "$old"; PGDATABASE=bench_policy scores)"); fi
-done
-cpu_c=$(printf '%s\n' "${c[@]}" | median)
-cpu_icu=$(printf '%s\n' "${icu[@]}" | median)
-row "score(), CPU microseconds a message, locale C" "$(calc %.1f "$cpu_c / $n")"
-row "the same, ICU locale en-US" "$(calc %.1f "$cpu_icu / $n")"
-row "the same, ICU locale, assay.prefilter = off" "$(calc %.1f "$(printf '%s\n' "${slow[@]}" | median) / $n")"
-if [ -n "$before" ]; then
-	row "score(), locale C, against the other tree" "$(calc %.3f "$cpu_c / $(printf '%s\n' "${was[@]}" | median)")"
-fi
-
 row "score(), parallel query on two cores: messages a second" "$(calc %.0f "$n * 1000 / $two")"
 row "the same, assay.explain_from = 0.1" "$(calc %.0f "$n * 1000 / $fast")"
 
@@ -81,18 +171,15 @@ first=$(repeat timed -c "$warm")
 second=$(repeat timed -c "$warm" -c "$warm")
 row "compiling the policy in a new backend, milliseconds" "$(calc %.1f "$first - $second")"
 
-psql -Xqc 'CREATE TRIGGER decide AFTER INSERT ON message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('"'bench'"')'
-psql -Xqc "COPY (SELECT * FROM arriving) TO STDOUT (FORMAT binary)" >"$build/bench.copy"
 clear='TRUNCATE message, bench_decision'
 # $1: ENABLE or DISABLE the trigger; $2: assay.explain_from
 copy() {
 	local PGOPTIONS="$PGOPTIONS -c assay.explain_from=$2"
 	psql -Xqc "$clear" -c "ALTER TABLE message $1 TRIGGER decide" -c CHECKPOINT
-	psql -XqAt -c '\timing on' -c '\copy message from '"'$build/bench.copy'"' (format binary)' | sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p'
+	psql -XqAt -c '\timing on' -c '\copy message from '"'$file'"' (format binary)' | sed -n 's/^Time: \([0-9.]*\) ms.*/\1/p'
 }
 with=() without=() lean=()
 for _ in $(seq "$rounds"); do without+=("$(copy DISABLE 0)"); with+=("$(copy ENABLE 0)"); lean+=("$(copy ENABLE 0.1)"); done
-rm -f "$build/bench.copy"
 a=$(printf '%s\n' "${without[@]}" | median) b=$(printf '%s\n' "${with[@]}" | median) c=$(printf '%s\n' "${lean[@]}" | median)
 row "COPY without decisions: rows a second" "$(calc %.0f "$n * 1000 / $a")"
 row "COPY with decisions: rows a second" "$(calc %.0f "$n * 1000 / $b")"
@@ -101,11 +188,11 @@ row "the same, assay.explain_from = 0.1" "$(calc %.2f "$a / $c")"
 
 script=$build/bench.insert.sql
 cat >"$script" <<'SQL'
-\set i random(1, 20000)
+\set i 1000000000 + random(1, 20000)
 INSERT INTO message SELECT nextval('bench_id'), a.received_at, a.from_addr, a.from_domain, a.recipient, a.reply_to, a.subject, a.body_text, a.urls, a.attachments, a.auth, a.size FROM arriving a WHERE a.id = :i;
 SQL
-sed -i "s/20000/$n/" "$script"
-psql -Xqc 'CREATE SEQUENCE bench_id START 1000000000 CACHE 100' -c 'CREATE INDEX ON arriving (id)' -c 'ANALYZE arriving'
+sed -i "s/20000)/$n)/" "$script"
+psql -Xqc 'CREATE SEQUENCE bench_id START 2000000000 CACHE 100'
 inserts() {
 	local PGOPTIONS="$PGOPTIONS -c assay.explain_from=$2"
 	psql -Xqc "$clear" -c "ALTER TABLE message $1 TRIGGER decide" -c CHECKPOINT
@@ -125,6 +212,5 @@ row "INSERT with / without" "$(calc %.2f "$b / $a")"
 row "the same, assay.explain_from = 0.1" "$(calc %.2f "$c / $a")"
 row "p99 latency with / without" "$(calc %.2f "$pb / $pa")"
 row "the same, assay.explain_from = 0.1" "$(calc %.2f "$pc / $pa")"
-rm -f "$build"/bench.p99.* "$script"
 lost=$(psql -XqAtc 'SELECT count(*) FROM message m LEFT JOIN bench_decision d USING (id) WHERE d.id IS NULL')
 [ "$lost" = 0 ] || fail "$lost messages have no decision"

@@ -28,11 +28,13 @@ sql(q{
 	       (i * 7 + i / 3) % 25 AS sender, (i * 11) % 4 AS recipient
 	FROM generate_series(1, 399) i;
 	CREATE FUNCTION arrive(low int, high int) RETURNS void LANGUAGE sql AS $$
-		INSERT INTO message (id, message_id, received_at, sent_at, from_addr, from_name, from_domain, return_path, recipients,
+		INSERT INTO message (id, message_id, received_at, sent_at, from_addr, from_name, from_domain, return_path, recipients, mailbox,
 			subject, body_text, has_html, urls, link_texts, link_hrefs, in_reply_to, reference_ids, list_id, headers, size_bytes)
 		SELECT id, format('m%s@host%s.example.net', id, sender), received_at, received_at - interval '1 minute',
 			format('user%s@site%s.example.com', sender, sender % 10), 'Some Body', format('site%s.example.com', sender % 10),
 			format('user%s@site%s.example.com', sender, sender % 10), ARRAY[format('reader%s@example.org', recipient)],
+			-- the folder that a corpus keeps it in is its label; no signal may see that
+			CASE WHEN sender >= 20 THEN 'spam' ELSE 'ham' END,
 			CASE WHEN sender >= 20 THEN 'MAKE MONEY NOW!!!' ELSE 'Re: the kernel' END,
 			CASE WHEN sender >= 20 THEN 'Click here to order now, 100% guaranteed, to be removed reply'
 			     ELSE E'somebody wrote:\n> it fails\n> again\nI think the driver does not compile' END,
@@ -135,6 +137,9 @@ is(signals('fake_reply, threaded', subject => q{'Re: you'}), 't f', 'a reply to 
 is(signals('money_phrases, pitch_themes', body_text => q{E'Make\n money  fast: double your cash'}), '3 1', 'phrases');
 is(signals('list_mail, opt_out_phrases', list_id => q{'<l.example>'}, body_text => q{E'hello\n_____________________\nto unsubscribe'}),
 	't 0', 'what a list appends is not the sender\'s');
+is(signals('recipient_events > 0, pair_events > 0', mailbox => q{'ham'}, from_addr => q{'user1@site1.example.com'},
+	recipients => q{'{reader1@example.org}'}), 't t', 'a recipient is an address');
+is(signals('recipient_events, pair_events', mailbox => q{'ham'}, from_addr => q{'user1@site1.example.com'}), '0 0', '... and not a folder');
 is(signals('list_mail, opt_out_phrases', body_text => q{E'hello\n_____________________\nto unsubscribe'}), 'f 1', 'without a list it is');
 
 $node->stop;
