@@ -22,4 +22,9 @@
 #define pg_noreturn		pg_attribute_noreturn()
 #endif
 
+/* A group of settings was renamed in 17. */
+#if PG_VERSION_NUM < 170000
+#define COMPAT_OPTIONS_OTHER	COMPAT_OPTIONS_CLIENT
+#endif
+
 #endif							/* ASSAY_COMPAT_H */

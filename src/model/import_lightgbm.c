@@ -815,7 +815,7 @@ ReadInfo(Reader *r, Span word, PandasColumn *info)
 {
 	bool		numeric = *word.start == '[';
 	Span		part = word;
-	double		value;
+	double		value = 0;
 	bool		fine = true;
 
 	info->list = PANDAS_NO_LIST;

@@ -16,6 +16,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "miscadmin.h"
+#include "compat.h"
 #include "security.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
@@ -93,7 +94,7 @@ IsWatched(struct config_generic *setting)
 		case QUERY_TUNING_GEQO:
 		case QUERY_TUNING_OTHER:
 		case COMPAT_OPTIONS_PREVIOUS:
-		case COMPAT_OPTIONS_CLIENT:
+		case COMPAT_OPTIONS_OTHER:
 		case DEVELOPER_OPTIONS:
 			return true;
 		case CLIENT_CONN_LOCALE:
