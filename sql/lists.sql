@@ -187,7 +187,9 @@ INSERT INTO assay.list (set, value) SELECT 'c' || i % 3 + 1, 'v' || i FROM gener
 SELECT assay.rebuild_list('c' || i) FROM generate_series(1, 3) i;
 SELECT bool_and(assay.in_list('c' || i % 3 + 1, 'v' || i)), bool_or(assay.in_list('c' || i % 3 + 1, 'w' || i)) FROM generate_series(1, 15000) i;
 SELECT sum(bytes) <= 1024 * 1024 * 1.2 FROM assay.list_cache();
+\set VERBOSITY sqlstate
 SET assay.list_cache_size = 0;
+\set VERBOSITY default
 RESET assay.list_cache_size;
 
 -- in parallel workers

@@ -143,7 +143,8 @@ SELECT plans, (SELECT count(*) FROM pg_backend_memory_contexts WHERE name = 'pg_
 -- where there is room for few, they take turns, and decide alike; the plans stay
 SET assay.policy_cache_size = '200kB';
 INSERT INTO inv.busy VALUES (101, 30);
-SELECT count(*) BETWEEN 2 AND 20 AS few, sum(bytes) <= 200 * 1024 AS within FROM assay.policy_cache;
+-- (the one in use stays, however large)
+SELECT count(*) BETWEEN 2 AND 20 AS few, sum(bytes) - max(bytes) <= 200 * 1024 AS within FROM assay.policy_cache;
 SELECT plans, (SELECT count(*) FROM pg_backend_memory_contexts WHERE name = 'pg_assay decide') AS plans_then FROM inv_plans;
 SET assay.policy_cache_size = 0;
 INSERT INTO inv.busy VALUES (102, 30);

@@ -225,7 +225,8 @@ BEGIN
 		END IF;
 	END IF;
 	IF NOT pg_is_in_recovery() AND EXISTS (SELECT FROM pg_publication_tables t
-		WHERE to_regclass(format('%I.%I', t.schemaname, t.tablename)) = p.decision) THEN
+		JOIN pg_class c ON c.relname = t.tablename JOIN pg_namespace s ON s.oid = c.relnamespace AND s.nspname = t.schemaname
+		WHERE c.oid = p.decision) THEN
 		RETURN QUERY
 			SELECT 'warning', 'subscriber', format('replication slot %s %s, %s behind', s.slot_name,
 				CASE WHEN s.active THEN 'is slow' ELSE 'is not read' END,
