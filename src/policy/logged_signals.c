@@ -434,13 +434,22 @@ FormSignals(SignalsShape * shape, const Datum *values, const bool *nulls)
 static TupleDesc
 LiveColumns(TupleDesc desc)
 {
-	TupleDesc	live = CreateTemplateTupleDesc(desc->natts);
+	TupleDesc	live;
 	int			n = 0;
 
 	for (int i = 0; i < desc->natts; i++)
 		if (!TupleDescAttr(desc, i)->attisdropped)
+			n++;
+
+	/*
+	 * From 18 on a descriptor's layout depends on its size: it can't shrink
+	 * later.
+	 */
+	live = CreateTemplateTupleDesc(n);
+	n = 0;
+	for (int i = 0; i < desc->natts; i++)
+		if (!TupleDescAttr(desc, i)->attisdropped)
 			TupleDescCopyEntry(live, ++n, desc, i + 1);
-	live->natts = n;
 	return live;
 }
 
