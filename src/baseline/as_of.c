@@ -17,6 +17,7 @@
 #include "access/transam.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
 #include "fmgr.h"
@@ -25,6 +26,7 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
+#include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -165,6 +167,31 @@ InitScanKey(ScanKey key, Relation rel, Relation index, int column, StrategyNumbe
 }
 
 /*
+ * Are the rows of a table elsewhere?  Citus keeps those of a distributed table
+ * in shards, and the table itself empty, here and on each node that knows it.
+ */
+static bool
+IsDistributed(Oid relid)
+{
+	Oid			catalog = get_relname_relid("pg_dist_partition", PG_CATALOG_NAMESPACE);
+	AttrNumber	column = OidIsValid(catalog) ? get_attnum(catalog, "logicalrelid") : InvalidAttrNumber;
+	Relation	rel;
+	SysScanDesc scan;
+	ScanKeyData key;
+	bool		found;
+
+	if (column == InvalidAttrNumber || get_atttype(catalog, column) != REGCLASSOID)
+		return false;
+	rel = table_open(catalog, AccessShareLock);
+	ScanKeyInit(&key, column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 1, &key);
+	found = HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
+/*
  * Find the relation of a row type.
  */
 static void
@@ -214,6 +241,11 @@ Prepare(FunctionCallInfo fcinfo, AsOf *asof)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("as_of() cannot read \"%s\", which has child tables", RelationGetRelationName(rel)),
+				 errhint("Use the SQL that assay.baseline_probe() gives.")));
+	if (IsDistributed(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("as_of() cannot read \"%s\", whose rows are in shards", RelationGetRelationName(rel)),
 				 errhint("Use the SQL that assay.baseline_probe() gives.")));
 
 	asof->nkeys = PG_NARGS() - FIRST_KEY;
