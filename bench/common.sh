@@ -17,7 +17,7 @@ cpu() {
 		echo 'SELECT pg_backend_pid() AS server \gset'
 		echo '\setenv SERVER :server'
 		echo '\o /dev/null'
-		sed "s/^-- measure\$/\\\\! awk '{ print \$14 + \$15 }' \/proc\/\$SERVER\/stat/"
-		printf '%s\n' "\\! awk '{ print \$14 + \$15 }' /proc/\$SERVER/stat"
-	} | psql -XqAt -v ON_ERROR_STOP=1 "$@" | awk -v tick="$(getconf CLK_TCK)" 'NR == 1 { from = $1 } END { if (NR != 2) exit 1; print ($1 - from) * 1000000 / tick }'
+		sed 's/^-- measure$/\\! cat \/proc\/$SERVER\/schedstat/'
+		printf '%s\n' '\! cat /proc/$SERVER/schedstat'
+	} | psql -XqAt -v ON_ERROR_STOP=1 "$@" | awk 'NR == 1 { from = $1 } END { if (NR != 2) exit 1; print ($1 - from) / 1000 }'
 }
