@@ -119,10 +119,10 @@ SELECT assay.create_policy('late_many', 'late_many_signals', '{id}', prior => 0)
 SELECT assay.create_detector('late_many', 'slow', 'public.late_sleep(id * 0 + 0.03)', mode => 'live');
 CREATE TRIGGER decide AFTER INSERT ON late_many REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('late_many');
 SET client_min_messages = error;
-SET assay.message_budget = '10s';
+SET assay.message_budget = '60s';
 SET assay.statement_budget = 1;
 INSERT INTO late_many SELECT generate_series(1, 2);
-SET assay.message_budget = '200ms';
+SET assay.message_budget = '1s';
 SET assay.statement_budget = '100ms';
 INSERT INTO late_many SELECT generate_series(101, 130);
 SET assay.statement_budget = 0;
