@@ -82,17 +82,18 @@ SELECT bool_and(assay.in_list('big', 'v' || i) = (i BETWEEN 1 AND 5000 AND i % 1
 SELECT b.state, c.state, c."values", c.changes FROM assay.list_base b, assay.list_cache() c WHERE c.set = 'big';
 
 -- a base that is damaged is not used: each byte of its header, its end, its length
-CREATE FUNCTION pg_temp.with_base(b bytea) RETURNS boolean LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_temp.with_base(b bytea) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
 	UPDATE assay.list_base SET base = b WHERE set = 'big';
-	RETURN assay.in_list('big', 'v5') AND NOT assay.in_list('big', 'v7');
+	RETURN CASE WHEN assay.in_list('big', 'v5') AND NOT assay.in_list('big', 'v7') THEN 'right' ELSE 'wrong' END
+		|| (SELECT CASE WHEN c."values" = 0 THEN ', from the rows' ELSE ', from the base' END FROM assay.list_cache() c WHERE c.set = 'big');
 END $$;
 BEGIN;
 SET LOCAL client_min_messages = error;
 CREATE TEMP TABLE good AS SELECT base FROM assay.list_base WHERE set = 'big';
-SELECT count(*), bool_and(pg_temp.with_base(set_byte(base, i, get_byte(base, i) # 255))) FROM good, generate_series(0, 130) i;
-SELECT bool_and(pg_temp.with_base(substr(base, 1, n))) FROM good, unnest('{0,1,3,4,8,123,124,125,1000}'::int[]) n;
-SELECT pg_temp.with_base(base || '\x00'), pg_temp.with_base(set_byte(base, length(base) - 1, 255)), pg_temp.with_base(''), pg_temp.with_base(base) FROM good;
+SELECT pg_temp.with_base(set_byte(base, i, get_byte(base, i) # 255)), count(*) FROM good, generate_series(0, 130) i GROUP BY 1 ORDER BY 1;
+SELECT pg_temp.with_base(substr(base, 1, n)), count(*) FROM good, unnest('{0,1,3,4,8,123,124,125,1000}'::int[]) n GROUP BY 1;
+SELECT pg_temp.with_base(base || '\x00'), pg_temp.with_base(set_byte(base, length(base) - 1, get_byte(base, length(base) - 1) # 255)), pg_temp.with_base(''), pg_temp.with_base(base) FROM good;
 ROLLBACK;
 
 -- limits
@@ -103,7 +104,14 @@ INSERT INTO assay.list (set, value) VALUES ('free_mail', repeat('x', 1025));
 INSERT INTO assay.list (set, value, kind) VALUES ('free_mail', repeat('p', 255), 'prefix');
 SELECT assay.in_list('free_mail', repeat('P', 2000)), assay.in_list('free_mail', repeat('P', 254));
 INSERT INTO assay.list (set, value, kind) VALUES ('free_mail', repeat('p', 256), 'prefix');
+INSERT INTO assay.list (set, value, tenant) VALUES ('free_mail', 'x', repeat('t', 255));
+SELECT assay.in_list('free_mail', 'x', tenant => repeat('t', 255)), assay.in_list('free_mail', 'x', tenant => repeat('t', 256));
 INSERT INTO assay.list (set, value, tenant) VALUES ('free_mail', 'x', repeat('t', 256));
+INSERT INTO assay.list (set, value, kind) VALUES ('free_mail', (SELECT string_agg(repeat('h', 62), '.') FROM generate_series(1, 4)) || '.h', 'domain');
+INSERT INTO assay.list (set, value, kind) VALUES ('free_mail', (SELECT string_agg(repeat('h', 62), '.') FROM generate_series(1, 4)) || '.hh', 'domain');
+SELECT assay.create_list(repeat('n', 63));
+SELECT assay.in_list(repeat('n', 63), 'x');
+SELECT assay.drop_set(repeat('n', 63));
 
 -- errors
 \set SHOW_CONTEXT never

@@ -16,7 +16,7 @@ INSERT INTO late_message VALUES (1, 'short');
 INSERT INTO late_message VALUES (2, repeat('a', 3000) || 'b' || repeat('c', 3000));
 INSERT INTO late_message VALUES (3, 'abab', 1000), (4, 'abab', 0), (5, 'abab', 1000);
 SELECT * FROM shown(1);
-SELECT detector, key, sqlstate, message FROM assay.fault ORDER BY fault;
+SELECT detector, key, sqlstate, message FROM assay.fault WHERE policy = 'late' ORDER BY fault;
 -- no other part of the statement is timed
 BEGIN;
 INSERT INTO late_message SELECT 10, 'x' FROM pg_sleep(0.15);
@@ -112,6 +112,34 @@ SET assay.message_budget = 1;
 RESET ROLE;
 DROP ROLE late_ingest;
 SELECT count(*) AS undecided FROM late_message m WHERE NOT EXISTS (SELECT FROM late_decision d WHERE d.id = m.id);
+-- a statement has a budget of its own, and a hundredth of a message's for each; without one of either there is no limit
+CREATE TABLE late_many (id int PRIMARY KEY);
+CREATE VIEW late_many_signals AS SELECT id FROM late_many;
+SELECT assay.create_policy('late_many', 'late_many_signals', '{id}', prior => 0);
+SELECT assay.create_detector('late_many', 'slow', 'public.late_sleep(id * 0 + 0.03)', mode => 'live');
+CREATE TRIGGER decide AFTER INSERT ON late_many REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('late_many');
+SET client_min_messages = error;
+SET assay.message_budget = '60s';
+SET assay.statement_budget = 1;
+INSERT INTO late_many SELECT generate_series(1, 2);
+SET assay.message_budget = '1s';
+SET assay.statement_budget = '100ms';
+INSERT INTO late_many SELECT generate_series(101, 130);
+SET assay.statement_budget = 0;
+INSERT INTO late_many SELECT generate_series(201, 230);
+SET assay.message_budget = 0;
+SET assay.statement_budget = '100ms';
+INSERT INTO late_many SELECT generate_series(301, 330);
+SELECT id / 100 AS part, count(*), bool_or(degraded) AS degraded FROM late_many_decision GROUP BY 1 ORDER BY 1;
+SELECT DISTINCT sqlstate, message FROM assay.fault WHERE policy = 'late_many';
+RESET assay.message_budget;
+RESET assay.statement_budget;
+RESET client_min_messages;
+DROP TRIGGER decide ON late_many;
+\set VERBOSITY terse
+SELECT assay.drop_policy('late_many', true);
+DROP TABLE late_many CASCADE;
+\set VERBOSITY default
 DROP FUNCTION shown;
 DROP TRIGGER decide ON late_message;
 SELECT assay.drop_policy('late', true);

@@ -18,7 +18,7 @@ ANALYZE imported;
 SELECT i.library, name, count(*) FROM golden JOIN imported i USING (name, version) GROUP BY i.library, name ORDER BY i.library COLLATE "C", name COLLATE "C";
 -- Rows that differ
 SELECT name, version, row_no, record, margin, assay.margin(model, record) FROM golden JOIN imported USING (name, version)
-WHERE assay.margin(model, record) <> (margin::float8[])[1];
+WHERE assay.margin(model, record) IS DISTINCT FROM (margin::float8[])[1];
 SELECT library, imported.name, f.name AS feature, f.kind, f.categories FROM imported, assay.model_features(model) f
 WHERE f.kind <> 'numeric' ORDER BY library COLLATE "C", imported.name COLLATE "C", f.position;
 

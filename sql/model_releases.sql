@@ -16,17 +16,18 @@ CREATE TEMP TABLE compared AS
 SELECT g.name, g.version, m.format, g.row_no, model, g.features::real[] AS features, g.record,
        g.margin::real[] AS margin, g.prediction::real[] AS prediction, g.leaf::integer[] AS leaf, g.contributions::real[]
 FROM golden g JOIN imported m ON m.version = g.version AND regexp_replace(m.name, '_ubj$', '') = g.name;
-SELECT count(*) > 600 AS enough, count(*) FILTER (WHERE record IS NOT NULL) AS records FROM compared;
+SELECT count(*) > 600 AS enough, count(*) FILTER (WHERE record IS NOT NULL) AS records, count(*) FILTER (WHERE record IS NULL AND leaf IS NOT NULL) > 300 AS leaves,
+       count(*) FILTER (WHERE record IS NULL AND contributions IS NOT NULL AND (assay.model_info(model)).explainable) > 300 AS explained FROM compared;
 
 -- Rows that differ. DART's weights, several expectiles and quantiles that cross; forests of the scikit-learn interface.
 SELECT name, version, format, row_no, margin, got FROM compared,
     LATERAL (SELECT CASE WHEN record IS NULL THEN assay.margin_vector(model, features) ELSE assay.margin_vector(model, record) END::real[]) AS v (got)
-WHERE got::text <> margin::text;
+WHERE got::text IS DISTINCT FROM margin::text;
 SELECT name, version, format, row_no, prediction, got FROM compared,
     LATERAL (SELECT CASE WHEN record IS NULL THEN assay.predict_vector(model, features) ELSE assay.predict_vector(model, record) END::real[]) AS v (got)
-WHERE got::text <> prediction::text;
+WHERE got::text IS DISTINCT FROM prediction::text;
 SELECT name, version, format, row_no FROM compared
-WHERE record IS NULL AND leaf IS NOT NULL AND assay.predict_leaf(model, features) <> leaf;
+WHERE record IS NULL AND leaf IS NOT NULL AND assay.predict_leaf(model, features) IS DISTINCT FROM leaf;
 SELECT name, version, format, row_no, i, ours, theirs
 FROM compared, LATERAL unnest(assay.contributions(model, features), contributions) WITH ORDINALITY AS c (ours, theirs, i)
 WHERE record IS NULL AND contributions IS NOT NULL AND (assay.model_info(model)).explainable

@@ -3,15 +3,16 @@
 SELECT nspname, extversion ~ '^\d+\.\d+\.\d+$' AS versioned, extrelocatable
 FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace WHERE extname = 'pg_assay';
 
--- objects without a comment
-SELECT pg_describe_object(d.classid, d.objid, 0) COLLATE "C" AS undocumented
+-- objects without a comment: arrays and row types have none of their own, nor have families that came with an operator class
+CREATE TEMP TABLE object AS
+SELECT d.classid, d.objid, d.classid::regclass::name AS class, obj_description(d.objid, d.classid::regclass::name) AS says
 FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
-WHERE e.extname = 'pg_assay'
-  AND d.classid IN ('pg_proc'::regclass, 'pg_type'::regclass, 'pg_class'::regclass)
-  AND obj_description(d.objid, d.classid::regclass::name) IS NULL
+WHERE e.extname = 'pg_assay' AND d.deptype = 'e' AND d.classid <> 'pg_opfamily'::regclass
   AND NOT EXISTS (SELECT FROM pg_type t WHERE d.classid = 'pg_type'::regclass AND t.oid = d.objid
-                  AND (t.typelem <> 0 OR t.typrelid <> 0))
-ORDER BY 1;
+                  AND (t.typelem <> 0 OR t.typrelid <> 0 AND t.typname <> 'confusion'));
+SELECT class COLLATE "C", count(*) > CASE class WHEN 'pg_proc' THEN 250 WHEN 'pg_class' THEN 30 WHEN 'pg_operator' THEN 20 WHEN 'pg_type' THEN 8 ELSE 0 END AS some FROM object
+WHERE class IN ('pg_proc', 'pg_type', 'pg_class', 'pg_operator', 'pg_opclass', 'pg_cast') GROUP BY 1, class ORDER BY 1;
+SELECT pg_describe_object(classid, objid, 0) COLLATE "C" AS undocumented FROM object WHERE coalesce(says, '') = '' ORDER BY 1;
 
 -- functions that follow the caller's search_path though they are not C
 SELECT p.oid::regprocedure::text COLLATE "C" AS unpinned
@@ -21,3 +22,31 @@ JOIN pg_language l ON l.oid = p.prolang
 WHERE e.extname = 'pg_assay' AND l.lanname NOT IN ('c', 'internal') AND p.prosqlbody IS NULL
   AND NOT coalesce(array_to_string(p.proconfig, ',') LIKE '%search_path=%', false)
 ORDER BY 1;
+
+-- settings: default, who may set them, and what is taken at the ends of the range and beyond (sqlstate otherwise);
+-- assay.stat_max is there where the library is preloaded only
+LOAD 'pg_assay';
+CREATE FUNCTION pg_temp.set(name text, value text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM set_config(name, value, true);
+	RETURN 'ok';
+EXCEPTION WHEN OTHERS THEN
+	RETURN SQLSTATE;
+END $$;
+CREATE ROLE regress_assay_plain;
+GRANT USAGE ON SCHEMA assay TO regress_assay_plain;
+CREATE FUNCTION pg_temp.set_plain(name text, value text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	result text;
+BEGIN
+	SET LOCAL ROLE regress_assay_plain;
+	result := pg_temp.set(name, value);
+	RESET ROLE;
+	RETURN result;
+END $$;
+SELECT name, boot_val, unit, min_val AS low, max_val AS high, pg_temp.set(name, min_val) AS at_low, pg_temp.set(name, (min_val::numeric - 1)::text) AS below,
+	pg_temp.set(name, max_val) AS at_high, pg_temp.set(name, (max_val::numeric + 1)::text) AS above, pg_temp.set(name, 'x') AS junk,
+	pg_temp.set_plain(name, boot_val) AS plain
+FROM pg_settings WHERE name LIKE 'assay.%' AND name <> 'assay.stat_max' ORDER BY name COLLATE "C";
+DROP OWNED BY regress_assay_plain;
+DROP ROLE regress_assay_plain;

@@ -48,7 +48,8 @@ INSERT INTO assay.phrase (set, name, pattern) VALUES ('bec', 'bad', NULL);
 INSERT INTO assay.phrase (set, name, pattern) VALUES (NULL, 'bad', 'x');
 INSERT INTO assay.phrase (set, name, pattern) VALUES ('none', 'bad', 'x');
 INSERT INTO assay.phrase (set, name, pattern, weight) VALUES ('bec', 'bad', 'x', 'NaN');
-INSERT INTO assay.phrase (set, name, pattern, weight) VALUES ('bec', 'bad', 'x', 1001);
+INSERT INTO assay.phrase (set, name, pattern, weight) VALUES ('bec', 'bad', 'x', 1000.001);
+INSERT INTO assay.phrase (set, name, pattern, weight) VALUES ('bec', 'bad', 'x', -1000.001);
 INSERT INTO assay.phrase (set, name, pattern) VALUES ('bec', repeat('n', 256), 'x');
 INSERT INTO assay.phrase (set, name, pattern) VALUES ('bec', 'bad', repeat('x', 1001));
 SELECT assay.phrase_hits('none', 'x');
@@ -60,6 +61,9 @@ SELECT assay.phrase_hits('a list', 'x');
 SELECT count(*) FROM assay.phrase WHERE name = 'bad';
 INSERT INTO assay.phrase (set, name, pattern) VALUES ('bec', repeat('n', 255), repeat('x', 1000));
 SELECT length((assay.phrase_hits('bec', repeat('x', 1000)))[1]);
+INSERT INTO assay.phrase (set, name, pattern, weight) VALUES ('bec', 'heavy', 'lead', 1000), ('bec', 'light', 'helium', -1000);
+SELECT weight FROM unnest('{lead,helium}'::text[]) t, assay.phrase_summary('bec', t);
+DELETE FROM assay.phrase WHERE name IN ('heavy', 'light');
 
 -- a compiled form that is damaged or gone
 BEGIN;

@@ -40,7 +40,12 @@ SELECT what, pg_temp.try(format('assay.create_policy(%s)', call)) FROM (VALUES
 	(31, 'default among them', $$'a', 'limits.signals', '{id}', thresholds => '{"safe": 0.5}'$$), (32, 'verdict without name', $$'a', 'limits.signals', '{id}', thresholds => '{"": 0.5}'$$),
 	(33, 'no default', $$'a', 'limits.signals', '{id}', default_verdict => NULL$$), (34, 'on_error', $$'a', 'limits.signals', '{id}', on_error => 'ignore'$$), (35, 'null', $$'a', 'limits.signals', '{id}', on_error => NULL$$),
 	(36, 'log_signals', $$'a', 'limits.signals', '{id}', log_signals => NULL$$), (37, 'search_path', $$'a', 'limits.signals', '{id}', search_path => 'a, "b'$$), (38, 'null', $$'a', 'limits.signals', '{id}', search_path => NULL$$),
-	(39, 'twice', $$'none', 'limits.signals', '{id}'$$)) t(n, what, call) ORDER BY n;
+	(39, 'twice', $$'none', 'limits.signals', '{id}'$$),
+	(43, 'verdict of 200 characters', $$'v200', 'limits.signals', '{id}', thresholds => jsonb_build_object(repeat('ü', 200), 0.5)$$), (44, '201', $$'a', 'limits.signals', '{id}', thresholds => jsonb_build_object(repeat('ü', 201), 0.5)$$),
+	(45, 'default of 200', $$'d200', 'limits.signals', '{id}', default_verdict => repeat('ü', 200)$$), (46, '201', $$'a', 'limits.signals', '{id}', default_verdict => repeat('ü', 201)$$)) t(n, what, call) ORDER BY n;
+-- the key columns and one more are a primary key
+DO $$ BEGIN EXECUTE 'CREATE VIEW limits.keys AS SELECT ' || (SELECT string_agg(format('id AS k%s', i), ', ') FROM generate_series(1, 32) i) || ' FROM limits.message'; END $$;
+SELECT n, pg_temp.try(format('assay.create_policy(%L, ''limits.keys'', (SELECT array_agg(''k'' || i) FROM generate_series(1, %s) i))', 'k' || n, n)) FROM unnest('{31,32}'::int[]) n;
 
 -- detectors
 SELECT assay.create_policy('p', 'limits.signals', '{id}');
@@ -179,3 +184,37 @@ INSERT INTO lim_many VALUES (2, 1);
 SELECT id, degraded, assay.margin(attribution), (SELECT count(*) FROM assay.ledger(attribution)) AS entries FROM lim_many_decision ORDER BY id;
 DROP TABLE lim_many CASCADE;
 SELECT assay.drop_policy('lim_many', true);
+
+-- so many guards and exclusions, too
+CREATE TABLE lim_more (id int PRIMARY KEY, n int);
+CREATE VIEW lim_more_signals AS SELECT id, n FROM lim_more;
+SELECT assay.create_policy('lim_more', 'lim_more_signals', '{id}');
+INSERT INTO assay.guard (policy, guard, from_revision, condition) SELECT 'lim_more', 'g' || i, 1, 'n = 1' FROM generate_series(1, 9999) i;
+SELECT assay.create_guard('lim_more', 'g10000', 'n = 1');
+SELECT assay.create_guard('lim_more', 'g10001', 'n = 1');
+INSERT INTO assay.exclusion (policy, exclusion, from_revision, condition, verdict, reason) SELECT 'lim_more', 'x' || i, 2, 'n = 1', 'safe', 'r' FROM generate_series(1, 9999) i;
+SELECT assay.exclude('lim_more', 'x10000', 'n = 1', verdict => 'safe', reason => 'r');
+SELECT assay.exclude('lim_more', 'x10001', 'n = 1', verdict => 'safe', reason => 'r');
+SELECT assay.drop_policy('lim_more', true);
+DROP TABLE lim_more CASCADE;
+
+-- a fault keeps 1,024 bytes of a message, a ledger 128 of a signal and 255 signals of a condition
+CREATE TABLE lim_said (id int PRIMARY KEY, said text);
+DO $$ BEGIN EXECUTE 'CREATE VIEW lim_said_signals AS SELECT id, said, ' || (SELECT string_agg(format('id + %s AS c%s', i, i), ', ') FROM generate_series(1, 256) i) || ' FROM lim_said'; END $$;
+CREATE FUNCTION lim_say(said text) RETURNS boolean LANGUAGE plpgsql STABLE AS $$ BEGIN RAISE EXCEPTION USING MESSAGE = said, ERRCODE = '22023'; END $$;
+SELECT assay.create_policy('lim_said', 'lim_said_signals', '{id}');
+SELECT assay.create_detector('lim_said', 'says', 'public.lim_say(said)', mode => 'live');
+SELECT assay.create_detector('lim_said', 'shows', 'said IS NOT NULL', mode => 'live');
+SELECT assay.create_detector('lim_said', 'c' || n, (SELECT string_agg('c' || i, ' + ') FROM generate_series(1, n) i) || ' > 0', mode => 'live') FROM unnest('{254,255,256}'::int[]) n;
+CREATE TRIGGER decide AFTER INSERT ON lim_said REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('lim_said');
+SET client_min_messages = error;
+INSERT INTO lim_said VALUES (1, repeat('x', 1024)), (2, repeat('x', 1025)), (3, repeat('é', 600)), (4, repeat('x', 128)), (5, repeat('x', 129)), (6, repeat('é', 65));
+RESET client_min_messages;
+SELECT key, octet_length(message), message ~ '\.\.\.$' AS cut FROM assay.fault WHERE policy = 'lim_said' ORDER BY key;
+SELECT d.id, octet_length(l.signals->>'said'), l.signals->>'said' ~ '\.\.\.$' AS cut FROM lim_said_decision d, assay.ledger(d.attribution) l WHERE l.detector = 'shows' AND d.id > 3 ORDER BY 1;
+SELECT l.detector, (SELECT count(*) FROM jsonb_object_keys(l.signals)) FROM lim_said_decision d, assay.ledger(d.attribution) l WHERE l.detector ~ '^c' AND d.id = 1 ORDER BY 1;
+DROP TRIGGER decide ON lim_said;
+SELECT assay.drop_policy('lim_said', true);
+DROP TABLE lim_said CASCADE;
+DROP FUNCTION lim_say;
+DELETE FROM assay.fault WHERE policy = 'lim_said';

@@ -91,6 +91,7 @@ INSERT INTO rts_calls (call) VALUES
 	($$SELECT assay.create_guard('rts', 'g', 'txt = ''x''')$$),
 	($$SELECT assay.alter_policy('rts', prior => -3)$$),
 	($$SELECT assay.rollback_policy('rts', 2)$$),
+	($$SELECT assay.rollback_policy('rts', 1)$$),
 	($$SELECT assay.alter_policy('rts', search_path => 'pg_catalog, rts, pg_temp')$$),
 	($$SELECT assay.alter_policy('rts', on_error => 'raise')$$),
 	($$SELECT assay.alter_policy('rts', signals => 'rts.signals')$$),
@@ -100,10 +101,10 @@ INSERT INTO rts_calls (call) VALUES
 	($$DROP TRIGGER decide ON rts.message; SELECT assay.drop_policy('rts')$$),
 	($$INSERT INTO rts.rts_decision (id, revision, verdict, score, attribution) SELECT id, 99, verdict, score, attribution FROM rts.rts_decision$$),
 	($$INSERT INTO assay.detector (policy, detector, from_revision, condition, weight, mode, rollout) SELECT 'rts', 'mine', max(revision), 'true', 9, 'live', 1 FROM assay.revision WHERE policy = 'rts'$$),
-	($$UPDATE assay.detector SET until_revision = (SELECT max(revision) FROM assay.revision WHERE policy = 'rts') WHERE detector = 'wire'$$),
+	($$WITH u AS (UPDATE assay.detector SET until_revision = (SELECT max(revision) FROM assay.revision WHERE policy = 'rts') WHERE detector = 'wire' RETURNING 1) SELECT 1 / count(*) FROM u$$),
 	($$UPDATE assay_internal.policy SET signals = 'a.b'$$),
 	($$DELETE FROM assay_internal.revision$$),
-	($$DELETE FROM assay.policy$$);
+	($$WITH d AS (DELETE FROM assay.policy RETURNING 1) SELECT 1 / count(*) FROM d$$);
 SELECT call, owner, publisher, builder, reader, stranger, ingest
 FROM (SELECT n, left(regexp_replace(call, '\s+', ' ', 'g'), 78) AS call, tried('rts_owner', call) AS owner, tried('rts_publisher', call) AS publisher,
 	tried('rts_builder', call) AS builder, tried('rts_reader', call) AS reader, tried('rts_stranger', call) AS stranger, tried('rts_ingest', call) AS ingest

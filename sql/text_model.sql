@@ -248,6 +248,7 @@ FROM label l JOIN mail USING (id) WHERE mail.at > timestamptz '2024-03-06' - int
 SELECT learn('nothing');
 SELECT text_model_at('nothing');
 SELECT create_text_model(NULL, 'mail', 'body', 'label');
+SELECT create_text_model(repeat('x', 48), 'mail', 'body', 'label') IS NOT NULL AS made, drop_text_model(repeat('x', 48));
 SELECT create_text_model(repeat('x', 49), 'mail', 'body', 'label');
 SELECT create_text_model('x', 'mail', 'id', 'label');
 SELECT create_text_model('x', 'mail', 'nobody', 'label');
@@ -256,6 +257,7 @@ SELECT create_text_model('x', 'mail', 'body', 'label', key => '{}');
 CREATE VIEW badly_labelled AS SELECT id, malicious, at::timestamp AS labelled_at FROM mail;
 SELECT create_text_model('x', 'mail', 'body', 'badly_labelled', key => '{id}');
 DROP VIEW badly_labelled;
+SELECT create_text_model('x', 'mail', 'body', 'label', max_bytes => 1024) IS NOT NULL AS made, drop_text_model('x');
 SELECT create_text_model('x', 'mail', 'body', 'label', max_bytes => 1023);
 SELECT create_text_model('x', 'mail', 'body', 'label', half_life => '1 hour');
 SELECT create_text_model('x', 'mail', 'body', 'label', delay => '-1 hour');

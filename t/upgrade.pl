@@ -56,6 +56,8 @@ is(version(), $to, "updated to $to");
 
 my @checks = parts("check-$from.sql");
 my %answers = parts("check-$from.out");
+cmp_ok(scalar @checks, '>=', 2 * 17, 'there are questions');
+is(2 * keys %answers, scalar @checks, 'as many answers');
 while (my ($name, $sql) = splice(@checks, 0, 2))
 {
 	my $expected = delete $answers{$name} // '';
@@ -81,6 +83,7 @@ is(mail(q{SELECT assay.events(v.history), assay.events(t.history), t.n FROM send
 my $logged = q{SELECT id, (signals).sender, (signals).n FROM world_decision WHERE id <= 73 ORDER BY id};
 my $before = mail($logged);
 unlike($before, qr/ERROR/, 'signals as 0.1.0 logged them');
+cmp_ok(() = $before =~ /\n/g, '>', 20, '... of many messages');
 unlike(mail(q{SELECT assay.upgrade_policy('world'); SELECT assay.upgrade_policy('strict'); SELECT assay.upgrade_policy('world')}), qr/ERROR/,
 	'tables are brought up to date, and again');
 is(mail(q{SELECT id, assay.signal(signals, 'sender'), assay.signal(signals, 'n') FROM world_decision WHERE id <= 73 ORDER BY id}), $before,
