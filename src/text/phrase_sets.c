@@ -164,7 +164,7 @@ Damaged(const CachedPhrases *phrases)
 			 errhint("assay.compile_phrase_set() makes it anew.")));
 }
 
-/* An array of the base's row; all have as many elements. */
+/* An array of the base's row; all have as many elements, null ones only where nulls are asked for. */
 static Datum *
 BaseArray(CachedPhrases *phrases, HeapTuple tuple, TupleDesc desc, int attnum, Oid type,
 		  int len, bool byval, char align, bool **nulls)
@@ -178,7 +178,7 @@ BaseArray(CachedPhrases *phrases, HeapTuple tuple, TupleDesc desc, int attnum, O
 	if (isnull)
 		Damaged(phrases);
 	array = DatumGetArrayTypeP(value);
-	if (ARR_ELEMTYPE(array) != type)
+	if (ARR_ELEMTYPE(array) != type || (nulls == NULL && array_contains_nulls(array)))
 		Damaged(phrases);
 	deconstruct_array(array, type, len, byval, align, &items, nulls, &n);
 	if (phrases->rows != NULL && n != phrases->nrows)
@@ -228,10 +228,9 @@ static void
 LoadRows(CachedPhrases *phrases, HeapTuple tuple, TupleDesc desc)
 {
 	MemoryContext outer = CurrentMemoryContext;
-	bool	   *nulls;
 	bool	   *theme_nulls;
 	bool	   *expiry_nulls;
-	Datum	   *names = BaseArray(phrases, tuple, desc, Anum_base_names, TEXTOID, -1, false, TYPALIGN_INT, &nulls);
+	Datum	   *names = BaseArray(phrases, tuple, desc, Anum_base_names, TEXTOID, -1, false, TYPALIGN_INT, NULL);
 	int			n = phrases->nrows;
 	Datum	   *kinds;
 	Datum	   *themes;
@@ -241,9 +240,9 @@ LoadRows(CachedPhrases *phrases, HeapTuple tuple, TupleDesc desc)
 	HTAB	   *theme_numbers = NewNumbers();
 
 	phrases->rows = MemoryContextAllocZero(phrases->context, (n + 1) * sizeof(PhraseRow));
-	kinds = BaseArray(phrases, tuple, desc, Anum_base_kinds, TEXTOID, -1, false, TYPALIGN_INT, &nulls);
+	kinds = BaseArray(phrases, tuple, desc, Anum_base_kinds, TEXTOID, -1, false, TYPALIGN_INT, NULL);
 	themes = BaseArray(phrases, tuple, desc, Anum_base_themes, TEXTOID, -1, false, TYPALIGN_INT, &theme_nulls);
-	weights = BaseArray(phrases, tuple, desc, Anum_base_weights, FLOAT8OID, sizeof(float8), true, TYPALIGN_DOUBLE, &nulls);
+	weights = BaseArray(phrases, tuple, desc, Anum_base_weights, FLOAT8OID, sizeof(float8), true, TYPALIGN_DOUBLE, NULL);
 	expiry = BaseArray(phrases, tuple, desc, Anum_base_expires_at, TIMESTAMPTZOID, sizeof(int64), true, TYPALIGN_DOUBLE, &expiry_nulls);
 
 	MemoryContextSwitchTo(phrases->context);
