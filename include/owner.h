@@ -5,7 +5,18 @@
 #ifndef OWNER_H
 #define OWNER_H
 
-/* By the value of one row and column, which is passed by value; NULL gives 0 */
-extern Datum OwnerCall(Oid relid, const char *command, int nargs, Oid *types, Datum *args, const char *nulls);
+/* A SELECT of one row and column */
+typedef struct OwnerStatement
+{
+	const char *sql;
+	bool		read_only;
+	int			nargs;
+	Oid			types[2];
+} OwnerStatement;
+
+/* The value comes in the caller's memory */
+extern Datum OwnerCall(Oid relid, const OwnerStatement *statement, Datum *args, const char *nulls, bool *isnull);
+extern Datum OwnerCallFor(Oid relid, Oid other, const OwnerStatement *statement, Datum *args, const char *nulls, bool *isnull);
+extern Datum OwnerRead(Oid relid, const OwnerStatement *statement, Datum *args, bool *isnull);
 
 #endif							/* OWNER_H */

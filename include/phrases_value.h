@@ -11,6 +11,7 @@
 #include "compat.h"
 #include "fmgr.h"
 #include "match.h"
+#include "utils/array.h"
 
 #define PHRASES_VERSION			1	/* of the layout */
 
@@ -92,7 +93,11 @@ extern void PhrasesCompile(MatchSet *match, const PhraseList *list);
 extern void PhrasesScanError(MatchStatus status);
 
 /* phrase_hits.c */
-extern void PhrasesServeInterrupt(void);
+extern void PhrasesScan(MatchSet *match, const char *utf8, Size len,
+						MatchCallback callback, void *arg);
+extern MatchSpan *PhrasesFind(MatchSet *match, const char *utf8, Size len,
+							  int max, int *count);
+extern ArrayType *PhrasesNames(const Datum *names, const uint64 *bits, int nhits);
 extern int	PhrasesCountCharacters(const char *bytes, Size len);
 
 /* phrases_cache.c */

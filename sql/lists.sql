@@ -104,8 +104,9 @@ INSERT INTO assay.list (set, value) VALUES ('free_mail', repeat('x', 1025));
 INSERT INTO assay.list (set, value, kind) VALUES ('free_mail', repeat('p', 255), 'prefix');
 SELECT assay.in_list('free_mail', repeat('P', 2000)), assay.in_list('free_mail', repeat('P', 254));
 INSERT INTO assay.list (set, value, kind) VALUES ('free_mail', repeat('p', 256), 'prefix');
-INSERT INTO assay.list (set, value, tenant) VALUES ('free_mail', 'x', repeat('t', 255));
-SELECT assay.in_list('free_mail', 'x', tenant => repeat('t', 255)), assay.in_list('free_mail', 'x', tenant => repeat('t', 256));
+INSERT INTO assay.list (set, value, tenant) VALUES ('free_mail', 'tenants', repeat('t', 255));
+SELECT n, assay.in_list('free_mail', 'tenants', tenant => repeat('t', n)), assay.in_list('free_mail', 'tenants', tenant => repeat('t', n), state => assay.list_state('free_mail'))
+FROM unnest('{254,255,256,1000000}'::int[]) n;
 INSERT INTO assay.list (set, value, tenant) VALUES ('free_mail', 'x', repeat('t', 256));
 INSERT INTO assay.list (set, value, kind) VALUES ('free_mail', (SELECT string_agg(repeat('h', 62), '.') FROM generate_series(1, 4)) || '.h', 'domain');
 INSERT INTO assay.list (set, value, kind) VALUES ('free_mail', (SELECT string_agg(repeat('h', 62), '.') FROM generate_series(1, 4)) || '.hh', 'domain');
@@ -126,6 +127,9 @@ SELECT assay.in_list('none', 'x');
 SELECT assay.in_list('', 'x');
 SELECT assay.in_list(repeat('n', 64), 'x');
 SELECT assay.list_state('none');
+SELECT assay.create_list(repeat('n', 63));
+SELECT assay.in_list(repeat('n', 63), 'x');
+SELECT assay.drop_set(repeat('n', 63));
 SELECT assay.create_list('free_mail');
 SELECT assay.create_list('{x');
 SELECT assay.create_list(repeat('n', 64));
@@ -179,6 +183,16 @@ GRANT regress_list_boss TO regress_list_reader;
 SET ROLE regress_list_reader;
 SELECT assay.in_list('vips', 'ceo');
 RESET ROLE;
+
+-- a reader that was dropped goes with the next change, whatever the number now means; the owner's place can be given anew
+CREATE ROLE regress_list_gone;
+SELECT assay.create_list('orphan', '{regress_list_gone,public,regress_list_other}', 'regress_list_gone');
+DROP ROLE regress_list_gone;
+SELECT cardinality(readers), owner::text ~ '^\d+$' AS orphaned FROM assay.named_sets WHERE set = 'orphan';
+SELECT assay.grant_set('orphan', 'regress_list_reader');
+SELECT assay.alter_set('orphan', session_user);
+SELECT readers, owner::text = session_user AS adopted FROM assay.named_sets WHERE set = 'orphan';
+SELECT assay.revoke_set('orphan', 'public'), assay.drop_set('orphan');
 
 -- a dropped list takes its rows along; one of its name is another
 SELECT assay.drop_set('vips');

@@ -70,6 +70,17 @@ BEGIN;
 UPDATE assay.phrase_base SET themes = '{}';
 SELECT assay.phrase_hits('bec', 'x');
 ROLLBACK;
+CREATE FUNCTION pg_temp.with_null(what text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE format('UPDATE assay.phrase_base SET %1$I = array_fill(NULL::text, ARRAY[cardinality(%1$I)])::%2$s', what,
+		CASE what WHEN 'weights' THEN 'float8[]' ELSE 'text[]' END);
+	PERFORM assay.phrase_hits('bec', 'x');
+	RETURN 'taken';
+EXCEPTION WHEN data_corrupted THEN
+	RETURN SQLERRM;
+END $$;
+SELECT w, pg_temp.with_null(w) FROM unnest('{names,kinds,weights}'::text[]) w;
+SELECT assay.phrase_hits('bec', 'a gift card');
 BEGIN;
 UPDATE assay.phrase_base SET literals = NULL;
 SELECT assay.phrase_hits('bec', 'x');

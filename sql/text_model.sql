@@ -272,9 +272,17 @@ SET ROLE regress_text_reader;
 SELECT count(*) FROM text_models;
 SELECT learn('mails');
 SELECT text_model_at('mails') IS NULL;
+-- rows of the registry are written by functions alone: whoever could write it could lock it, too
 UPDATE text_model_registry SET max_bytes = 2048 WHERE name = 'mails';
 DELETE FROM text_model_registry WHERE name = 'mails';
-INSERT INTO text_model_registry SELECT 'mine', relation, counted, content_view, source, content, key_columns, at_column, labels, delay, half_life, max_bytes FROM text_model_registry WHERE name = 'mails';
+SELECT name FROM text_model_registry FOR UPDATE;
+BEGIN;
+LOCK TABLE text_model_registry IN ROW EXCLUSIVE MODE;
+ROLLBACK;
+SELECT text_model_row('mails_version', r) FROM text_model_registry r WHERE name = 'mails';
+SELECT text_model_row('mails_version', NULL);
+SELECT text_model_write_row('mails_version', NULL);
+SELECT text_model_at_as_owner('mails_version', 'infinity');
 SELECT drop_text_model('mails');
 RESET ROLE;
 -- the owner's code runs as the owner, whoever learns
@@ -291,7 +299,36 @@ SELECT learn('escaping');
 -- nor does a row of the owner's lead whoever drops it to others' tables
 SET ROLE regress_text_owner;
 SELECT create_text_model('thief', 'mail', 'body', 'label');
-UPDATE text_model_registry SET counted = 'mails_counted', content_view = 'mails_content' WHERE name = 'thief';
+CREATE TEMP TABLE entry AS SELECT * FROM text_model_registry WHERE name = 'thief';
+UPDATE entry SET counted = 'mails_counted', content_view = 'mails_content';
+SELECT text_model_row('thief_version', NULL);
+SELECT text_model_row('thief_version', ROW(e.*)::text_model_registry) FROM entry e;
+-- the name and the rows of others are theirs
+SELECT text_model_row('thief_version', ROW(e.*)::text_model_registry) FROM (SELECT 'mails', relation, counted, content_view, source, content, key_columns, at_column, labels, delay, half_life, max_bytes, learned_until, since, took FROM entry) e;
+DROP TABLE entry;
+-- nor does reading run the owner's code as anybody else: casts of his types, or a view for a table
+CREATE TYPE bait AS (a int);
+CREATE FUNCTION bite(b bait) RETURNS text_model LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'bitten as %', current_user; RETURN NULL; END $$;
+CREATE CAST (bait AS text_model) WITH FUNCTION bite(bait) AS IMPLICIT;
+CREATE TABLE bait_version (day date, published bait, slope float8, intercept float8, delta text_model, total text_model);
+INSERT INTO bait_version VALUES ('2024-01-01', ROW(1));
+CREATE FUNCTION trapped() RETURNS date LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'trapped as %', current_user; RETURN '2024-01-01'; END $$;
+CREATE VIEW trap AS SELECT trapped() AS day, NULL::text_model AS published, 1::float8 AS slope, 1::float8 AS intercept, NULL::text_model AS delta, NULL::text_model AS total;
+SELECT text_model_row(t, ROW(t::text, t, t, t, t, 'x', '{a}', NULL, t, '0', NULL, 1024, NULL, NULL, NULL)::text_model_registry) FROM unnest('{bait_version,trap}'::regclass[]) t;
+RESET ROLE;
+SELECT text_model_at('bait_version') IS NULL;
+SELECT text_model_at('trap') IS NULL;
+-- who may read the versions may read the model
+GRANT SELECT ON mails_version TO regress_text_reader;
+SET ROLE regress_text_reader;
+SELECT text_model_at('mails') IS NOT NULL, current_user;
+RESET ROLE;
+SET ROLE regress_text_owner;
+SELECT text_model_row(t, NULL) FROM unnest('{bait_version,trap}'::regclass[]) t;
+DROP TABLE bait_version;
+DROP VIEW trap;
+DROP TYPE bait CASCADE;
+DROP FUNCTION trapped;
 RESET ROLE;
 SELECT drop_text_model('thief');
 SELECT to_regclass('mails_counted'), to_regclass('mails_content');

@@ -1,7 +1,8 @@
 /*
  * owner.c
  *		Statements that run with the rights of a relation's owner, whoever of his
- *		role calls: what keeps baselines and text models up to date.
+ *		role calls: what keeps baselines and text models up to date; and what
+ *		reads a text model, whoever may read its table calls.
  */
 #include "postgres.h"
 
@@ -16,11 +17,9 @@
 
 #include "owner.h"
 
-/*
- * Owner of a relation; an error when the caller may not act for that role.
- */
+/* Owner of a relation */
 static Oid
-OwnerForUpkeep(Oid relid)
+OwnerOf(Oid relid)
 {
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
 	Oid			owner;
@@ -31,26 +30,33 @@ OwnerForUpkeep(Oid relid)
 				 errmsg("relation with OID %u does not exist", relid)));
 	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
 	ReleaseSysCache(tuple);
-	if (!has_privs_of_role(GetUserId(), owner))
-		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(relid));
 	return owner;
 }
 
+/* An error when the caller may not act for the owner of a relation */
+static void
+OwnerCheck(Oid relid)
+{
+	if (!has_privs_of_role(GetUserId(), OwnerOf(relid)))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(relid));
+}
+
 /*
- * Run a SELECT of one value as the owner of a relation.
+ * Run a SELECT of one value as the owner of a relation; the caller has been
+ * checked.
  *
  * What it reads may be a view, and it and users' expressions may call functions
  * of the owner's.  As with REFRESH MATERIALIZED VIEW, they must not run with the
  * rights of a caller who has more.
  */
-Datum
-OwnerCall(Oid relid, const char *command, int nargs, Oid *types, Datum *args, const char *nulls)
+static Datum
+RunAsOwner(Oid relid, const OwnerStatement *statement, Datum *args, const char *nulls, bool *isnull)
 {
-	Oid			owner = OwnerForUpkeep(relid);
+	Oid			owner = OwnerOf(relid);
 	Oid			caller;
 	int			sec_context;
 	int			guc_level;
-	bool		isnull;
+	int			done;
 	Datum		result;
 
 	GetUserIdAndSecContext(&caller, &sec_context);
@@ -59,12 +65,47 @@ OwnerCall(Oid relid, const char *command, int nargs, Oid *types, Datum *args, co
 
 	/* On an error the transaction's abort restores user and settings. */
 	SPI_connect();
-	if (SPI_execute_with_args(command, nargs, types, args, nulls, false, 0) != SPI_OK_SELECT || SPI_processed != 1)
+	done = SPI_execute_with_args(statement->sql, statement->nargs, (Oid *) statement->types, args, nulls,
+								 statement->read_only, 0);
+	if (done != SPI_OK_SELECT || SPI_processed != 1)
 		elog(ERROR, "a statement run for an owner gave no row");
-	result = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	result = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, isnull);
+	if (!*isnull)
+	{
+		Form_pg_attribute column = TupleDescAttr(SPI_tuptable->tupdesc, 0);
+
+		result = SPI_datumTransfer(result, column->attbyval, column->attlen);
+	}
 	SPI_finish();
 
 	AtEOXact_GUC(false, guc_level);
 	SetUserIdAndSecContext(caller, sec_context);
-	return isnull ? (Datum) 0 : result;
+	return result;
+}
+
+/* For whoever may act for the owner */
+Datum
+OwnerCall(Oid relid, const OwnerStatement *statement, Datum *args, const char *nulls, bool *isnull)
+{
+	OwnerCheck(relid);
+	return RunAsOwner(relid, statement, args, nulls, isnull);
+}
+
+/* For whoever may read the relation */
+Datum
+OwnerRead(Oid relid, const OwnerStatement *statement, Datum *args, bool *isnull)
+{
+	AclResult	may = pg_class_aclcheck(relid, GetUserId(), ACL_SELECT);
+
+	if (may != ACLCHECK_OK)
+		aclcheck_error(may, OBJECT_TABLE, get_rel_name(relid));
+	return RunAsOwner(relid, statement, args, NULL, isnull);
+}
+
+/* For the owner of one relation, as the owner of another: its rights are what the statement sees to. */
+Datum
+OwnerCallFor(Oid relid, Oid other, const OwnerStatement *statement, Datum *args, const char *nulls, bool *isnull)
+{
+	OwnerCheck(relid);
+	return RunAsOwner(other, statement, args, nulls, isnull);
 }

@@ -10,7 +10,7 @@ my $program = ($ENV{TESTDATADIR} // '/tmp') . '/match';
 my $flags = `pkg-config --cflags --libs libhs icu-uc`;
 chomp $flags;
 my $compile = "cc -g -O1 -Wall -Wextra -Wno-sign-compare -I$top/include -o $program "
-  . "$top/t/match.c $top/src/text/match.c $top/src/text/normalise.c $top/src/text/unicode.c $flags";
+  . "$top/t/match.c $top/src/text/match.c $top/src/text/match_scan.c $top/src/text/normalise.c $top/src/text/unicode.c $flags";
 
 # Under sanitizers where the compiler has them
 my $sanitize = '-fsanitize=address,undefined -fno-sanitize-recover=undefined';

@@ -23,9 +23,10 @@ PG_FUNCTION_INFO_V1(baseline_apply_as_owner);
 Datum
 baseline_apply_as_owner(PG_FUNCTION_ARGS)
 {
-	Oid			types[2] = {REGCLASSOID, TEXTARRAYOID};
+	static const OwnerStatement apply = {"SELECT assay.baseline_apply($1, $2)", false, 2, {REGCLASSOID, TEXTARRAYOID}};
 	Datum		args[2] = {0};
 	char		nulls[3] = "  ";
+	bool		isnull;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_VOID();
@@ -34,7 +35,7 @@ baseline_apply_as_owner(PG_FUNCTION_ARGS)
 		nulls[1] = 'n';
 	else
 		args[1] = PG_GETARG_DATUM(1);
-	OwnerCall(PG_GETARG_OID(0), "SELECT assay.baseline_apply($1, $2)", 2, types, args, nulls);
+	(void) OwnerCall(PG_GETARG_OID(0), &apply, args, nulls, &isnull);
 	PG_RETURN_VOID();
 }
 

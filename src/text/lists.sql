@@ -190,14 +190,21 @@ CREATE FUNCTION assay.create_list(set text, readers text[] DEFAULT '{}', owner t
 COMMENT ON FUNCTION assay.create_list(text, text[], text, text) IS
 	'makes an empty list; readers are roles, or public, that may ask it beside its owner';
 
+CREATE FUNCTION assay.check_set_found(set text, done boolean) RETURNS void LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF NOT done THEN
+		RAISE EXCEPTION 'set "%" does not exist', set USING ERRCODE = 'undefined_object',
+			HINT = 'Or it is not yours: assay.named_sets shows those that are.';
+	END IF;
+END $$;
+COMMENT ON FUNCTION assay.check_set_found(text, boolean) IS 'private: error unless a set was found among the current user''s';
+
 CREATE FUNCTION assay.drop_set(set text) RETURNS void LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	DELETE FROM assay.named_sets s WHERE s.set = drop_set.set;
-	IF NOT FOUND THEN
-		RAISE EXCEPTION 'set "%" does not exist', set USING ERRCODE = 'undefined_object',
-			HINT = 'Or it is not yours: assay.named_sets shows those that are.';
-	END IF;
+	PERFORM assay.check_set_found(set, FOUND);
 END $$;
 COMMENT ON FUNCTION assay.drop_set(text) IS 'removes a list or phrase set with its history';
 
@@ -205,37 +212,35 @@ CREATE FUNCTION assay.alter_set(set text, owner text) RETURNS void LANGUAGE plpg
 	SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	UPDATE assay.named_sets s SET owner = assay.role_of(alter_set.owner) WHERE s.set = alter_set.set;
-	IF NOT FOUND THEN
-		RAISE EXCEPTION 'set "%" does not exist', set USING ERRCODE = 'undefined_object',
-			HINT = 'Or it is not yours: assay.named_sets shows those that are.';
-	END IF;
+	PERFORM assay.check_set_found(set, FOUND);
 EXCEPTION
 	WHEN with_check_option_violation THEN
 		RAISE EXCEPTION 'must be a member of role "%" to give it a set', owner USING ERRCODE = 'insufficient_privilege';
 END $$;
 COMMENT ON FUNCTION assay.alter_set(text, text) IS 'gives a list or phrase set to another role';
 
-CREATE FUNCTION assay.grant_set(set text, role text) RETURNS void LANGUAGE plpgsql
+-- Readers that were dropped go with any change: their numbers would stay, and a dump would bring them to whoever has them.
+CREATE FUNCTION assay.change_readers(set text, role text, may boolean) RETURNS void LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	changed regrole := assay.role_of(role);
 BEGIN
-	UPDATE assay.named_sets s SET readers = array_append(array_remove(s.readers, assay.role_of(role)), assay.role_of(role))
-	WHERE s.set = grant_set.set;
-	IF NOT FOUND THEN
-		RAISE EXCEPTION 'set "%" does not exist', set USING ERRCODE = 'undefined_object',
-			HINT = 'Or it is not yours: assay.named_sets shows those that are.';
-	END IF;
+	UPDATE assay.named_sets s SET readers = array(
+		SELECT r FROM unnest(array_remove(s.readers, changed) || CASE WHEN may THEN ARRAY[changed] END) WITH ORDINALITY u(r, n)
+		WHERE r = 0::oid OR EXISTS (SELECT FROM pg_roles p WHERE p.oid = r) ORDER BY n)
+	WHERE s.set = change_readers.set;
+	PERFORM assay.check_set_found(set, FOUND);
 END $$;
+COMMENT ON FUNCTION assay.change_readers(text, text, boolean) IS 'private: a role comes to, or goes from, those that may ask a set';
+
+CREATE FUNCTION assay.grant_set(set text, role text) RETURNS void LANGUAGE sql VOLATILE
+	SET search_path = pg_catalog, pg_temp AS
+	$$ SELECT assay.change_readers($1, $2, true) $$;
 COMMENT ON FUNCTION assay.grant_set(text, text) IS 'lets a role, or public, ask a list or phrase set';
 
-CREATE FUNCTION assay.revoke_set(set text, role text) RETURNS void LANGUAGE plpgsql
-	SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-	UPDATE assay.named_sets s SET readers = array_remove(s.readers, assay.role_of(role)) WHERE s.set = revoke_set.set;
-	IF NOT FOUND THEN
-		RAISE EXCEPTION 'set "%" does not exist', set USING ERRCODE = 'undefined_object',
-			HINT = 'Or it is not yours: assay.named_sets shows those that are.';
-	END IF;
-END $$;
+CREATE FUNCTION assay.revoke_set(set text, role text) RETURNS void LANGUAGE sql VOLATILE
+	SET search_path = pg_catalog, pg_temp AS
+	$$ SELECT assay.change_readers($1, $2, false) $$;
 COMMENT ON FUNCTION assay.revoke_set(text, text) IS 'takes back what assay.grant_set() granted';
 
 CREATE FUNCTION assay.in_list(set text, value text, at timestamptz DEFAULT NULL, tenant text DEFAULT NULL, state bigint DEFAULT NULL) RETURNS boolean

@@ -28,14 +28,74 @@
  * A scan stops when an interrupt comes in. Serve it; if that was no cancel,
  * the caller starts over, deaf when interrupts are held off just now.
  */
-void
-PhrasesServeInterrupt(void)
+static void
+ServeInterrupt(void)
 {
 	static const volatile sig_atomic_t deaf = 0;
 
 	CHECK_FOR_INTERRUPTS();
 	if (InterruptPending)
 		MatchStopFlag(&deaf);
+}
+
+/* Look for a matcher's patterns; the callback may see a match more than once. */
+void
+PhrasesScan(MatchSet *match, const char *utf8, Size len, MatchCallback callback, void *arg)
+{
+	MatchStatus status;
+
+	while ((status = MatchScan(match, utf8, len, callback, arg)) == MATCH_STOPPED)
+		ServeInterrupt();
+	MatchStopFlag(&InterruptPending);
+	if (status != MATCH_OK)
+		PhrasesScanError(status);
+}
+
+/* The places of a matcher's patterns, at most so many, copied into our memory */
+MatchSpan  *
+PhrasesFind(MatchSet *match, const char *utf8, Size len, int max, int *count)
+{
+	MatchSpan  *found;
+	MatchSpan  *spans = NULL;
+	MatchStatus status;
+
+	/* An expression may have to be compiled alone, to tell where it begins. */
+	CompileChildStart();
+	do
+	{
+		status = MatchFind(match, utf8, len, max, &found, count);
+		if (status == MATCH_OK && *count > 0)
+		{
+			spans = palloc_extended(*count * sizeof(MatchSpan), MCXT_ALLOC_NO_OOM);
+			if (spans != NULL)
+				memcpy(spans, found, *count * sizeof(MatchSpan));
+			else
+				status = MATCH_NO_MEMORY;
+		}
+		free(found);
+		if (status == MATCH_STOPPED)
+			ServeInterrupt();
+	} while (status == MATCH_STOPPED);
+	MatchStopFlag(&InterruptPending);
+	if (status != MATCH_OK)
+		PhrasesScanError(status);
+	return spans;
+}
+
+/* Those names whose bits are set, in definition order */
+ArrayType  *
+PhrasesNames(const Datum *names, const uint64 *bits, int nhits)
+{
+	Datum	   *hits;
+	int			count = 0;
+
+	if (nhits == 0)
+		return construct_empty_array(TEXTOID);
+	hits = palloc(nhits * sizeof(Datum));
+	for (int i = 0; count < nhits; i++)
+		for (uint64 word = bits[i]; word != 0; word &= word - 1)
+			hits[count++] = names[i * 64 + pg_rightmost_one_pos64(word)];
+	return construct_array(hits, count, TEXTOID, -1, false, TYPALIGN_INT);
 }
 
 /* MatchCallback: note the name of a pattern. */
@@ -63,32 +123,12 @@ phrase_hits(PG_FUNCTION_ARGS)
 	PhrasesEntry *entry = PhrasesGetEntry(fcinfo, 0);
 	Size		len;
 	const char *utf8 = TextToUtf8(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), &len);
-	Datum	   *names;
-	int			count = 0;
-	MatchStatus status;
 
-	do
-	{
-		memset(entry->hits, 0, entry->hit_words * sizeof(uint64));
-		entry->nhits = 0;
-		status = MatchScan(entry->match, utf8, len, NoteName, entry);
-		if (status == MATCH_STOPPED)
-			PhrasesServeInterrupt();
-	} while (status == MATCH_STOPPED);
-	MatchStopFlag(&InterruptPending);
-	if (status != MATCH_OK)
-		PhrasesScanError(status);
+	memset(entry->hits, 0, entry->hit_words * sizeof(uint64));
+	entry->nhits = 0;
+	PhrasesScan(entry->match, utf8, len, NoteName, entry);
 	PG_FREE_IF_COPY(t, 1);
-
-	if (entry->nhits == 0)
-		PG_RETURN_ARRAYTYPE_P(construct_empty_array(TEXTOID));
-	names = palloc(entry->nhits * sizeof(Datum));
-	for (int i = 0; i < entry->hit_words; i++)
-	{
-		for (uint64 word = entry->hits[i]; word != 0; word &= word - 1)
-			names[count++] = entry->names[i * 64 + pg_rightmost_one_pos64(word)];
-	}
-	PG_RETURN_ARRAYTYPE_P(construct_array(names, count, TEXTOID, -1, false, TYPALIGN_INT));
+	PG_RETURN_ARRAYTYPE_P(PhrasesNames(entry->names, entry->hits, entry->nhits));
 }
 
 /* Characters in a piece of what the matcher saw */
@@ -148,10 +188,8 @@ phrase_matches(PG_FUNCTION_ARGS)
 	PhrasesEntry *entry;
 	Size		len;
 	const char *utf8;
-	MatchSpan  *found;
-	MatchSpan  *spans = NULL;
+	MatchSpan  *spans;
 	int			count;
-	MatchStatus status;
 	Size		at = 0;
 	int			characters = 0;
 	Rest		rest = {VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), 0};
@@ -163,26 +201,7 @@ phrase_matches(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	entry = PhrasesGetEntry(fcinfo, 0);
 	utf8 = TextToUtf8(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), &len);
-
-	CompileChildStart();
-	do
-	{
-		status = MatchFind(entry->match, utf8, len, max, &found, &count);
-		if (status == MATCH_OK && count > 0)
-		{
-			spans = palloc_extended(count * sizeof(MatchSpan), MCXT_ALLOC_NO_OOM);
-			if (spans != NULL)
-				memcpy(spans, found, count * sizeof(MatchSpan));
-			else
-				status = MATCH_NO_MEMORY;
-		}
-		free(found);
-		if (status == MATCH_STOPPED)
-			PhrasesServeInterrupt();
-	} while (status == MATCH_STOPPED);
-	MatchStopFlag(&InterruptPending);
-	if (status != MATCH_OK)
-		PhrasesScanError(status);
+	spans = PhrasesFind(entry->match, utf8, len, max, &count);
 
 	for (int i = 0; i < count; i++)
 	{

@@ -17,7 +17,6 @@
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
-#include "compile_child.h"
 #include "encoding.h"
 #include "executor/spi.h"
 #include "funcapi.h"
@@ -25,7 +24,6 @@
 #include "named_set.h"
 #include "phrase_sets.h"
 #include "phrases_value.h"
-#include "port/pg_bitutils.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -164,7 +162,7 @@ Damaged(const CachedPhrases *phrases)
 			 errhint("assay.compile_phrase_set() makes it anew.")));
 }
 
-/* An array of the base's row; all have as many elements. */
+/* An array of the base's row; all have as many elements, null ones only where nulls are asked for. */
 static Datum *
 BaseArray(CachedPhrases *phrases, HeapTuple tuple, TupleDesc desc, int attnum, Oid type,
 		  int len, bool byval, char align, bool **nulls)
@@ -178,7 +176,7 @@ BaseArray(CachedPhrases *phrases, HeapTuple tuple, TupleDesc desc, int attnum, O
 	if (isnull)
 		Damaged(phrases);
 	array = DatumGetArrayTypeP(value);
-	if (ARR_ELEMTYPE(array) != type)
+	if (ARR_ELEMTYPE(array) != type || (nulls == NULL && array_contains_nulls(array)))
 		Damaged(phrases);
 	deconstruct_array(array, type, len, byval, align, &items, nulls, &n);
 	if (phrases->rows != NULL && n != phrases->nrows)
@@ -228,10 +226,9 @@ static void
 LoadRows(CachedPhrases *phrases, HeapTuple tuple, TupleDesc desc)
 {
 	MemoryContext outer = CurrentMemoryContext;
-	bool	   *nulls;
 	bool	   *theme_nulls;
 	bool	   *expiry_nulls;
-	Datum	   *names = BaseArray(phrases, tuple, desc, Anum_base_names, TEXTOID, -1, false, TYPALIGN_INT, &nulls);
+	Datum	   *names = BaseArray(phrases, tuple, desc, Anum_base_names, TEXTOID, -1, false, TYPALIGN_INT, NULL);
 	int			n = phrases->nrows;
 	Datum	   *kinds;
 	Datum	   *themes;
@@ -241,9 +238,9 @@ LoadRows(CachedPhrases *phrases, HeapTuple tuple, TupleDesc desc)
 	HTAB	   *theme_numbers = NewNumbers();
 
 	phrases->rows = MemoryContextAllocZero(phrases->context, (n + 1) * sizeof(PhraseRow));
-	kinds = BaseArray(phrases, tuple, desc, Anum_base_kinds, TEXTOID, -1, false, TYPALIGN_INT, &nulls);
+	kinds = BaseArray(phrases, tuple, desc, Anum_base_kinds, TEXTOID, -1, false, TYPALIGN_INT, NULL);
 	themes = BaseArray(phrases, tuple, desc, Anum_base_themes, TEXTOID, -1, false, TYPALIGN_INT, &theme_nulls);
-	weights = BaseArray(phrases, tuple, desc, Anum_base_weights, FLOAT8OID, sizeof(float8), true, TYPALIGN_DOUBLE, &nulls);
+	weights = BaseArray(phrases, tuple, desc, Anum_base_weights, FLOAT8OID, sizeof(float8), true, TYPALIGN_DOUBLE, NULL);
 	expiry = BaseArray(phrases, tuple, desc, Anum_base_expires_at, TIMESTAMPTZOID, sizeof(int64), true, TYPALIGN_DOUBLE, &expiry_nulls);
 
 	MemoryContextSwitchTo(phrases->context);
@@ -439,19 +436,6 @@ TextArray(Datum *items, int n)
 	return construct_array(items, n, TEXTOID, -1, false, TYPALIGN_INT);
 }
 
-/* Names of the set whose bits are set, in definition order */
-static ArrayType *
-NamesOf(const CachedPhrases *phrases, const uint64 *bits, int nhits)
-{
-	Datum	   *names = palloc((nhits + 1) * sizeof(Datum));
-	int			count = 0;
-
-	for (int i = 0; count < nhits; i++)
-		for (uint64 word = bits[i]; word != 0; word &= word - 1)
-			names[count++] = phrases->names[i * 64 + pg_rightmost_one_pos64(word)];
-	return TextArray(names, count);
-}
-
 /* phrase_hits(set, text): the names that occur, in definition order */
 PG_FUNCTION_INFO_V1(phrase_set_hits);
 Datum
@@ -466,54 +450,12 @@ phrase_set_hits(PG_FUNCTION_ARGS)
 	scan.names = palloc0((phrases->nnames / 64 + 1) * sizeof(uint64));
 	for (int i = 0; i < 2; i++)
 	{
-		MatchStatus status = MATCH_OK;
-
 		scan.part = &phrases->parts[i];
-		if (!scan.part->used)
-			continue;
-		do
-		{
-			status = MatchScan(scan.part->entry.match, utf8, len, NoteName, &scan);
-			if (status == MATCH_STOPPED)
-				PhrasesServeInterrupt();
-		} while (status == MATCH_STOPPED);
-		MatchStopFlag(&InterruptPending);
-		if (status != MATCH_OK)
-			PhrasesScanError(status);
+		if (scan.part->used)
+			PhrasesScan(scan.part->entry.match, utf8, len, NoteName, &scan);
 	}
 	PG_FREE_IF_COPY(t, 1);
-	PG_RETURN_ARRAYTYPE_P(NamesOf(phrases, scan.names, scan.nhits));
-}
-
-/* All places of a matcher's phrases, copied into our memory */
-static MatchSpan *
-FindSpans(MatchSet *match, const char *utf8, Size len, int *count)
-{
-	MatchSpan  *found;
-	MatchSpan  *spans = NULL;
-	MatchStatus status;
-
-	/* An expression may have to be compiled alone, to tell where it begins. */
-	CompileChildStart();
-	do
-	{
-		status = MatchFind(match, utf8, len, SUMMARY_SPANS, &found, count);
-		if (status == MATCH_OK && *count > 0)
-		{
-			spans = palloc_extended(*count * sizeof(MatchSpan), MCXT_ALLOC_NO_OOM);
-			if (spans != NULL)
-				memcpy(spans, found, *count * sizeof(MatchSpan));
-			else
-				status = MATCH_NO_MEMORY;
-		}
-		free(found);
-		if (status == MATCH_STOPPED)
-			PhrasesServeInterrupt();
-	} while (status == MATCH_STOPPED);
-	MatchStopFlag(&InterruptPending);
-	if (status != MATCH_OK)
-		PhrasesScanError(status);
-	return spans;
+	PG_RETURN_ARRAYTYPE_P(PhrasesNames(phrases->names, scan.names, scan.nhits));
 }
 
 /* What phrase_summary() gives, as it gathers */
@@ -669,7 +611,7 @@ phrase_set_summary(PG_FUNCTION_ARGS)
 
 		if (!part->used)
 			continue;
-		spans = FindSpans(part->entry.match, summary.utf8, len, &count);
+		spans = PhrasesFind(part->entry.match, summary.utf8, len, SUMMARY_SPANS, &count);
 		if (count == 0)
 			continue;
 		summary.spans = summary.spans == NULL ? palloc(2 * count * sizeof(Datum)) :
@@ -696,7 +638,7 @@ phrase_summary(PG_FUNCTION_ARGS)
 	summary.utf8 = TextToUtf8(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), &len);
 	summary.nnames = entry->nnames;
 	summary.counts = palloc0((entry->nnames + 1) * sizeof(int));
-	spans = FindSpans(entry->match, summary.utf8, len, &count);
+	spans = PhrasesFind(entry->match, summary.utf8, len, SUMMARY_SPANS, &count);
 	summary.spans = palloc((2 * count + 1) * sizeof(Datum));
 	AddSpans(&summary, spans, count, NULL, entry->pattern_name, 0);
 	return SummaryRow(RowDesc(fcinfo), &summary, entry->names, NULL, 0);

@@ -161,14 +161,10 @@ NextWeight(TextModelReader *r, uint32 *fingerprint, int *weight)
 	return *weight != 0 && *weight != PG_INT16_MIN ? 1 : -1;
 }
 
-/*
- * The next token of a COUNTS model, or false at its end.
- */
-bool
-TextModelReadCount(TextModelReader *r, TextCount *c)
+/* Is there another token?  From time to time whoever reads is asked to stop. */
+static inline bool
+GoesOn(const TextModelReader *r, int got)
 {
-	int			got = NextCount(r, c);
-
 	if ((r->left & INTERRUPT_MASK) == 0)
 		CHECK_FOR_INTERRUPTS();
 	if (got < 0)
@@ -177,18 +173,21 @@ TextModelReadCount(TextModelReader *r, TextCount *c)
 }
 
 /*
+ * The next token of a COUNTS model, or false at its end.
+ */
+bool
+TextModelReadCount(TextModelReader *r, TextCount *c)
+{
+	return GoesOn(r, NextCount(r, c));
+}
+
+/*
  * The next token of a PUBLISHED model, or false at its end.
  */
 bool
 TextModelReadWeight(TextModelReader *r, uint32 *fingerprint, int *weight)
 {
-	int			got = NextWeight(r, fingerprint, weight);
-
-	if ((r->left & INTERRUPT_MASK) == 0)
-		CHECK_FOR_INTERRUPTS();
-	if (got < 0)
-		Corrupt();
-	return got > 0;
+	return GoesOn(r, NextWeight(r, fingerprint, weight));
 }
 
 /*

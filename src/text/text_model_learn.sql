@@ -41,36 +41,52 @@ COMMENT ON COLUMN assay.text_model_registry.max_bytes IS 'size of the published 
 COMMENT ON COLUMN assay.text_model_registry.learned_until IS 'labels known up to then were looked at';
 COMMENT ON COLUMN assay.text_model_registry.since IS 'the first day that the total has; with a half-life, older ones leave it';
 
-SELECT pg_catalog.pg_extension_config_dump('assay.text_model_registry', '');
+-- A row whose table is gone would come back with a number that may be another's.
+SELECT pg_catalog.pg_extension_config_dump('assay.text_model_registry',
+	'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relation)');
 
--- Anybody may read it, as the catalogue, so that it can be dumped. Only who owns
--- the version table writes a row; one whose table is gone is anybody's to clear.
-GRANT SELECT, INSERT, UPDATE, DELETE ON assay.text_model_registry TO PUBLIC;
-
-CREATE FUNCTION assay.text_model_guard() RETURNS trigger
-	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
-	AS $$
-BEGIN
-	IF TG_OP <> 'INSERT' AND NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = OLD.relation), 'USAGE')
-		-- a dump may have a row whose table is gone: only who may do anything restores that
-		OR TG_OP <> 'DELETE' AND NOT coalesce(pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = NEW.relation), 'USAGE'),
-			(SELECT u.rolsuper FROM pg_roles u WHERE u.rolname = current_user)) THEN
-		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-			MESSAGE = format('must be owner of text model "%s"', CASE WHEN TG_OP = 'INSERT' THEN NEW.name ELSE OLD.name END);
-	END IF;
-	RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
-END $$;
-COMMENT ON FUNCTION assay.text_model_guard() IS 'private: only a text model''s owner changes its row';
-REVOKE ALL ON FUNCTION assay.text_model_guard() FROM PUBLIC;
-
-CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON assay.text_model_registry
-	FOR EACH ROW EXECUTE FUNCTION assay.text_model_guard();
+-- Anybody may read it, as the catalogue, so that it can be dumped. Rows are
+-- written by assay.text_model_row() alone: whoever could write the table could lock it.
+GRANT SELECT ON assay.text_model_registry TO PUBLIC;
 
 -- private functions
 
 CREATE FUNCTION assay.text_model_learn_as_owner(relation regclass) RETURNS bigint
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION assay.text_model_learn_as_owner(regclass) IS 'private: text_model_learn() with the rights of the text model''s owner';
+
+CREATE FUNCTION assay.text_model_row(relation regclass, entry assay.text_model_registry) RETURNS void
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION assay.text_model_row(regclass, assay.text_model_registry) IS
+	'private: writes, or without an entry removes, the registry''s row of a table of the caller''s';
+
+CREATE FUNCTION assay.text_model_at_as_owner(relation regclass, at timestamptz) RETURNS assay.text_model
+	AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100000;
+COMMENT ON FUNCTION assay.text_model_at_as_owner(regclass, timestamptz) IS
+	'private: text_model_known() with the rights of the text model''s owner, for who may read its versions';
+
+-- What text_model_row() does, as the registry's owner: it has seen that the
+-- caller owns the relation.
+CREATE FUNCTION assay.text_model_write_row(relation regclass, entry assay.text_model_registry) RETURNS boolean
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	IF entry.name IS NULL THEN
+		DELETE FROM assay.text_model_registry t WHERE t.relation = $1;
+		RETURN FOUND;
+	END IF;
+	DELETE FROM assay.text_model_registry t WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = t.relation);
+	entry.relation := $1;
+	INSERT INTO assay.text_model_registry AS t VALUES (entry.*)
+	ON CONFLICT (name) DO UPDATE SET learned_until = excluded.learned_until, since = excluded.since, took = excluded.took
+		WHERE t.relation = excluded.relation;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'duplicate_object', MESSAGE = format('text model "%s" already exists', entry.name);
+	END IF;
+	RETURN true;
+END $$;
+COMMENT ON FUNCTION assay.text_model_write_row(regclass, assay.text_model_registry) IS 'private: writes or removes a row of the registry';
+REVOKE ALL ON FUNCTION assay.text_model_write_row(regclass, assay.text_model_registry) FROM PUBLIC;
 
 -- The registry's row of a text model
 CREATE FUNCTION assay.text_model_named(name text) RETURNS assay.text_model_registry
@@ -172,8 +188,8 @@ CREATE FUNCTION assay.text_model_published(total assay.text_model, max_bytes int
 	$$;
 COMMENT ON FUNCTION assay.text_model_published(assay.text_model, integer, float8, float8) IS 'private: the published form of a sum, calibrated';
 
--- Fold in what has become known since, day by day; as the owner, who holds the
--- lock on the registry's row meanwhile.
+-- Fold in what has become known since, day by day; as the owner, who holds a
+-- lock on the versions meanwhile: one learns at a time, and anybody may read.
 CREATE FUNCTION assay.text_model_learn(relation regclass) RETURNS bigint
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 	AS $$
@@ -191,12 +207,14 @@ DECLARE
 	changes bigint;
 	all_changes bigint := 0;
 BEGIN
-	SELECT * INTO r FROM assay.text_model_registry t WHERE t.relation = $1 FOR UPDATE;
-	IF NOT FOUND THEN
-		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('%s is not the version table of a text model', $1);
-	ELSIF (SELECT c.relowner FROM pg_class c WHERE c.oid = $1) <> (SELECT u.oid FROM pg_roles u WHERE u.rolname = current_user) THEN
+	IF (SELECT c.relowner FROM pg_class c WHERE c.oid = $1) <> (SELECT u.oid FROM pg_roles u WHERE u.rolname = current_user) THEN
 		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = 'text_model_learn() runs as the owner of the text model',
 			HINT = 'Call assay.learn().';
+	END IF;
+	EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', $1);
+	SELECT * INTO r FROM assay.text_model_registry t WHERE t.relation = $1;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('%s is not the version table of a text model', $1);
 	END IF;
 	-- Labels that transactions before this one's lock committed are seen below.
 	started := clock_timestamp();
@@ -239,7 +257,9 @@ BEGIN
 			USING total, r.max_bytes, last_day;
 	END IF;
 
-	UPDATE assay.text_model_registry t SET learned_until = started, since = r.since, took = clock_timestamp() - started WHERE t.name = r.name;
+	r.learned_until := started;
+	r.took := clock_timestamp() - started;
+	PERFORM assay.text_model_row($1, r);
 	RETURN all_changes;
 END $$;
 COMMENT ON FUNCTION assay.text_model_learn(regclass) IS 'private: fold the labels known since into a text model';
@@ -251,17 +271,19 @@ CREATE FUNCTION assay.learn(name text) RETURNS bigint
 	AS $$ SELECT assay.text_model_learn_as_owner((assay.text_model_named(name)).relation) $$;
 COMMENT ON FUNCTION assay.learn(text) IS 'fold into a text model the labels known since, and take out those that are gone; the number of messages that changed';
 
-CREATE FUNCTION assay.text_model_at(name text, at timestamptz DEFAULT 'infinity') RETURNS assay.text_model
+-- As the owner: the table is his, with columns of whatever types and casts.
+CREATE FUNCTION assay.text_model_known(relation regclass, at timestamptz) RETURNS assay.text_model
 	LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE COST 100000 SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
-	r assay.text_model_registry := assay.text_model_named(name);
+	r assay.text_model_registry;
 	last_day date;
 	published assay.text_model;
 	slope float8;
 	intercept float8;
 	total assay.text_model;
 BEGIN
+	SELECT * INTO r FROM assay.text_model_registry t WHERE t.relation = $1;
 	EXECUTE format('SELECT v.day, v.published, v.slope, v.intercept FROM %s v
 			WHERE v.day < ($1 AT TIME ZONE ''UTC'')::date ORDER BY v.day DESC LIMIT 1', r.relation)
 		INTO last_day, published, slope, intercept USING at;
@@ -277,6 +299,11 @@ BEGIN
 		INTO total USING last_day, r.half_life;
 	RETURN assay.text_model_published(total, r.max_bytes, slope, intercept);
 END $$;
+COMMENT ON FUNCTION assay.text_model_known(regclass, timestamptz) IS 'private: a text model as it was known before the day (UTC) of a moment';
+
+CREATE FUNCTION assay.text_model_at(name text, at timestamptz DEFAULT 'infinity') RETURNS assay.text_model
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 100000 SET search_path = pg_catalog, pg_temp
+	AS $$ SELECT assay.text_model_at_as_owner((assay.text_model_named(name)).relation, at) $$;
 COMMENT ON FUNCTION assay.text_model_at(text, timestamptz) IS 'a text model as it was known before the day (UTC) of a moment; without one, as it is now';
 
 CREATE FUNCTION assay.create_text_model(name text, source regclass, content text, labels regclass, key text[] DEFAULT NULL,
@@ -309,7 +336,6 @@ BEGIN
 	versions := format('%I.%I', schema, name || '_version');
 	-- raises where the half-life is out of range
 	PERFORM assay.text_model_of(true, '', 1, '2000-01-01 00:00+00', half_life);
-	DELETE FROM assay.text_model_registry t WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = t.relation);
 
 	-- By default a label's primary key is its message's, and the time.
 	key := coalesce(key, (
@@ -348,8 +374,8 @@ BEGIN
 	EXECUTE format('COMMENT ON VIEW %s IS %L', content_view, format('what the text model %s sees of a message', name));
 	EXECUTE format('COMMENT ON TABLE %s IS %L', counted, format('messages that the text model %s has counted, with what each added', name));
 	EXECUTE format('COMMENT ON TABLE %s IS %L', versions, format('the text model %s: what each day (UTC) changed', name));
-	INSERT INTO assay.text_model_registry (name, relation, counted, content_view, source, content, key_columns, at_column, labels, delay, half_life, max_bytes)
-	VALUES (name, versions::regclass, counted::regclass, content_view::regclass, source, content, key, at, labels, delay, half_life, max_bytes);
+	PERFORM assay.text_model_row(versions::regclass, ROW(name, versions::regclass, counted::regclass, content_view::regclass, source, content,
+		key, at, labels, delay, half_life, max_bytes, NULL, NULL, NULL)::assay.text_model_registry);
 	RETURN versions::regclass;
 END $$;
 COMMENT ON FUNCTION assay.create_text_model(text, regclass, text, regclass, text[], text, interval, interval, integer, text, text)
@@ -363,8 +389,8 @@ DECLARE
 	view regclass;
 	counted regclass;
 BEGIN
-	DELETE FROM assay.text_model_registry t WHERE t.name = r.name;
-	-- The row is the owner's to write; it must not lead to others' tables.
+	PERFORM assay.text_model_row(r.relation, NULL);
+	-- What has changed hands since is not the model's any more.
 	SELECT max(c.oid) FILTER (WHERE c.oid = r.content_view), max(c.oid) FILTER (WHERE c.oid = r.counted) INTO view, counted
 	FROM pg_class c JOIN pg_class o ON o.relowner = c.relowner
 	WHERE o.oid = r.relation AND c.oid IN (r.content_view, r.counted);

@@ -1,0 +1,40 @@
+/*
+ * match_set.h
+ *		What match.c and match_scan.c know of a set of patterns.
+ */
+#ifndef ASSAY_MATCH_SET_H
+#define ASSAY_MATCH_SET_H
+
+#include <hs.h>
+
+#include "match.h"
+
+typedef struct MatchPattern
+{
+	char	   *bytes;			/* normalised literal, or the expression */
+	size_t		len;
+	bool		front;			/* needs a word boundary before it */
+	bool		back;			/* ... after it */
+	hs_database_t *single;		/* expressions: alone, with start offsets */
+	bool		no_single;		/* the library can't make that */
+} MatchPattern;
+
+struct MatchSet
+{
+	int			flags;
+	int			count;
+	int			room;
+	MatchPattern *patterns;
+	hs_database_t *db;
+	size_t		db_size;
+	size_t		singles_size;
+	size_t		memory;
+};
+
+extern MatchStatus MatchFromLibrary(hs_error_t status);
+extern hs_error_t MatchCallLibrary(hs_database_t *db, const char *data, unsigned int length,
+								   match_event_handler handler, void *context);
+extern MatchStatus MatchSingle(MatchSet *set, int number);
+extern void MatchSingleDone(MatchSet *set, int number);
+
+#endif							/* ASSAY_MATCH_SET_H */
