@@ -1,7 +1,8 @@
 /*
  * owner.c
- *		Statements that run with the rights of a relation's owner, whoever of his
- *		role calls: what keeps baselines and text models up to date.
+ *		Who owns a relation, and statements that run with the rights of its
+ *		owner, whoever of his role calls: what keeps baselines and text models
+ *		up to date.
  */
 #include "postgres.h"
 
@@ -16,21 +17,31 @@
 
 #include "owner.h"
 
-/*
- * Owner of a relation; an error when the caller may not act for that role.
- */
+/* The owner of a relation, or InvalidOid when it is gone */
+Oid
+RelationOwner(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner = InvalidOid;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+		ReleaseSysCache(tuple);
+	}
+	return owner;
+}
+
+/* The same, or an error when the caller may not act for that role */
 static Oid
 OwnerForUpkeep(Oid relid)
 {
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Oid			owner;
+	Oid			owner = RelationOwner(relid);
 
-	if (!HeapTupleIsValid(tuple))
+	if (!OidIsValid(owner))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("relation with OID %u does not exist", relid)));
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
 	if (!has_privs_of_role(GetUserId(), owner))
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(relid));
 	return owner;

@@ -12,18 +12,16 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_class.h"
 #include "miscadmin.h"
 #include "compat.h"
+#include "owner.h"
 #include "security.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/guc_tables.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/syscache.h"
 
 /* A setting that has one value while a policy is at work */
 typedef struct FixedSetting
@@ -353,13 +351,10 @@ void
 EnterConfiguration(Security *s)
 {
 	Oid			relid = ConfigurationRelid();
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Oid			owner;
+	Oid			owner = RelationOwner(relid);
 
-	if (!HeapTupleIsValid(tuple))
+	if (!OidIsValid(owner))
 		elog(ERROR, "cache lookup failed for relation %u", relid);
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
 	EnterRestricted(s, owner);
 	SetSearchPath(s, "pg_catalog, pg_temp");
 	FixSettings(s);
