@@ -41,7 +41,9 @@ COMMENT ON COLUMN assay.text_model_registry.max_bytes IS 'size of the published 
 COMMENT ON COLUMN assay.text_model_registry.learned_until IS 'labels known up to then were looked at';
 COMMENT ON COLUMN assay.text_model_registry.since IS 'the first day that the total has; with a half-life, older ones leave it';
 
-SELECT pg_catalog.pg_extension_config_dump('assay.text_model_registry', '');
+-- A row whose table is gone would be dumped by its number, which is another's
+-- table where it is restored.
+SELECT pg_catalog.pg_extension_config_dump('assay.text_model_registry', 'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relation)');
 
 -- Anybody may read it, as the catalogue, so that it can be dumped. Only who owns
 -- the version table writes a row; one whose table is gone is anybody's to clear.
