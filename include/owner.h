@@ -1,9 +1,11 @@
 /*
  * owner.h
- *		Statements that run with the rights of a relation's owner.
+ *		Who owns a relation, and statements that run with his rights.
  */
 #ifndef OWNER_H
 #define OWNER_H
+
+extern Oid	RelationOwner(Oid relid);
 
 /* A SELECT of one row and column */
 typedef struct OwnerStatement

@@ -20,6 +20,7 @@ typedef struct Security
 } Security;
 
 extern void EnterOwner(Security *s, Oid owner, const char *search_path);
+extern void EnterToWrite(Security *s, Oid owner, const char *search_path);
 extern void EnterToEvaluate(Security *s, Oid owner, const char *search_path,
 							bool settings_show);
 extern void EnterConfiguration(Security *s);

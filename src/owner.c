@@ -1,8 +1,9 @@
 /*
  * owner.c
- *		Statements that run with the rights of a relation's owner, whoever of his
- *		role calls: what keeps baselines and text models up to date; and what
- *		reads a text model, whoever may read its table calls.
+ *		Who owns a relation, and statements that run with the rights of its
+ *		owner, whoever of his role calls: what keeps baselines and text models
+ *		up to date; and what reads a text model, whoever may read its table
+ *		calls.
  */
 #include "postgres.h"
 
@@ -17,19 +18,31 @@
 
 #include "owner.h"
 
-/* Owner of a relation */
+/* The owner of a relation, or InvalidOid when it is gone */
+Oid
+RelationOwner(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner = InvalidOid;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+		ReleaseSysCache(tuple);
+	}
+	return owner;
+}
+
+/* The same, or an error when it is gone */
 static Oid
 OwnerOf(Oid relid)
 {
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Oid			owner;
+	Oid			owner = RelationOwner(relid);
 
-	if (!HeapTupleIsValid(tuple))
+	if (!OidIsValid(owner))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("relation with OID %u does not exist", relid)));
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
 	return owner;
 }
 

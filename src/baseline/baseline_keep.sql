@@ -56,7 +56,9 @@ COMMENT ON COLUMN assay.baseline.counted IS 'arrival numbers above settled that 
 COMMENT ON COLUMN assay.baseline.checkpoint IS 'where settled goes once all transactions in waiting are over';
 COMMENT ON COLUMN assay.baseline.counted_label IS 'table of the labels that are counted';
 
-SELECT pg_catalog.pg_extension_config_dump('assay.baseline', '');
+-- A row whose relation is gone would be dumped by its number, which is another's
+-- relation where it is restored.
+SELECT pg_catalog.pg_extension_config_dump('assay.baseline', 'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relation)');
 
 -- Who may change a row is said in baseline_rights.sql.
 GRANT SELECT, INSERT, UPDATE, DELETE ON assay.baseline TO PUBLIC;

@@ -7,11 +7,11 @@
 
 #include <math.h>
 
-#include "common/hashfn.h"
 #include "common/int.h"
 #include "compat.h"
 #include "fmgr.h"
 #include "libpq/pqformat.h"
+#include "order.h"
 #include "utils/builtins.h"
 
 #define OUTCOME_FORMAT	1
@@ -355,72 +355,14 @@ CompareOutcomes(FunctionCallInfo fcinfo)
 	return (a->safe > b->safe) - (a->safe < b->safe);
 }
 
-PG_FUNCTION_INFO_V1(outcome_cmp);
-Datum
-outcome_cmp(PG_FUNCTION_ARGS)
+static Outcome *
+GetOutcome(FunctionCallInfo fcinfo, int arg)
 {
-	PG_RETURN_INT32(CompareOutcomes(fcinfo));
+	return PG_GETARG_OUTCOME_P(arg);
 }
 
-PG_FUNCTION_INFO_V1(outcome_eq);
-Datum
-outcome_eq(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(CompareOutcomes(fcinfo) == 0);
-}
-
-PG_FUNCTION_INFO_V1(outcome_ne);
-Datum
-outcome_ne(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(CompareOutcomes(fcinfo) != 0);
-}
-
-PG_FUNCTION_INFO_V1(outcome_lt);
-Datum
-outcome_lt(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(CompareOutcomes(fcinfo) < 0);
-}
-
-PG_FUNCTION_INFO_V1(outcome_le);
-Datum
-outcome_le(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(CompareOutcomes(fcinfo) <= 0);
-}
-
-PG_FUNCTION_INFO_V1(outcome_gt);
-Datum
-outcome_gt(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(CompareOutcomes(fcinfo) > 0);
-}
-
-PG_FUNCTION_INFO_V1(outcome_ge);
-Datum
-outcome_ge(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(CompareOutcomes(fcinfo) >= 0);
-}
-
-PG_FUNCTION_INFO_V1(outcome_hash);
-Datum
-outcome_hash(PG_FUNCTION_ARGS)
-{
-	Outcome    *o = PG_GETARG_OUTCOME_P(0);
-
-	return hash_any((unsigned char *) o, sizeof(Outcome));
-}
-
-PG_FUNCTION_INFO_V1(outcome_hash_extended);
-Datum
-outcome_hash_extended(PG_FUNCTION_ARGS)
-{
-	Outcome    *o = PG_GETARG_OUTCOME_P(0);
-
-	return hash_any_extended((unsigned char *) o, sizeof(Outcome), PG_GETARG_INT64(1));
-}
+ORDER_FUNCTIONS(outcome, CompareOutcomes);
+HASH_FUNCTIONS(outcome, GetOutcome);
 
 /* ---- accessors ----------------------------------------------------------- */
 

@@ -13,7 +13,6 @@
 #include "access/htup_details.h"
 #include "attribution.h"
 #include "budget.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
@@ -21,6 +20,7 @@
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
+#include "owner.h"
 #include "protect.h"
 #include "security.h"
 #include "utils/acl.h"
@@ -84,24 +84,10 @@ CompileInit(void)
  * Whose things are these?
  */
 
-static Oid
-OwnerOfRelation(Oid relid)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Oid			owner = InvalidOid;
-
-	if (HeapTupleIsValid(tuple))
-	{
-		owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-		ReleaseSysCache(tuple);
-	}
-	return owner;
-}
-
 static void
 CheckOwner(PolicyIdentity *id, Oid relid, const char *what)
 {
-	Oid			owner = OwnerOfRelation(relid);
+	Oid			owner = RelationOwner(relid);
 
 	if (!OidIsValid(owner) || owner == id->owner)
 		return;

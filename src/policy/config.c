@@ -13,13 +13,13 @@
 #include "postgres.h"
 
 #include "catalog/namespace.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "config.h"
 #include "executor/spi.h"
 #include "access/htup_details.h"
 #include "nodes/makefuncs.h"
+#include "owner.h"
 #include "security.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -51,20 +51,6 @@ TypeByName(const char *name)
 {
 	return GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(name),
 						   ObjectIdGetDatum(get_namespace_oid("assay", false)));
-}
-
-static Oid
-RelationOwner(Oid relid)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Oid			owner = InvalidOid;
-
-	if (HeapTupleIsValid(tuple))
-	{
-		owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-		ReleaseSysCache(tuple);
-	}
-	return owner;
 }
 
 /* "schema"."table" as it is called now, or NULL when it is gone */

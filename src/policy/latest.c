@@ -47,6 +47,20 @@ ReadTable(FunctionCallInfo fcinfo, Source *s, Oid table, const char *table_name,
 	LeaveSecurity(&security);
 }
 
+/* Begin a query for the first row of each message, by its key: SPI is connected. */
+static void
+StartLatest(FunctionCallInfo fcinfo, Source *s, BatchQuery *q)
+{
+	InitSourceKeys(s, text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	SPI_connect();
+	QueryStart(q);
+	QueryAdd(q, "SELECT DISTINCT ON (");
+	AddKeys(q, s, "v", "");
+	QueryAdd(q, ") ARRAY[");
+	AddKeys(q, s, "v", "::pg_catalog.text");
+	QueryAdd(q, "]");
+}
+
 PG_FUNCTION_INFO_V1(assay_latest_labels);
 Datum
 assay_latest_labels(PG_FUNCTION_ARGS)
@@ -54,14 +68,8 @@ assay_latest_labels(PG_FUNCTION_ARGS)
 	Source		s;
 	BatchQuery	q;
 
-	InitSourceKeys(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	SPI_connect();
-	QueryStart(&q);
-	QueryAdd(&q, "SELECT DISTINCT ON (");
-	AddKeys(&q, &s, "v", "");
-	QueryAdd(&q, ") ARRAY[");
-	AddKeys(&q, &s, "v", "::pg_catalog.text");
-	QueryAdd(&q, "], v.malicious FROM %s v ORDER BY ", s.id->label_name);
+	StartLatest(fcinfo, &s, &q);
+	QueryAdd(&q, ", v.malicious FROM %s v ORDER BY ", s.id->label_name);
 	AddKeys(&q, &s, "v", "");
 	QueryAdd(&q, ", v.labelled_at DESC");
 	ReadTable(fcinfo, &s, s.id->label, s.id->label_name, &q);
@@ -76,14 +84,8 @@ assay_latest_decisions(PG_FUNCTION_ARGS)
 	Source		s;
 	BatchQuery	q;
 
-	InitSourceKeys(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	SPI_connect();
-	QueryStart(&q);
-	QueryAdd(&q, "SELECT DISTINCT ON (");
-	AddKeys(&q, &s, "v", "");
-	QueryAdd(&q, ") ARRAY[");
-	AddKeys(&q, &s, "v", "::pg_catalog.text");
-	QueryAdd(&q, "], v.revision, v.verdict, v.attribution FROM %s v WHERE v.decided_at >= ",
+	StartLatest(fcinfo, &s, &q);
+	QueryAdd(&q, ", v.revision, v.verdict, v.attribution FROM %s v WHERE v.decided_at >= ",
 			 s.id->decision_name);
 	QueryValue(&q, TIMESTAMPTZOID, PG_GETARG_DATUM(1));
 	QueryAdd(&q, " AND v.decided_at < ");

@@ -9,28 +9,12 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
-#include "catalog/pg_class.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "owner.h"
 #include "rights.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/syscache.h"
-
-static Oid
-OwnerOf(Oid relid)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Oid			owner = InvalidOid;
-
-	if (HeapTupleIsValid(tuple))
-	{
-		owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-		ReleaseSysCache(tuple);
-	}
-	return owner;
-}
 
 static Oid
 Argument(FunctionCallInfo fcinfo, int arg)
@@ -45,14 +29,14 @@ PolicyOwner(FunctionCallInfo fcinfo, int first)
 	Oid			owner = InvalidOid;
 
 	for (int i = first; i < first + 4 && !OidIsValid(owner); i++)
-		owner = OwnerOf(Argument(fcinfo, i));
+		owner = RelationOwner(Argument(fcinfo, i));
 	return owner;
 }
 
 static bool
 HasPrivilege(Oid role, Oid relid, AclMode mode)
 {
-	return OidIsValid(OwnerOf(relid)) &&
+	return OidIsValid(RelationOwner(relid)) &&
 		pg_class_aclcheck(relid, role, mode) == ACLCHECK_OK;
 }
 
@@ -77,7 +61,7 @@ MayOn(Oid role, const char *right, Oid owner, Oid decision, Oid access)
 	if (has_privs_of_role(role, owner))
 		return true;
 	/* What is called like the view is no one's but the owner's. */
-	if (OwnerOf(access) != owner)
+	if (RelationOwner(access) != owner)
 		access = InvalidOid;
 	if (HasPrivilege(role, access, ACL_UPDATE))
 		return strcmp(right, "owner") != 0;

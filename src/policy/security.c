@@ -12,24 +12,23 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_class.h"
 #include "miscadmin.h"
 #include "compat.h"
+#include "owner.h"
 #include "security.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/guc_tables.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/syscache.h"
 
 /* A setting that has one value while a policy is at work */
 typedef struct FixedSetting
 {
 	const char *name;
 	const char *value;
+	bool		refuses;		/* another may refuse a row, whatever that is */
 } FixedSetting;
 
 /*
@@ -39,18 +38,18 @@ typedef struct FixedSetting
  * a message is bounded by assay.message_budget.
  */
 static const FixedSetting fixed[] = {
-	{"timezone", "UTC"},
-	{"datestyle", "ISO, MDY"},
-	{"intervalstyle", "postgres"},
-	{"extra_float_digits", "1"},
-	{"bytea_output", "hex"},
-	{"array_nulls", "on"},
-	{"transform_null_equals", "off"},
-	{"standard_conforming_strings", "on"},
-	{"row_security", "on"},
-	{"jit", "off"},
-	{"lock_timeout", "0"},
-	{"exit_on_error", "off"},
+	{"timezone", "UTC", false},
+	{"datestyle", "ISO, MDY", false},
+	{"intervalstyle", "postgres", false},
+	{"extra_float_digits", "1", false},
+	{"bytea_output", "hex", false},
+	{"array_nulls", "on", false},
+	{"transform_null_equals", "off", false},
+	{"standard_conforming_strings", "on", false},
+	{"row_security", "on", false},
+	{"jit", "off", false},
+	{"lock_timeout", "0", true},
+	{"exit_on_error", "off", true},
 };
 
 /* Settings outside of the groups below that change a result or a plan */
@@ -242,14 +241,14 @@ BeginSettings(Security *s)
 		s->nestlevel = NewGUCNestLevel();
 }
 
-/* Give the fixed settings their values; mostly they have them. */
+/* Give the fixed settings, or those that may refuse a row, their values. */
 static void
-FixSettings(Security *s)
+FixSettings(Security *s, bool all)
 {
 	if (watched == NULL)
 		FindSettings();
 	for (int i = 0; i < lengthof(fixed); i++)
-		if (fixed_records[i] && !FixedHasValue(i))
+		if ((all || fixed[i].refuses) && fixed_records[i] && !FixedHasValue(i))
 		{
 			BeginSettings(s);
 			Set(fixed[i].name, fixed[i].value, PGC_S_SESSION);
@@ -325,7 +324,7 @@ EnterOwner(Security *s, Oid owner, const char *search_path)
 {
 	EnterRestricted(s, owner);
 	SetSearchPath(s, search_path);
-	FixSettings(s);
+	FixSettings(s, true);
 	TakeBackSettings(s);
 	TakeBackExtensions(s);
 }
@@ -345,7 +344,19 @@ EnterToEvaluate(Security *s, Oid owner, const char *search_path, bool settings_s
 	}
 	EnterRestricted(s, owner);
 	if (settings_show)
-		FixSettings(s);
+		FixSettings(s, true);
+}
+
+/*
+ * To write a row by a statement that runs nothing of anybody's, and whose plan
+ * no setting changes: only that none refuses it
+ */
+void
+EnterToWrite(Security *s, Oid owner, const char *search_path)
+{
+	EnterRestricted(s, owner);
+	SetSearchPath(s, search_path);
+	FixSettings(s, false);
 }
 
 /* To read and write the configuration, as its owner */
@@ -353,16 +364,13 @@ void
 EnterConfiguration(Security *s)
 {
 	Oid			relid = ConfigurationRelid();
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Oid			owner;
+	Oid			owner = RelationOwner(relid);
 
-	if (!HeapTupleIsValid(tuple))
+	if (!OidIsValid(owner))
 		elog(ERROR, "cache lookup failed for relation %u", relid);
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
 	EnterRestricted(s, owner);
 	SetSearchPath(s, "pg_catalog, pg_temp");
-	FixSettings(s);
+	FixSettings(s, true);
 	TakeBackSettings(s);
 }
 

@@ -738,6 +738,20 @@ RunWrite(void *arg)
 	LeaveSecurity(&security);
 }
 
+/*
+ * One decision into a table that runs nothing: its plan has no choices, so that
+ * most settings do not matter.
+ */
+static void
+WriteOneForSure(Decide *d)
+{
+	Security	security;
+
+	EnterToWrite(&security, d->plans->id->owner, d->plans->id->search_path);
+	WriteOne(d);
+	LeaveSecurity(&security);
+}
+
 /* One decision could not be written: its message stays undecided. */
 static void
 NoteUnwritten(Decide *d, ErrorData *error)
@@ -798,7 +812,10 @@ WriteDecisions(Decide *d)
 
 	if (WritesForSure(d, plan))
 	{
-		RunWrite(d);
+		if (d->single)
+			WriteOneForSure(d);
+		else
+			RunWrite(d);
 		return;
 	}
 	error = RunProtected(RunWrite, d);

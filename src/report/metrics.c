@@ -21,11 +21,11 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
-#include "common/hashfn.h"
 #include "common/shortest_dec.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "libpq/pqformat.h"
+#include "order.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
@@ -472,79 +472,11 @@ scored_out(PG_FUNCTION_ARGS)
 static int
 CompareScored(FunctionCallInfo fcinfo)
 {
-	Scored	   *a = GetScored(fcinfo, 0);
-	Scored	   *b = GetScored(fcinfo, 1);
-	int			c = memcmp(a, b, Min(VARSIZE(a), VARSIZE(b)));
-
-	return c != 0 ? c : (VARSIZE(a) > VARSIZE(b)) - (VARSIZE(a) < VARSIZE(b));
+	return CompareBytes(GetScored(fcinfo, 0), GetScored(fcinfo, 1));
 }
 
-PG_FUNCTION_INFO_V1(scored_cmp);
-Datum
-scored_cmp(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_INT32(CompareScored(fcinfo));
-}
-
-PG_FUNCTION_INFO_V1(scored_eq);
-Datum
-scored_eq(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(CompareScored(fcinfo) == 0);
-}
-
-PG_FUNCTION_INFO_V1(scored_ne);
-Datum
-scored_ne(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(CompareScored(fcinfo) != 0);
-}
-
-PG_FUNCTION_INFO_V1(scored_lt);
-Datum
-scored_lt(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(CompareScored(fcinfo) < 0);
-}
-
-PG_FUNCTION_INFO_V1(scored_le);
-Datum
-scored_le(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(CompareScored(fcinfo) <= 0);
-}
-
-PG_FUNCTION_INFO_V1(scored_gt);
-Datum
-scored_gt(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(CompareScored(fcinfo) > 0);
-}
-
-PG_FUNCTION_INFO_V1(scored_ge);
-Datum
-scored_ge(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(CompareScored(fcinfo) >= 0);
-}
-
-PG_FUNCTION_INFO_V1(scored_hash);
-Datum
-scored_hash(PG_FUNCTION_ARGS)
-{
-	Scored	   *s = GetScored(fcinfo, 0);
-
-	return hash_any((unsigned char *) s, VARSIZE(s));
-}
-
-PG_FUNCTION_INFO_V1(scored_hash_extended);
-Datum
-scored_hash_extended(PG_FUNCTION_ARGS)
-{
-	Scored	   *s = GetScored(fcinfo, 0);
-
-	return hash_any_extended((unsigned char *) s, VARSIZE(s), PG_GETARG_INT64(1));
-}
+ORDER_FUNCTIONS(scored, CompareScored);
+HASH_FUNCTIONS(scored, GetScored);
 
 /* ---- text and binary form ------------------------------------------------ */
 

@@ -37,6 +37,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "named_set.h"
+#include "owner.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -509,13 +510,10 @@ NamedSetRefresh(NamedSet *set, int64 *was)
 void
 NamedSetEnter(NamedSetSecurity *security)
 {
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(InSchema("named_set")));
-	Oid			owner;
+	Oid			owner = RelationOwner(InSchema("named_set"));
 
-	if (!HeapTupleIsValid(tuple))
+	if (!OidIsValid(owner))
 		elog(ERROR, "cache lookup failed for relation assay.named_set");
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
 	GetUserIdAndSecContext(&security->user, &security->context);
 	SetUserIdAndSecContext(owner, security->context | SECURITY_LOCAL_USERID_CHANGE |
 						   SECURITY_RESTRICTED_OPERATION);

@@ -3,6 +3,7 @@
 
 DROP POLICY owner ON assay.baseline;
 ALTER TABLE assay.baseline DISABLE ROW LEVEL SECURITY;
+SELECT pg_catalog.pg_extension_config_dump('assay.baseline', 'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relation)');
 COMMENT ON TABLE assay.baseline IS 'baselines that create_baseline() made; the view assay.baseline_info shows yours';
 
 CREATE OR REPLACE FUNCTION assay.drop_baseline(baseline regclass) RETURNS void
