@@ -44,6 +44,9 @@
 /* Times that a statement begins again, when the policy changed meanwhile */
 #define ATTEMPTS_MAX	2
 
+/* The fault of a message that a statement has not come to in its time */
+#define STATEMENT_IS_SPENT	"the time budget of the statement is spent"
+
 /* The decisions of one statement in the making */
 typedef struct Decide
 {
@@ -228,6 +231,9 @@ DecideSlot(Decide *d, TupleTableSlot *slot)
 	int			found = d->plans->signals->natts;
 	MemoryContext old;
 
+	/* Pieces shorter than a tick are never canceled, however many they are. */
+	if (!d->apart && !d->single && BudgetIsSpent())
+		ereport(ERROR, (errcode(ERRCODE_QUERY_CANCELED), errmsg(STATEMENT_IS_SPENT)));
 	BudgetNext();
 	MemoryContextReset(d->per_row);
 	/* What is kept of the only message outlives its row. */
@@ -352,7 +358,7 @@ FetchAndDecide(Decide *d)
 	}
 	if (BudgetIsSpent())
 	{
-		DecideWithoutSignals(d, "57014", "the time budget of the statement is spent", false);
+		DecideWithoutSignals(d, "57014", STATEMENT_IS_SPENT, false);
 		return;
 	}
 	job.params = KeyParams(d);
