@@ -138,6 +138,7 @@ typedef struct TextContribution
 /* text_model.c: the value */
 extern const char *TextModelFault(const TextModelValue *v);
 extern TextModelValue *DatumGetTextModelValue(Datum d);
+extern void TextModelDigestOf(Datum d, uint8 *digest);
 extern void TextModelVerify(const TextModelValue *v);
 extern void TextModelReadBegin(TextModelReader *r, const TextModelValue *v);
 extern bool TextModelReadCount(TextModelReader *r, TextCount *c);

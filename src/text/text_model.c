@@ -433,6 +433,21 @@ DatumGetTextModelValue(Datum d)
 }
 
 /*
+ * The digest in a value's header, for which no more than the header is read
+ */
+void
+TextModelDigestOf(Datum d, uint8 *digest)
+{
+	const Size	size = offsetof(TextModelValue, data);
+	TextModelValue *v = (TextModelValue *) PG_DETOAST_DATUM_SLICE(d, 0, size - VARHDRSZ);
+
+	if (VARSIZE(v) < size)
+		Corrupt();
+	memcpy(digest, v->digest, TEXT_MODEL_DIGEST);
+	pfree(v);
+}
+
+/*
  * Is the digest that of the content?  A cache goes by it.
  */
 void

@@ -267,25 +267,34 @@ Release(void *arg)
 	}
 }
 
-/* The entry of a value that is here, made if there is none; pinned */
+/* The entry of a digest, pinned, or NULL */
 static CachedTextModel *
-GetCached(const TextModelValue *v)
+FindCached(const uint8 *digest)
 {
 	dlist_iter	iter;
-	MemoryContext context;
-	MemoryContext caller;
-	CachedTextModel *entry;
 
 	dlist_foreach(iter, &recent)
 	{
-		entry = dlist_container(CachedTextModel, node, iter.cur);
-		if (memcmp(entry->digest, v->digest, TEXT_MODEL_DIGEST) == 0)
+		CachedTextModel *entry = dlist_container(CachedTextModel, node, iter.cur);
+
+		if (memcmp(entry->digest, digest, TEXT_MODEL_DIGEST) == 0)
 		{
 			dlist_move_head(&recent, &entry->node);
 			entry->pins++;
 			return entry;
 		}
 	}
+	return NULL;
+}
+
+/* A new entry, pinned */
+static CachedTextModel *
+MakeCached(const TextModelValue *v)
+{
+	MemoryContext context;
+	MemoryContext caller;
+	CachedTextModel *entry;
+
 	/* Goes with the query, should loading fail */
 	TextModelVerify(v);
 	context = AllocSetContextCreate(CurrentMemoryContext, "pg_assay text model", ALLOCSET_DEFAULT_SIZES);
@@ -303,6 +312,41 @@ GetCached(const TextModelValue *v)
 	return entry;
 }
 
+/* The entry of a stored value, of which as little is read as will do; pinned */
+static CachedTextModel *
+GetCached(struct varlena *stored)
+{
+	uint8		digest[TEXT_MODEL_DIGEST];
+	TextModelValue *v;
+	CachedTextModel *entry;
+
+	TextModelDigestOf(PointerGetDatum(stored), digest);
+	entry = FindCached(digest);
+	if (entry != NULL)
+		return entry;
+	v = DatumGetTextModelValue(PointerGetDatum(stored));
+	entry = MakeCached(v);
+	if ((Pointer) v != (Pointer) stored)
+		pfree(v);
+	return entry;
+}
+
+/* A call site's place in fn_extra, which releases its model in the end */
+static TextModelCall *
+MakeTextModelCall(FmgrInfo *flinfo, bool explain)
+{
+	MemoryContext caller = MemoryContextSwitchTo(flinfo->fn_mcxt);
+	TextModelCall *call = palloc0(sizeof(TextModelCall));
+
+	call->scratch = explain ? TextScratchCreate(true) : TextScratchShared();
+	call->release.func = Release;
+	call->release.arg = call;
+	MemoryContextRegisterResetCallback(flinfo->fn_mcxt, &call->release);
+	flinfo->fn_extra = call;
+	MemoryContextSwitchTo(caller);
+	return call;
+}
+
 /*
  * The model in argument 0, ready: the same as at the last call where the toast
  * pointer or the digest say so.
@@ -314,39 +358,22 @@ GetTextModelCall(FunctionCallInfo fcinfo, bool explain)
 	TextModelCall *call = fcinfo->flinfo->fn_extra;
 	bool		toasted = VARATT_IS_EXTERNAL_ONDISK(stored);
 	struct varatt_external pointer;
-	TextModelValue *v;
+	CachedTextModel *entry;
 
 	if (call == NULL)
-	{
-		MemoryContext caller = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
-
-		call = palloc0(sizeof(TextModelCall));
-		call->scratch = explain ? TextScratchCreate(true) : TextScratchShared();
-		call->release.func = Release;
-		call->release.arg = call;
-		MemoryContextRegisterResetCallback(fcinfo->flinfo->fn_mcxt, &call->release);
-		fcinfo->flinfo->fn_extra = call;
-		MemoryContextSwitchTo(caller);
-	}
+		call = MakeTextModelCall(fcinfo->flinfo, explain);
 	if (toasted)
 	{
 		VARATT_EXTERNAL_GET_POINTER(pointer, stored);
 		if (call->held != NULL && call->toasted && memcmp(&pointer, &call->pointer, sizeof(pointer)) == 0)
 			return call;
 	}
-	v = DatumGetTextModelValue(PG_GETARG_DATUM(0));
-	if (call->held == NULL || memcmp(call->held->digest, v->digest, TEXT_MODEL_DIGEST) != 0)
-	{
-		CachedTextModel *entry = GetCached(v);
-
-		Release(call);
-		call->held = entry;
-	}
+	entry = GetCached(stored);
+	Release(call);
+	call->held = entry;
 	call->toasted = toasted;
 	if (toasted)
 		call->pointer = pointer;
-	if ((Pointer) v != (Pointer) stored)
-		pfree(v);
 	return call;
 }
 
