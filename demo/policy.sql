@@ -99,6 +99,12 @@ SELECT assay.create_detector('inbound', 'gbdt', model => assay.model_from_xgboos
                              mode => 'live', description => 'what the rules leave over')
 \g /dev/null
 
+-- The text model goes in with the weight of 1, as what the others don't see: it
+-- learns by itself, so nothing was trained to leave room for it.
+SELECT assay.create_detector('inbound', 'text', model => assay.model_from_linear('{text_margin}', '{1}', 0, 'logistic'),
+                             mode => 'live', description => 'what the words say')
+\g /dev/null
+
 CREATE TRIGGER decide AFTER INSERT ON message
 REFERENCING NEW TABLE AS arrived
 FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('inbound');

@@ -16,16 +16,6 @@
 -- what a message is: hosts of the receiving side in Received, the number of
 -- hops, Delivered-To, X-Spam and mailbox status headers, the calendar date.
 
--- The text that the sender wrote, its first 20,000 characters. What a mailing
--- list appends is not the sender's: spam that came by a list carries the same
--- footer as everything else there.
-CREATE FUNCTION authored(body text, by_list boolean) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN by_list
-            THEN regexp_replace(left(coalesce(body, ''), 20000), '\n(_{20,}|-+ ?Yahoo! Groups Sponsor).*$', '')
-            ELSE left(coalesce(body, ''), 20000)
-       END;
-
 -- Regular expressions over the headers and links that matter, as one text with
 -- a tag in front of each line: one pass finds all of them.
 CREATE TABLE trait (
@@ -108,6 +98,9 @@ SELECT
 	p.pitch_themes,
 	p.words_known,
 	p.word_margin,
+
+	-- message: the text model that learns, as it was known before the day
+	assay.text_margin(w.model, text_content(m))                  AS text_margin,
 
 	-- message: MIME structure
 	coalesce(m.has_html, false)                                  AS has_html,
@@ -323,6 +316,14 @@ CROSS JOIN LATERAL (
 	OFFSET 0 * m.id
 ) d
 
+-- The text model before the message's day: what lies there ready, or put together
+-- from the versions where a past day is asked for
+CROSS JOIN LATERAL (
+	SELECT coalesce((SELECT v.published FROM mail_version v WHERE v.day < d.day ORDER BY v.day DESC LIMIT 1),
+	                assay.text_model_at('mail', d.day::timestamp AT TIME ZONE 'UTC')) AS model
+	OFFSET 0 * m.id
+) w
+
 -- Links: the first 30 addresses, the first 50 links
 CROSS JOIN LATERAL (
 	SELECT count(DISTINCT n.host)::int AS hosts,
@@ -403,8 +404,9 @@ COMMENT ON COLUMN message_signals.list_phrases IS 'message: distinct phrases of 
 COMMENT ON COLUMN message_signals.technical_phrases IS 'message: distinct words of the readers'' trade';
 COMMENT ON COLUMN message_signals.discussion_phrases IS 'message: distinct phrases of people in conversation';
 COMMENT ON COLUMN message_signals.pitch_themes IS 'message: how many themes that sell or lure have a hit';
-COMMENT ON COLUMN message_signals.words_known IS 'message: distinct words that the text model knows';
-COMMENT ON COLUMN message_signals.word_margin IS 'message: log-odds of the text model, without its intercept';
+COMMENT ON COLUMN message_signals.words_known IS 'message: distinct words that the linear text model knows';
+COMMENT ON COLUMN message_signals.word_margin IS 'message: log-odds of the linear text model, without its intercept';
+COMMENT ON COLUMN message_signals.text_margin IS 'message: margin of the text model that learns from labels, as known before today';
 COMMENT ON COLUMN message_signals.has_html IS 'message: has an HTML part';
 COMMENT ON COLUMN message_signals.html_only IS 'message: is HTML without a text alternative';
 COMMENT ON COLUMN message_signals.content_type_missing IS 'message: no Content-Type';

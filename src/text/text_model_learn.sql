@@ -112,6 +112,9 @@ COMMENT ON FUNCTION assay.text_model_named(text) IS 'private: the registry''s ro
 -- With a half-life, what is twelve of them older than the latest message ($4, or
 -- one that comes) weighs less than 1/4096 and is left out: sums in landmark form
 -- can't span any time. No message came after it was labelled.
+--
+-- The content is joined by an inner join: an outer one would have it computed for
+-- every message of the source before it finds those that changed.
 CREATE FUNCTION assay.text_model_statement(r assay.text_model_registry) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	AS $$
@@ -123,10 +126,12 @@ changed AS MATERIALIZED (
   SELECT {key}, l.labelled_at, l.malicious, c.added AS before, c.malicious IS NULL AS is_new
   FROM latest l FULL JOIN {counted} c USING ({key})
   WHERE l.malicious IS DISTINCT FROM c.malicious AND ($2 OR l.labelled_at > c.labelled_at OR c.labelled_at IS NULL)),
+seen AS MATERIALIZED (
+  SELECT {key}, m.content, m.at FROM changed JOIN {content} m USING ({key})),
 dated AS (
   SELECT h.*, m.content, least(m.at, h.labelled_at) AS at,
     greatest($4, max(least(m.at, h.labelled_at)) OVER ()) - 12 * {half_life} AS horizon
-  FROM changed h LEFT JOIN {content} m USING ({key})),
+  FROM changed h LEFT JOIN seen m USING ({key})),
 message AS MATERIALIZED (
   SELECT {key}, labelled_at, malicious, content IS NOT NULL OR malicious IS NULL AS found,
     CASE WHEN coalesce((assay.text_model_info(before)).last > horizon, true) THEN before END AS before,
