@@ -28,8 +28,11 @@ LANGUAGE sql STABLE PARALLEL SAFE
 RETURN jsonb_build_object(
 	'subject', unmasked(regexp_replace(coalesce(m.subject, ''), '\[[\w\-. ]{2,20}\]', ' ', 'g')),
 	'body', unmasked(authored(m.body_text, m.list_id IS NOT NULL OR m.headers ? 'mailing-list')),
-	'headers', (SELECT coalesce(jsonb_object_agg(key, unmasked(value ->> 0)), '{}') FROM jsonb_each(m.headers)
-		WHERE jsonb_typeof(value) = 'array' AND length(value ->> 0) < 1000),
+	-- the concatenation unpacks them once for all
+	'headers', (SELECT h || jsonb_strip_nulls(jsonb_build_object('from', unmasked(h -> 'from' ->> 0),
+			'reply-to', unmasked(h -> 'reply-to' ->> 0), 'message-id', unmasked(h -> 'message-id' ->> 0),
+			'mail-followup-to', unmasked(h -> 'mail-followup-to' ->> 0), 'organization', unmasked(h -> 'organization' ->> 0)))
+		FROM (SELECT coalesce(m.headers, '{}') || '{}' AS h OFFSET 0) x),
 	'urls', (SELECT coalesce(jsonb_agg(DISTINCT unmasked(u)), '[]') FROM unnest(m.urls || m.link_hrefs) u),
 	'tokens', to_jsonb(
 		ARRAY(SELECT 'attachment:' || (t.a ->> 'type') FROM jsonb_array_elements(m.attachments) t(a) WHERE t.a ->> 'type' IS NOT NULL)

@@ -46,7 +46,7 @@ sql(q{
 	SELECT arrive(1, 239);
 	INSERT INTO inbound_label SELECT id, sender >= 20, 'test', received_at + interval '12 hours' FROM made WHERE id < 240;
 });
-file(qw(phrases.sql baselines.sql signals.sql policy.sql));
+file(qw(phrases.sql baselines.sql text_model.sql signals.sql policy.sql));
 
 # ---- what is there ----------------------------------------------------------
 
@@ -57,7 +57,7 @@ is(sql("SELECT string_agg(attname, ' ') $columns AND col_description(attrelid, a
 is(sql("SELECT string_agg(attname, ' ') $columns AND col_description(attrelid, attnum) IS NULL"), '', 'each has a comment');
 is(sql("SELECT count(DISTINCT split_part(col_description(attrelid, attnum), ':', 1)) $columns"), 4, 'of four levels');
 cmp_ok(sql("SELECT count(*) FROM assay.detectors WHERE kind = 'rule'"), '>=', 30, 'at least 30 rules');
-is(sql("SELECT count(*) FROM assay.detectors WHERE kind = 'model' AND mode = 'live'"), 1, 'one model');
+is(sql("SELECT count(*) FROM assay.detectors WHERE kind = 'model' AND mode = 'live'"), 2, 'GBDT and text model');
 is(sql("SELECT count(*) FROM inbound_decision"), 0, 'history is not decided');
 
 # ---- the rest arrives -------------------------------------------------------
@@ -88,7 +88,9 @@ sql(q{
 	SELECT arrive(400, 499);
 	INSERT INTO inbound_label SELECT id, sender < 20, 'late', '2024-05-01' FROM made WHERE id >= 240;
 	SELECT assay.refresh_baseline(baseline) FROM assay.baseline_info;
+	SELECT assay.learn('mail');
 });
+is(sql("SELECT count(text_margin) > 200 AND min(text_margin) < 0 AND max(text_margin) > 0 FROM message_signals"), 't', 'the text model says something');
 is(sql('SELECT count(*) FROM (SELECT * FROM seen EXCEPT SELECT * FROM message_signals) x'), 0,
 	'signals are the same after later mail and labels');
 is(sql(q{SELECT count(*) FROM inbound_decision d JOIN message_signals m USING (id)
