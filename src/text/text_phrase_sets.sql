@@ -140,10 +140,17 @@ CREATE TRIGGER forget_phrases AFTER DELETE ON assay.named_set FOR EACH ROW EXECU
 
 -- views
 
-CREATE VIEW assay.phrase WITH (security_barrier) AS
-	SELECT e.set, e.name, e.pattern, e.kind, e.weight, e.theme, e.expires_at, e.note, e.author, e.added_at, e.added_state
+CREATE VIEW assay.phrase_history WITH (security_barrier) AS
+	SELECT e.set, e.name, e.pattern, e.kind, e.weight, e.theme, e.expires_at, e.note, e.author, e.added_at, e.added_state,
+		e.removed_by, e.removed_at, e.removed_state
 	FROM assay.phrase_entry e JOIN assay.named_set s ON s.set = e.set
-	WHERE e.removed_state IS NULL AND pg_catalog.pg_has_role(s.owner, 'USAGE');
+	WHERE pg_catalog.pg_has_role(s.owner, 'USAGE');
+COMMENT ON VIEW assay.phrase_history IS 'all phrases that the current user''s phrase sets have or had';
+
+-- as assay.list is
+CREATE VIEW assay.phrase WITH (security_invoker) AS
+	SELECT h.set, h.name, h.pattern, h.kind, h.weight, h.theme, h.expires_at, h.note, h.author, h.added_at, h.added_state
+	FROM assay.phrase_history h WHERE h.removed_state IS NULL;
 COMMENT ON VIEW assay.phrase IS 'phrases of the current user''s phrase sets; INSERT, UPDATE and DELETE change and compile them';
 ALTER VIEW assay.phrase ALTER COLUMN kind SET DEFAULT 'literal';
 ALTER VIEW assay.phrase ALTER COLUMN weight SET DEFAULT 1;
@@ -152,13 +159,6 @@ CREATE TRIGGER write INSTEAD OF INSERT OR UPDATE OR DELETE ON assay.phrase
 	FOR EACH ROW EXECUTE FUNCTION assay.phrase_write();
 CREATE TRIGGER settle AFTER INSERT OR UPDATE OR DELETE ON assay.phrase
 	FOR EACH STATEMENT EXECUTE FUNCTION assay.phrase_settle();
-
-CREATE VIEW assay.phrase_history WITH (security_barrier) AS
-	SELECT e.set, e.name, e.pattern, e.kind, e.weight, e.theme, e.expires_at, e.note, e.author, e.added_at, e.added_state,
-		e.removed_by, e.removed_at, e.removed_state
-	FROM assay.phrase_entry e JOIN assay.named_set s ON s.set = e.set
-	WHERE pg_catalog.pg_has_role(s.owner, 'USAGE');
-COMMENT ON VIEW assay.phrase_history IS 'all phrases that the current user''s phrase sets have or had';
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON assay.phrase TO PUBLIC;
 GRANT SELECT ON assay.phrase_history TO PUBLIC;
