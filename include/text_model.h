@@ -147,6 +147,7 @@ extern void TextModelWriteCount(TextModelWriter *w, const TextCount *c);
 extern void TextModelWriteWeight(TextModelWriter *w, uint32 fingerprint, int weight);
 extern TextModelValue *TextModelWriteEnd(TextModelWriter *w);
 pg_noreturn extern void TextModelOutOfRange(void);
+pg_noreturn extern void TextModelCorrupt(void);
 extern void TextModelCheckMergeable(const TextModelValue *v);
 
 /* text_model_sum.c: arithmetic */

@@ -110,11 +110,6 @@ TextModelLoad(const TextModelValue *v)
 	int			weight;
 	TextCount	c;
 
-	/* ntokens may be a lie: a token has at least two bytes. */
-	if (v->ntokens > VARSIZE(v) / 2)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("text model value is corrupt")));
 	m->multiplier = ProcessMultiplier();
 	m->nslots = v->ntokens + v->ntokens / 2 + 16;
 	m->slope = v->slope;
