@@ -160,6 +160,7 @@ SELECT assay.baseline_probe('letter');
 SELECT assay.rebuild_baseline('"pa""ir inc"', 's''1');
 SELECT assay.rebuild_baseline('"pa""ir inc"', 's''1', NULL);
 SELECT assay.baseline_apply('letter', NULL);
+SELECT assay.baseline_apply('"pa""ir"', NULL);
 -- an aggregate is one expression and nothing else
 SELECT assay.create_baseline('b', 'letter', '{id}', 'received_at', extra => jsonb_build_object('x', jsonb_build_object('aggregate', a, 'rollup', 'sum')))
 FROM unnest(ARRAY['count(*), 1']) a;
@@ -206,7 +207,7 @@ LOCK TABLE assay.baseline IN ROW EXCLUSIVE MODE;
 ROLLBACK;
 SELECT assay.baseline_row(b.relation, b) FROM assay.baseline b WHERE relation::text LIKE '%letters_inc';
 SELECT assay.baseline_row(b.relation, NULL) FROM assay.baseline b WHERE relation::text LIKE '%letters_inc';
-SELECT assay.baseline_for_change(b.relation) FROM assay.baseline b WHERE relation::text LIKE '%letters_inc';
+SELECT assay.baseline_locked(b.relation) FROM assay.baseline b WHERE relation::text LIKE '%letters_inc';
 SELECT assay.baseline_write_row('pg_class', NULL);
 SELECT assay.baseline_lock_row('pg_class');
 -- a member refreshes, with the owner's rights and not its own
@@ -217,6 +218,8 @@ SET ROLE regress_assay_a;
 CREATE VIEW a.spy AS SELECT a.who(id) AS id, received_at FROM letter WHERE id = 1;
 SELECT assay.create_baseline('spied', 'spy', '{id}', 'received_at', incremental => true);
 SELECT changed FROM assay.rebuild_baseline('spied', '1');
+RESET ROLE;
+SELECT assay.baseline_apply('spied', NULL);
 SET ROLE regress_assay_member;
 SELECT changed FROM assay.rebuild_baseline('spied');
 SELECT changed FROM assay.refresh_baseline('letters');
@@ -226,7 +229,7 @@ CREATE TEMP TABLE entry AS SELECT * FROM assay.baseline WHERE relation = 'letter
 UPDATE entry SET counted_label = 'letter', relation = 'letters';
 SELECT assay.baseline_row('letters_inc', ROW(e.*)::assay.baseline) FROM entry e;
 SELECT relation, counted_label FROM assay.baseline WHERE relation IN ('letters'::regclass, 'letters_inc'::regclass) ORDER BY relation::text COLLATE "C";
-SELECT assay.baseline_row(NULL, ROW(e.*)::assay.baseline) IS NULL, assay.baseline_for_change('entry') IS NULL FROM entry e;
+SELECT assay.baseline_row(NULL, ROW(e.*)::assay.baseline) IS NULL, assay.baseline_locked('entry') IS NULL FROM entry e;
 DROP TABLE entry;
 -- a row comes and goes, of a table of one's own
 CREATE TEMP TABLE own AS SELECT 1;

@@ -41,12 +41,12 @@ baseline_apply_as_owner(PG_FUNCTION_ARGS)
 }
 
 /*
- * baseline_for_change(relation): the registry's row of a relation of the
- * caller's, locked for whoever changes the baseline; NULL without one.
+ * baseline_locked(relation): the registry's row of a relation of the caller's,
+ * locked for whoever changes the baseline; NULL without one.
  */
-PG_FUNCTION_INFO_V1(baseline_for_change);
+PG_FUNCTION_INFO_V1(baseline_locked);
 Datum
-baseline_for_change(PG_FUNCTION_ARGS)
+baseline_locked(PG_FUNCTION_ARGS)
 {
 	bool		isnull;
 	Datum		row = OwnerReadRow(PG_GETARG_OID(0), "baseline", "SELECT assay.baseline_lock_row($1)", &isnull);

@@ -11,9 +11,9 @@ CREATE FUNCTION assay.baseline_is_mine(relation regclass) RETURNS boolean
 	AS $$ SELECT coalesce(pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = $1), 'USAGE'), false) $$;
 COMMENT ON FUNCTION assay.baseline_is_mine(regclass) IS 'private: has the current role the rights of the baseline''s owner?';
 
-CREATE FUNCTION assay.baseline_for_change(relation regclass) RETURNS assay.baseline
+CREATE FUNCTION assay.baseline_locked(relation regclass) RETURNS assay.baseline
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
-COMMENT ON FUNCTION assay.baseline_for_change(regclass) IS
+COMMENT ON FUNCTION assay.baseline_locked(regclass) IS
 	'private: the row of a baseline of the caller''s, which stays locked; null without one';
 
 CREATE FUNCTION assay.baseline_row(relation regclass, entry assay.baseline) RETURNS void
@@ -21,7 +21,24 @@ CREATE FUNCTION assay.baseline_row(relation regclass, entry assay.baseline) RETU
 COMMENT ON FUNCTION assay.baseline_row(regclass, assay.baseline) IS
 	'private: writes, or without an entry removes, the row of a baseline of the caller''s';
 
--- What these two do, as the table's owner: they have seen that the caller owns
+CREATE FUNCTION assay.baseline_for_change(relation regclass) RETURNS assay.baseline
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	b assay.baseline;
+BEGIN
+	IF assay.baseline_is_mine($1) THEN
+		b := assay.baseline_locked($1);
+	END IF;
+	IF b.relation IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('%s is not a baseline of yours', $1),
+			HINT = 'assay.baseline_info lists your baselines.';
+	END IF;
+	RETURN b;
+END $$;
+COMMENT ON FUNCTION assay.baseline_for_change(regclass) IS 'private: the row of a baseline, locked; error unless it is the caller''s';
+
+-- What baseline_locked() and baseline_row() do, as the table's owner: they have seen that the caller owns
 -- the relation.
 CREATE FUNCTION assay.baseline_lock_row(relation regclass) RETURNS assay.baseline
 	LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp

@@ -453,10 +453,6 @@ CREATE TRIGGER check_right BEFORE INSERT OR UPDATE OR DELETE ON assay_internal.f
 CREATE TRIGGER check_right BEFORE INSERT OR UPDATE OR DELETE ON assay_internal.backfill_run FOR EACH ROW EXECUTE FUNCTION assay_internal.check_right();
 CREATE TRIGGER forget AFTER DELETE ON assay_internal.policy FOR EACH ROW EXECUTE FUNCTION assay_internal.forget_policy();
 
-CREATE FUNCTION assay.member_of(role text) RETURNS boolean
-	AS 'MODULE_PATHNAME', 'assay_member_of' LANGUAGE C STABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.member_of(text) IS 'may the current user act as that role? False when there is no such role';
-
 CREATE FUNCTION assay_internal.forget_stats(policy text) RETURNS void
 	AS 'MODULE_PATHNAME', 'assay_forget_stats' LANGUAGE C VOLATILE STRICT;
 COMMENT ON FUNCTION assay_internal.forget_stats(text) IS 'removes the counters of a policy and its detectors, where there are any';

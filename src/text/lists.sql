@@ -92,6 +92,8 @@ CREATE FUNCTION assay.forget_set() RETURNS trigger LANGUAGE plpgsql SECURITY DEF
 BEGIN
 	DELETE FROM assay.list_entry e WHERE e.set = OLD.set;
 	DELETE FROM assay.list_base b WHERE b.set = OLD.set;
+	DELETE FROM assay.phrase_entry e WHERE e.set = OLD.set;
+	DELETE FROM assay.phrase_base b WHERE b.set = OLD.set;
 	RETURN NULL;
 END $$;
 COMMENT ON FUNCTION assay.forget_set() IS 'removes what a dropped set had';

@@ -19,6 +19,7 @@
 #include "libpq/pqformat.h"
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
+#include "text_form.h"
 #include "text_model.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -493,19 +494,6 @@ text_model_out(PG_FUNCTION_ARGS)
  * Reading back: each moves the cursor, and is false where the text is not
  * what is wanted.
  */
-static bool
-Expect(const char **cur, const char *token)
-{
-	size_t		len = strlen(token);
-
-	while (**cur == ' ' || **cur == '\t' || **cur == '\n' || **cur == '\r')
-		(*cur)++;
-	if (strncmp(*cur, token, len) != 0)
-		return false;
-	*cur += len;
-	return true;
-}
-
 static bool
 ReadInteger(const char **cur, const char *key, int64 min, int64 max, int64 *number)
 {

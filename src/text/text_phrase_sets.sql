@@ -53,15 +53,6 @@ CREATE FUNCTION assay.phrase_settle() RETURNS trigger
 	AS 'MODULE_PATHNAME' LANGUAGE C;
 COMMENT ON FUNCTION assay.phrase_settle() IS 'after a change of the view assay.phrase: compiles what it changed';
 
-CREATE FUNCTION assay.forget_phrases() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-	DELETE FROM assay.phrase_entry e WHERE e.set = OLD.set;
-	DELETE FROM assay.phrase_base b WHERE b.set = OLD.set;
-	RETURN NULL;
-END $$;
-COMMENT ON FUNCTION assay.forget_phrases() IS 'removes what a dropped set had';
-
 CREATE FUNCTION assay.phrase_remove(set text, state bigint, at timestamptz, author text, name text, pattern text, kind text) RETURNS void LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -136,7 +127,6 @@ ALTER TABLE assay.phrase_entry ENABLE ALWAYS TRIGGER truncated;
 ALTER TABLE assay.phrase_base ENABLE ALWAYS TRIGGER changed;
 ALTER TABLE assay.phrase_base ENABLE ALWAYS TRIGGER truncated;
 CREATE TRIGGER keep_entries BEFORE UPDATE ON assay.phrase_entry FOR EACH ROW EXECUTE FUNCTION assay.keep_entries();
-CREATE TRIGGER forget_phrases AFTER DELETE ON assay.named_set FOR EACH ROW EXECUTE FUNCTION assay.forget_phrases();
 
 -- views
 
@@ -204,6 +194,6 @@ CREATE FUNCTION assay.compile_phrase_set(set text) RETURNS void
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION assay.compile_phrase_set(text) IS 'compiles a phrase set anew, for instance after an upgrade of Vectorscan';
 
-REVOKE ALL ON FUNCTION assay.phrase_write(), assay.phrase_settle(), assay.forget_phrases(), assay.phrase_compile(text, bigint),
+REVOKE ALL ON FUNCTION assay.phrase_write(), assay.phrase_settle(), assay.phrase_compile(text, bigint),
 	assay.phrase_remove(text, bigint, timestamptz, text, text, text, text),
 	assay.phrase_put(text, bigint, timestamptz, text, text, text, text, float8, text, timestamptz, text) FROM PUBLIC;

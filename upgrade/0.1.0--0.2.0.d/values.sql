@@ -228,8 +228,12 @@ DECLARE
 	new_rows bigint := 0;
 	new_keys bigint := 0;
 BEGIN
+	IF (SELECT c.relowner FROM pg_class c WHERE c.oid = $1) <> (SELECT u.oid FROM pg_roles u WHERE u.rolname = current_user) THEN
+		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = 'baseline_apply() runs as the owner of the baseline',
+			HINT = 'Call assay.refresh_baseline() or assay.rebuild_baseline().';
+	END IF;
 	b := assay.baseline_for_change($1);
-	IF b.relation IS NULL OR NOT b.incremental THEN
+	IF NOT b.incremental THEN
 		RAISE EXCEPTION USING ERRCODE = 'wrong_object_type', MESSAGE = format('%s is not an incremental baseline', $1);
 	END IF;
 	PERFORM assay.baseline_check_source(b);
@@ -343,9 +347,6 @@ DECLARE
 	b assay.baseline;
 BEGIN
 	b := assay.baseline_for_change($1);
-	IF b.relation IS NULL THEN
-		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('%s is not a baseline of yours', $1);
-	END IF;
 	EXECUTE format('SELECT coalesce(sum(n), 0), count(*) FROM (SELECT count(*) AS n FROM %s GROUP BY %s) k',
 		b.relation, assay.baseline_columns(NULL, b.key_columns)) INTO b.rows, b.keys;
 	b.as_of := started;
@@ -360,13 +361,7 @@ DECLARE
 	b assay.baseline;
 	started timestamptz;
 BEGIN
-	IF assay.baseline_is_mine($1) THEN
-		b := assay.baseline_for_change($1);
-	END IF;
-	IF b.relation IS NULL THEN
-		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('%s is not a baseline of yours', $1),
-			HINT = 'assay.baseline_info lists those that you may refresh.';
-	END IF;
+	b := assay.baseline_for_change($1);
 	IF b.incremental THEN
 		PERFORM assay.baseline_apply_as_owner(b.relation, NULL);
 	ELSE
