@@ -84,7 +84,6 @@ typedef struct PolicyConfig
 
 extern PolicyIdentity *ConfigIdentify(const char *policy);
 extern PolicyConfig *ConfigRead(const char *policy, int revision, bool drafts);
-extern Oid	RelationByName(const char *name);
 extern Oid	TypeByName(const char *name);
 
 #endif							/* ASSAY_CONFIG_H */

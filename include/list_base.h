@@ -106,7 +106,6 @@ extern ListPrint ListFingerprint(const uint64 *seed, ListKind kind, const char *
 								 int tenant_len, const char *key, int len);
 extern void ListShapeAdd(ListShape *shape, ListKind kind, bool tenant,
 						 const char *key, int len);
-extern void ListShapeMerge(ListShape *shape, const ListShape *other);
 extern void ListSeed(uint64 *seed);
 extern void ListBuilderAdd(ListBuilder *builder, ListPrint key, TimestampTz expires_at);
 extern ListBase *ListBuilderFinish(ListBuilder *builder);

@@ -53,7 +53,4 @@ extern void ListFetchChanges(const char *set, Snapshot snapshot, int64 after,
 							 const uint64 *seed, ListDelta *delta, ListShape *shape);
 extern ListBase *ListBuild(const char *set, Snapshot snapshot, TimestampTz now);
 
-/* list_state(): also for the ledger */
-extern int64 ListState(const char *set, int len);
-
 #endif							/* ASSAY_LISTS_H */

@@ -94,7 +94,6 @@ extern MatchStatus MatchScanBits(MatchSet *set, const char *text, size_t len,
 								 uint64_t *bits);
 extern MatchStatus MatchFind(MatchSet *set, const char *text, size_t len,
 							 int max, MatchSpan **spans, int *count);
-extern int	MatchCount(const MatchSet *set);
 extern size_t MatchMemory(const MatchSet *set);
 extern const char *MatchVersion(void);
 extern void MatchSetRunner(MatchRunner new_runner);

@@ -18,7 +18,8 @@ typedef struct OwnerStatement
 
 /* The value comes in the caller's memory */
 extern Datum OwnerCall(Oid relid, const OwnerStatement *statement, Datum *args, const char *nulls, bool *isnull);
-extern Datum OwnerCallFor(Oid relid, Oid other, const OwnerStatement *statement, Datum *args, const char *nulls, bool *isnull);
 extern Datum OwnerRead(Oid relid, const OwnerStatement *statement, Datum *args, bool *isnull);
+extern Datum OwnerReadRow(Oid relid, const char *registry, const char *sql, bool *isnull);
+extern void OwnerWriteRow(Oid relid, const char *registry, const char *sql, const NullableDatum *entry);
 
 #endif							/* OWNER_H */

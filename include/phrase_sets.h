@@ -7,7 +7,4 @@
 
 extern void PhraseSetsInit(void);
 
-/* phrase_state(): also for the ledger */
-extern int64 PhraseSetState(const char *set, int len);
-
 #endif							/* ASSAY_PHRASE_SETS_H */

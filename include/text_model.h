@@ -99,26 +99,9 @@ typedef struct TextModelWriter
 #define TEXT_HALF_LIFE_MIN		USECS_PER_DAY
 #define TEXT_HALF_LIFE_MAX		(INT64CONST(36525) * USECS_PER_DAY)
 
-/* ---- a model ready for scoring ------------------------------------------- */
+/* ---- scoring --------------------------------------------------------------- */
 
 #define TEXT_WEIGHT_UNIT		1024	/* of a log-odds */
-
-typedef struct TextModelSlot
-{
-	uint32		fingerprint;	/* the upper 32 of 40 bits */
-	int32		weight;			/* 0 is a free slot */
-} TextModelSlot;
-
-typedef struct TextModel
-{
-	uint32		nslots;
-	uint32		ntokens;
-	uint32		multiplier;
-	double		slope;
-	double		intercept;
-	Size		bytes;
-	TextModelSlot *slots;
-} TextModel;
 
 /* Room for one message, reused from one to the next */
 typedef struct TextScratch
@@ -126,14 +109,6 @@ typedef struct TextScratch
 	TextParts	parts;
 	TextTokens *tokens;
 } TextScratch;
-
-/* What one token of a message adds to the margin */
-typedef struct TextContribution
-{
-	int			token;			/* index into scratch->tokens */
-	int32		weight;
-	double		contribution;
-} TextContribution;
 
 /* text_model.c: the value */
 extern const char *TextModelFault(const TextModelValue *v);
@@ -148,6 +123,7 @@ extern void TextModelWriteCount(TextModelWriter *w, const TextCount *c);
 extern void TextModelWriteWeight(TextModelWriter *w, uint32 fingerprint, int weight);
 extern TextModelValue *TextModelWriteEnd(TextModelWriter *w);
 pg_noreturn extern void TextModelOutOfRange(void);
+pg_noreturn extern void TextModelCorrupt(void);
 extern void TextModelCheckMergeable(const TextModelValue *v);
 
 /* text_model_sum.c: arithmetic */
@@ -155,12 +131,8 @@ extern int64 TextCountScale(int64 count, int shift);
 extern int64 TextCountAdd(int64 a, int64 b);
 extern int	TextModelWeight(const TextModelValue *v, const TextCount *c);
 
-/* text_model_score.c: evaluation, without fcinfo or SPI */
-extern TextModel *TextModelLoad(const TextModelValue *v);
-extern TextScratch *TextScratchCreate(bool explain);
+/* text_model_score.c: evaluation */
 extern TextScratch *TextScratchShared(void);
-extern double TextModelScore(const TextModel *model, TextScratch *scratch,
-							 TextContribution *contributions, int *ncontributions);
 
 /* text_model_parts.c: parts of a message from SQL values */
 extern void TextPartsFromText(TextParts *parts, const text *content);

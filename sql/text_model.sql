@@ -338,6 +338,46 @@ SELECT drop_text_model('spied'), drop_text_model('escaping'), drop_text_model('f
 SELECT count(*) FROM text_model_registry;
 SELECT to_regclass('mails_version'), to_regclass('mails_counted'), to_regclass('mails_content');
 
+-- stored bytes that are not as they were written: each bit of the header and of the tokens
+CREATE FUNCTION bytes_of(text_model) RETURNS bytea LANGUAGE internal IMMUTABLE STRICT AS 'byteasend';
+CREATE FUNCTION of_bytes(bytea) RETURNS text_model LANGUAGE internal IMMUTABLE STRICT AS 'byteasend';
+CREATE TABLE sound AS
+	SELECT 'counts' AS kind, bytes_of(text_model_agg(k % 3 = 0, 'words a' || k || ' b' || k % 5)) AS bytes FROM generate_series(1, 5) k
+	UNION ALL SELECT 'decaying', bytes_of(text_model_agg(k % 3 = 0, 'words a' || k, 1, timestamptz '2024-01-01' + k * interval '1 h', interval '30 days')) FROM generate_series(1, 5) k
+	UNION ALL SELECT 'published', bytes_of(text_model_publish(text_model_agg(k % 3 = 0, 'words a' || k || ' b' || k % 5), 4096)) FROM generate_series(1, 50) k;
+CREATE FUNCTION tried(call text, bytes bytea) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	done boolean;
+BEGIN
+	EXECUTE format('SELECT (%s) IS NULL', call) USING of_bytes(bytes) INTO done;
+	RETURN 'done';
+EXCEPTION
+	WHEN data_corrupted THEN
+		RETURN 'corrupt';
+	WHEN wrong_object_type OR numeric_value_out_of_range OR invalid_parameter_value THEN
+		RETURN 'refused';
+END $$;
+CREATE TABLE damaged AS
+	SELECT kind, n, b, set_byte(bytes, n, get_byte(bytes, n) # (1 << b)) AS bytes FROM sound, generate_series(0, length(bytes) - 1) n, generate_series(0, 7) b;
+-- what is to be read elsewhere is whole, or an error
+SELECT kind, tried('text_model_send($1)', bytes) AS sent, tried('$1::text', bytes) AS shown, count(*) > 300 AS many FROM damaged GROUP BY 1, 2, 3 ORDER BY 1;
+SELECT kind, tried('text_model_send($1)', bytes) AS sent, tried('$1::text', bytes) AS shown, tried('text_model_calibrate($1, 2, 0)', bytes) AS calibrated FROM sound ORDER BY kind;
+SELECT kind, tried('text_model_send($1)', substr(bytes, 1, n)) AS cut, count(*) FROM sound, generate_series(0, 99) n GROUP BY 1, 2 ORDER BY 1;
+-- what makes another never makes an unsound one
+SELECT call, bool_or(result = 'corrupt') AS some_corrupt, bool_or(result = 'done') AS some_done
+FROM damaged CROSS JOIN unnest('{"text_model_send(text_model_calibrate($1, 2, 0))","text_model_send($1 + $1)","text_model_send(text_model_publish($1, 4096))","text_model_send(text_model_prune($1, 2))","text_score($1, ''words a1 b1'')","text_model_info($1)"}'::text[]) call
+CROSS JOIN LATERAL tried(call, bytes) result
+GROUP BY call ORDER BY call COLLATE "C";
+-- more tokens than there is room for in the bytes (bytes 4 to 7 behind the length)
+SELECT kind, tried('text_model_publish($1, 4096)', overlay(bytes PLACING '\xffffffff' FROM 5)) AS publish, tried('text_model_info($1)', overlay(bytes PLACING '\xffffffff' FROM 5)) AS info FROM sound ORDER BY kind;
+-- a sum whose base would be one too large
+SELECT tried('$1 + $1', bytes_of(replace(one, '"base": 8', '"base": ' || base)::text_model)), base
+FROM (VALUES ('{"format": 1, "kind": "counts", "tokens_version": 1, "tokens": 1, "base": 8, "malicious": 1, "safe": 0, "half_life": 0, "last": 0, "data": "' || encode('\x010f', 'base64') || '"}')) v(one), unnest('{62,63}'::int[]) base ORDER BY base;
+SELECT tried('$1 + $1', bytes_of(replace(one, '"base": 8', '"base": ' || base)::text_model)), base
+FROM (VALUES ('{"format": 1, "kind": "counts", "tokens_version": 1, "tokens": 1, "base": 8, "malicious": 1, "safe": 0, "half_life": 86400000000, "last": 0, "data": "' || encode('\x010f', 'base64') || '"}')) v(one), unnest('{2147483646,2147483647}'::int[]) base ORDER BY base;
+DROP TABLE sound, damaged;
+DROP FUNCTION tried, bytes_of, of_bytes;
+
 DROP FUNCTION spy, escape, broken, direct;
 DROP TABLE mail, label;
 REVOKE ALL ON SCHEMA public FROM regress_text_owner;

@@ -2,13 +2,15 @@
  * owner.c
  *		Who owns a relation, and statements that run with the rights of its
  *		owner, whoever of his role calls: what keeps baselines and text models
- *		up to date; and what reads a text model, whoever may read its table
- *		calls.
+ *		up to date; what reads a text model, whoever may read its table calls;
+ *		and what writes the registries of both, which are nobody's.
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -115,10 +117,40 @@ OwnerRead(Oid relid, const OwnerStatement *statement, Datum *args, bool *isnull)
 	return RunAsOwner(relid, statement, args, NULL, isnull);
 }
 
-/* For the owner of one relation, as the owner of another: its rights are what the statement sees to. */
-Datum
-OwnerCallFor(Oid relid, Oid other, const OwnerStatement *statement, Datum *args, const char *nulls, bool *isnull)
+/* Table of this name in schema assay, with a row for each of some relations */
+static Oid
+Registry(const char *registry)
 {
+	return get_relname_relid(registry, get_namespace_oid("assay", false));
+}
+
+/*
+ * A registry's row of a relation, to the relation's owner: the statement, which
+ * runs as the registry's owner, may lock it.
+ */
+Datum
+OwnerReadRow(Oid relid, const char *registry, const char *sql, bool *isnull)
+{
+	OwnerStatement read = {sql, false, 1, {REGCLASSOID}};
+	Datum		args[1] = {ObjectIdGetDatum(relid)};
+
 	OwnerCheck(relid);
-	return RunAsOwner(other, statement, args, nulls, isnull);
+	return RunAsOwner(Registry(registry), &read, args, NULL, isnull);
+}
+
+/*
+ * The registry's row of a relation comes, changes or, without an entry (NULL),
+ * goes, for the relation's owner.  The statement, which runs as the registry's
+ * owner, touches no other relation's row.
+ */
+void
+OwnerWriteRow(Oid relid, const char *registry, const char *sql, const NullableDatum *entry)
+{
+	Oid			table = Registry(registry);
+	OwnerStatement write = {sql, false, 2, {REGCLASSOID, get_rel_type_id(table)}};
+	Datum		args[2] = {ObjectIdGetDatum(relid), entry->value};
+	bool		isnull;
+
+	OwnerCheck(relid);
+	(void) RunAsOwner(table, &write, args, entry->isnull ? " n" : "  ", &isnull);
 }

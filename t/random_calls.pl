@@ -189,8 +189,6 @@ sub value
 		my $name = $1;
 		my $how = rand();
 		return "p.$name" if $how < 0.5;
-		# of corrupt ones text_model_send() and text_model_calibrate() assert that they are sound
-		return "p.$name" if $how < 0.8 && $name eq 'text_model';
 		return "public.${name}_of(public.spoil(public.bytes(p.$name), " . int(rand(400)) . ', ' . int(rand(256)) . '))' if $how < 0.7;
 		return "public.${name}_of(substr(public.bytes(p.$name), " . pick(1, 1, 2, 9) . ', ' . int(rand(200)) . '))' if $how < 0.75;
 		return "public.${name}_of('\\x" . join('', map { sprintf '%02x', rand() < 0.5 ? pick(0, 1, 2, 255) : int(rand(256)) } 0 .. int(rand(64))) . "')" if $how < 0.8;

@@ -117,6 +117,10 @@ $node->start;
 my ($rc, $out, $err) = $node->psql('postgres', $score);
 isnt($rc, 0, 'a value that was changed on disk is refused');
 like($err, qr/text model value is corrupt/, '... as corrupt');
+# What reads a dump makes a new digest: it must not get there.
+($rc, $out, $err) = $node->psql('postgres', 'COPY stored TO STDOUT');
+like($err, qr/text model value is corrupt/, 'nor is it dumped');
+$node->safe_psql('postgres', 'DROP TABLE stored');
 
 # ---- learning ----------------------------------------------------------------
 

@@ -12,6 +12,7 @@
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "libpq/pqformat.h"
+#include "text_form.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
 #include "utils/timestamp.h"
@@ -89,19 +90,6 @@ activity_out(PG_FUNCTION_ARGS)
  * Reading back: each of these skips white space, moves the cursor, and is
  * false where the text is not what is wanted.
  */
-static bool
-Expect(const char **cur, const char *token)
-{
-	size_t		len = strlen(token);
-
-	while (**cur == ' ' || **cur == '\t' || **cur == '\n' || **cur == '\r')
-		(*cur)++;
-	if (strncmp(*cur, token, len) != 0)
-		return false;
-	*cur += len;
-	return true;
-}
-
 static bool
 ReadNumber(const char **cur, uint64 limit, uint64 *number)
 {

@@ -1,7 +1,8 @@
 /*
  * baseline.c
  *		What keeping baselines needs beyond SQL: running as a baseline's owner,
- *		and telling whether a text is one SQL expression.
+ *		writing their registry, which is nobody's, and telling whether a text
+ *		is one SQL expression.
  *
  * The statements themselves are built in baseline_keep.sql.
  */
@@ -36,6 +37,35 @@ baseline_apply_as_owner(PG_FUNCTION_ARGS)
 	else
 		args[1] = PG_GETARG_DATUM(1);
 	(void) OwnerCall(PG_GETARG_OID(0), &apply, args, nulls, &isnull);
+	PG_RETURN_VOID();
+}
+
+/*
+ * baseline_locked(relation): the registry's row of a relation of the caller's,
+ * locked for whoever changes the baseline; NULL without one.
+ */
+PG_FUNCTION_INFO_V1(baseline_locked);
+Datum
+baseline_locked(PG_FUNCTION_ARGS)
+{
+	bool		isnull;
+	Datum		row = OwnerReadRow(PG_GETARG_OID(0), "baseline", "SELECT assay.baseline_lock_row($1)", &isnull);
+
+	if (isnull)
+		PG_RETURN_NULL();
+	PG_RETURN_DATUM(row);
+}
+
+/*
+ * baseline_row(relation, entry): the registry's row of a relation of the
+ * caller's comes, changes or, without an entry, goes.
+ */
+PG_FUNCTION_INFO_V1(baseline_row);
+Datum
+baseline_row(PG_FUNCTION_ARGS)
+{
+	if (!PG_ARGISNULL(0))
+		OwnerWriteRow(PG_GETARG_OID(0), "baseline", "SELECT assay.baseline_write_row($1, $2)", &fcinfo->args[1]);
 	PG_RETURN_VOID();
 }
 

@@ -60,8 +60,8 @@ COMMENT ON COLUMN assay.baseline.counted_label IS 'table of the labels that are 
 -- relation where it is restored.
 SELECT pg_catalog.pg_extension_config_dump('assay.baseline', 'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relation)');
 
--- Who may change a row is said in baseline_rights.sql.
-GRANT SELECT, INSERT, UPDATE, DELETE ON assay.baseline TO PUBLIC;
+-- Anybody may read it, as the catalogue; who may change a row is said in baseline_rights.sql.
+GRANT SELECT ON assay.baseline TO PUBLIC;
 GRANT USAGE ON SCHEMA assay TO PUBLIC;
 
 -- private functions
@@ -325,8 +325,12 @@ DECLARE
 	new_rows bigint := 0;
 	new_keys bigint := 0;
 BEGIN
-	SELECT * INTO b FROM assay.baseline t WHERE t.relation = $1 FOR UPDATE;
-	IF NOT FOUND OR NOT b.incremental THEN
+	IF (SELECT c.relowner FROM pg_class c WHERE c.oid = $1) <> (SELECT u.oid FROM pg_roles u WHERE u.rolname = current_user) THEN
+		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = 'baseline_apply() runs as the owner of the baseline',
+			HINT = 'Call assay.refresh_baseline() or assay.rebuild_baseline().';
+	END IF;
+	b := assay.baseline_for_change($1);
+	IF NOT b.incremental THEN
 		RAISE EXCEPTION USING ERRCODE = 'wrong_object_type', MESSAGE = format('%s is not an incremental baseline', $1);
 	END IF;
 	PERFORM assay.baseline_check_source(b);
@@ -363,8 +367,10 @@ BEGIN
 		GET DIAGNOSTICS gone = ROW_COUNT;
 		EXECUTE query INTO written, new_rows, new_keys;
 		PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
-		UPDATE assay.baseline t SET rows = t.rows - gone + new_rows, keys = t.keys - (gone > 0)::int + new_keys, changed = gone + written
-		WHERE t.relation = b.relation;
+		b.rows := b.rows - gone + new_rows;
+		b.keys := b.keys - (gone > 0)::int + new_keys;
+		b.changed := gone + written;
+		PERFORM assay.baseline_row($1, b);
 		RETURN;
 	END IF;
 
@@ -423,10 +429,12 @@ BEGIN
 		b.checkpoint := upper(b.counted) - 1;
 		b.waiting := running;
 	END IF;
-	UPDATE assay.baseline t SET settled = b.settled, counted = b.counted, checkpoint = b.checkpoint, waiting = b.waiting,
-		rows = coalesce(b.rows, 0) + new_rows, keys = coalesce(b.keys, 0) + new_keys, changed = written,
-		as_of = started, took = clock_timestamp() - started
-	WHERE t.relation = b.relation;
+	b.rows := coalesce(b.rows, 0) + new_rows;
+	b.keys := coalesce(b.keys, 0) + new_keys;
+	b.changed := written;
+	b.as_of := started;
+	b.took := clock_timestamp() - started;
+	PERFORM assay.baseline_row($1, b);
 END $$;
 
 -- Note what a materialized view holds after a refresh
@@ -436,14 +444,12 @@ CREATE FUNCTION assay.baseline_count(relation regclass, started timestamptz) RET
 DECLARE
 	b assay.baseline;
 BEGIN
-	SELECT * INTO b FROM assay.baseline t WHERE t.relation = $1;
-	IF NOT FOUND THEN
-		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('%s is not a baseline of yours', $1);
-	END IF;
+	b := assay.baseline_for_change($1);
 	EXECUTE format('SELECT coalesce(sum(n), 0), count(*) FROM (SELECT count(*) AS n FROM %s GROUP BY %s) k',
 		b.relation, assay.baseline_columns(NULL, b.key_columns)) INTO b.rows, b.keys;
-	UPDATE assay.baseline t SET rows = b.rows, keys = b.keys, as_of = started, took = clock_timestamp() - started
-	WHERE t.relation = $1;
+	b.as_of := started;
+	b.took := clock_timestamp() - started;
+	PERFORM assay.baseline_row($1, b);
 END $$;
 
 -- The type of a column that the user named; an error when there is none
@@ -488,11 +494,7 @@ DECLARE
 	b assay.baseline;
 	started timestamptz;
 BEGIN
-	SELECT * INTO b FROM assay.baseline t WHERE t.relation = $1 AND assay.baseline_is_mine(t.relation) FOR UPDATE;
-	IF NOT FOUND THEN
-		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('%s is not a baseline of yours', $1),
-			HINT = 'assay.baseline_info lists those that you may refresh.';
-	END IF;
+	b := assay.baseline_for_change($1);
 	IF b.incremental THEN
 		PERFORM assay.baseline_apply_as_owner(b.relation, NULL);
 	ELSE
@@ -531,11 +533,8 @@ DECLARE
 	b assay.baseline;
 	also_drop regclass;
 BEGIN
-	DELETE FROM assay.baseline t WHERE t.relation = $1 AND assay.baseline_is_mine(t.relation) RETURNING * INTO b;
-	IF NOT FOUND THEN
-		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('%s is not a baseline of yours', $1),
-			HINT = 'assay.baseline_info lists those that you may drop.';
-	END IF;
+	b := assay.baseline_for_change($1);
+	PERFORM assay.baseline_row($1, NULL);
 	-- The row is the owner's to write; it must not lead to others' tables.
 	SELECT l.oid INTO also_drop FROM pg_class l JOIN pg_class c ON c.relowner = l.relowner
 	WHERE l.oid = b.counted_label AND c.oid = b.relation;
@@ -660,8 +659,6 @@ BEGIN
 		END IF;
 	END IF;
 
-	DELETE FROM assay.baseline t WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = t.relation);
-
 	comment := format('baseline of %s by %s: state at the end of each active day (UTC); assay.refresh_baseline() brings it up to date',
 		source, assay.baseline_columns(NULL, key));
 	IF b.incremental THEN
@@ -689,10 +686,7 @@ BEGIN
 		EXECUTE format('COMMENT ON MATERIALIZED VIEW %s IS %L', target, comment);
 	END IF;
 
-	INSERT INTO assay.baseline (relation, source, key_columns, at_column, label_table, message_key, extra, incremental,
-		search_path, arrival_column, counted_label)
-	VALUES (target::regclass, b.source, b.key_columns, b.at_column, b.label_table, b.message_key, b.extra, b.incremental,
-		b.search_path, b.arrival_column, b.counted_label);
+	PERFORM assay.baseline_row(target::regclass, b);
 	IF b.incremental THEN
 		PERFORM assay.refresh_baseline(target::regclass);
 	ELSE

@@ -2,29 +2,68 @@
 --
 -- Anybody may read the table, as the catalogue, so that it can be dumped by
 -- whoever owns the database: pg_dump refuses tables with row-level security.
--- Only who owns a baseline writes its row; one whose relation is gone is
--- anybody's to clear away.
+-- Rows are written by the functions here alone, for who owns the baseline:
+-- whoever could write the table could lock it.
 
 -- May the current role refresh, read and drop the baseline?
 CREATE FUNCTION assay.baseline_is_mine(relation regclass) RETURNS boolean
 	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-	AS $$ SELECT coalesce(pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = $1), 'USAGE'), true) $$;
+	AS $$ SELECT coalesce(pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = $1), 'USAGE'), false) $$;
 COMMENT ON FUNCTION assay.baseline_is_mine(regclass) IS 'private: has the current role the rights of the baseline''s owner?';
 
-CREATE FUNCTION assay.baseline_guard() RETURNS trigger LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-	SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-	IF TG_OP <> 'INSERT' AND NOT assay.baseline_is_mine(OLD.relation)
-		-- a dump may have a row whose relation is gone: only who may do anything restores that
-		OR TG_OP <> 'DELETE' AND NOT coalesce(pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = NEW.relation), 'USAGE'),
-			(SELECT u.rolsuper FROM pg_roles u WHERE u.rolname = current_user)) THEN
-		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-			MESSAGE = format('must be owner of baseline %s', CASE WHEN TG_OP = 'INSERT' THEN NEW.relation ELSE OLD.relation END);
-	END IF;
-	RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
-END $$;
-COMMENT ON FUNCTION assay.baseline_guard() IS 'private: only a baseline''s owner changes its row';
-REVOKE ALL ON FUNCTION assay.baseline_guard() FROM PUBLIC;
+CREATE FUNCTION assay.baseline_locked(relation regclass) RETURNS assay.baseline
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION assay.baseline_locked(regclass) IS
+	'private: the row of a baseline of the caller''s, which stays locked; null without one';
 
-CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON assay.baseline
-	FOR EACH ROW EXECUTE FUNCTION assay.baseline_guard();
+CREATE FUNCTION assay.baseline_row(relation regclass, entry assay.baseline) RETURNS void
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION assay.baseline_row(regclass, assay.baseline) IS
+	'private: writes, or without an entry removes, the row of a baseline of the caller''s';
+
+CREATE FUNCTION assay.baseline_for_change(relation regclass) RETURNS assay.baseline
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	b assay.baseline;
+BEGIN
+	IF assay.baseline_is_mine($1) THEN
+		b := assay.baseline_locked($1);
+	END IF;
+	IF b.relation IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('%s is not a baseline of yours', $1),
+			HINT = 'assay.baseline_info lists your baselines.';
+	END IF;
+	RETURN b;
+END $$;
+COMMENT ON FUNCTION assay.baseline_for_change(regclass) IS 'private: the row of a baseline, locked; error unless it is the caller''s';
+
+-- What baseline_locked() and baseline_row() do, as the table's owner: they have seen that the caller owns
+-- the relation.
+CREATE FUNCTION assay.baseline_lock_row(relation regclass) RETURNS assay.baseline
+	LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+	AS $$ SELECT t FROM assay.baseline t WHERE t.relation = $1 FOR UPDATE $$;
+COMMENT ON FUNCTION assay.baseline_lock_row(regclass) IS 'private: the row of a baseline, which stays locked';
+REVOKE ALL ON FUNCTION assay.baseline_lock_row(regclass) FROM PUBLIC;
+
+CREATE FUNCTION assay.baseline_write_row(relation regclass, entry assay.baseline) RETURNS boolean
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	IF entry.source IS NULL THEN
+		DELETE FROM assay.baseline t WHERE t.relation = $1;
+		RETURN FOUND;
+	END IF;
+	entry.relation := $1;
+	UPDATE assay.baseline t SET (relation, source, key_columns, at_column, label_table, message_key, extra, incremental, search_path,
+		arrival_column, counted_label, settled, counted, checkpoint, waiting, rows, keys, changed, as_of, took) = ROW(entry.*)
+	WHERE t.relation = $1;
+	IF NOT FOUND THEN
+		-- rows of baselines that were dropped by hand
+		DELETE FROM assay.baseline t WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = t.relation);
+		INSERT INTO assay.baseline VALUES (entry.*);
+	END IF;
+	RETURN true;
+END $$;
+COMMENT ON FUNCTION assay.baseline_write_row(regclass, assay.baseline) IS 'private: writes or removes the row of a baseline';
+REVOKE ALL ON FUNCTION assay.baseline_write_row(regclass, assay.baseline) FROM PUBLIC;

@@ -20,6 +20,7 @@
 #include "libpq/pqformat.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "pieces.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
 #include "utils/json.h"
@@ -58,21 +59,6 @@ static const char *const kind_names[] = {"rule", "model", "exclusion", "signals"
 /*
  * Building
  */
-
-static void
-AppendSpan(StringInfo buf, const char *s, int len)
-{
-	if (len < 255)
-		appendStringInfoChar(buf, (char) len);
-	else
-	{
-		uint32		n = len;
-
-		appendStringInfoChar(buf, (char) 255);
-		appendBinaryStringInfo(buf, (char *) &n, sizeof(n));
-	}
-	appendBinaryStringInfo(buf, s, len);
-}
 
 static void
 AppendDouble(StringInfo buf, double d)
@@ -117,13 +103,13 @@ AttributionEntry(AttributionBuilder *b, AttributionKind kind, uint8 flags,
 	b->is_model = (kind == ATTRIBUTION_MODEL);
 	appendStringInfoChar(&b->buf, 0);
 	AppendDouble(&b->buf, contribution);
-	AppendSpan(&b->buf, name, strlen(name));
+	AppendPiece(&b->buf, name, strlen(name));
 	if (muted_by)
-		AppendSpan(&b->buf, muted_by, strlen(muted_by));
+		AppendPiece(&b->buf, muted_by, strlen(muted_by));
 	if (verdict)
-		AppendSpan(&b->buf, verdict, strlen(verdict));
+		AppendPiece(&b->buf, verdict, strlen(verdict));
 	if (sqlstate)
-		AppendSpan(&b->buf, sqlstate, strlen(sqlstate));
+		AppendPiece(&b->buf, sqlstate, strlen(sqlstate));
 	b->nentries++;
 }
 
@@ -136,10 +122,10 @@ AttributionEvidence(AttributionBuilder *b, const char *name,
 {
 	if (b->nevidence >= ATTRIBUTION_EVIDENCE_MAX)
 		return;
-	AppendSpan(&b->buf, name, strlen(name));
+	AppendPiece(&b->buf, name, strlen(name));
 	appendStringInfoChar(&b->buf, value != NULL);
 	if (value)
-		AppendSpan(&b->buf, value, len);
+		AppendPiece(&b->buf, value, len);
 	if (b->is_model)
 		AppendDouble(&b->buf, contribution);
 	b->buf.data[b->evidence_at] = (char) ++b->nevidence;
@@ -185,18 +171,7 @@ ReadBytes(const char **p, const char *end, void *to, size_t n)
 static bool
 ReadSpan(const char **p, const char *end, Span *s)
 {
-	uint8		n;
-
-	if (!ReadBytes(p, end, &n, 1))
-		return false;
-	s->len = n;
-	if (n == 255 && !ReadBytes(p, end, &s->len, sizeof(s->len)))
-		return false;
-	if (s->len > (size_t) (end - *p))
-		return false;
-	s->data = *p;
-	*p += s->len;
-	return true;
+	return ReadPiece(p, end, &s->data, &s->len);
 }
 
 static bool

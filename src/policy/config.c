@@ -32,7 +32,7 @@
 #include "utils/varlena.h"
 
 /* The relation of a qualified name as the configuration keeps it, or 0 */
-Oid
+static Oid
 RelationByName(const char *name)
 {
 	List	   *names;

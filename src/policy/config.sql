@@ -227,24 +227,44 @@ CREATE VIEW assay.exclusion WITH (security_barrier) AS
 		AND assay_internal.may('reader', p.decision, p.access, p.label, p.signals_view));
 COMMENT ON VIEW assay.exclusion IS 'each state of each exclusion, with the revisions in which it stood; the view assay.exclusions shows the current ones';
 
-CREATE VIEW assay.fault WITH (security_barrier) AS
+-- Who may update or delete all columns of a view may lock it, and what it reads
+-- where its owner may: the tables from which every message is decided.  So rows
+-- are updated by columns, and deleted from views that read, with the user's own
+-- rights, views that nobody may change.
+
+CREATE VIEW assay_internal.readable_fault WITH (security_barrier) AS
 	SELECT t.fault, t.at, t.policy, t.revision, t.detector, t.key, t.sqlstate, t.message, t.suspended
 	FROM assay_internal.fault t
 	WHERE EXISTS (SELECT FROM assay_internal.policy p WHERE p.policy = t.policy
 		AND assay_internal.may('reader', p.decision, p.access, p.label, p.signals_view))
 		OR has_table_privilege('assay_internal.fault', 'SELECT');
+COMMENT ON VIEW assay_internal.readable_fault IS 'what the view assay.fault shows';
+
+CREATE VIEW assay.fault WITH (security_invoker) AS
+	SELECT t.fault, t.at, t.policy, t.revision, t.detector, t.key, t.sqlstate, t.message, t.suspended FROM assay_internal.readable_fault t;
 COMMENT ON VIEW assay.fault IS 'errors of policies that the user may read: of a detector (NULL: of the signals view or of the policy as a whole)';
 
-CREATE VIEW assay.backfill_run WITH (security_barrier) AS
+CREATE VIEW assay_internal.readable_backfill_run WITH (security_barrier) AS
 	SELECT t.run, t.policy, t.revision, t.since, t.until, t.at_column, t.undecided_only, t.degraded_only, t.expected, t.decided, t.degraded, t.batches, t.last_key, t.started_by, t.started_at, t.updated_at, t.finished_at, t.pid
 	FROM assay_internal.backfill_run t
 	WHERE EXISTS (SELECT FROM assay_internal.policy p WHERE p.policy = t.policy
 		AND assay_internal.may('reader', p.decision, p.access, p.label, p.signals_view));
+COMMENT ON VIEW assay_internal.readable_backfill_run IS 'what the view assay.backfill_run shows';
+
+CREATE VIEW assay.backfill_run WITH (security_invoker) AS
+	SELECT t.run, t.policy, t.revision, t.since, t.until, t.at_column, t.undecided_only, t.degraded_only, t.expected, t.decided, t.degraded, t.batches, t.last_key, t.started_by, t.started_at, t.updated_at, t.finished_at, t.pid
+	FROM assay_internal.readable_backfill_run t;
 COMMENT ON VIEW assay.backfill_run IS 'backfills and how far they came; the view assay.backfill_progress reads better';
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON assay.policy TO PUBLIC;
+CREATE VIEW assay_internal.dropped_policy WITH (security_invoker) AS
+	SELECT p.policy FROM assay.policy p;
+COMMENT ON VIEW assay_internal.dropped_policy IS 'policies that the user may read, for assay.drop_policy() to delete from';
+
+GRANT SELECT, INSERT, UPDATE (signals, signals_view, access) ON assay.policy TO PUBLIC;
+GRANT SELECT, DELETE ON assay_internal.dropped_policy TO PUBLIC;
 GRANT SELECT, INSERT ON assay.revision, assay.detector_model TO PUBLIC;
 GRANT SELECT, INSERT, UPDATE (until_revision) ON assay.detector, assay.guard, assay.exclusion TO PUBLIC;
+GRANT SELECT ON assay_internal.readable_fault, assay_internal.readable_backfill_run TO PUBLIC;
 GRANT SELECT, DELETE ON assay.fault, assay.backfill_run TO PUBLIC;
 
 -- triggers
@@ -307,7 +327,7 @@ BEGIN
 	END IF;
 	SELECT max(v.revision) INTO latest FROM assay.revision v WHERE v.policy = row.policy;
 	CASE TG_TABLE_NAME
-		WHEN 'policy' THEN
+		WHEN 'policy', 'dropped_policy' THEN
 			needed := 'owner';
 		WHEN 'revision' THEN
 			SELECT * INTO r FROM assay.revision v WHERE v.policy = row.policy ORDER BY v.revision DESC LIMIT 1;
@@ -351,6 +371,29 @@ BEGIN
 		HINT = 'assay.grant_access() gives rights; the view assay.access shows them.';
 END $$;
 COMMENT ON FUNCTION assay_internal.check_right() IS 'error unless the user may make this change of the configuration';
+
+-- After check_right(), which goes first by its name
+CREATE FUNCTION assay_internal.delete_row() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	CASE TG_TABLE_NAME
+		WHEN 'fault' THEN
+			DELETE FROM assay_internal.fault t WHERE t.fault = OLD.fault;
+		WHEN 'backfill_run' THEN
+			DELETE FROM assay_internal.backfill_run t WHERE t.run = OLD.run;
+		WHEN 'dropped_policy' THEN
+			DELETE FROM assay_internal.policy t WHERE t.policy = OLD.policy;
+	END CASE;
+	RETURN CASE WHEN FOUND THEN OLD END;
+END $$;
+COMMENT ON FUNCTION assay_internal.delete_row() IS 'deletes from the table below a view';
+
+CREATE TRIGGER check_right INSTEAD OF DELETE ON assay.fault FOR EACH ROW EXECUTE FUNCTION assay_internal.check_right();
+CREATE TRIGGER delete_row INSTEAD OF DELETE ON assay.fault FOR EACH ROW EXECUTE FUNCTION assay_internal.delete_row();
+CREATE TRIGGER check_right INSTEAD OF DELETE ON assay.backfill_run FOR EACH ROW EXECUTE FUNCTION assay_internal.check_right();
+CREATE TRIGGER delete_row INSTEAD OF DELETE ON assay.backfill_run FOR EACH ROW EXECUTE FUNCTION assay_internal.delete_row();
+CREATE TRIGGER check_right INSTEAD OF DELETE ON assay_internal.dropped_policy FOR EACH ROW EXECUTE FUNCTION assay_internal.check_right();
+CREATE TRIGGER delete_row INSTEAD OF DELETE ON assay_internal.dropped_policy FOR EACH ROW EXECUTE FUNCTION assay_internal.delete_row();
 
 CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE ON assay_internal.policy
 	FOR EACH ROW EXECUTE FUNCTION assay.policy_changed();
@@ -410,12 +453,8 @@ CREATE TRIGGER check_right BEFORE INSERT OR UPDATE OR DELETE ON assay_internal.f
 CREATE TRIGGER check_right BEFORE INSERT OR UPDATE OR DELETE ON assay_internal.backfill_run FOR EACH ROW EXECUTE FUNCTION assay_internal.check_right();
 CREATE TRIGGER forget AFTER DELETE ON assay_internal.policy FOR EACH ROW EXECUTE FUNCTION assay_internal.forget_policy();
 
-CREATE FUNCTION assay.member_of(role text) RETURNS boolean
-	AS 'MODULE_PATHNAME', 'assay_member_of' LANGUAGE C STABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.member_of(text) IS 'may the current user act as that role? False when there is no such role';
-
 CREATE FUNCTION assay_internal.forget_stats(policy text) RETURNS void
 	AS 'MODULE_PATHNAME', 'assay_forget_stats' LANGUAGE C VOLATILE STRICT;
 COMMENT ON FUNCTION assay_internal.forget_stats(text) IS 'removes the counters of a policy and its detectors, where there are any';
-REVOKE ALL ON FUNCTION assay_internal.forget_stats(text), assay_internal.forget_policy(), assay_internal.keep_history(), assay_internal.check_right(),
+REVOKE ALL ON FUNCTION assay_internal.forget_stats(text), assay_internal.forget_policy(), assay_internal.keep_history(), assay_internal.check_right(), assay_internal.delete_row(),
 	assay.policy_changed() FROM PUBLIC;

@@ -27,6 +27,7 @@
 #include "libpq/pqformat.h"
 #include "logged_signals.h"
 #include "mb/pg_wchar.h"
+#include "pieces.h"
 #include "protect.h"
 #include "security.h"
 #include "utils/array.h"
@@ -339,21 +340,6 @@ EnsureSignalsShape(SignalsShape * shape)
  */
 
 static void
-AppendBytes(StringInfo buf, const char *bytes, Size len)
-{
-	if (len < 255)
-		appendStringInfoCharMacro(buf, (char) len);
-	else
-	{
-		uint32		n = len;
-
-		appendStringInfoCharMacro(buf, (char) 255);
-		appendBinaryStringInfo(buf, (char *) &n, sizeof(n));
-	}
-	appendBinaryStringInfo(buf, bytes, len);
-}
-
-static void
 AppendFixed(StringInfo buf, SignalColumn *c, Datum value)
 {
 	if (c->byval)
@@ -379,14 +365,14 @@ AppendValue(StringInfo buf, SignalColumn *c, Datum value)
 			{
 				text	   *t = DatumGetTextPP(value);
 
-				AppendBytes(buf, VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t));
+				AppendPiece(buf, VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t));
 				break;
 			}
 		case FORM_SENT:
 			{
 				bytea	   *sent = SendFunctionCall(&c->function, value);
 
-				AppendBytes(buf, VARDATA(sent), VARSIZE(sent) - VARHDRSZ);
+				AppendPiece(buf, VARDATA(sent), VARSIZE(sent) - VARHDRSZ);
 				break;
 			}
 		case FORM_OUTPUT:
@@ -394,7 +380,7 @@ AppendValue(StringInfo buf, SignalColumn *c, Datum value)
 			{
 				char	   *s = OutputFunctionCall(&c->function, value);
 
-				AppendBytes(buf, s, strlen(s));
+				AppendPiece(buf, s, strlen(s));
 				break;
 			}
 	}
@@ -701,17 +687,13 @@ Take(Reader *r, Size n)
 }
 
 static const char *
-TakeBytes(Reader *r, Size *len)
+TakeBytes(Reader *r, uint32 *len)
 {
-	*len = *(const uint8 *) Take(r, 1);
-	if (*len == 255)
-	{
-		uint32		n;
+	const char *bytes;
 
-		memcpy(&n, Take(r, sizeof(n)), sizeof(n));
-		*len = n;
-	}
-	return Take(r, *len);
+	if (!ReadPiece(&r->at, r->end, &bytes, len))
+		Broken();
+	return bytes;
 }
 
 /* Values of the type, as its receive function would see to */
@@ -762,7 +744,7 @@ static Datum
 TakeValue(Reader *r, SignalColumn *c)
 {
 	const char *bytes;
-	Size		len;
+	uint32		len;
 	StringInfoData buf;
 	Datum		value;
 

@@ -195,19 +195,24 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay.check_policy(text, boolean) IS 'error unless all conditions, models, mutes and verdicts of a policy are valid';
 
+CREATE FUNCTION assay_internal.conditions(policy text, OUT what text, OUT condition text, OUT model assay.model) RETURNS SETOF record
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT format('guard "%s"', g.guard), g.condition, NULL::assay.model FROM assay.guard g
+	WHERE g.policy = $1 AND g.until_revision IS NULL
+	UNION ALL SELECT format('detector "%s"', d.detector), d.condition, m.model FROM assay.detector d
+	LEFT JOIN assay.detector_model m ON m.policy = d.policy AND m.detector = d.detector AND m.revision = d.model_revision
+	WHERE d.policy = $1 AND d.until_revision IS NULL AND d.mode <> 'retired'
+	UNION ALL SELECT format('exclusion "%s"', x.exclusion), x.condition, NULL FROM assay.exclusion x
+	WHERE x.policy = $1 AND x.until_revision IS NULL
+$$;
+COMMENT ON FUNCTION assay_internal.conditions(text) IS 'conditions and models of a policy as they stand, with the words for whose they are';
+
 CREATE FUNCTION assay.warn_unfit(policy text) RETURNS void LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	c record;
 BEGIN
-	FOR c IN SELECT format('guard "%s"', g.guard) AS what, g.condition, NULL::assay.model AS model FROM assay.guard g
-			WHERE g.policy = warn_unfit.policy AND g.until_revision IS NULL
-		UNION ALL SELECT format('detector "%s"', d.detector), d.condition, m.model FROM assay.detector d
-			LEFT JOIN assay.detector_model m ON m.policy = d.policy AND m.detector = d.detector AND m.revision = d.model_revision
-			WHERE d.policy = warn_unfit.policy AND d.until_revision IS NULL AND d.mode <> 'retired'
-		UNION ALL SELECT format('exclusion "%s"', x.exclusion), x.condition, NULL FROM assay.exclusion x
-			WHERE x.policy = warn_unfit.policy AND x.until_revision IS NULL
-	LOOP
+	FOR c IN SELECT * FROM assay_internal.conditions(policy) LOOP
 		BEGIN
 			PERFORM assay.check_condition(policy, c.condition, c.what, c.what NOT LIKE 'guard %'), assay.check_model(policy, c.model);
 		EXCEPTION WHEN OTHERS THEN

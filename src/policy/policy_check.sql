@@ -129,14 +129,7 @@ CREATE FUNCTION assay_internal.check_parts(p assay.policy, OUT severity text, OU
 DECLARE
 	c record;
 BEGIN
-	FOR c IN SELECT format('guard "%s"', g.guard) AS what, g.condition, NULL::assay.model AS model FROM assay.guard g
-			WHERE g.policy = p.policy AND g.until_revision IS NULL
-		UNION ALL SELECT format('detector "%s"', d.detector), d.condition, m.model FROM assay.detector d
-			LEFT JOIN assay.detector_model m ON m.policy = d.policy AND m.detector = d.detector AND m.revision = d.model_revision
-			WHERE d.policy = p.policy AND d.until_revision IS NULL AND d.mode <> 'retired'
-		UNION ALL SELECT format('exclusion "%s"', x.exclusion), x.condition, NULL FROM assay.exclusion x
-			WHERE x.policy = p.policy AND x.until_revision IS NULL
-	LOOP
+	FOR c IN SELECT * FROM assay_internal.conditions(p.policy) LOOP
 		IF NOT assay_internal.may('builder', p.policy) THEN
 			RETURN QUERY SELECT 'info', 'condition', 'conditions are checked for builders and the owner only', 'SELECT assay.grant_access(policy, role, ''builder'');';
 			EXIT;

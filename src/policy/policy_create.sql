@@ -380,7 +380,7 @@ BEGIN
 					  AND t.tgnargs = 1 AND t.tgargs = convert_to(policy, getdatabaseencoding()) || '\x00'),
 			HINT = 'Drop the trigger first.';
 	END IF;
-	DELETE FROM assay.policy d WHERE d.policy = p.policy;
+	DELETE FROM assay_internal.dropped_policy d WHERE d.policy = p.policy;
 	IF drop_tables THEN
 		-- What stands there may be another's.
 		IF EXISTS (SELECT FROM pg_class c WHERE c.oid IN (p.decision, p.label) AND pg_get_userbyid(c.relowner) <> p.owner) THEN

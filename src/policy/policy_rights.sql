@@ -5,13 +5,8 @@
 CREATE FUNCTION assay_internal.access_relations(policy text, OUT relation regclass, OUT kind text) RETURNS SETOF record LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	p assay.policy;
+	p assay.policy := assay.policy_for_reading(policy);
 BEGIN
-	SELECT * INTO p FROM assay.policy q WHERE q.policy = access_relations.policy;
-	IF NOT FOUND THEN
-		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
-			HINT = 'Or it is not yours: assay.policies lists those that you may read.';
-	END IF;
 	RETURN QUERY
 		SELECT c.oid::regclass, CASE
 				WHEN c.oid = p.access THEN 'access'

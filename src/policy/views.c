@@ -11,7 +11,10 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-/* member_of(role name): may the current user act as that role? */
+/*
+ * member_of(role name): may the current user act as that role?  What 0.1.0 asks
+ * until its tables are updated.
+ */
 PG_FUNCTION_INFO_V1(assay_member_of);
 Datum
 assay_member_of(PG_FUNCTION_ARGS)

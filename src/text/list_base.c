@@ -177,19 +177,6 @@ ListShapeAdd(ListShape *shape, ListKind kind, bool tenant, const char *key, int 
 	}
 }
 
-void
-ListShapeMerge(ListShape *shape, const ListShape *other)
-{
-	shape->kinds |= other->kinds;
-	for (int i = 0; i < lengthof(shape->labels); i++)
-		shape->labels[i] |= other->labels[i];
-	for (int i = 0; i < lengthof(shape->prefixes); i++)
-		shape->prefixes[i] |= other->prefixes[i];
-	shape->v4 |= other->v4;
-	for (int i = 0; i < lengthof(shape->v6); i++)
-		shape->v6[i] |= other->v6[i];
-}
-
 /* ---- looking up ------------------------------------------------------------ */
 
 /* When does the value with this number expire?  A binary search among those that do */

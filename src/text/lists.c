@@ -658,25 +658,18 @@ list_match_inet(PG_FUNCTION_ARGS)
 	return ListMatch(fcinfo, VALUE_INET);
 }
 
-/* The state of a list that the current statement sees; for ledgers */
-int64
-ListState(const char *set, int len)
-{
-	CachedList *list = FindList(set, len);
-
-	if (!NamedSetIsFresh(&list->set))
-		LoadPinned(list);
-	list->last_used = ++cache_clock;
-	return list->set.state;
-}
-
+/* list_state(set): the state that this statement sees */
 PG_FUNCTION_INFO_V1(list_state);
 Datum
 list_state(PG_FUNCTION_ARGS)
 {
 	text	   *name = PG_GETARG_TEXT_PP(0);
+	CachedList *list = FindList(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
 
-	PG_RETURN_INT64(ListState(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name)));
+	if (!NamedSetIsFresh(&list->set))
+		LoadPinned(list);
+	list->last_used = ++cache_clock;
+	PG_RETURN_INT64(list->set.state);
 }
 
 /* list_cache(): the lists that this backend holds */

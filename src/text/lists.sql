@@ -92,9 +92,19 @@ CREATE FUNCTION assay.forget_set() RETURNS trigger LANGUAGE plpgsql SECURITY DEF
 BEGIN
 	DELETE FROM assay.list_entry e WHERE e.set = OLD.set;
 	DELETE FROM assay.list_base b WHERE b.set = OLD.set;
+	DELETE FROM assay.phrase_entry e WHERE e.set = OLD.set;
+	DELETE FROM assay.phrase_base b WHERE b.set = OLD.set;
 	RETURN NULL;
 END $$;
 COMMENT ON FUNCTION assay.forget_set() IS 'removes what a dropped set had';
+
+CREATE FUNCTION assay.delete_set() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	DELETE FROM assay.named_set s WHERE s.set = OLD.set;
+	RETURN CASE WHEN FOUND THEN OLD END;
+END $$;
+COMMENT ON FUNCTION assay.delete_set() IS 'deletes a set that the view assay.dropped_set shows to its owner';
 
 -- Also where rows come by replication: an apply worker fires row triggers only.
 CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE ON assay.named_set
@@ -127,10 +137,19 @@ CREATE VIEW assay.named_sets WITH (security_barrier) AS
 	WITH CHECK OPTION;
 COMMENT ON VIEW assay.named_sets IS 'lists and phrase sets of the current user';
 
-CREATE VIEW assay.list WITH (security_barrier) AS
-	SELECT e.set, e.value, e.kind, nullif(e.tenant, '') AS tenant, e.expires_at, e.note, e.author, e.added_at, e.added_state
+CREATE VIEW assay.list_history WITH (security_barrier) AS
+	SELECT e.set, e.value, e.kind, nullif(e.tenant, '') AS tenant, e.expires_at, e.note, e.author, e.added_at, e.added_state,
+		e.removed_by, e.removed_at, e.removed_state
 	FROM assay.list_entry e JOIN assay.named_set s ON s.set = e.set
-	WHERE e.removed_state IS NULL AND pg_catalog.pg_has_role(s.owner, 'USAGE');
+	WHERE pg_catalog.pg_has_role(s.owner, 'USAGE');
+COMMENT ON VIEW assay.list_history IS 'all values that the current user''s lists have or had';
+
+-- Who may delete from a view may lock it, and what it reads where its owner may:
+-- the tables that everybody looks into.  So what is deleted from reads, with the
+-- user's own rights, a view that nobody may change.
+CREATE VIEW assay.list WITH (security_invoker) AS
+	SELECT h.set, h.value, h.kind, h.tenant, h.expires_at, h.note, h.author, h.added_at, h.added_state
+	FROM assay.list_history h WHERE h.removed_state IS NULL;
 COMMENT ON VIEW assay.list IS 'values of the current user''s lists; INSERT, UPDATE and DELETE change them';
 COMMENT ON COLUMN assay.list.kind IS 'exact, domain (and all below it), prefix or cidr';
 COMMENT ON COLUMN assay.list.tenant IS 'tenant for whom the value holds; NULL: for all';
@@ -141,14 +160,15 @@ CREATE TRIGGER write INSTEAD OF INSERT OR UPDATE OR DELETE ON assay.list
 CREATE TRIGGER settle AFTER INSERT OR UPDATE OR DELETE ON assay.list
 	FOR EACH STATEMENT EXECUTE FUNCTION assay.list_settle();
 
-CREATE VIEW assay.list_history WITH (security_barrier) AS
-	SELECT e.set, e.value, e.kind, nullif(e.tenant, '') AS tenant, e.expires_at, e.note, e.author, e.added_at, e.added_state,
-		e.removed_by, e.removed_at, e.removed_state
-	FROM assay.list_entry e JOIN assay.named_set s ON s.set = e.set
-	WHERE pg_catalog.pg_has_role(s.owner, 'USAGE');
-COMMENT ON VIEW assay.list_history IS 'all values that the current user''s lists have or had';
+CREATE VIEW assay.dropped_set WITH (security_invoker) AS
+	SELECT s.set FROM assay.named_sets s;
+COMMENT ON VIEW assay.dropped_set IS 'private: lists and phrase sets of the current user, for assay.drop_set() to delete from';
 
-GRANT SELECT, DELETE ON assay.named_sets TO PUBLIC;
+CREATE TRIGGER delete_row INSTEAD OF DELETE ON assay.dropped_set
+	FOR EACH ROW EXECUTE FUNCTION assay.delete_set();
+
+GRANT SELECT ON assay.named_sets TO PUBLIC;
+GRANT SELECT, DELETE ON assay.dropped_set TO PUBLIC;
 GRANT INSERT (set, content, owner, readers, description), UPDATE (owner, readers, description) ON assay.named_sets TO PUBLIC;
 GRANT SELECT, INSERT, UPDATE, DELETE ON assay.list TO PUBLIC;
 GRANT SELECT ON assay.list_history TO PUBLIC;
@@ -203,7 +223,7 @@ COMMENT ON FUNCTION assay.check_set_found(text, boolean) IS 'private: error unle
 CREATE FUNCTION assay.drop_set(set text) RETURNS void LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-	DELETE FROM assay.named_sets s WHERE s.set = drop_set.set;
+	DELETE FROM assay.dropped_set s WHERE s.set = drop_set.set;
 	PERFORM assay.check_set_found(set, FOUND);
 END $$;
 COMMENT ON FUNCTION assay.drop_set(text) IS 'removes a list or phrase set with its history';
@@ -281,4 +301,4 @@ CREATE FUNCTION assay.list_cache(OUT set text, OUT state bigint, OUT "values" bi
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 10;
 COMMENT ON FUNCTION assay.list_cache() IS 'lists that this backend holds loaded: the base''s values, changes since, how often the base was loaded, and how often the set''s row was read';
 
-REVOKE ALL ON FUNCTION assay.set_changed(), assay.list_write(), assay.list_settle(), assay.keep_entries(), assay.forget_set(), assay.list_cache() FROM PUBLIC;
+REVOKE ALL ON FUNCTION assay.set_changed(), assay.list_write(), assay.list_settle(), assay.keep_entries(), assay.forget_set(), assay.delete_set(), assay.list_cache() FROM PUBLIC;

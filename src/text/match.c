@@ -195,19 +195,13 @@ MatchCreate(int flags)
 	return set;
 }
 
-int
-MatchCount(const MatchSet *set)
-{
-	return set->count;
-}
-
 size_t
 MatchMemory(const MatchSet *set)
 {
 	return set->memory + set->db_size + set->singles_size;
 }
 
-/* Add the next pattern; it gets the number MatchCount() had before. */
+/* Add the next pattern; patterns are numbered from 0 on. */
 MatchStatus
 MatchAdd(MatchSet *set, const char *pattern, size_t len, int flags,
 		 MatchError *error)

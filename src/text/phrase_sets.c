@@ -645,24 +645,17 @@ phrase_summary(PG_FUNCTION_ARGS)
 }
 
 /* phrase_state(set): the state that this statement sees */
-int64
-PhraseSetState(const char *set, int len)
-{
-	CachedPhrases *phrases = FindSet(set, len);
-
-	if (!NamedSetIsFresh(&phrases->set))
-		Refresh(phrases);
-	phrases->last_used = ++cache_clock;
-	return phrases->set.state;
-}
-
 PG_FUNCTION_INFO_V1(phrase_state);
 Datum
 phrase_state(PG_FUNCTION_ARGS)
 {
 	text	   *name = PG_GETARG_TEXT_PP(0);
+	CachedPhrases *phrases = FindSet(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
 
-	PG_RETURN_INT64(PhraseSetState(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name)));
+	if (!NamedSetIsFresh(&phrases->set))
+		Refresh(phrases);
+	phrases->last_used = ++cache_clock;
+	PG_RETURN_INT64(phrases->set.state);
 }
 
 /* ---- writing ------------------------------------------------------------------------ */

@@ -12,12 +12,14 @@
 
 #include "common/base64.h"
 #include "common/cryptohash.h"
+#include "common/int.h"
 #include "common/sha2.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "libpq/pqformat.h"
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
+#include "text_form.h"
 #include "text_model.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -42,8 +44,8 @@ TextModelOutOfRange(void)
 			 errhint("Leave out older messages, which weigh nothing, or use a longer half-life.")));
 }
 
-pg_noreturn static void
-Corrupt(void)
+void
+TextModelCorrupt(void)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_CORRUPTED),
@@ -168,7 +170,7 @@ GoesOn(const TextModelReader *r, int got)
 	if ((r->left & INTERRUPT_MASK) == 0)
 		CHECK_FOR_INTERRUPTS();
 	if (got < 0)
-		Corrupt();
+		TextModelCorrupt();
 	return got > 0;
 }
 
@@ -311,6 +313,9 @@ HeaderFault(const TextModelValue *v)
 		return "The base or the last time is out of range.";
 	if (v->count[0] == PG_INT64_MIN || v->count[1] == PG_INT64_MIN)
 		return "A number of messages is out of range.";
+	/* A token has at least two bytes: no one may be led to take more room. */
+	if (v->ntokens > (VARSIZE(v) - offsetof(TextModelValue, data)) / 2)
+		return "The tokens are broken.";
 	if (!isfinite(v->slope) || !isfinite(v->intercept))
 		return "The calibration is not finite.";
 	if (!(v->flags & TEXT_MODEL_CALIBRATED) && (v->slope != 1 || v->intercept != 0 || signbit(v->intercept)))
@@ -355,25 +360,13 @@ TextModelFault(const TextModelValue *v)
 	return NULL;
 }
 
-/* All invariants, where assertions are on */
-static void
-AssertCheckTextModel(const TextModelValue *v)
-{
-#ifdef USE_ASSERT_CHECKING
-	uint8		digest[TEXT_MODEL_DIGEST];
-
-	Assert(TextModelFault(v) == NULL);
-	ComputeDigest(v, digest);
-	Assert(memcmp(digest, v->digest, TEXT_MODEL_DIGEST) == 0);
-#endif
-}
-
 /* Divide all counts by the largest power of two that leaves none over. */
 static TextModelValue *
 Normalise(TextModelValue *v)
 {
 	uint64		bits = v->kind == TEXT_MODEL_COUNTS ? CountBits(v) : 1;
 	int			shift = bits == 0 ? 0 : pg_rightmost_one_pos64(bits);
+	int32		base;
 	TextModelReader r;
 	TextModelWriter w;
 	TextCount	c;
@@ -382,9 +375,11 @@ Normalise(TextModelValue *v)
 		v->base = 0;
 	if (shift == 0)
 		return v;
+	if (pg_add_s32_overflow(v->base, shift, &base))
+		TextModelOutOfRange();
 	TextModelReadBegin(&r, v);
 	TextModelWriteBegin(&w, v, VARSIZE(v) - offsetof(TextModelValue, data));
-	w.value->base += shift;
+	w.value->base = base;
 	for (int k = 0; k < 2; k++)
 		w.value->count[k] /= INT64CONST(1) << shift;
 	while (TextModelReadCount(&r, &c))
@@ -399,7 +394,8 @@ Normalise(TextModelValue *v)
 }
 
 /*
- * The finished value, in its canonical form.
+ * The finished value, in its canonical form.  What was read to make it was
+ * checked, so only its header may be wrong: the base may be too large.
  */
 TextModelValue *
 TextModelWriteEnd(TextModelWriter *w)
@@ -413,8 +409,10 @@ TextModelWriteEnd(TextModelWriter *w)
 		v->slope = 1;
 		v->intercept = 0;
 	}
+	if (HeaderFault(v) != NULL)
+		TextModelOutOfRange();
+	Assert(TextModelFault(v) == NULL);
 	ComputeDigest(v, v->digest);
-	AssertCheckTextModel(v);
 	return v;
 }
 
@@ -428,7 +426,7 @@ DatumGetTextModelValue(Datum d)
 	TextModelValue *v = (TextModelValue *) PG_DETOAST_DATUM(d);
 
 	if (VARSIZE(v) < offsetof(TextModelValue, data) || HeaderFault(v) != NULL)
-		Corrupt();
+		TextModelCorrupt();
 	return v;
 }
 
@@ -448,7 +446,8 @@ TextModelDigestOf(Datum d, uint8 *digest)
 }
 
 /*
- * Is the digest that of the content?  A cache goes by it.
+ * Is the digest that of the content?  A cache goes by it, and who reads what is
+ * written for elsewhere makes a new one.
  */
 void
 TextModelVerify(const TextModelValue *v)
@@ -457,7 +456,7 @@ TextModelVerify(const TextModelValue *v)
 
 	ComputeDigest(v, digest);
 	if (memcmp(digest, v->digest, TEXT_MODEL_DIGEST) != 0)
-		Corrupt();
+		TextModelCorrupt();
 }
 
 void
@@ -486,6 +485,7 @@ text_model_out(PG_FUNCTION_ARGS)
 	StringInfoData out;
 	int			len;
 
+	TextModelVerify(v);
 	initStringInfo(&out);
 	appendStringInfo(&out, "{\"format\": %d, \"kind\": \"%s\", \"tokens_version\": %d, \"tokens\": %u, \"base\": %d, "
 					 "\"malicious\": " INT64_FORMAT ", \"safe\": " INT64_FORMAT ", "
@@ -509,19 +509,6 @@ text_model_out(PG_FUNCTION_ARGS)
  * Reading back: each moves the cursor, and is false where the text is not
  * what is wanted.
  */
-static bool
-Expect(const char **cur, const char *token)
-{
-	size_t		len = strlen(token);
-
-	while (**cur == ' ' || **cur == '\t' || **cur == '\n' || **cur == '\r')
-		(*cur)++;
-	if (strncmp(*cur, token, len) != 0)
-		return false;
-	*cur += len;
-	return true;
-}
-
 static bool
 ReadInteger(const char **cur, const char *key, int64 min, int64 max, int64 *number)
 {
@@ -648,7 +635,7 @@ text_model_send(PG_FUNCTION_ARGS)
 	TextModelValue *v = DatumGetTextModelValue(PG_GETARG_DATUM(0));
 	StringInfoData buf;
 
-	AssertCheckTextModel(v);
+	TextModelVerify(v);
 	pq_begintypsend(&buf);
 	pq_sendint8(&buf, v->format);
 	pq_sendint8(&buf, v->kind);

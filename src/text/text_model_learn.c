@@ -7,10 +7,8 @@
  */
 #include "postgres.h"
 
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
-#include "utils/lsyscache.h"
 
 #include "owner.h"
 
@@ -57,17 +55,7 @@ PG_FUNCTION_INFO_V1(text_model_row);
 Datum
 text_model_row(PG_FUNCTION_ARGS)
 {
-	Oid			registry = get_relname_relid("text_model_registry", get_namespace_oid("assay", false));
-	OwnerStatement write = {"SELECT assay.text_model_write_row($1, $2)", false, 2, {REGCLASSOID, InvalidOid}};
-	Datum		args[2] = {0};
-	bool		isnull;
-
-	if (PG_ARGISNULL(0))
-		PG_RETURN_VOID();
-	write.types[1] = get_rel_type_id(registry);
-	args[0] = PG_GETARG_DATUM(0);
-	if (!PG_ARGISNULL(1))
-		args[1] = PG_GETARG_DATUM(1);
-	(void) OwnerCallFor(PG_GETARG_OID(0), registry, &write, args, PG_ARGISNULL(1) ? " n" : "  ", &isnull);
+	if (!PG_ARGISNULL(0))
+		OwnerWriteRow(PG_GETARG_OID(0), "text_model_registry", "SELECT assay.text_model_write_row($1, $2)", &fcinfo->args[1]);
 	PG_RETURN_VOID();
 }

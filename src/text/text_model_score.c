@@ -41,6 +41,32 @@
 #define PREFETCH(addr)	((void) (addr))
 #endif
 
+/* A model ready for scoring */
+typedef struct TextModelSlot
+{
+	uint32		fingerprint;	/* the upper 32 of 40 bits */
+	int32		weight;			/* 0 is a free slot */
+} TextModelSlot;
+
+typedef struct TextModel
+{
+	uint32		nslots;
+	uint32		ntokens;
+	uint32		multiplier;
+	double		slope;
+	double		intercept;
+	Size		bytes;
+	TextModelSlot *slots;
+} TextModel;
+
+/* What one token of a message adds to the margin */
+typedef struct TextContribution
+{
+	int			token;			/* index into scratch->tokens */
+	int32		weight;
+	double		contribution;
+} TextContribution;
+
 /* ---- evaluation ----------------------------------------------------------------- */
 
 /* A factor of this process, so that nobody can fill a model with one slot's tokens */
@@ -101,7 +127,7 @@ WeightOf(const TextModel *m, uint32 fingerprint)
  * A value made ready in the current memory context.  Its bytes are checked
  * here, and it isn't needed afterwards.
  */
-TextModel  *
+static TextModel *
 TextModelLoad(const TextModelValue *v)
 {
 	TextModel  *m = palloc0(sizeof(TextModel));
@@ -110,11 +136,6 @@ TextModelLoad(const TextModelValue *v)
 	int			weight;
 	TextCount	c;
 
-	/* ntokens may be a lie: a token has at least two bytes. */
-	if (v->ntokens > VARSIZE(v) / 2)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("text model value is corrupt")));
 	m->multiplier = ProcessMultiplier();
 	m->nslots = v->ntokens + v->ntokens / 2 + 16;
 	m->slope = v->slope;
@@ -132,7 +153,7 @@ TextModelLoad(const TextModelValue *v)
 	return m;
 }
 
-TextScratch *
+static TextScratch *
 TextScratchCreate(bool explain)
 {
 	TextScratch *scratch = palloc0(sizeof(TextScratch));
@@ -165,7 +186,7 @@ TextScratchShared(void)
  * intercept.  Where `contributions` isn't NULL, it has room for
  * TEXT_TOKENS_MAX, and gets what each token with a weight adds to the margin.
  */
-double
+static double
 TextModelScore(const TextModel *model, TextScratch *scratch, TextContribution *contributions, int *ncontributions)
 {
 	const uint64 *fingerprint = scratch->tokens->fingerprint;

@@ -308,8 +308,7 @@ AddValue(ExpandedTextModel *e, const TextModelValue *v)
 	shift = (int) Min((int64) v->base - e->header->base, 63);
 	for (int k = 0; k < 2; k++)
 		e->header->count[k] = TextCountAdd(e->header->count[k], TextCountScale(v->count[k], shift));
-	/* ntokens may be a lie: no more tokens than half its bytes */
-	Reserve(e, Min(v->ntokens, VARSIZE(v) / 2));
+	Reserve(e, v->ntokens);
 	TextModelReadBegin(&r, v);
 	while (more || done < got)
 	{

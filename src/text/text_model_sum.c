@@ -379,6 +379,9 @@ WithCalibration(const TextModelValue *v, double slope, double intercept)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("calibration out of range"),
 				 errdetail("The slope must be positive, and both at most a million.")));
+	/* Tokens that aren't read one by one are checked so. */
+	if (TextModelFault(v) != NULL)
+		TextModelCorrupt();
 	TextModelWriteBegin(&w, v, VARSIZE(v));
 	w.value->flags |= TEXT_MODEL_CALIBRATED;
 	w.value->slope = slope;

@@ -53,15 +53,6 @@ CREATE FUNCTION assay.phrase_settle() RETURNS trigger
 	AS 'MODULE_PATHNAME' LANGUAGE C;
 COMMENT ON FUNCTION assay.phrase_settle() IS 'after a change of the view assay.phrase: compiles what it changed';
 
-CREATE FUNCTION assay.forget_phrases() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-	DELETE FROM assay.phrase_entry e WHERE e.set = OLD.set;
-	DELETE FROM assay.phrase_base b WHERE b.set = OLD.set;
-	RETURN NULL;
-END $$;
-COMMENT ON FUNCTION assay.forget_phrases() IS 'removes what a dropped set had';
-
 CREATE FUNCTION assay.phrase_remove(set text, state bigint, at timestamptz, author text, name text, pattern text, kind text) RETURNS void LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -136,14 +127,20 @@ ALTER TABLE assay.phrase_entry ENABLE ALWAYS TRIGGER truncated;
 ALTER TABLE assay.phrase_base ENABLE ALWAYS TRIGGER changed;
 ALTER TABLE assay.phrase_base ENABLE ALWAYS TRIGGER truncated;
 CREATE TRIGGER keep_entries BEFORE UPDATE ON assay.phrase_entry FOR EACH ROW EXECUTE FUNCTION assay.keep_entries();
-CREATE TRIGGER forget_phrases AFTER DELETE ON assay.named_set FOR EACH ROW EXECUTE FUNCTION assay.forget_phrases();
 
 -- views
 
-CREATE VIEW assay.phrase WITH (security_barrier) AS
-	SELECT e.set, e.name, e.pattern, e.kind, e.weight, e.theme, e.expires_at, e.note, e.author, e.added_at, e.added_state
+CREATE VIEW assay.phrase_history WITH (security_barrier) AS
+	SELECT e.set, e.name, e.pattern, e.kind, e.weight, e.theme, e.expires_at, e.note, e.author, e.added_at, e.added_state,
+		e.removed_by, e.removed_at, e.removed_state
 	FROM assay.phrase_entry e JOIN assay.named_set s ON s.set = e.set
-	WHERE e.removed_state IS NULL AND pg_catalog.pg_has_role(s.owner, 'USAGE');
+	WHERE pg_catalog.pg_has_role(s.owner, 'USAGE');
+COMMENT ON VIEW assay.phrase_history IS 'all phrases that the current user''s phrase sets have or had';
+
+-- as assay.list is
+CREATE VIEW assay.phrase WITH (security_invoker) AS
+	SELECT h.set, h.name, h.pattern, h.kind, h.weight, h.theme, h.expires_at, h.note, h.author, h.added_at, h.added_state
+	FROM assay.phrase_history h WHERE h.removed_state IS NULL;
 COMMENT ON VIEW assay.phrase IS 'phrases of the current user''s phrase sets; INSERT, UPDATE and DELETE change and compile them';
 ALTER VIEW assay.phrase ALTER COLUMN kind SET DEFAULT 'literal';
 ALTER VIEW assay.phrase ALTER COLUMN weight SET DEFAULT 1;
@@ -152,13 +149,6 @@ CREATE TRIGGER write INSTEAD OF INSERT OR UPDATE OR DELETE ON assay.phrase
 	FOR EACH ROW EXECUTE FUNCTION assay.phrase_write();
 CREATE TRIGGER settle AFTER INSERT OR UPDATE OR DELETE ON assay.phrase
 	FOR EACH STATEMENT EXECUTE FUNCTION assay.phrase_settle();
-
-CREATE VIEW assay.phrase_history WITH (security_barrier) AS
-	SELECT e.set, e.name, e.pattern, e.kind, e.weight, e.theme, e.expires_at, e.note, e.author, e.added_at, e.added_state,
-		e.removed_by, e.removed_at, e.removed_state
-	FROM assay.phrase_entry e JOIN assay.named_set s ON s.set = e.set
-	WHERE pg_catalog.pg_has_role(s.owner, 'USAGE');
-COMMENT ON VIEW assay.phrase_history IS 'all phrases that the current user''s phrase sets have or had';
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON assay.phrase TO PUBLIC;
 GRANT SELECT ON assay.phrase_history TO PUBLIC;
@@ -204,6 +194,6 @@ CREATE FUNCTION assay.compile_phrase_set(set text) RETURNS void
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION assay.compile_phrase_set(text) IS 'compiles a phrase set anew, for instance after an upgrade of Vectorscan';
 
-REVOKE ALL ON FUNCTION assay.phrase_write(), assay.phrase_settle(), assay.forget_phrases(), assay.phrase_compile(text, bigint),
+REVOKE ALL ON FUNCTION assay.phrase_write(), assay.phrase_settle(), assay.phrase_compile(text, bigint),
 	assay.phrase_remove(text, bigint, timestamptz, text, text, text, text),
 	assay.phrase_put(text, bigint, timestamptz, text, text, text, text, float8, text, timestamptz, text) FROM PUBLIC;

@@ -1,8 +1,9 @@
 -- Whoever owns the database can dump the baselines: no row-level security, which
--- pg_dump refuses
+-- pg_dump refuses; and rows are written by functions alone
 
 DROP POLICY owner ON assay.baseline;
 ALTER TABLE assay.baseline DISABLE ROW LEVEL SECURITY;
+REVOKE INSERT, UPDATE, DELETE ON assay.baseline FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('assay.baseline', 'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relation)');
 COMMENT ON TABLE assay.baseline IS 'baselines that create_baseline() made; the view assay.baseline_info shows yours';
 
@@ -13,11 +14,8 @@ DECLARE
 	b assay.baseline;
 	also_drop regclass;
 BEGIN
-	DELETE FROM assay.baseline t WHERE t.relation = $1 AND assay.baseline_is_mine(t.relation) RETURNING * INTO b;
-	IF NOT FOUND THEN
-		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('%s is not a baseline of yours', $1),
-			HINT = 'assay.baseline_info lists those that you may drop.';
-	END IF;
+	b := assay.baseline_for_change($1);
+	PERFORM assay.baseline_row($1, NULL);
 	-- The row is the owner's to write; it must not lead to others' tables.
 	SELECT l.oid INTO also_drop FROM pg_class l JOIN pg_class c ON c.relowner = l.relowner
 	WHERE l.oid = b.counted_label AND c.oid = b.relation;

@@ -228,8 +228,12 @@ DECLARE
 	new_rows bigint := 0;
 	new_keys bigint := 0;
 BEGIN
-	SELECT * INTO b FROM assay.baseline t WHERE t.relation = $1 FOR UPDATE;
-	IF NOT FOUND OR NOT b.incremental THEN
+	IF (SELECT c.relowner FROM pg_class c WHERE c.oid = $1) <> (SELECT u.oid FROM pg_roles u WHERE u.rolname = current_user) THEN
+		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = 'baseline_apply() runs as the owner of the baseline',
+			HINT = 'Call assay.refresh_baseline() or assay.rebuild_baseline().';
+	END IF;
+	b := assay.baseline_for_change($1);
+	IF NOT b.incremental THEN
 		RAISE EXCEPTION USING ERRCODE = 'wrong_object_type', MESSAGE = format('%s is not an incremental baseline', $1);
 	END IF;
 	PERFORM assay.baseline_check_source(b);
@@ -266,8 +270,10 @@ BEGIN
 		GET DIAGNOSTICS gone = ROW_COUNT;
 		EXECUTE query INTO written, new_rows, new_keys;
 		PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
-		UPDATE assay.baseline t SET rows = t.rows - gone + new_rows, keys = t.keys - (gone > 0)::int + new_keys, changed = gone + written
-		WHERE t.relation = b.relation;
+		b.rows := b.rows - gone + new_rows;
+		b.keys := b.keys - (gone > 0)::int + new_keys;
+		b.changed := gone + written;
+		PERFORM assay.baseline_row($1, b);
 		RETURN;
 	END IF;
 
@@ -326,10 +332,12 @@ BEGIN
 		b.checkpoint := upper(b.counted) - 1;
 		b.waiting := running;
 	END IF;
-	UPDATE assay.baseline t SET settled = b.settled, counted = b.counted, checkpoint = b.checkpoint, waiting = b.waiting,
-		rows = coalesce(b.rows, 0) + new_rows, keys = coalesce(b.keys, 0) + new_keys, changed = written,
-		as_of = started, took = clock_timestamp() - started
-	WHERE t.relation = b.relation;
+	b.rows := coalesce(b.rows, 0) + new_rows;
+	b.keys := coalesce(b.keys, 0) + new_keys;
+	b.changed := written;
+	b.as_of := started;
+	b.took := clock_timestamp() - started;
+	PERFORM assay.baseline_row($1, b);
 END $$;
 
 CREATE OR REPLACE FUNCTION assay.baseline_count(relation regclass, started timestamptz) RETURNS void
@@ -338,14 +346,12 @@ CREATE OR REPLACE FUNCTION assay.baseline_count(relation regclass, started times
 DECLARE
 	b assay.baseline;
 BEGIN
-	SELECT * INTO b FROM assay.baseline t WHERE t.relation = $1;
-	IF NOT FOUND THEN
-		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('%s is not a baseline of yours', $1);
-	END IF;
+	b := assay.baseline_for_change($1);
 	EXECUTE format('SELECT coalesce(sum(n), 0), count(*) FROM (SELECT count(*) AS n FROM %s GROUP BY %s) k',
 		b.relation, assay.baseline_columns(NULL, b.key_columns)) INTO b.rows, b.keys;
-	UPDATE assay.baseline t SET rows = b.rows, keys = b.keys, as_of = started, took = clock_timestamp() - started
-	WHERE t.relation = $1;
+	b.as_of := started;
+	b.took := clock_timestamp() - started;
+	PERFORM assay.baseline_row($1, b);
 END $$;
 
 CREATE OR REPLACE FUNCTION assay.refresh_baseline(baseline regclass, OUT rows bigint, OUT changed bigint, OUT took interval)
@@ -355,11 +361,7 @@ DECLARE
 	b assay.baseline;
 	started timestamptz;
 BEGIN
-	SELECT * INTO b FROM assay.baseline t WHERE t.relation = $1 AND assay.baseline_is_mine(t.relation) FOR UPDATE;
-	IF NOT FOUND THEN
-		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('%s is not a baseline of yours', $1),
-			HINT = 'assay.baseline_info lists those that you may refresh.';
-	END IF;
+	b := assay.baseline_for_change($1);
 	IF b.incremental THEN
 		PERFORM assay.baseline_apply_as_owner(b.relation, NULL);
 	ELSE
@@ -492,8 +494,6 @@ BEGIN
 		END IF;
 	END IF;
 
-	DELETE FROM assay.baseline t WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = t.relation);
-
 	comment := format('baseline of %s by %s: state at the end of each active day (UTC); assay.refresh_baseline() brings it up to date',
 		source, assay.baseline_columns(NULL, key));
 	IF b.incremental THEN
@@ -521,10 +521,7 @@ BEGIN
 		EXECUTE format('COMMENT ON MATERIALIZED VIEW %s IS %L', target, comment);
 	END IF;
 
-	INSERT INTO assay.baseline (relation, source, key_columns, at_column, label_table, message_key, extra, incremental,
-		search_path, arrival_column, counted_label)
-	VALUES (target::regclass, b.source, b.key_columns, b.at_column, b.label_table, b.message_key, b.extra, b.incremental,
-		b.search_path, b.arrival_column, b.counted_label);
+	PERFORM assay.baseline_row(target::regclass, b);
 	IF b.incremental THEN
 		PERFORM assay.refresh_baseline(target::regclass);
 	ELSE
