@@ -16,7 +16,7 @@ extern void BudgetInit(void);
 /*
  * A statement begins that decides messages: from now on the time of what
  * RunProtected() runs is kept.  Calls may nest; the outermost counts.  What an
- * error leaves open ends with BudgetReset().
+ * error leaves open ends with the transaction.
  */
 extern void BudgetStart(void);
 extern void BudgetStop(void);

@@ -6,6 +6,8 @@
 #define OWNER_H
 
 extern Oid	RelationOwner(Oid relid);
+extern bool MayActAs(Oid role, Oid owner);
+extern bool TypeIsTrusted(Oid owner, Oid type);
 
 /* A SELECT of one row and column */
 typedef struct OwnerStatement

@@ -25,6 +25,8 @@ CanProtect(void)
 /* Bytes of an error's message that are kept */
 #define FAULT_MESSAGE_MAX	1024
 
+extern char *CutMessage(const char *message);
+
 /*
  * NULL, or the error, in the caller's memory context.  What concerns the whole
  * transaction is raised again.

@@ -32,7 +32,8 @@ extern List *RuleParseText(const char *condition);
 
 /*
  * Parse "condition" against the columns of desc and the named guards (a list
- * of C strings, or NIL).  Raises an error that points into the text, which is
+ * of C strings, or NIL), as whose rights it will run with: what it calls must be
+ * of who may act as that.  Raises an error that points into the text, which is
  * shown under the name "what".  Unless "plan", nothing that it calls is run:
  * the planner computes what is constant.
  */

@@ -11,6 +11,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -33,6 +34,33 @@ RelationOwner(Oid relid)
 		ReleaseSysCache(tuple);
 	}
 	return owner;
+}
+
+/* May who owns a thing act as that owner anyway?  Then its code may run as that. */
+bool
+MayActAs(Oid role, Oid owner)
+{
+	return OidIsValid(role) && (superuser_arg(role) || has_privs_of_role(role, owner));
+}
+
+/*
+ * A type brings code along: implicit casts, a domain's checks.  Who runs what
+ * names it trusts who owns it.
+ */
+bool
+TypeIsTrusted(Oid owner, Oid type)
+{
+	HeapTuple	tuple;
+	Oid			type_owner;
+
+	if (type == RECORDOID || type == RECORDARRAYOID)
+		return false;			/* of anything */
+	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	type_owner = ((Form_pg_type) GETSTRUCT(tuple))->typowner;
+	ReleaseSysCache(tuple);
+	return MayActAs(type_owner, owner);
 }
 
 /* The same, or an error when it is gone */

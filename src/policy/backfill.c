@@ -5,8 +5,8 @@
  *
  * A batch is a range of keys: first its last key is looked for, then all up to
  * it is scored into a tuplestore (batch.c), in parallel where that pays, and
- * that is written by one INSERT ... ON CONFLICT DO NOTHING.
- * assay.backfill_run remembers the last key, and an advisory lock of the
+ * that is written by one INSERT ... ON CONFLICT DO UPDATE.
+ * assay.backfill_run remembers the last key, and a lock of the
  * transaction keeps two backfills of one policy from doing the same batch:
  * they take turns, each from where the other stopped.
  *
@@ -400,13 +400,16 @@ StartRun(Backfill *b)
 	LeaveSecurity(&security);
 }
 
-/* Where the run stands: somebody else may have gone on with it. */
+/*
+ * Where the run stands, its last key or 0 into "last"; false when it is over.
+ * Somebody else may have gone on with it.
+ */
 static bool
-ReadRun(Backfill *b)
+ReadRun(Backfill *b, Datum *last)
 {
 	Security	security;
 	BatchQuery	q;
-	bool		isnull;
+	bool		isnull = true;
 	bool		going;
 
 	EnterConfiguration(&security);
@@ -414,16 +417,10 @@ ReadRun(Backfill *b)
 	QueryAdd(&q, "SELECT last_key FROM assay_internal.backfill_run WHERE finished_at IS NULL AND run = ");
 	QueryValue(&q, INT8OID, Int64GetDatum(b->run));
 	going = QueryRun(&q, SPI_OK_SELECT, NULL) == 1;
+	*last = going ? FetchDatum(1, &isnull) : (Datum) 0;
+	if (isnull)
+		*last = (Datum) 0;
 	LeaveSecurity(&security);
-	b->after = NULL;
-	b->bound = NULL;
-	if (going)
-	{
-		Datum		last = FetchDatum(1, &isnull);
-
-		if (!isnull)
-			b->after = KeyFromArray(b->scan.source, last);
-	}
 	return going;
 }
 
@@ -484,15 +481,18 @@ OneBatch(Backfill *b, uint64 *total)
 	Datum		last_key;
 	ArrayType  *shown;
 
-	if (!ReadRun(b))
+	if (!ReadRun(b, &last_key))
 		return false;
 	b->table = OpenDecisionTable(s->id);
 	b->scan.key_types = b->table->key_types;
 	if (b->table->log_signals)
 		EnsureShape(s);
 	b->scan.store = tuplestore_begin_heap(false, false, work_mem);
+	b->bound = NULL;
 
 	EnterSource(&security, s);
+	/* The key's types may be domains, whose checks are the owner's code. */
+	b->after = last_key ? KeyFromArray(s, last_key) : NULL;
 	if (!FindBound(b))
 	{
 		LeaveSecurity(&security);
@@ -526,15 +526,18 @@ OneBatch(Backfill *b, uint64 *total)
 	return true;
 }
 
-/* Wait for another backfill of this policy to end its batch. */
+/*
+ * Wait for another backfill of this policy to end its batch.  It is no advisory
+ * lock, which anybody could hold.
+ */
 static void
 LockPolicy(const char *policy)
 {
 	LOCKTAG		tag;
 	Oid			relid = get_relname_relid("backfill_run", get_namespace_oid("assay_internal", false));
 
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, relid,
-						 hash_bytes((const unsigned char *) policy, strlen(policy)), 2);
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, relid,
+					   hash_bytes((const unsigned char *) policy, strlen(policy)), 0);
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
 
@@ -585,6 +588,9 @@ assay_backfill(PG_FUNCTION_ARGS)
 	b.scan.columns = AddDecision;
 	b.scan.where = AddUndecided;
 	b.scan.unreadable = DecideUnreadable;
+
+	/* Who may not is told so before it waits for anybody. */
+	InitSource(&source, policy, since, until, at, false);
 
 	while (more)
 	{

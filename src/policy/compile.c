@@ -111,27 +111,6 @@ PolicyCheckOwners(PolicyIdentity *id)
 }
 
 /*
- * A type brings code along: implicit casts, a domain's checks.  Conditions run
- * as the policy's owner, so that whoever owns the type must be one who may act
- * as that owner anyway.
- */
-static bool
-TypeIsTrusted(Oid policy_owner, Oid type)
-{
-	HeapTuple	tuple;
-	Oid			owner;
-
-	if (type == RECORDOID || type == RECORDARRAYOID)
-		return false;			/* of anything */
-	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	owner = ((Form_pg_type) GETSTRUCT(tuple))->typowner;
-	ReleaseSysCache(tuple);
-	return superuser_arg(owner) || has_privs_of_role(owner, policy_owner);
-}
-
-/*
  * Conditions and models see those columns only whose types are trusted, or are
  * what the signals view has by that name, which the owner has chosen.
  */
@@ -317,7 +296,7 @@ NoteError(Compilation *c, PolicyCondition *condition, const char *what, ErrorDat
 	CompiledPolicy *p = c->p;
 
 	strlcpy(condition->sqlstate, unpack_sql_state(error->sqlerrcode), 6);
-	condition->message = pnstrdup(error->message, FAULT_MESSAGE_MAX);
+	condition->message = pstrdup(error->message);
 	p->transient |= IsTransient(error);
 	p->too_slow |= error->sqlerrcode == ERRCODE_QUERY_CANCELED;
 	/* It may be some type or function that it misses. */

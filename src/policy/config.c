@@ -142,6 +142,26 @@ SpiTexts(int row, int column)
 	return list;
 }
 
+/*
+ * All queries about a policy see the configuration of one moment: it may be
+ * dropped between two of them.
+ */
+static void
+StartReading(Security *security)
+{
+	EnterConfiguration(security);
+	SPI_connect();
+	PushActiveSnapshot(GetCatalogSnapshot(ConfigurationRelid()));
+}
+
+static void
+EndReading(Security *security)
+{
+	PopActiveSnapshot();
+	SPI_finish();
+	LeaveSecurity(security);
+}
+
 /* Run a query about a policy and a revision; how many rows it has */
 static int
 RunQuery(const char *query, const char *policy, int revision)
@@ -150,9 +170,7 @@ RunQuery(const char *query, const char *policy, int revision)
 	Datum		values[2] = {CStringGetTextDatum(policy), Int32GetDatum(revision)};
 	int			ret;
 
-	PushActiveSnapshot(GetCatalogSnapshot(ConfigurationRelid()));
 	ret = SPI_execute_with_args(query, 2, types, values, NULL, true, 0);
-	PopActiveSnapshot();
 	if (ret != SPI_OK_SELECT)
 		elog(ERROR, "SPI_execute_with_args failed: %s", SPI_result_code_string(ret));
 	return SPI_processed;
@@ -237,8 +255,9 @@ ReadVerdicts(PolicyConfig *c, MemoryContext context)
 	char	   *otherwise;
 	PolicyIdentity *id = c->id;
 
-	(void) RunQuery("SELECT r.prior, r.default_verdict, r.notify FROM assay_internal.revision r "
-					"WHERE r.policy = $1 AND r.revision = $2", id->policy, id->revision);
+	if (RunQuery("SELECT r.prior, r.default_verdict, r.notify FROM assay_internal.revision r "
+				 "WHERE r.policy = $1 AND r.revision = $2", id->policy, id->revision) == 0)
+		NoSuchPolicy(id->policy, id->revision);
 	spi = MemoryContextSwitchTo(context);
 	c->prior = SpiDouble(0, 1);
 	otherwise = SpiText(0, 2);
@@ -368,11 +387,9 @@ ConfigIdentify(const char *policy)
 	MemoryContext caller = CurrentMemoryContext;
 	Security	security;
 
-	EnterConfiguration(&security);
-	SPI_connect();
+	StartReading(&security);
 	id = ReadIdentity(policy, 0, caller);
-	SPI_finish();
-	LeaveSecurity(&security);
+	EndReading(&security);
 	return id;
 }
 
@@ -387,14 +404,12 @@ ConfigRead(const char *policy, int revision, bool drafts)
 	PolicyConfig *c = palloc0(sizeof(PolicyConfig));
 	Security	security;
 
-	EnterConfiguration(&security);
-	SPI_connect();
+	StartReading(&security);
 	c->id = ReadIdentity(policy, revision, caller);
 	ReadVerdicts(c, caller);
 	ReadGuards(c, caller);
 	ReadDetectors(c, drafts, caller);
 	ReadExclusions(c, caller);
-	SPI_finish();
-	LeaveSecurity(&security);
+	EndReading(&security);
 	return c;
 }

@@ -361,6 +361,13 @@ BEGIN
 		END IF;
 	ELSIF assay_internal.may(needed, row.policy) THEN
 		IF TG_OP = 'DELETE' OR in_time THEN
+			IF TG_OP = 'INSERT' AND TG_TABLE_NAME IN ('detector', 'guard', 'exclusion') AND NOT assay_internal.may('owner', row.policy) THEN
+				-- By whatever way it comes, a new condition calls nothing that its author may not.
+				PERFORM assay.check_condition(row.policy, row.condition, TG_TABLE_NAME, TG_TABLE_NAME <> 'guard', false)
+				WHERE NOT EXISTS (SELECT FROM assay.detector t WHERE TG_TABLE_NAME = 'detector' AND t.policy = row.policy AND t.condition = row.condition
+					UNION ALL SELECT FROM assay.guard t WHERE TG_TABLE_NAME = 'guard' AND t.policy = row.policy AND t.condition = row.condition
+					UNION ALL SELECT FROM assay.exclusion t WHERE TG_TABLE_NAME = 'exclusion' AND t.policy = row.policy AND t.condition = row.condition);
+			END IF;
 			RETURN row;
 		END IF;
 		RAISE EXCEPTION 'past and future states of a policy cannot be written' USING ERRCODE = 'insufficient_privilege',

@@ -228,6 +228,7 @@ OpenDecisionTable(PolicyIdentity *id)
 	DecisionTable *t = palloc0(sizeof(DecisionTable));
 	int			n;
 	Relation	rel = table_open(id->decision, AccessShareLock);
+	Security	security;
 	ListCell   *lc;
 
 	t->id = id;
@@ -256,7 +257,10 @@ OpenDecisionTable(PolicyIdentity *id)
 		TupleDescInitEntry(t->desc, t->nkeys + c + 1, columns[c], ColumnType(c), -1, 0);
 		CheckColumn(t, rel, t->nkeys + c);
 	}
+	/* Expressions of indexes are folded, which may run the owner's functions. */
+	EnterOwner(&security, id->owner, id->search_path);
 	t->plain = IsPlain(rel, t);
+	LeaveSecurity(&security);
 	table_close(rel, AccessShareLock);
 	return t;
 }

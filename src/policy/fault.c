@@ -102,7 +102,7 @@ MakeFault(const char *detector, const char *sqlstate, const char *message, const
 
 	fault->detector = detector ? pstrdup(detector) : NULL;
 	strlcpy(fault->sqlstate, sqlstate, 6);
-	fault->message = pnstrdup(message, FAULT_MESSAGE_MAX);
+	fault->message = CutMessage(message);
 	fault->key = key ? pstrdup(key) : NULL;
 	return fault;
 }

@@ -455,9 +455,46 @@ assay_ensure_shape(PG_FUNCTION_ARGS)
 /* What one call site keeps: the shape of rows like the one before */
 typedef struct FormState
 {
-	TupleDesc	desc;
+	Oid			typid;
+	int32		typmod;
+	TypeCacheEntry *type;		/* NULL of a record, whose typmod never
+								 * changes its meaning */
+	uint64		type_version;
+	MemoryContext context;
 	SignalsShape *shape;
 }			FormState;
+
+/* Is it of rows like this one? */
+static bool
+FormStateHolds(const FormState * state, HeapTupleHeader row)
+{
+	return state->shape != NULL &&
+		state->typid == HeapTupleHeaderGetTypeId(row) &&
+		state->typmod == HeapTupleHeaderGetTypMod(row) &&
+		(state->type == NULL || state->type->tupDesc_identifier == state->type_version);
+}
+
+static void
+BindForm(FormState * state, HeapTupleHeader row, TupleDesc desc)
+{
+	MemoryContext old;
+	TupleDesc	live;
+
+	MemoryContextReset(state->context);
+	state->shape = NULL;
+	state->typid = HeapTupleHeaderGetTypeId(row);
+	state->typmod = HeapTupleHeaderGetTypMod(row);
+	state->type = NULL;
+	if (state->typid != RECORDOID)
+	{
+		state->type = lookup_type_cache(state->typid, TYPECACHE_TUPDESC);
+		state->type_version = state->type->tupDesc_identifier;
+	}
+	old = MemoryContextSwitchTo(state->context);
+	live = LiveColumns(desc);
+	state->shape = MakeSignalsShape(live, 0, live->natts);
+	MemoryContextSwitchTo(old);
+}
 
 /* form_signals(row): a row as a value, its columns those of its type */
 PG_FUNCTION_INFO_V1(assay_form_signals);
@@ -465,8 +502,8 @@ Datum
 assay_form_signals(PG_FUNCTION_ARGS)
 {
 	HeapTupleHeader row = PG_GETARG_HEAPTUPLEHEADER(0);
-	TupleDesc	desc = lookup_rowtype_tupdesc_copy(HeapTupleHeaderGetTypeId(row),
-												   HeapTupleHeaderGetTypMod(row));
+	TupleDesc	desc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(row),
+											  HeapTupleHeaderGetTypMod(row));
 	HeapTupleData tuple;
 	Datum	   *values = palloc(desc->natts * sizeof(Datum));
 	bool	   *nulls = palloc(desc->natts * sizeof(bool));
@@ -484,16 +521,15 @@ assay_form_signals(PG_FUNCTION_ARGS)
 			values[n] = values[i];
 			nulls[n++] = nulls[i];
 		}
-	if (state == NULL || !equalTupleDescs(state->desc, desc))
+	if (state == NULL)
 	{
-		MemoryContext old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
-
-		state = palloc(sizeof(FormState));
-		state->desc = CreateTupleDescCopy(desc);
-		state->shape = MakeSignalsShape(LiveColumns(desc), 0, n);
+		state = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(FormState));
+		state->context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "pg_assay signals", ALLOCSET_SMALL_SIZES);
 		fcinfo->flinfo->fn_extra = state;
-		MemoryContextSwitchTo(old);
 	}
+	if (!FormStateHolds(state, row))
+		BindForm(state, row, desc);
+	ReleaseTupleDesc(desc);
 	PG_RETURN_DATUM(FormSignals(state->shape, values, nulls));
 }
 

@@ -26,18 +26,18 @@ COMMENT ON FUNCTION assay.replay_pair(text, int, int, timestamptz, timestamptz, 
 
 CREATE FUNCTION assay.latest_labels(policy text, OUT key text[], OUT malicious boolean) RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'assay_latest_labels' LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 10000 ROWS 10000;
-COMMENT ON FUNCTION assay.latest_labels(text) IS 'the label that counts for each message, read as the policy''s owner';
+COMMENT ON FUNCTION assay.latest_labels(text) IS 'the label that counts for each message, read as the policy''s owner by its members, by others with their own rights';
 
 CREATE FUNCTION assay.latest_decision(policy text, key text[], OUT revision int, OUT decided_at timestamptz, OUT verdict text,
 	OUT score real, OUT attribution assay.attribution) RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'assay_latest_decision' LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 1;
-COMMENT ON FUNCTION assay.latest_decision(text, text[]) IS 'the decision of the highest revision about a message, read as the policy''s owner';
+COMMENT ON FUNCTION assay.latest_decision(text, text[]) IS 'the decision of the highest revision about a message, read as the policy''s owner by its members, by others with their own rights';
 
 CREATE FUNCTION assay.latest_decisions(policy text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity',
 	OUT key text[], OUT revision int, OUT verdict text, OUT attribution assay.attribution) RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'assay_latest_decisions' LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 10000 ROWS 10000;
 COMMENT ON FUNCTION assay.latest_decisions(text, timestamptz, timestamptz) IS
-	'of the decisions made in a time, that of the highest revision about each message, read as the policy''s owner';
+	'of the decisions made in a time, that of the highest revision about each message, read as the policy''s owner by its members, by others with their own rights';
 
 CREATE FUNCTION assay.caught_verdicts(policy text, revision int, caught text) RETURNS text[] LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$

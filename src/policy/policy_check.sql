@@ -7,19 +7,26 @@ CREATE FUNCTION assay.undecided(policy text, OUT message_table regclass, OUT key
 COMMENT ON FUNCTION assay.undecided(text) IS
 	'messages of the tables that a policy decides which no revision has decided, and of which can never be decided why; backfill() decides the others';
 
-CREATE FUNCTION assay_internal.decide_triggers(policy text, OUT tgname name, OUT tgrelid oid, OUT tgenabled "char", OUT per_row boolean,
-	OUT on_arrival boolean, OUT has_when boolean)
+CREATE FUNCTION assay_internal.older_decisions(policy text, since timestamptz, revision int) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'assay_older_decisions' LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 100000;
+COMMENT ON FUNCTION assay_internal.older_decisions(text, timestamptz, int) IS
+	'how many decisions after a time are of revisions before this one, read as the policy''s owner by its members, by others with their own rights';
+
+CREATE FUNCTION assay_internal.decide_triggers(policy text, owner oid, OUT tgname name, OUT tgrelid oid, OUT tgenabled "char", OUT per_row boolean,
+	OUT on_arrival boolean, OUT has_when boolean, OUT may_decide boolean)
 	RETURNS SETOF record LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 	-- AFTER INSERT, with the arrived rows at hand (the bits of pg_trigger.h)
 	SELECT t.tgname, t.tgrelid, t.tgenabled, t.tgtype & 1 = 1,
-		t.tgtype & 4 <> 0 AND t.tgtype & 66 = 0 AND (t.tgtype & 1 = 1 OR t.tgnewtable IS NOT NULL), t.tgqual IS NOT NULL
-	FROM pg_trigger t
+		t.tgtype & 4 <> 0 AND t.tgtype & 66 = 0 AND (t.tgtype & 1 = 1 OR t.tgnewtable IS NOT NULL), t.tgqual IS NOT NULL,
+		coalesce(pg_has_role(c.relowner, $2, 'USAGE'), true)
+	FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
 	WHERE t.tgfoid = 'assay.decide()'::regprocedure AND t.tgparentid = 0
 		AND t.tgnargs = 1 AND t.tgargs = convert_to($1, getdatabaseencoding()) || '\x00'
 	ORDER BY t.tgrelid::regclass::text COLLATE "C", t.tgname
 $$;
-COMMENT ON FUNCTION assay_internal.decide_triggers(text) IS 'triggers that decide by a policy, those of partitions left out';
+COMMENT ON FUNCTION assay_internal.decide_triggers(text, oid) IS
+	'triggers that name a policy, those of partitions left out, and whether the table''s owner may decide by it: anybody may make one';
 
 -- Parts of check(), each a question of its own.
 
@@ -72,9 +79,14 @@ DECLARE
 	rel regclass;
 	found boolean := false;
 BEGIN
-	FOR t IN SELECT * FROM assay_internal.decide_triggers(p.policy) LOOP
-		found := true;
+	FOR t IN SELECT * FROM assay_internal.decide_triggers(p.policy, (SELECT c.relowner FROM pg_class c WHERE c.oid = p.decision)) LOOP
 		rel := t.tgrelid;
+		IF NOT t.may_decide THEN
+			RETURN QUERY SELECT 'warning', 'owner', format('the owner of %s may not decide by this policy: its messages stay undecided', rel),
+				format('GRANT %I TO the owner of %s, or give both to one role.', p.owner, rel);
+			CONTINUE;
+		END IF;
+		found := true;
 		IF NOT t.on_arrival THEN
 			RETURN QUERY SELECT 'error', 'trigger', format('trigger %s on %s is not AFTER INSERT with the new rows: messages stay undecided', t.tgname, rel),
 				'CREATE TRIGGER ... AFTER INSERT, FOR EACH ROW or with REFERENCING NEW TABLE.';
@@ -90,10 +102,6 @@ BEGIN
 		ELSIF t.has_when THEN
 			RETURN QUERY SELECT 'info', 'trigger', format('trigger %s on %s has a WHEN condition: what it leaves out counts as undecided', t.tgname, rel),
 				'A condition or guard of the policy leaves nothing undecided.';
-		END IF;
-		IF EXISTS (SELECT FROM pg_class c, pg_roles r WHERE c.oid = t.tgrelid AND r.rolname = p.owner AND NOT pg_has_role(c.relowner, r.oid, 'USAGE')) THEN
-			RETURN QUERY SELECT 'error', 'owner', format('the owner of %s may not decide by this policy: messages stay undecided', rel),
-				format('GRANT %I TO the owner of %s, or give both to one role.', p.owner, rel);
 		END IF;
 		IF NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = t.tgrelid AND i.indisunique AND i.indpred IS NULL
 			AND (SELECT count(*) FROM unnest(i.indkey[0:i.indnkeyatts - 1]) k JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k
@@ -200,7 +208,8 @@ BEGIN
 	BEGIN
 		SELECT count(*) INTO n FROM (SELECT FROM assay.undecided(p.policy) LIMIT 1000) u;
 		IF n > 0 THEN
-			RETURN QUERY SELECT CASE WHEN EXISTS (SELECT FROM assay_internal.decide_triggers(p.policy) t WHERE t.has_when) THEN 'warning' ELSE 'error' END,
+			RETURN QUERY SELECT CASE WHEN EXISTS (SELECT FROM assay_internal.decide_triggers(p.policy, (SELECT c.relowner FROM pg_class c WHERE c.oid = p.decision)) t
+				WHERE t.has_when AND t.may_decide) THEN 'warning' ELSE 'error' END,
 				'undecided', format('messages without a decision: %s', CASE WHEN n = 1000 THEN '1000 or more' ELSE n::text END),
 				format('SELECT * FROM assay.undecided(%L); CALL assay.backfill(%L) decides them.', p.policy, p.policy);
 		END IF;
@@ -210,8 +219,7 @@ BEGIN
 	END;
 	-- a session that has not heard of the revision for a minute
 	IF EXISTS (SELECT FROM pg_class c WHERE c.oid = p.decision) AND has_table_privilege(p.decision, 'SELECT') THEN
-		EXECUTE format('SELECT count(*) FROM %s d WHERE d.decided_at > $1 AND d.revision < $2', p.decision)
-			INTO n USING r.made_at + interval '1 minute', r.revision;
+		n := assay_internal.older_decisions(p.policy, r.made_at + interval '1 minute', r.revision);
 		IF n > 0 THEN
 			RETURN QUERY SELECT 'warning', 'revision', format('decisions by older revisions since revision %s: %s', r.revision, n),
 				format('CALL assay.backfill(%L) decides them again.', p.policy);

@@ -364,6 +364,7 @@ CREATE FUNCTION assay.drop_policy(policy text, drop_tables boolean DEFAULT false
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	p assay.policy;
+	triggers text;
 	views oid[];
 	view oid;
 BEGIN
@@ -372,13 +373,11 @@ BEGIN
 		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
 			HINT = 'Or it is not yours: assay.policies lists those that you may change.';
 	END IF;
-	IF EXISTS (SELECT FROM pg_trigger t WHERE t.tgfoid = 'assay.decide()'::regprocedure
-			   AND t.tgnargs = 1 AND t.tgargs = convert_to(policy, getdatabaseencoding()) || '\x00') THEN
+	triggers := (SELECT string_agg(format('Trigger %I on table %s.', t.tgname, t.tgrelid::regclass), E'\n')
+		FROM assay_internal.decide_triggers(policy, (SELECT c.relowner FROM pg_class c WHERE c.oid = p.decision)) t WHERE t.may_decide);
+	IF triggers IS NOT NULL THEN
 		RAISE EXCEPTION 'policy "%" still decides messages', policy USING ERRCODE = 'dependent_objects_still_exist',
-			DETAIL = (SELECT string_agg(format('Trigger %I on table %s.', t.tgname, t.tgrelid::regclass), E'\n') FROM pg_trigger t
-					  WHERE t.tgfoid = 'assay.decide()'::regprocedure
-					  AND t.tgnargs = 1 AND t.tgargs = convert_to(policy, getdatabaseencoding()) || '\x00'),
-			HINT = 'Drop the trigger first.';
+			DETAIL = triggers, HINT = 'Drop the trigger first.';
 	END IF;
 	DELETE FROM assay_internal.dropped_policy d WHERE d.policy = p.policy;
 	IF drop_tables THEN

@@ -41,22 +41,16 @@ IsForTransaction(const ErrorData *error)
 }
 
 /* What is kept of a message, which may be as long as a text that it quotes */
-static void
-CutMessage(ErrorData *error)
+char	   *
+CutMessage(const char *message)
 {
-	int			len = error->message ? strlen(error->message) : 0;
-	char	   *cut;
+	int			len = strlen(message);
+	int			kept = len <= FAULT_MESSAGE_MAX ? len : pg_mbcliplen(message, len, FAULT_MESSAGE_MAX - 3);
+	char	   *cut = palloc(kept + 4);
 
-	if (error->message == NULL)
-		error->message = pstrdup("unknown error");
-	if (len <= FAULT_MESSAGE_MAX)
-		return;
-	len = pg_mbcliplen(error->message, len, FAULT_MESSAGE_MAX - 3);
-	cut = palloc(len + 4);
-	memcpy(cut, error->message, len);
-	strcpy(cut + len, "...");
-	pfree(error->message);
-	error->message = cut;
+	memcpy(cut, message, kept);
+	strcpy(cut + kept, kept < len ? "..." : "");
+	return cut;
 }
 
 /*
@@ -108,7 +102,7 @@ RunProtected(void (*run) (void *arg), void *arg)
 		if (error && IsForTransaction(error))
 			ReThrowError(error);
 		if (error)
-			CutMessage(error);
+			error->message = CutMessage(error->message ? error->message : "unknown error");
 		return error;
 	}
 	BeginInternalSubTransaction(NULL);
@@ -138,6 +132,6 @@ RunProtected(void (*run) (void *arg), void *arg)
 	if (error && !late && IsForTransaction(error))
 		ReThrowError(error);
 	if (error)
-		CutMessage(error);
+		error->message = CutMessage(error->message ? error->message : "unknown error");
 	return error;
 }

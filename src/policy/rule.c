@@ -26,8 +26,10 @@
 #include "parser/parse_expr.h"
 #include "parser/parse_node.h"
 #include "parser/parser.h"
+#include "owner.h"
 #include "rule.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
@@ -348,6 +350,73 @@ CollectFunctions(Node *node, Rule *rule)
 	return expression_tree_walker(node, CollectFunctions, rule);
 }
 
+/*
+ * Functions of the server's that read tables which their arguments name, and
+ * say that they are stable
+ */
+static bool
+ReadsAnyTable(Oid func)
+{
+	switch (func)
+	{
+		case F_TABLE_TO_XML:
+		case F_TABLE_TO_XMLSCHEMA:
+		case F_TABLE_TO_XML_AND_XMLSCHEMA:
+		case F_SCHEMA_TO_XML:
+		case F_SCHEMA_TO_XMLSCHEMA:
+		case F_SCHEMA_TO_XML_AND_XMLSCHEMA:
+		case F_DATABASE_TO_XML:
+		case F_DATABASE_TO_XMLSCHEMA:
+		case F_DATABASE_TO_XML_AND_XMLSCHEMA:
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* A condition runs as the current user, the policy's owner. */
+static bool
+RefuseFunction(Oid func, void *context)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(func));
+	Oid			owner = InvalidOid;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
+		ReleaseSysCache(tuple);
+	}
+	if (!MayActAs(owner, GetUserId()))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("function %s belongs to who may not act as the policy's owner", format_procedure(func)),
+				 errdetail("Conditions run with the rights of the policy's owner, and so would this function."),
+				 errhint("Give it to the policy's owner or to a superuser, or compute a signal by it.")));
+	if (ReadsAnyTable(func))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("function %s is not allowed in a condition", format_procedure(func)),
+				 errdetail("It reads tables with the rights of the policy's owner."),
+				 errhint("What conditions need to know is a signal.")));
+	return false;
+}
+
+/* Before anything of it is run: the planner computes what is constant. */
+static bool
+RefuseUntrusted(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	(void) check_functions_in_node(node, RefuseFunction, NULL);
+	if (IsA(node, CoerceToDomain) && !TypeIsTrusted(GetUserId(), exprType(node)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("type %s belongs to who may not act as the policy's owner", format_type_be(exprType(node))),
+				 errdetail("Conditions run with the rights of the policy's owner, and so would the type's checks."),
+				 errhint("Give it to the policy's owner or to a superuser.")));
+	return expression_tree_walker(node, RefuseUntrusted, NULL);
+}
+
 /* A text means the same whatever the session's settings. */
 List	   *
 RuleParseText(const char *condition)
@@ -411,6 +480,7 @@ RuleParse(const char *condition, TupleDesc desc, List *guards, const char *what,
 				 errdetail("Function %s is volatile.",
 						   format_procedure(volatile_function)) : 0,
 				 errhint("A decision must be the same when it is replayed.")));
+	(void) RefuseUntrusted(expr, NULL);
 	(void) CollectNames(expr, rule);
 	(void) CollectDomains(expr, rule);
 	rule->foreign_code = FindForeign(expr, NULL);

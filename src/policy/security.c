@@ -166,6 +166,7 @@ NoteExtensionSettings(void)
 	nextension_names = 0;
 	if (extension_names)
 		pfree(extension_names);
+	extension_names = NULL;
 	extension_names = MemoryContextAlloc(TopMemoryContext, n * sizeof(char *));
 	for (int i = 0; i < n; i++)
 		if (IsOfExtension(all[i]))

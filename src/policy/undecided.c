@@ -1,6 +1,7 @@
 /*
  * undecided.c
- *		undecided(policy): the messages that no revision has decided.
+ *		undecided(policy): the messages that no revision has decided; and how
+ *		many an older one has.
  *
  * Asked of the tables whose triggers decide by the policy, not of the signals
  * view, which may be what is broken.  As in latest.c they are read as the
@@ -22,9 +23,9 @@
 /* Bytes of a key that an index surely refuses */
 #define LONG_KEY	2704
 
-/* Tables with a trigger that decides by the policy */
+/* Tables with a trigger that decides by the policy; a stranger's would run its code as the owner. */
 static List *
-DecidedTables(const char *policy)
+DecidedTables(PolicyIdentity *id)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext spi;
@@ -35,8 +36,10 @@ DecidedTables(const char *policy)
 	EnterConfiguration(&security);
 	QueryStart(&q);
 	QueryAdd(&q, "SELECT DISTINCT tgrelid FROM assay_internal.decide_triggers(");
-	QueryValue(&q, TEXTOID, CStringGetTextDatum(policy));
-	QueryAdd(&q, ") ORDER BY 1");
+	QueryValue(&q, TEXTOID, CStringGetTextDatum(id->policy));
+	QueryAdd(&q, ", ");
+	QueryValue(&q, OIDOID, ObjectIdGetDatum(id->owner));
+	QueryAdd(&q, ") WHERE may_decide ORDER BY 1");
 	q.read_only = true;
 	(void) QueryRun(&q, SPI_OK_SELECT, NULL);
 	spi = MemoryContextSwitchTo(caller);
@@ -85,6 +88,19 @@ AddTable(BatchQuery *q, Source *s, Oid table)
 	QueryAdd(q, ")");
 }
 
+/* Who may read the policy reads as the owner where it is one of its members. */
+static void
+InitReader(Source *s, const char *policy)
+{
+	InitSourceKeys(s, policy);
+	if (!PolicyMay(s->id, "reader"))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for policy \"%s\"", s->policy),
+				 errhint("assay.grant_access() gives rights; the view assay.access shows them.")));
+	s->as_caller = !has_privs_of_role(GetUserId(), s->id->owner);
+}
+
 PG_FUNCTION_INFO_V1(assay_undecided);
 Datum
 assay_undecided(PG_FUNCTION_ARGS)
@@ -95,16 +111,10 @@ assay_undecided(PG_FUNCTION_ARGS)
 	ListCell   *lc;
 	Security	security;
 
-	InitSourceKeys(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	if (!PolicyMay(s.id, "reader"))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied for policy \"%s\"", s.policy),
-				 errhint("assay.grant_access() gives rights; the view assay.access shows them.")));
-	s.as_caller = !has_privs_of_role(GetUserId(), s.id->owner);
+	InitReader(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
-	tables = DecidedTables(s.policy);
+	tables = DecidedTables(s.id);
 	EnterSource(&security, &s);
 	foreach(lc, tables)
 	{
@@ -118,4 +128,34 @@ assay_undecided(PG_FUNCTION_ARGS)
 	LeaveSecurity(&security);
 	SPI_finish();
 	return (Datum) 0;
+}
+
+/*
+ * older_decisions(policy, since, revision): how many decisions after a time are
+ * of revisions before this one.
+ */
+PG_FUNCTION_INFO_V1(assay_older_decisions);
+Datum
+assay_older_decisions(PG_FUNCTION_ARGS)
+{
+	Source		s;
+	BatchQuery	q;
+	Security	security;
+	bool		isnull;
+	Datum		n;
+
+	SPI_connect();
+	InitReader(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	EnterSource(&security, &s);
+	QueryStart(&q);
+	q.read_only = true;
+	QueryAdd(&q, "SELECT pg_catalog.count(*) FROM %s d WHERE d.decided_at > ", s.id->decision_name);
+	QueryValue(&q, TIMESTAMPTZOID, PG_GETARG_DATUM(1));
+	QueryAdd(&q, " AND d.revision < ");
+	QueryValue(&q, INT4OID, PG_GETARG_DATUM(2));
+	(void) QueryRun(&q, SPI_OK_SELECT, NULL);
+	n = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	LeaveSecurity(&security);
+	SPI_finish();
+	PG_RETURN_INT64(DatumGetInt64(n));
 }

@@ -440,7 +440,7 @@ TextModelDigestOf(Datum d, uint8 *digest)
 	TextModelValue *v = (TextModelValue *) PG_DETOAST_DATUM_SLICE(d, 0, size - VARHDRSZ);
 
 	if (VARSIZE(v) < size)
-		Corrupt();
+		TextModelCorrupt();
 	memcpy(digest, v->digest, TEXT_MODEL_DIGEST);
 	pfree(v);
 }
