@@ -435,6 +435,15 @@ CompileModel(Compilation *c, PolicyDetector *d, Datum model, const char *what)
 	}
 }
 
+/* Its row names a model that is not there: half a restore, or somebody's INSERT. */
+static void
+BreakWithoutModel(Compilation *c, PolicyCondition *condition, const char *what)
+{
+	strlcpy(condition->sqlstate, unpack_sql_state(ERRCODE_UNDEFINED_OBJECT), 6);
+	condition->message = psprintf("%s has no model", what);
+	c->dependencies->misses = true;
+}
+
 /*
  * Parts
  */
@@ -491,7 +500,9 @@ CompileDetectors(Compilation *c, List *guards)
 		d->expires_at = from->expires_at;
 		d->rollout = from->rollout;
 		d->is_model = from->condition == NULL;
-		if (d->is_model)
+		if (d->is_model && from->model == (Datum) 0)
+			BreakWithoutModel(c, &d->condition, what);
+		else if (d->is_model)
 			CompileModel(c, d, from->model, what);
 		else
 			CompileCondition(c, &d->condition, from->condition, what, guards);

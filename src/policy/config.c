@@ -210,6 +210,20 @@ FindSignals(const char *name, Oid known)
 	return relid;
 }
 
+/* A session's temporary tables hide others' where they are not named last. */
+static char *
+WithTempLast(const char *search_path)
+{
+	List	   *names;
+	ListCell   *lc;
+
+	if (SplitIdentifierString(pstrdup(search_path), ',', &names))
+		foreach(lc, names)
+			if (strcmp(lfirst(lc), "pg_temp") == 0)
+			return pstrdup(search_path);
+	return psprintf("%s%spg_temp", search_path, search_path[0] ? ", " : "");
+}
+
 static PolicyIdentity *
 ReadIdentity(const char *policy, int revision, MemoryContext context)
 {
@@ -232,8 +246,12 @@ ReadIdentity(const char *policy, int revision, MemoryContext context)
 	id->label = SpiRegclass(0, 4);
 	id->label_name = RelationName(id->label);
 	id->key = SpiTexts(0, 5);
+	if (id->key == NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("policy \"%s\" has no key", policy)));
 	id->revision = SpiInteger(0, 6);
-	id->search_path = SpiText(0, 7);
+	id->search_path = WithTempLast(SpiText(0, 7));
 	id->log_signals = SpiBoolean(0, 8);
 	id->raise_errors = SpiBoolean(0, 9);
 	id->on_unreadable = SpiText(0, 10);

@@ -156,7 +156,10 @@ CREATE INDEX backfill_run_policy_idx ON assay_internal.backfill_run (policy, rev
 GRANT SELECT ON ALL TABLES IN SCHEMA assay_internal TO pg_database_owner;
 GRANT SELECT ON SEQUENCE assay_internal.fault_fault_seq, assay_internal.backfill_run_run_seq TO pg_database_owner;
 
-SELECT pg_catalog.pg_extension_config_dump('assay_internal.policy', '');
+-- A relation that is gone is dumped by its number, which is another's where it is
+-- restored; a temporary one by a name that is nobody's there.
+SELECT pg_catalog.pg_extension_config_dump('assay_internal.policy',
+	'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = decision) AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid IN (decision, label, access, signals_view) AND c.relpersistence = ''t'')');
 SELECT pg_catalog.pg_extension_config_dump('assay_internal.revision', '');
 SELECT pg_catalog.pg_extension_config_dump('assay_internal.detector_model', '');
 SELECT pg_catalog.pg_extension_config_dump('assay_internal.detector', '');
@@ -310,6 +313,31 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay_internal.forget_policy() IS 'deletes what belongs to a policy that is dropped';
 
+-- A policy is its decision table's owner's.  Numbers of relations that are not
+-- there may be another's tomorrow, and those of a temporary one mean nothing in
+-- a dump.
+CREATE FUNCTION assay_internal.check_policy_relations(decision regclass, label regclass, access regclass, signals_view regclass) RETURNS void
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	owner oid := (SELECT c.relowner FROM pg_class c WHERE c.oid = decision AND c.relkind IN ('r', 'p', 'f'));
+	r record;
+BEGIN
+	IF owner IS NULL OR NOT pg_has_role(owner, 'USAGE') THEN
+		RAISE EXCEPTION 'a policy needs a decision table of yours' USING ERRCODE = 'insufficient_privilege', HINT = 'assay.create_policy() makes it.';
+	END IF;
+	FOR r IN SELECT u.what, u.oid, c.relowner, c.relpersistence
+		FROM (VALUES ('decision table', decision), ('label table', label), ('view of rights', access), ('signals view', signals_view)) u(what, oid)
+		LEFT JOIN pg_class c ON c.oid = u.oid WHERE u.oid IS NOT NULL LOOP
+		IF r.relpersistence = 't' THEN
+			RAISE EXCEPTION '% of a policy must not be temporary', r.what USING ERRCODE = 'invalid_table_definition';
+		ELSIF r.relowner IS NULL OR r.relowner <> owner AND r.what <> 'signals view' THEN
+			RAISE EXCEPTION '% of a policy must belong to the owner of its decision table', r.what USING ERRCODE = 'insufficient_privilege';
+		END IF;
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION assay_internal.check_policy_relations(regclass, regclass, regclass, regclass) IS
+	'error unless these relations are there, permanent, and of one owner, as whom the user may act';
+
 -- What a change takes: a draft or shadow detector a builder, anything that decisions depend on a publisher, and
 -- what says whose code runs where the owner.  Nobody writes into the past, leaves out numbers of revisions, or
 -- makes one in another's name.  Who may write to the table itself restores a dump.
@@ -354,6 +382,10 @@ BEGIN
 		in_time := CASE TG_OP WHEN 'INSERT' THEN row.from_revision = latest AND row.until_revision IS NULL ELSE row.until_revision = latest END;
 	END IF;
 	IF TG_TABLE_NAME = 'policy' AND TG_OP <> 'DELETE' THEN
+		PERFORM assay_internal.check_policy_relations(row.decision, row.label, row.access, row.signals_view);
+		IF cardinality(row.key) = 0 THEN
+			RAISE EXCEPTION 'a policy needs a key' USING ERRCODE = 'invalid_parameter_value';
+		END IF;
 		-- of what it was, too: else whoever sees a policy could put a table of its own under it
 		IF assay_internal.may(needed, row.decision, row.access, row.label, row.signals_view)
 			AND (TG_OP = 'INSERT' OR assay_internal.may(needed, OLD.policy)) THEN

@@ -26,6 +26,7 @@
 #include "compat.h"
 #include "decision_table.h"
 #include "nodes/bitmapset.h"
+#include "owner.h"
 #include "security.h"
 #include "utils/acl.h"
 #include "utils/array.h"
@@ -398,4 +399,18 @@ KeyText(DecisionTable *t, const Datum *values, const bool *nulls)
 	}
 	array = construct_md_array(texts, missing, 1, dims, lower, TEXTOID, -1, false, TYPALIGN_INT);
 	return OidOutputFunctionCall(F_ARRAY_OUT, PointerGetDatum(array));
+}
+
+/*
+ * rewrite_signals_as_owner(decision table): rewrite_signals() as its owner.
+ */
+PG_FUNCTION_INFO_V1(assay_rewrite_signals_as_owner);
+Datum
+assay_rewrite_signals_as_owner(PG_FUNCTION_ARGS)
+{
+	static const OwnerStatement rewrite = {"SELECT assay_internal.rewrite_signals($1)", false, 1, {REGCLASSOID}};
+	Datum		args[1] = {PG_GETARG_DATUM(0)};
+	bool		isnull;
+
+	PG_RETURN_DATUM(OwnerCall(PG_GETARG_OID(0), &rewrite, args, NULL, &isnull));
 }

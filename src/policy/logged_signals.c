@@ -28,7 +28,6 @@
 #include "logged_signals.h"
 #include "mb/pg_wchar.h"
 #include "pieces.h"
-#include "protect.h"
 #include "security.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -276,31 +275,19 @@ ShapeArrays(SignalsShape * shape, Datum *arrays)
 	arrays[3] = PointerGetDatum(construct_array(forms, shape->count, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
-/* Add a shape to the table. */
+/*
+ * Add a shape to the table.  Another transaction may be about to add the same:
+ * who waited for it to end would keep mail waiting, so then there are two rows.
+ */
 static void
-InsertShape(void *arg)
+InsertShape(Datum *values)
 {
 	Oid			types[] = {UUIDOID, TEXTARRAYOID, TEXTARRAYOID, INT8ARRAYOID, TEXTARRAYOID};
 
-	SPI_connect();
 	if (SPI_execute_with_args("INSERT INTO assay_internal.signals_shape (shape, names, types, oids, forms) "
-							  "VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
-							  lengthof(types), types, arg, NULL, false, 0) != SPI_OK_INSERT)
+							  "VALUES ($1, $2, $3, $4, $5)",
+							  lengthof(types), types, values, NULL, false, 0) != SPI_OK_INSERT)
 		elog(ERROR, "could not write assay_internal.signals_shape");
-	SPI_finish();
-}
-
-/*
- * The same in a transaction whose snapshot may be older than the shape: then
- * the server calls it a serialization failure that another one has it.
- */
-static void
-InsertShapeInSnapshot(Datum *values)
-{
-	ErrorData  *error = RunProtected(InsertShape, values);
-
-	if (error && error->sqlerrcode != ERRCODE_T_R_SERIALIZATION_FAILURE)
-		ReThrowError(error);
 }
 
 /*
@@ -325,9 +312,7 @@ EnsureSignalsShape(SignalsShape * shape)
 							  NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read assay_internal.signals_shape");
 	found = SPI_processed > 0;
-	if (!found && IsolationUsesXactSnapshot())
-		InsertShapeInSnapshot(values);
-	else if (!found)
+	if (!found)
 		InsertShape(values);
 	SPI_finish();
 	LeaveSecurity(&security);

@@ -3,15 +3,17 @@
 -- ---------------------------------------------------------------------------
 
 CREATE TABLE assay_internal.signals_shape (
-	shape uuid PRIMARY KEY,
+	shape uuid NOT NULL,
 	names text[] NOT NULL,
 	types text[] NOT NULL,
 	oids bigint[] NOT NULL,
 	forms text[] NOT NULL,
 	seen_at timestamptz NOT NULL DEFAULT now()
 );
+-- Not unique: who adds a shape never waits for another transaction that does.
+CREATE INDEX signals_shape_shape_idx ON assay_internal.signals_shape (shape);
 COMMENT ON TABLE assay_internal.signals_shape IS 'names and types of logged signals, which all decisions made by one view have in common';
-COMMENT ON COLUMN assay_internal.signals_shape.shape IS 'hash of the rest; every logged_signals names one';
+COMMENT ON COLUMN assay_internal.signals_shape.shape IS 'hash of the rest; every logged_signals names one; sessions that met it first at once may have written it twice';
 COMMENT ON COLUMN assay_internal.signals_shape.oids IS 'built-in types in which the values are kept, which have the same number in every database';
 COMMENT ON COLUMN assay_internal.signals_shape.forms IS 'how values are kept: f fixed, b bytes, s sent, o output, t text';
 GRANT SELECT ON assay_internal.signals_shape TO pg_database_owner;

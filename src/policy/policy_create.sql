@@ -295,6 +295,11 @@ BEGIN
 		WHERE c.oid IN (p.decision, p.label, p.access, coalesce(to_regclass(p.signals), p.signals_view))
 			OR c.oid IN (SELECT v.oid FROM assay_internal.policy_views(p.policy, p.decision) v)
 	LOOP
+		-- Its owner named it: that makes nothing of another's his to give.
+		IF (SELECT pg_get_userbyid(c.relowner) NOT IN (p.owner, give_policy.owner) FROM pg_class c WHERE c.oid = relation) THEN
+			RAISE EXCEPTION '% does not belong to the owner of policy "%"', relation, policy USING ERRCODE = 'insufficient_privilege',
+				HINT = format('ALTER TABLE %s OWNER TO ...; if that is meant.', relation);
+		END IF;
 		EXECUTE format('ALTER TABLE %s OWNER TO %I', relation, owner);
 	END LOOP;
 END $$;
@@ -510,12 +515,19 @@ CREATE FUNCTION assay.drop_detector(policy text, detector text) RETURNS int LANG
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	made int := assay.new_revision(policy, format('drop detector %s', detector));
+	muted_by text;
 BEGIN
 	UPDATE assay.detector d SET until_revision = made
 	WHERE d.policy = drop_detector.policy AND d.detector = drop_detector.detector AND d.until_revision IS NULL;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'policy "%" has no detector "%"', policy, detector USING ERRCODE = 'undefined_object',
 			HINT = 'The view assay.detectors lists them.';
+	END IF;
+	SELECT string_agg(format('"%s"', x.exclusion), ', ' ORDER BY x.exclusion) INTO muted_by FROM assay.exclusion x
+	WHERE x.policy = drop_detector.policy AND x.until_revision IS NULL AND drop_detector.detector = ANY (x.mutes);
+	IF muted_by IS NOT NULL THEN
+		RAISE EXCEPTION 'detector "%" is muted by exclusion %', detector, muted_by USING ERRCODE = 'dependent_objects_still_exist',
+			HINT = 'Drop or replace the exclusion first.';
 	END IF;
 	RETURN made;
 END $$;

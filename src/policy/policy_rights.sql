@@ -13,8 +13,10 @@ BEGIN
 				WHEN c.oid IN (p.decision, p.label) OR c.relname IN (p.policy || '_verdict', p.policy || '_label_latest') THEN 'result'
 				ELSE 'signals' END
 		FROM pg_class c
-		WHERE c.oid IN (p.decision, p.label, p.access, coalesce(to_regclass(p.signals), p.signals_view))
-			OR c.oid IN (SELECT v.oid FROM assay_internal.policy_views(p.policy, p.decision) v)
+		-- what is another's is not the policy's to give
+		WHERE pg_get_userbyid(c.relowner) = p.owner
+			AND (c.oid IN (p.decision, p.label, p.access, coalesce(to_regclass(p.signals), p.signals_view))
+				OR c.oid IN (SELECT v.oid FROM assay_internal.policy_views(p.policy, p.decision) v))
 		ORDER BY 1;
 END $$;
 COMMENT ON FUNCTION assay_internal.access_relations(text) IS 'objects of a policy on which its rights are privileges';

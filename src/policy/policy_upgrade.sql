@@ -2,6 +2,20 @@
 -- policy: tables that an older version made
 -- ---------------------------------------------------------------------------
 
+-- Each row is checked again, by whatever the owner hung on the table.
+CREATE FUNCTION assay_internal.rewrite_signals(decision regclass) RETURNS boolean LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp
+	SET timezone = 'UTC' SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres' SET extra_float_digits = 1 SET bytea_output = 'hex' AS $$
+BEGIN
+	EXECUTE format('ALTER TABLE %s ALTER COLUMN signals TYPE assay.logged_signals USING assay_internal.form_signals(signals)', decision);
+	RETURN true;
+END $$;
+COMMENT ON FUNCTION assay_internal.rewrite_signals(regclass) IS 'makes logged signals of what 0.1.0 kept in a decision table';
+
+CREATE FUNCTION assay_internal.rewrite_signals_as_owner(decision regclass) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'assay_rewrite_signals_as_owner' LANGUAGE C VOLATILE STRICT;
+COMMENT ON FUNCTION assay_internal.rewrite_signals_as_owner(regclass) IS 'rewrite_signals() as the owner of the decision table, whoever of his role calls';
+
 CREATE FUNCTION assay.upgrade_policy(policy text) RETURNS void LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp
 	SET timezone = 'UTC' SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres' SET extra_float_digits = 1 SET bytea_output = 'hex' AS $$
@@ -24,7 +38,7 @@ BEGIN
 		-- their shape is made known by the first that is written
 		EXECUTE 'DROP VIEW IF EXISTS ' || format('%I.%I', schema, policy || '_verdict');
 		PERFORM assay_internal.ensure_shape(old_type);
-		EXECUTE format('ALTER TABLE %s ALTER COLUMN signals TYPE assay.logged_signals USING assay_internal.form_signals(signals)', p.decision);
+		PERFORM assay_internal.rewrite_signals_as_owner(p.decision);
 	ELSIF NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = p.decision AND a.attname = 'signals' AND NOT a.attisdropped) THEN
 		EXECUTE 'DROP VIEW IF EXISTS ' || format('%I.%I', schema, policy || '_verdict');
 		EXECUTE format('ALTER TABLE %s ADD COLUMN signals assay.logged_signals', p.decision);

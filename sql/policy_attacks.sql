@@ -1,0 +1,158 @@
+-- What attackers proved against 0.2.0 before its release: code of one role that
+-- ran with the rights of another, and rows that stopped what was another's.
+SET client_min_messages = warning;
+\set SHOW_CONTEXT never
+CREATE ROLE atk_mallory;
+CREATE ROLE atk_builder;
+CREATE ROLE atk_victim;
+CREATE ROLE atk_nobody;
+CREATE SCHEMA atk AUTHORIZATION atk_mallory;
+CREATE SCHEMA atk_v AUTHORIZATION atk_victim;
+GRANT USAGE ON SCHEMA atk, atk_v TO PUBLIC;
+CREATE SCHEMA atk_b AUTHORIZATION atk_builder;
+GRANT USAGE ON SCHEMA atk_b TO PUBLIC;
+-- who runs mallory's code
+SET ROLE atk_mallory;
+CREATE TABLE atk.ran (by_role name);
+GRANT INSERT, SELECT ON atk.ran TO PUBLIC;
+CREATE FUNCTION atk.note() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	IF current_user <> 'atk_mallory' THEN
+		INSERT INTO atk.ran VALUES (current_user);
+	END IF;
+END $$;
+CREATE FUNCTION atk.evil(x text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM atk.note(); RETURN true; END $$;
+CREATE DOMAIN atk.key AS bigint CHECK (atk.evil(VALUE::text));
+CREATE TABLE atk.message (id atk.key PRIMARY KEY, t text);
+CREATE VIEW atk.sig AS SELECT id, t FROM atk.message;
+SELECT assay.create_policy('atk', 'atk.sig', '{id}', prior => -1);
+SELECT assay.create_detector('atk', 'x', $$t = 'x'$$, mode => 'live', weight => 9);
+INSERT INTO atk.message SELECT i, 'x' FROM generate_series(1, 30) i;
+CREATE INDEX ON atk.atk_decision ((atk.evil('constant')));
+CREATE TABLE atk.bait (id int PRIMARY KEY, t text);
+CREATE TRIGGER decide AFTER INSERT ON atk.bait REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('victim');
+ALTER TABLE atk.bait DISABLE TRIGGER decide;
+INSERT INTO atk.bait VALUES (1, 'x');
+-- a policy of a victim
+SET ROLE atk_victim;
+CREATE TABLE atk_v.message (id int PRIMARY KEY, t text);
+CREATE TABLE atk_v.secret AS SELECT 'secret' AS x;
+CREATE FUNCTION atk_v.own(x text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$ SELECT x > '' $$;
+CREATE FUNCTION atk_v.kept(x text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$ SELECT x > '' $$;
+REVOKE EXECUTE ON FUNCTION atk_v.kept FROM PUBLIC;
+CREATE VIEW atk_v.sig AS SELECT id, t FROM atk_v.message;
+SELECT assay.create_policy('victim', 'atk_v.sig', '{id}', prior => -1);
+SELECT assay.create_detector('victim', 'own', 'atk_v.own(t) AND atk_v.kept(t)', mode => 'live', weight => 1);
+SELECT assay.grant_access('victim', 'atk_builder', 'builder');
+RESET ROLE;
+
+-- whoever asks runs nothing of mallory's as himself
+CALL assay.backfill('atk', batch => 10);
+SET ROLE atk_mallory;
+SELECT count(*) > 0 AS decided FROM atk.atk_decision;
+RESET ROLE;
+SELECT "check" FROM assay.check('atk') WHERE severity = 'error' AND "check" <> 'trigger';
+SELECT count(*) FROM assay.undecided('atk');
+SELECT count(*) > 0 AS query FROM assay.signals_query('atk');
+SELECT assay.upgrade_policy('atk');
+SET ROLE atk_victim;
+SELECT severity, "check", detail FROM assay.check('victim') WHERE "check" = 'owner';
+SELECT count(*) FROM assay.undecided('victim');
+RESET ROLE;
+SELECT DISTINCT by_role FROM atk.ran;
+
+-- a builder's condition calls what may act as the owner, and what the builder may call
+SET ROLE atk_builder;
+CREATE FUNCTION atk_b.evil(x text) RETURNS boolean LANGUAGE plpgsql STABLE AS $$ BEGIN PERFORM atk.note(); RETURN true; END $$;
+CREATE DOMAIN atk_b.evil_text AS text CHECK (atk_b.evil(VALUE));
+SELECT assay.create_detector('victim', 'b', 'atk_b.evil(t)', mode => 'shadow');
+SELECT assay.create_detector('victim', 'b', 't::atk_b.evil_text > ''''', mode => 'shadow');
+SELECT assay.create_detector('victim', 'b', 'atk_v.kept(t)', mode => 'shadow');
+SELECT assay.create_detector('victim', 'b', $$table_to_xml('atk_v.secret', true, true, '')::text ~ t$$, mode => 'shadow');
+SELECT assay.create_detector('victim', 'b', 'atk_v.own(t)', mode => 'shadow');
+INSERT INTO assay.detector (policy, detector, from_revision, condition, weight, mode, rollout)
+SELECT 'victim', 'direct', max(revision), 'atk_v.kept(t || t)', 0, 'shadow', 1 FROM assay.revision WHERE policy = 'victim';
+RESET ROLE;
+-- written past all checks, it is not run either
+INSERT INTO assay_internal.detector (policy, detector, from_revision, condition, weight, mode, rollout)
+SELECT 'victim', 'direct', max(revision), 'atk_b.evil(t)', 0, 'shadow', 1 FROM assay_internal.revision WHERE policy = 'victim';
+SET ROLE atk_victim;
+SELECT (s).verdict, l.detector, l.fault FROM (SELECT assay.score('victim', m) AS s FROM (SELECT 1 AS id, 'x'::text AS t) m) x, assay.ledger((s).attribution) l
+WHERE l.fault IS NOT NULL;
+RESET ROLE;
+SELECT DISTINCT by_role FROM atk.ran;
+
+-- rows that name what is not there, not one's own, or gone tomorrow
+SET ROLE atk_nobody;
+CREATE TEMP TABLE mine (id int, revision int);
+INSERT INTO assay.policy (policy, signals, key, decision, label) VALUES ('n', 'a.b', '{id}', 'mine', 'mine');
+INSERT INTO assay.policy (policy, signals, key, decision, label, access) VALUES ('n', 'a.b', '{id}', 4294967000::oid, 'mine', 'mine');
+INSERT INTO assay.policy (policy, signals, key, decision, label) VALUES ('n', 'a.b', '{id}', 'atk_v.secret', 'atk_v.secret');
+SET ROLE atk_mallory;
+INSERT INTO assay.policy (policy, signals, key, decision, label) VALUES ('n', 'a.b', '{id}', 'atk.bait', 'atk_v.secret');
+INSERT INTO assay.policy (policy, signals, key, decision, label) VALUES ('n', 'a.b', '{id}', 'atk.bait', 4294967000::oid);
+INSERT INTO assay.policy (policy, signals, key, decision, label) VALUES ('n', 'a.b', '{}', 'atk.bait', 'atk.bait');
+-- naming another's makes it no one's to give
+UPDATE assay.policy SET signals = 'atk_v.secret' WHERE policy = 'atk';
+RESET ROLE;
+SELECT assay.grant_access('atk', 'atk_nobody', 'publisher');
+SELECT assay.alter_policy('atk', owner => 'atk_nobody');
+SELECT has_table_privilege('atk_nobody', 'atk_v.secret', 'SELECT') AS reads, pg_get_userbyid(relowner) FROM pg_class WHERE oid = 'atk_v.secret'::regclass;
+
+-- half a restore: no model, no key
+SET ROLE atk_victim;
+SELECT assay.create_detector('victim', 'm', model => assay.model_from_linear('{id}', '{1}', 0, 'identity'), mode => 'live');
+RESET ROLE;
+ALTER TABLE assay_internal.detector_model DISABLE TRIGGER USER;
+DELETE FROM assay_internal.detector_model WHERE policy = 'victim';
+ALTER TABLE assay_internal.detector_model ENABLE TRIGGER USER;
+SET ROLE atk_victim;
+CREATE TRIGGER decide AFTER INSERT ON atk_v.message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('victim');
+INSERT INTO atk_v.message VALUES (1, 'x');
+SELECT d.id, d.degraded, l.detector, l.fault FROM atk_v.victim_decision d, assay.ledger(d.attribution) l WHERE l.fault IS NOT NULL;
+RESET ROLE;
+UPDATE assay_internal.policy SET key = '{}' WHERE policy = 'victim';
+SELECT assay.score('victim', m) FROM (SELECT 1 AS id, 'x'::text AS t) m;
+UPDATE assay_internal.policy SET key = '{id}' WHERE policy = 'victim';
+
+-- a message of many bytes that fails is cut between characters
+SET ROLE atk_victim;
+CREATE FUNCTION atk_v.cry() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '%', repeat('€', 800); END $$;
+CREATE TRIGGER cry BEFORE INSERT ON atk_v.victim_decision FOR EACH ROW EXECUTE FUNCTION atk_v.cry();
+INSERT INTO atk_v.message VALUES (2, 'x');
+DROP TRIGGER cry ON atk_v.victim_decision;
+RESET ROLE;
+SELECT bool_and(length(message) BETWEEN 300 AND 400) AS whole FROM assay.fault WHERE policy = 'victim' AND sqlstate = 'P0001';
+
+-- a temporary table hides nothing where pg_temp is not named
+SET ROLE atk_victim;
+CREATE TABLE atk_v.blocklist (v text);
+INSERT INTO atk_v.blocklist VALUES ('evil');
+SET check_function_bodies = off;
+CREATE FUNCTION atk_v.blocked(t text) RETURNS boolean STABLE LANGUAGE sql AS 'SELECT EXISTS (SELECT FROM blocklist WHERE v = t)';
+SELECT assay.alter_policy('victim', search_path => 'pg_catalog, assay, atk_v');
+SELECT assay.create_detector('victim', 'blocked', 'blocked(t)', mode => 'live', weight => 99);
+GRANT INSERT ON atk_v.message TO atk_nobody;
+SET ROLE atk_nobody;
+CREATE TEMP TABLE blocklist (v text);
+GRANT SELECT ON blocklist TO PUBLIC;
+INSERT INTO atk_v.message VALUES (3, 'evil');
+RESET ROLE;
+SELECT id, score > 0.99 AS found FROM atk_v.victim_verdict WHERE id = 3;
+
+-- a detector that an exclusion mutes stays
+SET ROLE atk_victim;
+SELECT assay.exclude('victim', 'not here', 'id = 9', mutes => '{blocked}', reason => 'test');
+SELECT assay.drop_detector('victim', 'blocked');
+SELECT assay.drop_exclusion('victim', 'not here');
+SELECT assay.drop_detector('victim', 'blocked');
+-- what a stranger hung on the policy keeps nobody from dropping it
+DROP TRIGGER decide ON atk_v.message;
+SELECT assay.drop_policy('victim');
+RESET ROLE;
+SELECT DISTINCT by_role FROM atk.ran;
+SELECT assay.drop_policy('atk', true);
+DROP SCHEMA atk, atk_v, atk_b CASCADE;
+DROP TABLE mine, blocklist;
+DROP ROLE atk_mallory, atk_builder, atk_victim, atk_nobody;
+DELETE FROM assay.fault;
