@@ -138,9 +138,8 @@ TryLiterals(int round)
 	size_t		len;
 	int			n;
 
-	while (MatchCount(set) < PATTERNS)
+	for (int i = 0; i < PATTERNS;)
 	{
-		int			i = MatchCount(set);
 		unsigned char *bytes = raw[i];
 		size_t		size = sizes[i] = RandomText(bytes, 1 + Random(Random(4) == 0 ? 60 : 4), 0);
 		MatchStatus status;
@@ -148,7 +147,10 @@ TryLiterals(int round)
 		words[i] = Random(4) != 0;
 		status = MatchAdd(set, (char *) bytes, size, words[i] ? MATCH_WORDS : 0, &error);
 		if (status == MATCH_OK)
+		{
 			lengths[i] = Reduce(bytes, size, patterns[i]);
+			i++;
+		}
 		else if (status != MATCH_BAD_PATTERN && status != MATCH_TOO_BIG)
 			Fail(error.message, round);
 	}
