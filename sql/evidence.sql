@@ -144,7 +144,7 @@ DROP INDEX uuids_decision_hits_idx1;
 INSERT INTO letter VALUES ('00000000-0000-0000-0000-00000000000c', 1);
 SELECT written('00000000-0000-0000-0000-00000000000c');
 CREATE FUNCTION hits(a assay.attribution) RETURNS text[] LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN assay.hits(a); END $$;
-CREATE INDEX theirs ON uuids_decision USING gin (hits(attribution));
+CREATE INDEX their_hits ON uuids_decision USING gin (hits(attribution));
 INSERT INTO letter VALUES ('00000000-0000-0000-0000-00000000000d', 1);
 SELECT written('00000000-0000-0000-0000-00000000000d');
 
