@@ -114,6 +114,7 @@ typedef struct AttributionBuilder
 extern Attribution *ReadAttribution(Attribution *a);
 extern void LedgerBegin(LedgerReader *r, const Attribution *a);
 extern bool LedgerNext(LedgerReader *r, EntryReader *e);
+extern void CheckLedgerName(const Span *name);
 extern void AttributionBegin(AttributionBuilder *b);
 extern void AttributionEntry(AttributionBuilder *b, AttributionKind kind,
 							 uint8 flags, const char *name,

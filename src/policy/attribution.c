@@ -318,6 +318,17 @@ LedgerNext(LedgerReader *r, EntryReader *e)
 	return true;
 }
 
+/* A name that leaves its ledger as text: error where it isn't any. */
+void
+CheckLedgerName(const Span *name)
+{
+	if (!SpanIsText(name))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("attribution is corrupt"),
+				 errdetail("The name of an entry is not valid in the encoding of the database.")));
+}
+
 /*
  * Text form
  */

@@ -22,7 +22,6 @@
 #include "compat.h"
 #include "executor/spi.h"
 #include "funcapi.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -48,11 +47,7 @@ HitName(const char *mark, const Span *name)
 	size_t		marked = strlen(mark);
 	text	   *t;
 
-	if (!pg_verify_mbstr(GetDatabaseEncoding(), name->data, name->len, true))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("attribution is corrupt"),
-				 errdetail("The name of an entry is not valid in the encoding of the database.")));
+	CheckLedgerName(name);
 	t = palloc(VARHDRSZ + marked + name->len);
 	SET_VARSIZE(t, VARHDRSZ + marked + name->len);
 	memcpy(VARDATA(t), mark, marked);
