@@ -5,12 +5,12 @@
 -- functions
 
 CREATE FUNCTION assay.hits(assay.attribution) RETURNS text[]
-	AS 'MODULE_PATHNAME', 'attribution_hits' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+	AS 'MODULE_PATHNAME', 'attribution_hits' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 30;
 COMMENT ON FUNCTION assay.hits(assay.attribution) IS
 	'names of what hit, sorted: detectors, marked shadow: or muted: where they did not count, and exclusions, marked exclusion:';
 
 CREATE FUNCTION assay.counted_hits(assay.attribution) RETURNS text[]
-	AS 'MODULE_PATHNAME', 'attribution_counted_hits' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+	AS 'MODULE_PATHNAME', 'attribution_counted_hits' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 30;
 COMMENT ON FUNCTION assay.counted_hits(assay.attribution) IS 'names of the detectors that hit and counted, sorted';
 
 CREATE FUNCTION assay.attribution_to_jsonb(assay.attribution) RETURNS jsonb

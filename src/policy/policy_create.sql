@@ -122,7 +122,7 @@ BEGIN
 	PERFORM FROM assay.policy p WHERE p.policy = new_revision.policy FOR NO KEY UPDATE;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
-			HINT = 'Or it is not yours: assay.policies lists those that you may change.';
+			HINT = assay_internal.policy_hint(policy, 'change');
 	END IF;
 	BEGIN
 		INSERT INTO assay.revision (policy, revision, summary, prior, thresholds, default_verdict, on_error, log_signals, search_path, notify, on_unreadable)
@@ -353,7 +353,7 @@ BEGIN
 	SELECT * INTO p FROM assay.policy q WHERE q.policy = alter_policy.policy FOR NO KEY UPDATE;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
-			HINT = 'Or it is not yours: assay.policies lists those that you may change.';
+			HINT = assay_internal.policy_hint(policy, 'change');
 	END IF;
 	SELECT * INTO STRICT r FROM assay.revision v WHERE v.policy = alter_policy.policy ORDER BY v.revision DESC LIMIT 1;
 	r.prior := coalesce(prior, r.prior);
@@ -410,7 +410,7 @@ BEGIN
 	SELECT * INTO p FROM assay.policy q WHERE q.policy = drop_policy.policy FOR UPDATE;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
-			HINT = 'Or it is not yours: assay.policies lists those that you may change.';
+			HINT = assay_internal.policy_hint(policy, 'change');
 	END IF;
 	IF EXISTS (SELECT FROM pg_trigger t WHERE t.tgfoid = 'assay.decide()'::regprocedure
 			   AND t.tgnargs = 1 AND t.tgargs = convert_to(policy, getdatabaseencoding()) || '\x00') THEN
@@ -502,7 +502,7 @@ BEGIN
 	RETURNING * INTO d;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'policy "%" has no detector "%"', policy, detector USING ERRCODE = 'undefined_object',
-			HINT = 'The view assay.detectors lists them.';
+			HINT = assay_internal.name_hint('detector', policy, detector);
 	END IF;
 	PERFORM assay.check_detector(detector, coalesce(weight, d.weight), coalesce(mode, d.mode), coalesce(rollout, d.rollout), tags);
 	PERFORM assay.check_condition(policy, condition, format('detector "%s"', detector), true);
@@ -556,7 +556,7 @@ BEGIN
 	WHERE d.policy = drop_detector.policy AND d.detector = drop_detector.detector AND d.until_revision IS NULL;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'policy "%" has no detector "%"', policy, detector USING ERRCODE = 'undefined_object',
-			HINT = 'The view assay.detectors lists them.';
+			HINT = assay_internal.name_hint('detector', policy, detector);
 	END IF;
 	RETURN made;
 END $$;
@@ -608,7 +608,8 @@ BEGIN
 	UPDATE assay.exclusion x SET until_revision = made
 	WHERE x.policy = drop_exclusion.policy AND x.exclusion = drop_exclusion.exclusion AND x.until_revision IS NULL;
 	IF NOT FOUND THEN
-		RAISE EXCEPTION 'policy "%" has no exclusion "%"', policy, exclusion USING ERRCODE = 'undefined_object';
+		RAISE EXCEPTION 'policy "%" has no exclusion "%"', policy, exclusion USING ERRCODE = 'undefined_object',
+			HINT = assay_internal.name_hint('exclusion', policy, exclusion);
 	END IF;
 	RETURN made;
 END $$;
@@ -630,7 +631,7 @@ BEGIN
 	SELECT * INTO p FROM assay.policy q WHERE q.policy = explain_decision.policy;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
-			HINT = 'Or it is not yours: assay.policies lists those that you may read.';
+			HINT = assay_internal.policy_hint(policy, 'read');
 	END IF;
 	IF cardinality(key) <> cardinality(p.key) THEN
 		RAISE EXCEPTION 'policy "%" identifies a message by (%)', policy, array_to_string(p.key, ', ')

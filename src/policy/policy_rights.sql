@@ -10,7 +10,7 @@ BEGIN
 	SELECT * INTO p FROM assay.policy q WHERE q.policy = access_relations.policy;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
-			HINT = 'Or it is not yours: assay.policies lists those that you may read.';
+			HINT = assay_internal.policy_hint(policy, 'read');
 	END IF;
 	RETURN QUERY
 		SELECT c.oid::regclass, CASE

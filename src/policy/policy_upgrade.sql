@@ -16,7 +16,7 @@ BEGIN
 	SELECT * INTO p FROM assay.policy q WHERE q.policy = upgrade_policy.policy FOR NO KEY UPDATE;
 	IF NOT FOUND OR NOT assay_internal.may('owner', policy) THEN
 		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
-			HINT = 'Or it is not yours: assay.policies lists those that you may change.';
+			HINT = assay_internal.policy_hint(policy, 'change');
 	END IF;
 	SELECT n.nspname INTO STRICT schema FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = p.decision;
 	-- 0.1.0 had the view's own row type in this column, or no such column
