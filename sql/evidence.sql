@@ -89,15 +89,25 @@ SELECT count(*) AS differ FROM latest l FULL JOIN evi_verdict v USING (tenant, "
 WHERE (l.revision, l.decided_at, l.verdict, l.attribution::text) IS DISTINCT FROM (v.revision, v.decided_at, v.verdict, v.attribution::text);
 
 -- and uses the indexes: by time, by key, by what hit
+CREATE FUNCTION scans(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+BEGIN
+	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
+		IF line ~ '(Scan|Sort|Limit)' THEN
+			RETURN NEXT trim(leading ' ->' FROM line);
+		END IF;
+	END LOOP;
+END $$;
 SET enable_seqscan = off;
 SET enable_sort = off;
 SET enable_hashjoin = off;
 SET enable_mergejoin = off;
-EXPLAIN (COSTS OFF) SELECT verdict FROM evi_verdict ORDER BY decided_at DESC LIMIT 100;
-EXPLAIN (COSTS OFF) SELECT verdict FROM evi_verdict WHERE tenant = 'a' AND "Id" = 12;
+SELECT scans($$SELECT verdict FROM evi_verdict ORDER BY decided_at DESC LIMIT 100$$);
+SELECT scans($$SELECT verdict FROM evi_verdict WHERE tenant = 'a' AND "Id" = 12$$);
 SET enable_indexscan = off;
-EXPLAIN (COSTS OFF) SELECT verdict FROM evi_verdict WHERE decided_at >= '2029-12-25' AND decided_at < '2029-12-26';
-EXPLAIN (COSTS OFF) SELECT verdict FROM evi_decision WHERE assay.hits(attribution) @> '{two}' AND NOT assay.hits(attribution) && '{three}';
+SELECT scans($$SELECT verdict FROM evi_verdict WHERE decided_at >= '2029-12-25' AND decided_at < '2029-12-26'$$);
+SELECT scans($$SELECT verdict FROM evi_decision WHERE assay.hits(attribution) @> '{two}' AND NOT assay.hits(attribution) && '{three}'$$);
 SELECT count(*) AS two_not_three FROM evi_verdict WHERE assay.hits(attribution) @> '{two}' AND NOT assay.hits(attribution) && '{three,muted:three}';
 RESET enable_seqscan;
 RESET enable_sort;
