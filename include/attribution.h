@@ -73,6 +73,34 @@ typedef struct Attribution
 #define DatumGetAttributionP(d)		ReadAttribution((Attribution *) PG_DETOAST_DATUM(d))
 #define PG_GETARG_ATTRIBUTION_P(n)	DatumGetAttributionP(PG_GETARG_DATUM(n))
 
+/* One string inside a ledger, not terminated; absent where data is NULL */
+typedef struct Span
+{
+	const char *data;
+	uint32		len;
+} Span;
+
+/* One entry of a ledger, its strings where they stand in the value */
+typedef struct EntryReader
+{
+	uint8		kind;
+	uint8		flags;
+	uint8		nevidence;
+	double		contribution;
+	Span		name;
+	Span		muted_by;
+	Span		verdict;
+	Span		sqlstate;
+} EntryReader;
+
+/* Goes through the entries of a ledger, leaving out their evidence */
+typedef struct LedgerReader
+{
+	const char *p;
+	const char *end;
+	int			left;
+} LedgerReader;
+
 /* A ledger in the making; reset and reused from message to message */
 typedef struct AttributionBuilder
 {
@@ -84,6 +112,9 @@ typedef struct AttributionBuilder
 } AttributionBuilder;
 
 extern Attribution *ReadAttribution(Attribution *a);
+extern void LedgerBegin(LedgerReader *r, const Attribution *a);
+extern bool LedgerNext(LedgerReader *r, EntryReader *e);
+extern void CheckLedgerName(const Span *name);
 extern void AttributionBegin(AttributionBuilder *b);
 extern void AttributionEntry(AttributionBuilder *b, AttributionKind kind,
 							 uint8 flags, const char *name,

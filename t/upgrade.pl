@@ -91,6 +91,8 @@ is(mail(q{SELECT id, assay.signal(signals, 'sender'), assay.signal(signals, 'n')
 unlike(mail($insert =~ s/later/latest/r), qr/ERROR/, 'messages are stored');
 is(mail(q{SELECT count(*), count(d.signals) FROM world_decision d JOIN message m USING (id) WHERE m.sender = 'latest'}), '3|3', 'decided, their signals logged');
 is(mail(q{SELECT count(*) FROM world_verdict d JOIN message m USING (id) WHERE m.sender = 'latest'}), '3', 'as the view shows');
+is(mail(q{SELECT count(*) FROM pg_views WHERE viewname IN ('world_verdict', 'strict_verdict') AND definition LIKE '%DISTINCT%'}), '0', 'which can use indexes');
+is(mail(q{SELECT count(*) FROM pg_indexes WHERE indexdef ~ '_decision USING btree \(decided_at\)$'}), '2', 'by time');
 is(mail(q{SELECT role, "right" FROM assay.access WHERE policy = 'world'}), 'mail|owner', 'rights can be given');
 
 # ---- the catalogue ----------------------------------------------------------

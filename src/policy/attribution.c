@@ -27,13 +27,6 @@
 #include "utils/jsonb.h"
 #include "utils/numeric.h"
 
-/* One string inside a ledger, not terminated */
-typedef struct Span
-{
-	const char *data;
-	uint32		len;
-} Span;
-
 typedef struct EvidenceReader
 {
 	Span		name;
@@ -41,18 +34,6 @@ typedef struct EvidenceReader
 	Span		value;
 	double		contribution;
 } EvidenceReader;
-
-typedef struct EntryReader
-{
-	uint8		kind;
-	uint8		flags;
-	uint8		nevidence;
-	double		contribution;
-	Span		name;
-	Span		muted_by;
-	Span		verdict;
-	Span		sqlstate;
-} EntryReader;
 
 static const char *const kind_names[] = {"rule", "model", "exclusion", "signals"};
 
@@ -274,6 +255,55 @@ ReadAttribution(Attribution *a)
 	return a;
 }
 
+/* Begin to go through the entries of a value that ReadAttribution() passed. */
+void
+LedgerBegin(LedgerReader *r, const Attribution *a)
+{
+	r->p = a->entries;
+	r->end = (const char *) a + VARSIZE(a);
+	r->left = a->nentries;
+}
+
+/*
+ * The next entry, or false behind the last: error where the bytes can't be a
+ * ledger's.  Its strings are of any bytes.
+ */
+bool
+LedgerNext(LedgerReader *r, EntryReader *e)
+{
+	const char *p = r->p;
+
+	if (r->left == 0)
+	{
+		if (p != r->end)
+			Corrupt();
+		return false;
+	}
+	if (!ReadEntry(&p, r->end, e))
+		Corrupt();
+	for (int i = 0; i < e->nevidence; i++)
+	{
+		EvidenceReader v;
+
+		if (!ReadEvidence(&p, r->end, e, &v))
+			Corrupt();
+	}
+	r->p = p;
+	r->left--;
+	return true;
+}
+
+/* A name that leaves its ledger as text: error where it isn't any. */
+void
+CheckLedgerName(const Span *name)
+{
+	if (!SpanIsText(name))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("attribution is corrupt"),
+				 errdetail("The name of an entry is not valid in the encoding of the database.")));
+}
+
 /*
  * Text form
  */
@@ -394,6 +424,16 @@ attribution_out(PG_FUNCTION_ARGS)
 	}
 	appendStringInfoString(&out, "]}");
 	PG_RETURN_CSTRING(out.data);
+}
+
+/* The text form is JSON, so jsonb's own input makes the value. */
+PG_FUNCTION_INFO_V1(attribution_to_jsonb);
+Datum
+attribution_to_jsonb(PG_FUNCTION_ARGS)
+{
+	char	   *json = DatumGetCString(DirectFunctionCall1(attribution_out, PG_GETARG_DATUM(0)));
+
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(json));
 }
 
 static void

@@ -224,6 +224,27 @@ InitSource(Source *s, const char *policy, TimestampTz since, TimestampTz until,
 	}
 }
 
+/*
+ * One of the policy's own tables is about to be read: as the owner by who may
+ * act as that, else with rights of one's own.  Error where that is not possible.
+ */
+void
+SourceMayRead(Source *s, Oid table, const char *table_name)
+{
+	if (table_name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("a table of policy \"%s\" does not exist", s->policy),
+				 errhint("SELECT * FROM assay.check(%s) tells what is missing.",
+						 quote_literal_cstr(s->policy))));
+	s->as_caller = !has_privs_of_role(GetUserId(), s->id->owner);
+	if (s->as_caller && pg_class_aclcheck(table, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for policy \"%s\"", s->policy),
+				 errhint("It takes membership in the policy's owner, or SELECT on %s.", table_name)));
+}
+
 /* To read its messages, as the owner or as who asks */
 void
 EnterSource(Security *security, Source *s)

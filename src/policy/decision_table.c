@@ -19,6 +19,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/transam.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
@@ -26,6 +27,7 @@
 #include "compat.h"
 #include "decision_table.h"
 #include "nodes/bitmapset.h"
+#include "nodes/primnodes.h"
 #include "owner.h"
 #include "security.h"
 #include "utils/acl.h"
@@ -114,6 +116,25 @@ IsUniqueBy(Relation rel, List *key)
 	return found;
 }
 
+/*
+ * Is it the index of what hit, which runs our own function alone?  The names
+ * of detectors and exclusions are short enough for it.
+ */
+static bool
+IndexesHits(Relation index)
+{
+	List	   *expressions = RelationGetIndexExpressions(index);
+	FuncExpr   *call;
+
+	if (index->rd_rel->relam != GIN_AM_OID || index->rd_index->indnatts != 1 ||
+		list_length(expressions) != 1 || !IsA(linitial(expressions), FuncExpr) ||
+		RelationGetIndexPredicate(index) != NIL || index->rd_opfamily[0] >= FirstUnpinnedObjectId)
+		return false;
+	call = linitial(expressions);
+	return get_func_namespace(call->funcid) == get_namespace_oid("assay", true) &&
+		strcmp(get_func_name(call->funcid), "hits") == 0 && IsA(linitial(call->args), Var);
+}
+
 /* Does an index take every row with a short key, and run nothing for it? */
 static bool
 IndexIsPlain(Relation rel, Oid indexid, DecisionTable *t)
@@ -137,6 +158,7 @@ IndexIsPlain(Relation rel, Oid indexid, DecisionTable *t)
 		plain = known && (i >= index->rd_index->indnkeyatts ||
 						  index->rd_opfamily[i] < FirstUnpinnedObjectId);
 	}
+	plain |= IndexesHits(index);
 	index_close(index, AccessShareLock);
 	return plain;
 }

@@ -14,9 +14,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
-#include "miscadmin.h"
 #include "signals_query.h"
-#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -28,18 +26,7 @@ ReadTable(FunctionCallInfo fcinfo, Source *s, Oid table, const char *table_name,
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	Security	security;
 
-	if (table_name == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("a table of policy \"%s\" does not exist", s->policy),
-				 errhint("SELECT * FROM assay.check(%s) tells what is missing.",
-						 quote_literal_cstr(s->policy))));
-	s->as_caller = !has_privs_of_role(GetUserId(), s->id->owner);
-	if (s->as_caller && pg_class_aclcheck(table, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied for policy \"%s\"", s->policy),
-				 errhint("It takes membership in the policy's owner, or SELECT on %s.", table_name)));
+	SourceMayRead(s, table, table_name);
 	InitMaterializedSRF(fcinfo, 0);
 	q->read_only = true;
 	EnterSource(&security, s);

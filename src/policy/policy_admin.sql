@@ -12,7 +12,7 @@ BEGIN
 	SELECT * INTO p FROM assay.policy q WHERE q.policy = policy_for_change.policy FOR NO KEY UPDATE;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
-			HINT = 'Or it is not yours: assay.policies lists those that you may change.';
+			HINT = assay_internal.policy_hint(policy, 'change');
 	END IF;
 	RETURN p;
 END $$;
@@ -26,7 +26,7 @@ BEGIN
 	SELECT * INTO p FROM assay.policy q WHERE q.policy = policy_for_reading.policy;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
-			HINT = 'Or it is not yours: assay.policies lists those that you may read.';
+			HINT = assay_internal.policy_hint(policy, 'read');
 	END IF;
 	RETURN p;
 END $$;
@@ -174,7 +174,7 @@ BEGIN
 		WHERE d.policy = check_mutes.policy AND d.detector = m AND d.until_revision IS NULL) LIMIT 1;
 	IF FOUND THEN
 		RAISE EXCEPTION 'policy "%" has no detector "%"', policy, unknown USING ERRCODE = 'undefined_object',
-			HINT = 'The view assay.detectors lists them.';
+			HINT = assay_internal.name_hint('detector', policy, unknown);
 	END IF;
 END $$;
 COMMENT ON FUNCTION assay.check_mutes(text, text[]) IS 'error unless the policy has all these detectors';
@@ -665,7 +665,8 @@ BEGIN
 	UPDATE assay.guard g SET until_revision = made
 	WHERE g.policy = drop_guard.policy AND g.guard = drop_guard.guard AND g.until_revision IS NULL;
 	IF NOT FOUND THEN
-		RAISE EXCEPTION 'policy "%" has no guard "%"', policy, guard USING ERRCODE = 'undefined_object';
+		RAISE EXCEPTION 'policy "%" has no guard "%"', policy, guard USING ERRCODE = 'undefined_object',
+			HINT = assay_internal.name_hint('guard', policy, guard);
 	END IF;
 	IF users IS NOT NULL THEN
 		RAISE EXCEPTION 'guard "%" is in use', guard USING ERRCODE = 'dependent_objects_still_exist', DETAIL = users,

@@ -122,7 +122,7 @@ BEGIN
 	PERFORM FROM assay.policy p WHERE p.policy = new_revision.policy FOR NO KEY UPDATE;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
-			HINT = 'Or it is not yours: assay.policies lists those that you may change.';
+			HINT = assay_internal.policy_hint(policy, 'change');
 	END IF;
 	BEGIN
 		INSERT INTO assay.revision (policy, revision, summary, prior, thresholds, default_verdict, on_error, log_signals, search_path, notify, on_unreadable)
@@ -176,7 +176,40 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay_internal.check_signals(regclass) IS 'error unless this can be the signals view of a policy';
 
-CREATE FUNCTION assay_internal.policy_tables(policy text, schema name, signals regclass, key text[],
+-- The newest decision of a message is the one that no other has a higher revision than: unlike DISTINCT ON, this lets
+-- a condition on the time, or on what hit, use an index.  Keys are equal where the table's own index says so.
+CREATE FUNCTION assay_internal.verdict_query(decision regclass, key text[], columns text) RETURNS text LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT format('SELECT %s FROM %s d WHERE NOT EXISTS (SELECT FROM %s n WHERE %s AND n.revision > d.revision)', columns, decision, decision,
+		string_agg(format('n.%1$I OPERATOR(%2$s) d.%1$I', u.name, coalesce(e.operator, 'pg_catalog.=')), ' AND ' ORDER BY u.n))
+	FROM unnest(key) WITH ORDINALITY u(name, n)
+	LEFT JOIN LATERAL (
+		SELECT format('%I.%s', s.nspname, o.oprname) AS operator
+		FROM pg_index i
+		CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indclass::oid[]) c(attnum, opclass)
+		JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = c.attnum
+		JOIN pg_opclass f ON f.oid = c.opclass
+		JOIN pg_amop m ON m.amopfamily = f.opcfamily AND m.amoplefttype = f.opcintype AND m.amoprighttype = f.opcintype AND m.amopstrategy = 3
+		JOIN pg_operator o ON o.oid = m.amopopr
+		JOIN pg_namespace s ON s.oid = o.oprnamespace
+		JOIN pg_am h ON h.oid = m.amopmethod AND h.amname = 'btree'
+		WHERE i.indrelid = decision AND i.indisunique AND a.attname = u.name
+		ORDER BY i.indisprimary DESC, i.indexrelid LIMIT 1) e ON true
+$$;
+COMMENT ON FUNCTION assay_internal.verdict_query(regclass, text[], text) IS 'the query of a policy''s view <policy>_verdict';
+
+CREATE FUNCTION assay_internal.index_decisions(decision regclass) RETURNS void LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF NOT EXISTS (SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+		JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam AND m.amname = 'btree'
+		WHERE i.indrelid = decision AND i.indisvalid AND i.indpred IS NULL AND a.attname = 'decided_at') THEN
+		EXECUTE format('CREATE INDEX ON %s (decided_at)', decision);
+	END IF;
+END $$;
+COMMENT ON FUNCTION assay_internal.index_decisions(regclass) IS 'makes the index of a decision table by time, unless there is one';
+
+CREATE FUNCTION assay_internal.policy_tables(policy text, schema name, signals regclass, key text[], index_hits boolean,
 	OUT decision regclass, OUT label regclass, OUT access regclass) LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -194,13 +227,17 @@ BEGIN
 	EXECUTE format('CREATE TABLE %I.%I (', schema, policy || '_decision') || columns || ', revision int NOT NULL, '
 		'decided_at timestamptz NOT NULL DEFAULT now(), verdict text NOT NULL, score real NOT NULL, attribution assay.attribution NOT NULL, '
 		'degraded boolean NOT NULL DEFAULT false, signals assay.logged_signals, PRIMARY KEY (' || keys || ', revision))';
+	decision := format('%I.%I', schema, policy || '_decision');
+	PERFORM assay_internal.index_decisions(decision);
+	IF index_hits THEN
+		EXECUTE format('CREATE INDEX ON %s USING gin (assay.hits(attribution))', decision);
+	END IF;
 	EXECUTE format('COMMENT ON TABLE %I.%I IS %L', schema, policy || '_decision',
 		format('decisions of policy %s: one a message and revision; its owner is the policy''s', policy));
 	EXECUTE format('CREATE TABLE %I.%I (', schema, policy || '_label') || columns || ', malicious boolean NOT NULL, source text NOT NULL, '
 		'labelled_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (' || keys || ', labelled_at))';
 	EXECUTE format('COMMENT ON TABLE %I.%I IS %L', schema, policy || '_label', format('labels of the messages of policy %s; the latest counts', policy));
-	EXECUTE format('CREATE VIEW %I.%I AS SELECT DISTINCT ON (', schema, policy || '_verdict') || keys
-		|| format(') * FROM %I.%I ORDER BY ', schema, policy || '_decision') || keys || ', revision DESC';
+	EXECUTE format('CREATE VIEW %I.%I AS ', schema, policy || '_verdict') || assay_internal.verdict_query(decision, key, 'd.*');
 	EXECUTE format('COMMENT ON VIEW %I.%I IS %L', schema, policy || '_verdict', format('latest decision of policy %s for each message', policy));
 	EXECUTE format('CREATE VIEW %I.%I AS SELECT DISTINCT ON (', schema, policy || '_label_latest') || keys
 		|| format(') * FROM %I.%I ORDER BY ', schema, policy || '_label') || keys || ', labelled_at DESC';
@@ -215,17 +252,17 @@ BEGIN
 		END LOOP;
 		RAISE NOTICE 'policy "%" belongs to %, as its signals view does', policy, owner;
 	END IF;
-	decision := format('%I.%I', schema, policy || '_decision');
 	label := format('%I.%I', schema, policy || '_label');
 	access := format('%I.%I', schema, policy || '_policy');
 END $$;
-COMMENT ON FUNCTION assay_internal.policy_tables(text, name, regclass, text[]) IS
+COMMENT ON FUNCTION assay_internal.policy_tables(text, name, regclass, text[], boolean) IS
 	'makes the decision and label tables of a policy and the views over them, owned by who owns the signals view';
 
 CREATE FUNCTION assay.create_policy(policy text, signals regclass, key text[], prior float8 DEFAULT -4.0,
 	thresholds jsonb DEFAULT '{"suspicious": 0.5, "malicious": 0.9}', default_verdict text DEFAULT 'safe',
 	on_error text DEFAULT 'degrade', log_signals boolean DEFAULT false, schema name DEFAULT NULL,
-	search_path text DEFAULT 'pg_catalog, assay, pg_temp', notify text[] DEFAULT '{}', on_unreadable text DEFAULT NULL) RETURNS int LANGUAGE plpgsql
+	search_path text DEFAULT 'pg_catalog, assay, pg_temp', notify text[] DEFAULT '{}', on_unreadable text DEFAULT NULL,
+	index_hits boolean DEFAULT false) RETURNS int LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	view_schema name;
@@ -243,6 +280,9 @@ BEGIN
 	IF log_signals IS NULL THEN
 		RAISE EXCEPTION 'log_signals must be true or false' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
+	IF index_hits IS NULL THEN
+		RAISE EXCEPTION 'index_hits must be true or false' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
 	PERFORM assay.check_settings(prior, thresholds, default_verdict, on_error, notify, on_unreadable);
 	PERFORM assay.check_search_path(search_path);
 	PERFORM assay_internal.check_signals(signals);
@@ -252,7 +292,7 @@ BEGIN
 	END IF;
 	SELECT n.nspname, c.relname INTO view_schema, view_name
 	FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = signals;
-	made := assay_internal.policy_tables(policy, coalesce(schema, view_schema), signals, key);
+	made := assay_internal.policy_tables(policy, coalesce(schema, view_schema), signals, key, index_hits);
 
 	BEGIN
 		INSERT INTO assay.policy (policy, signals, signals_view, key, decision, label, access)
@@ -268,7 +308,7 @@ BEGIN
 		create_policy.on_unreadable);
 	RETURN 1;
 END $$;
-COMMENT ON FUNCTION assay.create_policy(text, regclass, text[], float8, jsonb, text, text, boolean, name, text, text[], text) IS
+COMMENT ON FUNCTION assay.create_policy(text, regclass, text[], float8, jsonb, text, text, boolean, name, text, text[], text, boolean) IS
 	'makes a policy over a signals view, with its tables <policy>_decision and <policy>_label; returns revision 1';
 
 CREATE FUNCTION assay_internal.policy_views(policy text, decision regclass, OUT oid oid) RETURNS SETOF oid LANGUAGE sql STABLE
@@ -318,7 +358,7 @@ BEGIN
 	SELECT * INTO p FROM assay.policy q WHERE q.policy = alter_policy.policy FOR NO KEY UPDATE;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
-			HINT = 'Or it is not yours: assay.policies lists those that you may change.';
+			HINT = assay_internal.policy_hint(policy, 'change');
 	END IF;
 	SELECT * INTO STRICT r FROM assay.revision v WHERE v.policy = alter_policy.policy ORDER BY v.revision DESC LIMIT 1;
 	r.prior := coalesce(prior, r.prior);
@@ -376,7 +416,7 @@ BEGIN
 	SELECT * INTO p FROM assay.policy q WHERE q.policy = drop_policy.policy FOR UPDATE;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
-			HINT = 'Or it is not yours: assay.policies lists those that you may change.';
+			HINT = assay_internal.policy_hint(policy, 'change');
 	END IF;
 	triggers := (SELECT string_agg(format('Trigger %I on table %s.', t.tgname, t.tgrelid::regclass), E'\n')
 		FROM assay_internal.decide_triggers(policy, (SELECT c.relowner FROM pg_class c WHERE c.oid = p.decision)) t WHERE t.may_decide);
@@ -466,7 +506,7 @@ BEGIN
 	RETURNING * INTO d;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'policy "%" has no detector "%"', policy, detector USING ERRCODE = 'undefined_object',
-			HINT = 'The view assay.detectors lists them.';
+			HINT = assay_internal.name_hint('detector', policy, detector);
 	END IF;
 	PERFORM assay.check_detector(detector, coalesce(weight, d.weight), coalesce(mode, d.mode), coalesce(rollout, d.rollout), tags);
 	PERFORM assay.check_condition(policy, condition, format('detector "%s"', detector), true);
@@ -521,7 +561,7 @@ BEGIN
 	WHERE d.policy = drop_detector.policy AND d.detector = drop_detector.detector AND d.until_revision IS NULL;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'policy "%" has no detector "%"', policy, detector USING ERRCODE = 'undefined_object',
-			HINT = 'The view assay.detectors lists them.';
+			HINT = assay_internal.name_hint('detector', policy, detector);
 	END IF;
 	SELECT string_agg(format('"%s"', x.exclusion), ', ' ORDER BY x.exclusion) INTO muted_by FROM assay.exclusion x
 	WHERE x.policy = drop_detector.policy AND x.until_revision IS NULL AND drop_detector.detector = ANY (x.mutes);
@@ -579,7 +619,8 @@ BEGIN
 	UPDATE assay.exclusion x SET until_revision = made
 	WHERE x.policy = drop_exclusion.policy AND x.exclusion = drop_exclusion.exclusion AND x.until_revision IS NULL;
 	IF NOT FOUND THEN
-		RAISE EXCEPTION 'policy "%" has no exclusion "%"', policy, exclusion USING ERRCODE = 'undefined_object';
+		RAISE EXCEPTION 'policy "%" has no exclusion "%"', policy, exclusion USING ERRCODE = 'undefined_object',
+			HINT = assay_internal.name_hint('exclusion', policy, exclusion);
 	END IF;
 	RETURN made;
 END $$;
@@ -601,7 +642,7 @@ BEGIN
 	SELECT * INTO p FROM assay.policy q WHERE q.policy = explain_decision.policy;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
-			HINT = 'Or it is not yours: assay.policies lists those that you may read.';
+			HINT = assay_internal.policy_hint(policy, 'read');
 	END IF;
 	IF cardinality(key) <> cardinality(p.key) THEN
 		RAISE EXCEPTION 'policy "%" identifies a message by (%)', policy, array_to_string(p.key, ', ')
@@ -641,7 +682,7 @@ BEGIN
 		ORDER BY 1;
 		RETURN;
 	END LOOP;
-	RAISE EXCEPTION 'policy "%" has no decision for (%)', policy, array_to_string(key, ', ') USING ERRCODE = 'no_data_found',
+	RAISE EXCEPTION 'policy "%" has no decision for (%)', policy, array_to_string(key, ', ', 'NULL') USING ERRCODE = 'no_data_found',
 		HINT = 'assay.backfill() decides messages that came before the trigger.';
 END $$;
 COMMENT ON FUNCTION assay.explain_decision(text, text[]) IS

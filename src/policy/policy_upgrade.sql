@@ -24,11 +24,13 @@ DECLARE
 	schema name;
 	view regclass;
 	old_type text;
+	columns text;
+	options text;
 BEGIN
 	SELECT * INTO p FROM assay.policy q WHERE q.policy = upgrade_policy.policy FOR NO KEY UPDATE;
 	IF NOT FOUND OR NOT assay_internal.may('owner', policy) THEN
 		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
-			HINT = 'Or it is not yours: assay.policies lists those that you may change.';
+			HINT = assay_internal.policy_hint(policy, 'change');
 	END IF;
 	SELECT n.nspname INTO STRICT schema FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = p.decision;
 	-- 0.1.0 had the view's own row type in this column, or no such column
@@ -44,12 +46,21 @@ BEGIN
 		EXECUTE format('ALTER TABLE %s ADD COLUMN signals assay.logged_signals', p.decision);
 	END IF;
 	IF to_regclass(format('%I.%I', schema, policy || '_verdict')) IS NULL THEN
-		EXECUTE format('CREATE VIEW %I.%I AS SELECT DISTINCT ON (', schema, policy || '_verdict')
-			|| (SELECT string_agg(quote_ident(k), ', ' ORDER BY n) FROM unnest(p.key) WITH ORDINALITY u(k, n)) || format(') * FROM %s ORDER BY ', p.decision)
-			|| (SELECT string_agg(quote_ident(k), ', ' ORDER BY n) FROM unnest(p.key) WITH ORDINALITY u(k, n)) || ', revision DESC';
+		EXECUTE format('CREATE VIEW %I.%I AS ', schema, policy || '_verdict') || assay_internal.verdict_query(p.decision, p.key, 'd.*');
 		EXECUTE format('COMMENT ON VIEW %I.%I IS %L', schema, policy || '_verdict', format('latest decision of policy %s for each message', policy));
 		EXECUTE format('ALTER VIEW %I.%I OWNER TO %I', schema, policy || '_verdict', p.owner);
 	END IF;
+	-- An older version's view, by DISTINCT ON, could not use an index by time. What is not as that made it is the owner's.
+	SELECT string_agg(format('d.%I', a.attname), ', ' ORDER BY a.attnum), ' WITH (' || array_to_string(c.reloptions, ', ') || ')' INTO columns, options
+	FROM pg_class c
+	JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+	LEFT JOIN pg_attribute t ON t.attrelid = p.decision AND t.attname = a.attname AND t.atttypid = a.atttypid AND t.attnum > 0
+	WHERE c.oid = to_regclass(format('%I.%I', schema, policy || '_verdict')) AND c.relkind = 'v' AND pg_get_viewdef(c.oid) LIKE '%DISTINCT ON (%'
+	GROUP BY c.oid, c.reloptions HAVING bool_and(t.attname IS NOT NULL);
+	IF columns IS NOT NULL THEN
+		EXECUTE format('CREATE OR REPLACE VIEW %I.%I%s AS ', schema, policy || '_verdict', options) || assay_internal.verdict_query(p.decision, p.key, columns);
+	END IF;
+	PERFORM assay_internal.index_decisions(p.decision);
 	IF p.access IS NULL THEN
 		EXECUTE format('CREATE VIEW %I.%I AS SELECT %L::text AS policy', schema, policy || '_policy', policy);
 		EXECUTE format('COMMENT ON VIEW %I.%I IS %L', schema, policy || '_policy',

@@ -16,6 +16,7 @@
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "miscadmin.h"
+#include "nearest.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/plannodes.h"
@@ -34,7 +35,6 @@
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 #include "utils/syscache.h"
-#include "utils/varlena.h"
 
 /* What the parser's hooks know */
 typedef struct RuleContext
@@ -79,33 +79,24 @@ ColumnNumber(TupleDesc desc, const char *name)
 	return 0;
 }
 
-/* The nearest column, for a hint; NULL when none is near */
+/* The nearest signal or guard, for a hint; NULL when none is near */
 static const char *
-NearestColumn(TupleDesc desc, const char *name)
+NearestSignal(RuleContext *context, const char *name)
 {
-	const char *best = NULL;
-	int			len = strlen(name);
-	int			best_distance = Min(len / 2, 3) + 1;
+	Nearest		nearest;
+	ListCell   *lc;
 
-	if (len >= NAMEDATALEN)
-		return NULL;
-	for (int i = 0; i < desc->natts; i++)
+	NearestBegin(&nearest, name);
+	for (int i = 0; i < context->desc->natts; i++)
 	{
-		Form_pg_attribute att = TupleDescAttr(desc, i);
-		int			distance;
+		Form_pg_attribute att = TupleDescAttr(context->desc, i);
 
-		if (att->attisdropped)
-			continue;
-		distance = varstr_levenshtein_less_equal(name, len, NameStr(att->attname),
-												 strlen(NameStr(att->attname)),
-												 1, 1, 1, best_distance, true);
-		if (distance < best_distance)
-		{
-			best_distance = distance;
-			best = NameStr(att->attname);
-		}
+		if (!att->attisdropped)
+			NearestTry(&nearest, NameStr(att->attname));
 	}
-	return best;
+	foreach(lc, context->guards)
+		NearestTry(&nearest, lfirst(lc));
+	return nearest.name;
 }
 
 /* Resolves a name to a signal or a guard; there is nothing else. */
@@ -150,31 +141,59 @@ ResolveColumn(ParseState *pstate, ColumnRef *cref)
 		guard++;
 	}
 
-	near = NearestColumn(context->desc, name);
+	near = NearestSignal(context, name);
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_COLUMN),
 			 errmsg("signal \"%s\" does not exist", name),
-			 near ? errhint("Perhaps you meant the signal \"%s\".", near) : 0,
+			 near ? errhint("Perhaps you meant the %s \"%s\".",
+							ColumnNumber(context->desc, near) > 0 ? "signal" : "guard", near) : 0,
 			 parser_errposition(pstate, cref->location)));
 	return NULL;
+}
+
+/* Has it any clause but the list of what is selected? */
+static bool
+HasClauses(SelectStmt * stmt)
+{
+	return stmt->distinctClause || stmt->intoClause || stmt->fromClause ||
+		stmt->whereClause || stmt->groupClause || stmt->havingClause ||
+		stmt->windowClause || stmt->valuesLists || stmt->sortClause ||
+		stmt->limitOffset || stmt->limitCount || stmt->lockingClause ||
+		stmt->withClause;
+}
+
+/*
+ * What to write instead of a statement that is not one expression.  A word
+ * behind it is taken for its name, also "and" where nothing follows.
+ */
+static const char *
+ExpressionHint(SelectStmt * stmt)
+{
+	ResTarget  *target;
+
+	if (stmt == NULL || stmt->op != SETOP_NONE || HasClauses(stmt))
+		return "A condition has no clauses of a query, such as FROM and WHERE: make a subquery a column of the signals view.";
+	if (stmt->targetList == NIL)
+		return "Write a comparison of signals, as in \"sender_events = 0\".";
+	if (list_length(stmt->targetList) > 1)
+		return "Combine expressions with AND and OR, not with commas.";
+	target = linitial_node(ResTarget, stmt->targetList);
+	if (target->name && (strcmp(target->name, "and") == 0 || strcmp(target->name, "or") == 0))
+		return psprintf("Behind the last \"%s\" an expression is missing.", target->name);
+	return "Combine expressions with AND and OR.";
 }
 
 /* The one expression of the statement that the text parsed to */
 static Node *
 OneExpression(List *raw)
 {
-	SelectStmt *stmt;
+	SelectStmt *stmt = NULL;
 	ResTarget  *target;
 
-	if (list_length(raw) == 1)
+	if (list_length(raw) == 1 && IsA(linitial_node(RawStmt, raw)->stmt, SelectStmt))
 	{
 		stmt = (SelectStmt *) linitial_node(RawStmt, raw)->stmt;
-		if (IsA(stmt, SelectStmt) && stmt->op == SETOP_NONE &&
-			!stmt->distinctClause && !stmt->intoClause &&
-			!stmt->fromClause && !stmt->whereClause && !stmt->groupClause &&
-			!stmt->havingClause && !stmt->windowClause && !stmt->valuesLists &&
-			!stmt->sortClause && !stmt->limitOffset && !stmt->limitCount &&
-			!stmt->lockingClause && !stmt->withClause &&
+		if (stmt->op == SETOP_NONE && !HasClauses(stmt) &&
 			list_length(stmt->targetList) == 1)
 		{
 			target = linitial_node(ResTarget, stmt->targetList);
@@ -185,7 +204,7 @@ OneExpression(List *raw)
 	ereport(ERROR,
 			(errcode(ERRCODE_SYNTAX_ERROR),
 			 errmsg("a condition must be one boolean expression"),
-			 errhint("Combine expressions with AND and OR.")));
+			 errhint("%s", ExpressionHint(stmt))));
 	return NULL;
 }
 
@@ -203,6 +222,39 @@ RefuseSubqueries(Node *node, void *context)
 				 IsA(node, SubLink) ?
 				 parser_errposition(context, ((SubLink *) node)->location) : 0));
 	return raw_expression_tree_walker(node, RefuseSubqueries, context);
+}
+
+/* What makes several rows of one, or one of several */
+static bool
+RefuseSets(Node *node, void *context)
+{
+	const char *what = NULL;
+	int			code = ERRCODE_GROUPING_ERROR;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, Aggref))
+		what = "aggregate functions";
+	else if (IsA(node, GroupingFunc))
+		what = "grouping operations";
+	else if (IsA(node, WindowFunc))
+	{
+		what = "window functions";
+		code = ERRCODE_WINDOWING_ERROR;
+	}
+	else if ((IsA(node, FuncExpr) && ((FuncExpr *) node)->funcretset) ||
+			 (IsA(node, OpExpr) && ((OpExpr *) node)->opretset))
+	{
+		what = "set-returning functions";
+		code = ERRCODE_FEATURE_NOT_SUPPORTED;
+	}
+	if (what)
+		ereport(ERROR,
+				(errcode(code),
+				 errmsg("%s are not allowed in a condition", what),
+				 errhint("A condition is about one message: make what is known of several a column of the signals view."),
+				 parser_errposition(context, exprLocation(node))));
+	return expression_tree_walker(node, RefuseSets, context);
 }
 
 static bool
@@ -468,7 +520,8 @@ RuleParse(const char *condition, TupleDesc desc, List *guards, const char *what,
 
 	expr = OneExpression(RuleParseText(condition));
 	(void) RefuseSubqueries(expr, pstate);
-	expr = transformExpr(pstate, expr, EXPR_KIND_WHERE);
+	expr = transformExpr(pstate, expr, EXPR_KIND_OTHER);
+	(void) RefuseSets(expr, pstate);
 	expr = coerce_to_boolean(pstate, expr, "a condition");
 	assign_expr_collations(pstate, expr);
 
