@@ -1,0 +1,106 @@
+/*
+ * facts.h
+ *		What a message shows without knowing anyone or anything else: counts of
+ *		a text, what servers said in its headers, where its links lead.
+ *
+ * Plain C over bytes in UTF-8: usable outside of the server.  Every function is
+ * linear in what it reads and allocates nothing.
+ */
+#ifndef ASSAY_FACTS_H
+#define ASSAY_FACTS_H
+
+#include "charclass.h"
+
+/* Bytes of somebody else's; not ended by a NUL */
+typedef struct FactSpan
+{
+	const char *data;
+	size_t		len;
+} FactSpan;
+
+/* ---- texts ------------------------------------------------------------------- */
+
+/* Counts of characters, but for those whose name says another thing */
+typedef struct TextFacts
+{
+	int32_t		characters;
+	int32_t		words;
+	int32_t		lines;
+	int32_t		letters;
+	int32_t		uppercase;
+	int32_t		digits;
+	int32_t		punctuation;
+	int32_t		whitespace;
+	int32_t		exclamations;
+	int32_t		questions;
+	int32_t		currency;
+	int32_t		non_ascii;
+	int32_t		uppercase_words;
+	int32_t		quoted_lines;
+	int32_t		longest_token;	/* run without white space */
+	int32_t		longest_line;
+	int32_t		longest_gap;	/* run of white space */
+	int32_t		emoji;			/* sequences that show one picture */
+	int32_t		math_letters;
+	int32_t		enclosed_letters;
+	int32_t		fullwidth_letters;
+	int32_t		invisible;
+	int32_t		invisible_words;	/* words with one inside */
+	int32_t		bidi_controls;
+	int32_t		bidi_overrides;
+	int32_t		tag_characters;
+	int32_t		control_characters;
+	int32_t		private_use;
+	int32_t		replacements;	/* U+FFFD */
+	int32_t		stacked_marks;	/* most marks on one character */
+	int32_t		mixed_script_words;
+	int32_t		bytes;
+	double		entropy;		/* bits a byte */
+	int			nscripts;		/* that letters are of, most first */
+	int			scripts[SCRIPTS_MAX];
+} TextFacts;
+
+/* What the characters before may make of the next one */
+typedef enum EmojiState
+{
+	EMOJI_NONE,
+	EMOJI_PENDING,				/* a pictograph that a selector makes one */
+	EMOJI_OPEN,					/* counted, and may go on */
+	EMOJI_JOINED,				/* the next one belongs to it */
+	EMOJI_HALF_FLAG,
+	EMOJI_KEY					/* a digit and a selector */
+} EmojiState;
+
+/* A text that is being read, piece by piece */
+typedef struct TextScan
+{
+	TextFacts	facts;
+	uint32_t	bytes[4][256];	/* how often each occurs: four sums of them */
+	int32_t		letters[SCRIPTS_MAX];
+	uint64_t	scripts[SCRIPTS_MAX / 64];	/* bits of those that letters has */
+	/* the word, token, gap and line at hand */
+	bool		in_word;
+	bool		word_hides;		/* an invisible character came in it */
+	bool		word_hidden;	/* and it went on after that */
+	int32_t		word_uppercase;
+	int32_t		word_letters;
+	uint32_t	word_scripts;	/* bits by ScriptKind, and OTHER_TWICE */
+	int			word_other;		/* the script that set SCRIPT_OTHER */
+	int32_t		token;
+	int32_t		gap;
+	int32_t		line;
+	bool		line_begins;
+	/* the character before */
+	uint32_t	before;
+	uint32_t	before_facts;
+	EmojiState	emoji;
+	bool		tag_sequence;	/* tags that follow are a flag's */
+	int32_t		marks;
+} TextScan;
+
+/* text_facts.c */
+extern void TextFactsBegin(TextScan *scan);
+extern void TextFactsAdd(TextScan *scan, const char *bytes, size_t len);
+extern const TextFacts *TextFactsEnd(TextScan *scan);
+
+#endif							/* ASSAY_FACTS_H */

@@ -1,0 +1,128 @@
+/*
+ * facts.c
+ *		Facts of random texts, taken block by block and in pieces, against the
+ *		same taken character by character.  Run by t/text_facts.pl.
+ */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../src/text/text_facts.c"
+
+#define TEXT_MAX	400
+#define ROUNDS		200000
+
+/* What texts are made of: much that is plain, some of everything that counts */
+static const char *const pieces[] = {
+	" ", " ", " ", "  ", "\n", "\n", "\r\n", "\n>", "> ", "\t", "a", "b", "The", "word", "PAY", "NOW", "A1", "I",
+	"x_y", "0", "42", "!", "?", "$", ".", ",", "-", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+	"                                                                              ",
+	"\303\251", "\303\211", "\320\260", "\320\220", "\316\261", "\344\270\255", "\340\244\225", "\340\245\215",
+	"\342\200\213", "\342\200\214", "\342\200\215", "\342\200\216", "\342\200\256", "\302\255", "\302\240", "\314\201",
+	"\357\270\217", "\360\237\230\200", "\360\237\217\273", "\360\237\207\251\360\237\207\252", "\342\230\216", "\342\203\243",
+	"\360\235\220\200", "\342\222\266", "\357\274\241", "\357\277\275", "\356\200\200", "\363\240\201\245", "\360\237\217\264",
+	"\001", "\177", "\200", "\377", "\342\200", "\360\237\230"
+};
+
+#define PIECES	(sizeof(pieces) / sizeof(pieces[0]))
+
+static size_t
+MakeText(char *made)
+{
+	size_t		len = 0;
+	int			plain = rand() % 3;
+	size_t		max = rand() % TEXT_MAX;
+
+	while (len < max)
+	{
+		const char *piece = pieces[rand() % (plain ? 27 + (rand() % (plain * 30) == 0 ? PIECES - 27 : 0) : PIECES)];
+		size_t		n = strlen(piece);
+
+		memcpy(made + len, piece, n);
+		len += n;
+	}
+	return len;
+}
+
+/* Character by character, as TextFactsAdd() without blocks */
+static void
+AddOneByOne(TextScan *scan, const char *bytes, size_t len)
+{
+	const unsigned char *p = (const unsigned char *) bytes;
+	const unsigned char *end = p + len;
+
+	scan->facts.bytes += len;
+	CountBytes(scan, p, end);
+	while (p < end)
+		p = AddSlowly(scan, p, end);
+}
+
+/* Where the character that is at or after `at` begins */
+static size_t
+Boundary(const char *bytes, size_t len, size_t at)
+{
+	const unsigned char *p = (const unsigned char *) bytes;
+	const unsigned char *end = p + len;
+	uint32_t	c;
+
+	while (p < end && p < (const unsigned char *) bytes + at)
+	{
+		int			n = Utf8Decode(p, end, &c);
+
+		p += n == 0 ? 1 : n;
+	}
+	return p - (const unsigned char *) bytes;
+}
+
+int
+main(void)
+{
+	static TextScan slow;
+	static TextScan fast;
+	static TextScan parts;
+	long		words = 0;
+	long		mixed = 0;
+
+	srand(17);
+	for (int round = 0; round < ROUNDS; round++)
+	{
+		char	   *made = malloc(2 * TEXT_MAX);
+		size_t		len = MakeText(made);
+		char	   *exact = malloc(len + 1);
+		size_t		cut;
+
+		/* at the end of the memory, so that a sanitizer sees a read beyond */
+		memcpy(exact, made, len);
+		exact = realloc(exact, len == 0 ? 1 : len);
+		TextFactsBegin(&slow);
+		AddOneByOne(&slow, exact, len);
+		TextFactsEnd(&slow);
+		TextFactsBegin(&fast);
+		TextFactsAdd(&fast, exact, len);
+		TextFactsEnd(&fast);
+		TextFactsBegin(&parts);
+		cut = Boundary(exact, len, len == 0 ? 0 : rand() % len);
+		TextFactsAdd(&parts, exact, cut);
+		TextFactsAdd(&parts, exact + cut, len - cut);
+		TextFactsEnd(&parts);
+		if (memcmp(&slow.facts, &fast.facts, sizeof(TextFacts)) != 0 ||
+			memcmp(&slow.facts, &parts.facts, sizeof(TextFacts)) != 0)
+		{
+			const int32_t *a = (const int32_t *) &slow.facts;
+			const int32_t *b = (const int32_t *) &fast.facts;
+			const int32_t *c = (const int32_t *) &parts.facts;
+
+			for (size_t i = 0; i < offsetof(TextFacts, bytes) / sizeof(int32_t); i++)
+				if (a[i] != b[i] || a[i] != c[i])
+					printf("number %zu: %d one by one, %d in blocks, %d in two pieces\n", i, a[i], b[i], c[i]);
+			printf("round %d, cut at %zu of %zu: %.*s\n", round, cut, len, (int) len, exact);
+			return 1;
+		}
+		words += slow.facts.words;
+		mixed += slow.facts.mixed_script_words;
+		free(exact);
+		free(made);
+	}
+	printf("%d texts, %ld words, %ld of them mixed\n", ROUNDS, words, mixed);
+	return words > ROUNDS && mixed > ROUNDS / 100 ? 0 : 1;
+}
