@@ -103,4 +103,48 @@ extern void TextFactsBegin(TextScan *scan);
 extern void TextFactsAdd(TextScan *scan, const char *bytes, size_t len);
 extern const TextFacts *TextFactsEnd(TextScan *scan);
 
+/* ---- authentication ------------------------------------------------------------ */
+
+typedef enum AuthMethod
+{
+	AUTH_SPF,
+	AUTH_DKIM,
+	AUTH_DMARC,
+	AUTH_ARC,
+	AUTH_COMPAUTH,				/* of Microsoft */
+	AUTH_IPREV,
+	AUTH_METHODS
+} AuthMethod;
+
+#define AUTH_WORD_MAX		32	/* bytes of a result, or another keyword */
+#define AUTH_DOMAINS_MAX	32	/* signing domains that are kept */
+
+/* What trusted servers said; an empty string is nothing */
+typedef struct AuthFacts
+{
+	char		result[AUTH_METHODS][AUTH_WORD_MAX + 1];
+	char		spf_domain[HOST_MAX_BYTES + 1];
+	bool		spf_of_helo;	/* not of MAIL FROM */
+	char		dkim_domain[HOST_MAX_BYTES + 1];	/* of the signature that
+													 * the result is of */
+	char		dmarc_domain[HOST_MAX_BYTES + 1];
+	char		dmarc_policy[AUTH_WORD_MAX + 1];
+	char		dmarc_action[AUTH_WORD_MAX + 1];
+	char		compauth_reason[AUTH_WORD_MAX + 1];
+	bool		conflict;		/* one method, two results */
+	int			authserv_id;	/* index of the first one that was met, or -1 */
+	int			signatures;
+	int			signatures_passed;
+	int			trusted;		/* headers */
+	int			untrusted;
+	int			malformed;		/* of the trusted ones */
+	int			ndomains;		/* distinct ones of signatures that passed */
+	char		domains[AUTH_DOMAINS_MAX][HOST_MAX_BYTES + 1];
+} AuthFacts;
+
+/* auth_facts.c */
+extern void AuthFactsBegin(AuthFacts *facts);
+extern void AuthFactsAdd(AuthFacts *facts, const char *value, size_t len,
+						 const FactSpan *ids, int nids);
+
 #endif							/* ASSAY_FACTS_H */

@@ -1,7 +1,8 @@
 /*
  * facts.c
  *		Facts of random texts, taken block by block and in pieces, against the
- *		same taken character by character.  Run by t/text_facts.pl.
+ *		same taken character by character; and facts of headers that are any bytes.
+ *		Run by t/text_facts.pl, under sanitizers where there are some.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -74,6 +75,62 @@ Boundary(const char *bytes, size_t len, size_t at)
 	return p - (const unsigned char *) bytes;
 }
 
+/* ---- headers ------------------------------------------------------------------- */
+
+#define HEADERS	300000
+
+static const char *const tokens[] = {
+	"mx.test", "; ", ";", " ", "spf", "dkim", "dmarc", "=", "pass", "fail", "none", "(", ")", "\\", "\"", "smtp.mailfrom=",
+	"header.d=", "header.i=@", "header.from=", "a.test", "b@c.test", "reason=", "policy.dmarc=", "p=reject", "/1", "1", ".",
+	"compauth=softpass", "<", ">", "@", "\303\274.de", "\377", "\n\t", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "*"
+};
+
+static const char *const results[] = {
+	"; spf=pass smtp.mailfrom=b@c.test", "; dkim=pass header.d=a.test", "; dkim=fail (bad (x)) header.i=@b.test", " (comment)",
+	"; dmarc=fail reason=\"a;b\" header.from=a.test", "; spf=none smtp.helo=x.test", "; none", ";"
+};
+
+/* Any bytes make facts that hold together. */
+static int
+CheckHeaders(void)
+{
+	static const FactSpan ids[] = {{"mx.test", 7}, {"*.test", 6}, {"", 0}};
+	static AuthFacts facts;
+	long		passed = 0;
+
+	for (int round = 0; round < HEADERS; round++)
+	{
+		char	   *made = malloc(2000);
+		size_t		len = 0;
+
+		if (rand() % 2)
+			len = sprintf(made, "mx.test");
+		for (int n = rand() % 30; n > 0; n--)
+		{
+			bool		odd = rand() % 40 < round % 40;
+
+			len += sprintf(made + len, "%s", odd ? tokens[rand() % (sizeof(tokens) / sizeof(tokens[0]))] :
+						   results[rand() % (sizeof(results) / sizeof(results[0]))]);
+		}
+		made = realloc(made, len == 0 ? 1 : len);
+		AuthFactsBegin(&facts);
+		for (int again = rand() % 3; again >= 0; again--)
+			AuthFactsAdd(&facts, made, len, ids, 3);
+		assert(facts.malformed <= facts.trusted);
+		assert((facts.authserv_id >= 0) == (facts.trusted > 0));
+		assert(facts.signatures_passed <= facts.signatures);
+		assert(facts.ndomains <= facts.signatures_passed);
+		for (int m = 0; m < AUTH_METHODS; m++)
+			assert(strlen(facts.result[m]) <= AUTH_WORD_MAX);
+		for (int i = 0; i < facts.ndomains; i++)
+			assert(facts.domains[i][0] != '\0' && strlen(facts.domains[i]) <= HOST_MAX_BYTES);
+		passed += strcmp(facts.result[AUTH_SPF], "pass") == 0 || facts.signatures_passed > 0;
+		free(made);
+	}
+	printf("%d headers, %ld passed\n", HEADERS, passed);
+	return passed > HEADERS / 20 ? 0 : 1;
+}
+
 int
 main(void)
 {
@@ -124,5 +181,5 @@ main(void)
 		free(made);
 	}
 	printf("%d texts, %ld words, %ld of them mixed\n", ROUNDS, words, mixed);
-	return words > ROUNDS && mixed > ROUNDS / 100 ? 0 : 1;
+	return words > ROUNDS && mixed > ROUNDS / 100 ? CheckHeaders() : 1;
 }

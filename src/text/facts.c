@@ -11,6 +11,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "domain.h"
 #include "encoding.h"
 #include "facts.h"
 #include "funcapi.h"
@@ -18,9 +19,13 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/jsonb.h"
 
 /* Bytes of a text that are read between two looks for an interrupt */
 #define PIECE_BYTES		(1024 * 1024)
+
+/* Longest header that is read, as assay_load has it; a longer one says nothing */
+#define HEADER_BYTES_MAX	(1024 * 1024)
 
 /* Columns of the widest row */
 #define COLUMNS_MAX		64
@@ -56,6 +61,21 @@ AddShare(FactRow *row, int32 part, int32 whole)
 	float4		share = whole > 0 ? (float4) part / (float4) whole : 0;
 
 	AddDatum(row, FLOAT4OID, Float4GetDatum(share), whole <= 0);
+}
+
+static void
+AddBool(FactRow *row, bool value, bool isnull)
+{
+	AddDatum(row, BOOLOID, BoolGetDatum(value), isnull);
+}
+
+/* ASCII; an empty string is none */
+static void
+AddString(FactRow *row, const char *value)
+{
+	bool		isnull = value == NULL || value[0] == '\0';
+
+	AddDatum(row, TEXTOID, isnull ? (Datum) 0 : CStringGetTextDatum(value), isnull);
 }
 
 /* The row's type, kept from call to call once its columns are seen to fit. */
@@ -183,5 +203,225 @@ text_facts(PG_FUNCTION_ARGS)
 		len -= piece;
 	}
 	TextRow(&row, TextFactsEnd(&scan));
+	return MakeRow(fcinfo, &row);
+}
+
+/* ---- headers ----------------------------------------------------------------------- */
+
+/* A string in UTF-8 */
+static FactSpan
+SpanOf(const char *bytes, int len)
+{
+	FactSpan	span;
+
+	span.data = TextToUtf8(bytes, len, &span.len);
+	return span;
+}
+
+/* Elements of a text[] in UTF-8; NULLs are left out */
+static FactSpan *
+SpansOf(ArrayType *array, int *n)
+{
+	Datum	   *elements;
+	bool	   *nulls;
+	int			count;
+	FactSpan   *spans;
+
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &count);
+	spans = palloc(sizeof(FactSpan) * Max(count, 1));
+	*n = 0;
+	for (int i = 0; i < count; i++)
+	{
+		text	   *element;
+
+		if (nulls[i])
+			continue;
+		element = DatumGetTextPP(elements[i]);
+		spans[(*n)++] = SpanOf(VARDATA_ANY(element), VARSIZE_ANY_EXHDR(element));
+	}
+	return spans;
+}
+
+/* What a header's value is given to; false ends the walk */
+typedef bool (*HeaderFn) (const char *value, int len, void *arg);
+
+/* The values of one key: a string, or an array of them */
+static bool
+WalkValues(const JsonbValue *v, HeaderFn fn, void *arg)
+{
+	JsonbIterator *it;
+	JsonbValue	element;
+	JsonbIteratorToken token;
+
+	if (v->type == jbvString)
+		return fn(v->val.string.val, v->val.string.len, arg);
+	if (v->type != jbvBinary || !JsonContainerIsArray(v->val.binary.data))
+		return true;
+	it = JsonbIteratorInit(v->val.binary.data);
+	while ((token = JsonbIteratorNext(&it, &element, true)) != WJB_DONE)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (token == WJB_ELEM && element.type == jbvString &&
+			!fn(element.val.string.val, element.val.string.len, arg))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Every value of a header, from the top: under its name in lower case, as
+ * assay_load has it, then as it is usually written.
+ */
+static void
+WalkHeader(Jsonb *headers, const char *lower, const char *usual, HeaderFn fn, void *arg)
+{
+	JsonbValue	v;
+
+	if (!JB_ROOT_IS_OBJECT(headers))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("headers must be a JSON object"),
+				 errhint("It looks like {\"received\": [\"from ...\", \"from ...\"], \"from\": [\"...\"]}.")));
+	if (getKeyJsonValueFromContainer(&headers->root, lower, strlen(lower), &v) != NULL &&
+		!WalkValues(&v, fn, arg))
+		return;
+	if (getKeyJsonValueFromContainer(&headers->root, usual, strlen(usual), &v) != NULL)
+		WalkValues(&v, fn, arg);
+}
+
+/* ---- authentication ------------------------------------------------------------------ */
+
+typedef struct AuthWalk
+{
+	AuthFacts	facts;
+	FactSpan   *ids;
+	int			nids;
+} AuthWalk;
+
+static bool
+AddAuthHeader(const char *value, int len, void *arg)
+{
+	AuthWalk   *walk = arg;
+	FactSpan	span;
+
+	if (len > HEADER_BYTES_MAX)
+	{
+		walk->facts.untrusted++;
+		return true;
+	}
+	span = SpanOf(value, len);
+	AuthFactsAdd(&walk->facts, span.data, span.len, walk->ids, walk->nids);
+	return true;
+}
+
+/* Are two hosts of one organization, as DMARC's relaxed alignment has it? */
+static bool
+SameOrganization(const char *a, const char *b)
+{
+	const char *of_a = RegistrableDomain(a);
+	const char *of_b = RegistrableDomain(b);
+
+	return strcmp(of_a != NULL ? of_a : a, of_b != NULL ? of_b : b) == 0;
+}
+
+/* The host of an address or a domain in the server's encoding; empty for none */
+static void
+HostOf(const text *address, char *host)
+{
+	const char *bytes = VARDATA_ANY(address);
+	int			len = VARSIZE_ANY_EXHDR(address);
+
+	for (int i = len - 1; i >= 0; i--)
+		if (bytes[i] == '@')
+		{
+			bytes += i + 1;
+			len -= i + 1;
+			break;
+		}
+	if (!CanonicalHost(bytes, len, host))
+		host[0] = '\0';
+}
+
+/* In the order of assay.auth_facts, from the second column on; `from` is the author's domain, or empty */
+static void
+AuthRow(FactRow *row, const AuthFacts *f, const char *from)
+{
+	Datum		domains[AUTH_DOMAINS_MAX];
+	bool		aligned = false;
+	bool		spf = f->result[AUTH_SPF][0] != '\0';
+	bool		spf_pass = strcmp(f->result[AUTH_SPF], "pass") == 0;
+	bool		dkim = f->result[AUTH_DKIM][0] != '\0';
+
+	for (int i = 0; i < f->ndomains; i++)
+	{
+		domains[i] = CStringGetTextDatum(f->domains[i]);
+		aligned |= from[0] != '\0' && SameOrganization(f->domains[i], from);
+	}
+	AddString(row, f->result[AUTH_SPF]);
+	AddString(row, f->spf_domain);
+	AddString(row, !spf || f->spf_domain[0] == '\0' ? NULL : f->spf_of_helo ? "helo" : "mailfrom");
+	AddBool(row, spf_pass && f->spf_domain[0] != '\0' && from[0] != '\0' && SameOrganization(f->spf_domain, from),
+			!spf || (spf_pass && from[0] == '\0'));
+	AddString(row, f->result[AUTH_DKIM]);
+	AddString(row, f->dkim_domain);
+	AddDatum(row, TEXTARRAYOID,
+			 PointerGetDatum(construct_array(domains, f->ndomains, TEXTOID, -1, false, TYPALIGN_INT)), false);
+	AddCount(row, f->signatures);
+	AddCount(row, f->signatures_passed);
+	AddBool(row, aligned, !dkim || (f->signatures_passed > 0 && from[0] == '\0'));
+	AddString(row, f->result[AUTH_DMARC]);
+	AddString(row, f->dmarc_domain);
+	AddString(row, f->dmarc_policy);
+	AddString(row, f->dmarc_action);
+	AddString(row, f->result[AUTH_ARC]);
+	AddString(row, f->result[AUTH_COMPAUTH]);
+	AddString(row, f->compauth_reason);
+	AddString(row, f->result[AUTH_IPREV]);
+	AddBool(row, f->conflict, false);
+	AddCount(row, f->trusted);
+	AddCount(row, f->untrusted);
+	AddCount(row, f->malformed);
+}
+
+/* The n-th string of a text[] that isn't NULL, or nothing */
+static void
+AddElement(FactRow *row, ArrayType *array, int n)
+{
+	Datum	   *elements;
+	bool	   *nulls;
+	int			count;
+
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &count);
+	for (int i = 0; i < count && n >= 0; i++)
+		if (!nulls[i] && n-- == 0)
+		{
+			AddDatum(row, TEXTOID, elements[i], false);
+			return;
+		}
+	AddDatum(row, TEXTOID, (Datum) 0, true);
+}
+
+/* auth_facts(headers, authserv_ids, from_domain): what trusted servers found */
+PG_FUNCTION_INFO_V1(auth_facts);
+Datum
+auth_facts(PG_FUNCTION_ARGS)
+{
+	ArrayType  *ids;
+	AuthWalk	walk;
+	FactRow		row = {0};
+	char		from[HOST_MAX_BYTES + 1];
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		PG_RETURN_NULL();
+	ids = PG_GETARG_ARRAYTYPE_P(1);
+	AuthFactsBegin(&walk.facts);
+	walk.ids = SpansOf(ids, &walk.nids);
+	WalkHeader(PG_GETARG_JSONB_P(0), "authentication-results", "Authentication-Results", AddAuthHeader, &walk);
+	if (!PG_ARGISNULL(2))
+		HostOf(PG_GETARG_TEXT_PP(2), from);
+	else
+		strlcpy(from, walk.facts.dmarc_domain, sizeof(from));
+	AddElement(&row, ids, walk.facts.authserv_id);
+	AuthRow(&row, &walk.facts, from);
 	return MakeRow(fcinfo, &row);
 }

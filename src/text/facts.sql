@@ -86,8 +86,62 @@ COMMENT ON COLUMN assay.text_facts.quoted_share IS 'quoted lines of all lines';
 COMMENT ON COLUMN assay.text_facts.entropy IS 'Shannon''s entropy, bits a byte of the text in UTF-8';
 COMMENT ON COLUMN assay.text_facts.scripts IS 'scripts that letters are of, most frequent first';
 
+CREATE TYPE assay.auth_facts AS (
+	authserv_id text,
+	spf text,
+	spf_domain text,
+	spf_identity text,
+	spf_aligned boolean,
+	dkim text,
+	dkim_domain text,
+	dkim_domains text[],
+	dkim_signatures integer,
+	dkim_passed integer,
+	dkim_aligned boolean,
+	dmarc text,
+	dmarc_domain text,
+	dmarc_policy text,
+	dmarc_action text,
+	arc text,
+	compauth text,
+	compauth_reason text,
+	iprev text,
+	conflict boolean,
+	trusted_headers integer,
+	untrusted_headers integer,
+	malformed_headers integer
+);
+COMMENT ON TYPE assay.auth_facts IS 'what trusted servers found when they authenticated a message; made by auth_facts(headers, authserv_ids)';
+COMMENT ON COLUMN assay.auth_facts.authserv_id IS 'which of the trusted ids it is about; NULL if no header is by one';
+COMMENT ON COLUMN assay.auth_facts.spf IS 'result of SPF: pass, fail, softfail, neutral, none, temperror, permerror ...';
+COMMENT ON COLUMN assay.auth_facts.spf_domain IS 'domain that SPF was checked for';
+COMMENT ON COLUMN assay.auth_facts.spf_identity IS 'mailfrom or helo: whose domain that is';
+COMMENT ON COLUMN assay.auth_facts.spf_aligned IS 'SPF passed for the organization of the From domain';
+COMMENT ON COLUMN assay.auth_facts.dkim IS 'result of DKIM: pass if any signature passed, else that of the first';
+COMMENT ON COLUMN assay.auth_facts.dkim_domain IS 'signing domain of that signature';
+COMMENT ON COLUMN assay.auth_facts.dkim_domains IS 'distinct signing domains of signatures that passed, at most 32';
+COMMENT ON COLUMN assay.auth_facts.dkim_signatures IS 'signatures that results are of';
+COMMENT ON COLUMN assay.auth_facts.dkim_passed IS 'signatures that passed';
+COMMENT ON COLUMN assay.auth_facts.dkim_aligned IS 'a signature passed of the organization of the From domain';
+COMMENT ON COLUMN assay.auth_facts.dmarc IS 'result of DMARC';
+COMMENT ON COLUMN assay.auth_facts.dmarc_domain IS 'From domain as the server saw it (header.from)';
+COMMENT ON COLUMN assay.auth_facts.dmarc_policy IS 'policy that the domain publishes: none, quarantine, reject';
+COMMENT ON COLUMN assay.auth_facts.dmarc_action IS 'what the server did about it';
+COMMENT ON COLUMN assay.auth_facts.arc IS 'result of the ARC chain';
+COMMENT ON COLUMN assay.auth_facts.compauth IS 'composite authentication of Microsoft';
+COMMENT ON COLUMN assay.auth_facts.compauth_reason IS 'its three digits';
+COMMENT ON COLUMN assay.auth_facts.iprev IS 'result of the reverse look-up of the client''s address';
+COMMENT ON COLUMN assay.auth_facts.conflict IS 'trusted headers give two results of one method';
+COMMENT ON COLUMN assay.auth_facts.trusted_headers IS 'headers by a trusted id';
+COMMENT ON COLUMN assay.auth_facts.untrusted_headers IS 'headers by others, or that name nobody';
+COMMENT ON COLUMN assay.auth_facts.malformed_headers IS 'trusted headers that end in something else than the grammar has';
+
 -- functions
 
 CREATE FUNCTION assay.text_facts(content text) RETURNS assay.text_facts
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION assay.text_facts(text) IS 'counts of a text in one pass: characters, words, lines, scripts, emoji, letters that pretend, characters that hide';
+
+CREATE FUNCTION assay.auth_facts(headers jsonb, authserv_ids text[], from_domain text DEFAULT NULL) RETURNS assay.auth_facts
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 50;
+COMMENT ON FUNCTION assay.auth_facts(jsonb, text[], text) IS 'results of SPF, DKIM, DMARC, ARC ... from the Authentication-Results headers of trusted servers';
