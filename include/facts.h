@@ -147,4 +147,50 @@ extern void AuthFactsBegin(AuthFacts *facts);
 extern void AuthFactsAdd(AuthFacts *facts, const char *value, size_t len,
 						 const FactSpan *ids, int nids);
 
+/* ---- the way ------------------------------------------------------------------- */
+
+#define FACT_ADDRESS_MAX	45	/* bytes of an address as text */
+
+/* One Received header; spans are parts of it */
+typedef struct ReceivedHop
+{
+	char		address[FACT_ADDRESS_MAX + 1];	/* as the server saw it, or
+												 * empty */
+	bool		is_public;		/* of the Internet */
+	FactSpan	name;			/* that the server found for the address */
+	bool		nameless;		/* it says that there is none */
+	FactSpan	helo;			/* as the client called itself */
+	FactSpan	by;
+	FactSpan	protocol;
+	bool		encrypted;
+	bool		authenticated;
+	bool		fetched;		/* from a mailbox */
+} ReceivedHop;
+
+typedef const char *(*RegistrableFn) (const char *ascii);
+typedef bool (*TrustedFn) (const ReceivedHop *hop, void *arg);
+
+#define OWN_DOMAINS_MAX	8
+
+/* Received headers from the top, up to the first hop from outside */
+typedef struct ReceivedWalk
+{
+	RegistrableFn registrable;
+	TrustedFn	trusted;
+	void	   *arg;			/* of trusted */
+	bool		by_domain;		/* a host of the servers' own domain is inside */
+	int			headers;
+	int			at;				/* number of the hop from the top, or 0 */
+	bool		outside;		/* false: the best that there is */
+	ReceivedHop hop;
+	int			nown;
+	char		own[OWN_DOMAINS_MAX][HOST_MAX_BYTES + 1];
+} ReceivedWalk;
+
+/* received_facts.c */
+extern bool ReceivedParse(const char *value, size_t len, ReceivedHop *hop);
+extern void ReceivedBegin(ReceivedWalk *walk, RegistrableFn registrable,
+						  TrustedFn trusted, void *arg, bool by_domain);
+extern void ReceivedAdd(ReceivedWalk *walk, const char *value, size_t len);
+
 #endif							/* ASSAY_FACTS_H */

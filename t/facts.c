@@ -131,6 +131,63 @@ CheckHeaders(void)
 	return passed > HEADERS / 20 ? 0 : 1;
 }
 
+static const char *const hop_tokens[] = {
+	"from ", " by ", "(", ")", "[", "]", "198.51.100.7", "10.0.0.1", "2001:db8::1", "a.test", "mx.test", "unknown", "helo=", "HELO ", " with ESMTPSA",
+	" ", ";", "\\", "@", ":", "IPv6:", "\377", "\303\274", "Authenticated", "using TLS", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "1.2.3.4.5"
+};
+
+static const char *
+NoDomain(const char *host)
+{
+	const char *dot = strrchr(host, '.');
+
+	return dot == NULL || dot == host ? NULL : host;
+}
+
+static bool
+Trusts(const ReceivedHop *hop, void *arg)
+{
+	assert(hop->address[0] != '\0' && hop->is_public);
+	return rand() % 4 == 0;
+}
+
+/* Is it a part of that? */
+static bool
+IsPart(FactSpan span, const char *made, size_t len)
+{
+	return span.len == 0 || (span.data >= made && span.data + span.len <= made + len);
+}
+
+/* Any Received headers make a hop of parts of one. */
+static int
+CheckHops(void)
+{
+	long		found = 0;
+
+	for (int round = 0; round < HEADERS; round++)
+	{
+		char	   *made = malloc(2000);
+		size_t		len = 0;
+		ReceivedWalk walk;
+
+		if (rand() % 2)
+			len = sprintf(made, "from x (");
+		for (int n = rand() % 30; n > 0; n--)
+			len += sprintf(made + len, "%s", hop_tokens[rand() % (sizeof(hop_tokens) / sizeof(hop_tokens[0]))]);
+		made = realloc(made, len == 0 ? 1 : len);
+		ReceivedBegin(&walk, NoDomain, Trusts, NULL, rand() % 2);
+		for (int n = rand() % 3; n >= 0; n--)
+			ReceivedAdd(&walk, made, len);
+		assert(walk.at <= walk.headers);
+		assert(IsPart(walk.hop.name, made, len) && IsPart(walk.hop.helo, made, len) &&
+			   IsPart(walk.hop.by, made, len) && IsPart(walk.hop.protocol, made, len));
+		found += walk.at > 0;
+		free(made);
+	}
+	printf("%d headers, %ld hops\n", HEADERS, found);
+	return found > HEADERS / 50 ? 0 : 1;
+}
+
 int
 main(void)
 {
@@ -181,5 +238,5 @@ main(void)
 		free(made);
 	}
 	printf("%d texts, %ld words, %ld of them mixed\n", ROUNDS, words, mixed);
-	return words > ROUNDS && mixed > ROUNDS / 100 ? CheckHeaders() : 1;
+	return words > ROUNDS && mixed > ROUNDS / 100 ? CheckHeaders() | CheckHops() : 1;
 }

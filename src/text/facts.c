@@ -19,6 +19,7 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/inet.h"
 #include "utils/jsonb.h"
 
 /* Bytes of a text that are read between two looks for an interrupt */
@@ -423,5 +424,133 @@ auth_facts(PG_FUNCTION_ARGS)
 		strlcpy(from, walk.facts.dmarc_domain, sizeof(from));
 	AddElement(&row, ids, walk.facts.authserv_id);
 	AuthRow(&row, &walk.facts, from);
+	return MakeRow(fcinfo, &row);
+}
+
+/* ---- the way ------------------------------------------------------------------------- */
+
+typedef struct TrustedNets
+{
+	int			n;
+	Datum	   *nets;
+	bool	   *nulls;
+} TrustedNets;
+
+typedef struct ReceivedSearch
+{
+	ReceivedWalk walk;
+	TrustedNets trusted;
+} ReceivedSearch;
+
+/* An address in one of the networks; written as IPv6, an IPv4 one is what it is */
+static bool
+IsTrustedHop(const ReceivedHop *hop, void *arg)
+{
+	const TrustedNets *trusted = arg;
+	inet	   *address = DatumGetInetPP(DirectFunctionCall1(inet_in, CStringGetDatum(hop->address)));
+
+	for (int i = 0; i < trusted->n; i++)
+	{
+		inet	   *net;
+
+		if (trusted->nulls[i])
+			continue;
+		net = DatumGetInetPP(trusted->nets[i]);
+		if (ip_family(net) == ip_family(address) &&
+			bitncmp(ip_addr(net), ip_addr(address), ip_bits(net)) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+AddReceivedHeader(const char *value, int len, void *arg)
+{
+	ReceivedSearch *search = arg;
+	FactSpan	span = {value, 0};
+
+	/* counted, but too long a one is no hop */
+	if (len <= HEADER_BYTES_MAX)
+		span = SpanOf(value, len);
+	ReceivedAdd(&search->walk, span.data, span.len);
+	return true;
+}
+
+/* Longest name that is no host name; the rest is cut */
+#define NAME_BYTES_MAX	255
+
+/* A host in its canonical form; what is none, as it stands, if it's ASCII */
+static void
+AddHost(FactRow *row, FactSpan host)
+{
+	char		ascii[NAME_BYTES_MAX + 1];
+	int			n = Min(host.len, NAME_BYTES_MAX);
+
+	if (HostToAscii(host.data, host.len, ascii) < 0)
+	{
+		for (int i = 0; i < n; i++)
+			ascii[i] = (unsigned char) host.data[i] > ' ' && (unsigned char) host.data[i] < 0x7F ? host.data[i] : '?';
+		ascii[n] = '\0';
+	}
+	AddString(row, ascii);
+}
+
+/* A canonical host name; false for what is none, or an address */
+static bool
+HostOfSpan(FactSpan span, char *host)
+{
+	const char *label;
+
+	if (HostToAscii(span.data, span.len, host) < 0)
+		return false;
+	label = strrchr(host, '.');
+	label = label != NULL ? label + 1 : host;
+	return label[strspn(label, "0123456789")] != '\0';
+}
+
+/* Are both of one organization?  Unknown where one is no host name in a registered domain. */
+static void
+AddSameDomain(FactRow *row, FactSpan a, FactSpan b)
+{
+	char		host_a[HOST_MAX_BYTES + 1];
+	char		host_b[HOST_MAX_BYTES + 1];
+	const char *of_a = HostOfSpan(a, host_a) ? RegistrableDomain(host_a) : NULL;
+	const char *of_b = HostOfSpan(b, host_b) ? RegistrableDomain(host_b) : NULL;
+
+	AddBool(row, of_a != NULL && of_b != NULL && strcmp(of_a, of_b) == 0, of_a == NULL || of_b == NULL);
+}
+
+/* In the order of assay.received_facts */
+static void
+ReceivedRow(FactRow *row, const ReceivedWalk *walk)
+{
+	const ReceivedHop *hop = &walk->hop;
+	bool		none = walk->at == 0;
+
+	AddDatum(row, INETOID, none ? (Datum) 0 : DirectFunctionCall1(inet_in, CStringGetDatum(hop->address)), none);
+	AddHost(row, hop->name);
+	AddHost(row, hop->helo);
+	AddHost(row, hop->by);
+	AddHost(row, hop->protocol);
+	AddBool(row, hop->encrypted, none);
+	AddBool(row, hop->authenticated, none);
+	AddSameDomain(row, hop->name, hop->helo);
+	AddDatum(row, INT4OID, Int32GetDatum(walk->at), none);
+	AddCount(row, walk->headers);
+}
+
+/* received_facts(headers, trusted): the first hop from outside */
+PG_FUNCTION_INFO_V1(received_facts);
+Datum
+received_facts(PG_FUNCTION_ARGS)
+{
+	ReceivedSearch search;
+	FactRow		row = {0};
+
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), INETOID, -1, false, TYPALIGN_INT,
+					  &search.trusted.nets, &search.trusted.nulls, &search.trusted.n);
+	ReceivedBegin(&search.walk, RegistrableDomain, IsTrustedHop, &search.trusted, search.trusted.n == 0);
+	WalkHeader(PG_GETARG_JSONB_P(0), "received", "Received", AddReceivedHeader, &search);
+	ReceivedRow(&row, &search.walk);
 	return MakeRow(fcinfo, &row);
 }

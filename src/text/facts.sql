@@ -136,6 +136,30 @@ COMMENT ON COLUMN assay.auth_facts.trusted_headers IS 'headers by a trusted id';
 COMMENT ON COLUMN assay.auth_facts.untrusted_headers IS 'headers by others, or that name nobody';
 COMMENT ON COLUMN assay.auth_facts.malformed_headers IS 'trusted headers that end in something else than the grammar has';
 
+CREATE TYPE assay.received_facts AS (
+	ip inet,
+	name text,
+	helo text,
+	by text,
+	protocol text,
+	encrypted boolean,
+	authenticated boolean,
+	helo_matches_name boolean,
+	hop integer,
+	hops integer
+);
+COMMENT ON TYPE assay.received_facts IS 'who handed a message over; made by received_facts(headers, trusted)';
+COMMENT ON COLUMN assay.received_facts.ip IS 'address of the first host from outside, as the receiving server saw it';
+COMMENT ON COLUMN assay.received_facts.name IS 'name that the server found for the address; NULL if none';
+COMMENT ON COLUMN assay.received_facts.helo IS 'name that the host gave itself';
+COMMENT ON COLUMN assay.received_facts.by IS 'server that received from it';
+COMMENT ON COLUMN assay.received_facts.protocol IS 'how: ESMTPS, ESMTPSA, HTTP ...';
+COMMENT ON COLUMN assay.received_facts.encrypted IS 'by TLS';
+COMMENT ON COLUMN assay.received_facts.authenticated IS 'the host logged in';
+COMMENT ON COLUMN assay.received_facts.helo_matches_name IS 'helo and name are of one registrable domain; NULL if one is none';
+COMMENT ON COLUMN assay.received_facts.hop IS 'number of its header, from the top; NULL if there is no such host';
+COMMENT ON COLUMN assay.received_facts.hops IS 'Received headers';
+
 -- functions
 
 CREATE FUNCTION assay.text_facts(content text) RETURNS assay.text_facts
@@ -145,3 +169,7 @@ COMMENT ON FUNCTION assay.text_facts(text) IS 'counts of a text in one pass: cha
 CREATE FUNCTION assay.auth_facts(headers jsonb, authserv_ids text[], from_domain text DEFAULT NULL) RETURNS assay.auth_facts
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 50;
 COMMENT ON FUNCTION assay.auth_facts(jsonb, text[], text) IS 'results of SPF, DKIM, DMARC, ARC ... from the Authentication-Results headers of trusted servers';
+
+CREATE FUNCTION assay.received_facts(headers jsonb, trusted inet[] DEFAULT '{}') RETURNS assay.received_facts
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50;
+COMMENT ON FUNCTION assay.received_facts(jsonb, inet[]) IS 'the first host from outside in the Received headers: the first that is in no trusted network';
