@@ -8,5 +8,6 @@
 /* ascii has room for HOST_MAX_BYTES + 1 */
 extern bool CanonicalHost(const char *host, int len, char *ascii);
 extern const char *RegistrableDomain(const char *ascii);
+extern bool IsTopLevelDomain(const char *label);
 
 #endif							/* ASSAY_DOMAIN_H */

@@ -193,4 +193,36 @@ extern void ReceivedBegin(ReceivedWalk *walk, RegistrableFn registrable,
 						  TrustedFn trusted, void *arg, bool by_domain);
 extern void ReceivedAdd(ReceivedWalk *walk, const char *value, size_t len);
 
+/* ---- links --------------------------------------------------------------------- */
+
+typedef enum UrlScheme
+{
+	URL_NONE,					/* a relative link, or nothing */
+	URL_HTTP,
+	URL_HTTPS,
+	URL_FTP,
+	URL_MAILTO,
+	URL_PHONE,					/* tel, sms */
+	URL_SCRIPT,					/* javascript, vbscript, data, file */
+	URL_OTHER
+} UrlScheme;
+
+/* A URL as browsers take it */
+typedef struct UrlParts
+{
+	UrlScheme	scheme;
+	char		host[HOST_MAX_BYTES + 1];	/* canonical, or empty */
+	bool		is_address;		/* the host is an IP address */
+	bool		bare;			/* no scheme: a host name, or a file's */
+	bool		userinfo;
+	bool		port;			/* other than the scheme's */
+	bool		odd;			/* the host is written so as to hide it */
+	bool		has_address;	/* an e-mail address behind the host */
+	bool		has_url;		/* another URL behind it */
+} UrlParts;
+
+/* url_facts.c */
+extern void UrlParse(const char *url, size_t len, UrlParts *parts);
+extern bool UrlShown(const char *text, size_t len, bool (*is_suffix) (const char *), UrlParts *parts);
+
 #endif							/* ASSAY_FACTS_H */

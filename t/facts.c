@@ -188,6 +188,46 @@ CheckHops(void)
 	return found > HEADERS / 50 ? 0 : 1;
 }
 
+static const char *const url_tokens[] = {
+	"http", "https:", "//", "/", "\\", "@", ":", "80", "a.test", "x", ".", "1", "0x7f", "017", "%41", "%", "[", "]", "::1", "?", "#", "%40", "\t", "\n", " ",
+	"\303\274", "\357\274\241", "\377", "javascript:", "mailto:", "-", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+};
+
+static bool
+AnySuffix(const char *label)
+{
+	return label[0] != '\0';
+}
+
+/* Any bytes make a host that a host may be, or none. */
+static int
+CheckUrls(void)
+{
+	long		found = 0;
+
+	for (int round = 0; round < HEADERS; round++)
+	{
+		char	   *made = malloc(6000);
+		size_t		len = 0;
+		UrlParts	u;
+
+		if (rand() % 2)
+			len = sprintf(made, "https://");
+		for (int n = rand() % (round % 100 == 0 ? 200 : 12); n > 0 && len < 5900; n--)
+			len += sprintf(made + len, "%s", url_tokens[rand() % (round % 100 == 50 ? 2 : sizeof(url_tokens) / sizeof(url_tokens[0]))]);
+		made = realloc(made, len == 0 ? 1 : len);
+		UrlParse(made, len, &u);
+		assert(strlen(u.host) <= HOST_MAX_BYTES && (!u.is_address || u.host[0] != '\0'));
+		assert(u.host[0] == '\0' || (u.scheme >= URL_HTTP && u.scheme <= URL_FTP));
+		found += u.host[0] != '\0';
+		if (UrlShown(made, len, AnySuffix, &u))
+			assert(u.host[0] != '\0');
+		free(made);
+	}
+	printf("%d URLs, %ld hosts\n", HEADERS, found);
+	return found > HEADERS / 10 ? 0 : 1;
+}
+
 int
 main(void)
 {
@@ -238,5 +278,5 @@ main(void)
 		free(made);
 	}
 	printf("%d texts, %ld words, %ld of them mixed\n", ROUNDS, words, mixed);
-	return words > ROUNDS && mixed > ROUNDS / 100 ? CheckHeaders() | CheckHops() : 1;
+	return words > ROUNDS && mixed > ROUNDS / 100 ? CheckHeaders() | CheckHops() | CheckUrls() : 1;
 }

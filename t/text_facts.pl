@@ -11,7 +11,7 @@ my $program = ($ENV{TESTDATADIR} // '/tmp') . '/facts';
 my $flags = `pkg-config --cflags --libs icu-uc`;
 chomp $flags;
 my $compile = "cc -g -O1 -Wall -Wextra -Wno-sign-compare -I$top/include -o $program "
-  . "$top/t/facts.c $top/src/text/auth_facts.c $top/src/text/received_facts.c $top/src/text/unicode.c $flags -lm";
+  . "$top/t/facts.c $top/src/text/auth_facts.c $top/src/text/received_facts.c $top/src/text/url_facts.c $top/src/text/unicode.c $flags -lm";
 
 # Under sanitizers where the compiler has them
 my $sanitize = '-fsanitize=address,undefined -fno-sanitize-recover=undefined';

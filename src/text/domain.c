@@ -54,6 +54,13 @@ RegistrableDomain(const char *ascii)
 	return psl_registrable_domain(psl_builtin(), ascii);
 }
 
+/* Is it a top-level domain of the Internet's? */
+bool
+IsTopLevelDomain(const char *label)
+{
+	return psl_is_public_suffix2(psl_builtin(), label, PSL_TYPE_ICANN | PSL_TYPE_NO_STAR_RULE);
+}
+
 /* registrable_domain(host): one label more than the public suffix */
 PG_FUNCTION_INFO_V1(registrable_domain);
 Datum

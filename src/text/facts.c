@@ -11,6 +11,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "domain.h"
 #include "encoding.h"
 #include "facts.h"
@@ -332,6 +333,8 @@ HostOf(const text *address, char *host)
 	const char *bytes = VARDATA_ANY(address);
 	int			len = VARSIZE_ANY_EXHDR(address);
 
+	while (len > 0 && (bytes[len - 1] == ' ' || bytes[len - 1] == '>'))
+		len--;
 	for (int i = len - 1; i >= 0; i--)
 		if (bytes[i] == '@')
 		{
@@ -552,5 +555,303 @@ received_facts(PG_FUNCTION_ARGS)
 	ReceivedBegin(&search.walk, RegistrableDomain, IsTrustedHop, &search.trusted, search.trusted.n == 0);
 	WalkHeader(PG_GETARG_JSONB_P(0), "received", "Received", AddReceivedHeader, &search);
 	ReceivedRow(&row, &search.walk);
+	return MakeRow(fcinfo, &row);
+}
+
+/* ---- links ------------------------------------------------------------------------------ */
+
+/* Distinct strings in the order in which they came */
+typedef struct StringSet
+{
+	int			n;
+	uint32		mask;			/* of slots, of which there are twice as many
+								 * as strings at least */
+	char	  **strings;
+	int		   *slots;			/* indexes + 1 by hash */
+} StringSet;
+
+static void
+StringSetBegin(StringSet *set, int max)
+{
+	Size		slots = 16;
+
+	while (slots < 2 * (Size) max)
+		slots *= 2;
+	set->n = 0;
+	set->mask = slots - 1;
+	set->strings = MemoryContextAllocHuge(CurrentMemoryContext, mul_size(sizeof(char *), Max(max, 1)));
+	set->slots = MemoryContextAllocExtended(CurrentMemoryContext, mul_size(sizeof(int), slots),
+											MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+}
+
+/* The string's index; *is_new tells whether it wasn't there */
+static int
+StringSetAdd(StringSet *set, const char *string, bool *is_new)
+{
+	uint32		slot = hash_bytes((const unsigned char *) string, strlen(string)) & set->mask;
+
+	while (set->slots[slot] != 0 && strcmp(set->strings[set->slots[slot] - 1], string) != 0)
+		slot = (slot + 1) & set->mask;
+	*is_new = set->slots[slot] == 0;
+	if (*is_new)
+	{
+		set->strings[set->n++] = pstrdup(string);
+		set->slots[slot] = set->n;
+	}
+	return set->slots[slot] - 1;
+}
+
+static Datum
+StringSetArray(const StringSet *set)
+{
+	Datum	   *strings = palloc(sizeof(Datum) * Max(set->n, 1));
+
+	for (int i = 0; i < set->n; i++)
+		strings[i] = CStringGetTextDatum(set->strings[i]);
+	return PointerGetDatum(construct_array(strings, set->n, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+/* Counts of URLs and links, in the order of assay.url_facts */
+typedef struct UrlCounts
+{
+	int			urls;
+	int			foreign;
+	int			of_sender;
+	int			ip;
+	int			punycode;
+	int			userinfo;
+	int			port;
+	int			odd;
+	int			insecure;
+	int			email;
+	int			nested;
+	int			longest;
+	int			longest_host;
+	int			labels;
+	int			links;
+	int			mismatches;
+	int			url_texts;
+	int			empty_texts;
+	int			mailto;
+	int			phone;
+	int			script;
+} UrlCounts;
+
+typedef struct UrlSummary
+{
+	UrlCounts	counts;
+	StringSet	hosts;
+	StringSet	domains;
+	char	  **domain_of;		/* of each host, or NULL */
+	const char *sender;			/* its domain, or NULL */
+} UrlSummary;
+
+/* What stands for a host in comparisons: its registrable domain, or itself */
+static const char *
+HostIdentity(const UrlParts *u)
+{
+	const char *domain = u->is_address ? NULL : RegistrableDomain(u->host);
+
+	return domain != NULL ? domain : u->host;
+}
+
+/* Does it lead to a host?  A bare name does if it can't be a file's. */
+static bool
+HasHost(const UrlParts *u)
+{
+	const char *dot = strrchr(u->host, '.');
+
+	if (u->host[0] == '\0')
+		return false;
+	return !u->bare || u->is_address || (dot != NULL && IsTopLevelDomain(dot + 1));
+}
+
+/* Count what a host shows; its index among the distinct ones */
+static int
+AddUrlHost(UrlSummary *s, const UrlParts *u)
+{
+	bool		is_new;
+	int			at = StringSetAdd(&s->hosts, u->host, &is_new);
+	int			labels = 1;
+	const char *domain;
+
+	if (!is_new)
+		return at;
+	s->domain_of[at] = NULL;
+	s->counts.longest_host = Max(s->counts.longest_host, (int) strlen(u->host));
+	if (u->is_address)
+		return at;
+	for (const char *p = u->host; *p != '\0'; p++)
+		labels += *p == '.';
+	s->counts.labels = Max(s->counts.labels, labels);
+	domain = RegistrableDomain(u->host);
+	if (domain == NULL)
+		return at;
+	s->domain_of[at] = s->domains.strings[StringSetAdd(&s->domains, domain, &is_new)];
+	if (is_new && s->sender != NULL && strcmp(domain, s->sender) != 0)
+		s->counts.foreign++;
+	return at;
+}
+
+static void
+AddUrl(UrlSummary *s, FactSpan url)
+{
+	UrlCounts  *c = &s->counts;
+	UrlParts	u;
+	int			characters = 0;
+	const char *identity;
+
+	for (Size i = 0; i < url.len; i++)
+		characters += (url.data[i] & 0xC0) != 0x80;
+	c->urls++;
+	c->longest = Max(c->longest, characters);
+	UrlParse(url.data, url.len, &u);
+	if (!HasHost(&u))
+		return;
+	identity = s->domain_of[AddUrlHost(s, &u)];
+	if (s->sender != NULL && strcmp(identity != NULL ? identity : u.host, s->sender) == 0)
+		c->of_sender++;
+	c->ip += u.is_address;
+	c->punycode += strncmp(u.host, "xn--", 4) == 0 || strstr(u.host, ".xn--") != NULL;
+	c->userinfo += u.userinfo;
+	c->port += u.port;
+	c->odd += u.odd;
+	c->insecure += u.scheme == URL_HTTP && !u.bare;
+	c->email += u.has_address;
+	c->nested += u.has_url;
+}
+
+static bool
+IsBlankSpan(FactSpan span)
+{
+	for (Size i = 0; i < span.len; i++)
+		if ((unsigned char) span.data[i] > ' ')
+			return false;
+	return true;
+}
+
+/* A link, and its text if that is known */
+static void
+AddLink(UrlSummary *s, FactSpan href, const FactSpan *shown)
+{
+	UrlCounts  *c = &s->counts;
+	UrlParts	to;
+	UrlParts	says;
+
+	c->links++;
+	UrlParse(href.data, href.len, &to);
+	c->mailto += to.scheme == URL_MAILTO;
+	c->phone += to.scheme == URL_PHONE;
+	c->script += to.scheme == URL_SCRIPT;
+	if (shown == NULL)
+		return;
+	c->empty_texts += IsBlankSpan(*shown);
+	if (!UrlShown(shown->data, shown->len, IsTopLevelDomain, &says))
+		return;
+	c->url_texts++;
+	c->mismatches += HasHost(&to) && strcmp(HostIdentity(&to), HostIdentity(&says)) != 0;
+}
+
+/* In the order of assay.url_facts */
+static void
+UrlRow(FactRow *row, const UrlSummary *s)
+{
+	const UrlCounts *c = &s->counts;
+
+	AddCount(row, c->urls);
+	AddCount(row, s->hosts.n);
+	AddCount(row, s->domains.n);
+	AddDatum(row, INT4OID, Int32GetDatum(c->foreign), s->sender == NULL);
+	AddDatum(row, INT4OID, Int32GetDatum(c->of_sender), s->sender == NULL);
+	AddCount(row, c->ip);
+	AddCount(row, c->punycode);
+	AddCount(row, c->userinfo);
+	AddCount(row, c->port);
+	AddCount(row, c->odd);
+	AddCount(row, c->insecure);
+	AddCount(row, c->email);
+	AddCount(row, c->nested);
+	AddCount(row, c->longest);
+	AddCount(row, c->longest_host);
+	AddCount(row, c->labels);
+	AddCount(row, c->links);
+	AddCount(row, c->mismatches);
+	AddCount(row, c->url_texts);
+	AddCount(row, c->empty_texts);
+	AddCount(row, c->mailto);
+	AddCount(row, c->phone);
+	AddCount(row, c->script);
+	AddDatum(row, TEXTARRAYOID, StringSetArray(&s->hosts), false);
+	AddDatum(row, TEXTARRAYOID, StringSetArray(&s->domains), false);
+}
+
+/* The elements of an argument, of which NULLs stay so as to keep their places */
+static FactSpan *
+ArraySpans(FunctionCallInfo fcinfo, int arg, int *n)
+{
+	Datum	   *elements;
+	bool	   *nulls;
+	FactSpan   *spans;
+
+	*n = 0;
+	if (PG_ARGISNULL(arg))
+		return NULL;
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(arg), TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, n);
+	spans = palloc(sizeof(FactSpan) * Max(*n, 1));
+	for (int i = 0; i < *n; i++)
+	{
+		text	   *element = nulls[i] ? NULL : DatumGetTextPP(elements[i]);
+
+		CHECK_FOR_INTERRUPTS();
+		spans[i].data = NULL;
+		if (element != NULL)
+			spans[i] = SpanOf(VARDATA_ANY(element), VARSIZE_ANY_EXHDR(element));
+	}
+	return spans;
+}
+
+/* url_facts(urls, hrefs, texts, sender_domain): where links lead */
+PG_FUNCTION_INFO_V1(url_facts);
+Datum
+url_facts(PG_FUNCTION_ARGS)
+{
+	int			nurls;
+	int			nhrefs;
+	int			ntexts;
+	FactSpan   *urls = ArraySpans(fcinfo, 0, &nurls);
+	FactSpan   *hrefs = ArraySpans(fcinfo, 1, &nhrefs);
+	FactSpan   *texts = ArraySpans(fcinfo, 2, &ntexts);
+	char		sender[HOST_MAX_BYTES + 1] = "";
+	UrlSummary	s = {0};
+	FactRow		row = {0};
+
+	if (urls == NULL && hrefs == NULL)
+		PG_RETURN_NULL();
+	if (!PG_ARGISNULL(3))
+		HostOf(PG_GETARG_TEXT_PP(3), sender);
+	if (sender[0] != '\0')
+		s.sender = RegistrableDomain(sender) ? RegistrableDomain(sender) : sender;
+	/* links are URLs where these aren't given apart */
+	if (urls == NULL)
+	{
+		urls = hrefs;
+		nurls = nhrefs;
+	}
+	StringSetBegin(&s.hosts, nurls);
+	StringSetBegin(&s.domains, nurls);
+	s.domain_of = palloc(sizeof(char *) * Max(nurls, 1));
+	for (int i = 0; i < nurls; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (urls[i].data != NULL)
+			AddUrl(&s, urls[i]);
+	}
+	for (int i = 0; i < nhrefs; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (hrefs[i].data != NULL)
+			AddLink(&s, hrefs[i], i < ntexts && texts[i].data != NULL ? &texts[i] : NULL);
+	}
+	UrlRow(&row, &s);
 	return MakeRow(fcinfo, &row);
 }

@@ -160,6 +160,60 @@ COMMENT ON COLUMN assay.received_facts.helo_matches_name IS 'helo and name are o
 COMMENT ON COLUMN assay.received_facts.hop IS 'number of its header, from the top; NULL if there is no such host';
 COMMENT ON COLUMN assay.received_facts.hops IS 'Received headers';
 
+CREATE TYPE assay.url_facts AS (
+	urls integer,
+	hosts integer,
+	domains integer,
+	foreign_domains integer,
+	sender_urls integer,
+	ip_urls integer,
+	punycode_urls integer,
+	userinfo_urls integer,
+	port_urls integer,
+	obfuscated_urls integer,
+	insecure_urls integer,
+	email_urls integer,
+	nested_urls integer,
+	longest_url integer,
+	longest_host integer,
+	most_labels integer,
+	links integer,
+	link_mismatches integer,
+	url_texts integer,
+	empty_texts integer,
+	mailto_links integer,
+	phone_links integer,
+	script_links integer,
+	host_names text[],
+	domain_names text[]
+);
+COMMENT ON TYPE assay.url_facts IS 'where the links of a message lead; made by url_facts(urls, hrefs, texts, sender_domain)';
+COMMENT ON COLUMN assay.url_facts.urls IS 'URLs given';
+COMMENT ON COLUMN assay.url_facts.hosts IS 'distinct hosts';
+COMMENT ON COLUMN assay.url_facts.domains IS 'distinct registrable domains';
+COMMENT ON COLUMN assay.url_facts.foreign_domains IS 'those other than the sender''s; NULL if that isn''t known';
+COMMENT ON COLUMN assay.url_facts.sender_urls IS 'URLs in the sender''s registrable domain, likewise';
+COMMENT ON COLUMN assay.url_facts.ip_urls IS 'URLs whose host is an IP address, however it is written';
+COMMENT ON COLUMN assay.url_facts.punycode_urls IS 'URLs whose host has letters beyond ASCII';
+COMMENT ON COLUMN assay.url_facts.userinfo_urls IS 'URLs with a user name before the host';
+COMMENT ON COLUMN assay.url_facts.port_urls IS 'URLs with a port other than the usual';
+COMMENT ON COLUMN assay.url_facts.obfuscated_urls IS 'URLs that are written so that the host is hard to see';
+COMMENT ON COLUMN assay.url_facts.insecure_urls IS 'URLs that begin with http:';
+COMMENT ON COLUMN assay.url_facts.email_urls IS 'URLs with an e-mail address behind the host';
+COMMENT ON COLUMN assay.url_facts.nested_urls IS 'URLs with another URL behind the host, as redirectors have';
+COMMENT ON COLUMN assay.url_facts.longest_url IS 'characters of the longest URL';
+COMMENT ON COLUMN assay.url_facts.longest_host IS 'bytes of the longest host name';
+COMMENT ON COLUMN assay.url_facts.most_labels IS 'labels of the host name that has most';
+COMMENT ON COLUMN assay.url_facts.links IS 'links of HTML';
+COMMENT ON COLUMN assay.url_facts.link_mismatches IS 'links whose text shows another registrable domain than they lead to';
+COMMENT ON COLUMN assay.url_facts.url_texts IS 'links whose text shows a URL or host name';
+COMMENT ON COLUMN assay.url_facts.empty_texts IS 'links without a text';
+COMMENT ON COLUMN assay.url_facts.mailto_links IS 'links that write a message';
+COMMENT ON COLUMN assay.url_facts.phone_links IS 'links that call or send a short message';
+COMMENT ON COLUMN assay.url_facts.script_links IS 'links of javascript:, vbscript:, data: and file:';
+COMMENT ON COLUMN assay.url_facts.host_names IS 'distinct hosts, in order';
+COMMENT ON COLUMN assay.url_facts.domain_names IS 'distinct registrable domains, in order';
+
 -- functions
 
 CREATE FUNCTION assay.text_facts(content text) RETURNS assay.text_facts
@@ -173,3 +227,7 @@ COMMENT ON FUNCTION assay.auth_facts(jsonb, text[], text) IS 'results of SPF, DK
 CREATE FUNCTION assay.received_facts(headers jsonb, trusted inet[] DEFAULT '{}') RETURNS assay.received_facts
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50;
 COMMENT ON FUNCTION assay.received_facts(jsonb, inet[]) IS 'the first host from outside in the Received headers: the first that is in no trusted network';
+
+CREATE FUNCTION assay.url_facts(urls text[], hrefs text[] DEFAULT NULL, texts text[] DEFAULT NULL, sender_domain text DEFAULT NULL) RETURNS assay.url_facts
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION assay.url_facts(text[], text[], text[], text) IS 'hosts and domains of URLs, how they hide, and links whose text shows another domain';
