@@ -82,8 +82,8 @@ typedef struct TextScan
 	bool		in_word;
 	bool		word_hides;		/* an invisible character came in it */
 	bool		word_hidden;	/* and it went on after that */
-	int32_t		word_uppercase;
-	int32_t		word_letters;
+	bool		word_small;		/* a letter that is no capital */
+	int32_t		word_uppercase; /* capitals, no more than 2 */
 	uint32_t	word_scripts;	/* bits by ScriptKind, and OTHER_TWICE */
 	int			word_other;		/* the script that set SCRIPT_OTHER */
 	int32_t		token;

@@ -80,15 +80,36 @@ AddString(FactRow *row, const char *value)
 	AddDatum(row, TEXTOID, isnull ? (Datum) 0 : CStringGetTextDatum(value), isnull);
 }
 
-/* The row's type, kept from call to call once its columns are seen to fit. */
+/* Scripts whose names are kept from one text to the next, which has the same */
+#define SCRIPTS_KEPT	4
+
+/* What a call leaves to the next one, in fn_extra */
+typedef struct FactCache
+{
+	TupleDesc	desc;			/* NULL until its columns were seen to fit */
+	int			nscripts;
+	int			scripts[SCRIPTS_KEPT];
+	Datum		names;			/* text[] */
+} FactCache;
+
+static FactCache *
+GetCache(FunctionCallInfo fcinfo)
+{
+	if (fcinfo->flinfo->fn_extra == NULL)
+		fcinfo->flinfo->fn_extra = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(FactCache));
+	return fcinfo->flinfo->fn_extra;
+}
+
+/* The row's type, whose columns are those of the row */
 static TupleDesc
 RowDesc(FunctionCallInfo fcinfo, const FactRow *row)
 {
-	TupleDesc	desc = fcinfo->flinfo->fn_extra;
+	FactCache  *cache = GetCache(fcinfo);
+	TupleDesc	desc;
 	MemoryContext caller;
 
-	if (desc != NULL)
-		return desc;
+	if (cache->desc != NULL)
+		return cache->desc;
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	for (int i = 0; i < desc->natts; i++)
@@ -98,10 +119,9 @@ RowDesc(FunctionCallInfo fcinfo, const FactRow *row)
 					 errmsg("the row type of the result is not the one that this library makes"),
 					 errhint("Its columns must not be altered; after an upgrade of the library, run ALTER EXTENSION pg_assay UPDATE.")));
 	caller = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
-	desc = BlessTupleDesc(CreateTupleDescCopy(desc));
+	cache->desc = BlessTupleDesc(CreateTupleDescCopy(desc));
 	MemoryContextSwitchTo(caller);
-	fcinfo->flinfo->fn_extra = desc;
-	return desc;
+	return cache->desc;
 }
 
 static Datum
@@ -125,22 +145,43 @@ PieceEnd(const char *bytes, Size len)
 	return end;
 }
 
-/* Names of scripts as text[] */
 static Datum
-ScriptNames(const TextFacts *f)
+MakeScriptNames(const TextFacts *f)
 {
-	Datum	   *names = palloc(sizeof(Datum) * Max(f->nscripts, 1));
+	Datum		names[SCRIPTS_MAX];
 
-	if (f->nscripts == 0)
-		return PointerGetDatum(construct_empty_array(TEXTOID));
 	for (int i = 0; i < f->nscripts; i++)
 		names[i] = CStringGetTextDatum(ScriptName(f->scripts[i]));
 	return PointerGetDatum(construct_array(names, f->nscripts, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
+/* Names of scripts as text[], which mostly are those of the text before */
+static Datum
+ScriptNames(FunctionCallInfo fcinfo, const TextFacts *f)
+{
+	FactCache  *cache = GetCache(fcinfo);
+	MemoryContext caller;
+
+	if (f->nscripts > SCRIPTS_KEPT)
+		return MakeScriptNames(f);
+	if (DatumGetPointer(cache->names) != NULL)
+	{
+		if (cache->nscripts == f->nscripts && memcmp(cache->scripts, f->scripts, sizeof(int) * f->nscripts) == 0)
+			return cache->names;
+		pfree(DatumGetPointer(cache->names));
+		cache->names = (Datum) 0;
+	}
+	caller = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+	cache->names = MakeScriptNames(f);
+	MemoryContextSwitchTo(caller);
+	cache->nscripts = f->nscripts;
+	memcpy(cache->scripts, f->scripts, sizeof(int) * f->nscripts);
+	return cache->names;
+}
+
 /* In the order of assay.text_facts */
 static void
-TextRow(FactRow *row, const TextFacts *f)
+TextRow(FunctionCallInfo fcinfo, FactRow *row, const TextFacts *f)
 {
 	AddCount(row, f->characters);
 	AddCount(row, f->words);
@@ -180,7 +221,7 @@ TextRow(FactRow *row, const TextFacts *f)
 	AddShare(row, f->non_ascii, f->characters);
 	AddShare(row, f->quoted_lines, f->lines);
 	AddDatum(row, FLOAT4OID, Float4GetDatum((float4) f->entropy), f->bytes == 0);
-	AddDatum(row, TEXTARRAYOID, ScriptNames(f), false);
+	AddDatum(row, TEXTARRAYOID, ScriptNames(fcinfo, f), false);
 }
 
 /* text_facts(content): counts of a text */
@@ -190,7 +231,7 @@ text_facts(PG_FUNCTION_ARGS)
 {
 	text	   *content = PG_GETARG_TEXT_PP(0);
 	TextScan	scan;
-	FactRow		row = {0};
+	FactRow		row;
 	Size		len;
 	const char *bytes = TextToUtf8(VARDATA_ANY(content), VARSIZE_ANY_EXHDR(content), &len);
 
@@ -204,7 +245,8 @@ text_facts(PG_FUNCTION_ARGS)
 		bytes += piece;
 		len -= piece;
 	}
-	TextRow(&row, TextFactsEnd(&scan));
+	row.n = 0;
+	TextRow(fcinfo, &row, TextFactsEnd(&scan));
 	return MakeRow(fcinfo, &row);
 }
 
@@ -412,12 +454,13 @@ auth_facts(PG_FUNCTION_ARGS)
 {
 	ArrayType  *ids;
 	AuthWalk	walk;
-	FactRow		row = {0};
+	FactRow		row;
 	char		from[HOST_MAX_BYTES + 1];
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_NULL();
 	ids = PG_GETARG_ARRAYTYPE_P(1);
+	row.n = 0;
 	AuthFactsBegin(&walk.facts);
 	walk.ids = SpansOf(ids, &walk.nids);
 	WalkHeader(PG_GETARG_JSONB_P(0), "authentication-results", "Authentication-Results", AddAuthHeader, &walk);
@@ -548,12 +591,13 @@ Datum
 received_facts(PG_FUNCTION_ARGS)
 {
 	ReceivedSearch search;
-	FactRow		row = {0};
+	FactRow		row;
 
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), INETOID, -1, false, TYPALIGN_INT,
 					  &search.trusted.nets, &search.trusted.nulls, &search.trusted.n);
 	ReceivedBegin(&search.walk, RegistrableDomain, IsTrustedHop, &search.trusted, search.trusted.n == 0);
 	WalkHeader(PG_GETARG_JSONB_P(0), "received", "Received", AddReceivedHeader, &search);
+	row.n = 0;
 	ReceivedRow(&row, &search.walk);
 	return MakeRow(fcinfo, &row);
 }
@@ -823,7 +867,7 @@ url_facts(PG_FUNCTION_ARGS)
 	FactSpan   *texts = ArraySpans(fcinfo, 2, &ntexts);
 	char		sender[HOST_MAX_BYTES + 1] = "";
 	UrlSummary	s = {0};
-	FactRow		row = {0};
+	FactRow		row;
 
 	if (urls == NULL && hrefs == NULL)
 		PG_RETURN_NULL();
@@ -852,6 +896,7 @@ url_facts(PG_FUNCTION_ARGS)
 		if (hrefs[i].data != NULL)
 			AddLink(&s, hrefs[i], i < ntexts && texts[i].data != NULL ? &texts[i] : NULL);
 	}
+	row.n = 0;
 	UrlRow(&row, &s);
 	return MakeRow(fcinfo, &row);
 }

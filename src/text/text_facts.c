@@ -27,7 +27,7 @@
 #define BLOCK			64
 
 /* ASCII characters after which a text counts as plain again */
-#define PLAIN_AGAIN		8
+#define PLAIN_AGAIN		2
 
 /* Bytes between which the counts of bytes are made, to stay in the cache */
 #define STRETCH			8192
@@ -143,25 +143,19 @@ OnesAbove(uint64_t bits, int n)
 	return zeroes == 0 ? n : n - 64 + __builtin_clzll(zeroes);
 }
 
-/* Are there so many set bits side by side? */
-static inline bool
-HasRun(uint64_t bits, int length)
-{
-	for (int have = 1; have < length && bits != 0;)
-	{
-		int			more = have < length - have ? have : length - have;
-
-		bits &= bits >> more;
-		have += more;
-	}
-	return bits != 0;
-}
-
 /* Lengthen *longest to the longest run of set bits. */
 static inline void
 LongestRun(uint64_t bits, int32_t * longest)
 {
-	while (*longest < 64 && HasRun(bits, *longest + 1))
+	/* a bit that stays is the first of so many */
+	for (int have = 1; have <= *longest && bits != 0;)
+	{
+		int			more = have <= *longest - have + 1 ? have : *longest - have + 1;
+
+		bits &= more < 64 ? bits >> more : 0;
+		have += more;
+	}
+	for (; bits != 0; bits &= bits >> 1)
 		(*longest)++;
 }
 
@@ -191,7 +185,7 @@ EndWord(TextScan *scan)
 
 	if (!scan->in_word)
 		return;
-	f->uppercase_words += scan->word_uppercase >= 2 && scan->word_uppercase == scan->word_letters;
+	f->uppercase_words += scan->word_uppercase >= 2 && !scan->word_small;
 
 	/*
 	 * Latin may stand beside one living script that isn't mistaken for it;
@@ -210,8 +204,8 @@ static inline void
 BeginWord(TextScan *scan)
 {
 	scan->in_word = true;
-	scan->word_hides = scan->word_hidden = false;
-	scan->word_uppercase = scan->word_letters = 0;
+	scan->word_hides = scan->word_hidden = scan->word_small = false;
+	scan->word_uppercase = 0;
 	scan->word_scripts = 0;
 	scan->facts.words++;
 }
@@ -224,9 +218,29 @@ AddPlainLetters(TextScan *scan, uint64_t letters, uint64_t upper)
 		scan->word_hidden = true;
 	if (letters == 0)
 		return;
-	scan->word_letters += CountOnes(letters);
-	scan->word_uppercase += CountOnes(upper);
+	scan->word_small |= letters != upper;
+	if (upper != 0 && scan->word_uppercase < 2)
+		scan->word_uppercase += (upper & (upper - 1)) != 0 ? 2 : 1;
 	scan->word_scripts |= BIT(SCRIPT_LATIN);
+}
+
+/*
+ * Words of two capitals or more, and no small letter.  A bit that is added at the
+ * first of a run of ones is carried to the place behind the run, or to where a
+ * one was taken out: so that tells for all words at once whether a letter of a
+ * kind is in it, and where the first is.
+ */
+static inline int
+CountUppercaseWords(uint64_t word, uint64_t letter, uint64_t upper)
+{
+	uint64_t	starts = word & ~(word << 1);
+	uint64_t	small = letter & ~upper;
+	uint64_t	first = ((word & ~upper) + starts) & upper;
+	uint64_t	no_small = (word & ~small) + starts;
+	uint64_t	no_second = (word & ~(upper & ~first)) + starts;
+	uint64_t	ends = no_small & ~no_second & ~word;
+
+	return ends == 0 ? 0 : CountOnes(ends);
 }
 
 /* Words of n plain characters */
@@ -255,21 +269,7 @@ CountPlainWords(TextScan *scan, const BlockMasks *m, int n)
 		word &= Low(n - tail);
 	scan->facts.words += CountOnes(word & ~(word << 1));
 
-	/* those between, where a capital stands in one */
-	upper &= word;
-	while (upper != 0)
-	{
-		int			at = __builtin_ctzll(upper);
-		uint64_t	before = ~word & Low(at);
-		int			from = before == 0 ? 0 : 64 - __builtin_clzll(before);
-		uint64_t	after = ~word & ~Low(at);
-		uint64_t	all = (after == 0 ? ~UINT64_C(0) : Low(__builtin_ctzll(after))) & ~Low(from);
-		uint64_t	capitals = upper & all;
-
-		if ((capitals & (capitals - 1)) != 0 && capitals == (m->letter & all))
-			scan->facts.uppercase_words++;
-		upper &= ~all;
-	}
+	scan->facts.uppercase_words += CountUppercaseWords(word, m->letter & word, upper & word);
 	if (tail > 0)
 	{
 		uint64_t	last = Low(n) & ~Low(n - tail);
@@ -287,8 +287,8 @@ CountPlainLines(TextScan *scan, const BlockMasks *m, int n, const unsigned char 
 	uint64_t	newline = m->newline;
 	int			from = 0;
 
-	f->quoted_lines += CountOnes(m->quote & (newline << 1 | (scan->line_begins ? 1 : 0)));
-	f->lines += CountOnes(newline);
+	if (m->quote != 0)
+		f->quoted_lines += CountOnes(m->quote & (newline << 1 | (scan->line_begins ? 1 : 0)));
 	scan->line_begins = (newline >> (n - 1) & 1) != 0;
 	while (newline != 0)
 	{
@@ -300,6 +300,7 @@ CountPlainLines(TextScan *scan, const BlockMasks *m, int n, const unsigned char 
 			length--;
 		if (length > f->longest_line)
 			f->longest_line = length;
+		f->lines++;
 		scan->line = 0;
 		from = at + 1;
 		newline &= newline - 1;
@@ -471,8 +472,10 @@ AddWordCharacter(TextScan *scan, uint32_t facts)
 		scan->word_hidden = true;
 	if ((facts & FACT_LETTER) == 0)
 		return;
-	scan->word_letters++;
-	scan->word_uppercase += (facts & FACT_UPPER) != 0;
+	if (facts & FACT_UPPER)
+		scan->word_uppercase = scan->word_uppercase < 2 ? scan->word_uppercase + 1 : 2;
+	else
+		scan->word_small = true;
 	kind = ScriptKindOf(FACT_SCRIPT(facts));
 	if (kind == SCRIPT_NONE)
 		return;
