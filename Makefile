@@ -108,14 +108,16 @@ uninstall: uninstall-client
 uninstall-client:
 	$(if $(SCRIPTS_built),rm -f '$(DESTDIR)$(bindir)/$(notdir $(SCRIPTS_built))')
 
-PROGRAM_CFLAGS = $(shell pkg-config --cflags $(PKGS_CLIENT) 2>/dev/null) -I$(shell $(PG_CONFIG) --includedir)
+# What it shares with the server: plain C, which needs no library
+PROGRAM_SHARED = src/text/received_facts.o
+PROGRAM_CFLAGS = -Iinclude $(shell pkg-config --cflags $(PKGS_CLIENT) 2>/dev/null) -I$(shell $(PG_CONFIG) --includedir)
 PROGRAM_OBJS = $(PROGRAM_SRC:.c=.o)
 # GMime 3.2.15 gave one of its functions another argument.
 GMIME_HEADER = $(shell pkg-config --variable=includedir gmime-3.0 2>/dev/null)/gmime-3.0/gmime/gmime-parser-options.h
 PROGRAM_CFLAGS += $(shell grep -qs 'user_data, GDestroyNotify' $(GMIME_HEADER) && echo -DGMIME_WARNING_NOTIFY)
-src/bin/%.o: src/bin/%.c $(wildcard src/bin/*.h)
+src/bin/%.o: src/bin/%.c $(wildcard src/bin/*.h) include/facts.h
 	$(CC) $(filter-out -fPIC,$(CFLAGS)) $(PROGRAM_CFLAGS) -DASSAY_VERSION='"$(EXTVERSION)"' -c -o $@ $<
-src/bin/assay_load: $(PROGRAM_OBJS)
+src/bin/assay_load: $(PROGRAM_OBJS) $(PROGRAM_SHARED)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDFLAGS) -L$(shell $(PG_CONFIG) --libdir) -lpq \
 		$(shell pkg-config --libs $(PKGS_CLIENT))
 

@@ -278,7 +278,13 @@ my @relays = (
 	[ [ 'from 1.2.3.4.5.example (HELO x) by y' ], undef ],
 	[ [ 'from a (b [999.1.1.1]) by c' ], undef ],
 	[ [ 'from a ([IPv6:2001:db8::1]) by c' ], '2001:db8::1' ],
-	[ [ 'from a ([fe80::1]) by c' ], undef ]);
+	[ [ 'from a ([fe80::1]) by c' ], undef ],
+	# what the sender chose counts for nothing: an address, or one of our names
+	[ [ 'from [198.51.100.1] (x [10.0.0.1]) by y' ], undef ],
+	[ [ 'from in.acme.example (evil.test [203.0.113.9]) by mx.acme.example', 'from a.test (a.test [198.51.100.1]) by in.acme.example' ], '203.0.113.9' ],
+	# Exchange Online's servers have names in two domains
+	[ [ 'from a.prod.outlook.com (2603:10b6:1::1) by b.prod.outlook.com with HTTPS', 'from c.eop.outlook.com (2603:10b6:2::1) by a.outlook.office365.com',
+		'from out.a.test (203.0.113.9) by c.protection.outlook.com (10.0.0.1)' ], '203.0.113.9' ]);
 $dir = fresh_folder();
 write_file(sprintf("$dir/%02d.eml", $_),
 	join('', map { "Received: $_; Thu, 22 Aug 2002 12:00:00 +0000\n" } @{ $relays[$_][0] }) . "\nb")

@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "facts.h"
 #include "mail.h"
 
 /* ---- headers ------------------------------------------------------------- */
@@ -356,120 +357,23 @@ parse_dkim(Message *m, const char *s)
 	}
 }
 
-/* Is it an address of the Internet, not of a local network? */
+/* Is a host under a domain? */
 static bool
-is_public_ip(const char *s)
+is_under(FactSpan host, const char *domain)
 {
-	struct in_addr v4;
-	struct in6_addr v6;
+	size_t		n = strlen(domain);
 
-	if (inet_pton(AF_INET, s, &v4) == 1)
-	{
-		uint32_t	a = ntohl(v4.s_addr);
-
-		return !((a >> 24) == 0 || (a >> 24) == 10 || (a >> 24) == 127 ||
-				 (a >> 16) == 0xC0A8 || (a >> 16) == 0xA9FE ||
-				 (a >> 20) == 0xAC1 || (a >> 22) == (0x64400000 >> 22) ||
-				 (a >> 28) >= 0xE);
-	}
-	if (inet_pton(AF_INET6, s, &v6) == 1)
-		return (v6.s6_addr[0] & 0xE0) == 0x20;
-	return false;
+	return host.len >= n && g_ascii_strncasecmp(host.data + host.len - n, domain, n) == 0 &&
+		(host.len == n || host.data[host.len - n - 1] == '.');
 }
 
-/* The first public address in a piece of a Received header, or NULL */
-static char *
-public_address(const char *p, const char *end)
-{
-	const char *from = p;
-
-	while (p < end)
-	{
-		char		buf[INET6_ADDRSTRLEN];
-		const char *q = p;
-
-		if (g_ascii_strncasecmp(p, "IPv6:", 5) == 0)
-		{
-			p += 5;
-			continue;
-		}
-		while (q < end && (g_ascii_isxdigit(*q) || *q == '.' || *q == ':'))
-			q++;
-		/* a token of its own, not a piece of a host name */
-		if (q > p && (size_t) (q - p) < sizeof(buf) && q - p > 2 &&
-			(p == from || strchr(" ([:", p[-1]) != NULL) && (q == end || strchr(" )];:", *q) != NULL))
-		{
-			memcpy(buf, p, q - p);
-			buf[q - p] = '\0';
-			if (is_public_ip(buf))
-				return g_strdup(buf);
-		}
-		p = q > p ? q : p + 1;
-	}
-	return NULL;
-}
-
-/* Are two hosts of one registered domain? */
+/* Is a relay in one of the networks of --trusted, or a host under one of its names? */
 static bool
-same_domain(const char *a, size_t a_len, const char *b, size_t b_len)
-{
-	char	   *x = g_ascii_strdown(a, a_len);
-	char	   *y = g_ascii_strdown(b, b_len);
-	const char *dx = text_registrable(x);
-	const char *dy = text_registrable(y);
-	bool		same = dx != NULL && dy != NULL && strcmp(dx, dy) == 0;
-
-	g_free(x);
-	g_free(y);
-	return same;
-}
-
-/*
- * The address that handed the message over, by one Received header.  What the
- * receiving server saw stands in the parentheses after the name that the
- * sender gave itself, which may be any address.  A fetch by POP or IMAP is no
- * relay, and a hop within one organisation's servers (*internal) is none to
- * the outside.
- */
-static char *
-received_relay(const char *value, bool *internal)
-{
-	const char *by;
-	const char *end;
-	const char *helo;
-	size_t		helo_len;
-	const char *paren;
-	char	   *ip = NULL;
-
-	*internal = false;
-	if (g_ascii_strncasecmp(value, "from", 4) != 0 || !g_ascii_isspace(value[4]))
-		return NULL;
-	by = strstr(value, " by ");
-	end = value + (by != NULL ? (size_t) (by - value) : strcspn(value, ";"));
-	if (by != NULL &&
-		(strstr(by, " with POP3") != NULL || strstr(by, " with IMAP") != NULL ||
-		 strstr(by, "(fetchmail") != NULL))
-		return NULL;
-	helo = value + 5;
-	while (helo < end && *helo == ' ')
-		helo++;
-	helo_len = strcspn(helo, " (;");
-	if (by != NULL)
-		*internal = same_domain(helo, helo_len, by + 4, strcspn(by + 4, " (;"));
-	paren = memchr(helo, '(', end - helo);
-	if (paren != NULL)
-		ip = public_address(paren, end);
-	return ip != NULL ? ip : public_address(helo, end);
-}
-
-/* Is an address in one of the networks of --trusted, or a host under one of its names? */
-static bool
-is_trusted(const char *ip, const char *value)
+is_trusted(const ReceivedHop *hop, void *arg)
 {
 	unsigned char a[16];
-	int			a_len = inet_pton(AF_INET, ip, a) == 1 ? 4 : inet_pton(AF_INET6, ip, a) == 1 ? 16 : 0;
-	const char *helo = value + 5;
-	size_t		helo_len = strcspn(helo, " (;");
+	int			a_len = inet_pton(AF_INET, hop->address, a) == 1 ? 4 :
+	inet_pton(AF_INET6, hop->address, a) == 1 ? 16 : 0;
 
 	for (int i = 0; i < options.num_trusted; i++)
 	{
@@ -478,10 +382,7 @@ is_trusted(const char *ip, const char *value)
 
 		if (net->name != NULL)
 		{
-			size_t		n = strlen(net->name);
-
-			if (helo_len >= n && g_ascii_strncasecmp(helo + helo_len - n, net->name, n) == 0 &&
-				(helo_len == n || helo[helo_len - n - 1] == '.'))
+			if (is_under(hop->helo, net->name) || is_under(hop->name, net->name))
 				return true;
 			continue;
 		}
@@ -522,7 +423,7 @@ interpret_headers(Message *m, GArray *headers, const RawMessage *raw)
 {
 	static const char *const recipient_headers[] = {"to", "cc", "bcc"};
 	static const char *const delivery_headers[] = {"delivered-to", "x-original-to", "envelope-to"};
-	char	   *internal_relay = NULL;
+	ReceivedWalk relays;
 	int64_t		received = NO_TIME;
 	size_t		auth_bytes = 0;
 	Header	   *h;
@@ -591,6 +492,7 @@ interpret_headers(Message *m, GArray *headers, const RawMessage *raw)
 			address_parse(m, h->value, take_recipient, NULL);
 	find_duplicates(m, headers);
 
+	ReceivedBegin(&relays, text_registrable, is_trusted, NULL, true);
 	for (guint i = 0; i < headers->len; i++)
 	{
 		h = &g_array_index(headers, Header, i);
@@ -605,20 +507,7 @@ interpret_headers(Message *m, GArray *headers, const RawMessage *raw)
 					received = NO_TIME;
 				}
 			}
-			if (m->relay_ip == NULL)
-			{
-				bool		internal;
-				char	   *ip = received_relay(h->value, &internal);
-
-				if (ip == NULL)
-					continue;
-				if (!internal && !is_trusted(ip, h->value))
-					m->relay_ip = ip;
-				else if (internal_relay == NULL && !is_trusted(ip, h->value))
-					internal_relay = ip;
-				else
-					g_free(ip);
-			}
+			ReceivedAdd(&relays, h->value, strlen(h->value));
 		}
 		else if (strcmp(h->name, "authentication-results") == 0 ||
 				 strcmp(h->name, "received-spf") == 0)
@@ -636,11 +525,8 @@ interpret_headers(Message *m, GArray *headers, const RawMessage *raw)
 			parse_dkim(m, h->value);
 	}
 
-	/* between one organisation's servers, but nothing before it */
-	if (m->relay_ip == NULL)
-		m->relay_ip = internal_relay;
-	else
-		g_free(internal_relay);
+	if (relays.at > 0)
+		m->relay_ip = g_strdup(relays.hop.address);
 
 	if ((h = find_header(headers, "date")) != NULL && h->value[0] != '\0')
 	{

@@ -18,13 +18,14 @@
 #include "utils/timestamp.h"
 
 #include "charclass.h"
+#include "domain.h"
 #include "encoding.h"
 
 /*
  * The canonical form of a host name in the server's encoding; false when it is
  * none, or an address.
  */
-static bool
+bool
 CanonicalHost(const char *host, int len, char *ascii)
 {
 	const char *label;
@@ -46,6 +47,20 @@ CanonicalHost(const char *host, int len, char *ascii)
 	return strspn(label, "0123456789") != strlen(label);
 }
 
+/* The registrable domain of a canonical host name, within it, or NULL */
+const char *
+RegistrableDomain(const char *ascii)
+{
+	return psl_registrable_domain(psl_builtin(), ascii);
+}
+
+/* Is it a top-level domain of the Internet's? */
+bool
+IsTopLevelDomain(const char *label)
+{
+	return psl_is_public_suffix2(psl_builtin(), label, PSL_TYPE_ICANN | PSL_TYPE_NO_STAR_RULE);
+}
+
 /* registrable_domain(host): one label more than the public suffix */
 PG_FUNCTION_INFO_V1(registrable_domain);
 Datum
@@ -57,7 +72,7 @@ registrable_domain(PG_FUNCTION_ARGS)
 
 	if (!CanonicalHost(VARDATA_ANY(host), VARSIZE_ANY_EXHDR(host), ascii))
 		PG_RETURN_NULL();
-	domain = psl_registrable_domain(psl_builtin(), ascii);
+	domain = RegistrableDomain(ascii);
 	if (domain == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(domain));

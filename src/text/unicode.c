@@ -12,6 +12,7 @@
 
 #include <unicode/uchar.h>
 #include <unicode/uidna.h>
+#include <unicode/uscript.h>
 #include <unicode/uversion.h>
 
 #include "charclass.h"
@@ -100,6 +101,166 @@ CharFold(uint32_t c)
 	if (!page_filled[c / PAGE_CHARS])
 		FillPage(c / PAGE_CHARS);
 	return fold_table[c];
+}
+
+/* ---- facts ----------------------------------------------------------------- */
+
+/* Planes 0 and 1, where nearly all of a text is */
+#define FACT_CHARS	0x20000
+
+static bool fact_page_filled[FACT_CHARS / PAGE_CHARS];
+static uint32_t fact_table[FACT_CHARS];
+
+/* Letters that look like others by their frame or width: blocks, since Unicode has no property */
+static uint32_t
+DressedLetter(UChar32 c)
+{
+	if ((c >= 0x249C && c <= 0x24E9) || (c >= 0x1F110 && c <= 0x1F12C) ||
+		(c >= 0x1F130 && c <= 0x1F149) || (c >= 0x1F150 && c <= 0x1F169) ||
+		(c >= 0x1F170 && c <= 0x1F189))
+		return FACT_ENCLOSED;
+	if ((c >= 0xFF10 && c <= 0xFF19) || (c >= 0xFF21 && c <= 0xFF3A) || (c >= 0xFF41 && c <= 0xFF5A))
+		return FACT_FULLWIDTH;
+	return 0;
+}
+
+/* Bits of emoji; digits, # and * are none by themselves */
+static uint32_t
+EmojiFacts(UChar32 c)
+{
+	uint32_t	facts = 0;
+
+	if (c < 0x80)
+		return 0;
+	if (u_hasBinaryProperty(c, UCHAR_REGIONAL_INDICATOR))
+		return FACT_REGIONAL;
+	if (u_hasBinaryProperty(c, UCHAR_EMOJI_MODIFIER))
+		return FACT_MODIFIER;
+	if (u_hasBinaryProperty(c, UCHAR_EMOJI_PRESENTATION))
+		facts |= FACT_EMOJI;
+	if (u_hasBinaryProperty(c, UCHAR_EMOJI))
+		facts |= FACT_PICTOGRAPH;
+	return facts;
+}
+
+/* Bits of what isn't seen itself, or has no meaning that all agree on */
+static uint32_t
+UnseenFacts(UChar32 c, uint32_t category)
+{
+	uint32_t	facts = 0;
+
+	if (u_hasBinaryProperty(c, UCHAR_BIDI_CONTROL))
+		facts |= FACT_BIDI | (c == 0x202D || c == 0x202E ? FACT_OVERRIDE : 0);
+	else if (u_hasBinaryProperty(c, UCHAR_VARIATION_SELECTOR))
+		facts |= FACT_SELECTOR;
+	else if (c >= 0xE0001 && c <= 0xE007F)
+		facts |= FACT_INVISIBLE | FACT_TAG;
+	/* an empty cell of Braille looks like a space, and is no white space */
+	else if (u_hasBinaryProperty(c, UCHAR_DEFAULT_IGNORABLE_CODE_POINT) || c == 0x2800)
+		facts |= FACT_INVISIBLE;
+	if ((category & U_GC_CC_MASK) != 0 && !u_isUWhiteSpace(c))
+		facts |= FACT_CONTROL;
+	if ((category & U_GC_CO_MASK) != 0)
+		facts |= FACT_PRIVATE;
+	return facts;
+}
+
+static uint32_t
+ComputeFacts(UChar32 c)
+{
+	UErrorCode	error = U_ZERO_ERROR;
+	uint32_t	category = U_GET_GC_MASK(c);
+	uint32_t	facts = UnseenFacts(c, category) | EmojiFacts(c) | DressedLetter(c);
+	int			script = uscript_getScript(c, &error);
+
+	/* the sign of the ohm is a Greek letter by its history only */
+	if (U_FAILURE(error) || script < 0 || script >= SCRIPTS_MAX || c == 0x2126)
+		script = USCRIPT_COMMON;
+	facts |= script;
+	if (u_isUWhiteSpace(c))
+		return facts | FACT_SPACE;
+	/* a filler of Hangul is a letter by its category only */
+	if (facts & FACT_INVISIBLE)
+		return facts;
+	if (category & U_GC_L_MASK)
+		facts |= FACT_LETTER;
+	if (category & (U_GC_LU_MASK | U_GC_LT_MASK))
+		facts |= FACT_UPPER;
+	if (category & U_GC_LL_MASK)
+		facts |= FACT_LOWER;
+	if (category & U_GC_ND_MASK)
+		facts |= FACT_DIGIT;
+	if (category & U_GC_M_MASK)
+		facts |= FACT_MARK;
+	if (category & U_GC_SC_MASK)
+		facts |= FACT_CURRENCY;
+	if ((category & (U_GC_P_MASK | U_GC_S_MASK)) != 0 &&
+		(facts & (FACT_EMOJI | FACT_MODIFIER | FACT_REGIONAL | FACT_ENCLOSED)) == 0)
+		facts |= FACT_PUNCTUATION;
+	if ((category & (U_GC_L_MASK | U_GC_M_MASK | U_GC_N_MASK | U_GC_PC_MASK)) != 0 &&
+		(facts & FACT_SELECTOR) == 0)
+		facts |= FACT_WORD;
+	if ((category & (U_GC_L_MASK | U_GC_N_MASK)) != 0 &&
+		u_getIntPropertyValue(c, UCHAR_DECOMPOSITION_TYPE) == U_DT_FONT)
+		facts |= FACT_MATH;
+	if ((category & (U_GC_L_MASK | U_GC_M_MASK)) != 0 &&
+		script != USCRIPT_COMMON && script != USCRIPT_INHERITED &&
+		(u_getIntPropertyValue(c, UCHAR_JOINING_TYPE) != U_JT_NON_JOINING ||
+		 u_getIntPropertyValue(c, UCHAR_INDIC_SYLLABIC_CATEGORY) != U_INSC_OTHER))
+		facts |= FACT_JOINS;
+	return facts;
+}
+
+/* The FACT_... bits of a character */
+uint32_t
+CharFacts(uint32_t c)
+{
+	uint32_t	page = c / PAGE_CHARS;
+
+	if (c >= FACT_CHARS)
+		return ComputeFacts(c);
+	if (!fact_page_filled[page])
+	{
+		for (uint32_t i = page * PAGE_CHARS; i < (page + 1) * PAGE_CHARS; i++)
+			fact_table[i] = ComputeFacts(i);
+		fact_page_filled[page] = true;
+	}
+	return fact_table[c];
+}
+
+ScriptKind
+ScriptKindOf(int script)
+{
+	switch (script)
+	{
+		case USCRIPT_COMMON:
+		case USCRIPT_INHERITED:
+		case USCRIPT_UNKNOWN:
+			return SCRIPT_NONE;
+		case USCRIPT_LATIN:
+			return SCRIPT_LATIN;
+		case USCRIPT_CYRILLIC:
+			return SCRIPT_CYRILLIC;
+		case USCRIPT_GREEK:
+			return SCRIPT_GREEK;
+		case USCRIPT_HAN:
+		case USCRIPT_HIRAGANA:
+		case USCRIPT_KATAKANA:
+		case USCRIPT_BOPOMOFO:
+		case USCRIPT_HANGUL:
+			return SCRIPT_EAST_ASIAN;
+		default:
+			return uscript_getUsage(script) == USCRIPT_USAGE_RECOMMENDED ? SCRIPT_OTHER : SCRIPT_LIMITED;
+	}
+}
+
+/* The script's name in Unicode, as Latin */
+const char *
+ScriptName(int script)
+{
+	const char *known = uscript_getName(script);
+
+	return known != NULL ? known : "Unknown";
 }
 
 /* Version of the Unicode data at run time: compiled phrases depend on it */

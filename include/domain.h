@@ -1,0 +1,13 @@
+/*
+ * domain.h
+ *		Canonical host names, and the domains that somebody registered.
+ */
+#ifndef ASSAY_DOMAIN_H
+#define ASSAY_DOMAIN_H
+
+/* ascii has room for HOST_MAX_BYTES + 1 */
+extern bool CanonicalHost(const char *host, int len, char *ascii);
+extern const char *RegistrableDomain(const char *ascii);
+extern bool IsTopLevelDomain(const char *label);
+
+#endif							/* ASSAY_DOMAIN_H */

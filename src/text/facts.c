@@ -1,0 +1,902 @@
+/*
+ * facts.c
+ *		Facts of a message as SQL functions, each of which makes a row.
+ *
+ * The engines (text_facts.c ...) are plain C over UTF-8; this gives them what
+ * SQL has, and makes rows of what they found.  Rows are made by the position of
+ * their columns, so a type's columns are never reordered, and new ones stand at
+ * its end: an older type gets as many as it has.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "domain.h"
+#include "encoding.h"
+#include "facts.h"
+#include "funcapi.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/inet.h"
+#include "utils/jsonb.h"
+
+/* Bytes of a text that are read between two looks for an interrupt */
+#define PIECE_BYTES		(1024 * 1024)
+
+/* Longest header that is read, as assay_load has it; a longer one says nothing */
+#define HEADER_BYTES_MAX	(1024 * 1024)
+
+/* Columns of the widest row */
+#define COLUMNS_MAX		64
+
+/* A row that is being made */
+typedef struct FactRow
+{
+	int			n;
+	Datum		values[COLUMNS_MAX];
+	bool		nulls[COLUMNS_MAX];
+	Oid			types[COLUMNS_MAX];
+} FactRow;
+
+static void
+AddDatum(FactRow *row, Oid type, Datum value, bool isnull)
+{
+	Assert(row->n < COLUMNS_MAX);
+	row->values[row->n] = value;
+	row->nulls[row->n] = isnull;
+	row->types[row->n++] = type;
+}
+
+static void
+AddCount(FactRow *row, int32 count)
+{
+	AddDatum(row, INT4OID, Int32GetDatum(count), false);
+}
+
+/* A part of a whole, unknown where there is no whole */
+static void
+AddShare(FactRow *row, int32 part, int32 whole)
+{
+	float4		share = whole > 0 ? (float4) part / (float4) whole : 0;
+
+	AddDatum(row, FLOAT4OID, Float4GetDatum(share), whole <= 0);
+}
+
+static void
+AddBool(FactRow *row, bool value, bool isnull)
+{
+	AddDatum(row, BOOLOID, BoolGetDatum(value), isnull);
+}
+
+/* ASCII; an empty string is none */
+static void
+AddString(FactRow *row, const char *value)
+{
+	bool		isnull = value == NULL || value[0] == '\0';
+
+	AddDatum(row, TEXTOID, isnull ? (Datum) 0 : CStringGetTextDatum(value), isnull);
+}
+
+/* Scripts whose names are kept from one text to the next, which has the same */
+#define SCRIPTS_KEPT	4
+
+/* What a call leaves to the next one, in fn_extra */
+typedef struct FactCache
+{
+	TupleDesc	desc;			/* NULL until its columns were seen to fit */
+	int			nscripts;
+	int			scripts[SCRIPTS_KEPT];
+	Datum		names;			/* text[] */
+} FactCache;
+
+static FactCache *
+GetCache(FunctionCallInfo fcinfo)
+{
+	if (fcinfo->flinfo->fn_extra == NULL)
+		fcinfo->flinfo->fn_extra = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(FactCache));
+	return fcinfo->flinfo->fn_extra;
+}
+
+/* The row's type, whose columns are those of the row */
+static TupleDesc
+RowDesc(FunctionCallInfo fcinfo, const FactRow *row)
+{
+	FactCache  *cache = GetCache(fcinfo);
+	TupleDesc	desc;
+	MemoryContext caller;
+
+	if (cache->desc != NULL)
+		return cache->desc;
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	for (int i = 0; i < desc->natts; i++)
+		if (i >= row->n || TupleDescAttr(desc, i)->attisdropped || TupleDescAttr(desc, i)->atttypid != row->types[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("the row type of the result is not the one that this library makes"),
+					 errhint("Its columns must not be altered; after an upgrade of the library, run ALTER EXTENSION pg_assay UPDATE.")));
+	caller = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+	cache->desc = BlessTupleDesc(CreateTupleDescCopy(desc));
+	MemoryContextSwitchTo(caller);
+	return cache->desc;
+}
+
+static Datum
+MakeRow(FunctionCallInfo fcinfo, FactRow *row)
+{
+	return HeapTupleGetDatum(heap_form_tuple(RowDesc(fcinfo, row), row->values, row->nulls));
+}
+
+/* ---- texts ----------------------------------------------------------------------- */
+
+/* Where a piece of whole characters ends */
+static Size
+PieceEnd(const char *bytes, Size len)
+{
+	Size		end = PIECE_BYTES;
+
+	if (len <= PIECE_BYTES)
+		return len;
+	while (end > PIECE_BYTES - 4 && (bytes[end] & 0xC0) == 0x80)
+		end--;
+	return end;
+}
+
+static Datum
+MakeScriptNames(const TextFacts *f)
+{
+	Datum		names[SCRIPTS_MAX];
+
+	for (int i = 0; i < f->nscripts; i++)
+		names[i] = CStringGetTextDatum(ScriptName(f->scripts[i]));
+	return PointerGetDatum(construct_array(names, f->nscripts, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+/* Names of scripts as text[], which mostly are those of the text before */
+static Datum
+ScriptNames(FunctionCallInfo fcinfo, const TextFacts *f)
+{
+	FactCache  *cache = GetCache(fcinfo);
+	MemoryContext caller;
+
+	if (f->nscripts > SCRIPTS_KEPT)
+		return MakeScriptNames(f);
+	if (DatumGetPointer(cache->names) != NULL)
+	{
+		if (cache->nscripts == f->nscripts && memcmp(cache->scripts, f->scripts, sizeof(int) * f->nscripts) == 0)
+			return cache->names;
+		pfree(DatumGetPointer(cache->names));
+		cache->names = (Datum) 0;
+	}
+	caller = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+	cache->names = MakeScriptNames(f);
+	MemoryContextSwitchTo(caller);
+	cache->nscripts = f->nscripts;
+	memcpy(cache->scripts, f->scripts, sizeof(int) * f->nscripts);
+	return cache->names;
+}
+
+/* In the order of assay.text_facts */
+static void
+TextRow(FunctionCallInfo fcinfo, FactRow *row, const TextFacts *f)
+{
+	AddCount(row, f->characters);
+	AddCount(row, f->words);
+	AddCount(row, f->lines);
+	AddCount(row, f->letters);
+	AddCount(row, f->uppercase);
+	AddCount(row, f->digits);
+	AddCount(row, f->punctuation);
+	AddCount(row, f->whitespace);
+	AddCount(row, f->exclamations);
+	AddCount(row, f->questions);
+	AddCount(row, f->currency);
+	AddCount(row, f->non_ascii);
+	AddCount(row, f->uppercase_words);
+	AddCount(row, f->quoted_lines);
+	AddCount(row, f->longest_token);
+	AddCount(row, f->longest_line);
+	AddCount(row, f->longest_gap);
+	AddCount(row, f->emoji);
+	AddCount(row, f->math_letters);
+	AddCount(row, f->enclosed_letters);
+	AddCount(row, f->fullwidth_letters);
+	AddCount(row, f->invisible);
+	AddCount(row, f->invisible_words);
+	AddCount(row, f->bidi_controls);
+	AddCount(row, f->bidi_overrides);
+	AddCount(row, f->tag_characters);
+	AddCount(row, f->control_characters);
+	AddCount(row, f->private_use);
+	AddCount(row, f->replacements);
+	AddCount(row, f->stacked_marks);
+	AddCount(row, f->mixed_script_words);
+	AddShare(row, f->uppercase, f->letters);
+	AddShare(row, f->digits, f->characters);
+	AddShare(row, f->punctuation, f->characters);
+	AddShare(row, f->whitespace, f->characters);
+	AddShare(row, f->non_ascii, f->characters);
+	AddShare(row, f->quoted_lines, f->lines);
+	AddDatum(row, FLOAT4OID, Float4GetDatum((float4) f->entropy), f->bytes == 0);
+	AddDatum(row, TEXTARRAYOID, ScriptNames(fcinfo, f), false);
+}
+
+/* text_facts(content): counts of a text */
+PG_FUNCTION_INFO_V1(text_facts);
+Datum
+text_facts(PG_FUNCTION_ARGS)
+{
+	text	   *content = PG_GETARG_TEXT_PP(0);
+	TextScan	scan;
+	FactRow		row;
+	Size		len;
+	const char *bytes = TextToUtf8(VARDATA_ANY(content), VARSIZE_ANY_EXHDR(content), &len);
+
+	TextFactsBegin(&scan);
+	while (len > 0)
+	{
+		Size		piece = PieceEnd(bytes, len);
+
+		CHECK_FOR_INTERRUPTS();
+		TextFactsAdd(&scan, bytes, piece);
+		bytes += piece;
+		len -= piece;
+	}
+	row.n = 0;
+	TextRow(fcinfo, &row, TextFactsEnd(&scan));
+	return MakeRow(fcinfo, &row);
+}
+
+/* ---- headers ----------------------------------------------------------------------- */
+
+/* A string in UTF-8 */
+static FactSpan
+SpanOf(const char *bytes, int len)
+{
+	FactSpan	span;
+
+	span.data = TextToUtf8(bytes, len, &span.len);
+	return span;
+}
+
+/* Elements of a text[] in UTF-8; NULLs are left out */
+static FactSpan *
+SpansOf(ArrayType *array, int *n)
+{
+	Datum	   *elements;
+	bool	   *nulls;
+	int			count;
+	FactSpan   *spans;
+
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &count);
+	spans = palloc(sizeof(FactSpan) * Max(count, 1));
+	*n = 0;
+	for (int i = 0; i < count; i++)
+	{
+		text	   *element;
+
+		if (nulls[i])
+			continue;
+		element = DatumGetTextPP(elements[i]);
+		spans[(*n)++] = SpanOf(VARDATA_ANY(element), VARSIZE_ANY_EXHDR(element));
+	}
+	return spans;
+}
+
+/* What a header's value is given to; false ends the walk */
+typedef bool (*HeaderFn) (const char *value, int len, void *arg);
+
+/* The values of one key: a string, or an array of them */
+static bool
+WalkValues(const JsonbValue *v, HeaderFn fn, void *arg)
+{
+	JsonbIterator *it;
+	JsonbValue	element;
+	JsonbIteratorToken token;
+
+	if (v->type == jbvString)
+		return fn(v->val.string.val, v->val.string.len, arg);
+	if (v->type != jbvBinary || !JsonContainerIsArray(v->val.binary.data))
+		return true;
+	it = JsonbIteratorInit(v->val.binary.data);
+	while ((token = JsonbIteratorNext(&it, &element, true)) != WJB_DONE)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (token == WJB_ELEM && element.type == jbvString &&
+			!fn(element.val.string.val, element.val.string.len, arg))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Every value of a header, from the top: under its name in lower case, as
+ * assay_load has it, then as it is usually written.
+ */
+static void
+WalkHeader(Jsonb *headers, const char *lower, const char *usual, HeaderFn fn, void *arg)
+{
+	JsonbValue	v;
+
+	if (!JB_ROOT_IS_OBJECT(headers))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("headers must be a JSON object"),
+				 errhint("It looks like {\"received\": [\"from ...\", \"from ...\"], \"from\": [\"...\"]}.")));
+	if (getKeyJsonValueFromContainer(&headers->root, lower, strlen(lower), &v) != NULL &&
+		!WalkValues(&v, fn, arg))
+		return;
+	if (getKeyJsonValueFromContainer(&headers->root, usual, strlen(usual), &v) != NULL)
+		WalkValues(&v, fn, arg);
+}
+
+/* ---- authentication ------------------------------------------------------------------ */
+
+typedef struct AuthWalk
+{
+	AuthFacts	facts;
+	FactSpan   *ids;
+	int			nids;
+} AuthWalk;
+
+static bool
+AddAuthHeader(const char *value, int len, void *arg)
+{
+	AuthWalk   *walk = arg;
+	FactSpan	span;
+
+	if (len > HEADER_BYTES_MAX)
+	{
+		walk->facts.untrusted++;
+		return true;
+	}
+	span = SpanOf(value, len);
+	AuthFactsAdd(&walk->facts, span.data, span.len, walk->ids, walk->nids);
+	return true;
+}
+
+/* Are two hosts of one organization, as DMARC's relaxed alignment has it? */
+static bool
+SameOrganization(const char *a, const char *b)
+{
+	const char *of_a = RegistrableDomain(a);
+	const char *of_b = RegistrableDomain(b);
+
+	return strcmp(of_a != NULL ? of_a : a, of_b != NULL ? of_b : b) == 0;
+}
+
+/* The host of an address or a domain in the server's encoding; empty for none */
+static void
+HostOf(const text *address, char *host)
+{
+	const char *bytes = VARDATA_ANY(address);
+	int			len = VARSIZE_ANY_EXHDR(address);
+
+	while (len > 0 && (bytes[len - 1] == ' ' || bytes[len - 1] == '>'))
+		len--;
+	for (int i = len - 1; i >= 0; i--)
+		if (bytes[i] == '@')
+		{
+			bytes += i + 1;
+			len -= i + 1;
+			break;
+		}
+	if (!CanonicalHost(bytes, len, host))
+		host[0] = '\0';
+}
+
+/* In the order of assay.auth_facts, from the second column on; `from` is the author's domain, or empty */
+static void
+AuthRow(FactRow *row, const AuthFacts *f, const char *from)
+{
+	Datum		domains[AUTH_DOMAINS_MAX];
+	bool		aligned = false;
+	bool		spf = f->result[AUTH_SPF][0] != '\0';
+	bool		spf_pass = strcmp(f->result[AUTH_SPF], "pass") == 0;
+	bool		dkim = f->result[AUTH_DKIM][0] != '\0';
+
+	for (int i = 0; i < f->ndomains; i++)
+	{
+		domains[i] = CStringGetTextDatum(f->domains[i]);
+		aligned |= from[0] != '\0' && SameOrganization(f->domains[i], from);
+	}
+	AddString(row, f->result[AUTH_SPF]);
+	AddString(row, f->spf_domain);
+	AddString(row, !spf || f->spf_domain[0] == '\0' ? NULL : f->spf_of_helo ? "helo" : "mailfrom");
+	AddBool(row, spf_pass && f->spf_domain[0] != '\0' && from[0] != '\0' && SameOrganization(f->spf_domain, from),
+			!spf || (spf_pass && from[0] == '\0'));
+	AddString(row, f->result[AUTH_DKIM]);
+	AddString(row, f->dkim_domain);
+	AddDatum(row, TEXTARRAYOID,
+			 PointerGetDatum(construct_array(domains, f->ndomains, TEXTOID, -1, false, TYPALIGN_INT)), false);
+	AddCount(row, f->signatures);
+	AddCount(row, f->signatures_passed);
+	AddBool(row, aligned, !dkim || (f->signatures_passed > 0 && from[0] == '\0'));
+	AddString(row, f->result[AUTH_DMARC]);
+	AddString(row, f->dmarc_domain);
+	AddString(row, f->dmarc_policy);
+	AddString(row, f->dmarc_action);
+	AddString(row, f->result[AUTH_ARC]);
+	AddString(row, f->result[AUTH_COMPAUTH]);
+	AddString(row, f->compauth_reason);
+	AddString(row, f->result[AUTH_IPREV]);
+	AddBool(row, f->conflict, false);
+	AddCount(row, f->trusted);
+	AddCount(row, f->untrusted);
+	AddCount(row, f->malformed);
+}
+
+/* The n-th string of a text[] that isn't NULL, or nothing */
+static void
+AddElement(FactRow *row, ArrayType *array, int n)
+{
+	Datum	   *elements;
+	bool	   *nulls;
+	int			count;
+
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &count);
+	for (int i = 0; i < count && n >= 0; i++)
+		if (!nulls[i] && n-- == 0)
+		{
+			AddDatum(row, TEXTOID, elements[i], false);
+			return;
+		}
+	AddDatum(row, TEXTOID, (Datum) 0, true);
+}
+
+/* auth_facts(headers, authserv_ids, from_domain): what trusted servers found */
+PG_FUNCTION_INFO_V1(auth_facts);
+Datum
+auth_facts(PG_FUNCTION_ARGS)
+{
+	ArrayType  *ids;
+	AuthWalk	walk;
+	FactRow		row;
+	char		from[HOST_MAX_BYTES + 1];
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		PG_RETURN_NULL();
+	ids = PG_GETARG_ARRAYTYPE_P(1);
+	row.n = 0;
+	AuthFactsBegin(&walk.facts);
+	walk.ids = SpansOf(ids, &walk.nids);
+	WalkHeader(PG_GETARG_JSONB_P(0), "authentication-results", "Authentication-Results", AddAuthHeader, &walk);
+	if (!PG_ARGISNULL(2))
+		HostOf(PG_GETARG_TEXT_PP(2), from);
+	else
+		strlcpy(from, walk.facts.dmarc_domain, sizeof(from));
+	AddElement(&row, ids, walk.facts.authserv_id);
+	AuthRow(&row, &walk.facts, from);
+	return MakeRow(fcinfo, &row);
+}
+
+/* ---- the way ------------------------------------------------------------------------- */
+
+typedef struct TrustedNets
+{
+	int			n;
+	Datum	   *nets;
+	bool	   *nulls;
+} TrustedNets;
+
+typedef struct ReceivedSearch
+{
+	ReceivedWalk walk;
+	TrustedNets trusted;
+} ReceivedSearch;
+
+/* An address in one of the networks; written as IPv6, an IPv4 one is what it is */
+static bool
+IsTrustedHop(const ReceivedHop *hop, void *arg)
+{
+	const TrustedNets *trusted = arg;
+	inet	   *address = DatumGetInetPP(DirectFunctionCall1(inet_in, CStringGetDatum(hop->address)));
+
+	for (int i = 0; i < trusted->n; i++)
+	{
+		inet	   *net;
+
+		if (trusted->nulls[i])
+			continue;
+		net = DatumGetInetPP(trusted->nets[i]);
+		if (ip_family(net) == ip_family(address) &&
+			bitncmp(ip_addr(net), ip_addr(address), ip_bits(net)) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+AddReceivedHeader(const char *value, int len, void *arg)
+{
+	ReceivedSearch *search = arg;
+	FactSpan	span = {value, 0};
+
+	/* counted, but too long a one is no hop */
+	if (len <= HEADER_BYTES_MAX)
+		span = SpanOf(value, len);
+	ReceivedAdd(&search->walk, span.data, span.len);
+	return true;
+}
+
+/* Longest name that is no host name; the rest is cut */
+#define NAME_BYTES_MAX	255
+
+/* A host in its canonical form; what is none, as it stands, if it's ASCII */
+static void
+AddHost(FactRow *row, FactSpan host)
+{
+	char		ascii[NAME_BYTES_MAX + 1];
+	int			n = Min(host.len, NAME_BYTES_MAX);
+
+	if (HostToAscii(host.data, host.len, ascii) < 0)
+	{
+		for (int i = 0; i < n; i++)
+			ascii[i] = (unsigned char) host.data[i] > ' ' && (unsigned char) host.data[i] < 0x7F ? host.data[i] : '?';
+		ascii[n] = '\0';
+	}
+	AddString(row, ascii);
+}
+
+/* A canonical host name; false for what is none, or an address */
+static bool
+HostOfSpan(FactSpan span, char *host)
+{
+	const char *label;
+
+	if (HostToAscii(span.data, span.len, host) < 0)
+		return false;
+	label = strrchr(host, '.');
+	label = label != NULL ? label + 1 : host;
+	return label[strspn(label, "0123456789")] != '\0';
+}
+
+/* Are both of one organization?  Unknown where one is no host name in a registered domain. */
+static void
+AddSameDomain(FactRow *row, FactSpan a, FactSpan b)
+{
+	char		host_a[HOST_MAX_BYTES + 1];
+	char		host_b[HOST_MAX_BYTES + 1];
+	const char *of_a = HostOfSpan(a, host_a) ? RegistrableDomain(host_a) : NULL;
+	const char *of_b = HostOfSpan(b, host_b) ? RegistrableDomain(host_b) : NULL;
+
+	AddBool(row, of_a != NULL && of_b != NULL && strcmp(of_a, of_b) == 0, of_a == NULL || of_b == NULL);
+}
+
+/* In the order of assay.received_facts */
+static void
+ReceivedRow(FactRow *row, const ReceivedWalk *walk)
+{
+	const ReceivedHop *hop = &walk->hop;
+	bool		none = walk->at == 0;
+
+	AddDatum(row, INETOID, none ? (Datum) 0 : DirectFunctionCall1(inet_in, CStringGetDatum(hop->address)), none);
+	AddHost(row, hop->name);
+	AddHost(row, hop->helo);
+	AddHost(row, hop->by);
+	AddHost(row, hop->protocol);
+	AddBool(row, hop->encrypted, none);
+	AddBool(row, hop->authenticated, none);
+	AddSameDomain(row, hop->name, hop->helo);
+	AddDatum(row, INT4OID, Int32GetDatum(walk->at), none);
+	AddCount(row, walk->headers);
+}
+
+/* received_facts(headers, trusted): the first hop from outside */
+PG_FUNCTION_INFO_V1(received_facts);
+Datum
+received_facts(PG_FUNCTION_ARGS)
+{
+	ReceivedSearch search;
+	FactRow		row;
+
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), INETOID, -1, false, TYPALIGN_INT,
+					  &search.trusted.nets, &search.trusted.nulls, &search.trusted.n);
+	ReceivedBegin(&search.walk, RegistrableDomain, IsTrustedHop, &search.trusted, search.trusted.n == 0);
+	WalkHeader(PG_GETARG_JSONB_P(0), "received", "Received", AddReceivedHeader, &search);
+	row.n = 0;
+	ReceivedRow(&row, &search.walk);
+	return MakeRow(fcinfo, &row);
+}
+
+/* ---- links ------------------------------------------------------------------------------ */
+
+/* Distinct strings in the order in which they came */
+typedef struct StringSet
+{
+	int			n;
+	uint32		mask;			/* of slots, of which there are twice as many
+								 * as strings at least */
+	char	  **strings;
+	int		   *slots;			/* indexes + 1 by hash */
+} StringSet;
+
+static void
+StringSetBegin(StringSet *set, int max)
+{
+	Size		slots = 16;
+
+	while (slots < 2 * (Size) max)
+		slots *= 2;
+	set->n = 0;
+	set->mask = slots - 1;
+	set->strings = MemoryContextAllocHuge(CurrentMemoryContext, mul_size(sizeof(char *), Max(max, 1)));
+	set->slots = MemoryContextAllocExtended(CurrentMemoryContext, mul_size(sizeof(int), slots),
+											MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+}
+
+/* The string's index; *is_new tells whether it wasn't there */
+static int
+StringSetAdd(StringSet *set, const char *string, bool *is_new)
+{
+	uint32		slot = hash_bytes((const unsigned char *) string, strlen(string)) & set->mask;
+
+	while (set->slots[slot] != 0 && strcmp(set->strings[set->slots[slot] - 1], string) != 0)
+		slot = (slot + 1) & set->mask;
+	*is_new = set->slots[slot] == 0;
+	if (*is_new)
+	{
+		set->strings[set->n++] = pstrdup(string);
+		set->slots[slot] = set->n;
+	}
+	return set->slots[slot] - 1;
+}
+
+static Datum
+StringSetArray(const StringSet *set)
+{
+	Datum	   *strings = palloc(sizeof(Datum) * Max(set->n, 1));
+
+	for (int i = 0; i < set->n; i++)
+		strings[i] = CStringGetTextDatum(set->strings[i]);
+	return PointerGetDatum(construct_array(strings, set->n, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+/* Counts of URLs and links, in the order of assay.url_facts */
+typedef struct UrlCounts
+{
+	int			urls;
+	int			foreign;
+	int			of_sender;
+	int			ip;
+	int			punycode;
+	int			userinfo;
+	int			port;
+	int			odd;
+	int			insecure;
+	int			email;
+	int			nested;
+	int			longest;
+	int			longest_host;
+	int			labels;
+	int			links;
+	int			mismatches;
+	int			url_texts;
+	int			empty_texts;
+	int			mailto;
+	int			phone;
+	int			script;
+} UrlCounts;
+
+typedef struct UrlSummary
+{
+	UrlCounts	counts;
+	StringSet	hosts;
+	StringSet	domains;
+	char	  **domain_of;		/* of each host, or NULL */
+	const char *sender;			/* its domain, or NULL */
+} UrlSummary;
+
+/* What stands for a host in comparisons: its registrable domain, or itself */
+static const char *
+HostIdentity(const UrlParts *u)
+{
+	const char *domain = u->is_address ? NULL : RegistrableDomain(u->host);
+
+	return domain != NULL ? domain : u->host;
+}
+
+/* Does it lead to a host?  A bare name does if it can't be a file's. */
+static bool
+HasHost(const UrlParts *u)
+{
+	const char *dot = strrchr(u->host, '.');
+
+	if (u->host[0] == '\0')
+		return false;
+	return !u->bare || u->is_address || (dot != NULL && IsTopLevelDomain(dot + 1));
+}
+
+/* Count what a host shows; its index among the distinct ones */
+static int
+AddUrlHost(UrlSummary *s, const UrlParts *u)
+{
+	bool		is_new;
+	int			at = StringSetAdd(&s->hosts, u->host, &is_new);
+	int			labels = 1;
+	const char *domain;
+
+	if (!is_new)
+		return at;
+	s->domain_of[at] = NULL;
+	s->counts.longest_host = Max(s->counts.longest_host, (int) strlen(u->host));
+	if (u->is_address)
+		return at;
+	for (const char *p = u->host; *p != '\0'; p++)
+		labels += *p == '.';
+	s->counts.labels = Max(s->counts.labels, labels);
+	domain = RegistrableDomain(u->host);
+	if (domain == NULL)
+		return at;
+	s->domain_of[at] = s->domains.strings[StringSetAdd(&s->domains, domain, &is_new)];
+	if (is_new && s->sender != NULL && strcmp(domain, s->sender) != 0)
+		s->counts.foreign++;
+	return at;
+}
+
+static void
+AddUrl(UrlSummary *s, FactSpan url)
+{
+	UrlCounts  *c = &s->counts;
+	UrlParts	u;
+	int			characters = 0;
+	const char *identity;
+
+	for (Size i = 0; i < url.len; i++)
+		characters += (url.data[i] & 0xC0) != 0x80;
+	c->urls++;
+	c->longest = Max(c->longest, characters);
+	UrlParse(url.data, url.len, &u);
+	if (!HasHost(&u))
+		return;
+	identity = s->domain_of[AddUrlHost(s, &u)];
+	if (s->sender != NULL && strcmp(identity != NULL ? identity : u.host, s->sender) == 0)
+		c->of_sender++;
+	c->ip += u.is_address;
+	c->punycode += strncmp(u.host, "xn--", 4) == 0 || strstr(u.host, ".xn--") != NULL;
+	c->userinfo += u.userinfo;
+	c->port += u.port;
+	c->odd += u.odd;
+	c->insecure += u.scheme == URL_HTTP && !u.bare;
+	c->email += u.has_address;
+	c->nested += u.has_url;
+}
+
+static bool
+IsBlankSpan(FactSpan span)
+{
+	for (Size i = 0; i < span.len; i++)
+		if ((unsigned char) span.data[i] > ' ')
+			return false;
+	return true;
+}
+
+/* A link, and its text if that is known */
+static void
+AddLink(UrlSummary *s, FactSpan href, const FactSpan *shown)
+{
+	UrlCounts  *c = &s->counts;
+	UrlParts	to;
+	UrlParts	says;
+
+	c->links++;
+	UrlParse(href.data, href.len, &to);
+	c->mailto += to.scheme == URL_MAILTO;
+	c->phone += to.scheme == URL_PHONE;
+	c->script += to.scheme == URL_SCRIPT;
+	if (shown == NULL)
+		return;
+	c->empty_texts += IsBlankSpan(*shown);
+	if (!UrlShown(shown->data, shown->len, IsTopLevelDomain, &says))
+		return;
+	c->url_texts++;
+	c->mismatches += HasHost(&to) && strcmp(HostIdentity(&to), HostIdentity(&says)) != 0;
+}
+
+/* In the order of assay.url_facts */
+static void
+UrlRow(FactRow *row, const UrlSummary *s)
+{
+	const UrlCounts *c = &s->counts;
+
+	AddCount(row, c->urls);
+	AddCount(row, s->hosts.n);
+	AddCount(row, s->domains.n);
+	AddDatum(row, INT4OID, Int32GetDatum(c->foreign), s->sender == NULL);
+	AddDatum(row, INT4OID, Int32GetDatum(c->of_sender), s->sender == NULL);
+	AddCount(row, c->ip);
+	AddCount(row, c->punycode);
+	AddCount(row, c->userinfo);
+	AddCount(row, c->port);
+	AddCount(row, c->odd);
+	AddCount(row, c->insecure);
+	AddCount(row, c->email);
+	AddCount(row, c->nested);
+	AddCount(row, c->longest);
+	AddCount(row, c->longest_host);
+	AddCount(row, c->labels);
+	AddCount(row, c->links);
+	AddCount(row, c->mismatches);
+	AddCount(row, c->url_texts);
+	AddCount(row, c->empty_texts);
+	AddCount(row, c->mailto);
+	AddCount(row, c->phone);
+	AddCount(row, c->script);
+	AddDatum(row, TEXTARRAYOID, StringSetArray(&s->hosts), false);
+	AddDatum(row, TEXTARRAYOID, StringSetArray(&s->domains), false);
+}
+
+/* The elements of an argument, of which NULLs stay so as to keep their places */
+static FactSpan *
+ArraySpans(FunctionCallInfo fcinfo, int arg, int *n)
+{
+	Datum	   *elements;
+	bool	   *nulls;
+	FactSpan   *spans;
+
+	*n = 0;
+	if (PG_ARGISNULL(arg))
+		return NULL;
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(arg), TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, n);
+	spans = palloc(sizeof(FactSpan) * Max(*n, 1));
+	for (int i = 0; i < *n; i++)
+	{
+		text	   *element = nulls[i] ? NULL : DatumGetTextPP(elements[i]);
+
+		CHECK_FOR_INTERRUPTS();
+		spans[i].data = NULL;
+		if (element != NULL)
+			spans[i] = SpanOf(VARDATA_ANY(element), VARSIZE_ANY_EXHDR(element));
+	}
+	return spans;
+}
+
+/* url_facts(urls, hrefs, texts, sender_domain): where links lead */
+PG_FUNCTION_INFO_V1(url_facts);
+Datum
+url_facts(PG_FUNCTION_ARGS)
+{
+	int			nurls;
+	int			nhrefs;
+	int			ntexts;
+	FactSpan   *urls = ArraySpans(fcinfo, 0, &nurls);
+	FactSpan   *hrefs = ArraySpans(fcinfo, 1, &nhrefs);
+	FactSpan   *texts = ArraySpans(fcinfo, 2, &ntexts);
+	char		sender[HOST_MAX_BYTES + 1] = "";
+	UrlSummary	s = {0};
+	FactRow		row;
+
+	if (urls == NULL && hrefs == NULL)
+		PG_RETURN_NULL();
+	if (!PG_ARGISNULL(3))
+		HostOf(PG_GETARG_TEXT_PP(3), sender);
+	if (sender[0] != '\0')
+		s.sender = RegistrableDomain(sender) ? RegistrableDomain(sender) : sender;
+	/* links are URLs where these aren't given apart */
+	if (urls == NULL)
+	{
+		urls = hrefs;
+		nurls = nhrefs;
+	}
+	StringSetBegin(&s.hosts, nurls);
+	StringSetBegin(&s.domains, nurls);
+	s.domain_of = palloc(sizeof(char *) * Max(nurls, 1));
+	for (int i = 0; i < nurls; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (urls[i].data != NULL)
+			AddUrl(&s, urls[i]);
+	}
+	for (int i = 0; i < nhrefs; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (hrefs[i].data != NULL)
+			AddLink(&s, hrefs[i], i < ntexts && texts[i].data != NULL ? &texts[i] : NULL);
+	}
+	row.n = 0;
+	UrlRow(&row, &s);
+	return MakeRow(fcinfo, &row);
+}
