@@ -28,14 +28,14 @@ SQL_OF_MODULE = $(SQL_FIRST) $(filter-out $(SQL_FIRST),$(sort $(wildcard src/$(1
 SQL_SECTIONS = $(foreach m,$(MODULES_IN_ORDER),$(call SQL_OF_MODULE,$(m)))
 EXTENSION_SQL = $(EXTENSION)--$(EXTVERSION).sql
 
-# What leads here from the version before (upgrade/README.md): the files that
-# are wholly new, in the order of the list, then the parts that it doesn't name.
+# What leads here from the version before (upgrade/README.md): the files of the
+# list, whole or the functions that it names, then the parts that it doesn't name.
 UPGRADE = $(patsubst upgrade/%.new,%,$(wildcard upgrade/*--$(EXTVERSION).new))
 ifneq ($(UPGRADE),)
 UPGRADE_SQL = $(EXTENSION)--$(UPGRADE).sql
-UPGRADE_NEW = $(shell sed 's/\#.*//' upgrade/$(UPGRADE).new)
-UPGRADE_SECTIONS = $(UPGRADE_NEW) \
-	$(filter-out $(UPGRADE_NEW),$(sort $(wildcard upgrade/$(UPGRADE).d/*.sql)))
+UPGRADE_LIST = upgrade/$(UPGRADE).new
+UPGRADE_NEW = $(sort $(shell sed 's/\#.*//' $(UPGRADE_LIST) | cut -d' ' -f1))
+UPGRADE_REST = $(filter-out $(UPGRADE_NEW),$(sort $(wildcard upgrade/$(UPGRADE).d/*.sql)))
 endif
 
 MODULE_big = $(EXTENSION)
@@ -87,20 +87,20 @@ BITCODE_CFLAGS += -ffp-contract=off
 # PGXS tracks no headers outside of the source tree, and stale objects lie.
 $(OBJS): $(INCLUDED) Makefile
 
-# $(call assemble,COMMAND,FILES)
+# $(call assemble,COMMAND TO LOAD IT,LINES AS IN A LIST OF upgrade/)
 define assemble
 	{ printf '/* %s: assembled from the modules under src; edit those */\n\n' '$@'; \
 	  printf '\\echo Use "%s" to load this file. \\quit\n' '$(1)'; \
-	  for f in $(2); do printf '\n'; cat $$f || exit 1; done; } >$@.tmp
+	  { $(2); } | awk -f upgrade/assemble.awk; } >$@.tmp
 	mv $@.tmp $@
 endef
 
-$(EXTENSION_SQL): $(SQL_SECTIONS) pg_assay.control Makefile
-	$(call assemble,CREATE EXTENSION pg_assay,$(SQL_SECTIONS))
+$(EXTENSION_SQL): $(SQL_SECTIONS) upgrade/assemble.awk pg_assay.control Makefile
+	$(call assemble,CREATE EXTENSION pg_assay,printf '%s\n' $(SQL_SECTIONS))
 
 ifneq ($(UPGRADE),)
-$(UPGRADE_SQL): $(UPGRADE_SECTIONS) upgrade/$(UPGRADE).new $(wildcard upgrade upgrade/$(UPGRADE).d) pg_assay.control Makefile
-	$(call assemble,ALTER EXTENSION pg_assay UPDATE,$(UPGRADE_SECTIONS))
+$(UPGRADE_SQL): $(UPGRADE_NEW) $(UPGRADE_REST) $(UPGRADE_LIST) $(wildcard upgrade upgrade/$(UPGRADE).d) upgrade/assemble.awk pg_assay.control Makefile
+	$(call assemble,ALTER EXTENSION pg_assay UPDATE,cat $(UPGRADE_LIST); printf '%s\n' $(UPGRADE_REST))
 endif
 
 # PGXS looks for programs in the folder where they were built.

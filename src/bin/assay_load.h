@@ -3,9 +3,10 @@
  *	  What the parts of the client program assay_load share.
  *
  * The way of the data: source.c finds messages in files and hands over one at
- * a time as raw bytes; mail.c (with body.c) or jsonl.c turns it into a Message; copy.c puts
- * that into a batch and the batch into the table.  text.c holds what all of
- * them need to make clean UTF-8; html.c makes text of HTML, urls.c finds URLs.
+ * a time as raw bytes; mail.c (with body.c) or jsonl.c turns it into a
+ * Message; copy.c puts that into a batch and the batch into the table.  text.c
+ * holds what all of them need to make clean UTF-8; html.c (with what html.h
+ * names) makes text of HTML, urls.c finds URLs.
  *
  * Every string in a Message is valid UTF-8 without NUL: that is what
  * PostgreSQL's text takes.  No byte of the input is trusted before text.c saw

@@ -1,12 +1,13 @@
 /*
  * html.h
- *	  How an HTML element shows its text: what style.c finds out for html.c.
+ *	  What the files share that make text of HTML: html.c, which walks the
+ *	  document, and what it needs, html_tags.c, html_shown.c, html_links.c and
+ *	  style.c.
  */
 #ifndef ASSAY_HTML_H
 #define ASSAY_HTML_H
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "assay_load.h"
 
 #define COLOR_UNKNOWN	(-1)
 
@@ -21,9 +22,87 @@ typedef struct Style
 	int			background;		/* 0xRRGGBB, or unknown behind a picture */
 } Style;
 
+/* A tag as it stands in the source */
+typedef struct Tag
+{
+	const char *name;
+	size_t		name_len;
+	bool		closing;
+	int			attributes;
+	/* the values of the attributes that lead somewhere */
+	const char *href;
+	size_t		href_len;
+	const char *src;
+	size_t		src_len;
+	const char *end;			/* after the > */
+} Tag;
+
+/* What a tag does to the elements that are open */
+typedef enum TagKind
+{
+	TAG_INLINE,					/* closes nothing but its own kind */
+	TAG_BLOCK,					/* its end tag closes what is open in it */
+	TAG_BARRIER,				/* end tags within don't reach out of it */
+	TAG_VOID,
+	TAG_RAW						/* holds text that is no markup */
+} TagKind;
+
+/* Text that is being put together, with the white space that is due */
+typedef struct Out
+{
+	GString    *s;
+	bool		pending_space;
+	int			pending_newlines;
+	int			indent;			/* blanks after a line end in <pre> */
+} Out;
+
+/* A document on its way to text */
+typedef struct HtmlState
+{
+	Message    *m;
+	Out			seen;
+	Out			hidden;
+	bool		links_only;		/* in a conditional comment */
+	char	   *base;			/* <base href> */
+	GHashTable *rules;			/* of style sheets: selector to declarations */
+	bool		in_link;
+	char	   *href;
+	GString    *link_text;
+	char	   *link_alt;
+} HtmlState;
+
+/* How an element interrupts the text around it */
+typedef enum Break
+{
+	BREAK_NONE, BREAK_SPACE, BREAK_LINE, BREAK_PARAGRAPH, BREAK_SKIP
+} Break;
+
+/* html_tags.c */
+extern bool tag_is(const char *s, size_t len, const char *name);
+extern bool tag_read(const char *s, const char *end, Tag *tag);
+extern TagKind tag_kind(const char *s, size_t len);
+extern bool tags_cost_too_much(const char *s, size_t len);
+
+/* html_shown.c */
+extern void shown_break(HtmlState *st, Break brk, const Style *style);
+extern void shown_add(HtmlState *st, Out *out, bool in_pre, const char *s, size_t len);
+
+/* html_links.c */
+extern char *link_url(HtmlState *st, const char *s, size_t len);
+extern void link_note(HtmlState *st, const char *url);
+extern void link_attribute(HtmlState *st, const char *s);
+extern void link_css(HtmlState *st, const char *s);
+extern void link_refresh(HtmlState *st, const char *s);
+extern void link_begin(HtmlState *st, const char *value, size_t len);
+extern void link_end(HtmlState *st);
+
+/* style.c */
 extern void style_init(Style *style);
 extern void style_declarations(Style *style, const char *s, size_t len);
 extern void style_color(int *color, const char *s, size_t len);
 extern bool style_hides(const Style *style);
+extern void style_read_sheet(GHashTable **rules, const char *s);
+extern void style_apply_rules(GHashTable *rules, Style *style, const char *tag,
+							  const char *classes, const char *id);
 
 #endif							/* ASSAY_HTML_H */

@@ -9,7 +9,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <glib.h>
 
 #include "html.h"
 
@@ -21,6 +20,9 @@
 
 /* Nobody sees what is this far outside of the page */
 #define FAR_PIXELS		500.0
+
+#define MAX_RULES		2000	/* of style sheets */
+#define MAX_CLASSES		16		/* of one element */
 
 void
 style_init(Style *style)
@@ -211,6 +213,7 @@ font_size(Style *style, const char *s, size_t len)
 		style->tiny = false;
 }
 
+/* background, background-color: a picture makes it unknown */
 static void
 background(Style *style, const char *s, size_t len)
 {
@@ -231,6 +234,7 @@ background(Style *style, const char *s, size_t len)
 		style->background = COLOR_UNKNOWN;
 }
 
+/* One declaration, "name: value" */
 static void
 declaration(Style *style, Clip *clip, const char *name, size_t n, const char *s, size_t len)
 {
@@ -350,4 +354,113 @@ style_hides(const Style *style)
 {
 	return style->gone || style->invisible || style->tiny || style->off_page ||
 		same_color(style->color, style->background);
+}
+
+/* ---- style sheets -------------------------------------------------------- */
+
+/* The end of a block of CSS that begins at {, with the blocks in it */
+static const char *
+block_end(const char *s)
+{
+	int			depth = 0;
+
+	for (; *s != '\0'; s++)
+	{
+		if (*s == '{')
+			depth++;
+		else if (*s == '}' && --depth == 0)
+			return s;
+	}
+	return s;
+}
+
+/*
+ * The rules with a simple selector: a class, an id, an element, or an element
+ * with a class.  Rules for some media only are left out.
+ */
+void
+style_read_sheet(GHashTable **rules, const char *s)
+{
+	const char *open;
+
+	if (*rules == NULL)
+		*rules = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	while ((open = strchr(s, '{')) != NULL)
+	{
+		const char *close = block_end(open);
+		const char *at = s;
+		const char *comment;
+
+		while ((comment = g_strstr_len(at, open - at, "*/")) != NULL)
+			at = comment + 2;
+		at += strspn(at, " \t\r\n;}<!->");
+		while (at < open && *at != '@')
+		{
+			size_t		n = strcspn(at, ",{");
+			size_t		word = strcspn(at, " \t\r\n,{>+~:[*");
+
+			if (word > 0 && word + strspn(at + word, " \t\r\n") == n && word < 100 &&
+				g_hash_table_size(*rules) < MAX_RULES)
+			{
+				char	   *key = g_ascii_strdown(at, word);
+				char	   *old = g_hash_table_lookup(*rules, key);
+				char	   *block = g_strndup(open + 1, MIN(close - open - 1, 4096));
+
+				g_hash_table_insert(*rules, key,
+									old == NULL || strlen(old) > 4096 ? g_strdup(block) :
+									g_strconcat(old, ";", block, NULL));
+				g_free(block);
+			}
+			at += n;
+			at += strspn(at, ", \t\r\n");
+		}
+		if (*close == '\0')
+			break;
+		s = close + 1;
+	}
+}
+
+/* Apply what the style sheets say under that selector, if anything */
+static void
+apply_rule(GHashTable *rules, Style *style, const char *key)
+{
+	const char *declarations = g_hash_table_lookup(rules, key);
+
+	if (declarations != NULL)
+		style_declarations(style, declarations, strlen(declarations));
+}
+
+/* What the style sheets say about an element */
+void
+style_apply_rules(GHashTable *rules, Style *style, const char *tag, const char *classes, const char *id)
+{
+	char		key[160];
+
+	apply_rule(rules, style, tag);
+	for (int i = 0; classes != NULL && *classes != '\0' && i < MAX_CLASSES; i++)
+	{
+		size_t		n;
+
+		classes += strspn(classes, " \t\r\n");
+		n = strcspn(classes, " \t\r\n");
+		if (n > 0 && n < 60)
+		{
+			char	   *lower = g_ascii_strdown(classes, n);
+
+			g_snprintf(key, sizeof(key), ".%s", lower);
+			apply_rule(rules, style, key);
+			g_snprintf(key, sizeof(key), "%.60s.%s", tag, lower);
+			apply_rule(rules, style, key);
+			g_free(lower);
+		}
+		classes += n;
+	}
+	if (id != NULL && strlen(id) < 100)
+	{
+		char	   *lower = g_ascii_strdown(id, -1);
+
+		g_snprintf(key, sizeof(key), "#%s", lower);
+		apply_rule(rules, style, key);
+		g_free(lower);
+	}
 }

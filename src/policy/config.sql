@@ -327,7 +327,7 @@ BEGIN
 	END IF;
 	FOR r IN SELECT u.what, u.oid, c.relowner, c.relpersistence
 		FROM (VALUES ('decision table', decision), ('label table', label), ('view of rights', access), ('signals view', signals_view)) u(what, oid)
-		LEFT JOIN pg_class c ON c.oid = u.oid WHERE u.oid IS NOT NULL LOOP
+		LEFT JOIN pg_class c ON c.oid = u.oid WHERE u.oid IS NOT NULL ORDER BY u.what LOOP
 		IF r.relpersistence = 't' THEN
 			RAISE EXCEPTION '% of a policy must not be temporary', r.what USING ERRCODE = 'invalid_table_definition';
 		ELSIF r.relowner IS NULL OR r.relowner <> owner AND r.what <> 'signals view' THEN

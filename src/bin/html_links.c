@@ -1,0 +1,206 @@
+/*
+ * html_links.c
+ *	  Where an HTML document leads: its links with their texts, and the URLs
+ *	  in other attributes, in style sheets and in a refresh.
+ */
+#include <string.h>
+
+#include "html.h"
+
+/* Does a URL have this scheme, "http:"? */
+static bool
+has_scheme(const char *url, const char *scheme)
+{
+	return g_ascii_strncasecmp(url, scheme, strlen(scheme)) == 0;
+}
+
+/*
+ * What browsers do to the slashes of a URL that leads to the net: backslashes
+ * are slashes up to the query, and any number of them stands before the host.
+ */
+static void
+fix_slashes(GString *url)
+{
+	size_t		from;
+	size_t		n;
+
+	if (has_scheme(url->str, "http:"))
+		from = 5;
+	else if (has_scheme(url->str, "https:"))
+		from = 6;
+	else if (has_scheme(url->str, "ftp:"))
+		from = 4;
+	else if (url->len >= 2 && strchr("/\\", url->str[0]) != NULL && strchr("/\\", url->str[1]) != NULL)
+		from = 0;
+	else
+		return;
+	for (char *p = url->str; *p != '\0' && *p != '?' && *p != '#'; p++)
+		if (*p == '\\')
+			*p = '/';
+	n = strspn(url->str + from, "/");
+	if (n != 2 && url->str[from + n] != '\0')
+	{
+		g_string_erase(url, from, n);
+		g_string_insert(url, from, "//");
+	}
+}
+
+/*
+ * An attribute's URL as a browser reads it: no blanks around, no line ends or
+ * tabs within, relative to <base>.
+ */
+char	   *
+link_url(HtmlState *st, const char *s, size_t len)
+{
+	GString    *out;
+	const char *end = s + len;
+	bool		no_scheme;
+
+	while (s < end && (unsigned char) *s <= ' ')
+		s++;
+	out = g_string_sized_new(MIN(end - s, 256) + 16);
+	while (s < end && out->len <= MAX_URL_BYTES)
+	{
+		const char *p = s;
+
+		while (p < end && *p != '\n' && *p != '\r' && *p != '\t')
+			p++;
+		g_string_append_len(out, s, p - s);
+		s = p + 1;
+	}
+	while (out->len > 0 && (unsigned char) out->str[out->len - 1] <= ' ')
+		g_string_truncate(out, out->len - 1);
+	if (out->len > MAX_URL_BYTES)
+	{
+		/* a picture that is part of the message is no URL to keep */
+		if (!has_scheme(out->str, "data:"))
+			ADD_DEFECT(st->m, DEFECT_TRUNCATED_LIST);
+		text_truncate(out, MAX_URL_BYTES);
+	}
+	fix_slashes(out);
+	no_scheme = strcspn(out->str, ":/?#") == strcspn(out->str, "/?#");
+	if (st->base != NULL && out->len > 0 && out->str[0] != '#' && no_scheme)
+	{
+		char	   *full = g_uri_resolve_relative(st->base, out->str,
+												  G_URI_FLAGS_PARSE_RELAXED | G_URI_FLAGS_ENCODED, NULL);
+
+		if (full != NULL)
+		{
+			char	   *clean = text_clean(full, -1, st->m, DEFECT_BAD_CHARSET);
+
+			g_free(full);
+			g_string_free(out, TRUE);
+			return clean;
+		}
+	}
+	return g_string_free(out, FALSE);
+}
+
+/* Keep it among the URLs when it leads to the net */
+void
+link_note(HtmlState *st, const char *url)
+{
+	if (has_scheme(url, "http:") || has_scheme(url, "https:") || has_scheme(url, "ftp:"))
+		message_add_url(st->m, url, strlen(url));
+	else if (url[0] == '/' && url[1] == '/')
+	{
+		char	   *full = g_strconcat("http:", url, NULL);
+
+		message_add_url(st->m, full, strlen(full));
+		g_free(full);
+	}
+	else
+	{
+		/* mail programs complete what looks like a host, or a host and a path */
+		size_t		n = strcspn(url, "/?#:");
+
+		if (text_is_host(url, n) || (url[n] == '/' && text_is_host_form(url, n)))
+			message_add_url(st->m, url, strlen(url));
+	}
+}
+
+/* The URL in an attribute, where it leads to the net */
+void
+link_attribute(HtmlState *st, const char *s)
+{
+	char	   *url = link_url(st, s, strlen(s));
+
+	link_note(st, url);
+	g_free(url);
+}
+
+/* A link is over: keep it with its text */
+void
+link_end(HtmlState *st)
+{
+	GString    *t = st->link_text;
+
+	if (!st->in_link)
+		return;
+	while (t->len > 0 && t->str[t->len - 1] == ' ')
+		g_string_truncate(t, t->len - 1);
+	/* an image is its alternative text */
+	if (t->len == 0 && st->link_alt != NULL)
+		g_string_assign(t, st->link_alt);
+	text_truncate(t, MAX_LINK_TEXT);
+	message_add_link(st->m, t->str, st->href);
+	g_string_truncate(t, 0);
+	g_free(st->href);
+	g_free(st->link_alt);
+	st->href = st->link_alt = NULL;
+	st->in_link = false;
+}
+
+/* A link begins, and ends the one that is open */
+void
+link_begin(HtmlState *st, const char *value, size_t len)
+{
+	link_end(st);
+	st->href = link_url(st, value, len);
+	link_note(st, st->href);
+	st->in_link = true;
+}
+
+/* url(…) and @import in CSS */
+void
+link_css(HtmlState *st, const char *s)
+{
+	while ((s = strstr(s, "url(")) != NULL)
+	{
+		size_t		n;
+		char	   *url;
+
+		s += 4;
+		s += strspn(s, " \t\r\n\"'");
+		n = strcspn(s, ")\"'");
+		url = link_url(st, s, n);
+		link_note(st, url);
+		g_free(url);
+		s += n;
+	}
+}
+
+/* <meta http-equiv="refresh" content="0; url=…">, where url= may be missing */
+void
+link_refresh(HtmlState *st, const char *s)
+{
+	size_t		n;
+	char		quote = '\0';
+	char	   *url;
+
+	s += strspn(s, " \t\r\n0123456789.");
+	s += strspn(s, ";, \t\r\n");
+	if (g_ascii_strncasecmp(s, "url", 3) == 0)
+	{
+		const char *p = s + 3 + strspn(s + 3, " \t\r\n");
+
+		if (*p == '=')
+			s = p + 1 + strspn(p + 1, " \t\r\n");
+	}
+	if (*s == '"' || *s == '\'')
+		quote = *s++;
+	n = quote != '\0' ? strcspn(s, quote == '"' ? "\"" : "'") : strlen(s);
+	url = link_url(st, s, n);
+	link_note(st, url);
+	g_free(url);
+}

@@ -1,0 +1,216 @@
+/*
+ * html_tags.c
+ *	  HTML tags as they stand in the source, and what a document would cost.
+ *
+ * The parser takes quadratic time for very deep nesting and for very many
+ * attributes.  A scan of the tags, without building a tree, finds that out
+ * before; html.c also strips tags with it where it can't parse.
+ */
+#include <string.h>
+#include <glib.h>
+
+#include "html.h"
+
+#define MAX_ATTRIBUTES	1000	/* in one tag */
+#define MAX_COST		(100 * 1000 * 1000) /* steps down a stack of elements */
+
+/* Is that piece of source this name, in any case? */
+bool
+tag_is(const char *s, size_t len, const char *name)
+{
+	return (s[0] | 0x20) == name[0] && len == strlen(name) && g_ascii_strncasecmp(s, name, len) == 0;
+}
+
+/* Read the tag at s, "<a …>" or "</a …>"; false where there is none */
+bool
+tag_read(const char *s, const char *end, Tag *tag)
+{
+	const char *p = s + 1;
+
+	memset(tag, 0, sizeof(*tag));
+	if (p < end && *p == '/')
+	{
+		tag->closing = true;
+		p++;
+	}
+	if (p >= end || !g_ascii_isalpha(*p))
+		return false;
+	tag->name = p;
+	while (p < end && !g_ascii_isspace(*p) && *p != '/' && *p != '>')
+		p++;
+	tag->name_len = p - tag->name;
+	while (p < end && *p != '>')
+	{
+		const char *name = p;
+		const char *value;
+		size_t		name_len;
+
+		if (g_ascii_isspace(*p) || *p == '/')
+		{
+			p++;
+			continue;
+		}
+		/* a name may begin with "=" */
+		p++;
+		while (p < end && !g_ascii_isspace(*p) && *p != '/' && *p != '>' && *p != '=')
+			p++;
+		name_len = p - name;
+		tag->attributes++;
+		while (p < end && g_ascii_isspace(*p))
+			p++;
+		if (p >= end || *p != '=')
+			continue;
+		p++;
+		while (p < end && g_ascii_isspace(*p))
+			p++;
+		value = p;
+		if (p < end && (*p == '"' || *p == '\''))
+		{
+			value++;
+			p = memchr(value, *p, end - value);
+			if (p == NULL)
+				p = end;
+		}
+		else
+			while (p < end && !g_ascii_isspace(*p) && *p != '>')
+				p++;
+		if (tag_is(name, name_len, "href"))
+			tag->href = value, tag->href_len = p - value;
+		else if (tag_is(name, name_len, "src") || tag_is(name, name_len, "action"))
+			tag->src = value, tag->src_len = p - value;
+		if (p < end && *p != '>')
+			p++;
+	}
+	tag->end = p < end ? p + 1 : end;
+	return true;
+}
+
+/* What a tag of that name does to the elements that are open */
+TagKind
+tag_kind(const char *s, size_t len)
+{
+	static const struct
+	{
+		const char *name;
+		TagKind		kind;
+	}			kinds[] =
+	{
+		{"br", TAG_VOID}, {"img", TAG_VOID}, {"td", TAG_BARRIER}, {"tr", TAG_BLOCK},
+		{"p", TAG_BLOCK}, {"div", TAG_BLOCK}, {"table", TAG_BARRIER}, {"tbody", TAG_BLOCK},
+		{"th", TAG_BARRIER}, {"center", TAG_BLOCK}, {"li", TAG_BLOCK}, {"ul", TAG_BLOCK},
+		{"hr", TAG_VOID}, {"input", TAG_VOID}, {"meta", TAG_VOID}, {"link", TAG_VOID},
+		{"area", TAG_VOID}, {"base", TAG_VOID}, {"col", TAG_VOID}, {"embed", TAG_VOID},
+		{"param", TAG_VOID}, {"source", TAG_VOID}, {"track", TAG_VOID}, {"wbr", TAG_VOID},
+		{"script", TAG_RAW}, {"style", TAG_RAW}, {"title", TAG_RAW}, {"textarea", TAG_RAW},
+		{"xmp", TAG_RAW}, {"iframe", TAG_RAW}, {"noembed", TAG_RAW}, {"noframes", TAG_RAW},
+		{"caption", TAG_BARRIER}, {"template", TAG_BARRIER}, {"marquee", TAG_BARRIER},
+		{"object", TAG_BARRIER}, {"applet", TAG_BARRIER}, {"svg", TAG_BARRIER},
+		{"math", TAG_BARRIER}, {"button", TAG_BLOCK}, {"html", TAG_VOID}, {"body", TAG_VOID},
+		{"head", TAG_VOID}, {"h1", TAG_BLOCK}, {"h2", TAG_BLOCK}, {"h3", TAG_BLOCK},
+		{"h4", TAG_BLOCK}, {"ol", TAG_BLOCK}, {"dl", TAG_BLOCK}, {"dd", TAG_BLOCK},
+		{"dt", TAG_BLOCK}, {"form", TAG_VOID}, {"section", TAG_BLOCK}, {"blockquote", TAG_BLOCK},
+		{"thead", TAG_BLOCK}, {"tfoot", TAG_BLOCK}, {"pre", TAG_BLOCK}, {"article", TAG_BLOCK},
+		{"header", TAG_BLOCK}, {"footer", TAG_BLOCK}, {"option", TAG_BLOCK},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
+		if ((s[0] | 0x20) == kinds[i].name[0] && tag_is(s, len, kinds[i].name))
+			return kinds[i].kind;
+	return TAG_INLINE;
+}
+
+/* An element that the scan takes for open */
+typedef struct Open
+{
+	const char *name;
+	size_t		len;
+	TagKind		kind;
+} Open;
+
+/* How far down an end tag is looked for */
+#define SCAN_DEPTH	24
+
+/* What an end tag closes, at the least: never more than the parser closes */
+static void
+close_tag(GArray *stack, const Tag *tag, TagKind kind)
+{
+	for (guint i = 0; i < SCAN_DEPTH && i < stack->len; i++)
+	{
+		Open	   *open = &g_array_index(stack, Open, stack->len - 1 - i);
+
+		if (open->len == tag->name_len &&
+			g_ascii_strncasecmp(open->name, tag->name, open->len) == 0)
+		{
+			g_array_set_size(stack, stack->len - 1 - i);
+			return;
+		}
+		if (kind == TAG_INLINE && open->kind != TAG_INLINE)
+			return;
+		if (open->kind == TAG_BARRIER && kind != TAG_BARRIER &&
+			!(tag_is(tag->name, tag->name_len, "tr") && !tag_is(open->name, open->len, "table")))
+			return;
+	}
+}
+
+/*
+ * Would a document cost the parser more than its size justifies?  The parser
+ * looks at the elements that are open for each tag, and at each attribute of
+ * a tag for each other; count that.
+ */
+bool
+tags_cost_too_much(const char *s, size_t len)
+{
+	const char *end = s + len;
+	GArray	   *stack = g_array_new(FALSE, FALSE, sizeof(Open));
+	int64_t		cost = 0;
+
+	while (cost < MAX_COST && s < end && (s = memchr(s, '<', end - s)) != NULL)
+	{
+		Tag			tag;
+		TagKind		kind;
+		Open		open;
+
+		if (!tag_read(s, end, &tag))
+		{
+			/* a comment hides the tags in it */
+			if (end - s >= 7 && memcmp(s, "<!--", 4) == 0 && s[4] != '>' && s[4] != '-')
+			{
+				const char *close = g_strstr_len(s + 4, end - s - 4, "-->");
+
+				s = close != NULL ? close + 3 : s + 4;
+			}
+			else
+				s++;
+			continue;
+		}
+		s = tag.end;
+		cost += stack->len + (int64_t) tag.attributes * tag.attributes / 2;
+		if (tag.attributes > MAX_ATTRIBUTES)
+			cost = MAX_COST;
+		kind = tag_kind(tag.name, tag.name_len);
+		if (kind == TAG_VOID || kind == TAG_RAW)
+			continue;
+		if (tag.closing)
+		{
+			close_tag(stack, &tag, kind);
+			continue;
+		}
+		open.name = tag.name;
+		open.len = tag.name_len;
+		open.kind = kind;
+		/* <li> ends the <li> right before it, and so on */
+		if (stack->len > 0 && kind != TAG_INLINE)
+		{
+			Open	   *top = &g_array_index(stack, Open, stack->len - 1);
+
+			if (top->len == open.len && g_ascii_strncasecmp(top->name, open.name, open.len) == 0 &&
+				(tag_is(open.name, open.len, "p") || tag_is(open.name, open.len, "li") ||
+				 tag_is(open.name, open.len, "td") || tag_is(open.name, open.len, "th") ||
+				 tag_is(open.name, open.len, "option")))
+				continue;
+		}
+		g_array_append_val(stack, open);
+	}
+	g_array_free(stack, TRUE);
+	return cost >= MAX_COST;
+}
