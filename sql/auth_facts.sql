@@ -76,6 +76,7 @@ SELECT facts(auth_facts(jsonb_build_object('authentication-results', array_agg('
 
 -- NULL in, NULL out; what is no object is refused
 SELECT auth_facts(NULL, '{x}') IS NULL AS headers, auth_facts('{}', NULL) IS NULL AS ids, auth_facts('{}', '{x}', NULL) IS NULL AS domain;
+SELECT auth_facts('null', '{x}') = auth_facts('{}', '{x}') AS json_null;
 SELECT auth_facts('[]', '{x}');
 SELECT auth_facts('"x"', '{x}');
 DROP FUNCTION facts(text, text[]), facts(auth_facts);

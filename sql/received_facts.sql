@@ -70,6 +70,7 @@ SELECT facts('from ' || repeat('(', 1000000) || ' [198.51.100.7] by c') AS neste
 
 -- NULL in, NULL out; what is no object is refused
 SELECT received_facts(NULL) IS NULL AS headers, received_facts('{}', NULL) IS NULL AS trusted;
+SELECT received_facts('null') = received_facts('{}') AS json_null;
 SELECT received_facts('[]');
 DROP TABLE way;
 DROP FUNCTION facts(text), facts(received_facts);

@@ -321,6 +321,9 @@ WalkHeader(Jsonb *headers, const char *lower, const char *usual, HeaderFn fn, vo
 {
 	JsonbValue	v;
 
+	/* JSON's null is no headers */
+	if (JB_ROOT_IS_SCALAR(headers) && getIthJsonbValueFromContainer(&headers->root, 0)->type == jbvNull)
+		return;
 	if (!JB_ROOT_IS_OBJECT(headers))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
