@@ -567,6 +567,7 @@ assay_backfill(PG_FUNCTION_ARGS)
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("%s must not be null", arguments[i])));
+	PreventCommandDuringRecovery("backfill()");
 	b.batch = PG_GETARG_INT32(3);
 	if (b.batch < BACKFILL_BATCH_MIN || b.batch > BACKFILL_BATCH_MAX)
 		ereport(ERROR,
