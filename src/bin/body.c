@@ -52,10 +52,11 @@ is_blank(const GString *s)
 }
 
 /*
- * Decoders for the two encodings that matter.  Both take what senders write:
- * padding in the middle or none, junk between, blanks behind a soft line end.
+ * Decoders for the two encodings that matter, which take what senders write.
  * At most max bytes go to out, which may be NULL; returns the whole size.
  */
+
+/* Not GMime's, which loses all that follows padding in the middle */
 static int64_t
 decode_base64(const char *s, size_t len, GString *out, size_t max, bool *cut)
 {
@@ -124,6 +125,7 @@ decode_base64(const char *s, size_t len, GString *out, size_t max, bool *cut)
 	return total;
 }
 
+/* Not GMime's, which takes blanks behind a soft line end for text */
 static int64_t
 decode_quoted_printable(const char *s, size_t len, GString *out, size_t max, bool *cut)
 {

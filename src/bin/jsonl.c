@@ -484,7 +484,12 @@ parse_gmail_raw(Message *m, json_object *o, RawMessage *raw)
 		inner.mailbox = member(o, "mailbox");
 	/* internalDate is in milliseconds, and is a string */
 	if (json_object_object_get_ex(o, "internalDate", &date))
-		inner.mtime = json_object_get_int64(date) * 1000;
+	{
+		int64_t		ms = json_object_get_int64(date);
+
+		if (ms > 0 && ms < INT64_MAX / 1000 && message_plausible_time(ms * 1000))
+			inner.mtime = ms * 1000;
+	}
 	mail_parse(m, &inner);
 	g_free(copy);
 	return true;
@@ -505,12 +510,13 @@ person(json_object *v, const char **name)
 	return member(v, "address") != NULL ? member(v, "address") : member(v, "email");
 }
 
+/* People are recipients; message_add_recipient() knows how many */
 static void
 take_people(Message *m, json_object *v)
 {
 	size_t		n = json_object_is_type(v, json_type_array) ? json_object_array_length(v) : 0;
 
-	for (size_t i = 0; i < n && i < MAX_RECIPIENTS; i++)
+	for (size_t i = 0; i < n; i++)
 	{
 		const char *name;
 		const char *addr = person(json_object_array_get_idx(v, i), &name);
@@ -661,13 +667,18 @@ parse_service_object(Message *m, json_object *o, const RawMessage *raw)
 		if (!html)
 			parts = field(o, "textBody");
 		for (size_t i = 0; json_object_is_type(parts, json_type_array) &&
-			 i < json_object_array_length(parts) && i < MAX_ATTACHMENTS; i++)
+			 i < json_object_array_length(parts); i++)
 		{
 			json_object *part = json_object_array_get_idx(parts, i);
 			const char *id = member(part, "partId");
 			const char *type = member(part, "type");
 			json_object *value;
 
+			if (i >= MAX_PARTS)
+			{
+				ADD_DEFECT(m, DEFECT_MIME_LIMIT);
+				break;
+			}
 			if (id != NULL && json_object_object_get_ex(values, id, &value))
 				take_body(m, member(value, "value"),
 						  type != NULL ? strcmp(type, "text/html") == 0 : html);
