@@ -84,7 +84,7 @@ endif
 # Bitcode, which JIT may inline, doesn't get PG_CFLAGS.
 BITCODE_CFLAGS += -ffp-contract=off
 
-# PGXS tracks no headers outside of the source tree, and stale objects lie.
+# PGXS tracks headers only where PostgreSQL was built with --enable-depend.
 $(OBJS): $(INCLUDED) Makefile
 
 # $(call assemble,COMMAND TO LOAD IT,LINES AS IN A LIST OF upgrade/)
@@ -115,7 +115,7 @@ PROGRAM_OBJS = $(PROGRAM_SRC:.c=.o)
 # GMime 3.2.15 gave one of its functions another argument.
 GMIME_HEADER = $(shell pkg-config --variable=includedir gmime-3.0 2>/dev/null)/gmime-3.0/gmime/gmime-parser-options.h
 PROGRAM_CFLAGS += $(shell grep -qs 'user_data, GDestroyNotify' $(GMIME_HEADER) && echo -DGMIME_WARNING_NOTIFY)
-src/bin/%.o: src/bin/%.c $(wildcard src/bin/*.h) include/facts.h
+src/bin/%.o: src/bin/%.c $(wildcard src/bin/*.h) include/facts.h pg_assay.control Makefile
 	$(CC) $(filter-out -fPIC,$(CFLAGS)) $(PROGRAM_CFLAGS) -DASSAY_VERSION='"$(EXTVERSION)"' -c -o $@ $<
 src/bin/assay_load: $(PROGRAM_OBJS) $(PROGRAM_SHARED)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDFLAGS) -L$(shell $(PG_CONFIG) --libdir) -lpq \

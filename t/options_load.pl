@@ -72,6 +72,12 @@ my $raw = encode_base64($mail, '') =~ tr{+/=}{-_}dr;
 ($err, @rows) = loaded(0, write_file("$dir/gmail.jsonl", $json->encode({ id => '1', raw => $raw, internalDate => '1709625600000' })));
 is_deeply([ @{ $rows[0] }{qw(from_addr subject body_text sent_at)} ],
 	[ 'a@b.example', 's', "b\n", '2024-03-05T08:00:00+00:00' ], 'Gmail, raw');
+# internalDate counts where the message has no time, and only if it is one
+my $undated = encode_base64("Subject: s\n\nb\n", '');
+($err, @rows) = loaded(0, write_file("$dir/gmail_times.jsonl", join "\n",
+	map { $json->encode({ id => '1', raw => $undated, internalDate => $_ }) } '1709625600000', '9223000000000000', '-9223372036854775', '9223372036854775807'));
+is(join(' ', map { $_->{received_at} lt '2100' && $_->{received_at} gt '1971' ? substr($_->{received_at}, 0, 4) <=> 2024 : $_->{received_at} } @rows),
+	'0 1 1 1', 'Gmail, the time');
 
 ($err, @rows) = loaded(0, write_file("$dir/jmap.jsonl", $json->encode({
 	id => 'x', messageId => ['i@j.example'], subject => 's', from => [ { name => 'Ann', email => 'a@j.example' } ],

@@ -123,6 +123,8 @@ my @cases = (
 	[ 'html_conditions', html('<!--[if mso]><a href=http://x.example/><![endif]-->' x 50_000), qr/^/, q{cardinality(urls) = 1} ],
 	[ 'html_css_rules', html('<style>', numbered(100_000, '.x%d{display:none}'), '</style><p class=x1>hidden</p>seen'),
 		qr/^$/, q{body_text = 'seen' AND hidden_text = 'hidden'} ],
+	[ 'html_css_classes', html('<style>', (map { ".$_\{" . 'color:red;' x 400 . '}' } ('a' .. 'p') x 2), '</style>',
+			'<b class="a b c d e f g h i j k l m n o p">x</b>' x 20_000), qr/^broken_html$/, q{length(body_text) = 20000} ],
 	[ 'html_css_braces', html('<style>', '{' x 1_000_000, '</style>seen'), qr/^$/, q{body_text = 'seen'} ],
 	[ 'html_css_open', html('<style>', 'a{b' x 300_000, '</style>seen'), qr/^$/, q{body_text = 'seen'} ],
 	[ 'html_styles', html('<p style="', 'display:' x 300_000, '">seen</p>'), qr/^$/, q{body_text = 'seen'} ],

@@ -52,10 +52,11 @@ is_blank(const GString *s)
 }
 
 /*
- * Decoders for the two encodings that matter.  Both take what senders write:
- * padding in the middle or none, junk between, blanks behind a soft line end.
+ * Decoders for the two encodings that matter, which take what senders write.
  * At most max bytes go to out, which may be NULL; returns the whole size.
  */
+
+/* Not GMime's, which loses all that follows padding in the middle */
 static int64_t
 decode_base64(const char *s, size_t len, GString *out, size_t max, bool *cut)
 {
@@ -124,6 +125,7 @@ decode_base64(const char *s, size_t len, GString *out, size_t max, bool *cut)
 	return total;
 }
 
+/* Not GMime's, which takes blanks behind a soft line end for text */
 static int64_t
 decode_quoted_printable(const char *s, size_t len, GString *out, size_t max, bool *cut)
 {
@@ -396,6 +398,24 @@ unfold_calendar(GString *text)
 	g_string_truncate(text, n);
 }
 
+/* HTML of text/enriched or text/richtext, in place of it */
+static GString *
+enriched_to_html(Message *m, GString *text, bool richtext)
+{
+	GMimeFilter *filter = g_mime_filter_enriched_new(richtext ? GMIME_FILTER_ENRICHED_IS_RICHTEXT : 0);
+	char	   *out;
+	size_t		out_len;
+	size_t		prespace;
+	GString    *html;
+
+	g_mime_filter_complete(filter, text->str, text->len, 0, &out, &out_len, &prespace);
+	html = g_string_sized_new(out_len + 16);
+	text_append_clean(html, out, out_len, m, DEFECT_BAD_CHARSET);
+	g_object_unref(filter);
+	g_string_free(text, TRUE);
+	return html;
+}
+
 /* Append a text part to the body, and note its URLs */
 static void
 add_text(WalkState *w, GString *body, const char *s, size_t len,
@@ -437,20 +457,8 @@ add_text(WalkState *w, GString *body, const char *s, size_t len,
 		g_string_free(decoded, TRUE);
 
 	if (kind == TEXT_ENRICHED)
-	{
-		GMimeFilter *filter = g_mime_filter_enriched_new(richtext ? GMIME_FILTER_ENRICHED_IS_RICHTEXT : 0);
-		char	   *out;
-		size_t		out_len;
-		size_t		prespace;
-		GString    *html;
+		text = enriched_to_html(m, text, richtext);
 
-		g_mime_filter_complete(filter, text->str, text->len, 0, &out, &out_len, &prespace);
-		html = g_string_sized_new(out_len + 16);
-		text_append_clean(html, out, out_len, m, DEFECT_BAD_CHARSET);
-		g_object_unref(filter);
-		g_string_free(text, TRUE);
-		text = html;
-	}
 	if (kind == TEXT_CALENDAR)
 		unfold_calendar(text);
 	if (kind == TEXT_HTML && w->inside == 0)
@@ -641,66 +649,123 @@ note_unwrapped(Message *m, GMimeMessage *inner)
 	g_object_unref(stream);
 }
 
+static void walk(WalkState *w, GMimeObject *object, GString *body, int depth);
+
+/* Of the forms of one text a reader sees the HTML, else the last that has text */
+static void
+walk_alternative(WalkState *w, GMimeMultipart *multipart, GString *body, int depth)
+{
+	GString    *best = NULL;
+	bool		best_html = false;
+
+	for (int i = 0; i < g_mime_multipart_get_count(multipart); i++)
+	{
+		GString    *form = g_string_new(NULL);
+		int			html_before = w->html_parts;
+		bool		html;
+
+		walk(w, g_mime_multipart_get_part(multipart, i), form, depth + 1);
+		html = w->html_parts > html_before;
+		if (best == NULL || (!is_blank(form) && (html || !best_html)))
+		{
+			if (best != NULL)
+				g_string_free(best, TRUE);
+			best = form;
+			best_html = html;
+		}
+		else
+			g_string_free(form, TRUE);
+	}
+	if (body->len > 0 && best->len > 0 && body->str[body->len - 1] != '\n')
+		g_string_append_c(body, '\n');
+	g_string_append_len(body, best->str, best->len);
+	g_string_free(best, TRUE);
+}
+
+static void
+walk_multipart(WalkState *w, GMimeMultipart *multipart, GString *body, int depth)
+{
+	GMimeContentType *ct = g_mime_object_get_content_type(GMIME_OBJECT(multipart));
+	const char *subtype = ct != NULL ? g_mime_content_type_get_media_subtype(ct) : NULL;
+	int			n = g_mime_multipart_get_count(multipart);
+
+	if (n == 0)
+	{
+		/* no part was found: what is there is text of some kind */
+		const char *prologue = g_mime_multipart_get_prologue(multipart);
+
+		ADD_DEFECT(w->m, DEFECT_BROKEN_MIME);
+		if (prologue != NULL)
+			add_text(w, body, prologue, strlen(prologue),
+					 GMIME_CONTENT_ENCODING_DEFAULT, NULL, TEXT_PLAIN, false);
+	}
+	else if (subtype != NULL && g_ascii_strcasecmp(subtype, "alternative") == 0)
+		walk_alternative(w, multipart, body, depth);
+	else
+		for (int i = 0; i < n; i++)
+			walk(w, g_mime_multipart_get_part(multipart, i), body, depth + 1);
+}
+
+/* The name of an attached message: without one its subject tells what it is */
+static char *
+message_name(WalkState *w, GMimeObject *object, GMimeMessage *inner)
+{
+	char	   *name = part_name(w->m, object);
+	GMimeHeader *h;
+	const char *raw;
+	char	   *unfolded;
+
+	if (name != NULL || inner == NULL)
+		return name;
+	h = g_mime_header_list_get_header(g_mime_object_get_header_list(GMIME_OBJECT(inner)), "Subject");
+	raw = h != NULL ? g_mime_header_get_raw_value(h) : NULL;
+	if (raw == NULL)
+		return NULL;
+	unfolded = unfold(w->m, raw, MIN(strlen(raw), MAX_CONTENT_HEADER), NULL);
+	name = words_decode(w->m, unfolded);
+	g_free(unfolded);
+	return name;
+}
+
+/*
+ * An attached message is listed, and its text is not this one's; where it
+ * leads to counts for what it was attached to as well.
+ */
+static void
+walk_message(WalkState *w, GMimeObject *object, GMimeMessage *inner, GMimeObject *inner_part, int depth)
+{
+	GMimeStream *count = g_mime_stream_null_new();
+	char	   *name = message_name(w, object, inner);
+
+	if (inner != NULL)
+		g_mime_object_write_to_stream(GMIME_OBJECT(inner), NULL, count);
+	if (w->inside == 0)
+		message_add_attachment(w->m, name, "message/rfc822", GMIME_STREAM_NULL(count)->written);
+	if (inner != NULL && w->inside == 0)
+		note_unwrapped(w->m, inner);
+	if (inner_part != NULL)
+	{
+		GString    *unread = g_string_new(NULL);
+		gsize		hidden = w->m->hidden_text->len;
+
+		w->inside++;
+		walk(w, inner_part, unread, depth + 1);
+		w->inside--;
+		g_string_truncate(w->m->hidden_text, hidden);
+		g_string_free(unread, TRUE);
+	}
+	g_free(name);
+	g_object_unref(count);
+}
+
+/* A part and what is in it: its text goes to body */
 static void
 walk(WalkState *w, GMimeObject *object, GString *body, int depth)
 {
 	if (++w->parts > MAX_PARTS || depth > MAX_MIME_DEPTH)
-	{
 		ADD_DEFECT(w->m, DEFECT_MIME_LIMIT);
-		return;
-	}
-	if (GMIME_IS_MULTIPART(object))
-	{
-		GMimeMultipart *multipart = GMIME_MULTIPART(object);
-		GMimeContentType *ct = g_mime_object_get_content_type(object);
-		const char *subtype = ct != NULL ? g_mime_content_type_get_media_subtype(ct) : NULL;
-		bool		alternative = subtype != NULL && g_ascii_strcasecmp(subtype, "alternative") == 0;
-		int			n = g_mime_multipart_get_count(multipart);
-
-		if (n == 0)
-		{
-			/* no part was found: what is there is text of some kind */
-			const char *prologue = g_mime_multipart_get_prologue(multipart);
-
-			ADD_DEFECT(w->m, DEFECT_BROKEN_MIME);
-			if (prologue != NULL)
-				add_text(w, body, prologue, strlen(prologue),
-						 GMIME_CONTENT_ENCODING_DEFAULT, NULL, TEXT_PLAIN, false);
-			return;
-		}
-		if (alternative)
-		{
-			/* a reader sees the HTML, else the last form that has text */
-			GString    *best = NULL;
-			bool		best_html = false;
-
-			for (int i = 0; i < n; i++)
-			{
-				GString    *form = g_string_new(NULL);
-				int			html_before = w->html_parts;
-				bool		html;
-
-				walk(w, g_mime_multipart_get_part(multipart, i), form, depth + 1);
-				html = w->html_parts > html_before;
-				if (best == NULL || (!is_blank(form) && (html || !best_html)))
-				{
-					if (best != NULL)
-						g_string_free(best, TRUE);
-					best = form;
-					best_html = html;
-				}
-				else
-					g_string_free(form, TRUE);
-			}
-			if (body->len > 0 && best->len > 0 && body->str[body->len - 1] != '\n')
-				g_string_append_c(body, '\n');
-			g_string_append_len(body, best->str, best->len);
-			g_string_free(best, TRUE);
-			return;
-		}
-		for (int i = 0; i < n; i++)
-			walk(w, g_mime_multipart_get_part(multipart, i), body, depth + 1);
-	}
+	else if (GMIME_IS_MULTIPART(object))
+		walk_multipart(w, GMIME_MULTIPART(object), body, depth);
 	else if (GMIME_IS_MESSAGE_PART(object))
 	{
 		GMimeMessage *inner = g_mime_message_part_get_message(GMIME_MESSAGE_PART(object));
@@ -709,47 +774,7 @@ walk(WalkState *w, GMimeObject *object, GString *body, int depth)
 		if (depth == 0 && inner_part != NULL)
 			walk(w, inner_part, body, depth + 1);
 		else
-		{
-			/* an attached message is listed; its text is not this one's */
-			GMimeStream *count = g_mime_stream_null_new();
-			char	   *name = part_name(w->m, object);
-
-			if (name == NULL && inner != NULL)
-			{
-				/* without a name, its subject tells what it is */
-				GMimeHeader *h = g_mime_header_list_get_header(
-															   g_mime_object_get_header_list(GMIME_OBJECT(inner)), "Subject");
-				const char *raw = h != NULL ? g_mime_header_get_raw_value(h) : NULL;
-
-				if (raw != NULL)
-				{
-					char	   *unfolded = unfold(w->m, raw, MIN(strlen(raw), MAX_CONTENT_HEADER), NULL);
-
-					name = words_decode(w->m, unfolded);
-					g_free(unfolded);
-				}
-			}
-			if (inner != NULL)
-				g_mime_object_write_to_stream(GMIME_OBJECT(inner), NULL, count);
-			if (w->inside == 0)
-				message_add_attachment(w->m, name, "message/rfc822", GMIME_STREAM_NULL(count)->written);
-			if (inner != NULL && w->inside == 0)
-				note_unwrapped(w->m, inner);
-			/* where it leads to counts for what it was attached to as well */
-			if (inner_part != NULL)
-			{
-				GString    *unread = g_string_new(NULL);
-				gsize		hidden = w->m->hidden_text->len;
-
-				w->inside++;
-				walk(w, inner_part, unread, depth + 1);
-				w->inside--;
-				g_string_truncate(w->m->hidden_text, hidden);
-				g_string_free(unread, TRUE);
-			}
-			g_free(name);
-			g_object_unref(count);
-		}
+			walk_message(w, object, inner, inner_part, depth);
 	}
 	else if (GMIME_IS_PART(object))
 		walk_part(w, GMIME_PART(object), body, depth == 0);

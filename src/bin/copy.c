@@ -317,12 +317,91 @@ check_kept(const char *table)
 	}
 }
 
-/* Which of our columns the table has, and that their types are ours */
+/* Is that type of a column one for values of that kind?  Sets what is expected */
+static bool
+is_type_of_kind(Kind kind, const char *type, const char *element, const char **expected)
+{
+	const char *name = type;
+
+	switch (kind)
+	{
+		case KIND_BYTES:
+			*expected = "bytea";
+			return strcmp(type, "bytea") == 0;
+		case KIND_HIDDEN_SHARE:
+			*expected = "double precision";
+			return strcmp(type, "float8") == 0;
+		case KIND_TEXT:
+		case KIND_BUFFER:
+			*expected = "text";
+			break;
+		case KIND_TEXT_ARRAY:
+		case KIND_DEFECTS:
+			*expected = "text[]";
+			if (type[0] != '_')
+				return false;
+			name = element;
+			break;
+		case KIND_TIME:
+			*expected = "timestamp with time zone";
+			return strcmp(type, "timestamptz") == 0;
+		case KIND_BOOL:
+			*expected = "boolean";
+			return strcmp(type, "bool") == 0;
+		case KIND_BIGINT:
+			*expected = "bigint";
+			return strcmp(type, "int8") == 0;
+		case KIND_INET:
+			*expected = "inet";
+			return strcmp(type, "inet") == 0;
+		case KIND_JSON:
+			*expected = "jsonb";
+			return strcmp(type, "jsonb") == 0 || strcmp(type, "json") == 0;
+	}
+	return strcmp(name, "text") == 0 || strcmp(name, "varchar") == 0 || strcmp(name, "citext") == 0;
+}
+
+/* Which of our columns the table has, into targets and command; their types must be ours */
+static void
+find_known_columns(const char *oid, const char *table, GString *command)
+{
+	PGresult   *cols = query("SELECT a.attname, b.typname, b.typelem, e.typname, a.attgenerated, "
+							 "pg_catalog.format_type(a.atttypid, a.atttypmod) "
+							 "FROM pg_catalog.pg_attribute a "
+							 "JOIN pg_catalog.pg_type t ON t.oid = a.atttypid "
+							 "JOIN pg_catalog.pg_type b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END "
+							 "LEFT JOIN pg_catalog.pg_type e ON e.oid = b.typelem "
+							 "WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped",
+							 1, &oid);
+
+	for (size_t k = 0; k < NUM_KNOWN; k++)
+		for (int i = 0; i < PQntuples(cols) && is_wanted(k); i++)
+		{
+			const char *type = PQgetvalue(cols, i, 1);
+			const char *expected;
+
+			if (strcmp(PQgetvalue(cols, i, 0), known_columns[k].name) != 0 ||
+				PQgetvalue(cols, i, 4)[0] != '\0')
+				continue;
+			if (!is_type_of_kind(known_columns[k].kind, type, PQgetvalue(cols, i, 3), &expected))
+				fatal("column \"%s\" of table %s has type %s, but %s is needed",
+					  known_columns[k].name, table, PQgetvalue(cols, i, 5), expected);
+			targets[num_targets].known = k;
+			targets[num_targets].element = strtoul(PQgetvalue(cols, i, 2), NULL, 10);
+			targets[num_targets].plain_json = strcmp(type, "json") == 0;
+			num_targets++;
+			g_string_append_printf(command, "%s%s", command->len > 0 ? ", " : "",
+								   known_columns[k].name);
+		}
+	PQclear(cols);
+}
+
+/* The table, and the COPY command for the columns that it has */
 static void
 find_columns(void)
 {
 	PGresult   *res;
-	GString    *command;
+	GString    *command = g_string_new(NULL);
 	char	   *table;
 	const char *oid;
 
@@ -343,85 +422,7 @@ find_columns(void)
 	}
 	oid = PQgetvalue(res, 0, 0);
 	table = g_strdup(PQgetvalue(res, 0, 1));
-	{
-		PGresult   *cols = query("SELECT a.attname, b.typname, b.typelem, e.typname, a.attgenerated, "
-								 "pg_catalog.format_type(a.atttypid, a.atttypmod) "
-								 "FROM pg_catalog.pg_attribute a "
-								 "JOIN pg_catalog.pg_type t ON t.oid = a.atttypid "
-								 "JOIN pg_catalog.pg_type b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END "
-								 "LEFT JOIN pg_catalog.pg_type e ON e.oid = b.typelem "
-								 "WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped",
-								 1, &oid);
-
-		command = g_string_new(NULL);
-		for (size_t k = 0; k < NUM_KNOWN; k++)
-			for (int i = 0; i < PQntuples(cols) && is_wanted(k); i++)
-			{
-				const char *type = PQgetvalue(cols, i, 1);
-				const char *element = PQgetvalue(cols, i, 3);
-				Kind		kind = known_columns[k].kind;
-				bool		ok = false;
-				const char *expected = "";
-
-				if (strcmp(PQgetvalue(cols, i, 0), known_columns[k].name) != 0 ||
-					PQgetvalue(cols, i, 4)[0] != '\0')
-					continue;
-				switch (kind)
-				{
-					case KIND_BYTES:
-						ok = strcmp(type, "bytea") == 0;
-						expected = "bytea";
-						break;
-					case KIND_HIDDEN_SHARE:
-						ok = strcmp(type, "float8") == 0;
-						expected = "double precision";
-						break;
-					case KIND_TEXT:
-					case KIND_BUFFER:
-						ok = strcmp(type, "text") == 0 || strcmp(type, "varchar") == 0 ||
-							strcmp(type, "citext") == 0;
-						expected = "text";
-						break;
-					case KIND_TEXT_ARRAY:
-					case KIND_DEFECTS:
-						ok = type[0] == '_' &&
-							(strcmp(element, "text") == 0 || strcmp(element, "varchar") == 0 ||
-							 strcmp(element, "citext") == 0);
-						expected = "text[]";
-						break;
-					case KIND_TIME:
-						ok = strcmp(type, "timestamptz") == 0;
-						expected = "timestamp with time zone";
-						break;
-					case KIND_BOOL:
-						ok = strcmp(type, "bool") == 0;
-						expected = "boolean";
-						break;
-					case KIND_BIGINT:
-						ok = strcmp(type, "int8") == 0;
-						expected = "bigint";
-						break;
-					case KIND_INET:
-						ok = strcmp(type, "inet") == 0;
-						expected = "inet";
-						break;
-					case KIND_JSON:
-						ok = strcmp(type, "jsonb") == 0 || strcmp(type, "json") == 0;
-						expected = "jsonb";
-						break;
-				}
-				if (!ok)
-					fatal("column \"%s\" of table %s has type %s, but %s is needed",
-						  known_columns[k].name, table, PQgetvalue(cols, i, 5), expected);
-				targets[num_targets].known = k;
-				targets[num_targets].element = strtoul(PQgetvalue(cols, i, 2), NULL, 10);
-				targets[num_targets].plain_json = strcmp(type, "json") == 0;
-				num_targets++;
-				g_string_append_printf(command, "%s%s", command->len > 0 ? ", " : "",
-									   known_columns[k].name);
-			}
-		PQclear(cols);
-	}
+	find_known_columns(oid, table, command);
 	check_kept(table);
 	find_own_columns(oid, table, command);
 	if (num_targets == 0)
@@ -828,6 +829,56 @@ hidden_share(const Message *m)
 	return all > 0 ? m->hidden_text->len / all : 0;
 }
 
+/* An inet, or NULL where it is none */
+static void
+put_inet(GByteArray *a, const char *s)
+{
+	guint8		b[20];
+	bool		v6 = s != NULL && strchr(s, ':') != NULL;
+
+	if (s == NULL || inet_pton(v6 ? AF_INET6 : AF_INET, s, b + 4) != 1)
+	{
+		put32(a, -1);
+		return;
+	}
+	b[0] = v6 ? PGSQL_AF_INET6 : PGSQL_AF_INET;
+	b[1] = v6 ? 128 : 32;
+	b[2] = 0;
+	b[3] = v6 ? 16 : 4;
+	put32(a, 4 + b[3]);
+	g_byte_array_append(a, b, 4 + b[3]);
+}
+
+/* json, or jsonb with its version, or NULL where there is nothing */
+static void
+put_json(GByteArray *a, const GString *s, bool plain)
+{
+	guint8		version = 1;
+
+	if (s->len == 0)
+	{
+		put32(a, -1);
+		return;
+	}
+	put32(a, s->len + (plain ? 0 : 1));
+	if (!plain)
+		g_byte_array_append(a, &version, 1);
+	g_byte_array_append(a, (const guint8 *) s->str, s->len);
+}
+
+static void
+put_defects(GByteArray *a, uint32_t defects, Oid element)
+{
+	char	   *items[NUM_DEFECTS];
+	guint		n = 0;
+
+	for (int d = 0; d < NUM_DEFECTS; d++)
+		if ((defects & ((uint32_t) 1 << d)) != 0)
+			items[n++] = (char *) defect_names[d];
+	put_array(a, items, n, element);
+}
+
+/* A field of a message as a value of COPY's binary format */
 static void
 put_column(GByteArray *a, const Message *m, int t)
 {
@@ -870,16 +921,8 @@ put_column(GByteArray *a, const Message *m, int t)
 				break;
 			}
 		case KIND_DEFECTS:
-			{
-				char	   *items[NUM_DEFECTS];
-				guint		n = 0;
-
-				for (int d = 0; d < NUM_DEFECTS; d++)
-					if (HAS_DEFECT(m, d))
-						items[n++] = (char *) defect_names[d];
-				put_array(a, items, n, targets[t].element);
-				break;
-			}
+			put_defects(a, m->defects, targets[t].element);
+			break;
 		case KIND_TIME:
 			{
 				int64_t		time = *(const int64_t *) field;
@@ -906,43 +949,11 @@ put_column(GByteArray *a, const Message *m, int t)
 			put64(a, *(const int64_t *) field);
 			break;
 		case KIND_INET:
-			{
-				const char *s = *(char *const *) field;
-				guint8		b[20];
-				bool		v6 = s != NULL && strchr(s, ':') != NULL;
-
-				if (s == NULL || inet_pton(v6 ? AF_INET6 : AF_INET, s, b + 4) != 1)
-				{
-					put32(a, -1);
-					break;
-				}
-				b[0] = v6 ? PGSQL_AF_INET6 : PGSQL_AF_INET;
-				b[1] = v6 ? 128 : 32;
-				b[2] = 0;
-				b[3] = v6 ? 16 : 4;
-				put32(a, 4 + b[3]);
-				g_byte_array_append(a, b, 4 + b[3]);
-				break;
-			}
+			put_inet(a, *(char *const *) field);
+			break;
 		case KIND_JSON:
-			{
-				GString    *s = *(GString *const *) field;
-
-				if (s->len == 0)
-				{
-					put32(a, -1);
-					break;
-				}
-				put32(a, s->len + (targets[t].plain_json ? 0 : 1));
-				if (!targets[t].plain_json)
-				{
-					guint8		version = 1;
-
-					g_byte_array_append(a, &version, 1);
-				}
-				g_byte_array_append(a, (const guint8 *) s->str, s->len);
-				break;
-			}
+			put_json(a, *(GString *const *) field, targets[t].plain_json);
+			break;
 	}
 }
 

@@ -209,8 +209,8 @@ element_style(HtmlState *st, const GumboElement *e, Style *style)
 				break;
 		}
 	}
-	if (st->rules != NULL)
-		style_apply_rules(st->rules, style, gumbo_normalized_tagname(e->tag), classes, id);
+	if (st->sheets.rules != NULL)
+		style_apply_rules(&st->sheets, style, gumbo_normalized_tagname(e->tag), classes, id);
 	if (inline_style != NULL)
 	{
 		style_declarations(style, inline_style, strlen(inline_style));
@@ -320,14 +320,14 @@ begin_element(HtmlState *st, Frame *f)
 
 		if (css != NULL)
 		{
-			style_read_sheet(&st->rules, css);
+			style_read_sheet(&st->sheets, css);
 			link_css(st, css);
 		}
 		if (e->tag == GUMBO_TAG_SCRIPT)
 			note_attributes(st, e);
 		return false;
 	}
-	if (e->attributes.length > 0 || st->rules != NULL)
+	if (e->attributes.length > 0 || st->sheets.rules != NULL)
 		element_style(st, e, &f->style);
 	shown_break(st, brk, &f->style);
 	if (e->tag == GUMBO_TAG_PRE)
@@ -443,12 +443,15 @@ parse_conditional(HtmlState *st, Arena *arena, const char *s)
 	inner.hidden.s = st->hidden.s;
 	inner.link_text = g_string_new(NULL);
 	inner.base = st->base;
+	inner.sheets.applied = st->sheets.applied;
 	parse_document(&inner, arena, from + 1, strlen(from + 1));
 	link_end(&inner);
 	if (inner.base != st->base)
 		g_free(inner.base);
-	if (inner.rules != NULL)
-		g_hash_table_destroy(inner.rules);
+	if (inner.sheets.rules != NULL)
+		g_hash_table_destroy(inner.sheets.rules);
+	st->sheets.applied = inner.sheets.applied;
+	st->sheets.exhausted |= inner.sheets.exhausted;
 	g_string_free(inner.link_text, TRUE);
 	memcpy(&arena->full, &outer, sizeof(outer));
 }
@@ -607,13 +610,15 @@ html_to_text(Message *m, GString *source, GString *text)
 		strip_tags(&st, &arena, source->str, source->len);
 	}
 	link_end(&st);
+	if (st.sheets.exhausted)
+		ADD_DEFECT(m, DEFECT_BROKEN_HTML);
 	check_text(m, text);
 	check_text(m, st.hidden.s);
 	message_add_hidden(m, st.hidden.s);
 	g_string_free(st.hidden.s, TRUE);
 	g_string_free(st.link_text, TRUE);
 	g_free(st.base);
-	if (st.rules != NULL)
-		g_hash_table_destroy(st.rules);
+	if (st.sheets.rules != NULL)
+		g_hash_table_destroy(st.sheets.rules);
 	arena_reset(&arena);
 }

@@ -22,6 +22,14 @@ typedef struct Style
 	int			background;		/* 0xRRGGBB, or unknown behind a picture */
 } Style;
 
+/* The style sheets of a document */
+typedef struct Sheets
+{
+	GHashTable *rules;			/* selector to declarations, or NULL */
+	size_t		applied;		/* bytes of declarations, to all elements */
+	bool		exhausted;		/* that was too much: some were left out */
+} Sheets;
+
 /* A tag as it stands in the source */
 typedef struct Tag
 {
@@ -64,7 +72,7 @@ typedef struct HtmlState
 	Out			hidden;
 	bool		links_only;		/* in a conditional comment */
 	char	   *base;			/* <base href> */
-	GHashTable *rules;			/* of style sheets: selector to declarations */
+	Sheets		sheets;
 	bool		in_link;
 	char	   *href;
 	GString    *link_text;
@@ -101,8 +109,8 @@ extern void style_init(Style *style);
 extern void style_declarations(Style *style, const char *s, size_t len);
 extern void style_color(int *color, const char *s, size_t len);
 extern bool style_hides(const Style *style);
-extern void style_read_sheet(GHashTable **rules, const char *s);
-extern void style_apply_rules(GHashTable *rules, Style *style, const char *tag,
+extern void style_read_sheet(Sheets *sheets, const char *s);
+extern void style_apply_rules(Sheets *sheets, Style *style, const char *tag,
 							  const char *classes, const char *id);
 
 #endif							/* ASSAY_HTML_H */

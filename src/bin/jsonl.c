@@ -330,17 +330,13 @@ parse_header_object(Message *m, json_object *o)
 		g_string_append_c(m->headers, '}');
 }
 
+/* Who sent it */
 static void
-parse_object(Message *m, json_object *o, const RawMessage *raw)
+parse_sender(Message *m, json_object *o)
 {
-	json_object *v;
-	int64_t		received;
 	char	   *s;
 	char	   *name;
 
-	if (m->mailbox == NULL)
-		m->mailbox = string_field(m, o, "mailbox");
-	m->message_id = strip_brackets(string_field(m, o, "message_id"));
 	s = string_field(m, o, "from_addr");
 	name = string_field(m, o, "from_name");
 	if (s == NULL || s[0] == '\0')
@@ -349,11 +345,12 @@ parse_object(Message *m, json_object *o, const RawMessage *raw)
 		message_set_from(m, s, name);
 	g_free(s);
 	g_free(name);
-	m->reply_to = lower_field(m, o, "reply_to");
-	m->return_path = strip_brackets(lower_field(m, o, "return_path"));
-	m->subject = string_field(m, o, "subject");
-	m->in_reply_to = strip_brackets(string_field(m, o, "in_reply_to"));
-	m->list_id = strip_brackets(lower_field(m, o, "list_id"));
+}
+
+/* The fields that are lists or objects */
+static void
+parse_lists(Message *m, json_object *o)
+{
 	each_item(m, o, "recipients", take_recipient, NULL);
 	each_item(m, o, "to", take_recipient, NULL);
 	each_item(m, o, "cc", take_recipient, NULL);
@@ -369,6 +366,14 @@ parse_object(Message *m, json_object *o, const RawMessage *raw)
 	parse_link_columns(m, o);
 	parse_attachments(m, o);
 	parse_header_object(m, o);
+}
+
+/* The body, what is hidden in it, and the relay */
+static void
+parse_content(Message *m, json_object *o)
+{
+	json_object *v;
+	char	   *s;
 
 	if ((v = field(o, "has_html")) != NULL)
 	{
@@ -409,6 +414,44 @@ parse_object(Message *m, json_object *o, const RawMessage *raw)
 			ADD_DEFECT(m, DEFECT_BAD_FIELD);
 		g_free(s);
 	}
+}
+
+/* A loaded row keeps the defects that it was written with */
+static void
+keep_defects(Message *m, json_object *o)
+{
+	json_object *v = field(o, "defects");
+
+	if (json_object_is_type(v, json_type_array))
+		for (size_t i = 0; i < json_object_array_length(v); i++)
+		{
+			json_object *d = json_object_array_get_idx(v, i);
+
+			for (int k = 0; k < NUM_DEFECTS; k++)
+				if (json_object_is_type(d, json_type_string) &&
+					strcmp(json_object_get_string(d), defect_names[k]) == 0)
+					ADD_DEFECT(m, k);
+		}
+}
+
+/* An object with our fields: what stands in a row, or in an archive of mail */
+static void
+parse_object(Message *m, json_object *o, const RawMessage *raw)
+{
+	json_object *v;
+	int64_t		received;
+
+	if (m->mailbox == NULL)
+		m->mailbox = string_field(m, o, "mailbox");
+	m->message_id = strip_brackets(string_field(m, o, "message_id"));
+	parse_sender(m, o);
+	m->reply_to = lower_field(m, o, "reply_to");
+	m->return_path = strip_brackets(lower_field(m, o, "return_path"));
+	m->subject = string_field(m, o, "subject");
+	m->in_reply_to = strip_brackets(string_field(m, o, "in_reply_to"));
+	m->list_id = strip_brackets(lower_field(m, o, "list_id"));
+	parse_lists(m, o);
+	parse_content(m, o);
 	if ((v = field(o, "size_bytes")) == NULL)
 		v = field(o, "body_bytes");
 	if (v != NULL && json_object_is_type(v, json_type_int))
@@ -421,19 +464,7 @@ parse_object(Message *m, json_object *o, const RawMessage *raw)
 	if (received != NO_TIME && !message_plausible_time(received))
 		ADD_DEFECT(m, DEFECT_BAD_RECEIVED);
 	message_settle_time(m, received, raw);
-
-	/* a loaded row keeps the defects that it was written with */
-	v = field(o, "defects");
-	if (json_object_is_type(v, json_type_array))
-		for (size_t i = 0; i < json_object_array_length(v); i++)
-		{
-			json_object *d = json_object_array_get_idx(v, i);
-
-			for (int k = 0; k < NUM_DEFECTS; k++)
-				if (json_object_is_type(d, json_type_string) &&
-					strcmp(json_object_get_string(d), defect_names[k]) == 0)
-					ADD_DEFECT(m, k);
-		}
+	keep_defects(m, o);
 }
 
 /* ---- what mail services export ------------------------------------------- */
@@ -484,7 +515,12 @@ parse_gmail_raw(Message *m, json_object *o, RawMessage *raw)
 		inner.mailbox = member(o, "mailbox");
 	/* internalDate is in milliseconds, and is a string */
 	if (json_object_object_get_ex(o, "internalDate", &date))
-		inner.mtime = json_object_get_int64(date) * 1000;
+	{
+		int64_t		ms = json_object_get_int64(date);
+
+		if (ms > 0 && ms < INT64_MAX / 1000 && message_plausible_time(ms * 1000))
+			inner.mtime = ms * 1000;
+	}
 	mail_parse(m, &inner);
 	g_free(copy);
 	return true;
@@ -505,12 +541,13 @@ person(json_object *v, const char **name)
 	return member(v, "address") != NULL ? member(v, "address") : member(v, "email");
 }
 
+/* People are recipients; message_add_recipient() knows how many */
 static void
 take_people(Message *m, json_object *v)
 {
 	size_t		n = json_object_is_type(v, json_type_array) ? json_object_array_length(v) : 0;
 
-	for (size_t i = 0; i < n && i < MAX_RECIPIENTS; i++)
+	for (size_t i = 0; i < n; i++)
 	{
 		const char *name;
 		const char *addr = person(json_object_array_get_idx(v, i), &name);
@@ -661,13 +698,18 @@ parse_service_object(Message *m, json_object *o, const RawMessage *raw)
 		if (!html)
 			parts = field(o, "textBody");
 		for (size_t i = 0; json_object_is_type(parts, json_type_array) &&
-			 i < json_object_array_length(parts) && i < MAX_ATTACHMENTS; i++)
+			 i < json_object_array_length(parts); i++)
 		{
 			json_object *part = json_object_array_get_idx(parts, i);
 			const char *id = member(part, "partId");
 			const char *type = member(part, "type");
 			json_object *value;
 
+			if (i >= MAX_PARTS)
+			{
+				ADD_DEFECT(m, DEFECT_MIME_LIMIT);
+				break;
+			}
 			if (id != NULL && json_object_object_get_ex(values, id, &value))
 				take_body(m, member(value, "value"),
 						  type != NULL ? strcmp(type, "text/html") == 0 : html);

@@ -417,66 +417,48 @@ received_time(const char *value)
 	return t;
 }
 
-/* Everything of the row that the headers hold */
+/* The subject, of which a header may have too much */
+static char *
+parse_subject(const Header *h)
+{
+	GString    *subject = g_string_new(h->decoded);
+
+	text_truncate(subject, MAX_HEADER_VALUE);
+	return g_string_free(subject, FALSE);
+}
+
+/* What is in brackets in List-Id, else all of it, or NULL */
+static char *
+parse_list_id(const Header *h)
+{
+	const char *open = strrchr(h->value, '<');
+	const char *rest;
+	char	   *id = open != NULL ? in_brackets(open, &rest) : g_strdup(h->value);
+	char	   *result = id != NULL && id[0] != '\0' ? text_lower(id) : NULL;
+
+	g_free(id);
+	return result;
+}
+
+/* The null sender <> of a bounce is an empty string, not NULL */
+static char *
+parse_return_path(const Header *h)
+{
+	const char *rest;
+	char	   *path = in_brackets(h->value, &rest);
+	char	   *result = text_lower(path != NULL ? path : h->value);
+
+	g_free(path);
+	return result;
+}
+
+/* Who a message is for, and where nobody is named, who got it as a blind copy */
 static void
-interpret_headers(Message *m, GArray *headers, const RawMessage *raw)
+find_recipients(Message *m, GArray *headers)
 {
 	static const char *const recipient_headers[] = {"to", "cc", "bcc"};
 	static const char *const delivery_headers[] = {"delivered-to", "x-original-to", "envelope-to"};
-	ReceivedWalk relays;
-	int64_t		received = NO_TIME;
-	size_t		auth_bytes = 0;
 	Header	   *h;
-
-	if ((h = find_header(headers, "from")) != NULL && h->value[0] != '\0')
-		parse_from(m, h);
-	else
-		ADD_DEFECT(m, DEFECT_NO_FROM);
-	if ((h = find_header(headers, "reply-to")) != NULL)
-		address_parse(m, h->value, take_reply_to, NULL);
-	if ((h = find_header(headers, "subject")) != NULL)
-	{
-		m->subject = g_strdup(h->decoded);
-		if (strlen(m->subject) > MAX_HEADER_VALUE)
-		{
-			GString    *cut = g_string_new(m->subject);
-
-			text_truncate(cut, MAX_HEADER_VALUE);
-			g_free(m->subject);
-			m->subject = g_string_free(cut, FALSE);
-		}
-	}
-	if ((h = find_header(headers, "message-id")) != NULL)
-		m->message_id = parse_message_id(h->value);
-	if ((h = find_header(headers, "in-reply-to")) != NULL)
-	{
-		const char *rest;
-
-		m->in_reply_to = in_brackets(h->value, &rest);
-	}
-	if ((h = find_header(headers, "references")) != NULL)
-		parse_references(m, h->value);
-	if ((h = find_header(headers, "list-id")) != NULL)
-	{
-		const char *open = strrchr(h->value, '<');
-		const char *rest;
-		char	   *id = open != NULL ? in_brackets(open, &rest) : g_strdup(h->value);
-
-		if (id != NULL && id[0] != '\0')
-			m->list_id = text_lower(id);
-		g_free(id);
-	}
-	if ((h = find_header(headers, "return-path")) != NULL)
-	{
-		const char *rest;
-		char	   *path = in_brackets(h->value, &rest);
-
-		/* the null sender <> of a bounce is an empty string, not NULL */
-		if (path == NULL)
-			path = g_strdup(h->value);
-		m->return_path = text_lower(path);
-		g_free(path);
-	}
 
 	for (size_t k = 0; k < G_N_ELEMENTS(recipient_headers); k++)
 		for (guint i = 0; i < headers->len; i++)
@@ -485,48 +467,97 @@ interpret_headers(Message *m, GArray *headers, const RawMessage *raw)
 			if (strcmp(h->name, recipient_headers[k]) == 0)
 				address_parse(m, h->value, take_recipient, NULL);
 		}
-
-	/* where nobody is named, who got it did as a blind copy */
 	for (size_t k = 0; k < G_N_ELEMENTS(delivery_headers) && m->recipients->len == 0; k++)
 		if ((h = find_header(headers, delivery_headers[k])) != NULL)
 			address_parse(m, h->value, take_recipient, NULL);
-	find_duplicates(m, headers);
+}
+
+/* The time of the topmost Received header that has a plausible one, or NO_TIME */
+static void
+take_received_time(Message *m, const Header *h, int64_t *received)
+{
+	if (*received != NO_TIME)
+		return;
+	*received = received_time(h->value);
+	if (*received == NO_TIME || !message_plausible_time(*received))
+	{
+		ADD_DEFECT(m, DEFECT_BAD_RECEIVED);
+		*received = NO_TIME;
+	}
+}
+
+/* A header with what a server found about the sender, with its name */
+static void
+take_auth_result(Message *m, const Header *h, size_t *bytes)
+{
+	*bytes += strlen(h->value);
+	if (m->auth_results->len < 100 && *bytes < MAX_HEADER_VALUE)
+		g_ptr_array_add(m->auth_results,
+						g_strconcat(h->name[0] == 'a' ? "Authentication-Results: " :
+									"Received-SPF: ", h->decoded, NULL));
+	else
+		ADD_DEFECT(m, DEFECT_TRUNCATED_LIST);
+}
+
+/* The headers that servers on the way wrote; returns when it was received */
+static int64_t
+interpret_trace(Message *m, GArray *headers)
+{
+	ReceivedWalk relays;
+	int64_t		received = NO_TIME;
+	size_t		auth_bytes = 0;
 
 	ReceivedBegin(&relays, text_registrable, is_trusted, NULL, true);
 	for (guint i = 0; i < headers->len; i++)
 	{
-		h = &g_array_index(headers, Header, i);
+		Header	   *h = &g_array_index(headers, Header, i);
+
 		if (strcmp(h->name, "received") == 0)
 		{
-			if (received == NO_TIME)
-			{
-				received = received_time(h->value);
-				if (received == NO_TIME || !message_plausible_time(received))
-				{
-					ADD_DEFECT(m, DEFECT_BAD_RECEIVED);
-					received = NO_TIME;
-				}
-			}
+			take_received_time(m, h, &received);
 			ReceivedAdd(&relays, h->value, strlen(h->value));
 		}
 		else if (strcmp(h->name, "authentication-results") == 0 ||
 				 strcmp(h->name, "received-spf") == 0)
-		{
-			auth_bytes += strlen(h->value);
-			if (m->auth_results->len < 100 && auth_bytes < MAX_HEADER_VALUE)
-				g_ptr_array_add(m->auth_results,
-								g_strconcat(h->name[0] == 'a' ? "Authentication-Results: " :
-											"Received-SPF: ", h->decoded, NULL));
-			else
-				ADD_DEFECT(m, DEFECT_TRUNCATED_LIST);
-		}
+			take_auth_result(m, h, &auth_bytes);
 		else if (strcmp(h->name, "dkim-signature") == 0 ||
 				 strcmp(h->name, "domainkey-signature") == 0)
 			parse_dkim(m, h->value);
 	}
-
 	if (relays.at > 0)
 		m->relay_ip = g_strdup(relays.hop.address);
+	return received;
+}
+
+/* Everything of the row that the headers hold */
+static void
+interpret_headers(Message *m, GArray *headers, const RawMessage *raw)
+{
+	int64_t		received;
+	Header	   *h;
+	const char *rest;
+
+	if ((h = find_header(headers, "from")) != NULL && h->value[0] != '\0')
+		parse_from(m, h);
+	else
+		ADD_DEFECT(m, DEFECT_NO_FROM);
+	if ((h = find_header(headers, "reply-to")) != NULL)
+		address_parse(m, h->value, take_reply_to, NULL);
+	if ((h = find_header(headers, "subject")) != NULL)
+		m->subject = parse_subject(h);
+	if ((h = find_header(headers, "message-id")) != NULL)
+		m->message_id = parse_message_id(h->value);
+	if ((h = find_header(headers, "in-reply-to")) != NULL)
+		m->in_reply_to = in_brackets(h->value, &rest);
+	if ((h = find_header(headers, "references")) != NULL)
+		parse_references(m, h->value);
+	if ((h = find_header(headers, "list-id")) != NULL)
+		m->list_id = parse_list_id(h);
+	if ((h = find_header(headers, "return-path")) != NULL)
+		m->return_path = parse_return_path(h);
+	find_recipients(m, headers);
+	find_duplicates(m, headers);
+	received = interpret_trace(m, headers);
 
 	if ((h = find_header(headers, "date")) != NULL && h->value[0] != '\0')
 	{

@@ -459,7 +459,10 @@ date_word(const char *s, size_t len, DateParts *d)
 		zone_by_name(s, len, &d->zone);
 }
 
-/* A date in the style of mail, in any order that was seen, or NO_TIME */
+/*
+ * A date in the style of mail, in any order that was seen, or NO_TIME.  GMime
+ * gets "08:00:00+0100", "GMT+01:00" and PM wrong, and knows no leap second.
+ */
 static int64_t
 parse_mail_date(const char *s)
 {
@@ -560,6 +563,7 @@ parse_date(const char *s)
 	result = parse_mail_date(s);
 	if (result != NO_TIME)
 		return result;
+	/* dates in numbers only, or without a time */
 	t = g_mime_utils_header_decode_date(s);
 	if (t == NULL)
 		return NO_TIME;

@@ -23,6 +23,8 @@
 
 #define MAX_RULES		2000	/* of style sheets */
 #define MAX_CLASSES		16		/* of one element */
+#define MAX_APPLIED		(64 * 1024 * 1024)	/* bytes of declarations, to all
+											 * elements */
 
 void
 style_init(Style *style)
@@ -379,12 +381,12 @@ block_end(const char *s)
  * with a class.  Rules for some media only are left out.
  */
 void
-style_read_sheet(GHashTable **rules, const char *s)
+style_read_sheet(Sheets *sheets, const char *s)
 {
 	const char *open;
 
-	if (*rules == NULL)
-		*rules = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	if (sheets->rules == NULL)
+		sheets->rules = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	while ((open = strchr(s, '{')) != NULL)
 	{
 		const char *close = block_end(open);
@@ -400,13 +402,13 @@ style_read_sheet(GHashTable **rules, const char *s)
 			size_t		word = strcspn(at, " \t\r\n,{>+~:[*");
 
 			if (word > 0 && word + strspn(at + word, " \t\r\n") == n && word < 100 &&
-				g_hash_table_size(*rules) < MAX_RULES)
+				g_hash_table_size(sheets->rules) < MAX_RULES)
 			{
 				char	   *key = g_ascii_strdown(at, word);
-				char	   *old = g_hash_table_lookup(*rules, key);
+				char	   *old = g_hash_table_lookup(sheets->rules, key);
 				char	   *block = g_strndup(open + 1, MIN(close - open - 1, 4096));
 
-				g_hash_table_insert(*rules, key,
+				g_hash_table_insert(sheets->rules, key,
 									old == NULL || strlen(old) > 4096 ? g_strdup(block) :
 									g_strconcat(old, ";", block, NULL));
 				g_free(block);
@@ -422,21 +424,30 @@ style_read_sheet(GHashTable **rules, const char *s)
 
 /* Apply what the style sheets say under that selector, if anything */
 static void
-apply_rule(GHashTable *rules, Style *style, const char *key)
+apply_rule(Sheets *sheets, Style *style, const char *key)
 {
-	const char *declarations = g_hash_table_lookup(rules, key);
+	const char *declarations = g_hash_table_lookup(sheets->rules, key);
+	size_t		len;
 
-	if (declarations != NULL)
-		style_declarations(style, declarations, strlen(declarations));
+	if (declarations == NULL)
+		return;
+	len = strlen(declarations);
+	if (sheets->applied + len > MAX_APPLIED)
+	{
+		sheets->exhausted = true;
+		return;
+	}
+	sheets->applied += len;
+	style_declarations(style, declarations, len);
 }
 
 /* What the style sheets say about an element */
 void
-style_apply_rules(GHashTable *rules, Style *style, const char *tag, const char *classes, const char *id)
+style_apply_rules(Sheets *sheets, Style *style, const char *tag, const char *classes, const char *id)
 {
 	char		key[160];
 
-	apply_rule(rules, style, tag);
+	apply_rule(sheets, style, tag);
 	for (int i = 0; classes != NULL && *classes != '\0' && i < MAX_CLASSES; i++)
 	{
 		size_t		n;
@@ -448,9 +459,9 @@ style_apply_rules(GHashTable *rules, Style *style, const char *tag, const char *
 			char	   *lower = g_ascii_strdown(classes, n);
 
 			g_snprintf(key, sizeof(key), ".%s", lower);
-			apply_rule(rules, style, key);
+			apply_rule(sheets, style, key);
 			g_snprintf(key, sizeof(key), "%.60s.%s", tag, lower);
-			apply_rule(rules, style, key);
+			apply_rule(sheets, style, key);
 			g_free(lower);
 		}
 		classes += n;
@@ -460,7 +471,7 @@ style_apply_rules(GHashTable *rules, Style *style, const char *tag, const char *
 		char	   *lower = g_ascii_strdown(id, -1);
 
 		g_snprintf(key, sizeof(key), "#%s", lower);
-		apply_rule(rules, style, key);
+		apply_rule(sheets, style, key);
 		g_free(lower);
 	}
 }
