@@ -4,7 +4,8 @@
 DROP POLICY owner ON assay.baseline;
 ALTER TABLE assay.baseline DISABLE ROW LEVEL SECURITY;
 REVOKE INSERT, UPDATE, DELETE ON assay.baseline FROM PUBLIC;
-SELECT pg_catalog.pg_extension_config_dump('assay.baseline', 'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relation)');
+SELECT pg_catalog.pg_extension_config_dump('assay.baseline', 'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relation) '
+	'AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid IN (relation, source, label_table, counted_label) AND c.relpersistence = ''t'')');
 COMMENT ON TABLE assay.baseline IS 'baselines that create_baseline() made; the view assay.baseline_info shows yours';
 
 CREATE OR REPLACE FUNCTION assay.drop_baseline(baseline regclass) RETURNS void
@@ -28,7 +29,9 @@ END $$;
 CREATE OR REPLACE VIEW assay.baseline_info WITH (security_invoker = true) AS
 	SELECT b.relation AS baseline, b.source, b.key_columns AS key, b.incremental, b.rows, b.keys,
 		pg_catalog.pg_total_relation_size(b.relation) AS bytes, b.as_of, b.took,
-		pg_catalog.clock_timestamp() - b.as_of AS lag
+		pg_catalog.clock_timestamp() - b.as_of AS lag,
+		assay.baseline_note(b.settled, b.counted) AS note
 	FROM assay.baseline b
 	JOIN pg_catalog.pg_class c ON c.oid = b.relation
 	WHERE pg_catalog.pg_has_role(c.relowner, 'USAGE');
+COMMENT ON COLUMN assay.baseline_info.note IS 'numbers of messages far out of line with the others';
