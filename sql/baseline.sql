@@ -232,7 +232,7 @@ SELECT relation, counted_label FROM assay.baseline WHERE relation IN ('letters':
 SELECT assay.baseline_row(NULL, ROW(e.*)::assay.baseline) IS NULL, assay.baseline_locked('entry') IS NULL FROM entry e;
 DROP TABLE entry;
 -- a row comes and goes, of a table of one's own
-CREATE TEMP TABLE own AS SELECT 1;
+CREATE TABLE own AS SELECT 1;
 SELECT assay.baseline_row('own', NULL);
 SELECT assay.baseline_row('own', ROW('own', 'own', '{a}', 'b', NULL, NULL, '{}', true, '', NULL, NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL)::assay.baseline);
 SELECT relation FROM assay.baseline WHERE relation = 'own'::regclass;

@@ -4,6 +4,7 @@ use strict;
 use warnings FATAL => 'all';
 
 use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $node = PostgreSQL::Test::Cluster->new('dump');
@@ -65,6 +66,22 @@ for my $format ('plain', 'custom')
 	is($node->safe_psql($db, q{SELECT assay.drop_baseline('"my mail"."sender table"'); SELECT assay.drop_baseline('"my mail"."sender view"'); SELECT count(*) FROM pg_class WHERE relnamespace = '"my mail"'::regnamespace AND relkind IN ('r', 'm')}),
 		"\n\n3", "$format: dropped");
 }
+
+# What names another session's temporary table would not be restored, and with
+# it none of the rows. An older version let such rows in.
+$node->safe_psql(
+	'postgres', qq{
+	CREATE TABLE one (id int); CREATE TABLE two (id int); CREATE TABLE three (id int);
+	CREATE TEMP TABLE passing (id int);
+	INSERT INTO assay.baseline (relation, source, label_table, counted_label, key_columns, at_column, incremental, search_path) VALUES
+		('passing', 'one', NULL, NULL, '{a}', 'b', true, ''), ('one', 'passing', NULL, NULL, '{a}', 'b', true, ''),
+		('two', 'one', 'passing', NULL, '{a}', 'b', true, ''), ('three', 'one', NULL, 'passing', '{a}', 'b', true, '');
+	\\! pg_dump -f $file postgres
+	DELETE FROM assay.baseline WHERE 'passing'::regclass IN (relation, source, label_table, counted_label);
+	CREATE DATABASE restored_passing});
+unlike(slurp_file($file), qr/pg_temp/, 'passing: no name of a temporary table is dumped');
+$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null', '-d', 'restored_passing', '-f', $file ], 'passing: restored');
+is($node->safe_psql('restored_passing', $config), $rows, 'passing: same configuration');
 
 $node->stop;
 done_testing();

@@ -41,6 +41,37 @@ baseline_apply_as_owner(PG_FUNCTION_ARGS)
 }
 
 /*
+ * baseline_count_as_owner(relation, started): assay.baseline_count() likewise.
+ */
+PG_FUNCTION_INFO_V1(baseline_count_as_owner);
+Datum
+baseline_count_as_owner(PG_FUNCTION_ARGS)
+{
+	static const OwnerStatement count = {"SELECT assay.baseline_count($1, $2)", false, 2, {REGCLASSOID, TIMESTAMPTZOID}};
+	Datum		args[2] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)};
+	bool		isnull;
+
+	(void) OwnerCall(PG_GETARG_OID(0), &count, args, NULL, &isnull);
+	PG_RETURN_VOID();
+}
+
+/*
+ * baseline_given(relation): what the sequence of the source of a baseline of
+ * the caller's gave last; NULL without one.
+ */
+PG_FUNCTION_INFO_V1(baseline_given);
+Datum
+baseline_given(PG_FUNCTION_ARGS)
+{
+	bool		isnull;
+	Datum		number = OwnerReadRow(PG_GETARG_OID(0), "baseline", "SELECT assay.baseline_given_number($1)", &isnull);
+
+	if (isnull)
+		PG_RETURN_NULL();
+	PG_RETURN_DATUM(number);
+}
+
+/*
  * baseline_locked(relation): the registry's row of a relation of the caller's,
  * locked for whoever changes the baseline; NULL without one.
  */

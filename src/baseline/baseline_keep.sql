@@ -9,7 +9,9 @@
 -- the numbers in `counted`. A number that isn't visible yet may still come, as
 -- its transaction may be running. So `settled` only moves up to a `checkpoint`
 -- (the highest number seen at some refresh) once every transaction that ran at
--- that moment (`waiting`) is over; until then the gaps stay open.
+-- that moment (`waiting`) is over; until then the gaps stay open. Who inserts
+-- may give a number by hand, above all that the sequence has given. It is counted,
+-- and stands in `counted`; `settled` doesn't move there (baseline_input.sql).
 
 -- functions
 
@@ -57,8 +59,10 @@ COMMENT ON COLUMN assay.baseline.checkpoint IS 'where settled goes once all tran
 COMMENT ON COLUMN assay.baseline.counted_label IS 'table of the labels that are counted';
 
 -- A row whose relation is gone would be dumped by its number, which is another's
--- relation where it is restored.
-SELECT pg_catalog.pg_extension_config_dump('assay.baseline', 'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relation)');
+-- relation where it is restored; one that names a temporary relation, by a name
+-- that isn't there, so that none of the rows would be restored.
+SELECT pg_catalog.pg_extension_config_dump('assay.baseline', 'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relation) '
+	'AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid IN (relation, source, label_table, counted_label) AND c.relpersistence = ''t'')');
 
 -- Anybody may read it, as the catalogue; who may change a row is said in baseline_rights.sql.
 GRANT SELECT ON assay.baseline TO PUBLIC;
@@ -105,9 +109,9 @@ CREATE FUNCTION assay.baseline_steps(b assay.baseline, labels text) RETURNS text
            malicious::int - coalesce((lag(malicious) OVER w)::int, 0) AS attacks,
            (NOT malicious)::int - coalesce((NOT lag(malicious) OVER w)::int, 0) AS safe
          FROM {labels}
-         WHERE isfinite(labelled_at) AND malicious IS NOT NULL
+         WHERE {known}
          WINDOW w AS (PARTITION BY {message} ORDER BY labelled_at, malicious)',
-		'message', assay.baseline_columns(NULL, b.message_key), 'labels', labels)
+		'message', assay.baseline_columns(NULL, b.message_key), 'labels', labels, 'known', assay.baseline_known_label(b.label_table, b.message_key))
 	$$;
 
 -- The query for one row per key and day with what that day adds: messages for
@@ -117,7 +121,8 @@ CREATE FUNCTION assay.baseline_tiles(b assay.baseline, messages text, steps text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
-	known text := format('isfinite(s.%I) AND %s IS NOT NULL', b.at_column, assay.baseline_columns('s', b.key_columns, ' IS NOT NULL AND '));
+	known text := concat_ws(' AND ', format('isfinite(s.%I)', b.at_column), assay.baseline_columns('s', b.key_columns, ' IS NOT NULL AND ') || ' IS NOT NULL',
+		assay.baseline_fits(b.source, 's', b.key_columns));
 	groups text := (SELECT string_agg(i::text, ', ' ORDER BY i) FROM generate_series(1, cardinality(b.key_columns) + 1) i);
 	tiles text;
 BEGIN
@@ -220,10 +225,11 @@ CREATE FUNCTION assay.baseline_relabelled(b assay.baseline, labels text) RETURNS
 	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	AS $$
 	SELECT assay.baseline_fill('SELECT DISTINCT {message} FROM (
-    (SELECT {message}, labelled_at, malicious FROM {labels} WHERE isfinite(labelled_at) AND malicious IS NOT NULL EXCEPT TABLE {counted})
+    (SELECT {message}, labelled_at, malicious FROM {labels} WHERE {known} EXCEPT TABLE {counted})
     UNION ALL
-    (TABLE {counted} EXCEPT SELECT {message}, labelled_at, malicious FROM {labels} WHERE isfinite(labelled_at) AND malicious IS NOT NULL)) c',
-		'message', assay.baseline_columns(NULL, b.message_key), 'labels', labels, 'counted', b.counted_label::text)
+    (TABLE {counted} EXCEPT SELECT {message}, labelled_at, malicious FROM {labels} WHERE {known})) c',
+		'message', assay.baseline_columns(NULL, b.message_key), 'labels', labels, 'counted', b.counted_label::text,
+		'known', assay.baseline_known_label(b.label_table, b.message_key))
 	$$;
 
 -- WITH queries that find what has changed in the label table since the last
@@ -235,7 +241,7 @@ CREATE FUNCTION assay.baseline_label_changes(b assay.baseline, counted text, cou
 	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	AS $$
 	SELECT assay.baseline_fill('label AS MATERIALIZED (
-  SELECT {message}, labelled_at, malicious FROM {labels} WHERE isfinite(labelled_at) AND malicious IS NOT NULL),
+  SELECT {message}, labelled_at, malicious FROM {labels} WHERE {known}),
 changed AS MATERIALIZED (
   {relabelled} LIMIT {count}),
 found AS MATERIALIZED (
@@ -251,7 +257,7 @@ step AS MATERIALIZED (
   UNION ALL
   SELECT {message}, labelled_at, -attacks, -safe FROM ({steps_before}) before),',
 		'message', assay.baseline_columns(NULL, b.message_key), 'labels', b.label_table::text,
-		'counted', b.counted_label::text, 'source', b.source::text, 'is_counted', counted, 'count', count::text,
+		'known', assay.baseline_known_label(b.label_table, b.message_key), 'counted', b.counted_label::text, 'source', b.source::text, 'is_counted', counted, 'count', count::text,
 		'relabelled', assay.baseline_relabelled(b, 'label'),
 		'source_changed', assay.baseline_equal('s', 'c', b.message_key),
 		'counted_changed', assay.baseline_equal('x', 'c', b.message_key),
@@ -311,6 +317,8 @@ DECLARE
 	current_snapshot boolean;
 	settles boolean;
 	added int8multirange;
+	given bigint;
+	before_that bigint;
 	merged int8range;
 	counted text;
 	fresh text;
@@ -357,7 +365,7 @@ BEGIN
 		END IF;
 		-- a literal, so that it takes the column's type
 		same_key := (SELECT string_agg(format('s.%I = %L', c, v), ' AND ') FROM unnest(b.key_columns, key) u(c, v));
-		counted := assay.baseline_fill('({arrival} <= {settled} OR {arrival}::bigint <@ {counted}::int8multirange) AND {same_key}',
+		counted := assay.baseline_fill('({arrival} <= {settled}::bigint OR {arrival}::bigint <@ {counted}::int8multirange) AND {same_key}',
 			'arrival', arrival, 'settled', quote_nullable(b.settled), 'counted', quote_literal(b.counted), 'same_key', same_key);
 		query := assay.baseline_merge(b, '', assay.baseline_tiles(b, counted,
 			CASE WHEN b.label_table IS NOT NULL THEN assay.baseline_steps(b, b.counted_label::text) END, counted));
@@ -381,16 +389,17 @@ BEGIN
 		NOT EXISTS (SELECT FROM pg_locks l WHERE l.locktype = 'virtualxid' AND l.virtualxid = ANY (b.waiting)) AND
 		NOT EXISTS (SELECT FROM pg_prepared_xacts);
 	-- Arrival numbers of messages that aren't counted, as ranges: runs of
-	-- consecutive numbers have a constant difference to their row number.
-	EXECUTE assay.baseline_fill('SELECT range_agg(int8range(low, high, ''[]'')) FROM (
+	-- consecutive numbers have a constant difference to their row number. Neither
+	-- the least number there is nor the greatest may overflow.
+	EXECUTE assay.baseline_fill('SELECT range_agg(int8range(low, CASE WHEN high < 9223372036854775807 THEN high + 1 END)) FROM (
 			SELECT min(i) AS low, max(i) AS high FROM (
-				SELECT i, i - row_number() OVER (ORDER BY i) AS run FROM (
+				SELECT i, i + CASE WHEN i < 0 THEN 4611686018427387904 ELSE 0 END - row_number() OVER (ORDER BY i) AS run FROM (
 					SELECT DISTINCT {arrival}::bigint AS i FROM {source} s WHERE {not_counted}) d) r
 			GROUP BY run) n',
-		'arrival', arrival, 'source', b.source::text,
-		'not_counted', CASE WHEN b.settled IS NULL THEN format('%s IS NOT NULL', arrival) ELSE format('%s > %L', arrival, b.settled) END ||
-		CASE WHEN isempty(b.counted) THEN '' ELSE format(' AND NOT %s::bigint <@ %L::int8multirange', arrival, b.counted) END)
+		'arrival', arrival, 'source', b.source::text, 'not_counted', assay.baseline_not_counted(arrival, b.settled, b.counted))
 	INTO added;
+	-- Numbers up to here were taken by now: who took them is running, or done
+	given := assay.baseline_given($1);
 	-- After the scan: whatever it didn't see is running still, or comes later
 	running := ARRAY(SELECT DISTINCT l.virtualxid FROM pg_locks l WHERE l.locktype = 'virtualxid' AND l.virtualxid IS NOT NULL);
 
@@ -400,12 +409,12 @@ BEGIN
 	IF isempty(added) THEN
 		fresh := 'false';
 	ELSE
-		fresh := format('%s >= %L AND %s < %L', arrival, lower(merged), arrival, upper(merged));
+		fresh := format('%s >= %L::bigint', arrival, lower(merged)) || coalesce(format(' AND %s < ', arrival) || quote_literal(upper(merged)) || '::bigint', '');
 		IF int8multirange(merged) <> added THEN
 			fresh := fresh || format(' AND %s::bigint <@ %L::int8multirange', arrival, added);
 		END IF;
 	END IF;
-	counted := format('(%s <= %L OR %s::bigint <@ %L::int8multirange)', arrival, b.settled, arrival, b.counted);
+	counted := format('(%s <= %L::bigint OR %s::bigint <@ %L::int8multirange)', arrival, b.settled, arrival, b.counted);
 
 	IF b.label_table IS NOT NULL THEN
 		EXECUTE format('SELECT count(*) FROM (%s) c', assay.baseline_relabelled(b, b.label_table::text)) INTO relabelled;
@@ -421,13 +430,29 @@ BEGIN
 	END IF;
 
 	IF settles THEN
-		b.settled := b.checkpoint;
-		b.checkpoint := NULL;
+		-- What the sequence gave up to the checkpoint is here or won't come. Where
+		-- no sequence is known, wide gaps stay open: a number may be anything.
+		before_that := b.settled;
+		b.counted := b.counted + assay.baseline_settled(b.settled, b.counted, b.checkpoint, given IS NOT NULL);
+		b.settled := upper((SELECT r FROM unnest(b.counted) r LIMIT 1)) - 1;
+		IF given IS NOT NULL THEN
+			b.settled := greatest(before_that, least(b.settled, b.checkpoint));
+		END IF;
 		b.counted := b.counted - int8multirange(int8range(NULL, b.settled, '(]'));
+		b.checkpoint := NULL;
 	END IF;
 	IF current_snapshot AND b.checkpoint IS NULL AND NOT isempty(b.counted) THEN
-		b.checkpoint := upper(b.counted) - 1;
+		-- never the greatest number there is: no range ends there
+		b.checkpoint := least(coalesce(upper(b.counted) - 1, 9223372036854775806), 9223372036854775806, given);
+		IF b.checkpoint <= b.settled OR b.checkpoint < lower(b.counted) AND b.settled IS NULL THEN
+			b.checkpoint := NULL;
+		END IF;
 		b.waiting := running;
+	END IF;
+	IF b.settled > given THEN
+		RAISE WARNING USING ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('baseline %s takes every message with a number up to %s for counted, but the sequence has only come to %s', b.relation, b.settled, given),
+			HINT = format('Numbers were given by hand, or the sequence was set back. SELECT assay.rebuild_baseline(%L);', b.relation);
 	END IF;
 	b.rows := coalesce(b.rows, 0) + new_rows;
 	b.keys := coalesce(b.keys, 0) + new_keys;
@@ -437,13 +462,18 @@ BEGIN
 	PERFORM assay.baseline_row($1, b);
 END $$;
 
--- Note what a materialized view holds after a refresh
+-- Note what a materialized view holds after a refresh. Grouping may run code of
+-- the owner's (a type's operators), so it is for the owner to do.
 CREATE FUNCTION assay.baseline_count(relation regclass, started timestamptz) RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
 	b assay.baseline;
 BEGIN
+	IF (SELECT c.relowner FROM pg_class c WHERE c.oid = $1) <> (SELECT u.oid FROM pg_roles u WHERE u.rolname = current_user) THEN
+		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = 'baseline_count() runs as the owner of the baseline',
+			HINT = 'Call assay.refresh_baseline().';
+	END IF;
 	b := assay.baseline_for_change($1);
 	EXECUTE format('SELECT coalesce(sum(n), 0), count(*) FROM (SELECT count(*) AS n FROM %s GROUP BY %s) k',
 		b.relation, assay.baseline_columns(NULL, b.key_columns)) INTO b.rows, b.keys;
@@ -505,9 +535,15 @@ BEGIN
 		END IF;
 		started := clock_timestamp();
 		-- REFRESH itself runs as the owner.
-		EXECUTE format('REFRESH MATERIALIZED VIEW %s %s',
-			CASE WHEN (SELECT c.relispopulated FROM pg_class c WHERE c.oid = b.relation) THEN 'CONCURRENTLY' ELSE '' END, b.relation);
-		PERFORM assay.baseline_count(b.relation, started);
+		BEGIN
+			EXECUTE format('REFRESH MATERIALIZED VIEW %s %s',
+				CASE WHEN (SELECT c.relispopulated FROM pg_class c WHERE c.oid = b.relation) THEN 'CONCURRENTLY' ELSE '' END, b.relation);
+		EXCEPTION WHEN program_limit_exceeded THEN
+			-- a view that 0.1.0 made
+			RAISE EXCEPTION USING ERRCODE = 'program_limit_exceeded', MESSAGE = SQLERRM,
+				HINT = format('A key is too long for an index. Drop the baseline by assay.drop_baseline(%L) and create it anew: then such keys are left out.', b.relation);
+		END;
+		PERFORM assay.baseline_count_as_owner(b.relation, started);
 	END IF;
 	SELECT t.rows, t.changed, t.took INTO rows, changed, took FROM assay.baseline t WHERE t.relation = $1;
 END $$;
@@ -568,6 +604,12 @@ BEGIN
 	ELSIF schema IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_schema_name', MESSAGE = 'no schema has been selected to create in';
 	END IF;
+
+	IF schema IN ('pg_temp', (SELECT n.nspname FROM pg_namespace n WHERE n.oid = pg_my_temp_schema())) THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_table_definition', MESSAGE = 'a baseline may not be temporary',
+			HINT = 'Create it in a schema that other sessions see.';
+	END IF;
+	PERFORM assay.baseline_not_temporary(source), assay.baseline_not_temporary(outcome);
 
 	target := format('%I.%I', schema, name);
 	b.source := source;
@@ -690,7 +732,7 @@ BEGIN
 	IF b.incremental THEN
 		PERFORM assay.refresh_baseline(target::regclass);
 	ELSE
-		PERFORM assay.baseline_count(target::regclass, started);
+		PERFORM assay.baseline_count_as_owner(target::regclass, started);
 	END IF;
 	RETURN target::regclass;
 END $$;
@@ -740,7 +782,8 @@ COMMENT ON FUNCTION assay.baseline_probe(regclass, text, text, boolean) IS 'SQL 
 CREATE VIEW assay.baseline_info WITH (security_invoker = true) AS
 	SELECT b.relation AS baseline, b.source, b.key_columns AS key, b.incremental, b.rows, b.keys,
 		pg_catalog.pg_total_relation_size(b.relation) AS bytes, b.as_of, b.took,
-		pg_catalog.clock_timestamp() - b.as_of AS lag
+		pg_catalog.clock_timestamp() - b.as_of AS lag,
+		assay.baseline_note(b.settled, b.counted) AS note
 	FROM assay.baseline b
 	JOIN pg_catalog.pg_class c ON c.oid = b.relation
 	WHERE pg_catalog.pg_has_role(c.relowner, 'USAGE');
@@ -751,3 +794,4 @@ COMMENT ON COLUMN assay.baseline_info.rows IS 'rows after the last refresh: one 
 COMMENT ON COLUMN assay.baseline_info.bytes IS 'size on disk, with indexes';
 COMMENT ON COLUMN assay.baseline_info.as_of IS 'when the last refresh began: what came later is not counted';
 COMMENT ON COLUMN assay.baseline_info.took IS 'how long the last refresh took';
+COMMENT ON COLUMN assay.baseline_info.note IS 'numbers of messages far out of line with the others';

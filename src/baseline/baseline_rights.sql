@@ -11,6 +11,10 @@ CREATE FUNCTION assay.baseline_is_mine(relation regclass) RETURNS boolean
 	AS $$ SELECT coalesce(pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = $1), 'USAGE'), false) $$;
 COMMENT ON FUNCTION assay.baseline_is_mine(regclass) IS 'private: has the current role the rights of the baseline''s owner?';
 
+CREATE FUNCTION assay.baseline_count_as_owner(relation regclass, started timestamptz) RETURNS void
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION assay.baseline_count_as_owner(regclass, timestamptz) IS 'private: baseline_count() with the rights of the baseline''s owner';
+
 CREATE FUNCTION assay.baseline_locked(relation regclass) RETURNS assay.baseline
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION assay.baseline_locked(regclass) IS
@@ -55,12 +59,15 @@ BEGIN
 		RETURN FOUND;
 	END IF;
 	entry.relation := $1;
+	PERFORM assay.baseline_not_temporary(r) FROM unnest(ARRAY[entry.relation, entry.source, entry.label_table, entry.counted_label]) r;
 	UPDATE assay.baseline t SET (relation, source, key_columns, at_column, label_table, message_key, extra, incremental, search_path,
 		arrival_column, counted_label, settled, counted, checkpoint, waiting, rows, keys, changed, as_of, took) = ROW(entry.*)
 	WHERE t.relation = $1;
 	IF NOT FOUND THEN
-		-- rows of baselines that were dropped by hand
-		DELETE FROM assay.baseline t WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = t.relation);
+		-- rows of baselines that were dropped by hand; one that another's open
+		-- transaction has deleted is not waited for
+		DELETE FROM assay.baseline t WHERE t.relation IN (
+			SELECT d.relation FROM assay.baseline d WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = d.relation) FOR UPDATE SKIP LOCKED);
 		INSERT INTO assay.baseline VALUES (entry.*);
 	END IF;
 	RETURN true;

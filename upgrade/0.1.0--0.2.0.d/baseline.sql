@@ -4,5 +4,6 @@
 DROP POLICY owner ON assay.baseline;
 ALTER TABLE assay.baseline DISABLE ROW LEVEL SECURITY;
 REVOKE INSERT, UPDATE, DELETE ON assay.baseline FROM PUBLIC;
-SELECT pg_catalog.pg_extension_config_dump('assay.baseline', 'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relation)');
+SELECT pg_catalog.pg_extension_config_dump('assay.baseline', 'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relation) '
+	'AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid IN (relation, source, label_table, counted_label) AND c.relpersistence = ''t'')');
 COMMENT ON TABLE assay.baseline IS 'baselines that create_baseline() made; the view assay.baseline_info shows yours';
