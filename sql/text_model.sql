@@ -262,6 +262,15 @@ SELECT create_text_model('x', 'mail', 'body', 'label', max_bytes => 1023);
 SELECT create_text_model('x', 'mail', 'body', 'label', half_life => '1 hour');
 SELECT create_text_model('x', 'mail', 'body', 'label', delay => '-1 hour');
 
+-- nothing temporary: nobody else could restore a dump of it
+CREATE TEMP TABLE passing AS TABLE mail;
+CREATE TEMP TABLE passing_label AS TABLE label;
+SELECT create_text_model('x', 'passing', 'body', 'label', key => '{id}');
+SELECT create_text_model('x', 'mail', 'body', 'passing_label', key => '{id}');
+SELECT create_text_model('x', 'mail', 'body', 'label', schema => 'pg_temp');
+SELECT create_text_model('x', 'mail', 'body', 'label', schema => pg_my_temp_schema()::regnamespace::text);
+DROP TABLE passing, passing_label;
+
 -- ---- rights ------------------------------------------------------------------------------------
 
 CREATE ROLE regress_text_reader;
@@ -318,6 +327,18 @@ SELECT text_model_row(t, ROW(t::text, t, t, t, t, 'x', '{a}', NULL, t, '0', NULL
 RESET ROLE;
 SELECT text_model_at('bait_version') IS NULL;
 SELECT text_model_at('trap') IS NULL;
+-- what is no text model is read as nobody, though anybody may read it: pg_temp has no say in it
+SET ROLE regress_text_reader;
+CREATE FUNCTION pg_temp.bite() RETURNS date LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'bitten as %', current_user; RETURN '2000-01-01'; END $$;
+CREATE TEMP VIEW v AS SELECT pg_temp.bite() AS day, NULL::text_model AS published, 1::float8 AS slope, 1::float8 AS intercept, NULL::text_model AS total, NULL::text_model AS delta;
+SELECT text_model_at_as_owner('pg_class', now());
+SELECT text_model_known('pg_class', now());
+SELECT text_model_learn_as_owner('v');
+SELECT baseline_apply_as_owner('v', NULL);
+SELECT text_model_at_as_owner(0, now());
+DROP VIEW v;
+DROP FUNCTION pg_temp.bite;
+RESET ROLE;
 -- who may read the versions may read the model
 GRANT SELECT ON mails_version TO regress_text_reader;
 SET ROLE regress_text_reader;

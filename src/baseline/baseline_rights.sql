@@ -54,13 +54,21 @@ BEGIN
 		DELETE FROM assay.baseline t WHERE t.relation = $1;
 		RETURN FOUND;
 	END IF;
+	-- what statements are built from, in place of which would be nothing
+	IF entry.incremental AND (entry.arrival_column IS NULL OR
+		entry.label_table IS NOT NULL AND (entry.counted_label IS NULL OR entry.message_key IS NULL)) THEN
+		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = format('the row of baseline %s is not complete', $1);
+	END IF;
 	entry.relation := $1;
 	UPDATE assay.baseline t SET (relation, source, key_columns, at_column, label_table, message_key, extra, incremental, search_path,
 		arrival_column, counted_label, settled, counted, checkpoint, waiting, rows, keys, changed, as_of, took) = ROW(entry.*)
 	WHERE t.relation = $1;
 	IF NOT FOUND THEN
 		-- rows of baselines that were dropped by hand
-		DELETE FROM assay.baseline t WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = t.relation);
+		-- but for those that somebody else is at: nobody waits for him
+		DELETE FROM assay.baseline t WHERE t.relation IN (
+			SELECT s.relation FROM assay.baseline s WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = s.relation)
+			FOR UPDATE SKIP LOCKED);
 		INSERT INTO assay.baseline VALUES (entry.*);
 	END IF;
 	RETURN true;

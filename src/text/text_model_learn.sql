@@ -41,9 +41,12 @@ COMMENT ON COLUMN assay.text_model_registry.max_bytes IS 'size of the published 
 COMMENT ON COLUMN assay.text_model_registry.learned_until IS 'labels known up to then were looked at';
 COMMENT ON COLUMN assay.text_model_registry.since IS 'the first day that the total has; with a half-life, older ones leave it';
 
--- A row whose table is gone would come back with a number that may be another's.
+-- A row that names what is not in a dump, as what is gone, a temporary table or
+-- a table's toast, would end the restore of all, or mean another's.
 SELECT pg_catalog.pg_extension_config_dump('assay.text_model_registry',
-	'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relation)');
+	'WHERE NOT EXISTS (SELECT FROM pg_catalog.unnest(ARRAY[relation, counted, content_view, source, labels]) u(oid)
+		WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class c
+			WHERE c.oid = u.oid AND c.relpersistence <> ''t'' AND c.relkind = ANY (''{r,p,v,m,f}'')))');
 
 -- Anybody may read it, as the catalogue, so that it can be dumped. Rows are
 -- written by assay.text_model_row() alone: whoever could write the table could lock it.
@@ -75,11 +78,18 @@ BEGIN
 		DELETE FROM assay.text_model_registry t WHERE t.relation = $1;
 		RETURN FOUND;
 	END IF;
-	DELETE FROM assay.text_model_registry t WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = t.relation);
 	entry.relation := $1;
-	INSERT INTO assay.text_model_registry AS t VALUES (entry.*)
-	ON CONFLICT (name) DO UPDATE SET learned_until = excluded.learned_until, since = excluded.since, took = excluded.took
-		WHERE t.relation = excluded.relation;
+	UPDATE assay.text_model_registry t SET learned_until = entry.learned_until, since = entry.since, took = entry.took
+	WHERE t.name = entry.name AND t.relation = $1;
+	IF FOUND THEN
+		RETURN true;
+	END IF;
+	-- Rows of models that were dropped by hand go, but for those that somebody
+	-- else is at: nobody waits for him.
+	DELETE FROM assay.text_model_registry t WHERE t.name IN (
+		SELECT s.name FROM assay.text_model_registry s WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = s.relation)
+		FOR UPDATE SKIP LOCKED);
+	INSERT INTO assay.text_model_registry VALUES (entry.*) ON CONFLICT (name) DO NOTHING;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION USING ERRCODE = 'duplicate_object', MESSAGE = format('text model "%s" already exists', entry.name);
 	END IF;
@@ -289,6 +299,9 @@ DECLARE
 	total assay.text_model;
 BEGIN
 	SELECT * INTO r FROM assay.text_model_registry t WHERE t.relation = $1;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('%s is not the version table of a text model', $1);
+	END IF;
 	EXECUTE format('SELECT v.day, v.published, v.slope, v.intercept FROM %s v
 			WHERE v.day < ($1 AT TIME ZONE ''UTC'')::date ORDER BY v.day DESC LIMIT 1', r.relation)
 		INTO last_day, published, slope, intercept USING at;
@@ -335,6 +348,11 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'max_bytes must be at least 1024';
 	ELSIF delay < interval '0' THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a delay must not be negative';
+	END IF;
+	IF EXISTS (SELECT FROM pg_class c WHERE c.oid IN (source, labels) AND c.relpersistence = 't') OR
+		schema IN ('pg_temp', (SELECT n.nspname FROM pg_namespace n WHERE n.oid = pg_my_temp_schema())) THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_table_definition', MESSAGE = 'a text model must not have temporary tables',
+			HINT = 'text_model_agg(boolean, text) builds a model without tables.';
 	END IF;
 	content_view := format('%I.%I', schema, name || '_content');
 	counted := format('%I.%I', schema, name || '_counted');
