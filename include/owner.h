@@ -12,6 +12,7 @@ extern bool TypeIsTrusted(Oid owner, Oid type);
 /* A SELECT of one row and column */
 typedef struct OwnerStatement
 {
+	const char *registry;		/* in schema assay: where the relation must be */
 	const char *sql;
 	bool		read_only;
 	int			nargs;

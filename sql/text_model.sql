@@ -244,6 +244,53 @@ SELECT abs((text_model_info(text_model_at('fading'))).safe - (text_model_info(te
 	(text_model_info(text_model_at('fading', '2024-02-20'))).last
 FROM label l JOIN mail USING (id) WHERE mail.at > timestamptz '2024-03-06' - interval '12 days';
 
+-- a message whose content or time is none that a message has teaches nothing, and keeps no other from being learnt
+CREATE TABLE odd (id int PRIMARY KEY, at timestamptz, content jsonb);
+CREATE TABLE odd_label (id int PRIMARY KEY, malicious boolean, labelled_at timestamptz);
+SELECT create_text_model('odd', 'odd', 'content', 'odd_label', at => 'at', delay => '1 hour', half_life => '1 day');
+INSERT INTO odd VALUES (1, '4714-11-24 00:00 BC', '{"body": "ancient"}'), (2, '-infinity', '{"body": "before all time"}'), (3, '2024-01-02', '{"headers": 5}'),
+	(4, '2024-01-02', '[1]'), (5, '2024-01-02', '{"what": 1}'), (6, '2024-01-02', '{"body": "plain words"}'), (7, 'infinity', '{"body": "too late"}');
+INSERT INTO odd_label VALUES (1, true, '2024-01-01 01:00');
+SELECT learn('odd');
+SELECT tokens, malicious, safe FROM text_model_info((SELECT total FROM odd_version));
+INSERT INTO odd_label SELECT id, id <> 6, '2024-01-02 12:00' FROM odd WHERE id > 1;
+INSERT INTO odd_label VALUES (100, true, '294276-12-31'), (101, true, 'infinity'), (102, true, '-infinity');
+SELECT learn('odd');
+SELECT learn('odd');
+SELECT tokens > 0 AS learnt, round(malicious::numeric, 2) AS malicious, round(safe::numeric, 2) AS safe, last FROM text_model_info(text_model_at('odd'));
+SELECT id, margin IS NULL AS none, (text_model_info(added)).tokens > 0 AS taught FROM odd_counted ORDER BY id;
+-- other labels for them, or none: nothing is taken out but what was in
+UPDATE odd_label SET malicious = false, labelled_at = '2024-01-03' WHERE id IN (2, 3);
+DELETE FROM odd_label WHERE id IN (4, 6);
+SELECT learn('odd');
+SELECT round(malicious::numeric, 2) AS malicious, round(safe::numeric, 2) AS safe FROM text_model_info(text_model_at('odd'));
+-- a label from before all reckoning, one of ancient times, and then those of today
+SELECT create_text_model('ancient', 'odd', 'content', 'odd_label', at => 'at', half_life => '1 day');
+UPDATE odd_label SET labelled_at = '4714-11-25 00:00 BC' WHERE id = 1;
+INSERT INTO odd VALUES (8, '2999-05-31 BC', '{"body": "ancient words"}');
+INSERT INTO odd_label VALUES (8, true, '2999-06-01 BC');
+INSERT INTO odd_label VALUES (6, false, '2024-01-04');
+SELECT learn('ancient');
+SELECT learn('ancient');
+SELECT round(malicious::numeric, 2) AS malicious, round(safe::numeric, 2) AS safe FROM text_model_info(text_model_at('ancient'));
+SELECT drop_text_model('odd'), drop_text_model('ancient');
+-- where such a message is scored in a policy's signals, it is stored, decided without them and marked
+CREATE TABLE odd_score AS SELECT id, content FROM odd WITH NO DATA;
+CREATE VIEW odd_signals AS SELECT o.id, text_margin(m.model, o.content) AS margin FROM odd_score o,
+	(SELECT text_model_agg(malicious, body) AS model FROM mail OFFSET 0) m;
+SELECT create_policy('odd_scored', 'odd_signals', '{id}', prior => -1);
+SELECT create_detector('odd_scored', 'words', model => model_from_linear('{margin}', '{1}', 0, 'logistic'), mode => 'live');
+CREATE TRIGGER decide AFTER INSERT ON odd_score REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION decide('odd_scored');
+INSERT INTO odd_score SELECT id, content FROM odd;
+SELECT id, degraded FROM odd_scored_verdict ORDER BY id;
+SELECT DISTINCT sqlstate, message FROM fault WHERE policy = 'odd_scored' ORDER BY 1, 2;
+SET client_min_messages = warning;
+DROP TRIGGER decide ON odd_score;
+SELECT drop_policy('odd_scored', drop_tables => true);
+RESET client_min_messages;
+DROP VIEW odd_signals;
+DROP TABLE odd, odd_label, odd_score;
+
 -- what can't be
 SELECT learn('nothing');
 SELECT text_model_at('nothing');
@@ -261,6 +308,15 @@ SELECT create_text_model('x', 'mail', 'body', 'label', max_bytes => 1024) IS NOT
 SELECT create_text_model('x', 'mail', 'body', 'label', max_bytes => 1023);
 SELECT create_text_model('x', 'mail', 'body', 'label', half_life => '1 hour');
 SELECT create_text_model('x', 'mail', 'body', 'label', delay => '-1 hour');
+
+-- nothing temporary: nobody else could restore a dump of it
+CREATE TEMP TABLE passing AS TABLE mail;
+CREATE TEMP TABLE passing_label AS TABLE label;
+SELECT create_text_model('x', 'passing', 'body', 'label', key => '{id}');
+SELECT create_text_model('x', 'mail', 'body', 'passing_label', key => '{id}');
+SELECT create_text_model('x', 'mail', 'body', 'label', schema => 'pg_temp');
+SELECT create_text_model('x', 'mail', 'body', 'label', schema => pg_my_temp_schema()::regnamespace::text);
+DROP TABLE passing, passing_label;
 
 -- ---- rights ------------------------------------------------------------------------------------
 
@@ -318,6 +374,18 @@ SELECT text_model_row(t, ROW(t::text, t, t, t, t, 'x', '{a}', NULL, t, '0', NULL
 RESET ROLE;
 SELECT text_model_at('bait_version') IS NULL;
 SELECT text_model_at('trap') IS NULL;
+-- what is no text model is read as nobody, though anybody may read it: pg_temp has no say in it
+SET ROLE regress_text_reader;
+CREATE FUNCTION pg_temp.bite() RETURNS date LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'bitten as %', current_user; RETURN '2000-01-01'; END $$;
+CREATE TEMP VIEW v AS SELECT pg_temp.bite() AS day, NULL::text_model AS published, 1::float8 AS slope, 1::float8 AS intercept, NULL::text_model AS total, NULL::text_model AS delta;
+SELECT text_model_at_as_owner('pg_class', now());
+SELECT text_model_known('pg_class', now());
+SELECT text_model_learn_as_owner('v');
+SELECT baseline_apply_as_owner('v', NULL);
+SELECT text_model_at_as_owner(0, now());
+DROP VIEW v;
+DROP FUNCTION pg_temp.bite;
+RESET ROLE;
 -- who may read the versions may read the model
 GRANT SELECT ON mails_version TO regress_text_reader;
 SET ROLE regress_text_reader;

@@ -4,19 +4,26 @@
  *		owner, whoever of his role calls: what keeps baselines and text models
  *		up to date; what reads a text model, whoever may read its table calls;
  *		and what writes the registries of both, which are nobody's.
+ *
+ * Nothing runs as the owner of a relation that its registry doesn't know: the
+ * owner of any other never agreed to that.
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_type.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
+#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 #include "owner.h"
@@ -126,11 +133,41 @@ RunAsOwner(Oid relid, const OwnerStatement *statement, Datum *args, const char *
 	return result;
 }
 
+/* Table of this name in schema assay, with a row for each of some relations */
+static Oid
+Registry(const char *registry)
+{
+	return get_relname_relid(registry, get_namespace_oid("assay", false));
+}
+
+/* An error when a registry has no row of a relation */
+static void
+RegisteredCheck(Oid relid, const char *registry)
+{
+	Relation	table = table_open(Registry(registry), AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	bool		found;
+
+	ScanKeyInit(&key, get_attnum(RelationGetRelid(table), "relation"), BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(table, InvalidOid, false, GetActiveSnapshot(), 1, &key);
+	found = HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	table_close(table, AccessShareLock);
+	if (!found)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("relation \"%s\" is not in assay.%s", get_rel_name(relid), registry),
+				 errhint("Statements run with the rights of an owner for what is registered alone.")));
+}
+
 /* For whoever may act for the owner */
 Datum
 OwnerCall(Oid relid, const OwnerStatement *statement, Datum *args, const char *nulls, bool *isnull)
 {
 	OwnerCheck(relid);
+	RegisteredCheck(relid, statement->registry);
 	return RunAsOwner(relid, statement, args, nulls, isnull);
 }
 
@@ -142,14 +179,8 @@ OwnerRead(Oid relid, const OwnerStatement *statement, Datum *args, bool *isnull)
 
 	if (may != ACLCHECK_OK)
 		aclcheck_error(may, OBJECT_TABLE, get_rel_name(relid));
+	RegisteredCheck(relid, statement->registry);
 	return RunAsOwner(relid, statement, args, NULL, isnull);
-}
-
-/* Table of this name in schema assay, with a row for each of some relations */
-static Oid
-Registry(const char *registry)
-{
-	return get_relname_relid(registry, get_namespace_oid("assay", false));
 }
 
 /*
@@ -159,7 +190,7 @@ Registry(const char *registry)
 Datum
 OwnerReadRow(Oid relid, const char *registry, const char *sql, bool *isnull)
 {
-	OwnerStatement read = {sql, false, 1, {REGCLASSOID}};
+	OwnerStatement read = {registry, sql, false, 1, {REGCLASSOID}};
 	Datum		args[1] = {ObjectIdGetDatum(relid)};
 
 	OwnerCheck(relid);
@@ -175,7 +206,7 @@ void
 OwnerWriteRow(Oid relid, const char *registry, const char *sql, const NullableDatum *entry)
 {
 	Oid			table = Registry(registry);
-	OwnerStatement write = {sql, false, 2, {REGCLASSOID, get_rel_type_id(table)}};
+	OwnerStatement write = {registry, sql, false, 2, {REGCLASSOID, get_rel_type_id(table)}};
 	Datum		args[2] = {ObjectIdGetDatum(relid), entry->value};
 	bool		isnull;
 

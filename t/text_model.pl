@@ -128,8 +128,7 @@ $node->safe_psql('postgres', 'DROP TABLE stored');
 $node->safe_psql(
 	'postgres', q{
 	SELECT assay.create_text_model('words', 'message', 'body', 'label', at => 'at', half_life => '30 days', max_bytes => 65536);
-	SELECT assay.create_text_model('dropped', 'message', 'body', 'label');
-	DROP TABLE dropped_version, dropped_counted; DROP VIEW dropped_content;});
+	SELECT assay.create_text_model('dropped', 'message', 'body', 'label');});
 my ($out1, $out2) = ('', '');
 my $first = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', q{SELECT assay.learn('words')} ], '>', \$out1);
 my $second = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', q{SELECT assay.learn('words')} ], '>', \$out2);
@@ -142,16 +141,36 @@ is($node->safe_psql('postgres', $right), 't', 'and the total is the sum');
 
 # ---- dump and restore ----------------------------------------------------------
 
+# What anybody registers for tables that no dump has: those of a session, which
+# lasts as long as the dump, and a table's toast.
+my $rows = q{
+	SELECT assay.text_model_row(r, ROW(r::text, r, t, r, r, 'x', '{a}', NULL, r, '0', NULL, 1024, NULL, NULL, NULL)::assay.text_model_registry),
+		assay.baseline_row(r, ROW(r, r, '{a}', 'b', t, '{a}', '{}', true, '', 'a', t, NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL)::assay.baseline) FROM named;
+};
+$node->safe_psql('postgres', q{CREATE ROLE poisoner; GRANT CREATE ON SCHEMA public TO poisoner});
+$node->safe_psql('postgres', qq{
+	SET ROLE poisoner;
+	CREATE TABLE toasted (a text);
+	CREATE TEMP TABLE named AS SELECT c.oid::regclass AS r, c.reltoastrelid::regclass AS t FROM pg_class c WHERE c.relname = 'toasted'; $rows});
+my ($said, $answer) = ("SET ROLE poisoner; CREATE TEMP TABLE passing (a text);
+	CREATE TEMP TABLE named AS SELECT 'passing'::regclass AS r, 'passing'::regclass AS t; $rows SELECT 'ready';\n", '');
+my $session = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres') ], '<', \$said, '>', \$answer);
+$session->pump until $answer =~ /ready/;
+$node->safe_psql('postgres', 'DROP TABLE dropped_version, dropped_counted; DROP VIEW dropped_content');
+is($node->safe_psql('postgres', q{SELECT (SELECT count(*) FROM assay.text_model_registry), (SELECT count(*) FROM assay.baseline)}), '4|2', 'they are registered');
+
 my $states = q{SELECT day, delta, total, published, slope, intercept, changes FROM words_version ORDER BY day};
 my $before = $node->safe_psql('postgres', $states);
 my $dump = $node->basedir . '/dump';
 $node->command_ok([ 'pg_dump', '-F', 'directory', '-f', $dump, 'postgres' ], 'dumped');
+$session->finish;
 $node->safe_psql('postgres', 'CREATE DATABASE restored');
 $node->command_ok([ 'pg_restore', '-e', '-j', '2', '-d', 'restored', $dump ], 'restored');
 ok($node->safe_psql('restored', $states) eq $before, 'the same versions');
 is($node->safe_psql('restored', q{SELECT name, key, at, half_life FROM assay.text_models}), 'words|{id}|at|30 days', 'the same registry');
 is($node->safe_psql('restored', q{SELECT string_agg(name, ',') FROM assay.text_model_registry}),
-	'words', 'without the row whose table is gone: its number may be that of another');
+	'words', 'without rows that name what is gone, whose number may be that of another, or what is not dumped');
+is($node->safe_psql('restored', q{SELECT count(*) FROM assay.baseline}), '0', 'so with baselines');
 $node->safe_psql('restored', q{DELETE FROM label WHERE id <= 100});
 is($node->safe_psql('restored', q{SELECT assay.learn('words')}), '100', 'it goes on learning');
 is($node->safe_psql('restored', $right), 't', 'and the total is the sum');

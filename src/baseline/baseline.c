@@ -24,7 +24,7 @@ PG_FUNCTION_INFO_V1(baseline_apply_as_owner);
 Datum
 baseline_apply_as_owner(PG_FUNCTION_ARGS)
 {
-	static const OwnerStatement apply = {"SELECT assay.baseline_apply($1, $2)", false, 2, {REGCLASSOID, TEXTARRAYOID}};
+	static const OwnerStatement apply = {"baseline", "SELECT assay.baseline_apply($1, $2)", false, 2, {REGCLASSOID, TEXTARRAYOID}};
 	Datum		args[2] = {0};
 	char		nulls[3] = "  ";
 	bool		isnull;

@@ -58,11 +58,12 @@ COMMENT ON COLUMN assay.baseline.counted IS 'arrival numbers above settled that 
 COMMENT ON COLUMN assay.baseline.checkpoint IS 'where settled goes once all transactions in waiting are over';
 COMMENT ON COLUMN assay.baseline.counted_label IS 'table of the labels that are counted';
 
--- A row whose relation is gone would be dumped by its number, which is another's
--- relation where it is restored; one that names a temporary relation, by a name
--- that isn't there, so that none of the rows would be restored.
-SELECT pg_catalog.pg_extension_config_dump('assay.baseline', 'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relation) '
-	'AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid IN (relation, source, label_table, counted_label) AND c.relpersistence = ''t'')');
+-- A row that names what is not in a dump, as what is gone, a temporary table or
+-- a table's toast, would end the restore of all, or mean another's.
+SELECT pg_catalog.pg_extension_config_dump('assay.baseline',
+	'WHERE NOT EXISTS (SELECT FROM pg_catalog.unnest(ARRAY[relation, source, label_table, counted_label]) u(oid)
+		WHERE u.oid IS NOT NULL AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c
+			WHERE c.oid = u.oid AND c.relpersistence <> ''t'' AND c.relkind = ANY (''{r,p,v,m,f}'')))');
 
 -- Anybody may read it, as the catalogue; who may change a row is said in baseline_rights.sql.
 GRANT SELECT ON assay.baseline TO PUBLIC;

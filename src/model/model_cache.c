@@ -518,7 +518,7 @@ ModelCacheInit(void)
 							MODEL_CACHE_SIZE_DEFAULT,
 							MODEL_CACHE_SIZE_MIN,
 							MODEL_CACHE_SIZE_MAX,
-							PGC_USERSET,
+							PGC_SUSET,
 							GUC_UNIT_KB,
 							NULL, AssignCacheSize, NULL);
 }

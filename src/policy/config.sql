@@ -157,9 +157,10 @@ GRANT SELECT ON ALL TABLES IN SCHEMA assay_internal TO pg_database_owner;
 GRANT SELECT ON SEQUENCE assay_internal.fault_fault_seq, assay_internal.backfill_run_run_seq TO pg_database_owner;
 
 -- A relation that is gone is dumped by its number, which is another's where it is
--- restored; a temporary one by a name that is nobody's there.
+-- restored; a temporary one, or a table's toast, by a name that is nobody's there.
 SELECT pg_catalog.pg_extension_config_dump('assay_internal.policy',
-	'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = decision) AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid IN (decision, label, access, signals_view) AND c.relpersistence = ''t'')');
+	'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = decision) AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c
+		WHERE c.oid IN (decision, label, access, signals_view) AND (c.relpersistence = ''t'' OR c.relkind <> ALL (''{r,p,v,m,f}'')))');
 SELECT pg_catalog.pg_extension_config_dump('assay_internal.revision', '');
 SELECT pg_catalog.pg_extension_config_dump('assay_internal.detector_model', '');
 SELECT pg_catalog.pg_extension_config_dump('assay_internal.detector', '');
@@ -325,11 +326,13 @@ BEGIN
 	IF owner IS NULL OR NOT pg_has_role(owner, 'USAGE') THEN
 		RAISE EXCEPTION 'a policy needs a decision table of yours' USING ERRCODE = 'insufficient_privilege', HINT = 'assay.create_policy() makes it.';
 	END IF;
-	FOR r IN SELECT u.what, u.oid, c.relowner, c.relpersistence
+	FOR r IN SELECT u.what, u.oid, c.relowner, c.relpersistence, c.relkind
 		FROM (VALUES ('decision table', decision), ('label table', label), ('view of rights', access), ('signals view', signals_view)) u(what, oid)
 		LEFT JOIN pg_class c ON c.oid = u.oid WHERE u.oid IS NOT NULL ORDER BY u.what LOOP
 		IF r.relpersistence = 't' THEN
 			RAISE EXCEPTION '% of a policy must not be temporary', r.what USING ERRCODE = 'invalid_table_definition';
+		ELSIF r.relkind <> ALL ('{r,p,v,m,f}') THEN
+			RAISE EXCEPTION '% of a policy must be a table or a view', r.what USING ERRCODE = 'wrong_object_type';
 		ELSIF r.relowner IS NULL OR r.relowner <> owner AND r.what <> 'signals view' THEN
 			RAISE EXCEPTION '% of a policy must belong to the owner of its decision table', r.what USING ERRCODE = 'insufficient_privilege';
 		END IF;

@@ -350,7 +350,7 @@ PolicyCacheInit(void)
 							POLICY_CACHE_SIZE_DEFAULT,
 							POLICY_CACHE_SIZE_MIN,
 							POLICY_CACHE_SIZE_MAX,
-							PGC_USERSET,
+							PGC_SUSET,
 							GUC_UNIT_KB,
 							NULL, AssignCacheSize, NULL);
 	RegisterXactCallback(EndTransaction, NULL);

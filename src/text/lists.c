@@ -280,7 +280,7 @@ ListsInit(void)
 							"The list in use is kept, however big it is.",
 							&list_cache_size,
 							CACHE_SIZE_DEFAULT, CACHE_SIZE_MIN, CACHE_SIZE_MAX,
-							PGC_USERSET, GUC_UNIT_KB,
+							PGC_SUSET, GUC_UNIT_KB,
 							NULL, NULL, NULL);
 	NamedSetInit();
 }

@@ -106,7 +106,7 @@ PhraseSetsInit(void)
 							"The set in use is kept, however big it is.",
 							&phrase_set_cache_size,
 							CACHE_SIZE_DEFAULT, CACHE_SIZE_MIN, CACHE_SIZE_MAX,
-							PGC_USERSET, GUC_UNIT_KB,
+							PGC_SUSET, GUC_UNIT_KB,
 							NULL, NULL, NULL);
 }
 

@@ -55,7 +55,7 @@ PhrasesInit(void)
 							"The value in use is kept, however big it is.",
 							&phrases_cache_size,
 							CACHE_SIZE_DEFAULT, CACHE_SIZE_MIN, CACHE_SIZE_MAX,
-							PGC_USERSET, GUC_UNIT_KB,
+							PGC_SUSET, GUC_UNIT_KB,
 							NULL, NULL, NULL);
 	MatchStopFlag(&InterruptPending);
 	CompileChildInit();

@@ -20,7 +20,7 @@ PG_FUNCTION_INFO_V1(text_model_learn_as_owner);
 Datum
 text_model_learn_as_owner(PG_FUNCTION_ARGS)
 {
-	static const OwnerStatement learn = {"SELECT assay.text_model_learn($1)", false, 1, {REGCLASSOID}};
+	static const OwnerStatement learn = {"text_model_registry", "SELECT assay.text_model_learn($1)", false, 1, {REGCLASSOID}};
 	Datum		args[1] = {PG_GETARG_DATUM(0)};
 	bool		isnull;
 
@@ -36,7 +36,7 @@ PG_FUNCTION_INFO_V1(text_model_at_as_owner);
 Datum
 text_model_at_as_owner(PG_FUNCTION_ARGS)
 {
-	static const OwnerStatement known = {"SELECT assay.text_model_known($1, $2)", true, 2, {REGCLASSOID, TIMESTAMPTZOID}};
+	static const OwnerStatement known = {"text_model_registry", "SELECT assay.text_model_known($1, $2)", true, 2, {REGCLASSOID, TIMESTAMPTZOID}};
 	Datum		args[2] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)};
 	Datum		model;
 	bool		isnull;

@@ -41,9 +41,12 @@ COMMENT ON COLUMN assay.text_model_registry.max_bytes IS 'size of the published 
 COMMENT ON COLUMN assay.text_model_registry.learned_until IS 'labels known up to then were looked at';
 COMMENT ON COLUMN assay.text_model_registry.since IS 'the first day that the total has; with a half-life, older ones leave it';
 
--- A row whose table is gone would come back with a number that may be another's.
+-- A row that names what is not in a dump, as what is gone, a temporary table or
+-- a table's toast, would end the restore of all, or mean another's.
 SELECT pg_catalog.pg_extension_config_dump('assay.text_model_registry',
-	'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relation)');
+	'WHERE NOT EXISTS (SELECT FROM pg_catalog.unnest(ARRAY[relation, counted, content_view, source, labels]) u(oid)
+		WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class c
+			WHERE c.oid = u.oid AND c.relpersistence <> ''t'' AND c.relkind = ANY (''{r,p,v,m,f}'')))');
 
 -- Anybody may read it, as the catalogue, so that it can be dumped. Rows are
 -- written by assay.text_model_row() alone: whoever could write the table could lock it.
@@ -75,11 +78,18 @@ BEGIN
 		DELETE FROM assay.text_model_registry t WHERE t.relation = $1;
 		RETURN FOUND;
 	END IF;
-	DELETE FROM assay.text_model_registry t WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = t.relation);
 	entry.relation := $1;
-	INSERT INTO assay.text_model_registry AS t VALUES (entry.*)
-	ON CONFLICT (name) DO UPDATE SET learned_until = excluded.learned_until, since = excluded.since, took = excluded.took
-		WHERE t.relation = excluded.relation;
+	UPDATE assay.text_model_registry t SET learned_until = entry.learned_until, since = entry.since, took = entry.took
+	WHERE t.name = entry.name AND t.relation = $1;
+	IF FOUND THEN
+		RETURN true;
+	END IF;
+	-- Rows of models that were dropped by hand go, but for those that somebody
+	-- else is at: nobody waits for him.
+	DELETE FROM assay.text_model_registry t WHERE t.name IN (
+		SELECT s.name FROM assay.text_model_registry s WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = s.relation)
+		FOR UPDATE SKIP LOCKED);
+	INSERT INTO assay.text_model_registry VALUES (entry.*) ON CONFLICT (name) DO NOTHING;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION USING ERRCODE = 'duplicate_object', MESSAGE = format('text model "%s" already exists', entry.name);
 	END IF;
@@ -104,23 +114,44 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay.text_model_named(text) IS 'private: the registry''s row of a text model';
 
+-- What a message adds; NULL where its content or its time is none that a message
+-- has, so that no message keeps a model from learning others.
+CREATE FUNCTION assay.text_model_tried(label boolean, content anyelement, weight float8, at timestamptz, half_life interval) RETURNS assay.text_model
+	LANGUAGE plpgsql VOLATILE PARALLEL SAFE COST 600 SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	RETURN assay.text_model_of(label, content, weight, at, half_life);
+EXCEPTION
+	WHEN data_exception OR datatype_mismatch THEN
+		RETURN NULL;
+END $$;
+COMMENT ON FUNCTION assay.text_model_tried(boolean, anyelement, float8, timestamptz, interval) IS
+	'private: text_model_of(), or null where the content can''t be a message''s';
+
 -- The statement that folds into NAME_counted what differs between it and the
--- labels known at $1, and gives what that changes: one row (delta, changes). With
+-- labels known at $1, and gives what that changes: one row (plus, minus, changes,
+-- odd messages, key of one of them). With
 -- $2, also labels that are gone or no longer the latest are taken out. $3 is the
 -- model so far: a message's margin is that of a model that has not seen it.
 --
 -- With a half-life, what is twelve of them older than the latest message ($4, or
 -- one that comes) weighs less than 1/4096 and is left out: sums in landmark form
--- can't span any time. No message came after it was labelled.
+-- can't span any time; so is what is that much older than its own label. No
+-- message came after it was labelled.
+--
+-- A label from before the floor is none, and no time is reckoned from there:
+-- where timestamps begin, there is none that much earlier.
+-- A message whose content or time can't be one's is counted, with nothing ($5),
+-- and never tried again.
 --
 -- The content is joined by an inner join: an outer one would have it computed for
 -- every message of the source before it finds those that changed.
 CREATE FUNCTION assay.text_model_statement(r assay.text_model_registry) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	AS $$
-	SELECT replace(replace(replace(replace(replace(replace(replace('WITH latest AS (
+	SELECT replace(replace(replace(replace(replace(replace(replace(replace('WITH latest AS (
   SELECT DISTINCT ON ({key}) {key}, labelled_at, malicious FROM {labels}
-  WHERE isfinite(labelled_at) AND labelled_at + {delay} <= $1
+  WHERE labelled_at >= {floor} AND CASE WHEN labelled_at <= $1 THEN labelled_at + {delay} <= $1 END
   ORDER BY {key}, labelled_at DESC, malicious DESC NULLS LAST),
 changed AS MATERIALIZED (
   SELECT {key}, l.labelled_at, l.malicious, c.added AS before, c.malicious IS NULL AS is_new
@@ -130,25 +161,30 @@ seen AS MATERIALIZED (
   SELECT {key}, m.content, m.at FROM changed JOIN {content} m USING ({key})),
 dated AS (
   SELECT h.*, m.content, least(m.at, h.labelled_at) AS at,
-    greatest($4, max(least(m.at, h.labelled_at)) OVER ()) - 12 * {half_life} AS horizon
+    greatest($4, {floor}, max(least(m.at, h.labelled_at)) OVER ()) - 12 * {half_life} AS horizon
   FROM changed h LEFT JOIN seen m USING ({key})),
 message AS MATERIALIZED (
   SELECT {key}, labelled_at, malicious, content IS NOT NULL OR malicious IS NULL AS found,
     CASE WHEN coalesce((assay.text_model_info(before)).last > horizon, true) THEN before END AS before,
-    assay.text_model_of(malicious, content, coalesce(at > horizon, true)::int, at, {half_life}) AS added,
-    CASE WHEN is_new THEN assay.text_margin($3, content) END AS margin
-  FROM dated),
+    CASE WHEN odd THEN $5 ELSE tried END AS added, odd,
+    CASE WHEN is_new AND NOT odd THEN assay.text_margin($3, content) END AS margin
+  FROM dated CROSS JOIN LATERAL (
+    SELECT assay.text_model_tried(malicious, content,
+      coalesce(at > greatest(horizon, greatest(labelled_at, {floor}) - 12 * {half_life}), true)::int, at, {half_life}) AS tried OFFSET 0) t
+  CROSS JOIN LATERAL (SELECT tried IS NULL AND malicious IS NOT NULL AND content IS NOT NULL AS odd) o),
 gone AS (
   DELETE FROM {counted} c USING message m WHERE {same} AND m.malicious IS NULL AND m.found),
 written AS (
   INSERT INTO {counted} ({key}, labelled_at, malicious, margin, added)
   SELECT {key}, labelled_at, malicious, margin, added FROM message WHERE malicious IS NOT NULL AND found
   ON CONFLICT ({key}) DO UPDATE SET labelled_at = EXCLUDED.labelled_at, malicious = EXCLUDED.malicious, added = EXCLUDED.added)
-SELECT assay.text_model_agg(added) AS plus, assay.text_model_agg(before) AS minus, count(*) AS changes
+SELECT assay.text_model_agg(added) AS plus, assay.text_model_agg(before) AS minus, count(*) AS changes,
+  count(*) FILTER (WHERE odd) AS odd, min(left(concat_ws('', '', {key}), 100) COLLATE "C") FILTER (WHERE odd) AS one
 FROM message WHERE found',
 		'{key}', (SELECT string_agg(quote_ident(k), ', ' ORDER BY i) FROM unnest(r.key_columns) WITH ORDINALITY u(k, i))),
 		'{same}', (SELECT string_agg(format('c.%1$I = m.%1$I', k), ' AND ' ORDER BY i) FROM unnest(r.key_columns) WITH ORDINALITY u(k, i))),
 		'{labels}', r.labels::text), '{counted}', r.counted::text), '{content}', r.content_view::text),
+		'{floor}', quote_literal('3000-01-01 00:00+00 BC') || '::timestamptz'),
 		'{delay}', quote_literal(r.delay) || '::interval'),
 		'{half_life}', coalesce(quote_literal(r.half_life), 'NULL') || '::interval')
 	$$;
@@ -211,6 +247,10 @@ DECLARE
 	latest timestamptz;
 	changes bigint;
 	all_changes bigint := 0;
+	odd bigint;
+	all_odd bigint := 0;
+	odd_key text;
+	one_odd text;
 BEGIN
 	IF (SELECT c.relowner FROM pg_class c WHERE c.oid = $1) <> (SELECT u.oid FROM pg_roles u WHERE u.rolname = current_user) THEN
 		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = 'text_model_learn() runs as the owner of the text model',
@@ -228,7 +268,7 @@ BEGIN
 	EXECUTE format('SELECT v.day, v.total FROM %s v ORDER BY v.day DESC LIMIT 1', r.relation) INTO last_day, total;
 
 	FOR today IN EXECUTE format('SELECT DISTINCT (least(labelled_at + $1, $3) AT TIME ZONE ''UTC'')::date AS day FROM %s
-			WHERE isfinite(labelled_at) AND labelled_at + $1 > $2 AND labelled_at + $1 <= $3
+			WHERE labelled_at >= ''3000-01-01 00:00+00 BC'' AND CASE WHEN labelled_at <= $3 THEN labelled_at + $1 > $2 AND labelled_at + $1 <= $3 END
 			UNION SELECT ($3 AT TIME ZONE ''UTC'')::date ORDER BY day', r.labels)
 		USING r.delay, coalesce(CASE WHEN total IS NOT NULL THEN r.learned_until END, '-infinity'), started
 	LOOP
@@ -237,16 +277,23 @@ BEGIN
 			r.since := ((latest - 12 * r.half_life) AT TIME ZONE 'UTC')::date;
 			EXECUTE format('SELECT assay.text_model_agg(v.delta) FROM %s v WHERE v.day >= $1', r.relation) INTO total USING r.since;
 		END IF;
-		EXECUTE statement INTO plus, minus, changes
+		EXECUTE statement INTO plus, minus, changes, odd, odd_key
 			USING least(started, ((today + 1)::timestamp AT TIME ZONE 'UTC') - interval '1 microsecond'),
-				today = (started AT TIME ZONE 'UTC')::date, total, latest;
+				today = (started AT TIME ZONE 'UTC')::date, total, latest, nothing;
 		CONTINUE WHEN changes = 0;
+		all_odd := all_odd + odd;
+		one_odd := coalesce(one_odd, odd_key);
 		all_changes := all_changes + changes;
 		plus := coalesce(plus, nothing) OPERATOR(assay.-) coalesce(minus, nothing);
 		today := greatest(today, last_day);
 		-- the last day of a month keeps its total, from which later days are summed
 		IF date_trunc('month', last_day) < date_trunc('month', today) THEN
 			EXECUTE format('UPDATE %s SET total = $1 WHERE day = $2', r.relation) USING total, last_day;
+		END IF;
+		-- what is so much older weighs nothing, and can't be added to
+		IF (assay.text_model_info(plus)).last - latest > 20 * r.half_life THEN
+			r.since := today;
+			total := NULL;
 		END IF;
 		total := coalesce(total, nothing) OPERATOR(assay.+) plus;
 		r.since := coalesce(r.since, today);
@@ -262,6 +309,12 @@ BEGIN
 			USING total, r.max_bytes, last_day;
 	END IF;
 
+	IF all_odd > 0 THEN
+		RAISE WARNING USING ERRCODE = 'data_exception',
+			MESSAGE = format('%s labelled message%s taught text model "%s" nothing', all_odd, CASE WHEN all_odd > 1 THEN 's' END, r.name),
+			DETAIL = format('The content or the time is none that a message has; one has the key (%s).', one_odd),
+			HINT = format('Let assay.text_model_of() take its content from %s to see what is wrong with it.', r.content_view);
+	END IF;
 	r.learned_until := started;
 	r.took := clock_timestamp() - started;
 	PERFORM assay.text_model_row($1, r);
@@ -289,6 +342,9 @@ DECLARE
 	total assay.text_model;
 BEGIN
 	SELECT * INTO r FROM assay.text_model_registry t WHERE t.relation = $1;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('%s is not the version table of a text model', $1);
+	END IF;
 	EXECUTE format('SELECT v.day, v.published, v.slope, v.intercept FROM %s v
 			WHERE v.day < ($1 AT TIME ZONE ''UTC'')::date ORDER BY v.day DESC LIMIT 1', r.relation)
 		INTO last_day, published, slope, intercept USING at;
@@ -335,6 +391,11 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'max_bytes must be at least 1024';
 	ELSIF delay < interval '0' THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a delay must not be negative';
+	END IF;
+	IF EXISTS (SELECT FROM pg_class c WHERE c.oid IN (source, labels) AND c.relpersistence = 't') OR
+		schema IN ('pg_temp', (SELECT n.nspname FROM pg_namespace n WHERE n.oid = pg_my_temp_schema())) THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_table_definition', MESSAGE = 'a text model must not have temporary tables',
+			HINT = 'text_model_agg(boolean, text) builds a model without tables.';
 	END IF;
 	content_view := format('%I.%I', schema, name || '_content');
 	counted := format('%I.%I', schema, name || '_counted');
