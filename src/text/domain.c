@@ -18,13 +18,14 @@
 #include "utils/timestamp.h"
 
 #include "charclass.h"
+#include "domain.h"
 #include "encoding.h"
 
 /*
  * The canonical form of a host name in the server's encoding; false when it is
  * none, or an address.
  */
-static bool
+bool
 CanonicalHost(const char *host, int len, char *ascii)
 {
 	const char *label;

@@ -2,7 +2,7 @@
  * unicode.c
  *		Character properties, simple case folding and host names, by ICU.
  *
- * The only file that includes ICU's headers. The basic plane is answered from
+ * This file and skeleton.c include ICU's headers. The basic plane is answered from
  * tables, of which a page of 256 characters is filled when one of them is first
  * asked for: every character of a text is.
  *

@@ -1,0 +1,13 @@
+-- ---------------------------------------------------------------------------
+-- names that lie: confusable names and domains, links that show another domain
+-- ---------------------------------------------------------------------------
+
+-- functions
+
+CREATE FUNCTION assay.skeleton(content text) RETURNS text
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION assay.skeleton(text) IS 'what a text looks like: the same for texts that are easily taken for each other (Unicode TS 39)';
+
+CREATE FUNCTION assay.nearest_name(content text, names text[], OUT name text, OUT distance integer) RETURNS record
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50;
+COMMENT ON FUNCTION assay.nearest_name(text, text[]) IS 'the first of the nearest names, and how many edits it is off once folded; NULL when none is near';
