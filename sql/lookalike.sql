@@ -1,4 +1,4 @@
--- names that lie: skeletons, the nearest name
+-- names that lie: skeletons, the nearest name, domains that imitate others
 SET client_min_messages = warning;
 SET search_path = public, assay;
 \pset format unaligned
@@ -98,6 +98,30 @@ END $$;
 DROP TABLE brand, known, asked, answer, stored;
 DROP FUNCTION edits;
 
+-- domains: each way, and what is none
+SELECT t, n.* FROM unnest(ARRAY['paypal.com', 'www.PayPal.com', 'alice@mail.paypal.com', 'paypa1.com', 'pаypal.com', 'xn--pypal-4ve.com', 'pаypol.com', 'paypal.co', 'paypal.co.uk',
+	'paypol.com', 'payapl.net', 'pay-pal.com', 'paypal-login.com', 'mypaypal.net', 'loginpaypal.com', 'paypal24.net', 'paypalxyz.net', 'xyz-paypal.net',
+	'paypal.com.example.net', 'paypal.example.net', 'www.paypal.com-secure.example.net', 'a.b.c.d.e.f.g.paypal.example.net', 'paypal.a.b.c.d.e.f.g.h.example.net',
+	'rnicrosoft.com', 'micros0ft.org', 'microsoftstore.biz', 'ourmicrosofter.biz', 'micorsoft-help.com', 'america-bankof.com', 'bank-of-america.net', 'bankofamercai.net', 'apple.com.example.org',
+	'apple.example.org', 'pineapple.com', 'apple-id.com', 'apple-pie.com', 'app1e.com', 'aple.com', 'wallet-ledger.com', 'ing.de', 'lng.com', 'ing.org', 'inn.com', 'bob.github.io', 'alice.github.io', 'alice.github.org', 'al1ce.github.io',
+	'metamasks.io', 'metamsk.io', 'metamsks.io', 'metamask-io.evil.com',
+	'Bob <bob@paypai.com>', 'x', '', '@', '1.2.3.4', 'com', 'co.uk', 'paypal', 'a b.com', 'xn--.com', 'xn--99999999999.com', '-.com', '_dmarc.paypa1.com']) WITH ORDINALITY u(t, o),
+	lookalike_domain(t, ARRAY['paypal.com', 'www.microsoft.com', NULL, 'bankofamerica.com', 'Apple.com', 'ledgerwallet.com', 'ing.com', 'alice.github.io', 'metamask.io']) n ORDER BY o;
+-- a protected one that looks like another is none; a public suffix may be protected; among equals the first
+SELECT lookalike_domain('paypa1.com', '{paypal.com,paypa1.com}') IS NULL AS own, lookalike_domain('g1thub.io', '{github.io}'), lookalike_domain('a.github.io', '{github.io}') IS NULL AS below,
+	lookalike_domain('amaz0n.fr', '{amazon.com,amazon.de}'), lookalike_domain('amazon.fr', '{amaz0n.com,amazon.de}'), lookalike_domain('bücher.de', '{bücher.com}'), lookalike_domain('xn--bcher-kva.de', '{bucher.com}');
+SELECT lookalike_domain(NULL, '{a.com}') IS NULL, lookalike_domain('a.com', NULL) IS NULL, lookalike_domain('a.com', '{}') IS NULL AS none;
+SELECT lookalike_domain('a.com', '{b.com,com}');
+SELECT lookalike_domain('a.com', '{b.com,""}');
+SELECT lookalike_domain('a.com', ARRAY['b.com', repeat('é', 1000)]);
+SELECT lookalike_domain('a.com', array_agg('b.com'::text)) FROM generate_series(1, 50001);
+-- limits of a label and a name; many protected; one by one and by the index
+SELECT lookalike_domain(repeat('a', 62) || '.com', ARRAY[repeat('a', 63) || '.com']), lookalike_domain(repeat('a', 63) || '.com', ARRAY[repeat('a', 61) || '.com']),
+	lookalike_domain('paypal.' || repeat('a.', 121) || 'com', '{paypal.com}') IS NULL AS deep, lookalike_domain(repeat('a', 100000), '{paypal.com}') IS NULL AS long;
+SELECT t, count(DISTINCT n), min(n) FROM generate_series(1, 3), unnest('{brand77-login.com,brand-number-4999.net,brandnumbr490.com}'::text[]) t,
+	LATERAL (SELECT lookalike_domain(t, (SELECT array_agg('brandnumber' || i || '.com' ORDER BY i) FROM generate_series(100, 5000) i))::text AS n) x GROUP BY t ORDER BY t;
+SELECT lookalike_domain(t, ARRAY['brand' || t]) AS other_array FROM unnest('{a.com,b.com}'::text[]) t;
+
 -- other encodings: what has no equivalent is a question mark
 \set regress :DBNAME
 DROP DATABASE IF EXISTS assay_regress_lookalike;
@@ -106,7 +130,7 @@ CREATE DATABASE assay_regress_lookalike TEMPLATE template0 ENCODING 'KOI8R' LC_C
 SET client_encoding = 'UTF8';
 SET client_min_messages = warning;
 CREATE EXTENSION pg_assay;
-SELECT assay.skeleton('раураl'), skeleton.s ~ '^ab[?]' AS partly, (assay.nearest_name('раураl', '{Сбербанк,PayPal}')).*, assay.nearest_name('C6EPБAHK', '{СБЕРБАНК}') FROM assay.skeleton('abй') AS skeleton(s);
+SELECT assay.skeleton('раураl'), skeleton.s ~ '^ab[?]' AS partly, (assay.nearest_name('раураl', '{Сбербанк,PayPal}')).*, assay.nearest_name('C6EPБAHK', '{СБЕРБАНК}'), assay.lookalike_domain('раураl.com', '{paypal.com}') FROM assay.skeleton('abй') AS skeleton(s);
 \c :regress
 DROP DATABASE assay_regress_lookalike;
 CREATE DATABASE assay_regress_lookalike TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C';

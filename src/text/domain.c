@@ -47,6 +47,35 @@ CanonicalHost(const char *host, int len, char *ascii)
 	return strspn(label, "0123456789") != strlen(label);
 }
 
+/* The canonical host name of an e-mail address, which may be in angle brackets */
+bool
+AddressHost(const char *address, int len, char *ascii)
+{
+	int			end = len;
+	int			start;
+
+	while (end > 0 && (address[end - 1] == ' ' || address[end - 1] == '\t'))
+		end--;
+	if (end > 0 && address[end - 1] == '>')
+		end--;
+	for (start = end; start > 0 && address[start - 1] != '@'; start--);
+	return start > 0 && CanonicalHost(address + start, end - start, ascii);
+}
+
+/* The registrable domain at the end of a canonical host name; NULL if none */
+const char *
+RegistrableDomain(const char *ascii)
+{
+	return psl_registrable_domain(psl_builtin(), ascii);
+}
+
+/* Does the list have this suffix, other than by its rule for all others? */
+bool
+IsKnownSuffix(const char *ascii)
+{
+	return psl_is_public_suffix2(psl_builtin(), ascii, PSL_TYPE_ANY | PSL_TYPE_NO_STAR_RULE);
+}
+
 /* registrable_domain(host): one label more than the public suffix */
 PG_FUNCTION_INFO_V1(registrable_domain);
 Datum
@@ -58,7 +87,7 @@ registrable_domain(PG_FUNCTION_ARGS)
 
 	if (!CanonicalHost(VARDATA_ANY(host), VARSIZE_ANY_EXHDR(host), ascii))
 		PG_RETURN_NULL();
-	domain = psl_registrable_domain(psl_builtin(), ascii);
+	domain = RegistrableDomain(ascii);
 	if (domain == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(domain));
@@ -70,17 +99,9 @@ Datum
 domain_of(PG_FUNCTION_ARGS)
 {
 	text	   *address = PG_GETARG_TEXT_PP(0);
-	const char *bytes = VARDATA_ANY(address);
-	int			end = VARSIZE_ANY_EXHDR(address);
-	int			start;
 	char		ascii[HOST_MAX_BYTES + 1];
 
-	while (end > 0 && (bytes[end - 1] == ' ' || bytes[end - 1] == '\t'))
-		end--;
-	if (end > 0 && bytes[end - 1] == '>')
-		end--;
-	for (start = end; start > 0 && bytes[start - 1] != '@'; start--);
-	if (start == 0 || !CanonicalHost(bytes + start, end - start, ascii))
+	if (!AddressHost(VARDATA_ANY(address), VARSIZE_ANY_EXHDR(address), ascii))
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(ascii));
 }

@@ -11,3 +11,7 @@ COMMENT ON FUNCTION assay.skeleton(text) IS 'what a text looks like: the same fo
 CREATE FUNCTION assay.nearest_name(content text, names text[], OUT name text, OUT distance integer) RETURNS record
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50;
 COMMENT ON FUNCTION assay.nearest_name(text, text[]) IS 'the first of the nearest names, and how many edits it is off once folded; NULL when none is near';
+
+CREATE FUNCTION assay.lookalike_domain(host text, domains text[], OUT domain text, OUT how text) RETURNS record
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION assay.lookalike_domain(text, text[]) IS 'the protected domain that a host name or address imitates, and by which trick; NULL when none, or when it is one of them';
