@@ -9,6 +9,7 @@
 
 /* ascii has room for HOST_MAX_BYTES + 1 */
 extern bool CanonicalHost(const char *host, int len, char *ascii);
+extern bool CanonicalUtf8Host(const char *host, Size len, char *ascii);
 extern bool AddressHost(const char *address, int len, char *ascii);
 extern const char *RegistrableDomain(const char *ascii);
 extern bool IsKnownSuffix(const char *ascii);

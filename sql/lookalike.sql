@@ -1,4 +1,4 @@
--- names that lie: skeletons, the nearest name, domains that imitate others
+-- names that lie: skeletons, the nearest name, domains that imitate others, links
 SET client_min_messages = warning;
 SET search_path = public, assay;
 \pset format unaligned
@@ -122,6 +122,24 @@ SELECT t, count(DISTINCT n), min(n) FROM generate_series(1, 3), unnest('{brand77
 	LATERAL (SELECT lookalike_domain(t, (SELECT array_agg('brandnumber' || i || '.com' ORDER BY i) FROM generate_series(100, 5000) i))::text AS n) x GROUP BY t ORDER BY t;
 SELECT lookalike_domain(t, ARRAY['brand' || t]) AS other_array FROM unnest('{a.com,b.com}'::text[]) t;
 
+-- links: what they show, where they lead
+SELECT t, h, link_mismatch(t, h) FROM (VALUES
+	('https://www.paypal.com/login', 'https://paypal.com/'), ('https://www.paypal.com/login', 'http://evil.example.com/paypal.com'), ('HTTP://PayPal.com', 'hTTps://www.PAYPAL.com:443/x'),
+	('www.paypal.com', 'http://evil.com'), ('www.paypal.com now', 'http://evil.com'), ('paypal.com', 'http://evil.com'), ('paypal.com/login?x=y', 'http://evil.com'), ('(paypal.com).', 'http://evil.com'),
+	('paypal.com now', 'http://evil.com'), ('click here', 'http://evil.com'), ('e.g. this', 'http://evil.com'), ('node.js', 'http://evil.com'), ('report.pdf', 'http://evil.com'), ('README.md', 'http://evil.com'),
+	('readme.md/x', 'http://evil.com'), ('1.2.3', 'http://evil.com'), ('bob@paypal.com', 'mailto:bob@evil.com'), ('bob@paypal.com', 'http://evil.com'), ('paypal.com', 'mailto:bob@evil.com'), ('paypal.com', '/login'), ('paypal.com', '#top'),
+	('paypal.com', '//evil.com/x'), ('paypal.com', 'evil.com'), ('paypal.com', 'login.html'), ('paypal.com', 'javascript:alert(1)'), ('paypal.com', ''), ('', 'http://evil.com'), ('http://', 'http://evil.com'), ('https://x', 'http://evil.com'),
+	('paypal.com', 'http://paypal.com@evil.com/'), ('paypal.com', 'http://evil.com@paypal.com/'), ('paypal.com', 'http://evil.com/@paypal.com'), ('paypal.com', 'http://evil.com\@paypal.com'), ('paypal.com', 'http:evil.com'), ('paypal.com', 'http:\\evil.com'),
+	('paypal.com', 'http:////paypal.com'), ('paypal.com', 'http://pay%70al.com/'), ('paypal.com', 'http://evil%2ecom/'), ('paypal.com', 'http://paypal.com%00.evil.com/'), ('paypal.com', E'ht\ntp://pay\tpal.com/'), ('paypal.com', ' http://paypal.com '),
+	('paypal.com', 'http://10.0.0.1/'), ('http://10.0.0.1/', 'http://10.0.0.1:80/x'), ('http://10.0.0.1/', 'http://10.0.0.2/'), ('paypal.com', 'http://2130706433/'), ('paypal.com', 'http://[::1]:80/'), ('http://[::1]/', 'http://[::1]:80/'),
+	('http://bücher.de', 'http://xn--bcher-kva.de'), ('pаypal.com', 'http://paypal.com'), (E'pay\u200bpal.com', 'http://paypal.com'), (E'\u200bhttps://paypal.com', 'http://evil.com'), (E'paypal\u3002com', 'http://paypal.com'), ('bob.github.io', 'https://alice.github.io'),
+	('http://localhost/', 'http://localhost:8080/'), ('http://localhost/', 'http://intranet/'), ('paypal.com:8080', 'http://paypal.com'), ('paypal.com:8080/x', 'http://evil.com'), ('www.a', 'http://evil.com'), ('www.paypal.nosuch', 'http://evil.com'), ('paypal.nosuch', 'http://evil.com'),
+	('ftp://paypal.com', 'http://evil.com'), ('tel:1', 'http://evil.com'), ('http://:80/', 'http://evil.com'), ('http://@', 'http://evil.com'), (':', 'http://evil.com'), ('paypal.com', 'http://?x'), ('%70aypal.com', 'http://evil.com')) v (t, h);
+-- what is long: 4,096 bytes of an address are read
+SELECT link_mismatch(repeat(' ', 10000) || 'paypal.com', repeat(E'\n', 10000) || 'http://evil.com' || repeat('x/', 100000)) AS padded, link_mismatch('http://' || repeat('a', 4083) || '@x.com', 'http://x.com') AS user_in, link_mismatch('http://' || repeat('a', 4084) || '@x.com', 'http://x.com') AS user_cut,
+	link_mismatch('http://' || repeat('a', 5000) || '@x.com', 'http://x.com') AS user_out, link_mismatch(repeat('a.', 2000) || 'com', 'http://x.com') AS name, link_mismatch('x.com', repeat(E'\u200b', 100000)) AS invisible,
+	link_mismatch('http://' || repeat(E'\u0301', 4000), 'http://x.com') AS marks, link_mismatch(NULL, 'x') IS NULL AND link_mismatch('x', NULL) IS NULL AS nulls;
+
 -- other encodings: what has no equivalent is a question mark
 \set regress :DBNAME
 DROP DATABASE IF EXISTS assay_regress_lookalike;
@@ -138,6 +156,6 @@ CREATE DATABASE assay_regress_lookalike TEMPLATE template0 ENCODING 'SQL_ASCII' 
 SET client_encoding = 'SQL_ASCII';
 SET client_min_messages = warning;
 CREATE EXTENSION pg_assay;
-SELECT assay.skeleton(E'a\xffm\xd0'), (assay.nearest_name(E'p\xd0\xb0ypa1\xe2', '{PayPal}')).*, assay.nearest_name(E'\xff\xfe', ARRAY[E'\xff']);
+SELECT assay.skeleton(E'a\xffm\xd0'), (assay.nearest_name(E'p\xd0\xb0ypa1\xe2', '{PayPal}')).*, assay.link_mismatch(E'http://p\xd0\xb0ypal.com\xff', E'http://paypal.com/\xff'), assay.nearest_name(E'\xff\xfe', ARRAY[E'\xff']);
 \c :regress
 DROP DATABASE assay_regress_lookalike;

@@ -21,14 +21,24 @@
 #include "domain.h"
 #include "encoding.h"
 
-/*
- * The canonical form of a host name in the server's encoding; false when it is
- * none, or an address.
- */
+/* The canonical form of a host name in UTF-8; false when it is none, or an address. */
+bool
+CanonicalUtf8Host(const char *host, Size len, char *ascii)
+{
+	const char *label;
+
+	if (HostToAscii(host, len, ascii) < 0)
+		return false;
+	/* A last label of digits makes it an IPv4 address, or nothing. */
+	label = strrchr(ascii, '.');
+	label = label ? label + 1 : ascii;
+	return strspn(label, "0123456789") != strlen(label);
+}
+
+/* The same of a host name in the server's encoding, with blanks around it */
 bool
 CanonicalHost(const char *host, int len, char *ascii)
 {
-	const char *label;
 	Size		utf8_len;
 
 	for (; len > 0 && (*host == ' ' || *host == '\t'); len--)
@@ -39,12 +49,7 @@ CanonicalHost(const char *host, int len, char *ascii)
 		return false;
 	/* A question mark is in no host name. */
 	host = TextToUtf8(host, len, &utf8_len);
-	if (HostToAscii(host, utf8_len, ascii) < 0)
-		return false;
-	/* A last label of digits makes it an IPv4 address, or nothing. */
-	label = strrchr(ascii, '.');
-	label = label ? label + 1 : ascii;
-	return strspn(label, "0123456789") != strlen(label);
+	return CanonicalUtf8Host(host, utf8_len, ascii);
 }
 
 /* The canonical host name of an e-mail address, which may be in angle brackets */

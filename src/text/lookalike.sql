@@ -15,3 +15,7 @@ COMMENT ON FUNCTION assay.nearest_name(text, text[]) IS 'the first of the neares
 CREATE FUNCTION assay.lookalike_domain(host text, domains text[], OUT domain text, OUT how text) RETURNS record
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION assay.lookalike_domain(text, text[]) IS 'the protected domain that a host name or address imitates, and by which trick; NULL when none, or when it is one of them';
+
+CREATE FUNCTION assay.link_mismatch(content text, href text) RETURNS boolean
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION assay.link_mismatch(text, text) IS 'does the text of a link look like an address in another domain than the link leads to?';
