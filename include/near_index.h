@@ -37,6 +37,8 @@ typedef struct NearIndex
 	uint32		chars_room;
 	uint64		lengths;		/* bit: names of that length, the last for
 								 * longer ones, too */
+	uint32		bits_mask;		/* bit: some whole name has such a hash */
+	uint64	   *bits;
 	uint32		exact_mask;		/* whole names by hash; size - 1 */
 	int32	   *exact;			/* first name of each bucket, -1 for none */
 	int32	   *exact_next;

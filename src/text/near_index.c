@@ -256,6 +256,8 @@ NearIndexFinish(NearIndex *index)
 {
 	uint32		size = pg_nextpower2_32(Max(2 * index->n, 16));
 
+	index->bits_mask = 8 * size - 1;
+	index->bits = MemoryContextAllocZero(index->cxt, size);
 	index->exact_mask = size - 1;
 	index->exact = MemoryContextAlloc(index->cxt, size * sizeof(int32));
 	index->exact_next = MemoryContextAlloc(index->cxt, Max(index->n, 1) * sizeof(int32));
@@ -263,8 +265,10 @@ NearIndexFinish(NearIndex *index)
 	/* From the last to the first, so that a chain has them in order */
 	for (int i = index->n - 1; i >= 0; i--)
 	{
-		int32	   *bucket = &index->exact[index->names[i].hash & index->exact_mask];
+		uint32		hash = index->names[i].hash;
+		int32	   *bucket = &index->exact[hash & index->exact_mask];
 
+		index->bits[(hash & index->bits_mask) / 64] |= UINT64CONST(1) << (hash % 64);
 		index->exact_next[i] = *bucket;
 		*bucket = i;
 	}
@@ -326,8 +330,14 @@ NearIndexPrepare(NearIndex *index)
 int
 NearIndexExact(const NearIndex *index, const uint32 *chars, int len, uint32 hash, int after)
 {
-	int			i = after < 0 ? index->exact[hash & index->exact_mask] : index->exact_next[after];
+	int			i;
 
+	if (after >= 0)
+		i = index->exact_next[after];
+	else if ((index->bits[(hash & index->bits_mask) / 64] >> (hash % 64) & 1) != 0)
+		i = index->exact[hash & index->exact_mask];
+	else
+		return -1;
 	for (; i >= 0; i = index->exact_next[i])
 	{
 		const NearName *known = &index->names[i];
@@ -371,6 +381,44 @@ Consider(const NearIndex *index, Search *search, int i)
 	}
 }
 
+#if defined(__GNUC__)
+#define PREFETCH(p)		__builtin_prefetch(p)
+#else
+#define PREFETCH(p)		((void) 0)
+#endif
+
+/*
+ * Look up all variants.  Each is somewhere else in memory, so all places are
+ * asked for before one is read.
+ */
+static void
+ConsiderVariants(const NearIndex *index, Search *search, const Variants *v)
+{
+	uint32		from[VARIANTS_MAX];
+	uint32		to[VARIANTS_MAX];
+	uint32		hash[VARIANTS_MAX];
+	int			n = 0;
+
+	for (int k = 0; k < v->n; k++)
+		PREFETCH(&index->near_start[v->hash[k] & index->near_mask]);
+	for (int k = 0; k < v->n; k++)
+	{
+		uint32		bucket = v->hash[k] & index->near_mask;
+
+		from[n] = index->near_start[bucket];
+		to[n] = index->near_start[bucket + 1];
+		hash[n] = v->hash[k];
+		if (from[n] == to[n])
+			continue;
+		PREFETCH(&index->near_items[from[n]]);
+		n++;
+	}
+	for (int k = 0; k < n; k++)
+		for (uint32 at = from[k]; at < to[k]; at++)
+			if (index->near_items[at].hash == hash[k])
+				Consider(index, search, index->near_items[at].name);
+}
+
 /*
  * The nearest name within its limit, the first one of several; -1 for none.
  */
@@ -397,14 +445,7 @@ NearIndexFind(const NearIndex *index, const uint32 *chars, int len, int *distanc
 	else
 	{
 		MakeVariants(&v, chars, len, NEAR_DISTANCE_MAX);
-		for (int k = 0; k < v.n; k++)
-		{
-			uint32		bucket = v.hash[k] & index->near_mask;
-
-			for (uint32 at = index->near_start[bucket]; at < index->near_start[bucket + 1]; at++)
-				if (index->near_items[at].hash == v.hash[k])
-					Consider(index, &search, index->near_items[at].name);
-		}
+		ConsiderVariants(index, &search, &v);
 	}
 	*distance = search.distance;
 	return search.best;
