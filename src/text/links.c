@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "compat.h"
 #include "domain.h"
 #include "encoding.h"
 #include "fmgr.h"

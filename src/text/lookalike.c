@@ -21,6 +21,7 @@
 
 #include "array_site.h"
 #include "common/hashfn.h"
+#include "compat.h"
 #include "domain.h"
 #include "fmgr.h"
 #include "funcapi.h"

@@ -12,6 +12,7 @@
 
 #include "array_site.h"
 #include "catalog/pg_type.h"
+#include "compat.h"
 #include "encoding.h"
 #include "fmgr.h"
 #include "funcapi.h"
