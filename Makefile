@@ -59,7 +59,7 @@ ISOLATION = $(ISOLATION_ALL)
 REGRESS_OPTS = --load-extension=$(EXTENSION) --encoding=UTF8 --no-locale
 ISOLATION_OPTS = --load-extension=$(EXTENSION) --encoding=UTF8 --no-locale
 
-PKGS_SERVER = libhs json-c libpsl icu-uc
+PKGS_SERVER = libhs json-c libpsl icu-i18n icu-uc
 PKGS_CLIENT = gmime-3.0 gumbo json-c libpsl zlib
 
 # Contraction into fused multiply-add would change scores in the last bit.

@@ -67,6 +67,9 @@ typedef enum ScriptKind
 #define HOST_MAX_BYTES	253
 #define HOST_MAX_LABEL	63
 
+/* Room for a label in UTF-8 */
+#define LABEL_ROOM		256
+
 extern int	CharClass(uint32_t c);
 extern uint32_t CharFold(uint32_t c);
 extern uint32_t CharFacts(uint32_t c);
@@ -74,6 +77,7 @@ extern ScriptKind ScriptKindOf(int script);
 extern const char *ScriptName(int script);
 extern const char *CharVersion(void);
 extern int	HostToAscii(const char *host, size_t len, char *ascii);
+extern int	LabelToUnicode(const char *ascii, size_t len, char *utf8);
 
 /*
  * Decode the character at p. Returns its length in bytes, 0 when the bytes

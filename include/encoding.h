@@ -1,10 +1,11 @@
 /*
  * encoding.h
- *		Text of the server's encoding as UTF-8, which never fails.
+ *		Text of the server's encoding as UTF-8 and back, which never fails.
  */
 #ifndef ASSAY_ENCODING_H
 #define ASSAY_ENCODING_H
 
 extern const char *TextToUtf8(const char *bytes, int len, Size *utf8_len);
+extern const char *Utf8ToText(const char *utf8, int len, Size *text_len);
 
 #endif							/* ASSAY_ENCODING_H */

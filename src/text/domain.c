@@ -21,14 +21,24 @@
 #include "domain.h"
 #include "encoding.h"
 
-/*
- * The canonical form of a host name in the server's encoding; false when it is
- * none, or an address.
- */
+/* The canonical form of a host name in UTF-8; false when it is none, or an address. */
+bool
+CanonicalUtf8Host(const char *host, Size len, char *ascii)
+{
+	const char *label;
+
+	if (HostToAscii(host, len, ascii) < 0)
+		return false;
+	/* A last label of digits makes it an IPv4 address, or nothing. */
+	label = strrchr(ascii, '.');
+	label = label ? label + 1 : ascii;
+	return strspn(label, "0123456789") != strlen(label);
+}
+
+/* The same of a host name in the server's encoding, with blanks around it */
 bool
 CanonicalHost(const char *host, int len, char *ascii)
 {
-	const char *label;
 	Size		utf8_len;
 
 	for (; len > 0 && (*host == ' ' || *host == '\t'); len--)
@@ -39,19 +49,36 @@ CanonicalHost(const char *host, int len, char *ascii)
 		return false;
 	/* A question mark is in no host name. */
 	host = TextToUtf8(host, len, &utf8_len);
-	if (HostToAscii(host, utf8_len, ascii) < 0)
-		return false;
-	/* A last label of digits makes it an IPv4 address, or nothing. */
-	label = strrchr(ascii, '.');
-	label = label ? label + 1 : ascii;
-	return strspn(label, "0123456789") != strlen(label);
+	return CanonicalUtf8Host(host, utf8_len, ascii);
 }
 
-/* The registrable domain of a canonical host name, within it, or NULL */
+/* The canonical host name of an e-mail address, which may be in angle brackets */
+bool
+AddressHost(const char *address, int len, char *ascii)
+{
+	int			end = len;
+	int			start;
+
+	while (end > 0 && (address[end - 1] == ' ' || address[end - 1] == '\t'))
+		end--;
+	if (end > 0 && address[end - 1] == '>')
+		end--;
+	for (start = end; start > 0 && address[start - 1] != '@'; start--);
+	return start > 0 && CanonicalHost(address + start, end - start, ascii);
+}
+
+/* The registrable domain at the end of a canonical host name; NULL if none */
 const char *
 RegistrableDomain(const char *ascii)
 {
 	return psl_registrable_domain(psl_builtin(), ascii);
+}
+
+/* Does the list have this suffix, other than by its rule for all others? */
+bool
+IsKnownSuffix(const char *ascii)
+{
+	return psl_is_public_suffix2(psl_builtin(), ascii, PSL_TYPE_ANY | PSL_TYPE_NO_STAR_RULE);
 }
 
 /* Is it a top-level domain of the Internet's? */
@@ -84,17 +111,9 @@ Datum
 domain_of(PG_FUNCTION_ARGS)
 {
 	text	   *address = PG_GETARG_TEXT_PP(0);
-	const char *bytes = VARDATA_ANY(address);
-	int			end = VARSIZE_ANY_EXHDR(address);
-	int			start;
 	char		ascii[HOST_MAX_BYTES + 1];
 
-	while (end > 0 && (bytes[end - 1] == ' ' || bytes[end - 1] == '\t'))
-		end--;
-	if (end > 0 && bytes[end - 1] == '>')
-		end--;
-	for (start = end; start > 0 && bytes[start - 1] != '@'; start--);
-	if (start == 0 || !CanonicalHost(bytes + start, end - start, ascii))
+	if (!AddressHost(VARDATA_ANY(address), VARSIZE_ANY_EXHDR(address), ascii))
 		PG_RETURN_NULL();
 	PG_RETURN_TEXT_P(cstring_to_text(ascii));
 }

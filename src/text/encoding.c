@@ -1,6 +1,6 @@
 /*
  * encoding.c
- *		Text of the server's encoding as UTF-8.
+ *		Text of the server's encoding as UTF-8, and back.
  *
  * The server's own conversion raises an error for bytes that have no meaning
  * (0x81 in WIN1252) or no equivalent.  Whoever wrote a message chose them, so
@@ -17,27 +17,24 @@
 #include "encoding.h"
 
 /*
- * Text in UTF-8. What has no equivalent there becomes a question mark. SQL_ASCII
- * goes as it is, so that who reads it takes any bytes.
+ * Text of one encoding in another, where the bytes differ at all.  What has no
+ * equivalent there becomes a question mark.
  */
-const char *
-TextToUtf8(const char *bytes, int len, Size *utf8_len)
+static const char *
+ConvertAny(const char *bytes, int len, int from, int to, Size *converted_len)
 {
-	int			encoding = GetDatabaseEncoding();
 	Oid			proc;
 	char	   *out;
 	Size		room;
 	Size		at = 0;
 	bool		ascii = true;
 
-	*utf8_len = len;
-	if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII)
-		return bytes;
+	*converted_len = len;
 	for (int i = 0; i < len && ascii; i++)
 		ascii = !IS_HIGHBIT_SET(bytes[i]);
 	if (ascii)
 		return bytes;
-	proc = FindDefaultConversionProc(encoding, PG_UTF8);
+	proc = FindDefaultConversionProc(from, to);
 	if (!OidIsValid(proc))
 		return bytes;
 
@@ -46,7 +43,7 @@ TextToUtf8(const char *bytes, int len, Size *utf8_len)
 	while (len > 0)
 	{
 		Size		left = room - at;
-		int			done = pg_do_encoding_conversion_buf(proc, encoding, PG_UTF8,
+		int			done = pg_do_encoding_conversion_buf(proc, from, to,
 														 (unsigned char *) bytes, len,
 														 (unsigned char *) out + at,
 														 Min(left, INT_MAX), true);
@@ -56,13 +53,37 @@ TextToUtf8(const char *bytes, int len, Size *utf8_len)
 		len -= done;
 		if (len > 0 && done == 0)
 		{
-			int			skip = Min(pg_mblen(bytes), len);
+			int			skip = Min(pg_encoding_mblen(from, bytes), len);
 
 			out[at++] = '?';
 			bytes += skip;
 			len -= skip;
 		}
 	}
-	*utf8_len = at;
+	*converted_len = at;
 	return out;
+}
+
+/* Text in UTF-8.  SQL_ASCII goes as it is, so that who reads it takes any bytes. */
+const char *
+TextToUtf8(const char *bytes, int len, Size *utf8_len)
+{
+	int			encoding = GetDatabaseEncoding();
+
+	*utf8_len = len;
+	if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII)
+		return bytes;
+	return ConvertAny(bytes, len, encoding, PG_UTF8, utf8_len);
+}
+
+/* UTF-8 as text of the server's encoding */
+const char *
+Utf8ToText(const char *utf8, int len, Size *text_len)
+{
+	int			encoding = GetDatabaseEncoding();
+
+	*text_len = len;
+	if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII)
+		return utf8;
+	return ConvertAny(utf8, len, PG_UTF8, encoding, text_len);
 }

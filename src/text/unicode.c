@@ -2,7 +2,7 @@
  * unicode.c
  *		Character properties, simple case folding and host names, by ICU.
  *
- * The only file that includes ICU's headers. The basic plane is answered from
+ * This file and skeleton.c include ICU's headers. The basic plane is answered from
  * tables, of which a page of 256 characters is filled when one of them is first
  * asked for: every character of a text is.
  *
@@ -356,4 +356,33 @@ HostToAscii(const char *host, size_t len, char *ascii)
 		return -1;
 	ascii[n] = '\0';
 	return n;
+}
+
+/*
+ * A label of a canonical host name in UTF-8: what an A-label (xn--) stands for,
+ * any other as it is.  utf8 has LABEL_ROOM bytes.  Returns the length.
+ */
+int
+LabelToUnicode(const char *ascii, size_t len, char *utf8)
+{
+	static UIDNA *uidna = NULL;
+	UErrorCode	error = U_ZERO_ERROR;
+	UIDNAInfo	info = UIDNA_INFO_INITIALIZER;
+	int32_t		n;
+
+	if (len > HOST_MAX_LABEL)
+		len = HOST_MAX_LABEL;
+	if (len > 4 && memcmp(ascii, "xn--", 4) == 0)
+	{
+		if (uidna == NULL)
+			uidna = uidna_openUTS46(UIDNA_NONTRANSITIONAL_TO_UNICODE, &error);
+		if (U_SUCCESS(error))
+		{
+			n = uidna_labelToUnicodeUTF8(uidna, ascii, len, utf8, LABEL_ROOM, &info, &error);
+			if (U_SUCCESS(error))
+				return n;
+		}
+	}
+	memcpy(utf8, ascii, len);
+	return len;
 }

@@ -1,0 +1,32 @@
+/*
+ * array_site.h
+ *		What a call site makes of an array, kept while the array is the same.
+ */
+#ifndef ASSAY_ARRAY_SITE_H
+#define ASSAY_ARRAY_SITE_H
+
+#include "fmgr.h"
+#include "utils/array.h"
+
+/* As many items may an array have */
+#define ARRAY_ITEMS_MAX		50000
+
+typedef struct ArraySite
+{
+	bool		valid;
+	bool		constant;		/* the argument can't be another */
+	LocalTransactionId lxid;	/* in which a pointer to a stored value holds */
+	Size		key_len;
+	char	   *key;			/* the argument's bytes as they came */
+	int64		uses;
+	void	   *made;
+	MemoryContext cxt;			/* of key and made */
+} ArraySite;
+
+/* Makes something of an array of text, in the site's context */
+typedef void *(*ArrayMake) (FunctionCallInfo fcinfo, ArrayType *array, MemoryContext cxt);
+
+extern void ArrayItems(ArrayType *array, Datum **items, bool **nulls, int *n);
+extern ArraySite *GetArraySite(FunctionCallInfo fcinfo, int arg, ArrayMake make);
+
+#endif							/* ASSAY_ARRAY_SITE_H */

@@ -1,0 +1,103 @@
+/*
+ * array_site.c
+ *		What a call site makes of an array, kept while the array is the same.
+ *
+ * The same means: a constant of the query, or the same bytes as the last time,
+ * or the same pointer to a stored value in the same transaction (which may see
+ * no other under it).  A constant's bytes are not even looked at.  That an
+ * argument is a parameter proves nothing: PL/pgSQL keeps an expression ready
+ * while its variables change.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "compat.h"
+#include "nodes/primnodes.h"
+#include "storage/proc.h"
+#include "utils/memutils.h"
+
+#include "array_site.h"
+
+static LocalTransactionId
+CurrentLocalTransaction(void)
+{
+#if PG_VERSION_NUM >= 170000
+	return MyProc->vxid.lxid;
+#else
+	return MyProc->lxid;
+#endif
+}
+
+/* The items of an array of text, which may not be too many */
+void
+ArrayItems(ArrayType *array, Datum **items, bool **nulls, int *n)
+{
+	*n = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	if (*n > ARRAY_ITEMS_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("array of %d names is too big", *n),
+				 errhint("At most %d may be compared with at once.", ARRAY_ITEMS_MAX)));
+	if (ARR_ELEMTYPE(array) != TEXTOID)
+		elog(ERROR, "array is not of type text");
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, items, nulls, n);
+}
+
+/* Is the argument a constant of the expression that calls? */
+static bool
+IsConstant(FmgrInfo *flinfo, int arg)
+{
+	Node	   *expr = flinfo->fn_expr;
+	List	   *args;
+
+	if (expr == NULL || !IsA(expr, FuncExpr))
+		return false;
+	args = ((FuncExpr *) expr)->args;
+	return arg < list_length(args) && IsA(list_nth(args, arg), Const);
+}
+
+/* The call site's, with what was made of the array that is its argument now */
+ArraySite  *
+GetArraySite(FunctionCallInfo fcinfo, int arg, ArrayMake make)
+{
+	ArraySite  *site = fcinfo->flinfo->fn_extra;
+	struct varlena *value;
+	LocalTransactionId lxid = InvalidLocalTransactionId;
+	Size		len;
+
+	if (site != NULL && site->valid && site->constant)
+	{
+		site->uses++;
+		return site;
+	}
+	if (site == NULL)
+	{
+		site = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(ArraySite));
+		site->cxt = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "assay names", ALLOCSET_SMALL_SIZES);
+		fcinfo->flinfo->fn_extra = site;
+	}
+
+	value = (struct varlena *) PG_GETARG_POINTER(arg);
+	if (VARATT_IS_EXTERNAL_ONDISK(value))
+		lxid = CurrentLocalTransaction();
+	else if (VARATT_IS_EXTERNAL(value))
+		value = PG_DETOAST_DATUM(PointerGetDatum(value));
+	len = VARSIZE_ANY(value);
+	if (site->valid && site->key_len == len && site->lxid == lxid && memcmp(site->key, value, len) == 0)
+	{
+		site->uses++;
+		return site;
+	}
+
+	site->valid = false;
+	MemoryContextReset(site->cxt);
+	site->key = MemoryContextAllocHuge(site->cxt, len);
+	memcpy(site->key, value, len);
+	site->key_len = len;
+	site->lxid = lxid;
+	site->constant = IsConstant(fcinfo->flinfo, arg);
+	site->made = make(fcinfo, DatumGetArrayTypeP(PointerGetDatum(value)), site->cxt);
+	site->uses = 1;
+	site->valid = true;
+	return site;
+}
