@@ -25,7 +25,8 @@ typedef struct SignatureReader
 	/* private: where the reader is */
 	const uint8 *p;
 	const uint8 *end;
-	const uint8 *chunk_end;		/* no URL or address begins before */
+	const uint8 *chunk;			/* the next one with a URL or an address */
+	const uint8 *chunk_end;
 	/* what the word was before folding, and what stood before it */
 	bool		number;
 	bool		capital;

@@ -167,6 +167,7 @@ signature(PG_FUNCTION_ARGS)
 	int			n = ReadPairs(utf8, len, pair);
 	TextSignature *s = NewSignature(n);
 
+	Assert(n <= SIGNATURE_WORDS_MAX);
 	if (n > 0)
 		FillPlaces(pair, n, s->place);
 	Assert(SignatureIsValid(s));
@@ -321,7 +322,7 @@ text_signature_in(PG_FUNCTION_ARGS)
 	if (!valid)
 		ereturn(fcinfo->context, (Datum) 0,
 				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-				 errmsg("invalid input syntax for type %s: \"%.100s\"", "text_signature", in)));
+				 errmsg("invalid input syntax for type %s: \"%s\"", "text_signature", in)));
 	PG_RETURN_POINTER(s);
 }
 

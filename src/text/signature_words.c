@@ -15,7 +15,7 @@
  * that are not UTF-8 are letters.
  *
  * Each byte is looked at twice: once to find URLs and addresses, which are in
- * chunks of ASCII between spaces and brackets, and once for words.
+ * chunks of ASCII between spaces, quotes and angle brackets, and once for words.
  */
 #include "postgres.h"
 
@@ -54,6 +54,7 @@ static const NameSign name_signs[] = {
 /* Made at first use */
 static uint8 folded[256];		/* letters and digits in lower case, else 0 */
 static uint8 chunk_class[256];
+static bool stops[128];			/* does it end what a name may be in? */
 static uint32 sign_lengths['z' - 'a' + 1];	/* of name_signs, by first letter */
 
 static void
@@ -62,7 +63,10 @@ MakeTables(void)
 	if (folded['a'] != 0)
 		return;
 	for (int c = '!'; c < 127; c++)
+	{
+		stops[c] = strchr(".,-'_*", c) == NULL;
 		chunk_class[c] = c == '@' || c == ':' ? CHUNK_SPECIAL : strchr("\"'<>", c) != NULL ? CHUNK_END : CHUNK_PLAIN;
+	}
 	for (int i = 0; i < lengthof(name_signs); i++)
 		sign_lengths[name_signs[i].word[0] - 'a'] |= 1 << strlen(name_signs[i].word);
 	for (int c = '0'; c <= '9'; c++)
@@ -80,17 +84,18 @@ IsDigit(uint8 c)
 /* ---- URLs and addresses --------------------------------------------------- */
 
 /*
- * The host that begins at p, as far as the chunk goes: its last two labels, in
- * which any run of digits is a 0.  False when there is none.
+ * The host that begins at p, in a chunk that ends at chunk_end: its last two
+ * labels, in which any run of digits is a 0.  False, and nothing read, when there
+ * is none.
  */
 static bool
-ReadHost(SignatureReader *r, const uint8 *p)
+ReadHost(SignatureReader *r, const uint8 *p, const uint8 *chunk_end)
 {
 	const uint8 *end;
 	const uint8 *q;
 	int			dots = 0;
 
-	for (end = p; end < r->chunk_end && strchr("/?#\\", *end) == NULL; end++)
+	for (end = p; end < chunk_end && strchr("/?#\\", *end) == NULL; end++)
 		if (*end == '@')
 			p = end + 1;
 	for (q = p; q < end && *q != ':'; q++)
@@ -99,48 +104,84 @@ ReadHost(SignatureReader *r, const uint8 *p)
 		;
 	for (q = end; q > p && end - q < SIGNATURE_WORD_MAX && (q[-1] != '.' || ++dots < 2); q--)
 		;
+	if (q == end)
+		return false;
 	r->len = 0;
 	for (; q < end; q++)
 		if (!IsDigit(*q))
 			r->word[r->len++] = folded[*q] != 0 ? folded[*q] : *q;
 		else if (r->len == 0 || r->word[r->len - 1] != '0')
 			r->word[r->len++] = '0';
-	return r->len > 0;
+	return true;
 }
 
 /*
- * Look through the chunk at r->p.  A URL or address in it becomes the word
- * that was read, and the chunk is done with; else false.
+ * Is the byte at p, which is a CHUNK_SPECIAL, within an address or before a
+ * host?
+ */
+static bool
+IsSpecial(const uint8 *p, const uint8 *end)
+{
+	if (*p == '@')
+		return end - p > 1 && folded[p[1]] != 0;
+	return end - p > 3 && p[1] == '/' && p[2] == '/';
+}
+
+/* Find the next chunk from p on with an address or URL in it. */
+static void
+FindChunk(SignatureReader *r, const uint8 *p)
+{
+	const uint8 *q = p;
+
+	while (q < r->end && (chunk_class[*q] != CHUNK_SPECIAL || !IsSpecial(q, r->end)))
+		q++;
+	r->chunk = r->chunk_end = q;
+	while (r->chunk > p && chunk_class[r->chunk[-1]] != CHUNK_END)
+		r->chunk--;
+	while (r->chunk_end < r->end && chunk_class[*r->chunk_end] != CHUNK_END)
+		r->chunk_end++;
+}
+
+/*
+ * The rest of the chunk that was found, from r->p on, becomes the word that
+ * was read.  False when there is no host after all, nor an address.
  */
 static bool
 ReadChunk(SignatureReader *r)
 {
-	const uint8 *p = r->p;
-	const uint8 *host = NULL;
+	const uint8 *end = r->chunk_end;
 	bool		address = false;
+	bool		found = false;
 
-	for (; p < r->end && chunk_class[*p] != CHUNK_END; p++)
+	for (const uint8 *p = r->p; p < end && !found; p++)
+		if (chunk_class[*p] == CHUNK_SPECIAL && IsSpecial(p, end))
+		{
+			address |= *p == '@';
+			found = *p == ':' && ReadHost(r, p + 3, end);
+		}
+	if (!found && address)
 	{
-		if (chunk_class[*p] == CHUNK_PLAIN || r->end - p < 4)
-			continue;
-		if (*p == '@' && folded[p[1]] != 0)
-			address = true;
-		else if (host == NULL && p[1] == '/' && p[2] == '/')
-			host = p + 3;
-	}
-	r->chunk_end = p;
-	if (host == NULL && p - r->p > 4 && pg_strncasecmp((const char *) r->p, "www.", 4) == 0)
-		host = r->p + 4;
-	if (host == NULL || !ReadHost(r, host))
-	{
-		if (!address)
-			return false;
 		r->word[0] = '@';
 		r->len = 1;
+		found = true;
 	}
-	r->p = p;
+	if (found)
+		r->p = end;
 	r->number = r->capital = false;
-	return true;
+	FindChunk(r, end);
+	return found;
+}
+
+/* A host after "www.", which is at r->p, and what comes after it */
+static void
+ReadWww(SignatureReader *r)
+{
+	const uint8 *p = r->p;
+
+	while (p < r->end && chunk_class[*p] != CHUNK_END)
+		p++;
+	if (ReadHost(r, r->p + 1, p))
+		r->p = p;
 }
 
 /* ---- words ---------------------------------------------------------------- */
@@ -191,26 +232,35 @@ ReadHigh(SignatureReader *r)
 static void
 ReadLetters(SignatureReader *r)
 {
-	r->len = 0;
-	r->number = r->capital = false;
-	while (r->p < r->end)
-	{
-		uint8		c = *r->p;
+	const uint8 *p = r->p;
 
-		if (c >= 128)
+	r->len = 0;
+	r->number = false;
+	r->capital = *p >= 'A' && *p <= 'Z';
+	for (;;)
+	{
+		int			len = r->len;
+		bool		number = false;
+
+		for (; p < r->end && folded[*p] != 0 && len < SIGNATURE_WORD_MAX; p++)
 		{
-			if (!ReadHigh(r))
-				return;
-			continue;
+			number |= IsDigit(*p);
+			r->word[len++] = folded[*p];
 		}
-		if (folded[c] == 0)
+		r->number |= number;
+		r->len = len;
+		r->p = p;
+		if (p == r->end || (*p < 128 && folded[*p] == 0))
 			return;
-		if (r->len == 0)
-			r->capital = c != folded[c];
-		if (IsDigit(c))
+		if (*p < 128)
+		{
+			/* It is too long. */
 			r->number = true;
-		Append(r, &folded[c], 1);
-		r->p++;
+			r->p++;
+		}
+		else if (!ReadHigh(r))
+			return;
+		p = r->p;
 	}
 }
 
@@ -227,7 +277,7 @@ SkipBreak(SignatureReader *r)
 		r->p++;
 		if (c == ',')
 			r->comma = true;
-		else if (c > ' ' && strchr(".-'_*", c) == NULL)
+		else if (stops[c])
 			r->stop = true;
 		return;
 	}
@@ -243,9 +293,11 @@ ReadNext(SignatureReader *r)
 	r->comma = r->stop = false;
 	while (r->p < r->end)
 	{
-		if (r->p >= r->chunk_end && (folded[*r->p] != 0 || *r->p == '@') && ReadChunk(r))
+		if (r->p >= r->chunk && ReadChunk(r))
 			return true;
 		ReadLetters(r);
+		if (r->len == 3 && memcmp(r->word, "www", 3) == 0 && r->p < r->end && *r->p == '.')
+			ReadWww(r);
 		if (r->len > 0)
 			return true;
 		if (r->p < r->end)
@@ -267,11 +319,15 @@ LookForName(SignatureReader *r)
 	if (first < 'a' || first > 'z' || r->len > 10 || (sign_lengths[first - 'a'] & 1 << r->len) == 0)
 		return;
 	for (int i = 0; i < lengthof(name_signs); i++)
-		if (strlen(name_signs[i].word) == r->len && memcmp(name_signs[i].word, r->word, r->len) == 0)
+	{
+		const NameSign *sign = &name_signs[i];
+
+		if (sign->word[0] == first && strncmp(sign->word, (char *) r->word, r->len) == 0 && sign->word[r->len] == '\0')
 		{
 			r->names = NAME_WORDS;
-			r->comma_first = name_signs[i].comma;
+			r->comma_first = sign->comma;
 		}
+	}
 }
 
 /* Is the word part of a name? */
@@ -297,8 +353,9 @@ SignatureReadBegin(SignatureReader *r, const char *data, Size len)
 {
 	MakeTables();
 	memset(r, 0, sizeof(*r));
-	r->p = r->chunk_end = (const uint8 *) data;
+	r->p = (const uint8 *) data;
 	r->end = r->p + Min(len, SIGNATURE_READ_MAX);
+	FindChunk(r, r->p);
 }
 
 /*
