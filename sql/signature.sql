@@ -18,9 +18,11 @@ SELECT length(w[1]), w[2] FROM signature_words(repeat('x', 40) || ' ' || repeat(
 SELECT length(w[1]), w[2] FROM signature_words(repeat('x', 38) || 'ä ' || repeat('y', 39) || 'ä') w;
 SELECT signature_words('Mr A B C D'), signature_words('Mr A B C D E');
 SELECT length(w[1]), length(w[2]) FROM signature_words('http://' || repeat('a', 36) || '.bc/ http://' || repeat('a', 60) || '.bc/') w;
-SELECT signature_words(repeat(' ', 32767) || 'ab'), signature_words(repeat(' ', 32766) || 'ab'), signature_words(repeat(' ', 32767) || 'ä');
+SELECT signature_words(repeat(' ', 32767) || 'ab'), signature_words(repeat(' ', 32766) || 'ab'), cardinality(signature_words(repeat(' ', 32767) || 'ä')) AS cut, cardinality(signature_words(repeat(' ', 32766) || 'ä')) AS whole, cardinality(signature_words(repeat(' ', 32766) || '中')) AS cut_too;
 SELECT cardinality(signature_words(repeat('a ', 16384))) AS most, signature_length(signature(repeat('a ', 20000))),
 	signature_length(signature(repeat('a"b', 16384))), signature_length(signature(repeat(U&'a\4E2D', 16384)));
+-- a chunk is read once, whatever is in it
+SELECT cardinality(signature_words(repeat('www.:', 6000))) AS www, cardinality(signature_words(repeat('://@:', 6000))) AS urls;
 
 -- ---- similarity -------------------------------------------------------------------
 

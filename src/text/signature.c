@@ -91,12 +91,23 @@ NewSignature(int words)
 	return s;
 }
 
+/* How many bytes are read of these: whole characters */
+static Size
+Clip		(int encoding, const char *bytes, Size len)
+{
+	return len <= SIGNATURE_READ_MAX ? len : pg_encoding_mbcliplen(encoding, bytes, len, SIGNATURE_READ_MAX);
+}
+
 /* The part of a text that is read, in UTF-8; of a long one no more is fetched. */
 static const char *
 ReadText(FunctionCallInfo fcinfo, int arg, Size *len)
 {
-	text	   *t = PG_GETARG_TEXT_P_SLICE(arg, 0, SIGNATURE_READ_MAX);
-	const char *utf8 = TextToUtf8(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), len);
+	int			encoding = GetDatabaseEncoding();
+	text	   *t = PG_GETARG_TEXT_P_SLICE(arg, 0, SIGNATURE_READ_MAX + MAX_MULTIBYTE_CHAR_LEN);
+	const char *bytes = VARDATA_ANY(t);
+	const char *utf8 = TextToUtf8(bytes, Clip (encoding, bytes, VARSIZE_ANY_EXHDR(t)), len);
+
+	*len = Clip (encoding == PG_SQL_ASCII ? encoding : PG_UTF8, utf8, *len);
 
 	CHECK_FOR_INTERRUPTS();
 	return utf8;
@@ -168,7 +179,7 @@ signature(PG_FUNCTION_ARGS)
 {
 	Size		len;
 	const char *utf8 = ReadText(fcinfo, 0, &len);
-	uint64	   *pair = palloc((Min(len, SIGNATURE_READ_MAX) / 2 + 1) * sizeof(uint64));
+	uint64	   *pair = palloc((len / 2 + 1) * sizeof(uint64));
 	int			n = ReadPairs(utf8, len, pair);
 	TextSignature *s = NewSignature(n);
 

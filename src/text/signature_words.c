@@ -172,7 +172,7 @@ ReadChunk(SignatureReader *r)
 	return found;
 }
 
-/* A host after "www.", which is at r->p, and what comes after it */
+/* A host after "www", and the rest of its chunk, read once even without one */
 static void
 ReadWww(SignatureReader *r)
 {
@@ -180,8 +180,8 @@ ReadWww(SignatureReader *r)
 
 	while (p < r->end && chunk_class[*p] != CHUNK_END)
 		p++;
-	if (ReadHost(r, r->p + 1, p))
-		r->p = p;
+	ReadHost(r, r->p + 1, p);
+	r->p = p;
 }
 
 /* ---- words ---------------------------------------------------------------- */
