@@ -116,7 +116,13 @@ typedef struct TextTokens
 	uint32		set_mask;
 } TextTokens;
 
-/* text_tokens.c */
+/* What a character from byte 128 on is, in running text */
+#define HIGH_LETTER	0
+#define HIGH_BREAK	1
+#define HIGH_GRAM	2			/* of a script without spaces */
+
+/* text_model_tokens.c */
+extern int	HighCharacter(const uint8 *p, const uint8 *end, int *what);
 extern TextTokens *TextTokensCreate(bool with_source);
 extern int	TextTokenise(TextTokens *t, const TextParts *parts);
 extern const char *TextTokenPrefix(const TextTokenSource *source);

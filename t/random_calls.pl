@@ -61,11 +61,18 @@ for my $type (@types)
 		CREATE FUNCTION public.bytes(assay.$type) RETURNS bytea LANGUAGE internal IMMUTABLE STRICT AS 'byteasend';
 		CREATE TABLE public.copy_$type (v assay.$type);});
 }
+# It is of fixed length, so bytes become one by its text form.
+push @types, 'text_signature';
+$node->safe_psql('world', q{
+	CREATE FUNCTION public.text_signature_of(bytea) RETURNS assay.text_signature LANGUAGE sql IMMUTABLE STRICT
+		AS $$ SELECT ('1:' || length($1) || ':' || rpad(encode($1, 'hex'), 256, '0'))::assay.text_signature $$;
+	CREATE FUNCTION public.bytes(s assay.text_signature) RETURNS bytea LANGUAGE sql IMMUTABLE STRICT AS $$ SELECT assay.text_signature_send(s) $$;
+	CREATE TABLE public.copy_text_signature (v assay.text_signature);});
 $node->safe_psql('world', q{
 	CREATE FUNCTION public.spoil(v bytea, at int, b int) RETURNS bytea LANGUAGE sql IMMUTABLE
 		AS $$ SELECT CASE WHEN length(v) > 0 THEN set_byte(v, abs(at::bigint)::int % length(v), b & 255) ELSE v END $$;
 	CREATE TABLE public.pool (id int PRIMARY KEY, model assay.model, phrases assay.phrases, activity assay.activity, outcome assay.outcome, attribution assay.attribution, scored assay.scored,
-		text_model assay.text_model, logged_signals assay.logged_signals);
+		text_model assay.text_model, logged_signals assay.logged_signals, text_signature assay.text_signature);
 	INSERT INTO public.pool SELECT i,
 		CASE i % 5 WHEN 0 THEN NULL WHEN 1 THEN assay.model_from_linear('{third,events,counted}', '{0.1,-0.03125,0.01}', 0.3, 'logistic') WHEN 2 THEN assay.model_from_linear('{n}', ARRAY[i], 0, 'identity')
 			WHEN 3 THEN assay.model_from_linear((SELECT array_agg('f' || k) FROM generate_series(1, 500) k), (SELECT array_agg(k / 7.0) FROM generate_series(1, 500) k), 0, 'logistic') ELSE (SELECT assay.model_from_xgboost(convert_to(d, 'UTF8')) FROM (VALUES ($tree$} . slurp_file("$top/sql/fixtures/xgboost-3.2.0/$tree") . q{$tree$)) v(d)) END,
@@ -76,7 +83,8 @@ $node->safe_psql('world', q{
 		(SELECT assay.scored_agg(k % 10 / 10.0, k % 3 = 0) FROM generate_series(1, i) k WHERE i % 5 > 0),
 		CASE i % 5 WHEN 0 THEN NULL WHEN 4 THEN (SELECT assay.text_model_publish(assay.text_model_agg(k % 3 = 0, 'words a' || k || ' b' || k % 5), 4096) FROM generate_series(1, 50) k)
 			ELSE (SELECT assay.text_model_agg(k % 3 = 0, 'words a' || k || ' b' || k % 5, 1, timestamptz '2024-01-01' + k * interval '1 h', CASE i % 5 WHEN 2 THEN interval '30 days' END) FROM generate_series(1, i * 5) k) END,
-		(SELECT d.signals FROM "the mail".world_decision d OFFSET i LIMIT 1)
+		(SELECT d.signals FROM "the mail".world_decision d OFFSET i LIMIT 1),
+		CASE WHEN i % 6 > 0 THEN assay.signature(repeat('words of Mr A ' || i % 4, i % 5)) END
 	FROM generate_series(0, 19) i;
 	CREATE TABLE public.dropped (a int, b text, c float8);
 	INSERT INTO public.dropped VALUES (1, 'b', 2);

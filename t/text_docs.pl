@@ -1,5 +1,5 @@
-# The SQL of docs/lists.md, docs/phrases.md, docs/facts.md and docs/names.md runs as it is written there, and
-# gives what a comment below a statement shows.
+# The SQL of docs/{lists,phrases,facts,names,signature}.md runs as it is written
+# there, and gives what a comment below a statement shows.
 use strict;
 use warnings FATAL => 'all';
 
@@ -11,7 +11,7 @@ my $node = PostgreSQL::Test::Cluster->new('docs');
 $node->init;
 $node->start;
 
-foreach my $page ('lists', 'phrases', 'facts', 'names')
+foreach my $page ('lists', 'phrases', 'facts', 'names', 'signature')
 {
 	my @blocks = slurp_file("$ENV{ASSAY_TOP}/docs/$page.md") =~ /^```sql\n(.*?)^```$/msg;
 	my $shown = 0;

@@ -25,11 +25,6 @@
 #define LETTER		1			/* of a word */
 #define HIGH		2			/* the first of several, or none of UTF-8 */
 
-/* What a character from HIGH on is */
-#define HIGH_LETTER	0
-#define HIGH_BREAK	1
-#define HIGH_GRAM	2			/* of a script without spaces */
-
 #define FNV_START	UINT64CONST(0xcbf29ce484222325)
 #define FNV_PRIME	UINT64CONST(0x100000001b3)
 
@@ -161,7 +156,7 @@ EmitFact(TextTokens *t, TextTokenKind kind, const char *value)
  * Length and class of the character at p, whose first byte is >= 128.  What
  * isn't UTF-8 is a letter of one byte.
  */
-static int
+int
 HighCharacter(const uint8 *p, const uint8 *end, int *what)
 {
 	int			len = *p < 0xC2 ? 1 : *p < 0xE0 ? 2 : *p < 0xF0 ? 3 : *p < 0xF5 ? 4 : 1;
