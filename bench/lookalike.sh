@@ -6,7 +6,7 @@
 #   bench/lookalike.sh [DIR]
 #
 # DIR keeps what npm fetches: eth-phishing-detect, free-email-domains,
-# disposable-email-domains.  Without npm, the second part is left out.
+# disposable-email-domains.  Without npm and python3, the second part is left out.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . bench/common.sh
@@ -17,7 +17,7 @@ eval "$(tools/cluster env bench_lookalike)"
 export PGDATABASE=postgres
 psql -XqAt -v ON_ERROR_STOP=1 -f bench/lookalike.sql
 
-command -v npm >/dev/null || exit 0
+command -v npm >/dev/null && command -v python3 >/dev/null || exit 0
 mkdir -p "$dir"
 for p in eth-phishing-detect free-email-domains disposable-email-domains; do
 	[ -d "$dir/$p" ] && continue
