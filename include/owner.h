@@ -12,7 +12,8 @@ extern bool TypeIsTrusted(Oid owner, Oid type);
 /* A SELECT of one row and column */
 typedef struct OwnerStatement
 {
-	const char *registry;		/* in schema assay: where the relation must be */
+	const char *registry;		/* in schema assay: where the relation must
+								 * be; NULL: the statement touches no other */
 	const char *sql;
 	bool		read_only;
 	int			nargs;

@@ -167,7 +167,8 @@ Datum
 OwnerCall(Oid relid, const OwnerStatement *statement, Datum *args, const char *nulls, bool *isnull)
 {
 	OwnerCheck(relid);
-	RegisteredCheck(relid, statement->registry);
+	if (statement->registry)
+		RegisteredCheck(relid, statement->registry);
 	return RunAsOwner(relid, statement, args, nulls, isnull);
 }
 

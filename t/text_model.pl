@@ -153,11 +153,11 @@ $node->safe_psql('postgres', qq{
 	CREATE TABLE toasted (a text);
 	CREATE TEMP TABLE named AS SELECT c.oid::regclass AS r, c.reltoastrelid::regclass AS t FROM pg_class c WHERE c.relname = 'toasted'; $rows});
 my ($said, $answer) = ("SET ROLE poisoner; CREATE TEMP TABLE passing (a text);
-	CREATE TEMP TABLE named AS SELECT 'passing'::regclass AS r, 'passing'::regclass AS t; $rows SELECT 'ready';\n", '');
+	CREATE TEMP TABLE named AS SELECT 'passing'::regclass AS r, 'passing'::regclass AS t; " . ($rows =~ s/,\s*assay\.baseline_row.*(?= FROM named)//sr) . " SELECT 'ready';\n", '');
 my $session = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres') ], '<', \$said, '>', \$answer);
 $session->pump until $answer =~ /ready/;
 $node->safe_psql('postgres', 'DROP TABLE dropped_version, dropped_counted; DROP VIEW dropped_content');
-is($node->safe_psql('postgres', q{SELECT (SELECT count(*) FROM assay.text_model_registry), (SELECT count(*) FROM assay.baseline)}), '4|2', 'they are registered');
+is($node->safe_psql('postgres', q{SELECT (SELECT count(*) FROM assay.text_model_registry), (SELECT count(*) FROM assay.baseline)}), '4|1', 'they are registered');
 
 my $states = q{SELECT day, delta, total, published, slope, intercept, changes FROM words_version ORDER BY day};
 my $before = $node->safe_psql('postgres', $states);

@@ -47,7 +47,7 @@ PG_FUNCTION_INFO_V1(baseline_count_as_owner);
 Datum
 baseline_count_as_owner(PG_FUNCTION_ARGS)
 {
-	static const OwnerStatement count = {"SELECT assay.baseline_count($1, $2)", false, 2, {REGCLASSOID, TIMESTAMPTZOID}};
+	static const OwnerStatement count = {"baseline", "SELECT assay.baseline_count($1, $2)", false, 2, {REGCLASSOID, TIMESTAMPTZOID}};
 	Datum		args[2] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)};
 	bool		isnull;
 

@@ -430,7 +430,7 @@ PG_FUNCTION_INFO_V1(assay_rewrite_signals_as_owner);
 Datum
 assay_rewrite_signals_as_owner(PG_FUNCTION_ARGS)
 {
-	static const OwnerStatement rewrite = {"SELECT assay_internal.rewrite_signals($1)", false, 1, {REGCLASSOID}};
+	static const OwnerStatement rewrite = {NULL, "SELECT assay_internal.rewrite_signals($1)", false, 1, {REGCLASSOID}};
 	Datum		args[1] = {PG_GETARG_DATUM(0)};
 	bool		isnull;
 

@@ -8,7 +8,11 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "executor/spi.h"
 #include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
 
 #include "owner.h"
 
@@ -45,6 +49,97 @@ text_model_at_as_owner(PG_FUNCTION_ARGS)
 	if (isnull)
 		PG_RETURN_NULL();
 	PG_RETURN_DATUM(model);
+}
+
+/* What a call site of text_model_at() keeps: a model takes long to put together. */
+#define KNOWN_MODELS	8
+
+typedef struct KnownModel
+{
+	char	   *name;			/* NULL: free */
+	Oid			user;
+	int64		day;
+	Datum		model;
+	bool		isnull;
+} KnownModel;
+
+typedef struct KnownModels
+{
+	KnownModel	known[KNOWN_MODELS];
+	int			next;			/* the one to go */
+} KnownModels;
+
+/* The day (UTC) of a moment, all that matters of it */
+static int64
+DayOf(TimestampTz at)
+{
+	if (TIMESTAMP_NOT_FINITE(at))
+		return at;
+	return at / USECS_PER_DAY - (at % USECS_PER_DAY < 0 ? 1 : 0);
+}
+
+/* Ask for a model, into a place of the current memory context. */
+static void
+AskForModel(KnownModel *k, Datum name, Datum at)
+{
+	Oid			types[2] = {TEXTOID, TIMESTAMPTZOID};
+	Datum		args[2] = {name, at};
+	Datum		model;
+
+	SPI_connect();
+	if (SPI_execute_with_args("SELECT assay.text_model_at_as_owner((assay.text_model_named($1)).relation, $2)",
+							  2, types, args, NULL, true, 0) != SPI_OK_SELECT || SPI_processed != 1)
+		elog(ERROR, "could not ask for a text model");
+	model = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &k->isnull);
+	k->model = k->isnull ? (Datum) 0 : SPI_datumTransfer(model, false, -1);
+	SPI_finish();
+}
+
+/*
+ * text_model_at(name, at): the text model as it was known before the day of a
+ * moment.
+ */
+PG_FUNCTION_INFO_V1(text_model_at);
+Datum
+text_model_at(PG_FUNCTION_ARGS)
+{
+	KnownModels *all = fcinfo->flinfo->fn_extra;
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	int64		day = DayOf(PG_GETARG_TIMESTAMPTZ(1));
+	KnownModel *k;
+	KnownModel	asked = {0};
+	MemoryContext old;
+
+	if (all == NULL)
+		all = fcinfo->flinfo->fn_extra = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(KnownModels));
+	for (int i = 0; i < KNOWN_MODELS; i++)
+	{
+		k = &all->known[i];
+		if (k->name && k->day == day && k->user == GetUserId() && strcmp(k->name, name) == 0)
+			break;
+		k = NULL;
+	}
+	if (k == NULL)
+	{
+		old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+		AskForModel(&asked, PG_GETARG_DATUM(0), PG_GETARG_DATUM(1));
+		asked.name = pstrdup(name);
+		MemoryContextSwitchTo(old);
+		asked.user = GetUserId();
+		asked.day = day;
+		k = &all->known[all->next];
+		all->next = (all->next + 1) % KNOWN_MODELS;
+		if (k->name)
+		{
+			pfree(k->name);
+			if (!k->isnull)
+				pfree(DatumGetPointer(k->model));
+		}
+		*k = asked;
+	}
+	if (k->isnull)
+		PG_RETURN_NULL();
+	PG_RETURN_DATUM(k->model);
 }
 
 /*

@@ -303,10 +303,15 @@ BEGIN
 
 	-- Besides, the latest day alone has its total, and the model to score with.
 	IF all_changes > 0 THEN
-		EXECUTE format('UPDATE %s SET published = NULL, total = CASE WHEN date_trunc(''month'', day) < date_trunc(''month'', $1) THEN total END
+		EXECUTE format('UPDATE %s SET total = CASE WHEN date_trunc(''month'', day) < date_trunc(''month'', $1) THEN total END
 			WHERE published IS NOT NULL AND day < $1', r.relation) USING last_day;
 		EXECUTE format('UPDATE %s SET total = $1, published = assay.text_model_published($1, $2, slope, intercept) WHERE day = $3', r.relation)
 			USING total, r.max_bytes, last_day;
+		-- The messages of the latest day are judged by the version before it: that lies there ready, too.
+		EXECUTE format('UPDATE %s SET published = coalesce(published, assay.text_model_known($1, $2::timestamp AT TIME ZONE ''UTC''))
+			WHERE day = (SELECT max(b.day) FROM %1$s b WHERE b.day < $2)', r.relation) USING r.relation, last_day;
+		EXECUTE format('UPDATE %s SET published = NULL WHERE published IS NOT NULL AND day < (SELECT max(b.day) FROM %1$s b WHERE b.day < $1)',
+			r.relation) USING last_day;
 	END IF;
 
 	IF all_odd > 0 THEN
@@ -363,8 +368,7 @@ END $$;
 COMMENT ON FUNCTION assay.text_model_known(regclass, timestamptz) IS 'private: a text model as it was known before the day (UTC) of a moment';
 
 CREATE FUNCTION assay.text_model_at(name text, at timestamptz DEFAULT 'infinity') RETURNS assay.text_model
-	LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 100000 SET search_path = pg_catalog, pg_temp
-	AS $$ SELECT assay.text_model_at_as_owner((assay.text_model_named(name)).relation, at) $$;
+	AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100000;
 COMMENT ON FUNCTION assay.text_model_at(text, timestamptz) IS 'a text model as it was known before the day (UTC) of a moment; without one, as it is now';
 
 CREATE FUNCTION assay.create_text_model(name text, source regclass, content text, labels regclass, key text[] DEFAULT NULL,
