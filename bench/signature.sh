@@ -62,7 +62,7 @@ sql -v n="${MESSAGES:-60000}" -f bench/signature_find.sql
 echo
 echo "### Others like this in the last day, among $(sql -c 'SELECT count(*) FROM message') messages of three days"
 echo
-echo '| | CPU a look-up | blocks a look-up | found, look-ups | index, bytes a message |'
+echo '| | CPU a look-up | blocks a look-up | found, in look-ups | index, bytes a message |'
 echo '| --- | --- | --- | --- | --- |'
 find_by() {
 	local name=$1 index=$2 n=$3 condition=$4 settings=${5:-SELECT 1} us blocks found
@@ -72,7 +72,7 @@ find_by() {
 $query;"; done | median)
 	blocks=$(sql -c "$settings" -c "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF) $query" | sed -n 's/.*shared hit=\([0-9]*\).*/\1/p' | head -n 1)
 	found=$(sql -c "$settings" -c "$query" | tail -n 1)
-	row "$name" "$(calc '%.0f' "$us / $n") µs | $(calc '%.0f' "$blocks / $n") | $found of $n | $(sql -c "SELECT pg_relation_size('$index') / count(*) FROM message")"
+	row "$name" "$(calc '%.0f' "$us / $n") µs | $(calc '%.0f' "$blocks / $n") | $found in $n | $(sql -c "SELECT pg_relation_size('$index') / count(*) FROM message")"
 }
 alike='similar(o.sig, m.sig) >= 0.6'
 find_by '`similar` with each of the day' message_at 100 "$alike"
