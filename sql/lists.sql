@@ -53,6 +53,40 @@ SELECT assay.in_list('free_mail', 'sub2') AS sub2, assay.in_list('free_mail', 'o
 ROLLBACK;
 SELECT assay.in_list('free_mail', 'sub2') AS sub2, assay.in_list('free_mail', 'own') AS own, assay.list_state('free_mail');
 
+-- a part that fails while values are written takes along only what it did: one state, and a base where there is much
+CREATE FUNCTION pg_temp.try_last(i int) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+	IF i < 2000 THEN
+		RETURN true;
+	END IF;
+	INSERT INTO assay.list (set, value) VALUES ('parts', 'nested');
+	RAISE division_by_zero;
+EXCEPTION WHEN division_by_zero THEN
+	RETURN false;
+END $$;
+SELECT assay.create_list('parts');
+INSERT INTO assay.list (set, value) SELECT 'parts', 'v' || i FROM generate_series(1, 2000) i WHERE pg_temp.try_last(i);
+SELECT assay.list_state('parts'), assay.in_list('parts', 'v1999'), assay.in_list('parts', 'v2000'), assay.in_list('parts', 'nested'),
+	(SELECT count(*) FROM assay.list_base WHERE set = 'parts');
+BEGIN;
+INSERT INTO assay.list (set, value) VALUES ('parts', 'a');
+SAVEPOINT a;
+INSERT INTO assay.list (set, value) VALUES ('parts', 'b');
+ROLLBACK TO a;
+INSERT INTO assay.list (set, value) VALUES ('parts', 'c');
+DELETE FROM assay.list WHERE set = 'parts' AND value IN ('a', 'v1');
+COMMIT;
+SELECT value, added_state, removed_state FROM assay.list_history WHERE set = 'parts' AND value IN ('a', 'b', 'c', 'v1') ORDER BY value;
+-- what this transaction has open is forgotten at its end, whatever triggers fired
+BEGIN;
+ALTER TABLE assay.named_set DISABLE TRIGGER changed;
+INSERT INTO assay.list (set, value) VALUES ('parts', 'c');
+ALTER TABLE assay.named_set ENABLE ALWAYS TRIGGER changed;
+COMMIT;
+INSERT INTO assay.list (set, value) VALUES ('parts', 'd');
+SELECT assay.list_state('parts'), assay.in_list('parts', 'd');
+SELECT assay.drop_set('parts');
+
 -- expiry, at its very moment
 INSERT INTO assay.list (set, value, expires_at) VALUES ('free_mail', 'gone', now() - interval '1 s'), ('free_mail', 'stays', now() + interval '1 day'), ('free_mail', 'ever', 'infinity');
 SELECT v, assay.in_list('free_mail', v) FROM unnest('{gone,stays,ever}'::text[]) v;

@@ -774,7 +774,7 @@ phrase_settle(PG_FUNCTION_ARGS)
 	{
 		if (set->content == NULL || strcmp(set->content, NAMED_SET_PHRASES) != 0 || set->unsettled == 0)
 			continue;
-		set->unsettled = 0;
+		NamedSetSettled(set);
 		Compile(set->name, set->state);
 	}
 	return PointerGetDatum(NULL);
