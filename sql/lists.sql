@@ -171,6 +171,24 @@ SELECT assay.create_list('x', owner => 'nobody at all');
 UPDATE assay.list_entry SET value = 'other' WHERE set = 'big' AND value = 'v5';
 UPDATE assay.list_entry SET removed_state = NULL WHERE set = 'big' AND value = 'v7';
 SELECT assay.list_write();
+-- nor does a bad name cost memory for ever
+CREATE FUNCTION pg_temp.ask_badly(times int) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	ask text;
+BEGIN
+	FOREACH ask IN ARRAY ARRAY['in_list(%L, %L)', 'list_state(repeat(%2$L, 64))', 'phrase_hits(%L, %L)', 'phrase_state(repeat(%2$L, 64))'] LOOP
+		FOR i IN 1..times LOOP
+			BEGIN
+				EXECUTE 'SELECT assay.' || format(ask, '', 'x');
+			EXCEPTION WHEN undefined_object THEN
+				NULL;
+			END;
+		END LOOP;
+	END LOOP;
+	RETURN (SELECT sum(used_bytes) FROM pg_backend_memory_contexts WHERE name = 'CacheMemoryContext');
+END $$;
+SELECT pg_temp.ask_badly(10) AS before \gset
+SELECT pg_temp.ask_badly(500) - :before < 100000 AS bounded;
 -- what is not found is not kept
 SELECT count(*) FROM assay.list_cache() WHERE set IN ('none', '');
 
