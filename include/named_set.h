@@ -61,12 +61,18 @@ typedef enum NamedSetNews
 	SET_OTHER					/* load it */
 } NamedSetNews;
 
-/* A set that this transaction changes */
+/*
+ * A set that this transaction changes.  What a subtransaction did to it is
+ * undone when that aborts, and is its parent's when it commits.
+ */
 typedef struct OpenSet
 {
+	SubTransactionId opened;	/* in which it was opened */
+	SubTransactionId closed;	/* ... its row went, if it did */
+	SubTransactionId settled;	/* ... its changes were last dealt with */
 	char		name[NAMED_SET_MAX_NAME + 1];
 	const char *content;		/* as who opened it said, or NULL */
-	Oid			user;			/* who was found to be allowed to */
+	Oid			user;			/* who was found to be allowed to, if still so */
 	int64		state;
 	TimestampTz at;				/* of its changes */
 	int64		changes;		/* since it was opened */
@@ -86,6 +92,7 @@ extern Relation NamedSetTable(const char *table);
 extern Oid	NamedSetIndex(const char *index);
 extern OpenSet *NamedSetOpen(const char *name, int len, const char *content);
 extern OpenSet *NamedSetNextOpen(int *i);
+extern void NamedSetSettled(OpenSet *set);
 
 /* The owner of the extension's tables, for the time of a change */
 typedef struct NamedSetSecurity

@@ -53,6 +53,40 @@ SELECT assay.in_list('free_mail', 'sub2') AS sub2, assay.in_list('free_mail', 'o
 ROLLBACK;
 SELECT assay.in_list('free_mail', 'sub2') AS sub2, assay.in_list('free_mail', 'own') AS own, assay.list_state('free_mail');
 
+-- a part that fails while values are written takes along only what it did: one state, and a base where there is much
+CREATE FUNCTION pg_temp.try_last(i int) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+	IF i < 2000 THEN
+		RETURN true;
+	END IF;
+	INSERT INTO assay.list (set, value) VALUES ('parts', 'nested');
+	RAISE division_by_zero;
+EXCEPTION WHEN division_by_zero THEN
+	RETURN false;
+END $$;
+SELECT assay.create_list('parts');
+INSERT INTO assay.list (set, value) SELECT 'parts', 'v' || i FROM generate_series(1, 2000) i WHERE pg_temp.try_last(i);
+SELECT assay.list_state('parts'), assay.in_list('parts', 'v1999'), assay.in_list('parts', 'v2000'), assay.in_list('parts', 'nested'),
+	(SELECT count(*) FROM assay.list_base WHERE set = 'parts');
+BEGIN;
+INSERT INTO assay.list (set, value) VALUES ('parts', 'a');
+SAVEPOINT a;
+INSERT INTO assay.list (set, value) VALUES ('parts', 'b');
+ROLLBACK TO a;
+INSERT INTO assay.list (set, value) VALUES ('parts', 'c');
+DELETE FROM assay.list WHERE set = 'parts' AND value IN ('a', 'v1');
+COMMIT;
+SELECT value, added_state, removed_state FROM assay.list_history WHERE set = 'parts' AND value IN ('a', 'b', 'c', 'v1') ORDER BY value;
+-- what this transaction has open is forgotten at its end, whatever triggers fired
+BEGIN;
+ALTER TABLE assay.named_set DISABLE TRIGGER changed;
+INSERT INTO assay.list (set, value) VALUES ('parts', 'c');
+ALTER TABLE assay.named_set ENABLE ALWAYS TRIGGER changed;
+COMMIT;
+INSERT INTO assay.list (set, value) VALUES ('parts', 'd');
+SELECT assay.list_state('parts'), assay.in_list('parts', 'd');
+SELECT assay.drop_set('parts');
+
 -- expiry, at its very moment
 INSERT INTO assay.list (set, value, expires_at) VALUES ('free_mail', 'gone', now() - interval '1 s'), ('free_mail', 'stays', now() + interval '1 day'), ('free_mail', 'ever', 'infinity');
 SELECT v, assay.in_list('free_mail', v) FROM unnest('{gone,stays,ever}'::text[]) v;
@@ -137,6 +171,24 @@ SELECT assay.create_list('x', owner => 'nobody at all');
 UPDATE assay.list_entry SET value = 'other' WHERE set = 'big' AND value = 'v5';
 UPDATE assay.list_entry SET removed_state = NULL WHERE set = 'big' AND value = 'v7';
 SELECT assay.list_write();
+-- nor does a bad name cost memory for ever
+CREATE FUNCTION pg_temp.ask_badly(times int) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	ask text;
+BEGIN
+	FOREACH ask IN ARRAY ARRAY['in_list(%L, %L)', 'list_state(repeat(%2$L, 64))', 'phrase_hits(%L, %L)', 'phrase_state(repeat(%2$L, 64))'] LOOP
+		FOR i IN 1..times LOOP
+			BEGIN
+				EXECUTE 'SELECT assay.' || format(ask, '', 'x');
+			EXCEPTION WHEN undefined_object THEN
+				NULL;
+			END;
+		END LOOP;
+	END LOOP;
+	RETURN (SELECT sum(used_bytes) FROM pg_backend_memory_contexts WHERE name = 'CacheMemoryContext');
+END $$;
+SELECT pg_temp.ask_badly(10) AS before \gset
+SELECT pg_temp.ask_badly(500) - :before < 100000 AS bounded;
 -- what is not found is not kept
 SELECT count(*) FROM assay.list_cache() WHERE set IN ('none', '');
 

@@ -65,6 +65,72 @@ INSERT INTO assay.phrase (set, name, pattern, weight) VALUES ('bec', 'heavy', 'l
 SELECT weight FROM unnest('{lead,helium}'::text[]) t, assay.phrase_summary('bec', t);
 DELETE FROM assay.phrase WHERE name IN ('heavy', 'light');
 
+-- parts of a transaction that fail while phrases are written take along only what they did
+CREATE FUNCTION pg_temp.try_last(x text, call text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+	IF x <> 'last' THEN
+		RETURN true;
+	END IF;
+	EXECUTE call;
+	RAISE division_by_zero;
+EXCEPTION WHEN division_by_zero THEN
+	RETURN false;
+END $$;
+CREATE FUNCTION pg_temp.write_and_try(call text) RETURNS TABLE (hits text[], states bigint) LANGUAGE plpgsql AS $$
+DECLARE
+	before bigint := assay.phrase_state('bec');
+BEGIN
+	INSERT INTO assay.phrase (set, name, pattern) SELECT 'bec', x, 'row ' || x FROM unnest('{one,two,last}'::text[]) x WHERE pg_temp.try_last(x, call);
+	hits := assay.phrase_hits('bec', 'row one, row two, row last, nested');
+	states := assay.phrase_state('bec') - before;
+	RETURN NEXT;
+	DELETE FROM assay.phrase WHERE pattern LIKE 'row %';
+END $$;
+SELECT call, w.* FROM unnest(ARRAY['SELECT 1', $$INSERT INTO assay.phrase (set, name, pattern) VALUES ('bec', 'nested', 'nested')$$,
+	$$SELECT assay.create_phrase_set('nested')$$, $$SELECT assay.drop_set('bec')$$, $$TRUNCATE assay.named_set CASCADE$$]) call, pg_temp.write_and_try(call) w;
+-- nor do those that succeed, or that make or drop another set
+CREATE FUNCTION pg_temp.make_and_drop(x text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+	BEGIN
+		PERFORM assay.create_phrase_set('another');
+		PERFORM assay.drop_set('another');
+	EXCEPTION WHEN division_by_zero THEN
+		RETURN false;
+	END;
+	RETURN true;
+END $$;
+INSERT INTO assay.phrase (set, name, pattern) SELECT 'bec', x, 'row ' || x FROM unnest('{one,two}'::text[]) x WHERE pg_temp.make_and_drop(x);
+SELECT assay.phrase_hits('bec', 'row one, row two');
+-- opened in a part that succeeded, within one that failed
+BEGIN;
+SAVEPOINT a;
+SAVEPOINT b;
+DELETE FROM assay.phrase WHERE name = 'two';
+RELEASE b;
+SELECT assay.phrase_hits('bec', 'row one, row two');
+ROLLBACK TO a;
+SELECT assay.phrase_hits('bec', 'row one, row two');
+DELETE FROM assay.phrase WHERE name = 'one';
+SELECT assay.phrase_hits('bec', 'row one, row two');
+COMMIT;
+SELECT assay.phrase_hits('bec', 'row one, row two'), assay.phrase_state('bec') - max(removed_state) AS since FROM assay.phrase_history;
+DELETE FROM assay.phrase WHERE name = 'two';
+-- a set in which a part of a transaction failed may be changed by nobody else
+CREATE ROLE regress_phrase_nobody;
+SELECT current_user AS me \gset
+BEGIN;
+INSERT INTO assay.phrase (set, name, pattern) VALUES ('bec', 'mine', 'mine');
+SAVEPOINT a;
+GRANT :"me" TO regress_phrase_nobody;
+SAVEPOINT b;
+SET LOCAL ROLE regress_phrase_nobody;
+INSERT INTO assay.phrase (set, name, pattern) VALUES ('bec', 'theirs', 'theirs');
+ROLLBACK TO a;
+SET LOCAL ROLE regress_phrase_nobody;
+INSERT INTO assay.phrase (set, name, pattern) VALUES ('bec', 'theirs', 'theirs');
+ROLLBACK;
+DROP ROLE regress_phrase_nobody;
+
 -- a compiled form that is damaged or gone
 BEGIN;
 UPDATE assay.phrase_base SET themes = '{}';

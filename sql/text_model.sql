@@ -446,6 +446,47 @@ FROM (VALUES ('{"format": 1, "kind": "counts", "tokens_version": 1, "tokens": 1,
 DROP TABLE sound, damaged;
 DROP FUNCTION tried, bytes_of, of_bytes;
 
+-- a row type that changes between two calls of one place
+CREATE TABLE shifting AS SELECT 'Cheap pills'::text AS subject, '1234'::text AS body;
+DO $$
+DECLARE
+	m text_model := (SELECT text_model_agg(malicious, body) FROM mail);
+	r shifting;
+	score real;
+BEGIN
+	FOREACH score IN ARRAY '{1,2}'::real[] LOOP
+		IF score = 2 THEN
+			ALTER TABLE shifting ALTER body TYPE int8 USING body::int8;
+		END IF;
+		SELECT * INTO r FROM shifting;
+		score := text_score(m, r);
+	END LOOP;
+END $$;
+DROP TABLE shifting;
+
+-- a cancel stops what is long for large values: what is behind it in the row isn't reached
+CREATE FUNCTION bytes_of(text_model) RETURNS bytea LANGUAGE internal IMMUTABLE STRICT AS 'byteasend';
+CREATE TABLE kept AS SELECT text_model_agg(malicious, body) AS m FROM mail;
+SELECT pg_cancel_backend(pg_backend_pid()), length(text_model_send(m)), pg_try_advisory_lock(1) FROM kept;
+SELECT pg_cancel_backend(pg_backend_pid()), length(bytes_of(text_model_publish(m, 4096))), pg_try_advisory_lock(2) FROM kept;
+SELECT pg_cancel_backend(pg_backend_pid()), phrases('{a}', ARRAY[pg_backend_pid()::text]) IS NULL, pg_try_advisory_lock(3) FROM kept;
+SELECT pg_cancel_backend(pg_backend_pid()), length(bytes_of(m)), pg_try_advisory_lock(4) FROM kept;
+SELECT objid FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid();
+SELECT pg_advisory_unlock_all();
+DROP TABLE kept;
+DROP FUNCTION bytes_of;
+
+-- what is quoted in an error is cut between characters
+CREATE FUNCTION quoted(call text) RETURNS bytea LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE call;
+	RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+	RETURN convert_to(SQLERRM, 'SQL_ASCII');
+END $$;
+SELECT convert_from(quoted(format(call, rpad(start, n, '€'))), 'UTF8') FROM unnest(ARRAY['SELECT %L::text_model', 'SELECT text_score(m, jsonb_build_object(%L, 1)) FROM whole', 'SELECT %L::scored']) WITH ORDINALITY c(call, o), unnest('{"",a}'::text[]) start, unnest('{21,22,30}'::int[]) n ORDER BY o, n, start;
+DROP FUNCTION quoted;
+
 DROP FUNCTION spy, escape, broken, direct;
 DROP TABLE mail, label;
 REVOKE ALL ON SCHEMA public FROM regress_text_owner;

@@ -22,8 +22,6 @@
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/pg_proc.h"
-#include "common/cryptohash.h"
-#include "common/sha2.h"
 #include "funcapi.h"
 #include "lib/ilist.h"
 #include "miscadmin.h"
@@ -35,6 +33,7 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
+#include "digest.h"
 #include "model_cache.h"
 #include "predict.h"
 
@@ -43,7 +42,6 @@
 #define MODEL_CACHE_SIZE_MAX		MAX_KILOBYTES
 
 #define CACHE_LINE	64
-#define DIGEST_CHUNK ((Size) 1 << 20)	/* bytes between looks for a cancel */
 
 static int	model_cache_size = MODEL_CACHE_SIZE_DEFAULT;	/* kB */
 
@@ -75,30 +73,17 @@ typedef struct ModelCallKey
 static void
 ComputeDigest(const Model *model, uint8 *digest)
 {
-	const uint8 *bytes = (const uint8 *) model;
-	Size		size = VARSIZE(model);
-	pg_cryptohash_ctx *context = pg_cryptohash_create(PG_SHA256);
-	uint8		whole[PG_SHA256_DIGEST_LENGTH];
 	Model		header;
+	DigestPiece pieces[2] = {
+		{&header, sizeof(Model)},
+		{(const uint8 *) model + sizeof(Model), VARSIZE(model) - sizeof(Model)}
+	};
 
 	memcpy(&header, model, sizeof(Model));
 	memset(header.digest, 0, MODEL_DIGEST);
 	/* Flags of the varlena header are not part of the model */
 	SET_VARSIZE(&header, VARSIZE(model));
-	if (context == NULL || pg_cryptohash_init(context) < 0 ||
-		pg_cryptohash_update(context, (uint8 *) &header, sizeof(Model)) < 0)
-		elog(ERROR, "could not compute the digest of a model");
-	for (Size at = sizeof(Model); at < size; at += DIGEST_CHUNK)
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (pg_cryptohash_update(context, bytes + at,
-								 Min(size - at, DIGEST_CHUNK)) < 0)
-			elog(ERROR, "could not compute the digest of a model");
-	}
-	if (pg_cryptohash_final(context, whole, sizeof(whole)) < 0)
-		elog(ERROR, "could not compute the digest of a model");
-	pg_cryptohash_free(context);
-	memcpy(digest, whole, MODEL_DIGEST);
+	Digest(pieces, lengthof(pieces), digest, MODEL_DIGEST);
 }
 
 void

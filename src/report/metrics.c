@@ -25,6 +25,7 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "libpq/pqformat.h"
+#include "mb/pg_wchar.h"
 #include "order.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -485,7 +486,8 @@ ReportScoredInput(const char *string)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-			 errmsg("invalid input syntax for type %s: \"%.64s\"", "scored", string),
+			 errmsg("invalid input syntax for type %s: \"%.*s\"", "scored",
+					pg_mbcliplen(string, strlen(string), 64), string),
 			 errhint("Expected is \"1:shift score/positive/negative ...\" in ascending order of scores.")));
 }
 

@@ -459,7 +459,7 @@ list_settle(PG_FUNCTION_ARGS)
 		set->fresh = false;
 		if (!due)
 			continue;
-		set->unsettled = 0;
+		NamedSetSettled(set);
 		CommandCounterIncrement();
 		PushActiveSnapshot(GetTransactionSnapshot());
 		Merge(set->name, set->state, false);

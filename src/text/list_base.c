@@ -292,7 +292,7 @@ ListBuilderAdd(ListBuilder *builder, ListPrint key, TimestampTz expires_at)
 }
 
 static int
-CompareItems(const void *a, const void *b)
+CompareItems(const void *a, const void *b, void *arg)
 {
 	const ListPrint *x = &((const ListItem *) a)->key;
 	const ListPrint *y = &((const ListItem *) b)->key;
@@ -337,12 +337,11 @@ ListBuilderFinish(ListBuilder *builder)
 	uint32	   *start;
 
 	if (builder->count > 0)
-		qsort(builder->items, builder->count, sizeof(ListItem), CompareItems);
+		qsort_interruptible(builder->items, builder->count, sizeof(ListItem), CompareItems, NULL);
 	for (Size i = 0; i < builder->count; i++)
 		expiring += builder->items[i].expires_at != DT_NOEND;
 	while (((Size) BUCKET_VALUES << bits) * 2 <= builder->count)
 		bits++;
-	CHECK_FOR_INTERRUPTS();
 
 	base = MakeBase(bits, builder->count, expiring, builder->seed, &builder->shape);
 	prints = (uint64 *) Prints(base);
@@ -352,6 +351,8 @@ ListBuilderFinish(ListBuilder *builder)
 		const ListItem *item = &builder->items[i];
 		bool		expires = item->expires_at != DT_NOEND;
 
+		if (i % 65536 == 65535)
+			CHECK_FOR_INTERRUPTS();
 		while (bucket <= Bucket(bits, item->key))
 			start[bucket++] = i;
 		prints[i] = item->key.print | (expires ? 1 : 0);
@@ -425,7 +426,7 @@ ListBaseMerge(const ListBase *base, const ListDelta *delta, const ListShape *sha
 		sorted[nsorted].key = change->key;
 		sorted[nsorted++].expires_at = change->present ? change->expires_at : DT_NOBEGIN;
 	}
-	qsort(sorted, nsorted, sizeof(ListItem), CompareItems);
+	qsort_interruptible(sorted, nsorted, sizeof(ListItem), CompareItems, NULL);
 
 	out.prints = palloc_extended((most + 1) * sizeof(uint64), MCXT_ALLOC_HUGE);
 	out.start = palloc_extended((buckets + 1) * sizeof(uint32), MCXT_ALLOC_HUGE);

@@ -195,7 +195,11 @@ ReadEntry(HeapTuple tuple, TupleDesc desc, ListRow *entry)
 	return number >= 0 && entry->key_len <= LIST_MAX_KEY;
 }
 
-/* Changes by one of the two indexes of states */
+/*
+ * Changes by one of the two indexes of states.  Their order doesn't matter, as
+ * a scan may go without indexes (ignore_system_indexes): what went comes in a
+ * pass of its own before, and of what stands there is one row for a value.
+ */
 static void
 ScanChanges(const char *set, Snapshot snapshot, int64 after, bool removed,
 			const uint64 *seed, ListDelta *delta, ListShape *shape)
@@ -218,7 +222,7 @@ ScanChanges(const char *set, Snapshot snapshot, int64 after, bool removed,
 		if (!ReadEntry(tuple, RelationGetDescr(rel), &entry))
 			continue;
 		ListShapeAdd(shape, entry.kind, entry.tenant_len > 0, entry.key, entry.key_len);
-		/* A value that came again stands in a later row, which is read later. */
+		/* What came and went again was dealt with as what went. */
 		if (entry.removed == removed)
 			ListDeltaSet(delta, ListFingerprint(seed, entry.kind, entry.tenant, entry.tenant_len,
 												entry.key, entry.key_len),

@@ -204,6 +204,7 @@ FindList(const char *name, int len)
 {
 	ListCell   *lc;
 	CachedList *list;
+	NamedSet	set = {0};
 	MemoryContext old;
 
 	foreach(lc, cache)
@@ -212,9 +213,11 @@ FindList(const char *name, int len)
 		if (list->set.name_len == len && memcmp(list->set.name, name, len) == 0)
 			return list;
 	}
+	/* A bad name is an error before there is anything to lose. */
+	NamedSetName(&set, name, len, NAMED_SET_LIST);
 	old = MemoryContextSwitchTo(CacheMemoryContext);
 	list = palloc0(sizeof(CachedList));
-	NamedSetName(&list->set, name, len, NAMED_SET_LIST);
+	list->set = set;
 	list->context = AllocSetContextCreate(CacheMemoryContext, "pg_assay list",
 										  ALLOCSET_DEFAULT_SIZES);
 	list->base_context = AllocSetContextCreate(list->context, "pg_assay list base",

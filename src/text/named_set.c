@@ -123,31 +123,85 @@ RolesChanged(Datum arg, int cacheid, uint32 hashvalue)
 
 /* What an undone part of the transaction wrote may have been loaded. */
 static void
-ForgetOwnChanges(bool end)
+ForgetLoaded(void)
 {
-	if (!changing)
-		return;
 	reload_generation++;
 	named_set_generation++;
-	open_sets = NIL;			/* their memory is the transaction's */
-	if (end)
-		changing = false;
 }
 
 static void
 EndTransaction(XactEvent event, void *arg)
 {
-	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT ||
-		event == XACT_EVENT_PREPARE || event == XACT_EVENT_PARALLEL_COMMIT ||
-		event == XACT_EVENT_PARALLEL_ABORT)
-		ForgetOwnChanges(true);
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT &&
+		event != XACT_EVENT_PREPARE && event != XACT_EVENT_PARALLEL_COMMIT &&
+		event != XACT_EVENT_PARALLEL_ABORT)
+		return;
+	if (changing)
+		ForgetLoaded();
+	open_sets = NIL;			/* their memory is the transaction's */
+	changing = false;
+}
+
+/* What a subtransaction did to open sets is its parent's now. */
+static void
+KeepSubtransaction(SubTransactionId id, SubTransactionId parent)
+{
+	ListCell   *lc;
+
+	foreach(lc, open_sets)
+	{
+		OpenSet    *set = lfirst(lc);
+
+		if (set->opened == id)
+			set->opened = parent;
+		if (set->closed == id)
+			set->closed = parent;
+		if (set->settled == id)
+			set->settled = parent;
+	}
+}
+
+/*
+ * Sets that a subtransaction opened are not open any more.  Of others, what
+ * was opened before it is as it was, but what it has settled is to be settled
+ * again, and the user's right may have been given in it.
+ */
+static void
+UndoSubtransaction(SubTransactionId id)
+{
+	ListCell   *lc;
+
+	foreach(lc, open_sets)
+	{
+		OpenSet    *set = lfirst(lc);
+
+		if (set->opened == id)
+		{
+			open_sets = foreach_delete_current(open_sets, lc);
+			continue;
+		}
+		set->user = InvalidOid;
+		if (set->closed == id)
+			set->closed = InvalidSubTransactionId;
+		if (set->settled == id)
+		{
+			set->settled = InvalidSubTransactionId;
+			set->unsettled = set->changes;
+			set->fresh = true;
+		}
+	}
 }
 
 static void
 EndSubtransaction(SubXactEvent event, SubTransactionId id, SubTransactionId parent, void *arg)
 {
-	if (event == SUBXACT_EVENT_ABORT_SUB)
-		ForgetOwnChanges(false);
+	if (event == SUBXACT_EVENT_COMMIT_SUB)
+		KeepSubtransaction(id, parent);
+	else if (event == SUBXACT_EVENT_ABORT_SUB && changing)
+	{
+		ForgetLoaded();
+		UndoSubtransaction(id);
+	}
 }
 
 void
@@ -160,8 +214,9 @@ NamedSetInit(void)
 	RegisterSubXactCallback(EndSubtransaction, NULL);
 }
 
-static bool
-IsOpen(const char *name, int len)
+/* The set of a name that is open, or NULL */
+static OpenSet *
+FindOpen(const char *name, int len)
 {
 	ListCell   *lc;
 
@@ -169,10 +224,42 @@ IsOpen(const char *name, int len)
 	{
 		OpenSet    *set = lfirst(lc);
 
-		if (strncmp(set->name, name, len) == 0 && set->name[len] == '\0')
-			return true;
+		if (set->closed == InvalidSubTransactionId &&
+			strncmp(set->name, name, len) == 0 && set->name[len] == '\0')
+			return set;
 	}
-	return false;
+	return NULL;
+}
+
+/* A name as a row has it, which may be longer than a set's */
+static OpenSet *
+FindOpenText(const text *name)
+{
+	int			len = VARSIZE_ANY_EXHDR(name);
+
+	return len > NAMED_SET_MAX_NAME ? NULL : FindOpen(VARDATA_ANY(name), len);
+}
+
+/* Until a subtransaction that we are in aborts */
+static void
+Close(OpenSet *set)
+{
+	if (set != NULL)
+		set->closed = GetCurrentSubTransactionId();
+}
+
+static void
+CloseAll(void)
+{
+	ListCell   *lc;
+
+	foreach(lc, open_sets)
+	{
+		OpenSet    *set = lfirst(lc);
+
+		if (set->closed == InvalidSubTransactionId)
+			Close(set);
+	}
 }
 
 static void
@@ -191,10 +278,12 @@ NoteOpen(const char *name, int len, int64 state)
 	OpenSet    *set = palloc0(sizeof(OpenSet));
 
 	memcpy(set->name, name, len);
+	set->opened = GetCurrentSubTransactionId();
 	set->state = state;
 	set->at = GetCurrentTimestamp();
 	set->fresh = true;
 	open_sets = lappend(open_sets, set);
+	changing = true;			/* so that they are forgotten at its end */
 	MemoryContextSwitchTo(old);
 	return set;
 }
@@ -221,10 +310,13 @@ SetRowChanged(const TriggerData *trigger, text *name)
 	{
 		/* What is loaded of the name may be of another set, with any state. */
 		CacheInvalidateRelcacheByRelid(InSchema("list_entry"));
-		open_sets = NIL;
+		if (name == NULL)
+			CloseAll();
+		else
+			Close(FindOpenText(name));
 	}
 	else if (StateGrows(trigger, &state) && VARSIZE_ANY_EXHDR(name) <= NAMED_SET_MAX_NAME &&
-			 !IsOpen(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name)))
+			 FindOpenText(name) == NULL)
 	{
 		/*
 		 * Changes of contents that follow in this transaction are told by
@@ -262,7 +354,7 @@ set_changed(PG_FUNCTION_ARGS)
 	changing = true;
 	if (strcmp(RelationGetRelationName(trigger->tg_relation), "named_set") == 0)
 		SetRowChanged(trigger, name);
-	else if (name == NULL || !IsOpen(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name)))
+	else if (name == NULL || FindOpenText(name) == NULL)
 		CacheInvalidateRelcache(trigger->tg_relation);
 	return PointerGetDatum(NULL);
 }
@@ -581,20 +673,15 @@ NamedSetOpen(const char *name, int len, const char *content)
 	NamedSet	wanted = {0};
 	HeapTuple	row;
 	TupleDesc	desc;
-	OpenSet    *set = NULL;
+	OpenSet    *set;
 	Oid			owner;
 	int64		state;
 	bool		isnull;
-	ListCell   *lc;
 
 	NamedSetName(&wanted, name, len, content);
-	foreach(lc, open_sets)
-	{
-		set = lfirst(lc);
-		if (set->user == user && set->content == content && strcmp(set->name, wanted.name) == 0)
-			return set;
-	}
-	set = NULL;
+	set = FindOpen(name, len);
+	if (set != NULL && set->user == user && set->content == content)
+		return set;
 	NamedSetEnter(&security);
 	SPI_connect();
 	if (LockSet(name, len) == 0)
@@ -609,20 +696,23 @@ NamedSetOpen(const char *name, int len, const char *content)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("must be owner of set \"%s\"", wanted.name)));
-	foreach(lc, open_sets)
-		if (strcmp(((OpenSet *) lfirst(lc))->name, wanted.name) == 0)
-		set = lfirst(lc);
+	set = FindOpen(name, len);
 	if (set == NULL || set->state != state ||
 		!TransactionIdIsCurrentTransactionId(DatumGetTransactionId(SPI_getbinval(row, desc, 4, &isnull))))
 	{
-		/* Its trigger notes it as open. */
+		int64		changes = set == NULL ? 0 : set->changes;
+
+		/*
+		 * Its trigger notes it as open, in place of what was by another
+		 * state.
+		 */
+		Close(set);
 		state = NextState(name, len);
-		foreach(lc, open_sets)
-			if (strcmp(((OpenSet *) lfirst(lc))->name, wanted.name) == 0)
-			set = lfirst(lc);
+		set = FindOpen(name, len);
 		if (set == NULL)
 			set = NoteOpen(name, len, state);
 		set->state = state;
+		set->changes = set->unsettled = changes;
 	}
 	set->user = user;
 	set->content = content;
@@ -631,9 +721,24 @@ NamedSetOpen(const char *name, int len, const char *content)
 	return set;
 }
 
-/* The sets that this transaction has opened, one by one; begin with 0 */
+/* The sets that this transaction has open, one by one; begin with 0 */
 OpenSet    *
 NamedSetNextOpen(int *i)
 {
-	return *i < list_length(open_sets) ? list_nth(open_sets, (*i)++) : NULL;
+	while (*i < list_length(open_sets))
+	{
+		OpenSet    *set = list_nth(open_sets, (*i)++);
+
+		if (set->closed == InvalidSubTransactionId)
+			return set;
+	}
+	return NULL;
+}
+
+/* The changes of a set are dealt with, unless this subtransaction aborts. */
+void
+NamedSetSettled(OpenSet *set)
+{
+	set->unsettled = 0;
+	set->settled = GetCurrentSubTransactionId();
 }

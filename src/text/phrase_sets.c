@@ -324,6 +324,7 @@ FindSet(const char *name, int len)
 {
 	ListCell   *lc;
 	CachedPhrases *phrases;
+	NamedSet	set = {0};
 	MemoryContext old;
 
 	foreach(lc, cache)
@@ -332,9 +333,11 @@ FindSet(const char *name, int len)
 		if (phrases->set.name_len == len && memcmp(phrases->set.name, name, len) == 0)
 			return phrases;
 	}
+	/* A bad name is an error before there is anything to lose. */
+	NamedSetName(&set, name, len, NAMED_SET_PHRASES);
 	old = MemoryContextSwitchTo(CacheMemoryContext);
 	phrases = palloc0(sizeof(CachedPhrases));
-	NamedSetName(&phrases->set, name, len, NAMED_SET_PHRASES);
+	phrases->set = set;
 	phrases->context = AllocSetContextCreate(CacheMemoryContext, "pg_assay phrase set",
 											 ALLOCSET_DEFAULT_SIZES);
 	cache = lappend(cache, phrases);
@@ -774,7 +777,7 @@ phrase_settle(PG_FUNCTION_ARGS)
 	{
 		if (set->content == NULL || strcmp(set->content, NAMED_SET_PHRASES) != 0 || set->unsettled == 0)
 			continue;
-		set->unsettled = 0;
+		NamedSetSettled(set);
 		Compile(set->name, set->state);
 	}
 	return PointerGetDatum(NULL);

@@ -9,13 +9,13 @@
  */
 #include "postgres.h"
 
-#include "common/cryptohash.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "port/pg_crc32c.h"
 #include "utils/memutils.h"
 
 #include "compile_child.h"
+#include "digest.h"
 #include "encoding.h"
 #include "match.h"
 #include "phrases_value.h"
@@ -66,16 +66,10 @@ ReadPiece(TruthReader *reader)
 void
 PhrasesHash(const Phrases *p, uint8 *hash)
 {
-	pg_cryptohash_ctx *ctx = pg_cryptohash_create(PG_SHA256);
 	int32		head[4] = {p->version, p->syntax, p->nnames, p->npatterns};
+	DigestPiece pieces[2] = {{head, sizeof(head)}, {p->data, p->truth_len}};
 
-	if (ctx == NULL ||
-		pg_cryptohash_init(ctx) < 0 ||
-		pg_cryptohash_update(ctx, (uint8 *) head, sizeof(head)) < 0 ||
-		pg_cryptohash_update(ctx, (const uint8 *) p->data, p->truth_len) < 0 ||
-		pg_cryptohash_final(ctx, hash, PG_SHA256_DIGEST_LENGTH) < 0)
-		elog(ERROR, "could not compute the hash of a phrases value");
-	pg_cryptohash_free(ctx);
+	Digest(pieces, lengthof(pieces), hash, PG_SHA256_DIGEST_LENGTH);
 }
 
 /* Identifies the compiler of a database */

@@ -11,12 +11,12 @@
 #include <math.h>
 
 #include "common/base64.h"
-#include "common/cryptohash.h"
 #include "common/int.h"
-#include "common/sha2.h"
+#include "digest.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "libpq/pqformat.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
 #include "text_form.h"
@@ -267,18 +267,14 @@ static void
 ComputeDigest(const TextModelValue *v, uint8 *digest)
 {
 	TextModelValue header;
-	uint8		whole[PG_SHA256_DIGEST_LENGTH];
-	pg_cryptohash_ctx *context = pg_cryptohash_create(PG_SHA256);
+	DigestPiece pieces[2] = {
+		{&header.format, offsetof(TextModelValue, data) - offsetof(TextModelValue, format)},
+		{v->data, VARSIZE(v) - offsetof(TextModelValue, data)}
+	};
 
 	memcpy(&header, v, offsetof(TextModelValue, data));
 	memset(header.digest, 0, TEXT_MODEL_DIGEST);
-	if (context == NULL || pg_cryptohash_init(context) < 0 ||
-		pg_cryptohash_update(context, &header.format, offsetof(TextModelValue, data) - offsetof(TextModelValue, format)) < 0 ||
-		pg_cryptohash_update(context, v->data, VARSIZE(v) - offsetof(TextModelValue, data)) < 0 ||
-		pg_cryptohash_final(context, whole, sizeof(whole)) < 0)
-		elog(ERROR, "could not compute the digest of a text model");
-	pg_cryptohash_free(context);
-	memcpy(digest, whole, TEXT_MODEL_DIGEST);
+	Digest(pieces, lengthof(pieces), digest, TEXT_MODEL_DIGEST);
 }
 
 /* Bits that are set in some count of a value */
@@ -617,12 +613,14 @@ text_model_in(PG_FUNCTION_ARGS)
 	if (v == NULL)
 		ereturn(fcinfo->context, (Datum) 0,
 				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-				 errmsg("invalid input syntax for type %s: \"%.64s\"", "text_model", in),
+				 errmsg("invalid input syntax for type %s: \"%.*s\"", "text_model",
+						pg_mbcliplen(in, strlen(in), 64), in),
 				 errhint("text_model_agg(boolean, text) builds a text model.")));
 	if ((fault = TextModelFault(v)) != NULL)
 		ereturn(fcinfo->context, (Datum) 0,
 				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-				 errmsg("invalid value for type %s: \"%.64s\"", "text_model", in),
+				 errmsg("invalid value for type %s: \"%.*s\"", "text_model",
+						pg_mbcliplen(in, strlen(in), 64), in),
 				 errdetail_internal("%s", fault)));
 	ComputeDigest(v, v->digest);
 	PG_RETURN_POINTER(v);

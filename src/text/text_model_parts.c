@@ -234,7 +234,8 @@ TextPartsFromJsonb(TextParts *parts, Datum content)
 			if (part == PART_COUNT)
 				ereport(ERROR,
 						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						 errmsg("a message has no part \"%.*s\"", Min(v.val.string.len, 64), v.val.string.val),
+						 errmsg("a message has no part \"%.*s\"",
+								pg_mbcliplen(v.val.string.val, v.val.string.len, 64), v.val.string.val),
 						 errhint("Its parts are subject, body, headers, urls and tokens.")));
 		}
 		else if (token == WJB_VALUE && part < PART_COUNT)
@@ -249,6 +250,8 @@ typedef struct RowParts
 {
 	Oid			type;
 	int32		typmod;
+	TypeCacheEntry *entry;		/* of a named type, which may change */
+	uint64		version;		/* ... and its version here */
 	TupleDesc	desc;			/* a copy */
 	Oid			part_type[PART_COUNT];	/* base type; 0 is none */
 	int			part_number[PART_COUNT];
@@ -286,12 +289,15 @@ FindRowParts(FunctionCallInfo fcinfo, void **kept, Oid type, int32 typmod)
 	TupleDesc	desc;
 	bool		any = false;
 
-	if (row != NULL && row->type == type && row->typmod == typmod)
+	if (row != NULL && row->type == type && row->typmod == typmod &&
+		(row->entry == NULL || row->entry->tupDesc_identifier == row->version))
 		return row;
 	desc = lookup_rowtype_tupdesc(type, typmod);
 	if (row == NULL)
 		row = *kept = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(RowParts));
 	row->type = InvalidOid;		/* until it is whole */
+	row->entry = type == RECORDOID ? NULL : lookup_type_cache(type, TYPECACHE_TUPDESC);
+	row->version = row->entry ? row->entry->tupDesc_identifier : 0;
 	memset(row->part_type, 0, sizeof(row->part_type));
 	for (int part = 0; part < PART_COUNT; part++)
 		for (int i = 0; i < desc->natts; i++)

@@ -207,7 +207,7 @@ typedef struct Candidate
 } Candidate;
 
 static int
-CompareWorth(const void *a, const void *b)
+CompareWorth(const void *a, const void *b, void *arg)
 {
 	const Candidate *x = *(Candidate *const *) a;
 	const Candidate *y = *(Candidate *const *) b;
@@ -276,7 +276,7 @@ RankCandidates(Candidate *found, int n)
 
 	for (int i = 0; i < n; i++)
 		by_worth[i] = &found[i];
-	qsort(by_worth, n, sizeof(Candidate *), CompareWorth);
+	qsort_interruptible(by_worth, n, sizeof(Candidate *), CompareWorth, NULL);
 	for (int i = 0; i < n; i++)
 		by_worth[i]->rank = i;
 	pfree(by_worth);
