@@ -58,13 +58,13 @@ BEGIN
 		DELETE FROM assay.baseline t WHERE t.relation = $1;
 		RETURN FOUND;
 	END IF;
+	entry.relation := $1;
+	PERFORM assay.baseline_not_temporary(r) FROM unnest(ARRAY[entry.relation, entry.source, entry.label_table, entry.counted_label]) r;
 	-- what statements are built from, in place of which would be nothing
 	IF entry.incremental AND (entry.arrival_column IS NULL OR
 		entry.label_table IS NOT NULL AND (entry.counted_label IS NULL OR entry.message_key IS NULL)) THEN
 		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = format('the row of baseline %s is not complete', $1);
 	END IF;
-	entry.relation := $1;
-	PERFORM assay.baseline_not_temporary(r) FROM unnest(ARRAY[entry.relation, entry.source, entry.label_table, entry.counted_label]) r;
 	UPDATE assay.baseline t SET (relation, source, key_columns, at_column, label_table, message_key, extra, incremental, search_path,
 		arrival_column, counted_label, settled, counted, checkpoint, waiting, rows, keys, changed, as_of, took) = ROW(entry.*)
 	WHERE t.relation = $1;
