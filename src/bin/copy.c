@@ -378,7 +378,7 @@ find_known_columns(const char *oid, const char *table, GString *command)
 		for (int i = 0; i < PQntuples(cols) && is_wanted(k); i++)
 		{
 			const char *type = PQgetvalue(cols, i, 1);
-			const char *expected;
+			const char *expected = "";
 
 			if (strcmp(PQgetvalue(cols, i, 0), known_columns[k].name) != 0 ||
 				PQgetvalue(cols, i, 4)[0] != '\0')
