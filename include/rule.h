@@ -32,13 +32,13 @@ extern List *RuleParseText(const char *condition);
 
 /*
  * Parse "condition" against the columns of desc and the named guards (a list
- * of C strings, or NIL), as whose rights it will run with: what it calls must be
- * of who may act as that.  Raises an error that points into the text, which is
+ * of C strings, or NIL).  It will run with the rights of "owner": what it calls, and
+ * the types that it makes, must be of who may act as that.  Raises an error that points into the text, which is
  * shown under the name "what".  Unless "plan", nothing that it calls is run:
  * the planner computes what is constant.
  */
 extern Rule *RuleParse(const char *condition, TupleDesc desc, List *guards,
-					   const char *what, bool plan);
+					   const char *what, Oid owner, bool plan);
 
 /* The type that a domain, perhaps over another one, is made of; or 0 */
 extern Oid	RuleDomainBase(Oid type);

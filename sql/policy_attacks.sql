@@ -69,6 +69,28 @@ SELECT assay.create_detector('victim', 'b', 'atk_b.evil(t)', mode => 'shadow');
 SELECT assay.create_detector('victim', 'b', 't::atk_b.evil_text > ''''', mode => 'shadow');
 SELECT assay.create_detector('victim', 'b', 'atk_v.kept(t)', mode => 'shadow');
 SELECT assay.create_detector('victim', 'b', $$table_to_xml('atk_v.secret', true, true, '')::text ~ t$$, mode => 'shadow');
+-- types by whatever way they come into an expression, before their input functions are run
+CREATE DOMAIN atk_b.evil_int AS int CHECK (atk_b.evil(VALUE::text));
+CREATE TYPE atk_b.comp AS (n atk_b.evil_int);
+CREATE TYPE atk_b.e AS ENUM ('a');
+CREATE FUNCTION atk_b.of_comp(c atk_b.comp) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true';
+DO $$
+DECLARE
+	condition text;
+BEGIN
+	FOREACH condition IN ARRAY ARRAY['''{1}''::atk_b.evil_int[] IS NOT NULL', '''(1)''::atk_b.comp IS NOT NULL', 'atk_b.of_comp(''(1)'')',
+		'(''('' || id || '')'')::atk_b.comp IS NOT NULL', '(''{'' || id || ''}'')::atk_b.evil_int[] IS NOT NULL',
+		'jsonb_populate_record(NULL::atk_b.comp, ''{"n": 1}'') IS NOT NULL', 'to_jsonb(''a''::atk_b.e) IS NOT NULL',
+		'domain_in(''1'', ''atk_b.evil_int''::regtype::oid, -1) IS NOT NULL', 'record_in(''(1)'', ''atk_b.comp''::regtype::oid, -1) IS NOT NULL',
+		'ROW(1)::atk_b.comp IS NOT NULL', 'current_setting(''data_directory'') > ''''', 'assay.list_state(t) > 0', 'assay.text_model_at(t) IS NOT NULL'] LOOP
+		BEGIN
+			PERFORM assay.create_detector('victim', 'b', condition, mode => 'shadow');
+			RAISE WARNING 'taken: %', condition;
+		EXCEPTION WHEN OTHERS THEN
+			RAISE WARNING '% %', SQLSTATE, SQLERRM;
+		END;
+	END LOOP;
+END $$;
 SELECT assay.create_detector('victim', 'b', 'atk_v.own(t)', mode => 'shadow');
 INSERT INTO assay.detector (policy, detector, from_revision, condition, weight, mode, rollout)
 SELECT 'victim', 'direct', max(revision), 'atk_v.kept(t || t)', 0, 'shadow', 1 FROM assay.revision WHERE policy = 'victim';
@@ -98,6 +120,41 @@ RESET ROLE;
 SELECT assay.grant_access('atk', 'atk_nobody', 'publisher');
 SELECT assay.alter_policy('atk', owner => 'atk_nobody');
 SELECT has_table_privilege('atk_nobody', 'atk_v.secret', 'SELECT') AS reads, pg_get_userbyid(relowner) FROM pg_class WHERE oid = 'atk_v.secret'::regclass;
+
+-- columns of other types than they were made with
+SET ROLE atk_victim;
+CREATE TABLE atk_v.m2 (id int PRIMARY KEY, t text);
+SELECT assay.create_policy('v2', 'atk_v.m2', '{id}', prior => -1);
+CREATE TRIGGER decide AFTER INSERT ON atk_v.m2 REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('v2');
+INSERT INTO atk_v.m2 VALUES (1, 'x');
+INSERT INTO atk_v.v2_label VALUES (1, true, 'test');
+DO $$
+DECLARE
+	change text;
+	question text;
+	n int := 0;
+BEGIN
+	FOREACH change IN ARRAY ARRAY['verdict TYPE bigint USING 4000', 'attribution TYPE bigint USING 4000', 'revision TYPE text', 'decided_at TYPE text', 'score TYPE text', 'verdict TYPE text'] LOOP
+		BEGIN
+			DROP VIEW IF EXISTS atk_v.v2_verdict;
+			EXECUTE 'ALTER TABLE atk_v.v2_decision ALTER ' || change;
+			FOREACH question IN ARRAY ARRAY['assay.precision_report(''v2'')', 'assay.latest_decisions(''v2'')', 'assay.latest_decision(''v2'', ''{1}'')', 'assay.explain_decision(''v2'', 1)'] LOOP
+				BEGIN
+					EXECUTE 'SELECT count(*) FROM ' || question;
+				EXCEPTION WHEN OTHERS THEN
+					n := n + 1;
+				END;
+			END LOOP;
+			RAISE EXCEPTION 'undo';
+		EXCEPTION WHEN raise_exception THEN
+			NULL;
+		END;
+	END LOOP;
+	RAISE WARNING 'some are refused: %', n > 0;
+END $$;
+DROP TRIGGER decide ON atk_v.m2;
+SELECT assay.drop_policy('v2', true);
+RESET ROLE;
 
 -- half a restore: no model, no key
 SET ROLE atk_victim;

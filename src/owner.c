@@ -25,6 +25,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
+#include "utils/typcache.h"
 
 #include "owner.h"
 
@@ -50,24 +51,48 @@ MayActAs(Oid role, Oid owner)
 	return OidIsValid(role) && (superuser_arg(role) || has_privs_of_role(role, owner));
 }
 
+/* Are all columns of a composite type trusted? */
+static bool
+ColumnsAreTrusted(Oid owner, Oid type)
+{
+	TupleDesc	desc = lookup_rowtype_tupdesc(type, -1);
+	bool		trusted = true;
+
+	for (int i = 0; i < desc->natts && trusted; i++)
+		trusted = TupleDescAttr(desc, i)->attisdropped ||
+			TypeIsTrusted(owner, TupleDescAttr(desc, i)->atttypid);
+	ReleaseTupleDesc(desc);
+	return trusted;
+}
+
 /*
- * A type brings code along: implicit casts, a domain's checks.  Who runs what
- * names it trusts who owns it.
+ * A type brings code along: implicit casts, a domain's checks, and so do the
+ * types that it is made of.  Who runs what names it trusts who owns them.  What
+ * may be of any type is trusted by nobody.
  */
 bool
 TypeIsTrusted(Oid owner, Oid type)
 {
 	HeapTuple	tuple;
-	Oid			type_owner;
+	FormData_pg_type form;
 
-	if (type == RECORDOID || type == RECORDARRAYOID)
-		return false;			/* of anything */
+	check_stack_depth();
 	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
 	if (!HeapTupleIsValid(tuple))
 		return false;
-	type_owner = ((Form_pg_type) GETSTRUCT(tuple))->typowner;
+	form = *(Form_pg_type) GETSTRUCT(tuple);
 	ReleaseSysCache(tuple);
-	return MayActAs(type_owner, owner);
+	if (form.typtype == TYPTYPE_PSEUDO || !MayActAs(form.typowner, owner))
+		return false;
+	if (form.typtype == TYPTYPE_DOMAIN)
+		return TypeIsTrusted(owner, form.typbasetype);
+	if (form.typtype == TYPTYPE_COMPOSITE)
+		return ColumnsAreTrusted(owner, type);
+	if (form.typtype == TYPTYPE_RANGE)
+		return TypeIsTrusted(owner, get_range_subtype(type));
+	if (form.typtype == TYPTYPE_MULTIRANGE)
+		return TypeIsTrusted(owner, get_multirange_range(type));
+	return !OidIsValid(form.typelem) || TypeIsTrusted(owner, form.typelem);
 }
 
 /* The same, or an error when it is gone */

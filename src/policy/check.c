@@ -6,6 +6,7 @@
 
 #include "access/relation.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
@@ -24,6 +25,7 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/regproc.h"
 #include "utils/rel.h"
 
 /* The columns of the signals view of a policy that the user may change */
@@ -155,8 +157,12 @@ CompilePatterns(Node *node, void *context)
 	return expression_tree_walker(node, CompilePatterns, context);
 }
 
+/*
+ * What a builder writes runs as the policy's owner: it may call what the builder
+ * could call, too, and nothing that could read for him what the owner may.
+ */
 static bool
-MayNotExecute(Oid func, void *context)
+MayNotCall(Oid func, void *context)
 {
 #if PG_VERSION_NUM >= 160000
 	AclResult	result = object_aclcheck(ProcedureRelationId, func, GetUserId(), ACL_EXECUTE);
@@ -166,20 +172,24 @@ MayNotExecute(Oid func, void *context)
 
 	if (result != ACLCHECK_OK)
 		aclcheck_error(result, OBJECT_FUNCTION, get_func_name(func));
+	if (func_volatile(func) != PROVOLATILE_IMMUTABLE &&
+		(get_func_namespace(func) != PG_CATALOG_NAMESPACE ||
+		 func == F_CURRENT_SETTING_TEXT || func == F_CURRENT_SETTING_TEXT_BOOL))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("function %s is for the policy's owner to use in a condition", format_procedure(func)),
+				 errdetail("It is not immutable: with the owner's rights it may read what is not yours to read."),
+				 errhint("The owner may use it, or compute a signal by it.")));
 	return false;
 }
 
-/*
- * What a builder writes runs as the policy's owner: it may name what the
- * builder could call too, and no other functions of the owner's.
- */
 static bool
-CheckExecute(Node *node, void *context)
+CheckCalls(Node *node, void *context)
 {
 	if (node == NULL)
 		return false;
-	(void) check_functions_in_node(node, MayNotExecute, NULL);
-	return expression_tree_walker(node, CheckExecute, context);
+	(void) check_functions_in_node(node, MayNotCall, NULL);
+	return expression_tree_walker(node, CheckCalls, context);
 }
 
 static void
@@ -204,8 +214,19 @@ assay_check_condition(PG_FUNCTION_ARGS)
 	Rule	   *rule;
 	Rule	   *written;
 
+	/*
+	 * To parse runs input functions: whoever is not the owner sees it done as
+	 * himself.
+	 */
+	if (!has_privs_of_role(GetUserId(), id->owner))
+	{
+		EnterOwner(&security, GetUserId(), id->search_path);
+		written = RuleParse(condition, desc, guards, what, id->owner, false);
+		LeaveSecurity(&security);
+		(void) CheckCalls((Node *) written->expr, NULL);
+	}
 	EnterOwner(&security, id->owner, id->search_path);
-	rule = RuleParse(condition, desc, guards, what, plan);
+	rule = RuleParse(condition, desc, guards, what, id->owner, plan);
 	error_context_stack = &callback;
 	/* It asks whether the owner may call each function. */
 	if (plan)
@@ -213,13 +234,6 @@ assay_check_condition(PG_FUNCTION_ARGS)
 	(void) CompilePatterns((Node *) rule->expr, NULL);
 	error_context_stack = callback.previous;
 	LeaveSecurity(&security);
-	if (!has_privs_of_role(GetUserId(), id->owner))
-	{
-		EnterOwner(&security, id->owner, id->search_path);
-		written = RuleParse(condition, desc, guards, what, false);
-		LeaveSecurity(&security);
-		(void) CheckExecute((Node *) written->expr, NULL);
-	}
 	if (AsksForNow((Node *) rule->expr, NULL))
 		ereport(NOTICE,
 				(errmsg("condition of %s depends on the current time", what),

@@ -255,7 +255,7 @@ ParseCondition(void *arg)
 	MemoryContext scratch = AllocSetContextCreate(CurTransactionContext, "pg_assay condition",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(scratch);
-	Rule	   *parsed = RuleParse(job->condition, p->visible, job->guards, job->what, true);
+	Rule	   *parsed = RuleParse(job->condition, p->visible, job->guards, job->what, p->id->owner, true);
 	Rule	   *rule;
 
 	(void) ExecInitExpr(parsed->expr, NULL);

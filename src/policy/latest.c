@@ -19,7 +19,10 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
-/* Run a query about one of the tables, whose rows are the function's result. */
+/*
+ * Run a query about one of the tables, whose rows are the function's result: it
+ * casts each column, since the tables' owner may have changed their types.
+ */
 static void
 ReadTable(FunctionCallInfo fcinfo, Source *s, Oid table, const char *table_name, BatchQuery *q)
 {
@@ -56,7 +59,7 @@ assay_latest_labels(PG_FUNCTION_ARGS)
 	BatchQuery	q;
 
 	StartLatest(fcinfo, &s, &q);
-	QueryAdd(&q, ", v.malicious FROM %s v ORDER BY ", s.id->label_name);
+	QueryAdd(&q, ", v.malicious::pg_catalog.bool FROM %s v ORDER BY ", s.id->label_name);
 	AddKeys(&q, &s, "v", "");
 	QueryAdd(&q, ", v.labelled_at DESC");
 	ReadTable(fcinfo, &s, s.id->label, s.id->label_name, &q);
@@ -72,7 +75,8 @@ assay_latest_decisions(PG_FUNCTION_ARGS)
 	BatchQuery	q;
 
 	StartLatest(fcinfo, &s, &q);
-	QueryAdd(&q, ", v.revision, v.verdict, v.attribution FROM %s v WHERE v.decided_at >= ",
+	QueryAdd(&q, ", v.revision::pg_catalog.int4, v.verdict::pg_catalog.text, v.attribution::assay.attribution "
+			 "FROM %s v WHERE v.decided_at >= ",
 			 s.id->decision_name);
 	QueryValue(&q, TIMESTAMPTZOID, PG_GETARG_DATUM(1));
 	QueryAdd(&q, " AND v.decided_at < ");
@@ -107,7 +111,8 @@ assay_latest_decision(PG_FUNCTION_ARGS)
 						s.nkeys, n)));
 	SPI_connect();
 	QueryStart(&q);
-	QueryAdd(&q, "SELECT v.revision, v.decided_at, v.verdict, v.score, v.attribution FROM %s v WHERE true",
+	QueryAdd(&q, "SELECT v.revision::pg_catalog.int4, v.decided_at::pg_catalog.timestamptz, v.verdict::pg_catalog.text, "
+			 "v.score::pg_catalog.float4, v.attribution::assay.attribution FROM %s v WHERE true",
 			 s.id->decision_name);
 	foreach(lc, s.id->key)
 	{

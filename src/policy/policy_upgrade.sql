@@ -33,6 +33,11 @@ BEGIN
 			HINT = assay_internal.policy_hint(policy, 'change');
 	END IF;
 	SELECT n.nspname INTO STRICT schema FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = p.decision;
+	IF EXISTS (SELECT FROM pg_class c WHERE c.oid IN (to_regclass(format('%I.%I', schema, policy || '_verdict')), to_regclass(format('%I.%I', schema, policy || '_policy')))
+		AND pg_get_userbyid(c.relowner) <> p.owner) THEN
+		RAISE EXCEPTION 'a view called %_verdict or %_policy belongs to another than the policy''s owner', policy, policy USING ERRCODE = 'insufficient_privilege',
+			HINT = 'Rename it, or give it to the policy''s owner.';
+	END IF;
 	-- 0.1.0 had the view's own row type in this column, or no such column
 	SELECT format_type(a.atttypid, a.atttypmod) INTO old_type FROM pg_attribute a
 	WHERE a.attrelid = p.decision AND a.attname = 'signals' AND NOT a.attisdropped AND a.atttypid <> 'assay.logged_signals'::regtype;

@@ -26,6 +26,7 @@
 #include "parser/parse_collate.h"
 #include "parser/parse_expr.h"
 #include "parser/parse_node.h"
+#include "parser/parse_type.h"
 #include "parser/parser.h"
 #include "owner.h"
 #include "rule.h"
@@ -426,47 +427,166 @@ ReadsAnyTable(Oid func)
 	}
 }
 
-/* A condition runs as the current user, the policy's owner. */
+/* Functions that make a value of whatever type they are told */
 static bool
-RefuseFunction(Oid func, void *context)
+MakesAnyType(Oid func, const FormData_pg_proc * form)
+{
+	for (int i = 0; i < form->pronargs; i++)
+		if (form->proargtypes.values[i] == CSTRINGOID || form->proargtypes.values[i] == INTERNALOID)
+			return true;
+#if PG_VERSION_NUM >= 160000
+	if (func == F_PG_INPUT_IS_VALID || func == F_PG_INPUT_ERROR_INFO)
+		return true;
+#endif
+	return false;
+}
+
+/* A condition runs as the policy's owner. */
+static void
+RefuseFunction(Oid func, Oid policy_owner, bool called)
 {
 	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(func));
 	Oid			owner = InvalidOid;
+	bool		any_type = false;
 
 	if (HeapTupleIsValid(tuple))
 	{
 		owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
+		any_type = called && MakesAnyType(func, (Form_pg_proc) GETSTRUCT(tuple));
 		ReleaseSysCache(tuple);
 	}
-	if (!MayActAs(owner, GetUserId()))
+	if (!MayActAs(owner, policy_owner))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("function %s belongs to who may not act as the policy's owner", format_procedure(func)),
 				 errdetail("Conditions run with the rights of the policy's owner, and so would this function."),
 				 errhint("Give it to the policy's owner or to a superuser, or compute a signal by it.")));
-	if (ReadsAnyTable(func))
+	if (any_type || ReadsAnyTable(func))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("function %s is not allowed in a condition", format_procedure(func)),
+				 any_type ? errdetail("It runs the input function of any type.") :
 				 errdetail("It reads tables with the rights of the policy's owner."),
 				 errhint("What conditions need to know is a signal.")));
+}
+
+static void
+RefuseType(Oid type, Oid policy_owner)
+{
+	/*
+	 * A record is of what a function made, or a ROW() of what is looked at by
+	 * itself.
+	 */
+	if (type == UNKNOWNOID || type == RECORDOID || TypeIsTrusted(policy_owner, type))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("type %s belongs to who may not act as the policy's owner, or is made of such types",
+					format_type_be(type)),
+			 errdetail("Conditions run with the rights of the policy's owner, and so would the type's checks and casts."),
+			 errhint("Give it to the policy's owner or to a superuser.")));
+}
+
+static bool
+RefuseCalled(Oid func, void *context)
+{
+	RefuseFunction(func, *(Oid *) context, true);
 	return false;
 }
 
-/* Before anything of it is run: the planner computes what is constant. */
+static bool
+RefuseIO(Oid func, void *context)
+{
+	RefuseFunction(func, *(Oid *) context, false);
+	return false;
+}
+
+/*
+ * What is written out of names that can be told before anything of it is run: to
+ * transform a literal of a type runs the type's input function.  context: the
+ * policy's owner.
+ */
+static bool
+RefuseWritten(Node *node, void *context)
+{
+	Oid			owner = *(Oid *) context;
+	FuncCandidateList candidates = NULL;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, TypeName))
+	{
+		Type		type = LookupTypeName(NULL, (TypeName *) node, NULL, true);
+
+		if (type)
+		{
+			Oid			oid = typeTypeId(type);
+
+			ReleaseSysCache(type);
+			RefuseType(oid, owner);
+		}
+	}
+	else if (IsA(node, FuncCall) && list_length(((FuncCall *) node)->funcname) > 1)
+	{
+		candidates = FuncnameGetCandidates(((FuncCall *) node)->funcname, -1, NIL, false, false, false, true);
+		for (; candidates; candidates = candidates->next)
+			RefuseFunction(candidates->oid, owner, false);
+	}
+	else if (IsA(node, A_Expr) && list_length(((A_Expr *) node)->name) > 1)
+	{
+		candidates = OpernameGetCandidates(((A_Expr *) node)->name, ((A_Expr *) node)->lexpr ? 'b' : 'l', true);
+		for (; candidates; candidates = candidates->next)
+			RefuseFunction(get_opcode(candidates->oid), owner, false);
+	}
+	return raw_expression_tree_walker(node, RefuseWritten, context);
+}
+
+/* Has a node of an expression a type that a value may have? */
+static bool
+HasType(Node *node)
+{
+	switch (nodeTag(node))
+	{
+		case T_Var:
+		case T_Const:
+		case T_FuncExpr:
+		case T_OpExpr:
+		case T_NullIfExpr:
+		case T_RelabelType:
+		case T_CoerceViaIO:
+		case T_ArrayCoerceExpr:
+		case T_ConvertRowtypeExpr:
+		case T_CoerceToDomain:
+		case T_CaseExpr:
+		case T_ArrayExpr:
+		case T_CoalesceExpr:
+		case T_MinMaxExpr:
+		case T_FieldSelect:
+		case T_SubscriptingRef:
+		case T_XmlExpr:
+#if PG_VERSION_NUM >= 160000
+		case T_JsonConstructorExpr:
+#endif
+#if PG_VERSION_NUM >= 170000
+		case T_JsonExpr:
+#endif
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* Before the rest of it is run: the planner computes what is constant. */
 static bool
 RefuseUntrusted(Node *node, void *context)
 {
 	if (node == NULL)
 		return false;
-	(void) check_functions_in_node(node, RefuseFunction, NULL);
-	if (IsA(node, CoerceToDomain) && !TypeIsTrusted(GetUserId(), exprType(node)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("type %s belongs to who may not act as the policy's owner", format_type_be(exprType(node))),
-				 errdetail("Conditions run with the rights of the policy's owner, and so would the type's checks."),
-				 errhint("Give it to the policy's owner or to a superuser.")));
-	return expression_tree_walker(node, RefuseUntrusted, NULL);
+	(void) check_functions_in_node(node, IsA(node, FuncExpr) ? RefuseCalled : RefuseIO, context);
+	/* The columns' types are seen to where they are made visible. */
+	if (HasType(node) && !IsA(node, Var))
+		RefuseType(exprType(node), *(Oid *) context);
+	return expression_tree_walker(node, RefuseUntrusted, context);
 }
 
 /* A text means the same whatever the session's settings. */
@@ -488,7 +608,7 @@ RuleParseText(const char *condition)
 
 Rule	   *
 RuleParse(const char *condition, TupleDesc desc, List *guards, const char *what,
-		  bool plan)
+		  Oid owner, bool plan)
 {
 	Rule	   *rule = palloc0(sizeof(Rule));
 	RuleErrorContext error_context = {condition, what};
@@ -520,6 +640,7 @@ RuleParse(const char *condition, TupleDesc desc, List *guards, const char *what,
 
 	expr = OneExpression(RuleParseText(condition));
 	(void) RefuseSubqueries(expr, pstate);
+	(void) RefuseWritten(expr, &owner);
 	expr = transformExpr(pstate, expr, EXPR_KIND_OTHER);
 	(void) RefuseSets(expr, pstate);
 	expr = coerce_to_boolean(pstate, expr, "a condition");
@@ -533,7 +654,7 @@ RuleParse(const char *condition, TupleDesc desc, List *guards, const char *what,
 				 errdetail("Function %s is volatile.",
 						   format_procedure(volatile_function)) : 0,
 				 errhint("A decision must be the same when it is replayed.")));
-	(void) RefuseUntrusted(expr, NULL);
+	(void) RefuseUntrusted(expr, &owner);
 	(void) CollectNames(expr, rule);
 	(void) CollectDomains(expr, rule);
 	rule->foreign_code = FindForeign(expr, NULL);

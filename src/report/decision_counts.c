@@ -583,7 +583,8 @@ CountedDecisions(BatchQuery *q, Source *s, Datum since, Datum until)
 {
 	QueryStart(q);
 	q->read_only = true;
-	QueryAdd(q, "SELECT v.revision, v.verdict, v.attribution, l.malicious FROM %s v LEFT JOIN (SELECT DISTINCT ON (",
+	QueryAdd(q, "SELECT v.revision::pg_catalog.int4, v.verdict::pg_catalog.text, v.attribution::assay.attribution, "
+			 "l.malicious::pg_catalog.bool FROM %s v LEFT JOIN (SELECT DISTINCT ON (",
 			 s->id->decision_name);
 	AddKeys(q, s, "r", "");
 	QueryAdd(q, ") ");
