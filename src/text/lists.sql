@@ -181,6 +181,10 @@ BEGIN
 	IF role = 'public' THEN
 		RETURN 0;
 	END IF;
+	-- a cast to regrole takes time by the square of a long text's length
+	IF octet_length(role) > 63 THEN
+		RAISE EXCEPTION 'role "%" does not exist', left(role, 63) USING ERRCODE = 'undefined_object';
+	END IF;
 	RETURN quote_ident(role)::regrole;
 END $$;
 COMMENT ON FUNCTION assay.role_of(text) IS 'a role by its name; public is everybody';
