@@ -5,6 +5,7 @@
 #ifndef ASSAY_ARRAY_SITE_H
 #define ASSAY_ARRAY_SITE_H
 
+#include "access/tupdesc.h"
 #include "fmgr.h"
 #include "utils/array.h"
 
@@ -27,6 +28,7 @@ typedef struct ArraySite
 typedef void *(*ArrayMake) (FunctionCallInfo fcinfo, ArrayType *array, MemoryContext cxt);
 
 extern void ArrayItems(ArrayType *array, Datum **items, bool **nulls, int *n);
+extern TupleDesc ArraySiteResult(FunctionCallInfo fcinfo, MemoryContext cxt);
 extern ArraySite *GetArraySite(FunctionCallInfo fcinfo, int arg, ArrayMake make);
 
 #endif							/* ASSAY_ARRAY_SITE_H */

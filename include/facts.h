@@ -188,7 +188,6 @@ typedef struct ReceivedWalk
 } ReceivedWalk;
 
 /* received_facts.c */
-extern bool ReceivedParse(const char *value, size_t len, ReceivedHop *hop);
 extern void ReceivedBegin(ReceivedWalk *walk, RegistrableFn registrable,
 						  TrustedFn trusted, void *arg, bool by_domain);
 extern void ReceivedAdd(ReceivedWalk *walk, const char *value, size_t len);

@@ -67,13 +67,11 @@ NearHashFinish(uint64 polynomial)
 }
 
 extern uint32 NearHash(const uint32 *chars, int len);
-extern int	NearLimit(int len);
 extern NearIndex *NearIndexBegin(MemoryContext cxt, int names);
 extern void NearIndexAdd(NearIndex *index, const uint32 *chars, int len, int number);
 extern void NearIndexFinish(NearIndex *index);
 extern void NearIndexPrepare(NearIndex *index);
 extern int	NearIndexExact(const NearIndex *index, const uint32 *chars, int len, uint32 hash, int after);
 extern int	NearIndexFind(const NearIndex *index, const uint32 *chars, int len, int *distance);
-extern int	NearDistance(const uint32 *a, int a_len, const uint32 *b, int b_len, int limit);
 
 #endif							/* ASSAY_NEAR_INDEX_H */

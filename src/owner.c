@@ -95,7 +95,7 @@ TypeIsTrusted(Oid owner, Oid type)
 	return !OidIsValid(form.typelem) || TypeIsTrusted(owner, form.typelem);
 }
 
-/* The same, or an error when it is gone */
+/* The owner of a relation, or an error when that is gone */
 static Oid
 OwnerOf(Oid relid)
 {

@@ -2,24 +2,9 @@
 use strict;
 use warnings FATAL => 'all';
 
+use AssayProgram;
 use Test::More;
 
-my $top = $ENV{ASSAY_TOP} // '.';
-my $program = ($ENV{TESTDATADIR} // '/tmp') . '/match';
-
-my $flags = `pkg-config --cflags --libs libhs icu-uc`;
-chomp $flags;
-my $compile = "cc -g -O1 -Wall -Wextra -Wno-sign-compare -I$top/include -o $program "
-  . "$top/t/match.c $top/src/text/match.c $top/src/text/match_scan.c $top/src/text/normalise.c $top/src/text/unicode.c $flags";
-
-# Under sanitizers where the compiler has them
-my $sanitize = '-fsanitize=address,undefined -fno-sanitize-recover=undefined';
-my $sanitized = system("$compile $sanitize >/dev/null 2>&1") == 0;
-is(`$compile 2>&1`, '', 'compiles without warnings') if !$sanitized;
-note($sanitized ? 'with sanitizers' : 'without sanitizers');
-
-my $said = `ASAN_OPTIONS=detect_leaks=0 $program 2>&1`;
-is($?, 0, 'nothing differs') or diag($said);
-note($said);
+run_program('match', [ map { "text/$_.c" } qw(match match_scan normalise unicode) ], [qw(libhs icu-uc)]);
 
 done_testing();

@@ -541,13 +541,15 @@ RefuseWritten(Node *node, void *context)
 	return raw_expression_tree_walker(node, RefuseWritten, context);
 }
 
-/* Has a node of an expression a type that a value may have? */
+/*
+ * Does a node of an expression make a value of some type?  The types of columns
+ * are seen to where these are made visible.
+ */
 static bool
 HasType(Node *node)
 {
 	switch (nodeTag(node))
 	{
-		case T_Var:
 		case T_Const:
 		case T_FuncExpr:
 		case T_OpExpr:
@@ -583,8 +585,7 @@ RefuseUntrusted(Node *node, void *context)
 	if (node == NULL)
 		return false;
 	(void) check_functions_in_node(node, IsA(node, FuncExpr) ? RefuseCalled : RefuseIO, context);
-	/* The columns' types are seen to where they are made visible. */
-	if (HasType(node) && !IsA(node, Var))
+	if (HasType(node))
 		RefuseType(exprType(node), *(Oid *) context);
 	return expression_tree_walker(node, RefuseUntrusted, context);
 }

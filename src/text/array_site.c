@@ -12,6 +12,7 @@
 
 #include "catalog/pg_type.h"
 #include "compat.h"
+#include "funcapi.h"
 #include "nodes/primnodes.h"
 #include "storage/proc.h"
 #include "utils/memutils.h"
@@ -100,4 +101,18 @@ GetArraySite(FunctionCallInfo fcinfo, int arg, ArrayMake make)
 	site->uses = 1;
 	site->valid = true;
 	return site;
+}
+
+/* The row type of a function's results, for as long as what a site made */
+TupleDesc
+ArraySiteResult(FunctionCallInfo fcinfo, MemoryContext cxt)
+{
+	MemoryContext old = MemoryContextSwitchTo(cxt);
+	TupleDesc	desc;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	desc = BlessTupleDesc(CreateTupleDescCopy(desc));
+	MemoryContextSwitchTo(old);
+	return desc;
 }

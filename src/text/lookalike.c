@@ -254,12 +254,10 @@ static void *
 MakeDomainSet(FunctionCallInfo fcinfo, ArrayType *array, MemoryContext cxt)
 {
 	DomainSet  *set = MemoryContextAllocZero(cxt, sizeof(DomainSet));
-	TupleDesc	desc;
 	Datum	   *items;
 	bool	   *nulls;
 	int			n;
 	uint32		size;
-	MemoryContext old;
 
 	FoldCompanions();
 	ArrayItems(array, &items, &nulls, &n);
@@ -279,11 +277,7 @@ MakeDomainSet(FunctionCallInfo fcinfo, ArrayType *array, MemoryContext cxt)
 	}
 	NearIndexFinish(set->index);
 
-	old = MemoryContextSwitchTo(cxt);
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	set->desc = BlessTupleDesc(CreateTupleDescCopy(desc));
-	MemoryContextSwitchTo(old);
+	set->desc = ArraySiteResult(fcinfo, cxt);
 	return set;
 }
 

@@ -61,7 +61,7 @@ NearHash(const uint32 *chars, int len)
 }
 
 /* Edits that a name of so many characters may be off */
-int
+static int
 NearLimit(int len)
 {
 	return len < 4 ? 0 : len < 8 ? 1 : NEAR_DISTANCE_MAX;
@@ -120,7 +120,7 @@ MakeVariants(Variants *v, const uint32 *chars, int len, int left_out)
  * Edits between two strings, limit + 1 when there are more than limit (at most
  * NEAR_DISTANCE_MAX). Only the diagonals that far off the main one are filled.
  */
-int
+static int
 NearDistance(const uint32 *a, int a_len, const uint32 *b, int b_len, int limit)
 {
 	/* Row i has b's positions i - limit .. i + limit, and a margin. */

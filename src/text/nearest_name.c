@@ -94,11 +94,9 @@ static void *
 MakeNameSet(FunctionCallInfo fcinfo, ArrayType *array, MemoryContext cxt)
 {
 	NameSet    *set = MemoryContextAllocZero(cxt, sizeof(NameSet));
-	TupleDesc	desc;
 	Datum	   *items;
 	bool	   *nulls;
 	int			n;
-	MemoryContext old;
 
 	ArrayItems(array, &items, &nulls, &n);
 	set->index = NearIndexBegin(cxt, 2 * n);
@@ -112,11 +110,7 @@ MakeNameSet(FunctionCallInfo fcinfo, ArrayType *array, MemoryContext cxt)
 	}
 	NearIndexFinish(set->index);
 
-	old = MemoryContextSwitchTo(cxt);
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	set->desc = BlessTupleDesc(CreateTupleDescCopy(desc));
-	MemoryContextSwitchTo(old);
+	set->desc = ArraySiteResult(fcinfo, cxt);
 	return set;
 }
 

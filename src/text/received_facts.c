@@ -229,7 +229,7 @@ TakeServer(ReceivedHop *hop, const char *p, const char *end)
 }
 
 /* Take a header apart.  False where it is no hop from host to host. */
-bool
+static bool
 ReceivedParse(const char *value, size_t len, ReceivedHop *hop)
 {
 	const char *p = value;
