@@ -178,6 +178,19 @@ CREATE FUNCTION atk_v.cry() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE E
 CREATE TRIGGER cry BEFORE INSERT ON atk_v.victim_decision FOR EACH ROW EXECUTE FUNCTION atk_v.cry();
 INSERT INTO atk_v.message VALUES (2, 'x');
 DROP TRIGGER cry ON atk_v.victim_decision;
+-- at the limit it is whole, one beyond it is cut
+CREATE OR REPLACE FUNCTION atk_v.cry() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	RAISE EXCEPTION USING ERRCODE = CASE NEW.id WHEN 4 THEN 'ATK04' ELSE 'ATK05' END,
+		MESSAGE = repeat('a', 1024 - length('the decision cannot be written: ') + NEW.id - 4);
+END $$;
+CREATE TRIGGER cry BEFORE INSERT ON atk_v.victim_decision FOR EACH ROW EXECUTE FUNCTION atk_v.cry();
+SET client_min_messages = error;
+INSERT INTO atk_v.message VALUES (4, 'x');
+INSERT INTO atk_v.message VALUES (5, 'x');
+SET client_min_messages = warning;
+DROP TRIGGER cry ON atk_v.victim_decision;
+SELECT sqlstate, length(message), right(message, 3) FROM assay.fault WHERE policy = 'victim' AND sqlstate LIKE 'ATK%' ORDER BY 1;
 RESET ROLE;
 SELECT bool_and(length(message) BETWEEN 300 AND 400) AS whole FROM assay.fault WHERE policy = 'victim' AND sqlstate = 'P0001';
 
