@@ -92,8 +92,11 @@ BEGIN
 	END LOOP;
 END $$;
 SELECT assay.create_detector('victim', 'b', 'atk_v.own(t)', mode => 'shadow');
+BEGIN;
+SELECT assay.new_revision('victim', 'direct') > 0 AS made;
 INSERT INTO assay.detector (policy, detector, from_revision, condition, weight, mode, rollout)
 SELECT 'victim', 'direct', max(revision), 'atk_v.kept(t || t)', 0, 'shadow', 1 FROM assay.revision WHERE policy = 'victim';
+ROLLBACK;
 RESET ROLE;
 -- written past all checks, it is not run either
 INSERT INTO assay_internal.detector (policy, detector, from_revision, condition, weight, mode, rollout)

@@ -301,7 +301,8 @@ ReadVerdicts(PolicyConfig *c, MemoryContext context)
 
 /*
  * The functions refuse more, since a row has no more columns for their
- * results.  Where somebody wrote them into the table, the rest stays out.
+ * results.  Where somebody wrote them into the table, the rest stays out:
+ * shadows before anything live.
  */
 static int
 AtMost(PolicyConfig *c, int n, int max, const char *what)
@@ -341,13 +342,14 @@ ReadDetectors(PolicyConfig *c, bool drafts, MemoryContext context)
 	MemoryContext spi;
 	int			n = RunQuery(psprintf("SELECT d.detector, d.condition, m.model, d.weight, d.mode = 'shadow', "
 									  "d.force_verdict, d.expires_at, d.rollout "
-									  "FROM assay_internal.detector d LEFT JOIN assay_internal.detector_model m "
+									  "FROM (SELECT *, pg_catalog.row_number() OVER (ORDER BY mode = 'shadow', detector COLLATE \"C\") AS rank "
+									  "FROM assay_internal.detector WHERE policy = $1 AND from_revision <= $2 "
+									  "AND (until_revision IS NULL OR until_revision > $2) "
+									  "AND mode IN ('shadow', 'live'%s)) d "
+									  "LEFT JOIN assay_internal.detector_model m "
 									  "ON m.policy = d.policy AND m.detector = d.detector AND m.revision = d.model_revision "
-									  "WHERE d.policy = $1 AND d.from_revision <= $2 "
-									  "AND (d.until_revision IS NULL OR d.until_revision > $2) "
-									  "AND d.mode IN ('shadow', 'live'%s) "
-									  "ORDER BY d.detector COLLATE \"C\"",
-									  drafts ? ", 'draft'" : ""),
+									  "ORDER BY d.rank > %d, d.detector COLLATE \"C\"",
+									  drafts ? ", 'draft'" : "", POLICY_DETECTORS_MAX),
 							 c->id->policy, c->id->revision);
 
 	spi = MemoryContextSwitchTo(context);

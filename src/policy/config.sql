@@ -82,6 +82,8 @@ CREATE TABLE assay_internal.detector (
 	PRIMARY KEY (policy, detector, from_revision),
 	CHECK ((condition IS NULL) <> (model_revision IS NULL))
 );
+-- also where rows are not written by the functions: a builder's draft takes no name of another's
+CREATE UNIQUE INDEX detector_current_idx ON assay_internal.detector (policy, detector) WHERE until_revision IS NULL;
 COMMENT ON TABLE assay_internal.detector IS 'each state of each detector, with the revisions in which it stood; the view assay.detectors shows the current ones';
 
 CREATE TABLE assay_internal.guard (
@@ -93,6 +95,7 @@ CREATE TABLE assay_internal.guard (
 	description text,
 	PRIMARY KEY (policy, guard, from_revision)
 );
+CREATE UNIQUE INDEX guard_current_idx ON assay_internal.guard (policy, guard) WHERE until_revision IS NULL;
 COMMENT ON TABLE assay_internal.guard IS 'named conditions that detectors and exclusions refer to, evaluated once a message';
 
 CREATE TABLE assay_internal.exclusion (
@@ -109,6 +112,7 @@ CREATE TABLE assay_internal.exclusion (
 	PRIMARY KEY (policy, exclusion, from_revision),
 	CHECK (mutes IS NOT NULL OR verdict IS NOT NULL)
 );
+CREATE UNIQUE INDEX exclusion_current_idx ON assay_internal.exclusion (policy, exclusion) WHERE until_revision IS NULL;
 COMMENT ON TABLE assay_internal.exclusion IS 'conditions that mute detectors or force a verdict, against false positives';
 
 CREATE TABLE assay_internal.fault (
@@ -351,12 +355,14 @@ DECLARE
 	needed text := 'publisher';
 	in_time boolean := true;
 	latest int;
+	in_making boolean;
 	r assay.revision;
 BEGIN
 	IF has_table_privilege(TG_RELID, 'INSERT') THEN
 		RETURN row;
 	END IF;
-	SELECT max(v.revision) INTO latest FROM assay.revision v WHERE v.policy = row.policy;
+	-- What was committed is past: messages may have been decided by it.
+	SELECT v.revision, v.made_at = now() INTO latest, in_making FROM assay.revision v WHERE v.policy = row.policy ORDER BY v.revision DESC LIMIT 1;
 	CASE TG_TABLE_NAME
 		WHEN 'policy', 'dropped_policy' THEN
 			needed := 'owner';
@@ -377,12 +383,12 @@ BEGIN
 			END IF;
 		WHEN 'detector_model' THEN
 			needed := 'builder';
-			in_time := row.revision = latest;
+			in_time := in_making AND row.revision = latest;
 		ELSE
 			NULL;
 	END CASE;
 	IF TG_TABLE_NAME IN ('detector', 'guard', 'exclusion') THEN
-		in_time := CASE TG_OP WHEN 'INSERT' THEN row.from_revision = latest AND row.until_revision IS NULL ELSE row.until_revision = latest END;
+		in_time := in_making AND CASE TG_OP WHEN 'INSERT' THEN row.from_revision = latest AND row.until_revision IS NULL ELSE row.until_revision = latest END;
 	END IF;
 	IF TG_TABLE_NAME = 'policy' AND TG_OP <> 'DELETE' THEN
 		PERFORM assay_internal.check_policy_relations(row.decision, row.label, row.access, row.signals_view);
@@ -413,6 +419,17 @@ BEGIN
 		HINT = 'assay.grant_access() gives rights; the view assay.access shows them.';
 END $$;
 COMMENT ON FUNCTION assay_internal.check_right() IS 'error unless the user may make this change of the configuration';
+
+-- What is beyond the limits is not evaluated: nobody pushes another's detectors there.
+CREATE FUNCTION assay_internal.check_sizes() RETURNS trigger LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF NOT has_table_privilege(TG_RELID, 'INSERT') THEN
+		PERFORM assay.check_size(a.policy) FROM (SELECT DISTINCT n.policy FROM added n) a;
+	END IF;
+	RETURN NULL;
+END $$;
+COMMENT ON FUNCTION assay_internal.check_sizes() IS 'error when a policy has more than one revision may have, by whatever way it came';
 
 -- After check_right(), which goes first by its name
 CREATE FUNCTION assay_internal.delete_row() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
@@ -493,10 +510,16 @@ CREATE TRIGGER check_right BEFORE INSERT OR UPDATE OR DELETE ON assay_internal.g
 CREATE TRIGGER check_right BEFORE INSERT OR UPDATE OR DELETE ON assay_internal.exclusion FOR EACH ROW EXECUTE FUNCTION assay_internal.check_right();
 CREATE TRIGGER check_right BEFORE INSERT OR UPDATE OR DELETE ON assay_internal.fault FOR EACH ROW EXECUTE FUNCTION assay_internal.check_right();
 CREATE TRIGGER check_right BEFORE INSERT OR UPDATE OR DELETE ON assay_internal.backfill_run FOR EACH ROW EXECUTE FUNCTION assay_internal.check_right();
+CREATE TRIGGER check_sizes AFTER INSERT ON assay_internal.detector REFERENCING NEW TABLE AS added
+	FOR EACH STATEMENT EXECUTE FUNCTION assay_internal.check_sizes();
+CREATE TRIGGER check_sizes AFTER INSERT ON assay_internal.guard REFERENCING NEW TABLE AS added
+	FOR EACH STATEMENT EXECUTE FUNCTION assay_internal.check_sizes();
+CREATE TRIGGER check_sizes AFTER INSERT ON assay_internal.exclusion REFERENCING NEW TABLE AS added
+	FOR EACH STATEMENT EXECUTE FUNCTION assay_internal.check_sizes();
 CREATE TRIGGER forget AFTER DELETE ON assay_internal.policy FOR EACH ROW EXECUTE FUNCTION assay_internal.forget_policy();
 
 CREATE FUNCTION assay_internal.forget_stats(policy text) RETURNS void
 	AS 'MODULE_PATHNAME', 'assay_forget_stats' LANGUAGE C VOLATILE STRICT;
 COMMENT ON FUNCTION assay_internal.forget_stats(text) IS 'removes the counters of a policy and its detectors, where there are any';
-REVOKE ALL ON FUNCTION assay_internal.forget_stats(text), assay_internal.forget_policy(), assay_internal.keep_history(), assay_internal.check_right(), assay_internal.delete_row(),
+REVOKE ALL ON FUNCTION assay_internal.forget_stats(text), assay_internal.forget_policy(), assay_internal.keep_history(), assay_internal.check_right(), assay_internal.check_sizes(), assay_internal.delete_row(),
 	assay.policy_changed() FROM PUBLIC;

@@ -2,10 +2,11 @@
  * invalidation.c
  *		Tells compiled policies and plans that what they are made of changed.
  *
- * A change of any configuration table invalidates the relcache entry of one
- * well-known relation (policy_changed() below), and that reaches every backend
- * at its next statement.  So does a change of what conditions are made of: the
- * relations, types, functions and operators that they use.
+ * A change of a policy's configuration invalidates the relcache entry of its
+ * decision table (policy_changed() below), and that reaches every backend at
+ * its next statement; what can't be told of one policy invalidates that of one
+ * well-known relation, which is news for all of them.  What conditions are made
+ * of is news, too: the relations, types, functions and operators that they use.
  *
  * News of operators, casts, collations, enum labels and roles are for everybody,
  * since no expression tells which of them it went through; and where
@@ -17,15 +18,22 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
 #include "access/transam.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_collation.h"
 #include "commands/trigger.h"
 #include "compat.h"
 #include "fmgr.h"
 #include "invalidation.h"
 #include "rule.h"
 #include "security.h"
+#include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
@@ -227,15 +235,91 @@ DependenciesHold(Dependencies *d)
 	return false;
 }
 
+/*
+ * Whatever knows the policy depends on its decision table.  What is gone told
+ * so itself when it went.
+ */
+static void
+TellDecisionTable(Oid decision)
+{
+	if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(decision)))
+		CacheInvalidateRelcacheByRelid(decision);
+}
+
+/* A row of the table of policies says which table of decisions it has. */
+static void
+TellPolicyRow(HeapTuple tuple, Relation policies)
+{
+	bool		isnull;
+	Datum		decision = heap_getattr(tuple, get_attnum(RelationGetRelid(policies), "decision"),
+										RelationGetDescr(policies), &isnull);
+
+	if (!isnull)
+		TellDecisionTable(DatumGetObjectId(decision));
+}
+
+/* Find the policy of a row of another table and tell of it; false if there is none. */
+static bool
+TellPolicy(Datum name)
+{
+	Oid			schema = get_namespace_oid("assay_internal", false);
+	Relation	policies = table_open(get_relname_relid("policy", schema), AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, get_attnum(RelationGetRelid(policies), "policy"), BTEqualStrategyNumber, F_TEXTEQ, name);
+	key.sk_collation = DEFAULT_COLLATION_OID;
+	scan = systable_beginscan(policies, get_relname_relid("policy_pkey", schema), true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		TellPolicyRow(tuple, policies);
+	systable_endscan(scan);
+	table_close(policies, AccessShareLock);
+	return HeapTupleIsValid(tuple);
+}
+
+/*
+ * Tell of the policy that a row of the configuration belongs to: whoever makes
+ * a policy of his own recompiles nobody else's.  Rows may come before their
+ * policy's where a dump is restored: then of all.  Those that go after it went
+ * with it.
+ */
+static void
+TellRow(const TriggerData *trigger, HeapTuple tuple)
+{
+	Relation	rel = trigger->tg_relation;
+	Datum		policy;
+	bool		isnull;
+
+	if (strcmp(RelationGetRelationName(rel), "policy") == 0)
+	{
+		TellPolicyRow(tuple, rel);
+		return;
+	}
+	policy = heap_getattr(tuple, get_attnum(RelationGetRelid(rel), "policy"), RelationGetDescr(rel), &isnull);
+	if (!TellPolicy(policy) && !TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
+		CacheInvalidateRelcacheByRelid(ConfigurationRelid());
+}
+
 PG_FUNCTION_INFO_V1(policy_changed);
 Datum
 policy_changed(PG_FUNCTION_ARGS)
 {
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("policy_changed must be called as a trigger")));
-	CacheInvalidateRelcacheByRelid(ConfigurationRelid());
+	if (!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
+	{
+		CacheInvalidateRelcacheByRelid(ConfigurationRelid());
+		return PointerGetDatum(NULL);
+	}
+	TellRow(trigger, trigger->tg_trigtuple);
+	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
+		TellRow(trigger, trigger->tg_newtuple);
 	return PointerGetDatum(NULL);
 }
 

@@ -178,6 +178,14 @@ BEGIN
 	IF NOT EXISTS (SELECT FROM assay.detector d WHERE d.policy = p.policy AND d.until_revision IS NULL AND d.mode = 'live') THEN
 		RETURN QUERY SELECT 'warning', 'detectors', 'none is live: every message gets the same verdict', 'assay.promote(policy, detector) makes one live.';
 	END IF;
+	-- the same limits as in check_size()
+	RETURN QUERY
+		SELECT 'error', 'size', format('it has %s %s: those beyond %s are not evaluated', n.has, n.what, n.may), 'Retire or drop some.'
+		FROM (SELECT 'detectors' AS what, count(*) AS has, 20000 AS may FROM assay.detector d
+				WHERE d.policy = p.policy AND d.until_revision IS NULL AND d.mode IN ('live', 'shadow')
+			UNION ALL SELECT 'exclusions', count(*), 10000 FROM assay.exclusion x WHERE x.policy = p.policy AND x.until_revision IS NULL
+			UNION ALL SELECT 'guards', count(*), 10000 FROM assay.guard g WHERE g.policy = p.policy AND g.until_revision IS NULL) n
+		WHERE n.has > n.may;
 	IF EXISTS (SELECT FROM jsonb_each_text(r.thresholds) t WHERE t.value::float8 <= 1 / (1 + exp(-r.prior))) THEN
 		RETURN QUERY SELECT 'warning', 'thresholds', 'the prior alone reaches a threshold', 'Raise the threshold, or lower the prior.';
 	END IF;

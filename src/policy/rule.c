@@ -501,6 +501,32 @@ RefuseIO(Oid func, void *context)
 	return false;
 }
 
+/* A type that is written by this name, if there is one */
+static void
+RefuseTypeName(TypeName * name, Oid policy_owner)
+{
+	Type		type = LookupTypeName(NULL, name, NULL, true);
+	Oid			oid;
+
+	if (type == NULL)
+		return;
+	oid = typeTypeId(type);
+	ReleaseSysCache(type);
+	RefuseType(oid, policy_owner);
+}
+
+/*
+ * A function's name may be a type's: type('literal') is a cast where no function
+ * takes it.  One without a schema is a function's wherever one has the name.
+ */
+static void
+RefuseCastByName(List *name, Oid policy_owner)
+{
+	if (list_length(name) > 1 ||
+		FuncnameGetCandidates(name, 1, NIL, false, false, false, true) == NULL)
+		RefuseTypeName(makeTypeNameFromNameList(name), policy_owner);
+}
+
 /*
  * What is written out of names that can be told before anything of it is run: to
  * transform a literal of a type runs the type's input function.  context: the
@@ -515,22 +541,25 @@ RefuseWritten(Node *node, void *context)
 	if (node == NULL)
 		return false;
 	if (IsA(node, TypeName))
+		RefuseTypeName((TypeName *) node, owner);
+	else if (IsA(node, FuncCall))
 	{
-		Type		type = LookupTypeName(NULL, (TypeName *) node, NULL, true);
+		List	   *name = ((FuncCall *) node)->funcname;
 
-		if (type)
-		{
-			Oid			oid = typeTypeId(type);
-
-			ReleaseSysCache(type);
-			RefuseType(oid, owner);
-		}
-	}
-	else if (IsA(node, FuncCall) && list_length(((FuncCall *) node)->funcname) > 1)
-	{
-		candidates = FuncnameGetCandidates(((FuncCall *) node)->funcname, -1, NIL, false, false, false, true);
+		RefuseCastByName(name, owner);
+		if (list_length(name) > 1)
+			candidates = FuncnameGetCandidates(name, -1, NIL, false, false, false, true);
 		for (; candidates; candidates = candidates->next)
 			RefuseFunction(candidates->oid, owner, false);
+	}
+	else if (IsA(node, A_Indirection))
+	{
+		ListCell   *lc;
+
+		/* (value).name is name(value) where the value has no such field. */
+		foreach(lc, ((A_Indirection *) node)->indirection)
+			if (IsA(lfirst(lc), String))
+			RefuseCastByName(list_make1(lfirst(lc)), owner);
 	}
 	else if (IsA(node, A_Expr) && list_length(((A_Expr *) node)->name) > 1)
 	{

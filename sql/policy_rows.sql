@@ -1,0 +1,117 @@
+-- Rows of the configuration that are written past the functions: what a builder,
+-- who may draft and shadow, could do to what is live by them; and texts of
+-- conditions that run code before they are refused.
+SET client_min_messages = warning;
+\set SHOW_CONTEXT never
+CREATE ROLE rows_owner;
+CREATE ROLE rows_builder;
+CREATE ROLE rows_stranger;
+CREATE SCHEMA rows_o AUTHORIZATION rows_owner;
+CREATE SCHEMA rows_b AUTHORIZATION rows_builder;
+CREATE SCHEMA rows_s AUTHORIZATION rows_stranger;
+GRANT USAGE ON SCHEMA rows_o, rows_b, rows_s TO PUBLIC;
+SET ROLE rows_owner;
+CREATE TABLE rows_o.message (id int PRIMARY KEY, t text);
+CREATE VIEW rows_o.sig AS SELECT id, t FROM rows_o.message;
+SELECT assay.create_policy('rows', 'rows_o.sig', '{id}', prior => -2);
+SELECT assay.create_detector('rows', 'live', $$t = 'x'$$, mode => 'live', weight => 9);
+CREATE TRIGGER decide AFTER INSERT ON rows_o.message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('rows');
+SELECT assay.grant_access('rows', 'rows_builder', 'builder');
+
+-- a revision that was committed is past: nothing comes to it, and nothing goes
+SET ROLE rows_builder;
+SELECT assay.create_detector('rows', 'draft', 'id > 0', mode => 'draft');
+INSERT INTO assay.detector (policy, detector, from_revision, condition, weight, mode, rollout)
+SELECT 'rows', 'late', max(revision), 'id > 0', 1, 'shadow', 1 FROM assay.revision WHERE policy = 'rows';
+INSERT INTO assay.detector_model (policy, detector, revision, model)
+SELECT 'rows', 'late', max(revision), assay.model_from_linear('{id}', '{1}', 0) FROM assay.revision WHERE policy = 'rows';
+SET ROLE rows_owner;
+INSERT INTO assay.exclusion (policy, exclusion, from_revision, condition, verdict, reason)
+SELECT 'rows', 'late', max(revision), 'id > 0', 'safe', 'none' FROM assay.revision WHERE policy = 'rows';
+UPDATE assay.detector SET until_revision = (SELECT max(revision) FROM assay.revision WHERE policy = 'rows') WHERE policy = 'rows' AND detector = 'live';
+SET ROLE rows_builder;
+-- in the making it is the builder's
+BEGIN;
+SELECT assay.new_revision('rows', 'by hand');
+INSERT INTO assay.detector (policy, detector, from_revision, condition, weight, mode, rollout)
+SELECT 'rows', 'by hand', max(revision), 'id > 0', 1, 'shadow', 1 FROM assay.revision WHERE policy = 'rows';
+COMMIT;
+
+-- the name of a live detector is taken
+BEGIN;
+SELECT assay.new_revision('rows', 'twice');
+INSERT INTO assay.detector (policy, detector, from_revision, condition, weight, mode, rollout)
+SELECT 'rows', 'live', max(revision), 'id > 0', -9, 'shadow', 1 FROM assay.revision WHERE policy = 'rows';
+ROLLBACK;
+
+-- what is beyond the limit is not evaluated: no shadow pushes live ones there
+BEGIN;
+SELECT assay.new_revision('rows', 'flood');
+SAVEPOINT flood;
+INSERT INTO assay.detector (policy, detector, from_revision, condition, weight, mode, rollout)
+SELECT 'rows', 'a' || i, (SELECT max(revision) FROM assay.revision WHERE policy = 'rows'), 'id > 0', 0, 'shadow', 1 FROM generate_series(1, 19998) i;
+ROLLBACK TO flood;
+INSERT INTO assay.detector (policy, detector, from_revision, condition, weight, mode, rollout)
+SELECT 'rows', 'a' || i, (SELECT max(revision) FROM assay.revision WHERE policy = 'rows'), 'id > 0', 0, 'shadow', 1 FROM generate_series(1, 19997) i;
+ROLLBACK;
+RESET ROLE;
+-- written past all checks they come last, and it is told
+BEGIN;
+INSERT INTO assay_internal.detector (policy, detector, from_revision, condition, weight, mode, rollout)
+SELECT 'rows', 'a' || i, (SELECT max(revision) FROM assay.revision WHERE policy = 'rows'), 'id < 0', 0, 'shadow', 1 FROM generate_series(1, 20000) i;
+INSERT INTO rows_o.message VALUES (1, 'x');
+SELECT verdict, degraded FROM rows_o.rows_decision WHERE id = 1;
+SELECT severity, "check", detail FROM assay_internal.check_settings_now((SELECT p FROM assay.policy p WHERE p.policy = 'rows')) WHERE "check" = 'size';
+ROLLBACK;
+
+-- a cast that is written as a function's call: what it calls is refused before it is run
+SET ROLE rows_builder;
+CREATE FUNCTION rows_b.evil(x text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'ran'; RETURN true; END $$;
+CREATE DOMAIN rows_b.evil AS text CHECK (rows_b.evil(VALUE));
+CREATE TYPE rows_b.evils AS RANGE (subtype = rows_b.evil);
+SET ROLE rows_owner;
+DO $$
+DECLARE
+	condition text;
+BEGIN
+	FOREACH condition IN ARRAY ARRAY['rows_b._evil(''{x}'') IS NOT NULL', 'rows_b.evils(''[x,y]'') IS NOT NULL', 'rows_b.evil(t)'] LOOP
+		BEGIN
+			PERFORM * FROM assay.policy_import(jsonb_set(assay.policy_export('rows'), '{detectors,0,condition}', to_jsonb(condition)));
+			RAISE WARNING 'taken: %', condition;
+		EXCEPTION WHEN OTHERS THEN
+			RAISE WARNING '% %', SQLSTATE, SQLERRM;
+		END;
+	END LOOP;
+END $$;
+-- also where the search_path names their schema
+SELECT assay.alter_policy('rows', search_path => 'pg_catalog, rows_b, pg_temp') > 0 AS altered;
+SELECT assay.check_condition('rows', '_evil(''{x}'') IS NOT NULL', 'a', true);
+SELECT assay.check_condition('rows', '(''{x}'')._evil IS NOT NULL', 'a', true);
+-- casts by name of trusted types, and functions whose name a type has, too, are what they were
+SELECT assay.check_condition('rows', 'int4(''1'') = id AND length(t) > 0 AND date(''2026-01-01'') IS NOT NULL AND _text(''{a}'') IS NOT NULL', 'a', true);
+RESET ROLE;
+CREATE DOMAIN rows_b.length AS text;
+ALTER DOMAIN rows_b.length OWNER TO rows_builder;
+SET ROLE rows_owner;
+SELECT assay.check_condition('rows', 'length(t) > 0', 'a', true);
+SELECT assay.alter_policy('rows', search_path => 'pg_catalog, assay, pg_temp') > 0 AS altered;
+
+-- what a stranger does to a policy of his own compiles nobody else's anew
+INSERT INTO rows_o.message VALUES (2, 'x');
+SET ROLE rows_stranger;
+CREATE TABLE rows_s.message (id int PRIMARY KEY, t text);
+CREATE VIEW rows_s.sig AS SELECT id, t FROM rows_s.message;
+SELECT assay.create_policy('rows_s', 'rows_s.sig', '{id}', prior => -2);
+SELECT assay.create_detector('rows_s', 'a', 'id > 0', mode => 'live');
+SELECT assay.alter_policy('rows_s', prior => -3);
+SELECT assay.drop_policy('rows_s', drop_tables => true);
+SET ROLE rows_owner;
+SELECT valid FROM assay.policy_cache WHERE policy = 'rows' AND revision = (SELECT max(revision) FROM assay.revision WHERE policy = 'rows');
+-- a change of its own does, in whatever table
+SELECT assay.retire_detector('rows', 'by hand') > 0 AS changed;
+SELECT bool_or(valid) FROM assay.policy_cache WHERE policy = 'rows';
+RESET ROLE;
+
+DROP SCHEMA rows_o, rows_b, rows_s CASCADE;
+SELECT assay.drop_policy('rows');
+DROP ROLE rows_owner, rows_builder, rows_stranger;
