@@ -64,6 +64,29 @@ SELECT verdict, degraded FROM rows_o.rows_decision WHERE id = 1;
 SELECT severity, "check", detail FROM assay_internal.check_settings_now((SELECT p FROM assay.policy p WHERE p.policy = 'rows')) WHERE "check" = 'size';
 ROLLBACK;
 
+-- who may read, or build, keeps no author waiting by rows that it locks
+SET ROLE rows_owner;
+SELECT assay.grant_access('rows', 'rows_stranger', 'reader');
+SELECT assay.create_guard('rows', 'g', 'id > 0') > 0 AS guard, assay.exclude('rows', 'e', 'id < 0', verdict => 'safe', reason => 'none') > 0 AS exclusion;
+SET ROLE rows_stranger;
+SELECT count(*) FROM (SELECT FROM assay.policy WHERE policy = 'rows' FOR UPDATE) p;
+SELECT count(*) FROM (SELECT FROM assay.detector WHERE policy = 'rows' FOR KEY SHARE) p;
+SELECT count(*) FROM (SELECT FROM assay.guard WHERE policy = 'rows' FOR SHARE) p;
+SELECT count(*) FROM (SELECT FROM assay.exclusion WHERE policy = 'rows' FOR NO KEY UPDATE) p;
+SELECT count(*) FROM (SELECT FROM assay_internal.readable_policy WHERE policy = 'rows' FOR UPDATE) p;
+-- by an update that changes nothing only who may change something does, for its own changes
+UPDATE assay.policy SET access = access WHERE policy = 'rows' RETURNING policy;
+UPDATE assay.policy SET access = NULL WHERE policy = 'rows' RETURNING policy;
+SET ROLE rows_builder;
+UPDATE assay.policy SET access = access WHERE policy = 'rows' RETURNING policy;
+UPDATE assay.policy SET access = NULL WHERE policy = 'rows' RETURNING policy;
+SET ROLE rows_owner;
+BEGIN;
+UPDATE assay.policy SET access = NULL WHERE policy = 'rows' RETURNING policy, access IS NULL AS none;
+SELECT access IS NULL AS none FROM assay.policy WHERE policy = 'rows';
+ROLLBACK;
+SELECT assay.revoke_access('rows', 'rows_stranger');
+
 -- a cast that is written as a function's call: what it calls is refused before it is run
 SET ROLE rows_builder;
 CREATE FUNCTION rows_b.evil(x text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'ran'; RETURN true; END $$;

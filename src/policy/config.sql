@@ -187,11 +187,21 @@ COMMENT ON FUNCTION assay_internal.may(text, regclass, regclass, regclass, regcl
 
 -- views
 
-CREATE VIEW assay.policy WITH (security_barrier) AS
+-- Who may update a column of a view may lock its rows, and those that it reads where
+-- its owner may; who may update or delete all columns, the views and tables
+-- themselves.  From these every message is decided, and a policy's author waits for
+-- whoever has its rows.  So what is updated or deleted from reads, with the user's
+-- own rights, views that nobody may change.
+
+CREATE VIEW assay_internal.readable_policy WITH (security_barrier) AS
 	SELECT p.policy, pg_get_userbyid(assay_internal.policy_owner(p.decision, p.access, p.label, p.signals_view))::text AS owner,
 		p.signals, p.signals_view, p.key, p.decision, p.label, p.access, p.created_at
 	FROM assay_internal.policy p
 	WHERE assay_internal.may('reader', p.decision, p.access, p.label, p.signals_view);
+COMMENT ON VIEW assay_internal.readable_policy IS 'what the view assay.policy shows';
+
+CREATE VIEW assay.policy WITH (security_invoker) AS
+	SELECT p.policy, p.owner, p.signals, p.signals_view, p.key, p.decision, p.label, p.access, p.created_at FROM assay_internal.readable_policy p;
 COMMENT ON VIEW assay.policy IS 'policies that the user may read: who owns them, what they read and where they write';
 
 CREATE FUNCTION assay_internal.may(wanted text, policy text) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
@@ -214,31 +224,38 @@ CREATE VIEW assay.detector_model WITH (security_barrier) AS
 		AND assay_internal.may('reader', p.decision, p.access, p.label, p.signals_view));
 COMMENT ON VIEW assay.detector_model IS 'models of detectors, by the revision that brought them';
 
-CREATE VIEW assay.detector WITH (security_barrier) AS
+CREATE VIEW assay_internal.readable_detector WITH (security_barrier) AS
 	SELECT t.policy, t.detector, t.from_revision, t.until_revision, t.condition, t.model_revision, t.weight, t.mode, t.force_verdict, t.expires_at, t.rollout, t.severity, t.tags, t.description
 	FROM assay_internal.detector t
 	WHERE EXISTS (SELECT FROM assay_internal.policy p WHERE p.policy = t.policy
 		AND assay_internal.may('reader', p.decision, p.access, p.label, p.signals_view));
+COMMENT ON VIEW assay_internal.readable_detector IS 'what the view assay.detector shows';
+
+CREATE VIEW assay.detector WITH (security_invoker) AS
+	SELECT t.policy, t.detector, t.from_revision, t.until_revision, t.condition, t.model_revision, t.weight, t.mode, t.force_verdict, t.expires_at, t.rollout, t.severity, t.tags, t.description FROM assay_internal.readable_detector t;
 COMMENT ON VIEW assay.detector IS 'each state of each detector, with the revisions in which it stood; the view assay.detectors shows the current ones';
 
-CREATE VIEW assay.guard WITH (security_barrier) AS
+CREATE VIEW assay_internal.readable_guard WITH (security_barrier) AS
 	SELECT t.policy, t.guard, t.from_revision, t.until_revision, t.condition, t.description
 	FROM assay_internal.guard t
 	WHERE EXISTS (SELECT FROM assay_internal.policy p WHERE p.policy = t.policy
 		AND assay_internal.may('reader', p.decision, p.access, p.label, p.signals_view));
+COMMENT ON VIEW assay_internal.readable_guard IS 'what the view assay.guard shows';
+
+CREATE VIEW assay.guard WITH (security_invoker) AS
+	SELECT t.policy, t.guard, t.from_revision, t.until_revision, t.condition, t.description FROM assay_internal.readable_guard t;
 COMMENT ON VIEW assay.guard IS 'named conditions, with the revisions in which they stood';
 
-CREATE VIEW assay.exclusion WITH (security_barrier) AS
+CREATE VIEW assay_internal.readable_exclusion WITH (security_barrier) AS
 	SELECT t.policy, t.exclusion, t.from_revision, t.until_revision, t.condition, t.mutes, t.verdict, t.reason, t.expires_at, t.decision_key
 	FROM assay_internal.exclusion t
 	WHERE EXISTS (SELECT FROM assay_internal.policy p WHERE p.policy = t.policy
 		AND assay_internal.may('reader', p.decision, p.access, p.label, p.signals_view));
-COMMENT ON VIEW assay.exclusion IS 'each state of each exclusion, with the revisions in which it stood; the view assay.exclusions shows the current ones';
+COMMENT ON VIEW assay_internal.readable_exclusion IS 'what the view assay.exclusion shows';
 
--- Who may update or delete all columns of a view may lock it, and what it reads
--- where its owner may: the tables from which every message is decided.  So rows
--- are updated by columns, and deleted from views that read, with the user's own
--- rights, views that nobody may change.
+CREATE VIEW assay.exclusion WITH (security_invoker) AS
+	SELECT t.policy, t.exclusion, t.from_revision, t.until_revision, t.condition, t.mutes, t.verdict, t.reason, t.expires_at, t.decision_key FROM assay_internal.readable_exclusion t;
+COMMENT ON VIEW assay.exclusion IS 'each state of each exclusion, with the revisions in which it stood; the view assay.exclusions shows the current ones';
 
 CREATE VIEW assay_internal.readable_fault WITH (security_barrier) AS
 	SELECT t.fault, t.at, t.policy, t.revision, t.detector, t.key, t.sqlstate, t.message, t.suspended
@@ -268,6 +285,7 @@ CREATE VIEW assay_internal.dropped_policy WITH (security_invoker) AS
 	SELECT p.policy FROM assay.policy p;
 COMMENT ON VIEW assay_internal.dropped_policy IS 'policies that the user may read, for assay.drop_policy() to delete from';
 
+GRANT SELECT, INSERT ON assay_internal.readable_policy, assay_internal.readable_detector, assay_internal.readable_guard, assay_internal.readable_exclusion TO PUBLIC;
 GRANT SELECT, INSERT, UPDATE (signals, signals_view, access) ON assay.policy TO PUBLIC;
 GRANT SELECT, DELETE ON assay_internal.dropped_policy TO PUBLIC;
 GRANT SELECT, INSERT ON assay.revision, assay.detector_model TO PUBLIC;
@@ -358,8 +376,12 @@ DECLARE
 	in_making boolean;
 	r assay.revision;
 BEGIN
-	IF has_table_privilege(TG_RELID, 'INSERT') THEN
+	IF has_table_privilege('assay_internal.' || CASE TG_TABLE_NAME WHEN 'dropped_policy' THEN 'policy' ELSE TG_TABLE_NAME END, 'INSERT') THEN
 		RETURN row;
+	END IF;
+	-- Nothing changes: who may change something of the policy takes his turn.
+	IF TG_TABLE_NAME = 'policy' AND TG_OP = 'UPDATE' AND NEW IS NOT DISTINCT FROM OLD THEN
+		RETURN CASE WHEN assay_internal.may('builder', row.policy) THEN row END;
 	END IF;
 	-- What was committed is past: messages may have been decided by it.
 	SELECT v.revision, v.made_at = now() INTO latest, in_making FROM assay.revision v WHERE v.policy = row.policy ORDER BY v.revision DESC LIMIT 1;
@@ -447,6 +469,45 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay_internal.delete_row() IS 'deletes from the table below a view';
 
+CREATE FUNCTION assay_internal.change_row() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	CASE TG_TABLE_NAME
+		WHEN 'policy' THEN
+			-- one change at a time: whoever is first holds the row until his transaction ends
+			PERFORM FROM assay_internal.policy t WHERE t.policy = OLD.policy AND t.decision = OLD.decision FOR NO KEY UPDATE;
+			IF FOUND AND NEW IS DISTINCT FROM OLD THEN
+				UPDATE assay_internal.policy t SET signals = NEW.signals, signals_view = NEW.signals_view, access = NEW.access
+				WHERE t.policy = OLD.policy AND t.decision = OLD.decision;
+			END IF;
+		WHEN 'detector' THEN
+			UPDATE assay_internal.detector t SET until_revision = NEW.until_revision
+			WHERE t.policy = OLD.policy AND t.detector = OLD.detector AND t.from_revision = OLD.from_revision AND t.until_revision IS NOT DISTINCT FROM OLD.until_revision;
+		WHEN 'guard' THEN
+			UPDATE assay_internal.guard t SET until_revision = NEW.until_revision
+			WHERE t.policy = OLD.policy AND t.guard = OLD.guard AND t.from_revision = OLD.from_revision AND t.until_revision IS NOT DISTINCT FROM OLD.until_revision;
+		WHEN 'exclusion' THEN
+			UPDATE assay_internal.exclusion t SET until_revision = NEW.until_revision
+			WHERE t.policy = OLD.policy AND t.exclusion = OLD.exclusion AND t.from_revision = OLD.from_revision AND t.until_revision IS NOT DISTINCT FROM OLD.until_revision;
+	END CASE;
+	RETURN CASE WHEN FOUND THEN NEW END;
+END $$;
+COMMENT ON FUNCTION assay_internal.change_row() IS 'changes the table below a view, or holds its row';
+
+CREATE FUNCTION assay_internal.lock_policy(policy text) RETURNS void LANGUAGE sql VOLATILE
+	SET search_path = pg_catalog, pg_temp AS $$
+	UPDATE assay.policy p SET access = p.access WHERE p.policy = $1
+$$;
+COMMENT ON FUNCTION assay_internal.lock_policy(text) IS 'waits for whoever changes the policy, and holds it until the transaction ends; does nothing for who may change nothing of it';
+
+CREATE TRIGGER check_right INSTEAD OF UPDATE ON assay.policy FOR EACH ROW EXECUTE FUNCTION assay_internal.check_right();
+CREATE TRIGGER write_row INSTEAD OF UPDATE ON assay.policy FOR EACH ROW EXECUTE FUNCTION assay_internal.change_row();
+CREATE TRIGGER check_right INSTEAD OF UPDATE ON assay.detector FOR EACH ROW EXECUTE FUNCTION assay_internal.check_right();
+CREATE TRIGGER write_row INSTEAD OF UPDATE ON assay.detector FOR EACH ROW EXECUTE FUNCTION assay_internal.change_row();
+CREATE TRIGGER check_right INSTEAD OF UPDATE ON assay.guard FOR EACH ROW EXECUTE FUNCTION assay_internal.check_right();
+CREATE TRIGGER write_row INSTEAD OF UPDATE ON assay.guard FOR EACH ROW EXECUTE FUNCTION assay_internal.change_row();
+CREATE TRIGGER check_right INSTEAD OF UPDATE ON assay.exclusion FOR EACH ROW EXECUTE FUNCTION assay_internal.check_right();
+CREATE TRIGGER write_row INSTEAD OF UPDATE ON assay.exclusion FOR EACH ROW EXECUTE FUNCTION assay_internal.change_row();
 CREATE TRIGGER check_right INSTEAD OF DELETE ON assay.fault FOR EACH ROW EXECUTE FUNCTION assay_internal.check_right();
 CREATE TRIGGER delete_row INSTEAD OF DELETE ON assay.fault FOR EACH ROW EXECUTE FUNCTION assay_internal.delete_row();
 CREATE TRIGGER check_right INSTEAD OF DELETE ON assay.backfill_run FOR EACH ROW EXECUTE FUNCTION assay_internal.check_right();
@@ -521,5 +582,5 @@ CREATE TRIGGER forget AFTER DELETE ON assay_internal.policy FOR EACH ROW EXECUTE
 CREATE FUNCTION assay_internal.forget_stats(policy text) RETURNS void
 	AS 'MODULE_PATHNAME', 'assay_forget_stats' LANGUAGE C VOLATILE STRICT;
 COMMENT ON FUNCTION assay_internal.forget_stats(text) IS 'removes the counters of a policy and its detectors, where there are any';
-REVOKE ALL ON FUNCTION assay_internal.forget_stats(text), assay_internal.forget_policy(), assay_internal.keep_history(), assay_internal.check_right(), assay_internal.check_sizes(), assay_internal.delete_row(),
+REVOKE ALL ON FUNCTION assay_internal.forget_stats(text), assay_internal.forget_policy(), assay_internal.keep_history(), assay_internal.check_right(), assay_internal.check_sizes(), assay_internal.change_row(), assay_internal.delete_row(),
 	assay.policy_changed() FROM PUBLIC;

@@ -9,7 +9,8 @@ CREATE FUNCTION assay.policy_for_change(policy text) RETURNS assay.policy LANGUA
 DECLARE
 	p assay.policy;
 BEGIN
-	SELECT * INTO p FROM assay.policy q WHERE q.policy = policy_for_change.policy FOR NO KEY UPDATE;
+	PERFORM assay_internal.lock_policy(policy);
+	SELECT * INTO p FROM assay.policy q WHERE q.policy = policy_for_change.policy;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
 			HINT = assay_internal.policy_hint(policy, 'change');

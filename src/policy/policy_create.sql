@@ -119,7 +119,8 @@ DECLARE
 	made int;
 BEGIN
 	-- one change at a time; also: may the user, and is there such a policy?
-	PERFORM FROM assay.policy p WHERE p.policy = new_revision.policy FOR NO KEY UPDATE;
+	PERFORM assay_internal.lock_policy(policy);
+	PERFORM FROM assay.policy p WHERE p.policy = new_revision.policy;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
 			HINT = assay_internal.policy_hint(policy, 'change');
@@ -355,7 +356,8 @@ DECLARE
 	r assay.revision;
 	made int;
 BEGIN
-	SELECT * INTO p FROM assay.policy q WHERE q.policy = alter_policy.policy FOR NO KEY UPDATE;
+	PERFORM assay_internal.lock_policy(policy);
+	SELECT * INTO p FROM assay.policy q WHERE q.policy = alter_policy.policy;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
 			HINT = assay_internal.policy_hint(policy, 'change');
@@ -374,6 +376,9 @@ BEGIN
 		PERFORM assay.check_search_path(search_path);
 	END IF;
 	IF signals IS NOT NULL THEN
+		IF NOT assay_internal.may('owner', policy) THEN
+			RAISE EXCEPTION 'must be owner of policy "%"', policy USING ERRCODE = 'insufficient_privilege';
+		END IF;
 		PERFORM assay_internal.check_signals(signals);
 		PERFORM assay_internal.check_key(signals, p.key);
 		UPDATE assay.policy q SET signals_view = alter_policy.signals,
@@ -413,7 +418,8 @@ DECLARE
 	views oid[];
 	view oid;
 BEGIN
-	SELECT * INTO p FROM assay.policy q WHERE q.policy = drop_policy.policy FOR UPDATE;
+	PERFORM assay_internal.lock_policy(policy);
+	SELECT * INTO p FROM assay.policy q WHERE q.policy = drop_policy.policy;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
 			HINT = assay_internal.policy_hint(policy, 'change');

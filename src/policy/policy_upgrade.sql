@@ -27,7 +27,8 @@ DECLARE
 	columns text;
 	options text;
 BEGIN
-	SELECT * INTO p FROM assay.policy q WHERE q.policy = upgrade_policy.policy FOR NO KEY UPDATE;
+	PERFORM assay_internal.lock_policy(policy);
+	SELECT * INTO p FROM assay.policy q WHERE q.policy = upgrade_policy.policy;
 	IF NOT FOUND OR NOT assay_internal.may('owner', policy) THEN
 		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
 			HINT = assay_internal.policy_hint(policy, 'change');
