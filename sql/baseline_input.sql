@@ -153,6 +153,29 @@ SELECT assay.create_baseline('owned', 'message', '{sender}', 'received_at');
 RESET ROLE;
 SELECT assay.baseline_count('owned', now());
 SELECT rows FROM assay.refresh_baseline('owned');
+
+-- a view over what its owner can't read tells no number of it; over what one can it does
+CREATE TABLE hidden (id bigserial PRIMARY KEY, sender text, received_at timestamptz);
+INSERT INTO hidden (sender) SELECT 'x' FROM generate_series(1, 777);
+CREATE VIEW lent AS SELECT id, sender, received_at FROM hidden;
+GRANT SELECT ON lent TO regress_input_owner;
+SET ROLE regress_input_owner;
+CREATE TABLE seen (id bigserial PRIMARY KEY, sender text, received_at timestamptz);
+SELECT assay.create_baseline('of_seen', 'seen', '{sender}', 'received_at', incremental => true);
+CREATE VIEW peek AS SELECT id, sender, received_at FROM hidden;
+CREATE VIEW peek_lent WITH (security_invoker) AS SELECT id, sender, received_at FROM lent;
+CREATE VIEW peek_invoker WITH (security_invoker) AS SELECT id, sender, received_at FROM hidden;
+CREATE FUNCTION given(source regclass) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	b assay.baseline;
+BEGIN
+	SELECT * INTO b FROM assay.baseline x WHERE x.relation = 'of_seen'::regclass;
+	b.source := given.source;
+	PERFORM assay.baseline_row('of_seen', b);
+	RETURN assay.baseline_given('of_seen');
+END $$;
+SELECT s, given(s) FROM unnest('{seen,hidden,peek,peek_invoker,lent,peek_lent}'::regclass[]) s;
+RESET ROLE;
 DROP SCHEMA regress_input CASCADE;
 DROP OWNED BY regress_input_owner;
 DROP ROLE regress_input_owner;

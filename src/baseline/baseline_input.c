@@ -13,6 +13,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "rewrite/rewriteHandler.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -67,12 +68,21 @@ baseline_key_fits(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(size <= LONGEST_KEY);
 }
 
+/* May a role read a column? */
+static bool
+MayRead(Oid role, Oid relid, AttrNumber number)
+{
+	return pg_class_aclcheck(relid, role, ACL_SELECT) == ACLCHECK_OK ||
+		pg_attribute_aclcheck(relid, number, role, ACL_SELECT) == ACLCHECK_OK;
+}
+
 /*
  * One step from a view's column to the column that it shows, if it is one as it
- * is; false at the end.
+ * is; false at the end.  *role is who reads that: the view's owner, unless the
+ * view leaves it to who reads the view.
  */
 static bool
-BehindView(Oid *relid, AttrNumber * number)
+BehindView(Oid reader, Oid *relid, AttrNumber * number, Oid *role)
 {
 	Relation	rel;
 	Query	   *query;
@@ -85,13 +95,14 @@ BehindView(Oid *relid, AttrNumber * number)
 	entry = list_length(query->targetList) >= *number ? list_nth_node(TargetEntry, query->targetList, *number - 1) : NULL;
 	*relid = entry == NULL ? InvalidOid : entry->resorigtbl;
 	*number = entry == NULL ? 0 : entry->resorigcol;
+	*role = RelationHasSecurityInvoker(rel) ? reader : rel->rd_rel->relowner;
 	table_close(rel, AccessShareLock);
 	return OidIsValid(*relid) && *number > 0;
 }
 
 /*
- * baseline_origin(relation, column): the table and the number of the column
- * behind a view's.
+ * baseline_origin(relation, column, reader): the table and the number of the
+ * column behind a view's, if by it the reader may read that.
  */
 PG_FUNCTION_INFO_V1(baseline_origin);
 Datum
@@ -99,6 +110,8 @@ baseline_origin(PG_FUNCTION_ARGS)
 {
 	Oid			relid = PG_GETARG_OID(0);
 	char	   *column = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	Oid			reader = PG_GETARG_OID(2);
+	Oid			role = reader;
 	AttrNumber	number = get_attnum(relid, column);
 	TupleDesc	tupdesc;
 	Datum		values[2];
@@ -108,8 +121,12 @@ baseline_origin(PG_FUNCTION_ARGS)
 		elog(ERROR, "return type must be a row type");
 	if (number <= 0)
 		PG_RETURN_NULL();
-	while (BehindView(&relid, &number))
+	do
+	{
 		CHECK_FOR_INTERRUPTS();
+		if (!MayRead(role, relid, number))
+			PG_RETURN_NULL();
+	} while (BehindView(reader, &relid, &number, &role));
 	if (!OidIsValid(relid) || number <= 0)
 		PG_RETURN_NULL();
 	values[0] = ObjectIdGetDatum(relid);

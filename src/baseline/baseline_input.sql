@@ -37,20 +37,20 @@ END $$;
 COMMENT ON FUNCTION assay.baseline_not_temporary(regclass) IS 'private: error for a temporary relation';
 
 -- The column of a table that a column of a view shows as it is: (table, column
--- number); NULL when there is none
-CREATE FUNCTION assay.baseline_origin(relation regclass, column_name text, OUT origin oid, OUT number smallint)
+-- number); NULL when there is none, or the reader can't read it by the view
+CREATE FUNCTION assay.baseline_origin(relation regclass, column_name text, reader oid, OUT origin oid, OUT number smallint)
 	AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.baseline_origin(regclass, text) IS 'private: the table''s column behind a view''s';
+COMMENT ON FUNCTION assay.baseline_origin(regclass, text, oid) IS 'private: the table''s column behind a view''s, for who may read it';
 
 -- The sequence that numbers a column's rows: of its default, else its own. NULL
 -- where none is known, or where it counts downwards or around.
-CREATE FUNCTION assay.baseline_sequence(relation regclass, column_name text) RETURNS regclass
+CREATE FUNCTION assay.baseline_sequence(relation regclass, column_name text, reader oid DEFAULT quote_ident(current_user)::regrole) RETURNS regclass
 	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	AS $$
 	SELECT CASE WHEN count(*) = 1 THEN min(s.oid) END::regclass
 	FROM (
 		SELECT q.seqrelid AS oid, q.seqincrement > 0 AND NOT q.seqcycle AS usable, c.rank, min(c.rank) OVER () AS best
-		FROM assay.baseline_origin($1, $2) o CROSS JOIN LATERAL (
+		FROM assay.baseline_origin($1, $2, $3) o CROSS JOIN LATERAL (
 			SELECT d.refobjid AS oid, 1 AS rank FROM pg_attrdef f JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid
 			WHERE f.adrelid = o.origin AND f.adnum = o.number AND d.refclassid = 'pg_class'::regclass
 			UNION
@@ -61,7 +61,7 @@ CREATE FUNCTION assay.baseline_sequence(relation regclass, column_name text) RET
 	WHERE s.rank = s.best
 	HAVING bool_and(s.usable)
 	$$;
-COMMENT ON FUNCTION assay.baseline_sequence(regclass, text) IS 'private: the sequence that numbers a table''s or view''s rows';
+COMMENT ON FUNCTION assay.baseline_sequence(regclass, text, oid) IS 'private: the sequence that numbers a table''s or view''s rows, for who may read them';
 
 -- Up to which number the sequence has given numbers to messages of a baseline's
 -- source; below all where it has given none, NULL where no sequence is known.
@@ -72,9 +72,8 @@ CREATE FUNCTION assay.baseline_given_number(relation regclass) RETURNS bigint
 	AS $$
 	SELECT coalesce(pg_sequence_last_value(q.seqrelid), q.seqmin - 1)
 	FROM assay.baseline b JOIN pg_class c ON c.oid = b.relation
-	JOIN pg_sequence q ON q.seqrelid = assay.baseline_sequence(b.source, b.arrival_column)
-	WHERE b.relation = $1 AND has_column_privilege(c.relowner, b.source, b.arrival_column, 'SELECT')
-		AND has_sequence_privilege(q.seqrelid, 'SELECT')
+	JOIN pg_sequence q ON q.seqrelid = assay.baseline_sequence(b.source, b.arrival_column, c.relowner)
+	WHERE b.relation = $1 AND has_sequence_privilege(q.seqrelid, 'SELECT')
 	$$;
 COMMENT ON FUNCTION assay.baseline_given_number(regclass) IS 'private: baseline_given(), as the owner of the registry';
 REVOKE ALL ON FUNCTION assay.baseline_given_number(regclass) FROM PUBLIC;
