@@ -106,13 +106,22 @@ BEGIN
 		END;
 	END LOOP;
 END $$;
--- also where the search_path names their schema
+-- also where the search_path names their schema, of which one is warned
 SELECT assay.alter_policy('rows', search_path => 'pg_catalog, rows_b, pg_temp') > 0 AS altered;
 SELECT assay.check_condition('rows', '_evil(''{x}'') IS NOT NULL', 'a', true);
 SELECT assay.check_condition('rows', '(''{x}'')._evil IS NOT NULL', 'a', true);
 -- casts by name of trusted types, and functions whose name a type has, too, are what they were
 SELECT assay.check_condition('rows', 'int4(''1'') = id AND length(t) > 0 AND date(''2026-01-01'') IS NOT NULL AND _text(''{a}'') IS NOT NULL', 'a', true);
+SELECT severity, detail, hint FROM assay.check('rows') WHERE "check" = 'search_path';
+-- not of what is the owner's, or a superuser's; of a grant to others it is, whatever the name
 RESET ROLE;
+CREATE SCHEMA "rows ""A"", b";
+SELECT * FROM assay_internal.open_schemas('"$user", rows_o, ROWS_B, "rows ""A"", b", pg_catalog, assay, pg_temp, nowhere', 'rows_owner'::regrole);
+GRANT CREATE ON SCHEMA "rows ""A"", b" TO PUBLIC, rows_stranger;
+GRANT CREATE ON SCHEMA rows_o TO rows_builder;
+SELECT * FROM assay_internal.open_schemas('"$user", rows_o, ROWS_B, "rows ""A"", b", pg_catalog, assay, pg_temp, nowhere', 'rows_owner'::regrole);
+REVOKE CREATE ON SCHEMA rows_o FROM rows_builder;
+DROP SCHEMA "rows ""A"", b";
 CREATE DOMAIN rows_b.length AS text;
 ALTER DOMAIN rows_b.length OWNER TO rows_builder;
 SET ROLE rows_owner;

@@ -60,6 +60,7 @@ static HTAB *cache = NULL;
 static MemoryContext cache_context = NULL;
 static dlist_head recent = DLIST_STATIC_INIT(recent);
 static Size cache_bytes = 0;
+static bool resized = false;	/* the bound has changed since it was kept */
 
 /* How a call site recognises its model */
 typedef struct ModelCallKey
@@ -212,6 +213,16 @@ ShrinkCache(Size room)
 			break;
 		node = previous;
 	}
+}
+
+/* Keep a bound that has changed. */
+static void
+KeepBound(void)
+{
+	if (!resized)
+		return;
+	resized = false;
+	ShrinkCache(0);
 }
 
 static void
@@ -433,6 +444,7 @@ FindModel(ModelCall *call, FmgrInfo *flinfo, struct varlena *value)
 	CachedModel *entry = NULL;
 
 	ReleaseCall(call);
+	KeepBound();
 	MemoryContextReset(call->derived_context);
 
 	/* The header of a stored value is in the first of its chunks */
@@ -486,11 +498,11 @@ GetModelCall(FunctionCallInfo fcinfo)
 
 /* ---- settings and view ---------------------------------------------------- */
 
+/* Hooks run anywhere: flip flags only. */
 static void
 AssignCacheSize(int size, void *extra)
 {
-	model_cache_size = size;
-	ShrinkCache(0);
+	resized = true;
 }
 
 void
@@ -526,6 +538,7 @@ model_cache(PG_FUNCTION_ARGS)
 	dlist_iter	iter;
 
 	InitMaterializedSRF(fcinfo, 0);
+	KeepBound();
 	if (cache == NULL)
 		return (Datum) 0;
 	dlist_foreach(iter, &recent)

@@ -143,6 +143,36 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay.check_search_path(text) IS 'error unless this can be a search_path';
 
+-- Schemas of a search_path in which others may create, and who: a condition may come to mean what they put there.
+CREATE FUNCTION assay_internal.open_schemas(search_path text, owner oid, OUT schema name, OUT roles text) RETURNS SETOF record LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT n.nspname, string_agg(DISTINCT coalesce(g.rolname, 'public'), ', ')
+	FROM regexp_matches($1, '"((?:[^"]|"")*)"|([^,\s"]+)', 'g') m
+	JOIN pg_namespace n ON n.nspname = CASE WHEN m[1] = '$user' OR m[2] = '$user' THEN pg_get_userbyid($2)::text
+		ELSE coalesce(replace(m[1], '""', '"'), lower(m[2])) END
+	CROSS JOIN LATERAL aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a
+	LEFT JOIN pg_roles r ON r.oid = a.grantee
+	-- whose members are the database's owner alone
+	LEFT JOIN pg_roles g ON g.oid = CASE WHEN r.rolname = 'pg_database_owner' THEN (SELECT d.datdba FROM pg_database d WHERE d.datname = current_database())
+		ELSE a.grantee END
+	WHERE a.privilege_type = 'CREATE' AND (a.grantee = 0 OR NOT g.rolsuper AND NOT pg_has_role(g.oid, $2, 'USAGE'))
+	GROUP BY n.nspname ORDER BY n.nspname
+$$;
+COMMENT ON FUNCTION assay_internal.open_schemas(text, oid) IS 'schemas of a search_path in which others than its owner may create';
+
+CREATE FUNCTION assay_internal.warn_open_schemas(search_path text, owner oid) RETURNS void LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	o record;
+BEGIN
+	FOR o IN SELECT * FROM assay_internal.open_schemas(search_path, owner) LOOP
+		RAISE WARNING 'others than the policy''s owner may create in schema "%" of the search_path: %', o.schema, o.roles
+			USING DETAIL = 'A condition may then mean a function, an operator or a type of theirs, and be refused.',
+				HINT = 'Leave it out and write functions with their schema, or REVOKE CREATE on it.';
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION assay_internal.warn_open_schemas(text, oid) IS 'warns of schemas of a search_path in which others may create';
+
 CREATE FUNCTION assay.check_verdicts(policy text) RETURNS void LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -586,6 +616,10 @@ BEGIN
 		PERFORM assay.check_settings((settings->>'prior')::float8, settings->'thresholds', settings->>'default_verdict', settings->>'on_error',
 			array(SELECT jsonb_array_elements_text(settings->'notify')), settings->>'on_unreadable');
 		PERFORM assay.check_search_path(settings->>'search_path');
+		IF existing THEN
+			PERFORM assay_internal.warn_open_schemas(settings->>'search_path', c.relowner) FROM assay.policy p JOIN pg_class c ON c.oid = p.decision
+			WHERE p.policy = target;
+		END IF;
 
 		SELECT jsonb_agg(to_jsonb(f) ORDER BY f.n) INTO diff
 		FROM assay.document_diff(target, CASE WHEN existing THEN assay.policy_state(target) END, wanted)

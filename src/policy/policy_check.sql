@@ -178,6 +178,10 @@ BEGIN
 	IF NOT EXISTS (SELECT FROM assay.detector d WHERE d.policy = p.policy AND d.until_revision IS NULL AND d.mode = 'live') THEN
 		RETURN QUERY SELECT 'warning', 'detectors', 'none is live: every message gets the same verdict', 'assay.promote(policy, detector) makes one live.';
 	END IF;
+	RETURN QUERY
+		SELECT 'warning', 'search_path', format('others than its owner may create in schema "%s": %s', o.schema, o.roles),
+			format('A condition may come to mean what they put there: REVOKE CREATE on it, or SELECT assay.alter_policy(%L, search_path => ...).', p.policy)
+		FROM pg_class c CROSS JOIN LATERAL assay_internal.open_schemas(r.search_path, c.relowner) o WHERE c.oid = p.decision;
 	-- the same limits as in check_size()
 	RETURN QUERY
 		SELECT 'error', 'size', format('it has %s %s: those beyond %s are not evaluated', n.has, n.what, n.may), 'Retire or drop some.'

@@ -307,6 +307,7 @@ BEGIN
 	VALUES (create_policy.policy, 1, 'create policy', create_policy.prior, create_policy.thresholds,
 		create_policy.default_verdict, create_policy.on_error, create_policy.log_signals, create_policy.search_path, create_policy.notify,
 		create_policy.on_unreadable);
+	PERFORM assay_internal.warn_open_schemas(search_path, c.relowner) FROM pg_class c WHERE c.oid = made.decision;
 	RETURN 1;
 END $$;
 COMMENT ON FUNCTION assay.create_policy(text, regclass, text[], float8, jsonb, text, text, boolean, name, text, text[], text, boolean) IS
@@ -404,6 +405,9 @@ BEGIN
 	END IF;
 	IF owner IS NOT NULL THEN
 		PERFORM assay_internal.give_policy(policy, owner);
+	END IF;
+	IF search_path IS NOT NULL OR owner IS NOT NULL THEN
+		PERFORM assay_internal.warn_open_schemas(r.search_path, c.relowner) FROM pg_class c WHERE c.oid = p.decision;
 	END IF;
 	RETURN made;
 END $$;

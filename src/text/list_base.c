@@ -27,6 +27,7 @@
 #define BUCKET_VALUES		8	/* a new base has up to twice as many */
 #define BUCKET_VALUES_MAX	32
 #define ITEMS_MAX			100000000
+#define CRC_PIECE			(1024 * 1024)
 
 /* ---- places in a base ------------------------------------------------------ */
 
@@ -68,13 +69,24 @@ Bucket(uint32 bits, ListPrint key)
 	return bits == 0 ? 0 : (uint32) (key.place >> (64 - bits));
 }
 
+/* In pieces, between which it can be cancelled: a base may be large */
 static uint32
 BaseCrc(const ListBase *base)
 {
+	const char *piece = (const char *) &base->bits;
+	Size		left = VARSIZE(base) - offsetof(ListBase, bits);
 	pg_crc32c	crc;
 
 	INIT_CRC32C(crc);
-	COMP_CRC32C(crc, &base->bits, VARSIZE(base) - offsetof(ListBase, bits));
+	while (left > 0)
+	{
+		Size		size = Min(left, CRC_PIECE);
+
+		CHECK_FOR_INTERRUPTS();
+		COMP_CRC32C(crc, piece, size);
+		piece += size;
+		left -= size;
+	}
 	FIN_CRC32C(crc);
 	return crc;
 }
