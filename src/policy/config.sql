@@ -191,7 +191,8 @@ COMMENT ON FUNCTION assay_internal.may(text, regclass, regclass, regclass, regcl
 -- its owner may; who may update or delete all columns, the views and tables
 -- themselves.  From these every message is decided, and a policy's author waits for
 -- whoever has its rows.  So what is updated or deleted from reads, with the user's
--- own rights, views that nobody may change.
+-- own rights, views that nobody may change.  What anybody may delete from anybody may
+-- wait for, with others behind him: nothing of ours reads by it.
 
 CREATE VIEW assay_internal.readable_policy WITH (security_barrier) AS
 	SELECT p.policy, pg_get_userbyid(assay_internal.policy_owner(p.decision, p.access, p.label, p.signals_view))::text AS owner,
@@ -283,11 +284,11 @@ COMMENT ON VIEW assay.backfill_run IS 'backfills and how far they came; the view
 
 CREATE VIEW assay_internal.dropped_policy WITH (security_invoker) AS
 	SELECT p.policy FROM assay.policy p;
-COMMENT ON VIEW assay_internal.dropped_policy IS 'policies that the user may read, for assay.drop_policy() to delete from';
+COMMENT ON VIEW assay_internal.dropped_policy IS 'policies that the user may read, for assay.drop_policy() to drop by an update';
 
 GRANT SELECT, INSERT ON assay_internal.readable_policy, assay_internal.readable_detector, assay_internal.readable_guard, assay_internal.readable_exclusion TO PUBLIC;
 GRANT SELECT, INSERT, UPDATE (signals, signals_view, access) ON assay.policy TO PUBLIC;
-GRANT SELECT, DELETE ON assay_internal.dropped_policy TO PUBLIC;
+GRANT SELECT, UPDATE (policy) ON assay_internal.dropped_policy TO PUBLIC;
 GRANT SELECT, INSERT ON assay.revision, assay.detector_model TO PUBLIC;
 GRANT SELECT, INSERT, UPDATE (until_revision) ON assay.detector, assay.guard, assay.exclusion TO PUBLIC;
 GRANT SELECT ON assay_internal.readable_fault, assay_internal.readable_backfill_run TO PUBLIC;
@@ -369,7 +370,7 @@ COMMENT ON FUNCTION assay_internal.check_policy_relations(regclass, regclass, re
 CREATE FUNCTION assay_internal.check_right() RETURNS trigger LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	row record := CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
+	row record := CASE WHEN TG_OP = 'DELETE' OR TG_TABLE_NAME = 'dropped_policy' THEN OLD ELSE NEW END;
 	needed text := 'publisher';
 	in_time boolean := true;
 	latest int;
@@ -512,8 +513,8 @@ CREATE TRIGGER check_right INSTEAD OF DELETE ON assay.fault FOR EACH ROW EXECUTE
 CREATE TRIGGER delete_row INSTEAD OF DELETE ON assay.fault FOR EACH ROW EXECUTE FUNCTION assay_internal.delete_row();
 CREATE TRIGGER check_right INSTEAD OF DELETE ON assay.backfill_run FOR EACH ROW EXECUTE FUNCTION assay_internal.check_right();
 CREATE TRIGGER delete_row INSTEAD OF DELETE ON assay.backfill_run FOR EACH ROW EXECUTE FUNCTION assay_internal.delete_row();
-CREATE TRIGGER check_right INSTEAD OF DELETE ON assay_internal.dropped_policy FOR EACH ROW EXECUTE FUNCTION assay_internal.check_right();
-CREATE TRIGGER delete_row INSTEAD OF DELETE ON assay_internal.dropped_policy FOR EACH ROW EXECUTE FUNCTION assay_internal.delete_row();
+CREATE TRIGGER check_right INSTEAD OF UPDATE ON assay_internal.dropped_policy FOR EACH ROW EXECUTE FUNCTION assay_internal.check_right();
+CREATE TRIGGER delete_row INSTEAD OF UPDATE ON assay_internal.dropped_policy FOR EACH ROW EXECUTE FUNCTION assay_internal.delete_row();
 
 CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE ON assay_internal.policy
 	FOR EACH ROW EXECUTE FUNCTION assay.policy_changed();

@@ -111,6 +111,6 @@ CREATE VIEW assay.backfill_progress WITH (security_invoker) AS
 		r.decided, r.expected, r.degraded, r.batches, r.last_key,
 		round((r.decided / nullif(extract(epoch FROM r.updated_at - r.started_at), 0))::numeric, 1) AS per_second,
 		r.since, r.until, r.undecided_only, r.degraded_only, r.started_by, r.started_at, r.updated_at, r.finished_at, r.run
-	FROM assay.backfill_run r;
+	FROM assay_internal.readable_backfill_run r;
 COMMENT ON VIEW assay.backfill_progress IS 'backfills: how far they came, how fast; an interrupted one goes on when it is called again';
 GRANT SELECT ON assay.backfill_progress TO PUBLIC;

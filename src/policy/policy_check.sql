@@ -111,7 +111,7 @@ BEGIN
 		END IF;
 	END LOOP;
 	IF NOT found THEN
-		RETURN QUERY SELECT CASE WHEN EXISTS (SELECT FROM assay.fault f WHERE f.policy = p.policy) THEN 'error' ELSE 'warning' END, 'trigger',
+		RETURN QUERY SELECT CASE WHEN EXISTS (SELECT FROM assay_internal.readable_fault f WHERE f.policy = p.policy) THEN 'error' ELSE 'warning' END, 'trigger',
 			'no table has a trigger that decides by this policy: new messages stay undecided, and undecided() does not know of which table',
 			format('CREATE TRIGGER decide AFTER INSERT ON ... REFERENCING NEW TABLE AS new_messages FOR EACH STATEMENT EXECUTE FUNCTION assay.decide(%L);', p.policy);
 	END IF;
@@ -214,7 +214,7 @@ BEGIN
 				WHEN f.suspended THEN 'It was suspended for a while.' ELSE 'The view assay.fault has them with their keys.' END
 		FROM (SELECT t.detector, t.sqlstate, count(*) AS n, max(t.at) AS last, bool_or(t.suspended) AS suspended,
 				(array_agg(t.message ORDER BY t.at DESC))[1] AS message
-			  FROM assay.fault t WHERE t.policy = p.policy AND t.at > now() - interval '1 day'
+			  FROM assay_internal.readable_fault t WHERE t.policy = p.policy AND t.at > now() - interval '1 day'
 			  GROUP BY t.detector, t.sqlstate) f
 		ORDER BY f.detector COLLATE "C" NULLS FIRST, f.sqlstate;
 	BEGIN

@@ -434,7 +434,7 @@ BEGIN
 		RAISE EXCEPTION 'policy "%" still decides messages', policy USING ERRCODE = 'dependent_objects_still_exist',
 			DETAIL = triggers, HINT = 'Drop the trigger first.';
 	END IF;
-	DELETE FROM assay_internal.dropped_policy d WHERE d.policy = p.policy;
+	UPDATE assay_internal.dropped_policy d SET policy = NULL WHERE d.policy = p.policy;
 	IF drop_tables THEN
 		-- What stands there may be another's.
 		IF EXISTS (SELECT FROM pg_class c WHERE c.oid IN (p.decision, p.label) AND pg_get_userbyid(c.relowner) <> p.owner) THEN

@@ -162,13 +162,13 @@ CREATE TRIGGER settle AFTER INSERT OR UPDATE OR DELETE ON assay.list
 
 CREATE VIEW assay.dropped_set WITH (security_invoker) AS
 	SELECT s.set FROM assay.named_sets s;
-COMMENT ON VIEW assay.dropped_set IS 'private: lists and phrase sets of the current user, for assay.drop_set() to delete from';
+COMMENT ON VIEW assay.dropped_set IS 'private: lists and phrase sets of the current user, for assay.drop_set() to drop by an update: who may delete may lock';
 
-CREATE TRIGGER delete_row INSTEAD OF DELETE ON assay.dropped_set
+CREATE TRIGGER delete_row INSTEAD OF UPDATE ON assay.dropped_set
 	FOR EACH ROW EXECUTE FUNCTION assay.delete_set();
 
 GRANT SELECT ON assay.named_sets TO PUBLIC;
-GRANT SELECT, DELETE ON assay.dropped_set TO PUBLIC;
+GRANT SELECT, UPDATE (set) ON assay.dropped_set TO PUBLIC;
 GRANT INSERT (set, content, owner, readers, description), UPDATE (owner, readers, description) ON assay.named_sets TO PUBLIC;
 GRANT SELECT, INSERT, UPDATE, DELETE ON assay.list TO PUBLIC;
 GRANT SELECT ON assay.list_history TO PUBLIC;
@@ -227,7 +227,7 @@ COMMENT ON FUNCTION assay.check_set_found(text, boolean) IS 'private: error unle
 CREATE FUNCTION assay.drop_set(set text) RETURNS void LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-	DELETE FROM assay.dropped_set s WHERE s.set = drop_set.set;
+	UPDATE assay.dropped_set s SET set = NULL WHERE s.set = drop_set.set;
 	PERFORM assay.check_set_found(set, FOUND);
 END $$;
 COMMENT ON FUNCTION assay.drop_set(text) IS 'removes a list or phrase set with its history';
