@@ -35,6 +35,7 @@ typedef struct PolicyStats
 									 * stays */
 	uint64		generation;
 	const char *policy;
+	Oid			owner;			/* of the policy */
 	uint64		unflushed;		/* messages since */
 	StatsCounts *mark;			/* a copy, to go back to; or NULL */
 	uint64		mark_unflushed;

@@ -53,6 +53,32 @@ $node->safe_psql('postgres', q{
 $node->poll_query_until('postgres', q{SELECT messages = 10 FROM assay.stat_policy});
 is($node->safe_psql('postgres', 'SELECT count(*) FROM assay.stat()'), '100', 'no more than assay.stat_max entries');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM counted_decision WHERE id > 1000'), '10', 'and messages are decided');
+# no role takes all: one with fewer entries gets of the others'
+$node->safe_psql('postgres', q{
+	GRANT CREATE ON SCHEMA public TO stranger;
+	SET ROLE stranger;
+	CREATE TABLE other_message (id int PRIMARY KEY, n int);
+	CREATE VIEW other_signals AS SELECT id, n FROM other_message;
+	SELECT assay.create_policy('other', 'other_signals', '{id}');
+	SELECT count(assay.create_detector('other', 'o' || i, 'n > ' || i, weight => 0, mode => 'live')) FROM generate_series(1, 20) i;
+	CREATE TRIGGER decide AFTER INSERT ON other_message REFERENCING NEW TABLE AS new
+		FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('other');
+	INSERT INTO other_message SELECT i, i FROM generate_series(1, 10) i;
+});
+$node->poll_query_until('postgres', q{SELECT messages = 10 FROM assay.stat_policy WHERE policy = 'other'});
+is($node->safe_psql('postgres', 'SELECT policy, count(*) FROM assay.stat() GROUP BY 1 ORDER BY 1'), "counted|79\nother|21", 'there is room for the smaller');
+# the half is the most that one gets so
+$node->safe_psql('postgres', q{
+	SET ROLE stranger;
+	SELECT count(assay.create_detector('other', 'o' || i, 'n > ' || i, weight => 0, mode => 'live')) FROM generate_series(21, 110) i;
+	INSERT INTO other_message SELECT i, i FROM generate_series(11, 20) i;
+});
+$node->poll_query_until('postgres', q{SELECT messages = 20 FROM assay.stat_policy WHERE policy = 'other'});
+is($node->safe_psql('postgres', 'SELECT policy, count(*) FROM assay.stat() GROUP BY 1 ORDER BY 1'), "counted|50\nother|50", 'and no more than an even share');
+$node->safe_psql('postgres', q{INSERT INTO message SELECT i, i FROM generate_series(2001, 2010) i});
+$node->poll_query_until('postgres', q{SELECT messages = 20 FROM assay.stat_policy WHERE policy = 'counted'});
+is($node->safe_psql('postgres', 'SELECT policy, count(*) FROM assay.stat() GROUP BY 1 ORDER BY 1'), "counted|50\nother|50", 'nor is it taken back');
+$node->safe_psql('postgres', q{DROP TRIGGER decide ON other_message; SELECT assay.drop_policy('other')});
 # a policy that is dropped makes room
 $node->safe_psql('postgres', q{DROP TRIGGER decide ON message; SELECT assay.drop_policy('counted')});
 is($node->safe_psql('postgres', 'SELECT count(*) FROM assay.stat()'), '0', 'dropped');

@@ -221,6 +221,7 @@ InitStats(PolicyEntry *entry)
 	for (int i = 0; i < p->ndetectors; i++)
 		stats->names[i + 1] = p->detectors[i].name;
 	stats->policy = entry->name;
+	stats->owner = p->id->owner;
 	entry->stats = stats;
 	if (!registered)
 		before_shmem_exit(FlushAll, (Datum) 0);

@@ -5,7 +5,8 @@
  * A hash table of a fixed size, made when the library is preloaded.  Entries
  * are found by database, policy and detector and never move, so that a backend
  * keeps pointers to those that it counts for, while the table's generation
- * stays: it moves when entries are removed.  When the table is full, further
+ * stays: it moves when entries are removed.  When the table is full, a role
+ * whose policies have fewer entries than another's takes of that one's; further
  * detectors are not counted.
  */
 #include "postgres.h"
@@ -47,6 +48,7 @@ typedef struct StatsEntry
 	StatsKey	key;			/* must be first */
 	char		policy[STATS_NAME_MAX];
 	char		detector[STATS_NAME_MAX];
+	Oid			owner;			/* of the policy; under the table's lock */
 	slock_t		mutex;			/* protects what follows */
 	StatsCounts counts;
 }			StatsEntry;
@@ -159,14 +161,132 @@ FindEntry(const char *policy, const char *detector, bool make)
 	return entry;
 }
 
+/* How many entries the policies of a role have, and how many of them go */
+typedef struct OwnerShare
+{
+	Oid			owner;			/* must be first */
+	int			entries;
+	int			leaving;
+} OwnerShare;
+
+static OwnerShare *
+ShareOf(HTAB *shares, Oid owner)
+{
+	bool		found;
+	OwnerShare *share = hash_search(shares, &owner, HASH_ENTER, &found);
+
+	if (!found)
+		share->entries = share->leaving = 0;
+	return share;
+}
+
+static HTAB *
+CountShares(void)
+{
+	HASHCTL		info = {0};
+	HTAB	   *shares;
+	HASH_SEQ_STATUS scan;
+	StatsEntry *entry;
+
+	info.keysize = sizeof(Oid);
+	info.entrysize = sizeof(OwnerShare);
+	info.hcxt = CurrentMemoryContext;
+	shares = hash_create("pg_assay shares", 16, &info, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	hash_seq_init(&scan, table);
+	while ((entry = hash_seq_search(&scan)) != NULL)
+		ShareOf(shares, entry->owner)->entries++;
+	return shares;
+}
+
+/* The owner with the most entries */
+static OwnerShare *
+LargestShare(HTAB *shares)
+{
+	HASH_SEQ_STATUS scan;
+	OwnerShare *share;
+	OwnerShare *largest = NULL;
+
+	hash_seq_init(&scan, shares);
+	while ((share = hash_seq_search(&scan)) != NULL)
+		if (largest == NULL || share->entries > largest->entries)
+			largest = share;
+	return largest;
+}
+
+/* Remove what leaves: detectors at first, then policies. */
+static void
+RemoveLeaving(HTAB *shares)
+{
+	HASH_SEQ_STATUS scan;
+	StatsEntry *entry;
+
+	for (int pass = 0; pass < 2; pass++)
+	{
+		hash_seq_init(&scan, table);
+		while ((entry = hash_seq_search(&scan)) != NULL)
+		{
+			OwnerShare *share = ShareOf(shares, entry->owner);
+
+			if (share->leaving == 0 || (pass == 0 && entry->key.detector == 0))
+				continue;
+			share->leaving--;
+			(void) hash_search(table, &entry->key, HASH_REMOVE, NULL);
+		}
+	}
+	shared->generation++;
+}
+
+/*
+ * Make room in a full table for a policy's entries that it doesn't have: of
+ * whose policies have more than its owner's will.  Any role may make policies:
+ * none takes all.  The lock is held, exclusive.
+ */
+static void
+MakeRoom(PolicyStats *stats)
+{
+	long		room = stat_max - hash_get_num_entries(table);
+	long		lacking = -room;
+	HTAB	   *shares;
+	OwnerShare *mine;
+	bool		any = false;
+
+	for (int i = 0; i < stats->n; i++)
+		if (FindEntry(stats->policy, stats->names[i], false) == NULL)
+			lacking++;
+	if (lacking <= 0)
+		return;
+	shares = CountShares();
+	mine = ShareOf(shares, stats->owner);
+	mine->entries += room;
+	for (; lacking > 0; lacking--)
+	{
+		OwnerShare *largest = LargestShare(shares);
+
+		if (largest->entries <= mine->entries + 1)
+			break;
+		largest->entries--;
+		largest->leaving++;
+		mine->entries++;
+		any = true;
+	}
+	if (any)
+		RemoveLeaving(shares);
+	hash_destroy(shares);
+}
+
 /* Have pointers to all entries that are counted for; the lock is shared again. */
 static void
 FindEntries(PolicyStats *stats)
 {
 	LWLockRelease(shared->lock);
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	MakeRoom(stats);
 	for (int i = 0; i < stats->n; i++)
+	{
 		stats->entries[i] = FindEntry(stats->policy, stats->names[i], true);
+		if (stats->entries[i])
+			stats->entries[i]->owner = stats->owner;
+	}
 	stats->generation = shared->generation;
 	/* Whoever removes entries in between makes another generation. */
 	LWLockRelease(shared->lock);
