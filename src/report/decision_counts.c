@@ -20,12 +20,12 @@
 #include "access/htup_details.h"
 #include "attribution.h"
 #include "batch.h"
-#include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "compat.h"
 #include "executor/spi.h"
 #include "funcapi.h"
+#include "labels.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -34,7 +34,6 @@
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/syscache.h"
 #include "utils/typcache.h"
 
 /* No verdict forced, or no exclusion that forces one */
@@ -529,44 +528,6 @@ ReadRevisions(Counter *c, const char *policy)
 		KeepRevision(c, i);
 }
 
-/*
- * The operator by which a type's indexes compare, whatever "=" is in sight;
- * or "=" where it has none.
- */
-static char *
-EqualityOf(Oid type)
-{
-	Oid			eq = OidIsValid(type) ? lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr : InvalidOid;
-	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(eq));
-	Form_pg_operator operator;
-	char	   *schema;
-	char	   *found;
-
-	if (!HeapTupleIsValid(tuple))
-		return "=";
-	operator = (Form_pg_operator) GETSTRUCT(tuple);
-	schema = get_namespace_name(operator->oprnamespace);
-	found = psprintf("OPERATOR(%s.%s)", quote_identifier(schema), NameStr(operator->oprname));
-	ReleaseSysCache(tuple);
-	return found;
-}
-
-/* a."key" = b."key" AND ... */
-static void
-AddSameKey(BatchQuery *q, Source *s, const char *a, const char *b)
-{
-	ListCell   *lc;
-
-	foreach(lc, s->id->key)
-	{
-		int			i = foreach_current_index(lc);
-		Oid			type = get_atttype(s->id->decision, get_attnum(s->id->decision, lfirst(lc)));
-
-		QueryAdd(q, "%s%s.%s %s %s.%s", i > 0 ? " AND " : "", a, s->keys[i], EqualityOf(type),
-				 b, s->keys[i]);
-	}
-}
-
 /* AND alias.decided_at in [since, until) */
 static void
 AddDecidedAt(BatchQuery *q, const char *alias, Datum since, Datum until)
@@ -584,14 +545,9 @@ CountedDecisions(BatchQuery *q, Source *s, Datum since, Datum until)
 	QueryStart(q);
 	q->read_only = true;
 	QueryAdd(q, "SELECT v.revision::pg_catalog.int4, v.verdict::pg_catalog.text, v.attribution::assay.attribution, "
-			 "l.malicious::pg_catalog.bool FROM %s v LEFT JOIN (SELECT DISTINCT ON (",
-			 s->id->decision_name);
-	AddKeys(q, s, "r", "");
-	QueryAdd(q, ") ");
-	AddKeys(q, s, "r", "");
-	QueryAdd(q, ", r.malicious FROM %s r ORDER BY ", s->id->label_name);
-	AddKeys(q, s, "r", "");
-	QueryAdd(q, ", r.labelled_at DESC) l ON ");
+			 "l.malicious FROM %s v LEFT JOIN ", s->id->decision_name);
+	AddLabels(q, s);
+	QueryAdd(q, " l ON ");
 	AddSameKey(q, s, "l", "v");
 	QueryAdd(q, " WHERE NOT EXISTS (SELECT FROM %s n WHERE ", s->id->decision_name);
 	AddSameKey(q, s, "n", "v");

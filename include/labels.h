@@ -1,0 +1,15 @@
+/*
+ * labels.h
+ *		Which label of a message counts.
+ */
+#ifndef ASSAY_LABELS_H
+#define ASSAY_LABELS_H
+
+#include "batch.h"
+
+extern void AddLabels(BatchQuery *q, Source *s);
+extern void AddSameKey(BatchQuery *q, Source *s, const char *a, const char *b);
+extern void AddKeyArray(BatchQuery *q, Source *s, const char *alias);
+extern void RunReport(FunctionCallInfo fcinfo, Source *s, BatchQuery *q);
+
+#endif							/* ASSAY_LABELS_H */
