@@ -47,3 +47,26 @@ BEGIN
 		INSERT INTO result SELECT strategy, budget, t, r.metric, r.name, r.estimate, r.lower, r.upper, r.note FROM assay.review_rates(strata) r;
 	END LOOP;
 END $$;
+
+-- What a report over labels that came by themselves says: half of what was flagged was looked at, and one miss in ten
+-- was complained of.
+CREATE PROCEDURE simulate_naive(trials int) LANGUAGE plpgsql AS $$
+DECLARE
+	caught bigint := (SELECT count(*) FROM world WHERE malicious AND verdict <> 'safe');
+	missed bigint := (SELECT count(*) FROM world WHERE malicious AND verdict = 'safe');
+	k bigint;
+	n bigint;
+BEGIN
+	FOR t IN 1 .. trials LOOP
+		k := (SELECT count(*) FILTER (WHERE random() < 0.1) FROM generate_series(1, missed));
+		n := k + (SELECT count(*) FILTER (WHERE random() < 0.5) FROM generate_series(1, caught));
+		INSERT INTO result SELECT 'labels as they came', NULL, t, 'fnr', 'suspicious', k::float8 / n, w.lower, w.upper FROM assay.wilson_interval(k, n) w;
+	END LOOP;
+END $$;
+
+CREATE VIEW coverage AS
+SELECT r.strategy, r.budget, r.metric, r.name, t.value, avg((t.value BETWEEN r.lower - 1e-12 AND r.upper + 1e-12)::int) AS holds,
+	percentile_cont(0.5) WITHIN GROUP (ORDER BY r.upper - r.lower) AS width, percentile_cont(0.5) WITHIN GROUP (ORDER BY r.estimate) AS estimate,
+	avg((r.note LIKE 'too poor%' OR r.note LIKE 'no missed%')::int) AS poor
+FROM result r JOIN truth t ON t.metric = r.metric AND t.name IS NOT DISTINCT FROM r.name
+GROUP BY 1, 2, 3, 4, 5;

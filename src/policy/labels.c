@@ -140,6 +140,28 @@ AddLabels(BatchQuery *q, Source *s)
 	QueryAdd(q, ", r.labelled_at DESC)");
 }
 
+/* alias.decided_at in [since, until) */
+static void
+AddDecidedAt(BatchQuery *q, const char *alias, Datum since, Datum until)
+{
+	QueryAdd(q, "%s.decided_at >= ", alias);
+	QueryValue(q, TIMESTAMPTZOID, since);
+	QueryAdd(q, " AND %s.decided_at < ", alias);
+	QueryValue(q, TIMESTAMPTZOID, until);
+}
+
+/* That a decision is of a time, and the latest of that time about its message */
+void
+AddLatestDecision(BatchQuery *q, Source *s, const char *alias, Datum since, Datum until)
+{
+	QueryAdd(q, "NOT EXISTS (SELECT FROM %s n WHERE ", s->id->decision_name);
+	AddSameKey(q, s, "n", alias);
+	QueryAdd(q, " AND n.revision > %s.revision AND ", alias);
+	AddDecidedAt(q, "n", since, until);
+	QueryAdd(q, ") AND ");
+	AddDecidedAt(q, alias, since, until);
+}
+
 /* Run a query about decisions and labels, whose rows are the function's. */
 void
 RunReport(FunctionCallInfo fcinfo, Source *s, BatchQuery *q)

@@ -528,16 +528,6 @@ ReadRevisions(Counter *c, const char *policy)
 		KeepRevision(c, i);
 }
 
-/* AND alias.decided_at in [since, until) */
-static void
-AddDecidedAt(BatchQuery *q, const char *alias, Datum since, Datum until)
-{
-	QueryAdd(q, " AND %s.decided_at >= ", alias);
-	QueryValue(q, TIMESTAMPTZOID, since);
-	QueryAdd(q, " AND %s.decided_at < ", alias);
-	QueryValue(q, TIMESTAMPTZOID, until);
-}
-
 /* Each message's latest decision of that time, with the label that counts */
 static void
 CountedDecisions(BatchQuery *q, Source *s, Datum since, Datum until)
@@ -549,12 +539,8 @@ CountedDecisions(BatchQuery *q, Source *s, Datum since, Datum until)
 	AddLabels(q, s);
 	QueryAdd(q, " l ON ");
 	AddSameKey(q, s, "l", "v");
-	QueryAdd(q, " WHERE NOT EXISTS (SELECT FROM %s n WHERE ", s->id->decision_name);
-	AddSameKey(q, s, "n", "v");
-	QueryAdd(q, " AND n.revision > v.revision");
-	AddDecidedAt(q, "n", since, until);
-	QueryAdd(q, ")");
-	AddDecidedAt(q, "v", since, until);
+	QueryAdd(q, " WHERE ");
+	AddLatestDecision(q, s, "v", since, until);
 }
 
 /*

@@ -72,7 +72,7 @@ DECLARE
 	r record;
 BEGIN
 	PERFORM assay.wilson_interval(0, 0, confidence);
-	IF strata IS NULL THEN
+	IF coalesce(strata, '{}') = '{}' THEN
 		RETURN;
 	END IF;
 	FOREACH s IN ARRAY strata LOOP
@@ -92,9 +92,7 @@ BEGIN
 	reviewed := a.reviewed;
 	malicious := a.malicious;
 	note := assay_internal.review_note(a.unreviewed, a.malicious, NULL);
-	IF a.population > 0 THEN
-		RETURN NEXT;
-	END IF;
+	RETURN NEXT;
 	-- of each verdict, and of what a detector hit
 	FOR v IN SELECT 'precision' AS metric, u.verdict AS name, u.level, array(SELECT w.verdict = u.verdict FROM unnest(strata) WITH ORDINALITY w ORDER BY w.ordinality) AS part
 			FROM unnest(strata) u GROUP BY u.verdict, u.level
@@ -170,12 +168,13 @@ BEGIN
 	END IF;
 	IF n < strata THEN
 		RAISE EXCEPTION 'too few to draw from each of % strata: %', strata, n USING ERRCODE = 'invalid_parameter_value',
-			HINT = format('Draw at least %s, or by strategy ''uniform''.', strata);
+			HINT = format('Draw at least %s.', strata);
 	END IF;
 	weights := array(SELECT CASE strategy
 			WHEN 'uniform' THEN u.n::float8
-			-- half by what the scores expect to be malicious (Neyman), half by size, since scores can be wrong
-			WHEN 'optimal' THEN u.n / sum(u.n) OVER () + u.n * sqrt(u.p * (1 - u.p)) / nullif(sum(u.n * sqrt(u.p * (1 - u.p))) OVER (), 0)
+			-- by what the scores expect to be malicious (Neyman), by size, since scores can be wrong, and some of each for its precision
+			WHEN 'optimal' THEN 0.4 * u.n / sum(u.n) OVER () + 0.4 * coalesce(u.n * sqrt(u.p * (1 - u.p)) / nullif(sum(u.n * sqrt(u.p * (1 - u.p))) OVER (), 0), 0)
+				+ 0.2 / count(*) OVER ()
 			ELSE 1 END
 		FROM unnest(population, share) WITH ORDINALITY u(n, p, i) ORDER BY u.i);
 	LOOP
