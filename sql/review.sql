@@ -75,7 +75,12 @@ RESET ROLE;
 SELECT labelled, skipped, taken FROM review_rounds('inbound');
 
 -- reports before all is reviewed: what is not known is not made up
-SELECT metric, name, estimate, upper, reviewed, note FROM online_report('inbound');
+UPDATE inbound_review SET outcome = NULL;
+SELECT metric, name, estimate, lower, upper, reviewed, note FROM online_report('inbound');
+UPDATE inbound_review SET outcome = 'labelled' WHERE verdict = 'safe';
+INSERT INTO inbound_label (id, malicious, source) SELECT id, false, 'review' FROM inbound_review WHERE verdict = 'safe';
+SELECT metric, name, estimate IS NULL AS unknown, note FROM online_report('inbound');
+UPDATE inbound_review SET outcome = NULL;
 -- all reviewed: the superuser may act as the owner
 DO $$
 DECLARE
