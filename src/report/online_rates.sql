@@ -50,11 +50,13 @@ CREATE FUNCTION assay_internal.review_rate(strata assay.review_stratum[], part b
 	RETURNS record LANGUAGE sql IMMUTABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 	SELECT coalesce(sum(s.population), 0)::float8, coalesce(sum(s.reviewed), 0)::bigint, coalesce(sum(s.malicious), 0)::bigint, coalesce(sum(t.total), 0),
-		greatest(coalesce(sum(t.total) - sqrt(sum((t.total - t.lower) ^ 2)), 0), 0),
-		least(coalesce(sum(t.total) + sqrt(sum((t.upper - t.total) ^ 2)), 0), coalesce(sum(s.population), 0)::float8),
+		-- what nobody looked at may be anything, all of it at once
+		greatest(coalesce(sum(t.total) - sqrt(sum((t.total - t.lower) ^ 2 * (1 - o.none))) - sum(t.total * o.none), 0), 0),
+		least(coalesce(sum(t.total) + sqrt(sum((t.upper - t.total) ^ 2 * (1 - o.none))) + sum((t.upper - t.total) * o.none), 0), coalesce(sum(s.population), 0)::float8),
 		string_agg(s.stratum, ', ' ORDER BY s.stratum) FILTER (WHERE s.reviewed = 0)
 	FROM unnest(strata) WITH ORDINALITY s(stratum, verdict, level, hit, population, drawn, reviewed, malicious, n),
-		LATERAL (SELECT (assay_internal.stratum_total(ROW(s.stratum, s.verdict, s.level, s.hit, s.population, s.drawn, s.reviewed, s.malicious), confidence)).*) t
+		LATERAL (SELECT (assay_internal.stratum_total(ROW(s.stratum, s.verdict, s.level, s.hit, s.population, s.drawn, s.reviewed, s.malicious), confidence)).*) t,
+		LATERAL (SELECT (s.reviewed = 0)::int AS none) o
 	WHERE part[s.n]
 $$;
 COMMENT ON FUNCTION assay_internal.review_rate(assay.review_stratum[], boolean[], float8) IS
@@ -123,6 +125,10 @@ BEGIN
 		SELECT * INTO a FROM assay_internal.review_rate(strata, v.part, confidence);
 		SELECT * INTO b FROM assay_internal.review_rate(strata, array(SELECT NOT p FROM unnest(v.part) WITH ORDINALITY o(p, n) ORDER BY n), confidence);
 		SELECT * INTO r FROM assay_internal.ratio_interval(b.total, b.lower, b.upper, a.total, a.lower, a.upper);
+		IF a.unreviewed IS NOT NULL OR b.unreviewed IS NOT NULL THEN
+			r.lower := coalesce(b.lower / nullif(a.upper, 0), 0);
+			r.upper := coalesce(b.upper / nullif(a.lower, 0), 'infinity');
+		END IF;
 		name := v.name;
 		population := a.population + b.population;
 		reviewed := a.reviewed + b.reviewed;
