@@ -8,8 +8,7 @@
 #include "batch.h"
 
 extern void AddLabels(BatchQuery *q, Source *s);
-extern void AddSameKey(BatchQuery *q, Source *s, const char *a, const char *b);
-extern void AddKeyArray(BatchQuery *q, Source *s, const char *alias);
+extern void AddLabelOf(BatchQuery *q, Source *s, const char *alias);
 extern void RunReport(FunctionCallInfo fcinfo, Source *s, BatchQuery *q);
 
 #endif							/* ASSAY_LABELS_H */
