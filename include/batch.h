@@ -54,8 +54,9 @@ typedef enum SignalsFrom
 {
 	SIGNALS_VIEW,				/* what the view has now */
 	SIGNALS_LOGGED,				/* as they were when it was decided */
-	SIGNALS_AUTO				/* these, where all that the view has was logged */
-} SignalsFrom;
+	SIGNALS_AUTO				/* these, where all that the view has was
+								 * logged */
+}			SignalsFrom;
 
 /*
  * A query that scores messages into a tuplestore:
@@ -94,6 +95,8 @@ extern void AddSameKey(BatchQuery *q, Source *s, const char *a, const char *b);
 extern void AddKeyArray(BatchQuery *q, Source *s, const char *alias);
 extern bool SourceHasLog(Source *s);
 extern void SourceUseLog(Source *s, bool covering);
+extern void AddHasLog(BatchQuery *q, Source *s, const char *alias);
+extern void AddNoLaterLog(BatchQuery *q, Source *s, const char *alias);
 extern void AddLatestLogged(BatchQuery *q, Source *s);
 extern void AddNotLogged(BatchQuery *q, Source *s);
 extern void AddFrom(BatchQuery *q, Source *s);

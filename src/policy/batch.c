@@ -336,7 +336,7 @@ SourceUseLog(Source *s, bool covering)
 }
 
 /* alias.signals IS NOT NULL AND ... : it has them */
-static void
+void
 AddHasLog(BatchQuery *q, Source *s, const char *alias)
 {
 	QueryAdd(q, "%s.signals IS NOT NULL", alias);
@@ -344,16 +344,24 @@ AddHasLog(BatchQuery *q, Source *s, const char *alias)
 		QueryAdd(q, " AND assay_internal.covers_signals(NULL::%s, %s.signals)", s->id->signals_name, alias);
 }
 
+/* NOT EXISTS ... : no decision of a later revision has them */
+void
+AddNoLaterLog(BatchQuery *q, Source *s, const char *alias)
+{
+	QueryAdd(q, "NOT EXISTS (SELECT FROM %s n WHERE ", s->id->decision_name);
+	AddSameKey(q, s, "n", alias);
+	QueryAdd(q, " AND n.revision > %s.revision AND ", alias);
+	AddHasLog(q, s, "n");
+	QueryAdd(q, ")");
+}
+
 /* Of the decisions "d" the latest of each message that has logged signals */
 void
 AddLatestLogged(BatchQuery *q, Source *s)
 {
 	AddHasLog(q, s, "d");
-	QueryAdd(q, " AND NOT EXISTS (SELECT FROM %s n WHERE ", s->id->decision_name);
-	AddSameKey(q, s, "n", "d");
-	QueryAdd(q, " AND n.revision > d.revision AND ");
-	AddHasLog(q, s, "n");
-	QueryAdd(q, ")");
+	QueryAdd(q, " AND ");
+	AddNoLaterLog(q, s, "d");
 }
 
 /* AND NOT EXISTS ... : messages whose signals were not logged */

@@ -910,19 +910,20 @@ logged_signals_get(PG_FUNCTION_ARGS)
 /* Where a column of a row comes from */
 typedef struct RowColumn
 {
-	int			from;			/* column of the shape, or -1: it was not logged */
+	int			from;			/* column of the shape, or -1: it was not
+								 * logged */
 	bool		as_text;		/* through the text form of another type */
 	FmgrInfo	output;
 	FmgrInfo	input;
 	Oid			ioparam;
 	int32		typmod;
-} RowColumn;
+}			RowColumn;
 
 struct SignalsReader
 {
 	MemoryContext context;		/* of what depends on the shape */
 	TupleDesc	desc;
-	const Bitmapset *wanted;	/* columns of desc, from 0; NULL: all */
+	const		Bitmapset *wanted;	/* columns of desc, from 0; NULL: all */
 	SignalsShape *shape;
 	RowColumn  *columns;		/* of desc */
 	int		   *to;				/* of each column of the shape, or -1 */
@@ -930,7 +931,7 @@ struct SignalsReader
 
 /* To read signals into rows of desc, which the caller keeps */
 SignalsReader *
-MakeSignalsReader(TupleDesc desc, const Bitmapset *wanted, MemoryContext context)
+MakeSignalsReader(TupleDesc desc, const Bitmapset * wanted, MemoryContext context)
 {
 	SignalsReader *r = MemoryContextAllocZero(context, sizeof(SignalsReader));
 
@@ -1068,7 +1069,7 @@ typedef struct RowState
 	Datum	   *values;
 	bool	   *nulls;
 	MemoryContext context;
-} RowState;
+}			RowState;
 
 static RowState *
 RowStateFor(FunctionCallInfo fcinfo)

@@ -31,9 +31,14 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/timestamp.h"
 
 /* One evaluation in so many is timed */
 #define TIMED	16
+
+/* How often it tells how far it is */
+#define PROGRESS_ROWS	64
+#define PROGRESS_MS		2000
 
 /* What one call site keeps */
 typedef struct TryState
@@ -53,17 +58,54 @@ typedef struct TryState
 	bool		foreign_code;	/* may depend on the search_path */
 	MemoryContext context;
 	uint64		evaluations;
-} TryState;
+}			TryState;
 
 /* What this backend took, of those evaluations that were timed */
 static int64 timed_evaluations;
 static instr_time timed_total;
 
+/* How far this backend is with a backtest, which is told of now and then */
+static bool at_work = false;
+static int64 done;
+static int64 expected;
+static TimestampTz told;
+
+/* A backtest begins: of so many messages, or 0 */
 void
-TryCostReset(void)
+TryBegin(int64 messages)
 {
 	timed_evaluations = 0;
 	INSTR_TIME_SET_ZERO(timed_total);
+	at_work = true;
+	done = 0;
+	expected = messages;
+	told = GetCurrentTimestamp();
+}
+
+void
+TryEnd(void)
+{
+	at_work = false;
+}
+
+/* One message is done: workers do others meanwhile, of which nothing is known here. */
+void
+TryProgress(void)
+{
+	TimestampTz now;
+
+	if (!at_work || ++done % PROGRESS_ROWS != 0)
+		return;
+	now = GetCurrentTimestamp();
+	if (!TimestampDifferenceExceeds(told, now, PROGRESS_MS))
+		return;
+	told = now;
+	if (expected > done)
+		ereport(NOTICE,
+				(errmsg("backtest: at least %lld of about %lld messages", (long long) done, (long long) expected)));
+	else
+		ereport(NOTICE,
+				(errmsg("backtest: at least %lld messages", (long long) done)));
 }
 
 /* Microseconds of one evaluation; false when none was timed */
@@ -121,8 +163,8 @@ PutGuards(Node *node, void *exprs)
 
 /* Parse the condition, and each guard that it names: as who runs it. */
 static Expr *
-ParseWithGuards(TryState *state, const char *condition, List *names, List *conditions,
-				Bitmapset **signals)
+ParseWithGuards(TryState * state, const char *condition, List *names, List *conditions,
+				Bitmapset * *signals)
 {
 	Rule	   *rule = RuleParse(condition, state->desc, names, "the backtest", state->run_as, true);
 	Node	  **exprs = palloc0((list_length(names) + 1) * sizeof(Node *));
@@ -143,7 +185,7 @@ ParseWithGuards(TryState *state, const char *condition, List *names, List *condi
 }
 
 static void
-Prepare(TryState *state, const char *condition)
+Prepare(TryState * state, const char *condition)
 {
 	Relation	rel;
 	List	   *conditions;
@@ -169,7 +211,7 @@ Prepare(TryState *state, const char *condition)
 
 /* Make ready for a condition, in the memory of the call site. */
 static void
-BindTry(TryState *state, text *policy, text *condition)
+BindTry(TryState * state, text *policy, text *condition)
 {
 	MemoryContext old;
 
@@ -228,10 +270,10 @@ typedef struct TryJob
 	bool		logged;
 	bool		hit;
 	HeapTupleData tuple;		/* of the row */
-} TryJob;
+}			TryJob;
 
 static void
-LoadRow(TryJob *job)
+LoadRow(TryJob * job)
 {
 	TryState   *state = job->state;
 	HeapTuple	tuple = &job->tuple;
@@ -284,7 +326,7 @@ RunTry(void *arg)
 }
 
 /*
- * Does it hit?  careful: an error is NULL, not the query's.
+ * Does it hit?  careful: an error is the message's, not the query's.
  */
 static Datum
 Try(FunctionCallInfo fcinfo, bool logged)
@@ -305,12 +347,13 @@ Try(FunctionCallInfo fcinfo, bool logged)
 	ExecClearTuple(job.state->row);
 	ExecClearTuple(job.state->values);
 	LeaveSecurity(&security);
+	TryProgress();
 	if (error)
 	{
 		FreeErrorData(error);
-		PG_RETURN_NULL();
+		PG_RETURN_INT32(TRY_FAULT);
 	}
-	PG_RETURN_BOOL(job.hit);
+	PG_RETURN_INT32(job.hit ? TRY_HIT : TRY_MISS);
 }
 
 /* condition_hit(policy, condition, signals record, careful) */

@@ -3,9 +3,8 @@
  *		What a condition or model that no policy has yet would have done to
  *		past messages.
  *
- * One query gives each message once, with whether the condition hits, the
- * label that counts and, where it matters, the ledger of the decision as it
- * was made.  Such a ledger tells which standing detectors hit as well, and
+ * One query gives the messages that the condition hits, with the label that
+ * counts and the ledger of the decision as it was made.  Such a ledger tells which standing detectors hit as well, and
  * what verdict the message would have with one more (ledger_effect.c).
  *
  * Signals are those that were logged or, of messages without, what the view
@@ -39,10 +38,6 @@
 
 #define EXAMPLES_MAX	1000
 
-/* How often it tells how far it is */
-#define NOTICE_MS		2000
-#define NOTICE_ROWS		64
-
 /* A detector that hit where the condition does */
 typedef struct Overlap
 {
@@ -51,7 +46,7 @@ typedef struct Overlap
 	int64		both;
 	int64		malicious;		/* of these, by label */
 	int64		safe;
-} Overlap;
+}			Overlap;
 
 #define OVERLAP_KEY		offsetof(Overlap, both)
 
@@ -68,7 +63,7 @@ typedef struct Example
 	bool		malicious;
 	int			nkeys;
 	char	  **key;
-} Example;
+}			Example;
 
 /* The receiver of the query's rows */
 typedef struct Backtest
@@ -82,10 +77,9 @@ typedef struct Backtest
 	Datum		model;
 	double		weight;
 	const char *force_verdict;	/* or NULL */
-	bool		careful;		/* an error of the condition costs the message only */
+	bool		careful;		/* an error of the condition costs the message
+								 * only */
 	bool		logged;			/* rows are of logged signals */
-	int64		expected;		/* messages, or 0 */
-	TimestampTz told;
 
 	HTAB	   *overlaps;
 	CountedDecision decision;
@@ -103,13 +97,12 @@ typedef struct Backtest
 	int64		flips;
 	int64		flips_right;
 	int64		flips_wrong;
-} Backtest;
+}			Backtest;
 
 /* Columns of the query */
 enum
 {
-	ROW_HIT,
-	ROW_MARGIN,
+	ROW_TRIED,
 	ROW_MALICIOUS,
 	ROW_ATTRIBUTION,
 	ROW_KEY
@@ -118,7 +111,7 @@ enum
 static uint32
 HashOverlap(const void *key, Size size)
 {
-	const Overlap *o = key;
+	const		Overlap *o = key;
 
 	return hash_combine(hash_bytes((const unsigned char *) o->name.data, o->name.len), o->shadow);
 }
@@ -126,15 +119,15 @@ HashOverlap(const void *key, Size size)
 static int
 MatchOverlap(const void *a, const void *b, Size size)
 {
-	const Overlap *x = a;
-	const Overlap *y = b;
+	const		Overlap *x = a;
+	const		Overlap *y = b;
 
 	return !(x->shadow == y->shadow && SpanEqual(&x->name, &y->name));
 }
 
 /* Begin to count, anew after an error. */
 static void
-ResetBacktest(Backtest *b)
+ResetBacktest(Backtest * b)
 {
 	HASHCTL		ctl = {.keysize = OVERLAP_KEY,.entrysize = sizeof(Overlap),
 	.hash = HashOverlap,.match = MatchOverlap,.hcxt = b->keep};
@@ -149,7 +142,7 @@ ResetBacktest(Backtest *b)
 
 /* Count the detectors that hit as well. */
 static void
-CountOverlaps(Backtest *b)
+CountOverlaps(Backtest * b)
 {
 	CountedDecision *d = &b->decision;
 
@@ -188,7 +181,7 @@ ScoreOf(double margin)
 
 /* The larger change first; of equal ones that with the lower key */
 static int
-CompareExamples(const Example *x, const Example *y)
+CompareExamples(const Example * x, const Example * y)
 {
 	int			c = (y->levels > x->levels) - (y->levels < x->levels);
 
@@ -201,7 +194,7 @@ CompareExamples(const Example *x, const Example *y)
 
 /* A key as strings, in the current memory context */
 static void
-ReadKey(Example *e, Datum key)
+ReadKey(Example * e, Datum key)
 {
 	Datum	   *items;
 	bool	   *nulls;
@@ -214,13 +207,13 @@ ReadKey(Example *e, Datum key)
 
 /* Keep an example, if it is among the largest. */
 static void
-KeepExample(Backtest *b, Example *e, Datum key)
+KeepExample(Backtest * b, Example * e, Datum key)
 {
 	int			at;
 
 	if (b->nexamples == b->room)
 	{
-		const Example *last = &b->examples[b->room - 1];
+		const		Example *last = &b->examples[b->room - 1];
 
 		if (b->room == 0 || e->levels < last->levels ||
 			(e->levels == last->levels && e->change < last->change))
@@ -249,7 +242,7 @@ KeepExample(Backtest *b, Example *e, Datum key)
 
 /* What verdict the decision would have with one detector more */
 static void
-CountChange(Backtest *b, bool hit, double contribution, Datum key)
+CountChange(Backtest * b, bool hit, double contribution, Datum key)
 {
 	CountedDecision *d = &b->decision;
 	Span		force = {b->force_verdict, b->force_verdict ? strlen(b->force_verdict) : 0};
@@ -278,7 +271,7 @@ CountChange(Backtest *b, bool hit, double contribution, Datum key)
 }
 
 static void
-CountMessage(Backtest *b, TupleTableSlot *slot)
+CountMessage(Backtest * b, TupleTableSlot *slot)
 {
 	CountedDecision *d = &b->decision;
 	bool		fault;
@@ -287,24 +280,21 @@ CountMessage(Backtest *b, TupleTableSlot *slot)
 	Attribution *a;
 
 	slot_getallattrs(slot);
-	b->messages++;
-	b->from_log += b->logged;
 	d->labelled = !slot->tts_isnull[ROW_MALICIOUS];
 	d->malicious = d->labelled && DatumGetBool(slot->tts_values[ROW_MALICIOUS]);
-	b->malicious += d->labelled && d->malicious;
-	b->safe += d->labelled && !d->malicious;
-	fault = slot->tts_isnull[b->condition ? ROW_HIT : ROW_MARGIN];
+	fault = slot->tts_isnull[ROW_TRIED] ||
+		(b->condition && DatumGetInt32(slot->tts_values[ROW_TRIED]) == TRY_FAULT);
 	b->faults += fault;
 	if (fault)
 		return;
 	if (b->condition)
 	{
-		hit = DatumGetBool(slot->tts_values[ROW_HIT]);
-		contribution = hit ? b->weight : 0;
+		hit = true;
+		contribution = b->weight;
 	}
 	else
 	{
-		contribution = DatumGetFloat8(slot->tts_values[ROW_MARGIN]);
+		contribution = DatumGetFloat8(slot->tts_values[ROW_TRIED]);
 		hit = contribution > 0;
 		contribution *= b->weight;
 	}
@@ -327,23 +317,6 @@ CountMessage(Backtest *b, TupleTableSlot *slot)
 	CountChange(b, hit, contribution, slot->tts_values[ROW_KEY]);
 }
 
-/* Now and then, tell how far it is. */
-static void
-TellProgress(Backtest *b)
-{
-	TimestampTz now = GetCurrentTimestamp();
-
-	if (!TimestampDifferenceExceeds(b->told, now, NOTICE_MS))
-		return;
-	b->told = now;
-	if (b->expected > b->messages)
-		ereport(NOTICE,
-				(errmsg("backtest: %lld of about %lld messages", (long long) b->messages, (long long) b->expected)));
-	else
-		ereport(NOTICE,
-				(errmsg("backtest: %lld messages", (long long) b->messages)));
-}
-
 static bool
 ReceiveRow(TupleTableSlot *slot, DestReceiver *self)
 {
@@ -353,8 +326,8 @@ ReceiveRow(TupleTableSlot *slot, DestReceiver *self)
 	CountMessage(b, slot);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(b->per_row);
-	if (b->messages % NOTICE_ROWS == 0 || b->careful)
-		TellProgress(b);
+	if (b->condition == NULL)
+		TryProgress();
 	return true;
 }
 
@@ -369,12 +342,16 @@ ReceiverEnd(DestReceiver *self)
 }
 
 /*
- * The query
+ * Queries
+ *
+ * A condition's query gives those messages that it hits (or fails for), the
+ * others are counted by another: most don't have to be looked at again.  A
+ * model moves the score of every message.
  */
 
 /* Of the row, or the logged signals: does the condition hit, or the model's margin */
 static void
-AddTried(Backtest *b, BatchQuery *q, const char *row, bool logged)
+AddTried(Backtest * b, BatchQuery *q, const char *row, bool logged)
 {
 	Source	   *s = b->source;
 
@@ -397,28 +374,20 @@ AddTried(Backtest *b, BatchQuery *q, const char *row, bool logged)
 		QueryAdd(q, ", %s)", row);
 }
 
-/* SELECT ...: the query's columns, of what stands behind as "h" */
+/* SELECT tried, label, ledger, key, of what stands behind as "h" */
 static void
-AddColumns(Backtest *b, BatchQuery *q)
+AddColumns(Backtest * b, BatchQuery *q, const char *ledger)
 {
 	Source	   *s = b->source;
-	const char *tried = s->scores[0];
 
+	QueryAdd(q, "SELECT h.%s, ", s->scores[0]);
 	if (b->condition)
-		QueryAdd(q, "SELECT h.%s, NULL::pg_catalog.float8, l.malicious, CASE WHEN h.%s THEN ", tried, tried);
+		AddLabelOf(q, s, "h");
 	else
-		QueryAdd(q, "SELECT NULL::pg_catalog.bool, h.%s, l.malicious, CASE WHEN h.%s IS NOT NULL THEN ", tried, tried);
-}
-
-/* The key where the ledger is wanted, and what is selected from */
-static void
-AddKeyWanted(Backtest *b, BatchQuery *q)
-{
-	Source	   *s = b->source;
-
-	QueryAdd(q, b->condition ? " END, CASE WHEN h.%s THEN " : " END, CASE WHEN h.%s IS NOT NULL THEN ", s->scores[0]);
+		QueryAdd(q, "l.malicious");
+	QueryAdd(q, ", %s, ", ledger);
 	AddKeyArray(q, s, "h");
-	QueryAdd(q, " END FROM (SELECT ");
+	QueryAdd(q, " FROM (SELECT ");
 }
 
 static void
@@ -430,9 +399,19 @@ AddLabelJoin(BatchQuery *q, Source *s)
 	AddSameKey(q, s, "l", "h");
 }
 
+/* WHERE ... : it hits; an equality, since the planner takes that for rare */
+static void
+AddTriedWhere(Backtest * b, BatchQuery *q)
+{
+	if (b->condition == NULL)
+		QueryAdd(q, " WHERE true");
+	else
+		QueryAdd(q, b->careful ? " WHERE h.%s <> 0" : " WHERE h.%s = 1", b->source->scores[0]);
+}
+
 /* AND the logged time in [since, until) */
 static void
-AddLoggedTimes(Backtest *b, BatchQuery *q, const char *at)
+AddLoggedTimes(Backtest * b, BatchQuery *q, const char *at)
 {
 	Source	   *s = b->source;
 	TimestampTz bounds[] = {s->since, s->until};
@@ -452,42 +431,43 @@ AddLoggedTimes(Backtest *b, BatchQuery *q, const char *at)
 
 /* Messages whose signals were logged, by the decision that did */
 static void
-LoggedQuery(Backtest *b, BatchQuery *q, const char *at, bool covering)
+LoggedQuery(Backtest * b, BatchQuery *q, const char *at, bool covering)
 {
 	Source		s = *b->source;
 
 	SourceUseLog(&s, covering);
 	QueryStart(q);
 	q->read_only = true;
-	AddColumns(b, q);
-	QueryAdd(q, "h.attribution");
-	AddKeyWanted(b, q);
+	AddColumns(b, q, "h.attribution");
 	AddKeys(q, &s, "d", "");
-	QueryAdd(q, ", d.attribution::assay.attribution AS attribution, ");
+	QueryAdd(q, ", d.revision, d.attribution::assay.attribution AS attribution, ");
 	AddTried(b, q, "d.signals", true);
 	QueryAdd(q, " AS %s FROM %s d WHERE ", s.scores[0], s.id->decision_name);
-	AddLatestLogged(q, &s);
+	AddHasLog(q, &s, "d");
 	AddLoggedTimes(b, q, at);
 	QueryAdd(q, " OFFSET 0) h");
-	AddLabelJoin(q, &s);
+	if (b->condition == NULL)
+		AddLabelJoin(q, &s);
+	AddTriedWhere(b, q);
+	QueryAdd(q, " AND ");
+	AddNoLaterLog(q, &s, "h");
 }
 
 /* Messages by the view, with their latest decision; one that has none is scored */
 static void
-ViewQuery(Backtest *b, BatchQuery *q, bool beside_log)
+ViewQuery(Backtest * b, BatchQuery *q, bool beside_log)
 {
 	Source	   *s = b->source;
+	BatchQuery	ledger;
 
 	QueryStart(q);
 	q->read_only = true;
-	AddColumns(b, q);
-	QueryAdd(q, "coalesce(v.attribution, (assay.score(");
-	QueryValue(q, TEXTOID, CStringGetTextDatum(s->policy));
-	QueryAdd(q, ", h.%s", s->signals);
+	QueryStart(&ledger);
+	QueryAdd(&ledger, "coalesce(v.attribution, (assay.score(%s, h.%s", quote_literal_cstr(s->policy), s->signals);
 	if (s->at)
-		QueryAdd(q, ", NULL, (h.%s).%s", s->signals, s->at);
-	QueryAdd(q, ")).attribution)");
-	AddKeyWanted(b, q);
+		QueryAdd(&ledger, ", NULL, (h.%s).%s", s->signals, s->at);
+	QueryAdd(&ledger, ")).attribution)");
+	AddColumns(b, q, ledger.sql.data);
 	AddKeys(q, s, s->alias, "");
 	QueryAdd(q, ", %s AS %s, ", s->alias, s->signals);
 	AddTried(b, q, s->alias, false);
@@ -503,7 +483,55 @@ ViewQuery(Backtest *b, BatchQuery *q, bool beside_log)
 	AddSameKey(q, s, "n", "d");
 	QueryAdd(q, " AND n.revision > d.revision)) v ON ");
 	AddSameKey(q, s, "v", "h");
-	AddLabelJoin(q, s);
+	if (b->condition == NULL)
+		AddLabelJoin(q, s);
+	AddTriedWhere(b, q);
+}
+
+/* How many messages the same query goes through, and what their labels say */
+static void
+TotalsQuery(Backtest * b, BatchQuery *q, const char *at, bool covering, bool beside_log)
+{
+	Source		s = *b->source;
+
+	QueryStart(q);
+	q->read_only = true;
+	QueryAdd(q, "SELECT pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE l.malicious), "
+			 "pg_catalog.count(*) FILTER (WHERE NOT l.malicious) FROM (SELECT ");
+	if (b->logged)
+	{
+		SourceUseLog(&s, covering);
+		AddKeys(q, &s, "d", "");
+		QueryAdd(q, " FROM %s d WHERE ", s.id->decision_name);
+		AddLatestLogged(q, &s);
+		AddLoggedTimes(b, q, at);
+	}
+	else
+	{
+		AddKeys(q, &s, s.alias, "");
+		AddFrom(q, &s);
+		AddTimes(q, &s);
+		if (beside_log)
+			AddNotLogged(q, &s);
+	}
+	QueryAdd(q, ") h");
+	AddLabelJoin(q, &s);
+}
+
+static void
+RunTotals(Backtest * b, BatchQuery *q)
+{
+	int64		counts[3];
+	bool		isnull;
+
+	(void) QueryRun(q, SPI_OK_SELECT, NULL);
+	for (int i = 0; i < lengthof(counts); i++)
+		counts[i] = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1, &isnull));
+	SPI_freetuptable(SPI_tuptable);
+	b->messages += counts[0];
+	b->from_log += b->logged ? counts[0] : 0;
+	b->malicious += counts[1];
+	b->safe += counts[2];
 }
 
 /* What is run, perhaps in a subtransaction */
@@ -512,7 +540,7 @@ typedef struct BacktestJob
 	Backtest   *b;
 	SignalsFrom from;
 	const char *at;
-} BacktestJob;
+}			BacktestJob;
 
 static void
 RunBacktest(void *arg)
@@ -529,24 +557,23 @@ RunBacktest(void *arg)
 	if (b->careful)
 		(void) set_config_option("max_parallel_workers_per_gather", "0", PGC_USERSET,
 								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	if (has_log)
+	for (int log = has_log; log >= (job->from == SIGNALS_LOGGED); log--)
 	{
-		b->logged = true;
-		LoggedQuery(b, &q, job->at, job->from == SIGNALS_AUTO);
+		b->logged = log;
+		if (log)
+			LoggedQuery(b, &q, job->at, job->from == SIGNALS_AUTO);
+		else
+			ViewQuery(b, &q, has_log);
 		(void) QueryRun(&q, SPI_OK_SELECT, &b->dest);
-	}
-	b->logged = false;
-	if (job->from != SIGNALS_LOGGED)
-	{
-		ViewQuery(b, &q, has_log);
-		(void) QueryRun(&q, SPI_OK_SELECT, &b->dest);
+		TotalsQuery(b, &q, job->at, job->from == SIGNALS_AUTO, has_log);
+		RunTotals(b, &q);
 	}
 	AtEOXact_GUC(true, nest);
 }
 
 /* Run it, and once more where the condition fails for some message. */
 static void
-RunOrMind(BacktestJob *job, int room)
+RunOrMind(BacktestJob * job, int room)
 {
 	Backtest   *b = job->b;
 	ErrorData  *error = NULL;
@@ -576,8 +603,8 @@ RunOrMind(BacktestJob *job, int room)
 static int
 CompareOverlaps(const void *a, const void *b)
 {
-	const Overlap *x = *(const Overlap *const *) a;
-	const Overlap *y = *(const Overlap *const *) b;
+	const		Overlap *x = *(const Overlap * const *) a;
+	const		Overlap *y = *(const Overlap * const *) b;
 	int			c = (y->both > x->both) - (y->both < x->both);
 
 	if (c == 0)
@@ -595,7 +622,7 @@ ToJsonb(StringInfo json)
 
 /* [{"detector": ..., "mode": ..., "both": ..., "malicious": ..., "safe": ...}], most first */
 static Datum
-OverlapsJson(Backtest *b)
+OverlapsJson(Backtest * b)
 {
 	StringInfoData json;
 	HASH_SEQ_STATUS scan;
@@ -623,7 +650,7 @@ OverlapsJson(Backtest *b)
 
 /* [{"key": [...], "malicious": ..., "verdict_before": ..., ...}], the largest change first */
 static Datum
-ExamplesJson(Backtest *b)
+ExamplesJson(Backtest * b)
 {
 	StringInfoData json;
 
@@ -651,7 +678,7 @@ ExamplesJson(Backtest *b)
 }
 
 static Datum
-BacktestResult(FunctionCallInfo fcinfo, Backtest *b)
+BacktestResult(FunctionCallInfo fcinfo, Backtest * b)
 {
 	int64		counts[] = {b->messages, b->from_log, b->faults, b->hits, b->malicious, b->safe,
 	b->hit_malicious, b->hit_safe, b->flips, b->flips_right, b->flips_wrong};
@@ -727,7 +754,7 @@ assay_count_backtest(PG_FUNCTION_ARGS)
 	Backtest	b = {0};
 	BacktestJob job = {.b = &b};
 	Security	security;
-	Datum		result;
+	MemoryContext caller = CurrentMemoryContext;	/* of what outlasts SPI */
 
 	CheckArguments(fcinfo);
 	job.at = TextArgument(fcinfo, 7);
@@ -747,15 +774,13 @@ assay_count_backtest(PG_FUNCTION_ARGS)
 	b.model = PG_ARGISNULL(2) ? (Datum) 0 : PG_GETARG_DATUM(2);
 	b.weight = PG_GETARG_FLOAT8(3);
 	b.force_verdict = TextArgument(fcinfo, 4);
-	b.expected = ExpectedMessages(&s);
-	b.told = GetCurrentTimestamp();
-	TryCostReset();
+	TryBegin(ExpectedMessages(&s));
 	SPI_connect();
-	b.revisions = ReadRevisions(s.policy, CurrentMemoryContext);
+	b.revisions = ReadRevisions(s.policy, caller);
 	EnterSource(&security, &s);
 	RunOrMind(&job, PG_GETARG_INT32(9));
 	LeaveSecurity(&security);
 	SPI_finish();
-	result = BacktestResult(fcinfo, &b);
-	return result;
+	TryEnd();
+	return BacktestResult(fcinfo, &b);
 }

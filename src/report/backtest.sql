@@ -4,13 +4,13 @@
 
 -- private functions
 
-CREATE FUNCTION assay_internal.condition_hit(policy text, condition text, signals record, careful boolean) RETURNS boolean
-	AS 'MODULE_PATHNAME', 'assay_condition_hit' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 10;
+CREATE FUNCTION assay_internal.condition_hit(policy text, condition text, signals record, careful boolean) RETURNS int
+	AS 'MODULE_PATHNAME', 'assay_condition_hit' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 50;
 COMMENT ON FUNCTION assay_internal.condition_hit(text, text, record, boolean) IS
-	'does a condition hit a row of a policy''s view? careful: NULL where it fails. It runs as the policy''s owner for who may act as that, else as the caller';
+	'does a condition hit a row of a policy''s view? 1: yes, 0: no, 2: it fails, where careful; else the error is raised. It runs as the policy''s owner for who may act as that, else as the caller';
 
-CREATE FUNCTION assay_internal.condition_hit_logged(policy text, condition text, signals assay.logged_signals, careful boolean) RETURNS boolean
-	AS 'MODULE_PATHNAME', 'assay_condition_hit_logged' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 10;
+CREATE FUNCTION assay_internal.condition_hit_logged(policy text, condition text, signals assay.logged_signals, careful boolean) RETURNS int
+	AS 'MODULE_PATHNAME', 'assay_condition_hit_logged' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 50;
 COMMENT ON FUNCTION assay_internal.condition_hit_logged(text, text, assay.logged_signals, boolean) IS 'the same of logged signals, of which those are read that it names';
 
 CREATE FUNCTION assay_internal.count_backtest(policy text, condition text, model assay.model, weight float8, force_verdict text,
