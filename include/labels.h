@@ -8,9 +8,8 @@
 #include "batch.h"
 
 extern void AddLabels(BatchQuery *q, Source *s);
-extern void AddSameKey(BatchQuery *q, Source *s, const char *a, const char *b);
+extern void AddLabelOf(BatchQuery *q, Source *s, const char *alias);
 extern void AddLatestDecision(BatchQuery *q, Source *s, const char *alias, Datum since, Datum until);
-extern void AddKeyArray(BatchQuery *q, Source *s, const char *alias);
 extern void RunReport(FunctionCallInfo fcinfo, Source *s, BatchQuery *q);
 
 #endif							/* ASSAY_LABELS_H */

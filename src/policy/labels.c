@@ -12,7 +12,6 @@
 #include "postgres.h"
 
 #include "batch.h"
-#include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
@@ -22,55 +21,6 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/syscache.h"
-#include "utils/typcache.h"
-
-/*
- * The operator by which a type's indexes compare, whatever "=" is in sight;
- * or "=" where it has none.
- */
-static char *
-EqualityOf(Oid type)
-{
-	Oid			eq = OidIsValid(type) ? lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr : InvalidOid;
-	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(eq));
-	Form_pg_operator operator;
-	char	   *schema;
-	char	   *found;
-
-	if (!HeapTupleIsValid(tuple))
-		return "=";
-	operator = (Form_pg_operator) GETSTRUCT(tuple);
-	schema = get_namespace_name(operator->oprnamespace);
-	found = psprintf("OPERATOR(%s.%s)", quote_identifier(schema), NameStr(operator->oprname));
-	ReleaseSysCache(tuple);
-	return found;
-}
-
-/* a."key" = b."key" AND ... : by the keys' own types, those of the decision table */
-void
-AddSameKey(BatchQuery *q, Source *s, const char *a, const char *b)
-{
-	ListCell   *lc;
-
-	foreach(lc, s->id->key)
-	{
-		int			i = foreach_current_index(lc);
-		Oid			type = get_atttype(s->id->decision, get_attnum(s->id->decision, lfirst(lc)));
-
-		QueryAdd(q, "%s%s.%s %s %s.%s", i > 0 ? " AND " : "", a, s->keys[i], EqualityOf(type),
-				 b, s->keys[i]);
-	}
-}
-
-/* The key as an array of texts, as functions return it */
-void
-AddKeyArray(BatchQuery *q, Source *s, const char *alias)
-{
-	QueryAdd(q, "ARRAY[");
-	AddKeys(q, s, alias, "::pg_catalog.text");
-	QueryAdd(q, "]");
-}
 
 /* The policy's label_order, in the current memory context; or NULL for none */
 static Datum
@@ -112,6 +62,22 @@ AddLabelText(BatchQuery *q, Source *s, const char *column)
 		QueryAdd(q, "NULL::pg_catalog.text AS %s", column);
 }
 
+/* What comes first of a message's labels "r" */
+static void
+AddLabelOrder(BatchQuery *q, Source *s)
+{
+	bool		unordered;
+	Datum		order = LabelOrder(s, &unordered);
+
+	if (!unordered)
+	{
+		QueryAdd(q, "coalesce(pg_catalog.array_position(");
+		QueryValue(q, TEXTARRAYOID, order);
+		QueryAdd(q, ", r.source::pg_catalog.text), 2147483647), ");
+	}
+	QueryAdd(q, "r.labelled_at DESC");
+}
+
 /*
  * (SELECT ...): of each message the label that counts, with its key,
  * malicious, labelled_at and category.  Columns are cast, since the table's
@@ -120,9 +86,6 @@ AddLabelText(BatchQuery *q, Source *s, const char *column)
 void
 AddLabels(BatchQuery *q, Source *s)
 {
-	bool		unordered;
-	Datum		order = LabelOrder(s, &unordered);
-
 	QueryAdd(q, "(SELECT DISTINCT ON (");
 	AddKeys(q, s, "r", "");
 	QueryAdd(q, ") ");
@@ -131,13 +94,20 @@ AddLabels(BatchQuery *q, Source *s)
 	AddLabelText(q, s, "category");
 	QueryAdd(q, " FROM %s r ORDER BY ", s->id->label_name);
 	AddKeys(q, s, "r", "");
-	if (!unordered)
-	{
-		QueryAdd(q, ", coalesce(pg_catalog.array_position(");
-		QueryValue(q, TEXTARRAYOID, order);
-		QueryAdd(q, ", r.source::pg_catalog.text), 2147483647)");
-	}
-	QueryAdd(q, ", r.labelled_at DESC)");
+	QueryAdd(q, ", ");
+	AddLabelOrder(q, s);
+	QueryAdd(q, ")");
+}
+
+/* (SELECT ...): what the label says that counts for the message of alias."key" */
+void
+AddLabelOf(BatchQuery *q, Source *s, const char *alias)
+{
+	QueryAdd(q, "(SELECT r.malicious::pg_catalog.bool FROM %s r WHERE ", s->id->label_name);
+	AddSameKey(q, s, "r", alias);
+	QueryAdd(q, " ORDER BY ");
+	AddLabelOrder(q, s);
+	QueryAdd(q, " LIMIT 1)");
 }
 
 /* alias.decided_at in [since, until) */
