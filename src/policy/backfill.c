@@ -314,12 +314,15 @@ WriteEach(WriteJob *job, List **faults, int64 *unwritten)
 	Backfill   *b = job->backfill;
 	TupleDesc	desc = b->table->desc;
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
+	MemoryContext per_row = AllocSetContextCreate(CurrentMemoryContext, "pg_assay backfill row",
+												  ALLOCSET_DEFAULT_SIZES);
 
 	PrepareWriteOne(job);
 	tuplestore_select_read_pointer(b->scan.store, 0);
 	tuplestore_rescan(b->scan.store);
 	while (tuplestore_gettupleslot(b->scan.store, true, false, slot))
 	{
+		MemoryContext outer = MemoryContextSwitchTo(per_row);
 		ErrorData  *error;
 
 		CHECK_FOR_INTERRUPTS();
@@ -328,15 +331,19 @@ WriteEach(WriteJob *job, List **faults, int64 *unwritten)
 		for (int i = 0; i < desc->natts; i++)
 			job->nulls[i] = slot->tts_isnull[i] ? 'n' : ' ';
 		error = RunProtected(RunWriteOne, job);
-		if (error == NULL)
-			continue;
-		if ((*unwritten)++ < BATCH_FAULTS_MAX)
+		if (error && (*unwritten)++ < BATCH_FAULTS_MAX)
+		{
+			const char *message = psprintf("the decision cannot be written: %s", error->message);
+			const char *key = KeyText(b->table, slot->tts_values, slot->tts_isnull);
+
+			MemoryContextSwitchTo(outer);
 			*faults = lappend(*faults,
-							  MakeFault(NULL, unpack_sql_state(error->sqlerrcode),
-										psprintf("the decision cannot be written: %s", error->message),
-										KeyText(b->table, slot->tts_values, slot->tts_isnull)));
-		FreeErrorData(error);
+							  MakeFault(NULL, unpack_sql_state(error->sqlerrcode), message, key));
+		}
+		MemoryContextSwitchTo(outer);
+		MemoryContextReset(per_row);
 	}
+	MemoryContextDelete(per_row);
 	ExecDropSingleTupleTableSlot(slot);
 }
 
