@@ -582,14 +582,9 @@ static void
 EnsureShape(Source *s)
 {
 	Relation	rel = relation_open(s->id->signals, AccessShareLock);
-	TupleDesc	desc = RelationGetDescr(rel);
-	TupleDesc	columns = CreateTemplateTupleDesc(desc->natts);
-	int			n = 0;
+	TupleDesc	columns = LiveColumns(RelationGetDescr(rel));
 
-	for (int i = 0; i < desc->natts; i++)
-		if (!TupleDescAttr(desc, i)->attisdropped)
-			TupleDescCopyEntry(columns, ++n, desc, i + 1);
-	EnsureSignalsShape(MakeSignalsShape(columns, 0, n));
+	EnsureSignalsShape(MakeSignalsShape(columns, 0, columns->natts));
 	relation_close(rel, AccessShareLock);
 }
 
