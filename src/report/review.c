@@ -9,16 +9,12 @@
 #include "postgres.h"
 
 #include "batch.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "labels.h"
 #include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
-#include "utils/syscache.h"
 
 typedef struct Review
 {
@@ -27,64 +23,19 @@ typedef struct Review
 	char	   *table;			/* its name, qualified and quoted */
 }			Review;
 
-/* The owner of a relation; InvalidOid where there is none, or it is no table */
-static Oid
-TableOwner(Oid relid)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Oid			owner = InvalidOid;
-
-	if (HeapTupleIsValid(tuple))
-	{
-		Form_pg_class class = (Form_pg_class) GETSTRUCT(tuple);
-
-		if (class->relkind == RELKIND_RELATION || class->relkind == RELKIND_PARTITIONED_TABLE)
-			owner = class->relowner;
-		ReleaseSysCache(tuple);
-	}
-	return owner;
-}
-
 /*
  * Begin a statement about the review table of the policy that is the first
- * argument: it lies beside the labels and is the owner's. SPI is connected.
+ * argument. SPI is connected.
  */
 static void
 StartReview(FunctionCallInfo fcinfo, Review * r)
 {
-	char	   *policy = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	char	   *name = psprintf("%s_review", policy);
-	Source	   *s = &r->source;
-	Oid			schema;
-	Oid			table;
-
-	InitSourceKeys(s, policy);
-	SourceMayRead(s, s->id->label, s->id->label_name);
-	schema = get_rel_namespace(s->id->label);
-	table = get_relname_relid(name, schema);
-	if (!OidIsValid(table) || TableOwner(table) != s->id->owner)
+	r->table = StartBeside(fcinfo, &r->source, &r->query, "review");
+	if (r->table == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("no messages of policy \"%s\" were drawn for review", policy),
-				 errhint("The policy's owner draws them by assay.review_sample(%s, 1000).", quote_literal_cstr(policy))));
-	r->table = quote_qualified_identifier(get_namespace_name(schema), name);
-	SourceMayRead(s, table, r->table);
-	SPI_connect();
-	QueryStart(&r->query);
-}
-
-/* Run it; its rows are the function's. */
-static void
-RunReview(FunctionCallInfo fcinfo, Review * r)
-{
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Security	security;
-
-	InitMaterializedSRF(fcinfo, 0);
-	EnterSource(&security, &r->source);
-	QueryRunInto(&r->query, result->setResult);
-	LeaveSecurity(&security);
-	SPI_finish();
+				 errmsg("no messages of policy \"%s\" were drawn for review", r->source.policy),
+				 errhint("The policy's owner draws them by assay.review_sample(%s, 1000).", quote_literal_cstr(r->source.policy))));
 }
 
 /* Who calls, as the queue knows reviewers */
@@ -177,7 +128,7 @@ assay_draw_review(PG_FUNCTION_ARGS)
 			 "FROM d JOIN plan p ON p.stratum = d.assay_stratum WHERE d.assay_place <= p.drawn "
 	/* the queue goes by number: in no order that a reviewer could see through */
 			 "ORDER BY pg_catalog.random()) SELECT p.stratum, p.population, p.drawn FROM plan p ORDER BY 1");
-	RunReview(fcinfo, &r);
+	RunBeside(fcinfo, &r.source, &r.query);
 	return (Datum) 0;
 }
 
@@ -206,7 +157,7 @@ assay_take_review(PG_FUNCTION_ARGS)
 	QueryAdd(q, " FOR UPDATE SKIP LOCKED) n WHERE v.review = n.review RETURNING v.*) SELECT u.review, ");
 	AddKeyArray(q, &r.source, "u");
 	QueryAdd(q, ", u.taken_at FROM u ORDER BY 1");
-	RunReview(fcinfo, &r);
+	RunBeside(fcinfo, &r.source, &r.query);
 	return (Datum) 0;
 }
 
@@ -318,6 +269,6 @@ assay_review_counts(PG_FUNCTION_ARGS)
 	QueryAdd(q, " l ON ");
 	AddSameKey(q, &r.source, "l", "v");
 	QueryAdd(q, " GROUP BY 1, 2, 3, 4, 5, 7, 8, 9, 10 ORDER BY 1, 9 DESC, 7");
-	RunReview(fcinfo, &r);
+	RunBeside(fcinfo, &r.source, &r.query);
 	return (Datum) 0;
 }
