@@ -27,4 +27,11 @@
 #define COMPAT_OPTIONS_OTHER	COMPAT_OPTIONS_CLIENT
 #endif
 
+/* A backend's own number of its transaction moved in 17; storage/proc.h tells. */
+#if PG_VERSION_NUM >= 170000
+#define MyLocalTransactionId()	(MyProc->vxid.lxid)
+#else
+#define MyLocalTransactionId()	(MyProc->lxid)
+#endif
+
 #endif							/* ASSAY_COMPAT_H */

@@ -46,6 +46,7 @@ typedef struct LoggedSignals
 
 typedef struct SignalsShape SignalsShape;
 
+extern TupleDesc LiveColumns(TupleDesc desc);
 extern SignalsShape * MakeSignalsShape(TupleDesc desc, int first, int count);
 extern void EnsureSignalsShape(SignalsShape * shape);
 extern Datum FormSignals(SignalsShape * shape, const Datum *values, const bool *nulls);

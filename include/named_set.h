@@ -8,9 +8,9 @@
 
 #include "access/htup.h"
 #include "datatype/timestamp.h"
+#include "snapshot_mark.h"
 #include "storage/itemptr.h"
 #include "utils/relcache.h"
-#include "utils/snapshot.h"
 
 #define NAMED_SET_MAX_NAME	63
 
@@ -46,11 +46,7 @@ typedef struct NamedSet
 	uint64		probe_generation;
 	uint64		reload_generation;
 	Oid			user;
-	TransactionId snapshot_xmin;
-	TransactionId snapshot_xmax;
-	uint32		snapshot_xcnt;
-	int32		snapshot_subxcnt;
-	CommandId	snapshot_curcid;
+	SnapshotMark snapshot;
 } NamedSet;
 
 typedef enum NamedSetNews

@@ -7,6 +7,7 @@
 #define ORDER_H
 
 #include "common/hashfn.h"
+#include "compat.h"
 #include "fmgr.h"
 
 /* One of them: what it makes of the order c of its arguments */

@@ -6,6 +6,7 @@
 #ifndef SCORED_H
 #define SCORED_H
 
+#include "compat.h"
 #include "fmgr.h"
 
 /* Distinct scores that are kept */

@@ -132,6 +132,11 @@ INSERT INTO acc_accidents (what, accident) VALUES
 	('a deferred trigger', 'CREATE FUNCTION acc.no() RETURNS trigger LANGUAGE plpgsql AS ''BEGIN RETURN NULL; END''; CREATE CONSTRAINT TRIGGER no AFTER INSERT ON acc.acc_decision DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION acc.no()'),
 	('row-level security', 'ALTER TABLE acc.acc_decision ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY'),
 	('a unique index more', 'CREATE UNIQUE INDEX ON acc.acc_decision (revision, (verdict = verdict))'),
+	('a unique index of as many columns', 'CREATE UNIQUE INDEX ON acc.acc_decision (revision, decided_at)'),
+	('decision table wants signals', 'ALTER TABLE acc.acc_decision ALTER signals SET NOT NULL; DROP VIEW acc.signals'),
+	('decisions published in part', 'CREATE PUBLICATION acc_part FOR TABLE acc.acc_decision WHERE (verdict = ''malicious'')'),
+	('columns of decisions published', 'CREATE PUBLICATION acc_part FOR TABLE acc.acc_decision (verdict)'),
+	('all published, decisions without identity', 'CREATE PUBLICATION acc_part FOR ALL TABLES; ALTER TABLE acc.acc_decision REPLICA IDENTITY NOTHING'),
 	('label table of another', 'ALTER TABLE acc.acc_label OWNER TO acc_other'),
 	('label table dropped', 'DROP TABLE acc.acc_label CASCADE'),
 	('policy gone', 'DELETE FROM assay_internal.policy'),
@@ -171,12 +176,57 @@ ALTER TABLE acc.acc_decision DROP CONSTRAINT none;
 CALL assay.backfill('acc', at => NULL);
 SELECT key, reason FROM assay.undecided('acc') ORDER BY key;
 SELECT id, verdict, degraded FROM acc.acc_decision ORDER BY id;
+-- the signals view casts the key: what a statement brings may come to the same
+CREATE TABLE acc.cast_message (id numeric PRIMARY KEY, txt text);
+CREATE VIEW acc.cast_signals AS SELECT id::int AS id, txt FROM acc.cast_message;
+SELECT assay.create_policy('cast', 'acc.cast_signals', '{id}');
+CREATE TRIGGER decide AFTER INSERT ON acc.cast_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('cast');
+INSERT INTO acc.cast_message VALUES (1.8, 'a'), (2.2, 'b');
+SELECT count(*) FROM acc.cast_decision;
+DROP TRIGGER decide ON acc.cast_message;
+SELECT assay.drop_policy('cast', true);
+-- and a collation calls two keys the same, where the server has such
+CREATE TABLE acc.ci_message (id text PRIMARY KEY, txt text);
+CREATE VIEW acc.ci_signals AS SELECT id, txt FROM acc.ci_message;
+SELECT assay.create_policy('ci', 'acc.ci_signals', '{id}');
+CREATE TRIGGER decide AFTER INSERT ON acc.ci_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('ci');
+DO $$ BEGIN
+	IF EXISTS (SELECT FROM pg_collation WHERE collname = 'und-x-icu') THEN
+		CREATE COLLATION acc.ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+		DROP VIEW acc.ci_verdict;
+		ALTER TABLE acc.ci_decision ALTER id TYPE text COLLATE acc.ci;
+	END IF;
+END $$;
+INSERT INTO acc.ci_message VALUES ('a', 'a'), ('A', 'b');
+DROP TRIGGER decide ON acc.ci_message;
+SELECT assay.drop_policy('ci', true);
+-- Decisions that are published in part: what is new is written, a key that comes again is not, and told
+SET client_min_messages = error;
+CREATE PUBLICATION acc_part FOR TABLE acc.acc_decision WHERE (verdict = 'malicious');
+INSERT INTO acc.message VALUES ('p', 'the wire');
+DELETE FROM acc.message WHERE id = 'p';
+INSERT INTO acc.message VALUES ('p', 'harmless'), ('q', 'the wire');
+SELECT id, verdict FROM acc.acc_decision WHERE id IN ('p', 'q') ORDER BY id;
+SELECT sqlstate, message FROM assay.fault WHERE policy = 'acc' AND message LIKE '%duplicate key%';
+DROP PUBLICATION acc_part;
+INSERT INTO acc.message VALUES ('p', 'harmless');
+SELECT id, verdict FROM acc.acc_decision WHERE id IN ('p', 'q') ORDER BY id;
 -- keys that no index takes, and none at all
 INSERT INTO acc.message SELECT string_agg(md5(i::text), ''), 'the wire' FROM generate_series(1, 100) i;
 INSERT INTO acc.message VALUES (NULL, 'the wire');
 INSERT INTO acc.message SELECT CASE WHEN i = 5 THEN (SELECT string_agg(md5(j::text), 'x') FROM generate_series(1, 100) j) ELSE 'k' || i END, 'the wire' FROM generate_series(1, 9) i;
 SELECT left(key[1], 10) AS key, reason FROM assay.undecided('acc') ORDER BY key;
 SELECT count(*) FROM acc.acc_decision WHERE id LIKE 'k%' AND verdict = 'malicious';
+-- which do not keep others from being decided later
+ALTER TABLE acc.message DISABLE TRIGGER decide;
+INSERT INTO acc.message VALUES ('late 1', 'the wire'), ('late 2', 'the wire');
+RESET client_min_messages;
+\set VERBOSITY terse
+CALL assay.backfill('acc', at => NULL, batch => 4);
+\set VERBOSITY default
+SET client_min_messages = error;
+SELECT id, verdict FROM acc.acc_decision WHERE id LIKE 'late%' ORDER BY id;
+SELECT left(key[1], 10) AS key, reason FROM assay.undecided('acc') ORDER BY key;
 DROP TRIGGER decide ON acc.message;
 SELECT assay.drop_policy('acc', true);
 DROP SCHEMA acc CASCADE;

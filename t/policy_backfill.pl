@@ -96,12 +96,17 @@ $check->('three');
 is($node->safe_psql('postgres', q{SELECT count(*), count(DISTINCT round(assay.margin(attribution))) FROM back_decision WHERE revision = 3}), '41000|2', 'all stayed with their revision');
 is($node->safe_psql('postgres', q{SELECT sum(decided), count(*) FILTER (WHERE state <> 'finished') FROM assay.backfill_progress WHERE revision = 3}), '41000|0', 'and counted each message once');
 
-# cancelled, it holds no lock
+# while it runs, progress says so; cancelled, it holds no lock
 $run = backfill('');
 wait_for_batches($node->safe_psql('postgres', q{SELECT sum(batches) FROM assay.backfill_run}));
+my $halt = IPC::Run::start([ 'psql', '-X', '-q', '-d', $node->connstr('postgres'), '-c', 'LOCK TABLE back_decision IN SHARE MODE; SELECT pg_sleep(600)' ], '>', \my $halt_out, '2>', \my $halt_err);
+ok($node->poll_query_until('postgres', q{SELECT count(*) > 0 FROM pg_stat_activity WHERE query LIKE 'CALL assay.backfill%' AND wait_event_type = 'Lock'}), 'it waits');
+is($node->safe_psql('postgres', q{SELECT string_agg(state, ',') FROM assay.backfill_progress WHERE revision = 4}), 'running', 'and runs');
+$node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LOCK TABLE%'});
+$halt->finish;
 $node->safe_psql('postgres', q{SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CALL assay.backfill%'});
 $run->finish;
-is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'}), '0', 'no lock is left');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_locks WHERE classid = 'assay_internal.backfill_run'::regclass}), '0', 'no lock is left');
 $node->safe_psql('postgres', q{CALL assay.backfill('back')});
 is($node->safe_psql('postgres', q{SELECT count(*), count(DISTINCT id) FROM back_decision WHERE revision = 4}), '41000|41000', 'complete');
 $node->stop;

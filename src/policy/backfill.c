@@ -22,9 +22,12 @@
 #include "common/hashfn.h"
 #include "compat.h"
 #include "executor/spi.h"
-#include "miscadmin.h"
+#include "executor/tuptable.h"
+#include "fault.h"
 #include "logged_signals.h"
+#include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "protect.h"
 #include "signals_query.h"
 #include "storage/lock.h"
 #include "utils/array.h"
@@ -254,14 +257,138 @@ RegisterBatch(Backfill *b, EphemeralNamedRelationData *enr)
 		elog(ERROR, "SPI_register_relation failed");
 }
 
-static uint64
-WriteBatch(Backfill *b)
+/* The batch's decisions, or one of them, to write */
+typedef struct WriteJob
 {
+	Backfill   *backfill;
+	SPIPlanPtr	one;			/* writes one decision, its values: */
+	Datum	   *values;
+	char	   *nulls;
+	uint64		written;
+} WriteJob;
+
+static void
+RunWriteBatch(void *arg)
+{
+	WriteJob   *job = arg;
 	BatchQuery	q;
 
 	QueryStart(&q);
-	QueryAdd(&q, "%s", InsertManySql(b->table, false));
-	return QueryRun(&q, SPI_OK_INSERT, NULL);
+	QueryAdd(&q, "%s", InsertManySql(job->backfill->table, false));
+	job->written = QueryRun(&q, SPI_OK_INSERT, NULL);
+}
+
+static void
+RunWriteOne(void *arg)
+{
+	WriteJob   *job = arg;
+	int			ret = SPI_execute_plan(job->one, job->values, job->nulls, false, 0);
+
+	if (ret != SPI_OK_INSERT)
+		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(ret));
+	job->written += SPI_processed;
+}
+
+/* Make ready to write one decision after the other. */
+static void
+PrepareWriteOne(WriteJob *job)
+{
+	TupleDesc	desc = job->backfill->table->desc;
+	Oid		   *types = palloc(desc->natts * sizeof(Oid));
+
+	for (int i = 0; i < desc->natts; i++)
+		types[i] = TupleDescAttr(desc, i)->atttypid;
+	job->one = SPI_prepare(InsertOneSql(job->backfill->table), desc->natts, types);
+	if (job->one == NULL)
+		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+	job->nulls = palloc(desc->natts);
+}
+
+/*
+ * Each decision by itself, after all of them failed.  What can't be written is
+ * noted as a fault, and its message stays undecided.
+ */
+static void
+WriteEach(WriteJob *job, List **faults, int64 *unwritten)
+{
+	Backfill   *b = job->backfill;
+	TupleDesc	desc = b->table->desc;
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
+	MemoryContext per_row = AllocSetContextCreate(CurrentMemoryContext, "pg_assay backfill row",
+												  ALLOCSET_DEFAULT_SIZES);
+
+	PrepareWriteOne(job);
+	tuplestore_select_read_pointer(b->scan.store, 0);
+	tuplestore_rescan(b->scan.store);
+	while (tuplestore_gettupleslot(b->scan.store, true, false, slot))
+	{
+		MemoryContext outer = MemoryContextSwitchTo(per_row);
+		ErrorData  *error;
+
+		CHECK_FOR_INTERRUPTS();
+		slot_getallattrs(slot);
+		job->values = slot->tts_values;
+		for (int i = 0; i < desc->natts; i++)
+			job->nulls[i] = slot->tts_isnull[i] ? 'n' : ' ';
+		error = RunProtected(RunWriteOne, job);
+		if (error && (*unwritten)++ < BATCH_FAULTS_MAX)
+		{
+			const char *message = psprintf("the decision cannot be written: %s", error->message);
+			const char *key = KeyText(b->table, slot->tts_values, slot->tts_isnull);
+
+			MemoryContextSwitchTo(outer);
+			*faults = lappend(*faults,
+							  MakeFault(NULL, unpack_sql_state(error->sqlerrcode), message, key));
+		}
+		MemoryContextSwitchTo(outer);
+		MemoryContextReset(per_row);
+	}
+	MemoryContextDelete(per_row);
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+/* Tell of messages that stay undecided, since the table refuses their decisions. */
+static void
+TellUnwritten(Backfill *b, int64 unwritten, List *faults)
+{
+	PolicyFault *first = linitial(faults);
+
+	(void) WriteFaults(b->scan.source->policy, b->revision, faults);
+	ereport(WARNING,
+			(errmsg_plural("policy \"%s\": %lld message stays without a decision",
+						   "policy \"%s\": %lld messages stay without a decision",
+						   unwritten, b->scan.source->policy, (long long) unwritten),
+			 errdetail("%s", first->message),
+			 errhint("assay.undecided(%s) lists them.", quote_literal_cstr(b->scan.source->policy))));
+}
+
+/*
+ * Write the batch; how many decisions were written.  One that the table
+ * refuses must not keep all others, nor all batches behind, from theirs.
+ */
+static uint64
+WriteBatch(Backfill *b)
+{
+	WriteJob	job = {b, NULL, NULL, NULL, 0};
+	Security	security;
+	ErrorData  *error = NULL;
+	List	   *faults = NIL;
+	int64		unwritten = 0;
+
+	EnterSource(&security, b->scan.source);
+	if (b->scan.raise_errors)
+		RunWriteBatch(&job);
+	else
+		error = RunProtected(RunWriteBatch, &job);
+	if (error)
+	{
+		FreeErrorData(error);
+		WriteEach(&job, &faults, &unwritten);
+	}
+	LeaveSecurity(&security);
+	if (unwritten > 0)
+		TellUnwritten(b, unwritten, faults);
+	return job.written;
 }
 
 /*
@@ -455,14 +582,9 @@ static void
 EnsureShape(Source *s)
 {
 	Relation	rel = relation_open(s->id->signals, AccessShareLock);
-	TupleDesc	desc = RelationGetDescr(rel);
-	TupleDesc	columns = CreateTemplateTupleDesc(desc->natts);
-	int			n = 0;
+	TupleDesc	columns = LiveColumns(RelationGetDescr(rel));
 
-	for (int i = 0; i < desc->natts; i++)
-		if (!TupleDescAttr(desc, i)->attisdropped)
-			TupleDescCopyEntry(columns, ++n, desc, i + 1);
-	EnsureSignalsShape(MakeSignalsShape(columns, 0, n));
+	EnsureSignalsShape(MakeSignalsShape(columns, 0, columns->natts));
 	relation_close(rel, AccessShareLock);
 }
 
@@ -504,9 +626,9 @@ OneBatch(Backfill *b, uint64 *total)
 	last_key = KeyToArray(s, b->bound);
 	LeaveSecurity(&security);
 
-	EnterSource(&security, s);
 	RegisterBatch(b, &enr);
 	decided = WriteBatch(b);
+	EnterSource(&security, s);
 	QueryStart(&q);
 	QueryAdd(&q, "SELECT FROM \"" DECISIONS_NAME "\" d WHERE d.degraded");
 	degraded = QueryRun(&q, SPI_OK_SELECT, NULL);

@@ -71,7 +71,7 @@ PrepareInserts(DecidePlans *t, Relation rel)
 	enr->md.enrtype = ENR_NAMED_TUPLESTORE;
 	if (SPI_register_relation(enr) != SPI_OK_REL_REGISTER)
 		elog(ERROR, "SPI_register_relation failed");
-	t->insert_many = KeepPlan(InsertManySql(t->table, IsUniqueBy(rel, t->id->key)), 0, NULL);
+	t->insert_many = KeepPlan(InsertManySql(t->table, BringsUniqueKeys(t->table, rel)), 0, NULL);
 	if (SPI_unregister_relation(DECISIONS_NAME) != SPI_OK_REL_UNREGISTER)
 		elog(ERROR, "SPI_unregister_relation failed");
 }

@@ -23,6 +23,7 @@
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
+#include "catalog/pg_publication.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "decision_table.h"
@@ -80,7 +81,7 @@ ColumnType(DecisionColumn column)
 }
 
 /* Is any unique index of the table made of nothing but these columns? */
-bool
+static bool
 IsUniqueBy(Relation rel, List *key)
 {
 	List	   *indexes = RelationGetIndexList(rel);
@@ -117,6 +118,26 @@ IsUniqueBy(Relation rel, List *key)
 }
 
 /*
+ * Does a statement bring no key twice into this table of messages?  Values of
+ * another type may become the same by the cast.
+ */
+bool
+BringsUniqueKeys(DecisionTable *t, Relation messages)
+{
+	ListCell   *lc;
+
+	foreach(lc, t->id->key)
+	{
+		AttrNumber	attno = get_attnum(RelationGetRelid(messages), lfirst(lc));
+
+		if (attno <= 0 ||
+			get_atttype(RelationGetRelid(messages), attno) != t->key_types[foreach_current_index(lc)])
+			return false;
+	}
+	return IsUniqueBy(messages, t->id->key);
+}
+
+/*
  * Is it the index of what hit, which runs our own function alone?  The names
  * of detectors and exclusions are short enough for it.
  */
@@ -135,6 +156,31 @@ IndexesHits(Relation index)
 		strcmp(get_func_name(call->funcid), "hits") == 0 && IsA(linitial(call->args), Var);
 }
 
+/*
+ * Is it made of the key and the revision, and of nothing else, so that a
+ * decision takes the place of the one that it would collide with?  Keys that
+ * only a collation calls the same may come twice in one statement.
+ */
+static bool
+IsOfDecision(Relation index, Relation rel, DecisionTable *t)
+{
+	Bitmapset  *found = NULL;
+
+	for (int i = 0; i < index->rd_index->indnkeyatts; i++)
+	{
+		AttrNumber	attno = index->rd_index->indkey.values[i];
+		Oid			collation = index->rd_indcollation[i];
+
+		if (attno <= 0 || (OidIsValid(collation) && !get_collation_isdeterministic(collation)))
+			return false;
+		for (int c = 0; c <= t->nkeys; c++)
+			if (strcmp(NameStr(TupleDescAttr(t->desc, c)->attname),
+					   NameStr(TupleDescAttr(RelationGetDescr(rel), attno - 1)->attname)) == 0)
+				found = bms_add_member(found, c);
+	}
+	return bms_num_members(found) == t->nkeys + 1 && index->rd_index->indnkeyatts == t->nkeys + 1;
+}
+
 /* Does an index take every row with a short key, and run nothing for it? */
 static bool
 IndexIsPlain(Relation rel, Oid indexid, DecisionTable *t)
@@ -145,6 +191,8 @@ IndexIsPlain(Relation rel, Oid indexid, DecisionTable *t)
 	RelationGetIndexExpressions(index) == NIL &&
 	RelationGetIndexPredicate(index) == NIL;
 
+	if (index->rd_index->indisunique)
+		plain = plain && IsOfDecision(index, rel, t);
 	for (int i = 0; plain && i < index->rd_index->indnatts; i++)
 	{
 		AttrNumber	attno = index->rd_index->indkey.values[i];
@@ -163,7 +211,7 @@ IndexIsPlain(Relation rel, Oid indexid, DecisionTable *t)
 	return plain;
 }
 
-/* The same of all indexes; none but the key's may be unique */
+/* The same of all indexes */
 static bool
 IndexesArePlain(Relation rel, DecisionTable *t)
 {
@@ -180,7 +228,6 @@ IndexesArePlain(Relation rel, DecisionTable *t)
 		{
 			Form_pg_index form = (Form_pg_index) GETSTRUCT(tuple);
 
-			plain &= !form->indisunique || form->indnkeyatts == t->nkeys + 1;
 			plain &= !form->indisexclusion;
 			ReleaseSysCache(tuple);
 		}
@@ -199,8 +246,29 @@ ColumnIsPlain(Form_pg_attribute att, DecisionTable *t)
 	for (int c = 0; c < t->desc->natts; c++)
 		if (strcmp(NameStr(TupleDescAttr(t->desc, c)->attname), NameStr(att->attname)) == 0)
 			return att->atttypmod < 0 && att->attgenerated == '\0' && att->attidentity == '\0' &&
-				get_typtype(att->atttypid) == TYPTYPE_BASE;
+				get_typtype(att->atttypid) == TYPTYPE_BASE &&
+				!(att->attnotnull && c == t->nkeys + DECISION_SIGNALS);
 	return !att->attnotnull && !att->atthasdef && att->attgenerated == '\0';
+}
+
+/*
+ * May its rows be replaced?  A publication refuses an UPDATE whose old row it
+ * could not tell, or of which it shows columns or rows by what is no key.
+ */
+static bool
+MayBeReplaced(Relation rel)
+{
+	PublicationDesc published;
+
+	RelationBuildPublicationDesc(rel, &published);
+	if (!published.pubactions.pubupdate)
+		return true;
+#if PG_VERSION_NUM >= 180000
+	if (!published.gencols_valid_for_update)
+		return false;
+#endif
+	return published.rf_valid_for_update && published.cols_valid_for_update &&
+		(rel->rd_rel->relreplident == REPLICA_IDENTITY_FULL || OidIsValid(RelationGetReplicaIndex(rel)));
 }
 
 static bool
@@ -211,8 +279,7 @@ IsPlain(Relation rel, DecisionTable *t)
 
 	if (form->relkind != RELKIND_RELATION || form->relispartition || form->relhasrules ||
 		form->relrowsecurity || rel->trigdesc != NULL || form->relhassubclass ||
-		(form->relreplident != REPLICA_IDENTITY_DEFAULT && form->relreplident != REPLICA_IDENTITY_FULL) ||
-		(constr && constr->num_check > 0))
+		(constr && constr->num_check > 0) || !MayBeReplaced(rel))
 		return false;
 	if (pg_class_aclmask(RelationGetRelid(rel), t->id->owner, ACL_INSERT | ACL_UPDATE | ACL_SELECT,
 						 ACLMASK_ALL) != (ACL_INSERT | ACL_UPDATE | ACL_SELECT))
@@ -318,10 +385,12 @@ OnConflict(DecisionTable *t)
 	StringInfoData sql;
 	Relation	rel = table_open(t->id->decision, AccessShareLock);
 	bool		unique = IsUniqueBy(rel, lappend(list_copy(t->id->key), "revision"));
+	bool		replaces = MayBeReplaced(rel);
 
 	table_close(rel, AccessShareLock);
 	initStringInfo(&sql);
-	if (!unique)
+	/* Where nothing may be replaced, what is new is written all the same. */
+	if (!unique || !replaces)
 		return sql.data;
 	appendStringInfoString(&sql, " ON CONFLICT (");
 	AddKey(&sql, t);

@@ -18,9 +18,8 @@
 #include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
-#include "common/cryptohash.h"
-#include "common/sha2.h"
 #include "compat.h"
+#include "digest.h"
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
@@ -216,24 +215,19 @@ DescribeColumn(SignalColumn *c, Form_pg_attribute att, MemoryContext context)
 static void
 HashShape(SignalsShape * shape)
 {
-	pg_cryptohash_ctx *hash = pg_cryptohash_create(PG_SHA256);
-	uint8		digest[PG_SHA256_DIGEST_LENGTH];
-	bool		good = hash != NULL && pg_cryptohash_init(hash) == 0;
+	DigestPiece *pieces = palloc(shape->count * sizeof(DigestPiece));
 
-	for (int i = 0; good && i < shape->count; i++)
+	for (int i = 0; i < shape->count; i++)
 	{
 		SignalColumn *c = &shape->columns[i];
 		char	   *s = psprintf("%s %u %c %s", quote_identifier(c->name),
 								 c->form == FORM_TEXT ? 0 : c->type, c->form,
 								 quote_identifier(c->type_name));
 
-		good = pg_cryptohash_update(hash, (uint8 *) s, strlen(s) + 1) == 0;
-		pfree(s);
+		pieces[i].bytes = s;
+		pieces[i].size = strlen(s) + 1;
 	}
-	if (!good || pg_cryptohash_final(hash, digest, sizeof(digest)) != 0)
-		elog(ERROR, "could not compute a hash");
-	pg_cryptohash_free(hash);
-	memcpy(shape->id, digest, UUID_LEN);
+	Digest(pieces, shape->count, shape->id, UUID_LEN);
 }
 
 /* Of "count" columns of a row, from "first" on, in the current memory context */
@@ -402,7 +396,7 @@ FormSignals(SignalsShape * shape, const Datum *values, const bool *nulls)
 }
 
 /* A row type's columns but those that were dropped */
-static TupleDesc
+TupleDesc
 LiveColumns(TupleDesc desc)
 {
 	TupleDesc	live;

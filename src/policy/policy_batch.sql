@@ -105,7 +105,7 @@ COMMENT ON FUNCTION assay.compare(text, int, int, timestamptz, timestamptz, bool
 CREATE VIEW assay.backfill_progress WITH (security_invoker) AS
 	SELECT r.policy, r.revision,
 		CASE WHEN r.finished_at IS NOT NULL THEN 'finished'
-			WHEN EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.locktype = 'advisory' AND l.pid = r.pid AND l.granted
+			WHEN EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.locktype = 'object' AND l.pid = r.pid AND l.granted
 				AND l.classid = 'assay_internal.backfill_run'::pg_catalog.regclass) THEN 'running'
 			ELSE 'interrupted' END AS state,
 		r.decided, r.expected, r.degraded, r.batches, r.last_key,

@@ -784,14 +784,19 @@ WriteEach(Decide *d)
 	while (tuplestore_gettupleslot(d->store, true, false, slot))
 	{
 		ErrorData  *error;
+		MemoryContext old;
 
 		CHECK_FOR_INTERRUPTS();
 		slot_getallattrs(slot);
 		memcpy(d->values, slot->tts_values, t->desc->natts * sizeof(Datum));
 		memcpy(d->nulls, slot->tts_isnull, t->desc->natts * sizeof(bool));
+		/* What the row before left goes, but for its slot. */
+		MemoryContextReset(d->per_row);
+		old = MemoryContextSwitchTo(d->per_row);
 		error = RunProtected(RunWrite, d);
 		if (error)
 			NoteUnwritten(d, error);
+		MemoryContextSwitchTo(old);
 	}
 	ExecDropSingleTupleTableSlot(slot);
 }

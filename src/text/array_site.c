@@ -19,16 +19,6 @@
 
 #include "array_site.h"
 
-static LocalTransactionId
-CurrentLocalTransaction(void)
-{
-#if PG_VERSION_NUM >= 170000
-	return MyProc->vxid.lxid;
-#else
-	return MyProc->lxid;
-#endif
-}
-
 /* The items of an array of text, which may not be too many */
 void
 ArrayItems(ArrayType *array, Datum **items, bool **nulls, int *n)
@@ -80,7 +70,7 @@ GetArraySite(FunctionCallInfo fcinfo, int arg, ArrayMake make)
 
 	value = (struct varlena *) PG_GETARG_POINTER(arg);
 	if (VARATT_IS_EXTERNAL_ONDISK(value))
-		lxid = CurrentLocalTransaction();
+		lxid = MyLocalTransactionId();
 	else if (VARATT_IS_EXTERNAL(value))
 		value = PG_DETOAST_DATUM(PointerGetDatum(value));
 	len = VARSIZE_ANY(value);

@@ -425,38 +425,22 @@ CurrentSnapshot(void)
 	return snapshot;
 }
 
-/*
- * Is the entry known to be right for this very snapshot and user?  Two
- * snapshots of a backend that agree in these numbers see the same: for equal
- * xmax, transactions under way can only have become fewer.
- */
+/* Is the entry known to be right for this very snapshot and user? */
 bool
 NamedSetIsFresh(const NamedSet *set)
 {
-	Snapshot	snapshot = CurrentSnapshot();
-
 	return set->generation == named_set_generation &&
 		set->user == GetUserId() &&
-		set->snapshot_curcid == snapshot->curcid &&
-		set->snapshot_xmax == snapshot->xmax &&
-		set->snapshot_xmin == snapshot->xmin &&
-		set->snapshot_xcnt == snapshot->xcnt &&
-		set->snapshot_subxcnt == snapshot->subxcnt;
+		SnapshotIsMarked(&set->snapshot, CurrentSnapshot());
 }
 
 /* The contents were loaded for what NamedSetRefresh() found. */
 void
 NamedSetLoaded(NamedSet *set)
 {
-	Snapshot	snapshot = CurrentSnapshot();
-
 	set->loaded = true;
 	set->user = GetUserId();
-	set->snapshot_curcid = snapshot->curcid;
-	set->snapshot_xmax = snapshot->xmax;
-	set->snapshot_xmin = snapshot->xmin;
-	set->snapshot_xcnt = snapshot->xcnt;
-	set->snapshot_subxcnt = snapshot->subxcnt;
+	MarkSnapshot(&set->snapshot, CurrentSnapshot());
 }
 
 static void

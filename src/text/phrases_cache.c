@@ -13,6 +13,7 @@
 #include "access/detoast.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "compat.h"
 #include "compile_child.h"
 #include "phrases.h"
 #include "phrases_value.h"
@@ -170,16 +171,6 @@ LoadEntry(const Phrases *p)
 	return entry;
 }
 
-static LocalTransactionId
-CurrentLocalTransaction(void)
-{
-#if PG_VERSION_NUM >= 170000
-	return MyProc->vxid.lxid;
-#else
-	return MyProc->lxid;
-#endif
-}
-
 /* The loaded form of the phrases argument, found without fetching it if possible */
 PhrasesEntry *
 PhrasesGetEntry(FunctionCallInfo fcinfo, int arg)
@@ -203,7 +194,7 @@ PhrasesGetEntry(FunctionCallInfo fcinfo, int arg)
 		VARATT_EXTERNAL_GET_POINTER(pointer, value);
 		if (site->generation == cache_generation && site->external &&
 			memcmp(&site->pointer, &pointer, sizeof(pointer)) == 0 &&
-			site->lxid == CurrentLocalTransaction())
+			site->lxid == MyLocalTransactionId())
 		{
 			site->entry->last_used = ++cache_clock;
 			return site->entry;
@@ -244,7 +235,7 @@ PhrasesGetEntry(FunctionCallInfo fcinfo, int arg)
 	if (external)
 	{
 		site->pointer = pointer;
-		site->lxid = CurrentLocalTransaction();
+		site->lxid = MyLocalTransactionId();
 	}
 	return entry;
 }

@@ -12,9 +12,11 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "owner.h"
+#include "snapshot_mark.h"
 
 /*
  * text_model_learn_as_owner(relation): assay.text_model_learn() as the owner of
@@ -51,13 +53,18 @@ text_model_at_as_owner(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(model);
 }
 
-/* What a call site of text_model_at() keeps: a model takes long to put together. */
+/*
+ * What a call site of text_model_at() keeps: a model takes long to put together.
+ * It is good for the snapshot that it was read under, since a call site may
+ * live as long as the session: that of a policy's condition does.
+ */
 #define KNOWN_MODELS	8
 
 typedef struct KnownModel
 {
 	char	   *name;			/* NULL: free */
 	Oid			user;
+	SnapshotMark snapshot;
 	int64		day;
 	Datum		model;
 	bool		isnull;
@@ -95,6 +102,43 @@ AskForModel(KnownModel *k, Datum name, Datum at)
 	SPI_finish();
 }
 
+/* What is known under this snapshot and user, or NULL */
+static KnownModel *
+FindKnown(KnownModels *all, const char *name, int64 day)
+{
+	for (int i = 0; i < KNOWN_MODELS; i++)
+	{
+		KnownModel *k = &all->known[i];
+
+		if (k->name && k->day == day && k->user == GetUserId() &&
+			SnapshotIsMarked(&k->snapshot, GetActiveSnapshot()) && strcmp(k->name, name) == 0)
+			return k;
+	}
+	return NULL;
+}
+
+/* One that is of no use any more, or else the next in turn */
+static KnownModel *
+PlaceFor(KnownModels *all)
+{
+	for (int i = 0; i < KNOWN_MODELS; i++)
+		if (all->known[i].name && !SnapshotIsMarked(&all->known[i].snapshot, GetActiveSnapshot()))
+			return &all->known[i];
+	all->next = (all->next + 1) % KNOWN_MODELS;
+	return &all->known[all->next];
+}
+
+static void
+Forget(KnownModel *k)
+{
+	if (k->name == NULL)
+		return;
+	pfree(k->name);
+	if (!k->isnull)
+		pfree(DatumGetPointer(k->model));
+	k->name = NULL;
+}
+
 /*
  * text_model_at(name, at): the text model as it was known before the day of a
  * moment.
@@ -112,13 +156,7 @@ text_model_at(PG_FUNCTION_ARGS)
 
 	if (all == NULL)
 		all = fcinfo->flinfo->fn_extra = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(KnownModels));
-	for (int i = 0; i < KNOWN_MODELS; i++)
-	{
-		k = &all->known[i];
-		if (k->name && k->day == day && k->user == GetUserId() && strcmp(k->name, name) == 0)
-			break;
-		k = NULL;
-	}
+	k = FindKnown(all, name, day);
 	if (k == NULL)
 	{
 		old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
@@ -126,15 +164,10 @@ text_model_at(PG_FUNCTION_ARGS)
 		asked.name = pstrdup(name);
 		MemoryContextSwitchTo(old);
 		asked.user = GetUserId();
+		MarkSnapshot(&asked.snapshot, GetActiveSnapshot());
 		asked.day = day;
-		k = &all->known[all->next];
-		all->next = (all->next + 1) % KNOWN_MODELS;
-		if (k->name)
-		{
-			pfree(k->name);
-			if (!k->isnull)
-				pfree(DatumGetPointer(k->model));
-		}
+		k = PlaceFor(all);
+		Forget(k);
 		*k = asked;
 	}
 	if (k->isnull)
