@@ -1,11 +1,11 @@
-# The SQL of docs/policies.md runs as it is written there.
+# The SQL of docs/policies.md, and of the pages that go on from there, runs as it is written.
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $page = slurp_file("$ENV{ASSAY_TOP}/docs/policies.md");
+my $page = join("\n", map { slurp_file("$ENV{ASSAY_TOP}/docs/$_.md") } qw(policies metrics drift));
 my @blocks = $page =~ /^```sql\n(.*?)^```$/msg;
 cmp_ok(scalar @blocks, '>', 5, 'there are examples');
 
