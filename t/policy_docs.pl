@@ -1,5 +1,5 @@
-# The SQL of docs/policies.md runs as it is written there, and after it
-# that of docs/{metrics,review,calibrate}.md.
+# The SQL of docs/policies.md, and after it that of the pages that go on from
+# there, runs as it is written.
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;
@@ -32,7 +32,7 @@ is($node->safe_psql('postgres', q{SELECT messages FROM assay.compare('inbound', 
 # these measure the policy that policies.md made, and show some results
 my $shown = 0;
 $node->psql('postgres', 'CREATE ROLE analyst');
-foreach my $page ('metrics', 'review', 'calibrate')
+foreach my $page ('metrics', 'drift', 'review', 'calibrate')
 {
 	foreach my $block (slurp_file("$ENV{ASSAY_TOP}/docs/$page.md") =~ /^```sql\n(.*?)^```$/msg)
 	{

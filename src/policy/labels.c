@@ -141,7 +141,8 @@ RunReport(FunctionCallInfo fcinfo, Source *s, BatchQuery *q)
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	Security	security;
 
-	InitMaterializedSRF(fcinfo, 0);
+	InitMaterializedSRF(fcinfo, get_call_result_type(fcinfo, NULL, NULL) == TYPEFUNC_SCALAR ?
+						MAT_SRF_USE_EXPECTED_DESC : 0);
 	q->read_only = true;
 	EnterSource(&security, s);
 	QueryRunInto(q, result->setResult);
@@ -256,6 +257,10 @@ assay_store_label_rule(PG_FUNCTION_ARGS)
 							  "ON CONFLICT (policy) DO UPDATE SET label_order = EXCLUDED.label_order, label_maturity = EXCLUDED.label_maturity",
 							  lengthof(types), types, values, nulls, false, 0) != SPI_OK_INSERT)
 		elog(ERROR, "could not write assay_internal.label_rule");
+	/* Other labels may count from now on: the rollup is made anew. */
+	if (SPI_execute_with_args("UPDATE assay_internal.rollup SET horizon = NULL WHERE policy = $1", 1, types, values,
+							  NULL, false, 0) != SPI_OK_UPDATE)
+		elog(ERROR, "could not write assay_internal.rollup");
 	SPI_finish();
 	LeaveSecurity(&security);
 	PG_RETURN_VOID();
