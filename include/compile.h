@@ -7,6 +7,7 @@
 #define ASSAY_COMPILE_H
 
 #include "access/tupdesc.h"
+#include "attribution.h"
 #include "config.h"
 #include "invalidation.h"
 #include "nodes/bitmapset.h"
@@ -53,7 +54,18 @@ typedef struct PolicyDetector
 	bool		is_model;
 	Model	   *model;			/* NULL: as in the condition */
 	ModelBinding *binding;
+	bool		is_text;		/* the model is a text model: */
+	char	   *text_model;		/* its name, */
+	Oid			versions;		/* its table of versions, */
+	Rule	   *content;		/* and what it sees of a message */
 } PolicyDetector;
+
+/* A list or phrase set that conditions or the signals view look into */
+typedef struct PolicySet
+{
+	AttributionSet kind;
+	char	   *name;
+} PolicySet;
 
 typedef struct PolicyExclusion
 {
@@ -85,6 +97,9 @@ typedef struct CompiledPolicy
 	PolicyDetector *detectors;
 	int			nexclusions;
 	PolicyExclusion *exclusions;
+	int			nsets;			/* by kind and name */
+	PolicySet  *sets;
+	int			ntexts;			/* detectors with a text model */
 
 	PolicyColumn *columns;		/* of the row */
 	int			nkeys;			/* 0 when the row lacks a key column */

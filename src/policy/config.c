@@ -340,7 +340,7 @@ ReadDetectors(PolicyConfig *c, bool drafts, MemoryContext context)
 {
 	MemoryContext spi;
 	int			n = RunQuery(psprintf("SELECT d.detector, d.condition, m.model, d.weight, d.mode = 'shadow', "
-									  "d.force_verdict, d.expires_at, d.rollout "
+									  "d.force_verdict, d.expires_at, d.rollout, m.text_model, m.content "
 									  "FROM assay_internal.detector d LEFT JOIN assay_internal.detector_model m "
 									  "ON m.policy = d.policy AND m.detector = d.detector AND m.revision = d.model_revision "
 									  "WHERE d.policy = $1 AND d.from_revision <= $2 "
@@ -367,6 +367,8 @@ ReadDetectors(PolicyConfig *c, bool drafts, MemoryContext context)
 		d->force_verdict = SpiText(i, 6);
 		d->expires_at = SpiTime(i, 7);
 		d->rollout = SpiDouble(i, 8);
+		d->text_model = SpiText(i, 9);
+		d->content = SpiText(i, 10);
 	}
 	MemoryContextSwitchTo(spi);
 }

@@ -10,6 +10,7 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "replay_states.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -109,6 +110,7 @@ RunReplay(FunctionCallInfo fcinfo, Replay *r, int arg, int rest)
 	r->desc = result->setDesc;
 	r->scan.source = &s;
 	r->scan.store = result->setResult;
+	ReplayStatesBegin(r->scan.store);
 	r->scan.columns = ReplayColumns;
 	r->scan.where = ReplayWhere;
 	r->scan.unreadable = ReplayUnreadable;
@@ -127,6 +129,8 @@ RunReplay(FunctionCallInfo fcinfo, Replay *r, int arg, int rest)
 	}
 	EnterSource(&security, &s);
 	RunScan(&r->scan);
+	ReplayStatesNotice(&s, r->revisions[r->nrevisions - 1], r->drafts, r->scan.store, r->desc,
+					   r->nrevisions == 1);
 	LeaveSecurity(&security);
 	SPI_finish();
 }
