@@ -95,7 +95,7 @@ NoteSet(SetFinder *f, AttributionSet kind, const char *name)
 	ListCell   *lc;
 	PolicySet  *set;
 
-	if (name[0] == '\0' || strlen(name) > NAMED_SET_MAX_NAME)
+	if (name[0] == '\0' || name[0] == '{' || strlen(name) > NAMED_SET_MAX_NAME)
 		return;					/* no set has it */
 	foreach(lc, f->found)
 	{
