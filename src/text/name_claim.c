@@ -180,7 +180,13 @@ FindClaims(const char *utf8, Size len, const NameSet *set, Claim *best)
 	const char *end = utf8 + len;
 	const char *comma = memchr(utf8, ',', len);
 
-	for (FoldWay way = FOLD_CASE_FIRST; way <= FOLD_LOOK_FIRST; way++)
+	FoldWay		last = FOLD_CASE_FIRST;
+
+	/* What is all ASCII folds the same either way. */
+	for (Size i = 0; i < len && last == FOLD_CASE_FIRST; i++)
+		if (IS_HIGHBIT_SET(utf8[i]))
+			last = FOLD_LOOK_FIRST;
+	for (FoldWay way = FOLD_CASE_FIRST; way <= last; way++)
 	{
 		ClaimWords	words;
 
