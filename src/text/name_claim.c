@@ -98,9 +98,12 @@ SeparatorLength(const char *p, Size left)
 	return 0;
 }
 
-/* Add a word; what is beyond the limits is not looked at. */
+/*
+ * Add a word; what is beyond the limits is not looked at.  names: only if it
+ * isn't one that may stand beside a name.
+ */
 static void
-AddWord(ClaimWords *words, const char *utf8, Size len, FoldWay way)
+AddWord(ClaimWords *words, const char *utf8, Size len, FoldWay way, bool names)
 {
 	uint32_t	folded[FOLD_CHARS_MAX];
 	int			start = words->starts[words->n];
@@ -111,13 +114,15 @@ AddWord(ClaimWords *words, const char *utf8, Size len, FoldWay way)
 		n = FoldName(utf8, len, FOLD_CASE_FIRST, folded);
 	if (n <= 0 || words->n == CLAIM_WORDS_MAX || start + n > FOLD_CHARS_MAX)
 		return;
-	memcpy(words->chars + start, folded, n * sizeof(uint32_t));
 	words->common[words->n] = IsBeside(folded, n);
+	if (names && words->common[words->n])
+		return;
+	memcpy(words->chars + start, folded, n * sizeof(uint32_t));
 	words->starts[++words->n] = start + n;
 }
 
 static void
-AddWords(ClaimWords *words, const char *p, const char *end, FoldWay way)
+AddWords(ClaimWords *words, const char *p, const char *end, FoldWay way, bool names)
 {
 	while (p < end)
 	{
@@ -127,7 +132,7 @@ AddWords(ClaimWords *words, const char *p, const char *end, FoldWay way)
 		while (p < end && (separator = SeparatorLength(p, end - p)) == 0)
 			p++;
 		if (p > start)
-			AddWord(words, start, p - start, way);
+			AddWord(words, start, p - start, way, names);
 		p += separator;
 	}
 }
@@ -191,13 +196,14 @@ FindClaims(const char *utf8, Size len, const NameSet *set, Claim *best)
 		ClaimWords	words;
 
 		words.n = words.starts[0] = 0;
-		AddWords(&words, utf8, end, way);
+		AddWords(&words, utf8, end, way, false);
 		FindClaim(&words, set, best);
 		if (comma == NULL)
 			continue;
 		words.n = 0;
-		AddWords(&words, comma + 1, end, way);
-		AddWords(&words, utf8, comma, way);
+		/* "Smith, John (CEO)": without what stood between them then */
+		AddWords(&words, comma + 1, end, way, true);
+		AddWords(&words, utf8, comma, way, true);
 		FindClaim(&words, set, best);
 	}
 }
