@@ -1,4 +1,4 @@
-# The SQL of docs/policies.md runs as it is written there.
+# The SQL of docs/policies.md runs as it is written there, and after it that of docs/metrics.md.
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;
@@ -28,5 +28,22 @@ like($out, qr/\|\s+money\s+\|\s+3 \|/, 'explained');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM assay.policies}), '2', 'the document made another policy');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM inbound_decision WHERE degraded}), '1', 'one decision was degraded');
 is($node->safe_psql('postgres', q{SELECT messages FROM assay.compare('inbound', drafts => true) WHERE change = 'caught now'}), '1', 'compare');
+
+# metrics.md measures the policy that policies.md made, and shows some results
+my $shown = 0;
+foreach my $block (slurp_file("$ENV{ASSAY_TOP}/docs/metrics.md") =~ /^```sql\n(.*?)^```$/msg)
+{
+	my ($statement, $comment) = $block =~ /(.*?;)\n(.*)/s;
+	my $shows = join "\n", map { s/^-- ?//r } grep { !/^--[-\s+]*$/ } split /\n/, $comment;
+
+	(my $rc, $out, $err) = $node->psql('postgres', $statement);
+	is($err, '', 'metrics: runs') or diag($statement);
+	next if $shows eq '';
+	# the last line is the row; above it are the names of columns
+	(my $row = $out) =~ s/\|/ | /g;
+	is(($shows =~ s/ +/ /gr =~ /([^\n]*)$/)[0] =~ s/^ //r, $row, 'metrics: shows the result');
+	$shown++;
+}
+cmp_ok($shown, '>', 1, 'metrics: results are shown');
 $node->stop;
 done_testing();
