@@ -60,11 +60,13 @@ typedef struct PolicyDetector
 	Rule	   *content;		/* and what it sees of a message */
 } PolicyDetector;
 
-/* A list or phrase set that conditions or the signals view look into */
+/* A list, phrase set or text model that conditions or the signals view look into */
 typedef struct PolicySet
 {
 	AttributionSet kind;
 	char	   *name;
+	bool		latest;			/* a text model as it is now, not as of then */
+	Oid			versions;		/* its table of versions */
 } PolicySet;
 
 typedef struct PolicyExclusion

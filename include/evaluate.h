@@ -84,7 +84,8 @@ typedef struct Evaluation
 	TextTop    *top_tokens;		/* the same */
 	TextModelUse **texts;		/* of each detector with a text model, once
 								 * used */
-	NamedSet  **sets;			/* of the policy's, once looked for */
+	NamedSet  **sets;			/* of the policy's, once looked for, */
+	TextModelUse **set_texts;	/* and of its text models */
 	AttributionBuilder builder;
 	uint64		evaluations;
 	uint32		next_sample;	/* the detector that is timed next */

@@ -1,6 +1,6 @@
 /*
  * set_finder.h
- *		Which lists and phrase sets a policy names.
+ *		Which lists, phrase sets and text models a policy names.
  */
 #ifndef ASSAY_SET_FINDER_H
 #define ASSAY_SET_FINDER_H
@@ -16,6 +16,6 @@ extern void FindSetsOfExpression(SetFinder *f, Node *expr);
 extern void FindSetsOfView(SetFinder *f, Oid view, Dependencies *d);
 
 /* Into the policy, in the current memory context */
-extern void FindSetsEnd(SetFinder *f, CompiledPolicy *p);
+extern void FindSetsEnd(SetFinder *f, CompiledPolicy *p, Dependencies *d);
 
 #endif							/* ASSAY_SET_FINDER_H */

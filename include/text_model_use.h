@@ -15,6 +15,9 @@ typedef struct TextModelUse TextModelUse;
 /* The table of its versions: error unless there is such a model, and the user may read it */
 extern Oid	TextModelRelation(const char *model_name);
 
+/* The same of whatever user, or 0 when there is none */
+extern Oid	TextModelFind(const char *model_name);
+
 extern TextModelUse *TextModelUseBegin(Oid relation, MemoryContext context);
 
 /*
@@ -32,6 +35,12 @@ extern int	TextModelUseTop(TextModelUse *use, Datum content, Oid type, int top, 
  * day; 0 where there was none yet.
  */
 extern int64 TextModelUseState(const TextModelUse *use);
+
+/*
+ * The state of the version for the day of "at", without asking it; false where
+ * there is no such model any more, or the user may not read it
+ */
+extern bool TextModelUsePeek(TextModelUse *use, TimestampTz at, int64 *state);
 
 /* No statement uses it for now: keep the last version only. */
 extern void TextModelUseIdle(TextModelUse *use);

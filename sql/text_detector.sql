@@ -150,9 +150,19 @@ SET ROLE td_owner;
 INSERT INTO message VALUES (112, '2024-03-07 00:00Z', 'Cheap pills', 'buy viagra now');
 SELECT degraded, l.fault FROM words_decision, assay.ledger(attribution) l WHERE id = 112 AND l.detector = 'theirs';
 
+-- a text model that the view asks: as of the message, or as it is now
+CREATE VIEW asking AS SELECT id, received_at, assay.text_margin(assay.text_model_at('pills', received_at), body) AS a FROM message;
+CREATE VIEW asking_now AS SELECT id, received_at, assay.text_margin(assay.text_model_at('pills'), body) AS a FROM message;
+SELECT assay.create_policy('asking', 'asking', '{id}'), assay.create_policy('asking_now', 'asking_now', '{id}');
+SELECT s.id, x.state
+FROM asking s, LATERAL (SELECT assay.state((assay.score('asking', s, at => s.received_at)).attribution, 'text_model', 'pills') AS state) x WHERE id IN (1, 30, 101) ORDER BY 1;
+SELECT assay.state((assay.score('asking_now', s)).attribution, 'text_model', 'pills') = (SELECT to_char(max(day), 'YYYYMMDD')::bigint * 100000000 + 1 FROM pills_version) AS latest FROM asking_now s WHERE id = 101;
+SELECT assay.create_detector('asking', 'pills', text_model => 'pills', text => $$'x'$$);
+SELECT count(*) FROM asking s, assay.score('asking', s) x, assay.states(x.attribution) WHERE id = 101;
+
 RESET ROLE;
 SET client_min_messages = error;
 DROP SCHEMA td, teacher CASCADE;
-SELECT assay.drop_policy('words'), assay.drop_policy('other');
+SELECT assay.drop_policy(p) FROM unnest('{words,other,asking,asking_now}'::text[]) p;
 DROP OWNED BY td_owner, td_builder, td_teacher;
 DROP ROLE td_owner, td_builder, td_teacher;

@@ -750,7 +750,7 @@ PolicyCompile(PolicyConfig *config, TupleDesc desc, bool trust_all, MemoryContex
 			p->nbroken += PolicyPart(p, i)->sqlstate[0] != '\0';
 		BuildPrefilter(p);
 		FindSetsOfView(c.sets, p->id->signals, d);
-		FindSetsEnd(c.sets, p);
+		FindSetsEnd(c.sets, p, d);
 	}
 	NoteExtensionSettings();
 	BudgetNext();

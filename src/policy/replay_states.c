@@ -74,7 +74,9 @@ AddStatesNow(BatchQuery *q, CompiledPolicy *p)
 		bool		list = set->kind == ATTRIBUTION_LIST;
 		int64		state;
 
-		if (!NamedSetPeek(NamedSetWatched(set->name, list ? NAMED_SET_LIST : NAMED_SET_PHRASES), &state))
+		/* What a text model was asked as of, only its ledger tells. */
+		if (set->kind == ATTRIBUTION_TEXT_MODEL ||
+			!NamedSetPeek(NamedSetWatched(set->name, list ? NAMED_SET_LIST : NAMED_SET_PHRASES), &state))
 			continue;
 		kinds[n] = CStringGetTextDatum(list ? "list" : "phrases");
 		names[n] = CStringGetTextDatum(set->name);

@@ -1,7 +1,7 @@
 /*
  * set_finder.c
- *		Which lists and phrase sets a policy names: in conditions, in its signals
- *		view, and in the views that this reads.
+ *		Which lists, phrase sets and text models a policy names: in conditions, in
+ *		its signals view, and in the views that this reads.
  *
  * They are found where the set's name is a constant.  A call that says by `at`
  * or `state` which moment it means names none: it gives the same in a replay.
@@ -19,6 +19,7 @@
 #include "nodes/nodeFuncs.h"
 #include "rewrite/rewriteHandler.h"
 #include "set_finder.h"
+#include "text_model_use.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -53,6 +54,7 @@ static const SetFunction set_functions[] = {
 	{"phrase_hits", ATTRIBUTION_PHRASES, 0, -1, -1},
 	{"phrase_summary", ATTRIBUTION_PHRASES, 0, -1, -1},
 	{"phrase_state", ATTRIBUTION_PHRASES, 0, -1, -1},
+	{"text_model_at", ATTRIBUTION_TEXT_MODEL, 0, -1, -1},
 };
 
 SetFinder  *
@@ -90,7 +92,7 @@ IsGiven(FuncExpr *call, int number)
 }
 
 static void
-NoteSet(SetFinder *f, AttributionSet kind, const char *name)
+NoteSet(SetFinder *f, AttributionSet kind, const char *name, bool latest)
 {
 	ListCell   *lc;
 	PolicySet  *set;
@@ -101,9 +103,13 @@ NoteSet(SetFinder *f, AttributionSet kind, const char *name)
 	{
 		set = lfirst(lc);
 		if (set->kind == kind && strcmp(set->name, name) == 0)
+		{
+			set->latest |= latest;
 			return;
+		}
 	}
-	set = palloc(sizeof(PolicySet));
+	set = palloc0(sizeof(PolicySet));
+	set->latest = latest;
 	set->kind = kind;
 	set->name = pstrdup(name);
 	f->found = lappend(f->found, set);
@@ -128,7 +134,8 @@ NoteCall(SetFinder *f, FuncExpr *call)
 			continue;
 		arg = (Const *) Argument(call, function->arg);
 		if (arg != NULL && IsA(arg, Const) && arg->consttype == TEXTOID && !arg->constisnull)
-			NoteSet(f, function->kind, TextDatumGetCString(arg->constvalue));
+			NoteSet(f, function->kind, TextDatumGetCString(arg->constvalue),
+					function->kind == ATTRIBUTION_TEXT_MODEL && !IsGiven(call, 1));
 	}
 	ReleaseSysCache(tuple);
 }
@@ -192,7 +199,7 @@ CompareSets(const ListCell *a, const ListCell *b)
 }
 
 void
-FindSetsEnd(SetFinder *f, CompiledPolicy *p)
+FindSetsEnd(SetFinder *f, CompiledPolicy *p, Dependencies *d)
 {
 	ListCell   *lc;
 
@@ -200,8 +207,20 @@ FindSetsEnd(SetFinder *f, CompiledPolicy *p)
 	p->sets = palloc0(Max(list_length(f->found), 1) * sizeof(PolicySet));
 	foreach(lc, f->found)
 	{
+		PolicySet  *set = lfirst(lc);
+
 		if (p->nsets == ATTRIBUTION_STATES_MAX)
 			break;
-		p->sets[p->nsets++] = *(PolicySet *) lfirst(lc);
+		if (set->kind == ATTRIBUTION_TEXT_MODEL)
+		{
+			set->versions = TextModelFind(set->name);
+			if (!OidIsValid(set->versions) || get_rel_relkind(set->versions) == '\0')
+			{
+				d->misses = true;	/* it may come */
+				continue;
+			}
+			DependOnRelation(d, set->versions);
+		}
+		p->sets[p->nsets++] = *set;
 	}
 }

@@ -26,7 +26,10 @@ TextDetectorsBegin(Evaluation *e)
 		e->top_tokens = palloc(Max(p->top_features, 1) * sizeof(TextTop));
 	}
 	if (p->nsets > 0)
+	{
 		e->sets = palloc0(p->nsets * sizeof(NamedSet *));
+		e->set_texts = palloc0(p->nsets * sizeof(TextModelUse *));
+	}
 }
 
 /* No statement needs it for now: models of past days go. */
@@ -95,6 +98,36 @@ HasState(Evaluation *e, int detector)
 	return e->policy->detectors[detector].is_text && e->texts[detector] && o->evaluated && !HasFailed(o);
 }
 
+/* Does a detector's entry say which version of this text model there was? */
+static bool
+IsAsked(Evaluation *e, const char *text_model)
+{
+	for (int i = 0; e->policy->ntexts > 0 && i < e->policy->ndetectors; i++)
+		if (HasState(e, i) && strcmp(e->policy->detectors[i].text_model, text_model) == 0)
+			return true;
+	return false;
+}
+
+/* The state of a set that the policy names; false for one that is gone, or not the owner's to ask */
+static bool
+StateOfSet(Evaluation *e, int i, int64 *state)
+{
+	PolicySet  *set = &e->policy->sets[i];
+
+	if (set->kind == ATTRIBUTION_TEXT_MODEL)
+	{
+		if (IsAsked(e, set->name))
+			return false;
+		if (e->set_texts[i] == NULL)
+			e->set_texts[i] = TextModelUseBegin(set->versions, e->context);
+		return TextModelUsePeek(e->set_texts[i], set->latest ? DT_NOEND : e->at, state);
+	}
+	if (e->sets[i] == NULL)
+		e->sets[i] = NamedSetWatched(set->name, set->kind == ATTRIBUTION_LIST ?
+									 NAMED_SET_LIST : NAMED_SET_PHRASES);
+	return NamedSetPeek(e->sets[i], state);
+}
+
 void
 AddStates(Evaluation *e)
 {
@@ -102,16 +135,8 @@ AddStates(Evaluation *e)
 	int64		state;
 
 	for (int i = 0; i < p->nsets; i++)
-	{
-		PolicySet  *set = &p->sets[i];
-
-		if (e->sets[i] == NULL)
-			e->sets[i] = NamedSetWatched(set->name, set->kind == ATTRIBUTION_LIST ?
-										 NAMED_SET_LIST : NAMED_SET_PHRASES);
-		/* Of one that is gone, or not the owner's to ask, there is none. */
-		if (NamedSetPeek(e->sets[i], &state))
-			AttributionState(&e->builder, set->kind, set->name, state);
-	}
+		if (StateOfSet(e, i, &state))
+			AttributionState(&e->builder, p->sets[i].kind, p->sets[i].name, state);
 	for (int i = 0; p->ntexts > 0 && i < p->ndetectors; i++)
 	{
 		PolicyDetector *d = &p->detectors[i];

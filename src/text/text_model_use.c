@@ -87,6 +87,7 @@ struct TextModelUse
 	UsedDay    *last;			/* by which the last margin was made */
 	uint64		clock;
 	TextScratch *explain;		/* once it was asked for */
+	UsedDay		peeked;			/* a version that was looked at only */
 	MemoryContextCallback release;
 };
 
@@ -107,8 +108,8 @@ InAssay(const char *relation)
 }
 
 /* The version table of a text model, or 0 */
-static Oid
-FindRelation(const char *model_name)
+Oid
+TextModelFind(const char *model_name)
 {
 	Relation	rel = table_open(InAssay("text_model_registry"), AccessShareLock);
 	ScanKeyData key;
@@ -145,7 +146,7 @@ CheckMayRead(Oid relation)
 Oid
 TextModelRelation(const char *model_name)
 {
-	Oid			relation = FindRelation(model_name);
+	Oid			relation = TextModelFind(model_name);
 
 	if (!OidIsValid(relation) || get_rel_name(relation) == NULL)
 		ereport(ERROR,
@@ -223,7 +224,8 @@ StateOf(DateADT day, int64 changes)
 
 /*
  * The last version before a day, as the snapshot sees it.  *published is a copy
- * of its model as it is stored, or NULL where that is to be put together.
+ * of its model as it is stored, or NULL where that is to be put together; it may be
+ * left out.
  */
 static void
 ReadVersion(Oid relation, int64 day, Snapshot snapshot, VersionRow *row, struct varlena **published)
@@ -238,7 +240,8 @@ ReadVersion(Oid relation, int64 day, Snapshot snapshot, VersionRow *row, struct 
 	Datum		value;
 
 	memset(row, 0, sizeof(VersionRow));
-	*published = NULL;
+	if (published)
+		*published = NULL;
 	if (!DescribeTable(rel, &t))
 	{
 		/* Whether there is any version, text_model_known() tells. */
@@ -261,7 +264,7 @@ ReadVersion(Oid relation, int64 day, Snapshot snapshot, VersionRow *row, struct 
 		row->state = StateOf(DatumGetDateADT(heap_getattr(tuple, t.day, RelationGetDescr(rel), &isnull)),
 							 DatumGetInt64(heap_getattr(tuple, t.changes, RelationGetDescr(rel), &isnull)));
 		value = heap_getattr(tuple, t.published, RelationGetDescr(rel), &isnull);
-		if (!isnull)
+		if (!isnull && published)
 		{
 			Size		size = VARSIZE_ANY(DatumGetPointer(value));
 
@@ -463,4 +466,26 @@ int64
 TextModelUseState(const TextModelUse *use)
 {
 	return use->last ? use->last->row.state : 0;
+}
+
+bool
+TextModelUsePeek(TextModelUse *use, TimestampTz at, int64 *state)
+{
+	UsedDay    *d = &use->peeked;
+	int64		day = DayOfMoment(at);
+	SeenBy		seen = SnapshotSeen(GetActiveSnapshot());
+
+	if (get_rel_relkind(use->relation) == '\0' ||
+		pg_class_aclcheck(use->relation, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+		return false;
+	if (!d->used || d->day != day || memcmp(&d->seen, &seen, sizeof(seen)) != 0)
+	{
+		d->used = false;
+		ReadVersion(use->relation, day, GetActiveSnapshot(), &d->row, NULL);
+		d->day = day;
+		d->seen = seen;
+		d->used = true;
+	}
+	*state = d->row.state;
+	return true;
 }
