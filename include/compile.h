@@ -65,6 +65,7 @@ typedef struct PolicySet
 {
 	AttributionSet kind;
 	char	   *name;
+	bool		in_condition;	/* not by the signals view alone */
 	bool		latest;			/* a text model as it is now, not as of then */
 	Oid			versions;		/* its table of versions */
 } PolicySet;

@@ -8,7 +8,7 @@
 #include "batch.h"
 
 extern void ReplayStatesBegin(Tuplestorestate * store);
-extern void ReplayStatesNotice(Source *s, int revision, bool drafts, Tuplestorestate * store,
+extern void ReplayStatesNotice(Source *s, int revision, bool drafts, bool view, Tuplestorestate * store,
 							   TupleDesc desc, bool ledgers);
 
 #endif							/* ASSAY_REPLAY_STATES_H */

@@ -66,6 +66,23 @@ SELECT * FROM quantile_interval('1:0 1/1/0', 0);
 SELECT * FROM quantile_interval('1:0 1/1/0', 1);
 SELECT * FROM quantile_interval('1:0 1/1/0', 0.5, 1);
 
+-- exact intervals
+SELECT count(*), bool_and(abs(lower - (t.value ->> 3)::float8) <= 1e-9 * lower AND abs(upper - (t.value ->> 4)::float8) <= 1e-9 * upper) AS same
+FROM (SELECT e.value FROM told, jsonb_array_elements(value) e WHERE key = 'exact') t,
+	exact_interval((t.value ->> 0)::bigint, (t.value ->> 1)::bigint, (t.value ->> 2)::float8);
+-- of very many rows they are those of Poisson's distribution
+SELECT n, abs(n * lower / -ln(0.975) - 1) < 1e-9 AS lower, abs(n * upper / 5.571643390938994 - 1) < 1e-9 AS upper
+FROM unnest(ARRAY[100000000000, 1000000000000]) n, exact_interval(1, n);
+SELECT * FROM exact_interval(1, 1000000000001);
+-- of many hits, Wilson's
+SELECT k, n, abs(e.lower / w.lower - 1) < 1e-5 AND abs(e.upper / w.upper - 1) < 1e-5 AS as_wilson
+FROM (VALUES (500000000000, 1000000000000), (1000000, 1000000000), (1000001, 1000000000), (9999999, 1000000000), (10000001, 1000000000), (999999999, 1000000000000)) v(k, n),
+	exact_interval(k, n) e, wilson_interval(k, n) w;
+SELECT * FROM exact_interval(0, 0);
+SELECT * FROM exact_interval(2, 1);
+SELECT * FROM exact_interval(-1, 1);
+SELECT * FROM exact_interval(1, 2, 1);
+
 -- weighted rates
 SELECT abs(rate - (value ->> 0)::float8) < 1e-12 AS rate, abs(lower - (value ->> 1)::float8) < 1e-12 AS lower,
 	abs(upper - (value ->> 2)::float8) < 1e-12 AS upper, n, abs(effective_n - (value ->> 4)::float8) < 1e-9 AS effective_n

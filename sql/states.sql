@@ -81,6 +81,17 @@ SELECT s.name FROM signals m, assay.score('st', m) x, assay.states(x.attribution
 CREATE OR REPLACE VIEW inner_view AS SELECT id, assay.in_list('st_others', domain) AS nested FROM message;
 SELECT s.name FROM signals m, assay.score('st', m) x, assay.states(x.attribution) s WHERE id = 1 ORDER BY 1;
 
+-- logged signals are what they were: then only conditions look into anything
+CREATE OR REPLACE VIEW signals AS
+SELECT m.id, m.received_at, m.domain, m.body, i.nested, assay.in_list('st_blocked', m.domain) AS blocked,
+	NULL::text AS never, true AS as_of, 0::bigint AS hits, false AS computed FROM message m JOIN inner_view i USING (id);
+SELECT assay.alter_policy('st', log_signals => true);
+INSERT INTO message VALUES (7, '2024-01-07 00:00Z', 'third.test', 'x');
+DELETE FROM assay.list WHERE set = 'st_blocked';
+SELECT r.key, r.verdict FROM assay.replay('st', since => '2024-01-06') r;
+SELECT r.key, r.verdict FROM assay.replay('st', since => '2024-01-06', signals => 'logged') r;
+INSERT INTO assay.list (set, value) VALUES ('st_brands', 'x');
+SELECT r.key, r.verdict FROM assay.replay('st', since => '2024-01-06', signals => 'logged') r;
 -- with rights of one's own
 SELECT assay.grant_access('st', 'st_reader', 'builder');
 GRANT USAGE ON SCHEMA st TO st_reader;

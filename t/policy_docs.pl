@@ -1,4 +1,5 @@
-# The SQL of docs/policies.md runs as it is written there, and after it that of docs/metrics.md.
+# The SQL of docs/policies.md runs as it is written there, and after it
+# that of docs/{metrics,review,calibrate}.md.
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;
@@ -29,21 +30,27 @@ is($node->safe_psql('postgres', q{SELECT count(*) FROM assay.policies}), '2', 't
 is($node->safe_psql('postgres', q{SELECT count(*) FROM inbound_decision WHERE degraded}), '1', 'one decision was degraded');
 is($node->safe_psql('postgres', q{SELECT messages FROM assay.compare('inbound', drafts => true) WHERE change = 'caught now'}), '1', 'compare');
 
-# metrics.md measures the policy that policies.md made, and shows some results
+# these measure the policy that policies.md made, and show some results
 my $shown = 0;
-foreach my $block (slurp_file("$ENV{ASSAY_TOP}/docs/metrics.md") =~ /^```sql\n(.*?)^```$/msg)
+$node->psql('postgres', 'CREATE ROLE analyst');
+foreach my $page ('metrics', 'review', 'calibrate')
 {
-	my ($statement, $comment) = $block =~ /(.*?;)\n(.*)/s;
-	my $shows = join "\n", map { s/^-- ?//r } grep { !/^--[-\s+]*$/ } split /\n/, $comment;
+	foreach my $block (slurp_file("$ENV{ASSAY_TOP}/docs/$page.md") =~ /^```sql\n(.*?)^```$/msg)
+	{
+		while ($block =~ /(.*?;)\n((?:--  ?[^\n]*\n)*)/gs)
+		{
+			my ($statement, $comment) = ($1, $2);
+			my @shows = map { s/^-- *//r =~ s/ *\| */|/gr } grep { !/^--[-\s+]*$/ } split /\n/, $comment;
 
-	(my $rc, $out, $err) = $node->psql('postgres', $statement);
-	is($err, '', 'metrics: runs') or diag($statement);
-	next if $shows eq '';
-	# the last line is the row; above it are the names of columns
-	(my $row = $out) =~ s/\|/ | /g;
-	is(($shows =~ s/ +/ /gr =~ /([^\n]*)$/)[0] =~ s/^ //r, $row, 'metrics: shows the result');
-	$shown++;
+			(my $rc, $out, $err) = $node->psql('postgres', $statement);
+			unlike($err, qr{ERROR}, "$page: runs") or diag($statement);
+			next if !@shows;
+			# the first line has the names of columns
+			is($out, join("\n", @shows[1 .. $#shows]), "$page: shows the result");
+			$shown++;
+		}
+	}
 }
-cmp_ok($shown, '>', 1, 'metrics: results are shown');
+cmp_ok($shown, '>', 2, 'results are shown');
 $node->stop;
 done_testing();

@@ -35,10 +35,13 @@ ReplayStatesBegin(Tuplestorestate * store)
 static CompiledPolicy *
 PolicyOfReplay(Source *s, int revision, bool drafts)
 {
-	Relation	rel = table_open(s->id->signals, AccessShareLock);
-	PolicyEntry *entry = PolicyGet(s->policy, revision, drafts, RelationGetDescr(rel), InvalidOid,
-								   CurrentMemoryContext);
+	Relation	rel;
+	PolicyEntry *entry;
 
+	if (!OidIsValid(s->id->signals))
+		return NULL;
+	rel = table_open(s->id->signals, AccessShareLock);
+	entry = PolicyGet(s->policy, revision, drafts, RelationGetDescr(rel), InvalidOid, CurrentMemoryContext);
 	table_close(rel, AccessShareLock);
 	return entry->policy->nsets + entry->policy->ntexts > 0 ? entry->policy : NULL;
 }
@@ -59,42 +62,54 @@ RegisterReplayed(Tuplestorestate * store, TupleDesc desc)
 		elog(ERROR, "SPI_register_relation failed");
 }
 
-/* Where the rows have no ledger: the states that this statement sees */
+/*
+ * What the replay looked into, as rows (kind, name, state): the state that this
+ * statement sees, or -1 where a ledger is to tell.  view: the signals were read
+ * from the view, so that what it looks into counts as well.
+ */
 static void
-AddStatesNow(BatchQuery *q, CompiledPolicy *p)
+AddStatesNow(BatchQuery *q, CompiledPolicy *p, bool view, bool ledgers)
 {
-	Datum	   *names = palloc(p->nsets * sizeof(Datum));
-	Datum	   *states = palloc(p->nsets * sizeof(Datum));
-	Datum	   *kinds = palloc(p->nsets * sizeof(Datum));
+	int			room = p->nsets + p->ndetectors + 1;
+	Datum	   *names = palloc(room * sizeof(Datum));
+	Datum	   *states = palloc(room * sizeof(Datum));
+	Datum	   *kinds = palloc(room * sizeof(Datum));
 	int			n = 0;
 
 	for (int i = 0; i < p->nsets; i++)
 	{
 		PolicySet  *set = &p->sets[i];
 		bool		list = set->kind == ATTRIBUTION_LIST;
-		int64		state;
+		bool		is_text = set->kind == ATTRIBUTION_TEXT_MODEL;
+		int64		state = -1;
 
-		/* What a text model was asked as of, only its ledger tells. */
-		if (set->kind == ATTRIBUTION_TEXT_MODEL ||
-			!NamedSetPeek(NamedSetWatched(set->name, list ? NAMED_SET_LIST : NAMED_SET_PHRASES), &state))
+		/* What a text model was asked as of, only a ledger tells. */
+		if ((!view && !set->in_condition) || (is_text && !ledgers) ||
+			(!is_text && !NamedSetPeek(NamedSetWatched(set->name, list ? NAMED_SET_LIST : NAMED_SET_PHRASES), &state)))
 			continue;
-		kinds[n] = CStringGetTextDatum(list ? "list" : "phrases");
+		kinds[n] = CStringGetTextDatum(is_text ? "text_model" : list ? "list" : "phrases");
 		names[n] = CStringGetTextDatum(set->name);
 		states[n++] = Int64GetDatum(state);
 	}
-	QueryAdd(q, " JOIN ROWS FROM (pg_catalog.unnest(");
+	for (int i = 0; i < p->ndetectors && ledgers; i++)
+		if (p->detectors[i].is_text)
+		{
+			kinds[n] = CStringGetTextDatum("text_model");
+			names[n] = CStringGetTextDatum(p->detectors[i].text_model);
+			states[n++] = Int64GetDatum(-1);
+		}
+	QueryAdd(q, "(SELECT DISTINCT u.* FROM ROWS FROM (pg_catalog.unnest(");
 	QueryValue(q, TEXTARRAYOID, PointerGetDatum(construct_array(kinds, n, TEXTOID, -1, false, TYPALIGN_INT)));
 	QueryAdd(q, "), pg_catalog.unnest(");
 	QueryValue(q, TEXTARRAYOID, PointerGetDatum(construct_array(names, n, TEXTOID, -1, false, TYPALIGN_INT)));
 	QueryAdd(q, "), pg_catalog.unnest(");
 	QueryValue(q, INT8ARRAYOID, PointerGetDatum(construct_array(states, n, INT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)));
-	QueryAdd(q, ")) AS n (kind, name, state) ON n.kind OPERATOR(pg_catalog.=) t.kind AND n.name OPERATOR(pg_catalog.=) t.name"
-			 " AND n.state OPERATOR(pg_catalog.<>) t.state");
+	QueryAdd(q, ")) AS u (kind, name, state))");
 }
 
 /* How many messages, by what was in another state when they were decided */
 static uint64
-FindDifferences(Source *s, CompiledPolicy *p, bool ledgers)
+FindDifferences(Source *s, CompiledPolicy *p, bool view, bool ledgers)
 {
 	BatchQuery	q;
 
@@ -104,12 +119,12 @@ FindDifferences(Source *s, CompiledPolicy *p, bool ledgers)
 			 "SELECT d.attribution FROM %s d WHERE ", s->id->decision_name);
 	for (int i = 0; i < s->nkeys; i++)
 		QueryAdd(&q, "%sd.%s = r.key[%d]::%s", i > 0 ? " AND " : "", s->keys[i], i + 1, CastName(s->key_types[i]));
-	QueryAdd(&q, " ORDER BY d.revision DESC LIMIT 1) d CROSS JOIN LATERAL assay.states(d.attribution) t");
-	if (ledgers)
-		QueryAdd(&q, " WHERE assay.state(r.attribution, t.kind, t.name) OPERATOR(pg_catalog.<>) t.state");
-	else
-		AddStatesNow(&q, p);
-	QueryAdd(&q, " GROUP BY t.kind, t.name ORDER BY t.kind COLLATE \"C\", t.name COLLATE \"C\"");
+	QueryAdd(&q, " ORDER BY d.revision DESC LIMIT 1) d CROSS JOIN LATERAL assay.states(d.attribution) t JOIN ");
+	AddStatesNow(&q, p, view, ledgers);
+	QueryAdd(&q, " n ON n.kind OPERATOR(pg_catalog.=) t.kind AND n.name OPERATOR(pg_catalog.=) t.name"
+			 " WHERE t.state OPERATOR(pg_catalog.<>) %s GROUP BY t.kind, t.name"
+			 " ORDER BY t.kind COLLATE \"C\", t.name COLLATE \"C\"",
+			 ledgers ? "assay.state(r.attribution, t.kind, t.name)" : "n.state");
 	return QueryRun(&q, SPI_OK_SELECT, NULL);
 }
 
@@ -122,11 +137,12 @@ KindWord(const char *kind)
 
 /*
  * The replay is done: tell where it saw other states than the decisions about
- * the same messages did.  ledgers: its rows have an attribution.  SPI is
+ * the same messages did.  view: its signals are the view's; ledgers: its rows have an attribution.  SPI is
  * connected, and the policy's owner or the caller is entered.
  */
 void
-ReplayStatesNotice(Source *s, int revision, bool drafts, Tuplestorestate * store, TupleDesc desc, bool ledgers)
+ReplayStatesNotice(Source *s, int revision, bool drafts, bool view, Tuplestorestate * store,
+				   TupleDesc desc, bool ledgers)
 {
 	CompiledPolicy *p = PolicyOfReplay(s, revision, drafts);
 	StringInfoData detail;
@@ -135,7 +151,7 @@ ReplayStatesNotice(Source *s, int revision, bool drafts, Tuplestorestate * store
 	if (p == NULL || s->id->decision_name == NULL)
 		return;
 	RegisterReplayed(store, desc);
-	n = FindDifferences(s, p, ledgers);
+	n = FindDifferences(s, p, view, ledgers);
 	/* The query's scan chose a place of its own to read at. */
 	tuplestore_select_read_pointer(store, 0);
 	if (n == 0)

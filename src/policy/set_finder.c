@@ -29,6 +29,7 @@ struct SetFinder
 {
 	List	   *found;			/* of PolicySet */
 	List	   *views;			/* that were looked through */
+	bool		in_condition;	/* and not in a view */
 	Oid			schema;
 	Dependencies *dependencies;
 };
@@ -104,11 +105,13 @@ NoteSet(SetFinder *f, AttributionSet kind, const char *name, bool latest)
 		set = lfirst(lc);
 		if (set->kind == kind && strcmp(set->name, name) == 0)
 		{
+			set->in_condition |= f->in_condition;
 			set->latest |= latest;
 			return;
 		}
 	}
 	set = palloc0(sizeof(PolicySet));
+	set->in_condition = f->in_condition;
 	set->latest = latest;
 	set->kind = kind;
 	set->name = pstrdup(name);
@@ -165,7 +168,9 @@ FindInNode(Node *node, void *context)
 void
 FindSetsOfExpression(SetFinder *f, Node *expr)
 {
+	f->in_condition = true;
 	(void) FindInNode(expr, f);
+	f->in_condition = false;
 }
 
 void

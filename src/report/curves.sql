@@ -30,6 +30,10 @@ CREATE FUNCTION assay.quantile_interval(scored assay.scored, q float8, confidenc
 	AS 'MODULE_PATHNAME', 'scored_quantile_interval' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION assay.quantile_interval(assay.scored, float8, float8) IS 'a quantile of the scores with its interval by order statistics';
 
+CREATE FUNCTION assay.exact_interval(k bigint, n bigint, confidence float8 DEFAULT 0.95, OUT lower float8, OUT upper float8) RETURNS record
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION assay.exact_interval(bigint, bigint, float8) IS 'exact interval of Clopper and Pearson of the proportion k of n';
+
 -- ---- rates of weighted rows
 
 CREATE TYPE assay.weighted_rate AS (

@@ -1,7 +1,7 @@
 /*
  * metrics.c
  *		How good scores are: ROC AUC, average precision, log loss, Brier score,
- *		confusion, Wilson's interval, and rates of weighted rows.
+ *		confusion, and rates of weighted rows.
  *
  * What depends on the order of scores works on a value of type scored (scored.c).
  */
@@ -13,6 +13,7 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "intervals.h"
 #include "scored.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -407,87 +408,6 @@ sums_combine(PG_FUNCTION_ARGS)
 	for (int i = 0; i < n; i++)
 		to[i] += from[i];
 	PG_RETURN_ARRAYTYPE_P(a);
-}
-
-/* ---- Wilson's interval --------------------------------------------------- */
-
-/*
- * The z with which a standard normal variable lies within -z .. z with this
- * probability: Newton's method on erfc, from Abramowitz and Stegun's 26.2.23,
- * whose error is below 4.5e-4.
- */
-static float8
-NormalQuantile(float8 confidence)
-{
-	float8		tail = (1 - confidence) / 2;
-	float8		t = sqrt(-2 * log(tail));
-	float8		z = t - (2.515517 + t * (0.802853 + t * 0.010328)) /
-	(1 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
-
-	for (int i = 0; i < 6; i++)
-	{
-		float8		error = erfc(z / M_SQRT2) / 2 - tail;
-		float8		density = exp(-z * z / 2) / sqrt(2 * M_PI);
-
-		if (density == 0)
-			break;
-		z += error / density;
-	}
-	return Max(z, 0);
-}
-
-static void
-CheckConfidence(float8 confidence)
-{
-	if (!(confidence > 0 && confidence < 1))
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("confidence must lie between 0 and 1, exclusively")));
-}
-
-/* The score interval of a proportion p of n, which need not be whole */
-static void
-WilsonInterval(float8 p, float8 n, float8 confidence, float8 *lower, float8 *upper)
-{
-	float8		z = NormalQuantile(confidence);
-	float8		zz = z * z / n;
-	float8		center = (p + zz / 2) / (1 + zz);
-	float8		half = z / (1 + zz) * sqrt(p * (1 - p) / n + zz / (4 * n));
-
-	/* At the ends it touches them exactly. */
-	*lower = p == 0 ? 0 : Max(center - half, 0);
-	*upper = p == 1 ? 1 : Min(center + half, 1);
-}
-
-/* wilson_interval(k, n, confidence): the score interval of a proportion */
-PG_FUNCTION_INFO_V1(wilson_interval);
-Datum
-wilson_interval(PG_FUNCTION_ARGS)
-{
-	int64		k = PG_GETARG_INT64(0);
-	int64		n = PG_GETARG_INT64(1);
-	float8		confidence = PG_GETARG_FLOAT8(2);
-	TupleDesc	desc;
-	Datum		values[2] = {0};
-	bool		nulls[2] = {n == 0, n == 0};
-
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	if (k < 0 || n < 0 || k > n)
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("no proportion: %lld of %lld", (long long) k, (long long) n)));
-	CheckConfidence(confidence);
-	if (n > 0)
-	{
-		float8		lower;
-		float8		upper;
-
-		WilsonInterval((float8) k / n, n, confidence, &lower, &upper);
-		values[0] = Float8GetDatum(lower);
-		values[1] = Float8GetDatum(upper);
-	}
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }
 
 /* ---- rates of weighted rows ---------------------------------------------- */
