@@ -14,7 +14,7 @@ DO $$ BEGIN
 	ASSERT (SELECT min(n) > 500 AND count(*) = 4 FROM (SELECT count(*) AS n FROM lookalike_bench.host GROUP BY kind) x), 'there are hosts of each kind';
 END $$;
 CREATE TABLE found AS
-SELECT kind, host, (lookalike_domain(host, :'protected')).how,
+SELECT kind, host, (lookalike_domain(host, :'protected'::text[])).how,
 	-- what one would write: the second label, or a whole word of the host, two edits off at most
 	EXISTS (SELECT FROM protected p, regexp_split_to_table(host, '[.-]') w
 		WHERE levenshtein_less_equal(w, split_part(p.domain, '.', -2), 2) <= CASE WHEN length(split_part(p.domain, '.', -2)) >= 8 THEN 2 ELSE 1 END) AS by_edits,

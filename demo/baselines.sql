@@ -15,7 +15,7 @@
 CREATE VIEW message_key AS
 SELECT m.id, m.received_at,
        m.from_addr AS sender,
-       CASE WHEN NOT EXISTS (SELECT FROM shared_domain s WHERE s.domain = m.from_domain)
+       CASE WHEN NOT assay.in_list('free_mail', m.from_domain) AND NOT assay.in_list('shared_domain', m.from_domain)
             THEN assay.registrable_domain(m.from_domain) END AS domain,
        m.recipients[1] AS recipient
 FROM message m;

@@ -1,24 +1,24 @@
 -- Phrases by theme. A literal matches without regard to case, any run of
 -- white space counts as one space, and it starts and ends at word boundaries.
 --
--- Two kinds share one matcher, so that a message is scanned once:
+-- Two kinds share one set, so that a message is scanned once; the name of each
+-- phrase begins with its theme:
 --   theme 'word'   single words with a weight, chosen and weighed by train.py
 --                  (words.csv): together a linear text model. \copy reads it
 --                  from the current folder
---   other themes   written by hand; the signals count the distinct hits of each
+--   other themes   written by hand, without a weight; the signals count the
+--                  distinct hits of each
 
-CREATE TABLE phrase (
-	name    text PRIMARY KEY,
-	theme   text NOT NULL,
-	pattern text NOT NULL,
-	pitch   boolean NOT NULL DEFAULT false,  -- the theme sells or lures
-	weight  real                             -- log-odds; only of theme 'word'
-);
+SELECT assay.create_phrase_set('wording', description => 'what the signals look for in subject and body'),
+       assay.create_phrase_set('traits', description => 'expressions over subject:, mailer:, type:, id:, relay: and url: lines')
+\g /dev/null
 
-COMMENT ON TABLE phrase IS 'what the signals look for in subject and body';
+CREATE TEMP TABLE word (word text, weight real);
+\copy word FROM words.csv WITH (FORMAT csv, HEADER)
 
-INSERT INTO phrase (name, theme, pattern)
-SELECT theme || ':' || pattern, theme, pattern
+-- in one statement, since each compiles the set
+INSERT INTO assay.phrase (set, name, pattern, theme, weight)
+SELECT 'wording', theme || ':' || pattern, pattern, theme, 0
 FROM (VALUES
 	('money', '{make money, make money fast, extra income, earn money, earn extra, cash bonus, cash flow, easy money,
 		financial freedom, financially independent, income potential, per week, per month income, residual income,
@@ -79,12 +79,5 @@ FROM (VALUES
 	('discussion', '{i think, i don''t, i''m, i''ve, i''d, i was, i just, you''re, doesn''t, isn''t, wasn''t, didn''t, couldn''t, maybe, probably, perhaps, actually, though, seems, however, anyone, anybody, somebody, someone, really, pretty, guess, wonder, sure, of course, problem, problems, question, tried, try, trying, works, worked, working, using, used, idea, agree, interesting, point,
 		sounds like, looks like, a bit, kind of, sort of, as far as, at least, instead, anyway, yeah, nope, hmm, heh, ok, article, story, news, according to, government, politics, university, research, book}')
 ) AS t (theme, list), unnest(list::text[]) AS pattern
-ON CONFLICT DO NOTHING;
-
-UPDATE phrase SET pitch = true
-WHERE theme NOT IN ('reply', 'list_footer', 'technical', 'discussion');
-
-CREATE TEMP TABLE word (word text, weight real);
-\copy word FROM words.csv WITH (FORMAT csv, HEADER)
-INSERT INTO phrase (name, theme, pattern, weight)
-SELECT word, 'word', word, weight FROM word;
+UNION
+SELECT 'wording', 'word:' || word, word, 'word', weight FROM word;

@@ -90,7 +90,17 @@ FROM (VALUES
 	('technical', -2.1, 'live', 'technical_phrases >= 5 AND pitch_themes <= 3', 'about the readers'' trade'),
 	('desktop_mailer', -1.5, 'live', 'mailer_desktop', 'sent with a mailer that people use and bulk senders do not'),
 	('own_servers', -0.6, 'live', 'message_id_of_sender AND relay_of_sender', 'Message-ID and route are of the sender''s domain'),
-	('signed', -1.9, 'shadow', 'pgp_signed', 'PGP signature')
+	('signed', -1.9, 'shadow', 'pgp_signed', 'PGP signature'),
+
+	-- Names that lie, letters that hide, one text of many senders: what the public
+	-- corpus has too few cases of
+	('false_name', 1.0, 'shadow', 'claims_name AND NOT from_brand', 'claims to be a brand or one of our people, from another domain'),
+	('lookalike', 2.0, 'shadow', 'lookalike_domain', 'From is of a domain that imitates a brand''s'),
+	('brand_bait', 0.5, 'shadow', 'url_of_brand AND url_foreign_domains > 1 AND NOT from_brand', 'links to a brand and elsewhere, from neither'),
+	('hidden_letters', 1.0, 'shadow', 'invisible_words > 0 OR mixed_script_words > 0', 'letters that pass for others, or cannot be seen'),
+	('hidden_host', 1.0, 'shadow', 'url_hidden_hosts > 0', 'links whose host is hard to see'),
+	('unauthenticated', 1.5, 'shadow', 'dmarc_failed', 'DMARC failed'),
+	('campaign', 1.0, 'shadow', 'alike_senders >= 2 AND NOT list_mail', 'several senders sent the same text within a day')
 ) AS rule (name, weight, mode, condition, description)
 \g /dev/null
 
@@ -101,7 +111,7 @@ SELECT assay.create_detector('inbound', 'gbdt', model => assay.model_from_xgboos
 
 -- The text model goes in with the weight of 1, as what the others don't see: it
 -- learns by itself, so nothing was trained to leave room for it.
-SELECT assay.create_detector('inbound', 'text', model => assay.model_from_linear('{text_margin}', '{1}', 0, 'logistic'),
+SELECT assay.create_detector('inbound', 'text', text_model => 'mail', text => 'text_content',
                              mode => 'live', description => 'what the words say')
 \g /dev/null
 

@@ -1,5 +1,5 @@
 -- The tables of the demo: messages as assay_load fills them, the reviewers'
--- labels, and two short lists.
+-- labels.
 --
 -- `assay_load --create-table` makes the same message table; it is written out
 -- here since everything else in this folder reads it.
@@ -32,7 +32,9 @@ CREATE TABLE message (
 	relay_ip       inet,
 	headers        jsonb,         -- {lower-case name: [values in order]}
 	size_bytes     bigint,
-	defects        text[]
+	defects        text[],
+	-- what near-duplicates have in common; assay_load leaves it alone
+	signature      assay.text_signature GENERATED ALWAYS AS (assay.signature(body_text)) STORED
 );
 
 COMMENT ON TABLE message IS 'one row for each message received';
@@ -41,6 +43,8 @@ COMMENT ON TABLE message IS 'one row for each message received';
 -- answers, and what its sender sent within the last hour.
 CREATE INDEX message_message_id ON message USING hash (message_id);
 CREATE INDEX message_sender ON message (from_addr, received_at);
+-- Messages alike, found by keys of their day
+CREATE INDEX message_alike ON message USING gin (assay.signature_bands(signature, (received_at AT TIME ZONE 'UTC')::date));
 
 -- The policy, with its tables inbound_decision and inbound_label. It begins over
 -- the message table itself: the signals are made from baselines, and these read
@@ -48,22 +52,3 @@ CREATE INDEX message_sender ON message (from_addr, received_at);
 SELECT assay.create_policy('inbound', signals => 'message', key => '{id}',
                            thresholds => '{"suspicious": 0.5, "malicious": 0.9}')
 \g /dev/null
-
--- Domains that many senders share who have nothing to do with each other: what
--- one of them sends says nothing about another, so there is no history of such
--- a domain, only of addresses. Mostly providers that give an address to anyone.
-CREATE TABLE shared_domain (
-	domain    text PRIMARY KEY,
-	free_mail boolean NOT NULL DEFAULT true
-);
-
-COMMENT ON TABLE shared_domain IS 'domains that say nothing about a sender';
-
-INSERT INTO shared_domain (domain)
-SELECT unnest('{aol.com, btopenworld.com, canada.com, caramail.com, compuserve.com, earthlink.net,
-	eircom.net, email.com, eudoramail.com, excite.com, fastmail.fm, freemail.hu, freenet.de,
-	fsmail.net, gmail.com, gmx.de, gmx.net, hotmail.com, icloud.com, juno.com, latinmail.com,
-	libero.it, lycos.com, mail.com, mail.ru, mailcity.com, mindspring.com, msn.com, myrealbox.com,
-	netscape.net, netzero.net, outlook.com, postmaster.co.uk, prodigy.net, rediffmail.com,
-	rocketmail.com, sina.com, terra.es, tiscali.it, usa.net, wanadoo.fr, web.de, yahoo.ca,
-	yahoo.co.uk, yahoo.com, yahoo.de, yahoo.fr, zonnet.nl, 163.com, 21cn.com}'::text[]);

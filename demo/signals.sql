@@ -18,14 +18,9 @@
 
 -- Regular expressions over the headers and links that matter, as one text with
 -- a tag in front of each line: one pass finds all of them.
-CREATE TABLE trait (
-	name    text PRIMARY KEY,
-	pattern text NOT NULL
-);
-
-COMMENT ON TABLE trait IS 'regular expressions over subject:, mailer:, type:, id:, relay: and url: lines';
-
-INSERT INTO trait VALUES
+INSERT INTO assay.phrase (set, name, pattern, kind)
+SELECT 'traits', name, '(?m)' || pattern, 'regex'
+FROM (VALUES
 	('subject_money',     '^subject: .*([$£€] ?\d|\d ?[$£€%])'),
 	('subject_padding',   '^subject: .*(\s{4,}\S|[a-z!?.]\s+[a-z]*\d[a-z0-9]*$|\d{4,}\W*$)'),
 	('subject_list_tag',  '^subject: .*\[[a-z0-9 _-]+\]'),
@@ -52,18 +47,13 @@ INSERT INTO trait VALUES
 	('url_opt_out',       '^url: .*(remove|unsub|opt-?out)'),
 	('url_tracking',      '^url: .*\?.*='),
 	('url_free_host',     '^url: (\w+://)?[^/\s]*(geocities|tripod|angelfire|hypermart|virtualave|freewebs|netfirms|topcities|yahoo\.com|tinyurl|bit\.ly)'),
-	('url_odd_tld',       '^url: (\w+://)?[^/:\s]*\.(cn|kr|tw|ru|br|ar|mx|hk|th|biz|info|nu|to|ws|cc|tv)([:/?]|$)');
-
--- Both matchers, compiled once: a matcher is a value in a row.
-CREATE TABLE matcher (phrases assay.phrases NOT NULL, traits assay.phrases NOT NULL);
-
-INSERT INTO matcher
-SELECT (SELECT assay.phrases(array_agg(name ORDER BY name), array_agg(pattern ORDER BY name)) FROM phrase),
-       (SELECT assay.phrases(array_agg(name ORDER BY name), array_agg('(?m)' || pattern ORDER BY name), 'regex') FROM trait);
+	('url_odd_tld',       '^url: (\w+://)?[^/:\s]*\.(cn|kr|tw|ru|br|ar|mx|hk|th|biz|info|nu|to|ws|cc|tv)([:/?]|$)')
+) AS trait (name, pattern);
 
 CREATE VIEW message_signals AS
 SELECT
 	m.id,
+	m.received_at,
 
 	-- message: subject
 	length(t.subject)                                            AS subject_chars,
@@ -99,8 +89,13 @@ SELECT
 	p.words_known,
 	p.word_margin,
 
-	-- message: the text model that learns, as it was known before the day
-	assay.text_margin(w.model, text_content(m))                  AS text_margin,
+	-- message: what the text model that learns sees; its detector asks it
+	text_content(m)                                              AS text_content,
+
+	-- message: facts of the text: letters that pass for others, or hide
+	(f.body).invisible_words                                     AS invisible_words,
+	(f.body).mixed_script_words                                  AS mixed_script_words,
+	(f.body).entropy::real                                       AS body_entropy,
 
 	-- message: MIME structure
 	coalesce(m.has_html, false)                                  AS has_html,
@@ -133,6 +128,11 @@ SELECT
 	'url_free_host' = ANY (x.traits)                             AS url_free_host,
 	'url_odd_tld' = ANY (x.traits)                               AS url_odd_tld,
 	k.links, k.link_mismatches, k.mailto_links,
+	(f.url).domains                                              AS url_domains,
+	(f.url).foreign_domains                                      AS url_foreign_domains,
+	(f.url).obfuscated_urls + (f.url).userinfo_urls              AS url_hidden_hosts,
+	(f.url).nested_urls                                          AS url_nested,
+	assay.in_list('brand_domain', (f.url).domain_names)          AS url_of_brand,
 
 	-- message: header shape
 	h.mailer IS NULL                                             AS mailer_missing,
@@ -193,6 +193,13 @@ SELECT
 	coalesce(h.addressed ~* 'undisclosed', false)                AS to_undisclosed,
 	h.addressed IS NULL                                          AS to_missing,
 
+	-- message: whom its sender claims to be, and who authenticated it
+	(n.claim).claim IS NOT NULL                                  AS claims_name,
+	coalesce(assay.in_list('brand_domain', m.from_domain), false) AS from_brand,
+	(n.looks).how IS NOT NULL                                    AS lookalike_domain,
+	coalesce((f.auth).dmarc = 'fail', false)                     AS dmarc_failed,
+	coalesce((f.auth).spf_aligned OR (f.auth).dkim_aligned, false) AS authenticated,
+
 	-- sender: the address's history up to the day before
 	assay.events(sb.history)                                    AS sender_events,
 	assay.days_known(sb.history, m.received_at)                 AS sender_days_known,
@@ -204,6 +211,9 @@ SELECT
 	(SELECT count(*) FROM message r
 	 WHERE r.from_addr = m.from_addr AND r.received_at < m.received_at
 	   AND r.received_at >= m.received_at - interval '1 hour')   AS sender_last_hour,
+
+	-- sender: messages alike in the day before, and of how many addresses
+	y.alike, y.alike_senders,
 
 	-- sender: the history of the domain
 	assay.events(db.history)                                    AS domain_events,
@@ -225,7 +235,6 @@ SELECT
 	          AND r.received_at < m.received_at)                 AS thread_known
 
 FROM message m
-CROSS JOIN matcher
 
 -- Headers in use, unpacked once
 CROSS JOIN LATERAL (
@@ -264,7 +273,7 @@ CROSS JOIN LATERAL (
 	OFFSET 0 * m.id
 ) t
 CROSS JOIN LATERAL (
-	SELECT assay.phrase_hits(matcher.traits, t.head) AS traits OFFSET 0 * m.id
+	SELECT assay.phrase_hits('traits', t.head) AS traits OFFSET 0 * m.id
 ) x
 CROSS JOIN LATERAL (
 	SELECT length(t.body) AS chars,
@@ -299,30 +308,50 @@ CROSS JOIN LATERAL (
 	       count(*) FILTER (WHERE f.theme = 'list_footer')::int AS list_phrases,
 	       count(*) FILTER (WHERE f.theme = 'technical')::int AS technical_phrases,
 	       count(*) FILTER (WHERE f.theme = 'discussion')::int AS discussion_phrases,
-	       count(DISTINCT f.theme) FILTER (WHERE f.pitch)::int AS pitch_themes,
-	       count(f.weight)::int AS words_known,
-	       coalesce(sum(f.weight), 0)::real AS word_margin
-	FROM unnest(assay.phrase_hits(matcher.phrases, t.subject || E'\n' || t.body)) AS hit,
-	     LATERAL (SELECT theme, pitch, weight FROM phrase WHERE name = hit OFFSET 0) f
+	       (SELECT count(*) FROM unnest(s.themes) theme WHERE theme NOT IN ('word', 'reply', 'list_footer', 'technical', 'discussion'))::int AS pitch_themes,
+	       count(*) FILTER (WHERE f.theme = 'word')::int AS words_known,
+	       s.weight::real AS word_margin
+	FROM assay.phrase_summary('wording', t.subject || E'\n' || t.body) s
+	LEFT JOIN LATERAL (SELECT split_part(hit, ':', 1) AS theme FROM unnest(s.names) hit) f ON true
+	GROUP BY s.themes, s.weight
 	OFFSET 0 * m.id
 ) p
 
 -- Parts of addresses and dates that more than one signal uses
 CROSS JOIN LATERAL (
 	SELECT assay.registrable_domain(m.from_domain) AS domain,
-	       (SELECT s.free_mail FROM shared_domain s WHERE s.domain = m.from_domain) AS free_mail,
+	       assay.in_list('free_mail', m.from_domain) AS free_mail,
+	       assay.in_list('shared_domain', m.from_domain) AS shared,
 	       (m.received_at AT TIME ZONE 'UTC')::date AS day,
 	       m.recipients[1] AS recipient
 	OFFSET 0 * m.id
 ) d
 
--- The text model before the message's day: what lies there ready, or put together
--- from the versions where a past day is asked for
+-- Facts, each in one pass. Write the names of your own servers, which authenticate
+-- mail, in place of mx.example.org.
 CROSS JOIN LATERAL (
-	SELECT coalesce((SELECT v.published FROM mail_version v WHERE v.day < d.day ORDER BY v.day DESC LIMIT 1),
-	                assay.text_model_at('mail', d.day::timestamp AT TIME ZONE 'UTC')) AS model
+	SELECT assay.text_facts(t.body) AS body,
+	       assay.url_facts(m.urls, m.link_hrefs, m.link_texts, m.from_domain) AS url,
+	       assay.auth_facts(m.headers, '{mx.example.org}', m.from_domain) AS auth
 	OFFSET 0 * m.id
-) w
+) f
+CROSS JOIN LATERAL (
+	SELECT assay.display_name_claim(m.from_name, 'people', 'brand') AS claim,
+	       assay.lookalike_domain(m.from_domain, 'brand_domain') AS looks
+	OFFSET 0 * m.id
+) n
+
+-- Messages alike in the day before, by keys of their day; short texts are alike by chance
+CROSS JOIN LATERAL (
+	SELECT count(*)::int AS alike, count(DISTINCT o.from_addr)::int AS alike_senders
+	FROM message o
+	WHERE assay.signature_bands(o.signature, (o.received_at AT TIME ZONE 'UTC')::date)
+	        && (assay.signature_bands(m.signature, d.day) || assay.signature_bands(m.signature, d.day - 1))
+	  AND assay.signature_length(m.signature) >= 8
+	  AND o.received_at < m.received_at AND o.received_at > m.received_at - interval '1 day'
+	  AND assay.similar(o.signature, m.signature) >= 0.6
+	OFFSET 0 * m.id
+) y
 
 -- Links: the first 30 addresses, the first 50 links
 CROSS JOIN LATERAL (
@@ -350,7 +379,7 @@ LEFT JOIN LATERAL (
 ) sb ON true
 LEFT JOIN LATERAL (
 	SELECT history, labels FROM domain_baseline
-	WHERE domain = d.domain AND d.free_mail IS NULL AND day < d.day ORDER BY day DESC LIMIT 1
+	WHERE domain = d.domain AND NOT (d.free_mail OR d.shared) AND day < d.day ORDER BY day DESC LIMIT 1
 ) db ON true
 LEFT JOIN LATERAL (
 	SELECT history FROM recipient_baseline
@@ -364,6 +393,7 @@ LEFT JOIN LATERAL (
 COMMENT ON VIEW message_signals IS 'what detectors know about each message; levels: message, sender, recipient, pair';
 
 COMMENT ON COLUMN message_signals.id IS 'message: key';
+COMMENT ON COLUMN message_signals.received_at IS 'message: when it was received';
 COMMENT ON COLUMN message_signals.subject_chars IS 'message: length of the subject';
 COMMENT ON COLUMN message_signals.subject_upper IS 'message: share of capital letters in the subject';
 COMMENT ON COLUMN message_signals.subject_exclaims IS 'message: exclamation marks in the subject';
@@ -406,7 +436,10 @@ COMMENT ON COLUMN message_signals.discussion_phrases IS 'message: distinct phras
 COMMENT ON COLUMN message_signals.pitch_themes IS 'message: how many themes that sell or lure have a hit';
 COMMENT ON COLUMN message_signals.words_known IS 'message: distinct words that the linear text model knows';
 COMMENT ON COLUMN message_signals.word_margin IS 'message: log-odds of the linear text model, without its intercept';
-COMMENT ON COLUMN message_signals.text_margin IS 'message: margin of the text model that learns from labels, as known before today';
+COMMENT ON COLUMN message_signals.text_content IS 'message: what the text model that learns from labels sees';
+COMMENT ON COLUMN message_signals.invisible_words IS 'message: words with an invisible character inside';
+COMMENT ON COLUMN message_signals.mixed_script_words IS 'message: words of letters of scripts that do not belong together';
+COMMENT ON COLUMN message_signals.body_entropy IS 'message: bits a byte of the text';
 COMMENT ON COLUMN message_signals.has_html IS 'message: has an HTML part';
 COMMENT ON COLUMN message_signals.html_only IS 'message: is HTML without a text alternative';
 COMMENT ON COLUMN message_signals.content_type_missing IS 'message: no Content-Type';
@@ -435,6 +468,11 @@ COMMENT ON COLUMN message_signals.url_odd_tld IS 'message: a link into a top-lev
 COMMENT ON COLUMN message_signals.links IS 'message: HTML links';
 COMMENT ON COLUMN message_signals.link_mismatches IS 'message: links that show one domain and lead to another';
 COMMENT ON COLUMN message_signals.mailto_links IS 'message: mailto: links';
+COMMENT ON COLUMN message_signals.url_domains IS 'message: distinct registrable domains of links';
+COMMENT ON COLUMN message_signals.url_foreign_domains IS 'message: those that are not the sender''s';
+COMMENT ON COLUMN message_signals.url_hidden_hosts IS 'message: links that are written so that the host is hard to see';
+COMMENT ON COLUMN message_signals.url_nested IS 'message: links with another link inside';
+COMMENT ON COLUMN message_signals.url_of_brand IS 'message: a link to a domain of the list brand_domain';
 COMMENT ON COLUMN message_signals.mailer_missing IS 'message: neither X-Mailer nor User-Agent';
 COMMENT ON COLUMN message_signals.mailer_desktop IS 'message: a mailer that people use and bulk senders do not';
 COMMENT ON COLUMN message_signals.mailer_outlook IS 'message: says it was sent with Outlook';
@@ -482,6 +520,11 @@ COMMENT ON COLUMN message_signals.recipients IS 'message: addresses in To, Cc an
 COMMENT ON COLUMN message_signals.to_self IS 'message: From is among the recipients';
 COMMENT ON COLUMN message_signals.to_undisclosed IS 'message: "undisclosed recipients"';
 COMMENT ON COLUMN message_signals.to_missing IS 'message: neither To nor Cc';
+COMMENT ON COLUMN message_signals.claims_name IS 'message: the name beside From is one of the lists people and brand, or nearly';
+COMMENT ON COLUMN message_signals.from_brand IS 'message: From is of a domain of the list brand_domain';
+COMMENT ON COLUMN message_signals.lookalike_domain IS 'message: From is of a domain that imitates one of the list brand_domain';
+COMMENT ON COLUMN message_signals.dmarc_failed IS 'message: the receiving server says that DMARC failed';
+COMMENT ON COLUMN message_signals.authenticated IS 'message: SPF or DKIM passed for the organization of From';
 COMMENT ON COLUMN message_signals.sender_events IS 'sender: messages of this address before today';
 COMMENT ON COLUMN message_signals.sender_days_known IS 'sender: days since its first message';
 COMMENT ON COLUMN message_signals.sender_days_since IS 'sender: days since its last message before today';
@@ -489,6 +532,8 @@ COMMENT ON COLUMN message_signals.sender_rate IS 'sender: messages a day, decaye
 COMMENT ON COLUMN message_signals.sender_attack_rate IS 'sender: posterior rate of malicious labels, prior 0.3 with the weight of 2';
 COMMENT ON COLUMN message_signals.sender_labels IS 'sender: labels known before today';
 COMMENT ON COLUMN message_signals.sender_last_hour IS 'sender: messages of this address within the hour before this one';
+COMMENT ON COLUMN message_signals.alike IS 'sender: messages with nearly the same text within the day before this one';
+COMMENT ON COLUMN message_signals.alike_senders IS 'sender: addresses that these came from';
 COMMENT ON COLUMN message_signals.domain_events IS 'sender: messages of the registrable domain before today; free-mail has none';
 COMMENT ON COLUMN message_signals.domain_days_known IS 'sender: days since the domain''s first message';
 COMMENT ON COLUMN message_signals.domain_attack_rate IS 'sender: posterior rate of malicious labels of the domain';

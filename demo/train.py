@@ -39,7 +39,7 @@ LABELS_END = (600, 1200, 1800, 2400, 3000)
 PARAMETERS = dict(objective='binary:logistic', eta=0.05, max_depth=3, subsample=0.7, colsample_bytree=0.5,
                   min_child_weight=3, reg_lambda=2, base_score=0.5, seed=1, nthread=2)
 # Signals that the GBDT must not use: keys, and what the masking of recipients in the public corpus distorts
-NOT_FEATURES = {'id', 'text_margin', 'recipient_events', 'recipient_days_known', 'recipient_hour_affinity', 'malformed'}
+NOT_FEATURES = {'id', 'received_at', 'text_content', 'recipient_events', 'recipient_days_known', 'recipient_hour_affinity', 'malformed'}
 
 
 def query(sql):

@@ -30,5 +30,12 @@ typedef void *(*ArrayMake) (FunctionCallInfo fcinfo, ArrayType *array, MemoryCon
 extern void ArrayItems(ArrayType *array, Datum **items, bool **nulls, int *n);
 extern TupleDesc ArraySiteResult(FunctionCallInfo fcinfo, MemoryContext cxt);
 extern ArraySite *GetArraySite(FunctionCallInfo fcinfo, int arg, ArrayMake make);
+extern ArraySite *GetArraySiteAt(ArraySite **place, FunctionCallInfo fcinfo, int arg, ArrayMake make);
+
+/*
+ * Is an argument of type text the text of an array?  Then it is one from now on,
+ * for GetArraySiteAt() with that site.
+ */
+extern bool ArgumentIsArray(const ArraySite *site, FunctionCallInfo fcinfo, int arg);
 
 #endif							/* ASSAY_ARRAY_SITE_H */

@@ -38,6 +38,17 @@ typedef enum AttributionKind
 #define ATTRIBUTION_ENTRIES_MAX		65535
 #define ATTRIBUTION_EVIDENCE_MAX	255
 #define ATTRIBUTION_VALUE_MAX		128 /* bytes of a signal's value kept */
+#define ATTRIBUTION_STATES_MAX		255
+
+/* What a ledger names the state of */
+typedef enum AttributionSet
+{
+	ATTRIBUTION_LIST,
+	ATTRIBUTION_PHRASES,
+	ATTRIBUTION_TEXT_MODEL
+} AttributionSet;
+
+#define ATTRIBUTION_SET_MAX		ATTRIBUTION_TEXT_MODEL
 
 /*
  * The value:
@@ -53,8 +64,14 @@ typedef enum AttributionKind
  *	[ muted by ] [ forced verdict ] [ sqlstate ]
  *	evidence times: name | 0 null, 1 value | [value] | contribution 8 if a model
  *
- * "flags" holds ATTRIBUTION_DEGRADED.  The contribution is in log-odds.  A
- * string is <= 254 bytes with one length byte, or 255 and a uint32.
+ * With ATTRIBUTION_STATES in the value's "flags", behind the last entry, which
+ * lists, phrase sets and text models the policy looked into, and in which state
+ * they were (a varint: 7 bits a byte, low first):
+ *
+ *	count 1 | count times: kind 1 | state 1..10 | name
+ *
+ * "flags" may hold ATTRIBUTION_DEGRADED, too.  The contribution is in log-odds.
+ * A string is <= 254 bytes with one length byte, or 255 and a uint32.
  */
 typedef struct Attribution
 {
@@ -69,6 +86,7 @@ typedef struct Attribution
 } Attribution;
 
 #define ATTRIBUTION_DEGRADED	0x01	/* made without some of its evidence */
+#define ATTRIBUTION_STATES		0x02	/* states stand behind the entries */
 
 #define DatumGetAttributionP(d)		ReadAttribution((Attribution *) PG_DETOAST_DATUM(d))
 #define PG_GETARG_ATTRIBUTION_P(n)	DatumGetAttributionP(PG_GETARG_DATUM(n))
@@ -99,6 +117,7 @@ typedef struct LedgerReader
 	const char *p;
 	const char *end;
 	int			left;
+	bool		states;			/* more follows the entries */
 } LedgerReader;
 
 /* A ledger in the making; reset and reused from message to message */
@@ -109,6 +128,8 @@ typedef struct AttributionBuilder
 	int			evidence_at;	/* offset of the open entry's evidence count */
 	int			nevidence;
 	bool		is_model;
+	int			nstates;
+	int			states_at;		/* offset of their count */
 } AttributionBuilder;
 
 extern Attribution *ReadAttribution(Attribution *a);
@@ -123,6 +144,8 @@ extern void AttributionEntry(AttributionBuilder *b, AttributionKind kind,
 extern void AttributionEvidence(AttributionBuilder *b, const char *name,
 								const char *value, int len,
 								double contribution);
+extern void AttributionState(AttributionBuilder *b, AttributionSet kind,
+							 const char *name, int64 state);
 extern Attribution *AttributionFinish(AttributionBuilder *b, int revision,
 									  double prior, double margin,
 									  bool degraded);

@@ -7,6 +7,7 @@
 #define ASSAY_COMPILE_H
 
 #include "access/tupdesc.h"
+#include "attribution.h"
 #include "config.h"
 #include "invalidation.h"
 #include "nodes/bitmapset.h"
@@ -53,7 +54,21 @@ typedef struct PolicyDetector
 	bool		is_model;
 	Model	   *model;			/* NULL: as in the condition */
 	ModelBinding *binding;
+	bool		is_text;		/* the model is a text model: */
+	char	   *text_model;		/* its name, */
+	Oid			versions;		/* its table of versions, */
+	Rule	   *content;		/* and what it sees of a message */
 } PolicyDetector;
+
+/* A list, phrase set or text model that conditions or the signals view look into */
+typedef struct PolicySet
+{
+	AttributionSet kind;
+	char	   *name;
+	bool		in_condition;	/* not by the signals view alone */
+	bool		latest;			/* a text model as it is now, not as of then */
+	Oid			versions;		/* its table of versions */
+} PolicySet;
 
 typedef struct PolicyExclusion
 {
@@ -85,6 +100,9 @@ typedef struct CompiledPolicy
 	PolicyDetector *detectors;
 	int			nexclusions;
 	PolicyExclusion *exclusions;
+	int			nsets;			/* by kind and name */
+	PolicySet  *sets;
+	int			ntexts;			/* detectors with a text model */
 
 	PolicyColumn *columns;		/* of the row */
 	int			nkeys;			/* 0 when the row lacks a key column */

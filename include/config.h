@@ -47,7 +47,9 @@ typedef struct ConfigDetector
 {
 	char	   *name;
 	char	   *condition;		/* or NULL, and then: */
-	Datum		model;
+	Datum		model;			/* or 0, and then: */
+	char	   *text_model;		/* name of a text model, and of which text: */
+	char	   *content;
 	double		weight;
 	bool		shadow;
 	char	   *force_verdict;

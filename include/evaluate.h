@@ -11,7 +11,9 @@
 #include "attribution.h"
 #include "executor/executor.h"
 #include "fault.h"
+#include "named_set.h"
 #include "policy_cache.h"
+#include "text_model_use.h"
 
 /* What one detector or exclusion made of the row at hand */
 typedef struct PolicyOutcome
@@ -79,6 +81,11 @@ typedef struct Evaluation
 	FmgrInfo   *outputs;		/* of each column, once used */
 	FmgrInfo   *sends;
 	ModelContribution *top;		/* room for top_features */
+	TextTop    *top_tokens;		/* the same */
+	TextModelUse **texts;		/* of each detector with a text model, once
+								 * used */
+	NamedSet  **sets;			/* of the policy's, once looked for, */
+	TextModelUse **set_texts;	/* and of its text models */
 	AttributionBuilder builder;
 	uint64		evaluations;
 	uint32		next_sample;	/* the detector that is timed next */

@@ -41,6 +41,9 @@ typedef struct NamedSet
 
 	int64		probes;			/* how often the row was read */
 
+	bool		may_miss;		/* NamedSetPeek(): no error, but */
+	bool		missing;		/* that there is none, or not for this user */
+
 	/* for whom and when it is known to be right */
 	uint64		generation;
 	uint64		probe_generation;
@@ -83,6 +86,8 @@ extern void NamedSetName(NamedSet *set, const char *name, int len, const char *c
 extern bool NamedSetIsFresh(const NamedSet *set);
 extern NamedSetNews NamedSetRefresh(NamedSet *set, int64 *was);
 extern void NamedSetLoaded(NamedSet *set);
+extern NamedSet *NamedSetWatched(const char *name, const char *content);
+extern bool NamedSetPeek(NamedSet *set, int64 *state);
 
 extern Relation NamedSetTable(const char *table);
 extern Oid	NamedSetIndex(const char *index);

@@ -11,6 +11,13 @@
 
 #define RULE_CONDITION_MAX	65536	/* bytes of a condition's text */
 
+/* What an expression is to give */
+typedef enum RuleKind
+{
+	RULE_CONDITION,				/* a boolean */
+	RULE_CONTENT				/* text or jsonb: what a text model sees */
+} RuleKind;
+
 /* A condition, parsed and planned against a row type */
 typedef struct Rule
 {
@@ -39,6 +46,10 @@ extern List *RuleParseText(const char *condition);
  */
 extern Rule *RuleParse(const char *condition, TupleDesc desc, List *guards,
 					   const char *what, Oid owner, bool plan);
+
+/* The same for an expression of another kind, which no guards are seen by */
+extern Rule *RuleParseKind(RuleKind kind, const char *condition, TupleDesc desc, List *guards,
+						   const char *what, Oid owner, bool plan);
 
 /* The type that a domain, perhaps over another one, is made of; or 0 */
 extern Oid	RuleDomainBase(Oid type);

@@ -132,7 +132,24 @@ extern int64 TextCountAdd(int64 a, int64 b);
 extern int	TextModelWeight(const TextModelValue *v, const TextCount *c);
 
 /* text_model_score.c: evaluation */
+typedef struct CachedTextModel CachedTextModel;
+
+/* What a token adds to a margin, as people read it */
+typedef struct TextTop
+{
+	char	   *token;
+	double		contribution;
+} TextTop;
+
+extern TextScratch *TextScratchCreate(bool explain);
 extern TextScratch *TextScratchShared(void);
+extern CachedTextModel *TextModelHold(struct varlena *stored);
+extern void TextModelLetGo(CachedTextModel *held);
+extern double TextModelMargin(const CachedTextModel *held, TextScratch *scratch);
+extern int	TextModelTop(const CachedTextModel *held, TextScratch *scratch, int top, TextTop *found);
+
+/* text_model_learn.c: what learns */
+extern Datum TextModelKnown(Oid relation, TimestampTz at, bool *isnull);
 
 /* text_model_parts.c: parts of a message from SQL values */
 extern void TextPartsFromText(TextParts *parts, const text *content);

@@ -86,7 +86,7 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 SELECT recv('01000000' || '00000001' || '0000000000000000' || '0000000000000000');  -- no entry: good
 SELECT recv('02000000' || '00000001' || '0000000000000000' || '0000000000000000');  -- version 2
-SELECT recv('01020000' || '00000001' || '0000000000000000' || '0000000000000000');  -- unknown flag
+SELECT recv('01040000' || '00000001' || '0000000000000000' || '0000000000000000');  -- unknown flag
 SELECT recv('01000001' || '00000001' || '0000000000000000' || '0000000000000000');  -- the entry is missing
 SELECT recv('01000000' || '80000000' || '0000000000000000' || '0000000000000000');  -- revision < 0
 SELECT recv('01000000' || '00000001' || '7ff8000000000000' || '0000000000000000');  -- prior NaN
@@ -100,5 +100,36 @@ SELECT recv('01000001' || '00000001' || '0000000000000000' || '0000000000000000'
 SELECT recv('01000001' || '00000001' || '0000000000000000' || '0000000000000000' || '0001ff' || '3ff0000000000000' || '00000001' || '61');  -- evidence is missing
 SELECT recv('01000000' || '00000001' || '0000000000000000' || '0000000000000000' || '00');  -- a byte too many
 
-DROP TABLE ledger, copied;
+-- states behind the entries: count, and each with its kind, state, name
+SELECT recv('01020000' || '00000001' || '0000000000000000' || '0000000000000000' || '01' || '00' || '0000000000000007' || '00000001' || '61');  -- good
+SELECT recv('01030000' || '00000001' || '0000000000000000' || '0000000000000000' || '02' || '01' || '7fffffffffffffff' || '00000001' || '61' || '02' || '0000000000000000' || '00000001' || '62');  -- degraded, too
+SELECT recv('01020000' || '00000001' || '0000000000000000' || '0000000000000000');  -- the count is missing
+SELECT recv('01020000' || '00000001' || '0000000000000000' || '0000000000000000' || '00');  -- there are none
+SELECT recv('01020000' || '00000001' || '0000000000000000' || '0000000000000000' || '01' || '03' || '0000000000000007' || '00000001' || '61');  -- kind 3
+SELECT recv('01020000' || '00000001' || '0000000000000000' || '0000000000000000' || '01' || '00' || 'ffffffffffffffff' || '00000001' || '61');  -- state < 0
+SELECT recv('01020000' || '00000001' || '0000000000000000' || '0000000000000000' || '01' || '00' || '0000000000000007' || '00000001' || 'ff');  -- not UTF-8
+SELECT recv('01020000' || '00000001' || '0000000000000000' || '0000000000000000' || '02' || '00' || '0000000000000007' || '00000001' || '61');  -- one is missing
+SELECT recv('01000000' || '00000001' || '0000000000000000' || '0000000000000000' || '01' || '00' || '0000000000000007' || '00000001' || '61');  -- no flag
+CREATE TABLE stated (n int, a assay.attribution);
+INSERT INTO stated VALUES (1, '{"revision": 1, "prior": 0, "margin": 0, "entries": [], "states": [["list", "é\"", 0], ["list", "b", 127], ["phrases", "b", 128], ["text_model", "b", 9007199254740993], ["text_model", "c", 9100000000000000000]]}'),
+	(2, '{"revision": 1, "prior": 0, "margin": 1, "degraded": true, "states": [["list", "a", 16384]], "entries": [{"detector": "r", "kind": "rule", "contribution": 1, "hit": true, "signals": [["x", "1"]]}]}'),
+	(3, '{"revision": 1, "prior": 0, "margin": 0, "entries": [], "states": []}');
+SELECT n, a, a::text::assay.attribution::text = a::text AS same FROM stated ORDER BY n;
+SELECT n, s.* FROM stated, assay.states(a) s ORDER BY n;
+SELECT n, assay.state(a, 'list', 'a') AS list_a, assay.state(a, 'text_model', 'b') AS text_b, assay.state(a, 'list', 'nothing') AS nothing, assay.hits(a), assay.degraded(a) FROM stated ORDER BY n;
+SELECT assay.state(a, 'lists', 'a') FROM stated;
+SELECT assay.ledger(a) FROM stated WHERE n = 2;
+SELECT '{"revision": 1, "prior": 0, "margin": 0, "entries": [], "states": {}}'::assay.attribution;
+SELECT '{"revision": 1, "prior": 0, "margin": 0, "entries": [], "states": [1]}'::assay.attribution;
+SELECT '{"revision": 1, "prior": 0, "margin": 0, "entries": [], "states": [["list", "a"]]}'::assay.attribution;
+SELECT '{"revision": 1, "prior": 0, "margin": 0, "entries": [], "states": [["dog", "a", 1]]}'::assay.attribution;
+SELECT '{"revision": 1, "prior": 0, "margin": 0, "entries": [], "states": [["list", 1, 1]]}'::assay.attribution;
+SELECT '{"revision": 1, "prior": 0, "margin": 0, "entries": [], "states": [["list", "a", "1"]]}'::assay.attribution;
+SELECT '{"revision": 1, "prior": 0, "margin": 0, "entries": [], "states": [["list", "a", -1]]}'::assay.attribution;
+SELECT '{"revision": 1, "prior": 0, "margin": 0, "entries": [], "states": [["list", "a", 1e19]]}'::assay.attribution;
+-- limits at n and n + 1
+SELECT count(*) FROM assay.states(format('{"revision": 1, "prior": 0, "margin": 0, "entries": [], "states": [%s]}', (SELECT string_agg(format('["list", "l%s", 1]', i), ',') FROM generate_series(1, 255) i))::assay.attribution);
+SELECT count(*) FROM assay.states(format('{"revision": 1, "prior": 0, "margin": 0, "entries": [], "states": [%s]}', (SELECT string_agg(format('["list", "l%s", 1]', i), ',') FROM generate_series(1, 256) i))::assay.attribution);
+
+DROP TABLE ledger, copied, stated;
 DROP FUNCTION recv;

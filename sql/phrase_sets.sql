@@ -11,6 +11,10 @@ SELECT (assay.phrase_summary('bec', t)).* FROM unnest('{Please buy a Gift  card 
 SELECT assay.phrase_hits('bec', NULL), assay.phrase_hits(NULL, 'please');
 SELECT (assay.phrase_summary(assay.phrases('{a,b,a}', '{foo,bar,baz}'), 'foo bar, foo baz')).*;
 SELECT (assay.phrase_summary(assay.phrases('{}', '{}'), 'foo')).*;
+-- behind 1,000 places, what occurs counts once
+SELECT f.names, f.themes, f.counts, f.weight, cardinality(f.spans) / 2 AS places
+FROM unnest('{998,999,1000,1001}'::int[]) n, assay.phrase_summary('bec', repeat('gift card ', n) || 'and please send') f;
+SELECT f.names, f.counts, f.weight, cardinality(f.spans) / 2 AS places FROM unnest('{999,1000}'::int[]) n, assay.phrase_summary(assay.phrases('{a,b}', '{foo,bar}'), repeat('foo ', n) || 'bar') f;
 -- the places are those of phrase_matches
 SELECT spans = (SELECT array_agg(ARRAY[m.start_pos, m.end_pos] ORDER BY m.start_pos, m.end_pos) FROM assay.phrase_matches(assay.phrases_of('bec', 2), t) m)
 FROM unnest('{éé gift card gift card,please please}'::text[]) t, assay.phrase_summary('bec', t);

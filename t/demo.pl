@@ -18,7 +18,7 @@ sub sql { return $node->safe_psql('postgres', shift); }
 sub file { foreach my $f (@_) { sql("\\i $f"); } return; }
 
 sql('CREATE EXTENSION pg_assay');
-file('schema.sql');
+file('schema.sql', 'lists.sql');
 
 # 40 days of mail of 25 senders to 4 recipients; every fifth answers an earlier
 # message; senders 20 and above are malicious. Deterministic, to the second.
@@ -90,7 +90,10 @@ sql(q{
 	SELECT assay.refresh_baseline(baseline) FROM assay.baseline_info;
 	SELECT assay.learn('mail');
 });
-is(sql("SELECT count(text_margin) > 200 AND min(text_margin) < 0 AND max(text_margin) > 0 FROM message_signals"), 't', 'the text model says something');
+is(sql(q{SELECT count(*) FILTER (WHERE l.contribution < 0) > 100 AND count(*) FILTER (WHERE l.contribution > 0) > 20
+	FROM message_signals m, assay.score('inbound', m, at => m.received_at) x, assay.ledger(x.attribution) l WHERE l.detector = 'text'}), 't', 'the text model says something');
+is(sql(q{SELECT string_agg(DISTINCT s.kind || ' ' || s.name, ', ') FROM inbound_decision d, assay.states(d.attribution) s}),
+	'list brand, list brand_domain, list free_mail, list people, list shared_domain, phrases traits, phrases wording, text_model mail', 'ledgers name the states of what was looked into');
 is(sql('SELECT count(*) FROM (SELECT * FROM seen EXCEPT SELECT * FROM message_signals) x'), 0,
 	'signals are the same after later mail and labels');
 is(sql(q{SELECT count(*) FROM inbound_decision d JOIN message_signals m USING (id)
@@ -135,6 +138,16 @@ is(signals('mailer_outlook, outlook_forged', headers => q{'{"x-mailer": ["Micros
 is(signals('mailer_desktop, mailer_missing', subject => q{E'x\nmailer: mutt'}), 'f t', 'a subject cannot pose as a header');
 is(signals('link_mismatches', link_texts => q{'{https://bank.example.com/,www.shop.example.org,here}'},
 	link_hrefs => q{'{http://evil.example.net/,http://shop.example.org/,http://evil.example.net/}'}), '1', 'links that lie');
+is(signals('claims_name, from_brand, lookalike_domain', from_name => q{'PayPaI Support'}, from_domain => q{'paypa1.com'}), 't f t', 'names that lie');
+is(signals('claims_name, from_brand, lookalike_domain', from_name => q{'PayPal'}, from_domain => q{'mail.paypal.com'}), 't t f', 'a name by right');
+is(signals('invisible_words, mixed_script_words', body_text => q{E'pay\\u200bpal pаypal'}), '1 1', 'letters that lie');
+is(signals('url_hidden_hosts, url_of_brand', urls => q{ARRAY['http://paypal.com@evil.test/', 'https://www.ebay.com/']}), '1 t', 'hosts that lie');
+is(signals('dmarc_failed, authenticated', from_domain => q{'a.example'}, headers => q{'{"authentication-results": ["mx.example.org; dmarc=fail header.from=a.example"]}'}), 't f', 'not authenticated');
+is(sql(q{BEGIN; ALTER TABLE message DISABLE TRIGGER decide;
+	INSERT INTO message (id, received_at, from_addr, body_text) SELECT 9000 + i, '2024-06-01 10:00Z'::timestamptz + i * interval '1 hour', format('u%s@x%s.example', i, i % 3),
+		format('Dear Mr Smith%s, your parcel %s waits for you, please pay the fee at http://x%s.example/pay within a day', i, i, i) FROM generate_series(0, 30) i;
+	SELECT string_agg(concat_ws(' ', id, alike, alike_senders), ', ' ORDER BY id) FROM message_signals WHERE id IN (9000, 9003, 9030); ROLLBACK}),
+	'9000 0 0, 9003 3 3, 9030 23 23', 'messages alike in the day before');
 is(signals('fake_reply, threaded', subject => q{'Re: you'}), 't f', 'a reply to nothing');
 is(signals('money_phrases, pitch_themes', body_text => q{E'Make\n money  fast: double your cash'}), '3 1', 'phrases');
 is(signals('list_mail, opt_out_phrases', list_id => q{'<l.example>'}, body_text => q{E'hello\n_____________________\nto unsubscribe'}),

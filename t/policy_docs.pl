@@ -24,6 +24,7 @@ note($err);
 
 # what the page shows of results is so
 like($out, qr/^\s+1 \| suspicious \| 0\.818\n\s+2 \| safe       \| 0\.018$/m, 'verdicts');
+like($out, qr/^\s+list \| blocked \|\s+1$/m, 'the state of a list');
 like($out, qr/\|\s+money\s+\|\s+3 \|/, 'explained');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM assay.policies}), '2', 'the document made another policy');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM inbound_decision WHERE degraded}), '1', 'one decision was degraded');

@@ -26,6 +26,13 @@ $node->safe_psql('source', q{
 	SELECT assay.alter_detector('dumped', 'a', weight => 2);
 	SELECT assay.create_guard('dumped', 'g', 'n = 7');
 	SELECT assay.exclude('dumped', 'e', 'g', mutes => '{a}', reason => 'test');
+	INSERT INTO dumped_label (id, malicious, source, labelled_at) SELECT i, i % 2 = 0, 'test', '2024-01-01 00:00Z' FROM generate_series(1, 10) i;
+	CREATE VIEW learnt AS SELECT id, CASE WHEN id % 2 = 0 THEN 'even' ELSE 'odd' END AS word FROM generate_series(1, 10) id;
+	SELECT assay.create_text_model('parity', 'learnt', 'word', 'dumped_label'), assay.learn('parity');
+	SELECT assay.create_detector('dumped', 't', text_model => 'parity', text => $$CASE WHEN n % 2 = 0 THEN 'even' ELSE 'odd' END$$, mode => 'live');
+	SELECT assay.create_list('listed');
+	INSERT INTO assay.list (set, value) VALUES ('listed', '7');
+	SELECT assay.create_detector('dumped', 'l', 'in_list(''listed'', n::text)', mode => 'live');
 	CREATE TRIGGER decide AFTER INSERT ON message REFERENCING NEW TABLE AS new
 		FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('dumped');
 	INSERT INTO message SELECT i, i FROM generate_series(1, 10) i;
@@ -52,6 +59,9 @@ for my $db ('source', 'target')
 }
 my $decisions = q{SELECT id, revision, verdict, score, attribution::text, signals FROM dumped_decision ORDER BY id, revision};
 is($node->safe_psql('target', $decisions), $node->safe_psql('source', $decisions), 'the same decisions afterwards');
+is($node->safe_psql('target', q{SELECT string_agg(DISTINCT concat_ws(' ', s.kind, s.name, s.state), ', '), bool_and((l.contribution > 0) = (m.n % 2 = 0))
+	FROM dumped_decision d JOIN message m USING (id), assay.ledger(d.attribution) l, assay.states(d.attribution) s WHERE l.detector = 't'}),
+	'list listed 1, text_model parity 2024010100000010|t', 'a text model and a list in known states');
 is($node->safe_psql('source', q{SELECT count(*) FROM signals s JOIN dumped_decision d USING (id), assay.score('dumped', s) x
 	WHERE x.attribution::text <> d.attribution::text}), '0', 'a replay is the same');
 

@@ -195,12 +195,13 @@ my %score = $results[0] =~ /^(\d+)\|(\S+)$/mg;
 ok((!grep { ($_ % 3 == 0) != ($score{$_} > 0) } keys %score) && keys %score == 200, 'the first example tells the two kinds apart');
 like($results[1], qr/^mail_version\n200\n/, 'the second learns');
 like($results[2], qr/^\d+\|-?[\d.]+$/m, 'the third scores as it was');
+like($results[3], qr/^\d+\|0\.\d+\|\[\[".*click/m, 'the fourth is a detector, with tokens in the ledger');
 is($node->safe_psql('docs', q{SELECT count(*) FILTER (WHERE (s.text_margin > 0) <> (m.id % 3 = 0)), count(s.text_margin) > 150
-	FROM mail_signals s JOIN message m USING (id)}), '0|t', 'the fourth is a signal');
-is($node->safe_psql('docs', q{SELECT count(*) FILTER (WHERE abs(assay.margin((assay.score('by_words', s)).attribution) + 1 - s.text_margin) > 1e-6)
-	FROM mail_signals s WHERE s.text_margin IS NOT NULL}), '0', '... and a detector of weight 1');
-is($results[4], '20', 'the fifth takes out a batch');
-like($results[5], qr/^subject: Cheap\|[\d.]+$/m, 'the sixth explains');
+	FROM mail_signals s JOIN message m USING (id)}), '0|t', 'the fifth is a signal');
+is($node->safe_psql('docs', q{SELECT count(*) FILTER (WHERE abs(assay.margin((assay.score('by_words', s, at => s.received_at)).attribution) + 1 - coalesce(s.text_margin, 0)) > 1e-6)
+	FROM mail_signals s}), '0', '... which the detector of weight 1 adds');
+is($results[5], '20', 'the sixth takes out a batch');
+like($results[6], qr/^subject: Cheap\|[\d.]+$/m, 'the seventh explains');
 
 $node->stop;
 done_testing();

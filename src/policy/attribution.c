@@ -35,7 +35,16 @@ typedef struct EvidenceReader
 	double		contribution;
 } EvidenceReader;
 
+/* One state behind the entries */
+typedef struct StateReader
+{
+	uint8		kind;
+	Span		name;
+	int64		state;
+} StateReader;
+
 static const char *const kind_names[] = {"rule", "model", "exclusion", "signals"};
+static const char *const set_names[] = {"list", "phrases", "text_model"};
 
 /*
  * Building
@@ -60,6 +69,7 @@ AttributionBegin(AttributionBuilder *b)
 		resetStringInfo(&b->buf);
 	b->nentries = 0;
 	b->nevidence = 0;
+	b->nstates = 0;
 	appendStringInfoSpaces(&b->buf, offsetof(Attribution, entries));
 }
 
@@ -113,6 +123,29 @@ AttributionEvidence(AttributionBuilder *b, const char *name,
 }
 
 /*
+ * Add in which state a list, phrase set or text model was; after the entries.
+ */
+void
+AttributionState(AttributionBuilder *b, AttributionSet kind, const char *name, int64 state)
+{
+	uint64		rest = (uint64) state;
+
+	if (b->nstates >= ATTRIBUTION_STATES_MAX)
+		return;
+	if (b->nstates == 0)
+	{
+		b->states_at = b->buf.len;
+		appendStringInfoChar(&b->buf, 0);
+	}
+	appendStringInfoChar(&b->buf, (char) kind);
+	for (; rest >= 0x80; rest >>= 7)
+		appendStringInfoChar(&b->buf, (char) (0x80 | (rest & 0x7f)));
+	appendStringInfoChar(&b->buf, (char) rest);
+	AppendPiece(&b->buf, name, strlen(name));
+	b->buf.data[b->states_at] = (char) ++b->nstates;
+}
+
+/*
  * The finished ledger, palloc'd in the current memory context.
  */
 Attribution *
@@ -124,7 +157,7 @@ AttributionFinish(AttributionBuilder *b, int revision, double prior,
 	memcpy(a, b->buf.data, b->buf.len);
 	SET_VARSIZE(a, b->buf.len);
 	a->version = ATTRIBUTION_VERSION;
-	a->flags = degraded ? ATTRIBUTION_DEGRADED : 0;
+	a->flags = (degraded ? ATTRIBUTION_DEGRADED : 0) | (b->nstates > 0 ? ATTRIBUTION_STATES : 0);
 	a->nentries = b->nentries;
 	a->revision = revision;
 	a->prior = prior;
@@ -197,6 +230,68 @@ ReadEvidence(const char **p, const char *end, const EntryReader *e,
 	return true;
 }
 
+static void
+Corrupt(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("attribution is corrupt")));
+}
+
+/* How many states follow the entries, behind which *p stands */
+static bool
+ReadStateCount(const char **p, const char *end, const Attribution *a, uint8 *n)
+{
+	*n = 0;
+	if (!(a->flags & ATTRIBUTION_STATES))
+		return true;
+	return ReadBytes(p, end, n, 1) && *n > 0;
+}
+
+static bool
+ReadState	(const char **p, const char *end, StateReader *s)
+{
+	uint64		state = 0;
+	uint8		byte = 0x80;
+
+	if (!ReadBytes(p, end, &s->kind, 1) || s->kind > ATTRIBUTION_SET_MAX)
+		return false;
+	for (int shift = 0; byte & 0x80; shift += 7)
+	{
+		/* nine bytes hold all that a state can be */
+		if (shift > 56 || !ReadBytes(p, end, &byte, 1))
+			return false;
+		state |= (uint64) (byte & 0x7f) << shift;
+	}
+	s->state = (int64) state;
+	return ReadSpan(p, end, &s->name);
+}
+
+/* Go behind the entries, to the states; error where the bytes can't be. */
+static uint8
+SkipToStates(const char **p, const char *end, const Attribution *a)
+{
+	uint8		n;
+
+	for (int i = 0; i < a->nentries; i++)
+	{
+		EntryReader e;
+
+		if (!ReadEntry(p, end, &e))
+			Corrupt();
+		for (int j = 0; j < e.nevidence; j++)
+		{
+			EvidenceReader v;
+
+			if (!ReadEvidence(p, end, &e, &v))
+				Corrupt();
+		}
+	}
+	if (!ReadStateCount(p, end, a, &n))
+		Corrupt();
+	return n;
+}
+
 static bool
 SpanIsText(const Span *s)
 {
@@ -212,10 +307,11 @@ CheckAttribution(const Attribution *a)
 {
 	const char *p = a->entries;
 	const char *end = (const char *) a + VARSIZE(a);
+	uint8		nstates;
 
 	if (VARSIZE(a) < offsetof(Attribution, entries) ||
 		a->version != ATTRIBUTION_VERSION ||
-		(a->flags & ~ATTRIBUTION_DEGRADED) || a->revision < 0 ||
+		(a->flags & ~(ATTRIBUTION_DEGRADED | ATTRIBUTION_STATES)) || a->revision < 0 ||
 		!isfinite(a->prior) || !isfinite(a->margin))
 		return false;
 	for (int i = 0; i < a->nentries; i++)
@@ -235,15 +331,16 @@ CheckAttribution(const Attribution *a)
 				return false;
 		}
 	}
-	return p == end;
-}
+	if (!ReadStateCount(&p, end, a, &nstates))
+		return false;
+	for (int i = 0; i < nstates; i++)
+	{
+		StateReader state;
 
-static void
-Corrupt(void)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_DATA_CORRUPTED),
-			 errmsg("attribution is corrupt")));
+		if (!ReadState(&p, end, &state) || !SpanIsText(&state.name))
+			return false;
+	}
+	return p == end;
 }
 
 /* An argument: has at least a header, and is of our version. */
@@ -262,6 +359,7 @@ LedgerBegin(LedgerReader *r, const Attribution *a)
 	r->p = a->entries;
 	r->end = (const char *) a + VARSIZE(a);
 	r->left = a->nentries;
+	r->states = (a->flags & ATTRIBUTION_STATES) != 0;
 }
 
 /*
@@ -275,7 +373,7 @@ LedgerNext(LedgerReader *r, EntryReader *e)
 
 	if (r->left == 0)
 	{
-		if (p != r->end)
+		if (p != r->end && !r->states)
 			Corrupt();
 		return false;
 	}
@@ -366,6 +464,28 @@ AppendEvidenceJson(StringInfo out, const EntryReader *e, const char **p,
 	appendStringInfoChar(out, object ? '}' : ']');
 }
 
+/* , "states": [["list", "blocked", 7], ...] */
+static void
+AppendStatesJson(StringInfo out, const Attribution *a, const char *p, const char *end)
+{
+	uint8		n;
+
+	if (!ReadStateCount(&p, end, a, &n))
+		Corrupt();
+	for (int i = 0; i < n; i++)
+	{
+		StateReader s;
+
+		if (!ReadState(&p, end, &s))
+			Corrupt();
+		appendStringInfo(out, "%s[\"%s\", ", i == 0 ? ", \"states\": [" : ", ", set_names[s.kind]);
+		AppendJsonSpan(out, &s.name);
+		appendStringInfo(out, ", " INT64_FORMAT "]", s.state);
+	}
+	if (n > 0)
+		appendStringInfoChar(out, ']');
+}
+
 PG_FUNCTION_INFO_V1(attribution_out);
 Datum
 attribution_out(PG_FUNCTION_ARGS)
@@ -422,7 +542,9 @@ attribution_out(PG_FUNCTION_ARGS)
 		}
 		appendStringInfoChar(&out, '}');
 	}
-	appendStringInfoString(&out, "]}");
+	appendStringInfoChar(&out, ']');
+	AppendStatesJson(&out, a, p, end);
+	appendStringInfoChar(&out, '}');
 	PG_RETURN_CSTRING(out.data);
 }
 
@@ -565,6 +687,56 @@ ReadEntryJson(AttributionBuilder *b, JsonbValue *item)
 	ReadSignalsJson(b, entry);
 }
 
+/* Number of what a state is of, by its name, or -1 */
+static int
+SetKind(const char *kind, int len)
+{
+	for (int i = 0; i <= ATTRIBUTION_SET_MAX; i++)
+		if (strlen(set_names[i]) == len && memcmp(set_names[i], kind, len) == 0)
+			return i;
+	return -1;
+}
+
+static void
+ReadStateJson(AttributionBuilder *b, JsonbValue *item)
+{
+	JsonbContainer *c = item->type == jbvBinary ? item->val.binary.data : NULL;
+	JsonbValue *number;
+	char	   *kind;
+	double		size;
+
+	if (c == NULL || !JsonContainerIsArray(c) || JsonContainerIsScalar(c) || JsonContainerSize(c) != 3)
+		InvalidText("A state must be [kind, name, state].");
+	kind = JsonString(getIthJsonbValueFromContainer(c, 0), "kind of a state", false);
+	if (SetKind(kind, strlen(kind)) < 0)
+		InvalidText("The kind of a state must be list, phrases or text_model.");
+	number = getIthJsonbValueFromContainer(c, 2);
+	size = JsonDouble(number, "state");
+	if (!(size >= 0 && size < 9.2e18))
+		InvalidText("\"state\" is out of range.");
+	AttributionState(b, SetKind(kind, strlen(kind)),
+					 JsonString(getIthJsonbValueFromContainer(c, 1), "name of a state", false),
+					 DatumGetInt64(DirectFunctionCall1(numeric_int8, NumericGetDatum(number->val.numeric))));
+}
+
+static void
+ReadStatesJson(AttributionBuilder *b, JsonbContainer *root)
+{
+	JsonbValue	states;
+	JsonbContainer *c;
+
+	if (JsonKey(root, "states", &states) == NULL)
+		return;
+	if (states.type != jbvBinary || JsonContainerIsScalar(states.val.binary.data) ||
+		!JsonContainerIsArray(states.val.binary.data))
+		InvalidText("\"states\" must be an array.");
+	c = states.val.binary.data;
+	if (JsonContainerSize(c) > ATTRIBUTION_STATES_MAX)
+		InvalidText(psprintf("An attribution cannot have more than %d states.", ATTRIBUTION_STATES_MAX));
+	for (int i = 0; i < JsonContainerSize(c); i++)
+		ReadStateJson(b, getIthJsonbValueFromContainer(c, i));
+}
+
 PG_FUNCTION_INFO_V1(attribution_in);
 Datum
 attribution_in(PG_FUNCTION_ARGS)
@@ -596,6 +768,7 @@ attribution_in(PG_FUNCTION_ARGS)
 	AttributionBegin(&b);
 	for (int i = 0; i < JsonContainerSize(entries); i++)
 		ReadEntryJson(&b, getIthJsonbValueFromContainer(entries, i));
+	ReadStatesJson(&b, root);
 	a = AttributionFinish(&b, (int) revision, prior, margin,
 						  JsonFlag(root, "degraded"));
 	if (!CheckAttribution(a))
@@ -618,6 +791,27 @@ SendSpan(StringInfo buf, const Span *s)
 	pq_sendbytes(buf, text, len);
 	if (text !=s->data)
 		pfree(text);
+}
+
+static void
+SendStates(StringInfo buf, const Attribution *a, const char *p, const char *end)
+{
+	uint8		n;
+
+	if (!ReadStateCount(&p, end, a, &n))
+		Corrupt();
+	if (n > 0)
+		pq_sendint8(buf, n);
+	for (int i = 0; i < n; i++)
+	{
+		StateReader s;
+
+		if (!ReadState(&p, end, &s))
+			Corrupt();
+		pq_sendint8(buf, s.kind);
+		pq_sendint64(buf, s.state);
+		SendSpan(buf, &s.name);
+	}
 }
 
 PG_FUNCTION_INFO_V1(attribution_send);
@@ -667,6 +861,7 @@ attribution_send(PG_FUNCTION_ARGS)
 				pq_sendfloat8(&buf, v.contribution);
 		}
 	}
+	SendStates(&buf, a, p, end);
 	PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
 }
 
@@ -693,6 +888,24 @@ RecvString(StringInfo buf)
 	return s;
 }
 
+static void
+RecvStates(StringInfo buf, AttributionBuilder *b)
+{
+	int			n = pq_getmsgbyte(buf);
+
+	if (n == 0)
+		InvalidBinary();
+	for (int i = 0; i < n; i++)
+	{
+		int			kind = pq_getmsgbyte(buf);
+		int64		state = pq_getmsgint64(buf);
+
+		if (kind > ATTRIBUTION_SET_MAX || state < 0)
+			InvalidBinary();
+		AttributionState(b, kind, RecvString(buf), state);
+	}
+}
+
 PG_FUNCTION_INFO_V1(attribution_recv);
 Datum
 attribution_recv(PG_FUNCTION_ARGS)
@@ -711,7 +924,7 @@ attribution_recv(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
 				 errmsg("unsupported version %d of type attribution", version)));
-	if (flags & ~ATTRIBUTION_DEGRADED)
+	if (flags & ~(ATTRIBUTION_DEGRADED | ATTRIBUTION_STATES))
 		InvalidBinary();
 
 	AttributionBegin(&b);
@@ -739,7 +952,9 @@ attribution_recv(PG_FUNCTION_ARGS)
 								b.is_model ? pq_getmsgfloat8(buf) : 0);
 		}
 	}
-	a = AttributionFinish(&b, revision, prior, margin, flags != 0);
+	if (flags & ATTRIBUTION_STATES)
+		RecvStates(buf, &b);
+	a = AttributionFinish(&b, revision, prior, margin, (flags & ATTRIBUTION_DEGRADED) != 0);
 	if (!CheckAttribution(a))
 		InvalidBinary();
 	PG_RETURN_POINTER(a);
@@ -840,4 +1055,69 @@ attribution_ledger(PG_FUNCTION_ARGS)
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
 	return (Datum) 0;
+}
+
+/*
+ * states(attribution): a row for each list, phrase set and text model that the
+ * ledger names
+ */
+PG_FUNCTION_INFO_V1(attribution_states);
+Datum
+attribution_states(PG_FUNCTION_ARGS)
+{
+	Attribution *a = PG_GETARG_ATTRIBUTION_P(0);
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	const char *p = a->entries;
+	const char *end = (const char *) a + VARSIZE(a);
+	uint8		n;
+
+	InitMaterializedSRF(fcinfo, 0);
+	n = SkipToStates(&p, end, a);
+	for (int i = 0; i < n; i++)
+	{
+		Datum		values[3];
+		bool		nulls[3] = {0};
+		StateReader s;
+
+		if (!ReadState(&p, end, &s))
+			Corrupt();
+		CheckLedgerName(&s.name);
+		values[0] = CStringGetTextDatum(set_names[s.kind]);
+		values[1] = SpanText(&s.name, &nulls[1]);
+		values[2] = Int64GetDatum(s.state);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+/* state(attribution, kind, name): that state alone, or NULL */
+PG_FUNCTION_INFO_V1(attribution_state);
+Datum
+attribution_state(PG_FUNCTION_ARGS)
+{
+	Attribution *a = PG_GETARG_ATTRIBUTION_P(0);
+	text	   *kind = PG_GETARG_TEXT_PP(1);
+	text	   *wanted = PG_GETARG_TEXT_PP(2);
+	int			number = SetKind(VARDATA_ANY(kind), VARSIZE_ANY_EXHDR(kind));
+	const char *p = a->entries;
+	const char *end = (const char *) a + VARSIZE(a);
+	uint8		n;
+
+	if (number < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unknown kind of a state"),
+				 errhint("Known are list, phrases and text_model.")));
+	n = SkipToStates(&p, end, a);
+	for (int i = 0; i < n; i++)
+	{
+		StateReader s;
+
+		if (!ReadState(&p, end, &s))
+			Corrupt();
+		if (s.kind == number && s.name.len == VARSIZE_ANY_EXHDR(wanted) &&
+			memcmp(s.name.data, VARDATA_ANY(wanted), s.name.len) == 0)
+			PG_RETURN_INT64(s.state);
+	}
+	PG_RETURN_NULL();
 }

@@ -19,6 +19,7 @@
 #include "rights.h"
 #include "rule.h"
 #include "security.h"
+#include "text_model_use.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -198,17 +199,11 @@ PatternErrorCallback(void *arg)
 	errcontext("condition of %s", (const char *) arg);
 }
 
-PG_FUNCTION_INFO_V1(assay_check_condition);
-Datum
-assay_check_condition(PG_FUNCTION_ARGS)
+/* Error unless an expression over the signals is one that the policy can have. */
+static void
+CheckRule(RuleKind kind, PolicyIdentity *id, TupleDesc desc, char *condition, char *what,
+		  List *guards, bool plan)
 {
-	char	   *policy = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	char	   *condition = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	char	   *what = text_to_cstring(PG_GETARG_TEXT_PP(2));
-	PolicyIdentity *id;
-	TupleDesc	desc = SignalsDesc(policy, &id);
-	List	   *guards = PG_GETARG_BOOL(3) ? GuardNames(policy) : NIL;
-	bool		plan = PG_GETARG_BOOL(4);
 	Security	security;
 	ErrorContextCallback callback = {error_context_stack, PatternErrorCallback, what};
 	Rule	   *rule;
@@ -221,12 +216,12 @@ assay_check_condition(PG_FUNCTION_ARGS)
 	if (!has_privs_of_role(GetUserId(), id->owner))
 	{
 		EnterOwner(&security, GetUserId(), id->search_path);
-		written = RuleParse(condition, desc, guards, what, id->owner, false);
+		written = RuleParseKind(kind, condition, desc, guards, what, id->owner, false);
 		LeaveSecurity(&security);
 		(void) CheckCalls((Node *) written->expr, NULL);
 	}
 	EnterOwner(&security, id->owner, id->search_path);
-	rule = RuleParse(condition, desc, guards, what, id->owner, plan);
+	rule = RuleParseKind(kind, condition, desc, guards, what, id->owner, plan);
 	error_context_stack = &callback;
 	/* It asks whether the owner may call each function. */
 	if (plan)
@@ -239,6 +234,43 @@ assay_check_condition(PG_FUNCTION_ARGS)
 				(errmsg("condition of %s depends on the current time", what),
 				 errdetail("A replay evaluates it as of then, and may decide otherwise."),
 				 errhint("Compare with the time of the message, a signal.")));
+}
+
+PG_FUNCTION_INFO_V1(assay_check_condition);
+Datum
+assay_check_condition(PG_FUNCTION_ARGS)
+{
+	char	   *policy = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	PolicyIdentity *id;
+	TupleDesc	desc = SignalsDesc(policy, &id);
+
+	CheckRule(RULE_CONDITION, id, desc, text_to_cstring(PG_GETARG_TEXT_PP(1)),
+			  text_to_cstring(PG_GETARG_TEXT_PP(2)),
+			  PG_GETARG_BOOL(3) ? GuardNames(policy) : NIL, PG_GETARG_BOOL(4));
+	PG_RETURN_VOID();
+}
+
+/*
+ * check_text_model(policy, text_model, content, what, run): the policy's owner,
+ * and who names it, must be able to read the text model's versions.
+ */
+PG_FUNCTION_INFO_V1(assay_check_text_model);
+Datum
+assay_check_text_model(PG_FUNCTION_ARGS)
+{
+	char	   *policy = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char	   *model_name = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	PolicyIdentity *id;
+	TupleDesc	desc = SignalsDesc(policy, &id);
+	Security	security;
+
+	if (!has_privs_of_role(GetUserId(), id->owner))
+		(void) TextModelRelation(model_name);
+	EnterOwner(&security, id->owner, id->search_path);
+	(void) TextModelRelation(model_name);
+	LeaveSecurity(&security);
+	CheckRule(RULE_CONTENT, id, desc, text_to_cstring(PG_GETARG_TEXT_PP(2)),
+			  text_to_cstring(PG_GETARG_TEXT_PP(3)), NIL, PG_GETARG_BOOL(4));
 	PG_RETURN_VOID();
 }
 

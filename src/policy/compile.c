@@ -23,6 +23,8 @@
 #include "owner.h"
 #include "protect.h"
 #include "security.h"
+#include "set_finder.h"
+#include "text_model_use.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -46,6 +48,7 @@ typedef struct Compilation
 	CompiledPolicy *p;
 	PolicyConfig *config;
 	Dependencies *dependencies;
+	SetFinder  *sets;
 	bool		protect;		/* an error costs its part only */
 } Compilation;
 
@@ -237,6 +240,7 @@ FindKeys(CompiledPolicy *p)
 typedef struct ParseJob
 {
 	Compilation *compilation;
+	RuleKind	kind;
 	const char *condition;
 	const char *what;
 	List	   *guards;
@@ -255,7 +259,7 @@ ParseCondition(void *arg)
 	MemoryContext scratch = AllocSetContextCreate(CurTransactionContext, "pg_assay condition",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(scratch);
-	Rule	   *parsed = RuleParse(job->condition, p->visible, job->guards, job->what, p->id->owner, true);
+	Rule	   *parsed = RuleParseKind(job->kind, job->condition, p->visible, job->guards, job->what, p->id->owner, true);
 	Rule	   *rule;
 
 	(void) ExecInitExpr(parsed->expr, NULL);
@@ -374,11 +378,11 @@ FindEvidence(CompiledPolicy *p, PolicyCondition *condition)
 
 /* Compile one; where that fails, it says why. */
 static void
-CompileCondition(Compilation *c, PolicyCondition *condition, const char *sql,
-				 const char *what, List *guards)
+CompileRule(Compilation *c, RuleKind kind, PolicyCondition *condition, const char *sql,
+			const char *what, List *guards)
 {
 	CompiledPolicy *p = c->p;
-	ParseJob	job = {c, sql, what, guards, NULL};
+	ParseJob	job = {c, kind, sql, what, guards, NULL};
 	ErrorData  *error = NULL;
 
 	BudgetAllow(COMPILE_PERCENT);
@@ -398,6 +402,14 @@ CompileCondition(Compilation *c, PolicyCondition *condition, const char *sql,
 		p->parallel = job.rule->parallel;
 	DependOnRule(c->dependencies, job.rule);
 	FindEvidence(p, condition);
+	FindSetsOfExpression(c->sets, (Node *) job.rule->expr);
+}
+
+static void
+CompileCondition(Compilation *c, PolicyCondition *condition, const char *sql,
+				 const char *what, List *guards)
+{
+	CompileRule(c, RULE_CONDITION, condition, sql, what, guards);
 }
 
 typedef struct BindJob
@@ -433,6 +445,44 @@ CompileModel(Compilation *c, PolicyDetector *d, Datum model, const char *what)
 		d->model = NULL;
 		NoteError(c, &d->condition, what, error);
 	}
+}
+
+static void
+BindTextModel(void *arg)
+{
+	PolicyDetector *d = arg;
+
+	d->versions = TextModelRelation(d->text_model);
+}
+
+/* A text model, and the expression for what it sees of a message */
+static void
+CompileTextModel(Compilation *c, PolicyDetector *d, ConfigDetector *from, const char *what)
+{
+	PolicyCondition *condition = &d->condition;
+	ErrorData  *error = NULL;
+
+	d->is_text = true;
+	d->text_model = pstrdup(from->text_model);
+	/* It may run queries, to put an old version together. */
+	c->p->foreign_code = true;
+	c->p->ntexts++;
+	CompileRule(c, RULE_CONTENT, condition, from->content, what, NIL);
+	/* No condition: nothing of it hits. */
+	d->content = condition->rule;
+	condition->rule = NULL;
+	condition->expr = NULL;
+	condition->nevidence = 0;
+	if (d->content == NULL)
+		return;
+	if (c->protect)
+		error = RunProtected(BindTextModel, d);
+	else
+		BindTextModel(d);
+	if (error)
+		NoteError(c, condition, what, error);
+	else
+		DependOnRelation(c->dependencies, d->versions);
 }
 
 /* Its row names a model that is not there: half a restore, or somebody's INSERT. */
@@ -500,7 +550,9 @@ CompileDetectors(Compilation *c, List *guards)
 		d->expires_at = from->expires_at;
 		d->rollout = from->rollout;
 		d->is_model = from->condition == NULL;
-		if (d->is_model && from->model == (Datum) 0)
+		if (d->is_model && from->text_model && from->content)
+			CompileTextModel(c, d, from, what);
+		else if (d->is_model && from->model == (Datum) 0)
 			BreakWithoutModel(c, &d->condition, what);
 		else if (d->is_model)
 			CompileModel(c, d, from->model, what);
@@ -670,7 +722,7 @@ PolicyCompile(PolicyConfig *config, TupleDesc desc, bool trust_all, MemoryContex
 {
 	MemoryContext old = MemoryContextSwitchTo(context);
 	CompiledPolicy *p = palloc0(sizeof(CompiledPolicy));
-	Compilation c = {p, config, d, !config->id->raise_errors && CanProtect()};
+	Compilation c = {p, config, d, NULL, !config->id->raise_errors && CanProtect()};
 	List	   *guards;
 
 	p->context = context;
@@ -688,6 +740,7 @@ PolicyCompile(PolicyConfig *config, TupleDesc desc, bool trust_all, MemoryContex
 	FindKeys(p);
 	if (desc)
 	{
+		c.sets = FindSetsBegin();
 		guards = CompileGuards(&c);
 		CompileDetectors(&c, guards);
 		CompileExclusions(&c, guards);
@@ -696,6 +749,8 @@ PolicyCompile(PolicyConfig *config, TupleDesc desc, bool trust_all, MemoryContex
 		for (int i = 0; i < POLICY_PARTS(p); i++)
 			p->nbroken += PolicyPart(p, i)->sqlstate[0] != '\0';
 		BuildPrefilter(p);
+		FindSetsOfView(c.sets, p->id->signals, d);
+		FindSetsEnd(c.sets, p, d);
 	}
 	NoteExtensionSettings();
 	BudgetNext();

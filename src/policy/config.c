@@ -341,7 +341,7 @@ ReadDetectors(PolicyConfig *c, bool drafts, MemoryContext context)
 {
 	MemoryContext spi;
 	int			n = RunQuery(psprintf("SELECT d.detector, d.condition, m.model, d.weight, d.mode = 'shadow', "
-									  "d.force_verdict, d.expires_at, d.rollout "
+									  "d.force_verdict, d.expires_at, d.rollout, m.text_model, m.content "
 									  "FROM (SELECT *, pg_catalog.row_number() OVER (ORDER BY mode = 'shadow', detector COLLATE \"C\") AS rank "
 									  "FROM assay_internal.detector WHERE policy = $1 AND from_revision <= $2 "
 									  "AND (until_revision IS NULL OR until_revision > $2) "
@@ -369,6 +369,8 @@ ReadDetectors(PolicyConfig *c, bool drafts, MemoryContext context)
 		d->force_verdict = SpiText(i, 6);
 		d->expires_at = SpiTime(i, 7);
 		d->rollout = SpiDouble(i, 8);
+		d->text_model = SpiText(i, 9);
+		d->content = SpiText(i, 10);
 	}
 	MemoryContextSwitchTo(spi);
 }

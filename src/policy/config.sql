@@ -59,10 +59,16 @@ CREATE TABLE assay_internal.detector_model (
 	policy text NOT NULL,
 	detector text NOT NULL,
 	revision int NOT NULL,
-	model assay.model NOT NULL,
-	PRIMARY KEY (policy, detector, revision)
+	model assay.model,
+	text_model text CHECK (text_model <> ''),
+	content text,
+	PRIMARY KEY (policy, detector, revision),
+	CHECK ((model IS NULL) <> (text_model IS NULL)),
+	CHECK ((text_model IS NULL) = (content IS NULL))
 );
 COMMENT ON TABLE assay_internal.detector_model IS 'models of detectors, by the revision that brought them';
+COMMENT ON COLUMN assay_internal.detector_model.text_model IS 'name of a text model (assay.text_models), in place of a model';
+COMMENT ON COLUMN assay_internal.detector_model.content IS 'SQL expression over the signals: what the text model sees of a message';
 
 CREATE TABLE assay_internal.detector (
 	policy text NOT NULL,
@@ -219,7 +225,7 @@ CREATE VIEW assay.revision WITH (security_barrier) AS
 COMMENT ON VIEW assay.revision IS 'each committed state of each policy that the user may read';
 
 CREATE VIEW assay.detector_model WITH (security_barrier) AS
-	SELECT t.policy, t.detector, t.revision, t.model
+	SELECT t.policy, t.detector, t.revision, t.model, t.text_model, t.content
 	FROM assay_internal.detector_model t
 	WHERE EXISTS (SELECT FROM assay_internal.policy p WHERE p.policy = t.policy
 		AND assay_internal.may('reader', p.decision, p.access, p.label, p.signals_view));
@@ -429,6 +435,12 @@ BEGIN
 		END IF;
 	ELSIF assay_internal.may(needed, row.policy) THEN
 		IF TG_OP = 'DELETE' OR in_time THEN
+			IF TG_OP = 'INSERT' AND TG_TABLE_NAME = 'detector_model' AND NOT assay_internal.may('owner', row.policy) THEN
+				-- Nor does a text model come that its author may not read.
+				PERFORM assay.check_text_model(row.policy, row.text_model, row.content, TG_TABLE_NAME, false)
+				WHERE NOT EXISTS (SELECT FROM assay.detector_model t
+					WHERE t.policy = row.policy AND t.text_model = row.text_model AND t.content = row.content);
+			END IF;
 			IF TG_OP = 'INSERT' AND TG_TABLE_NAME IN ('detector', 'guard', 'exclusion') AND NOT assay_internal.may('owner', row.policy) THEN
 				-- By whatever way it comes, a new condition calls nothing that its author may not.
 				PERFORM assay.check_condition(row.policy, row.condition, TG_TABLE_NAME, TG_TABLE_NAME <> 'guard', false)

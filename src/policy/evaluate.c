@@ -31,6 +31,7 @@
 #include "portability/instr_time.h"
 #include "protect.h"
 #include "security.h"
+#include "text_detector.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -340,6 +341,7 @@ MakeEvaluation(PolicyEntry *entry)
 	e->outputs = palloc0(p->desc->natts * sizeof(FmgrInfo));
 	e->sends = palloc0(p->desc->natts * sizeof(FmgrInfo));
 	e->top = palloc(Max(p->top_features, 1) * sizeof(ModelContribution));
+	TextDetectorsBegin(e);
 	if (p->prefilter)
 		e->prefilter = PrefilterScratchCreate(p->prefilter);
 	BuildGuards(e);
@@ -371,6 +373,7 @@ Release(void *arg)
 		MemoryContextDelete(e->context);
 	else
 	{
+		TextDetectorsIdle(e);
 		e->next = e->entry->idle;
 		e->entry->idle = e;
 	}
@@ -495,11 +498,15 @@ BeginOutcome(Evaluation *e, int part)
  */
 
 static void
-EvaluateModel(PolicyDetector *d, PolicyOutcome *o, TupleTableSlot *slot)
+EvaluateModel(Evaluation *e, int detector)
 {
+	PolicyDetector *d = &e->policy->detectors[detector];
+	PolicyOutcome *o = &e->outcomes[detector];
+	TupleTableSlot *slot = e->slot;
+
 	slot_getallattrs(slot);
-	o->margin = ModelMarginSlotValues(d->model, d->binding, slot->tts_values,
-									  slot->tts_isnull);
+	o->margin = d->is_text ? TextDetectorMargin(e, detector) :
+		ModelMarginSlotValues(d->model, d->binding, slot->tts_values, slot->tts_isnull);
 	if (!(fabs(o->margin) <= MARGIN_MAX))
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
@@ -582,7 +589,7 @@ EvaluatePart(Evaluation *e, int part)
 		return;
 	if (part < p->ndetectors && p->detectors[part].is_model)
 	{
-		EvaluateModel(&p->detectors[part], o, e->slot);
+		EvaluateModel(e, part);
 		return;
 	}
 	EvaluateItsGuards(e, condition->rule);
@@ -738,7 +745,7 @@ EvaluateTogether(Evaluation *e, List **faults)
 		if (o->evaluated && !HasFailed(o) && !IsApart(e, i))
 		{
 			if (d->is_model)
-				EvaluateModel(d, o, e->slot);
+				EvaluateModel(e, i);
 			else
 				o->hit = ChunkHit(e, i);
 		}
@@ -830,7 +837,7 @@ SampleTime(Evaluation *e)
 		return;
 	INSTR_TIME_SET_CURRENT(start);
 	if (p->detectors[i].is_model)
-		EvaluateModel(&p->detectors[i], o, e->slot);
+		EvaluateModel(e, i);
 	else
 		(void) EvaluateSingle(e, p->detectors[i].condition.rule, &e->single[i]);
 	INSTR_TIME_SET_CURRENT(end);

@@ -16,6 +16,7 @@
 #include "mb/pg_wchar.h"
 #include "port/pg_bitutils.h"
 #include "protect.h"
+#include "text_detector.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
@@ -129,18 +130,45 @@ typedef struct EvidenceJob
 	PolicyDetector *detector;	/* with a model */
 } EvidenceJob;
 
+/*
+ * The top tokens of a text model.  They have no value but that they are there:
+ * an empty one.
+ */
+static void
+WriteTokens(Evaluation *e, PolicyDetector *d)
+{
+	int			n = TextDetectorTop(e, d - e->policy->detectors);
+
+	for (int i = 0; i < n; i++)
+	{
+		char	   *token = e->top_tokens[i].token;
+		int			len = strlen(token);
+
+		if (len > ATTRIBUTION_VALUE_MAX)
+			token[pg_mbcliplen(token, len, ATTRIBUTION_VALUE_MAX)] = '\0';
+		AttributionEvidence(&e->builder, token, "", 0,
+							e->top_tokens[i].contribution * d->weight);
+	}
+}
+
 /* The top features of a model, whose SHAP values take far longer than its margin */
 static void
 WriteFeatures(EvidenceJob *job)
 {
 	Evaluation *e = job->evaluation;
 	PolicyDetector *d = job->detector;
+	int			n;
 	double		expected;
 	double		margin;
-	int			n = ModelExplainSlotValues(d->model, d->binding, e->slot->tts_values,
-										   e->slot->tts_isnull, e->policy->top_features,
-										   e->top, &expected, &margin);
 
+	if (d->is_text)
+	{
+		WriteTokens(e, d);
+		return;
+	}
+	n = ModelExplainSlotValues(d->model, d->binding, e->slot->tts_values,
+							   e->slot->tts_isnull, e->policy->top_features,
+							   e->top, &expected, &margin);
 	for (int i = 0; i < n; i++)
 	{
 		ModelContribution *c = &e->top[i];
@@ -343,6 +371,7 @@ Conclude(Evaluation *e, PolicyDecision *decision, MemoryContext result, bool pro
 	SumUp(e, decision);
 	AddDetectors(e, decision->score >= explain_from || decision->verdict > 0, protect);
 	AddExclusions(e, protect);
+	AddStates(e);
 	old = MemoryContextSwitchTo(result);
 	decision->attribution = AttributionFinish(&e->builder, p->id->revision, p->prior,
 											  decision->margin, decision->degraded);

@@ -216,7 +216,8 @@ CREATE FUNCTION assay.check_policy(policy text, run boolean DEFAULT true) RETURN
 BEGIN
 	PERFORM assay.check_condition(check_policy.policy, g.condition, format('guard "%s"', g.guard), false, run) FROM assay.guard g
 	WHERE g.policy = check_policy.policy AND g.until_revision IS NULL;
-	PERFORM assay.check_condition(check_policy.policy, d.condition, format('detector "%s"', d.detector), true, run), assay.check_model(check_policy.policy, m.model)
+	PERFORM assay.check_condition(check_policy.policy, d.condition, format('detector "%s"', d.detector), true, run), assay.check_model(check_policy.policy, m.model),
+		assay.check_text_model(check_policy.policy, m.text_model, m.content, format('detector "%s"', d.detector), run)
 	FROM assay.detector d
 	LEFT JOIN assay.detector_model m ON m.policy = d.policy AND m.detector = d.detector AND m.revision = d.model_revision
 	WHERE d.policy = check_policy.policy AND d.until_revision IS NULL AND d.mode <> 'retired';
@@ -226,14 +227,14 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay.check_policy(text, boolean) IS 'error unless all conditions, models, mutes and verdicts of a policy are valid';
 
-CREATE FUNCTION assay_internal.conditions(policy text, OUT what text, OUT condition text, OUT model assay.model) RETURNS SETOF record
+CREATE FUNCTION assay_internal.conditions(policy text, OUT what text, OUT condition text, OUT model assay.model, OUT text_model text, OUT content text) RETURNS SETOF record
 	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-	SELECT format('guard "%s"', g.guard), g.condition, NULL::assay.model FROM assay.guard g
+	SELECT format('guard "%s"', g.guard), g.condition, NULL::assay.model, NULL, NULL FROM assay.guard g
 	WHERE g.policy = $1 AND g.until_revision IS NULL
-	UNION ALL SELECT format('detector "%s"', d.detector), d.condition, m.model FROM assay.detector d
+	UNION ALL SELECT format('detector "%s"', d.detector), d.condition, m.model, m.text_model, m.content FROM assay.detector d
 	LEFT JOIN assay.detector_model m ON m.policy = d.policy AND m.detector = d.detector AND m.revision = d.model_revision
 	WHERE d.policy = $1 AND d.until_revision IS NULL AND d.mode <> 'retired'
-	UNION ALL SELECT format('exclusion "%s"', x.exclusion), x.condition, NULL FROM assay.exclusion x
+	UNION ALL SELECT format('exclusion "%s"', x.exclusion), x.condition, NULL, NULL, NULL FROM assay.exclusion x
 	WHERE x.policy = $1 AND x.until_revision IS NULL
 $$;
 COMMENT ON FUNCTION assay_internal.conditions(text) IS 'conditions and models of a policy as they stand, with the words for whose they are';
@@ -245,7 +246,8 @@ DECLARE
 BEGIN
 	FOR c IN SELECT * FROM assay_internal.conditions(policy) LOOP
 		BEGIN
-			PERFORM assay.check_condition(policy, c.condition, c.what, c.what NOT LIKE 'guard %'), assay.check_model(policy, c.model);
+			PERFORM assay.check_condition(policy, c.condition, c.what, c.what NOT LIKE 'guard %'), assay.check_model(policy, c.model),
+				assay.check_text_model(policy, c.text_model, c.content, c.what);
 		EXCEPTION WHEN OTHERS THEN
 			RAISE WARNING '% of policy "%" cannot be evaluated: %', c.what, policy, SQLERRM;
 		END;
@@ -291,6 +293,7 @@ BEGIN
 			'detectors', (SELECT coalesce(jsonb_agg(jsonb_build_object('name', d.detector, 'mode', d.mode, 'condition', d.condition,
 					'model', CASE WHEN m.model IS NOT NULL THEN jsonb_build_object('digest', assay.model_digest(m.model))
 						|| CASE WHEN models THEN jsonb_build_object('text', m.model::text) ELSE '{}' END END,
+					'text_model', m.text_model, 'text', m.content,
 					'weight', d.weight, 'force_verdict', d.force_verdict, 'expires_at', d.expires_at, 'rollout', d.rollout,
 					'severity', d.severity, 'tags', d.tags, 'description', d.description) ORDER BY d.detector COLLATE "C"), '[]')
 				FROM assay.detector d
@@ -429,7 +432,7 @@ BEGIN
 	settings := jsonb_set(settings, '{prior}', to_jsonb((settings->>'prior')::float8));
 
 	FOR d IN SELECT * FROM assay.document_list(document, 'detectors', 'detector', '{"name": "string", "mode": "string",
-		"condition": "string", "model": "object", "weight": "number", "force_verdict": "string", "expires_at": "string",
+		"condition": "string", "model": "object", "text_model": "string", "text": "string", "weight": "number", "force_verdict": "string", "expires_at": "string",
 		"rollout": "number", "severity": "string", "tags": "strings", "description": "string"}')
 	LOOP
 		IF coalesce(jsonb_typeof(d->'model'), 'null') <> 'null' THEN
@@ -439,8 +442,9 @@ BEGIN
 					USING ERRCODE = 'invalid_parameter_value';
 			END IF;
 		END IF;
-		IF (d->>'condition' IS NULL) = (d->>'model' IS NULL) THEN
-			RAISE EXCEPTION 'detector "%" needs either a condition or a model', d->>'name' USING ERRCODE = 'invalid_parameter_value';
+		IF num_nonnulls(d->>'condition', d->>'model', d->>'text_model') <> 1 OR (d->>'text_model' IS NULL) <> (d->>'text' IS NULL) THEN
+			RAISE EXCEPTION 'detector "%" needs either a condition or a model', d->>'name' USING ERRCODE = 'invalid_parameter_value',
+				HINT = 'A model is one of "model", and "text_model" with "text".';
 		END IF;
 	END LOOP;
 
@@ -455,6 +459,7 @@ BEGIN
 				'condition', e->'condition', 'model', CASE WHEN e->>'model' IS NOT NULL THEN
 					jsonb_build_object('digest', coalesce(e#>>'{model,digest}', assay.model_digest((e#>>'{model,text}')::assay.model)))
 					|| jsonb_strip_nulls(jsonb_build_object('text', e#>'{model,text}')) END,
+				'text_model', e->'text_model', 'text', e->'text',
 				'weight', coalesce((e->>'weight')::float8, 1), 'force_verdict', e->'force_verdict',
 				'expires_at', assay.document_time(e, 'detector'), 'rollout', coalesce((e->>'rollout')::float8, 1),
 				'severity', e->'severity', 'tags', coalesce(nullif(e->'tags', 'null'), '[]'),
@@ -498,8 +503,8 @@ BEGIN
 	WHERE NOT EXISTS (SELECT FROM assay.guard g WHERE g.policy = apply_state.policy AND g.guard = n.guard AND g.until_revision IS NULL);
 
 	-- a model that this revision brings has revision 0 in what is given
-	INSERT INTO assay.detector_model (policy, detector, revision, model)
-	SELECT apply_state.policy, m.detector, made, m.model FROM unnest(models) m;
+	INSERT INTO assay.detector_model (policy, detector, revision, model, text_model, content)
+	SELECT apply_state.policy, m.detector, made, m.model, m.text_model, m.content FROM unnest(models) m;
 	UPDATE assay.detector d SET until_revision = made
 	WHERE d.policy = apply_state.policy AND d.until_revision IS NULL
 		AND NOT EXISTS (SELECT FROM unnest(detectors) n WHERE n.detector = d.detector
@@ -655,12 +660,17 @@ BEGIN
 						USING ERRCODE = 'data_corrupted', DETAIL = format('It has %s.', assay.model_digest(parsed)),
 							  HINT = 'If the model was changed on purpose, leave the digest out.';
 				END IF;
-				models := models || ROW(target, d.detector, 0, parsed)::assay.detector_model;
+				models := models || ROW(target, d.detector, 0, parsed, NULL, NULL)::assay.detector_model;
 			END LOOP;
+			models := models || (SELECT array_agg(ROW(target, e->>'name', 0, NULL, e->>'text_model', e->>'text')::assay.detector_model)
+				FROM jsonb_array_elements(wanted->'detectors') e WHERE e->>'text_model' IS NOT NULL
+				AND NOT EXISTS (SELECT FROM assay.detector_model m WHERE m.policy = target AND m.detector = e->>'name'
+					AND m.text_model = e->>'text_model' AND m.content = e->>'text'));
 
-			detectors := (SELECT array_agg(ROW(target, e->>'name', 0, NULL, e->>'condition', CASE WHEN e->>'model' IS NOT NULL THEN
+			detectors := (SELECT array_agg(ROW(target, e->>'name', 0, NULL, e->>'condition', CASE WHEN e->>'condition' IS NULL THEN
 					coalesce((SELECT max(m.revision) FROM assay.detector_model m
-						WHERE m.policy = target AND m.detector = e->>'name' AND assay.model_digest(m.model) = e#>>'{model,digest}'), 0) END,
+						WHERE m.policy = target AND m.detector = e->>'name' AND (assay.model_digest(m.model) = e#>>'{model,digest}'
+							OR m.text_model = e->>'text_model' AND m.content = e->>'text')), 0) END,
 					(e->>'weight')::float8, e->>'mode', e->>'force_verdict', (e->>'expires_at')::timestamptz,
 					(e->>'rollout')::float8, e->>'severity', array(SELECT jsonb_array_elements_text(e->'tags')),
 					e->>'description')::assay.detector)

@@ -145,7 +145,8 @@ BEGIN
 		-- check_objects() has said so
 		EXIT WHEN NOT EXISTS (SELECT FROM pg_class t WHERE t.oid = p.decision);
 		BEGIN
-			PERFORM assay.check_condition(p.policy, c.condition, c.what, c.what NOT LIKE 'guard %'), assay.check_model(p.policy, c.model);
+			PERFORM assay.check_condition(p.policy, c.condition, c.what, c.what NOT LIKE 'guard %'), assay.check_model(p.policy, c.model),
+				assay.check_text_model(p.policy, c.text_model, c.content, c.what);
 		EXCEPTION WHEN OTHERS THEN
 			RETURN QUERY SELECT 'error', 'condition', format('%s cannot be evaluated: %s', c.what, SQLERRM),
 				'Mend the view, or change the condition.';

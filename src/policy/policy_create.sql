@@ -13,6 +13,23 @@ CREATE FUNCTION assay.check_model(policy text, model assay.model) RETURNS void
 	AS 'MODULE_PATHNAME', 'assay_check_model' LANGUAGE C STABLE STRICT;
 COMMENT ON FUNCTION assay.check_model(text, assay.model) IS 'error unless the signals view has a column for each feature of the model';
 
+CREATE FUNCTION assay.check_text_model(policy text, text_model text, content text, what text, run boolean DEFAULT true) RETURNS void
+	AS 'MODULE_PATHNAME', 'assay_check_text_model' LANGUAGE C STABLE STRICT;
+COMMENT ON FUNCTION assay.check_text_model(text, text, text, text, boolean) IS
+	'error unless there is such a text model, which the user and the policy''s owner may read, and the expression gives its text; run => false: without calling anything';
+
+CREATE FUNCTION assay.check_parts(detector text, condition text, model assay.model, text_model text, content text) RETURNS void LANGUAGE plpgsql IMMUTABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF (text_model IS NULL) <> (content IS NULL) THEN
+		RAISE EXCEPTION 'detector "%" needs both text_model and text', detector USING ERRCODE = 'invalid_parameter_value',
+			HINT = 'text is an expression over the signals: what the text model sees of a message.';
+	ELSIF num_nonnulls(condition, model, text_model) <> 1 THEN
+		RAISE EXCEPTION 'detector "%" needs either a condition or a model', detector USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+END $$;
+COMMENT ON FUNCTION assay.check_parts(text, text, assay.model, text, text) IS 'error unless a detector has one of condition, model and text model';
+
 CREATE FUNCTION assay.check_verdict(policy text, verdict text) RETURNS void LANGUAGE plpgsql STABLE STRICT
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -467,14 +484,12 @@ COMMENT ON FUNCTION assay.drop_policy(text, boolean) IS
 CREATE FUNCTION assay.create_detector(policy text, detector text, condition text DEFAULT NULL, model assay.model DEFAULT NULL,
 	weight float8 DEFAULT 1.0, mode text DEFAULT 'shadow', force_verdict text DEFAULT NULL,
 	expires_at timestamptz DEFAULT NULL, rollout float8 DEFAULT 1.0, description text DEFAULT NULL,
-	severity text DEFAULT NULL, tags text[] DEFAULT '{}') RETURNS int LANGUAGE plpgsql
+	severity text DEFAULT NULL, tags text[] DEFAULT '{}', text_model text DEFAULT NULL, text text DEFAULT NULL) RETURNS int LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	made int;
 BEGIN
-	IF (condition IS NULL) = (model IS NULL) THEN
-		RAISE EXCEPTION 'detector "%" needs either a condition or a model', detector USING ERRCODE = 'invalid_parameter_value';
-	END IF;
+	PERFORM assay.check_parts(detector, condition, model, text_model, "text");
 	PERFORM assay.check_detector(detector, weight, mode, rollout, tags);
 	made := assay.new_revision(policy, format('create detector %s (%s)', detector, mode));
 	IF EXISTS (SELECT FROM assay.detector d WHERE d.policy = create_detector.policy
@@ -484,37 +499,41 @@ BEGIN
 	END IF;
 	PERFORM assay.check_condition(policy, condition, format('detector "%s"', detector), true);
 	PERFORM assay.check_model(policy, model);
+	PERFORM assay.check_text_model(policy, text_model, "text", format('detector "%s"', detector));
 	PERFORM assay.check_verdict(policy, force_verdict);
-	IF model IS NOT NULL THEN
-		INSERT INTO assay.detector_model VALUES (policy, detector, made, model);
+	IF condition IS NULL THEN
+		INSERT INTO assay.detector_model VALUES (policy, detector, made, model, text_model, "text");
 	END IF;
 	UPDATE assay.detector d SET until_revision = made
 	WHERE d.policy = create_detector.policy AND d.detector = create_detector.detector AND d.until_revision IS NULL;
 	INSERT INTO assay.detector (policy, detector, from_revision, condition, model_revision, weight, mode, force_verdict,
 		expires_at, rollout, severity, tags, description)
-	VALUES (policy, detector, made, condition, CASE WHEN model IS NOT NULL THEN made END, weight, mode, force_verdict,
+	VALUES (policy, detector, made, condition, CASE WHEN condition IS NULL THEN made END, weight, mode, force_verdict,
 		expires_at, rollout, severity, coalesce(tags, '{}'), description);
 	PERFORM assay.check_size(policy);
 	PERFORM assay.notice_expired(format('detector "%s"', detector), expires_at);
 	RETURN made;
 END $$;
-COMMENT ON FUNCTION assay.create_detector(text, text, text, assay.model, float8, text, text, timestamptz, float8, text, text, text[]) IS
-	'adds a detector, a condition over the signals or a model, in a new revision, whose number it returns';
+COMMENT ON FUNCTION assay.create_detector(text, text, text, assay.model, float8, text, text, timestamptz, float8, text, text, text[], text, text) IS
+	'adds a detector, a condition over the signals, a model, or a text model over a text, in a new revision, whose number it returns';
 
 CREATE FUNCTION assay.alter_detector(policy text, detector text, condition text DEFAULT NULL, model assay.model DEFAULT NULL,
 	weight float8 DEFAULT NULL, mode text DEFAULT NULL, force_verdict text DEFAULT NULL,
 	expires_at timestamptz DEFAULT NULL, rollout float8 DEFAULT NULL, description text DEFAULT NULL,
-	severity text DEFAULT NULL, tags text[] DEFAULT NULL) RETURNS int LANGUAGE plpgsql
+	severity text DEFAULT NULL, tags text[] DEFAULT NULL, text_model text DEFAULT NULL, text text DEFAULT NULL) RETURNS int LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	made int;
 	d assay.detector;
+	m assay.detector_model;
+	texts boolean := num_nonnulls(text_model, "text") > 0;
 BEGIN
-	IF condition IS NOT NULL AND model IS NOT NULL THEN
+	IF num_nonnulls(condition, model, CASE WHEN texts THEN true END) > 1 THEN
 		RAISE EXCEPTION 'detector "%" needs either a condition or a model', detector USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	made := assay.new_revision(policy, concat_ws(', ', 'alter detector ' || detector,
 		CASE WHEN condition IS NOT NULL THEN 'condition' END, CASE WHEN model IS NOT NULL THEN 'model' END,
+		'text model ' || text_model, CASE WHEN "text" IS NOT NULL THEN 'text' END,
 		'weight ' || weight, 'mode ' || mode, 'force_verdict ' || force_verdict, 'expires_at ' || expires_at,
 		'rollout ' || rollout, CASE WHEN description IS NOT NULL THEN 'description' END, 'severity ' || severity,
 		'tags ' || tags::text));
@@ -528,16 +547,24 @@ BEGIN
 	PERFORM assay.check_detector(detector, coalesce(weight, d.weight), coalesce(mode, d.mode), coalesce(rollout, d.rollout), tags);
 	PERFORM assay.check_condition(policy, condition, format('detector "%s"', detector), true);
 	PERFORM assay.check_model(policy, model);
+	SELECT * INTO m FROM assay.detector_model o WHERE o.policy = d.policy AND o.detector = d.detector AND o.revision = d.model_revision;
+	IF texts THEN
+		m.text_model := coalesce(alter_detector.text_model, m.text_model);
+		m.content := coalesce("text", m.content);
+		PERFORM assay.check_parts(detector, NULL, NULL, m.text_model, m.content);
+		PERFORM assay.check_text_model(policy, m.text_model, m.content, format('detector "%s"', detector));
+	END IF;
 	PERFORM assay.check_verdict(policy, nullif(force_verdict, ''));
 	-- The signals may have changed while it was out of use.
-	IF mode <> 'retired' AND condition IS NULL AND model IS NULL THEN
+	IF mode <> 'retired' AND condition IS NULL AND model IS NULL AND NOT texts THEN
 		PERFORM assay.check_condition(policy, d.condition, format('detector "%s"', detector), true);
-		PERFORM assay.check_model(alter_detector.policy, m.model) FROM assay.detector_model m
-		WHERE m.policy = d.policy AND m.detector = d.detector AND m.revision = d.model_revision;
+		PERFORM assay.check_model(policy, m.model);
+		PERFORM assay.check_text_model(policy, m.text_model, m.content, format('detector "%s"', detector));
 		PERFORM assay.check_verdict(policy, nullif(coalesce(force_verdict, d.force_verdict), ''));
 	END IF;
-	IF model IS NOT NULL THEN
-		INSERT INTO assay.detector_model VALUES (policy, detector, made, model);
+	IF model IS NOT NULL OR texts THEN
+		INSERT INTO assay.detector_model VALUES (policy, detector, made, model,
+			CASE WHEN texts THEN m.text_model END, CASE WHEN texts THEN m.content END);
 		d.condition := NULL;
 		d.model_revision := made;
 	ELSIF condition IS NOT NULL THEN
@@ -553,7 +580,7 @@ BEGIN
 	PERFORM assay.notice_expired(format('detector "%s"', detector), expires_at);
 	RETURN made;
 END $$;
-COMMENT ON FUNCTION assay.alter_detector(text, text, text, assay.model, float8, text, text, timestamptz, float8, text, text, text[]) IS
+COMMENT ON FUNCTION assay.alter_detector(text, text, text, assay.model, float8, text, text, timestamptz, float8, text, text, text[], text, text) IS
 	'changes a detector in a new revision; what is NULL stays; '''' (force_verdict, severity, description) and infinity (expires_at) take away';
 
 CREATE FUNCTION assay.promote(policy text, detector text) RETURNS int LANGUAGE sql
@@ -692,7 +719,9 @@ BEGIN
 				 AND v.from_revision <= d.revision AND (v.until_revision IS NULL OR v.until_revision > d.revision)),
 				CASE jsonb_typeof(o.signals)
 					WHEN 'object' THEN (SELECT string_agg(format('%s = %s', s.key, coalesce(s.value, 'NULL')), ', ') FROM jsonb_each_text(o.signals) s)
-					WHEN 'array' THEN (SELECT string_agg(format('%s = %s (%s)', s.value->>0, coalesce(s.value->>1, 'missing'),
+					-- a text model's tokens have no value
+					WHEN 'array' THEN (SELECT string_agg(format(CASE WHEN s.value->>1 = '' THEN '%1$s (%3$s)' ELSE '%1$s = %2$s (%3$s)' END,
+						s.value->>0, coalesce(s.value->>1, 'missing'),
 						to_char((s.value->>2)::numeric, 'FMSG990.00')), ', ') FROM jsonb_array_elements(o.signals) s)
 				END)
 		FROM o
@@ -737,8 +766,11 @@ COMMENT ON VIEW assay.policies IS 'policies as they stand';
 
 CREATE VIEW assay.detectors WITH (security_invoker) AS
 	SELECT d.policy, d.detector, d.mode, d.weight, CASE WHEN d.condition IS NULL THEN 'model' ELSE 'rule' END AS kind,
-		d.condition, d.force_verdict, d.expires_at, d.rollout, d.severity, d.tags, d.description, d.from_revision AS revision
-	FROM assay.detector d WHERE d.until_revision IS NULL;
+		d.condition, d.force_verdict, d.expires_at, d.rollout, d.severity, d.tags, d.description, d.from_revision AS revision,
+		m.text_model, m.content AS text
+	FROM assay.detector d
+	LEFT JOIN assay.detector_model m ON m.policy = d.policy AND m.detector = d.detector AND m.revision = d.model_revision
+	WHERE d.until_revision IS NULL;
 COMMENT ON VIEW assay.detectors IS 'detectors as they stand';
 
 CREATE VIEW assay.exclusions WITH (security_invoker) AS

@@ -11,6 +11,7 @@
 #include "funcapi.h"
 #include "labels.h"
 #include "miscadmin.h"
+#include "replay_states.h"
 #include "signals_query.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -220,6 +221,7 @@ RunReplay(FunctionCallInfo fcinfo, Replay *r, int arg, int rest)
 	r->desc = result->setDesc;
 	r->scan.source = &s;
 	r->scan.store = result->setResult;
+	ReplayStatesBegin(r->scan.store);
 	r->scan.columns = ReplayColumns;
 	r->scan.where = ReplayWhere;
 	r->scan.joined = r->nrevisions == 2 ? ReplayJoined : NULL;
@@ -239,6 +241,8 @@ RunReplay(FunctionCallInfo fcinfo, Replay *r, int arg, int rest)
 	}
 	EnterSource(&security, &s);
 	RunBoth(r, from);
+	ReplayStatesNotice(&s, r->revisions[r->nrevisions - 1], r->drafts, from == SIGNALS_VIEW,
+					   r->scan.store, r->desc, r->nrevisions == 1);
 	LeaveSecurity(&security);
 	SPI_finish();
 }

@@ -49,6 +49,7 @@ typedef struct RuleErrorContext
 {
 	const char *condition;
 	const char *what;
+	RuleKind	kind;
 } RuleErrorContext;
 
 static void
@@ -63,7 +64,7 @@ RuleErrorCallback(void *arg)
 		internalerrposition(pos);
 		internalerrquery(context->condition);
 	}
-	errcontext("condition of %s", context->what);
+	errcontext("%s of %s", context->kind == RULE_CONDITION ? "condition" : "text", context->what);
 }
 
 /* The attribute number of a column, or 0 */
@@ -636,12 +637,39 @@ RuleParseText(const char *condition)
 	return raw;
 }
 
+/* Text or jsonb; what can be text without being told to is text. */
+static Node *
+CoerceToContent(ParseState *pstate, Node *expr)
+{
+	Oid			type = getBaseType(exprType(expr));
+	Oid			wanted = TEXTOID;
+
+	if (type == JSONBOID)
+		return coerce_to_target_type(pstate, expr, exprType(expr), JSONBOID, -1,
+									 COERCION_IMPLICIT, COERCE_IMPLICIT_CAST, -1);
+	if (can_coerce_type(1, &type, &wanted, COERCION_IMPLICIT))
+		return coerce_to_target_type(pstate, expr, exprType(expr), TEXTOID, -1,
+									 COERCION_IMPLICIT, COERCE_IMPLICIT_CAST, -1);
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("the text of a message is of type %s, not text or jsonb", format_type_be(exprType(expr))),
+			 parser_errposition(pstate, exprLocation(expr))));
+	return NULL;
+}
+
 Rule	   *
 RuleParse(const char *condition, TupleDesc desc, List *guards, const char *what,
 		  Oid owner, bool plan)
 {
+	return RuleParseKind(RULE_CONDITION, condition, desc, guards, what, owner, plan);
+}
+
+Rule	   *
+RuleParseKind(RuleKind kind, const char *condition, TupleDesc desc, List *guards, const char *what,
+			  Oid owner, bool plan)
+{
 	Rule	   *rule = palloc0(sizeof(Rule));
-	RuleErrorContext error_context = {condition, what};
+	RuleErrorContext error_context = {condition, what, kind};
 	ErrorContextCallback callback;
 	RuleContext context = {desc, guards};
 	ParseState *pstate;
@@ -673,7 +701,8 @@ RuleParse(const char *condition, TupleDesc desc, List *guards, const char *what,
 	(void) RefuseWritten(expr, &owner);
 	expr = transformExpr(pstate, expr, EXPR_KIND_OTHER);
 	(void) RefuseSets(expr, pstate);
-	expr = coerce_to_boolean(pstate, expr, "a condition");
+	expr = kind == RULE_CONDITION ? coerce_to_boolean(pstate, expr, "a condition") :
+		CoerceToContent(pstate, expr);
 	assign_expr_collations(pstate, expr);
 
 	if (FindVolatile(expr, &volatile_function))

@@ -14,7 +14,10 @@
 #include "compat.h"
 #include "funcapi.h"
 #include "nodes/primnodes.h"
+#include "near_sets.h"
 #include "storage/proc.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/memutils.h"
 
 #include "array_site.h"
@@ -51,7 +54,33 @@ IsConstant(FmgrInfo *flinfo, int arg)
 ArraySite  *
 GetArraySite(FunctionCallInfo fcinfo, int arg, ArrayMake make)
 {
-	ArraySite  *site = fcinfo->flinfo->fn_extra;
+	return GetArraySiteAt((ArraySite **) &fcinfo->flinfo->fn_extra, fcinfo, arg, make);
+}
+
+/*
+ * A literal without a type is text where a function takes either, though it
+ * may be meant as an array, {so}: no list has such a name.
+ */
+bool
+ArgumentIsArray(const ArraySite *site, FunctionCallInfo fcinfo, int arg)
+{
+	text	   *value;
+
+	/* What was made of a constant stays. */
+	if (site != NULL && site->valid && site->constant)
+		return true;
+	value = PG_GETARG_TEXT_PP(arg);
+	if (!IsArrayText(value))
+		return false;
+	fcinfo->args[arg].value = OidInputFunctionCall(F_ARRAY_IN, text_to_cstring(value), TEXTOID, -1);
+	return true;
+}
+
+/* The same for one of several arrays of a call site */
+ArraySite  *
+GetArraySiteAt(ArraySite **place, FunctionCallInfo fcinfo, int arg, ArrayMake make)
+{
+	ArraySite  *site = *place;
 	struct varlena *value;
 	LocalTransactionId lxid = InvalidLocalTransactionId;
 	Size		len;
@@ -65,7 +94,7 @@ GetArraySite(FunctionCallInfo fcinfo, int arg, ArrayMake make)
 	{
 		site = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(ArraySite));
 		site->cxt = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "assay names", ALLOCSET_SMALL_SIZES);
-		fcinfo->flinfo->fn_extra = site;
+		*place = site;
 	}
 
 	value = (struct varlena *) PG_GETARG_POINTER(arg);

@@ -27,9 +27,11 @@
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "near_index.h"
+#include "name_set.h"
+#include "near_sets.h"
 #include "port/pg_bitutils.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 
 /* A label this short is no part of another, whatever the rest is ... */
 #define PART_MIN		4
@@ -162,7 +164,7 @@ IsEdge(const Label *label, int at)
 	return (label->edges[at / 64] >> (at % 64) & 1) != 0;
 }
 
-static void
+void
 FoldCompanions(void)
 {
 	for (int i = 0; i < lengthof(companions) && companion_lens[i] == 0; i++)
@@ -178,7 +180,7 @@ FoldCompanions(void)
 }
 
 /* Is this part made of such words and of digits? (Of nothing is fine.) */
-static bool
+bool
 IsCompanions(const uint32_t *chars, int len)
 {
 	bool		reached[FOLD_CHARS_MAX + 1] = {true};
@@ -202,9 +204,12 @@ IsCompanions(const uint32_t *chars, int len)
 
 /* ---- the set ------------------------------------------------------------------- */
 
-/* The part of an item that is protected, canonical; an error if there is none */
+/*
+ * The part of an item that is protected, canonical; if there is none an error,
+ * or NULL for skip
+ */
 static const char *
-ProtectedDomain(text *item, char *ascii)
+ProtectedDomain(text *item, bool skip, char *ascii)
 {
 	const char *domain = NULL;
 
@@ -215,7 +220,7 @@ ProtectedDomain(text *item, char *ascii)
 		if (domain == NULL && strchr(ascii, '.') != NULL)
 			domain = ascii;
 	}
-	if (domain == NULL)
+	if (domain == NULL && !skip)
 	{
 		int			shown = pg_mbcliplen(VARDATA_ANY(item), VARSIZE_ANY_EXHDR(item), 100);
 
@@ -228,14 +233,16 @@ ProtectedDomain(text *item, char *ascii)
 }
 
 static void
-AddDomain(DomainSet *set, text *item, int number, MemoryContext cxt)
+AddDomain(DomainSet *set, text *item, int number, bool skip, MemoryContext cxt)
 {
 	Protected  *added = &set->domains[number];
 	char		ascii[HOST_MAX_BYTES + 1];
-	const char *domain = ProtectedDomain(item, ascii);
+	const char *domain = ProtectedDomain(item, skip, ascii);
 	int32	   *bucket;
 	Label		label;
 
+	if (domain == NULL)
+		return;
 	added->domain = MemoryContextStrdup(cxt, domain);
 	added->label_len = strcspn(domain, ".");
 	added->given = MemoryContextAlloc(cxt, VARSIZE_ANY_EXHDR(item) + VARHDRSZ);
@@ -249,18 +256,14 @@ AddDomain(DomainSet *set, text *item, int number, MemoryContext cxt)
 		NearIndexAdd(set->index, label.chars, label.len, number);
 }
 
-/* Make a set of an array of domains. */
+/* Make a set of domains; skip: leave out what is none. */
 static void *
-MakeDomainSet(FunctionCallInfo fcinfo, ArrayType *array, MemoryContext cxt)
+DomainSetOf(Datum *items, bool *nulls, int n, bool skip, MemoryContext cxt)
 {
 	DomainSet  *set = MemoryContextAllocZero(cxt, sizeof(DomainSet));
-	Datum	   *items;
-	bool	   *nulls;
-	int			n;
 	uint32		size;
 
 	FoldCompanions();
-	ArrayItems(array, &items, &nulls, &n);
 	size = pg_nextpower2_32(Max(2 * n, 16));
 	set->index = NearIndexBegin(cxt, n);
 	set->domains = MemoryContextAllocZero(cxt, Max(n, 1) * sizeof(Protected));
@@ -273,10 +276,22 @@ MakeDomainSet(FunctionCallInfo fcinfo, ArrayType *array, MemoryContext cxt)
 		if (i % 256 == 0)
 			CHECK_FOR_INTERRUPTS();
 		if (!nulls[i])
-			AddDomain(set, DatumGetTextPP(items[i]), i, cxt);
+			AddDomain(set, DatumGetTextPP(items[i]), i, skip, cxt);
 	}
 	NearIndexFinish(set->index);
+	return set;
+}
 
+static void *
+MakeDomainSet(FunctionCallInfo fcinfo, ArrayType *array, MemoryContext cxt)
+{
+	Datum	   *items;
+	bool	   *nulls;
+	int			n;
+	DomainSet  *set;
+
+	ArrayItems(array, &items, &nulls, &n);
+	set = DomainSetOf(items, nulls, n, false, cxt);
 	set->desc = ArraySiteResult(fcinfo, cxt);
 	return set;
 }
@@ -508,14 +523,11 @@ Match(const DomainSet *set, const char *host, How *how)
 	return MatchBelow(set, host, domain);
 }
 
-/* lookalike_domain(host, domains): which protected domain it imitates, and how */
-PG_FUNCTION_INFO_V1(lookalike_domain);
-Datum
-lookalike_domain(PG_FUNCTION_ARGS)
+/* Which domain of the set a host or address imitates, and how; uses: how often it was asked */
+static Datum
+Lookalike	(FunctionCallInfo fcinfo, DomainSet *set, TupleDesc desc, int64 uses)
 {
 	text	   *content = PG_GETARG_TEXT_PP(0);
-	ArraySite  *site = GetArraySite(fcinfo, 1, MakeDomainSet);
-	DomainSet  *set = site->made;
 	const char *bytes = VARDATA_ANY(content);
 	int			len = VARSIZE_ANY_EXHDR(content);
 	char		host[HOST_MAX_BYTES + 1];
@@ -524,7 +536,7 @@ lookalike_domain(PG_FUNCTION_ARGS)
 	Datum		values[2];
 	bool		nulls[2] = {false};
 
-	if (site->uses > 1)
+	if (uses > 1)
 		NearIndexPrepare(set->index);
 	if (!CanonicalHost(bytes, len, host) && !AddressHost(bytes, len, host))
 		PG_RETURN_NULL();
@@ -535,5 +547,33 @@ lookalike_domain(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	values[0] = PointerGetDatum(set->domains[found].given);
 	values[1] = CStringGetTextDatum(how_names[how]);
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(set->desc, values, nulls)));
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
+}
+
+/* lookalike_domain(host, domains): which protected domain it imitates, and how */
+PG_FUNCTION_INFO_V1(lookalike_domain);
+Datum
+lookalike_domain(PG_FUNCTION_ARGS)
+{
+	ArraySite  *site = GetArraySite(fcinfo, 1, MakeDomainSet);
+	DomainSet  *set = site->made;
+
+	return Lookalike (fcinfo, set, set->desc, site->uses);
+}
+
+/* lookalike_domain(host, list): the same of a list's values */
+PG_FUNCTION_INFO_V1(lookalike_domain_list);
+Datum
+lookalike_domain_list(PG_FUNCTION_ARGS)
+{
+	static TupleDesc desc = NULL;
+	DomainSet  *set;
+	int64		uses;
+
+	if (ArgumentIsArray(fcinfo->flinfo->fn_extra, fcinfo, 1))
+		return lookalike_domain(fcinfo);
+	if (desc == NULL)
+		desc = ArraySiteResult(fcinfo, TopMemoryContext);
+	set = NearSetGet(PG_GETARG_TEXT_PP(1), NEAR_DOMAINS, DomainSetOf, &uses);
+	return Lookalike (fcinfo, set, desc, uses);
 }

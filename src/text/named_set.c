@@ -444,7 +444,7 @@ NamedSetLoaded(NamedSet *set)
 }
 
 static void
-CheckReader(const NamedSet *set)
+CheckReader(NamedSet *set)
 {
 	Oid			user = GetUserId();
 	bool		list = strcmp(set->content, NAMED_SET_LIST) == 0;
@@ -454,6 +454,9 @@ CheckReader(const NamedSet *set)
 	for (int i = 0; i < set->nreaders; i++)
 		if (!OidIsValid(set->readers[i]) || has_privs_of_role(user, set->readers[i]))
 			return;
+	set->missing = true;
+	if (set->may_miss)
+		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 list ? errmsg("permission denied for list \"%s\"", set->name) :
@@ -500,7 +503,12 @@ Judge(NamedSet *set, HeapTuple tuple, TupleDesc desc, Snapshot snapshot, bool tr
 	char	   *content = TextDatumGetCString(heap_getattr(tuple, Anum_content, desc, &isnull));
 
 	if (strcmp(content, set->content) != 0)
-		NoSuchSet(set);
+	{
+		if (!set->may_miss)
+			NoSuchSet(set);
+		set->missing = true;
+		trusted = false;
+	}
 	if (trusted && ItemPointerEquals(&tuple->t_self, &set->tid) && state == set->state &&
 		(xid == set->xid || xid == FrozenTransactionId))
 		news = SET_SAME;
@@ -514,7 +522,7 @@ Judge(NamedSet *set, HeapTuple tuple, TupleDesc desc, Snapshot snapshot, bool tr
 	set->xid = xid;
 	set->tid = tuple->t_self;
 	set->state = state;
-	set->latest = IsLatest(tuple->t_data);
+	set->latest = IsLatest(tuple->t_data) && !set->missing;
 	set->owner = DatumGetObjectId(heap_getattr(tuple, Anum_owner, desc, &isnull));
 	KeepReaders(set, heap_getattr(tuple, Anum_readers, desc, &isnull));
 	return news;
@@ -538,9 +546,18 @@ Probe(NamedSet *set, Snapshot snapshot, bool trusted, int64 *was)
 	key.sk_collation = C_COLLATION_OID;
 	scan = systable_beginscan(rel, NamedSetIndex("named_set_pkey"), true, snapshot, 1, &key);
 	tuple = systable_getnext(scan);
-	if (!HeapTupleIsValid(tuple))
-		NoSuchSet(set);
-	news = Judge(set, tuple, RelationGetDescr(rel), snapshot, trusted, was);
+	if (HeapTupleIsValid(tuple))
+		news = Judge(set, tuple, RelationGetDescr(rel), snapshot, trusted, was);
+	else
+	{
+		if (!set->may_miss)
+			NoSuchSet(set);
+		set->missing = true;
+		set->latest = false;	/* look again */
+		set->nreaders = 0;
+		set->owner = InvalidOid;
+		news = SET_OTHER;
+	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 	return news;
@@ -579,6 +596,60 @@ NamedSetRefresh(NamedSet *set, int64 *was)
 	set->reload_generation = reload;
 	CheckReader(set);
 	return news;
+}
+
+/* ---- states alone ------------------------------------------------------------ */
+
+/*
+ * A set of which only the state is asked, whether it exists or not.  It is kept
+ * for good: there are as many as policies name.
+ */
+NamedSet   *
+NamedSetWatched(const char *name, const char *content)
+{
+	static List *watched = NIL;
+	MemoryContext old;
+	NamedSet   *set;
+	ListCell   *lc;
+
+	foreach(lc, watched)
+	{
+		set = lfirst(lc);
+		if (strcmp(set->content, content) == 0 && strcmp(set->name, name) == 0)
+			return set;
+	}
+	old = MemoryContextSwitchTo(TopMemoryContext);
+	set = palloc0(sizeof(NamedSet));
+	NamedSetName(set, name, strlen(name), content);
+	set->may_miss = true;
+	watched = lappend(watched, set);
+	MemoryContextSwitchTo(old);
+	return set;
+}
+
+/*
+ * The state that this statement sees; false when there is no such set, or the
+ * user may not ask it.  Only of what NamedSetWatched() gave.
+ */
+bool
+NamedSetPeek(NamedSet *set, int64 *state)
+{
+	int64		was;
+
+	if (!NamedSetIsFresh(set))
+	{
+		MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "pg_assay set state",
+													  ALLOCSET_SMALL_SIZES);
+		MemoryContext old = MemoryContextSwitchTo(scratch);
+
+		set->missing = false;
+		(void) NamedSetRefresh(set, &was);
+		NamedSetLoaded(set);
+		MemoryContextSwitchTo(old);
+		MemoryContextDelete(scratch);
+	}
+	*state = set->state;
+	return !set->missing;
 }
 
 /* ---- authors ----------------------------------------------------------------- */

@@ -19,16 +19,10 @@
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "near_index.h"
+#include "name_set.h"
+#include "near_sets.h"
 #include "utils/builtins.h"
-
-/* The protected names of a call site */
-typedef struct NameSet
-{
-	NearIndex  *index;
-	text	  **names;			/* as they were given, by number */
-	TupleDesc	desc;			/* of the result */
-} NameSet;
+#include "utils/memutils.h"
 
 /* skeleton(content): what it looks like */
 PG_FUNCTION_INFO_V1(skeleton);
@@ -62,9 +56,9 @@ skeleton(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(result, len));
 }
 
-/* Add a name to the index, in each of its forms. */
+/* Add a name to the index, in each of its forms; skip: not one that is too long. */
 static void
-AddName(NameSet *set, text *item, int number, MemoryContext cxt)
+AddName(NameSet *set, text *item, int number, bool skip, MemoryContext cxt)
 {
 	Size		len;
 	const char *utf8 = TextToUtf8(VARDATA_ANY(item), VARSIZE_ANY_EXHDR(item), &len);
@@ -75,6 +69,8 @@ AddName(NameSet *set, text *item, int number, MemoryContext cxt)
 		uint32_t	folded[FOLD_CHARS_MAX];
 		int			chars = FoldName(utf8, len, way, folded);
 
+		if (chars == FOLD_TOO_LONG && skip)
+			return;
 		if (chars == FOLD_TOO_LONG)
 			ereport(ERROR,
 					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
@@ -89,16 +85,12 @@ AddName(NameSet *set, text *item, int number, MemoryContext cxt)
 	set->names[number] = copy;
 }
 
-/* Make an index of an array of names. */
-static void *
-MakeNameSet(FunctionCallInfo fcinfo, ArrayType *array, MemoryContext cxt)
+/* Make an index of names. */
+void	   *
+NameSetOf(Datum *items, bool *nulls, int n, bool skip, MemoryContext cxt)
 {
 	NameSet    *set = MemoryContextAllocZero(cxt, sizeof(NameSet));
-	Datum	   *items;
-	bool	   *nulls;
-	int			n;
 
-	ArrayItems(array, &items, &nulls, &n);
 	set->index = NearIndexBegin(cxt, 2 * n);
 	set->names = MemoryContextAllocZero(cxt, Max(n, 1) * sizeof(text *));
 	for (int i = 0; i < n; i++)
@@ -106,22 +98,31 @@ MakeNameSet(FunctionCallInfo fcinfo, ArrayType *array, MemoryContext cxt)
 		if (i % 256 == 0)
 			CHECK_FOR_INTERRUPTS();
 		if (!nulls[i])
-			AddName(set, DatumGetTextPP(items[i]), i, cxt);
+			AddName(set, DatumGetTextPP(items[i]), i, skip, cxt);
 	}
 	NearIndexFinish(set->index);
+	return set;
+}
 
+static void *
+MakeNameSet(FunctionCallInfo fcinfo, ArrayType *array, MemoryContext cxt)
+{
+	Datum	   *items;
+	bool	   *nulls;
+	int			n;
+	NameSet    *set;
+
+	ArrayItems(array, &items, &nulls, &n);
+	set = NameSetOf(items, nulls, n, false, cxt);
 	set->desc = ArraySiteResult(fcinfo, cxt);
 	return set;
 }
 
-/* nearest_name(content, names): the protected name that it is, or nearly is */
-PG_FUNCTION_INFO_V1(nearest_name);
-Datum
-nearest_name(PG_FUNCTION_ARGS)
+/* The name of the set that a text is, or nearly is; uses: how often it was asked */
+static Datum
+Nearest		(FunctionCallInfo fcinfo, NameSet *set, TupleDesc desc, int64 uses)
 {
 	text	   *content = PG_GETARG_TEXT_PP(0);
-	ArraySite  *site = GetArraySite(fcinfo, 1, MakeNameSet);
-	NameSet    *set = site->made;
 	const char *utf8;
 	Size		len;
 	int			best = -1;
@@ -132,7 +133,7 @@ nearest_name(PG_FUNCTION_ARGS)
 	/* Before it is converted: no name has so many bytes in any encoding. */
 	if (VARSIZE_ANY_EXHDR(content) > FOLD_BYTES_MAX)
 		PG_RETURN_NULL();
-	if (site->uses > 1)
+	if (uses > 1)
 		NearIndexPrepare(set->index);
 	utf8 = TextToUtf8(VARDATA_ANY(content), VARSIZE_ANY_EXHDR(content), &len);
 	for (FoldWay way = FOLD_CASE_FIRST; way <= FOLD_LOOK_FIRST; way++)
@@ -152,5 +153,33 @@ nearest_name(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	values[0] = PointerGetDatum(set->names[set->index->names[best].number]);
 	values[1] = Int32GetDatum(best_distance);
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(set->desc, values, nulls)));
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
+}
+
+/* nearest_name(content, names): the protected name that it is, or nearly is */
+PG_FUNCTION_INFO_V1(nearest_name);
+Datum
+nearest_name(PG_FUNCTION_ARGS)
+{
+	ArraySite  *site = GetArraySite(fcinfo, 1, MakeNameSet);
+	NameSet    *set = site->made;
+
+	return Nearest (fcinfo, set, set->desc, site->uses);
+}
+
+/* nearest_name(content, list): the same of a list's values */
+PG_FUNCTION_INFO_V1(nearest_name_list);
+Datum
+nearest_name_list(PG_FUNCTION_ARGS)
+{
+	static TupleDesc desc = NULL;
+	NameSet    *set;
+	int64		uses;
+
+	if (ArgumentIsArray(fcinfo->flinfo->fn_extra, fcinfo, 1))
+		return nearest_name(fcinfo);
+	if (desc == NULL)
+		desc = ArraySiteResult(fcinfo, TopMemoryContext);
+	set = NearSetGet(PG_GETARG_TEXT_PP(1), NEAR_NAMES, NameSetOf, &uses);
+	return Nearest (fcinfo, set, desc, uses);
 }

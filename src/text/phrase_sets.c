@@ -510,6 +510,53 @@ AddSpans(PhraseSummary *summary, const MatchSpan *spans, int count, const Cached
 	}
 }
 
+/* What occurs only behind the places that are kept */
+typedef struct RestScan
+{
+	PhraseSummary *summary;
+	const CachedPhrases *phrases;	/* or NULL */
+	const int  *numbers;
+	TimestampTz now;
+} RestScan;
+
+/* MatchCallback: a phrase that has no place yet counts once. */
+static bool
+NoteRest(int pattern, void *arg)
+{
+	RestScan   *rest = arg;
+	PhraseSummary *summary = rest->summary;
+	int			number = rest->numbers[pattern];
+	const PhraseRow *row = rest->phrases ? &rest->phrases->rows[number] : NULL;
+
+	if (row == NULL)
+	{
+		if (summary->counts[number] == 0)
+		{
+			summary->counts[number] = 1;
+			summary->weight += 1;
+		}
+	}
+	else if (!summary->weighed[number] && row->expires_at > rest->now)
+	{
+		summary->weighed[number] = true;
+		summary->counts[row->name]++;
+		summary->weight += row->weight;
+		if (row->theme >= 0)
+			summary->themes[row->theme] = true;
+	}
+	return true;
+}
+
+/* There were more places than are kept: names, themes and weight are of all. */
+static void
+AddRest(PhraseSummary *summary, MatchSet *match, Size len, const CachedPhrases *phrases,
+		const int *numbers, TimestampTz now)
+{
+	RestScan	rest = {summary, phrases, numbers, now};
+
+	PhrasesScan(match, summary->utf8, len, NoteRest, &rest);
+}
+
 /* qsort comparator of pairs: by start, then by end */
 static int
 CompareSpanPairs(const void *a, const void *b)
@@ -620,6 +667,8 @@ phrase_set_summary(PG_FUNCTION_ARGS)
 		summary.spans = summary.spans == NULL ? palloc(2 * count * sizeof(Datum)) :
 			repalloc(summary.spans, 2 * (summary.nspans + count) * sizeof(Datum));
 		AddSpans(&summary, spans, count, phrases, part->rows, now);
+		if (count == SUMMARY_SPANS)
+			AddRest(&summary, part->entry.match, len, phrases, part->rows, now);
 	}
 	if (phrases->parts[PHRASES_REGEX].used && summary.nspans > 1)
 		qsort(summary.spans, summary.nspans, 2 * sizeof(Datum), CompareSpanPairs);
@@ -644,6 +693,8 @@ phrase_summary(PG_FUNCTION_ARGS)
 	spans = PhrasesFind(entry->match, summary.utf8, len, SUMMARY_SPANS, &count);
 	summary.spans = palloc((2 * count + 1) * sizeof(Datum));
 	AddSpans(&summary, spans, count, NULL, entry->pattern_name, 0);
+	if (count == SUMMARY_SPANS)
+		AddRest(&summary, entry->match, len, NULL, entry->pattern_name, 0);
 	return SummaryRow(RowDesc(fcinfo), &summary, entry->names, NULL, 0);
 }
 

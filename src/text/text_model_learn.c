@@ -17,6 +17,7 @@
 
 #include "owner.h"
 #include "snapshot_mark.h"
+#include "text_model.h"
 
 /*
  * text_model_learn_as_owner(relation): assay.text_model_learn() as the owner of
@@ -34,20 +35,26 @@ text_model_learn_as_owner(PG_FUNCTION_ARGS)
 }
 
 /*
- * text_model_at_as_owner(relation, at): the text model as it was known then, to
- * whoever may read the table.  Its columns' types, and casts from them, are the
- * owner's to choose.
+ * The text model as it was known then, to whoever may read the table.  Its
+ * columns' types, and casts from them, are the owner's to choose.
  */
+Datum
+TextModelKnown(Oid relation, TimestampTz at, bool *isnull)
+{
+	static const OwnerStatement known = {"text_model_registry", "SELECT assay.text_model_known($1, $2)", true, 2, {REGCLASSOID, TIMESTAMPTZOID}};
+	Datum		args[2] = {ObjectIdGetDatum(relation), TimestampTzGetDatum(at)};
+
+	return OwnerRead(relation, &known, args, isnull);
+}
+
+/* text_model_at_as_owner(relation, at): the same */
 PG_FUNCTION_INFO_V1(text_model_at_as_owner);
 Datum
 text_model_at_as_owner(PG_FUNCTION_ARGS)
 {
-	static const OwnerStatement known = {"text_model_registry", "SELECT assay.text_model_known($1, $2)", true, 2, {REGCLASSOID, TIMESTAMPTZOID}};
-	Datum		args[2] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)};
-	Datum		model;
 	bool		isnull;
+	Datum		model = TextModelKnown(PG_GETARG_OID(0), PG_GETARG_TIMESTAMPTZ(1), &isnull);
 
-	model = OwnerRead(PG_GETARG_OID(0), &known, args, &isnull);
 	if (isnull)
 		PG_RETURN_NULL();
 	PG_RETURN_DATUM(model);

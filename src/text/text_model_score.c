@@ -153,7 +153,7 @@ TextModelLoad(const TextModelValue *v)
 	return m;
 }
 
-static TextScratch *
+TextScratch *
 TextScratchCreate(bool explain)
 {
 	TextScratch *scratch = palloc0(sizeof(TextScratch));
@@ -227,14 +227,14 @@ TextModelScore(const TextModel *model, TextScratch *scratch, TextContribution *c
 
 /* ---- the backend's models ---------------------------------------------------------- */
 
-typedef struct CachedTextModel
+struct CachedTextModel
 {
 	dlist_node	node;			/* in recent: the last used first */
 	uint8		digest[TEXT_MODEL_DIGEST];
 	MemoryContext context;
 	TextModel  *model;
 	int			pins;
-} CachedTextModel;
+};
 
 static dlist_head recent = DLIST_STATIC_INIT(recent);
 static Size cache_bytes = 0;
@@ -474,11 +474,10 @@ text_margin_record(PG_FUNCTION_ARGS)
 }
 
 /* A token as people read it */
-static Datum
-TokenText(const TextTokenSource *source)
+static char *
+TokenString(const TextTokenSource *source)
 {
 	StringInfoData out;
-	char	   *server;
 
 	initStringInfo(&out);
 	appendStringInfoString(&out, TextTokenPrefix(source));
@@ -490,9 +489,8 @@ TokenText(const TextTokenSource *source)
 		appendStringInfoString(&out, source->kind == TEXT_HEADER_WORD ? ": " : " ");
 		appendBinaryStringInfo(&out, source->second.data, source->second.len);
 	}
-	server = pg_any_to_server(out.data, out.len,
-							  GetDatabaseEncoding() == PG_SQL_ASCII ? PG_SQL_ASCII : PG_UTF8);
-	return CStringGetTextDatum(server);
+	return pg_any_to_server(out.data, out.len,
+							GetDatabaseEncoding() == PG_SQL_ASCII ? PG_SQL_ASCII : PG_UTF8);
 }
 
 /* By how much a contribution moves the margin, most first */
@@ -539,7 +537,7 @@ Explain(FunctionCallInfo fcinfo, Form form)
 			rest += contributions[i].contribution;
 			continue;
 		}
-		values[0] = TokenText(&call->scratch->tokens->source[contributions[i].token]);
+		values[0] = CStringGetTextDatum(TokenString(&call->scratch->tokens->source[contributions[i].token]));
 		values[1] = Float8GetDatum(contributions[i].contribution);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
@@ -571,4 +569,49 @@ Datum
 text_explain_record(PG_FUNCTION_ARGS)
 {
 	return Explain(fcinfo, FORM_RECORD);
+}
+
+/* ---- for detectors ------------------------------------------------------------------------ */
+
+/* A model made ready, until it is let go */
+CachedTextModel *
+TextModelHold(struct varlena *stored)
+{
+	return GetCached(stored);
+}
+
+void
+TextModelLetGo(CachedTextModel *held)
+{
+	held->pins--;
+	ShrinkCache();
+}
+
+/* The margin of the message in the scratch */
+double
+TextModelMargin(const CachedTextModel *held, TextScratch *scratch)
+{
+	return TextModelScore(held->model, scratch, NULL, NULL);
+}
+
+/*
+ * The tokens of the message that add most to its margin, at most "top" of
+ * them; their names are in the current memory context.
+ */
+int
+TextModelTop(const CachedTextModel *held, TextScratch *scratch, int top, TextTop *found)
+{
+	TextContribution *contributions = palloc(TEXT_TOKENS_MAX * sizeof(TextContribution));
+	int			n;
+
+	(void) TextModelScore(held->model, scratch, contributions, &n);
+	qsort(contributions, n, sizeof(TextContribution), CompareContributions);
+	n = Min(n, top);
+	for (int i = 0; i < n; i++)
+	{
+		found[i].token = TokenString(&scratch->tokens->source[contributions[i].token]);
+		found[i].contribution = contributions[i].contribution;
+	}
+	pfree(contributions);
+	return n;
 }

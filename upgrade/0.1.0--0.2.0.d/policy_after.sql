@@ -8,7 +8,8 @@ FROM assay.old_policy o;
 INSERT INTO assay_internal.revision (policy, revision, made_at, made_by, summary, prior, thresholds, default_verdict, on_error, log_signals, search_path, notify)
 SELECT o.policy, o.revision, o.made_at, o.made_by, o.summary, o.prior, o.thresholds, o.default_verdict, o.on_error, o.log_signals, o.search_path, o.notify
 FROM assay.old_revision o;
-INSERT INTO assay_internal.detector_model SELECT o.* FROM assay.old_detector_model o;
+INSERT INTO assay_internal.detector_model (policy, detector, revision, model)
+SELECT o.policy, o.detector, o.revision, o.model FROM assay.old_detector_model o;
 INSERT INTO assay_internal.detector SELECT o.* FROM assay.old_detector o;
 INSERT INTO assay_internal.guard SELECT o.* FROM assay.old_guard o;
 INSERT INTO assay_internal.exclusion SELECT o.* FROM assay.old_exclusion o;

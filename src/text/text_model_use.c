@@ -1,0 +1,491 @@
+/*
+ * text_model_use.c
+ *		A registered text model as a detector uses it.
+ *
+ * Which version a message is judged by follows from its time alone: the last
+ * one of an earlier day (UTC).  Its row is looked for by the index of the
+ * version table, once a statement and day; what is in it is made ready once.
+ * The latest versions lie there published; older ones are put together by
+ * text_model_known(), which takes a while, and kept for the days that a
+ * statement goes through.
+ *
+ * The table is its owner's, who may have made anything of it: it is read here
+ * as long as it is as create_text_model() made it, so that nothing of that
+ * role's runs, and by text_model_known() as its owner otherwise.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "access/transam.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "text_model_use.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/datetime.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+/* Columns of assay.text_model_registry */
+#define Anum_registry_name		1
+#define Anum_registry_relation	2
+
+/* Days whose models a statement keeps at hand */
+#define USE_DAYS	16
+
+/* Changes of a day that a state tells */
+#define STATE_CHANGES	INT64CONST(100000000)
+
+/* The row of a version */
+typedef struct VersionRow
+{
+	bool		found;
+	ItemPointerData tid;
+	TransactionId xid;
+	int64		state;
+} VersionRow;
+
+/* A snapshot, as far as two of a backend can differ in what they see */
+typedef struct SeenBy
+{
+	TransactionId xmin;
+	TransactionId xmax;
+	uint32		xcnt;
+	int32		subxcnt;
+	CommandId	curcid;
+} SeenBy;
+
+/* The model for the messages of a day */
+typedef struct UsedDay
+{
+	bool		used;
+	int64		day;
+	SeenBy		seen;			/* the snapshot for which it is right */
+	VersionRow	row;
+	CachedTextModel *held;		/* pinned; NULL: there was none yet */
+	uint64		last_used;
+} UsedDay;
+
+struct TextModelUse
+{
+	Oid			relation;
+	MemoryContext context;
+	UsedDay		days[USE_DAYS];
+	UsedDay    *last;			/* by which the last margin was made */
+	uint64		clock;
+	TextScratch *explain;		/* once it was asked for */
+	UsedDay		peeked;			/* a version that was looked at only */
+	MemoryContextCallback release;
+};
+
+/* ---- the registry ---------------------------------------------------------------- */
+
+static Oid
+InAssay(const char *relation)
+{
+	Oid			schema = get_namespace_oid("assay", true);
+	Oid			relid = OidIsValid(schema) ? get_relname_relid(relation, schema) : InvalidOid;
+
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation \"assay.%s\" does not exist", relation),
+				 errhint("Run ALTER EXTENSION pg_assay UPDATE.")));
+	return relid;
+}
+
+/* The version table of a text model, or 0 */
+Oid
+TextModelFind(const char *model_name)
+{
+	Relation	rel = table_open(InAssay("text_model_registry"), AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	Oid			found = InvalidOid;
+
+	ScanKeyInit(&key, Anum_registry_name, BTEqualStrategyNumber, F_TEXTEQ,
+				CStringGetTextDatum(model_name));
+	key.sk_collation = DEFAULT_COLLATION_OID;
+	scan = systable_beginscan(rel, InAssay("text_model_registry_pkey"), true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		bool		isnull;
+
+		found = DatumGetObjectId(heap_getattr(tuple, Anum_registry_relation, RelationGetDescr(rel), &isnull));
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
+/* Error unless the user may read the versions of a text model. */
+static void
+CheckMayRead(Oid relation)
+{
+	AclResult	may = pg_class_aclcheck(relation, GetUserId(), ACL_SELECT);
+
+	if (may != ACLCHECK_OK)
+		aclcheck_error(may, OBJECT_TABLE, get_rel_name(relation));
+}
+
+Oid
+TextModelRelation(const char *model_name)
+{
+	Oid			relation = TextModelFind(model_name);
+
+	if (!OidIsValid(relation) || get_rel_name(relation) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("text model \"%s\" does not exist", model_name),
+				 errhint("assay.create_text_model() makes one.")));
+	CheckMayRead(relation);
+	return relation;
+}
+
+/* ---- versions --------------------------------------------------------------------- */
+
+/* Number and type of a column, or 0 when there is none of that type */
+static AttrNumber
+ColumnOf(TupleDesc desc, const char *column, Oid type)
+{
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (!att->attisdropped && att->atttypid == type && namestrcmp(&att->attname, column) == 0)
+			return i + 1;
+	}
+	return InvalidAttrNumber;
+}
+
+/* The columns of a version table that are read, and the index by day */
+typedef struct VersionTable
+{
+	AttrNumber	day;
+	AttrNumber	published;
+	AttrNumber	changes;
+	Oid			index;
+} VersionTable;
+
+/* Is it as create_text_model() made it? */
+static bool
+DescribeTable(Relation rel, VersionTable *t)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	Oid			type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("text_model"),
+									   ObjectIdGetDatum(get_namespace_oid("assay", false)));
+	Relation	index;
+	bool		plain;
+
+	if (rel->rd_rel->relkind != RELKIND_RELATION)
+		return false;
+	list_free(RelationGetIndexList(rel));
+	t->index = rel->rd_pkindex;
+	t->day = ColumnOf(desc, "day", DATEOID);
+	t->published = ColumnOf(desc, "published", type);
+	t->changes = ColumnOf(desc, "changes", INT8OID);
+	if (!OidIsValid(t->index) || t->day == 0 || t->published == 0 || t->changes == 0)
+		return false;
+	index = index_open(t->index, AccessShareLock);
+	plain = index->rd_rel->relam == BTREE_AM_OID && index->rd_index->indisvalid &&
+		IndexRelationGetNumberOfKeyAttributes(index) == 1 &&
+		index->rd_index->indkey.values[0] == t->day &&
+		index->rd_opfamily[0] < FirstUnpinnedObjectId;
+	index_close(index, AccessShareLock);
+	return plain;
+}
+
+static int64
+StateOf(DateADT day, int64 changes)
+{
+	int			year,
+				month,
+				mday;
+
+	j2date(day + POSTGRES_EPOCH_JDATE, &year, &month, &mday);
+	return (year * INT64CONST(10000) + month * 100 + mday) * STATE_CHANGES +
+		Max(Min(changes, STATE_CHANGES - 1), 0);
+}
+
+/*
+ * The last version before a day, as the snapshot sees it.  *published is a copy
+ * of its model as it is stored, or NULL where that is to be put together; it may be
+ * left out.
+ */
+static void
+ReadVersion(Oid relation, int64 day, Snapshot snapshot, VersionRow *row, struct varlena **published)
+{
+	Relation	rel = table_open(relation, AccessShareLock);
+	Relation	index;
+	VersionTable t;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		isnull;
+	Datum		value;
+
+	memset(row, 0, sizeof(VersionRow));
+	if (published)
+		*published = NULL;
+	if (!DescribeTable(rel, &t))
+	{
+		/* Whether there is any version, text_model_known() tells. */
+		row->found = true;
+		ItemPointerSetInvalid(&row->tid);
+		table_close(rel, AccessShareLock);
+		return;
+	}
+	index = index_open(t.index, AccessShareLock);
+	ScanKeyInit(&key, t.day, BTLessStrategyNumber, F_DATE_LT,
+				DateADTGetDatum(day == DT_NOEND || day > DATEVAL_NOEND ? DATEVAL_NOEND :
+								day == DT_NOBEGIN || day < DATEVAL_NOBEGIN ? DATEVAL_NOBEGIN : (DateADT) day));
+	scan = systable_beginscan_ordered(rel, index, snapshot, 1, &key);
+	tuple = systable_getnext_ordered(scan, BackwardScanDirection);
+	if (HeapTupleIsValid(tuple))
+	{
+		row->found = true;
+		row->tid = tuple->t_self;
+		row->xid = HeapTupleHeaderGetRawXmin(tuple->t_data);
+		row->state = StateOf(DatumGetDateADT(heap_getattr(tuple, t.day, RelationGetDescr(rel), &isnull)),
+							 DatumGetInt64(heap_getattr(tuple, t.changes, RelationGetDescr(rel), &isnull)));
+		value = heap_getattr(tuple, t.published, RelationGetDescr(rel), &isnull);
+		if (!isnull && published)
+		{
+			Size		size = VARSIZE_ANY(DatumGetPointer(value));
+
+			*published = palloc(size);
+			memcpy(*published, DatumGetPointer(value), size);
+		}
+	}
+	systable_endscan_ordered(scan);
+	index_close(index, AccessShareLock);
+	table_close(rel, AccessShareLock);
+}
+
+/* ---- the models of days --------------------------------------------------------------- */
+
+static void
+ForgetDay(UsedDay *d)
+{
+	CachedTextModel *held = d->held;
+
+	d->used = false;
+	d->held = NULL;
+	if (held)
+		TextModelLetGo(held);
+}
+
+/* The evaluation goes. */
+static void
+ReleaseDays(void *arg)
+{
+	TextModelUse *use = arg;
+
+	for (int i = 0; i < USE_DAYS; i++)
+		ForgetDay(&use->days[i]);
+}
+
+TextModelUse *
+TextModelUseBegin(Oid relation, MemoryContext context)
+{
+	TextModelUse *use = MemoryContextAllocZero(context, sizeof(TextModelUse));
+
+	use->relation = relation;
+	use->context = context;
+	use->release.func = ReleaseDays;
+	use->release.arg = use;
+	MemoryContextRegisterResetCallback(context, &use->release);
+	return use;
+}
+
+void
+TextModelUseIdle(TextModelUse *use)
+{
+	for (int i = 0; i < USE_DAYS; i++)
+		if (use->days[i].used && &use->days[i] != use->last)
+			ForgetDay(&use->days[i]);
+}
+
+/* The day (UTC) of a moment, all that matters of it */
+static int64
+DayOfMoment(TimestampTz at)
+{
+	if (TIMESTAMP_NOT_FINITE(at))
+		return at;
+	return at / USECS_PER_DAY - (at % USECS_PER_DAY < 0 ? 1 : 0);
+}
+
+static SeenBy
+SnapshotSeen(Snapshot snapshot)
+{
+	SeenBy		seen;
+
+	memset(&seen, 0, sizeof(seen));
+	seen.xmin = snapshot->xmin;
+	seen.xmax = snapshot->xmax;
+	seen.xcnt = snapshot->xcnt;
+	seen.subxcnt = snapshot->subxcnt;
+	seen.curcid = snapshot->curcid;
+	return seen;
+}
+
+/* The place of a day, or a free one, or that of the day least recently used */
+static UsedDay *
+PlaceOf(TextModelUse *use, int64 day)
+{
+	UsedDay    *place = &use->days[0];
+
+	for (int i = 0; i < USE_DAYS; i++)
+	{
+		UsedDay    *d = &use->days[i];
+
+		if (d->used && d->day == day)
+			return d;
+		if (place->used && (!d->used || d->last_used < place->last_used))
+			place = d;
+	}
+	if (place->used)
+		ForgetDay(place);
+	return place;
+}
+
+/* Fill a place for a day, as the snapshot sees it. */
+static void
+FillDay(TextModelUse *use, UsedDay *d, int64 day, TimestampTz at, Snapshot snapshot)
+{
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "pg_assay text model version",
+												  ALLOCSET_SMALL_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(scratch);
+	VersionRow	row;
+	struct varlena *published;
+	CachedTextModel *held = NULL;
+	bool		isnull;
+
+	CheckMayRead(use->relation);
+	ReadVersion(use->relation, day, snapshot, &row, &published);
+	if (d->used && d->row.found == row.found && d->row.xid == row.xid && d->row.state == row.state &&
+		(!row.found || (ItemPointerIsValid(&row.tid) && ItemPointerEquals(&d->row.tid, &row.tid))))
+	{
+		d->seen = SnapshotSeen(snapshot);
+		MemoryContextSwitchTo(caller);
+		MemoryContextDelete(scratch);
+		return;
+	}
+	if (published)
+		held = TextModelHold(published);
+	else if (row.found)
+	{
+		Datum		model = TextModelKnown(use->relation, at, &isnull);
+
+		held = isnull ? NULL : TextModelHold((struct varlena *) DatumGetPointer(model));
+	}
+	if (d->used)
+		ForgetDay(d);
+	d->day = day;
+	d->row = row;
+	d->held = held;
+	d->seen = SnapshotSeen(snapshot);
+	d->used = true;
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(scratch);
+}
+
+/* The model for a moment's day, right for this statement */
+static UsedDay *
+UseDay(TextModelUse *use, TimestampTz at)
+{
+	int64		day = DayOfMoment(at);
+	Snapshot	snapshot = GetActiveSnapshot();
+	SeenBy		seen = SnapshotSeen(snapshot);
+	UsedDay    *d = use->last;
+
+	use->last = NULL;
+	if (d == NULL || !d->used || d->day != day)
+		d = PlaceOf(use, day);
+	if (!d->used || memcmp(&d->seen, &seen, sizeof(seen)) != 0)
+		FillDay(use, d, day, at, snapshot);
+	d->last_used = ++use->clock;
+	use->last = d;
+	return d;
+}
+
+static void
+ReadParts(TextParts *parts, Datum content, Oid type)
+{
+	if (type == JSONBOID)
+		TextPartsFromJsonb(parts, content);
+	else
+		TextPartsFromText(parts, DatumGetTextPP(content));
+}
+
+double
+TextModelUseMargin(TextModelUse *use, TimestampTz at, Datum content, Oid type)
+{
+	UsedDay    *d = UseDay(use, at);
+	TextScratch *scratch;
+
+	if (d->held == NULL)
+		return 0;
+	scratch = TextScratchShared();
+	ReadParts(&scratch->parts, content, type);
+	return TextModelMargin(d->held, scratch);
+}
+
+int
+TextModelUseTop(TextModelUse *use, Datum content, Oid type, int top, TextTop *found)
+{
+	if (use->last == NULL || use->last->held == NULL)
+		return 0;
+	if (use->explain == NULL)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(use->context);
+
+		use->explain = TextScratchCreate(true);
+		MemoryContextSwitchTo(caller);
+	}
+	ReadParts(&use->explain->parts, content, type);
+	return TextModelTop(use->last->held, use->explain, top, found);
+}
+
+int64
+TextModelUseState(const TextModelUse *use)
+{
+	return use->last ? use->last->row.state : 0;
+}
+
+bool
+TextModelUsePeek(TextModelUse *use, TimestampTz at, int64 *state)
+{
+	UsedDay    *d = &use->peeked;
+	int64		day = DayOfMoment(at);
+	SeenBy		seen = SnapshotSeen(GetActiveSnapshot());
+
+	if (get_rel_relkind(use->relation) == '\0' ||
+		pg_class_aclcheck(use->relation, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+		return false;
+	if (!d->used || d->day != day || memcmp(&d->seen, &seen, sizeof(seen)) != 0)
+	{
+		d->used = false;
+		ReadVersion(use->relation, day, GetActiveSnapshot(), &d->row, NULL);
+		d->day = day;
+		d->seen = seen;
+		d->used = true;
+	}
+	*state = d->row.state;
+	return true;
+}
