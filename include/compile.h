@@ -7,6 +7,7 @@
 #define ASSAY_COMPILE_H
 
 #include "access/tupdesc.h"
+#include "atoms.h"
 #include "config.h"
 #include "invalidation.h"
 #include "nodes/bitmapset.h"
@@ -91,6 +92,7 @@ typedef struct CompiledPolicy
 	int		   *keys;			/* columns of the key */
 	int			top_features;	/* of a model's margin that a ledger keeps */
 	Prefilter  *prefilter;		/* or NULL */
+	Atoms	   *atoms;			/* what conditions share, or NULL */
 
 	bool		foreign_code;	/* some condition needs the search_path */
 	bool		settings_show;	/* some evidence is written as settings say */

@@ -8,6 +8,7 @@
 #ifndef ASSAY_EVALUATE_H
 #define ASSAY_EVALUATE_H
 
+#include "atom_index.h"
 #include "attribution.h"
 #include "executor/executor.h"
 #include "fault.h"
@@ -46,7 +47,8 @@ typedef struct Evaluation
 	bool		protect;		/* an error costs its part only */
 
 	ExprContext *econtext;
-	TupleTableSlot *slot;		/* the row at hand */
+	TupleTableSlot *given;		/* the row at hand */
+	TupleTableSlot *slot;		/* the same, whose values may be decompressed */
 	TimestampTz at;
 	MemoryContext result;		/* of the decision and of faults */
 	PrefilterScratch *prefilter;
@@ -58,6 +60,11 @@ typedef struct Evaluation
 	/* what is evaluated at once, while health->version stays */
 	uint64		version;
 	MemoryContext chunk_context;
+	AtomIndex  *atoms;			/* instead of chunks, or NULL */
+	bool	   *takes_part;		/* parts that are evaluated at once */
+	bool	   *hits;			/* what was made of them, where there are no
+								 * chunks */
+	bool		singly;			/* the row at hand was too large for chunks */
 	int			nchunks;
 	EvaluationChunk *chunks;
 	int		   *chunk_of;		/* of each part, or -1 */

@@ -28,6 +28,7 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "port/pg_bitutils.h"
 #include "prefilter.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -78,11 +79,25 @@ struct Prefilter
 	MemoryContextCallback callback;
 };
 
+/* One column, in one evaluation */
+typedef struct ColumnScratch
+{
+	FilterColumn *column;
+	uint64	   *bits;			/* of its literals */
+	int		   *start;			/* of each literal, in "places"; one more */
+	int		   *places;			/* of the virtual row, by literal */
+	int			nplaces;
+	bool		isnull;
+} ColumnScratch;
+
 /* What one evaluation writes */
 struct PrefilterScratch
 {
 	TupleTableSlot *slot;		/* the virtual row, as wide as "occurs" */
-	uint64	  **bits;			/* of each column */
+	int			ncolumns;
+	ColumnScratch *columns;
+	int			nfound;
+	int		   *found;			/* what is true in the virtual row */
 };
 
 /* What a predicate needs: literals of a column, one of which must occur */
@@ -169,12 +184,17 @@ RegexLiteral(const char *pattern, int len)
 	return best;
 }
 
-/* The text column that an argument is, or -1 */
+/*
+ * The text column that an argument is, or that is in small letters, which are
+ * found in it as well; or -1
+ */
 static int
 TextColumn(Prefilter *f, Node *node)
 {
-	while (node && IsA(node, RelabelType))
-		node = (Node *) ((RelabelType *) node)->arg;
+	while (node && (IsA(node, RelabelType) ||
+					(IsA(node, FuncExpr) && ((FuncExpr *) node)->funcid == F_LOWER_TEXT)))
+		node = IsA(node, RelabelType) ? (Node *) ((RelabelType *) node)->arg :
+			linitial(((FuncExpr *) node)->args);
 	if (node && IsA(node, Var) && ((Var *) node)->varno == 1 &&
 		(((Var *) node)->vartype == TEXTOID || ((Var *) node)->vartype == VARCHAROID))
 		return ((Var *) node)->varattno - 1;
@@ -465,6 +485,31 @@ PrefilterRewrite(Prefilter *f, Expr *expr)
 	return (Expr *) Rewrite((Node *) expr, f);
 }
 
+/* Which places of the virtual row each literal of a column is looked for */
+static void
+ListPlaces(Prefilter *f, ColumnScratch *c)
+{
+	int			nliterals = list_length(c->column->literals);
+	int		   *next = palloc0((nliterals + 1) * sizeof(int));
+	ListCell   *lc;
+	ListCell   *n;
+
+	c->start = palloc0((nliterals + 1) * sizeof(int));
+	foreach(lc, f->occurs)
+		if (((Occurs *) lfirst(lc))->column == c->column)
+		foreach(n, ((Occurs *) lfirst(lc))->numbers)
+			c->start[lfirst_int(n) + 1]++;
+	for (int i = 0; i < nliterals; i++)
+		next[i + 1] = c->start[i + 1] += c->start[i];
+	c->nplaces = c->start[nliterals];
+	c->places = palloc(Max(c->nplaces, 1) * sizeof(int));
+	foreach(lc, f->occurs)
+		if (((Occurs *) lfirst(lc))->column == c->column)
+		foreach(n, ((Occurs *) lfirst(lc))->numbers)
+			c->places[next[lfirst_int(n)]++] = foreach_current_index(lc);
+	pfree(next);
+}
+
 /* Room for one evaluation; all conditions are rewritten */
 PrefilterScratch *
 PrefilterScratchCreate(Prefilter *f)
@@ -476,10 +521,21 @@ PrefilterScratchCreate(Prefilter *f)
 	for (int a = 1; a <= desc->natts; a++)
 		TupleDescInitEntry(desc, a, NULL, BOOLOID, -1, 0);
 	scratch->slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
-	scratch->bits = palloc0(list_length(f->columns) * sizeof(uint64 *));
+	memset(scratch->slot->tts_values, 0, desc->natts * sizeof(Datum));
+	memset(scratch->slot->tts_isnull, false, desc->natts * sizeof(bool));
+	scratch->found = palloc(Max(desc->natts, 1) * sizeof(int));
+	scratch->columns = palloc0(list_length(f->columns) * sizeof(ColumnScratch));
 	foreach(lc, f->columns)
-		scratch->bits[foreach_current_index(lc)] =
-		palloc(((FilterColumn *) lfirst(lc))->nwords * sizeof(uint64));
+	{
+		ColumnScratch *c = &scratch->columns[scratch->ncolumns];
+
+		c->column = lfirst(lc);
+		if (c->column->set == NULL)
+			continue;
+		c->bits = palloc0(c->column->nwords * sizeof(uint64));
+		ListPlaces(f, c);
+		scratch->ncolumns++;
+	}
 	return scratch;
 }
 
@@ -489,18 +545,15 @@ HasBit(const uint64 *bits, int number)
 	return (bits[number / 64] >> (number % 64)) & 1;
 }
 
-/* Which literals occur in a column of the row */
+/* Which literals occur in a column of the row; plain: keep what was decompressed there. */
 static void
-ScanColumn(FilterColumn *c, uint64 *bits, TupleTableSlot *slot)
+ScanColumn(FilterColumn *c, uint64 *bits, TupleTableSlot *slot, Datum value, bool plain)
 {
-	bool		isnull;
-	Datum		value = slot_getattr(slot, c->column + 1, &isnull);
-	text	   *t;
+	text	   *t = DatumGetTextPP(value);
 
+	if (plain)
+		slot->tts_values[c->column] = PointerGetDatum(t);
 	memset(bits, 0, c->nwords * sizeof(uint64));
-	if (isnull)
-		return;
-	t = DatumGetTextPP(value);
 	if (MatchScanBits(c->set, VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), bits) != MATCH_OK ||
 		HasBit(bits, c->dotted) || HasBit(bits, c->dotless))
 	{
@@ -510,31 +563,65 @@ ScanColumn(FilterColumn *c, uint64 *bits, TupleTableSlot *slot)
 	}
 }
 
-/* Scan the columns of a row; the result is what OUTER_VAR refers to. */
-TupleTableSlot *
-PrefilterScan(Prefilter *f, PrefilterScratch * scratch, TupleTableSlot *slot)
+/* Each place of the virtual row where one of a column's literals makes it true */
+static void
+FindPlaces(PrefilterScratch * scratch, ColumnScratch *c)
 {
-	ListCell   *lc;
-	int			i = 0;
+	int			nliterals = list_length(c->column->literals);
 
+	for (int word = 0; word * 64 < nliterals; word++)
+		for (uint64 bits = c->bits[word]; bits != 0; bits &= bits - 1)
+		{
+			int			literal = word * 64 + pg_rightmost_one_pos64(bits);
+
+			for (int i = literal < nliterals ? c->start[literal] : c->nplaces;
+				 i < (literal < nliterals ? c->start[literal + 1] : c->nplaces); i++)
+			{
+				Datum	   *value = &scratch->slot->tts_values[c->places[i]];
+
+				if (!DatumGetBool(*value))
+					scratch->found[scratch->nfound++] = c->places[i];
+				*value = BoolGetDatum(true);
+			}
+		}
+}
+
+/*
+ * Scan the columns of a row; the result is what OUTER_VAR refers to.  Columns
+ * that are "plain" stay decompressed in the row, which is then a virtual one.
+ */
+TupleTableSlot *
+PrefilterScan(Prefilter *f, PrefilterScratch * scratch, TupleTableSlot *slot, const Bitmapset * plain)
+{
+	for (int i = 0; i < scratch->nfound; i++)
+		scratch->slot->tts_values[scratch->found[i]] = BoolGetDatum(false);
+	scratch->nfound = 0;
 	ExecClearTuple(scratch->slot);
-	foreach(lc, f->columns)
-		if (((FilterColumn *) lfirst(lc))->set)
-		ScanColumn(lfirst(lc), scratch->bits[foreach_current_index(lc)], slot);
-	foreach(lc, f->occurs)
+	for (int i = 0; i < scratch->ncolumns; i++)
 	{
-		Occurs	   *occurs = lfirst(lc);
-		uint64	   *bits = scratch->bits[occurs->column->number];
-		bool		found = false;
+		ColumnScratch *c = &scratch->columns[i];
 		bool		isnull;
-		ListCell   *n;
+		Datum		value = slot_getattr(slot, c->column->column + 1, &isnull);
 
-		(void) slot_getattr(slot, occurs->column->column + 1, &isnull);
-		foreach(n, occurs->numbers)
-			found = found || HasBit(bits, lfirst_int(n));
-		scratch->slot->tts_values[i] = BoolGetDatum(found);
-		scratch->slot->tts_isnull[i] = isnull;
-		i++;
+		if (isnull != c->isnull)
+			for (int k = 0; k < c->nplaces; k++)
+				scratch->slot->tts_isnull[c->places[k]] = isnull;
+		c->isnull = isnull;
+		if (isnull)
+			continue;
+		ScanColumn(c->column, c->bits, slot, value, bms_is_member(c->column->column, plain));
+		FindPlaces(scratch, c);
 	}
 	return ExecStoreVirtualTuple(scratch->slot);
+}
+
+/* The places of the virtual row that are true; nulls: are some null? */
+const int  *
+PrefilterFound(PrefilterScratch * scratch, int *n, bool *nulls)
+{
+	*n = scratch->nfound;
+	*nulls = false;
+	for (int i = 0; i < scratch->ncolumns; i++)
+		*nulls |= scratch->columns[i].isnull;
+	return scratch->found;
 }
