@@ -36,6 +36,14 @@ typedef struct EvaluationChunk
 	bool	   *plain;			/* only whether it hits is asked */
 } EvaluationChunk;
 
+/* A signal's value as a ledger shows it */
+typedef struct EvidenceValue
+{
+	uint64		concluded;		/* the row that it is of */
+	const char *value;
+	int			len;
+} EvidenceValue;
+
 typedef struct Evaluation
 {
 	PolicyEntry *entry;
@@ -85,6 +93,8 @@ typedef struct Evaluation
 	int			nwords;			/* of them */
 	FmgrInfo   *outputs;		/* of each column, once used */
 	FmgrInfo   *sends;
+	uint64		concluded;		/* rows */
+	EvidenceValue *evidence;	/* of each column */
 	ModelContribution *top;		/* room for top_features */
 	AttributionBuilder builder;
 	uint64		evaluations;

@@ -67,6 +67,9 @@ typedef struct Opening
 typedef struct ActiveProbe
 {
 	const Probe *probe;
+	ProbeKind	kind;
+	int			varno;			/* of a column, and */
+	int			column;			/* or -1 */
 	ExprState  *state;			/* of a function */
 	int			nequal;
 	AtomKey    *equal;			/* by value; texts in the order of the table */
@@ -101,6 +104,8 @@ struct AtomIndex
 	uint64	   *candidates;		/* nwords */
 	int			nactive;
 	ActiveProbe *active;
+	int			nasked;			/* those that the prefilter does not answer */
+	ActiveProbe **asked;
 	ActiveProbe **by_probe;		/* or NULL */
 	ActiveProbe **occurs;		/* of each column of the prefilter's row, or
 								 * NULL */
@@ -345,6 +350,7 @@ BuildProbes(Choice *c)
 	int			nmarks = 0;
 
 	x->active = palloc0(Max(x->atoms->nprobes, 1) * sizeof(ActiveProbe));
+	x->asked = palloc0(Max(x->atoms->nprobes, 1) * sizeof(ActiveProbe *));
 	x->by_probe = palloc0(Max(x->atoms->nprobes, 1) * sizeof(ActiveProbe *));
 	for (int i = 0; i < x->atoms->nprobes; i++)
 	{
@@ -361,10 +367,15 @@ BuildProbes(Choice *c)
 		if (c->openings[i] == NIL)
 			continue;
 		a->probe = x->atoms->probes[i];
+		a->kind = a->probe->kind;
+		a->varno = a->probe->var ? a->probe->var->varno : 0;
+		a->column = a->probe->var ? a->probe->var->varattno - 1 : -1;
 		BuildProbe(x, a, c->openings[i], c->whole[i], &nmarks);
 		x->by_probe[i] = a;
 		if (IsOccurs(a->probe))
 			x->occurs[a->probe->var->varattno - 1] = a;
+		else
+			x->asked[x->nasked++] = a;
 		x->nactive++;
 	}
 }
@@ -380,7 +391,7 @@ Build(AtomIndex *x)
 
 	MemoryContextReset(x->built);
 	old = MemoryContextSwitchTo(x->built);
-	x->nactive = x->noccurs = 0;
+	x->nactive = x->nasked = x->noccurs = 0;
 	x->start = palloc0(LEVELS * x->nwords * sizeof(uint64));
 	x->open = palloc0(LEVELS * x->nwords * sizeof(uint64));
 	x->whole = palloc0(x->nwords * sizeof(uint64));
@@ -542,17 +553,15 @@ OpenString(AtomIndex *x, ActiveProbe *a, Datum value)
 
 /* The value that is asked about */
 static inline Datum
-ProbeValue(const Probe *probe, ExprState *state, ExprContext * econtext, bool *isnull)
+ProbeValue(int varno, int column, ExprState *state, ExprContext * econtext, bool *isnull)
 {
 	TupleTableSlot *slot = econtext->ecxt_scantuple;
-	int			column;
 
-	if (probe->var == NULL)
+	if (column < 0)
 		return ExecEvalExpr(state, econtext, isnull);
-	column = probe->var->varattno - 1;
-	if (probe->var->varno == INNER_VAR)
+	if (varno == INNER_VAR)
 		slot = econtext->ecxt_innertuple;
-	else if (probe->var->varno == OUTER_VAR)
+	else if (varno == OUTER_VAR)
 		slot = econtext->ecxt_outertuple;
 	*isnull = slot->tts_isnull[column];
 	return slot->tts_values[column];
@@ -561,7 +570,7 @@ ProbeValue(const Probe *probe, ExprState *state, ExprContext * econtext, bool *i
 static void
 OpenProbe(AtomIndex *x, ActiveProbe *a, Datum value, bool isnull)
 {
-	ProbeKind	kind = a->probe->kind;
+	ProbeKind	kind = a->kind;
 
 	if (kind == PROBE_NULL)
 		OpenNumber(x, a, isnull);
@@ -646,7 +655,8 @@ Count		(AtomIndex *x, ExprContext * econtext)
 
 		if (probe->var == NULL && x->by_probe[i] == NULL)
 			continue;
-		value = ProbeValue(probe, x->by_probe[i] ? x->by_probe[i]->state : NULL, econtext, &isnull);
+		value = ProbeValue(probe->var ? probe->var->varno : 0, probe->var ? probe->var->varattno - 1 : -1,
+						   x->by_probe[i] ? x->by_probe[i]->state : NULL, econtext, &isnull);
 		x->seen[i]++;
 		if (probe->kind == PROBE_NULL)
 			number = isnull;
@@ -692,15 +702,12 @@ AtomIndexProbe(AtomIndex *x, ExprContext * econtext, PrefilterScratch * prefilte
 	}
 	memcpy(x->open, x->start, LEVELS * x->nwords * sizeof(uint64));
 	memset(x->whole, 0, x->nwords * sizeof(uint64));
-	for (int i = 0; i < x->nactive; i++)
+	for (int i = 0; i < x->nasked; i++)
 	{
-		ActiveProbe *a = &x->active[i];
+		ActiveProbe *a = x->asked[i];
 		bool		isnull;
-		Datum		value;
+		Datum		value = ProbeValue(a->varno, a->column, a->state, econtext, &isnull);
 
-		if (IsOccurs(a->probe))
-			continue;
-		value = ProbeValue(a->probe, a->state, econtext, &isnull);
 		OpenProbe(x, a, value, isnull);
 	}
 	if (x->noccurs > 0)

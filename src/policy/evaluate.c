@@ -346,6 +346,7 @@ MakeEvaluation(PolicyEntry *entry)
 	e->active = palloc0(e->nwords * sizeof(uint64));
 	e->outputs = palloc0(p->desc->natts * sizeof(FmgrInfo));
 	e->sends = palloc0(p->desc->natts * sizeof(FmgrInfo));
+	e->evidence = palloc0(p->desc->natts * sizeof(EvidenceValue));
 	e->top = palloc(Max(p->top_features, 1) * sizeof(ModelContribution));
 	if (p->prefilter)
 		e->prefilter = PrefilterScratchCreate(p->prefilter);

@@ -121,12 +121,31 @@ EvidenceText(Evaluation *e, int column, int *len)
 	return s;
 }
 
+/*
+ * The same, written once a message however many entries show it.  In a
+ * subtransaction it is written each time.
+ */
+static const char *
+EvidenceOnce(Evaluation *e, int column, int *len)
+{
+	EvidenceValue *v = &e->evidence[column];
+
+	if (v->concluded != e->concluded)
+	{
+		v->value = EvidenceText(e, column, &v->len);
+		v->concluded = e->concluded;
+	}
+	*len = v->len;
+	return v->value;
+}
+
 /* The evidence of an entry, which is the last one */
 typedef struct EvidenceJob
 {
 	Evaluation *evaluation;
 	PolicyCondition *condition; /* or NULL, and then: */
 	PolicyDetector *detector;	/* with a model */
+	bool		protect;
 } EvidenceJob;
 
 /* The top features of a model, whose SHAP values take far longer than its margin */
@@ -171,7 +190,7 @@ WriteEvidence(void *arg)
 		{
 			int			column = job->condition->evidence[i];
 			int			len = 0;
-			const char *value = EvidenceText(e, column, &len);
+			const char *value = job->protect ? EvidenceText(e, column, &len) : EvidenceOnce(e, column, &len);
 
 			AttributionEvidence(&e->builder, e->policy->columns[column].name, value,
 								len, 0);
@@ -183,12 +202,12 @@ WriteEvidence(void *arg)
  * begun of its entry with it.
  */
 static void
-AddEvidence(EvidenceJob *job, bool protect)
+AddEvidence(EvidenceJob *job)
 {
 	AttributionBuilder *b = &job->evaluation->builder;
 	int			len = b->buf.len;
 
-	if (!protect)
+	if (!job->protect)
 		WriteEvidence(job);
 	else if (RunProtected(WriteEvidence, job) != NULL)
 	{
@@ -286,7 +305,7 @@ AddDetectors(Evaluation *e, bool features, bool protect)
 		PolicyOutcome *o = &e->outcomes[i];
 		AttributionKind kind = d->is_model ? ATTRIBUTION_MODEL : ATTRIBUTION_RULE;
 		uint8		flags = d->shadow ? ATTRIBUTION_SHADOW : 0;
-		EvidenceJob job = {e, d->is_model ? NULL : &d->condition, d};
+		EvidenceJob job = {e, d->is_model ? NULL : &d->condition, d, protect};
 
 		if (HasFailed(o))
 			AttributionEntry(&e->builder, kind, flags | (o->sqlstate ? 0 : ATTRIBUTION_SUSPENDED),
@@ -298,7 +317,7 @@ AddDetectors(Evaluation *e, bool features, bool protect)
 							 o->hit && d->verdict >= 0 ? p->verdicts[d->verdict] : NULL,
 							 NULL);
 			if (d->is_model ? features && p->top_features > 0 : d->condition.nevidence > 0)
-				AddEvidence(&job, protect);
+				AddEvidence(&job);
 		}
 	}
 }
@@ -313,7 +332,7 @@ AddExclusions(Evaluation *e, bool protect)
 		PolicyExclusion *x = &p->exclusions[i];
 		PolicyOutcome *o = &e->outcomes[p->ndetectors + i];
 		bool		failed = o->evaluated && HasFailed(o);
-		EvidenceJob job = {e, &x->condition, NULL};
+		EvidenceJob job = {e, &x->condition, NULL, protect};
 
 		if (!failed && !o->hit)
 			continue;
@@ -324,7 +343,7 @@ AddExclusions(Evaluation *e, bool protect)
 						 o->hit && x->verdict >= 0 ? p->verdicts[x->verdict] : NULL,
 						 failed ? o->sqlstate : NULL);
 		if (o->hit && x->condition.nevidence > 0)
-			AddEvidence(&job, protect);
+			AddEvidence(&job);
 	}
 }
 
@@ -339,6 +358,7 @@ Conclude(Evaluation *e, PolicyDecision *decision, MemoryContext result, bool pro
 	MemoryContext old = MemoryContextSwitchTo(e->context);
 
 	AttributionBegin(&e->builder);
+	e->concluded++;
 	MemoryContextSwitchTo(old);
 	SumUp(e, decision);
 	AddDetectors(e, decision->score >= explain_from || decision->verdict > 0, protect);

@@ -10,7 +10,7 @@
  *
  *		occurs AND predicate
  *
- * "occurs" is a column of a virtual row, filled once for a message.  A miss is
+ * or "occurs AND occurs AND predicate" where it holds two.  "occurs" is a column of a virtual row, filled once for a message.  A miss is
  * certain, and a hit is verified by the original expression, so a condition's
  * value never changes: for a null text "occurs" is null, like the predicate.
  *
@@ -105,17 +105,37 @@ typedef struct Need
 {
 	int			column;
 	List	   *literals;		/* of Literal */
+	Literal    *another;		/* that must occur as well, or NULL */
 } Need;
 
+/* Of the runs of a pattern the two longest are kept. */
+static void
+KeepLiteral(Literal *two[2], StringInfo run)
+{
+	if (run->len >= LITERAL_MIN && (two[1] == NULL || run->len > two[1]->len))
+	{
+		two[1] = palloc0(sizeof(Literal));
+		two[1]->text = pnstrdup(run->data, run->len);
+		two[1]->len = run->len;
+	}
+	if (two[1] && (two[0] == NULL || two[1]->len > two[0]->len))
+	{
+		Literal    *longest = two[1];
+
+		two[1] = two[0];
+		two[0] = longest;
+	}
+	resetStringInfo(run);
+}
+
 /*
- * The longest literal that each text which matches a LIKE pattern holds, or
- * NULL.
+ * The longest literals, at most two, that each text which matches a LIKE pattern
+ * holds.
  */
-static Literal *
-LikeLiteral(const char *pattern, int len)
+static void
+LikeLiterals(const char *pattern, int len, Literal *two[2])
 {
 	StringInfoData run;
-	Literal    *best = NULL;
 
 	initStringInfo(&run);
 	for (int i = 0; i <= len; i++)
@@ -125,37 +145,32 @@ LikeLiteral(const char *pattern, int len)
 		if (c == '\\')
 		{
 			if (++i >= len)
-				return NULL;	/* an error, when it is evaluated */
+			{
+				two[0] = two[1] = NULL; /* an error, when it is evaluated */
+				return;
+			}
 			appendStringInfoChar(&run, pattern[i]);
 		}
 		else if (c != '%' && c != '_')
 			appendStringInfoChar(&run, c);
 		else
 		{
-			if (run.len >= LITERAL_MIN && (best == NULL || run.len > best->len))
-			{
-				best = best ? best : palloc0(sizeof(Literal));
-				best->text = pnstrdup(run.data, run.len);
-				best->len = run.len;
-			}
-			resetStringInfo(&run);
+			KeepLiteral(two, &run);
 		}
 	}
-	return best;
 }
 
 /*
  * The same of a regular expression.  Only the plainest are understood: a
  * sequence of characters, dots, anchors and quantified characters.
  */
-static Literal *
-RegexLiteral(const char *pattern, int len)
+static void
+RegexLiterals(const char *pattern, int len, Literal *two[2])
 {
 	StringInfoData run;
-	Literal    *best = NULL;
 
 	if (len >= 3 && strncmp(pattern, "***", 3) == 0)
-		return NULL;
+		return;
 	initStringInfo(&run);
 	for (int i = 0; i <= len;)
 	{
@@ -163,25 +178,21 @@ RegexLiteral(const char *pattern, int len)
 		int			width = (i < len) ? pg_mblen(pattern + i) : 1;
 
 		if (strchr("|([{\\)]}", c) != NULL && c != '\0')
-			return NULL;
+		{
+			two[0] = two[1] = NULL;
+			return;
+		}
 		if (i + width < len && strchr("*?{", pattern[i + width]) != NULL &&
 			strchr("*?+.^$", c) == NULL)
 			c = '.';			/* this character need not be there */
 		if (strchr(".^$*?+", c) != NULL)
 		{
-			if (run.len >= LITERAL_MIN && (best == NULL || run.len > best->len))
-			{
-				best = best ? best : palloc0(sizeof(Literal));
-				best->text = pnstrdup(run.data, run.len);
-				best->len = run.len;
-			}
-			resetStringInfo(&run);
+			KeepLiteral(two, &run);
 		}
 		else
 			appendBinaryStringInfo(&run, pattern + i, width);
 		i += width;
 	}
-	return best;
 }
 
 /*
@@ -212,19 +223,23 @@ HasTurkishI(const Literal *literal)
 	return false;
 }
 
-static Literal *
-PatternLiteral(Oid function, Datum pattern)
+/* The literals that must occur, the longest first; false: nothing is known. */
+static bool
+PatternLiterals(Oid function, Datum pattern, Literal *two[2])
 {
 	text	   *t = DatumGetTextPP(pattern);
 	const char *s = VARDATA_ANY(t);
 	int			len = VARSIZE_ANY_EXHDR(t);
-	Literal    *literal;
 
-	literal = (function == F_TEXTLIKE || function == F_TEXTICLIKE) ?
-		LikeLiteral(s, len) : RegexLiteral(s, len);
-	if (literal && (literal->len > MATCH_MAX_PATTERN_BYTES || HasTurkishI(literal)))
-		return NULL;
-	return literal;
+	two[0] = two[1] = NULL;
+	if (function == F_TEXTLIKE || function == F_TEXTICLIKE)
+		LikeLiterals(s, len, two);
+	else
+		RegexLiterals(s, len, two);
+	for (int i = 0; i < 2; i++)
+		if (two[i] && (two[i]->len > MATCH_MAX_PATTERN_BYTES || HasTurkishI(two[i])))
+			return false;
+	return two[0] != NULL;
 }
 
 static bool
@@ -242,11 +257,13 @@ PredicateNeeds(Prefilter *f, Node *node, Need *need)
 	List	   *args;
 	Const	   *pattern;
 
+	Literal    *two[2];
+
 	need->literals = NIL;
+	need->another = NULL;
 	if (IsA(node, OpExpr))
 	{
 		OpExpr	   *op = (OpExpr *) node;
-		Literal    *literal;
 
 		set_opfuncid(op);
 		if (!IsMatcher(op->opfuncid, op->inputcollid))
@@ -256,10 +273,10 @@ PredicateNeeds(Prefilter *f, Node *node, Need *need)
 		pattern = lsecond(args);
 		if (need->column < 0 || !IsA(pattern, Const) || pattern->constisnull)
 			return false;
-		literal = PatternLiteral(op->opfuncid, pattern->constvalue);
-		if (literal == NULL)
+		if (!PatternLiterals(op->opfuncid, pattern->constvalue, two))
 			return false;
-		need->literals = list_make1(literal);
+		need->literals = list_make1(two[0]);
+		need->another = two[1];
 		return true;
 	}
 	if (IsA(node, ScalarArrayOpExpr))
@@ -282,11 +299,9 @@ PredicateNeeds(Prefilter *f, Node *node, Need *need)
 						  false, TYPALIGN_INT, &items, &nulls, &n);
 		for (int i = 0; i < n; i++)
 		{
-			Literal    *literal = nulls[i] ? NULL : PatternLiteral(op->opfuncid, items[i]);
-
-			if (literal == NULL)
+			if (nulls[i] || !PatternLiterals(op->opfuncid, items[i], two))
 				return false;
-			need->literals = lappend(need->literals, literal);
+			need->literals = lappend(need->literals, two[0]);
 		}
 		return n > 0;
 	}
@@ -354,6 +369,8 @@ Collect(Node *node, Prefilter *f)
 		c->npredicates++;
 		foreach(lc, need.literals)
 			(void) AddLiteral(c, lfirst(lc));
+		if (need.another)
+			(void) AddLiteral(c, need.another);
 		return false;
 	}
 	return expression_tree_walker(node, Collect, f);
@@ -438,6 +455,20 @@ PrefilterFinish(Prefilter *f)
 	return useful;
 }
 
+/* A column of the virtual row: one of these literals occurs */
+static Node *
+MakeOccurs(Prefilter *f, FilterColumn *c, List *literals)
+{
+	Occurs	   *occurs = palloc0(sizeof(Occurs));
+	ListCell   *lc;
+
+	occurs->column = c;
+	foreach(lc, literals)
+		occurs->numbers = lappend_int(occurs->numbers, AddLiteral(c, lfirst(lc)));
+	f->occurs = lappend(f->occurs, occurs);
+	return (Node *) makeVar(OUTER_VAR, list_length(f->occurs), BOOLOID, -1, InvalidOid, 0);
+}
+
 static Node *
 Rewrite(Node *node, Prefilter *f)
 {
@@ -448,19 +479,14 @@ Rewrite(Node *node, Prefilter *f)
 	if (PredicateNeeds(f, node, &need))
 	{
 		FilterColumn *c = GetColumn(f, need.column);
-		Occurs	   *occurs;
-		Var		   *var;
-		ListCell   *lc;
+		List	   *args;
 
-		if (c->set == NULL || list_length(f->occurs) >= MaxAttrNumber)
+		if (c->set == NULL || list_length(f->occurs) + 2 > MaxAttrNumber)
 			return node;
-		occurs = palloc0(sizeof(Occurs));
-		occurs->column = c;
-		foreach(lc, need.literals)
-			occurs->numbers = lappend_int(occurs->numbers, AddLiteral(c, lfirst(lc)));
-		f->occurs = lappend(f->occurs, occurs);
-		var = makeVar(OUTER_VAR, list_length(f->occurs), BOOLOID, -1, InvalidOid, 0);
-		return (Node *) makeBoolExpr(AND_EXPR, list_make2(var, node), -1);
+		args = list_make1(MakeOccurs(f, c, need.literals));
+		if (need.another)
+			args = lappend(args, MakeOccurs(f, c, list_make1(need.another)));
+		return (Node *) makeBoolExpr(AND_EXPR, lappend(args, node), -1);
 	}
 	return expression_tree_mutator(node, Rewrite, f);
 }
