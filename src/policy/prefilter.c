@@ -22,6 +22,7 @@
 
 #include "catalog/pg_type.h"
 #include "compat.h"
+#include "detoast_once.h"
 #include "executor/executor.h"
 #include "match.h"
 #include "mb/pg_wchar.h"
@@ -575,7 +576,7 @@ HasBit(const uint64 *bits, int number)
 static void
 ScanColumn(FilterColumn *c, uint64 *bits, TupleTableSlot *slot, Datum value, bool plain)
 {
-	text	   *t = DatumGetTextPP(value);
+	text	   *t = plain ? DetoastCopy(value) : DetoastOnce(value);
 
 	if (plain)
 		slot->tts_values[c->column] = PointerGetDatum(t);

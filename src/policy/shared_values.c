@@ -19,6 +19,7 @@
 #include "catalog/namespace.h"
 #include "common/hashfn.h"
 #include "compat.h"
+#include "detoast_once.h"
 #include "executor/execExpr.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -444,7 +445,7 @@ PlainColumn(SharedItem *item, ExprEvalStep * op, ExprContext * econtext)
 	{
 		MemoryContext old = MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
 
-		value = PointerGetDatum(PG_DETOAST_DATUM_PACKED(value));
+		value = PointerGetDatum(DetoastCopy(value));
 		slot->tts_values[item->column] = value;
 		MemoryContextSwitchTo(old);
 	}
