@@ -91,6 +91,7 @@ typedef struct CompiledPolicy
 	int			nkeys;			/* 0 when the row lacks a key column */
 	int		   *keys;			/* columns of the key */
 	int			top_features;	/* of a model's margin that a ledger keeps */
+	bool		keeps_signals;	/* beside each decision, as long as it */
 	Prefilter  *prefilter;		/* or NULL */
 	Atoms	   *atoms;			/* what conditions share, or NULL */
 

@@ -51,7 +51,8 @@ typedef struct Evaluation
 	MemoryContext context;
 	struct Evaluation *next;	/* idle too */
 	bool		at_work;		/* on a row; an error may have left it there */
-	bool		count;			/* for statistics */
+	bool		count;			/* it is traffic: counted in statistics, and
+								 * written down */
 	bool		protect;		/* an error costs its part only */
 
 	ExprContext *econtext;

@@ -28,7 +28,7 @@ static struct
 	Size		room;
 	char	   *stored;
 	char	   *plain;
-} last;
+}			last;
 
 static LocalTransactionId
 CurrentLocalTransaction(void)
@@ -67,7 +67,7 @@ Fill(char **buffer, Size *room, const void *bytes, Size len)
 	memcpy(*buffer, bytes, len);
 }
 
-text *
+text	   *
 DetoastOnce(Datum value)
 {
 	struct varlena *v = (struct varlena *) DatumGetPointer(value);
@@ -92,7 +92,7 @@ DetoastOnce(Datum value)
 	return (text *) last.plain;
 }
 
-text *
+text	   *
 DetoastCopy(Datum value)
 {
 	text	   *t = DetoastOnce(value);

@@ -26,16 +26,19 @@
 /* Times any weight, and of as many detectors as there can be, it is finite. */
 #define CONTRIBUTION_MAX	1e300
 
-/* The score from which on a ledger keeps features of a model's margin */
-static double explain_from = 0;
+/*
+ * The score from which on a ledger keeps features of a model's margin; below 0 that
+ * of the first verdict, where signals are kept from which the rest is explained.
+ */
+static double explain_from = -1;
 
 void
 LedgerInit(void)
 {
 	DefineCustomRealVariable("assay.explain_from",
 							 "Score from which on an attribution keeps the features of models.",
-							 "Below it, in a message of the default verdict, a model's margin is kept alone, which is faster.",
-							 &explain_from, 0, 0, 1,
+							 "Below it, in a message of the default verdict, a model's margin is kept alone, which is faster. -1: where signals are logged with the decision, the lowest threshold; else 0.",
+							 &explain_from, -1, -1, 1,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
 }
 
@@ -348,6 +351,25 @@ AddExclusions(Evaluation *e, bool protect)
 }
 
 /*
+ * Are the features of models written down?  What is not is explained when
+ * somebody looks (explain_decision), but only if the decision is kept with the
+ * signals that it was made of.
+ */
+static bool
+KeepsFeatures(Evaluation *e, PolicyDecision *decision)
+{
+	CompiledPolicy *p = e->policy;
+
+	if (decision->verdict > 0)
+		return true;
+	if (explain_from >= 0)
+		return decision->score >= explain_from;
+	if (!e->count || !p->keeps_signals)
+		return true;
+	return p->nverdicts > 1 && decision->score >= p->thresholds[1];
+}
+
+/*
  * From outcomes to the decision.  The builder's buffer lives as long as the
  * evaluation; the attribution is in "result".
  */
@@ -361,7 +383,7 @@ Conclude(Evaluation *e, PolicyDecision *decision, MemoryContext result, bool pro
 	e->concluded++;
 	MemoryContextSwitchTo(old);
 	SumUp(e, decision);
-	AddDetectors(e, decision->score >= explain_from || decision->verdict > 0, protect);
+	AddDetectors(e, KeepsFeatures(e, decision), protect);
 	AddExclusions(e, protect);
 	old = MemoryContextSwitchTo(result);
 	decision->attribution = AttributionFinish(&e->builder, p->id->revision, p->prior,
