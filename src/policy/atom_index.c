@@ -15,6 +15,7 @@
 #include "postgres.h"
 
 #include "access/detoast.h"
+#include "access/tupmacs.h"
 #include "atom_index.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"

@@ -160,13 +160,14 @@ IsCount(Node *node, List **terms)
 	FuncExpr   *f = (FuncExpr *) node;
 	OpExpr	   *op = (OpExpr *) node;
 
+	check_stack_depth();
 	if (IsA(node, FuncExpr) && f->funcid == F_INT4_BOOL)
 	{
 		*terms = lappend(*terms, linitial(f->args));
 		return list_length(*terms) <= GATE_ATOMS_MAX;
 	}
 	return IsA(node, OpExpr) && get_opcode(op->opno) == F_INT4PL &&
-		IsCount(linitial(op->args), terms) && IsCount(lsecond(op->args), terms);
+		IsCount(lsecond(op->args), terms) && IsCount(linitial(op->args), terms);
 }
 
 static bool

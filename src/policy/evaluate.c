@@ -534,11 +534,10 @@ IsTrue(TupleTableSlot *result, int column)
 	return !result->tts_isnull[column] && DatumGetBool(result->tts_values[column]);
 }
 
-/* One condition by itself, without the prefilter */
-static bool
-EvaluateSingle(Evaluation *e, Rule *rule, ExprState **single)
+/* One condition by itself, without the prefilter and what it shares */
+static Datum
+EvaluateAlone(Evaluation *e, Rule *rule, ExprState **single, bool *isnull)
 {
-	bool		isnull;
 	Datum		value;
 
 	if (*single == NULL)
@@ -548,8 +547,17 @@ EvaluateSingle(Evaluation *e, Rule *rule, ExprState **single)
 		*single = ExecInitExpr(rule->expr, NULL);
 		MemoryContextSwitchTo(old);
 	}
-	value = ExecEvalExprSwitchContext(*single, e->econtext, &isnull);
+	value = ExecEvalExprSwitchContext(*single, e->econtext, isnull);
 	BudgetCheckMemory(e->econtext->ecxt_per_tuple_memory);
+	return value;
+}
+
+static bool
+EvaluateSingle(Evaluation *e, Rule *rule, ExprState **single)
+{
+	bool		isnull;
+	Datum		value = EvaluateAlone(e, rule, single, &isnull);
+
 	return !isnull && DatumGetBool(value);
 }
 
@@ -566,11 +574,9 @@ EvaluateItsGuards(Evaluation *e, Rule *rule)
 	memset(e->guard_slot->tts_isnull, true, p->nguards);
 	while ((guard = bms_next_member(rule->guards, guard)) >= 0)
 	{
-		bool		value = EvaluateSingle(e, p->guards[guard].condition.rule,
-										   &e->guard_single[guard]);
-
-		e->guard_slot->tts_isnull[guard] = false;
-		e->guard_slot->tts_values[guard] = BoolGetDatum(value);
+		e->guard_slot->tts_values[guard] = EvaluateAlone(e, p->guards[guard].condition.rule,
+														 &e->guard_single[guard],
+														 &e->guard_slot->tts_isnull[guard]);
 	}
 	ExecStoreVirtualTuple(e->guard_slot);
 	e->econtext->ecxt_innertuple = e->guard_slot;
