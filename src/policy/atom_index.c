@@ -10,7 +10,7 @@
  * what remains of it is evaluated, and nothing if its atoms said all.
  *
  * Which conjunct is the rarest is guessed at first and then counted, on each of
- * some rows and then on a few of many.  It moves costs, never a result.
+ * some rows and then on a few of many thousand.  It moves costs, never a result.
  */
 #include "postgres.h"
 
@@ -34,9 +34,9 @@
 /* A function that fewer atoms ask about is left where it stands. */
 #define FUNCTION_ATOMS_MIN	4
 
-/* Rows that are counted at first, and then one in so many */
+/* Rows that are counted at first, and then one in so many, until the last choice */
 #define COUNT_FIRST			32
-#define COUNT_EVERY			128
+#define COUNT_EVERY			64
 
 /* A guess counts as so many rows. */
 #define GUESS_ROWS			4.0
@@ -122,23 +122,35 @@ struct AtomIndex
 	uint64		rows;
 	uint64		counted;
 	int			choice;
+	int			nplaces;		/* of the prefilter's row */
+	int		   *place_probe;	/* which asks about each, or -1 */
+	int			ncolumns;		/* probes that the prefilter does not answer */
+	int		   *columns;
 	uint32	   *seen;			/* of each probe: rows counted */
 	uint32	   *true_of;		/* of each atom: on how many it held */
 };
 
 /* So many rows must have been counted for a choice. */
-static const uint64 choice_rows[CHOICES] = {COUNT_FIRST, 256, 2048};
+static const uint64 choice_rows[CHOICES] = {COUNT_FIRST, 128, 512};
 
 /*
  * Choosing
  */
 
+/* Is it the prefilter that answers? */
+static bool
+IsOccurs(const Probe *probe)
+{
+	return probe->kind == PROBE_BOOL && probe->var && probe->var->varno == OUTER_VAR;
+}
+
 static double
 AtomShare(AtomIndex *x, int atom)
 {
 	Atom	   *a = x->atoms->atoms[atom];
+	uint64		seen = IsOccurs(x->atoms->probes[a->probe]) ? x->counted : x->seen[a->probe];
 
-	return (a->guess * GUESS_ROWS + x->true_of[atom]) / (GUESS_ROWS + x->seen[a->probe]);
+	return (a->guess * GUESS_ROWS + x->true_of[atom]) / (GUESS_ROWS + seen);
 }
 
 static double
@@ -337,12 +349,6 @@ BuildProbe(AtomIndex *x, ActiveProbe *a, List *openings, List *whole, int *nmark
 		a->state = SharedExprState(x->shared, a->probe->shared);
 }
 
-static bool
-IsOccurs(const Probe *probe)
-{
-	return probe->kind == PROBE_BOOL && probe->var && probe->var->varno == OUTER_VAR;
-}
-
 static void
 BuildProbes(Choice *c)
 {
@@ -414,6 +420,28 @@ Build(AtomIndex *x)
 	MemoryContextDelete(scratch);
 }
 
+/* Which probes ask the prefilter, and which columns */
+static void
+SortProbes(AtomIndex *x)
+{
+	int			n = x->atoms->nprobes;
+
+	x->columns = palloc(Max(n, 1) * sizeof(int));
+	for (int i = 0; i < n; i++)
+	{
+		if (IsOccurs(x->atoms->probes[i]))
+			x->nplaces = Max(x->nplaces, x->atoms->probes[i]->var->varattno);
+		else
+			x->columns[x->ncolumns++] = i;
+	}
+	x->place_probe = palloc(Max(x->nplaces, 1) * sizeof(int));
+	for (int i = 0; i < x->nplaces; i++)
+		x->place_probe[i] = -1;
+	for (int i = 0; i < n; i++)
+		if (IsOccurs(x->atoms->probes[i]))
+			x->place_probe[x->atoms->probes[i]->var->varattno - 1] = i;
+}
+
 AtomIndex  *
 AtomIndexCreate(Atoms *atoms, const bool *takes_part)
 {
@@ -428,6 +456,7 @@ AtomIndexCreate(Atoms *atoms, const bool *takes_part)
 	x->nwords = Max((atoms->nparts + 63) / 64, 1);
 	x->seen = palloc0(Max(atoms->nprobes, 1) * sizeof(uint32));
 	x->true_of = palloc0(Max(atoms->natoms, 1) * sizeof(uint32));
+	SortProbes(x);
 	Build(x);
 	return x;
 }
@@ -642,12 +671,34 @@ Holds(const Probe *probe, const Atom *atom, Datum value, int64 number)
 	}
 }
 
+/* What the prefilter found */
+static void
+CountPlaces(AtomIndex *x, PrefilterScratch * prefilter)
+{
+	int			n;
+	bool		nulls;
+	const int  *found = PrefilterFound(prefilter, &n, &nulls);
+
+	for (int i = 0; i < n; i++)
+	{
+		int			probe = found[i] < x->nplaces ? x->place_probe[found[i]] : -1;
+		ListCell   *lc;
+
+		if (probe >= 0)
+			foreach(lc, x->atoms->probes[probe]->atoms)
+				x->true_of[((Atom *) lfirst(lc))->number] += ((Atom *) lfirst(lc))->value == 1;
+	}
+}
+
 /* How often each atom holds, of columns and of what was computed anyway */
 static void
-Count		(AtomIndex *x, ExprContext * econtext)
+CountAtoms(AtomIndex *x, ExprContext * econtext, PrefilterScratch * prefilter)
 {
-	for (int i = 0; i < x->atoms->nprobes; i++)
+	if (x->nplaces > 0)
+		CountPlaces(x, prefilter);
+	for (int k = 0; k < x->ncolumns; k++)
 	{
+		int			i = x->columns[k];
 		const Probe *probe = x->atoms->probes[i];
 		bool		isnull;
 		Datum		value;
@@ -714,8 +765,8 @@ AtomIndexProbe(AtomIndex *x, ExprContext * econtext, PrefilterScratch * prefilte
 	if (x->noccurs > 0)
 		OpenOccurs(x, econtext, prefilter);
 	FindCandidates(x);
-	if (unlikely(x->rows < COUNT_FIRST || x->rows % COUNT_EVERY == 0))
-		Count		(x, econtext);
+	if (unlikely(x->choice < CHOICES && (x->rows < COUNT_FIRST || x->rows % COUNT_EVERY == 0)))
+		CountAtoms(x, econtext, prefilter);
 
 	x->rows++;
 }
