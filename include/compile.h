@@ -7,6 +7,7 @@
 #define ASSAY_COMPILE_H
 
 #include "access/tupdesc.h"
+#include "atoms.h"
 #include "attribution.h"
 #include "config.h"
 #include "invalidation.h"
@@ -108,7 +109,9 @@ typedef struct CompiledPolicy
 	int			nkeys;			/* 0 when the row lacks a key column */
 	int		   *keys;			/* columns of the key */
 	int			top_features;	/* of a model's margin that a ledger keeps */
+	bool		keeps_signals;	/* beside each decision, as long as it */
 	Prefilter  *prefilter;		/* or NULL */
+	Atoms	   *atoms;			/* what conditions share, or NULL */
 
 	bool		foreign_code;	/* some condition needs the search_path */
 	bool		settings_show;	/* some evidence is written as settings say */

@@ -8,6 +8,7 @@
 #ifndef ASSAY_EVALUATE_H
 #define ASSAY_EVALUATE_H
 
+#include "atom_index.h"
 #include "attribution.h"
 #include "executor/executor.h"
 #include "fault.h"
@@ -37,6 +38,14 @@ typedef struct EvaluationChunk
 	bool	   *plain;			/* only whether it hits is asked */
 } EvaluationChunk;
 
+/* A signal's value as a ledger shows it */
+typedef struct EvidenceValue
+{
+	uint64		concluded;		/* the row that it is of */
+	const char *value;
+	int			len;
+} EvidenceValue;
+
 typedef struct Evaluation
 {
 	PolicyEntry *entry;
@@ -44,11 +53,13 @@ typedef struct Evaluation
 	MemoryContext context;
 	struct Evaluation *next;	/* idle too */
 	bool		at_work;		/* on a row; an error may have left it there */
-	bool		count;			/* for statistics */
+	bool		count;			/* it is traffic: counted in statistics, and
+								 * written down */
 	bool		protect;		/* an error costs its part only */
 
 	ExprContext *econtext;
-	TupleTableSlot *slot;		/* the row at hand */
+	TupleTableSlot *given;		/* the row at hand */
+	TupleTableSlot *slot;		/* the same, whose values may be decompressed */
 	TimestampTz at;
 	MemoryContext result;		/* of the decision and of faults */
 	PrefilterScratch *prefilter;
@@ -60,6 +71,11 @@ typedef struct Evaluation
 	/* what is evaluated at once, while health->version stays */
 	uint64		version;
 	MemoryContext chunk_context;
+	AtomIndex  *atoms;			/* instead of chunks, or NULL */
+	bool	   *takes_part;		/* parts that are evaluated at once */
+	bool	   *hits;			/* what was made of them, where there are no
+								 * chunks */
+	bool		singly;			/* the row at hand was too large for chunks */
 	int			nchunks;
 	EvaluationChunk *chunks;
 	int		   *chunk_of;		/* of each part, or -1 */
@@ -80,6 +96,8 @@ typedef struct Evaluation
 	int			nwords;			/* of them */
 	FmgrInfo   *outputs;		/* of each column, once used */
 	FmgrInfo   *sends;
+	uint64		concluded;		/* rows */
+	EvidenceValue *evidence;	/* of each column */
 	ModelContribution *top;		/* room for top_features */
 	TextTop    *top_tokens;		/* the same */
 	TextModelUse **texts;		/* of each detector with a text model, once

@@ -7,6 +7,7 @@
 #define ASSAY_PREFILTER_H
 
 #include "executor/tuptable.h"
+#include "nodes/bitmapset.h"
 #include "nodes/primnodes.h"
 
 typedef struct Prefilter Prefilter;
@@ -19,6 +20,7 @@ extern Size PrefilterMemory(Prefilter *f);
 extern Expr *PrefilterRewrite(Prefilter *f, Expr *expr);
 extern PrefilterScratch * PrefilterScratchCreate(Prefilter *f);
 extern TupleTableSlot *PrefilterScan(Prefilter *f, PrefilterScratch * scratch,
-									 TupleTableSlot *slot);
+									 TupleTableSlot *slot, const Bitmapset * plain);
+extern const int *PrefilterFound(PrefilterScratch * scratch, int *n, bool *nulls);
 
 #endif							/* ASSAY_PREFILTER_H */

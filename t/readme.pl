@@ -90,7 +90,7 @@ my %named = map { $_ => 1 } map { /`(\w+)`/g } grep { /^\|/ } split /\n/, $refer
 my %there = map { $_ => 1 } split /\n/, $node->safe_psql('mail', q{SELECT DISTINCT proname FROM pg_proc WHERE pronamespace = 'assay'::regnamespace});
 cmp_ok(scalar keys %named, '>', 110, 'the reference names functions');
 is(join(' ', grep { !$there{$_} } sort keys %named), '', 'that are there');
-my %shown = $readme =~ /^\| `(assay\.\w+)` \| (\w+) \|/mg;
+my %shown = $readme =~ /^\| `(assay\.\w+)` \| (-?\w+) \|/mg;
 my %default = map { split /\|/ } split /\n/, $node->safe_psql('mail', q{LOAD 'pg_assay'; SELECT name, replace(current_setting(name), '1min', '60s') FROM pg_settings WHERE name LIKE 'assay.%'});
 $default{'assay.stat_max'} //= 5000;    # where the library is preloaded only
 is_deeply(\%shown, \%default, 'each setting, and its default');

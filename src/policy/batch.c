@@ -539,6 +539,21 @@ QueryRunInto(BatchQuery *q, Tuplestorestate * store)
 	RunScanJob(&job);
 }
 
+/*
+ * Parallel workers where their cost pays, however small the heap: bodies that
+ * are stored out of line are not counted in its size, but scored all the same.
+ */
+static void
+RunWithWorkers(void *arg)
+{
+	int			nest = NewGUCNestLevel();
+
+	(void) set_config_option("min_parallel_table_scan_size", "0", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	RunScanJob(arg);
+	AtEOXact_GUC(false, nest);
+}
+
 static void
 RunWithoutWorkers(void *arg)
 {
@@ -648,12 +663,12 @@ RunScan(BatchScan *scan)
 		scan->joined(scan, &q);
 	if (scan->raise_errors || !CanProtect())
 	{
-		RunScanJob(&job);
+		RunWithWorkers(&job);
 		return;
 	}
 	if (!scan->serial)
 	{
-		error = RunProtected(RunScanJob, &job);
+		error = RunProtected(RunWithWorkers, &job);
 		if (error == NULL)
 			return;
 		FreeErrorData(error);

@@ -41,6 +41,7 @@
 
 static int	top_features = TOP_FEATURES_DEFAULT;
 static bool use_prefilter = true;
+static bool share_atoms = true;
 
 /* What is at work while one policy is compiled */
 typedef struct Compilation
@@ -67,6 +68,13 @@ AssignPrefilter(bool value, void *extra)
 		InvalidateAll();
 }
 
+static void
+AssignSharedAtoms(bool value, void *extra)
+{
+	if (value != share_atoms)
+		InvalidateAll();
+}
+
 void
 CompileInit(void)
 {
@@ -81,6 +89,11 @@ CompileInit(void)
 							 "Results are the same without; for measuring and for doubt.",
 							 &use_prefilter, true,
 							 PGC_USERSET, 0, NULL, AssignPrefilter, NULL);
+	DefineCustomBoolVariable("assay.shared_atoms",
+							 "Answers what conditions have in common once a message.",
+							 "Results are the same without; for measuring and for doubt.",
+							 &share_atoms, true,
+							 PGC_USERSET, 0, NULL, AssignSharedAtoms, NULL);
 }
 
 /*
@@ -651,6 +664,47 @@ BuildPrefilter(CompiledPolicy *p)
 }
 
 static void
+CreateAtoms(void *arg)
+{
+	CompiledPolicy *p = arg;
+	MemoryContext old = MemoryContextSwitchTo(p->context);
+	Expr	  **guards = palloc0(Max(p->nguards, 1) * sizeof(Expr *));
+	Expr	  **parts = palloc0(Max(POLICY_PARTS(p), 1) * sizeof(Expr *));
+
+	for (int i = 0; i < p->nguards; i++)
+		if (p->guards[i].condition.rule)
+			guards[i] = p->guards[i].condition.expr;
+	for (int i = 0; i < POLICY_PARTS(p); i++)
+		if (PolicyPart(p, i)->rule)
+			parts[i] = PolicyPart(p, i)->expr;
+	p->atoms = AtomsCreate(p->desc, guards, p->nguards, parts, POLICY_PARTS(p));
+	MemoryContextSwitchTo(old);
+}
+
+/* What conditions have in common; where that can't be told, they do without. */
+static void
+BuildAtoms(Compilation *c)
+{
+	ErrorData  *error = NULL;
+
+	if (!share_atoms || POLICY_PARTS(c->p) == 0)
+		return;
+	BudgetAllow(COMPILE_PERCENT);
+	if (c->protect)
+		error = RunProtected(CreateAtoms, c->p);
+	else
+		CreateAtoms(c->p);
+	if (error)
+	{
+		c->p->atoms = NULL;
+		ereport(LOG,
+				(errmsg("policy \"%s\": its conditions are evaluated one by one: %s", c->p->id->policy,
+						error->message)));
+		FreeErrorData(error);
+	}
+}
+
+static void
 CopyIdentity(CompiledPolicy *p, PolicyIdentity *from)
 {
 	PolicyIdentity *id = palloc(sizeof(PolicyIdentity));
@@ -728,6 +782,8 @@ PolicyCompile(PolicyConfig *config, TupleDesc desc, bool trust_all, MemoryContex
 	p->context = context;
 	p->parallel = PROPARALLEL_SAFE;
 	p->top_features = top_features;
+	p->keeps_signals = config->id->log_signals &&
+		get_atttype(config->id->decision, get_attnum(config->id->decision, "signals")) == TypeByName("logged_signals");
 	p->incomplete = config->incomplete;
 	CopyIdentity(p, config->id);
 	CopyVerdicts(p, config);
@@ -751,6 +807,7 @@ PolicyCompile(PolicyConfig *config, TupleDesc desc, bool trust_all, MemoryContex
 		BuildPrefilter(p);
 		FindSetsOfView(c.sets, p->id->signals, d);
 		FindSetsEnd(c.sets, p, d);
+		BuildAtoms(&c);
 	}
 	NoteExtensionSettings();
 	BudgetNext();

@@ -239,7 +239,7 @@ BuildChunk(Evaluation *e, List *parts)
 	e->nchunks++;
 }
 
-/* All but those that stay aside, so many at once */
+/* All but those that stay aside: so many at once, or by what they have in common */
 static void
 BuildChunks(Evaluation *e)
 {
@@ -250,6 +250,9 @@ BuildChunks(Evaluation *e)
 	MemoryContextReset(e->chunk_context);
 	old = MemoryContextSwitchTo(e->chunk_context);
 	e->nchunks = e->napart = e->nothers = 0;
+	e->atoms = NULL;
+	e->takes_part = palloc0(POLICY_PARTS(p) * sizeof(bool));
+	e->hits = palloc0(POLICY_PARTS(p) * sizeof(bool));
 	e->chunks = palloc0((POLICY_PARTS(p) / CHUNK_PARTS + 1) * sizeof(EvaluationChunk));
 	for (int i = 0; i < POLICY_PARTS(p); i++)
 	{
@@ -257,7 +260,8 @@ BuildChunks(Evaluation *e)
 		bool		aside = IsSuspended(e, i) || IsApart(e, i);
 
 		e->chunk_of[i] = e->column_of[i] = -1;
-		if (has_rule && !aside)
+		e->takes_part[i] = has_rule && !aside;
+		if (e->takes_part[i] && p->atoms == NULL)
 			parts = lappend_int(parts, i);
 		if (!IsSuspended(e, i) && IsApart(e, i))
 			e->apart[e->napart++] = i;
@@ -270,6 +274,8 @@ BuildChunks(Evaluation *e)
 			parts = NIL;
 		}
 	}
+	if (p->atoms)
+		e->atoms = AtomIndexCreate(p->atoms, e->takes_part);
 	MemoryContextSwitchTo(old);
 	e->version = e->entry->health.version;
 }
@@ -336,10 +342,12 @@ MakeEvaluation(PolicyEntry *entry)
 	e->outcomes = palloc0(n * sizeof(PolicyOutcome));
 	for (int i = 0; i < n; i++)
 		e->outcomes[i].evaluated = true;
+	e->slot = MakeSingleTupleTableSlot(p->desc, &TTSOpsVirtual);
 	e->nwords = (p->ndetectors + 63) / 64;
 	e->active = palloc0(e->nwords * sizeof(uint64));
 	e->outputs = palloc0(p->desc->natts * sizeof(FmgrInfo));
 	e->sends = palloc0(p->desc->natts * sizeof(FmgrInfo));
+	e->evidence = palloc0(p->desc->natts * sizeof(EvidenceValue));
 	e->top = palloc(Max(p->top_features, 1) * sizeof(ModelContribution));
 	TextDetectorsBegin(e);
 	if (p->prefilter)
@@ -533,11 +541,10 @@ IsTrue(TupleTableSlot *result, int column)
 	return !result->tts_isnull[column] && DatumGetBool(result->tts_values[column]);
 }
 
-/* One condition by itself, without the prefilter */
-static bool
-EvaluateSingle(Evaluation *e, Rule *rule, ExprState **single)
+/* One condition by itself, without the prefilter and what it shares */
+static Datum
+EvaluateAlone(Evaluation *e, Rule *rule, ExprState **single, bool *isnull)
 {
-	bool		isnull;
 	Datum		value;
 
 	if (*single == NULL)
@@ -547,8 +554,17 @@ EvaluateSingle(Evaluation *e, Rule *rule, ExprState **single)
 		*single = ExecInitExpr(rule->expr, NULL);
 		MemoryContextSwitchTo(old);
 	}
-	value = ExecEvalExprSwitchContext(*single, e->econtext, &isnull);
+	value = ExecEvalExprSwitchContext(*single, e->econtext, isnull);
 	BudgetCheckMemory(e->econtext->ecxt_per_tuple_memory);
+	return value;
+}
+
+static bool
+EvaluateSingle(Evaluation *e, Rule *rule, ExprState **single)
+{
+	bool		isnull;
+	Datum		value = EvaluateAlone(e, rule, single, &isnull);
+
 	return !isnull && DatumGetBool(value);
 }
 
@@ -565,11 +581,9 @@ EvaluateItsGuards(Evaluation *e, Rule *rule)
 	memset(e->guard_slot->tts_isnull, true, p->nguards);
 	while ((guard = bms_next_member(rule->guards, guard)) >= 0)
 	{
-		bool		value = EvaluateSingle(e, p->guards[guard].condition.rule,
-										   &e->guard_single[guard]);
-
-		e->guard_slot->tts_isnull[guard] = false;
-		e->guard_slot->tts_values[guard] = BoolGetDatum(value);
+		e->guard_slot->tts_values[guard] = EvaluateAlone(e, p->guards[guard].condition.rule,
+														 &e->guard_single[guard],
+														 &e->guard_slot->tts_isnull[guard]);
 	}
 	ExecStoreVirtualTuple(e->guard_slot);
 	e->econtext->ecxt_innertuple = e->guard_slot;
@@ -652,46 +666,107 @@ IsLarge(Evaluation *e)
 	return bytes > BudgetLargeRow();
 }
 
+/* The row at hand, as it was given */
+static void
+TakeRow(Evaluation *e)
+{
+	int			natts = e->policy->desc->natts;
+
+	slot_getallattrs(e->given);
+	ExecClearTuple(e->slot);
+	memcpy(e->slot->tts_values, e->given->tts_values, natts * sizeof(Datum));
+	memcpy(e->slot->tts_isnull, e->given->tts_isnull, natts * sizeof(bool));
+	ExecStoreVirtualTuple(e->slot);
+	if (e->atoms)
+		AtomIndexForget(e->atoms);
+}
+
+/* Results of conditions are kept by value: what made them may go. */
+static void
+GiveBackMemory(Evaluation *e)
+{
+	MemoryContext memory = e->econtext->ecxt_per_tuple_memory;
+
+	BudgetCheckMemory(memory);
+	if (MemoryContextMemAllocated(memory, false) <= GIVE_BACK)
+		return;
+	MemoryContextReset(memory);
+	TakeRow(e);
+}
+
+/* A detector of which only that is asked hits. */
+static void
+NotePlainHit(Evaluation *e, int part)
+{
+	PolicyOutcome *o = &e->outcomes[part];
+
+	o->sqlstate = NULL;
+	o->suspended = false;
+	o->evaluated = true;
+	o->hit = true;
+	SetActive(e, part);
+}
+
 /* The conditions of a chunk; those that hit and need no question are noted. */
 static void
 EvaluateChunk(Evaluation *e, EvaluationChunk *c)
 {
-	MemoryContext memory = e->econtext->ecxt_per_tuple_memory;
-
 	(void) ExecProject(c->projection);
 	for (int i = 0; i < c->n; i++)
 		if (c->plain[i] && IsTrue(c->result, i))
-		{
-			PolicyOutcome *o = &e->outcomes[c->parts[i]];
-
-			o->sqlstate = NULL;
-			o->suspended = false;
-			o->evaluated = true;
-			o->hit = true;
-			SetActive(e, c->parts[i]);
-		}
-	/* Results are in slots, by value: what made them may go. */
-	BudgetCheckMemory(memory);
-	if (MemoryContextMemAllocated(memory, false) > GIVE_BACK)
-		MemoryContextReset(memory);
+			NotePlainHit(e, c->parts[i]);
+	GiveBackMemory(e);
 }
 
-/* The same one by one, so that memory is looked at behind each */
+/* The guards, which share what they compute with the conditions */
 static void
-EvaluateChunkSingly(Evaluation *e, EvaluationChunk *c)
+EvaluateGuards(Evaluation *e)
 {
-	for (int i = 0; i < c->n; i++)
-	{
-		int			part = c->parts[i];
-		PolicyCondition *condition = PolicyPart(e->policy, part);
-		bool		hit;
+	TupleTableSlot *slot = e->guard_slot;
 
+	if (slot == NULL)
+		return;
+	ExecClearTuple(slot);
+	for (int i = 0; i < e->policy->nguards; i++)
+		slot->tts_values[i] = AtomIndexGuard(e->atoms, e->econtext, i, &slot->tts_isnull[i]);
+	e->econtext->ecxt_innertuple = ExecStoreVirtualTuple(slot);
+}
+
+/* Those alone that the atoms don't exclude, in the order of all */
+static void
+EvaluateCandidates(Evaluation *e)
+{
+	int			evaluated = 0;
+
+	memset(e->hits, 0, POLICY_PARTS(e->policy) * sizeof(bool));
+	EvaluateGuards(e);
+	AtomIndexProbe(e->atoms, e->econtext, e->prefilter);
+	for (int i = AtomIndexNext(e->atoms, 0); i >= 0; i = AtomIndexNext(e->atoms, i + 1))
+	{
+		e->hits[i] = AtomIndexIsTrue(e->atoms, e->econtext, i);
+		if (e->hits[i] && IsPlain(e->policy, i))
+			NotePlainHit(e, i);
+		if (++evaluated % CHUNK_PARTS == 0)
+			GiveBackMemory(e);
+	}
+	GiveBackMemory(e);
+}
+
+/* One by one, so that memory is looked at behind each */
+static void
+EvaluateSingly(Evaluation *e)
+{
+	for (int part = 0; part < POLICY_PARTS(e->policy); part++)
+	{
+		PolicyCondition *condition = PolicyPart(e->policy, part);
+
+		e->hits[part] = false;
+		if (!e->takes_part[part])
+			continue;
 		ResetExprContext(e->econtext);
 		EvaluateItsGuards(e, condition->rule);
-		hit = EvaluateSingle(e, condition->rule, &e->single[part]);
-		c->result->tts_isnull[i] = false;
-		c->result->tts_values[i] = BoolGetDatum(hit);
-		if (!hit || !c->plain[i])
+		e->hits[part] = EvaluateSingle(e, condition->rule, &e->single[part]);
+		if (!e->hits[part] || !IsPlain(e->policy, part))
 			continue;
 		BeginOutcome(e, part);
 		e->outcomes[part].evaluated = true;
@@ -701,27 +776,34 @@ EvaluateChunkSingly(Evaluation *e, EvaluationChunk *c)
 }
 
 static void
-EvaluateChunks(Evaluation *e)
+EvaluateConditions(Evaluation *e)
 {
-	bool		large = IsLarge(e);
-
+	e->singly = IsLarge(e);
+	if (e->singly)
+	{
+		EvaluateSingly(e);
+		return;
+	}
 	if (e->prefilter)
-		e->econtext->ecxt_outertuple = PrefilterScan(e->policy->prefilter, e->prefilter, e->slot);
-	if (e->guard_projection && !large)
+		e->econtext->ecxt_outertuple = PrefilterScan(e->policy->prefilter, e->prefilter, e->slot,
+													 e->atoms ? e->policy->atoms->plain : NULL);
+	if (e->atoms)
+	{
+		EvaluateCandidates(e);
+		return;
+	}
+	if (e->guard_projection)
 		e->econtext->ecxt_innertuple = ExecProject(e->guard_projection);
 	for (int i = 0; i < e->nchunks; i++)
-	{
-		if (large)
-			EvaluateChunkSingly(e, &e->chunks[i]);
-		else
-			EvaluateChunk(e, &e->chunks[i]);
-	}
+		EvaluateChunk(e, &e->chunks[i]);
 }
 
-/* What a chunk made of a part */
+/* What was made of a part */
 static bool
-ChunkHit(Evaluation *e, int part)
+PartHit(Evaluation *e, int part)
 {
+	if (e->atoms || e->singly)
+		return e->hits[part];
 	return e->chunk_of[part] >= 0 &&
 		IsTrue(e->chunks[e->chunk_of[part]].result, e->column_of[part]);
 }
@@ -733,7 +815,7 @@ EvaluateTogether(Evaluation *e, List **faults)
 	CompiledPolicy *p = e->policy;
 
 	memset(e->active, 0, e->nwords * sizeof(uint64));
-	EvaluateChunks(e);
+	EvaluateConditions(e);
 	for (int k = 0; k < e->nothers; k++)
 	{
 		int			i = e->others[k];
@@ -747,14 +829,14 @@ EvaluateTogether(Evaluation *e, List **faults)
 			if (d->is_model)
 				EvaluateModel(e, i);
 			else
-				o->hit = ChunkHit(e, i);
+				o->hit = PartHit(e, i);
 		}
 	}
 	for (int i = p->ndetectors; i < POLICY_PARTS(p); i++)
 	{
 		BeginOutcome(e, i);
 		e->outcomes[i].evaluated = TakesPart(e, i);
-		e->outcomes[i].hit = e->outcomes[i].evaluated && ChunkHit(e, i);
+		e->outcomes[i].hit = e->outcomes[i].evaluated && PartHit(e, i);
 	}
 	for (int k = 0; k < e->napart; k++)
 	{
@@ -856,11 +938,12 @@ BeginRow(Evaluation *e, TupleTableSlot *slot, TimestampTz at)
 	e->at_work = true;
 	e->message_overruns = 0;
 	e->entry->health.messages++;
-	e->slot = slot;
+	e->given = slot;
 	e->at = at;
 	e->result = CurrentMemoryContext;
 	ResetExprContext(e->econtext);
-	e->econtext->ecxt_scantuple = slot;
+	TakeRow(e);
+	e->econtext->ecxt_scantuple = e->slot;
 }
 
 /* All at once: an error is the caller's. */

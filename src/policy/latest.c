@@ -1,6 +1,6 @@
 /*
  * latest.c
- *		latest_labels(), latest_decisions(), latest_decision(): a policy's own
+ *		latest_labels(), latest_decisions(), latest_decision(), latest_signals(): a policy's own
  *		tables, for explain_decision() and reports.
  *
  * Who may act as the owner reads them as the owner, in a restricted operation:
@@ -95,9 +95,9 @@ assay_latest_decisions(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-PG_FUNCTION_INFO_V1(assay_latest_decision);
-Datum
-assay_latest_decision(PG_FUNCTION_ARGS)
+/* Columns of the latest decision about a message, whose key is argument 1 as text */
+static void
+ReadLatest(FunctionCallInfo fcinfo, const char *columns)
 {
 	Source		s;
 	BatchQuery	q;
@@ -117,9 +117,7 @@ assay_latest_decision(PG_FUNCTION_ARGS)
 						s.nkeys, n)));
 	SPI_connect();
 	QueryStart(&q);
-	QueryAdd(&q, "SELECT v.revision::pg_catalog.int4, v.decided_at::pg_catalog.timestamptz, v.verdict::pg_catalog.text, "
-			 "v.score::pg_catalog.float4, v.attribution::assay.attribution FROM %s v WHERE true",
-			 s.id->decision_name);
+	QueryAdd(&q, "SELECT %s FROM %s v WHERE true", columns, s.id->decision_name);
 	foreach(lc, s.id->key)
 	{
 		Oid			type = get_atttype(s.id->decision, get_attnum(s.id->decision, lfirst(lc)));
@@ -138,5 +136,26 @@ assay_latest_decision(PG_FUNCTION_ARGS)
 	QueryAdd(&q, " ORDER BY v.revision DESC LIMIT 1");
 	ReadTable(fcinfo, &s, s.id->decision, s.id->decision_name, &q);
 	SPI_finish();
+}
+
+PG_FUNCTION_INFO_V1(assay_latest_decision);
+Datum
+assay_latest_decision(PG_FUNCTION_ARGS)
+{
+	ReadLatest(fcinfo, "v.revision::pg_catalog.int4, v.decided_at::pg_catalog.timestamptz, v.verdict::pg_catalog.text, "
+			   "v.score::pg_catalog.float4, v.attribution::assay.attribution");
+	return (Datum) 0;
+}
+
+/* Where the decision table keeps signals; none otherwise */
+PG_FUNCTION_INFO_V1(assay_latest_signals);
+Datum
+assay_latest_signals(PG_FUNCTION_ARGS)
+{
+	PolicyIdentity *id = ConfigIdentify(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+
+	ReadLatest(fcinfo, get_atttype(id->decision, get_attnum(id->decision, "signals")) == TypeByName("logged_signals") ?
+			   "v.revision::pg_catalog.int4, v.signals" :
+			   "v.revision::pg_catalog.int4, NULL::assay.logged_signals");
 	return (Datum) 0;
 }

@@ -27,16 +27,19 @@
 /* Times any weight, and of as many detectors as there can be, it is finite. */
 #define CONTRIBUTION_MAX	1e300
 
-/* The score from which on a ledger keeps features of a model's margin */
-static double explain_from = 0;
+/*
+ * The score from which on a ledger keeps features of a model's margin; below 0 that
+ * of the first verdict, where signals are kept from which the rest is explained.
+ */
+static double explain_from = -1;
 
 void
 LedgerInit(void)
 {
 	DefineCustomRealVariable("assay.explain_from",
 							 "Score from which on an attribution keeps the features of models.",
-							 "Below it, in a message of the default verdict, a model's margin is kept alone, which is faster.",
-							 &explain_from, 0, 0, 1,
+							 "Below it, in a message of the default verdict, a model's margin is kept alone, which is faster. -1: where signals are logged with the decision, the lowest threshold; else 0.",
+							 &explain_from, -1, -1, 1,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
 }
 
@@ -122,12 +125,31 @@ EvidenceText(Evaluation *e, int column, int *len)
 	return s;
 }
 
+/*
+ * The same, written once a message however many entries show it.  In a
+ * subtransaction it is written each time.
+ */
+static const char *
+EvidenceOnce(Evaluation *e, int column, int *len)
+{
+	EvidenceValue *v = &e->evidence[column];
+
+	if (v->concluded != e->concluded)
+	{
+		v->value = EvidenceText(e, column, &v->len);
+		v->concluded = e->concluded;
+	}
+	*len = v->len;
+	return v->value;
+}
+
 /* The evidence of an entry, which is the last one */
 typedef struct EvidenceJob
 {
 	Evaluation *evaluation;
 	PolicyCondition *condition; /* or NULL, and then: */
 	PolicyDetector *detector;	/* with a model */
+	bool		protect;
 } EvidenceJob;
 
 /*
@@ -199,7 +221,7 @@ WriteEvidence(void *arg)
 		{
 			int			column = job->condition->evidence[i];
 			int			len = 0;
-			const char *value = EvidenceText(e, column, &len);
+			const char *value = job->protect ? EvidenceText(e, column, &len) : EvidenceOnce(e, column, &len);
 
 			AttributionEvidence(&e->builder, e->policy->columns[column].name, value,
 								len, 0);
@@ -211,12 +233,12 @@ WriteEvidence(void *arg)
  * begun of its entry with it.
  */
 static void
-AddEvidence(EvidenceJob *job, bool protect)
+AddEvidence(EvidenceJob *job)
 {
 	AttributionBuilder *b = &job->evaluation->builder;
 	int			len = b->buf.len;
 
-	if (!protect)
+	if (!job->protect)
 		WriteEvidence(job);
 	else if (RunProtected(WriteEvidence, job) != NULL)
 	{
@@ -314,7 +336,7 @@ AddDetectors(Evaluation *e, bool features, bool protect)
 		PolicyOutcome *o = &e->outcomes[i];
 		AttributionKind kind = d->is_model ? ATTRIBUTION_MODEL : ATTRIBUTION_RULE;
 		uint8		flags = d->shadow ? ATTRIBUTION_SHADOW : 0;
-		EvidenceJob job = {e, d->is_model ? NULL : &d->condition, d};
+		EvidenceJob job = {e, d->is_model ? NULL : &d->condition, d, protect};
 
 		if (HasFailed(o))
 			AttributionEntry(&e->builder, kind, flags | (o->sqlstate ? 0 : ATTRIBUTION_SUSPENDED),
@@ -326,7 +348,7 @@ AddDetectors(Evaluation *e, bool features, bool protect)
 							 o->hit && d->verdict >= 0 ? p->verdicts[d->verdict] : NULL,
 							 NULL);
 			if (d->is_model ? features && p->top_features > 0 : d->condition.nevidence > 0)
-				AddEvidence(&job, protect);
+				AddEvidence(&job);
 		}
 	}
 }
@@ -341,7 +363,7 @@ AddExclusions(Evaluation *e, bool protect)
 		PolicyExclusion *x = &p->exclusions[i];
 		PolicyOutcome *o = &e->outcomes[p->ndetectors + i];
 		bool		failed = o->evaluated && HasFailed(o);
-		EvidenceJob job = {e, &x->condition, NULL};
+		EvidenceJob job = {e, &x->condition, NULL, protect};
 
 		if (!failed && !o->hit)
 			continue;
@@ -352,8 +374,27 @@ AddExclusions(Evaluation *e, bool protect)
 						 o->hit && x->verdict >= 0 ? p->verdicts[x->verdict] : NULL,
 						 failed ? o->sqlstate : NULL);
 		if (o->hit && x->condition.nevidence > 0)
-			AddEvidence(&job, protect);
+			AddEvidence(&job);
 	}
+}
+
+/*
+ * Are the features of models written down?  What is not is explained when
+ * somebody looks (explain_decision), but only if the decision is kept with the
+ * signals that it was made of.
+ */
+static bool
+KeepsFeatures(Evaluation *e, PolicyDecision *decision)
+{
+	CompiledPolicy *p = e->policy;
+
+	if (decision->verdict > 0)
+		return true;
+	if (explain_from >= 0)
+		return decision->score >= explain_from;
+	if (!e->count || !p->keeps_signals)
+		return true;
+	return p->nverdicts > 1 && decision->score >= p->thresholds[1];
 }
 
 /*
@@ -367,9 +408,10 @@ Conclude(Evaluation *e, PolicyDecision *decision, MemoryContext result, bool pro
 	MemoryContext old = MemoryContextSwitchTo(e->context);
 
 	AttributionBegin(&e->builder);
+	e->concluded++;
 	MemoryContextSwitchTo(old);
 	SumUp(e, decision);
-	AddDetectors(e, decision->score >= explain_from || decision->verdict > 0, protect);
+	AddDetectors(e, KeepsFeatures(e, decision), protect);
 	AddExclusions(e, protect);
 	AddStates(e);
 	old = MemoryContextSwitchTo(result);

@@ -868,6 +868,20 @@ logged_signals_to_jsonb(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(TextDatumGetCString(json))));
 }
 
+/* signals_record(signals): as a row of the types that they had */
+PG_FUNCTION_INFO_V1(logged_signals_record);
+Datum
+logged_signals_record(PG_FUNCTION_ARGS)
+{
+	LoggedSignals *s = GetSignals(fcinfo, 0);
+	ReadState  *state = StateFor(fcinfo, s);
+	Datum	   *values = palloc(state->shape->count * sizeof(Datum));
+	bool	   *nulls = palloc(state->shape->count * sizeof(bool));
+
+	TakeAll(s, state->shape, values, nulls);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(state->desc, values, nulls)));
+}
+
 /* signal(signals, name): one of them as text */
 PG_FUNCTION_INFO_V1(logged_signals_get);
 Datum

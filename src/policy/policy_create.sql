@@ -686,6 +686,7 @@ CREATE FUNCTION assay.explain_decision(policy text, VARIADIC key text[],
 DECLARE
 	p assay.policy;
 	d record;
+	logged assay.logged_signals;
 BEGIN
 	SELECT * INTO p FROM assay.policy q WHERE q.policy = explain_decision.policy;
 	IF NOT FOUND THEN
@@ -698,10 +699,19 @@ BEGIN
 	END IF;
 	FOR d IN SELECT * FROM assay.latest_decision(policy, key)
 	LOOP
+		-- A model whose contributions were not kept is explained now, where its signals were logged.
+		IF EXISTS (SELECT FROM assay.ledger(d.attribution) l WHERE l.kind = 'model' AND l.fault IS NULL AND coalesce(jsonb_array_length(l.signals), 0) = 0) THEN
+			SELECT s.signals INTO logged FROM assay_internal.latest_signals(policy, key) s WHERE s.revision = d.revision;
+		END IF;
 		RETURN QUERY
-		WITH l AS (
-			SELECT l.*, CASE WHEN l.counted THEN l.contribution ELSE 0 END AS effect
+		WITH k AS (
+			SELECT l.*, CASE WHEN l.kind = 'model' AND l.fault IS NULL AND logged IS NOT NULL AND coalesce(jsonb_array_length(l.signals), 0) = 0
+				THEN assay_internal.explain_logged(explain_decision.policy, d.revision, l.detector, l.contribution, logged) END AS computed
 			FROM assay.ledger(d.attribution) l
+		), l AS (
+			SELECT k.entry, k.detector, k.kind, k.counted, k.shadow, k.muted_by, k.forced, k.fault, k.contribution, k.computed,
+				coalesce(k.computed, k.signals) AS signals, CASE WHEN k.counted THEN k.contribution ELSE 0 END AS effect
+			FROM k
 		), o AS (
 			SELECT l.*, row_number() OVER w AS n, sum(l.effect) OVER w AS m
 			FROM l WINDOW w AS (ORDER BY l.kind <> 'prior', l.kind = 'exclusion', NOT l.counted, abs(l.effect) DESC, l.entry)
@@ -723,7 +733,8 @@ BEGIN
 					WHEN 'array' THEN (SELECT string_agg(format(CASE WHEN s.value->>1 = '' THEN '%1$s (%3$s)' ELSE '%1$s = %2$s (%3$s)' END,
 						s.value->>0, coalesce(s.value->>1, 'missing'),
 						to_char((s.value->>2)::numeric, 'FMSG990.00')), ', ') FROM jsonb_array_elements(o.signals) s)
-				END)
+				END,
+				CASE WHEN o.computed IS NOT NULL THEN 'computed now from the logged signals' END)
 		FROM o
 		UNION ALL
 		SELECT count(*)::int + 1, '= ' || d.verdict, NULL, assay.margin(d.attribution), d.score,

@@ -10,7 +10,7 @@
  *
  *		occurs AND predicate
  *
- * "occurs" is a column of a virtual row, filled once for a message.  A miss is
+ * or "occurs AND occurs AND predicate" where it holds two.  "occurs" is a column of a virtual row, filled once for a message.  A miss is
  * certain, and a hit is verified by the original expression, so a condition's
  * value never changes: for a null text "occurs" is null, like the predicate.
  *
@@ -22,12 +22,14 @@
 
 #include "catalog/pg_type.h"
 #include "compat.h"
+#include "detoast_once.h"
 #include "executor/executor.h"
 #include "match.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "port/pg_bitutils.h"
 #include "prefilter.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -78,11 +80,25 @@ struct Prefilter
 	MemoryContextCallback callback;
 };
 
+/* One column, in one evaluation */
+typedef struct ColumnScratch
+{
+	FilterColumn *column;
+	uint64	   *bits;			/* of its literals */
+	int		   *start;			/* of each literal, in "places"; one more */
+	int		   *places;			/* of the virtual row, by literal */
+	int			nplaces;
+	bool		isnull;
+} ColumnScratch;
+
 /* What one evaluation writes */
 struct PrefilterScratch
 {
 	TupleTableSlot *slot;		/* the virtual row, as wide as "occurs" */
-	uint64	  **bits;			/* of each column */
+	int			ncolumns;
+	ColumnScratch *columns;
+	int			nfound;
+	int		   *found;			/* what is true in the virtual row */
 };
 
 /* What a predicate needs: literals of a column, one of which must occur */
@@ -90,17 +106,37 @@ typedef struct Need
 {
 	int			column;
 	List	   *literals;		/* of Literal */
+	Literal    *another;		/* that must occur as well, or NULL */
 } Need;
 
+/* Of the runs of a pattern the two longest are kept. */
+static void
+KeepLiteral(Literal *two[2], StringInfo run)
+{
+	if (run->len >= LITERAL_MIN && (two[1] == NULL || run->len > two[1]->len))
+	{
+		two[1] = palloc0(sizeof(Literal));
+		two[1]->text = pnstrdup(run->data, run->len);
+		two[1]->len = run->len;
+	}
+	if (two[1] && (two[0] == NULL || two[1]->len > two[0]->len))
+	{
+		Literal    *longest = two[1];
+
+		two[1] = two[0];
+		two[0] = longest;
+	}
+	resetStringInfo(run);
+}
+
 /*
- * The longest literal that each text which matches a LIKE pattern holds, or
- * NULL.
+ * The longest literals, at most two, that each text which matches a LIKE pattern
+ * holds.
  */
-static Literal *
-LikeLiteral(const char *pattern, int len)
+static void
+LikeLiterals(const char *pattern, int len, Literal *two[2])
 {
 	StringInfoData run;
-	Literal    *best = NULL;
 
 	initStringInfo(&run);
 	for (int i = 0; i <= len; i++)
@@ -110,37 +146,32 @@ LikeLiteral(const char *pattern, int len)
 		if (c == '\\')
 		{
 			if (++i >= len)
-				return NULL;	/* an error, when it is evaluated */
+			{
+				two[0] = two[1] = NULL; /* an error, when it is evaluated */
+				return;
+			}
 			appendStringInfoChar(&run, pattern[i]);
 		}
 		else if (c != '%' && c != '_')
 			appendStringInfoChar(&run, c);
 		else
 		{
-			if (run.len >= LITERAL_MIN && (best == NULL || run.len > best->len))
-			{
-				best = best ? best : palloc0(sizeof(Literal));
-				best->text = pnstrdup(run.data, run.len);
-				best->len = run.len;
-			}
-			resetStringInfo(&run);
+			KeepLiteral(two, &run);
 		}
 	}
-	return best;
 }
 
 /*
  * The same of a regular expression.  Only the plainest are understood: a
  * sequence of characters, dots, anchors and quantified characters.
  */
-static Literal *
-RegexLiteral(const char *pattern, int len)
+static void
+RegexLiterals(const char *pattern, int len, Literal *two[2])
 {
 	StringInfoData run;
-	Literal    *best = NULL;
 
 	if (len >= 3 && strncmp(pattern, "***", 3) == 0)
-		return NULL;
+		return;
 	initStringInfo(&run);
 	for (int i = 0; i <= len;)
 	{
@@ -148,33 +179,34 @@ RegexLiteral(const char *pattern, int len)
 		int			width = (i < len) ? pg_mblen(pattern + i) : 1;
 
 		if (strchr("|([{\\)]}", c) != NULL && c != '\0')
-			return NULL;
+		{
+			two[0] = two[1] = NULL;
+			return;
+		}
 		if (i + width < len && strchr("*?{", pattern[i + width]) != NULL &&
 			strchr("*?+.^$", c) == NULL)
 			c = '.';			/* this character need not be there */
 		if (strchr(".^$*?+", c) != NULL)
 		{
-			if (run.len >= LITERAL_MIN && (best == NULL || run.len > best->len))
-			{
-				best = best ? best : palloc0(sizeof(Literal));
-				best->text = pnstrdup(run.data, run.len);
-				best->len = run.len;
-			}
-			resetStringInfo(&run);
+			KeepLiteral(two, &run);
 		}
 		else
 			appendBinaryStringInfo(&run, pattern + i, width);
 		i += width;
 	}
-	return best;
 }
 
-/* The text column that an argument is, or -1 */
+/*
+ * The text column that an argument is, or that is in small letters, which are
+ * found in it as well; or -1
+ */
 static int
 TextColumn(Prefilter *f, Node *node)
 {
-	while (node && IsA(node, RelabelType))
-		node = (Node *) ((RelabelType *) node)->arg;
+	while (node && (IsA(node, RelabelType) ||
+					(IsA(node, FuncExpr) && ((FuncExpr *) node)->funcid == F_LOWER_TEXT)))
+		node = IsA(node, RelabelType) ? (Node *) ((RelabelType *) node)->arg :
+			linitial(((FuncExpr *) node)->args);
 	if (node && IsA(node, Var) && ((Var *) node)->varno == 1 &&
 		(((Var *) node)->vartype == TEXTOID || ((Var *) node)->vartype == VARCHAROID))
 		return ((Var *) node)->varattno - 1;
@@ -192,19 +224,23 @@ HasTurkishI(const Literal *literal)
 	return false;
 }
 
-static Literal *
-PatternLiteral(Oid function, Datum pattern)
+/* The literals that must occur, the longest first; false: nothing is known. */
+static bool
+PatternLiterals(Oid function, Datum pattern, Literal *two[2])
 {
 	text	   *t = DatumGetTextPP(pattern);
 	const char *s = VARDATA_ANY(t);
 	int			len = VARSIZE_ANY_EXHDR(t);
-	Literal    *literal;
 
-	literal = (function == F_TEXTLIKE || function == F_TEXTICLIKE) ?
-		LikeLiteral(s, len) : RegexLiteral(s, len);
-	if (literal && (literal->len > MATCH_MAX_PATTERN_BYTES || HasTurkishI(literal)))
-		return NULL;
-	return literal;
+	two[0] = two[1] = NULL;
+	if (function == F_TEXTLIKE || function == F_TEXTICLIKE)
+		LikeLiterals(s, len, two);
+	else
+		RegexLiterals(s, len, two);
+	for (int i = 0; i < 2; i++)
+		if (two[i] && (two[i]->len > MATCH_MAX_PATTERN_BYTES || HasTurkishI(two[i])))
+			return false;
+	return two[0] != NULL;
 }
 
 static bool
@@ -222,11 +258,13 @@ PredicateNeeds(Prefilter *f, Node *node, Need *need)
 	List	   *args;
 	Const	   *pattern;
 
+	Literal    *two[2];
+
 	need->literals = NIL;
+	need->another = NULL;
 	if (IsA(node, OpExpr))
 	{
 		OpExpr	   *op = (OpExpr *) node;
-		Literal    *literal;
 
 		set_opfuncid(op);
 		if (!IsMatcher(op->opfuncid, op->inputcollid))
@@ -236,10 +274,10 @@ PredicateNeeds(Prefilter *f, Node *node, Need *need)
 		pattern = lsecond(args);
 		if (need->column < 0 || !IsA(pattern, Const) || pattern->constisnull)
 			return false;
-		literal = PatternLiteral(op->opfuncid, pattern->constvalue);
-		if (literal == NULL)
+		if (!PatternLiterals(op->opfuncid, pattern->constvalue, two))
 			return false;
-		need->literals = list_make1(literal);
+		need->literals = list_make1(two[0]);
+		need->another = two[1];
 		return true;
 	}
 	if (IsA(node, ScalarArrayOpExpr))
@@ -262,11 +300,9 @@ PredicateNeeds(Prefilter *f, Node *node, Need *need)
 						  false, TYPALIGN_INT, &items, &nulls, &n);
 		for (int i = 0; i < n; i++)
 		{
-			Literal    *literal = nulls[i] ? NULL : PatternLiteral(op->opfuncid, items[i]);
-
-			if (literal == NULL)
+			if (nulls[i] || !PatternLiterals(op->opfuncid, items[i], two))
 				return false;
-			need->literals = lappend(need->literals, literal);
+			need->literals = lappend(need->literals, two[0]);
 		}
 		return n > 0;
 	}
@@ -334,6 +370,8 @@ Collect(Node *node, Prefilter *f)
 		c->npredicates++;
 		foreach(lc, need.literals)
 			(void) AddLiteral(c, lfirst(lc));
+		if (need.another)
+			(void) AddLiteral(c, need.another);
 		return false;
 	}
 	return expression_tree_walker(node, Collect, f);
@@ -418,6 +456,20 @@ PrefilterFinish(Prefilter *f)
 	return useful;
 }
 
+/* A column of the virtual row: one of these literals occurs */
+static Node *
+MakeOccurs(Prefilter *f, FilterColumn *c, List *literals)
+{
+	Occurs	   *occurs = palloc0(sizeof(Occurs));
+	ListCell   *lc;
+
+	occurs->column = c;
+	foreach(lc, literals)
+		occurs->numbers = lappend_int(occurs->numbers, AddLiteral(c, lfirst(lc)));
+	f->occurs = lappend(f->occurs, occurs);
+	return (Node *) makeVar(OUTER_VAR, list_length(f->occurs), BOOLOID, -1, InvalidOid, 0);
+}
+
 static Node *
 Rewrite(Node *node, Prefilter *f)
 {
@@ -428,19 +480,14 @@ Rewrite(Node *node, Prefilter *f)
 	if (PredicateNeeds(f, node, &need))
 	{
 		FilterColumn *c = GetColumn(f, need.column);
-		Occurs	   *occurs;
-		Var		   *var;
-		ListCell   *lc;
+		List	   *args;
 
-		if (c->set == NULL || list_length(f->occurs) >= MaxAttrNumber)
+		if (c->set == NULL || list_length(f->occurs) + 2 > MaxAttrNumber)
 			return node;
-		occurs = palloc0(sizeof(Occurs));
-		occurs->column = c;
-		foreach(lc, need.literals)
-			occurs->numbers = lappend_int(occurs->numbers, AddLiteral(c, lfirst(lc)));
-		f->occurs = lappend(f->occurs, occurs);
-		var = makeVar(OUTER_VAR, list_length(f->occurs), BOOLOID, -1, InvalidOid, 0);
-		return (Node *) makeBoolExpr(AND_EXPR, list_make2(var, node), -1);
+		args = list_make1(MakeOccurs(f, c, need.literals));
+		if (need.another)
+			args = lappend(args, MakeOccurs(f, c, list_make1(need.another)));
+		return (Node *) makeBoolExpr(AND_EXPR, lappend(args, node), -1);
 	}
 	return expression_tree_mutator(node, Rewrite, f);
 }
@@ -465,6 +512,31 @@ PrefilterRewrite(Prefilter *f, Expr *expr)
 	return (Expr *) Rewrite((Node *) expr, f);
 }
 
+/* Which places of the virtual row each literal of a column is looked for */
+static void
+ListPlaces(Prefilter *f, ColumnScratch *c)
+{
+	int			nliterals = list_length(c->column->literals);
+	int		   *next = palloc0((nliterals + 1) * sizeof(int));
+	ListCell   *lc;
+	ListCell   *n;
+
+	c->start = palloc0((nliterals + 1) * sizeof(int));
+	foreach(lc, f->occurs)
+		if (((Occurs *) lfirst(lc))->column == c->column)
+		foreach(n, ((Occurs *) lfirst(lc))->numbers)
+			c->start[lfirst_int(n) + 1]++;
+	for (int i = 0; i < nliterals; i++)
+		next[i + 1] = c->start[i + 1] += c->start[i];
+	c->nplaces = c->start[nliterals];
+	c->places = palloc(Max(c->nplaces, 1) * sizeof(int));
+	foreach(lc, f->occurs)
+		if (((Occurs *) lfirst(lc))->column == c->column)
+		foreach(n, ((Occurs *) lfirst(lc))->numbers)
+			c->places[next[lfirst_int(n)]++] = foreach_current_index(lc);
+	pfree(next);
+}
+
 /* Room for one evaluation; all conditions are rewritten */
 PrefilterScratch *
 PrefilterScratchCreate(Prefilter *f)
@@ -476,10 +548,21 @@ PrefilterScratchCreate(Prefilter *f)
 	for (int a = 1; a <= desc->natts; a++)
 		TupleDescInitEntry(desc, a, NULL, BOOLOID, -1, 0);
 	scratch->slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
-	scratch->bits = palloc0(list_length(f->columns) * sizeof(uint64 *));
+	memset(scratch->slot->tts_values, 0, desc->natts * sizeof(Datum));
+	memset(scratch->slot->tts_isnull, false, desc->natts * sizeof(bool));
+	scratch->found = palloc(Max(desc->natts, 1) * sizeof(int));
+	scratch->columns = palloc0(list_length(f->columns) * sizeof(ColumnScratch));
 	foreach(lc, f->columns)
-		scratch->bits[foreach_current_index(lc)] =
-		palloc(((FilterColumn *) lfirst(lc))->nwords * sizeof(uint64));
+	{
+		ColumnScratch *c = &scratch->columns[scratch->ncolumns];
+
+		c->column = lfirst(lc);
+		if (c->column->set == NULL)
+			continue;
+		c->bits = palloc0(c->column->nwords * sizeof(uint64));
+		ListPlaces(f, c);
+		scratch->ncolumns++;
+	}
 	return scratch;
 }
 
@@ -489,18 +572,15 @@ HasBit(const uint64 *bits, int number)
 	return (bits[number / 64] >> (number % 64)) & 1;
 }
 
-/* Which literals occur in a column of the row */
+/* Which literals occur in a column of the row; plain: keep what was decompressed there. */
 static void
-ScanColumn(FilterColumn *c, uint64 *bits, TupleTableSlot *slot)
+ScanColumn(FilterColumn *c, uint64 *bits, TupleTableSlot *slot, Datum value, bool plain)
 {
-	bool		isnull;
-	Datum		value = slot_getattr(slot, c->column + 1, &isnull);
-	text	   *t;
+	text	   *t = plain ? DetoastCopy(value) : DetoastOnce(value);
 
+	if (plain)
+		slot->tts_values[c->column] = PointerGetDatum(t);
 	memset(bits, 0, c->nwords * sizeof(uint64));
-	if (isnull)
-		return;
-	t = DatumGetTextPP(value);
 	if (MatchScanBits(c->set, VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), bits) != MATCH_OK ||
 		HasBit(bits, c->dotted) || HasBit(bits, c->dotless))
 	{
@@ -510,31 +590,65 @@ ScanColumn(FilterColumn *c, uint64 *bits, TupleTableSlot *slot)
 	}
 }
 
-/* Scan the columns of a row; the result is what OUTER_VAR refers to. */
-TupleTableSlot *
-PrefilterScan(Prefilter *f, PrefilterScratch * scratch, TupleTableSlot *slot)
+/* Each place of the virtual row where one of a column's literals makes it true */
+static void
+FindPlaces(PrefilterScratch * scratch, ColumnScratch *c)
 {
-	ListCell   *lc;
-	int			i = 0;
+	int			nliterals = list_length(c->column->literals);
 
+	for (int word = 0; word * 64 < nliterals; word++)
+		for (uint64 bits = c->bits[word]; bits != 0; bits &= bits - 1)
+		{
+			int			literal = word * 64 + pg_rightmost_one_pos64(bits);
+
+			for (int i = literal < nliterals ? c->start[literal] : c->nplaces;
+				 i < (literal < nliterals ? c->start[literal + 1] : c->nplaces); i++)
+			{
+				Datum	   *value = &scratch->slot->tts_values[c->places[i]];
+
+				if (!DatumGetBool(*value))
+					scratch->found[scratch->nfound++] = c->places[i];
+				*value = BoolGetDatum(true);
+			}
+		}
+}
+
+/*
+ * Scan the columns of a row; the result is what OUTER_VAR refers to.  Columns
+ * that are "plain" stay decompressed in the row, which is then a virtual one.
+ */
+TupleTableSlot *
+PrefilterScan(Prefilter *f, PrefilterScratch * scratch, TupleTableSlot *slot, const Bitmapset * plain)
+{
+	for (int i = 0; i < scratch->nfound; i++)
+		scratch->slot->tts_values[scratch->found[i]] = BoolGetDatum(false);
+	scratch->nfound = 0;
 	ExecClearTuple(scratch->slot);
-	foreach(lc, f->columns)
-		if (((FilterColumn *) lfirst(lc))->set)
-		ScanColumn(lfirst(lc), scratch->bits[foreach_current_index(lc)], slot);
-	foreach(lc, f->occurs)
+	for (int i = 0; i < scratch->ncolumns; i++)
 	{
-		Occurs	   *occurs = lfirst(lc);
-		uint64	   *bits = scratch->bits[occurs->column->number];
-		bool		found = false;
+		ColumnScratch *c = &scratch->columns[i];
 		bool		isnull;
-		ListCell   *n;
+		Datum		value = slot_getattr(slot, c->column->column + 1, &isnull);
 
-		(void) slot_getattr(slot, occurs->column->column + 1, &isnull);
-		foreach(n, occurs->numbers)
-			found = found || HasBit(bits, lfirst_int(n));
-		scratch->slot->tts_values[i] = BoolGetDatum(found);
-		scratch->slot->tts_isnull[i] = isnull;
-		i++;
+		if (isnull != c->isnull)
+			for (int k = 0; k < c->nplaces; k++)
+				scratch->slot->tts_isnull[c->places[k]] = isnull;
+		c->isnull = isnull;
+		if (isnull)
+			continue;
+		ScanColumn(c->column, c->bits, slot, value, bms_is_member(c->column->column, plain));
+		FindPlaces(scratch, c);
 	}
 	return ExecStoreVirtualTuple(scratch->slot);
+}
+
+/* The places of the virtual row that are true; nulls: are some null? */
+const int  *
+PrefilterFound(PrefilterScratch * scratch, int *n, bool *nulls)
+{
+	*n = scratch->nfound;
+	*nulls = false;
+	for (int i = 0; i < scratch->ncolumns; i++)
+		*nulls |= scratch->columns[i].isnull;
+	return scratch->found;
 }

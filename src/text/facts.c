@@ -12,6 +12,7 @@
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
+#include "detoast_once.h"
 #include "domain.h"
 #include "encoding.h"
 #include "facts.h"
@@ -229,7 +230,7 @@ PG_FUNCTION_INFO_V1(text_facts);
 Datum
 text_facts(PG_FUNCTION_ARGS)
 {
-	text	   *content = PG_GETARG_TEXT_PP(0);
+	text	   *content = PG_GETARG_TEXT_ONCE(0);
 	TextScan	scan;
 	FactRow		row;
 	Size		len;

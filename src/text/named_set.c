@@ -530,7 +530,7 @@ Judge(NamedSet *set, HeapTuple tuple, TupleDesc desc, Snapshot snapshot, bool tr
 
 /* Read the set's row as the snapshot sees it. */
 static NamedSetNews
-Probe(NamedSet *set, Snapshot snapshot, bool trusted, int64 *was)
+Probe		(NamedSet *set, Snapshot snapshot, bool trusted, int64 *was)
 {
 	Relation	rel;
 	ScanKeyData key;
@@ -592,7 +592,8 @@ NamedSetRefresh(NamedSet *set, int64 *was)
 	set->generation = named_set_generation;
 	set->probe_generation = probe_generation;
 	reload = reload_generation;
-	news = Probe(set, snapshot, trusted, was);
+	news = Probe (set, snapshot, trusted, was);
+
 	set->reload_generation = reload;
 	CheckReader(set);
 	return news;

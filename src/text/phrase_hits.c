@@ -17,6 +17,7 @@
 #include "utils/builtins.h"
 
 #include "compile_child.h"
+#include "detoast_once.h"
 #include "encoding.h"
 #include "match.h"
 #include "phrases_value.h"
@@ -119,15 +120,14 @@ PG_FUNCTION_INFO_V1(phrase_hits);
 Datum
 phrase_hits(PG_FUNCTION_ARGS)
 {
-	text	   *t = PG_GETARG_TEXT_PP(1);
 	PhrasesEntry *entry = PhrasesGetEntry(fcinfo, 0);
+	text	   *t = PG_GETARG_TEXT_ONCE(1);
 	Size		len;
 	const char *utf8 = TextToUtf8(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), &len);
 
 	memset(entry->hits, 0, entry->hit_words * sizeof(uint64));
 	entry->nhits = 0;
 	PhrasesScan(entry->match, utf8, len, NoteName, entry);
-	PG_FREE_IF_COPY(t, 1);
 	PG_RETURN_ARRAYTYPE_P(PhrasesNames(entry->names, entry->hits, entry->nhits));
 }
 

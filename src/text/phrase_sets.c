@@ -17,6 +17,7 @@
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
+#include "detoast_once.h"
 #include "encoding.h"
 #include "executor/spi.h"
 #include "funcapi.h"
@@ -445,7 +446,7 @@ Datum
 phrase_set_hits(PG_FUNCTION_ARGS)
 {
 	CachedPhrases *phrases = GetPhrases(fcinfo, PG_GETARG_TEXT_PP(0));
-	text	   *t = PG_GETARG_TEXT_PP(1);
+	text	   *t = PG_GETARG_TEXT_ONCE(1);
 	Size		len;
 	const char *utf8 = TextToUtf8(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), &len);
 	PhraseScan	scan = {phrases, NULL, GetCurrentStatementStartTimestamp(), NULL, 0};
@@ -457,7 +458,6 @@ phrase_set_hits(PG_FUNCTION_ARGS)
 		if (scan.part->used)
 			PhrasesScan(scan.part->entry.match, utf8, len, NoteName, &scan);
 	}
-	PG_FREE_IF_COPY(t, 1);
 	PG_RETURN_ARRAYTYPE_P(PhrasesNames(phrases->names, scan.names, scan.nhits));
 }
 

@@ -20,6 +20,7 @@
 
 #include "access/detoast.h"
 #include "common/pg_prng.h"
+#include "detoast_once.h"
 #include "funcapi.h"
 #include "lib/ilist.h"
 #include "lib/stringinfo.h"
@@ -413,7 +414,7 @@ GetMessage(FunctionCallInfo fcinfo, Form form, bool explain)
 	TextParts  *parts = &call->scratch->parts;
 
 	if (form == FORM_TEXT)
-		TextPartsFromText(parts, PG_GETARG_TEXT_PP(1));
+		TextPartsFromText(parts, PG_GETARG_TEXT_ONCE(1));
 	else if (form == FORM_JSONB)
 		TextPartsFromJsonb(parts, PG_GETARG_DATUM(1));
 	else
