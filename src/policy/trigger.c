@@ -24,6 +24,7 @@
 #include "compat.h"
 #include "decide_plans.h"
 #include "miscadmin.h"
+#include "new_rows.h"
 #include "notify.h"
 #include "protect.h"
 #include "security.h"
@@ -72,6 +73,9 @@ typedef struct Decide
 	bool	   *nulls;
 	List	   *faults;
 	HeapTuple	row;			/* fetched by itself */
+	bool		as_inserted;	/* nothing has changed the new rows */
+	bool		new_rows;		/* the signals are made of them */
+	TupleTableSlot *only;		/* the only new row, of a statement */
 	MemoryContext context;		/* of faults */
 	MemoryContext per_row;
 	MemoryContext per_message;	/* of what is fetched by itself */
@@ -417,20 +421,44 @@ DecideEach(Decide *d)
 	SPI_freetuptable(keys);
 }
 
+/* The columns of the only new row, but for dropped ones */
+static ParamListInfo
+RowParams(Decide *d)
+{
+	TupleDesc	desc = d->only->tts_tupleDescriptor;
+	ParamListInfo params = makeParamList(desc->natts);
+	int			n = 0;
+
+	slot_getallattrs(d->only);
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (att->attisdropped)
+			continue;
+		params->params[n].value = d->only->tts_values[i];
+		params->params[n].isnull = d->only->tts_isnull[i];
+		params->params[n].pflags = PARAM_FLAG_CONST;
+		params->params[n++].ptype = att->atttypid;
+	}
+	params->numParams = n;
+	return params;
+}
+
 /*
  * Together: all messages of the statement, or the one of the row, in one query
  */
 static void
 DecideTogether(Decide *d)
 {
-	SignalsJob	job = {d, d->plans->all_plan, NULL, ReceiveAndDecide};
+	SignalsJob	job = {d, d->new_rows ? d->plans->new_all_plan : d->plans->all_plan, NULL, ReceiveAndDecide};
 
 	if (d->single)
 	{
 		if (HasNoKey(d))
 			return;
-		job.plan = d->plans->one_plan;
-		job.params = KeyParams(d);
+		job.plan = d->new_rows ? d->plans->new_one_plan : d->plans->one_plan;
+		job.params = d->new_rows ? RowParams(d) : KeyParams(d);
 	}
 	RunSignalsJob(&job);
 	if (d->single && d->ndecisions == 0)
@@ -519,7 +547,7 @@ TakeKey(Decide *d)
 	if (!tuplestore_gettupleslot(rows, true, false, slot))
 		elog(ERROR, "new row vanished");
 	ReadKey(d, slot);
-	ExecDropSingleTupleTableSlot(slot);
+	d->only = slot;
 	return true;
 }
 
@@ -566,6 +594,7 @@ Restart(Decide *d)
 	d->long_key = false;
 	d->faults = NIL;
 	d->evaluation = NULL;
+	d->only = NULL;				/* an error has released it */
 	d->plans = NULL;
 	d->entry = NULL;
 }
@@ -606,6 +635,8 @@ RunDecide(void *arg)
 	EnterOwner(&security, d->plans->id->owner, d->plans->id->search_path);
 	if (d->plans->signals)
 		d->evaluation = EvaluationGet(d->entry, true, d->context);
+	d->new_rows = d->as_inserted && !d->apart && NewRowsWanted() &&
+		HaveNewRowsPlans(d->plans, d->trigdata->tg_relation);
 	if (d->entry->stats)
 		StatsMark(d->entry->stats);
 	if (!d->apart && d->evaluation)
@@ -614,6 +645,9 @@ RunDecide(void *arg)
 		DecideOne(d);
 	else
 		DecideEach(d);
+	if (d->only)
+		ExecDropSingleTupleTableSlot(d->only);
+	d->only = NULL;
 	LeaveSecurity(&security);
 }
 
@@ -906,6 +940,8 @@ StartDecide(TriggerData *trigdata)
 	d->per_message = AllocSetContextCreate(CurrentMemoryContext, "pg_assay decide message",
 										   ALLOCSET_DEFAULT_SIZES);
 	d->at = GetCurrentTransactionStartTimestamp();
+	d->as_inserted = !TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) &&
+		RowsAreAsInserted(trigdata->tg_relation);
 	if (!TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
 		d->store = tuplestore_begin_heap(false, false, work_mem);
 	return d;
