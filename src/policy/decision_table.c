@@ -18,6 +18,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/tableam.h"
 #include "access/transam.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_am.h"
@@ -163,6 +164,24 @@ IndexIsPlain(Relation rel, Oid indexid, DecisionTable *t)
 	return plain;
 }
 
+/* Are an index' columns the key and the revision, in any order? */
+static bool
+IndexesKey(Relation rel, Form_pg_index form, DecisionTable *t)
+{
+	if (form->indnkeyatts != t->nkeys + 1)
+		return false;
+	for (int i = 0; i < form->indnkeyatts; i++)
+	{
+		bool		found = false;
+
+		for (int c = 0; c <= t->nkeys + DECISION_REVISION; c++)
+			found |= form->indkey.values[i] == t->attnums[c];
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
 /* The same of all indexes; none but the key's may be unique */
 static bool
 IndexesArePlain(Relation rel, DecisionTable *t)
@@ -180,7 +199,7 @@ IndexesArePlain(Relation rel, DecisionTable *t)
 		{
 			Form_pg_index form = (Form_pg_index) GETSTRUCT(tuple);
 
-			plain &= !form->indisunique || form->indnkeyatts == t->nkeys + 1;
+			plain &= !form->indisunique || IndexesKey(rel, form, t);
 			plain &= !form->indisexclusion;
 			ReleaseSysCache(tuple);
 		}
@@ -236,6 +255,7 @@ CheckColumn(DecisionTable *t, Relation rel, int column)
 				 errmsg("decision table %s has no column \"%s\"", t->id->decision_name,
 						NameStr(wanted->attname)),
 				 errhint("Add it as it was, or make the policy anew: assay.policy_export() keeps what it is made of.")));
+	t->attnums[column] = attno;
 	if (get_atttype(RelationGetRelid(rel), attno) != wanted->atttypid)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
@@ -263,11 +283,13 @@ OpenDecisionTable(PolicyIdentity *id)
 	n = ColumnCount(t);
 	t->key_types = palloc(t->nkeys * sizeof(Oid));
 	t->desc = CreateTemplateTupleDesc(t->nkeys + n);
+	t->attnums = palloc((t->nkeys + n) * sizeof(int));
 	foreach(lc, id->key)
 	{
 		int			i = foreach_current_index(lc);
 
-		t->key_types[i] = get_atttype(id->decision, get_attnum(id->decision, lfirst(lc)));
+		t->attnums[i] = get_attnum(id->decision, lfirst(lc));
+		t->key_types[i] = get_atttype(id->decision, t->attnums[i]);
 		if (!OidIsValid(t->key_types[i]))
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_COLUMN),
@@ -283,6 +305,8 @@ OpenDecisionTable(PolicyIdentity *id)
 	/* Expressions of indexes are folded, which may run the owner's functions. */
 	EnterOwner(&security, id->owner, id->search_path);
 	t->plain = IsPlain(rel, t);
+	t->direct = t->plain && rel->rd_tableam == GetHeapamTableAmRoutine() &&
+		IsUniqueBy(rel, lappend(list_copy(id->key), pstrdup(columns[DECISION_REVISION])));
 	LeaveSecurity(&security);
 	table_close(rel, AccessShareLock);
 	return t;

@@ -23,6 +23,7 @@
 #include "commands/trigger.h"
 #include "compat.h"
 #include "decide_plans.h"
+#include "direct_write.h"
 #include "miscadmin.h"
 #include "new_rows.h"
 #include "notify.h"
@@ -778,17 +779,48 @@ RunWrite(void *arg)
 	LeaveSecurity(&security);
 }
 
+/* Write those of a tuplestore one by one: their keys are there already. */
+static void
+WriteKnown(Decide *d, Tuplestorestate * known)
+{
+	DecisionTable *t = d->plans->table;
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(t->desc, &TTSOpsMinimalTuple);
+
+	while (tuplestore_gettupleslot(known, true, false, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		slot_getallattrs(slot);
+		memcpy(d->values, slot->tts_values, t->desc->natts * sizeof(Datum));
+		memcpy(d->nulls, slot->tts_isnull, t->desc->natts * sizeof(bool));
+		WriteOne(d);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+}
+
 /*
- * One decision into a table that runs nothing: its plan has no choices, so that
- * most settings do not matter.
+ * One decision into a table that runs nothing, or several without a query:
+ * there are no plans with choices, so that most settings do not matter.
  */
 static void
-WriteOneForSure(Decide *d)
+WriteForSure(Decide *d)
 {
+	DecisionTable *t = d->plans->table;
+	Tuplestorestate *known;
 	Security	security;
 
 	EnterToWrite(&security, d->plans->id->owner, d->plans->id->search_path);
-	WriteOne(d);
+	if (d->single)
+	{
+		if (!t->direct || !WriteRowDirectly(t, d->values, d->nulls))
+			WriteOne(d);
+	}
+	else
+	{
+		known = tuplestore_begin_heap(false, false, work_mem);
+		WriteRowsDirectly(t, d->store, known);
+		WriteKnown(d, known);
+		tuplestore_end(known);
+	}
 	LeaveSecurity(&security);
 }
 
@@ -852,8 +884,8 @@ WriteDecisions(Decide *d)
 
 	if (WritesForSure(d, plan))
 	{
-		if (d->single)
-			WriteOneForSure(d);
+		if (d->single || d->plans->table->direct)
+			WriteForSure(d);
 		else
 			RunWrite(d);
 		return;
