@@ -21,6 +21,7 @@
 
 #include "budget.h"
 #include "commands/trigger.h"
+#include "common/hashfn.h"
 #include "compat.h"
 #include "decide_plans.h"
 #include "direct_write.h"
@@ -625,6 +626,27 @@ Prepare(Decide *d)
 	NoteBrokenParts(d);
 }
 
+/* Sessions take the times of their samples from all detectors alike. */
+static void
+StartEvaluation(Decide *d)
+{
+	Evaluation *e = EvaluationGet(d->entry, true, d->context);
+
+	if (e->evaluations == 0 && e->next_sample == 0)
+		e->next_sample = murmurhash32((uint32) MyProcPid);
+	d->evaluation = e;
+}
+
+/*
+ * May an attempt fail after it has counted a message?  Of the only one, nothing
+ * but its signals and its notification come behind the evaluation.
+ */
+static bool
+MayFailOnceCounted(Decide *d)
+{
+	return !d->single || d->apart || d->plans->table->log_signals || d->policy->notify != NULL;
+}
+
 static void
 RunDecide(void *arg)
 {
@@ -635,10 +657,10 @@ RunDecide(void *arg)
 	Prepare(d);
 	EnterOwner(&security, d->plans->id->owner, d->plans->id->search_path);
 	if (d->plans->signals)
-		d->evaluation = EvaluationGet(d->entry, true, d->context);
+		StartEvaluation(d);
 	d->new_rows = d->as_inserted && !d->apart && NewRowsWanted() &&
 		HaveNewRowsPlans(d->plans, d->trigdata->tg_relation);
-	if (d->entry->stats)
+	if (d->entry->stats && MayFailOnceCounted(d))
 		StatsMark(d->entry->stats);
 	if (!d->apart && d->evaluation)
 		DecideTogether(d);
