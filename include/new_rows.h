@@ -17,14 +17,14 @@ typedef struct NewRows
 	const char *why_not;		/* the rows are read again, or NULL, and then: */
 	char	   *query;			/* of the signals view, over NEW_MESSAGE_NAME */
 	List	   *views;			/* oids of what was written out in it */
-}			NewRows;
+} NewRows;
 
 extern void NewRowsInit(void);
 extern bool NewRowsWanted(void);
 extern bool RowsAreAsInserted(Relation rel);
-extern void FindNewRows(NewRows * n, PolicyIdentity *id, const Oid *key_types, Relation rel);
-extern char *NewRowsQuery(NewRows * n, PolicyIdentity *id, const Oid *key_types,
+extern void FindNewRows(NewRows *n, PolicyIdentity *id, const Oid *key_types, Relation rel);
+extern char *NewRowsQuery(NewRows *n, PolicyIdentity *id, const Oid *key_types,
 						  Relation rel, const char *table);
-extern char *NewRowQuery(NewRows * n, PolicyIdentity *id, const Oid *key_types, Relation rel);
+extern char *NewRowQuery(NewRows *n, PolicyIdentity *id, const Oid *key_types, Relation rel);
 
 #endif							/* ASSAY_NEW_ROWS_H */

@@ -107,5 +107,19 @@ for my $shape (1 .. $shapes)
 }
 is($differ, 0, 'the same both ways');
 cmp_ok($from_rows, '>', $shapes / 3, "from the new rows: $from_rows of $shapes views");
+# Virtual columns are no part of a new row.
+SKIP:
+{
+	skip 'no virtual columns', 1 if $node->safe_psql('postgres', 'SHOW server_version_num') < 180000;
+	$node->safe_psql('postgres', q{
+		CREATE TABLE message (id int PRIMARY KEY, n int, twice int GENERATED ALWAYS AS (n * 2) VIRTUAL);
+		CREATE VIEW signals AS SELECT id, n, twice FROM message;
+		SELECT assay.create_policy('p', 'signals', '{id}', prior => 0, log_signals => true);
+		CREATE TRIGGER decide AFTER INSERT ON message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('p');
+		INSERT INTO message VALUES (1, 1), (2, 2);
+		INSERT INTO message VALUES (3, 3)});
+	is($node->safe_psql('postgres', q{SELECT assay.reads_again('p', 'message'), string_agg(assay.signal(signals, 'twice'), ',' ORDER BY id) FROM p_decision}),
+		'the message table has virtual columns|2,4,6', 'virtual columns');
+}
 $node->stop;
 done_testing();

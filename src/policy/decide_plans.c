@@ -119,7 +119,7 @@ typedef struct NewRowsJob
 {
 	DecidePlans *plans;
 	Relation	rel;
-}			NewRowsJob;
+} NewRowsJob;
 
 /* The plans that take the signals from the new rows, or why there are none */
 static void

@@ -36,10 +36,10 @@ typedef struct Writer
 	ResultRelInfo *result;
 	CommandId	cid;
 	List	   *refused;		/* places of rows that are to go again */
-}			Writer;
+} Writer;
 
 static void
-StartWriter(Writer * w, DecisionTable *t)
+StartWriter(Writer *w, DecisionTable *t)
 {
 	w->t = t;
 	w->rel = table_open(t->id->decision, NoLock);
@@ -53,7 +53,7 @@ StartWriter(Writer * w, DecisionTable *t)
 
 /* Take back what has found its key there. */
 static void
-EndWriter(Writer * w)
+EndWriter(Writer *w)
 {
 	ListCell   *lc;
 
@@ -68,7 +68,7 @@ EndWriter(Writer * w)
 
 /* The table's row of these values, which are pointed to */
 static void
-FillSlot(Writer * w, TupleTableSlot *slot, const Datum *values, const bool *nulls)
+FillSlot(Writer *w, TupleTableSlot *slot, const Datum *values, const bool *nulls)
 {
 	int			natts = slot->tts_tupleDescriptor->natts;
 
@@ -85,7 +85,7 @@ FillSlot(Writer * w, TupleTableSlot *slot, const Datum *values, const bool *null
 
 /* Put a row that is in the heap into the indexes; false: its key is there. */
 static bool
-PutIntoIndexes(Writer * w, TupleTableSlot *slot)
+PutIntoIndexes(Writer *w, TupleTableSlot *slot)
 {
 	bool		conflict = false;
 	MemoryContext old;
@@ -110,7 +110,7 @@ PutIntoIndexes(Writer * w, TupleTableSlot *slot)
 
 /* Write a chunk of rows; those whose key is there go to "known". */
 static void
-WriteChunk(Writer * w, TupleTableSlot **slots, TupleTableSlot **rows, int n, Tuplestorestate * known)
+WriteChunk(Writer *w, TupleTableSlot **slots, TupleTableSlot **rows, int n, Tuplestorestate * known)
 {
 	MemoryContext old = MemoryContextSwitchTo(GetPerTupleMemoryContext(w->estate));
 

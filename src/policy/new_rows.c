@@ -296,11 +296,11 @@ typedef struct OddUse
 {
 	Search	   *search;
 	int			level;			/* of queries within the home */
-}			OddUse;
+} OddUse;
 
 /* The whole row, a system column: of the message table, or of a join with it */
 static bool
-IsOddUse(Node *node, OddUse * use)
+IsOddUse(Node *node, OddUse *use)
 {
 	if (node == NULL)
 		return false;
@@ -511,7 +511,7 @@ MeansTheSame(const char *text_form, Query *query, TupleDesc desc)
  * themselves.  The policy's owner is entered.
  */
 void
-FindNewRows(NewRows * n, PolicyIdentity *id, const Oid *key_types, Relation rel)
+FindNewRows(NewRows *n, PolicyIdentity *id, const Oid *key_types, Relation rel)
 {
 	Search		s = {n, id, rel, NULL, 0};
 	Query	   *query;
@@ -580,7 +580,7 @@ AddMessage(StringInfo sql, TupleDesc desc, const char *table)
 
 /* v.*, true AS "(found)" FROM (the view's query) v WHERE v."key" = ... */
 static void
-AddSignals(StringInfo sql, NewRows * n, PolicyIdentity *id, const char *table, const int *params, const Oid *types)
+AddSignals(StringInfo sql, NewRows *n, PolicyIdentity *id, const char *table, const int *params, const Oid *types)
 {
 	ListCell   *lc;
 
@@ -599,7 +599,7 @@ AddSignals(StringInfo sql, NewRows * n, PolicyIdentity *id, const char *table, c
 
 /* The signals of all rows of a transition table */
 char	   *
-NewRowsQuery(NewRows * n, PolicyIdentity *id, const Oid *key_types, Relation rel,
+NewRowsQuery(NewRows *n, PolicyIdentity *id, const Oid *key_types, Relation rel,
 			 const char *table)
 {
 	StringInfoData sql;
@@ -620,7 +620,7 @@ NewRowsQuery(NewRows * n, PolicyIdentity *id, const Oid *key_types, Relation rel
 
 /* The signals of one row, whose columns, but for dropped ones, are parameters */
 char	   *
-NewRowQuery(NewRows * n, PolicyIdentity *id, const Oid *key_types, Relation rel)
+NewRowQuery(NewRows *n, PolicyIdentity *id, const Oid *key_types, Relation rel)
 {
 	StringInfoData sql;
 	TupleDesc	desc = RelationGetDescr(rel);
