@@ -75,6 +75,23 @@ INSERT INTO dw_message VALUES (30001, 1), (30008, 1);
 INSERT INTO dw_message VALUES (30002, 1);
 SELECT id, count(*) FROM dw_message m LEFT JOIN dw_decision d USING (id) WHERE id > 30000 GROUP BY id ORDER BY id;
 DROP INDEX dw_odd;
+-- a column that must not be null refuses decisions without signals, and no message
+CREATE OR REPLACE VIEW dw_signals AS SELECT id, n FROM dw_message WHERE n < 100;
+DELETE FROM dw_decision WHERE signals IS NULL;
+ALTER TABLE dw_decision ALTER signals SET NOT NULL;
+INSERT INTO dw_message VALUES (30021, 101), (30022, 2);
+INSERT INTO dw_message VALUES (30023, 103);
+INSERT INTO dw_message VALUES (30024, 4);
+SELECT id, d.id IS NOT NULL AS decided FROM dw_message m LEFT JOIN dw_decision d USING (id) WHERE id > 30020 ORDER BY id;
+ALTER TABLE dw_decision ALTER signals DROP NOT NULL;
+-- nor does a key that is null, which is the policy's wish
+SELECT assay.alter_policy('dw', on_error => 'raise');
+ALTER TABLE dw_message DROP CONSTRAINT dw_message_pkey, ALTER id DROP NOT NULL;
+INSERT INTO dw_message VALUES (NULL, 1);
+INSERT INTO dw_message VALUES (NULL, 1), (30025, 1);
+SELECT count(*) FROM dw_message WHERE id IS NULL OR id = 30025;
+SELECT assay.alter_policy('dw', on_error => 'degrade');
+ALTER TABLE dw_message ADD PRIMARY KEY (id);
 -- no unique index at all
 ALTER TABLE dw_decision DROP CONSTRAINT dw_decision_pkey;
 INSERT INTO dw_message VALUES (30009, 1), (30010, 2);

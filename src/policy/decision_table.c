@@ -218,7 +218,8 @@ ColumnIsPlain(Form_pg_attribute att, DecisionTable *t)
 		return true;
 	for (int c = 0; c < t->desc->natts; c++)
 		if (strcmp(NameStr(TupleDescAttr(t->desc, c)->attname), NameStr(att->attname)) == 0)
-			return att->atttypmod < 0 && att->attgenerated == '\0' && att->attidentity == '\0' &&
+			return !(att->attnotnull && c == t->nkeys + DECISION_SIGNALS) &&
+				att->atttypmod < 0 && att->attgenerated == '\0' && att->attidentity == '\0' &&
 				get_typtype(att->atttypid) == TYPTYPE_BASE;
 	return !att->attnotnull && !att->atthasdef && att->attgenerated == '\0';
 }
@@ -416,15 +417,19 @@ FillDecision(DecisionTable *t, Datum *values, bool *nulls, int revision,
 		nulls[t->nkeys + DECISION_SIGNALS] = true;
 }
 
-/* Does the key fit into the table's index for sure? */
+/* Does the table take the key for sure?  It has no nulls, and fits into the index. */
 bool
 KeyIsShort(DecisionTable *t, const Datum *values, const bool *nulls)
 {
 	Size		bytes = 0;
 
 	for (int i = 0; i < t->nkeys; i++)
-		if (!nulls[i] && TupleDescAttr(t->desc, i)->attlen == -1)
+	{
+		if (nulls[i])
+			return false;
+		if (TupleDescAttr(t->desc, i)->attlen == -1)
 			bytes += toast_raw_datum_size(values[i]);
+	}
 	return bytes <= SHORT_KEY_MAX;
 }
 

@@ -69,8 +69,7 @@ typedef struct Decide
 	Tuplestorestate *store;		/* of the decisions, unless single */
 	int64		ndecisions;
 	int64		nundecided;
-	bool		long_key;		/* of some decision: it may not fit into an
-								 * index */
+	bool		odd_key;		/* of some decision: the table may refuse it */
 	Datum	   *values;			/* of the decision made last */
 	bool	   *nulls;
 	List	   *faults;
@@ -163,7 +162,7 @@ Keep(Decide *d, PolicyDecision *decision, TupleTableSlot *slot)
 				 d->policy->verdicts[decision->verdict], decision);
 	if (t->log_signals && slot)
 		LogSignals(d, slot);
-	d->long_key |= !KeyIsShort(t, d->values, d->nulls);
+	d->odd_key |= !KeyIsShort(t, d->values, d->nulls);
 	if (!d->single)
 		tuplestore_putvalues(d->store, t->desc, d->values, d->nulls);
 	d->ndecisions++;
@@ -593,7 +592,7 @@ Restart(Decide *d)
 	if (d->store)
 		tuplestore_clear(d->store);
 	d->ndecisions = d->nundecided = 0;
-	d->long_key = false;
+	d->odd_key = false;
 	d->faults = NIL;
 	d->evaluation = NULL;
 	d->only = NULL;				/* an error has released it */
@@ -892,7 +891,7 @@ WriteEach(Decide *d)
 static bool
 WritesForSure(Decide *d, SPIPlanPtr plan)
 {
-	if (!d->plans->table->plain || d->long_key ||
+	if (!d->plans->table->plain || d->odd_key ||
 		!ConditionalLockRelationOid(d->plans->id->decision, RowExclusiveLock))
 		return false;
 	return !IsOutdated(d) && SPI_plan_is_valid(plan);
