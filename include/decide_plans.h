@@ -33,6 +33,9 @@ typedef struct DecidePlans
 	SPIPlanPtr	keys_plan;		/* the keys of the transition table */
 	SPIPlanPtr	all_plan;		/* their signals */
 	SPIPlanPtr	one_plan;		/* the signals of one key */
+	SPIPlanPtr	new_all_plan;	/* the same from the new rows, or NULL */
+	SPIPlanPtr	new_one_plan;	/* ... from the columns of the only one */
+	const char *why_not;		/* there are no such, or NULL */
 	SPIPlanPtr	insert_many;	/* from the tuplestore */
 	SPIPlanPtr	insert_one;		/* from parameters */
 	char		broken[6];		/* SQLSTATE: the signals can't be read */
@@ -44,6 +47,7 @@ typedef struct DecidePlans
 extern DecidePlans *GetDecidePlans(const char *policy, Relation rel, const char *transition,
 								   MemoryContext context);
 extern bool DecidePlansHold(DecidePlans *t);
+extern bool HaveNewRowsPlans(DecidePlans *t, Relation rel);
 extern Size DecidePlansBytes(const char *policy, int *triggers);
 
 #endif							/* ASSAY_DECIDE_PLANS_H */

@@ -31,7 +31,10 @@ typedef struct DecisionTable
 	Oid		   *key_types;
 	TupleDesc	desc;			/* of what is written */
 	bool		log_signals;	/* wanted, and there is a column for them */
+	int		   *attnums;		/* where that is in the table */
 	bool		plain;			/* writing a row runs nothing of a user's */
+	bool		direct;			/* ... nor needs a query, unless its key is
+								 * there */
 } DecisionTable;
 
 extern DecisionTable *OpenDecisionTable(PolicyIdentity *id);

@@ -44,7 +44,7 @@ typedef struct PolicyStats
 } PolicyStats;
 
 /* Messages between two of which one detector is timed by itself */
-#define STATS_SAMPLE_EVERY	4
+#define STATS_SAMPLE_EVERY	64
 
 /* Messages after which a backend adds its counts in any case */
 #define STATS_FLUSH_EVERY	4096

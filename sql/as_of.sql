@@ -149,6 +149,48 @@ ALTER TABLE as_of_odd ENABLE ROW LEVEL SECURITY;
 SET ROLE regress_assay_reader;
 EXECUTE odd;
 RESET ROLE;
+-- what a call site remembers is of one snapshot: changes, also those that are undone
+CREATE TABLE as_of_plain (k text, day date, v int, filler text, PRIMARY KEY (k, day));
+ALTER TABLE as_of_plain ALTER filler SET STORAGE PLAIN;
+INSERT INTO as_of_plain VALUES ('k', '2024-01-01', 0);
+CREATE FUNCTION as_of_differ() RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+	got int;
+	want int;
+	differ int := 0;
+BEGIN
+	FOR i IN 1..8 LOOP
+		BEGIN
+			FOR j IN 1..5 LOOP
+				IF j = 4 THEN
+					UPDATE as_of_plain SET v = v + 1;
+				END IF;
+				-- a simple expression: its call site stays as long as the transaction
+				got := (assay.as_of(NULL::as_of_plain, '2024-01-05', 'k'::text)).v;
+				SELECT v INTO want FROM as_of_plain WHERE k = 'k';
+				differ := differ + (got IS DISTINCT FROM want)::int;
+			END LOOP;
+			IF i % 2 = 0 THEN
+				RAISE EXCEPTION 'undo';
+			END IF;
+		EXCEPTION WHEN raise_exception THEN
+			NULL;
+		END;
+	END LOOP;
+	RETURN differ;
+END $$;
+SELECT as_of_differ(), v FROM as_of_plain;
+-- keys and rows of all lengths, more than are remembered, each asked for three times
+TRUNCATE as_of_plain;
+INSERT INTO as_of_plain SELECT repeat('k', i), '2024-01-01', i, repeat('x', CASE WHEN i % 3 = 0 THEN 3900 + i % 300 ELSE i END) FROM generate_series(1, 700) i;
+SELECT count(*), count(h.v), count(*) FILTER (WHERE h.v IS DISTINCT FROM p.v OR h.filler IS DISTINCT FROM p.filler) AS differ
+FROM (SELECT i, repeat('k', i) AS k FROM generate_series(1, 3) j, generate_series(0, 800) i ORDER BY i % 10, j, i) m
+LEFT JOIN LATERAL assay.as_of(NULL::as_of_plain, '2024-01-05', m.k) h ON true LEFT JOIN as_of_plain p ON p.k = m.k;
+SELECT count(*) FILTER (WHERE h.v IS DISTINCT FROM p.v) AS differ
+FROM (SELECT repeat('k', i / 2) AS k FROM generate_series(2, 1400) i) m
+LEFT JOIN LATERAL assay.as_of(NULL::as_of_plain, '2024-01-05', m.k) h ON true LEFT JOIN as_of_plain p ON p.k = m.k;
+DROP TABLE as_of_plain CASCADE;
+DROP FUNCTION as_of_differ;
 -- a table whose rows are in shards is empty itself; this catalogue stands for that of Citus
 SELECT count(*) > 0 AS here FROM as_of_view;
 BEGIN;

@@ -79,8 +79,10 @@ SELECT id, verdict, margin, degraded, entries FROM shown(42);
 
 -- a cancel is no fault
 CREATE OR REPLACE VIEW deg_signals AS SELECT id, txt, n, 100 / nullif(n, 13) AS ratio, 'new' AS renamed FROM deg_message, LATERAL (SELECT pg_sleep(n)) x;
+\set SHOW_CONTEXT never
 SET statement_timeout = '200ms';
 INSERT INTO deg_message VALUES (50, '1', 10);
+\set SHOW_CONTEXT errors
 RESET statement_timeout;
 SELECT count(*) FROM deg_message WHERE id = 50;
 CREATE OR REPLACE VIEW deg_signals AS SELECT id, txt, n, 100 / nullif(n, 13) AS ratio, 'new' AS renamed FROM deg_message;
@@ -169,6 +171,7 @@ SELECT assay.drop_policy('huge', true);
 \set VERBOSITY default
 
 -- where errors are raised and caught outside, a function begins again
+\set SHOW_CONTEXT never
 CREATE TABLE torn_message (id int PRIMARY KEY, n int);
 CREATE VIEW torn_signals AS SELECT id, n FROM torn_message;
 CREATE FUNCTION torn_ratio(n int) RETURNS boolean LANGUAGE sql STABLE SET work_mem = '4MB' AS 'SELECT 10 / n > 1';
@@ -193,6 +196,7 @@ SELECT assay.drop_policy('torn', true);
 DROP VIEW torn_signals;
 DROP TABLE torn_message;
 DROP FUNCTION torn_ratio;
+\set SHOW_CONTEXT errors
 \set VERBOSITY default
 
 -- every message has one decision

@@ -32,7 +32,9 @@ SELECT id, entries FROM late_decision d, LATERAL (SELECT string_agg(concat_ws(' 
 WHERE revision = 5 ORDER BY id;
 SET assay.message_budget = 0;
 SET statement_timeout = '100ms';
+\set SHOW_CONTEXT never
 INSERT INTO late_message VALUES (20, 'x', 1000);
+\set SHOW_CONTEXT errors
 -- a timeout of the statement is for the statement, whatever the budget
 SET assay.message_budget = '10s';
 \set VERBOSITY terse

@@ -18,6 +18,7 @@
 #include "ledger.h"
 #include "lists.h"
 #include "logged_signals.h"
+#include "new_rows.h"
 #include "phrase_sets.h"
 #include "phrases.h"
 #include "policy_cache.h"
@@ -39,6 +40,7 @@ _PG_init(void)
 	BudgetInit();
 	FaultInit();
 	LoggedSignalsInit();
+	NewRowsInit();
 	CompileInit();
 	PolicyCacheInit();
 	LedgerInit();

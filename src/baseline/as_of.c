@@ -15,10 +15,13 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/transam.h"
+#include "access/xact.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "compat.h"
 #include "executor/tuptable.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -26,9 +29,11 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
+#include "utils/datum.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
@@ -46,6 +51,35 @@
 #define FIRST_KEY	2
 
 /*
+ * What a call site remembers while its snapshot stays: a batch has several
+ * messages of a key and day.  It begins at its second call, and never is about
+ * keys or rows longer than these.
+ */
+#define REMEMBERED		256		/* a power of two */
+#define KEY_BYTES_MAX	256
+#define ROW_BYTES_MAX	4096
+
+typedef struct Remembered
+{
+	char	   *key;			/* bytes of the day and the key, or NULL:
+								 * unused */
+	int			len;			/* of them */
+	Datum		row;
+	bool		found;			/* there is one */
+} Remembered;
+
+/* What was to be seen then; all that lies between are commits and commands. */
+typedef struct Seen
+{
+	TransactionId xmin;
+	TransactionId xmax;
+	uint32		xcnt;
+	int32		subxcnt;
+	CommandId	curcid;
+	SubTransactionId subxact;
+} Seen;
+
+/*
  * What a call site needs, found at its first call
  */
 typedef struct AsOf
@@ -58,6 +92,12 @@ typedef struct AsOf
 	ScanDirection direction;
 	int			nkeys;			/* columns of the key, without the day */
 	ScanKeyData scankey[INDEX_MAX_KEYS + 1];	/* key, then two for the day */
+	int16		typlen[INDEX_MAX_KEYS]; /* of the key's arguments */
+	bool		typbyval[INDEX_MAX_KEYS];
+	Seen		seen;
+	bool		again;			/* a call before saw the same */
+	MemoryContext memory;		/* of what is remembered, or NULL */
+	Remembered *remembered;
 } AsOf;
 
 #define UPPER_BOUND(asof)	(&(asof)->scankey[(asof)->nkeys])
@@ -254,6 +294,8 @@ Prepare(FunctionCallInfo fcinfo, AsOf *asof)
 	for (int i = 0; i < asof->nkeys; i++)
 		InitScanKey(&asof->scankey[i], rel, index, i, BTEqualStrategyNumber,
 					getBaseType(get_fn_expr_argtype(fcinfo->flinfo, FIRST_KEY + i)));
+	for (int i = 0; i < asof->nkeys; i++)
+		get_typlenbyval(get_fn_expr_argtype(fcinfo->flinfo, FIRST_KEY + i), &asof->typlen[i], &asof->typbyval[i]);
 	InitScanKey(UPPER_BOUND(asof), rel, index, asof->nkeys, BTLessStrategyNumber, DATEOID);
 	InitScanKey(LOWER_BOUND(asof), rel, index, asof->nkeys, BTGreaterEqualStrategyNumber, DATEOID);
 	MemoryContextSwitchTo(old);
@@ -265,6 +307,102 @@ Prepare(FunctionCallInfo fcinfo, AsOf *asof)
 
 	index_close(index, NoLock);
 	table_close(rel, NoLock);
+}
+
+/*
+ * Forget what another snapshot saw.  Returns whether it is worth remembering
+ * something.
+ */
+static bool
+MayRemember(FunctionCallInfo fcinfo, AsOf *asof)
+{
+	Snapshot	snapshot = GetActiveSnapshot();
+	Seen		seen;
+
+	memset(&seen, 0, sizeof(Seen));
+	seen.xmin = snapshot->xmin;
+	seen.xmax = snapshot->xmax;
+	seen.xcnt = snapshot->xcnt;
+	seen.subxcnt = snapshot->subxcnt;
+	seen.curcid = snapshot->curcid;
+	seen.subxact = GetCurrentSubTransactionId();
+	if (!asof->again || memcmp(&asof->seen, &seen, sizeof(Seen)) != 0)
+	{
+		asof->seen = seen;
+		asof->again = true;
+		asof->remembered = NULL;
+		if (asof->memory)
+			MemoryContextReset(asof->memory);
+		return false;
+	}
+	if (asof->memory == NULL)
+		asof->memory = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "pg_assay as_of",
+											 ALLOCSET_DEFAULT_SIZES);
+	if (asof->remembered == NULL)
+		asof->remembered = MemoryContextAllocZero(asof->memory, REMEMBERED * sizeof(Remembered));
+	return true;
+}
+
+static bool
+AddBytes(char *key, int *len, const void *bytes, int n)
+{
+	if (*len + n + (int) sizeof(n) > KEY_BYTES_MAX)
+		return false;
+	memcpy(key + *len, &n, sizeof(n));
+	memcpy(key + *len + sizeof(n), bytes, n);
+	*len += sizeof(n) + n;
+	return true;
+}
+
+/* The bytes of day and key; 0: they are too many */
+static int
+KeyBytes(FunctionCallInfo fcinfo, AsOf *asof, DateADT day, char *key)
+{
+	int			len = 0;
+	bool		fits = AddBytes(key, &len, &day, sizeof(day));
+
+	for (int i = 0; fits && i < asof->nkeys; i++)
+	{
+		Datum		value = PG_GETARG_DATUM(FIRST_KEY + i);
+
+		if (asof->typbyval[i])
+			fits = AddBytes(key, &len, &value, sizeof(value));
+		else if (asof->typlen[i] > 0)
+			fits = AddBytes(key, &len, DatumGetPointer(value), asof->typlen[i]);
+		else if (asof->typlen[i] == -1 && !(VARATT_IS_EXTERNAL(DatumGetPointer(value)) || VARATT_IS_COMPRESSED(DatumGetPointer(value))))
+			fits = AddBytes(key, &len, VARDATA_ANY(DatumGetPointer(value)), VARSIZE_ANY_EXHDR(DatumGetPointer(value)));
+		else
+			fits = false;
+	}
+	return fits ? len : 0;
+}
+
+/* Where the row of a key is, or is to be put */
+static Remembered *
+Place(AsOf *asof, const char *key, int len)
+{
+	return &asof->remembered[hash_bytes((const unsigned char *) key, len) & (REMEMBERED - 1)];
+}
+
+static void
+Remember(AsOf *asof, Remembered *place, const char *key, int len, bool found, Datum row)
+{
+	MemoryContext old;
+
+	if (found && VARSIZE(DatumGetPointer(row)) > ROW_BYTES_MAX)
+		return;
+	if (place->key)
+		pfree(place->key);
+	if (place->key && place->found)
+		pfree(DatumGetPointer(place->row));
+	place->key = NULL;
+	old = MemoryContextSwitchTo(asof->memory);
+	place->found = found;
+	if (found)
+		place->row = datumCopy(row, false, -1);
+	place->key = memcpy(palloc(len), key, len);
+	place->len = len;
+	MemoryContextSwitchTo(old);
 }
 
 /*
@@ -313,6 +451,9 @@ as_of(PG_FUNCTION_ARGS)
 	DateADT		day;
 	bool		found;
 	Datum		row = (Datum) 0;
+	char		key[KEY_BYTES_MAX];
+	int			len = 0;
+	Remembered *place = NULL;
 
 	if (asof == NULL)
 		fcinfo->flinfo->fn_extra = asof = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(AsOf));
@@ -324,6 +465,7 @@ as_of(PG_FUNCTION_ARGS)
 	if (asof->generation != generation || asof->user != GetUserId())
 	{
 		asof->valid = false;
+		asof->again = false;
 		Prepare(fcinfo, asof);
 	}
 	if (!RelationIsPopulated(rel))
@@ -347,6 +489,17 @@ as_of(PG_FUNCTION_ARGS)
 	}
 
 	day = DayOf(PG_GETARG_TIMESTAMPTZ(1));
+	if (MayRemember(fcinfo, asof) && (len = KeyBytes(fcinfo, asof, day, key)) > 0)
+	{
+		place = Place(asof, key, len);
+		if (place->key && place->len == len && memcmp(place->key, key, len) == 0)
+		{
+			table_close(rel, NoLock);
+			if (!place->found)
+				PG_RETURN_NULL();
+			PG_RETURN_DATUM(datumCopy(place->row, false, -1));
+		}
+	}
 	UPPER_BOUND(asof)->sk_argument = DateADTGetDatum(day);
 	index = index_open(asof->index, AccessShareLock);
 	slot = table_slot_create(rel, NULL);
@@ -361,6 +514,8 @@ as_of(PG_FUNCTION_ARGS)
 	ExecDropSingleTupleTableSlot(slot);
 	index_close(index, NoLock);
 	table_close(rel, NoLock);
+	if (place)
+		Remember(asof, place, key, len, found, row);
 	if (!found)
 		PG_RETURN_NULL();
 	PG_RETURN_DATUM(row);

@@ -11,9 +11,12 @@
 #include "postgres.h"
 
 #include "catalog/namespace.h"
+#include "catalog/pg_namespace.h"
 #include "compat.h"
 #include "decide_plans.h"
 #include "executor/executor.h"
+#include "new_rows.h"
+#include "policy_cache.h"
 #include "protect.h"
 #include "security.h"
 #include "signals_query.h"
@@ -98,11 +101,111 @@ PrepareSignals(void *arg)
 	MemoryContextSwitchTo(old);
 }
 
+/* The plan of a query over the new rows, whose result is as one_plan's */
+static SPIPlanPtr
+KeepNewRowsPlan(DecidePlans *t, const char *sql, int nargs, Oid *types)
+{
+	SPIPlanPtr	plan = KeepPlan(sql, nargs, types);
+	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(plan));
+
+	if (SameRow(source->resultDesc, t->signals))
+		return plan;
+	SPI_freeplan(plan);
+	t->why_not = "the view's columns cannot be had exactly of the new rows";
+	return NULL;
+}
+
+typedef struct NewRowsJob
+{
+	DecidePlans *plans;
+	Relation	rel;
+} NewRowsJob;
+
+/* The plans that take the signals from the new rows, or why there are none */
+static void
+PrepareNewRows(void *arg)
+{
+	DecidePlans *t = ((NewRowsJob *) arg)->plans;
+	Relation	rel = ((NewRowsJob *) arg)->rel;
+	TupleDesc	desc = RelationGetDescr(rel);
+	Oid		   *types = palloc(desc->natts * sizeof(Oid));
+	int			n = 0;
+	NewRows		found;
+	ListCell   *lc;
+
+	FindNewRows(&found, t->id, t->table->key_types, rel);
+	t->why_not = found.why_not;
+	foreach(lc, found.views)
+		DependOnRelation(&t->dependencies, lfirst_oid(lc));
+	/* Within the view's query a table of the server would be taken for it. */
+	if (OidIsValid(get_relname_relid(t->transition, PG_CATALOG_NAMESPACE)))
+		t->why_not = "the transition table is called as one of the server's tables";
+	if (t->why_not)
+		return;
+	for (int i = 0; i < desc->natts; i++)
+		if (!TupleDescAttr(desc, i)->attisdropped)
+			types[n++] = TupleDescAttr(desc, i)->atttypid;
+	t->new_all_plan = KeepNewRowsPlan(t, NewRowsQuery(&found, t->id, t->table->key_types, rel, t->transition),
+									  0, NULL);
+	if (t->why_not == NULL)
+		t->new_one_plan = KeepNewRowsPlan(t, NewRowQuery(&found, t->id, t->table->key_types, rel), n, types);
+}
+
+static void
+DropNewRows(DecidePlans *t)
+{
+	if (t->new_all_plan)
+		SPI_freeplan(t->new_all_plan);
+	if (t->new_one_plan)
+		SPI_freeplan(t->new_one_plan);
+	t->new_all_plan = t->new_one_plan = NULL;
+}
+
+/* Have them; where that fails, messages are read again. */
+static void
+TryNewRows(DecidePlans *t, Relation rel)
+{
+	NewRowsJob	job = {t, rel};
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pg_assay new rows",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	ErrorData  *error;
+
+	t->why_not = NULL;
+	error = RunProtected(PrepareNewRows, &job);
+	if (error)
+		t->why_not = MemoryContextStrdup(t->context, error->message);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	if (t->why_not)
+		DropNewRows(t);
+}
+
+/*
+ * Are there plans over the new rows?  What they are made of changed when they
+ * are not valid any more: their text, which has names, is made anew before
+ * anything parses it again.  The policy's owner is entered.
+ */
+bool
+HaveNewRowsPlans(DecidePlans *t, Relation rel)
+{
+	if (t->why_not)
+		return false;
+	if (likely(SPI_plan_is_valid(t->new_all_plan) && SPI_plan_is_valid(t->new_one_plan)))
+		return true;
+	if (t->pins > 1)
+		return false;
+	DropNewRows(t);
+	TryNewRows(t, rel);
+	return t->why_not == NULL;
+}
+
 static void
 DropPlans(DecidePlans *t)
 {
 	SPIPlanPtr	plans[] = {t->keys_plan, t->all_plan, t->one_plan, t->insert_many, t->insert_one};
 
+	DropNewRows(t);
 	all_plans = list_delete_ptr(all_plans, t);
 	for (int i = 0; i < lengthof(plans); i++)
 		if (plans[i])
@@ -113,7 +216,8 @@ DropPlans(DecidePlans *t)
 static Size
 PlansBytes(DecidePlans *t)
 {
-	SPIPlanPtr	plans[] = {t->keys_plan, t->all_plan, t->one_plan, t->insert_many, t->insert_one};
+	SPIPlanPtr	plans[] = {t->keys_plan, t->all_plan, t->one_plan, t->new_all_plan, t->new_one_plan,
+	t->insert_many, t->insert_one};
 	Size		bytes = MemoryContextMemAllocated(t->context, true);
 
 	for (int i = 0; i < lengthof(plans); i++)
@@ -277,6 +381,12 @@ Prepare(DecidePlans *t, Relation rel)
 		NoteBroken(t, "42P01", psprintf("signals view %s does not exist", t->id->signals_name));
 	else if ((error = RunProtected(PrepareSignals, t)) != NULL)
 		NoteBroken(t, unpack_sql_state(error->sqlerrcode), error->message);
+	if (t->signals == NULL)
+		t->why_not = "the signals cannot be read";
+	else if (t->transition == NULL)
+		t->why_not = "the trigger is not for each statement";
+	else
+		TryNewRows(t, rel);
 	LeaveSecurity(&security);
 }
 

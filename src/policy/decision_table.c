@@ -18,7 +18,9 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/tableam.h"
 #include "access/transam.h"
+#include "access/xlog.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
@@ -211,7 +213,7 @@ IndexIsPlain(Relation rel, Oid indexid, DecisionTable *t)
 	return plain;
 }
 
-/* The same of all indexes */
+/* The same of all indexes; none but the key's may be unique */
 static bool
 IndexesArePlain(Relation rel, DecisionTable *t)
 {
@@ -303,6 +305,7 @@ CheckColumn(DecisionTable *t, Relation rel, int column)
 				 errmsg("decision table %s has no column \"%s\"", t->id->decision_name,
 						NameStr(wanted->attname)),
 				 errhint("Add it as it was, or make the policy anew: assay.policy_export() keeps what it is made of.")));
+	t->attnums[column] = attno;
 	if (get_atttype(RelationGetRelid(rel), attno) != wanted->atttypid)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
@@ -330,11 +333,13 @@ OpenDecisionTable(PolicyIdentity *id)
 	n = ColumnCount(t);
 	t->key_types = palloc(t->nkeys * sizeof(Oid));
 	t->desc = CreateTemplateTupleDesc(t->nkeys + n);
+	t->attnums = palloc((t->nkeys + n) * sizeof(int));
 	foreach(lc, id->key)
 	{
 		int			i = foreach_current_index(lc);
 
-		t->key_types[i] = get_atttype(id->decision, get_attnum(id->decision, lfirst(lc)));
+		t->attnums[i] = get_attnum(id->decision, lfirst(lc));
+		t->key_types[i] = get_atttype(id->decision, t->attnums[i]);
 		if (!OidIsValid(t->key_types[i]))
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_COLUMN),
@@ -350,6 +355,13 @@ OpenDecisionTable(PolicyIdentity *id)
 	/* Expressions of indexes are folded, which may run the owner's functions. */
 	EnterOwner(&security, id->owner, id->search_path);
 	t->plain = IsPlain(rel, t);
+
+	/*
+	 * Whoever decodes the log would see a row that is taken back as a
+	 * deletion.
+	 */
+	t->direct = t->plain && rel->rd_tableam == GetHeapamTableAmRoutine() && !XLogLogicalInfoActive() &&
+		IsUniqueBy(rel, lappend(list_copy(id->key), pstrdup(columns[DECISION_REVISION])));
 	LeaveSecurity(&security);
 	table_close(rel, AccessShareLock);
 	return t;
@@ -455,15 +467,19 @@ FillDecision(DecisionTable *t, Datum *values, bool *nulls, int revision,
 		nulls[t->nkeys + DECISION_SIGNALS] = true;
 }
 
-/* Does the key fit into the table's index for sure? */
+/* Does the table take the key for sure?  It has no nulls, and fits into the index. */
 bool
 KeyIsShort(DecisionTable *t, const Datum *values, const bool *nulls)
 {
 	Size		bytes = 0;
 
 	for (int i = 0; i < t->nkeys; i++)
-		if (!nulls[i] && TupleDescAttr(t->desc, i)->attlen == -1)
+	{
+		if (nulls[i])
+			return false;
+		if (TupleDescAttr(t->desc, i)->attlen == -1)
 			bytes += toast_raw_datum_size(values[i]);
+	}
 	return bytes <= SHORT_KEY_MAX;
 }
 

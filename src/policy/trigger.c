@@ -21,9 +21,12 @@
 
 #include "budget.h"
 #include "commands/trigger.h"
+#include "common/hashfn.h"
 #include "compat.h"
 #include "decide_plans.h"
+#include "direct_write.h"
 #include "miscadmin.h"
+#include "new_rows.h"
 #include "notify.h"
 #include "protect.h"
 #include "security.h"
@@ -66,12 +69,14 @@ typedef struct Decide
 	Tuplestorestate *store;		/* of the decisions, unless single */
 	int64		ndecisions;
 	int64		nundecided;
-	bool		long_key;		/* of some decision: it may not fit into an
-								 * index */
+	bool		odd_key;		/* of some decision: the table may refuse it */
 	Datum	   *values;			/* of the decision made last */
 	bool	   *nulls;
 	List	   *faults;
 	HeapTuple	row;			/* fetched by itself */
+	bool		as_inserted;	/* nothing has changed the new rows */
+	bool		new_rows;		/* the signals are made of them */
+	TupleTableSlot *only;		/* the only new row, of a statement */
 	MemoryContext context;		/* of faults */
 	MemoryContext per_row;
 	MemoryContext per_message;	/* of what is fetched by itself */
@@ -157,7 +162,7 @@ Keep(Decide *d, PolicyDecision *decision, TupleTableSlot *slot)
 				 d->policy->verdicts[decision->verdict], decision);
 	if (t->log_signals && slot)
 		LogSignals(d, slot);
-	d->long_key |= !KeyIsShort(t, d->values, d->nulls);
+	d->odd_key |= !KeyIsShort(t, d->values, d->nulls);
 	if (!d->single)
 		tuplestore_putvalues(d->store, t->desc, d->values, d->nulls);
 	d->ndecisions++;
@@ -417,20 +422,44 @@ DecideEach(Decide *d)
 	SPI_freetuptable(keys);
 }
 
+/* The columns of the only new row, but for dropped ones */
+static ParamListInfo
+RowParams(Decide *d)
+{
+	TupleDesc	desc = d->only->tts_tupleDescriptor;
+	ParamListInfo params = makeParamList(desc->natts);
+	int			n = 0;
+
+	slot_getallattrs(d->only);
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (att->attisdropped)
+			continue;
+		params->params[n].value = d->only->tts_values[i];
+		params->params[n].isnull = d->only->tts_isnull[i];
+		params->params[n].pflags = PARAM_FLAG_CONST;
+		params->params[n++].ptype = att->atttypid;
+	}
+	params->numParams = n;
+	return params;
+}
+
 /*
  * Together: all messages of the statement, or the one of the row, in one query
  */
 static void
 DecideTogether(Decide *d)
 {
-	SignalsJob	job = {d, d->plans->all_plan, NULL, ReceiveAndDecide};
+	SignalsJob	job = {d, d->new_rows ? d->plans->new_all_plan : d->plans->all_plan, NULL, ReceiveAndDecide};
 
 	if (d->single)
 	{
 		if (HasNoKey(d))
 			return;
-		job.plan = d->plans->one_plan;
-		job.params = KeyParams(d);
+		job.plan = d->new_rows ? d->plans->new_one_plan : d->plans->one_plan;
+		job.params = d->new_rows ? RowParams(d) : KeyParams(d);
 	}
 	RunSignalsJob(&job);
 	if (d->single && d->ndecisions == 0)
@@ -519,7 +548,7 @@ TakeKey(Decide *d)
 	if (!tuplestore_gettupleslot(rows, true, false, slot))
 		elog(ERROR, "new row vanished");
 	ReadKey(d, slot);
-	ExecDropSingleTupleTableSlot(slot);
+	d->only = slot;
 	return true;
 }
 
@@ -563,9 +592,10 @@ Restart(Decide *d)
 	if (d->store)
 		tuplestore_clear(d->store);
 	d->ndecisions = d->nundecided = 0;
-	d->long_key = false;
+	d->odd_key = false;
 	d->faults = NIL;
 	d->evaluation = NULL;
+	d->only = NULL;				/* an error has released it */
 	d->plans = NULL;
 	d->entry = NULL;
 }
@@ -595,6 +625,27 @@ Prepare(Decide *d)
 	NoteBrokenParts(d);
 }
 
+/* Sessions take the times of their samples from all detectors alike. */
+static void
+StartEvaluation(Decide *d)
+{
+	Evaluation *e = EvaluationGet(d->entry, true, d->context);
+
+	if (e->evaluations == 0 && e->next_sample == 0)
+		e->next_sample = murmurhash32((uint32) MyProcPid);
+	d->evaluation = e;
+}
+
+/*
+ * May an attempt fail after it has counted a message?  Of the only one, nothing
+ * but its signals and its notification come behind the evaluation.
+ */
+static bool
+MayFailOnceCounted(Decide *d)
+{
+	return !d->single || d->apart || d->plans->table->log_signals || d->policy->notify != NULL;
+}
+
 static void
 RunDecide(void *arg)
 {
@@ -605,8 +656,10 @@ RunDecide(void *arg)
 	Prepare(d);
 	EnterOwner(&security, d->plans->id->owner, d->plans->id->search_path);
 	if (d->plans->signals)
-		d->evaluation = EvaluationGet(d->entry, true, d->context);
-	if (d->entry->stats)
+		StartEvaluation(d);
+	d->new_rows = d->as_inserted && !d->apart && NewRowsWanted() &&
+		HaveNewRowsPlans(d->plans, d->trigdata->tg_relation);
+	if (d->entry->stats && MayFailOnceCounted(d))
 		StatsMark(d->entry->stats);
 	if (!d->apart && d->evaluation)
 		DecideTogether(d);
@@ -614,6 +667,9 @@ RunDecide(void *arg)
 		DecideOne(d);
 	else
 		DecideEach(d);
+	if (d->only)
+		ExecDropSingleTupleTableSlot(d->only);
+	d->only = NULL;
 	LeaveSecurity(&security);
 }
 
@@ -744,17 +800,48 @@ RunWrite(void *arg)
 	LeaveSecurity(&security);
 }
 
+/* Write those of a tuplestore one by one: their keys are there already. */
+static void
+WriteKnown(Decide *d, Tuplestorestate * known)
+{
+	DecisionTable *t = d->plans->table;
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(t->desc, &TTSOpsMinimalTuple);
+
+	while (tuplestore_gettupleslot(known, true, false, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		slot_getallattrs(slot);
+		memcpy(d->values, slot->tts_values, t->desc->natts * sizeof(Datum));
+		memcpy(d->nulls, slot->tts_isnull, t->desc->natts * sizeof(bool));
+		WriteOne(d);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+}
+
 /*
- * One decision into a table that runs nothing: its plan has no choices, so that
- * most settings do not matter.
+ * One decision into a table that runs nothing, or several without a query:
+ * there are no plans with choices, so that most settings do not matter.
  */
 static void
-WriteOneForSure(Decide *d)
+WriteForSure(Decide *d)
 {
+	DecisionTable *t = d->plans->table;
+	Tuplestorestate *known;
 	Security	security;
 
 	EnterToWrite(&security, d->plans->id->owner, d->plans->id->search_path);
-	WriteOne(d);
+	if (d->single)
+	{
+		if (!t->direct || !WriteRowDirectly(t, d->values, d->nulls))
+			WriteOne(d);
+	}
+	else
+	{
+		known = tuplestore_begin_heap(false, false, work_mem);
+		WriteRowsDirectly(t, d->store, known);
+		WriteKnown(d, known);
+		tuplestore_end(known);
+	}
 	LeaveSecurity(&security);
 }
 
@@ -809,7 +896,7 @@ WriteEach(Decide *d)
 static bool
 WritesForSure(Decide *d, SPIPlanPtr plan)
 {
-	if (!d->plans->table->plain || d->long_key ||
+	if (!d->plans->table->plain || d->odd_key ||
 		!ConditionalLockRelationOid(d->plans->id->decision, RowExclusiveLock))
 		return false;
 	return !IsOutdated(d) && SPI_plan_is_valid(plan);
@@ -823,8 +910,8 @@ WriteDecisions(Decide *d)
 
 	if (WritesForSure(d, plan))
 	{
-		if (d->single)
-			WriteOneForSure(d);
+		if (d->single || d->plans->table->direct)
+			WriteForSure(d);
 		else
 			RunWrite(d);
 		return;
@@ -911,6 +998,8 @@ StartDecide(TriggerData *trigdata)
 	d->per_message = AllocSetContextCreate(CurrentMemoryContext, "pg_assay decide message",
 										   ALLOCSET_DEFAULT_SIZES);
 	d->at = GetCurrentTransactionStartTimestamp();
+	d->as_inserted = !TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) &&
+		RowsAreAsInserted(trigdata->tg_relation);
 	if (!TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
 		d->store = tuplestore_begin_heap(false, false, work_mem);
 	return d;

@@ -1,0 +1,22 @@
+/*
+ * direct_write.h
+ *		Decisions written into a table that runs nothing, without a query.
+ */
+#ifndef ASSAY_DIRECT_WRITE_H
+#define ASSAY_DIRECT_WRITE_H
+
+#include "decision_table.h"
+#include "executor/tuptable.h"
+#include "utils/tuplestore.h"
+
+/*
+ * Write the rows, which are as the table's "desc" says; those whose key is
+ * there already are put into "known" instead, to be written by a query.  The
+ * table is locked, and "direct".
+ */
+extern void WriteRowsDirectly(DecisionTable *t, Tuplestorestate * rows, Tuplestorestate * known);
+
+/* The same of one row; false: its key is there already */
+extern bool WriteRowDirectly(DecisionTable *t, Datum *values, bool *nulls);
+
+#endif							/* ASSAY_DIRECT_WRITE_H */

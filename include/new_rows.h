@@ -1,0 +1,30 @@
+/*
+ * new_rows.h
+ *		The signals of new messages from the rows themselves, where that is the
+ *		same as to read the message table again.
+ */
+#ifndef ASSAY_NEW_ROWS_H
+#define ASSAY_NEW_ROWS_H
+
+#include "config.h"
+#include "utils/rel.h"
+
+/* The message table's place in the queries below, as a WITH query */
+#define NEW_MESSAGE_NAME	"(message)"
+
+typedef struct NewRows
+{
+	const char *why_not;		/* the rows are read again, or NULL, and then: */
+	char	   *query;			/* of the signals view, over NEW_MESSAGE_NAME */
+	List	   *views;			/* oids of what was written out in it */
+} NewRows;
+
+extern void NewRowsInit(void);
+extern bool NewRowsWanted(void);
+extern bool RowsAreAsInserted(Relation rel);
+extern void FindNewRows(NewRows *n, PolicyIdentity *id, const Oid *key_types, Relation rel);
+extern char *NewRowsQuery(NewRows *n, PolicyIdentity *id, const Oid *key_types,
+						  Relation rel, const char *table);
+extern char *NewRowQuery(NewRows *n, PolicyIdentity *id, const Oid *key_types, Relation rel);
+
+#endif							/* ASSAY_NEW_ROWS_H */

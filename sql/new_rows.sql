@@ -1,0 +1,263 @@
+-- Signals from the new rows themselves: where that is the same as to read the
+-- messages again, and that it is
+\set VERBOSITY terse
+SET client_min_messages = warning;
+CREATE DOMAIN nr_short AS varchar(12) CHECK (value <> 'forbidden');
+CREATE TABLE nr_tenant (tenant int PRIMARY KEY, label text);
+INSERT INTO nr_tenant VALUES (1, 'one'), (2, 'two');
+CREATE TABLE nr_message (gone text, id int PRIMARY KEY, n int, "the Text" text, old_name varchar(20), body text, c text COLLATE "C",
+	d nr_short, amount numeric(8,2), tags text[], at timestamptz, fixed char(5), late int, tenant int REFERENCES nr_tenant,
+	twice int GENERATED ALWAYS AS (n * 2) STORED);
+ALTER TABLE nr_message DROP COLUMN gone;
+CREATE INDEX ON nr_message (c, at);
+CREATE TABLE nr_rows AS SELECT i AS id, i % 7 AS n, 'text ' || i AS t, repeat(md5(i::text), i % 4 * 100) AS b,
+	chr(97 + i % 5) AS c, CASE WHEN i % 3 > 0 THEN 'short' END AS d, i / 3.0 AS amount, ARRAY['x', i::text] AS tags,
+	'2026-01-01'::timestamptz + i * interval '1 hour' AS at, 1 + i % 2 AS tenant FROM generate_series(1, 60) i;
+CREATE FUNCTION nr_insert(first int, last int) RETURNS void LANGUAGE sql AS $$
+	INSERT INTO nr_message (id, n, "the Text", old_name, body, c, d, amount, tags, at, fixed, tenant)
+	SELECT id, n, t, left(t, 20), b, c, d, amount, tags, at, c || c, tenant FROM nr_rows WHERE id BETWEEN first AND last $$;
+CREATE FUNCTION nr_double(x int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN x * 2; END';
+
+-- The decisions of 60 messages, in a batch and one by one, both ways
+CREATE TABLE nr_result (way text, decision jsonb);
+CREATE FUNCTION nr_decide(way text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM set_config('assay.new_rows', way, false);
+	PERFORM nr_insert(1, 50);
+	FOR i IN 51..60 LOOP
+		PERFORM nr_insert(i, i);
+	END LOOP;
+	INSERT INTO nr_result SELECT way, to_jsonb(d) - 'decided_at' FROM nr_decision d;
+	DELETE FROM nr_decision;
+	DELETE FROM nr_message;
+	PERFORM set_config('assay.new_rows', 'on', false);
+END $$;
+CREATE TABLE nr_tried (shape text, new_rows text, decisions bigint, signals bigint, same boolean);
+CREATE PROCEDURE nr_try(shape text, view text, transition text DEFAULT 'new') LANGUAGE plpgsql AS $$
+DECLARE
+	reason text;
+BEGIN
+	DELETE FROM nr_result;
+	EXECUTE 'CREATE VIEW nr_signals AS ' || view;
+	PERFORM assay.create_policy('nr', 'nr_signals', '{id}', prior => 0, log_signals => true);
+	PERFORM assay.create_detector('nr', 'n', 'n > 3', weight => 1, mode => 'live');
+	PERFORM assay.create_detector('nr', 'text', 't LIKE ''%5%'' AND 10 / (n + 1) > 0', weight => 1, mode => 'live');
+	EXECUTE format('CREATE TRIGGER decide AFTER INSERT ON nr_message REFERENCING NEW TABLE AS %I
+		FOR EACH STATEMENT EXECUTE FUNCTION assay.decide(''nr'')', transition);
+	COMMIT;
+	-- each way in a transaction of its own, which has deleted nothing yet
+	PERFORM nr_decide('on');
+	COMMIT;
+	PERFORM nr_decide('off');
+	COMMIT;
+	reason := assay.reads_again('nr', 'nr_message');
+	INSERT INTO nr_tried SELECT shape, coalesce(reason, 'yes'), count(*) FILTER (WHERE way = 'on'), count(decision ->> 'signals') FILTER (WHERE way = 'on'),
+		NOT EXISTS (SELECT decision FROM nr_result WHERE way = 'on' EXCEPT ALL SELECT decision FROM nr_result WHERE way = 'off')
+		AND count(*) FILTER (WHERE way = 'on') = count(*) FILTER (WHERE way = 'off') FROM nr_result;
+	DROP TRIGGER decide ON nr_message;
+	PERFORM assay.drop_policy('nr', true);
+	DROP VIEW nr_signals CASCADE;
+	COMMIT;
+END $$;
+
+-- from the rows
+CALL nr_try('plain', 'SELECT id, n, "the Text" AS t, body, c, d, amount, tags, at, fixed, late, tenant, twice, old_name FROM nr_message');
+CALL nr_try('a subset', 'SELECT m.id, n, "the Text" AS t FROM nr_message m WHERE n <> 5');
+CALL nr_try('a join', 'SELECT m.id, m.n, m."the Text" AS t, x.label FROM nr_message m JOIN nr_tenant x USING (tenant)');
+CALL nr_try('a merged column', 'SELECT id, n, "the Text" AS t, tenant, x.label FROM nr_tenant x RIGHT JOIN nr_message USING (tenant)');
+CALL nr_try('renamed by an alias', 'SELECT m.one AS id, m.two AS n, m.three AS t FROM nr_message m(one, two, three)');
+CALL nr_try('the nullable side', 'SELECT m.id, m.n, x.label AS t FROM nr_tenant x LEFT JOIN nr_message m ON m.tenant = x.tenant AND m.n > 2');
+CALL nr_try('a full join', 'SELECT m.id, m.n, x.label AS t FROM nr_tenant x FULL JOIN nr_message m ON m.tenant = x.tenant');
+CALL nr_try('history in the same table', 'SELECT m.id, m.n, m."the Text" AS t, h.before, h.first FROM nr_message m
+	LEFT JOIN LATERAL (SELECT count(*) AS before, min(o.id) AS first FROM nr_message o WHERE o.c = m.c AND o.at <= m.at) h ON true');
+CALL nr_try('subqueries', 'SELECT m.id, m.n, m."the Text" AS t, (SELECT max(o.n) FROM nr_message o WHERE o.id <> m.id) AS top,
+	EXISTS (SELECT FROM nr_message o WHERE o.tenant = m.tenant AND o.id < m.id) AS again, m.tags[1] AS tag FROM nr_message m');
+CALL nr_try('WITH', 'WITH m AS (SELECT id, n, "the Text" AS t FROM nr_message), k AS (SELECT 3 AS three) SELECT m.*, three FROM m, k');
+CALL nr_try('nested queries', 'SELECT x.id, x.n, x.t, lower(x.t) COLLATE "C" AS l FROM (SELECT id, n + 0 AS n, "the Text" AS t FROM (SELECT * FROM nr_message) y) x');
+CALL nr_try('functions', 'SELECT m.id, nr_double(m.n) AS n, m."the Text" AS t, s.i, s.ordinality, r.* FROM nr_message m, nr_double(m.n) WITH ORDINALITY s(i),
+	LATERAL (VALUES (m.n, ''it''''s "odd"'')) r(a, b)');
+CALL nr_try('an order', 'SELECT id, n, "the Text" AS t, CASE WHEN n > 2 THEN -1.5 ELSE ''1''::numeric END AS x FROM nr_message ORDER BY n');
+CREATE VIEW nr_inner AS SELECT id, n, "the Text" AS told, fixed FROM nr_message;
+ALTER VIEW nr_inner RENAME COLUMN told TO tale;
+CALL nr_try('a view over a view', 'SELECT id, n, tale AS t, fixed FROM nr_inner');
+
+-- by another way
+CALL nr_try('a window', 'SELECT id, n, "the Text" AS t, count(*) OVER (PARTITION BY c) AS others FROM nr_message');
+CALL nr_try('an aggregate', 'SELECT id, n, max("the Text") AS t FROM nr_message GROUP BY id, n');
+CALL nr_try('DISTINCT ON', 'SELECT DISTINCT ON (c) id, n, "the Text" AS t FROM nr_message ORDER BY c, at DESC');
+CALL nr_try('LIMIT', 'SELECT id, n, "the Text" AS t FROM nr_message ORDER BY id LIMIT 20');
+CALL nr_try('a set operation', 'SELECT id, n, "the Text" AS t FROM nr_message UNION ALL SELECT -1, 0, ''none''');
+CALL nr_try('a set for a row', 'SELECT id, n, "the Text" AS t, generate_series(1, 2) AS g FROM nr_message');
+CALL nr_try('twice in one query', 'WITH m AS (SELECT id, n, "the Text" AS t FROM nr_message) SELECT a.* FROM m a JOIN m b ON b.id = a.id');
+CALL nr_try('a made key', 'SELECT id + 0 AS id, n, "the Text" AS t FROM nr_message');
+CALL nr_try('a merged key', 'SELECT id, n, "the Text" AS t FROM nr_message FULL JOIN (SELECT 1 AS id) x USING (id)');
+CALL nr_try('another key', 'SELECT tenant AS id, n, "the Text" AS t FROM nr_message');
+CALL nr_try('a whole row', 'SELECT id, n, "the Text" AS t, m::text AS everything FROM nr_message m');
+CALL nr_try('a whole join', 'SELECT j.id, j.n, j."the Text" AS t, j::text AS everything FROM (nr_message m CROSS JOIN (SELECT 1 AS one) x) j');
+CALL nr_try('a system column', 'SELECT id, n, "the Text" AS t, tableoid::regclass AS home FROM nr_message');
+CALL nr_try('storage', 'SELECT id, n, "the Text" AS t, pg_column_size(body) AS bytes FROM nr_message');
+CALL nr_try('a sample', 'SELECT id, n, "the Text" AS t FROM nr_message TABLESAMPLE SYSTEM (100)');
+CALL nr_try('locks', 'SELECT id, n, "the Text" AS t FROM nr_message FOR SHARE');
+CALL nr_try('another table', 'SELECT r.id, r.n, r.t FROM nr_rows r');
+CALL nr_try('a WITH of that name', 'WITH "(message)" AS (SELECT 1 AS one) SELECT id, n, "the Text" AS t, one FROM nr_message, "(message)"');
+CALL nr_try('a transition table of the server', 'SELECT id, n, "the Text" AS t, (SELECT count(*) FROM pg_am WHERE amname = ''heap'') AS am FROM nr_message', 'pg_am');
+CREATE VIEW nr_barrier WITH (security_barrier) AS SELECT id, n, "the Text" AS t FROM nr_message;
+CALL nr_try('a security barrier', 'SELECT * FROM nr_barrier');
+CREATE ROLE nr_other;
+CREATE VIEW nr_foreign AS SELECT id, n, "the Text" AS t FROM nr_message;
+ALTER VIEW nr_foreign OWNER TO nr_other;
+GRANT SELECT ON nr_message TO nr_other;
+CALL nr_try('another role''s view', 'SELECT * FROM nr_foreign');
+ALTER VIEW nr_foreign SET (security_invoker);
+CALL nr_try('the same with one''s own rights', 'SELECT * FROM nr_foreign');
+ALTER TABLE nr_message ENABLE ROW LEVEL SECURITY;
+CALL nr_try('row-level security', 'SELECT id, n, "the Text" AS t FROM nr_message');
+ALTER TABLE nr_message DISABLE ROW LEVEL SECURITY;
+CREATE TABLE nr_child () INHERITS (nr_message);
+CALL nr_try('inheritance', 'SELECT id, n, "the Text" AS t FROM nr_message');
+DROP TABLE nr_child;
+ANALYZE nr_message;
+SELECT * FROM nr_tried;
+
+-- indeed nothing reads the table again
+CREATE VIEW nr_signals AS SELECT id, n, "the Text" AS t, late FROM nr_message;
+SELECT assay.create_policy('nr', 'nr_signals', '{id}', prior => 0, log_signals => true);
+CREATE TRIGGER decide AFTER INSERT ON nr_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('nr');
+SELECT nr_insert(100, 100);
+CREATE FUNCTION nr_scans() RETURNS bigint LANGUAGE sql VOLATILE AS $$
+	SELECT seq_scan + idx_scan FROM pg_stat_xact_user_tables WHERE relname = 'nr_message' $$;
+CREATE FUNCTION nr_scans_of(way text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	before bigint := nr_scans();
+BEGIN
+	PERFORM set_config('assay.new_rows', way, true);
+	PERFORM nr_insert(1, 10);
+	PERFORM nr_insert(11, 11);
+	RETURN nr_scans() - before;
+END $$;
+BEGIN;
+SELECT nr_scans_of('on');
+ROLLBACK;
+BEGIN;
+SELECT nr_scans_of('off');
+ROLLBACK;
+
+-- What happens between the rows and the trigger counts
+SELECT assay.create_detector('nr', 'late', 'late > 0', weight => 1, mode => 'live');
+CREATE TABLE nr_log (id int);
+CREATE FUNCTION nr_meddle() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	IF TG_ARGV[0] = 'log' THEN
+		INSERT INTO nr_log VALUES (1);
+	ELSIF TG_LEVEL = 'ROW' THEN
+		UPDATE nr_message SET late = 1 WHERE id = NEW.id - TG_ARGV[0]::int;
+	ELSE
+		UPDATE nr_message SET late = 1;
+	END IF;
+	RETURN NEW;
+END $$;
+CREATE PROCEDURE nr_both(what text, meddler text) LANGUAGE plpgsql AS $$
+DECLARE
+	way text;
+	rows int[] := '{}';
+	n int;
+BEGIN
+	IF meddler <> '' THEN
+		EXECUTE 'CREATE TRIGGER ' || meddler;
+		COMMIT;
+	END IF;
+	FOREACH way IN ARRAY '{on,off}'::text[] LOOP
+		PERFORM set_config('assay.new_rows', way, false);
+		PERFORM nr_insert(1, 10);
+		PERFORM nr_insert(11, 11);
+		SELECT count(*) INTO n FROM nr_decision d, assay.ledger(d.attribution) l WHERE l.detector = 'late' AND l.hit;
+		rows := rows || n;
+		DELETE FROM nr_decision;
+		DELETE FROM nr_message;
+		COMMIT;
+	END LOOP;
+	IF meddler <> '' THEN
+		EXECUTE 'DROP TRIGGER ' || quote_ident(split_part(meddler, ' ', 1)) || ' ON nr_message';
+		COMMIT;
+	END IF;
+	RAISE WARNING '%: % and % of 11 have it', what, rows[1], rows[2];
+END $$;
+CALL nr_both('nobody', '');
+CALL nr_both('a row''s trigger', 'a AFTER INSERT ON nr_message FOR EACH ROW EXECUTE FUNCTION nr_meddle(0)');
+CALL nr_both('an earlier statement''s', 'a AFTER INSERT ON nr_message FOR EACH STATEMENT EXECUTE FUNCTION nr_meddle(0)');
+CALL nr_both('a later statement''s', 'z AFTER INSERT ON nr_message FOR EACH STATEMENT EXECUTE FUNCTION nr_meddle(0)');
+CALL nr_both('before the next row', 'b BEFORE INSERT ON nr_message FOR EACH ROW EXECUTE FUNCTION nr_meddle(1)');
+CALL nr_both('who only writes elsewhere', 'a AFTER INSERT ON nr_message FOR EACH ROW EXECUTE FUNCTION nr_meddle(log)');
+CREATE FUNCTION nr_update() RETURNS int LANGUAGE plpgsql AS 'BEGIN UPDATE nr_message SET late = 1 WHERE id = 1; RETURN 2; END';
+-- ... the statement itself
+INSERT INTO nr_message (id, n) SELECT i, CASE WHEN i = 1 THEN 1 ELSE nr_update() END FROM generate_series(1, 2) i;
+SELECT id, assay.margin(attribution) > 0 AS late FROM nr_decision ORDER BY id;
+-- ... what a transaction did before
+BEGIN;
+UPDATE nr_message SET late = 2;
+SELECT nr_insert(3, 5);
+COMMIT;
+SELECT count(*) FROM nr_decision;
+
+-- What the signals are made of is renamed, and others take the names
+CREATE SCHEMA nr_a;
+CREATE TABLE nr_a.list (n int, name text);
+INSERT INTO nr_a.list SELECT i, 'first' FROM generate_series(0, 9) i;
+CREATE FUNCTION nr_a.mark(n numeric) RETURNS text LANGUAGE plpgsql STABLE AS 'BEGIN RETURN ''numeric''; END';
+CREATE OR REPLACE VIEW nr_signals AS SELECT m.id, m.n, m."the Text" AS t, m.late, l.name, nr_a.mark(m.n) AS mark
+	FROM nr_message m LEFT JOIN nr_a.list l USING (n);
+SELECT assay.create_detector('nr', 'seen', 'name <> '''' AND mark <> ''''', weight => 1, mode => 'live');
+SELECT assay.reads_again('nr', 'nr_message');
+CREATE FUNCTION nr_seen(i int) RETURNS text LANGUAGE sql AS $$
+	SELECT nr_insert(i, i);
+	SELECT nr_insert(i + 1, i + 2);
+	SELECT string_agg(l.signals::text, ' ' ORDER BY d.id) FROM nr_decision d, assay.ledger(d.attribution) l WHERE l.detector = 'seen' AND d.id BETWEEN i AND i + 2;
+$$;
+SELECT nr_seen(6);
+ALTER TABLE nr_a.list RENAME TO old_list;
+CREATE TABLE nr_a.list (n int, name text);
+INSERT INTO nr_a.list SELECT i, 'second' FROM generate_series(0, 9) i;
+SELECT nr_seen(9);
+ALTER TABLE nr_a.old_list RENAME COLUMN name TO former;
+SELECT nr_seen(12);
+ALTER SCHEMA nr_a RENAME TO nr_b;
+SELECT nr_seen(15);
+-- a function that would fit better is not what the view calls
+CREATE FUNCTION nr_b.mark(n int) RETURNS text LANGUAGE plpgsql STABLE AS 'BEGIN RETURN ''int''; END';
+SELECT nr_seen(18);
+ANALYZE nr_b.old_list;
+SELECT nr_seen(21);
+SELECT assay.reads_again('nr', 'nr_message');
+\c -
+\set VERBOSITY terse
+SET client_min_messages = warning;
+SELECT nr_seen(24);
+DROP FUNCTION nr_b.mark(int);
+ALTER FUNCTION nr_b.mark(numeric) RENAME TO sign;
+SELECT nr_seen(27);
+SELECT assay.reads_again('nr', 'nr_message');
+
+-- the message table's columns too
+ALTER TABLE nr_message RENAME old_name TO new_name;
+ALTER TABLE nr_message RENAME "the Text" TO "new Text";
+INSERT INTO nr_message (id, n, "new Text") VALUES (100, 5, 'renamed');
+ALTER TABLE nr_message DROP COLUMN new_name;
+INSERT INTO nr_message (id, n, "new Text") VALUES (101, 5, 'fewer'), (102, 5, 'fewer');
+SELECT id, degraded FROM nr_decision WHERE id >= 100 ORDER BY id;
+
+-- not for everybody
+SET ROLE nr_other;
+SELECT assay.reads_again('nr', 'nr_message');
+RESET ROLE;
+SELECT assay.reads_again('nobody', 'nr_message');
+SELECT assay.reads_again('nr', 'pg_class');
+SELECT assay.reads_again('nr', NULL) IS NULL AS is_null;
+DROP TRIGGER decide ON nr_message;
+SELECT assay.drop_policy('nr', true);
+DROP SCHEMA nr_b CASCADE;
+DROP OWNED BY nr_other CASCADE;
+DROP TABLE nr_message, nr_tenant, nr_rows, nr_result, nr_tried, nr_log CASCADE;
+DROP DOMAIN nr_short;
+DROP FUNCTION nr_insert, nr_double, nr_decide, nr_meddle, nr_update, nr_seen, nr_scans, nr_scans_of;
+DROP PROCEDURE nr_try, nr_both;
+DROP ROLE nr_other;

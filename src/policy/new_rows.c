@@ -1,0 +1,679 @@
+/*
+ * new_rows.c
+ *		The signals of new messages from the rows themselves.
+ *
+ * A statement-level trigger has the new rows at hand (its transition table), so
+ * that the signals view need not look them up in the message table again.  Its
+ * query is written out with the message table replaced by the row, which is a
+ * WITH query; everything else that it reads (baselines, lists, the message
+ * table itself a second time, for history) stays what it was.
+ *
+ * That is done only where the result is the same:
+ *
+ *	- by what the view is (FindNewRows): each row of it comes from one row of
+ *	  the message table, whose unique key it shows; nothing asks for what the
+ *	  row at hand has not (system columns, virtual columns, its type, how a
+ *	  value is stored); and no rights, policies or barriers lie between;
+ *
+ *	- by what happened (RowsAreAsInserted): nothing has changed the rows since
+ *	  they were inserted, as an earlier trigger may.
+ *
+ * The text must mean what the tree did: names are qualified, and what it was
+ * parsed to calls the same functions and reads the same relations.
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
+#include "compat.h"
+#include "decision_table.h"
+#include "miscadmin.h"
+#include "new_rows.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "parser/analyze.h"
+#include "parser/parser.h"
+#include "parser/parsetree.h"
+#include "pgstat.h"
+#include "rewrite/rewriteHandler.h"
+#include "security.h"
+#include "signals_query.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/ruleutils.h"
+#include "utils/snapmgr.h"
+
+static bool new_rows = true;
+
+void
+NewRowsInit(void)
+{
+	DefineCustomBoolVariable("assay.new_rows",
+							 "Takes the signals of new messages from the rows themselves where that is the same.",
+							 "Off: each message is read from its table again. Results are the same; for measuring and for doubt.",
+							 &new_rows, true,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
+}
+
+bool
+NewRowsWanted(void)
+{
+	return new_rows;
+}
+
+/*
+ * What happened since
+ */
+
+/*
+ * Has this transaction never updated or deleted a row of the table?  Its own
+ * counters tell, which every update of a heap goes through.
+ */
+static bool
+NothingWasChanged(Relation rel)
+{
+	PgStat_TableXactStatus *trans;
+
+	if (rel->rd_rel->relkind != RELKIND_RELATION || rel->rd_rel->relhassubclass ||
+		rel->rd_tableam != GetHeapamTableAmRoutine() || !pgstat_track_counts ||
+		!rel->pgstat_enabled || rel->pgstat_info == NULL || rel->pgstat_info->trans == NULL)
+		return false;
+	for (trans = rel->pgstat_info->trans; trans; trans = trans->upper)
+		if (trans->tuples_updated > 0 || trans->tuples_deleted > 0 || trans->truncdropped)
+			return false;
+	return rel->pgstat_info->trans->tuples_inserted > 0;
+}
+
+/*
+ * Are the rows of a statement-level trigger still what the statement inserted?
+ * So they are when no command has begun since the statement, since only a
+ * later one would see them.  To be asked before the trigger runs anything.
+ */
+bool
+RowsAreAsInserted(Relation rel)
+{
+	if (ActiveSnapshotSet() && GetActiveSnapshot()->curcid == GetCurrentCommandId(false))
+		return true;
+	return NothingWasChanged(rel);
+}
+
+/*
+ * The view's query
+ */
+
+/* Where the message table is in it */
+typedef struct Search
+{
+	NewRows    *found;
+	PolicyIdentity *id;
+	Relation	rel;
+	Query	   *home;			/* the query that reads it */
+	Index		at;				/* in its range table; 0: not found yet */
+} Search;
+
+/* Does each row of a query come from one row of each relation that it joins? */
+static bool
+IsRowWise(Query *query)
+{
+	return query->commandType == CMD_SELECT && query->utilityStmt == NULL &&
+		query->groupClause == NIL && query->groupingSets == NIL && query->havingQual == NULL &&
+		query->distinctClause == NIL && query->windowClause == NIL && query->setOperations == NULL &&
+		query->limitCount == NULL && query->limitOffset == NULL && query->rowMarks == NIL &&
+		!query->hasAggs && !query->hasWindowFuncs && !query->hasTargetSRFs &&
+		!query->hasModifyingCTE;
+}
+
+/* Names of a relation's columns, as a range table entry has them */
+static List *
+ColumnNames(TupleDesc desc)
+{
+	List	   *names = NIL;
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		names = lappend(names, makeString(att->attisdropped ? pstrdup("") : pstrdup(NameStr(att->attname))));
+	}
+	return names;
+}
+
+/* The entry stands for something else by the same name. */
+static void
+Become(RangeTblEntry * rte, RTEKind kind, List *columns)
+{
+	rte->rtekind = kind;
+	rte->relid = InvalidOid;
+	rte->relkind = 0;
+	rte->rellockmode = 0;
+	rte->inh = false;
+#if PG_VERSION_NUM >= 160000
+	rte->perminfoindex = 0;
+#endif
+	rte->eref = makeAlias(rte->eref->aliasname, columns);
+	rte->alias = makeAlias(rte->eref->aliasname, NIL);
+}
+
+/*
+ * The query of a view, with its columns' present names; NULL where it is not to
+ * be written out: what it reads would be read with other rights.
+ */
+static Query *
+ViewQuery(Search *s, Oid relid)
+{
+	Relation	view = table_open(relid, AccessShareLock);
+	TupleDesc	desc = RelationGetDescr(view);
+	Query	   *query = NULL;
+	ListCell   *lc;
+
+	s->found->views = list_append_unique_oid(s->found->views, relid);
+	if (view->rd_rel->relkind != RELKIND_VIEW)
+		s->found->why_not = "the signals do not come from a view over the message table";
+	else if (RelationIsSecurityView(view))
+		s->found->why_not = "a view is a security barrier";
+	else if (!(view->rd_rel->relowner == s->id->owner || RelationHasSecurityInvoker(view)) ||
+			 pg_class_aclcheck(relid, s->id->owner, ACL_SELECT) != ACLCHECK_OK)
+		s->found->why_not = "a view reads with the rights of another role";
+	else
+		query = copyObject(get_view_query(view));
+	if (query)
+		foreach(lc, query->targetList)
+	{
+		TargetEntry *entry = lfirst(lc);
+
+		if (!entry->resjunk && entry->resno <= desc->natts)
+			entry->resname = pstrdup(NameStr(TupleDescAttr(desc, entry->resno - 1)->attname));
+	}
+	table_close(view, NoLock);
+	return query;
+}
+
+/* Column "attno" of the query as a column of what it reads, or NULL */
+static Var *
+PlainColumn(Query *query, AttrNumber attno)
+{
+	TargetEntry *entry = get_tle_by_resno(query->targetList, attno);
+	Node	   *expr = entry ? (Node *) entry->expr : NULL;
+
+	while (expr && IsA(expr, Var) && ((Var *) expr)->varlevelsup == 0 && ((Var *) expr)->varattno > 0)
+	{
+		Var		   *var = (Var *) expr;
+		RangeTblEntry *rte = rt_fetch(var->varno, query->rtable);
+
+		if (rte->rtekind != RTE_JOIN)
+			return var;
+		expr = list_nth(rte->joinaliasvars, var->varattno - 1);
+	}
+	return NULL;
+}
+
+/* The query behind an entry, written out where it is a view; or NULL */
+static Query *
+QueryBehind(Search *s, Query *query, RangeTblEntry * rte)
+{
+	ListCell   *lc;
+
+	if (rte->rtekind == RTE_RELATION && rte->relkind == RELKIND_VIEW)
+	{
+		rte->subquery = ViewQuery(s, rte->relid);
+		if (rte->subquery == NULL)
+			return NULL;
+		rte->security_barrier = false;
+		Become(rte, RTE_SUBQUERY, NIL);
+		foreach(lc, rte->subquery->targetList)
+		{
+			TargetEntry *entry = lfirst(lc);
+
+			if (!entry->resjunk)
+				rte->eref->colnames = lappend(rte->eref->colnames, makeString(entry->resname));
+		}
+		return rte->subquery;
+	}
+	if (rte->rtekind == RTE_SUBQUERY)
+		return rte->subquery;
+	if (rte->rtekind == RTE_CTE && rte->ctelevelsup == 0)
+		foreach(lc, query->cteList)
+	{
+		CommonTableExpr *cte = lfirst(lc);
+
+		if (strcmp(cte->ctename, rte->ctename) == 0 && cte->cterefcount == 1 && !cte->cterecursive)
+			return (Query *) cte->ctequery;
+	}
+	return NULL;
+}
+
+/* Follow a key's column from the view down to the message table. */
+static bool
+FollowKey(Search *s, Query *query, AttrNumber attno, const char *key)
+{
+	for (;;)
+	{
+		Var		   *var = PlainColumn(query, attno);
+		RangeTblEntry *rte = var ? rt_fetch(var->varno, query->rtable) : NULL;
+
+		if (!IsRowWise(query))
+			s->found->why_not = "the view makes its rows of several messages";
+		else if (var == NULL)
+			s->found->why_not = "a key column of the view is not the message table's own";
+		if (s->found->why_not)
+			return false;
+		if (rte->rtekind == RTE_RELATION && rte->relid == RelationGetRelid(s->rel))
+		{
+			char	   *attname = get_attname(rte->relid, var->varattno, true);
+
+			if ((s->at != 0 && (s->home != query || s->at != var->varno)) ||
+				attname == NULL || strcmp(attname, key) != 0)
+				s->found->why_not = "a key column of the view is not the message table's own";
+			s->home = query;
+			s->at = var->varno;
+			return s->found->why_not == NULL;
+		}
+		query = QueryBehind(s, query, rte);
+		if (query == NULL)
+		{
+			if (s->found->why_not == NULL)
+				s->found->why_not = "the signals do not come from a view over the message table";
+			return false;
+		}
+		attno = var->varattno;
+	}
+}
+
+/*
+ * What the row at hand can't answer
+ */
+
+typedef struct OddUse
+{
+	Search	   *search;
+	int			level;			/* of queries within the home */
+} OddUse;
+
+/* The whole row, a system column: of the message table, or of a join with it */
+static bool
+IsOddUse(Node *node, OddUse *use)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var))
+	{
+		Var		   *var = (Var *) node;
+
+		return var->varlevelsup == use->level && var->varattno <= 0 &&
+			(var->varno == use->search->at ||
+			 rt_fetch(var->varno, use->search->home->rtable)->rtekind == RTE_JOIN);
+	}
+	if (IsA(node, Query))
+	{
+		bool		odd;
+
+		use->level++;
+		odd = query_tree_walker((Query *) node, IsOddUse, use, QTW_IGNORE_JOINALIASES);
+		use->level--;
+		return odd;
+	}
+	return expression_tree_walker(node, IsOddUse, use);
+}
+
+/* Does an expression ask how a value is stored?  A WITH query of our name? */
+static bool
+AsksForStorage(Node *node, void *unused)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, FuncExpr))
+		switch (((FuncExpr *) node)->funcid)
+		{
+			case F_PG_COLUMN_SIZE:
+			case F_PG_COLUMN_COMPRESSION:
+#ifdef F_PG_COLUMN_TOAST_CHUNK_ID
+			case F_PG_COLUMN_TOAST_CHUNK_ID:
+#endif
+				return true;
+			default:
+				break;
+		}
+	if (IsA(node, CommonTableExpr) && strcmp(((CommonTableExpr *) node)->ctename, NEW_MESSAGE_NAME) == 0)
+		return true;
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, AsksForStorage, unused, QTW_IGNORE_JOINALIASES);
+	return expression_tree_walker(node, AsksForStorage, unused);
+}
+
+#if PG_VERSION_NUM >= 180000
+static bool
+HasVirtualColumns(TupleDesc desc)
+{
+	return desc->constr && desc->constr->has_generated_virtual;
+}
+#else
+#define HasVirtualColumns(desc) false
+#endif
+
+/* Why the table's rows may not be what a query of the table gives, or NULL */
+static const char *
+OddTable(Search *s)
+{
+	RangeTblEntry *rte = rt_fetch(s->at, s->home->rtable);
+	Form_pg_class form = s->rel->rd_rel;
+	OddUse		use = {s, 0};
+
+	if (form->relrowsecurity)
+		return "the message table has row-level security";
+	if (form->relkind != RELKIND_PARTITIONED_TABLE &&
+		(form->relkind != RELKIND_RELATION || form->relhassubclass))
+		return "the message table is inherited from, or is of another kind";
+	if (rte->tablesample || (!rte->inh && form->relkind == RELKIND_PARTITIONED_TABLE))
+		return "the view reads a part of the message table";
+	if (HasVirtualColumns(RelationGetDescr(s->rel)))
+		return "the message table has virtual columns";
+	if (pg_class_aclcheck(RelationGetRelid(s->rel), s->id->owner, ACL_SELECT) != ACLCHECK_OK)
+		return "the policy's owner may not read the whole message table";
+	if (query_tree_walker(s->home, IsOddUse, &use, QTW_IGNORE_JOINALIASES))
+		return "the view uses the whole row of a message, or a system column";
+	return NULL;
+}
+
+/* The same of the key; NULL: it is one, of the decisions' types */
+static const char *
+OddKey(Search *s, const Oid *key_types)
+{
+	ListCell   *lc;
+
+	if (!IsUniqueBy(s->rel, s->id->key))
+		return "the message table has no unique index on the key";
+	foreach(lc, s->id->key)
+	{
+		AttrNumber	attno = get_attnum(RelationGetRelid(s->rel), lfirst(lc));
+
+		if (attno <= 0 || get_atttype(RelationGetRelid(s->rel), attno) != key_types[foreach_current_index(lc)])
+			return "the key has another type in the decision table";
+	}
+	return NULL;
+}
+
+/*
+ * Does the text mean the same?
+ */
+
+/* Functions, operators, types of results and relations, in the tree's order */
+static bool
+CollectMeaning(Node *node, List **oids)
+{
+	if (node == NULL)
+		return false;
+	switch (nodeTag(node))
+	{
+		case T_FuncExpr:
+			*oids = lappend_oid(*oids, ((FuncExpr *) node)->funcid);
+			break;
+		case T_OpExpr:
+		case T_DistinctExpr:
+		case T_NullIfExpr:
+			*oids = lappend_oid(*oids, ((OpExpr *) node)->opno);
+			break;
+		case T_ScalarArrayOpExpr:
+			*oids = lappend_oid(*oids, ((ScalarArrayOpExpr *) node)->opno);
+			break;
+		case T_RowCompareExpr:
+			*oids = list_concat(*oids, ((RowCompareExpr *) node)->opnos);
+			break;
+		case T_Aggref:
+			*oids = lappend_oid(*oids, ((Aggref *) node)->aggfnoid);
+			break;
+		case T_WindowFunc:
+			*oids = lappend_oid(*oids, ((WindowFunc *) node)->winfnoid);
+			break;
+		case T_SortGroupClause:
+			*oids = lappend_oid(*oids, ((SortGroupClause *) node)->sortop);
+			*oids = lappend_oid(*oids, ((SortGroupClause *) node)->eqop);
+			break;
+		case T_CoerceViaIO:
+		case T_ArrayCoerceExpr:
+		case T_ConvertRowtypeExpr:
+		case T_CoerceToDomain:
+		case T_RowExpr:
+		case T_MinMaxExpr:
+			*oids = lappend_oid(*oids, exprType(node));
+			break;
+		case T_CollateExpr:
+			*oids = lappend_oid(*oids, ((CollateExpr *) node)->collOid);
+			break;
+		case T_RangeTblEntry:
+			if (((RangeTblEntry *) node)->rtekind == RTE_RELATION && ((RangeTblEntry *) node)->inFromCl)
+				*oids = lappend_oid(*oids, ((RangeTblEntry *) node)->relid);
+			return false;		/* the walker comes to what is in it */
+		case T_Query:
+			return query_tree_walker((Query *) node, CollectMeaning, oids,
+									 QTW_IGNORE_JOINALIASES | QTW_EXAMINE_RTES_BEFORE | QTW_EXAMINE_SORTGROUP);
+		default:
+			break;
+	}
+	return expression_tree_walker(node, CollectMeaning, oids);
+}
+
+/* SELECT NULL::type AS "column", ...: a row of the message table without values */
+static void
+AddEmptyRow(StringInfo sql, TupleDesc desc)
+{
+	const char *before = "SELECT ";
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (att->attisdropped)
+			continue;
+		appendStringInfo(sql, "%sNULL::%s AS %s", before, CastName(att->atttypid),
+						 quote_identifier(NameStr(att->attname)));
+		before = ", ";
+	}
+}
+
+/* Is the text parsed to what the query is? */
+static bool
+MeansTheSame(const char *text_form, Query *query, TupleDesc desc)
+{
+	StringInfoData sql;
+	RawStmt    *raw;
+	Query	   *parsed;
+	RangeTblEntry *rte;
+	List	   *was = NIL;
+	List	   *is = NIL;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "WITH \"" NEW_MESSAGE_NAME "\" AS (");
+	AddEmptyRow(&sql, desc);
+	appendStringInfo(&sql, ") SELECT * FROM (%s) v", text_form);
+	raw = linitial_node(RawStmt, raw_parser(sql.data, RAW_PARSE_DEFAULT));
+	parsed = parse_analyze_fixedparams(raw, sql.data, NULL, 0, NULL);
+	rte = linitial(parsed->rtable);
+	if (rte->rtekind != RTE_SUBQUERY)
+		return false;
+	(void) CollectMeaning((Node *) query, &was);
+	(void) CollectMeaning((Node *) rte->subquery, &is);
+	list_sort(was, list_oid_cmp);
+	list_sort(is, list_oid_cmp);
+	return equal(was, is);
+}
+
+/*
+ * Find out whether the signals of rows new in "rel" can be had from the rows
+ * themselves.  The policy's owner is entered.
+ */
+void
+FindNewRows(NewRows *n, PolicyIdentity *id, const Oid *key_types, Relation rel)
+{
+	Search		s = {n, id, rel, NULL, 0};
+	Query	   *query;
+	RangeTblEntry *rte;
+	Security	qualified;
+	ListCell   *lc;
+
+	memset(n, 0, sizeof(NewRows));
+	query = ViewQuery(&s, id->signals);
+	foreach(lc, id->key)
+		if (n->why_not == NULL)
+		(void) FollowKey(&s, query, get_attnum(id->signals, lfirst(lc)), lfirst(lc));
+	if (n->why_not == NULL)
+		n->why_not = OddTable(&s);
+	if (n->why_not == NULL)
+		n->why_not = OddKey(&s, key_types);
+	if (n->why_not == NULL && query_tree_walker(query, AsksForStorage, NULL, QTW_IGNORE_JOINALIASES))
+		n->why_not = "the view asks how a value is stored, or has a WITH query of our name";
+	if (n->why_not)
+		return;
+
+	rte = rt_fetch(s.at, s.home->rtable);
+	Become(rte, RTE_CTE, ColumnNames(RelationGetDescr(rel)));
+	rte->ctename = NEW_MESSAGE_NAME;
+	/* Nothing but pg_catalog is in the path, so that names are qualified. */
+	EnterOwner(&qualified, id->owner, "pg_catalog, pg_temp");
+	n->query = pg_get_querydef(query, false);
+	LeaveSecurity(&qualified);
+	if (!MeansTheSame(n->query, query, RelationGetDescr(rel)))
+		n->why_not = "the view's query cannot be written out exactly";
+}
+
+/*
+ * The queries, of whose rows see signals_query.h
+ */
+
+/* WITH "(message)" AS (SELECT ...): its columns are table.column, or parameters */
+static void
+AddMessage(StringInfo sql, TupleDesc desc, const char *table)
+{
+	int			n = 0;
+
+	appendStringInfoString(sql, "WITH \"" NEW_MESSAGE_NAME "\" AS NOT MATERIALIZED (SELECT ");
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+		const char *column = quote_identifier(NameStr(att->attname));
+
+		if (att->attisdropped)
+			continue;
+		appendStringInfoString(sql, n++ > 0 ? ", " : "");
+		if (table)
+			appendStringInfo(sql, "%s.%s", table, column);
+		else
+		{
+			appendStringInfo(sql, "$%d::%s", n,
+							 format_type_extended(att->atttypid, att->atttypmod,
+												  FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY));
+			if (OidIsValid(att->attcollation) && att->attcollation != get_typcollation(att->atttypid))
+				appendStringInfo(sql, " COLLATE %s", generate_collation_name(att->attcollation));
+			appendStringInfo(sql, " AS %s", column);
+		}
+	}
+	appendStringInfoString(sql, ") ");
+}
+
+/* v.*, true AS "(found)" FROM (the view's query) v WHERE v."key" = ... */
+static void
+AddSignals(StringInfo sql, NewRows *n, PolicyIdentity *id, const char *table, const int *params, const Oid *types)
+{
+	ListCell   *lc;
+
+	appendStringInfo(sql, "v.*, true AS \"(found)\" FROM (%s) v WHERE ", n->query);
+	foreach(lc, id->key)
+	{
+		int			i = foreach_current_index(lc);
+
+		appendStringInfo(sql, "%sv.%s = ", i > 0 ? " AND " : "", quote_identifier(lfirst(lc)));
+		if (table)
+			appendStringInfo(sql, "%s.%s::%s", table, quote_identifier(lfirst(lc)), CastName(types[i]));
+		else
+			appendStringInfo(sql, "$%d::%s", params[i], CastName(types[i]));
+	}
+}
+
+/* The signals of all rows of a transition table */
+char	   *
+NewRowsQuery(NewRows *n, PolicyIdentity *id, const Oid *key_types, Relation rel,
+			 const char *table)
+{
+	StringInfoData sql;
+	ListCell   *lc;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT ");
+	foreach(lc, id->key)
+		appendStringInfo(&sql, "n.%s::%s AS \"(key %d)\", ", quote_identifier(lfirst(lc)),
+						 CastName(key_types[foreach_current_index(lc)]), foreach_current_index(lc) + 1);
+	appendStringInfo(&sql, "s.* FROM %s n LEFT JOIN LATERAL (", quote_identifier(table));
+	AddMessage(&sql, RelationGetDescr(rel), "n");
+	appendStringInfoString(&sql, "SELECT ");
+	AddSignals(&sql, n, id, "n", NULL, key_types);
+	appendStringInfoString(&sql, " LIMIT 1) s ON true");
+	return sql.data;
+}
+
+/* The signals of one row, whose columns, but for dropped ones, are parameters */
+char	   *
+NewRowQuery(NewRows *n, PolicyIdentity *id, const Oid *key_types, Relation rel)
+{
+	StringInfoData sql;
+	TupleDesc	desc = RelationGetDescr(rel);
+	int		   *params = palloc(list_length(id->key) * sizeof(int));
+	ListCell   *lc;
+
+	initStringInfo(&sql);
+	AddMessage(&sql, desc, NULL);
+	appendStringInfoString(&sql, "SELECT ");
+	foreach(lc, id->key)
+	{
+		int			i = foreach_current_index(lc);
+		AttrNumber	attno = get_attnum(RelationGetRelid(rel), lfirst(lc));
+
+		params[i] = attno;
+		for (int a = 0; a < attno; a++)
+			params[i] -= TupleDescAttr(desc, a)->attisdropped;
+		appendStringInfo(&sql, "$%d::%s AS \"(key %d)\", ", params[i], CastName(key_types[i]), i + 1);
+	}
+	AddSignals(&sql, n, id, NULL, params, key_types);
+	return sql.data;
+}
+
+/*
+ * reads_again(policy, table): why a trigger on the table reads its messages
+ * again, or NULL
+ */
+PG_FUNCTION_INFO_V1(assay_reads_again);
+Datum
+assay_reads_again(PG_FUNCTION_ARGS)
+{
+	PolicyIdentity *id = ConfigIdentify(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	Relation	rel;
+	Security	security;
+	NewRows		found = {.why_not = "the signals view does not exist"};
+
+	if (!has_privs_of_role(GetUserId(), id->owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for policy \"%s\"", id->policy),
+				 errhint("It takes membership in the policy's owner.")));
+	PolicyCheckOwners(id);
+	rel = try_table_open(PG_GETARG_OID(1), AccessShareLock);
+	if (rel == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", PG_GETARG_OID(1))));
+	EnterOwner(&security, id->owner, id->search_path);
+	if (OidIsValid(id->signals))
+		FindNewRows(&found, id, OpenDecisionTable(id)->key_types, rel);
+	LeaveSecurity(&security);
+	table_close(rel, NoLock);
+	if (found.why_not == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(found.why_not));
+}
