@@ -57,12 +57,12 @@ typedef enum FactFlag
 } FactFlag;
 
 /* A text and what it consists of */
-typedef struct MessageText
+typedef struct TextOfMessage
 {
 	bool		there;
 	TextFacts	facts;
 	FactList	scripts;
-} MessageText;
+} TextOfMessage;
 
 /* What a message shows; empty strings are nothing */
 typedef struct MessageFacts
@@ -107,9 +107,9 @@ typedef struct MessageFacts
 	int32_t		recipients_aligned;
 	FactFlag	from_is_recipient;
 
-	MessageText body;
-	MessageText subject;
-	MessageText from_name;
+	TextOfMessage body;
+	TextOfMessage subject;
+	TextOfMessage from_name;
 
 	UrlSummary	urls;
 	FactList	url_hosts;

@@ -701,13 +701,11 @@ KeepHeader(const char *value, int len, void *arg)
 		kept->values = repalloc(kept->values, sizeof(FactSpan) * kept->room);
 	}
 	/* one that is too long says nothing, but counts */
+	kept->values[kept->n].data = value;
+	kept->values[kept->n].len = len;
 	if (len <= HEADER_BYTES_MAX)
-		kept->values[kept->n++] = SpanOf(value, len);
-	else
-		kept->values[kept->n++] = (FactSpan)
-	{
-		value, len
-	};
+		kept->values[kept->n] = SpanOf(value, len);
+	kept->n++;
 	return true;
 }
 

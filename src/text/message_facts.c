@@ -508,7 +508,7 @@ FillReceived(MessageFacts *f, const MessageInput *in, const FactRoom *room)
 /* ---- texts ------------------------------------------------------------------------ */
 
 static void
-FillText(MessageText *made, FactSpan content, const FactRoom *room)
+FillText(TextOfMessage *made, FactSpan content, const FactRoom *room)
 {
 	TextScan	scan;
 	const TextFacts *facts;
