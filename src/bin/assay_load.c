@@ -233,6 +233,8 @@ usage(void)
 		   "      --unwrap             load attached messages as messages of their own, too\n"
 		   "      --trusted=NET        your own relay: a host, domain, address or network; relay_ip\n"
 		   "                           is the first that is none of them (may be repeated)\n"
+		   "      --authserv-id=ID     a server of your own, whose Authentication-Results count (may be\n"
+		   "                           repeated; empty: those that name no server)\n"
 		   "  -n, --dry-run            read and parse, but load nothing\n"
 		   "      --progress           show progress even if stderr is no terminal\n"
 		   "      --no-progress        show no progress\n"
@@ -348,6 +350,7 @@ parse_options(int argc, char **argv)
 		{"keep", required_argument, NULL, 12},
 		{"column", required_argument, NULL, 11},
 		{"trusted", required_argument, NULL, 9},
+		{"authserv-id", required_argument, NULL, 13},
 		{"progress", no_argument, NULL, 7},
 		{"no-progress", no_argument, NULL, 8},
 		{NULL, 0, NULL, 0}
@@ -439,6 +442,11 @@ parse_options(int argc, char **argv)
 			case 9:
 				add_trusted(optarg);
 				break;
+			case 13:
+				if (options.num_authserv_ids >= MAX_AUTHSERV_IDS)
+					fatal("--authserv-id may be given %d times at most", MAX_AUTHSERV_IDS);
+				options.authserv_ids[options.num_authserv_ids++] = optarg;
+				break;
 			case 7:
 				options.progress = 1;
 				break;
@@ -497,6 +505,7 @@ main(int argc, char **argv)
 
 	g_mime_init();
 	message = message_new();
+	options.want_facts = options.dry_run;
 	if (!options.dry_run)
 		copy_connect();
 

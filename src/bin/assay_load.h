@@ -138,6 +138,9 @@ typedef struct Message
 	size_t		link_bytes;
 	int			num_attachments;
 	GPtrArray  *unwrapped;		/* attached messages, as GBytes */
+	GPtrArray  *auth_headers;	/* Authentication-Results, from the top */
+	GPtrArray  *received_headers;
+	struct MessageFacts *facts; /* of this one, where they are wanted */
 } Message;
 
 #define ADD_DEFECT(m, d) ((m)->defects |= (uint32_t) 1 << (d))
@@ -154,6 +157,7 @@ typedef struct TrustedNet
 
 #define MAX_TRUSTED		256
 #define MAX_COLUMNS		100
+#define MAX_AUTHSERV_IDS	100
 
 typedef struct Options
 {
@@ -182,6 +186,9 @@ typedef struct Options
 	int			num_columns;
 	TrustedNet	trusted[MAX_TRUSTED];
 	int			num_trusted;
+	const char *authserv_ids[MAX_AUTHSERV_IDS];
+	int			num_authserv_ids;
+	bool		want_facts;		/* a column holds some */
 } Options;
 
 /* report.c */
@@ -213,7 +220,6 @@ extern void text_to_utf8(GString *out, const char *s, size_t len, const char *ch
 extern void text_truncate(GString *s, size_t max);
 extern char *text_lower(const char *s);
 extern void text_json_string(GString *out, const char *s);
-extern const char *text_registrable(const char *host);
 extern bool text_is_host_form(const char *s, size_t len);
 extern bool text_is_host(const char *s, size_t len);
 
@@ -240,6 +246,9 @@ extern bool message_plausible_time(int64_t t);
 extern void message_settle_time(Message *m, int64_t received, const RawMessage *raw);
 extern int64_t parse_date(const char *s);
 extern int64_t parse_from_line(const char *line);
+
+/* facts.c */
+extern void facts_fill(Message *m);
 
 /* urls.c */
 extern void find_urls(Message *m, const char *s, size_t len);

@@ -320,7 +320,12 @@ parse_header_object(Message *m, json_object *o)
 			if (i > 0)
 				g_string_append_c(m->headers, ',');
 			text_json_string(m->headers, s);
-			g_free(s);
+			if (strcmp(lower, "authentication-results") == 0)
+				g_ptr_array_add(m->auth_headers, s);
+			else if (strcmp(lower, "received") == 0)
+				g_ptr_array_add(m->received_headers, s);
+			else
+				g_free(s);
 		}
 		g_string_append_c(m->headers, ']');
 		g_free(name);

@@ -55,6 +55,8 @@ message_new(void)
 	m->auth_results = g_ptr_array_new_with_free_func(g_free);
 	m->dkim_domains = g_ptr_array_new_with_free_func(g_free);
 	m->unwrapped = g_ptr_array_new_with_free_func((GDestroyNotify) g_bytes_unref);
+	m->auth_headers = g_ptr_array_new_with_free_func(g_free);
+	m->received_headers = g_ptr_array_new_with_free_func(g_free);
 	m->seen_urls = g_hash_table_new(g_str_hash, g_str_equal);
 	m->seen_recipients = g_hash_table_new(g_str_hash, g_str_equal);
 	m->body_text = g_string_new(NULL);
@@ -113,6 +115,8 @@ message_reset(Message *m)
 	g_ptr_array_set_size(m->auth_results, 0);
 	g_ptr_array_set_size(m->dkim_domains, 0);
 	g_ptr_array_set_size(m->unwrapped, 0);
+	g_ptr_array_set_size(m->auth_headers, 0);
+	g_ptr_array_set_size(m->received_headers, 0);
 	reset_buffer(&m->body_text);
 	reset_buffer(&m->hidden_text);
 	reset_buffer(&m->html);
@@ -245,6 +249,7 @@ void
 message_finish(Message *m)
 {
 	g_string_append(m->attachments, m->attachments->len == 0 ? "[]" : "]");
+	facts_fill(m);
 }
 
 /* The sender, both clean; either may be NULL */

@@ -8,7 +8,6 @@
  * wide forms, addresses as one number, octal or hexadecimal, a name before an @
  * that looks like the host.
  */
-#include <stdio.h>
 #include <string.h>
 #include <arpa/inet.h>
 
@@ -92,6 +91,7 @@ ReadIPv4(char *host)
 	int			n = 0;
 	const char *last = strrchr(host, '.');
 	uint64_t	address = 0;
+	struct in_addr bits;
 
 	last = last != NULL ? last + 1 : host;
 	if (!ReadNumber(last, strlen(last), &address) && last[strspn(last, "0123456789")] != '\0')
@@ -116,8 +116,8 @@ ReadIPv4(char *host)
 			return -1;
 		address |= parts[i] << 8 * (3 - i);
 	}
-	sprintf(host, "%u.%u.%u.%u", (unsigned) (address >> 24), (unsigned) (address >> 16 & 255),
-			(unsigned) (address >> 8 & 255), (unsigned) (address & 255));
+	bits.s_addr = htonl(address);
+	inet_ntop(AF_INET, &bits, host, INET_ADDRSTRLEN);
 	return 1;
 }
 

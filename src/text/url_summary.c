@@ -4,7 +4,6 @@
  *
  * Plain C: usable outside of the server, which gives it room.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "domain.h"
@@ -116,7 +115,7 @@ static void
 AddForms(AddressForms *forms, const FactRoom *room, FactSpan address)
 {
 	const char *at = memchr(address.data, '@', address.len);
-	char		made[ADDRESS_BYTES * 2 + 1];
+	char		made[ADDRESS_BYTES * 2];
 	size_t		n = 0;
 	size_t		before;
 
@@ -129,7 +128,10 @@ AddForms(AddressForms *forms, const FactRoom *room, FactSpan address)
 	memcpy(made + before + 3, at + 1, address.len - before - 1);
 	AddForm(forms, room, made, address.len + 2, false);
 	for (size_t i = 0; i < address.len; i++)
-		n += sprintf(made + n, "%02x", (unsigned char) address.data[i]);
+	{
+		made[n++] = "0123456789abcdef"[(unsigned char) address.data[i] >> 4];
+		made[n++] = "0123456789abcdef"[address.data[i] & 15];
+	}
 	AddForm(forms, room, made, n, true);
 	for (int place = 0; place < 3; place++)
 		AddBase64(forms, room, address.data, address.len, place);
