@@ -108,10 +108,17 @@ uninstall: uninstall-client
 uninstall-client:
 	$(if $(SCRIPTS_built),rm -f '$(DESTDIR)$(bindir)/$(notdir $(SCRIPTS_built))')
 
+# What is used where it is there; assay_load --version tells
+OPTIONAL = LIBARCHIVE=libarchive LIBMAGIC=libmagic ZBAR=zbar,gdk-pixbuf-2.0
+comma = ,
+FOUND = $(foreach o,$(OPTIONAL),$(shell pkg-config --exists $(subst $(comma), ,$(lastword $(subst =, ,$(o)))) && echo $(o)))
+PKGS_FOUND = $(subst $(comma), ,$(foreach o,$(FOUND),$(lastword $(subst =, ,$(o)))))
+
 # What it shares with the server: plain C
 PROGRAM_SHARED = $(addprefix src/text/,auth_facts.o message_facts.o organization.o received_facts.o \
 	text_facts.o unicode.o url_facts.o url_summary.o)
-PROGRAM_CFLAGS = -Iinclude $(shell pkg-config --cflags $(PKGS_CLIENT) 2>/dev/null) -I$(shell $(PG_CONFIG) --includedir)
+PROGRAM_CFLAGS = $(foreach o,$(FOUND),-DHAVE_$(firstword $(subst =, ,$(o)))) \
+	-Iinclude $(shell pkg-config --cflags $(PKGS_CLIENT) $(PKGS_FOUND) 2>/dev/null) -I$(shell $(PG_CONFIG) --includedir)
 PROGRAM_OBJS = $(PROGRAM_SRC:.c=.o)
 # GMime 3.2.15 gave one of its functions another argument.
 GMIME_HEADER = $(shell pkg-config --variable=includedir gmime-3.0 2>/dev/null)/gmime-3.0/gmime/gmime-parser-options.h
@@ -120,7 +127,8 @@ src/bin/%.o: src/bin/%.c $(wildcard src/bin/*.h) $(INCLUDED) pg_assay.control Ma
 	$(CC) $(filter-out -fPIC,$(CFLAGS)) $(PROGRAM_CFLAGS) -DASSAY_VERSION='"$(EXTVERSION)"' -c -o $@ $<
 src/bin/assay_load: $(PROGRAM_OBJS) $(PROGRAM_SHARED)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDFLAGS) -L$(shell $(PG_CONFIG) --libdir) -lpq \
-		$(shell pkg-config --libs $(PKGS_CLIENT)) -lm
+		$(shell pkg-config --libs $(PKGS_CLIENT) $(PKGS_FOUND)) -lm
+	@$(foreach o,$(filter-out $(FOUND),$(OPTIONAL)),echo 'assay_load is built without $(subst $(comma), and ,$(lastword $(subst =, ,$(o))))';)
 
 else
 # Nothing to build with yet: `make test` and `make demo` install it.

@@ -25,6 +25,23 @@
 #define ASSAY_VERSION "unknown"
 #endif
 
+/* What it was built with */
+#ifdef HAVE_LIBARCHIVE
+#define HAS_ARCHIVE		" +archives"
+#else
+#define HAS_ARCHIVE		" -archives"
+#endif
+#ifdef HAVE_LIBMAGIC
+#define HAS_MAGIC		" +types"
+#else
+#define HAS_MAGIC		" -types"
+#endif
+#ifdef HAVE_ZBAR
+#define HAS_ZBAR		" +qr"
+#else
+#define HAS_ZBAR		" -qr"
+#endif
+
 /* Attached messages in attached messages */
 #define MAX_UNWRAP_DEPTH	10
 
@@ -235,6 +252,7 @@ usage(void)
 		   "                           is the first that is none of them (may be repeated)\n"
 		   "      --authserv-id=ID     a server of your own, whose Authentication-Results count (may be\n"
 		   "                           repeated; empty: those that name no server)\n"
+		   "      --qr                 read QR codes in attached pictures (slow)\n"
 		   "  -n, --dry-run            read and parse, but load nothing\n"
 		   "      --progress           show progress even if stderr is no terminal\n"
 		   "      --no-progress        show no progress\n"
@@ -350,6 +368,7 @@ parse_options(int argc, char **argv)
 		{"keep", required_argument, NULL, 12},
 		{"column", required_argument, NULL, 11},
 		{"trusted", required_argument, NULL, 9},
+		{"qr", no_argument, NULL, 14},
 		{"authserv-id", required_argument, NULL, 13},
 		{"progress", no_argument, NULL, 7},
 		{"no-progress", no_argument, NULL, 8},
@@ -370,7 +389,7 @@ parse_options(int argc, char **argv)
 		}
 		if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)
 		{
-			printf("%s (pg_assay) %s\n", progname, ASSAY_VERSION);
+			printf("%s (pg_assay) %s" HAS_ARCHIVE HAS_MAGIC HAS_ZBAR "\n", progname, ASSAY_VERSION);
 			exit(0);
 		}
 	}
@@ -441,6 +460,12 @@ parse_options(int argc, char **argv)
 				break;
 			case 9:
 				add_trusted(optarg);
+				break;
+			case 14:
+#ifndef HAVE_ZBAR
+				fatal("--qr needs zbar and gdk-pixbuf, without which this program was built");
+#endif
+				options.qr = true;
 				break;
 			case 13:
 				if (options.num_authserv_ids >= MAX_AUTHSERV_IDS)

@@ -97,6 +97,21 @@ typedef struct RawMessage
 	uint32_t	defects;		/* bits by Defect */
 } RawMessage;
 
+/* One attachment; strings are the caller's */
+typedef struct Attachment
+{
+	const char *name;			/* or NULL */
+	const char *type;			/* as declared, or NULL */
+	int64_t		size;			/* decoded, or -1 */
+	const char *detected;		/* type by its bytes, or NULL */
+	const char *sha256;			/* hexadecimal, or NULL */
+	bool		encrypted;
+	bool		macros;
+	bool		archive;
+	bool		disguised;		/* runs, but is named as what doesn't */
+	GPtrArray  *entries;		/* names of what is in it, or NULL */
+} Attachment;
+
 /* One row.  Owned strings; NULL is SQL's NULL. */
 typedef struct Message
 {
@@ -131,12 +146,36 @@ typedef struct Message
 	int64_t		size_bytes;
 	uint32_t	defects;
 
+	int64_t		attachment_bytes;
+	int32_t		attachment_count;
+	int32_t		attachment_archives;
+	int32_t		attachment_encrypted;
+	int32_t		attachment_macros;
+	int32_t		attachment_type_mismatches;
+	GPtrArray  *attachment_names;
+	GPtrArray  *attachment_types;
+	GPtrArray  *attachment_detected;
+	GPtrArray  *attachment_sha256;
+	GPtrArray  *attachment_suffixes;
+	GPtrArray  *attachment_entries;
+	GString    *attachment_text;
+	GPtrArray  *qr_texts;
+	bool		image_only;
+	int32_t		html_images;	/* larger than a pixel or two */
+	int32_t		html_forms;
+	int32_t		html_password_inputs;
+	int32_t		html_scripts;
+
 	/* private: what has been seen, to keep lists free of duplicates */
 	GHashTable *seen_urls;
 	GHashTable *seen_recipients;
 	size_t		url_bytes;
 	size_t		link_bytes;
-	int			num_attachments;
+	size_t		alt_bytes;		/* of the body's text that is images' */
+	int			num_entries;	/* of archives */
+	size_t		entry_bytes;
+	int64_t		unpacked_bytes;
+	int			num_pictures;
 	GPtrArray  *unwrapped;		/* attached messages, as GBytes */
 	GPtrArray  *auth_headers;	/* Authentication-Results, from the top */
 	GPtrArray  *received_headers;
@@ -177,6 +216,7 @@ typedef struct Options
 	size_t		max_message;
 	bool		dry_run;
 	bool		unwrap;
+	bool		qr;
 	bool		keep_html;
 	bool		keep_raw;
 	int			progress;		/* -1 when stderr is a terminal */
@@ -238,7 +278,6 @@ extern void message_reset(Message *m);
 extern void message_add_url(Message *m, const char *url, size_t len);
 extern void message_add_link(Message *m, const char *text, const char *href);
 extern void message_add_recipient(Message *m, const char *addr);
-extern void message_add_attachment(Message *m, const char *name, const char *type, int64_t size);
 extern void message_add_hidden(Message *m, const GString *text);
 extern void message_finish(Message *m);
 extern void message_set_from(Message *m, const char *addr, const char *name);
@@ -246,6 +285,12 @@ extern bool message_plausible_time(int64_t t);
 extern void message_settle_time(Message *m, int64_t received, const RawMessage *raw);
 extern int64_t parse_date(const char *s);
 extern int64_t parse_from_line(const char *line);
+
+/* attached.c */
+extern void message_add_attachment(Message *m, const Attachment *a);
+
+/* attachment.c */
+extern void attachment_look(Message *m, const char *name, const char *type, const char *s, size_t len);
 
 /* facts.c */
 extern void facts_fill(Message *m);

@@ -12,6 +12,7 @@
  * This file alone includes libgumbo.
  */
 #include <setjmp.h>
+#include <stdlib.h>
 #include <string.h>
 #include <gumbo.h>
 
@@ -251,6 +252,17 @@ raw_text(const GumboElement *e)
 	return NULL;
 }
 
+/* Is a picture so small that it shows nothing? */
+static bool
+is_pixel(const GumboElement *e)
+{
+	const char *width = attribute(e, "width");
+	const char *height = attribute(e, "height");
+
+	return (width != NULL && strspn(width, "012") == strlen(width) && atoi(width) <= 2) ||
+		(height != NULL && strspn(height, "012") == strlen(height) && atoi(height) <= 2);
+}
+
 /* What an element leads to or shows by its attributes; out is where its text goes */
 static void
 element_attributes(HtmlState *st, Frame *f, Out *out)
@@ -277,7 +289,14 @@ element_attributes(HtmlState *st, Frame *f, Out *out)
 				link_end(st);
 			}
 			break;
+		case GUMBO_TAG_INPUT:
+			value = attribute(e, "type");
+			if (value != NULL && g_ascii_strcasecmp(value, "password") == 0)
+				st->m->html_password_inputs++;
+			break;
 		case GUMBO_TAG_IMG:
+			if (out == &st->seen && !is_pixel(e))
+				st->m->html_images++;
 			if ((value = attribute(e, "alt")) != NULL && value[0] != '\0')
 			{
 				if (st->in_link && st->link_alt == NULL)
@@ -285,6 +304,8 @@ element_attributes(HtmlState *st, Frame *f, Out *out)
 				out->pending_space = true;
 				shown_add(st, out, false, value, strlen(value));
 				out->pending_space = true;
+				if (out == &st->seen)
+					st->m->alt_bytes += strlen(value);
 			}
 			break;
 		case GUMBO_TAG_BASE:
@@ -324,7 +345,10 @@ begin_element(HtmlState *st, Frame *f)
 			link_css(st, css);
 		}
 		if (e->tag == GUMBO_TAG_SCRIPT)
+		{
 			note_attributes(st, e);
+			st->m->html_scripts++;
+		}
 		return false;
 	}
 	if (e->attributes.length > 0 || st->sheets.rules != NULL)
@@ -332,6 +356,8 @@ begin_element(HtmlState *st, Frame *f)
 	shown_break(st, brk, &f->style);
 	if (e->tag == GUMBO_TAG_PRE)
 		f->pre = true;
+	else if (e->tag == GUMBO_TAG_FORM)
+		st->m->html_forms++;
 	if (e->attributes.length > 0)
 		element_attributes(st, f, style_hides(&f->style) ? &st->hidden : &st->seen);
 	return true;

@@ -243,6 +243,45 @@ parse_link_columns(Message *m, json_object *o)
 	}
 }
 
+static bool
+flag_field(json_object *o, const char *name)
+{
+	json_object *v = field(o, name);
+
+	return json_object_is_type(v, json_type_boolean) && json_object_get_boolean(v);
+}
+
+/* {"name": …, "type": …, "size": …, and what was found in it} */
+static void
+parse_attachment(Message *m, json_object *o)
+{
+	Attachment	a = {.size = -1};
+	json_object *size = field(o, "size");
+	char	   *name = string_field(m, o, "name");
+	char	   *type = string_field(m, o, "type");
+	char	   *sha256 = string_field(m, o, "sha256");
+	char	   *detected = string_field(m, o, "detected");
+
+	a.name = name;
+	a.type = type;
+	a.sha256 = sha256;
+	a.detected = detected;
+	if (json_object_is_type(size, json_type_int))
+		a.size = json_object_get_int64(size);
+	a.archive = flag_field(o, "archive");
+	a.encrypted = flag_field(o, "encrypted");
+	a.macros = flag_field(o, "macros");
+	a.disguised = flag_field(o, "disguised");
+	a.entries = g_ptr_array_new_with_free_func(g_free);
+	each_item(m, o, "entries", take_item, a.entries);
+	message_add_attachment(m, &a);
+	g_ptr_array_free(a.entries, TRUE);
+	g_free(name);
+	g_free(type);
+	g_free(sha256);
+	g_free(detected);
+}
+
 static void
 parse_attachments(Message *m, json_object *o)
 {
@@ -259,24 +298,12 @@ parse_attachments(Message *m, json_object *o)
 	n = json_object_array_length(v);
 	for (size_t i = 0; i < n; i++)
 	{
-		json_object *a = json_object_array_get_idx(v, i);
-		json_object *size;
-		char	   *name;
-		char	   *type;
+		json_object *o = json_object_array_get_idx(v, i);
 
-		if (!json_object_is_type(a, json_type_object))
-		{
+		if (json_object_is_type(o, json_type_object))
+			parse_attachment(m, o);
+		else
 			ADD_DEFECT(m, DEFECT_BAD_FIELD);
-			continue;
-		}
-		name = string_field(m, a, "name");
-		type = string_field(m, a, "type");
-		size = field(a, "size");
-		message_add_attachment(m, name, type,
-							   json_object_is_type(size, json_type_int) ?
-							   json_object_get_int64(size) : -1);
-		g_free(name);
-		g_free(type);
 	}
 }
 
