@@ -39,6 +39,7 @@
 #define MAX_BOUNDARY_LINES		50000	/* that GMime gets to see */
 #define MAX_PART_HEADERS		200000	/* in all parts together */
 #define MAX_PARAMETERS			200 /* of one Content-* header */
+#define MAX_COLUMNS				100 /* of --column */
 #define HEADER_OVERHEAD			64	/* what a header costs beside its bytes */
 
 /*
@@ -95,6 +96,8 @@ typedef struct RawMessage
 	bool		is_json;
 	size_t		used;			/* of data, where it is JSON */
 	uint32_t	defects;		/* bits by Defect */
+	const GString *keys;		/* of the row that it is read from again */
+	int			num_keys;
 } RawMessage;
 
 /* One attachment; strings are the caller's */
@@ -166,6 +169,10 @@ typedef struct Message
 	int32_t		html_password_inputs;
 	int32_t		html_scripts;
 
+	char	   *own[MAX_COLUMNS];	/* fields of JSON for --column=NAME */
+	const GString *keys;		/* of a row that is written again, for COPY */
+	int			num_keys;
+
 	/* private: what has been seen, to keep lists free of duplicates */
 	GHashTable *seen_urls;
 	GHashTable *seen_recipients;
@@ -195,7 +202,6 @@ typedef struct TrustedNet
 } TrustedNet;
 
 #define MAX_TRUSTED		256
-#define MAX_COLUMNS		100
 #define MAX_AUTHSERV_IDS	100
 
 typedef struct Options
@@ -217,12 +223,13 @@ typedef struct Options
 	bool		dry_run;
 	bool		unwrap;
 	bool		qr;
+	bool		reparse;
 	bool		keep_html;
 	bool		keep_raw;
 	int			progress;		/* -1 when stderr is a terminal */
 	bool		quiet;
 	int			verbose;
-	const char *columns[MAX_COLUMNS];	/* name=value */
+	const char *columns[MAX_COLUMNS];	/* name=value, or the name of a field */
 	int			num_columns;
 	TrustedNet	trusted[MAX_TRUSTED];
 	int			num_trusted;
@@ -302,6 +309,9 @@ extern void find_urls(Message *m, const char *s, size_t len);
 extern void mail_parse(Message *m, RawMessage *raw);
 extern void jsonl_parse(Message *m, RawMessage *raw);
 extern void html_to_text(Message *m, GString *html, GString *text);
+
+/* reparse.c */
+extern void reparse_read(DeliverFn deliver);
 
 /* copy.c */
 typedef struct CopyStats

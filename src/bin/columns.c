@@ -233,6 +233,10 @@ columns_type(int k)
 bool
 columns_wanted(int k)
 {
+	/* what is read again is not written again, nor where it came from */
+	if (options.reparse)
+		return strcmp(columns_name(k), "raw") != 0 && strcmp(columns_name(k), "source") != 0 &&
+			strcmp(columns_name(k), "mailbox") != 0;
 	if (strcmp(columns_name(k), "html") == 0)
 		return options.keep_html;
 	if (strcmp(columns_name(k), "raw") == 0)
@@ -244,6 +248,12 @@ int
 columns_targets(void)
 {
 	return targets->len;
+}
+
+const char *
+columns_target_name(int t)
+{
+	return columns_name(g_array_index(targets, Target, t).known);
 }
 
 /* Is that type of a column one for values of that kind?  Sets what is expected */
@@ -300,6 +310,8 @@ is_type_of_kind(Kind kind, const char *type, const char *element, const char **e
 static void
 check_kept(const char *table)
 {
+	if (options.reparse)
+		return;
 	for (int k = 0; k < columns_known(); k++)
 	{
 		bool		found = false;
@@ -315,7 +327,8 @@ check_kept(const char *table)
 /*
  * Which of our columns the table has, into targets and the list of their names.
  * The result has a row for each of its columns: name, type, type of elements,
- * that one's name, attgenerated, the type as one writes it.
+ * that one's name, attgenerated, the type as one writes it, whether it is of
+ * the primary key.
  */
 void
 columns_target(const PGresult *cols, const char *table, GString *list)
@@ -332,7 +345,8 @@ columns_target(const PGresult *cols, const char *table, GString *list)
 		const char *type;
 		Target		t = {.known = k};
 
-		if (i < 0 || !columns_wanted(k) || PQgetvalue(cols, i, 4)[0] != '\0')
+		if (i < 0 || !columns_wanted(k) || PQgetvalue(cols, i, 4)[0] != '\0' ||
+			(options.reparse && strcmp(PQgetvalue(cols, i, 6), "t") == 0))
 			continue;
 		type = PQgetvalue(cols, i, 1);
 		if (!is_type_of_kind(kind_of(k), type, PQgetvalue(cols, i, 3), &expected))

@@ -6,14 +6,8 @@
  * kept until the server has committed them: a batch that it refuses is sent
  * again in halves, down to the single row that it objects to.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <termios.h>
-#include <unistd.h>
-#include <libpq-fe.h>
 
 #include "columns.h"
 
@@ -35,60 +29,40 @@ typedef struct Batch
 	GArray	   *rows;
 } Batch;
 
-/* A column of the user's own, with its value in the type's binary form */
-static struct
+/* A value in its type's binary form */
+typedef struct OwnValue
 {
-	const char *name;
 	char	   *bytes;
 	int			len;			/* -1 is NULL */
+} OwnValue;
+
+/* A column of the user's own */
+static struct
+{
+	OwnValue	value;			/* of --column=NAME=VALUE */
+	char	   *cast;			/* SQL that makes one of text */
+	GHashTable *known;			/* of --column=NAME: text to OwnValue */
 }			own_columns[MAX_COLUMNS];
+
+/* Values of a column that are kept before all are forgotten */
+#define MAX_KNOWN_VALUES	10000
 
 static void probe(void);
 
 static PGconn *conn;
 static char *copy_command;
+static char *update_command;	/* what follows a COPY in its transaction, or
+								 * NULL */
 static Batch batches[2];
 static Batch *filling = &batches[0];
 static Batch *in_flight;		/* sent, result not read yet */
 
-/* ---- connection ---------------------------------------------------------- */
-
-/* Ask for a password on the terminal */
-static char *
-prompt_password(void)
-{
-	FILE	   *tty = fopen("/dev/tty", "r+");
-	struct termios old;
-	struct termios quiet;
-	char		buf[1024];
-	bool		got;
-
-	if (tty == NULL)
-		fatal("a password is needed, but there is no terminal to ask for it");
-	tcgetattr(fileno(tty), &old);
-	quiet = old;
-	quiet.c_lflag &= ~ECHO;
-	tcsetattr(fileno(tty), TCSAFLUSH, &quiet);
-	fputs("Password: ", tty);
-	fflush(tty);
-	got = fgets(buf, sizeof(buf), tty) != NULL;
-	tcsetattr(fileno(tty), TCSAFLUSH, &old);
-	fputc('\n', tty);
-	fclose(tty);
-	if (!got)
-		fatal("no password was given");
-	buf[strcspn(buf, "\r\n")] = '\0';
-	return g_strdup(buf);
-}
+/* ---- the table -------------------------------------------------------------- */
 
 static PGresult *
 query(const char *sql, int nparams, const char *const *params)
 {
-	PGresult   *res = PQexecParams(conn, sql, nparams, NULL, params, NULL, NULL, 0);
-
-	if (PQresultStatus(res) != PGRES_TUPLES_OK && PQresultStatus(res) != PGRES_COMMAND_OK)
-		fatal("%s", g_strchomp(g_strdup(PQresultErrorMessage(res))));
-	return res;
+	return server_query(conn, sql, nparams, params);
 }
 
 static void
@@ -140,20 +114,48 @@ create_table(void)
 }
 
 /*
- * The columns that --column fills.  The server turns each value into its
- * column's type, once: any type will do.
+ * A value in its column's type, which the server makes of text: any type will
+ * do.  NULL where it can't, with the reason on stderr, or in *error.
  */
+static OwnValue *
+make_own_value(PGconn *server, const char *cast, const char *text, char **error)
+{
+	PGresult   *res = PQexecParams(server, cast, 1, NULL, &text, NULL, NULL, 1);
+	OwnValue   *value = NULL;
+
+	if (PQresultStatus(res) == PGRES_TUPLES_OK)
+	{
+		value = g_new0(OwnValue, 1);
+		value->len = PQgetisnull(res, 0, 0) ? -1 : PQgetlength(res, 0, 0);
+		value->bytes = g_memdup2(PQgetvalue(res, 0, 0), MAX(value->len, 0));
+	}
+	else if (error != NULL)
+		*error = g_strchomp(g_strdup(PQresultErrorMessage(res)));
+	PQclear(res);
+	return value;
+}
+
+static void
+free_own_value(gpointer p)
+{
+	OwnValue   *value = p;
+
+	if (value != NULL)
+		g_free(value->bytes);
+	g_free(value);
+}
+
+/* The columns that --column fills: with one value, or with a field of JSON */
 static void
 find_own_columns(const char *oid, const char *table, GString *command)
 {
 	for (int i = 0; i < options.num_columns; i++)
 	{
 		const char *equals = strchr(options.columns[i], '=');
-		char	   *name = g_strndup(options.columns[i], equals - options.columns[i]);
+		char	   *name = equals != NULL ? g_strndup(options.columns[i], equals - options.columns[i]) :
+		g_strdup(options.columns[i]);
 		const char *params[] = {oid, name};
-		const char *value = equals + 1;
 		PGresult   *res;
-		char	   *sql;
 
 		for (int k = 0; k < columns_known(); k++)
 			if (strcmp(name, columns_name(k)) == 0 && columns_wanted(k))
@@ -164,18 +166,58 @@ find_own_columns(const char *oid, const char *table, GString *command)
 		if (PQntuples(res) != 1)
 			fatal("table %s has no column \"%s\" that can be filled", table, name);
 		g_string_append_printf(command, "%s%s", command->len > 0 ? ", " : "", PQgetvalue(res, 0, 0));
-		sql = g_strdup_printf("SELECT CAST($1::pg_catalog.text AS %s)", PQgetvalue(res, 0, 1));
+		own_columns[i].cast = g_strdup_printf("SELECT CAST($1::pg_catalog.text AS %s)", PQgetvalue(res, 0, 1));
 		PQclear(res);
-		res = PQexecParams(conn, sql, 1, NULL, &value, NULL, NULL, 1);
-		if (PQresultStatus(res) != PGRES_TUPLES_OK)
-			fatal("could not use the value of --column=%s: %s", name,
-				  g_strchomp(g_strdup(PQresultErrorMessage(res))));
-		own_columns[i].name = name;
-		own_columns[i].len = PQgetisnull(res, 0, 0) ? -1 : PQgetlength(res, 0, 0);
-		own_columns[i].bytes = g_memdup2(PQgetvalue(res, 0, 0), MAX(own_columns[i].len, 0));
-		PQclear(res);
-		g_free(sql);
+		if (equals != NULL)
+		{
+			char	   *error = NULL;
+			OwnValue   *value = make_own_value(conn, own_columns[i].cast, equals + 1, &error);
+
+			if (value == NULL)
+				fatal("could not use the value of --column=%s: %s", name, error);
+			own_columns[i].value = *value;
+			g_free(value);
+		}
+		else
+			own_columns[i].known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_own_value);
+		g_free(name);
 	}
+}
+
+/*
+ * The value of a column that a field of JSON fills.  The server is asked once
+ * for each text, over a connection of its own: the other one is at work.
+ */
+static const OwnValue *
+own_value(Message *m, int i)
+{
+	static const OwnValue null_value = {NULL, -1};
+	static PGconn *converter = NULL;
+	GHashTable *known = own_columns[i].known;
+	const char *text = m->own[i];
+	gpointer	found;
+
+	if (known == NULL)
+		return &own_columns[i].value;
+	if (text == NULL)
+		return &null_value;
+	if (!g_hash_table_lookup_extended(known, text, NULL, &found))
+	{
+		if (converter == NULL)
+			converter = server_connect();
+		if (g_hash_table_size(known) >= MAX_KNOWN_VALUES)
+			g_hash_table_remove_all(known);
+		found = make_own_value(converter, own_columns[i].cast, text, NULL);
+		if (found == NULL && PQstatus(converter) != CONNECTION_OK)
+			fatal_retry("%s", g_strchomp(g_strdup(PQerrorMessage(converter))));
+		g_hash_table_insert(known, g_strdup(text), found);
+	}
+	if (found == NULL)
+	{
+		ADD_DEFECT(m, DEFECT_BAD_FIELD);
+		return &null_value;
+	}
+	return found;
 }
 
 /* The table, and the COPY command for the columns that it has */
@@ -206,7 +248,9 @@ find_columns(void)
 	oid = PQgetvalue(res, 0, 0);
 	table = g_strdup(PQgetvalue(res, 0, 1));
 	cols = query("SELECT a.attname, b.typname, b.typelem, e.typname, a.attgenerated, "
-				 "pg_catalog.format_type(a.atttypid, a.atttypmod) "
+				 "pg_catalog.format_type(a.atttypid, a.atttypmod), "
+				 "EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = a.attrelid AND i.indisprimary "
+				 "AND a.attnum = ANY (i.indkey)) "
 				 "FROM pg_catalog.pg_attribute a "
 				 "JOIN pg_catalog.pg_type t ON t.oid = a.atttypid "
 				 "JOIN pg_catalog.pg_type b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END "
@@ -218,7 +262,10 @@ find_columns(void)
 	find_own_columns(oid, table, command);
 	if (columns_targets() == 0)
 		fatal("table %s has none of the columns that assay_load fills", table);
-	copy_command = g_strdup_printf("COPY %s (%s) FROM STDIN (FORMAT binary)", table, command->str);
+	if (options.reparse)
+		copy_command = reparse_prepare(conn, oid, table, &update_command);
+	else
+		copy_command = g_strdup_printf("COPY %s (%s) FROM STDIN (FORMAT binary)", table, command->str);
 	g_string_free(command, TRUE);
 	PQclear(res);
 	g_free(table);
@@ -227,39 +274,7 @@ find_columns(void)
 void
 copy_connect(void)
 {
-	const char *keywords[] = {"host", "port", "user", "password", "dbname",
-	"fallback_application_name", "client_encoding", NULL};
-	const char *values[] = {options.host, options.port, options.user, NULL, options.dbname,
-	progname, "UTF8", NULL};
-	char	   *password = NULL;
-
-	if (options.prompt_password > 0)
-		values[3] = password = prompt_password();
-	for (;;)
-	{
-		conn = PQconnectdbParams(keywords, values, 1);
-		if (conn == NULL)
-			fatal("out of memory");
-		if (PQstatus(conn) == CONNECTION_OK)
-			break;
-		if (PQconnectionNeedsPassword(conn) && password == NULL && options.prompt_password >= 0)
-		{
-			PQfinish(conn);
-			values[3] = password = prompt_password();
-			continue;
-		}
-		/* a wrong password stays wrong, an absent server may come back */
-		if (PQconnectionUsedPassword(conn) || PQconnectionNeedsPassword(conn) ||
-			strstr(PQerrorMessage(conn), "does not exist") != NULL ||
-			strstr(PQerrorMessage(conn), "no pg_hba.conf entry") != NULL)
-			fatal("%s", g_strchomp(g_strdup(PQerrorMessage(conn))));
-		fatal_retry("%s", g_strchomp(g_strdup(PQerrorMessage(conn))));
-	}
-	g_free(password);
-
-	if (g_strcmp0(PQparameterStatus(conn, "server_encoding"), "UTF8") != 0)
-		fatal("the database has encoding %s, but mail needs UTF8",
-			  PQparameterStatus(conn, "server_encoding"));
+	conn = server_connect();
 	if (options.create_table)
 		create_table();
 	find_columns();
@@ -282,15 +297,22 @@ send_rows(Batch *b, guint first, guint last)
 {
 	static const char header[] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0";
 	static const char trailer[] = "\377\377";
-	PGresult   *res = PQexec(conn, copy_command);
+	PGresult   *res;
 	Row		   *from;
 	Row		   *to;
 	const char *p;
 	size_t		left;
 	int			ok;
 
+	if (update_command != NULL)
+		PQclear(PQexec(conn, "BEGIN"));
+	res = PQexec(conn, copy_command);
 	if (PQresultStatus(res) != PGRES_COPY_IN)
+	{
+		if (update_command != NULL)
+			PQclear(PQexec(conn, "ROLLBACK"));
 		return res;
+	}
 	PQclear(res);
 	ok = PQputCopyData(conn, header, 19);
 	if (first < last)
@@ -314,6 +336,26 @@ send_rows(Batch *b, guint first, guint last)
 	if (ok == 1)
 		PQputCopyEnd(conn, NULL);
 	return NULL;
+}
+
+/* The UPDATE that follows a COPY, and the end of their transaction: NULL, or the error */
+static PGresult *
+update_rows(PGresult *bad)
+{
+	const char *const commands[] = {update_command, "COMMIT"};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(commands) && bad == NULL; i++)
+	{
+		bad = PQexec(conn, commands[i]);
+		if (PQresultStatus(bad) == PGRES_COMMAND_OK)
+		{
+			PQclear(bad);
+			bad = NULL;
+		}
+	}
+	if (bad != NULL)
+		PQclear(PQexec(conn, "ROLLBACK"));
+	return bad;
 }
 
 /* The result of a COPY: NULL when it was committed */
@@ -340,7 +382,7 @@ read_result(void)
 	}
 	if (bad == NULL && PQstatus(conn) != CONNECTION_OK)
 		bad = PQmakeEmptyPGresult(conn, PGRES_FATAL_ERROR);
-	return bad;
+	return update_command != NULL ? update_rows(bad) : bad;
 }
 
 /*
@@ -395,7 +437,9 @@ probe(void)
 {
 	PGresult   *error;
 
-	PQclear(query("BEGIN", 0, NULL));
+	/* an UPDATE brings its own transaction, and does nothing */
+	if (update_command == NULL)
+		PQclear(query("BEGIN", 0, NULL));
 	error = send_rows(filling, 0, 0);
 	if (error == NULL)
 		error = read_result();
@@ -411,7 +455,8 @@ probe(void)
 			fatal("%s", error_text(error));
 		PQclear(error);
 	}
-	PQclear(query("ROLLBACK", 0, NULL));
+	if (update_command == NULL)
+		PQclear(query("ROLLBACK", 0, NULL));
 }
 
 /* May the same statement go right next time? */
@@ -556,14 +601,21 @@ copy_add(Message *m)
 {
 	Row			row;
 
+	const OwnValue *own[MAX_COLUMNS];
+
+	/* these may be a defect, which is a column, too */
+	for (int i = 0; i < options.num_columns; i++)
+		own[i] = own_value(m, i);
 	row.start = filling->bytes->len;
-	put16(filling->bytes, columns_targets() + options.num_columns);
+	put16(filling->bytes, m->num_keys + columns_targets() + options.num_columns);
+	if (m->num_keys > 0)
+		g_byte_array_append(filling->bytes, (guint8 *) m->keys->str, m->keys->len);
 	columns_put(filling->bytes, m);
 	for (int i = 0; i < options.num_columns; i++)
 	{
-		put32(filling->bytes, own_columns[i].len);
-		if (own_columns[i].len > 0)
-			g_byte_array_append(filling->bytes, (guint8 *) own_columns[i].bytes, own_columns[i].len);
+		put32(filling->bytes, own[i]->len);
+		if (own[i]->len > 0)
+			g_byte_array_append(filling->bytes, (guint8 *) own[i]->bytes, own[i]->len);
 	}
 	row.len = filling->bytes->len - row.start;
 	row.source = g_strdup(m->source);

@@ -772,6 +772,19 @@ is_message_object(json_object *o)
 	return false;
 }
 
+/* Fields that --column names, for columns of the user's own */
+static void
+take_own_fields(Message *m, json_object *o)
+{
+	for (int i = 0; i < options.num_columns; i++)
+	{
+		json_object *v = strchr(options.columns[i], '=') == NULL ? field(o, options.columns[i]) : NULL;
+
+		if (v != NULL)
+			m->own[i] = clean_json_string(m, v);
+	}
+}
+
 /* Sets raw->used to where this object ends: another may follow on the line */
 void
 jsonl_parse(Message *m, RawMessage *raw)
@@ -789,6 +802,7 @@ jsonl_parse(Message *m, RawMessage *raw)
 	if (error == json_tokener_success && json_object_is_type(o, json_type_object))
 	{
 		raw->used = json_tokener_get_parse_end(tokener);
+		take_own_fields(m, o);
 		if (!parse_gmail_raw(m, o, raw))
 		{
 			m->defects |= raw->defects;

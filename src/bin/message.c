@@ -112,6 +112,10 @@ message_reset(Message *m)
 	reset_string(&m->in_reply_to);
 	reset_string(&m->list_id);
 	reset_string(&m->relay_ip);
+	for (int i = 0; i < MAX_COLUMNS; i++)
+		reset_string(&m->own[i]);
+	m->keys = NULL;
+	m->num_keys = 0;
 	/* the tables point into the arrays */
 	g_hash_table_remove_all(m->seen_urls);
 	g_hash_table_remove_all(m->seen_recipients);
