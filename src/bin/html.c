@@ -150,6 +150,25 @@ element_break(GumboTag tag)
 	}
 }
 
+/* A string of the tree as it stood in the source */
+static const char *
+whole(const HtmlState *st, const char *s)
+{
+	return st->runs != NULL ? html_expand(s, st->runs, arena_alloc, st->arena) : s;
+}
+
+/* All values of an element, before they are looked at */
+static void
+expand_attributes(const HtmlState *st, const GumboElement *e)
+{
+	for (unsigned i = 0; i < e->attributes.length; i++)
+	{
+		GumboAttribute *a = e->attributes.data[i];
+
+		a->value = whole(st, a->value);
+	}
+}
+
 /* The value of an element's attribute, or NULL */
 static const char *
 attribute(const GumboElement *e, const char *name)
@@ -240,14 +259,14 @@ note_attributes(HtmlState *st, const GumboElement *e)
 
 /* Text of the style sheet, script … in an element */
 static const char *
-raw_text(const GumboElement *e)
+raw_text(const HtmlState *st, const GumboElement *e)
 {
 	if (e->children.length == 1)
 	{
 		const GumboNode *child = e->children.data[0];
 
 		if (child->type == GUMBO_NODE_TEXT)
-			return child->v.text.text;
+			return whole(st, child->v.text.text);
 	}
 	return NULL;
 }
@@ -295,7 +314,7 @@ element_attributes(HtmlState *st, Frame *f, Out *out)
 				st->m->html_password_inputs++;
 			break;
 		case GUMBO_TAG_IMG:
-			if (out == &st->seen && !is_pixel(e))
+			if (out == &st->seen && attribute(e, "src") != NULL && !is_pixel(e))
 				st->m->html_images++;
 			if ((value = attribute(e, "alt")) != NULL && value[0] != '\0')
 			{
@@ -335,9 +354,11 @@ begin_element(HtmlState *st, Frame *f)
 	const GumboElement *e = &f->node->v.element;
 	Break		brk = element_break(e->tag);
 
+	if (st->runs != NULL)
+		expand_attributes(st, e);
 	if (brk == BREAK_SKIP)
 	{
-		const char *css = e->tag == GUMBO_TAG_STYLE ? raw_text(e) : NULL;
+		const char *css = e->tag == GUMBO_TAG_STYLE ? raw_text(st, e) : NULL;
 
 		if (css != NULL)
 		{
@@ -378,7 +399,10 @@ leaf(HtmlState *st, Arena *arena, const GumboNode *node, const Frame *f)
 			parse_conditional(st, arena, s);
 	}
 	else
+	{
+		s = whole(st, s);
 		shown_add(st, style_hides(&f->style) ? &st->hidden : &st->seen, f->pre, s, strlen(s));
+	}
 }
 
 /* Down and up the tree; without recursion, since it may be deep */
@@ -435,6 +459,7 @@ parse_document(HtmlState *st, Arena *arena, const char *s, size_t len)
 	gumbo.deallocator = arena_free;
 	gumbo.userdata = arena;
 	gumbo.max_errors = 0;
+	st->arena = arena;
 	if (setjmp(arena->full) != 0)
 		return false;
 	output = gumbo_parse_with_options(&gumbo, s, len);
@@ -612,6 +637,24 @@ check_text(Message *m, GString *text)
 	g_string_free(clean, TRUE);
 }
 
+/* Parse and walk a document, shrunk where that can be */
+static bool
+parse_source(HtmlState *st, Arena *arena, const GString *source)
+{
+	static GString *small = NULL;
+	static GArray *runs = NULL;
+
+	if (small == NULL)
+	{
+		small = g_string_new(NULL);
+		runs = g_array_new(FALSE, FALSE, sizeof(HtmlRun));
+	}
+	if (!html_shrink(source->str, source->len, small, runs))
+		return parse_document(st, arena, source->str, source->len);
+	st->runs = runs;
+	return parse_document(st, arena, small->str, small->len);
+}
+
 /* Append the text of an HTML document, clean UTF-8; links go to the message */
 void
 html_to_text(Message *m, GString *source, GString *text)
@@ -630,7 +673,7 @@ html_to_text(Message *m, GString *source, GString *text)
 	st.link_text = g_string_new(NULL);
 
 	if (tags_cost_too_much(source->str, source->len) ||
-		!parse_document(&st, &arena, source->str, source->len))
+		!parse_source(&st, &arena, source))
 	{
 		ADD_DEFECT(m, DEFECT_BROKEN_HTML);
 		strip_tags(&st, &arena, source->str, source->len);

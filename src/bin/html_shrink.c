@@ -1,0 +1,533 @@
+/*
+ * html_shrink.c
+ *	  A document with less for the parser to look at.
+ *
+ * libgumbo takes some 25 ns for each byte, most of it for bytes that mean
+ * nothing to it: text, addresses, styles.  Here each run of these becomes a
+ * short mark, which html.c turns back into what it stands for wherever it
+ * meets one in the tree; attributes that nothing here asks for, scripts and
+ * plain comments are left out.  What is kept makes the same tree.
+ *
+ * That holds as long as tags are told from text as the parser does it: this
+ * follows the tokenizer of the HTML standard.  Where the parser changes how it
+ * reads by what it has built (foreign content, <select>, <frameset>), there is
+ * nothing to be saved, and the document stays as it is.
+ */
+#include <string.h>
+
+#include "html.h"
+
+/* Marks stand around a number; a document with one of them stays as it is */
+#define MARK_OPEN		"\xEF\xA3\xBE"	/* U+F8FE */
+#define MARK_CLOSE		"\xEF\xA3\xBF"	/* U+F8FF */
+#define MARK_BYTES		3
+
+/* Shortest run that is worth a mark */
+#define LEAST_RUN		24
+
+/* Attributes that are wanted, and may come each once */
+#define MAX_NAMES		32
+
+/* How the text of an element is read */
+typedef enum Content
+{
+	CONTENT_USUAL,
+	CONTENT_KEPT,				/* no tags in it, taken as it is */
+	CONTENT_STYLE,				/* no tags in it, and one mark */
+	CONTENT_SCRIPT,				/* left out */
+	CONTENT_UNKNOWN				/* the document can't be shrunk */
+} Content;
+
+typedef struct Scan
+{
+	const char *p;
+	const char *end;
+	GString    *out;
+	GArray	   *runs;			/* of HtmlRun */
+	bool		keeps_space;	/* <pre> was met */
+	/* attributes of the tag at hand, of which a second one doesn't count */
+	int			num_names;
+	struct
+	{
+		const char *s;
+		size_t		len;
+	}			names[MAX_NAMES];
+} Scan;
+
+static inline bool
+is_space(char c)
+{
+	return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f';
+}
+
+/* Is a name in lower case one of the words, each between blanks? */
+static bool
+is_among(const char *name, size_t len, const char *words)
+{
+	char		word[20];
+
+	if (len + 3 > sizeof(word))
+		return false;
+	word[0] = word[len + 1] = ' ';
+	for (size_t i = 0; i < len; i++)
+		word[i + 1] = g_ascii_tolower(name[i]);
+	word[len + 2] = '\0';
+	return strstr(words, word) != NULL;
+}
+
+/* ---- runs ---------------------------------------------------------------- */
+
+/* Bytes of which the parser need not know more than that they are there */
+static void
+add_run(Scan *scan, const char *s, size_t len)
+{
+	if (len < LEAST_RUN)
+		g_string_append_len(scan->out, s, len);
+	else
+	{
+		HtmlRun		run = {s, len};
+		char		digits[16];
+		size_t		n = sizeof(digits);
+
+		for (guint number = scan->runs->len; n == sizeof(digits) || number > 0; number /= 10)
+			digits[--n] = '0' + number % 10;
+		g_array_append_val(scan->runs, run);
+		g_string_append_len(scan->out, MARK_OPEN, MARK_BYTES);
+		g_string_append_len(scan->out, digits + n, sizeof(digits) - n);
+		g_string_append_len(scan->out, MARK_CLOSE, MARK_BYTES);
+	}
+}
+
+/* The end of a character reference, and of what decides how it is read */
+static const char *
+reference_end(const char *p, const char *end)
+{
+	p++;
+	while (p < end && (g_ascii_isalnum(*p) || *p == '#'))
+		p++;
+	return p < end && (unsigned char) *p < 0x80 ? p + 1 : p;
+}
+
+/* Are there control characters, which the parser takes for others? */
+static bool
+has_controls(const char *s, size_t len)
+{
+	const char *end = s + len;
+
+	while (s < end)
+	{
+		uint64_t	w;
+
+		if (end - s >= 8)
+		{
+			memcpy(&w, s, 8);
+			/* no byte below a blank: exact where none is beyond ASCII */
+			if (((w - UINT64_C(0x2020202020202020)) & ~w & UINT64_C(0x8080808080808080)) == 0)
+			{
+				s += 8;
+				continue;
+			}
+		}
+		for (const char *to = MIN(s + 8, end); s < to; s++)
+			if ((unsigned char) *s < 0x20 && !is_space(*s))
+				return true;
+	}
+	return false;
+}
+
+/* Text or a value, whose references the parser decodes */
+static void
+add_decoded(Scan *scan, const char *s, const char *end)
+{
+	while (s < end)
+	{
+		const char *p = memchr(s, '&', end - s);
+		const char *next;
+
+		if (p == NULL)
+			p = end;
+		add_run(scan, s, p - s);
+		if (p == end)
+			break;
+		next = reference_end(p, end);
+		/* what ends one may begin another */
+		if (next > p + 1 && next[-1] == '&')
+			next--;
+		g_string_append_len(scan->out, p, next - p);
+		s = next;
+	}
+}
+
+/* Text: white space at its beginning decides where it may stand */
+static void
+add_text(Scan *scan, const char *s, const char *end)
+{
+	const char *p = s;
+
+	while (p < end && is_space(*p))
+		p++;
+	if (scan->keeps_space)
+		g_string_append_len(scan->out, s, p - s);
+	else if (p > s)
+		g_string_append_c(scan->out, ' ');
+	add_decoded(scan, p, end);
+}
+
+/* ---- tags ---------------------------------------------------------------- */
+
+/* Attributes that html.c asks for, or the parser */
+static bool
+is_wanted(const char *name, size_t len)
+{
+	return is_among(name, len,
+					" href src style class id alt hidden type color bgcolor background text width height action formaction "
+					"poster data lowsrc dynsrc http-equiv content charset prompt name value ");
+}
+
+/* A formatting element, whose copies the parser counts: nothing of it may change */
+static bool
+is_formatting(const char *name, size_t len)
+{
+	return is_among(name, len, " b big code em font i nobr s small strike strong tt u ");
+}
+
+static Content
+content_of(const char *name, size_t len)
+{
+	if (is_among(name, len, " style "))
+		return CONTENT_STYLE;
+	if (is_among(name, len, " script "))
+		return CONTENT_SCRIPT;
+	if (is_among(name, len, " title textarea xmp iframe noembed noframes "))
+		return CONTENT_KEPT;
+	if (is_among(name, len, " svg math select frameset plaintext template noscript "))
+		return CONTENT_UNKNOWN;
+	return CONTENT_USUAL;
+}
+
+/* Is an attribute the first of its name, and wanted? */
+static bool
+is_taken(Scan *scan, const char *name, size_t len)
+{
+	if (!is_wanted(name, len))
+		return false;
+	for (int i = 0; i < scan->num_names; i++)
+		if (scan->names[i].len == len && g_ascii_strncasecmp(scan->names[i].s, name, len) == 0)
+			return false;
+	if (scan->num_names == MAX_NAMES)
+		return false;
+	scan->names[scan->num_names].s = name;
+	scan->names[scan->num_names++].len = len;
+	return true;
+}
+
+/* One attribute from its name on; false where the tag has no end */
+static bool
+take_attribute(Scan *scan, bool kept)
+{
+	const char *name = scan->p++;
+	size_t		name_len;
+	const char *value = NULL;
+	const char *value_end = NULL;
+	char		quote = '\0';
+
+	while (scan->p < scan->end && !is_space(*scan->p) && *scan->p != '/' && *scan->p != '>' && *scan->p != '=')
+		scan->p++;
+	name_len = scan->p - name;
+	while (scan->p < scan->end && is_space(*scan->p))
+		scan->p++;
+	if (scan->p < scan->end && *scan->p == '=')
+	{
+		scan->p++;
+		while (scan->p < scan->end && is_space(*scan->p))
+			scan->p++;
+		value = scan->p;
+		if (scan->p < scan->end && (*value == '"' || *value == '\''))
+		{
+			quote = *value++;
+			value_end = memchr(value, quote, scan->end - value);
+			if (value_end == NULL)
+				return false;
+			scan->p = value_end + 1;
+		}
+		else
+		{
+			while (scan->p < scan->end && !is_space(*scan->p) && *scan->p != '>')
+				scan->p++;
+			value_end = scan->p;
+		}
+	}
+	if (!kept || !is_taken(scan, name, name_len))
+		return true;
+	g_string_append_c(scan->out, ' ');
+	g_string_append_len(scan->out, name, name_len);
+	if (value != NULL)
+	{
+		/* what has no quotes needs none, whatever is in it */
+		g_string_append_c(scan->out, '=');
+		if (quote != '\0')
+			g_string_append_c(scan->out, quote);
+		add_decoded(scan, value, value_end);
+		if (quote != '\0')
+			g_string_append_c(scan->out, quote);
+		else if (value == value_end)
+			g_string_append(scan->out, "\"\"");
+	}
+	return true;
+}
+
+/* Over a tag's attributes up to its end; false where it has none */
+static bool
+take_attributes(Scan *scan, bool kept)
+{
+	bool		closed = false;
+
+	scan->num_names = 0;
+	while (scan->p < scan->end)
+	{
+		if (*scan->p == '>')
+		{
+			if (closed && kept)
+				g_string_append(scan->out, " /");
+			g_string_append_c(scan->out, '>');
+			scan->p++;
+			return true;
+		}
+		closed = *scan->p == '/';
+		if (is_space(*scan->p) || *scan->p == '/')
+			scan->p++;
+		else if (!take_attribute(scan, kept))
+			return false;
+	}
+	return false;
+}
+
+/* The end tag of an element without tags in it, or NULL */
+static const char *
+find_end_tag(const char *s, const char *end, const char *name, size_t len)
+{
+	while ((s = memchr(s, '<', end - s)) != NULL)
+	{
+		if ((size_t) (end - s) > len + 2 && s[1] == '/' && g_ascii_strncasecmp(s + 2, name, len) == 0 &&
+			(is_space(s[len + 2]) || s[len + 2] == '/' || s[len + 2] == '>'))
+			return s;
+		s++;
+	}
+	return NULL;
+}
+
+/* What is in an element without tags; false where that can't be told */
+static bool
+take_content(Scan *scan, Content content, const char *name, size_t len)
+{
+	const char *close = find_end_tag(scan->p, scan->end, name, len);
+
+	if (close == NULL)
+		return false;
+	if (content == CONTENT_STYLE)
+		add_run(scan, scan->p, close - scan->p);
+	else if (content == CONTENT_KEPT)
+		g_string_append_len(scan->out, scan->p, close - scan->p);
+	/* a script in a comment in a script has rules of its own */
+	else if (g_strstr_len(scan->p, close - scan->p, "<!--") != NULL)
+		return false;
+	scan->p = close;
+	return true;
+}
+
+/* A tag from its < on; false where the document can't be shrunk */
+static bool
+take_tag(Scan *scan)
+{
+	const char *start = scan->p;
+	bool		closing = start[1] == '/';
+	const char *name = start + (closing ? 2 : 1);
+	size_t		len;
+	gsize		out_len = scan->out->len;
+	Content		content;
+
+	scan->p = name;
+	while (scan->p < scan->end && !is_space(*scan->p) && *scan->p != '/' && *scan->p != '>')
+		scan->p++;
+	len = scan->p - name;
+	content = content_of(name, len);
+	if (content == CONTENT_UNKNOWN)
+		return false;
+	if (is_among(name, len, " pre listing textarea "))
+		scan->keeps_space = true;
+	g_string_append_len(scan->out, start, scan->p - start);
+	if (!take_attributes(scan, !closing))
+		return false;
+	if (!closing && is_formatting(name, len))
+	{
+		g_string_truncate(scan->out, out_len);
+		g_string_append_len(scan->out, start, scan->p - start);
+	}
+	return closing || content == CONTENT_USUAL || take_content(scan, content, name, len);
+}
+
+/* The end of a comment, of which < and ! are read; NULL for none */
+static const char *
+comment_end(const char *s, const char *end)
+{
+	if (end - s > 0 && s[0] == '>')
+		return s + 1;
+	if (end - s > 1 && s[0] == '-' && s[1] == '>')
+		return s + 2;
+	for (; (s = memchr(s, '-', end - s)) != NULL; s++)
+	{
+		if (end - s > 2 && s[1] == '-' && s[2] == '>')
+			return s + 3;
+		if (end - s > 3 && s[1] == '-' && s[2] == '!' && s[3] == '>')
+			return s + 4;
+	}
+	return NULL;
+}
+
+/* <!-- … -->, <!…>, <?…>, </…>; false where it has no end */
+static bool
+take_comment(Scan *scan)
+{
+	const char *start = scan->p;
+	const char *s = start + 4;
+	const char *close;
+
+	if (scan->end - start >= 4 && memcmp(start, "<!--", 4) == 0)
+	{
+		close = comment_end(s, scan->end);
+		if (close == NULL)
+			return false;
+		while (s < close && is_space(*s))
+			s++;
+		if (close - s < 3 || memcmp(s, "[if", 3) != 0)
+		{
+			g_string_append(scan->out, "<!---->");
+			scan->p = close;
+			return true;
+		}
+	}
+	else
+	{
+		close = memchr(start, '>', scan->end - start);
+		if (close == NULL)
+			return false;
+		close++;
+	}
+	g_string_append_len(scan->out, start, close - start);
+	scan->p = close;
+	return true;
+}
+
+/*
+ * Shrink a document, which ends in a NUL, into out.  The runs point into it.  False where it has to
+ * be taken as it is.
+ */
+bool
+html_shrink(const char *s, size_t len, GString *out, GArray *runs)
+{
+	Scan		scan = {.p = s,.end = s + len,.out = out,.runs = runs};
+
+	g_string_truncate(out, 0);
+	g_array_set_size(runs, 0);
+	if (strstr(s, MARK_OPEN) != NULL || strstr(s, MARK_CLOSE) != NULL || has_controls(s, len))
+		return false;
+	while (scan.p < scan.end)
+	{
+		const char *from = scan.p;
+		const char *lt = memchr(from, '<', scan.end - from);
+
+		if (lt == NULL)
+			lt = scan.end;
+		add_text(&scan, from, lt);
+		scan.p = lt;
+		if (scan.end - lt < 2)
+		{
+			g_string_append_len(out, lt, scan.end - lt);
+			break;
+		}
+		if (g_ascii_isalpha(lt[1]) || (lt[1] == '/' && scan.end - lt > 2 && g_ascii_isalpha(lt[2])))
+		{
+			if (!take_tag(&scan))
+				return false;
+		}
+		else if (lt[1] == '!' || lt[1] == '?' || lt[1] == '/')
+		{
+			if (!take_comment(&scan))
+				return false;
+		}
+		else
+		{
+			/* a < that begins nothing is text, and so is what follows */
+			g_string_append_c(out, '<');
+			scan.p++;
+			if (is_space(*scan.p))
+				g_string_append_c(out, *scan.p++);
+		}
+	}
+	return true;
+}
+
+/* The run that a mark stands for, whose end is at *end, or NULL */
+static const HtmlRun *
+run_at(const char *s, const GArray *runs, const char **end)
+{
+	guint		number = 0;
+
+	for (s += MARK_BYTES; *s >= '0' && *s <= '9'; s++)
+		number = number * 10 + (*s - '0');
+	*end = s + MARK_BYTES;
+	return number < runs->len ? &g_array_index(runs, HtmlRun, number) : NULL;
+}
+
+/* Line ends as the parser makes them; returns the length */
+static size_t
+copy_run(char *to, const HtmlRun *run)
+{
+	size_t		n = 0;
+
+	if (memchr(run->s, '\r', run->len) == NULL)
+	{
+		memcpy(to, run->s, run->len);
+		return run->len;
+	}
+	for (size_t i = 0; i < run->len; i++)
+		if (run->s[i] != '\r')
+			to[n++] = run->s[i];
+		else if (i + 1 == run->len || run->s[i + 1] != '\n')
+			to[n++] = '\n';
+	return n;
+}
+
+/* A string of the tree with its marks turned back, in memory of that function */
+const char *
+html_expand(const char *s, const GArray *runs, void *(*alloc) (void *arg, size_t size), void *arg)
+{
+	const char *mark = strstr(s, MARK_OPEN);
+	size_t		size;
+	const char *end;
+	char	   *made;
+	char	   *to;
+
+	if (mark == NULL)
+		return s;
+	size = strlen(s) + 1;
+	for (const char *p = mark; p != NULL; p = strstr(end, MARK_OPEN))
+	{
+		const HtmlRun *run = run_at(p, runs, &end);
+
+		size += run != NULL ? run->len : 0;
+	}
+	made = to = alloc(arg, size);
+	for (; mark != NULL; mark = strstr(s, MARK_OPEN))
+	{
+		const HtmlRun *run = run_at(mark, runs, &end);
+
+		memcpy(to, s, mark - s);
+		to += mark - s;
+		if (run != NULL)
+			to += copy_run(to, run);
+		s = end;
+	}
+	strcpy(to, s);
+	return made;
+}
