@@ -45,7 +45,10 @@ typedef struct Scan
 	GString    *out;
 	GArray	   *runs;			/* of HtmlRun */
 	bool		keeps_space;	/* <pre> was met */
-	/* attributes of the tag at hand, of which a second one doesn't count */
+	/* the tag at hand */
+	const char *tag;
+	size_t		tag_len;
+	/* and its attributes, of which a second one doesn't count */
 	int			num_names;
 	struct
 	{
@@ -60,19 +63,30 @@ is_space(char c)
 	return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f';
 }
 
-/* Is a name in lower case one of the words, each between blanks? */
-static bool
-is_among(const char *name, size_t len, const char *words)
+/* A name of a tag or attribute, and what there is to know of it */
+typedef struct Word
 {
-	char		word[20];
+	const char *name;
+	unsigned char len;
+	unsigned char content;		/* of a tag */
+	bool		formatting;		/* an element whose copies the parser counts */
+	bool		keeps_space;
+	const char *only;			/* the element that has the attribute, or NULL
+								 * for any */
+} Word;
 
-	if (len + 3 > sizeof(word))
-		return false;
-	word[0] = word[len + 1] = ' ';
-	for (size_t i = 0; i < len; i++)
-		word[i + 1] = g_ascii_tolower(name[i]);
-	word[len + 2] = '\0';
-	return strstr(words, word) != NULL;
+#define NAME(s)			.name = s, .len = sizeof(s) - 1
+
+/* What is said of a name, or NULL where it isn't there */
+static const Word *
+find_word(const Word *words, size_t n, const char *name, size_t len)
+{
+	char		first = g_ascii_tolower(name[0]);
+
+	for (size_t i = 0; i < n; i++)
+		if (words[i].len == len && words[i].name[0] == first && g_ascii_strncasecmp(words[i].name, name, len) == 0)
+			return &words[i];
+	return NULL;
 }
 
 /* ---- runs ---------------------------------------------------------------- */
@@ -176,40 +190,41 @@ add_text(Scan *scan, const char *s, const char *end)
 /* ---- tags ---------------------------------------------------------------- */
 
 /* Attributes that html.c asks for, or the parser */
-static bool
-is_wanted(const char *name, size_t len)
-{
-	return is_among(name, len,
-					" href src style class id alt hidden type color bgcolor background text width height action formaction "
-					"poster data lowsrc dynsrc http-equiv content charset prompt name value ");
-}
+static const Word wanted[] = {
+	{NAME("style")}, {NAME("class")}, {NAME("href")}, {NAME("src")}, {NAME("id")},
+	{NAME("width"),.only = "img"}, {NAME("height"),.only = "img"}, {NAME("alt")},
+	{NAME("bgcolor")}, {NAME("background")}, {NAME("hidden")}, {NAME("color"),.only = "font"},
+	{NAME("text"),.only = "body"}, {NAME("type")}, {NAME("action")}, {NAME("formaction")},
+	{NAME("poster")}, {NAME("data")}, {NAME("lowsrc")}, {NAME("dynsrc")}, {NAME("http-equiv")},
+	{NAME("content"),.only = "meta"}, {NAME("prompt")},
+};
 
-/* A formatting element, whose copies the parser counts: nothing of it may change */
-static bool
-is_formatting(const char *name, size_t len)
-{
-	return is_among(name, len, " b big code em font i nobr s small strike strong tt u ");
-}
-
-static Content
-content_of(const char *name, size_t len)
-{
-	if (is_among(name, len, " style "))
-		return CONTENT_STYLE;
-	if (is_among(name, len, " script "))
-		return CONTENT_SCRIPT;
-	if (is_among(name, len, " title textarea xmp iframe noembed noframes "))
-		return CONTENT_KEPT;
-	if (is_among(name, len, " svg math select frameset plaintext template noscript "))
-		return CONTENT_UNKNOWN;
-	return CONTENT_USUAL;
-}
+/* Tags that are more than a name and attributes */
+static const Word tags[] = {
+	{NAME("style"),.content = CONTENT_STYLE}, {NAME("script"),.content = CONTENT_SCRIPT},
+	{NAME("title"),.content = CONTENT_KEPT}, {NAME("textarea"),.content = CONTENT_KEPT,.keeps_space = true},
+	{NAME("xmp"),.content = CONTENT_KEPT}, {NAME("iframe"),.content = CONTENT_KEPT},
+	{NAME("noembed"),.content = CONTENT_KEPT}, {NAME("noframes"),.content = CONTENT_KEPT},
+	{NAME("svg"),.content = CONTENT_UNKNOWN}, {NAME("math"),.content = CONTENT_UNKNOWN},
+	{NAME("select"),.content = CONTENT_UNKNOWN}, {NAME("frameset"),.content = CONTENT_UNKNOWN},
+	{NAME("plaintext"),.content = CONTENT_UNKNOWN}, {NAME("template"),.content = CONTENT_UNKNOWN},
+	{NAME("noscript"),.content = CONTENT_UNKNOWN}, {NAME("isindex"),.content = CONTENT_UNKNOWN},
+	{NAME("image"),.content = CONTENT_UNKNOWN},
+	{NAME("pre"),.keeps_space = true}, {NAME("listing"),.keeps_space = true},
+	{NAME("b"),.formatting = true}, {NAME("big"),.formatting = true}, {NAME("code"),.formatting = true},
+	{NAME("em"),.formatting = true}, {NAME("font"),.formatting = true}, {NAME("i"),.formatting = true},
+	{NAME("nobr"),.formatting = true}, {NAME("s"),.formatting = true}, {NAME("small"),.formatting = true},
+	{NAME("strike"),.formatting = true}, {NAME("strong"),.formatting = true}, {NAME("tt"),.formatting = true},
+	{NAME("u"),.formatting = true},
+};
 
 /* Is an attribute the first of its name, and wanted? */
 static bool
 is_taken(Scan *scan, const char *name, size_t len)
 {
-	if (!is_wanted(name, len))
+	const Word *word = find_word(wanted, G_N_ELEMENTS(wanted), name, len);
+
+	if (word == NULL || (word->only != NULL && !tag_is(scan->tag, scan->tag_len, word->only)))
 		return false;
 	for (int i = 0; i < scan->num_names; i++)
 		if (scan->names[i].len == len && g_ascii_strncasecmp(scan->names[i].s, name, len) == 0)
@@ -344,21 +359,25 @@ take_tag(Scan *scan)
 	const char *name = start + (closing ? 2 : 1);
 	size_t		len;
 	gsize		out_len = scan->out->len;
+	const Word *word;
 	Content		content;
 
 	scan->p = name;
 	while (scan->p < scan->end && !is_space(*scan->p) && *scan->p != '/' && *scan->p != '>')
 		scan->p++;
 	len = scan->p - name;
-	content = content_of(name, len);
+	scan->tag = name;
+	scan->tag_len = len;
+	word = find_word(tags, G_N_ELEMENTS(tags), name, len);
+	content = word != NULL ? word->content : CONTENT_USUAL;
 	if (content == CONTENT_UNKNOWN)
 		return false;
-	if (is_among(name, len, " pre listing textarea "))
+	if (word != NULL && word->keeps_space)
 		scan->keeps_space = true;
 	g_string_append_len(scan->out, start, scan->p - start);
 	if (!take_attributes(scan, !closing))
 		return false;
-	if (!closing && is_formatting(name, len))
+	if (!closing && word != NULL && word->formatting)
 	{
 		g_string_truncate(scan->out, out_len);
 		g_string_append_len(scan->out, start, scan->p - start);
