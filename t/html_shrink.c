@@ -15,7 +15,7 @@ static const char *const common[] = {
 	"<a href=\"https://www.example.com/a/long/path\?x=1&amp;y=2&copy=3\">", "</a>", "<b>", "</b>",
 	"<font color=\"#ffffff\" face=\"Arial, Helvetica\">", "</font>", "<table>", "<tr>",
 	"<td bgcolor=#000000 width=10>", "</td>", "</tr>", "</table>", "text ",
-	"a long run of text that is worth a mark, isn't it\? ", "&amp;", "&copy", "&notit;", "&#x41;", "&#8203;",
+	"a long run of text that is worth a mark, isn't it\? ", "&amp;", "&nbsp;", "&amp", "&nbsp", "&AMP;", "&amp;&amp;", "<style>.xxxxxxxxxxxxxxxxxxxxxx&amp;,.x{color:#fff}</style>", "&copy", "&notit;", "&#x41;", "&#8203;",
 	"\n", "   \n  ", "<!-- a comment -->", "<!-->", "<!--->",
 	"<!--[if mso]><a href=\"http://mso.example/very/long/path/for/it\">x</a><![endif]-->", "<![if !mso]>",
 	"<![endif]>", "<!doctype html>", "<\?xml version=\"1.0\"\?>", "</ x>", "</>", "<1", "< ",

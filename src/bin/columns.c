@@ -27,15 +27,15 @@ typedef enum Kind
 } Kind;
 
 /* The columns that we know.  The order is that of --create-table. */
-typedef struct Column
+typedef struct KnownColumn
 {
 	const char *name;
 	Kind		kind;
 	size_t		offset;
 	const char *comment;
-} Column;
+} KnownColumn;
 
-static const Column known_columns[] =
+static const KnownColumn known_columns[] =
 {
 	{"source", KIND_TEXT, offsetof(Message, source),
 	"File that the message came from, relative to the argument of assay_load; #N is its place in an mbox or JSON Lines file"},
@@ -98,7 +98,7 @@ static const Column known_columns[] =
 };
 
 /* Those that come behind the facts */
-static const Column last_columns[] =
+static const KnownColumn last_columns[] =
 {
 	{"image_only", KIND_BOOL, offsetof(Message, image_only),
 	"HTML with a picture and no text worth the name besides"},
@@ -173,7 +173,7 @@ fact_of(int k)
 }
 
 /* A column that is no fact */
-static const Column *
+static const KnownColumn *
 column_of(int k)
 {
 	return k < NUM_FIRST ? &known_columns[k] : &last_columns[k - NUM_FIRST - message_nfields];
@@ -556,7 +556,7 @@ put_fact(GByteArray *a, const Message *m, const Target *t, const FactField *fiel
 static void
 put_column(GByteArray *a, const Message *m, const Target *t)
 {
-	const Column *column = column_of(t->known);
+	const KnownColumn *column = column_of(t->known);
 	const void *field = (const char *) m + column->offset;
 
 	switch (column->kind)

@@ -35,6 +35,7 @@ typedef struct HtmlRun
 {
 	const char *s;
 	size_t		len;
+	bool		as_is;			/* & stands for itself */
 } HtmlRun;
 
 /* A tag as it stands in the source */

@@ -29,16 +29,16 @@
 #define MAX_NAMES		32
 
 /* How the text of an element is read */
-typedef enum Content
+typedef enum ShrinkContent
 {
 	CONTENT_USUAL,
 	CONTENT_KEPT,				/* no tags in it, taken as it is */
 	CONTENT_STYLE,				/* no tags in it, and one mark */
 	CONTENT_SCRIPT,				/* left out */
 	CONTENT_UNKNOWN				/* the document can't be shrunk */
-} Content;
+} ShrinkContent;
 
-typedef struct Scan
+typedef struct ShrinkScan
 {
 	const char *p;
 	const char *end;
@@ -55,7 +55,7 @@ typedef struct Scan
 		const char *s;
 		size_t		len;
 	}			names[MAX_NAMES];
-} Scan;
+} ShrinkScan;
 
 static inline bool
 is_space(char c)
@@ -64,7 +64,7 @@ is_space(char c)
 }
 
 /* A name of a tag or attribute, and what there is to know of it */
-typedef struct Word
+typedef struct ShrinkWord
 {
 	const char *name;
 	unsigned char len;
@@ -73,13 +73,13 @@ typedef struct Word
 	bool		keeps_space;
 	const char *only;			/* the element that has the attribute, or NULL
 								 * for any */
-} Word;
+} ShrinkWord;
 
 #define NAME(s)			.name = s, .len = sizeof(s) - 1
 
 /* What is said of a name, or NULL where it isn't there */
-static const Word *
-find_word(const Word *words, size_t n, const char *name, size_t len)
+static const ShrinkWord *
+find_word(const ShrinkWord *words, size_t n, const char *name, size_t len)
 {
 	char		first = g_ascii_tolower(name[0]);
 
@@ -93,13 +93,13 @@ find_word(const Word *words, size_t n, const char *name, size_t len)
 
 /* Bytes of which the parser need not know more than that they are there */
 static void
-add_run(Scan *scan, const char *s, size_t len)
+add_run(ShrinkScan *scan, const char *s, size_t len, bool as_is)
 {
 	if (len < LEAST_RUN)
 		g_string_append_len(scan->out, s, len);
 	else
 	{
-		HtmlRun		run = {s, len};
+		HtmlRun		run = {s, len, as_is};
 		char		digits[16];
 		size_t		n = sizeof(digits);
 
@@ -149,18 +149,45 @@ has_controls(const char *s, size_t len)
 	return false;
 }
 
-/* Text or a value, whose references the parser decodes */
-static void
-add_decoded(Scan *scan, const char *s, const char *end)
+/* References that are decoded here, being most of all; what they are is no longer than they */
+static size_t
+plain_reference(const char *p, const char *end, const char **is)
 {
+	if (end - p >= 5 && memcmp(p, "&amp;", 5) == 0)
+	{
+		*is = "&";
+		return 5;
+	}
+	if (end - p >= 6 && memcmp(p, "&nbsp;", 6) == 0)
+	{
+		*is = "\xC2\xA0";
+		return 6;
+	}
+	return 0;
+}
+
+/* Text or a value, whose other references the parser decodes */
+static void
+add_decoded(ShrinkScan *scan, const char *s, const char *end)
+{
+	const char *p = s;
+
 	while (s < end)
 	{
-		const char *p = memchr(s, '&', end - s);
+		const char *is;
 		const char *next;
+		size_t		n;
 
+		p = memchr(p, '&', end - p);
 		if (p == NULL)
 			p = end;
-		add_run(scan, s, p - s);
+		else if ((n = plain_reference(p, end, &is)) > 0)
+		{
+			p += n;
+			if (p < end)
+				continue;
+		}
+		add_run(scan, s, p - s, false);
 		if (p == end)
 			break;
 		next = reference_end(p, end);
@@ -168,13 +195,13 @@ add_decoded(Scan *scan, const char *s, const char *end)
 		if (next > p + 1 && next[-1] == '&')
 			next--;
 		g_string_append_len(scan->out, p, next - p);
-		s = next;
+		s = p = next;
 	}
 }
 
 /* Text: white space at its beginning decides where it may stand */
 static void
-add_text(Scan *scan, const char *s, const char *end)
+add_text(ShrinkScan *scan, const char *s, const char *end)
 {
 	const char *p = s;
 
@@ -190,7 +217,7 @@ add_text(Scan *scan, const char *s, const char *end)
 /* ---- tags ---------------------------------------------------------------- */
 
 /* Attributes that html.c asks for, or the parser */
-static const Word wanted[] = {
+static const ShrinkWord wanted[] = {
 	{NAME("style")}, {NAME("class")}, {NAME("href")}, {NAME("src")}, {NAME("id")},
 	{NAME("width"),.only = "img"}, {NAME("height"),.only = "img"}, {NAME("alt")},
 	{NAME("bgcolor")}, {NAME("background")}, {NAME("hidden")}, {NAME("color"),.only = "font"},
@@ -200,7 +227,7 @@ static const Word wanted[] = {
 };
 
 /* Tags that are more than a name and attributes */
-static const Word tags[] = {
+static const ShrinkWord tags[] = {
 	{NAME("style"),.content = CONTENT_STYLE}, {NAME("script"),.content = CONTENT_SCRIPT},
 	{NAME("title"),.content = CONTENT_KEPT}, {NAME("textarea"),.content = CONTENT_KEPT,.keeps_space = true},
 	{NAME("xmp"),.content = CONTENT_KEPT}, {NAME("iframe"),.content = CONTENT_KEPT},
@@ -220,9 +247,9 @@ static const Word tags[] = {
 
 /* Is an attribute the first of its name, and wanted? */
 static bool
-is_taken(Scan *scan, const char *name, size_t len)
+is_taken(ShrinkScan *scan, const char *name, size_t len)
 {
-	const Word *word = find_word(wanted, G_N_ELEMENTS(wanted), name, len);
+	const ShrinkWord *word = find_word(wanted, G_N_ELEMENTS(wanted), name, len);
 
 	if (word == NULL || (word->only != NULL && !tag_is(scan->tag, scan->tag_len, word->only)))
 		return false;
@@ -238,7 +265,7 @@ is_taken(Scan *scan, const char *name, size_t len)
 
 /* One attribute from its name on; false where the tag has no end */
 static bool
-take_attribute(Scan *scan, bool kept)
+take_attribute(ShrinkScan *scan, bool kept)
 {
 	const char *name = scan->p++;
 	size_t		name_len;
@@ -293,7 +320,7 @@ take_attribute(Scan *scan, bool kept)
 
 /* Over a tag's attributes up to its end; false where it has none */
 static bool
-take_attributes(Scan *scan, bool kept)
+take_attributes(ShrinkScan *scan, bool kept)
 {
 	bool		closed = false;
 
@@ -333,14 +360,14 @@ find_end_tag(const char *s, const char *end, const char *name, size_t len)
 
 /* What is in an element without tags; false where that can't be told */
 static bool
-take_content(Scan *scan, Content content, const char *name, size_t len)
+take_content(ShrinkScan *scan, ShrinkContent content, const char *name, size_t len)
 {
 	const char *close = find_end_tag(scan->p, scan->end, name, len);
 
 	if (close == NULL)
 		return false;
 	if (content == CONTENT_STYLE)
-		add_run(scan, scan->p, close - scan->p);
+		add_run(scan, scan->p, close - scan->p, true);
 	else if (content == CONTENT_KEPT)
 		g_string_append_len(scan->out, scan->p, close - scan->p);
 	/* a script in a comment in a script has rules of its own */
@@ -352,15 +379,15 @@ take_content(Scan *scan, Content content, const char *name, size_t len)
 
 /* A tag from its < on; false where the document can't be shrunk */
 static bool
-take_tag(Scan *scan)
+take_tag(ShrinkScan *scan)
 {
 	const char *start = scan->p;
 	bool		closing = start[1] == '/';
 	const char *name = start + (closing ? 2 : 1);
 	size_t		len;
 	gsize		out_len = scan->out->len;
-	const Word *word;
-	Content		content;
+	const ShrinkWord *word;
+	ShrinkContent content;
 
 	scan->p = name;
 	while (scan->p < scan->end && !is_space(*scan->p) && *scan->p != '/' && *scan->p != '>')
@@ -405,7 +432,7 @@ comment_end(const char *s, const char *end)
 
 /* <!-- … -->, <!…>, <?…>, </…>; false where it has no end */
 static bool
-take_comment(Scan *scan)
+take_comment(ShrinkScan *scan)
 {
 	const char *start = scan->p;
 	const char *s = start + 4;
@@ -444,7 +471,7 @@ take_comment(Scan *scan)
 bool
 html_shrink(const char *s, size_t len, GString *out, GArray *runs)
 {
-	Scan		scan = {.p = s,.end = s + len,.out = out,.runs = runs};
+	ShrinkScan	scan = {.p = s,.end = s + len,.out = out,.runs = runs};
 
 	g_string_truncate(out, 0);
 	g_array_set_size(runs, 0);
@@ -498,21 +525,30 @@ run_at(const char *s, const GArray *runs, const char **end)
 	return number < runs->len ? &g_array_index(runs, HtmlRun, number) : NULL;
 }
 
-/* Line ends as the parser makes them; returns the length */
+/* A run as the parser would have made it; returns the length */
 static size_t
 copy_run(char *to, const HtmlRun *run)
 {
+	const char *end = run->s + run->len;
+	const char *is;
 	size_t		n = 0;
+	size_t		skip;
 
-	if (memchr(run->s, '\r', run->len) == NULL)
+	if (memchr(run->s, '\r', run->len) == NULL && memchr(run->s, '&', run->len) == NULL)
 	{
 		memcpy(to, run->s, run->len);
 		return run->len;
 	}
-	for (size_t i = 0; i < run->len; i++)
-		if (run->s[i] != '\r')
-			to[n++] = run->s[i];
-		else if (i + 1 == run->len || run->s[i + 1] != '\n')
+	for (const char *p = run->s; p < end; p++)
+		if (*p == '&' && !run->as_is && (skip = plain_reference(p, end, &is)) > 0)
+		{
+			memcpy(to + n, is, strlen(is));
+			n += strlen(is);
+			p += skip - 1;
+		}
+		else if (*p != '\r')
+			to[n++] = *p;
+		else if (p + 1 == end || p[1] != '\n')
 			to[n++] = '\n';
 	return n;
 }
