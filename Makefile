@@ -60,7 +60,7 @@ REGRESS_OPTS = --load-extension=$(EXTENSION) --encoding=UTF8 --no-locale
 ISOLATION_OPTS = --load-extension=$(EXTENSION) --encoding=UTF8 --no-locale
 
 PKGS_SERVER = libhs json-c libpsl icu-i18n icu-uc
-PKGS_CLIENT = gmime-3.0 gumbo json-c libpsl zlib
+PKGS_CLIENT = gmime-3.0 gumbo json-c libpsl icu-uc zlib
 
 # Contraction into fused multiply-add would change scores in the last bit.
 # Only what SQL calls is seen from outside, which 15 doesn't do by itself.
@@ -108,18 +108,27 @@ uninstall: uninstall-client
 uninstall-client:
 	$(if $(SCRIPTS_built),rm -f '$(DESTDIR)$(bindir)/$(notdir $(SCRIPTS_built))')
 
-# What it shares with the server: plain C, which needs no library
-PROGRAM_SHARED = src/text/received_facts.o
-PROGRAM_CFLAGS = -Iinclude $(shell pkg-config --cflags $(PKGS_CLIENT) 2>/dev/null) -I$(shell $(PG_CONFIG) --includedir)
+# What is used where it is there; assay_load --version tells
+OPTIONAL = LIBARCHIVE=libarchive LIBMAGIC=libmagic ZBAR=zbar,gdk-pixbuf-2.0
+comma = ,
+FOUND = $(foreach o,$(OPTIONAL),$(shell pkg-config --exists $(subst $(comma), ,$(lastword $(subst =, ,$(o)))) && echo $(o)))
+PKGS_FOUND = $(subst $(comma), ,$(foreach o,$(FOUND),$(lastword $(subst =, ,$(o)))))
+
+# What it shares with the server: plain C
+PROGRAM_SHARED = $(addprefix src/text/,auth_facts.o message_facts.o organization.o received_facts.o \
+	text_facts.o unicode.o url_facts.o url_summary.o)
+PROGRAM_CFLAGS = $(foreach o,$(FOUND),-DHAVE_$(firstword $(subst =, ,$(o)))) \
+	-Iinclude $(shell pkg-config --cflags $(PKGS_CLIENT) $(PKGS_FOUND) 2>/dev/null) -I$(shell $(PG_CONFIG) --includedir)
 PROGRAM_OBJS = $(PROGRAM_SRC:.c=.o)
 # GMime 3.2.15 gave one of its functions another argument.
 GMIME_HEADER = $(shell pkg-config --variable=includedir gmime-3.0 2>/dev/null)/gmime-3.0/gmime/gmime-parser-options.h
 PROGRAM_CFLAGS += $(shell grep -qs 'user_data, GDestroyNotify' $(GMIME_HEADER) && echo -DGMIME_WARNING_NOTIFY)
-src/bin/%.o: src/bin/%.c $(wildcard src/bin/*.h) include/facts.h pg_assay.control Makefile
+src/bin/%.o: src/bin/%.c $(wildcard src/bin/*.h) $(INCLUDED) pg_assay.control Makefile
 	$(CC) $(filter-out -fPIC,$(CFLAGS)) $(PROGRAM_CFLAGS) -DASSAY_VERSION='"$(EXTVERSION)"' -c -o $@ $<
 src/bin/assay_load: $(PROGRAM_OBJS) $(PROGRAM_SHARED)
 	$(CC) $(CFLAGS) -o $@ $^ $(LDFLAGS) -L$(shell $(PG_CONFIG) --libdir) -lpq \
-		$(shell pkg-config --libs $(PKGS_CLIENT))
+		$(shell pkg-config --libs $(PKGS_CLIENT) $(PKGS_FOUND)) -lm
+	@$(foreach o,$(filter-out $(FOUND),$(OPTIONAL)),echo 'assay_load is built without $(subst $(comma), and ,$(lastword $(subst =, ,$(o))))';)
 
 else
 # Nothing to build with yet: `make test` and `make demo` install it.

@@ -58,6 +58,8 @@ def main():
             messages += [m.as_bytes() for m in mailbox.mbox(path)]
         elif raw:
             messages.append(raw)
+    version = subprocess.run([program, "--version"], capture_output=True, text=True).stdout
+    options = ["--unwrap", "--authserv-id=mx.example.org", "--authserv-id="] + (["--qr"] if "+qr" in version else [])
     small = [m for m in messages if len(m) < 60000]
     end = time.time() + seconds
     rounds = tried = bad = 0
@@ -66,7 +68,7 @@ def main():
         for i in range(100):
             with open(f"{folder}/{i:03}.eml", "wb") as f:
                 f.write(mutate(rng, rng.choice(small), small))
-        run = subprocess.run([program, "-n", "-q", "--unwrap", "--format=eml", folder], capture_output=True, timeout=300,
+        run = subprocess.run([program, "-n", "-q", *options, "--format=eml", folder], capture_output=True, timeout=300,
                              env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"))
         rounds += 1
         tried += 100

@@ -45,6 +45,7 @@ extern void FillDecision(DecisionTable *t, Datum *values, bool *nulls, int revis
 						 const PolicyDecision *decision);
 extern bool KeyIsShort(DecisionTable *t, const Datum *values, const bool *nulls);
 extern char *KeyText(DecisionTable *t, const Datum *values, const bool *nulls);
+extern bool IsUniqueBy(Relation rel, List *key);
 extern bool BringsUniqueKeys(DecisionTable *t, Relation messages);
 
 #endif							/* ASSAY_DECISION_TABLE_H */

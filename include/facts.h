@@ -218,10 +218,92 @@ typedef struct UrlParts
 	bool		odd;			/* the host is written so as to hide it */
 	bool		has_address;	/* an e-mail address behind the host */
 	bool		has_url;		/* another URL behind it */
+	bool		is_base64;		/* that one is in Base64 */
+	FactSpan	behind;			/* path, query and fragment, where it has a
+								 * host */
+	FactSpan	nested;			/* from the other URL on */
 } UrlParts;
 
 /* url_facts.c */
 extern void UrlParse(const char *url, size_t len, UrlParts *parts);
 extern bool UrlShown(const char *text, size_t len, bool (*is_suffix) (const char *), UrlParts *parts);
+extern bool UrlNested(const UrlParts *outer, UrlParts *inner);
+
+/* What makes room, which is never given back here, and looks for an interrupt */
+typedef struct FactRoom
+{
+	void	   *(*alloc) (size_t size);
+	void		(*check) (void);
+} FactRoom;
+
+/* Distinct strings in the order in which they came */
+typedef struct StringSet
+{
+	int			n;
+	int			max;			/* as many may come */
+	uint32_t	mask;			/* of slots, of which there are twice as many
+								 * as strings at least */
+	const char **strings;
+	int		   *slots;			/* indexes + 1 by hash */
+} StringSet;
+
+/* Counts of URLs and links */
+typedef struct UrlCounts
+{
+	int32_t		urls;
+	int32_t		foreign;		/* domains that aren't the sender's */
+	int32_t		of_sender;
+	int32_t		ip;
+	int32_t		punycode;
+	int32_t		userinfo;
+	int32_t		port;
+	int32_t		odd;
+	int32_t		insecure;
+	int32_t		email;
+	int32_t		recipient;		/* a recipient's address behind the host */
+	int32_t		nested;
+	int32_t		redirects;		/* nested ones of another organization */
+	int32_t		longest;		/* characters */
+	int32_t		longest_host;
+	int32_t		labels;
+	int32_t		links;
+	int32_t		mismatches;
+	int32_t		url_texts;
+	int32_t		empty_texts;
+	int32_t		mailto;
+	int32_t		phone;
+	int32_t		script;
+} UrlCounts;
+
+/* Ways to write the addresses of recipients into a URL */
+typedef struct AddressForm
+{
+	FactSpan	bytes;
+	bool		coded;			/* Base64 or hexadecimal: just so */
+} AddressForm;
+
+typedef struct AddressForms
+{
+	int			n;
+	AddressForm *forms;
+} AddressForms;
+
+typedef struct UrlSummary
+{
+	const FactRoom *room;
+	UrlCounts	counts;
+	StringSet	hosts;
+	StringSet	domains;
+	StringSet	redirects;		/* domains that nested URLs lead to */
+	const char **domain_of;		/* of each host, or NULL */
+	const char *sender;			/* its organization, or NULL */
+	AddressForms recipients;
+} UrlSummary;
+
+/* url_summary.c; a span without data is NULL */
+extern void UrlSummaryBegin(UrlSummary *s, const FactRoom *room, int max, const char *sender,
+							const FactSpan *recipients, int nrecipients);
+extern void UrlSummaryAdd(UrlSummary *s, const FactSpan *urls, int n);
+extern void UrlSummaryLinks(UrlSummary *s, const FactSpan *hrefs, int nhrefs, const FactSpan *texts, int ntexts);
 
 #endif							/* ASSAY_FACTS_H */

@@ -12,7 +12,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw($node load write_file fresh_folder rows load_one has_defects);
+our @EXPORT = qw($node load write_file fresh_folder rows load_one has_defects same_facts);
 our $node;
 
 my $folders = 0;
@@ -92,6 +92,27 @@ sub has_defects
 	my $name = pop @expected;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	return is("@{ $row->{defects} }", join(' ', @expected), $name);
+}
+
+# Are the facts in the table message those that the server finds in its other columns?
+sub same_facts
+{
+	my ($ids, $trusted) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	$ids //= '{}';
+	$trusted //= '{}';
+	my @facts = rows(q{SELECT attname FROM pg_attribute WHERE attrelid = 'assay.message_facts'::regclass ORDER BY attnum});
+	my $unlike = join ' UNION ALL ', map {
+		"(SELECT '$_' AS fact, (b.m).source, (b.m).$_\::text AS loader, (b.f).$_\::text AS server "
+		  . "FROM both_facts b WHERE (b.m).$_ IS DISTINCT FROM (b.f).$_ LIMIT 3)"
+	} map { $_->{attname} } @facts;
+	$node->safe_psql('postgres', qq{DROP TABLE IF EXISTS both_facts; CREATE TABLE both_facts AS
+		SELECT m, assay.message_facts(headers, from_addr, from_name, reply_to, return_path, message_id, recipients,
+			subject, body_text, urls, link_hrefs, link_texts, '$ids', '$trusted') AS f FROM message m});
+	my @different = rows($unlike);
+	cmp_ok(scalar @facts, '>', 140, 'there are facts');
+	is(scalar @different, 0, 'the loader and the server find the same facts') or diag(explain(\@different));
+	return;
 }
 
 1;

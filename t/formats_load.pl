@@ -169,8 +169,7 @@ utime 1049522828, 1049522828, $file;
 ($err, @rows) = table_of(0, $file);
 is(sources(@rows), join(' ', map { "mail.jsonl#$_" } 1, 3 .. 10), 'JSON Lines: sources');
 my %first = %{ $rows[0] };
-delete $first{id};
-is_deeply(\%first, {
+my %expected = (
 	source => 'mail.jsonl#1', mailbox => 'm', message_id => 'i@x',
 	received_at => '2002-08-22T12:36:25.5+00:00', sent_at => '2002-08-22T12:36:23+00:00',
 	from_addr => 'a@b.example', from_name => 'Ä', from_domain => 'b.example', reply_to => 'r@b.example',
@@ -179,8 +178,9 @@ is_deeply(\%first, {
 	link_hrefs => ['http://u.example/'], attachments => [ { name => 'n', type => 'a/b', size => 3 } ],
 	in_reply_to => 'z@x', reference_ids => [ 'y@x', 'z@x' ], list_id => 'l.example',
 	auth_results => ['Received-SPF: pass'], dkim_domains => ['b.example'], relay_ip => '192.0.2.1',
-	headers => undef, size_bytes => 2, defects => [], hidden_text => 'h', hidden_share => 1 / 3 },
-	'JSON Lines: every field') or diag(explain(\%first));
+	headers => undef, size_bytes => 2, defects => [], hidden_text => 'h', hidden_share => 1 / 3);
+# what else there is are facts (t/facts_load.pl)
+is_deeply({ map { $_ => $first{$_} } keys %expected }, \%expected, 'JSON Lines: every field') or diag(explain(\%first));
 has_defects($rows[1], qw(no_received nul_byte bad_field), 'JSON Lines: wrong types');
 is($rows[1]{subject}, "nul  lone \x{FFFD} x", 'JSON Lines: NUL and a lone surrogate');
 is($rows[1]{sent_at}, '2002-08-22T12:36:23+00:00', 'JSON Lines: a date in the style of mail');

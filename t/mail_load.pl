@@ -99,6 +99,8 @@ my %expected = (
 	relay_ip => '2001:db8::25',
 	size_bytes => length($whole),
 	defects => []);
+# what their bytes are is t/attachments_load.pl's
+delete @$_{qw(sha256 detected)} foreach @{ $row->{attachments} };
 foreach my $column (sort keys %expected)
 {
 	is_deeply($row->{$column}, $expected{$column}, "column $column")

@@ -121,4 +121,8 @@ for my $i (0 .. $#table)
 	}
 }
 
+# The server's functions find the same facts in the columns that the loader found in the message.
+$node->safe_psql('postgres', 'CREATE EXTENSION pg_assay');
+same_facts();
+
 done_testing();

@@ -132,7 +132,7 @@ is_deeply([ rows('SELECT * FROM own') ],
 	[ { subject => 'outer', tenant_id => 42, Tag => [ 'a', 'b' ], at => '2024-03-05', label => { k => 1 } } ], '--column: values');
 foreach ([ 'tenant_id=x', qr/could not use the value of --column=tenant_id.*invalid input syntax/s ],
 	[ 'nothing=1', qr/has no column "nothing" that can be filled/ ], [ 'subject=x', qr/can't fill "subject"/ ],
-	[ 'x', qr/must be NAME=VALUE/ ])
+	[ '=x', qr/must be NAME=VALUE/ ], [ 'x', qr/has no column "x"/ ])
 {
 	my ($code, $said) = load('-t', 'own', "--column=$_->[0]", $file);
 	is($code, 1, "--column=$_->[0] is refused");

@@ -25,6 +25,23 @@
 #define ASSAY_VERSION "unknown"
 #endif
 
+/* What it was built with */
+#ifdef HAVE_LIBARCHIVE
+#define HAS_ARCHIVE		" +archives"
+#else
+#define HAS_ARCHIVE		" -archives"
+#endif
+#ifdef HAVE_LIBMAGIC
+#define HAS_MAGIC		" +types"
+#else
+#define HAS_MAGIC		" -types"
+#endif
+#ifdef HAVE_ZBAR
+#define HAS_ZBAR		" +qr"
+#else
+#define HAS_ZBAR		" -qr"
+#endif
+
 /* Attached messages in attached messages */
 #define MAX_UNWRAP_DEPTH	10
 
@@ -85,7 +102,7 @@ show_summary(void)
 	if (!options.quiet)
 	{
 		fprintf(stderr, "%s: %" PRId64 " messages %s in %.1f s (%.0f/s)", progname, done,
-				options.dry_run ? "read" : "loaded", seconds,
+				options.dry_run ? "read" : options.reparse ? "read again" : "loaded", seconds,
 				seconds > 0 ? done / seconds : 0);
 		if (messages_defective > 0)
 			fprintf(stderr, ", %" PRId64 " with defects", messages_defective);
@@ -117,6 +134,8 @@ static void
 load_message(RawMessage *raw)
 {
 	message_reset(message);
+	message->keys = raw->keys;
+	message->num_keys = raw->num_keys;
 	if (raw->is_json)
 		jsonl_parse(message, raw);
 	else
@@ -228,11 +247,17 @@ usage(void)
 		   "      --max-body=BYTES     cut body_text at this size (default: %d)\n"
 		   "      --max-message=BYTES  read this much of a message (default: %zu)\n"
 		   "      --column=NAME=VALUE  put this into a column of your own (may be repeated)\n"
+		   "      --column=NAME        put the field of JSON with this name into such a column\n"
+		   "      --reparse            no PATH: read the messages again that the table kept with\n"
+		   "                           --keep=raw, and fill the columns of their rows anew\n"
 		   "      --keep=WHAT          html, raw or both (html,raw): keep the source in columns of\n"
 		   "                           these names\n"
 		   "      --unwrap             load attached messages as messages of their own, too\n"
 		   "      --trusted=NET        your own relay: a host, domain, address or network; relay_ip\n"
 		   "                           is the first that is none of them (may be repeated)\n"
+		   "      --authserv-id=ID     a server of your own, whose Authentication-Results count (may be\n"
+		   "                           repeated; empty: those that name no server)\n"
+		   "      --qr                 read QR codes in attached pictures (slow)\n"
 		   "  -n, --dry-run            read and parse, but load nothing\n"
 		   "      --progress           show progress even if stderr is no terminal\n"
 		   "      --no-progress        show no progress\n"
@@ -348,6 +373,9 @@ parse_options(int argc, char **argv)
 		{"keep", required_argument, NULL, 12},
 		{"column", required_argument, NULL, 11},
 		{"trusted", required_argument, NULL, 9},
+		{"qr", no_argument, NULL, 14},
+		{"reparse", no_argument, NULL, 15},
+		{"authserv-id", required_argument, NULL, 13},
 		{"progress", no_argument, NULL, 7},
 		{"no-progress", no_argument, NULL, 8},
 		{NULL, 0, NULL, 0}
@@ -367,7 +395,7 @@ parse_options(int argc, char **argv)
 		}
 		if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)
 		{
-			printf("%s (pg_assay) %s\n", progname, ASSAY_VERSION);
+			printf("%s (pg_assay) %s" HAS_ARCHIVE HAS_MAGIC HAS_ZBAR "\n", progname, ASSAY_VERSION);
 			exit(0);
 		}
 	}
@@ -430,14 +458,28 @@ parse_options(int argc, char **argv)
 				options.unwrap = true;
 				break;
 			case 11:
-				if (strchr(optarg, '=') == NULL || optarg[0] == '=')
-					fatal("--column must be NAME=VALUE, not \"%s\"", optarg);
+				if (optarg[0] == '=' || optarg[0] == '\0')
+					fatal("--column must be NAME=VALUE or NAME, not \"%s\"", optarg);
 				if (options.num_columns >= MAX_COLUMNS)
 					fatal("--column may be given %d times at most", MAX_COLUMNS);
 				options.columns[options.num_columns++] = optarg;
 				break;
 			case 9:
 				add_trusted(optarg);
+				break;
+			case 15:
+				options.reparse = true;
+				break;
+			case 14:
+#ifndef HAVE_ZBAR
+				fatal("--qr needs zbar and gdk-pixbuf, without which this program was built");
+#endif
+				options.qr = true;
+				break;
+			case 13:
+				if (options.num_authserv_ids >= MAX_AUTHSERV_IDS)
+					fatal("--authserv-id may be given %d times at most", MAX_AUTHSERV_IDS);
+				options.authserv_ids[options.num_authserv_ids++] = optarg;
 				break;
 			case 7:
 				options.progress = 1;
@@ -453,7 +495,16 @@ parse_options(int argc, char **argv)
 		strcmp(options.format, "maildir") != 0 && strcmp(options.format, "eml") != 0 &&
 		strcmp(options.format, "jsonl") != 0)
 		fatal("unknown format \"%s\"; it is one of auto, mbox, maildir, eml, jsonl", options.format);
-	if (optind >= argc)
+	if (options.reparse)
+	{
+		if (optind < argc || options.create_table || options.dry_run || options.unwrap || options.num_columns > 0 ||
+			options.keep_html || options.keep_raw || options.mailbox != NULL)
+			fatal("--reparse reads what a table has: no path, and none of --create-table, --dry-run, --unwrap, "
+				  "--column, --keep, --mailbox go with it");
+		/* where there is a column for it */
+		options.keep_html = true;
+	}
+	else if (optind >= argc)
 	{
 		report("error: no path was given");
 		fprintf(stderr, "Try \"%s --help\" for more information.\n", progname);
@@ -497,6 +548,7 @@ main(int argc, char **argv)
 
 	g_mime_init();
 	message = message_new();
+	options.want_facts = options.dry_run;
 	if (!options.dry_run)
 		copy_connect();
 
@@ -507,6 +559,8 @@ main(int argc, char **argv)
 			bytes_total += source_bytes(argv[i]);
 
 	started_at = g_get_monotonic_time();
+	if (options.reparse)
+		reparse_read(deliver);
 	for (int i = optind; i < argc && !interrupted; i++)
 		source_read(argv[i], deliver);
 	if (!options.dry_run)

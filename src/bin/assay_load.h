@@ -39,6 +39,7 @@
 #define MAX_BOUNDARY_LINES		50000	/* that GMime gets to see */
 #define MAX_PART_HEADERS		200000	/* in all parts together */
 #define MAX_PARAMETERS			200 /* of one Content-* header */
+#define MAX_COLUMNS				100 /* of --column */
 #define HEADER_OVERHEAD			64	/* what a header costs beside its bytes */
 
 /*
@@ -95,7 +96,24 @@ typedef struct RawMessage
 	bool		is_json;
 	size_t		used;			/* of data, where it is JSON */
 	uint32_t	defects;		/* bits by Defect */
+	const GString *keys;		/* of the row that it is read from again */
+	int			num_keys;
 } RawMessage;
+
+/* One attachment; strings are the caller's */
+typedef struct Attachment
+{
+	const char *name;			/* or NULL */
+	const char *type;			/* as declared, or NULL */
+	int64_t		size;			/* decoded, or -1 */
+	const char *detected;		/* type by its bytes, or NULL */
+	const char *sha256;			/* hexadecimal, or NULL */
+	bool		encrypted;
+	bool		macros;
+	bool		archive;
+	bool		disguised;		/* runs, but is named as what doesn't */
+	GPtrArray  *entries;		/* names of what is in it, or NULL */
+} Attachment;
 
 /* One row.  Owned strings; NULL is SQL's NULL. */
 typedef struct Message
@@ -131,13 +149,44 @@ typedef struct Message
 	int64_t		size_bytes;
 	uint32_t	defects;
 
+	int64_t		attachment_bytes;
+	int32_t		attachment_count;
+	int32_t		attachment_archives;
+	int32_t		attachment_encrypted;
+	int32_t		attachment_macros;
+	int32_t		attachment_type_mismatches;
+	GPtrArray  *attachment_names;
+	GPtrArray  *attachment_types;
+	GPtrArray  *attachment_detected;
+	GPtrArray  *attachment_sha256;
+	GPtrArray  *attachment_suffixes;
+	GPtrArray  *attachment_entries;
+	GString    *attachment_text;
+	GPtrArray  *qr_texts;
+	bool		image_only;
+	int32_t		html_images;	/* larger than a pixel or two */
+	int32_t		html_forms;
+	int32_t		html_password_inputs;
+	int32_t		html_scripts;
+
+	char	   *own[MAX_COLUMNS];	/* fields of JSON for --column=NAME */
+	const GString *keys;		/* of a row that is written again, for COPY */
+	int			num_keys;
+
 	/* private: what has been seen, to keep lists free of duplicates */
 	GHashTable *seen_urls;
 	GHashTable *seen_recipients;
 	size_t		url_bytes;
 	size_t		link_bytes;
-	int			num_attachments;
+	size_t		alt_bytes;		/* of the body's text that is images' */
+	int			num_entries;	/* of archives */
+	size_t		entry_bytes;
+	int64_t		unpacked_bytes;
+	int			num_pictures;
 	GPtrArray  *unwrapped;		/* attached messages, as GBytes */
+	GPtrArray  *auth_headers;	/* Authentication-Results, from the top */
+	GPtrArray  *received_headers;
+	struct MessageFacts *facts; /* of this one, where they are wanted */
 } Message;
 
 #define ADD_DEFECT(m, d) ((m)->defects |= (uint32_t) 1 << (d))
@@ -153,7 +202,7 @@ typedef struct TrustedNet
 } TrustedNet;
 
 #define MAX_TRUSTED		256
-#define MAX_COLUMNS		100
+#define MAX_AUTHSERV_IDS	100
 
 typedef struct Options
 {
@@ -173,15 +222,20 @@ typedef struct Options
 	size_t		max_message;
 	bool		dry_run;
 	bool		unwrap;
+	bool		qr;
+	bool		reparse;
 	bool		keep_html;
 	bool		keep_raw;
 	int			progress;		/* -1 when stderr is a terminal */
 	bool		quiet;
 	int			verbose;
-	const char *columns[MAX_COLUMNS];	/* name=value */
+	const char *columns[MAX_COLUMNS];	/* name=value, or the name of a field */
 	int			num_columns;
 	TrustedNet	trusted[MAX_TRUSTED];
 	int			num_trusted;
+	const char *authserv_ids[MAX_AUTHSERV_IDS];
+	int			num_authserv_ids;
+	bool		want_facts;		/* a column holds some */
 } Options;
 
 /* report.c */
@@ -213,7 +267,6 @@ extern void text_to_utf8(GString *out, const char *s, size_t len, const char *ch
 extern void text_truncate(GString *s, size_t max);
 extern char *text_lower(const char *s);
 extern void text_json_string(GString *out, const char *s);
-extern const char *text_registrable(const char *host);
 extern bool text_is_host_form(const char *s, size_t len);
 extern bool text_is_host(const char *s, size_t len);
 
@@ -232,7 +285,6 @@ extern void message_reset(Message *m);
 extern void message_add_url(Message *m, const char *url, size_t len);
 extern void message_add_link(Message *m, const char *text, const char *href);
 extern void message_add_recipient(Message *m, const char *addr);
-extern void message_add_attachment(Message *m, const char *name, const char *type, int64_t size);
 extern void message_add_hidden(Message *m, const GString *text);
 extern void message_finish(Message *m);
 extern void message_set_from(Message *m, const char *addr, const char *name);
@@ -241,6 +293,15 @@ extern void message_settle_time(Message *m, int64_t received, const RawMessage *
 extern int64_t parse_date(const char *s);
 extern int64_t parse_from_line(const char *line);
 
+/* attached.c */
+extern void message_add_attachment(Message *m, const Attachment *a);
+
+/* attachment.c */
+extern void attachment_look(Message *m, const char *name, const char *type, const char *s, size_t len);
+
+/* facts.c */
+extern void facts_fill(Message *m);
+
 /* urls.c */
 extern void find_urls(Message *m, const char *s, size_t len);
 
@@ -248,6 +309,9 @@ extern void find_urls(Message *m, const char *s, size_t len);
 extern void mail_parse(Message *m, RawMessage *raw);
 extern void jsonl_parse(Message *m, RawMessage *raw);
 extern void html_to_text(Message *m, GString *html, GString *text);
+
+/* reparse.c */
+extern void reparse_read(DeliverFn deliver);
 
 /* copy.c */
 typedef struct CopyStats

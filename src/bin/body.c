@@ -546,7 +546,24 @@ has_suffix_of(const char *name, const char *const *suffixes, size_t n)
 	return false;
 }
 
-/* Text that a reader sees only when he opens it: its links, but not its text */
+/* Text of an attachment, which is apart from the body's */
+static void
+add_attachment_text(Message *m, GString *text)
+{
+	GString    *all = m->attachment_text;
+
+	normalize_newlines(text, 0);
+	if (all->len > 0 && text->len > 0 && all->str[all->len - 1] != '\n')
+		g_string_append_c(all, '\n');
+	g_string_append_len(all, text->str, text->len);
+	if (all->len > options.max_body)
+	{
+		ADD_DEFECT(m, DEFECT_TRUNCATED_BODY);
+		text_truncate(all, options.max_body);
+	}
+}
+
+/* Text that a reader sees only when he opens it: its links count, its text is kept apart */
 static void
 note_attached_text(WalkState *w, const char *type, const char *subtype, const char *name,
 				   const char *s, size_t len, GMimeContentEncoding encoding, const char *charset)
@@ -573,14 +590,39 @@ note_attached_text(WalkState *w, const char *type, const char *subtype, const ch
 	find_urls(w->m, text->str, text->len);
 	if (page)
 	{
-		GString    *unread = g_string_new(NULL);
+		GString    *shown = g_string_new(NULL);
 		gsize		hidden = w->m->hidden_text->len;
+		size_t		alt = w->m->alt_bytes;
 
-		html_to_text(w->m, text, unread);
+		html_to_text(w->m, text, shown);
 		g_string_truncate(w->m->hidden_text, hidden);
-		g_string_free(unread, TRUE);
+		w->m->alt_bytes = alt;
+		g_string_free(text, TRUE);
+		text = shown;
 	}
+	if (w->inside == 0)
+		add_attachment_text(w->m, text);
 	g_string_free(text, TRUE);
+}
+
+/* A part that is a file of its own */
+static void
+add_attachment(Message *m, const char *filename, const char *type, const char *subtype,
+			   const char *s, size_t len, GMimeContentEncoding encoding)
+{
+	char	   *mime = g_strconcat(type, "/", subtype, NULL);
+	char	   *clean = text_clean(mime, -1, m, DEFECT_BAD_CHARSET);
+	char	   *lower = text_lower(clean);
+	GString    *decoded = g_string_sized_new(encoding == GMIME_CONTENT_ENCODING_BASE64 ? len / 4 * 3 + 16 : 64);
+	bool		cut;
+
+	if (m->attachment_count < MAX_ATTACHMENTS)
+		decode_content(s, len, encoding, decoded, options.max_message, &cut);
+	attachment_look(m, filename, lower, decoded->str, decoded->len);
+	g_string_free(decoded, TRUE);
+	g_free(mime);
+	g_free(clean);
+	g_free(lower);
 }
 
 /* A leaf of the MIME tree: text goes to the body, the rest is an attachment */
@@ -596,7 +638,6 @@ walk_part(WalkState *w, GMimePart *part, GString *body, bool top)
 	GMimeContentEncoding encoding = part_encoding(object);
 	TextKind	kind;
 	bool		attached;
-	bool		cut;
 	const char *s;
 	size_t		len;
 
@@ -619,17 +660,7 @@ walk_part(WalkState *w, GMimePart *part, GString *body, bool top)
 		note_attached_text(w, type, subtype, filename, s, len, encoding,
 						   ct != NULL ? g_mime_content_type_get_parameter(ct, "charset") : NULL);
 	if ((kind == TEXT_NONE || attached || filename != NULL) && w->inside == 0)
-	{
-		char	   *mime = g_strconcat(type, "/", subtype, NULL);
-		char	   *clean = text_clean(mime, -1, w->m, DEFECT_BAD_CHARSET);
-		char	   *lower = text_lower(clean);
-
-		message_add_attachment(w->m, filename, lower,
-							   decode_content(s, len, encoding, NULL, 0, &cut));
-		g_free(mime);
-		g_free(clean);
-		g_free(lower);
-	}
+		add_attachment(w->m, filename, type, subtype, s, len, encoding);
 	g_free(filename);
 }
 
@@ -740,18 +771,24 @@ walk_message(WalkState *w, GMimeObject *object, GMimeMessage *inner, GMimeObject
 	if (inner != NULL)
 		g_mime_object_write_to_stream(GMIME_OBJECT(inner), NULL, count);
 	if (w->inside == 0)
-		message_add_attachment(w->m, name, "message/rfc822", GMIME_STREAM_NULL(count)->written);
+	{
+		Attachment	a = {.name = name,.type = "message/rfc822",.size = GMIME_STREAM_NULL(count)->written};
+
+		message_add_attachment(w->m, &a);
+	}
 	if (inner != NULL && w->inside == 0)
 		note_unwrapped(w->m, inner);
 	if (inner_part != NULL)
 	{
 		GString    *unread = g_string_new(NULL);
 		gsize		hidden = w->m->hidden_text->len;
+		size_t		alt = w->m->alt_bytes;
 
 		w->inside++;
 		walk(w, inner_part, unread, depth + 1);
 		w->inside--;
 		g_string_truncate(w->m->hidden_text, hidden);
+		w->m->alt_bytes = alt;
 		g_string_free(unread, TRUE);
 	}
 	g_free(name);

@@ -12,6 +12,7 @@
  * This file alone includes libgumbo.
  */
 #include <setjmp.h>
+#include <stdlib.h>
 #include <string.h>
 #include <gumbo.h>
 
@@ -149,6 +150,25 @@ element_break(GumboTag tag)
 	}
 }
 
+/* A string of the tree as it stood in the source */
+static const char *
+whole(const HtmlState *st, const char *s)
+{
+	return st->runs != NULL ? html_expand(s, st->runs, arena_alloc, st->arena) : s;
+}
+
+/* All values of an element, before they are looked at */
+static void
+expand_attributes(const HtmlState *st, const GumboElement *e)
+{
+	for (unsigned i = 0; i < e->attributes.length; i++)
+	{
+		GumboAttribute *a = e->attributes.data[i];
+
+		a->value = whole(st, a->value);
+	}
+}
+
 /* The value of an element's attribute, or NULL */
 static const char *
 attribute(const GumboElement *e, const char *name)
@@ -239,16 +259,27 @@ note_attributes(HtmlState *st, const GumboElement *e)
 
 /* Text of the style sheet, script … in an element */
 static const char *
-raw_text(const GumboElement *e)
+raw_text(const HtmlState *st, const GumboElement *e)
 {
 	if (e->children.length == 1)
 	{
 		const GumboNode *child = e->children.data[0];
 
 		if (child->type == GUMBO_NODE_TEXT)
-			return child->v.text.text;
+			return whole(st, child->v.text.text);
 	}
 	return NULL;
+}
+
+/* Is a picture so small that it shows nothing? */
+static bool
+is_pixel(const GumboElement *e)
+{
+	const char *width = attribute(e, "width");
+	const char *height = attribute(e, "height");
+
+	return (width != NULL && strspn(width, "012") == strlen(width) && atoi(width) <= 2) ||
+		(height != NULL && strspn(height, "012") == strlen(height) && atoi(height) <= 2);
 }
 
 /* What an element leads to or shows by its attributes; out is where its text goes */
@@ -277,7 +308,14 @@ element_attributes(HtmlState *st, Frame *f, Out *out)
 				link_end(st);
 			}
 			break;
+		case GUMBO_TAG_INPUT:
+			value = attribute(e, "type");
+			if (value != NULL && g_ascii_strcasecmp(value, "password") == 0)
+				st->m->html_password_inputs++;
+			break;
 		case GUMBO_TAG_IMG:
+			if (out == &st->seen && attribute(e, "src") != NULL && !is_pixel(e))
+				st->m->html_images++;
 			if ((value = attribute(e, "alt")) != NULL && value[0] != '\0')
 			{
 				if (st->in_link && st->link_alt == NULL)
@@ -285,6 +323,8 @@ element_attributes(HtmlState *st, Frame *f, Out *out)
 				out->pending_space = true;
 				shown_add(st, out, false, value, strlen(value));
 				out->pending_space = true;
+				if (out == &st->seen)
+					st->m->alt_bytes += strlen(value);
 			}
 			break;
 		case GUMBO_TAG_BASE:
@@ -314,9 +354,11 @@ begin_element(HtmlState *st, Frame *f)
 	const GumboElement *e = &f->node->v.element;
 	Break		brk = element_break(e->tag);
 
+	if (st->runs != NULL)
+		expand_attributes(st, e);
 	if (brk == BREAK_SKIP)
 	{
-		const char *css = e->tag == GUMBO_TAG_STYLE ? raw_text(e) : NULL;
+		const char *css = e->tag == GUMBO_TAG_STYLE ? raw_text(st, e) : NULL;
 
 		if (css != NULL)
 		{
@@ -324,7 +366,10 @@ begin_element(HtmlState *st, Frame *f)
 			link_css(st, css);
 		}
 		if (e->tag == GUMBO_TAG_SCRIPT)
+		{
 			note_attributes(st, e);
+			st->m->html_scripts++;
+		}
 		return false;
 	}
 	if (e->attributes.length > 0 || st->sheets.rules != NULL)
@@ -332,6 +377,8 @@ begin_element(HtmlState *st, Frame *f)
 	shown_break(st, brk, &f->style);
 	if (e->tag == GUMBO_TAG_PRE)
 		f->pre = true;
+	else if (e->tag == GUMBO_TAG_FORM)
+		st->m->html_forms++;
 	if (e->attributes.length > 0)
 		element_attributes(st, f, style_hides(&f->style) ? &st->hidden : &st->seen);
 	return true;
@@ -352,7 +399,10 @@ leaf(HtmlState *st, Arena *arena, const GumboNode *node, const Frame *f)
 			parse_conditional(st, arena, s);
 	}
 	else
+	{
+		s = whole(st, s);
 		shown_add(st, style_hides(&f->style) ? &st->hidden : &st->seen, f->pre, s, strlen(s));
+	}
 }
 
 /* Down and up the tree; without recursion, since it may be deep */
@@ -409,6 +459,7 @@ parse_document(HtmlState *st, Arena *arena, const char *s, size_t len)
 	gumbo.deallocator = arena_free;
 	gumbo.userdata = arena;
 	gumbo.max_errors = 0;
+	st->arena = arena;
 	if (setjmp(arena->full) != 0)
 		return false;
 	output = gumbo_parse_with_options(&gumbo, s, len);
@@ -586,6 +637,24 @@ check_text(Message *m, GString *text)
 	g_string_free(clean, TRUE);
 }
 
+/* Parse and walk a document, shrunk where that can be */
+static bool
+parse_source(HtmlState *st, Arena *arena, const GString *source)
+{
+	static GString *small = NULL;
+	static GArray *runs = NULL;
+
+	if (small == NULL)
+	{
+		small = g_string_new(NULL);
+		runs = g_array_new(FALSE, FALSE, sizeof(HtmlRun));
+	}
+	if (!html_shrink(source->str, source->len, small, runs))
+		return parse_document(st, arena, source->str, source->len);
+	st->runs = runs;
+	return parse_document(st, arena, small->str, small->len);
+}
+
 /* Append the text of an HTML document, clean UTF-8; links go to the message */
 void
 html_to_text(Message *m, GString *source, GString *text)
@@ -604,7 +673,7 @@ html_to_text(Message *m, GString *source, GString *text)
 	st.link_text = g_string_new(NULL);
 
 	if (tags_cost_too_much(source->str, source->len) ||
-		!parse_document(&st, &arena, source->str, source->len))
+		!parse_source(&st, &arena, source))
 	{
 		ADD_DEFECT(m, DEFECT_BROKEN_HTML);
 		strip_tags(&st, &arena, source->str, source->len);

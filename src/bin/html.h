@@ -1,8 +1,8 @@
 /*
  * html.h
  *	  What the files share that make text of HTML: html.c, which walks the
- *	  document, and what it needs, html_tags.c, html_shown.c, html_links.c and
- *	  style.c.
+ *	  document, and what it needs, html_shrink.c, html_tags.c, html_shown.c,
+ *	  html_links.c and style.c.
  */
 #ifndef ASSAY_HTML_H
 #define ASSAY_HTML_H
@@ -29,6 +29,14 @@ typedef struct Sheets
 	size_t		applied;		/* bytes of declarations, to all elements */
 	bool		exhausted;		/* that was too much: some were left out */
 } Sheets;
+
+/* A piece of the source that the parser got a mark for */
+typedef struct HtmlRun
+{
+	const char *s;
+	size_t		len;
+	bool		as_is;			/* & stands for itself */
+} HtmlRun;
 
 /* A tag as it stands in the source */
 typedef struct Tag
@@ -71,6 +79,8 @@ typedef struct HtmlState
 	Out			seen;
 	Out			hidden;
 	bool		links_only;		/* in a conditional comment */
+	const GArray *runs;			/* that marks stand for, or NULL */
+	void	   *arena;			/* that holds the tree */
 	char	   *base;			/* <base href> */
 	Sheets		sheets;
 	bool		in_link;
@@ -90,6 +100,11 @@ extern bool tag_is(const char *s, size_t len, const char *name);
 extern bool tag_read(const char *s, const char *end, Tag *tag);
 extern TagKind tag_kind(const char *s, size_t len);
 extern bool tags_cost_too_much(const char *s, size_t len);
+
+/* html_shrink.c */
+extern bool html_shrink(const char *s, size_t len, GString *out, GArray *runs);
+extern const char *html_expand(const char *s, const GArray *runs,
+							   void *(*alloc) (void *arg, size_t size), void *arg);
 
 /* html_shown.c */
 extern void shown_break(HtmlState *st, Break brk, const Style *style);

@@ -243,6 +243,45 @@ parse_link_columns(Message *m, json_object *o)
 	}
 }
 
+static bool
+flag_field(json_object *o, const char *name)
+{
+	json_object *v = field(o, name);
+
+	return json_object_is_type(v, json_type_boolean) && json_object_get_boolean(v);
+}
+
+/* {"name": …, "type": …, "size": …, and what was found in it} */
+static void
+parse_attachment(Message *m, json_object *o)
+{
+	Attachment	a = {.size = -1};
+	json_object *size = field(o, "size");
+	char	   *name = string_field(m, o, "name");
+	char	   *type = string_field(m, o, "type");
+	char	   *sha256 = string_field(m, o, "sha256");
+	char	   *detected = string_field(m, o, "detected");
+
+	a.name = name;
+	a.type = type;
+	a.sha256 = sha256;
+	a.detected = detected;
+	if (json_object_is_type(size, json_type_int))
+		a.size = json_object_get_int64(size);
+	a.archive = flag_field(o, "archive");
+	a.encrypted = flag_field(o, "encrypted");
+	a.macros = flag_field(o, "macros");
+	a.disguised = flag_field(o, "disguised");
+	a.entries = g_ptr_array_new_with_free_func(g_free);
+	each_item(m, o, "entries", take_item, a.entries);
+	message_add_attachment(m, &a);
+	g_ptr_array_free(a.entries, TRUE);
+	g_free(name);
+	g_free(type);
+	g_free(sha256);
+	g_free(detected);
+}
+
 static void
 parse_attachments(Message *m, json_object *o)
 {
@@ -259,24 +298,12 @@ parse_attachments(Message *m, json_object *o)
 	n = json_object_array_length(v);
 	for (size_t i = 0; i < n; i++)
 	{
-		json_object *a = json_object_array_get_idx(v, i);
-		json_object *size;
-		char	   *name;
-		char	   *type;
+		json_object *o = json_object_array_get_idx(v, i);
 
-		if (!json_object_is_type(a, json_type_object))
-		{
+		if (json_object_is_type(o, json_type_object))
+			parse_attachment(m, o);
+		else
 			ADD_DEFECT(m, DEFECT_BAD_FIELD);
-			continue;
-		}
-		name = string_field(m, a, "name");
-		type = string_field(m, a, "type");
-		size = field(a, "size");
-		message_add_attachment(m, name, type,
-							   json_object_is_type(size, json_type_int) ?
-							   json_object_get_int64(size) : -1);
-		g_free(name);
-		g_free(type);
 	}
 }
 
@@ -320,7 +347,12 @@ parse_header_object(Message *m, json_object *o)
 			if (i > 0)
 				g_string_append_c(m->headers, ',');
 			text_json_string(m->headers, s);
-			g_free(s);
+			if (strcmp(lower, "authentication-results") == 0)
+				g_ptr_array_add(m->auth_headers, s);
+			else if (strcmp(lower, "received") == 0)
+				g_ptr_array_add(m->received_headers, s);
+			else
+				g_free(s);
 		}
 		g_string_append_c(m->headers, ']');
 		g_free(name);
@@ -740,6 +772,19 @@ is_message_object(json_object *o)
 	return false;
 }
 
+/* Fields that --column names, for columns of the user's own */
+static void
+take_own_fields(Message *m, json_object *o)
+{
+	for (int i = 0; i < options.num_columns; i++)
+	{
+		json_object *v = strchr(options.columns[i], '=') == NULL ? field(o, options.columns[i]) : NULL;
+
+		if (v != NULL)
+			m->own[i] = clean_json_string(m, v);
+	}
+}
+
 /* Sets raw->used to where this object ends: another may follow on the line */
 void
 jsonl_parse(Message *m, RawMessage *raw)
@@ -757,6 +802,7 @@ jsonl_parse(Message *m, RawMessage *raw)
 	if (error == json_tokener_success && json_object_is_type(o, json_type_object))
 	{
 		raw->used = json_tokener_get_parse_end(tokener);
+		take_own_fields(m, o);
 		if (!parse_gmail_raw(m, o, raw))
 		{
 			m->defects |= raw->defects;

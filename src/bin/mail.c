@@ -5,10 +5,8 @@
  * The header block is split here: nothing in it, however long or broken, may
  * cost more than linear time or lose the message.  The body is body.c's.
  */
-#include <arpa/inet.h>
 #include <string.h>
 
-#include "facts.h"
 #include "mail.h"
 
 /* ---- headers ------------------------------------------------------------- */
@@ -357,43 +355,6 @@ parse_dkim(Message *m, const char *s)
 	}
 }
 
-/* Is a host under a domain? */
-static bool
-is_under(FactSpan host, const char *domain)
-{
-	size_t		n = strlen(domain);
-
-	return host.len >= n && g_ascii_strncasecmp(host.data + host.len - n, domain, n) == 0 &&
-		(host.len == n || host.data[host.len - n - 1] == '.');
-}
-
-/* Is a relay in one of the networks of --trusted, or a host under one of its names? */
-static bool
-is_trusted(const ReceivedHop *hop, void *arg)
-{
-	unsigned char a[16];
-	int			a_len = inet_pton(AF_INET, hop->address, a) == 1 ? 4 :
-	inet_pton(AF_INET6, hop->address, a) == 1 ? 16 : 0;
-
-	for (int i = 0; i < options.num_trusted; i++)
-	{
-		const TrustedNet *net = &options.trusted[i];
-		int			bits = net->bits;
-
-		if (net->name != NULL)
-		{
-			if (is_under(hop->helo, net->name) || is_under(hop->name, net->name))
-				return true;
-			continue;
-		}
-		if (net->len != a_len || memcmp(net->addr, a, bits / 8) != 0)
-			continue;
-		if (bits % 8 == 0 || ((net->addr[bits / 8] ^ a[bits / 8]) >> (8 - bits % 8)) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* The time in a Received header: after the last semicolon that a time follows */
 static int64_t
 received_time(const char *value)
@@ -503,11 +464,9 @@ take_auth_result(Message *m, const Header *h, size_t *bytes)
 static int64_t
 interpret_trace(Message *m, GArray *headers)
 {
-	ReceivedWalk relays;
 	int64_t		received = NO_TIME;
 	size_t		auth_bytes = 0;
 
-	ReceivedBegin(&relays, text_registrable, is_trusted, NULL, true);
 	for (guint i = 0; i < headers->len; i++)
 	{
 		Header	   *h = &g_array_index(headers, Header, i);
@@ -515,17 +474,19 @@ interpret_trace(Message *m, GArray *headers)
 		if (strcmp(h->name, "received") == 0)
 		{
 			take_received_time(m, h, &received);
-			ReceivedAdd(&relays, h->value, strlen(h->value));
+			g_ptr_array_add(m->received_headers, g_strdup(h->value));
 		}
 		else if (strcmp(h->name, "authentication-results") == 0 ||
 				 strcmp(h->name, "received-spf") == 0)
+		{
 			take_auth_result(m, h, &auth_bytes);
+			if (h->name[0] == 'a')
+				g_ptr_array_add(m->auth_headers, g_strdup(h->value));
+		}
 		else if (strcmp(h->name, "dkim-signature") == 0 ||
 				 strcmp(h->name, "domainkey-signature") == 0)
 			parse_dkim(m, h->value);
 	}
-	if (relays.at > 0)
-		m->relay_ip = g_strdup(relays.hop.address);
 	return received;
 }
 

@@ -55,6 +55,16 @@ message_new(void)
 	m->auth_results = g_ptr_array_new_with_free_func(g_free);
 	m->dkim_domains = g_ptr_array_new_with_free_func(g_free);
 	m->unwrapped = g_ptr_array_new_with_free_func((GDestroyNotify) g_bytes_unref);
+	m->attachment_names = g_ptr_array_new_with_free_func(g_free);
+	m->attachment_types = g_ptr_array_new_with_free_func(g_free);
+	m->attachment_detected = g_ptr_array_new_with_free_func(g_free);
+	m->attachment_sha256 = g_ptr_array_new_with_free_func(g_free);
+	m->attachment_suffixes = g_ptr_array_new_with_free_func(g_free);
+	m->attachment_entries = g_ptr_array_new_with_free_func(g_free);
+	m->qr_texts = g_ptr_array_new_with_free_func(g_free);
+	m->attachment_text = g_string_new(NULL);
+	m->auth_headers = g_ptr_array_new_with_free_func(g_free);
+	m->received_headers = g_ptr_array_new_with_free_func(g_free);
 	m->seen_urls = g_hash_table_new(g_str_hash, g_str_equal);
 	m->seen_recipients = g_hash_table_new(g_str_hash, g_str_equal);
 	m->body_text = g_string_new(NULL);
@@ -102,6 +112,10 @@ message_reset(Message *m)
 	reset_string(&m->in_reply_to);
 	reset_string(&m->list_id);
 	reset_string(&m->relay_ip);
+	for (int i = 0; i < MAX_COLUMNS; i++)
+		reset_string(&m->own[i]);
+	m->keys = NULL;
+	m->num_keys = 0;
 	/* the tables point into the arrays */
 	g_hash_table_remove_all(m->seen_urls);
 	g_hash_table_remove_all(m->seen_recipients);
@@ -113,6 +127,16 @@ message_reset(Message *m)
 	g_ptr_array_set_size(m->auth_results, 0);
 	g_ptr_array_set_size(m->dkim_domains, 0);
 	g_ptr_array_set_size(m->unwrapped, 0);
+	g_ptr_array_set_size(m->attachment_names, 0);
+	g_ptr_array_set_size(m->attachment_types, 0);
+	g_ptr_array_set_size(m->attachment_detected, 0);
+	g_ptr_array_set_size(m->attachment_sha256, 0);
+	g_ptr_array_set_size(m->attachment_suffixes, 0);
+	g_ptr_array_set_size(m->attachment_entries, 0);
+	g_ptr_array_set_size(m->qr_texts, 0);
+	reset_buffer(&m->attachment_text);
+	g_ptr_array_set_size(m->auth_headers, 0);
+	g_ptr_array_set_size(m->received_headers, 0);
 	reset_buffer(&m->body_text);
 	reset_buffer(&m->hidden_text);
 	reset_buffer(&m->html);
@@ -126,7 +150,13 @@ message_reset(Message *m)
 	m->defects = 0;
 	m->url_bytes = 0;
 	m->link_bytes = 0;
-	m->num_attachments = 0;
+	m->attachment_bytes = m->unpacked_bytes = 0;
+	m->attachment_count = m->attachment_archives = m->attachment_encrypted = 0;
+	m->attachment_macros = m->attachment_type_mismatches = 0;
+	m->image_only = false;
+	m->html_images = m->html_forms = m->html_password_inputs = m->html_scripts = 0;
+	m->alt_bytes = m->entry_bytes = 0;
+	m->num_entries = m->num_pictures = 0;
 }
 
 /* Note a URL of clean text, unless it is known already */
@@ -197,33 +227,6 @@ message_add_recipient(Message *m, const char *addr)
 	g_ptr_array_add(m->recipients, lower);
 }
 
-/* Append to the JSON array of attachments; size -1 is unknown */
-void
-message_add_attachment(Message *m, const char *name, const char *type, int64_t size)
-{
-	if (m->num_attachments >= MAX_ATTACHMENTS)
-	{
-		ADD_DEFECT(m, DEFECT_TRUNCATED_LIST);
-		return;
-	}
-	m->num_attachments++;
-	g_string_append(m->attachments, m->attachments->len == 0 ? "[" : ",");
-	g_string_append(m->attachments, "{\"name\":");
-	if (name != NULL)
-		text_json_string(m->attachments, name);
-	else
-		g_string_append(m->attachments, "null");
-	g_string_append(m->attachments, ",\"type\":");
-	if (type != NULL)
-		text_json_string(m->attachments, type);
-	else
-		g_string_append(m->attachments, "null");
-	if (size >= 0)
-		g_string_append_printf(m->attachments, ",\"size\":%" PRId64 "}", size);
-	else
-		g_string_append(m->attachments, ",\"size\":null}");
-}
-
 /* Note text that is in the message, but hidden from its reader */
 void
 message_add_hidden(Message *m, const GString *text)
@@ -240,11 +243,29 @@ message_add_hidden(Message *m, const GString *text)
 	}
 }
 
+/* Less text than this beside a picture is none */
+#define LITTLE_TEXT		40
+
+/* Is what a reader sees a picture, with no text worth the name? */
+static bool
+is_image_only(const Message *m)
+{
+	size_t		seen = 0;
+
+	if (!m->has_html || m->html_images == 0)
+		return false;
+	for (gsize i = 0; i < m->body_text->len && seen < m->alt_bytes + LITTLE_TEXT; i++)
+		seen += (unsigned char) m->body_text->str[i] > ' ';
+	return seen < m->alt_bytes + LITTLE_TEXT;
+}
+
 /* Nothing more comes: close what is open */
 void
 message_finish(Message *m)
 {
 	g_string_append(m->attachments, m->attachments->len == 0 ? "[]" : "]");
+	m->image_only = is_image_only(m);
+	facts_fill(m);
 }
 
 /* The sender, both clean; either may be NULL */

@@ -10,9 +10,9 @@
 #include <iconv.h>
 #include <string.h>
 #include <gmime/gmime.h>
-#include <libpsl.h>
 
 #include "assay_load.h"
+#include "domain.h"
 
 #define REPLACEMENT "\xEF\xBF\xBD"
 
@@ -512,7 +512,7 @@ text_is_host(const char *s, size_t len)
 	char		tld[64];
 	size_t		n = 0;
 
-	if (!text_is_host_form(s, len) || psl_builtin() == NULL)
+	if (!text_is_host_form(s, len))
 		return false;
 	while (s[len - n - 1] != '.')
 		n++;
@@ -521,12 +521,5 @@ text_is_host(const char *s, size_t len)
 	for (size_t i = 0; i < n; i++)
 		tld[i] = g_ascii_tolower(s[len - n + i]);
 	tld[n] = '\0';
-	return psl_is_public_suffix2(psl_builtin(), tld, PSL_TYPE_ICANN | PSL_TYPE_NO_STAR_RULE);
-}
-
-/* The domain that somebody registered, of a host in lower case, or NULL */
-const char *
-text_registrable(const char *host)
-{
-	return psl_builtin() != NULL ? psl_registrable_domain(psl_builtin(), host) : NULL;
+	return IsTopLevelDomain(tld);
 }

@@ -83,7 +83,7 @@ ColumnType(DecisionColumn column)
 }
 
 /* Is any unique index of the table made of nothing but these columns? */
-static bool
+bool
 IsUniqueBy(Relation rel, List *key)
 {
 	List	   *indexes = RelationGetIndexList(rel);

@@ -1,7 +1,6 @@
 /*
  * domain.c
- *		Registrable domains, by the Public Suffix List that libpsl was built
- *		with.
+ *		Registrable domains as SQL functions; organization.c has the list.
  *
  * The built-in list rather than a file: it can change only with the library,
  * as a collation does, so the functions may be IMMUTABLE, and all backends
@@ -21,21 +20,7 @@
 #include "domain.h"
 #include "encoding.h"
 
-/* The canonical form of a host name in UTF-8; false when it is none, or an address. */
-bool
-CanonicalUtf8Host(const char *host, Size len, char *ascii)
-{
-	const char *label;
-
-	if (HostToAscii(host, len, ascii) < 0)
-		return false;
-	/* A last label of digits makes it an IPv4 address, or nothing. */
-	label = strrchr(ascii, '.');
-	label = label ? label + 1 : ascii;
-	return strspn(label, "0123456789") != strlen(label);
-}
-
-/* The same of a host name in the server's encoding, with blanks around it */
+/* The canonical form of a host name in the server's encoding, with blanks around it */
 bool
 CanonicalHost(const char *host, int len, char *ascii)
 {
@@ -65,27 +50,6 @@ AddressHost(const char *address, int len, char *ascii)
 		end--;
 	for (start = end; start > 0 && address[start - 1] != '@'; start--);
 	return start > 0 && CanonicalHost(address + start, end - start, ascii);
-}
-
-/* The registrable domain at the end of a canonical host name; NULL if none */
-const char *
-RegistrableDomain(const char *ascii)
-{
-	return psl_registrable_domain(psl_builtin(), ascii);
-}
-
-/* Does the list have this suffix, other than by its rule for all others? */
-bool
-IsKnownSuffix(const char *ascii)
-{
-	return psl_is_public_suffix2(psl_builtin(), ascii, PSL_TYPE_ANY | PSL_TYPE_NO_STAR_RULE);
-}
-
-/* Is it a top-level domain of the Internet's? */
-bool
-IsTopLevelDomain(const char *label)
-{
-	return psl_is_public_suffix2(psl_builtin(), label, PSL_TYPE_ICANN | PSL_TYPE_NO_STAR_RULE);
 }
 
 /* registrable_domain(host): one label more than the public suffix */

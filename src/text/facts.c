@@ -15,9 +15,9 @@
 #include "detoast_once.h"
 #include "domain.h"
 #include "encoding.h"
-#include "facts.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
+#include "message_facts.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -31,7 +31,7 @@
 #define HEADER_BYTES_MAX	(1024 * 1024)
 
 /* Columns of the widest row */
-#define COLUMNS_MAX		64
+#define COLUMNS_MAX		256
 
 /* A row that is being made */
 typedef struct FactRow
@@ -362,34 +362,19 @@ AddAuthHeader(const char *value, int len, void *arg)
 	return true;
 }
 
-/* Are two hosts of one organization, as DMARC's relaxed alignment has it? */
-static bool
-SameOrganization(const char *a, const char *b)
-{
-	const char *of_a = RegistrableDomain(a);
-	const char *of_b = RegistrableDomain(b);
-
-	return strcmp(of_a != NULL ? of_a : a, of_b != NULL ? of_b : b) == 0;
-}
-
-/* The host of an address or a domain in the server's encoding; empty for none */
+/* The host of an address or a domain; empty for none */
 static void
 HostOf(const text *address, char *host)
 {
-	const char *bytes = VARDATA_ANY(address);
-	int			len = VARSIZE_ANY_EXHDR(address);
+	FactSpan	span = SpanOf(VARDATA_ANY(address), VARSIZE_ANY_EXHDR(address));
 
-	while (len > 0 && (bytes[len - 1] == ' ' || bytes[len - 1] == '>'))
-		len--;
-	for (int i = len - 1; i >= 0; i--)
-		if (bytes[i] == '@')
-		{
-			bytes += i + 1;
-			len -= i + 1;
-			break;
-		}
-	if (!CanonicalHost(bytes, len, host))
-		host[0] = '\0';
+	MailHost(span.data, span.len, host);
+}
+
+static void
+AddFlag(FactRow *row, FactFlag flag)
+{
+	AddBool(row, flag == FLAG_YES, flag == FLAG_UNKNOWN);
 }
 
 /* In the order of assay.auth_facts, from the second column on; `from` is the author's domain, or empty */
@@ -397,28 +382,24 @@ static void
 AuthRow(FactRow *row, const AuthFacts *f, const char *from)
 {
 	Datum		domains[AUTH_DOMAINS_MAX];
-	bool		aligned = false;
 	bool		spf = f->result[AUTH_SPF][0] != '\0';
-	bool		spf_pass = strcmp(f->result[AUTH_SPF], "pass") == 0;
-	bool		dkim = f->result[AUTH_DKIM][0] != '\0';
+	FactFlag	spf_aligned;
+	FactFlag	dkim_aligned;
 
+	AuthAlignment(f, from, &spf_aligned, &dkim_aligned);
 	for (int i = 0; i < f->ndomains; i++)
-	{
 		domains[i] = CStringGetTextDatum(f->domains[i]);
-		aligned |= from[0] != '\0' && SameOrganization(f->domains[i], from);
-	}
 	AddString(row, f->result[AUTH_SPF]);
 	AddString(row, f->spf_domain);
 	AddString(row, !spf || f->spf_domain[0] == '\0' ? NULL : f->spf_of_helo ? "helo" : "mailfrom");
-	AddBool(row, spf_pass && f->spf_domain[0] != '\0' && from[0] != '\0' && SameOrganization(f->spf_domain, from),
-			!spf || (spf_pass && from[0] == '\0'));
+	AddFlag(row, spf_aligned);
 	AddString(row, f->result[AUTH_DKIM]);
 	AddString(row, f->dkim_domain);
 	AddDatum(row, TEXTARRAYOID,
 			 PointerGetDatum(construct_array(domains, f->ndomains, TEXTOID, -1, false, TYPALIGN_INT)), false);
 	AddCount(row, f->signatures);
 	AddCount(row, f->signatures_passed);
-	AddBool(row, aligned, !dkim || (f->signatures_passed > 0 && from[0] == '\0'));
+	AddFlag(row, dkim_aligned);
 	AddString(row, f->result[AUTH_DMARC]);
 	AddString(row, f->dmarc_domain);
 	AddString(row, f->dmarc_policy);
@@ -526,48 +507,13 @@ AddReceivedHeader(const char *value, int len, void *arg)
 	return true;
 }
 
-/* Longest name that is no host name; the rest is cut */
-#define NAME_BYTES_MAX	255
-
-/* A host in its canonical form; what is none, as it stands, if it's ASCII */
 static void
 AddHost(FactRow *row, FactSpan host)
 {
 	char		ascii[NAME_BYTES_MAX + 1];
-	int			n = Min(host.len, NAME_BYTES_MAX);
 
-	if (HostToAscii(host.data, host.len, ascii) < 0)
-	{
-		for (int i = 0; i < n; i++)
-			ascii[i] = (unsigned char) host.data[i] > ' ' && (unsigned char) host.data[i] < 0x7F ? host.data[i] : '?';
-		ascii[n] = '\0';
-	}
+	ShownHost(host, ascii);
 	AddString(row, ascii);
-}
-
-/* A canonical host name; false for what is none, or an address */
-static bool
-HostOfSpan(FactSpan span, char *host)
-{
-	const char *label;
-
-	if (HostToAscii(span.data, span.len, host) < 0)
-		return false;
-	label = strrchr(host, '.');
-	label = label != NULL ? label + 1 : host;
-	return label[strspn(label, "0123456789")] != '\0';
-}
-
-/* Are both of one organization?  Unknown where one is no host name in a registered domain. */
-static void
-AddSameDomain(FactRow *row, FactSpan a, FactSpan b)
-{
-	char		host_a[HOST_MAX_BYTES + 1];
-	char		host_b[HOST_MAX_BYTES + 1];
-	const char *of_a = HostOfSpan(a, host_a) ? RegistrableDomain(host_a) : NULL;
-	const char *of_b = HostOfSpan(b, host_b) ? RegistrableDomain(host_b) : NULL;
-
-	AddBool(row, of_a != NULL && of_b != NULL && strcmp(of_a, of_b) == 0, of_a == NULL || of_b == NULL);
 }
 
 /* In the order of assay.received_facts */
@@ -584,7 +530,7 @@ ReceivedRow(FactRow *row, const ReceivedWalk *walk)
 	AddHost(row, hop->protocol);
 	AddBool(row, hop->encrypted, none);
 	AddBool(row, hop->authenticated, none);
-	AddSameDomain(row, hop->name, hop->helo);
+	AddFlag(row, SameOrganizationOf(hop->name, hop->helo));
 	AddDatum(row, INT4OID, Int32GetDatum(walk->at), none);
 	AddCount(row, walk->headers);
 }
@@ -608,196 +554,28 @@ received_facts(PG_FUNCTION_ARGS)
 
 /* ---- links ------------------------------------------------------------------------------ */
 
-/* Distinct strings in the order in which they came */
-typedef struct StringSet
+static void *
+RoomAlloc(size_t size)
 {
-	int			n;
-	uint32		mask;			/* of slots, of which there are twice as many
-								 * as strings at least */
-	char	  **strings;
-	int		   *slots;			/* indexes + 1 by hash */
-} StringSet;
+	return MemoryContextAllocHuge(CurrentMemoryContext, size);
+}
 
 static void
-StringSetBegin(StringSet *set, int max)
+RoomCheck(void)
 {
-	Size		slots = 16;
-
-	while (slots < 2 * (Size) max)
-		slots *= 2;
-	set->n = 0;
-	set->mask = slots - 1;
-	set->strings = MemoryContextAllocHuge(CurrentMemoryContext, mul_size(sizeof(char *), Max(max, 1)));
-	set->slots = MemoryContextAllocExtended(CurrentMemoryContext, mul_size(sizeof(int), slots),
-											MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	CHECK_FOR_INTERRUPTS();
 }
 
-/* The string's index; *is_new tells whether it wasn't there */
-static int
-StringSetAdd(StringSet *set, const char *string, bool *is_new)
-{
-	uint32		slot = hash_bytes((const unsigned char *) string, strlen(string)) & set->mask;
-
-	while (set->slots[slot] != 0 && strcmp(set->strings[set->slots[slot] - 1], string) != 0)
-		slot = (slot + 1) & set->mask;
-	*is_new = set->slots[slot] == 0;
-	if (*is_new)
-	{
-		set->strings[set->n++] = pstrdup(string);
-		set->slots[slot] = set->n;
-	}
-	return set->slots[slot] - 1;
-}
+static const FactRoom server_room = {RoomAlloc, RoomCheck};
 
 static Datum
-StringSetArray(const StringSet *set)
+ListArray(int n, const char *const *strings)
 {
-	Datum	   *strings = palloc(sizeof(Datum) * Max(set->n, 1));
+	Datum	   *elements = palloc(sizeof(Datum) * Max(n, 1));
 
-	for (int i = 0; i < set->n; i++)
-		strings[i] = CStringGetTextDatum(set->strings[i]);
-	return PointerGetDatum(construct_array(strings, set->n, TEXTOID, -1, false, TYPALIGN_INT));
-}
-
-/* Counts of URLs and links, in the order of assay.url_facts */
-typedef struct UrlCounts
-{
-	int			urls;
-	int			foreign;
-	int			of_sender;
-	int			ip;
-	int			punycode;
-	int			userinfo;
-	int			port;
-	int			odd;
-	int			insecure;
-	int			email;
-	int			nested;
-	int			longest;
-	int			longest_host;
-	int			labels;
-	int			links;
-	int			mismatches;
-	int			url_texts;
-	int			empty_texts;
-	int			mailto;
-	int			phone;
-	int			script;
-} UrlCounts;
-
-typedef struct UrlSummary
-{
-	UrlCounts	counts;
-	StringSet	hosts;
-	StringSet	domains;
-	char	  **domain_of;		/* of each host, or NULL */
-	const char *sender;			/* its domain, or NULL */
-} UrlSummary;
-
-/* What stands for a host in comparisons: its registrable domain, or itself */
-static const char *
-HostIdentity(const UrlParts *u)
-{
-	const char *domain = u->is_address ? NULL : RegistrableDomain(u->host);
-
-	return domain != NULL ? domain : u->host;
-}
-
-/* Does it lead to a host?  A bare name does if it can't be a file's. */
-static bool
-HasHost(const UrlParts *u)
-{
-	const char *dot = strrchr(u->host, '.');
-
-	if (u->host[0] == '\0')
-		return false;
-	return !u->bare || u->is_address || (dot != NULL && IsTopLevelDomain(dot + 1));
-}
-
-/* Count what a host shows; its index among the distinct ones */
-static int
-AddUrlHost(UrlSummary *s, const UrlParts *u)
-{
-	bool		is_new;
-	int			at = StringSetAdd(&s->hosts, u->host, &is_new);
-	int			labels = 1;
-	const char *domain;
-
-	if (!is_new)
-		return at;
-	s->domain_of[at] = NULL;
-	s->counts.longest_host = Max(s->counts.longest_host, (int) strlen(u->host));
-	if (u->is_address)
-		return at;
-	for (const char *p = u->host; *p != '\0'; p++)
-		labels += *p == '.';
-	s->counts.labels = Max(s->counts.labels, labels);
-	domain = RegistrableDomain(u->host);
-	if (domain == NULL)
-		return at;
-	s->domain_of[at] = s->domains.strings[StringSetAdd(&s->domains, domain, &is_new)];
-	if (is_new && s->sender != NULL && strcmp(domain, s->sender) != 0)
-		s->counts.foreign++;
-	return at;
-}
-
-static void
-AddUrl(UrlSummary *s, FactSpan url)
-{
-	UrlCounts  *c = &s->counts;
-	UrlParts	u;
-	int			characters = 0;
-	const char *identity;
-
-	for (Size i = 0; i < url.len; i++)
-		characters += (url.data[i] & 0xC0) != 0x80;
-	c->urls++;
-	c->longest = Max(c->longest, characters);
-	UrlParse(url.data, url.len, &u);
-	if (!HasHost(&u))
-		return;
-	identity = s->domain_of[AddUrlHost(s, &u)];
-	if (s->sender != NULL && strcmp(identity != NULL ? identity : u.host, s->sender) == 0)
-		c->of_sender++;
-	c->ip += u.is_address;
-	c->punycode += strncmp(u.host, "xn--", 4) == 0 || strstr(u.host, ".xn--") != NULL;
-	c->userinfo += u.userinfo;
-	c->port += u.port;
-	c->odd += u.odd;
-	c->insecure += u.scheme == URL_HTTP && !u.bare;
-	c->email += u.has_address;
-	c->nested += u.has_url;
-}
-
-static bool
-IsBlankSpan(FactSpan span)
-{
-	for (Size i = 0; i < span.len; i++)
-		if ((unsigned char) span.data[i] > ' ')
-			return false;
-	return true;
-}
-
-/* A link, and its text if that is known */
-static void
-AddLink(UrlSummary *s, FactSpan href, const FactSpan *shown)
-{
-	UrlCounts  *c = &s->counts;
-	UrlParts	to;
-	UrlParts	says;
-
-	c->links++;
-	UrlParse(href.data, href.len, &to);
-	c->mailto += to.scheme == URL_MAILTO;
-	c->phone += to.scheme == URL_PHONE;
-	c->script += to.scheme == URL_SCRIPT;
-	if (shown == NULL)
-		return;
-	c->empty_texts += IsBlankSpan(*shown);
-	if (!UrlShown(shown->data, shown->len, IsTopLevelDomain, &says))
-		return;
-	c->url_texts++;
-	c->mismatches += HasHost(&to) && strcmp(HostIdentity(&to), HostIdentity(&says)) != 0;
+	for (int i = 0; i < n; i++)
+		elements[i] = CStringGetTextDatum(strings[i]);
+	return PointerGetDatum(construct_array(elements, n, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
 /* In the order of assay.url_facts */
@@ -829,8 +607,8 @@ UrlRow(FactRow *row, const UrlSummary *s)
 	AddCount(row, c->mailto);
 	AddCount(row, c->phone);
 	AddCount(row, c->script);
-	AddDatum(row, TEXTARRAYOID, StringSetArray(&s->hosts), false);
-	AddDatum(row, TEXTARRAYOID, StringSetArray(&s->domains), false);
+	AddDatum(row, TEXTARRAYOID, ListArray(s->hosts.n, s->hosts.strings), false);
+	AddDatum(row, TEXTARRAYOID, ListArray(s->domains.n, s->domains.strings), false);
 }
 
 /* The elements of an argument, of which NULLs stay so as to keep their places */
@@ -870,37 +648,157 @@ url_facts(PG_FUNCTION_ARGS)
 	FactSpan   *hrefs = ArraySpans(fcinfo, 1, &nhrefs);
 	FactSpan   *texts = ArraySpans(fcinfo, 2, &ntexts);
 	char		sender[HOST_MAX_BYTES + 1] = "";
-	UrlSummary	s = {0};
+	UrlSummary	s;
 	FactRow		row;
 
 	if (urls == NULL && hrefs == NULL)
 		PG_RETURN_NULL();
 	if (!PG_ARGISNULL(3))
 		HostOf(PG_GETARG_TEXT_PP(3), sender);
-	if (sender[0] != '\0')
-		s.sender = RegistrableDomain(sender) ? RegistrableDomain(sender) : sender;
 	/* links are URLs where these aren't given apart */
 	if (urls == NULL)
 	{
 		urls = hrefs;
 		nurls = nhrefs;
 	}
-	StringSetBegin(&s.hosts, nurls);
-	StringSetBegin(&s.domains, nurls);
-	s.domain_of = palloc(sizeof(char *) * Max(nurls, 1));
-	for (int i = 0; i < nurls; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (urls[i].data != NULL)
-			AddUrl(&s, urls[i]);
-	}
-	for (int i = 0; i < nhrefs; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (hrefs[i].data != NULL)
-			AddLink(&s, hrefs[i], i < ntexts && texts[i].data != NULL ? &texts[i] : NULL);
-	}
+	UrlSummaryBegin(&s, &server_room, nurls, sender[0] != '\0' ? sender : NULL, NULL, 0);
+	UrlSummaryAdd(&s, urls, nurls);
+	UrlSummaryLinks(&s, hrefs, nhrefs, texts, ntexts);
 	row.n = 0;
 	UrlRow(&row, &s);
 	return MakeRow(fcinfo, &row);
+}
+
+/* ---- all of them ----------------------------------------------------------------------- */
+
+/* A text argument in UTF-8; without data where it's NULL */
+static FactSpan
+ArgSpan(FunctionCallInfo fcinfo, int arg)
+{
+	FactSpan	span = {NULL, 0};
+	text	   *value;
+
+	if (PG_ARGISNULL(arg))
+		return span;
+	value = PG_GETARG_TEXT_PP(arg);
+	return SpanOf(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+}
+
+/* Values of a header that are being collected */
+typedef struct HeaderValues
+{
+	int			n;
+	int			room;
+	FactSpan   *values;
+} HeaderValues;
+
+static bool
+KeepHeader(const char *value, int len, void *arg)
+{
+	HeaderValues *kept = arg;
+
+	if (kept->n == kept->room)
+	{
+		kept->room *= 2;
+		kept->values = repalloc(kept->values, sizeof(FactSpan) * kept->room);
+	}
+	/* one that is too long says nothing, but counts */
+	kept->values[kept->n].data = value;
+	kept->values[kept->n].len = len;
+	if (len <= HEADER_BYTES_MAX)
+		kept->values[kept->n] = SpanOf(value, len);
+	kept->n++;
+	return true;
+}
+
+static const FactSpan *
+HeaderSpans(Jsonb *headers, const char *lower, const char *usual, int *n)
+{
+	HeaderValues kept = {0, 16, palloc(sizeof(FactSpan) * 16)};
+
+	WalkHeader(headers, lower, usual, KeepHeader, &kept);
+	*n = kept.n;
+	return kept.values;
+}
+
+/* The fields of a message as a row, by the table of their names */
+static void
+MessageRow(FactRow *row, const MessageFacts *facts)
+{
+	for (int i = 0; i < message_nfields; i++)
+	{
+		const FactField *field = &message_fields[i];
+		FactValue	v;
+
+		MessageFactValue(facts, field, &v);
+		switch (field->kind)
+		{
+			case FIELD_COUNT:
+				AddDatum(row, INT4OID, v.isnull ? (Datum) 0 : Int32GetDatum(v.count), v.isnull);
+				break;
+			case FIELD_SHARE:
+			case FIELD_ENTROPY:
+				AddDatum(row, FLOAT4OID, v.isnull ? (Datum) 0 : Float4GetDatum(v.share), v.isnull);
+				break;
+			case FIELD_FLAG:
+			case FIELD_BOOL:
+				AddBool(row, !v.isnull && v.flag, v.isnull);
+				break;
+			case FIELD_STRING:
+			case FIELD_CHARS:
+			case FIELD_SPAN:
+				AddDatum(row, TEXTOID, v.isnull ? (Datum) 0 :
+						 PointerGetDatum(cstring_to_text_with_len(v.string.data, v.string.len)), v.isnull);
+				break;
+			case FIELD_LIST:
+				AddDatum(row, TEXTARRAYOID, v.isnull ? (Datum) 0 : ListArray(v.list.n, v.list.strings), v.isnull);
+				break;
+		}
+	}
+}
+
+/*
+ * message_facts(headers, from_addr, from_name, reply_to, return_path, message_id,
+ * recipients, subject, body_text, urls, link_hrefs, link_texts, authserv_ids,
+ * trusted): the columns that assay_load would fill
+ */
+PG_FUNCTION_INFO_V1(message_facts);
+Datum
+message_facts(PG_FUNCTION_ARGS)
+{
+	MessageInput in = {0};
+	MessageFacts *facts = palloc(sizeof(MessageFacts));
+	TrustedNets trusted = {0};
+	FactRow    *row = palloc(sizeof(FactRow));
+
+	if (!PG_ARGISNULL(0))
+	{
+		Jsonb	   *headers = PG_GETARG_JSONB_P(0);
+
+		in.auth = HeaderSpans(headers, "authentication-results", "Authentication-Results", &in.nauth);
+		in.received = HeaderSpans(headers, "received", "Received", &in.nreceived);
+	}
+	in.from_addr = ArgSpan(fcinfo, 1);
+	in.from_name = ArgSpan(fcinfo, 2);
+	in.reply_to = ArgSpan(fcinfo, 3);
+	in.return_path = ArgSpan(fcinfo, 4);
+	in.message_id = ArgSpan(fcinfo, 5);
+	in.recipients = ArraySpans(fcinfo, 6, &in.nrecipients);
+	in.subject = ArgSpan(fcinfo, 7);
+	in.body = ArgSpan(fcinfo, 8);
+	in.urls = ArraySpans(fcinfo, 9, &in.nurls);
+	in.hrefs = ArraySpans(fcinfo, 10, &in.nhrefs);
+	in.texts = ArraySpans(fcinfo, 11, &in.ntexts);
+	if (!PG_ARGISNULL(12))
+		in.ids = SpansOf(PG_GETARG_ARRAYTYPE_P(12), &in.nids);
+	if (!PG_ARGISNULL(13))
+		deconstruct_array(PG_GETARG_ARRAYTYPE_P(13), INETOID, -1, false, TYPALIGN_INT,
+						  &trusted.nets, &trusted.nulls, &trusted.n);
+	in.trusted = IsTrustedHop;
+	in.trusted_arg = &trusted;
+	in.by_domain = trusted.n == 0;
+	MessageFactsFill(facts, &in, &server_room);
+	row->n = 0;
+	MessageRow(row, facts);
+	return MakeRow(fcinfo, row);
 }

@@ -8,7 +8,6 @@
  * wide forms, addresses as one number, octal or hexadecimal, a name before an @
  * that looks like the host.
  */
-#include <stdio.h>
 #include <string.h>
 #include <arpa/inet.h>
 
@@ -16,6 +15,9 @@
 
 /* Bytes of a URL in which the host must end */
 #define HEAD_MAX	2048
+
+/* Bytes that are read of a URL within another */
+#define NESTED_MAX	1024
 
 static inline char
 Lower(char c)
@@ -89,6 +91,7 @@ ReadIPv4(char *host)
 	int			n = 0;
 	const char *last = strrchr(host, '.');
 	uint64_t	address = 0;
+	struct in_addr bits;
 
 	last = last != NULL ? last + 1 : host;
 	if (!ReadNumber(last, strlen(last), &address) && last[strspn(last, "0123456789")] != '\0')
@@ -113,8 +116,8 @@ ReadIPv4(char *host)
 			return -1;
 		address |= parts[i] << 8 * (3 - i);
 	}
-	sprintf(host, "%u.%u.%u.%u", (unsigned) (address >> 24), (unsigned) (address >> 16 & 255),
-			(unsigned) (address >> 8 & 255), (unsigned) (address & 255));
+	bits.s_addr = htonl(address);
+	inet_ntop(AF_INET, &bits, host, INET_ADDRSTRLEN);
 	return 1;
 }
 
@@ -230,28 +233,90 @@ IsMailAddress(const char *from, const char *at, const char *p, const char *end)
 	return dot != NULL && p - dot > 2 && !(dot[1] >= '0' && dot[1] <= '9');
 }
 
+/* "http://" or "https://" in Base64, as far as it is the same whatever follows */
+static bool
+IsBase64Url(const char *p, const char *end)
+{
+	return end - p > 12 && (memcmp(p, "aHR0cHM6Ly", 10) == 0 || memcmp(p, "aHR0cDovL", 9) == 0);
+}
+
 /* Addresses and URLs in path, query and fragment */
 static void
 LookBehind(const char *p, const char *end, UrlParts *u)
 {
 	const char *from = p;
 
+	u->behind.data = p;
+	u->behind.len = end - p;
 	for (; p < end && !(u->has_address && u->has_url); p++)
 	{
 		if (*p == '@')
 			u->has_address |= IsMailAddress(from, p, p + 1, end);
 		else if (*p == '%' && Begins(p, end, "%40"))
 			u->has_address |= IsMailAddress(from, p, p + 3, end);
-		else if (Lower(*p) == 'h' && Begins(p, end, "http") && p > from)
+		else if (Lower(*p) == 'h' && !u->has_url && Begins(p, end, "http") && p > from)
 		{
 			const char *q = p + 4;
 
 			if (q < end && Lower(*q) == 's')
 				q++;
-			u->has_url |= Begins(q, end, "://") || Begins(q, end, "%3a%2f%2f") || Begins(q, end, "%253a%252f%252f") ||
+			u->has_url = Begins(q, end, "://") || Begins(q, end, "%3a%2f%2f") || Begins(q, end, "%253a%252f%252f") ||
 				Begins(q, end, ":%2f%2f") || Begins(q, end, "%3a//");
 		}
+		else if (*p == 'a' && !u->has_url && p > from && IsBase64Url(p, end))
+			u->has_url = u->is_base64 = true;
+		if (u->has_url && u->nested.data == NULL)
+		{
+			u->nested.data = p;
+			u->nested.len = end - p;
+		}
 	}
+}
+
+/* Escapes to what they stand for, in place; returns the length, and whether there were some */
+static size_t
+Unescape(char *s, size_t len, bool *some)
+{
+	size_t		n = 0;
+
+	*some = false;
+	for (size_t i = 0; i < len; i++)
+		if (s[i] == '%' && i + 2 < len && HexValue(s[i + 1]) >= 0 && HexValue(s[i + 2]) >= 0)
+		{
+			s[n++] = HexValue(s[i + 1]) * 16 + HexValue(s[i + 2]);
+			i += 2;
+			*some = true;
+		}
+		else
+			s[n++] = s[i];
+	return n;
+}
+
+/* Base64 of either kind up to what is none, in place; returns the length */
+static size_t
+Unbase64(char *s, size_t len)
+{
+	unsigned	bits = 0;
+	int			have = 0;
+	size_t		n = 0;
+
+	for (size_t i = 0; i < len; i++)
+	{
+		char		c = s[i];
+		int			v = c >= 'A' && c <= 'Z' ? c - 'A' : c >= 'a' && c <= 'z' ? c - 'a' + 26 :
+		c >= '0' && c <= '9' ? c - '0' + 52 : c == '+' || c == '-' ? 62 : c == '/' || c == '_' ? 63 : -1;
+
+		if (v < 0)
+			break;
+		bits = bits << 6 | v;
+		have += 6;
+		if (have >= 8)
+		{
+			have -= 8;
+			s[n++] = bits >> have & 0xFF;
+		}
+	}
+	return n;
 }
 
 /* ---- URLs -------------------------------------------------------------------------- */
@@ -429,4 +494,29 @@ UrlShown(const char *shown, size_t len, bool (*is_suffix) (const char *), UrlPar
 		return true;
 	dot = strrchr(u->host, '.');
 	return dot != NULL && is_suffix(dot + 1);
+}
+
+/* The URL within a URL, of which escapes hide up to three layers; false where it leads nowhere */
+bool
+UrlNested(const UrlParts *outer, UrlParts *inner)
+{
+	char		url[NESTED_MAX];
+	size_t		len = 0;
+	bool		some = true;
+
+	if (!outer->has_url)
+		return false;
+	/* what follows belongs to the redirector */
+	for (; len < outer->nested.len && len < sizeof(url) && outer->nested.data[len] != '&'; len++)
+		url[len] = outer->nested.data[len];
+	if (outer->is_base64)
+		len = Unbase64(url, len);
+	else
+		for (int i = 0; i < 3 && some; i++)
+			len = Unescape(url, len, &some);
+	UrlParse(url, len, inner);
+	/* they are of this function's own room */
+	inner->behind.data = inner->nested.data = NULL;
+	inner->behind.len = inner->nested.len = 0;
+	return inner->host[0] != '\0';
 }

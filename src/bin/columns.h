@@ -1,0 +1,33 @@
+/*
+ * columns.h
+ *	  The columns that are filled, and the server that has them: what copy.c
+ *	  and reparse.c share.
+ */
+#ifndef ASSAY_COLUMNS_H
+#define ASSAY_COLUMNS_H
+
+#include <libpq-fe.h>
+
+#include "assay_load.h"
+
+/* connection.c */
+extern PGconn *server_connect(void);
+extern PGresult *server_query(PGconn *conn, const char *sql, int nparams, const char *const *params);
+
+/* reparse.c */
+extern char *reparse_prepare(PGconn *conn, const char *oid, const char *table, char **update);
+
+/* columns.c */
+extern int	columns_known(void);
+extern const char *columns_name(int k);
+extern const char *columns_type(int k);
+extern const char *columns_comment(int k);
+extern bool columns_wanted(int k);
+extern void columns_target(const PGresult *table, const char *name, GString *list);
+extern int	columns_targets(void);
+extern const char *columns_target_name(int t);
+extern void columns_put(GByteArray *a, const Message *m);
+extern void put16(GByteArray *a, int v);
+extern void put32(GByteArray *a, uint32_t v);
+
+#endif							/* ASSAY_COLUMNS_H */

@@ -1,0 +1,588 @@
+/*
+ * html_shrink.c
+ *	  A document with less for the parser to look at.
+ *
+ * libgumbo takes some 25 ns for each byte, most of it for bytes that mean
+ * nothing to it: text, addresses, styles.  Here each run of these becomes a
+ * short mark, which html.c turns back into what it stands for wherever it
+ * meets one in the tree; attributes that nothing here asks for, scripts and
+ * plain comments are left out.  What is kept makes the same tree.
+ *
+ * That holds as long as tags are told from text as the parser does it: this
+ * follows the tokenizer of the HTML standard.  Where the parser changes how it
+ * reads by what it has built (foreign content, <select>, <frameset>), there is
+ * nothing to be saved, and the document stays as it is.
+ */
+#include <string.h>
+
+#include "html.h"
+
+/* Marks stand around a number; a document with one of them stays as it is */
+#define MARK_OPEN		"\xEF\xA3\xBE"	/* U+F8FE */
+#define MARK_CLOSE		"\xEF\xA3\xBF"	/* U+F8FF */
+#define MARK_BYTES		3
+
+/* Shortest run that is worth a mark */
+#define LEAST_RUN		24
+
+/* Attributes that are wanted, and may come each once */
+#define MAX_NAMES		32
+
+/* How the text of an element is read */
+typedef enum ShrinkContent
+{
+	CONTENT_USUAL,
+	CONTENT_KEPT,				/* no tags in it, taken as it is */
+	CONTENT_STYLE,				/* no tags in it, and one mark */
+	CONTENT_SCRIPT,				/* left out */
+	CONTENT_UNKNOWN				/* the document can't be shrunk */
+} ShrinkContent;
+
+typedef struct ShrinkScan
+{
+	const char *p;
+	const char *end;
+	GString    *out;
+	GArray	   *runs;			/* of HtmlRun */
+	bool		keeps_space;	/* <pre> was met */
+	/* the tag at hand */
+	const char *tag;
+	size_t		tag_len;
+	/* and its attributes, of which a second one doesn't count */
+	int			num_names;
+	struct
+	{
+		const char *s;
+		size_t		len;
+	}			names[MAX_NAMES];
+} ShrinkScan;
+
+static inline bool
+is_space(char c)
+{
+	return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f';
+}
+
+/* A name of a tag or attribute, and what there is to know of it */
+typedef struct ShrinkWord
+{
+	const char *name;
+	unsigned char len;
+	unsigned char content;		/* of a tag */
+	bool		formatting;		/* an element whose copies the parser counts */
+	bool		keeps_space;
+	const char *only;			/* the element that has the attribute, or NULL
+								 * for any */
+} ShrinkWord;
+
+#define NAME(s)			.name = s, .len = sizeof(s) - 1
+
+/* What is said of a name, or NULL where it isn't there */
+static const ShrinkWord *
+find_word(const ShrinkWord *words, size_t n, const char *name, size_t len)
+{
+	char		first = g_ascii_tolower(name[0]);
+
+	for (size_t i = 0; i < n; i++)
+		if (words[i].len == len && words[i].name[0] == first && g_ascii_strncasecmp(words[i].name, name, len) == 0)
+			return &words[i];
+	return NULL;
+}
+
+/* ---- runs ---------------------------------------------------------------- */
+
+/* Bytes of which the parser need not know more than that they are there */
+static void
+add_run(ShrinkScan *scan, const char *s, size_t len, bool as_is)
+{
+	if (len < LEAST_RUN)
+		g_string_append_len(scan->out, s, len);
+	else
+	{
+		HtmlRun		run = {s, len, as_is};
+		char		digits[16];
+		size_t		n = sizeof(digits);
+
+		for (guint number = scan->runs->len; n == sizeof(digits) || number > 0; number /= 10)
+			digits[--n] = '0' + number % 10;
+		g_array_append_val(scan->runs, run);
+		g_string_append_len(scan->out, MARK_OPEN, MARK_BYTES);
+		g_string_append_len(scan->out, digits + n, sizeof(digits) - n);
+		g_string_append_len(scan->out, MARK_CLOSE, MARK_BYTES);
+	}
+}
+
+/* The end of a character reference, and of what decides how it is read */
+static const char *
+reference_end(const char *p, const char *end)
+{
+	p++;
+	while (p < end && (g_ascii_isalnum(*p) || *p == '#'))
+		p++;
+	return p < end && (unsigned char) *p < 0x80 ? p + 1 : p;
+}
+
+/* Are there control characters, which the parser takes for others? */
+static bool
+has_controls(const char *s, size_t len)
+{
+	const char *end = s + len;
+
+	while (s < end)
+	{
+		uint64_t	w;
+
+		if (end - s >= 8)
+		{
+			memcpy(&w, s, 8);
+			/* no byte below a blank: exact where none is beyond ASCII */
+			if (((w - UINT64_C(0x2020202020202020)) & ~w & UINT64_C(0x8080808080808080)) == 0)
+			{
+				s += 8;
+				continue;
+			}
+		}
+		for (const char *to = MIN(s + 8, end); s < to; s++)
+			if ((unsigned char) *s < 0x20 && !is_space(*s))
+				return true;
+	}
+	return false;
+}
+
+/* References that are decoded here, being most of all; what they are is no longer than they */
+static size_t
+plain_reference(const char *p, const char *end, const char **is)
+{
+	if (end - p >= 5 && memcmp(p, "&amp;", 5) == 0)
+	{
+		*is = "&";
+		return 5;
+	}
+	if (end - p >= 6 && memcmp(p, "&nbsp;", 6) == 0)
+	{
+		*is = "\xC2\xA0";
+		return 6;
+	}
+	return 0;
+}
+
+/* Text or a value, whose other references the parser decodes */
+static void
+add_decoded(ShrinkScan *scan, const char *s, const char *end)
+{
+	const char *p = s;
+
+	while (s < end)
+	{
+		const char *is;
+		const char *next;
+		size_t		n;
+
+		p = memchr(p, '&', end - p);
+		if (p == NULL)
+			p = end;
+		else if ((n = plain_reference(p, end, &is)) > 0)
+		{
+			p += n;
+			if (p < end)
+				continue;
+		}
+		add_run(scan, s, p - s, false);
+		if (p == end)
+			break;
+		next = reference_end(p, end);
+		/* what ends one may begin another */
+		if (next > p + 1 && next[-1] == '&')
+			next--;
+		g_string_append_len(scan->out, p, next - p);
+		s = p = next;
+	}
+}
+
+/* Text: white space at its beginning decides where it may stand */
+static void
+add_text(ShrinkScan *scan, const char *s, const char *end)
+{
+	const char *p = s;
+
+	while (p < end && is_space(*p))
+		p++;
+	if (scan->keeps_space)
+		g_string_append_len(scan->out, s, p - s);
+	else if (p > s)
+		g_string_append_c(scan->out, ' ');
+	add_decoded(scan, p, end);
+}
+
+/* ---- tags ---------------------------------------------------------------- */
+
+/* Attributes that html.c asks for, or the parser */
+static const ShrinkWord wanted[] = {
+	{NAME("style")}, {NAME("class")}, {NAME("href")}, {NAME("src")}, {NAME("id")},
+	{NAME("width"),.only = "img"}, {NAME("height"),.only = "img"}, {NAME("alt")},
+	{NAME("bgcolor")}, {NAME("background")}, {NAME("hidden")}, {NAME("color"),.only = "font"},
+	{NAME("text"),.only = "body"}, {NAME("type")}, {NAME("action")}, {NAME("formaction")},
+	{NAME("poster")}, {NAME("data")}, {NAME("lowsrc")}, {NAME("dynsrc")}, {NAME("http-equiv")},
+	{NAME("content"),.only = "meta"}, {NAME("prompt")},
+};
+
+/* Tags that are more than a name and attributes */
+static const ShrinkWord tags[] = {
+	{NAME("style"),.content = CONTENT_STYLE}, {NAME("script"),.content = CONTENT_SCRIPT},
+	{NAME("title"),.content = CONTENT_KEPT}, {NAME("textarea"),.content = CONTENT_KEPT,.keeps_space = true},
+	{NAME("xmp"),.content = CONTENT_KEPT}, {NAME("iframe"),.content = CONTENT_KEPT},
+	{NAME("noembed"),.content = CONTENT_KEPT}, {NAME("noframes"),.content = CONTENT_KEPT},
+	{NAME("svg"),.content = CONTENT_UNKNOWN}, {NAME("math"),.content = CONTENT_UNKNOWN},
+	{NAME("select"),.content = CONTENT_UNKNOWN}, {NAME("frameset"),.content = CONTENT_UNKNOWN},
+	{NAME("plaintext"),.content = CONTENT_UNKNOWN}, {NAME("template"),.content = CONTENT_UNKNOWN},
+	{NAME("noscript"),.content = CONTENT_UNKNOWN}, {NAME("isindex"),.content = CONTENT_UNKNOWN},
+	{NAME("image"),.content = CONTENT_UNKNOWN},
+	{NAME("pre"),.keeps_space = true}, {NAME("listing"),.keeps_space = true},
+	{NAME("b"),.formatting = true}, {NAME("big"),.formatting = true}, {NAME("code"),.formatting = true},
+	{NAME("em"),.formatting = true}, {NAME("font"),.formatting = true}, {NAME("i"),.formatting = true},
+	{NAME("nobr"),.formatting = true}, {NAME("s"),.formatting = true}, {NAME("small"),.formatting = true},
+	{NAME("strike"),.formatting = true}, {NAME("strong"),.formatting = true}, {NAME("tt"),.formatting = true},
+	{NAME("u"),.formatting = true},
+};
+
+/* Is an attribute the first of its name, and wanted? */
+static bool
+is_taken(ShrinkScan *scan, const char *name, size_t len)
+{
+	const ShrinkWord *word = find_word(wanted, G_N_ELEMENTS(wanted), name, len);
+
+	if (word == NULL || (word->only != NULL && !tag_is(scan->tag, scan->tag_len, word->only)))
+		return false;
+	for (int i = 0; i < scan->num_names; i++)
+		if (scan->names[i].len == len && g_ascii_strncasecmp(scan->names[i].s, name, len) == 0)
+			return false;
+	if (scan->num_names == MAX_NAMES)
+		return false;
+	scan->names[scan->num_names].s = name;
+	scan->names[scan->num_names++].len = len;
+	return true;
+}
+
+/* One attribute from its name on; false where the tag has no end */
+static bool
+take_attribute(ShrinkScan *scan, bool kept)
+{
+	const char *name = scan->p++;
+	size_t		name_len;
+	const char *value = NULL;
+	const char *value_end = NULL;
+	char		quote = '\0';
+
+	while (scan->p < scan->end && !is_space(*scan->p) && *scan->p != '/' && *scan->p != '>' && *scan->p != '=')
+		scan->p++;
+	name_len = scan->p - name;
+	while (scan->p < scan->end && is_space(*scan->p))
+		scan->p++;
+	if (scan->p < scan->end && *scan->p == '=')
+	{
+		scan->p++;
+		while (scan->p < scan->end && is_space(*scan->p))
+			scan->p++;
+		value = scan->p;
+		if (scan->p < scan->end && (*value == '"' || *value == '\''))
+		{
+			quote = *value++;
+			value_end = memchr(value, quote, scan->end - value);
+			if (value_end == NULL)
+				return false;
+			scan->p = value_end + 1;
+		}
+		else
+		{
+			while (scan->p < scan->end && !is_space(*scan->p) && *scan->p != '>')
+				scan->p++;
+			value_end = scan->p;
+		}
+	}
+	if (!kept || !is_taken(scan, name, name_len))
+		return true;
+	g_string_append_c(scan->out, ' ');
+	g_string_append_len(scan->out, name, name_len);
+	if (value != NULL)
+	{
+		/* what has no quotes needs none, whatever is in it */
+		g_string_append_c(scan->out, '=');
+		if (quote != '\0')
+			g_string_append_c(scan->out, quote);
+		add_decoded(scan, value, value_end);
+		if (quote != '\0')
+			g_string_append_c(scan->out, quote);
+		else if (value == value_end)
+			g_string_append(scan->out, "\"\"");
+	}
+	return true;
+}
+
+/* Over a tag's attributes up to its end; false where it has none */
+static bool
+take_attributes(ShrinkScan *scan, bool kept)
+{
+	bool		closed = false;
+
+	scan->num_names = 0;
+	while (scan->p < scan->end)
+	{
+		if (*scan->p == '>')
+		{
+			if (closed && kept)
+				g_string_append(scan->out, " /");
+			g_string_append_c(scan->out, '>');
+			scan->p++;
+			return true;
+		}
+		closed = *scan->p == '/';
+		if (is_space(*scan->p) || *scan->p == '/')
+			scan->p++;
+		else if (!take_attribute(scan, kept))
+			return false;
+	}
+	return false;
+}
+
+/* The end tag of an element without tags in it, or NULL */
+static const char *
+find_end_tag(const char *s, const char *end, const char *name, size_t len)
+{
+	while ((s = memchr(s, '<', end - s)) != NULL)
+	{
+		if ((size_t) (end - s) > len + 2 && s[1] == '/' && g_ascii_strncasecmp(s + 2, name, len) == 0 &&
+			(is_space(s[len + 2]) || s[len + 2] == '/' || s[len + 2] == '>'))
+			return s;
+		s++;
+	}
+	return NULL;
+}
+
+/* What is in an element without tags; false where that can't be told */
+static bool
+take_content(ShrinkScan *scan, ShrinkContent content, const char *name, size_t len)
+{
+	const char *close = find_end_tag(scan->p, scan->end, name, len);
+
+	if (close == NULL)
+		return false;
+	if (content == CONTENT_STYLE)
+		add_run(scan, scan->p, close - scan->p, true);
+	else if (content == CONTENT_KEPT)
+		g_string_append_len(scan->out, scan->p, close - scan->p);
+	/* a script in a comment in a script has rules of its own */
+	else if (g_strstr_len(scan->p, close - scan->p, "<!--") != NULL)
+		return false;
+	scan->p = close;
+	return true;
+}
+
+/* A tag from its < on; false where the document can't be shrunk */
+static bool
+take_tag(ShrinkScan *scan)
+{
+	const char *start = scan->p;
+	bool		closing = start[1] == '/';
+	const char *name = start + (closing ? 2 : 1);
+	size_t		len;
+	gsize		out_len = scan->out->len;
+	const ShrinkWord *word;
+	ShrinkContent content;
+
+	scan->p = name;
+	while (scan->p < scan->end && !is_space(*scan->p) && *scan->p != '/' && *scan->p != '>')
+		scan->p++;
+	len = scan->p - name;
+	scan->tag = name;
+	scan->tag_len = len;
+	word = find_word(tags, G_N_ELEMENTS(tags), name, len);
+	content = word != NULL ? word->content : CONTENT_USUAL;
+	if (content == CONTENT_UNKNOWN)
+		return false;
+	if (word != NULL && word->keeps_space)
+		scan->keeps_space = true;
+	g_string_append_len(scan->out, start, scan->p - start);
+	if (!take_attributes(scan, !closing))
+		return false;
+	if (!closing && word != NULL && word->formatting)
+	{
+		g_string_truncate(scan->out, out_len);
+		g_string_append_len(scan->out, start, scan->p - start);
+	}
+	return closing || content == CONTENT_USUAL || take_content(scan, content, name, len);
+}
+
+/* The end of a comment, of which < and ! are read; NULL for none */
+static const char *
+comment_end(const char *s, const char *end)
+{
+	if (end - s > 0 && s[0] == '>')
+		return s + 1;
+	if (end - s > 1 && s[0] == '-' && s[1] == '>')
+		return s + 2;
+	for (; (s = memchr(s, '-', end - s)) != NULL; s++)
+	{
+		if (end - s > 2 && s[1] == '-' && s[2] == '>')
+			return s + 3;
+		if (end - s > 3 && s[1] == '-' && s[2] == '!' && s[3] == '>')
+			return s + 4;
+	}
+	return NULL;
+}
+
+/* <!-- … -->, <!…>, <?…>, </…>; false where it has no end */
+static bool
+take_comment(ShrinkScan *scan)
+{
+	const char *start = scan->p;
+	const char *s = start + 4;
+	const char *close;
+
+	if (scan->end - start >= 4 && memcmp(start, "<!--", 4) == 0)
+	{
+		close = comment_end(s, scan->end);
+		if (close == NULL)
+			return false;
+		while (s < close && is_space(*s))
+			s++;
+		if (close - s < 3 || memcmp(s, "[if", 3) != 0)
+		{
+			g_string_append(scan->out, "<!---->");
+			scan->p = close;
+			return true;
+		}
+	}
+	else
+	{
+		close = memchr(start, '>', scan->end - start);
+		if (close == NULL)
+			return false;
+		close++;
+	}
+	g_string_append_len(scan->out, start, close - start);
+	scan->p = close;
+	return true;
+}
+
+/*
+ * Shrink a document, which ends in a NUL, into out.  The runs point into it.  False where it has to
+ * be taken as it is.
+ */
+bool
+html_shrink(const char *s, size_t len, GString *out, GArray *runs)
+{
+	ShrinkScan	scan = {.p = s,.end = s + len,.out = out,.runs = runs};
+
+	g_string_truncate(out, 0);
+	g_array_set_size(runs, 0);
+	if (strstr(s, MARK_OPEN) != NULL || strstr(s, MARK_CLOSE) != NULL || has_controls(s, len))
+		return false;
+	while (scan.p < scan.end)
+	{
+		const char *from = scan.p;
+		const char *lt = memchr(from, '<', scan.end - from);
+
+		if (lt == NULL)
+			lt = scan.end;
+		add_text(&scan, from, lt);
+		scan.p = lt;
+		if (scan.end - lt < 2)
+		{
+			g_string_append_len(out, lt, scan.end - lt);
+			break;
+		}
+		if (g_ascii_isalpha(lt[1]) || (lt[1] == '/' && scan.end - lt > 2 && g_ascii_isalpha(lt[2])))
+		{
+			if (!take_tag(&scan))
+				return false;
+		}
+		else if (lt[1] == '!' || lt[1] == '?' || lt[1] == '/')
+		{
+			if (!take_comment(&scan))
+				return false;
+		}
+		else
+		{
+			/* a < that begins nothing is text, and so is what follows */
+			g_string_append_c(out, '<');
+			scan.p++;
+			if (is_space(*scan.p))
+				g_string_append_c(out, *scan.p++);
+		}
+	}
+	return true;
+}
+
+/* The run that a mark stands for, whose end is at *end, or NULL */
+static const HtmlRun *
+run_at(const char *s, const GArray *runs, const char **end)
+{
+	guint		number = 0;
+
+	for (s += MARK_BYTES; *s >= '0' && *s <= '9'; s++)
+		number = number * 10 + (*s - '0');
+	*end = s + MARK_BYTES;
+	return number < runs->len ? &g_array_index(runs, HtmlRun, number) : NULL;
+}
+
+/* A run as the parser would have made it; returns the length */
+static size_t
+copy_run(char *to, const HtmlRun *run)
+{
+	const char *end = run->s + run->len;
+	const char *is;
+	size_t		n = 0;
+	size_t		skip;
+
+	if (memchr(run->s, '\r', run->len) == NULL && memchr(run->s, '&', run->len) == NULL)
+	{
+		memcpy(to, run->s, run->len);
+		return run->len;
+	}
+	for (const char *p = run->s; p < end; p++)
+		if (*p == '&' && !run->as_is && (skip = plain_reference(p, end, &is)) > 0)
+		{
+			memcpy(to + n, is, strlen(is));
+			n += strlen(is);
+			p += skip - 1;
+		}
+		else if (*p != '\r')
+			to[n++] = *p;
+		else if (p + 1 == end || p[1] != '\n')
+			to[n++] = '\n';
+	return n;
+}
+
+/* A string of the tree with its marks turned back, in memory of that function */
+const char *
+html_expand(const char *s, const GArray *runs, void *(*alloc) (void *arg, size_t size), void *arg)
+{
+	const char *mark = strstr(s, MARK_OPEN);
+	size_t		size;
+	const char *end;
+	char	   *made;
+	char	   *to;
+
+	if (mark == NULL)
+		return s;
+	size = strlen(s) + 1;
+	for (const char *p = mark; p != NULL; p = strstr(end, MARK_OPEN))
+	{
+		const HtmlRun *run = run_at(p, runs, &end);
+
+		size += run != NULL ? run->len : 0;
+	}
+	made = to = alloc(arg, size);
+	for (; mark != NULL; mark = strstr(s, MARK_OPEN))
+	{
+		const HtmlRun *run = run_at(mark, runs, &end);
+
+		memcpy(to, s, mark - s);
+		to += mark - s;
+		if (run != NULL)
+			to += copy_run(to, run);
+		s = end;
+	}
+	strcpy(to, s);
+	return made;
+}

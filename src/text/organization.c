@@ -1,0 +1,85 @@
+/*
+ * organization.c
+ *		Whose a host is: the domain that somebody registered, by the Public Suffix
+ *		List that libpsl was built with; see domain.h.
+ *
+ * Plain C: usable outside of the server.
+ */
+#include <string.h>
+
+#include <libpsl.h>
+
+#include "domain.h"
+
+/* The canonical form of a host name in UTF-8; false when it is none, or an address. */
+bool
+CanonicalUtf8Host(const char *host, size_t len, char *ascii)
+{
+	const char *label;
+
+	if (HostToAscii(host, len, ascii) < 0)
+		return false;
+	/* A last label of digits makes it an IPv4 address, or nothing. */
+	label = strrchr(ascii, '.');
+	label = label ? label + 1 : ascii;
+	return label[strspn(label, "0123456789")] != '\0';
+}
+
+/* The registrable domain at the end of a canonical host name; NULL if none */
+const char *
+RegistrableDomain(const char *ascii)
+{
+	return psl_registrable_domain(psl_builtin(), ascii);
+}
+
+/* Does the list have this suffix, other than by its rule for all others? */
+bool
+IsKnownSuffix(const char *ascii)
+{
+	return psl_is_public_suffix2(psl_builtin(), ascii, PSL_TYPE_ANY | PSL_TYPE_NO_STAR_RULE);
+}
+
+/* Is it a top-level domain of the Internet's? */
+bool
+IsTopLevelDomain(const char *label)
+{
+	return psl_is_public_suffix2(psl_builtin(), label, PSL_TYPE_ICANN | PSL_TYPE_NO_STAR_RULE);
+}
+
+/* What stands for a canonical host name in comparisons: its registrable domain, or itself */
+const char *
+Organization(const char *ascii)
+{
+	const char *domain = RegistrableDomain(ascii);
+
+	return domain != NULL ? domain : ascii;
+}
+
+/* Are two hosts of one organization, as DMARC's relaxed alignment has it? */
+bool
+SameOrganization(const char *a, const char *b)
+{
+	return strcmp(Organization(a), Organization(b)) == 0;
+}
+
+/* The host of an address, in brackets or not, or of a domain, in UTF-8; false for none */
+bool
+MailHost(const char *address, size_t len, char *host)
+{
+	host[0] = '\0';
+	while (len > 0 && (address[len - 1] == ' ' || address[len - 1] == '\t' || address[len - 1] == '>'))
+		len--;
+	for (size_t i = len; i > 0; i--)
+		if (address[i - 1] == '@')
+		{
+			address += i;
+			len -= i;
+			break;
+		}
+	for (; len > 0 && (*address == ' ' || *address == '\t'); len--)
+		address++;
+	if (CanonicalUtf8Host(address, len, host))
+		return true;
+	host[0] = '\0';
+	return false;
+}
