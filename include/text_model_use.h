@@ -26,6 +26,9 @@ extern TextModelUse *TextModelUseBegin(Oid relation, MemoryContext context);
  */
 extern double TextModelUseMargin(TextModelUse *use, TimestampTz at, Datum content, Oid type);
 
+/* The same where there is no message: only the version is chosen. */
+extern void TextModelUseVersion(TextModelUse *use, TimestampTz at);
+
 /* The same message's tokens that add most, in the current memory context */
 extern int	TextModelUseTop(TextModelUse *use, Datum content, Oid type, int top, TextTop *found);
 

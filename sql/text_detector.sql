@@ -75,6 +75,13 @@ SELECT change, messages FROM assay.compare('words', 3, since => '2024-03-05') WH
 SELECT assay.state(x.attribution, 'text_model', 'pills') = (SELECT to_char(max(day), 'YYYYMMDD')::bigint * 100000000 + 1 FROM pills_version) AS tomorrow
 FROM signals s, assay.score('words', s, at => 'infinity') x WHERE s.id = 101;
 
+-- a null text has the version of its own day, too
+SELECT assay.create_detector('words', 'nulls', text_model => 'pills', text => 'nullif(body, ''the agenda'')');
+SELECT id, assay.state(attribution, 'text_model', 'pills') FROM (SELECT s.id, (assay.score('words', s, at => s.received_at)).attribution FROM signals s WHERE id IN (101, 108) ORDER BY id) x;
+SELECT assay.alter_detector('words', d, mode => 'retired') FROM unnest('{pills,plain}'::text[]) d;
+SELECT id, assay.state(attribution, 'text_model', 'pills') FROM (SELECT s.id, (assay.score('words', s, at => s.received_at)).attribution FROM signals s WHERE id IN (101, 108) ORDER BY id) x;
+SELECT assay.rollback_policy('words', 3);
+
 -- rollout, muting, weights
 SELECT assay.alter_detector('words', 'pills', rollout => 0);
 SELECT count(*) FROM signals s, assay.score('words', s) x, assay.ledger(x.attribution) l WHERE s.id = 101 AND l.detector = 'pills';

@@ -74,7 +74,10 @@ TextDetectorMargin(Evaluation *e, int detector)
 	if (e->texts[detector] == NULL)
 		e->texts[detector] = TextModelUseBegin(d->versions, e->context);
 	if (!Content(e, detector, &content))
+	{
+		TextModelUseVersion(e->texts[detector], e->at);
 		return 0;
+	}
 	return TextModelUseMargin(e->texts[detector], e->at, content, ContentType(e, detector));
 }
 

@@ -446,6 +446,12 @@ TextModelUseMargin(TextModelUse *use, TimestampTz at, Datum content, Oid type)
 	return TextModelMargin(d->held, scratch);
 }
 
+void
+TextModelUseVersion(TextModelUse *use, TimestampTz at)
+{
+	(void) UseDay(use, at);
+}
+
 int
 TextModelUseTop(TextModelUse *use, Datum content, Oid type, int top, TextTop *found)
 {
