@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "batch.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
@@ -21,6 +22,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 /* The policy's label_order, in the current memory context; or NULL for none */
 static Datum
@@ -108,6 +110,28 @@ AddLabelOf(BatchQuery *q, Source *s, const char *alias)
 	QueryAdd(q, " ORDER BY ");
 	AddLabelOrder(q, s);
 	QueryAdd(q, " LIMIT 1)");
+}
+
+/* alias.decided_at in [since, until) */
+static void
+AddDecidedAt(BatchQuery *q, const char *alias, Datum since, Datum until)
+{
+	QueryAdd(q, "%s.decided_at >= ", alias);
+	QueryValue(q, TIMESTAMPTZOID, since);
+	QueryAdd(q, " AND %s.decided_at < ", alias);
+	QueryValue(q, TIMESTAMPTZOID, until);
+}
+
+/* That a decision is of a time, and the latest of that time about its message */
+void
+AddLatestDecision(BatchQuery *q, Source *s, const char *alias, Datum since, Datum until)
+{
+	QueryAdd(q, "NOT EXISTS (SELECT FROM %s n WHERE ", s->id->decision_name);
+	AddSameKey(q, s, "n", alias);
+	QueryAdd(q, " AND n.revision > %s.revision AND ", alias);
+	AddDecidedAt(q, "n", since, until);
+	QueryAdd(q, ") AND ");
+	AddDecidedAt(q, alias, since, until);
 }
 
 /* Run a query about decisions and labels, whose rows are the function's. */
@@ -240,4 +264,65 @@ assay_store_label_rule(PG_FUNCTION_ARGS)
 	SPI_finish();
 	LeaveSecurity(&security);
 	PG_RETURN_VOID();
+}
+
+/* ---- tables beside the labels -------------------------------------------- */
+
+/* The owner of a table; InvalidOid where there is none by that number */
+static Oid
+TableOwner(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner = InvalidOid;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		Form_pg_class class = (Form_pg_class) GETSTRUCT(tuple);
+
+		if (class->relkind == RELKIND_RELATION || class->relkind == RELKIND_PARTITIONED_TABLE)
+			owner = class->relowner;
+		ReleaseSysCache(tuple);
+	}
+	return owner;
+}
+
+/*
+ * Begin a statement about the table <policy>_<suffix> of the policy that is the
+ * first argument, which lies beside the labels and is the owner's: its
+ * qualified name, or NULL where there is none.  SPI is connected.
+ */
+char	   *
+StartBeside(FunctionCallInfo fcinfo, Source *s, BatchQuery *q, const char *suffix)
+{
+	char	   *name;
+	char	   *qualified;
+	Oid			schema;
+	Oid			table;
+
+	InitSourceKeys(s, text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	SourceMayRead(s, s->id->label, s->id->label_name);
+	name = psprintf("%s_%s", s->policy, suffix);
+	schema = get_rel_namespace(s->id->label);
+	table = get_relname_relid(name, schema);
+	if (!OidIsValid(table) || TableOwner(table) != s->id->owner)
+		return NULL;
+	qualified = quote_qualified_identifier(get_namespace_name(schema), name);
+	SourceMayRead(s, table, qualified);
+	SPI_connect();
+	QueryStart(q);
+	return qualified;
+}
+
+/* Run it; its rows are the function's. */
+void
+RunBeside(FunctionCallInfo fcinfo, Source *s, BatchQuery *q)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Security	security;
+
+	InitMaterializedSRF(fcinfo, 0);
+	EnterSource(&security, s);
+	QueryRunInto(q, result->setResult);
+	LeaveSecurity(&security);
+	SPI_finish();
 }

@@ -332,7 +332,8 @@ BEGIN
 		RAISE EXCEPTION 'role "%" does not exist', owner USING ERRCODE = 'undefined_object';
 	END IF;
 	FOR relation IN SELECT c.oid::regclass FROM pg_class c
-		WHERE c.oid IN (p.decision, p.label, p.access, coalesce(to_regclass(p.signals), p.signals_view))
+		WHERE c.oid IN (p.decision, p.label, p.access, coalesce(to_regclass(p.signals), p.signals_view), assay_internal.review_table(p.policy, p.label),
+				assay_internal.outbox_table(p.policy, p.label))
 			OR c.oid IN (SELECT v.oid FROM assay_internal.policy_views(p.policy, p.decision) v)
 	LOOP
 		-- Its owner named it: that makes nothing of another's his to give.
@@ -412,6 +413,7 @@ DECLARE
 	triggers text;
 	views oid[];
 	view oid;
+	beside regclass;
 BEGIN
 	SELECT * INTO p FROM assay.policy q WHERE q.policy = drop_policy.policy FOR UPDATE;
 	IF NOT FOUND THEN
@@ -439,6 +441,11 @@ BEGIN
 		IF EXISTS (SELECT FROM pg_class c WHERE c.oid = p.decision) THEN
 			EXECUTE format('DROP TABLE %s', p.decision);
 		END IF;
+		FOREACH beside IN ARRAY ARRAY[assay_internal.review_table(p.policy, p.label), assay_internal.outbox_table(p.policy, p.label)] LOOP
+			IF beside IS NOT NULL THEN
+				EXECUTE format('DROP TABLE %s', beside);
+			END IF;
+		END LOOP;
 		IF EXISTS (SELECT FROM pg_class c WHERE c.oid = p.label) THEN
 			EXECUTE format('DROP TABLE %s', p.label);
 		END IF;

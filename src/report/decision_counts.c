@@ -382,16 +382,6 @@ InitCounter(Counter *c)
 	c->per_row = AllocSetContextCreate(CurrentMemoryContext, "decision", ALLOCSET_DEFAULT_SIZES);
 }
 
-/* AND alias.decided_at in [since, until) */
-static void
-AddDecidedAt(BatchQuery *q, const char *alias, Datum since, Datum until)
-{
-	QueryAdd(q, " AND %s.decided_at >= ", alias);
-	QueryValue(q, TIMESTAMPTZOID, since);
-	QueryAdd(q, " AND %s.decided_at < ", alias);
-	QueryValue(q, TIMESTAMPTZOID, until);
-}
-
 /* What a segment is: the label's category, a column of the decision, or a signal */
 static void
 AddSegment(BatchQuery *q, Source *s, const char *by)
@@ -437,12 +427,8 @@ CountedDecisions(BatchQuery *q, Source *s, Datum since, Datum until, const char 
 		QueryAdd(q, " LEFT JOIN %s m ON ", s->id->signals_name);
 		AddSameKey(q, s, "m", "v");
 	}
-	QueryAdd(q, " WHERE NOT EXISTS (SELECT FROM %s n WHERE ", s->id->decision_name);
-	AddSameKey(q, s, "n", "v");
-	QueryAdd(q, " AND n.revision > v.revision");
-	AddDecidedAt(q, "n", since, until);
-	QueryAdd(q, ")");
-	AddDecidedAt(q, "v", since, until);
+	QueryAdd(q, " WHERE ");
+	AddLatestDecision(q, s, "v", since, until);
 }
 
 /* The same of each hour by itself, which is the segment */
