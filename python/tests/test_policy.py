@@ -132,6 +132,18 @@ def test_plots(inbound):
     assert [label.get_text() for label in ax.get_yticklabels()] == ["(prior)", "asks", "links"]
     ends = [bar.get_x() + bar.get_width() for bar in ax.patches]
     assert ends == [-4, 1, 3] and ax.get_title().startswith("malicious, score 0.95")
+    inbound.execute("SELECT assay.create_detector('inbound', 'm', model => assay.model_from_linear("
+                    "'{url_count,ratio}', '{0.25,1}', -1), weight => 2, mode => 'live');"
+                    "INSERT INTO message VALUES (9999, now(), 8, 1, 0.5, false, 'x')")
+    ax = pg_assay.waterfall(inbound, "inbound", 9999)
+    assert [label.get_text() for label in ax.get_yticklabels()] == [
+        "(prior)", "m: the rest", "m: url_count = 8", "m: ratio = 0.5", "links"]
+    assert [bar.get_width() for bar in ax.patches] == [-4, -2, 4, 1, 2]
+    assert len(pg_assay.waterfall(inbound, "inbound", 9999, features=False).patches) == 3
+    with pytest.raises(LookupError, match="no decision"):
+        pg_assay.waterfall(inbound, "inbound", 10000)
+    inbound.execute("DELETE FROM message WHERE id = 9999")
+
     points = pg_assay.pr_points(inbound, "inbound")
     assert points.recall.iloc[-1] == 1 and points.tp.iloc[-1] + points.fp.iloc[-1] == 300
     ax = pg_assay.pr_curve(inbound, "inbound")

@@ -8,7 +8,8 @@ from psycopg import Connection, sql
 
 from ._sql import Time, execute, find_policy
 from .frames import Kind, frame_of
-from .policy import Key, key_values
+from .policy import Key, decision, key_values
+from .types import Entry
 
 
 def _axes(ax: Any) -> Any:
@@ -28,24 +29,44 @@ def explain(conn: Connection[Any], policy: str, key: Key, *, frame: Kind | None 
     return frame_of(execute(conn, query, [policy, *values]), frame)
 
 
-def waterfall(conn: Connection[Any], policy: str, key: Key, *, ax: Any = None) -> Any:
-    """How prior and evidence add up to the margin of a message; returns matplotlib's axes."""
+def _bars(steps: Any, entries: dict[str, Entry], features: bool) -> list[tuple[str, float]]:
+    """Name and contribution of each bar; of a model its features, and what else there is of it."""
+    bars = []
+    for step in steps[steps.contribution.notna() & (steps.contribution != 0)].itertuples():
+        entry = entries.get(step.evidence)
+        if not (features and entry and entry.kind == "model" and entry.signals):
+            bars.append((step.evidence, step.contribution))
+            continue
+        kept = [(f"{entry.detector}: {name} = {value}", part) for name, value, part in entry.signals]
+        rest = step.contribution - sum(part for _, part in kept)
+        bars += [(f"{entry.detector}: the rest", rest), *kept]
+    return bars
+
+
+def waterfall(conn: Connection[Any], policy: str, key: Key, *, features: bool = True, ax: Any = None) -> Any:
+    """How prior and evidence add up to the margin of a message; returns matplotlib's axes.
+
+    A model is shown by its features, as far as the ledger keeps them, unless features is False.
+    """
+    found = decision(conn, policy, key)
+    if found is None:
+        raise LookupError(f"policy {policy!r} has made no decision about {key!r}")
     steps = explain(conn, policy, key, frame="pandas")
-    verdict = steps[steps.evidence.str.startswith("= ")]
-    bars = steps[steps.contribution.notna() & (steps.contribution != 0)]
+    entries = {entry.detector: entry for entry in found["attribution"].entries}
     ax = _axes(ax)
-    for position, (contribution, margin) in enumerate(zip(bars.contribution, bars.margin)):
-        ax.barh(position, contribution, left=margin - contribution,
-                color="#c0392b" if contribution > 0 else "#2471a3")
+    margin = 0.0
+    bars = _bars(steps, entries, features)
+    for position, (_, contribution) in enumerate(bars):
+        ax.barh(position, contribution, left=margin, color="#c0392b" if contribution > 0 else "#2471a3")
+        margin += contribution
         ax.annotate(f"{contribution:+.2f}", (margin, position), xytext=(4 if contribution > 0 else -4, 0),
                     textcoords="offset points", va="center", ha="left" if contribution > 0 else "right")
-    ax.set_yticks(range(len(bars)), list(bars.evidence))
+    ax.set_yticks(range(len(bars)), [name for name, _ in bars])
     ax.invert_yaxis()
     ax.margins(x=0.15)
     ax.axvline(0, color="#999999", linewidth=0.8)
     ax.set_xlabel("margin (log-odds)")
-    if len(verdict):
-        ax.set_title(f"{verdict.evidence.iloc[0][2:]}, score {verdict.score.iloc[0]:.3f}")
+    ax.set_title(f"{found['verdict']}, score {found['score']:.3f}")
     return ax
 
 

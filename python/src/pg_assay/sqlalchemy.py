@@ -1,4 +1,4 @@
-"""Column types for SQLAlchemy 2: AttributionType, ModelType; importing it lets reflection know them.
+"""Column types for SQLAlchemy 2: AttributionType, ModelType, LoggedSignalsType; importing it lets reflection know them.
 
 They travel as text, so any driver of PostgreSQL will do.
 """
@@ -18,7 +18,7 @@ from .types import Attribution, Model
 class _TextFormType(UserDefinedType[Any]):
     """A type of the extension by its text form."""
 
-    cache_ok = True
+    cache_ok = True     # asked of each class by itself
     name = ""
 
     def get_col_spec(self, **_: Any) -> str:
@@ -28,12 +28,13 @@ class _TextFormType(UserDefinedType[Any]):
         return type_coerce(cast(colexpr, Text), self)
 
     def bind_expression(self, bindvalue: Any) -> Any:
-        return cast(type_coerce(bindvalue, Text), self)
+        return cast(bindvalue, self)
 
 
 class AttributionType(_TextFormType):
     """assay.attribution as an Attribution."""
 
+    cache_ok = True
     name = "attribution"
 
     def bind_processor(self, dialect: Any) -> Callable[[Any], Any]:
@@ -46,6 +47,7 @@ class AttributionType(_TextFormType):
 class ModelType(_TextFormType):
     """assay.model as a Model."""
 
+    cache_ok = True
     name = "model"
 
     def bind_processor(self, dialect: Any) -> Callable[[Any], Any]:
@@ -55,6 +57,13 @@ class ModelType(_TextFormType):
         return lambda value: Model(value) if isinstance(value, str) else value
 
 
-for _kind in (AttributionType, ModelType):
+class LoggedSignalsType(_TextFormType):
+    """assay.logged_signals as text; ask for assay.signals_to_jsonb(signals) to read them."""
+
+    cache_ok = True
+    name = "logged_signals"
+
+
+for _kind in (AttributionType, ModelType, LoggedSignalsType):
     for _schema in ("", "assay."):
         base.ischema_names.setdefault(_schema + _kind.name, _kind)
