@@ -179,7 +179,8 @@ def test_load_into_table_and_policy(inbound):
     loaded = pg_assay.load_model(inbound, "forest", model, features=NAMES)
     again = pg_assay.load_model(inbound, "forest", pg_assay.model_value(inbound, model, features=NAMES))
     assert (loaded.digest, loaded.features, loaded.revision) == (again.digest, NAMES, None)
-    assert inbound.execute("SELECT name, assay.model_digest(model) FROM model").fetchall() == [("forest", loaded.digest)]
+    stored = inbound.execute("SELECT name, assay.model_digest(model) FROM model").fetchall()
+    assert stored == [("forest", loaded.digest)]
 
     with pytest.raises(ValueError, match="say policy"):
         pg_assay.load_model(inbound, "forest", model, features=NAMES, weight=3)

@@ -117,7 +117,8 @@ def test_no_such_policy(conn):
 
 
 def test_a_reader_may_train(inbound):
-    inbound.execute("CREATE ROLE assay_test_reader; SELECT assay.grant_access('inbound', 'assay_test_reader', 'reader');"
+    inbound.execute("CREATE ROLE assay_test_reader;"
+                    "SELECT assay.grant_access('inbound', 'assay_test_reader', 'reader');"
                     "SET LOCAL ROLE assay_test_reader")
     assert len(pg_assay.training_frame(inbound, "inbound")) == 300
     with pytest.raises(psycopg.errors.InsufficientPrivilege):

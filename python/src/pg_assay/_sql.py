@@ -8,19 +8,22 @@ from datetime import datetime
 from typing import Any
 
 from psycopg import Connection, Cursor, sql
-from psycopg.rows import tuple_row
+from psycopg.rows import TupleRow, tuple_row
 from psycopg.types.json import Jsonb
 
 Time = datetime | str | None
 """A time as psycopg or PostgreSQL know it; None: no bound."""
 
 
-def execute(conn: Connection[Any], query: sql.Composable, arguments: Sequence[Any] = ()) -> Cursor[Any]:
+Arguments = Sequence[Any] | Mapping[str, Any]
+
+
+def execute(conn: Connection[Any], query: sql.SQL | sql.Composed, arguments: Arguments = ()) -> Cursor[TupleRow]:
     """Run a query with rows as tuples, whatever the connection's row factory is."""
     return conn.cursor(row_factory=tuple_row).execute(query, arguments)
 
 
-def call(conn: Connection[Any], function: str, **arguments: Any) -> Cursor[Any]:
+def call(conn: Connection[Any], function: str, **arguments: Any) -> Cursor[TupleRow]:
     """SELECT * FROM assay.function(name => value, ...); arguments that are None keep their defaults."""
     given = {name: Jsonb(value) if isinstance(value, Mapping) else value
              for name, value in arguments.items() if value is not None}
@@ -77,8 +80,3 @@ def find_policy(conn: Connection[Any], policy: str) -> Policy:
         raise LookupError(f'the signals view of policy "{policy}" is gone')
     return Policy(policy, schema, key, sql.Identifier(view_schema, view),
                   [name for name in names if name not in key], revision)
-
-
-def policy_names(conn: Connection[Any]) -> list[str]:
-    """Policies that the role may see."""
-    return [row[0] for row in execute(conn, sql.SQL("SELECT policy FROM assay.policies ORDER BY policy"))]

@@ -94,12 +94,12 @@ def model_value(conn: Connection[Any], model: Any, *, features: Sequence[str] | 
     if rename:
         expression = f"assay.model_with_names({expression}, %s::text[])"
         arguments.append(list(features or ()))
-    row = execute(conn, sql.SQL("SELECT " + expression), arguments).fetchone()  # type: ignore[arg-type]
+    row = execute(conn, sql.SQL("SELECT " + expression), arguments).fetchone()
     assert row is not None
-    value = row[0]
+    value: Model = row[0]
     if not all(value.features):
         raise ValueError("the model has no names for its features: say features=[...], in order")
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 def load_model(conn: Connection[Any], name: str, model: Any, *, policy: str | None = None, table: str = "model",

@@ -96,12 +96,4 @@ def training_frame(conn: Connection[Any], policy: str, since: Time = None, until
         while names[name] in taken:
             names[name] += "_"
     query = _query(place, bool(rounds), labelled, sample == "review", names)
-    cursor = conn.cursor(row_factory=_rows())
-    cursor.execute(query, {"since": since, "until": until, "rounds": rounds})
-    return frame_of(cursor, frame)
-
-
-def _rows() -> Any:
-    from psycopg.rows import tuple_row
-
-    return tuple_row
+    return frame_of(execute(conn, query, {"since": since, "until": until, "rounds": rounds}), frame)
