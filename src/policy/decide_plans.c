@@ -191,7 +191,9 @@ HaveNewRowsPlans(DecidePlans *t, Relation rel)
 {
 	if (t->why_not)
 		return false;
-	if (likely(SPI_plan_is_valid(t->new_all_plan) && SPI_plan_is_valid(t->new_one_plan)))
+	/* A cancel may have left none, or one of them. */
+	if (likely(t->new_all_plan && SPI_plan_is_valid(t->new_all_plan) &&
+			   t->new_one_plan && SPI_plan_is_valid(t->new_one_plan)))
 		return true;
 	if (t->pins > 1)
 		return false;
