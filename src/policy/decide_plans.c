@@ -131,10 +131,14 @@ PrepareNewRows(void *arg)
 	Oid		   *types = palloc(desc->natts * sizeof(Oid));
 	int			n = 0;
 	NewRows		found;
+	MemoryContext old;
 	ListCell   *lc;
 
 	FindNewRows(&found, t->id, t->table->key_types, rel);
 	t->why_not = found.why_not;
+	old = MemoryContextSwitchTo(t->context);
+	t->new_used = bms_copy(found.used);
+	MemoryContextSwitchTo(old);
 	foreach(lc, found.views)
 		DependOnRelation(&t->dependencies, lfirst_oid(lc));
 	/* Within the view's query a table of the server would be taken for it. */
