@@ -83,7 +83,7 @@ BEGIN
 	SELECT string_agg(format('(%s) AS %I', c.counts, c.theme), E',\n\t\t') INTO counts
 	FROM (SELECT p.theme, string_agg(format('(%L = ANY (p.names))::int', p.name), ' + ' ORDER BY p.name) AS counts
 		FROM (SELECT DISTINCT e.theme, e.name FROM assay.phrase_entry e WHERE e.set = 'email.phrases' AND e.removed_state IS NULL
-			AND e.theme IN ('credentials', 'prize', 'payment', 'delivery', 'callback', 'extortion', 'bec')) p GROUP BY p.theme) c;
+			AND e.theme IN ('credentials', 'prize', 'payment', 'delivery', 'callback', 'extortion', 'bec', 'advance_fee')) p GROUP BY p.theme) c;
 	-- names of four letters and less look like too much
 	SELECT array_agg(DISTINCT d ORDER BY d)::text INTO brands
 	FROM assay.email_brand b, unnest(b.domains) d
@@ -148,6 +148,8 @@ CROSS JOIN LATERAL (
 		coalesce(NOT l.free_mail AND assay.in_list('email.brand_owner', bb.name_brand || '|' || m.from_org), false) AS owned,
 		coalesce(NOT l.free_mail AND assay.in_list('email.brand_owner', bb.subject_brand || '|' || m.from_org), false) AS subject_owned,
 		coalesce(NOT l.free_mail AND assay.in_list('email.brand_owner', bb.text_brand || '|' || m.from_org), false) AS text_owned,
+		CASE WHEN bb.name_brand IS NOT NULL OR bb.subject_brand IS NOT NULL OR bb.text_brand IS NOT NULL THEN l.url_brand AND coalesce(assay.in_list('email.brand_owner',
+			array(SELECT n.brand || '|' || d FROM unnest(ARRAY[bb.name_brand, bb.subject_brand, bb.text_brand]) n(brand), unnest(m.url_domains[1:20]) d)), false) ELSE false END AS linked,
 		coalesce(NOT l.from_brand AND assay.phrase_hits('email.brand', translate(concat(h.from_local, ' ', m.from_domain), '.-_+', '    ')) <> '{}', false) AS local_brand
 	%1$s) b
 CROSS JOIN LATERAL (
