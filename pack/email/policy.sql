@@ -335,7 +335,7 @@ COMMENT ON FUNCTION assay.email_make_indexes(text, regclass, boolean, boolean) I
 CREATE FUNCTION assay.email_document(policy text, signals text, key text[]) RETURNS jsonb LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 	SELECT jsonb_build_object('pg_assay_policy', 1, 'policy', $1, 'signals', $2, 'key', to_jsonb($3),
-		'settings', jsonb_build_object('prior', -4.0, 'thresholds', '{"suspicious": 0.5, "malicious": 0.9}'::jsonb),
+		'settings', jsonb_build_object('prior', -3.5, 'thresholds', '{"suspicious": 0.5, "malicious": 0.9}'::jsonb),
 		'guards', (SELECT jsonb_agg(jsonb_build_object('name', g.guard, 'condition', g.condition, 'description', g.description) ORDER BY g.guard) FROM assay.email_guard g),
 		'detectors', (SELECT jsonb_agg(jsonb_build_object('name', d.detector, 'mode', d.mode, 'condition', d.condition, 'weight', d.weight, 'severity', d.severity,
 			'tags', jsonb_build_array(d.category), 'description', d.description || ' (may be wrong: ' || d.false_positives || ')') ORDER BY d.category, d.detector) FROM assay.email_detector d))
