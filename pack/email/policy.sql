@@ -80,10 +80,11 @@ DECLARE
 	counts text;
 	brands text;
 BEGIN
-	SELECT string_agg(format('(%s) AS %I', c.counts, c.theme), E',\n\t\t') INTO counts
-	FROM (SELECT p.theme, string_agg(format('(%L = ANY (p.names))::int', p.name), ' + ' ORDER BY p.name) AS counts
-		FROM (SELECT DISTINCT e.theme, e.name FROM assay.phrase_entry e WHERE e.set = 'email.phrases' AND e.removed_state IS NULL
-			AND e.theme IN ('credentials', 'prize', 'payment', 'delivery', 'callback', 'extortion', 'bec', 'advance_fee')) p GROUP BY p.theme) c;
+	-- how many meanings of a theme; and how many themes
+	SELECT string_agg(format('(%s) AS %I', c.counts, c.theme), E',\n\t\t') FILTER (WHERE c.theme IN ('credentials', 'prize', 'payment', 'delivery', 'callback', 'extortion', 'bec', 'advance_fee'))
+		|| format(E',\n\t\t(%s) AS themes', string_agg(format('(p.names && %L)::int', c.names), ' + ')) INTO counts
+	FROM (SELECT p.theme, array_agg(p.name ORDER BY p.name)::text AS names, string_agg(format('(%L = ANY (p.names))::int', p.name), ' + ' ORDER BY p.name) AS counts
+		FROM (SELECT DISTINCT e.theme, e.name FROM assay.phrase_entry e WHERE e.set = 'email.phrases' AND e.removed_state IS NULL) p GROUP BY p.theme) c;
 	-- names of four letters and less look like too much
 	SELECT array_agg(DISTINCT d ORDER BY d)::text INTO brands
 	FROM assay.email_brand b, unnest(b.domains) d
@@ -106,13 +107,11 @@ BEGIN
 		precedence jsonb, "auto-submitted" jsonb, "feedback-id" jsonb, "to" jsonb, cc jsonb)
 	%1$s) h
 CROSS JOIN LATERAL (
-	SELECT p.names, p.themes, p.weight,
-		p.names && '{urgency,consequence}' AS pressure,
-		%2$s
-	FROM assay.phrase_summary('email.phrases', concat(m.subject, E'\n', left(m.body_text, 16000))) p
+	SELECT p.names, %2$s
+	FROM assay.phrase_hits('email.phrases', concat(m.subject, E'\n', m.body_text)) p (names)
 	%1$s) w
 CROSS JOIN LATERAL (
-	SELECT p.themes FROM assay.phrase_summary('email.phrases', coalesce(m.subject, '')) p %1$s) v
+	SELECT p.names FROM assay.phrase_hits('email.phrases', CASE WHEN m.subject <> '' AND w.names <> '{}' THEN m.subject ELSE '' END) p (names) %1$s) v
 CROSS JOIN LATERAL (
 	SELECT coalesce(assay.in_list('email.free_mail', m.from_domain) OR assay.in_list(%3$L, m.from_domain), false) AS free_mail,
 		coalesce(assay.in_list('email.brand_domain', m.from_domain), false) AS from_brand,
@@ -128,6 +127,10 @@ CROSS JOIN LATERAL (
 		coalesce(assay.in_list('email.redirector', m.url_hosts), false) AS redirector,
 		coalesce(assay.in_list('email.brand_domain', m.url_hosts), false) AS url_brand,
 		coalesce(assay.in_list('email.social', m.url_hosts), false) AS social,
+		coalesce(z.hosts ~ '[bcdfghjklmnpqrstvwxz]{7}|\d[a-z]+\d+[a-z]+\d|[a-z]\d{5,}', false) AS random,
+		coalesce(z.hosts ~ 'secur|verif|login|signin|webmail|account|wallet|update|confirm|billing|owa|office365|microsoft|paypal|appleid', false) AS lure,
+		coalesce(z.urls ~* '/wp-(content|includes|admin)/[^ ]*(html?|php)', false) AS wordpress,
+		coalesce(z.urls ~ '#[^ ]{40,}|#[^ ]*@', false) AS fragment,
 		coalesce(assay.in_list('email.file_program', m.attachment_suffixes), false) AS file_program,
 		coalesce(assay.in_list('email.file_script', m.attachment_suffixes), false) AS file_script,
 		coalesce(assay.in_list('email.file_web', m.attachment_suffixes), false) AS file_web,
@@ -136,11 +139,13 @@ CROSS JOIN LATERAL (
 		coalesce(assay.in_list('email.file_macro', m.attachment_suffixes), false) AS file_macro,
 		coalesce(assay.in_list('email.file_office', m.attachment_suffixes), false) AS file_office,
 		coalesce(assay.in_list('email.file_shortcut', m.attachment_suffixes), false) AS file_shortcut
+	FROM (SELECT array_to_string(m.url_hosts[1:20], ' ') AS hosts, array_to_string(m.urls[1:20], ' ') AS urls
+		%1$s) z
 	%1$s) l
 CROSS JOIN LATERAL (
 	SELECT (assay.phrase_hits('email.brand', coalesce(m.from_name, '')))[1] AS name_brand,
 		(assay.phrase_hits('email.brand', coalesce(m.subject, '')))[1] AS subject_brand,
-		(assay.phrase_hits('email.brand', coalesce(left(m.body_text, 400), '')))[1] AS text_brand,
+		(assay.phrase_hits('email.brand', CASE WHEN m.url_count > 0 OR w.callback > 0 THEN left(m.body_text, 400) ELSE '' END))[1] AS text_brand,
 		assay.lookalike_domain(CASE WHEN NOT l.from_brand THEN m.from_domain END, %6$L::text[]) AS near
 	%1$s) bb
 CROSS JOIN LATERAL (
@@ -150,7 +155,7 @@ CROSS JOIN LATERAL (
 		coalesce(NOT l.free_mail AND assay.in_list('email.brand_owner', bb.text_brand || '|' || m.from_org), false) AS text_owned,
 		CASE WHEN bb.name_brand IS NOT NULL OR bb.subject_brand IS NOT NULL OR bb.text_brand IS NOT NULL THEN l.url_brand AND coalesce(assay.in_list('email.brand_owner',
 			array(SELECT n.brand || '|' || d FROM unnest(ARRAY[bb.name_brand, bb.subject_brand, bb.text_brand]) n(brand), unnest(m.url_domains[1:20]) d)), false) ELSE false END AS linked,
-		coalesce(NOT l.from_brand AND assay.phrase_hits('email.brand', translate(concat(h.from_local, ' ', m.from_domain), '.-_+', '    ')) <> '{}', false) AS local_brand
+		coalesce(NOT l.from_brand AND assay.phrase_hits('email.brand', translate(m.from_addr, '.-_+@', '     ')) <> '{}', false) AS local_brand
 	%1$s) b
 CROSS JOIN LATERAL (
 	SELECT coalesce(assay.in_list(%7$L, m.from_addr), false) AS own, coalesce(assay.in_list(%8$L, m.from_addr), false) AS trusted,

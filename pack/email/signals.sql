@@ -135,14 +135,13 @@ SELECT 'says_' || p.name, 'message', format('%L = ANY (w.names)', p.name), 'a ph
 FROM (SELECT DISTINCT e.name FROM assay.phrase_entry e WHERE e.set = 'email.phrases') p;
 -- and by theme, in the subject
 INSERT INTO assay.email_signal
-SELECT 'subject_' || p.theme, 'message', format('%L = ANY (v.themes)', p.theme), 'a phrase of the subject is of theme ' || p.theme
-FROM (SELECT DISTINCT e.theme FROM assay.phrase_entry e WHERE e.set = 'email.phrases' AND e.theme NOT IN ('legal', 'address')) p;
+SELECT 'subject_' || p.theme, 'message', format('v.names && %L', array_agg(DISTINCT p.name)), 'a phrase of the subject is of theme ' || p.theme
+FROM assay.phrase_entry p WHERE p.set = 'email.phrases' AND p.theme NOT IN ('legal', 'address') GROUP BY p.theme;
 
 INSERT INTO assay.email_signal VALUES
 	-- text
-	('themes', 'message', 'cardinality(w.themes)', 'how many themes have a phrase'),
+	('themes', 'message', 'w.themes', 'how many themes have a phrase'),
 	('meanings', 'message', 'cardinality(w.names)', 'how many meanings have a phrase'),
-	('phrase_weight', 'message', 'w.weight', 'sum of the weights of the phrases that occur'),
 	('credential_meanings', 'message', 'w.credentials', 'how many meanings of theme credentials'),
 	('prize_meanings', 'message', 'w.prize', 'how many meanings of theme prize'),
 	('payment_meanings', 'message', 'w.payment', 'how many meanings of theme payment'),
@@ -152,16 +151,16 @@ INSERT INTO assay.email_signal VALUES
 	('bec_meanings', 'message', 'w.bec', 'how many meanings of theme bec'),
 	('lure_meanings', 'message', 'w.credentials + w.prize + w.payment + w.delivery + w.callback + w.extortion + w.bec', 'how many meanings of all that lures'),
 	('scam_meanings', 'message', 'w.advance_fee', 'how many meanings of theme advance_fee'),
-	('pressure', 'message', 'w.pressure', 'presses for time, or threatens'),
-	('phone_numbers', 'message', 'CASE WHEN ''callback'' = ANY (w.themes) THEN regexp_count(left(m.body_text, 4000), ''(?:\+?1[ .-]?)?(?:\(\d{3}\)|\m\d{3})[ .\u00a0-]{0,3}\d{3}[ .\u00a0-]{1,3}\d{4}\M'') ELSE 0 END', 'telephone numbers in the text, where it wants to be called'),
-	('bitcoin_address', 'message', 'CASE WHEN ''cryptocurrency'' = ANY (w.names) OR w.extortion > 0 THEN m.body_text ~ ''\m(bc1[a-z0-9]{25,60}|[13][a-km-zA-HJ-NP-Z1-9]{25,34}|0x[0-9a-fA-F]{40}|T[A-Za-z1-9]{33})\M'' ELSE false END', 'an address of a cryptocurrency, where it speaks of these'),
+	('pressure', 'message', 'w.names && ''{urgency,consequence}''', 'presses for time, or threatens'),
+	('phone_numbers', 'message', 'CASE WHEN w.callback > 0 THEN regexp_count(left(m.body_text, 4000), ''(?:\+?1[ .-]?)?(?:\(\d{3}\)|\m\d{3})[ .\u00a0-]{0,3}\d{3}[ .\u00a0-]{1,3}\d{4}\M'') ELSE 0 END', 'telephone numbers in the text, where it wants to be called'),
+	('bitcoin_address', 'message', 'CASE WHEN ''cryptocurrency'' = ANY (w.names) OR w.extortion > 0 THEN left(m.body_text, 8000) ~ ''\m(bc1[a-z0-9]{25,60}|[13][a-km-zA-HJ-NP-Z1-9]{25,34}|0x[0-9a-fA-F]{40}|T[A-Za-z1-9]{33})\M'' ELSE false END', 'an address of a cryptocurrency, where it speaks of these'),
 	('styled_letters', 'message', 'coalesce(m.body_math_letters + m.body_enclosed_letters, 0)', 'letters in mathematical fonts or circles in the body'),
 	('subject_styled_letters', 'message', 'coalesce(m.subject_math_letters + m.subject_enclosed_letters + m.subject_fullwidth_letters, 0)', 'letters in mathematical fonts, circles or wide form in the subject'),
 	('from_name_styled_letters', 'sender', 'coalesce(m.from_name_math_letters + m.from_name_enclosed_letters + m.from_name_fullwidth_letters, 0)', 'the same in the display name'),
 	('subject_hides', 'message', 'coalesce(m.subject_invisible + m.subject_bidi_controls + m.subject_tag_characters, 0) > 0', 'invisible or direction characters in the subject'),
 	('from_name_hides', 'sender', 'coalesce(m.from_name_invisible + m.from_name_bidi_controls, 0) > 0', 'invisible or direction characters in the display name'),
 	('subject_foreign_script', 'message', 'm.subject_mixed_script_words > 0 OR cardinality(m.subject_scripts) > 1 AND m.subject_scripts && ''{Cyrillic,Greek}'' AND m.subject_scripts && ''{Latin}''', 'Latin beside Cyrillic or Greek in the subject'),
-	('says_recipient', 'message', 'coalesce(position(h.recipient IN lower(m.subject)) > 0 OR position(h.recipient IN lower(left(m.body_text, 3000))) > 0, false)', 'the reader''s address stands in subject or text'),
+	('says_recipient', 'message', 'coalesce(position(h.recipient IN lower(m.subject)) > 0 OR position(h.recipient IN m.body_text) > 0, false)', 'the reader''s address stands in subject or text'),
 	('says_recipient_name', 'message', 'coalesce(length(h.recipient_local) >= 4 AND position(h.recipient_local IN lower(m.subject)) > 0, false)', 'the part of the address before @ stands in the subject'),
 	('subject_reply', 'message', 'h.reply', 'the subject says Re:'),
 	('subject_forward', 'message', 'h.forward', 'the subject says Fwd:'),
@@ -170,8 +169,8 @@ INSERT INTO assay.email_signal VALUES
 	('subject_missing', 'message', 'coalesce(m.subject, '''') = ''''', 'no subject'),
 	('text_short', 'message', 'coalesce(m.body_words, 0) < 60', 'less than 60 words'),
 	('text_missing', 'message', 'coalesce(m.body_words, 0) = 0', 'no text'),
-	('hidden_much', 'message', 'coalesce(m.hidden_share, 0) > 0.5 AND length(m.hidden_text) > 200', 'more text is hidden from the reader than shown'),
-	('hidden_foreign', 'message', 'CASE WHEN length(m.hidden_text) > 300 THEN assay.similar(assay.signature(left(m.hidden_text, 4000)), assay.signature(left(m.body_text, 4000))) < 0.05 ELSE false END', 'hidden text that has nothing of what is shown'),
+	('hidden_much', 'message', 'coalesce(m.hidden_share > 0.5 AND octet_length(m.hidden_text) > 200, false)', 'more text is hidden from the reader than shown'),
+	('hidden_foreign', 'message', 'CASE WHEN octet_length(m.hidden_text) > 300 AND m.hidden_share > 0.1 THEN assay.similar(assay.signature(left(m.hidden_text, 4000)), assay.signature(left(m.body_text, 4000))) < 0.05 ELSE false END', 'hidden text that has nothing of what is shown'),
 	('latin_expected', 'message', 'm.body_scripts[1] = ''Latin''', 'the text is in Latin script'),
 
 	-- structure
@@ -286,12 +285,12 @@ INSERT INTO assay.email_signal VALUES
 	('url_brand', 'message', 'l.url_brand', 'a link goes to a domain of a brand'),
 	('url_social', 'message', 'l.social', 'links to social networks, as below newsletters'),
 	('url_blocked', 'message', 'i.url_blocked', 'a link goes where we blocked'),
-	('url_random', 'message', 'coalesce(array_to_string(m.url_domains, '' '') ~ ''[bcdfghjklmnpqrstvwxz]{7}|\d[a-z]+\d+[a-z]+\d|[a-z]\d{5,}'', false)', 'a link''s domain is no word'),
+	('url_random', 'message', 'l.random', 'a link''s domain is no word'),
 	('url_all_foreign', 'message', 'coalesce(m.url_count > 0 AND m.url_of_sender = 0, false)', 'no link is of the sender''s organization'),
 	('url_single', 'message', 'coalesce(m.url_domain_count = 1, false)', 'all links lead to one organization'),
-	('url_wordpress', 'message', 'coalesce(array_to_string(m.urls[1:20], '' '') ~* ''/wp-(content|includes|admin)/[^ ]*(html?|php)'', false)', 'a link goes into the folders of a WordPress, as of a site that was broken into'),
-	('url_fragment', 'message', 'coalesce(array_to_string(m.urls[1:20], '' '') ~ ''#[^ ]{40,}|#[^ ]*@'', false)', 'a link carries much, or an address, behind #'),
-	('url_lure', 'message', 'coalesce(array_to_string(m.url_hosts[1:20], '' '') ~ ''secur|verif|login|signin|webmail|account|wallet|update|confirm|billing|owa|office365|microsoft|paypal|appleid'' AND NOT l.url_brand, false)', 'words of lures in a link''s host'),
+	('url_wordpress', 'message', 'l.wordpress', 'a link goes into the folders of a WordPress, as of a site that was broken into'),
+	('url_fragment', 'message', 'l.fragment', 'a link carries much, or an address, behind #'),
+	('url_lure', 'message', 'l.lure AND NOT l.url_brand', 'words of lures in a link''s host'),
 	('qr_code', 'message', 'coalesce(cardinality(m.qr_texts) > 0, false)', 'a picture has a QR code'),
 	('qr_link', 'message', 'coalesce(array_to_string(m.qr_texts, '' '') ~* ''https?:'', false)', 'a QR code has a link'),
 
