@@ -604,6 +604,16 @@ INSERT INTO email_phrase VALUES
 INSERT INTO assay.phrase (set, name, pattern, weight, theme, note)
 SELECT DISTINCT ON (p.name, pg_catalog.lower(v)) 'email.phrases', p.name, v, p.weight, p.theme, p.language
 FROM email_phrase p, pg_catalog.unnest(p.list::text[]) v ORDER BY p.name, pg_catalog.lower(v), p.language;
+
+CREATE TABLE assay.email_meaning (
+	meaning text COLLATE "C" PRIMARY KEY,
+	theme text COLLATE "C" NOT NULL,
+	languages text[] NOT NULL
+);
+COMMENT ON TABLE assay.email_meaning IS 'what phrases of the set email.phrases mean: their names, by theme, and the languages that have one';
+INSERT INTO assay.email_meaning
+SELECT p.name, pg_catalog.min(p.theme), pg_catalog.array_agg(DISTINCT p.language ORDER BY p.language) FROM email_phrase p GROUP BY p.name;
+GRANT SELECT ON assay.email_meaning TO PUBLIC;
 DROP TABLE email_phrase;
 
 -- Dumps leave these sets out: they come back with the extension.

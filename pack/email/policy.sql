@@ -83,8 +83,9 @@ BEGIN
 	-- how many meanings of a theme; and how many themes
 	SELECT string_agg(format('(%s) AS %I', c.counts, c.theme), E',\n\t\t') FILTER (WHERE c.theme IN ('credentials', 'prize', 'payment', 'delivery', 'callback', 'extortion', 'bec', 'advance_fee'))
 		|| format(E',\n\t\t(%s) AS themes', string_agg(format('(p.names && %L)::int', c.names), ' + ')) INTO counts
-	FROM (SELECT p.theme, array_agg(p.name ORDER BY p.name)::text AS names, string_agg(format('(%L = ANY (p.names))::int', p.name), ' + ' ORDER BY p.name) AS counts
-		FROM (SELECT DISTINCT e.theme, e.name FROM assay.phrase_entry e WHERE e.set = 'email.phrases' AND e.removed_state IS NULL) p GROUP BY p.theme) c;
+	FROM (SELECT p.theme, array_agg(p.meaning ORDER BY p.meaning)::text AS names,
+			string_agg(format('(%L = ANY (p.names))::int', p.meaning), ' + ' ORDER BY p.meaning) AS counts
+		FROM assay.email_meaning p GROUP BY p.theme) c;
 	-- names of four letters and less look like too much
 	SELECT array_agg(DISTINCT d ORDER BY d)::text INTO brands
 	FROM assay.email_brand b, unnest(b.domains) d

@@ -85,7 +85,7 @@ INSERT INTO assay.email_fact VALUES
 	('link_count', 'int', '(x.u).links'), ('link_mismatches', 'int', '(x.u).link_mismatches'), ('link_url_texts', 'int', '(x.u).url_texts'),
 	('link_empty_texts', 'int', '(x.u).empty_texts'), ('link_mailto', 'int', '(x.u).mailto_links'), ('link_phone', 'int', '(x.u).phone_links'), ('link_script', 'int', '(x.u).script_links'),
 	-- HTML and attachments
-	('image_only', 'boolean', 'm.has_html AND (x.t).words < 12 AND cardinality(m.urls) > 0'),
+	('image_only', 'boolean', 'm.has_html AND (x.t).words < 5 AND cardinality(m.urls) > 0'),
 	('html_images', 'int', NULL), ('html_forms', 'int', NULL), ('html_password_inputs', 'int', NULL), ('html_scripts', 'int', NULL),
 	('attachment_count', 'int', 'CASE WHEN jsonb_typeof(m.attachments) = ''array'' THEN jsonb_array_length(m.attachments) END'),
 	('attachment_names', 'text[]', 'CASE WHEN jsonb_typeof(m.attachments) = ''array'' AND m.attachments <> ''[]'' THEN (SELECT array_agg(j.e->>''name'') FROM jsonb_array_elements(m.attachments) j(e)) END'),
@@ -131,12 +131,12 @@ WHERE f.fact IN ('received_at', 'subject', 'from_addr', 'from_name', 'from_domai
 
 -- What the text means: one signal for each meaning that phrases have
 INSERT INTO assay.email_signal
-SELECT 'says_' || p.name, 'message', format('%L = ANY (w.names)', p.name), 'a phrase says so, in any language: ' || replace(p.name, '_', ' ')
-FROM (SELECT DISTINCT e.name FROM assay.phrase_entry e WHERE e.set = 'email.phrases') p;
+SELECT 'says_' || p.meaning, 'message', format('%L = ANY (w.names)', p.meaning), 'a phrase says so, in any language: ' || replace(p.meaning, '_', ' ')
+FROM assay.email_meaning p;
 -- and by theme, in the subject
 INSERT INTO assay.email_signal
-SELECT 'subject_' || p.theme, 'message', format('v.names && %L', array_agg(DISTINCT p.name)), 'a phrase of the subject is of theme ' || p.theme
-FROM assay.phrase_entry p WHERE p.set = 'email.phrases' AND p.theme NOT IN ('legal', 'address') GROUP BY p.theme;
+SELECT 'subject_' || p.theme, 'message', format('v.names && %L', array_agg(p.meaning ORDER BY p.meaning)), 'a phrase of the subject is of theme ' || p.theme
+FROM assay.email_meaning p WHERE p.theme NOT IN ('legal', 'address') GROUP BY p.theme;
 
 INSERT INTO assay.email_signal VALUES
 	-- text
