@@ -52,17 +52,12 @@ CREATE TABLE assay.list_base (
 ALTER TABLE assay.list_base ALTER COLUMN base SET STORAGE EXTERNAL;
 COMMENT ON TABLE assay.list_base IS 'values of a list at some state, laid out for looking up; made from assay.list_entry';
 
--- What another extension's script made comes back with that extension.
-CREATE VIEW assay.dumped_set AS
-	SELECT s.set FROM assay.named_set s
-	WHERE s.extension IS NULL OR NOT EXISTS (SELECT FROM pg_catalog.pg_extension x WHERE x.extname = s.extension);
-COMMENT ON VIEW assay.dumped_set IS 'private: sets that dumps hold';
-
-SELECT pg_catalog.pg_extension_config_dump('assay.named_set', 'WHERE set IN (SELECT d.set FROM assay.dumped_set d)');
-SELECT pg_catalog.pg_extension_config_dump('assay.list_entry', 'WHERE set IN (SELECT d.set FROM assay.dumped_set d)');
-SELECT pg_catalog.pg_extension_config_dump('assay.list_base', 'WHERE set IN (SELECT d.set FROM assay.dumped_set d)');
+-- What another extension's script made comes back with that extension. (Dumps may not read views.)
+SELECT pg_catalog.pg_extension_config_dump('assay.named_set', 'WHERE set NOT IN (SELECT s.set FROM assay.named_set s JOIN pg_catalog.pg_extension x ON x.extname = s.extension)');
+SELECT pg_catalog.pg_extension_config_dump('assay.list_entry', 'WHERE set NOT IN (SELECT s.set FROM assay.named_set s JOIN pg_catalog.pg_extension x ON x.extname = s.extension)');
+SELECT pg_catalog.pg_extension_config_dump('assay.list_base', 'WHERE set NOT IN (SELECT s.set FROM assay.named_set s JOIN pg_catalog.pg_extension x ON x.extname = s.extension)');
 -- pg_dump by whoever owns the database reads them
-GRANT SELECT ON assay.named_set, assay.list_entry, assay.list_base, assay.dumped_set TO pg_database_owner;
+GRANT SELECT ON assay.named_set, assay.list_entry, assay.list_base TO pg_database_owner;
 
 -- private functions
 
