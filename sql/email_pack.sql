@@ -112,6 +112,13 @@ FROM inbound_signals WHERE id BETWEEN 1101 AND 1110 ORDER BY id;
 INSERT INTO inbound_label (id, malicious, source, labelled_at) VALUES (1101, true, 'analyst', '2024-05-03 09:00+00');
 SELECT id, alike_malicious FROM inbound_signals WHERE id IN (1104, 1105, 1106) ORDER BY id;
 
+-- the others of a campaign: seen, and labelled at once
+SELECT count(*), min(sibling), max(sibling), bool_and(similar_by >= 0.6) AS similar_enough, count(*) FILTER (WHERE malicious) AS known FROM assay.siblings('inbound', '1105');
+SELECT assay.label_siblings('inbound', '1105', true) AS labelled, assay.label_siblings('inbound', '1105', true) AS again;
+SELECT count(*) FROM inbound_label_latest WHERE malicious AND source = 'campaign';
+SELECT * FROM assay.siblings('inbound', '1014');
+SELECT * FROM assay.siblings('none', '1');
+
 -- a cold start is said
 SELECT assay.create_email_policy('cold', 'message', history => false, campaigns => false) > 0 AS made;
 SELECT cold_start, sender_events, alike_last_day, assay.counted_hits(x.attribution) @> '{cold_start}' AS said FROM cold_signals s, assay.score('cold', s) x WHERE s.id = 1001;

@@ -108,11 +108,11 @@ BEGIN
 		precedence jsonb, "auto-submitted" jsonb, "feedback-id" jsonb, "to" jsonb, cc jsonb)
 	%1$s) h
 CROSS JOIN LATERAL (
-	SELECT p.names, %2$s
-	FROM assay.phrase_hits('email.phrases', concat(m.subject, E'\n', m.body_text)) p (names)
-	%1$s) w
+	SELECT assay.phrase_hits('email.phrases', concat(m.subject, E'\n', m.body_text)) AS names %1$s) p
 CROSS JOIN LATERAL (
-	SELECT p.names FROM assay.phrase_hits('email.phrases', CASE WHEN m.subject <> '' AND w.names <> '{}' THEN m.subject ELSE '' END) p (names) %1$s) v
+	SELECT p.names, %2$s %1$s) w
+CROSS JOIN LATERAL (
+	SELECT CASE WHEN m.subject <> '' AND p.names <> '{}' THEN assay.phrase_hits('email.phrases', m.subject) ELSE '{}' END AS names %1$s) v
 CROSS JOIN LATERAL (
 	SELECT coalesce(assay.in_list('email.free_mail', m.from_domain) OR assay.in_list(%3$L, m.from_domain), false) AS free_mail,
 		coalesce(assay.in_list('email.brand_domain', m.from_domain), false) AS from_brand,
@@ -128,10 +128,10 @@ CROSS JOIN LATERAL (
 		coalesce(assay.in_list('email.redirector', m.url_hosts), false) AS redirector,
 		coalesce(assay.in_list('email.brand_domain', m.url_hosts), false) AS url_brand,
 		coalesce(assay.in_list('email.social', m.url_hosts), false) AS social,
-		coalesce(z.hosts ~ '[bcdfghjklmnpqrstvwxz]{7}|\d[a-z]+\d+[a-z]+\d|[a-z]\d{5,}', false) AS random,
-		coalesce(z.hosts ~ 'secur|verif|login|signin|webmail|account|wallet|update|confirm|billing|owa|office365|microsoft|paypal|appleid', false) AS lure,
-		coalesce(z.urls ~* '/wp-(content|includes|admin)/[^ ]*(html?|php)', false) AS wordpress,
-		coalesce(z.urls ~ '#[^ ]{40,}|#[^ ]*@', false) AS fragment,
+		coalesce(m.url_count > 0 AND z.hosts ~ '[bcdfghjklmnpqrstvwxz]{7}|\d[a-z]+\d+[a-z]+\d|[a-z]\d{5,}', false) AS random,
+		coalesce(m.url_count > 0 AND z.hosts ~ 'secur|verif|login|signin|webmail|account|wallet|update|confirm|billing|owa|office365|microsoft|paypal|appleid', false) AS lure,
+		coalesce(m.url_count > 0 AND z.urls ~* '/wp-(content|includes|admin)/[^ ]*(html?|php)', false) AS wordpress,
+		coalesce(m.url_count > 0 AND z.urls ~ '#[^ ]{40,}|#[^ ]*@', false) AS fragment,
 		coalesce(assay.in_list('email.file_program', m.attachment_suffixes), false) AS file_program,
 		coalesce(assay.in_list('email.file_script', m.attachment_suffixes), false) AS file_script,
 		coalesce(assay.in_list('email.file_web', m.attachment_suffixes), false) AS file_web,
@@ -409,3 +409,64 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay.create_email_policy(text, regclass, text[], text[], text[], inet[], text[], boolean, boolean) IS
 	'makes views, histories, lists and a policy for a table of e-mail messages, all of them the caller''s; returns the policy''s revision';
+
+-- the others of a campaign
+
+CREATE FUNCTION assay.siblings(policy text, key text, similarity real DEFAULT 0.6, days int DEFAULT 1)
+	RETURNS TABLE (sibling text, received_at timestamptz, similar_by real, verdict text, malicious boolean) LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	p record;
+	place text;
+	columns text[];
+	messages regclass;
+BEGIN
+	SELECT q.policy, c.relnamespace::regnamespace::text AS schema INTO p
+	FROM assay.policies q JOIN pg_class c ON c.relname = q.policy || '_facts' AND c.relkind = 'v' AND pg_has_role(c.relowner, 'USAGE')
+	WHERE q.policy = siblings.policy AND EXISTS (SELECT FROM pg_class d WHERE d.relnamespace = c.relnamespace AND d.relname = q.policy || '_decision');
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'policy "%" is no e-mail policy of yours', policy USING ERRCODE = 'undefined_object',
+			HINT = 'assay.create_email_policy() makes one.';
+	END IF;
+	place := p.schema || '.';
+	columns := assay.email_columns((place || quote_ident(policy || '_facts'))::regclass);
+	IF NOT 'signature' = ANY (columns) THEN
+		RAISE EXCEPTION 'messages of policy "%" have no signatures', policy USING ERRCODE = 'object_not_in_prerequisite_state',
+			HINT = 'Add the generated column "signature" (docs/signature.md) before create_email_policy().';
+	END IF;
+	RETURN QUERY EXECUTE format($query$SELECT o.id::text, o.received_at, assay.similar(o.signature, m.signature), v.verdict, l.malicious
+		FROM %1$s%2$I m
+		JOIN %1$s%2$I o ON assay.email_signature_keys(o.signature, o.received_at) && (
+				SELECT array_agg(k) FROM generate_series(-$3, $3) d, unnest(assay.email_signature_keys(m.signature, m.received_at, d)) k)
+			AND o.id <> m.id AND assay.similar(o.signature, m.signature) >= $2 AND o.received_at BETWEEN m.received_at - make_interval(days => $3) AND m.received_at + make_interval(days => $3)
+		LEFT JOIN %1$s%3$I v ON v.id = o.id
+		LEFT JOIN %1$s%4$I l ON l.id = o.id
+		WHERE m.id::text = $1 ORDER BY o.received_at$query$, place, policy || '_facts', policy || '_verdict', policy || '_label_latest')
+		USING key, similarity, least(greatest(days, 0), 30);
+END $$;
+COMMENT ON FUNCTION assay.siblings(text, text, real, int) IS
+	'messages whose text is nearly that of one message, some days before and after it, with their verdicts and labels; for a key column "id"';
+
+CREATE FUNCTION assay.label_siblings(policy text, key text, malicious boolean, source text DEFAULT 'campaign', similarity real DEFAULT 0.8, days int DEFAULT 1)
+	RETURNS bigint LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	labels regclass;
+	type regtype;
+	labelled bigint;
+BEGIN
+	SELECT c.oid, a.atttypid INTO labels, type
+	FROM pg_class c JOIN pg_class f ON f.relnamespace = c.relnamespace AND f.relname = policy || '_facts' AND pg_has_role(f.relowner, 'USAGE')
+		JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'id'
+	WHERE c.relname = policy || '_label' AND EXISTS (SELECT FROM assay.policies q WHERE q.policy = label_siblings.policy);
+	IF labels IS NULL THEN
+		RAISE EXCEPTION 'policy "%" is no e-mail policy of yours', policy USING ERRCODE = 'undefined_object',
+			HINT = 'assay.create_email_policy() makes one.';
+	END IF;
+	EXECUTE format('INSERT INTO %s (id, malicious, source) SELECT s.sibling::%s, $3, $4 FROM assay.siblings($1, $2, $5, $6) s WHERE s.malicious IS DISTINCT FROM $3', labels, type)
+		USING policy, key, malicious, source, similarity, days;
+	GET DIAGNOSTICS labelled = ROW_COUNT;
+	RETURN labelled;
+END $$;
+COMMENT ON FUNCTION assay.label_siblings(text, text, boolean, text, real, int) IS
+	'labels the siblings of a message that have no such label yet; returns how many';
