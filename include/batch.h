@@ -41,9 +41,22 @@ typedef struct Source
 	const char **keys;			/* quoted names */
 	Oid		   *key_types;		/* in the view */
 	const char *at;				/* quoted column of times, or NULL */
+	bool		logged;			/* about logged signals, not the view's */
+	bool		covering;		/* and those only that have all its columns */
+	const char *row;			/* expression of the row of signals, */
+	const char *time;			/* and of its time, or NULL */
 	TimestampTz since;
 	TimestampTz until;
 } Source;
+
+/* Which signals of a message */
+typedef enum SignalsFrom
+{
+	SIGNALS_VIEW,				/* what the view has now */
+	SIGNALS_LOGGED,				/* as they were when it was decided */
+	SIGNALS_AUTO				/* these, where all that the view has was
+								 * logged */
+}			SignalsFrom;
 
 /*
  * A query that scores messages into a tuplestore:
@@ -57,9 +70,11 @@ typedef struct BatchScan
 	bool		raise_errors;	/* on_error => 'raise' */
 	bool		read_only;		/* with the snapshot that is active */
 	bool		serial;			/* workers have failed before */
+	bool		one;			/* the query is about one message */
 	Oid		   *key_types;		/* of the keys that "unreadable" takes */
 	void		(*columns) (struct BatchScan *scan, BatchQuery *q);
 	void		(*where) (struct BatchScan *scan, BatchQuery *q);
+	void		(*joined) (struct BatchScan *scan, BatchQuery *q);	/* behind all, or NULL */
 	void		(*unreadable) (struct BatchScan *scan, Datum *key, const char *sqlstate);
 } BatchScan;
 
@@ -76,6 +91,17 @@ extern void SourceMayRead(Source *s, Oid table, const char *table_name);
 extern void EnterSource(Security *security, Source *s);
 extern void AddKeys(BatchQuery *q, Source *s, const char *alias, const char *behind);
 extern void AddTimes(BatchQuery *q, Source *s);
+extern void AddSameKey(BatchQuery *q, Source *s, const char *a, const char *b);
+extern void AddKeyArray(BatchQuery *q, Source *s, const char *alias);
+extern bool SourceHasLog(Source *s);
+extern void SourceUseLog(Source *s, bool covering);
+extern void AddHasLog(BatchQuery *q, Source *s, const char *alias);
+extern void AddNoLaterLog(BatchQuery *q, Source *s, const char *alias);
+extern void AddLatestLogged(BatchQuery *q, Source *s);
+extern void AddNotLogged(BatchQuery *q, Source *s);
+extern void AddFrom(BatchQuery *q, Source *s);
+extern SignalsFrom ParseSignalsFrom(const char *from);
+extern void CheckSourceLog(Source *s, SignalsFrom from);
 extern void AddScore(BatchQuery *q, Source *s, int revision, bool drafts,
 					 bool at_its_time, const char *column);
 extern bool ReadRevision(Source *s, int revision, int *found);

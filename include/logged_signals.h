@@ -50,6 +50,13 @@ extern SignalsShape * MakeSignalsShape(TupleDesc desc, int first, int count);
 extern void EnsureSignalsShape(SignalsShape * shape);
 extern Datum FormSignals(SignalsShape * shape, const Datum *values, const bool *nulls);
 
+/* Reads values into rows of a type, by name */
+typedef struct SignalsReader SignalsReader;
+
+extern SignalsReader * MakeSignalsReader(TupleDesc desc, const Bitmapset * wanted, MemoryContext context);
+extern void ReadSignals(SignalsReader * r, Datum value, Datum *values, bool *nulls);
+extern bool SignalsCover(SignalsReader * r, Datum value);
+
 extern void LoggedSignalsInit(void);
 
 #endif							/* ASSAY_LOGGED_SIGNALS_H */

@@ -1,6 +1,7 @@
 -- precision_report() counts in C, in one pass: here it is compared with its definition in plain SQL, over ledgers made at
 -- random, with all that a ledger can hold
 SET client_min_messages = warning;
+\set SHOW_CONTEXT never
 CREATE SCHEMA counts;
 SET search_path = counts, public;
 CREATE TABLE message (tenant text, id numeric, x int, PRIMARY KEY (tenant, id));
@@ -160,13 +161,61 @@ FROM assay.precision_report('counted');
 -- every row of the report, in its order, for all time and parts of it
 CREATE FUNCTION differences(since timestamptz, until timestamptz, confidence float8) RETURNS TABLE (defined text, reported text) LANGUAGE sql AS $$
 	SELECT d::text, r::text FROM (SELECT *, row_number() OVER () AS n FROM defined($1, $2, $3)) d
-	FULL JOIN (SELECT *, row_number() OVER () AS n FROM assay.precision_report('counted', $1, $2, $3)) r USING (n) WHERE d::text IS DISTINCT FROM r::text
+	FULL JOIN (SELECT kind, name, mode, claim, hits, labelled, tp, fp, "precision", lower, upper, recall, fnr, sole, sole_right, sole_wrong, overlap, row_number() OVER () AS n FROM assay.precision_report('counted', $1, $2, $3)) r USING (n) WHERE d::text IS DISTINCT FROM r::text
 $$;
 SELECT * FROM differences('-infinity', 'infinity', 0.95);
 SELECT * FROM differences('2026-01-02', '2026-01-03 12:00', 0.8);
 SELECT * FROM differences('2026-01-04', 'infinity', 0.95);
 SELECT * FROM differences('2020-01-01', '2020-01-02', 0.95);
 SELECT * FROM differences('infinity', '-infinity', 0.95);
+-- by segment: as if there were no others
+CREATE TEMP TABLE by_tenant AS SELECT * FROM assay.precision_report('counted', by => 'tenant');
+SELECT segment, count(*) > 50 AS rows, sum(hits) FILTER (WHERE kind = 'verdict') AS decisions, count(DISTINCT evaluated) FILTER (WHERE kind = 'verdict') AS one FROM by_tenant GROUP BY 1 ORDER BY 1;
+BEGIN;
+DELETE FROM counted_decision WHERE tenant <> 't1';
+SELECT count(*) AS differ FROM (SELECT b::text FROM by_tenant b WHERE segment = 't1') b FULL JOIN (SELECT replace(r::text, ',)', ',t1)') AS b FROM assay.precision_report('counted') r) r USING (b) WHERE b.b IS NULL OR r.b IS NULL;
+ROLLBACK;
+-- by a signal, which the view tells, and by the label's category
+SELECT segment, sum(hits) FROM assay.precision_report('counted', by => 'x') WHERE kind = 'verdict' GROUP BY 1 ORDER BY 1;
+INSERT INTO message SELECT 't' || i % 3, i, i % 4 FROM generate_series(1, 3000, 7) i;
+SELECT r.segment, sum(r.hits) AS decisions, (SELECT count(DISTINCT (d.tenant, d.id)) FROM counted_decision d LEFT JOIN message m USING (tenant, id) WHERE m.x::text IS NOT DISTINCT FROM r.segment) AS really
+FROM assay.precision_report('counted', by => 'x') r WHERE r.kind = 'verdict' GROUP BY 1 ORDER BY 1;
+UPDATE counted_label SET category = CASE WHEN malicious THEN 'kind ' || id % 2 END;
+SELECT segment, sum(hits) FILTER (WHERE kind = 'verdict') AS decisions, sum(fp) FILTER (WHERE name IN ('worst', 'high')) AS fp FROM assay.precision_report('counted', by => 'category') GROUP BY 1 ORDER BY 1;
+SELECT count(*) FROM assay.precision_report('counted', by => 'nothing');
+SELECT count(*) FROM assay_internal.count_decisions(NULL, '-infinity', 'infinity');
+-- in how many decisions it could have hit
+SELECT r.name, r.mode, r.evaluated, (SELECT count(*) FROM (SELECT DISTINCT ON (tenant, id) revision FROM counted_decision ORDER BY tenant, id, revision DESC) d, assay.detector t
+	WHERE t.policy = 'counted' AND t.detector = r.name AND t.mode = r.mode AND d.revision >= t.from_revision AND (t.until_revision IS NULL OR d.revision < t.until_revision)) AS really
+FROM assay.precision_report('counted') r WHERE r.name IN ('d1', 'd4', 'd5') AND r.kind = 'rule' AND r.claim = 'safe' AND r.mode = 'live' ORDER BY 1;
+
+-- pairs of detectors that hit together
+WITH j AS (
+	SELECT row_number() OVER () AS n, d.attribution, l.malicious FROM (SELECT DISTINCT ON (tenant, id) * FROM counted_decision ORDER BY tenant, id, revision DESC) d
+	LEFT JOIN (SELECT DISTINCT ON (tenant, id) * FROM counted_label ORDER BY tenant, id, labelled_at DESC) l USING (tenant, id)
+), e AS (
+	SELECT j.n, j.malicious, g.entry, (CASE WHEN g.shadow THEN 'shadow:' ELSE '' END || g.detector) COLLATE "C" AS name FROM j, assay.ledger(j.attribution) g
+	WHERE g.hit AND g.kind IN ('rule', 'model') AND g.fault IS NULL AND EXISTS (SELECT FROM assay.revision v WHERE v.policy = 'counted' AND v.revision = assay.revision(j.attribution))
+), h AS (
+	SELECT name, count(*) AS hits FROM e GROUP BY name
+), p AS (
+	SELECT least(a.name, b.name) AS a, greatest(a.name, b.name) AS b, count(*) AS "both", count(*) FILTER (WHERE a.malicious) AS malicious, count(*) FILTER (WHERE NOT a.malicious) AS safe
+	FROM e a JOIN e b ON a.n = b.n AND a.entry < b.entry GROUP BY 1, 2
+)
+SELECT count(*) > 100 AS pairs, count(*) FILTER (WHERE (p."both", p.malicious, p.safe, x.hits, y.hits) IS DISTINCT FROM (o."both", o.malicious, o.safe, o.hits_a, o.hits_b)) AS differ,
+	count(*) FILTER (WHERE abs(o.jaccard - p."both"::float8 / (x.hits + y.hits - p."both")) > 1e-12) AS jaccard_differs
+FROM p JOIN h x ON x.name = p.a JOIN h y ON y.name = p.b FULL JOIN assay.overlap_report('counted') o ON o.detector_a = p.a AND o.detector_b = p.b;
+SELECT count(*) FROM assay.overlap_report('nobody');
+
+-- tags: a message counts once, whichever of the detectors hit
+SELECT assay.alter_detector('counted', 'd1', tags => '{odd,"first one"}') > 0, assay.alter_detector('counted', 'd3', tags => '{odd}') > 0, assay.alter_detector('counted', 'silent', tags => '{quiet}') > 0;
+SELECT r.name, sum(r.hits) AS hits, count(*) FILTER (WHERE r.evaluated = 2388) AS evaluated,
+	(SELECT count(DISTINCT (d.tenant, d.id, CASE WHEN g.contribution = 0 THEN coalesce(g.forced <> 'fine', true) ELSE g.contribution > 0 END))
+	 FROM (SELECT DISTINCT ON (tenant, id) * FROM counted_decision ORDER BY tenant, id, revision DESC) d, assay.ledger(d.attribution) g
+	 WHERE g.hit AND g.counted AND g.kind IN ('rule', 'model') AND g.detector = ANY (CASE r.name WHEN 'odd' THEN '{d1,d3}'::text[] ELSE '{d1}' END)
+		AND (g.forced IS NULL OR g.contribution <> 0)) AS at_least
+FROM assay.precision_report('counted') r WHERE r.kind = 'tag' GROUP BY r.name ORDER BY 1;
+
 -- nothing is 0 that has no denominator
 SELECT count(*) FILTER (WHERE labelled = 0) AS unlabelled, count(*) FILTER (WHERE labelled = 0 AND num_nonnulls("precision", lower, upper) > 0) AS wrong
 FROM assay.precision_report('counted', '2026-01-01', '2026-01-01 01:00') WHERE kind <> 'verdict';

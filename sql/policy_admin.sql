@@ -10,6 +10,7 @@ SELECT assay.create_policy(:'p', '"Admin ü"."Sig""nals"', '{id}', prior => -1);
 SELECT assay.create_guard(:'p', 'Big "one"', '"Größe" > 20', 'gro''ß');
 SELECT assay.create_detector(:'p', 'rule ''1'' "ü"', 'NOT "Big ""one""" AND n = 3', weight => 0.1, mode => 'live', tags => '{"a b","c\"d",ü}');
 SELECT assay.create_detector(:'p', 'model', model => assay.model_from_linear('{n,Größe}', '{0.1,0.2}', -1), mode => 'live', weight => 1.5);
+INSERT INTO "Admin ü"."pol ""icy"" 'ü'_decision" (id, revision, verdict, score, attribution) SELECT id, 1, verdict, score, attribution FROM "Admin ü"."Sig""nals" s, assay.score(:'p', s) WHERE id = 1;
 SELECT assay.exclude(:'p', 'fp ''1''', 'subject = ''it''''s "ü"''', mutes => '{model,"rule ''1'' \"ü\""}', reason => 'FP "1"', expires_at => '2040-06-01 12:00+02', decision_key => '{1}');
 SELECT assay.alter_policy(:'p', prior => -2.5, thresholds => '{"suspicious": 0.4, "malicious": 0.9, "gefähr\"lich": 0.99}');
 SELECT assay.alter_detector(:'p', 'rule ''1'' "ü"', condition => 'n = 4', description => 'it''s');

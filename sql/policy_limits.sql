@@ -80,7 +80,8 @@ SELECT what, pg_temp.try(format('assay.exclude(''p'', %s)', call)) FROM (VALUES
 	(4, 'without effect', $$'x', 'n = 1', reason => 'r'$$), (5, 'mutes nobody', $$'x', 'n = 1', mutes => '{}', reason => 'r'$$), (6, 'mutes null', $$'x', 'n = 1', mutes => '{NULL}', reason => 'r'$$), (7, 'mutes another', $$'x', 'n = 1', mutes => '{w1,nobody}', reason => 'r'$$),
 	(8, 'two dimensions', $$'x', 'n = 1', mutes => '{{w1},{w2}}', reason => 'r'$$), (9, 'verdict', $$'x', 'n = 1', verdict => 'bad', reason => 'r'$$), (10, 'no reason', $$'x', 'n = 1', verdict => 'safe'$$), (11, 'empty', $$'x', 'n = 1', verdict => 'safe', reason => ''$$),
 	(12, 'no condition', $$'x', NULL, verdict => 'safe', reason => 'r'$$), (13, 'key', $$'x', 'n = 1', verdict => 'safe', reason => 'r', decision_key => '{1,2}'$$), (14, 'null key', $$'x', 'n = 1', verdict => 'safe', reason => 'r', decision_key => '{NULL}'$$),
-	(15, 'expired', $$'x', 'n = 1', verdict => 'safe', reason => 'r', decision_key => '{1}', expires_at => '2020-01-01'$$)) t(n, what, call) ORDER BY n;
+	(15, 'expired', $$'x', 'n = 1', verdict => 'safe', reason => 'r', expires_at => '2020-01-01'$$),
+	(16, 'key of nothing', $$'x', 'n = 1', verdict => 'safe', reason => 'r', decision_key => '{1}'$$)) t(n, what, call) ORDER BY n;
 
 -- alter_policy
 SELECT assay.create_detector('p', 'forces', 'n = 7', weight => 0, force_verdict => 'malicious');

@@ -1,4 +1,5 @@
-# The SQL of docs/policies.md runs as it is written there.
+# The SQL of docs/policies.md runs as it is written there, and after it
+# that of docs/{metrics,review,calibrate}.md.
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;
@@ -27,5 +28,28 @@ like($out, qr/\|\s+money\s+\|\s+3 \|/, 'explained');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM assay.policies}), '2', 'the document made another policy');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM inbound_decision WHERE degraded}), '1', 'one decision was degraded');
 is($node->safe_psql('postgres', q{SELECT messages FROM assay.compare('inbound', drafts => true) WHERE change = 'caught now'}), '1', 'compare');
+
+# these measure the policy that policies.md made, and show some results
+my $shown = 0;
+$node->psql('postgres', 'CREATE ROLE analyst');
+foreach my $page ('metrics', 'review', 'calibrate')
+{
+	foreach my $block (slurp_file("$ENV{ASSAY_TOP}/docs/$page.md") =~ /^```sql\n(.*?)^```$/msg)
+	{
+		while ($block =~ /(.*?;)\n((?:--  ?[^\n]*\n)*)/gs)
+		{
+			my ($statement, $comment) = ($1, $2);
+			my @shows = map { s/^-- *//r =~ s/ *\| */|/gr } grep { !/^--[-\s+]*$/ } split /\n/, $comment;
+
+			(my $rc, $out, $err) = $node->psql('postgres', $statement);
+			unlike($err, qr{ERROR}, "$page: runs") or diag($statement);
+			next if !@shows;
+			# the first line has the names of columns
+			is($out, join("\n", @shows[1 .. $#shows]), "$page: shows the result");
+			$shown++;
+		}
+	}
+}
+cmp_ok($shown, '>', 2, 'results are shown');
 $node->stop;
 done_testing();

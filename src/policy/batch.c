@@ -16,6 +16,7 @@
 #include "postgres.h"
 
 #include "batch.h"
+#include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "executor/spi.h"
@@ -28,7 +29,9 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
+#include "utils/typcache.h"
 
 /*
  * Queries
@@ -207,6 +210,8 @@ InitSource(Source *s, const char *policy, TimestampTz since, TimestampTz until,
 				 errmsg("since and until need a column of times"),
 				 errhint("Name it, as in at => 'received_at'.")));
 	s->alias = UniqueName(s->id->signals, "message");
+	s->row = s->alias;
+	s->time = s->at ? psprintf("%s.%s", s->alias, s->at) : NULL;
 	for (int i = 0; i < lengthof(s->scores); i++)
 		s->scores[i] = UniqueName(s->id->signals, i == 0 ? "score_a" : "score_b");
 	s->signals = UniqueName(s->id->signals, "signals");
@@ -263,6 +268,163 @@ AddKeys(BatchQuery *q, Source *s, const char *alias, const char *behind)
 		QueryAdd(q, "%s%s.%s%s", i > 0 ? ", " : "", alias, s->keys[i], behind);
 }
 
+/*
+ * The operator by which a type's indexes compare, whatever "=" is in sight;
+ * or "=" where it has none.
+ */
+static char *
+EqualityOf(Oid type)
+{
+	Oid			eq = OidIsValid(type) ? lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr : InvalidOid;
+	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(eq));
+	Form_pg_operator operator;
+	char	   *schema;
+	char	   *found;
+
+	if (!HeapTupleIsValid(tuple))
+		return "=";
+	operator = (Form_pg_operator) GETSTRUCT(tuple);
+	schema = get_namespace_name(operator->oprnamespace);
+	found = psprintf("OPERATOR(%s.%s)", quote_identifier(schema), NameStr(operator->oprname));
+	ReleaseSysCache(tuple);
+	return found;
+}
+
+/* a."key" = b."key" AND ... : by the keys' own types, those of the decision table */
+void
+AddSameKey(BatchQuery *q, Source *s, const char *a, const char *b)
+{
+	ListCell   *lc;
+
+	foreach(lc, s->id->key)
+	{
+		int			i = foreach_current_index(lc);
+		Oid			type = get_atttype(s->id->decision, get_attnum(s->id->decision, lfirst(lc)));
+
+		QueryAdd(q, "%s%s.%s %s %s.%s", i > 0 ? " AND " : "", a, s->keys[i], EqualityOf(type),
+				 b, s->keys[i]);
+	}
+}
+
+/* The key as an array of texts, as functions return it */
+void
+AddKeyArray(BatchQuery *q, Source *s, const char *alias)
+{
+	QueryAdd(q, "ARRAY[");
+	AddKeys(q, s, alias, "::pg_catalog.text");
+	QueryAdd(q, "]");
+}
+
+/* Has the decision table a column of logged signals? */
+bool
+SourceHasLog(Source *s)
+{
+	AttrNumber	attno = OidIsValid(s->id->decision) ? get_attnum(s->id->decision, "signals") : 0;
+
+	return attno > 0 && get_atttype(s->id->decision, attno) == TypeByName("logged_signals");
+}
+
+/* From now on it is about logged signals; covering: only those with all columns of the view */
+void
+SourceUseLog(Source *s, bool covering)
+{
+	s->logged = true;
+	s->covering = covering;
+	s->row = psprintf("%s.%s", s->alias, s->signals);
+	if (s->at)
+		s->time = psprintf("(%s.%s).%s", s->alias, s->signals, s->at);
+}
+
+/* alias.signals IS NOT NULL AND ... : it has them */
+void
+AddHasLog(BatchQuery *q, Source *s, const char *alias)
+{
+	QueryAdd(q, "%s.signals IS NOT NULL", alias);
+	if (s->covering)
+		QueryAdd(q, " AND assay_internal.covers_signals(NULL::%s, %s.signals)", s->id->signals_name, alias);
+}
+
+/* NOT EXISTS ... : no decision of a later revision has them */
+void
+AddNoLaterLog(BatchQuery *q, Source *s, const char *alias)
+{
+	QueryAdd(q, "NOT EXISTS (SELECT FROM %s n WHERE ", s->id->decision_name);
+	AddSameKey(q, s, "n", alias);
+	QueryAdd(q, " AND n.revision > %s.revision AND ", alias);
+	AddHasLog(q, s, "n");
+	QueryAdd(q, ")");
+}
+
+/* Of the decisions "d" the latest of each message that has logged signals */
+void
+AddLatestLogged(BatchQuery *q, Source *s)
+{
+	AddHasLog(q, s, "d");
+	QueryAdd(q, " AND ");
+	AddNoLaterLog(q, s, "d");
+}
+
+/* AND NOT EXISTS ... : messages whose signals were not logged */
+void
+AddNotLogged(BatchQuery *q, Source *s)
+{
+	bool		covering = s->covering;
+
+	s->covering = true;
+	QueryAdd(q, " AND NOT EXISTS (SELECT FROM %s n WHERE ", s->id->decision_name);
+	AddSameKey(q, s, "n", s->alias);
+	QueryAdd(q, " AND ");
+	AddHasLog(q, s, "n");
+	QueryAdd(q, ")");
+	s->covering = covering;
+}
+
+/* FROM ... : the messages, by the alias, each with its row */
+void
+AddFrom(BatchQuery *q, Source *s)
+{
+	if (!s->logged)
+	{
+		QueryAdd(q, " FROM %s %s", s->id->signals_name, s->alias);
+		return;
+	}
+	/* OFFSET 0: each row is made once. */
+	QueryAdd(q, " FROM (SELECT ");
+	AddKeys(q, s, "d", "");
+	QueryAdd(q, ", assay_internal.signals_row(NULL::%s, d.signals) AS %s FROM %s d WHERE ",
+			 s->id->signals_name, s->signals, s->id->decision_name);
+	AddLatestLogged(q, s);
+	QueryAdd(q, " OFFSET 0) %s", s->alias);
+}
+
+/* Whose signals a report is of: 'view', 'logged' or 'auto' */
+SignalsFrom
+ParseSignalsFrom(const char *from)
+{
+	if (from && strcmp(from, "view") == 0)
+		return SIGNALS_VIEW;
+	if (from && strcmp(from, "logged") == 0)
+		return SIGNALS_LOGGED;
+	if (from && strcmp(from, "auto") == 0)
+		return SIGNALS_AUTO;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("signals must be view, logged or auto"),
+			 errhint("view: computed anew; logged: as they were when the message was decided; auto: these where there are any.")));
+	return SIGNALS_VIEW;
+}
+
+/* An error where logged signals alone are wanted, and there can't be any */
+void
+CheckSourceLog(Source *s, SignalsFrom from)
+{
+	if (from == SIGNALS_LOGGED && !SourceHasLog(s))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the decision table of policy \"%s\" has no column for logged signals", s->policy),
+				 errhint("SELECT assay.upgrade_policy(%s);", quote_literal_cstr(s->policy))));
+}
+
 /* WHERE true AND ... : messages of the time that is asked for */
 void
 AddTimes(BatchQuery *q, Source *s)
@@ -270,12 +432,12 @@ AddTimes(BatchQuery *q, Source *s)
 	QueryAdd(q, " WHERE true");
 	if (s->at && !TIMESTAMP_NOT_FINITE(s->since))
 	{
-		QueryAdd(q, " AND %s.%s >= ", s->alias, s->at);
+		QueryAdd(q, " AND %s >= ", s->time);
 		QueryValue(q, TIMESTAMPTZOID, TimestampTzGetDatum(s->since));
 	}
 	if (s->at && !TIMESTAMP_NOT_FINITE(s->until))
 	{
-		QueryAdd(q, " AND %s.%s < ", s->alias, s->at);
+		QueryAdd(q, " AND %s < ", s->time);
 		QueryValue(q, TIMESTAMPTZOID, TimestampTzGetDatum(s->until));
 	}
 	/* Nothing lies before the beginning, or begins at the end. */
@@ -290,10 +452,10 @@ AddScore(BatchQuery *q, Source *s, int revision, bool drafts, bool at_its_time,
 {
 	QueryAdd(q, ", assay.score(");
 	QueryValue(q, TEXTOID, CStringGetTextDatum(s->policy));
-	QueryAdd(q, ", %s, ", s->alias);
+	QueryAdd(q, ", %s, ", s->row);
 	QueryValue(q, INT4OID, Int32GetDatum(revision));
 	if (at_its_time && s->at)
-		QueryAdd(q, ", %s.%s, ", s->alias, s->at);
+		QueryAdd(q, ", %s, ", s->time);
 	else
 		QueryAdd(q, ", NULL, ");
 	QueryValue(q, BOOLOID, BoolGetDatum(drafts));
@@ -401,6 +563,7 @@ ScanEach(BatchScan *scan)
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old;
 
+	scan->one = true;
 	QueryStart(&q);
 	q.read_only = scan->read_only;
 	QueryAdd(&q, "SELECT ");
@@ -481,6 +644,8 @@ RunScan(BatchScan *scan)
 	scan->where(scan, &q);
 	/* OFFSET 0: each row is scored once, whatever is taken of the result. */
 	QueryAdd(&q, " OFFSET 0) s");
+	if (scan->joined)
+		scan->joined(scan, &q);
 	if (scan->raise_errors || !CanProtect())
 	{
 		RunScanJob(&job);
@@ -498,6 +663,9 @@ RunScan(BatchScan *scan)
 	error = RunProtected(RunWithoutWorkers, &job);
 	if (error == NULL)
 		return;
+	/* What can't be read of a log is of nobody's making but ours. */
+	if (scan->source->logged)
+		ReThrowError(error);
 	FreeErrorData(error);
 	tuplestore_clear(scan->store);
 	ScanEach(scan);

@@ -309,6 +309,7 @@ BEGIN
 	DELETE FROM assay_internal.exclusion t WHERE t.policy = OLD.policy;
 	DELETE FROM assay_internal.fault t WHERE t.policy = OLD.policy;
 	DELETE FROM assay_internal.backfill_run t WHERE t.policy = OLD.policy;
+	DELETE FROM assay_internal.label_rule t WHERE t.policy = OLD.policy;
 	PERFORM assay_internal.forget_stats(OLD.policy);
 	RETURN NULL;
 END $$;

@@ -14,6 +14,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
+#include "labels.h"
 #include "signals_query.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -58,11 +59,16 @@ assay_latest_labels(PG_FUNCTION_ARGS)
 	Source		s;
 	BatchQuery	q;
 
-	StartLatest(fcinfo, &s, &q);
-	QueryAdd(&q, ", v.malicious::pg_catalog.bool FROM %s v ORDER BY ", s.id->label_name);
-	AddKeys(&q, &s, "v", "");
-	QueryAdd(&q, ", v.labelled_at DESC");
-	ReadTable(fcinfo, &s, s.id->label, s.id->label_name, &q);
+	InitSourceKeys(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	SourceMayRead(&s, s.id->label, s.id->label_name);
+	SPI_connect();
+	QueryStart(&q);
+	QueryAdd(&q, "SELECT ");
+	AddKeyArray(&q, &s, "l");
+	QueryAdd(&q, ", l.malicious FROM ");
+	AddLabels(&q, &s);
+	QueryAdd(&q, " l");
+	RunReport(fcinfo, &s, &q);
 	SPI_finish();
 	return (Datum) 0;
 }

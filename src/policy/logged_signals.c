@@ -902,3 +902,229 @@ logged_signals_get(PG_FUNCTION_ARGS)
 	}
 	PG_RETURN_NULL();
 }
+
+/*
+ * As a row of a type
+ */
+
+/* Where a column of a row comes from */
+typedef struct RowColumn
+{
+	int			from;			/* column of the shape, or -1: it was not
+								 * logged */
+	bool		as_text;		/* through the text form of another type */
+	FmgrInfo	output;
+	FmgrInfo	input;
+	Oid			ioparam;
+	int32		typmod;
+}			RowColumn;
+
+struct SignalsReader
+{
+	MemoryContext context;		/* of what depends on the shape */
+	TupleDesc	desc;
+	const		Bitmapset *wanted;	/* columns of desc, from 0; NULL: all */
+	SignalsShape *shape;
+	RowColumn  *columns;		/* of desc */
+	int		   *to;				/* of each column of the shape, or -1 */
+};
+
+/* To read signals into rows of desc, which the caller keeps */
+SignalsReader *
+MakeSignalsReader(TupleDesc desc, const Bitmapset * wanted, MemoryContext context)
+{
+	SignalsReader *r = MemoryContextAllocZero(context, sizeof(SignalsReader));
+
+	r->context = AllocSetContextCreate(context, "pg_assay row of signals", ALLOCSET_SMALL_SIZES);
+	r->desc = desc;
+	r->wanted = wanted;
+	return r;
+}
+
+/* How one column is made of the signal of its name */
+static void
+BindRowColumn(SignalsReader * r, int column, const SignalColumn *c)
+{
+	Form_pg_attribute att = TupleDescAttr(r->desc, column);
+	RowColumn  *to = &r->columns[column];
+	Oid			function;
+	bool		varlena;
+
+	to->as_text = c->form == FORM_TEXT ? att->atttypid != TEXTOID : att->atttypid != c->type;
+	if (!to->as_text)
+		return;
+	getTypeOutputInfo(c->type, &function, &varlena);
+	fmgr_info_cxt(function, &to->output, r->context);
+	getTypeInputInfo(att->atttypid, &function, &to->ioparam);
+	fmgr_info_cxt(function, &to->input, r->context);
+	to->typmod = att->atttypmod;
+}
+
+/* Make ready for values of another shape. */
+static void
+BindReader(SignalsReader * r, const LoggedSignals *s)
+{
+	MemoryContext old;
+
+	r->shape = NULL;
+	MemoryContextReset(r->context);
+	old = MemoryContextSwitchTo(r->context);
+	r->columns = palloc0(r->desc->natts * sizeof(RowColumn));
+	for (int i = 0; i < r->desc->natts; i++)
+		r->columns[i].from = -1;
+	r->to = palloc(Max(s->count, 1) * sizeof(int));
+	r->shape = ReadShape(s);
+	for (int i = 0; i < r->shape->count; i++)
+	{
+		r->to[i] = -1;
+		for (int column = 0; column < r->desc->natts; column++)
+		{
+			Form_pg_attribute att = TupleDescAttr(r->desc, column);
+
+			if (att->attisdropped || strcmp(NameStr(att->attname), r->shape->columns[i].name) != 0 ||
+				r->columns[column].from >= 0 || (r->wanted && !bms_is_member(column, r->wanted)))
+				continue;
+			r->to[i] = column;
+			r->columns[column].from = i;
+			BindRowColumn(r, column, &r->shape->columns[i]);
+		}
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/* Step over a value that nobody wants. */
+static void
+SkipValue(Reader *r, const SignalColumn *c)
+{
+	uint32		len;
+
+	if (c->form == FORM_FIXED)
+		(void) Take(r, c->len);
+	else
+		(void) TakeBytes(r, &len);
+}
+
+/*
+ * The columns of a row, in the current memory context: those that were not
+ * logged, or are not wanted, are null.
+ */
+void
+ReadSignals(SignalsReader * r, Datum value, Datum *values, bool *nulls)
+{
+	LoggedSignals *s = (LoggedSignals *) PG_DETOAST_DATUM(value);
+	Reader		at;
+
+	CheckSignals(s, ERRCODE_DATA_CORRUPTED);
+	if (r->shape == NULL || r->shape->count != s->count || memcmp(r->shape->id, s->shape, UUID_LEN) != 0)
+		BindReader(r, s);
+	memset(nulls, true, r->desc->natts * sizeof(bool));
+	memset(values, 0, r->desc->natts * sizeof(Datum));
+	at.at = (char *) s->data + NULLS_BYTES(s->count);
+	at.end = (char *) s + VARSIZE(s);
+	for (int i = 0; i < r->shape->count; i++)
+	{
+		SignalColumn *c = &r->shape->columns[i];
+		int			to = r->to[i];
+
+		if (!(s->data[i / 8] & (1 << (i % 8))))
+			continue;
+		if (to < 0)
+		{
+			SkipValue(&at, c);
+			continue;
+		}
+		nulls[to] = false;
+		values[to] = TakeValue(&at, c);
+		if (r->columns[to].as_text)
+			values[to] = InputFunctionCall(&r->columns[to].input, OutputFunctionCall(&r->columns[to].output, values[to]),
+										   r->columns[to].ioparam, r->columns[to].typmod);
+	}
+	if (at.at != at.end)
+		Broken();
+}
+
+/* Do signals have all columns of the reader's row? */
+bool
+SignalsCover(SignalsReader * r, Datum value)
+{
+	LoggedSignals *s = (LoggedSignals *) PG_DETOAST_DATUM_SLICE(value, 0, HEADER_BYTES - VARHDRSZ);
+
+	if (VARSIZE(s) < HEADER_BYTES || s->version != LOGGED_SIGNALS_VERSION)
+		Broken();
+	if (r->shape == NULL || r->shape->count != s->count || memcmp(r->shape->id, s->shape, UUID_LEN) != 0)
+		BindReader(r, s);
+	for (int i = 0; i < r->desc->natts; i++)
+		if (!TupleDescAttr(r->desc, i)->attisdropped && r->columns[i].from < 0)
+			return false;
+	return true;
+}
+
+/* What one call site of signals_row() keeps */
+typedef struct RowState
+{
+	TypeCacheEntry *type;
+	uint64		type_version;
+	TupleDesc	desc;
+	SignalsReader *reader;
+	Datum	   *values;
+	bool	   *nulls;
+	MemoryContext context;
+}			RowState;
+
+static RowState *
+RowStateFor(FunctionCallInfo fcinfo)
+{
+	RowState   *state = fcinfo->flinfo->fn_extra;
+	Oid			type;
+	MemoryContext old;
+
+	if (state && state->type->tupDesc_identifier == state->type_version)
+		return state;
+	type = get_fn_expr_argtype(fcinfo->flinfo, 0);
+	if (!OidIsValid(type) || !type_is_rowtype(type) || type == RECORDOID || getBaseType(type) != type)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("signals can be made a row of a view or table only")));
+	if (state == NULL)
+	{
+		state = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(RowState));
+		state->context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "pg_assay rows", ALLOCSET_SMALL_SIZES);
+		fcinfo->flinfo->fn_extra = state;
+	}
+	MemoryContextReset(state->context);
+	state->type = lookup_type_cache(type, TYPECACHE_TUPDESC);
+	state->type_version = 0;
+	old = MemoryContextSwitchTo(state->context);
+	state->desc = lookup_rowtype_tupdesc_copy(type, -1);
+	state->reader = MakeSignalsReader(state->desc, NULL, state->context);
+	state->values = palloc(state->desc->natts * sizeof(Datum));
+	state->nulls = palloc(state->desc->natts * sizeof(bool));
+	MemoryContextSwitchTo(old);
+	state->type_version = state->type->tupDesc_identifier;
+	return state;
+}
+
+/* signals_row(NULL::view, signals): a row of the view, by name */
+PG_FUNCTION_INFO_V1(assay_signals_row);
+Datum
+assay_signals_row(PG_FUNCTION_ARGS)
+{
+	RowState   *state = RowStateFor(fcinfo);
+
+	if (PG_ARGISNULL(1))
+		PG_RETURN_NULL();
+	ReadSignals(state->reader, PG_GETARG_DATUM(1), state->values, state->nulls);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(state->desc, state->values, state->nulls)));
+}
+
+/* covers_signals(NULL::view, signals): was each column of the view logged? */
+PG_FUNCTION_INFO_V1(assay_covers_signals);
+Datum
+assay_covers_signals(PG_FUNCTION_ARGS)
+{
+	RowState   *state = RowStateFor(fcinfo);
+
+	if (PG_ARGISNULL(1))
+		PG_RETURN_NULL();
+	PG_RETURN_BOOL(SignalsCover(state->reader, PG_GETARG_DATUM(1)));
+}

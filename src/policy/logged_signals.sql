@@ -72,3 +72,12 @@ COMMENT ON FUNCTION assay.signals_as(anyelement, assay.logged_signals) IS
 CREATE FUNCTION assay_internal.form_signals(signals record) RETURNS assay.logged_signals
 	AS 'MODULE_PATHNAME', 'assay_form_signals' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 10;
 COMMENT ON FUNCTION assay_internal.form_signals(record) IS 'a row as logged signals; its shape must be there';
+
+CREATE FUNCTION assay_internal.signals_row(row_type anyelement, signals assay.logged_signals) RETURNS anyelement
+	AS 'MODULE_PATHNAME', 'assay_signals_row' LANGUAGE C STABLE PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION assay_internal.signals_row(anyelement, assay.logged_signals) IS
+	'as signals_as(), in the settings of the session: for queries that have fixed them';
+
+CREATE FUNCTION assay_internal.covers_signals(row_type anyelement, signals assay.logged_signals) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'assay_covers_signals' LANGUAGE C STABLE PARALLEL SAFE COST 5;
+COMMENT ON FUNCTION assay_internal.covers_signals(anyelement, assay.logged_signals) IS 'was each column of the row type logged?';

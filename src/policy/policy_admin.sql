@@ -235,13 +235,22 @@ COMMENT ON FUNCTION assay.guard_users(text, text) IS 'who refers to a guard, as 
 
 -- documents
 
+CREATE FUNCTION assay_internal.has_hits_index(decision regclass) RETURNS boolean LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam AND m.amname = 'gin'
+		JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
+			AND d.refclassid = 'pg_proc'::regclass AND d.refobjid = 'assay.hits(assay.attribution)'::regprocedure
+		WHERE i.indrelid = $1)
+$$;
+COMMENT ON FUNCTION assay_internal.has_hits_index(regclass) IS 'has a decision table an index of what hit?';
+
 CREATE FUNCTION assay.policy_state(policy text, revision int DEFAULT NULL, models boolean DEFAULT false) RETURNS jsonb LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET extra_float_digits = 1 AS $$
 DECLARE
 	r assay.revision := assay.revision_for_reading(policy, revision);
 BEGIN
 	RETURN (SELECT jsonb_build_object('pg_assay_policy', 1, 'policy', p.policy, 'signals', p.signals, 'key', to_jsonb(p.key),
-			'log_signals', r.log_signals,
+			'log_signals', r.log_signals, 'index_hits', assay_internal.has_hits_index(p.decision),
 			'settings', jsonb_build_object('prior', r.prior, 'thresholds', r.thresholds, 'default_verdict', r.default_verdict,
 				'on_error', r.on_error, 'search_path', r.search_path, 'notify', to_jsonb(r.notify), 'on_unreadable', r.on_unreadable),
 			'guards', (SELECT coalesce(jsonb_agg(jsonb_build_object('name', g.guard, 'condition', g.condition,
@@ -377,7 +386,7 @@ BEGIN
 			USING ERRCODE = 'feature_not_supported', HINT = 'Versions that it reads: 1.';
 	END IF;
 	PERFORM assay.document_item(document, 'the document', '{"pg_assay_policy": "number", "policy": "string", "signals": "string",
-		"key": "strings", "log_signals": "boolean", "settings": "object", "guards": "array", "detectors": "array", "exclusions": "array"}');
+		"key": "strings", "log_signals": "boolean", "index_hits": "boolean", "settings": "object", "guards": "array", "detectors": "array", "exclusions": "array"}');
 	settings := document->'settings';
 	IF coalesce(jsonb_typeof(settings), 'null') = 'null' THEN
 		RAISE EXCEPTION 'policy document has no settings' USING ERRCODE = 'invalid_parameter_value';
@@ -405,7 +414,8 @@ BEGIN
 	END LOOP;
 
 	RETURN jsonb_build_object('pg_assay_policy', 1, 'policy', document->'policy', 'signals', document->'signals', 'key', document->'key',
-		'log_signals', coalesce((document->>'log_signals')::boolean, false), 'settings', settings,
+		'log_signals', coalesce((document->>'log_signals')::boolean, false), 'index_hits', coalesce((document->>'index_hits')::boolean, false),
+		'settings', settings,
 		'guards', (SELECT coalesce(jsonb_agg(jsonb_build_object('name', g->'name', 'condition', g->'condition',
 				'description', g->'description') ORDER BY g->>'name' COLLATE "C"), '[]')
 			FROM assay.document_list(document, 'guards', 'guard',
@@ -579,7 +589,7 @@ BEGIN
 			END IF;
 			PERFORM assay.create_policy(target, (wanted->>'signals')::regclass, array(SELECT jsonb_array_elements_text(wanted->'key')),
 				prior => (settings->>'prior')::float8, thresholds => settings->'thresholds', default_verdict => settings->>'default_verdict',
-				on_error => settings->>'on_error', log_signals => (wanted->>'log_signals')::boolean, search_path => settings->>'search_path',
+				on_error => settings->>'on_error', log_signals => (wanted->>'log_signals')::boolean, index_hits => (wanted->>'index_hits')::boolean, search_path => settings->>'search_path',
 				notify => array(SELECT jsonb_array_elements_text(settings->'notify')), on_unreadable => settings->>'on_unreadable');
 		END IF;
 		PERFORM assay.check_settings((settings->>'prior')::float8, settings->'thresholds', settings->>'default_verdict', settings->>'on_error',

@@ -12,17 +12,17 @@ COMMENT ON PROCEDURE assay.backfill(text, timestamptz, timestamptz, int, text, b
 	'decides past messages that the current revision (undecided_only: any revision) has not decided, or whose latest decision is degraded, in committed batches; call it again to resume';
 
 CREATE FUNCTION assay.replay(policy text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity',
-	revision int DEFAULT NULL, drafts boolean DEFAULT false, at text DEFAULT 'received_at',
+	revision int DEFAULT NULL, drafts boolean DEFAULT false, at text DEFAULT 'received_at', signals text DEFAULT 'view',
 	OUT key text[], OUT verdict text, OUT score real, OUT attribution assay.attribution) RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'assay_replay' LANGUAGE C STABLE PARALLEL UNSAFE COST 1000000 ROWS 100000;
-COMMENT ON FUNCTION assay.replay(text, timestamptz, timestamptz, int, boolean, text) IS
-	'what a revision of a policy, the current one by default, makes of past messages, each at its own time; drafts => true counts drafts as live';
+COMMENT ON FUNCTION assay.replay(text, timestamptz, timestamptz, int, boolean, text, text) IS
+	'what a revision of a policy, the current one by default, makes of past messages, each at its own time; drafts => true counts drafts as live; signals: of the view, logged, or auto';
 
-CREATE FUNCTION assay.replay_pair(policy text, revision_a int, revision_b int, since timestamptz, until timestamptz, drafts boolean, at text,
-	OUT key text[], OUT verdict_a text, OUT verdict_b text, OUT score_a real, OUT score_b real) RETURNS SETOF record
+CREATE FUNCTION assay.replay_pair(policy text, revision_a int, revision_b int, since timestamptz, until timestamptz, drafts boolean, at text, signals text,
+	OUT key text[], OUT verdict_a text, OUT verdict_b text, OUT score_a real, OUT score_b real, OUT malicious boolean) RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'assay_replay_pair' LANGUAGE C STABLE PARALLEL UNSAFE COST 1000000 ROWS 100000;
-COMMENT ON FUNCTION assay.replay_pair(text, int, int, timestamptz, timestamptz, boolean, text) IS
-	'what two revisions of a policy make of past messages, in one pass';
+COMMENT ON FUNCTION assay.replay_pair(text, int, int, timestamptz, timestamptz, boolean, text, text) IS
+	'what two revisions of a policy make of past messages, in one pass, and what the label says that counts';
 
 CREATE FUNCTION assay.latest_labels(policy text, OUT key text[], OUT malicious boolean) RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'assay_latest_labels' LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 10000 ROWS 10000;
@@ -56,7 +56,7 @@ COMMENT ON FUNCTION assay.caught_verdicts(text, int, text) IS 'verdicts of a rev
 
 CREATE FUNCTION assay.compare_messages(policy text, revision_a int DEFAULT NULL, revision_b int DEFAULT NULL,
 	since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity', drafts boolean DEFAULT false,
-	caught text DEFAULT NULL, at text DEFAULT 'received_at',
+	caught text DEFAULT NULL, at text DEFAULT 'received_at', signals text DEFAULT 'view',
 	OUT key text[], OUT change text, OUT malicious boolean, OUT verdict_a text, OUT verdict_b text, OUT score_a real, OUT score_b real)
 	RETURNS SETOF record LANGUAGE plpgsql STABLE ROWS 100000
 	SET search_path = pg_catalog, pg_temp AS $$
@@ -68,23 +68,23 @@ BEGIN
 		SELECT r.key, CASE
 				WHEN c.a = c.b AND r.verdict_a = r.verdict_b THEN 'same'
 				WHEN c.a = c.b THEN 'other verdict'
-				WHEN l.malicious AND c.b THEN 'caught now'
-				WHEN l.malicious THEN 'missed now'
-				WHEN NOT l.malicious AND c.b THEN 'false positive added'
-				WHEN NOT l.malicious THEN 'false positive fixed'
+				WHEN r.malicious AND c.b THEN 'caught now'
+				WHEN r.malicious THEN 'missed now'
+				WHEN NOT r.malicious AND c.b THEN 'false positive added'
+				WHEN NOT r.malicious THEN 'false positive fixed'
 				WHEN c.b THEN 'unlabelled, caught now'
 				ELSE 'unlabelled, no longer caught' END,
-			l.malicious, r.verdict_a, r.verdict_b, r.score_a, r.score_b
-		FROM assay.replay_pair(policy, revision_a, revision_b, since, until, drafts, at) r
-		CROSS JOIN LATERAL (SELECT r.verdict_a = ANY (caught_a) AS a, r.verdict_b = ANY (caught_b) AS b) c
-		LEFT JOIN assay.latest_labels(policy) l ON l.key = r.key;
+			r.malicious, r.verdict_a, r.verdict_b, r.score_a, r.score_b
+		FROM assay.replay_pair(policy, revision_a, revision_b, since, until, drafts, at, signals) r
+		CROSS JOIN LATERAL (SELECT r.verdict_a = ANY (caught_a) AS a, r.verdict_b = ANY (caught_b) AS b) c;
 END $$;
-COMMENT ON FUNCTION assay.compare_messages(text, int, int, timestamptz, timestamptz, boolean, text, text) IS
+COMMENT ON FUNCTION assay.compare_messages(text, int, int, timestamptz, timestamptz, boolean, text, text, text) IS
 	'past messages with what two revisions make of them, and whether b is the better by their labels; drafts count in b only';
 
 CREATE FUNCTION assay.compare(policy text, revision_a int DEFAULT NULL, revision_b int DEFAULT NULL,
 	since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity', drafts boolean DEFAULT false,
 	caught text DEFAULT NULL, at text DEFAULT 'received_at', examples int DEFAULT 3,
+	signals text DEFAULT 'view',
 	OUT change text, OUT messages bigint, OUT keys text[]) RETURNS SETOF record LANGUAGE sql STABLE ROWS 8
 	SET search_path = pg_catalog, pg_temp AS $$
 	SELECT k.change, coalesce(c.messages, 0), c.keys
@@ -93,11 +93,11 @@ CREATE FUNCTION assay.compare(policy text, revision_a int DEFAULT NULL, revision
 	LEFT JOIN (
 		SELECT m.change, count(*) AS messages, array_agg(m.key ORDER BY m.n) FILTER (WHERE m.n <= examples AND m.change <> 'same') AS keys
 		FROM (SELECT m.*, row_number() OVER (PARTITION BY m.change ORDER BY abs(m.score_b - m.score_a) DESC, m.key) AS n
-			  FROM assay.compare_messages(policy, revision_a, revision_b, since, until, drafts, caught, at) m) m
+			  FROM assay.compare_messages(policy, revision_a, revision_b, since, until, drafts, caught, at, signals) m) m
 		GROUP BY m.change) c ON c.change = k.change
 	ORDER BY k.rank
 $$;
-COMMENT ON FUNCTION assay.compare(text, int, int, timestamptz, timestamptz, boolean, text, text, int) IS
+COMMENT ON FUNCTION assay.compare(text, int, int, timestamptz, timestamptz, boolean, text, text, int, text) IS
 	'what would change from revision a to b over past messages: caught and missed now, false positives fixed and added, with example keys';
 
 -- views

@@ -152,7 +152,8 @@ BEGIN
 		IF NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = signals AND a.attname = k AND a.attnum > 0 AND NOT a.attisdropped) THEN
 			RAISE EXCEPTION 'signals view % has no key column "%"', signals, k USING ERRCODE = 'undefined_column';
 		END IF;
-		IF k IN ('revision', 'decided_at', 'verdict', 'score', 'attribution', 'degraded', 'signals', 'malicious', 'source', 'labelled_at') THEN
+		IF k IN ('revision', 'decided_at', 'verdict', 'score', 'attribution', 'degraded', 'signals', 'malicious', 'source', 'labelled_at',
+			'author', 'confidence', 'category') THEN
 			RAISE EXCEPTION 'a key column cannot be named "%"', k USING ERRCODE = 'duplicate_column',
 				DETAIL = 'The decision and label tables have columns of their own by that name.', HINT = 'Rename it in the signals view and the message table.';
 		END IF;
@@ -235,12 +236,12 @@ BEGIN
 	EXECUTE format('COMMENT ON TABLE %I.%I IS %L', schema, policy || '_decision',
 		format('decisions of policy %s: one a message and revision; its owner is the policy''s', policy));
 	EXECUTE format('CREATE TABLE %I.%I (', schema, policy || '_label') || columns || ', malicious boolean NOT NULL, source text NOT NULL, '
-		'labelled_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (' || keys || ', labelled_at))';
-	EXECUTE format('COMMENT ON TABLE %I.%I IS %L', schema, policy || '_label', format('labels of the messages of policy %s; the latest counts', policy));
+		'labelled_at timestamptz NOT NULL DEFAULT now(), ' || assay_internal.label_columns() || ', PRIMARY KEY (' || keys || ', labelled_at))';
+	label := format('%I.%I', schema, policy || '_label');
+	EXECUTE format('COMMENT ON TABLE %I.%I IS %L', schema, policy || '_label', format('labels of the messages of policy %s, each when it was known; <policy>_label_latest has those that count', policy));
 	EXECUTE format('CREATE VIEW %I.%I AS ', schema, policy || '_verdict') || assay_internal.verdict_query(decision, key, 'd.*');
 	EXECUTE format('COMMENT ON VIEW %I.%I IS %L', schema, policy || '_verdict', format('latest decision of policy %s for each message', policy));
-	EXECUTE format('CREATE VIEW %I.%I AS SELECT DISTINCT ON (', schema, policy || '_label_latest') || keys
-		|| format(') * FROM %I.%I ORDER BY ', schema, policy || '_label') || keys || ', labelled_at DESC';
+	EXECUTE format('CREATE VIEW %I.%I AS ', schema, policy || '_label_latest') || assay_internal.label_query(label, key, '{}');
 	EXECUTE format('COMMENT ON VIEW %I.%I IS %L', schema, policy || '_label_latest', format('label that counts for each message of policy %s', policy));
 	EXECUTE format('CREATE VIEW %I.%I AS SELECT %L::text AS policy', schema, policy || '_policy', policy);
 	EXECUTE format('COMMENT ON VIEW %I.%I IS %L', schema, policy || '_policy',
@@ -252,7 +253,6 @@ BEGIN
 		END LOOP;
 		RAISE NOTICE 'policy "%" belongs to %, as its signals view does', policy, owner;
 	END IF;
-	label := format('%I.%I', schema, policy || '_label');
 	access := format('%I.%I', schema, policy || '_policy');
 END $$;
 COMMENT ON FUNCTION assay_internal.policy_tables(text, name, regclass, text[], boolean) IS
@@ -332,7 +332,8 @@ BEGIN
 		RAISE EXCEPTION 'role "%" does not exist', owner USING ERRCODE = 'undefined_object';
 	END IF;
 	FOR relation IN SELECT c.oid::regclass FROM pg_class c
-		WHERE c.oid IN (p.decision, p.label, p.access, coalesce(to_regclass(p.signals), p.signals_view))
+		WHERE c.oid IN (p.decision, p.label, p.access, coalesce(to_regclass(p.signals), p.signals_view), assay_internal.review_table(p.policy, p.label),
+				assay_internal.outbox_table(p.policy, p.label))
 			OR c.oid IN (SELECT v.oid FROM assay_internal.policy_views(p.policy, p.decision) v)
 	LOOP
 		-- Its owner named it: that makes nothing of another's his to give.
@@ -412,6 +413,7 @@ DECLARE
 	triggers text;
 	views oid[];
 	view oid;
+	beside regclass;
 BEGIN
 	SELECT * INTO p FROM assay.policy q WHERE q.policy = drop_policy.policy FOR UPDATE;
 	IF NOT FOUND THEN
@@ -439,6 +441,11 @@ BEGIN
 		IF EXISTS (SELECT FROM pg_class c WHERE c.oid = p.decision) THEN
 			EXECUTE format('DROP TABLE %s', p.decision);
 		END IF;
+		FOREACH beside IN ARRAY ARRAY[assay_internal.review_table(p.policy, p.label), assay_internal.outbox_table(p.policy, p.label)] LOOP
+			IF beside IS NOT NULL THEN
+				EXECUTE format('DROP TABLE %s', beside);
+			END IF;
+		END LOOP;
 		IF EXISTS (SELECT FROM pg_class c WHERE c.oid = p.label) THEN
 			EXECUTE format('DROP TABLE %s', p.label);
 		END IF;
@@ -600,6 +607,10 @@ BEGIN
 	PERFORM assay.check_mutes(policy, mutes);
 	PERFORM assay.check_verdict(policy, verdict);
 	PERFORM assay.check_condition(policy, condition, format('exclusion "%s"', exclusion), true);
+	IF decision_key IS NOT NULL AND NOT EXISTS (SELECT FROM assay.latest_decision(policy, decision_key)) THEN
+		RAISE EXCEPTION 'policy "%" has no decision for (%)', policy, array_to_string(decision_key, ', ') USING ERRCODE = 'no_data_found',
+			HINT = 'decision_key is the key of the decision that the exclusion came from.';
+	END IF;
 	UPDATE assay.exclusion x SET until_revision = made
 	WHERE x.policy = exclude.policy AND x.exclusion = exclude.exclusion AND x.until_revision IS NULL;
 	INSERT INTO assay.exclusion (policy, exclusion, from_revision, condition, mutes, verdict, reason, expires_at, decision_key)

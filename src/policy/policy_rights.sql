@@ -10,12 +10,13 @@ BEGIN
 	RETURN QUERY
 		SELECT c.oid::regclass, CASE
 				WHEN c.oid = p.access THEN 'access'
-				WHEN c.oid IN (p.decision, p.label) OR c.relname IN (p.policy || '_verdict', p.policy || '_label_latest') THEN 'result'
+				WHEN c.oid IN (p.decision, p.label, assay_internal.review_table(p.policy, p.label), assay_internal.outbox_table(p.policy, p.label)) OR c.relname IN (p.policy || '_verdict', p.policy || '_label_latest') THEN 'result'
 				ELSE 'signals' END
 		FROM pg_class c
 		-- what is another's is not the policy's to give
 		WHERE pg_get_userbyid(c.relowner) = p.owner
-			AND (c.oid IN (p.decision, p.label, p.access, coalesce(to_regclass(p.signals), p.signals_view))
+			AND (c.oid IN (p.decision, p.label, p.access, coalesce(to_regclass(p.signals), p.signals_view), assay_internal.review_table(p.policy, p.label),
+				assay_internal.outbox_table(p.policy, p.label))
 				OR c.oid IN (SELECT v.oid FROM assay_internal.policy_views(p.policy, p.decision) v))
 		ORDER BY 1;
 END $$;

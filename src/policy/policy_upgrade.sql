@@ -66,6 +66,7 @@ BEGIN
 		EXECUTE format('CREATE OR REPLACE VIEW %I.%I%s AS ', schema, policy || '_verdict', options) || assay_internal.verdict_query(p.decision, p.key, columns);
 	END IF;
 	PERFORM assay_internal.index_decisions(p.decision);
+	PERFORM assay_internal.upgrade_labels(p);
 	IF p.access IS NULL THEN
 		EXECUTE format('CREATE VIEW %I.%I AS SELECT %L::text AS policy', schema, policy || '_policy', policy);
 		EXECUTE format('COMMENT ON VIEW %I.%I IS %L', schema, policy || '_policy',

@@ -9,14 +9,16 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
+#include "labels.h"
 #include "miscadmin.h"
+#include "signals_query.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 /*
- * replay(policy, since, until, revision, drafts, at) and
- * replay_pair(policy, revision_a, revision_b, since, until, drafts, at)
+ * replay(policy, since, until, revision, drafts, at, signals) and
+ * replay_pair(policy, revision_a, revision_b, since, until, drafts, at, signals)
  */
 typedef struct Replay
 {
@@ -25,21 +27,34 @@ typedef struct Replay
 	int			nrevisions;
 	int			revisions[2];	/* 0: the current one */
 	bool		drafts;			/* of the last revision */
+	bool		beside_log;		/* the view's part of both */
 } Replay;
 
+/* Of two revisions the label is told, too. */
 static void
 ReplayColumns(BatchScan *scan, BatchQuery *q)
 {
 	Replay	   *r = (Replay *) scan;
-
 	Source	   *s = scan->source;
 
+	QueryAdd(q, "SELECT ");
+	AddKeyArray(q, s, "s");
 	QueryAdd(q, r->nrevisions == 1 ?
-			 "SELECT s.key, (s.%s).verdict, (s.%s).score, (s.%s).attribution FROM (SELECT ARRAY[" :
-			 "SELECT s.key, (s.%s).verdict, (s.%s).verdict, (s.%s).score, (s.%s).score FROM (SELECT ARRAY[",
+			 ", (s.%s).verdict, (s.%s).score, (s.%s).attribution" :
+			 ", (s.%s).verdict, (s.%s).verdict, (s.%s).score, (s.%s).score",
 			 s->scores[0], s->scores[r->nrevisions - 1], s->scores[0], s->scores[1]);
-	AddKeys(q, s, s->alias, "::pg_catalog.text");
-	QueryAdd(q, "] AS key");
+	if (r->nrevisions == 2)
+	{
+		if (scan->one)
+		{
+			QueryAdd(q, ", ");
+			AddLabelOf(q, s, "s");
+		}
+		else
+			QueryAdd(q, ", l.malicious");
+	}
+	QueryAdd(q, " FROM (SELECT ");
+	AddKeys(q, s, s->alias, "");
 	for (int i = 0; i < r->nrevisions; i++)
 		AddScore(q, s, r->revisions[i], r->drafts && i == r->nrevisions - 1, true, s->scores[i]);
 }
@@ -47,8 +62,50 @@ ReplayColumns(BatchScan *scan, BatchQuery *q)
 static void
 ReplayWhere(BatchScan *scan, BatchQuery *q)
 {
-	QueryAdd(q, " FROM %s %s", scan->source->id->signals_name, scan->source->alias);
-	AddTimes(q, scan->source);
+	Source	   *s = scan->source;
+
+	AddFrom(q, s);
+	AddTimes(q, s);
+	if (!s->logged && ((Replay *) scan)->beside_log)
+		AddNotLogged(q, s);
+}
+
+static void
+ReplayJoined(BatchScan *scan, BatchQuery *q)
+{
+	QueryAdd(q, " LEFT JOIN ");
+	AddLabels(q, scan->source);
+	QueryAdd(q, " l ON ");
+	AddSameKey(q, scan->source, "l", "s");
+}
+
+/* What the label says of a message whose key is given as texts */
+static Datum
+LabelOfKey(Source *s, Datum *key, bool *isnull)
+{
+	BatchQuery	q;
+	Datum		malicious = (Datum) 0;
+
+	*isnull = true;
+	for (int i = 0; i < s->nkeys; i++)
+		if (key[i] == (Datum) 0)
+			return malicious;
+	QueryStart(&q);
+	q.read_only = true;
+	QueryAdd(&q, "SELECT ");
+	AddLabelOf(&q, s, "m");
+	QueryAdd(&q, " FROM (SELECT ");
+	for (int i = 0; i < s->nkeys; i++)
+	{
+		QueryAdd(&q, i > 0 ? ", " : "");
+		QueryValue(&q, TEXTOID, key[i]);
+		QueryAdd(&q, "::%s AS %s", CastName(s->key_types[i]), s->keys[i]);
+	}
+	QueryAdd(&q, ") m");
+	if (QueryRun(&q, SPI_OK_SELECT, NULL) > 0)
+		malicious = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, isnull);
+	SPI_freetuptable(SPI_tuptable);
+	return malicious;
 }
 
 static void
@@ -59,8 +116,8 @@ ReplayUnreadable(BatchScan *scan, Datum *key, const char *sqlstate)
 	bool	   *missing = palloc(n * sizeof(bool));
 	int			dims[] = {n};
 	int			lower[] = {1};
-	bool		nulls[5] = {0};
-	Datum		values[5];
+	bool		nulls[6] = {0};
+	Datum		values[6];
 
 	for (int i = 0; i < n; i++)
 		missing[i] = key[i] == (Datum) 0;
@@ -78,7 +135,57 @@ ReplayUnreadable(BatchScan *scan, Datum *key, const char *sqlstate)
 		if (r->nrevisions == 1)
 			values[3] = PointerGetDatum(decision.attribution);
 	}
+	if (r->nrevisions == 2)
+		values[5] = LabelOfKey(scan->source, key, &nulls[5]);
 	tuplestore_putvalues(scan->store, r->desc, values, nulls);
+}
+
+/*
+ * Add the rows of one store to another.
+ */
+static void
+AppendRows(Replay *r, Tuplestorestate * to, Tuplestorestate * from)
+{
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(r->desc, &TTSOpsMinimalTuple);
+
+	while (tuplestore_gettupleslot(from, true, false, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		tuplestore_puttupleslot(to, slot);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	tuplestore_end(from);
+}
+
+/*
+ * The logged signals, then what the view has of messages that have none.  A
+ * scan that fails begins with an empty store again: hence a second one.
+ */
+static void
+RunBoth(Replay *r, SignalsFrom from)
+{
+	Source		logged = *r->scan.source;
+	Source	   *view = r->scan.source;
+	Tuplestorestate *result = r->scan.store;
+	bool		serial = r->scan.serial;
+
+	r->beside_log = from != SIGNALS_VIEW && SourceHasLog(view);
+	if (r->beside_log)
+	{
+		SourceUseLog(&logged, from == SIGNALS_AUTO);
+		r->scan.source = &logged;
+		RunScan(&r->scan);
+		r->scan.source = view;
+	}
+	if (from == SIGNALS_LOGGED)
+		return;
+	r->scan.serial = serial;
+	if (tuplestore_tuple_count(result) > 0)
+		r->scan.store = tuplestore_begin_heap(false, false, work_mem);
+	RunScan(&r->scan);
+	if (r->scan.store != result)
+		AppendRows(r, result, r->scan.store);
+	r->scan.store = result;
 }
 
 static void
@@ -90,13 +197,14 @@ RefuseNull(FunctionCallInfo fcinfo, int arg, const char *name)
 				 errmsg("%s must not be null", name)));
 }
 
-/* since is argument number "arg", until the next; drafts and at follow "rest" */
+/* since is argument number "arg", until the next; drafts, at and signals follow "rest" */
 static void
 RunReplay(FunctionCallInfo fcinfo, Replay *r, int arg, int rest)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	Source		s;
 	Security	security;
+	SignalsFrom from = ParseSignalsFrom(PG_ARGISNULL(rest + 2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(rest + 2)));
 
 	RefuseNull(fcinfo, 0, "policy");
 	RefuseNull(fcinfo, arg, "since");
@@ -105,12 +213,16 @@ RunReplay(FunctionCallInfo fcinfo, Replay *r, int arg, int rest)
 	InitSource(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_TIMESTAMPTZ(arg),
 			   PG_GETARG_TIMESTAMPTZ(arg + 1),
 			   PG_ARGISNULL(rest + 1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(rest + 1)), true);
+	CheckSourceLog(&s, from);
+	if (r->nrevisions == 2)
+		SourceMayRead(&s, s.id->label, s.id->label_name);
 	InitMaterializedSRF(fcinfo, 0);
 	r->desc = result->setDesc;
 	r->scan.source = &s;
 	r->scan.store = result->setResult;
 	r->scan.columns = ReplayColumns;
 	r->scan.where = ReplayWhere;
+	r->scan.joined = r->nrevisions == 2 ? ReplayJoined : NULL;
 	r->scan.unreadable = ReplayUnreadable;
 	/* It is STABLE: it sees what the query that calls it sees. */
 	r->scan.read_only = true;
@@ -126,7 +238,7 @@ RunReplay(FunctionCallInfo fcinfo, Replay *r, int arg, int rest)
 		r->scan.raise_errors |= ReadRevision(&s, r->revisions[i], &found);
 	}
 	EnterSource(&security, &s);
-	RunScan(&r->scan);
+	RunBoth(r, from);
 	LeaveSecurity(&security);
 	SPI_finish();
 }

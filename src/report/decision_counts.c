@@ -9,23 +9,20 @@
  * the message would have without it (a shadow detector: with it).  What is kept
  * are counters: one set for each verdict of a revision, and one for each
  * detector by mode and by what a hit claims.
- *
- * Verdicts are compared by their level in the revision that decided: 0 is the
- * default verdict, then one for each threshold, from the lowest up.
  */
 #include "postgres.h"
-
-#include <math.h>
 
 #include "access/htup_details.h"
 #include "attribution.h"
 #include "batch.h"
-#include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "compat.h"
+#include "compile.h"
 #include "executor/spi.h"
 #include "funcapi.h"
+#include "labels.h"
+#include "ledger_effect.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -34,34 +31,26 @@
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/syscache.h"
 #include "utils/typcache.h"
-
-/* No verdict forced, or no exclusion that forces one */
-#define NO_LEVEL		(-1)
-#define NO_LIMIT		INT_MAX
-
-/* A revision's verdicts by level, and the scores where each begins */
-typedef struct RevisionLevels
-{
-	int32		revision;		/* key of the hash table; must be first */
-	int			nnames;
-	Span	   *names;
-	int			nthresholds;
-	double	   *thresholds;		/* ascending */
-} RevisionLevels;
 
 /* Whom a set of counters is about */
 typedef struct CountKey
 {
 	int32		revision;		/* of a verdict */
-	uint8		kind;			/* AttributionKind, or COUNT_VERDICT */
+	uint8		kind;			/* AttributionKind, or one of those below */
 	bool		shadow;
 	bool		malicious;		/* the claim of a hit */
 	Span		name;
+	Span		other;			/* of a pair */
+	Span		segment;		/* or absent */
 } CountKey;
 
 #define COUNT_VERDICT	(ATTRIBUTION_KIND_MAX + 1)
+#define COUNT_TAG		(ATTRIBUTION_KIND_MAX + 2)
+#define COUNT_PAIR		(ATTRIBUTION_KIND_MAX + 3)
+
+/* As many sets of counters as memory should hold */
+#define COUNTS_MAX		2000000
 
 typedef struct Count
 {
@@ -75,30 +64,13 @@ typedef struct Count
 	int64		overlap;
 } Count;
 
-/* An entry of the ledger at hand */
-typedef struct CountedEntry
+/* A detector's tags, as it has them now */
+typedef struct DetectorTags
 {
-	EntryReader e;
-	int			forced;			/* level, or NO_LEVEL */
-	bool		malicious;		/* the claim */
-	bool		hit;
-	bool		exclusion;
-	bool		active;			/* a detector that hit and counted */
-} CountedEntry;
-
-/* The decision at hand */
-typedef struct CountedDecision
-{
-	const RevisionLevels *levels;
-	double		margin;
-	bool		labelled;
-	bool		malicious;		/* the label */
-	int			allowed[2];		/* the lowest levels that exclusions force */
-	int			pushed[2];		/* the highest that active detectors force */
-	int			active[2];		/* how many claim safe, and malicious */
-	int			nentries;
-	CountedEntry *entries;
-} CountedDecision;
+	Span		name;			/* key of the hash table */
+	int			n;
+	Span	   *tags;
+}			DetectorTags;
 
 /* The receiver of the query's rows */
 typedef struct Counter
@@ -106,10 +78,12 @@ typedef struct Counter
 	DestReceiver dest;			/* must be first */
 	HTAB	   *revisions;
 	HTAB	   *counts;
+	HTAB	   *tags;			/* or NULL */
+	bool		pairs;			/* count detectors that hit together */
 	MemoryContext names;		/* for the names in "counts" */
 	MemoryContext per_row;
 	CountedDecision decision;
-	int			room;			/* entries that it has memory for */
+	Span		segment;		/* of the decision */
 } Counter;
 
 /* Columns of the query */
@@ -118,14 +92,9 @@ enum
 	ROW_REVISION,
 	ROW_VERDICT,
 	ROW_ATTRIBUTION,
-	ROW_MALICIOUS
+	ROW_MALICIOUS,
+	ROW_SEGMENT
 };
-
-static inline bool
-SpanEqual(const Span *a, const Span *b)
-{
-	return a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
-}
 
 static uint32
 HashCountKey(const void *key, Size size)
@@ -133,7 +102,18 @@ HashCountKey(const void *key, Size size)
 	const CountKey *k = key;
 	uint32		h = hash_bytes((const unsigned char *) k->name.data, k->name.len);
 
+	if (k->segment.data)
+		h = hash_combine(h, hash_bytes((const unsigned char *) k->segment.data, k->segment.len));
+	if (k->other.data)
+		h = hash_combine(h, hash_bytes((const unsigned char *) k->other.data, k->other.len));
 	return hash_combine(h, murmurhash32(k->revision * 16 + k->kind * 4 + k->shadow * 2 + k->malicious));
+}
+
+/* The same strings, or both absent */
+static bool
+SameSpan(const Span *a, const Span *b)
+{
+	return (a->data == NULL) == (b->data == NULL) && SpanEqual(a, b);
 }
 
 static int
@@ -143,7 +123,21 @@ MatchCountKey(const void *a, const void *b, Size size)
 	const CountKey *y = b;
 
 	return !(x->revision == y->revision && x->kind == y->kind && x->shadow == y->shadow &&
-			 x->malicious == y->malicious && SpanEqual(&x->name, &y->name));
+			 x->malicious == y->malicious && SpanEqual(&x->name, &y->name) &&
+			 SameSpan(&x->segment, &y->segment) && SameSpan(&x->other, &y->other));
+}
+
+/* A copy of a string of a ledger, in memory that lasts */
+static void
+KeepSpan(Counter *c, Span *span)
+{
+	char	   *copy;
+
+	if (span->data == NULL)
+		return;
+	copy = MemoryContextAlloc(c->names, span->len + 1);
+	memcpy(copy, span->data, span->len);
+	span->data = copy;
 }
 
 /* The counters of a key, whose name is kept from now on */
@@ -155,194 +149,18 @@ FindCount(Counter *c, const CountKey *key)
 
 	if (!found)
 	{
-		char	   *name = MemoryContextAlloc(c->names, key->name.len + 1);
-
 		CheckLedgerName(&key->name);
-		memcpy(name, key->name.data, key->name.len);
+		if (hash_get_num_entries(c->counts) > COUNTS_MAX)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("a report would have more than %d counts", COUNTS_MAX),
+					 errhint("Ask for a shorter time, or by a column with fewer values.")));
 		memset((char *) count + sizeof(CountKey), 0, sizeof(Count) - sizeof(CountKey));
-		count->key.name.data = name;
+		KeepSpan(c, &count->key.name);
+		KeepSpan(c, &count->key.other);
+		KeepSpan(c, &count->key.segment);
 	}
 	return count;
-}
-
-/* The level of a verdict, or NO_LEVEL where the revision doesn't know it */
-static int
-VerdictLevel(const RevisionLevels *levels, const Span *verdict)
-{
-	if (verdict->data)
-		for (int i = 0; i < levels->nnames; i++)
-			if (SpanEqual(&levels->names[i], verdict))
-				return i;
-	return NO_LEVEL;
-}
-
-/* The level that a margin gives, forced verdicts aside */
-static int
-MarginLevel(const RevisionLevels *levels, double margin)
-{
-	double		score = 1 / (1 + exp(-Min(Max(margin, -700), 700)));
-	int			level = 0;
-
-	while (level < levels->nthresholds && score >= levels->thresholds[level])
-		level++;
-	return level;
-}
-
-/*
- * What a hit says of the message: an exclusion, and a detector that moves the
- * margin nowhere, by the verdict that they force.
- */
-static bool
-ClaimsMalicious(const EntryReader *e, int forced)
-{
-	bool		hit = (e->flags & ATTRIBUTION_HIT) != 0;
-
-	if (e->kind == ATTRIBUTION_EXCLUSION)
-		return forced > 0;
-	if (hit && e->contribution == 0)
-		return forced > 0 || e->verdict.data == NULL;
-	return (e->contribution > 0) == hit;
-}
-
-/* Keep the two lowest, or highest, of the levels. */
-static void
-KeepLowest(int *kept, int level)
-{
-	if (level < kept[0])
-	{
-		kept[1] = kept[0];
-		kept[0] = level;
-	}
-	else if (level < kept[1])
-		kept[1] = level;
-}
-
-static void
-KeepHighest(int *kept, int level)
-{
-	if (level > kept[0])
-	{
-		kept[1] = kept[0];
-		kept[0] = level;
-	}
-	else if (level > kept[1])
-		kept[1] = level;
-}
-
-/* Take note of one entry, and of what all of them force together. */
-static void
-AddEntry(Counter *c, const EntryReader *e)
-{
-	CountedDecision *d = &c->decision;
-	CountedEntry *t;
-
-	if (d->nentries == c->room)
-	{
-		c->room = c->room == 0 ? 64 : c->room * 2;
-		d->entries = d->entries == NULL ?
-			MemoryContextAlloc(c->names, c->room * sizeof(CountedEntry)) :
-			repalloc(d->entries, c->room * sizeof(CountedEntry));
-	}
-	t = &d->entries[d->nentries++];
-	t->e = *e;
-	t->forced = VerdictLevel(d->levels, &e->verdict);
-	t->malicious = ClaimsMalicious(e, t->forced);
-	t->hit = (e->flags & ATTRIBUTION_HIT) != 0;
-	t->exclusion = (e->kind == ATTRIBUTION_EXCLUSION);
-	t->active = t->hit && !t->exclusion && (e->flags & ATTRIBUTION_NOT_COUNTED) == 0;
-	if (t->exclusion && t->hit && t->forced != NO_LEVEL)
-		KeepLowest(d->allowed, t->forced);
-	if (t->active)
-	{
-		KeepHighest(d->pushed, t->forced);
-		d->active[t->malicious]++;
-	}
-}
-
-/* Take a ledger apart. */
-static void
-ReadLedger(Counter *c, const Attribution *a)
-{
-	CountedDecision *d = &c->decision;
-	LedgerReader reader;
-	EntryReader e;
-
-	d->margin = a->margin;
-	d->nentries = 0;
-	d->allowed[0] = d->allowed[1] = NO_LIMIT;
-	d->pushed[0] = d->pushed[1] = NO_LEVEL;
-	d->active[0] = d->active[1] = 0;
-	LedgerBegin(&reader, a);
-	while (LedgerNext(&reader, &e))
-		if (e.kind != ATTRIBUTION_SIGNALS && !(e.flags & (ATTRIBUTION_FAULT | ATTRIBUTION_SUSPENDED)))
-			AddEntry(c, &e);
-}
-
-/* The verdict: what exclusions force, else what detectors do, else by score */
-static int
-Level(const CountedDecision *d, int allowed, int pushed, double margin)
-{
-	if (allowed != NO_LIMIT)
-		return allowed;
-	if (pushed != NO_LEVEL)
-		return pushed;
-	return MarginLevel(d->levels, margin);
-}
-
-/* The verdict without an exclusion: what it muted would have counted. */
-static int
-LevelUnmuted(const CountedDecision *d, const CountedEntry *t)
-{
-	int			allowed = d->allowed[0];
-	int			pushed = d->pushed[0];
-	double		muted = 0;
-
-	if (t->hit && t->forced == allowed)
-		allowed = d->allowed[1];
-	for (int i = 0; i < d->nentries; i++)
-	{
-		const CountedEntry *o = &d->entries[i];
-
-		if (o->e.muted_by.data == NULL || (o->e.flags & ATTRIBUTION_SHADOW) ||
-			!SpanEqual(&o->e.muted_by, &t->e.name))
-			continue;
-		muted += o->e.contribution;
-		if (o->hit)
-			pushed = Max(pushed, o->forced);
-	}
-	return Level(d, allowed, pushed, d->margin + muted);
-}
-
-/* The verdict as an entry makes it, and as it would be otherwise: are they the same? */
-static bool
-HasEffect(const CountedDecision *d, const CountedEntry *t, int *with, int *without)
-{
-	double		contribution = t->e.contribution;
-
-	if (!t->exclusion && (t->e.flags & ATTRIBUTION_SHADOW))
-	{
-		/* What an exclusion mutes would remain without effect. */
-		if (t->e.muted_by.data)
-			return false;
-		*with = Level(d, d->allowed[0], Max(d->pushed[0], t->hit ? t->forced : NO_LEVEL),
-					  d->margin + contribution);
-		*without = Level(d, d->allowed[0], d->pushed[0], d->margin);
-	}
-	else if (t->exclusion)
-	{
-		*with = Level(d, d->allowed[0], d->pushed[0], d->margin);
-		*without = LevelUnmuted(d, t);
-	}
-	else if (t->e.flags & ATTRIBUTION_NOT_COUNTED)
-		return false;
-	else
-	{
-		*with = Level(d, d->allowed[0], d->pushed[0], d->margin);
-		*without = Level(d, d->allowed[0],
-						 d->pushed[t->active && t->forced == d->pushed[0] ? 1 : 0],
-						 d->margin - contribution);
-	}
-	return *with != *without;
 }
 
 /* Count one entry of the decision. */
@@ -359,6 +177,7 @@ CountEntry(Counter *c, const CountedEntry *t)
 	key.shadow = !t->exclusion && (t->e.flags & ATTRIBUTION_SHADOW) != 0;
 	key.malicious = t->malicious;
 	key.name = t->e.name;
+	key.segment = c->segment;
 	count = FindCount(c, &key);
 	if (t->hit)
 	{
@@ -376,21 +195,105 @@ CountEntry(Counter *c, const CountedEntry *t)
 	}
 }
 
+/* Count a hit, and what the label says of it. */
+static void
+CountHit(CountedDecision *d, Count *count)
+{
+	count->hits++;
+	count->malicious += d->labelled && d->malicious;
+	count->safe += d->labelled && !d->malicious;
+}
+
 /* Count the decision by its verdict. */
 static void
 CountVerdict(Counter *c, int32 revision, const Span *verdict)
 {
 	CountedDecision *d = &c->decision;
 	CountKey	key = {0};
-	Count	   *count;
 
 	key.kind = COUNT_VERDICT;
 	key.revision = revision;
 	key.name = *verdict;
-	count = FindCount(c, &key);
-	count->hits++;
-	count->malicious += d->labelled && d->malicious;
-	count->safe += d->labelled && !d->malicious;
+	key.segment = c->segment;
+	CountHit(d, FindCount(c, &key));
+}
+
+/* Tags of the detectors that counted, each once for each claim */
+static void
+CountTags(Counter *c)
+{
+	CountedDecision *d = &c->decision;
+	List	   *seen = NIL;
+
+	for (int i = 0; i < d->nentries; i++)
+	{
+		const CountedEntry *t = &d->entries[i];
+		const		DetectorTags *tags = t->active ? hash_search(c->tags, &t->e.name, HASH_FIND, NULL) : NULL;
+
+		for (int j = 0; tags && j < tags->n; j++)
+		{
+			CountKey	key = {0};
+			Count	   *count;
+
+			key.kind = COUNT_TAG;
+			key.malicious = t->malicious;
+			key.name = tags->tags[j];
+			key.segment = c->segment;
+			count = FindCount(c, &key);
+			if (list_member_ptr(seen, count))
+				continue;
+			seen = lappend(seen, count);
+			CountHit(d, count);
+		}
+	}
+}
+
+/* The name by which a detector is told of in a pair: "shadow:" before one in shadow */
+static Span
+PairName(const CountedEntry *t)
+{
+	Span		name = t->e.name;
+
+	if (t->e.flags & ATTRIBUTION_SHADOW)
+	{
+		char	   *marked = palloc(name.len + 8);
+
+		memcpy(marked, "shadow:", 7);
+		memcpy(marked + 7, name.data, name.len);
+		name.data = marked;
+		name.len += 7;
+	}
+	return name;
+}
+
+/* Each two detectors that hit, the lower name first */
+static void
+CountPairs(Counter *c)
+{
+	CountedDecision *d = &c->decision;
+	Span	   *names = palloc(Max(d->nentries, 1) * sizeof(Span));
+	int			n = 0;
+
+	for (int i = 0; i < d->nentries; i++)
+		if (d->entries[i].hit && !d->entries[i].exclusion)
+		{
+			CheckLedgerName(&d->entries[i].e.name);
+			names[n++] = PairName(&d->entries[i]);
+		}
+	for (int i = 0; i < n; i++)
+		for (int j = 0; j < i; j++)
+		{
+			CountKey	key = {0};
+			int			order = memcmp(names[i].data, names[j].data, Min(names[i].len, names[j].len));
+			bool		lower = order < 0 || (order == 0 && names[i].len < names[j].len);
+
+			CHECK_FOR_INTERRUPTS();
+			key.kind = COUNT_PAIR;
+			key.name = names[lower ? i : j];
+			key.other = names[lower ? j : i];
+			key.segment = c->segment;
+			CountHit(d, FindCount(c, &key));
+		}
 }
 
 static void
@@ -409,6 +312,15 @@ CountRow(Counter *c, TupleTableSlot *slot)
 	verdict = DatumGetTextPP(slot->tts_values[ROW_VERDICT]);
 	name.data = VARDATA_ANY(verdict);
 	name.len = VARSIZE_ANY_EXHDR(verdict);
+	c->segment.data = NULL;
+	c->segment.len = 0;
+	if (!slot->tts_isnull[ROW_SEGMENT])
+	{
+		text	   *segment = DatumGetTextPP(slot->tts_values[ROW_SEGMENT]);
+
+		c->segment.data = VARDATA_ANY(segment);
+		c->segment.len = VARSIZE_ANY_EXHDR(segment);
+	}
 	d->labelled = !slot->tts_isnull[ROW_MALICIOUS];
 	d->malicious = d->labelled && DatumGetBool(slot->tts_values[ROW_MALICIOUS]);
 	CountVerdict(c, revision, &name);
@@ -416,12 +328,16 @@ CountRow(Counter *c, TupleTableSlot *slot)
 	d->levels = hash_search(c->revisions, &revision, HASH_FIND, NULL);
 	if (d->levels == NULL)
 		return;
-	ReadLedger(c, DatumGetAttributionP(slot->tts_values[ROW_ATTRIBUTION]));
+	ReadLedger(d, DatumGetAttributionP(slot->tts_values[ROW_ATTRIBUTION]));
 	for (int i = 0; i < d->nentries; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
 		CountEntry(c, &d->entries[i]);
 	}
+	if (c->tags)
+		CountTags(c);
+	if (c->pairs)
+		CountPairs(c);
 }
 
 static bool
@@ -450,7 +366,6 @@ ReceiverEnd(DestReceiver *self)
 static void
 InitCounter(Counter *c)
 {
-	HASHCTL		revisions = {.keysize = sizeof(int32),.entrysize = sizeof(RevisionLevels)};
 	HASHCTL		counts = {.keysize = sizeof(CountKey),.entrysize = sizeof(Count),
 	.hash = HashCountKey,.match = MatchCountKey};
 
@@ -461,144 +376,78 @@ InitCounter(Counter *c)
 	c->dest.rDestroy = ReceiverEnd;
 	c->dest.mydest = DestTuplestore;	/* what SPI takes for rows of ours */
 	c->names = CurrentMemoryContext;
-	revisions.hcxt = counts.hcxt = CurrentMemoryContext;
-	c->revisions = hash_create("revisions", 64, &revisions, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	c->decision.context = counts.hcxt = CurrentMemoryContext;
 	c->counts = hash_create("decision counts", 256, &counts,
 							HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
 	c->per_row = AllocSetContextCreate(CurrentMemoryContext, "decision", ALLOCSET_DEFAULT_SIZES);
 }
 
-/* A column of SPI_tuptable, an array without nulls, copied to memory of ours */
-static int
-SpiArray(Counter *c, uint64 row, int column, Oid type, Datum **items)
-{
-	MemoryContext old = MemoryContextSwitchTo(c->names);
-	bool		isnull;
-	Datum		value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
-	bool	   *nulls;
-	int			n = 0;
-
-	if (!isnull)
-		deconstruct_array(DatumGetArrayTypePCopy(value), type, type == TEXTOID ? -1 : 8,
-						  type != TEXTOID && FLOAT8PASSBYVAL,
-						  type == TEXTOID ? TYPALIGN_INT : TYPALIGN_DOUBLE, items, &nulls, &n);
-	MemoryContextSwitchTo(old);
-	return n;
-}
-
-/* One row of them: revision, names of the verdicts, thresholds */
+/* What a segment is: the label's category, a column of the decision, or a signal */
 static void
-KeepRevision(Counter *c, uint64 row)
+AddSegment(BatchQuery *q, Source *s, const char *by)
 {
-	bool		isnull;
-	int32		revision = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[row],
-													   SPI_tuptable->tupdesc, 1, &isnull));
-	RevisionLevels *levels = hash_search(c->revisions, &revision, HASH_ENTER, NULL);
-	Datum	   *names = NULL;
-	Datum	   *thresholds = NULL;
-
-	levels->nnames = SpiArray(c, row, 2, TEXTOID, &names);
-	levels->names = MemoryContextAlloc(c->names, (levels->nnames + 1) * sizeof(Span));
-	for (int i = 0; i < levels->nnames; i++)
-	{
-		levels->names[i].data = VARDATA_ANY(DatumGetPointer(names[i]));
-		levels->names[i].len = VARSIZE_ANY_EXHDR(DatumGetPointer(names[i]));
-	}
-	levels->nthresholds = SpiArray(c, row, 3, FLOAT8OID, &thresholds);
-	levels->thresholds = MemoryContextAlloc(c->names, (levels->nthresholds + 1) * sizeof(double));
-	for (int i = 0; i < levels->nthresholds; i++)
-		levels->thresholds[i] = DatumGetFloat8(thresholds[i]);
+	if (by == NULL)
+		QueryAdd(q, "NULL::pg_catalog.text");
+	else if (strcmp(by, "category") == 0)
+		QueryAdd(q, "l.category");
+	else if (get_attnum(s->id->decision, by) > 0)
+		QueryAdd(q, "v.%s::pg_catalog.text", quote_identifier(by));
+	else if (OidIsValid(s->id->signals) && get_attnum(s->id->signals, by) > 0)
+		QueryAdd(q, "m.%s::pg_catalog.text", quote_identifier(by));
+	else
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("policy \"%s\" has no column \"%s\" to report by", s->policy, by),
+				 errhint("Name a column of its decision table or of its signals view, or category, that of the labels.")));
 }
 
-/* The policy's revisions, as far as the caller may read them */
-static void
-ReadRevisions(Counter *c, const char *policy)
+/* Is it a signal, of which the view tells? */
+static bool
+IsBySignal(Source *s, const char *by)
 {
-	BatchQuery	q;
-	uint64		n;
-
-	QueryStart(&q);
-	q.read_only = true;
-	QueryAdd(&q, "SELECT v.revision, v.default_verdict || t.names, t.thresholds FROM assay.revision v, LATERAL ("
-			 "SELECT coalesce(pg_catalog.array_agg(e.key ORDER BY e.value::pg_catalog.float8), '{}') AS names, "
-			 "coalesce(pg_catalog.array_agg(e.value::pg_catalog.float8 ORDER BY e.value::pg_catalog.float8), '{}') AS thresholds "
-			 "FROM pg_catalog.jsonb_each_text(v.thresholds) e) t WHERE v.policy = ");
-	QueryValue(&q, TEXTOID, CStringGetTextDatum(policy));
-	n = QueryRun(&q, SPI_OK_SELECT, NULL);
-	for (uint64 i = 0; i < n; i++)
-		KeepRevision(c, i);
-}
-
-/*
- * The operator by which a type's indexes compare, whatever "=" is in sight;
- * or "=" where it has none.
- */
-static char *
-EqualityOf(Oid type)
-{
-	Oid			eq = OidIsValid(type) ? lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr : InvalidOid;
-	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(eq));
-	Form_pg_operator operator;
-	char	   *schema;
-	char	   *found;
-
-	if (!HeapTupleIsValid(tuple))
-		return "=";
-	operator = (Form_pg_operator) GETSTRUCT(tuple);
-	schema = get_namespace_name(operator->oprnamespace);
-	found = psprintf("OPERATOR(%s.%s)", quote_identifier(schema), NameStr(operator->oprname));
-	ReleaseSysCache(tuple);
-	return found;
-}
-
-/* a."key" = b."key" AND ... */
-static void
-AddSameKey(BatchQuery *q, Source *s, const char *a, const char *b)
-{
-	ListCell   *lc;
-
-	foreach(lc, s->id->key)
-	{
-		int			i = foreach_current_index(lc);
-		Oid			type = get_atttype(s->id->decision, get_attnum(s->id->decision, lfirst(lc)));
-
-		QueryAdd(q, "%s%s.%s %s %s.%s", i > 0 ? " AND " : "", a, s->keys[i], EqualityOf(type),
-				 b, s->keys[i]);
-	}
-}
-
-/* AND alias.decided_at in [since, until) */
-static void
-AddDecidedAt(BatchQuery *q, const char *alias, Datum since, Datum until)
-{
-	QueryAdd(q, " AND %s.decided_at >= ", alias);
-	QueryValue(q, TIMESTAMPTZOID, since);
-	QueryAdd(q, " AND %s.decided_at < ", alias);
-	QueryValue(q, TIMESTAMPTZOID, until);
+	return by && strcmp(by, "category") != 0 && get_attnum(s->id->decision, by) <= 0;
 }
 
 /* Each message's latest decision of that time, with the label that counts */
 static void
-CountedDecisions(BatchQuery *q, Source *s, Datum since, Datum until)
+CountedDecisions(BatchQuery *q, Source *s, Datum since, Datum until, const char *by)
 {
 	QueryStart(q);
 	q->read_only = true;
 	QueryAdd(q, "SELECT v.revision::pg_catalog.int4, v.verdict::pg_catalog.text, v.attribution::assay.attribution, "
-			 "l.malicious::pg_catalog.bool FROM %s v LEFT JOIN (SELECT DISTINCT ON (",
+			 "l.malicious, ");
+	AddSegment(q, s, by);
+	QueryAdd(q, " FROM %s v LEFT JOIN ", s->id->decision_name);
+	AddLabels(q, s);
+	QueryAdd(q, " l ON ");
+	AddSameKey(q, s, "l", "v");
+	if (IsBySignal(s, by))
+	{
+		PolicyCheckOwners(s->id);
+		QueryAdd(q, " LEFT JOIN %s m ON ", s->id->signals_name);
+		AddSameKey(q, s, "m", "v");
+	}
+	QueryAdd(q, " WHERE ");
+	AddLatestDecision(q, s, "v", since, until);
+}
+
+/* The same of each hour by itself, which is the segment */
+static void
+DecisionsOfHours(BatchQuery *q, Source *s, Datum hours)
+{
+	QueryStart(q);
+	q->read_only = true;
+	QueryAdd(q, "SELECT v.revision::pg_catalog.int4, v.verdict::pg_catalog.text, v.attribution::assay.attribution, "
+			 "l.malicious, h.hour::pg_catalog.text FROM pg_catalog.unnest(");
+	QueryValue(q, TIMESTAMPTZARRAYOID, hours);
+	QueryAdd(q, ") h(hour) JOIN %s v ON v.decided_at >= h.hour AND v.decided_at < h.hour + interval '1 hour' LEFT JOIN ",
 			 s->id->decision_name);
-	AddKeys(q, s, "r", "");
-	QueryAdd(q, ") ");
-	AddKeys(q, s, "r", "");
-	QueryAdd(q, ", r.malicious FROM %s r ORDER BY ", s->id->label_name);
-	AddKeys(q, s, "r", "");
-	QueryAdd(q, ", r.labelled_at DESC) l ON ");
+	AddLabels(q, s);
+	QueryAdd(q, " l ON ");
 	AddSameKey(q, s, "l", "v");
 	QueryAdd(q, " WHERE NOT EXISTS (SELECT FROM %s n WHERE ", s->id->decision_name);
 	AddSameKey(q, s, "n", "v");
-	QueryAdd(q, " AND n.revision > v.revision");
-	AddDecidedAt(q, "n", since, until);
-	QueryAdd(q, ")");
-	AddDecidedAt(q, "v", since, until);
+	QueryAdd(q, " AND n.revision > v.revision AND n.decided_at >= h.hour AND n.decided_at < h.hour + interval '1 hour')");
 }
 
 /*
@@ -627,25 +476,37 @@ KindName(int kind)
 			return "model";
 		case ATTRIBUTION_EXCLUSION:
 			return "exclusion";
+		case COUNT_TAG:
+			return "tag";
+		case COUNT_PAIR:
+			return "pair";
 	}
 	return "verdict";
+}
+
+/* As a text; where it is absent, nothing */
+static Datum
+SpanText(const Span *span)
+{
+	return span->data ? PointerGetDatum(cstring_to_text_with_len(span->data, span->len)) : (Datum) 0;
 }
 
 static void
 PutCount(ReturnSetInfo *result, const Count *count)
 {
-	bool		detector = count->key.kind != COUNT_VERDICT;
-	Datum		values[12] = {0};
-	bool		nulls[12] = {0};
+	bool		detector = count->key.kind <= ATTRIBUTION_KIND_MAX;
+	bool		hits = count->key.kind != COUNT_VERDICT && count->key.kind != COUNT_PAIR;
+	Datum		values[14] = {0};
+	bool		nulls[14] = {0};
 
 	values[0] = CStringGetTextDatum(KindName(count->key.kind));
 	values[1] = Int32GetDatum(count->key.revision);
-	nulls[1] = detector;
-	values[2] = PointerGetDatum(cstring_to_text_with_len(count->key.name.data, count->key.name.len));
+	nulls[1] = count->key.kind != COUNT_VERDICT;
+	values[2] = SpanText(&count->key.name);
 	values[3] = CStringGetTextDatum(count->key.shadow ? "shadow" : "live");
 	nulls[3] = !detector || count->key.kind == ATTRIBUTION_EXCLUSION;
 	values[4] = CStringGetTextDatum(count->key.malicious ? "malicious" : "safe");
-	nulls[4] = !detector;
+	nulls[4] = !hits;
 	values[5] = Int64GetDatum(count->hits);
 	values[6] = Int64GetDatum(count->malicious);
 	values[7] = Int64GetDatum(count->safe);
@@ -653,37 +514,140 @@ PutCount(ReturnSetInfo *result, const Count *count)
 	values[9] = Int64GetDatum(count->sole_right);
 	values[10] = Int64GetDatum(count->sole_wrong);
 	values[11] = Int64GetDatum(count->overlap);
+	values[12] = SpanText(&count->key.segment);
+	nulls[12] = count->key.segment.data == NULL;
+	values[13] = SpanText(&count->key.other);
+	nulls[13] = count->key.other.data == NULL;
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
-/* count_decisions(policy, since, until) */
+static uint32
+HashTags(const void *key, Size size)
+{
+	const Span *name = key;
+
+	return hash_bytes((const unsigned char *) name->data, name->len);
+}
+
+static int
+MatchTags(const void *a, const void *b, Size size)
+{
+	return !SpanEqual(a, b);
+}
+
+/* One row of them: detector, tag */
+static void
+KeepTag(Counter *c, uint64 row)
+{
+	char	   *detector = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 1);
+	char	   *tag = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 2);
+	MemoryContext old = MemoryContextSwitchTo(c->names);
+	Span		name = {pstrdup(detector), strlen(detector)};
+	bool		found;
+	DetectorTags *t = hash_search(c->tags, &name, HASH_ENTER, &found);
+
+	if (!found)
+	{
+		t->n = 0;
+		t->tags = palloc(sizeof(Span));
+	}
+	t->tags = repalloc(t->tags, (t->n + 1) * sizeof(Span));
+	t->tags[t->n].data = pstrdup(tag);
+	t->tags[t->n++].len = strlen(tag);
+	MemoryContextSwitchTo(old);
+}
+
+/* Tags of the policy's detectors, as far as the caller may read them: SPI is connected. */
+static void
+ReadTags(Counter *c, const char *policy)
+{
+	HASHCTL		ctl = {.keysize = sizeof(Span),.entrysize = sizeof(DetectorTags),
+	.hash = HashTags,.match = MatchTags,.hcxt = c->names};
+	BatchQuery	q;
+	uint64		n;
+
+	c->tags = hash_create("tags", 64, &ctl, HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
+	QueryStart(&q);
+	q.read_only = true;
+	QueryAdd(&q, "SELECT d.detector, t FROM (SELECT DISTINCT ON (e.detector) e.detector, e.tags FROM assay.detector e WHERE e.policy = ");
+	QueryValue(&q, TEXTOID, CStringGetTextDatum(policy));
+	QueryAdd(&q, " ORDER BY e.detector, e.from_revision DESC) d, pg_catalog.unnest(d.tags) t GROUP BY 1, 2");
+	n = QueryRun(&q, SPI_OK_SELECT, NULL);
+	for (uint64 i = 0; i < n; i++)
+		KeepTag(c, i);
+}
+
+/* Who may ask, and of which tables */
+static void
+StartCount(Source *s, const char *policy)
+{
+	InitSourceKeys(s, policy);
+	SourceMayRead(s, s->id->decision, s->id->decision_name);
+	SourceMayRead(s, s->id->label, s->id->label_name);
+}
+
+/* Run a query, and give its counts: SPI is connected. */
+static void
+CountInto(ReturnSetInfo *result, Source *s, Counter *c, BatchQuery *q)
+{
+	Security	security;
+	HASH_SEQ_STATUS scan;
+	Count	   *count;
+
+	EnterSource(&security, s);
+	RunCount(q, c);
+	LeaveSecurity(&security);
+	hash_seq_init(&scan, c->counts);
+	while ((count = hash_seq_search(&scan)) != NULL)
+		PutCount(result, count);
+}
+
+/* count_decisions(policy, since, until, by, pairs) */
 PG_FUNCTION_INFO_V1(assay_count_decisions);
 Datum
 assay_count_decisions(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	char	   *policy = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	Source		s;
-	Security	security;
 	BatchQuery	q;
 	Counter		c;
-	HASH_SEQ_STATUS scan;
-	Count	   *count;
+
+	for (int i = 0; i < 3; i++)
+		if (PG_ARGISNULL(i))
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("policy, since and until must not be null")));
+	InitMaterializedSRF(fcinfo, 0);
+	StartCount(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	InitCounter(&c);
+	c.pairs = !PG_ARGISNULL(4) && PG_GETARG_BOOL(4);
+	SPI_connect();
+	c.revisions = ReadRevisions(s.policy, c.names);
+	ReadTags(&c, s.policy);
+	CountedDecisions(&q, &s, PG_GETARG_DATUM(1), PG_GETARG_DATUM(2),
+					 PG_ARGISNULL(3) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(3)));
+	CountInto(result, &s, &c, &q);
+	SPI_finish();
+	return (Datum) 0;
+}
+
+/* count_hours(policy, hours): each by itself, named by the segment */
+PG_FUNCTION_INFO_V1(assay_count_hours);
+Datum
+assay_count_hours(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Source		s;
+	BatchQuery	q;
+	Counter		c;
 
 	InitMaterializedSRF(fcinfo, 0);
-	InitSourceKeys(&s, policy);
-	SourceMayRead(&s, s.id->decision, s.id->decision_name);
-	SourceMayRead(&s, s.id->label, s.id->label_name);
+	StartCount(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	InitCounter(&c);
 	SPI_connect();
-	ReadRevisions(&c, policy);
-	CountedDecisions(&q, &s, PG_GETARG_DATUM(1), PG_GETARG_DATUM(2));
-	EnterSource(&security, &s);
-	RunCount(&q, &c);
-	LeaveSecurity(&security);
+	c.revisions = ReadRevisions(s.policy, c.names);
+	DecisionsOfHours(&q, &s, PG_GETARG_DATUM(1));
+	CountInto(result, &s, &c, &q);
 	SPI_finish();
-	hash_seq_init(&scan, c.counts);
-	while ((count = hash_seq_search(&scan)) != NULL)
-		PutCount(result, count);
 	return (Datum) 0;
 }

@@ -1,19 +1,9 @@
 /*
  * metrics.c
  *		How good scores are: ROC AUC, average precision, log loss, Brier score,
- *		confusion, and Wilson's interval.
+ *		confusion, and rates of weighted rows.
  *
- * What depends on the order of scores works on a value of type scored: the
- * distinct scores with the weight of positive and negative labels at each.
- * It is exact for up to SCORED_MAX distinct scores. Beyond, scores are rounded
- * down to fewer bits (by shift, the number of low bits of the float8 that are
- * dropped), to the fewest that must go, so the state never outgrows its limit
- * and does not depend on the order of rows or on how they were partitioned.
- * Scores that fell together count as tied, and scored_info() tells by how much
- * the AUC can be off for that.
- *
- * Within an aggregate the state is changed in place. New rows go to an unsorted
- * tail, which is sorted and merged when it is full.
+ * What depends on the order of scores works on a value of type scored (scored.c).
  */
 #include "postgres.h"
 
@@ -21,600 +11,17 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
-#include "common/shortest_dec.h"
 #include "fmgr.h"
 #include "funcapi.h"
-#include "libpq/pqformat.h"
-#include "mb/pg_wchar.h"
-#include "order.h"
+#include "intervals.h"
+#include "scored.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/float.h"
 
-#define SCORED_VERSION		1
-
-/* Distinct scores that are kept, and room for those not merged yet */
-#define SCORED_MAX			65536
-#define SCORED_MAX_ROOM		(SCORED_MAX + SCORED_MAX / 4)
-#define SCORED_MIN_ROOM		32
-
-/*
- * Weights are zero or within these limits, and so are their sums: products of
- * two sums then neither overflow nor vanish.
- */
-#define WEIGHT_MIN			1e-100
-#define WEIGHT_MAX			1e100
-#define SCORED_WEIGHT_MAX	1e140	/* of one score */
-
-/* Sign, exponent and one bit of the fraction always remain. */
-#define SCORED_MAX_SHIFT	51
-
-typedef struct ScoredItem
-{
-	float8		score;
-	float8		positive;		/* weight of the rows labelled true */
-	float8		negative;
-} ScoredItem;
-
-/*
- * items[0 .. nsorted) ascend strictly; the rest, up to nused, is in order of
- * arrival. A value outside of an aggregate is all sorted, without spare room.
- */
-typedef struct Scored
-{
-	int32		vl_len_;		/* varlena header (do not touch directly!) */
-	uint8		version;
-	uint8		shift;
-	uint16		unused;			/* zero */
-	int32		nsorted;
-	int32		nused;
-	ScoredItem	items[FLEXIBLE_ARRAY_MEMBER];
-} Scored;
-
-#define SCORED_SIZE(n)		(offsetof(Scored, items) + (Size) (n) * sizeof(ScoredItem))
-#define SCORED_ROOM(s)		((int) ((VARSIZE(s) - offsetof(Scored, items)) / sizeof(ScoredItem)))
-
-/* ---- scored -------------------------------------------------------------- */
-
-/* Round down to a multiple of 2^shift in the order of floats. */
-static inline float8
-Coarsen(float8 score, int shift)
-{
-	union
-	{
-		float8		f;
-		int64		i;
-	}			u;
-	int64		key;
-
-	if (shift == 0)
-		return score;
-	u.f = score;
-	/* Negative floats ascend as their bits descend. */
-	key = u.i < 0 ? (u.i ^ PG_INT64_MAX) : u.i;
-	key = (int64) ((uint64) key & ~((UINT64CONST(1) << shift) - 1));
-	u.i = key < 0 ? (key ^ PG_INT64_MAX) : key;
-	/* Below the least finite number lies what is no number. */
-	return isnan(u.f) ? -get_float8_infinity() : u.f;
-}
-
-static Scored *
-NewScored(int room)
-{
-	Scored	   *s = palloc(SCORED_SIZE(room));
-
-	memset(s, 0, offsetof(Scored, items));
-	SET_VARSIZE(s, SCORED_SIZE(room));
-	s->version = SCORED_VERSION;
-	return s;
-}
-
-static inline bool
-WeightIsValid(float8 weight, float8 max)
-{
-	return weight == 0 || (weight >= WEIGHT_MIN && weight <= max);
-}
-
-/* Add to the weights of a score. */
-static inline void
-AddWeights(ScoredItem *item, float8 positive, float8 negative)
-{
-	item->positive += positive;
-	item->negative += negative;
-	if (unlikely(!(item->positive <= SCORED_WEIGHT_MAX && item->negative <= SCORED_WEIGHT_MAX)))
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("weights of one score exceed %g", SCORED_WEIGHT_MAX)));
-}
-
-/* The invariants of a value that is not within an aggregate */
-static bool
-ScoredIsValid(const Scored *s)
-{
-	if (VARSIZE(s) < offsetof(Scored, items) || s->version != SCORED_VERSION ||
-		s->unused != 0 || s->shift > SCORED_MAX_SHIFT ||
-		s->nused < 0 || s->nused > SCORED_MAX || s->nsorted != s->nused ||
-		VARSIZE(s) != SCORED_SIZE(s->nused))
-		return false;
-	for (int i = 0; i < s->nused; i++)
-	{
-		const ScoredItem *item = &s->items[i];
-
-		if (isnan(item->score) || Coarsen(item->score, s->shift) != item->score ||
-			!WeightIsValid(item->positive, SCORED_WEIGHT_MAX) ||
-			!WeightIsValid(item->negative, SCORED_WEIGHT_MAX) ||
-			item->positive + item->negative == 0 ||
-			(i > 0 && item->score <= s->items[i - 1].score))
-			return false;
-	}
-	return true;
-}
-
-static int
-CompareItems(const void *a, const void *b)
-{
-	float8		x = ((const ScoredItem *) a)->score;
-	float8		y = ((const ScoredItem *) b)->score;
-
-	return x < y ? -1 : x > y;
-}
-
-/* Add up neighbours of equal score; returns how many are left. */
-static int
-MergeEqual(ScoredItem *items, int n)
-{
-	int			last = 0;
-
-	if (n == 0)
-		return 0;
-	for (int i = 1; i < n; i++)
-	{
-		if (items[i].score == items[last].score)
-			AddWeights(&items[last], items[i].positive, items[i].negative);
-		else
-			items[++last] = items[i];
-	}
-	return last + 1;
-}
-
-/* How many scores of these (sorted) are distinct at this shift? */
-static int
-CountDistinct(const ScoredItem *items, int n, int shift)
-{
-	int			count = n > 0;
-
-	for (int i = 1; i < n; i++)
-		count += Coarsen(items[i].score, shift) != Coarsen(items[i - 1].score, shift);
-	return count;
-}
-
-static void
-Rescale(Scored *s, int shift)
-{
-	if (shift == s->shift)
-		return;
-	for (int i = 0; i < s->nused; i++)
-		s->items[i].score = Coarsen(s->items[i].score, shift);
-	s->shift = shift;
-	s->nsorted = MergeEqual(s->items, s->nsorted);
-	/* The tail, if any, was the caller's to sort in first. */
-	s->nused = s->nsorted;
-}
-
-/* Sort the tail in, and drop bits when there are too many distinct scores. */
-static void
-SortTail(Scored *s)
-{
-	int			ntail = s->nused - s->nsorted;
-	ScoredItem *tail = s->items + s->nsorted;
-
-	if (ntail > 0)
-	{
-		qsort(tail, ntail, sizeof(ScoredItem), CompareItems);
-		if (s->nsorted > 0 && tail[0].score <= tail[-1].score)
-		{
-			ScoredItem *copy = palloc(ntail * sizeof(ScoredItem));
-			int			a = s->nsorted - 1;
-			int			b = ntail - 1;
-
-			memcpy(copy, tail, ntail * sizeof(ScoredItem));
-			for (int to = s->nused - 1; b >= 0; to--)
-			{
-				if (a >= 0 && s->items[a].score > copy[b].score)
-					s->items[to] = s->items[a--];
-				else
-					s->items[to] = copy[b--];
-			}
-			pfree(copy);
-		}
-		s->nused = s->nsorted = MergeEqual(s->items, s->nused);
-	}
-	if (s->nused > SCORED_MAX)
-	{
-		int			shift = s->shift + 1;
-
-		while (shift < SCORED_MAX_SHIFT &&
-			   CountDistinct(s->items, s->nused, shift) > SCORED_MAX)
-			shift++;
-		Rescale(s, shift);
-	}
-}
-
-/* Make room for one more; returns s, or a bigger copy. */
-static Scored *
-MakeRoom(Scored *s)
-{
-	int			room = SCORED_ROOM(s);
-	Scored	   *grown;
-
-	if (s->nused < room)
-		return s;
-	SortTail(s);
-	if (s->nused <= room - room / 4 - 1 || room >= SCORED_MAX_ROOM)
-		return s;
-	room = Min(Max(room * 2, SCORED_MIN_ROOM), SCORED_MAX_ROOM);
-	grown = NewScored(room);
-	memcpy((char *) grown + VARHDRSZ, (char *) s + VARHDRSZ, SCORED_SIZE(s->nused) - VARHDRSZ);
-	return grown;
-}
-
-static Scored *
-AddItem(Scored *s, float8 score, float8 positive, float8 negative)
-{
-	s = MakeRoom(s);
-	score = Coarsen(score, s->shift);
-	if (s->nused > 0 && s->items[s->nused - 1].score == score)
-		AddWeights(&s->items[s->nused - 1], positive, negative);
-	else
-	{
-		ScoredItem *item = &s->items[s->nused++];
-
-		item->score = score;
-		item->positive = positive;
-		item->negative = negative;
-	}
-	return s;
-}
-
-/* A copy that is all sorted and has no spare room; s itself if it is so. */
-static Scored *
-Compact(Scored *s)
-{
-	Scored	   *copy;
-
-	if (s->nsorted == s->nused && s->nused == SCORED_ROOM(s) && s->nused <= SCORED_MAX)
-		return s;
-	copy = NewScored(s->nused);
-	memcpy((char *) copy + VARHDRSZ, (char *) s + VARHDRSZ, SCORED_SIZE(s->nused) - VARHDRSZ);
-	SortTail(copy);
-	SET_VARSIZE(copy, SCORED_SIZE(copy->nused));
-	return copy;
-}
-
-/*
- * A scored argument as it came: perhaps an aggregate's state. Its header tells
- * nothing wrong about its size.
- */
-static Scored *
-FetchScored(FunctionCallInfo fcinfo, int arg)
-{
-	Scored	   *s = (Scored *) PG_DETOAST_DATUM(PG_GETARG_DATUM(arg));
-
-	if (VARSIZE(s) < offsetof(Scored, items) || s->version != SCORED_VERSION ||
-		s->unused != 0 || s->shift > SCORED_MAX_SHIFT || s->nsorted < 0 ||
-		s->nsorted > s->nused || s->nused > SCORED_ROOM(s) || s->nused > SCORED_MAX_ROOM)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("scored value is corrupted")));
-	return s;
-}
-
-/*
- * A scored argument, sorted. Our own state is right by construction; what was
- * stored is checked whole.
- */
-static Scored *
-GetScored(FunctionCallInfo fcinfo, int arg)
-{
-	Scored	   *s = Compact(FetchScored(fcinfo, arg));
-
-	if (!(arg == 0 && AggCheckCallContext(fcinfo, NULL)) && !ScoredIsValid(s))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("scored value is corrupted")));
-	return s;
-}
-
-static float8
-CheckScore(float8 score)
-{
-	if (isnan(score))
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("score is not a number")));
-	/* Minus zero is zero. */
-	return score + 0.0;
-}
-
-static float8
-CheckWeight(float8 weight)
-{
-	if (!WeightIsValid(weight, WEIGHT_MAX))
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("weight out of range: %g", weight),
-				 errdetail("A weight is zero, or lies between %g and %g.", WEIGHT_MIN, WEIGHT_MAX)));
-	return weight;
-}
-
-/* scored_add(state, score, label [, weight]): NULLs are left out. */
-PG_FUNCTION_INFO_V1(scored_add);
-Datum
-scored_add(PG_FUNCTION_ARGS)
-{
-	Scored	   *s;
-	float8		weight = 1;
-
-	if (PG_ARGISNULL(1) || PG_ARGISNULL(2) || (PG_NARGS() > 3 && PG_ARGISNULL(3)))
-	{
-		if (PG_ARGISNULL(0))
-			PG_RETURN_NULL();
-		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
-	}
-	if (PG_NARGS() > 3)
-		weight = CheckWeight(PG_GETARG_FLOAT8(3));
-	if (PG_ARGISNULL(0))
-		s = NewScored(SCORED_MIN_ROOM);
-	else if (AggCheckCallContext(fcinfo, NULL))
-		s = FetchScored(fcinfo, 0);
-	else
-	{
-		Scored	   *given = GetScored(fcinfo, 0);
-
-		s = palloc(VARSIZE(given));
-		memcpy(s, given, VARSIZE(given));
-	}
-	if (weight > 0)
-		s = AddItem(s, CheckScore(PG_GETARG_FLOAT8(1)),
-					PG_GETARG_BOOL(2) ? weight : 0, PG_GETARG_BOOL(2) ? 0 : weight);
-	PG_RETURN_POINTER(AggCheckCallContext(fcinfo, NULL) ? s : Compact(s));
-}
-
-/* scored_combine(scored, scored): the same as if all rows had come to one */
-PG_FUNCTION_INFO_V1(scored_combine);
-Datum
-scored_combine(PG_FUNCTION_ARGS)
-{
-	Scored	   *a;
-	Scored	   *b;
-	Scored	   *sum;
-	int			shift;
-
-	if (PG_ARGISNULL(0) && PG_ARGISNULL(1))
-		PG_RETURN_NULL();
-	if (PG_ARGISNULL(1))
-		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
-	b = GetScored(fcinfo, 1);
-	if (PG_ARGISNULL(0))
-		PG_RETURN_POINTER(b);
-	a = GetScored(fcinfo, 0);
-
-	/* Rounding down keeps the order. */
-	sum = NewScored(a->nused + b->nused);
-	shift = Max(a->shift, b->shift);
-	sum->shift = shift;
-	for (int i = 0, j = 0; i < a->nused || j < b->nused;)
-	{
-		const ScoredItem *next;
-
-		if (j == b->nused || (i < a->nused && a->items[i].score <= b->items[j].score))
-			next = &a->items[i++];
-		else
-			next = &b->items[j++];
-		sum->items[sum->nused] = *next;
-		sum->items[sum->nused++].score = Coarsen(next->score, shift);
-	}
-	sum->nused = sum->nsorted = MergeEqual(sum->items, sum->nused);
-	SortTail(sum);
-	SET_VARSIZE(sum, SCORED_SIZE(sum->nused));
-	PG_RETURN_POINTER(sum);
-}
-
-/* scored_final(state): the value without spare room */
-PG_FUNCTION_INFO_V1(scored_final);
-Datum
-scored_final(PG_FUNCTION_ARGS)
-{
-	Scored	   *s = GetScored(fcinfo, 0);
-
-	Assert(ScoredIsValid(s));
-	PG_RETURN_POINTER(s);
-}
-
-/* A float8 in the shortest form that reads back exactly */
-static void
-AppendFloat(StringInfo out, float8 value)
-{
-	char		digits[DOUBLE_SHORTEST_DECIMAL_LEN];
-
-	if (isinf(value))
-		appendStringInfoString(out, value < 0 ? "-Infinity" : "Infinity");
-	else
-	{
-		double_to_shortest_decimal_buf(value, digits);
-		appendStringInfoString(out, digits);
-	}
-}
-
-/* Text form: version:shift score/positive/negative ... */
-PG_FUNCTION_INFO_V1(scored_out);
-Datum
-scored_out(PG_FUNCTION_ARGS)
-{
-	Scored	   *s = GetScored(fcinfo, 0);
-	StringInfoData out;
-
-	initStringInfo(&out);
-	appendStringInfo(&out, "%d:%d", SCORED_VERSION, s->shift);
-	for (int i = 0; i < s->nused; i++)
-	{
-		appendStringInfoChar(&out, ' ');
-		AppendFloat(&out, s->items[i].score);
-		appendStringInfoChar(&out, '/');
-		AppendFloat(&out, s->items[i].positive);
-		appendStringInfoChar(&out, '/');
-		AppendFloat(&out, s->items[i].negative);
-	}
-	PG_RETURN_CSTRING(out.data);
-}
-
-/* ---- order: that of their bytes, so that they can be grouped and sorted --- */
-
-static int
-CompareScored(FunctionCallInfo fcinfo)
-{
-	return CompareBytes(GetScored(fcinfo, 0), GetScored(fcinfo, 1));
-}
-
-ORDER_FUNCTIONS(scored, CompareScored);
-HASH_FUNCTIONS(scored, GetScored);
-
-/* ---- text and binary form ------------------------------------------------ */
-
-static void
-ReportScoredInput(const char *string)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-			 errmsg("invalid input syntax for type %s: \"%.*s\"", "scored",
-					pg_mbcliplen(string, strlen(string), 64), string),
-			 errhint("Expected is \"1:shift score/positive/negative ...\" in ascending order of scores.")));
-}
-
-static float8
-ReadFloat(char **at, char stop, const char *string)
-{
-	char	   *end;
-	float8		value;
-
-	/* strtod would also read white space, hexadecimal and nan. */
-	Size		span = strspn(*at, "+-.0123456789eEInfity");
-
-	errno = 0;
-	value = strtod(*at, &end);
-	if (end == *at || end > *at + span || (errno == ERANGE && isinf(value)) ||
-		(*end != stop && !(stop == ' ' && *end == '\0')))
-		ReportScoredInput(string);
-	*at = *end == '\0' ? end : end + 1;
-	return value;
-}
-
-PG_FUNCTION_INFO_V1(scored_in);
-Datum
-scored_in(PG_FUNCTION_ARGS)
-{
-	char	   *string = PG_GETARG_CSTRING(0);
-	char	   *at = string;
-	int			n = 0;
-	float8		version;
-	float8		shift;
-	Scored	   *s;
-
-	for (char *c = string; *c; c++)
-		n += *c == ' ';
-	if (n > SCORED_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("too many scores in a scored value"),
-				 errdetail("The limit is %d.", SCORED_MAX)));
-	version = ReadFloat(&at, ':', string);
-	shift = ReadFloat(&at, ' ', string);
-	if (version != SCORED_VERSION || shift < 0 || shift > SCORED_MAX_SHIFT ||
-		shift != floor(shift))
-		ReportScoredInput(string);
-	s = NewScored(n);
-	s->shift = shift;
-	while (*at && s->nused < n)
-	{
-		ScoredItem *item = &s->items[s->nused++];
-
-		item->score = ReadFloat(&at, '/', string);
-		item->positive = ReadFloat(&at, '/', string);
-		item->negative = ReadFloat(&at, ' ', string);
-	}
-	s->nsorted = s->nused;
-	if (*at || s->nused != n || !ScoredIsValid(s))
-		ReportScoredInput(string);
-	PG_RETURN_POINTER(s);
-}
-
-PG_FUNCTION_INFO_V1(scored_send);
-Datum
-scored_send(PG_FUNCTION_ARGS)
-{
-	Scored	   *s = GetScored(fcinfo, 0);
-	StringInfoData out;
-
-	pq_begintypsend(&out);
-	pq_sendbyte(&out, SCORED_VERSION);
-	pq_sendbyte(&out, s->shift);
-	pq_sendint32(&out, s->nused);
-	for (int i = 0; i < s->nused; i++)
-	{
-		pq_sendfloat8(&out, s->items[i].score);
-		pq_sendfloat8(&out, s->items[i].positive);
-		pq_sendfloat8(&out, s->items[i].negative);
-	}
-	PG_RETURN_BYTEA_P(pq_endtypsend(&out));
-}
-
-PG_FUNCTION_INFO_V1(scored_recv);
-Datum
-scored_recv(PG_FUNCTION_ARGS)
-{
-	StringInfo	in = (StringInfo) PG_GETARG_POINTER(0);
-	int			version = pq_getmsgbyte(in);
-	int			shift = pq_getmsgbyte(in);
-	int32		n = pq_getmsgint(in, 4);
-	Scored	   *s;
-
-	if (version != SCORED_VERSION || n < 0 || n > SCORED_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-				 errmsg("invalid binary form of type %s", "scored")));
-	/* Checked before memory is taken for it */
-	if (in->len - in->cursor != n * (int) sizeof(ScoredItem))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-				 errmsg("invalid length in binary form of type %s", "scored")));
-	s = NewScored(n);
-	s->shift = shift;
-	s->nsorted = s->nused = n;
-	for (int i = 0; i < n; i++)
-	{
-		s->items[i].score = pq_getmsgfloat8(in);
-		s->items[i].positive = pq_getmsgfloat8(in);
-		s->items[i].negative = pq_getmsgfloat8(in);
-	}
-	if (!ScoredIsValid(s))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-				 errmsg("invalid binary form of type %s", "scored")));
-	PG_RETURN_POINTER(s);
-}
+/* Numbers in the state of a weighted rate, the largest there is */
+#define RATE_SUMS			6
 
 /* ---- metrics of a scored value ------------------------------------------- */
-
-static void
-SumWeights(const Scored *s, float8 *positive, float8 *negative)
-{
-	*positive = *negative = 0;
-	for (int i = 0; i < s->nused; i++)
-	{
-		*positive += s->items[i].positive;
-		*negative += s->items[i].negative;
-	}
-}
 
 /*
  * The probability that a positive scores above a negative, ties counting half
@@ -745,7 +152,7 @@ GetSums(FunctionCallInfo fcinfo, int arg, int n, ArrayType **array)
 
 	if (PG_ARGISNULL(arg))
 	{
-		Datum		zeros[4] = {0};
+		Datum		zeros[RATE_SUMS] = {0};
 
 		for (int i = 0; i < n; i++)
 			zeros[i] = Float8GetDatum(0);
@@ -1003,66 +410,121 @@ sums_combine(PG_FUNCTION_ARGS)
 	PG_RETURN_ARRAYTYPE_P(a);
 }
 
-/* ---- Wilson's interval --------------------------------------------------- */
+/* ---- rates of weighted rows ---------------------------------------------- */
 
 /*
- * The z with which a standard normal variable lies within -z .. z with this
- * probability: Newton's method on erfc, from Abramowitz and Stegun's 26.2.23,
- * whose error is below 4.5e-4.
+ * The state of a weighted rate: rows, Σ w, Σ w y, Σ w², Σ w² y, where y is 1 for
+ * a hit; and the confidence, 0 as long as there is no row
  */
-static float8
-NormalQuantile(float8 confidence)
+static void
+KeepConfidence(float8 *sums, float8 confidence)
 {
-	float8		tail = (1 - confidence) / 2;
-	float8		t = sqrt(-2 * log(tail));
-	float8		z = t - (2.515517 + t * (0.802853 + t * 0.010328)) /
-	(1 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
-
-	for (int i = 0; i < 6; i++)
-	{
-		float8		error = erfc(z / M_SQRT2) / 2 - tail;
-		float8		density = exp(-z * z / 2) / sqrt(2 * M_PI);
-
-		if (density == 0)
-			break;
-		z += error / density;
-	}
-	return Max(z, 0);
+	CheckConfidence(confidence);
+	if (sums[5] != 0 && sums[5] != confidence)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("confidence must be the same for all rows")));
+	sums[5] = confidence;
 }
 
-/* wilson_interval(k, n, confidence): the score interval of a proportion */
-PG_FUNCTION_INFO_V1(wilson_interval);
+/* weighted_rate_add(state, hit, weight [, confidence]) */
+PG_FUNCTION_INFO_V1(weighted_rate_add);
 Datum
-wilson_interval(PG_FUNCTION_ARGS)
+weighted_rate_add(PG_FUNCTION_ARGS)
 {
-	int64		k = PG_GETARG_INT64(0);
-	int64		n = PG_GETARG_INT64(1);
-	float8		confidence = PG_GETARG_FLOAT8(2);
+	ArrayType  *array;
+	float8	   *sums;
+	float8		weight;
+	float8		y;
+
+	if (RowIsNull(fcinfo))
+		return KeepState(fcinfo);
+	weight = CheckWeight(PG_GETARG_FLOAT8(2));
+	if (weight == 0)
+		return KeepState(fcinfo);
+	sums = GetSums(fcinfo, 0, RATE_SUMS, &array);
+	KeepConfidence(sums, PG_NARGS() > 3 ? PG_GETARG_FLOAT8(3) : 0.95);
+	y = PG_GETARG_BOOL(1) ? 1 : 0;
+	sums[0] += 1;
+	sums[1] += weight;
+	sums[2] += weight * y;
+	sums[3] += weight * weight;
+	sums[4] += weight * weight * y;
+	PG_RETURN_ARRAYTYPE_P(array);
+}
+
+PG_FUNCTION_INFO_V1(weighted_rate_combine);
+Datum
+weighted_rate_combine(PG_FUNCTION_ARGS)
+{
+	ArrayType  *a;
+	ArrayType  *b;
+	float8	   *to;
+	float8	   *from;
+
+	if (PG_ARGISNULL(1))
+		return KeepState(fcinfo);
+	from = GetSums(fcinfo, 1, RATE_SUMS, &b);
+	if (PG_ARGISNULL(0))
+		PG_RETURN_ARRAYTYPE_P(b);
+	to = GetSums(fcinfo, 0, RATE_SUMS, &a);
+	if (from[5] != 0)
+		KeepConfidence(to, from[5]);
+	for (int i = 0; i < RATE_SUMS - 1; i++)
+		to[i] += from[i];
+	PG_RETURN_ARRAYTYPE_P(a);
+}
+
+/*
+ * How many unweighted rows would tell as much: p (1 - p) over the variance of
+ * the ratio by linearisation; where that is 0, Kish's (Σ w)² / Σ w²
+ */
+static float8
+EffectiveRows(const float8 *sums, float8 p)
+{
+	float8		n = sums[0];
+	float8		squares = sums[4] * (1 - 2 * p) + p * p * sums[3];
+
+	if (n < 2 || p <= 0 || p >= 1 || squares <= 0)
+		return sums[1] / sums[3] * sums[1];
+	return p * (1 - p) * (n - 1) / n / squares * sums[1] * sums[1];
+}
+
+/* weighted_rate_final(state): Wilson's interval of the effective rows */
+PG_FUNCTION_INFO_V1(weighted_rate_final);
+Datum
+weighted_rate_final(PG_FUNCTION_ARGS)
+{
+	ArrayType  *array;
+	float8	   *sums = GetSums(fcinfo, 0, RATE_SUMS, &array);
 	TupleDesc	desc;
-	Datum		values[2] = {0};
-	bool		nulls[2] = {n == 0, n == 0};
+	Datum		values[5];
+	bool		nulls[5] = {false};
+	float8		p;
+	float8		n;
+	float8		lower;
+	float8		upper;
 
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	if (k < 0 || n < 0 || k > n)
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("no proportion: %lld of %lld", (long long) k, (long long) n)));
-	if (!(confidence > 0 && confidence < 1))
-		ereport(ERROR,
-				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("confidence must lie between 0 and 1, exclusively")));
-	if (n > 0)
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE || desc->natts != 5)
+		elog(ERROR, "return type must be the row type weighted_rate");
+	/* an array that is not of our making may say anything */
+	for (int i = 0; i < RATE_SUMS; i++)
 	{
-		float8		z = NormalQuantile(confidence);
-		float8		p = (float8) k / n;
-		float8		zz = z * z / n;
-		float8		center = (p + zz / 2) / (1 + zz);
-		float8		half = z / (1 + zz) * sqrt(p * (1 - p) / n + zz / (4 * (float8) n));
-
-		/* At the ends it touches them exactly. */
-		values[0] = Float8GetDatum(k == 0 ? 0 : Max(center - half, 0));
-		values[1] = Float8GetDatum(k == n ? 1 : Min(center + half, 1));
+		if (!(sums[i] >= 0 && sums[i] <= 1e300))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("state of a weighted rate is corrupted")));
 	}
+	if (!(sums[0] >= 1 && sums[0] < 1e15 && sums[1] > 0 && sums[2] <= sums[1] && sums[3] > 0))
+		PG_RETURN_NULL();
+	CheckConfidence(sums[5]);
+	p = sums[2] / sums[1];
+	n = EffectiveRows(sums, p);
+	WilsonInterval(p, n, sums[5], &lower, &upper);
+	values[0] = Float8GetDatum(p);
+	values[1] = Float8GetDatum(lower);
+	values[2] = Float8GetDatum(upper);
+	values[3] = Int64GetDatum((int64) sums[0]);
+	values[4] = Float8GetDatum(n);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }

@@ -1,0 +1,17 @@
+/*
+ * labels.h
+ *		Which label of a message counts.
+ */
+#ifndef ASSAY_LABELS_H
+#define ASSAY_LABELS_H
+
+#include "batch.h"
+
+extern void AddLabels(BatchQuery *q, Source *s);
+extern void AddLabelOf(BatchQuery *q, Source *s, const char *alias);
+extern void AddLatestDecision(BatchQuery *q, Source *s, const char *alias, Datum since, Datum until);
+extern char *StartBeside(FunctionCallInfo fcinfo, Source *s, BatchQuery *q, const char *suffix);
+extern void RunBeside(FunctionCallInfo fcinfo, Source *s, BatchQuery *q);
+extern void RunReport(FunctionCallInfo fcinfo, Source *s, BatchQuery *q);
+
+#endif							/* ASSAY_LABELS_H */

@@ -1,0 +1,92 @@
+-- weights fitted to ledgers and labels, thresholds to a budget
+CREATE SCHEMA calibrate;
+SET search_path = calibrate, assay;
+SET client_min_messages = warning;
+\set SHOW_CONTEXT never
+CREATE TABLE message (id int PRIMARY KEY, a boolean, b boolean, c boolean, x real, y real, received_at timestamptz);
+CREATE VIEW signals AS SELECT * FROM message;
+SELECT create_policy('inbound', 'signals', '{id}', prior => -1, thresholds => '{"suspicious": 0.5, "malicious": 0.9}');
+SELECT create_detector('inbound', 'a', 'a', weight => 1, mode => 'live');
+SELECT create_detector('inbound', 'b', 'b', weight => 1, mode => 'live');
+SELECT create_detector('inbound', 'c', 'c', weight => -1, mode => 'live');
+SELECT create_detector('inbound', 'never', 'x > 100', weight => 3, mode => 'live');
+SELECT create_detector('inbound', 'watch', 'b', weight => 3, mode => 'shadow');
+SELECT create_detector('inbound', 'linear', model => model_from_linear('{x,y}', '{2,-1}', 0.5), weight => 0.5, mode => 'live');
+CREATE TRIGGER decide AFTER INSERT ON message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION decide('inbound');
+-- every pattern of hits, so often malicious as the true weights say: prior -2, a 3, b 0.5, c -1.5 and the model 1
+CREATE TABLE pattern AS SELECT row_number() OVER () AS n, a, b, c, x, y, -2 + 3 * a::int + 0.5 * b::int - 1.5 * c::int + (0.5 + 2 * x - y) AS margin
+FROM (VALUES (false), (true)) p(a), (VALUES (false), (true)) q(b), (VALUES (false), (true)) r(c), (VALUES (-1), (0), (1)) s(x), (VALUES (-1), (1)) t(y);
+INSERT INTO message SELECT p.n * 1000 + i, a, b, c, x, y, now() FROM pattern p, generate_series(0, 999) i;
+INSERT INTO inbound_label (id, malicious, source) SELECT p.n * 1000 + i, i < round(1000 / (1 + exp(-margin))), 'analyst' FROM pattern p, generate_series(0, 999) i;
+-- the first half of each pattern was decided before the split, and in random order malicious or not
+UPDATE inbound_decision SET decided_at = now() - interval '2 days' WHERE id % 2 = 0;
+
+SELECT count(*), count(*) FILTER (WHERE malicious) FROM inbound_label;
+-- with next to no penalty it finds the true weights
+SELECT part, name, before, round(after::numeric, 2) AS after, messages, malicious > 0 AS malicious
+FROM calibrate('inbound', now() - interval '1 day', l2 => 0.001) WHERE part IN ('prior', 'weight');
+-- a great one keeps what is there
+SELECT name, before, round(after::numeric, 1) AS after FROM calibrate('inbound', now() - interval '1 day', l2 => 1000000) WHERE part = 'weight';
+-- the minimum: the gradient of each weight is zero there
+CREATE TABLE fitted AS SELECT * FROM calibrate('inbound', now() - interval '1 day', l2 => 10) WHERE part IN ('prior', 'weight');
+WITH w AS (SELECT max(after) FILTER (WHERE part = 'prior') AS prior, max(after) FILTER (WHERE name = 'a') AS a, max(after) FILTER (WHERE name = 'b') AS b,
+		max(after) FILTER (WHERE name = 'c') AS c, max(after) FILTER (WHERE name = 'linear') AS m FROM fitted),
+	e AS (SELECT m.*, w.prior, w.a AS wa, w.b AS wb, w.c AS wc, w.m AS wm, 0.5 + 2 * x - y AS v,
+			1 / (1 + exp(-(w.prior + w.a * m.a::int + w.b * m.b::int + w.c * m.c::int + w.m * (0.5 + 2 * x - y)))) - l.malicious::int AS g
+		FROM message m JOIN inbound_label l USING (id), w WHERE id % 2 = 0)
+SELECT abs(sum(g)) < 0.1 AS prior, abs(sum(g * a::int) + 10 * (max(wa) - 1)) < 0.1 AS a, abs(sum(g * b::int) + 10 * (max(wb) - 1)) < 0.1 AS b,
+	abs(sum(g * c::int) + 10 * (max(wc) + 1)) < 0.1 AS c, abs(sum(g * v) + 10 * (max(wm) - 0.5)) < 0.1 AS m FROM e;
+-- what is held back gets better, and is what other functions say of it
+SELECT name, after > before AS more, after < before AS less, messages, malicious FROM calibrate('inbound', now() - interval '1 day')
+WHERE part = 'held back' AND name IN ('roc_auc', 'average_precision', 'log_loss', 'brier');
+SELECT c.before = (SELECT roc_auc(d.score, l.malicious) FROM inbound_verdict d JOIN inbound_label l USING (id) WHERE id % 2 = 1) AS before
+FROM calibrate('inbound', now() - interval '1 day') c WHERE c.name = 'roc_auc';
+-- a sign stays, or not
+UPDATE inbound_label l SET malicious = NOT malicious FROM message m WHERE m.id = l.id AND a AND NOT b AND x = 1;
+SELECT name, round(after::numeric, 2) AS after FROM calibrate('inbound', now() - interval '1 day', l2 => 0.001) WHERE part = 'weight' AND name = 'a';
+UPDATE inbound_label SET malicious = NOT malicious;
+SELECT k, name, after = 0 AS zero, sign(after) = sign(before) AS kept FROM (VALUES (true), (false)) k(k), calibrate('inbound', now() - interval '1 day', keep_signs => k) WHERE part = 'weight' AND name IN ('b', 'c') ORDER BY 1, 2;
+UPDATE inbound_label SET malicious = NOT malicious;
+
+-- thresholds by a budget
+SELECT part, name, before, after > 0 AND after < 1 AS after FROM calibrate('inbound', now() - interval '1 day', since => now() - interval '11 days',
+	budget => '{"malicious": {"alerts_per_day": 100}, "suspicious": {"false_positive_rate": 0.2}}') WHERE part = 'threshold';
+CREATE TABLE planned AS SELECT (document #>> '{settings,thresholds,malicious}')::float8 AS t, (document #>> '{settings,thresholds,suspicious}')::float8 AS s, document
+FROM calibrate('inbound', now() - interval '1 day', since => now() - interval '11 days',
+	budget => '{"malicious": {"alerts_per_day": 100}, "suspicious": {"false_positive_rate": 0.2}}') WHERE part = 'document';
+-- it is a document for policy_import, and nothing else has changed
+SELECT kind, name, attribute FROM planned, policy_import(document) ORDER BY 1, 2, 3;
+SELECT max(revision) FROM revision WHERE policy = 'inbound';
+SELECT count(*) > 0 AS changed FROM planned, policy_import(document, dry_run => false);
+SELECT count(*) <= 1000 AS within FROM planned, replay('inbound', at => NULL) r JOIN message m ON m.id = r.key[1]::int WHERE m.id % 2 = 0 AND r.score >= t;
+SELECT count(*) FILTER (WHERE r.score >= s)::float8 / count(*) <= 0.2 AS within FROM planned, replay('inbound', at => NULL) r JOIN message m ON m.id = r.key[1]::int JOIN inbound_label l USING (id)
+WHERE m.id % 2 = 0 AND NOT l.malicious;
+
+-- what can't be
+SELECT calibrate('nowhere', now());
+SELECT calibrate('inbound', NULL);
+SELECT calibrate('inbound', 'infinity');
+SELECT calibrate('inbound', now() - interval '1 day', l2 => 0);
+SELECT calibrate('inbound', now() - interval '1 day', budget => '[]');
+SELECT calibrate('inbound', now() - interval '1 day', budget => '{"safe": {"alerts_per_day": 1}}');
+SELECT calibrate('inbound', now() - interval '1 day', budget => '{"malicious": {"alerts_per_day": 1}}');
+SELECT calibrate('inbound', now() - interval '1 day', since => now() - interval '3 days', budget => '{"malicious": {"alerts": 1}}');
+SELECT calibrate('inbound', now() - interval '1 day', since => now() - interval '3 days', budget => '{"malicious": {"alerts_per_day": "many"}}');
+SET client_min_messages = notice;
+SELECT count(*) FROM calibrate('inbound', now() - interval '1 day', since => now() - interval '3 days', budget => '{"malicious": {"alerts_per_day": 0}}') WHERE part = 'threshold';
+SET client_min_messages = warning;
+SELECT calibrate('inbound', now() - interval '10 days');
+-- who may not read the labels
+CREATE ROLE assay_calibrate;
+GRANT USAGE ON SCHEMA calibrate TO assay_calibrate;
+SET ROLE assay_calibrate;
+SELECT calibrate('inbound', now() - interval '1 day');
+RESET ROLE;
+SELECT grant_access('inbound', 'assay_calibrate', 'reader');
+SET ROLE assay_calibrate;
+SELECT count(*) FROM calibrate('inbound', now() - interval '1 day') WHERE part = 'weight';
+RESET ROLE;
+DROP TRIGGER decide ON message;
+SELECT drop_policy('inbound', drop_tables => true);
+DROP SCHEMA calibrate CASCADE;
+DROP ROLE assay_calibrate;

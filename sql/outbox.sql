@@ -1,0 +1,93 @@
+-- verdicts that changed, for those who act on them
+CREATE SCHEMA outbox;
+SET search_path = outbox, assay;
+SET client_min_messages = warning;
+\set SHOW_CONTEXT never
+CREATE TABLE message (id numeric, part int, s real, PRIMARY KEY (id, part));
+CREATE VIEW signals AS SELECT id, part, s FROM message;
+SELECT create_policy('o''s', 'signals', '{id,part}', prior => -3);
+SELECT create_detector('o''s', 'high', 's > 0.5', weight => 8, mode => 'live');
+CREATE TRIGGER decide AFTER INSERT ON message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION decide('o''s');
+SELECT * FROM read_changes('o''s');
+SELECT take_changes('o''s', 'default', '{1}');
+SELECT create_outbox('nowhere');
+SELECT create_outbox('o''s', '{}');
+SELECT create_outbox('o''s', '{a,a}');
+SELECT create_outbox('o''s', '{a,NULL}');
+INSERT INTO message VALUES (0, 1, 1);
+SELECT create_outbox('o''s', '{quarantine,dashboard}');
+SELECT create_outbox('o''s');
+-- a first decision is news where it has not the default verdict
+INSERT INTO message VALUES (1, 1, 0), (2, 1, 1), (3, 1, 0);
+INSERT INTO message VALUES (4, 1, 0.1);
+INSERT INTO message VALUES (5, 1, 0.9);
+SELECT change > 0 AS number, key, revision, old_verdict, verdict, round(score::numeric, 3) AS score, at <= clock_timestamp() AS at FROM read_changes('o''s', 'quarantine');
+SELECT count(*) FROM read_changes('o''s', 'dashboard');
+SELECT count(*) FROM read_changes('o''s', 'dashboard', 1);
+SELECT count(*) FROM read_changes('o''s', 'nobody');
+SELECT read_changes('o''s', 'dashboard', 0);
+-- what is done is taken out, of one's own only
+SELECT take_changes('o''s', 'quarantine', array(SELECT change FROM read_changes('o''s', 'dashboard')));
+SELECT take_changes('o''s', 'quarantine', array(SELECT change FROM read_changes('o''s', 'quarantine')));
+SELECT count(*) FROM read_changes('o''s', 'quarantine');
+SELECT count(*) FROM read_changes('o''s', 'dashboard');
+-- another verdict by a new revision, or by a key that comes again, is news; the same one is none
+SELECT alter_detector('o''s', 'high', condition => 's > 0.95 OR s = 0');
+CALL backfill('o''s', at => NULL);
+SELECT key, revision, old_verdict, verdict FROM read_changes('o''s', 'quarantine') ORDER BY key;
+SELECT take_changes('o''s', 'quarantine', array(SELECT change FROM read_changes('o''s', 'quarantine')));
+CALL backfill('o''s', at => NULL, undecided_only => false);
+SELECT count(*) FROM read_changes('o''s', 'quarantine');
+DELETE FROM message WHERE id = 4;
+INSERT INTO message VALUES (4.0, 1, 1);
+SELECT key, revision, old_verdict, verdict FROM read_changes('o''s', 'quarantine');
+-- a change of the own transaction comes when that has ended
+BEGIN;
+INSERT INTO message VALUES (6, 1, 1);
+SELECT count(*) FROM read_changes('o''s', 'quarantine') WHERE key[1] = '6';
+ROLLBACK;
+-- a transaction's number of another cluster: old, so it comes first
+UPDATE "o's_change" SET xid = '9000000000000' WHERE consumer = 'quarantine';
+INSERT INTO message VALUES (7, 1, 1);
+SELECT key, verdict FROM read_changes('o''s', 'quarantine');
+
+-- rights: SELECT to read, DELETE to take; a reader reads
+CREATE ROLE assay_outbox;
+GRANT USAGE ON SCHEMA outbox TO assay_outbox;
+SET ROLE assay_outbox;
+SELECT * FROM read_changes('o''s', 'quarantine');
+RESET ROLE;
+SELECT grant_access('o''s', 'assay_outbox', 'reader');
+SET ROLE assay_outbox;
+SELECT count(*) FROM read_changes('o''s', 'quarantine');
+SELECT take_changes('o''s', 'quarantine', '{1}');
+SELECT drop_outbox('o''s');
+SELECT create_outbox('o''s');
+RESET ROLE;
+GRANT DELETE ON "o's_change" TO assay_outbox;
+SET ROLE assay_outbox;
+SELECT take_changes('o''s', 'quarantine', array(SELECT change FROM read_changes('o''s', 'quarantine')));
+RESET ROLE;
+-- the trigger is for nothing else
+CREATE TABLE other (id int);
+CREATE TRIGGER t AFTER INSERT ON other FOR EACH ROW EXECUTE FUNCTION note_changes();
+INSERT INTO other VALUES (1);
+DROP TRIGGER t ON other;
+CREATE TRIGGER t AFTER INSERT ON other REFERENCING NEW TABLE AS new_decisions FOR EACH STATEMENT EXECUTE FUNCTION note_changes('o''s', '{a}');
+INSERT INTO other VALUES (1);
+-- without its table messages are decided all the same
+ALTER TABLE "o's_change" RENAME TO elsewhere;
+INSERT INTO message VALUES (8, 1, 1);
+SELECT verdict FROM "o's_decision" WHERE id = 8;
+ALTER TABLE elsewhere RENAME TO "o's_change";
+-- it goes to a new owner, and with the policy
+SELECT alter_policy('o''s', owner => 'assay_outbox');
+SELECT tableowner FROM pg_tables WHERE tablename = 'o''s_change';
+SELECT drop_outbox('o''s');
+SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'assay_outbox%';
+SELECT create_outbox('o''s');
+DROP TRIGGER decide ON message;
+SELECT drop_policy('o''s', drop_tables => true);
+SELECT to_regclass('"o''s_change"');
+DROP SCHEMA outbox CASCADE;
+DROP ROLE assay_outbox;

@@ -1,0 +1,90 @@
+/*
+ * outbox.c
+ *		Verdicts that changed, for those who act on them: reading from the table
+ *		<policy>_change, which triggers of the decision table fill, and taking
+ *		out of it what is done.
+ *
+ * A change is given once all transactions have ended that began writing before
+ * it, so that changes come in an order in which none comes later that belongs
+ * before: by transaction, and within one by number.  A transaction's number that
+ * is not yet taken here came with a dump of another cluster: that change is old.
+ */
+#include "postgres.h"
+
+#include "batch.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "labels.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+
+typedef struct Outbox
+{
+	Source		source;
+	BatchQuery	query;
+	char	   *table;			/* its name, qualified and quoted */
+}			Outbox;
+
+/* Begin a statement about the policy that is the first argument. SPI is connected. */
+static void
+StartOutbox(FunctionCallInfo fcinfo, Outbox * o)
+{
+	o->table = StartBeside(fcinfo, &o->source, &o->query, "change");
+	if (o->table == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("policy \"%s\" has no outbox", o->source.policy),
+				 errhint("Its owner makes one by assay.create_outbox(%s).", quote_literal_cstr(o->source.policy))));
+}
+
+/* read_changes(policy, consumer, n): what a consumer has not taken out yet, the oldest first */
+PG_FUNCTION_INFO_V1(assay_read_changes);
+Datum
+assay_read_changes(PG_FUNCTION_ARGS)
+{
+	Outbox		o;
+	BatchQuery *q = &o.query;
+
+	if (PG_GETARG_INT32(2) < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("number of changes must be positive")));
+	StartOutbox(fcinfo, &o);
+	q->read_only = true;
+	QueryAdd(q, "SELECT c.change::pg_catalog.int8, ");
+	AddKeyArray(q, &o.source, "c");
+	QueryAdd(q, ", c.revision::pg_catalog.int4, c.old_verdict::pg_catalog.text, c.verdict::pg_catalog.text, c.score::pg_catalog.float4, "
+			 "c.at::pg_catalog.timestamptz FROM %s c, pg_catalog.pg_current_snapshot() s WHERE c.consumer = ", o.table);
+	QueryValue(q, TEXTOID, PG_GETARG_DATUM(1));
+	QueryAdd(q, " AND (c.xid < pg_catalog.pg_snapshot_xmin(s) OR c.xid >= pg_catalog.pg_snapshot_xmax(s)) "
+			 "AND c.xid IS DISTINCT FROM pg_catalog.pg_current_xact_id_if_assigned() "
+			 "ORDER BY c.xid < pg_catalog.pg_snapshot_xmax(s), c.xid, c.change LIMIT ");
+	QueryValue(q, INT4OID, PG_GETARG_DATUM(2));
+	RunBeside(fcinfo, &o.source, q);
+	return (Datum) 0;
+}
+
+/* take_changes(policy, consumer, changes): these are done; returns how many there were */
+PG_FUNCTION_INFO_V1(assay_take_changes);
+Datum
+assay_take_changes(PG_FUNCTION_ARGS)
+{
+	Outbox		o;
+	BatchQuery *q = &o.query;
+	Security	security;
+	uint64		n;
+
+	StartOutbox(fcinfo, &o);
+	QueryAdd(q, "DELETE FROM %s c WHERE c.consumer = ", o.table);
+	QueryValue(q, TEXTOID, PG_GETARG_DATUM(1));
+	QueryAdd(q, " AND c.change = ANY (");
+	QueryValue(q, INT8ARRAYOID, PG_GETARG_DATUM(2));
+	QueryAdd(q, ")");
+	EnterSource(&security, &o.source);
+	n = QueryRun(q, SPI_OK_DELETE, NULL);
+	LeaveSecurity(&security);
+	SPI_finish();
+	PG_RETURN_INT64((int64) n);
+}

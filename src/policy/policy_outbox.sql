@@ -1,0 +1,118 @@
+-- ---------------------------------------------------------------------------
+-- policy: an outbox of verdicts that changed, for those who act on them
+-- ---------------------------------------------------------------------------
+
+-- private functions
+
+CREATE FUNCTION assay_internal.outbox_table(policy text, label regclass) RETURNS regclass LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT c.oid::regclass FROM pg_class l JOIN pg_class c ON c.relnamespace = l.relnamespace AND c.relowner = l.relowner
+	WHERE l.oid = label AND c.relkind = 'r' AND c.relname = policy || '_change'
+$$;
+COMMENT ON FUNCTION assay_internal.outbox_table(text, regclass) IS 'table of a policy''s verdicts that changed, as far as it is the owner''s';
+
+-- Runs as who writes decisions: the policy's owner
+CREATE FUNCTION assay.note_changes() RETURNS trigger LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	p assay.policy;
+	keys text;
+	same text;
+	target regclass;
+BEGIN
+	IF TG_LEVEL <> 'STATEMENT' OR TG_WHEN <> 'AFTER' OR TG_OP NOT IN ('INSERT', 'UPDATE') OR TG_NARGS <> 2 THEN
+		RAISE EXCEPTION 'assay.note_changes() must be called by the triggers that assay.create_outbox() makes' USING ERRCODE = 'trigger_protocol_violated';
+	END IF;
+	SELECT * INTO p FROM assay.policy q WHERE q.policy = TG_ARGV[0] AND q.decision = TG_RELID;
+	target := assay_internal.outbox_table(p.policy, p.label);
+	IF target IS NULL THEN
+		RETURN NULL;
+	END IF;
+	SELECT string_agg(quote_ident(k), ', ' ORDER BY o), string_agg(format('d.%1$I = n.%1$I', k), ' AND ' ORDER BY o) INTO keys, same
+	FROM unnest(p.key) WITH ORDINALITY u(k, o);
+	-- a first decision is news unless it has the default verdict
+	EXECUTE format('INSERT INTO %s (consumer, %s, revision, old_verdict, verdict, score) SELECT c.consumer, %s, n.revision, o.verdict, n.verdict, n.score '
+		'FROM new_decisions n LEFT JOIN LATERAL (%s) o ON true, unnest($1) c(consumer) WHERE n.verdict IS DISTINCT FROM coalesce(o.verdict, '
+		'(SELECT r.default_verdict FROM assay.revision r WHERE r.policy = $2 AND r.revision = n.revision))', target, keys,
+		(SELECT string_agg(format('n.%I', k), ', ' ORDER BY o) FROM unnest(p.key) WITH ORDINALITY u(k, o)),
+		CASE TG_OP WHEN 'INSERT' THEN format('SELECT d.verdict FROM %s d WHERE %s AND d.revision < n.revision ORDER BY d.revision DESC LIMIT 1', p.decision, same)
+			ELSE format('SELECT d.verdict FROM old_decisions d WHERE %s AND d.revision = n.revision', same) END)
+	USING TG_ARGV[1]::text[], p.policy;
+	RETURN NULL;
+END $$;
+COMMENT ON FUNCTION assay.note_changes() IS 'trigger function of a decision table: writes verdicts that changed to the policy''s outbox';
+
+-- functions
+
+CREATE FUNCTION assay.create_outbox(policy text, consumers text[] DEFAULT '{default}') RETURNS void LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	p assay.policy;
+	target text;
+	columns text;
+	arguments text;
+BEGIN
+	SELECT * INTO p FROM assay.policy q WHERE q.policy = create_outbox.policy FOR NO KEY UPDATE;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
+			HINT = assay_internal.policy_hint(policy, 'change');
+	END IF;
+	IF NOT assay_internal.may('owner', policy) THEN
+		RAISE EXCEPTION 'must be owner of policy "%"', policy USING ERRCODE = 'insufficient_privilege';
+	END IF;
+	IF coalesce(cardinality(consumers), 0) = 0 OR array_ndims(consumers) > 1 OR array_position(consumers, NULL) IS NOT NULL
+		OR cardinality(consumers) > 100 OR cardinality(consumers) <> (SELECT count(DISTINCT u) FROM unnest(consumers) u) THEN
+		RAISE EXCEPTION 'consumers must be a plain list of 1 to 100 different names' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	SELECT string_agg(format('%I %s NOT NULL, ', a.attname, format_type(a.atttypid, a.atttypmod)), '' ORDER BY u.n) INTO columns
+	FROM unnest(p.key) WITH ORDINALITY u(name, n) JOIN pg_attribute a ON a.attrelid = p.decision AND a.attname = u.name;
+	SELECT format('%I.%I', n.nspname, p.policy || '_change') INTO target FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = p.label;
+	IF target IS NULL OR columns IS NULL THEN
+		RAISE EXCEPTION 'tables of policy "%" do not exist', p.policy USING ERRCODE = 'undefined_table',
+			HINT = format('SELECT * FROM assay.check(%L) tells what is missing.', p.policy);
+	END IF;
+	EXECUTE format('CREATE TABLE %s (change bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, consumer text NOT NULL, '
+		'xid xid8 NOT NULL DEFAULT pg_current_xact_id(), ', target) || columns
+		|| 'revision int NOT NULL, old_verdict text, verdict text NOT NULL, score real NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp())';
+	EXECUTE format('CREATE INDEX ON %s (consumer, xid, change)', target);
+	EXECUTE format('COMMENT ON TABLE %s IS %L', target,
+		format('verdicts of policy %s that changed and that a consumer has not taken out yet', policy));
+	IF p.owner <> current_user THEN
+		EXECUTE format('ALTER TABLE %s OWNER TO %I', target, p.owner);
+	END IF;
+	arguments := format('%L, %L', policy, consumers);
+	EXECUTE format('CREATE TRIGGER assay_outbox_insert AFTER INSERT ON %s REFERENCING NEW TABLE AS new_decisions FOR EACH STATEMENT EXECUTE FUNCTION assay.note_changes(%s)',
+		p.decision, arguments);
+	EXECUTE format('CREATE TRIGGER assay_outbox_update AFTER UPDATE ON %s REFERENCING OLD TABLE AS old_decisions NEW TABLE AS new_decisions FOR EACH STATEMENT EXECUTE FUNCTION assay.note_changes(%s)',
+		p.decision, arguments);
+END $$;
+COMMENT ON FUNCTION assay.create_outbox(text, text[]) IS
+	'makes the table <policy>_change and the triggers of the decision table that write verdicts that change to it, once for each consumer';
+
+CREATE FUNCTION assay.drop_outbox(policy text) RETURNS void LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	p assay.policy := assay.policy_for_reading(policy);
+	target regclass;
+BEGIN
+	IF NOT assay_internal.may('owner', policy) THEN
+		RAISE EXCEPTION 'must be owner of policy "%"', policy USING ERRCODE = 'insufficient_privilege';
+	END IF;
+	EXECUTE format('DROP TRIGGER IF EXISTS assay_outbox_insert ON %s', p.decision);
+	EXECUTE format('DROP TRIGGER IF EXISTS assay_outbox_update ON %s', p.decision);
+	target := assay_internal.outbox_table(p.policy, p.label);
+	IF target IS NOT NULL THEN
+		EXECUTE format('DROP TABLE %s', target);
+	END IF;
+END $$;
+COMMENT ON FUNCTION assay.drop_outbox(text) IS 'drops the outbox of a policy with all that is in it';
+
+CREATE FUNCTION assay.read_changes(policy text, consumer text DEFAULT 'default', n int DEFAULT 1000,
+	OUT change bigint, OUT key text[], OUT revision int, OUT old_verdict text, OUT verdict text, OUT score real, OUT at timestamptz) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'assay_read_changes' LANGUAGE C STABLE STRICT PARALLEL UNSAFE ROWS 100;
+COMMENT ON FUNCTION assay.read_changes(text, text, int) IS
+	'verdicts that changed and that the consumer has not taken out, in an order in which none comes later that belongs before';
+
+CREATE FUNCTION assay.take_changes(policy text, consumer text, changes bigint[]) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'assay_take_changes' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION assay.take_changes(text, text, bigint[]) IS 'takes changes out of the outbox that the consumer is done with; returns how many there were';

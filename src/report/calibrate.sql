@@ -1,0 +1,186 @@
+-- ---------------------------------------------------------------------------
+-- report: prior, weights and thresholds fitted to what was labelled
+-- ---------------------------------------------------------------------------
+
+-- private functions
+
+CREATE FUNCTION assay_internal.fit_weights(policy text, since timestamptz, until timestamptz, names text[], revisions int[], weights float8[], prior float8,
+	l2 float8, keep_signs boolean, OUT name text, OUT before float8, OUT after float8, OUT found bigint, OUT malicious bigint) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'assay_fit_weights' LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000000 ROWS 100;
+COMMENT ON FUNCTION assay_internal.fit_weights(text, timestamptz, timestamptz, text[], int[], float8[], float8, float8, boolean) IS
+	'weights by penalised logistic regression over the ledgers of labelled decisions; the prior has no name; read as the policy''s owner';
+
+CREATE FUNCTION assay_internal.rescore(policy text, since timestamptz, until timestamptz, names text[], revisions int[], weights float8[], prior float8,
+	new_names text[], new_weights float8[], new_prior float8, OUT score real, OUT rescored real, OUT malicious boolean) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'assay_rescore' LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000000 ROWS 100000;
+COMMENT ON FUNCTION assay_internal.rescore(text, timestamptz, timestamptz, text[], int[], float8[], float8, text[], float8[], float8) IS
+	'scores of decisions as they were and by other weights, with the labels that count; without those that a forced verdict decided';
+
+CREATE TYPE assay_internal.weight_states AS (names text[], revisions int[], weights float8[]);
+COMMENT ON TYPE assay_internal.weight_states IS 'the weights that the live detectors of a policy have had, by the revision from which each was';
+
+CREATE FUNCTION assay_internal.weight_states(policy text) RETURNS assay_internal.weight_states LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT ROW(coalesce(array_agg(s.detector ORDER BY s.detector, s.from_revision), '{}'), coalesce(array_agg(s.from_revision ORDER BY s.detector, s.from_revision), '{}'),
+		coalesce(array_agg(s.weight ORDER BY s.detector, s.from_revision), '{}'))::assay_internal.weight_states
+	FROM assay.detector s
+	WHERE s.policy = $1 AND EXISTS (SELECT FROM assay.detector d WHERE d.policy = s.policy AND d.detector = s.detector AND d.until_revision IS NULL AND d.mode = 'live')
+$$;
+COMMENT ON FUNCTION assay_internal.weight_states(text) IS 'the weights that the live detectors of a policy have had';
+
+-- the lowest score of which no more decisions than the budget have it or a higher one
+CREATE FUNCTION assay_internal.budget_threshold(verdict text, budget jsonb, s assay.scored, safe assay.scored, days float8) RETURNS float8 LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	most float8;
+	found float8;
+BEGIN
+	IF jsonb_typeof(budget) IS DISTINCT FROM 'object' OR (SELECT count(*) FROM jsonb_object_keys(budget)) <> 1
+		OR NOT budget ?| '{alerts_per_day,false_positive_rate}' OR (SELECT jsonb_typeof(v) <> 'number' FROM jsonb_each(budget) e(k, v)) THEN
+		RAISE EXCEPTION 'budget of verdict "%" must be alerts_per_day or false_positive_rate', verdict USING ERRCODE = 'invalid_parameter_value',
+			HINT = 'Write {"malicious": {"alerts_per_day": 50}} or {"malicious": {"false_positive_rate": 0.0001}}.';
+	END IF;
+	IF budget ? 'alerts_per_day' THEN
+		most := (budget ->> 'alerts_per_day')::float8 * days;
+		found := (SELECT min(c.threshold) FROM assay.precision_recall_curve(s) c WHERE c.tp + c.fp <= most);
+	ELSE
+		most := (budget ->> 'false_positive_rate')::float8 * (SELECT i.negative FROM assay.scored_info(safe) i);
+		found := (SELECT min(c.threshold) FROM assay.precision_recall_curve(safe) c WHERE c.fp <= most);
+	END IF;
+	RETURN found;
+END $$;
+COMMENT ON FUNCTION assay_internal.budget_threshold(text, jsonb, assay.scored, assay.scored, float8) IS
+	'threshold of a verdict that keeps to a budget; NULL where none does';
+
+-- functions
+
+CREATE FUNCTION assay.calibrate(policy text, split timestamptz, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity',
+	l2 float8 DEFAULT 1, keep_signs boolean DEFAULT true, budget jsonb DEFAULT NULL,
+	OUT part text, OUT name text, OUT before float8, OUT after float8, OUT messages bigint, OUT malicious bigint, OUT document jsonb) RETURNS SETOF record
+	LANGUAGE plpgsql STABLE ROWS 100
+	SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
+#variable_conflict use_column
+DECLARE
+	r assay.revision := assay.revision_for_reading(policy);
+	states assay_internal.weight_states := assay_internal.weight_states(policy);
+	new_names text[] := '{}';
+	new_weights float8[] := '{}';
+	new_prior float8 := r.prior;
+	thresholds jsonb := r.thresholds;
+	wanted jsonb;
+	fitted record;
+	learned record;
+	held record;
+	v record;
+	c record;
+	cut float8;
+	days float8;
+BEGIN
+	IF split IS NULL OR since IS NULL OR until IS NULL OR l2 IS NULL OR keep_signs IS NULL THEN
+		RAISE EXCEPTION 'only the budget may be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF NOT (since < split AND split < until) THEN
+		RAISE EXCEPTION 'split must lie between since and until' USING ERRCODE = 'invalid_parameter_value',
+			HINT = 'Weights are fitted to what was decided before it, and tried on what was decided from it on.';
+	END IF;
+	IF budget IS NOT NULL AND jsonb_typeof(budget) <> 'object' THEN
+		RAISE EXCEPTION 'budget must be a JSON object' USING ERRCODE = 'invalid_parameter_value',
+			HINT = 'Write verdicts with the budget of each, as {"malicious": {"alerts_per_day": 50}}.';
+	END IF;
+	FOR v IN SELECT * FROM jsonb_each(coalesce(budget, '{}')) LOOP
+		IF NOT r.thresholds ? v.key THEN
+			RAISE EXCEPTION 'policy "%" has no verdict "%" with a threshold', policy, v.key USING ERRCODE = 'invalid_parameter_value';
+		END IF;
+		IF NOT (isfinite(since) AND isfinite(split)) AND v.value ? 'alerts_per_day' THEN
+			RAISE EXCEPTION 'alerts per day need to know of how many days' USING ERRCODE = 'invalid_parameter_value',
+				HINT = 'Say since, as in since => now() - interval ''30 days''.';
+		END IF;
+	END LOOP;
+
+	-- weights, from what was decided before the split
+	FOR fitted IN SELECT * FROM assay_internal.fit_weights(policy, since, split, states.names, states.revisions, states.weights, r.prior, l2, keep_signs) f
+		ORDER BY f.name IS NOT NULL, f.name COLLATE "C" LOOP
+		part := CASE WHEN fitted.name IS NULL THEN 'prior' ELSE 'weight' END;
+		name := fitted.name;
+		before := fitted.before;
+		-- six digits, as somebody would write them
+		after := round(fitted.after::numeric, 6);
+		messages := fitted.found;
+		malicious := fitted.malicious;
+		IF fitted.name IS NULL THEN
+			new_prior := after;
+		ELSE
+			new_names := new_names || fitted.name;
+			new_weights := new_weights || after;
+		END IF;
+		RETURN NEXT;
+	END LOOP;
+
+	-- thresholds by the budget, from all decisions before the split
+	messages := NULL;
+	malicious := NULL;
+	IF budget IS NOT NULL THEN
+		SELECT assay.scored_agg(s.rescored, coalesce(s.malicious, false)) AS all_of_them, assay.scored_agg(s.rescored, s.malicious) AS labelled INTO learned
+		FROM assay_internal.rescore(policy, since, split, states.names, states.revisions, states.weights, r.prior, new_names, new_weights, new_prior) s;
+		days := extract(epoch FROM split - since) / 86400.0;
+		FOR v IN SELECT * FROM jsonb_each(budget) LOOP
+			cut := assay_internal.budget_threshold(v.key, v.value, learned.all_of_them, learned.labelled, days);
+			IF cut IS NULL THEN
+				RAISE NOTICE 'no threshold of verdict "%" keeps to its budget', v.key;
+				CONTINUE;
+			END IF;
+			thresholds := thresholds || jsonb_build_object(v.key, round(cut::numeric, 6));
+		END LOOP;
+		FOR v IN SELECT t.key, t.value::float8 AS old, (thresholds ->> t.key)::float8 AS new FROM jsonb_each_text(r.thresholds) t ORDER BY t.value::float8 LOOP
+			part := 'threshold';
+			name := v.key;
+			before := v.old;
+			after := v.new;
+			RETURN NEXT;
+		END LOOP;
+	END IF;
+
+	-- how good it is, on what was decided since
+	SELECT assay.scored_agg(s.score, s.malicious) AS before, assay.scored_agg(s.rescored, s.malicious) AS after,
+		assay.scored_agg(s.score, true) AS all_before, assay.scored_agg(s.rescored, true) AS all_after,
+		count(s.malicious) AS labelled, count(*) FILTER (WHERE s.malicious) AS malicious INTO held
+	FROM assay_internal.rescore(policy, split, until, states.names, states.revisions, states.weights, r.prior, new_names, new_weights, new_prior) s;
+	messages := held.labelled;
+	malicious := held.malicious;
+	part := 'held back';
+	FOR v IN SELECT * FROM (VALUES ('roc_auc', assay.roc_auc(held.before), assay.roc_auc(held.after)),
+			('average_precision', assay.average_precision(held.before), assay.average_precision(held.after)),
+			('log_loss', assay.log_loss(held.before), assay.log_loss(held.after)),
+			('brier', assay.brier(held.before), assay.brier(held.after))) m(name, old, new) LOOP
+		name := v.name;
+		before := v.old;
+		after := v.new;
+		RETURN NEXT;
+	END LOOP;
+	FOR v IN SELECT t.key, t.value::float8 AS old, (thresholds ->> t.key)::float8 AS new FROM jsonb_each_text(r.thresholds) t ORDER BY t.value::float8 LOOP
+		FOR c IN SELECT m.name, m.old, m.new
+			FROM assay.confusion(held.before, v.old) a, assay.confusion(held.after, v.new) b, assay.confusion(held.all_before, v.old) x, assay.confusion(held.all_after, v.new) y,
+				LATERAL (VALUES ('precision', (a).precision, (b).precision), ('recall', (a).recall, (b).recall), ('fpr', (a).fpr, (b).fpr), ('alerts', (x).tp, (y).tp)) m(name, old, new) LOOP
+			name := format('%s from %s', c.name, v.key);
+			before := c.old;
+			after := c.new;
+			RETURN NEXT;
+		END LOOP;
+	END LOOP;
+
+	-- the policy as it would be
+	part := 'document';
+	name := policy;
+	before := NULL;
+	after := NULL;
+	messages := NULL;
+	malicious := NULL;
+	wanted := assay.policy_export(policy);
+	document := wanted || jsonb_build_object(
+		'settings', wanted->'settings' || jsonb_build_object('prior', new_prior, 'thresholds', thresholds),
+		'detectors', (SELECT jsonb_agg(d || coalesce((SELECT jsonb_build_object('weight', u.weight) FROM unnest(new_names, new_weights) u(name, weight) WHERE u.name = d->>'name'), '{}') ORDER BY n)
+			FROM jsonb_array_elements(wanted->'detectors') WITH ORDINALITY e(d, n)));
+	RETURN NEXT;
+END $$;
+COMMENT ON FUNCTION assay.calibrate(text, timestamptz, timestamptz, timestamptz, float8, boolean, jsonb) IS
+	'prior and weights fitted to the labels of a time, thresholds to a budget, with how good both are on the time after it, and as last row the policy as a document for policy_import; changes nothing';
