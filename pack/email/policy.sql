@@ -52,10 +52,14 @@ DECLARE
 	given text;
 	computed text;
 	functions text;
+	-- all facts by one call, where this pg_assay has it
+	at_once text[] := array(SELECT a.attname::text FROM pg_type t JOIN pg_attribute a ON a.attrelid = t.typrelid AND a.attnum > 0
+		WHERE t.oid = to_regtype('assay.message_facts') AND EXISTS (SELECT FROM pg_proc c WHERE c.pronamespace = t.typnamespace AND c.proname = 'message_facts'));
 BEGIN
 	SELECT string_agg(CASE WHEN NOT f.fact = ANY (has) THEN format('y.%I', f.fact)
 			WHEN a.atttypid = f.type THEN format('m.%I', f.fact) ELSE format('m.%I::%s AS %1$I', f.fact, f.type) END, E',\n\t' ORDER BY f.fact),
-		string_agg(format('%s AS %I', coalesce(assay.email_expression(f.otherwise, has), format('NULL::%s', f.type)), f.fact), E',\n\t\t' ORDER BY f.fact)
+		string_agg(format('%s AS %I', CASE WHEN f.fact = ANY (at_once) THEN format('(x.f).%I', f.fact)
+				ELSE coalesce(assay.email_expression(f.otherwise, has), format('NULL::%s', f.type)) END, f.fact), E',\n\t\t' ORDER BY f.fact)
 			FILTER (WHERE NOT f.fact = ANY (has))
 	INTO given, computed
 	FROM assay.email_fact f LEFT JOIN pg_attribute a ON a.attrelid = messages AND a.attname = f.fact AND a.attnum > 0 AND NOT a.attisdropped;
@@ -63,7 +67,9 @@ BEGIN
 	FROM (VALUES ('t', 'assay.text_facts(m.body_text)'), ('s', 'assay.text_facts(m.subject)'), ('n', 'assay.text_facts(m.from_name)'),
 		('a', format('assay.auth_facts(m.headers, %L::text[], m.from_domain)', authserv_ids)),
 		('r', format('assay.received_facts(m.headers, %L::inet[])', trusted)),
-		('u', 'assay.url_facts(m.urls, m.link_hrefs, m.link_texts, m.from_domain)')) v (alias, call)
+		('u', 'assay.url_facts(m.urls, m.link_hrefs, m.link_texts, m.from_domain)'),
+		('f', format('assay.message_facts(m.headers, m.from_addr, m.from_name, m.reply_to, m.return_path, m.message_id, m.recipients, m.subject,'
+			' m.body_text, m.urls, m.link_hrefs, m.link_texts, %L::text[], %L::inet[])', authserv_ids, trusted))) v (alias, call)
 	WHERE computed LIKE '%(x.' || v.alias || ').%';
 	RETURN format(E'SELECT %s%s\nFROM %s m',
 		(SELECT string_agg(format('m.%I, ', k), '') FROM unnest(key || CASE WHEN 'signature' = ANY (has) THEN '{signature}'::text[] END) k
