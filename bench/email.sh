@@ -41,10 +41,16 @@ sql -d postgres -c 'DROP DATABASE IF EXISTS email' -c 'CREATE DATABASE email'
 export PGDATABASE=email
 sql -c 'CREATE EXTENSION pg_assay_email CASCADE'
 
+# A loader that fills columns of authentication is told whom to believe.
+options=()
+for x in "${nets[@]}"; do options+=(--trusted="$x"); done
+if src/bin/assay_load --help | grep -q -e --authserv-id; then
+	for x in "${ids[@]}"; do options+=(--authserv-id="$x"); done
+fi
 load() {
 	local label=$1 mail=$2 format=()
 	case $mail in *.jsonl | *.jsonl.gz) format=(--format=jsonl) ;; esac
-	src/bin/assay_load -q --create-table -t raw --mailbox="$label $(basename "$mail")" "${format[@]}" "$mail" || [ $? = 2 ]
+	src/bin/assay_load -q --create-table -t raw --mailbox="$label $(basename "$mail")" "${options[@]}" "${format[@]}" "$mail" || [ $? = 2 ]
 }
 for m in "${attack[@]}"; do load attack "$m"; done
 for m in "${ham[@]}"; do load ham "$m"; done
