@@ -45,10 +45,11 @@ for (const theme of ['default', 'neopolitan', 'salted', 'cerberus'])
 		for (const [kind, subject, intro, button, outro, bulk] of texts) {
 			const [name, domain] = firm.split('|');
 			// a third each: proven by DKIM and SPF, by DKIM alone through a service, by SPF alone
+			// and where a service sends, its links count clicks at the service
 			const way = n % 3, service = 'mailer' + (n % 7) + '-example.net';
 			const mailgen = new Mailgen({ theme, product: { name, link: `https://www.${domain}/` } });
 			const html = mailgen.generate({ body: { name: 'Chris', intro, outro, action: { instructions: intro[0], button: { color: '#22BC66', text: button,
-				link: `https://${bulk ? 'news' : 'www'}.${domain}/a/${n.toString(36)}?t=${(n * 7919).toString(36)}` } } } });
+				link: `https://${way == 1 ? 'click.' + service : (bulk ? 'news' : 'www') + '.' + domain}/a/${n.toString(36)}?t=${(n * 7919).toString(36)}` } } } });
 			const path_ = way == 1 ? service : domain;
 			const auth = `spf=pass smtp.mailfrom=bounce@${path_}; dkim=${way == 2 ? 'none' : 'pass header.d=' + domain}; dmarc=pass header.from=${domain}`;
 			const head = [`Return-Path: <bounce@${path_}>`,
