@@ -291,6 +291,7 @@ INSERT INTO assay.email_detector (category, detector, severity, weight, conditio
 	('history', 'brand_itself', 'info', -2.0, 'brand_itself AND auth_known', 'the brand''s own domain, which stands for it', 'brands where anyone can write to anyone'),
 	('history', 'list_message', 'info', -1.5, 'list_message', 'a discussion list', 'spam by lists'),
 	('history', 'in_conversation', 'info', -1.2, 'conversation AND NOT list_message', 'quotes what it answers', 'threads that were taken over'),
+	('history', 'links_home', 'info', -1.5, 'url_count > 0 AND url_foreign_domains = 0 AND coalesce(attachment_count, 0) = 0 AND NOT reply_to_elsewhere AND phone_numbers = 0 AND NOT shady_link AND NOT from_domain_random AND NOT from_domain_lure AND NOT brand_name_foreign', 'all links lead to the From domain, and nothing else is to be answered: who forged it would gain nothing', 'senders with a domain of their own for it'),
 	('history', 'person_writes', 'info', -0.8, 'mailer_person AND NOT odd_sender AND lure_meanings = 0 AND NOT writes_as_firm', 'sent with a mailer that people use', 'anyone can claim one'),
 	('history', 'decent_mailing', 'info', -0.8, 'decent_bulk AND NOT shady_link', 'a mailing that says who it is and links home', 'accounts of services that were taken over'),
 	('history', 'plain_words', 'info', -0.8, 'NOT has_html AND url_count = 0 AND coalesce(attachment_count, 0) = 0 AND lure_meanings <= 1 AND NOT odd_sender', 'plain text without a link or file', 'the first message of a fraud'),
