@@ -123,6 +123,20 @@ SELECT * FROM assay.siblings('none', '1');
 SELECT assay.create_email_policy('cold', 'message', history => false, campaigns => false) > 0 AS made;
 SELECT cold_start, sender_events, alike_last_day, assay.counted_hits(x.attribution) @> '{cold_start}' AS said FROM cold_signals s, assay.score('cold', s) x WHERE s.id = 1001;
 
+-- odd names, a key of two columns, columns of other types, a partitioned table, a view
+CREATE TABLE "my ""messages" ("tenant id" int, id uuid DEFAULT '00000000-0000-0000-0000-000000000001', received_at timestamptz NOT NULL, from_addr varchar(100), subject text, body_text text,
+	headers json, message_id text, in_reply_to text, reference_ids text[], PRIMARY KEY ("tenant id", id));
+SELECT assay.create_email_policy('in "b" o''x', '"my ""messages"', own_domains => '{own.example}', authserv_ids => '{"a''b",""}', vips => '{"O''Neil, \"Bob\""}') > 0 AS made;
+INSERT INTO "my ""messages" ("tenant id", received_at, from_addr, subject, headers) VALUES (1, '2024-05-01', 'a@b.example', 'x', '{"to": ["x"]}');
+SELECT s."tenant id", x.verdict FROM "in ""b"" o'x_signals" s, assay.score('in "b" o''x', s) x;
+CREATE TABLE parted (id bigint, received_at timestamptz, from_addr text, subject text, PRIMARY KEY (received_at, id)) PARTITION BY RANGE (received_at);
+CREATE TABLE parted_2024 PARTITION OF parted FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
+INSERT INTO parted VALUES (1, '2024-05-01', 'a@b.example', 'verify your account now');
+SELECT assay.create_email_policy('parted', 'parted') > 0 AS made;
+CREATE VIEW over_parted AS SELECT id, received_at, from_addr, subject FROM parted;
+SELECT assay.create_email_policy('over', 'over_parted', key => '{id}') > 0 AS made;
+SELECT s.id, x.verdict, o.verdict AS over FROM parted_signals s, assay.score('parted', s) x, over_signals t, assay.score('over', t) o;
+
 -- what is refused
 \set VERBOSITY terse
 SELECT assay.create_email_policy('inbound', 'message');
@@ -143,11 +157,11 @@ SELECT count(*) > 300 AS still_there FROM assay.list WHERE set = 'email.free_mai
 DROP EXTENSION pg_assay_email;
 SET client_min_messages = error;
 DROP SCHEMA email_test CASCADE;
-SELECT assay.drop_policy(p) FROM unnest('{small,inbound,cold}'::text[]) p;
+SELECT assay.drop_policy(p) FROM unnest(ARRAY['small', 'inbound', 'cold', 'parted', 'over', 'in "b" o''x']) p;
 DROP EXTENSION pg_assay_email;
 SELECT count(*), count(x.extname) AS left_out FROM assay.named_set s LEFT JOIN pg_extension x ON x.extname = s.extension WHERE s.set LIKE 'email.%';
 CREATE EXTENSION pg_assay_email;
 SELECT count(*), count(x.extname) AS left_out FROM assay.named_set s LEFT JOIN pg_extension x ON x.extname = s.extension WHERE s.set LIKE 'email.%';
 DROP EXTENSION pg_assay_email;
-DELETE FROM assay.named_set WHERE set ~ '^(email|small|inbound|cold)[.]';
+DELETE FROM assay.named_set WHERE set ~ '^(email|small|inbound|cold|parted|over|in "b" o.x)[.]';
 DROP ROLE email_user;

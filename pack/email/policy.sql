@@ -31,18 +31,22 @@ CREATE FUNCTION assay.email_columns(messages regclass) RETURNS text[] LANGUAGE s
 	$$;
 COMMENT ON FUNCTION assay.email_columns(regclass) IS 'private: columns of a table or view';
 
--- What an expression asks of a column that the table doesn't have is NULL.
-CREATE FUNCTION assay.email_expression(expression text, has text[]) RETURNS text LANGUAGE plpgsql STABLE
+-- What an expression asks of a column that the table doesn't have is NULL; one of another type is cast.
+CREATE FUNCTION assay.email_expression(expression text, messages regclass) RETURNS text LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	f record;
 BEGIN
-	FOR f IN SELECT e.fact, e.type FROM assay.email_fact e WHERE NOT e.fact = ANY (has) AND expression LIKE '%m.' || e.fact || '%' LOOP
-		expression := regexp_replace(expression, '\mm\.' || f.fact || '\M', format('NULL::%s', f.type), 'g');
+	FOR f IN SELECT e.fact, e.type, a.attname IS NOT NULL AS given
+		FROM assay.email_fact e LEFT JOIN pg_attribute a ON a.attrelid = messages AND a.attname = e.fact AND a.attnum > 0 AND NOT a.attisdropped
+		WHERE a.atttypid IS DISTINCT FROM e.type AND expression LIKE '%m.' || e.fact || '%'
+	LOOP
+		expression := regexp_replace(expression, '\mm\.' || f.fact || '\M', CASE WHEN f.given THEN format('m.%I::%s', f.fact, f.type) ELSE format('NULL::%s', f.type) END, 'g');
 	END LOOP;
 	RETURN expression;
 END $$;
-COMMENT ON FUNCTION assay.email_expression(text, text[]) IS 'private: an expression over message columns, with NULL for those that are not there';
+COMMENT ON FUNCTION assay.email_expression(text, regclass) IS
+	'private: an expression over message columns, with NULL for those that are not there, and casts of those of another type';
 
 CREATE FUNCTION assay.email_facts_query(messages regclass, key text[], authserv_ids text[], trusted inet[]) RETURNS text LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
@@ -59,11 +63,11 @@ BEGIN
 	SELECT string_agg(CASE WHEN NOT f.fact = ANY (has) THEN format('y.%I', f.fact)
 			WHEN a.atttypid = f.type THEN format('m.%I', f.fact) ELSE format('m.%I::%s AS %1$I', f.fact, f.type) END, E',\n\t' ORDER BY f.fact),
 		string_agg(format('%s AS %I', CASE WHEN f.fact = ANY (at_once) THEN format('(x.f).%I', f.fact)
-				ELSE coalesce(assay.email_expression(f.otherwise, has), format('NULL::%s', f.type)) END, f.fact), E',\n\t\t' ORDER BY f.fact)
+				ELSE coalesce(assay.email_expression(f.otherwise, messages), format('NULL::%s', f.type)) END, f.fact), E',\n\t\t' ORDER BY f.fact)
 			FILTER (WHERE NOT f.fact = ANY (has))
 	INTO given, computed
 	FROM assay.email_fact f LEFT JOIN pg_attribute a ON a.attrelid = messages AND a.attname = f.fact AND a.attnum > 0 AND NOT a.attisdropped;
-	SELECT string_agg(format('%s AS %s', assay.email_expression(v.call, has), v.alias), E',\n\t\t') INTO functions
+	SELECT string_agg(format('%s AS %s', assay.email_expression(v.call, messages), v.alias), E',\n\t\t') INTO functions
 	FROM (VALUES ('t', 'assay.text_facts(m.body_text)'), ('s', 'assay.text_facts(m.subject)'), ('n', 'assay.text_facts(m.from_name)'),
 		('a', format('assay.auth_facts(m.headers, %L::text[], m.from_domain)', authserv_ids)),
 		('r', format('assay.received_facts(m.headers, %L::inet[])', trusted)),
