@@ -121,7 +121,7 @@ is(decide('do wire it now'), "$revision|malicious", 'by a phrase');
 
 $from->safe_psql('postgres', q{SET ROLE mail; SELECT assay.alter_detector('p', 'money', weight => 0.1)});
 follows('money', ++$revision . '|safe', 'a weight');
-$from->safe_psql('postgres', q{SET ROLE mail; SELECT assay.create_guard('p', 'g', $$txt = 'guarded'$$); SELECT assay.create_exclusion('p', 'x', 'g', verdict => 'suspicious', reason => 'r')});
+$from->safe_psql('postgres', q{SET ROLE mail; SELECT assay.create_guard('p', 'g', $$txt = 'guarded'$$); SELECT assay.exclude('p', 'x', 'g', verdict => 'suspicious', reason => 'r')});
 $revision += 2;
 follows('guarded', "$revision|suspicious", 'a guard and an exclusion');
 is(decide('worse'), "$revision|safe", 'not in the list yet');
@@ -145,7 +145,7 @@ is($to->safe_psql('postgres', q{SELECT * FROM assay.check('p') WHERE "check" IN 
 $to->safe_psql('postgres', $model);
 $to->safe_psql('postgres', q{CREATE SUBSCRIPTION assay_text_models CONNECTION '} . ($from->connstr('postgres') =~ s/'/''/gr) . q{' PUBLICATION assay_text_models});
 $to->wait_for_subscription_sync($from, 'assay_text_models');
-my $text = q{SELECT assay.create_detector('p', 'words', text_model => 'words', content => 'txt', mode => 'live')};
+my $text = q{SELECT assay.create_detector('p', 'words', text_model => 'words', text => 'txt', mode => 'live')};
 $from->safe_psql('postgres', qq{SET ROLE mail; $text});
 $revision++;
 follows('lottery prize', "$revision|safe", 'a text model that has learned nothing');
@@ -161,7 +161,7 @@ like($err, qr/text model "words" comes from another server/, 'it learns there');
 # ---- nothing is changed here ------------------------------------------------------
 
 foreach my $sql (q{SELECT assay.alter_policy('p', prior => 0)}, q{SELECT assay.create_policy('q', '"the mail".signals', '{id}', schema => 'the mail')},
-	q{SELECT assay.drop_policy('p')}, q{SELECT assay.create_list('more')}, q{INSERT INTO assay.list (set, value) VALUES ('bad', 'here')},
+	q{BEGIN; DROP TRIGGER decide ON "the mail".message; SELECT assay.drop_policy('p')}, q{SELECT assay.create_list('more')}, q{INSERT INTO assay.list (set, value) VALUES ('bad', 'here')},
 	q{INSERT INTO assay.phrase (set, name, pattern) VALUES ('says', 'h', 'here')}, q{SELECT assay.drop_set('bad')}, q{SELECT assay.set_labels('p', '{a}')})
 {
 	($rc, $out, $err) = $to->psql('postgres', "SET ROLE mail; $sql");
