@@ -778,9 +778,16 @@ assay_count_backtest(PG_FUNCTION_ARGS)
 	SPI_connect();
 	b.revisions = ReadRevisions(s.policy, caller);
 	EnterSource(&security, &s);
-	RunOrMind(&job, PG_GETARG_INT32(9));
+	PG_TRY();
+	{
+		RunOrMind(&job, PG_GETARG_INT32(9));
+	}
+	PG_FINALLY();
+	{
+		TryEnd();
+	}
+	PG_END_TRY();
 	LeaveSecurity(&security);
 	SPI_finish();
-	TryEnd();
 	return BacktestResult(fcinfo, &b);
 }
