@@ -47,7 +47,7 @@ foreach my $block (@blocks)
 		is($out, join("\n", @shows[ 1 .. $#shows ]), "$where: shows the result");
 		$shown++;
 	}
-	if ($block =~ /follow_policies/ && $where eq 'subscriber')
+	if ($block =~ /CALL assay\.follow_policies/)
 	{
 		$to->safe_psql('postgres', $trigger);
 		$to->safe_psql('postgres', q{INSERT INTO message VALUES (1, 'money')});

@@ -215,7 +215,7 @@ COMMENT ON COLUMN assay.followed.waits_for IS 'what is missing here; NULL: nothi
 GRANT SELECT ON assay.followed TO PUBLIC;
 
 CREATE VIEW assay.policy_subscription WITH (security_invoker) AS
-	SELECT s.subname AS subscription, s.subenabled AS enabled, w.pid IS NOT NULL AS running, r.copying,
+	SELECT s.subname AS subscription, s.subenabled AS enabled, w.pid IS NOT NULL AS running, a.backend_start AS started_at, r.copying,
 		w.received_lsn, w.last_msg_receipt_time AS heard_at, w.latest_end_time AS up_to_date_at, e.apply_error_count + e.sync_error_count AS errors
 	FROM pg_catalog.pg_subscription s
 	JOIN LATERAL (SELECT pg_catalog.count(*) FILTER (WHERE t.srsubstate NOT IN ('s', 'r')) AS copying FROM pg_catalog.pg_subscription_rel t
@@ -223,8 +223,10 @@ CREATE VIEW assay.policy_subscription WITH (security_invoker) AS
 			OR t.srrelid IN (SELECT m.relation FROM assay.text_model_registry m))) r ON true
 	LEFT JOIN LATERAL (SELECT x.* FROM pg_catalog.pg_stat_subscription x WHERE x.subid = s.oid AND x.relid IS NULL
 		ORDER BY x.latest_end_time DESC NULLS LAST LIMIT 1) w ON true
+	LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = w.pid
 	LEFT JOIN pg_catalog.pg_stat_subscription_stats e ON e.subid = s.oid;
 COMMENT ON VIEW assay.policy_subscription IS 'subscriptions in which policies, lists and text models come, and how they do';
+COMMENT ON COLUMN assay.policy_subscription.started_at IS 'since when the worker runs, for who may see it: after an error it starts again';
 COMMENT ON COLUMN assay.policy_subscription.copying IS 'tables whose first copy is not complete';
 COMMENT ON COLUMN assay.policy_subscription.heard_at IS 'when the publisher was last heard of';
 COMMENT ON COLUMN assay.policy_subscription.up_to_date_at IS 'time of the publisher''s at which everything up to then had come';
@@ -243,11 +245,13 @@ CREATE FUNCTION assay_internal.check_following(policy text, OUT severity text, O
 	SELECT CASE WHEN s.enabled AND s.running THEN 'warning' ELSE 'error' END, 'following', format('subscription %s %s', s.subscription,
 		CASE WHEN NOT s.enabled THEN 'is disabled: changes do not come'
 			WHEN NOT s.running THEN format('does not run, after %s errors: changes do not come', coalesce(s.errors, 0))
-			WHEN s.copying > 0 THEN format('has still to copy %s tables', s.copying)
+			WHEN s.copying > 0 THEN format('has still to copy tables: %s, after %s errors', s.copying, coalesce(s.errors, 0))
+			WHEN s.errors > 0 AND s.started_at > now() - interval '1 minute' THEN format('began again within a minute, after %s errors', s.errors)
 			ELSE format('has heard nothing since %s', s.heard_at) END),
 		CASE WHEN NOT s.enabled THEN format('ALTER SUBSCRIPTION %I ENABLE;', s.subscription) ELSE 'The server''s log tells why; the view assay.policy_subscription has more.' END
 	FROM assay.policy_subscription s
-	WHERE NOT s.enabled OR NOT s.running OR s.copying > 0 OR s.heard_at < now() - interval '2 minutes'
+	WHERE NOT s.enabled OR NOT s.running OR s.copying > 0 OR s.errors > 0 AND s.started_at > now() - interval '1 minute'
+		OR s.heard_at < now() - interval '2 minutes'
 $$;
 COMMENT ON FUNCTION assay_internal.check_following(text) IS 'do changes of a policy come from the server that this one follows?';
 
