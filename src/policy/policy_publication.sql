@@ -84,14 +84,13 @@ END $$;
 COMMENT ON FUNCTION assay_internal.note_published() IS 'keeps the names of what is published as they are';
 REVOKE ALL ON FUNCTION assay_internal.note_policy(text), assay_internal.note_set(text), assay_internal.note_published() FROM PUBLIC;
 
--- At the end of the transaction, when owners and tables are what they will be: a
--- subscriber comes to a policy's names after all that they are the names for.
-CREATE CONSTRAINT TRIGGER note_published AFTER INSERT OR UPDATE OR DELETE ON assay_internal.policy
-	DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION assay_internal.note_published();
-CREATE CONSTRAINT TRIGGER note_published AFTER INSERT ON assay_internal.revision
-	DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION assay_internal.note_published();
-CREATE CONSTRAINT TRIGGER note_published AFTER INSERT OR DELETE OR UPDATE OF owner, readers ON assay.named_set
-	DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION assay_internal.note_published();
+-- With each revision, too: tables may have been renamed, or given to others, since.
+CREATE TRIGGER note_published AFTER INSERT OR UPDATE OR DELETE ON assay_internal.policy
+	FOR EACH ROW EXECUTE FUNCTION assay_internal.note_published();
+CREATE TRIGGER note_published AFTER INSERT ON assay_internal.revision
+	FOR EACH ROW EXECUTE FUNCTION assay_internal.note_published();
+CREATE TRIGGER note_published AFTER INSERT OR DELETE OR UPDATE OF owner, readers ON assay.named_set
+	FOR EACH ROW EXECUTE FUNCTION assay_internal.note_published();
 
 CREATE FUNCTION assay_internal.published_tables() RETURNS SETOF text LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp AS $$
