@@ -211,6 +211,17 @@ $to->safe_psql('postgres', q{ALTER TABLE "the mail".p_decision RENAME TO "p deci
 is($to->safe_psql('postgres', q{SELECT * FROM assay.settle_policies() s WHERE s.name = 'p'}), '', 'renamed here');
 $to->safe_psql('postgres', q{ALTER TABLE "the mail"."p decided" RENAME TO p_decision});
 
+# ---- given to another role at the publisher, and back ----------------------------------
+
+$from->safe_psql('postgres', q{SELECT assay.alter_policy('p', owner => 'other'); SELECT assay.publish_policies()});
+$to->poll_query_until('postgres', q{SELECT waits_for ~ 'to belong to other' FROM assay.followed WHERE name = 'p'}) or die;
+$revision++;
+follows('meeting notes', "$revision|safe", 'decides on as its owner here');
+is($to->safe_psql('postgres', q{SELECT owner FROM assay.policy WHERE policy = 'p'}), 'mail', 'who owns it here');
+$from->safe_psql('postgres', q{SELECT assay.alter_policy('p', owner => 'mail'); SELECT assay.publish_policies()});
+$revision++;
+$to->poll_query_until('postgres', q{SELECT owner = 'mail' FROM assay.followed WHERE name = 'p'}) or die;
+
 # ---- restart ----------------------------------------------------------------------------
 
 $session->quit;
