@@ -12,6 +12,8 @@ sub decode
 	my ($t) = @_;
 	my %named = (lt => '<', gt => '>', amp => '&', quot => '"', middot => "\x{b7}", ndash => '-', nbsp => ' ');
 	$t =~ s/&(?:#(\d+)|#x([0-9a-f]+)|(\w+));/defined $1 ? chr($1) : defined $2 ? chr(hex $2) : $named{$3} \/\/ "&$3;"/ge;
+	# as a browser writes it
+	$t =~ s/\xe2\x80\x93/-/g;
 	return $t;
 }
 

@@ -230,7 +230,7 @@ SKIP:
 	($compared, @differ) = compare_figures(\%in_browser, $plain, $tables);
 	cmp_ok($compared, '>', 700, "$compared figures in the browser");
 	is(join("\n", @differ), '', 'they are those of plain SQL');
-	like($dom, qr/<output data-count="detector-table">8 of 8<\/output>/, 'the page\'s own script runs');
+	like($dom, qr/<output data-count="detector-table">9 of 9<\/output>/, 'the page\'s own script runs');
 
 	unlike(dom_of($_, $home), qr/<html[^>]* data-ran/, 'no script of others runs') foreach $hostile, $bare;
 	like(dom_of($open, $home), qr/<html[^>]* data-ran/, '... which would, not escaped');

@@ -111,7 +111,7 @@ figure{margin:0;min-width:0}figcaption{font-weight:600;margin-bottom:.3rem}
 svg.chart{display:block;width:100%;height:auto;max-height:24rem}
 svg text{fill:var(--soft);font-size:11px;font-family:inherit}
 .grid{stroke:var(--grid);fill:none}.axis{stroke:var(--line);fill:none}.curve{stroke:var(--accent);fill:none;stroke-width:2}.band{fill:var(--band)}
-.whisker{stroke:var(--accent);stroke-width:1.5}.ideal{stroke:var(--soft);stroke-dasharray:4 4;fill:none}.dot{fill:var(--accent)}.span{fill:var(--band)}.mark{fill:var(--card);stroke:var(--ink);stroke-width:2}
+.whisker{stroke:var(--accent);stroke-width:1.5}.ideal{stroke:var(--soft);stroke-dasharray:4 4;fill:none}.dot{fill:var(--accent)}.span{fill:var(--accent);opacity:.4}.mark{fill:var(--card);stroke:var(--ink);stroke-width:2}
 .v0{fill:var(--v0)}.v1{fill:var(--v1)}.v2{fill:var(--v2)}.v3{fill:var(--v3)}
 .key{display:flex;flex-wrap:wrap;gap:.2rem 1rem;list-style:none;padding:0;margin:.3rem 0;font-size:.88rem}.key svg{width:.8em;height:.8em;margin-right:.35em}
 .scroll{overflow-x:auto}

@@ -68,7 +68,7 @@ CREATE FUNCTION assay_internal.html_precision_recall(scores assay.scored, thresh
 	), marks AS MATERIALIZED (
 		SELECT t.* FROM assay_internal.page_thresholds(scores, thresholds) t
 	)
-	SELECT assay_internal.html_square('pr', 'Precision and recall', 'Precision by recall as the threshold goes down, with its interval of 95 %; the verdicts'' thresholds are marked. The table below has the figures.',
+	SELECT assay_internal.html_square('pr', 'Precision and recall', 'Precision by recall as the threshold goes down, with its interval of 95 %; the thresholds of verdicts are marked. The table below has the figures.',
 		'recall', 'precision',
 		(SELECT '<path class="band" d="M' || string_agg(assay_internal.html_x(f.recall) || ' ' || assay_internal.html_y(f.upper), 'L' ORDER BY f.n)
 			|| 'L' || string_agg(assay_internal.html_x(f.recall) || ' ' || assay_internal.html_y(f.lower), 'L' ORDER BY f.n DESC)
@@ -76,7 +76,7 @@ CREATE FUNCTION assay_internal.html_precision_recall(scores assay.scored, thresh
 		|| coalesce((SELECT string_agg(format('<circle class="mark" cx="%s" cy="%s" r="5"><title>%s: precision %s, recall %s</title></circle>',
 			assay_internal.html_x(m.recall), assay_internal.html_y(m.precision), assay_internal.html(m.verdict), round(m.precision::numeric, 3), round(m.recall::numeric, 3)), '')
 			FROM marks m WHERE m.recall IS NOT NULL AND m.precision IS NOT NULL), ''))
-		|| assay_internal.html_table('thresholds', 'At the verdicts'' thresholds, by score alone', '{verdict,#threshold,#true,#false,#precision,95 %,#recall}',
+		|| assay_internal.html_table('thresholds', 'At the thresholds of verdicts, by score alone', '{verdict,#threshold,#true,#false,#precision,95 %,#recall}',
 			(SELECT string_agg('<tr><th scope="row">' || assay_internal.html_name(m.verdict) || '</th>'
 				|| assay_internal.html_point(ROW(0, m.at, m.tp, m.fp, m.precision, m.lower, m.upper, m.recall)) || '</tr>', '' ORDER BY m.at DESC, m.verdict) FROM marks m))
 		|| '<details><summary>The curve as a table</summary>'
