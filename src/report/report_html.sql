@@ -32,7 +32,7 @@ COMMENT ON FUNCTION assay_internal.html_name(text, int) IS 'the same, by itself 
 
 CREATE FUNCTION assay_internal.html_number(v float8, digits int) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp AS $$
-	SELECT coalesce(replace(CASE WHEN digits = 0 AND abs(v) < 1e15 THEN trim(to_char(v, '999G999G999G999G990')) ELSE round(v::numeric, digits)::text END, '-', '&minus;'), '&ndash;')
+	SELECT coalesce(replace(CASE WHEN abs(v) >= 1e15 THEN v::text WHEN digits = 0 THEN trim(to_char(v, '999G999G999G999G990')) ELSE round(v::numeric, digits)::text END, '-', '&minus;'), '&ndash;')
 $$;
 COMMENT ON FUNCTION assay_internal.html_number(float8, int) IS 'a number to so many digits; a dash for NULL';
 
