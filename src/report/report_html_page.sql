@@ -51,14 +51,28 @@ CREATE FUNCTION assay_internal.html_head(p assay.policy, since timestamptz, unti
 $$;
 COMMENT ON FUNCTION assay_internal.html_head(assay.policy, timestamptz, timestamptz, timestamptz) IS 'head of the page, and its first lines';
 
-CREATE FUNCTION assay_internal.html_section(part text, p assay.policy, since timestamptz, until timestamptz, mature timestamptz,
-	report assay_internal.precision_row[], columns text[], messages oid, room int) RETURNS text LANGUAGE plpgsql STABLE
+CREATE TYPE assay_internal.page_scored AS (scores assay.scored, decisions bigint, labelled bigint, malicious bigint, first_at timestamptz, last_at timestamptz);
+COMMENT ON TYPE assay_internal.page_scored IS 'row of page_scores()';
+
+CREATE FUNCTION assay_internal.try_page_scores(policy text, since timestamptz, until timestamptz) RETURNS assay_internal.page_scored LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	s record;
+	s assay_internal.page_scored;
 BEGIN
-	IF part IN ('summary', 'scores') THEN
-		SELECT * INTO s FROM assay_internal.page_scores(p.policy, since, mature);
+	SELECT c.* INTO s FROM assay_internal.page_scores(policy, since, until) c;
+	RETURN s;
+EXCEPTION WHEN OTHERS THEN
+	RETURN NULL;
+END $$;
+COMMENT ON FUNCTION assay_internal.try_page_scores(text, timestamptz, timestamptz) IS 'the row of page_scores(), or NULL where they can''t be had';
+
+CREATE FUNCTION assay_internal.html_section(part text, p assay.policy, since timestamptz, until timestamptz, mature timestamptz,
+	report assay_internal.precision_row[], s assay_internal.page_scored, columns text[], messages oid, room int) RETURNS text LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF part IN ('summary', 'scores') AND s IS NULL THEN
+		-- says what is wrong with them
+		SELECT c.* INTO s FROM assay_internal.page_scores(p.policy, since, mature) c;
 	END IF;
 	RETURN CASE part
 		WHEN 'summary' THEN assay_internal.html_tiles(report, s.scores, s.decisions, s.labelled, s.malicious)
@@ -76,7 +90,7 @@ EXCEPTION WHEN OTHERS THEN
 	-- what the user may not read, or what fails, leaves the other parts as they are
 	RETURN format('<p class="failed">This part could not be made: %s</p>', assay_internal.html(SQLERRM, 300));
 END $$;
-COMMENT ON FUNCTION assay_internal.html_section(text, assay.policy, timestamptz, timestamptz, timestamptz, assay_internal.precision_row[], text[], oid, int) IS
+COMMENT ON FUNCTION assay_internal.html_section(text, assay.policy, timestamptz, timestamptz, timestamptz, assay_internal.precision_row[], assay_internal.page_scored, text[], oid, int) IS
 	'a part of the page, or why it could not be made';
 
 -- functions
@@ -90,6 +104,7 @@ DECLARE
 	titles CONSTANT text[] := '{Summary,Verdicts,Scores,All mail,Over time,Detectors,Overlap,Alerts,Faults,Check,Latest}';
 	room CONSTANT int := 900000;
 	report assay_internal.precision_row[];
+	scored assay_internal.page_scored;
 	mature timestamptz;
 	body text;
 	page text;
@@ -99,10 +114,11 @@ BEGIN
 	END IF;
 	mature := assay_internal.mature_until(p.policy, until, NULL);
 	report := array(SELECT ROW(r.*)::assay_internal.precision_row FROM assay.precision_report(p.policy, since, until) r);
+	scored := assay_internal.try_page_scores(p.policy, since, mature);
 	page := assay_internal.html_head(p, since, until, mature) || '<nav aria-label="Parts of the page"><ul>'
 		|| (SELECT string_agg(format('<li><a href="#%s">%s</a></li>', t.part, t.title), '' ORDER BY t.n) FROM unnest(parts, titles) WITH ORDINALITY t(part, title, n) WHERE t.n > 1) || '</ul></nav><main>';
 	FOR i IN 1 .. cardinality(parts) LOOP
-		body := assay_internal.html_section(parts[i], p, since, until, mature, report, coalesce(columns, '{}'), coalesce(messages::oid, 0), room - octet_length(page));
+		body := assay_internal.html_section(parts[i], p, since, until, mature, report, scored, coalesce(columns, '{}'), coalesce(messages::oid, 0), room - octet_length(page));
 		IF octet_length(page) + octet_length(body) > room THEN
 			body := '<p class="failed">Left out: with it the page would be larger than a megabyte.</p>';
 		END IF;
