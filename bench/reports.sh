@@ -100,3 +100,67 @@ done <<-'REPORTS'
 	all|
 	a week|, '2026-06-01', '2026-06-08'
 REPORTS
+
+# ---- reports by part, counts by hour, backtests: no counterpart in 0.1.0
+printf '\n| report | ms |\n| --- | ---: |\n'
+while IFS='|' read -r what query; do
+	printf '| %s | %.0f |\n' "$what" "$(clock "$query")"
+done <<-'QUERIES'
+	`precision_report`, all|SELECT count(*) FROM assay.precision_report('inbound')
+	by a column of 777 values|SELECT count(*) FROM assay.precision_report('inbound', by => 'y')
+	by the label's category|SELECT count(*) FROM assay.precision_report('inbound', by => 'category')
+	`overlap_report`, all|SELECT count(*) FROM assay.overlap_report('inbound')
+	`label_delays`|SELECT count(*) FROM assay.label_delays('inbound')
+	`label_check`|SELECT count(*) FROM assay.label_check('inbound')
+QUERIES
+
+filled=$(once "SELECT assay.refresh_rollup('inbound')")
+psql -XAtq <<-'SQL'
+	VACUUM ANALYZE assay_internal.decision_hour;
+	VACUUM ANALYZE assay_internal.decision_day;
+SQL
+# Each hour and day is what precision_report() would count: a sample of days
+[ "$(psql -XAt <<-'SQL'
+	WITH d AS (SELECT day, sum(hits) AS hits FROM assay.decision_days WHERE kind = 'verdict' GROUP BY 1)
+	SELECT count(*) FILTER (WHERE d.hits IS DISTINCT FROM t.hits) FROM d FULL JOIN (
+		SELECT date_trunc('day', decided_at) AS day, count(DISTINCT (id, date_trunc('hour', decided_at))) AS hits FROM inbound_decision GROUP BY 1) t USING (day)
+SQL
+)" = 0 ] || fail 'the rollup is not what was decided'
+printf '\n| rollup | ms |\n| --- | ---: |\n| the first refresh, a year | %.0f |\n' "$filled"
+psql -Xq -c "INSERT INTO message SELECT -i, i % 1000, i % 777, 0.5, 'subject of message ' || i FROM generate_series(1, 1000) i"
+printf '| a refresh after 1,000 decisions | %.0f |\n' "$(once "SELECT assay.refresh_rollup('inbound')")"
+printf '| a refresh with nothing new | %.0f |\n' "$(clock "SELECT assay.refresh_rollup('inbound')")"
+while IFS='|' read -r what query; do
+	printf '| %s | %.1f |\n' "$what" "$(clock "$query")"
+done <<-'QUERIES'
+	thirty days, by detector and day|SELECT count(p), sum(hits) FROM (SELECT name, day, hits, tp::float8 / nullif(labelled, 0) AS p FROM assay.decision_days WHERE policy = 'inbound' AND kind = 'rule' AND day >= '2026-06-01' AND day < '2026-07-01') s
+	the year, by detector and day|SELECT count(p), sum(hits) FROM (SELECT name, day, hits, tp::float8 / nullif(labelled, 0) AS p FROM assay.decision_days WHERE policy = 'inbound' AND kind = 'rule') s
+	verdicts of a day by hour|SELECT count(*), sum(hits) FROM assay.decision_hours WHERE policy = 'inbound' AND kind = 'verdict' AND hour >= '2026-06-01' AND hour < '2026-06-02'
+	`detector_drift`, sixty days|SELECT count(*) FROM assay.detector_drift('inbound', '2026-06-01', '2026-08-01')
+QUERIES
+
+# Signals logged with each decision
+psql -Xq <<-'SQL'
+	SELECT assay.alter_policy('inbound', log_signals => true), assay_internal.ensure_shape('signals');
+	UPDATE inbound_decision d SET signals = assay_internal.form_signals(s) FROM signals s WHERE s.id = d.id;
+	VACUUM FULL inbound_decision;
+	VACUUM ANALYZE inbound_decision;
+SQL
+condition="h % 13 = 5 AND subject LIKE '%7'"
+where="assay.signal(signals, 'h')::int % 13 = 5 AND assay.signal(signals, 'subject') LIKE '%7'"
+backtest="SELECT messages, hits, flips FROM assay.backtest('inbound', \$\$$condition\$\$, weight => 2, at => NULL, signals"
+[ "$(psql -XAt -c "$backtest => 'logged')")" = "$(psql -XAt -c "$backtest => 'view')")" ] || fail 'backtests differ'
+printf '\n| over logged signals | ms |\n| --- | ---: |\n'
+while IFS='|' read -r what query; do
+	printf '| %s | %.0f |\n' "$what" "$(clock "$query")"
+done <<-QUERIES
+	the condition in WHERE, of the decision table|SELECT count(*) FROM inbound_decision WHERE $where
+	the same of \`_verdict\`|SELECT count(*) FROM inbound_verdict WHERE $where
+	\`backtest\`|$backtest => 'logged')
+	the same by the view|$backtest => 'view')
+	\`backtest\` of a linear model|SELECT hits FROM assay.backtest('inbound', model => assay.model_from_linear('{x,len}', '{0.01,0.1}', -7), at => NULL, signals => 'logged')
+	\`signal_drift\`, a day against thirty|SELECT count(*) FROM assay.signal_drift('inbound', until => '2026-07-01', signals => 'logged')
+	\`signal_skew\`, a week|SELECT count(*) FROM assay.signal_skew('inbound', '2026-06-01', '2026-06-08')
+QUERIES
+revision=$(psql -XAt -c "SELECT max(revision) FROM assay.revisions WHERE policy = 'inbound'")
+printf '| `compare` of two revisions | %.0f |\n' "$(once "SELECT count(*) FROM assay.compare('inbound', $((revision - 2)), $revision, at => NULL, signals => 'logged')")"

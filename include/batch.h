@@ -56,7 +56,7 @@ typedef enum SignalsFrom
 	SIGNALS_LOGGED,				/* as they were when it was decided */
 	SIGNALS_AUTO				/* these, where all that the view has was
 								 * logged */
-}			SignalsFrom;
+} SignalsFrom;
 
 /*
  * A query that scores messages into a tuplestore:

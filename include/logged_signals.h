@@ -54,9 +54,9 @@ extern Datum FormSignals(SignalsShape * shape, const Datum *values, const bool *
 /* Reads values into rows of a type, by name */
 typedef struct SignalsReader SignalsReader;
 
-extern SignalsReader * MakeSignalsReader(TupleDesc desc, const Bitmapset * wanted, MemoryContext context);
-extern void ReadSignals(SignalsReader * r, Datum value, Datum *values, bool *nulls);
-extern bool SignalsCover(SignalsReader * r, Datum value);
+extern SignalsReader *MakeSignalsReader(TupleDesc desc, const Bitmapset * wanted, MemoryContext context);
+extern void ReadSignals(SignalsReader *r, Datum value, Datum *values, bool *nulls);
+extern bool SignalsCover(SignalsReader *r, Datum value);
 
 extern void LoggedSignalsInit(void);
 

@@ -1,5 +1,6 @@
 -- Decisions in the message's own transaction: by statement and by row, with
 -- quoted names and several key columns, for what is inserted in every way.
+\set SHOW_CONTEXT never
 SET extra_float_digits = 0;
 CREATE SCHEMA "Mail box";
 CREATE TABLE "Mail box"."Message" ("Tenant id" text, id int, subject text, n int, PRIMARY KEY ("Tenant id", id))

@@ -1,4 +1,5 @@
 -- reader, builder, publisher, owner: every function for each of them
+\set SHOW_CONTEXT never
 SET client_min_messages = warning;
 CREATE ROLE rts_owner; CREATE ROLE rts_publisher; CREATE ROLE rts_builder; CREATE ROLE rts_reader; CREATE ROLE rts_stranger; CREATE ROLE rts_ingest;
 CREATE SCHEMA rts AUTHORIZATION rts_owner;

@@ -1,6 +1,7 @@
 -- What everybody may do with the extension's objects: read them, and change
 -- what is theirs by views and functions; nobody can lock a table that others
 -- need, or run anything as the extension's owner.
+\set SHOW_CONTEXT never
 SET client_min_messages = warning;
 CREATE ROLE regress_anybody;
 

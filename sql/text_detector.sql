@@ -114,9 +114,11 @@ SELECT assay.grant_access('words', 'td_builder', 'builder');
 GRANT USAGE ON SCHEMA td TO td_builder;
 SET ROLE td_builder;
 SELECT assay.create_detector('words', 'mine', text_model => 'pills', text => 'content');
+BEGIN;
 INSERT INTO assay.revision (policy, revision, summary, prior, thresholds, default_verdict, on_error, log_signals, search_path, notify)
 SELECT policy, revision + 1, 'x', prior, thresholds, default_verdict, on_error, log_signals, search_path, notify FROM assay.revision WHERE policy = 'words' ORDER BY revision DESC LIMIT 1;
 INSERT INTO assay.detector_model (policy, detector, revision, text_model, content) SELECT 'words', 'mine', max(revision), 'pills', 'subject' FROM assay.revision WHERE policy = 'words';
+ROLLBACK;
 RESET ROLE;
 GRANT SELECT ON td.pills_version TO td_builder;
 SET ROLE td_builder;

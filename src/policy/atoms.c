@@ -21,6 +21,7 @@
 
 #include <math.h>
 
+#include "access/stratnum.h"
 #include "access/transam.h"
 #include "atoms.h"
 #include "catalog/pg_opfamily.h"

@@ -925,7 +925,7 @@ typedef struct RowColumn
 	FmgrInfo	input;
 	Oid			ioparam;
 	int32		typmod;
-}			RowColumn;
+} RowColumn;
 
 struct SignalsReader
 {
@@ -951,7 +951,7 @@ MakeSignalsReader(TupleDesc desc, const Bitmapset * wanted, MemoryContext contex
 
 /* How one column is made of the signal of its name */
 static void
-BindRowColumn(SignalsReader * r, int column, const SignalColumn *c)
+BindRowColumn(SignalsReader *r, int column, const SignalColumn *c)
 {
 	Form_pg_attribute att = TupleDescAttr(r->desc, column);
 	RowColumn  *to = &r->columns[column];
@@ -970,7 +970,7 @@ BindRowColumn(SignalsReader * r, int column, const SignalColumn *c)
 
 /* Make ready for values of another shape. */
 static void
-BindReader(SignalsReader * r, const LoggedSignals *s)
+BindReader(SignalsReader *r, const LoggedSignals *s)
 {
 	MemoryContext old;
 
@@ -1017,7 +1017,7 @@ SkipValue(Reader *r, const SignalColumn *c)
  * logged, or are not wanted, are null.
  */
 void
-ReadSignals(SignalsReader * r, Datum value, Datum *values, bool *nulls)
+ReadSignals(SignalsReader *r, Datum value, Datum *values, bool *nulls)
 {
 	LoggedSignals *s = (LoggedSignals *) PG_DETOAST_DATUM(value);
 	Reader		at;
@@ -1053,7 +1053,7 @@ ReadSignals(SignalsReader * r, Datum value, Datum *values, bool *nulls)
 
 /* Do signals have all columns of the reader's row? */
 bool
-SignalsCover(SignalsReader * r, Datum value)
+SignalsCover(SignalsReader *r, Datum value)
 {
 	LoggedSignals *s = (LoggedSignals *) PG_DETOAST_DATUM_SLICE(value, 0, HEADER_BYTES - VARHDRSZ);
 
@@ -1077,7 +1077,7 @@ typedef struct RowState
 	Datum	   *values;
 	bool	   *nulls;
 	MemoryContext context;
-}			RowState;
+} RowState;
 
 static RowState *
 RowStateFor(FunctionCallInfo fcinfo)

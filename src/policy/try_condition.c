@@ -58,7 +58,7 @@ typedef struct TryState
 	bool		foreign_code;	/* may depend on the search_path */
 	MemoryContext context;
 	uint64		evaluations;
-}			TryState;
+} TryState;
 
 /* What this backend took, of those evaluations that were timed */
 static int64 timed_evaluations;
@@ -163,7 +163,7 @@ PutGuards(Node *node, void *exprs)
 
 /* Parse the condition, and each guard that it names: as who runs it. */
 static Expr *
-ParseWithGuards(TryState * state, const char *condition, List *names, List *conditions,
+ParseWithGuards(TryState *state, const char *condition, List *names, List *conditions,
 				Bitmapset * *signals)
 {
 	Rule	   *rule = RuleParse(condition, state->desc, names, "the backtest", state->run_as, true);
@@ -185,7 +185,7 @@ ParseWithGuards(TryState * state, const char *condition, List *names, List *cond
 }
 
 static void
-Prepare(TryState * state, const char *condition)
+Prepare(TryState *state, const char *condition)
 {
 	Relation	rel;
 	List	   *conditions;
@@ -211,7 +211,7 @@ Prepare(TryState * state, const char *condition)
 
 /* Make ready for a condition, in the memory of the call site. */
 static void
-BindTry(TryState * state, text *policy, text *condition)
+BindTry(TryState *state, text *policy, text *condition)
 {
 	MemoryContext old;
 
@@ -270,10 +270,10 @@ typedef struct TryJob
 	bool		logged;
 	bool		hit;
 	HeapTupleData tuple;		/* of the row */
-}			TryJob;
+} TryJob;
 
 static void
-LoadRow(TryJob * job)
+LoadRow(TryJob *job)
 {
 	TryState   *state = job->state;
 	HeapTuple	tuple = &job->tuple;

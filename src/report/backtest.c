@@ -46,7 +46,7 @@ typedef struct Overlap
 	int64		both;
 	int64		malicious;		/* of these, by label */
 	int64		safe;
-}			Overlap;
+} Overlap;
 
 #define OVERLAP_KEY		offsetof(Overlap, both)
 
@@ -63,7 +63,7 @@ typedef struct Example
 	bool		malicious;
 	int			nkeys;
 	char	  **key;
-}			Example;
+} Example;
 
 /* The receiver of the query's rows */
 typedef struct Backtest
@@ -97,7 +97,7 @@ typedef struct Backtest
 	int64		flips;
 	int64		flips_right;
 	int64		flips_wrong;
-}			Backtest;
+} Backtest;
 
 /* Columns of the query */
 enum
@@ -111,7 +111,7 @@ enum
 static uint32
 HashOverlap(const void *key, Size size)
 {
-	const		Overlap *o = key;
+	const Overlap *o = key;
 
 	return hash_combine(hash_bytes((const unsigned char *) o->name.data, o->name.len), o->shadow);
 }
@@ -119,15 +119,15 @@ HashOverlap(const void *key, Size size)
 static int
 MatchOverlap(const void *a, const void *b, Size size)
 {
-	const		Overlap *x = a;
-	const		Overlap *y = b;
+	const Overlap *x = a;
+	const Overlap *y = b;
 
 	return !(x->shadow == y->shadow && SpanEqual(&x->name, &y->name));
 }
 
 /* Begin to count, anew after an error. */
 static void
-ResetBacktest(Backtest * b)
+ResetBacktest(Backtest *b)
 {
 	HASHCTL		ctl = {.keysize = OVERLAP_KEY,.entrysize = sizeof(Overlap),
 	.hash = HashOverlap,.match = MatchOverlap,.hcxt = b->keep};
@@ -142,7 +142,7 @@ ResetBacktest(Backtest * b)
 
 /* Count the detectors that hit as well. */
 static void
-CountOverlaps(Backtest * b)
+CountOverlaps(Backtest *b)
 {
 	CountedDecision *d = &b->decision;
 
@@ -181,7 +181,7 @@ ScoreOf(double margin)
 
 /* The larger change first; of equal ones that with the lower key */
 static int
-CompareExamples(const Example * x, const Example * y)
+CompareExamples(const Example *x, const Example *y)
 {
 	int			c = (y->levels > x->levels) - (y->levels < x->levels);
 
@@ -194,7 +194,7 @@ CompareExamples(const Example * x, const Example * y)
 
 /* A key as strings, in the current memory context */
 static void
-ReadKey(Example * e, Datum key)
+ReadKey(Example *e, Datum key)
 {
 	Datum	   *items;
 	bool	   *nulls;
@@ -207,13 +207,13 @@ ReadKey(Example * e, Datum key)
 
 /* Keep an example, if it is among the largest. */
 static void
-KeepExample(Backtest * b, Example * e, Datum key)
+KeepExample(Backtest *b, Example *e, Datum key)
 {
 	int			at;
 
 	if (b->nexamples == b->room)
 	{
-		const		Example *last = &b->examples[b->room - 1];
+		const Example *last = &b->examples[b->room - 1];
 
 		if (b->room == 0 || e->levels < last->levels ||
 			(e->levels == last->levels && e->change < last->change))
@@ -242,7 +242,7 @@ KeepExample(Backtest * b, Example * e, Datum key)
 
 /* What verdict the decision would have with one detector more */
 static void
-CountChange(Backtest * b, bool hit, double contribution, Datum key)
+CountChange(Backtest *b, bool hit, double contribution, Datum key)
 {
 	CountedDecision *d = &b->decision;
 	Span		force = {b->force_verdict, b->force_verdict ? strlen(b->force_verdict) : 0};
@@ -271,7 +271,7 @@ CountChange(Backtest * b, bool hit, double contribution, Datum key)
 }
 
 static void
-CountMessage(Backtest * b, TupleTableSlot *slot)
+CountMessage(Backtest *b, TupleTableSlot *slot)
 {
 	CountedDecision *d = &b->decision;
 	bool		fault;
@@ -351,7 +351,7 @@ ReceiverEnd(DestReceiver *self)
 
 /* Of the row, or the logged signals: does the condition hit, or the model's margin */
 static void
-AddTried(Backtest * b, BatchQuery *q, const char *row, bool logged)
+AddTried(Backtest *b, BatchQuery *q, const char *row, bool logged)
 {
 	Source	   *s = b->source;
 
@@ -376,7 +376,7 @@ AddTried(Backtest * b, BatchQuery *q, const char *row, bool logged)
 
 /* SELECT tried, label, ledger, key, of what stands behind as "h" */
 static void
-AddColumns(Backtest * b, BatchQuery *q, const char *ledger)
+AddColumns(Backtest *b, BatchQuery *q, const char *ledger)
 {
 	Source	   *s = b->source;
 
@@ -401,7 +401,7 @@ AddLabelJoin(BatchQuery *q, Source *s)
 
 /* WHERE ... : it hits; an equality, since the planner takes that for rare */
 static void
-AddTriedWhere(Backtest * b, BatchQuery *q)
+AddTriedWhere(Backtest *b, BatchQuery *q)
 {
 	if (b->condition == NULL)
 		QueryAdd(q, " WHERE true");
@@ -411,7 +411,7 @@ AddTriedWhere(Backtest * b, BatchQuery *q)
 
 /* AND the logged time in [since, until) */
 static void
-AddLoggedTimes(Backtest * b, BatchQuery *q, const char *at)
+AddLoggedTimes(Backtest *b, BatchQuery *q, const char *at)
 {
 	Source	   *s = b->source;
 	TimestampTz bounds[] = {s->since, s->until};
@@ -431,7 +431,7 @@ AddLoggedTimes(Backtest * b, BatchQuery *q, const char *at)
 
 /* Messages whose signals were logged, by the decision that did */
 static void
-LoggedQuery(Backtest * b, BatchQuery *q, const char *at, bool covering)
+LoggedQuery(Backtest *b, BatchQuery *q, const char *at, bool covering)
 {
 	Source		s = *b->source;
 
@@ -455,7 +455,7 @@ LoggedQuery(Backtest * b, BatchQuery *q, const char *at, bool covering)
 
 /* Messages by the view, with their latest decision; one that has none is scored */
 static void
-ViewQuery(Backtest * b, BatchQuery *q, bool beside_log)
+ViewQuery(Backtest *b, BatchQuery *q, bool beside_log)
 {
 	Source	   *s = b->source;
 	BatchQuery	ledger;
@@ -490,7 +490,7 @@ ViewQuery(Backtest * b, BatchQuery *q, bool beside_log)
 
 /* How many messages the same query goes through, and what their labels say */
 static void
-TotalsQuery(Backtest * b, BatchQuery *q, const char *at, bool covering, bool beside_log)
+TotalsQuery(Backtest *b, BatchQuery *q, const char *at, bool covering, bool beside_log)
 {
 	Source		s = *b->source;
 
@@ -519,7 +519,7 @@ TotalsQuery(Backtest * b, BatchQuery *q, const char *at, bool covering, bool bes
 }
 
 static void
-RunTotals(Backtest * b, BatchQuery *q)
+RunTotals(Backtest *b, BatchQuery *q)
 {
 	int64		counts[3];
 	bool		isnull;
@@ -540,7 +540,7 @@ typedef struct BacktestJob
 	Backtest   *b;
 	SignalsFrom from;
 	const char *at;
-}			BacktestJob;
+} BacktestJob;
 
 static void
 RunBacktest(void *arg)
@@ -573,7 +573,7 @@ RunBacktest(void *arg)
 
 /* Run it, and once more where the condition fails for some message. */
 static void
-RunOrMind(BacktestJob * job, int room)
+RunOrMind(BacktestJob *job, int room)
 {
 	Backtest   *b = job->b;
 	ErrorData  *error = NULL;
@@ -603,8 +603,8 @@ RunOrMind(BacktestJob * job, int room)
 static int
 CompareOverlaps(const void *a, const void *b)
 {
-	const		Overlap *x = *(const Overlap * const *) a;
-	const		Overlap *y = *(const Overlap * const *) b;
+	const Overlap *x = *(const Overlap *const *) a;
+	const Overlap *y = *(const Overlap *const *) b;
 	int			c = (y->both > x->both) - (y->both < x->both);
 
 	if (c == 0)
@@ -622,7 +622,7 @@ ToJsonb(StringInfo json)
 
 /* [{"detector": ..., "mode": ..., "both": ..., "malicious": ..., "safe": ...}], most first */
 static Datum
-OverlapsJson(Backtest * b)
+OverlapsJson(Backtest *b)
 {
 	StringInfoData json;
 	HASH_SEQ_STATUS scan;
@@ -650,7 +650,7 @@ OverlapsJson(Backtest * b)
 
 /* [{"key": [...], "malicious": ..., "verdict_before": ..., ...}], the largest change first */
 static Datum
-ExamplesJson(Backtest * b)
+ExamplesJson(Backtest *b)
 {
 	StringInfoData json;
 
@@ -678,7 +678,7 @@ ExamplesJson(Backtest * b)
 }
 
 static Datum
-BacktestResult(FunctionCallInfo fcinfo, Backtest * b)
+BacktestResult(FunctionCallInfo fcinfo, Backtest *b)
 {
 	int64		counts[] = {b->messages, b->from_log, b->faults, b->hits, b->malicious, b->safe,
 	b->hit_malicious, b->hit_safe, b->flips, b->flips_right, b->flips_wrong};
@@ -778,9 +778,16 @@ assay_count_backtest(PG_FUNCTION_ARGS)
 	SPI_connect();
 	b.revisions = ReadRevisions(s.policy, caller);
 	EnterSource(&security, &s);
-	RunOrMind(&job, PG_GETARG_INT32(9));
+	PG_TRY();
+	{
+		RunOrMind(&job, PG_GETARG_INT32(9));
+	}
+	PG_FINALLY();
+	{
+		TryEnd();
+	}
+	PG_END_TRY();
 	LeaveSecurity(&security);
 	SPI_finish();
-	TryEnd();
 	return BacktestResult(fcinfo, &b);
 }

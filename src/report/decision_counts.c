@@ -70,7 +70,7 @@ typedef struct DetectorTags
 	Span		name;			/* key of the hash table */
 	int			n;
 	Span	   *tags;
-}			DetectorTags;
+} DetectorTags;
 
 /* The receiver of the query's rows */
 typedef struct Counter
@@ -228,7 +228,7 @@ CountTags(Counter *c)
 	for (int i = 0; i < d->nentries; i++)
 	{
 		const CountedEntry *t = &d->entries[i];
-		const		DetectorTags *tags = t->active ? hash_search(c->tags, &t->e.name, HASH_FIND, NULL) : NULL;
+		const DetectorTags *tags = t->active ? hash_search(c->tags, &t->e.name, HASH_FIND, NULL) : NULL;
 
 		for (int j = 0; tags && j < tags->n; j++)
 		{
@@ -566,13 +566,14 @@ ReadTags(Counter *c, const char *policy)
 	BatchQuery	q;
 	uint64		n;
 
-	c->tags = hash_create("tags", 64, &ctl, HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
 	QueryStart(&q);
 	q.read_only = true;
 	QueryAdd(&q, "SELECT d.detector, t FROM (SELECT DISTINCT ON (e.detector) e.detector, e.tags FROM assay.detector e WHERE e.policy = ");
 	QueryValue(&q, TEXTOID, CStringGetTextDatum(policy));
 	QueryAdd(&q, " ORDER BY e.detector, e.from_revision DESC) d, pg_catalog.unnest(d.tags) t GROUP BY 1, 2");
 	n = QueryRun(&q, SPI_OK_SELECT, NULL);
+	if (n > 0)
+		c->tags = hash_create("tags", 64, &ctl, HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
 	for (uint64 i = 0; i < n; i++)
 		KeepTag(c, i);
 }

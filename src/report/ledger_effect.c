@@ -203,11 +203,11 @@ typedef struct LevelsReader
 {
 	MemoryContext context;
 	HTAB	   *revisions;
-}			LevelsReader;
+} LevelsReader;
 
 /* A column of SPI_tuptable, an array without nulls, copied to memory of ours */
 static int
-SpiArray(LevelsReader * r, uint64 row, int column, Oid type, Datum **items)
+SpiArray(LevelsReader *r, uint64 row, int column, Oid type, Datum **items)
 {
 	MemoryContext old = MemoryContextSwitchTo(r->context);
 	bool		isnull;
@@ -225,7 +225,7 @@ SpiArray(LevelsReader * r, uint64 row, int column, Oid type, Datum **items)
 
 /* One row of them: revision, names of the verdicts, thresholds */
 static void
-KeepRevision(LevelsReader * r, uint64 row)
+KeepRevision(LevelsReader *r, uint64 row)
 {
 	bool		isnull;
 	int32		revision = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[row],
