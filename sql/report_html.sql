@@ -3,6 +3,7 @@
 SET client_min_messages = warning;
 
 \pset format unaligned
+\set SHOW_CONTEXT never
 
 -- text of others
 SELECT assay_internal.html('<b title="x">''&amp;</b>');
