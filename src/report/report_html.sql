@@ -107,7 +107,7 @@ section{background:var(--card);border:1px solid var(--line);border-radius:10px;p
 .tiles dt{color:var(--soft);font-size:.82rem;overflow-wrap:anywhere}.tiles dd{margin:0;font-size:1.4rem;font-weight:650;font-variant-numeric:tabular-nums}
 .tiles small{display:block;font-size:.75rem;font-weight:400;color:var(--soft)}
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(22rem,100%),1fr));gap:1.5rem}
-figure{margin:0;min-width:0}figcaption{font-weight:600;margin-bottom:.3rem}
+figure{margin:0;min-width:0}section>figure+figure{margin-top:1.2rem}figcaption{font-weight:600;margin-bottom:.3rem}
 svg.chart{display:block;width:100%;height:auto;max-height:24rem}
 svg text{fill:var(--soft);font-size:11px;font-family:inherit}
 .grid{stroke:var(--grid);fill:none}.axis{stroke:var(--line);fill:none}.curve{stroke:var(--accent);fill:none;stroke-width:2}.band{fill:var(--band)}
@@ -117,7 +117,7 @@ svg text{fill:var(--soft);font-size:11px;font-family:inherit}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:.9rem}caption{text-align:left;font-size:.86rem;padding:0 0 .3rem}
 th,td{padding:.32rem .5rem;text-align:left;border-bottom:1px solid var(--grid);vertical-align:top}thead th{color:var(--soft);font-weight:600;border-color:var(--line);vertical-align:bottom}
-tbody th{font-weight:600;overflow-wrap:anywhere;min-width:7rem;max-width:20rem}
+tbody th{font-weight:600;overflow-wrap:anywhere;min-width:9.5rem;max-width:20rem}.matrix tbody th{min-width:6rem}
 .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}.i{min-width:5rem}svg.rate{width:76px;height:12px;vertical-align:middle}
 th button{all:unset;cursor:pointer;display:inline-block}th button:focus-visible{outline:2px solid var(--accent)}th button:hover{color:var(--accent)}
 th[aria-sort=ascending] button::after{content:" \2191"}th[aria-sort=descending] button::after{content:" \2193"}

@@ -162,15 +162,19 @@ DECLARE
 	days assay_internal.verdict_count[];
 	levels text[] := (SELECT r.default_verdict || array(SELECT t.key FROM jsonb_each_text(r.thresholds) t ORDER BY t.value::float8, t.key) FROM assay.revision_for_reading(html_verdict_times.policy) r);
 	verdicts bigint;
+	last_at timestamptz;
 	counted_at timestamptz := (SELECT r.refreshed_at FROM assay.rollups r WHERE r.policy = html_verdict_times.policy
 		AND EXISTS (SELECT FROM assay.decision_hours h WHERE h.policy = r.policy));
 BEGIN
 	IF counted_at IS NOT NULL THEN
+		last_at := (SELECT max(h.hour) FROM assay.decision_hours h WHERE h.policy = html_verdict_times.policy AND h.kind = 'verdict' AND h.hour >= date_trunc('hour', since, 'UTC') AND h.hour < html_verdict_times.until);
 		counts := array(SELECT ROW(h.hour, h.name, coalesce(array_position(levels, h.name) - 1, 0), h.hits)::assay_internal.verdict_count FROM assay.decision_hours h
-			WHERE h.policy = html_verdict_times.policy AND h.kind = 'verdict' AND h.hour >= date_trunc('hour', since, 'UTC') AND h.hour < html_verdict_times.until);
+			WHERE h.policy = html_verdict_times.policy AND h.kind = 'verdict' AND h.hour >= date_trunc('hour', since, 'UTC') AND h.hour < html_verdict_times.until
+				AND h.hour >= date_trunc('day', last_at, 'UTC') - interval '91 days');
 	ELSE
-		counts := array(SELECT ROW(h.hour, h.verdict, coalesce(array_position(levels, h.verdict) - 1, 0), h.hits)::assay_internal.verdict_count
-			FROM assay_internal.page_hours(html_verdict_times.policy, since, html_verdict_times.until) h);
+		counts := array(SELECT ROW(c.hour, c.verdict, coalesce(array_position(levels, c.verdict) - 1, 0), c.hits)::assay_internal.verdict_count
+			FROM (SELECT h.*, max(h.hour) OVER () AS last_at FROM assay_internal.page_hours(html_verdict_times.policy, since, html_verdict_times.until) h) c
+			WHERE c.hour >= date_trunc('day', c.last_at, 'UTC') - interval '91 days');
 	END IF;
 	IF cardinality(counts) = 0 THEN
 		RETURN '<p>There is no decision of that time.</p>';
