@@ -117,20 +117,20 @@ svg text{fill:var(--soft);font-size:11px;font-family:inherit}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:.9rem}caption{text-align:left;font-size:.86rem;padding:0 0 .3rem}
 th,td{padding:.32rem .5rem;text-align:left;border-bottom:1px solid var(--grid);vertical-align:top}thead th{color:var(--soft);font-weight:600;border-color:var(--line);vertical-align:bottom}
-tbody th{font-weight:600;overflow-wrap:anywhere;min-width:9.5rem;max-width:20rem}.matrix tbody th{min-width:6rem}
+tbody th{font-weight:600;overflow-wrap:anywhere;min-width:12rem;max-width:20rem}
 .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}.i{min-width:5rem}svg.rate{width:76px;height:12px;vertical-align:middle}
 th button{all:unset;cursor:pointer;display:inline-block}th button:focus-visible{outline:2px solid var(--accent)}th button:hover{color:var(--accent)}
 th[aria-sort=ascending] button::after{content:" \2191"}th[aria-sort=descending] button::after{content:" \2193"}
 .tools{display:flex;gap:1rem;align-items:center;font-size:.9rem}input{font:inherit;color:inherit;background:var(--bg);border:1px solid var(--soft);border-radius:6px;padding:.25rem .5rem;max-width:60vw}
-.matrix{width:auto}.matrix td{text-align:right;font-variant-numeric:tabular-nums;background:rgba(var(--heat),calc(var(--a)*.45));min-width:2.6rem}.matrix thead th{max-width:7rem;overflow-wrap:anywhere;font-size:.8rem}
+.matrix{width:auto}.matrix td{text-align:right;font-variant-numeric:tabular-nums;background:rgba(var(--heat),calc(var(--a)*.45));min-width:2.6rem}.matrix thead th{font-size:.82rem}.matrix thead bdi{display:inline-block;writing-mode:vertical-rl;transform:rotate(180deg);max-height:12rem;overflow-wrap:anywhere}
 .error,.failed{color:var(--bad);font-weight:600}.warning{color:var(--warn);font-weight:600}
 details{margin-top:.6rem}summary{cursor:pointer;color:var(--accent)}
 article{border-top:1px solid var(--line);padding:1rem 0 .3rem;scroll-margin-top:3.2rem}article:target{box-shadow:-1.25rem 0 0 -1rem var(--accent)}
 article dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem .8rem;margin:.3rem 0;font-size:.9rem}article dt{color:var(--soft)}article dd{margin:0;overflow-wrap:anywhere}
-svg.fall{width:16rem;height:18px;vertical-align:middle}.plus{fill:var(--plus)}.minus{fill:var(--minus)}.total{fill:var(--soft)}.limit{stroke:var(--ink);stroke-dasharray:2 2;opacity:.55}
+time{white-space:nowrap}svg.fall{width:16rem;height:18px;vertical-align:middle}.plus{fill:var(--plus)}.minus{fill:var(--minus)}.total{fill:var(--soft)}.limit{stroke:var(--ink);stroke-dasharray:2 2;opacity:.55}
 .because{overflow-wrap:anywhere;min-width:14rem;color:var(--soft)}
 footer{padding-bottom:2.5rem;font-size:.85rem}
-@media (max-width:40rem){body{font-size:14px}section{padding:.9rem .8rem}header,main,footer{padding-left:.7rem;padding-right:.7rem}.tiles{grid-template-columns:1fr 1fr}svg.fall{width:9rem}svg text{font-size:13px}}
+@media (max-width:40rem){body{font-size:14px}tbody th{min-width:8.5rem}section{padding:.9rem .8rem}header,main,footer{padding-left:.7rem;padding-right:.7rem}.tiles{grid-template-columns:1fr 1fr}svg.fall{width:9rem}svg text{font-size:13px}}
 @media print{nav,.tools{display:none}section{break-inside:avoid}}
 $css$
 $$;
