@@ -19,6 +19,7 @@
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
 #include "budget.h"
 #include "commands/trigger.h"
 #include "common/hashfn.h"
@@ -43,6 +44,9 @@
 
 /* Faults kept of one statement; the ledgers have them all */
 #define STATEMENT_FAULTS_MAX	100
+
+/* Bytes of a value that is fetched before anything asks for it */
+#define FETCHED_MAX		(1024 * 1024)
 
 /* Times that a statement begins again, when the policy changed meanwhile */
 #define ATTEMPTS_MAX	2
@@ -422,6 +426,23 @@ DecideEach(Decide *d)
 	SPI_freetuptable(keys);
 }
 
+/*
+ * A column of the only new row.  What came from another table as that stores it
+ * is fetched once, for all that ask for it.
+ */
+static Datum
+RowValue(Decide *d, int column, Form_pg_attribute att)
+{
+	Datum		value = d->only->tts_values[column];
+
+	if (d->only->tts_isnull[column] || att->attlen != -1 ||
+		!(VARATT_IS_EXTERNAL(DatumGetPointer(value)) || VARATT_IS_COMPRESSED(DatumGetPointer(value))) ||
+		!bms_is_member(column + 1, d->plans->new_used) ||
+		toast_raw_datum_size(value) > FETCHED_MAX)
+		return value;
+	return PointerGetDatum(PG_DETOAST_DATUM(value));
+}
+
 /* The columns of the only new row, but for dropped ones */
 static ParamListInfo
 RowParams(Decide *d)
@@ -437,7 +458,7 @@ RowParams(Decide *d)
 
 		if (att->attisdropped)
 			continue;
-		params->params[n].value = d->only->tts_values[i];
+		params->params[n].value = RowValue(d, i, att);
 		params->params[n].isnull = d->only->tts_isnull[i];
 		params->params[n].pflags = PARAM_FLAG_CONST;
 		params->params[n++].ptype = att->atttypid;
