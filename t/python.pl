@@ -1,5 +1,6 @@
 # The tests of the package pg-assay (python/), notebooks of docs/ included, by
-# pytest. Its packages come by pip into build/python; without them: skipped.
+# pytest. Its packages come by pip into build/python; without them: skipped. So
+# in chroots (ASSAY_PYTHON=no), into which they would have to be fetched again.
 use strict;
 use warnings FATAL => 'all';
 
@@ -9,6 +10,7 @@ use Test::More;
 my $top = $ENV{ASSAY_TOP} // '.';
 my $venv = $ENV{ASSAY_PYTHON} // PostgreSQL::Test::Utils::tempdir() . '/python';
 
+plan skip_all => 'ASSAY_PYTHON=no' if $venv eq 'no';
 chomp(my $why = `'$top/tools/python' '$venv'`);
 plan skip_all => "no packages: $why" if $?;
 
