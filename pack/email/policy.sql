@@ -85,12 +85,12 @@ COMMENT ON FUNCTION assay.email_facts_query(regclass, text[], text[], inet[]) IS
 -- In an expression, the evidence is all one: h.x is e.h_x.
 CREATE FUNCTION assay.email_flat(expression text) RETURNS text LANGUAGE sql IMMUTABLE STRICT
 	SET search_path = pg_catalog, pg_temp AS $$
-	SELECT regexp_replace($1, '\m([hwtvbli])\.([a-z_]+)\M', 'e.\1_\2', 'g')
+	SELECT regexp_replace($1, '\m([hwtvblix])\.([a-z_]+)\M', 'e.\1_\2', 'g')
 	$$;
 COMMENT ON FUNCTION assay.email_flat(text) IS 'private: an expression over the evidence, as columns of one subquery';
 
--- Phrases by their numbers in what phrase_counts() gives, as columns w_, t_ and v_
-CREATE FUNCTION assay.email_phrase_columns(wanted text[]) RETURNS text LANGUAGE sql STABLE
+-- Phrases by their numbers in what phrase_counts() gives, as columns w_, t_, v_ and x_
+CREATE FUNCTION assay.email_phrase_columns(wanted text[], shapes text[]) RETURNS text LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 	WITH name AS (SELECT p.meaning, row_number() OVER (ORDER BY p.meaning) AS n FROM assay.email_meaning p),
 		theme AS (SELECT p.theme, row_number() OVER (ORDER BY p.theme) AS n FROM assay.email_meaning p GROUP BY p.theme),
@@ -99,10 +99,11 @@ CREATE FUNCTION assay.email_phrase_columns(wanted text[]) RETURNS text LANGUAGE 
 			UNION ALL SELECT 't_' || p.theme, format('(p.counts)[%s]', c.names + p.n) FROM theme p, number c
 			UNION ALL SELECT 't_all_meanings', format('(p.counts)[%s]', c.names + c.themes + 1) FROM number c
 			UNION ALL SELECT 't_all_themes', format('(p.counts)[%s]', c.names + c.themes + 2) FROM number c
+			UNION ALL SELECT 'x_' || p.shape, format('(s.counts)[%s] > 0', p.n) FROM unnest($2) WITH ORDINALITY p(shape, n)
 			UNION ALL SELECT 'v_' || p.theme, format('coalesce((v.counts)[%s] > 0, false)', p.n) FROM theme p)
 	SELECT string_agg(format('%s AS %I', c.value, c.name), ', ' ORDER BY c.name) FROM col c WHERE c.name = ANY ($1)
 	$$;
-COMMENT ON FUNCTION assay.email_phrase_columns(text[]) IS 'private: columns of the evidence that phrases make';
+COMMENT ON FUNCTION assay.email_phrase_columns(text[], text[]) IS 'private: columns of the evidence that phrases make';
 
 -- Headers in use, phrases, brands and lists: one subquery with the columns that
 -- are wanted. The body is fetched and uncompressed once, as h.body.
@@ -112,6 +113,7 @@ DECLARE
 	meanings text := (SELECT array_agg(p.meaning ORDER BY p.meaning)::text FROM assay.email_meaning p);
 	themes text := (SELECT array_agg(DISTINCT p.theme ORDER BY p.theme)::text FROM assay.email_meaning p);
 	callback int := cardinality(meanings::text[]) + array_position(themes::text[], 'callback');
+	shapes text[] := array(SELECT substr(c, 3) FROM unnest(wanted) c WHERE c LIKE 'x\_%' ORDER BY c);
 	brands text;
 	columns text := (SELECT string_agg(format('%s.%I AS %I', left(c, 1), substr(c, 3), c), ', ' ORDER BY c) FROM unnest(wanted) c WHERE c ~ '^[hlbi]_');
 BEGIN
@@ -130,14 +132,16 @@ FROM (
 		q.v[9] IS NOT NULL AS receipt, q.v[10] IS NOT NULL OR q.v[11] IS NOT NULL AS script,
 		q.v[12] IS NOT NULL AS list_post, q.v[13] IS NOT NULL AS unsubscribe, q.v[14] IS NOT NULL AS unsubscribe_click,
 		coalesce(q.v[15] ~* 'bulk|list|junk', false) AS bulk, coalesce(q.v[16] !~* '^no', false) AS automatic,
-		q.v[17] IS NOT NULL AS feedback, coalesce(q.v[18], q.v[19]) AS addressed,
-		coalesce(m.subject ~* '^\s*(re|aw|sv|antw|odp|回复|答复)(\[\d+\])?\s*[:：]', false) AS reply,
-		coalesce(m.subject ~* '^\s*(fwd?|wg|tr|rv|enc|vs|i|转发)(\[\d+\])?\s*[:：]', false) AS forward
+		q.v[17] IS NOT NULL AS feedback, coalesce(q.v[18], q.v[19]) AS addressed
 	FROM (SELECT assay.header_values(m.headers, '{content-type,content-transfer-encoding,user-agent,x-mailer,mime-version,importance,x-priority,x-msmail-priority,disposition-notification-to,x-php-originating-script,x-php-script,list-post,list-unsubscribe,list-unsubscribe-post,precedence,auto-submitted,feedback-id,to,cc}') AS v
 		%1$s) q
 	%1$s) h
 CROSS JOIN LATERAL (
 	SELECT assay.phrase_counts('email.phrases', coalesce(m.subject, '') || E'\n' || coalesce(h.body, ''), %13$L, %14$L) AS counts %1$s) p
+CROSS JOIN LATERAL (
+	SELECT assay.phrase_counts('email.shapes', concat(E'\nL', h.from_local, E'\nD', m.from_domain, E'\nO', m.from_org, E'\nR', m.relay_name, E'\nG', m.relay_helo,
+		E'\nS', m.subject, CASE WHEN m.url_count > 0 THEN E'\nH' || array_to_string(m.url_hosts[1:20], ' ') END,
+		CASE WHEN m.url_count > 0 THEN E'\nU' || array_to_string(m.urls[1:20], ' ') END, E'\n'), %17$L) AS counts %1$s) s
 CROSS JOIN LATERAL (
 	SELECT CASE WHEN m.subject <> '' AND (p.counts)[%15$s] > 0 THEN assay.phrase_counts('email.phrases', m.subject, '{}', %14$L) END AS counts %1$s) v
 CROSS JOIN LATERAL (
@@ -155,10 +159,6 @@ CROSS JOIN LATERAL (
 		coalesce(assay.in_list('email.redirector', m.url_hosts), false) AS redirector,
 		coalesce(assay.in_list('email.brand_domain', m.url_hosts), false) AS url_brand,
 		coalesce(assay.in_list('email.social', m.url_hosts), false) AS social,
-		coalesce(m.url_count > 0 AND z.hosts ~ '[bcdfghjklmnpqrstvwxz]{7}|\d[a-z]+\d+[a-z]+\d|[a-z]\d{5,}', false) AS random,
-		coalesce(m.url_count > 0 AND z.hosts ~ 'secur|verif|login|signin|webmail|account|wallet|update|confirm|billing|owa|office365|microsoft|paypal|appleid', false) AS lure,
-		coalesce(m.url_count > 0 AND z.urls ~* '/wp-(content|includes|admin)/[^ ]*(html?|php)', false) AS wordpress,
-		coalesce(m.url_count > 0 AND z.urls ~ '#[^ ]{40,}|#[^ ]*@', false) AS fragment,
 		coalesce(assay.in_list('email.file_program', m.attachment_suffixes), false) AS file_program,
 		coalesce(assay.in_list('email.file_script', m.attachment_suffixes), false) AS file_script,
 		coalesce(assay.in_list('email.file_web', m.attachment_suffixes), false) AS file_web,
@@ -167,8 +167,6 @@ CROSS JOIN LATERAL (
 		coalesce(assay.in_list('email.file_macro', m.attachment_suffixes), false) AS file_macro,
 		coalesce(assay.in_list('email.file_office', m.attachment_suffixes), false) AS file_office,
 		coalesce(assay.in_list('email.file_shortcut', m.attachment_suffixes), false) AS file_shortcut
-	FROM (SELECT array_to_string(m.url_hosts[1:20], ' ') AS hosts, array_to_string(m.urls[1:20], ' ') AS urls
-		%1$s) z
 	%1$s) l
 CROSS JOIN LATERAL (
 	SELECT (assay.phrase_hits('email.brand', coalesce(m.from_name, '')))[1] AS name_brand,
@@ -195,7 +193,7 @@ CROSS JOIN LATERAL (
 $query$, barrier, columns, policy || '.free_mail', policy || '.shortener', policy || '.free_host', brands,
 		policy || '.own', policy || '.trusted', policy || '.blocked', policy || '.vip',
 		CASE WHEN own_domains = '{}' THEN 'false' ELSE format('assay.lookalike_domain(m.from_domain, %L::text[]) IS NOT NULL', own_domains) END,
-		assay.email_phrase_columns(wanted), meanings, themes, cardinality(meanings::text[]) + cardinality(themes::text[]) + 1, callback);
+		assay.email_phrase_columns(wanted, shapes), meanings, themes, cardinality(meanings::text[]) + cardinality(themes::text[]) + 1, callback, shapes);
 END $$;
 COMMENT ON FUNCTION assay.email_evidence(text, text[], text[], text) IS 'private: the part of the signals view that reads headers, phrases, brands and lists';
 
@@ -424,7 +422,7 @@ BEGIN
 	SELECT string_agg(format('%s AS %I', assay.email_flat(e.expression), e.signal), E',\n\t' ORDER BY array_position('{message,sender,relation,campaign}', e.level), e.signal) INTO signals
 	FROM assay.email_signal e WHERE NOT e.signal = ANY (key);
 	-- what signals and histories ask of the evidence
-	wanted := array(SELECT DISTINCT c[1] FROM regexp_matches(signals || ' e.h_day e.h_recipient e.l_free_mail e.i_own', '\me\.([hwtvbli]_[a-z_]+)\M', 'g') c ORDER BY 1);
+	wanted := array(SELECT DISTINCT c[1] FROM regexp_matches(signals || ' e.h_day e.h_recipient e.l_free_mail e.i_own', '\me\.([hwtvblix]_[a-z_]+)\M', 'g') c ORDER BY 1);
 	EXECUTE format(E'CREATE VIEW %s%I AS\nSELECT %s,\n\t%s\nFROM %1$s%5$I m\n', place, policy || '_signals',
 			(SELECT string_agg(format('m.%I', k), ', ') FROM unnest(key) k), signals, policy || '_facts')
 		|| assay.email_evidence(policy, own_domains, wanted, barrier)
