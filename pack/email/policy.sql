@@ -106,7 +106,9 @@ CREATE FUNCTION assay.email_phrase_columns(wanted text[], shapes text[]) RETURNS
 COMMENT ON FUNCTION assay.email_phrase_columns(text[], text[]) IS 'private: columns of the evidence that phrases make';
 
 -- Headers in use, phrases, brands and lists: one subquery with the columns that
--- are wanted. The body is fetched and uncompressed once, as h.body.
+-- are wanted. The body is fetched and uncompressed once, as h.body. OFFSET 0
+-- keeps what is used twice from being computed twice; the barrier besides keeps
+-- the planner from remembering results by message texts.
 CREATE FUNCTION assay.email_evidence(policy text, own_domains text[], wanted text[], barrier text) RETURNS text LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -134,16 +136,16 @@ FROM (
 		coalesce(q.v[15] ~* 'bulk|list|junk', false) AS bulk, coalesce(q.v[16] !~* '^no', false) AS automatic,
 		q.v[17] IS NOT NULL AS feedback, coalesce(q.v[18], q.v[19]) AS addressed
 	FROM (SELECT assay.header_values(m.headers, '{content-type,content-transfer-encoding,user-agent,x-mailer,mime-version,importance,x-priority,x-msmail-priority,disposition-notification-to,x-php-originating-script,x-php-script,list-post,list-unsubscribe,list-unsubscribe-post,precedence,auto-submitted,feedback-id,to,cc}') AS v
-		%1$s) q
-	%1$s) h
+		OFFSET 0) q
+	OFFSET 0) h
 CROSS JOIN LATERAL (
-	SELECT assay.phrase_counts('email.phrases', coalesce(m.subject, '') || E'\n' || coalesce(h.body, ''), %13$L, %14$L) AS counts %1$s) p
+	SELECT assay.phrase_counts('email.phrases', coalesce(m.subject, '') || E'\n' || coalesce(h.body, ''), %13$L, %14$L) AS counts OFFSET 0) p
 CROSS JOIN LATERAL (
 	SELECT assay.phrase_counts('email.shapes', concat(E'\nL', h.from_local, E'\nD', m.from_domain, E'\nO', m.from_org, E'\nR', m.relay_name, E'\nG', m.relay_helo,
 		E'\nS', m.subject, CASE WHEN m.url_count > 0 THEN E'\nH' || array_to_string(m.url_hosts[1:20], ' ') END,
-		CASE WHEN m.url_count > 0 THEN E'\nU' || array_to_string(m.urls[1:20], ' ') END, E'\n'), %17$L) AS counts %1$s) s
+		CASE WHEN m.url_count > 0 THEN E'\nU' || array_to_string(m.urls[1:20], ' ') END, E'\n'), %17$L) AS counts OFFSET 0) s
 CROSS JOIN LATERAL (
-	SELECT CASE WHEN m.subject <> '' AND (p.counts)[%15$s] > 0 THEN assay.phrase_counts('email.phrases', m.subject, '{}', %14$L) END AS counts %1$s) v
+	SELECT CASE WHEN m.subject <> '' AND (p.counts)[%15$s] > 0 THEN assay.phrase_counts('email.phrases', m.subject, '{}', %14$L) END AS counts OFFSET 0) v
 CROSS JOIN LATERAL (
 	SELECT coalesce(assay.in_list('email.free_mail', m.from_domain) OR assay.in_list(%3$L, m.from_domain), false) AS free_mail,
 		coalesce(assay.in_list('email.brand_domain', m.from_domain), false) AS from_brand,
@@ -167,13 +169,13 @@ CROSS JOIN LATERAL (
 		coalesce(assay.in_list('email.file_macro', m.attachment_suffixes), false) AS file_macro,
 		coalesce(assay.in_list('email.file_office', m.attachment_suffixes), false) AS file_office,
 		coalesce(assay.in_list('email.file_shortcut', m.attachment_suffixes), false) AS file_shortcut
-	%1$s) l
+	OFFSET 0) l
 CROSS JOIN LATERAL (
 	SELECT (assay.phrase_hits('email.brand', coalesce(m.from_name, '')))[1] AS name_brand,
 		(assay.phrase_hits('email.brand', coalesce(m.subject, '')))[1] AS subject_brand,
 		(assay.phrase_hits('email.brand', CASE WHEN m.url_count > 0 OR (p.counts)[%16$s] > 0 THEN left(h.body, 400) ELSE '' END))[1] AS text_brand,
 		assay.lookalike_domain(CASE WHEN NOT l.from_brand THEN m.from_domain END, %6$L::text[]) AS near
-	%1$s) bb
+	OFFSET 0) bb
 CROSS JOIN LATERAL (
 	SELECT bb.name_brand, bb.subject_brand, bb.text_brand, (bb.near).domain AS imitates, (bb.near).how AS imitates_how,
 		coalesce(NOT l.free_mail AND assay.in_list('email.brand_owner', bb.name_brand || '|' || m.from_org), false) AS owned,
@@ -182,13 +184,13 @@ CROSS JOIN LATERAL (
 		CASE WHEN bb.name_brand IS NOT NULL OR bb.subject_brand IS NOT NULL OR bb.text_brand IS NOT NULL THEN l.url_brand AND coalesce(assay.in_list('email.brand_owner',
 			array(SELECT n.brand || '|' || d FROM unnest(ARRAY[bb.name_brand, bb.subject_brand, bb.text_brand]) n(brand), unnest(m.url_domains[1:20]) d)), false) ELSE false END AS linked,
 		coalesce(NOT l.from_brand AND assay.phrase_hits('email.brand', translate(m.from_addr, '.-_+@', '     ')) <> '{}', false) AS local_brand
-	%1$s) b
+	OFFSET 0) b
 CROSS JOIN LATERAL (
 	SELECT coalesce(assay.in_list(%7$L, m.from_addr), false) AS own, coalesce(assay.in_list(%8$L, m.from_addr), false) AS trusted,
 		coalesce(assay.in_list(%9$L, m.from_addr), false) AS blocked, coalesce(assay.in_list(%9$L, m.url_hosts), false) AS url_blocked,
 		coalesce(assay.in_list(%10$L, btrim(m.from_name)), false) AND NOT coalesce(assay.in_list(%7$L, m.from_addr), false) AS vip,
 		%11$s AS imitates_own
-	%1$s) i
+	OFFSET 0) i
 %1$s) e
 $query$, barrier, columns, policy || '.free_mail', policy || '.shortener', policy || '.free_host', brands,
 		policy || '.own', policy || '.trusted', policy || '.blocked', policy || '.vip',
