@@ -443,6 +443,51 @@ END $$;
 COMMENT ON FUNCTION assay.create_email_policy(text, regclass, text[], text[], text[], inet[], text[], boolean, boolean) IS
 	'makes views, histories, lists and a policy for a table of e-mail messages, all of them the caller''s; returns the policy''s revision';
 
+-- Whatever create_email_policy() made for a policy, and nothing else: views, histories,
+-- indexes, lists and the policy; RESTRICT refuses where something of the user's stands on it.
+CREATE FUNCTION assay.drop_email_policy(policy text, drop_tables boolean DEFAULT false) RETURNS void LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	place oid;
+	facts regclass;
+	messages oid[];
+	x record;
+BEGIN
+	SELECT c.oid, c.relnamespace INTO facts, place
+	FROM assay.policies q JOIN pg_class c ON c.relname = q.policy || '_facts' AND c.relkind = 'v' AND pg_has_role(c.relowner, 'USAGE')
+	WHERE q.policy = drop_email_policy.policy AND EXISTS (SELECT FROM pg_class d WHERE d.relnamespace = c.relnamespace AND d.relname = q.policy || '_decision');
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'policy "%" is no e-mail policy of yours', policy USING ERRCODE = 'undefined_object',
+			HINT = 'assay.create_email_policy() makes one; assay.drop_policy() removes any other.';
+	END IF;
+	messages := array(SELECT DISTINCT d.refobjid FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+		WHERE r.ev_class = facts AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> facts);
+	-- what stands on others first
+	FOR x IN SELECT c.oid::regclass AS relation, v.kind
+		FROM (VALUES (1, '_signals', 'view'), (2, '_facts', 'view'), (3, '_sender', 'baseline'), (3, '_org', 'baseline'), (3, '_pair', 'baseline'), (3, '_inside', 'baseline'),
+			(4, '_senders', 'view'), (4, '_pairs', 'view')) v (step, suffix, kind)
+		JOIN pg_class c ON c.relnamespace = place AND c.relname = policy || v.suffix AND c.relkind = CASE WHEN v.kind = 'view' THEN 'v' ELSE c.relkind END
+		WHERE v.kind = 'view' OR EXISTS (SELECT FROM assay.baseline_info i WHERE i.baseline = c.oid::regclass)
+		ORDER BY v.step, v.suffix
+	LOOP
+		IF x.kind = 'view' THEN
+			EXECUTE format('DROP VIEW %s', x.relation);
+		ELSE
+			PERFORM assay.drop_baseline(x.relation);
+		END IF;
+	END LOOP;
+	PERFORM assay.drop_policy(policy, drop_tables);
+	FOR x IN SELECT c.oid::regclass AS relation FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+		WHERE i.indrelid = ANY (messages) AND c.relname = ANY (array(SELECT policy || n FROM unnest('{_by_time,_by_message_id,_by_sender,_by_subject,_by_host,_alike}'::text[]) n))
+	LOOP
+		EXECUTE format('DROP INDEX %s', x.relation);
+	END LOOP;
+	PERFORM assay.drop_set(n.set) FROM assay.named_sets n
+	WHERE n.set = ANY (array(SELECT policy || l FROM unnest('{.own,.trusted,.blocked,.vip,.free_mail,.shortener,.free_host}'::text[]) l));
+END $$;
+COMMENT ON FUNCTION assay.drop_email_policy(text, boolean) IS
+	'removes a policy with the views, histories, indexes and lists that create_email_policy() made; its decision and label tables only when asked';
+
 -- the others of a campaign
 
 CREATE FUNCTION assay.siblings(policy text, key text, similarity real DEFAULT 0.6, days int DEFAULT 1)
