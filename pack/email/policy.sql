@@ -4,11 +4,11 @@
 
 -- keys of campaigns
 
-CREATE FUNCTION assay.email_subject_key(subject text) RETURNS bigint LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 20
-	SET search_path = pg_catalog, pg_temp AS $$
-	SELECT CASE WHEN s.words LIKE '%_ _%' THEN hashtextextended(s.words, 0) END
-	FROM (SELECT btrim(regexp_replace(lower(left($1, 200)),
-		'(\m(re|fw|fwd|aw|wg|sv|tr|rv|enc|res|antw)\s*:\s*)|\S*[@\d]\S*|[^[:alpha:]]+', ' ', 'g')) AS words) s
+-- one expression without SET, so that queries have it in their own
+CREATE FUNCTION assay.email_subject_key(subject text) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 20
+	AS $$
+	SELECT pg_catalog.hashtextextended(pg_catalog."substring"(pg_catalog.btrim(pg_catalog.regexp_replace(pg_catalog.lower(pg_catalog."left"($1, 200)),
+		'(\m(re|fw|fwd|aw|wg|sv|tr|rv|enc|res|antw)\s*:\s*)|\S*[@\d]\S*|[^[:alpha:]]+', ' ', 'g')), '^.+ .+$'), 0)
 	$$;
 COMMENT ON FUNCTION assay.email_subject_key(text) IS
 	'what copies of a subject have in common: its words, without numbers, addresses and Re:; NULL for less than two words';
