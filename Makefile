@@ -164,6 +164,7 @@ test: packages
 demo:
 	tools/packages demo
 	demo/run $(CORPUS)
+	$(if $(CORPUS),demo/email $(CORPUS))
 
 # on other PostgreSQLs than the machine's (chroots need root)
 test-16:
