@@ -122,7 +122,7 @@ ReadLatest(FunctionCallInfo fcinfo, const char *columns)
 	{
 		Oid			type = get_atttype(s.id->decision, get_attnum(s.id->decision, lfirst(lc)));
 
-		QueryAdd(&q, " AND v.%s = ", s.keys[i]);
+		QueryAdd(&q, " AND v.%s %s ", s.keys[i], KeyOperator(type, type, BTEqualStrategyNumber));
 		if (nulls[i])
 			QueryAdd(&q, "NULL");
 		else

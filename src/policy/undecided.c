@@ -15,6 +15,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "rights.h"
+#include "signals_query.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -73,6 +74,7 @@ AddReason(BatchQuery *q, Source *s)
 static void
 AddTable(BatchQuery *q, Source *s, Oid table)
 {
+	ListCell   *lc;
 	char	   *name = quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)),
 												  get_rel_name(table));
 
@@ -83,8 +85,15 @@ AddTable(BatchQuery *q, Source *s, Oid table)
 	QueryAdd(q, "], ");
 	AddReason(q, s);
 	QueryAdd(q, " FROM %s m WHERE NOT EXISTS (SELECT FROM %s d WHERE ", name, s->id->decision_name);
-	for (int i = 0; i < s->nkeys; i++)
-		QueryAdd(q, "%sd.%s = m.%s", i > 0 ? " AND " : "", s->keys[i], s->keys[i]);
+	foreach(lc, s->id->key)
+	{
+		const char *key = lfirst(lc);
+		int			i = foreach_current_index(lc);
+
+		QueryAdd(q, "%sd.%s %s m.%s", i > 0 ? " AND " : "", s->keys[i],
+				 KeyOperator(get_atttype(s->id->decision, get_attnum(s->id->decision, key)),
+							 get_atttype(table, get_attnum(table, key)), BTEqualStrategyNumber), s->keys[i]);
+	}
 	QueryAdd(q, ")");
 }
 
