@@ -110,6 +110,19 @@ InitReader(Source *s, const char *policy)
 	s->as_caller = !has_privs_of_role(GetUserId(), s->id->owner);
 }
 
+/*
+ * Nothing here is looked up by its name alone: what is asked may be answered
+ * where the policy's own search_path is what is broken.
+ */
+static void
+EnterReader(Security *security, Source *s)
+{
+	if (s->as_caller)
+		EnterCaller(security);
+	else
+		EnterOwner(security, s->id->owner, "pg_catalog, pg_temp");
+}
+
 PG_FUNCTION_INFO_V1(assay_undecided);
 Datum
 assay_undecided(PG_FUNCTION_ARGS)
@@ -124,7 +137,7 @@ assay_undecided(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
 	tables = DecidedTables(s.id);
-	EnterSource(&security, &s);
+	EnterReader(&security, &s);
 	foreach(lc, tables)
 	{
 		BatchQuery	q;
@@ -155,7 +168,7 @@ assay_older_decisions(PG_FUNCTION_ARGS)
 
 	SPI_connect();
 	InitReader(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	EnterSource(&security, &s);
+	EnterReader(&security, &s);
 	QueryStart(&q);
 	q.read_only = true;
 	QueryAdd(&q, "SELECT pg_catalog.count(*) FROM %s d WHERE d.decided_at > ", s.id->decision_name);
