@@ -45,6 +45,9 @@
 /* Faults kept of one statement; the ledgers have them all */
 #define STATEMENT_FAULTS_MAX	100
 
+/* Keys of messages that are decided one by one, held at once */
+#define KEYS_AT_ONCE	1000
+
 /* Times that a statement begins again, when the policy changed meanwhile */
 #define ATTEMPTS_MAX	2
 
@@ -404,24 +407,29 @@ DecideOne(Decide *d)
 	MemoryContextSwitchTo(old);
 }
 
-/* Each message of the transition table by itself */
+/* Each message of the transition table by itself, whose keys come in chunks */
 static void
 DecideEach(Decide *d)
 {
+	Portal		portal = SPI_cursor_open(NULL, d->plans->keys_plan, NULL, NULL, true);
 	SPITupleTable *keys;
-	int			ret = SPI_execute_plan(d->plans->keys_plan, NULL, NULL, true, 0);
-	uint64		n = SPI_processed;
 
-	if (ret != SPI_OK_SELECT)
-		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(ret));
-	keys = SPI_tuptable;
-	for (uint64 i = 0; i < n; i++)
+	for (;;)
 	{
-		for (int k = 0; k < d->plans->table->nkeys; k++)
-			d->values[k] = SPI_getbinval(keys->vals[i], keys->tupdesc, k + 1, &d->nulls[k]);
-		DecideOne(d);
+		SPI_cursor_fetch(portal, true, KEYS_AT_ONCE);
+		keys = SPI_tuptable;
+		if (keys->numvals == 0)
+			break;
+		for (uint64 i = 0; i < keys->numvals; i++)
+		{
+			for (int k = 0; k < d->plans->table->nkeys; k++)
+				d->values[k] = SPI_getbinval(keys->vals[i], keys->tupdesc, k + 1, &d->nulls[k]);
+			DecideOne(d);
+		}
+		SPI_freetuptable(keys);
 	}
 	SPI_freetuptable(keys);
+	SPI_cursor_close(portal);
 }
 
 /* The columns of the only new row, but for dropped ones */
