@@ -38,11 +38,18 @@ UPGRADE_NEW = $(sort $(shell sed 's/\#.*//' $(UPGRADE_LIST) | cut -d' ' -f1))
 UPGRADE_REST = $(filter-out $(UPGRADE_NEW),$(sort $(wildcard upgrade/$(UPGRADE).d/*.sql)))
 endif
 
+# The e-mail pack, an extension of SQL: its files in the order of its script
+PACK = pg_assay_email
+PACK_VERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" pack/email/$(PACK).control)
+PACK_SQL = $(PACK)--$(PACK_VERSION).sql
+PACK_SECTIONS = $(patsubst %,pack/email/%.sql,lists brands phrases signals detectors policy)
+PACK_OLDER = $(wildcard pack/email/$(PACK)--*.sql)
+
 MODULE_big = $(EXTENSION)
 OBJS = $(patsubst %.c,%.o,$(wildcard src/*.c) \
 	$(foreach m,$(MODULES_IN_ORDER),$(sort $(wildcard src/$(m)/*.c))))
-DATA = $(wildcard upgrade/$(EXTENSION)--*.sql)
-DATA_built = $(EXTENSION_SQL) $(UPGRADE_SQL)
+DATA = $(wildcard upgrade/$(EXTENSION)--*.sql) pack/email/$(PACK).control $(PACK_OLDER)
+DATA_built = $(EXTENSION_SQL) $(UPGRADE_SQL) $(PACK_SQL)
 INCLUDED = $(wildcard include/*.h)
 
 # The client program is built and installed beside PostgreSQL's own
@@ -71,7 +78,7 @@ ifneq ($(filter 15.%,$(shell $(PG_CONFIG) --version)),)
 PG_CPPFLAGS += -include visibility.h
 endif
 
-EXTRA_CLEAN = $(EXTENSION)--*.sql src/bin/*.o src/bin/assay_load
+EXTRA_CLEAN = $(EXTENSION)--*.sql $(PACK)--*.sql src/bin/*.o src/bin/assay_load
 
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
@@ -102,6 +109,9 @@ ifneq ($(UPGRADE),)
 $(UPGRADE_SQL): $(UPGRADE_NEW) $(UPGRADE_REST) $(UPGRADE_LIST) $(wildcard upgrade upgrade/$(UPGRADE).d) upgrade/assemble.awk pg_assay.control Makefile
 	$(call assemble,ALTER EXTENSION pg_assay UPDATE,cat $(UPGRADE_LIST); printf '%s\n' $(UPGRADE_REST))
 endif
+
+$(PACK_SQL): $(PACK_SECTIONS) upgrade/assemble.awk pack/email/$(PACK).control Makefile
+	$(call assemble,CREATE EXTENSION $(PACK),printf '%s\n' $(PACK_SECTIONS))
 
 # PGXS looks for programs in the folder where they were built.
 uninstall: uninstall-client

@@ -69,7 +69,8 @@ view='SELECT count(s.phrases), sum(length(s.body_text)), sum(s.sender_events), s
 
 # CPU microseconds of a statement in a session that has compiled the policy
 statement() { printf '%s;\n' 'SET max_parallel_workers_per_gather = 0' "${@:2}" "$warm" | cat - <(printf '%s\n' '-- measure' "$1;") | cpu; }
-# The same for messages that arrive.  $1: COPY or INSERT; $2: ENABLE or DISABLE the trigger
+# The same for messages that arrive.  $1: COPY or INSERT; $2: ENABLE or DISABLE the trigger;
+# $3: to read them again, where the tree knows another way
 arrive() {
 	local from=$file
 	if [ "$PGDATABASE" = bench_short ]; then from=$file.short; fi
@@ -78,6 +79,7 @@ arrive() {
 	{
 		# waiting for the disk and waking up again varies more than what is measured
 		echo 'SET synchronous_commit = off;'
+		if [ -n "${3:-}" ]; then echo "SELECT set_config(name, 'off', false) FROM pg_settings WHERE name = 'assay.new_rows';"; fi
 		# the session's first decision compiles the policy
 		echo 'PREPARE arrive AS INSERT INTO message SELECT * FROM arriving WHERE id = $1;'
 		echo 'BEGIN; EXECUTE arrive(1000000001); ROLLBACK;'
@@ -102,6 +104,7 @@ for _ in $(seq "$rounds"); do
 		for what in DISABLE ENABLE; do
 			for p in "${places[@]}"; do of[$how.$what.$p]+="$(at "$p" arrive $how $what) "; done
 		done
+		for p in "${places[@]}"; do of[$how.again.$p]+="$(at "$p" arrive $how ENABLE again) "; done
 	done
 done
 for p in "${places[@]}"; do
@@ -135,9 +138,11 @@ cells 'the same, `assay.explain_from = 0.1`' %.1f "{lean} / $n"
 cells 'the same, `assay.prefilter = off`' %.1f "{off} / $some"
 cells 'COPY without decisions' %.1f "{COPY.DISABLE} / $n"
 cells 'COPY with decisions' %.1f "{COPY.ENABLE} / $n"
+cells 'the same, `assay.new_rows = off`' %.1f "{COPY.again} / $n"
 cells 'COPY with, in times of without' %.1f '(({COPY.ENABLE}) / ({COPY.DISABLE}))'
 cells 'INSERT of one, not waiting for the disk, without decisions' %.1f "{INSERT.DISABLE} / $singles"
 cells 'the same with decisions' %.1f "{INSERT.ENABLE} / $singles"
+cells 'the same, `assay.new_rows = off`' %.1f "{INSERT.again} / $singles"
 cells 'INSERT with, in times of without' %.1f '(({INSERT.ENABLE}) / ({INSERT.DISABLE}))'
 [ "$seconds" -gt 0 ] || exit 0
 echo

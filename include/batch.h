@@ -87,6 +87,7 @@ extern void QueryRunInto(BatchQuery *q, Tuplestorestate * store);
 extern void InitSource(Source *s, const char *policy, TimestampTz since,
 					   TimestampTz until, const char *at, bool look);
 extern void InitSourceKeys(Source *s, const char *policy);
+extern bool SourceHasKey(const Source *s, const char *column);
 extern void SourceMayRead(Source *s, Oid table, const char *table_name);
 extern void EnterSource(Security *security, Source *s);
 extern void AddKeys(BatchQuery *q, Source *s, const char *alias, const char *behind);

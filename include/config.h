@@ -34,6 +34,7 @@ typedef struct PolicyIdentity
 	List	   *key;			/* names of the key columns */
 	bool		raise_errors;	/* on_error => 'raise' */
 	bool		log_signals;
+	bool		forgets_signals;	/* earlier than the decisions */
 	char	   *on_unreadable;	/* a verdict, or NULL: the default */
 } PolicyIdentity;
 

@@ -35,6 +35,7 @@ typedef struct DecidePlans
 	SPIPlanPtr	one_plan;		/* the signals of one key */
 	SPIPlanPtr	new_all_plan;	/* the same from the new rows, or NULL */
 	SPIPlanPtr	new_one_plan;	/* ... from the columns of the only one */
+	Bitmapset  *new_used;		/* columns that these use */
 	const char *why_not;		/* there are no such, or NULL */
 	SPIPlanPtr	insert_many;	/* from the tuplestore */
 	SPIPlanPtr	insert_one;		/* from parameters */

@@ -10,6 +10,9 @@
 extern void AddLabels(BatchQuery *q, Source *s);
 extern void AddLabelOf(BatchQuery *q, Source *s, const char *alias);
 extern void AddLatestDecision(BatchQuery *q, Source *s, const char *alias, Datum since, Datum until);
+extern void AddKeyIs(BatchQuery *q, Source *s, const char *alias, Datum key);
+extern void AddKeyList(BatchQuery *q, Source *s, Datum keys, int max);
+extern Oid	TableOwner(Oid relid);
 extern char *StartBeside(FunctionCallInfo fcinfo, Source *s, BatchQuery *q, const char *suffix);
 extern void RunBeside(FunctionCallInfo fcinfo, Source *s, BatchQuery *q);
 extern void RunReport(FunctionCallInfo fcinfo, Source *s, BatchQuery *q);

@@ -7,6 +7,7 @@
 #define ASSAY_NEW_ROWS_H
 
 #include "config.h"
+#include "nodes/bitmapset.h"
 #include "utils/rel.h"
 
 /* The message table's place in the queries below, as a WITH query */
@@ -16,6 +17,8 @@ typedef struct NewRows
 {
 	const char *why_not;		/* the rows are read again, or NULL, and then: */
 	char	   *query;			/* of the signals view, over NEW_MESSAGE_NAME */
+	Bitmapset  *used;			/* columns of the message that it shows or
+								 * computes with */
 	List	   *views;			/* oids of what was written out in it */
 } NewRows;
 

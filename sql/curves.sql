@@ -83,6 +83,42 @@ SELECT * FROM exact_interval(2, 1);
 SELECT * FROM exact_interval(-1, 1);
 SELECT * FROM exact_interval(1, 2, 1);
 
+-- calibrators
+CREATE TABLE margins AS SELECT scored_agg(margin, label) AS v FROM graded;
+SELECT abs(slope - (t.value ->> 0)::float8) < 1e-6 AS slope, abs(intercept - (t.value ->> 1)::float8) < 1e-6 AS intercept FROM margins, platt(v), told t WHERE key = 'platt';
+SELECT count(*) > 3 AS pools, sum(weight) = 400 AS all_rows, bool_and(positive_rate > before) AS ascends
+FROM (SELECT i.*, lag(positive_rate, 1, -1) OVER (ORDER BY lower) AS before FROM margins, isotonic(v) i) s;
+SELECT count(*), bool_and(abs(i.positive_rate - (e.value ->> 1)::float8) < 1e-12) AS same
+FROM margins, told t, jsonb_array_elements(t.value) e, isotonic(v) i WHERE t.key = 'isotonic' AND (e.value ->> 0)::float8 BETWEEN i.lower AND i.upper;
+SELECT platt(scored_agg(margin, true)) FROM graded;
+SELECT platt('1:0 -Infinity/1/0 1/0/1');
+SELECT * FROM isotonic('1:0');
+SELECT * FROM isotonic('1:0 1/0/1 2/3/1 3/1/1');
+SELECT abs(psi(a.v, b.v) - value::float8) < 1e-12 AS psi, psi(a.v, a.v) AS itself
+FROM (SELECT scored_agg(margin, label) AS v FROM graded WHERE n <= 200) a, (SELECT scored_agg(margin, NOT label) AS v FROM graded WHERE n > 200) b, told WHERE key = 'psi';
+SELECT psi(v, '1:0') FROM margins;
+SELECT psi(v, v, 1) FROM margins;
+SELECT psi(v, v, 10001) FROM margins;
+-- a model with its calibrator: margins are log-odds, contributions still add up, and the text form is exact
+\set ECHO none
+\i sql/fixtures/tables.sql
+\i sql/fixtures/xgboost-3.2.0.sql
+\i sql/fixtures/lightgbm-4.7.0.sql
+\set ECHO all
+CREATE TABLE calibrated AS SELECT name, library, m, model_calibrated(m, 0.7, -1.25) AS c
+FROM (SELECT name, library, CASE library WHEN 'xgboost' THEN model_from_xgboost(document) ELSE model_from_lightgbm(convert_from(document, 'UTF8')) END AS m
+	FROM fixture WHERE name IN ('binary', 'binary_logistic', 'gblinear')) f;
+SELECT library, name, count(*), bool_and(abs(margin(c, x) - (0.7 * margin(m, x) - 1.25)) < 1e-5) AS margin, bool_and(abs(predict(c, x) - 1 / (1 + exp(-margin(c, x)))) < 1e-6) AS predict,
+	bool_and(abs((SELECT sum(u) FROM unnest(contributions(c, x)) u) - margin(c, x)) < 1e-4) AS contributions, bool_and(c::text::model::text = c::text AND margin(c::text::model, x) = margin(c, x)) AS text
+FROM calibrated, (SELECT ARRAY[30 + i, i * 7 % 50, 0.1 * i, i % 5, i % 3]::real[] AS x FROM generate_series(1, 40) i) r GROUP BY library, name ORDER BY library, name;
+SELECT abs(predict(model_calibrated(model_from_linear('{x}', '{2}', 1), 3, 0.5), '{1}'::real[]) - 1 / (1 + exp(-9.5))) < 1e-15 AS linear;
+SELECT model_calibrated(m, 0, 1) FROM calibrated LIMIT 1;
+SELECT model_calibrated(m, 'NaN', 1) FROM calibrated LIMIT 1;
+SELECT model_calibrated(m, 1, 'Infinity') FROM calibrated LIMIT 1;
+SELECT model_calibrated(m, 1e308, 1e308) FROM calibrated WHERE name = 'binary_logistic';
+SELECT model_calibrated(model_from_xgboost(document), 1, 1) FROM fixture WHERE name = 'multi_softprob';
+DROP TABLE margins, calibrated, fixture, golden;
+
 -- weighted rates
 SELECT abs(rate - (value ->> 0)::float8) < 1e-12 AS rate, abs(lower - (value ->> 1)::float8) < 1e-12 AS lower,
 	abs(upper - (value ->> 2)::float8) < 1e-12 AS upper, n, abs(effective_n - (value ->> 4)::float8) < 1e-9 AS effective_n

@@ -23,7 +23,7 @@ CREATE TRIGGER decide AFTER INSERT ON message REFERENCING NEW TABLE AS new FOR E
 INSERT INTO message SELECT i, timestamptz '2026-01-01' + i * interval '10 minutes', i * 7 % 100, (ARRAY['a','bb','ccc','quiet'])[1 + i % 4], i % 3 = 0, i * 13 % 100 / 10.0 FROM generate_series(1, 4320) i;
 INSERT INTO message SELECT i, timestamptz '2026-01-01' + i * interval '10 minutes', i * 7 % 100, (ARRAY['a','zz'])[1 + i % 2], CASE WHEN i % 2 = 0 THEN i % 3 = 0 END, 5 + i * 13 % 100 / 10.0 FROM generate_series(4321, 4464) i;
 UPDATE "d's_decision" SET decided_at = received_at FROM message m WHERE m.id = "d's_decision".id;
-SELECT bool_and(cost_us >= 0) AS measured, count(DISTINCT signal) FROM assay.signal_uses('d''s', 100);
+SELECT bool_and(cost_us IS NOT NULL) AS measured, count(DISTINCT signal) FROM assay.signal_uses('d''s', 100);
 SELECT * FROM assay.signal_uses('d''s', 0) WHERE signal = 'nothing';
 SELECT count(*) FROM assay.signal_uses('d''s', -1);
 SELECT count(*) FROM assay.signal_uses('d''s', 100001);

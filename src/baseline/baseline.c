@@ -56,6 +56,23 @@ baseline_count_as_owner(PG_FUNCTION_ARGS)
 }
 
 /*
+ * baseline_forget_as_owner(relation, columns): assay.baseline_forget() likewise.
+ */
+PG_FUNCTION_INFO_V1(baseline_forget_as_owner);
+Datum
+baseline_forget_as_owner(PG_FUNCTION_ARGS)
+{
+	static const OwnerStatement forget = {"baseline", "SELECT assay.baseline_forget($1, $2)", false, 2, {REGCLASSOID, JSONBOID}};
+	Datum		args[2] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)};
+	bool		isnull;
+	Datum		rows = OwnerCall(PG_GETARG_OID(0), &forget, args, NULL, &isnull);
+
+	if (isnull)
+		PG_RETURN_NULL();
+	PG_RETURN_DATUM(rows);
+}
+
+/*
  * baseline_given(relation): what the sequence of the source of a baseline of
  * the caller's gave last; NULL without one.
  */

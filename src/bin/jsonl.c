@@ -298,10 +298,10 @@ parse_attachments(Message *m, json_object *o)
 	n = json_object_array_length(v);
 	for (size_t i = 0; i < n; i++)
 	{
-		json_object *o = json_object_array_get_idx(v, i);
+		json_object *one = json_object_array_get_idx(v, i);
 
-		if (json_object_is_type(o, json_type_object))
-			parse_attachment(m, o);
+		if (json_object_is_type(one, json_type_object))
+			parse_attachment(m, one);
 		else
 			ADD_DEFECT(m, DEFECT_BAD_FIELD);
 	}

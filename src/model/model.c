@@ -463,6 +463,59 @@ model_from_linear(PG_FUNCTION_ARGS)
 	PG_RETURN_MODEL(TakeModel(model, size, &error));
 }
 
+/*
+ * model_calibrated(model, slope, intercept): the same model with margins
+ * slope * margin + intercept, and these as log-odds
+ */
+PG_FUNCTION_INFO_V1(model_calibrated);
+Datum
+model_calibrated(PG_FUNCTION_ARGS)
+{
+	Model	   *model = GetModelArgument(fcinfo, 0);
+	float8		slope = PG_GETARG_FLOAT8(1);
+	float8		intercept = PG_GETARG_FLOAT8(2);
+	float8		bias;
+	ModelError	error = {0};
+	Model	   *body;
+	Model	   *built;
+	Model		header;
+	Size		size;
+
+	if (!isfinite(slope) || !isfinite(intercept) || slope == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("slope must be a number other than zero, and intercept a number")));
+	if (model->noutputs != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("model has %u outputs", model->noutputs),
+				 errhint("Only a model with one margin can be calibrated.")));
+	memcpy(&header, model, sizeof(Model));
+	header.nlanebytes = 0;
+	header.link = LINK_LOGISTIC;
+	header.link_param[0] = 1;
+	header.link_param[1] = 0;
+	/* in the model's own precision */
+	header.scale = model->flags & MODEL_SINGLE ? (float) (model->scale * slope) : model->scale * slope;
+	bias = MODEL_BIAS(model)[0] * slope + intercept;
+	if (model->flags & MODEL_SINGLE)
+		bias = (float) bias;
+	if (!isfinite(header.scale) || header.scale == 0 || !isfinite(bias))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("calibrated margins would overflow or vanish")));
+	if (!ModelLayout(&header, &size))
+		elog(ERROR, "model has grown without its lanes");
+	body = palloc_extended(size, MCXT_ALLOC_ZERO);
+	memcpy(body, model, model->offset[SECTION_LANES]);
+	memcpy(body, &header, sizeof(Model));
+	SET_VARSIZE(body, size);
+	memcpy(MODEL_AT(body, SECTION_STRINGS, char), MODEL_STRING(model, 0), model->nstrings);
+	((double *) MODEL_BIAS(body))[0] = bias;
+	built = ModelComplete(body, size, &size, &error);
+	PG_RETURN_MODEL(TakeModel(built, size, &error));
+}
+
 /* The same model with other feature names */
 PG_FUNCTION_INFO_V1(model_with_names);
 Datum

@@ -185,6 +185,18 @@ InitSourceKeys(Source *s, const char *policy)
 		s->keys[s->nkeys++] = quote_identifier(lfirst(lc));
 }
 
+/* Is a column of this name part of the key? */
+bool
+SourceHasKey(const Source *s, const char *column)
+{
+	ListCell   *lc;
+
+	foreach(lc, s->id->key)
+		if (strcmp(lfirst(lc), column) == 0)
+		return true;
+	return false;
+}
+
 /* look: to read only */
 void
 InitSource(Source *s, const char *policy, TimestampTz since, TimestampTz until,

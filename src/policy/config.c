@@ -231,7 +231,8 @@ ReadIdentity(const char *policy, int revision, MemoryContext context)
 	PolicyIdentity *id;
 
 	if (RunQuery("SELECT p.signals, p.signals_view, p.decision, p.label, p.key, r.revision, r.search_path, "
-				 "r.log_signals, r.on_error = 'raise', r.on_unreadable, p.access "
+				 "r.log_signals, r.on_error = 'raise', r.on_unreadable, p.access, "
+				 "EXISTS (SELECT FROM assay_internal.retention e WHERE e.policy = p.policy AND (e.signals < e.decisions OR e.signals > '0' AND e.decisions IS NULL)) "
 				 "FROM assay_internal.policy p JOIN assay_internal.revision r USING (policy) "
 				 "WHERE p.policy = $1 AND ($2 = 0 OR r.revision = $2) "
 				 "ORDER BY r.revision DESC LIMIT 1", policy, revision) == 0)
@@ -256,6 +257,7 @@ ReadIdentity(const char *policy, int revision, MemoryContext context)
 	id->raise_errors = SpiBoolean(0, 9);
 	id->on_unreadable = SpiText(0, 10);
 	id->access = SpiRegclass(0, 11);
+	id->forgets_signals = SpiBoolean(0, 12);
 	MemoryContextSwitchTo(spi);
 	if (id->decision_name == NULL)
 		ereport(ERROR,

@@ -131,10 +131,14 @@ PrepareNewRows(void *arg)
 	Oid		   *types = palloc(desc->natts * sizeof(Oid));
 	int			n = 0;
 	NewRows		found;
+	MemoryContext old;
 	ListCell   *lc;
 
 	FindNewRows(&found, t->id, t->table->key_types, rel);
 	t->why_not = found.why_not;
+	old = MemoryContextSwitchTo(t->context);
+	t->new_used = bms_copy(found.used);
+	MemoryContextSwitchTo(old);
 	foreach(lc, found.views)
 		DependOnRelation(&t->dependencies, lfirst_oid(lc));
 	/* Within the view's query a table of the server would be taken for it. */
@@ -191,7 +195,9 @@ HaveNewRowsPlans(DecidePlans *t, Relation rel)
 {
 	if (t->why_not)
 		return false;
-	if (likely(SPI_plan_is_valid(t->new_all_plan) && SPI_plan_is_valid(t->new_one_plan)))
+	/* A cancel may have left none, or one of them. */
+	if (likely(t->new_all_plan && SPI_plan_is_valid(t->new_all_plan) &&
+			   t->new_one_plan && SPI_plan_is_valid(t->new_one_plan)))
 		return true;
 	if (t->pins > 1)
 		return false;

@@ -171,19 +171,16 @@ KeysOfArguments(FunctionCallInfo fcinfo, Datum **keys, bool **nulls)
 }
 
 /*
- * explain_decision(policy, VARIADIC "any"): what explain_decision() tells of
- * the same key as text, with the rights of whoever asks.
+ * Of a function (policy, VARIADIC "any"): what the named one, of the same key as
+ * text, tells, with the rights of whoever asks.  SPI is connected.
  */
-PG_FUNCTION_INFO_V1(assay_explain_decision);
-Datum
-assay_explain_decision(PG_FUNCTION_ARGS)
+static void
+StartByKey(FunctionCallInfo fcinfo, BatchQuery *q, const char *function)
 {
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	Datum	   *keys = NULL;
 	bool	   *nulls = NULL;
 	int			n = 0;
 	int			lower = 1;
-	BatchQuery	q;
 
 	if (get_fn_expr_variadic(fcinfo->flinfo))
 	{
@@ -192,21 +189,73 @@ assay_explain_decision(PG_FUNCTION_ARGS)
 	}
 	else
 		n = KeysOfArguments(fcinfo, &keys, &nulls);
-	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
-	QueryStart(&q);
-	q.read_only = true;
-	QueryAdd(&q, "SELECT * FROM assay.explain_decision(");
+	QueryStart(q);
+	q->read_only = true;
+	QueryAdd(q, "SELECT * FROM %s(", function);
 	if (PG_ARGISNULL(0))
-		QueryAdd(&q, "NULL");
+		QueryAdd(q, "NULL");
 	else
-		QueryValue(&q, TEXTOID, PG_GETARG_DATUM(0));
-	QueryAdd(&q, ", VARIADIC ");
-	QueryValue(&q, TEXTARRAYOID,
+		QueryValue(q, TEXTOID, PG_GETARG_DATUM(0));
+	QueryAdd(q, ", VARIADIC ");
+	QueryValue(q, TEXTARRAYOID,
 			   PointerGetDatum(construct_md_array(keys, nulls, 1, &n, &lower, TEXTOID,
 												  -1, false, TYPALIGN_INT)));
-	QueryAdd(&q, ")");
+	QueryAdd(q, ")");
+}
+
+/* The same, to the end: its rows are the function's. */
+static Datum
+RowsByKey(FunctionCallInfo fcinfo, const char *function)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	BatchQuery	q;
+
+	InitMaterializedSRF(fcinfo, 0);
+	StartByKey(fcinfo, &q, function);
 	QueryRunInto(&q, result->setResult);
 	SPI_finish();
 	return (Datum) 0;
+}
+
+/* explain_decision(policy, VARIADIC "any") */
+PG_FUNCTION_INFO_V1(assay_explain_decision);
+Datum
+assay_explain_decision(PG_FUNCTION_ARGS)
+{
+	return RowsByKey(fcinfo, "assay.explain_decision");
+}
+
+/* suggest_exclusion(policy, VARIADIC "any") */
+PG_FUNCTION_INFO_V1(assay_suggest_exclusion);
+Datum
+assay_suggest_exclusion(PG_FUNCTION_ARGS)
+{
+	return RowsByKey(fcinfo, "assay_internal.suggest_exclusion");
+}
+
+/* explain_text(policy, VARIADIC "any") */
+PG_FUNCTION_INFO_V1(assay_explain_text);
+Datum
+assay_explain_text(PG_FUNCTION_ARGS)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	BatchQuery	q;
+	bool		isnull = true;
+	Datum		told = (Datum) 0;
+
+	StartByKey(fcinfo, &q, "assay_internal.explain_text");
+	if (QueryRun(&q, SPI_OK_SELECT, NULL) > 0)
+		told = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	if (!isnull)
+	{
+		MemoryContext spi = MemoryContextSwitchTo(caller);
+
+		told = PointerGetDatum(DatumGetTextPCopy(told));
+		MemoryContextSwitchTo(spi);
+	}
+	SPI_finish();
+	if (isnull)
+		PG_RETURN_NULL();
+	PG_RETURN_DATUM(told);
 }

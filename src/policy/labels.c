@@ -58,7 +58,7 @@ LabelOrder(Source *s, bool *isnull)
 static void
 AddLabelText(BatchQuery *q, Source *s, const char *column)
 {
-	if (get_attnum(s->id->label, column) != InvalidAttrNumber && !list_member(s->id->key, makeString(pstrdup(column))))
+	if (get_attnum(s->id->label, column) != InvalidAttrNumber && !SourceHasKey(s, column))
 		QueryAdd(q, "r.%s::pg_catalog.text AS %s", column, column);
 	else
 		QueryAdd(q, "NULL::pg_catalog.text AS %s", column);
@@ -269,7 +269,7 @@ assay_store_label_rule(PG_FUNCTION_ARGS)
 /* ---- tables beside the labels -------------------------------------------- */
 
 /* The owner of a table; InvalidOid where there is none by that number */
-static Oid
+Oid
 TableOwner(Oid relid)
 {
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));

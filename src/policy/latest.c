@@ -95,44 +95,110 @@ assay_latest_decisions(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
+/* alias."key" = ... AND ... : the decision is about the message of this key, an array of texts */
+void
+AddKeyIs(BatchQuery *q, Source *s, const char *alias, Datum key)
+{
+	Datum	   *items;
+	bool	   *nulls;
+	int			n;
+	ListCell   *lc;
+
+	deconstruct_array(DatumGetArrayTypeP(key), TEXTOID, -1, false, TYPALIGN_INT, &items, &nulls, &n);
+	if (n != s->nkeys)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("policy \"%s\" identifies a message by %d values, not %d", s->policy,
+						s->nkeys, n)));
+	foreach(lc, s->id->key)
+	{
+		int			i = foreach_current_index(lc);
+		Oid			type = get_atttype(s->id->decision, get_attnum(s->id->decision, lfirst(lc)));
+
+		QueryAdd(q, "%s%s.%s %s ", i > 0 ? " AND " : "", alias, s->keys[i],
+				 KeyOperator(type, type, BTEqualStrategyNumber));
+		if (nulls[i])
+		{
+			QueryAdd(q, "NULL");
+			continue;
+		}
+		QueryValue(q, TEXTOID, items[i]);
+		if (OidIsValid(type))
+			QueryAdd(q, "::%s", CastName(type));
+	}
+}
+
+/* One of the key's columns of all of them, an array of keys as texts */
+static Datum
+KeyColumn(Source *s, Datum keys, int column, int max)
+{
+	ArrayType  *array = DatumGetArrayTypeP(keys);
+	Datum	   *items;
+	bool	   *nulls;
+	Datum	   *some;
+	bool	   *some_nulls;
+	int			n;
+	int			lower = 1;
+
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &items, &nulls, &n);
+	if (n == 0 || n % s->nkeys != 0 || (s->nkeys > 1 && (ARR_NDIM(array) != 2 || ARR_DIMS(array)[1] != s->nkeys)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("keys of policy \"%s\" are one or more arrays of %d values", s->policy, s->nkeys)));
+	if (n / s->nkeys > max)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("no more than %d keys can be given", max)));
+	n /= s->nkeys;
+	some = palloc(n * sizeof(Datum));
+	some_nulls = palloc(n * sizeof(bool));
+	for (int i = 0; i < n; i++)
+	{
+		some[i] = items[i * s->nkeys + column];
+		some_nulls[i] = nulls[i * s->nkeys + column];
+	}
+	return PointerGetDatum(construct_md_array(some, some_nulls, 1, &n, &lower, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+/* (SELECT ...): keys that are given as texts, by the types of the decision table, each once */
+void
+AddKeyList(BatchQuery *q, Source *s, Datum keys, int max)
+{
+	ListCell   *lc;
+
+	QueryAdd(q, "(SELECT DISTINCT ");
+	foreach(lc, s->id->key)
+	{
+		int			i = foreach_current_index(lc);
+		Oid			type = get_atttype(s->id->decision, get_attnum(s->id->decision, lfirst(lc)));
+
+		QueryAdd(q, "%sx.%s::%s AS %s", i > 0 ? ", " : "", s->keys[i], CastName(type), s->keys[i]);
+	}
+	QueryAdd(q, " FROM ROWS FROM (");
+	for (int i = 0; i < s->nkeys; i++)
+	{
+		QueryAdd(q, i > 0 ? ", pg_catalog.unnest(" : "pg_catalog.unnest(");
+		QueryValue(q, TEXTARRAYOID, KeyColumn(s, keys, i, max));
+		QueryAdd(q, ")");
+	}
+	QueryAdd(q, ") x(");
+	for (int i = 0; i < s->nkeys; i++)
+		QueryAdd(q, "%s%s", i > 0 ? ", " : "", s->keys[i]);
+	QueryAdd(q, "))");
+}
+
 /* Columns of the latest decision about a message, whose key is argument 1 as text */
 static void
 ReadLatest(FunctionCallInfo fcinfo, const char *columns)
 {
 	Source		s;
 	BatchQuery	q;
-	Datum	   *items;
-	bool	   *nulls;
-	int			n;
-	int			i = 0;
-	ListCell   *lc;
 
 	InitSourceKeys(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT,
-					  &items, &nulls, &n);
-	if (n != s.nkeys)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("policy \"%s\" identifies a message by %d values, not %d", s.policy,
-						s.nkeys, n)));
 	SPI_connect();
 	QueryStart(&q);
-	QueryAdd(&q, "SELECT %s FROM %s v WHERE true", columns, s.id->decision_name);
-	foreach(lc, s.id->key)
-	{
-		Oid			type = get_atttype(s.id->decision, get_attnum(s.id->decision, lfirst(lc)));
-
-		QueryAdd(&q, " AND v.%s %s ", s.keys[i], KeyOperator(type, type, BTEqualStrategyNumber));
-		if (nulls[i])
-			QueryAdd(&q, "NULL");
-		else
-		{
-			QueryValue(&q, TEXTOID, items[i]);
-			if (OidIsValid(type))
-				QueryAdd(&q, "::%s", CastName(type));
-		}
-		i++;
-	}
+	QueryAdd(&q, "SELECT %s FROM %s v WHERE ", columns, s.id->decision_name);
+	AddKeyIs(&q, &s, "v", PG_GETARG_DATUM(1));
 	QueryAdd(&q, " ORDER BY v.revision DESC LIMIT 1");
 	ReadTable(fcinfo, &s, s.id->decision, s.id->decision_name, &q);
 	SPI_finish();

@@ -298,7 +298,10 @@ typedef struct OddUse
 	int			level;			/* of queries within the home */
 } OddUse;
 
-/* The whole row, a system column: of the message table, or of a join with it */
+/*
+ * The whole row, a system column: of the message table, or of a join with it.
+ * Notes the columns that are used by themselves.
+ */
 static bool
 IsOddUse(Node *node, OddUse *use)
 {
@@ -308,6 +311,8 @@ IsOddUse(Node *node, OddUse *use)
 	{
 		Var		   *var = (Var *) node;
 
+		if (var->varlevelsup == use->level && var->varno == use->search->at && var->varattno > 0)
+			use->search->found->used = bms_add_member(use->search->found->used, var->varattno);
 		return var->varlevelsup == use->level && var->varattno <= 0 &&
 			(var->varno == use->search->at ||
 			 rt_fetch(var->varno, use->search->home->rtable)->rtekind == RTE_JOIN);

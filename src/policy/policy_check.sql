@@ -244,7 +244,7 @@ BEGIN
 	END IF;
 	IF NOT pg_is_in_recovery() AND EXISTS (SELECT FROM pg_publication_tables t
 		JOIN pg_class c ON c.relname = t.tablename JOIN pg_namespace s ON s.oid = c.relnamespace AND s.nspname = t.schemaname
-		WHERE c.oid = p.decision) THEN
+		WHERE c.oid IN (p.decision, 'assay_internal.published_policy'::regclass)) THEN
 		RETURN QUERY
 			SELECT 'warning', 'subscriber', format('replication slot %s %s, %s behind', s.slot_name,
 				CASE WHEN s.active THEN 'is slow' ELSE 'is not read' END,
@@ -271,11 +271,18 @@ CREATE FUNCTION assay.check(policy text, OUT severity text, OUT "check" text, OU
 	RETURNS SETOF record LANGUAGE plpgsql STABLE ROWS 10
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	p assay.policy := assay.policy_for_reading(policy);
+	p assay.policy;
 BEGIN
+	-- it came from another server, and is not in force yet
+	IF EXISTS (SELECT FROM assay.followed f WHERE f.kind = 'policy' AND f.name = $1 AND NOT f.in_force) THEN
+		RETURN QUERY SELECT * FROM assay_internal.check_following(policy);
+		RETURN;
+	END IF;
+	p := assay.policy_for_reading(policy);
 	RETURN QUERY
 		SELECT c.* FROM (
-			SELECT * FROM assay_internal.check_objects(p)
+			SELECT * FROM assay_internal.check_following(policy)
+			UNION ALL SELECT * FROM assay_internal.check_objects(p)
 			UNION ALL SELECT * FROM assay_internal.check_triggers(p)
 			UNION ALL SELECT * FROM assay_internal.check_baselines(p)
 			UNION ALL SELECT * FROM assay_internal.check_parts(p)

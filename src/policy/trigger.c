@@ -20,6 +20,7 @@
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
 #include "budget.h"
 #include "commands/trigger.h"
 #include "common/hashfn.h"
@@ -47,6 +48,9 @@
 
 /* Keys of messages that are decided one by one, held at once */
 #define KEYS_AT_ONCE	1000
+
+/* Bytes of a value that is fetched before anything asks for it */
+#define FETCHED_MAX		(1024 * 1024)
 
 /* Times that a statement begins again, when the policy changed meanwhile */
 #define ATTEMPTS_MAX	2
@@ -432,6 +436,23 @@ DecideEach(Decide *d)
 	SPI_cursor_close(portal);
 }
 
+/*
+ * A column of the only new row.  What came from another table as that stores it
+ * is fetched once, for all that ask for it.
+ */
+static Datum
+RowValue(Decide *d, int column, Form_pg_attribute att)
+{
+	Datum		value = d->only->tts_values[column];
+
+	if (d->only->tts_isnull[column] || att->attlen != -1 ||
+		!(VARATT_IS_EXTERNAL(DatumGetPointer(value)) || VARATT_IS_COMPRESSED(DatumGetPointer(value))) ||
+		!bms_is_member(column + 1, d->plans->new_used) ||
+		toast_raw_datum_size(value) > FETCHED_MAX)
+		return value;
+	return PointerGetDatum(PG_DETOAST_DATUM(value));
+}
+
 /* The columns of the only new row, but for dropped ones */
 static ParamListInfo
 RowParams(Decide *d)
@@ -447,7 +468,7 @@ RowParams(Decide *d)
 
 		if (att->attisdropped)
 			continue;
-		params->params[n].value = d->only->tts_values[i];
+		params->params[n].value = RowValue(d, i, att);
 		params->params[n].isnull = d->only->tts_isnull[i];
 		params->params[n].pflags = PARAM_FLAG_CONST;
 		params->params[n++].ptype = att->atttypid;

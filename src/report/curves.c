@@ -1,7 +1,8 @@
 /*
  * curves.c
- *		Curves and quantiles of a value of type scored: ROC, calibration, the
- *		statistic of Kolmogorov and Smirnov, quantiles with their intervals.
+ *		Curves and quantiles of a value of type scored: ROC, calibration and
+ *		calibrators, the statistic of Kolmogorov and Smirnov, stability, quantiles
+ *		with their intervals.
  */
 #include "postgres.h"
 
@@ -10,6 +11,7 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "platt.h"
 #include "scored.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
@@ -204,6 +206,158 @@ scored_calibration_curve(PG_FUNCTION_ARGS)
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
 	return (Datum) 0;
+}
+
+/* ---- calibrators --------------------------------------------------------- */
+
+/* platt(scored): slope and intercept that make the scores, margins, log-odds */
+PG_FUNCTION_INFO_V1(scored_platt);
+Datum
+scored_platt(PG_FUNCTION_ARGS)
+{
+	Scored	   *s = GetScored(fcinfo, 0);
+	TupleDesc	desc;
+	Datum		values[2];
+	bool		nulls[2] = {false};
+	Platt		p = {.slope = 1};
+	float8		positive;
+	float8		negative;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	SumWeights(s, &positive, &negative);
+	if (positive == 0 || negative == 0)
+		PG_RETURN_NULL();
+	p.margin = palloc(2 * s->nused * sizeof(float8));
+	p.target = palloc(2 * s->nused * sizeof(float8));
+	p.weight = palloc(2 * s->nused * sizeof(float8));
+	for (int i = 0; i < s->nused; i++)
+	{
+		const ScoredItem *item = &s->items[i];
+
+		if (isinf(item->score))
+			ereport(ERROR,
+					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					 errmsg("margin is infinite")));
+		for (int label = 0; label < 2; label++)
+		{
+			p.margin[p.n] = item->score;
+			p.target[p.n] = label ? (positive + 1) / (positive + 2) : 1 / (negative + 2);
+			p.weight[p.n++] = label ? item->positive : item->negative;
+		}
+	}
+	PlattFit(&p);
+	values[0] = Float8GetDatum(p.slope);
+	values[1] = Float8GetDatum(p.intercept);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
+
+/* Neighbouring scores that are given one rate */
+typedef struct Pool
+{
+	int			first;
+	float8		positive;
+	float8		weight;
+}			Pool;
+
+/*
+ * isotonic(scored): the rates that ascend with the score and are nearest to the
+ * labels, by pooling neighbours that don't ascend
+ */
+PG_FUNCTION_INFO_V1(scored_isotonic);
+Datum
+scored_isotonic(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	Scored	   *s = GetScored(fcinfo, 0);
+	Pool	   *pools = palloc((s->nused + 1) * sizeof(Pool));
+	int			n = 0;
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; i < s->nused; i++)
+	{
+		pools[n].first = i;
+		pools[n].positive = s->items[i].positive;
+		pools[n].weight = s->items[i].positive + s->items[i].negative;
+		n++;
+		while (n > 1 && pools[n - 2].positive * pools[n - 1].weight >= pools[n - 1].positive * pools[n - 2].weight)
+		{
+			pools[n - 2].positive += pools[n - 1].positive;
+			pools[n - 2].weight += pools[n - 1].weight;
+			n--;
+		}
+	}
+	for (int i = 0; i < n; i++)
+	{
+		int			last = (i < n - 1 ? pools[i + 1].first : s->nused) - 1;
+		Datum		values[4];
+		bool		nulls[4] = {false};
+
+		CHECK_FOR_INTERRUPTS();
+		values[0] = Float8GetDatum(s->items[pools[i].first].score);
+		values[1] = Float8GetDatum(s->items[last].score);
+		values[2] = Float8GetDatum(pools[i].positive / pools[i].weight);
+		values[3] = Float8GetDatum(pools[i].weight);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+/* ---- stability ----------------------------------------------------------- */
+
+/* The weight of the scores in each bin */
+static float8 *
+BinWeights(const Scored *s, const float8 *edges, int bins)
+{
+	float8	   *weights = palloc0(bins * sizeof(float8));
+
+	for (int i = 0, bin = 0; i < s->nused; i++)
+	{
+		while (s->items[i].score > edges[bin])
+			bin++;
+		weights[bin] += s->items[i].positive + s->items[i].negative;
+	}
+	return weights;
+}
+
+/*
+ * psi(reference, recent, bins): population stability index over bins with the
+ * same number of rows of the reference, each with half a row more
+ */
+PG_FUNCTION_INFO_V1(scored_psi);
+Datum
+scored_psi(PG_FUNCTION_ARGS)
+{
+	Scored	   *reference = GetScored(fcinfo, 0);
+	Scored	   *recent = GetScored(fcinfo, 1);
+	int			bins = PG_GETARG_INT32(2);
+	float8		total[2];
+	float8		negative;
+	float8	   *edges;
+	float8	   *weights[2];
+	float8		sum = 0;
+
+	if (bins < 2 || bins > CALIBRATION_MAX_BINS)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("number of bins must be between 2 and %d", CALIBRATION_MAX_BINS)));
+	SumWeights(reference, &total[0], &negative);
+	total[0] += negative;
+	SumWeights(recent, &total[1], &negative);
+	total[1] += negative;
+	if (total[0] == 0 || total[1] == 0)
+		PG_RETURN_NULL();
+	edges = MakeEdges(reference, bins, true, total[0]);
+	weights[0] = BinWeights(reference, edges, bins);
+	weights[1] = BinWeights(recent, edges, bins);
+	for (int i = 0; i < bins; i++)
+	{
+		float8		before = (weights[0][i] + 0.5) / (total[0] + 0.5 * bins);
+		float8		after = (weights[1][i] + 0.5) / (total[1] + 0.5 * bins);
+
+		sum += (after - before) * log(after / before);
+	}
+	PG_RETURN_FLOAT8(sum);
 }
 
 /* ---- the interval of a quantile ------------------------------------------ */

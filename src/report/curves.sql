@@ -25,6 +25,18 @@ CREATE FUNCTION assay.calibration_curve(scored assay.scored, bins integer DEFAUL
 	AS 'MODULE_PATHNAME', 'scored_calibration_curve' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION assay.calibration_curve(assay.scored, integer, text) IS 'mean score and share of positives for each bin of probabilities that has rows; strategy: uniform or quantile';
 
+CREATE FUNCTION assay.platt(scored assay.scored, OUT slope float8, OUT intercept float8) RETURNS record
+	AS 'MODULE_PATHNAME', 'scored_platt' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION assay.platt(assay.scored) IS 'slope and intercept that make these margins log-odds (Platt); NULL without both labels';
+
+CREATE FUNCTION assay.isotonic(scored assay.scored, OUT lower float8, OUT upper float8, OUT positive_rate float8, OUT weight float8) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'scored_isotonic' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION assay.isotonic(assay.scored) IS 'ascending rates of positives that are nearest to the labels, each with the scores from lower to upper';
+
+CREATE FUNCTION assay.psi(reference assay.scored, recent assay.scored, bins integer DEFAULT 10) RETURNS float8
+	AS 'MODULE_PATHNAME', 'scored_psi' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION assay.psi(assay.scored, assay.scored, integer) IS 'population stability index of scores, labels aside, over bins that hold the same number of rows of the reference';
+
 CREATE FUNCTION assay.quantile_interval(scored assay.scored, q float8, confidence float8 DEFAULT 0.95,
 	OUT quantile float8, OUT lower float8, OUT upper float8) RETURNS record
 	AS 'MODULE_PATHNAME', 'scored_quantile_interval' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;

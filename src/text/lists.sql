@@ -12,11 +12,14 @@ CREATE TABLE assay.named_set (
 	state bigint NOT NULL DEFAULT 0 CHECK (state >= 0),
 	made_at timestamptz NOT NULL DEFAULT now(),
 	changed_at timestamptz NOT NULL DEFAULT now(),
-	description text
+	description text,
+	extension name
 );
 COMMENT ON TABLE assay.named_set IS 'lists and phrase sets: who owns them, who may ask them, and in which state they are';
 COMMENT ON COLUMN assay.named_set.readers IS 'roles, beside the owner, whose members may ask the set; the role - is everybody';
 COMMENT ON COLUMN assay.named_set.state IS 'grows by one with each transaction that writes to the set';
+COMMENT ON COLUMN assay.named_set.extension IS
+	'extension whose script filled the set: while that is installed, dumps leave the set out, and CREATE EXTENSION brings it back';
 
 CREATE TABLE assay.list_entry (
 	set text COLLATE "C" NOT NULL,
@@ -49,9 +52,10 @@ CREATE TABLE assay.list_base (
 ALTER TABLE assay.list_base ALTER COLUMN base SET STORAGE EXTERNAL;
 COMMENT ON TABLE assay.list_base IS 'values of a list at some state, laid out for looking up; made from assay.list_entry';
 
-SELECT pg_catalog.pg_extension_config_dump('assay.named_set', '');
-SELECT pg_catalog.pg_extension_config_dump('assay.list_entry', '');
-SELECT pg_catalog.pg_extension_config_dump('assay.list_base', '');
+-- What another extension's script made comes back with that extension. (Dumps may not read views.)
+SELECT pg_catalog.pg_extension_config_dump('assay.named_set', 'WHERE set NOT IN (SELECT s.set FROM assay.named_set s JOIN pg_catalog.pg_extension x ON x.extname = s.extension)');
+SELECT pg_catalog.pg_extension_config_dump('assay.list_entry', 'WHERE set NOT IN (SELECT s.set FROM assay.named_set s JOIN pg_catalog.pg_extension x ON x.extname = s.extension)');
+SELECT pg_catalog.pg_extension_config_dump('assay.list_base', 'WHERE set NOT IN (SELECT s.set FROM assay.named_set s JOIN pg_catalog.pg_extension x ON x.extname = s.extension)');
 -- pg_dump by whoever owns the database reads them
 GRANT SELECT ON assay.named_set, assay.list_entry, assay.list_base TO pg_database_owner;
 

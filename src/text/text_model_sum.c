@@ -14,6 +14,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
+#include "platt.h"
 #include "text_model.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -27,7 +28,6 @@
 #define DEVIATION_MIN	0.1
 
 #define PUBLISH_BYTES_MIN	1024
-#define CALIBRATE_STEPS		100
 
 /* ---- counts ---------------------------------------------------------------- */
 
@@ -400,81 +400,6 @@ text_model_calibrate(PG_FUNCTION_ARGS)
 									  PG_GETARG_FLOAT8(1), PG_GETARG_FLOAT8(2)));
 }
 
-/* Held-back margins and labels, and what Platt's method looks for */
-typedef struct Platt
-{
-	int			n;
-	float8	   *margin;
-	float8	   *target;			/* drawn a little away from 0 and 1 */
-	double		slope;
-	double		intercept;
-} Platt;
-
-static double
-PlattLoss(const Platt *p, double slope, double intercept)
-{
-	double		loss = 0;
-
-	for (int i = 0; i < p->n; i++)
-	{
-		double		m = slope * p->margin[i] + intercept;
-
-		loss += (m > 0 ? m + log1p(exp(-m)) : log1p(exp(m))) - p->target[i] * m;
-	}
-	return loss;
-}
-
-/*
- * Newton's method with halved steps (Lin, Lin and Weng 2007); both parameters
- * have a tiny ridge, so that it ends with separable labels too.
- */
-static void
-PlattFit(Platt *p)
-{
-	double		loss = PlattLoss(p, p->slope, p->intercept);
-
-	for (int step = 0; step < CALIBRATE_STEPS; step++)
-	{
-		double		g[2] = {0, 0};
-		double		h[3] = {1e-6, 0, 1e-6};
-		double		det;
-		double		d[2];
-		double		size = 1;
-
-		CHECK_FOR_INTERRUPTS();
-		for (int i = 0; i < p->n; i++)
-		{
-			double		x = p->margin[i];
-			double		q = 1 / (1 + exp(-(p->slope * x + p->intercept)));
-
-			g[0] += (q - p->target[i]) * x;
-			g[1] += q - p->target[i];
-			h[0] += q * (1 - q) * x * x;
-			h[1] += q * (1 - q) * x;
-			h[2] += q * (1 - q);
-		}
-		det = h[0] * h[2] - h[1] * h[1];
-		if (fabs(g[0]) + fabs(g[1]) < 1e-9 * p->n || det <= 0)
-			return;
-		d[0] = (h[2] * g[0] - h[1] * g[1]) / det;
-		d[1] = (h[0] * g[1] - h[1] * g[0]) / det;
-		for (; size > 1e-9; size /= 2)
-		{
-			double		new_loss = PlattLoss(p, p->slope - size * d[0], p->intercept - size * d[1]);
-
-			if (new_loss < loss)
-			{
-				p->slope -= size * d[0];
-				p->intercept -= size * d[1];
-				loss = new_loss;
-				break;
-			}
-		}
-		if (size <= 1e-9)
-			return;
-	}
-}
-
 /*
  * text_model_calibrate(model, margins, labels): slope and intercept that make
  * held-back margins log-odds.
@@ -491,7 +416,7 @@ text_model_calibrate_fit(PG_FUNCTION_ARGS)
 	int			n;
 	int			nlabels;
 	double		count[2] = {0, 0};
-	Platt		p = {0, NULL, NULL, 1, 0};
+	Platt		p = {.slope = 1};
 
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), FLOAT4OID, sizeof(float4), true, TYPALIGN_INT, &margins, &margin_null, &n);
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(2), BOOLOID, 1, true, TYPALIGN_CHAR, &labels, &label_null, &nlabels);

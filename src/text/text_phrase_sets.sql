@@ -38,8 +38,8 @@ CREATE TABLE assay.phrase_base (
 );
 COMMENT ON TABLE assay.phrase_base IS 'phrase sets, compiled by whoever changed them last; made from assay.phrase_entry';
 
-SELECT pg_catalog.pg_extension_config_dump('assay.phrase_entry', '');
-SELECT pg_catalog.pg_extension_config_dump('assay.phrase_base', '');
+SELECT pg_catalog.pg_extension_config_dump('assay.phrase_entry', 'WHERE set NOT IN (SELECT s.set FROM assay.named_set s JOIN pg_catalog.pg_extension x ON x.extname = s.extension)');
+SELECT pg_catalog.pg_extension_config_dump('assay.phrase_base', 'WHERE set NOT IN (SELECT s.set FROM assay.named_set s JOIN pg_catalog.pg_extension x ON x.extname = s.extension)');
 -- pg_dump by whoever owns the database reads them
 GRANT SELECT ON assay.phrase_entry, assay.phrase_base TO pg_database_owner;
 

@@ -1,0 +1,65 @@
+#!/bin/bash
+# CPU of a single INSERT, with and without a decision, into a message table of 60
+# partitions beside the same in one piece, by turns in one run: medians.
+#
+#   bench/partitions.sh [INSERTS (2000) [ROUNDS (5)]]
+set -euo pipefail
+. "$(dirname "$0")/../tools/common.sh"
+. "$top/bench/common.sh"
+n=${1:-2000} rounds=${2:-5}
+cd "$top"
+trap 'tools/cluster stop bench' EXIT
+tools/cluster start bench shared_preload_libraries=pg_assay shared_buffers=1GB max_wal_size=8GB
+eval "$(tools/cluster env bench)"
+export PGOPTIONS='-c client_min_messages=warning -c jit=off'
+psql -Xq -d postgres -c 'DROP DATABASE IF EXISTS bench_partitions' -c 'CREATE DATABASE bench_partitions'
+export PGDATABASE=bench_partitions
+psql -Xq -v ON_ERROR_STOP=1 >/dev/null <<'SQL'
+CREATE EXTENSION pg_assay;
+CREATE TABLE one (id bigint, at timestamptz, sender text, body text, PRIMARY KEY (at, id));
+CREATE TABLE many (id bigint, at timestamptz, sender text, body text, PRIMARY KEY (at, id)) PARTITION BY RANGE (at);
+SELECT format('CREATE TABLE many_%s PARTITION OF many FOR VALUES FROM (%L) TO (%L)', i, '2026-01-01'::date + i, '2026-01-02'::date + i)
+	FROM generate_series(0, 59) i \gexec
+INSERT INTO many SELECT i, '2026-01-01'::timestamptz + i * interval '40 s', 's' || i % 1000, repeat(md5(i::text), 15) FROM generate_series(1, 120000) i;
+INSERT INTO one SELECT * FROM many;
+CREATE VIEW one_signals AS SELECT id, at, sender, body, length(body) AS chars, extract(hour FROM at)::int AS hour FROM one;
+CREATE VIEW many_signals AS SELECT id, at, sender, body, length(body) AS chars, extract(hour FROM at)::int AS hour FROM many;
+SELECT assay.create_policy(t, t || '_signals', '{at,id}', prior => -3) FROM unnest('{one,many}'::text[]) t;
+SELECT count(assay.create_detector(t, 'd' || i, format('chars > %s AND body LIKE %L', i * 10, '%' || i * 7777 || '%'), weight => 0.5, mode => 'live'))
+	FROM unnest('{one,many}'::text[]) t, generate_series(1, 50) i;
+CREATE TRIGGER decide AFTER INSERT ON one REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('one');
+CREATE TRIGGER decide AFTER INSERT ON many REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('many');
+VACUUM ANALYZE;
+SQL
+
+next=10000000
+# $1: the table; $2: ENABLE or DISABLE the trigger.  Sets "took".
+inserts() {
+	psql -Xqc "ALTER TABLE $1 $2 TRIGGER decide"
+	took=$({
+		echo 'SET synchronous_commit = off; SET plan_cache_mode = force_generic_plan;'
+		echo "PREPARE i(bigint) AS INSERT INTO $1 VALUES (\$1, '2026-01-01'::timestamptz + (\$1 % 5000000) * interval '1 s', 's' || \$1 % 1000, repeat(md5(\$1::text), 15));"
+		echo "EXECUTE i($next); EXECUTE i($((next + 1)));"
+		echo '-- measure'
+		for ((i = 2; i < n; i++)); do echo "EXECUTE i($((next + i)));"; done
+	} | cpu)
+	next=$((next + n))
+}
+declare -A of
+for _ in $(seq "$rounds"); do
+	for table in one many; do
+		for what in DISABLE ENABLE; do
+			inserts $table $what
+			of[$table.$what]+="$took "
+		done
+	done
+done
+lost=$(psql -XqAtc 'SELECT count(*) FROM many_decision WHERE degraded')
+[ "$lost" = 0 ] || fail "$lost decisions are degraded"
+med() { tr ' ' '\n' <<<"${of[$1]}" | sed '/^$/d' | median; }
+row 'CPU, microseconds an INSERT' 'in one piece | 60 partitions | ratio'
+row --- '--- | --- | ---'
+for what in DISABLE ENABLE; do
+	a=$(med one.$what) b=$(med many.$what)
+	row "$([ $what = ENABLE ] && echo with || echo without) a decision" "$(calc %.1f "$a / ($n - 2)") | $(calc %.1f "$b / ($n - 2)") | $(calc %.2f "$b / $a")"
+done

@@ -1,0 +1,482 @@
+-- ---------------------------------------------------------------------------
+-- create_email_policy: views, histories, indexes and a policy, all the user's own
+-- ---------------------------------------------------------------------------
+
+-- keys of campaigns
+
+CREATE FUNCTION assay.email_subject_key(subject text) RETURNS bigint LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 20
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT CASE WHEN s.words LIKE '%_ _%' THEN hashtextextended(s.words, 0) END
+	FROM (SELECT btrim(regexp_replace(lower(left($1, 200)),
+		'(\m(re|fw|fwd|aw|wg|sv|tr|rv|enc|res|antw)\s*:\s*)|\S*[@\d]\S*|[^[:alpha:]]+', ' ', 'g')) AS words) s
+	$$;
+COMMENT ON FUNCTION assay.email_subject_key(text) IS
+	'what copies of a subject have in common: its words, without numbers, addresses and Re:; NULL for less than two words';
+
+CREATE FUNCTION assay.email_foreign_org(orgs text[], own text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 5
+	AS $$ SELECT CASE WHEN orgs[1] IS DISTINCT FROM own THEN orgs[1] ELSE orgs[2] END $$;
+COMMENT ON FUNCTION assay.email_foreign_org(text[], text) IS 'the first organization that a message links to and that is not the sender''s';
+
+CREATE FUNCTION assay.email_signature_keys(signature assay.text_signature, received_at timestamptz, days_before int DEFAULT 0) RETURNS bigint[]
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 20
+	AS $$ SELECT (assay.signature_bands($1, ($2 AT TIME ZONE 'UTC')::date - $3))[1:4] $$;
+COMMENT ON FUNCTION assay.email_signature_keys(assay.text_signature, timestamptz, int) IS
+	'four of a day''s twenty keys of a signature: enough to find nine of ten texts that are alike by .8';
+
+-- private: pieces of the views
+
+CREATE FUNCTION assay.email_columns(messages regclass) RETURNS text[] LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT array(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped)
+	$$;
+COMMENT ON FUNCTION assay.email_columns(regclass) IS 'private: columns of a table or view';
+
+-- What an expression asks of a column that the table doesn't have is NULL; one of another type is cast.
+CREATE FUNCTION assay.email_expression(expression text, messages regclass) RETURNS text LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	f record;
+BEGIN
+	FOR f IN SELECT e.fact, e.type, a.attname IS NOT NULL AS given
+		FROM assay.email_fact e LEFT JOIN pg_attribute a ON a.attrelid = messages AND a.attname = e.fact AND a.attnum > 0 AND NOT a.attisdropped
+		WHERE a.atttypid IS DISTINCT FROM e.type AND expression LIKE '%m.' || e.fact || '%'
+	LOOP
+		expression := regexp_replace(expression, '\mm\.' || f.fact || '\M', CASE WHEN f.given THEN format('m.%I::%s', f.fact, f.type) ELSE format('NULL::%s', f.type) END, 'g');
+	END LOOP;
+	RETURN expression;
+END $$;
+COMMENT ON FUNCTION assay.email_expression(text, regclass) IS
+	'private: an expression over message columns, with NULL for those that are not there, and casts of those of another type';
+
+CREATE FUNCTION assay.email_facts_query(messages regclass, key text[], authserv_ids text[], trusted inet[]) RETURNS text LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	has text[] := assay.email_columns(messages);
+	barrier text := format('OFFSET 0 * num_nulls(m.%I)', key[1]);
+	given text;
+	computed text;
+	functions text;
+	-- all facts by one call, where this pg_assay has it
+	at_once text[] := array(SELECT a.attname::text FROM pg_type t JOIN pg_attribute a ON a.attrelid = t.typrelid AND a.attnum > 0
+		WHERE t.oid = to_regtype('assay.message_facts') AND EXISTS (SELECT FROM pg_proc c WHERE c.pronamespace = t.typnamespace AND c.proname = 'message_facts'));
+BEGIN
+	SELECT string_agg(CASE WHEN NOT f.fact = ANY (has) THEN format('y.%I', f.fact)
+			WHEN a.atttypid = f.type THEN format('m.%I', f.fact) ELSE format('m.%I::%s AS %1$I', f.fact, f.type) END, E',\n\t' ORDER BY f.fact),
+		string_agg(format('%s AS %I', CASE WHEN f.fact = ANY (at_once) THEN format('(x.f).%I', f.fact)
+				ELSE coalesce(assay.email_expression(f.otherwise, messages), format('NULL::%s', f.type)) END, f.fact), E',\n\t\t' ORDER BY f.fact)
+			FILTER (WHERE NOT f.fact = ANY (has))
+	INTO given, computed
+	FROM assay.email_fact f LEFT JOIN pg_attribute a ON a.attrelid = messages AND a.attname = f.fact AND a.attnum > 0 AND NOT a.attisdropped;
+	SELECT string_agg(format('%s AS %s', assay.email_expression(v.call, messages), v.alias), E',\n\t\t') INTO functions
+	FROM (VALUES ('t', 'assay.text_facts(m.body_text)'), ('s', 'assay.text_facts(m.subject)'), ('n', 'assay.text_facts(m.from_name)'),
+		('a', format('assay.auth_facts(m.headers, %L::text[], m.from_domain)', authserv_ids)),
+		('r', format('assay.received_facts(m.headers, %L::inet[])', trusted)),
+		('u', 'assay.url_facts(m.urls, m.link_hrefs, m.link_texts, m.from_domain)'),
+		('f', format('assay.message_facts(m.headers, m.from_addr, m.from_name, m.reply_to, m.return_path, m.message_id, m.recipients, m.subject,'
+			' m.body_text, m.urls, m.link_hrefs, m.link_texts, %L::text[], %L::inet[])', authserv_ids, trusted))) v (alias, call)
+	WHERE computed LIKE '%(x.' || v.alias || ').%';
+	RETURN format(E'SELECT %s%s\nFROM %s m',
+		(SELECT string_agg(format('m.%I, ', k), '') FROM unnest(key || CASE WHEN 'signature' = ANY (has) THEN '{signature}'::text[] END) k
+		 WHERE NOT EXISTS (SELECT FROM assay.email_fact f WHERE f.fact = k)), given, messages)
+		|| coalesce(format(E'\nCROSS JOIN LATERAL (\n\tSELECT %s\n\t%s) x', functions, barrier), '')
+		|| coalesce(format(E'\nCROSS JOIN LATERAL (\n\tSELECT %s\n\t%s) y', computed, barrier), '');
+END $$;
+COMMENT ON FUNCTION assay.email_facts_query(regclass, text[], text[], inet[]) IS 'private: the view of the facts of a message table';
+
+-- Headers in use, phrases, brands and lists
+CREATE FUNCTION assay.email_evidence(policy text, own_domains text[], barrier text) RETURNS text LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	counts text;
+	brands text;
+BEGIN
+	-- how many meanings of a theme; and how many themes
+	SELECT string_agg(format('(%s) AS %I', c.counts, c.theme), E',\n\t\t') FILTER (WHERE c.theme IN ('credentials', 'prize', 'payment', 'delivery', 'callback', 'extortion', 'bec', 'advance_fee'))
+		|| format(E',\n\t\t(%s) AS themes', string_agg(format('(p.names && %L)::int', c.names), ' + ')) INTO counts
+	FROM (SELECT p.theme, array_agg(p.meaning ORDER BY p.meaning)::text AS names,
+			string_agg(format('(%L = ANY (p.names))::int', p.meaning), ' + ' ORDER BY p.meaning) AS counts
+		FROM assay.email_meaning p GROUP BY p.theme) c;
+	-- names of four letters and less look like too much
+	SELECT array_agg(DISTINCT d ORDER BY d)::text INTO brands
+	FROM assay.email_brand b, unnest(b.domains) d
+	WHERE length(split_part(d, '.', 1)) >= 5 AND d = assay.registrable_domain(d) AND NOT assay.in_list('email.free_mail', d);
+	RETURN format($query$CROSS JOIN LATERAL (
+	SELECT (m.received_at AT TIME ZONE 'UTC')::date AS day, m.headers IS NOT NULL AS has_headers,
+		lower(m.recipients[1]) AS recipient, lower(split_part(m.recipients[1], '@', 1)) AS recipient_local, split_part(m.from_addr, '@', 1) AS from_local,
+		lower(q."content-type"->>0) AS content_type, lower(q."content-transfer-encoding"->>0) AS encoding,
+		coalesce(q."user-agent"->>0, q."x-mailer"->>0) AS mailer, q."mime-version" IS NOT NULL AS mime_version,
+		coalesce(q.importance->>0 ILIKE 'high%%' OR q."x-priority"->>0 ~ '^\s*[12]' OR q."x-msmail-priority"->>0 ILIKE 'high%%', false) AS urgent,
+		q."disposition-notification-to" IS NOT NULL AS receipt, q."x-php-originating-script" IS NOT NULL OR q."x-php-script" IS NOT NULL AS script,
+		q."list-post" IS NOT NULL AS list_post, q."list-unsubscribe" IS NOT NULL AS unsubscribe, q."list-unsubscribe-post" IS NOT NULL AS unsubscribe_click,
+		coalesce(q.precedence->>0 ~* 'bulk|list|junk', false) AS bulk, coalesce(q."auto-submitted"->>0 !~* '^no', false) AS automatic,
+		q."feedback-id" IS NOT NULL AS feedback, coalesce(q."to"->>0, q.cc->>0) AS addressed,
+		coalesce(m.subject ~* '^\s*(re|aw|sv|antw|odp|回复|答复)(\[\d+\])?\s*[:：]', false) AS reply,
+		coalesce(m.subject ~* '^\s*(fwd?|wg|tr|rv|enc|vs|i|转发)(\[\d+\])?\s*[:：]', false) AS forward
+	FROM jsonb_to_record(coalesce(m.headers, '{}')) AS q ("content-type" jsonb, "content-transfer-encoding" jsonb, "user-agent" jsonb, "x-mailer" jsonb,
+		"mime-version" jsonb, importance jsonb, "x-priority" jsonb, "x-msmail-priority" jsonb, "disposition-notification-to" jsonb,
+		"x-php-originating-script" jsonb, "x-php-script" jsonb, "list-post" jsonb, "list-unsubscribe" jsonb, "list-unsubscribe-post" jsonb,
+		precedence jsonb, "auto-submitted" jsonb, "feedback-id" jsonb, "to" jsonb, cc jsonb)
+	%1$s) h
+CROSS JOIN LATERAL (
+	SELECT assay.phrase_hits('email.phrases', concat(m.subject, E'\n', m.body_text)) AS names %1$s) p
+CROSS JOIN LATERAL (
+	SELECT p.names, %2$s %1$s) w
+CROSS JOIN LATERAL (
+	SELECT CASE WHEN m.subject <> '' AND p.names <> '{}' THEN assay.phrase_hits('email.phrases', m.subject) ELSE '{}' END AS names %1$s) v
+CROSS JOIN LATERAL (
+	SELECT coalesce(assay.in_list('email.free_mail', m.from_domain) OR assay.in_list(%3$L, m.from_domain), false) AS free_mail,
+		coalesce(assay.in_list('email.brand_domain', m.from_domain), false) AS from_brand,
+		coalesce(assay.in_list('email.shortener', m.url_hosts) OR assay.in_list(%4$L, m.url_hosts), false) AS shortener,
+		coalesce(assay.in_list('email.free_host', m.url_hosts) OR assay.in_list(%5$L, m.url_hosts), false) AS free_host,
+		coalesce(assay.in_list('email.file_share', m.url_hosts), false) AS file_share,
+		coalesce(assay.in_list('email.object_storage', m.url_hosts), false) AS object_storage,
+		coalesce(assay.in_list('email.tunnel', m.url_hosts), false) AS tunnel,
+		coalesce(assay.in_list('email.form_host', m.url_hosts), false) AS form_host,
+		coalesce(assay.in_list('email.abused_tld', m.url_hosts), false) AS abused_tld,
+		coalesce(assay.in_list('email.suspect_tld', m.url_hosts), false) AS suspect_tld,
+		coalesce(assay.in_list('email.messenger', m.url_hosts), false) AS messenger,
+		coalesce(assay.in_list('email.redirector', m.url_hosts), false) AS redirector,
+		coalesce(assay.in_list('email.brand_domain', m.url_hosts), false) AS url_brand,
+		coalesce(assay.in_list('email.social', m.url_hosts), false) AS social,
+		coalesce(m.url_count > 0 AND z.hosts ~ '[bcdfghjklmnpqrstvwxz]{7}|\d[a-z]+\d+[a-z]+\d|[a-z]\d{5,}', false) AS random,
+		coalesce(m.url_count > 0 AND z.hosts ~ 'secur|verif|login|signin|webmail|account|wallet|update|confirm|billing|owa|office365|microsoft|paypal|appleid', false) AS lure,
+		coalesce(m.url_count > 0 AND z.urls ~* '/wp-(content|includes|admin)/[^ ]*(html?|php)', false) AS wordpress,
+		coalesce(m.url_count > 0 AND z.urls ~ '#[^ ]{40,}|#[^ ]*@', false) AS fragment,
+		coalesce(assay.in_list('email.file_program', m.attachment_suffixes), false) AS file_program,
+		coalesce(assay.in_list('email.file_script', m.attachment_suffixes), false) AS file_script,
+		coalesce(assay.in_list('email.file_web', m.attachment_suffixes), false) AS file_web,
+		coalesce(assay.in_list('email.file_archive', m.attachment_suffixes), false) AS file_archive,
+		coalesce(assay.in_list('email.file_disk', m.attachment_suffixes), false) AS file_disk,
+		coalesce(assay.in_list('email.file_macro', m.attachment_suffixes), false) AS file_macro,
+		coalesce(assay.in_list('email.file_office', m.attachment_suffixes), false) AS file_office,
+		coalesce(assay.in_list('email.file_shortcut', m.attachment_suffixes), false) AS file_shortcut
+	FROM (SELECT array_to_string(m.url_hosts[1:20], ' ') AS hosts, array_to_string(m.urls[1:20], ' ') AS urls
+		%1$s) z
+	%1$s) l
+CROSS JOIN LATERAL (
+	SELECT (assay.phrase_hits('email.brand', coalesce(m.from_name, '')))[1] AS name_brand,
+		(assay.phrase_hits('email.brand', coalesce(m.subject, '')))[1] AS subject_brand,
+		(assay.phrase_hits('email.brand', CASE WHEN m.url_count > 0 OR w.callback > 0 THEN left(m.body_text, 400) ELSE '' END))[1] AS text_brand,
+		assay.lookalike_domain(CASE WHEN NOT l.from_brand THEN m.from_domain END, %6$L::text[]) AS near
+	%1$s) bb
+CROSS JOIN LATERAL (
+	SELECT bb.name_brand, bb.subject_brand, bb.text_brand, (bb.near).domain AS imitates, (bb.near).how AS imitates_how,
+		coalesce(NOT l.free_mail AND assay.in_list('email.brand_owner', bb.name_brand || '|' || m.from_org), false) AS owned,
+		coalesce(NOT l.free_mail AND assay.in_list('email.brand_owner', bb.subject_brand || '|' || m.from_org), false) AS subject_owned,
+		coalesce(NOT l.free_mail AND assay.in_list('email.brand_owner', bb.text_brand || '|' || m.from_org), false) AS text_owned,
+		CASE WHEN bb.name_brand IS NOT NULL OR bb.subject_brand IS NOT NULL OR bb.text_brand IS NOT NULL THEN l.url_brand AND coalesce(assay.in_list('email.brand_owner',
+			array(SELECT n.brand || '|' || d FROM unnest(ARRAY[bb.name_brand, bb.subject_brand, bb.text_brand]) n(brand), unnest(m.url_domains[1:20]) d)), false) ELSE false END AS linked,
+		coalesce(NOT l.from_brand AND assay.phrase_hits('email.brand', translate(m.from_addr, '.-_+@', '     ')) <> '{}', false) AS local_brand
+	%1$s) b
+CROSS JOIN LATERAL (
+	SELECT coalesce(assay.in_list(%7$L, m.from_addr), false) AS own, coalesce(assay.in_list(%8$L, m.from_addr), false) AS trusted,
+		coalesce(assay.in_list(%9$L, m.from_addr), false) AS blocked, coalesce(assay.in_list(%9$L, m.url_hosts), false) AS url_blocked,
+		coalesce(assay.in_list(%10$L, btrim(m.from_name)), false) AND NOT coalesce(assay.in_list(%7$L, m.from_addr), false) AS vip,
+		%11$s AS imitates_own
+	%1$s) i
+$query$, barrier, counts, policy || '.free_mail', policy || '.shortener', policy || '.free_host', brands,
+		policy || '.own', policy || '.trusted', policy || '.blocked', policy || '.vip',
+		CASE WHEN own_domains = '{}' THEN 'false' ELSE format('assay.lookalike_domain(m.from_domain, %L::text[]) IS NOT NULL', own_domains) END);
+END $$;
+COMMENT ON FUNCTION assay.email_evidence(text, text[], text) IS 'private: the part of the signals view that reads headers, phrases, brands and lists';
+
+-- Histories as of the day before, and the thread that is answered
+CREATE FUNCTION assay.email_history(policy text, messages regclass, place text, history boolean, own boolean, barrier text) RETURNS text LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	has text[] := assay.email_columns(messages);
+	probe text := E'LEFT JOIN LATERAL (\n\tSELECT %s FROM %s%I z WHERE %s AND z.day < h.day ORDER BY z.day DESC LIMIT 1) %s ON true\n';
+	laterals text := '';
+	columns text := '';
+	p record;
+BEGIN
+	FOR p IN SELECT * FROM (VALUES
+		('ks', 'sender', 'z.sender = m.from_addr', 'sender', true, true),
+		('ko', 'org', 'z.org = CASE WHEN NOT l.free_mail THEN m.from_org END', 'org', true, true),
+		('kp', 'pair', 'z.sender = m.from_addr AND z.reader = h.recipient', 'pair', false, 'recipients' = ANY (has)),
+		('ka', 'pair', 'z.sender = h.recipient AND z.reader = m.from_addr', 'answer', false, 'recipients' = ANY (has)),
+		('ki', 'inside', 'z.inside = CASE WHEN m.from_name <> '''' AND NOT i.own THEN assay.skeleton(m.from_name) END', 'inside', false, own)) v (alias, baseline, condition, prefix, labels, wanted)
+	LOOP
+		IF history AND p.wanted THEN
+			laterals := laterals || format(probe, CASE WHEN p.labels THEN 'z.history, z.labels' ELSE 'z.history' END, place, policy || '_' || p.baseline, p.condition, p.alias);
+			columns := columns || format('%s.history AS %s_history, ', p.alias, p.prefix) || CASE WHEN p.labels THEN format('%s.labels AS %s_labels, ', p.alias, p.prefix) ELSE '' END;
+		ELSE
+			columns := columns || format('NULL::assay.activity AS %s_history, ', p.prefix) || CASE WHEN p.labels THEN format('NULL::assay.outcome AS %s_labels, ', p.prefix) ELSE '' END;
+		END IF;
+	END LOOP;
+	IF '{message_id,in_reply_to}' <@ has THEN
+		laterals := laterals || format($query$CROSS JOIN LATERAL (
+	SELECT count(*) > 0 AS thread, coalesce(bool_or(o.from_addr = m.from_addr OR %2$s), false) AS thread_party
+	FROM %1$s o
+	WHERE o.message_id = ANY (CASE WHEN m.in_reply_to IS NOT NULL OR m.reference_ids <> '{}' THEN
+			ARRAY[m.in_reply_to] || m.reference_ids[greatest(cardinality(m.reference_ids) - 3, 1):] END)
+		AND o.received_at < m.received_at) kt
+$query$, messages, CASE WHEN 'recipients' = ANY (has) THEN 'm.from_addr = ANY (o.recipients)' ELSE 'false' END);
+		columns := columns || 'kt.thread, kt.thread_party, ';
+	ELSE
+		columns := columns || 'false AS thread, false AS thread_party, ';
+	END IF;
+	RETURN laterals || format(E'CROSS JOIN LATERAL (\n\tSELECT %s\n\t\t%s AS cold) k\n', columns, CASE WHEN history THEN
+		format('coalesce((SELECT min(o.received_at) FROM %s o) >= m.received_at - interval ''14 days'', true)', messages) ELSE 'true' END);
+END $$;
+COMMENT ON FUNCTION assay.email_history(text, regclass, text, boolean, boolean, text) IS 'private: the part of the signals view that looks up histories';
+
+-- What came within the last hour and day, by indexes, at most a hundred of each
+CREATE FUNCTION assay.email_campaigns(messages regclass, key text[], labels text, campaigns boolean) RETURNS text LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	has text[] := assay.email_columns(messages);
+	counted text := $query$CROSS JOIN LATERAL (
+	SELECT count(*) FILTER (WHERE o.received_at >= m.received_at - interval '1 hour')::int AS %1$s_hour, count(*)::int AS %1$s_day,
+		count(DISTINCT o.who)::int AS %1$s_%2$s
+	FROM (SELECT o.received_at, %3$s AS who FROM %4$s o
+		WHERE %5$s AND o.received_at < m.received_at AND o.received_at >= m.received_at - interval '1 day'
+		ORDER BY o.received_at DESC LIMIT 100) o) %6$s
+$query$;
+	none text := E'CROSS JOIN LATERAL (SELECT NULL::int AS %1$s_hour, NULL::int AS %1$s_day, NULL::int AS %1$s_%2$s) %3$s\n';
+	laterals text;
+BEGIN
+	laterals := CASE WHEN campaigns THEN
+			format(counted, 'sender', 'readers', CASE WHEN 'recipients' = ANY (has) THEN 'o.recipients[1]' ELSE 'NULL::text' END, messages, 'o.from_addr = m.from_addr', 'cs')
+		ELSE format(none, 'sender', 'readers', 'cs') END;
+	laterals := laterals || CASE WHEN campaigns AND 'subject' = ANY (has) THEN
+			format(counted, 'subject', 'senders', 'o.from_addr', messages, 'assay.email_subject_key(o.subject) = assay.email_subject_key(m.subject)', 'cj')
+		ELSE format(none, 'subject', 'senders', 'cj') END;
+	laterals := laterals || CASE WHEN campaigns AND '{url_domains,from_org}' <@ has THEN
+			format(counted, 'host', 'senders', 'o.from_addr', messages,
+				'assay.email_foreign_org(o.url_domains, o.from_org) = assay.email_foreign_org(m.url_domains, m.from_org)', 'ch')
+		ELSE format(none, 'host', 'senders', 'ch') END;
+	IF campaigns AND 'signature' = ANY (has) THEN
+		laterals := laterals || format($query$CROSS JOIN LATERAL (
+	SELECT count(*) FILTER (WHERE o.received_at >= m.received_at - interval '1 hour')::int AS alike_hour, count(*)::int AS alike_day,
+		count(DISTINCT o.from_addr)::int AS alike_senders, (count(*) FILTER (WHERE o.malicious))::int AS alike_malicious,
+		(extract(epoch FROM m.received_at - min(o.received_at)) / 60)::real AS alike_minutes
+	FROM (SELECT o.received_at, o.from_addr, EXISTS (SELECT FROM %2$s g WHERE %3$s AND g.malicious AND g.labelled_at <= m.received_at) AS malicious
+		FROM %1$s o
+		WHERE assay.email_signature_keys(o.signature, o.received_at) && CASE WHEN assay.signature_length(m.signature) >= 12 THEN
+				assay.email_signature_keys(m.signature, m.received_at) || assay.email_signature_keys(m.signature, m.received_at, 1) END
+			AND o.received_at < m.received_at AND o.received_at >= m.received_at - interval '1 day' AND assay.similar(o.signature, m.signature) >= 0.6
+		LIMIT 100) o) ca
+$query$, messages, labels, (SELECT string_agg(format('g.%I = o.%1$I', k), ' AND ') FROM unnest(key) k));
+	ELSE
+		laterals := laterals || format(none, 'alike', 'senders, NULL::int AS alike_malicious, NULL::real AS alike_minutes', 'ca');
+	END IF;
+	RETURN laterals || E'CROSS JOIN LATERAL (SELECT cs.*, cj.*, ch.*, ca.*) c\n';
+END $$;
+COMMENT ON FUNCTION assay.email_campaigns(regclass, text[], text, boolean) IS 'private: the part of the signals view that counts campaigns';
+
+CREATE FUNCTION assay.email_make_lists(policy text, own_domains text[], vips text[]) RETURNS void LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	l record;
+BEGIN
+	FOR l IN SELECT * FROM (VALUES
+		('own', 'domain', own_domains, 'domains of our organization'),
+		('trusted', 'domain', '{}', 'senders and domains that we trust where they are authenticated'),
+		('blocked', 'domain', '{}', 'senders, domains and hosts that we block'),
+		('vip', 'exact', vips, 'names that others pass themselves off as'),
+		('free_mail', 'domain', '{}', 'more domains where anyone gets an address'),
+		('shortener', 'domain', '{}', 'more hosts whose links lead elsewhere'),
+		('free_host', 'domain', '{}', 'more hosts where anyone puts up a page')) v (list, kind, "values", description)
+	LOOP
+		PERFORM assay.create_list(policy || '.' || l.list, description => l.description);
+		INSERT INTO assay.list (set, value, kind, note)
+		SELECT DISTINCT policy || '.' || l.list, v, l.kind, 'given to create_email_policy()' FROM unnest(l."values") v WHERE v <> '';
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION assay.email_make_lists(text, text[], text[]) IS 'private: makes a policy''s own lists';
+
+CREATE FUNCTION assay.email_make_history(policy text, messages regclass, key text[], place text, own boolean) RETURNS void LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	has text[] := assay.email_columns(messages);
+	keys text := (SELECT string_agg(format('m.%I', k), ', ') FROM unnest(key) k);
+	-- incremental where a sequence numbers the messages
+	numbered boolean := cardinality(key) = 1 AND pg_get_serial_sequence(messages::text, key[1]) IS NOT NULL;
+	senders regclass;
+	pairs regclass;
+	b record;
+BEGIN
+	EXECUTE format($view$CREATE VIEW %1$s%2$I AS
+SELECT %3$s, m.received_at%4$s, m.from_addr AS sender,
+	CASE WHEN NOT assay.in_list('email.free_mail', m.from_addr) AND NOT assay.in_list(%5$L, m.from_addr) THEN
+		coalesce(assay.registrable_domain(assay.domain_of(m.from_addr)), assay.domain_of(m.from_addr)) END AS org,
+	%6$s AS inside
+FROM %7$s m$view$, place, policy || '_senders', keys, CASE WHEN 'received_at' = ANY (key) THEN ' AS at' ELSE '' END, policy || '.free_mail',
+		CASE WHEN 'from_name' = ANY (has) THEN
+			format('CASE WHEN m.from_name <> '''' AND assay.in_list(%L, m.from_addr) THEN assay.skeleton(m.from_name) END', policy || '.own')
+			ELSE 'NULL::text' END, messages);
+	senders := (place || quote_ident(policy || '_senders'))::regclass;
+	EXECUTE format('COMMENT ON VIEW %s IS %L', senders, 'who writes, for the histories');
+	IF 'recipients' = ANY (has) THEN
+		EXECUTE format($view$CREATE VIEW %1$s%2$I AS
+SELECT %3$s, m.received_at%4$s, m.from_addr AS sender, lower(r) AS reader
+FROM %5$s m LEFT JOIN LATERAL unnest(m.recipients[1:50]) r ON true$view$,
+			place, policy || '_pairs', keys, CASE WHEN 'received_at' = ANY (key) THEN ' AS at' ELSE '' END, messages);
+		pairs := (place || quote_ident(policy || '_pairs'))::regclass;
+		EXECUTE format('COMMENT ON VIEW %s IS %L', pairs, 'who writes to whom, for the histories');
+	END IF;
+	FOR b IN SELECT * FROM (VALUES ('sender', senders, '{sender}'::text[], true), ('org', senders, '{org}', true), ('pair', pairs, '{sender,reader}', false),
+		('inside', CASE WHEN own THEN senders END, '{inside}', false)) v (baseline, source, columns, labels) WHERE v.source IS NOT NULL
+	LOOP
+		PERFORM assay.create_baseline(policy || '_' || b.baseline, b.source, b.columns, CASE WHEN 'received_at' = ANY (key) THEN 'at' ELSE 'received_at' END,
+			outcome => CASE WHEN b.labels THEN (place || quote_ident(policy || '_label'))::regclass END,
+			incremental => numbered, arrival => key[1], schema => (SELECT n.nspname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = senders),
+			search_path => 'pg_catalog, assay, pg_temp');
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION assay.email_make_history(text, regclass, text[], text, boolean) IS 'private: makes a policy''s histories';
+
+CREATE FUNCTION assay.email_make_indexes(policy text, messages regclass, history boolean, campaigns boolean) RETURNS void LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	has text[] := assay.email_columns(messages);
+	x record;
+BEGIN
+	FOR x IN SELECT * FROM (VALUES
+		('by_time', '(received_at)', history, '{}'::text[]),
+		('by_message_id', 'USING hash (message_id)', true, '{message_id,in_reply_to}'),
+		('by_sender', '(from_addr, received_at)', campaigns, '{}'),
+		('by_subject', '(assay.email_subject_key(subject), received_at)', campaigns, '{subject}'),
+		('by_host', '(assay.email_foreign_org(url_domains, from_org), received_at)', campaigns, '{url_domains,from_org}'),
+		('alike', 'USING gin (assay.email_signature_keys(signature, received_at))', campaigns, '{signature}')) v (name, definition, wanted, columns)
+	LOOP
+		IF x.wanted AND x.columns <@ has AND EXISTS (SELECT FROM pg_class c WHERE c.oid = messages AND c.relkind IN ('r', 'p')) THEN
+			EXECUTE format('CREATE INDEX %I ON %s %s', policy || '_' || x.name, messages, x.definition);
+		END IF;
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION assay.email_make_indexes(text, regclass, boolean, boolean) IS 'private: indexes that a policy''s signals look into the message table by';
+
+CREATE FUNCTION assay.email_document(policy text, signals text, key text[]) RETURNS jsonb LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT jsonb_build_object('pg_assay_policy', 1, 'policy', $1, 'signals', $2, 'key', to_jsonb($3),
+		'settings', jsonb_build_object('prior', -3.5, 'thresholds', '{"suspicious": 0.5, "malicious": 0.9}'::jsonb),
+		'guards', (SELECT jsonb_agg(jsonb_build_object('name', g.guard, 'condition', g.condition, 'description', g.description) ORDER BY g.guard) FROM assay.email_guard g),
+		'detectors', (SELECT jsonb_agg(jsonb_build_object('name', d.detector, 'mode', d.mode, 'condition', d.condition, 'weight', d.weight, 'severity', d.severity,
+			'tags', jsonb_build_array(d.category), 'description', d.description || ' (may be wrong: ' || d.false_positives || ')') ORDER BY d.category, d.detector) FROM assay.email_detector d))
+	$$;
+COMMENT ON FUNCTION assay.email_document(text, text, text[]) IS 'the policy of the e-mail pack as a document that assay.policy_import() reads';
+
+CREATE FUNCTION assay.create_email_policy(policy text, messages regclass, key text[] DEFAULT NULL,
+	own_domains text[] DEFAULT '{}', authserv_ids text[] DEFAULT '{}', trusted inet[] DEFAULT '{}', vips text[] DEFAULT '{}',
+	history boolean DEFAULT true, campaigns boolean DEFAULT true) RETURNS int LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	has text[] := assay.email_columns(messages);
+	place text;
+	barrier text;
+	signals text;
+	s record;
+	made int;
+BEGIN
+	IF num_nulls(policy, messages, own_domains, authserv_ids, trusted, vips, history, campaigns) > 0 THEN
+		RAISE EXCEPTION 'arguments of create_email_policy must not be null' USING ERRCODE = 'null_value_not_allowed',
+			HINT = 'Only the key may be left to be found out.';
+	END IF;
+	IF octet_length(policy) > 40 THEN
+		RAISE EXCEPTION 'an e-mail policy needs a name of at most 40 bytes' USING ERRCODE = 'invalid_name',
+			DETAIL = 'Its views, histories and lists are named after it.';
+	END IF;
+	key := coalesce(key, array(SELECT a.attname::text FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+		WHERE i.indrelid = messages AND i.indisprimary ORDER BY array_position(i.indkey::int2[], a.attnum)));
+	IF cardinality(key) = 0 OR NOT key <@ has THEN
+		RAISE EXCEPTION 'relation "%" has no primary key, or not the key columns that are named', messages USING ERRCODE = 'undefined_column';
+	END IF;
+	IF NOT '{received_at,from_addr}' <@ has THEN
+		RAISE EXCEPTION 'relation "%" has no columns received_at and from_addr', messages USING ERRCODE = 'undefined_column',
+			HINT = 'Columns are looked for by the names that assay_load gives them.';
+	END IF;
+	SELECT quote_ident(n.nspname) || '.' INTO place FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = messages;
+	barrier := format('OFFSET 0 * num_nulls(m.%I)', key[1]);
+
+	PERFORM assay.email_make_lists(policy, own_domains, vips);
+	-- histories need the policy's label table, and the signals need the histories
+	PERFORM assay.create_policy(policy, messages, key, schema => (SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = messages));
+	IF history THEN
+		PERFORM assay.email_make_history(policy, messages, key, place, own_domains <> '{}');
+	END IF;
+	PERFORM assay.email_make_indexes(policy, messages, history, campaigns);
+
+	EXECUTE format('CREATE VIEW %s%I AS %s', place, policy || '_facts', assay.email_facts_query(messages, key, authserv_ids, trusted));
+	EXECUTE format('COMMENT ON VIEW %s%I IS %L', place, policy || '_facts', 'what messages show by themselves');
+	SELECT string_agg(format('%s AS %I', e.expression, e.signal), E',\n\t' ORDER BY array_position('{message,sender,relation,campaign}', e.level), e.signal) INTO signals
+	FROM assay.email_signal e WHERE NOT e.signal = ANY (key);
+	EXECUTE format(E'CREATE VIEW %s%I AS\nSELECT %s,\n\t%s\nFROM %1$s%5$I m\n', place, policy || '_signals',
+			(SELECT string_agg(format('m.%I', k), ', ') FROM unnest(key) k), signals, policy || '_facts')
+		|| assay.email_evidence(policy, own_domains, barrier)
+		|| assay.email_history(policy, messages, place, history, own_domains <> '{}', barrier)
+		|| assay.email_campaigns(messages, key, place || quote_ident(policy || '_label'), campaigns);
+	EXECUTE format('COMMENT ON VIEW %s%I IS %L', place, policy || '_signals', 'what the detectors of policy ' || policy || ' know about each message');
+	FOR s IN SELECT e.signal, e.level, e.description FROM assay.email_signal e WHERE NOT e.signal = ANY (key) LOOP
+		EXECUTE format('COMMENT ON COLUMN %s%I.%I IS %L', place, policy || '_signals', s.signal, s.level || ': ' || s.description);
+	END LOOP;
+
+	PERFORM assay.alter_policy(policy, signals => (place || quote_ident(policy || '_signals'))::regclass);
+	PERFORM i.kind FROM assay.policy_import(assay.email_document(policy, place || quote_ident(policy || '_signals'), key), policy, dry_run => false) i;
+	SELECT max(r.revision) INTO made FROM assay.revisions r WHERE r.policy = create_email_policy.policy;
+	RETURN made;
+END $$;
+COMMENT ON FUNCTION assay.create_email_policy(text, regclass, text[], text[], text[], inet[], text[], boolean, boolean) IS
+	'makes views, histories, lists and a policy for a table of e-mail messages, all of them the caller''s; returns the policy''s revision';
+
+-- the others of a campaign
+
+CREATE FUNCTION assay.siblings(policy text, key text, similarity real DEFAULT 0.6, days int DEFAULT 1)
+	RETURNS TABLE (sibling text, received_at timestamptz, similar_by real, verdict text, malicious boolean) LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	p record;
+	place text;
+	columns text[];
+	messages regclass;
+BEGIN
+	SELECT q.policy, c.relnamespace::regnamespace::text AS schema INTO p
+	FROM assay.policies q JOIN pg_class c ON c.relname = q.policy || '_facts' AND c.relkind = 'v' AND pg_has_role(c.relowner, 'USAGE')
+	WHERE q.policy = siblings.policy AND EXISTS (SELECT FROM pg_class d WHERE d.relnamespace = c.relnamespace AND d.relname = q.policy || '_decision');
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'policy "%" is no e-mail policy of yours', policy USING ERRCODE = 'undefined_object',
+			HINT = 'assay.create_email_policy() makes one.';
+	END IF;
+	place := p.schema || '.';
+	columns := assay.email_columns((place || quote_ident(policy || '_facts'))::regclass);
+	IF NOT 'signature' = ANY (columns) THEN
+		RAISE EXCEPTION 'messages of policy "%" have no signatures', policy USING ERRCODE = 'object_not_in_prerequisite_state',
+			HINT = 'Add the generated column "signature" (docs/signature.md) before create_email_policy().';
+	END IF;
+	RETURN QUERY EXECUTE format($query$SELECT o.id::text, o.received_at, assay.similar(o.signature, m.signature), v.verdict, l.malicious
+		FROM %1$s%2$I m
+		JOIN %1$s%2$I o ON assay.email_signature_keys(o.signature, o.received_at) && (
+				SELECT array_agg(k) FROM generate_series(-$3, $3) d, unnest(assay.email_signature_keys(m.signature, m.received_at, d)) k)
+			AND o.id <> m.id AND assay.similar(o.signature, m.signature) >= $2 AND o.received_at BETWEEN m.received_at - make_interval(days => $3) AND m.received_at + make_interval(days => $3)
+		LEFT JOIN %1$s%3$I v ON v.id = o.id
+		LEFT JOIN %1$s%4$I l ON l.id = o.id
+		WHERE m.id::text = $1 ORDER BY o.received_at$query$, place, policy || '_facts', policy || '_verdict', policy || '_label_latest')
+		USING key, similarity, least(greatest(days, 0), 30);
+END $$;
+COMMENT ON FUNCTION assay.siblings(text, text, real, int) IS
+	'messages whose text is nearly that of one message, some days before and after it, with their verdicts and labels; for a key column "id"';
+
+CREATE FUNCTION assay.label_siblings(policy text, key text, malicious boolean, source text DEFAULT 'campaign', similarity real DEFAULT 0.8, days int DEFAULT 1)
+	RETURNS bigint LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	labels regclass;
+	type regtype;
+	labelled bigint;
+BEGIN
+	SELECT c.oid, a.atttypid INTO labels, type
+	FROM pg_class c JOIN pg_class f ON f.relnamespace = c.relnamespace AND f.relname = policy || '_facts' AND pg_has_role(f.relowner, 'USAGE')
+		JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'id'
+	WHERE c.relname = policy || '_label' AND EXISTS (SELECT FROM assay.policies q WHERE q.policy = label_siblings.policy);
+	IF labels IS NULL THEN
+		RAISE EXCEPTION 'policy "%" is no e-mail policy of yours', policy USING ERRCODE = 'undefined_object',
+			HINT = 'assay.create_email_policy() makes one.';
+	END IF;
+	EXECUTE format('INSERT INTO %s (id, malicious, source) SELECT s.sibling::%s, $3, $4 FROM assay.siblings($1, $2, $5, $6) s WHERE s.malicious IS DISTINCT FROM $3', labels, type)
+		USING policy, key, malicious, source, similarity, days;
+	GET DIAGNOSTICS labelled = ROW_COUNT;
+	RETURN labelled;
+END $$;
+COMMENT ON FUNCTION assay.label_siblings(text, text, boolean, text, real, int) IS
+	'labels the siblings of a message that have no such label yet; returns how many';

@@ -1,0 +1,73 @@
+-- forget(): erasure with a receipt
+\set SHOW_CONTEXT never
+SET client_min_messages = warning;
+SET timezone = 'UTC';
+CREATE ROLE assay_forget_owner;
+CREATE ROLE assay_forget_reader;
+CREATE SCHEMA forget;
+GRANT ALL ON SCHEMA forget TO assay_forget_owner;
+GRANT USAGE ON SCHEMA forget TO assay_forget_reader;
+SET search_path = forget;
+SET ROLE assay_forget_owner;
+CREATE TABLE message (tenant int, id bigint GENERATED ALWAYS AS IDENTITY, sender text, rcpt text, x int, at timestamptz NOT NULL DEFAULT '2026-01-01', PRIMARY KEY (tenant, id));
+CREATE VIEW signals AS SELECT m.*, 10 / m.x AS quotient FROM message m;
+SELECT assay.create_policy('f', 'signals', '{tenant,id}', prior => -3, log_signals => true);
+SELECT assay.create_detector('f', 'spam', 'x > 3', weight => 8, mode => 'live');
+SELECT assay.create_detector('f', 'fails', '1 / (x - 2) > 5', weight => 1, mode => 'live');
+SELECT assay.create_outbox('f');
+CREATE TRIGGER decide AFTER INSERT ON message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('f');
+INSERT INTO message (tenant, sender, rcpt, x) SELECT i % 3, 's' || i % 4, CASE WHEN i % 5 = 0 THEN 'it''s me' ELSE 'r' || i % 7 END, 1 + i % 6 FROM generate_series(1, 60) i;
+INSERT INTO f_label (tenant, id, malicious, source) SELECT tenant, id, x > 3, 'test' FROM message WHERE id % 2 = 0;
+SELECT count(*) > 0 AS drawn FROM assay.review_sample('f', 30);
+SELECT assay.create_baseline('by_tenant', 'message', '{tenant}', 'at', incremental => true, arrival => 'id') IS NOT NULL AS made;
+SELECT assay.create_baseline('by_rcpt', 'message', '{tenant,rcpt}', 'at') IS NOT NULL AS made;
+CREATE VIEW left_over AS
+	SELECT (SELECT count(*) FROM f_decision WHERE tenant = 1) AS decisions, (SELECT count(*) FROM f_label WHERE tenant = 1) AS labels,
+		(SELECT count(*) FROM f_change WHERE tenant = 1) AS changes, (SELECT count(*) FROM f_review WHERE tenant = 1) AS reviews,
+		(SELECT count(*) FROM assay.fault WHERE policy = 'f' AND key[1] = '1') AS faults, (SELECT count(*) FROM by_tenant WHERE tenant = 1) AS baseline,
+		(SELECT count(*) FROM f_decision) AS all_decisions;
+-- what there is of a tenant: counted, and nothing gone
+SELECT relation, what, rows, done FROM assay.forget('f', '{"tenant": 1}') WHERE what <> 'messages drawn for review';
+SELECT (SELECT rows FROM assay.forget('f', '{"tenant": "1"}') WHERE what = 'messages drawn for review') = reviews AS reviews, decisions, labels, changes, faults > 0 AS faults, baseline, all_decisions FROM left_over;
+-- a person, of whom one message is gone and one is known by the log only
+DELETE FROM message WHERE id = 5;
+UPDATE message SET rcpt = 'another' WHERE id = 10;
+SELECT relation, rows, done FROM assay.forget('f', '{"rcpt": "it''s me"}', dry_run => false) WHERE relation ~ '(messages|decision)$';
+SELECT count(*) AS left_over FROM f_decision WHERE assay.signal(signals, 'rcpt') = 'it''s me';
+-- two columns: both must hold
+SELECT relation, rows FROM assay.forget('f', '{"rcpt": "r1", "tenant": 1}') WHERE relation ~ '(messages|decision|by_.*)$';
+SELECT count(*) FROM message WHERE rcpt = 'r1' AND tenant = 1;
+-- by keys
+SELECT relation, rows FROM assay.forget('f', keys => '{{1,1},{1,4},{1,4},{2,1}}', dry_run => false) WHERE relation ~ '(messages|decision)$';
+-- the tenant, whose messages are gone already
+DELETE FROM message WHERE tenant = 1;
+SELECT bool_and(done) FILTER (WHERE relation !~ 'by_rcpt') AS done, min(rows) FILTER (WHERE relation ~ 'decision$') AS decisions FROM assay.forget('f', '{"tenant": 1}', dry_run => false);
+SELECT * FROM left_over;
+SELECT sum(rows) AS rows FROM assay.forget('f', '{"tenant": 1}', dry_run => false);
+-- errors
+SELECT assay.forget('f');
+SELECT assay.forget('f', '{}');
+SELECT assay.forget('f', '[1]');
+SELECT assay.forget('f', '"x"');
+SELECT assay.forget('f', '{"tenant": null}');
+SELECT assay.forget('f', '{"tenant": [1]}');
+SELECT assay.forget('f', '{"tenant": "x"}');
+SELECT assay.forget('f', '{"nothing": 1}');
+SELECT assay.forget('f', keys => '{1}');
+SELECT assay.forget('f', keys => '{{1,x}}');
+SELECT assay.forget('f', '{"tenant": 1}', dry_run => NULL);
+SELECT assay.forget('nowhere', '{"tenant": 1}');
+SELECT assay.grant_access('f', 'assay_forget_reader', 'publisher');
+GRANT DELETE ON f_decision, f_label TO assay_forget_reader;
+SET ROLE assay_forget_reader;
+SELECT assay.forget('f', '{"tenant": 2}');
+SELECT * FROM assay_internal.forget_messages('f', '{tenant}', '{2}', NULL, false);
+SELECT assay.baseline_forget_as_owner('by_tenant', '{"tenant": 2}');
+RESET ROLE;
+SELECT assay.baseline_forget_as_owner('message', '{"tenant": 2}');
+DROP VIEW left_over;
+DROP TRIGGER decide ON message;
+SELECT assay.drop_baseline('by_tenant'), assay.drop_baseline('by_rcpt');
+SELECT assay.drop_policy('f', true);
+DROP SCHEMA forget CASCADE;
+DROP ROLE assay_forget_owner, assay_forget_reader;

@@ -1,0 +1,227 @@
+/*
+ * forget.c
+ *		Erases what a policy's own tables keep of some messages.
+ *
+ * One statement, by one snapshot: which messages they are is asked of the
+ * keys that are given, and, by values of signals, of the signals view, of the
+ * key's own columns and of logged signals; then each table loses them, and
+ * tells how many rows that was.  A dry run counts by the same query.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "labels.h"
+#include "signals_query.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#define FORGET_KEYS_MAX	1000000
+
+/* Values of signals whose messages go */
+typedef struct Wanted
+{
+	int			n;
+	Datum	   *columns;		/* texts */
+	Datum	   *values;
+} Wanted;
+
+static Wanted
+ReadWanted(FunctionCallInfo fcinfo)
+{
+	Wanted		w = {0};
+	bool	   *nulls;
+	int			nvalues = 0;
+
+	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
+		return w;
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT, &w.columns, &nulls, &w.n);
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(2), TEXTOID, -1, false, TYPALIGN_INT, &w.values, &nulls, &nvalues);
+	if (w.n != nvalues)
+		elog(ERROR, "columns and values differ in number");
+	return w;
+}
+
+/* alias."column" = value AND ... : by the types that the columns have in the relation */
+static void
+AddColumnsAre(BatchQuery *q, const Wanted *w, Oid relation, const char *alias)
+{
+	for (int i = 0; i < w->n; i++)
+	{
+		char	   *column = TextDatumGetCString(w->columns[i]);
+		Oid			type = get_atttype(relation, get_attnum(relation, column));
+
+		QueryAdd(q, "%s%s.%s = ", i > 0 ? " AND " : "", alias, quote_identifier(column));
+		QueryValue(q, TEXTOID, w->values[i]);
+		QueryAdd(q, "::%s", CastName(type));
+	}
+}
+
+/* Are all of them columns of the key? */
+static bool
+AllOfKey(const Wanted *w, Source *s)
+{
+	for (int i = 0; i < w->n; i++)
+		if (!SourceHasKey(s, TextDatumGetCString(w->columns[i])))
+			return false;
+	return true;
+}
+
+/* UNION messages that were logged with these values, as texts of the view's types */
+static void
+AddLogged(BatchQuery *q, const Wanted *w, Source *s)
+{
+	QueryAdd(q, " UNION SELECT ");
+	AddKeys(q, s, "d", "");
+	QueryAdd(q, " FROM %s d WHERE d.signals IS NOT NULL", s->id->decision_name);
+	for (int i = 0; i < w->n; i++)
+	{
+		Oid			type = get_atttype(s->id->signals, get_attnum(s->id->signals, TextDatumGetCString(w->columns[i])));
+
+		QueryAdd(q, " AND assay.signal(d.signals, ");
+		QueryValue(q, TEXTOID, w->columns[i]);
+		QueryAdd(q, ") = (");
+		QueryValue(q, TEXTOID, w->values[i]);
+		QueryAdd(q, "::%s)::pg_catalog.text", CastName(type));
+	}
+}
+
+/* Keys by the view have the view's types: those of the decision table are meant. */
+static void
+AddViewKeys(BatchQuery *q, Source *s)
+{
+	ListCell   *lc;
+
+	foreach(lc, s->id->key)
+	{
+		int			i = foreach_current_index(lc);
+		Oid			type = get_atttype(s->id->decision, get_attnum(s->id->decision, lfirst(lc)));
+
+		QueryAdd(q, "%s%s.%s::%s AS %s", i > 0 ? ", " : "", s->alias, s->keys[i], CastName(type), s->keys[i]);
+	}
+}
+
+/* WITH k AS (the messages) */
+static void
+AddMessages(BatchQuery *q, const Wanted *w, Source *s, char **tables, int ntables, FunctionCallInfo fcinfo)
+{
+	QueryAdd(q, "WITH k AS MATERIALIZED (");
+	if (!PG_ARGISNULL(3))
+	{
+		QueryAdd(q, "SELECT ");
+		AddKeys(q, s, "g", "");
+		QueryAdd(q, " FROM ");
+		AddKeyList(q, s, PG_GETARG_DATUM(3), FORGET_KEYS_MAX);
+		QueryAdd(q, " g");
+	}
+	if (w->n > 0)
+	{
+		QueryAdd(q, PG_ARGISNULL(3) ? "SELECT " : " UNION SELECT ");
+		AddViewKeys(q, s);
+		QueryAdd(q, " FROM %s %s WHERE ", s->id->signals_name, s->alias);
+		AddColumnsAre(q, w, s->id->signals, s->alias);
+		if (SourceHasLog(s))
+			AddLogged(q, w, s);
+		for (int i = 0; i < ntables && AllOfKey(w, s); i++)
+		{
+			QueryAdd(q, " UNION SELECT ");
+			AddKeys(q, s, "o", "");
+			QueryAdd(q, " FROM %s o WHERE ", tables[i]);
+			AddColumnsAre(q, w, s->id->decision, "o");
+		}
+	}
+	QueryAdd(q, ")");
+}
+
+/* A table <policy>_suffix of the owner's, or NULL */
+static char *
+TableBeside(Source *s, const char *suffix)
+{
+	char	   *name = psprintf("%s_%s", s->policy, suffix);
+	Oid			schema = get_rel_namespace(s->id->label);
+	Oid			table = get_relname_relid(name, schema);
+
+	if (!OidIsValid(table) || TableOwner(table) != s->id->owner)
+		return NULL;
+	return quote_qualified_identifier(get_namespace_name(schema), name);
+}
+
+/* , tN AS (...) : what one table has of them goes, or is counted */
+static void
+AddTable(BatchQuery *q, Source *s, const char *table, int n, bool dry_run)
+{
+	if (dry_run)
+		QueryAdd(q, ", t%d AS (SELECT FROM %s t JOIN k ON ", n, table);
+	else
+		QueryAdd(q, ", t%d AS (DELETE FROM %s t USING k WHERE ", n, table);
+	AddSameKey(q, s, "t", "k");
+	QueryAdd(q, dry_run ? ")" : " RETURNING 1)");
+}
+
+/* , f AS (...) : faults, whose keys are texts */
+static void
+AddFaults(BatchQuery *q, Source *s, bool dry_run)
+{
+	QueryAdd(q, dry_run ? ", f AS (SELECT FROM assay.fault t, k WHERE t.policy = " : ", f AS (DELETE FROM assay.fault t USING k WHERE t.policy = ");
+	QueryValue(q, TEXTOID, CStringGetTextDatum(s->policy));
+	QueryAdd(q, " AND t.key = ");
+	AddKeyArray(q, s, "k");
+	QueryAdd(q, dry_run ? ")" : " RETURNING 1)");
+}
+
+/*
+ * forget_messages(policy, columns, values, keys, dry_run): what each of the
+ * policy's tables had of them
+ */
+PG_FUNCTION_INFO_V1(assay_forget_messages);
+Datum
+assay_forget_messages(PG_FUNCTION_ARGS)
+{
+	static const char *const suffixes[] = {"review", "change"};
+	static const char *const told[] = {"messages drawn for review", "outbox"};
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	bool		dry_run = PG_ARGISNULL(4) || PG_GETARG_BOOL(4);
+	Wanted		w = ReadWanted(fcinfo);
+	Source		s;
+	BatchQuery	q;
+	Security	security;
+	char	   *tables[2 + lengthof(suffixes)];
+	const char *whats[2 + lengthof(suffixes)];
+	int			n = 0;
+
+	InitSource(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)), DT_NOBEGIN, DT_NOEND, NULL, false);
+	SourceMayRead(&s, s.id->decision, s.id->decision_name);
+	SourceMayRead(&s, s.id->label, s.id->label_name);
+	whats[n] = "decisions, with their signals";
+	tables[n++] = s.id->decision_name;
+	whats[n] = "labels";
+	tables[n++] = s.id->label_name;
+	for (int i = 0; i < lengthof(suffixes); i++)
+	{
+		whats[n] = told[i];
+		if ((tables[n] = TableBeside(&s, suffixes[i])) != NULL)
+			n++;
+	}
+	InitMaterializedSRF(fcinfo, 0);
+	SPI_connect();
+	QueryStart(&q);
+	AddMessages(&q, &w, &s, tables, n, fcinfo);
+	for (int i = 0; i < n; i++)
+		AddTable(&q, &s, tables[i], i, dry_run);
+	AddFaults(&q, &s, dry_run);
+	QueryAdd(&q, " SELECT 'messages', 'found by key or signals', pg_catalog.count(*) FROM k");
+	for (int i = 0; i < n; i++)
+	{
+		QueryAdd(&q, " UNION ALL SELECT ");
+		QueryValue(&q, TEXTOID, CStringGetTextDatum(tables[i]));
+		QueryAdd(&q, ", '%s', pg_catalog.count(*) FROM t%d", whats[i], i);
+	}
+	QueryAdd(&q, " UNION ALL SELECT 'assay.fault', 'faults', pg_catalog.count(*) FROM f");
+	EnterSource(&security, &s);
+	QueryRunInto(&q, result->setResult);
+	LeaveSecurity(&security);
+	SPI_finish();
+	return (Datum) 0;
+}

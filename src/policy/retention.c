@@ -1,0 +1,110 @@
+/*
+ * retention.c
+ *		How long decisions and their signals are kept.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "labels.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+
+static void
+MustOwn(PolicyIdentity *id)
+{
+	if (!has_privs_of_role(GetUserId(), id->owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be owner of policy \"%s\"", id->policy)));
+}
+
+/* store_retention(policy, decisions, signals) */
+PG_FUNCTION_INFO_V1(assay_store_retention);
+Datum
+assay_store_retention(PG_FUNCTION_ARGS)
+{
+	Oid			types[] = {TEXTOID, INTERVALOID, INTERVALOID};
+	Datum		values[3];
+	char		nulls[4] = "   ";
+	Security	security;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("policy must not be null")));
+	MustOwn(ConfigIdentify(text_to_cstring(PG_GETARG_TEXT_PP(0))));
+	for (int i = 0; i < lengthof(values); i++)
+	{
+		values[i] = PG_GETARG_DATUM(i);
+		nulls[i] = PG_ARGISNULL(i) ? 'n' : ' ';
+	}
+	EnterConfiguration(&security);
+	SPI_connect();
+	if (SPI_execute_with_args("INSERT INTO assay_internal.retention (policy, decisions, signals) VALUES ($1, $2, $3) "
+							  "ON CONFLICT (policy) DO UPDATE SET decisions = EXCLUDED.decisions, signals = EXCLUDED.signals",
+							  lengthof(types), types, values, nulls, false, 0) != SPI_OK_INSERT)
+		elog(ERROR, "could not write assay_internal.retention");
+	SPI_finish();
+	LeaveSecurity(&security);
+	PG_RETURN_VOID();
+}
+
+/*
+ * The decisions of before a time that are to change, as "k": by key and
+ * revision, since the table may be partitioned
+ */
+static void
+AddBatch(BatchQuery *q, Source *s, Datum before, int32 batch, bool with_signals)
+{
+	QueryAdd(q, "(SELECT ");
+	AddKeys(q, s, "o", "");
+	QueryAdd(q, ", o.revision FROM %s o WHERE o.decided_at < ", s->id->decision_name);
+	QueryValue(q, TIMESTAMPTZOID, before);
+	/* Of signals the newest go first: most older ones have lost theirs. */
+	QueryAdd(q, "%s LIMIT ", with_signals ? " AND o.signals IS NOT NULL ORDER BY o.decided_at DESC" : " ORDER BY o.decided_at");
+	QueryValue(q, INT4OID, Int32GetDatum(batch));
+	QueryAdd(q, ") k WHERE ");
+	AddSameKey(q, s, "d", "k");
+	QueryAdd(q, " AND d.revision = k.revision");
+}
+
+/* expire_decisions(policy, decisions, signals, batch) */
+PG_FUNCTION_INFO_V1(assay_expire_decisions);
+Datum
+assay_expire_decisions(PG_FUNCTION_ARGS)
+{
+	Source		s;
+	BatchQuery	q;
+	Security	security;
+	uint64		n = 0;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(3) || PG_GETARG_INT32(3) < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("it takes a policy and a positive batch")));
+	InitSourceKeys(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	MustOwn(s.id);
+	SourceMayRead(&s, s.id->decision, s.id->decision_name);
+	SPI_connect();
+	EnterSource(&security, &s);
+	if (!PG_ARGISNULL(1))
+	{
+		QueryStart(&q);
+		QueryAdd(&q, "DELETE FROM %s d USING ", s.id->decision_name);
+		AddBatch(&q, &s, PG_GETARG_DATUM(1), PG_GETARG_INT32(3), false);
+		n += QueryRun(&q, SPI_OK_DELETE, NULL);
+	}
+	if (!PG_ARGISNULL(2) && SourceHasLog(&s))
+	{
+		QueryStart(&q);
+		QueryAdd(&q, "UPDATE %s d SET signals = NULL FROM ", s.id->decision_name);
+		AddBatch(&q, &s, PG_GETARG_DATUM(2), PG_GETARG_INT32(3), true);
+		n += QueryRun(&q, SPI_OK_UPDATE, NULL);
+	}
+	LeaveSecurity(&security);
+	SPI_finish();
+	PG_RETURN_INT64(n);
+}

@@ -1,0 +1,192 @@
+-- ---------------------------------------------------------------------------
+-- report: is all well, and what is to be done from time to time
+-- ---------------------------------------------------------------------------
+
+-- tables
+
+CREATE TABLE assay_internal.maintenance (
+	role regrole NOT NULL,
+	step text NOT NULL,
+	object text NOT NULL,
+	state text NOT NULL CHECK (state IN ('done', 'failed', 'skipped')),
+	rows bigint,
+	seconds float8 NOT NULL,
+	note text,
+	at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	done_at timestamptz,
+	PRIMARY KEY (role, step, object)
+);
+COMMENT ON TABLE assay_internal.maintenance IS 'what each step of maintain() last came to; not dumped';
+COMMENT ON COLUMN assay_internal.maintenance.role IS 'who called maintain()';
+COMMENT ON COLUMN assay_internal.maintenance.done_at IS 'when it last went well';
+GRANT SELECT ON assay_internal.maintenance TO pg_database_owner;
+
+CREATE VIEW assay.maintenance WITH (security_barrier) AS
+	SELECT m.role, m.step, m.object, m.state, m.rows, m.seconds, m.note, m.at, m.done_at FROM assay_internal.maintenance m
+	WHERE EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = m.role AND pg_catalog.pg_has_role(r.oid, 'USAGE'));
+COMMENT ON VIEW assay.maintenance IS 'what each step of maintain() last came to, of those that roles of yours called';
+GRANT SELECT ON assay.maintenance TO PUBLIC;
+
+-- private functions
+
+CREATE FUNCTION assay_internal.note_step(step text, object text, state text, rows bigint, seconds float8, note text) RETURNS void
+	AS 'MODULE_PATHNAME', 'assay_note_step' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION assay_internal.note_step(text, text, text, bigint, float8, text) IS 'keeps what a step of maintain() came to, as the current user''s';
+
+CREATE FUNCTION assay_internal.baselines_in_order(OUT baseline regclass) RETURNS SETOF regclass LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+	-- what each source reads: whoever reads another's baseline has more below it than that
+	WITH RECURSIVE below(baseline, oid) AS (
+		SELECT b.baseline, b.source::oid FROM assay.baseline_info b
+		UNION
+		SELECT w.baseline, d.refobjid FROM below w JOIN pg_rewrite r ON r.ev_class = w.oid
+		JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
+	)
+	SELECT i.baseline FROM assay.baseline_info i
+	ORDER BY (SELECT count(*) FROM below w JOIN assay.baseline o ON o.relation = w.oid WHERE w.baseline = i.baseline), i.baseline::text COLLATE "C"
+$$;
+COMMENT ON FUNCTION assay_internal.baselines_in_order() IS 'baselines of the caller''s, each behind those that its source reads';
+
+CREATE FUNCTION assay_internal.maintenance_steps(OUT step text, OUT object text) RETURNS SETOF record LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT 'baseline', b.baseline::text FROM assay_internal.baselines_in_order() WITH ORDINALITY b(baseline, n)
+	UNION ALL SELECT 'text model', m.name FROM assay.text_models m
+	UNION ALL SELECT 'rollup', r.policy FROM assay.rollups r WHERE assay_internal.may('owner', r.policy)
+	UNION ALL SELECT 'list', s.set FROM assay.named_sets s WHERE s.content = 'list'
+	UNION ALL SELECT 'faults', p.policy FROM assay.policy p WHERE assay_internal.may('publisher', p.policy)
+	UNION ALL SELECT 'retention', r.policy FROM assay.retention r WHERE assay_internal.may('owner', r.policy)
+$$;
+COMMENT ON FUNCTION assay_internal.maintenance_steps() IS 'what maintain() has to do for the caller, in order';
+
+CREATE FUNCTION assay_internal.maintenance_step(step text, object text, faults interval, batch int) RETURNS bigint LANGUAGE plpgsql VOLATILE
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	n bigint;
+BEGIN
+	CASE step
+		WHEN 'baseline' THEN
+			SELECT r.changed INTO n FROM assay.refresh_baseline(object::regclass) r;
+		WHEN 'text model' THEN
+			n := assay.learn(object);
+		WHEN 'rollup' THEN
+			n := assay.refresh_rollup(object);
+		WHEN 'list' THEN
+			DELETE FROM assay.list l WHERE l.set = object AND l.expires_at <= now();
+			GET DIAGNOSTICS n = ROW_COUNT;
+		WHEN 'faults' THEN
+			DELETE FROM assay.fault f WHERE f.policy = object AND f.at < now() - faults;
+			GET DIAGNOSTICS n = ROW_COUNT;
+		WHEN 'retention' THEN
+			n := assay_internal.apply_retention(object, batch);
+	END CASE;
+	RETURN n;
+END $$;
+COMMENT ON FUNCTION assay_internal.maintenance_step(text, text, interval, int) IS 'does one step of maintain(), and says how much that was';
+
+CREATE FUNCTION assay_internal.try_step(step text, object text, faults interval, batch int) RETURNS boolean LANGUAGE plpgsql VOLATILE
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	began timestamptz := clock_timestamp();
+	n bigint;
+BEGIN
+	-- one at a time: who calls at the same time leaves it to the other
+	IF NOT pg_try_advisory_xact_lock(hashtext('assay.maintain'), hashtext(step || ' ' || object)) THEN
+		PERFORM assay_internal.note_step(step, object, 'skipped', NULL, 0, 'another session is at it');
+		RETURN false;
+	END IF;
+	BEGIN
+		n := assay_internal.maintenance_step(step, object, faults, batch);
+	EXCEPTION WHEN OTHERS THEN
+		PERFORM assay_internal.note_step(step, object, 'failed', NULL, extract(epoch FROM clock_timestamp() - began), format('%s (SQLSTATE %s)', SQLERRM, SQLSTATE));
+		RAISE WARNING 'maintenance of % "%" failed: %', step, object, SQLERRM;
+		RETURN false;
+	END;
+	PERFORM assay_internal.note_step(step, object, 'done', n, extract(epoch FROM clock_timestamp() - began), NULL);
+	RETURN step = 'retention' AND n >= batch;
+END $$;
+COMMENT ON FUNCTION assay_internal.try_step(text, text, interval, int) IS 'one step of maintain(), and a row about it, whether it fails or not; true: there is more to do';
+
+CREATE FUNCTION assay_internal.policy_health(policy text, OUT "check" text, OUT severity text, OUT detail text, OUT hint text) RETURNS SETOF record
+	LANGUAGE plpgsql STABLE ROWS 20
+	SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN QUERY
+		WITH c AS MATERIALIZED (SELECT * FROM assay.check(policy_health.policy))
+		SELECT coalesce(k.name, w."check"), coalesce(w.severity, 'ok'), w.detail, w.hint
+		FROM unnest('{decision table,signals view,owner,trigger,condition,faults,undecided,revision,subscriber}'::text[]) k(name)
+		FULL JOIN (SELECT c."check", (array_agg(c.severity ORDER BY array_position('{error,warning,info}', c.severity)))[1] AS severity,
+				string_agg(c.detail, '; ') AS detail, (array_agg(c.hint ORDER BY array_position('{error,warning,info}', c.severity)))[1] AS hint
+			FROM c WHERE c."check" <> 'baseline' GROUP BY c."check") w ON w."check" = k.name;
+EXCEPTION WHEN OTHERS THEN
+	RETURN QUERY SELECT 'check', 'error', format('it cannot be checked: %s', SQLERRM), NULL::text;
+END $$;
+COMMENT ON FUNCTION assay_internal.policy_health(text) IS 'check() as one row a check, those that are well among them';
+
+CREATE FUNCTION assay_internal.health() RETURNS TABLE (kind text, object text, "check" text, severity text, detail text, hint text) LANGUAGE sql STABLE ROWS 50
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT 'policy', p.policy, h."check", h.severity, h.detail, h.hint FROM assay.policy p, assay_internal.policy_health(p.policy) h
+	UNION ALL
+	SELECT 'baseline', b.baseline::text, 'age', CASE WHEN coalesce(b.as_of, '-infinity') < now() - interval '2 days' THEN 'warning' ELSE 'ok' END,
+		format('as of %s', coalesce(b.as_of::text, 'never')), format('SELECT assay.refresh_baseline(%L), or CALL assay.maintain(), daily.', b.baseline)
+	FROM assay.baseline_info b
+	UNION ALL
+	SELECT 'text model', m.name, 'age', CASE WHEN coalesce(m.learned_until, '-infinity') < now() - m.delay - interval '2 days' THEN 'warning' ELSE 'ok' END,
+		format('learned until %s', coalesce(m.learned_until::text, 'never')), format('SELECT assay.learn(%L), or CALL assay.maintain(), daily.', m.name)
+	FROM assay.text_models m
+	UNION ALL
+	SELECT 'rollup', r.policy, 'age', CASE WHEN r.refreshed_at < now() - interval '1 day' THEN 'warning' ELSE 'ok' END,
+		format('as of %s', r.refreshed_at), format('SELECT assay.refresh_rollup(%L), or CALL assay.maintain(), hourly.', r.policy)
+	FROM assay.rollups r
+	UNION ALL
+	SELECT 'backfill', b.policy, 'interrupted', 'warning', format('backfill of revision %s was interrupted after %s messages', b.revision, b.decided),
+		'Call it again with the same arguments.'
+	FROM (SELECT DISTINCT ON (b.policy) b.* FROM assay.backfill_progress b ORDER BY b.policy, b.started_at DESC) b WHERE b.state = 'interrupted'
+	UNION ALL
+	SELECT 'maintenance', m.step || ' ' || m.object, 'last run', CASE WHEN m.state = 'failed' THEN 'error'
+			WHEN coalesce(m.done_at, '-infinity') < now() - interval '2 days' THEN 'warning' ELSE 'ok' END,
+		concat_ws(', ', m.state || ' at ' || m.at, m.note), 'CALL assay.maintain() does it again.'
+	FROM assay.maintenance m
+	UNION ALL
+	SELECT 'replication', s.slot_name, 'slot', CASE WHEN s.wal_status = 'lost' THEN 'error'
+			WHEN NOT s.active OR pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END, coalesce(s.confirmed_flush_lsn, s.restart_lsn)) > 64 * 1024 * 1024 THEN 'warning' ELSE 'ok' END,
+		format('%s, %s behind', CASE WHEN s.active THEN 'read' ELSE 'not read' END,
+			coalesce(pg_size_pretty(pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END, coalesce(s.confirmed_flush_lsn, s.restart_lsn))), 'all')),
+		'Mend what reads it, or pg_drop_replication_slot() drops it; the server keeps its log until then.'
+	FROM pg_replication_slots s WHERE NOT s.temporary AND coalesce(s.database, current_database()) = current_database()
+$$;
+COMMENT ON FUNCTION assay_internal.health() IS 'what the view assay.health shows';
+
+-- views
+
+CREATE VIEW assay.health AS
+	SELECT h.kind, h.object, h."check", h.severity, h.detail, h.hint FROM assay_internal.health() h
+	ORDER BY pg_catalog.array_position('{error,warning,info,ok}'::text[], h.severity), h.kind COLLATE "C", h.object COLLATE "C", h."check" COLLATE "C";
+COMMENT ON VIEW assay.health IS
+	'one row a check, the worst first: check() of all policies that you may read, age of baselines, text models and rollups, backfills, maintenance, replication; ok, info, warning or error';
+GRANT SELECT ON assay.health TO PUBLIC;
+
+-- procedures
+
+-- It commits, and so can't carry SET: what it calls does.
+CREATE PROCEDURE assay.maintain(faults interval DEFAULT '30 days', batch int DEFAULT 10000) LANGUAGE plpgsql AS $$
+DECLARE
+	steps text[];
+	i int := 1;
+	more boolean;
+BEGIN
+	IF faults IS NULL OR batch IS NULL OR NOT batch OPERATOR(pg_catalog.>=) 1 OR NOT faults OPERATOR(pg_catalog.>=) pg_catalog.make_interval() THEN
+		RAISE EXCEPTION 'faults must be a time, and batch a positive number' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	steps := ARRAY(SELECT ARRAY[s.step, s.object] FROM assay_internal.maintenance_steps() s);
+	WHILE i OPERATOR(pg_catalog.<=) coalesce(pg_catalog.array_length(steps, 1), 0) LOOP
+		more := assay_internal.try_step(steps[i][1], steps[i][2], faults, batch);
+		-- what is done stays done
+		COMMIT;
+		IF NOT more THEN
+			i := i OPERATOR(pg_catalog.+) 1;
+		END IF;
+	END LOOP;
+END $$;
+COMMENT ON PROCEDURE assay.maintain(interval, int) IS
+	'does all that is to be done from time to time with what is yours: refreshes baselines in order, text models, rollups; removes what expired in lists, faults older than that, what retention lets go; commits each step, and keeps on when one fails: the view assay.maintenance has the results';

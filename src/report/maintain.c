@@ -1,0 +1,40 @@
+/*
+ * maintain.c
+ *		What the steps of maintain() came to.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "security.h"
+
+/* note_step(step, object, state, rows, seconds, note): as the current user's */
+PG_FUNCTION_INFO_V1(assay_note_step);
+Datum
+assay_note_step(PG_FUNCTION_ARGS)
+{
+	Oid			types[] = {TEXTOID, TEXTOID, TEXTOID, INT8OID, FLOAT8OID, TEXTOID, REGROLEOID};
+	Datum		values[lengthof(types)];
+	char		nulls[lengthof(types) + 1] = "       ";
+	Security	security;
+
+	for (int i = 0; i < PG_NARGS(); i++)
+	{
+		values[i] = PG_GETARG_DATUM(i);
+		nulls[i] = PG_ARGISNULL(i) ? 'n' : ' ';
+	}
+	values[PG_NARGS()] = ObjectIdGetDatum(GetUserId());
+	EnterConfiguration(&security);
+	SPI_connect();
+	if (SPI_execute_with_args("INSERT INTO assay_internal.maintenance (step, object, state, rows, seconds, note, role, done_at) "
+							  "VALUES ($1, $2, $3, $4, $5, $6, $7, CASE $3 WHEN 'done' THEN clock_timestamp() END) "
+							  "ON CONFLICT (role, step, object) DO UPDATE SET state = EXCLUDED.state, rows = EXCLUDED.rows, seconds = EXCLUDED.seconds, "
+							  "note = EXCLUDED.note, at = EXCLUDED.at, done_at = coalesce(EXCLUDED.done_at, maintenance.done_at)",
+							  lengthof(types), types, values, nulls, false, 0) != SPI_OK_INSERT)
+		elog(ERROR, "could not write assay_internal.maintenance");
+	SPI_finish();
+	LeaveSecurity(&security);
+	PG_RETURN_VOID();
+}
