@@ -43,6 +43,7 @@ SELECT key, revision, old_verdict, verdict FROM assay.read_changes('kt') WHERE k
 SELECT verdict FROM assay.latest_decision('kt', '{9,2,1}');
 SELECT count(*) FROM assay.undecided('kt');
 SELECT count(*), count(*) FILTER (WHERE verdict = 'malicious') AS malicious FROM assay.replay('kt', at => NULL);
+SELECT what, rows FROM assay.forget('kt', '{"of": "12"}') WHERE rows > 0;
 SELECT count(*) FROM assay.fault WHERE policy = 'kt';
 SELECT assay.drop_outbox('kt');
 DROP TABLE kt.message CASCADE;
