@@ -228,15 +228,19 @@ BEGIN
 		END IF;
 	EXCEPTION WHEN OTHERS THEN
 		RETURN QUERY SELECT 'warning', 'undecided', 'it cannot be told which messages have no decision: ' || SQLERRM,
-			CASE WHEN SQLSTATE = '42501' THEN 'It takes SELECT on the message table.' END;
+			CASE WHEN SQLSTATE = '42501' THEN 'It takes SELECT on the message table, and USAGE on its schema.' END;
 	END;
 	-- a session that has not heard of the revision for a minute
 	IF EXISTS (SELECT FROM pg_class c WHERE c.oid = p.decision) AND has_table_privilege(p.decision, 'SELECT') THEN
-		n := assay_internal.older_decisions(p.policy, r.made_at + interval '1 minute', r.revision);
-		IF n > 0 THEN
-			RETURN QUERY SELECT 'warning', 'revision', format('decisions by older revisions since revision %s: %s', r.revision, n),
-				format('CALL assay.backfill(%L) decides them again.', p.policy);
-		END IF;
+		BEGIN
+			n := assay_internal.older_decisions(p.policy, r.made_at + interval '1 minute', r.revision);
+			IF n > 0 THEN
+				RETURN QUERY SELECT 'warning', 'revision', format('decisions by older revisions since revision %s: %s', r.revision, n),
+					format('CALL assay.backfill(%L) decides them again.', p.policy);
+			END IF;
+		EXCEPTION WHEN OTHERS THEN
+			RETURN QUERY SELECT 'error', 'decision table', 'it cannot be read: ' || SQLERRM, NULL::text;
+		END;
 	END IF;
 	IF NOT pg_is_in_recovery() AND EXISTS (SELECT FROM pg_publication_tables t
 		JOIN pg_class c ON c.relname = t.tablename JOIN pg_namespace s ON s.oid = c.relnamespace AND s.nspname = t.schemaname
