@@ -379,7 +379,7 @@ parse_options(int argc, char **argv)
 				break;
 			case 6:
 				options.max_message = argument_size("--max-message", optarg, 1024,
-												 (size_t) 1024 * 1024 * 1024);
+													(size_t) 1024 * 1024 * 1024);
 				break;
 			case 12:
 				argument_keep(optarg);

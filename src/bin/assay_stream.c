@@ -30,17 +30,6 @@
 #define HAS_KAFKA		" -kafka"
 #endif
 
-StreamOptions stream_options = {
-	.group = "assay",
-	.payload = "auto",
-	.first = -1,
-	.linger = 50,
-	.max_dead = 100,
-};
-
-const Source *source;
-bool		stream_failed = false;
-
 /* ---- the work --------------------------------------------------------------- */
 
 static void
@@ -87,7 +76,7 @@ run(void)
 			sent = false;
 		}
 		/* between two batches the connection is free */
-		status_tick(!sent);
+		stream_tick(!sent);
 		if (due && filling->items->len > 0)
 		{
 			Batch	   *b = filling;
@@ -397,6 +386,7 @@ main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 
 	g_mime_init();
+	stream_tick = status_tick;
 	status_start();
 	batch_connect();
 	source->open();

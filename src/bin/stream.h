@@ -26,14 +26,15 @@ typedef struct Part
 	int64_t		taken;			/* what the source gives next */
 	bool		mine;			/* assigned to this instance */
 	int64_t		start;			/* of a fence that there is not yet */
-	int64_t		base;			/* from where the transaction at work moves the fence */
+	int64_t		base;			/* from where the transaction at work moves
+								 * the fence */
 	int64_t		reach;			/* and where to, -1 if it doesn't */
-} Part;
+}			Part;
 
 typedef enum ItemState
 {
 	ITEM_PENDING, ITEM_SETTLED, ITEM_DROPPED
-} ItemState;
+}			ItemState;
 
 /* A message as it came, and what became of it */
 typedef struct Item
@@ -51,7 +52,7 @@ typedef struct Item
 	size_t		row_len;
 	char	   *error;			/* why it is a dead letter, or NULL */
 	char	   *sqlstate;		/* where the server refused it */
-} Item;
+}			Item;
 
 typedef struct Batch
 {
@@ -67,9 +68,10 @@ typedef struct Source
 {
 	void		(*open) (void);
 	bool		(*read) (Batch *b, int timeout);	/* false at the end */
-	void		(*settled) (const Item *item);	/* committed, or a dead letter */
-	void		(*idle) (void); /* called again and again while the server is away */
-	void		(*rewound) (Part *part);	/* the fence was moved back */
+	void		(*settled) (const Item * item); /* committed, or a dead letter */
+	void		(*idle) (void); /* called again and again while the server is
+								 * away */
+	void		(*rewound) (Part * part);	/* the fence was moved back */
 	int64_t		(*lag) (void);	/* messages that wait, -1 if unknown */
 	void		(*close) (void);
 	bool		numbers_itself; /* offsets are made here, not the feeder's */
@@ -89,7 +91,7 @@ typedef struct StreamOptions
 	int			max_dead;		/* in a row */
 	const char *metrics;		/* [ADDRESS:]PORT, or NULL */
 	GPtrArray  *properties;		/* of librdkafka, name=value */
-} StreamOptions;
+}			StreamOptions;
 
 /* Counted since the start */
 typedef struct StreamStats
@@ -107,25 +109,28 @@ typedef struct StreamStats
 	int64_t		lag;
 	int64_t		waiting;		/* items in batches */
 	bool		away;			/* there is no server */
-} StreamStats;
+}			StreamStats;
 
-/* assay_stream.c */
+/* stream_state.c */
 extern StreamOptions stream_options;
 extern const Source *source;
 extern bool stream_failed;		/* the exit code is to say so */
+extern StreamStats stats;
+
+/* To be called while waiting; server: nothing is at work on the connection */
+extern void (*stream_tick) (bool server);
 
 /* stream_batch.c */
-extern StreamStats stats;
 extern void batch_connect(void);
 extern Batch *batch_new(void);
-extern void batch_add(Batch *b, Item *item);
+extern void batch_add(Batch *b, Item * item);
 extern bool batch_full(const Batch *b);
 extern void batch_encode(Batch *b);
 extern void batch_send(Batch *b);
 extern bool batch_ready(void);
 extern int	batch_socket(void);
 extern void batch_finish(void);
-extern Part *part_find(const char *topic, int part);
+extern Part * part_find(const char *topic, int part);
 extern void parts_read(void);
 extern PGresult *batch_query(const char *sql, int nparams, const char *const *params);
 extern const char *batch_schema(void);
@@ -133,8 +138,8 @@ extern void batch_disconnect(void);
 extern void item_free(gpointer p);
 
 /* stream_item.c */
-extern bool item_encode(Item *item, GByteArray *rows);
-extern char *item_headers_json(const Item *item);
+extern bool item_encode(Item * item, GByteArray *rows);
+extern char *item_headers_json(const Item * item);
 
 /* stream_status.c */
 extern void status_start(void);

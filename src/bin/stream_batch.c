@@ -30,7 +30,6 @@ typedef enum Outcome
 	BROKEN						/* nothing can be loaded at all */
 } Outcome;
 
-StreamStats stats;
 
 static PGconn *conn;
 static char *schema;			/* of the table, quoted */
@@ -60,7 +59,7 @@ item_free(gpointer p)
 	g_free(item);
 }
 
-Batch *
+Batch	   *
 batch_new(void)
 {
 	Batch	   *b = g_new0(Batch, 1);
@@ -71,7 +70,7 @@ batch_new(void)
 }
 
 void
-batch_add(Batch *b, Item *item)
+batch_add(Batch *b, Item * item)
 {
 	if (b->items->len == 0)
 		b->since = g_get_monotonic_time();
@@ -104,7 +103,7 @@ batch_clear(Batch *b)
 }
 
 /* The partition, made where it is new */
-Part *
+Part	   *
 part_find(const char *topic, int part)
 {
 	Part	   *p;
@@ -140,7 +139,7 @@ batch_socket(void)
 }
 
 /* A query; NULL where the server is away or refuses it, with the reason in trouble */
-PGresult *
+PGresult   *
 batch_query(const char *sql, int nparams, const char *const *params)
 {
 	PGresult   *res;
@@ -211,7 +210,7 @@ wait_a_while(int attempt)
 		}
 		if (source->idle != NULL)
 			source->idle();
-		status_tick(false);
+		stream_tick(false);
 		g_usleep(20000);
 	}
 }
@@ -350,7 +349,7 @@ append_literal(GString *sql, const char *s)
 
 /* Where the fence of a part stands: it is made where there is none; false where the server is away */
 static bool
-read_fence(Part *p, int64_t *next, bool *own)
+read_fence(Part * p, int64_t *next, bool *own)
 {
 	char	   *part = g_strdup_printf("%d", p->part);
 	char	   *first = g_strdup_printf("%" PRId64, p->start);
@@ -381,7 +380,7 @@ read_fence(Part *p, int64_t *next, bool *own)
 
 /* What the fence says of a part, compared with what is known */
 static void
-take_fence(Part *p, int64_t next, bool own)
+take_fence(Part * p, int64_t next, bool own)
 {
 	if (p->next >= 0 && next != p->next && source->numbers_itself && !own)
 	{
@@ -445,7 +444,7 @@ parts_read(void)
 
 /* Is it to be written?  What was committed before, by this instance or another, is not. */
 static bool
-is_pending(Item *item)
+is_pending(Item * item)
 {
 	if (item->state == ITEM_PENDING && !item->part->mine)
 		item->state = ITEM_DROPPED;
@@ -564,7 +563,7 @@ read_results(int *good)
 
 /* A message that can't be a row, with all that is known of it; NULL, or the error */
 static PGresult *
-write_dead_letter(const Item *item)
+write_dead_letter(const Item * item)
 {
 	char	   *sql = g_strdup_printf("INSERT INTO %s.assay_dead_letter (grp, topic, part, message_offset, payload, "
 									  "headers, size_bytes, sqlstate, error) "
@@ -615,7 +614,7 @@ fence_command(void)
 	g_string_append(sql, " FROM (VALUES ");
 	for (guint i = 0; i < parts->len; i++)
 	{
-		const Part *p = parts->pdata[i];
+		const		Part *p = parts->pdata[i];
 
 		if (p->reach < 0)
 			continue;
@@ -671,7 +670,11 @@ commit_rows(Batch *b, guint first, guint last)
 		PQclear(bad);
 		return FENCED;
 	}
-	/* what fails in the COMMIT itself is about the rows: a deferred constraint */
+
+	/*
+	 * what fails in the COMMIT itself is about the rows: a deferred
+	 * constraint
+	 */
 	return judge(bad, rows && good == 1);
 }
 
@@ -712,7 +715,7 @@ settle(Batch *b, guint first, guint last)
 
 /* The server objects to this message.  To every one?  Then it is something else. */
 static void
-condemn(Item *item)
+condemn(Item * item)
 {
 	item->error = trouble_text();
 	item->sqlstate = g_strdup(PQresultErrorField(trouble, PG_DIAG_SQLSTATE));

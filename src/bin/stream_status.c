@@ -19,7 +19,8 @@
 #include "stream.h"
 
 #define INTERVAL		1000000 /* microseconds between reports */
-#define STUCK			60000000	/* the main loop has not turned for so long */
+#define STUCK			60000000	/* the main loop has not turned for so
+									 * long */
 
 static GMutex lock;
 static StreamStats shown;		/* the copy, under the lock */

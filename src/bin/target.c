@@ -35,7 +35,7 @@ target_create(PGconn *conn)
 	char	   *name;
 
 	res = server_query(conn, "SELECT string_agg(quote_ident(x), '.') FROM unnest(parse_ident($1)) x",
-				1, &options.table);
+					   1, &options.table);
 	name = g_strdup(PQgetvalue(res, 0, 0));
 	PQclear(res);
 	res = server_query(conn, "SELECT to_regclass($1)", 1, (const char *const *) &name);
@@ -123,8 +123,8 @@ find_own_columns(PGconn *conn, const char *oid, const char *table, GString *comm
 			if (strcmp(name, columns_name(k)) == 0 && columns_wanted(k))
 				fatal("--column can't fill \"%s\", which comes from the message", name);
 		res = server_query(conn, "SELECT pg_catalog.quote_ident(attname), pg_catalog.format_type(atttypid, atttypmod) "
-					"FROM pg_catalog.pg_attribute WHERE attrelid = $1 AND attname = $2 "
-					"AND attnum > 0 AND NOT attisdropped AND attgenerated = ''", 2, params);
+						   "FROM pg_catalog.pg_attribute WHERE attrelid = $1 AND attname = $2 "
+						   "AND attnum > 0 AND NOT attisdropped AND attgenerated = ''", 2, params);
 		if (PQntuples(res) != 1)
 			fatal("table %s has no column \"%s\" that can be filled", table, name);
 		g_string_append_printf(command, "%s%s", command->len > 0 ? ", " : "", PQgetvalue(res, 0, 0));
@@ -220,15 +220,15 @@ target_find(PGconn *conn, char **oid_out, char **table_out)
 	oid = PQgetvalue(res, 0, 0);
 	table = g_strdup(PQgetvalue(res, 0, 1));
 	cols = server_query(conn, "SELECT a.attname, b.typname, b.typelem, e.typname, a.attgenerated, "
-				 "pg_catalog.format_type(a.atttypid, a.atttypmod), "
-				 "EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = a.attrelid AND i.indisprimary "
-				 "AND a.attnum = ANY (i.indkey)) "
-				 "FROM pg_catalog.pg_attribute a "
-				 "JOIN pg_catalog.pg_type t ON t.oid = a.atttypid "
-				 "JOIN pg_catalog.pg_type b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END "
-				 "LEFT JOIN pg_catalog.pg_type e ON e.oid = b.typelem "
-				 "WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped",
-				 1, &oid);
+						"pg_catalog.format_type(a.atttypid, a.atttypmod), "
+						"EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = a.attrelid AND i.indisprimary "
+						"AND a.attnum = ANY (i.indkey)) "
+						"FROM pg_catalog.pg_attribute a "
+						"JOIN pg_catalog.pg_type t ON t.oid = a.atttypid "
+						"JOIN pg_catalog.pg_type b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END "
+						"LEFT JOIN pg_catalog.pg_type e ON e.oid = b.typelem "
+						"WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped",
+						1, &oid);
 	columns_target(cols, table, command);
 	PQclear(cols);
 	find_own_columns(conn, oid, table, command);
