@@ -2,7 +2,7 @@
  * stream.h
  *	  What the parts of the client program assay_stream share.
  *
- * The way of the data: a source (stream_stdin.c, stream_kafka.c) appends items
+ * The way of the data: a source (stream_stdin.c) appends items
  * to a batch; stream_batch.c makes rows of them, by the code of assay_load, and
  * commits them together with the place in the source that they reach to;
  * stream_status.c tells how it goes.
@@ -90,7 +90,6 @@ typedef struct StreamOptions
 	int			linger;			/* milliseconds until a batch is sent */
 	int			max_dead;		/* in a row */
 	const char *metrics;		/* [ADDRESS:]PORT, or NULL */
-	GPtrArray  *properties;		/* of librdkafka, name=value */
 }			StreamOptions;
 
 /* Counted since the start */
@@ -149,8 +148,5 @@ extern void status_stop(void);
 /* stream_stdin.c */
 extern const Source stdin_source;
 extern const Source stdin_numbering_source;
-
-/* stream_kafka.c */
-extern const Source kafka_source;
 
 #endif							/* ASSAY_STREAM_H */
