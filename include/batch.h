@@ -82,6 +82,8 @@ extern void QueryStart(BatchQuery *q);
 extern void QueryAdd(BatchQuery *q, const char *format,...) pg_attribute_printf(2, 3);
 extern void QueryValue(BatchQuery *q, Oid type, Datum value);
 extern uint64 QueryRun(BatchQuery *q, int expected, DestReceiver *dest);
+extern void InitReceiver(DestReceiver *dest, bool (*receive) (TupleTableSlot *slot, DestReceiver *self));
+extern void QueryRunLarge(BatchQuery *q, DestReceiver *dest);
 extern void QueryRunInto(BatchQuery *q, Tuplestorestate * store);
 
 extern void InitSource(Source *s, const char *policy, TimestampTz since,

@@ -65,6 +65,14 @@ SELECT * FROM assay_internal.forget_messages('f', '{tenant}', '{2}', NULL, false
 SELECT assay.baseline_forget_as_owner('by_tenant', '{"tenant": 2}');
 RESET ROLE;
 SELECT assay.baseline_forget_as_owner('message', '{"tenant": 2}');
+-- whoever calls what does it, without assay.forget()
+SELECT assay_internal.forget_messages(NULL, '{tenant}', '{2}', NULL, true);
+SELECT assay_internal.forget_messages('f', '{tenant}', '{2,3}', NULL, true);
+SELECT assay_internal.forget_messages('f', '{NULL}', '{2}', NULL, true);
+SELECT assay_internal.forget_messages('f', '{nothing}', '{2}', NULL, true);
+SELECT assay_internal.forget_messages('f', '{ctid}', '{2}', NULL, true);
+SELECT assay_internal.forget_messages('f', '{}', '{}', NULL, true);
+SELECT assay_internal.forget_messages('f', NULL, NULL, NULL, true);
 DROP VIEW left_over;
 DROP TRIGGER decide ON message;
 SELECT assay.drop_baseline('by_tenant'), assay.drop_baseline('by_rcpt');

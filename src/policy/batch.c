@@ -110,6 +110,42 @@ QueryRun(BatchQuery *q, int expected, DestReceiver *dest)
 	return SPI_processed;
 }
 
+static void
+ReceiverStart(DestReceiver *self, int operation, TupleDesc desc)
+{
+}
+
+static void
+ReceiverEnd(DestReceiver *self)
+{
+}
+
+/* A receiver of rows that takes each as it comes */
+void
+InitReceiver(DestReceiver *dest, bool (*receive) (TupleTableSlot *slot, DestReceiver *self))
+{
+	dest->receiveSlot = receive;
+	dest->rStartup = ReceiverStart;
+	dest->rShutdown = ReceiverEnd;
+	dest->rDestroy = ReceiverEnd;
+	dest->mydest = DestTuplestore;	/* what SPI takes for rows of ours */
+}
+
+/*
+ * Run a query with memory for the keys of all messages, as for other work on
+ * whole tables: else their ledgers would go through files.
+ */
+void
+QueryRunLarge(BatchQuery *q, DestReceiver *dest)
+{
+	int			nest = NewGUCNestLevel();
+
+	(void) set_config_option("work_mem", psprintf("%d", Max(work_mem, maintenance_work_mem)),
+							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	(void) QueryRun(q, SPI_OK_SELECT, dest);
+	AtEOXact_GUC(true, nest);
+}
+
 /*
  * Source
  */

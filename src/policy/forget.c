@@ -28,20 +28,55 @@ typedef struct Wanted
 	Datum	   *values;
 } Wanted;
 
+/* The texts of an array without nulls */
+static int
+ReadTexts(FunctionCallInfo fcinfo, int arg, Datum **texts)
+{
+	bool	   *nulls;
+	int			n;
+
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(arg), TEXTOID, -1, false, TYPALIGN_INT, texts, &nulls, &n);
+	for (int i = 0; i < n; i++)
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("columns and their values must not be null")));
+	return n;
+}
+
+/* Also whoever calls the function that does it, without assay.forget(), is told what is wrong. */
 static Wanted
 ReadWanted(FunctionCallInfo fcinfo)
 {
 	Wanted		w = {0};
-	bool	   *nulls;
-	int			nvalues = 0;
 
+	if (PG_ARGISNULL(0) || (PG_ARGISNULL(3) && (PG_ARGISNULL(1) || PG_ARGISNULL(2))))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("it takes a policy, and columns or keys")));
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		return w;
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT, &w.columns, &nulls, &w.n);
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(2), TEXTOID, -1, false, TYPALIGN_INT, &w.values, &nulls, &nvalues);
-	if (w.n != nvalues)
-		elog(ERROR, "columns and values differ in number");
+	w.n = ReadTexts(fcinfo, 1, &w.columns);
+	if (w.n != ReadTexts(fcinfo, 2, &w.values) || (w.n == 0 && PG_ARGISNULL(3)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("columns and values must be as many")));
 	return w;
+}
+
+/* Error unless they are columns of the signals view. */
+static void
+CheckColumns(const Wanted *w, Source *s)
+{
+	for (int i = 0; i < w->n; i++)
+	{
+		char	   *column = TextDatumGetCString(w->columns[i]);
+
+		if (get_attnum(s->id->signals, column) <= 0 || !OidIsValid(get_atttype(s->id->signals, get_attnum(s->id->signals, column))))
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("signals view %s has no column \"%s\"", s->id->signals_name, column)));
+	}
 }
 
 /* alias."column" = value AND ... : by the types that the columns have in the relation */
@@ -195,6 +230,7 @@ assay_forget_messages(PG_FUNCTION_ARGS)
 	InitSource(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)), DT_NOBEGIN, DT_NOEND, NULL, false);
 	SourceMayRead(&s, s.id->decision, s.id->decision_name);
 	SourceMayRead(&s, s.id->label, s.id->label_name);
+	CheckColumns(&w, &s);
 	whats[n] = "decisions, with their signals";
 	tables[n++] = s.id->decision_name;
 	whats[n] = "labels";

@@ -331,16 +331,6 @@ ReceiveRow(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
-static void
-ReceiverStart(DestReceiver *self, int operation, TupleDesc desc)
-{
-}
-
-static void
-ReceiverEnd(DestReceiver *self)
-{
-}
-
 /*
  * Queries
  *
@@ -762,11 +752,7 @@ assay_count_backtest(PG_FUNCTION_ARGS)
 	InitSource(&s, TextArgument(fcinfo, 0), PG_GETARG_TIMESTAMPTZ(5), PG_GETARG_TIMESTAMPTZ(6), job.at, true);
 	CheckSourceLog(&s, job.from);
 	SourceMayRead(&s, s.id->label, s.id->label_name);
-	b.dest.receiveSlot = ReceiveRow;
-	b.dest.rStartup = ReceiverStart;
-	b.dest.rShutdown = ReceiverEnd;
-	b.dest.rDestroy = ReceiverEnd;
-	b.dest.mydest = DestTuplestore; /* what SPI takes for rows of ours */
+	InitReceiver(&b.dest, ReceiveRow);
 	b.source = &s;
 	b.keep = AllocSetContextCreate(CurrentMemoryContext, "pg_assay backtest", ALLOCSET_DEFAULT_SIZES);
 	b.per_row = AllocSetContextCreate(CurrentMemoryContext, "pg_assay backtest row", ALLOCSET_DEFAULT_SIZES);

@@ -27,7 +27,6 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/memutils.h"
 
 /* What a fit may hold in memory: numbers that detectors found, of 12 bytes each */
@@ -290,16 +289,6 @@ ReceiveDecision(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
-static void
-ReceiverStart(DestReceiver *self, int operation, TupleDesc desc)
-{
-}
-
-static void
-ReceiverEnd(DestReceiver *self)
-{
-}
-
 /*
  * Read the decisions of a time, each message's latest: arguments are policy,
  * since, until and then the detectors.
@@ -310,14 +299,9 @@ ReadDecisions(FunctionCallInfo fcinfo, Decisions * d, bool labelled_only)
 	Source		s;
 	Security	security;
 	BatchQuery	q;
-	int			nest;
 
 	memset(d, 0, sizeof(Decisions));
-	d->dest.receiveSlot = ReceiveDecision;
-	d->dest.rStartup = ReceiverStart;
-	d->dest.rShutdown = ReceiverEnd;
-	d->dest.rDestroy = ReceiverEnd;
-	d->dest.mydest = DestTuplestore;	/* what SPI takes for rows of ours */
+	InitReceiver(&d->dest, ReceiveDecision);
 	d->context = CurrentMemoryContext;
 	d->per_row = AllocSetContextCreate(CurrentMemoryContext, "decision", ALLOCSET_DEFAULT_SIZES);
 	d->labelled_only = labelled_only;
@@ -337,11 +321,7 @@ ReadDecisions(FunctionCallInfo fcinfo, Decisions * d, bool labelled_only)
 	QueryAdd(&q, " WHERE ");
 	AddLatestDecision(&q, &s, "v", PG_GETARG_DATUM(1), PG_GETARG_DATUM(2));
 	EnterSource(&security, &s);
-	nest = NewGUCNestLevel();
-	(void) set_config_option("work_mem", psprintf("%d", Max(work_mem, maintenance_work_mem)),
-							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	(void) QueryRun(&q, SPI_OK_SELECT, &d->dest);
-	AtEOXact_GUC(true, nest);
+	QueryRunLarge(&q, &d->dest);
 	LeaveSecurity(&security);
 	SPI_finish();
 }

@@ -352,16 +352,6 @@ ReceiveRow(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
-static void
-ReceiverStart(DestReceiver *self, int operation, TupleDesc desc)
-{
-}
-
-static void
-ReceiverEnd(DestReceiver *self)
-{
-}
-
 /* Tables and memory of a count, in the current memory context */
 static void
 InitCounter(Counter *c)
@@ -370,11 +360,7 @@ InitCounter(Counter *c)
 	.hash = HashCountKey,.match = MatchCountKey};
 
 	memset(c, 0, sizeof(Counter));
-	c->dest.receiveSlot = ReceiveRow;
-	c->dest.rStartup = ReceiverStart;
-	c->dest.rShutdown = ReceiverEnd;
-	c->dest.rDestroy = ReceiverEnd;
-	c->dest.mydest = DestTuplestore;	/* what SPI takes for rows of ours */
+	InitReceiver(&c->dest, ReceiveRow);
 	c->names = CurrentMemoryContext;
 	c->decision.context = counts.hcxt = CurrentMemoryContext;
 	c->counts = hash_create("decision counts", 256, &counts,
@@ -448,21 +434,6 @@ DecisionsOfHours(BatchQuery *q, Source *s, Datum hours)
 	QueryAdd(q, " WHERE NOT EXISTS (SELECT FROM %s n WHERE ", s->id->decision_name);
 	AddSameKey(q, s, "n", "v");
 	QueryAdd(q, " AND n.revision > v.revision AND n.decided_at >= h.hour AND n.decided_at < h.hour + interval '1 hour')");
-}
-
-/*
- * Run the query with memory for the keys of all messages, as for other work
- * on whole tables: else their ledgers would go through files.
- */
-static void
-RunCount(BatchQuery *q, Counter *c)
-{
-	int			nest = NewGUCNestLevel();
-
-	(void) set_config_option("work_mem", psprintf("%d", Max(work_mem, maintenance_work_mem)),
-							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	(void) QueryRun(q, SPI_OK_SELECT, &c->dest);
-	AtEOXact_GUC(true, nest);
 }
 
 static const char *
@@ -596,7 +567,7 @@ CountInto(ReturnSetInfo *result, Source *s, Counter *c, BatchQuery *q)
 	Count	   *count;
 
 	EnterSource(&security, s);
-	RunCount(q, c);
+	QueryRunLarge(q, &c->dest);
 	LeaveSecurity(&security);
 	hash_seq_init(&scan, c->counts);
 	while ((count = hash_seq_search(&scan)) != NULL)

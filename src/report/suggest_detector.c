@@ -251,16 +251,6 @@ ReceiveRow(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
-static void
-ReceiverStart(DestReceiver *self, int operation, TupleDesc desc)
-{
-}
-
-static void
-ReceiverEnd(DestReceiver *self)
-{
-}
-
 /*
  * Queries
  */
@@ -315,16 +305,11 @@ static void
 RunPass(Miner *m, BatchQuery *q, Pass pass)
 {
 	Security	security;
-	int			nest = NewGUCNestLevel();
 
 	m->pass = pass;
 	EnterSource(&security, m->source);
-	/* for the keys of all messages, as for other work on whole tables */
-	(void) set_config_option("work_mem", psprintf("%d", Max(work_mem, maintenance_work_mem)),
-							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	(void) QueryRun(q, SPI_OK_SELECT, &m->dest);
+	QueryRunLarge(q, &m->dest);
 	LeaveSecurity(&security);
-	AtEOXact_GUC(true, nest);
 }
 
 /*
@@ -601,11 +586,7 @@ assay_mine_detectors(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
 	m.source = &s;
-	m.dest = (DestReceiver)
-	{
-		.receiveSlot = ReceiveRow,.rStartup = ReceiverStart,.rShutdown = ReceiverEnd,.rDestroy = ReceiverEnd,
-			.mydest = DestTuplestore
-	};
+	InitReceiver(&m.dest, ReceiveRow);
 	m.per_row = AllocSetContextCreate(CurrentMemoryContext, "pg_assay row", ALLOCSET_DEFAULT_SIZES);
 	SignalRowsInit(&m.rows, &s);
 	ReadMessages(&m, fcinfo);

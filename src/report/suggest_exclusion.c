@@ -142,16 +142,6 @@ ReceiveRow(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
-static void
-ReceiverStart(DestReceiver *self, int operation, TupleDesc desc)
-{
-}
-
-static void
-ReceiverEnd(DestReceiver *self)
-{
-}
-
 /* Ledger and signals of decisions "d": what was logged, or the view's row */
 static void
 AddLedgerAndSignals(Freeing *f, BatchQuery *q, bool logged)
@@ -451,11 +441,7 @@ assay_count_freed(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
 	f.source = &s;
-	f.dest = (DestReceiver)
-	{
-		.receiveSlot = ReceiveRow,.rStartup = ReceiverStart,.rShutdown = ReceiverEnd,.rDestroy = ReceiverEnd,
-			.mydest = DestTuplestore
-	};
+	InitReceiver(&f.dest, ReceiveRow);
 	f.revisions = ReadRevisions(s.policy, CurrentMemoryContext);
 	f.decision.context = CurrentMemoryContext;
 	f.per_row = AllocSetContextCreate(CurrentMemoryContext, "pg_assay row", ALLOCSET_DEFAULT_SIZES);
