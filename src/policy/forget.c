@@ -28,20 +28,50 @@ typedef struct Wanted
 	Datum	   *values;
 } Wanted;
 
+/* Each must be there: with one left out, more would go than was meant. */
+static void
+CheckNoNulls(const bool *nulls, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("columns and values must not be null")));
+}
+
 static Wanted
 ReadWanted(FunctionCallInfo fcinfo)
 {
 	Wanted		w = {0};
-	bool	   *nulls;
+	bool	   *nulls[2];
 	int			nvalues = 0;
 
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		return w;
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT, &w.columns, &nulls, &w.n);
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(2), TEXTOID, -1, false, TYPALIGN_INT, &w.values, &nulls, &nvalues);
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT, &w.columns, &nulls[0], &w.n);
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(2), TEXTOID, -1, false, TYPALIGN_INT, &w.values, &nulls[1], &nvalues);
 	if (w.n != nvalues)
-		elog(ERROR, "columns and values differ in number");
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("columns and values differ in number")));
+	CheckNoNulls(nulls[0], w.n);
+	CheckNoNulls(nulls[1], w.n);
 	return w;
+}
+
+/* Are they columns of the signals view? */
+static void
+CheckColumns(const Wanted *w, Source *s)
+{
+	for (int i = 0; i < w->n; i++)
+	{
+		char	   *column = TextDatumGetCString(w->columns[i]);
+
+		if (get_attnum(s->id->signals, column) <= 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("signals view %s has no column \"%s\"", s->id->signals_name, column)));
+	}
 }
 
 /* alias."column" = value AND ... : by the types that the columns have in the relation */
@@ -183,7 +213,7 @@ assay_forget_messages(PG_FUNCTION_ARGS)
 	static const char *const told[] = {"messages drawn for review", "outbox"};
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	bool		dry_run = PG_ARGISNULL(4) || PG_GETARG_BOOL(4);
-	Wanted		w = ReadWanted(fcinfo);
+	Wanted		w;
 	Source		s;
 	BatchQuery	q;
 	Security	security;
@@ -191,7 +221,17 @@ assay_forget_messages(PG_FUNCTION_ARGS)
 	const char *whats[2 + lengthof(suffixes)];
 	int			n = 0;
 
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("policy must not be null")));
+	w = ReadWanted(fcinfo);
+	if (w.n == 0 && PG_ARGISNULL(3))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("it takes columns or keys")));
 	InitSource(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)), DT_NOBEGIN, DT_NOEND, NULL, false);
+	CheckColumns(&w, &s);
 	SourceMayRead(&s, s.id->decision, s.id->decision_name);
 	SourceMayRead(&s, s.id->label, s.id->label_name);
 	whats[n] = "decisions, with their signals";
