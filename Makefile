@@ -54,9 +54,10 @@ INCLUDED = $(wildcard include/*.h)
 
 # The client program is built and installed beside PostgreSQL's own
 CLIENT = yes
+PROGRAMS = assay_load assay_stream
 PROGRAM_SRC = $(wildcard src/bin/*.c)
 ifneq ($(CLIENT),no)
-SCRIPTS_built = src/bin/assay_load
+SCRIPTS_built = $(addprefix src/bin/,$(PROGRAMS))
 endif
 
 # make installcheck: what pg_regress runs, with or without preloading; what
@@ -78,7 +79,7 @@ ifneq ($(filter 15.%,$(shell $(PG_CONFIG) --version)),)
 PG_CPPFLAGS += -include visibility.h
 endif
 
-EXTRA_CLEAN = $(EXTENSION)--*.sql $(PACK)--*.sql src/bin/*.o src/bin/assay_load
+EXTRA_CLEAN = $(EXTENSION)--*.sql $(PACK)--*.sql src/bin/*.o $(addprefix src/bin/,$(PROGRAMS))
 
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
@@ -116,9 +117,9 @@ $(PACK_SQL): $(PACK_SECTIONS) upgrade/assemble.awk pack/email/$(PACK).control Ma
 # PGXS looks for programs in the folder where they were built.
 uninstall: uninstall-client
 uninstall-client:
-	$(if $(SCRIPTS_built),rm -f '$(DESTDIR)$(bindir)/$(notdir $(SCRIPTS_built))')
+	$(if $(SCRIPTS_built),rm -f $(foreach p,$(PROGRAMS),'$(DESTDIR)$(bindir)/$(p)'))
 
-# What is used where it is there; assay_load --version tells
+# What is used where it is there; assay_load --version and assay_stream --version tell
 OPTIONAL = LIBARCHIVE=libarchive LIBMAGIC=libmagic ZBAR=zbar,gdk-pixbuf-2.0
 comma = ,
 FOUND = $(foreach o,$(OPTIONAL),$(shell pkg-config --exists $(subst $(comma), ,$(lastword $(subst =, ,$(o)))) && echo $(o)))
@@ -135,10 +136,16 @@ GMIME_HEADER = $(shell pkg-config --variable=includedir gmime-3.0 2>/dev/null)/g
 PROGRAM_CFLAGS += $(shell grep -qs 'user_data, GDestroyNotify' $(GMIME_HEADER) && echo -DGMIME_WARNING_NOTIFY)
 src/bin/%.o: src/bin/%.c $(wildcard src/bin/*.h) $(INCLUDED) pg_assay.control Makefile
 	$(CC) $(filter-out -fPIC,$(CFLAGS)) $(PROGRAM_CFLAGS) -DASSAY_VERSION='"$(EXTVERSION)"' -c -o $@ $<
-src/bin/assay_load: $(PROGRAM_OBJS) $(PROGRAM_SHARED)
-	$(CC) $(CFLAGS) -o $@ $^ $(LDFLAGS) -L$(shell $(PG_CONFIG) --libdir) -lpq \
-		$(shell pkg-config --libs $(PKGS_CLIENT) $(PKGS_FOUND)) -lm
-	@$(foreach o,$(filter-out $(FOUND),$(OPTIONAL)),echo 'assay_load is built without $(subst $(comma), and ,$(lastword $(subst =, ,$(o))))';)
+# What only one of the programs has
+LOAD_OBJS = $(addprefix src/bin/,assay_load.o copy.o reparse.o source.o)
+STREAM_OBJS = $(filter src/bin/assay_stream.o src/bin/stream_%.o,$(PROGRAM_OBJS))
+PROGRAM_COMMON = $(filter-out $(LOAD_OBJS) $(STREAM_OBJS),$(PROGRAM_OBJS)) $(PROGRAM_SHARED)
+PROGRAM_LINK = $(CC) $(CFLAGS) -o $@ $^ $(LDFLAGS) -L$(shell $(PG_CONFIG) --libdir) -lpq
+src/bin/assay_load: $(LOAD_OBJS) $(PROGRAM_COMMON)
+	$(PROGRAM_LINK) $(shell pkg-config --libs $(PKGS_CLIENT) $(PKGS_FOUND)) -lm
+	@$(foreach o,$(filter-out $(FOUND),$(OPTIONAL)),echo 'the programs are built without $(subst $(comma), and ,$(lastword $(subst =, ,$(o))))';)
+src/bin/assay_stream: $(STREAM_OBJS) $(PROGRAM_COMMON)
+	$(PROGRAM_LINK) $(shell pkg-config --libs $(PKGS_CLIENT) $(PKGS_FOUND)) -lm
 
 else
 # Nothing to build with yet: `make test` and `make demo` install it.
@@ -164,6 +171,7 @@ test: packages
 demo:
 	tools/packages demo
 	demo/run $(CORPUS)
+	$(if $(CORPUS),demo/email $(CORPUS))
 
 # on other PostgreSQLs than the machine's (chroots need root)
 test-16:

@@ -67,21 +67,12 @@ sql -v history=$history <<'SQL' >/dev/null
 SELECT assay.create_email_policy('mail', 'message', history => :history, campaigns => :history);
 VACUUM ANALYZE;
 SQL
-# The language by its commonest words, of texts in Latin script; others by their script
+sql -f demo/email_language.sql
 sql <<'SQL'
-CREATE TEMP TABLE common (language text, words text[]);
-INSERT INTO common VALUES ('English', '{the,and,you,your,for,this,with,have,that,from,are,will}'), ('German', '{der,die,und,sie,ihr,ihre,ist,nicht,mit,für,wir,ein,eine,auf,den}'),
-	('French', '{le,la,les,vous,votre,et,des,pour,est,une,dans,nous,sur,pas,du}'), ('Spanish', '{el,los,para,su,por,una,con,del,las,usted,como,más,tu,es,que}'),
-	('Portuguese', '{você,não,para,seu,sua,uma,com,do,da,em,os,por,mais,que,são,ao}'), ('Italian', '{il,di,per,che,una,della,del,con,sono,tuo,suo,gli,nel,non,alla}'),
-	('Dutch', '{de,het,een,van,uw,je,voor,niet,dat,wij,op,zijn,met,naar,ook}'), ('Polish', '{w,na,nie,się,do,że,jest,dla,twoje,oraz,przez}'),
-	('Turkish', '{ve,bir,için,bu,ile,sizin,lütfen,hesabınız}'), ('Swedish', '{och,att,är,för,inte,ditt,din,det,som}'), ('Czech', '{se,na,je,že,pro,jako,vaše,byl}');
 CREATE TABLE scored AS
 SELECT m.id, m.corpus, m.corpus LIKE 'attack%' AS attack, m.subject, m.from_addr, ntile(2) OVER (PARTITION BY m.corpus ORDER BY m.received_at, m.id) AS half,
 	x.verdict, assay.counted_hits(x.attribution) AS hits, assay.degraded(x.attribution) AS degraded,
-	CASE WHEN m.corpus LIKE 'attack%' THEN coalesce(
-		CASE WHEN m.body_scripts[1] IN ('Hiragana', 'Katakana') OR m.body_scripts[1:3] && '{Hiragana}' THEN 'Japanese' WHEN m.body_scripts[1] <> 'Latin' THEN m.body_scripts[1] END,
-		(SELECT c.language FROM common c, LATERAL (SELECT count(*) AS n FROM regexp_split_to_table(lower(left(concat(m.subject, ' ', m.body_text), 3000)), '[^[:alpha:]]+') w WHERE w = ANY (c.words)) n
-		 WHERE n.n >= 3 ORDER BY n.n DESC LIMIT 1), 'unclear') END AS language
+	CASE WHEN m.corpus LIKE 'attack%' THEN language_of(m.subject, m.body_text, m.body_scripts) END AS language
 FROM mail_signals s JOIN message m USING (id), assay.score('mail', s) x;
 SQL
 [ "$(sql -c 'SELECT count(*) FROM scored WHERE degraded')" = 0 ] || fail 'decisions are degraded'
@@ -106,16 +97,55 @@ if [ -n "$misses" ]; then
 	table -c "SELECT corpus, id, verdict, from_addr, left(subject, 60) AS subject, hits FROM scored WHERE attack = (verdict = 'safe') AND half = 1 ORDER BY 1, 2"
 fi
 
-# Microseconds of CPU a message of a statement over a sample, less those of reading the rows
-sql -c 'CREATE TABLE sample AS SELECT id FROM message WHERE corpus LIKE $$attack%$$ ORDER BY random() LIMIT 2000' \
-	-c 'INSERT INTO sample SELECT id FROM message WHERE corpus LIKE $$ham%$$ ORDER BY random() LIMIT 2000' -c 'ANALYZE sample'
+# ---- what it costs: CPU of the server a message, of half attacks, planned before ----
+
+sql <<'SQL' >/dev/null
+CREATE TABLE sample AS (SELECT id FROM message WHERE corpus LIKE 'attack%' ORDER BY md5(id::text) LIMIT 2000)
+	UNION ALL (SELECT id FROM message WHERE corpus LIKE 'ham%' ORDER BY md5(id::text) LIMIT 2000);
+-- cold: a table of these messages alone; warm: all mail is history for what came after it
+CREATE TABLE sampled AS SELECT m.* FROM message m JOIN sample USING (id) ORDER BY m.received_at, m.id;
+ALTER TABLE sampled ADD PRIMARY KEY (id);
+SELECT assay.create_email_policy('cold', 'sampled', history => false, campaigns => false);
+SELECT assay.create_email_policy('past', 'message', campaigns => false);
+SELECT assay.create_email_policy('warm', 'message');
+-- where they arrive, with the policy's trigger and without
+CREATE TABLE arriving (LIKE sampled INCLUDING INDEXES);
+CREATE TABLE stored (LIKE sampled INCLUDING INDEXES);
+SELECT assay.create_email_policy('inbound', 'arriving', history => false, campaigns => false);
+CREATE INDEX ON stored USING hash (message_id);
+CREATE TRIGGER decide AFTER INSERT ON arriving REFERENCING NEW TABLE AS new_messages FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('inbound');
+VACUUM ANALYZE;
+SQL
 n=$(sql -c 'SELECT count(*) FROM sample')
+# of a query that is prepared and has run once
 us() {
 	local i
-	for i in 1 2 3; do printf '%s;\n-- measure\n%s;\n' "$1" "$1" | cpu; done | median
+	for i in 1 2 3; do printf 'SET plan_cache_mode = force_generic_plan;\nPREPARE q AS %s;\nEXECUTE q;\n-- measure\nEXECUTE q;\n' "$1" | cpu; done | median
 }
-view=$(us 'SELECT count(s) FROM (SELECT s FROM sample JOIN mail_signals s USING (id) OFFSET 0) x')
-rows=$(us 'SELECT count(m) FROM (SELECT m FROM sample JOIN message m USING (id) OFFSET 0) x')
-score=$(us "SELECT count(x) FROM (SELECT assay.score('mail', s) AS x FROM sample JOIN mail_signals s USING (id) OFFSET 0) x")
+view() { us "SELECT count(x) FROM (SELECT s AS x FROM $1 s WHERE s.id = ANY (ARRAY(SELECT id FROM sample)) OFFSET 0) y"; }
+# of INSERTs of 500 messages each, behind one that has planned what they need
+insert() {
+	local i j
+	for i in 1 2 3; do
+		for j in 0 1 2 3 4 5 6 7; do
+			[ "$j" != 1 ] || echo '-- measure'
+			echo "INSERT INTO $1 SELECT * FROM sampled ORDER BY received_at, id OFFSET $j * 500 LIMIT 500;"
+		done | cpu
+		sql -c "DELETE FROM $1" -c "$2" -c "VACUUM $1" >&2
+	done | median
+}
+[ "$n" = 4000 ] || fail "needs 2,000 attacks and 2,000 others to measure costs, has $n"
+rows=$(view sampled) cold=$(view cold_signals) most=$(view message) past=$(view past_signals) warm=$(view warm_signals)
+score=$(us "SELECT count(x) FROM (SELECT assay.score('cold', s) AS x FROM cold_signals s WHERE s.id = ANY (ARRAY(SELECT id FROM sample)) OFFSET 0) y")
+stored=$(insert stored 'SELECT') arriving=$(insert arriving 'DELETE FROM inbound_decision')
+us_each() { calc '%.0f' "(($1) - ($2)) / $3"; }
 echo
-echo "CPU a message, half attacks, columns as the loader fills them: the signals view $(calc '%.0f' "($view - $rows) / $n") us, score() $(calc '%.0f' "($score - $view) / $n") us more (load $(cut -d' ' -f1 /proc/loadavg))."
+echo "CPU a message, half attacks, columns as the loader fills them (load $(cut -d' ' -f1 /proc/loadavg)):"
+echo
+echo '| what | us |'
+echo '| --- | ---: |'
+row 'signals view, without histories and campaigns' "$(us_each "$cold" "$rows" "$n")"
+row 'histories in it' "$(us_each "$past - $most" "$cold - $rows" "$n")"
+row 'campaigns in it' "$(us_each "$warm" "$past" "$n")"
+row 'score() of its rows' "$(us_each "$score" "$cold" "$n")"
+row 'trigger, without histories: INSERTs of 500, less INSERTs without it' "$(us_each "$arriving" "$stored" 3500)"

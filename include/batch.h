@@ -13,8 +13,8 @@
 #include "tcop/dest.h"
 #include "utils/tuplestore.h"
 
-/* Two bounds, each of as many values as an index has columns, and the rest */
-#define QUERY_PARAMS_MAX	(2 * INDEX_MAX_KEYS + 16)
+/* Two bounds, each of twice as many values as an index has columns, and the rest */
+#define QUERY_PARAMS_MAX	(4 * INDEX_MAX_KEYS + 16)
 
 /* A query in the making, with the values of its $n */
 typedef struct BatchQuery

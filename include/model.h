@@ -63,6 +63,7 @@ typedef enum ModelFormat
 	MODEL_LIGHTGBM,
 	MODEL_CATBOOST,
 	MODEL_ONNX,
+	MODEL_SKLEARN,				/* by the text form alone */
 	MODEL_FORMATS				/* number of formats */
 } ModelFormat;
 

@@ -5,10 +5,9 @@
 #ifndef ASSAY_NOTIFY_H
 #define ASSAY_NOTIFY_H
 
-#include "evaluate.h"
+#include "decision_table.h"
 
-extern void NotifyDecision(CompiledPolicy *p, const PolicyDecision *decision,
-						   const Oid *types, const Datum *key, const bool *nulls,
-						   int nkeys);
+extern void NotifyDecision(CompiledPolicy *p, DecisionTable *t, const Datum *values,
+						   const bool *nulls);
 
 #endif							/* ASSAY_NOTIFY_H */

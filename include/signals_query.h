@@ -5,16 +5,19 @@
 #ifndef ASSAY_SIGNALS_QUERY_H
 #define ASSAY_SIGNALS_QUERY_H
 
+#include "access/stratnum.h"
 #include "config.h"
 
 /*
  * Each gives the key's columns, as "(key 1)" and so on, then those of the
  * signals view, and then "(found)".
  */
-extern char *SignalsQuery(PolicyIdentity *id, const char *source);
+extern char *SignalsQuery(PolicyIdentity *id, const Oid *types, const char *source);
 extern char *OneSignalsQuery(PolicyIdentity *id, const Oid *types);
 
 extern char *KeySource(PolicyIdentity *id, const Oid *types, const char *table);
 extern char *CastName(Oid type);
+extern char *ViewKeyEquality(PolicyIdentity *id, const char *key, Oid type);
+extern char *KeyOperator(Oid left, Oid right, StrategyNumber strategy);
 
 #endif							/* ASSAY_SIGNALS_QUERY_H */

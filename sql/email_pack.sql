@@ -148,6 +148,27 @@ SELECT assay.create_email_policy('other', 'nokey');
 CREATE TABLE noaddr (id int PRIMARY KEY, received_at timestamptz);
 SELECT assay.create_email_policy('other', 'noaddr');
 
+-- it goes as a whole, and leaves decisions and labels but when asked
+CREATE TABLE going (id bigint PRIMARY KEY, received_at timestamptz NOT NULL, from_addr text, from_name text, recipients text[], message_id text, in_reply_to text,
+	subject text, body_text text, signature assay.text_signature GENERATED ALWAYS AS (assay.signature(body_text)) STORED);
+SELECT assay.create_email_policy('going', 'going', own_domains => '{own.example}') > 0 AS made;
+CREATE TRIGGER decide AFTER INSERT ON going REFERENCING NEW TABLE AS n FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('going');
+SELECT assay.drop_email_policy('going');
+DROP TRIGGER decide ON going;
+CREATE VIEW on_it AS SELECT id, brand FROM going_signals;
+SELECT assay.drop_email_policy('going');
+DROP VIEW on_it;
+SELECT assay.drop_email_policy('going');
+SELECT relname FROM pg_class WHERE relname LIKE 'going\_%' AND relkind IN ('r', 'v', 'm') ORDER BY relname COLLATE "C";
+SELECT count(*) FROM pg_indexes WHERE tablename = 'going';
+SELECT count(*) FROM assay.named_sets WHERE set LIKE 'going.%';
+SELECT assay.create_email_policy('gone', 'going', own_domains => '{own.example}') > 0 AS made;
+SELECT assay.drop_email_policy('gone', drop_tables => true);
+SELECT relname FROM pg_class WHERE relname LIKE 'gone%';
+SELECT assay.drop_email_policy('gone');
+-- few items of FROM: joined to a few tables, the view is still planned as a whole
+SELECT count(*) FROM regexp_matches(pg_get_viewdef('inbound_signals'), '^ {0,9}(CROSS|LEFT) JOIN', 'gn');
+
 -- the sets are the extension's: their readers may not change them
 DELETE FROM assay.list WHERE set = 'email.free_mail';
 RESET ROLE;

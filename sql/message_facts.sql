@@ -74,5 +74,10 @@ SELECT r, reply_to_org, reply_to_is_from, reply_to_aligned, return_path_org, ret
 FROM unnest(ARRAY['a@x.bank.co.uk', 'A@X.Bank.co.uk', 'b@bank.co.uk', 'b@evil.co.uk', '', NULL, 'nobody', '@', '1@localhost']) r,
 	assay.message_facts(NULL, 'a@x.bank.co.uk', NULL, r, r, r, NULL, NULL, NULL, NULL, NULL, NULL);
 
+-- first values of headers
+SELECT assay.header_values(h, '{to,x,absent,NULL,to}') FROM unnest(ARRAY['{"to": ["a", "b"], "x": "é"}', '{"to": [], "x": 1}', '{"to": [1, "b"], "x": {"a": "b"}}', '{}', 'null', '[]', '"to"', NULL]::jsonb[]) h;
+SELECT assay.header_values('{"a": ["b"]}', '{}'), assay.header_values('{"a": ["b"]}', NULL), assay.header_values('{"a": [""]}', '{a}');
+SELECT assay.header_values('{"a": ["b"]}', '{{a,b}}');
+
 SELECT assay.message_facts('[]', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
 DROP TABLE message;

@@ -14,8 +14,7 @@ SELECT class COLLATE "C", count(*) > CASE class WHEN 'pg_proc' THEN 250 WHEN 'pg
 WHERE class IN ('pg_proc', 'pg_type', 'pg_class', 'pg_operator', 'pg_opclass', 'pg_cast') GROUP BY 1, class ORDER BY 1;
 SELECT pg_describe_object(classid, objid, 0) COLLATE "C" AS undocumented FROM object WHERE coalesce(says, '') = '' ORDER BY 1;
 
--- functions that follow the caller's search_path though they are not C; a procedure that commits can't have it,
--- and qualifies all that it names
+-- what follows the caller's search_path though it is not C: procedures that commit can't carry SET, and qualify all names
 SELECT p.oid::regprocedure::text COLLATE "C" AS unpinned
 FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
 JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid

@@ -19,6 +19,22 @@ SELECT f.names, f.counts, f.weight, cardinality(f.spans) / 2 AS places FROM unne
 SELECT spans = (SELECT array_agg(ARRAY[m.start_pos, m.end_pos] ORDER BY m.start_pos, m.end_pos) FROM assay.phrase_matches(assay.phrases_of('bec', 2), t) m)
 FROM unnest('{éé gift card gift card,please please}'::text[]) t, assay.phrase_summary('bec', t);
 
+-- counts: names, themes, all names, all themes
+SELECT assay.phrase_counts('bec', t, '{wire,gift,amount,none,plain}', '{cards,money,none}')
+FROM unnest('{Please buy a Gift  card and send the wire transfer of USD 500 gift card,nothing,wire transfer,""}'::text[]) t;
+SELECT assay.phrase_counts('bec', 'gift card', '{}'), assay.phrase_counts('bec', 'gift card', '{gift,gift}'), assay.phrase_counts('bec', NULL, '{}'), assay.phrase_counts('bec', 'x', NULL);
+SELECT assay.phrase_counts('bec', 'gift card', n, '{cards}') FROM (VALUES ('{gift}'::text[]), ('{wire,gift}'), ('{wire}'), ('{wire}')) v (n);
+SELECT assay.phrase_counts('bec', 'gift card', '{gift,NULL}');
+SELECT assay.phrase_counts('bec', 'gift card', '{}', '{{gift,card}}');
+-- a name of two themes counts for each of them, whatever else a call site asked before
+BEGIN;
+INSERT INTO assay.phrase (set, name, pattern, theme) VALUES ('bec', 'wire', 'western union', 'cards'), ('bec', 'gone', 'gone', 'money');
+UPDATE assay.phrase SET expires_at = now() - interval '1 s' WHERE name = 'gone';
+SELECT assay.create_phrase_set('other');
+INSERT INTO assay.phrase (set, name, pattern, theme) VALUES ('other', 'x', 'gift card', 'money'), ('other', 'wire', 'western union', 'none');
+SELECT s, assay.phrase_counts(s, 'western union, gift card, wire transfer, gone', '{gift,wire,x,gone}', '{money,cards}') FROM unnest('{bec,other,bec}'::text[]) s;
+ROLLBACK;
+
 -- in a transaction
 BEGIN;
 INSERT INTO assay.phrase (set, name, pattern) VALUES ('bec', 'own', 'mine');

@@ -101,3 +101,30 @@ SELECT assay.drop_policy('chk', true);
 DROP SCHEMA chk CASCADE;
 DROP ROLE chk_other;
 DROP FUNCTION told;
+
+-- What cannot be looked into is told of, and hides nothing else.
+CREATE SCHEMA pck;
+CREATE ROLE assay_pck;
+GRANT USAGE, CREATE ON SCHEMA pck TO assay_pck;
+SET ROLE assay_pck;
+CREATE TABLE pck.message (id int PRIMARY KEY, n int);
+CREATE VIEW pck.signals AS SELECT * FROM pck.message;
+SELECT assay.create_policy('pck', 'pck.signals', '{id}');
+CREATE TRIGGER decide AFTER INSERT ON pck.message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('pck');
+RESET ROLE;
+REVOKE USAGE ON SCHEMA pck FROM assay_pck;
+INSERT INTO pck.message VALUES (1, 1);
+SELECT severity, "check", detail FROM assay.check('pck') WHERE detail ~ 'permission denied' AND "check" <> 'faults' ORDER BY 1, 2;
+GRANT USAGE ON SCHEMA pck TO assay_pck;
+SELECT * FROM assay.undecided('pck');
+BEGIN;
+INSERT INTO assay_internal.revision SELECT policy, revision + 1, made_at, made_by, summary, prior, thresholds, default_verdict, on_error, log_signals, '"', notify, on_unreadable
+	FROM assay_internal.revision WHERE policy = 'pck' ORDER BY revision DESC LIMIT 1;
+INSERT INTO pck.message VALUES (2, 1);
+SELECT key, reason FROM assay.undecided('pck') ORDER BY 1;
+SELECT severity, "check", detail FROM assay.check('pck') WHERE "check" = 'undecided';
+ROLLBACK;
+DROP TRIGGER decide ON pck.message;
+SELECT assay.drop_policy('pck', true);
+DROP SCHEMA pck CASCADE;
+DROP ROLE assay_pck;

@@ -6,6 +6,8 @@ use warnings FATAL => 'all';
 use PostgreSQL::Test::Cluster;
 use Test::More;
 
+use ReportFigures;
+
 my $node = PostgreSQL::Test::Cluster->new('demo');
 $node->init;
 $node->append_conf('postgresql.conf', "fsync = off\ntimezone = 'UTC'\njit = off\n");
@@ -118,6 +120,21 @@ is(sql(q{
 	OR s.sender_last_hour <> (SELECT count(*) FROM m e WHERE e.sender = m.sender AND e.received_at < m.received_at
 		AND e.received_at >= m.received_at - interval '1 hour')
 	OR s.thread_known <> (m.id % 5 = 0)}), 0, 'history signals equal a count of what was known');
+
+# ---- the page that the demo writes ------------------------------------------
+
+my $page = sql(q{SELECT assay.report_html('inbound', columns => '{from_name,from_addr,subject}', messages => 'message')});
+unlike($page, qr/class="failed"/, 'all parts of the page are made');
+my $figures = page_figures($page);
+delete @$figures{ grep { m{^detector-table\|[^|]*/tag/} } keys %$figures };
+# a detector without a hit is counted by nobody
+delete @$figures{ grep { m{^(detector-table\|.*)\|} && ($figures->{"$1|hits"} // '') eq '0' && ($figures->{"$1|sole"} // '') eq '0' } keys %$figures };
+my $plain = plain_figures(\&sql, 'inbound');
+delete @$plain{ grep { m{^(detector-table\|.*)\|} && $plain->{"$1|hits"} eq '0' && $plain->{"$1|sole"} eq '0' } keys %$plain };
+my ($compared, @differ) = compare_figures($figures, $plain,
+	'(?:tile|verdict-table|detector-table|thresholds|curve|calibration-table|days-table|hours-table|overlap-table|fault-table|latest-table|ledger-\d+)');
+cmp_ok($compared, '>', 500, "$compared figures of the page");
+is(join("\n", @differ), '', 'they are those of plain SQL');
 
 # ---- single signals ---------------------------------------------------------
 

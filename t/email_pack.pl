@@ -21,6 +21,12 @@ like($out, qr/^\s+1 \| malicious\n\s+2 \| safe$/m, 'verdicts');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM inbound_decision WHERE degraded}), '0', 'no decision is degraded');
 is($node->safe_psql('postgres', q{SELECT string_agg(check_, ' ') FROM (SELECT "check" AS check_ FROM assay.check('inbound') WHERE severity = 'error') c}), '', 'nothing is wrong');
 
+# the demo's report
+$node->safe_psql('postgres', q{CREATE TABLE arrival AS SELECT id, from_addr = 'service@pay-alerts.top' AS malicious FROM message});
+my $report = $node->safe_psql('postgres', "\\cd $ENV{ASSAY_TOP}/demo\n\\i email_language.sql\n\\i email_report.sql");
+like($report, qr/^spam\|1\|100.00\|100.00$/m, 'by folder');
+$node->safe_psql('postgres', 'DROP TABLE judged, arrival, common_words; DROP FUNCTION language_of');
+
 # dump and restore
 my $state = q{SELECT s.set, s.content, s.extension, s.state, (SELECT count(*) FROM assay.list_entry e WHERE e.set = s.set), (SELECT count(*) FROM assay.phrase_entry e WHERE e.set = s.set)
 	FROM assay.named_set s ORDER BY s.set};

@@ -33,7 +33,7 @@ is($node->safe_psql('postgres', q{SELECT messages FROM assay.compare('inbound', 
 # these measure the policy that policies.md made, and show some results
 my $shown = 0;
 $node->psql('postgres', 'CREATE ROLE analyst');
-foreach my $page ('metrics', 'drift', 'review', 'calibrate', 'operations')
+foreach my $page ('metrics', 'drift', 'review', 'calibrate', 'report_html', 'measure', 'operations')
 {
 	foreach my $block (slurp_file("$ENV{ASSAY_TOP}/docs/$page.md") =~ /^```sql\n(.*?)^```$/msg)
 	{

@@ -44,6 +44,12 @@ is(told("BEGIN; SAVEPOINT s; INSERT INTO message VALUES ('f', 2); ROLLBACK TO s;
 is(scalar(() = told("INSERT INTO message SELECT 'm' || i, 2 FROM generate_series(1, 1000) i") =~ /"key"/g), 1000, 'one for each message');
 is(scalar(() = told("INSERT INTO message SELECT 'f' || i, 7 - (i <> 50)::int FROM generate_series(1, 100) i") =~ /"key"/g), 100, 'once each, where one fails');
 
+# a decision that its table refuses is not told of, alone, among others, or in a chunk
+$node->safe_psql('postgres', "ALTER TABLE \"${policy}_decision\" ADD CONSTRAINT picky CHECK (id !~ '^x')");
+is(told("INSERT INTO message VALUES ('x', 2)"), '', 'nothing of a decision that was refused');
+is(join(' ', sort(told("INSERT INTO message VALUES ('x1', 2), ('y1', 2), ('x2', 2), ('y2', 2), ('z', 0)") =~ /"key": \["(..?)"\]/g)), 'y1 y2', 'nor among others');
+$node->safe_psql('postgres', "ALTER TABLE \"${policy}_decision\" DROP CONSTRAINT picky");
+
 # A key is left out where the payload would be too long: at the last byte.
 my $rest = length(told("INSERT INTO message VALUES ('', 2)"));
 my $limit = 7999 - $rest;

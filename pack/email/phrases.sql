@@ -616,5 +616,35 @@ SELECT p.name, pg_catalog.min(p.theme), pg_catalog.array_agg(DISTINCT p.language
 GRANT SELECT ON assay.email_meaning TO PUBLIC;
 DROP TABLE email_phrase;
 
+-- How names of sender, relay and links look: expressions over lines that the
+-- signals view writes, each with a letter for what it is.
+SELECT assay.create_phrase_set('email.shapes', readers => '{public}',
+	description => 'how addresses, host names and links look, as expressions over lines that the signals view makes of them');
+INSERT INTO assay.phrase (set, name, pattern, kind) VALUES
+	('email.shapes', 'local_random', '(?-i)\nL[^\n]*[bcdfghjklmnpqrstvwxz]{6}', 'regex'),
+	('email.shapes', 'local_random', '(?-i)\nL[^\n]*\d[a-z]+\d+[a-z]+\d', 'regex'),
+	('email.shapes', 'local_random', '(?-i)\nL[0-9a-f-]{16,}\n', 'regex'),
+	('email.shapes', 'local_random', '(?-i)\nL[^\n]*[a-z]\d{5}', 'regex'),
+	('email.shapes', 'local_noreply', '(?-i)\nL[^\n]*(no[^\n]?reply|donotreply|notif|alert|security|support|service|account|info|admin|update|verify|billing|mailer)', 'regex'),
+	('email.shapes', 'domain_random', '(?-i)\nO[^\n]*[bcdfghjklmnpqrstvwxz]{6}', 'regex'),
+	('email.shapes', 'domain_random', '(?-i)\nO[^\n]*\d[a-z]+\d+[a-z]+', 'regex'),
+	('email.shapes', 'domain_random', '(?-i)\nO[^\n]*[a-z]\d{4}', 'regex'),
+	('email.shapes', 'domain_random', '(?-i)\nO[a-z]*\d+[a-z]+\d', 'regex'),
+	('email.shapes', 'domain_lure', '(?-i)\nD[^\n]*(secur|verif|account|login|signin|support|service|update|alert|billing|wallet|bonus|reward|prize|promo|invoice|deliver|parcel|postal|refund|confirm|auth)', 'regex'),
+	('email.shapes', 'gov_edu', '(?-i)\nD[^\n]*[.](edu|gov|mil|ac[.][a-z]{2}|edu[.][a-z]{2}|gov[.][a-z]{2}|gob[.][a-z]{2}|gouv[.]fr)\n', 'regex'),
+	('email.shapes', 'relay_generic', '(?-i)\nR[^\n]*(\d+[-.]\d+[-.]\d|vps|static|dynamic|dyn|dsl|pool|cust|client|host|cloud|server)', 'regex'),
+	('email.shapes', 'relay_random', '(?-i)\nG[^\n]*[bcdfghjklmnpqrstvwxz]{7}', 'regex'),
+	('email.shapes', 'relay_random', '(?-i)\nG[^.\n]*\n', 'regex'),
+	('email.shapes', 'relay_random', '(?-i)\nG[^\n]*\d[a-z]+\d+[a-z]+\d', 'regex'),
+	('email.shapes', 'reply', '\nS\s*(re|aw|sv|antw|odp|回复|答复)(\[\d+\])?\s*[:：]', 'regex'),
+	('email.shapes', 'forward', '\nS\s*(fwd?|wg|tr|rv|enc|vs|i|转发)(\[\d+\])?\s*[:：]', 'regex'),
+	('email.shapes', 'url_random', '(?-i)\nH[^\n]*[bcdfghjklmnpqrstvwxz]{7}', 'regex'),
+	('email.shapes', 'url_random', '(?-i)\nH[^\n]*\d[a-z]+\d+[a-z]+\d', 'regex'),
+	('email.shapes', 'url_random', '(?-i)\nH[^\n]*[a-z]\d{5}', 'regex'),
+	('email.shapes', 'url_lure', '(?-i)\nH[^\n]*(secur|verif|login|signin|webmail|account|wallet|update|confirm|billing|owa|office365|microsoft|paypal|appleid)', 'regex'),
+	('email.shapes', 'url_wordpress', '\nU[^\n]*/wp-(content|includes|admin)/[^ \n]*(html?|php)', 'regex'),
+	('email.shapes', 'url_fragment', '(?-i)\nU[^\n]*#[!-~]{40}', 'regex'),
+	('email.shapes', 'url_fragment', '(?-i)\nU[^\n]*#[^ \n]*@', 'regex');
+
 -- Dumps leave these sets out: they come back with the extension.
 UPDATE assay.named_set SET extension = 'pg_assay_email' WHERE set LIKE 'email.%';

@@ -4,11 +4,11 @@
 
 -- keys of campaigns
 
-CREATE FUNCTION assay.email_subject_key(subject text) RETURNS bigint LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 20
-	SET search_path = pg_catalog, pg_temp AS $$
-	SELECT CASE WHEN s.words LIKE '%_ _%' THEN hashtextextended(s.words, 0) END
-	FROM (SELECT btrim(regexp_replace(lower(left($1, 200)),
-		'(\m(re|fw|fwd|aw|wg|sv|tr|rv|enc|res|antw)\s*:\s*)|\S*[@\d]\S*|[^[:alpha:]]+', ' ', 'g')) AS words) s
+-- one expression without SET, so that queries have it in their own
+CREATE FUNCTION assay.email_subject_key(subject text) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 20
+	AS $$
+	SELECT pg_catalog.hashtextextended(pg_catalog."substring"(pg_catalog.btrim(pg_catalog.regexp_replace(pg_catalog.lower(pg_catalog."left"($1, 200)),
+		'(\m(re|fw|fwd|aw|wg|sv|tr|rv|enc|res|antw)\s*:\s*)|\S*[@\d]\S*|[^[:alpha:]]+', ' ', 'g')), '^.+ .+$'), 0)
 	$$;
 COMMENT ON FUNCTION assay.email_subject_key(text) IS
 	'what copies of a subject have in common: its words, without numbers, addresses and Re:; NULL for less than two words';
@@ -78,51 +78,74 @@ BEGIN
 	RETURN format(E'SELECT %s%s\nFROM %s m',
 		(SELECT string_agg(format('m.%I, ', k), '') FROM unnest(key || CASE WHEN 'signature' = ANY (has) THEN '{signature}'::text[] END) k
 		 WHERE NOT EXISTS (SELECT FROM assay.email_fact f WHERE f.fact = k)), given, messages)
-		|| coalesce(format(E'\nCROSS JOIN LATERAL (\n\tSELECT %s\n\t%s) x', functions, barrier), '')
-		|| coalesce(format(E'\nCROSS JOIN LATERAL (\n\tSELECT %s\n\t%s) y', computed, barrier), '');
+		|| coalesce(format(E'\nCROSS JOIN LATERAL (\n\tSELECT %s%s\n\t%s) y', computed, format(E'\n\tFROM (SELECT %s\n\t\t%s) x', functions, barrier), barrier), '');
 END $$;
 COMMENT ON FUNCTION assay.email_facts_query(regclass, text[], text[], inet[]) IS 'private: the view of the facts of a message table';
 
--- Headers in use, phrases, brands and lists
-CREATE FUNCTION assay.email_evidence(policy text, own_domains text[], barrier text) RETURNS text LANGUAGE plpgsql STABLE
+-- In an expression, the evidence is all one: h.x is e.h_x.
+CREATE FUNCTION assay.email_flat(expression text) RETURNS text LANGUAGE sql IMMUTABLE STRICT
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT regexp_replace($1, '\m([hwtvblix])\.([a-z_]+)\M', 'e.\1_\2', 'g')
+	$$;
+COMMENT ON FUNCTION assay.email_flat(text) IS 'private: an expression over the evidence, as columns of one subquery';
+
+-- Phrases by their numbers in what phrase_counts() gives, as columns w_, t_, v_ and x_
+CREATE FUNCTION assay.email_phrase_columns(wanted text[], shapes text[]) RETURNS text LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+	WITH name AS (SELECT p.meaning, row_number() OVER (ORDER BY p.meaning) AS n FROM assay.email_meaning p),
+		theme AS (SELECT p.theme, row_number() OVER (ORDER BY p.theme) AS n FROM assay.email_meaning p GROUP BY p.theme),
+		number AS (SELECT (SELECT count(*) FROM name) AS names, (SELECT count(*) FROM theme) AS themes),
+		col AS (SELECT 'w_' || p.meaning AS name, format('(p.counts)[%s] > 0', p.n) AS value FROM name p
+			UNION ALL SELECT 't_' || p.theme, format('(p.counts)[%s]', c.names + p.n) FROM theme p, number c
+			UNION ALL SELECT 't_all_meanings', format('(p.counts)[%s]', c.names + c.themes + 1) FROM number c
+			UNION ALL SELECT 't_all_themes', format('(p.counts)[%s]', c.names + c.themes + 2) FROM number c
+			UNION ALL SELECT 'x_' || p.shape, format('(s.counts)[%s] > 0', p.n) FROM unnest($2) WITH ORDINALITY p(shape, n)
+			UNION ALL SELECT 'v_' || p.theme, format('coalesce((v.counts)[%s] > 0, false)', p.n) FROM theme p)
+	SELECT string_agg(format('%s AS %I', c.value, c.name), ', ' ORDER BY c.name) FROM col c WHERE c.name = ANY ($1)
+	$$;
+COMMENT ON FUNCTION assay.email_phrase_columns(text[], text[]) IS 'private: columns of the evidence that phrases make';
+
+-- Headers in use, phrases, brands and lists: one subquery with the columns that
+-- are wanted. The body is fetched and uncompressed once, as h.body. OFFSET 0
+-- keeps what is used twice from being computed twice; the barrier besides keeps
+-- the planner from remembering results by message texts.
+CREATE FUNCTION assay.email_evidence(policy text, own_domains text[], wanted text[], barrier text) RETURNS text LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	counts text;
+	meanings text := (SELECT array_agg(p.meaning ORDER BY p.meaning)::text FROM assay.email_meaning p);
+	themes text := (SELECT array_agg(DISTINCT p.theme ORDER BY p.theme)::text FROM assay.email_meaning p);
+	callback int := cardinality(meanings::text[]) + array_position(themes::text[], 'callback');
+	shapes text[] := array(SELECT substr(c, 3) FROM unnest(wanted) c WHERE c LIKE 'x\_%' ORDER BY c);
 	brands text;
+	columns text := (SELECT string_agg(format('%s.%I AS %I', left(c, 1), substr(c, 3), c), ', ' ORDER BY c) FROM unnest(wanted) c WHERE c ~ '^[hlbi]_');
 BEGIN
-	-- how many meanings of a theme; and how many themes
-	SELECT string_agg(format('(%s) AS %I', c.counts, c.theme), E',\n\t\t') FILTER (WHERE c.theme IN ('credentials', 'prize', 'payment', 'delivery', 'callback', 'extortion', 'bec', 'advance_fee'))
-		|| format(E',\n\t\t(%s) AS themes', string_agg(format('(p.names && %L)::int', c.names), ' + ')) INTO counts
-	FROM (SELECT p.theme, array_agg(p.meaning ORDER BY p.meaning)::text AS names,
-			string_agg(format('(%L = ANY (p.names))::int', p.meaning), ' + ' ORDER BY p.meaning) AS counts
-		FROM assay.email_meaning p GROUP BY p.theme) c;
 	-- names of four letters and less look like too much
 	SELECT array_agg(DISTINCT d ORDER BY d)::text INTO brands
 	FROM assay.email_brand b, unnest(b.domains) d
 	WHERE length(split_part(d, '.', 1)) >= 5 AND d = assay.registrable_domain(d) AND NOT assay.in_list('email.free_mail', d);
 	RETURN format($query$CROSS JOIN LATERAL (
-	SELECT (m.received_at AT TIME ZONE 'UTC')::date AS day, m.headers IS NOT NULL AS has_headers,
+SELECT %2$s,
+	%12$s
+FROM (
+	SELECT (m.received_at AT TIME ZONE 'UTC')::date AS day, m.headers IS NOT NULL AS has_headers, m.body_text || '' AS body, lower(m.subject) AS subject,
 		lower(m.recipients[1]) AS recipient, lower(split_part(m.recipients[1], '@', 1)) AS recipient_local, split_part(m.from_addr, '@', 1) AS from_local,
-		lower(q."content-type"->>0) AS content_type, lower(q."content-transfer-encoding"->>0) AS encoding,
-		coalesce(q."user-agent"->>0, q."x-mailer"->>0) AS mailer, q."mime-version" IS NOT NULL AS mime_version,
-		coalesce(q.importance->>0 ILIKE 'high%%' OR q."x-priority"->>0 ~ '^\s*[12]' OR q."x-msmail-priority"->>0 ILIKE 'high%%', false) AS urgent,
-		q."disposition-notification-to" IS NOT NULL AS receipt, q."x-php-originating-script" IS NOT NULL OR q."x-php-script" IS NOT NULL AS script,
-		q."list-post" IS NOT NULL AS list_post, q."list-unsubscribe" IS NOT NULL AS unsubscribe, q."list-unsubscribe-post" IS NOT NULL AS unsubscribe_click,
-		coalesce(q.precedence->>0 ~* 'bulk|list|junk', false) AS bulk, coalesce(q."auto-submitted"->>0 !~* '^no', false) AS automatic,
-		q."feedback-id" IS NOT NULL AS feedback, coalesce(q."to"->>0, q.cc->>0) AS addressed,
-		coalesce(m.subject ~* '^\s*(re|aw|sv|antw|odp|回复|答复)(\[\d+\])?\s*[:：]', false) AS reply,
-		coalesce(m.subject ~* '^\s*(fwd?|wg|tr|rv|enc|vs|i|转发)(\[\d+\])?\s*[:：]', false) AS forward
-	FROM jsonb_to_record(coalesce(m.headers, '{}')) AS q ("content-type" jsonb, "content-transfer-encoding" jsonb, "user-agent" jsonb, "x-mailer" jsonb,
-		"mime-version" jsonb, importance jsonb, "x-priority" jsonb, "x-msmail-priority" jsonb, "disposition-notification-to" jsonb,
-		"x-php-originating-script" jsonb, "x-php-script" jsonb, "list-post" jsonb, "list-unsubscribe" jsonb, "list-unsubscribe-post" jsonb,
-		precedence jsonb, "auto-submitted" jsonb, "feedback-id" jsonb, "to" jsonb, cc jsonb)
-	%1$s) h
+		lower(q.v[1]) AS content_type, lower(q.v[2]) AS encoding, coalesce(q.v[3], q.v[4]) AS mailer, q.v[5] IS NOT NULL AS mime_version,
+		coalesce(q.v[6] ILIKE 'high%%' OR q.v[7] ~ '^\s*[12]' OR q.v[8] ILIKE 'high%%', false) AS urgent,
+		q.v[9] IS NOT NULL AS receipt, q.v[10] IS NOT NULL OR q.v[11] IS NOT NULL AS script,
+		q.v[12] IS NOT NULL AS list_post, q.v[13] IS NOT NULL AS unsubscribe, q.v[14] IS NOT NULL AS unsubscribe_click,
+		coalesce(q.v[15] ~* 'bulk|list|junk', false) AS bulk, coalesce(q.v[16] !~* '^no', false) AS automatic,
+		q.v[17] IS NOT NULL AS feedback, coalesce(q.v[18], q.v[19]) AS addressed
+	FROM (SELECT assay.header_values(m.headers, '{content-type,content-transfer-encoding,user-agent,x-mailer,mime-version,importance,x-priority,x-msmail-priority,disposition-notification-to,x-php-originating-script,x-php-script,list-post,list-unsubscribe,list-unsubscribe-post,precedence,auto-submitted,feedback-id,to,cc}') AS v
+		OFFSET 0) q
+	OFFSET 0) h
 CROSS JOIN LATERAL (
-	SELECT assay.phrase_hits('email.phrases', concat(m.subject, E'\n', m.body_text)) AS names %1$s) p
+	SELECT assay.phrase_counts('email.phrases', coalesce(m.subject, '') || E'\n' || coalesce(h.body, ''), %13$L, %14$L) AS counts OFFSET 0) p
 CROSS JOIN LATERAL (
-	SELECT p.names, %2$s %1$s) w
+	SELECT assay.phrase_counts('email.shapes', concat(E'\nL', h.from_local, E'\nD', m.from_domain, E'\nO', m.from_org, E'\nR', m.relay_name, E'\nG', m.relay_helo,
+		E'\nS', m.subject, CASE WHEN m.url_count > 0 THEN E'\nH' || array_to_string(m.url_hosts[1:20], ' ') END,
+		CASE WHEN m.url_count > 0 THEN E'\nU' || array_to_string(m.urls[1:20], ' ') END, E'\n'), %17$L) AS counts OFFSET 0) s
 CROSS JOIN LATERAL (
-	SELECT CASE WHEN m.subject <> '' AND p.names <> '{}' THEN assay.phrase_hits('email.phrases', m.subject) ELSE '{}' END AS names %1$s) v
+	SELECT CASE WHEN m.subject <> '' AND (p.counts)[%15$s] > 0 THEN assay.phrase_counts('email.phrases', m.subject, '{}', %14$L) END AS counts OFFSET 0) v
 CROSS JOIN LATERAL (
 	SELECT coalesce(assay.in_list('email.free_mail', m.from_domain) OR assay.in_list(%3$L, m.from_domain), false) AS free_mail,
 		coalesce(assay.in_list('email.brand_domain', m.from_domain), false) AS from_brand,
@@ -138,10 +161,6 @@ CROSS JOIN LATERAL (
 		coalesce(assay.in_list('email.redirector', m.url_hosts), false) AS redirector,
 		coalesce(assay.in_list('email.brand_domain', m.url_hosts), false) AS url_brand,
 		coalesce(assay.in_list('email.social', m.url_hosts), false) AS social,
-		coalesce(m.url_count > 0 AND z.hosts ~ '[bcdfghjklmnpqrstvwxz]{7}|\d[a-z]+\d+[a-z]+\d|[a-z]\d{5,}', false) AS random,
-		coalesce(m.url_count > 0 AND z.hosts ~ 'secur|verif|login|signin|webmail|account|wallet|update|confirm|billing|owa|office365|microsoft|paypal|appleid', false) AS lure,
-		coalesce(m.url_count > 0 AND z.urls ~* '/wp-(content|includes|admin)/[^ ]*(html?|php)', false) AS wordpress,
-		coalesce(m.url_count > 0 AND z.urls ~ '#[^ ]{40,}|#[^ ]*@', false) AS fragment,
 		coalesce(assay.in_list('email.file_program', m.attachment_suffixes), false) AS file_program,
 		coalesce(assay.in_list('email.file_script', m.attachment_suffixes), false) AS file_script,
 		coalesce(assay.in_list('email.file_web', m.attachment_suffixes), false) AS file_web,
@@ -150,15 +169,13 @@ CROSS JOIN LATERAL (
 		coalesce(assay.in_list('email.file_macro', m.attachment_suffixes), false) AS file_macro,
 		coalesce(assay.in_list('email.file_office', m.attachment_suffixes), false) AS file_office,
 		coalesce(assay.in_list('email.file_shortcut', m.attachment_suffixes), false) AS file_shortcut
-	FROM (SELECT array_to_string(m.url_hosts[1:20], ' ') AS hosts, array_to_string(m.urls[1:20], ' ') AS urls
-		%1$s) z
-	%1$s) l
+	OFFSET 0) l
 CROSS JOIN LATERAL (
 	SELECT (assay.phrase_hits('email.brand', coalesce(m.from_name, '')))[1] AS name_brand,
 		(assay.phrase_hits('email.brand', coalesce(m.subject, '')))[1] AS subject_brand,
-		(assay.phrase_hits('email.brand', CASE WHEN m.url_count > 0 OR w.callback > 0 THEN left(m.body_text, 400) ELSE '' END))[1] AS text_brand,
+		(assay.phrase_hits('email.brand', CASE WHEN m.url_count > 0 OR (p.counts)[%16$s] > 0 THEN left(h.body, 400) ELSE '' END))[1] AS text_brand,
 		assay.lookalike_domain(CASE WHEN NOT l.from_brand THEN m.from_domain END, %6$L::text[]) AS near
-	%1$s) bb
+	OFFSET 0) bb
 CROSS JOIN LATERAL (
 	SELECT bb.name_brand, bb.subject_brand, bb.text_brand, (bb.near).domain AS imitates, (bb.near).how AS imitates_how,
 		coalesce(NOT l.free_mail AND assay.in_list('email.brand_owner', bb.name_brand || '|' || m.from_org), false) AS owned,
@@ -167,35 +184,37 @@ CROSS JOIN LATERAL (
 		CASE WHEN bb.name_brand IS NOT NULL OR bb.subject_brand IS NOT NULL OR bb.text_brand IS NOT NULL THEN l.url_brand AND coalesce(assay.in_list('email.brand_owner',
 			array(SELECT n.brand || '|' || d FROM unnest(ARRAY[bb.name_brand, bb.subject_brand, bb.text_brand]) n(brand), unnest(m.url_domains[1:20]) d)), false) ELSE false END AS linked,
 		coalesce(NOT l.from_brand AND assay.phrase_hits('email.brand', translate(m.from_addr, '.-_+@', '     ')) <> '{}', false) AS local_brand
-	%1$s) b
+	OFFSET 0) b
 CROSS JOIN LATERAL (
 	SELECT coalesce(assay.in_list(%7$L, m.from_addr), false) AS own, coalesce(assay.in_list(%8$L, m.from_addr), false) AS trusted,
 		coalesce(assay.in_list(%9$L, m.from_addr), false) AS blocked, coalesce(assay.in_list(%9$L, m.url_hosts), false) AS url_blocked,
 		coalesce(assay.in_list(%10$L, btrim(m.from_name)), false) AND NOT coalesce(assay.in_list(%7$L, m.from_addr), false) AS vip,
 		%11$s AS imitates_own
-	%1$s) i
-$query$, barrier, counts, policy || '.free_mail', policy || '.shortener', policy || '.free_host', brands,
+	OFFSET 0) i
+%1$s) e
+$query$, barrier, columns, policy || '.free_mail', policy || '.shortener', policy || '.free_host', brands,
 		policy || '.own', policy || '.trusted', policy || '.blocked', policy || '.vip',
-		CASE WHEN own_domains = '{}' THEN 'false' ELSE format('assay.lookalike_domain(m.from_domain, %L::text[]) IS NOT NULL', own_domains) END);
+		CASE WHEN own_domains = '{}' THEN 'false' ELSE format('assay.lookalike_domain(m.from_domain, %L::text[]) IS NOT NULL', own_domains) END,
+		assay.email_phrase_columns(wanted, shapes), meanings, themes, cardinality(meanings::text[]) + cardinality(themes::text[]) + 1, callback, shapes);
 END $$;
-COMMENT ON FUNCTION assay.email_evidence(text, text[], text) IS 'private: the part of the signals view that reads headers, phrases, brands and lists';
+COMMENT ON FUNCTION assay.email_evidence(text, text[], text[], text) IS 'private: the part of the signals view that reads headers, phrases, brands and lists';
 
 -- Histories as of the day before, and the thread that is answered
 CREATE FUNCTION assay.email_history(policy text, messages regclass, place text, history boolean, own boolean, barrier text) RETURNS text LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	has text[] := assay.email_columns(messages);
-	probe text := E'LEFT JOIN LATERAL (\n\tSELECT %s FROM %s%I z WHERE %s AND z.day < h.day ORDER BY z.day DESC LIMIT 1) %s ON true\n';
+	probe text := E'LEFT JOIN LATERAL (\n\tSELECT %s FROM %s%I z WHERE %s AND z.day < e.h_day ORDER BY z.day DESC LIMIT 1) %s ON true\n';
 	laterals text := '';
 	columns text := '';
 	p record;
 BEGIN
 	FOR p IN SELECT * FROM (VALUES
 		('ks', 'sender', 'z.sender = m.from_addr', 'sender', true, true),
-		('ko', 'org', 'z.org = CASE WHEN NOT l.free_mail THEN m.from_org END', 'org', true, true),
-		('kp', 'pair', 'z.sender = m.from_addr AND z.reader = h.recipient', 'pair', false, 'recipients' = ANY (has)),
-		('ka', 'pair', 'z.sender = h.recipient AND z.reader = m.from_addr', 'answer', false, 'recipients' = ANY (has)),
-		('ki', 'inside', 'z.inside = CASE WHEN m.from_name <> '''' AND NOT i.own THEN assay.skeleton(m.from_name) END', 'inside', false, own)) v (alias, baseline, condition, prefix, labels, wanted)
+		('ko', 'org', 'z.org = CASE WHEN NOT e.l_free_mail THEN m.from_org END', 'org', true, true),
+		('kp', 'pair', 'z.sender = m.from_addr AND z.reader = e.h_recipient', 'pair', false, 'recipients' = ANY (has)),
+		('ka', 'pair', 'z.sender = e.h_recipient AND z.reader = m.from_addr', 'answer', false, 'recipients' = ANY (has)),
+		('ki', 'inside', 'z.inside = CASE WHEN m.from_name <> '''' AND NOT e.i_own THEN assay.skeleton(m.from_name) END', 'inside', false, own)) v (alias, baseline, condition, prefix, labels, wanted)
 	LOOP
 		IF history AND p.wanted THEN
 			laterals := laterals || format(probe, CASE WHEN p.labels THEN 'z.history, z.labels' ELSE 'z.history' END, place, policy || '_' || p.baseline, p.condition, p.alias);
@@ -216,13 +235,14 @@ $query$, messages, CASE WHEN 'recipients' = ANY (has) THEN 'm.from_addr = ANY (o
 	ELSE
 		columns := columns || 'false AS thread, false AS thread_party, ';
 	END IF;
-	RETURN laterals || format(E'CROSS JOIN LATERAL (\n\tSELECT %s\n\t\t%s AS cold) k\n', columns, CASE WHEN history THEN
-		format('coalesce((SELECT min(o.received_at) FROM %s o) >= m.received_at - interval ''14 days'', true)', messages) ELSE 'true' END);
+	RETURN format(E'CROSS JOIN LATERAL (\nSELECT %s\n\t%s AS cold\nFROM (SELECT %s) one\n%s%s) k\n', columns, CASE WHEN history THEN
+		format('coalesce((SELECT min(o.received_at) FROM %s o) >= m.received_at - interval ''14 days'', true)', messages) ELSE 'true' END,
+		'1', laterals, barrier);
 END $$;
 COMMENT ON FUNCTION assay.email_history(text, regclass, text, boolean, boolean, text) IS 'private: the part of the signals view that looks up histories';
 
 -- What came within the last hour and day, by indexes, at most a hundred of each
-CREATE FUNCTION assay.email_campaigns(messages regclass, key text[], labels text, campaigns boolean) RETURNS text LANGUAGE plpgsql STABLE
+CREATE FUNCTION assay.email_campaigns(messages regclass, key text[], labels text, campaigns boolean, barrier text) RETURNS text LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	has text[] := assay.email_columns(messages);
@@ -261,9 +281,9 @@ $query$, messages, labels, (SELECT string_agg(format('g.%I = o.%1$I', k), ' AND 
 	ELSE
 		laterals := laterals || format(none, 'alike', 'senders, NULL::int AS alike_malicious, NULL::real AS alike_minutes', 'ca');
 	END IF;
-	RETURN laterals || E'CROSS JOIN LATERAL (SELECT cs.*, cj.*, ch.*, ca.*) c\n';
+	RETURN format(E'CROSS JOIN LATERAL (\nSELECT cs.*, cj.*, ch.*, ca.*\nFROM (SELECT 1) one\n%s%s) c\n', laterals, barrier);
 END $$;
-COMMENT ON FUNCTION assay.email_campaigns(regclass, text[], text, boolean) IS 'private: the part of the signals view that counts campaigns';
+COMMENT ON FUNCTION assay.email_campaigns(regclass, text[], text, boolean, text) IS 'private: the part of the signals view that counts campaigns';
 
 CREATE FUNCTION assay.email_make_lists(policy text, own_domains text[], vips text[]) RETURNS void LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
@@ -367,6 +387,7 @@ DECLARE
 	place text;
 	barrier text;
 	signals text;
+	wanted text[];
 	s record;
 	made int;
 BEGIN
@@ -400,13 +421,15 @@ BEGIN
 
 	EXECUTE format('CREATE VIEW %s%I AS %s', place, policy || '_facts', assay.email_facts_query(messages, key, authserv_ids, trusted));
 	EXECUTE format('COMMENT ON VIEW %s%I IS %L', place, policy || '_facts', 'what messages show by themselves');
-	SELECT string_agg(format('%s AS %I', e.expression, e.signal), E',\n\t' ORDER BY array_position('{message,sender,relation,campaign}', e.level), e.signal) INTO signals
+	SELECT string_agg(format('%s AS %I', assay.email_flat(e.expression), e.signal), E',\n\t' ORDER BY array_position('{message,sender,relation,campaign}', e.level), e.signal) INTO signals
 	FROM assay.email_signal e WHERE NOT e.signal = ANY (key);
+	-- what signals and histories ask of the evidence
+	wanted := array(SELECT DISTINCT c[1] FROM regexp_matches(signals || ' e.h_day e.h_recipient e.l_free_mail e.i_own', '\me\.([hwtvblix]_[a-z_]+)\M', 'g') c ORDER BY 1);
 	EXECUTE format(E'CREATE VIEW %s%I AS\nSELECT %s,\n\t%s\nFROM %1$s%5$I m\n', place, policy || '_signals',
 			(SELECT string_agg(format('m.%I', k), ', ') FROM unnest(key) k), signals, policy || '_facts')
-		|| assay.email_evidence(policy, own_domains, barrier)
+		|| assay.email_evidence(policy, own_domains, wanted, barrier)
 		|| assay.email_history(policy, messages, place, history, own_domains <> '{}', barrier)
-		|| assay.email_campaigns(messages, key, place || quote_ident(policy || '_label'), campaigns);
+		|| assay.email_campaigns(messages, key, place || quote_ident(policy || '_label'), campaigns, barrier);
 	EXECUTE format('COMMENT ON VIEW %s%I IS %L', place, policy || '_signals', 'what the detectors of policy ' || policy || ' know about each message');
 	FOR s IN SELECT e.signal, e.level, e.description FROM assay.email_signal e WHERE NOT e.signal = ANY (key) LOOP
 		EXECUTE format('COMMENT ON COLUMN %s%I.%I IS %L', place, policy || '_signals', s.signal, s.level || ': ' || s.description);
@@ -419,6 +442,51 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay.create_email_policy(text, regclass, text[], text[], text[], inet[], text[], boolean, boolean) IS
 	'makes views, histories, lists and a policy for a table of e-mail messages, all of them the caller''s; returns the policy''s revision';
+
+-- Whatever create_email_policy() made for a policy, and nothing else: views, histories,
+-- indexes, lists and the policy; RESTRICT refuses where something of the user's stands on it.
+CREATE FUNCTION assay.drop_email_policy(policy text, drop_tables boolean DEFAULT false) RETURNS void LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	place oid;
+	facts regclass;
+	messages oid[];
+	x record;
+BEGIN
+	SELECT c.oid, c.relnamespace INTO facts, place
+	FROM assay.policies q JOIN pg_class c ON c.relname = q.policy || '_facts' AND c.relkind = 'v' AND pg_has_role(c.relowner, 'USAGE')
+	WHERE q.policy = drop_email_policy.policy AND EXISTS (SELECT FROM pg_class d WHERE d.relnamespace = c.relnamespace AND d.relname = q.policy || '_decision');
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'policy "%" is no e-mail policy of yours', policy USING ERRCODE = 'undefined_object',
+			HINT = 'assay.create_email_policy() makes one; assay.drop_policy() removes any other.';
+	END IF;
+	messages := array(SELECT DISTINCT d.refobjid FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+		WHERE r.ev_class = facts AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> facts);
+	-- what stands on others first
+	FOR x IN SELECT c.oid::regclass AS relation, v.kind
+		FROM (VALUES (1, '_signals', 'view'), (2, '_facts', 'view'), (3, '_sender', 'baseline'), (3, '_org', 'baseline'), (3, '_pair', 'baseline'), (3, '_inside', 'baseline'),
+			(4, '_senders', 'view'), (4, '_pairs', 'view')) v (step, suffix, kind)
+		JOIN pg_class c ON c.relnamespace = place AND c.relname = policy || v.suffix AND c.relkind = CASE WHEN v.kind = 'view' THEN 'v' ELSE c.relkind END
+		WHERE v.kind = 'view' OR EXISTS (SELECT FROM assay.baseline_info i WHERE i.baseline = c.oid::regclass)
+		ORDER BY v.step, v.suffix
+	LOOP
+		IF x.kind = 'view' THEN
+			EXECUTE format('DROP VIEW %s', x.relation);
+		ELSE
+			PERFORM assay.drop_baseline(x.relation);
+		END IF;
+	END LOOP;
+	PERFORM assay.drop_policy(policy, drop_tables);
+	FOR x IN SELECT c.oid::regclass AS relation FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+		WHERE i.indrelid = ANY (messages) AND c.relname = ANY (array(SELECT policy || n FROM unnest('{_by_time,_by_message_id,_by_sender,_by_subject,_by_host,_alike}'::text[]) n))
+	LOOP
+		EXECUTE format('DROP INDEX %s', x.relation);
+	END LOOP;
+	PERFORM assay.drop_set(n.set) FROM assay.named_sets n
+	WHERE n.set = ANY (array(SELECT policy || l FROM unnest('{.own,.trusted,.blocked,.vip,.free_mail,.shortener,.free_host}'::text[]) l));
+END $$;
+COMMENT ON FUNCTION assay.drop_email_policy(text, boolean) IS
+	'removes a policy with the views, histories, indexes and lists that create_email_policy() made; its decision and label tables only when asked';
 
 -- the others of a campaign
 

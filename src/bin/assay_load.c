@@ -8,7 +8,6 @@
  * understands; 2, the work was finished, but something is missing: messages that the
  * server refused, or files that could not be read to the end.
  */
-#include <arpa/inet.h>
 #include <getopt.h>
 #include <locale.h>
 #include <stdio.h>
@@ -16,7 +15,6 @@
 #include <string.h>
 #include <unistd.h>
 #include <sys/ioctl.h>
-#include <sys/resource.h>
 #include <gmime/gmime.h>
 
 #include "assay_load.h"
@@ -279,74 +277,6 @@ usage(void)
 		   progname, progname, options.batch_size, MAX_BODY_DEFAULT, MAX_MESSAGE_DEFAULT);
 }
 
-/* A number within limits, with an optional k, M or G */
-static size_t
-parse_size(const char *option, const char *value, size_t min, size_t max)
-{
-	char	   *end;
-	unsigned long long n = strtoull(value, &end, 10);
-
-	if (end != value && *end != '\0' && end[1] == '\0')
-	{
-		int			shift = (*end == 'k' || *end == 'K') ? 10 : *end == 'M' ? 20 : *end == 'G' ? 30 : 0;
-
-		if (shift > 0 && n <= (ULLONG_MAX >> shift))
-		{
-			n <<= shift;
-			end++;
-		}
-	}
-	if (end == value || *end != '\0' || value[0] == '-' || n < min || n > max)
-		fatal("%s must be a number from %zu to %zu, not \"%s\"", option, min, max, value);
-	return n;
-}
-
-/* --keep=html,raw */
-static void
-parse_keep(const char *value)
-{
-	char	  **words = g_strsplit(value, ",", 0);
-
-	for (int i = 0; words[i] != NULL; i++)
-	{
-		if (strcmp(words[i], "html") == 0)
-			options.keep_html = true;
-		else if (strcmp(words[i], "raw") == 0)
-			options.keep_raw = true;
-		else
-			fatal("--keep must be html, raw or both, not \"%s\"", value);
-	}
-	g_strfreev(words);
-}
-
-/* --trusted=192.0.2.0/24, --trusted=2001:db8::/32, --trusted=mx.example.org */
-static void
-add_trusted(const char *value)
-{
-	TrustedNet *net = &options.trusted[options.num_trusted];
-	char	   *addr = g_strdup(value);
-	char	   *slash = strchr(addr, '/');
-	char	   *end = "";
-
-	if (options.num_trusted >= MAX_TRUSTED)
-		fatal("--trusted may be given %d times at most", MAX_TRUSTED);
-	if (slash != NULL)
-		*slash = '\0';
-	net->len = inet_pton(AF_INET, addr, net->addr) == 1 ? 4 :
-		inet_pton(AF_INET6, addr, net->addr) == 1 ? 16 : 0;
-	net->bits = net->len * 8;
-	if (slash != NULL)
-		net->bits = strtol(slash + 1, &end, 10);
-	if (net->len == 0 && slash == NULL && addr[0] != '\0')
-		net->name = addr[0] == '.' ? addr + 1 : addr;
-	else if (net->len == 0 || *end != '\0' || net->bits < 0 || net->bits > net->len * 8 ||
-			 (slash != NULL && slash[1] == '\0'))
-		fatal("--trusted must be a host, a domain, an address or a network, not \"%s\"", value);
-	if (net->name == NULL)
-		g_free(addr);
-	options.num_trusted++;
-}
-
 static void
 parse_options(int argc, char **argv)
 {
@@ -442,30 +372,26 @@ parse_options(int argc, char **argv)
 				options.mailbox = optarg;
 				break;
 			case 4:
-				options.batch_size = parse_size("--batch-size", optarg, 1, 1000000);
+				options.batch_size = argument_size("--batch-size", optarg, 1, 1000000);
 				break;
 			case 5:
-				options.max_body = parse_size("--max-body", optarg, 0, 256 * 1024 * 1024);
+				options.max_body = argument_size("--max-body", optarg, 0, 256 * 1024 * 1024);
 				break;
 			case 6:
-				options.max_message = parse_size("--max-message", optarg, 1024,
-												 (size_t) 1024 * 1024 * 1024);
+				options.max_message = argument_size("--max-message", optarg, 1024,
+													(size_t) 1024 * 1024 * 1024);
 				break;
 			case 12:
-				parse_keep(optarg);
+				argument_keep(optarg);
 				break;
 			case 10:
 				options.unwrap = true;
 				break;
 			case 11:
-				if (optarg[0] == '=' || optarg[0] == '\0')
-					fatal("--column must be NAME=VALUE or NAME, not \"%s\"", optarg);
-				if (options.num_columns >= MAX_COLUMNS)
-					fatal("--column may be given %d times at most", MAX_COLUMNS);
-				options.columns[options.num_columns++] = optarg;
+				argument_column(optarg);
 				break;
 			case 9:
-				add_trusted(optarg);
+				argument_trusted(optarg);
 				break;
 			case 15:
 				options.reparse = true;
@@ -477,9 +403,7 @@ parse_options(int argc, char **argv)
 				options.qr = true;
 				break;
 			case 13:
-				if (options.num_authserv_ids >= MAX_AUTHSERV_IDS)
-					fatal("--authserv-id may be given %d times at most", MAX_AUTHSERV_IDS);
-				options.authserv_ids[options.num_authserv_ids++] = optarg;
+				argument_authserv_id(optarg);
 				break;
 			case 7:
 				options.progress = 1;
@@ -516,21 +440,13 @@ int
 main(int argc, char **argv)
 {
 	struct sigaction action = {0};
-	struct rlimit stack;
 
 	before_report = clear_bar;
 	setlocale(LC_ALL, "");
 	setlocale(LC_NUMERIC, "C");
 	parse_options(argc, argv);
 
-	/* GMime walks nested messages by recursion, up to 1,024 levels */
-	if (getrlimit(RLIMIT_STACK, &stack) == 0 && stack.rlim_cur != RLIM_INFINITY &&
-		stack.rlim_cur < 64 * 1024 * 1024)
-	{
-		stack.rlim_cur = stack.rlim_max == RLIM_INFINITY ? 64 * 1024 * 1024 :
-			MIN(stack.rlim_max, 64 * 1024 * 1024);
-		setrlimit(RLIMIT_STACK, &stack);
-	}
+	argument_stack();
 
 	/*
 	 * the first Ctrl-C ends the work after the batch on its way, the second

@@ -247,6 +247,14 @@ extern void report(const char *fmt,...) G_GNUC_PRINTF(1, 2);
 extern void fatal(const char *fmt,...) G_GNUC_PRINTF(1, 2) G_GNUC_NORETURN;
 extern void fatal_retry(const char *fmt,...) G_GNUC_PRINTF(1, 2) G_GNUC_NORETURN;
 
+/* arguments.c */
+extern size_t argument_size(const char *option, const char *value, size_t min, size_t max);
+extern void argument_keep(const char *value);
+extern void argument_trusted(const char *value);
+extern void argument_column(const char *value);
+extern void argument_authserv_id(const char *value);
+extern void argument_stack(void);
+
 /* source.c */
 typedef void (*DeliverFn) (RawMessage *raw);
 typedef struct SourceStats

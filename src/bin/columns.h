@@ -1,7 +1,7 @@
 /*
  * columns.h
- *	  The columns that are filled, and the server that has them: what copy.c
- *	  and reparse.c share.
+ *	  The columns that are filled, and the server that has them: what copy.c,
+ *	  reparse.c and assay_stream share.
  */
 #ifndef ASSAY_COLUMNS_H
 #define ASSAY_COLUMNS_H
@@ -12,7 +12,17 @@
 
 /* connection.c */
 extern PGconn *server_connect(void);
+extern PGconn *server_try_connect(char **error, bool *refused);
+extern void server_check_encoding(PGconn *conn);
 extern PGresult *server_query(PGconn *conn, const char *sql, int nparams, const char *const *params);
+extern char *server_error_text(PGconn *conn, PGresult *res);
+extern bool server_is_fatal(const char *state);
+extern bool server_is_transient(const char *state);
+
+/* target.c */
+extern void target_create(PGconn *conn);
+extern char *target_find(PGconn *conn, char **oid_out, char **table_out);
+extern bool target_put(GByteArray *a, Message *m);
 
 /* reparse.c */
 extern char *reparse_prepare(PGconn *conn, const char *oid, const char *table, char **update);

@@ -37,9 +37,18 @@ prompt_password(void)
 	return g_strdup(buf);
 }
 
-/* A connection; it ends the program where there can be none */
+/* Would another attempt go the same way?  A wrong password stays wrong, an absent server may come back */
+static bool
+is_refused(PGconn *conn)
+{
+	return PQconnectionUsedPassword(conn) || PQconnectionNeedsPassword(conn) ||
+		strstr(PQerrorMessage(conn), "does not exist") != NULL ||
+		strstr(PQerrorMessage(conn), "no pg_hba.conf entry") != NULL;
+}
+
+/* A connection, or NULL, with the reason and whether it will stay so (both may be NULL) */
 PGconn	   *
-server_connect(void)
+server_try_connect(char **error, bool *refused)
 {
 	const char *keywords[] = {"host", "port", "user", "password", "dbname",
 	"fallback_application_name", "client_encoding", NULL};
@@ -57,23 +66,42 @@ server_connect(void)
 		if (conn == NULL)
 			fatal("out of memory");
 		if (PQstatus(conn) == CONNECTION_OK)
+			return conn;
+		if (!PQconnectionNeedsPassword(conn) || password != NULL || options.prompt_password < 0)
 			break;
-		if (PQconnectionNeedsPassword(conn) && password == NULL && options.prompt_password >= 0)
-		{
-			PQfinish(conn);
-			values[3] = password = prompt_password();
-			continue;
-		}
-		/* a wrong password stays wrong, an absent server may come back */
-		if (PQconnectionUsedPassword(conn) || PQconnectionNeedsPassword(conn) ||
-			strstr(PQerrorMessage(conn), "does not exist") != NULL ||
-			strstr(PQerrorMessage(conn), "no pg_hba.conf entry") != NULL)
-			fatal("%s", g_strchomp(g_strdup(PQerrorMessage(conn))));
-		fatal_retry("%s", g_strchomp(g_strdup(PQerrorMessage(conn))));
+		PQfinish(conn);
+		values[3] = password = prompt_password();
 	}
+	if (error != NULL)
+		*error = g_strchomp(g_strdup(PQerrorMessage(conn)));
+	if (refused != NULL)
+		*refused = is_refused(conn);
+	PQfinish(conn);
+	return NULL;
+}
+
+/* It ends the program where the database can't hold mail */
+void
+server_check_encoding(PGconn *conn)
+{
 	if (g_strcmp0(PQparameterStatus(conn, "server_encoding"), "UTF8") != 0)
 		fatal("the database has encoding %s, but mail needs UTF8",
 			  PQparameterStatus(conn, "server_encoding"));
+}
+
+/* A connection; it ends the program where there can be none */
+PGconn	   *
+server_connect(void)
+{
+	char	   *error;
+	bool		refused;
+	PGconn	   *conn = server_try_connect(&error, &refused);
+
+	if (conn == NULL && refused)
+		fatal("%s", error);
+	if (conn == NULL)
+		fatal_retry("%s", error);
+	server_check_encoding(conn);
 	return conn;
 }
 
@@ -86,4 +114,55 @@ server_query(PGconn *conn, const char *sql, int nparams, const char *const *para
 	if (PQresultStatus(res) != PGRES_TUPLES_OK && PQresultStatus(res) != PGRES_COMMAND_OK)
 		fatal("%s", g_strchomp(g_strdup(PQresultErrorMessage(res))));
 	return res;
+}
+
+/*
+ * What the server said, on one line.  The detail of a violated constraint is
+ * the row itself: people's mail, which is not for a log.
+ */
+char	   *
+server_error_text(PGconn *conn, PGresult *res)
+{
+	const char *primary = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+	const char *detail = PQresultErrorField(res, PG_DIAG_MESSAGE_DETAIL);
+	const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+	const char *text = primary != NULL ? primary : PQresultErrorMessage(res);
+	char	   *line;
+
+	if (text == NULL || text[0] == '\0')
+		text = PQerrorMessage(conn);
+
+	if (detail != NULL && state != NULL &&
+		strcmp(state, "23514") != 0 && strcmp(state, "23502") != 0)
+		line = g_strconcat(text, " (", detail, ")", NULL);
+	else
+		line = g_strdup(text);
+	return g_strdelimit(g_strchomp(line), "\r\n", ' ');
+}
+
+/*
+ * Errors that are not about a message: the same would happen to all others.
+ * Better to stop than to refuse a million messages one by one.
+ */
+bool
+server_is_fatal(const char *state)
+{
+	static const char *const classes[] = {"08", "25", "28", "3D", "53", "58"};
+
+	if (state == NULL)
+		return true;
+	for (size_t i = 0; i < G_N_ELEMENTS(classes); i++)
+		if (strncmp(state, classes[i], 2) == 0)
+			return true;
+	return strcmp(state, "57P01") == 0 || strcmp(state, "57P02") == 0 ||
+		strcmp(state, "57P03") == 0 || strcmp(state, "42501") == 0 ||
+		strcmp(state, "42P01") == 0;
+}
+
+/* May the same statement go right next time? */
+bool
+server_is_transient(const char *state)
+{
+	return state != NULL && (strcmp(state, "40001") == 0 || strcmp(state, "40P01") == 0 ||
+							 strcmp(state, "55P03") == 0);
 }

@@ -35,7 +35,7 @@
 #include "utils/json.h"
 
 static const char *const format_names[MODEL_FORMATS] = {
-	"linear", "xgboost", "lightgbm", "catboost", "onnx"
+	"linear", "xgboost", "lightgbm", "catboost", "onnx", "scikit-learn"
 };
 
 static const char *const link_names[LINKS] = {

@@ -59,10 +59,52 @@ typedef struct Backfill
 	DecisionTable *table;
 } Backfill;
 
+/* Equality of a key's column of the decision table, and of the view */
+static char *
+DecidedKeyEquality(Source *s, int i)
+{
+	AttrNumber	attno = get_attnum(s->id->decision, list_nth(s->id->key, i));
+
+	return KeyOperator(get_atttype(s->id->decision, attno), s->key_types[i], BTEqualStrategyNumber);
+}
+
+/*
+ * AddBound() where a type's operators are not the server's, for which there is
+ * no comparison of rows: "a" > x OR ("a" = x AND ("b" > y))
+ */
+static void
+AddBoundByParts(BatchQuery *q, Source *s, StrategyNumber strategy, Datum *key)
+{
+	StrategyNumber strict = strategy == BTLessEqualStrategyNumber ? BTLessStrategyNumber : strategy;
+
+	for (int i = 0; i < s->nkeys; i++)
+	{
+		QueryAdd(q, " AND (%s.%s %s ", s->alias, s->keys[i],
+				 KeyOperator(s->key_types[i], s->key_types[i], i == s->nkeys - 1 ? strategy : strict));
+		QueryValue(q, s->key_types[i], key[i]);
+		if (i == s->nkeys - 1)
+			continue;
+		QueryAdd(q, " OR %s.%s %s ", s->alias, s->keys[i],
+				 KeyOperator(s->key_types[i], s->key_types[i], BTEqualStrategyNumber));
+		QueryValue(q, s->key_types[i], key[i]);
+	}
+	for (int i = 0; i < s->nkeys; i++)
+		QueryAdd(q, ")");
+}
+
 /* ("a", "b") > (values) */
 static void
-AddBound(BatchQuery *q, Source *s, const char *op, Datum *key)
+AddBound(BatchQuery *q, Source *s, StrategyNumber strategy, Datum *key)
 {
+	const char *op = strategy == BTLessEqualStrategyNumber ? "<=" : ">";
+
+	for (int i = 0; i < s->nkeys; i++)
+		if (strcmp(KeyOperator(s->key_types[i], s->key_types[i], strategy),
+				   psprintf("OPERATOR(pg_catalog.%s)", op)) != 0)
+		{
+			AddBoundByParts(q, s, strategy, key);
+			return;
+		}
 	QueryAdd(q, " AND (");
 	AddKeys(q, s, s->alias, "");
 	QueryAdd(q, ") %s (", op);
@@ -86,15 +128,15 @@ AddUndecided(BatchScan *scan, BatchQuery *q)
 	for (int i = 0; i < s->nkeys; i++)
 		QueryAdd(q, " AND %s.%s IS NOT NULL", s->alias, s->keys[i]);
 	if (b->after)
-		AddBound(q, s, ">", b->after);
+		AddBound(q, s, BTGreaterStrategyNumber, b->after);
 	if (b->bound)
-		AddBound(q, s, "<=", b->bound);
+		AddBound(q, s, BTLessEqualStrategyNumber, b->bound);
 	QueryAdd(q, b->degraded_only ? " AND (SELECT d.degraded AND d.revision < " : " AND NOT EXISTS (SELECT");
 	if (b->degraded_only)
 		QueryValue(q, INT4OID, Int32GetDatum(b->revision));
 	QueryAdd(q, " FROM %s d WHERE ", s->id->decision_name);
 	for (int i = 0; i < s->nkeys; i++)
-		QueryAdd(q, "%sd.%s = %s.%s", i > 0 ? " AND " : "", s->keys[i], s->alias, s->keys[i]);
+		QueryAdd(q, "%sd.%s %s %s.%s", i > 0 ? " AND " : "", s->keys[i], DecidedKeyEquality(s, i), s->alias, s->keys[i]);
 	if (b->degraded_only)
 		QueryAdd(q, " ORDER BY d.revision DESC LIMIT 1");
 	else if (!b->undecided_only)

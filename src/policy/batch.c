@@ -280,28 +280,6 @@ AddKeys(BatchQuery *q, Source *s, const char *alias, const char *behind)
 		QueryAdd(q, "%s%s.%s%s", i > 0 ? ", " : "", alias, s->keys[i], behind);
 }
 
-/*
- * The operator by which a type's indexes compare, whatever "=" is in sight;
- * or "=" where it has none.
- */
-static char *
-EqualityOf(Oid type)
-{
-	Oid			eq = OidIsValid(type) ? lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr : InvalidOid;
-	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(eq));
-	Form_pg_operator operator;
-	char	   *schema;
-	char	   *found;
-
-	if (!HeapTupleIsValid(tuple))
-		return "=";
-	operator = (Form_pg_operator) GETSTRUCT(tuple);
-	schema = get_namespace_name(operator->oprnamespace);
-	found = psprintf("OPERATOR(%s.%s)", quote_identifier(schema), NameStr(operator->oprname));
-	ReleaseSysCache(tuple);
-	return found;
-}
-
 /* a."key" = b."key" AND ... : by the keys' own types, those of the decision table */
 void
 AddSameKey(BatchQuery *q, Source *s, const char *a, const char *b)
@@ -313,7 +291,7 @@ AddSameKey(BatchQuery *q, Source *s, const char *a, const char *b)
 		int			i = foreach_current_index(lc);
 		Oid			type = get_atttype(s->id->decision, get_attnum(s->id->decision, lfirst(lc)));
 
-		QueryAdd(q, "%s%s.%s %s %s.%s", i > 0 ? " AND " : "", a, s->keys[i], EqualityOf(type),
+		QueryAdd(q, "%s%s.%s %s %s.%s", i > 0 ? " AND " : "", a, s->keys[i], KeyOperator(type, type, BTEqualStrategyNumber),
 				 b, s->keys[i]);
 	}
 }
@@ -621,7 +599,8 @@ ScanEach(BatchScan *scan)
 			Datum		value = SPI_getbinval(keys->vals[row], keys->tupdesc, 2 * i + 1, &isnull);
 
 			any_null |= isnull;
-			QueryAdd(&q, " AND %s.%s %s ", s->alias, s->keys[i], isnull ? "IS NULL" : "=");
+			QueryAdd(&q, " AND %s.%s %s ", s->alias, s->keys[i], isnull ? "IS NULL" :
+					 KeyOperator(s->key_types[i], s->key_types[i], BTEqualStrategyNumber));
 			if (!isnull)
 				QueryValue(&q, s->key_types[i], value);
 			key[i] = SPI_getbinval(keys->vals[row], keys->tupdesc, 2 * i + 2, &isnull);

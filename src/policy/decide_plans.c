@@ -88,7 +88,7 @@ PrepareSignals(void *arg)
 	MemoryContext old;
 
 	if (t->transition)
-		t->all_plan = KeepPlan(SignalsQuery(t->id, KeySource(t->id, t->table->key_types, t->transition)),
+		t->all_plan = KeepPlan(SignalsQuery(t->id, t->table->key_types, KeySource(t->id, t->table->key_types, t->transition)),
 							   0, NULL);
 	t->one_plan = KeepPlan(OneSignalsQuery(t->id, t->table->key_types), t->table->nkeys,
 						   t->table->key_types);

@@ -279,7 +279,9 @@ IsPlain(Relation rel, DecisionTable *t)
 	Form_pg_class form = rel->rd_rel;
 	TupleConstr *constr = RelationGetDescr(rel)->constr;
 
-	if (form->relkind != RELKIND_RELATION || form->relispartition || form->relhasrules ||
+	/* Another way to store a table may refuse what it likes. */
+	if (rel->rd_tableam != GetHeapamTableAmRoutine() ||
+		form->relkind != RELKIND_RELATION || form->relispartition || form->relhasrules ||
 		form->relrowsecurity || rel->trigdesc != NULL || form->relhassubclass ||
 		(constr && constr->num_check > 0) || !MayBeReplaced(rel))
 		return false;
@@ -360,7 +362,7 @@ OpenDecisionTable(PolicyIdentity *id)
 	 * Whoever decodes the log would see a row that is taken back as a
 	 * deletion.
 	 */
-	t->direct = t->plain && rel->rd_tableam == GetHeapamTableAmRoutine() && !XLogLogicalInfoActive() &&
+	t->direct = t->plain && !XLogLogicalInfoActive() &&
 		IsUniqueBy(rel, lappend(list_copy(id->key), pstrdup(columns[DECISION_REVISION])));
 	LeaveSecurity(&security);
 	table_close(rel, AccessShareLock);

@@ -83,7 +83,8 @@ AddColumnsAre(BatchQuery *q, const Wanted *w, Oid relation, const char *alias)
 		char	   *column = TextDatumGetCString(w->columns[i]);
 		Oid			type = get_atttype(relation, get_attnum(relation, column));
 
-		QueryAdd(q, "%s%s.%s = ", i > 0 ? " AND " : "", alias, quote_identifier(column));
+		QueryAdd(q, "%s%s.%s %s ", i > 0 ? " AND " : "", alias, quote_identifier(column),
+				 KeyOperator(type, type, BTEqualStrategyNumber));
 		QueryValue(q, TEXTOID, w->values[i]);
 		QueryAdd(q, "::%s", CastName(type));
 	}

@@ -115,7 +115,8 @@ AddKeyIs(BatchQuery *q, Source *s, const char *alias, Datum key)
 		int			i = foreach_current_index(lc);
 		Oid			type = get_atttype(s->id->decision, get_attnum(s->id->decision, lfirst(lc)));
 
-		QueryAdd(q, "%s%s.%s = ", i > 0 ? " AND " : "", alias, s->keys[i]);
+		QueryAdd(q, "%s%s.%s %s ", i > 0 ? " AND " : "", alias, s->keys[i],
+				 KeyOperator(type, type, BTEqualStrategyNumber));
 		if (nulls[i])
 		{
 			QueryAdd(q, "NULL");

@@ -594,7 +594,8 @@ AddSignals(StringInfo sql, NewRows *n, PolicyIdentity *id, const char *table, co
 	{
 		int			i = foreach_current_index(lc);
 
-		appendStringInfo(sql, "%sv.%s = ", i > 0 ? " AND " : "", quote_identifier(lfirst(lc)));
+		appendStringInfo(sql, "%sv.%s %s ", i > 0 ? " AND " : "", quote_identifier(lfirst(lc)),
+						 ViewKeyEquality(id, lfirst(lc), types[i]));
 		if (table)
 			appendStringInfo(sql, "%s.%s::%s", table, quote_identifier(lfirst(lc)), CastName(types[i]));
 		else

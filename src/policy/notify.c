@@ -10,6 +10,7 @@
 #include "commands/async.h"
 #include "common/shortest_dec.h"
 #include "fmgr.h"
+#include "nodes/bitmapset.h"
 #include "notify.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
@@ -42,32 +43,49 @@ AppendKey(StringInfo buf, const Oid *types, const Datum *key, const bool *nulls,
 	appendStringInfoChar(buf, ']');
 }
 
+/* Is a verdict one of those that are told of? */
+static bool
+IsToldOf(CompiledPolicy *p, const char *verdict)
+{
+	int			i = -1;
+
+	while ((i = bms_next_member(p->notify, i)) >= 0)
+		if (strcmp(p->verdicts[i], verdict) == 0)
+			return true;
+	return false;
+}
+
 /*
- * Tell whoever listens on assay_<policy>.  A key that does not fit is left
- * out; the names that remain are bounded where they are made.
+ * Tell whoever listens on assay_<policy> of a decision as it was written, if
+ * its verdict is one to tell of.  A key that does not fit is left out; the
+ * names that remain are bounded where they are made.
  */
 void
-NotifyDecision(CompiledPolicy *p, const PolicyDecision *decision,
-			   const Oid *types, const Datum *key, const bool *nulls, int nkeys)
+NotifyDecision(CompiledPolicy *p, DecisionTable *t, const Datum *values, const bool *nulls)
 {
+	const Datum *decision = values + t->nkeys;
+	char	   *verdict = TextDatumGetCString(decision[DECISION_VERDICT]);
 	char	   *channel = psprintf("assay_%s", p->id->policy);
 	StringInfoData head;
 	StringInfoData tail;
 	StringInfoData text;
 	char		score[FLOAT_SHORTEST_DECIMAL_LEN];
 
-	float_to_shortest_decimal_buf((float4) decision->score, score);
+	if (!IsToldOf(p, verdict))
+		return;
+	float_to_shortest_decimal_buf(DatumGetFloat4(decision[DECISION_SCORE]), score);
 	initStringInfo(&head);
 	initStringInfo(&text);
 	initStringInfo(&tail);
 	appendStringInfoString(&head, "{\"policy\": ");
 	escape_json(&head, p->id->policy);
 	appendStringInfoString(&head, ", \"key\": ");
-	AppendKey(&text, types, key, nulls, nkeys);
+	AppendKey(&text, t->key_types, values, nulls, t->nkeys);
 	appendStringInfoString(&tail, ", \"verdict\": ");
-	escape_json(&tail, p->verdicts[decision->verdict]);
+	escape_json(&tail, verdict);
 	appendStringInfo(&tail, ", \"score\": %s, \"revision\": %d, \"degraded\": %s}",
-					 score, p->id->revision, decision->degraded ? "true" : "false");
+					 score, p->id->revision,
+					 DatumGetBool(decision[DECISION_DEGRADED]) ? "true" : "false");
 	if (head.len + text.len + tail.len < NOTIFY_PAYLOAD_MAX)
 		appendStringInfoString(&head, text.data);
 	else

@@ -228,19 +228,23 @@ BEGIN
 		END IF;
 	EXCEPTION WHEN OTHERS THEN
 		RETURN QUERY SELECT 'warning', 'undecided', 'it cannot be told which messages have no decision: ' || SQLERRM,
-			CASE WHEN SQLSTATE = '42501' THEN 'It takes SELECT on the message table.' END;
+			CASE WHEN SQLSTATE = '42501' THEN 'It takes SELECT on the message table, and USAGE on its schema.' END;
 	END;
 	-- a session that has not heard of the revision for a minute
 	IF EXISTS (SELECT FROM pg_class c WHERE c.oid = p.decision) AND has_table_privilege(p.decision, 'SELECT') THEN
-		n := assay_internal.older_decisions(p.policy, r.made_at + interval '1 minute', r.revision);
-		IF n > 0 THEN
-			RETURN QUERY SELECT 'warning', 'revision', format('decisions by older revisions since revision %s: %s', r.revision, n),
-				format('CALL assay.backfill(%L) decides them again.', p.policy);
-		END IF;
+		BEGIN
+			n := assay_internal.older_decisions(p.policy, r.made_at + interval '1 minute', r.revision);
+			IF n > 0 THEN
+				RETURN QUERY SELECT 'warning', 'revision', format('decisions by older revisions since revision %s: %s', r.revision, n),
+					format('CALL assay.backfill(%L) decides them again.', p.policy);
+			END IF;
+		EXCEPTION WHEN OTHERS THEN
+			RETURN QUERY SELECT 'error', 'decision table', 'it cannot be read: ' || SQLERRM, NULL::text;
+		END;
 	END IF;
 	IF NOT pg_is_in_recovery() AND EXISTS (SELECT FROM pg_publication_tables t
 		JOIN pg_class c ON c.relname = t.tablename JOIN pg_namespace s ON s.oid = c.relnamespace AND s.nspname = t.schemaname
-		WHERE c.oid = p.decision) THEN
+		WHERE c.oid IN (p.decision, 'assay_internal.published_policy'::regclass)) THEN
 		RETURN QUERY
 			SELECT 'warning', 'subscriber', format('replication slot %s %s, %s behind', s.slot_name,
 				CASE WHEN s.active THEN 'is slow' ELSE 'is not read' END,
@@ -267,11 +271,18 @@ CREATE FUNCTION assay.check(policy text, OUT severity text, OUT "check" text, OU
 	RETURNS SETOF record LANGUAGE plpgsql STABLE ROWS 10
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	p assay.policy := assay.policy_for_reading(policy);
+	p assay.policy;
 BEGIN
+	-- it came from another server, and is not in force yet
+	IF EXISTS (SELECT FROM assay.followed f WHERE f.kind = 'policy' AND f.name = $1 AND NOT f.in_force) THEN
+		RETURN QUERY SELECT * FROM assay_internal.check_following(policy);
+		RETURN;
+	END IF;
+	p := assay.policy_for_reading(policy);
 	RETURN QUERY
 		SELECT c.* FROM (
-			SELECT * FROM assay_internal.check_objects(p)
+			SELECT * FROM assay_internal.check_following(policy)
+			UNION ALL SELECT * FROM assay_internal.check_objects(p)
 			UNION ALL SELECT * FROM assay_internal.check_triggers(p)
 			UNION ALL SELECT * FROM assay_internal.check_baselines(p)
 			UNION ALL SELECT * FROM assay_internal.check_parts(p)

@@ -11,6 +11,10 @@ CREATE FUNCTION assay_internal.outbox_table(policy text, label regclass) RETURNS
 $$;
 COMMENT ON FUNCTION assay_internal.outbox_table(text, regclass) IS 'table of a policy''s verdicts that changed, as far as it is the owner''s';
 
+CREATE FUNCTION assay_internal.key_equality(type regtype) RETURNS text
+	AS 'MODULE_PATHNAME', 'assay_key_equality' LANGUAGE C STABLE STRICT;
+COMMENT ON FUNCTION assay_internal.key_equality(regtype) IS 'operator by which keys of a type are the same, as their indexes have it';
+
 -- Runs as who writes decisions: the policy's owner
 CREATE FUNCTION assay.note_changes() RETURNS trigger LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
@@ -28,8 +32,8 @@ BEGIN
 	IF target IS NULL THEN
 		RETURN NULL;
 	END IF;
-	SELECT string_agg(quote_ident(k), ', ' ORDER BY o), string_agg(format('d.%1$I = n.%1$I', k), ' AND ' ORDER BY o) INTO keys, same
-	FROM unnest(p.key) WITH ORDINALITY u(k, o);
+	SELECT string_agg(quote_ident(k), ', ' ORDER BY o), string_agg(format('d.%1$I %2$s n.%1$I', k, assay_internal.key_equality(a.atttypid)), ' AND ' ORDER BY o) INTO keys, same
+	FROM unnest(p.key) WITH ORDINALITY u(k, o) JOIN pg_attribute a ON a.attrelid = p.decision AND a.attname = k;
 	-- a first decision is news unless it has the default verdict
 	EXECUTE format('INSERT INTO %s (consumer, %s, revision, old_verdict, verdict, score) SELECT c.consumer, %s, n.revision, o.verdict, n.verdict, n.score '
 		'FROM new_decisions n LEFT JOIN LATERAL (%s) o ON true, unnest($1) c(consumer) WHERE n.verdict IS DISTINCT FROM coalesce(o.verdict, '

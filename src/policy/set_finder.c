@@ -54,6 +54,7 @@ static const SetFunction set_functions[] = {
 	{"display_name_claim", ATTRIBUTION_LIST, 2, -1, -1},
 	{"phrase_hits", ATTRIBUTION_PHRASES, 0, -1, -1},
 	{"phrase_summary", ATTRIBUTION_PHRASES, 0, -1, -1},
+	{"phrase_counts", ATTRIBUTION_PHRASES, 0, -1, -1},
 	{"phrase_state", ATTRIBUTION_PHRASES, 0, -1, -1},
 	{"text_model_at", ATTRIBUTION_TEXT_MODEL, 0, -1, -1},
 };

@@ -6,6 +6,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "decision_table.h"
@@ -15,6 +16,8 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
 
 /* The name of a type for a cast that keeps the value: character would cut it */
 char	   *
@@ -22,6 +25,40 @@ CastName(Oid type)
 {
 	return format_type_extended(type, -1,
 								FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
+}
+
+/*
+ * The operator by which a type's indexes compare, whatever is in sight by its
+ * name; or that name, for two types, and for one that has none.
+ */
+char	   *
+KeyOperator(Oid left, Oid right, StrategyNumber strategy)
+{
+	static const char *const names[] = {"<", "<=", "=", ">=", ">"};
+	TypeCacheEntry *type = OidIsValid(left) && left == right ? lookup_type_cache(left, TYPECACHE_BTREE_OPFAMILY) : NULL;
+	Oid			oid = type && OidIsValid(type->btree_opf) ?
+	get_opfamily_member(type->btree_opf, type->btree_opintype, type->btree_opintype, strategy) : InvalidOid;
+	HeapTuple	tuple;
+	Form_pg_operator operator;
+	char	   *found;
+
+	if (type && !OidIsValid(oid) && strategy == BTEqualStrategyNumber)
+		oid = lookup_type_cache(left, TYPECACHE_EQ_OPR)->eq_opr;
+	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(oid));
+	if (!HeapTupleIsValid(tuple))
+		return pstrdup(names[strategy - 1]);
+	operator = (Form_pg_operator) GETSTRUCT(tuple);
+	found = psprintf("OPERATOR(%s.%s)", quote_identifier(get_namespace_name(operator->oprnamespace)),
+					 NameStr(operator->oprname));
+	ReleaseSysCache(tuple);
+	return found;
+}
+
+/* Equality of a key's column of the signals view, and of the decision table */
+char	   *
+ViewKeyEquality(PolicyIdentity *id, const char *key, Oid type)
+{
+	return KeyOperator(get_atttype(id->signals, get_attnum(id->signals, key)), type, BTEqualStrategyNumber);
 }
 
 /* SELECT t."key"::type AS "key", ... */
@@ -66,7 +103,7 @@ AddSignals(StringInfo sql, PolicyIdentity *id)
  * of the table, and a key from having two decisions.
  */
 char	   *
-SignalsQuery(PolicyIdentity *id, const char *source)
+SignalsQuery(PolicyIdentity *id, const Oid *types, const char *source)
 {
 	StringInfoData sql;
 	ListCell   *lc;
@@ -79,8 +116,9 @@ SignalsQuery(PolicyIdentity *id, const char *source)
 	appendStringInfo(&sql, "s.* FROM (%s) n LEFT JOIN LATERAL (SELECT ", source);
 	AddSignals(&sql, id);
 	foreach(lc, id->key)
-		appendStringInfo(&sql, "%sv.%s = n.%s", lc == list_head(id->key) ? "" : " AND ",
-						 quote_identifier(lfirst(lc)), quote_identifier(lfirst(lc)));
+		appendStringInfo(&sql, "%sv.%s %s n.%s", lc == list_head(id->key) ? "" : " AND ",
+						 quote_identifier(lfirst(lc)), ViewKeyEquality(id, lfirst(lc), types[foreach_current_index(lc)]),
+						 quote_identifier(lfirst(lc)));
 	appendStringInfoString(&sql, " LIMIT 1) s ON true");
 	return sql.data;
 }
@@ -101,8 +139,8 @@ OneSignalsQuery(PolicyIdentity *id, const Oid *types)
 	i = 0;
 	foreach(lc, id->key)
 	{
-		appendStringInfo(&sql, "%sv.%s = $%d::%s", i > 0 ? " AND " : "",
-						 quote_identifier(lfirst(lc)), i + 1, CastName(types[i]));
+		appendStringInfo(&sql, "%sv.%s %s $%d::%s", i > 0 ? " AND " : "", quote_identifier(lfirst(lc)),
+						 ViewKeyEquality(id, lfirst(lc), types[i]), i + 1, CastName(types[i]));
 		i++;
 	}
 	return sql.data;
@@ -142,6 +180,18 @@ LiteralSource(PolicyIdentity *id, const Oid *types, Datum keys)
 	return sql.data;
 }
 
+/* key_equality(type): the operator by which keys of a type are the same */
+PG_FUNCTION_INFO_V1(assay_key_equality);
+Datum
+assay_key_equality(PG_FUNCTION_ARGS)
+{
+	Oid			type = PG_GETARG_OID(0);
+
+	if (!SearchSysCacheExists1(TYPEOID, ObjectIdGetDatum(type)))
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(KeyOperator(type, type, BTEqualStrategyNumber)));
+}
+
 PG_FUNCTION_INFO_V1(assay_signals_query);
 Datum
 assay_signals_query(PG_FUNCTION_ARGS)
@@ -160,6 +210,6 @@ assay_signals_query(PG_FUNCTION_ARGS)
 				 errhint("It takes membership in the policy's owner.")));
 	table = OpenDecisionTable(id);
 	sql = PG_ARGISNULL(1) ? OneSignalsQuery(id, table->key_types) :
-		SignalsQuery(id, LiteralSource(id, table->key_types, PG_GETARG_DATUM(1)));
+		SignalsQuery(id, table->key_types, LiteralSource(id, table->key_types, PG_GETARG_DATUM(1)));
 	PG_RETURN_TEXT_P(cstring_to_text(sql));
 }

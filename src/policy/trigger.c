@@ -15,7 +15,8 @@
  *
  * The decisions are written outside of it, where the decision table runs
  * nothing of a user's (decision_table.c); else, or when a key may be too long
- * for its index, in a subtransaction, and one by one if that fails.
+ * for its index, or is there already, in a subtransaction, and one by one if
+ * that fails.  Who listens is told of what was written.
  */
 #include "postgres.h"
 
@@ -44,6 +45,9 @@
 
 /* Faults kept of one statement; the ledgers have them all */
 #define STATEMENT_FAULTS_MAX	100
+
+/* Keys of messages that are decided one by one, held at once */
+#define KEYS_AT_ONCE	1000
 
 /* Bytes of a value that is fetched before anything asks for it */
 #define FETCHED_MAX		(1024 * 1024)
@@ -74,6 +78,8 @@ typedef struct Decide
 	int64		ndecisions;
 	int64		nundecided;
 	bool		odd_key;		/* of some decision: the table may refuse it */
+	bool		notifies;		/* some verdict is told of */
+	List	   *unwritten;		/* keys of decisions that were refused */
 	Datum	   *values;			/* of the decision made last */
 	bool	   *nulls;
 	List	   *faults;
@@ -170,8 +176,7 @@ Keep(Decide *d, PolicyDecision *decision, TupleTableSlot *slot)
 	if (!d->single)
 		tuplestore_putvalues(d->store, t->desc, d->values, d->nulls);
 	d->ndecisions++;
-	if (bms_is_member(decision->verdict, d->policy->notify))
-		NotifyDecision(d->policy, decision, t->key_types, d->values, d->nulls, t->nkeys);
+	d->notifies |= bms_is_member(decision->verdict, d->policy->notify);
 }
 
 static void
@@ -406,24 +411,29 @@ DecideOne(Decide *d)
 	MemoryContextSwitchTo(old);
 }
 
-/* Each message of the transition table by itself */
+/* Each message of the transition table by itself, whose keys come in chunks */
 static void
 DecideEach(Decide *d)
 {
+	Portal		portal = SPI_cursor_open(NULL, d->plans->keys_plan, NULL, NULL, true);
 	SPITupleTable *keys;
-	int			ret = SPI_execute_plan(d->plans->keys_plan, NULL, NULL, true, 0);
-	uint64		n = SPI_processed;
 
-	if (ret != SPI_OK_SELECT)
-		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(ret));
-	keys = SPI_tuptable;
-	for (uint64 i = 0; i < n; i++)
+	for (;;)
 	{
-		for (int k = 0; k < d->plans->table->nkeys; k++)
-			d->values[k] = SPI_getbinval(keys->vals[i], keys->tupdesc, k + 1, &d->nulls[k]);
-		DecideOne(d);
+		SPI_cursor_fetch(portal, true, KEYS_AT_ONCE);
+		keys = SPI_tuptable;
+		if (keys->numvals == 0)
+			break;
+		for (uint64 i = 0; i < keys->numvals; i++)
+		{
+			for (int k = 0; k < d->plans->table->nkeys; k++)
+				d->values[k] = SPI_getbinval(keys->vals[i], keys->tupdesc, k + 1, &d->nulls[k]);
+			DecideOne(d);
+		}
+		SPI_freetuptable(keys);
 	}
 	SPI_freetuptable(keys);
+	SPI_cursor_close(portal);
 }
 
 /*
@@ -613,7 +623,7 @@ Restart(Decide *d)
 	if (d->store)
 		tuplestore_clear(d->store);
 	d->ndecisions = d->nundecided = 0;
-	d->odd_key = false;
+	d->odd_key = d->notifies = false;
 	d->faults = NIL;
 	d->evaluation = NULL;
 	d->only = NULL;				/* an error has released it */
@@ -659,12 +669,12 @@ StartEvaluation(Decide *d)
 
 /*
  * May an attempt fail after it has counted a message?  Of the only one, nothing
- * but its signals and its notification come behind the evaluation.
+ * but its signals come behind the evaluation.
  */
 static bool
 MayFailOnceCounted(Decide *d)
 {
-	return !d->single || d->apart || d->plans->table->log_signals || d->policy->notify != NULL;
+	return !d->single || d->apart || d->plans->table->log_signals;
 }
 
 static void
@@ -821,20 +831,133 @@ RunWrite(void *arg)
 	LeaveSecurity(&security);
 }
 
-/* Write those of a tuplestore one by one: their keys are there already. */
+/* A stored decision into d->values; it goes with the slot's row. */
+static void
+TakeDecision(Decide *d, TupleTableSlot *slot)
+{
+	int			n = d->plans->table->desc->natts;
+
+	slot_getallattrs(slot);
+	memcpy(d->values, slot->tts_values, n * sizeof(Datum));
+	memcpy(d->nulls, slot->tts_isnull, n * sizeof(bool));
+}
+
+/*
+ * Notifications
+ */
+
+/* Was the decision in d->values refused?  Hardly ever was any. */
+static bool
+IsUnwritten(Decide *d)
+{
+	char	   *key = d->unwritten ? KeyText(d->plans->table, d->values, d->nulls) : NULL;
+	ListCell   *lc;
+
+	foreach(lc, d->unwritten)
+		if (strcmp(lfirst(lc), key) == 0)
+		return true;
+	return false;
+}
+
+/* As the policy's owner: a key's output function may be anybody's. */
+static void
+RunNotify(void *arg)
+{
+	Decide	   *d = arg;
+	TupleTableSlot *slot;
+	Security	security;
+
+	EnterOwner(&security, d->plans->id->owner, d->plans->id->search_path);
+	if (d->single)
+		NotifyDecision(d->policy, d->plans->table, d->values, d->nulls);
+	else
+	{
+		slot = MakeSingleTupleTableSlot(d->plans->table->desc, &TTSOpsMinimalTuple);
+		tuplestore_select_read_pointer(d->store, 0);
+		tuplestore_rescan(d->store);
+		while (tuplestore_gettupleslot(d->store, true, false, slot))
+		{
+			MemoryContext old = MemoryContextSwitchTo(d->per_row);
+
+			CHECK_FOR_INTERRUPTS();
+			TakeDecision(d, slot);
+			if (!IsUnwritten(d))
+				NotifyDecision(d->policy, d->plans->table, d->values, d->nulls);
+			MemoryContextSwitchTo(old);
+			MemoryContextReset(d->per_row);
+		}
+		ExecDropSingleTupleTableSlot(slot);
+	}
+	LeaveSecurity(&security);
+}
+
+/* Tell of decisions that are written: of the one in d->values, or of all. */
+static void
+NotifyWritten(Decide *d)
+{
+	ErrorData  *error = d->notifies ? RunProtected(RunNotify, d) : NULL;
+
+	if (error == NULL)
+		return;
+	if (d->raise)
+		ReThrowError(error);
+	AddFault(d, NULL, unpack_sql_state(error->sqlerrcode),
+			 psprintf("nobody is told of the decision: %s", error->message), d->single, false, false);
+	FreeErrorData(error);
+}
+
+/*
+ * Writing where nothing refuses a row, and what may be refused
+ */
+
+/* One decision could not be written: its message stays undecided. */
+static void
+NoteUnwritten(Decide *d, ErrorData *error)
+{
+	MemoryContext old = MemoryContextSwitchTo(d->context);
+
+	if (d->raise)
+		ReThrowError(error);
+	d->ndecisions--;
+	d->nundecided++;
+	if (d->notifies && !d->single)
+		d->unwritten = lappend(d->unwritten, KeyText(d->plans->table, d->values, d->nulls));
+	MemoryContextSwitchTo(old);
+	AddFault(d, NULL, unpack_sql_state(error->sqlerrcode),
+			 psprintf("the decision cannot be written: %s", error->message), true, false, false);
+	FreeErrorData(error);
+}
+
+static void
+RunWriteOne(void *arg)
+{
+	WriteOne(arg);
+}
+
+/*
+ * Write the decision in d->values, whose key is there already.  Another
+ * transaction may have it: to wait for that one may end in a deadlock.
+ */
+static void
+WriteKnownOne(Decide *d)
+{
+	ErrorData  *error = RunProtected(RunWriteOne, d);
+
+	if (error)
+		NoteUnwritten(d, error);
+}
+
+/* Write those of a tuplestore, whose keys are there already. */
 static void
 WriteKnown(Decide *d, Tuplestorestate * known)
 {
-	DecisionTable *t = d->plans->table;
-	TupleTableSlot *slot = MakeSingleTupleTableSlot(t->desc, &TTSOpsMinimalTuple);
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(d->plans->table->desc, &TTSOpsMinimalTuple);
 
 	while (tuplestore_gettupleslot(known, true, false, slot))
 	{
 		CHECK_FOR_INTERRUPTS();
-		slot_getallattrs(slot);
-		memcpy(d->values, slot->tts_values, t->desc->natts * sizeof(Datum));
-		memcpy(d->nulls, slot->tts_isnull, t->desc->natts * sizeof(bool));
-		WriteOne(d);
+		TakeDecision(d, slot);
+		WriteKnownOne(d);
 	}
 	ExecDropSingleTupleTableSlot(slot);
 }
@@ -853,8 +976,10 @@ WriteForSure(Decide *d)
 	EnterToWrite(&security, d->plans->id->owner, d->plans->id->search_path);
 	if (d->single)
 	{
-		if (!t->direct || !WriteRowDirectly(t, d->values, d->nulls))
+		if (!t->direct)
 			WriteOne(d);
+		else if (!WriteRowDirectly(t, d->values, d->nulls))
+			WriteKnownOne(d);
 	}
 	else
 	{
@@ -866,25 +991,11 @@ WriteForSure(Decide *d)
 	LeaveSecurity(&security);
 }
 
-/* One decision could not be written: its message stays undecided. */
-static void
-NoteUnwritten(Decide *d, ErrorData *error)
-{
-	if (d->raise)
-		ReThrowError(error);
-	d->ndecisions--;
-	d->nundecided++;
-	AddFault(d, NULL, unpack_sql_state(error->sqlerrcode),
-			 psprintf("the decision cannot be written: %s", error->message), true, false, false);
-	FreeErrorData(error);
-}
-
 /* Each by itself, after all of them failed */
 static void
 WriteEach(Decide *d)
 {
-	DecisionTable *t = d->plans->table;
-	TupleTableSlot *slot = MakeSingleTupleTableSlot(t->desc, &TTSOpsMinimalTuple);
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(d->plans->table->desc, &TTSOpsMinimalTuple);
 
 	d->single = true;
 	tuplestore_select_read_pointer(d->store, 0);
@@ -895,15 +1006,15 @@ WriteEach(Decide *d)
 		MemoryContext old;
 
 		CHECK_FOR_INTERRUPTS();
-		slot_getallattrs(slot);
-		memcpy(d->values, slot->tts_values, t->desc->natts * sizeof(Datum));
-		memcpy(d->nulls, slot->tts_isnull, t->desc->natts * sizeof(bool));
+		TakeDecision(d, slot);
 		/* What the row before left goes, but for its slot. */
 		MemoryContextReset(d->per_row);
 		old = MemoryContextSwitchTo(d->per_row);
 		error = RunProtected(RunWrite, d);
 		if (error)
 			NoteUnwritten(d, error);
+		else
+			NotifyWritten(d);
 		MemoryContextSwitchTo(old);
 	}
 	ExecDropSingleTupleTableSlot(slot);
@@ -927,24 +1038,21 @@ static void
 WriteDecisions(Decide *d)
 {
 	SPIPlanPtr	plan = d->single ? d->plans->insert_one : d->plans->insert_many;
-	ErrorData  *error;
+	ErrorData  *error = NULL;
 
-	if (WritesForSure(d, plan))
-	{
-		if (d->single || d->plans->table->direct)
-			WriteForSure(d);
-		else
-			RunWrite(d);
-		return;
-	}
-	error = RunProtected(RunWrite, d);
-	if (error == NULL)
-		return;
-	if (d->single)
-		NoteUnwritten(d, error);
-	else if (d->raise)
-		ReThrowError(error);
+	if (!WritesForSure(d, plan))
+		error = RunProtected(RunWrite, d);
+	else if (d->single || d->plans->table->direct)
+		WriteForSure(d);
 	else
+		RunWrite(d);
+	if (error == NULL && d->ndecisions > 0)
+		NotifyWritten(d);
+	else if (error && d->single)
+		NoteUnwritten(d, error);
+	else if (error && d->raise)
+		ReThrowError(error);
+	else if (error)
 		WriteEach(d);
 }
 

@@ -15,6 +15,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "rights.h"
+#include "signals_query.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -73,6 +74,7 @@ AddReason(BatchQuery *q, Source *s)
 static void
 AddTable(BatchQuery *q, Source *s, Oid table)
 {
+	ListCell   *lc;
 	char	   *name = quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)),
 												  get_rel_name(table));
 
@@ -83,8 +85,15 @@ AddTable(BatchQuery *q, Source *s, Oid table)
 	QueryAdd(q, "], ");
 	AddReason(q, s);
 	QueryAdd(q, " FROM %s m WHERE NOT EXISTS (SELECT FROM %s d WHERE ", name, s->id->decision_name);
-	for (int i = 0; i < s->nkeys; i++)
-		QueryAdd(q, "%sd.%s = m.%s", i > 0 ? " AND " : "", s->keys[i], s->keys[i]);
+	foreach(lc, s->id->key)
+	{
+		const char *key = lfirst(lc);
+		int			i = foreach_current_index(lc);
+
+		QueryAdd(q, "%sd.%s %s m.%s", i > 0 ? " AND " : "", s->keys[i],
+				 KeyOperator(get_atttype(s->id->decision, get_attnum(s->id->decision, key)),
+							 get_atttype(table, get_attnum(table, key)), BTEqualStrategyNumber), s->keys[i]);
+	}
 	QueryAdd(q, ")");
 }
 
@@ -101,6 +110,19 @@ InitReader(Source *s, const char *policy)
 	s->as_caller = !has_privs_of_role(GetUserId(), s->id->owner);
 }
 
+/*
+ * Nothing here is looked up by its name alone: what is asked may be answered
+ * where the policy's own search_path is what is broken.
+ */
+static void
+EnterReader(Security *security, Source *s)
+{
+	if (s->as_caller)
+		EnterCaller(security);
+	else
+		EnterOwner(security, s->id->owner, "pg_catalog, pg_temp");
+}
+
 PG_FUNCTION_INFO_V1(assay_undecided);
 Datum
 assay_undecided(PG_FUNCTION_ARGS)
@@ -115,7 +137,7 @@ assay_undecided(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
 	tables = DecidedTables(s.id);
-	EnterSource(&security, &s);
+	EnterReader(&security, &s);
 	foreach(lc, tables)
 	{
 		BatchQuery	q;
@@ -146,7 +168,7 @@ assay_older_decisions(PG_FUNCTION_ARGS)
 
 	SPI_connect();
 	InitReader(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	EnterSource(&security, &s);
+	EnterReader(&security, &s);
 	QueryStart(&q);
 	q.read_only = true;
 	QueryAdd(&q, "SELECT pg_catalog.count(*) FROM %s d WHERE d.decided_at > ", s.id->decision_name);

@@ -337,6 +337,52 @@ WalkHeader(Jsonb *headers, const char *lower, const char *usual, HeaderFn fn, vo
 		WalkValues(&v, fn, arg);
 }
 
+/* HeaderFn: note the first value, and end the walk. */
+static bool
+FirstValue(const char *value, int len, void *arg)
+{
+	*(Datum *) arg = PointerGetDatum(cstring_to_text_with_len(value, len));
+	return false;
+}
+
+/* header_values(headers, names): the first value of each header, null where there is none */
+PG_FUNCTION_INFO_V1(header_values);
+Datum
+header_values(PG_FUNCTION_ARGS)
+{
+	Jsonb	   *headers = PG_GETARG_JSONB_P(0);
+	ArrayType  *names = PG_GETARG_ARRAYTYPE_P(1);
+	int			dims[1];
+	int			lower[1] = {1};
+	Datum	   *items;
+	bool	   *nulls;
+
+	if (ARR_NDIM(names) > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("names of headers must have one dimension")));
+	deconstruct_array(names, TEXTOID, -1, false, TYPALIGN_INT, &items, &nulls, &dims[0]);
+	if (dims[0] == 0)
+		PG_RETURN_ARRAYTYPE_P(construct_empty_array(TEXTOID));
+	for (int i = 0; i < dims[0]; i++)
+	{
+		text	   *t = (text *) DatumGetPointer(items[i]);
+		JsonbValue	v;
+
+		CHECK_FOR_INTERRUPTS();
+		if (nulls[i] || !JB_ROOT_IS_OBJECT(headers))
+		{
+			nulls[i] = true;
+			continue;
+		}
+		items[i] = (Datum) 0;
+		if (getKeyJsonValueFromContainer(&headers->root, VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), &v) != NULL)
+			WalkValues(&v, FirstValue, &items[i]);
+		nulls[i] = items[i] == (Datum) 0;
+	}
+	PG_RETURN_ARRAYTYPE_P(construct_md_array(items, nulls, 1, dims, lower, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
 /* ---- authentication ------------------------------------------------------------------ */
 
 typedef struct AuthWalk

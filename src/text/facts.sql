@@ -231,3 +231,7 @@ COMMENT ON FUNCTION assay.received_facts(jsonb, inet[]) IS 'the first host from 
 CREATE FUNCTION assay.url_facts(urls text[], hrefs text[] DEFAULT NULL, texts text[] DEFAULT NULL, sender_domain text DEFAULT NULL) RETURNS assay.url_facts
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION assay.url_facts(text[], text[], text[], text) IS 'hosts and domains of URLs, how they hide, and links whose text shows another domain';
+
+CREATE FUNCTION assay.header_values(headers jsonb, names text[]) RETURNS text[]
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION assay.header_values(jsonb, text[]) IS 'the first value of each header of a message, as assay_load keeps them; null where it has none';

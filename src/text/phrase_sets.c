@@ -27,6 +27,7 @@
 #include "phrases_value.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/hsearch.h"
@@ -57,6 +58,7 @@ typedef struct PhraseRow
 {
 	int			name;			/* number in names */
 	int			theme;			/* number in themes, or -1 */
+	int			pair;			/* number of name and theme, or -1 */
 	double		weight;
 	TimestampTz expires_at;
 } PhraseRow;
@@ -81,6 +83,8 @@ typedef struct CachedPhrases
 	Datum	   *names;			/* text, in definition order */
 	int			nthemes;
 	Datum	   *themes;
+	int			npairs;			/* of a name and a theme */
+	uint64		loaded;			/* load_clock when it was */
 	Size		bytes;
 	uint64		last_used;
 } CachedPhrases;
@@ -91,12 +95,14 @@ typedef struct CallSite
 	CachedPhrases *phrases;
 	TupleDesc	desc;			/* of phrase_summary()'s row, once it was
 								 * asked */
+	struct CountPlan *counts;	/* of phrase_counts(), likewise */
 } CallSite;
 
 static int	phrase_set_cache_size = CACHE_SIZE_DEFAULT;
 static List *cache = NIL;		/* of CachedPhrases */
 static uint64 cache_epoch = 1;	/* moves when one is freed */
 static uint64 cache_clock = 0;
+static uint64 load_clock = 0;
 static Size cache_bytes = 0;
 
 void
@@ -222,6 +228,39 @@ NewNumbers(void)
 	return hash_create("phrase set names", 256, &ctl, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
 }
 
+/* qsort_arg comparator of row numbers: by name, then by theme */
+static int
+ComparePairs(const void *a, const void *b, void *arg)
+{
+	const PhraseRow *rows = arg;
+	const PhraseRow *x = &rows[*(const int *) a];
+	const PhraseRow *y = &rows[*(const int *) b];
+
+	if (x->name != y->name)
+		return x->name < y->name ? -1 : 1;
+	return x->theme < y->theme ? -1 : x->theme != y->theme;
+}
+
+/* Number the pairs of a name and a theme, which phrase_counts() counts once each. */
+static void
+NumberPairs(CachedPhrases *phrases)
+{
+	PhraseRow  *rows = phrases->rows;
+	int		   *order = palloc((phrases->nrows + 1) * sizeof(int));
+
+	for (int i = 0; i < phrases->nrows; i++)
+		order[i] = i;
+	qsort_arg(order, phrases->nrows, sizeof(int), ComparePairs, rows);
+	phrases->npairs = 0;
+	for (int i = 0; i < phrases->nrows; i++)
+	{
+		if (i == 0 || ComparePairs(&order[i - 1], &order[i], rows) != 0)
+			phrases->npairs++;
+		rows[order[i]].pair = rows[order[i]].theme < 0 ? -1 : phrases->npairs - 1;
+	}
+	pfree(order);
+}
+
 /* Names, themes, weights and expiry of all phrases, into the entry's context */
 static void
 LoadRows(CachedPhrases *phrases, HeapTuple tuple, TupleDesc desc)
@@ -262,6 +301,7 @@ LoadRows(CachedPhrases *phrases, HeapTuple tuple, TupleDesc desc)
 		part->rows[part->count++] = i;
 	}
 	MemoryContextSwitchTo(outer);
+	NumberPairs(phrases);
 	hash_destroy(name_numbers);
 	hash_destroy(theme_numbers);
 }
@@ -298,6 +338,7 @@ Load(CachedPhrases *phrases)
 	memset(phrases->parts, 0, sizeof(phrases->parts));
 	phrases->nrows = phrases->nnames = phrases->nthemes = 0;
 	phrases->rows = NULL;
+	phrases->loaded = ++load_clock;
 	ScanKeyInit(&key, Anum_base_set, BTEqualStrategyNumber, F_TEXTEQ,
 				CStringGetTextDatum(phrases->set.name));
 	key.sk_collation = C_COLLATION_OID;
@@ -460,6 +501,185 @@ phrase_set_hits(PG_FUNCTION_ARGS)
 	}
 	PG_RETURN_ARRAYTYPE_P(PhrasesNames(phrases->names, scan.names, scan.nhits));
 }
+
+/* ---- counts ------------------------------------------------------------------------ */
+
+/* Where names and themes of a set go in phrase_counts()'s array */
+typedef struct CountPlan
+{
+	ArrayType  *names;			/* what it was made for */
+	ArrayType  *themes;
+	uint64		loaded;			/* what it was made for, too */
+	int			nnames;
+	int			nthemes;
+	int		   *name_at;		/* of each name of the set, or -1 */
+	int		   *theme_at;		/* of each theme, or -1 */
+} CountPlan;
+
+/* For each of the set's strings, which element of the array it is; -1: none */
+static int *
+Positions(const Datum *known, int nknown, ArrayType *wanted, const char *what, int *n)
+{
+	Datum	   *items;
+	int		   *at = palloc((nknown + 1) * sizeof(int));
+
+	if (ARR_NDIM(wanted) > 1 || array_contains_nulls(wanted))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must be a plain array without nulls", what)));
+	deconstruct_array(wanted, TEXTOID, -1, false, TYPALIGN_INT, &items, NULL, n);
+	for (int k = 0; k < nknown; k++)
+	{
+		text	   *a = DatumGetTextPP(known[k]);
+
+		CHECK_FOR_INTERRUPTS();
+		at[k] = -1;
+		for (int i = 0; i < *n && at[k] < 0; i++)
+		{
+			text	   *b = (text *) DatumGetPointer(items[i]);
+
+			if (VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
+				memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0)
+				at[k] = i;
+		}
+	}
+	pfree(items);
+	return at;
+}
+
+static bool
+SameArray(const ArrayType *a, const ArrayType *b)
+{
+	return VARSIZE(a) == VARSIZE(b) && memcmp(a, b, VARSIZE(a)) == 0;
+}
+
+/* The call site's plan, made anew when the set or an argument is another */
+static CountPlan *
+GetCountPlan(FunctionCallInfo fcinfo, CachedPhrases *phrases)
+{
+	CallSite   *site = fcinfo->flinfo->fn_extra;
+	ArrayType  *names = PG_GETARG_ARRAYTYPE_P(2);
+	ArrayType  *themes = PG_GETARG_ARRAYTYPE_P(3);
+	CountPlan  *plan = site->counts;
+	MemoryContext old;
+
+	if (plan != NULL && plan->loaded == phrases->loaded &&
+		SameArray(names, plan->names) && SameArray(themes, plan->themes))
+		return plan;
+	old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+	if (plan != NULL)
+	{
+		site->counts = NULL;
+		pfree(plan->name_at);
+		pfree(plan->theme_at);
+		pfree(plan->names);
+		pfree(plan->themes);
+		pfree(plan);
+	}
+	plan = palloc0(sizeof(CountPlan));
+	plan->names = (ArrayType *) DatumGetPointer(datumCopy(PointerGetDatum(names), false, -1));
+	plan->themes = (ArrayType *) DatumGetPointer(datumCopy(PointerGetDatum(themes), false, -1));
+	plan->name_at = Positions(phrases->names, phrases->nnames, names, "names", &plan->nnames);
+	plan->theme_at = Positions(phrases->themes, phrases->nthemes, themes, "themes", &plan->nthemes);
+	plan->loaded = phrases->loaded;
+	site->counts = plan;
+	MemoryContextSwitchTo(old);
+	return plan;
+}
+
+/* What phrase_counts() gathers */
+typedef struct CountScan
+{
+	const CachedPhrases *phrases;
+	const PhrasePart *part;
+	const CountPlan *plan;
+	TimestampTz now;
+	uint64	   *names;			/* bits */
+	uint64	   *pairs;
+	uint64	   *themes;
+	int32	   *counts;			/* of names, of themes, of all names, of all
+								 * themes */
+} CountScan;
+
+/* Set a bit; was it set before? */
+static inline bool
+NoteBit(uint64 *bits, int number)
+{
+	uint64		bit = UINT64CONST(1) << (number % 64);
+	bool		was = (bits[number / 64] & bit) != 0;
+
+	bits[number / 64] |= bit;
+	return was;
+}
+
+/* MatchCallback: count a name once, and once for each of its themes. */
+static bool
+NoteCount(int pattern, void *arg)
+{
+	CountScan  *scan = arg;
+	const CountPlan *plan = scan->plan;
+	const PhraseRow *row = &scan->phrases->rows[scan->part->rows[pattern]];
+	int32	   *all = scan->counts + plan->nnames + plan->nthemes;
+
+	if (row->expires_at <= scan->now)
+		return true;
+	if (!NoteBit(scan->names, row->name))
+	{
+		all[0]++;
+		if (plan->name_at[row->name] >= 0)
+			scan->counts[plan->name_at[row->name]] = 1;
+	}
+	if (row->pair < 0 || NoteBit(scan->pairs, row->pair))
+		return true;
+	all[1] += !NoteBit(scan->themes, row->theme);
+	if (plan->theme_at[row->theme] >= 0)
+		scan->counts[plan->nnames + plan->theme_at[row->theme]]++;
+	return true;
+}
+
+static uint64 *
+NewBits(int n)
+{
+	return palloc0((n / 64 + 1) * sizeof(uint64));
+}
+
+/* phrase_counts(set, text, names, themes): one array for all that is asked of a text */
+PG_FUNCTION_INFO_V1(phrase_set_counts);
+Datum
+phrase_set_counts(PG_FUNCTION_ARGS)
+{
+	CachedPhrases *phrases = GetPhrases(fcinfo, PG_GETARG_TEXT_PP(0));
+	CountPlan  *plan = GetCountPlan(fcinfo, phrases);
+	text	   *t = PG_GETARG_TEXT_ONCE(1);
+	Size		len;
+	const char *utf8 = TextToUtf8(VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), &len);
+	int			n = plan->nnames + plan->nthemes + 2;
+	Size		bytes = ARR_OVERHEAD_NONULLS(1) + n * sizeof(int32);
+	ArrayType  *result = palloc0(bytes);
+	CountScan	scan = {0};
+
+	SET_VARSIZE(result, bytes);
+	result->ndim = 1;
+	result->elemtype = INT4OID;
+	ARR_DIMS(result)[0] = n;
+	ARR_LBOUND(result)[0] = 1;
+	scan.phrases = phrases;
+	scan.plan = plan;
+	scan.now = GetCurrentStatementStartTimestamp();
+	scan.counts = (int32 *) ARR_DATA_PTR(result);
+	scan.names = NewBits(phrases->nnames);
+	scan.pairs = NewBits(phrases->npairs);
+	scan.themes = NewBits(phrases->nthemes);
+	for (int i = 0; i < 2; i++)
+	{
+		scan.part = &phrases->parts[i];
+		if (scan.part->used && len > 0)
+			PhrasesScan(scan.part->entry.match, utf8, len, NoteCount, &scan);
+	}
+	PG_RETURN_ARRAYTYPE_P(result);
+}
+
+/* ---- summaries ---------------------------------------------------------------------- */
 
 /* What phrase_summary() gives, as it gathers */
 typedef struct PhraseSummary

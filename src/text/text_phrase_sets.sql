@@ -177,6 +177,11 @@ CREATE FUNCTION assay.phrase_summary(phrases assay.phrases, content text,
 COMMENT ON FUNCTION assay.phrase_summary(assay.phrases, text) IS
 	'what of a phrases value occurs in a text; each name weighs 1, and there are no themes';
 
+CREATE FUNCTION assay.phrase_counts(set text, content text, names text[], themes text[] DEFAULT '{}') RETURNS integer[]
+	AS 'MODULE_PATHNAME', 'phrase_set_counts' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION assay.phrase_counts(text, text, text[], text[]) IS
+	'what of a phrase set occurs in a text, as one array: 1 or 0 for each name, the number of names of each theme, then of all names and of all themes';
+
 CREATE FUNCTION assay.phrase_state(set text) RETURNS bigint
 	AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION assay.phrase_state(text) IS 'the state of a phrase set that this statement sees; phrases_of(..., state) gives it again later';

@@ -1,0 +1,82 @@
+"""Calls of the extension's functions by name, and where a policy's tables are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection, Cursor, sql
+from psycopg.rows import TupleRow, tuple_row
+from psycopg.types.json import Jsonb
+
+Time = datetime | str | None
+"""A time as psycopg or PostgreSQL know it; None: no bound."""
+
+
+Arguments = Sequence[Any] | Mapping[str, Any]
+
+
+def execute(conn: Connection[Any], query: sql.SQL | sql.Composed, arguments: Arguments = ()) -> Cursor[TupleRow]:
+    """Run a query with rows as tuples, whatever the connection's row factory is."""
+    return conn.cursor(row_factory=tuple_row).execute(query, arguments)
+
+
+def call(conn: Connection[Any], function: str, **arguments: Any) -> Cursor[TupleRow]:
+    """SELECT * FROM assay.function(name => value, ...); arguments that are None keep their defaults."""
+    given = {name: Jsonb(value) if isinstance(value, Mapping) else value
+             for name, value in arguments.items() if value is not None}
+    named = sql.SQL(", ").join(sql.SQL("{} => %s").format(sql.Identifier(name)) for name in given)
+    query = sql.SQL("SELECT * FROM {}({})").format(sql.Identifier("assay", function), named)
+    return execute(conn, query, list(given.values()))
+
+
+def columns(names: Iterable[str], table: str) -> sql.Composed:
+    """table.a, table.b for use in a query."""
+    return sql.SQL(", ").join(sql.Identifier(table, name) for name in names)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Where a policy's tables and its view are."""
+
+    name: str
+    schema: str
+    key: list[str]
+    signals: sql.Identifier
+    signal_names: list[str]
+    """columns of the signals view that are not the key"""
+    revision: int
+
+    def table(self, suffix: str) -> sql.Identifier:
+        """<policy>_<suffix> in the policy's schema."""
+        return sql.Identifier(self.schema, f"{self.name}_{suffix}")
+
+    def has(self, conn: Connection[Any], suffix: str) -> bool:
+        """Is there such a table or view?"""
+        query = sql.SQL("SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n"
+                        " ON n.oid = c.relnamespace WHERE n.nspname = %s AND c.relname = %s)")
+        row = execute(conn, query, (self.schema, f"{self.name}_{suffix}")).fetchone()
+        return bool(row and row[0])
+
+
+def find_policy(conn: Connection[Any], policy: str) -> Policy:
+    """Look a policy up; LookupError where there is none that the role may see."""
+    row = execute(conn, sql.SQL(
+        "SELECT p.key, p.revision, dn.nspname, vn.nspname, v.relname,"
+        " ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a"
+        "  WHERE a.attrelid = v.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum)"
+        " FROM assay.policies p"
+        " JOIN pg_catalog.pg_class d ON d.oid = p.decision"
+        " JOIN pg_catalog.pg_namespace dn ON dn.oid = d.relnamespace"
+        " LEFT JOIN pg_catalog.pg_class v ON v.oid = pg_catalog.to_regclass(p.signals)"
+        " LEFT JOIN pg_catalog.pg_namespace vn ON vn.oid = v.relnamespace"
+        " WHERE p.policy = %s"), (policy,)).fetchone()
+    if row is None:
+        raise LookupError(f'policy "{policy}" does not exist, or not for this role')
+    key, revision, schema, view_schema, view, names = row
+    if view is None:
+        raise LookupError(f'the signals view of policy "{policy}" is gone')
+    return Policy(policy, schema, key, sql.Identifier(view_schema, view),
+                  [name for name in names if name not in key], revision)

@@ -1,0 +1,112 @@
+/*
+ * arguments.c
+ *	  Options that assay_load and assay_stream both take.
+ */
+#include <arpa/inet.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "assay_load.h"
+
+/* A number within limits, with an optional k, M or G */
+size_t
+argument_size(const char *option, const char *value, size_t min, size_t max)
+{
+	char	   *end;
+	unsigned long long n = strtoull(value, &end, 10);
+
+	if (end != value && *end != '\0' && end[1] == '\0')
+	{
+		int			shift = (*end == 'k' || *end == 'K') ? 10 : *end == 'M' ? 20 : *end == 'G' ? 30 : 0;
+
+		if (shift > 0 && n <= (ULLONG_MAX >> shift))
+		{
+			n <<= shift;
+			end++;
+		}
+	}
+	if (end == value || *end != '\0' || value[0] == '-' || n < min || n > max)
+		fatal("%s must be a number from %zu to %zu, not \"%s\"", option, min, max, value);
+	return n;
+}
+
+/* --keep=html,raw */
+void
+argument_keep(const char *value)
+{
+	char	  **words = g_strsplit(value, ",", 0);
+
+	for (int i = 0; words[i] != NULL; i++)
+	{
+		if (strcmp(words[i], "html") == 0)
+			options.keep_html = true;
+		else if (strcmp(words[i], "raw") == 0)
+			options.keep_raw = true;
+		else
+			fatal("--keep must be html, raw or both, not \"%s\"", value);
+	}
+	g_strfreev(words);
+}
+
+/* --trusted=192.0.2.0/24, --trusted=2001:db8::/32, --trusted=mx.example.org */
+void
+argument_trusted(const char *value)
+{
+	TrustedNet *net = &options.trusted[options.num_trusted];
+	char	   *addr = g_strdup(value);
+	char	   *slash = strchr(addr, '/');
+	char	   *end = "";
+
+	if (options.num_trusted >= MAX_TRUSTED)
+		fatal("--trusted may be given %d times at most", MAX_TRUSTED);
+	if (slash != NULL)
+		*slash = '\0';
+	net->len = inet_pton(AF_INET, addr, net->addr) == 1 ? 4 :
+		inet_pton(AF_INET6, addr, net->addr) == 1 ? 16 : 0;
+	net->bits = net->len * 8;
+	if (slash != NULL)
+		net->bits = strtol(slash + 1, &end, 10);
+	if (net->len == 0 && slash == NULL && addr[0] != '\0')
+		net->name = addr[0] == '.' ? addr + 1 : addr;
+	else if (net->len == 0 || *end != '\0' || net->bits < 0 || net->bits > net->len * 8 ||
+			 (slash != NULL && slash[1] == '\0'))
+		fatal("--trusted must be a host, a domain, an address or a network, not \"%s\"", value);
+	if (net->name == NULL)
+		g_free(addr);
+	options.num_trusted++;
+}
+
+/* --column=NAME=VALUE, --column=NAME */
+void
+argument_column(const char *value)
+{
+	if (value[0] == '=' || value[0] == '\0')
+		fatal("--column must be NAME=VALUE or NAME, not \"%s\"", value);
+	if (options.num_columns >= MAX_COLUMNS)
+		fatal("--column may be given %d times at most", MAX_COLUMNS);
+	options.columns[options.num_columns++] = value;
+}
+
+/* --authserv-id=ID */
+void
+argument_authserv_id(const char *value)
+{
+	if (options.num_authserv_ids >= MAX_AUTHSERV_IDS)
+		fatal("--authserv-id may be given %d times at most", MAX_AUTHSERV_IDS);
+	options.authserv_ids[options.num_authserv_ids++] = value;
+}
+
+/* GMime walks nested messages by recursion, up to 1,024 levels: room for that */
+void
+argument_stack(void)
+{
+	struct rlimit stack;
+	rlim_t		wanted = 64 * 1024 * 1024;
+
+	if (getrlimit(RLIMIT_STACK, &stack) != 0 || stack.rlim_cur == RLIM_INFINITY || stack.rlim_cur >= wanted)
+		return;
+	stack.rlim_cur = stack.rlim_max == RLIM_INFINITY ? wanted : MIN(stack.rlim_max, wanted);
+	setrlimit(RLIMIT_STACK, &stack);
+}

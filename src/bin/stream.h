@@ -1,0 +1,152 @@
+/*
+ * stream.h
+ *	  What the parts of the client program assay_stream share.
+ *
+ * The way of the data: a source (stream_stdin.c) appends items
+ * to a batch; stream_batch.c makes rows of them, by the code of assay_load, and
+ * commits them together with the place in the source that they reach to;
+ * stream_status.c tells how it goes.
+ */
+#ifndef ASSAY_STREAM_H
+#define ASSAY_STREAM_H
+
+#include <libpq-fe.h>
+
+#include "assay_load.h"
+
+/* A batch is sent when it has --batch-size items, or this many bytes */
+#define MAX_BATCH_BYTES	(32 * 1024 * 1024)
+
+/* A partition of a topic: its messages come in the order of their offsets */
+typedef struct Part
+{
+	char	   *topic;
+	int			part;
+	int64_t		next;			/* where the fence stands, as far as is known */
+	int64_t		taken;			/* what the source gives next */
+	bool		mine;			/* assigned to this instance */
+	int64_t		start;			/* of a fence that there is not yet */
+	int64_t		base;			/* from where the transaction at work moves
+								 * the fence */
+	int64_t		reach;			/* and where to, -1 if it doesn't */
+}			Part;
+
+typedef enum ItemState
+{
+	ITEM_PENDING, ITEM_SETTLED, ITEM_DROPPED
+}			ItemState;
+
+/* A message as it came, and what became of it */
+typedef struct Item
+{
+	Part	   *part;
+	int64_t		offset;
+	char	   *data;			/* NUL behind it */
+	size_t		len;
+	int64_t		size;			/* true size where data was cut, else len */
+	int64_t		time;			/* when it was sent, in microseconds */
+	GPtrArray  *headers;		/* names and values in turns, or NULL */
+	ItemState	state;
+	bool		chosen;			/* is in the transaction at work */
+	size_t		row;			/* its row in the batch's bytes */
+	size_t		row_len;
+	char	   *error;			/* why it is a dead letter, or NULL */
+	char	   *sqlstate;		/* where the server refused it */
+}			Item;
+
+typedef struct Batch
+{
+	GPtrArray  *items;
+	guint		encoded;		/* items that are rows already */
+	GByteArray *rows;
+	size_t		bytes;			/* of the items */
+	int64_t		since;			/* when its first item came, monotonic */
+} Batch;
+
+/* Where messages come from */
+typedef struct Source
+{
+	void		(*open) (void);
+	bool		(*read) (Batch *b, int timeout);	/* false at the end */
+	void		(*settled) (const Item * item); /* committed, or a dead letter */
+	void		(*idle) (void); /* called again and again while the server is
+								 * away */
+	void		(*rewound) (Part * part);	/* the fence was moved back */
+	int64_t		(*lag) (void);	/* messages that wait, -1 if unknown */
+	void		(*close) (void);
+	bool		numbers_itself; /* offsets are made here, not the feeder's */
+} Source;
+
+typedef struct StreamOptions
+{
+	const char *group;
+	const char *topic;
+	int			part;
+	const char *instance;
+	const char *payload;		/* auto, mail, base64, json */
+	const char *framing;		/* of standard input: frames, lines, or NULL */
+	bool		offsets;		/* frames say theirs */
+	int64_t		first;			/* offset of the first, -1 for what is next */
+	int			linger;			/* milliseconds until a batch is sent */
+	int			max_dead;		/* in a row */
+	const char *metrics;		/* [ADDRESS:]PORT, or NULL */
+}			StreamOptions;
+
+/* Counted since the start */
+typedef struct StreamStats
+{
+	int64_t		loaded;
+	int64_t		dead;
+	int64_t		skipped;		/* were committed before */
+	int64_t		bytes;
+	int64_t		batches;
+	int64_t		batch_usecs;	/* from sending to its commit, all together */
+	int64_t		last_usecs;
+	int64_t		fenced;
+	int64_t		retries;
+	int64_t		connects;
+	int64_t		lag;
+	int64_t		waiting;		/* items in batches */
+	bool		away;			/* there is no server */
+}			StreamStats;
+
+/* stream_state.c */
+extern StreamOptions stream_options;
+extern const Source *source;
+extern bool stream_failed;		/* the exit code is to say so */
+extern StreamStats stats;
+
+/* To be called while waiting; server: nothing is at work on the connection */
+extern void (*stream_tick) (bool server);
+
+/* stream_batch.c */
+extern void batch_connect(void);
+extern Batch *batch_new(void);
+extern void batch_add(Batch *b, Item * item);
+extern bool batch_full(const Batch *b);
+extern void batch_encode(Batch *b);
+extern void batch_send(Batch *b);
+extern bool batch_ready(void);
+extern int	batch_socket(void);
+extern void batch_finish(void);
+extern Part * part_find(const char *topic, int part);
+extern void parts_read(void);
+extern PGresult *batch_query(const char *sql, int nparams, const char *const *params);
+extern const char *batch_schema(void);
+extern void batch_disconnect(void);
+extern void item_free(gpointer p);
+
+/* stream_item.c */
+extern bool item_encode(Item * item, GByteArray *rows);
+extern char *item_headers_json(const Item * item);
+
+/* stream_status.c */
+extern void status_start(void);
+extern void status_tick(bool server);
+extern void status_stop(void);
+
+/* stream_stdin.c */
+extern const Source stdin_source;
+extern const Source stdin_numbering_source;
+
+#endif							/* ASSAY_STREAM_H */

@@ -1,0 +1,274 @@
+/*
+ * stream_status.c
+ *	  How the stream goes: a row of a table, metrics by HTTP, a line on a terminal.
+ *
+ * The metrics have a thread of their own, which reads a copy of the counters
+ * that the main loop leaves; /healthz says whether that loop still turns.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include "columns.h"
+#include "stream.h"
+
+#define INTERVAL		1000000 /* microseconds between reports */
+#define STUCK			60000000	/* the main loop has not turned for so
+									 * long */
+
+static GMutex lock;
+static StreamStats shown;		/* the copy, under the lock */
+static int64_t shown_turned;
+static int	listener = -1;
+static int64_t started;			/* monotonic */
+static int64_t last_tick;
+static int64_t last_row;
+static int64_t last_loaded;
+static double rate;				/* messages a second, lately */
+static bool line_shown;
+static bool table_failed;
+
+/* ---- metrics ---------------------------------------------------------------- */
+
+static void
+add_metric(GString *s, const char *name, const char *type, const char *help, double value)
+{
+	char		number[G_ASCII_DTOSTR_BUF_SIZE];
+
+	g_string_append_printf(s, "# HELP assay_stream_%s %s\n# TYPE assay_stream_%s %s\nassay_stream_%s %s\n",
+						   name, help, name, type, name, g_ascii_dtostr(number, sizeof(number), value));
+}
+
+static GString *
+metrics_text(void)
+{
+	GString    *s = g_string_new(NULL);
+	StreamStats now;
+
+	g_mutex_lock(&lock);
+	now = shown;
+	g_mutex_unlock(&lock);
+	add_metric(s, "messages_total", "counter", "Messages loaded.", now.loaded);
+	add_metric(s, "dead_letters_total", "counter", "Messages that could not be loaded.", now.dead);
+	add_metric(s, "skipped_total", "counter", "Messages that were committed before.", now.skipped);
+	add_metric(s, "bytes_total", "counter", "Bytes of messages.", now.bytes);
+	add_metric(s, "batches_total", "counter", "Batches.", now.batches);
+	add_metric(s, "batch_seconds_total", "counter", "Time from sending batches to their commits.",
+			   now.batch_usecs / 1e6);
+	add_metric(s, "fenced_total", "counter", "Times that another instance had been faster.", now.fenced);
+	add_metric(s, "retries_total", "counter", "Transactions that were tried again.", now.retries);
+	add_metric(s, "connects_total", "counter", "Connections made to the server.", now.connects);
+	add_metric(s, "waiting", "gauge", "Messages taken and not committed.", now.waiting);
+	add_metric(s, "server_up", "gauge", "Whether the server is there.", !now.away);
+	if (now.lag >= 0)
+		add_metric(s, "lag", "gauge", "Messages in the source that were not committed.", now.lag);
+	return s;
+}
+
+/* Does the main loop turn? */
+static bool
+is_healthy(void)
+{
+	int64_t		turned;
+
+	g_mutex_lock(&lock);
+	turned = shown_turned;
+	g_mutex_unlock(&lock);
+	return g_get_monotonic_time() - turned < STUCK;
+}
+
+/* One request, of which the first line counts */
+static void
+answer(int client)
+{
+	struct timeval patience = {2, 0};
+	char		request[2048];
+	ssize_t		n;
+	GString    *body = NULL;
+	GString    *all = g_string_new(NULL);
+	const char *status = "200 OK";
+
+	setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	n = recv(client, request, sizeof(request) - 1, 0);
+	request[MAX(n, 0)] = '\0';
+	if (strncmp(request, "GET /metrics ", 13) == 0)
+		body = metrics_text();
+	else if (strncmp(request, "GET /healthz ", 13) == 0)
+	{
+		bool		healthy = is_healthy();
+
+		status = healthy ? "200 OK" : "503 Service Unavailable";
+		body = g_string_new(healthy ? "ok\n" : "stuck\n");
+	}
+	else
+	{
+		status = "404 Not Found";
+		body = g_string_new("there are /metrics and /healthz\n");
+	}
+	g_string_printf(all, "HTTP/1.1 %s\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: %zu\r\n"
+					"Connection: close\r\n\r\n%s", status, body->len, body->str);
+	for (gsize at = 0; at < all->len; at += n)
+		if ((n = send(client, all->str + at, all->len - at, MSG_NOSIGNAL)) <= 0)
+			break;
+	g_string_free(body, TRUE);
+	g_string_free(all, TRUE);
+}
+
+static gpointer
+serve(gpointer unused)
+{
+	for (;;)
+	{
+		int			client = accept(listener, NULL, NULL);
+
+		if (client >= 0)
+		{
+			answer(client);
+			close(client);
+		}
+		else if (errno != EINTR && errno != ECONNABORTED)
+			g_usleep(100000);
+	}
+	return NULL;
+}
+
+/* --metrics=[ADDRESS:]PORT; without an address nobody else's machine gets at it */
+static void
+listen_for_metrics(const char *where)
+{
+	struct sockaddr_in addr = {.sin_family = AF_INET};
+	const char *colon = strrchr(where, ':');
+	char	   *host = colon != NULL ? g_strndup(where, colon - where) : g_strdup("127.0.0.1");
+	int			one = 1;
+
+	addr.sin_port = htons(argument_size("--metrics", colon != NULL ? colon + 1 : where, 1, 65535));
+	if (inet_pton(AF_INET, host, &addr.sin_addr) != 1)
+		fatal("--metrics must be [ADDRESS:]PORT, not \"%s\"", where);
+	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (listener < 0 || bind(listener, (struct sockaddr *) &addr, sizeof(addr)) != 0 || listen(listener, 16) != 0)
+		fatal("could not listen on %s for --metrics: %s", where, strerror(errno));
+	g_thread_unref(g_thread_new("metrics", serve, NULL));
+	g_free(host);
+}
+
+/* ---- the table, and the terminal -------------------------------------------- */
+
+static void
+clear_line(void)
+{
+	if (line_shown)
+		fputs("\r\033[K", stderr);
+	line_shown = false;
+}
+
+static void
+show_line(void)
+{
+	fprintf(stderr, "\r%" PRId64 " messages, %.0f/s, batches of %.0f ms", stats.loaded, rate,
+			stats.last_usecs / 1e3);
+	if (stats.lag >= 0)
+		fprintf(stderr, ", %" PRId64 " behind", stats.lag);
+	if (stats.dead > 0)
+		fprintf(stderr, ", %" PRId64 " dead letters", stats.dead);
+	fprintf(stderr, "%s\033[K", stats.away ? ", the server is away" : "");
+	fflush(stderr);
+	line_shown = true;
+}
+
+/* The row of this instance: a stream that can't write it goes on all the same */
+static void
+write_row(const char *state)
+{
+	char		numbers[8][G_ASCII_DTOSTR_BUF_SIZE];
+	double		values[8] = {stats.loaded, stats.dead, stats.fenced, stats.retries, stats.lag, rate,
+	stats.last_usecs / 1e3, (g_get_monotonic_time() - started) / 1e6};
+	const char *params[11] = {stream_options.group, stream_options.instance, state};
+	char	   *sql = g_strdup_printf("INSERT INTO %s.assay_stream (grp, instance, state, loaded, dead, fenced, retries, lag, rate, "
+									  "batch_ms, at, started_at) "
+									  "VALUES ($1, $2, $3, $4, $5, $6, $7, NULLIF($8::pg_catalog.int8, -1), $9, $10, pg_catalog.now(), "
+									  "pg_catalog.now() - pg_catalog.make_interval(secs => $11)) "
+									  "ON CONFLICT (grp, instance) DO UPDATE SET state = EXCLUDED.state, "
+									  "loaded = EXCLUDED.loaded, dead = EXCLUDED.dead, fenced = EXCLUDED.fenced, "
+									  "retries = EXCLUDED.retries, lag = EXCLUDED.lag, rate = EXCLUDED.rate, "
+									  "batch_ms = EXCLUDED.batch_ms, at = EXCLUDED.at, started_at = EXCLUDED.started_at",
+									  batch_schema());
+	PGresult   *res;
+
+	for (int i = 0; i < 8; i++)
+		params[3 + i] = i < 5 ? g_ascii_formatd(numbers[i], sizeof(numbers[i]), "%.0f", values[i]) :
+			g_ascii_dtostr(numbers[i], sizeof(numbers[i]), values[i]);
+	res = batch_query(sql, 11, params);
+	if (res == NULL && !table_failed)
+		report("could not write to the table assay_stream");
+	table_failed = res == NULL;
+	PQclear(res);
+	g_free(sql);
+}
+
+/* Called all the time; once a second it tells.  server: may the connection be used? */
+void
+status_tick(bool server)
+{
+	int64_t		now = g_get_monotonic_time();
+
+	if (server && !stats.away && now - last_row >= INTERVAL)
+	{
+		write_row("running");
+		last_row = now;
+	}
+	if (now - last_tick < INTERVAL)
+		return;
+	if (source->lag != NULL)
+		stats.lag = source->lag();
+	rate = (stats.loaded - last_loaded) * 1e6 / (now - last_tick);
+	last_loaded = stats.loaded;
+	g_mutex_lock(&lock);
+	shown = stats;
+	shown_turned = now;
+	g_mutex_unlock(&lock);
+	if (options.progress > 0)
+		show_line();
+	last_tick = now;
+}
+
+void
+status_start(void)
+{
+	started = last_tick = g_get_monotonic_time();
+	shown_turned = started;
+	stats.lag = -1;
+	shown = stats;
+	before_report = clear_line;
+	if (options.progress < 0)
+		options.progress = isatty(STDERR_FILENO) && !options.quiet;
+	if (stream_options.metrics != NULL)
+		listen_for_metrics(stream_options.metrics);
+}
+
+void
+status_stop(void)
+{
+	double		seconds = (g_get_monotonic_time() - started) / 1e6;
+
+	if (source->lag != NULL)
+		stats.lag = source->lag();
+	write_row("stopped");
+	clear_line();
+	if (options.quiet)
+		return;
+	fprintf(stderr, "%s: %" PRId64 " messages loaded in %.1f s (%.0f/s)", progname, stats.loaded, seconds,
+			seconds > 0 ? stats.loaded / seconds : 0);
+	if (stats.dead > 0)
+		fprintf(stderr, ", %" PRId64 " dead letters", stats.dead);
+	if (stats.skipped > 0)
+		fprintf(stderr, ", %" PRId64 " were there already", stats.skipped);
+	fputc('\n', stderr);
+}

@@ -1,0 +1,352 @@
+# assay_stream --stdin: each message once, whatever is killed, and what can't be loaded is kept.
+use strict;
+use warnings;
+use AssayLoad;
+use IO::Socket::INET;
+use IPC::Run;
+use MIME::Base64;
+use POSIX ();
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep);
+
+program_help_ok('assay_stream');
+program_version_ok('assay_stream');
+program_options_handling_ok('assay_stream');
+
+AssayLoad::start();
+sub value { return $node->safe_psql('postgres', shift) }
+my $dir = fresh_folder();
+
+# Run it with this input: exit code, stdout and stderr
+sub stream
+{
+	my ($in, @args) = @_;
+	my ($out, $err) = ('', '');
+	IPC::Run::run([ 'assay_stream', '-d', $node->connstr('postgres'), '-w', @args ],
+		'<', \$in, '>', \$out, '2>', \$err, IPC::Run::timeout(180));
+	return ($? & 127 ? "signal " . ($? & 127) : $? >> 8, $out, $err);
+}
+
+# Start it on a file, and return its process
+sub start_on
+{
+	my ($file, $log, @args) = @_;
+	my $pid = fork() // die "fork: $!";
+	return $pid if $pid;
+	open STDIN, '<', $file or POSIX::_exit(99);
+	open STDOUT, '>', "$log.out" or POSIX::_exit(99);
+	open STDERR, '>', "$log.err" or POSIX::_exit(99);
+	exec 'assay_stream', '-d', $node->connstr('postgres'), '-w', @args or POSIX::_exit(99);
+}
+
+sub json { return join '', map { qq({"subject":"s$_","from_addr":"a\@b.example","tenant_id":$_}\n) } @_ }
+sub acks { return join '', map { "ok $_\n" } @_ }
+sub frame { my ($bytes, @words) = @_; return join(' ', length $bytes, @words) . "\n$bytes" }
+sub empty { value('TRUNCATE message, assay_offset, assay_dead_letter') }
+
+# ---- usage -------------------------------------------------------------------
+
+my ($code, $out, $err) = stream('', '-q');
+is($code, 1, 'no source: exit code 1');
+like($err, qr/--stdin was not given\n.*--help/, 'no source: a hint');
+foreach my $bad (
+	[ qr/unknown framing "csv"; it is one of frames, lines/, '--stdin=csv' ],
+	[ qr/unknown payload "xml"; it is one of/, '--stdin=lines', '--payload=xml' ],
+	[ qr/--first must be a number from 0/, '--stdin=lines', '--first=-1' ],
+	[ qr/--offsets goes with --stdin=frames/, '--stdin=lines', '--offsets' ],
+	[ qr/--first with --stdin=lines/, '--stdin=frames', '--first=3' ],
+	[ qr/--metrics must be \[ADDRESS:\]PORT/, '--stdin=lines', '--metrics=x:9999' ],
+	[ qr/--metrics must be a number from 1 to 65535/, '--stdin=lines', '--metrics=65536' ],
+	[ qr/too many arguments/, '--stdin=lines', 'x' ])
+{
+	my ($message, @args) = @$bad;
+	($code, $out, $err) = stream('', @args);
+	is($code, 1, "@args is refused");
+	like($err, $message, 'with a reason');
+}
+($code, $out, $err) = stream('', '--stdin=lines');
+is($code, 1, 'no table: exit code 1');
+like($err, qr/hint: --create-table.*\n.*relation "message" does not exist/, 'no table: a hint');
+value('CREATE TABLE plain (subject text)');
+($code, $out, $err) = stream('', '--stdin=lines', '-t', 'plain');
+like($err, qr/hint: --create-table.*\n.*relation public.assay_offset does not exist/, 'no tables of its own: a hint');
+
+# ---- lines and frames ----------------------------------------------------------
+
+($code, $out, $err) = stream(json(1 .. 25), '--stdin=lines', '--create-table', '--batch-size=10');
+is($code, 0, 'lines') or diag($err);
+is($out, "next 0\n" . acks(0 .. 24), 'each is acknowledged');
+like($err, qr/25 messages loaded/, 'and counted');
+is(value("SELECT string_agg(subject, ' ' ORDER BY id), min(source), max(from_addr) FROM message"),
+	join(' ', map { "s$_" } 1 .. 25) . '|stdin/0#0|a@b.example', 'they are there, in order');
+is(value('SELECT grp, topic, part, next FROM assay_offset'), 'assay|stdin|0|25', 'the fence moved');
+is(value('SELECT count(DISTINCT xmin::text) FROM message'), '3', 'a batch is a transaction');
+is(value('SELECT state, loaded, dead, lag IS NULL FROM assay_stream'), 'stopped|25|0|t', 'the status table');
+($code, $out) = stream(json(26), '--stdin=lines');
+is($out, "next 25\nok 25\n", 'the next run goes on');
+
+value('ALTER TABLE message ADD tenant_id int, ADD region text');
+my $mail = "From: x\@y.example\r\nSubject: =?utf-8?q?gr=C3=BC=C3=9Fe?=\r\n\r\nnul \0 and body\r\n";
+empty();
+($code, $out, $err) = stream(
+	frame($mail, 'tenant_id=7', 'region=a%20b%3D') . frame($mail) . frame(json(3), 'tenant_id=9') . frame(json(4)) . frame(''),
+	'--stdin=frames', '--column=tenant_id', '--column=region');
+is($code, 0, 'frames') or diag($err);
+is($out, "next 0\n" . acks(0 .. 4), 'each is acknowledged');
+is(value(q{SELECT string_agg(coalesce(subject, '-') || coalesce(tenant_id::text, '-') || coalesce(region, '-') , ' ' ORDER BY id) FROM message}),
+	'grüße7a b= grüße-- s39- s44- ---', 'headers fill columns, before fields of JSON');
+is(value('SELECT size_bytes FROM message ORDER BY id LIMIT 1'), length($mail), 'bytes are counted');
+
+empty();
+(my $url = encode_base64($mail, '')) =~ tr{+/=}{-_}d;
+($code, $out, $err) = stream(frame(encode_base64($mail)) . frame($url) . frame('no base64!') . frame('QQ=Q'),
+	'--stdin=frames', '--payload=base64');
+is($code, 0, 'base64') or diag($err);
+is(value('SELECT count(*) FROM message WHERE subject = \'grüße\' AND size_bytes = ' . length $mail), '2', 'of both kinds');
+is(value('SELECT count(*) FROM assay_dead_letter WHERE error = \'the message is no base64\' AND sqlstate IS NULL'), '2', 'and none');
+like($out, qr/^dead 2 the message is no base64\ndead 3 /m, 'which is told');
+
+empty();
+($code, $out, $err) = stream(frame('x' x 3000, 5) . frame($mail, 9, 'a=b') . frame($mail, 12), '--stdin=frames', '--offsets', '--max-message=1k');
+is($out, "next 0\n" . acks(5, 9, 12), 'frames with offsets, which may have gaps') or diag($err);
+is(value('SELECT size_bytes, length(body_text) <= 1024, \'truncated_message\' = ANY (defects) FROM message ORDER BY id LIMIT 1'),
+	'3000|t|t', 'one is cut');
+($code, $out, $err) = stream(frame($mail, 9) . frame($mail, 12) . frame($mail, 13), '--stdin=frames', '--offsets');
+is($out, "next 13\n" . acks(9, 12, 13), 'what was committed is acknowledged again');
+like($err, qr/1 messages loaded .*, 2 were there already/, 'and not loaded again');
+is(value('SELECT count(*), max(source) FROM message'), '4|stdin/0#9', 'so it is');
+
+# Input that makes no sense ends it, with what came before
+foreach my $bad ("x\n", "-1\n", "5 7\n12345", "5 a=%zz\n12345", "5 =b\n12345", '3', "10\n123", 'y' x 70000, "99999999999999999999\n")
+{
+	empty();
+	($code, $out, $err) = stream(frame($mail) . $bad, '--stdin=frames');
+	is($code, 1, 'a frame that is none: exit code 1');
+	is($out, "next 0\nok 0\n", 'what came before is loaded');
+	like($err, qr/error: .* at offset [12]/, 'a message');
+}
+empty();
+($code, $out, $err) = stream(frame($mail, 5) . frame($mail, 5), '--stdin=frames', '--offsets');
+is("$code $out", "1 next 0\nok 5\n", 'offsets must rise');
+empty();
+($code, $out, $err) = stream(json(1) . '{"subject":', '--stdin=lines');
+is("$code $out", "1 next 0\nok 0\n", 'a line without an end is not loaded');
+($code, $out, $err) = stream(json(1), '--stdin=lines', '--first=2');
+like($err, qr/--first=2 would leave out messages: offset 1 is expected/, '--first leaves nothing out');
+
+# ---- what can't be loaded ------------------------------------------------------
+
+value(q{ALTER TABLE message ADD CONSTRAINT no_3 CHECK (subject NOT LIKE '%3')});
+foreach my $size (1, 7, 1000)
+{
+	empty();
+	($code, $out, $err) = stream(json(1 .. 30), '--stdin=lines', "--batch-size=$size");
+	is($code, 0, "refused messages (batches of $size)") or diag($err);
+	is(value('SELECT count(*) FROM message'), '27', 'the others are loaded');
+	is(join(' ', $out =~ /^dead (\d+) new row .* violates check constraint "no_3"$/mg), '2 12 22', 'each is told');
+	is(() = $out =~ /^ok/mg, 27, 'the others are acknowledged');
+	is(value(q{SELECT string_agg(message_offset || convert_from(payload, 'UTF8') || sqlstate || size_bytes, '' ORDER BY message_offset) FROM assay_dead_letter}),
+		join('', map { my $j = json($_); chomp $j; ($_ - 1) . $j . '23514' . length $j } 3, 13, 23), 'and kept');
+	is(value('SELECT next FROM assay_offset'), '30', 'the fence is behind them');
+	is(value('SELECT count(*) FROM message a JOIN message b ON a.id < b.id AND a.tenant_id > b.tenant_id'), '0', 'in order');
+}
+empty();
+($code, $out, $err) = stream(frame("{\"subject\":\"x3\"}\0\xff", 'a=b%22'), '--stdin=frames');
+is(value('SELECT encode(payload, \'escape\'), headers FROM assay_dead_letter'), '{"subject":"x3"}\000\377|{"a": "b\""}', 'any bytes, with headers');
+is(value('SELECT error FROM assay_dead_letter'), 'the message holds more than one object of JSON', 'two objects are not one');
+
+empty();
+($code, $out, $err) = stream(json(1, map { 3 } 1 .. 10), '--stdin=lines', '--max-dead=4', '--batch-size=3');
+is($code, 1, '--max-dead: exit code 1');
+like($err, qr/hint: --max-dead .*\n.*stopped at "stdin\/0#5", since the server refused the 4 messages before it, too: new row/, 'with a reason');
+is($out =~ s/ new row.*//mgr, "next 0\nok 0\ndead 1\ndead 2\ndead 3\ndead 4\n", 'what was done is acknowledged');
+is(value('SELECT next FROM assay_offset'), '5', 'and the rest is not lost');
+($code) = stream(json((map { 3 } 1 .. 4), 1, (map { 3 } 1 .. 4)), '--stdin=lines', '--max-dead=4');
+is($code, 0, 'as many are allowed, and again after one that is good');
+value('ALTER TABLE message DROP CONSTRAINT no_3');
+
+# refused at COMMIT, not before
+value(q{CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+	$$BEGIN IF new.subject = 's5' THEN PERFORM 1/0; END IF; RETURN new; END$$;
+	CREATE CONSTRAINT TRIGGER c AFTER INSERT ON message DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()});
+empty();
+($code, $out, $err) = stream(json(1 .. 9), '--stdin=lines');
+is($code, 0, 'a deferred trigger');
+is($out, join('', "next 0\n", acks(0 .. 3), "dead 4 division by zero\n", acks(5 .. 8)), 'finds its message, too');
+is(value('SELECT count(*), min(fenced) FROM message, assay_stream'), '8|0', 'the others are loaded');
+value('DROP TRIGGER c ON message');
+
+# what passes by itself
+value(q{CREATE SEQUENCE tries; CREATE FUNCTION sometimes() RETURNS trigger LANGUAGE plpgsql AS
+	$$BEGIN IF nextval('tries') <= 3 THEN RAISE SQLSTATE '40001'; END IF; RETURN NULL; END$$;
+	CREATE TRIGGER t AFTER INSERT ON message FOR EACH STATEMENT EXECUTE FUNCTION sometimes()});
+empty();
+($code, $out, $err) = stream(json(1 .. 9), '--stdin=lines');
+is($out, "next 0\n" . acks(0 .. 8), 'serialization failures are tried again');
+is(value('SELECT count(*), count(DISTINCT subject) FROM message'), '9|9', 'and loaded once');
+value('DROP TRIGGER t ON message');
+
+value('CREATE ROLE reader LOGIN; GRANT SELECT, INSERT, UPDATE ON assay_offset, assay_stream TO reader; GRANT SELECT ON message TO reader');
+empty();
+($code, $out, $err) = stream(json(1), '--stdin=lines', '-U', 'reader');
+is($code, 1, 'no privilege: exit code 1');
+like($err, qr/permission denied for table message/, 'no privilege: a message');
+
+# ---- kills, restarts, zombies ---------------------------------------------------
+
+srand($ENV{ASSAY_SEED} // 15);
+my $many = 8000;
+my $file = write_file("$dir/many.jsonl", json(1 .. $many));
+
+# Is each message there once, and does the fence stand behind them?
+sub each_once
+{
+	my ($name) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	is(value('SELECT count(*), count(DISTINCT subject), (SELECT next FROM assay_offset) FROM message'), "$many|$many|$many", $name);
+}
+
+empty();
+my $kills = 0;
+
+# Wait until the output has grown by so many bytes; false where the process came to its end before
+sub grown
+{
+	my ($pid, $out, $bytes) = @_;
+	my $from = -s $out // 0;
+	while ((-s $out // 0) < $from + $bytes)
+	{
+		return 0 if waitpid($pid, POSIX::WNOHANG()) != 0;
+		sleep(0.001);
+	}
+	return 1;
+}
+my $pid;
+for (1 .. 60)
+{
+	unlink "$dir/kill.out";
+	my $next = value('SELECT coalesce(max(next), 0) FROM assay_offset');
+	$pid = start_on($file, "$dir/kill", '--stdin=lines', '--first=0', '--batch-size=40');
+	# it says "ok" for each message that is there already, then goes on
+	last if !grown($pid, "$dir/kill.out", 8 * $next);
+	sleep(rand(0.03));
+	kill 'KILL', $pid;
+	waitpid($pid, 0);
+	$kills++ if $? == 9;
+}
+cmp_ok($kills, '>=', 5, 'it was killed');
+$pid = start_on($file, "$dir/kill", '--stdin=lines', '--first=0', '--batch-size=40');
+waitpid($pid, 0);
+is($?, 0, "$kills kills: it comes to the end");
+each_once("$kills kills: 0 lost, 0 doubled");
+is(slurp_file("$dir/kill.out") =~ s/^next \d+\n//r, acks(0 .. $many - 1), 'all are acknowledged');
+
+# the server goes away while it works, twice, and comes back
+empty();
+$pid = start_on($file, "$dir/restart", '--stdin=lines', '--first=0', '--batch-size=20');
+foreach my $mode ('immediate', 'fast')
+{
+	$node->poll_query_until('postgres', "SELECT coalesce(max(next), 0) > 100 FROM assay_offset");
+	$node->stop($mode);
+	sleep(0.3);
+	$node->start;
+}
+waitpid($pid, 0);
+is($?, 0, 'server restarts: it comes to the end') or diag(slurp_file("$dir/restart.err"));
+each_once('server restarts: 0 lost, 0 doubled');
+is(slurp_file("$dir/restart.out"), "next 0\n" . acks(0 .. $many - 1), 'server restarts: each is acknowledged once');
+like(slurp_file("$dir/restart.err"), qr/can't load for now: /, 'server restarts: told');
+
+# one stops, another takes over, the first goes on
+empty();
+my $zombies = 0;
+my $zombie = start_on($file, "$dir/zombie", '--stdin=lines', '--first=0', '--batch-size=25', '--instance=zombie');
+for my $n (1 .. 10)
+{
+	last if !grown($zombie, "$dir/zombie.out", 200);
+	sleep(rand(0.01));
+	kill 'STOP', $zombie;
+	my $heir = start_on($file, "$dir/heir", '--stdin=lines', '--first=0', '--batch-size=30', '--instance=heir');
+	my $next = value('SELECT coalesce(max(next), 0) FROM assay_offset');
+	if (grown($heir, "$dir/heir.out", 8 * $next + 400))
+	{
+		kill 'KILL', $heir;
+		waitpid($heir, 0);
+	}
+	kill 'CONT', $zombie;
+	$zombies++;
+}
+waitpid($zombie, 0);
+cmp_ok($zombies, '>=', 5, 'there were zombies');
+each_once("$zombies zombies: 0 lost, 0 doubled");
+like(slurp_file("$dir/zombie.out"), qr/^ok @{[ $many - 1 ]}$/m, 'the zombie came to the end');
+cmp_ok(value('SELECT fenced FROM assay_stream WHERE instance = \'zombie\''), '>', 0, 'and was fenced');
+
+# where numbers are its own, another instance must not be taken for it
+empty();
+my ($in, $o, $e) = ('', '', '');
+my $run = IPC::Run::start([ 'assay_stream', '-d', $node->connstr('postgres'), '--stdin=lines' ], \$in, \$o, \$e, IPC::Run::timeout(120));
+$in .= json(1 .. 3);
+$run->pump until $o =~ /ok 2/;
+stream(json(4 .. 5), '--stdin=lines');
+$in .= json(6 .. 7);
+$run->finish;
+is($run->result(0), 1, 'two that number for themselves: the first ends');
+like($e, qr/another instance works on group "assay", topic "stdin", part 0: it moved from 3 to 5/, 'with a reason');
+is($o, "next 0\n" . acks(0 .. 2), 'and acknowledges only its own');
+is(value("SELECT string_agg(subject, ' ' ORDER BY id) FROM message"), 's1 s2 s3 s4 s5', 'nothing else is there');
+
+# SIGTERM finishes what was taken; metrics tell meanwhile
+empty();
+my $port = PostgreSQL::Test::Cluster::get_free_port();
+($in, $o, $e) = ('', '', '');
+$run = IPC::Run::start([ 'assay_stream', '-d', $node->connstr('postgres'), '--stdin=lines', '--linger=20', "--metrics=$port" ],
+	\$in, \$o, \$e, IPC::Run::timeout(120));
+$in .= json(1 .. 3);
+$run->pump until $o =~ /ok 2/;
+
+sub get
+{
+	my ($path) = @_;
+	my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Timeout => 10) or return "$!";
+	print $socket "GET $path HTTP/1.1\r\nHost: x\r\n\r\n";
+	return join '', <$socket>;
+}
+for (1 .. 100)
+{
+	last if get('/metrics') =~ /^assay_stream_messages_total 3$/m;
+	$run->pump_nb;
+	sleep(0.1);
+}
+like(get('/metrics'), qr/^HTTP\/1.1 200 OK\r\n.*^# TYPE assay_stream_messages_total counter\nassay_stream_messages_total 3\n.*^assay_stream_server_up 1$/ms, 'metrics');
+unlike(get('/metrics'), qr/stream_lag/, 'none that is not known');
+like(get('/healthz'), qr/^HTTP\/1.1 200 OK\r\n.*\r\n\r\nok\n$/s, 'it is well');
+like(get('/etc/passwd'), qr/^HTTP\/1.1 404 /, 'and nothing else');
+($code, undef, $err) = stream('', '--stdin=lines', "--metrics=$port");
+like($err, qr/could not listen on $port for --metrics: Address already in use/, 'a port that is taken');
+$in .= json(4 .. 5) . '{"half';
+$run->pump until $o =~ /ok 4/;
+$run->signal('TERM');
+$run->finish;
+is($run->result(0), 0, 'SIGTERM: exit code 0') or diag($e);
+is($o, "next 0\n" . acks(0 .. 4), 'SIGTERM: all is acknowledged');
+is(value('SELECT count(*), (SELECT next FROM assay_offset) FROM message'), '5|5', 'SIGTERM: and there');
+is(value("SELECT state FROM assay_stream WHERE loaded = 5"), 'stopped', 'SIGTERM: which the table says');
+
+# SIGTERM while the server is away: nothing is lost, since nothing is acknowledged
+empty();
+($in, $o, $e) = ('', '', '');
+$run = IPC::Run::start([ 'assay_stream', '-d', $node->connstr('postgres'), '--stdin=lines' ], \$in, \$o, \$e, IPC::Run::timeout(120));
+$run->pump until $o =~ /next 0/;
+$node->stop('fast');
+$in .= json(1 .. 2);
+$run->pump until $e =~ /server is away/;
+$run->signal('TERM');
+$run->finish;
+is($run->result(0), 75, 'SIGTERM without a server: exit code 75');
+like($e, qr/stopped before 2 messages that had come could be committed/, 'with a reason');
+is($o, "next 0\n", 'and nothing acknowledged');
+$node->start;
+
+done_testing();
