@@ -12,6 +12,11 @@ CREATE FUNCTION assay.baseline_forget(relation regclass, columns jsonb) RETURNS 
 DECLARE
 	n bigint;
 BEGIN
+	-- with a column left out, more would go than was meant
+	IF columns = '{}' OR EXISTS (SELECT FROM jsonb_object_keys(columns) k(name) WHERE NOT EXISTS (SELECT FROM pg_attribute a
+		WHERE a.attrelid = relation AND a.attname = k.name AND a.attnum > 0 AND NOT a.attisdropped)) THEN
+		RAISE EXCEPTION 'columns must be one or more of those of %', relation USING ERRCODE = 'undefined_column';
+	END IF;
 	EXECUTE format('DELETE FROM %s b WHERE %s', relation, (SELECT string_agg(format('b.%I::text = (%L::%s)::text', c.key, c.value, format_type(a.atttypid, a.atttypmod)), ' AND ')
 		FROM jsonb_each_text(columns) c JOIN pg_attribute a ON a.attrelid = relation AND a.attname = c.key));
 	GET DIAGNOSTICS n = ROW_COUNT;

@@ -28,43 +28,38 @@ typedef struct Wanted
 	Datum	   *values;
 } Wanted;
 
-/* The texts of an array without nulls */
-static int
-ReadTexts(FunctionCallInfo fcinfo, int arg, Datum **texts)
+/* Each must be there: with one left out, more would go than was meant. */
+static void
+CheckNoNulls(const bool *nulls, int n)
 {
-	bool	   *nulls;
-	int			n;
-
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(arg), TEXTOID, -1, false, TYPALIGN_INT, texts, &nulls, &n);
 	for (int i = 0; i < n; i++)
 		if (nulls[i])
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("columns and their values must not be null")));
-	return n;
+					 errmsg("columns and values must not be null")));
 }
 
-/* Also whoever calls the function that does it, without assay.forget(), is told what is wrong. */
 static Wanted
 ReadWanted(FunctionCallInfo fcinfo)
 {
 	Wanted		w = {0};
+	bool	   *nulls[2];
+	int			nvalues = 0;
 
-	if (PG_ARGISNULL(0) || (PG_ARGISNULL(3) && (PG_ARGISNULL(1) || PG_ARGISNULL(2))))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("it takes a policy, and columns or keys")));
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		return w;
-	w.n = ReadTexts(fcinfo, 1, &w.columns);
-	if (w.n != ReadTexts(fcinfo, 2, &w.values) || (w.n == 0 && PG_ARGISNULL(3)))
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT, &w.columns, &nulls[0], &w.n);
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(2), TEXTOID, -1, false, TYPALIGN_INT, &w.values, &nulls[1], &nvalues);
+	if (w.n != nvalues)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("columns and values must be as many")));
+				 errmsg("columns and values differ in number")));
+	CheckNoNulls(nulls[0], w.n);
+	CheckNoNulls(nulls[1], w.n);
 	return w;
 }
 
-/* Error unless they are columns of the signals view. */
+/* Are they columns of the signals view? */
 static void
 CheckColumns(const Wanted *w, Source *s)
 {
@@ -72,7 +67,7 @@ CheckColumns(const Wanted *w, Source *s)
 	{
 		char	   *column = TextDatumGetCString(w->columns[i]);
 
-		if (get_attnum(s->id->signals, column) <= 0 || !OidIsValid(get_atttype(s->id->signals, get_attnum(s->id->signals, column))))
+		if (get_attnum(s->id->signals, column) <= 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_COLUMN),
 					 errmsg("signals view %s has no column \"%s\"", s->id->signals_name, column)));
@@ -219,7 +214,7 @@ assay_forget_messages(PG_FUNCTION_ARGS)
 	static const char *const told[] = {"messages drawn for review", "outbox"};
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	bool		dry_run = PG_ARGISNULL(4) || PG_GETARG_BOOL(4);
-	Wanted		w = ReadWanted(fcinfo);
+	Wanted		w;
 	Source		s;
 	BatchQuery	q;
 	Security	security;
@@ -227,10 +222,19 @@ assay_forget_messages(PG_FUNCTION_ARGS)
 	const char *whats[2 + lengthof(suffixes)];
 	int			n = 0;
 
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("policy must not be null")));
+	w = ReadWanted(fcinfo);
+	if (w.n == 0 && PG_ARGISNULL(3))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("it takes columns or keys")));
 	InitSource(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)), DT_NOBEGIN, DT_NOEND, NULL, false);
+	CheckColumns(&w, &s);
 	SourceMayRead(&s, s.id->decision, s.id->decision_name);
 	SourceMayRead(&s, s.id->label, s.id->label_name);
-	CheckColumns(&w, &s);
 	whats[n] = "decisions, with their signals";
 	tables[n++] = s.id->decision_name;
 	whats[n] = "labels";

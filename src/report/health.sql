@@ -168,10 +168,10 @@ GRANT SELECT ON assay.health TO PUBLIC;
 
 -- procedures
 
--- It commits, and so can't carry SET: what it calls does.
+-- It commits, and so can't carry SET: what it calls does, and all that it names is qualified.
 CREATE PROCEDURE assay.maintain(faults interval DEFAULT '30 days', batch int DEFAULT 10000) LANGUAGE plpgsql AS $$
 DECLARE
-	steps text[];
+	steps pg_catalog.text[];
 	i int := 1;
 	more boolean;
 BEGIN
