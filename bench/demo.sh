@@ -15,7 +15,7 @@ eval "$(tools/cluster env bench_demo)"
 export PGDATABASE=demo PGOPTIONS='-c client_min_messages=warning -c jit=off -c max_parallel_workers_per_gather=0'
 
 columns=$(psql -XAt -c "SELECT string_agg('m.' || quote_ident(column_name), ', ' ORDER BY ordinal_position)
-	FROM information_schema.columns WHERE table_name = 'message' AND column_name <> 'id'")
+	FROM information_schema.columns WHERE table_name = 'message' AND column_name <> 'id' AND is_generated = 'NEVER'")
 psql -Xq -v ON_ERROR_STOP=1 -v columns="$columns" <<-'SQL'
 	CREATE TABLE arriving AS SELECT a.id, :columns FROM arrival a JOIN staging m ON m.id = a.staging_id WHERE NOT a.history ORDER BY a.id;
 	ALTER TABLE arriving ADD PRIMARY KEY (id);
