@@ -359,7 +359,7 @@ BEGIN
 		('by_sender', '(from_addr, received_at)', campaigns, '{}'),
 		('by_subject', '(assay.email_subject_key(subject), received_at)', campaigns, '{subject}'),
 		('by_host', '(assay.email_foreign_org(url_domains, from_org), received_at)', campaigns, '{url_domains,from_org}'),
-		('alike', 'USING gin (assay.email_signature_keys(signature, received_at))', campaigns, '{signature}')) v (name, definition, wanted, columns)
+		('alike', 'USING gin (assay.email_signature_keys(signature, received_at)) WITH (fastupdate = off)', campaigns, '{signature}')) v (name, definition, wanted, columns)
 	LOOP
 		IF x.wanted AND x.columns <@ has AND EXISTS (SELECT FROM pg_class c WHERE c.oid = messages AND c.relkind IN ('r', 'p')) THEN
 			EXECUTE format('CREATE INDEX %I ON %s %s', policy || '_' || x.name, messages, x.definition);
