@@ -12,9 +12,10 @@ extern void AddLabelOf(BatchQuery *q, Source *s, const char *alias);
 extern void AddLatestDecision(BatchQuery *q, Source *s, const char *alias, Datum since, Datum until);
 extern void AddKeyIs(BatchQuery *q, Source *s, const char *alias, Datum key);
 extern void AddKeyList(BatchQuery *q, Source *s, Datum keys, int max);
-extern Oid	TableOwner(Oid relid);
+extern char *TableBeside(Source *s, const char *suffix, Oid *number);
 extern char *StartBeside(FunctionCallInfo fcinfo, Source *s, BatchQuery *q, const char *suffix);
-extern void RunBeside(FunctionCallInfo fcinfo, Source *s, BatchQuery *q);
+extern void RunStatement(FunctionCallInfo fcinfo, Source *s, BatchQuery *q);
+extern void StartReport(FunctionCallInfo fcinfo, Source *s, BatchQuery *q);
 extern void RunReport(FunctionCallInfo fcinfo, Source *s, BatchQuery *q);
 
 #endif							/* ASSAY_LABELS_H */

@@ -110,3 +110,78 @@ argument_stack(void)
 	stack.rlim_cur = stack.rlim_max == RLIM_INFINITY ? wanted : MIN(stack.rlim_max, wanted);
 	setrlimit(RLIMIT_STACK, &stack);
 }
+
+/* An option that both have; false where it is another */
+bool
+argument_common(int c, const char *value)
+{
+	switch (c)
+	{
+		case 'd':
+			options.dbname = value;
+			break;
+		case 'h':
+			options.host = value;
+			break;
+		case 'p':
+			options.port = value;
+			break;
+		case 'U':
+			options.user = value;
+			break;
+		case 'w':
+			options.prompt_password = -1;
+			break;
+		case 'W':
+			options.prompt_password = 1;
+			break;
+		case 't':
+			options.table = value;
+			break;
+		case 'q':
+			options.quiet = true;
+			break;
+		case 1:
+			options.create_table = true;
+			break;
+		case 3:
+			options.mailbox = value;
+			break;
+		case 4:
+			options.batch_size = argument_size("--batch-size", value, 1, 1000000);
+			break;
+		case 5:
+			options.max_body = argument_size("--max-body", value, 0, 256 * 1024 * 1024);
+			break;
+		case 6:
+			options.max_message = argument_size("--max-message", value, 1024, (size_t) 1024 * 1024 * 1024);
+			break;
+		case 7:
+			options.progress = 1;
+			break;
+		case 8:
+			options.progress = 0;
+			break;
+		case 9:
+			argument_trusted(value);
+			break;
+		case 11:
+			argument_column(value);
+			break;
+		case 12:
+			argument_keep(value);
+			break;
+		case 13:
+			argument_authserv_id(value);
+			break;
+		case 14:
+#ifndef HAVE_ZBAR
+			fatal("--qr needs zbar and gdk-pixbuf, without which this program was built");
+#endif
+			options.qr = true;
+			break;
+		default:
+			return false;
+	}
+	return true;
+}

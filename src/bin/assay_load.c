@@ -332,86 +332,24 @@ parse_options(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "d:h:p:U:wWt:nqvV", long_options, NULL)) != -1)
 		switch (c)
 		{
-			case 'd':
-				options.dbname = optarg;
-				break;
-			case 'h':
-				options.host = optarg;
-				break;
-			case 'p':
-				options.port = optarg;
-				break;
-			case 'U':
-				options.user = optarg;
-				break;
-			case 'w':
-				options.prompt_password = -1;
-				break;
-			case 'W':
-				options.prompt_password = 1;
-				break;
-			case 't':
-				options.table = optarg;
-				break;
 			case 'n':
 				options.dry_run = true;
-				break;
-			case 'q':
-				options.quiet = true;
 				break;
 			case 'v':
 				options.verbose++;
 				break;
-			case 1:
-				options.create_table = true;
-				break;
 			case 2:
 				options.format = optarg;
-				break;
-			case 3:
-				options.mailbox = optarg;
-				break;
-			case 4:
-				options.batch_size = argument_size("--batch-size", optarg, 1, 1000000);
-				break;
-			case 5:
-				options.max_body = argument_size("--max-body", optarg, 0, 256 * 1024 * 1024);
-				break;
-			case 6:
-				options.max_message = argument_size("--max-message", optarg, 1024,
-													(size_t) 1024 * 1024 * 1024);
-				break;
-			case 12:
-				argument_keep(optarg);
 				break;
 			case 10:
 				options.unwrap = true;
 				break;
-			case 11:
-				argument_column(optarg);
-				break;
-			case 9:
-				argument_trusted(optarg);
-				break;
 			case 15:
 				options.reparse = true;
 				break;
-			case 14:
-#ifndef HAVE_ZBAR
-				fatal("--qr needs zbar and gdk-pixbuf, without which this program was built");
-#endif
-				options.qr = true;
-				break;
-			case 13:
-				argument_authserv_id(optarg);
-				break;
-			case 7:
-				options.progress = 1;
-				break;
-			case 8:
-				options.progress = 0;
-				break;
 			default:
+				if (argument_common(c, optarg))
+					break;
 				fprintf(stderr, "Try \"%s --help\" for more information.\n", progname);
 				exit(1);
 		}

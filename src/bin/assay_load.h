@@ -254,6 +254,7 @@ extern void argument_trusted(const char *value);
 extern void argument_column(const char *value);
 extern void argument_authserv_id(const char *value);
 extern void argument_stack(void);
+extern bool argument_common(int c, const char *value);
 
 /* source.c */
 typedef void (*DeliverFn) (RawMessage *raw);

@@ -175,81 +175,6 @@ take_stream_option(int c, const char *value)
 	return true;
 }
 
-/* An option as assay_load has it */
-static bool
-take_common_option(int c, const char *value)
-{
-	switch (c)
-	{
-		case 'd':
-			options.dbname = value;
-			break;
-		case 'h':
-			options.host = value;
-			break;
-		case 'p':
-			options.port = value;
-			break;
-		case 'U':
-			options.user = value;
-			break;
-		case 'w':
-			options.prompt_password = -1;
-			break;
-		case 'W':
-			options.prompt_password = 1;
-			break;
-		case 't':
-			options.table = value;
-			break;
-		case 'q':
-			options.quiet = true;
-			break;
-		case 1:
-			options.create_table = true;
-			break;
-		case 3:
-			options.mailbox = value;
-			break;
-		case 4:
-			options.batch_size = argument_size("--batch-size", value, 1, 1000000);
-			break;
-		case 5:
-			options.max_body = argument_size("--max-body", value, 0, 256 * 1024 * 1024);
-			break;
-		case 6:
-			options.max_message = argument_size("--max-message", value, 1024, (size_t) 1024 * 1024 * 1024);
-			break;
-		case 7:
-			options.progress = 1;
-			break;
-		case 8:
-			options.progress = 0;
-			break;
-		case 9:
-			argument_trusted(value);
-			break;
-		case 11:
-			argument_column(value);
-			break;
-		case 12:
-			argument_keep(value);
-			break;
-		case 13:
-			argument_authserv_id(value);
-			break;
-		case 14:
-#ifndef HAVE_ZBAR
-			fatal("--qr needs zbar and gdk-pixbuf, without which this program was built");
-#endif
-			options.qr = true;
-			break;
-		default:
-			return false;
-	}
-	return true;
-}
-
 static void G_GNUC_NORETURN
 hint_help(void)
 {
@@ -337,7 +262,7 @@ parse_options(int argc, char **argv)
 		exit(0);
 	}
 	while ((c = getopt_long(argc, argv, "d:h:p:U:wWt:qV", long_options, NULL)) != -1)
-		if (!take_common_option(c, optarg) && !take_stream_option(c, optarg))
+		if (!argument_common(c, optarg) && !take_stream_option(c, optarg))
 			hint_help();
 	if (optind < argc)
 	{

@@ -166,19 +166,6 @@ AddMessages(BatchQuery *q, const Wanted *w, Source *s, char **tables, int ntable
 	QueryAdd(q, ")");
 }
 
-/* A table <policy>_suffix of the owner's, or NULL */
-static char *
-TableBeside(Source *s, const char *suffix)
-{
-	char	   *name = psprintf("%s_%s", s->policy, suffix);
-	Oid			schema = get_rel_namespace(s->id->label);
-	Oid			table = get_relname_relid(name, schema);
-
-	if (!OidIsValid(table) || TableOwner(table) != s->id->owner)
-		return NULL;
-	return quote_qualified_identifier(get_namespace_name(schema), name);
-}
-
 /* , tN AS (...) : what one table has of them goes, or is counted */
 static void
 AddTable(BatchQuery *q, Source *s, const char *table, int n, bool dry_run)
@@ -242,7 +229,7 @@ assay_forget_messages(PG_FUNCTION_ARGS)
 	for (int i = 0; i < lengthof(suffixes); i++)
 	{
 		whats[n] = told[i];
-		if ((tables[n] = TableBeside(&s, suffixes[i])) != NULL)
+		if ((tables[n] = TableBeside(&s, suffixes[i], NULL)) != NULL)
 			n++;
 	}
 	InitMaterializedSRF(fcinfo, 0);

@@ -134,24 +134,32 @@ AddLatestDecision(BatchQuery *q, Source *s, const char *alias, Datum since, Datu
 	AddDecidedAt(q, alias, since, until);
 }
 
-/* Run a query about decisions and labels, whose rows are the function's. */
+/* Run a query, whose rows are the function's; SPI is connected until then. */
 void
-RunReport(FunctionCallInfo fcinfo, Source *s, BatchQuery *q)
+RunStatement(FunctionCallInfo fcinfo, Source *s, BatchQuery *q)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	Security	security;
 
 	InitMaterializedSRF(fcinfo, get_call_result_type(fcinfo, NULL, NULL) == TYPEFUNC_SCALAR ?
 						MAT_SRF_USE_EXPECTED_DESC : 0);
-	q->read_only = true;
 	EnterSource(&security, s);
 	QueryRunInto(q, result->setResult);
 	LeaveSecurity(&security);
+	SPI_finish();
+}
+
+/* The same of a query about decisions and labels */
+void
+RunReport(FunctionCallInfo fcinfo, Source *s, BatchQuery *q)
+{
+	q->read_only = true;
+	RunStatement(fcinfo, s, q);
 }
 
 /* Begin a question about both tables: SPI is connected. */
-static void
-StartLabelReport(FunctionCallInfo fcinfo, Source *s, BatchQuery *q)
+void
+StartReport(FunctionCallInfo fcinfo, Source *s, BatchQuery *q)
 {
 	InitSourceKeys(s, text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	SourceMayRead(s, s->id->decision, s->id->decision_name);
@@ -168,7 +176,7 @@ assay_label_delays(PG_FUNCTION_ARGS)
 	Source		s;
 	BatchQuery	q;
 
-	StartLabelReport(fcinfo, &s, &q);
+	StartReport(fcinfo, &s, &q);
 	QueryAdd(&q, "SELECT w.source, w.malicious, pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE w.delay < '0'), "
 			 "pg_catalog.percentile_disc(0.5) WITHIN GROUP (ORDER BY w.delay), pg_catalog.percentile_disc(0.9) WITHIN GROUP (ORDER BY w.delay), "
 			 "pg_catalog.percentile_disc(0.99) WITHIN GROUP (ORDER BY w.delay), pg_catalog.max(w.delay) "
@@ -189,7 +197,6 @@ assay_label_delays(PG_FUNCTION_ARGS)
 	AddKeys(&q, &s, "l", "");
 	QueryAdd(&q, ", l.source, l.labelled_at) w GROUP BY 1, 2 ORDER BY 3 DESC, w.source COLLATE \"C\", 2");
 	RunReport(fcinfo, &s, &q);
-	SPI_finish();
 	return (Datum) 0;
 }
 
@@ -202,7 +209,7 @@ assay_label_check(PG_FUNCTION_ARGS)
 	Source		s;
 	BatchQuery	q;
 
-	StartLabelReport(fcinfo, &s, &q);
+	StartReport(fcinfo, &s, &q);
 	QueryAdd(&q, "SELECT 'no decision'::pg_catalog.text, ");
 	AddKeyArray(&q, &s, "l");
 	QueryAdd(&q, "%sFROM %s l WHERE NOT EXISTS (SELECT FROM %s d WHERE ", columns, s.id->label_name, s.id->decision_name);
@@ -222,7 +229,6 @@ assay_label_check(PG_FUNCTION_ARGS)
 	AddKeys(&q, &s, "w", "");
 	QueryAdd(&q, ")) l WHERE l.differ ORDER BY 1, 2, 5, 4");
 	RunReport(fcinfo, &s, &q);
-	SPI_finish();
 	return (Datum) 0;
 }
 
@@ -269,7 +275,7 @@ assay_store_label_rule(PG_FUNCTION_ARGS)
 /* ---- tables beside the labels -------------------------------------------- */
 
 /* The owner of a table; InvalidOid where there is none by that number */
-Oid
+static Oid
 TableOwner(Oid relid)
 {
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
@@ -287,42 +293,41 @@ TableOwner(Oid relid)
 }
 
 /*
- * Begin a statement about the table <policy>_<suffix> of the policy that is the
- * first argument, which lies beside the labels and is the owner's: its
- * qualified name, or NULL where there is none.  SPI is connected.
+ * The qualified name of the table <policy>_<suffix>, which lies beside the
+ * labels and is the owner's, or NULL where there is none; its number too where
+ * that is asked for
+ */
+char	   *
+TableBeside(Source *s, const char *suffix, Oid *number)
+{
+	char	   *name = psprintf("%s_%s", s->policy, suffix);
+	Oid			schema = get_rel_namespace(s->id->label);
+	Oid			table = get_relname_relid(name, schema);
+
+	if (!OidIsValid(table) || TableOwner(table) != s->id->owner)
+		return NULL;
+	if (number)
+		*number = table;
+	return quote_qualified_identifier(get_namespace_name(schema), name);
+}
+
+/*
+ * Begin a statement about such a table of the policy that is the first
+ * argument: its name, or NULL where there is none.  SPI is connected.
  */
 char	   *
 StartBeside(FunctionCallInfo fcinfo, Source *s, BatchQuery *q, const char *suffix)
 {
-	char	   *name;
-	char	   *qualified;
-	Oid			schema;
-	Oid			table;
+	char	   *table;
+	Oid			number;
 
 	InitSourceKeys(s, text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	SourceMayRead(s, s->id->label, s->id->label_name);
-	name = psprintf("%s_%s", s->policy, suffix);
-	schema = get_rel_namespace(s->id->label);
-	table = get_relname_relid(name, schema);
-	if (!OidIsValid(table) || TableOwner(table) != s->id->owner)
+	table = TableBeside(s, suffix, &number);
+	if (table == NULL)
 		return NULL;
-	qualified = quote_qualified_identifier(get_namespace_name(schema), name);
-	SourceMayRead(s, table, qualified);
+	SourceMayRead(s, number, table);
 	SPI_connect();
 	QueryStart(q);
-	return qualified;
-}
-
-/* Run it; its rows are the function's. */
-void
-RunBeside(FunctionCallInfo fcinfo, Source *s, BatchQuery *q)
-{
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Security	security;
-
-	InitMaterializedSRF(fcinfo, 0);
-	EnterSource(&security, s);
-	QueryRunInto(q, result->setResult);
-	LeaveSecurity(&security);
-	SPI_finish();
+	return table;
 }

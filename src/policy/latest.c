@@ -27,15 +27,8 @@
 static void
 ReadTable(FunctionCallInfo fcinfo, Source *s, Oid table, const char *table_name, BatchQuery *q)
 {
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Security	security;
-
 	SourceMayRead(s, table, table_name);
-	InitMaterializedSRF(fcinfo, 0);
-	q->read_only = true;
-	EnterSource(&security, s);
-	QueryRunInto(q, result->setResult);
-	LeaveSecurity(&security);
+	RunReport(fcinfo, s, q);
 }
 
 /* Begin a query for the first row of each message, by its key: SPI is connected. */
@@ -69,7 +62,6 @@ assay_latest_labels(PG_FUNCTION_ARGS)
 	AddLabels(&q, &s);
 	QueryAdd(&q, " l");
 	RunReport(fcinfo, &s, &q);
-	SPI_finish();
 	return (Datum) 0;
 }
 
@@ -91,7 +83,6 @@ assay_latest_decisions(PG_FUNCTION_ARGS)
 	AddKeys(&q, &s, "v", "");
 	QueryAdd(&q, ", v.revision DESC");
 	ReadTable(fcinfo, &s, s.id->decision, s.id->decision_name, &q);
-	SPI_finish();
 	return (Datum) 0;
 }
 
@@ -201,7 +192,6 @@ ReadLatest(FunctionCallInfo fcinfo, const char *columns)
 	AddKeyIs(&q, &s, "v", PG_GETARG_DATUM(1));
 	QueryAdd(&q, " ORDER BY v.revision DESC LIMIT 1");
 	ReadTable(fcinfo, &s, s.id->decision, s.id->decision_name, &q);
-	SPI_finish();
 }
 
 PG_FUNCTION_INFO_V1(assay_latest_decision);

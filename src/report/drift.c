@@ -131,7 +131,6 @@ assay_signal_values(PG_FUNCTION_ARGS)
 	QueryValue(&q, TEXTARRAYOID, KeyNames(&s));
 	QueryAdd(&q, ")");
 	RunReport(fcinfo, &s, &q);
-	SPI_finish();
 	return (Datum) 0;
 }
 
@@ -172,7 +171,6 @@ assay_skewed_signals(PG_FUNCTION_ARGS)
 	AddSameKey(&q, &s, s.alias, "x");
 	QueryAdd(&q, ") r, pg_catalog.jsonb_each(r.logged) l WHERE pg_catalog.jsonb_exists(r.names, l.key) AND pg_catalog.jsonb_exists(r.now, l.key)) e GROUP BY 1");
 	RunReport(fcinfo, &s, &q);
-	SPI_finish();
 	return (Datum) 0;
 }
 

@@ -21,17 +21,6 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
-/* Begin a question about both tables: SPI is connected. */
-static void
-StartPage(FunctionCallInfo fcinfo, Source *s, BatchQuery *q)
-{
-	InitSourceKeys(s, text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	SourceMayRead(s, s->id->decision, s->id->decision_name);
-	SourceMayRead(s, s->id->label, s->id->label_name);
-	SPI_connect();
-	QueryStart(q);
-}
-
 /* page_scores(policy, since, until): one row */
 PG_FUNCTION_INFO_V1(assay_page_scores);
 Datum
@@ -40,7 +29,7 @@ assay_page_scores(PG_FUNCTION_ARGS)
 	Source		s;
 	BatchQuery	q;
 
-	StartPage(fcinfo, &s, &q);
+	StartReport(fcinfo, &s, &q);
 	QueryAdd(&q, "SELECT assay.scored_agg(v.score::pg_catalog.float4::pg_catalog.float8, l.malicious), pg_catalog.count(*), "
 			 "pg_catalog.count(l.malicious), pg_catalog.count(*) FILTER (WHERE l.malicious), "
 			 "pg_catalog.min(v.decided_at::pg_catalog.timestamptz), pg_catalog.max(v.decided_at::pg_catalog.timestamptz) FROM %s v LEFT JOIN ",
@@ -51,7 +40,6 @@ assay_page_scores(PG_FUNCTION_ARGS)
 	QueryAdd(&q, " WHERE ");
 	AddLatestDecision(&q, &s, "v", PG_GETARG_DATUM(1), PG_GETARG_DATUM(2));
 	RunReport(fcinfo, &s, &q);
-	SPI_finish();
 	return (Datum) 0;
 }
 
@@ -63,13 +51,12 @@ assay_page_hours(PG_FUNCTION_ARGS)
 	Source		s;
 	BatchQuery	q;
 
-	StartPage(fcinfo, &s, &q);
+	StartReport(fcinfo, &s, &q);
 	QueryAdd(&q, "SELECT pg_catalog.date_trunc('hour', v.decided_at::pg_catalog.timestamptz, 'UTC'), v.verdict::pg_catalog.text, "
 			 "pg_catalog.count(*) FROM %s v WHERE ", s.id->decision_name);
 	AddLatestDecision(&q, &s, "v", PG_GETARG_DATUM(1), PG_GETARG_DATUM(2));
 	QueryAdd(&q, " GROUP BY 1, 2");
 	RunReport(fcinfo, &s, &q);
-	SPI_finish();
 	return (Datum) 0;
 }
 
@@ -165,7 +152,7 @@ assay_page_latest(PG_FUNCTION_ARGS)
 	Source		s;
 	BatchQuery	q;
 
-	StartPage(fcinfo, &s, &q);
+	StartReport(fcinfo, &s, &q);
 	if (shows)
 		called = ShownRelation(&s, PG_GETARG_OID(6), &relation);
 	QueryAdd(&q, "SELECT ");
@@ -189,6 +176,5 @@ assay_page_latest(PG_FUNCTION_ARGS)
 	QueryAdd(&q, " ORDER BY x.page_at DESC, ");
 	AddKeys(&q, &s, "x", " DESC");
 	RunReport(fcinfo, &s, &q);
-	SPI_finish();
 	return (Datum) 0;
 }

@@ -107,7 +107,6 @@ assay_changed_hours(PG_FUNCTION_ARGS)
 	AddNewer(&q, "l", fcinfo, 2);
 	QueryAdd(&q, " ORDER BY 1");
 	RunReport(fcinfo, &s, &q);
-	SPI_finish();
 	return (Datum) 0;
 }
 
