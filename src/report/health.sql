@@ -54,6 +54,7 @@ CREATE FUNCTION assay_internal.maintenance_steps(OUT step text, OUT object text)
 	UNION ALL SELECT 'rollup', r.policy FROM assay.rollups r WHERE assay_internal.may('owner', r.policy)
 	UNION ALL SELECT 'list', s.set FROM assay.named_sets s WHERE s.content = 'list'
 	UNION ALL SELECT 'faults', p.policy FROM assay.policy p WHERE assay_internal.may('publisher', p.policy)
+	UNION ALL SELECT 'partitions', t.policy FROM assay.partitioning t WHERE assay_internal.may('owner', t.policy)
 	UNION ALL SELECT 'retention', r.policy FROM assay.retention r WHERE assay_internal.may('owner', r.policy)
 $$;
 COMMENT ON FUNCTION assay_internal.maintenance_steps() IS 'what maintain() has to do for the caller, in order';
@@ -76,6 +77,9 @@ BEGIN
 		WHEN 'faults' THEN
 			DELETE FROM assay.fault f WHERE f.policy = object AND f.at < now() - faults;
 			GET DIAGNOSTICS n = ROW_COUNT;
+		-- ten thousand rows move in some tenths of a second
+		WHEN 'partitions' THEN
+			n := assay_internal.make_next_part(object, batch::bigint * 10);
 		WHEN 'retention' THEN
 			n := assay_internal.apply_retention(object, batch);
 	END CASE;
@@ -102,7 +106,7 @@ BEGIN
 		RETURN false;
 	END;
 	PERFORM assay_internal.note_step(step, object, 'done', n, extract(epoch FROM clock_timestamp() - began), NULL);
-	RETURN step = 'retention' AND n >= batch;
+	RETURN step = 'retention' AND n >= batch OR step = 'partitions' AND n > 0;
 END $$;
 COMMENT ON FUNCTION assay_internal.try_step(text, text, interval, int) IS 'one step of maintain(), and a row about it, whether it fails or not; true: there is more to do';
 
@@ -114,7 +118,7 @@ BEGIN
 	RETURN QUERY
 		WITH c AS MATERIALIZED (SELECT * FROM assay.check(policy_health.policy))
 		SELECT coalesce(k.name, w."check"), coalesce(w.severity, 'ok'), w.detail, w.hint
-		FROM unnest('{decision table,signals view,owner,trigger,condition,faults,undecided,revision,subscriber}'::text[]) k(name)
+		FROM unnest('{decision table,signals view,owner,trigger,condition,faults,undecided,revision,subscriber,partitions}'::text[]) k(name)
 		FULL JOIN (SELECT c."check", (array_agg(c.severity ORDER BY array_position('{error,warning,info}', c.severity)))[1] AS severity,
 				string_agg(c.detail, '; ') AS detail, (array_agg(c.hint ORDER BY array_position('{error,warning,info}', c.severity)))[1] AS hint
 			FROM c WHERE c."check" <> 'baseline' GROUP BY c."check") w ON w."check" = k.name;
