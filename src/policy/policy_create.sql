@@ -246,7 +246,7 @@ BEGIN
 	EXECUTE format('CREATE TABLE %I.%I (', schema, policy || '_decision') || columns || ', revision int NOT NULL, '
 		'decided_at timestamptz NOT NULL DEFAULT now(), verdict text NOT NULL, score real NOT NULL, attribution assay.attribution NOT NULL, '
 		'degraded boolean NOT NULL DEFAULT false, signals assay.logged_signals, PRIMARY KEY (' || keys || ', revision))'
-		|| coalesce(format(' PARTITION BY RANGE (%I)', partition_by), '');
+		|| coalesce(' PARTITION BY RANGE (' || quote_ident(partition_by) || ')', '');
 	decision := format('%I.%I', schema, policy || '_decision');
 	PERFORM assay_internal.index_decisions(decision);
 	IF index_hits THEN
