@@ -118,7 +118,7 @@ BEGIN
 	RETURN QUERY
 		WITH c AS MATERIALIZED (SELECT * FROM assay.check(policy_health.policy))
 		SELECT coalesce(k.name, w."check"), coalesce(w.severity, 'ok'), w.detail, w.hint
-		FROM unnest('{decision table,signals view,owner,trigger,condition,faults,undecided,revision,subscriber,partitions}'::text[]) k(name)
+		FROM unnest('{decision table,signals view,owner,trigger,condition,faults,undecided,revision,subscriber,partitions,outbox,retention,odd rows}'::text[]) k(name)
 		FULL JOIN (SELECT c."check", (array_agg(c.severity ORDER BY array_position('{error,warning,info}', c.severity)))[1] AS severity,
 				string_agg(c.detail, '; ') AS detail, (array_agg(c.hint ORDER BY array_position('{error,warning,info}', c.severity)))[1] AS hint
 			FROM c WHERE c."check" <> 'baseline' GROUP BY c."check") w ON w."check" = k.name;
@@ -142,6 +142,10 @@ CREATE FUNCTION assay_internal.health() RETURNS TABLE (kind text, object text, "
 	SELECT 'rollup', r.policy, 'age', CASE WHEN r.refreshed_at < now() - interval '1 day' THEN 'warning' ELSE 'ok' END,
 		format('as of %s', r.refreshed_at), format('SELECT assay.refresh_rollup(%L), or CALL assay.maintain(), hourly.', r.policy)
 	FROM assay.rollups r
+	UNION ALL
+	SELECT 'list', l.set, 'expired', 'warning', format('%s %s expired more than two days ago', count(*), CASE WHEN count(*) = 1 THEN 'value has' ELSE 'values have' END),
+		'CALL assay.maintain(), daily, removes them.'
+	FROM assay.list l WHERE l.expires_at < now() - interval '2 days' GROUP BY l.set
 	UNION ALL
 	SELECT 'backfill', b.policy, 'interrupted', 'warning', format('backfill of revision %s was interrupted after %s messages', b.revision, b.decided),
 		'Call it again with the same arguments.'
