@@ -69,7 +69,7 @@ sub trouble
 	my ($found) = $node->safe_psql('postgres', qq{SELECT severity || '|' || detail || '|' || coalesce(hint, '') FROM assay.health WHERE $where});
 	like($found, qr/^\Q$severity\E\|/, "$name: seen, as $severity");
 	like($found, $detail, "$name: what and why");
-	my ($hint) = $found =~ /\|([^|]*)$/s;
+	my $hint = $found =~ /\|([^|]*)$/s ? $1 : '';
 	isnt($hint, '', "$name: there is a hint");
 	my @run = $more{run} ? $more{run}->($hint) : statements($hint, %{ $more{known} // {} });
 	cmp_ok(scalar @run, '>=', 1, "$name: ... that can be run") or diag("hint: $hint");
@@ -111,7 +111,8 @@ trouble('trigger before the insert', "DROP TRIGGER decide ON message; CREATE TRI
 # ---- the view, its columns, owners -------------------------------------------
 
 my $view = 'SET ROLE mail; CREATE VIEW message_signals AS SELECT received_at, id, sender, body, n FROM message; RESET ROLE;';
-my $again = sub { sql(q{CALL assay.backfill('inbound', degraded_only => true)}, q{}); sql(q{DELETE FROM assay_internal.fault}); };
+# What was decided without the signals is decided again, by a revision that leaves faults behind
+my $again = sub { sql(q{SELECT assay.alter_policy('inbound')}); sql(q{CALL assay.backfill('inbound', degraded_only => true)}); };
 trouble('view dropped', "DROP VIEW message_signals; $insert",
 	[ 'policy', 'inbound', 'signals view', 'error', qr/message_signals does not exist: messages are decided from the prior/ ],
 	run => sub { return ($view, q{SELECT assay.alter_policy('inbound', signals => 'message_signals')}) }, says => qr/Create it, or assay.alter_policy/, then => $again);
@@ -126,11 +127,11 @@ trouble('key column renamed', "ALTER VIEW message_signals RENAME COLUMN id TO nu
 	run => sub { return ('ALTER VIEW message_signals RENAME COLUMN number TO id') }, says => qr/Add it to the view/, then => $again);
 trouble('view of another owner', "ALTER VIEW message_signals OWNER TO other; $insert",
 	[ 'policy', 'inbound', 'owner', 'error', qr/signals view belongs to other, the policy to mail/ ],
-	known => { 'owner => ...' => q{owner => 'mail'} }, run => sub { return ('ALTER VIEW message_signals OWNER TO mail') }, undecided => 1, then => sub { sql('DELETE FROM assay_internal.fault'); });
+	known => { 'owner => ...' => q{owner => 'mail'} }, run => sub { return ('ALTER VIEW message_signals OWNER TO mail') }, undecided => 1, then => $again);
 trouble('message table of another owner', "ALTER TABLE message OWNER TO other; GRANT SELECT ON message TO mail; $insert",
 	[ 'policy', 'inbound', 'owner', 'warning', qr/the owner of public.message may not decide by this policy/ ],
 	known => { 'the owner of public.message' => 'other' }, undecided => 1,
-	then => sub { sql('ALTER TABLE message OWNER TO mail; REVOKE mail FROM other;', 'DELETE FROM assay_internal.fault') });
+	then => sub { sql('ALTER TABLE message OWNER TO mail; REVOKE mail FROM other'); $again->() });
 trouble('rights of the owner revoked', "REVOKE ALL ON message FROM mail; $insert",
 	[ 'policy', 'inbound', 'faults', 'error', qr/the signals or the policy with SQLSTATE 42501.*permission denied for table message/ ],
 	run => sub { return ('GRANT ALL ON message TO mail') }, then => $again);
@@ -213,12 +214,12 @@ trouble('an abandoned slot', q{SELECT pg_create_logical_replication_slot('lost_c
 	known => { 'pg_drop_replication_slot()' => q{SELECT pg_drop_replication_slot('lost_child')} });
 trouble('a subscriber is away', q{CREATE PUBLICATION decisions FOR TABLE inbound_decision; SELECT pg_create_logical_replication_slot('away', 'pgoutput')},
 	[ 'policy', 'inbound', 'subscriber', 'warning', qr/replication slot away is not read/ ],
-	known => { 'pg_drop_replication_slot()' => q{SELECT pg_drop_replication_slot('away')} });
+	known => { 'pg_drop_replication_slot()' => q{SELECT pg_drop_replication_slot('away')} }, then => sub { sql('DROP PUBLICATION decisions') });
 
 # ---- rows and the server -------------------------------------------------------------
 
 trouble('decisions of an odd time', q{UPDATE inbound_decision SET decided_at = 'infinity' WHERE id <= 3},
-	[ 'policy', 'inbound', 'odd rows', 'warning', qr/decisions with a time that can't be, which reports leave out: 3/ ]);
+	[ 'policy', 'inbound', 'odd rows', 'warning', qr/decisions with a time that can't be, which reports leave out: \d+/ ]);
 trouble('no statistics', sub { $node->adjust_conf('postgresql.conf', 'shared_preload_libraries', "''"); $node->restart; },
 	[ 'policy', 'inbound', 'statistics', 'info', qr/none are kept/ ],
 	run => sub { return ('SELECT 1') }, says => qr/Add pg_assay to shared_preload_libraries/,

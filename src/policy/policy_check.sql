@@ -244,9 +244,7 @@ BEGIN
 			RETURN QUERY SELECT 'error', 'decision table', 'it cannot be read: ' || SQLERRM, NULL::text;
 		END;
 	END IF;
-	IF NOT pg_is_in_recovery() AND EXISTS (SELECT FROM pg_publication_tables t
-		JOIN pg_class c ON c.relname = t.tablename JOIN pg_namespace s ON s.oid = c.relnamespace AND s.nspname = t.schemaname
-		WHERE c.oid IN (p.decision, 'assay_internal.published_policy'::regclass)) THEN
+	IF NOT pg_is_in_recovery() AND (assay_internal.is_published(p.decision) OR assay_internal.is_published('assay_internal.published_policy')) THEN
 		RETURN QUERY
 			SELECT 'warning', 'subscriber', format('replication slot %s %s, %s behind', s.slot_name,
 				CASE WHEN s.active THEN 'is slow' ELSE 'is not read' END,
