@@ -49,5 +49,7 @@ BEGIN
 EXCEPTION WHEN insufficient_privilege THEN
 	-- a reader who may not read all of these
 	RETURN;
+WHEN OTHERS THEN
+	RETURN QUERY SELECT 'warning', 'odd rows', 'it cannot be told what waits or is overdue: ' || SQLERRM, NULL::text;
 END $$;
 COMMENT ON FUNCTION assay_internal.check_backlog(assay.policy) IS 'what waits in the tables of a policy, is overdue, or can''t be right?';
