@@ -589,6 +589,32 @@ EvaluateItsGuards(Evaluation *e, Rule *rule)
 	e->econtext->ecxt_innertuple = e->guard_slot;
 }
 
+/* The row at hand, as it was given */
+static void
+TakeRow(Evaluation *e)
+{
+	int			natts = e->policy->desc->natts;
+
+	slot_getallattrs(e->given);
+	ExecClearTuple(e->slot);
+	memcpy(e->slot->tts_values, e->given->tts_values, natts * sizeof(Datum));
+	memcpy(e->slot->tts_isnull, e->given->tts_isnull, natts * sizeof(bool));
+	ExecStoreVirtualTuple(e->slot);
+	if (e->atoms)
+		AtomIndexForget(e->atoms);
+}
+
+/*
+ * What was made of the row so far may go, and with it what the row was given
+ * of that: columns in their plain form.
+ */
+static void
+Forget(Evaluation *e)
+{
+	ResetExprContext(e->econtext);
+	TakeRow(e);
+}
+
 /* One part by itself, and what it needs */
 static void
 EvaluatePart(Evaluation *e, int part)
@@ -597,7 +623,7 @@ EvaluatePart(Evaluation *e, int part)
 	PolicyOutcome *o = &e->outcomes[part];
 	PolicyCondition *condition = PolicyPart(p, part);
 
-	ResetExprContext(e->econtext);
+	Forget(e);
 	o->evaluated = TakesPart(e, part);
 	if (!o->evaluated)
 		return;
@@ -666,21 +692,6 @@ IsLarge(Evaluation *e)
 	return bytes > BudgetLargeRow();
 }
 
-/* The row at hand, as it was given */
-static void
-TakeRow(Evaluation *e)
-{
-	int			natts = e->policy->desc->natts;
-
-	slot_getallattrs(e->given);
-	ExecClearTuple(e->slot);
-	memcpy(e->slot->tts_values, e->given->tts_values, natts * sizeof(Datum));
-	memcpy(e->slot->tts_isnull, e->given->tts_isnull, natts * sizeof(bool));
-	ExecStoreVirtualTuple(e->slot);
-	if (e->atoms)
-		AtomIndexForget(e->atoms);
-}
-
 /* Results of conditions are kept by value: what made them may go. */
 static void
 GiveBackMemory(Evaluation *e)
@@ -690,8 +701,7 @@ GiveBackMemory(Evaluation *e)
 	BudgetCheckMemory(memory);
 	if (MemoryContextMemAllocated(memory, false) <= GIVE_BACK)
 		return;
-	MemoryContextReset(memory);
-	TakeRow(e);
+	Forget(e);
 }
 
 /* A detector of which only that is asked hits. */
@@ -763,7 +773,7 @@ EvaluateSingly(Evaluation *e)
 		e->hits[part] = false;
 		if (!e->takes_part[part])
 			continue;
-		ResetExprContext(e->econtext);
+		Forget(e);
 		EvaluateItsGuards(e, condition->rule);
 		e->hits[part] = EvaluateSingle(e, condition->rule, &e->single[part]);
 		if (!e->hits[part] || !IsPlain(e->policy, part))
@@ -941,8 +951,7 @@ BeginRow(Evaluation *e, TupleTableSlot *slot, TimestampTz at)
 	e->given = slot;
 	e->at = at;
 	e->result = CurrentMemoryContext;
-	ResetExprContext(e->econtext);
-	TakeRow(e);
+	Forget(e);
 	e->econtext->ecxt_scantuple = e->slot;
 }
 
