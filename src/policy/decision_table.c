@@ -20,7 +20,6 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/transam.h"
-#include "access/xlog.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
@@ -357,12 +356,7 @@ OpenDecisionTable(PolicyIdentity *id)
 	/* Expressions of indexes are folded, which may run the owner's functions. */
 	EnterOwner(&security, id->owner, id->search_path);
 	t->plain = IsPlain(rel, t);
-
-	/*
-	 * Whoever decodes the log would see a row that is taken back as a
-	 * deletion.
-	 */
-	t->direct = t->plain && !XLogLogicalInfoActive() &&
+	t->direct = t->plain &&
 		IsUniqueBy(rel, lappend(list_copy(id->key), pstrdup(columns[DECISION_REVISION])));
 	LeaveSecurity(&security);
 	table_close(rel, AccessShareLock);

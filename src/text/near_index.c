@@ -298,8 +298,8 @@ NearIndexPrepare(NearIndex *index)
 	index->near_items = MemoryContextAllocHuge(index->cxt, items * sizeof(NearItem));
 
 	/*
-	 * Count, turn counts into ends, then fill each bucket from its end; not to
-	 * be interrupted, since the index outlives who asks.
+	 * Count, turn counts into ends, then fill each bucket from its end; not
+	 * to be interrupted, since the index outlives who asks.
 	 */
 	for (int i = 0; i < index->n; i++)
 	{
