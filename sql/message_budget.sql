@@ -133,6 +133,13 @@ INSERT INTO late_many SELECT generate_series(201, 230);
 SET assay.message_budget = 0;
 SET assay.statement_budget = '100ms';
 INSERT INTO late_many SELECT generate_series(301, 330);
+-- rows of a statement that are decided one by one have it together, those of others have their own
+DROP TRIGGER decide ON late_many;
+CREATE TRIGGER decide AFTER INSERT ON late_many FOR EACH ROW EXECUTE FUNCTION assay.decide('late_many');
+SET assay.message_budget = '200ms';
+SET assay.statement_budget = '1s';
+INSERT INTO late_many SELECT generate_series(401, 460);
+DO $$ BEGIN FOR i IN 501 .. 540 LOOP INSERT INTO late_many VALUES (i); END LOOP; END $$;
 SELECT id / 100 AS part, count(*), bool_or(degraded) AS degraded FROM late_many_decision GROUP BY 1 ORDER BY 1;
 -- on a busy machine some may be past a message's budget, too
 SELECT DISTINCT sqlstate, message FROM assay.fault WHERE policy = 'late_many' AND message ~ 'statement';

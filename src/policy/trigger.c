@@ -489,6 +489,9 @@ DecideTogether(Decide *d)
 	{
 		if (HasNoKey(d))
 			return;
+		/* The rows before it may have taken all. */
+		if (BudgetIsSpent())
+			ereport(ERROR, (errcode(ERRCODE_QUERY_CANCELED), errmsg(STATEMENT_IS_SPENT)));
 		job.plan = d->new_rows ? d->plans->new_one_plan : d->plans->one_plan;
 		job.params = d->new_rows ? RowParams(d) : KeyParams(d);
 	}
@@ -765,7 +768,7 @@ MakeDecisions(Decide *d)
 static void
 MakeDecisionsInTime(Decide *d)
 {
-	BudgetStart();
+	BudgetStart(TRIGGER_FIRED_FOR_ROW(d->trigdata->tg_event));
 	PG_TRY();
 	{
 		MakeDecisions(d);
