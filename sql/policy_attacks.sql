@@ -241,6 +241,18 @@ SELECT count(*) AS messages, count(*) FILTER (WHERE l.hit) AS found, count(*) FI
 FROM atk_v.bodies s, assay.score('apart', s) x, assay.ledger(x.attribution) l WHERE l.detector = 'slow';
 SELECT assay.drop_policy('apart', true);
 
+-- an index that has the key twice takes shorter ones only, and refuses no message
+CREATE TABLE atk_v.long (id text PRIMARY KEY);
+SELECT assay.create_policy('long', 'atk_v.long', '{id}', prior => -1);
+CREATE INDEX twice ON atk_v.long_decision (id, id);
+CREATE TRIGGER decide AFTER INSERT ON atk_v.long REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('long');
+SET client_min_messages = error;
+INSERT INTO atk_v.long SELECT string_agg(md5(i::text), '') FROM generate_series(1, 45) i;
+SET client_min_messages = warning;
+SELECT (SELECT count(*) FROM atk_v.long) AS messages, (SELECT count(*) FROM assay.undecided('long')) AS undecided;
+DROP TRIGGER decide ON atk_v.long;
+SELECT assay.drop_policy('long', true);
+
 -- a detector that an exclusion mutes stays
 SET ROLE atk_victim;
 SELECT assay.exclude('victim', 'not here', 'id = 9', mutes => '{blocked}', reason => 'test');

@@ -191,6 +191,7 @@ IndexIsPlain(Relation rel, Oid indexid, DecisionTable *t)
 	index->rd_index->indimmediate &&
 	RelationGetIndexExpressions(index) == NIL &&
 	RelationGetIndexPredicate(index) == NIL;
+	Bitmapset  *seen = NULL;
 
 	if (index->rd_index->indisunique)
 		plain = plain && IsOfDecision(index, rel, t);
@@ -200,12 +201,16 @@ IndexIsPlain(Relation rel, Oid indexid, DecisionTable *t)
 		const char *attname = NameStr(TupleDescAttr(RelationGetDescr(rel), attno - 1)->attname);
 		bool		known = false;
 
-		/* A ledger or signals would be too long for it. */
+		/*
+		 * A ledger or signals would be too long for it, and a key that is
+		 * twice in it.
+		 */
 		for (int c = 0; c < t->desc->natts; c++)
 			known |= strcmp(NameStr(TupleDescAttr(t->desc, c)->attname), attname) == 0 &&
 				c != t->nkeys + DECISION_ATTRIBUTION && c != t->nkeys + DECISION_SIGNALS;
-		plain = known && (i >= index->rd_index->indnkeyatts ||
-						  index->rd_opfamily[i] < FirstUnpinnedObjectId);
+		plain = known && !bms_is_member(attno, seen) &&
+			(i >= index->rd_index->indnkeyatts || index->rd_opfamily[i] < FirstUnpinnedObjectId);
+		seen = bms_add_member(seen, attno);
 	}
 	plain |= IndexesHits(index);
 	index_close(index, AccessShareLock);
