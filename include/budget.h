@@ -37,6 +37,9 @@ extern void BudgetLenient(bool lenient);
 /* Has the statement used up what it may take beyond its fair share? */
 extern bool BudgetIsSpent(void);
 
+/* The fault of what it has not come to in its time */
+#define STATEMENT_IS_SPENT	"the time budget of the statement is spent"
+
 /* RunProtected() begins, and ends */
 extern void BudgetEnter(void);
 extern void BudgetLeave(void);

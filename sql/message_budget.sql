@@ -151,6 +151,27 @@ DROP TRIGGER decide ON late_many;
 SELECT assay.drop_policy('late_many', true);
 DROP TABLE late_many CASCADE;
 \set VERBOSITY default
+-- many conditions that take no time to speak of: together they have the statement's, the forcing one first
+CREATE TABLE late_sum (id int PRIMARY KEY, t text);
+CREATE VIEW late_sum_signals AS SELECT id, t FROM late_sum;
+SELECT assay.create_policy('late_sum', 'late_sum_signals', '{id}', prior => 0);
+SELECT count(assay.create_detector('late_sum', 'd' || i, format('sha256(convert_to(repeat(t, 100000 + %s), ''UTF8'')) > ''''', i), mode => 'live', weight => 1)) FROM generate_series(1, 100) i;
+SELECT assay.create_detector('late_sum', 'z', 'id > 0', mode => 'live', force_verdict => 'malicious') > 0;
+CREATE TRIGGER decide AFTER INSERT ON late_sum REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('late_sum');
+SET client_min_messages = error;
+SET assay.message_budget = '100ms';
+SET assay.statement_budget = '200ms';
+INSERT INTO late_sum VALUES (1, md5('x'));
+RESET assay.message_budget;
+RESET assay.statement_budget;
+RESET client_min_messages;
+SELECT verdict, degraded FROM late_sum_decision;
+SELECT DISTINCT sqlstate, message FROM assay.fault WHERE policy = 'late_sum' AND message ~ 'is spent';
+DROP TRIGGER decide ON late_sum;
+\set VERBOSITY terse
+SELECT assay.drop_policy('late_sum', true);
+DROP TABLE late_sum CASCADE;
+\set VERBOSITY default
 DROP FUNCTION shown;
 DROP TRIGGER decide ON late_message;
 SELECT assay.drop_policy('late', true);

@@ -40,7 +40,10 @@
 #define FAULT_LIMIT_DEFAULT	100
 #define FAULT_LIMIT_MAX		1000000
 
-/* Conditions that are evaluated at once; memory is looked at behind them */
+/*
+ * Conditions that are evaluated at once; memory is looked at behind them, and
+ * whether their time is over: many functions of the server's never ask.
+ */
 #define CHUNK_PARTS			32
 
 /* Evaluations of one policy within another */
@@ -555,6 +558,7 @@ EvaluateAlone(Evaluation *e, Rule *rule, ExprState **single, bool *isnull)
 		MemoryContextSwitchTo(old);
 	}
 	value = ExecEvalExprSwitchContext(*single, e->econtext, isnull);
+	CHECK_FOR_INTERRUPTS();
 	BudgetCheckMemory(e->econtext->ecxt_per_tuple_memory);
 	return value;
 }
@@ -636,6 +640,23 @@ EvaluatePart(Evaluation *e, int part)
 	o->hit = EvaluateSingle(e, condition->rule, &e->single[part]);
 }
 
+/* The statement has no time left for a part; that is no fault of the part's. */
+static void
+LeaveOut(Evaluation *e, int part, List **faults)
+{
+	MemoryContext old = MemoryContextSwitchTo(e->result);
+	PolicyFault *fault = palloc0(sizeof(PolicyFault));
+
+	strlcpy(fault->sqlstate, unpack_sql_state(ERRCODE_QUERY_CANCELED), 6);
+	fault->detector = PartName (e->policy, part);
+
+	fault->message = pstrdup(STATEMENT_IS_SPENT);
+	e->outcomes[part].sqlstate = fault->sqlstate;
+	if (faults)
+		*faults = lappend(*faults, fault);
+	MemoryContextSwitchTo(old);
+}
+
 typedef struct PartJob
 {
 	Evaluation *evaluation;
@@ -670,6 +691,11 @@ TryPart(Evaluation *e, int part, int share, List **faults)
 			NotExpired(e->policy->exclusions[part - e->policy->ndetectors].expires_at, e->at);
 		return;
 	}
+	if (BudgetIsSpent())
+	{
+		LeaveOut(e, part, faults);
+		return;
+	}
 	BudgetAllow(100 / share);
 	old = MemoryContextSwitchTo(e->result);
 	error = RunProtected(RunPartJob, &job);
@@ -698,6 +724,7 @@ GiveBackMemory(Evaluation *e)
 {
 	MemoryContext memory = e->econtext->ecxt_per_tuple_memory;
 
+	CHECK_FOR_INTERRUPTS();
 	BudgetCheckMemory(memory);
 	if (MemoryContextMemAllocated(memory, false) <= GIVE_BACK)
 		return;
@@ -753,6 +780,7 @@ EvaluateCandidates(Evaluation *e)
 	AtomIndexProbe(e->atoms, e->econtext, e->prefilter);
 	for (int i = AtomIndexNext(e->atoms, 0); i >= 0; i = AtomIndexNext(e->atoms, i + 1))
 	{
+		CHECK_FOR_INTERRUPTS();
 		e->hits[i] = AtomIndexIsTrue(e->atoms, e->econtext, i);
 		if (e->hits[i] && IsPlain(e->policy, i))
 			NotePlainHit(e, i);

@@ -55,9 +55,6 @@
 /* Times that a statement begins again, when the policy changed meanwhile */
 #define ATTEMPTS_MAX	2
 
-/* The fault of a message that a statement has not come to in its time */
-#define STATEMENT_IS_SPENT	"the time budget of the statement is spent"
-
 /* The decisions of one statement in the making */
 typedef struct Decide
 {
