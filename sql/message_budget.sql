@@ -138,11 +138,11 @@ DROP TRIGGER decide ON late_many;
 CREATE TRIGGER decide AFTER INSERT ON late_many FOR EACH ROW EXECUTE FUNCTION assay.decide('late_many');
 SET assay.message_budget = '200ms';
 SET assay.statement_budget = '1s';
-INSERT INTO late_many SELECT generate_series(401, 460);
 DO $$ BEGIN FOR i IN 501 .. 540 LOOP INSERT INTO late_many VALUES (i); END LOOP; END $$;
+INSERT INTO late_many SELECT generate_series(401, 460);
 SELECT id / 100 AS part, count(*), bool_or(degraded) AS degraded FROM late_many_decision GROUP BY 1 ORDER BY 1;
 -- on a busy machine some may be past a message's budget, too
-SELECT DISTINCT sqlstate, message FROM assay.fault WHERE policy = 'late_many' AND message ~ 'statement';
+SELECT DISTINCT sqlstate, message FROM assay.fault WHERE policy = 'late_many' AND message ~ 'is spent';
 RESET assay.message_budget;
 RESET assay.statement_budget;
 RESET client_min_messages;
@@ -150,6 +150,24 @@ DROP TRIGGER decide ON late_many;
 \set VERBOSITY terse
 SELECT assay.drop_policy('late_many', true);
 DROP TABLE late_many CASCADE;
+\set VERBOSITY default
+-- messages that take long leave time to those behind them
+CREATE TABLE late_first (id int PRIMARY KEY);
+CREATE VIEW late_first_signals AS SELECT id, public.late_sleep(CASE WHEN id < 15 THEN 0.3 ELSE 0 END) AS slept FROM late_first;
+SELECT assay.create_policy('late_first', 'late_first_signals', '{id}', prior => 0);
+CREATE TRIGGER decide AFTER INSERT ON late_first REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('late_first');
+SET client_min_messages = error;
+SET assay.message_budget = '200ms';
+SET assay.statement_budget = '2s';
+INSERT INTO late_first SELECT generate_series(1, 60);
+RESET assay.message_budget;
+RESET assay.statement_budget;
+RESET client_min_messages;
+SELECT count(*) FILTER (WHERE id < 15 AND degraded) AS long, count(*) FILTER (WHERE id >= 15 AND NOT degraded) > 30 AS others FROM late_first_decision;
+DROP TRIGGER decide ON late_first;
+\set VERBOSITY terse
+SELECT assay.drop_policy('late_first', true);
+DROP TABLE late_first CASCADE;
 \set VERBOSITY default
 -- many conditions that take no time to speak of: together they have the statement's, the forcing one first
 CREATE TABLE late_sum (id int PRIMARY KEY, t text);

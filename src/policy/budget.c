@@ -103,6 +103,21 @@ BudgetIsSpent(void)
 		statement_ticks + before_ms / Max(tick_ms, 1) > StatementTicks();
 }
 
+/*
+ * Ticks for so many hundredths of a message's budget: fewer once half of the
+ * statement's is used up, so that messages that take long leave something to
+ * those behind them.
+ */
+static int
+Allowance(int percent)
+{
+	double		share = 1;
+
+	if (ticking && statement_budget > 0)
+		share = 2 * (1 - (statement_ticks + before_ms / Max(tick_ms, 1)) / StatementTicks());
+	return Max((int) (TICKS * percent / 100 * Min(share, 1)), 2);
+}
+
 static void
 Tick(void)
 {
@@ -254,7 +269,7 @@ BudgetNext(void)
 {
 	piece++;
 	messages++;
-	allowed = TICKS;
+	allowed = Allowance(100);
 	if (unlikely(spent))
 		Forget();
 }
@@ -263,7 +278,7 @@ void
 BudgetAllow(int percent)
 {
 	piece++;
-	allowed = Max(TICKS * percent / 100, 2);
+	allowed = Allowance(percent);
 	if (unlikely(spent))
 		Forget();
 }

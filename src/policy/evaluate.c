@@ -170,7 +170,9 @@ NoteFault(Evaluation *e, int part, ErrorData *error, List **list)
 	fault->message = error->message;
 	o->hit = false;
 	o->sqlstate = fault->sqlstate;
-	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED && BudgetIsSpent())
+		 /* it happened to be at work when the statement's time was over */ ;
+	else if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
 	{
 		e->message_overruns++;
 		e->overruns[part]++;
