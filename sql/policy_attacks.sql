@@ -253,6 +253,22 @@ SELECT (SELECT count(*) FROM atk_v.long) AS messages, (SELECT count(*) FROM assa
 DROP TRIGGER decide ON atk_v.long;
 SELECT assay.drop_policy('long', true);
 
+-- names of lists are anybody's to take: check() says who has those that the policy asks
+SELECT assay.create_policy('asks', 'atk_v.sig', '{id}', prior => -1);
+SELECT count(assay.create_detector('asks', n, format('assay.in_list(%L, t)', n), mode => 'live', weight => 1)) FROM unnest('{atk_own,atk_free,atk_taken}'::text[]) n;
+SELECT assay.create_list('atk_own');
+RESET ROLE;
+SET ROLE atk_mallory;
+SELECT assay.create_list('atk_taken', readers => '{public}');
+RESET ROLE;
+SET ROLE atk_victim;
+SELECT severity, "check", detail FROM assay.check('asks') WHERE "check" = 'set';
+SELECT assay.drop_policy('asks', true);
+SELECT assay.drop_set('atk_own');
+RESET ROLE;
+SELECT assay.drop_set('atk_taken');
+SET ROLE atk_victim;
+
 -- a detector that an exclusion mutes stays
 SET ROLE atk_victim;
 SELECT assay.exclude('victim', 'not here', 'id = 9', mutes => '{blocked}', reason => 'test');
