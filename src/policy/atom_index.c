@@ -27,10 +27,10 @@
 #include "utils/memutils.h"
 
 /* Conjuncts of a condition that are looked up */
-#define LEVELS				4
+#define LEVELS				6
 
 /* A condition that so few rows come to needs no further level. */
-#define RARE_ENOUGH			0.03
+#define RARE_ENOUGH			0.003
 
 /* A function that fewer atoms ask about is left where it stands. */
 #define FUNCTION_ATOMS_MIN	4

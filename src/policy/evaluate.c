@@ -518,7 +518,7 @@ EvaluateModel(Evaluation *e, int detector)
 	TupleTableSlot *slot = e->slot;
 
 	slot_getallattrs(slot);
-	o->margin = d->is_text ? TextDetectorMargin(e, detector) :
+	o->margin = d->is_text ? TextDetectorMargin(e, detector, KeepsAllFeatures(e)) :
 		ModelMarginSlotValues(d->model, d->binding, slot->tts_values, slot->tts_isnull);
 	if (!(fabs(o->margin) <= MARGIN_MAX))
 		ereport(ERROR,
