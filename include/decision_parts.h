@@ -19,14 +19,14 @@ typedef struct DecisionParts
 	DecisionPart *parts[PARTS_AT_ONCE];
 	uint8	   *places;			/* of each row of a tuplestore, or NULL: all
 								 * go to the first */
-}			DecisionParts;
+} DecisionParts;
 
 /*
  * Find them, for one row's values or for the rows of a tuplestore, and lock
  * them.  False: one of them is in use, or may refuse a row, or there are too
  * many.  The table is locked, and so is not partitioned otherwise.
  */
-extern bool FindParts(DecisionTable *t, Dependencies *d, DecisionParts * found,
+extern bool FindParts(DecisionTable *t, Dependencies *d, DecisionParts *found,
 					  Datum *values, Tuplestorestate * store, int64 rows);
 
 #endif							/* ASSAY_DECISION_PARTS_H */

@@ -31,7 +31,7 @@ typedef struct DecisionPart
 	bool		plain;			/* as below, of this one */
 	bool		direct;
 	int		   *attnums;		/* where what is written is in it */
-}			DecisionPart;
+} DecisionPart;
 
 typedef struct DecisionTable
 {
@@ -59,7 +59,7 @@ extern void FillDecision(DecisionTable *t, Datum *values, bool *nulls, int revis
 						 const PolicyDecision *decision);
 extern bool KeyIsShort(DecisionTable *t, const Datum *values, const bool *nulls);
 extern char *KeyText(DecisionTable *t, const Datum *values, const bool *nulls);
-extern void LookAtPart(DecisionTable *t, DecisionPart * part);
+extern void LookAtPart(DecisionTable *t, DecisionPart *part);
 extern bool IsUniqueBy(Relation rel, List *key);
 extern bool BringsUniqueKeys(DecisionTable *t, Relation messages);
 

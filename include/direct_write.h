@@ -15,10 +15,10 @@
  * key is there already are put into "known" instead, to be written by a query.
  * It is locked, and "direct".
  */
-extern void WriteRowsDirectly(DecisionTable *t, DecisionPart * part, const uint8 *places, int place,
+extern void WriteRowsDirectly(DecisionTable *t, DecisionPart *part, const uint8 *places, int place,
 							  Tuplestorestate * store, Tuplestorestate * known);
 
 /* The same of one row; false: its key is there already */
-extern bool WriteRowDirectly(DecisionTable *t, DecisionPart * part, Datum *values, bool *nulls);
+extern bool WriteRowDirectly(DecisionTable *t, DecisionPart *part, Datum *values, bool *nulls);
 
 #endif							/* ASSAY_DIRECT_WRITE_H */

@@ -92,7 +92,7 @@ KnowPart(DecisionTable *t, Dependencies *d, Oid relid)
 
 /* The place of a time's partition among those found; -1: it can't be had */
 static int
-PlaceOf(DecisionTable *t, Dependencies *d, DecisionParts * found, Relation rel, Datum time)
+PlaceOf(DecisionTable *t, Dependencies *d, DecisionParts *found, Relation rel, Datum time)
 {
 	Oid			relid = PartOf(rel, time);
 	DecisionPart *part;
@@ -112,7 +112,7 @@ PlaceOf(DecisionTable *t, Dependencies *d, DecisionParts * found, Relation rel, 
 
 /* The same for each row of a tuplestore */
 static bool
-PlaceRows(DecisionTable *t, Dependencies *d, DecisionParts * found, Relation rel, Tuplestorestate * store, int64 rows)
+PlaceRows(DecisionTable *t, Dependencies *d, DecisionParts *found, Relation rel, Tuplestorestate * store, int64 rows)
 {
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(t->desc, &TTSOpsMinimalTuple);
 	int			place = 0;
@@ -136,7 +136,7 @@ PlaceRows(DecisionTable *t, Dependencies *d, DecisionParts * found, Relation rel
 }
 
 bool
-FindParts(DecisionTable *t, Dependencies *d, DecisionParts * found, Datum *values,
+FindParts(DecisionTable *t, Dependencies *d, DecisionParts *found, Datum *values,
 		  Tuplestorestate * store, int64 rows)
 {
 	Relation	rel;

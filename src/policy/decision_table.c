@@ -359,7 +359,7 @@ PartColumn(Relation rel, Form_pg_attribute wanted)
 
 /* Look at a partition, which is locked.  The policy's owner is entered. */
 void
-LookAtPart(DecisionTable *t, DecisionPart * part)
+LookAtPart(DecisionTable *t, DecisionPart *part)
 {
 	Relation	rel = table_open(part->relid, NoLock);
 

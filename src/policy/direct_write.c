@@ -47,7 +47,7 @@ typedef struct Writer
 } Writer;
 
 static void
-StartWriter(Writer *w, DecisionTable *t, DecisionPart * part)
+StartWriter(Writer *w, DecisionTable *t, DecisionPart *part)
 {
 	w->t = t;
 	w->part = part;
@@ -159,7 +159,7 @@ WriteChunk(Writer *w, TupleTableSlot **slots, TupleTableSlot **rows, int n, Tupl
 }
 
 void
-WriteRowsDirectly(DecisionTable *t, DecisionPart * part, const uint8 *places, int place,
+WriteRowsDirectly(DecisionTable *t, DecisionPart *part, const uint8 *places, int place,
 				  Tuplestorestate * store, Tuplestorestate * known)
 {
 	TupleTableSlot **slots = palloc0(CHUNK_ROWS * sizeof(TupleTableSlot *));
@@ -204,7 +204,7 @@ WriteRowsDirectly(DecisionTable *t, DecisionPart * part, const uint8 *places, in
 }
 
 bool
-WriteRowDirectly(DecisionTable *t, DecisionPart * part, Datum *values, bool *nulls)
+WriteRowDirectly(DecisionTable *t, DecisionPart *part, Datum *values, bool *nulls)
 {
 	Writer		w;
 	TupleTableSlot *slot;
