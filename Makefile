@@ -137,7 +137,7 @@ PROGRAM_CFLAGS += $(shell grep -qs 'user_data, GDestroyNotify' $(GMIME_HEADER) &
 src/bin/%.o: src/bin/%.c $(wildcard src/bin/*.h) $(INCLUDED) pg_assay.control Makefile
 	$(CC) $(filter-out -fPIC,$(CFLAGS)) $(PROGRAM_CFLAGS) -DASSAY_VERSION='"$(EXTVERSION)"' -c -o $@ $<
 # What only one of the programs has
-LOAD_OBJS = $(addprefix src/bin/,assay_load.o copy.o reparse.o source.o)
+LOAD_OBJS = $(addprefix src/bin/,assay_load.o copy.o feedback.o reparse.o source.o)
 STREAM_OBJS = $(filter src/bin/assay_stream.o src/bin/stream_%.o,$(PROGRAM_OBJS))
 PROGRAM_COMMON = $(filter-out $(LOAD_OBJS) $(STREAM_OBJS),$(PROGRAM_OBJS)) $(PROGRAM_SHARED)
 PROGRAM_LINK = $(CC) $(CFLAGS) -o $@ $^ $(LDFLAGS) -L$(shell $(PG_CONFIG) --libdir) -lpq

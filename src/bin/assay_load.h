@@ -115,6 +115,12 @@ typedef struct Attachment
 	GPtrArray  *entries;		/* names of what is in it, or NULL */
 } Attachment;
 
+/* What a multipart/report says, with --feedback */
+typedef enum ReportKind
+{
+	REPORT_NONE, REPORT_COMPLAINT, REPORT_BOUNCE
+} ReportKind;
+
 /* One row.  Owned strings; NULL is SQL's NULL. */
 typedef struct Message
 {
@@ -184,6 +190,9 @@ typedef struct Message
 	int64_t		unpacked_bytes;
 	int			num_pictures;
 	GPtrArray  *unwrapped;		/* attached messages, as GBytes */
+	ReportKind	report_kind;	/* with --feedback */
+	GString    *report_fields;	/* of the part for machines */
+	GString    *report_headers; /* of the message that it is about */
 	GPtrArray  *auth_headers;	/* Authentication-Results, from the top */
 	GPtrArray  *received_headers;
 	struct MessageFacts *facts; /* of this one, where they are wanted */
@@ -224,6 +233,9 @@ typedef struct Options
 	bool		unwrap;
 	bool		qr;
 	bool		reparse;
+	const char *feedback;		/* policy that gets labels, or NULL */
+	bool		trust_from;
+	bool		any_recipient;
 	bool		keep_html;
 	bool		keep_raw;
 	int			progress;		/* -1 when stderr is a terminal */

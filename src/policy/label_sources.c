@@ -250,7 +250,7 @@ assay_label_reported(PG_FUNCTION_ARGS)
 	AddReported(&l);
 	/* those that fit come first, then the latest */
 	QueryAdd(q, ", b AS (SELECT DISTINCT ON (c.ord) c.*, pg_catalog.count(*) FILTER (WHERE c.sender_fits AND c.recipient_fits) OVER (PARTITION BY c.ord) AS found "
-			 "FROM c ORDER BY c.ord, (c.sender_fits AND c.recipient_fits) DESC, c.at DESC), n AS (SELECT r.ord, ");
+			 "FROM c ORDER BY c.ord, (c.sender_fits AND c.recipient_fits) DESC, c.sender_fits DESC, c.at DESC), n AS (SELECT r.ord, ");
 	AddKeys(q, s, "b", "");
 	QueryAdd(q, ", r.malicious, r.source, least(r.reported_at, pg_catalog.now()) AS labelled_at, r.author, r.confidence, r.category, "
 			 "CASE WHEN r.malicious IS NULL OR coalesce(r.source, '') = '' OR NOT coalesce(r.confidence > 0 AND r.confidence <= 1, false) "
