@@ -18,6 +18,7 @@
 #include <glib.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <sys/types.h>
@@ -279,6 +280,20 @@ typedef struct SourceStats
 extern SourceStats source_stats;
 extern int64_t source_bytes(const char *path);
 extern void source_read(const char *path, DeliverFn deliver);
+
+/* As g_string_append_len(), which is a call even for a byte */
+static inline void
+text_put(GString *out, const char *s, size_t len)
+{
+	if (len < out->allocated_len - out->len)
+	{
+		memcpy(out->str + out->len, s, len);
+		out->len += len;
+		out->str[out->len] = '\0';
+	}
+	else
+		g_string_append_len(out, s, len);
+}
 
 /* text.c */
 extern bool text_is_clean(const char *s, size_t len);
