@@ -22,8 +22,8 @@
 #define MARK_CLOSE		"\xEF\xA3\xBF"	/* U+F8FF */
 #define MARK_BYTES		3
 
-/* Shortest run that is worth a mark */
-#define LEAST_RUN		24
+/* Shortest run that is worth a mark, which has four characters or five */
+#define LEAST_RUN		8
 
 /* Attributes that are wanted, and may come each once */
 #define MAX_NAMES		32
