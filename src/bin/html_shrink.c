@@ -135,6 +135,9 @@ reference_end(const char *p, const char *end)
 	p++;
 	while (p < end && (g_ascii_isalnum(*p) || *p == '#'))
 		p++;
+	/* a line's end is one character, of two bytes or one */
+	if (end - p >= 2 && p[0] == '\r' && p[1] == '\n')
+		return p + 2;
 	return p < end && (unsigned char) *p < 0x80 ? p + 1 : p;
 }
 
@@ -537,6 +540,8 @@ html_shrink(const char *s, size_t len, GString *out, GArray *runs)
 			/* a < that begins nothing is text, and so is what follows */
 			g_string_append_c(out, '<');
 			scan.p++;
+			if (scan.p[0] == '\r' && scan.p[1] == '\n')
+				g_string_append_c(out, *scan.p++);
 			if (is_space(*scan.p))
 				g_string_append_c(out, *scan.p++);
 		}
