@@ -6,6 +6,7 @@
 #   make test        every test, in a private cluster under build/
 #   make test-16     the same on PostgreSQL 16, 17 or 18, which is fetched first
 #   make test-asan   the SQL tests under sanitizers; test-valgrind: under valgrind
+#   make docs-check  what README and docs show; make reference writes docs/reference anew
 #   make demo        the main job on real mail, in a private cluster
 #   make bench       measure; prints markdown tables
 #   make indent      format the C sources with PostgreSQL's own tool
@@ -167,6 +168,13 @@ packages:
 test: packages
 	REGRESS='$(call tests,REGRESS)' ISOLATION='$(call tests,ISOLATION)' TAP='$(call tests,TAP)' \
 		tools/test
+
+# every block of SQL in README and docs runs, and the reference is what the catalogue says
+DOCS_TESTS = t/readme.pl $(wildcard t/*_docs.pl) t/docs.pl t/recipes_load.pl t/email_pack.pl t/text_model.pl
+docs-check: packages
+	REGRESS= ISOLATION= TAP='$(DOCS_TESTS)' tools/test
+reference: packages
+	tools/reference
 
 demo:
 	tools/packages demo
