@@ -61,7 +61,12 @@ SELECT assay.set_labels('in', '{user report,analyst}');
 SELECT r.outcome FROM assay.label_reported('in', 'message', report('a@x', 'bank@b.example', NULL, '{"author": "bob@o.example"}')) r;
 SELECT id, source, malicious FROM in_label_latest ORDER BY id;
 SELECT assay.set_labels('in', '{}');
--- also within one call
+-- also within one call, and by rank
+SELECT assay.set_labels('in', '{review}');
+SELECT r.outcome FROM assay.label_reported('in', 'message', report('c@x', 'news@n.example', NULL, '{"source": "review", "confidence": 0.5}')
+	|| report('c@x', 'news@n.example', NULL, '{"source": "complaint", "malicious": false}')) r;
+SELECT assay.set_labels('in', '{}');
+DELETE FROM in_label WHERE id = 5;
 SELECT r.outcome FROM assay.label_reported('in', 'message', report('c@x', 'news@n.example', NULL, '{"source": "complaint", "confidence": 0.8, "malicious": false}')
 	|| report('c@x', 'news@n.example', NULL, '{"source": "bounce", "confidence": 0.3}')
 	|| report('c@x', 'news@n.example', NULL, '{"source": "review", "confidence": 1}')
@@ -103,6 +108,9 @@ SELECT * FROM assay.labels_from('in', 'reply', 'answered', since => '2024-02-05'
 SELECT * FROM assay.labels_from('in', 'reply', 'answered');
 SELECT * FROM labels WHERE source = 'reply' ORDER BY id, labelled_at;
 SELECT * FROM assay.labels_from('in', 'reply', 'answered');
+CREATE VIEW undated AS SELECT 1 AS id, NULL::timestamptz AS labelled_at;
+SELECT * FROM assay.labels_from('in', 'undated', 'undated', true, since => '2000-01-01');
+SELECT * FROM assay.labels_from('in', 'undated', 'undated', true);
 CREATE VIEW released AS SELECT 1 AS id, NULL::boolean AS malicious UNION ALL SELECT NULL, true UNION ALL SELECT 4, false;
 SELECT * FROM assay.labels_from('in', 'release', 'released');
 SELECT * FROM assay.labels_from('in', 'release 2', 'released', malicious => false);

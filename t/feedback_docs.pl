@@ -36,9 +36,11 @@ is($node->safe_psql('mail', q{SELECT string_agg(concat_ws(' ', from_addr, assay.
 my $home = fresh_folder();
 my $auth = "Received: from x by mx.o.example; Wed, 6 Mar 2024 08:00:00 +0000\nAuthentication-Results: mx.o.example; dkim=pass header.d=";
 my $about = "To: abuse\@o.example\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nlook\n--b\nContent-Type: message/rfc822\n\n"
-  . "From: win\@evil.example\nMessage-ID: <win\@evil.example>\n\nx\n--b--\n";
-write_file("$home/mail/abuse/cur/1", "${auth}o.example\nFrom: old.account\@o.example\n$about");
-write_file("$home/mail/abuse/cur/2", "${auth}evil.example\nFrom: old.account\@o.example\n$about");
+  . "From: parcel\@evil.example\nMessage-ID: <parcel\@evil.example>\n\nx\n--b--\n";
+$node->safe_psql('mail', q{INSERT INTO message (id, message_id, received_at, from_addr, recipients)
+	VALUES (5, 'parcel@evil.example', '2024-03-05 16:00+00', 'parcel@evil.example', '{kim@o.example}')});
+write_file("$home/mail/abuse/cur/1", "${auth}o.example\nFrom: kim\@o.example\n$about");
+write_file("$home/mail/abuse/cur/2", "${auth}evil.example\nFrom: kim\@o.example\n$about");
 write_file("$home/mail/abuse/cur/3", "${auth}o.example\nFrom: bob\@o.example\n$about");
 $ENV{HOME} = $home;
 $ENV{PGHOST} = $node->host;
@@ -48,5 +50,5 @@ my ($told) = $page =~ /^assay_load: (\d+ mails read) in/m;
 my $said = `$command 2>&1`;
 is($?, 0, 'the command runs') or diag($said);
 is($said =~ s/in [0-9.]+ s/in 0.0 s/r, ($page =~ /^(assay_load: 3 mails.*)$/m)[0] . "\n", 'and tells what the page says');
-is($node->safe_psql('mail', q{SELECT author FROM inbound_label WHERE source = 'user report' AND id = 3}), 'old.account@o.example', 'one label');
+is($node->safe_psql('mail', q{SELECT author FROM inbound_label WHERE source = 'user report' AND id = 5}), 'kim@o.example', 'one label');
 done_testing();

@@ -4,9 +4,10 @@
  *		becomes labels of a policy.
  *
  * Each function is one statement: what is said of which message ("n"), whether
- * that was known or is known better ("w"), and the labels that are new.  A
- * label that counts is never replaced by one that is less sure, unless the
- * policy's label_order ranks its source higher.
+ * that was known or is known better ("w"), and the labels that are new.  No
+ * label is written behind a better one: of a source that label_order ranks
+ * higher or, of the same rank, a surer one.  Baselines and text models go by
+ * the latest.
  *
  * All runs as the policy's owner, or with the rights of a caller who may not
  * act as that.
@@ -22,6 +23,7 @@
 #include "signals_query.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/timestamp.h"
 
 /* A statement that labels messages */
 typedef struct Labelling
@@ -151,7 +153,10 @@ AddOutcomes(Labelling *l)
 			 "WHEN pg_catalog.max(o.confidence) OVER (PARTITION BY o.outcome IS NULL, ", l->by_author ? ", o.author" : "");
 	AddKeys(q, s, "o", "");
 	QueryAdd(q, ", o.rank ORDER BY o.labelled_at, o.ord ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) > o.confidence THEN 'surer' "
-			 "WHEN best.rank = o.rank AND best.confidence > o.confidence AND best.labelled_at <= o.labelled_at AND NOT best.same THEN 'surer' "
+			 "WHEN pg_catalog.min(o.rank) OVER (PARTITION BY o.outcome IS NULL, ");
+	AddKeys(q, s, "o", "");
+	QueryAdd(q, " ORDER BY o.labelled_at, o.ord ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) < o.rank THEN 'surer' "
+			 "WHEN best.labelled_at <= o.labelled_at AND (best.rank < o.rank OR (best.rank = o.rank AND best.confidence > o.confidence AND NOT best.same)) THEN 'surer' "
 			 "ELSE 'labelled' END AS outcome FROM o "
 			 "LEFT JOIN LATERAL (SELECT r.malicious FROM %s r WHERE ", label);
 	AddSameKey(q, s, "r", "o");
@@ -321,7 +326,7 @@ assay_labels_from(PG_FUNCTION_ARGS)
 	l.by_author = HasColumn(&l, "author");
 	QueryAdd(q, "WITH m AS (SELECT * FROM %s m WHERE ", l.relation_name);
 	AddKeysThere(&l);
-	if (HasColumn(&l, "labelled_at"))
+	if (HasColumn(&l, "labelled_at") && !TIMESTAMP_IS_NOBEGIN(PG_GETARG_TIMESTAMPTZ(6)))
 	{
 		QueryAdd(q, " AND m.labelled_at >= ");
 		QueryValue(q, TIMESTAMPTZOID, PG_GETARG_DATUM(6));

@@ -13,4 +13,4 @@ CREATE FUNCTION assay.labels_from(policy text, source text, relation regclass, m
 	category text DEFAULT NULL, since timestamptz DEFAULT '-infinity', OUT labelled bigint, OUT known bigint, OUT surer bigint) RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'assay_labels_from' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 ROWS 1;
 COMMENT ON FUNCTION assay.labels_from(text, text, regclass, boolean, real, text, timestamptz) IS
-	'labels the messages of a table or view, which has the policy''s key and may have malicious, labelled_at, author, confidence, category; what this source said before is known, and what is known more surely stays; takes INSERT on <policy>_label';
+	'labels the messages of a table or view, which has the policy''s key and may have malicious, labelled_at, author, confidence, category; what this source said before is known, and behind a better label none is written; takes INSERT on <policy>_label';
