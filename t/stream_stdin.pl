@@ -49,13 +49,14 @@ sub empty { value('TRUNCATE message, assay_offset, assay_dead_letter') }
 
 my ($code, $out, $err) = stream('', '-q');
 is($code, 1, 'no source: exit code 1');
-like($err, qr/--stdin was not given\n.*--help/, 'no source: a hint');
+like($err, qr/neither --stdin nor --topic was given\n.*--help/, 'no source: a hint');
 foreach my $bad (
 	[ qr/unknown framing "csv"; it is one of frames, lines/, '--stdin=csv' ],
 	[ qr/unknown payload "xml"; it is one of/, '--stdin=lines', '--payload=xml' ],
 	[ qr/--first must be a number from 0/, '--stdin=lines', '--first=-1' ],
 	[ qr/--offsets goes with --stdin=frames/, '--stdin=lines', '--offsets' ],
 	[ qr/--first with --stdin=lines/, '--stdin=frames', '--first=3' ],
+	[ qr/-X must be NAME=VALUE/, '--stdin=lines', '-X', 'a' ],
 	[ qr/--metrics must be \[ADDRESS:\]PORT/, '--stdin=lines', '--metrics=x:9999' ],
 	[ qr/--metrics must be a number from 1 to 65535/, '--stdin=lines', '--metrics=65536' ],
 	[ qr/too many arguments/, '--stdin=lines', 'x' ])

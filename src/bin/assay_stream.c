@@ -24,6 +24,12 @@
 #define ASSAY_VERSION "unknown"
 #endif
 
+#ifdef HAVE_RDKAFKA
+#define HAS_KAFKA		" +kafka"
+#else
+#define HAS_KAFKA		" -kafka"
+#endif
+
 /* ---- the work --------------------------------------------------------------- */
 
 static void
@@ -90,16 +96,19 @@ usage(void)
 {
 	printf("%s loads a stream of messages into a PostgreSQL table, each once.\n\n"
 		   "Usage:\n"
-		   "  %s --stdin=frames|lines [OPTION]...\n\n"
+		   "  %s --stdin=frames|lines [OPTION]...\n"
+		   "  %s --topic=TOPIC[,TOPIC...] -X bootstrap.servers=HOST:PORT [OPTION]...\n\n"
 		   "Where from:\n"
 		   "      --stdin=FRAMING      frames (a line \"LENGTH [OFFSET] [NAME=VALUE ...]\", then so many\n"
 		   "                           bytes) or lines (a message each); acknowledged on stdout\n"
 		   "      --offsets            frames say their offsets\n"
 		   "      --first=N            offset of the first line\n"
-		   "      --topic=NAME         name of what is read (default: stdin)\n"
-		   "      --part=N             number of its part (default: 0)\n"
-		   "      --group=NAME         whose place in it is kept (default: assay)\n"
-		   "      --instance=NAME      name of this one among them (default: the host's)\n"
+		   "      --topic=TOPIC        topics of Kafka to read; with --stdin a name (default: stdin)\n"
+		   "      --part=N             with --stdin: number of its part (default: 0)\n"
+		   "      --group=NAME         whose place in it is kept, who share it (default: assay)\n"
+		   "      --instance=NAME      name of this one among them (default: the host's); of Kafka's\n"
+		   "                           group it is a static member then\n"
+		   "  -X NAME=VALUE            property of librdkafka (may be repeated)\n"
 		   "      --payload=KIND       mail, base64, json or auto, which tells mail from JSON (default)\n\n"
 		   "Where to:\n"
 		   "  -t, --table=TABLE        load into this table (default: message)\n"
@@ -127,7 +136,7 @@ usage(void)
 		   "  -W, --password           force password prompt\n\n"
 		   "Exit status is 0 at the end of the input or on SIGTERM, with all that was taken\n"
 		   "committed; 1 if it can't go on; 75 if it was stopped while the server was away.\n",
-		   progname, progname, options.batch_size, stream_options.linger, stream_options.max_dead);
+		   progname, progname, progname, options.batch_size, stream_options.linger, stream_options.max_dead);
 }
 
 /* An option that assay_load does not have, or has in another way */
@@ -156,6 +165,7 @@ take_stream_option(int c, const char *value)
 			break;
 		case 26:
 			stream_options.instance = value;
+			stream_options.static_member = true;
 			break;
 		case 27:
 			stream_options.payload = value;
@@ -168,6 +178,11 @@ take_stream_option(int c, const char *value)
 			break;
 		case 30:
 			stream_options.metrics = value;
+			break;
+		case 'X':
+			if (value[0] == '=' || strchr(value, '=') == NULL)
+				fatal("-X must be NAME=VALUE, not \"%s\"", value);
+			g_ptr_array_add(stream_options.properties, (char *) value);
 			break;
 		default:
 			return false;
@@ -202,12 +217,18 @@ check_options(void)
 		if (stream_options.topic == NULL)
 			stream_options.topic = "stdin";
 		source = stream_options.offsets || stream_options.first >= 0 ? &stdin_source : &stdin_numbering_source;
+		return;
 	}
-	else
+	if (stream_options.topic == NULL)
 	{
-		report("error: --stdin was not given");
+		report("error: neither --stdin nor --topic was given");
 		hint_help();
 	}
+#ifdef HAVE_RDKAFKA
+	source = &kafka_source;
+#else
+	fatal("--topic needs librdkafka, without which this program was built");
+#endif
 }
 
 static void
@@ -251,6 +272,7 @@ parse_options(int argc, char **argv)
 	};
 	int			c;
 
+	stream_options.properties = g_ptr_array_new();
 	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-?") == 0))
 	{
 		usage();
@@ -258,10 +280,10 @@ parse_options(int argc, char **argv)
 	}
 	if (argc > 1 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0))
 	{
-		printf("%s (pg_assay) %s\n", progname, ASSAY_VERSION);
+		printf("%s (pg_assay) %s" HAS_KAFKA "\n", progname, ASSAY_VERSION);
 		exit(0);
 	}
-	while ((c = getopt_long(argc, argv, "d:h:p:U:wWt:qV", long_options, NULL)) != -1)
+	while ((c = getopt_long(argc, argv, "d:h:p:U:wWt:qVX:", long_options, NULL)) != -1)
 		if (!argument_common(c, optarg) && !take_stream_option(c, optarg))
 			hint_help();
 	if (optind < argc)

@@ -2,7 +2,7 @@
  * stream.h
  *	  What the parts of the client program assay_stream share.
  *
- * The way of the data: a source (stream_stdin.c) appends items
+ * The way of the data: a source (stream_stdin.c, stream_kafka.c) appends items
  * to a batch; stream_batch.c makes rows of them, by the code of assay_load, and
  * commits them together with the place in the source that they reach to;
  * stream_status.c tells how it goes.
@@ -25,6 +25,7 @@ typedef struct Part
 	int64_t		next;			/* where the fence stands, as far as is known */
 	int64_t		taken;			/* what the source gives next */
 	bool		mine;			/* assigned to this instance */
+	int			epoch;			/* counts assignments and moves back */
 	int64_t		start;			/* of a fence that there is not yet */
 	int64_t		base;			/* from where the transaction at work moves
 								 * the fence */
@@ -46,6 +47,7 @@ typedef struct Item
 	int64_t		size;			/* true size where data was cut, else len */
 	int64_t		time;			/* when it was sent, in microseconds */
 	GPtrArray  *headers;		/* names and values in turns, or NULL */
+	int			epoch;			/* of its part, when it was taken */
 	ItemState	state;
 	bool		chosen;			/* is in the transaction at work */
 	size_t		row;			/* its row in the batch's bytes */
@@ -83,6 +85,7 @@ typedef struct StreamOptions
 	const char *topic;
 	int			part;
 	const char *instance;
+	bool		static_member;	/* it was named, and keeps its partitions */
 	const char *payload;		/* auto, mail, base64, json */
 	const char *framing;		/* of standard input: frames, lines, or NULL */
 	bool		offsets;		/* frames say theirs */
@@ -90,6 +93,7 @@ typedef struct StreamOptions
 	int			linger;			/* milliseconds until a batch is sent */
 	int			max_dead;		/* in a row */
 	const char *metrics;		/* [ADDRESS:]PORT, or NULL */
+	GPtrArray  *properties;		/* of librdkafka, name=value */
 }			StreamOptions;
 
 /* Counted since the start */
@@ -130,6 +134,7 @@ extern bool batch_ready(void);
 extern int	batch_socket(void);
 extern void batch_finish(void);
 extern Part * part_find(const char *topic, int part);
+extern const GPtrArray *batch_parts(void);
 extern void parts_read(void);
 extern PGresult *batch_query(const char *sql, int nparams, const char *const *params);
 extern const char *batch_schema(void);
@@ -148,5 +153,8 @@ extern void status_stop(void);
 /* stream_stdin.c */
 extern const Source stdin_source;
 extern const Source stdin_numbering_source;
+
+/* stream_kafka.c */
+extern const Source kafka_source;
 
 #endif							/* ASSAY_STREAM_H */

@@ -39,6 +39,7 @@ static GPtrArray *parts;
 static Batch *in_flight;		/* its COPY was sent, the result not read yet */
 static Outcome sent;			/* what became of the sending */
 static int64_t sent_at;
+static bool finishing;
 static guint chosen_rows;		/* in the transaction at work */
 static guint chosen_dead;
 static int	dead_in_a_row;
@@ -77,6 +78,7 @@ batch_add(Batch *b, Item * item)
 	g_ptr_array_add(b->items, item);
 	b->bytes += item->len;
 	item->part->taken = item->offset + 1;
+	item->epoch = item->part->epoch;
 	stats.waiting++;
 }
 
@@ -122,6 +124,13 @@ part_find(const char *topic, int part)
 	p->next = p->taken = -1;
 	g_ptr_array_add(parts, p);
 	return p;
+}
+
+/* All of them, or NULL */
+const GPtrArray *
+batch_parts(void)
+{
+	return parts;
 }
 
 /* ---- the server ------------------------------------------------------------- */
@@ -395,6 +404,7 @@ take_fence(Part * p, int64_t next, bool own)
 		if (source->rewound == NULL)
 			fatal("this source can't go back");
 		p->next = p->taken = next;
+		p->epoch++;
 		source->rewound(p);
 	}
 	p->next = next;
@@ -446,7 +456,8 @@ parts_read(void)
 static bool
 is_pending(Item * item)
 {
-	if (item->state == ITEM_PENDING && !item->part->mine)
+	/* what was taken before a part was given away, or moved back, comes again */
+	if (item->state == ITEM_PENDING && (!item->part->mine || item->epoch != item->part->epoch))
 		item->state = ITEM_DROPPED;
 	if (item->state == ITEM_PENDING && item->offset < item->part->next)
 	{
@@ -812,10 +823,10 @@ batch_encode(Batch *b)
 void
 batch_send(Batch *b)
 {
-	sent_at = g_get_monotonic_time();
-	in_flight = b;
 	if (conn == NULL)
 		parts_read();
+	sent_at = g_get_monotonic_time();
+	in_flight = b;
 	sent = send_rows(b, 0, b->items->len);
 }
 
@@ -834,11 +845,14 @@ batch_finish(void)
 {
 	Batch	   *b = in_flight;
 
-	if (b == NULL)
+	/* a source may ask for it while that waits for the server */
+	if (b == NULL || finishing)
 		return;
+	finishing = true;
 	if (sent == DONE)
 		sent = commit_rows(b, 0, b->items->len);
 	work_off(b, 0, b->items->len, sent);
+	finishing = false;
 	in_flight = NULL;
 	stats.last_usecs = g_get_monotonic_time() - sent_at;
 	stats.batch_usecs += stats.last_usecs;

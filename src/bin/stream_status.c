@@ -258,8 +258,6 @@ status_stop(void)
 {
 	double		seconds = (g_get_monotonic_time() - started) / 1e6;
 
-	if (source->lag != NULL)
-		stats.lag = source->lag();
 	write_row("stopped");
 	clear_line();
 	if (options.quiet)
