@@ -109,12 +109,14 @@ usage(void)
 		   "      --instance=NAME      name of this one among them (default: the host's); of Kafka's\n"
 		   "                           group it is a static member then\n"
 		   "  -X NAME=VALUE            property of librdkafka (may be repeated)\n"
+		   "      --properties=FILE    more of them, a line each\n"
 		   "      --payload=KIND       mail, base64, json or auto, which tells mail from JSON (default)\n\n"
 		   "Where to:\n"
 		   "  -t, --table=TABLE        load into this table (default: message)\n"
 		   "      --create-table       create it, and the program's own tables, if they do not exist\n"
 		   "      --column=NAME=VALUE  put this into a column of your own (may be repeated)\n"
 		   "      --column=NAME        put the header or the field of JSON with this name into it\n"
+		   "      --rest=NAME          put all other fields of JSON into this column, a jsonb\n"
 		   "      --mailbox=NAME       put this into the column mailbox\n"
 		   "      --batch-size=ROWS    messages in a transaction at most (default: %d)\n"
 		   "      --linger=MS          wait so long for a batch to fill (default: %d)\n"
@@ -178,6 +180,9 @@ take_stream_option(int c, const char *value)
 			break;
 		case 30:
 			stream_options.metrics = value;
+			break;
+		case 31:
+			stream_options.properties_file = value;
 			break;
 		case 'X':
 			if (value[0] == '=' || strchr(value, '=') == NULL)
@@ -257,6 +262,7 @@ parse_options(int argc, char **argv)
 		{"keep", required_argument, NULL, 12},
 		{"authserv-id", required_argument, NULL, 13},
 		{"qr", no_argument, NULL, 14},
+		{"rest", required_argument, NULL, 16},
 		{"stdin", required_argument, NULL, 20},
 		{"offsets", no_argument, NULL, 21},
 		{"first", required_argument, NULL, 22},
@@ -268,6 +274,7 @@ parse_options(int argc, char **argv)
 		{"linger", required_argument, NULL, 28},
 		{"max-dead", required_argument, NULL, 29},
 		{"metrics", required_argument, NULL, 30},
+		{"properties", required_argument, NULL, 31},
 		{NULL, 0, NULL, 0}
 	};
 	int			c;

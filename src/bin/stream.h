@@ -26,7 +26,7 @@ typedef struct Part
 	int64_t		taken;			/* what the source gives next */
 	bool		mine;			/* assigned to this instance */
 	int			epoch;			/* counts assignments and moves back */
-	int64_t		start;			/* of a fence that there is not yet */
+	int64_t		start;			/* of a fence that there was not yet */
 	int64_t		base;			/* from where the transaction at work moves
 								 * the fence */
 	int64_t		reach;			/* and where to, -1 if it doesn't */
@@ -70,6 +70,9 @@ typedef struct Source
 {
 	void		(*open) (void);
 	bool		(*read) (Batch *b, int timeout);	/* false at the end */
+	bool		(*first) (Part * part); /* where a part without a fence
+										 * begins, into its start; false if
+										 * unknown */
 	void		(*settled) (const Item * item); /* committed, or a dead letter */
 	void		(*idle) (void); /* called again and again while the server is
 								 * away */
@@ -94,6 +97,7 @@ typedef struct StreamOptions
 	int			max_dead;		/* in a row */
 	const char *metrics;		/* [ADDRESS:]PORT, or NULL */
 	GPtrArray  *properties;		/* of librdkafka, name=value */
+	const char *properties_file;	/* more of them, or NULL */
 }			StreamOptions;
 
 /* Counted since the start */

@@ -356,23 +356,57 @@ append_literal(GString *sql, const char *s)
 	PQfreemem(literal);
 }
 
+/* The row of a fence, none where it is new; NULL where the server is away */
+static PGresult *
+select_fence(const char *const *params)
+{
+	char	   *select = g_strdup_printf("SELECT next, moved_by FROM %s.assay_offset "
+										 "WHERE grp = $1 AND topic = $2 AND part = $3", schema);
+	PGresult   *res = batch_query(select, 3, params);
+
+	g_free(select);
+	return res;
+}
+
+/* Make a fence, unless another has; NULL where the server is away */
+static PGresult *
+insert_fence(Part * p, const char **params)
+{
+	char	   *insert = g_strdup_printf("INSERT INTO %s.assay_offset (grp, topic, part, next) "
+										 "VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING", schema);
+	char	   *first;
+	PGresult   *res;
+
+	if (source->first != NULL && !source->first(p))
+	{
+		source->close();
+		fatal_retry("where topic \"%s\", part %d begins could not be found out", p->topic, p->part);
+	}
+	first = g_strdup_printf("%" PRId64, p->start);
+	params[3] = first;
+	res = batch_query(insert, 4, params);
+	g_free(insert);
+	g_free(first);
+	return res;
+}
+
 /* Where the fence of a part stands: it is made where there is none; false where the server is away */
 static bool
 read_fence(Part * p, int64_t *next, bool *own)
 {
 	char	   *part = g_strdup_printf("%d", p->part);
-	char	   *first = g_strdup_printf("%" PRId64, p->start);
-	const char *params[] = {stream_options.group, p->topic, part, first};
-	char	   *insert = g_strdup_printf("INSERT INTO %s.assay_offset (grp, topic, part, next) "
-										 "VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING", schema);
-	char	   *select = g_strdup_printf("SELECT next, moved_by FROM %s.assay_offset "
-										 "WHERE grp = $1 AND topic = $2 AND part = $3", schema);
-	PGresult   *res = batch_query(insert, 4, params);
+	const char *params[] = {stream_options.group, p->topic, part, NULL};
+	PGresult   *res = select_fence(params);
 
-	if (res != NULL)
+	if (res != NULL && PQntuples(res) == 0)
 	{
 		PQclear(res);
-		res = batch_query(select, 3, params);
+		res = insert_fence(p, params);
+		if (res != NULL)
+		{
+			PQclear(res);
+			res = select_fence(params);
+		}
 	}
 	if (res != NULL)
 	{
@@ -381,9 +415,6 @@ read_fence(Part * p, int64_t *next, bool *own)
 	}
 	PQclear(res);
 	g_free(part);
-	g_free(first);
-	g_free(insert);
-	g_free(select);
 	return res != NULL;
 }
 

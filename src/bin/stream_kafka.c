@@ -4,7 +4,8 @@
  *
  * Kafka's own offsets are not used: where a partition goes on is what the fence
  * in the database says.  The group only shares out partitions.  Each one that
- * is assigned begins a new epoch, in which what was taken before counts nothing.
+ * is assigned begins a new epoch, in which what was taken before counts nothing:
+ * neither in a batch, nor in the stash of what came while the server was away.
  */
 #ifdef HAVE_RDKAFKA
 #include <stdio.h>
@@ -17,7 +18,7 @@
 #define WATERMARK_MS	10000
 
 static rd_kafka_t * consumer;
-static GQueue stash = G_QUEUE_INIT; /* messages that came while the server was
+static GQueue stash = G_QUEUE_INIT; /* items that came while the server was
 									 * away */
 static bool paused;
 static bool in_callback;
@@ -25,13 +26,13 @@ static int64_t last_complaint;
 
 /* ---- partitions ------------------------------------------------------------- */
 
-/* Hold back, or let come again, what is assigned */
+/* Hold back, or let come again, all that is assigned */
 static void
-set_paused(bool pause)
+pause_all(bool pause)
 {
 	rd_kafka_topic_partition_list_t *list;
 
-	if (pause == paused || rd_kafka_assignment(consumer, &list) != RD_KAFKA_RESP_ERR_NO_ERROR)
+	if (rd_kafka_assignment(consumer, &list) != RD_KAFKA_RESP_ERR_NO_ERROR)
 		return;
 	if (pause)
 		rd_kafka_pause_partitions(consumer, list);
@@ -41,18 +42,35 @@ set_paused(bool pause)
 	paused = pause;
 }
 
-/* Partitions come: each goes on where its fence stands, a new one with the oldest message there is */
+/* A partition that is new to the group begins with the oldest message there is */
+static bool
+kafka_first(Part * p)
+{
+	int64_t		low;
+	int64_t		high;
+	rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR_NO_ERROR;
+
+	for (int attempt = 0; attempt < 5; attempt++)
+	{
+		err = rd_kafka_query_watermark_offsets(consumer, p->topic, p->part, &low, &high, WATERMARK_MS);
+		if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
+		{
+			p->start = MAX(low, 0);
+			return true;
+		}
+	}
+	report("kafka: %s", rd_kafka_err2str(err));
+	return false;
+}
+
+/* Partitions come: each goes on where its fence stands */
 static void
 take_partitions(rd_kafka_topic_partition_list_t * list)
 {
 	for (int i = 0; i < list->cnt; i++)
 	{
 		Part	   *p = part_find(list->elems[i].topic, list->elems[i].partition);
-		int64_t		low = 0;
-		int64_t		high = 0;
 
-		rd_kafka_query_watermark_offsets(consumer, p->topic, p->part, &low, &high, WATERMARK_MS);
-		p->start = MAX(low, 0);
 		p->next = p->taken = -1;
 		p->epoch++;
 		p->mine = true;
@@ -87,9 +105,9 @@ rebalance(rd_kafka_t * rk, rd_kafka_resp_err_t err, rd_kafka_topic_partition_lis
 							   rd_kafka_incremental_unassign(rk, list));
 	else
 		rd_kafka_assign(rk, assign ? list : NULL);
-	/* new ones are not paused, which the next round sees to */
+	/* those that stay may be paused, new ones not, or the other way round */
 	if (assign)
-		paused = false;
+		pause_all(paused);
 	in_callback = false;
 }
 
@@ -143,14 +161,14 @@ complain(rd_kafka_resp_err_t err, const char *text)
 static void
 handle_error(rd_kafka_t * rk, int err, const char *reason, void *unused)
 {
-	char text[	512];
+	char		reason_text[512];
 
 	if (err == RD_KAFKA_RESP_ERR__FATAL)
-		err = rd_kafka_fatal_error(rk, text, sizeof(text));
+		err = rd_kafka_fatal_error(rk, reason_text, sizeof(reason_text));
 	else
-		g_strlcpy(text, reason, sizeof(text));
+		g_strlcpy(reason_text, reason, sizeof(reason_text));
 	if (err != RD_KAFKA_RESP_ERR_NO_ERROR)
-		complain(err, text);
+		complain(err, reason_text);
 }
 
 /* Names and values of a message's headers, in turns; NULL where there are none */
@@ -177,9 +195,9 @@ take_headers(const rd_kafka_message_t * m)
 	return list;
 }
 
-/* Into the batch, unless it is another's by now, or was there */
-static void
-take_message(Batch *b, rd_kafka_message_t * m)
+/* A message as an item, or NULL where there is nothing in it */
+static Item *
+make_item(const rd_kafka_message_t * m)
 {
 	Part	   *p = part_find(rd_kafka_topic_name(m->rkt), m->partition);
 	rd_kafka_timestamp_type_t type;
@@ -187,10 +205,11 @@ take_message(Batch *b, rd_kafka_message_t * m)
 	int64_t		ms;
 
 	/* a tombstone has no bytes at all, and says nothing */
-	if (!p->mine || m->offset < p->taken || m->payload == NULL)
-		return;
+	if (!p->mine || m->payload == NULL)
+		return NULL;
 	item = g_new0(Item, 1);
 	item->part = p;
+	item->epoch = p->epoch;
 	item->offset = m->offset;
 	item->size = m->len;
 	item->len = MIN(m->len, options.max_message);
@@ -201,28 +220,53 @@ take_message(Batch *b, rd_kafka_message_t * m)
 	item->time = type != RD_KAFKA_TIMESTAMP_NOT_AVAILABLE && ms > 0 && ms < INT64_MAX / 1000 ?
 		ms * 1000 : g_get_real_time();
 	item->headers = take_headers(m);
-	batch_add(b, item);
+	return item;
+}
+
+/* What comes next, if it is a message; sets *any where there was anything */
+static Item *
+poll_item(int timeout, bool *any)
+{
+	rd_kafka_message_t *m = rd_kafka_consumer_poll(consumer, timeout);
+	Item	   *item = NULL;
+
+	*any = m != NULL;
+	if (m == NULL)
+		return NULL;
+	if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR)
+		complain(m->err, rd_kafka_message_errstr(m));
+	else
+		item = make_item(m);
+	rd_kafka_message_destroy(m);
+	return item;
+}
+
+/* Into the batch, unless its partition was given away or moved back since, or it was there */
+static void
+take_item(Batch *b, Item * item)
+{
+	if (item->part->mine && item->epoch == item->part->epoch && item->offset >= item->part->taken)
+		batch_add(b, item);
+	else
+		item_free(item);
 }
 
 /* Poll until the batch is full or nothing is there */
 static bool
 kafka_read(Batch *b, int timeout)
 {
-	rd_kafka_message_t *m;
+	bool		any = true;
 
-	set_paused(false);
-	while (!batch_full(b) && !interrupted)
+	if (paused)
+		pause_all(false);
+	while (any && !batch_full(b) && !interrupted)
 	{
-		m = g_queue_pop_head(&stash);
-		if (m == NULL)
-			m = rd_kafka_consumer_poll(consumer, timeout);
-		if (m == NULL)
-			break;
-		if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR)
-			complain(m->err, rd_kafka_message_errstr(m));
-		else
-			take_message(b, m);
-		rd_kafka_message_destroy(m);
+		Item	   *item = g_queue_pop_head(&stash);
+
+		if (item == NULL)
+			item = poll_item(timeout, &any);
+		if (item != NULL)
+			take_item(b, item);
 		timeout = 0;
 	}
 	return true;
@@ -232,14 +276,16 @@ kafka_read(Batch *b, int timeout)
 static void
 kafka_idle(void)
 {
-	rd_kafka_message_t *m;
+	Item	   *item;
+	bool		any;
 
 	if (in_callback || consumer == NULL)
 		return;
-	set_paused(true);
-	m = rd_kafka_consumer_poll(consumer, 0);
-	if (m != NULL)
-		g_queue_push_tail(&stash, m);
+	if (!paused)
+		pause_all(true);
+	item = poll_item(0, &any);
+	if (item != NULL)
+		g_queue_push_tail(&stash, item);
 }
 
 static int64_t
@@ -272,6 +318,41 @@ set_property(rd_kafka_conf_t * conf, const char *key, const char *value)
 		fatal("%s", error);
 }
 
+/* "name=value", from -X */
+static void
+set_pair(rd_kafka_conf_t * conf, const char *pair)
+{
+	char	  **parts = g_strsplit(pair, "=", 2);
+
+	set_property(conf, g_strstrip(parts[0]), g_strstrip(parts[1]));
+	g_strfreev(parts);
+}
+
+/* A line each, as other clients of Kafka have it: passwords needn't stand in a command */
+static void
+set_from_file(rd_kafka_conf_t * conf, const char *path)
+{
+	char	   *text;
+	char	  **lines;
+	GError	   *error = NULL;
+
+	if (!g_file_get_contents(path, &text, NULL, &error))
+		fatal("could not read --properties: %s", error->message);
+	lines = g_strsplit(text, "\n", 0);
+	for (int i = 0; lines[i] != NULL; i++)
+	{
+		char	   *line = g_strstrip(lines[i]);
+
+		if (line[0] == '\0' || line[0] == '#')
+			continue;
+		if (line[0] == '=' || strchr(line, '=') == NULL)
+			fatal("line %d of \"%s\" must be NAME=VALUE", i + 1, path);
+		set_pair(conf, line);
+	}
+	g_strfreev(lines);
+	g_free(text);
+}
+
 /* The user's properties, between what may be changed and what may not */
 static rd_kafka_conf_t *
 make_conf(void)
@@ -283,13 +364,10 @@ make_conf(void)
 	set_property(conf, "fetch.wait.max.ms", "50");
 	if (stream_options.static_member)
 		set_property(conf, "group.instance.id", stream_options.instance);
+	if (stream_options.properties_file != NULL)
+		set_from_file(conf, stream_options.properties_file);
 	for (guint i = 0; i < stream_options.properties->len; i++)
-	{
-		char	  **pair = g_strsplit(stream_options.properties->pdata[i], "=", 2);
-
-		set_property(conf, pair[0], pair[1]);
-		g_strfreev(pair);
-	}
+		set_pair(conf, stream_options.properties->pdata[i]);
 	set_property(conf, "group.id", stream_options.group);
 	set_property(conf, "enable.auto.commit", "false");
 	set_property(conf, "enable.auto.offset.store", "false");
@@ -324,14 +402,11 @@ kafka_open(void)
 static void
 kafka_close(void)
 {
-	rd_kafka_message_t *m;
-
 	if (consumer == NULL)
 		return;
 	/* the last that is told of it */
 	stats.lag = kafka_lag();
-	while ((m = g_queue_pop_head(&stash)) != NULL)
-		rd_kafka_message_destroy(m);
+	g_queue_clear_full(&stash, item_free);
 	if (in_callback)
 		return;
 	rd_kafka_consumer_close(consumer);
@@ -340,7 +415,7 @@ kafka_close(void)
 }
 
 const Source kafka_source = {
-	.open = kafka_open,.read = kafka_read,.idle = kafka_idle,.rewound = kafka_rewound,.lag = kafka_lag,
-	.close = kafka_close,
+	.open = kafka_open,.read = kafka_read,.first = kafka_first,.idle = kafka_idle,.rewound = kafka_rewound,
+	.lag = kafka_lag,.close = kafka_close,
 };
 #endif
