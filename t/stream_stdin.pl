@@ -49,7 +49,7 @@ sub empty { value('TRUNCATE message, assay_offset, assay_dead_letter') }
 
 my ($code, $out, $err) = stream('', '-q');
 is($code, 1, 'no source: exit code 1');
-like($err, qr/neither --stdin nor --topic was given\n.*--help/, 'no source: a hint');
+like($err, qr/none of --stdin, --topic, --lmtp was given\n.*--help/, 'no source: a hint');
 foreach my $bad (
 	[ qr/unknown framing "csv"; it is one of frames, lines/, '--stdin=csv' ],
 	[ qr/unknown payload "xml"; it is one of/, '--stdin=lines', '--payload=xml' ],

@@ -44,10 +44,11 @@ patience(const Batch *b, bool sent)
 {
 	int64_t		left = 200;
 
+	/* nothing can be sent yet: look after the server again soon */
+	if (sent)
+		return 5;
 	if (b->items->len > 0)
 		left = stream_options.linger - (g_get_monotonic_time() - b->since) / 1000;
-	if (sent)
-		left = MIN(left, 5);
 	return MAX(left, 0);
 }
 
@@ -97,14 +98,18 @@ usage(void)
 	printf("%s loads a stream of messages into a PostgreSQL table, each once.\n\n"
 		   "Usage:\n"
 		   "  %s --stdin=frames|lines [OPTION]...\n"
-		   "  %s --topic=TOPIC[,TOPIC...] -X bootstrap.servers=HOST:PORT [OPTION]...\n\n"
+		   "  %s --topic=TOPIC[,TOPIC...] -X bootstrap.servers=HOST:PORT [OPTION]...\n"
+		   "  %s --lmtp=[ADDRESS:]PORT [OPTION]...\n\n"
 		   "Where from:\n"
 		   "      --stdin=FRAMING      frames (a line \"LENGTH [OFFSET] [NAME=VALUE ...]\", then so many\n"
 		   "                           bytes) or lines (a message each); acknowledged on stdout\n"
 		   "      --offsets            frames say their offsets\n"
 		   "      --first=N            offset of the first line\n"
-		   "      --topic=TOPIC        topics of Kafka to read; with --stdin a name (default: stdin)\n"
-		   "      --part=N             with --stdin: number of its part (default: 0)\n"
+		   "      --lmtp=[ADDRESS:]PORT  take mail by LMTP (default address: 127.0.0.1)\n"
+		   "      --patience=SECONDS   with --lmtp: wait so long for the database (default: %d)\n"
+		   "      --topic=TOPIC        topics of Kafka to read; else a name for what is read\n"
+		   "                           (default: stdin, or lmtp- and the name of the instance)\n"
+		   "      --part=N             with --stdin and --lmtp: number of its part (default: 0)\n"
 		   "      --group=NAME         whose place in it is kept, who share it (default: assay)\n"
 		   "      --instance=NAME      name of this one among them (default: the host's); of Kafka's\n"
 		   "                           group it is a static member then\n"
@@ -119,7 +124,7 @@ usage(void)
 		   "      --rest=NAME          put all other fields of JSON into this column, a jsonb\n"
 		   "      --mailbox=NAME       put this into the column mailbox\n"
 		   "      --batch-size=ROWS    messages in a transaction at most (default: %d)\n"
-		   "      --linger=MS          wait so long for a batch to fill (default: %d)\n"
+		   "      --linger=MS          wait so long for a batch to fill (default: 50; with --lmtp: 0)\n"
 		   "      --max-dead=N         stop when more messages in a row are refused (default: %d)\n\n"
 		   "As for assay_load: --max-body, --max-message, --keep, --trusted, --authserv-id, --qr\n\n"
 		   "What it tells:\n"
@@ -138,7 +143,7 @@ usage(void)
 		   "  -W, --password           force password prompt\n\n"
 		   "Exit status is 0 at the end of the input or on SIGTERM, with all that was taken\n"
 		   "committed; 1 if it can't go on; 75 if it was stopped while the server was away.\n",
-		   progname, progname, progname, options.batch_size, stream_options.linger, stream_options.max_dead);
+		   progname, progname, progname, progname, stream_options.patience, options.batch_size, stream_options.max_dead);
 }
 
 /* An option that assay_load does not have, or has in another way */
@@ -184,6 +189,12 @@ take_stream_option(int c, const char *value)
 		case 31:
 			stream_options.properties_file = value;
 			break;
+		case 32:
+			stream_options.lmtp = value;
+			break;
+		case 33:
+			stream_options.patience = argument_size("--patience", value, 1, 3600);
+			break;
 		case 'X':
 			if (value[0] == '=' || strchr(value, '=') == NULL)
 				fatal("-X must be NAME=VALUE, not \"%s\"", value);
@@ -211,6 +222,20 @@ check_options(void)
 		fatal("unknown payload \"%s\"; it is one of auto, mail, base64, json", stream_options.payload);
 	if (stream_options.instance == NULL)
 		stream_options.instance = g_get_host_name();
+	if (stream_options.framing != NULL && stream_options.lmtp != NULL)
+		fatal("--stdin and --lmtp do not go together");
+	if (stream_options.linger < 0)
+		stream_options.linger = stream_options.lmtp != NULL ? 0 : 50;
+	if (stream_options.lmtp != NULL)
+	{
+		if (stream_options.topic == NULL)
+			stream_options.topic = g_strconcat("lmtp-", stream_options.instance, NULL);
+		/* what comes by LMTP is mail, of a size that the client is told */
+		stream_options.payload = "mail";
+		options.max_message = MIN(options.max_message, MAX_LMTP_MESSAGE);
+		source = &lmtp_source;
+		return;
+	}
 	if (stream_options.framing != NULL)
 	{
 		bool		lines = strcmp(stream_options.framing, "lines") == 0;
@@ -226,7 +251,7 @@ check_options(void)
 	}
 	if (stream_options.topic == NULL)
 	{
-		report("error: neither --stdin nor --topic was given");
+		report("error: none of --stdin, --topic, --lmtp was given");
 		hint_help();
 	}
 #ifdef HAVE_RDKAFKA
@@ -275,6 +300,8 @@ parse_options(int argc, char **argv)
 		{"max-dead", required_argument, NULL, 29},
 		{"metrics", required_argument, NULL, 30},
 		{"properties", required_argument, NULL, 31},
+		{"lmtp", required_argument, NULL, 32},
+		{"patience", required_argument, NULL, 33},
 		{NULL, 0, NULL, 0}
 	};
 	int			c;

@@ -802,7 +802,7 @@ static const char *const jmap_names[] = {
 typedef enum ObjectKind
 {
 	OBJECT_OWN, OBJECT_GMAIL, OBJECT_GRAPH, OBJECT_JMAP, NUM_OBJECTS
-}			ObjectKind;
+} ObjectKind;
 
 /* The names that an object of this kind may have without their being a rest */
 static GHashTable *

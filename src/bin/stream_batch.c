@@ -52,6 +52,8 @@ item_free(gpointer p)
 {
 	Item	   *item = p;
 
+	if (item->ticket != NULL)
+		source->forget(item);
 	if (item->headers != NULL)
 		g_ptr_array_free(item->headers, TRUE);
 	g_free(item->data);
@@ -71,7 +73,7 @@ batch_new(void)
 }
 
 void
-batch_add(Batch *b, Item * item)
+batch_add(Batch *b, Item *item)
 {
 	if (b->items->len == 0)
 		b->since = g_get_monotonic_time();
@@ -370,7 +372,7 @@ select_fence(const char *const *params)
 
 /* Make a fence, unless another has; NULL where the server is away */
 static PGresult *
-insert_fence(Part * p, const char **params)
+insert_fence(Part *p, const char **params)
 {
 	char	   *insert = g_strdup_printf("INSERT INTO %s.assay_offset (grp, topic, part, next) "
 										 "VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING", schema);
@@ -392,7 +394,7 @@ insert_fence(Part * p, const char **params)
 
 /* Where the fence of a part stands: it is made where there is none; false where the server is away */
 static bool
-read_fence(Part * p, int64_t *next, bool *own)
+read_fence(Part *p, int64_t *next, bool *own)
 {
 	char	   *part = g_strdup_printf("%d", p->part);
 	const char *params[] = {stream_options.group, p->topic, part, NULL};
@@ -420,7 +422,7 @@ read_fence(Part * p, int64_t *next, bool *own)
 
 /* What the fence says of a part, compared with what is known */
 static void
-take_fence(Part * p, int64_t next, bool own)
+take_fence(Part *p, int64_t next, bool own)
 {
 	if (p->next >= 0 && next != p->next && source->numbers_itself && !own)
 	{
@@ -485,7 +487,7 @@ parts_read(void)
 
 /* Is it to be written?  What was committed before, by this instance or another, is not. */
 static bool
-is_pending(Item * item)
+is_pending(Item *item)
 {
 	/* what was taken before a part was given away, or moved back, comes again */
 	if (item->state == ITEM_PENDING && (!item->part->mine || item->epoch != item->part->epoch))
@@ -497,6 +499,9 @@ is_pending(Item * item)
 		if (source->settled != NULL)
 			source->settled(item);
 	}
+	/* what was not committed while its sender waited comes again */
+	if (item->state == ITEM_PENDING && source->wanted != NULL && !source->wanted(item))
+		item->state = ITEM_DROPPED;
 	return item->state == ITEM_PENDING;
 }
 
@@ -529,45 +534,6 @@ choose_items(Batch *b, guint first, guint last)
 		else
 			chosen_rows++;
 	}
-}
-
-/* Begin a transaction and send the rows of a range, if there are any, without waiting for what comes of it */
-static Outcome
-send_rows(Batch *b, guint first, guint last)
-{
-	static const char header[] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0";
-	static const char trailer[] = "\377\377";
-	bool		rows;
-	PGresult   *res;
-	int			ok;
-
-	if (conn == NULL)
-		return AWAY;
-	choose_items(b, first, last);
-	rows = chosen_rows > 0;
-	if (chosen_rows + chosen_dead == 0)
-		return DONE;
-	res = PQexec(conn, rows ? copy_command : "BEGIN");
-	if (PQresultStatus(res) != (rows ? PGRES_COPY_IN : PGRES_COMMAND_OK))
-		return judge(res, false);
-	PQclear(res);
-	if (!rows)
-		return DONE;
-	ok = PQputCopyData(conn, header, 19);
-	for (guint i = first; i < last && ok == 1; i++)
-	{
-		Item	   *item = b->items->pdata[i];
-
-		if (item->chosen && item->error == NULL)
-			ok = PQputCopyData(conn, (const char *) b->rows->data + item->row, item->row_len);
-	}
-	if (ok == 1)
-		ok = PQputCopyData(conn, trailer, 2);
-	/* where it failed the server has something to say, which comes next */
-	if (ok == 1)
-		PQputCopyEnd(conn, NULL);
-	PQflush(conn);
-	return DONE;
 }
 
 /* All results of what was sent: the first error, or NULL */
@@ -603,9 +569,67 @@ read_results(int *good)
 	return bad;
 }
 
+/* End a COPY that has nothing to bring any more */
+static Outcome
+give_up(void)
+{
+	int			good;
+
+	if (PQputCopyEnd(conn, "nobody waits for it") == 1)
+		PQclear(read_results(&good));
+	if (PQstatus(conn) != CONNECTION_OK)
+		return AWAY;
+	PQclear(PQexec(conn, "ROLLBACK"));
+	return DONE;
+}
+
+/* Begin a transaction and send the rows of a range, if there are any, without waiting for what comes of it */
+static Outcome
+send_rows(Batch *b, guint first, guint last)
+{
+	static const char header[] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0";
+	static const char trailer[] = "\377\377";
+	bool		rows;
+	PGresult   *res;
+	int			ok;
+
+	if (conn == NULL)
+		return AWAY;
+	choose_items(b, first, last);
+	rows = chosen_rows > 0;
+	if (chosen_rows + chosen_dead == 0)
+		return DONE;
+	res = PQexec(conn, rows ? copy_command : "BEGIN");
+	if (PQresultStatus(res) != (rows ? PGRES_COPY_IN : PGRES_COMMAND_OK))
+		return judge(res, false);
+	PQclear(res);
+	if (!rows)
+		return DONE;
+	/* the table may have been locked for long: who waits no longer? */
+	if (source->wanted != NULL)
+		choose_items(b, first, last);
+	if (chosen_rows + chosen_dead == 0)
+		return give_up();
+	ok = PQputCopyData(conn, header, 19);
+	for (guint i = first; i < last && ok == 1; i++)
+	{
+		Item	   *item = b->items->pdata[i];
+
+		if (item->chosen && item->error == NULL)
+			ok = PQputCopyData(conn, (const char *) b->rows->data + item->row, item->row_len);
+	}
+	if (ok == 1)
+		ok = PQputCopyData(conn, trailer, 2);
+	/* where it failed the server has something to say, which comes next */
+	if (ok == 1)
+		PQputCopyEnd(conn, NULL);
+	PQflush(conn);
+	return DONE;
+}
+
 /* A message that can't be a row, with all that is known of it; NULL, or the error */
 static PGresult *
-write_dead_letter(const Item * item)
+write_dead_letter(const Item *item)
 {
 	char	   *sql = g_strdup_printf("INSERT INTO %s.assay_dead_letter (grp, topic, part, message_offset, payload, "
 									  "headers, size_bytes, sqlstate, error) "
@@ -656,7 +680,7 @@ fence_command(void)
 	g_string_append(sql, " FROM (VALUES ");
 	for (guint i = 0; i < parts->len; i++)
 	{
-		const		Part *p = parts->pdata[i];
+		const Part *p = parts->pdata[i];
 
 		if (p->reach < 0)
 			continue;
@@ -757,7 +781,7 @@ settle(Batch *b, guint first, guint last)
 
 /* The server objects to this message.  To every one?  Then it is something else. */
 static void
-condemn(Item * item)
+condemn(Item *item)
 {
 	item->error = trouble_text();
 	item->sqlstate = g_strdup(PQresultErrorField(trouble, PG_DIAG_SQLSTATE));

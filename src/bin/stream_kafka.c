@@ -17,7 +17,7 @@
 
 #define WATERMARK_MS	10000
 
-static rd_kafka_t * consumer;
+static rd_kafka_t *consumer;
 static GQueue stash = G_QUEUE_INIT; /* items that came while the server was
 									 * away */
 static bool paused;
@@ -44,7 +44,7 @@ pause_all(bool pause)
 
 /* A partition that is new to the group begins with the oldest message there is */
 static bool
-kafka_first(Part * p)
+kafka_first(Part *p)
 {
 	int64_t		low;
 	int64_t		high;
@@ -65,7 +65,7 @@ kafka_first(Part * p)
 
 /* Partitions come: each goes on where its fence stands */
 static void
-take_partitions(rd_kafka_topic_partition_list_t * list)
+take_partitions(rd_kafka_topic_partition_list_t *list)
 {
 	for (int i = 0; i < list->cnt; i++)
 	{
@@ -81,7 +81,7 @@ take_partitions(rd_kafka_topic_partition_list_t * list)
 }
 
 static void
-drop_partitions(const rd_kafka_topic_partition_list_t * list)
+drop_partitions(const rd_kafka_topic_partition_list_t *list)
 {
 	for (int i = 0; i < list->cnt; i++)
 		part_find(list->elems[i].topic, list->elems[i].partition)->mine = false;
@@ -89,7 +89,7 @@ drop_partitions(const rd_kafka_topic_partition_list_t * list)
 
 /* What is assigned changes: the batch on its way comes to its end before that */
 static void
-rebalance(rd_kafka_t * rk, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t * list, void *unused)
+rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t *list, void *unused)
 {
 	bool		cooperative = g_strcmp0(rd_kafka_rebalance_protocol(rk), "COOPERATIVE") == 0;
 	bool		assign = err == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
@@ -113,7 +113,7 @@ rebalance(rd_kafka_t * rk, rd_kafka_resp_err_t err, rd_kafka_topic_partition_lis
 
 /* The fence was moved back: read again from there */
 static void
-kafka_rewound(Part * p)
+kafka_rewound(Part *p)
 {
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
 	rd_kafka_error_t *error;
@@ -159,7 +159,7 @@ complain(rd_kafka_resp_err_t err, const char *text)
 
 /* What befalls the client as a whole; librdkafka tries again by itself */
 static void
-handle_error(rd_kafka_t * rk, int err, const char *reason, void *unused)
+handle_error(rd_kafka_t *rk, int err, const char *reason, void *unused)
 {
 	char		reason_text[512];
 
@@ -173,7 +173,7 @@ handle_error(rd_kafka_t * rk, int err, const char *reason, void *unused)
 
 /* Names and values of a message's headers, in turns; NULL where there are none */
 static GPtrArray *
-take_headers(const rd_kafka_message_t * m)
+take_headers(const rd_kafka_message_t *m)
 {
 	rd_kafka_headers_t *headers;
 	GPtrArray  *list = NULL;
@@ -197,7 +197,7 @@ take_headers(const rd_kafka_message_t * m)
 
 /* A message as an item, or NULL where there is nothing in it */
 static Item *
-make_item(const rd_kafka_message_t * m)
+make_item(const rd_kafka_message_t *m)
 {
 	Part	   *p = part_find(rd_kafka_topic_name(m->rkt), m->partition);
 	rd_kafka_timestamp_type_t type;
@@ -243,7 +243,7 @@ poll_item(int timeout, bool *any)
 
 /* Into the batch, unless its partition was given away or moved back since, or it was there */
 static void
-take_item(Batch *b, Item * item)
+take_item(Batch *b, Item *item)
 {
 	if (item->part->mine && item->epoch == item->part->epoch && item->offset >= item->part->taken)
 		batch_add(b, item);
@@ -296,7 +296,7 @@ kafka_lag(void)
 
 	for (guint i = 0; consumer != NULL && parts != NULL && i < parts->len; i++)
 	{
-		const		Part *p = parts->pdata[i];
+		const Part *p = parts->pdata[i];
 		int64_t		low;
 		int64_t		high;
 
@@ -310,7 +310,7 @@ kafka_lag(void)
 /* ---- the client ------------------------------------------------------------- */
 
 static void
-set_property(rd_kafka_conf_t * conf, const char *key, const char *value)
+set_property(rd_kafka_conf_t *conf, const char *key, const char *value)
 {
 	char		error[512];
 
@@ -320,7 +320,7 @@ set_property(rd_kafka_conf_t * conf, const char *key, const char *value)
 
 /* "name=value", from -X */
 static void
-set_pair(rd_kafka_conf_t * conf, const char *pair)
+set_pair(rd_kafka_conf_t *conf, const char *pair)
 {
 	char	  **parts = g_strsplit(pair, "=", 2);
 
@@ -330,7 +330,7 @@ set_pair(rd_kafka_conf_t * conf, const char *pair)
 
 /* A line each, as other clients of Kafka have it: passwords needn't stand in a command */
 static void
-set_from_file(rd_kafka_conf_t * conf, const char *path)
+set_from_file(rd_kafka_conf_t *conf, const char *path)
 {
 	char	   *text;
 	char	  **lines;

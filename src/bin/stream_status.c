@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -139,26 +137,6 @@ serve(gpointer unused)
 	return NULL;
 }
 
-/* --metrics=[ADDRESS:]PORT; without an address nobody else's machine gets at it */
-static void
-listen_for_metrics(const char *where)
-{
-	struct sockaddr_in addr = {.sin_family = AF_INET};
-	const char *colon = strrchr(where, ':');
-	char	   *host = colon != NULL ? g_strndup(where, colon - where) : g_strdup("127.0.0.1");
-	int			one = 1;
-
-	addr.sin_port = htons(argument_size("--metrics", colon != NULL ? colon + 1 : where, 1, 65535));
-	if (inet_pton(AF_INET, host, &addr.sin_addr) != 1)
-		fatal("--metrics must be [ADDRESS:]PORT, not \"%s\"", where);
-	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (listener < 0 || bind(listener, (struct sockaddr *) &addr, sizeof(addr)) != 0 || listen(listener, 16) != 0)
-		fatal("could not listen on %s for --metrics: %s", where, strerror(errno));
-	g_thread_unref(g_thread_new("metrics", serve, NULL));
-	g_free(host);
-}
-
 /* ---- the table, and the terminal -------------------------------------------- */
 
 static void
@@ -250,7 +228,10 @@ status_start(void)
 	if (options.progress < 0)
 		options.progress = isatty(STDERR_FILENO) && !options.quiet;
 	if (stream_options.metrics != NULL)
-		listen_for_metrics(stream_options.metrics);
+	{
+		listener = stream_listen("--metrics", stream_options.metrics);
+		g_thread_unref(g_thread_new("metrics", serve, NULL));
+	}
 }
 
 void

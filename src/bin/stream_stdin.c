@@ -19,7 +19,7 @@
 #define MAX_FRAME_HEADERS	100
 #define READ_BYTES			(256 * 1024)
 
-static Part * part;
+static Part *part;
 static GByteArray *in;			/* what was read and not taken yet */
 static size_t in_start;
 static GString *out;			/* what is to be written */
@@ -30,7 +30,7 @@ static bool broken;				/* the input made no sense, or ended within a
 static int64_t offset_next;		/* of a message that doesn't say its own */
 
 /* The frame whose bytes come now */
-static Item * partial;
+static Item *partial;
 static size_t partial_left;		/* bytes of it that are still to come */
 
 /* ---- out -------------------------------------------------------------------- */
@@ -62,7 +62,7 @@ write_out(bool all)
 }
 
 static void
-stdin_settled(const Item * item)
+stdin_settled(const Item *item)
 {
 	if (item->error == NULL)
 		g_string_append_printf(out, "ok %" PRId64 "\n", item->offset);
@@ -104,7 +104,7 @@ new_item(int64_t offset)
 
 /* A word "name=value" to a header of the item; false if it is none */
 static bool
-take_header(Item * item, const char *word)
+take_header(Item *item, const char *word)
 {
 	const char *equals = strchr(word, '=');
 	char	   *value;
