@@ -120,6 +120,21 @@ ok(loaded($expected), 'a server restart: all come');
 is(stop($pid), 0, 'and it lives on') or diag(slurp_file("$dir/kill.err"));
 each_once('a server restart: 0 lost, 0 doubled');
 
+# What came while the server was away is of the old assignment when another member is lost meanwhile
+my @two = map { start("two$_", "--instance=two$_", '--batch-size=7', '-X', 'fetch.message.max.bytes=2000') } 1, 2;
+sleep(8);
+produce(6000, -1);
+loaded($expected - 5800);
+$node->stop('immediate');
+sleep(2);
+kill 'KILL', $two[0];
+waitpid($two[0], 0);
+sleep(9);
+$node->start;
+ok(loaded($expected), 'a member is lost while the server is away: all come');
+is(stop($two[1]), 0, 'and the other lives on') or diag(slurp_file("$dir/two2.err"));
+each_once('a member is lost while the server is away: 0 lost, 0 doubled');
+
 my $zombie = start('zombie', '--instance=zombie');
 sleep(1);
 produce(4000, -1);
