@@ -1,16 +1,19 @@
 /*
  * stream_status.c
- *	  How the stream goes: a row of a table, metrics by HTTP, a line on a terminal.
+ *	  How the stream goes: a row of a table, metrics by HTTP, a line on a terminal,
+ *	  a sign of life for systemd.
  *
  * The metrics have a thread of their own, which reads a copy of the counters
  * that the main loop leaves; /healthz says whether that loop still turns.
  */
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/time.h>
 
 #include "columns.h"
@@ -29,6 +32,7 @@ static int64_t last_tick;
 static int64_t last_row;
 static int64_t last_loaded;
 static double rate;				/* messages a second, lately */
+static bool ready;				/* the service manager knows */
 static bool line_shown;
 static bool table_failed;
 
@@ -137,6 +141,31 @@ serve(gpointer unused)
 	return NULL;
 }
 
+/* ---- systemd ---------------------------------------------------------------- */
+
+/* Tell the service manager, if it is one that wants to know */
+static void
+notify_manager(const char *state)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	const char *path = getenv("NOTIFY_SOCKET");
+	size_t		len = path != NULL ? strlen(path) : 0;
+	int			fd;
+
+	if (len < 2 || len >= sizeof(addr.sun_path) || (path[0] != '/' && path[0] != '@'))
+		return;
+	memcpy(addr.sun_path, path, len);
+	/* a name that is no file's */
+	if (path[0] == '@')
+		addr.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *) &addr,
+		   offsetof(struct sockaddr_un, sun_path) + len);
+	close(fd);
+}
+
 /* ---- the table, and the terminal -------------------------------------------- */
 
 static void
@@ -214,6 +243,9 @@ status_tick(bool server)
 	g_mutex_unlock(&lock);
 	if (options.progress > 0)
 		show_line();
+	/* it is up, and its main loop turns */
+	notify_manager(ready ? "WATCHDOG=1" : "READY=1\nWATCHDOG=1");
+	ready = true;
 	last_tick = now;
 }
 
@@ -239,6 +271,7 @@ status_stop(void)
 {
 	double		seconds = (g_get_monotonic_time() - started) / 1e6;
 
+	notify_manager("STOPPING=1");
 	write_row("stopped");
 	clear_line();
 	if (options.quiet)
