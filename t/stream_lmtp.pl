@@ -236,7 +236,8 @@ sleep(0.2);
 is(stop($pid), 0, 'it is well') or diag(slurp_file("$dir/plain.err"));
 
 empty();
-$pid = start('patient', '--patience=2');
+my $metrics = PostgreSQL::Test::Cluster::get_free_port();
+$pid = start('patient', '--patience=2', "--metrics=$metrics");
 my $lock = $node->background_psql('postgres');
 $lock->query_safe('BEGIN; LOCK message IN SHARE MODE');
 $c = greet();
@@ -263,6 +264,16 @@ for (1 .. 100) { last if ask($c, 'MAIL FROM:<a@x>') =~ /^250/; sleep(0.2) }
 ask($c, 'RSET');
 like((deliver($c, mail('back')))[0], qr/^250/, 'the server is back');
 is(value('SELECT string_agg(subject, \' \' ORDER BY id) FROM message'), 'again back', 'what was put off was not stored');
+my $shown = '';
+for (1 .. 40)
+{
+	my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $metrics) or next;
+	print $socket "GET /metrics HTTP/1.1\r\n\r\n";
+	$shown = join '', <$socket>;
+	last if $shown =~ /^assay_stream_messages_total 2$/m;
+	sleep(0.25);
+}
+like($shown, qr/^assay_stream_clients [1-9]\d*\n.*^assay_stream_put_off_total 2$/ms, 'metrics: who was put off');
 is(stop($pid), 0, 'it is well');
 
 # ---- kills ------------------------------------------------------------------------

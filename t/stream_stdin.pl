@@ -169,6 +169,19 @@ is("$code $out", "1 next 0\nok 0\n", 'a line without an end is not loaded');
 ($code, $out, $err) = stream(json(1), '--stdin=lines', '--first=2');
 like($err, qr/--first=2 would leave out messages: offset 1 is expected/, '--first leaves nothing out');
 
+# Anything at all may come as a message: it is a row, or a dead letter
+srand($ENV{ASSAY_SEED} // 15);
+my @pieces = ('{', '}', '[', ']', '"', ':', ',', '\\', '\\u', "\0", "\xff\xfe", "\n", "\r\n\r\n", 'null', '1e999', '"raw":"', '"from":[{"email":', '"body":{"content":',
+	'"headers":{"a":[', "From: <a\@b>\n", "Content-Type: multipart/mixed; boundary=x\n\n--x\n", '=?utf-8?q?', 'QUFB', '=', '-', '_', '"subject":');
+foreach my $payload ('auto', 'mail', 'base64', 'json')
+{
+	empty();
+	my @junk = map { join '', map { rand() < 0.9 ? $pieces[ rand @pieces ] : chr rand 256 } 1 .. rand 60 } 1 .. 300;
+	($code, $out, $err) = stream(join('', map { frame($_) } @junk), '--stdin=frames', "--payload=$payload", '--rest=more', '--column=tenant_id');
+	is($code, 0, "junk ($payload)") or diag($err);
+	is(value('SELECT (SELECT count(*) FROM message) + count(*) FROM assay_dead_letter'), '300', 'each is a row or a dead letter');
+}
+
 # ---- what can't be loaded ------------------------------------------------------
 
 value(q{ALTER TABLE message ADD CONSTRAINT no_3 CHECK (subject NOT LIKE '%3')});

@@ -85,6 +85,7 @@ typedef struct Source
 								 * away */
 	void		(*rewound) (Part *part);	/* the fence was moved back */
 	int64_t		(*lag) (void);	/* messages that wait, -1 if unknown */
+	void		(*count) (void);	/* what it counts itself, into stats */
 	void		(*close) (void);
 	bool		numbers_itself; /* offsets are made here, not the feeder's */
 } Source;
@@ -126,6 +127,9 @@ typedef struct StreamStats
 	int64_t		lag;
 	int64_t		waiting;		/* items in batches */
 	bool		away;			/* there is no server */
+	int			clients;		/* of LMTP: now, and messages that were put */
+	int			put_off;		/* off, or refused for good */
+	int			turned_away;
 } StreamStats;
 
 /* stream_state.c */

@@ -253,6 +253,14 @@ lmtp_idle(void)
 }
 
 static void
+lmtp_count(void)
+{
+	stats.clients = g_atomic_int_get(&lmtp_counts.clients);
+	stats.put_off = g_atomic_int_get(&lmtp_counts.put_off);
+	stats.turned_away = g_atomic_int_get(&lmtp_counts.turned_away);
+}
+
+static void
 lmtp_close(void)
 {
 	Item	   *item;
@@ -269,5 +277,5 @@ lmtp_close(void)
 
 const Source lmtp_source = {
 	.open = lmtp_open,.read = lmtp_read,.settled = lmtp_settled,.wanted = lmtp_wanted,.forget = lmtp_forget,
-	.idle = lmtp_idle,.close = lmtp_close,.numbers_itself = true,
+	.idle = lmtp_idle,.count = lmtp_count,.close = lmtp_close,.numbers_itself = true,
 };

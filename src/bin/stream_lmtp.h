@@ -22,7 +22,16 @@ typedef struct Ticket
 	bool		dead;
 } Ticket;
 
+/* For the metrics, by the thread of the clients */
+typedef struct LmtpCounts
+{
+	gint		clients;
+	gint		put_off;
+	gint		turned_away;
+} LmtpCounts;
+
 /* stream_lmtp_client.c */
+extern LmtpCounts lmtp_counts;
 extern Client *client_new(int fd, bool too_many);
 extern void client_free(Client *c);
 extern int	client_socket(const Client *c);

@@ -63,6 +63,7 @@ struct Client
 };
 
 static gint held;				/* kilobytes of all messages */
+LmtpCounts	lmtp_counts;
 
 /* ---- tickets ---------------------------------------------------------------- */
 
@@ -142,6 +143,10 @@ forget_envelope(Client *c)
 static void
 reply_to_all(Client *c, const char *line)
 {
+	if (line[0] == '4')
+		g_atomic_int_inc(&lmtp_counts.put_off);
+	else if (line[0] == '5')
+		g_atomic_int_inc(&lmtp_counts.turned_away);
 	for (guint i = 0; i < c->recipients->len; i++)
 	{
 		g_string_append(c->out, line);
@@ -602,6 +607,7 @@ client_new(int fd, bool too_many)
 	Client	   *c = g_new0(Client, 1);
 	char	   *greeting = g_strdup_printf("220 %s LMTP assay_stream", g_get_host_name());
 
+	g_atomic_int_inc(&lmtp_counts.clients);
 	c->fd = fd;
 	c->in = g_byte_array_new();
 	c->out = g_string_new(NULL);
@@ -618,6 +624,7 @@ client_new(int fd, bool too_many)
 void
 client_free(Client *c)
 {
+	g_atomic_int_add(&lmtp_counts.clients, -1);
 	abandon(c);
 	forget_envelope(c);
 	close(c->fd);

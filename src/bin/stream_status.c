@@ -70,6 +70,12 @@ metrics_text(void)
 	add_metric(s, "server_up", "gauge", "Whether the server is there.", !now.away);
 	if (now.lag >= 0)
 		add_metric(s, "lag", "gauge", "Messages in the source that were not committed.", now.lag);
+	if (source->count != NULL)
+	{
+		add_metric(s, "clients", "gauge", "Connections of clients.", now.clients);
+		add_metric(s, "put_off_total", "counter", "Messages that clients were told to send again.", now.put_off);
+		add_metric(s, "turned_away_total", "counter", "Messages that clients were told not to send.", now.turned_away);
+	}
 	return s;
 }
 
@@ -235,6 +241,8 @@ status_tick(bool server)
 		return;
 	if (source->lag != NULL)
 		stats.lag = source->lag();
+	if (source->count != NULL)
+		source->count();
 	rate = (stats.loaded - last_loaded) * 1e6 / (now - last_tick);
 	last_loaded = stats.loaded;
 	g_mutex_lock(&lock);
