@@ -565,7 +565,7 @@ take_command(Client *c)
 {
 	char	   *s = (char *) c->in->data + c->in_start;
 	size_t		n = c->in->len - c->in_start;
-	char	   *nl = memchr(s, '\n', MIN(n, MAX_LINE));
+	char	   *nl = n > 0 ? memchr(s, '\n', MIN(n, MAX_LINE)) : NULL;
 	char	   *line;
 
 	if (nl == NULL)
