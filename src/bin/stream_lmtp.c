@@ -65,18 +65,11 @@ calm(int fd)
 }
 
 /* A whole message goes to the main loop */
-void
-lmtp_deliver(Item *item)
+static void
+deliver(Item *item)
 {
 	g_async_queue_push(arrived, item);
 	wake(arrived_fd);
-}
-
-/* Is it of no use to take a message? */
-bool
-lmtp_is_away(void)
-{
-	return away_since != 0 && g_get_monotonic_time() - away_since > AWAY_USECS;
 }
 
 static void
@@ -131,6 +124,7 @@ serve_once(struct pollfd *polls)
 		away_since = 0;
 	else if (away_since == 0)
 		away_since = g_get_monotonic_time();
+	lmtp_away = away_since != 0 && g_get_monotonic_time() - away_since > AWAY_USECS;
 	if (polls[0].revents != 0)
 		calm(answered_fd);
 	give_answers();
@@ -168,6 +162,7 @@ serve_clients(gpointer unused)
 	struct pollfd *polls = g_new(struct pollfd, 2 * MAX_CLIENTS + 2);
 
 	clients = g_ptr_array_new();
+	lmtp_deliver = deliver;
 	while (!g_atomic_int_get(&stopping))
 		serve_once(polls);
 	bid_farewell(polls);

@@ -32,6 +32,9 @@ typedef struct LmtpCounts
 
 /* stream_lmtp_client.c */
 extern LmtpCounts lmtp_counts;
+extern void (*lmtp_deliver) (Item *item);	/* takes a message to the main
+											 * loop */
+extern bool lmtp_away;			/* it is of no use to take any */
 extern Client *client_new(int fd, bool too_many);
 extern void client_free(Client *c);
 extern int	client_socket(const Client *c);
@@ -41,9 +44,5 @@ extern bool client_serve(Client *c, short revents);
 extern void client_answer(Client *c, const Ticket *ticket);
 extern void client_dismiss(Client *c);
 extern void ticket_release(Ticket *ticket);
-
-/* stream_lmtp.c */
-extern void lmtp_deliver(Item *item);
-extern bool lmtp_is_away(void);
 
 #endif							/* ASSAY_STREAM_LMTP_H */

@@ -64,6 +64,8 @@ struct Client
 
 static gint held;				/* kilobytes of all messages */
 LmtpCounts	lmtp_counts;
+void		(*lmtp_deliver) (Item *item);
+bool		lmtp_away;
 
 /* ---- tickets ---------------------------------------------------------------- */
 
@@ -300,7 +302,7 @@ do_mail(Client *c, const char *s)
 		reply(c, "503 5.5.1 say LHLO first");
 	else if (c->sender != NULL)
 		reply(c, "503 5.5.1 one MAIL at a time");
-	else if (lmtp_is_away())
+	else if (lmtp_away)
 		reply(c, "451 4.3.0 the database is away, try again later");
 	else if ((sender = take_path(s, &rest)) == NULL)
 		reply(c, "501 5.1.7 MAIL FROM:<address> is wanted");
