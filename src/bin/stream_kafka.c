@@ -126,6 +126,43 @@ kafka_rewound(Part *p)
 	rd_kafka_topic_partition_list_destroy(list);
 }
 
+/* ---- the end ----------------------------------------------------------------- */
+
+static int64_t
+kafka_lag(void)
+{
+	const GPtrArray *parts = batch_parts();
+	int64_t		lag = -1;
+
+	for (guint i = 0; consumer != NULL && parts != NULL && i < parts->len; i++)
+	{
+		const Part *p = parts->pdata[i];
+		int64_t		low;
+		int64_t		high;
+
+		if (p->mine && rd_kafka_get_watermark_offsets(consumer, p->topic, p->part, &low, &high) ==
+			RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0)
+			lag = MAX(lag, 0) + MAX(high - p->next, 0);
+	}
+	return lag;
+}
+
+/* Leave the group; a static member keeps its partitions for a while */
+static void
+kafka_close(void)
+{
+	if (consumer == NULL)
+		return;
+	/* the last that is told of it */
+	stats.lag = kafka_lag();
+	g_queue_clear_full(&stash, item_free);
+	if (in_callback)
+		return;
+	rd_kafka_consumer_close(consumer);
+	rd_kafka_destroy(consumer);
+	consumer = NULL;
+}
+
 /* ---- messages --------------------------------------------------------------- */
 
 /* An error: the end, or something that passes, told once in ten seconds */
@@ -142,6 +179,7 @@ complain(rd_kafka_resp_err_t err, const char *text)
 			 * messages are gone, or the topic was made anew: not to be passed
 			 * over in silence
 			 */
+			kafka_close();
 			report("hint: to go on all the same, set \"next\" in the table assay_offset");
 			fatal("what comes next is not there: %s", text);
 		case RD_KAFKA_RESP_ERR__FATAL:
@@ -169,6 +207,14 @@ handle_error(rd_kafka_t *rk, int err, const char *reason, void *unused)
 		g_strlcpy(reason_text, reason, sizeof(reason_text));
 	if (err != RD_KAFKA_RESP_ERR_NO_ERROR)
 		complain(err, reason_text);
+}
+
+/* What librdkafka has to say; errors come to handle_error(), too */
+static void
+handle_log(const rd_kafka_t *rk, int level, const char *facility, const char *line)
+{
+	if (strcmp(facility, "FAIL") != 0 && strcmp(facility, "ERROR") != 0)
+		report("kafka: %s: %s", facility, line);
 }
 
 /* Names and values of a message's headers, in turns; NULL where there are none */
@@ -228,16 +274,25 @@ static Item *
 poll_item(int timeout, bool *any)
 {
 	rd_kafka_message_t *m = rd_kafka_consumer_poll(consumer, timeout);
+	rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR_NO_ERROR;
+	char	   *reason = NULL;
 	Item	   *item = NULL;
 
 	*any = m != NULL;
 	if (m == NULL)
 		return NULL;
-	if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR)
-		complain(m->err, rd_kafka_message_errstr(m));
-	else
+	if (m->err == RD_KAFKA_RESP_ERR_NO_ERROR)
 		item = make_item(m);
+	else
+	{
+		err = m->err;
+		reason = g_strdup(rd_kafka_message_errstr(m));
+	}
+	/* the client can't be left with a message in the hand */
 	rd_kafka_message_destroy(m);
+	if (reason != NULL)
+		complain(err, reason);
+	g_free(reason);
 	return item;
 }
 
@@ -286,25 +341,6 @@ kafka_idle(void)
 	item = poll_item(0, &any);
 	if (item != NULL)
 		g_queue_push_tail(&stash, item);
-}
-
-static int64_t
-kafka_lag(void)
-{
-	const GPtrArray *parts = batch_parts();
-	int64_t		lag = -1;
-
-	for (guint i = 0; consumer != NULL && parts != NULL && i < parts->len; i++)
-	{
-		const Part *p = parts->pdata[i];
-		int64_t		low;
-		int64_t		high;
-
-		if (p->mine && rd_kafka_get_watermark_offsets(consumer, p->topic, p->part, &low, &high) ==
-			RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0)
-			lag = MAX(lag, 0) + MAX(high - p->next, 0);
-	}
-	return lag;
 }
 
 /* ---- the client ------------------------------------------------------------- */
@@ -374,6 +410,9 @@ make_conf(void)
 	set_property(conf, "auto.offset.reset", "error");
 	rd_kafka_conf_set_rebalance_cb(conf, rebalance);
 	rd_kafka_conf_set_error_cb(conf, handle_error);
+	/* logs come when it is polled, not from its threads */
+	set_property(conf, "log.queue", "true");
+	rd_kafka_conf_set_log_cb(conf, handle_log);
 	return conf;
 }
 
@@ -389,6 +428,7 @@ kafka_open(void)
 	if (consumer == NULL)
 		fatal("%s", error);
 	rd_kafka_poll_set_consumer(consumer);
+	rd_kafka_set_log_queue(consumer, NULL);
 	for (int i = 0; topics[i] != NULL; i++)
 		rd_kafka_topic_partition_list_add(list, topics[i], RD_KAFKA_PARTITION_UA);
 	err = rd_kafka_subscribe(consumer, list);
@@ -396,22 +436,6 @@ kafka_open(void)
 		fatal("could not subscribe to \"%s\": %s", stream_options.topic, rd_kafka_err2str(err));
 	rd_kafka_topic_partition_list_destroy(list);
 	g_strfreev(topics);
-}
-
-/* Leave the group; a static member keeps its partitions for a while */
-static void
-kafka_close(void)
-{
-	if (consumer == NULL)
-		return;
-	/* the last that is told of it */
-	stats.lag = kafka_lag();
-	g_queue_clear_full(&stash, item_free);
-	if (in_callback)
-		return;
-	rd_kafka_consumer_close(consumer);
-	rd_kafka_destroy(consumer);
-	consumer = NULL;
 }
 
 const Source kafka_source = {

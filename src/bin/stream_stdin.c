@@ -165,7 +165,8 @@ take_bytes(void)
 	size_t		room = options.max_message - partial->len;
 	size_t		keep = MIN(n, room);
 
-	memcpy(partial->data + partial->len, in->data + in_start, keep);
+	if (keep > 0)
+		memcpy(partial->data + partial->len, in->data + in_start, keep);
 	partial->len += keep;
 	partial_left -= n;
 	in_start += n;
@@ -177,7 +178,7 @@ static char *
 take_line(size_t max, size_t *len)
 {
 	char	   *s = (char *) in->data + in_start;
-	char	   *nl = memchr(s, '\n', in->len - in_start);
+	char	   *nl = in->len > in_start ? memchr(s, '\n', in->len - in_start) : NULL;
 
 	if (nl == NULL)
 	{
@@ -206,8 +207,8 @@ next_frame(void)
 		line[len] = '\0';
 		if (!begin_frame(line))
 		{
-			break_off(source->numbers_itself ? "a frame does not begin with \"LENGTH [NAME=VALUE â91¦]\"" :
-					  "a frame does not begin with \"LENGTH OFFSET [NAME=VALUE â161¦]\", offsets rising,");
+			break_off(source->numbers_itself ? "a frame does not begin with \"LENGTH [NAME=VALUE ...]\"" :
+					  "a frame does not begin with \"LENGTH OFFSET [NAME=VALUE ...]\", offsets rising,");
 			return NULL;
 		}
 	}
