@@ -31,7 +31,7 @@ SELECT assay.rebuild_baseline('b');
 \set VERBOSITY terse
 SELECT assay.rebuild_baseline('b', 's1');
 SELECT known('2024-03-15'), known('2025-01-01');
-SELECT count(*) FROM assay_internal.kept_baseline;
+SELECT count(*) FROM assay_internal.kept_baselines;
 -- compacted: of each month before, the last day of each key; nothing is known that was not
 CREATE TABLE before AS TABLE b;
 SELECT count(*) FROM b;

@@ -188,6 +188,12 @@ trouble('maintenance fails', sub { sql('ALTER TABLE message RENAME COLUMN sender
 	[ 'maintenance', 'baseline public.by_sender', 'last run', 'error', qr/failed at .*column sender of .*message/ ]);
 trouble('maintenance is not called', q{UPDATE assay_internal.maintenance SET at = now() - interval '3 days', done_at = now() - interval '3 days' WHERE step = 'faults' AND role = 'postgres'::regrole},
 	[ 'maintenance', 'faults inbound', 'last run', 'warning', qr/done at / ]);
+trouble('maintenance of what is gone', sub {
+		sql(q{SELECT assay.create_list('short_lived')});
+		sql('CALL assay.maintain()');
+		sql(q{SELECT assay.drop_set('short_lived')}, q{UPDATE assay_internal.maintenance SET done_at = now() - interval '3 days' WHERE object = 'short_lived'});
+	},
+	[ 'maintenance', 'list short_lived', 'last run', 'warning', qr/done at / ]);
 trouble('expired values of a list', q{INSERT INTO assay.list (set, value, expires_at) VALUES ('blocked', 'x', now() - interval '3 days')},
 	[ 'list', 'blocked', 'expired', 'warning', qr/1 value has expired/ ]);
 

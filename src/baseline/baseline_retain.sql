@@ -10,9 +10,15 @@ CREATE TABLE assay_internal.kept_baseline (
 	relation regclass PRIMARY KEY
 );
 COMMENT ON TABLE assay_internal.kept_baseline IS 'baselines that are not to lose the history of messages that are gone';
-GRANT SELECT ON assay_internal.kept_baseline TO PUBLIC;
+GRANT SELECT ON assay_internal.kept_baseline TO pg_database_owner;
 SELECT pg_catalog.pg_extension_config_dump('assay_internal.kept_baseline',
 	'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relation AND c.relpersistence <> ''t'' AND c.relkind = ANY (''{r,p}''))');
+
+CREATE VIEW assay_internal.kept_baselines WITH (security_barrier) AS
+	SELECT k.relation FROM assay_internal.kept_baseline k
+	WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = k.relation AND pg_catalog.pg_has_role(c.relowner, 'USAGE'));
+COMMENT ON VIEW assay_internal.kept_baselines IS 'of the current user''s baselines those that are kept';
+GRANT SELECT ON assay_internal.kept_baselines TO PUBLIC;
 
 -- private functions
 
@@ -24,7 +30,7 @@ CREATE FUNCTION assay_internal.baseline_may_be_rebuilt(relation regclass) RETURN
 	LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp
 	AS $$
 BEGIN
-	IF EXISTS (SELECT FROM assay_internal.kept_baseline k WHERE k.relation = $1) THEN
+	IF EXISTS (SELECT FROM assay_internal.kept_baselines k WHERE k.relation = $1) THEN
 		RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = format('baseline %s keeps the history of messages that are gone', $1),
 			DETAIL = 'A rebuild counts only the messages that there are.',
 			HINT = format('assay.refresh_baseline(%L) adds what is new. SELECT assay.keep_baseline(%L, false) allows a rebuild that loses the rest.', $1, $1);

@@ -37,6 +37,10 @@ CREATE FUNCTION assay_internal.lock_step(step text, object text) RETURNS boolean
 	AS 'MODULE_PATHNAME', 'assay_lock_step' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION assay_internal.lock_step(text, text) IS 'locks a step of maintain() for the current role until the transaction ends; false: another session of the role has it';
 
+CREATE FUNCTION assay_internal.forget_steps(steps text[]) RETURNS void
+	AS 'MODULE_PATHNAME', 'assay_forget_steps' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION assay_internal.forget_steps(text[]) IS 'forgets what steps of the current user''s came to, but for these: of things that are gone';
+
 CREATE FUNCTION assay_internal.baselines_in_order(OUT baseline regclass) RETURNS SETOF regclass LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 	-- what each source reads: whoever reads another's baseline has more below it than that
@@ -191,6 +195,7 @@ BEGIN
 		RAISE EXCEPTION 'faults must be a time, and batch a positive number' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	steps := ARRAY(SELECT ARRAY[s.step, s.object] FROM assay_internal.maintenance_steps() s);
+	PERFORM assay_internal.forget_steps(ARRAY(SELECT pg_catalog.concat_ws(' ', s.step, s.object) FROM assay_internal.maintenance_steps() s));
 	WHILE i OPERATOR(pg_catalog.<=) coalesce(pg_catalog.array_length(steps, 1), 0) LOOP
 		more := assay_internal.try_step(steps[i][1], steps[i][2], faults, batch);
 		-- what is done stays done
