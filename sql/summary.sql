@@ -63,7 +63,7 @@ SELECT length(try(format('{"n": 2, "sum": "0x%s", "squares": "0x%s", "min": 2, "
 SELECT s OPERATOR(assay.+) 0::float8 FROM (VALUES ('{"n": 9223372036854775807, "sum": "0x0", "squares": "0x0", "min": 0, "max": 0}'::assay.summary)) v(s);
 
 -- binary: format, flags, n, min, max, then for both sums the place, number and value of their words
-SELECT encode(assay.summary_send(assay.summary_agg(x)), 'hex') FROM unnest('{2, 3}'::float8[]) x;
+SELECT encode(assay_internal.summary_send(assay.summary_agg(x)), 'hex') FROM unnest('{2, 3}'::float8[]) x;
 CREATE TABLE received (s assay.summary);
 CREATE FUNCTION try_binary(hex text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -114,9 +114,9 @@ FROM (SELECT 'up to here' AS frame, assay.summary_agg(x) OVER f w, assay.summary
 GROUP BY frame ORDER BY frame COLLATE "C";
 
 -- support functions by themselves
-SELECT assay.summary_accum_inverse(NULL, 1), assay.summary_add_inverse(NULL, NULL), assay.summary_final(NULL), assay.summary_moving_final(NULL),
-	assay.summary_accum_moving(NULL, NULL), assay.summary_add_moving(NULL, NULL);
-SELECT assay.summary_accum_inverse(s, 2), assay.summary_accum_inverse(s, 1) IS NULL AS least, assay.summary_accum_inverse(s, 9) IS NULL AS greatest, s AS unchanged
+SELECT assay_internal.summary_accum_inverse(NULL, 1), assay_internal.summary_add_inverse(NULL, NULL), assay_internal.summary_final(NULL), assay_internal.summary_moving_final(NULL),
+	assay_internal.summary_accum_moving(NULL, NULL), assay_internal.summary_add_moving(NULL, NULL);
+SELECT assay_internal.summary_accum_inverse(s, 2), assay_internal.summary_accum_inverse(s, 1) IS NULL AS least, assay_internal.summary_accum_inverse(s, 9) IS NULL AS greatest, s AS unchanged
 FROM (SELECT assay.summary_agg(x) FROM unnest('{1, 2, 9}'::float8[]) x) v(s);
 
 -- bytes that are none
@@ -129,9 +129,9 @@ SELECT count(DISTINCT s), count(*) FROM (SELECT s FROM part UNION ALL SELECT s F
 SET enable_sort = off;
 SELECT count(*) FROM (SELECT s FROM (SELECT s FROM part UNION ALL SELECT s FROM part) p GROUP BY s) g;
 RESET enable_sort;
-SELECT a.k, b.k FROM part a, part b, LATERAL (VALUES (assay.summary_cmp(a.s, b.s), a.s OPERATOR(assay.<) b.s, a.s OPERATOR(assay.<=) b.s, a.s OPERATOR(assay.=) b.s,
-	a.s OPERATOR(assay.>=) b.s, a.s OPERATOR(assay.>) b.s, a.s OPERATOR(assay.<>) b.s, assay.summary_hash(a.s) = assay.summary_hash(b.s),
-	assay.summary_hash_extended(a.s, 7) = assay.summary_hash_extended(b.s, 7))) o(cmp, lt, le, eq, ge, gt, ne, hash, extended)
+SELECT a.k, b.k FROM part a, part b, LATERAL (VALUES (assay_internal.summary_cmp(a.s, b.s), a.s OPERATOR(assay.<) b.s, a.s OPERATOR(assay.<=) b.s, a.s OPERATOR(assay.=) b.s,
+	a.s OPERATOR(assay.>=) b.s, a.s OPERATOR(assay.>) b.s, a.s OPERATOR(assay.<>) b.s, assay_internal.summary_hash(a.s) = assay_internal.summary_hash(b.s),
+	assay_internal.summary_hash_extended(a.s, 7) = assay_internal.summary_hash_extended(b.s, 7))) o(cmp, lt, le, eq, ge, gt, ne, hash, extended)
 WHERE lt <> (cmp < 0) OR le <> (cmp <= 0) OR eq <> (cmp = 0) OR ge <> (cmp >= 0) OR gt <> (cmp > 0) OR ne <> (cmp <> 0) OR eq <> (a.k = b.k) OR hash <> eq OR extended <> eq;
 
 -- parallel plans

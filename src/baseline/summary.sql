@@ -2,20 +2,20 @@
 
 CREATE TYPE assay.summary;
 
-CREATE FUNCTION assay.summary_in(cstring) RETURNS assay.summary
+CREATE FUNCTION assay_internal.summary_in(cstring) RETURNS assay.summary
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-CREATE FUNCTION assay.summary_out(assay.summary) RETURNS cstring
+CREATE FUNCTION assay_internal.summary_out(assay.summary) RETURNS cstring
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-CREATE FUNCTION assay.summary_recv(internal) RETURNS assay.summary
+CREATE FUNCTION assay_internal.summary_recv(internal) RETURNS assay.summary
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-CREATE FUNCTION assay.summary_send(assay.summary) RETURNS bytea
+CREATE FUNCTION assay_internal.summary_send(assay.summary) RETURNS bytea
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
 CREATE TYPE assay.summary (
-	INPUT = assay.summary_in,
-	OUTPUT = assay.summary_out,
-	RECEIVE = assay.summary_recv,
-	SEND = assay.summary_send,
+	INPUT = assay_internal.summary_in,
+	OUTPUT = assay_internal.summary_out,
+	RECEIVE = assay_internal.summary_recv,
+	SEND = assay_internal.summary_send,
 	INTERNALLENGTH = VARIABLE,
 	ALIGNMENT = double,
 	STORAGE = plain
@@ -47,63 +47,63 @@ COMMENT ON FUNCTION assay.largest(assay.summary) IS 'the greatest of them; NULL 
 
 -- private functions
 
-CREATE FUNCTION assay.summary_accum(assay.summary, float8) RETURNS assay.summary
+CREATE FUNCTION assay_internal.summary_accum(assay.summary, float8) RETURNS assay.summary
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-CREATE FUNCTION assay.summary_accum_moving(assay.summary, float8) RETURNS assay.summary
+CREATE FUNCTION assay_internal.summary_accum_moving(assay.summary, float8) RETURNS assay.summary
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-CREATE FUNCTION assay.summary_accum_inverse(assay.summary, float8) RETURNS assay.summary
+CREATE FUNCTION assay_internal.summary_accum_inverse(assay.summary, float8) RETURNS assay.summary
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-CREATE FUNCTION assay.summary_add(assay.summary, assay.summary) RETURNS assay.summary
+CREATE FUNCTION assay_internal.summary_add(assay.summary, assay.summary) RETURNS assay.summary
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-CREATE FUNCTION assay.summary_add_moving(assay.summary, assay.summary) RETURNS assay.summary
+CREATE FUNCTION assay_internal.summary_add_moving(assay.summary, assay.summary) RETURNS assay.summary
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-CREATE FUNCTION assay.summary_add_inverse(assay.summary, assay.summary) RETURNS assay.summary
+CREATE FUNCTION assay_internal.summary_add_inverse(assay.summary, assay.summary) RETURNS assay.summary
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-CREATE FUNCTION assay.summary_subtract(assay.summary, assay.summary) RETURNS assay.summary
+CREATE FUNCTION assay_internal.summary_subtract(assay.summary, assay.summary) RETURNS assay.summary
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-CREATE FUNCTION assay.summary_final(assay.summary) RETURNS assay.summary
+CREATE FUNCTION assay_internal.summary_final(assay.summary) RETURNS assay.summary
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-CREATE FUNCTION assay.summary_moving_final(assay.summary) RETURNS assay.summary
+CREATE FUNCTION assay_internal.summary_moving_final(assay.summary) RETURNS assay.summary
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 
-COMMENT ON FUNCTION assay.summary_in(cstring) IS 'I/O';
-COMMENT ON FUNCTION assay.summary_out(assay.summary) IS 'I/O';
-COMMENT ON FUNCTION assay.summary_recv(internal) IS 'I/O';
-COMMENT ON FUNCTION assay.summary_send(assay.summary) IS 'I/O';
-COMMENT ON FUNCTION assay.summary_accum(assay.summary, float8) IS 'aggregate transition function';
-COMMENT ON FUNCTION assay.summary_accum_moving(assay.summary, float8) IS 'aggregate transition function';
-COMMENT ON FUNCTION assay.summary_accum_inverse(assay.summary, float8) IS 'aggregate inverse transition function';
-COMMENT ON FUNCTION assay.summary_add(assay.summary, assay.summary) IS 'implementation of + operator';
-COMMENT ON FUNCTION assay.summary_add_moving(assay.summary, assay.summary) IS 'aggregate transition function';
-COMMENT ON FUNCTION assay.summary_add_inverse(assay.summary, assay.summary) IS 'aggregate inverse transition function';
-COMMENT ON FUNCTION assay.summary_subtract(assay.summary, assay.summary) IS 'implementation of - operator';
-COMMENT ON FUNCTION assay.summary_final(assay.summary) IS 'aggregate final function';
-COMMENT ON FUNCTION assay.summary_moving_final(assay.summary) IS 'aggregate final function';
+COMMENT ON FUNCTION assay_internal.summary_in(cstring) IS 'I/O';
+COMMENT ON FUNCTION assay_internal.summary_out(assay.summary) IS 'I/O';
+COMMENT ON FUNCTION assay_internal.summary_recv(internal) IS 'I/O';
+COMMENT ON FUNCTION assay_internal.summary_send(assay.summary) IS 'I/O';
+COMMENT ON FUNCTION assay_internal.summary_accum(assay.summary, float8) IS 'aggregate transition function';
+COMMENT ON FUNCTION assay_internal.summary_accum_moving(assay.summary, float8) IS 'aggregate transition function';
+COMMENT ON FUNCTION assay_internal.summary_accum_inverse(assay.summary, float8) IS 'aggregate inverse transition function';
+COMMENT ON FUNCTION assay_internal.summary_add(assay.summary, assay.summary) IS 'implementation of + operator';
+COMMENT ON FUNCTION assay_internal.summary_add_moving(assay.summary, assay.summary) IS 'aggregate transition function';
+COMMENT ON FUNCTION assay_internal.summary_add_inverse(assay.summary, assay.summary) IS 'aggregate inverse transition function';
+COMMENT ON FUNCTION assay_internal.summary_subtract(assay.summary, assay.summary) IS 'implementation of - operator';
+COMMENT ON FUNCTION assay_internal.summary_final(assay.summary) IS 'aggregate final function';
+COMMENT ON FUNCTION assay_internal.summary_moving_final(assay.summary) IS 'aggregate final function';
 
 -- aggregates
 
 CREATE AGGREGATE assay.summary_agg(value float8) (
-	SFUNC = assay.summary_accum,
+	SFUNC = assay_internal.summary_accum,
 	STYPE = assay.summary,
 	SSPACE = 72,
-	FINALFUNC = assay.summary_final,
-	COMBINEFUNC = assay.summary_add,
-	MSFUNC = assay.summary_accum_moving,
-	MINVFUNC = assay.summary_accum_inverse,
+	FINALFUNC = assay_internal.summary_final,
+	COMBINEFUNC = assay_internal.summary_add,
+	MSFUNC = assay_internal.summary_accum_moving,
+	MINVFUNC = assay_internal.summary_accum_inverse,
 	MSTYPE = assay.summary,
-	MFINALFUNC = assay.summary_moving_final,
+	MFINALFUNC = assay_internal.summary_moving_final,
 	PARALLEL = SAFE
 );
 CREATE AGGREGATE assay.summary_agg(summary assay.summary) (
-	SFUNC = assay.summary_add,
+	SFUNC = assay_internal.summary_add,
 	STYPE = assay.summary,
 	SSPACE = 72,
-	FINALFUNC = assay.summary_final,
-	COMBINEFUNC = assay.summary_add,
-	MSFUNC = assay.summary_add_moving,
-	MINVFUNC = assay.summary_add_inverse,
+	FINALFUNC = assay_internal.summary_final,
+	COMBINEFUNC = assay_internal.summary_add,
+	MSFUNC = assay_internal.summary_add_moving,
+	MINVFUNC = assay_internal.summary_add_inverse,
 	MSTYPE = assay.summary,
-	MFINALFUNC = assay.summary_moving_final,
+	MFINALFUNC = assay_internal.summary_moving_final,
 	PARALLEL = SAFE
 );
 
@@ -113,13 +113,13 @@ COMMENT ON AGGREGATE assay.summary_agg(assay.summary) IS 'sum of summaries';
 -- operators
 
 CREATE OPERATOR assay.+ (
-	LEFTARG = assay.summary, RIGHTARG = assay.summary, FUNCTION = assay.summary_add, COMMUTATOR = OPERATOR(assay.+)
+	LEFTARG = assay.summary, RIGHTARG = assay.summary, FUNCTION = assay_internal.summary_add, COMMUTATOR = OPERATOR(assay.+)
 );
 CREATE OPERATOR assay.+ (
-	LEFTARG = assay.summary, RIGHTARG = float8, FUNCTION = assay.summary_accum
+	LEFTARG = assay.summary, RIGHTARG = float8, FUNCTION = assay_internal.summary_accum
 );
 CREATE OPERATOR assay.- (
-	LEFTARG = assay.summary, RIGHTARG = assay.summary, FUNCTION = assay.summary_subtract
+	LEFTARG = assay.summary, RIGHTARG = assay.summary, FUNCTION = assay_internal.summary_subtract
 );
 
 COMMENT ON OPERATOR assay.+ (assay.summary, assay.summary) IS 'sum of two summaries';
@@ -128,57 +128,57 @@ COMMENT ON OPERATOR assay.- (assay.summary, assay.summary) IS 'numbers between t
 
 -- order: so that GROUP BY, DISTINCT and ORDER BY work
 
-CREATE FUNCTION assay.summary_lt(assay.summary, assay.summary) RETURNS boolean
+CREATE FUNCTION assay_internal.summary_lt(assay.summary, assay.summary) RETURNS boolean
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-CREATE FUNCTION assay.summary_le(assay.summary, assay.summary) RETURNS boolean
+CREATE FUNCTION assay_internal.summary_le(assay.summary, assay.summary) RETURNS boolean
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-CREATE FUNCTION assay.summary_eq(assay.summary, assay.summary) RETURNS boolean
+CREATE FUNCTION assay_internal.summary_eq(assay.summary, assay.summary) RETURNS boolean
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-CREATE FUNCTION assay.summary_ne(assay.summary, assay.summary) RETURNS boolean
+CREATE FUNCTION assay_internal.summary_ne(assay.summary, assay.summary) RETURNS boolean
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-CREATE FUNCTION assay.summary_ge(assay.summary, assay.summary) RETURNS boolean
+CREATE FUNCTION assay_internal.summary_ge(assay.summary, assay.summary) RETURNS boolean
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-CREATE FUNCTION assay.summary_gt(assay.summary, assay.summary) RETURNS boolean
+CREATE FUNCTION assay_internal.summary_gt(assay.summary, assay.summary) RETURNS boolean
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-CREATE FUNCTION assay.summary_cmp(assay.summary, assay.summary) RETURNS integer
+CREATE FUNCTION assay_internal.summary_cmp(assay.summary, assay.summary) RETURNS integer
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-CREATE FUNCTION assay.summary_hash(assay.summary) RETURNS integer
+CREATE FUNCTION assay_internal.summary_hash(assay.summary) RETURNS integer
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-CREATE FUNCTION assay.summary_hash_extended(assay.summary, bigint) RETURNS bigint
+CREATE FUNCTION assay_internal.summary_hash_extended(assay.summary, bigint) RETURNS bigint
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
-COMMENT ON FUNCTION assay.summary_lt(assay.summary, assay.summary) IS 'implementation of < operator';
-COMMENT ON FUNCTION assay.summary_le(assay.summary, assay.summary) IS 'implementation of <= operator';
-COMMENT ON FUNCTION assay.summary_eq(assay.summary, assay.summary) IS 'implementation of = operator';
-COMMENT ON FUNCTION assay.summary_ne(assay.summary, assay.summary) IS 'implementation of <> operator';
-COMMENT ON FUNCTION assay.summary_ge(assay.summary, assay.summary) IS 'implementation of >= operator';
-COMMENT ON FUNCTION assay.summary_gt(assay.summary, assay.summary) IS 'implementation of > operator';
-COMMENT ON FUNCTION assay.summary_cmp(assay.summary, assay.summary) IS 'less-equal-greater';
-COMMENT ON FUNCTION assay.summary_hash(assay.summary) IS 'hash';
-COMMENT ON FUNCTION assay.summary_hash_extended(assay.summary, bigint) IS 'hash';
+COMMENT ON FUNCTION assay_internal.summary_lt(assay.summary, assay.summary) IS 'implementation of < operator';
+COMMENT ON FUNCTION assay_internal.summary_le(assay.summary, assay.summary) IS 'implementation of <= operator';
+COMMENT ON FUNCTION assay_internal.summary_eq(assay.summary, assay.summary) IS 'implementation of = operator';
+COMMENT ON FUNCTION assay_internal.summary_ne(assay.summary, assay.summary) IS 'implementation of <> operator';
+COMMENT ON FUNCTION assay_internal.summary_ge(assay.summary, assay.summary) IS 'implementation of >= operator';
+COMMENT ON FUNCTION assay_internal.summary_gt(assay.summary, assay.summary) IS 'implementation of > operator';
+COMMENT ON FUNCTION assay_internal.summary_cmp(assay.summary, assay.summary) IS 'less-equal-greater';
+COMMENT ON FUNCTION assay_internal.summary_hash(assay.summary) IS 'hash';
+COMMENT ON FUNCTION assay_internal.summary_hash_extended(assay.summary, bigint) IS 'hash';
 
 CREATE OPERATOR assay.< (
-	LEFTARG = assay.summary, RIGHTARG = assay.summary, FUNCTION = assay.summary_lt,
+	LEFTARG = assay.summary, RIGHTARG = assay.summary, FUNCTION = assay_internal.summary_lt,
 	COMMUTATOR = OPERATOR(assay.>), NEGATOR = OPERATOR(assay.>=), RESTRICT = scalarltsel, JOIN = scalarltjoinsel
 );
 CREATE OPERATOR assay.<= (
-	LEFTARG = assay.summary, RIGHTARG = assay.summary, FUNCTION = assay.summary_le,
+	LEFTARG = assay.summary, RIGHTARG = assay.summary, FUNCTION = assay_internal.summary_le,
 	COMMUTATOR = OPERATOR(assay.>=), NEGATOR = OPERATOR(assay.>), RESTRICT = scalarlesel, JOIN = scalarlejoinsel
 );
 CREATE OPERATOR assay.= (
-	LEFTARG = assay.summary, RIGHTARG = assay.summary, FUNCTION = assay.summary_eq,
+	LEFTARG = assay.summary, RIGHTARG = assay.summary, FUNCTION = assay_internal.summary_eq,
 	COMMUTATOR = OPERATOR(assay.=), NEGATOR = OPERATOR(assay.<>), RESTRICT = eqsel, JOIN = eqjoinsel, HASHES, MERGES
 );
 CREATE OPERATOR assay.<> (
-	LEFTARG = assay.summary, RIGHTARG = assay.summary, FUNCTION = assay.summary_ne,
+	LEFTARG = assay.summary, RIGHTARG = assay.summary, FUNCTION = assay_internal.summary_ne,
 	COMMUTATOR = OPERATOR(assay.<>), NEGATOR = OPERATOR(assay.=), RESTRICT = neqsel, JOIN = neqjoinsel
 );
 CREATE OPERATOR assay.>= (
-	LEFTARG = assay.summary, RIGHTARG = assay.summary, FUNCTION = assay.summary_ge,
+	LEFTARG = assay.summary, RIGHTARG = assay.summary, FUNCTION = assay_internal.summary_ge,
 	COMMUTATOR = OPERATOR(assay.<=), NEGATOR = OPERATOR(assay.<), RESTRICT = scalargesel, JOIN = scalargejoinsel
 );
 CREATE OPERATOR assay.> (
-	LEFTARG = assay.summary, RIGHTARG = assay.summary, FUNCTION = assay.summary_gt,
+	LEFTARG = assay.summary, RIGHTARG = assay.summary, FUNCTION = assay_internal.summary_gt,
 	COMMUTATOR = OPERATOR(assay.<), NEGATOR = OPERATOR(assay.<=), RESTRICT = scalargtsel, JOIN = scalargtjoinsel
 );
 
@@ -191,9 +191,9 @@ COMMENT ON OPERATOR assay.> (assay.summary, assay.summary) IS 'greater than';
 
 CREATE OPERATOR CLASS assay.summary_ops DEFAULT FOR TYPE assay.summary USING btree AS
 	OPERATOR 1 assay.<, OPERATOR 2 assay.<=, OPERATOR 3 assay.=, OPERATOR 4 assay.>=, OPERATOR 5 assay.>,
-	FUNCTION 1 assay.summary_cmp(assay.summary, assay.summary);
+	FUNCTION 1 assay_internal.summary_cmp(assay.summary, assay.summary);
 CREATE OPERATOR CLASS assay.summary_hash_ops DEFAULT FOR TYPE assay.summary USING hash AS
-	OPERATOR 1 assay.=, FUNCTION 1 assay.summary_hash(assay.summary), FUNCTION 2 assay.summary_hash_extended(assay.summary, bigint);
+	OPERATOR 1 assay.=, FUNCTION 1 assay_internal.summary_hash(assay.summary), FUNCTION 2 assay_internal.summary_hash_extended(assay.summary, bigint);
 
 COMMENT ON OPERATOR CLASS assay.summary_ops USING btree IS 'some order, for GROUP BY and DISTINCT';
 COMMENT ON OPERATOR CLASS assay.summary_hash_ops USING hash IS 'hashing, for GROUP BY and DISTINCT';
