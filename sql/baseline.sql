@@ -234,10 +234,10 @@ DROP TABLE entry;
 -- a row comes and goes, of a table of one's own
 CREATE TABLE own AS SELECT 1;
 SELECT assay_internal.baseline_row('own', NULL);
-SELECT assay_internal.baseline_row('own', ROW('own', 'own', '{a}', 'b', NULL, NULL, '{}', true, '', 'n', NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL)::assay.baseline);
+SELECT assay_internal.baseline_row('own', ROW('own', 'own', '{a}', 'b', NULL, NULL, '{}', true, '', 'n', NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, '1 day')::assay.baseline);
 -- statements are not built from what is not there
-SELECT assay_internal.baseline_row('own', ROW('own', 'own', '{a}', 'b', NULL, NULL, '{}', true, '', NULL, NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL)::assay.baseline);
-SELECT assay_internal.baseline_row('own', ROW('own', 'own', '{a}', 'b', 'own', NULL, '{}', true, '', 'n', NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL)::assay.baseline);
+SELECT assay_internal.baseline_row('own', ROW('own', 'own', '{a}', 'b', NULL, NULL, '{}', true, '', NULL, NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, '1 day')::assay.baseline);
+SELECT assay_internal.baseline_row('own', ROW('own', 'own', '{a}', 'b', 'own', NULL, '{}', true, '', 'n', NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, '1 day')::assay.baseline);
 SELECT relation FROM assay.baseline WHERE relation = 'own'::regclass;
 SELECT assay_internal.baseline_row('own', NULL);
 SELECT relation FROM assay.baseline WHERE relation = 'own'::regclass;

@@ -48,7 +48,7 @@ SELECT assay.drop_baseline('short'), assay.drop_baseline('whole'), assay.drop_ba
 -- a view that 0.1.0 made fails still, and says what helps
 CREATE MATERIALIZED VIEW old AS SELECT sender, received_at::date AS day, assay.activity_agg(received_at) AS history FROM message GROUP BY 1, 2 WITH NO DATA;
 CREATE UNIQUE INDEX old_key ON old (sender, day);
-SELECT assay_internal.baseline_row('old', ROW('old', 'message', '{sender}', 'received_at', NULL, NULL, '{}', false, '', NULL, NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL)::assay.baseline);
+SELECT assay_internal.baseline_row('old', ROW('old', 'message', '{sender}', 'received_at', NULL, NULL, '{}', false, '', NULL, NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, '1 day')::assay.baseline);
 SELECT failure('old');
 INSERT INTO message (sender, size) VALUES (random_text(9000), 1);
 SELECT failure('old');
