@@ -21,7 +21,7 @@ $node->safe_psql(
 	INSERT INTO "my mail".message (received_at, sender) SELECT timestamptz '2024-01-01' + (i * 7919 % 864000) * interval '1 s', 's' || i % 10 FROM generate_series(1, 1000) i;
 	INSERT INTO "my mail".label SELECT id, id % 3 = 0, received_at + interval '1 day' FROM "my mail".message WHERE id % 2 = 0;
 	SET search_path = "my mail", public;
-	SELECT assay.create_baseline('sender view', 'message', '{sender}', 'received_at', outcome => 'label');
+	SELECT assay.create_baseline('sender view', 'message', '{sender}', 'received_at', outcome => 'label', incremental => false);
 	SELECT assay.create_baseline('sender table', 'message', '{sender}', 'received_at', outcome => 'label', incremental => true,
 		extra => '{"n": {"aggregate": "count(*)", "rollup": "sum"}}');
 	CREATE TABLE dropped (LIKE message);

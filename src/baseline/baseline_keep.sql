@@ -587,8 +587,8 @@ BEGIN
 END $$;
 
 CREATE FUNCTION assay.create_baseline(name text, source regclass, key text[], at text,
-	outcome regclass DEFAULT NULL, extra jsonb DEFAULT '{}', incremental boolean DEFAULT false,
-	arrival text DEFAULT 'id', message_key text[] DEFAULT NULL,
+	outcome regclass DEFAULT NULL, extra jsonb DEFAULT '{}', incremental boolean DEFAULT NULL,
+	arrival text DEFAULT NULL, message_key text[] DEFAULT NULL,
 	schema text DEFAULT current_schema(), search_path text DEFAULT current_setting('search_path'), tile interval DEFAULT '1 day')
 	RETURNS regclass
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET intervalstyle = postgres
@@ -599,6 +599,7 @@ DECLARE
 	taken text[] := '{day,history,labels,attacks,safe,until,earliest,last,is_new_row,is_new_key}';
 	problem text;
 	hint text := 'Give the columns of a key by name, as in ''{from_addr}''.';
+	numbers text := 'An incremental baseline finds new messages by a number that a sequence gives, whatever their key. Give the message table such a column, as by ALTER TABLE message ADD COLUMN arrival bigint GENERATED ALWAYS AS IDENTITY, and views over it too, and name it: arrival => ''arrival''.';
 	column_type regtype;
 	x record;
 	started timestamptz := clock_timestamp();
@@ -626,7 +627,9 @@ BEGIN
 	b.at_column := at;
 	b.label_table := outcome;
 	b.extra := coalesce(extra, '{}');
-	b.incremental := coalesce(incremental, false);
+	-- incremental unless said otherwise, where that can be
+	b.arrival_column := coalesce(arrival, assay_internal.baseline_arrival(source));
+	b.incremental := coalesce(incremental, b.arrival_column IS NOT NULL);
 	b.search_path := search_path;
 	b.counted := '{}';
 	b.tile := tile;
@@ -696,13 +699,20 @@ BEGIN
 		END LOOP;
 	END IF;
 
-	IF b.incremental THEN
-		b.arrival_column := arrival;
+	IF NOT b.incremental THEN
+		b.arrival_column := NULL;
+		IF incremental IS NULL THEN
+			RAISE NOTICE USING MESSAGE = format('baseline %s becomes a materialized view, which each refresh computes from all messages', target),
+				DETAIL = format('No one column of %s is known to be filled by a sequence.', source), HINT = numbers;
+		END IF;
+	ELSE
+		b.arrival_column := coalesce(b.arrival_column, 'id');
+		arrival := b.arrival_column;
 		column_type := assay_internal.baseline_column_type(source, arrival);
 		IF column_type <> ALL ('{int2,int4,int8}'::regtype[]) THEN
 			RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
 				MESSAGE = format('arrival column %I of %s is of type %s, not an integer', arrival, source, column_type),
-				HINT = 'An incremental baseline finds new messages by a number that a sequence gives.';
+				HINT = numbers;
 		ELSIF (SELECT q.seqcache FROM pg_sequence q WHERE q.seqrelid = to_regclass(pg_get_serial_sequence(source::text, arrival))) > 1 THEN
 			RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
 				MESSAGE = format('the sequence of %s.%I has a cache', source, arrival),
@@ -789,7 +799,7 @@ BEGIN
 END $$;
 
 COMMENT ON FUNCTION assay.create_baseline(text, regclass, text[], text, regclass, jsonb, boolean, text, text[], text, text, interval)
-	IS 'create a baseline of a message table or view: one cumulative row for each key and active day, or shorter tile';
+	IS 'create a baseline of a message table or view: one cumulative row for each key and active day, or shorter tile; incremental where a sequence numbers the messages';
 COMMENT ON FUNCTION assay.refresh_baseline(regclass) IS 'bring a baseline up to date; readers are not blocked';
 COMMENT ON FUNCTION assay.rebuild_baseline(regclass, text[]) IS 'compute a baseline, or one key of it, anew from the messages that there are: after deletions';
 COMMENT ON FUNCTION assay.drop_baseline(regclass) IS 'drop a baseline and what belongs to it';

@@ -8,7 +8,7 @@ COMMENT ON FUNCTION assay_internal.baseline_is_call(text) IS 'is the text one ca
 -- Aggregates over the messages of a key in windows before a message, which come before
 -- it by time and, of the same time, by arrival number, as in a live probe.
 CREATE FUNCTION assay.recent_probe(source regclass, key text[], at text, columns jsonb DEFAULT '{"events": "count(*)"}',
-	windows text[] DEFAULT '{10 min,1 h,24 h}', arrival text DEFAULT 'id', message text DEFAULT 'm', alias text DEFAULT 'recent') RETURNS text
+	windows text[] DEFAULT '{10 min,1 h,24 h}', arrival text DEFAULT NULL, message text DEFAULT 'm', alias text DEFAULT 'recent') RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET intervalstyle = postgres
 	AS $$
 DECLARE
@@ -21,7 +21,7 @@ DECLARE
 	hint text;
 	x record;
 BEGIN
-	IF num_nulls(source, key, at, columns, windows, arrival, message, alias) > 0 THEN
+	IF num_nulls(source, key, at, columns, windows, message, alias) > 0 THEN
 		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'an argument of recent_probe() is null';
 	END IF;
 	IF cardinality(key) = 0 OR array_ndims(key) <> 1 OR array_position(key, NULL) IS NOT NULL THEN
@@ -52,6 +52,11 @@ BEGIN
 		lengths := lengths || make_interval(secs => extract(epoch FROM x.length)::float8);
 		suffixes := suffixes || x.suffix;
 	END LOOP;
+	arrival := coalesce(arrival, assay_internal.baseline_arrival(source));
+	IF arrival IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_column', MESSAGE = format('no one column of %s is known to be filled by a sequence', source),
+			HINT = 'Name the column that tells which of two messages of the same time came first: arrival => ''id''.';
+	END IF;
 	FOR x IN SELECT k AS name FROM unnest(key || at || arrival) k LOOP
 		PERFORM assay_internal.baseline_column_type(source, x.name);
 	END LOOP;
