@@ -37,17 +37,22 @@ SELECT assay.create_baseline('x', 'message', '{from_addr}', 'received_at', tile 
 SELECT assay.create_baseline('x', 'message', '{from_addr}', 'received_at', tile => NULL);
 SELECT t, assay_internal.tile_start(t, '1 hour'), assay_internal.tile_end(t, '1 hour'), assay_internal.tile_end(t, '1 day')
 FROM unnest('{2024-02-29 23:59:59.999999+00,2024-02-29 23:00+00,1999-12-31 23:59+00,1999-12-31 23:00+00,infinity,-infinity,294276-12-31 23:59:59.999999+00,4714-11-24 00:00+00 BC}'::timestamptz[]) t;
+SELECT t, assay_internal.earlier(t, '1 day 1 min') FROM unnest('{2024-03-01 00:00+00,infinity,-infinity,4714-11-24 23:59+00 BC,4714-11-25 00:01+00 BC}'::timestamptz[]) t;
+SELECT assay_internal.earlier(now(), '-1 s');
+SELECT assay_internal.earlier(now(), '178000000 years') IS NULL;
 SELECT assay_internal.tile_end(now(), '0');
 SELECT assay_internal.tile_end(now(), '1 day 1 us');
 SELECT assay_internal.tile_start(now(), '-1 hour');
 SELECT assay_internal.tile_start(now(), '1 month');
 
 -- the SQL of probes
+\pset format unaligned
 SELECT assay.baseline_probe('hourly', alias => 'h');
 SELECT assay.baseline_probe('daily', live => true, alias => 'h');
 SELECT assay.baseline_probe('hourly', 'closed', live => true, alias => 'h');
+\pset format aligned
 CREATE FUNCTION one(query text) RETURNS bigint LANGUAGE plpgsql SET search_path = regress_live AS $$ DECLARE n bigint; BEGIN EXECUTE query INTO n; RETURN n; END $$;
-SELECT a, one(format('SELECT count(h.history) FROM message %I %s', a, assay.baseline_probe('hourly', a, live => true, alias => 'h'))) FROM unnest('{closed,open,late,b,u,v,Message x}'::text[]) a;
+SELECT a, one(format('SELECT count(h.history) FROM message %I %s', a, assay.baseline_probe('hourly', a, live => true, alias => 'h'))) FROM unnest('{closed,open,late,near,far,one,b,u,v,Message x}'::text[]) a;
 SELECT assay.baseline_probe('quarter', live => true);
 SELECT assay.baseline_probe('daily', live => true, parallel => true);
 SELECT assay.baseline_probe('daily', 's', live => true);
@@ -55,6 +60,12 @@ SELECT assay.baseline_probe('daily', 's', live => true);
 -- as_of() finds what the SQL form finds
 SELECT b, one(format('SELECT count(*) FROM message m %s %s WHERE (h.until, h.largest) IS DISTINCT FROM (a.until, a.largest)',
 	assay.baseline_probe(b, alias => 'h'), assay.baseline_probe(b, alias => 'a', parallel => true))) AS differ FROM unnest('{hourly,quarter}'::regclass[]) b;
+
+-- of keys that wrote lately, long ago and never; and as of the beginning and end of time
+SELECT format('SELECT m.from_addr, m.at, h.until, assay.events(h.history), r.events_24h FROM (VALUES (''a1''::text, timestamptz ''2024-01-03 00:10'', 999::bigint), (''a1'', ''2024-03-01'', 999), (''nobody'', ''2024-03-01'', 999),
+		(''a1'', ''infinity'', 999), (''a1'', ''-infinity'', 999), (''early'', ''4714-11-24 00:00 BC'', 0), (''early'', ''4714-11-24 00:00 BC'', 999), (''early'', ''4714-11-24 01:00 BC'', 0), (''late'', ''infinity'', 999)) m(from_addr, at, id) %s %s',
+	replace(assay.baseline_probe('hourly', alias => 'h', live => true), 'm.received_at', 'm.at'), replace(assay.recent_probe('message', '{from_addr}', 'received_at', windows => '{24 h}', alias => 'r'), 'm.received_at', 'm.at'))
+\gexec
 
 -- live: of messages that are counted, that are not, late ones and those of the same time
 INSERT INTO message (received_at, from_addr, recipient, size) SELECT timestamptz '2024-01-05 01:00' + i % 7 * interval '20 min', 'a' || i % 3, 'q' || i % 4, 1000 + i FROM generate_series(1, 40) i;
@@ -106,7 +117,9 @@ SELECT assay.refresh_baseline('hourly') IS NOT NULL;
 SELECT count(*), count(*) FILTER (WHERE r.score <> d.score) AS differ FROM assay.replay('live_history') r JOIN live_history_decision d ON d.id::text = r.key[1];
 
 -- windows
+\pset format unaligned
 SELECT assay.recent_probe('message', '{from_addr,recipient}', 'received_at', '{"n": "count(*) -- all", "largest": "max(size)"}', '{90 s,1 day}', message => 'x');
+\pset format aligned
 SELECT assay.recent_probe('message', '{}', 'received_at');
 SELECT assay.recent_probe('message', '{nothing}', 'received_at');
 SELECT assay.recent_probe('message', '{from_addr}', 'size');

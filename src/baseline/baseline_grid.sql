@@ -21,6 +21,11 @@ CREATE FUNCTION assay_internal.tile_end(at timestamptz, tile interval) RETURNS t
 	AS 'MODULE_PATHNAME', 'baseline_tile_end' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION assay_internal.tile_end(timestamptz, interval) IS 'when the tile of a moment ends';
 
+-- A moment so much before, for any moment that there is
+CREATE FUNCTION assay_internal.earlier(at timestamptz, span interval) RETURNS timestamptz
+	AS 'MODULE_PATHNAME', 'baseline_earlier' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION assay_internal.earlier(timestamptz, interval) IS 'a moment so much earlier; a day is 24 hours';
+
 -- The column that says which tile a row is of
 CREATE FUNCTION assay_internal.baseline_tile(tile interval) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp

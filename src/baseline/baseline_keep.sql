@@ -788,13 +788,10 @@ BEGIN
 	RETURN assay_internal.baseline_fill(CASE WHEN parallel
 		THEN 'LEFT JOIN LATERAL assay.as_of(NULL::{baseline}, {message}.{at}, {key}) AS {alias} ON true'
 		ELSE 'LEFT JOIN LATERAL (
-  SELECT * FROM {baseline} {row}
-  WHERE {same_key} AND {before}
-  ORDER BY {row}.{tile} DESC LIMIT 1) AS {alias} ON true' END,
+  {closed_row}) AS {alias} ON true' END,
 		'baseline', b.relation::text, 'message', quote_ident(message), 'at', quote_ident(b.at_column),
 		'key', assay_internal.baseline_columns(quote_ident(message), b.key_columns),
-		'row', inner_alias, 'tile', assay_internal.baseline_tile(b.tile),
-		'before', assay_internal.baseline_before(b.tile, inner_alias, format('%I.%I', message, b.at_column)), 'same_key', assay_internal.baseline_equal(inner_alias, quote_ident(message), b.key_columns),
+		'closed_row', assay_internal.baseline_closed(b, message, inner_alias),
 		'alias', quote_ident(alias));
 END $$;
 

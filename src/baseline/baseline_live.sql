@@ -37,6 +37,39 @@ CREATE FUNCTION assay_internal.baseline_equal_fitting(relation regclass, a text,
 	$$;
 COMMENT ON FUNCTION assay_internal.baseline_equal_fitting(regclass, text, text, text[]) IS 'builds SQL for baselines';
 
+-- The lookup of the last row whose tile was over. A scan of the index reads all rows of
+-- the key on the page that it comes to, which may be a hundred of short tiles; so these
+-- are first asked for the last 16 tiles, as as_of() does of days.
+CREATE FUNCTION assay_internal.baseline_closed(b assay.baseline, message text, alias text) RETURNS text
+	LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET intervalstyle = postgres
+	AS $$
+DECLARE
+	m text := quote_ident(message);
+	suffix text := CASE WHEN message = ANY ('{near,far,one}') THEN '_row' ELSE '' END;
+BEGIN
+	RETURN assay_internal.baseline_fill(CASE WHEN b.tile = interval '1 day' THEN
+			'SELECT * FROM {baseline} {row}
+  WHERE {same_key} AND {before}
+  ORDER BY {row}.{tile} DESC LIMIT 1'
+		ELSE 'SELECT {columns}
+  FROM (SELECT) {one}
+  LEFT JOIN LATERAL (
+    SELECT * FROM {baseline} {row}
+    WHERE {same_key} AND {before} AND {row}.{tile} > assay_internal.earlier({m}.{at}, {near_time})
+    ORDER BY {row}.{tile} DESC LIMIT 1) {near} ON true
+  LEFT JOIN LATERAL (
+    SELECT * FROM {baseline} {row}
+    WHERE {near}.{tile} IS NULL AND {same_key} AND {before}
+    ORDER BY {row}.{tile} DESC LIMIT 1) {far} ON true' END,
+		'baseline', b.relation::text, 'row', alias, 'm', m, 'at', quote_ident(b.at_column), 'tile', assay_internal.baseline_tile(b.tile),
+		'near', 'near' || suffix, 'far', 'far' || suffix, 'one', 'one' || suffix, 'near_time', quote_literal(16 * make_interval(secs => extract(epoch FROM b.tile)::float8)),
+		'same_key', assay_internal.baseline_equal(alias, m, b.key_columns),
+		'before', assay_internal.baseline_before(b.tile, alias, format('%s.%I', m, b.at_column)),
+		'columns', (SELECT string_agg(format('CASE WHEN near%1$s.%2$s IS NULL THEN far%1$s.%3$I ELSE near%1$s.%3$I END AS %3$I', suffix, assay_internal.baseline_tile(b.tile), a.attname), ', ' ORDER BY a.attnum)
+			FROM pg_attribute a WHERE a.attrelid = b.relation AND a.attnum > 0 AND NOT a.attisdropped));
+END $$;
+COMMENT ON FUNCTION assay_internal.baseline_closed(assay.baseline, text, text) IS 'builds SQL for baselines';
+
 -- The lookup with the open tile, for baseline_probe(): of what is closed, open and
 -- late. Messages are s where the expressions of extra columns see them, as in
 -- baseline_tiles(). What is late is to be found by its number: IS TRUE keeps the planner
@@ -71,17 +104,14 @@ BEGIN
       AND NOT {s}.{arrival}::bigint <@ (SELECT assay_internal.baseline_counted({relation}))
       AND ({s}.{at} < {begin}) IS TRUE AND isfinite({s}.{at})) {late}
   LEFT JOIN LATERAL (
-    SELECT * FROM {baseline} {s}
-    WHERE {same_key} AND {before}
-    ORDER BY {s}.{tile} DESC LIMIT 1) {closed} ON true) AS {alias} ON true',
+    {closed_row}) {closed} ON true) AS {alias} ON true',
 		'key', assay_internal.baseline_columns('closed' || suffix, b.key_columns), 's', row_alias,
 		'closed', 'closed' || suffix, 'open', 'open' || suffix, 'late', 'late' || suffix, 'm', m, 'alias', quote_ident(alias),
 		'tile', assay_internal.baseline_tile(b.tile), 'at', quote_ident(b.at_column), 'arrival', quote_ident(b.arrival_column),
 		'begin', format('assay_internal.tile_start(%s.%I, %L)', m, b.at_column, make_interval(secs => extract(epoch FROM b.tile)::float8)),
-		'before', assay_internal.baseline_before(b.tile, row_alias, format('%s.%I', m, b.at_column)),
-		'same_key', assay_internal.baseline_equal(row_alias, m, b.key_columns),
+		'closed_row', replace(assay_internal.baseline_closed(b, message, row_alias), E'\n', E'\n  '),
 		'fitting_key', assay_internal.baseline_equal_fitting(b.source, row_alias, m, b.key_columns),
-		'source', b.source::text, 'baseline', b.relation::text, 'relation', format('%L::regclass', b.relation),
+		'source', b.source::text, 'relation', format('%L::regclass', b.relation),
 		'labels', CASE WHEN b.label_table IS NOT NULL THEN format(', closed%s.labels', suffix) END,
 		'aggregates', assay_internal.baseline_extra(b, E', ({aggregate}\n) AS {name}'),
 		'sums', assay_internal.baseline_extra(b, format(', (SELECT {rollup}(v) FROM (VALUES (closed%1$s.{name}), (open%1$s.{name}), (late%1$s.{name})) u(v)) AS {name}', suffix)));

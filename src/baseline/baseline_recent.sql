@@ -75,7 +75,7 @@ BEGIN
 		END IF;
 	END LOOP;
 
-	SELECT string_agg(assay_internal.baseline_fill(E'{aggregate}\n      FILTER (WHERE {s}.{at} >= {m}.{at} - interval {length}) AS {name}',
+	SELECT string_agg(assay_internal.baseline_fill(E'{aggregate}\n      FILTER (WHERE {s}.{at} >= assay_internal.earlier({m}.{at}, {length})) AS {name}',
 		'aggregate', rtrim(c.value, E' \t\r\n'), 's', row_alias, 'at', quote_ident(at), 'm', m, 'length', quote_literal(w.length), 'name', quote_ident(c.key || '_' || w.suffix)),
 		E',\n    ' ORDER BY c.key COLLATE "C", w.n)
 	INTO columns_sql
@@ -83,7 +83,8 @@ BEGIN
 	RETURN assay_internal.baseline_fill('CROSS JOIN LATERAL (
   SELECT {columns}
   FROM {source} {s}
-  WHERE {same_key} AND {s}.{at} >= {m}.{at} - interval {longest} AND ({s}.{at}, {s}.{arrival}) < ({m}.{at}, {m}.{arrival})) AS {alias}',
+  WHERE {same_key} AND {s}.{at} >= assay_internal.earlier({m}.{at}, {longest}) AND ({s}.{at}, {s}.{arrival}) < ({m}.{at}, {m}.{arrival})
+    AND isfinite({s}.{at})) AS {alias}',
 		'columns', columns_sql, 'source', source::text, 's', row_alias, 'm', m, 'at', quote_ident(at), 'arrival', quote_ident(arrival), 'alias', quote_ident(alias),
 		'same_key', assay_internal.baseline_equal(row_alias, m, key), 'longest', quote_literal((SELECT max(l) FROM unnest(lengths) l)));
 END $$;

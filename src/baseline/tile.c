@@ -1,13 +1,14 @@
 /*
  * tile.c
  *		The tiles of time that a baseline has rows for: where one begins and
- *		ends.
+ *		ends; and moments before others.
  *
  * Tiles are counted from midnight of 2000-01-01 (UTC), so that those of a length
  * that divides a day begin with each day.
  */
 #include "postgres.h"
 
+#include "common/int.h"
 #include "fmgr.h"
 #include "utils/timestamp.h"
 
@@ -63,4 +64,28 @@ baseline_tile_end(PG_FUNCTION_ARGS)
 	at += length - SinceBegin(at, length);
 	/* After the last tile that there is nothing can come. */
 	PG_RETURN_TIMESTAMPTZ(IS_VALID_TIMESTAMP(at) ? at : DT_NOEND);
+}
+
+/*
+ * earlier(at, span): so much earlier, where a month is 30 days and a day 24
+ * hours; -infinity before the beginning of time
+ */
+PG_FUNCTION_INFO_V1(baseline_earlier);
+Datum
+baseline_earlier(PG_FUNCTION_ARGS)
+{
+	TimestampTz at = PG_GETARG_TIMESTAMPTZ(0);
+	Interval   *span = PG_GETARG_INTERVAL_P(1);
+	int64		days = (int64) span->month * DAYS_PER_MONTH + span->day;
+	int64		length;
+
+	if (pg_mul_s64_overflow(days, USECS_PER_DAY, &length) || pg_add_s64_overflow(length, span->time, &length) || length < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a time span must not be negative, nor longer than all time")));
+	if (TIMESTAMP_NOT_FINITE(at))
+		PG_RETURN_TIMESTAMPTZ(at);
+	if (pg_sub_s64_overflow(at, length, &at) || !IS_VALID_TIMESTAMP(at))
+		PG_RETURN_TIMESTAMPTZ(DT_NOBEGIN);
+	PG_RETURN_TIMESTAMPTZ(at);
 }
