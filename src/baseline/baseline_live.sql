@@ -92,15 +92,18 @@ BEGIN
 			HINT = 'In their expressions s is a message of the history.';
 	END IF;
 	RETURN assay_internal.baseline_fill('LEFT JOIN LATERAL (
-  SELECT {key}, {closed}.{tile}, {closed}.history OPERATOR(assay.+) {open}.history OPERATOR(assay.+) {late}.history AS history{labels}{sums}
+  SELECT {key}, {closed}.{tile},
+    {closed}.history OPERATOR(assay.+) ({open}.history OPERATOR(assay.+) {late}.history) AS history{labels}{sums}
   FROM (
     SELECT assay.activity_agg({s}.{at}) AS history{aggregates}
     FROM {source} {s}
-    WHERE {fitting_key} AND {s}.{at} >= {begin} AND ({s}.{at}, {s}.{arrival}) < ({m}.{at}, {m}.{arrival})) {open}
+    WHERE {fitting_key}
+      AND {s}.{at} >= {begin} AND ({s}.{at}, {s}.{arrival}) < ({m}.{at}, {m}.{arrival})) {open}
   CROSS JOIN LATERAL (
     SELECT assay.activity_agg({s}.{at}) AS history{aggregates}
     FROM {source} {s}
-    WHERE {fitting_key} AND {s}.{arrival} BETWEEN (SELECT assay_internal.baseline_uncounted({relation})) AND (SELECT 9223372036854775807)
+    WHERE {fitting_key}
+      AND {s}.{arrival} BETWEEN (SELECT assay_internal.baseline_uncounted({relation})) AND (SELECT 9223372036854775807)
       AND NOT {s}.{arrival}::bigint <@ (SELECT assay_internal.baseline_counted({relation}))
       AND ({s}.{at} < {begin}) IS TRUE AND isfinite({s}.{at})) {late}
   LEFT JOIN LATERAL (
