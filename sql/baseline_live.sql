@@ -84,6 +84,12 @@ SELECT b, c.* FROM unnest('{daily,hourly}'::regclass[]) b, compare(b) c;
 SELECT assay.refresh_baseline(b) IS NOT NULL FROM unnest('{daily,hourly}'::regclass[]) b;
 INSERT INTO message (received_at, from_addr, recipient, size) VALUES ('2024-01-05 02:00', 'a1', 'new', 5000), ('2023-12-31 02:00', 'a1', 'old', 5001);
 SELECT b, c.* FROM unnest('{daily,hourly}'::regclass[]) b, compare(b) c;
+-- the same where the messages are read by parallel workers
+SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET max_parallel_workers_per_gather = 2;
+SELECT b, c.* FROM unnest('{daily,hourly}'::regclass[]) b, compare(b) c;
+SELECT one(format('SELECT sum(assay.events(h.history)) FROM message m %s', assay.baseline_probe(b, live => true, alias => 'h'))) = one('SELECT count(*) FROM message m JOIN message o ON o.from_addr = m.from_addr
+	AND length(m.from_addr) < 2001 AND isfinite(o.received_at) AND (o.received_at, o.id) < (m.received_at, m.id)') AS same FROM unnest('{daily,hourly}'::regclass[]) b;
+RESET parallel_setup_cost; RESET parallel_tuple_cost; RESET min_parallel_table_scan_size; RESET max_parallel_workers_per_gather;
 -- labels are those of before the tile; the summary of sizes is whole
 SELECT format('SELECT m.id, h.day, h.labels, assay.observations(h.sizes), assay.total(h.sizes), h.largest FROM message m %s WHERE m.size IN (5000, 5001)', assay.baseline_probe('daily', live => true, alias => 'h'))
 \gexec
