@@ -50,6 +50,13 @@ SELECT count(*) = (SELECT rows FROM assay.baseline_info i WHERE i.baseline = 'b'
 INSERT INTO message (sender, at) VALUES ('s1', '2024-02-10'), ('s1', '2024-12-02');
 SELECT rows IS NOT NULL AS refreshed FROM assay.refresh_baseline('b');
 SELECT known('2024-02-11'), known('2024-03-01'), known('2025-01-01');
+-- tiles of hours
+SELECT assay.create_baseline('hourly', 'message', '{sender}', 'at', incremental => true, arrival => 'id', tile => '1 hour');
+INSERT INTO message (sender, at) VALUES ('h', '2024-01-31 22:30'), ('h', '2024-01-31 23:30'), ('h', '2024-02-01 00:30'), ('h', '2024-02-29 23:59:59.999999');
+SELECT rows IS NOT NULL AS refreshed FROM assay.refresh_baseline('hourly');
+SELECT assay.compact_baseline('hourly', now() - timestamptz '2024-05-10') > 0 AS compacted;
+SELECT until, assay.events(history) AS n FROM hourly WHERE sender = 'h' ORDER BY 1;
+SELECT assay.drop_baseline('hourly');
 -- rights; let go
 RESET ROLE;
 GRANT USAGE ON SCHEMA retain TO assay_looker;

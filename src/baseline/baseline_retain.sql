@@ -48,6 +48,7 @@ CREATE FUNCTION assay_internal.baseline_compact(relation regclass, before date) 
 	AS $$
 DECLARE
 	b assay.baseline;
+	moment text := '{row}.day::timestamp';
 	n bigint;
 BEGIN
 	IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = $1 AND pg_get_userbyid(c.relowner) = current_user) THEN
@@ -56,10 +57,15 @@ BEGIN
 	END IF;
 	b := assay_internal.baseline_for_change($1);
 	PERFORM assay_internal.baseline_check_source(b);
-	EXECUTE assay_internal.baseline_fill('DELETE FROM {baseline} o WHERE o.day < {before} AND EXISTS (
-		SELECT FROM {baseline} n WHERE {same_key} AND n.day > o.day AND n.day < {before}
-			AND n.day < (date_trunc(''month'', o.day::timestamp) + interval ''1 month''))',
-		'baseline', b.relation::text, 'before', quote_literal(before) || '::date', 'same_key', assay_internal.baseline_equal('n', 'o', b.key_columns));
+	-- a tile's last moment says which month it is of
+	IF b.tile <> interval '1 day' THEN
+		moment := '(({row}.until AT TIME ZONE ''UTC'') - interval ''1 us'')';
+	END IF;
+	EXECUTE assay_internal.baseline_fill('DELETE FROM {baseline} o WHERE {old} < {before} AND EXISTS (
+		SELECT FROM {baseline} n WHERE {same_key} AND n.{tile} > o.{tile} AND {new} < {before}
+			AND {new} < (date_trunc(''month'', {old}) + interval ''1 month''))',
+		'baseline', b.relation::text, 'before', quote_literal(before) || '::date', 'same_key', assay_internal.baseline_equal('n', 'o', b.key_columns),
+		'tile', assay_internal.baseline_tile(b.tile), 'old', replace(moment, '{row}', 'o'), 'new', replace(moment, '{row}', 'n'));
 	GET DIAGNOSTICS n = ROW_COUNT;
 	b.rows := b.rows - n;
 	PERFORM assay_internal.baseline_row($1, b);
