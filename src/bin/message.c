@@ -73,6 +73,8 @@ message_new(void)
 	m->html = g_string_new(NULL);
 	m->raw = g_string_new(NULL);
 	m->attachments = g_string_new(NULL);
+	m->report_fields = g_string_new(NULL);
+	m->report_headers = g_string_new(NULL);
 	m->headers = g_string_new(NULL);
 	message_reset(m);
 	return m;
@@ -144,6 +146,9 @@ message_reset(Message *m)
 	reset_buffer(&m->html);
 	reset_buffer(&m->raw);
 	reset_buffer(&m->attachments);
+	reset_buffer(&m->report_fields);
+	reset_buffer(&m->report_headers);
+	m->report_kind = REPORT_NONE;
 	reset_buffer(&m->headers);
 	m->received_at = NO_TIME;
 	m->sent_at = NO_TIME;
