@@ -101,13 +101,13 @@ INSERT INTO rts_calls (call) VALUES
 	($$SELECT assay.revoke_access('rts', 'rts_reader')$$),
 	($$DROP TRIGGER decide ON rts.message; SELECT assay.drop_policy('rts')$$),
 	($$INSERT INTO rts.rts_decision (id, revision, verdict, score, attribution) SELECT id, 99, verdict, score, attribution FROM rts.rts_decision$$),
-	($$SELECT assay.new_revision('rts', 'x'); INSERT INTO assay.detector (policy, detector, from_revision, condition, weight, mode, rollout) SELECT 'rts', 'mine', max(revision), 'true', 9, 'live', 1 FROM assay.revision WHERE policy = 'rts'$$),
-	($$SELECT assay.new_revision('rts', 'x'); WITH u AS (UPDATE assay.detector SET until_revision = (SELECT max(revision) FROM assay.revision WHERE policy = 'rts') WHERE detector = 'wire' RETURNING 1) SELECT 1 / count(*) FROM u$$),
+	($$SELECT assay_internal.new_revision('rts', 'x'); INSERT INTO assay.detector (policy, detector, from_revision, condition, weight, mode, rollout) SELECT 'rts', 'mine', max(revision), 'true', 9, 'live', 1 FROM assay.revision WHERE policy = 'rts'$$),
+	($$SELECT assay_internal.new_revision('rts', 'x'); WITH u AS (UPDATE assay.detector SET until_revision = (SELECT max(revision) FROM assay.revision WHERE policy = 'rts') WHERE detector = 'wire' RETURNING 1) SELECT 1 / count(*) FROM u$$),
 	($$UPDATE assay_internal.policy SET signals = 'a.b'$$),
 	($$DELETE FROM assay_internal.revision$$),
 	($$WITH d AS (DELETE FROM assay.policy RETURNING 1) SELECT 1 / count(*) FROM d$$);
 SELECT call, owner, publisher, builder, reader, stranger, ingest
-FROM (SELECT n, left(regexp_replace(call, '\s+', ' ', 'g'), 78) AS call, tried('rts_owner', call) AS owner, tried('rts_publisher', call) AS publisher,
+FROM (SELECT n, left(regexp_replace(call, '\s+', ' ', 'g'), 87) AS call, tried('rts_owner', call) AS owner, tried('rts_publisher', call) AS publisher,
 	tried('rts_builder', call) AS builder, tried('rts_reader', call) AS reader, tried('rts_stranger', call) AS stranger, tried('rts_ingest', call) AS ingest
 	FROM rts_calls OFFSET 0) c ORDER BY n;
 -- row-level security of the tables holds for who is not the owner
