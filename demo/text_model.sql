@@ -25,7 +25,7 @@ RETURN CASE WHEN body IS NULL THEN ''
             ELSE left(body, 20000)
        END;
 
--- Whether there is anything to take out is found for all parts of a message at once
+-- Whether there is anything to take out is found for many parts of a message at once
 SELECT assay.create_phrase_set('masked', description => 'what unmasked() may take out') \g /dev/null
 INSERT INTO assay.phrase (set, name, pattern, kind)
 VALUES ('masked', 'masked', 'zzzz|yyyy|qqqq|xxxx|jm|netnoteinc|spamassassin|taint|webnote|slashnull|dogma|spamtrap|fork-admin|justin mason|@example\.|example\.(com|org|net)|localhost|127\.0\.0\.1', 'regex');
@@ -53,9 +53,9 @@ SELECT m.*,
        jsonb_build_object(
            'subject', unmasked(CASE WHEN position('[' IN t.title) > 0 THEN regexp_replace(t.title, '\[[\w\-. ]{2,20}\]', ' ', 'g') ELSE t.title END, t.masked),
            'body', unmasked(t.body, t.masked),
-           'headers', jsonb_strip_nulls(h.written || jsonb_build_object('from', unmasked(h.from_line, t.masked), 'reply-to', unmasked(h.reply_line, t.masked),
-               'message-id', unmasked(h.id_line, t.masked), 'mail-followup-to', unmasked(h.followup_line, t.masked),
-               'organization', unmasked(h.organization_line, t.masked))),
+           'headers', jsonb_strip_nulls(h.written || jsonb_build_object('from', unmasked(h.from_line, t.lines_masked), 'reply-to', unmasked(h.reply_line, t.lines_masked),
+               'message-id', unmasked(h.id_line, t.lines_masked), 'mail-followup-to', unmasked(h.followup_line, t.lines_masked),
+               'organization', unmasked(h.organization_line, t.lines_masked))),
            'urls', CASE WHEN NOT t.masked THEN to_jsonb(coalesce(m.urls, '{}'))
                ELSE to_jsonb(string_to_array(unmasked(array_to_string(m.urls, chr(1))), chr(1))) END,
            'tokens', to_jsonb(CASE WHEN m.attachments <> '[]' THEN attachment_tokens(m.attachments) END
@@ -102,8 +102,8 @@ CROSS JOIN LATERAL (
 ) h
 CROSS JOIN LATERAL (
 	SELECT t.title, t.body,
-	       cardinality(assay.phrase_hits('masked', concat_ws(E'\n', t.title, t.body, h.from_line, h.reply_line, h.id_line, h.followup_line,
-	           h.organization_line, array_to_string(m.urls, E'\n')))) > 0 AS masked
+	       assay.phrase_hits('masked', concat_ws(E'\n', t.title, t.body, array_to_string(m.urls, E'\n'))) <> '{}' AS masked,
+	       assay.phrase_hits('masked', concat_ws(E'\n', h.from_line, h.reply_line, h.id_line, h.followup_line, h.organization_line)) <> '{}' AS lines_masked
 	FROM (SELECT coalesce(m.subject, '') AS title, authored(m.body_text, h.list_mail) AS body OFFSET 0) t
 	OFFSET 0 * m.id
 ) t;
