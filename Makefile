@@ -121,7 +121,7 @@ uninstall-client:
 	$(if $(SCRIPTS_built),rm -f $(foreach p,$(PROGRAMS),'$(DESTDIR)$(bindir)/$(p)'))
 
 # What is used where it is there; assay_load --version and assay_stream --version tell
-OPTIONAL = LIBARCHIVE=libarchive LIBMAGIC=libmagic ZBAR=zbar,gdk-pixbuf-2.0
+OPTIONAL = LIBARCHIVE=libarchive LIBMAGIC=libmagic ZBAR=zbar,gdk-pixbuf-2.0 RDKAFKA=rdkafka
 comma = ,
 FOUND = $(foreach o,$(OPTIONAL),$(shell pkg-config --exists $(subst $(comma), ,$(lastword $(subst =, ,$(o)))) && echo $(o)))
 PKGS_FOUND = $(subst $(comma), ,$(foreach o,$(FOUND),$(lastword $(subst =, ,$(o)))))
@@ -143,7 +143,7 @@ STREAM_OBJS = $(filter src/bin/assay_stream.o src/bin/stream_%.o,$(PROGRAM_OBJS)
 PROGRAM_COMMON = $(filter-out $(LOAD_OBJS) $(STREAM_OBJS),$(PROGRAM_OBJS)) $(PROGRAM_SHARED)
 PROGRAM_LINK = $(CC) $(CFLAGS) -o $@ $^ $(LDFLAGS) -L$(shell $(PG_CONFIG) --libdir) -lpq
 src/bin/assay_load: $(LOAD_OBJS) $(PROGRAM_COMMON)
-	$(PROGRAM_LINK) $(shell pkg-config --libs $(PKGS_CLIENT) $(PKGS_FOUND)) -lm
+	$(PROGRAM_LINK) $(shell pkg-config --libs $(PKGS_CLIENT) $(filter-out rdkafka,$(PKGS_FOUND))) -lm
 	@$(foreach o,$(filter-out $(FOUND),$(OPTIONAL)),echo 'the programs are built without $(subst $(comma), and ,$(lastword $(subst =, ,$(o))))';)
 src/bin/assay_stream: $(STREAM_OBJS) $(PROGRAM_COMMON)
 	$(PROGRAM_LINK) $(shell pkg-config --libs $(PKGS_CLIENT) $(PKGS_FOUND)) -lm

@@ -250,6 +250,7 @@ usage(void)
 		   "      --max-message=BYTES  read this much of a message (default: %zu)\n"
 		   "      --column=NAME=VALUE  put this into a column of your own (may be repeated)\n"
 		   "      --column=NAME        put the field of JSON with this name into such a column\n"
+		   "      --rest=NAME          put all other fields of JSON into this column, a jsonb\n"
 		   "      --reparse            no PATH: read the messages again that the table kept with\n"
 		   "                           --keep=raw, and fill the columns of their rows anew\n"
 		   "      --keep=WHAT          html, raw or both (html,raw): keep the source in columns of\n"
@@ -314,6 +315,7 @@ parse_options(int argc, char **argv)
 		{"column", required_argument, NULL, 11},
 		{"trusted", required_argument, NULL, 9},
 		{"qr", no_argument, NULL, 14},
+		{"rest", required_argument, NULL, 16},
 		{"reparse", no_argument, NULL, 15},
 		{"feedback", required_argument, NULL, 16},
 		{"reporter", required_argument, NULL, 17},
@@ -397,10 +399,10 @@ parse_options(int argc, char **argv)
 	}
 	if (options.reparse)
 	{
-		if (optind < argc || options.create_table || options.dry_run || options.unwrap || options.num_columns > 0 ||
+		if (optind < argc || options.create_table || options.dry_run || options.unwrap || options.num_columns > 0 || options.rest != NULL ||
 			options.keep_html || options.keep_raw || options.mailbox != NULL)
 			fatal("--reparse reads what a table has: no path, and none of --create-table, --dry-run, --unwrap, "
-				  "--column, --keep, --mailbox go with it");
+				  "--column, --keep, --mailbox, --rest go with it");
 		/* where there is a column for it */
 		options.keep_html = true;
 	}

@@ -177,6 +177,7 @@ typedef struct Message
 	int32_t		html_scripts;
 
 	char	   *own[MAX_COLUMNS];	/* fields of JSON for --column=NAME */
+	GString    *rest;			/* an object of JSON's other fields, or empty */
 	const GString *keys;		/* of a row that is written again, for COPY */
 	int			num_keys;
 
@@ -244,6 +245,7 @@ typedef struct Options
 	int			verbose;
 	const char *columns[MAX_COLUMNS];	/* name=value, or the name of a field */
 	int			num_columns;
+	const char *rest;			/* column for what else JSON says, or NULL */
 	TrustedNet	trusted[MAX_TRUSTED];
 	int			num_trusted;
 	const char *authserv_ids[MAX_AUTHSERV_IDS];

@@ -67,6 +67,7 @@ message_new(void)
 	m->received_headers = g_ptr_array_new_with_free_func(g_free);
 	m->seen_urls = g_hash_table_new(g_str_hash, g_str_equal);
 	m->seen_recipients = g_hash_table_new(g_str_hash, g_str_equal);
+	m->rest = g_string_new(NULL);
 	m->body_text = g_string_new(NULL);
 	m->hidden_text = g_string_new(NULL);
 	m->html = g_string_new(NULL);
@@ -136,6 +137,7 @@ message_reset(Message *m)
 	g_ptr_array_set_size(m->attachment_suffixes, 0);
 	g_ptr_array_set_size(m->attachment_entries, 0);
 	g_ptr_array_set_size(m->qr_texts, 0);
+	reset_buffer(&m->rest);
 	reset_buffer(&m->attachment_text);
 	g_ptr_array_set_size(m->auth_headers, 0);
 	g_ptr_array_set_size(m->received_headers, 0);
