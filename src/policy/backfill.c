@@ -52,6 +52,7 @@ typedef struct Backfill
 	int			revision;
 	bool		undecided_only; /* leave what any revision decided */
 	bool		degraded_only;	/* leave what was not decided degraded */
+	bool		own_time;		/* evaluate each as of its own time */
 	int			batch;
 	int64		run;			/* in assay_internal.backfill_run */
 	Datum	   *after;			/* done up to this key, or NULL */
@@ -167,7 +168,7 @@ AddDecision(BatchScan *scan, BatchQuery *q)
 	AddKeys(q, s, s->alias, "");
 	if (b->table->log_signals)
 		QueryAdd(q, ", assay_internal.form_signals(%s) AS %s", s->alias, s->signals);
-	AddScore(q, s, b->revision, false, false, s->scores[0]);
+	AddScore(q, s, b->revision, false, b->own_time, s->scores[0]);
 }
 
 static int
@@ -710,7 +711,7 @@ Datum
 assay_backfill(PG_FUNCTION_ARGS)
 {
 	static const char *const arguments[] = {"policy", "since", "until", "batch", "at",
-	"undecided_only", "degraded_only"};
+	"undecided_only", "degraded_only", "own_time"};
 	Backfill	b = {0};
 	Source		source;
 	char	   *policy;
@@ -745,6 +746,7 @@ assay_backfill(PG_FUNCTION_ARGS)
 	at = PG_ARGISNULL(4) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(4));
 	b.undecided_only = PG_GETARG_BOOL(5);
 	b.degraded_only = PG_GETARG_BOOL(6);
+	b.own_time = PG_GETARG_BOOL(7);
 	if (b.undecided_only && b.degraded_only)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -37,15 +37,19 @@ CREATE FUNCTION assay_internal.lock_step(step text, object text) RETURNS boolean
 	AS 'MODULE_PATHNAME', 'assay_lock_step' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION assay_internal.lock_step(text, text) IS 'locks a step of maintain() for the current role until the transaction ends; false: another session of the role has it';
 
-CREATE FUNCTION assay_internal.maintenance_steps(OUT step text, OUT object text) RETURNS SETOF record LANGUAGE sql STABLE
+CREATE FUNCTION assay_internal.maintenance_steps(OUT step text, OUT object text) RETURNS SETOF record LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
+BEGIN RETURN QUERY
 	SELECT 'baseline', b.baseline::text FROM assay_internal.baselines_in_order() WITH ORDINALITY b(baseline, n)
 	UNION ALL SELECT 'text model', m.name FROM assay.text_models m
 	UNION ALL SELECT 'rollup', r.policy FROM assay.rollups r WHERE assay_internal.may('owner', r.policy)
 	UNION ALL SELECT 'list', s.set FROM assay.named_sets s WHERE s.content = 'list'
 	UNION ALL SELECT 'faults', p.policy FROM assay.policy p WHERE assay_internal.may('publisher', p.policy)
 	UNION ALL SELECT 'retention', r.policy FROM assay.retention r WHERE assay_internal.may('owner', r.policy)
-$$;
+	UNION ALL SELECT 'learning', o.policy FROM assay_internal.own_onboarding o JOIN assay.policy p ON p.policy = o.policy
+	WHERE assay_internal.may('owner', o.policy) AND pg_has_role(o.role::oid, p.owner::name, 'USAGE')
+		AND (o.tenant IS NOT NULL OR o.go_live = 'auto' AND o.live_at IS NULL);
+END $$;
 COMMENT ON FUNCTION assay_internal.maintenance_steps() IS 'what maintain() has to do for the caller, in order';
 
 CREATE FUNCTION assay_internal.maintenance_step(step text, object text, faults interval, batch int) RETURNS bigint LANGUAGE plpgsql VOLATILE
@@ -68,6 +72,8 @@ BEGIN
 			GET DIAGNOSTICS n = ROW_COUNT;
 		WHEN 'retention' THEN
 			n := assay_internal.apply_retention(object, batch);
+		WHEN 'learning' THEN
+			n := assay_internal.as_policy_owner(object, 'keep', '{}')::bigint;
 	END CASE;
 	RETURN n;
 END $$;
