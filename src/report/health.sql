@@ -37,20 +37,6 @@ CREATE FUNCTION assay_internal.lock_step(step text, object text) RETURNS boolean
 	AS 'MODULE_PATHNAME', 'assay_lock_step' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION assay_internal.lock_step(text, text) IS 'locks a step of maintain() for the current role until the transaction ends; false: another session of the role has it';
 
-CREATE FUNCTION assay_internal.baselines_in_order(OUT baseline regclass) RETURNS SETOF regclass LANGUAGE sql STABLE
-	SET search_path = pg_catalog, pg_temp AS $$
-	-- what each source reads: whoever reads another's baseline has more below it than that
-	WITH RECURSIVE below(baseline, oid) AS (
-		SELECT b.baseline, b.source::oid FROM assay.baseline_info b
-		UNION
-		SELECT w.baseline, d.refobjid FROM below w JOIN pg_rewrite r ON r.ev_class = w.oid
-		JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
-	)
-	SELECT i.baseline FROM assay.baseline_info i
-	ORDER BY (SELECT count(*) FROM below w JOIN assay.baseline o ON o.relation = w.oid WHERE w.baseline = i.baseline), i.baseline::text COLLATE "C"
-$$;
-COMMENT ON FUNCTION assay_internal.baselines_in_order() IS 'baselines of the caller''s, each behind those that its source reads';
-
 CREATE FUNCTION assay_internal.maintenance_steps(OUT step text, OUT object text) RETURNS SETOF record LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 	SELECT 'baseline', b.baseline::text FROM assay_internal.baselines_in_order() WITH ORDINALITY b(baseline, n)
