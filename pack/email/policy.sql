@@ -536,10 +536,14 @@ CREATE FUNCTION assay.email_siblings(arguments text[]) RETURNS TABLE (sibling te
 DECLARE
 	policy text := arguments[1];
 	place text := assay.email_place(policy);
+	columns text[] := assay.email_columns((place || quote_ident(policy || '_facts'))::regclass);
 BEGIN
-	IF NOT 'signature' = ANY (assay.email_columns((place || quote_ident(policy || '_facts'))::regclass)) THEN
+	IF NOT 'signature' = ANY (columns) THEN
 		RAISE EXCEPTION 'messages of policy "%" have no signatures', policy USING ERRCODE = 'object_not_in_prerequisite_state',
 			HINT = 'Add the generated column "signature" (docs/signature.md) before create_email_policy().';
+	END IF;
+	IF NOT 'id' = ANY (columns) THEN
+		RAISE EXCEPTION 'messages of policy "%" have no key column "id"', policy USING ERRCODE = 'undefined_column';
 	END IF;
 	RETURN QUERY EXECUTE format($query$SELECT o.id::text, o.received_at, assay.similar(o.signature, m.signature), v.verdict, l.malicious
 		FROM %1$s%2$I m

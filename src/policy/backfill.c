@@ -19,7 +19,6 @@
 #include "batch.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
-#include "common/hashfn.h"
 #include "compat.h"
 #include "executor/spi.h"
 #include "executor/tuptable.h"
@@ -692,17 +691,17 @@ OneBatch(Backfill *b, uint64 *total)
 }
 
 /*
- * Wait for another backfill of this policy to end its batch.  It is no advisory
- * lock, which anybody could hold.
+ * Wait for another backfill into this decision table to end its batch.  It is
+ * no advisory lock, which anybody could hold, and not by the policy's name, of
+ * which others may have the same hash.
  */
 static void
-LockPolicy(const char *policy)
+LockPolicy(Oid decision)
 {
 	LOCKTAG		tag;
 	Oid			relid = get_relname_relid("backfill_run", get_namespace_oid("assay_internal", false));
 
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, relid,
-					   hash_bytes((const unsigned char *) policy, strlen(policy)), 0);
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, relid, decision, 0);
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
 
@@ -718,6 +717,7 @@ assay_backfill(PG_FUNCTION_ARGS)
 	char	   *at;
 	TimestampTz since;
 	TimestampTz until;
+	Oid			decision;
 	uint64		total = 0;
 	bool		more = true;
 
@@ -758,6 +758,7 @@ assay_backfill(PG_FUNCTION_ARGS)
 
 	/* Who may not is told so before it waits for anybody. */
 	InitSource(&source, policy, since, until, at, false);
+	decision = source.id->decision;
 
 	while (more)
 	{
@@ -769,7 +770,7 @@ assay_backfill(PG_FUNCTION_ARGS)
 		 */
 		SPI_commit();
 		XactIsoLevel = XACT_READ_COMMITTED;
-		LockPolicy(policy);
+		LockPolicy(decision);
 
 		PushActiveSnapshot(GetTransactionSnapshot());
 		SPI_connect();
