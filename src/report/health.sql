@@ -41,8 +41,9 @@ CREATE FUNCTION assay_internal.forget_steps(steps text[]) RETURNS void
 	AS 'MODULE_PATHNAME', 'assay_forget_steps' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION assay_internal.forget_steps(text[]) IS 'forgets what steps of the current user''s came to, but for these: of things that are gone';
 
-CREATE FUNCTION assay_internal.maintenance_steps(OUT step text, OUT object text) RETURNS SETOF record LANGUAGE sql STABLE
+CREATE FUNCTION assay_internal.maintenance_steps(OUT step text, OUT object text) RETURNS SETOF record LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
+BEGIN RETURN QUERY
 	SELECT 'baseline', b.baseline::text FROM assay_internal.baselines_in_order() WITH ORDINALITY b(baseline, n)
 	UNION ALL SELECT 'text model', m.name FROM assay.text_models m
 	UNION ALL SELECT 'rollup', r.policy FROM assay.rollups r WHERE assay_internal.may('owner', r.policy)
@@ -50,7 +51,10 @@ CREATE FUNCTION assay_internal.maintenance_steps(OUT step text, OUT object text)
 	UNION ALL SELECT 'faults', p.policy FROM assay.policy p WHERE assay_internal.may('publisher', p.policy)
 	UNION ALL SELECT 'partitions', t.policy FROM assay.partitioning t WHERE assay_internal.may('owner', t.policy)
 	UNION ALL SELECT 'retention', r.policy FROM assay.retention r WHERE assay_internal.may('owner', r.policy)
-$$;
+	UNION ALL SELECT 'learning', o.policy FROM assay_internal.own_onboarding o JOIN assay.policy p ON p.policy = o.policy
+	WHERE assay_internal.may('owner', o.policy) AND pg_has_role(o.role::oid, p.owner::name, 'USAGE')
+		AND (o.tenant IS NOT NULL OR o.go_live = 'auto' AND o.live_at IS NULL);
+END $$;
 COMMENT ON FUNCTION assay_internal.maintenance_steps() IS 'what maintain() has to do for the caller, in order';
 
 CREATE FUNCTION assay_internal.maintenance_step(step text, object text, faults interval, batch int) RETURNS bigint LANGUAGE plpgsql VOLATILE
@@ -76,6 +80,8 @@ BEGIN
 			n := assay_internal.make_next_part(object, batch::bigint * 10);
 		WHEN 'retention' THEN
 			n := assay_internal.apply_retention(object, batch);
+		WHEN 'learning' THEN
+			n := assay_internal.as_policy_owner(object, 'keep', '{}')::bigint;
 	END CASE;
 	RETURN n;
 END $$;
