@@ -10,6 +10,7 @@
 #include "utils/rel.h"
 
 extern bool MayBeShard(Relation rel);
+extern bool ReadsDistributed(Oid relid);
 extern const char *UseShards(PolicyIdentity *id, Relation rel, Dependencies *d);
 
 #endif							/* ASSAY_SHARDS_H */

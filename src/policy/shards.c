@@ -250,6 +250,23 @@ ReadsPlaced(Places *p, Query *query)
 	return false;
 }
 
+/* The same of any relation, for who reads it as a whole */
+bool
+ReadsDistributed(Oid relid)
+{
+	List	   *relations = list_make1_oid(relid);
+	ListCell   *lc;
+
+	if (!OidIsValid(CitusTable("pg_dist_partition")))
+		return false;
+	if (get_rel_relkind(relid) == RELKIND_VIEW)
+		(void) CollectRelations((Node *) CopyViewQuery(relid), &relations);
+	foreach(lc, relations)
+		if (IsDistributed(lfirst_oid(lc)))
+			return true;
+	return false;
+}
+
 /*
  * The view's query on the shard
  */
