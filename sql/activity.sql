@@ -115,7 +115,7 @@ SELECT assay.burst(NULL, now(), '-1 hour');
 SELECT assay.rate(NULL, now(), h) FROM unnest('{60 min, 24:00, 168:00, 720:00}'::interval[]) h;
 
 -- text form: what comes out goes in
-SELECT bool_and(a::text::assay.activity::text = a::text) AS text, bool_and(assay.activity_send(a::text::assay.activity) = assay.activity_send(a)) AS bits
+SELECT bool_and(a::text::assay.activity::text = a::text) AS text, bool_and(assay_internal.activity_send(a::text::assay.activity) = assay_internal.activity_send(a)) AS bits
 FROM (SELECT assay.activity_agg(at) a FROM event WHERE isfinite(at) GROUP BY at UNION ALL SELECT assay.activity_agg(at) FROM event
       UNION ALL SELECT assay.activity_agg(t::timestamptz) FROM unnest('{4714-11-24 00:00:00+00 BC, 294276-12-31 23:59:59.999999+00, 0001-12-31 BC, 0001-01-01}'::text[]) t GROUP BY t) s;
 -- binary form
@@ -215,7 +215,7 @@ EXCEPTION WHEN OTHERS THEN
 	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
 	RETURN concat_ws(' ', SQLSTATE, SQLERRM, detail);
 END $$;
-SELECT encode(assay.activity_send(assay.activity_agg(timestamptz '2000-01-01 00:00+00')), 'hex') AS good FROM generate_series(1, 20) \gset
+SELECT encode(assay_internal.activity_send(assay.activity_agg(timestamptz '2000-01-01 00:00+00')), 'hex') AS good FROM generate_series(1, 20) \gset
 SELECT :'good' AS binary;
 SELECT try_binary(:'good') = assay.activity_agg(timestamptz '2000-01-01 00:00+00')::text AS good FROM generate_series(1, 20);
 SELECT what, try_binary(overlay(:'good' placing hex FROM from_byte * 2 + 1)) FROM (VALUES

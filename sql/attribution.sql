@@ -13,7 +13,7 @@ SELECT n FROM ledger WHERE a::text::assay.attribution::text <> a::text
 
 -- binary round trip
 CREATE TABLE copied (LIKE ledger);
-SELECT encode(assay.attribution_send(a), 'hex') FROM ledger WHERE n = 1;
+SELECT encode(assay_internal.attribution_send(a), 'hex') FROM ledger WHERE n = 1;
 DO $$
 DECLARE
 	f text := current_setting('data_directory') || '/assay_attribution.bin';

@@ -159,8 +159,8 @@ SELECT assay.refresh_baseline('letter');
 SELECT assay.baseline_probe('letter');
 SELECT assay.rebuild_baseline('"pa""ir inc"', 's''1');
 SELECT assay.rebuild_baseline('"pa""ir inc"', 's''1', NULL);
-SELECT assay.baseline_apply('letter', NULL);
-SELECT assay.baseline_apply('"pa""ir"', NULL);
+SELECT assay_internal.baseline_apply('letter', NULL);
+SELECT assay_internal.baseline_apply('"pa""ir"', NULL);
 -- an aggregate is one expression and nothing else
 SELECT assay.create_baseline('b', 'letter', '{id}', 'received_at', extra => jsonb_build_object('x', jsonb_build_object('aggregate', a, 'rollup', 'sum')))
 FROM unnest(ARRAY['count(*), 1']) a;
@@ -195,7 +195,7 @@ SET ROLE regress_assay_b;
 SELECT baseline, rows FROM assay.baseline_info;
 SELECT assay.refresh_baseline(c.oid) FROM pg_class c WHERE relname = 'letters_inc';
 SELECT assay.drop_baseline(c.oid) FROM pg_class c WHERE relname = 'letters';
-SELECT assay.baseline_apply_as_owner(c.oid, NULL) FROM pg_class c WHERE relname = 'letters_inc';
+SELECT assay_internal.baseline_apply_as_owner(c.oid, NULL) FROM pg_class c WHERE relname = 'letters_inc';
 -- rows are written by functions alone: whoever could write the table could lock it, too
 INSERT INTO assay.baseline (relation, source, key_columns, at_column, incremental, search_path) SELECT oid, oid, '{id}', 'received_at', true, '' FROM pg_class WHERE relname = 'letter';
 UPDATE assay.baseline SET rows = 0;
@@ -205,11 +205,11 @@ SELECT relation FROM assay.baseline FOR UPDATE;
 BEGIN;
 LOCK TABLE assay.baseline IN ROW EXCLUSIVE MODE;
 ROLLBACK;
-SELECT assay.baseline_row(b.relation, b) FROM assay.baseline b WHERE relation::text LIKE '%letters_inc';
-SELECT assay.baseline_row(b.relation, NULL) FROM assay.baseline b WHERE relation::text LIKE '%letters_inc';
-SELECT assay.baseline_locked(b.relation) FROM assay.baseline b WHERE relation::text LIKE '%letters_inc';
-SELECT assay.baseline_write_row('pg_class', NULL);
-SELECT assay.baseline_lock_row('pg_class');
+SELECT assay_internal.baseline_row(b.relation, b) FROM assay.baseline b WHERE relation::text LIKE '%letters_inc';
+SELECT assay_internal.baseline_row(b.relation, NULL) FROM assay.baseline b WHERE relation::text LIKE '%letters_inc';
+SELECT assay_internal.baseline_locked(b.relation) FROM assay.baseline b WHERE relation::text LIKE '%letters_inc';
+SELECT assay_internal.baseline_write_row('pg_class', NULL);
+SELECT assay_internal.baseline_lock_row('pg_class');
 -- a member refreshes, with the owner's rights and not its own
 RESET ROLE;
 CREATE FUNCTION a.who(bigint) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$ BEGIN RAISE WARNING 'runs as %', current_user; RETURN $1; END $$;
@@ -219,7 +219,7 @@ CREATE VIEW a.spy AS SELECT a.who(id) AS id, received_at FROM letter WHERE id = 
 SELECT assay.create_baseline('spied', 'spy', '{id}', 'received_at', incremental => true);
 SELECT changed FROM assay.rebuild_baseline('spied', '1');
 RESET ROLE;
-SELECT assay.baseline_apply('spied', NULL);
+SELECT assay_internal.baseline_apply('spied', NULL);
 SET ROLE regress_assay_member;
 SELECT changed FROM assay.rebuild_baseline('spied');
 SELECT changed FROM assay.refresh_baseline('letters');
@@ -227,19 +227,19 @@ SELECT changed FROM assay.refresh_baseline('letters');
 SET ROLE regress_assay_a;
 CREATE TEMP TABLE entry AS SELECT * FROM assay.baseline WHERE relation = 'letters_inc'::regclass;
 UPDATE entry SET counted_label = 'letter', relation = 'letters';
-SELECT assay.baseline_row('letters_inc', ROW(e.*)::assay.baseline) FROM entry e;
+SELECT assay_internal.baseline_row('letters_inc', ROW(e.*)::assay.baseline) FROM entry e;
 SELECT relation, counted_label FROM assay.baseline WHERE relation IN ('letters'::regclass, 'letters_inc'::regclass) ORDER BY relation::text COLLATE "C";
-SELECT assay.baseline_row(NULL, ROW(e.*)::assay.baseline) IS NULL, assay.baseline_locked('entry') IS NULL FROM entry e;
+SELECT assay_internal.baseline_row(NULL, ROW(e.*)::assay.baseline) IS NULL, assay_internal.baseline_locked('entry') IS NULL FROM entry e;
 DROP TABLE entry;
 -- a row comes and goes, of a table of one's own
 CREATE TABLE own AS SELECT 1;
-SELECT assay.baseline_row('own', NULL);
-SELECT assay.baseline_row('own', ROW('own', 'own', '{a}', 'b', NULL, NULL, '{}', true, '', 'n', NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL)::assay.baseline);
+SELECT assay_internal.baseline_row('own', NULL);
+SELECT assay_internal.baseline_row('own', ROW('own', 'own', '{a}', 'b', NULL, NULL, '{}', true, '', 'n', NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL)::assay.baseline);
 -- statements are not built from what is not there
-SELECT assay.baseline_row('own', ROW('own', 'own', '{a}', 'b', NULL, NULL, '{}', true, '', NULL, NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL)::assay.baseline);
-SELECT assay.baseline_row('own', ROW('own', 'own', '{a}', 'b', 'own', NULL, '{}', true, '', 'n', NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL)::assay.baseline);
+SELECT assay_internal.baseline_row('own', ROW('own', 'own', '{a}', 'b', NULL, NULL, '{}', true, '', NULL, NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL)::assay.baseline);
+SELECT assay_internal.baseline_row('own', ROW('own', 'own', '{a}', 'b', 'own', NULL, '{}', true, '', 'n', NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL)::assay.baseline);
 SELECT relation FROM assay.baseline WHERE relation = 'own'::regclass;
-SELECT assay.baseline_row('own', NULL);
+SELECT assay_internal.baseline_row('own', NULL);
 SELECT relation FROM assay.baseline WHERE relation = 'own'::regclass;
 DROP TABLE own;
 RESET ROLE;

@@ -40,15 +40,15 @@ WHERE (w.history::text, w.labels::text) IS DISTINCT FROM (i.history::text, i.lab
 SELECT pg_get_viewdef('whole') LIKE '%baseline_key_fits%' AS asked;
 SELECT assay.create_baseline('short', 'message', '{size}', 'received_at');
 SELECT pg_get_viewdef('short') LIKE '%baseline_key_fits%' AS asked;
-SELECT assay.baseline_key_fits(repeat('x', 2000)), assay.baseline_key_fits(repeat('x', 2001)), assay.baseline_key_fits(repeat('x', 1992), 1::bigint), assay.baseline_key_fits(repeat('x', 1993), 1::bigint),
-	assay.baseline_key_fits(repeat('x', 1936), 'n'::name), assay.baseline_key_fits(repeat('x', 1937), 'n'::name), assay.baseline_key_fits(NULL::text);
-SELECT assay.baseline_key_fits(VARIADIC '{a}'::text[]);
+SELECT assay_internal.baseline_key_fits(repeat('x', 2000)), assay_internal.baseline_key_fits(repeat('x', 2001)), assay_internal.baseline_key_fits(repeat('x', 1992), 1::bigint), assay_internal.baseline_key_fits(repeat('x', 1993), 1::bigint),
+	assay_internal.baseline_key_fits(repeat('x', 1936), 'n'::name), assay_internal.baseline_key_fits(repeat('x', 1937), 'n'::name), assay_internal.baseline_key_fits(NULL::text);
+SELECT assay_internal.baseline_key_fits(VARIADIC '{a}'::text[]);
 SELECT assay.drop_baseline('short'), assay.drop_baseline('whole'), assay.drop_baseline('inc');
 
 -- a view that 0.1.0 made fails still, and says what helps
 CREATE MATERIALIZED VIEW old AS SELECT sender, received_at::date AS day, assay.activity_agg(received_at) AS history FROM message GROUP BY 1, 2 WITH NO DATA;
 CREATE UNIQUE INDEX old_key ON old (sender, day);
-SELECT assay.baseline_row('old', ROW('old', 'message', '{sender}', 'received_at', NULL, NULL, '{}', false, '', NULL, NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL)::assay.baseline);
+SELECT assay_internal.baseline_row('old', ROW('old', 'message', '{sender}', 'received_at', NULL, NULL, '{}', false, '', NULL, NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL)::assay.baseline);
 SELECT failure('old');
 INSERT INTO message (sender, size) VALUES (random_text(9000), 1);
 SELECT failure('old');
@@ -59,7 +59,7 @@ TRUNCATE message RESTART IDENTITY;
 CREATE VIEW shown AS SELECT m.id AS number, lower(m.sender) AS who, m.received_at FROM (SELECT * FROM message) m;
 CREATE VIEW computed AS SELECT id + 0 AS id, sender, received_at FROM message;
 CREATE TABLE by_hand (id bigint PRIMARY KEY, received_at timestamptz DEFAULT '2024-01-01 10:00', sender text);
-SELECT assay.baseline_sequence('message', 'id'), assay.baseline_sequence('shown', 'number'), assay.baseline_sequence('computed', 'id'), assay.baseline_sequence('by_hand', 'id'), assay.baseline_sequence('message', 'no');
+SELECT assay_internal.baseline_sequence('message', 'id'), assay_internal.baseline_sequence('shown', 'number'), assay_internal.baseline_sequence('computed', 'id'), assay_internal.baseline_sequence('by_hand', 'id'), assay_internal.baseline_sequence('message', 'no');
 SELECT assay.create_baseline('inc', 'message', '{sender}', 'received_at', incremental => true), assay.create_baseline('inc_shown', 'shown', '{who}', 'received_at', incremental => true, arrival => 'number'),
 	assay.create_baseline('inc_computed', 'computed', '{sender}', 'received_at', incremental => true), assay.create_baseline('inc_by_hand', 'by_hand', '{sender}', 'received_at', incremental => true);
 CREATE FUNCTION refreshed() RETURNS TABLE (baseline regclass, changed bigint, settled bigint, counted int8multirange, checkpoint bigint) LANGUAGE plpgsql AS $$
@@ -97,7 +97,7 @@ SELECT sender, assay.events(history) FROM inc ORDER BY 1;
 -- a baseline that an older version moved there says so
 CREATE TEMP TABLE entry AS SELECT * FROM assay.baseline WHERE relation = 'inc'::regclass;
 UPDATE entry SET settled = 9223372036854775806, counted = '{}', checkpoint = NULL;
-SELECT assay.baseline_row('inc', ROW(e.*)::assay.baseline) FROM entry e;
+SELECT assay_internal.baseline_row('inc', ROW(e.*)::assay.baseline) FROM entry e;
 SELECT changed FROM assay.refresh_baseline('inc');
 SELECT changed FROM assay.rebuild_baseline('inc');
 SELECT changed FROM assay.refresh_baseline('inc');
@@ -123,7 +123,7 @@ SELECT assay.drop_baseline('inc');
 CREATE SEQUENCE one; CREATE SEQUENCE two; CREATE SEQUENCE down INCREMENT -1;
 CREATE TABLE numbered (a bigint DEFAULT nextval('one'), b serial, c bigint DEFAULT nextval('one') + nextval('two'), d bigint DEFAULT nextval('down'), e serial);
 ALTER TABLE numbered ALTER e SET DEFAULT nextval('two');
-SELECT c, assay.baseline_sequence('numbered', c) FROM unnest('{a,b,c,d,e}'::text[]) c;
+SELECT c, assay_internal.baseline_sequence('numbered', c) FROM unnest('{a,b,c,d,e}'::text[]) c;
 
 -- temporary relations
 CREATE TEMP TABLE passing (id bigint PRIMARY KEY, received_at timestamptz, sender text);
@@ -135,13 +135,13 @@ SELECT assay.create_baseline('b', 'message', '{sender}', 'received_at', outcome 
 SELECT assay.create_baseline('b', 'message', '{sender}', 'received_at', incremental => true, schema => 'pg_temp');
 SELECT assay.create_baseline('b', 'message', '{sender}', 'received_at', incremental => true, schema => (SELECT nspname::text FROM pg_namespace WHERE oid = pg_my_temp_schema())) IS NULL;
 UPDATE entry SET counted = '{}';
-SELECT assay.baseline_row('passing', ROW(e.*)::assay.baseline) FROM entry e;
+SELECT assay_internal.baseline_row('passing', ROW(e.*)::assay.baseline) FROM entry e;
 UPDATE entry SET source = 'passing';
-SELECT assay.baseline_row('small', ROW(e.*)::assay.baseline) FROM entry e;
+SELECT assay_internal.baseline_row('small', ROW(e.*)::assay.baseline) FROM entry e;
 UPDATE entry SET source = 'small', label_table = 'passing';
-SELECT assay.baseline_row('small', ROW(e.*)::assay.baseline) FROM entry e;
+SELECT assay_internal.baseline_row('small', ROW(e.*)::assay.baseline) FROM entry e;
 UPDATE entry SET label_table = NULL, counted_label = 'passing';
-SELECT assay.baseline_row('small', ROW(e.*)::assay.baseline) FROM entry e;
+SELECT assay_internal.baseline_row('small', ROW(e.*)::assay.baseline) FROM entry e;
 SELECT count(*) FROM assay.baseline;
 
 -- a superuser's refresh counts as the owner
@@ -151,7 +151,7 @@ GRANT SELECT ON message TO regress_input_owner;
 SET ROLE regress_input_owner;
 SELECT assay.create_baseline('owned', 'message', '{sender}', 'received_at');
 RESET ROLE;
-SELECT assay.baseline_count('owned', now());
+SELECT assay_internal.baseline_count('owned', now());
 SELECT rows FROM assay.refresh_baseline('owned');
 
 -- a view over what its owner can't read tells no number of it; over what one can it does
@@ -171,8 +171,8 @@ DECLARE
 BEGIN
 	SELECT * INTO b FROM assay.baseline x WHERE x.relation = 'of_seen'::regclass;
 	b.source := given.source;
-	PERFORM assay.baseline_row('of_seen', b);
-	RETURN assay.baseline_given('of_seen');
+	PERFORM assay_internal.baseline_row('of_seen', b);
+	RETURN assay_internal.baseline_given('of_seen');
 END $$;
 SELECT s, given(s) FROM unnest('{seen,hidden,peek,peek_invoker,lent,peek_lent}'::regclass[]) s;
 RESET ROLE;

@@ -63,16 +63,16 @@ SELECT * FROM assay_internal.forget_messages('f', '{tenant,rcpt}', '{1,NULL}', N
 SELECT * FROM assay_internal.forget_messages('f', '{tenant}', '{1,2}', NULL, false);
 SELECT * FROM assay_internal.forget_messages('f', '{nothing}', '{1}', NULL, false);
 SELECT * FROM assay_internal.forget_messages('f', NULL, NULL, NULL, false);
-SELECT assay.baseline_forget_as_owner('by_tenant', '{}');
-SELECT assay.baseline_forget_as_owner('by_tenant', '{"tenant": 2, "nothing": 1}');
+SELECT assay_internal.baseline_forget_as_owner('by_tenant', '{}');
+SELECT assay_internal.baseline_forget_as_owner('by_tenant', '{"tenant": 2, "nothing": 1}');
 SELECT assay.grant_access('f', 'assay_forget_reader', 'publisher');
 GRANT DELETE ON f_decision, f_label TO assay_forget_reader;
 SET ROLE assay_forget_reader;
 SELECT assay.forget('f', '{"tenant": 2}');
 SELECT * FROM assay_internal.forget_messages('f', '{tenant}', '{2}', NULL, false);
-SELECT assay.baseline_forget_as_owner('by_tenant', '{"tenant": 2}');
+SELECT assay_internal.baseline_forget_as_owner('by_tenant', '{"tenant": 2}');
 RESET ROLE;
-SELECT assay.baseline_forget_as_owner('message', '{"tenant": 2}');
+SELECT assay_internal.baseline_forget_as_owner('message', '{"tenant": 2}');
 -- whoever calls what does it, without assay.forget()
 SELECT assay_internal.forget_messages(NULL, '{tenant}', '{2}', NULL, true);
 SELECT assay_internal.forget_messages('f', '{tenant}', '{2,3}', NULL, true);

@@ -145,7 +145,7 @@ SELECT assay.margin(model, s) FROM m, (SELECT at AS size, "Kind" FROM t) s;
 SELECT assay.margin(model, s) FROM m, (SELECT "Kind" AS size, "Kind" FROM t) s;
 -- (which of the two depends on the minor release)
 DO $$ BEGIN
-    PERFORM assay.lazy_row(NULL, '{a}', 1);
+    PERFORM assay_internal.lazy_row(NULL, '{a}', 1);
     RAISE 'called from SQL';
 EXCEPTION WHEN undefined_function OR feature_not_supported THEN
 END $$;
@@ -189,7 +189,7 @@ REVOKE USAGE ON SCHEMA assay FROM PUBLIC;
 SET LOCAL ROLE regress_lazy_row;
 SELECT by_column('SELECT * FROM scored'), (SELECT count(x) FROM scored);
 RESET ROLE;
-REVOKE EXECUTE ON FUNCTION assay.lazy_row FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION assay_internal.lazy_row FROM PUBLIC;
 SET LOCAL ROLE regress_lazy_row;
 SELECT by_column('SELECT * FROM scored'), (SELECT count(x) FROM scored);
 ROLLBACK;

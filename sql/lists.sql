@@ -170,7 +170,7 @@ SELECT assay.create_list(repeat('n', 64));
 SELECT assay.create_list('x', owner => 'nobody at all');
 UPDATE assay.list_entry SET value = 'other' WHERE set = 'big' AND value = 'v5';
 UPDATE assay.list_entry SET removed_state = NULL WHERE set = 'big' AND value = 'v7';
-SELECT assay.list_write();
+SELECT assay_internal.list_write();
 -- nor does a bad name cost memory for ever
 CREATE FUNCTION pg_temp.ask_badly(times int) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE

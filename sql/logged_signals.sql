@@ -102,7 +102,7 @@ SELECT count(*), count(*) FILTER (WHERE d.signals::text = k.signals::text AND d.
 FROM logged_decision d JOIN kept k USING (id) JOIN copied c USING (id);
 -- the bytes of a value: text and binary form are the same ones
 CREATE FUNCTION bytes(s assay.logged_signals) RETURNS bytea LANGUAGE sql AS 'SELECT s::text::bytea';
-SELECT bool_and(bytes(signals) = assay.logged_signals_send(signals)) AS sent_as_text FROM kept;
+SELECT bool_and(bytes(signals) = assay_internal.logged_signals_send(signals)) AS sent_as_text FROM kept;
 
 -- 4. Junk is refused
 SELECT what, try(format('SELECT %L::assay.logged_signals', junk)) FROM (VALUES

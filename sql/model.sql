@@ -61,7 +61,7 @@ COPY stored TO :'file' (FORMAT binary);
 COPY copied FROM :'file' (FORMAT binary);
 \setenv file :file
 \! rm -f "$file"
-SELECT name, assay.model_send(copied.model) = assay.model_send(stored.model) AS binary_same,
+SELECT name, assay_internal.model_send(copied.model) = assay_internal.model_send(stored.model) AS binary_same,
     assay.model_digest(copied.model) = assay.model_digest(stored.model) AS digest_same,
     assay.model_digest(stored.model::text::assay.model) = assay.model_digest(stored.model) AS text_same
 FROM copied JOIN stored USING (name) ORDER BY name;
@@ -105,7 +105,7 @@ SELECT what, by, spoil(what, by) FROM (VALUES
 -- no importer makes these: they come as text
 SELECT spoil('"xgboost"', '"scikit-learn"') LIKE 'accepted%', (assay.model_info('{"pg_assay_model":1,"format":"scikit-learn","library":"1.9","objective":"Ridge","link":"identity","link_parameters":[1,0],"single":false,"start":[0],"bias":[0],"scale":1,"divisor":1,"iterations":0,"best_iteration":-1,"features":[{"name":"f","kind":"numeric"}],"weights":[[2]]}')).format;
 SELECT left(what, 12) AS what, try(what) FROM unnest(ARRAY['', ' ', 'null', '[]', '7', '{}', repeat('[', 64), repeat('[', 65), repeat('{"a":', 100), '{''"'':[1]}']) what;
-SELECT model_in FROM assay.model_in('{"pg_assay_model":1}');
+SELECT model_in FROM assay_internal.model_in('{"pg_assay_model":1}');
 
 SET client_min_messages = warning;
 DROP SCHEMA test_model CASCADE;

@@ -59,7 +59,7 @@ SELECT '{"attacks": 1, "safe": 9223372036854775807}'::assay.outcome;
 SELECT '{"attacks": 1, "safe": 2} x'::assay.outcome;
 SELECT '{"attacks": , "safe": 2}'::assay.outcome;
 -- binary: format, attacks, safe
-SELECT encode(assay.outcome_send(assay.outcome(3, 40)), 'hex');
+SELECT encode(assay_internal.outcome_send(assay.outcome(3, 40)), 'hex');
 CREATE TABLE received (o assay.outcome);
 CREATE FUNCTION try_binary(hex text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE

@@ -93,7 +93,7 @@ BEGIN
 END $$;
 SELECT assay.create_detector('victim', 'b', 'atk_v.own(t)', mode => 'shadow');
 BEGIN;
-SELECT assay.new_revision('victim', 'direct') > 0 AS made;
+SELECT assay_internal.new_revision('victim', 'direct') > 0 AS made;
 INSERT INTO assay.detector (policy, detector, from_revision, condition, weight, mode, rollout)
 SELECT 'victim', 'direct', max(revision), 'atk_v.kept(t || t)', 0, 'shadow', 1 FROM assay.revision WHERE policy = 'victim';
 ROLLBACK;

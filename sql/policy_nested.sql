@@ -13,7 +13,7 @@ BEGIN
 	END LOOP;
 END $$;
 SELECT verdict FROM nest_signals s, LATERAL assay.score('nest', s) x;
-SELECT valid, pins, count(*) FROM assay.policy_cache() WHERE policy = 'nest' GROUP BY 1, 2;
+SELECT valid, pins, count(*) FROM assay_internal.policy_cache() WHERE policy = 'nest' GROUP BY 1, 2;
 SELECT assay.drop_policy('nest', true);
 DROP VIEW nest_signals;
 DROP TABLE nest_message;

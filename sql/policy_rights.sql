@@ -101,8 +101,8 @@ INSERT INTO rts_calls (call) VALUES
 	($$SELECT assay.revoke_access('rts', 'rts_reader')$$),
 	($$DROP TRIGGER decide ON rts.message; SELECT assay.drop_policy('rts')$$),
 	($$INSERT INTO rts.rts_decision (id, revision, verdict, score, attribution) SELECT id, 99, verdict, score, attribution FROM rts.rts_decision$$),
-	($$SELECT assay.new_revision('rts', 'x'); INSERT INTO assay.detector (policy, detector, from_revision, condition, weight, mode, rollout) SELECT 'rts', 'mine', max(revision), 'true', 9, 'live', 1 FROM assay.revision WHERE policy = 'rts'$$),
-	($$SELECT assay.new_revision('rts', 'x'); WITH u AS (UPDATE assay.detector SET until_revision = (SELECT max(revision) FROM assay.revision WHERE policy = 'rts') WHERE detector = 'wire' RETURNING 1) SELECT 1 / count(*) FROM u$$),
+	($$SELECT assay_internal.new_revision('rts', 'x'); INSERT INTO assay.detector (policy, detector, from_revision, condition, weight, mode, rollout) SELECT 'rts', 'mine', max(revision), 'true', 9, 'live', 1 FROM assay.revision WHERE policy = 'rts'$$),
+	($$SELECT assay_internal.new_revision('rts', 'x'); WITH u AS (UPDATE assay.detector SET until_revision = (SELECT max(revision) FROM assay.revision WHERE policy = 'rts') WHERE detector = 'wire' RETURNING 1) SELECT 1 / count(*) FROM u$$),
 	($$UPDATE assay_internal.policy SET signals = 'a.b'$$),
 	($$DELETE FROM assay_internal.revision$$),
 	($$WITH d AS (DELETE FROM assay.policy RETURNING 1) SELECT 1 / count(*) FROM d$$);

@@ -32,21 +32,21 @@ UPDATE assay.detector SET until_revision = (SELECT max(revision) FROM assay.revi
 SET ROLE rows_builder;
 -- in the making it is the builder's
 BEGIN;
-SELECT assay.new_revision('rows', 'by hand');
+SELECT assay_internal.new_revision('rows', 'by hand');
 INSERT INTO assay.detector (policy, detector, from_revision, condition, weight, mode, rollout)
 SELECT 'rows', 'by hand', max(revision), 'id > 0', 1, 'shadow', 1 FROM assay.revision WHERE policy = 'rows';
 COMMIT;
 
 -- the name of a live detector is taken
 BEGIN;
-SELECT assay.new_revision('rows', 'twice');
+SELECT assay_internal.new_revision('rows', 'twice');
 INSERT INTO assay.detector (policy, detector, from_revision, condition, weight, mode, rollout)
 SELECT 'rows', 'live', max(revision), 'id > 0', -9, 'shadow', 1 FROM assay.revision WHERE policy = 'rows';
 ROLLBACK;
 
 -- what is beyond the limit is not evaluated: no shadow pushes live ones there
 BEGIN;
-SELECT assay.new_revision('rows', 'flood');
+SELECT assay_internal.new_revision('rows', 'flood');
 SAVEPOINT flood;
 INSERT INTO assay.detector (policy, detector, from_revision, condition, weight, mode, rollout)
 SELECT 'rows', 'a' || i, (SELECT max(revision) FROM assay.revision WHERE policy = 'rows'), 'id > 0', 0, 'shadow', 1 FROM generate_series(1, 19998) i;
@@ -108,10 +108,10 @@ BEGIN
 END $$;
 -- also where the search_path names their schema, of which one is warned
 SELECT assay.alter_policy('rows', search_path => 'pg_catalog, rows_b, pg_temp') > 0 AS altered;
-SELECT assay.check_condition('rows', '_evil(''{x}'') IS NOT NULL', 'a', true);
-SELECT assay.check_condition('rows', '(''{x}'')._evil IS NOT NULL', 'a', true);
+SELECT assay_internal.check_condition('rows', '_evil(''{x}'') IS NOT NULL', 'a', true);
+SELECT assay_internal.check_condition('rows', '(''{x}'')._evil IS NOT NULL', 'a', true);
 -- casts by name of trusted types, and functions whose name a type has, too, are what they were
-SELECT assay.check_condition('rows', 'int4(''1'') = id AND length(t) > 0 AND date(''2026-01-01'') IS NOT NULL AND _text(''{a}'') IS NOT NULL', 'a', true);
+SELECT assay_internal.check_condition('rows', 'int4(''1'') = id AND length(t) > 0 AND date(''2026-01-01'') IS NOT NULL AND _text(''{a}'') IS NOT NULL', 'a', true);
 SELECT severity, detail, hint FROM assay.check('rows') WHERE "check" = 'search_path';
 -- not of what is the owner's, or a superuser's; of a grant to others it is, whatever the name
 RESET ROLE;
@@ -125,7 +125,7 @@ DROP SCHEMA "rows ""A"", b";
 CREATE DOMAIN rows_b.length AS text;
 ALTER DOMAIN rows_b.length OWNER TO rows_builder;
 SET ROLE rows_owner;
-SELECT assay.check_condition('rows', 'length(t) > 0', 'a', true);
+SELECT assay_internal.check_condition('rows', 'length(t) > 0', 'a', true);
 SELECT assay.alter_policy('rows', search_path => 'pg_catalog, assay, pg_temp') > 0 AS altered;
 
 -- what a stranger does to a policy of his own compiles nobody else's anew

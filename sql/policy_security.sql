@@ -28,7 +28,7 @@ DELETE FROM assay.policy;
 UPDATE assay.detector SET until_revision = 99;
 INSERT INTO assay.detector (policy, detector, from_revision, condition, weight, mode, rollout) VALUES ('sec', 'mine', 9, 'true', 9, 'live', 1);
 INSERT INTO assay.fault (policy, revision, sqlstate, message) VALUES ('sec', 1, 'x', 'x');
-SELECT assay.check_condition('sec', 'has_secret', 'probe', false);
+SELECT assay_internal.check_condition('sec', 'has_secret', 'probe', false);
 -- nor by a table of its own with the owner's policy on it
 RESET ROLE;
 GRANT CREATE ON SCHEMA sec TO sec_ingest;

@@ -117,6 +117,6 @@ DROP ROLE regress_anybody, regress_keeper;
 
 -- a role's name at its limit, and one beyond, which would be another's cut short
 SELECT format('CREATE ROLE %I', repeat('r', 63)) \gexec
-SELECT assay.role_of(repeat('r', 63)) = repeat('r', 63)::regrole AS found;
-SELECT assay.role_of(repeat('r', 64));
+SELECT assay_internal.role_of(repeat('r', 63)) = repeat('r', 63)::regrole AS found;
+SELECT assay_internal.role_of(repeat('r', 64));
 SELECT format('DROP ROLE %I', repeat('r', 63)) \gexec

@@ -6,7 +6,7 @@ CREATE FUNCTION try(condition text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	h text;
 BEGIN
-	PERFORM assay.check_condition('rule', condition, 'detector "d"', true);
+	PERFORM assay_internal.check_condition('rule', condition, 'detector "d"', true);
 	RETURN 'ok';
 EXCEPTION WHEN OTHERS THEN
 	GET STACKED DIAGNOSTICS h = PG_EXCEPTION_HINT;

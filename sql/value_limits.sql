@@ -4,23 +4,23 @@ SET extra_float_digits = 1;
 \set VERBOSITY terse
 
 -- functions of an aggregate's state, called by themselves
-SELECT assay.outcome_accum_inverse(NULL, true);
-SELECT assay.outcome_accum_inverse(assay.outcome(0, 0), true);
-SELECT assay.outcome_accum_inverse(assay.outcome(1, 0), true), assay.outcome_accum_inverse(assay.outcome(1, 0), NULL);
-SELECT assay.outcome_accum_moving(NULL, NULL), assay.outcome_moving_final(NULL), assay.outcome_moving_final(assay.outcome(0, 0));
-SELECT assay.outcome_combine_inverse(assay.outcome(1, 0), assay.outcome(2, 0));
-SELECT assay.activity_accum(NULL, NULL), assay.activity_add(NULL, NULL), assay.activity_final(NULL);
-SELECT assay.scored_add(NULL, 0.5, true), assay.scored_add('1:0 0.5/1/0', 0.25, false), assay.scored_combine(NULL, NULL);
-SELECT assay.sums_combine('{1,2}', '{1,2,3,4}');
-SELECT assay.sums_combine(NULL, '{1,2,3}');
-SELECT assay.mean_final('{1}');
-SELECT assay.mean_final('{{1,2}}');
-SELECT assay.mean_final('{1,NULL}');
-SELECT assay.confusion_final('[5:8]={1,2,3,4}');
-SELECT assay.log_loss_add('{1}', 0.5, true);
+SELECT assay_internal.outcome_accum_inverse(NULL, true);
+SELECT assay_internal.outcome_accum_inverse(assay.outcome(0, 0), true);
+SELECT assay_internal.outcome_accum_inverse(assay.outcome(1, 0), true), assay_internal.outcome_accum_inverse(assay.outcome(1, 0), NULL);
+SELECT assay_internal.outcome_accum_moving(NULL, NULL), assay_internal.outcome_moving_final(NULL), assay_internal.outcome_moving_final(assay.outcome(0, 0));
+SELECT assay_internal.outcome_combine_inverse(assay.outcome(1, 0), assay.outcome(2, 0));
+SELECT assay_internal.activity_accum(NULL, NULL), assay_internal.activity_add(NULL, NULL), assay_internal.activity_final(NULL);
+SELECT assay_internal.scored_add(NULL, 0.5, true), assay_internal.scored_add('1:0 0.5/1/0', 0.25, false), assay_internal.scored_combine(NULL, NULL);
+SELECT assay_internal.sums_combine('{1,2}', '{1,2,3,4}');
+SELECT assay_internal.sums_combine(NULL, '{1,2,3}');
+SELECT assay_internal.mean_final('{1}');
+SELECT assay_internal.mean_final('{{1,2}}');
+SELECT assay_internal.mean_final('{1,NULL}');
+SELECT assay_internal.confusion_final('[5:8]={1,2,3,4}');
+SELECT assay_internal.log_loss_add('{1}', 0.5, true);
 
 -- a state that a user's aggregate leaves without the final function
-CREATE AGGREGATE raw(timestamptz) (SFUNC = assay.activity_accum, STYPE = assay.activity);
+CREATE AGGREGATE raw(timestamptz) (SFUNC = assay_internal.activity_accum, STYPE = assay.activity);
 CREATE TABLE state AS SELECT raw(t) AS a FROM generate_series(timestamptz '2024-01-01 00:00+00', '2024-01-01 02:00+00', '1 h') t;
 SELECT assay.events(a), a FROM state;
 SELECT assay.activity_agg(a ORDER BY a) FROM state;
@@ -42,8 +42,8 @@ SELECT assay.events(activity_of('\x09010000'));
 SELECT assay.events(activity_of('\x021300000000000000000000'));
 SELECT assay.first_seen(activity_of(('\x02140000' || repeat('00', 160))::bytea));
 SELECT assay.burst(activity_of('\x01000000'), '2024-01-01');
-SELECT assay.activity_final(activity_of('\x030d0000'));
-SELECT assay.activity_add(activity_of('\x030d0000'), NULL) IS NULL, assay.activity_add(activity_of('\x030d0000'), activity_of('\x030d0000'));
+SELECT assay_internal.activity_final(activity_of('\x030d0000'));
+SELECT assay_internal.activity_add(activity_of('\x030d0000'), NULL) IS NULL, assay_internal.activity_add(activity_of('\x030d0000'), activity_of('\x030d0000'));
 SELECT assay.activity_agg(activity_of('\x030d0000'));
 SELECT outcome_of('\x01');
 SELECT assay.labels(outcome_of(('\x01000000' || repeat('ff', 16))::bytea));
@@ -71,16 +71,16 @@ SELECT p.oid::regprocedure AS function, r FROM pg_proc p, LATERAL (SELECT string
 	LATERAL reads(format('SELECT %s(%s) IS NULL', p.oid::regproc, nulls), '') r
 WHERE p.pronamespace = 'assay'::regnamespace AND 'internal'::regtype = ANY (p.proargtypes::oid[]) AND r NOT IN ('42883', '0A000');
 -- a superuser may pass another aggregate's state
-CREATE AGGREGATE mixed(bigint) (SFUNC = int8_avg_accum, STYPE = internal, FINALFUNC = assay.activity_window_final);
+CREATE AGGREGATE mixed(bigint) (SFUNC = int8_avg_accum, STYPE = internal, FINALFUNC = assay_internal.activity_window_final);
 SELECT mixed(1);
 DROP AGGREGATE mixed(bigint);
 WITH v(type, call, value) AS (VALUES
-	('times', 'SELECT activity_of($1)::text || assay.burst(activity_of($1), ''2024-02-01'') || coalesce(assay.activity_agg(activity_of($1))::text, '''') || assay.activity_hash(activity_of($1)) || (activity_of($1) OPERATOR(assay.+) activity_of($1))::text',
+	('times', 'SELECT activity_of($1)::text || assay.burst(activity_of($1), ''2024-02-01'') || coalesce(assay.activity_agg(activity_of($1))::text, '''') || assay_internal.activity_hash(activity_of($1)) || (activity_of($1) OPERATOR(assay.+) activity_of($1))::text',
 		bytes((SELECT assay.activity_agg(t) FROM generate_series(timestamptz '2024-01-01 00:00+00', '2024-01-01 02:00+00', '1 h') t))),
 	('summary', 'SELECT activity_of($1)::text || assay.burst(activity_of($1), ''2024-02-01'') || assay.hour_affinity(activity_of($1), ''2024-02-01'') || coalesce(assay.activity_agg(activity_of($1))::text, '''') || (activity_of($1) OPERATOR(assay.+) activity_of($1))::text',
 		bytes((SELECT assay.activity_agg(t) FROM generate_series(timestamptz '2024-01-01 00:00+00', '2024-01-02 02:00+00', '1 h') t))),
 	('outcome', 'SELECT outcome_of($1)::text || assay.labels(outcome_of($1)) || (outcome_of($1) OPERATOR(assay.+) outcome_of($1))::text', bytes(assay.outcome(3, 4))),
-	('scored', 'SELECT scored_of($1)::text || assay.roc_auc(scored_of($1)) || assay.scored_agg(scored_of($1))::text || assay.scored_hash(scored_of($1))', bytes(assay.scored '1:0 0.25/1/0 0.5/0/1 0.75/1/1')))
+	('scored', 'SELECT scored_of($1)::text || assay.roc_auc(scored_of($1)) || assay.scored_agg(scored_of($1))::text || assay_internal.scored_hash(scored_of($1))', bytes(assay.scored '1:0 0.25/1/0 0.5/0/1 0.75/1/1')))
 SELECT v.type, array_agg(DISTINCT r ORDER BY r) FROM v, generate_series(0, length(value) - 1) at, unnest('{0,1,2,3,127,128,255}'::int[]) b,
 	LATERAL reads(v.call, set_byte(value, at, b)) r GROUP BY 1 ORDER BY 1;
 

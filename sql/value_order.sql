@@ -33,12 +33,12 @@ RESET enable_nestloop;
 
 -- the operators agree with each other: no row
 SELECT a.i, b.i FROM v a, v b, LATERAL (VALUES
-	('activity', assay.activity_cmp(a.activity, b.activity), a.activity OPERATOR(assay.<) b.activity, a.activity OPERATOR(assay.<=) b.activity, a.activity OPERATOR(assay.=) b.activity,
-		a.activity OPERATOR(assay.>=) b.activity, a.activity OPERATOR(assay.>) b.activity, a.activity OPERATOR(assay.<>) b.activity, assay.activity_hash(a.activity) = assay.activity_hash(b.activity)),
-	('outcome', assay.outcome_cmp(a.outcome, b.outcome), a.outcome OPERATOR(assay.<) b.outcome, a.outcome OPERATOR(assay.<=) b.outcome, a.outcome OPERATOR(assay.=) b.outcome,
-		a.outcome OPERATOR(assay.>=) b.outcome, a.outcome OPERATOR(assay.>) b.outcome, a.outcome OPERATOR(assay.<>) b.outcome, assay.outcome_hash(a.outcome) = assay.outcome_hash(b.outcome)),
-	('scored', assay.scored_cmp(a.scored, b.scored), a.scored OPERATOR(assay.<) b.scored, a.scored OPERATOR(assay.<=) b.scored, a.scored OPERATOR(assay.=) b.scored,
-		a.scored OPERATOR(assay.>=) b.scored, a.scored OPERATOR(assay.>) b.scored, a.scored OPERATOR(assay.<>) b.scored, assay.scored_hash(a.scored) = assay.scored_hash(b.scored))
+	('activity', assay_internal.activity_cmp(a.activity, b.activity), a.activity OPERATOR(assay.<) b.activity, a.activity OPERATOR(assay.<=) b.activity, a.activity OPERATOR(assay.=) b.activity,
+		a.activity OPERATOR(assay.>=) b.activity, a.activity OPERATOR(assay.>) b.activity, a.activity OPERATOR(assay.<>) b.activity, assay_internal.activity_hash(a.activity) = assay_internal.activity_hash(b.activity)),
+	('outcome', assay_internal.outcome_cmp(a.outcome, b.outcome), a.outcome OPERATOR(assay.<) b.outcome, a.outcome OPERATOR(assay.<=) b.outcome, a.outcome OPERATOR(assay.=) b.outcome,
+		a.outcome OPERATOR(assay.>=) b.outcome, a.outcome OPERATOR(assay.>) b.outcome, a.outcome OPERATOR(assay.<>) b.outcome, assay_internal.outcome_hash(a.outcome) = assay_internal.outcome_hash(b.outcome)),
+	('scored', assay_internal.scored_cmp(a.scored, b.scored), a.scored OPERATOR(assay.<) b.scored, a.scored OPERATOR(assay.<=) b.scored, a.scored OPERATOR(assay.=) b.scored,
+		a.scored OPERATOR(assay.>=) b.scored, a.scored OPERATOR(assay.>) b.scored, a.scored OPERATOR(assay.<>) b.scored, assay_internal.scored_hash(a.scored) = assay_internal.scored_hash(b.scored))
 	) o(type, cmp, lt, le, eq, ge, gt, ne, hash)
 WHERE lt <> (cmp < 0) OR le <> (cmp <= 0) OR eq <> (cmp = 0) OR ge <> (cmp >= 0) OR gt <> (cmp > 0) OR ne <> (cmp <> 0) OR eq <> (a.n = b.n) OR hash <> eq;
 

@@ -44,10 +44,10 @@ $node->safe_psql('postgres', q{SELECT count(x.score) FROM signals s, assay.score
 is($node->safe_psql('postgres', 'SELECT messages FROM assay.stat_policy'), '202', 'score() is no traffic');
 
 $node->safe_psql('postgres', 'SELECT assay.stat_reset()');
-is($node->safe_psql('postgres', 'SELECT count(*) FROM assay.stat()'), '0', 'reset');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM assay_internal.stat()'), '0', 'reset');
 $node->safe_psql('postgres', 'CREATE ROLE stranger');
 is($node->safe_psql('postgres', 'SET ROLE stranger; SELECT count(*) FROM assay.stat_detector'), '0', "only one's own");
-is($node->safe_psql('postgres', 'SET ROLE stranger; SELECT count(*) FROM assay.stat()'), '0', 'nor otherwise');
+is($node->safe_psql('postgres', 'SET ROLE stranger; SELECT count(*) FROM assay_internal.stat()'), '0', 'nor otherwise');
 
 # a full table counts no more, and harms nothing
 $node->safe_psql('postgres', q{
@@ -55,7 +55,7 @@ $node->safe_psql('postgres', q{
 	INSERT INTO message SELECT i, i FROM generate_series(1001, 1010) i;
 });
 $node->poll_query_until('postgres', q{SELECT messages = 10 FROM assay.stat_policy});
-is($node->safe_psql('postgres', 'SELECT count(*) FROM assay.stat()'), '100', 'no more than assay.stat_max entries');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM assay_internal.stat()'), '100', 'no more than assay.stat_max entries');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM counted_decision WHERE id > 1000'), '10', 'and messages are decided');
 # no role takes all: one with fewer entries gets of the others'
 $node->safe_psql('postgres', q{
@@ -70,7 +70,7 @@ $node->safe_psql('postgres', q{
 	INSERT INTO other_message SELECT i, i FROM generate_series(1, 10) i;
 });
 $node->poll_query_until('postgres', q{SELECT messages = 10 FROM assay.stat_policy WHERE policy = 'other'});
-is($node->safe_psql('postgres', 'SELECT policy, count(*) FROM assay.stat() GROUP BY 1 ORDER BY 1'), "counted|79\nother|21", 'there is room for the smaller');
+is($node->safe_psql('postgres', 'SELECT policy, count(*) FROM assay_internal.stat() GROUP BY 1 ORDER BY 1'), "counted|79\nother|21", 'there is room for the smaller');
 # the half is the most that one gets so
 $node->safe_psql('postgres', q{
 	SET ROLE stranger;
@@ -78,13 +78,13 @@ $node->safe_psql('postgres', q{
 	INSERT INTO other_message SELECT i, i FROM generate_series(11, 20) i;
 });
 $node->poll_query_until('postgres', q{SELECT messages = 20 FROM assay.stat_policy WHERE policy = 'other'});
-is($node->safe_psql('postgres', 'SELECT policy, count(*) FROM assay.stat() GROUP BY 1 ORDER BY 1'), "counted|50\nother|50", 'and no more than an even share');
+is($node->safe_psql('postgres', 'SELECT policy, count(*) FROM assay_internal.stat() GROUP BY 1 ORDER BY 1'), "counted|50\nother|50", 'and no more than an even share');
 $node->safe_psql('postgres', q{INSERT INTO message SELECT i, i FROM generate_series(2001, 2010) i});
 $node->poll_query_until('postgres', q{SELECT messages = 20 FROM assay.stat_policy WHERE policy = 'counted'});
-is($node->safe_psql('postgres', 'SELECT policy, count(*) FROM assay.stat() GROUP BY 1 ORDER BY 1'), "counted|50\nother|50", 'nor is it taken back');
+is($node->safe_psql('postgres', 'SELECT policy, count(*) FROM assay_internal.stat() GROUP BY 1 ORDER BY 1'), "counted|50\nother|50", 'nor is it taken back');
 $node->safe_psql('postgres', q{DROP TRIGGER decide ON other_message; SELECT assay.drop_policy('other')});
 # a policy that is dropped makes room
 $node->safe_psql('postgres', q{DROP TRIGGER decide ON message; SELECT assay.drop_policy('counted')});
-is($node->safe_psql('postgres', 'SELECT count(*) FROM assay.stat()'), '0', 'dropped');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM assay_internal.stat()'), '0', 'dropped');
 $node->stop;
 done_testing();

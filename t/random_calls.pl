@@ -66,7 +66,7 @@ push @types, 'text_signature';
 $node->safe_psql('world', q{
 	CREATE FUNCTION public.text_signature_of(bytea) RETURNS assay.text_signature LANGUAGE sql IMMUTABLE STRICT
 		AS $$ SELECT ('1:' || length($1) || ':' || rpad(encode($1, 'hex'), 256, '0'))::assay.text_signature $$;
-	CREATE FUNCTION public.bytes(s assay.text_signature) RETURNS bytea LANGUAGE sql IMMUTABLE STRICT AS $$ SELECT assay.text_signature_send(s) $$;
+	CREATE FUNCTION public.bytes(s assay.text_signature) RETURNS bytea LANGUAGE sql IMMUTABLE STRICT AS $$ SELECT assay_internal.text_signature_send(s) $$;
 	CREATE TABLE public.copy_text_signature (v assay.text_signature);});
 $node->safe_psql('world', q{
 	CREATE FUNCTION public.spoil(v bytea, at int, b int) RETURNS bytea LANGUAGE sql IMMUTABLE

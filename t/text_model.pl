@@ -56,7 +56,7 @@ for my $what ('malicious, body', q{malicious, body, (id % 7)::real / 3, at, '11 
 
 # Binary values with some bytes changed, cut or added: taken or refused, but
 # whatever is taken can be written, read, added, scored and published.
-my $hex = $node->safe_psql('postgres', q{SELECT encode(assay.text_model_send(assay.text_model_agg(malicious, body)), 'hex') FROM labelled WHERE id <= 20});
+my $hex = $node->safe_psql('postgres', q{SELECT encode(assay_internal.text_model_send(assay.text_model_agg(malicious, body)), 'hex') FROM labelled WHERE id <= 20});
 my $file = $node->basedir . '/broken.copy';
 my ($taken, $refused) = (0, 0);
 $node->safe_psql('postgres', 'CREATE TABLE broken (m assay.text_model)');
@@ -144,8 +144,8 @@ is($node->safe_psql('postgres', $right), 't', 'and the total is the sum');
 # What anybody registers for tables that no dump has: those of a session, which
 # lasts as long as the dump, and a table's toast.
 my $rows = q{
-	SELECT assay.text_model_row(r, ROW(r::text, r, t, r, r, 'x', '{a}', NULL, r, '0', NULL, 1024, NULL, NULL, NULL)::assay.text_model_registry),
-		assay.baseline_row(r, ROW(r, r, '{a}', 'b', t, '{a}', '{}', true, '', 'a', t, NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL)::assay.baseline) FROM named;
+	SELECT assay_internal.text_model_row(r, ROW(r::text, r, t, r, r, 'x', '{a}', NULL, r, '0', NULL, 1024, NULL, NULL, NULL)::assay.text_model_registry),
+		assay_internal.baseline_row(r, ROW(r, r, '{a}', 'b', t, '{a}', '{}', true, '', 'a', t, NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL)::assay.baseline) FROM named;
 };
 $node->safe_psql('postgres', q{CREATE ROLE poisoner; GRANT CREATE ON SCHEMA public TO poisoner});
 $node->safe_psql('postgres', qq{

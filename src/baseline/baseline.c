@@ -17,14 +17,14 @@
 #include "owner.h"
 
 /*
- * baseline_apply_as_owner(relation, key): assay.baseline_apply() as the owner
+ * baseline_apply_as_owner(relation, key): assay_internal.baseline_apply() as the owner
  * of the table, whoever of his role calls.
  */
 PG_FUNCTION_INFO_V1(baseline_apply_as_owner);
 Datum
 baseline_apply_as_owner(PG_FUNCTION_ARGS)
 {
-	static const OwnerStatement apply = {"baseline", "SELECT assay.baseline_apply($1, $2)", false, 2, {REGCLASSOID, TEXTARRAYOID}};
+	static const OwnerStatement apply = {"baseline", "SELECT assay_internal.baseline_apply($1, $2)", false, 2, {REGCLASSOID, TEXTARRAYOID}};
 	Datum		args[2] = {0};
 	char		nulls[3] = "  ";
 	bool		isnull;
@@ -41,13 +41,13 @@ baseline_apply_as_owner(PG_FUNCTION_ARGS)
 }
 
 /*
- * baseline_count_as_owner(relation, started): assay.baseline_count() likewise.
+ * baseline_count_as_owner(relation, started): assay_internal.baseline_count() likewise.
  */
 PG_FUNCTION_INFO_V1(baseline_count_as_owner);
 Datum
 baseline_count_as_owner(PG_FUNCTION_ARGS)
 {
-	static const OwnerStatement count = {"baseline", "SELECT assay.baseline_count($1, $2)", false, 2, {REGCLASSOID, TIMESTAMPTZOID}};
+	static const OwnerStatement count = {"baseline", "SELECT assay_internal.baseline_count($1, $2)", false, 2, {REGCLASSOID, TIMESTAMPTZOID}};
 	Datum		args[2] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)};
 	bool		isnull;
 
@@ -56,13 +56,13 @@ baseline_count_as_owner(PG_FUNCTION_ARGS)
 }
 
 /*
- * baseline_forget_as_owner(relation, columns): assay.baseline_forget() likewise.
+ * baseline_forget_as_owner(relation, columns): assay_internal.baseline_forget() likewise.
  */
 PG_FUNCTION_INFO_V1(baseline_forget_as_owner);
 Datum
 baseline_forget_as_owner(PG_FUNCTION_ARGS)
 {
-	static const OwnerStatement forget = {"baseline", "SELECT assay.baseline_forget($1, $2)", false, 2, {REGCLASSOID, JSONBOID}};
+	static const OwnerStatement forget = {"baseline", "SELECT assay_internal.baseline_forget($1, $2)", false, 2, {REGCLASSOID, JSONBOID}};
 	Datum		args[2] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)};
 	bool		isnull;
 	Datum		rows = OwnerCall(PG_GETARG_OID(0), &forget, args, NULL, &isnull);
@@ -81,7 +81,7 @@ Datum
 baseline_given(PG_FUNCTION_ARGS)
 {
 	bool		isnull;
-	Datum		number = OwnerReadRow(PG_GETARG_OID(0), "baseline", "SELECT assay.baseline_given_number($1)", &isnull);
+	Datum		number = OwnerReadRow(PG_GETARG_OID(0), "baseline", "SELECT assay_internal.baseline_given_number($1)", &isnull);
 
 	if (isnull)
 		PG_RETURN_NULL();
@@ -97,7 +97,7 @@ Datum
 baseline_locked(PG_FUNCTION_ARGS)
 {
 	bool		isnull;
-	Datum		row = OwnerReadRow(PG_GETARG_OID(0), "baseline", "SELECT assay.baseline_lock_row($1)", &isnull);
+	Datum		row = OwnerReadRow(PG_GETARG_OID(0), "baseline", "SELECT assay_internal.baseline_lock_row($1)", &isnull);
 
 	if (isnull)
 		PG_RETURN_NULL();
@@ -113,7 +113,7 @@ Datum
 baseline_row(PG_FUNCTION_ARGS)
 {
 	if (!PG_ARGISNULL(0))
-		OwnerWriteRow(PG_GETARG_OID(0), "baseline", "SELECT assay.baseline_write_row($1, $2)", &fcinfo->args[1]);
+		OwnerWriteRow(PG_GETARG_OID(0), "baseline", "SELECT assay_internal.baseline_write_row($1, $2)", &fcinfo->args[1]);
 	PG_RETURN_VOID();
 }
 

@@ -2,20 +2,20 @@
 
 CREATE TYPE assay.activity;
 
-CREATE FUNCTION assay.activity_in(cstring) RETURNS assay.activity
+CREATE FUNCTION assay_internal.activity_in(cstring) RETURNS assay.activity
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-CREATE FUNCTION assay.activity_out(assay.activity) RETURNS cstring
+CREATE FUNCTION assay_internal.activity_out(assay.activity) RETURNS cstring
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-CREATE FUNCTION assay.activity_recv(internal) RETURNS assay.activity
+CREATE FUNCTION assay_internal.activity_recv(internal) RETURNS assay.activity
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-CREATE FUNCTION assay.activity_send(assay.activity) RETURNS bytea
+CREATE FUNCTION assay_internal.activity_send(assay.activity) RETURNS bytea
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
 CREATE TYPE assay.activity (
-	INPUT = assay.activity_in,
-	OUTPUT = assay.activity_out,
-	RECEIVE = assay.activity_recv,
-	SEND = assay.activity_send,
+	INPUT = assay_internal.activity_in,
+	OUTPUT = assay_internal.activity_out,
+	RECEIVE = assay_internal.activity_recv,
+	SEND = assay_internal.activity_send,
 	INTERNALLENGTH = VARIABLE,
 	ALIGNMENT = double,
 	STORAGE = plain
@@ -23,20 +23,20 @@ CREATE TYPE assay.activity (
 
 CREATE TYPE assay.outcome;
 
-CREATE FUNCTION assay.outcome_in(cstring) RETURNS assay.outcome
+CREATE FUNCTION assay_internal.outcome_in(cstring) RETURNS assay.outcome
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-CREATE FUNCTION assay.outcome_out(assay.outcome) RETURNS cstring
+CREATE FUNCTION assay_internal.outcome_out(assay.outcome) RETURNS cstring
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-CREATE FUNCTION assay.outcome_recv(internal) RETURNS assay.outcome
+CREATE FUNCTION assay_internal.outcome_recv(internal) RETURNS assay.outcome
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-CREATE FUNCTION assay.outcome_send(assay.outcome) RETURNS bytea
+CREATE FUNCTION assay_internal.outcome_send(assay.outcome) RETURNS bytea
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
 CREATE TYPE assay.outcome (
-	INPUT = assay.outcome_in,
-	OUTPUT = assay.outcome_out,
-	RECEIVE = assay.outcome_recv,
-	SEND = assay.outcome_send,
+	INPUT = assay_internal.outcome_in,
+	OUTPUT = assay_internal.outcome_out,
+	RECEIVE = assay_internal.outcome_recv,
+	SEND = assay_internal.outcome_send,
 	INTERNALLENGTH = VARIABLE,
 	ALIGNMENT = double,
 	STORAGE = plain
@@ -97,111 +97,111 @@ COMMENT ON FUNCTION assay.safe_rate_lower(assay.outcome, float8) IS 'Wilson''s o
 
 -- private functions
 
-CREATE FUNCTION assay.activity_accum(assay.activity, timestamptz) RETURNS assay.activity
+CREATE FUNCTION assay_internal.activity_accum(assay.activity, timestamptz) RETURNS assay.activity
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-CREATE FUNCTION assay.activity_add(assay.activity, assay.activity) RETURNS assay.activity
+CREATE FUNCTION assay_internal.activity_add(assay.activity, assay.activity) RETURNS assay.activity
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-CREATE FUNCTION assay.activity_final(assay.activity) RETURNS assay.activity
+CREATE FUNCTION assay_internal.activity_final(assay.activity) RETURNS assay.activity
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-CREATE FUNCTION assay.outcome_accum(assay.outcome, boolean) RETURNS assay.outcome
+CREATE FUNCTION assay_internal.outcome_accum(assay.outcome, boolean) RETURNS assay.outcome
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-CREATE FUNCTION assay.outcome_accum_moving(assay.outcome, boolean) RETURNS assay.outcome
+CREATE FUNCTION assay_internal.outcome_accum_moving(assay.outcome, boolean) RETURNS assay.outcome
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-CREATE FUNCTION assay.outcome_accum_inverse(assay.outcome, boolean) RETURNS assay.outcome
+CREATE FUNCTION assay_internal.outcome_accum_inverse(assay.outcome, boolean) RETURNS assay.outcome
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-CREATE FUNCTION assay.outcome_moving_final(assay.outcome) RETURNS assay.outcome
+CREATE FUNCTION assay_internal.outcome_moving_final(assay.outcome) RETURNS assay.outcome
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-CREATE FUNCTION assay.outcome_add(assay.outcome, assay.outcome) RETURNS assay.outcome
+CREATE FUNCTION assay_internal.outcome_add(assay.outcome, assay.outcome) RETURNS assay.outcome
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-CREATE FUNCTION assay.outcome_subtract(assay.outcome, assay.outcome) RETURNS assay.outcome
+CREATE FUNCTION assay_internal.outcome_subtract(assay.outcome, assay.outcome) RETURNS assay.outcome
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-CREATE FUNCTION assay.outcome_combine(assay.outcome, assay.outcome) RETURNS assay.outcome
+CREATE FUNCTION assay_internal.outcome_combine(assay.outcome, assay.outcome) RETURNS assay.outcome
 	AS 'MODULE_PATHNAME', 'outcome_add' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-CREATE FUNCTION assay.outcome_combine_inverse(assay.outcome, assay.outcome) RETURNS assay.outcome
+CREATE FUNCTION assay_internal.outcome_combine_inverse(assay.outcome, assay.outcome) RETURNS assay.outcome
 	AS 'MODULE_PATHNAME', 'outcome_subtract' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
-CREATE FUNCTION assay.activity_window_accum(internal, timestamptz) RETURNS internal
+CREATE FUNCTION assay_internal.activity_window_accum(internal, timestamptz) RETURNS internal
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-CREATE FUNCTION assay.activity_window_accum_inverse(internal, timestamptz) RETURNS internal
+CREATE FUNCTION assay_internal.activity_window_accum_inverse(internal, timestamptz) RETURNS internal
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-CREATE FUNCTION assay.activity_window_add(internal, assay.activity) RETURNS internal
+CREATE FUNCTION assay_internal.activity_window_add(internal, assay.activity) RETURNS internal
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-CREATE FUNCTION assay.activity_window_add_inverse(internal, assay.activity) RETURNS internal
+CREATE FUNCTION assay_internal.activity_window_add_inverse(internal, assay.activity) RETURNS internal
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-CREATE FUNCTION assay.activity_window_final(internal) RETURNS assay.activity
+CREATE FUNCTION assay_internal.activity_window_final(internal) RETURNS assay.activity
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 
-COMMENT ON FUNCTION assay.activity_in(cstring) IS 'I/O';
-COMMENT ON FUNCTION assay.activity_out(assay.activity) IS 'I/O';
-COMMENT ON FUNCTION assay.activity_recv(internal) IS 'I/O';
-COMMENT ON FUNCTION assay.activity_send(assay.activity) IS 'I/O';
-COMMENT ON FUNCTION assay.outcome_in(cstring) IS 'I/O';
-COMMENT ON FUNCTION assay.outcome_out(assay.outcome) IS 'I/O';
-COMMENT ON FUNCTION assay.outcome_recv(internal) IS 'I/O';
-COMMENT ON FUNCTION assay.outcome_send(assay.outcome) IS 'I/O';
-COMMENT ON FUNCTION assay.activity_accum(assay.activity, timestamptz) IS 'aggregate transition function';
-COMMENT ON FUNCTION assay.activity_add(assay.activity, assay.activity) IS 'implementation of + operator';
-COMMENT ON FUNCTION assay.activity_final(assay.activity) IS 'aggregate final function';
-COMMENT ON FUNCTION assay.activity_window_accum(internal, timestamptz) IS 'aggregate transition function';
-COMMENT ON FUNCTION assay.activity_window_accum_inverse(internal, timestamptz) IS 'aggregate inverse transition function';
-COMMENT ON FUNCTION assay.activity_window_add(internal, assay.activity) IS 'aggregate transition function';
-COMMENT ON FUNCTION assay.activity_window_add_inverse(internal, assay.activity) IS 'aggregate inverse transition function';
-COMMENT ON FUNCTION assay.activity_window_final(internal) IS 'aggregate final function';
-COMMENT ON FUNCTION assay.outcome_accum(assay.outcome, boolean) IS 'aggregate transition function';
-COMMENT ON FUNCTION assay.outcome_accum_moving(assay.outcome, boolean) IS 'aggregate transition function';
-COMMENT ON FUNCTION assay.outcome_accum_inverse(assay.outcome, boolean) IS 'aggregate inverse transition function';
-COMMENT ON FUNCTION assay.outcome_moving_final(assay.outcome) IS 'aggregate final function';
-COMMENT ON FUNCTION assay.outcome_add(assay.outcome, assay.outcome) IS 'implementation of + operator';
-COMMENT ON FUNCTION assay.outcome_subtract(assay.outcome, assay.outcome) IS 'implementation of - operator';
-COMMENT ON FUNCTION assay.outcome_combine(assay.outcome, assay.outcome) IS 'aggregate combine function';
-COMMENT ON FUNCTION assay.outcome_combine_inverse(assay.outcome, assay.outcome) IS 'aggregate inverse transition function';
+COMMENT ON FUNCTION assay_internal.activity_in(cstring) IS 'I/O';
+COMMENT ON FUNCTION assay_internal.activity_out(assay.activity) IS 'I/O';
+COMMENT ON FUNCTION assay_internal.activity_recv(internal) IS 'I/O';
+COMMENT ON FUNCTION assay_internal.activity_send(assay.activity) IS 'I/O';
+COMMENT ON FUNCTION assay_internal.outcome_in(cstring) IS 'I/O';
+COMMENT ON FUNCTION assay_internal.outcome_out(assay.outcome) IS 'I/O';
+COMMENT ON FUNCTION assay_internal.outcome_recv(internal) IS 'I/O';
+COMMENT ON FUNCTION assay_internal.outcome_send(assay.outcome) IS 'I/O';
+COMMENT ON FUNCTION assay_internal.activity_accum(assay.activity, timestamptz) IS 'aggregate transition function';
+COMMENT ON FUNCTION assay_internal.activity_add(assay.activity, assay.activity) IS 'implementation of + operator';
+COMMENT ON FUNCTION assay_internal.activity_final(assay.activity) IS 'aggregate final function';
+COMMENT ON FUNCTION assay_internal.activity_window_accum(internal, timestamptz) IS 'aggregate transition function';
+COMMENT ON FUNCTION assay_internal.activity_window_accum_inverse(internal, timestamptz) IS 'aggregate inverse transition function';
+COMMENT ON FUNCTION assay_internal.activity_window_add(internal, assay.activity) IS 'aggregate transition function';
+COMMENT ON FUNCTION assay_internal.activity_window_add_inverse(internal, assay.activity) IS 'aggregate inverse transition function';
+COMMENT ON FUNCTION assay_internal.activity_window_final(internal) IS 'aggregate final function';
+COMMENT ON FUNCTION assay_internal.outcome_accum(assay.outcome, boolean) IS 'aggregate transition function';
+COMMENT ON FUNCTION assay_internal.outcome_accum_moving(assay.outcome, boolean) IS 'aggregate transition function';
+COMMENT ON FUNCTION assay_internal.outcome_accum_inverse(assay.outcome, boolean) IS 'aggregate inverse transition function';
+COMMENT ON FUNCTION assay_internal.outcome_moving_final(assay.outcome) IS 'aggregate final function';
+COMMENT ON FUNCTION assay_internal.outcome_add(assay.outcome, assay.outcome) IS 'implementation of + operator';
+COMMENT ON FUNCTION assay_internal.outcome_subtract(assay.outcome, assay.outcome) IS 'implementation of - operator';
+COMMENT ON FUNCTION assay_internal.outcome_combine(assay.outcome, assay.outcome) IS 'aggregate combine function';
+COMMENT ON FUNCTION assay_internal.outcome_combine_inverse(assay.outcome, assay.outcome) IS 'aggregate inverse transition function';
 
 -- aggregates
 
 CREATE AGGREGATE assay.activity_agg(at timestamptz) (
-	SFUNC = assay.activity_accum,
+	SFUNC = assay_internal.activity_accum,
 	STYPE = assay.activity,
 	SSPACE = 80,
-	FINALFUNC = assay.activity_final,
-	COMBINEFUNC = assay.activity_add,
-	MSFUNC = assay.activity_window_accum,
-	MINVFUNC = assay.activity_window_accum_inverse,
+	FINALFUNC = assay_internal.activity_final,
+	COMBINEFUNC = assay_internal.activity_add,
+	MSFUNC = assay_internal.activity_window_accum,
+	MINVFUNC = assay_internal.activity_window_accum_inverse,
 	MSTYPE = internal,
 	MSSPACE = 8192,
-	MFINALFUNC = assay.activity_window_final,
+	MFINALFUNC = assay_internal.activity_window_final,
 	PARALLEL = SAFE
 );
 CREATE AGGREGATE assay.activity_agg(activity assay.activity) (
-	SFUNC = assay.activity_add,
+	SFUNC = assay_internal.activity_add,
 	STYPE = assay.activity,
 	SSPACE = 256,
-	FINALFUNC = assay.activity_final,
-	COMBINEFUNC = assay.activity_add,
-	MSFUNC = assay.activity_window_add,
-	MINVFUNC = assay.activity_window_add_inverse,
+	FINALFUNC = assay_internal.activity_final,
+	COMBINEFUNC = assay_internal.activity_add,
+	MSFUNC = assay_internal.activity_window_add,
+	MINVFUNC = assay_internal.activity_window_add_inverse,
 	MSTYPE = internal,
 	MSSPACE = 8192,
-	MFINALFUNC = assay.activity_window_final,
+	MFINALFUNC = assay_internal.activity_window_final,
 	PARALLEL = SAFE
 );
 CREATE AGGREGATE assay.outcome_agg(malicious boolean) (
-	SFUNC = assay.outcome_accum,
+	SFUNC = assay_internal.outcome_accum,
 	STYPE = assay.outcome,
 	SSPACE = 32,
-	COMBINEFUNC = assay.outcome_combine,
-	MSFUNC = assay.outcome_accum_moving,
-	MINVFUNC = assay.outcome_accum_inverse,
+	COMBINEFUNC = assay_internal.outcome_combine,
+	MSFUNC = assay_internal.outcome_accum_moving,
+	MINVFUNC = assay_internal.outcome_accum_inverse,
 	MSTYPE = assay.outcome,
-	MFINALFUNC = assay.outcome_moving_final,
+	MFINALFUNC = assay_internal.outcome_moving_final,
 	PARALLEL = SAFE
 );
 CREATE AGGREGATE assay.outcome_agg(outcome assay.outcome) (
-	SFUNC = assay.outcome_combine,
+	SFUNC = assay_internal.outcome_combine,
 	STYPE = assay.outcome,
 	SSPACE = 32,
-	COMBINEFUNC = assay.outcome_combine,
-	MSFUNC = assay.outcome_combine,
-	MINVFUNC = assay.outcome_combine_inverse,
+	COMBINEFUNC = assay_internal.outcome_combine,
+	MSFUNC = assay_internal.outcome_combine,
+	MINVFUNC = assay_internal.outcome_combine_inverse,
 	MSTYPE = assay.outcome,
 	PARALLEL = SAFE
 );
@@ -214,16 +214,16 @@ COMMENT ON AGGREGATE assay.outcome_agg(assay.outcome) IS 'sum of outcomes';
 -- operators
 
 CREATE OPERATOR assay.+ (
-	LEFTARG = assay.activity, RIGHTARG = assay.activity, FUNCTION = assay.activity_add, COMMUTATOR = OPERATOR(assay.+)
+	LEFTARG = assay.activity, RIGHTARG = assay.activity, FUNCTION = assay_internal.activity_add, COMMUTATOR = OPERATOR(assay.+)
 );
 CREATE OPERATOR assay.+ (
-	LEFTARG = assay.activity, RIGHTARG = timestamptz, FUNCTION = assay.activity_accum
+	LEFTARG = assay.activity, RIGHTARG = timestamptz, FUNCTION = assay_internal.activity_accum
 );
 CREATE OPERATOR assay.+ (
-	LEFTARG = assay.outcome, RIGHTARG = assay.outcome, FUNCTION = assay.outcome_add, COMMUTATOR = OPERATOR(assay.+)
+	LEFTARG = assay.outcome, RIGHTARG = assay.outcome, FUNCTION = assay_internal.outcome_add, COMMUTATOR = OPERATOR(assay.+)
 );
 CREATE OPERATOR assay.- (
-	LEFTARG = assay.outcome, RIGHTARG = assay.outcome, FUNCTION = assay.outcome_subtract
+	LEFTARG = assay.outcome, RIGHTARG = assay.outcome, FUNCTION = assay_internal.outcome_subtract
 );
 
 COMMENT ON OPERATOR assay.+ (assay.activity, assay.activity) IS 'sum of two activities';

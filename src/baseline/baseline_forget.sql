@@ -2,11 +2,11 @@
 -- baseline: keys that are to be forgotten
 -- ---------------------------------------------------------------------------
 
-CREATE FUNCTION assay.baseline_forget_as_owner(relation regclass, columns jsonb) RETURNS bigint
+CREATE FUNCTION assay_internal.baseline_forget_as_owner(relation regclass, columns jsonb) RETURNS bigint
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
-COMMENT ON FUNCTION assay.baseline_forget_as_owner(regclass, jsonb) IS 'private: baseline_forget() with the rights of the baseline''s owner';
+COMMENT ON FUNCTION assay_internal.baseline_forget_as_owner(regclass, jsonb) IS 'private: baseline_forget() with the rights of the baseline''s owner';
 
-CREATE FUNCTION assay.baseline_forget(relation regclass, columns jsonb) RETURNS bigint
+CREATE FUNCTION assay_internal.baseline_forget(relation regclass, columns jsonb) RETURNS bigint
 	LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
@@ -22,4 +22,4 @@ BEGIN
 	GET DIAGNOSTICS n = ROW_COUNT;
 	RETURN n;
 END $$;
-COMMENT ON FUNCTION assay.baseline_forget(regclass, jsonb) IS 'private: deletes the rows of keys with these values, as whoever calls; returns how many';
+COMMENT ON FUNCTION assay_internal.baseline_forget(regclass, jsonb) IS 'private: deletes the rows of keys with these values, as whoever calls; returns how many';

@@ -15,13 +15,13 @@
 
 -- functions
 
-CREATE FUNCTION assay.baseline_apply_as_owner(relation regclass, key text[]) RETURNS void
+CREATE FUNCTION assay_internal.baseline_apply_as_owner(relation regclass, key text[]) RETURNS void
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-CREATE FUNCTION assay.baseline_is_expression(text) RETURNS boolean
+CREATE FUNCTION assay_internal.baseline_is_expression(text) RETURNS boolean
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
-COMMENT ON FUNCTION assay.baseline_apply_as_owner(regclass, text[]) IS 'private: baseline_apply() with the rights of the baseline''s owner';
-COMMENT ON FUNCTION assay.baseline_is_expression(text) IS 'private: is the text one SQL expression?';
+COMMENT ON FUNCTION assay_internal.baseline_apply_as_owner(regclass, text[]) IS 'private: baseline_apply() with the rights of the baseline''s owner';
+COMMENT ON FUNCTION assay_internal.baseline_is_expression(text) IS 'private: is the text one SQL expression?';
 
 -- tables
 
@@ -72,18 +72,18 @@ GRANT USAGE ON SCHEMA assay TO PUBLIC;
 -- private functions
 
 -- A list of columns: "s.a, s.b" with the alias s
-CREATE FUNCTION assay.baseline_columns(alias text, names text[], separator text DEFAULT ', ') RETURNS text
+CREATE FUNCTION assay_internal.baseline_columns(alias text, names text[], separator text DEFAULT ', ') RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	AS $$ SELECT string_agg(coalesce(alias || '.', '') || quote_ident(n), separator ORDER BY i) FROM unnest(names) WITH ORDINALITY u(n, i) $$;
 
 -- A condition that pairs columns of two aliases
-CREATE FUNCTION assay.baseline_equal(a text, b text, names text[]) RETURNS text
+CREATE FUNCTION assay_internal.baseline_equal(a text, b text, names text[]) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	AS $$ SELECT string_agg(format('%s.%I = %s.%I', a, n, b, n), ' AND ' ORDER BY i) FROM unnest(names) WITH ORDINALITY u(n, i) $$;
 
 -- A statement from a template: each {name} is replaced by the value that follows
 -- its name. Values are not looked through for names themselves.
-CREATE FUNCTION assay.baseline_fill(template text, VARIADIC pairs text[]) RETURNS text
+CREATE FUNCTION assay_internal.baseline_fill(template text, VARIADIC pairs text[]) RETURNS text
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	AS $$
 	SELECT string_agg(coalesce(part[1], (SELECT coalesce(pairs[2 * k], '') FROM generate_series(1, cardinality(pairs) / 2) k WHERE pairs[2 * k - 1] = part[2])), '' ORDER BY i)
@@ -91,10 +91,10 @@ CREATE FUNCTION assay.baseline_fill(template text, VARIADIC pairs text[]) RETURN
 	$$;
 
 -- The extra columns, each by a template with {name}, {aggregate} and {rollup}
-CREATE FUNCTION assay.baseline_extra(b assay.baseline, template text) RETURNS text
+CREATE FUNCTION assay_internal.baseline_extra(b assay.baseline, template text) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	AS $$
-	SELECT coalesce(string_agg(assay.baseline_fill(template,
+	SELECT coalesce(string_agg(assay_internal.baseline_fill(template,
 			'name', quote_ident(e.key),
 			'aggregate', e.value ->> 'aggregate',
 			'rollup', (SELECT string_agg(quote_ident(p), '.' ORDER BY i) FROM unnest(parse_ident(e.value ->> 'rollup')) WITH ORDINALITY u(p, i))),
@@ -103,42 +103,42 @@ CREATE FUNCTION assay.baseline_extra(b assay.baseline, template text) RETURNS te
 	$$;
 
 -- What each label adds on its day: it replaces the one before
-CREATE FUNCTION assay.baseline_steps(b assay.baseline, labels text) RETURNS text
+CREATE FUNCTION assay_internal.baseline_steps(b assay.baseline, labels text) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	AS $$
-	SELECT assay.baseline_fill('SELECT {message}, labelled_at,
+	SELECT assay_internal.baseline_fill('SELECT {message}, labelled_at,
            malicious::int - coalesce((lag(malicious) OVER w)::int, 0) AS attacks,
            (NOT malicious)::int - coalesce((NOT lag(malicious) OVER w)::int, 0) AS safe
          FROM {labels}
          WHERE {known}
          WINDOW w AS (PARTITION BY {message} ORDER BY labelled_at, malicious)',
-		'message', assay.baseline_columns(NULL, b.message_key), 'labels', labels, 'known', assay.baseline_known_label(b.label_table, b.message_key))
+		'message', assay_internal.baseline_columns(NULL, b.message_key), 'labels', labels, 'known', assay_internal.baseline_known_label(b.label_table, b.message_key))
 	$$;
 
 -- The query for one row per key and day with what that day adds: messages for
 -- which `messages` holds, and labels from the query `steps`, of messages for
 -- which `labelled` holds
-CREATE FUNCTION assay.baseline_tiles(b assay.baseline, messages text, steps text, labelled text) RETURNS text
+CREATE FUNCTION assay_internal.baseline_tiles(b assay.baseline, messages text, steps text, labelled text) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
-	known text := concat_ws(' AND ', format('isfinite(s.%I)', b.at_column), assay.baseline_columns('s', b.key_columns, ' IS NOT NULL AND ') || ' IS NOT NULL',
-		assay.baseline_fits(b.source, 's', b.key_columns));
+	known text := concat_ws(' AND ', format('isfinite(s.%I)', b.at_column), assay_internal.baseline_columns('s', b.key_columns, ' IS NOT NULL AND ') || ' IS NOT NULL',
+		assay_internal.baseline_fits(b.source, 's', b.key_columns));
 	groups text := (SELECT string_agg(i::text, ', ' ORDER BY i) FROM generate_series(1, cardinality(b.key_columns) + 1) i);
 	tiles text;
 BEGIN
-	tiles := assay.baseline_fill('SELECT {key}, (s.{at} AT TIME ZONE ''UTC'')::date AS day, assay.activity_agg(s.{at}) AS history{no_labels}{extra}
+	tiles := assay_internal.baseline_fill('SELECT {key}, (s.{at} AT TIME ZONE ''UTC'')::date AS day, assay.activity_agg(s.{at}) AS history{no_labels}{extra}
       FROM {source} s
       WHERE {known}
       GROUP BY {groups}',
-		'key', assay.baseline_columns('s', b.key_columns), 'at', quote_ident(b.at_column),
+		'key', assay_internal.baseline_columns('s', b.key_columns), 'at', quote_ident(b.at_column),
 		'no_labels', CASE WHEN steps IS NOT NULL THEN ', 0::bigint AS attacks, 0::bigint AS safe' END,
-		'extra', assay.baseline_extra(b, E', ({aggregate}\n) AS {name}'),
+		'extra', assay_internal.baseline_extra(b, E', ({aggregate}\n) AS {name}'),
 		'source', b.source::text, 'known', concat_ws(' AND ', known, messages), 'groups', groups);
 	IF steps IS NULL THEN
 		RETURN tiles;
 	END IF;
-	RETURN assay.baseline_fill('SELECT {key}, day, assay.activity_agg(history) AS history, sum(attacks)::bigint AS attacks, sum(safe)::bigint AS safe{extra}
+	RETURN assay_internal.baseline_fill('SELECT {key}, day, assay.activity_agg(history) AS history, sum(attacks)::bigint AS attacks, sum(safe)::bigint AS safe{extra}
     FROM (
       {tiles}
       UNION ALL
@@ -147,26 +147,26 @@ BEGIN
       WHERE {known}
       GROUP BY {groups}) t
     GROUP BY {key}, day',
-		'key', assay.baseline_columns(NULL, b.key_columns), 'source_key', assay.baseline_columns('s', b.key_columns),
-		'extra', assay.baseline_extra(b, ', {rollup}({name}) AS {name}'), 'no_extra', assay.baseline_extra(b, ', NULL'),
+		'key', assay_internal.baseline_columns(NULL, b.key_columns), 'source_key', assay_internal.baseline_columns('s', b.key_columns),
+		'extra', assay_internal.baseline_extra(b, ', {rollup}({name}) AS {name}'), 'no_extra', assay_internal.baseline_extra(b, ', NULL'),
 		'tiles', tiles, 'steps', steps, 'source', b.source::text,
-		'same_message', assay.baseline_equal('l', 's', b.message_key),
+		'same_message', assay_internal.baseline_equal('l', 's', b.message_key),
 		'known', concat_ws(' AND ', known, labelled), 'groups', groups);
 END $$;
 
 -- The whole baseline as a query: the definition of the materialized view
-CREATE FUNCTION assay.baseline_definition(b assay.baseline) RETURNS text
+CREATE FUNCTION assay_internal.baseline_definition(b assay.baseline) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	AS $$
-	SELECT assay.baseline_fill('SELECT {key}, day, assay.activity_agg(history) OVER w AS history{labels}{extra}
+	SELECT assay_internal.baseline_fill('SELECT {key}, day, assay.activity_agg(history) OVER w AS history{labels}{extra}
   FROM (
     {tiles}) tile
   WINDOW w AS (PARTITION BY {key} ORDER BY day)',
-		'key', assay.baseline_columns(NULL, b.key_columns),
+		'key', assay_internal.baseline_columns(NULL, b.key_columns),
 		'labels', CASE WHEN b.label_table IS NOT NULL
 			THEN ', assay.outcome((sum(attacks) OVER w)::bigint, (sum(safe) OVER w)::bigint) AS labels' END,
-		'extra', assay.baseline_extra(b, ', {rollup}({name}) OVER w AS {name}'),
-		'tiles', assay.baseline_tiles(b, NULL, CASE WHEN b.label_table IS NOT NULL THEN assay.baseline_steps(b, b.label_table::text) END, NULL))
+		'extra', assay_internal.baseline_extra(b, ', {rollup}({name}) OVER w AS {name}'),
+		'tiles', assay_internal.baseline_tiles(b, NULL, CASE WHEN b.label_table IS NOT NULL THEN assay_internal.baseline_steps(b, b.label_table::text) END, NULL))
 	$$;
 
 -- The statement that adds the tiles of a query to an incremental baseline;
@@ -175,18 +175,18 @@ CREATE FUNCTION assay.baseline_definition(b assay.baseline) RETURNS text
 -- new; each later day of the key gets the same added. Most new days are the
 -- key's latest: one probe finds the state before and that there is no later one.
 -- A whole row is taken as (b.*): a column may be called b.
-CREATE FUNCTION assay.baseline_merge(b assay.baseline, before text, tiles text) RETURNS text
+CREATE FUNCTION assay_internal.baseline_merge(b assay.baseline, before text, tiles text) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
 	labelled boolean := b.label_table IS NOT NULL;
-	columns text := assay.baseline_columns(NULL, b.key_columns) || ', day, history' ||
-		CASE WHEN labelled THEN ', labels' ELSE '' END || assay.baseline_extra(b, ', {name}');
+	columns text := assay_internal.baseline_columns(NULL, b.key_columns) || ', day, history' ||
+		CASE WHEN labelled THEN ', labels' ELSE '' END || assay_internal.baseline_extra(b, ', {name}');
 	sum text := 'p.history OPERATOR(assay.+) d.history AS history' ||
 		CASE WHEN labelled THEN ', assay.outcome(greatest(0, assay.attacks(p.labels) + d.attacks), greatest(0, assay.safe(p.labels) + d.safe)) AS labels' ELSE '' END ||
-		assay.baseline_extra(b, ', (SELECT {rollup}(v) FROM (VALUES (p.{name}), (d.{name})) u(v)) AS {name}');
+		assay_internal.baseline_extra(b, ', (SELECT {rollup}(v) FROM (VALUES (p.{name}), (d.{name})) u(v)) AS {name}');
 BEGIN
-	RETURN assay.baseline_fill('WITH {before}
+	RETURN assay_internal.baseline_fill('WITH {before}
 delta AS MATERIALIZED (
   SELECT {key}, day, lead(day, 1, ''infinity'') OVER w AS until, row_number() OVER w = 1 AS earliest,
     assay.activity_agg(history) OVER w AS history{delta_extra}
@@ -214,23 +214,23 @@ written AS (
   ON CONFLICT ({key}, day) DO UPDATE SET history = EXCLUDED.history{set_extra})
 SELECT count(*), count(*) FILTER (WHERE is_new_row), count(*) FILTER (WHERE is_new_key) FROM state',
 		'before', before, 'tiles', tiles, 'baseline', b.relation::text,
-		'key', assay.baseline_columns(NULL, b.key_columns), 'delta_key', assay.baseline_columns('d', b.key_columns),
-		'same_key', assay.baseline_equal('b', 'd', b.key_columns), 'columns', columns, 'sum', sum,
+		'key', assay_internal.baseline_columns(NULL, b.key_columns), 'delta_key', assay_internal.baseline_columns('d', b.key_columns),
+		'same_key', assay_internal.baseline_equal('b', 'd', b.key_columns), 'columns', columns, 'sum', sum,
 		'delta_extra', CASE WHEN labelled THEN ', (sum(attacks) OVER w)::bigint AS attacks, (sum(safe) OVER w)::bigint AS safe' ELSE '' END ||
-			assay.baseline_extra(b, ', {rollup}({name}) OVER w AS {name}'),
-		'set_extra', CASE WHEN labelled THEN ', labels = EXCLUDED.labels' ELSE '' END || assay.baseline_extra(b, ', {name} = EXCLUDED.{name}'));
+			assay_internal.baseline_extra(b, ', {rollup}({name}) OVER w AS {name}'),
+		'set_extra', CASE WHEN labelled THEN ', labels = EXCLUDED.labels' ELSE '' END || assay_internal.baseline_extra(b, ', {name} = EXCLUDED.{name}'));
 END $$;
 
 -- The query for messages whose labels differ from what is counted
-CREATE FUNCTION assay.baseline_relabelled(b assay.baseline, labels text) RETURNS text
+CREATE FUNCTION assay_internal.baseline_relabelled(b assay.baseline, labels text) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	AS $$
-	SELECT assay.baseline_fill('SELECT DISTINCT {message} FROM (
+	SELECT assay_internal.baseline_fill('SELECT DISTINCT {message} FROM (
     (SELECT {message}, labelled_at, malicious FROM {labels} WHERE {known} EXCEPT TABLE {counted})
     UNION ALL
     (TABLE {counted} EXCEPT SELECT {message}, labelled_at, malicious FROM {labels} WHERE {known})) c',
-		'message', assay.baseline_columns(NULL, b.message_key), 'labels', labels, 'counted', b.counted_label::text,
-		'known', assay.baseline_known_label(b.label_table, b.message_key))
+		'message', assay_internal.baseline_columns(NULL, b.message_key), 'labels', labels, 'counted', b.counted_label::text,
+		'known', assay_internal.baseline_known_label(b.label_table, b.message_key))
 	$$;
 
 -- WITH queries that find what has changed in the label table since the last
@@ -238,10 +238,10 @@ CREATE FUNCTION assay.baseline_relabelled(b assay.baseline, labels text) RETURNS
 -- messages concerned, plus what is to be. `counted` holds for a source row s
 -- that is counted. At most `count` messages are taken: what the planner has to
 -- reckon with; any that came since are left for the next time.
-CREATE FUNCTION assay.baseline_label_changes(b assay.baseline, counted text, count bigint) RETURNS text
+CREATE FUNCTION assay_internal.baseline_label_changes(b assay.baseline, counted text, count bigint) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	AS $$
-	SELECT assay.baseline_fill('label AS MATERIALIZED (
+	SELECT assay_internal.baseline_fill('label AS MATERIALIZED (
   SELECT {message}, labelled_at, malicious FROM {labels} WHERE {known}),
 changed AS MATERIALIZED (
   {relabelled} LIMIT {count}),
@@ -257,20 +257,20 @@ step AS MATERIALIZED (
   SELECT * FROM ({steps_now}) now
   UNION ALL
   SELECT {message}, labelled_at, -attacks, -safe FROM ({steps_before}) before),',
-		'message', assay.baseline_columns(NULL, b.message_key), 'labels', b.label_table::text,
-		'known', assay.baseline_known_label(b.label_table, b.message_key), 'counted', b.counted_label::text, 'source', b.source::text, 'is_counted', counted, 'count', count::text,
-		'relabelled', assay.baseline_relabelled(b, 'label'),
-		'source_changed', assay.baseline_equal('s', 'c', b.message_key),
-		'counted_changed', assay.baseline_equal('x', 'c', b.message_key),
-		'label_counted', assay.baseline_equal('n', 'x', b.message_key),
-		'label_changed', assay.baseline_equal('n', 'c', b.message_key),
-		'steps_now', assay.baseline_steps(b, format('(SELECT n.* FROM label n JOIN found c ON %s) l', assay.baseline_equal('n', 'c', b.message_key))),
-		'steps_before', assay.baseline_steps(b, format('(SELECT n.* FROM %s n JOIN found c ON %s) l', b.counted_label, assay.baseline_equal('n', 'c', b.message_key))))
+		'message', assay_internal.baseline_columns(NULL, b.message_key), 'labels', b.label_table::text,
+		'known', assay_internal.baseline_known_label(b.label_table, b.message_key), 'counted', b.counted_label::text, 'source', b.source::text, 'is_counted', counted, 'count', count::text,
+		'relabelled', assay_internal.baseline_relabelled(b, 'label'),
+		'source_changed', assay_internal.baseline_equal('s', 'c', b.message_key),
+		'counted_changed', assay_internal.baseline_equal('x', 'c', b.message_key),
+		'label_counted', assay_internal.baseline_equal('n', 'x', b.message_key),
+		'label_changed', assay_internal.baseline_equal('n', 'c', b.message_key),
+		'steps_now', assay_internal.baseline_steps(b, format('(SELECT n.* FROM label n JOIN found c ON %s) l', assay_internal.baseline_equal('n', 'c', b.message_key))),
+		'steps_before', assay_internal.baseline_steps(b, format('(SELECT n.* FROM %s n JOIN found c ON %s) l', b.counted_label, assay_internal.baseline_equal('n', 'c', b.message_key))))
 	$$;
 
 -- Can a rollup give the whole from its parts? Of PostgreSQL's own aggregates few
 -- can; what others can is for who gives them to know.
-CREATE FUNCTION assay.baseline_rolls_up(aggregate text, rollup text) RETURNS boolean
+CREATE FUNCTION assay_internal.baseline_rolls_up(aggregate text, rollup text) RETURNS boolean
 	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	AS $$
 	SELECT CASE WHEN cardinality(r.path) > 1 AND r.path[1] <> 'pg_catalog' THEN true
@@ -281,7 +281,7 @@ CREATE FUNCTION assay.baseline_rolls_up(aggregate text, rollup text) RETURNS boo
 	$$;
 
 -- An error where what a baseline is made of is not there as it was
-CREATE FUNCTION assay.baseline_check_source(b assay.baseline) RETURNS void
+CREATE FUNCTION assay_internal.baseline_check_source(b assay.baseline) RETURNS void
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
@@ -309,7 +309,7 @@ END $$;
 -- Bring an incremental baseline up to date: with key NULL by what is new, with
 -- '{}' from nothing, else one key anew from the messages that are counted.
 -- Whoever changes a baseline holds the lock on its row here.
-CREATE FUNCTION assay.baseline_apply(relation regclass, key text[]) RETURNS void
+CREATE FUNCTION assay_internal.baseline_apply(relation regclass, key text[]) RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
@@ -338,11 +338,11 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = 'baseline_apply() runs as the owner of the baseline',
 			HINT = 'Call assay.refresh_baseline() or assay.rebuild_baseline().';
 	END IF;
-	b := assay.baseline_for_change($1);
+	b := assay_internal.baseline_for_change($1);
 	IF NOT b.incremental THEN
 		RAISE EXCEPTION USING ERRCODE = 'wrong_object_type', MESSAGE = format('%s is not an incremental baseline', $1);
 	END IF;
-	PERFORM assay.baseline_check_source(b);
+	PERFORM assay_internal.baseline_check_source(b);
 	started := clock_timestamp();
 	arrival := format('s.%I', b.arrival_column);
 
@@ -362,14 +362,14 @@ BEGIN
 		IF cardinality(key) <> cardinality(b.key_columns) OR array_position(key, NULL) IS NOT NULL THEN
 			RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
 				MESSAGE = format('the key of %s has %s column%s', b.relation, cardinality(b.key_columns), CASE WHEN cardinality(b.key_columns) > 1 THEN 's' ELSE '' END),
-				HINT = format('Give a value for each of %s.', assay.baseline_columns(NULL, b.key_columns));
+				HINT = format('Give a value for each of %s.', assay_internal.baseline_columns(NULL, b.key_columns));
 		END IF;
 		-- a literal, so that it takes the column's type
 		same_key := (SELECT string_agg(format('s.%I = %L', c, v), ' AND ') FROM unnest(b.key_columns, key) u(c, v));
-		counted := assay.baseline_fill('({arrival} <= {settled}::bigint OR {arrival}::bigint <@ {counted}::int8multirange) AND {same_key}',
+		counted := assay_internal.baseline_fill('({arrival} <= {settled}::bigint OR {arrival}::bigint <@ {counted}::int8multirange) AND {same_key}',
 			'arrival', arrival, 'settled', quote_nullable(b.settled), 'counted', quote_literal(b.counted), 'same_key', same_key);
-		query := assay.baseline_merge(b, '', assay.baseline_tiles(b, counted,
-			CASE WHEN b.label_table IS NOT NULL THEN assay.baseline_steps(b, b.counted_label::text) END, counted));
+		query := assay_internal.baseline_merge(b, '', assay_internal.baseline_tiles(b, counted,
+			CASE WHEN b.label_table IS NOT NULL THEN assay_internal.baseline_steps(b, b.counted_label::text) END, counted));
 		deletion := format('DELETE FROM %s s WHERE %s', b.relation, same_key);
 		PERFORM set_config('search_path', b.search_path, true);
 		EXECUTE deletion;
@@ -379,7 +379,7 @@ BEGIN
 		b.rows := b.rows - gone + new_rows;
 		b.keys := b.keys - (gone > 0)::int + new_keys;
 		b.changed := gone + written;
-		PERFORM assay.baseline_row($1, b);
+		PERFORM assay_internal.baseline_row($1, b);
 		RETURN;
 	END IF;
 
@@ -392,15 +392,15 @@ BEGIN
 	-- Arrival numbers of messages that aren't counted, as ranges: runs of
 	-- consecutive numbers have a constant difference to their row number. Neither
 	-- the least number there is nor the greatest may overflow.
-	EXECUTE assay.baseline_fill('SELECT range_agg(int8range(low, CASE WHEN high < 9223372036854775807 THEN high + 1 END)) FROM (
+	EXECUTE assay_internal.baseline_fill('SELECT range_agg(int8range(low, CASE WHEN high < 9223372036854775807 THEN high + 1 END)) FROM (
 			SELECT min(i) AS low, max(i) AS high FROM (
 				SELECT i, i + CASE WHEN i < 0 THEN 4611686018427387904 ELSE 0 END - row_number() OVER (ORDER BY i) AS run FROM (
 					SELECT DISTINCT {arrival}::bigint AS i FROM {source} s WHERE {not_counted}) d) r
 			GROUP BY run) n',
-		'arrival', arrival, 'source', b.source::text, 'not_counted', assay.baseline_not_counted(arrival, b.settled, b.counted))
+		'arrival', arrival, 'source', b.source::text, 'not_counted', assay_internal.baseline_not_counted(arrival, b.settled, b.counted))
 	INTO added;
 	-- Numbers up to here were taken by now: who took them is running, or done
-	given := assay.baseline_given($1);
+	given := assay_internal.baseline_given($1);
 	-- After the scan: whatever it didn't see is running still, or comes later
 	running := ARRAY(SELECT DISTINCT l.virtualxid FROM pg_locks l WHERE l.locktype = 'virtualxid' AND l.virtualxid IS NOT NULL);
 
@@ -418,12 +418,12 @@ BEGIN
 	counted := format('(%s <= %L::bigint OR %s::bigint <@ %L::int8multirange)', arrival, b.settled, arrival, b.counted);
 
 	IF b.label_table IS NOT NULL THEN
-		EXECUTE format('SELECT count(*) FROM (%s) c', assay.baseline_relabelled(b, b.label_table::text)) INTO relabelled;
+		EXECUTE format('SELECT count(*) FROM (%s) c', assay_internal.baseline_relabelled(b, b.label_table::text)) INTO relabelled;
 	END IF;
 	IF NOT isempty(added) OR relabelled > 0 THEN
-		query := assay.baseline_merge(b,
-			CASE WHEN b.label_table IS NOT NULL THEN assay.baseline_label_changes(b, counted, relabelled) ELSE '' END,
-			assay.baseline_tiles(b, fresh,
+		query := assay_internal.baseline_merge(b,
+			CASE WHEN b.label_table IS NOT NULL THEN assay_internal.baseline_label_changes(b, counted, relabelled) ELSE '' END,
+			assay_internal.baseline_tiles(b, fresh,
 				CASE WHEN b.label_table IS NOT NULL THEN 'TABLE step' END, counted));
 		PERFORM set_config('search_path', b.search_path, true);
 		EXECUTE query INTO written, new_rows, new_keys;
@@ -434,7 +434,7 @@ BEGIN
 		-- What the sequence gave up to the checkpoint is here or won't come. Where
 		-- no sequence is known, wide gaps stay open: a number may be anything.
 		before_that := b.settled;
-		b.counted := b.counted + assay.baseline_settled(b.settled, b.counted, b.checkpoint, given IS NOT NULL);
+		b.counted := b.counted + assay_internal.baseline_settled(b.settled, b.counted, b.checkpoint, given IS NOT NULL);
 		b.settled := upper((SELECT r FROM unnest(b.counted) r LIMIT 1)) - 1;
 		IF given IS NOT NULL THEN
 			b.settled := greatest(before_that, least(b.settled, b.checkpoint));
@@ -460,12 +460,12 @@ BEGIN
 	b.changed := written;
 	b.as_of := started;
 	b.took := clock_timestamp() - started;
-	PERFORM assay.baseline_row($1, b);
+	PERFORM assay_internal.baseline_row($1, b);
 END $$;
 
 -- Note what a materialized view holds after a refresh. Grouping may run code of
 -- the owner's (a type's operators), so it is for the owner to do.
-CREATE FUNCTION assay.baseline_count(relation regclass, started timestamptz) RETURNS void
+CREATE FUNCTION assay_internal.baseline_count(relation regclass, started timestamptz) RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
@@ -475,16 +475,16 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = 'baseline_count() runs as the owner of the baseline',
 			HINT = 'Call assay.refresh_baseline().';
 	END IF;
-	b := assay.baseline_for_change($1);
+	b := assay_internal.baseline_for_change($1);
 	EXECUTE format('SELECT coalesce(sum(n), 0), count(*) FROM (SELECT count(*) AS n FROM %s GROUP BY %s) k',
-		b.relation, assay.baseline_columns(NULL, b.key_columns)) INTO b.rows, b.keys;
+		b.relation, assay_internal.baseline_columns(NULL, b.key_columns)) INTO b.rows, b.keys;
 	b.as_of := started;
 	b.took := clock_timestamp() - started;
-	PERFORM assay.baseline_row($1, b);
+	PERFORM assay_internal.baseline_row($1, b);
 END $$;
 
 -- The type of a column that the user named; an error when there is none
-CREATE FUNCTION assay.baseline_column_type(relation regclass, column_name text) RETURNS regtype
+CREATE FUNCTION assay_internal.baseline_column_type(relation regclass, column_name text) RETURNS regtype
 	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
@@ -500,21 +500,21 @@ BEGIN
 	RETURN found_type;
 END $$;
 
-COMMENT ON FUNCTION assay.baseline_columns(text, text[], text) IS 'private: builds SQL for baselines';
-COMMENT ON FUNCTION assay.baseline_equal(text, text, text[]) IS 'private: builds SQL for baselines';
-COMMENT ON FUNCTION assay.baseline_fill(text, text[]) IS 'private: builds SQL for baselines';
-COMMENT ON FUNCTION assay.baseline_rolls_up(text, text) IS 'private: can a rollup give the whole from its parts?';
-COMMENT ON FUNCTION assay.baseline_check_source(assay.baseline) IS 'private: is what a baseline is made of there?';
-COMMENT ON FUNCTION assay.baseline_extra(assay.baseline, text) IS 'private: builds SQL for baselines';
-COMMENT ON FUNCTION assay.baseline_steps(assay.baseline, text) IS 'private: builds SQL for baselines';
-COMMENT ON FUNCTION assay.baseline_tiles(assay.baseline, text, text, text) IS 'private: builds SQL for baselines';
-COMMENT ON FUNCTION assay.baseline_definition(assay.baseline) IS 'private: builds SQL for baselines';
-COMMENT ON FUNCTION assay.baseline_merge(assay.baseline, text, text) IS 'private: builds SQL for baselines';
-COMMENT ON FUNCTION assay.baseline_relabelled(assay.baseline, text) IS 'private: builds SQL for baselines';
-COMMENT ON FUNCTION assay.baseline_label_changes(assay.baseline, text, bigint) IS 'private: builds SQL for baselines';
-COMMENT ON FUNCTION assay.baseline_apply(regclass, text[]) IS 'private: brings an incremental baseline up to date';
-COMMENT ON FUNCTION assay.baseline_count(regclass, timestamptz) IS 'private: notes what a materialized view holds';
-COMMENT ON FUNCTION assay.baseline_column_type(regclass, text) IS 'private: the type of a column';
+COMMENT ON FUNCTION assay_internal.baseline_columns(text, text[], text) IS 'private: builds SQL for baselines';
+COMMENT ON FUNCTION assay_internal.baseline_equal(text, text, text[]) IS 'private: builds SQL for baselines';
+COMMENT ON FUNCTION assay_internal.baseline_fill(text, text[]) IS 'private: builds SQL for baselines';
+COMMENT ON FUNCTION assay_internal.baseline_rolls_up(text, text) IS 'private: can a rollup give the whole from its parts?';
+COMMENT ON FUNCTION assay_internal.baseline_check_source(assay.baseline) IS 'private: is what a baseline is made of there?';
+COMMENT ON FUNCTION assay_internal.baseline_extra(assay.baseline, text) IS 'private: builds SQL for baselines';
+COMMENT ON FUNCTION assay_internal.baseline_steps(assay.baseline, text) IS 'private: builds SQL for baselines';
+COMMENT ON FUNCTION assay_internal.baseline_tiles(assay.baseline, text, text, text) IS 'private: builds SQL for baselines';
+COMMENT ON FUNCTION assay_internal.baseline_definition(assay.baseline) IS 'private: builds SQL for baselines';
+COMMENT ON FUNCTION assay_internal.baseline_merge(assay.baseline, text, text) IS 'private: builds SQL for baselines';
+COMMENT ON FUNCTION assay_internal.baseline_relabelled(assay.baseline, text) IS 'private: builds SQL for baselines';
+COMMENT ON FUNCTION assay_internal.baseline_label_changes(assay.baseline, text, bigint) IS 'private: builds SQL for baselines';
+COMMENT ON FUNCTION assay_internal.baseline_apply(regclass, text[]) IS 'private: brings an incremental baseline up to date';
+COMMENT ON FUNCTION assay_internal.baseline_count(regclass, timestamptz) IS 'private: notes what a materialized view holds';
+COMMENT ON FUNCTION assay_internal.baseline_column_type(regclass, text) IS 'private: the type of a column';
 
 -- functions
 
@@ -525,14 +525,14 @@ DECLARE
 	b assay.baseline;
 	started timestamptz;
 BEGIN
-	b := assay.baseline_for_change($1);
+	b := assay_internal.baseline_for_change($1);
 	IF b.incremental THEN
-		PERFORM assay.baseline_apply_as_owner(b.relation, NULL);
+		PERFORM assay_internal.baseline_apply_as_owner(b.relation, NULL);
 	ELSE
 		-- What the source's columns are called does not matter to a view.
 		IF EXISTS (SELECT FROM unnest(b.key_columns) k WHERE NOT EXISTS (
 			SELECT FROM pg_attribute a WHERE a.attrelid = b.relation AND a.attname = k AND NOT a.attisdropped)) THEN
-			PERFORM assay.baseline_check_source(b);
+			PERFORM assay_internal.baseline_check_source(b);
 		END IF;
 		started := clock_timestamp();
 		-- REFRESH itself runs as the owner.
@@ -544,7 +544,7 @@ BEGIN
 			RAISE EXCEPTION USING ERRCODE = 'program_limit_exceeded', MESSAGE = SQLERRM,
 				HINT = format('A key is too long for an index. Drop the baseline by assay.drop_baseline(%L) and create it anew: then such keys are left out.', b.relation);
 		END;
-		PERFORM assay.baseline_count_as_owner(b.relation, started);
+		PERFORM assay_internal.baseline_count_as_owner(b.relation, started);
 	END IF;
 	SELECT t.rows, t.changed, t.took INTO rows, changed, took FROM assay.baseline t WHERE t.relation = $1;
 END $$;
@@ -556,7 +556,7 @@ DECLARE
 	started timestamptz := clock_timestamp();
 BEGIN
 	IF EXISTS (SELECT FROM assay.baseline t WHERE t.relation = $1 AND t.incremental) THEN
-		PERFORM assay.baseline_apply_as_owner($1, coalesce(key, '{}'));
+		PERFORM assay_internal.baseline_apply_as_owner($1, coalesce(key, '{}'));
 		SELECT t.rows, t.changed, clock_timestamp() - started INTO rows, changed, took FROM assay.baseline t WHERE t.relation = $1;
 	ELSE
 		SELECT r.rows, r.changed, r.took INTO rows, changed, took FROM assay.refresh_baseline($1) r;
@@ -570,8 +570,8 @@ DECLARE
 	b assay.baseline;
 	also_drop regclass;
 BEGIN
-	b := assay.baseline_for_change($1);
-	PERFORM assay.baseline_row($1, NULL);
+	b := assay_internal.baseline_for_change($1);
+	PERFORM assay_internal.baseline_row($1, NULL);
 	-- The row is the owner's to write; it must not lead to others' tables.
 	SELECT l.oid INTO also_drop FROM pg_class l JOIN pg_class c ON c.relowner = l.relowner
 	WHERE l.oid = b.counted_label AND c.oid = b.relation;
@@ -610,7 +610,7 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_table_definition', MESSAGE = 'a baseline may not be temporary',
 			HINT = 'Create it in a schema that other sessions see.';
 	END IF;
-	PERFORM assay.baseline_not_temporary(source), assay.baseline_not_temporary(outcome);
+	PERFORM assay_internal.baseline_not_temporary(source), assay_internal.baseline_not_temporary(outcome);
 
 	target := format('%I.%I', schema, name);
 	b.source := source;
@@ -641,9 +641,9 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = problem, HINT = hint;
 	END IF;
 	FOR x IN SELECT k FROM unnest(key) k LOOP
-		PERFORM assay.baseline_column_type(source, x.k);
+		PERFORM assay_internal.baseline_column_type(source, x.k);
 	END LOOP;
-	column_type := assay.baseline_column_type(source, at);
+	column_type := assay_internal.baseline_column_type(source, at);
 	IF column_type <> 'timestamptz'::regtype THEN
 		RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
 			MESSAGE = format('column %I of %s is of type %s, not timestamp with time zone', at, source, column_type);
@@ -656,9 +656,9 @@ BEGIN
 		ELSIF jsonb_typeof(x.spec) <> 'object' OR x.aggregate IS NULL OR x.rollup IS NULL THEN
 			RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('extra column "%s" needs an aggregate and a rollup', x.name),
 				HINT = 'It looks like {"subjects": {"aggregate": "hll_add_agg(hll_hash_text(subject))", "rollup": "hll_union_agg"}}.';
-		ELSIF NOT assay.baseline_is_expression(x.aggregate) THEN
+		ELSIF NOT assay_internal.baseline_is_expression(x.aggregate) THEN
 			RAISE EXCEPTION USING ERRCODE = 'syntax_error', MESSAGE = format('the aggregate of extra column "%s" is not one expression', x.name);
-		ELSIF NOT assay.baseline_rolls_up(x.aggregate, x.rollup) THEN
+		ELSIF NOT assay_internal.baseline_rolls_up(x.aggregate, x.rollup) THEN
 			RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
 				MESSAGE = format('%s of days is not that of the whole history in extra column "%s"', x.rollup, x.name),
 				HINT = 'Keep what adds up, as count(*) and sum(size_bytes), both with the rollup sum, and divide where they are read.';
@@ -666,8 +666,8 @@ BEGIN
 	END LOOP;
 
 	IF outcome IS NOT NULL THEN
-		IF assay.baseline_column_type(outcome, 'malicious') <> 'boolean'::regtype OR
-			assay.baseline_column_type(outcome, 'labelled_at') <> 'timestamptz'::regtype THEN
+		IF assay_internal.baseline_column_type(outcome, 'malicious') <> 'boolean'::regtype OR
+			assay_internal.baseline_column_type(outcome, 'labelled_at') <> 'timestamptz'::regtype THEN
 			RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
 				MESSAGE = format('label table %s needs malicious boolean and labelled_at timestamp with time zone', outcome);
 		END IF;
@@ -683,13 +683,13 @@ BEGIN
 			RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a message key may not have columns called malicious, labelled_at, attacks or safe';
 		END IF;
 		FOR x IN SELECT k FROM unnest(b.message_key) k LOOP
-			PERFORM assay.baseline_column_type(source, x.k), assay.baseline_column_type(outcome, x.k);
+			PERFORM assay_internal.baseline_column_type(source, x.k), assay_internal.baseline_column_type(outcome, x.k);
 		END LOOP;
 	END IF;
 
 	IF b.incremental THEN
 		b.arrival_column := arrival;
-		column_type := assay.baseline_column_type(source, arrival);
+		column_type := assay_internal.baseline_column_type(source, arrival);
 		IF column_type <> ALL ('{int2,int4,int8}'::regtype[]) THEN
 			RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
 				MESSAGE = format('arrival column %I of %s is of type %s, not an integer', arrival, source, column_type),
@@ -703,37 +703,37 @@ BEGIN
 	END IF;
 
 	comment := format('baseline of %s by %s: state at the end of each active day (UTC); assay.refresh_baseline() brings it up to date',
-		source, assay.baseline_columns(NULL, key));
+		source, assay_internal.baseline_columns(NULL, key));
 	IF b.incremental THEN
 		-- Names in extra are looked up where the caller looks.
-		query := format('CREATE TABLE %s AS %s WITH NO DATA', target, assay.baseline_definition(b));
+		query := format('CREATE TABLE %s AS %s WITH NO DATA', target, assay_internal.baseline_definition(b));
 		PERFORM set_config('search_path', b.search_path, true);
 		EXECUTE query;
 		PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
-		EXECUTE format('ALTER TABLE %s ADD PRIMARY KEY (%s, day)', target, assay.baseline_columns(NULL, key));
+		EXECUTE format('ALTER TABLE %s ADD PRIMARY KEY (%s, day)', target, assay_internal.baseline_columns(NULL, key));
 		EXECUTE format('COMMENT ON TABLE %s IS %L', target, comment);
 		IF outcome IS NOT NULL THEN
 			query := format('%I.%I', schema, name || '_counted_label');
 			EXECUTE format('CREATE TABLE %s AS SELECT %s, labelled_at, malicious FROM %s WITH NO DATA',
-				query, assay.baseline_columns(NULL, b.message_key), outcome);
-			EXECUTE format('CREATE INDEX ON %s (%s)', query, assay.baseline_columns(NULL, b.message_key));
+				query, assay_internal.baseline_columns(NULL, b.message_key), outcome);
+			EXECUTE format('CREATE INDEX ON %s (%s)', query, assay_internal.baseline_columns(NULL, b.message_key));
 			EXECUTE format('COMMENT ON TABLE %s IS %L', query, format('labels that the baseline %s has counted', target));
 			b.counted_label := query::regclass;
 		END IF;
 	ELSE
-		query := format('CREATE MATERIALIZED VIEW %s AS %s', target, assay.baseline_definition(b));
+		query := format('CREATE MATERIALIZED VIEW %s AS %s', target, assay_internal.baseline_definition(b));
 		PERFORM set_config('search_path', b.search_path, true);
 		EXECUTE query;
 		PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
-		EXECUTE format('CREATE UNIQUE INDEX ON %s (%s, day)', target, assay.baseline_columns(NULL, key));
+		EXECUTE format('CREATE UNIQUE INDEX ON %s (%s, day)', target, assay_internal.baseline_columns(NULL, key));
 		EXECUTE format('COMMENT ON MATERIALIZED VIEW %s IS %L', target, comment);
 	END IF;
 
-	PERFORM assay.baseline_row(target::regclass, b);
+	PERFORM assay_internal.baseline_row(target::regclass, b);
 	IF b.incremental THEN
 		PERFORM assay.refresh_baseline(target::regclass);
 	ELSE
-		PERFORM assay.baseline_count_as_owner(target::regclass, started);
+		PERFORM assay_internal.baseline_count_as_owner(target::regclass, started);
 	END IF;
 	RETURN target::regclass;
 END $$;
@@ -749,7 +749,7 @@ DECLARE
 	-- not the message's own
 	inner_alias text := CASE WHEN message = 'b' THEN 'h' ELSE 'b' END;
 BEGIN
-	SELECT * INTO b FROM assay.baseline t WHERE t.relation = $1 AND assay.baseline_is_mine(t.relation);
+	SELECT * INTO b FROM assay.baseline t WHERE t.relation = $1 AND assay_internal.baseline_is_mine(t.relation);
 	IF NOT FOUND THEN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('%s is not a baseline of yours', $1),
 			HINT = 'assay.baseline_info lists your baselines.';
@@ -757,16 +757,16 @@ BEGIN
 	IF message IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'the messages'' alias must not be null';
 	END IF;
-	PERFORM assay.baseline_check_source(b);
-	RETURN assay.baseline_fill(CASE WHEN parallel
+	PERFORM assay_internal.baseline_check_source(b);
+	RETURN assay_internal.baseline_fill(CASE WHEN parallel
 		THEN 'LEFT JOIN LATERAL assay.as_of(NULL::{baseline}, {message}.{at}, {key}) AS {alias} ON true'
 		ELSE 'LEFT JOIN LATERAL (
   SELECT * FROM {baseline} {row}
   WHERE {same_key} AND {row}.day < ({message}.{at} AT TIME ZONE ''UTC'')::date
   ORDER BY {row}.day DESC LIMIT 1) AS {alias} ON true' END,
 		'baseline', b.relation::text, 'message', quote_ident(message), 'at', quote_ident(b.at_column),
-		'key', assay.baseline_columns(quote_ident(message), b.key_columns),
-		'row', inner_alias, 'same_key', assay.baseline_equal(inner_alias, quote_ident(message), b.key_columns),
+		'key', assay_internal.baseline_columns(quote_ident(message), b.key_columns),
+		'row', inner_alias, 'same_key', assay_internal.baseline_equal(inner_alias, quote_ident(message), b.key_columns),
 		'alias', quote_ident(coalesce(alias, (SELECT c.relname::text FROM pg_class c WHERE c.oid = b.relation))));
 END $$;
 
@@ -784,7 +784,7 @@ CREATE VIEW assay.baseline_info WITH (security_invoker = true) AS
 	SELECT b.relation AS baseline, b.source, b.key_columns AS key, b.incremental, b.rows, b.keys,
 		pg_catalog.pg_total_relation_size(b.relation) AS bytes, b.as_of, b.took,
 		pg_catalog.clock_timestamp() - b.as_of AS lag,
-		assay.baseline_note(b.settled, b.counted) AS note
+		assay_internal.baseline_note(b.settled, b.counted) AS note
 	FROM assay.baseline b
 	JOIN pg_catalog.pg_class c ON c.oid = b.relation
 	WHERE pg_catalog.pg_has_role(c.relowner, 'USAGE');

@@ -6,33 +6,33 @@
 -- whoever could write the table could lock it.
 
 -- May the current role refresh, read and drop the baseline?
-CREATE FUNCTION assay.baseline_is_mine(relation regclass) RETURNS boolean
+CREATE FUNCTION assay_internal.baseline_is_mine(relation regclass) RETURNS boolean
 	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	AS $$ SELECT coalesce(pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = $1), 'USAGE'), false) $$;
-COMMENT ON FUNCTION assay.baseline_is_mine(regclass) IS 'private: has the current role the rights of the baseline''s owner?';
+COMMENT ON FUNCTION assay_internal.baseline_is_mine(regclass) IS 'private: has the current role the rights of the baseline''s owner?';
 
-CREATE FUNCTION assay.baseline_count_as_owner(relation regclass, started timestamptz) RETURNS void
+CREATE FUNCTION assay_internal.baseline_count_as_owner(relation regclass, started timestamptz) RETURNS void
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
-COMMENT ON FUNCTION assay.baseline_count_as_owner(regclass, timestamptz) IS 'private: baseline_count() with the rights of the baseline''s owner';
+COMMENT ON FUNCTION assay_internal.baseline_count_as_owner(regclass, timestamptz) IS 'private: baseline_count() with the rights of the baseline''s owner';
 
-CREATE FUNCTION assay.baseline_locked(relation regclass) RETURNS assay.baseline
+CREATE FUNCTION assay_internal.baseline_locked(relation regclass) RETURNS assay.baseline
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
-COMMENT ON FUNCTION assay.baseline_locked(regclass) IS
+COMMENT ON FUNCTION assay_internal.baseline_locked(regclass) IS
 	'private: the row of a baseline of the caller''s, which stays locked; null without one';
 
-CREATE FUNCTION assay.baseline_row(relation regclass, entry assay.baseline) RETURNS void
+CREATE FUNCTION assay_internal.baseline_row(relation regclass, entry assay.baseline) RETURNS void
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION assay.baseline_row(regclass, assay.baseline) IS
+COMMENT ON FUNCTION assay_internal.baseline_row(regclass, assay.baseline) IS
 	'private: writes, or without an entry removes, the row of a baseline of the caller''s';
 
-CREATE FUNCTION assay.baseline_for_change(relation regclass) RETURNS assay.baseline
+CREATE FUNCTION assay_internal.baseline_for_change(relation regclass) RETURNS assay.baseline
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
 	b assay.baseline;
 BEGIN
-	IF assay.baseline_is_mine($1) THEN
-		b := assay.baseline_locked($1);
+	IF assay_internal.baseline_is_mine($1) THEN
+		b := assay_internal.baseline_locked($1);
 	END IF;
 	IF b.relation IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('%s is not a baseline of yours', $1),
@@ -40,17 +40,17 @@ BEGIN
 	END IF;
 	RETURN b;
 END $$;
-COMMENT ON FUNCTION assay.baseline_for_change(regclass) IS 'private: the row of a baseline, locked; error unless it is the caller''s';
+COMMENT ON FUNCTION assay_internal.baseline_for_change(regclass) IS 'private: the row of a baseline, locked; error unless it is the caller''s';
 
 -- What baseline_locked() and baseline_row() do, as the table's owner: they have seen that the caller owns
 -- the relation.
-CREATE FUNCTION assay.baseline_lock_row(relation regclass) RETURNS assay.baseline
+CREATE FUNCTION assay_internal.baseline_lock_row(relation regclass) RETURNS assay.baseline
 	LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 	AS $$ SELECT t FROM assay.baseline t WHERE t.relation = $1 FOR UPDATE $$;
-COMMENT ON FUNCTION assay.baseline_lock_row(regclass) IS 'private: the row of a baseline, which stays locked';
-REVOKE ALL ON FUNCTION assay.baseline_lock_row(regclass) FROM PUBLIC;
+COMMENT ON FUNCTION assay_internal.baseline_lock_row(regclass) IS 'private: the row of a baseline, which stays locked';
+REVOKE ALL ON FUNCTION assay_internal.baseline_lock_row(regclass) FROM PUBLIC;
 
-CREATE FUNCTION assay.baseline_write_row(relation regclass, entry assay.baseline) RETURNS boolean
+CREATE FUNCTION assay_internal.baseline_write_row(relation regclass, entry assay.baseline) RETURNS boolean
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 	AS $$
 BEGIN
@@ -59,7 +59,7 @@ BEGIN
 		RETURN FOUND;
 	END IF;
 	entry.relation := $1;
-	PERFORM assay.baseline_not_temporary(r) FROM unnest(ARRAY[entry.relation, entry.source, entry.label_table, entry.counted_label]) r;
+	PERFORM assay_internal.baseline_not_temporary(r) FROM unnest(ARRAY[entry.relation, entry.source, entry.label_table, entry.counted_label]) r;
 	-- what statements are built from, in place of which would be nothing
 	IF entry.incremental AND (entry.arrival_column IS NULL OR
 		entry.label_table IS NOT NULL AND (entry.counted_label IS NULL OR entry.message_key IS NULL)) THEN
@@ -77,5 +77,5 @@ BEGIN
 	END IF;
 	RETURN true;
 END $$;
-COMMENT ON FUNCTION assay.baseline_write_row(regclass, assay.baseline) IS 'private: writes or removes the row of a baseline';
-REVOKE ALL ON FUNCTION assay.baseline_write_row(regclass, assay.baseline) FROM PUBLIC;
+COMMENT ON FUNCTION assay_internal.baseline_write_row(regclass, assay.baseline) IS 'private: writes or removes the row of a baseline';
+REVOKE ALL ON FUNCTION assay_internal.baseline_write_row(regclass, assay.baseline) FROM PUBLIC;

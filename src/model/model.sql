@@ -4,27 +4,27 @@
 
 CREATE TYPE assay.model;
 
-CREATE FUNCTION assay.model_in(cstring) RETURNS assay.model
+CREATE FUNCTION assay_internal.model_in(cstring) RETURNS assay.model
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.model_in(cstring) IS 'I/O of model';
+COMMENT ON FUNCTION assay_internal.model_in(cstring) IS 'I/O of model';
 
-CREATE FUNCTION assay.model_out(assay.model) RETURNS cstring
+CREATE FUNCTION assay_internal.model_out(assay.model) RETURNS cstring
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.model_out(assay.model) IS 'I/O of model';
+COMMENT ON FUNCTION assay_internal.model_out(assay.model) IS 'I/O of model';
 
-CREATE FUNCTION assay.model_recv(internal) RETURNS assay.model
+CREATE FUNCTION assay_internal.model_recv(internal) RETURNS assay.model
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.model_recv(internal) IS 'I/O of model';
+COMMENT ON FUNCTION assay_internal.model_recv(internal) IS 'I/O of model';
 
-CREATE FUNCTION assay.model_send(assay.model) RETURNS bytea
+CREATE FUNCTION assay_internal.model_send(assay.model) RETURNS bytea
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.model_send(assay.model) IS 'I/O of model';
+COMMENT ON FUNCTION assay_internal.model_send(assay.model) IS 'I/O of model';
 
 CREATE TYPE assay.model (
-	INPUT = assay.model_in,
-	OUTPUT = assay.model_out,
-	RECEIVE = assay.model_recv,
-	SEND = assay.model_send,
+	INPUT = assay_internal.model_in,
+	OUTPUT = assay_internal.model_out,
+	RECEIVE = assay_internal.model_recv,
+	SEND = assay_internal.model_send,
 	INTERNALLENGTH = VARIABLE,
 	ALIGNMENT = double,
 	STORAGE = external
@@ -73,14 +73,14 @@ COMMENT ON FUNCTION assay.model_digest(assay.model) IS 'fingerprint of a model''
 
 -- private functions: whole rows as columns, see lazy_row.c
 
-CREATE FUNCTION assay.record_support(internal) RETURNS internal
+CREATE FUNCTION assay_internal.record_support(internal) RETURNS internal
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.record_support(internal) IS 'for the planner: the columns of a row instead of the row';
+COMMENT ON FUNCTION assay_internal.record_support(internal) IS 'for the planner: the columns of a row instead of the row';
 
 -- STABLE, so that no foreign-data wrapper sends it away
-CREATE FUNCTION assay.lazy_row(internal, names text[], VARIADIC "any") RETURNS record
+CREATE FUNCTION assay_internal.lazy_row(internal, names text[], VARIADIC "any") RETURNS record
 	AS 'MODULE_PATHNAME' LANGUAGE C STABLE PARALLEL SAFE;
-COMMENT ON FUNCTION assay.lazy_row(internal, text[], "any") IS 'a row that a plan reads column by column';
+COMMENT ON FUNCTION assay_internal.lazy_row(internal, text[], "any") IS 'a row that a plan reads column by column';
 
 -- functions: evaluation. One C function a verb, whatever the row's type.
 
@@ -91,7 +91,7 @@ CREATE FUNCTION assay.predict(model assay.model, features double precision[]) RE
 	AS 'MODULE_PATHNAME', 'model_predict' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200;
 COMMENT ON FUNCTION assay.predict(assay.model, double precision[]) IS 'prediction of a model; NULL and NaN are missing';
 CREATE FUNCTION assay.predict(model assay.model, signals record) RETURNS double precision
-	AS 'MODULE_PATHNAME', 'model_predict' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 300 SUPPORT assay.record_support;
+	AS 'MODULE_PATHNAME', 'model_predict' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 300 SUPPORT assay_internal.record_support;
 COMMENT ON FUNCTION assay.predict(assay.model, record) IS 'prediction of a model, features by column name; NULL is missing';
 CREATE FUNCTION assay.predict(model assay.model, signals jsonb) RETURNS double precision
 	AS 'MODULE_PATHNAME', 'model_predict' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
@@ -104,7 +104,7 @@ CREATE FUNCTION assay.margin(model assay.model, features double precision[]) RET
 	AS 'MODULE_PATHNAME', 'model_margin' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200;
 COMMENT ON FUNCTION assay.margin(assay.model, double precision[]) IS 'raw score of a model, before the link';
 CREATE FUNCTION assay.margin(model assay.model, signals record) RETURNS double precision
-	AS 'MODULE_PATHNAME', 'model_margin' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 300 SUPPORT assay.record_support;
+	AS 'MODULE_PATHNAME', 'model_margin' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 300 SUPPORT assay_internal.record_support;
 COMMENT ON FUNCTION assay.margin(assay.model, record) IS 'raw score of a model, before the link, features by column name';
 CREATE FUNCTION assay.margin(model assay.model, signals jsonb) RETURNS double precision
 	AS 'MODULE_PATHNAME', 'model_margin' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
@@ -117,7 +117,7 @@ CREATE FUNCTION assay.predict_vector(model assay.model, features double precisio
 	AS 'MODULE_PATHNAME', 'model_predict_vector' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200;
 COMMENT ON FUNCTION assay.predict_vector(assay.model, double precision[]) IS 'predictions of a model with several outputs, such as a probability for each class';
 CREATE FUNCTION assay.predict_vector(model assay.model, signals record) RETURNS double precision[]
-	AS 'MODULE_PATHNAME', 'model_predict_vector' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 300 SUPPORT assay.record_support;
+	AS 'MODULE_PATHNAME', 'model_predict_vector' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 300 SUPPORT assay_internal.record_support;
 COMMENT ON FUNCTION assay.predict_vector(assay.model, record) IS 'predictions of a model with several outputs, features by column name';
 CREATE FUNCTION assay.predict_vector(model assay.model, signals jsonb) RETURNS double precision[]
 	AS 'MODULE_PATHNAME', 'model_predict_vector' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
@@ -130,7 +130,7 @@ CREATE FUNCTION assay.margin_vector(model assay.model, features double precision
 	AS 'MODULE_PATHNAME', 'model_margin_vector' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 200;
 COMMENT ON FUNCTION assay.margin_vector(assay.model, double precision[]) IS 'raw scores of a model with several outputs';
 CREATE FUNCTION assay.margin_vector(model assay.model, signals record) RETURNS double precision[]
-	AS 'MODULE_PATHNAME', 'model_margin_vector' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 300 SUPPORT assay.record_support;
+	AS 'MODULE_PATHNAME', 'model_margin_vector' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 300 SUPPORT assay_internal.record_support;
 COMMENT ON FUNCTION assay.margin_vector(assay.model, record) IS 'raw scores of a model with several outputs, features by column name';
 CREATE FUNCTION assay.margin_vector(model assay.model, signals jsonb) RETURNS double precision[]
 	AS 'MODULE_PATHNAME', 'model_margin_vector' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
@@ -143,7 +143,7 @@ CREATE FUNCTION assay.predict_leaf(model assay.model, features double precision[
 	AS 'MODULE_PATHNAME', 'model_predict_leaf' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 400;
 COMMENT ON FUNCTION assay.predict_leaf(assay.model, double precision[]) IS 'the leaf of each tree that a row ends in, as numbered by the library';
 CREATE FUNCTION assay.predict_leaf(model assay.model, signals record) RETURNS integer[]
-	AS 'MODULE_PATHNAME', 'model_predict_leaf' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 500 SUPPORT assay.record_support;
+	AS 'MODULE_PATHNAME', 'model_predict_leaf' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 500 SUPPORT assay_internal.record_support;
 COMMENT ON FUNCTION assay.predict_leaf(assay.model, record) IS 'the leaf of each tree that a row ends in, features by column name';
 CREATE FUNCTION assay.predict_leaf(model assay.model, signals jsonb) RETURNS integer[]
 	AS 'MODULE_PATHNAME', 'model_predict_leaf' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
@@ -158,7 +158,7 @@ CREATE FUNCTION assay.contributions(model assay.model, features double precision
 	AS 'MODULE_PATHNAME', 'model_contributions' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5000;
 COMMENT ON FUNCTION assay.contributions(assay.model, double precision[]) IS 'exact SHAP values of the margin, one a feature, the last the expected margin';
 CREATE FUNCTION assay.contributions(model assay.model, signals record) RETURNS double precision[]
-	AS 'MODULE_PATHNAME', 'model_contributions' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5000 SUPPORT assay.record_support;
+	AS 'MODULE_PATHNAME', 'model_contributions' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5000 SUPPORT assay_internal.record_support;
 COMMENT ON FUNCTION assay.contributions(assay.model, record) IS 'exact SHAP values of the margin, features by column name, in the order of model_features()';
 CREATE FUNCTION assay.contributions(model assay.model, signals jsonb) RETURNS double precision[]
 	AS 'MODULE_PATHNAME', 'model_contributions' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 5000;
@@ -183,15 +183,15 @@ COMMENT ON FUNCTION assay.explain(assay.model, double precision[], integer, inte
 
 -- functions: the cache
 
-CREATE FUNCTION assay.model_cache(
+CREATE FUNCTION assay_internal.model_cache(
 		OUT digest text, OUT model_bytes bigint, OUT bytes bigint, OUT explains boolean, OUT pins integer,
 		OUT uses bigint, OUT used_at timestamp with time zone) RETURNS SETOF record
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED ROWS 10;
-COMMENT ON FUNCTION assay.model_cache() IS 'models that this backend keeps ready';
+COMMENT ON FUNCTION assay_internal.model_cache() IS 'models that this backend keeps ready';
 
 -- views
 
 CREATE VIEW assay.model_cache AS
-	SELECT digest, model_bytes, bytes, explains, pins, uses, used_at FROM assay.model_cache();
+	SELECT digest, model_bytes, bytes, explains, pins, uses, used_at FROM assay_internal.model_cache();
 COMMENT ON VIEW assay.model_cache IS 'models that this backend keeps ready, most recently used first; bounded by assay.model_cache_size';
 GRANT SELECT ON assay.model_cache TO PUBLIC;

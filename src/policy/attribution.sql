@@ -6,27 +6,27 @@
 
 CREATE TYPE assay.attribution;
 
-CREATE FUNCTION assay.attribution_in(cstring) RETURNS assay.attribution
+CREATE FUNCTION assay_internal.attribution_in(cstring) RETURNS assay.attribution
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.attribution_in(cstring) IS 'input: a JSON object';
+COMMENT ON FUNCTION assay_internal.attribution_in(cstring) IS 'input: a JSON object';
 
-CREATE FUNCTION assay.attribution_out(assay.attribution) RETURNS cstring
+CREATE FUNCTION assay_internal.attribution_out(assay.attribution) RETURNS cstring
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.attribution_out(assay.attribution) IS 'output: a JSON object';
+COMMENT ON FUNCTION assay_internal.attribution_out(assay.attribution) IS 'output: a JSON object';
 
-CREATE FUNCTION assay.attribution_recv(internal) RETURNS assay.attribution
+CREATE FUNCTION assay_internal.attribution_recv(internal) RETURNS assay.attribution
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.attribution_recv(internal) IS 'binary input';
+COMMENT ON FUNCTION assay_internal.attribution_recv(internal) IS 'binary input';
 
-CREATE FUNCTION assay.attribution_send(assay.attribution) RETURNS bytea
+CREATE FUNCTION assay_internal.attribution_send(assay.attribution) RETURNS bytea
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.attribution_send(assay.attribution) IS 'binary output';
+COMMENT ON FUNCTION assay_internal.attribution_send(assay.attribution) IS 'binary output';
 
 CREATE TYPE assay.attribution (
-	INPUT = assay.attribution_in,
-	OUTPUT = assay.attribution_out,
-	RECEIVE = assay.attribution_recv,
-	SEND = assay.attribution_send,
+	INPUT = assay_internal.attribution_in,
+	OUTPUT = assay_internal.attribution_out,
+	RECEIVE = assay_internal.attribution_recv,
+	SEND = assay_internal.attribution_send,
 	INTERNALLENGTH = VARIABLE,
 	ALIGNMENT = double,
 	STORAGE = extended

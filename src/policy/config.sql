@@ -302,9 +302,9 @@ GRANT SELECT, DELETE ON assay.fault, assay.backfill_run TO PUBLIC;
 
 -- triggers
 
-CREATE FUNCTION assay.policy_changed() RETURNS trigger
+CREATE FUNCTION assay_internal.policy_changed() RETURNS trigger
 	AS 'MODULE_PATHNAME' LANGUAGE C;
-COMMENT ON FUNCTION assay.policy_changed() IS 'tells every backend that a policy changed';
+COMMENT ON FUNCTION assay_internal.policy_changed() IS 'tells every backend that a policy changed';
 
 CREATE FUNCTION assay_internal.keep_history() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp AS $$
@@ -438,13 +438,13 @@ BEGIN
 		IF TG_OP = 'DELETE' OR in_time THEN
 			IF TG_OP = 'INSERT' AND TG_TABLE_NAME = 'detector_model' AND NOT assay_internal.may('owner', row.policy) THEN
 				-- Nor does a text model come that its author may not read.
-				PERFORM assay.check_text_model(row.policy, row.text_model, row.content, TG_TABLE_NAME, false)
+				PERFORM assay_internal.check_text_model(row.policy, row.text_model, row.content, TG_TABLE_NAME, false)
 				WHERE NOT EXISTS (SELECT FROM assay.detector_model t
 					WHERE t.policy = row.policy AND t.text_model = row.text_model AND t.content = row.content);
 			END IF;
 			IF TG_OP = 'INSERT' AND TG_TABLE_NAME IN ('detector', 'guard', 'exclusion') AND NOT assay_internal.may('owner', row.policy) THEN
 				-- By whatever way it comes, a new condition calls nothing that its author may not.
-				PERFORM assay.check_condition(row.policy, row.condition, TG_TABLE_NAME, TG_TABLE_NAME <> 'guard', false)
+				PERFORM assay_internal.check_condition(row.policy, row.condition, TG_TABLE_NAME, TG_TABLE_NAME <> 'guard', false)
 				WHERE NOT EXISTS (SELECT FROM assay.detector t WHERE TG_TABLE_NAME = 'detector' AND t.policy = row.policy AND t.condition = row.condition
 					UNION ALL SELECT FROM assay.guard t WHERE TG_TABLE_NAME = 'guard' AND t.policy = row.policy AND t.condition = row.condition
 					UNION ALL SELECT FROM assay.exclusion t WHERE TG_TABLE_NAME = 'exclusion' AND t.policy = row.policy AND t.condition = row.condition);
@@ -465,7 +465,7 @@ CREATE FUNCTION assay_internal.check_sizes() RETURNS trigger LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	IF NOT has_table_privilege(TG_RELID, 'INSERT') THEN
-		PERFORM assay.check_size(a.policy) FROM (SELECT DISTINCT n.policy FROM added n) a;
+		PERFORM assay_internal.check_size(a.policy) FROM (SELECT DISTINCT n.policy FROM added n) a;
 	END IF;
 	RETURN NULL;
 END $$;
@@ -534,29 +534,29 @@ CREATE TRIGGER check_right INSTEAD OF UPDATE ON assay_internal.dropped_policy FO
 CREATE TRIGGER delete_row INSTEAD OF UPDATE ON assay_internal.dropped_policy FOR EACH ROW EXECUTE FUNCTION assay_internal.delete_row();
 
 CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE ON assay_internal.policy
-	FOR EACH ROW EXECUTE FUNCTION assay.policy_changed();
+	FOR EACH ROW EXECUTE FUNCTION assay_internal.policy_changed();
 CREATE TRIGGER changed_all AFTER TRUNCATE ON assay_internal.policy
-	FOR EACH STATEMENT EXECUTE FUNCTION assay.policy_changed();
+	FOR EACH STATEMENT EXECUTE FUNCTION assay_internal.policy_changed();
 CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE ON assay_internal.revision
-	FOR EACH ROW EXECUTE FUNCTION assay.policy_changed();
+	FOR EACH ROW EXECUTE FUNCTION assay_internal.policy_changed();
 CREATE TRIGGER changed_all AFTER TRUNCATE ON assay_internal.revision
-	FOR EACH STATEMENT EXECUTE FUNCTION assay.policy_changed();
+	FOR EACH STATEMENT EXECUTE FUNCTION assay_internal.policy_changed();
 CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE ON assay_internal.detector
-	FOR EACH ROW EXECUTE FUNCTION assay.policy_changed();
+	FOR EACH ROW EXECUTE FUNCTION assay_internal.policy_changed();
 CREATE TRIGGER changed_all AFTER TRUNCATE ON assay_internal.detector
-	FOR EACH STATEMENT EXECUTE FUNCTION assay.policy_changed();
+	FOR EACH STATEMENT EXECUTE FUNCTION assay_internal.policy_changed();
 CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE ON assay_internal.detector_model
-	FOR EACH ROW EXECUTE FUNCTION assay.policy_changed();
+	FOR EACH ROW EXECUTE FUNCTION assay_internal.policy_changed();
 CREATE TRIGGER changed_all AFTER TRUNCATE ON assay_internal.detector_model
-	FOR EACH STATEMENT EXECUTE FUNCTION assay.policy_changed();
+	FOR EACH STATEMENT EXECUTE FUNCTION assay_internal.policy_changed();
 CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE ON assay_internal.guard
-	FOR EACH ROW EXECUTE FUNCTION assay.policy_changed();
+	FOR EACH ROW EXECUTE FUNCTION assay_internal.policy_changed();
 CREATE TRIGGER changed_all AFTER TRUNCATE ON assay_internal.guard
-	FOR EACH STATEMENT EXECUTE FUNCTION assay.policy_changed();
+	FOR EACH STATEMENT EXECUTE FUNCTION assay_internal.policy_changed();
 CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE ON assay_internal.exclusion
-	FOR EACH ROW EXECUTE FUNCTION assay.policy_changed();
+	FOR EACH ROW EXECUTE FUNCTION assay_internal.policy_changed();
 CREATE TRIGGER changed_all AFTER TRUNCATE ON assay_internal.exclusion
-	FOR EACH STATEMENT EXECUTE FUNCTION assay.policy_changed();
+	FOR EACH STATEMENT EXECUTE FUNCTION assay_internal.policy_changed();
 -- also where the rows arrive by replication, which fires row triggers only
 ALTER TABLE assay_internal.policy ENABLE ALWAYS TRIGGER changed;
 ALTER TABLE assay_internal.policy ENABLE ALWAYS TRIGGER changed_all;
@@ -601,4 +601,4 @@ CREATE FUNCTION assay_internal.forget_stats(policy text) RETURNS void
 	AS 'MODULE_PATHNAME', 'assay_forget_stats' LANGUAGE C VOLATILE STRICT;
 COMMENT ON FUNCTION assay_internal.forget_stats(text) IS 'removes the counters of a policy and its detectors, where there are any';
 REVOKE ALL ON FUNCTION assay_internal.forget_stats(text), assay_internal.forget_policy(), assay_internal.keep_history(), assay_internal.check_right(), assay_internal.check_sizes(), assay_internal.change_row(), assay_internal.delete_row(),
-	assay.policy_changed() FROM PUBLIC;
+	assay_internal.policy_changed() FROM PUBLIC;

@@ -21,27 +21,27 @@ SELECT pg_catalog.pg_extension_config_dump('assay_internal.signals_shape', '');
 
 CREATE TYPE assay.logged_signals;
 
-CREATE FUNCTION assay.logged_signals_in(cstring) RETURNS assay.logged_signals
+CREATE FUNCTION assay_internal.logged_signals_in(cstring) RETURNS assay.logged_signals
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.logged_signals_in(cstring) IS 'input: hexadecimal';
+COMMENT ON FUNCTION assay_internal.logged_signals_in(cstring) IS 'input: hexadecimal';
 
-CREATE FUNCTION assay.logged_signals_out(assay.logged_signals) RETURNS cstring
+CREATE FUNCTION assay_internal.logged_signals_out(assay.logged_signals) RETURNS cstring
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.logged_signals_out(assay.logged_signals) IS 'output: hexadecimal; signals_to_jsonb() reads better';
+COMMENT ON FUNCTION assay_internal.logged_signals_out(assay.logged_signals) IS 'output: hexadecimal; signals_to_jsonb() reads better';
 
-CREATE FUNCTION assay.logged_signals_recv(internal) RETURNS assay.logged_signals
+CREATE FUNCTION assay_internal.logged_signals_recv(internal) RETURNS assay.logged_signals
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.logged_signals_recv(internal) IS 'binary input';
+COMMENT ON FUNCTION assay_internal.logged_signals_recv(internal) IS 'binary input';
 
-CREATE FUNCTION assay.logged_signals_send(assay.logged_signals) RETURNS bytea
+CREATE FUNCTION assay_internal.logged_signals_send(assay.logged_signals) RETURNS bytea
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.logged_signals_send(assay.logged_signals) IS 'binary output';
+COMMENT ON FUNCTION assay_internal.logged_signals_send(assay.logged_signals) IS 'binary output';
 
 CREATE TYPE assay.logged_signals (
-	INPUT = assay.logged_signals_in,
-	OUTPUT = assay.logged_signals_out,
-	RECEIVE = assay.logged_signals_recv,
-	SEND = assay.logged_signals_send,
+	INPUT = assay_internal.logged_signals_in,
+	OUTPUT = assay_internal.logged_signals_out,
+	RECEIVE = assay_internal.logged_signals_recv,
+	SEND = assay_internal.logged_signals_send,
 	INTERNALLENGTH = VARIABLE,
 	ALIGNMENT = int4,
 	STORAGE = extended

@@ -4,7 +4,7 @@
 
 -- private functions: checks, each with an error that says what to write instead
 
-CREATE FUNCTION assay.policy_for_change(policy text) RETURNS assay.policy LANGUAGE plpgsql
+CREATE FUNCTION assay_internal.policy_for_change(policy text) RETURNS assay.policy LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	p assay.policy;
@@ -17,9 +17,9 @@ BEGIN
 	END IF;
 	RETURN p;
 END $$;
-COMMENT ON FUNCTION assay.policy_for_change(text) IS 'the policy, locked until the transaction ends; error unless the user may change it';
+COMMENT ON FUNCTION assay_internal.policy_for_change(text) IS 'the policy, locked until the transaction ends; error unless the user may change it';
 
-CREATE FUNCTION assay.policy_for_reading(policy text) RETURNS assay.policy LANGUAGE plpgsql STABLE
+CREATE FUNCTION assay_internal.policy_for_reading(policy text) RETURNS assay.policy LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	p assay.policy;
@@ -31,14 +31,14 @@ BEGIN
 	END IF;
 	RETURN p;
 END $$;
-COMMENT ON FUNCTION assay.policy_for_reading(text) IS 'the policy; error unless the user may read it';
+COMMENT ON FUNCTION assay_internal.policy_for_reading(text) IS 'the policy; error unless the user may read it';
 
-CREATE FUNCTION assay.revision_for_reading(policy text, revision int DEFAULT NULL) RETURNS assay.revision LANGUAGE plpgsql STABLE
+CREATE FUNCTION assay_internal.revision_for_reading(policy text, revision int DEFAULT NULL) RETURNS assay.revision LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	r assay.revision;
 BEGIN
-	PERFORM assay.policy_for_reading(policy);
+	PERFORM assay_internal.policy_for_reading(policy);
 	SELECT * INTO r FROM assay.revision v WHERE v.policy = revision_for_reading.policy
 		AND (revision_for_reading.revision IS NULL OR v.revision = revision_for_reading.revision)
 	ORDER BY v.revision DESC LIMIT 1;
@@ -48,13 +48,13 @@ BEGIN
 	END IF;
 	RETURN r;
 END $$;
-COMMENT ON FUNCTION assay.revision_for_reading(text, int) IS 'a revision of a policy, the current one for NULL; error when there is none';
+COMMENT ON FUNCTION assay_internal.revision_for_reading(text, int) IS 'a revision of a policy, the current one for NULL; error when there is none';
 
 CREATE FUNCTION assay.condition_names(condition text) RETURNS text[]
 	AS 'MODULE_PATHNAME', 'assay_condition_names' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION assay.condition_names(text) IS 'names of the signals and guards that a condition refers to, sorted';
 
-CREATE FUNCTION assay.check_detector(detector text, weight float8, mode text, rollout float8, tags text[]) RETURNS void LANGUAGE plpgsql IMMUTABLE
+CREATE FUNCTION assay_internal.check_detector(detector text, weight float8, mode text, rollout float8, tags text[]) RETURNS void LANGUAGE plpgsql IMMUTABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	IF coalesce(detector, '') = '' OR length(detector) > 200 THEN
@@ -77,18 +77,18 @@ BEGIN
 		RAISE EXCEPTION 'tags of detector "%" must be a plain list without nulls', detector USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 END $$;
-COMMENT ON FUNCTION assay.check_detector(text, float8, text, float8, text[]) IS 'error unless a detector can have these attributes';
+COMMENT ON FUNCTION assay_internal.check_detector(text, float8, text, float8, text[]) IS 'error unless a detector can have these attributes';
 
-CREATE FUNCTION assay.notice_expired(what text, expires_at timestamptz) RETURNS void LANGUAGE plpgsql STABLE
+CREATE FUNCTION assay_internal.notice_expired(what text, expires_at timestamptz) RETURNS void LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	IF expires_at <= now() THEN
 		RAISE NOTICE '% has expired already', what;
 	END IF;
 END $$;
-COMMENT ON FUNCTION assay.notice_expired(text, timestamptz) IS 'tells of what takes no part from the beginning';
+COMMENT ON FUNCTION assay_internal.notice_expired(text, timestamptz) IS 'tells of what takes no part from the beginning';
 
-CREATE FUNCTION assay.check_guard(policy text, guard text, condition text) RETURNS void LANGUAGE plpgsql STABLE
+CREATE FUNCTION assay_internal.check_guard(policy text, guard text, condition text) RETURNS void LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	IF coalesce(guard, '') = '' OR octet_length(guard) > 63 THEN
@@ -103,9 +103,9 @@ BEGIN
 		RAISE EXCEPTION 'guard "%" would hide the signal of that name', guard USING ERRCODE = 'duplicate_object';
 	END IF;
 END $$;
-COMMENT ON FUNCTION assay.check_guard(text, text, text) IS 'error unless a policy can have a guard of that name';
+COMMENT ON FUNCTION assay_internal.check_guard(text, text, text) IS 'error unless a policy can have a guard of that name';
 
-CREATE FUNCTION assay.check_exclusion(policy text, exclusion text, condition text, mutes text[], verdict text, reason text,
+CREATE FUNCTION assay_internal.check_exclusion(policy text, exclusion text, condition text, mutes text[], verdict text, reason text,
 	decision_key text[]) RETURNS void LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -129,9 +129,9 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value', DETAIL = format('The decision_key of exclusion "%s" has other elements.', exclusion);
 	END IF;
 END $$;
-COMMENT ON FUNCTION assay.check_exclusion(text, text, text, text[], text, text, text[]) IS 'error unless an exclusion can have these attributes';
+COMMENT ON FUNCTION assay_internal.check_exclusion(text, text, text, text[], text, text, text[]) IS 'error unless an exclusion can have these attributes';
 
-CREATE FUNCTION assay.check_search_path(search_path text) RETURNS void LANGUAGE plpgsql
+CREATE FUNCTION assay_internal.check_search_path(search_path text) RETURNS void LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	IF coalesce(search_path, '') = '' THEN
@@ -141,7 +141,7 @@ BEGIN
 	-- set for this function only
 	PERFORM pg_catalog.set_config('search_path', search_path, true), pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 END $$;
-COMMENT ON FUNCTION assay.check_search_path(text) IS 'error unless this can be a search_path';
+COMMENT ON FUNCTION assay_internal.check_search_path(text) IS 'error unless this can be a search_path';
 
 -- Schemas of a search_path in which others may create, and who: a condition may come to mean what they put there.
 CREATE FUNCTION assay_internal.open_schemas(search_path text, owner oid, OUT schema name, OUT roles text) RETURNS SETOF record LANGUAGE sql STABLE
@@ -173,10 +173,10 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay_internal.warn_open_schemas(text, oid) IS 'warns of schemas of a search_path in which others may create';
 
-CREATE FUNCTION assay.check_verdicts(policy text) RETURNS void LANGUAGE plpgsql STABLE
+CREATE FUNCTION assay_internal.check_verdicts(policy text) RETURNS void LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	r assay.revision := assay.revision_for_reading(policy);
+	r assay.revision := assay_internal.revision_for_reading(policy);
 	f record;
 BEGIN
 	SELECT * INTO f FROM (
@@ -194,9 +194,9 @@ BEGIN
 				SELECT r.default_verdict, -1 UNION ALL SELECT t.key, t.value::float8 FROM jsonb_each_text(r.thresholds) t) k(v, n)));
 	END IF;
 END $$;
-COMMENT ON FUNCTION assay.check_verdicts(text) IS 'error unless all that detectors and exclusions force are verdicts of the policy';
+COMMENT ON FUNCTION assay_internal.check_verdicts(text) IS 'error unless all that detectors and exclusions force are verdicts of the policy';
 
-CREATE FUNCTION assay.check_mutes(policy text, mutes text[]) RETURNS void LANGUAGE plpgsql STABLE
+CREATE FUNCTION assay_internal.check_mutes(policy text, mutes text[]) RETURNS void LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	unknown text;
@@ -208,24 +208,24 @@ BEGIN
 			HINT = assay_internal.name_hint('detector', policy, unknown);
 	END IF;
 END $$;
-COMMENT ON FUNCTION assay.check_mutes(text, text[]) IS 'error unless the policy has all these detectors';
+COMMENT ON FUNCTION assay_internal.check_mutes(text, text[]) IS 'error unless the policy has all these detectors';
 
 -- A retired detector may name what is gone; that may be why it is retired.
-CREATE FUNCTION assay.check_policy(policy text, run boolean DEFAULT true) RETURNS void LANGUAGE plpgsql STABLE
+CREATE FUNCTION assay_internal.check_policy(policy text, run boolean DEFAULT true) RETURNS void LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-	PERFORM assay.check_condition(check_policy.policy, g.condition, format('guard "%s"', g.guard), false, run) FROM assay.guard g
+	PERFORM assay_internal.check_condition(check_policy.policy, g.condition, format('guard "%s"', g.guard), false, run) FROM assay.guard g
 	WHERE g.policy = check_policy.policy AND g.until_revision IS NULL;
-	PERFORM assay.check_condition(check_policy.policy, d.condition, format('detector "%s"', d.detector), true, run), assay.check_model(check_policy.policy, m.model),
-		assay.check_text_model(check_policy.policy, m.text_model, m.content, format('detector "%s"', d.detector), run)
+	PERFORM assay_internal.check_condition(check_policy.policy, d.condition, format('detector "%s"', d.detector), true, run), assay_internal.check_model(check_policy.policy, m.model),
+		assay_internal.check_text_model(check_policy.policy, m.text_model, m.content, format('detector "%s"', d.detector), run)
 	FROM assay.detector d
 	LEFT JOIN assay.detector_model m ON m.policy = d.policy AND m.detector = d.detector AND m.revision = d.model_revision
 	WHERE d.policy = check_policy.policy AND d.until_revision IS NULL AND d.mode <> 'retired';
-	PERFORM assay.check_mutes(check_policy.policy, x.mutes), assay.check_condition(check_policy.policy, x.condition, format('exclusion "%s"', x.exclusion), true, run)
+	PERFORM assay_internal.check_mutes(check_policy.policy, x.mutes), assay_internal.check_condition(check_policy.policy, x.condition, format('exclusion "%s"', x.exclusion), true, run)
 	FROM assay.exclusion x WHERE x.policy = check_policy.policy AND x.until_revision IS NULL;
-	PERFORM assay.check_verdicts(check_policy.policy);
+	PERFORM assay_internal.check_verdicts(check_policy.policy);
 END $$;
-COMMENT ON FUNCTION assay.check_policy(text, boolean) IS 'error unless all conditions, models, mutes and verdicts of a policy are valid';
+COMMENT ON FUNCTION assay_internal.check_policy(text, boolean) IS 'error unless all conditions, models, mutes and verdicts of a policy are valid';
 
 CREATE FUNCTION assay_internal.conditions(policy text, OUT what text, OUT condition text, OUT model assay.model, OUT text_model text, OUT content text) RETURNS SETOF record
 	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -239,23 +239,23 @@ CREATE FUNCTION assay_internal.conditions(policy text, OUT what text, OUT condit
 $$;
 COMMENT ON FUNCTION assay_internal.conditions(text) IS 'conditions and models of a policy as they stand, with the words for whose they are';
 
-CREATE FUNCTION assay.warn_unfit(policy text) RETURNS void LANGUAGE plpgsql STABLE
+CREATE FUNCTION assay_internal.warn_unfit(policy text) RETURNS void LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	c record;
 BEGIN
 	FOR c IN SELECT * FROM assay_internal.conditions(policy) LOOP
 		BEGIN
-			PERFORM assay.check_condition(policy, c.condition, c.what, c.what NOT LIKE 'guard %'), assay.check_model(policy, c.model),
-				assay.check_text_model(policy, c.text_model, c.content, c.what);
+			PERFORM assay_internal.check_condition(policy, c.condition, c.what, c.what NOT LIKE 'guard %'), assay_internal.check_model(policy, c.model),
+				assay_internal.check_text_model(policy, c.text_model, c.content, c.what);
 		EXCEPTION WHEN OTHERS THEN
 			RAISE WARNING '% of policy "%" cannot be evaluated: %', c.what, policy, SQLERRM;
 		END;
 	END LOOP;
 END $$;
-COMMENT ON FUNCTION assay.warn_unfit(text) IS 'warns of each condition and model of a policy that does not fit its signals and search_path';
+COMMENT ON FUNCTION assay_internal.warn_unfit(text) IS 'warns of each condition and model of a policy that does not fit its signals and search_path';
 
-CREATE FUNCTION assay.guard_users(policy text, guard text) RETURNS text LANGUAGE sql STABLE
+CREATE FUNCTION assay_internal.guard_users(policy text, guard text) RETURNS text LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 	SELECT string_agg(u.what, ' ' ORDER BY u.what COLLATE "C") FROM (
 		SELECT format('Detector "%s" refers to it.', d.detector) AS what FROM assay.detector d
@@ -264,7 +264,7 @@ CREATE FUNCTION assay.guard_users(policy text, guard text) RETURNS text LANGUAGE
 		SELECT format('Exclusion "%s" refers to it.', x.exclusion) FROM assay.exclusion x
 		WHERE x.policy = $1 AND x.until_revision IS NULL AND $2 = ANY (assay.condition_names(x.condition))) u
 $$;
-COMMENT ON FUNCTION assay.guard_users(text, text) IS 'who refers to a guard, as sentences; NULL when nobody does';
+COMMENT ON FUNCTION assay_internal.guard_users(text, text) IS 'who refers to a guard, as sentences; NULL when nobody does';
 
 -- documents
 
@@ -277,10 +277,10 @@ CREATE FUNCTION assay_internal.has_hits_index(decision regclass) RETURNS boolean
 $$;
 COMMENT ON FUNCTION assay_internal.has_hits_index(regclass) IS 'has a decision table an index of what hit?';
 
-CREATE FUNCTION assay.policy_state(policy text, revision int DEFAULT NULL, models boolean DEFAULT false) RETURNS jsonb LANGUAGE plpgsql STABLE
+CREATE FUNCTION assay_internal.policy_state(policy text, revision int DEFAULT NULL, models boolean DEFAULT false) RETURNS jsonb LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET extra_float_digits = 1 AS $$
 DECLARE
-	r assay.revision := assay.revision_for_reading(policy, revision);
+	r assay.revision := assay_internal.revision_for_reading(policy, revision);
 BEGIN
 	RETURN (SELECT jsonb_build_object('pg_assay_policy', 1, 'policy', p.policy, 'signals', p.signals, 'key', to_jsonb(p.key),
 			'log_signals', r.log_signals, 'index_hits', assay_internal.has_hits_index(p.decision),
@@ -307,9 +307,9 @@ BEGIN
 				AND x.from_revision <= r.revision AND (x.until_revision IS NULL OR x.until_revision > r.revision)))
 		FROM assay.policy p WHERE p.policy = r.policy);
 END $$;
-COMMENT ON FUNCTION assay.policy_state(text, int, boolean) IS 'a revision as one document, with every attribute, nulls and defaults too';
+COMMENT ON FUNCTION assay_internal.policy_state(text, int, boolean) IS 'a revision as one document, with every attribute, nulls and defaults too';
 
-CREATE FUNCTION assay.document_diff(policy text, before jsonb, after jsonb,
+CREATE FUNCTION assay_internal.document_diff(policy text, before jsonb, after jsonb,
 	OUT kind text, OUT name text, OUT attribute text, OUT old text, OUT new text) RETURNS SETOF record LANGUAGE sql IMMUTABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 	WITH side AS (
@@ -329,9 +329,9 @@ CREATE FUNCTION assay.document_diff(policy text, before jsonb, after jsonb,
 	WHERE o.value IS DISTINCT FROM n.value
 	ORDER BY rank, name COLLATE "C", attribute COLLATE "C"
 $$;
-COMMENT ON FUNCTION assay.document_diff(text, jsonb, jsonb) IS 'what differs between two states of a policy, an attribute a row';
+COMMENT ON FUNCTION assay_internal.document_diff(text, jsonb, jsonb) IS 'what differs between two states of a policy, an attribute a row';
 
-CREATE FUNCTION assay.document_item(item jsonb, what text, attributes jsonb) RETURNS void LANGUAGE plpgsql IMMUTABLE
+CREATE FUNCTION assay_internal.document_item(item jsonb, what text, attributes jsonb) RETURNS void LANGUAGE plpgsql IMMUTABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	a record;
@@ -366,9 +366,9 @@ BEGIN
 		RAISE EXCEPTION 'policy document: % has no name', what USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 END $$;
-COMMENT ON FUNCTION assay.document_item(jsonb, text, jsonb) IS 'error unless an object of a document has just these attributes, of these types';
+COMMENT ON FUNCTION assay_internal.document_item(jsonb, text, jsonb) IS 'error unless an object of a document has just these attributes, of these types';
 
-CREATE FUNCTION assay.document_list(document jsonb, list text, what text, attributes jsonb) RETURNS SETOF jsonb LANGUAGE plpgsql IMMUTABLE
+CREATE FUNCTION assay_internal.document_list(document jsonb, list text, what text, attributes jsonb) RETURNS SETOF jsonb LANGUAGE plpgsql IMMUTABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	item jsonb;
@@ -380,7 +380,7 @@ BEGIN
 	END IF;
 	FOR item IN SELECT e FROM jsonb_array_elements(document->list) e LOOP
 		n := n + 1;
-		PERFORM assay.document_item(item, CASE WHEN jsonb_typeof(item->'name') = 'string'
+		PERFORM assay_internal.document_item(item, CASE WHEN jsonb_typeof(item->'name') = 'string'
 			THEN format('%s "%s"', what, item->>'name') ELSE format('%s number %s', what, n) END, attributes);
 		IF seen ? (item->>'name') THEN
 			RAISE EXCEPTION 'policy document has two of % "%"', what, item->>'name' USING ERRCODE = 'duplicate_object';
@@ -389,9 +389,9 @@ BEGIN
 		RETURN NEXT item;
 	END LOOP;
 END $$;
-COMMENT ON FUNCTION assay.document_list(jsonb, text, text, jsonb) IS 'the checked items of a list in a document';
+COMMENT ON FUNCTION assay_internal.document_list(jsonb, text, text, jsonb) IS 'the checked items of a list in a document';
 
-CREATE FUNCTION assay.document_time(item jsonb, what text) RETURNS timestamptz LANGUAGE plpgsql STABLE
+CREATE FUNCTION assay_internal.document_time(item jsonb, what text) RETURNS timestamptz LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
 BEGIN
 	RETURN (item->>'expires_at')::timestamptz;
@@ -399,10 +399,10 @@ EXCEPTION WHEN data_exception THEN
 	RAISE EXCEPTION 'policy document: "expires_at" of % "%" must be a time, not "%"', what, item->>'name', item->>'expires_at'
 		USING ERRCODE = 'invalid_datetime_format', HINT = 'Write it as 2026-12-31T00:00:00+00:00.';
 END $$;
-COMMENT ON FUNCTION assay.document_time(jsonb, text) IS 'when an item of a document expires';
+COMMENT ON FUNCTION assay_internal.document_time(jsonb, text) IS 'when an item of a document expires';
 
 -- the same with every attribute in its canonical form, as policy_state() has it
-CREATE FUNCTION assay.read_document(document jsonb) RETURNS jsonb LANGUAGE plpgsql STABLE
+CREATE FUNCTION assay_internal.read_document(document jsonb) RETURNS jsonb LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET extra_float_digits = 1 AS $$
 DECLARE
 	settings jsonb;
@@ -419,24 +419,24 @@ BEGIN
 		RAISE EXCEPTION 'policy document is of version %, which this release does not read', document->>'pg_assay_policy'
 			USING ERRCODE = 'feature_not_supported', HINT = 'Versions that it reads: 1.';
 	END IF;
-	PERFORM assay.document_item(document, 'the document', '{"pg_assay_policy": "number", "policy": "string", "signals": "string",
+	PERFORM assay_internal.document_item(document, 'the document', '{"pg_assay_policy": "number", "policy": "string", "signals": "string",
 		"key": "strings", "log_signals": "boolean", "index_hits": "boolean", "settings": "object", "guards": "array", "detectors": "array", "exclusions": "array"}');
 	settings := document->'settings';
 	IF coalesce(jsonb_typeof(settings), 'null') = 'null' THEN
 		RAISE EXCEPTION 'policy document has no settings' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	PERFORM assay.document_item(settings, '"settings"', '{"prior": "number", "thresholds": "object", "default_verdict": "string",
+	PERFORM assay_internal.document_item(settings, '"settings"', '{"prior": "number", "thresholds": "object", "default_verdict": "string",
 		"on_error": "string", "search_path": "string", "notify": "strings", "on_unreadable": "string"}');
 	settings := '{"prior": -4, "thresholds": {"suspicious": 0.5, "malicious": 0.9}, "default_verdict": "safe",
 		"on_error": "degrade", "search_path": "pg_catalog, assay, pg_temp", "notify": [], "on_unreadable": null}' || jsonb_strip_nulls(settings);
 	settings := jsonb_set(settings, '{prior}', to_jsonb((settings->>'prior')::float8));
 
-	FOR d IN SELECT * FROM assay.document_list(document, 'detectors', 'detector', '{"name": "string", "mode": "string",
+	FOR d IN SELECT * FROM assay_internal.document_list(document, 'detectors', 'detector', '{"name": "string", "mode": "string",
 		"condition": "string", "model": "object", "text_model": "string", "text": "string", "weight": "number", "force_verdict": "string", "expires_at": "string",
 		"rollout": "number", "severity": "string", "tags": "strings", "description": "string"}')
 	LOOP
 		IF coalesce(jsonb_typeof(d->'model'), 'null') <> 'null' THEN
-			PERFORM assay.document_item(d->'model', format('the model of detector "%s"', d->>'name'), '{"digest": "string", "text": "string"}');
+			PERFORM assay_internal.document_item(d->'model', format('the model of detector "%s"', d->>'name'), '{"digest": "string", "text": "string"}');
 			IF coalesce(d#>>'{model,digest}', d#>>'{model,text}') IS NULL THEN
 				RAISE EXCEPTION 'policy document: the model of detector "%" needs a text or a digest', d->>'name'
 					USING ERRCODE = 'invalid_parameter_value';
@@ -453,7 +453,7 @@ BEGIN
 		'settings', settings,
 		'guards', (SELECT coalesce(jsonb_agg(jsonb_build_object('name', g->'name', 'condition', g->'condition',
 				'description', g->'description') ORDER BY g->>'name' COLLATE "C"), '[]')
-			FROM assay.document_list(document, 'guards', 'guard',
+			FROM assay_internal.document_list(document, 'guards', 'guard',
 				'{"name": "string", "condition": "string", "description": "string"}') g),
 		'detectors', (SELECT coalesce(jsonb_agg(jsonb_build_object('name', e->'name', 'mode', coalesce(e->>'mode', 'shadow'),
 				'condition', e->'condition', 'model', CASE WHEN e->>'model' IS NOT NULL THEN
@@ -461,21 +461,21 @@ BEGIN
 					|| jsonb_strip_nulls(jsonb_build_object('text', e#>'{model,text}')) END,
 				'text_model', e->'text_model', 'text', e->'text',
 				'weight', coalesce((e->>'weight')::float8, 1), 'force_verdict', e->'force_verdict',
-				'expires_at', assay.document_time(e, 'detector'), 'rollout', coalesce((e->>'rollout')::float8, 1),
+				'expires_at', assay_internal.document_time(e, 'detector'), 'rollout', coalesce((e->>'rollout')::float8, 1),
 				'severity', e->'severity', 'tags', coalesce(nullif(e->'tags', 'null'), '[]'),
 				'description', e->'description') ORDER BY e->>'name' COLLATE "C"), '[]')
 			FROM jsonb_array_elements(nullif(document->'detectors', 'null')) e),
 		'exclusions', (SELECT coalesce(jsonb_agg(jsonb_build_object('name', x->'name', 'condition', x->'condition', 'mutes', x->'mutes',
-				'verdict', x->'verdict', 'reason', x->'reason', 'expires_at', assay.document_time(x, 'exclusion'),
+				'verdict', x->'verdict', 'reason', x->'reason', 'expires_at', assay_internal.document_time(x, 'exclusion'),
 				'decision_key', x->'decision_key') ORDER BY x->>'name' COLLATE "C"), '[]')
-			FROM assay.document_list(document, 'exclusions', 'exclusion', '{"name": "string", "condition": "string", "mutes": "strings",
+			FROM assay_internal.document_list(document, 'exclusions', 'exclusion', '{"name": "string", "condition": "string", "mutes": "strings",
 				"verdict": "string", "reason": "string", "expires_at": "string", "decision_key": "strings"}') x));
 END $$;
-COMMENT ON FUNCTION assay.read_document(jsonb) IS 'a policy document, checked by itself, with every attribute in its canonical form';
+COMMENT ON FUNCTION assay_internal.read_document(jsonb) IS 'a policy document, checked by itself, with every attribute in its canonical form';
 
 -- the one place where a revision is made as a whole
 
-CREATE FUNCTION assay.apply_state(policy text, summary text, settings jsonb, guards assay.guard[], detectors assay.detector[],
+CREATE FUNCTION assay_internal.apply_state(policy text, summary text, settings jsonb, guards assay.guard[], detectors assay.detector[],
 	models assay.detector_model[], exclusions assay.exclusion[]) RETURNS int LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
 DECLARE
@@ -527,10 +527,10 @@ BEGIN
 	SELECT apply_state.policy, n.exclusion, made, n.condition, n.mutes, n.verdict, n.reason, n.expires_at, n.decision_key
 	FROM unnest(exclusions) n
 	WHERE NOT EXISTS (SELECT FROM assay.exclusion x WHERE x.policy = apply_state.policy AND x.exclusion = n.exclusion AND x.until_revision IS NULL);
-	PERFORM assay.check_size(policy);
+	PERFORM assay_internal.check_size(policy);
 	RETURN made;
 END $$;
-COMMENT ON FUNCTION assay.apply_state(text, text, jsonb, assay.guard[], assay.detector[], assay.detector_model[], assay.exclusion[]) IS
+COMMENT ON FUNCTION assay_internal.apply_state(text, text, jsonb, assay.guard[], assay.detector[], assay.detector_model[], assay.exclusion[]) IS
 	'makes a revision in which the policy is as given; what does not differ stays untouched';
 
 -- functions
@@ -538,7 +538,7 @@ COMMENT ON FUNCTION assay.apply_state(text, text, jsonb, assay.guard[], assay.de
 CREATE FUNCTION assay.policy_diff(policy text, revision1 int, revision2 int DEFAULT NULL,
 	OUT kind text, OUT name text, OUT attribute text, OUT old text, OUT new text) RETURNS SETOF record LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
-	SELECT d.* FROM assay.document_diff(policy, assay.policy_state(policy, revision1), assay.policy_state(policy, revision2)) d
+	SELECT d.* FROM assay_internal.document_diff(policy, assay_internal.policy_state(policy, revision1), assay_internal.policy_state(policy, revision2)) d
 $$;
 COMMENT ON FUNCTION assay.policy_diff(text, int, int) IS
 	'what differs between two revisions of a policy, an attribute a row; NULL is the current revision';
@@ -549,18 +549,18 @@ DECLARE
 	r assay.revision;
 	made int;
 BEGIN
-	PERFORM assay.policy_for_change(policy);
+	PERFORM assay_internal.policy_for_change(policy);
 	IF revision IS NULL THEN
 		RAISE EXCEPTION 'a rollback needs a revision' USING ERRCODE = 'null_value_not_allowed',
 			HINT = 'The view assay.revisions lists them.';
 	END IF;
-	r := assay.revision_for_reading(policy, revision);
+	r := assay_internal.revision_for_reading(policy, revision);
 	IF NOT EXISTS (SELECT FROM assay.policy_diff(policy, revision)) THEN
-		made := (assay.revision_for_reading(policy)).revision;
+		made := (assay_internal.revision_for_reading(policy)).revision;
 		RAISE NOTICE 'policy "%" is as at revision % already', policy, revision;
 		RETURN made;
 	END IF;
-	made := assay.apply_state(policy, format('roll back to revision %s', revision), to_jsonb(r),
+	made := assay_internal.apply_state(policy, format('roll back to revision %s', revision), to_jsonb(r),
 		(SELECT array_agg(g) FROM assay.guard g WHERE g.policy = r.policy
 		 AND g.from_revision <= r.revision AND (g.until_revision IS NULL OR g.until_revision > r.revision)),
 		(SELECT array_agg(d) FROM assay.detector d WHERE d.policy = r.policy
@@ -569,7 +569,7 @@ BEGIN
 		(SELECT array_agg(x) FROM assay.exclusion x WHERE x.policy = r.policy
 		 AND x.from_revision <= r.revision AND (x.until_revision IS NULL OR x.until_revision > r.revision)));
 	-- A way back must stay open: what no longer fits is told, and faults like any other.
-	PERFORM assay.warn_unfit(policy);
+	PERFORM assay_internal.warn_unfit(policy);
 	RETURN made;
 END $$;
 COMMENT ON FUNCTION assay.rollback_policy(text, int) IS
@@ -578,7 +578,7 @@ COMMENT ON FUNCTION assay.rollback_policy(text, int) IS
 CREATE FUNCTION assay.policy_export(policy text, revision int DEFAULT NULL, models boolean DEFAULT true) RETURNS jsonb LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	state jsonb := assay.policy_state(policy, revision, models);
+	state jsonb := assay_internal.policy_state(policy, revision, models);
 BEGIN
 	-- what has its default goes without saying
 	RETURN jsonb_strip_nulls(state) || jsonb_build_object('detectors',
@@ -594,7 +594,7 @@ CREATE FUNCTION assay.policy_import(document jsonb, policy text DEFAULT NULL, dr
 	SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET extra_float_digits = 1 AS $$
 #variable_conflict use_column
 DECLARE
-	wanted jsonb := assay.read_document(document);
+	wanted jsonb := assay_internal.read_document(document);
 	target text := coalesce(policy_import.policy, wanted->>'policy');
 	settings jsonb := wanted->'settings';
 	made int;
@@ -617,7 +617,7 @@ BEGIN
 	BEGIN
 		existing := EXISTS (SELECT FROM assay.policy p WHERE p.policy = target);
 		IF existing THEN
-			PERFORM assay.policy_for_change(target);
+			PERFORM assay_internal.policy_for_change(target);
 		ELSE
 			IF wanted->>'signals' IS NULL OR wanted->>'key' IS NULL THEN
 				RAISE EXCEPTION 'policy "%" does not exist, and the document does not say its signals and key', target
@@ -628,16 +628,16 @@ BEGIN
 				on_error => settings->>'on_error', log_signals => (wanted->>'log_signals')::boolean, index_hits => (wanted->>'index_hits')::boolean, search_path => settings->>'search_path',
 				notify => array(SELECT jsonb_array_elements_text(settings->'notify')), on_unreadable => settings->>'on_unreadable');
 		END IF;
-		PERFORM assay.check_settings((settings->>'prior')::float8, settings->'thresholds', settings->>'default_verdict', settings->>'on_error',
+		PERFORM assay_internal.check_settings((settings->>'prior')::float8, settings->'thresholds', settings->>'default_verdict', settings->>'on_error',
 			array(SELECT jsonb_array_elements_text(settings->'notify')), settings->>'on_unreadable');
-		PERFORM assay.check_search_path(settings->>'search_path');
+		PERFORM assay_internal.check_search_path(settings->>'search_path');
 		IF existing THEN
 			PERFORM assay_internal.warn_open_schemas(settings->>'search_path', c.relowner) FROM assay.policy p JOIN pg_class c ON c.oid = p.decision
 			WHERE p.policy = target;
 		END IF;
 
 		SELECT jsonb_agg(to_jsonb(f) ORDER BY f.n) INTO diff
-		FROM assay.document_diff(target, CASE WHEN existing THEN assay.policy_state(target) END, wanted)
+		FROM assay_internal.document_diff(target, CASE WHEN existing THEN assay_internal.policy_state(target) END, wanted)
 			WITH ORDINALITY f(kind, name, attribute, old, new, n);
 
 		IF diff IS NOT NULL THEN
@@ -675,14 +675,14 @@ BEGIN
 					(e->>'rollout')::float8, e->>'severity', array(SELECT jsonb_array_elements_text(e->'tags')),
 					e->>'description')::assay.detector)
 				FROM jsonb_array_elements(wanted->'detectors') e);
-			PERFORM assay.check_detector(d.detector, d.weight, d.mode, d.rollout, d.tags) FROM unnest(detectors) d;
-			PERFORM assay.check_guard(target, e->>'name', e->>'condition') FROM jsonb_array_elements(wanted->'guards') e;
-			PERFORM assay.check_exclusion(target, e->>'name', e->>'condition',
+			PERFORM assay_internal.check_detector(d.detector, d.weight, d.mode, d.rollout, d.tags) FROM unnest(detectors) d;
+			PERFORM assay_internal.check_guard(target, e->>'name', e->>'condition') FROM jsonb_array_elements(wanted->'guards') e;
+			PERFORM assay_internal.check_exclusion(target, e->>'name', e->>'condition',
 					CASE WHEN e->>'mutes' IS NOT NULL THEN array(SELECT jsonb_array_elements_text(e->'mutes')) END, e->>'verdict', e->>'reason',
 					CASE WHEN e->>'decision_key' IS NOT NULL THEN array(SELECT jsonb_array_elements_text(e->'decision_key')) END)
 			FROM jsonb_array_elements(wanted->'exclusions') e;
 
-			made := assay.apply_state(target, left('import: ' || (SELECT string_agg(DISTINCT format('%s %s', f->>'kind', f->>'name'), ', ')
+			made := assay_internal.apply_state(target, left('import: ' || (SELECT string_agg(DISTINCT format('%s %s', f->>'kind', f->>'name'), ', ')
 					FROM jsonb_array_elements(diff) f), 1000),
 				settings,
 				(SELECT array_agg(ROW(target, e->>'name', 0, NULL, e->>'condition', e->>'description')::assay.guard)
@@ -694,7 +694,7 @@ BEGIN
 						CASE WHEN e->>'decision_key' IS NOT NULL THEN array(SELECT jsonb_array_elements_text(e->'decision_key')) END)::assay.exclusion)
 				 FROM jsonb_array_elements(wanted->'exclusions') e));
 			-- What a document says is run only when it is wanted.
-			PERFORM assay.check_policy(target, NOT dry_run);
+			PERFORM assay_internal.check_policy(target, NOT dry_run);
 		END IF;
 		IF dry_run THEN
 			tried := true;
@@ -713,10 +713,10 @@ COMMENT ON FUNCTION assay.policy_import(jsonb, text, boolean) IS
 CREATE FUNCTION assay.drop_guard(policy text, guard text) RETURNS int LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	made int := assay.new_revision(policy, format('drop guard %s', guard));
+	made int := assay_internal.new_revision(policy, format('drop guard %s', guard));
 	users text;
 BEGIN
-	users := assay.guard_users(policy, guard);
+	users := assay_internal.guard_users(policy, guard);
 	UPDATE assay.guard g SET until_revision = made
 	WHERE g.policy = drop_guard.policy AND g.guard = drop_guard.guard AND g.until_revision IS NULL;
 	IF NOT FOUND THEN

@@ -18,10 +18,10 @@ CREATE FUNCTION assay.replay(policy text, since timestamptz DEFAULT '-infinity',
 COMMENT ON FUNCTION assay.replay(text, timestamptz, timestamptz, int, boolean, text, text) IS
 	'what a revision of a policy, the current one by default, makes of past messages, each at its own time; drafts => true counts drafts as live; signals: of the view, logged, or auto';
 
-CREATE FUNCTION assay.replay_pair(policy text, revision_a int, revision_b int, since timestamptz, until timestamptz, drafts boolean, at text, signals text,
+CREATE FUNCTION assay_internal.replay_pair(policy text, revision_a int, revision_b int, since timestamptz, until timestamptz, drafts boolean, at text, signals text,
 	OUT key text[], OUT verdict_a text, OUT verdict_b text, OUT score_a real, OUT score_b real, OUT malicious boolean) RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'assay_replay_pair' LANGUAGE C STABLE PARALLEL UNSAFE COST 1000000 ROWS 100000;
-COMMENT ON FUNCTION assay.replay_pair(text, int, int, timestamptz, timestamptz, boolean, text, text) IS
+COMMENT ON FUNCTION assay_internal.replay_pair(text, int, int, timestamptz, timestamptz, boolean, text, text) IS
 	'what two revisions of a policy make of past messages, in one pass, and what the label says that counts';
 
 CREATE FUNCTION assay.latest_labels(policy text, OUT key text[], OUT malicious boolean) RETURNS SETOF record
@@ -39,10 +39,10 @@ CREATE FUNCTION assay.latest_decisions(policy text, since timestamptz DEFAULT '-
 COMMENT ON FUNCTION assay.latest_decisions(text, timestamptz, timestamptz) IS
 	'of the decisions made in a time, that of the highest revision about each message, read as the policy''s owner by its members, by others with their own rights';
 
-CREATE FUNCTION assay.caught_verdicts(policy text, revision int, caught text) RETURNS text[] LANGUAGE plpgsql STABLE
+CREATE FUNCTION assay_internal.caught_verdicts(policy text, revision int, caught text) RETURNS text[] LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	r assay.revision := assay.revision_for_reading(policy, revision);
+	r assay.revision := assay_internal.revision_for_reading(policy, revision);
 BEGIN
 	IF caught IS NOT NULL AND NOT r.thresholds ? caught THEN
 		RAISE EXCEPTION 'revision % of policy "%" has no verdict "%" with a threshold', r.revision, policy, caught
@@ -52,7 +52,7 @@ BEGIN
 	RETURN array(SELECT t.key FROM jsonb_each_text(r.thresholds) t
 		WHERE caught IS NULL OR t.value::float8 >= (r.thresholds->>caught)::float8);
 END $$;
-COMMENT ON FUNCTION assay.caught_verdicts(text, int, text) IS 'verdicts of a revision that count as caught: from the given one up, or all but the default';
+COMMENT ON FUNCTION assay_internal.caught_verdicts(text, int, text) IS 'verdicts of a revision that count as caught: from the given one up, or all but the default';
 
 CREATE FUNCTION assay.compare_messages(policy text, revision_a int DEFAULT NULL, revision_b int DEFAULT NULL,
 	since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity', drafts boolean DEFAULT false,
@@ -61,8 +61,8 @@ CREATE FUNCTION assay.compare_messages(policy text, revision_a int DEFAULT NULL,
 	RETURNS SETOF record LANGUAGE plpgsql STABLE ROWS 100000
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	caught_a text[] := assay.caught_verdicts(policy, revision_a, caught);
-	caught_b text[] := assay.caught_verdicts(policy, revision_b, caught);
+	caught_a text[] := assay_internal.caught_verdicts(policy, revision_a, caught);
+	caught_b text[] := assay_internal.caught_verdicts(policy, revision_b, caught);
 BEGIN
 	RETURN QUERY
 		SELECT r.key, CASE
@@ -75,7 +75,7 @@ BEGIN
 				WHEN c.b THEN 'unlabelled, caught now'
 				ELSE 'unlabelled, no longer caught' END,
 			r.malicious, r.verdict_a, r.verdict_b, r.score_a, r.score_b
-		FROM assay.replay_pair(policy, revision_a, revision_b, since, until, drafts, at, signals) r
+		FROM assay_internal.replay_pair(policy, revision_a, revision_b, since, until, drafts, at, signals) r
 		CROSS JOIN LATERAL (SELECT r.verdict_a = ANY (caught_a) AS a, r.verdict_b = ANY (caught_b) AS b) c;
 END $$;
 COMMENT ON FUNCTION assay.compare_messages(text, int, int, timestamptz, timestamptz, boolean, text, text, text) IS

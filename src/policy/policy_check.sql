@@ -51,7 +51,7 @@ BEGIN
 		RETURN QUERY SELECT 'warning', 'signals view', format('%s is called %s now', p.signals, view),
 			format('SELECT assay.alter_policy(%L, signals => %L);', p.policy, view);
 	END IF;
-	IF (assay.revision_for_reading(p.policy)).log_signals AND NOT EXISTS (SELECT FROM pg_attribute a
+	IF (assay_internal.revision_for_reading(p.policy)).log_signals AND NOT EXISTS (SELECT FROM pg_attribute a
 		WHERE a.attrelid = p.decision AND a.attname = 'signals' AND NOT a.attisdropped AND a.atttypid = 'assay.logged_signals'::regtype) THEN
 		RETURN QUERY SELECT 'warning', 'signals', 'the decision table has no column for logged signals', format('SELECT assay.upgrade_policy(%L);', p.policy);
 	END IF;
@@ -145,8 +145,8 @@ BEGIN
 		-- check_objects() has said so
 		EXIT WHEN NOT EXISTS (SELECT FROM pg_class t WHERE t.oid = p.decision);
 		BEGIN
-			PERFORM assay.check_condition(p.policy, c.condition, c.what, c.what NOT LIKE 'guard %'), assay.check_model(p.policy, c.model),
-				assay.check_text_model(p.policy, c.text_model, c.content, c.what);
+			PERFORM assay_internal.check_condition(p.policy, c.condition, c.what, c.what NOT LIKE 'guard %'), assay_internal.check_model(p.policy, c.model),
+				assay_internal.check_text_model(p.policy, c.text_model, c.content, c.what);
 		EXCEPTION WHEN OTHERS THEN
 			RETURN QUERY SELECT 'error', 'condition', format('%s cannot be evaluated: %s', c.what, SQLERRM),
 				'Mend the view, or change the condition.';
@@ -170,7 +170,7 @@ CREATE FUNCTION assay_internal.check_settings_now(p assay.policy, OUT severity t
 	RETURNS SETOF record LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	r assay.revision := assay.revision_for_reading(p.policy);
+	r assay.revision := assay_internal.revision_for_reading(p.policy);
 BEGIN
 	IF r.prior > 0 THEN
 		RETURN QUERY SELECT 'warning', 'prior', format('%s is in log-odds: %s %% of all messages would be malicious', r.prior, round((100 / (1 + exp(-r.prior)))::numeric, 1)),
@@ -204,7 +204,7 @@ CREATE FUNCTION assay_internal.check_traffic(p assay.policy, OUT severity text, 
 	RETURNS SETOF record LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	r assay.revision := assay.revision_for_reading(p.policy);
+	r assay.revision := assay_internal.revision_for_reading(p.policy);
 	n bigint;
 BEGIN
 	RETURN QUERY
@@ -278,7 +278,7 @@ BEGIN
 		RETURN QUERY SELECT * FROM assay_internal.check_following(policy);
 		RETURN;
 	END IF;
-	p := assay.policy_for_reading(policy);
+	p := assay_internal.policy_for_reading(policy);
 	RETURN QUERY
 		SELECT c.* FROM (
 			SELECT * FROM assay_internal.check_following(policy)

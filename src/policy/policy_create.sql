@@ -4,21 +4,21 @@
 
 -- conditions are checked against the view when they are written
 
-CREATE FUNCTION assay.check_condition(policy text, condition text, what text, guards boolean, run boolean DEFAULT true) RETURNS void
+CREATE FUNCTION assay_internal.check_condition(policy text, condition text, what text, guards boolean, run boolean DEFAULT true) RETURNS void
 	AS 'MODULE_PATHNAME', 'assay_check_condition' LANGUAGE C STABLE STRICT;
-COMMENT ON FUNCTION assay.check_condition(text, text, text, boolean, boolean) IS
+COMMENT ON FUNCTION assay_internal.check_condition(text, text, text, boolean, boolean) IS
 	'error unless the condition is valid for the policy, whose owner may call its functions; run => false: without calling any';
 
-CREATE FUNCTION assay.check_model(policy text, model assay.model) RETURNS void
+CREATE FUNCTION assay_internal.check_model(policy text, model assay.model) RETURNS void
 	AS 'MODULE_PATHNAME', 'assay_check_model' LANGUAGE C STABLE STRICT;
-COMMENT ON FUNCTION assay.check_model(text, assay.model) IS 'error unless the signals view has a column for each feature of the model';
+COMMENT ON FUNCTION assay_internal.check_model(text, assay.model) IS 'error unless the signals view has a column for each feature of the model';
 
-CREATE FUNCTION assay.check_text_model(policy text, text_model text, content text, what text, run boolean DEFAULT true) RETURNS void
+CREATE FUNCTION assay_internal.check_text_model(policy text, text_model text, content text, what text, run boolean DEFAULT true) RETURNS void
 	AS 'MODULE_PATHNAME', 'assay_check_text_model' LANGUAGE C STABLE STRICT;
-COMMENT ON FUNCTION assay.check_text_model(text, text, text, text, boolean) IS
+COMMENT ON FUNCTION assay_internal.check_text_model(text, text, text, text, boolean) IS
 	'error unless there is such a text model, which the user and the policy''s owner may read, and the expression gives its text; run => false: without calling anything';
 
-CREATE FUNCTION assay.check_parts(detector text, condition text, model assay.model, text_model text, content text) RETURNS void LANGUAGE plpgsql IMMUTABLE
+CREATE FUNCTION assay_internal.check_parts(detector text, condition text, model assay.model, text_model text, content text) RETURNS void LANGUAGE plpgsql IMMUTABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	IF (text_model IS NULL) <> (content IS NULL) THEN
@@ -28,9 +28,9 @@ BEGIN
 		RAISE EXCEPTION 'detector "%" needs either a condition or a model', detector USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 END $$;
-COMMENT ON FUNCTION assay.check_parts(text, text, assay.model, text, text) IS 'error unless a detector has one of condition, model and text model';
+COMMENT ON FUNCTION assay_internal.check_parts(text, text, assay.model, text, text) IS 'error unless a detector has one of condition, model and text model';
 
-CREATE FUNCTION assay.check_verdict(policy text, verdict text) RETURNS void LANGUAGE plpgsql STABLE STRICT
+CREATE FUNCTION assay_internal.check_verdict(policy text, verdict text) RETURNS void LANGUAGE plpgsql STABLE STRICT
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	known text[];
@@ -42,9 +42,9 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value', HINT = format('Its verdicts are %s.', array_to_string(known, ', '));
 	END IF;
 END $$;
-COMMENT ON FUNCTION assay.check_verdict(text, text) IS 'error unless the policy has such a verdict';
+COMMENT ON FUNCTION assay_internal.check_verdict(text, text) IS 'error unless the policy has such a verdict';
 
-CREATE FUNCTION assay.check_settings(prior float8, thresholds jsonb, default_verdict text, on_error text, notify text[],
+CREATE FUNCTION assay_internal.check_settings(prior float8, thresholds jsonb, default_verdict text, on_error text, notify text[],
 	on_unreadable text) RETURNS void LANGUAGE plpgsql IMMUTABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -109,10 +109,10 @@ BEGIN
 		END IF;
 	END LOOP;
 END $$;
-COMMENT ON FUNCTION assay.check_settings(float8, jsonb, text, text, text[], text) IS 'error unless a policy can have these settings';
+COMMENT ON FUNCTION assay_internal.check_settings(float8, jsonb, text, text, text[], text) IS 'error unless a policy can have these settings';
 
 -- the same limits as in policy.h
-CREATE FUNCTION assay.check_size(policy text) RETURNS void LANGUAGE plpgsql STABLE
+CREATE FUNCTION assay_internal.check_size(policy text) RETURNS void LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	n record;
@@ -128,9 +128,9 @@ BEGIN
 			DETAIL = format('The limit is %s.', n.may), HINT = 'Long lists of words belong in a phrases value or an array signal.';
 	END IF;
 END $$;
-COMMENT ON FUNCTION assay.check_size(text) IS 'error when a policy has more detectors, exclusions or guards than one revision may have';
+COMMENT ON FUNCTION assay_internal.check_size(text) IS 'error when a policy has more detectors, exclusions or guards than one revision may have';
 
-CREATE FUNCTION assay.new_revision(policy text, summary text) RETURNS int LANGUAGE plpgsql
+CREATE FUNCTION assay_internal.new_revision(policy text, summary text) RETURNS int LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	made int;
@@ -154,7 +154,7 @@ BEGIN
 	END;
 	RETURN made;
 END $$;
-COMMENT ON FUNCTION assay.new_revision(text, text) IS 'begins a new revision with the settings of the last; locks the policy until the transaction ends';
+COMMENT ON FUNCTION assay_internal.new_revision(text, text) IS 'begins a new revision with the settings of the last; locks the policy until the transaction ends';
 
 -- functions
 
@@ -301,8 +301,8 @@ BEGIN
 	IF index_hits IS NULL THEN
 		RAISE EXCEPTION 'index_hits must be true or false' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	PERFORM assay.check_settings(prior, thresholds, default_verdict, on_error, notify, on_unreadable);
-	PERFORM assay.check_search_path(search_path);
+	PERFORM assay_internal.check_settings(prior, thresholds, default_verdict, on_error, notify, on_unreadable);
+	PERFORM assay_internal.check_search_path(search_path);
 	PERFORM assay_internal.check_signals(signals);
 	PERFORM assay_internal.check_key(signals, key);
 	IF EXISTS (SELECT FROM assay.policy p WHERE p.policy = create_policy.policy) THEN
@@ -390,9 +390,9 @@ BEGIN
 	r.notify := coalesce(notify, r.notify);
 	r.log_signals := coalesce(log_signals, r.log_signals);
 	r.on_unreadable := nullif(coalesce(on_unreadable, r.on_unreadable), '');
-	PERFORM assay.check_settings(r.prior, r.thresholds, r.default_verdict, r.on_error, r.notify, r.on_unreadable);
+	PERFORM assay_internal.check_settings(r.prior, r.thresholds, r.default_verdict, r.on_error, r.notify, r.on_unreadable);
 	IF search_path IS NOT NULL THEN
-		PERFORM assay.check_search_path(search_path);
+		PERFORM assay_internal.check_search_path(search_path);
 	END IF;
 	IF signals IS NOT NULL THEN
 		IF NOT assay_internal.may('owner', policy) THEN
@@ -417,9 +417,9 @@ BEGIN
 		RAISE EXCEPTION 'policy "%" was changed by another transaction', policy USING ERRCODE = 'serialization_failure',
 			HINT = 'Try again.';
 	END;
-	PERFORM assay.check_verdicts(policy);
+	PERFORM assay_internal.check_verdicts(policy);
 	IF search_path IS NOT NULL OR signals IS NOT NULL THEN
-		PERFORM assay.warn_unfit(policy);
+		PERFORM assay_internal.warn_unfit(policy);
 	END IF;
 	IF owner IS NOT NULL THEN
 		PERFORM assay_internal.give_policy(policy, owner);
@@ -489,18 +489,18 @@ CREATE FUNCTION assay.create_detector(policy text, detector text, condition text
 DECLARE
 	made int;
 BEGIN
-	PERFORM assay.check_parts(detector, condition, model, text_model, "text");
-	PERFORM assay.check_detector(detector, weight, mode, rollout, tags);
-	made := assay.new_revision(policy, format('create detector %s (%s)', detector, mode));
+	PERFORM assay_internal.check_parts(detector, condition, model, text_model, "text");
+	PERFORM assay_internal.check_detector(detector, weight, mode, rollout, tags);
+	made := assay_internal.new_revision(policy, format('create detector %s (%s)', detector, mode));
 	IF EXISTS (SELECT FROM assay.detector d WHERE d.policy = create_detector.policy
 			   AND d.detector = create_detector.detector AND d.until_revision IS NULL AND d.mode <> 'retired') THEN
 		RAISE EXCEPTION 'policy "%" already has a detector "%"', policy, detector USING ERRCODE = 'duplicate_object',
 			HINT = 'assay.alter_detector() changes it.';
 	END IF;
-	PERFORM assay.check_condition(policy, condition, format('detector "%s"', detector), true);
-	PERFORM assay.check_model(policy, model);
-	PERFORM assay.check_text_model(policy, text_model, "text", format('detector "%s"', detector));
-	PERFORM assay.check_verdict(policy, force_verdict);
+	PERFORM assay_internal.check_condition(policy, condition, format('detector "%s"', detector), true);
+	PERFORM assay_internal.check_model(policy, model);
+	PERFORM assay_internal.check_text_model(policy, text_model, "text", format('detector "%s"', detector));
+	PERFORM assay_internal.check_verdict(policy, force_verdict);
 	IF condition IS NULL THEN
 		INSERT INTO assay.detector_model VALUES (policy, detector, made, model, text_model, "text");
 	END IF;
@@ -510,8 +510,8 @@ BEGIN
 		expires_at, rollout, severity, tags, description)
 	VALUES (policy, detector, made, condition, CASE WHEN condition IS NULL THEN made END, weight, mode, force_verdict,
 		expires_at, rollout, severity, coalesce(tags, '{}'), description);
-	PERFORM assay.check_size(policy);
-	PERFORM assay.notice_expired(format('detector "%s"', detector), expires_at);
+	PERFORM assay_internal.check_size(policy);
+	PERFORM assay_internal.notice_expired(format('detector "%s"', detector), expires_at);
 	RETURN made;
 END $$;
 COMMENT ON FUNCTION assay.create_detector(text, text, text, assay.model, float8, text, text, timestamptz, float8, text, text, text[], text, text) IS
@@ -531,7 +531,7 @@ BEGIN
 	IF num_nonnulls(condition, model, CASE WHEN texts THEN true END) > 1 THEN
 		RAISE EXCEPTION 'detector "%" needs either a condition or a model', detector USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	made := assay.new_revision(policy, concat_ws(', ', 'alter detector ' || detector,
+	made := assay_internal.new_revision(policy, concat_ws(', ', 'alter detector ' || detector,
 		CASE WHEN condition IS NOT NULL THEN 'condition' END, CASE WHEN model IS NOT NULL THEN 'model' END,
 		'text model ' || text_model, CASE WHEN "text" IS NOT NULL THEN 'text' END,
 		'weight ' || weight, 'mode ' || mode, 'force_verdict ' || force_verdict, 'expires_at ' || expires_at,
@@ -544,23 +544,23 @@ BEGIN
 		RAISE EXCEPTION 'policy "%" has no detector "%"', policy, detector USING ERRCODE = 'undefined_object',
 			HINT = assay_internal.name_hint('detector', policy, detector);
 	END IF;
-	PERFORM assay.check_detector(detector, coalesce(weight, d.weight), coalesce(mode, d.mode), coalesce(rollout, d.rollout), tags);
-	PERFORM assay.check_condition(policy, condition, format('detector "%s"', detector), true);
-	PERFORM assay.check_model(policy, model);
+	PERFORM assay_internal.check_detector(detector, coalesce(weight, d.weight), coalesce(mode, d.mode), coalesce(rollout, d.rollout), tags);
+	PERFORM assay_internal.check_condition(policy, condition, format('detector "%s"', detector), true);
+	PERFORM assay_internal.check_model(policy, model);
 	SELECT * INTO m FROM assay.detector_model o WHERE o.policy = d.policy AND o.detector = d.detector AND o.revision = d.model_revision;
 	IF texts THEN
 		m.text_model := coalesce(alter_detector.text_model, m.text_model);
 		m.content := coalesce("text", m.content);
-		PERFORM assay.check_parts(detector, NULL, NULL, m.text_model, m.content);
-		PERFORM assay.check_text_model(policy, m.text_model, m.content, format('detector "%s"', detector));
+		PERFORM assay_internal.check_parts(detector, NULL, NULL, m.text_model, m.content);
+		PERFORM assay_internal.check_text_model(policy, m.text_model, m.content, format('detector "%s"', detector));
 	END IF;
-	PERFORM assay.check_verdict(policy, nullif(force_verdict, ''));
+	PERFORM assay_internal.check_verdict(policy, nullif(force_verdict, ''));
 	-- The signals may have changed while it was out of use.
 	IF mode <> 'retired' AND condition IS NULL AND model IS NULL AND NOT texts THEN
-		PERFORM assay.check_condition(policy, d.condition, format('detector "%s"', detector), true);
-		PERFORM assay.check_model(policy, m.model);
-		PERFORM assay.check_text_model(policy, m.text_model, m.content, format('detector "%s"', detector));
-		PERFORM assay.check_verdict(policy, nullif(coalesce(force_verdict, d.force_verdict), ''));
+		PERFORM assay_internal.check_condition(policy, d.condition, format('detector "%s"', detector), true);
+		PERFORM assay_internal.check_model(policy, m.model);
+		PERFORM assay_internal.check_text_model(policy, m.text_model, m.content, format('detector "%s"', detector));
+		PERFORM assay_internal.check_verdict(policy, nullif(coalesce(force_verdict, d.force_verdict), ''));
 	END IF;
 	IF model IS NOT NULL OR texts THEN
 		INSERT INTO assay.detector_model VALUES (policy, detector, made, model,
@@ -576,8 +576,8 @@ BEGIN
 	VALUES (policy, detector, made, d.condition, d.model_revision, coalesce(weight, d.weight), coalesce(mode, d.mode),
 		nullif(coalesce(force_verdict, d.force_verdict), ''), nullif(coalesce(expires_at, d.expires_at), 'infinity'),
 		coalesce(rollout, d.rollout), nullif(coalesce(severity, d.severity), ''), coalesce(tags, d.tags), nullif(coalesce(description, d.description), ''));
-	PERFORM assay.check_size(policy);
-	PERFORM assay.notice_expired(format('detector "%s"', detector), expires_at);
+	PERFORM assay_internal.check_size(policy);
+	PERFORM assay_internal.notice_expired(format('detector "%s"', detector), expires_at);
 	RETURN made;
 END $$;
 COMMENT ON FUNCTION assay.alter_detector(text, text, text, assay.model, float8, text, text, timestamptz, float8, text, text, text[], text, text) IS
@@ -598,7 +598,7 @@ COMMENT ON FUNCTION assay.retire_detector(text, text) IS 'takes a detector out o
 CREATE FUNCTION assay.drop_detector(policy text, detector text) RETURNS int LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	made int := assay.new_revision(policy, format('drop detector %s', detector));
+	made int := assay_internal.new_revision(policy, format('drop detector %s', detector));
 	muted_by text;
 BEGIN
 	UPDATE assay.detector d SET until_revision = made
@@ -620,15 +620,15 @@ COMMENT ON FUNCTION assay.drop_detector(text, text) IS 'ends a detector, in a ne
 CREATE FUNCTION assay.create_guard(policy text, guard text, condition text, description text DEFAULT NULL) RETURNS int LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	made int := assay.new_revision(policy, format('create guard %s', guard));
+	made int := assay_internal.new_revision(policy, format('create guard %s', guard));
 BEGIN
-	PERFORM assay.check_guard(policy, guard, condition);
-	PERFORM assay.check_condition(policy, condition, format('guard "%s"', guard), false);
+	PERFORM assay_internal.check_guard(policy, guard, condition);
+	PERFORM assay_internal.check_condition(policy, condition, format('guard "%s"', guard), false);
 	UPDATE assay.guard g SET until_revision = made
 	WHERE g.policy = create_guard.policy AND g.guard = create_guard.guard AND g.until_revision IS NULL;
 	INSERT INTO assay.guard (policy, guard, from_revision, condition, description)
 	VALUES (policy, guard, made, condition, description);
-	PERFORM assay.check_size(policy);
+	PERFORM assay_internal.check_size(policy);
 	RETURN made;
 END $$;
 COMMENT ON FUNCTION assay.create_guard(text, text, text, text) IS
@@ -638,12 +638,12 @@ CREATE FUNCTION assay.exclude(policy text, exclusion text, condition text, mutes
 	reason text DEFAULT NULL, expires_at timestamptz DEFAULT NULL, decision_key text[] DEFAULT NULL) RETURNS int LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	made int := assay.new_revision(policy, format('exclude %s', exclusion));
+	made int := assay_internal.new_revision(policy, format('exclude %s', exclusion));
 BEGIN
-	PERFORM assay.check_exclusion(policy, exclusion, condition, mutes, verdict, reason, decision_key);
-	PERFORM assay.check_mutes(policy, mutes);
-	PERFORM assay.check_verdict(policy, verdict);
-	PERFORM assay.check_condition(policy, condition, format('exclusion "%s"', exclusion), true);
+	PERFORM assay_internal.check_exclusion(policy, exclusion, condition, mutes, verdict, reason, decision_key);
+	PERFORM assay_internal.check_mutes(policy, mutes);
+	PERFORM assay_internal.check_verdict(policy, verdict);
+	PERFORM assay_internal.check_condition(policy, condition, format('exclusion "%s"', exclusion), true);
 	IF decision_key IS NOT NULL AND NOT EXISTS (SELECT FROM assay.latest_decision(policy, decision_key)) THEN
 		RAISE EXCEPTION 'policy "%" has no decision for (%)', policy, array_to_string(decision_key, ', ') USING ERRCODE = 'no_data_found',
 			HINT = 'decision_key is the key of the decision that the exclusion came from.';
@@ -652,8 +652,8 @@ BEGIN
 	WHERE x.policy = exclude.policy AND x.exclusion = exclude.exclusion AND x.until_revision IS NULL;
 	INSERT INTO assay.exclusion (policy, exclusion, from_revision, condition, mutes, verdict, reason, expires_at, decision_key)
 	VALUES (policy, exclusion, made, condition, mutes, verdict, reason, expires_at, decision_key);
-	PERFORM assay.check_size(policy);
-	PERFORM assay.notice_expired(format('exclusion "%s"', exclusion), expires_at);
+	PERFORM assay_internal.check_size(policy);
+	PERFORM assay_internal.notice_expired(format('exclusion "%s"', exclusion), expires_at);
 	RETURN made;
 END $$;
 COMMENT ON FUNCTION assay.exclude(text, text, text, text[], text, text, timestamptz, text[]) IS
@@ -662,7 +662,7 @@ COMMENT ON FUNCTION assay.exclude(text, text, text, text[], text, text, timestam
 CREATE FUNCTION assay.drop_exclusion(policy text, exclusion text) RETURNS int LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	made int := assay.new_revision(policy, format('drop exclusion %s', exclusion));
+	made int := assay_internal.new_revision(policy, format('drop exclusion %s', exclusion));
 BEGIN
 	UPDATE assay.exclusion x SET until_revision = made
 	WHERE x.policy = drop_exclusion.policy AND x.exclusion = drop_exclusion.exclusion AND x.until_revision IS NULL;
@@ -751,15 +751,15 @@ COMMENT ON FUNCTION assay.explain_decision(text, text[]) IS
 
 -- views
 
-CREATE FUNCTION assay.policy_cache(OUT policy text, OUT revision int, OUT drafts boolean, OUT valid boolean,
+CREATE FUNCTION assay_internal.policy_cache(OUT policy text, OUT revision int, OUT drafts boolean, OUT valid boolean,
 	OUT live int, OUT shadow int, OUT exclusions int, OUT guards int, OUT bytes bigint, OUT triggers int, OUT plan_bytes bigint, OUT pins int, OUT uses bigint,
 	OUT used_at timestamptz) RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'assay_policy_cache' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED ROWS 10;
-COMMENT ON FUNCTION assay.policy_cache() IS 'policies, of those that the user may see, that this backend keeps compiled';
+COMMENT ON FUNCTION assay_internal.policy_cache() IS 'policies, of those that the user may see, that this backend keeps compiled';
 
 CREATE VIEW assay.policy_cache AS
 	SELECT c.policy, c.revision, c.drafts, c.valid, c.live, c.shadow, c.exclusions, c.guards, c.bytes, c.triggers, c.plan_bytes, c.pins, c.uses, c.used_at
-	FROM assay.policy_cache() c ORDER BY c.used_at DESC, c.policy COLLATE "C";
+	FROM assay_internal.policy_cache() c ORDER BY c.used_at DESC, c.policy COLLATE "C";
 COMMENT ON VIEW assay.policy_cache IS
 	'policies that this backend keeps compiled, most recently used first; bounded by assay.policy_cache_size';
 

@@ -33,7 +33,7 @@ CREATE FUNCTION assay.forget(policy text, columns jsonb DEFAULT NULL, keys text[
 	SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-	p assay.policy := assay.policy_for_reading(forget.policy);
+	p assay.policy := assay_internal.policy_for_reading(forget.policy);
 	names text[];
 	bad text;
 	b assay.baseline;
@@ -70,13 +70,13 @@ BEGIN
 		ELSIF dry_run THEN
 			-- counted by what is deleted, and taken back
 			BEGIN
-				n := assay.baseline_forget_as_owner(b.relation, columns);
+				n := assay_internal.baseline_forget_as_owner(b.relation, columns);
 				RAISE EXCEPTION SQLSTATE 'ZZZZZ';
 			EXCEPTION WHEN SQLSTATE 'ZZZZZ' THEN
 				rows := n;
 			END;
 		ELSE
-			rows := assay.baseline_forget_as_owner(b.relation, columns);
+			rows := assay_internal.baseline_forget_as_owner(b.relation, columns);
 			done := true;
 		END IF;
 		RETURN NEXT;

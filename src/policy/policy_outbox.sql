@@ -16,7 +16,7 @@ CREATE FUNCTION assay_internal.key_equality(type regtype) RETURNS text
 COMMENT ON FUNCTION assay_internal.key_equality(regtype) IS 'operator by which keys of a type are the same, as their indexes have it';
 
 -- Runs as who writes decisions: the policy's owner
-CREATE FUNCTION assay.note_changes() RETURNS trigger LANGUAGE plpgsql
+CREATE FUNCTION assay_internal.note_changes() RETURNS trigger LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	p assay.policy;
@@ -25,7 +25,7 @@ DECLARE
 	target regclass;
 BEGIN
 	IF TG_LEVEL <> 'STATEMENT' OR TG_WHEN <> 'AFTER' OR TG_OP NOT IN ('INSERT', 'UPDATE') OR TG_NARGS <> 2 THEN
-		RAISE EXCEPTION 'assay.note_changes() must be called by the triggers that assay.create_outbox() makes' USING ERRCODE = 'trigger_protocol_violated';
+		RAISE EXCEPTION 'assay_internal.note_changes() must be called by the triggers that assay.create_outbox() makes' USING ERRCODE = 'trigger_protocol_violated';
 	END IF;
 	SELECT * INTO p FROM assay.policy q WHERE q.policy = TG_ARGV[0] AND q.decision = TG_RELID;
 	target := assay_internal.outbox_table(p.policy, p.label);
@@ -44,7 +44,7 @@ BEGIN
 	USING TG_ARGV[1]::text[], p.policy;
 	RETURN NULL;
 END $$;
-COMMENT ON FUNCTION assay.note_changes() IS 'trigger function of a decision table: writes verdicts that changed to the policy''s outbox';
+COMMENT ON FUNCTION assay_internal.note_changes() IS 'trigger function of a decision table: writes verdicts that changed to the policy''s outbox';
 
 -- functions
 
@@ -86,9 +86,9 @@ BEGIN
 		EXECUTE format('ALTER TABLE %s OWNER TO %I', target, p.owner);
 	END IF;
 	arguments := format('%L, %L', policy, consumers);
-	EXECUTE format('CREATE TRIGGER assay_outbox_insert AFTER INSERT ON %s REFERENCING NEW TABLE AS new_decisions FOR EACH STATEMENT EXECUTE FUNCTION assay.note_changes(%s)',
+	EXECUTE format('CREATE TRIGGER assay_outbox_insert AFTER INSERT ON %s REFERENCING NEW TABLE AS new_decisions FOR EACH STATEMENT EXECUTE FUNCTION assay_internal.note_changes(%s)',
 		p.decision, arguments);
-	EXECUTE format('CREATE TRIGGER assay_outbox_update AFTER UPDATE ON %s REFERENCING OLD TABLE AS old_decisions NEW TABLE AS new_decisions FOR EACH STATEMENT EXECUTE FUNCTION assay.note_changes(%s)',
+	EXECUTE format('CREATE TRIGGER assay_outbox_update AFTER UPDATE ON %s REFERENCING OLD TABLE AS old_decisions NEW TABLE AS new_decisions FOR EACH STATEMENT EXECUTE FUNCTION assay_internal.note_changes(%s)',
 		p.decision, arguments);
 END $$;
 COMMENT ON FUNCTION assay.create_outbox(text, text[]) IS
@@ -97,7 +97,7 @@ COMMENT ON FUNCTION assay.create_outbox(text, text[]) IS
 CREATE FUNCTION assay.drop_outbox(policy text) RETURNS void LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	p assay.policy := assay.policy_for_reading(policy);
+	p assay.policy := assay_internal.policy_for_reading(policy);
 	target regclass;
 BEGIN
 	IF NOT assay_internal.may('owner', policy) THEN

@@ -60,7 +60,7 @@ BEGIN
 		RAISE EXCEPTION 'decisions and signals must be times between an hour and 1000 years, or null' USING ERRCODE = 'numeric_value_out_of_range';
 	END IF;
 	-- ledgers keep from now on what would be made of signals that go; every session hears of it
-	made := assay.new_revision(policy, format('retention: decisions %s, signals %s', coalesce(decisions::text, 'for ever'), coalesce(signals::text, 'as long')));
+	made := assay_internal.new_revision(policy, format('retention: decisions %s, signals %s', coalesce(decisions::text, 'for ever'), coalesce(signals::text, 'as long')));
 	PERFORM assay_internal.store_retention(policy, decisions, signals);
 	RETURN made;
 END $$;

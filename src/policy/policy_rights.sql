@@ -5,7 +5,7 @@
 CREATE FUNCTION assay_internal.access_relations(policy text, OUT relation regclass, OUT kind text) RETURNS SETOF record LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	p assay.policy := assay.policy_for_reading(policy);
+	p assay.policy := assay_internal.policy_for_reading(policy);
 BEGIN
 	RETURN QUERY
 		SELECT c.oid::regclass, CASE

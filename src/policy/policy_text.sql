@@ -25,7 +25,7 @@ COMMENT ON FUNCTION assay_internal.word_list(text[]) IS 'reasons as one: a; b; a
 CREATE FUNCTION assay_internal.explain_text(policy text, VARIADIC key text[]) RETURNS text LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	p assay.policy := assay.policy_for_reading(policy);
+	p assay.policy := assay_internal.policy_for_reading(policy);
 	d record;
 	v assay.revision;
 	said record;

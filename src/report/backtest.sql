@@ -35,13 +35,13 @@ DECLARE
 	c record;
 	r assay.revision;
 BEGIN
-	r := assay.revision_for_reading(policy);
+	r := assay_internal.revision_for_reading(policy);
 	IF (condition IS NULL) = (model IS NULL) THEN
 		RAISE EXCEPTION 'a backtest needs either a condition or a model' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	PERFORM assay.check_detector('backtest', weight, 'draft', 1, '{}'), assay.wilson_interval(0, 0, confidence);
-	PERFORM assay.check_condition(policy, condition, 'the backtest', true), assay.check_model(policy, model),
-		assay.check_verdict(policy, force_verdict);
+	PERFORM assay_internal.check_detector('backtest', weight, 'draft', 1, '{}'), assay.wilson_interval(0, 0, confidence);
+	PERFORM assay_internal.check_condition(policy, condition, 'the backtest', true), assay_internal.check_model(policy, model),
+		assay_internal.check_verdict(policy, force_verdict);
 	SELECT * INTO c FROM assay_internal.count_backtest(policy, condition, model, weight, force_verdict, since, until, at, signals, examples);
 	messages := c.messages;
 	from_log := c.from_log;

@@ -61,7 +61,7 @@ CREATE FUNCTION assay.calibrate(policy text, split timestamptz, since timestampt
 	SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
 #variable_conflict use_column
 DECLARE
-	r assay.revision := assay.revision_for_reading(policy);
+	r assay.revision := assay_internal.revision_for_reading(policy);
 	states assay_internal.weight_states := assay_internal.weight_states(policy);
 	new_names text[] := '{}';
 	new_weights float8[] := '{}';

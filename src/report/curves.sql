@@ -5,14 +5,14 @@ CREATE FUNCTION assay.ks(scored assay.scored) RETURNS float8
 COMMENT ON FUNCTION assay.ks(assay.scored) IS 'Kolmogorov and Smirnov''s statistic: the largest distance between the distributions of scores of positives and of negatives';
 
 CREATE AGGREGATE assay.ks(score float8, label boolean) (
-	SFUNC = assay.scored_add, STYPE = assay.scored, SSPACE = 4096,
-	COMBINEFUNC = assay.scored_combine, FINALFUNC = assay.ks, PARALLEL = SAFE
+	SFUNC = assay_internal.scored_add, STYPE = assay.scored, SSPACE = 4096,
+	COMBINEFUNC = assay_internal.scored_combine, FINALFUNC = assay.ks, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE assay.ks(float8, boolean) IS 'largest distance between the distributions of scores of positives and of negatives';
 
 CREATE AGGREGATE assay.ks(score float8, label boolean, weight float8) (
-	SFUNC = assay.scored_add, STYPE = assay.scored, SSPACE = 4096,
-	COMBINEFUNC = assay.scored_combine, FINALFUNC = assay.ks, PARALLEL = SAFE
+	SFUNC = assay_internal.scored_add, STYPE = assay.scored, SSPACE = 4096,
+	COMBINEFUNC = assay_internal.scored_combine, FINALFUNC = assay.ks, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE assay.ks(float8, boolean, float8) IS 'largest distance between the distributions of scores of positives and of negatives, weighted';
 
@@ -53,30 +53,30 @@ CREATE TYPE assay.weighted_rate AS (
 );
 COMMENT ON TYPE assay.weighted_rate IS 'a rate of weighted rows, its interval, the rows, and how many unweighted ones would tell as much';
 
-CREATE FUNCTION assay.weighted_rate_add(float8[], hit boolean, weight float8) RETURNS float8[]
+CREATE FUNCTION assay_internal.weighted_rate_add(float8[], hit boolean, weight float8) RETURNS float8[]
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION assay.weighted_rate_add(float8[], boolean, float8) IS 'aggregate transition function';
+COMMENT ON FUNCTION assay_internal.weighted_rate_add(float8[], boolean, float8) IS 'aggregate transition function';
 
-CREATE FUNCTION assay.weighted_rate_add(float8[], hit boolean, weight float8, confidence float8) RETURNS float8[]
+CREATE FUNCTION assay_internal.weighted_rate_add(float8[], hit boolean, weight float8, confidence float8) RETURNS float8[]
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION assay.weighted_rate_add(float8[], boolean, float8, float8) IS 'aggregate transition function';
+COMMENT ON FUNCTION assay_internal.weighted_rate_add(float8[], boolean, float8, float8) IS 'aggregate transition function';
 
-CREATE FUNCTION assay.weighted_rate_combine(float8[], float8[]) RETURNS float8[]
+CREATE FUNCTION assay_internal.weighted_rate_combine(float8[], float8[]) RETURNS float8[]
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION assay.weighted_rate_combine(float8[], float8[]) IS 'aggregate combine function';
+COMMENT ON FUNCTION assay_internal.weighted_rate_combine(float8[], float8[]) IS 'aggregate combine function';
 
-CREATE FUNCTION assay.weighted_rate_final(float8[]) RETURNS assay.weighted_rate
+CREATE FUNCTION assay_internal.weighted_rate_final(float8[]) RETURNS assay.weighted_rate
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.weighted_rate_final(float8[]) IS 'aggregate final function';
+COMMENT ON FUNCTION assay_internal.weighted_rate_final(float8[]) IS 'aggregate final function';
 
 CREATE AGGREGATE assay.weighted_rate(hit boolean, weight float8) (
-	SFUNC = assay.weighted_rate_add, STYPE = float8[],
-	COMBINEFUNC = assay.weighted_rate_combine, FINALFUNC = assay.weighted_rate_final, PARALLEL = SAFE
+	SFUNC = assay_internal.weighted_rate_add, STYPE = float8[],
+	COMBINEFUNC = assay_internal.weighted_rate_combine, FINALFUNC = assay_internal.weighted_rate_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE assay.weighted_rate(boolean, float8) IS 'share of the weight that hit, with its 95 % interval';
 
 CREATE AGGREGATE assay.weighted_rate(hit boolean, weight float8, confidence float8) (
-	SFUNC = assay.weighted_rate_add, STYPE = float8[],
-	COMBINEFUNC = assay.weighted_rate_combine, FINALFUNC = assay.weighted_rate_final, PARALLEL = SAFE
+	SFUNC = assay_internal.weighted_rate_add, STYPE = float8[],
+	COMBINEFUNC = assay_internal.weighted_rate_combine, FINALFUNC = assay_internal.weighted_rate_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE assay.weighted_rate(boolean, float8, float8) IS 'share of the weight that hit, with its interval of this confidence';

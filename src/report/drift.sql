@@ -64,7 +64,7 @@ CREATE FUNCTION assay.signal_uses(policy text, measure int DEFAULT 0,
 	OUT signal text, OUT type text, OUT kind text, OUT name text, OUT mode text, OUT via text, OUT cost_us float8) RETURNS SETOF record LANGUAGE plpgsql ROWS 100
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	p assay.policy := assay.policy_for_reading(policy);
+	p assay.policy := assay_internal.policy_for_reading(policy);
 	costs jsonb := '{}';
 BEGIN
 	IF measure <> 0 THEN
@@ -88,7 +88,7 @@ CREATE FUNCTION assay.signal_drift(policy text, span interval DEFAULT '1 day', r
 	SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-	p assay.policy := assay.policy_for_reading(signal_drift.policy);
+	p assay.policy := assay_internal.policy_for_reading(signal_drift.policy);
 	since timestamptz := signal_drift.until - span;
 	origin timestamptz := signal_drift.until - span - reference;
 BEGIN
@@ -147,7 +147,7 @@ CREATE FUNCTION assay.signal_skew(policy text, since timestamptz DEFAULT now() -
 	SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-	p assay.policy := assay.policy_for_reading(signal_skew.policy);
+	p assay.policy := assay_internal.policy_for_reading(signal_skew.policy);
 BEGIN
 	PERFORM assay_internal.check_sample(sample);
 	IF since IS NULL OR signal_skew.until IS NULL THEN
@@ -168,7 +168,7 @@ CREATE FUNCTION assay.detector_drift(policy text, since timestamptz DEFAULT now(
 	SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-	p assay.policy := assay.policy_for_reading(detector_drift.policy);
+	p assay.policy := assay_internal.policy_for_reading(detector_drift.policy);
 BEGIN
 	IF tested IS NULL OR tested < 0 THEN
 		RAISE EXCEPTION 'tested must be a number of days' USING ERRCODE = 'numeric_value_out_of_range';
@@ -215,10 +215,10 @@ CREATE FUNCTION assay_internal.alerts_of(policy text, OUT kind text, OUT name te
 	SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-	p assay.policy := assay.policy_for_reading(alerts_of.policy);
+	p assay.policy := assay_internal.policy_for_reading(alerts_of.policy);
 	at text := (SELECT a.attname FROM pg_attribute a WHERE a.attrelid = coalesce(to_regclass(p.signals), p.signals_view) AND a.attname = 'received_at'
 		AND a.atttypid = 'timestamptz'::regtype AND NOT a.attisdropped);
-	logs boolean := (assay.revision_for_reading(p.policy)).log_signals;
+	logs boolean := (assay_internal.revision_for_reading(p.policy)).log_signals;
 BEGIN
 	BEGIN
 		IF at IS NOT NULL OR logs THEN

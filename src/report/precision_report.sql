@@ -12,7 +12,7 @@ CREATE FUNCTION assay.precision_report(policy text, since timestamptz DEFAULT '-
 DECLARE
 	counts assay_internal.decision_count[];
 BEGIN
-	PERFORM assay.policy_for_reading(precision_report.policy);
+	PERFORM assay_internal.policy_for_reading(precision_report.policy);
 	IF since IS NULL OR until IS NULL THEN
 		RAISE EXCEPTION 'since and until must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
@@ -43,7 +43,7 @@ CREATE FUNCTION assay.overlap_report(policy text, since timestamptz DEFAULT '-in
 	LANGUAGE sql STABLE ROWS 100
 	SET search_path = pg_catalog, pg_temp AS $$
 	WITH c AS MATERIALIZED (
-		SELECT c.* FROM assay.policy_for_reading($1) p, assay_internal.count_decisions(p.policy, $2, $3, $4, true) c
+		SELECT c.* FROM assay_internal.policy_for_reading($1) p, assay_internal.count_decisions(p.policy, $2, $3, $4, true) c
 	), d AS (
 		SELECT c.segment, CASE c.mode WHEN 'shadow' THEN 'shadow:' ELSE '' END || c.name AS name, sum(c.hits)::bigint AS hits
 		FROM c WHERE c.kind IN ('rule', 'model') GROUP BY 1, 2

@@ -4,27 +4,27 @@
 
 CREATE TYPE assay.scored;
 
-CREATE FUNCTION assay.scored_in(cstring) RETURNS assay.scored
+CREATE FUNCTION assay_internal.scored_in(cstring) RETURNS assay.scored
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.scored_in(cstring) IS 'I/O of scored';
+COMMENT ON FUNCTION assay_internal.scored_in(cstring) IS 'I/O of scored';
 
-CREATE FUNCTION assay.scored_out(assay.scored) RETURNS cstring
+CREATE FUNCTION assay_internal.scored_out(assay.scored) RETURNS cstring
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.scored_out(assay.scored) IS 'I/O of scored';
+COMMENT ON FUNCTION assay_internal.scored_out(assay.scored) IS 'I/O of scored';
 
-CREATE FUNCTION assay.scored_recv(internal) RETURNS assay.scored
+CREATE FUNCTION assay_internal.scored_recv(internal) RETURNS assay.scored
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.scored_recv(internal) IS 'I/O of scored';
+COMMENT ON FUNCTION assay_internal.scored_recv(internal) IS 'I/O of scored';
 
-CREATE FUNCTION assay.scored_send(assay.scored) RETURNS bytea
+CREATE FUNCTION assay_internal.scored_send(assay.scored) RETURNS bytea
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.scored_send(assay.scored) IS 'I/O of scored';
+COMMENT ON FUNCTION assay_internal.scored_send(assay.scored) IS 'I/O of scored';
 
 CREATE TYPE assay.scored (
-	INPUT = assay.scored_in,
-	OUTPUT = assay.scored_out,
-	RECEIVE = assay.scored_recv,
-	SEND = assay.scored_send,
+	INPUT = assay_internal.scored_in,
+	OUTPUT = assay_internal.scored_out,
+	RECEIVE = assay_internal.scored_recv,
+	SEND = assay_internal.scored_send,
 	INTERNALLENGTH = VARIABLE,
 	ALIGNMENT = double,
 	STORAGE = extended
@@ -76,146 +76,146 @@ COMMENT ON FUNCTION assay.wilson_interval(bigint, bigint, float8) IS 'Wilson sco
 
 -- private functions
 
-CREATE FUNCTION assay.scored_add(assay.scored, score float8, label boolean) RETURNS assay.scored
+CREATE FUNCTION assay_internal.scored_add(assay.scored, score float8, label boolean) RETURNS assay.scored
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION assay.scored_add(assay.scored, float8, boolean) IS 'aggregate transition function';
+COMMENT ON FUNCTION assay_internal.scored_add(assay.scored, float8, boolean) IS 'aggregate transition function';
 
-CREATE FUNCTION assay.scored_add(assay.scored, score float8, label boolean, weight float8) RETURNS assay.scored
+CREATE FUNCTION assay_internal.scored_add(assay.scored, score float8, label boolean, weight float8) RETURNS assay.scored
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION assay.scored_add(assay.scored, float8, boolean, float8) IS 'aggregate transition function';
+COMMENT ON FUNCTION assay_internal.scored_add(assay.scored, float8, boolean, float8) IS 'aggregate transition function';
 
-CREATE FUNCTION assay.scored_combine(assay.scored, assay.scored) RETURNS assay.scored
+CREATE FUNCTION assay_internal.scored_combine(assay.scored, assay.scored) RETURNS assay.scored
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION assay.scored_combine(assay.scored, assay.scored) IS 'aggregate combine function';
+COMMENT ON FUNCTION assay_internal.scored_combine(assay.scored, assay.scored) IS 'aggregate combine function';
 
-CREATE FUNCTION assay.scored_final(assay.scored) RETURNS assay.scored
+CREATE FUNCTION assay_internal.scored_final(assay.scored) RETURNS assay.scored
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.scored_final(assay.scored) IS 'aggregate final function';
+COMMENT ON FUNCTION assay_internal.scored_final(assay.scored) IS 'aggregate final function';
 
-CREATE FUNCTION assay.log_loss_add(float8[], score float8, label boolean) RETURNS float8[]
+CREATE FUNCTION assay_internal.log_loss_add(float8[], score float8, label boolean) RETURNS float8[]
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION assay.log_loss_add(float8[], float8, boolean) IS 'aggregate transition function';
+COMMENT ON FUNCTION assay_internal.log_loss_add(float8[], float8, boolean) IS 'aggregate transition function';
 
-CREATE FUNCTION assay.log_loss_add(float8[], score float8, label boolean, weight float8) RETURNS float8[]
+CREATE FUNCTION assay_internal.log_loss_add(float8[], score float8, label boolean, weight float8) RETURNS float8[]
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION assay.log_loss_add(float8[], float8, boolean, float8) IS 'aggregate transition function';
+COMMENT ON FUNCTION assay_internal.log_loss_add(float8[], float8, boolean, float8) IS 'aggregate transition function';
 
-CREATE FUNCTION assay.brier_add(float8[], score float8, label boolean) RETURNS float8[]
+CREATE FUNCTION assay_internal.brier_add(float8[], score float8, label boolean) RETURNS float8[]
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION assay.brier_add(float8[], float8, boolean) IS 'aggregate transition function';
+COMMENT ON FUNCTION assay_internal.brier_add(float8[], float8, boolean) IS 'aggregate transition function';
 
-CREATE FUNCTION assay.brier_add(float8[], score float8, label boolean, weight float8) RETURNS float8[]
+CREATE FUNCTION assay_internal.brier_add(float8[], score float8, label boolean, weight float8) RETURNS float8[]
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION assay.brier_add(float8[], float8, boolean, float8) IS 'aggregate transition function';
+COMMENT ON FUNCTION assay_internal.brier_add(float8[], float8, boolean, float8) IS 'aggregate transition function';
 
-CREATE FUNCTION assay.confusion_add(float8[], predicted boolean, label boolean) RETURNS float8[]
+CREATE FUNCTION assay_internal.confusion_add(float8[], predicted boolean, label boolean) RETURNS float8[]
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION assay.confusion_add(float8[], boolean, boolean) IS 'aggregate transition function';
+COMMENT ON FUNCTION assay_internal.confusion_add(float8[], boolean, boolean) IS 'aggregate transition function';
 
-CREATE FUNCTION assay.confusion_add(float8[], predicted boolean, label boolean, weight float8) RETURNS float8[]
+CREATE FUNCTION assay_internal.confusion_add(float8[], predicted boolean, label boolean, weight float8) RETURNS float8[]
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION assay.confusion_add(float8[], boolean, boolean, float8) IS 'aggregate transition function';
+COMMENT ON FUNCTION assay_internal.confusion_add(float8[], boolean, boolean, float8) IS 'aggregate transition function';
 
-CREATE FUNCTION assay.sums_combine(float8[], float8[]) RETURNS float8[]
+CREATE FUNCTION assay_internal.sums_combine(float8[], float8[]) RETURNS float8[]
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION assay.sums_combine(float8[], float8[]) IS 'aggregate combine function';
+COMMENT ON FUNCTION assay_internal.sums_combine(float8[], float8[]) IS 'aggregate combine function';
 
-CREATE FUNCTION assay.mean_final(float8[]) RETURNS float8
+CREATE FUNCTION assay_internal.mean_final(float8[]) RETURNS float8
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.mean_final(float8[]) IS 'aggregate final function';
+COMMENT ON FUNCTION assay_internal.mean_final(float8[]) IS 'aggregate final function';
 
-CREATE FUNCTION assay.confusion_final(float8[]) RETURNS assay.confusion
+CREATE FUNCTION assay_internal.confusion_final(float8[]) RETURNS assay.confusion
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.confusion_final(float8[]) IS 'aggregate final function';
+COMMENT ON FUNCTION assay_internal.confusion_final(float8[]) IS 'aggregate final function';
 
-CREATE FUNCTION assay.confusion_merge(state float8[], c assay.confusion) RETURNS float8[]
+CREATE FUNCTION assay_internal.confusion_merge(state float8[], c assay.confusion) RETURNS float8[]
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	RETURN CASE WHEN (c).tp IS NULL THEN state
-		ELSE assay.sums_combine(state, ARRAY[(c).tp, (c).fp, (c).fn, (c).tn]) END;
-COMMENT ON FUNCTION assay.confusion_merge(float8[], assay.confusion) IS 'aggregate transition function';
+		ELSE assay_internal.sums_combine(state, ARRAY[(c).tp, (c).fp, (c).fn, (c).tn]) END;
+COMMENT ON FUNCTION assay_internal.confusion_merge(float8[], assay.confusion) IS 'aggregate transition function';
 
 -- aggregates
 
 CREATE AGGREGATE assay.scored_agg(score float8, label boolean) (
-	SFUNC = assay.scored_add, STYPE = assay.scored, SSPACE = 4096,
-	COMBINEFUNC = assay.scored_combine, FINALFUNC = assay.scored_final, PARALLEL = SAFE
+	SFUNC = assay_internal.scored_add, STYPE = assay.scored, SSPACE = 4096,
+	COMBINEFUNC = assay_internal.scored_combine, FINALFUNC = assay_internal.scored_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE assay.scored_agg(float8, boolean) IS 'scores and their labels, for roc_auc and the like';
 
 CREATE AGGREGATE assay.scored_agg(score float8, label boolean, weight float8) (
-	SFUNC = assay.scored_add, STYPE = assay.scored, SSPACE = 4096,
-	COMBINEFUNC = assay.scored_combine, FINALFUNC = assay.scored_final, PARALLEL = SAFE
+	SFUNC = assay_internal.scored_add, STYPE = assay.scored, SSPACE = 4096,
+	COMBINEFUNC = assay_internal.scored_combine, FINALFUNC = assay_internal.scored_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE assay.scored_agg(float8, boolean, float8) IS 'weighted scores and their labels, for roc_auc and the like';
 
 CREATE AGGREGATE assay.scored_agg(scored assay.scored) (
-	SFUNC = assay.scored_combine, STYPE = assay.scored, SSPACE = 4096,
-	COMBINEFUNC = assay.scored_combine, FINALFUNC = assay.scored_final, PARALLEL = SAFE
+	SFUNC = assay_internal.scored_combine, STYPE = assay.scored, SSPACE = 4096,
+	COMBINEFUNC = assay_internal.scored_combine, FINALFUNC = assay_internal.scored_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE assay.scored_agg(assay.scored) IS 'union of scored values';
 
 CREATE AGGREGATE assay.roc_auc(score float8, label boolean) (
-	SFUNC = assay.scored_add, STYPE = assay.scored, SSPACE = 4096,
-	COMBINEFUNC = assay.scored_combine, FINALFUNC = assay.roc_auc, PARALLEL = SAFE
+	SFUNC = assay_internal.scored_add, STYPE = assay.scored, SSPACE = 4096,
+	COMBINEFUNC = assay_internal.scored_combine, FINALFUNC = assay.roc_auc, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE assay.roc_auc(float8, boolean) IS 'area under the ROC curve';
 
 CREATE AGGREGATE assay.roc_auc(score float8, label boolean, weight float8) (
-	SFUNC = assay.scored_add, STYPE = assay.scored, SSPACE = 4096,
-	COMBINEFUNC = assay.scored_combine, FINALFUNC = assay.roc_auc, PARALLEL = SAFE
+	SFUNC = assay_internal.scored_add, STYPE = assay.scored, SSPACE = 4096,
+	COMBINEFUNC = assay_internal.scored_combine, FINALFUNC = assay.roc_auc, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE assay.roc_auc(float8, boolean, float8) IS 'area under the ROC curve, weighted';
 
 CREATE AGGREGATE assay.average_precision(score float8, label boolean) (
-	SFUNC = assay.scored_add, STYPE = assay.scored, SSPACE = 4096,
-	COMBINEFUNC = assay.scored_combine, FINALFUNC = assay.average_precision, PARALLEL = SAFE
+	SFUNC = assay_internal.scored_add, STYPE = assay.scored, SSPACE = 4096,
+	COMBINEFUNC = assay_internal.scored_combine, FINALFUNC = assay.average_precision, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE assay.average_precision(float8, boolean) IS 'precision averaged over the recall gained at each threshold';
 
 CREATE AGGREGATE assay.average_precision(score float8, label boolean, weight float8) (
-	SFUNC = assay.scored_add, STYPE = assay.scored, SSPACE = 4096,
-	COMBINEFUNC = assay.scored_combine, FINALFUNC = assay.average_precision, PARALLEL = SAFE
+	SFUNC = assay_internal.scored_add, STYPE = assay.scored, SSPACE = 4096,
+	COMBINEFUNC = assay_internal.scored_combine, FINALFUNC = assay.average_precision, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE assay.average_precision(float8, boolean, float8) IS 'precision averaged over the recall gained at each threshold, weighted';
 
 CREATE AGGREGATE assay.log_loss(score float8, label boolean) (
-	SFUNC = assay.log_loss_add, STYPE = float8[],
-	COMBINEFUNC = assay.sums_combine, FINALFUNC = assay.mean_final, PARALLEL = SAFE
+	SFUNC = assay_internal.log_loss_add, STYPE = float8[],
+	COMBINEFUNC = assay_internal.sums_combine, FINALFUNC = assay_internal.mean_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE assay.log_loss(float8, boolean) IS 'mean negative logarithm of the probability given to the label';
 
 CREATE AGGREGATE assay.log_loss(score float8, label boolean, weight float8) (
-	SFUNC = assay.log_loss_add, STYPE = float8[],
-	COMBINEFUNC = assay.sums_combine, FINALFUNC = assay.mean_final, PARALLEL = SAFE
+	SFUNC = assay_internal.log_loss_add, STYPE = float8[],
+	COMBINEFUNC = assay_internal.sums_combine, FINALFUNC = assay_internal.mean_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE assay.log_loss(float8, boolean, float8) IS 'mean negative logarithm of the probability given to the label, weighted';
 
 CREATE AGGREGATE assay.brier(score float8, label boolean) (
-	SFUNC = assay.brier_add, STYPE = float8[],
-	COMBINEFUNC = assay.sums_combine, FINALFUNC = assay.mean_final, PARALLEL = SAFE
+	SFUNC = assay_internal.brier_add, STYPE = float8[],
+	COMBINEFUNC = assay_internal.sums_combine, FINALFUNC = assay_internal.mean_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE assay.brier(float8, boolean) IS 'mean squared difference of probability and label';
 
 CREATE AGGREGATE assay.brier(score float8, label boolean, weight float8) (
-	SFUNC = assay.brier_add, STYPE = float8[],
-	COMBINEFUNC = assay.sums_combine, FINALFUNC = assay.mean_final, PARALLEL = SAFE
+	SFUNC = assay_internal.brier_add, STYPE = float8[],
+	COMBINEFUNC = assay_internal.sums_combine, FINALFUNC = assay_internal.mean_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE assay.brier(float8, boolean, float8) IS 'mean squared difference of probability and label, weighted';
 
 CREATE AGGREGATE assay.confusion(predicted boolean, label boolean) (
-	SFUNC = assay.confusion_add, STYPE = float8[],
-	COMBINEFUNC = assay.sums_combine, FINALFUNC = assay.confusion_final, PARALLEL = SAFE
+	SFUNC = assay_internal.confusion_add, STYPE = float8[],
+	COMBINEFUNC = assay_internal.sums_combine, FINALFUNC = assay_internal.confusion_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE assay.confusion(boolean, boolean) IS 'true and false positives and negatives, and the rates made of them';
 
 CREATE AGGREGATE assay.confusion(predicted boolean, label boolean, weight float8) (
-	SFUNC = assay.confusion_add, STYPE = float8[],
-	COMBINEFUNC = assay.sums_combine, FINALFUNC = assay.confusion_final, PARALLEL = SAFE
+	SFUNC = assay_internal.confusion_add, STYPE = float8[],
+	COMBINEFUNC = assay_internal.sums_combine, FINALFUNC = assay_internal.confusion_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE assay.confusion(boolean, boolean, float8) IS 'weighted true and false positives and negatives, and the rates made of them';
 
 CREATE AGGREGATE assay.confusion(confusion assay.confusion) (
-	SFUNC = assay.confusion_merge, STYPE = float8[],
-	COMBINEFUNC = assay.sums_combine, FINALFUNC = assay.confusion_final, PARALLEL = SAFE
+	SFUNC = assay_internal.confusion_merge, STYPE = float8[],
+	COMBINEFUNC = assay_internal.sums_combine, FINALFUNC = assay_internal.confusion_final, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE assay.confusion(assay.confusion) IS 'sum of confusions';

@@ -160,7 +160,7 @@ CREATE FUNCTION assay_internal.html_verdict_times(policy text, since timestamptz
 DECLARE
 	counts assay_internal.verdict_count[];
 	days assay_internal.verdict_count[];
-	levels text[] := (SELECT r.default_verdict || array(SELECT t.key FROM jsonb_each_text(r.thresholds) t ORDER BY t.value::float8, t.key) FROM assay.revision_for_reading(html_verdict_times.policy) r);
+	levels text[] := (SELECT r.default_verdict || array(SELECT t.key FROM jsonb_each_text(r.thresholds) t ORDER BY t.value::float8, t.key) FROM assay_internal.revision_for_reading(html_verdict_times.policy) r);
 	verdicts bigint;
 	last_at timestamptz;
 	counted_at timestamptz := (SELECT r.refreshed_at FROM assay.rollups r WHERE r.policy = html_verdict_times.policy

@@ -108,7 +108,7 @@ CREATE FUNCTION assay_internal.html_latest(policy text, since timestamptz, until
 DECLARE
 	wanted CONSTANT int := 20;
 	worst text[] := (SELECT array(SELECT t.key FROM jsonb_each_text(r.thresholds) t WHERE t.value::float8 = (SELECT max(u.value::float8) FROM jsonb_each_text(r.thresholds) u))
-		FROM assay.revision_for_reading(html_latest.policy) r);
+		FROM assay_internal.revision_for_reading(html_latest.policy) r);
 	d record;
 	one text;
 	rows text := '';

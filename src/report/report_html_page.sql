@@ -30,7 +30,7 @@ CREATE FUNCTION assay_internal.html_scores(policy text, s assay.scored, labelled
 	SELECT CASE WHEN malicious > 0 THEN '<div class="pair">' || assay_internal.html_precision_recall(s, r.thresholds) || assay_internal.html_calibration(s) || '</div>'
 			|| '<p class="note">By the scores as they were decided, whatever exclusions and forced verdicts made of them.</p>'
 		ELSE '<p>There is no decision of that time with a label that says malicious.</p>' END
-	FROM assay.revision_for_reading($1) r
+	FROM assay_internal.revision_for_reading($1) r
 $$;
 COMMENT ON FUNCTION assay_internal.html_scores(text, assay.scored, bigint, bigint) IS 'section of the page: curves of the scores';
 
@@ -47,7 +47,7 @@ CREATE FUNCTION assay_internal.html_head(p assay.policy, since timestamptz, unti
 			r.revision, assay_internal.html_time(r.made_at), assay_internal.html_name(p.owner::text), assay_internal.html_time(now()))
 		|| CASE WHEN mature < until AND mature < now() THEN format('<p class="note">Figures about labels leave out decisions since %s, whose labels may still come.</p>', assay_internal.html_time(mature)) ELSE '' END
 		|| '</header>'
-	FROM assay.revision_for_reading(p.policy) r
+	FROM assay_internal.revision_for_reading(p.policy) r
 $$;
 COMMENT ON FUNCTION assay_internal.html_head(assay.policy, timestamptz, timestamptz, timestamptz) IS 'head of the page, and its first lines';
 
@@ -99,7 +99,7 @@ CREATE FUNCTION assay.report_html(policy text, since timestamptz DEFAULT '-infin
 	columns text[] DEFAULT '{}', messages regclass DEFAULT NULL) RETURNS text LANGUAGE plpgsql STABLE COST 1000000
 	SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET extra_float_digits = 1 AS $$
 DECLARE
-	p assay.policy := assay.policy_for_reading(report_html.policy);
+	p assay.policy := assay_internal.policy_for_reading(report_html.policy);
 	parts CONSTANT text[] := '{summary,verdicts,scores,review,time,detectors,overlap,alerts,faults,check,latest}';
 	titles CONSTANT text[] := '{Summary,Verdicts,Scores,All mail,Over time,Detectors,Overlap,Alerts,Faults,Check,Latest}';
 	room CONSTANT int := 900000;

@@ -63,7 +63,7 @@ CREATE FUNCTION assay_internal.html_review(policy text, since timestamptz, until
 #variable_conflict use_column
 DECLARE
 	r record;
-	p assay.policy := assay.policy_for_reading(html_review.policy);
+	p assay.policy := assay_internal.policy_for_reading(html_review.policy);
 BEGIN
 	IF assay_internal.review_table(p.policy, p.label) IS NOT NULL THEN
 		SELECT v.* INTO r FROM assay.review_rounds(p.policy) v WHERE v.since < html_review.until AND v.until > html_review.since ORDER BY v.round DESC LIMIT 1;

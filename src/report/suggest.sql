@@ -16,8 +16,8 @@ CREATE FUNCTION assay_internal.suggest_exclusion(policy text, VARIADIC key text[
 	SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-	p assay.policy := assay.policy_for_reading(suggest_exclusion.policy);
-	r assay.revision := assay.revision_for_reading(suggest_exclusion.policy);
+	p assay.policy := assay_internal.policy_for_reading(suggest_exclusion.policy);
+	r assay.revision := assay_internal.revision_for_reading(suggest_exclusion.policy);
 	d record;
 	hit text[];
 	reads text[];
@@ -68,7 +68,7 @@ CREATE FUNCTION assay.suggest_detector(policy text, keys text[], since timestamp
 	SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-	r assay.revision := assay.revision_for_reading(suggest_detector.policy);
+	r assay.revision := assay_internal.revision_for_reading(suggest_detector.policy);
 BEGIN
 	IF keys IS NULL OR since IS NULL OR until IS NULL OR n IS NULL OR parts IS NULL OR confidence IS NULL THEN
 		RAISE EXCEPTION 'no argument may be null' USING ERRCODE = 'null_value_not_allowed';

@@ -61,23 +61,23 @@ GRANT SELECT ON assay.named_set, assay.list_entry, assay.list_base TO pg_databas
 
 -- private functions
 
-CREATE FUNCTION assay.set_changed() RETURNS trigger
+CREATE FUNCTION assay_internal.set_changed() RETURNS trigger
 	AS 'MODULE_PATHNAME' LANGUAGE C;
-COMMENT ON FUNCTION assay.set_changed() IS 'tells every backend that a named set changed';
+COMMENT ON FUNCTION assay_internal.set_changed() IS 'tells every backend that a named set changed';
 
 CREATE FUNCTION assay.list_key(kind text, value text) RETURNS bytea
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION assay.list_key(text, text) IS 'the form in which lists compare a value of a kind; NULL when the value is none of that kind';
 
-CREATE FUNCTION assay.list_write() RETURNS trigger
+CREATE FUNCTION assay_internal.list_write() RETURNS trigger
 	AS 'MODULE_PATHNAME' LANGUAGE C;
-COMMENT ON FUNCTION assay.list_write() IS 'makes a change of the view assay.list';
+COMMENT ON FUNCTION assay_internal.list_write() IS 'makes a change of the view assay.list';
 
-CREATE FUNCTION assay.list_settle() RETURNS trigger
+CREATE FUNCTION assay_internal.list_settle() RETURNS trigger
 	AS 'MODULE_PATHNAME' LANGUAGE C;
-COMMENT ON FUNCTION assay.list_settle() IS 'after a change of the view assay.list: merges what has gathered';
+COMMENT ON FUNCTION assay_internal.list_settle() IS 'after a change of the view assay.list: merges what has gathered';
 
-CREATE FUNCTION assay.keep_entries() RETURNS trigger LANGUAGE plpgsql
+CREATE FUNCTION assay_internal.keep_entries() RETURNS trigger LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	IF OLD.removed_state IS NOT NULL
@@ -89,9 +89,9 @@ BEGIN
 	END IF;
 	RETURN NEW;
 END $$;
-COMMENT ON FUNCTION assay.keep_entries() IS 'lets entries of sets be closed, never overwritten';
+COMMENT ON FUNCTION assay_internal.keep_entries() IS 'lets entries of sets be closed, never overwritten';
 
-CREATE FUNCTION assay.forget_set() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+CREATE FUNCTION assay_internal.forget_set() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	DELETE FROM assay.list_entry e WHERE e.set = OLD.set;
@@ -100,29 +100,29 @@ BEGIN
 	DELETE FROM assay.phrase_base b WHERE b.set = OLD.set;
 	RETURN NULL;
 END $$;
-COMMENT ON FUNCTION assay.forget_set() IS 'removes what a dropped set had';
+COMMENT ON FUNCTION assay_internal.forget_set() IS 'removes what a dropped set had';
 
-CREATE FUNCTION assay.delete_set() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+CREATE FUNCTION assay_internal.delete_set() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	DELETE FROM assay.named_set s WHERE s.set = OLD.set;
 	RETURN CASE WHEN FOUND THEN OLD END;
 END $$;
-COMMENT ON FUNCTION assay.delete_set() IS 'deletes a set that the view assay.dropped_set shows to its owner';
+COMMENT ON FUNCTION assay_internal.delete_set() IS 'deletes a set that the view assay.dropped_set shows to its owner';
 
 -- Also where rows come by replication: an apply worker fires row triggers only.
 CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE ON assay.named_set
-	FOR EACH ROW EXECUTE FUNCTION assay.set_changed();
+	FOR EACH ROW EXECUTE FUNCTION assay_internal.set_changed();
 CREATE TRIGGER truncated AFTER TRUNCATE ON assay.named_set
-	FOR EACH STATEMENT EXECUTE FUNCTION assay.set_changed();
+	FOR EACH STATEMENT EXECUTE FUNCTION assay_internal.set_changed();
 CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE ON assay.list_entry
-	FOR EACH ROW EXECUTE FUNCTION assay.set_changed();
+	FOR EACH ROW EXECUTE FUNCTION assay_internal.set_changed();
 CREATE TRIGGER truncated AFTER TRUNCATE ON assay.list_entry
-	FOR EACH STATEMENT EXECUTE FUNCTION assay.set_changed();
+	FOR EACH STATEMENT EXECUTE FUNCTION assay_internal.set_changed();
 CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE ON assay.list_base
-	FOR EACH ROW EXECUTE FUNCTION assay.set_changed();
+	FOR EACH ROW EXECUTE FUNCTION assay_internal.set_changed();
 CREATE TRIGGER truncated AFTER TRUNCATE ON assay.list_base
-	FOR EACH STATEMENT EXECUTE FUNCTION assay.set_changed();
+	FOR EACH STATEMENT EXECUTE FUNCTION assay_internal.set_changed();
 ALTER TABLE assay.named_set ENABLE ALWAYS TRIGGER changed;
 ALTER TABLE assay.named_set ENABLE ALWAYS TRIGGER truncated;
 ALTER TABLE assay.list_entry ENABLE ALWAYS TRIGGER changed;
@@ -130,8 +130,8 @@ ALTER TABLE assay.list_entry ENABLE ALWAYS TRIGGER truncated;
 ALTER TABLE assay.list_base ENABLE ALWAYS TRIGGER changed;
 ALTER TABLE assay.list_base ENABLE ALWAYS TRIGGER truncated;
 
-CREATE TRIGGER keep_entries BEFORE UPDATE ON assay.list_entry FOR EACH ROW EXECUTE FUNCTION assay.keep_entries();
-CREATE TRIGGER forget AFTER DELETE ON assay.named_set FOR EACH ROW EXECUTE FUNCTION assay.forget_set();
+CREATE TRIGGER keep_entries BEFORE UPDATE ON assay.list_entry FOR EACH ROW EXECUTE FUNCTION assay_internal.keep_entries();
+CREATE TRIGGER forget AFTER DELETE ON assay.named_set FOR EACH ROW EXECUTE FUNCTION assay_internal.forget_set();
 
 -- views: what a role may see and change is what they show it
 
@@ -160,16 +160,16 @@ COMMENT ON COLUMN assay.list.tenant IS 'tenant for whom the value holds; NULL: f
 ALTER VIEW assay.list ALTER COLUMN kind SET DEFAULT 'exact';
 
 CREATE TRIGGER write INSTEAD OF INSERT OR UPDATE OR DELETE ON assay.list
-	FOR EACH ROW EXECUTE FUNCTION assay.list_write();
+	FOR EACH ROW EXECUTE FUNCTION assay_internal.list_write();
 CREATE TRIGGER settle AFTER INSERT OR UPDATE OR DELETE ON assay.list
-	FOR EACH STATEMENT EXECUTE FUNCTION assay.list_settle();
+	FOR EACH STATEMENT EXECUTE FUNCTION assay_internal.list_settle();
 
 CREATE VIEW assay.dropped_set WITH (security_invoker) AS
 	SELECT s.set FROM assay.named_sets s;
 COMMENT ON VIEW assay.dropped_set IS 'private: lists and phrase sets of the current user, for assay.drop_set() to drop by an update: who may delete may lock';
 
 CREATE TRIGGER delete_row INSTEAD OF UPDATE ON assay.dropped_set
-	FOR EACH ROW EXECUTE FUNCTION assay.delete_set();
+	FOR EACH ROW EXECUTE FUNCTION assay_internal.delete_set();
 
 GRANT SELECT ON assay.named_sets TO PUBLIC;
 GRANT SELECT, UPDATE (set) ON assay.dropped_set TO PUBLIC;
@@ -179,7 +179,7 @@ GRANT SELECT ON assay.list_history TO PUBLIC;
 
 -- functions
 
-CREATE FUNCTION assay.role_of(role text) RETURNS regrole LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
+CREATE FUNCTION assay_internal.role_of(role text) RETURNS regrole LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	IF role = 'public' THEN
@@ -191,9 +191,9 @@ BEGIN
 	END IF;
 	RETURN quote_ident(role)::regrole;
 END $$;
-COMMENT ON FUNCTION assay.role_of(text) IS 'a role by its name; public is everybody';
+COMMENT ON FUNCTION assay_internal.role_of(text) IS 'a role by its name; public is everybody';
 
-CREATE FUNCTION assay.create_set(set text, content text, owner text, readers text[], description text) RETURNS void LANGUAGE plpgsql
+CREATE FUNCTION assay_internal.create_set(set text, content text, owner text, readers text[], description text) RETURNS void LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	IF coalesce(set, '') = '' OR octet_length(set) > 63 OR set LIKE '{%' THEN
@@ -201,8 +201,8 @@ BEGIN
 			DETAIL = 'It must not begin with a brace.';
 	END IF;
 	INSERT INTO assay.named_sets (set, content, owner, readers, description)
-	VALUES (create_set.set, create_set.content, assay.role_of(coalesce(create_set.owner, current_user)),
-		array(SELECT assay.role_of(r) FROM unnest(create_set.readers) r), create_set.description);
+	VALUES (create_set.set, create_set.content, assay_internal.role_of(coalesce(create_set.owner, current_user)),
+		array(SELECT assay_internal.role_of(r) FROM unnest(create_set.readers) r), create_set.description);
 EXCEPTION
 	WHEN unique_violation THEN
 		RAISE EXCEPTION 'set "%" already exists', set USING ERRCODE = 'duplicate_object',
@@ -210,15 +210,15 @@ EXCEPTION
 	WHEN with_check_option_violation THEN
 		RAISE EXCEPTION 'must be a member of role "%" to make a set of its', owner USING ERRCODE = 'insufficient_privilege';
 END $$;
-COMMENT ON FUNCTION assay.create_set(text, text, text, text[], text) IS 'makes an empty set of some content';
+COMMENT ON FUNCTION assay_internal.create_set(text, text, text, text[], text) IS 'makes an empty set of some content';
 
 CREATE FUNCTION assay.create_list(set text, readers text[] DEFAULT '{}', owner text DEFAULT NULL, description text DEFAULT NULL) RETURNS void
 	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS
-	$$ SELECT assay.create_set($1, 'list', $3, $2, $4) $$;
+	$$ SELECT assay_internal.create_set($1, 'list', $3, $2, $4) $$;
 COMMENT ON FUNCTION assay.create_list(text, text[], text, text) IS
 	'makes an empty list; readers are roles, or public, that may ask it beside its owner';
 
-CREATE FUNCTION assay.check_set_found(set text, done boolean) RETURNS void LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION assay_internal.check_set_found(set text, done boolean) RETURNS void LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	IF NOT done THEN
@@ -226,21 +226,21 @@ BEGIN
 			HINT = 'Or it is not yours: assay.named_sets shows those that are.';
 	END IF;
 END $$;
-COMMENT ON FUNCTION assay.check_set_found(text, boolean) IS 'private: error unless a set was found among the current user''s';
+COMMENT ON FUNCTION assay_internal.check_set_found(text, boolean) IS 'private: error unless a set was found among the current user''s';
 
 CREATE FUNCTION assay.drop_set(set text) RETURNS void LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	UPDATE assay.dropped_set s SET set = NULL WHERE s.set = drop_set.set;
-	PERFORM assay.check_set_found(set, FOUND);
+	PERFORM assay_internal.check_set_found(set, FOUND);
 END $$;
 COMMENT ON FUNCTION assay.drop_set(text) IS 'removes a list or phrase set with its history';
 
 CREATE FUNCTION assay.alter_set(set text, owner text) RETURNS void LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-	UPDATE assay.named_sets s SET owner = assay.role_of(alter_set.owner) WHERE s.set = alter_set.set;
-	PERFORM assay.check_set_found(set, FOUND);
+	UPDATE assay.named_sets s SET owner = assay_internal.role_of(alter_set.owner) WHERE s.set = alter_set.set;
+	PERFORM assay_internal.check_set_found(set, FOUND);
 EXCEPTION
 	WHEN with_check_option_violation THEN
 		RAISE EXCEPTION 'must be a member of role "%" to give it a set', owner USING ERRCODE = 'insufficient_privilege';
@@ -248,27 +248,27 @@ END $$;
 COMMENT ON FUNCTION assay.alter_set(text, text) IS 'gives a list or phrase set to another role';
 
 -- Readers that were dropped go with any change: their numbers would stay, and a dump would bring them to whoever has them.
-CREATE FUNCTION assay.change_readers(set text, role text, may boolean) RETURNS void LANGUAGE plpgsql
+CREATE FUNCTION assay_internal.change_readers(set text, role text, may boolean) RETURNS void LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	changed regrole := assay.role_of(role);
+	changed regrole := assay_internal.role_of(role);
 BEGIN
 	UPDATE assay.named_sets s SET readers = array(
 		SELECT r FROM unnest(array_remove(s.readers, changed) || CASE WHEN may THEN ARRAY[changed] END) WITH ORDINALITY u(r, n)
 		WHERE r = 0::oid OR EXISTS (SELECT FROM pg_roles p WHERE p.oid = r) ORDER BY n)
 	WHERE s.set = change_readers.set;
-	PERFORM assay.check_set_found(set, FOUND);
+	PERFORM assay_internal.check_set_found(set, FOUND);
 END $$;
-COMMENT ON FUNCTION assay.change_readers(text, text, boolean) IS 'private: a role comes to, or goes from, those that may ask a set';
+COMMENT ON FUNCTION assay_internal.change_readers(text, text, boolean) IS 'private: a role comes to, or goes from, those that may ask a set';
 
 CREATE FUNCTION assay.grant_set(set text, role text) RETURNS void LANGUAGE sql VOLATILE
 	SET search_path = pg_catalog, pg_temp AS
-	$$ SELECT assay.change_readers($1, $2, true) $$;
+	$$ SELECT assay_internal.change_readers($1, $2, true) $$;
 COMMENT ON FUNCTION assay.grant_set(text, text) IS 'lets a role, or public, ask a list or phrase set';
 
 CREATE FUNCTION assay.revoke_set(set text, role text) RETURNS void LANGUAGE sql VOLATILE
 	SET search_path = pg_catalog, pg_temp AS
-	$$ SELECT assay.change_readers($1, $2, false) $$;
+	$$ SELECT assay_internal.change_readers($1, $2, false) $$;
 COMMENT ON FUNCTION assay.revoke_set(text, text) IS 'takes back what assay.grant_set() granted';
 
 CREATE FUNCTION assay.in_list(set text, value text, at timestamptz DEFAULT NULL, tenant text DEFAULT NULL, state bigint DEFAULT NULL) RETURNS boolean
@@ -309,4 +309,4 @@ CREATE FUNCTION assay.list_cache(OUT set text, OUT state bigint, OUT "values" bi
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 10;
 COMMENT ON FUNCTION assay.list_cache() IS 'lists that this backend holds loaded: the base''s values, changes since, how often the base was loaded, and how often the set''s row was read';
 
-REVOKE ALL ON FUNCTION assay.set_changed(), assay.list_write(), assay.list_settle(), assay.keep_entries(), assay.forget_set(), assay.delete_set(), assay.list_cache() FROM PUBLIC;
+REVOKE ALL ON FUNCTION assay_internal.set_changed(), assay_internal.list_write(), assay_internal.list_settle(), assay_internal.keep_entries(), assay_internal.forget_set(), assay_internal.delete_set(), assay.list_cache() FROM PUBLIC;

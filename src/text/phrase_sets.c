@@ -985,8 +985,8 @@ WriteRow(HeapTuple row, TupleDesc desc, bool put)
 		if (isnull)
 			nulls[4 + i] = 'n';
 	}
-	RunAsOwner(&plans[put], put ? "SELECT assay.phrase_put($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)" :
-			   "SELECT assay.phrase_remove($1, $2, $3, $4, $5, $6, $7)",
+	RunAsOwner(&plans[put], put ? "SELECT assay_internal.phrase_put($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)" :
+			   "SELECT assay_internal.phrase_remove($1, $2, $3, $4, $5, $6, $7)",
 			   put ? 11 : 7, types, values, nulls);
 	set->changes++;
 	set->unsettled++;
@@ -1028,7 +1028,7 @@ Compile(const char *name, int64 state)
 	Datum		values[2] = {CStringGetTextDatum(name), Int64GetDatum(state)};
 
 	SPI_connect();
-	RunAsOwner(&plan, "SELECT assay.phrase_compile($1, $2)", 2, types, values, NULL);
+	RunAsOwner(&plan, "SELECT assay_internal.phrase_compile($1, $2)", 2, types, values, NULL);
 	SPI_finish();
 }
 

@@ -4,27 +4,27 @@
 
 CREATE TYPE assay.phrases;
 
-CREATE FUNCTION assay.phrases_in(cstring) RETURNS assay.phrases
+CREATE FUNCTION assay_internal.phrases_in(cstring) RETURNS assay.phrases
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.phrases_in(cstring) IS 'I/O of phrases';
+COMMENT ON FUNCTION assay_internal.phrases_in(cstring) IS 'I/O of phrases';
 
-CREATE FUNCTION assay.phrases_out(assay.phrases) RETURNS cstring
+CREATE FUNCTION assay_internal.phrases_out(assay.phrases) RETURNS cstring
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.phrases_out(assay.phrases) IS 'I/O of phrases';
+COMMENT ON FUNCTION assay_internal.phrases_out(assay.phrases) IS 'I/O of phrases';
 
-CREATE FUNCTION assay.phrases_recv(internal) RETURNS assay.phrases
+CREATE FUNCTION assay_internal.phrases_recv(internal) RETURNS assay.phrases
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.phrases_recv(internal) IS 'I/O of phrases';
+COMMENT ON FUNCTION assay_internal.phrases_recv(internal) IS 'I/O of phrases';
 
-CREATE FUNCTION assay.phrases_send(assay.phrases) RETURNS bytea
+CREATE FUNCTION assay_internal.phrases_send(assay.phrases) RETURNS bytea
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.phrases_send(assay.phrases) IS 'I/O of phrases';
+COMMENT ON FUNCTION assay_internal.phrases_send(assay.phrases) IS 'I/O of phrases';
 
 CREATE TYPE assay.phrases (
-	INPUT = assay.phrases_in,
-	OUTPUT = assay.phrases_out,
-	RECEIVE = assay.phrases_recv,
-	SEND = assay.phrases_send,
+	INPUT = assay_internal.phrases_in,
+	OUTPUT = assay_internal.phrases_out,
+	RECEIVE = assay_internal.phrases_recv,
+	SEND = assay_internal.phrases_send,
 	INTERNALLENGTH = VARIABLE,
 	ALIGNMENT = int4,
 	STORAGE = external
@@ -74,24 +74,24 @@ COMMENT ON FUNCTION assay.public_suffix_list() IS 'the Public Suffix List that r
 
 -- private functions
 
-CREATE FUNCTION assay.phrases_eq(assay.phrases, assay.phrases) RETURNS boolean
+CREATE FUNCTION assay_internal.phrases_eq(assay.phrases, assay.phrases) RETURNS boolean
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.phrases_eq(assay.phrases, assay.phrases) IS 'implementation of = operator';
+COMMENT ON FUNCTION assay_internal.phrases_eq(assay.phrases, assay.phrases) IS 'implementation of = operator';
 
-CREATE FUNCTION assay.phrases_ne(assay.phrases, assay.phrases) RETURNS boolean
+CREATE FUNCTION assay_internal.phrases_ne(assay.phrases, assay.phrases) RETURNS boolean
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.phrases_ne(assay.phrases, assay.phrases) IS 'implementation of <> operator';
+COMMENT ON FUNCTION assay_internal.phrases_ne(assay.phrases, assay.phrases) IS 'implementation of <> operator';
 
 -- operators
 
 CREATE OPERATOR assay.= (
-	LEFTARG = assay.phrases, RIGHTARG = assay.phrases, FUNCTION = assay.phrases_eq,
+	LEFTARG = assay.phrases, RIGHTARG = assay.phrases, FUNCTION = assay_internal.phrases_eq,
 	COMMUTATOR = OPERATOR(assay.=), NEGATOR = OPERATOR(assay.<>), RESTRICT = eqsel, JOIN = eqjoinsel
 );
 COMMENT ON OPERATOR assay.= (assay.phrases, assay.phrases) IS 'same names, patterns and syntax';
 
 CREATE OPERATOR assay.<> (
-	LEFTARG = assay.phrases, RIGHTARG = assay.phrases, FUNCTION = assay.phrases_ne,
+	LEFTARG = assay.phrases, RIGHTARG = assay.phrases, FUNCTION = assay_internal.phrases_ne,
 	COMMUTATOR = OPERATOR(assay.<>), NEGATOR = OPERATOR(assay.=), RESTRICT = neqsel, JOIN = neqjoinsel
 );
 COMMENT ON OPERATOR assay.<> (assay.phrases, assay.phrases) IS 'not the same names, patterns or syntax';

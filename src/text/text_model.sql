@@ -4,27 +4,27 @@
 
 CREATE TYPE assay.text_model;
 
-CREATE FUNCTION assay.text_model_in(cstring) RETURNS assay.text_model
+CREATE FUNCTION assay_internal.text_model_in(cstring) RETURNS assay.text_model
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.text_model_in(cstring) IS 'input: a JSON object';
+COMMENT ON FUNCTION assay_internal.text_model_in(cstring) IS 'input: a JSON object';
 
-CREATE FUNCTION assay.text_model_out(assay.text_model) RETURNS cstring
+CREATE FUNCTION assay_internal.text_model_out(assay.text_model) RETURNS cstring
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.text_model_out(assay.text_model) IS 'output: a JSON object';
+COMMENT ON FUNCTION assay_internal.text_model_out(assay.text_model) IS 'output: a JSON object';
 
-CREATE FUNCTION assay.text_model_recv(internal) RETURNS assay.text_model
+CREATE FUNCTION assay_internal.text_model_recv(internal) RETURNS assay.text_model
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.text_model_recv(internal) IS 'binary input';
+COMMENT ON FUNCTION assay_internal.text_model_recv(internal) IS 'binary input';
 
-CREATE FUNCTION assay.text_model_send(assay.text_model) RETURNS bytea
+CREATE FUNCTION assay_internal.text_model_send(assay.text_model) RETURNS bytea
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay.text_model_send(assay.text_model) IS 'binary output';
+COMMENT ON FUNCTION assay_internal.text_model_send(assay.text_model) IS 'binary output';
 
 CREATE TYPE assay.text_model (
-	INPUT = assay.text_model_in,
-	OUTPUT = assay.text_model_out,
-	RECEIVE = assay.text_model_recv,
-	SEND = assay.text_model_send,
+	INPUT = assay_internal.text_model_in,
+	OUTPUT = assay_internal.text_model_out,
+	RECEIVE = assay_internal.text_model_recv,
+	SEND = assay_internal.text_model_send,
 	INTERNALLENGTH = VARIABLE,
 	ALIGNMENT = double,
 	STORAGE = external
@@ -99,122 +99,122 @@ COMMENT ON FUNCTION assay.text_model_info(assay.text_model) IS 'what a text mode
 
 -- private functions
 
-CREATE FUNCTION assay.text_model_accum(assay.text_model, boolean, text) RETURNS assay.text_model
+CREATE FUNCTION assay_internal.text_model_accum(assay.text_model, boolean, text) RETURNS assay.text_model
 	AS 'MODULE_PATHNAME', 'text_model_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 500;
-COMMENT ON FUNCTION assay.text_model_accum(assay.text_model, boolean, text) IS 'aggregate transition function';
+COMMENT ON FUNCTION assay_internal.text_model_accum(assay.text_model, boolean, text) IS 'aggregate transition function';
 
-CREATE FUNCTION assay.text_model_accum(assay.text_model, boolean, text, float8) RETURNS assay.text_model
+CREATE FUNCTION assay_internal.text_model_accum(assay.text_model, boolean, text, float8) RETURNS assay.text_model
 	AS 'MODULE_PATHNAME', 'text_model_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 500;
-COMMENT ON FUNCTION assay.text_model_accum(assay.text_model, boolean, text, float8) IS 'aggregate transition function';
+COMMENT ON FUNCTION assay_internal.text_model_accum(assay.text_model, boolean, text, float8) IS 'aggregate transition function';
 
-CREATE FUNCTION assay.text_model_accum(assay.text_model, boolean, text, float8, timestamptz, interval) RETURNS assay.text_model
+CREATE FUNCTION assay_internal.text_model_accum(assay.text_model, boolean, text, float8, timestamptz, interval) RETURNS assay.text_model
 	AS 'MODULE_PATHNAME', 'text_model_accum' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 500;
-COMMENT ON FUNCTION assay.text_model_accum(assay.text_model, boolean, text, float8, timestamptz, interval) IS 'aggregate transition function';
+COMMENT ON FUNCTION assay_internal.text_model_accum(assay.text_model, boolean, text, float8, timestamptz, interval) IS 'aggregate transition function';
 
-CREATE FUNCTION assay.text_model_accum(assay.text_model, boolean, jsonb) RETURNS assay.text_model
+CREATE FUNCTION assay_internal.text_model_accum(assay.text_model, boolean, jsonb) RETURNS assay.text_model
 	AS 'MODULE_PATHNAME', 'text_model_accum_jsonb' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 500;
-COMMENT ON FUNCTION assay.text_model_accum(assay.text_model, boolean, jsonb) IS 'aggregate transition function';
+COMMENT ON FUNCTION assay_internal.text_model_accum(assay.text_model, boolean, jsonb) IS 'aggregate transition function';
 
-CREATE FUNCTION assay.text_model_accum(assay.text_model, boolean, jsonb, float8) RETURNS assay.text_model
+CREATE FUNCTION assay_internal.text_model_accum(assay.text_model, boolean, jsonb, float8) RETURNS assay.text_model
 	AS 'MODULE_PATHNAME', 'text_model_accum_jsonb' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 500;
-COMMENT ON FUNCTION assay.text_model_accum(assay.text_model, boolean, jsonb, float8) IS 'aggregate transition function';
+COMMENT ON FUNCTION assay_internal.text_model_accum(assay.text_model, boolean, jsonb, float8) IS 'aggregate transition function';
 
-CREATE FUNCTION assay.text_model_accum(assay.text_model, boolean, jsonb, float8, timestamptz, interval) RETURNS assay.text_model
+CREATE FUNCTION assay_internal.text_model_accum(assay.text_model, boolean, jsonb, float8, timestamptz, interval) RETURNS assay.text_model
 	AS 'MODULE_PATHNAME', 'text_model_accum_jsonb' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 500;
-COMMENT ON FUNCTION assay.text_model_accum(assay.text_model, boolean, jsonb, float8, timestamptz, interval) IS 'aggregate transition function';
+COMMENT ON FUNCTION assay_internal.text_model_accum(assay.text_model, boolean, jsonb, float8, timestamptz, interval) IS 'aggregate transition function';
 
-CREATE FUNCTION assay.text_model_combine(assay.text_model, assay.text_model) RETURNS assay.text_model
+CREATE FUNCTION assay_internal.text_model_combine(assay.text_model, assay.text_model) RETURNS assay.text_model
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10000;
-COMMENT ON FUNCTION assay.text_model_combine(assay.text_model, assay.text_model) IS 'aggregate transition and combine function';
+COMMENT ON FUNCTION assay_internal.text_model_combine(assay.text_model, assay.text_model) IS 'aggregate transition and combine function';
 
-CREATE FUNCTION assay.text_model_final(assay.text_model) RETURNS assay.text_model
+CREATE FUNCTION assay_internal.text_model_final(assay.text_model) RETURNS assay.text_model
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10000;
-COMMENT ON FUNCTION assay.text_model_final(assay.text_model) IS 'aggregate final function';
+COMMENT ON FUNCTION assay_internal.text_model_final(assay.text_model) IS 'aggregate final function';
 
-CREATE FUNCTION assay.text_model_plus(assay.text_model, assay.text_model) RETURNS assay.text_model
+CREATE FUNCTION assay_internal.text_model_plus(assay.text_model, assay.text_model) RETURNS assay.text_model
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
-COMMENT ON FUNCTION assay.text_model_plus(assay.text_model, assay.text_model) IS 'implementation of + operator';
+COMMENT ON FUNCTION assay_internal.text_model_plus(assay.text_model, assay.text_model) IS 'implementation of + operator';
 
-CREATE FUNCTION assay.text_model_minus(assay.text_model, assay.text_model) RETURNS assay.text_model
+CREATE FUNCTION assay_internal.text_model_minus(assay.text_model, assay.text_model) RETURNS assay.text_model
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100000;
-COMMENT ON FUNCTION assay.text_model_minus(assay.text_model, assay.text_model) IS 'implementation of - operator';
+COMMENT ON FUNCTION assay_internal.text_model_minus(assay.text_model, assay.text_model) IS 'implementation of - operator';
 
-CREATE FUNCTION assay.text_model_eq(assay.text_model, assay.text_model) RETURNS boolean
+CREATE FUNCTION assay_internal.text_model_eq(assay.text_model, assay.text_model) RETURNS boolean
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
-COMMENT ON FUNCTION assay.text_model_eq(assay.text_model, assay.text_model) IS 'implementation of = operator';
+COMMENT ON FUNCTION assay_internal.text_model_eq(assay.text_model, assay.text_model) IS 'implementation of = operator';
 
-CREATE FUNCTION assay.text_model_ne(assay.text_model, assay.text_model) RETURNS boolean
+CREATE FUNCTION assay_internal.text_model_ne(assay.text_model, assay.text_model) RETURNS boolean
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
-COMMENT ON FUNCTION assay.text_model_ne(assay.text_model, assay.text_model) IS 'implementation of <> operator';
+COMMENT ON FUNCTION assay_internal.text_model_ne(assay.text_model, assay.text_model) IS 'implementation of <> operator';
 
 -- aggregates
 
 CREATE AGGREGATE assay.text_model_agg(label boolean, content text) (
-	SFUNC = assay.text_model_accum,
+	SFUNC = assay_internal.text_model_accum,
 	STYPE = assay.text_model,
 	SSPACE = 1048576,
-	FINALFUNC = assay.text_model_final,
-	COMBINEFUNC = assay.text_model_combine,
+	FINALFUNC = assay_internal.text_model_final,
+	COMBINEFUNC = assay_internal.text_model_combine,
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE assay.text_model_agg(boolean, text) IS 'text model of labelled messages: true is malicious; a NULL counts for nothing';
 
 CREATE AGGREGATE assay.text_model_agg(label boolean, content text, weight float8) (
-	SFUNC = assay.text_model_accum,
+	SFUNC = assay_internal.text_model_accum,
 	STYPE = assay.text_model,
 	SSPACE = 1048576,
-	FINALFUNC = assay.text_model_final,
-	COMBINEFUNC = assay.text_model_combine,
+	FINALFUNC = assay_internal.text_model_final,
+	COMBINEFUNC = assay_internal.text_model_combine,
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE assay.text_model_agg(boolean, text, float8) IS 'text model of labelled messages with weights: true is malicious; a NULL counts for nothing';
 
 CREATE AGGREGATE assay.text_model_agg(label boolean, content text, weight float8, at timestamptz, half_life interval) (
-	SFUNC = assay.text_model_accum,
+	SFUNC = assay_internal.text_model_accum,
 	STYPE = assay.text_model,
 	SSPACE = 1048576,
-	FINALFUNC = assay.text_model_final,
-	COMBINEFUNC = assay.text_model_combine,
+	FINALFUNC = assay_internal.text_model_final,
+	COMBINEFUNC = assay_internal.text_model_combine,
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE assay.text_model_agg(boolean, text, float8, timestamptz, interval) IS 'text model of labelled messages that decay with a half-life: true is malicious; a NULL counts for nothing';
 
 CREATE AGGREGATE assay.text_model_agg(label boolean, content jsonb) (
-	SFUNC = assay.text_model_accum,
+	SFUNC = assay_internal.text_model_accum,
 	STYPE = assay.text_model,
 	SSPACE = 1048576,
-	FINALFUNC = assay.text_model_final,
-	COMBINEFUNC = assay.text_model_combine,
+	FINALFUNC = assay_internal.text_model_final,
+	COMBINEFUNC = assay_internal.text_model_combine,
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE assay.text_model_agg(boolean, jsonb) IS 'text model of labelled messages: true is malicious; a NULL counts for nothing';
 
 CREATE AGGREGATE assay.text_model_agg(label boolean, content jsonb, weight float8) (
-	SFUNC = assay.text_model_accum,
+	SFUNC = assay_internal.text_model_accum,
 	STYPE = assay.text_model,
 	SSPACE = 1048576,
-	FINALFUNC = assay.text_model_final,
-	COMBINEFUNC = assay.text_model_combine,
+	FINALFUNC = assay_internal.text_model_final,
+	COMBINEFUNC = assay_internal.text_model_combine,
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE assay.text_model_agg(boolean, jsonb, float8) IS 'text model of labelled messages with weights: true is malicious; a NULL counts for nothing';
 
 CREATE AGGREGATE assay.text_model_agg(label boolean, content jsonb, weight float8, at timestamptz, half_life interval) (
-	SFUNC = assay.text_model_accum,
+	SFUNC = assay_internal.text_model_accum,
 	STYPE = assay.text_model,
 	SSPACE = 1048576,
-	FINALFUNC = assay.text_model_final,
-	COMBINEFUNC = assay.text_model_combine,
+	FINALFUNC = assay_internal.text_model_final,
+	COMBINEFUNC = assay_internal.text_model_combine,
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE assay.text_model_agg(boolean, jsonb, float8, timestamptz, interval) IS 'text model of labelled messages that decay with a half-life: true is malicious; a NULL counts for nothing';
 
 CREATE AGGREGATE assay.text_model_agg(model assay.text_model) (
-	SFUNC = assay.text_model_combine,
+	SFUNC = assay_internal.text_model_combine,
 	STYPE = assay.text_model,
 	SSPACE = 1048576,
-	FINALFUNC = assay.text_model_final,
-	COMBINEFUNC = assay.text_model_combine,
+	FINALFUNC = assay_internal.text_model_final,
+	COMBINEFUNC = assay_internal.text_model_combine,
 	PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE assay.text_model_agg(assay.text_model) IS 'sum of text models';
@@ -222,23 +222,23 @@ COMMENT ON AGGREGATE assay.text_model_agg(assay.text_model) IS 'sum of text mode
 -- operators
 
 CREATE OPERATOR assay.+ (
-	LEFTARG = assay.text_model, RIGHTARG = assay.text_model, FUNCTION = assay.text_model_plus, COMMUTATOR = OPERATOR(assay.+)
+	LEFTARG = assay.text_model, RIGHTARG = assay.text_model, FUNCTION = assay_internal.text_model_plus, COMMUTATOR = OPERATOR(assay.+)
 );
 COMMENT ON OPERATOR assay.+ (assay.text_model, assay.text_model) IS 'sum of two text models';
 
 CREATE OPERATOR assay.- (
-	LEFTARG = assay.text_model, RIGHTARG = assay.text_model, FUNCTION = assay.text_model_minus
+	LEFTARG = assay.text_model, RIGHTARG = assay.text_model, FUNCTION = assay_internal.text_model_minus
 );
 COMMENT ON OPERATOR assay.- (assay.text_model, assay.text_model) IS 'the first text model without the messages of the second';
 
 CREATE OPERATOR assay.= (
-	LEFTARG = assay.text_model, RIGHTARG = assay.text_model, FUNCTION = assay.text_model_eq,
+	LEFTARG = assay.text_model, RIGHTARG = assay.text_model, FUNCTION = assay_internal.text_model_eq,
 	COMMUTATOR = OPERATOR(assay.=), NEGATOR = OPERATOR(assay.<>), RESTRICT = eqsel, JOIN = eqjoinsel
 );
 COMMENT ON OPERATOR assay.= (assay.text_model, assay.text_model) IS 'the same counts or weights, and calibration';
 
 CREATE OPERATOR assay.<> (
-	LEFTARG = assay.text_model, RIGHTARG = assay.text_model, FUNCTION = assay.text_model_ne,
+	LEFTARG = assay.text_model, RIGHTARG = assay.text_model, FUNCTION = assay_internal.text_model_ne,
 	COMMUTATOR = OPERATOR(assay.<>), NEGATOR = OPERATOR(assay.=), RESTRICT = neqsel, JOIN = neqjoinsel
 );
 COMMENT ON OPERATOR assay.<> (assay.text_model, assay.text_model) IS 'not the same counts or weights, or calibration';

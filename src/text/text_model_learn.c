@@ -20,14 +20,14 @@
 #include "text_model.h"
 
 /*
- * text_model_learn_as_owner(relation): assay.text_model_learn() as the owner of
+ * text_model_learn_as_owner(relation): assay_internal.text_model_learn() as the owner of
  * the table, whoever of his role calls.
  */
 PG_FUNCTION_INFO_V1(text_model_learn_as_owner);
 Datum
 text_model_learn_as_owner(PG_FUNCTION_ARGS)
 {
-	static const OwnerStatement learn = {"text_model_registry", "SELECT assay.text_model_learn($1)", false, 1, {REGCLASSOID}};
+	static const OwnerStatement learn = {"text_model_registry", "SELECT assay_internal.text_model_learn($1)", false, 1, {REGCLASSOID}};
 	Datum		args[1] = {PG_GETARG_DATUM(0)};
 	bool		isnull;
 
@@ -41,7 +41,7 @@ text_model_learn_as_owner(PG_FUNCTION_ARGS)
 Datum
 TextModelKnown(Oid relation, TimestampTz at, bool *isnull)
 {
-	static const OwnerStatement known = {"text_model_registry", "SELECT assay.text_model_known($1, $2)", true, 2, {REGCLASSOID, TIMESTAMPTZOID}};
+	static const OwnerStatement known = {"text_model_registry", "SELECT assay_internal.text_model_known($1, $2)", true, 2, {REGCLASSOID, TIMESTAMPTZOID}};
 	Datum		args[2] = {ObjectIdGetDatum(relation), TimestampTzGetDatum(at)};
 
 	return OwnerRead(relation, &known, args, isnull);
@@ -101,7 +101,7 @@ AskForModel(KnownModel *k, Datum name, Datum at)
 	Datum		model;
 
 	SPI_connect();
-	if (SPI_execute_with_args("SELECT assay.text_model_at_as_owner((assay.text_model_named($1)).relation, $2)",
+	if (SPI_execute_with_args("SELECT assay_internal.text_model_at_as_owner((assay_internal.text_model_named($1)).relation, $2)",
 							  2, types, args, NULL, true, 0) != SPI_OK_SELECT || SPI_processed != 1)
 		elog(ERROR, "could not ask for a text model");
 	model = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &k->isnull);
@@ -191,6 +191,6 @@ Datum
 text_model_row(PG_FUNCTION_ARGS)
 {
 	if (!PG_ARGISNULL(0))
-		OwnerWriteRow(PG_GETARG_OID(0), "text_model_registry", "SELECT assay.text_model_write_row($1, $2)", &fcinfo->args[1]);
+		OwnerWriteRow(PG_GETARG_OID(0), "text_model_registry", "SELECT assay_internal.text_model_write_row($1, $2)", &fcinfo->args[1]);
 	PG_RETURN_VOID();
 }

@@ -49,28 +49,28 @@ SELECT pg_catalog.pg_extension_config_dump('assay.text_model_registry',
 			WHERE c.oid = u.oid AND c.relpersistence <> ''t'' AND c.relkind = ANY (''{r,p,v,m,f}'')))');
 
 -- Anybody may read it, as the catalogue, so that it can be dumped. Rows are
--- written by assay.text_model_row() alone: whoever could write the table could lock it.
+-- written by assay_internal.text_model_row() alone: whoever could write the table could lock it.
 GRANT SELECT ON assay.text_model_registry TO PUBLIC;
 
 -- private functions
 
-CREATE FUNCTION assay.text_model_learn_as_owner(relation regclass) RETURNS bigint
+CREATE FUNCTION assay_internal.text_model_learn_as_owner(relation regclass) RETURNS bigint
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
-COMMENT ON FUNCTION assay.text_model_learn_as_owner(regclass) IS 'private: text_model_learn() with the rights of the text model''s owner';
+COMMENT ON FUNCTION assay_internal.text_model_learn_as_owner(regclass) IS 'private: text_model_learn() with the rights of the text model''s owner';
 
-CREATE FUNCTION assay.text_model_row(relation regclass, entry assay.text_model_registry) RETURNS void
+CREATE FUNCTION assay_internal.text_model_row(relation regclass, entry assay.text_model_registry) RETURNS void
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION assay.text_model_row(regclass, assay.text_model_registry) IS
+COMMENT ON FUNCTION assay_internal.text_model_row(regclass, assay.text_model_registry) IS
 	'private: writes, or without an entry removes, the registry''s row of a table of the caller''s';
 
-CREATE FUNCTION assay.text_model_at_as_owner(relation regclass, at timestamptz) RETURNS assay.text_model
+CREATE FUNCTION assay_internal.text_model_at_as_owner(relation regclass, at timestamptz) RETURNS assay.text_model
 	AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100000;
-COMMENT ON FUNCTION assay.text_model_at_as_owner(regclass, timestamptz) IS
+COMMENT ON FUNCTION assay_internal.text_model_at_as_owner(regclass, timestamptz) IS
 	'private: text_model_known() with the rights of the text model''s owner, for who may read its versions';
 
 -- What text_model_row() does, as the registry's owner: it has seen that the
 -- caller owns the relation.
-CREATE FUNCTION assay.text_model_write_row(relation regclass, entry assay.text_model_registry) RETURNS boolean
+CREATE FUNCTION assay_internal.text_model_write_row(relation regclass, entry assay.text_model_registry) RETURNS boolean
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 	AS $$
 BEGIN
@@ -95,11 +95,11 @@ BEGIN
 	END IF;
 	RETURN true;
 END $$;
-COMMENT ON FUNCTION assay.text_model_write_row(regclass, assay.text_model_registry) IS 'private: writes or removes a row of the registry';
-REVOKE ALL ON FUNCTION assay.text_model_write_row(regclass, assay.text_model_registry) FROM PUBLIC;
+COMMENT ON FUNCTION assay_internal.text_model_write_row(regclass, assay.text_model_registry) IS 'private: writes or removes a row of the registry';
+REVOKE ALL ON FUNCTION assay_internal.text_model_write_row(regclass, assay.text_model_registry) FROM PUBLIC;
 
 -- The registry's row of a text model
-CREATE FUNCTION assay.text_model_named(name text) RETURNS assay.text_model_registry
+CREATE FUNCTION assay_internal.text_model_named(name text) RETURNS assay.text_model_registry
 	LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
@@ -112,11 +112,11 @@ BEGIN
 	END IF;
 	RETURN r;
 END $$;
-COMMENT ON FUNCTION assay.text_model_named(text) IS 'private: the registry''s row of a text model';
+COMMENT ON FUNCTION assay_internal.text_model_named(text) IS 'private: the registry''s row of a text model';
 
 -- What a message adds; NULL where its content or its time is none that a message
 -- has, so that no message keeps a model from learning others.
-CREATE FUNCTION assay.text_model_tried(label boolean, content anyelement, weight float8, at timestamptz, half_life interval) RETURNS assay.text_model
+CREATE FUNCTION assay_internal.text_model_tried(label boolean, content anyelement, weight float8, at timestamptz, half_life interval) RETURNS assay.text_model
 	LANGUAGE plpgsql VOLATILE PARALLEL SAFE COST 600 SET search_path = pg_catalog, pg_temp
 	AS $$
 BEGIN
@@ -125,7 +125,7 @@ EXCEPTION
 	WHEN data_exception OR datatype_mismatch THEN
 		RETURN NULL;
 END $$;
-COMMENT ON FUNCTION assay.text_model_tried(boolean, anyelement, float8, timestamptz, interval) IS
+COMMENT ON FUNCTION assay_internal.text_model_tried(boolean, anyelement, float8, timestamptz, interval) IS
 	'private: text_model_of(), or null where the content can''t be a message''s';
 
 -- The statement that folds into NAME_counted what differs between it and the
@@ -146,7 +146,7 @@ COMMENT ON FUNCTION assay.text_model_tried(boolean, anyelement, float8, timestam
 --
 -- The content is joined by an inner join: an outer one would have it computed for
 -- every message of the source before it finds those that changed.
-CREATE FUNCTION assay.text_model_statement(r assay.text_model_registry) RETURNS text
+CREATE FUNCTION assay_internal.text_model_statement(r assay.text_model_registry) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	AS $$
 	SELECT replace(replace(replace(replace(replace(replace(replace(replace('WITH latest AS (
@@ -169,7 +169,7 @@ message AS MATERIALIZED (
     CASE WHEN odd THEN $5 ELSE tried END AS added, odd,
     CASE WHEN is_new AND NOT odd THEN assay.text_margin($3, content) END AS margin
   FROM dated CROSS JOIN LATERAL (
-    SELECT assay.text_model_tried(malicious, content,
+    SELECT assay_internal.text_model_tried(malicious, content,
       coalesce(at > greatest(horizon, greatest(labelled_at, {floor}) - 12 * {half_life}), true)::int, at, {half_life}) AS tried OFFSET 0) t
   CROSS JOIN LATERAL (SELECT tried IS NULL AND malicious IS NOT NULL AND content IS NOT NULL AS odd) o),
 gone AS (
@@ -188,11 +188,11 @@ FROM message WHERE found',
 		'{delay}', quote_literal(r.delay) || '::interval'),
 		'{half_life}', coalesce(quote_literal(r.half_life), 'NULL') || '::interval')
 	$$;
-COMMENT ON FUNCTION assay.text_model_statement(assay.text_model_registry) IS 'private: the statement that folds labels into a text model';
+COMMENT ON FUNCTION assay_internal.text_model_statement(assay.text_model_registry) IS 'private: the statement that folds labels into a text model';
 
 -- Write what a day changed, and the calibration after it, by the margins that
 -- messages had before they were counted.
-CREATE FUNCTION assay.text_model_write(r assay.text_model_registry, today date, delta assay.text_model, total assay.text_model, changes bigint)
+CREATE FUNCTION assay_internal.text_model_write(r assay.text_model_registry, today date, delta assay.text_model, total assay.text_model, changes bigint)
 	RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 	AS $$
@@ -218,20 +218,20 @@ BEGIN
 			slope = EXCLUDED.slope, intercept = EXCLUDED.intercept, changes = v.changes + EXCLUDED.changes',
 		r.relation) USING today, delta, slope, intercept, changes;
 END $$;
-COMMENT ON FUNCTION assay.text_model_write(assay.text_model_registry, date, assay.text_model, assay.text_model, bigint) IS 'private: write what a day changed in a text model';
+COMMENT ON FUNCTION assay_internal.text_model_write(assay.text_model_registry, date, assay.text_model, assay.text_model, bigint) IS 'private: write what a day changed in a text model';
 
 -- The published form, calibrated where that is known
-CREATE FUNCTION assay.text_model_published(total assay.text_model, max_bytes integer, slope float8, intercept float8) RETURNS assay.text_model
+CREATE FUNCTION assay_internal.text_model_published(total assay.text_model, max_bytes integer, slope float8, intercept float8) RETURNS assay.text_model
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	AS $$
 	SELECT CASE WHEN slope IS NULL THEN assay.text_model_publish(total, max_bytes)
 		ELSE assay.text_model_calibrate(assay.text_model_publish(total, max_bytes), slope, intercept) END
 	$$;
-COMMENT ON FUNCTION assay.text_model_published(assay.text_model, integer, float8, float8) IS 'private: the published form of a sum, calibrated';
+COMMENT ON FUNCTION assay_internal.text_model_published(assay.text_model, integer, float8, float8) IS 'private: the published form of a sum, calibrated';
 
 -- Fold in what has become known since, day by day; as the owner, who holds a
 -- lock on the versions meanwhile: one learns at a time, and anybody may read.
-CREATE FUNCTION assay.text_model_learn(relation regclass) RETURNS bigint
+CREATE FUNCTION assay_internal.text_model_learn(relation regclass) RETURNS bigint
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
@@ -263,7 +263,7 @@ BEGIN
 	END IF;
 	-- Labels that transactions before this one's lock committed are seen below.
 	started := clock_timestamp();
-	statement := assay.text_model_statement(r);
+	statement := assay_internal.text_model_statement(r);
 	nothing := assay.text_model_of(true, '', 0, '2000-01-01 00:00+00', r.half_life);
 	EXECUTE format('SELECT v.day, v.total FROM %s v ORDER BY v.day DESC LIMIT 1', r.relation) INTO last_day, total;
 
@@ -297,7 +297,7 @@ BEGIN
 		END IF;
 		total := coalesce(total, nothing) OPERATOR(assay.+) plus;
 		r.since := coalesce(r.since, today);
-		PERFORM assay.text_model_write(r, today, plus, total, changes);
+		PERFORM assay_internal.text_model_write(r, today, plus, total, changes);
 		last_day := today;
 	END LOOP;
 
@@ -305,10 +305,10 @@ BEGIN
 	IF all_changes > 0 THEN
 		EXECUTE format('UPDATE %s SET total = CASE WHEN date_trunc(''month'', day) < date_trunc(''month'', $1) THEN total END
 			WHERE published IS NOT NULL AND day < $1', r.relation) USING last_day;
-		EXECUTE format('UPDATE %s SET total = $1, published = assay.text_model_published($1, $2, slope, intercept) WHERE day = $3', r.relation)
+		EXECUTE format('UPDATE %s SET total = $1, published = assay_internal.text_model_published($1, $2, slope, intercept) WHERE day = $3', r.relation)
 			USING total, r.max_bytes, last_day;
 		-- The messages of the latest day are judged by the version before it: that lies there ready, too.
-		EXECUTE format('UPDATE %s SET published = coalesce(published, assay.text_model_known($1, $2::timestamp AT TIME ZONE ''UTC''))
+		EXECUTE format('UPDATE %s SET published = coalesce(published, assay_internal.text_model_known($1, $2::timestamp AT TIME ZONE ''UTC''))
 			WHERE day = (SELECT max(b.day) FROM %1$s b WHERE b.day < $2)', r.relation) USING r.relation, last_day;
 		EXECUTE format('UPDATE %s SET published = NULL WHERE published IS NOT NULL AND day < (SELECT max(b.day) FROM %1$s b WHERE b.day < $1)',
 			r.relation) USING last_day;
@@ -322,20 +322,20 @@ BEGIN
 	END IF;
 	r.learned_until := started;
 	r.took := clock_timestamp() - started;
-	PERFORM assay.text_model_row($1, r);
+	PERFORM assay_internal.text_model_row($1, r);
 	RETURN all_changes;
 END $$;
-COMMENT ON FUNCTION assay.text_model_learn(regclass) IS 'private: fold the labels known since into a text model';
+COMMENT ON FUNCTION assay_internal.text_model_learn(regclass) IS 'private: fold the labels known since into a text model';
 
 -- functions
 
 CREATE FUNCTION assay.learn(name text) RETURNS bigint
 	LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
-	AS $$ SELECT assay.text_model_learn_as_owner((assay.text_model_named(name)).relation) $$;
+	AS $$ SELECT assay_internal.text_model_learn_as_owner((assay_internal.text_model_named(name)).relation) $$;
 COMMENT ON FUNCTION assay.learn(text) IS 'fold into a text model the labels known since, and take out those that are gone; the number of messages that changed';
 
 -- As the owner: the table is his, with columns of whatever types and casts.
-CREATE FUNCTION assay.text_model_known(relation regclass, at timestamptz) RETURNS assay.text_model
+CREATE FUNCTION assay_internal.text_model_known(relation regclass, at timestamptz) RETURNS assay.text_model
 	LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE COST 100000 SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
@@ -363,9 +363,9 @@ BEGIN
 			WHERE v.day <= $1 AND v.day >= coalesce((SELECT max(b.day) FROM %1$s b WHERE b.day <= $1 AND b.total IS NOT NULL), ''-infinity'')) x
 			WHERE coalesce(last > latest - 12 * $2, true)', r.relation)
 		INTO total USING last_day, r.half_life;
-	RETURN assay.text_model_published(total, r.max_bytes, slope, intercept);
+	RETURN assay_internal.text_model_published(total, r.max_bytes, slope, intercept);
 END $$;
-COMMENT ON FUNCTION assay.text_model_known(regclass, timestamptz) IS 'private: a text model as it was known before the day (UTC) of a moment';
+COMMENT ON FUNCTION assay_internal.text_model_known(regclass, timestamptz) IS 'private: a text model as it was known before the day (UTC) of a moment';
 
 CREATE FUNCTION assay.text_model_at(name text, at timestamptz DEFAULT 'infinity') RETURNS assay.text_model
 	AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100000;
@@ -444,7 +444,7 @@ BEGIN
 	EXECUTE format('COMMENT ON VIEW %s IS %L', content_view, format('what the text model %s sees of a message', name));
 	EXECUTE format('COMMENT ON TABLE %s IS %L', counted, format('messages that the text model %s has counted, with what each added', name));
 	EXECUTE format('COMMENT ON TABLE %s IS %L', versions, format('the text model %s: what each day (UTC) changed', name));
-	PERFORM assay.text_model_row(versions::regclass, ROW(name, versions::regclass, counted::regclass, content_view::regclass, source, content,
+	PERFORM assay_internal.text_model_row(versions::regclass, ROW(name, versions::regclass, counted::regclass, content_view::regclass, source, content,
 		key, at, labels, delay, half_life, max_bytes, NULL, NULL, NULL)::assay.text_model_registry);
 	RETURN versions::regclass;
 END $$;
@@ -455,11 +455,11 @@ CREATE FUNCTION assay.drop_text_model(name text) RETURNS void
 	LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
-	r assay.text_model_registry := assay.text_model_named(name);
+	r assay.text_model_registry := assay_internal.text_model_named(name);
 	view regclass;
 	counted regclass;
 BEGIN
-	PERFORM assay.text_model_row(r.relation, NULL);
+	PERFORM assay_internal.text_model_row(r.relation, NULL);
 	-- What has changed hands since is not the model's any more.
 	SELECT max(c.oid) FILTER (WHERE c.oid = r.content_view), max(c.oid) FILTER (WHERE c.oid = r.counted) INTO view, counted
 	FROM pg_class c JOIN pg_class o ON o.relowner = c.relowner

@@ -45,15 +45,15 @@ GRANT SELECT ON assay.phrase_entry, assay.phrase_base TO pg_database_owner;
 
 -- private functions
 
-CREATE FUNCTION assay.phrase_write() RETURNS trigger
+CREATE FUNCTION assay_internal.phrase_write() RETURNS trigger
 	AS 'MODULE_PATHNAME' LANGUAGE C;
-COMMENT ON FUNCTION assay.phrase_write() IS 'makes a change of the view assay.phrase';
+COMMENT ON FUNCTION assay_internal.phrase_write() IS 'makes a change of the view assay.phrase';
 
-CREATE FUNCTION assay.phrase_settle() RETURNS trigger
+CREATE FUNCTION assay_internal.phrase_settle() RETURNS trigger
 	AS 'MODULE_PATHNAME' LANGUAGE C;
-COMMENT ON FUNCTION assay.phrase_settle() IS 'after a change of the view assay.phrase: compiles what it changed';
+COMMENT ON FUNCTION assay_internal.phrase_settle() IS 'after a change of the view assay.phrase: compiles what it changed';
 
-CREATE FUNCTION assay.phrase_remove(set text, state bigint, at timestamptz, author text, name text, pattern text, kind text) RETURNS void LANGUAGE plpgsql
+CREATE FUNCTION assay_internal.phrase_remove(set text, state bigint, at timestamptz, author text, name text, pattern text, kind text) RETURNS void LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	DELETE FROM assay.phrase_entry e WHERE e.set = $1 AND e.name = $5 AND e.kind = $7 AND e.pattern = $6
@@ -61,9 +61,9 @@ BEGIN
 	UPDATE assay.phrase_entry e SET removed_state = $2, removed_at = $3, removed_by = $4
 	WHERE e.set = $1 AND e.name = $5 AND e.kind = $7 AND e.pattern = $6 AND e.removed_state IS NULL;
 END $$;
-COMMENT ON FUNCTION assay.phrase_remove(text, bigint, timestamptz, text, text, text, text) IS 'closes a phrase; one that this state brought goes';
+COMMENT ON FUNCTION assay_internal.phrase_remove(text, bigint, timestamptz, text, text, text, text) IS 'closes a phrase; one that this state brought goes';
 
-CREATE FUNCTION assay.phrase_put(set text, state bigint, at timestamptz, author text, name text, pattern text, kind text,
+CREATE FUNCTION assay_internal.phrase_put(set text, state bigint, at timestamptz, author text, name text, pattern text, kind text,
 	weight float8, theme text, expires_at timestamptz, note text) RETURNS void LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -86,13 +86,13 @@ BEGIN
 	IF FOUND THEN
 		RETURN;
 	END IF;
-	PERFORM assay.phrase_remove($1, $2, $3, $4, $5, $6, coalesce($7, 'literal'));
+	PERFORM assay_internal.phrase_remove($1, $2, $3, $4, $5, $6, coalesce($7, 'literal'));
 	INSERT INTO assay.phrase_entry (set, name, pattern, kind, weight, theme, expires_at, note, author, added_at, added_state)
 	VALUES ($1, $5, $6, coalesce($7, 'literal'), coalesce($8, 1), $9, $10, $11, $4, $3, $2);
 END $$;
-COMMENT ON FUNCTION assay.phrase_put(text, bigint, timestamptz, text, text, text, text, float8, text, timestamptz, text) IS 'adds a phrase, or closes it and adds it as it is now';
+COMMENT ON FUNCTION assay_internal.phrase_put(text, bigint, timestamptz, text, text, text, text, float8, text, timestamptz, text) IS 'adds a phrase, or closes it and adds it as it is now';
 
-CREATE FUNCTION assay.phrase_compile(set text, state bigint) RETURNS void LANGUAGE sql VOLATILE
+CREATE FUNCTION assay_internal.phrase_compile(set text, state bigint) RETURNS void LANGUAGE sql VOLATILE
 	SET search_path = pg_catalog, pg_temp AS $$
 	INSERT INTO assay.phrase_base (set, state, built_at, literals, regexes, names, kinds, themes, weights, expires_at)
 	SELECT $1, $2, clock_timestamp(),
@@ -112,21 +112,21 @@ CREATE FUNCTION assay.phrase_compile(set text, state bigint) RETURNS void LANGUA
 		regexes = excluded.regexes, names = excluded.names, kinds = excluded.kinds, themes = excluded.themes,
 		weights = excluded.weights, expires_at = excluded.expires_at
 	$$;
-COMMENT ON FUNCTION assay.phrase_compile(text, bigint) IS 'compiles the phrases that stand';
+COMMENT ON FUNCTION assay_internal.phrase_compile(text, bigint) IS 'compiles the phrases that stand';
 
 CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE ON assay.phrase_entry
-	FOR EACH ROW EXECUTE FUNCTION assay.set_changed();
+	FOR EACH ROW EXECUTE FUNCTION assay_internal.set_changed();
 CREATE TRIGGER truncated AFTER TRUNCATE ON assay.phrase_entry
-	FOR EACH STATEMENT EXECUTE FUNCTION assay.set_changed();
+	FOR EACH STATEMENT EXECUTE FUNCTION assay_internal.set_changed();
 CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE ON assay.phrase_base
-	FOR EACH ROW EXECUTE FUNCTION assay.set_changed();
+	FOR EACH ROW EXECUTE FUNCTION assay_internal.set_changed();
 CREATE TRIGGER truncated AFTER TRUNCATE ON assay.phrase_base
-	FOR EACH STATEMENT EXECUTE FUNCTION assay.set_changed();
+	FOR EACH STATEMENT EXECUTE FUNCTION assay_internal.set_changed();
 ALTER TABLE assay.phrase_entry ENABLE ALWAYS TRIGGER changed;
 ALTER TABLE assay.phrase_entry ENABLE ALWAYS TRIGGER truncated;
 ALTER TABLE assay.phrase_base ENABLE ALWAYS TRIGGER changed;
 ALTER TABLE assay.phrase_base ENABLE ALWAYS TRIGGER truncated;
-CREATE TRIGGER keep_entries BEFORE UPDATE ON assay.phrase_entry FOR EACH ROW EXECUTE FUNCTION assay.keep_entries();
+CREATE TRIGGER keep_entries BEFORE UPDATE ON assay.phrase_entry FOR EACH ROW EXECUTE FUNCTION assay_internal.keep_entries();
 
 -- views
 
@@ -146,9 +146,9 @@ ALTER VIEW assay.phrase ALTER COLUMN kind SET DEFAULT 'literal';
 ALTER VIEW assay.phrase ALTER COLUMN weight SET DEFAULT 1;
 
 CREATE TRIGGER write INSTEAD OF INSERT OR UPDATE OR DELETE ON assay.phrase
-	FOR EACH ROW EXECUTE FUNCTION assay.phrase_write();
+	FOR EACH ROW EXECUTE FUNCTION assay_internal.phrase_write();
 CREATE TRIGGER settle AFTER INSERT OR UPDATE OR DELETE ON assay.phrase
-	FOR EACH STATEMENT EXECUTE FUNCTION assay.phrase_settle();
+	FOR EACH STATEMENT EXECUTE FUNCTION assay_internal.phrase_settle();
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON assay.phrase TO PUBLIC;
 GRANT SELECT ON assay.phrase_history TO PUBLIC;
@@ -157,7 +157,7 @@ GRANT SELECT ON assay.phrase_history TO PUBLIC;
 
 CREATE FUNCTION assay.create_phrase_set(set text, readers text[] DEFAULT '{}', owner text DEFAULT NULL, description text DEFAULT NULL) RETURNS void
 	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS
-	$$ SELECT assay.create_set($1, 'phrases', $3, $2, $4) $$;
+	$$ SELECT assay_internal.create_set($1, 'phrases', $3, $2, $4) $$;
 COMMENT ON FUNCTION assay.create_phrase_set(text, text[], text, text) IS
 	'makes an empty phrase set; readers are roles, or public, that may ask it beside its owner';
 
@@ -199,6 +199,6 @@ CREATE FUNCTION assay.compile_phrase_set(set text) RETURNS void
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION assay.compile_phrase_set(text) IS 'compiles a phrase set anew, for instance after an upgrade of Vectorscan';
 
-REVOKE ALL ON FUNCTION assay.phrase_write(), assay.phrase_settle(), assay.phrase_compile(text, bigint),
-	assay.phrase_remove(text, bigint, timestamptz, text, text, text, text),
-	assay.phrase_put(text, bigint, timestamptz, text, text, text, text, float8, text, timestamptz, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION assay_internal.phrase_write(), assay_internal.phrase_settle(), assay_internal.phrase_compile(text, bigint),
+	assay_internal.phrase_remove(text, bigint, timestamptz, text, text, text, text),
+	assay_internal.phrase_put(text, bigint, timestamptz, text, text, text, text, float8, text, timestamptz, text) FROM PUBLIC;
