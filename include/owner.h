@@ -8,6 +8,7 @@
 extern Oid	RelationOwner(Oid relid);
 extern bool MayActAs(Oid role, Oid owner);
 extern bool TypeIsTrusted(Oid owner, Oid type);
+extern bool SchemaIsOurs(Oid schema);
 
 /* A SELECT of one row and column */
 typedef struct OwnerStatement

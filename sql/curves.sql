@@ -1,5 +1,5 @@
 -- curves, quantiles and weighted rates beside scikit-learn's and SciPy's (sql/fixtures/make_curves.py)
-SET search_path = public, assay;
+SET search_path = public, assay, assay_internal;
 SET client_min_messages = warning;
 \set ECHO none
 \i sql/fixtures/curves.sql

@@ -14,7 +14,7 @@ CREATE FUNCTION by_column(query text) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE plan json;
 BEGIN
     EXECUTE 'EXPLAIN (VERBOSE, COSTS OFF, FORMAT json) ' || query INTO plan;
-    RETURN plan::text LIKE '%assay.lazy\_row(%';
+    RETURN plan::text LIKE '%assay_internal.lazy\_row(%';
 END $$;
 -- Runs a query with margin() and with plain(); its column is x
 CREATE FUNCTION same(query text, OUT by_column boolean, OUT "rows" bigint, OUT nulls bigint, OUT differ bigint) LANGUAGE plpgsql AS $$

@@ -1,6 +1,6 @@
 -- verdicts that changed, for those who act on them
 CREATE SCHEMA outbox;
-SET search_path = outbox, assay;
+SET search_path = outbox, assay, assay_internal;
 SET client_min_messages = warning;
 \set SHOW_CONTEXT never
 CREATE TABLE message (id numeric, part int, s real, PRIMARY KEY (id, part));

@@ -50,3 +50,12 @@ SELECT name, boot_val, unit, min_val AS low, max_val AS high, pg_temp.set(name, 
 FROM pg_settings WHERE name LIKE 'assay.%' AND name <> 'assay.stat_max' ORDER BY name COLLATE "C";
 DROP OWNED BY regress_assay_plain;
 DROP ROLE regress_assay_plain;
+
+-- what users do not call by name is not in their schema: functions of types, operators, aggregates and triggers
+SELECT p.oid::regprocedure AS function FROM pg_proc p
+WHERE p.pronamespace = 'assay'::regnamespace AND p.proname NOT IN ('decide', 'roc_auc', 'average_precision', 'ks')
+	AND (p.prorettype = 'trigger'::regtype OR 'internal'::regtype = ANY (p.proargtypes::oid[])
+		OR EXISTS (SELECT FROM pg_type t WHERE p.oid IN (t.typinput, t.typoutput, t.typreceive, t.typsend))
+		OR EXISTS (SELECT FROM pg_operator o WHERE o.oprcode = p.oid) OR EXISTS (SELECT FROM pg_amproc a WHERE a.amproc = p.oid)
+		OR EXISTS (SELECT FROM pg_aggregate a WHERE p.oid IN (a.aggtransfn, a.aggfinalfn, a.aggcombinefn, a.aggserialfn, a.aggdeserialfn,
+			a.aggmtransfn, a.aggminvtransfn, a.aggmfinalfn)));

@@ -1,5 +1,5 @@
 -- phrases: named patterns, matched all at once
-SET search_path = public, assay;
+SET search_path = public, assay, assay_internal;
 SET client_min_messages = warning;
 
 -- literals: caseless, flexible white space, word boundaries at alphanumeric ends
@@ -148,7 +148,7 @@ SELECT phrases('{much}', ARRAY['(\pL\pN){20}\pL'], 'regex');
 
 -- loaded once a backend, fetched once a query
 \c
-SET search_path = public, assay;
+SET search_path = public, assay, assay_internal;
 CREATE TABLE message (id int, body text);
 INSERT INTO message SELECT n, 'message ' || n || CASE WHEN n % 10 = 0 THEN ' gift card' ELSE '' END FROM generate_series(1, 1000) n;
 SELECT count(*) FILTER (WHERE phrase_hits(phrases, body) <> '{}') FROM lexicon, message WHERE name = 'bec';
@@ -169,7 +169,7 @@ RESET assay.phrases_cache_size;
 -- the planner folds a constant; a parallel plan may use it
 EXPLAIN (COSTS OFF, VERBOSE) SELECT phrase_hits(phrases('{a}', '{b}'), body) FROM message;
 SELECT proname, provolatile, proparallel, proisstrict FROM pg_proc
-WHERE pronamespace = 'assay'::regnamespace AND proname ~ '^phrase' ORDER BY 1, 2;
+WHERE pronamespace IN ('assay'::regnamespace, 'assay_internal'::regnamespace) AND proname ~ '^phrase' ORDER BY 1, 2;
 
 -- Stored bytes that were damaged. A superuser can make some:
 CREATE CAST (assay.phrases AS bytea) WITHOUT FUNCTION;
@@ -192,7 +192,7 @@ SELECT try(substr(bytes, 1, n)) AS cut, count(*) FROM good, generate_series(0, 1
 SELECT try(bytes || '\x00') AS longer FROM good;
 -- a database that is not the one stored is compiled anew, with the same answers
 \c
-SET search_path = public, assay;
+SET search_path = public, assay, assay_internal;
 SELECT try(set_byte(bytes, length(bytes) - 1, get_byte(bytes, length(bytes) - 1) # 1)) FROM good;
 SELECT loads, compiles FROM phrases_cache();
 SELECT (phrases_info(set_byte(bytes, length(bytes) - 1, get_byte(bytes, length(bytes) - 1) # 1)::phrases)).compiled_here FROM good;

@@ -107,7 +107,7 @@ INSERT INTO rts_calls (call) VALUES
 	($$DELETE FROM assay_internal.revision$$),
 	($$WITH d AS (DELETE FROM assay.policy RETURNING 1) SELECT 1 / count(*) FROM d$$);
 SELECT call, owner, publisher, builder, reader, stranger, ingest
-FROM (SELECT n, left(regexp_replace(call, '\s+', ' ', 'g'), 78) AS call, tried('rts_owner', call) AS owner, tried('rts_publisher', call) AS publisher,
+FROM (SELECT n, left(regexp_replace(call, '\s+', ' ', 'g'), 87) AS call, tried('rts_owner', call) AS owner, tried('rts_publisher', call) AS publisher,
 	tried('rts_builder', call) AS builder, tried('rts_reader', call) AS reader, tried('rts_stranger', call) AS stranger, tried('rts_ingest', call) AS ingest
 	FROM rts_calls OFFSET 0) c ORDER BY n;
 -- row-level security of the tables holds for who is not the owner

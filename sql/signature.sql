@@ -1,5 +1,5 @@
 -- The type text_signature: near-duplicates of a text
-SET search_path = public, assay;
+SET search_path = public, assay, assay_internal;
 
 -- ---- words ---------------------------------------------------------------------
 

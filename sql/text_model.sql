@@ -1,5 +1,5 @@
 -- The type text_model, its aggregates and scores, and models that learn
-SET search_path = public, assay;
+SET search_path = public, assay, assay_internal;
 SET extra_float_digits = 0;
 SET TimeZone = 'UTC';
 

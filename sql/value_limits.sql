@@ -69,7 +69,7 @@ END $$;
 -- nothing that takes a pointer can be called: no such function for a NULL, or from 16 on no such value
 SELECT p.oid::regprocedure AS function, r FROM pg_proc p, LATERAL (SELECT string_agg('NULL', ', ') AS nulls FROM unnest(p.proargtypes)) a,
 	LATERAL reads(format('SELECT %s(%s) IS NULL', p.oid::regproc, nulls), '') r
-WHERE p.pronamespace = 'assay'::regnamespace AND 'internal'::regtype = ANY (p.proargtypes::oid[]) AND r NOT IN ('42883', '0A000');
+WHERE p.pronamespace IN ('assay'::regnamespace, 'assay_internal'::regnamespace) AND 'internal'::regtype = ANY (p.proargtypes::oid[]) AND r NOT IN ('42883', '0A000');
 -- a superuser may pass another aggregate's state
 CREATE AGGREGATE mixed(bigint) (SFUNC = int8_avg_accum, STYPE = internal, FINALFUNC = assay_internal.activity_window_final);
 SELECT mixed(1);

@@ -158,6 +158,13 @@ RunAsOwner(Oid relid, const OwnerStatement *statement, Datum *args, const char *
 	return result;
 }
 
+/* Is it a schema of the extension, where nobody else makes anything? */
+bool
+SchemaIsOurs(Oid schema)
+{
+	return schema == get_namespace_oid("assay", true) || schema == get_namespace_oid("assay_internal", true);
+}
+
 /* Table of this name in schema assay, with a row for each of some relations */
 static Oid
 Registry(const char *registry)

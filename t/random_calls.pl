@@ -121,7 +121,7 @@ my %sent;
 for my $type (@types)
 {
 	$sent{$type} = [ map { pack('H*', $_) } split /\n/, $node->safe_psql('world',
-			"SELECT DISTINCT encode(assay.${type}_send($type), 'hex') FROM public.pool WHERE $type IS NOT NULL ORDER BY 1 LIMIT 8") ];
+			"SELECT DISTINCT encode(assay_internal.${type}_send($type), 'hex') FROM public.pool WHERE $type IS NOT NULL ORDER BY 1 LIMIT 8") ];
 }
 
 sub pick { return $_[ int(rand(@_)) ] }

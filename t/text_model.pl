@@ -153,7 +153,7 @@ $node->safe_psql('postgres', qq{
 	CREATE TABLE toasted (a text);
 	CREATE TEMP TABLE named AS SELECT c.oid::regclass AS r, c.reltoastrelid::regclass AS t FROM pg_class c WHERE c.relname = 'toasted'; $rows});
 my ($said, $answer) = ("SET ROLE poisoner; CREATE TEMP TABLE passing (a text);
-	CREATE TEMP TABLE named AS SELECT 'passing'::regclass AS r, 'passing'::regclass AS t; " . ($rows =~ s/,\s*assay\.baseline_row.*(?= FROM named)//sr) . " SELECT 'ready';\n", '');
+	CREATE TEMP TABLE named AS SELECT 'passing'::regclass AS r, 'passing'::regclass AS t; " . ($rows =~ s/,\s*assay_internal\.baseline_row.*(?= FROM named)//sr) . " SELECT 'ready';\n", '');
 my $session = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres') ], '<', \$said, '>', \$answer);
 $session->pump until $answer =~ /ready/;
 $node->safe_psql('postgres', 'DROP TABLE dropped_version, dropped_counted; DROP VIEW dropped_content');

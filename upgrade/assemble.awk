@@ -1,7 +1,7 @@
 # Prints an upgrade script, from a list of files on standard input: a file
 # alone on its line whole, of one with names behind it only the functions,
-# procedures and views of these names in schema assay, as CREATE OR REPLACE, with
-# their comments.  What is not there is an error.
+# procedures and views of these names, as CREATE OR REPLACE, with their comments.
+# What is not there is an error.
 
 function fail(message) {
 	print "upgrade/assemble.awk: " message >"/dev/stderr"
@@ -11,7 +11,7 @@ function fail(message) {
 
 # The name of the object that a statement begins to create or comment on, or ""
 function object(line) {
-	if (!sub(/^(CREATE( OR REPLACE)?|COMMENT ON) (FUNCTION|PROCEDURE|VIEW) assay\./, "", line))
+	if (!sub(/^(CREATE( OR REPLACE)?|COMMENT ON) (FUNCTION|PROCEDURE|VIEW) assay(_internal)?\./, "", line))
 		return ""
 	sub(/[^a-z0-9_].*/, "", line)
 	return line
@@ -47,7 +47,7 @@ function copy(file, all,    line, name, inside, dollars, got) {
 		fail("can't read " file)
 	for (name in wanted)
 		if (!wanted[name])
-			fail(file " creates no assay." name)
+			fail(file " creates no " name)
 }
 
 { sub(/#.*/, "") }

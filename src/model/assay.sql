@@ -10,3 +10,11 @@ BEGIN
 			USING ERRCODE = 'insufficient_privilege', HINT = 'Drop it, or give it to a superuser, and look what is in it.';
 	END IF;
 END $$;
+
+-- What users do not call by name is in a schema of its own: tables behind views,
+-- and functions of types, operators, aggregates, triggers and other functions.
+CREATE SCHEMA assay_internal;
+COMMENT ON SCHEMA assay_internal IS 'tables and functions of pg_assay that are not for users: these are in schema assay';
+REVOKE ALL ON SCHEMA assay_internal FROM PUBLIC;
+GRANT USAGE ON SCHEMA assay_internal TO PUBLIC;
+GRANT USAGE ON SCHEMA assay TO PUBLIC;

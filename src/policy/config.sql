@@ -1,7 +1,7 @@
 -- ---------------------------------------------------------------------------
 -- policy: the configuration, and who may see and change it
 --
--- The tables are in a schema of their own, which nobody but the extension's
+-- The tables are in schema assay_internal, which nobody but the extension's
 -- owner writes to.  In schema assay there is a view of each by the same name,
 -- which shows the rows of policies that the user may read, and lets those be
 -- changed that it may change (check_right below).  Row-level security would
@@ -9,12 +9,6 @@
 --
 -- No foreign keys: pg_restore loads the tables in any order, several at once.
 -- ---------------------------------------------------------------------------
-
-CREATE SCHEMA assay_internal;
-COMMENT ON SCHEMA assay_internal IS 'tables of pg_assay; users see the views in schema assay';
-REVOKE ALL ON SCHEMA assay_internal FROM PUBLIC;
-GRANT USAGE ON SCHEMA assay_internal TO PUBLIC;
-GRANT USAGE ON SCHEMA assay TO PUBLIC;
 
 -- tables
 

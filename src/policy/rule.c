@@ -297,8 +297,7 @@ IsForeign(Oid func, void *context)
 
 		foreign = proc->provolatile != PROVOLATILE_IMMUTABLE ||
 			(proc->prolang != INTERNALlanguageId &&
-			 (proc->prolang != ClanguageId ||
-			  proc->pronamespace != get_namespace_oid("assay", true)));
+			 (proc->prolang != ClanguageId || !SchemaIsOurs(proc->pronamespace)));
 		ReleaseSysCache(tuple);
 	}
 	return foreign;

@@ -25,6 +25,7 @@
 #include "nodes/nodeFuncs.h"
 #include "nodes/params.h"
 #include "optimizer/optimizer.h"
+#include "owner.h"
 #include "shared_values.h"
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
@@ -218,7 +219,7 @@ SeesStoredForm(Oid func, void *context)
 {
 	if (func == F_PG_COLUMN_SIZE || func == F_PG_COLUMN_COMPRESSION)
 		return true;
-	return func >= FirstUnpinnedObjectId && get_func_namespace(func) != get_namespace_oid("assay", true);
+	return func >= FirstUnpinnedObjectId && !SchemaIsOurs(get_func_namespace(func));
 }
 
 /* A node's arguments that are columns */

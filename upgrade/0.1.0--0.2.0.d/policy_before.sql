@@ -38,7 +38,7 @@ DECLARE
 	f record;
 BEGIN
 	FOR f IN SELECT p.oid::pg_catalog.regprocedure AS function, CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END AS kind
-		FROM pg_catalog.pg_proc p WHERE p.pronamespace = 'assay'::pg_catalog.regnamespace AND p.proname IN (
+		FROM pg_catalog.pg_proc p WHERE p.pronamespace IN ('assay'::pg_catalog.regnamespace, 'assay_internal'::pg_catalog.regnamespace) AND p.proname IN (
 			'alter_detector', 'alter_policy', 'apply_state', 'backfill', 'caught_verdicts', 'check_condition', 'check_detector', 'check_exclusion',
 			'check_guard', 'check_model', 'check_mutes', 'check_policy', 'check_search_path', 'check_settings', 'check_size', 'check_verdict',
 			'check_verdicts', 'compare', 'compare_messages', 'condition_names', 'create_detector', 'create_guard', 'create_policy', 'document_diff',
