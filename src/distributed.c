@@ -12,6 +12,7 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "distributed.h"
+#include "fmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
@@ -45,4 +46,12 @@ IsDistributed(Oid relid)
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 	return found;
+}
+
+/* is_distributed(relation) */
+PG_FUNCTION_INFO_V1(assay_is_distributed);
+Datum
+assay_is_distributed(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(IsDistributed(PG_GETARG_OID(0)));
 }

@@ -19,6 +19,7 @@
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
+#include "distributed.h"
 #include "executor/spi.h"
 #include "executor/tstoreReceiver.h"
 #include "miscadmin.h"
@@ -217,6 +218,7 @@ InitSourceKeys(Source *s, const char *policy)
 	memset(s, 0, sizeof(Source));
 	s->policy = policy;
 	s->id = ConfigIdentify(policy);
+	s->distributed = OidIsValid(s->id->decision) && IsDistributed(s->id->decision);
 	s->keys = palloc(list_length(s->id->key) * sizeof(char *));
 	foreach(lc, s->id->key)
 		s->keys[s->nkeys++] = quote_identifier(lfirst(lc));
@@ -251,7 +253,7 @@ InitSource(Source *s, const char *policy, TimestampTz since, TimestampTz until,
 				 errmsg("signals view %s of policy \"%s\" does not exist",
 						s->id->signals_name, policy)));
 	PolicyCheckOwners(s->id);
-	s->distributed = ReadsDistributed(s->id->signals);
+	s->distributed |= ReadsDistributed(s->id->signals);
 	if (at)
 		CheckAt(s, s->id->signals, at);
 	else if (!TIMESTAMP_NOT_FINITE(since) || !TIMESTAMP_NOT_FINITE(until))
@@ -505,7 +507,7 @@ RefuseDistributed(Source *s, const char *what, const char *hint)
 	if (s->distributed)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("%s is not supported over distributed signals view %s", what, s->id->signals_name),
+				 errmsg("%s is not supported over distributed tables of policy \"%s\"", what, s->policy),
 				 errhint("%s", hint)));
 }
 

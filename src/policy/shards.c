@@ -20,6 +20,7 @@
 #include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "compile.h"
 #include "distributed.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -30,6 +31,7 @@
 #include "rewrite/rewriteHandler.h"
 #include "security.h"
 #include "shards.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -37,6 +39,7 @@
 #include "utils/regproc.h"
 #include "utils/ruleutils.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 #include "utils/varlena.h"
 
 /* Digits of a shard's number that an int64 surely takes */
@@ -263,7 +266,7 @@ ReadsDistributed(Oid relid)
 		(void) CollectRelations((Node *) CopyViewQuery(relid), &relations);
 	foreach(lc, relations)
 		if (IsDistributed(lfirst_oid(lc)))
-			return true;
+		return true;
 	return false;
 }
 
@@ -630,4 +633,75 @@ UseShards(PolicyIdentity *id, Relation rel, Dependencies *d)
 	MemoryContextSwitchTo(context);
 	MemoryContextDelete(work);
 	return p.why_not;
+}
+
+/*
+ * What hinders it, asked before there are shards
+ */
+
+/* A policy of the caller's, its view's owner checked */
+static PolicyIdentity *
+OwnPolicy(text *policy)
+{
+	PolicyIdentity *id = ConfigIdentify(text_to_cstring(policy));
+
+	if (!has_privs_of_role(GetUserId(), id->owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for policy \"%s\"", id->policy),
+				 errhint("It takes membership in the policy's owner.")));
+	if (!OidIsValid(id->signals))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("signals view %s of policy \"%s\" does not exist", id->signals_name, id->policy)));
+	PolicyCheckOwners(id);
+	return id;
+}
+
+/* signals_relations(policy): what the signals view reads, through views too */
+PG_FUNCTION_INFO_V1(assay_signals_relations);
+Datum
+assay_signals_relations(PG_FUNCTION_ARGS)
+{
+	PolicyIdentity *id = OwnPolicy(PG_GETARG_TEXT_PP(0));
+	List	   *relations = NIL;
+	Datum	   *oids;
+	ListCell   *lc;
+
+	if (get_rel_relkind(id->signals) == RELKIND_VIEW)
+		(void) CollectRelations((Node *) CopyViewQuery(id->signals), &relations);
+	else
+		relations = list_make1_oid(id->signals);
+	oids = palloc((list_length(relations) + 1) * sizeof(Datum));
+	foreach(lc, relations)
+		oids[foreach_current_index(lc)] = ObjectIdGetDatum(lfirst_oid(lc));
+	PG_RETURN_ARRAYTYPE_P(construct_array(oids, list_length(relations), OIDOID, sizeof(Oid), true, TYPALIGN_INT));
+}
+
+/*
+ * shard_problem(policy, tables): why the signals view could not be read on a
+ * shard if these tables were all that is distributed, and all co-located; or
+ * NULL
+ */
+PG_FUNCTION_INFO_V1(assay_shard_problem);
+Datum
+assay_shard_problem(PG_FUNCTION_ARGS)
+{
+	PolicyIdentity *id = OwnPolicy(PG_GETARG_TEXT_PP(0));
+	Places		p = {.id = id};
+	Datum	   *oids;
+	bool	   *nulls;
+	Security	security;
+
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), OIDOID, sizeof(Oid), true, TYPALIGN_INT, &oids, &nulls, &p.nplaced);
+	p.placed = palloc0((p.nplaced + 1) * sizeof(Placed));
+	for (int i = 0; i < p.nplaced; i++)
+		if (!nulls[i] && SearchSysCacheExists1(RELOID, oids[i]))
+			p.placed[i].table = p.placed[i].shard = DatumGetObjectId(oids[i]);
+	EnterOwner(&security, id->owner, id->search_path);
+	PlaceSignals(&p);
+	LeaveSecurity(&security);
+	if (p.why_not == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(p.why_not));
 }

@@ -1,0 +1,286 @@
+# A policy over tables that Citus distributes decides as one server does: INSERT of
+# many rows, COPY, row triggers, partitions, roles without rights of their own; what
+# can't be right is refused; nothing is lost or left undecided when a shard moves or
+# a worker dies under load.
+use strict;
+use warnings;
+use IPC::Run qw(start finish);
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use AssayCitus;
+
+plan skip_all => 'Citus is not installed (docs/scale.md tells how to get it)' if !citus_is_here();
+
+my $plain = PostgreSQL::Test::Cluster->new('plain');
+$plain->init;
+$plain->start;
+$plain->safe_psql('postgres', 'CREATE EXTENSION pg_assay');
+my ($c, @workers) = citus_cluster();
+
+my $schema = q{
+	CREATE ROLE mail LOGIN;
+	CREATE ROLE ingest LOGIN;
+	CREATE SCHEMA "the mail" AUTHORIZATION mail;
+	GRANT USAGE ON SCHEMA "the mail" TO ingest;
+	SET ROLE mail;
+	SET search_path = "the mail";
+	CREATE TABLE message (junk text, tenant_id int NOT NULL, id bigint NOT NULL, received_at timestamptz NOT NULL DEFAULT '2026-01-01',
+		from_addr text, gone int, subject text, body text, PRIMARY KEY (tenant_id, id));
+	ALTER TABLE message DROP COLUMN junk;
+	CREATE TABLE tenant (tenant_id int PRIMARY KEY, strict boolean NOT NULL);
+	CREATE TABLE brand (name text PRIMARY KEY, home text NOT NULL);
+	CREATE VIEW "with tenant" AS SELECT m.*, t.strict FROM message m LEFT JOIN tenant t USING (tenant_id);
+	CREATE VIEW signals AS
+		SELECT m.tenant_id, m.id, m.received_at, m.from_addr, m.subject, m.body ILIKE '%wire transfer%' AS asks_for_wire, coalesce(m.strict, false) AS strict,
+			EXISTS (SELECT FROM brand b WHERE m.subject LIKE '%' || b.name || '%' AND b.home <> assay.domain_of(m.from_addr)) AS brand_elsewhere,
+			(SELECT count(*) FROM message o WHERE o.tenant_id = m.tenant_id AND o.id < m.id) AS earlier
+		FROM "with tenant" m;
+	SELECT assay.create_policy('p', signals => 'signals', key => '{tenant_id,id}', prior => -4);
+	SELECT assay.create_list('bad');
+	INSERT INTO assay.list (set, value) VALUES ('bad', 'evil.example');
+	SELECT assay.create_detector('p', name, condition => condition, weight => weight, mode => mode) FROM (VALUES
+		('wire', 'asks_for_wire', 2.5, 'live'), ('brand', 'brand_elsewhere AND strict', 9.0, 'live'), ('late', 'earlier >= 20', 0.5, 'live'),
+		('fails', '10 / (id - 7) > 100', 1.0, 'live'), ('listed', $$assay.in_list('bad', assay.domain_of(from_addr))$$, 5.0, 'live'), ('shadow', 'strict', 1.0, 'shadow')) d(name, condition, weight, mode);
+	GRANT INSERT, SELECT ON message TO ingest;
+	CREATE TRIGGER decide AFTER INSERT ON message REFERENCING NEW TABLE AS new_messages FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('p')};
+my $beside = q{INSERT INTO "the mail".tenant SELECT g, g % 2 = 0 FROM generate_series(1, 20) g; INSERT INTO "the mail".brand VALUES ('Acme', 'acme.example')};
+my $rows = q{SELECT g %% 20 + 1 AS tenant_id, %d + g AS id, CASE WHEN g %% 11 = 0 THEN 'x@evil.example' ELSE 'a@x.example' END AS from_addr, CASE WHEN g %% 5 = 0 THEN 'from Acme' ELSE 'hello' END AS subject,
+	CASE WHEN g %% 7 = 0 THEN 'please wire transfer' ELSE 'text' END AS body FROM generate_series(1, %d) g};
+my $decisions = q{SELECT tenant_id, id, revision, verdict, score, attribution, degraded FROM "the mail".p_decision ORDER BY 1, 2, 3};
+
+sub both
+{
+	my ($sql, $where, $role) = @_;
+	$sql = "SET client_min_messages = error; " . ($role ? "SET ROLE $role; " : '') . $sql;
+	$plain->safe_psql('postgres', $sql);
+	($where // $c)->safe_psql('postgres', $sql);
+}
+
+sub same
+{
+	my ($sql, $name) = @_;
+	my $wanted = $plain->safe_psql('postgres', "SET client_min_messages = error; $sql");
+	isnt($wanted, '', "$name: there is something");
+	is($c->safe_psql('postgres', "SET client_min_messages = error; $sql"), $wanted, $name);
+}
+
+both($schema);
+
+# ---- what can't be is said ----------------------------------------------------
+
+my ($rc, $out, $err) = $plain->psql('postgres', q{CALL assay.distribute('p', 'tenant_id')});
+like($err, qr/extension "citus" is not installed/, 'without Citus');
+($rc, $out, $err) = $c->psql('postgres', q{SET ROLE mail; CALL assay.distribute('p', 'tenant_id')});
+like($err, qr/permission denied for procedure distribute/, 'who may distribute');
+($rc, $out, $err) = $c->psql('postgres', q{CALL assay.distribute('p', 'subject')});
+like($err, qr/column "subject" is not in the key/, 'a column of the key');
+($rc, $out, $err) = $c->psql('postgres', q{CALL assay.distribute('p', 'tenant_id')});
+like($err, qr/reads "the mail"\.brand, which is on this server only\nHINT:  Distribute it first/, 'tables that the view reads beside');
+$c->safe_psql('postgres', q{SELECT create_distributed_table('"the mail".tenant', 'tenant_id'); SELECT create_reference_table('"the mail".brand')});
+foreach my $odd (
+	[ 'ALTER VIEW "the mail"."with tenant" SET (security_barrier)', qr/"with tenant": a view is a security barrier, and cannot be written out/, 'ALTER VIEW "the mail"."with tenant" RESET (security_barrier)' ],
+	[ 'ALTER VIEW "the mail"."with tenant" OWNER TO postgres', qr/"with tenant": a view reads with the rights of another role/, 'ALTER VIEW "the mail"."with tenant" OWNER TO mail' ])
+{
+	$c->safe_psql('postgres', "SET client_min_messages = error; $odd->[0]");
+	($rc, $out, $err) = $c->psql('postgres', q{CALL assay.distribute('p', 'tenant_id')});
+	like($err, $odd->[1], "refused: $odd->[0]");
+	$c->safe_psql('postgres', "SET client_min_messages = error; $odd->[2]");
+}
+$c->safe_psql('postgres', q{SET client_min_messages = error; SELECT assay.create_outbox('p')});
+($rc, $out, $err) = $c->psql('postgres', q{CALL assay.distribute('p', 'tenant_id')});
+like($err, qr/has an outbox, which is on one server/, 'an outbox');
+$c->safe_psql('postgres', q{SELECT assay.drop_outbox('p')});
+
+# ---- messages of before come along, with their decisions ------------------------
+
+both($beside);
+both(sprintf("INSERT INTO \"the mail\".message (tenant_id, id, from_addr, subject, body) $rows", 0, 200), $c, 'ingest');
+$c->safe_psql('postgres', q{SET client_min_messages = error; CALL assay.distribute('p', 'tenant_id')});
+same($decisions, 'decisions of before');
+foreach my $worker (@workers)
+{
+	is($worker->safe_psql('postgres', 'SELECT name, in_force FROM assay.followed ORDER BY 1'), "bad|t\np|t", 'the policy is in force on ' . $worker->name);
+}
+is($c->safe_psql('postgres', q{SELECT * FROM assay.check('p') WHERE "check" = 'distributed' OR severity = 'error'}), '', 'check() has nothing to say');
+$c->safe_psql('postgres', q{SET client_min_messages = error; CALL assay.distribute('p', 'tenant_id')});
+pass('again');
+($rc, $out, $err) = $c->psql('postgres', q{SELECT assay.create_outbox('p')});
+like($err, qr/is distributed, and an outbox is on one server/, 'no outbox any more');
+
+# ---- statements ----------------------------------------------------------------
+
+both(sprintf("INSERT INTO \"the mail\".message (tenant_id, id, from_addr, subject, body) $rows", 1000, 500), $c, 'ingest');
+both(q{INSERT INTO "the mail".message (tenant_id, id, from_addr, subject, body) VALUES (2, 7, 'a@x.example', 'Acme', 'x'), (3, 8, 'a@x.example', 'y', 'wire transfer')}, $workers[0], 'ingest');
+both(q{INSERT INTO "the mail".message (tenant_id, id, from_addr, subject) VALUES (4, 7, 'a@x.example', 'Acme')}, $workers[1], 'ingest');
+my $file = PostgreSQL::Test::Utils::tempdir() . '/rows';
+$plain->safe_psql('postgres', sprintf("COPY ($rows) TO '$file'", 2000, 300));
+both("COPY \"the mail\".message (tenant_id, id, from_addr, subject, body) FROM '$file'", $_->[1]) foreach ([ 0, $c ]);
+same($decisions, 'INSERT of many rows from any server, COPY');
+is($c->safe_psql('postgres', q{SELECT * FROM assay.undecided('p')}), '', 'none is undecided');
+is(join('', map { $_->safe_psql('postgres', q{SELECT detector, sqlstate FROM assay_internal.fault GROUP BY 1, 2}) } @workers), 'fails|22012', 'a detector that fails is a fault where it failed');
+
+# ---- a shard reads what is beside it ---------------------------------------------
+
+my $shards = q{SET citus.override_table_visibility = off; SELECT count(*) > 2, bool_and(assay.reads_again('p', c.oid) IS NULL) FROM pg_class c WHERE c.relname ~ '^message_\d+$'};
+is($_->safe_psql('postgres', $shards), 't|t', 'signals come from the new rows on ' . $_->name) foreach @workers;
+
+# ---- columns that go, in shards that have other numbers for theirs -------------------
+
+both('SET search_path = "the mail"; ALTER TABLE message DROP COLUMN gone CASCADE') if 0;
+both(sprintf("SET search_path = \"the mail\"; CREATE OR REPLACE VIEW \"with tenant\" AS SELECT m.tenant_id, m.id, m.received_at, m.from_addr, m.gone, m.subject, m.body, t.strict FROM message m LEFT JOIN tenant t USING (tenant_id)"), $c, 'mail');
+both(sprintf("INSERT INTO \"the mail\".message (tenant_id, id, from_addr, subject, body) $rows", 3000, 100));
+same($decisions, 'the view was written anew');
+
+# ---- a change is in force in sessions that run ----------------------------------------
+
+my @sessions = map { { node => $_, in => '', out => '' } } $c, @workers;
+foreach my $s (@sessions)
+{
+	$s->{timer} = IPC::Run::timeout(120);
+	$s->{run} = start([ 'psql', '-XAtq', '-d', $s->{node}->connstr('postgres') ], \$s->{in}, \$s->{out}, $s->{timer});
+}
+my $next = 100_000;
+
+sub verdicts
+{
+	my @verdicts;
+	foreach my $s (@sessions)
+	{
+		my $id = $next++;
+		my $sql = sprintf(q{INSERT INTO "the mail".message (tenant_id, id, subject) SELECT g, %d, 'news' FROM generate_series(1, 20) g;}, $id);
+		$s->{out} = '';
+		$s->{in} = "$sql SELECT count(*) FILTER (WHERE verdict = 'malicious') || '.' FROM \"the mail\".p_decision WHERE id = $id;\n";
+		$s->{run}->pump until $s->{out} =~ /(\d+)\./;
+		push @verdicts, $1;
+		$plain->safe_psql('postgres', $sql);
+	}
+	return "@verdicts";
+}
+is(verdicts(), '0 0 0', 'sessions run');
+both(q{SELECT assay.create_detector('p', 'news', $$subject = 'news'$$, weight => 20, mode => 'live')}, $c, 'mail');
+my $now = '';
+for (my $i = 0; $i < 100 && $now ne '20 20 20'; $i++)
+{
+	$now = verdicts();
+	select(undef, undef, undef, 0.1) if $now ne '20 20 20';
+}
+is($now, '20 20 20', 'a change of the policy is in force in them');
+foreach my $s (@sessions)
+{
+	$s->{in} = "\\q\n";
+	finish($s->{run});
+}
+$_->safe_psql('postgres', q{DELETE FROM "the mail".p_decision WHERE id >= 100000; DELETE FROM "the mail".message WHERE id >= 100000}) foreach $c, $plain;
+
+# ---- reports, replay, backfill ------------------------------------------------------------
+
+both(q{INSERT INTO "the mail".p_label (tenant_id, id, malicious, source, labelled_at) SELECT tenant_id, id, (id % 3 = 0), 'test', '2026-02-01' FROM "the mail".message WHERE id % 2 = 0}, $c, 'mail');
+same(q{SELECT key, verdict, score, attribution FROM assay.replay('p') ORDER BY 1}, 'replay');
+same(q{SELECT key, verdict FROM assay.replay('p', revision => 4, since => '2025-01-01') ORDER BY 1}, 'replay of a revision');
+same(q{SELECT change, messages FROM assay.compare('p', 3, 8)}, 'compare');
+same(q{SELECT * FROM assay.precision_report('p')}, 'precision_report');
+same(q{SELECT step, evidence, contribution, score FROM assay.explain_decision('p', 2, 1001) WHERE step < 4}, 'explain_decision');
+same(q{SELECT v.tenant_id, v.id, x.verdict FROM "the mail".signals v CROSS JOIN LATERAL assay.score('p', v) x ORDER BY 1, 2}, 'score(), as a join');
+same(q{SELECT tenant_id, id, verdict FROM "the mail".p_verdict ORDER BY 1, 2}, 'the view of verdicts');
+($rc, $out, $err) = $c->psql('postgres', q{SELECT assay.score('p', v) FROM "the mail".signals v});
+ok($err =~ /CROSS JOIN LATERAL assay\.score/ || $out =~ /malicious/, 'score() in the select list says how, or is right') or diag($err);
+both(q{DELETE FROM "the mail".p_decision WHERE id % 3 = 0});
+same(q{SELECT count(*) FROM assay.undecided('p')}, 'undecided');
+both(q{CALL assay.backfill('p', batch => 150)});
+same($decisions =~ s/, revision|, 3//gr, 'backfill');
+is($c->safe_psql('postgres', q{SELECT * FROM assay.undecided('p')}), '', 'and none is left');
+foreach my $not (
+	[ q{SELECT * FROM assay.replay('p', signals => 'auto')}, qr/replay of logged signals is not supported over distributed tables/ ],
+	[ q{SELECT * FROM assay.backtest('p', 'strict')}, qr/a backtest is not supported over distributed tables/ ],
+	[ q{SELECT * FROM assay.forget('p', keys => '{{1,1}}')}, qr/forget\(\) is not supported over distributed tables/ ])
+{
+	($rc, $out, $err) = $c->psql('postgres', $not->[0]);
+	like($err, qr/$not->[1].*\nHINT/, "refused: $not->[0]");
+}
+
+# ---- a signals view that no shard can have ------------------------------------------------
+
+$c->safe_psql('postgres', q{SET client_min_messages = error; ALTER VIEW "the mail"."with tenant" SET (security_barrier)});
+like($c->safe_psql('postgres', q{SELECT detail FROM assay.check('p') WHERE "check" = 'distributed'}), qr/is a security barrier, and cannot be written out/, 'check() tells');
+$c->safe_psql('postgres', q{SET client_min_messages = error; INSERT INTO "the mail".message (tenant_id, id, subject) VALUES (1, 50000, 'x')});
+is($c->safe_psql('postgres', q{SELECT degraded FROM "the mail".p_decision WHERE id = 50000}), 't', 'its messages are stored, and decided without signals');
+$c->safe_psql('postgres', q{SET client_min_messages = error; ALTER VIEW "the mail"."with tenant" RESET (security_barrier)});
+ok($c->poll_query_until('postgres', q{SELECT assay.alter_policy('p', summary => 'again') IS NOT NULL}), 'a new revision');
+$c->safe_psql('postgres', q{SET client_min_messages = error; CALL assay.backfill('p', degraded_only => true, at => NULL)});
+is($c->safe_psql('postgres', q{SELECT degraded FROM "the mail".p_verdict WHERE id = 50000}), 'f', 'backfill heals them');
+
+# ---- under load: a shard moves, a worker dies ---------------------------------------------------
+
+sub load_until
+{
+	my ($first, $what) = @_;
+	my $stop = PostgreSQL::Test::Utils::tempdir() . '/stop';
+	my @loads;
+	foreach my $n (0 .. 1)
+	{
+		my $pid = fork();
+		if ($pid == 0)
+		{
+			my $id = $first + $n * 100_000;
+			my $acknowledged = 0;
+			open(my $log, '>', "$stop.$n");
+			while (!-e $stop)
+			{
+				my $sql = sprintf(q{INSERT INTO "the mail".message (tenant_id, id, subject) SELECT g, %d, 'load' FROM generate_series(1, 20) g ON CONFLICT DO NOTHING}, $id);
+				my $done = system('psql', '-XAtq', '-d', $c->connstr('postgres'), '-c', "SET client_min_messages = fatal; $sql") == 0;
+				print $log "$id\n" if $done;
+				$id++ if $done;
+			}
+			close $log;
+			require POSIX;
+			POSIX::_exit(0);
+		}
+		push @loads, $pid;
+	}
+	$what->();
+	select(undef, undef, undef, 1);
+	append_to_file($stop, '1');
+	waitpid($_, 0) foreach @loads;
+	my $acknowledged = 0;
+	$acknowledged += () = slurp_file("$stop.$_") =~ /\n/g foreach 0 .. 1;
+	return $acknowledged * 20;
+}
+open(my $saved, '>&', \*STDERR);
+open(STDERR, '>', '/dev/null');
+my $moved = 0;
+my $acknowledged = load_until(1_000_000, sub {
+	my @shards = split /\n/, $c->safe_psql('postgres', q{SELECT shardid || ',' || nodename || ',' || nodeport FROM citus_shards WHERE table_name = '"the mail".message'::regclass ORDER BY shardid LIMIT 3});
+	foreach my $shard (@shards)
+	{
+		my ($id, $host, $port) = split /,/, $shard;
+		my ($to) = grep { $_->port != $port } @workers;
+		$moved += $c->psql('postgres', sprintf(q{SELECT citus_move_shard_placement(%d, '%s', %d, '%s', %d, 'force_logical')}, $id, $host, $port, $to->host, $to->port)) == 0;
+	}
+});
+open(STDERR, '>&', $saved);
+is($moved, 3, 'shards were moved under load');
+my $stored = q{SELECT count(*) FROM "the mail".message WHERE id >= %d};
+my $decided = q{SELECT count(DISTINCT (tenant_id, id)) FROM "the mail".p_decision WHERE id >= %d};
+cmp_ok($acknowledged, '>', 200, 'messages were acknowledged');
+is($c->safe_psql('postgres', sprintf($stored, 1_000_000)), $acknowledged, 'all are stored, and no more');
+is($c->safe_psql('postgres', sprintf($decided, 1_000_000)), $acknowledged, 'and decided');
+is($c->safe_psql('postgres', q{SELECT count(*) FROM "the mail".p_decision WHERE id >= 1000000 AND degraded}), '0', 'by their signals');
+
+open(STDERR, '>', '/dev/null');
+$acknowledged = load_until(2_000_000, sub {
+	select(undef, undef, undef, 1);
+	$workers[0]->kill9;
+	select(undef, undef, undef, 1);
+	$workers[0]->start;
+	select(undef, undef, undef, 2);
+});
+open(STDERR, '>&', $saved);
+cmp_ok($acknowledged, '>', 100, 'messages were acknowledged');
+ok($c->poll_query_until('postgres', q{SELECT count(*) = 0 FROM pg_dist_transaction WHERE recover_prepared_transactions() IS NULL}), 'prepared transactions are over');
+is($c->safe_psql('postgres', sprintf($stored, 2_000_000)), $acknowledged, 'a worker was killed: all are stored, and no more');
+is($c->safe_psql('postgres', sprintf($decided, 2_000_000)), $acknowledged, 'and decided');
+is($c->safe_psql('postgres', q{SELECT * FROM assay.undecided('p')}), '', 'none is undecided');
+
+$_->stop foreach $c, @workers, $plain;
+done_testing();
