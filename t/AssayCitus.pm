@@ -30,6 +30,7 @@ sub citus_server
 		citus.enable_statistics_collection = off
 		citus.shard_count = 8
 		citus.recover_2pc_interval = 1s});
+	$node->append_conf('postgresql.conf', sprintf("citus.local_hostname = '%s'", $node->host));
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE EXTENSION citus');
 	return $node;

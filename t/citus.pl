@@ -60,9 +60,11 @@ sub both
 sub same
 {
 	my ($sql, $name) = @_;
-	my $wanted = $plain->safe_psql('postgres', "SET client_min_messages = error; $sql");
-	isnt($wanted, '', "$name: there is something");
-	is($c->safe_psql('postgres', "SET client_min_messages = error; $sql"), $wanted, $name);
+	my %rows;
+	$rows{$_->name} = [ split /\n/, $_->safe_psql('postgres', "SET client_min_messages = error; $sql") ] foreach $plain, $c;
+	my ($wanted, $got) = map { $rows{$_->name} } $plain, $c;
+	my ($other) = grep { ($wanted->[$_] // '') ne ($got->[$_] // '') } 0 .. (@$wanted > @$got ? $#$wanted : $#$got);
+	ok(@$wanted && !defined $other, "$name: as on one server") or diag("row $other: got " . ($got->[$other] // 'none') . ", not " . ($wanted->[$other] // 'none'));
 }
 
 both($schema);
@@ -76,14 +78,14 @@ like($err, qr/permission denied for procedure distribute/, 'who may distribute')
 ($rc, $out, $err) = $c->psql('postgres', q{CALL assay.distribute('p', 'subject')});
 like($err, qr/column "subject" is not in the key/, 'a column of the key');
 ($rc, $out, $err) = $c->psql('postgres', q{CALL assay.distribute('p', 'tenant_id')});
-like($err, qr/reads "the mail"\.brand, which is on this server only\nHINT:  Distribute it first/, 'tables that the view reads beside');
-$c->safe_psql('postgres', q{SELECT create_distributed_table('"the mail".tenant', 'tenant_id'); SELECT create_reference_table('"the mail".brand')});
+like($err, qr/reads "the mail"\.(brand|tenant), which is on this server only\nHINT:  Name it in beside/, 'tables that the view reads beside');
+my $distribute = q{CALL assay.distribute('p', 'tenant_id', beside => '{"\"the mail\".tenant"}', copied => '{"\"the mail\".brand"}')};
 foreach my $odd (
 	[ 'ALTER VIEW "the mail"."with tenant" SET (security_barrier)', qr/"with tenant": a view is a security barrier, and cannot be written out/, 'ALTER VIEW "the mail"."with tenant" RESET (security_barrier)' ],
 	[ 'ALTER VIEW "the mail"."with tenant" OWNER TO postgres', qr/"with tenant": a view reads with the rights of another role/, 'ALTER VIEW "the mail"."with tenant" OWNER TO mail' ])
 {
 	$c->safe_psql('postgres', "SET client_min_messages = error; $odd->[0]");
-	($rc, $out, $err) = $c->psql('postgres', q{CALL assay.distribute('p', 'tenant_id')});
+	($rc, $out, $err) = $c->psql('postgres', $distribute);
 	like($err, $odd->[1], "refused: $odd->[0]");
 	$c->safe_psql('postgres', "SET client_min_messages = error; $odd->[2]");
 }
@@ -96,14 +98,14 @@ $c->safe_psql('postgres', q{SELECT assay.drop_outbox('p')});
 
 both($beside);
 both(sprintf("INSERT INTO \"the mail\".message (tenant_id, id, from_addr, subject, body) $rows", 0, 200), $c, 'ingest');
-$c->safe_psql('postgres', q{SET client_min_messages = error; CALL assay.distribute('p', 'tenant_id')});
+$c->safe_psql('postgres', "SET client_min_messages = error; $distribute");
 same($decisions, 'decisions of before');
 foreach my $worker (@workers)
 {
 	is($worker->safe_psql('postgres', 'SELECT name, in_force FROM assay.followed ORDER BY 1'), "bad|t\np|t", 'the policy is in force on ' . $worker->name);
 }
 is($c->safe_psql('postgres', q{SELECT * FROM assay.check('p') WHERE "check" = 'distributed' OR severity = 'error'}), '', 'check() has nothing to say');
-$c->safe_psql('postgres', q{SET client_min_messages = error; CALL assay.distribute('p', 'tenant_id')});
+$c->safe_psql('postgres', "SET client_min_messages = error; $distribute");
 pass('again');
 ($rc, $out, $err) = $c->psql('postgres', q{SELECT assay.create_outbox('p')});
 like($err, qr/is distributed, and an outbox is on one server/, 'no outbox any more');
@@ -127,7 +129,6 @@ is($_->safe_psql('postgres', $shards), 't|t', 'signals come from the new rows on
 
 # ---- columns that go, in shards that have other numbers for theirs -------------------
 
-both('SET search_path = "the mail"; ALTER TABLE message DROP COLUMN gone CASCADE') if 0;
 both(sprintf("SET search_path = \"the mail\"; CREATE OR REPLACE VIEW \"with tenant\" AS SELECT m.tenant_id, m.id, m.received_at, m.from_addr, m.gone, m.subject, m.body, t.strict FROM message m LEFT JOIN tenant t USING (tenant_id)"), $c, 'mail');
 both(sprintf("INSERT INTO \"the mail\".message (tenant_id, id, from_addr, subject, body) $rows", 3000, 100));
 same($decisions, 'the view was written anew');
@@ -179,7 +180,7 @@ both(q{INSERT INTO "the mail".p_label (tenant_id, id, malicious, source, labelle
 same(q{SELECT key, verdict, score, attribution FROM assay.replay('p') ORDER BY 1}, 'replay');
 same(q{SELECT key, verdict FROM assay.replay('p', revision => 4, since => '2025-01-01') ORDER BY 1}, 'replay of a revision');
 same(q{SELECT change, messages FROM assay.compare('p', 3, 8)}, 'compare');
-same(q{SELECT * FROM assay.precision_report('p')}, 'precision_report');
+same(q{SELECT * FROM assay.precision_report('p') ORDER BY kind, name}, 'precision_report');
 same(q{SELECT step, evidence, contribution, score FROM assay.explain_decision('p', 2, 1001) WHERE step < 4}, 'explain_decision');
 same(q{SELECT v.tenant_id, v.id, x.verdict FROM "the mail".signals v CROSS JOIN LATERAL assay.score('p', v) x ORDER BY 1, 2}, 'score(), as a join');
 same(q{SELECT tenant_id, id, verdict FROM "the mail".p_verdict ORDER BY 1, 2}, 'the view of verdicts');
@@ -188,7 +189,7 @@ ok($err =~ /CROSS JOIN LATERAL assay\.score/ || $out =~ /malicious/, 'score() in
 both(q{DELETE FROM "the mail".p_decision WHERE id % 3 = 0});
 same(q{SELECT count(*) FROM assay.undecided('p')}, 'undecided');
 both(q{CALL assay.backfill('p', batch => 150)});
-same($decisions =~ s/, revision|, 3//gr, 'backfill');
+same($decisions, 'backfill');
 is($c->safe_psql('postgres', q{SELECT * FROM assay.undecided('p')}), '', 'and none is left');
 foreach my $not (
 	[ q{SELECT * FROM assay.replay('p', signals => 'auto')}, qr/replay of logged signals is not supported over distributed tables/ ],
@@ -206,7 +207,8 @@ like($c->safe_psql('postgres', q{SELECT detail FROM assay.check('p') WHERE "chec
 $c->safe_psql('postgres', q{SET client_min_messages = error; INSERT INTO "the mail".message (tenant_id, id, subject) VALUES (1, 50000, 'x')});
 is($c->safe_psql('postgres', q{SELECT degraded FROM "the mail".p_decision WHERE id = 50000}), 't', 'its messages are stored, and decided without signals');
 $c->safe_psql('postgres', q{SET client_min_messages = error; ALTER VIEW "the mail"."with tenant" RESET (security_barrier)});
-ok($c->poll_query_until('postgres', q{SELECT assay.alter_policy('p', summary => 'again') IS NOT NULL}), 'a new revision');
+$c->safe_psql('postgres', q{SET client_min_messages = error; SELECT assay.alter_policy('p')});
+ok($c->poll_query_until('postgres', q{SELECT count(*) = 0 FROM assay_internal.waiting_workers('p')}), 'a new revision is everywhere');
 $c->safe_psql('postgres', q{SET client_min_messages = error; CALL assay.backfill('p', degraded_only => true, at => NULL)});
 is($c->safe_psql('postgres', q{SELECT degraded FROM "the mail".p_verdict WHERE id = 50000}), 'f', 'backfill heals them');
 
@@ -228,7 +230,7 @@ sub load_until
 			while (!-e $stop)
 			{
 				my $sql = sprintf(q{INSERT INTO "the mail".message (tenant_id, id, subject) SELECT g, %d, 'load' FROM generate_series(1, 20) g ON CONFLICT DO NOTHING}, $id);
-				my $done = system('psql', '-XAtq', '-d', $c->connstr('postgres'), '-c', "SET client_min_messages = fatal; $sql") == 0;
+				my $done = system('psql', '-XAtq', '-d', $c->connstr('postgres'), '-c', "SET client_min_messages = error; $sql") == 0;
 				print $log "$id\n" if $done;
 				$id++ if $done;
 			}
@@ -272,7 +274,11 @@ $acknowledged = load_until(2_000_000, sub {
 	select(undef, undef, undef, 1);
 	$workers[0]->kill9;
 	select(undef, undef, undef, 1);
-	$workers[0]->start;
+	for (my $i = 0; $i < 30 && !$workers[0]->start(fail_ok => 1); $i++)
+	{
+		$workers[0]->{_pid} = undef;
+		select(undef, undef, undef, 1);
+	}
 	select(undef, undef, undef, 2);
 });
 open(STDERR, '>&', $saved);

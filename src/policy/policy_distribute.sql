@@ -74,6 +74,10 @@ BEGIN
 	IF problem IS NOT NULL THEN
 		RETURN QUERY SELECT 'error', 'distributed', format('%s: messages are decided without their signals', problem), 'docs/scale.md tells what a view over distributed tables may be.';
 	END IF;
+	IF current_setting('citus.enable_local_execution', true) = 'on' THEN
+		RETURN QUERY SELECT 'warning', 'distributed', 'citus.enable_local_execution is on: a server that has shards itself refuses COPY and INSERT of many rows',
+			format('ALTER DATABASE %I SET citus.enable_local_execution = off; for new sessions.', current_database());
+	END IF;
 	IF EXISTS (SELECT FROM assay.revision r WHERE r.policy = p.policy AND r.log_signals AND r.revision = (SELECT max(n.revision) FROM assay.revision n WHERE n.policy = p.policy)) THEN
 		RETURN QUERY SELECT 'warning', 'distributed', 'signals are logged: what they are called is known only on the server that logged them',
 			format('SELECT assay.alter_policy(%L, log_signals => false);', p.policy);
@@ -82,7 +86,7 @@ END $$;
 COMMENT ON FUNCTION assay_internal.check_distributed(assay.policy) IS 'what is wrong with a policy over tables that Citus distributes';
 
 -- Errors before anything is done
-CREATE FUNCTION assay_internal.check_distribute(policy text, "column" text, message_table regclass) RETURNS regclass LANGUAGE plpgsql STABLE
+CREATE FUNCTION assay_internal.check_distribute(policy text, "column" text, message_table regclass, beside regclass[], copied regclass[]) RETURNS regclass LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	p assay.policy;
@@ -92,8 +96,8 @@ DECLARE
 	rel record;
 	problem text;
 BEGIN
-	IF policy IS NULL OR "column" IS NULL THEN
-		RAISE EXCEPTION 'to distribute takes a policy and a column' USING ERRCODE = 'null_value_not_allowed';
+	IF policy IS NULL OR "column" IS NULL OR beside IS NULL OR copied IS NULL OR array_position(beside || copied, NULL) IS NOT NULL THEN
+		RAISE EXCEPTION 'to distribute takes a policy, a column and lists of tables' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
 	IF NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
 		RAISE EXCEPTION 'permission denied to distribute policies' USING ERRCODE = 'insufficient_privilege',
@@ -137,7 +141,7 @@ BEGIN
 		RAISE EXCEPTION 'table % has no column "%" of the type that it has in %', tables[1], "column", p.decision USING ERRCODE = 'undefined_column';
 	END IF;
 	-- what the view reads beside
-	FOR rel IN SELECT c.oid::regclass AS name, l.*, c.oid IN (tables[1], p.decision, p.label) AS ours,
+	FOR rel IN SELECT c.oid::regclass AS name, l.*, c.oid = ANY (ARRAY[tables[1], p.decision, p.label] || beside || copied) AS ours,
 			EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e') AS extension
 		FROM unnest(assay_internal.signals_relations(policy)) r JOIN pg_class c ON c.oid = r, assay_internal.placement(c.oid) l
 		WHERE c.relkind NOT IN ('v', 'c') AND c.relnamespace <> 'pg_catalog'::regnamespace ORDER BY 1
@@ -145,25 +149,24 @@ BEGIN
 		CONTINUE WHEN rel.ours OR rel.extension OR rel.colocation = -1;
 		IF rel.colocation IS NULL THEN
 			RAISE EXCEPTION 'the signals view reads %, which is on this server only', rel.name USING ERRCODE = 'object_not_in_prerequisite_state',
-				HINT = format('Distribute it first: SELECT create_distributed_table(%L, %L); with the tenant''s rows beside its messages, or SELECT create_reference_table(%1$L); for a copy on each server.',
-					rel.name, "column");
+				HINT = format('Name it in beside => ''{...}'', to have its rows of a tenant beside the tenant''s messages (it has a column "%s" then), or in copied => ''{...}'', to have a copy on each server.', "column");
 		ELSIF rel."column" IS DISTINCT FROM "column" THEN
 			RAISE EXCEPTION 'the signals view reads %, which is distributed by another column', rel.name USING ERRCODE = 'object_not_in_prerequisite_state',
 				HINT = format('undistribute_table(%L), then distribute it by "%s" or as a reference table.', rel.name, "column");
 		END IF;
 	END LOOP;
 	problem := assay_internal.shard_problem(policy, array(SELECT r FROM unnest(assay_internal.signals_relations(policy)) r
-		WHERE r IN (tables[1], p.decision, p.label) OR assay_internal.is_distributed(r)));
+		WHERE r = ANY (ARRAY[tables[1], p.decision, p.label] || beside || copied) OR assay_internal.is_distributed(r)));
 	IF problem IS NOT NULL THEN
 		RAISE EXCEPTION '%', problem USING ERRCODE = 'feature_not_supported',
 			HINT = 'On a shard the view is written out with the tables that are there: with the rights of the policy''s owner, no barrier, and columns by their names.';
 	END IF;
 	RETURN tables[1];
 END $$;
-COMMENT ON FUNCTION assay_internal.check_distribute(text, text, regclass) IS 'the table of a policy''s messages; an error that says what distribute() can''t do';
+COMMENT ON FUNCTION assay_internal.check_distribute(text, text, regclass, regclass[], regclass[]) IS 'the table of a policy''s messages; an error that says what distribute() can''t do';
 
 -- Tables of one policy, and its triggers on their shards
-CREATE FUNCTION assay_internal.distribute_tables(policy text, "column" text, message_table regclass, shard_count int) RETURNS void LANGUAGE plpgsql
+CREATE FUNCTION assay_internal.distribute_tables(policy text, "column" text, message_table regclass, shard_count int, beside regclass[], copied regclass[]) RETURNS void LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	p assay.policy := assay_internal.policy_for_reading(policy);
@@ -174,6 +177,10 @@ BEGIN
 	PERFORM assay_internal.lock_policy(policy);
 	EXECUTE format('LOCK TABLE %s, %s, %s IN SHARE ROW EXCLUSIVE MODE', message_table, p.decision, p.label);
 	PERFORM set_config('citus.enable_unsafe_triggers', 'on', true);
+	-- A trigger begins subtransactions, which Citus can't while it copies rows to other servers in the same process.
+	IF current_setting('citus.enable_local_execution', true) = 'on' THEN
+		EXECUTE format('ALTER DATABASE %I SET citus.enable_local_execution = off', current_database());
+	END IF;
 	IF NOT assay_internal.is_distributed(message_table) THEN
 		-- made again on the shards, once these are filled
 		FOR trigger_name IN SELECT t.tgname FROM assay_internal.decide_triggers(policy, (SELECT c.relowner FROM pg_class c WHERE c.oid = p.decision)) t
@@ -188,7 +195,12 @@ BEGIN
 			EXECUTE 'SELECT create_distributed_table($1, $2, shard_count => $3)' USING message_table, "column", shard_count;
 		END IF;
 	END IF;
-	FOREACH rel IN ARRAY ARRAY[p.decision, p.label] LOOP
+	FOREACH rel IN ARRAY copied LOOP
+		IF NOT assay_internal.is_distributed(rel) THEN
+			EXECUTE 'SELECT create_reference_table($1)' USING rel;
+		END IF;
+	END LOOP;
+	FOREACH rel IN ARRAY ARRAY[p.decision, p.label] || beside LOOP
 		IF NOT assay_internal.is_distributed(rel) THEN
 			EXECUTE 'SELECT create_distributed_table($1, $2, colocate_with => $3)' USING rel, "column", message_table::text;
 		ELSIF (assay_internal.placement(rel)).colocation <> (assay_internal.placement(message_table)).colocation THEN
@@ -206,7 +218,7 @@ BEGIN
 			HINT = format('SELECT alter_distributed_table(%L, colocate_with => %L);', rel, message_table);
 	END LOOP;
 END $$;
-COMMENT ON FUNCTION assay_internal.distribute_tables(text, text, regclass, int) IS 'distributes the messages, decisions and labels of a policy together';
+COMMENT ON FUNCTION assay_internal.distribute_tables(text, text, regclass, int, regclass[], regclass[]) IS 'distributes the messages, decisions and labels of a policy together';
 
 -- Citus' own way to run a statement on each worker, in a transaction of its own
 CREATE FUNCTION assay_internal.on_workers(statements text[], groups int[], OUT node text, OUT success boolean, OUT result text) RETURNS SETOF record LANGUAGE plpgsql
@@ -280,16 +292,16 @@ COMMENT ON FUNCTION assay_internal.waiting_workers(text) IS 'workers on which a 
 
 -- functions
 
-CREATE PROCEDURE assay.distribute(policy text, "column" name, message_table regclass DEFAULT NULL, shard_count int DEFAULT NULL,
-	conninfo text DEFAULT NULL, patience interval DEFAULT '1 minute')
+CREATE PROCEDURE assay.distribute(policy text, "column" name, message_table regclass DEFAULT NULL,
+	beside regclass[] DEFAULT '{}', copied regclass[] DEFAULT '{}', shard_count int DEFAULT NULL, conninfo text DEFAULT NULL, patience interval DEFAULT '1 minute')
 	LANGUAGE plpgsql AS $$
 DECLARE
 	until pg_catalog.timestamptz := pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) patience;
 	messages pg_catalog.regclass;
 	waiting pg_catalog.text;
 BEGIN
-	messages := assay_internal.check_distribute(policy, "column"::pg_catalog.text, message_table);
-	PERFORM assay_internal.distribute_tables(policy, "column"::pg_catalog.text, messages, shard_count);
+	messages := assay_internal.check_distribute(policy, "column"::pg_catalog.text, message_table, beside, copied);
+	PERFORM assay_internal.distribute_tables(policy, "column"::pg_catalog.text, messages, shard_count, beside, copied);
 	PERFORM assay.publish_policies();
 	COMMIT;
 	PERFORM assay_internal.make_worker_slots();
@@ -313,10 +325,10 @@ BEGIN
 		CALL assay.backfill(policy, at => NULL, undecided_only => true);
 	END IF;
 END $$;
-COMMENT ON PROCEDURE assay.distribute(text, name, regclass, int, text, interval) IS
+COMMENT ON PROCEDURE assay.distribute(text, name, regclass, regclass[], regclass[], int, text, interval) IS
 	'distributes the messages, decisions and labels of a policy together with Citus, and lets its workers follow the policies of this server; call it again for new workers';
 
-REVOKE ALL ON FUNCTION assay_internal.check_distribute(text, text, regclass), assay_internal.distribute_tables(text, text, regclass, int),
+REVOKE ALL ON FUNCTION assay_internal.check_distribute(text, text, regclass, regclass[], regclass[]), assay_internal.distribute_tables(text, text, regclass, int, regclass[], regclass[]),
 	assay_internal.on_workers(text[], int[]), assay_internal.worker_groups(boolean), assay_internal.worker_slot(int), assay_internal.make_worker_slots(),
 	assay_internal.follow_on_workers(text, interval), assay_internal.waiting_workers(text) FROM PUBLIC;
-REVOKE ALL ON PROCEDURE assay.distribute(text, name, regclass, int, text, interval) FROM PUBLIC;
+REVOKE ALL ON PROCEDURE assay.distribute(text, name, regclass, regclass[], regclass[], int, text, interval) FROM PUBLIC;
