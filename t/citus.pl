@@ -133,6 +133,25 @@ both(sprintf("SET search_path = \"the mail\"; CREATE OR REPLACE VIEW \"with tena
 both(sprintf("INSERT INTO \"the mail\".message (tenant_id, id, from_addr, subject, body) $rows", 3000, 100));
 same($decisions, 'the view was written anew');
 
+# ---- partitions; a trigger for each row, and two policies of one table ------------------------
+
+both(q{SET search_path = "the mail";
+	CREATE TABLE parted (txt text, tenant_id int NOT NULL, gone int, id bigint NOT NULL, at timestamptz NOT NULL, PRIMARY KEY (tenant_id, id, at)) PARTITION BY RANGE (at);
+	CREATE TABLE parted_2026_01 PARTITION OF parted FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
+	CREATE TABLE parted_2026_02 (LIKE parted INCLUDING DEFAULTS);
+	ALTER TABLE parted_2026_02 DROP COLUMN gone;
+	ALTER TABLE parted DROP COLUMN gone;
+	ALTER TABLE parted ATTACH PARTITION parted_2026_02 FOR VALUES FROM ('2026-02-01') TO ('2026-03-01');
+	CREATE VIEW parted_signals AS SELECT m.tenant_id, m.id, m.at, length(m.txt) AS length, t.strict FROM parted m JOIN tenant t USING (tenant_id);
+	SELECT assay.create_policy('by_row', signals => 'parted_signals', key => '{tenant_id,id,at}');
+	SELECT assay.create_policy('by_statement', signals => 'parted_signals', key => '{tenant_id,id,at}');
+	SELECT assay.create_detector(p, 'long', 'length > 5', weight => 3, mode => 'live'), assay.create_detector(p, 'strict', 'strict', weight => 2, mode => 'live') FROM unnest('{by_row,by_statement}'::text[]) p;
+	CREATE TRIGGER by_row AFTER INSERT ON parted FOR EACH ROW EXECUTE FUNCTION assay.decide('by_row');
+	CREATE TRIGGER by_statement AFTER INSERT ON parted REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('by_statement')}, $c, 'mail');
+$c->safe_psql('postgres', qq{SET client_min_messages = error; CALL assay.distribute('$_', 'tenant_id')}) foreach 'by_row', 'by_statement';
+both(q{INSERT INTO "the mail".parted (tenant_id, id, at, txt) SELECT g % 20 + 1, g, timestamptz '2026-01-20' + g * interval '1 hour', repeat('x', g % 11) FROM generate_series(1, 400) g}, $_->[0], 'mail') foreach [$c];
+same(qq{SELECT tenant_id, id, at, verdict, score, attribution, degraded FROM "the mail".${_}_decision ORDER BY 1, 2, 3}, "partitions, $_") foreach 'by_row', 'by_statement';
+
 # ---- a change is in force in sessions that run ----------------------------------------
 
 my @sessions = map { { node => $_, in => '', out => '' } } $c, @workers;
@@ -283,7 +302,7 @@ $acknowledged = load_until(2_000_000, sub {
 });
 open(STDERR, '>&', $saved);
 cmp_ok($acknowledged, '>', 100, 'messages were acknowledged');
-ok($c->poll_query_until('postgres', q{SELECT count(*) = 0 FROM pg_dist_transaction WHERE recover_prepared_transactions() IS NULL}), 'prepared transactions are over');
+ok($_->poll_query_until('postgres', q{SELECT count(*) = 0 FROM pg_prepared_xacts}), 'no transaction is left prepared on ' . $_->name) foreach @workers;
 is($c->safe_psql('postgres', sprintf($stored, 2_000_000)), $acknowledged, 'a worker was killed: all are stored, and no more');
 is($c->safe_psql('postgres', sprintf($decided, 2_000_000)), $acknowledged, 'and decided');
 is($c->safe_psql('postgres', q{SELECT * FROM assay.undecided('p')}), '', 'none is undecided');

@@ -320,9 +320,9 @@ BEGIN
 	IF waiting IS NOT NULL THEN
 		RAISE WARNING 'policy "%" is not in force on each worker', policy USING DETAIL = waiting,
 			HINT = 'Messages are stored there, undecided. When what is missing is there, call it again.';
-	ELSE
-		-- what came meanwhile
-		CALL assay.backfill(policy, at => NULL, undecided_only => true);
+	ELSIF EXISTS (SELECT FROM assay.undecided(policy)) THEN
+		RAISE NOTICE 'some messages are undecided: what came while policy "%" was distributed, or before', policy
+			USING HINT = pg_catalog.format('CALL assay.backfill(%L, undecided_only => true);', policy);
 	END IF;
 END $$;
 COMMENT ON PROCEDURE assay.distribute(text, name, regclass, regclass[], regclass[], int, text, interval) IS
