@@ -152,6 +152,34 @@ $c->safe_psql('postgres', qq{SET client_min_messages = error; CALL assay.distrib
 both(q{INSERT INTO "the mail".parted (tenant_id, id, at, txt) SELECT g % 20 + 1, g, timestamptz '2026-01-20' + g * interval '1 hour', repeat('x', g % 11) FROM generate_series(1, 400) g}, $_->[0], 'mail') foreach [$c];
 same(qq{SELECT tenant_id, id, at, verdict, score, attribution, degraded FROM "the mail".${_}_decision ORDER BY 1, 2, 3}, "partitions, $_") foreach 'by_row', 'by_statement';
 
+# ---- baselines beside their messages: refreshed on all shards, looked up in both ways --------------
+
+my $events = q{INSERT INTO "the mail".event SELECT g %% 20 + 1, %1$d + g, timestamptz '2026-01-01' + (%1$d + g) * interval '7 hours', 's' || g %% 9 FROM generate_series(1, 500) g};
+both(q{SET search_path = "the mail";
+	CREATE TABLE event (tenant_id int NOT NULL, id bigint NOT NULL, received_at timestamptz NOT NULL, who text, PRIMARY KEY (tenant_id, id));
+	CREATE TABLE known (tenant_id int NOT NULL, id bigint NOT NULL, malicious boolean NOT NULL, labelled_at timestamptz NOT NULL, PRIMARY KEY (tenant_id, id, labelled_at));} . sprintf($events, 0) . q{;
+	INSERT INTO known SELECT tenant_id, id, id % 3 = 0, received_at + interval '1 day' FROM event WHERE id % 2 = 0;
+	SELECT assay.create_baseline('sender', 'event', '{tenant_id,who}', 'received_at', outcome => 'known', message_key => '{tenant_id,id}', incremental => true,
+		extra => '{"n": {"aggregate": "count(*)", "rollup": "sum"}}');
+	CREATE VIEW by_probe AS SELECT m.tenant_id, m.id, m.received_at, assay.events(b.history) AS events, assay.attacks(b.labels) AS attacks FROM event m
+		LEFT JOIN LATERAL (SELECT b.history, b.labels FROM sender b WHERE b.tenant_id = m.tenant_id AND b.who = m.who AND b.day < (m.received_at AT TIME ZONE 'UTC')::date ORDER BY b.day DESC LIMIT 1) b ON true;
+	CREATE VIEW by_as_of AS SELECT m.tenant_id, m.id, m.received_at, assay.events((assay.as_of(NULL::sender, m.received_at, m.tenant_id, m.who)).history) AS events FROM event m;
+	SELECT assay.create_policy(p, signals => p::regclass, key => '{tenant_id,id}'), assay.create_detector(p, 'new', 'coalesce(events, 0) < 6', weight => 4.5, mode => 'live') FROM unnest('{by_probe,by_as_of}'::text[]) p;
+	SELECT assay.create_detector('by_probe', 'attacks', 'attacks > 1', weight => 3, mode => 'live');
+	CREATE TRIGGER by_probe AFTER INSERT ON event REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('by_probe');
+	CREATE TRIGGER by_as_of AFTER INSERT ON event REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('by_as_of')}, $c, 'mail');
+$c->safe_psql('postgres', qq{SET client_min_messages = error; CALL assay.distribute('$_', 'tenant_id', beside => '{"\"the mail\".sender","\"the mail\".known"}')}) foreach 'by_probe', 'by_as_of';
+both(sprintf($events, 500), $c, 'mail');
+both(q{SELECT assay.refresh_baseline('"the mail".sender')}, $c, 'mail');
+same('SELECT * FROM "the mail".sender ORDER BY 1, 2, 3', 'a baseline, refreshed');
+both(sprintf($events, 1000), $c, 'mail');
+same(qq{SELECT tenant_id, id, verdict, score, attribution, degraded FROM "the mail".${_}_decision ORDER BY 1, 2}, "signals from a baseline $_") foreach 'by_probe', 'by_as_of';
+same(q{SELECT key, verdict, score FROM assay.replay('by_probe') ORDER BY 1}, 'replay with a baseline');
+($rc, $out, $err) = $c->psql('postgres', q{SELECT * FROM assay.replay('by_as_of')});
+like($err, qr/as_of\(\) cannot read "sender", whose rows are in shards\nHINT:  Use the SQL that assay\.baseline_probe\(\) gives/, 'as_of() elsewhere than in a trigger');
+($rc, $out, $err) = $c->psql('postgres', q{SELECT assay.rebuild_baseline('"the mail".sender', '1', 's1')});
+like($err, qr/is distributed.*\nHINT:  A distributed baseline is refreshed as a whole/, 'one key of a baseline');
+
 # ---- a change is in force in sessions that run ----------------------------------------
 
 my @sessions = map { { node => $_, in => '', out => '' } } $c, @workers;

@@ -11,10 +11,6 @@
 
 -- private functions
 
-CREATE FUNCTION assay_internal.is_distributed(relation oid) RETURNS boolean
-	AS 'MODULE_PATHNAME', 'assay_is_distributed' LANGUAGE C STABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay_internal.is_distributed(oid) IS 'are the rows of a table in shards, or copied to all servers, by Citus?';
-
 CREATE FUNCTION assay_internal.signals_relations(policy text) RETURNS oid[]
 	AS 'MODULE_PATHNAME', 'assay_signals_relations' LANGUAGE C STABLE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION assay_internal.signals_relations(text) IS 'what the signals view of a policy reads, through other views too';
