@@ -3,14 +3,14 @@
 # (docs/scale.md tells how to get it): microseconds of CPU a message over all
 # processes of all servers, of COPY with and without the trigger.
 #
-#   bench/citus.sh [MESSAGES (40000) [BATCH (4000) [SHARDS (4) [ROUNDS (5)]]]]
+#   bench/citus.sh [MESSAGES (40000) [BATCH (8000) [SHARDS (4) [ROUNDS (5)]]]]
 #
 # Private servers: a coordinator, which has the plain database beside, and two
 # workers.  Prints a markdown table; the ratio is of medians of pairs in one run.
 set -euo pipefail
 . "$(dirname "$0")/../tools/common.sh"
 . "$top/bench/common.sh"
-n=${1:-40000} batch=${2:-4000} shards=${3:-4} rounds=${4:-5}
+n=${1:-40000} batch=${2:-8000} shards=${3:-4} rounds=${4:-5}
 for number in "$n" "$batch" "$shards" "$rounds"; do
 	[[ $number =~ ^[1-9][0-9]{0,6}$ ]] || fail "\"$number\" is no number of anything"
 done

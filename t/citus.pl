@@ -168,7 +168,7 @@ both(q{SET search_path = "the mail";
 	SELECT assay.create_detector('by_probe', 'attacks', 'attacks > 1', weight => 3, mode => 'live');
 	CREATE TRIGGER by_probe AFTER INSERT ON event REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('by_probe');
 	CREATE TRIGGER by_as_of AFTER INSERT ON event REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('by_as_of')}, $c, 'mail');
-$c->safe_psql('postgres', qq{SET client_min_messages = error; CALL assay.distribute('$_', 'tenant_id', beside => '{"\"the mail\".sender","\"the mail\".known"}')}) foreach 'by_probe', 'by_as_of';
+$c->safe_psql('postgres', qq{SET client_min_messages = error; CALL assay.distribute('$_', 'tenant_id', beside => ARRAY['"the mail".sender', '"the mail".known']::regclass[])}) foreach 'by_probe', 'by_as_of';
 both(sprintf($events, 500), $c, 'mail');
 both(q{SELECT assay.refresh_baseline('"the mail".sender')}, $c, 'mail');
 same('SELECT * FROM "the mail".sender ORDER BY 1, 2, 3', 'a baseline, refreshed');
