@@ -6,6 +6,7 @@
 #   make test        every test, in a private cluster under build/
 #   make test-16     the same on PostgreSQL 16, 17 or 18, which is fetched first
 #   make test-asan   the SQL tests under sanitizers; test-valgrind: under valgrind
+#   make docs-check  what README and docs show; make reference writes docs/reference anew
 #   make demo        the main job on real mail, in a private cluster
 #   make bench       measure; prints markdown tables
 #   make indent      format the C sources with PostgreSQL's own tool
@@ -120,7 +121,7 @@ uninstall-client:
 	$(if $(SCRIPTS_built),rm -f $(foreach p,$(PROGRAMS),'$(DESTDIR)$(bindir)/$(p)'))
 
 # What is used where it is there; assay_load --version and assay_stream --version tell
-OPTIONAL = LIBARCHIVE=libarchive LIBMAGIC=libmagic ZBAR=zbar,gdk-pixbuf-2.0
+OPTIONAL = LIBARCHIVE=libarchive LIBMAGIC=libmagic ZBAR=zbar,gdk-pixbuf-2.0 RDKAFKA=rdkafka
 comma = ,
 FOUND = $(foreach o,$(OPTIONAL),$(shell pkg-config --exists $(subst $(comma), ,$(lastword $(subst =, ,$(o)))) && echo $(o)))
 PKGS_FOUND = $(subst $(comma), ,$(foreach o,$(FOUND),$(lastword $(subst =, ,$(o)))))
@@ -137,12 +138,12 @@ PROGRAM_CFLAGS += $(shell grep -qs 'user_data, GDestroyNotify' $(GMIME_HEADER) &
 src/bin/%.o: src/bin/%.c $(wildcard src/bin/*.h) $(INCLUDED) pg_assay.control Makefile
 	$(CC) $(filter-out -fPIC,$(CFLAGS)) $(PROGRAM_CFLAGS) -DASSAY_VERSION='"$(EXTVERSION)"' -c -o $@ $<
 # What only one of the programs has
-LOAD_OBJS = $(addprefix src/bin/,assay_load.o copy.o reparse.o source.o)
+LOAD_OBJS = $(addprefix src/bin/,assay_load.o copy.o feedback.o reparse.o source.o)
 STREAM_OBJS = $(filter src/bin/assay_stream.o src/bin/stream_%.o,$(PROGRAM_OBJS))
 PROGRAM_COMMON = $(filter-out $(LOAD_OBJS) $(STREAM_OBJS),$(PROGRAM_OBJS)) $(PROGRAM_SHARED)
 PROGRAM_LINK = $(CC) $(CFLAGS) -o $@ $^ $(LDFLAGS) -L$(shell $(PG_CONFIG) --libdir) -lpq
 src/bin/assay_load: $(LOAD_OBJS) $(PROGRAM_COMMON)
-	$(PROGRAM_LINK) $(shell pkg-config --libs $(PKGS_CLIENT) $(PKGS_FOUND)) -lm
+	$(PROGRAM_LINK) $(shell pkg-config --libs $(PKGS_CLIENT) $(filter-out rdkafka,$(PKGS_FOUND))) -lm
 	@$(foreach o,$(filter-out $(FOUND),$(OPTIONAL)),echo 'the programs are built without $(subst $(comma), and ,$(lastword $(subst =, ,$(o))))';)
 src/bin/assay_stream: $(STREAM_OBJS) $(PROGRAM_COMMON)
 	$(PROGRAM_LINK) $(shell pkg-config --libs $(PKGS_CLIENT) $(PKGS_FOUND)) -lm
@@ -167,6 +168,13 @@ packages:
 test: packages
 	REGRESS='$(call tests,REGRESS)' ISOLATION='$(call tests,ISOLATION)' TAP='$(call tests,TAP)' \
 		tools/test
+
+# every block of SQL in README and docs runs, and the reference is what the catalogue says
+DOCS_TESTS = t/readme.pl $(wildcard t/*_docs.pl) t/docs.pl t/recipes_load.pl t/email_pack.pl t/text_model.pl
+docs-check: packages
+	REGRESS= ISOLATION= TAP='$(DOCS_TESTS)' tools/test
+reference: packages
+	tools/reference
 
 demo:
 	tools/packages demo

@@ -3,13 +3,13 @@
 #
 #   bench/policy_scale.sh memory [COPIED] [SINGLE]   memory of one backend that decides so many
 #                                       messages by COPY (1000000) and one by one (100000)
-#   bench/policy_scale.sh stored [N ...]  cost of a message at so many stored ones (100000 1000000);
-#                                       10000000 takes some 40 GB and an hour
+#   bench/policy_scale.sh stored [N ...]  cost of a message at so many stored ones (100000 1000000), by
+#                                       COPY and by INSERTs of one; 10000000 takes some 40 GB and an hour
 #   bench/policy_scale.sh conditions [N ...]  cost of a condition (50 100 200 400 800)
 #
 # The policy is that of bench/policy.sql (300 conditions, a GBDT, 500 phrases,
-# three baselines). The messages that are measured have bodies of 2 KB; those
-# of the history that is only stored have bodies of 40 bytes.
+# three baselines). The messages that are measured have bodies of BYTES (2000; 500 or more); those
+# of the history that is only stored have bodies of STORED_BYTES (40).
 set -euo pipefail
 . "$(dirname "$0")/../tools/common.sh"
 . "$top/bench/common.sh"
@@ -25,7 +25,7 @@ eval "$(tools/cluster env scale)"
 export PGDATABASE=bench_scale PGOPTIONS='-c client_min_messages=warning -c max_parallel_workers_per_gather=0'
 fresh() { # stored messages
 	PGDATABASE=postgres psql -Xqc 'DROP DATABASE IF EXISTS bench_scale' -c 'CREATE DATABASE bench_scale'
-	psql -Xq -v n="$1" -f bench/policy.sql >/dev/null
+	psql -Xq -v n="$1" -v bytes="${BYTES:-2000}" -f bench/policy.sql >/dev/null
 }
 columns='received_at, from_addr, from_domain, recipient, reply_to, subject, body_text, urls, attachments, auth, size'
 trigger='CREATE TRIGGER decide AFTER INSERT ON message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('"'bench'"')'
@@ -70,7 +70,7 @@ memory() {
 stored() {
 	local sizes=("$@") n=20000 size file=$build/scale.copy
 	[ ${#sizes[@]} -gt 0 ] || sizes=(100000 1000000)
-	printf '| stored messages | baseline rows | database, GB | COPY without decisions, CPU µs a message | with | a decision | score() |\n| --- | --- | --- | --- | --- | --- | --- |\n'
+	printf '| stored messages | baseline rows | database, GB | COPY without decisions, CPU µs a message | with | a decision | with / without | INSERT without | with | with / without | score() |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n'
 	for size in "${sizes[@]}"; do
 		fresh "$n"
 		# a year of history, as many senders, domains and pairs as grow with it
@@ -79,30 +79,37 @@ stored() {
 			INSERT INTO message SELECT i, '2026-01-01'::timestamptz - (i % 8760) * interval '1 hour',
 				format('user%s@domain%s.example', k % greatest($size / 25, 4000), k % greatest($size / 160, 600)),
 				format('domain%s.example', k % greatest($size / 160, 600)), format('r%s@us.example', (k % greatest($size / 25, 4000) * 31 + i / greatest($size / 25, 4000) % 2) % 500), NULL,
-				'Subject ' || i, repeat('history ', 5), '{}', 0, 'spf=pass', 1000
+				'Subject ' || i, repeat('history ', ${STORED_BYTES:-40} / 8), '{}', 0, 'spf=pass', 1000
 				FROM generate_series(1, $size) i, LATERAL (SELECT i::bigint * 7919) l(k);
 			SELECT assay.refresh_baseline(b) FROM unnest('{sender_baseline,domain_baseline,pair_baseline}'::text[]) b;
 			UPDATE arriving SET id = id + 1000000000;
+			CREATE UNIQUE INDEX ON arriving (id);
 			VACUUM ANALYZE;
 			$trigger;
 			CHECKPOINT;
 		SQL
 		psql -Xqc "COPY (SELECT * FROM arriving) TO STDOUT (FORMAT binary)" >"$file"
-		copy() {
-			psql -Xqc 'DELETE FROM message WHERE id > 1000000000' -c 'TRUNCATE bench_decision' -c 'VACUUM message' -c "ALTER TABLE message $1 TRIGGER decide" -c CHECKPOINT
-			# the first decision of a session compiles the policy
-			cpu <<-SQL
-				BEGIN;
-				INSERT INTO message SELECT * FROM arriving LIMIT 1;
-				ROLLBACK;
-				-- measure
-				\\copy message from '$file' (format binary)
-			SQL
+		# $1: COPY or INSERT; $2: ENABLE or DISABLE the trigger
+		arrive() {
+			psql -Xqc 'DELETE FROM message WHERE id > 1000000000' -c 'TRUNCATE bench_decision' -c 'VACUUM message' -c "ALTER TABLE message $2 TRIGGER decide" -c CHECKPOINT
+			{
+				echo 'SET synchronous_commit = off;'
+				echo 'PREPARE arrive AS INSERT INTO message SELECT * FROM arriving WHERE id = $1;'
+				# the first decision of a session compiles the policy
+				echo 'BEGIN; EXECUTE arrive(1000000001); ROLLBACK;'
+				echo '-- measure'
+				if [ "$1" = COPY ]; then
+					echo "\\copy message from '$file' (format binary)"
+				else
+					for ((i = 1; i <= singles; i++)); do echo "EXECUTE arrive($((1000000000 + i)));"; done
+				fi
+			} | cpu
 		}
-		local with=() without=() score=() a b s
-		copy ENABLE >/dev/null	# into the caches
+		local singles=$((n / 4)) with=() without=() one_with=() one_without=() score=() a b c d s
+		arrive COPY ENABLE >/dev/null	# into the caches
 		for _ in $(seq "$rounds"); do
-			without+=("$(copy DISABLE)") with+=("$(copy ENABLE)")
+			one_without+=("$(arrive INSERT DISABLE)") one_with+=("$(arrive INSERT ENABLE)")
+			without+=("$(arrive COPY DISABLE)") with+=("$(arrive COPY ENABLE)")
 			score+=("$(cpu <<-SQL
 				SELECT x.score FROM (SELECT * FROM signals WHERE id > 1000000000 LIMIT 1) s, assay.score('bench', s) x;
 				-- measure
@@ -111,10 +118,12 @@ stored() {
 			)")
 		done
 		a=$(printf '%s\n' "${without[@]}" | median) b=$(printf '%s\n' "${with[@]}" | median) s=$(printf '%s\n' "${score[@]}" | median)
-		printf '| %s | %s | %s | %s | %s |\n' "$size" \
+		c=$(printf '%s\n' "${one_without[@]}" | median) d=$(printf '%s\n' "${one_with[@]}" | median)
+		printf '| %s | %s | %s | %s | %s | %s |\n' "$size" \
 			"$(psql -XqAtc 'SELECT (SELECT count(*) FROM sender_baseline) + (SELECT count(*) FROM domain_baseline) + (SELECT count(*) FROM pair_baseline)')" \
 			"$(psql -XqAtc "SELECT round(pg_database_size('bench_scale') / 1e9, 1)")" \
-			"$(calc '%.1f | %.1f | %.1f' "$a / $n, $b / $n, ($b - $a) / $n")" "$(calc %.1f "$s / $n")"
+			"$(calc '%.1f | %.1f | %.1f | %.2f' "$a / $n, $b / $n, ($b - $a) / $n, $b / $a")" \
+			"$(calc '%.1f | %.1f | %.2f' "$c / $singles, $d / $singles, $d / $c")" "$(calc %.1f "$s / $n")"
 		rm -f "$file"
 	done
 }

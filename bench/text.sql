@@ -7,8 +7,8 @@ SET client_min_messages = warning;
 SELECT assay.drop_text_model(name) FROM assay.text_models WHERE name LIKE 'bench\_%';
 DROP TABLE IF EXISTS message_content;
 CREATE TABLE message_content AS
-SELECT m.id, m.received_at, a.malicious, a.history, text_content(m) AS content
-FROM message m JOIN arrival a USING (id);
+SELECT m.id, m.received_at, a.malicious, a.history, m.text_content AS content
+FROM message_text m JOIN arrival a USING (id);
 ALTER TABLE message_content ADD PRIMARY KEY (id);
 ANALYZE message_content;
 

@@ -56,11 +56,11 @@ SELECT
 	m.received_at,
 
 	-- message: subject
-	length(t.subject)                                            AS subject_chars,
-	regexp_count(t.subject, '[A-Z]')::real / greatest(length(t.subject), 10) AS subject_upper,
-	regexp_count(t.subject, '!')                                 AS subject_exclaims,
-	position('?' IN t.subject) > 0                               AS subject_question,
-	octet_length(t.subject) > length(t.subject)                  AS subject_non_ascii,
+	length(m.title)                                              AS subject_chars,
+	regexp_count(m.title, '[A-Z]')::real / greatest(length(m.title), 10) AS subject_upper,
+	regexp_count(m.title, '!')                                   AS subject_exclaims,
+	position('?' IN m.title) > 0                                 AS subject_question,
+	octet_length(m.title) > length(m.title)                      AS subject_non_ascii,
 	'subject_money' = ANY (x.traits)                             AS subject_money,
 	'subject_padding' = ANY (x.traits)                           AS subject_padding,
 	'subject_list_tag' = ANY (x.traits)                          AS subject_list_tag,
@@ -69,28 +69,29 @@ SELECT
 
 	-- message: body
 	b.chars                                                      AS body_chars,
-	b.sample_upper / greatest(b.sample_chars, 40)::real          AS body_upper,
-	b.sample_digits / greatest(b.sample_chars, 40)::real         AS body_digits,
-	(octet_length(t.body) - b.chars) / greatest(b.chars, 40)::real AS body_non_ascii,
+	(b.sample).uppercase / greatest((b.sample).characters, 40)::real AS body_upper,
+	(b.sample).digits / greatest((b.sample).characters, 40)::real AS body_digits,
+	(octet_length(m.body) - b.chars) / greatest(b.chars, 40)::real AS body_non_ascii,
 	b.exclaims * 1000 / greatest(b.chars, 200)::real             AS body_exclaims,
 	b.dollars * 1000 / greatest(b.chars, 200)::real              AS body_dollars,
 	b.lines                                                      AS body_lines,
 	b.quoted_lines                                               AS quoted_lines,
 	b.chars / greatest(b.lines, 1)::real                         AS line_chars,
-	position(E'\n-- \n' IN t.body) > 0                           AS has_signature,
+	position(E'\n-- \n' IN m.body) > 0                           AS has_signature,
 	b.chars / greatest(m.size_bytes, 100)::real                  AS text_share,
 
 	-- message: phrases by theme, and the linear text model over single words
-	p.money_phrases, p.stock_phrases, p.loan_phrases, p.pharmacy_phrases, p.adult_phrases,
-	p.advance_fee_phrases, p.lottery_phrases, p.credentials_phrases, p.call_phrases, p.urgency_phrases,
-	p.guarantee_phrases, p.bulk_phrases, p.opt_out_phrases, p.greeting_phrases, p.reply_phrases,
-	p.list_phrases, p.technical_phrases, p.discussion_phrases,
-	p.pitch_themes,
-	p.words_known,
+	p.n[1] AS money_phrases, p.n[2] AS stock_phrases, p.n[3] AS loan_phrases, p.n[4] AS pharmacy_phrases, p.n[5] AS adult_phrases,
+	p.n[6] AS advance_fee_phrases, p.n[7] AS lottery_phrases, p.n[8] AS credentials_phrases, p.n[9] AS call_phrases, p.n[10] AS urgency_phrases,
+	p.n[11] AS guarantee_phrases, p.n[12] AS bulk_phrases, p.n[13] AS opt_out_phrases, p.n[14] AS greeting_phrases, p.n[15] AS reply_phrases,
+	p.n[16] AS list_phrases, p.n[17] AS technical_phrases, p.n[18] AS discussion_phrases,
+	-- themes that sell or lure
+	p.n[21] - (p.n[15] > 0)::int - (p.n[16] > 0)::int - (p.n[17] > 0)::int - (p.n[18] > 0)::int - (p.n[19] > 0)::int AS pitch_themes,
+	p.n[19] AS words_known,
 	p.word_margin,
 
 	-- message: what the text model that learns sees; its detector asks it
-	text_content(m)                                              AS text_content,
+	m.text_content,
 
 	-- message: facts of the text: letters that pass for others, or hide
 	(f.body).invisible_words                                     AS invisible_words,
@@ -99,15 +100,15 @@ SELECT
 
 	-- message: MIME structure
 	coalesce(m.has_html, false)                                  AS has_html,
-	coalesce(m.has_html, false) AND h.content_type LIKE 'text/html%' AS html_only,
-	h.content_type IS NULL                                       AS content_type_missing,
-	h.content_type IS NOT NULL AND NOT h.has_mime_version        AS mime_version_missing,
-	h.content_type LIKE 'multipart/alternative%'                 AS multipart_alternative,
-	h.content_type LIKE 'multipart/mixed%'                       AS multipart_mixed,
-	h.content_type LIKE 'multipart/signed%'                      AS pgp_signed,
+	coalesce(m.has_html, false) AND m.content_type LIKE 'text/html%' AS html_only,
+	m.content_type IS NULL                                       AS content_type_missing,
+	m.content_type IS NOT NULL AND NOT m.has_mime_version        AS mime_version_missing,
+	m.content_type LIKE 'multipart/alternative%'                 AS multipart_alternative,
+	m.content_type LIKE 'multipart/mixed%'                       AS multipart_mixed,
+	m.content_type LIKE 'multipart/signed%'                      AS pgp_signed,
 	'charset_unusual' = ANY (x.traits)                           AS charset_unusual,
 	'boundary_outlook' = ANY (x.traits)                          AS boundary_outlook,
-	h.transfer_encoding = 'base64' AND h.content_type LIKE 'text/%' AS text_in_base64,
+	m.transfer_encoding = 'base64' AND m.content_type LIKE 'text/%' AS text_in_base64,
 	coalesce(jsonb_array_length(m.attachments), 0)               AS attachments,
 	coalesce(m.attachments @? '$[*].name ? (@ like_regex "[.](exe|scr|pif|bat|com|vbs|js|lnk|hta|cpl)$" flag "i")', false)
 	                                                             AS attachment_executable,
@@ -135,19 +136,19 @@ SELECT
 	assay.in_list('brand_domain', (f.url).domain_names)          AS url_of_brand,
 
 	-- message: header shape
-	h.mailer IS NULL                                             AS mailer_missing,
+	m.mailer IS NULL                                             AS mailer_missing,
 	'mailer_desktop' = ANY (x.traits)                            AS mailer_desktop,
 	'mailer_outlook' = ANY (x.traits)                            AS mailer_outlook,
 	'mailer_bulk' = ANY (x.traits) AND NOT x.traits && '{mailer_desktop,mailer_outlook}' AS mailer_bulk,
 	'mailer_garbled' = ANY (x.traits)                            AS mailer_garbled,
-	'mailer_outlook' = ANY (x.traits) AND (h.mime_ole IS NULL OR NOT h.msmail_priority)
+	'mailer_outlook' = ANY (x.traits) AND (m.mime_ole IS NULL OR NOT m.msmail_priority)
 		AND coalesce(m.message_id, '') NOT LIKE '%$%$%@%'        AS outlook_forged,
-	h.msmail_priority AND h.mime_ole IS NULL                     AS msmail_forged,
-	coalesce(h.priority LIKE '1%' OR h.importance = 'high', false) AS priority_high,
-	h.organization                                               AS has_organization,
-	h.precedence                                                 AS precedence_bulk,
-	h.list_mail                                                  AS list_mail,
-	h.list_unsubscribe                                           AS has_list_unsubscribe,
+	m.msmail_priority AND m.mime_ole IS NULL                     AS msmail_forged,
+	coalesce(m.priority LIKE '1%' OR m.importance = 'high', false) AS priority_high,
+	m.organization                                               AS has_organization,
+	m.precedence                                                 AS precedence_bulk,
+	m.list_mail                                                  AS list_mail,
+	m.list_unsubscribe                                           AS has_list_unsubscribe,
 	t.threaded                                                   AS threaded,
 	coalesce(cardinality(m.reference_ids), 0)                    AS thread_depth,
 	m.message_id IS NULL                                         AS message_id_missing,
@@ -164,7 +165,7 @@ SELECT
 	CASE WHEN m.sent_at IS NOT NULL THEN
 		least(greatest(extract(epoch FROM m.received_at - m.sent_at) / 3600, -100), 200)::real
 	END                                                          AS date_skew_hours,
-	h.date !~ '[+-]\d{4}'                                        AS date_zone_missing,
+	m.date !~ '[+-]\d{4}'                                        AS date_zone_missing,
 
 	-- message: the way it took, as its Received headers tell
 	'relay_forged' = ANY (x.traits)                              AS relay_forged,
@@ -173,7 +174,7 @@ SELECT
 	'relay_bad_date' = ANY (x.traits)                            AS relay_bad_date,
 	'helo_numeric' = ANY (x.traits)                              AS helo_numeric,
 	'helo_bare' = ANY (x.traits)                                 AS helo_bare,
-	coalesce(position(d.domain IN h.relays) > 0, false)          AS relay_of_sender,
+	coalesce(position(d.domain IN m.relays) > 0, false)          AS relay_of_sender,
 
 	-- message: sender and recipients as written
 	m.from_addr IS NULL                                          AS from_missing,
@@ -190,8 +191,8 @@ SELECT
 	m.return_path IS NOT NULL AND m.return_path <> m.from_addr   AS return_path_differs,
 	coalesce(cardinality(m.recipients), 0)                       AS recipients,
 	coalesce(m.from_addr = ANY (m.recipients), false)            AS to_self,
-	coalesce(h.addressed ~* 'undisclosed', false)                AS to_undisclosed,
-	h.addressed IS NULL                                          AS to_missing,
+	coalesce(m.addressed ~* 'undisclosed', false)                AS to_undisclosed,
+	m.addressed IS NULL                                          AS to_missing,
 
 	-- message: whom its sender claims to be, and who authenticated it
 	(n.claim).claim IS NOT NULL                                  AS claims_name,
@@ -234,40 +235,12 @@ SELECT
 	        WHERE r.message_id = ANY (m.in_reply_to || m.reference_ids[greatest(cardinality(m.reference_ids) - 3, 1):])
 	          AND r.received_at < m.received_at)                 AS thread_known
 
-FROM message m
+FROM message_text m
 
--- Headers in use, unpacked once
+-- The tagged lines that traits are looked for in
 CROSS JOIN LATERAL (
-	SELECT coalesce(r."user-agent"[1], r."x-mailer"[1]) AS mailer,
-	       lower(r."content-type"[1]) AS content_type,
-	       lower(r."content-transfer-encoding"[1]) AS transfer_encoding,
-	       r."mime-version" IS NOT NULL AS has_mime_version,
-	       r."x-mimeole"[1] AS mime_ole,
-	       r."x-msmail-priority" IS NOT NULL AS msmail_priority,
-	       r."x-priority"[1] AS priority,
-	       lower(r.importance[1]) AS importance,
-	       r.organization IS NOT NULL AS organization,
-	       coalesce(lower(r.precedence[1]) IN ('bulk', 'list', 'junk'), false) AS precedence,
-	       m.list_id IS NOT NULL OR r."mailing-list" IS NOT NULL AS list_mail,
-	       r."list-unsubscribe" IS NOT NULL AS list_unsubscribe,
-	       coalesce(r."to"[1], r.cc[1]) AS addressed,
-	       r.date[1] AS date,
-	       array_to_string(r.received, E'\nrelay: ') AS relays
-	FROM jsonb_to_record(coalesce(m.headers, '{}')) AS r (
-		received text[], date text[], "to" text[], cc text[],
-		"user-agent" text[], "x-mailer" text[], "x-mimeole" text[], "x-msmail-priority" text[],
-		"x-priority" text[], importance text[], organization text[], precedence text[],
-		"list-unsubscribe" text[], "mailing-list" text[], "mime-version" text[], "content-type" text[],
-		"content-transfer-encoding" text[])
-	OFFSET 0 * m.id
-) h
-
--- The text, and the tagged lines that traits are looked for in
-CROSS JOIN LATERAL (
-	SELECT coalesce(m.subject, '') AS subject,
-	       authored(m.body_text, h.list_mail) AS body,
-	       concat('subject: ', replace(m.subject, E'\n', ' '), E'\nmailer: ' || h.mailer, E'\ntype: ' || h.content_type,
-	              E'\nid: ' || m.message_id, E'\nrelay: ' || h.relays,
+	SELECT concat('subject: ', replace(m.title, E'\n', ' '), E'\nmailer: ' || m.mailer, E'\ntype: ' || m.content_type,
+	              E'\nid: ' || m.message_id, E'\nrelay: ' || m.relays,
 	              E'\nurl: ' || array_to_string(m.urls[1:30], E'\nurl: ')) AS head,
 	       m.in_reply_to IS NOT NULL OR coalesce(cardinality(m.reference_ids), 0) > 0 AS threaded
 	OFFSET 0 * m.id
@@ -276,44 +249,21 @@ CROSS JOIN LATERAL (
 	SELECT assay.phrase_hits('traits', t.head) AS traits OFFSET 0 * m.id
 ) x
 CROSS JOIN LATERAL (
-	SELECT length(t.body) AS chars,
-	       length(s.sample) AS sample_chars,
-	       regexp_count(s.sample, '[A-Z]') AS sample_upper,
-	       regexp_count(s.sample, '[0-9]') AS sample_digits,
-	       length(t.body) - length(replace(t.body, '!', '')) AS exclaims,
-	       length(t.body) - length(replace(t.body, '$', '')) AS dollars,
-	       length(t.body) - length(replace(t.body, E'\n', '')) AS lines,
-	       (length(t.body) - length(replace(t.body, E'\n>', ''))) / 2 AS quoted_lines
-	FROM (SELECT left(t.body, 1000) AS sample OFFSET 0) s
+	SELECT length(m.body) AS chars,
+	       assay.text_facts(left(m.body, 1000)) AS sample,
+	       octet_length(m.body) - octet_length(replace(m.body, '!', '')) AS exclaims,
+	       octet_length(m.body) - octet_length(replace(m.body, '$', '')) AS dollars,
+	       octet_length(m.body) - octet_length(replace(m.body, E'\n', '')) AS lines,
+	       (octet_length(m.body) - octet_length(replace(m.body, E'\n>', ''))) / 2 AS quoted_lines
 	OFFSET 0 * m.id
 ) b
 
--- One pass of all phrases
+-- One pass of all phrases: the names of each theme that occur, and what they weigh
 CROSS JOIN LATERAL (
-	SELECT count(*) FILTER (WHERE f.theme = 'money')::int AS money_phrases,
-	       count(*) FILTER (WHERE f.theme = 'stock')::int AS stock_phrases,
-	       count(*) FILTER (WHERE f.theme = 'loan')::int AS loan_phrases,
-	       count(*) FILTER (WHERE f.theme = 'pharmacy')::int AS pharmacy_phrases,
-	       count(*) FILTER (WHERE f.theme = 'adult')::int AS adult_phrases,
-	       count(*) FILTER (WHERE f.theme = 'advance_fee')::int AS advance_fee_phrases,
-	       count(*) FILTER (WHERE f.theme = 'lottery')::int AS lottery_phrases,
-	       count(*) FILTER (WHERE f.theme = 'credentials')::int AS credentials_phrases,
-	       count(*) FILTER (WHERE f.theme = 'call_to_action')::int AS call_phrases,
-	       count(*) FILTER (WHERE f.theme = 'urgency')::int AS urgency_phrases,
-	       count(*) FILTER (WHERE f.theme = 'guarantee')::int AS guarantee_phrases,
-	       count(*) FILTER (WHERE f.theme = 'bulk_software')::int AS bulk_phrases,
-	       count(*) FILTER (WHERE f.theme = 'opt_out')::int AS opt_out_phrases,
-	       count(*) FILTER (WHERE f.theme = 'greeting')::int AS greeting_phrases,
-	       count(*) FILTER (WHERE f.theme = 'reply')::int AS reply_phrases,
-	       count(*) FILTER (WHERE f.theme = 'list_footer')::int AS list_phrases,
-	       count(*) FILTER (WHERE f.theme = 'technical')::int AS technical_phrases,
-	       count(*) FILTER (WHERE f.theme = 'discussion')::int AS discussion_phrases,
-	       (SELECT count(*) FROM unnest(s.themes) theme WHERE theme NOT IN ('word', 'reply', 'list_footer', 'technical', 'discussion'))::int AS pitch_themes,
-	       count(*) FILTER (WHERE f.theme = 'word')::int AS words_known,
-	       s.weight::real AS word_margin
-	FROM assay.phrase_summary('wording', t.subject || E'\n' || t.body) s
-	LEFT JOIN LATERAL (SELECT split_part(hit, ':', 1) AS theme FROM unnest(s.names) hit) f ON true
-	GROUP BY s.themes, s.weight
+	SELECT s.counts AS n, s.weight::real AS word_margin
+	FROM assay.phrase_totals('wording', m.title || E'\n' || m.body, '{}',
+		'{money, stock, loan, pharmacy, adult, advance_fee, lottery, credentials, call_to_action, urgency, guarantee, bulk_software, opt_out, greeting,
+		reply, list_footer, technical, discussion, word}') s
 	OFFSET 0 * m.id
 ) p
 
@@ -330,7 +280,7 @@ CROSS JOIN LATERAL (
 -- Facts, each in one pass. Write the names of your own servers, which authenticate
 -- mail, in place of mx.example.org.
 CROSS JOIN LATERAL (
-	SELECT assay.text_facts(t.body) AS body,
+	SELECT assay.text_facts(m.body) AS body,
 	       assay.url_facts(m.urls, m.link_hrefs, m.link_texts, m.from_domain) AS url,
 	       assay.auth_facts(m.headers, '{mx.example.org}', m.from_domain) AS auth
 	OFFSET 0 * m.id
@@ -345,8 +295,8 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
 	SELECT count(*)::int AS alike, count(DISTINCT o.from_addr)::int AS alike_senders
 	FROM message o
-	WHERE assay.signature_bands(o.signature, (o.received_at AT TIME ZONE 'UTC')::date)
-	        && (assay.signature_bands(m.signature, d.day) || assay.signature_bands(m.signature, d.day - 1))
+	WHERE (assay.signature_bands(o.signature, (o.received_at AT TIME ZONE 'UTC')::date))[1:10]
+	        && ((assay.signature_bands(m.signature, d.day))[1:10] || (assay.signature_bands(m.signature, d.day - 1))[1:10])
 	  AND assay.signature_length(m.signature) >= 8
 	  AND o.received_at < m.received_at AND o.received_at > m.received_at - interval '1 day'
 	  AND assay.similar(o.signature, m.signature) >= 0.6

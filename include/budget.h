@@ -16,9 +16,10 @@ extern void BudgetInit(void);
 /*
  * A statement begins that decides messages: from now on the time of what
  * RunProtected() runs is kept.  Calls may nest; the outermost counts.  What an
- * error leaves open ends with the transaction.
+ * error leaves open ends with the transaction.  row: it is about one row, and
+ * the rows of a statement have its time together.
  */
-extern void BudgetStart(void);
+extern void BudgetStart(bool row);
 extern void BudgetStop(void);
 
 /* Another message, or another piece of it, has its time from now on. */
@@ -35,6 +36,9 @@ extern void BudgetLenient(bool lenient);
 
 /* Has the statement used up what it may take beyond its fair share? */
 extern bool BudgetIsSpent(void);
+
+/* The fault of what it has not come to in its time */
+#define STATEMENT_IS_SPENT	"the time budget of the statement is spent"
 
 /* RunProtected() begins, and ends */
 extern void BudgetEnter(void);

@@ -99,7 +99,6 @@ typedef struct Evaluation
 	uint64		concluded;		/* rows */
 	EvidenceValue *evidence;	/* of each column */
 	ModelContribution *top;		/* room for top_features */
-	TextTop    *top_tokens;		/* the same */
 	TextModelUse **texts;		/* of each detector with a text model, once
 								 * used */
 	NamedSet  **sets;			/* of the policy's, once looked for, */

@@ -7,6 +7,7 @@
 
 #include "batch.h"
 
+extern Datum LabelOrder(Source *s, bool *isnull);
 extern void AddLabels(BatchQuery *q, Source *s);
 extern void AddLabelOf(BatchQuery *q, Source *s, const char *alias);
 extern void AddLatestDecision(BatchQuery *q, Source *s, const char *alias, Datum since, Datum until);

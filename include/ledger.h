@@ -14,6 +14,7 @@ extern int	NextActive(Evaluation *e, int from);
 
 extern FmgrInfo *ColumnOutput(Evaluation *e, int column);
 extern FmgrInfo *ColumnSend(Evaluation *e, int column);
+extern bool KeepsAllFeatures(Evaluation *e);
 extern int	VerdictOf(CompiledPolicy *p, double score);
 extern void Conclude(Evaluation *e, PolicyDecision *decision, MemoryContext result,
 					 bool protect);

@@ -52,7 +52,7 @@ typedef struct CountedDecision
 static inline bool
 SpanEqual(const Span *a, const Span *b)
 {
-	return a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
+	return a->len == b->len && (a->len == 0 || memcmp(a->data, b->data, a->len) == 0);
 }
 
 extern int	VerdictLevel(const RevisionLevels *levels, const Span *verdict);

@@ -108,6 +108,7 @@ typedef struct TextScratch
 {
 	TextParts	parts;
 	TextTokens *tokens;
+	struct TextContribution *contributions; /* where sources are noted */
 } TextScratch;
 
 /* text_model.c: the value */
@@ -146,7 +147,7 @@ extern TextScratch *TextScratchShared(void);
 extern CachedTextModel *TextModelHold(struct varlena *stored);
 extern void TextModelLetGo(CachedTextModel *held);
 extern double TextModelMargin(const CachedTextModel *held, TextScratch *scratch);
-extern int	TextModelTop(const CachedTextModel *held, TextScratch *scratch, int top, TextTop *found);
+extern double TextModelMarginTop(const CachedTextModel *held, TextScratch *scratch, int top, TextTop *found, int *nfound);
 
 /* text_model_learn.c: what learns */
 extern Datum TextModelKnown(Oid relation, TimestampTz at, bool *isnull);

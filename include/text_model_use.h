@@ -26,11 +26,17 @@ extern TextModelUse *TextModelUseBegin(Oid relation, MemoryContext context);
  */
 extern double TextModelUseMargin(TextModelUse *use, TimestampTz at, Datum content, Oid type);
 
+/* The same, where TextModelUseTop() will be asked of each message: tokens are read once for both */
+extern double TextModelUseMarginTop(TextModelUse *use, TimestampTz at, Datum content, Oid type, int top);
+
 /* The same where there is no message: only the version is chosen. */
 extern void TextModelUseVersion(TextModelUse *use, TimestampTz at);
 
-/* The same message's tokens that add most, in the current memory context */
-extern int	TextModelUseTop(TextModelUse *use, Datum content, Oid type, int top, TextTop *found);
+/*
+ * The tokens that add most of the message that the last margin is of, until the
+ * next one; "top" is the same each time
+ */
+extern TextTop *TextModelUseTop(TextModelUse *use, Datum content, Oid type, int top, int *n);
 
 /*
  * The state of the version that the last margin was made by: the day that it

@@ -133,9 +133,16 @@ INSERT INTO late_many SELECT generate_series(201, 230);
 SET assay.message_budget = 0;
 SET assay.statement_budget = '100ms';
 INSERT INTO late_many SELECT generate_series(301, 330);
+-- rows of a statement that are decided one by one have it together, those of others have their own
+DROP TRIGGER decide ON late_many;
+CREATE TRIGGER decide AFTER INSERT ON late_many FOR EACH ROW EXECUTE FUNCTION assay.decide('late_many');
+SET assay.message_budget = '200ms';
+SET assay.statement_budget = '1s';
+DO $$ BEGIN FOR i IN 501 .. 540 LOOP INSERT INTO late_many VALUES (i); END LOOP; END $$;
+INSERT INTO late_many SELECT generate_series(401, 460);
 SELECT id / 100 AS part, count(*), bool_or(degraded) AS degraded FROM late_many_decision GROUP BY 1 ORDER BY 1;
 -- on a busy machine some may be past a message's budget, too
-SELECT DISTINCT sqlstate, message FROM assay.fault WHERE policy = 'late_many' AND message ~ 'statement';
+SELECT DISTINCT sqlstate, message FROM assay.fault WHERE policy = 'late_many' AND message ~ 'is spent';
 RESET assay.message_budget;
 RESET assay.statement_budget;
 RESET client_min_messages;
@@ -143,6 +150,45 @@ DROP TRIGGER decide ON late_many;
 \set VERBOSITY terse
 SELECT assay.drop_policy('late_many', true);
 DROP TABLE late_many CASCADE;
+\set VERBOSITY default
+-- messages that take long leave time to those behind them
+CREATE TABLE late_first (id int PRIMARY KEY);
+CREATE VIEW late_first_signals AS SELECT id, public.late_sleep(CASE WHEN id < 15 THEN 0.3 ELSE 0 END) AS slept FROM late_first;
+SELECT assay.create_policy('late_first', 'late_first_signals', '{id}', prior => 0);
+CREATE TRIGGER decide AFTER INSERT ON late_first REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('late_first');
+SET client_min_messages = error;
+SET assay.message_budget = '200ms';
+SET assay.statement_budget = '2s';
+INSERT INTO late_first SELECT generate_series(1, 60);
+RESET assay.message_budget;
+RESET assay.statement_budget;
+RESET client_min_messages;
+SELECT count(*) FILTER (WHERE id < 15 AND degraded) AS long, count(*) FILTER (WHERE id >= 15 AND NOT degraded) > 30 AS others FROM late_first_decision;
+DROP TRIGGER decide ON late_first;
+\set VERBOSITY terse
+SELECT assay.drop_policy('late_first', true);
+DROP TABLE late_first CASCADE;
+\set VERBOSITY default
+-- many conditions that take no time to speak of: together they have the statement's, the forcing one first
+CREATE TABLE late_sum (id int PRIMARY KEY, t text);
+CREATE VIEW late_sum_signals AS SELECT id, t FROM late_sum;
+SELECT assay.create_policy('late_sum', 'late_sum_signals', '{id}', prior => 0);
+SELECT count(assay.create_detector('late_sum', 'd' || i, format('sha256(convert_to(repeat(t, 100000 + %s), ''UTF8'')) > ''''', i), mode => 'live', weight => 1)) FROM generate_series(1, 100) i;
+SELECT assay.create_detector('late_sum', 'z', 'id > 0', mode => 'live', force_verdict => 'malicious') > 0;
+CREATE TRIGGER decide AFTER INSERT ON late_sum REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('late_sum');
+SET client_min_messages = error;
+SET assay.message_budget = '100ms';
+SET assay.statement_budget = '200ms';
+INSERT INTO late_sum VALUES (1, md5('x'));
+RESET assay.message_budget;
+RESET assay.statement_budget;
+RESET client_min_messages;
+SELECT verdict, degraded FROM late_sum_decision;
+SELECT DISTINCT sqlstate, message FROM assay.fault WHERE policy = 'late_sum' AND message ~ 'is spent';
+DROP TRIGGER decide ON late_sum;
+\set VERBOSITY terse
+SELECT assay.drop_policy('late_sum', true);
+DROP TABLE late_sum CASCADE;
 \set VERBOSITY default
 DROP FUNCTION shown;
 DROP TRIGGER decide ON late_message;

@@ -26,6 +26,11 @@ SELECT assay.phrase_counts('bec', 'gift card', '{}'), assay.phrase_counts('bec',
 SELECT assay.phrase_counts('bec', 'gift card', n, '{cards}') FROM (VALUES ('{gift}'::text[]), ('{wire,gift}'), ('{wire}'), ('{wire}')) v (n);
 SELECT assay.phrase_counts('bec', 'gift card', '{gift,NULL}');
 SELECT assay.phrase_counts('bec', 'gift card', '{}', '{{gift,card}}');
+-- the same with weights, which are those of the summary
+SELECT f.counts = assay.phrase_counts('bec', t, '{wire,gift,none}', '{cards,money}') AS counts, f.weight, f.weight = s.weight AS same
+FROM unnest('{Please buy a Gift  card and send the wire transfer of USD 500 gift card,nothing,wire transfer,""}'::text[]) t,
+	assay.phrase_totals('bec', t, '{wire,gift,none}', '{cards,money}') f, assay.phrase_summary('bec', t) s;
+SELECT assay.phrase_totals('bec', 'gift card', '{}'), assay.phrase_totals('bec', NULL, '{}');
 -- a name of two themes counts for each of them, whatever else a call site asked before
 BEGIN;
 INSERT INTO assay.phrase (set, name, pattern, theme) VALUES ('bec', 'wire', 'western union', 'cards'), ('bec', 'gone', 'gone', 'money');
@@ -33,6 +38,8 @@ UPDATE assay.phrase SET expires_at = now() - interval '1 s' WHERE name = 'gone';
 SELECT assay.create_phrase_set('other');
 INSERT INTO assay.phrase (set, name, pattern, theme) VALUES ('other', 'x', 'gift card', 'money'), ('other', 'wire', 'western union', 'none');
 SELECT s, assay.phrase_counts(s, 'western union, gift card, wire transfer, gone', '{gift,wire,x,gone}', '{money,cards}') FROM unnest('{bec,other,bec}'::text[]) s;
+SELECT s, f.weight, f.weight = p.weight AS same FROM unnest('{bec,other,bec}'::text[]) s, LATERAL (SELECT 'western union, gift card, wire transfer, gone' AS t OFFSET 0) x,
+	assay.phrase_totals(s, t, '{}') f, assay.phrase_summary(s, t) p;
 ROLLBACK;
 
 -- in a transaction

@@ -213,6 +213,62 @@ INSERT INTO atk_v.message VALUES (3, 'evil');
 RESET ROLE;
 SELECT id, score > 0.99 AS found FROM atk_v.victim_verdict WHERE id = 3;
 
+-- an array that one condition writes to is not what the others see
+SET ROLE atk_victim;
+CREATE FUNCTION atk_v.numbers(t text) RETURNS int[] LANGUAGE plpgsql IMMUTABLE AS $$ DECLARE a int[] := '{1,2,3}'; BEGIN a[4] := length(t); RETURN a; END $$;
+SELECT assay.create_policy('arrays', 'atk_v.sig', '{id}', prior => -1);
+SELECT count(assay.create_detector('arrays', d, c, mode => 'live', weight => 1)) FROM (VALUES ('a', 'cardinality(array_append(atk_v.numbers(t), 9)) = 5'),
+	('b', 'cardinality(array_append(atk_v.numbers(t), 9)) + id = 6'), ('c', 'cardinality(atk_v.numbers(t)) = 4'), ('d', 'cardinality(array_append(atk_v.numbers(t), 8)) + id = 6')) v(d, c);
+SELECT string_agg(l.detector, ' ' ORDER BY l.detector) AS hits FROM assay.score('arrays', (SELECT s FROM (SELECT 1 AS id, 'x'::text AS t) s)) x, assay.ledger(x.attribution) l WHERE l.hit;
+SELECT assay.drop_policy('arrays', true);
+
+-- a detector that took too long is evaluated by itself for a while: of the row as it is, not of memory that went
+CREATE TABLE atk_v.body (id int PRIMARY KEY, body text, n int);
+CREATE VIEW atk_v.bodies AS SELECT id, body, n FROM atk_v.body;
+CREATE FUNCTION atk_v.slow(n int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN IF n = 7 THEN PERFORM pg_sleep(10); END IF; RETURN false; END $$;
+SELECT assay.create_policy('apart', 'atk_v.bodies', '{id}', prior => -1);
+SELECT count(assay.create_detector('apart', 'w' || i, format('body ILIKE %L', '%word' || i || '%'), mode => 'live', weight => 1)) FROM generate_series(1, 20) i;
+SELECT assay.create_detector('apart', 'slow', $$repeat('Q', 5000 + n) = 'x' OR atk_v.slow(n) OR upper(reverse(body)) LIKE '%Q%' OR body LIKE '%last'$$, mode => 'live', weight => 1) > 0;
+INSERT INTO atk_v.body SELECT i, md5(i::text) || repeat('ab cd word' || i % 20 || ' ', 200 + i * 10) || 'last', 1 FROM generate_series(1, 100) i;
+RESET ROLE;
+SET assay.message_budget = '50ms';
+SET ROLE atk_victim;
+SELECT assay.degraded(x.attribution) FROM assay.score('apart', (SELECT s FROM (SELECT 1 AS id, 'x'::text AS body, 7 AS n) s)) x;
+RESET ROLE;
+RESET assay.message_budget;
+SET ROLE atk_victim;
+SELECT count(*) AS messages, count(*) FILTER (WHERE l.hit) AS found, count(*) FILTER (WHERE l.signals->>'body' LIKE left(md5(s.id::text), 30) || '%') AS shown
+FROM atk_v.bodies s, assay.score('apart', s) x, assay.ledger(x.attribution) l WHERE l.detector = 'slow';
+SELECT assay.drop_policy('apart', true);
+
+-- an index that has the key twice takes shorter ones only, and refuses no message
+CREATE TABLE atk_v.long (id text PRIMARY KEY);
+SELECT assay.create_policy('long', 'atk_v.long', '{id}', prior => -1);
+CREATE INDEX twice ON atk_v.long_decision (id, id);
+CREATE TRIGGER decide AFTER INSERT ON atk_v.long REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('long');
+SET client_min_messages = error;
+INSERT INTO atk_v.long SELECT string_agg(md5(i::text), '') FROM generate_series(1, 45) i;
+SET client_min_messages = warning;
+SELECT (SELECT count(*) FROM atk_v.long) AS messages, (SELECT count(*) FROM assay.undecided('long')) AS undecided;
+DROP TRIGGER decide ON atk_v.long;
+SELECT assay.drop_policy('long', true);
+
+-- names of lists are anybody's to take: check() says who has those that the policy asks
+SELECT assay.create_policy('asks', 'atk_v.sig', '{id}', prior => -1);
+SELECT count(assay.create_detector('asks', n, format('assay.in_list(%L, t)', n), mode => 'live', weight => 1)) FROM unnest('{atk_own,atk_free,atk_taken}'::text[]) n;
+SELECT assay.create_list('atk_own');
+RESET ROLE;
+SET ROLE atk_mallory;
+SELECT assay.create_list('atk_taken', readers => '{public}');
+RESET ROLE;
+SET ROLE atk_victim;
+SELECT severity, "check", detail FROM assay.check('asks') WHERE "check" = 'set';
+SELECT assay.drop_policy('asks', true);
+SELECT assay.drop_set('atk_own');
+RESET ROLE;
+SELECT assay.drop_set('atk_taken');
+SET ROLE atk_victim;
+
 -- a detector that an exclusion mutes stays
 SET ROLE atk_victim;
 SELECT assay.exclude('victim', 'not here', 'id = 9', mutes => '{blocked}', reason => 'test');

@@ -192,3 +192,15 @@ CALL assay.backfill('again', undecided_only => true, degraded_only => true);
 CALL assay.backfill('again', degraded_only => NULL);
 DROP TABLE again_message CASCADE;
 SELECT assay.drop_policy('again', true);
+
+-- messages that are read one by one, more than are held at once
+CREATE TABLE each_message (id int PRIMARY KEY, n int);
+CREATE VIEW each_signals AS SELECT id, 100 / n AS q FROM each_message;
+SELECT assay.create_policy('each', 'each_signals', '{id}', prior => 0);
+SELECT assay.create_detector('each', 'q', 'q > 10', mode => 'live', weight => 1);
+INSERT INTO each_message SELECT i, i % 1000 FROM generate_series(1, 2001) i;
+SELECT count(*), count(DISTINCT key) AS keys FROM assay.replay('each', at => NULL);
+CALL assay.backfill('each', batch => 10000, at => NULL);
+SELECT count(*), count(*) FILTER (WHERE degraded) AS degraded FROM each_decision;
+SELECT assay.drop_policy('each', true);
+DROP TABLE each_message CASCADE;

@@ -50,6 +50,21 @@ SELECT t.value->>0 = e.token AS token, t.value->>1 AS value, abs((t.value->>2)::
 FROM words_decision d JOIN signals s USING (id), assay.ledger(d.attribution) l, jsonb_array_elements(l.signals) WITH ORDINALITY t(value, n)
 JOIN LATERAL (SELECT token, contribution, row_number() OVER () AS n FROM signals s2, assay.text_explain(assay.text_model_at('pills'), s2.content, 5) WHERE s2.id = 101) e ON e.n = t.n
 WHERE d.id = 101 AND l.detector = 'pills' ORDER BY t.n;
+-- and so they are however many there are: few are picked out, more are sorted
+CREATE FUNCTION top_tokens(n int, OUT tokens bigint, OUT same boolean) LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM set_config('assay.top_features', n::text, true);
+	SELECT count(*), bool_and(t.value->>0 = e.token AND abs((t.value->>2)::float8 - 2 * e.contribution) < 1e-9) INTO tokens, same
+	FROM (SELECT i AS id, now() AS received_at, ''::text AS subject, ''::text AS body, NULL::jsonb AS weird, jsonb_build_object('subject', 'Cheap pills, Minutes of the meeting',
+			'body', (SELECT string_agg(w, ' ' ORDER BY md5(w || i)) FROM unnest(string_to_array('buy viagra now buy now please find attached the agenda find the now 1 2 3 4 5 6 7 8 9', ' ')) w)) AS content
+		FROM generate_series(1, 20) i OFFSET 0) s, assay.score('words', s) x, assay.ledger(x.attribution) l
+	CROSS JOIN LATERAL (SELECT e.*, row_number() OVER () AS n FROM assay.text_explain(assay.text_model_at('pills'), s.content, top_tokens.n) e) e
+	LEFT JOIN LATERAL (SELECT t.value FROM jsonb_array_elements(l.signals) WITH ORDINALITY t(value, n) WHERE t.n = e.n) t ON true
+	WHERE l.detector = 'pills' AND e.token IS NOT NULL;
+END $$;
+RESET ROLE;
+SELECT n, t.tokens > 20 * least(n, 16) - 1 AS enough, t.same FROM unnest('{1,2,5,31,32,33,50}'::int[]) n, top_tokens(n) t;
+SET ROLE td_owner;
 SELECT evidence, because FROM assay.explain_decision('words', 102) WHERE evidence = 'pills';
 SELECT id, s.* FROM words_decision d, assay.states(d.attribution) s ORDER BY 1, 2, 3;
 -- all of it comes back: as text, and as bytes

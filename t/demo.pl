@@ -95,7 +95,7 @@ sql(q{
 is(sql(q{SELECT count(*) FILTER (WHERE l.contribution < 0) > 100 AND count(*) FILTER (WHERE l.contribution > 0) > 20
 	FROM message_signals m, assay.score('inbound', m, at => m.received_at) x, assay.ledger(x.attribution) l WHERE l.detector = 'text'}), 't', 'the text model says something');
 is(sql(q{SELECT string_agg(DISTINCT s.kind || ' ' || s.name, ', ') FROM inbound_decision d, assay.states(d.attribution) s}),
-	'list brand, list brand_domain, list free_mail, list people, list shared_domain, phrases traits, phrases wording, text_model mail', 'ledgers name the states of what was looked into');
+	'list brand, list brand_domain, list free_mail, list people, list shared_domain, phrases masked, phrases traits, phrases wording, text_model mail', 'ledgers name the states of what was looked into');
 is(sql('SELECT count(*) FROM (SELECT * FROM seen EXCEPT SELECT * FROM message_signals) x'), 0,
 	'signals are the same after later mail and labels');
 is(sql(q{SELECT count(*) FROM inbound_decision d JOIN message_signals m USING (id)

@@ -82,6 +82,20 @@ is(load('--create-table', '--format=eml', $dir), 0, 'all are loaded');
 
 my %rows = map { $_->{source} => $_ } rows('SELECT * FROM message');
 
+# Each once more as a message that somebody forwards, which is a message of its own; one without a newline can't be in another
+my $forwarded = fresh_folder();
+for my $i (0 .. $#table)
+{
+	my %m = messages($table[$i]);
+	foreach my $variant (grep { $_ ne 'attached' && $m{$_} !~ /\r/ } keys %m)
+	{
+		write_file(sprintf("$forwarded/%04d-%s.eml", $i, $variant), "${top}From: f\@f.example\nSubject: fwd\nMIME-Version: 1.0\n"
+			  . "Content-Type: multipart/mixed; boundary=\"=_outer\"\n\n--=_outer\n\nsee\n--=_outer\nContent-Type: message/rfc822\n\n$m{$variant}\n--=_outer--\n");
+	}
+}
+is(load('--create-table', '--table=unwrapped', '--format=eml', '--unwrap', $forwarded), 0, 'all are loaded as forwarded messages');
+$rows{ $_->{source} } = $_ foreach rows("SELECT * FROM unwrapped WHERE source LIKE '%/1'");
+
 # What the columns hold for one letter of the table
 my %column = (
 	t => sub { $_[0]{body_text} =~ s/\s+$//r },
@@ -103,9 +117,9 @@ for my $i (0 .. $#table)
 {
 	my $t = $table[$i];
 	my %m = messages($t);
-	foreach my $variant (sort keys %m)
+	foreach my $variant (sort keys(%m), map { "$_.eml/1" } grep { $_ ne 'attached' && $m{$_} !~ /\r/ } keys %m)
 	{
-		my $row = $rows{ sprintf '%04d-%s.eml', $i, $variant };
+		my $row = $rows{ sprintf('%04d-%s', $i, $variant) . ($variant =~ m{/} ? '' : '.eml') };
 		my @off;
 		foreach my $letter (sort keys %{ $t->{expected} })
 		{

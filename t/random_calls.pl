@@ -1,6 +1,7 @@
 # Every function, operator, cast and aggregate of the extension, called with
 # NULLs and with good, extreme and corrupt values of its types: the server must
-# never go down, and no error may be an internal one.
+# never go down, and no error may be an internal one.  A stranger, of all roles that
+# call, changes nothing of others', and gets to see nothing of it.
 #
 #   ASSAY_SEED=n      the same calls again
 #   ASSAY_CALLS=n     so many calls; without, as many as go into a short time
@@ -91,6 +92,16 @@ $node->safe_psql('world', q{
 	ALTER TABLE public.dropped DROP COLUMN b;
 	GRANT ALL ON ALL TABLES IN SCHEMA public TO mail;
 	GRANT pg_read_server_files TO mail;
+	CREATE ROLE stranger;
+	GRANT USAGE ON SCHEMA "the mail" TO stranger;
+	GRANT SELECT ON ALL TABLES IN SCHEMA public TO stranger;
+	SET ROLE mail;
+	UPDATE "the mail".message SET subject = 'lunch and S3cretToken' WHERE id % 50 = 0;
+	SELECT assay.create_detector('world', 'token', 'sender = ''S3cretToken''', weight => 1, mode => 'live');
+	SELECT assay.create_list('tokens'), assay.create_phrase_set('token_phrases');
+	INSERT INTO assay.list (set, value, note) VALUES ('tokens', 'S3cretToken', 'S3cretToken');
+	INSERT INTO assay.phrase (set, name, pattern) VALUES ('token_phrases', 'token', 'S3cretToken');
+	RESET ROLE;
 	GRANT CREATE ON DATABASE world TO mail;
 	ANALYZE;
 });
@@ -128,7 +139,7 @@ sub pick { return $_[ int(rand(@_)) ] }
 
 # Strings that mean something to one function or another, and some that don't
 my @strings = (
-	'', 'a', ' ', 'world', 'nowhere', 'money', 'linear', 'divides', 'lunch', 'known_sender', 'id', 'n', 'sender', 'received_at', 'malicious', 'suspicious', 'safe',
+	'', 'a', ' ', 'world', 'nowhere', 'tokens', 'token_phrases', 'reader', 'stranger', 'world_decision', 'money', 'linear', 'divides', 'lunch', 'known_sender', 'id', 'n', 'sender', 'received_at', 'malicious', 'suspicious', 'safe',
 	'live', 'shadow', 'off', 'literal', 'regex', 'logistic', 'identity', 'n = 5', 'n >', 'hits && \'{money}\'', 'true) OR (true', '1/0 = 1', 'pg_sleep(0.01) IS NULL', 'the mail', 'signals', 'message', 'sender_view',
 	'public', 'mail', 'postgres', '"', '\'', '$$', '\\', '%', '%s%n%99$s', '{', '}', '{key}', "\x{e9}\x{444}\x{4e00}\x{1f600}", "\x{202e}\x{ad}", 'a@b.example', '<x@Y.example>', 'a@', '@', 'www.a.co.uk', '1.2.3.4', 'xn--a', '{}', '[]', 'null',
 	'{"a": 1}', '{"syntax": "regex", "names": ["a"], "patterns": ["a+"]}', '{"syntax": "literal", "names": ["a"], "patterns": [1]}', '{"attacks": 3, "safe": 40}', '{"attacks": 99999999999999999999, "safe": 0}', '1:0 0.5/1/0', '1:51 0.5/1/0', '1:0 NaN/1/1', '1:',
@@ -293,7 +304,31 @@ sub binary_file
 my %allowed = (
 	'XX001' => 'data_corrupted is what corrupt values are to raise',);
 
-my (%states, @internal, $done);
+# What is others' than a stranger's, a line for each table
+sub digest
+{
+	my @queries = split /\n/, $node->safe_psql('run', q{
+		SELECT format('SELECT %L, count(*), md5(string_agg(t::text, chr(10) ORDER BY t::text)) FROM %s t%s', c.oid::regclass, c.oid::regclass,
+			CASE WHEN c.relnamespace = '"the mail"'::regnamespace THEN ''
+				WHEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'policy') THEN ' WHERE t.policy = ''world'''
+				WHEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'set') THEN ' WHERE t.set IN (''tokens'', ''token_phrases'')'
+				ELSE ' WHERE false' END)
+		FROM pg_class c WHERE c.relkind IN ('r', 'm') AND c.relnamespace IN ('"the mail"'::regnamespace, 'assay'::regnamespace, 'assay_internal'::regnamespace)
+		ORDER BY 1});
+	return $node->safe_psql('run', join(';', @queries, q{
+		SELECT 'owners', md5(string_agg(c.relname || c.relowner || coalesce(c.relacl::text, ''), ',' ORDER BY c.relname)) FROM pg_class c
+		WHERE c.relnamespace IN ('"the mail"'::regnamespace, 'assay'::regnamespace, 'assay_internal'::regnamespace);
+		SELECT 'roles', md5(string_agg(r::text, ',' ORDER BY r.oid)) FROM pg_authid r;
+		SELECT 'members', md5(string_agg(m::text, ',' ORDER BY m.roleid, m.member)) FROM pg_auth_members m}));
+}
+
+sub differing
+{
+	my %was = map { $_ => 1 } split /\n/, $_[0];
+	return grep { !$was{$_} } split /\n/, $_[1];
+}
+
+my (%states, @internal, @changed, @leaked, $done);
 my $started = time;
 my $crashed = '';
 $done = 0;
@@ -308,14 +343,21 @@ while (defined $calls ? $done < $calls : time - $started < SHORT)
 	}
 	$node->safe_psql('postgres', 'DROP DATABASE IF EXISTS run WITH (FORCE)');
 	$node->safe_psql('postgres', 'CREATE DATABASE run TEMPLATE world');
+	my $role = pick('', 'mail', 'stranger');
+	my $before = $role eq 'stranger' ? digest() : '';
 	my $script = $folder . '/batch.sql';
 	open(my $f, '>:utf8', $script) or die "$script: $!";
 	print $f "SET statement_timeout = '2s';\nSET client_min_messages = error;\nSET assay.phrase_compile_timeout = '1s';\n",
-	  # as a superuser, or as the policy's owner
-	  rand() < 0.5 ? '' : "SET ROLE mail;\n", join("\n", @batch), "\n";
+	  # as a superuser, as the policy's owner, or as somebody
+	  $role eq '' ? '' : "SET ROLE $role;\n", join("\n", @batch), "\n";
 	close $f;
 	my $out = $folder . '/batch.out';
-	system(qq{psql -X -q -b -v VERBOSITY=verbose -d "} . $node->connstr('run') . qq{" -f "$script" >/dev/null 2>"$out"});
+	system(qq{psql -X -q -b -v VERBOSITY=verbose -d "} . $node->connstr('run') . qq{" -f "$script" >"$out.shown" 2>"$out"});
+	if ($role eq 'stranger' && $? == 0)
+	{
+		push @changed, map { "batch at $done: $_" } differing($before, digest());
+		push @leaked, grep { /S3cretToken/ } map { split /\n/, slurp_file($_) } $out, "$out.shown";
+	}
 	open(my $o, '<:raw', $out) or die "$out: $!";
 	my $error = '';
 	while (my $line = <$o>)
@@ -341,6 +383,8 @@ while (defined $calls ? $done < $calls : time - $started < SHORT)
 }
 
 is($crashed, '', 'the server never went down') or diag(join "\n", grep { /terminated by|running:|TRAP|ERROR: AddressSanitizer/ } split /\n/, slurp_file($node->logfile));
+is(join("\n", @changed), '', 'a stranger changed nothing of others');
+is(join("\n", @leaked), '', 'and saw nothing');
 is(join("\n", do { my %seen; grep { !$seen{ (split /\n/)[0] }++ } @internal }), '', 'no internal error');
 note("$done calls, " . (join ', ', map { "$_: $states{$_}" } sort { $states{$b} <=> $states{$a} } keys %states));
 cmp_ok($done, '>=', BATCH, 'calls were made');

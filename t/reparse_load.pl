@@ -57,7 +57,7 @@ is($node->safe_psql('postgres', q{SELECT count(*) FROM keyed WHERE subject = 'z'
 
 $node->safe_psql('postgres', 'CREATE TABLE no_raw (id int PRIMARY KEY, subject text); CREATE TABLE no_key (raw bytea, subject text)');
 foreach ([ [ '-t', 'no_raw' ], qr/has no column "raw"/ ], [ [ '-t', 'no_key' ], qr/has no primary key/ ], [ [ $dir ], qr/no path/ ],
-	[ ['--create-table'], qr/none of/ ], [ ['--unwrap'], qr/none of/ ], [ ['--column=a=b'], qr/none of/ ], [ ['-n'], qr/none of/ ])
+	[ ['--create-table'], qr/none of/ ], [ ['--unwrap'], qr/none of/ ], [ ['--column=a=b'], qr/none of/ ], [ ['--rest=a'], qr/none of/ ], [ ['-n'], qr/none of/ ])
 {
 	($code, $err) = load('--reparse', @{ $_->[0] });
 	is($code, 1, "--reparse @{ $_->[0] }");

@@ -49,13 +49,14 @@ sub empty { value('TRUNCATE message, assay_offset, assay_dead_letter') }
 
 my ($code, $out, $err) = stream('', '-q');
 is($code, 1, 'no source: exit code 1');
-like($err, qr/--stdin was not given\n.*--help/, 'no source: a hint');
+like($err, qr/none of --stdin, --topic, --lmtp was given\n.*--help/, 'no source: a hint');
 foreach my $bad (
 	[ qr/unknown framing "csv"; it is one of frames, lines/, '--stdin=csv' ],
 	[ qr/unknown payload "xml"; it is one of/, '--stdin=lines', '--payload=xml' ],
 	[ qr/--first must be a number from 0/, '--stdin=lines', '--first=-1' ],
 	[ qr/--offsets goes with --stdin=frames/, '--stdin=lines', '--offsets' ],
 	[ qr/--first with --stdin=lines/, '--stdin=frames', '--first=3' ],
+	[ qr/-X must be NAME=VALUE/, '--stdin=lines', '-X', 'a' ],
 	[ qr/--metrics must be \[ADDRESS:\]PORT/, '--stdin=lines', '--metrics=x:9999' ],
 	[ qr/--metrics must be a number from 1 to 65535/, '--stdin=lines', '--metrics=65536' ],
 	[ qr/too many arguments/, '--stdin=lines', 'x' ])
@@ -98,6 +99,39 @@ is(value(q{SELECT string_agg(coalesce(subject, '-') || coalesce(tenant_id::text,
 	'grüße7a b= grüße-- s39- s44- ---', 'headers fill columns, before fields of JSON');
 is(value('SELECT size_bytes FROM message ORDER BY id LIMIT 1'), length($mail), 'bytes are counted');
 
+# fields that fill no column
+value('ALTER TABLE message ADD more jsonb, ADD plain json, ADD n8 bigint, ADD n2 smallint, ADD short varchar(3)');
+empty();
+my @rest = (
+	'{"subject":"a","tenant_id":4,"score":1.50,"nested":{"x":[1,"\\u0000\\n\\ud83d\\ude00",null,true]},"":{}}',
+	'{"subject":"b"}', '{"subject":"c","nan":NaN,"big":1e999,"many":123456789012345678901234567890,"bad":"' . "\xff" . '"}',
+	'{"internetMessageId":"<i@x>","subject":"d","categories":["Red"],"body":{"contentType":"text","content":"hi"}}',
+	'{"raw":"' . encode_base64($mail, '') . '","labelIds":["INBOX"],"threadId":"t1","internalDate":"1700000000000"}',
+	'{"receivedAt":"2026-01-01T00:00:00Z","from":[{"email":"f@x.example"}],"keywords":{"$seen":true},"subject":"f"}', $mail);
+($code, $out, $err) = stream(join('', map { frame($_) } @rest), '--stdin=frames', '--rest=more', '--column=tenant_id');
+is($code, 0, '--rest') or diag($err);
+is(value('SELECT string_agg(coalesce(more::text, \'-\'), E\'\n\' ORDER BY id) FROM message'), join("\n",
+	qq({"": {}, "score": 1.50, "nested": {"x": [1, "\xf0\x9f\x98\x80", null, true]}}) =~ s/"\xf0/"\\n\xf0/r,
+	'-', qq({"bad": "\xef\xbf\xbd", "big": null, "nan": null, "many": null}), '{"categories": ["Red"]}',
+	'{"labelIds": ["INBOX"], "threadId": "t1"}', '{"keywords": {"$seen": true}}', '-'), 'what fills no column is kept');
+stream($rest[0] . "\n", '--stdin=lines', '--rest=plain');
+is(value('SELECT plain->>\'tenant_id\' FROM message WHERE plain IS NOT NULL'), '4', 'in json, too');
+foreach my $bad ([ 'nothing', qr/has no column "nothing" of type jsonb/ ], [ 'region', qr/has no column "region" of type jsonb/ ],
+	[ 'headers', qr/--rest can't fill "headers"/ ], [ '', qr/--rest must be the name of a column/ ],
+	[ 'more', qr/--rest and --column both name "more"/, '--column=more' ])
+{
+	($code, $out, $err) = stream('', '--stdin=lines', "--rest=$bad->[0]", @$bad[ 2 .. $#$bad ]);
+	is($code, 1, "--rest=$bad->[0] is refused");
+	like($err, $bad->[1], 'with a reason');
+}
+empty();
+# integers and text need no server, others do; what is none is a defect
+my @numbers = ('9223372036854775807', '-9223372036854775808', '9223372036854775808', '" 7 "', '"0x10"', '1.5', '""', 'true', '12');
+stream(join('', map { qq({"subject":"s","n8":$_,"tenant_id":$_,"n2":$_,"short":$_}\n) } @numbers), '--stdin=lines', map { "--column=$_" } qw(n8 tenant_id n2 short));
+is(value('SELECT string_agg(concat_ws(\'/\', coalesce(n8::text, \'-\'), coalesce(tenant_id::text, \'-\'), coalesce(n2::text, \'-\'), coalesce(short, \'-\'), \'bad_field\' = ANY (defects)), \' \' ORDER BY id) FROM message'),
+	'9223372036854775807/-/-/922/t -9223372036854775808/-/-/-92/t -/-/-/922/t 7/7/7/ 7 /f -/-/-/0x1/t -/-/-/1.5/t -/-/-//t -/-/-/tru/t 12/12/12/12/f',
+	'values of columns of any type');
+
 empty();
 (my $url = encode_base64($mail, '')) =~ tr{+/=}{-_}d;
 ($code, $out, $err) = stream(frame(encode_base64($mail)) . frame($url) . frame('no base64!') . frame('QQ=Q'),
@@ -134,6 +168,19 @@ empty();
 is("$code $out", "1 next 0\nok 0\n", 'a line without an end is not loaded');
 ($code, $out, $err) = stream(json(1), '--stdin=lines', '--first=2');
 like($err, qr/--first=2 would leave out messages: offset 1 is expected/, '--first leaves nothing out');
+
+# Anything at all may come as a message: it is a row, or a dead letter
+srand($ENV{ASSAY_SEED} // 15);
+my @pieces = ('{', '}', '[', ']', '"', ':', ',', '\\', '\\u', "\0", "\xff\xfe", "\n", "\r\n\r\n", 'null', '1e999', '"raw":"', '"from":[{"email":', '"body":{"content":',
+	'"headers":{"a":[', "From: <a\@b>\n", "Content-Type: multipart/mixed; boundary=x\n\n--x\n", '=?utf-8?q?', 'QUFB', '=', '-', '_', '"subject":');
+foreach my $payload ('auto', 'mail', 'base64', 'json')
+{
+	empty();
+	my @junk = map { join '', map { rand() < 0.9 ? $pieces[ rand @pieces ] : chr rand 256 } 1 .. rand 60 } 1 .. 300;
+	($code, $out, $err) = stream(join('', map { frame($_) } @junk), '--stdin=frames', "--payload=$payload", '--rest=more', '--column=tenant_id');
+	is($code, 0, "junk ($payload)") or diag($err);
+	is(value('SELECT (SELECT count(*) FROM message) + count(*) FROM assay_dead_letter'), '300', 'each is a row or a dead letter');
+}
 
 # ---- what can't be loaded ------------------------------------------------------
 

@@ -269,10 +269,11 @@ INSERT INTO assay.email_detector (category, detector, severity, weight, conditio
 
 	-- campaigns
 	('phishing', 'like_malicious', 'critical', 3.0, 'alike_malicious >= 1 AND NOT guarded', 'nearly the text of a message that was labelled malicious within a day', 'replies that quote it whole'),
-	('spam', 'many_senders_one_text', 'high', 1.2, 'alike_senders_day >= 3 AND alike_last_day >= 5 AND NOT list_mail AND NOT guarded', 'one text by several senders', 'templates of a program that many use'),
-	('spam', 'many_senders_one_subject', 'medium', 0.8, 'subject_senders_day >= 4 AND NOT list_mail AND NOT threaded AND NOT subject_reply AND NOT guarded', 'one subject by several senders', 'news; answers to a mailing'),
+	('spam', 'many_senders_one_text', 'high', 1.2, 'alike_senders_day >= 3 AND alike_last_day >= 5 AND odd_sender AND NOT list_mail AND NOT guarded', 'one text by several senders who prove nothing', 'templates of a program that many use'),
+	('spam', 'text_of_many', 'low', 0.5, 'alike_senders_day >= 3 AND alike_last_day >= 5 AND NOT odd_sender AND NOT list_mail AND NOT guarded', 'one text by several senders', 'templates of a program that many use'),
+	('spam', 'many_senders_one_subject', 'medium', 0.8, 'subject_senders_day >= 4 AND odd_sender AND NOT list_mail AND NOT threaded AND NOT subject_reply AND NOT guarded', 'one subject by several senders who prove nothing', 'news; answers to a mailing'),
 	('spam', 'many_senders_one_link', 'medium', 0.8, 'host_senders_day >= 4 AND odd_sender AND NOT replying AND NOT url_social AND NOT guarded', 'several senders link to one place', 'a link that goes round'),
-	('spam', 'burst_of_stranger', 'medium', 0.8, '(sender_last_hour >= 10 OR sender_readers_day >= 10) AND new_sender AND NOT guarded', 'a new sender writes to many at once', 'a new service of ours'),
+	('spam', 'burst_of_stranger', 'medium', 0.8, '(sender_last_hour >= 10 OR sender_readers_day >= 10) AND new_sender AND (odd_sender OR NOT auth_aligned) AND NOT guarded', 'a new sender writes to many at once', 'a new service of ours'),
 
 	-- history: against and for
 	('history', 'sender_was_bad', 'critical', 3.0, 'sender_attacks >= 1 AND sender_attack_rate > 0.3', 'what this address sent before was malicious', 'accounts that were taken over and given back'),

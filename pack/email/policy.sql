@@ -443,6 +443,24 @@ END $$;
 COMMENT ON FUNCTION assay.create_email_policy(text, regclass, text[], text[], text[], inet[], text[], boolean, boolean) IS
 	'makes views, histories, lists and a policy for a table of e-mail messages, all of them the caller''s; returns the policy''s revision';
 
+CREATE FUNCTION assay.email_place(policy text) RETURNS text LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	place text;
+BEGIN
+	-- beside the decision table, and by whom its owner may act: what has such names elsewhere is anybody's
+	SELECT quote_ident(n.nspname) || '.' INTO place
+	FROM assay.policies q JOIN pg_class d ON d.oid = q.decision JOIN pg_namespace n ON n.oid = d.relnamespace
+		JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = q.policy || '_facts' AND c.relkind = 'v' AND pg_has_role(q.owner, c.relowner, 'USAGE')
+	WHERE q.policy = email_place.policy AND pg_has_role(q.owner, 'USAGE');
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'policy "%" is no e-mail policy of yours', policy USING ERRCODE = 'undefined_object',
+			HINT = 'assay.create_email_policy() makes one; assay.drop_policy() removes any other.';
+	END IF;
+	RETURN place;
+END $$;
+COMMENT ON FUNCTION assay.email_place(text) IS 'private: the schema in which create_email_policy() made a policy''s views';
+
 -- Whatever create_email_policy() made for a policy, and nothing else: views, histories,
 -- indexes, lists and the policy; RESTRICT refuses where something of the user's stands on it.
 CREATE FUNCTION assay.drop_email_policy(policy text, drop_tables boolean DEFAULT false) RETURNS void LANGUAGE plpgsql
@@ -453,13 +471,8 @@ DECLARE
 	messages oid[];
 	x record;
 BEGIN
-	SELECT c.oid, c.relnamespace INTO facts, place
-	FROM assay.policies q JOIN pg_class c ON c.relname = q.policy || '_facts' AND c.relkind = 'v' AND pg_has_role(c.relowner, 'USAGE')
-	WHERE q.policy = drop_email_policy.policy AND EXISTS (SELECT FROM pg_class d WHERE d.relnamespace = c.relnamespace AND d.relname = q.policy || '_decision');
-	IF NOT FOUND THEN
-		RAISE EXCEPTION 'policy "%" is no e-mail policy of yours', policy USING ERRCODE = 'undefined_object',
-			HINT = 'assay.create_email_policy() makes one; assay.drop_policy() removes any other.';
-	END IF;
+	facts := (assay.email_place(policy) || quote_ident(policy || '_facts'))::regclass;
+	SELECT c.relnamespace INTO place FROM pg_class c WHERE c.oid = facts;
 	messages := array(SELECT DISTINCT d.refobjid FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
 		WHERE r.ev_class = facts AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> facts);
 	-- what stands on others first
@@ -490,25 +503,15 @@ COMMENT ON FUNCTION assay.drop_email_policy(text, boolean) IS
 
 -- the others of a campaign
 
-CREATE FUNCTION assay.siblings(policy text, key text, similarity real DEFAULT 0.6, days int DEFAULT 1)
-	RETURNS TABLE (sibling text, received_at timestamptz, similar_by real, verdict text, malicious boolean) LANGUAGE plpgsql STABLE
-	SET search_path = pg_catalog, pg_temp AS $$
+-- Both run as the policy's owner, for who may act as that: the views are the owner's, and whatever they call.
+
+CREATE FUNCTION assay.email_siblings(arguments text[]) RETURNS TABLE (sibling text, received_at timestamptz, similar_by real, verdict text, malicious boolean)
+	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	p record;
-	place text;
-	columns text[];
-	messages regclass;
+	policy text := arguments[1];
+	place text := assay.email_place(policy);
 BEGIN
-	SELECT q.policy, c.relnamespace::regnamespace::text AS schema INTO p
-	FROM assay.policies q JOIN pg_class c ON c.relname = q.policy || '_facts' AND c.relkind = 'v' AND pg_has_role(c.relowner, 'USAGE')
-	WHERE q.policy = siblings.policy AND EXISTS (SELECT FROM pg_class d WHERE d.relnamespace = c.relnamespace AND d.relname = q.policy || '_decision');
-	IF NOT FOUND THEN
-		RAISE EXCEPTION 'policy "%" is no e-mail policy of yours', policy USING ERRCODE = 'undefined_object',
-			HINT = 'assay.create_email_policy() makes one.';
-	END IF;
-	place := p.schema || '.';
-	columns := assay.email_columns((place || quote_ident(policy || '_facts'))::regclass);
-	IF NOT 'signature' = ANY (columns) THEN
+	IF NOT 'signature' = ANY (assay.email_columns((place || quote_ident(policy || '_facts'))::regclass)) THEN
 		RAISE EXCEPTION 'messages of policy "%" have no signatures', policy USING ERRCODE = 'object_not_in_prerequisite_state',
 			HINT = 'Add the generated column "signature" (docs/signature.md) before create_email_policy().';
 	END IF;
@@ -520,7 +523,33 @@ BEGIN
 		LEFT JOIN %1$s%3$I v ON v.id = o.id
 		LEFT JOIN %1$s%4$I l ON l.id = o.id
 		WHERE m.id::text = $1 ORDER BY o.received_at$query$, place, policy || '_facts', policy || '_verdict', policy || '_label_latest')
-		USING key, similarity, least(greatest(days, 0), 30);
+		USING arguments[2], arguments[3]::real, least(greatest(arguments[4]::int, 0), 30);
+END $$;
+COMMENT ON FUNCTION assay.email_siblings(text[]) IS 'private: siblings(), whoever asks';
+
+CREATE FUNCTION assay.email_label_siblings(arguments text[]) RETURNS bigint LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	policy text := arguments[1];
+	place text := assay.email_place(policy);
+	labelled bigint;
+BEGIN
+	EXECUTE format('INSERT INTO %s (id, malicious, source) SELECT s.sibling::%s, $1, $2 FROM assay.email_siblings($3) s WHERE s.malicious IS DISTINCT FROM $1',
+		place || quote_ident(policy || '_label'), (SELECT format_type(a.atttypid, NULL) FROM pg_attribute a
+			WHERE a.attrelid = (place || quote_ident(policy || '_label'))::regclass AND a.attname = 'id'))
+		USING arguments[5]::boolean, arguments[6], arguments;
+	GET DIAGNOSTICS labelled = ROW_COUNT;
+	RETURN labelled;
+END $$;
+COMMENT ON FUNCTION assay.email_label_siblings(text[]) IS 'private: label_siblings(), whoever asks';
+
+CREATE FUNCTION assay.siblings(policy text, key text, similarity real DEFAULT 0.6, days int DEFAULT 1)
+	RETURNS TABLE (sibling text, received_at timestamptz, similar_by real, verdict text, malicious boolean) LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	PERFORM assay.email_place(policy);
+	RETURN QUERY SELECT r.* FROM assay_internal.ask_as_owner(policy, 'email_siblings', ARRAY[policy, key, similarity::text, days::text]) j,
+		jsonb_to_record(j) r (sibling text, received_at timestamptz, similar_by real, verdict text, malicious boolean);
 END $$;
 COMMENT ON FUNCTION assay.siblings(text, text, real, int) IS
 	'messages whose text is nearly that of one message, some days before and after it, with their verdicts and labels; for a key column "id"';
@@ -528,23 +557,9 @@ COMMENT ON FUNCTION assay.siblings(text, text, real, int) IS
 CREATE FUNCTION assay.label_siblings(policy text, key text, malicious boolean, source text DEFAULT 'campaign', similarity real DEFAULT 0.8, days int DEFAULT 1)
 	RETURNS bigint LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	labels regclass;
-	type regtype;
-	labelled bigint;
 BEGIN
-	SELECT c.oid, a.atttypid INTO labels, type
-	FROM pg_class c JOIN pg_class f ON f.relnamespace = c.relnamespace AND f.relname = policy || '_facts' AND pg_has_role(f.relowner, 'USAGE')
-		JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'id'
-	WHERE c.relname = policy || '_label' AND EXISTS (SELECT FROM assay.policies q WHERE q.policy = label_siblings.policy);
-	IF labels IS NULL THEN
-		RAISE EXCEPTION 'policy "%" is no e-mail policy of yours', policy USING ERRCODE = 'undefined_object',
-			HINT = 'assay.create_email_policy() makes one.';
-	END IF;
-	EXECUTE format('INSERT INTO %s (id, malicious, source) SELECT s.sibling::%s, $3, $4 FROM assay.siblings($1, $2, $5, $6) s WHERE s.malicious IS DISTINCT FROM $3', labels, type)
-		USING policy, key, malicious, source, similarity, days;
-	GET DIAGNOSTICS labelled = ROW_COUNT;
-	RETURN labelled;
+	PERFORM assay.email_place(policy);
+	RETURN (SELECT j::bigint FROM assay_internal.ask_as_owner(policy, 'email_label_siblings', ARRAY[policy, key, similarity::text, days::text, malicious::text, source]) j);
 END $$;
 COMMENT ON FUNCTION assay.label_siblings(text, text, boolean, text, real, int) IS
 	'labels the siblings of a message that have no such label yet; returns how many';

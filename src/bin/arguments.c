@@ -174,6 +174,11 @@ argument_common(int c, const char *value)
 		case 13:
 			argument_authserv_id(value);
 			break;
+		case 16:
+			if (value[0] == '\0')
+				fatal("--rest must be the name of a column");
+			options.rest = value;
+			break;
 		case 14:
 #ifndef HAVE_ZBAR
 			fatal("--qr needs zbar and gdk-pixbuf, without which this program was built");

@@ -18,6 +18,7 @@
 #include <gmime/gmime.h>
 
 #include "assay_load.h"
+#include "feedback.h"
 
 #ifndef ASSAY_VERSION
 #define ASSAY_VERSION "unknown"
@@ -139,7 +140,9 @@ load_message(RawMessage *raw)
 	else
 		mail_parse(message, raw);
 	message_finish(message);
-	if (!options.dry_run)
+	if (options.feedback != NULL)
+		feedback_take(message);
+	else if (!options.dry_run)
 		copy_add(message);
 
 	messages_read++;
@@ -150,7 +153,7 @@ load_message(RawMessage *raw)
 			if (HAS_DEFECT(message, d))
 				defect_counts[d]++;
 	}
-	if (options.verbose > 1)
+	if (options.verbose > 1 && options.feedback == NULL)
 	{
 		clear_bar();
 		fprintf(stderr, "%s: %s", progname, message->source);
@@ -208,7 +211,8 @@ deliver(RawMessage *raw)
 		const char *whole = raw->source;
 
 		load_message(raw);
-		load_unwrapped(raw, 0);
+		if (options.feedback == NULL)
+			load_unwrapped(raw, 0);
 		if (!raw->is_json || raw->used >= raw->len)
 			break;
 		/* a second object on the line */
@@ -246,10 +250,17 @@ usage(void)
 		   "      --max-message=BYTES  read this much of a message (default: %zu)\n"
 		   "      --column=NAME=VALUE  put this into a column of your own (may be repeated)\n"
 		   "      --column=NAME        put the field of JSON with this name into such a column\n"
+		   "      --rest=NAME          put all other fields of JSON into this column, a jsonb\n"
 		   "      --reparse            no PATH: read the messages again that the table kept with\n"
 		   "                           --keep=raw, and fill the columns of their rows anew\n"
 		   "      --keep=WHAT          html, raw or both (html,raw): keep the source in columns of\n"
 		   "                           these names\n"
+		   "      --feedback=POLICY    label messages of TABLE that complaints, bounces and forwarded\n"
+		   "                           messages in PATH are about, in this policy\n"
+		   "      --reporter=WHO       address or domain whose reports count (may be repeated)\n"
+		   "      --trust-from         reporters were authenticated before\n"
+		   "      --any-recipient      people may report what was not sent to them\n"
+		   "      --confidence=KIND=N  of a complaint, bounce or user report (defaults: 0.8, 0.3, 0.7)\n"
 		   "      --unwrap             load attached messages as messages of their own, too\n"
 		   "      --trusted=NET        your own relay: a host, domain, address or network; relay_ip\n"
 		   "                           is the first that is none of them (may be repeated)\n"
@@ -304,7 +315,13 @@ parse_options(int argc, char **argv)
 		{"column", required_argument, NULL, 11},
 		{"trusted", required_argument, NULL, 9},
 		{"qr", no_argument, NULL, 14},
+		{"rest", required_argument, NULL, 16},
 		{"reparse", no_argument, NULL, 15},
+		{"feedback", required_argument, NULL, 16},
+		{"reporter", required_argument, NULL, 17},
+		{"trust-from", no_argument, NULL, 18},
+		{"any-recipient", no_argument, NULL, 19},
+		{"confidence", required_argument, NULL, 20},
 		{"authserv-id", required_argument, NULL, 13},
 		{"progress", no_argument, NULL, 7},
 		{"no-progress", no_argument, NULL, 8},
@@ -347,6 +364,21 @@ parse_options(int argc, char **argv)
 			case 15:
 				options.reparse = true;
 				break;
+			case 16:
+				options.feedback = optarg;
+				break;
+			case 17:
+				feedback_reporter(optarg);
+				break;
+			case 18:
+				options.trust_from = true;
+				break;
+			case 19:
+				options.any_recipient = true;
+				break;
+			case 20:
+				feedback_confidence(optarg);
+				break;
 			default:
 				if (argument_common(c, optarg))
 					break;
@@ -357,12 +389,20 @@ parse_options(int argc, char **argv)
 		strcmp(options.format, "maildir") != 0 && strcmp(options.format, "eml") != 0 &&
 		strcmp(options.format, "jsonl") != 0)
 		fatal("unknown format \"%s\"; it is one of auto, mbox, maildir, eml, jsonl", options.format);
+	if (options.feedback != NULL)
+	{
+		if (options.reparse || options.create_table || options.unwrap || options.num_columns > 0 || options.keep_html ||
+			options.keep_raw || options.mailbox != NULL)
+			fatal("--feedback loads no messages: none of --reparse, --create-table, --unwrap, --column, --keep, --mailbox go with it");
+		/* messages that are attached are what it is about */
+		options.unwrap = true;
+	}
 	if (options.reparse)
 	{
-		if (optind < argc || options.create_table || options.dry_run || options.unwrap || options.num_columns > 0 ||
+		if (optind < argc || options.create_table || options.dry_run || options.unwrap || options.num_columns > 0 || options.rest != NULL ||
 			options.keep_html || options.keep_raw || options.mailbox != NULL)
 			fatal("--reparse reads what a table has: no path, and none of --create-table, --dry-run, --unwrap, "
-				  "--column, --keep, --mailbox go with it");
+				  "--column, --keep, --mailbox, --rest go with it");
 		/* where there is a column for it */
 		options.keep_html = true;
 	}
@@ -402,8 +442,10 @@ main(int argc, char **argv)
 
 	g_mime_init();
 	message = message_new();
-	options.want_facts = options.dry_run;
-	if (!options.dry_run)
+	options.want_facts = options.dry_run || options.feedback != NULL;
+	if (options.feedback != NULL)
+		feedback_start();
+	else if (!options.dry_run)
 		copy_connect();
 
 	if (options.progress < 0)
@@ -417,12 +459,20 @@ main(int argc, char **argv)
 		reparse_read(deliver);
 	for (int i = optind; i < argc && !interrupted; i++)
 		source_read(argv[i], deliver);
-	if (!options.dry_run)
+	if (options.feedback != NULL)
 	{
-		copy_finish();
-		copy_disconnect();
+		clear_bar();
+		feedback_finish((g_get_monotonic_time() - started_at) / 1e6, messages_read);
 	}
-	show_summary();
+	else
+	{
+		if (!options.dry_run)
+		{
+			copy_finish();
+			copy_disconnect();
+		}
+		show_summary();
+	}
 	if (interrupted)
 	{
 		report("error: interrupted");

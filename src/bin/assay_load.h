@@ -18,6 +18,7 @@
 #include <glib.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <sys/types.h>
@@ -115,6 +116,12 @@ typedef struct Attachment
 	GPtrArray  *entries;		/* names of what is in it, or NULL */
 } Attachment;
 
+/* What a multipart/report says, with --feedback */
+typedef enum ReportKind
+{
+	REPORT_NONE, REPORT_COMPLAINT, REPORT_BOUNCE
+} ReportKind;
+
 /* One row.  Owned strings; NULL is SQL's NULL. */
 typedef struct Message
 {
@@ -170,6 +177,7 @@ typedef struct Message
 	int32_t		html_scripts;
 
 	char	   *own[MAX_COLUMNS];	/* fields of JSON for --column=NAME */
+	GString    *rest;			/* an object of JSON's other fields, or empty */
 	const GString *keys;		/* of a row that is written again, for COPY */
 	int			num_keys;
 
@@ -184,6 +192,9 @@ typedef struct Message
 	int64_t		unpacked_bytes;
 	int			num_pictures;
 	GPtrArray  *unwrapped;		/* attached messages, as GBytes */
+	ReportKind	report_kind;	/* with --feedback */
+	GString    *report_fields;	/* of the part for machines */
+	GString    *report_headers; /* of the message that it is about */
 	GPtrArray  *auth_headers;	/* Authentication-Results, from the top */
 	GPtrArray  *received_headers;
 	struct MessageFacts *facts; /* of this one, where they are wanted */
@@ -224,6 +235,9 @@ typedef struct Options
 	bool		unwrap;
 	bool		qr;
 	bool		reparse;
+	const char *feedback;		/* policy that gets labels, or NULL */
+	bool		trust_from;
+	bool		any_recipient;
 	bool		keep_html;
 	bool		keep_raw;
 	int			progress;		/* -1 when stderr is a terminal */
@@ -231,6 +245,7 @@ typedef struct Options
 	int			verbose;
 	const char *columns[MAX_COLUMNS];	/* name=value, or the name of a field */
 	int			num_columns;
+	const char *rest;			/* column for what else JSON says, or NULL */
 	TrustedNet	trusted[MAX_TRUSTED];
 	int			num_trusted;
 	const char *authserv_ids[MAX_AUTHSERV_IDS];
@@ -267,6 +282,20 @@ typedef struct SourceStats
 extern SourceStats source_stats;
 extern int64_t source_bytes(const char *path);
 extern void source_read(const char *path, DeliverFn deliver);
+
+/* As g_string_append_len(), which is a call even for a byte */
+static inline void
+text_put(GString *out, const char *s, size_t len)
+{
+	if (len < out->allocated_len - out->len)
+	{
+		memcpy(out->str + out->len, s, len);
+		out->len += len;
+		out->str[out->len] = '\0';
+	}
+	else
+		g_string_append_len(out, s, len);
+}
 
 /* text.c */
 extern bool text_is_clean(const char *s, size_t len);

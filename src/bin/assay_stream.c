@@ -24,6 +24,12 @@
 #define ASSAY_VERSION "unknown"
 #endif
 
+#ifdef HAVE_RDKAFKA
+#define HAS_KAFKA		" +kafka"
+#else
+#define HAS_KAFKA		" -kafka"
+#endif
+
 /* ---- the work --------------------------------------------------------------- */
 
 static void
@@ -38,10 +44,11 @@ patience(const Batch *b, bool sent)
 {
 	int64_t		left = 200;
 
+	/* nothing can be sent yet: look after the server again soon */
+	if (sent)
+		return 5;
 	if (b->items->len > 0)
 		left = stream_options.linger - (g_get_monotonic_time() - b->since) / 1000;
-	if (sent)
-		left = MIN(left, 5);
 	return MAX(left, 0);
 }
 
@@ -90,25 +97,34 @@ usage(void)
 {
 	printf("%s loads a stream of messages into a PostgreSQL table, each once.\n\n"
 		   "Usage:\n"
-		   "  %s --stdin=frames|lines [OPTION]...\n\n"
+		   "  %s --stdin=frames|lines [OPTION]...\n"
+		   "  %s --topic=TOPIC[,TOPIC...] -X bootstrap.servers=HOST:PORT [OPTION]...\n"
+		   "  %s --lmtp=[ADDRESS:]PORT [OPTION]...\n\n"
 		   "Where from:\n"
 		   "      --stdin=FRAMING      frames (a line \"LENGTH [OFFSET] [NAME=VALUE ...]\", then so many\n"
 		   "                           bytes) or lines (a message each); acknowledged on stdout\n"
 		   "      --offsets            frames say their offsets\n"
 		   "      --first=N            offset of the first line\n"
-		   "      --topic=NAME         name of what is read (default: stdin)\n"
-		   "      --part=N             number of its part (default: 0)\n"
-		   "      --group=NAME         whose place in it is kept (default: assay)\n"
-		   "      --instance=NAME      name of this one among them (default: the host's)\n"
+		   "      --lmtp=[ADDRESS:]PORT  take mail by LMTP (default address: 127.0.0.1)\n"
+		   "      --patience=SECONDS   with --lmtp: wait so long for the database (default: %d)\n"
+		   "      --topic=TOPIC        topics of Kafka to read; else a name for what is read\n"
+		   "                           (default: stdin, or lmtp- and the name of the instance)\n"
+		   "      --part=N             with --stdin and --lmtp: number of its part (default: 0)\n"
+		   "      --group=NAME         whose place in it is kept, who share it (default: assay)\n"
+		   "      --instance=NAME      name of this one among them (default: the host's); of Kafka's\n"
+		   "                           group it is a static member then\n"
+		   "  -X NAME=VALUE            property of librdkafka (may be repeated)\n"
+		   "      --properties=FILE    more of them, a line each\n"
 		   "      --payload=KIND       mail, base64, json or auto, which tells mail from JSON (default)\n\n"
 		   "Where to:\n"
 		   "  -t, --table=TABLE        load into this table (default: message)\n"
 		   "      --create-table       create it, and the program's own tables, if they do not exist\n"
 		   "      --column=NAME=VALUE  put this into a column of your own (may be repeated)\n"
 		   "      --column=NAME        put the header or the field of JSON with this name into it\n"
+		   "      --rest=NAME          put all other fields of JSON into this column, a jsonb\n"
 		   "      --mailbox=NAME       put this into the column mailbox\n"
 		   "      --batch-size=ROWS    messages in a transaction at most (default: %d)\n"
-		   "      --linger=MS          wait so long for a batch to fill (default: %d)\n"
+		   "      --linger=MS          wait so long for a batch to fill (default: 50; with --lmtp: 0)\n"
 		   "      --max-dead=N         stop when more messages in a row are refused (default: %d)\n\n"
 		   "As for assay_load: --max-body, --max-message, --keep, --trusted, --authserv-id, --qr\n\n"
 		   "What it tells:\n"
@@ -127,7 +143,7 @@ usage(void)
 		   "  -W, --password           force password prompt\n\n"
 		   "Exit status is 0 at the end of the input or on SIGTERM, with all that was taken\n"
 		   "committed; 1 if it can't go on; 75 if it was stopped while the server was away.\n",
-		   progname, progname, options.batch_size, stream_options.linger, stream_options.max_dead);
+		   progname, progname, progname, progname, stream_options.patience, options.batch_size, stream_options.max_dead);
 }
 
 /* An option that assay_load does not have, or has in another way */
@@ -156,6 +172,7 @@ take_stream_option(int c, const char *value)
 			break;
 		case 26:
 			stream_options.instance = value;
+			stream_options.static_member = true;
 			break;
 		case 27:
 			stream_options.payload = value;
@@ -168,6 +185,20 @@ take_stream_option(int c, const char *value)
 			break;
 		case 30:
 			stream_options.metrics = value;
+			break;
+		case 31:
+			stream_options.properties_file = value;
+			break;
+		case 32:
+			stream_options.lmtp = value;
+			break;
+		case 33:
+			stream_options.patience = argument_size("--patience", value, 1, 3600);
+			break;
+		case 'X':
+			if (value[0] == '=' || strchr(value, '=') == NULL)
+				fatal("-X must be NAME=VALUE, not \"%s\"", value);
+			g_ptr_array_add(stream_options.properties, (char *) value);
 			break;
 		default:
 			return false;
@@ -191,6 +222,20 @@ check_options(void)
 		fatal("unknown payload \"%s\"; it is one of auto, mail, base64, json", stream_options.payload);
 	if (stream_options.instance == NULL)
 		stream_options.instance = g_get_host_name();
+	if (stream_options.framing != NULL && stream_options.lmtp != NULL)
+		fatal("--stdin and --lmtp do not go together");
+	if (stream_options.linger < 0)
+		stream_options.linger = stream_options.lmtp != NULL ? 0 : 50;
+	if (stream_options.lmtp != NULL)
+	{
+		if (stream_options.topic == NULL)
+			stream_options.topic = g_strconcat("lmtp-", stream_options.instance, NULL);
+		/* what comes by LMTP is mail, of a size that the client is told */
+		stream_options.payload = "mail";
+		options.max_message = MIN(options.max_message, MAX_LMTP_MESSAGE);
+		source = &lmtp_source;
+		return;
+	}
 	if (stream_options.framing != NULL)
 	{
 		bool		lines = strcmp(stream_options.framing, "lines") == 0;
@@ -202,12 +247,18 @@ check_options(void)
 		if (stream_options.topic == NULL)
 			stream_options.topic = "stdin";
 		source = stream_options.offsets || stream_options.first >= 0 ? &stdin_source : &stdin_numbering_source;
+		return;
 	}
-	else
+	if (stream_options.topic == NULL)
 	{
-		report("error: --stdin was not given");
+		report("error: none of --stdin, --topic, --lmtp was given");
 		hint_help();
 	}
+#ifdef HAVE_RDKAFKA
+	source = &kafka_source;
+#else
+	fatal("--topic needs librdkafka, without which this program was built");
+#endif
 }
 
 static void
@@ -236,6 +287,7 @@ parse_options(int argc, char **argv)
 		{"keep", required_argument, NULL, 12},
 		{"authserv-id", required_argument, NULL, 13},
 		{"qr", no_argument, NULL, 14},
+		{"rest", required_argument, NULL, 16},
 		{"stdin", required_argument, NULL, 20},
 		{"offsets", no_argument, NULL, 21},
 		{"first", required_argument, NULL, 22},
@@ -247,10 +299,14 @@ parse_options(int argc, char **argv)
 		{"linger", required_argument, NULL, 28},
 		{"max-dead", required_argument, NULL, 29},
 		{"metrics", required_argument, NULL, 30},
+		{"properties", required_argument, NULL, 31},
+		{"lmtp", required_argument, NULL, 32},
+		{"patience", required_argument, NULL, 33},
 		{NULL, 0, NULL, 0}
 	};
 	int			c;
 
+	stream_options.properties = g_ptr_array_new();
 	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-?") == 0))
 	{
 		usage();
@@ -258,10 +314,10 @@ parse_options(int argc, char **argv)
 	}
 	if (argc > 1 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0))
 	{
-		printf("%s (pg_assay) %s\n", progname, ASSAY_VERSION);
+		printf("%s (pg_assay) %s" HAS_KAFKA "\n", progname, ASSAY_VERSION);
 		exit(0);
 	}
-	while ((c = getopt_long(argc, argv, "d:h:p:U:wWt:qV", long_options, NULL)) != -1)
+	while ((c = getopt_long(argc, argv, "d:h:p:U:wWt:qVX:", long_options, NULL)) != -1)
 		if (!argument_common(c, optarg) && !take_stream_option(c, optarg))
 			hint_help();
 	if (optind < argc)

@@ -625,6 +625,31 @@ add_attachment(Message *m, const char *filename, const char *type, const char *s
 	g_free(lower);
 }
 
+/* Keep what a report says, and the headers that it is about, for --feedback */
+static void
+note_report(WalkState *w, const char *type, const char *subtype, const char *s, size_t len, GMimeContentEncoding encoding)
+{
+	Message    *m = w->m;
+	GString    *into = NULL;
+	bool		cut;
+
+	if (options.feedback == NULL || w->inside > 0)
+		return;
+	if (g_ascii_strcasecmp(type, "message") == 0 && m->report_kind == REPORT_NONE)
+	{
+		if (g_ascii_strcasecmp(subtype, "feedback-report") == 0)
+			m->report_kind = REPORT_COMPLAINT;
+		else if (g_ascii_strcasecmp(subtype, "delivery-status") == 0 || g_ascii_strcasecmp(subtype, "global-delivery-status") == 0)
+			m->report_kind = REPORT_BOUNCE;
+		if (m->report_kind != REPORT_NONE)
+			into = m->report_fields;
+	}
+	if (m->report_headers->len == 0 && (g_ascii_strcasecmp(subtype, "rfc822-headers") == 0 || g_ascii_strcasecmp(subtype, "global-headers") == 0))
+		into = m->report_headers;
+	if (into != NULL)
+		decode_content(s, len, encoding, into, MAX_HEADER_TOTAL, &cut);
+}
+
 /* A leaf of the MIME tree: text goes to the body, the rest is an attachment */
 static void
 walk_part(WalkState *w, GMimePart *part, GString *body, bool top)
@@ -647,6 +672,7 @@ walk_part(WalkState *w, GMimePart *part, GString *body, bool top)
 		type = "text", subtype = "html";
 	if (!part_bytes(w, part, &s, &len))
 		s = "", len = 0;
+	note_report(w, type, subtype, s, len, encoding);
 	attached = disposition != NULL && g_ascii_strcasecmp(disposition, "attachment") == 0;
 	kind = text_kind(type, subtype);
 	if (kind == TEXT_NONE && top && !attached && g_ascii_strcasecmp(type, "text") == 0)

@@ -457,7 +457,7 @@ put_inet(GByteArray *a, const char *s)
 }
 
 /* json, or jsonb with its version, or NULL where there is nothing */
-static void
+void
 put_json(GByteArray *a, const GString *s, bool plain)
 {
 	guint8		version = 1;

@@ -39,5 +39,6 @@ extern const char *columns_target_name(int t);
 extern void columns_put(GByteArray *a, const Message *m);
 extern void put16(GByteArray *a, int v);
 extern void put32(GByteArray *a, uint32_t v);
+extern void put_json(GByteArray *a, const GString *s, bool plain);
 
 #endif							/* ASSAY_COLUMNS_H */

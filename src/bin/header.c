@@ -63,10 +63,14 @@ unfold(Message *m, const char *s, size_t len, const char *charset)
 	tmp = g_string_sized_new(len);
 	while (s < end)
 	{
-		const char *p = s;
+		const char *p = memchr(s, '\n', end - s);
+		const char *cr;
 
-		while (p < end && *p != '\n' && *p != '\r')
-			p++;
+		if (p == NULL)
+			p = end;
+		cr = memchr(s, '\r', p - s);
+		if (cr != NULL)
+			p = cr;
 		g_string_append_len(tmp, s, p - s);
 		if (p == end)
 			break;

@@ -477,6 +477,26 @@ parse_document(HtmlState *st, Arena *arena, const char *s, size_t len)
 	return true;
 }
 
+/* Parse and walk a document, shrunk where that can be */
+static bool
+parse_source(HtmlState *st, Arena *arena, const char *s, size_t len)
+{
+	/* of a document, and of one in a comment of it, which has only links */
+	static GString *smaller[2];
+	static GArray *runs[2];
+	int			k = st->links_only ? 1 : 0;
+
+	if (smaller[k] == NULL)
+	{
+		smaller[k] = g_string_new(NULL);
+		runs[k] = g_array_new(FALSE, FALSE, sizeof(HtmlRun));
+	}
+	if (!html_shrink(s, len, smaller[k], runs[k]))
+		return parse_document(st, arena, s, len);
+	st->runs = runs[k];
+	return parse_document(st, arena, smaller[k]->str, smaller[k]->len);
+}
+
 /* <!--[if mso]> … <![endif]-->: the links in it count, the text is not seen */
 static void
 parse_conditional(HtmlState *st, Arena *arena, const char *s)
@@ -495,7 +515,7 @@ parse_conditional(HtmlState *st, Arena *arena, const char *s)
 	inner.link_text = g_string_new(NULL);
 	inner.base = st->base;
 	inner.sheets.applied = st->sheets.applied;
-	parse_document(&inner, arena, from + 1, strlen(from + 1));
+	parse_source(&inner, arena, from + 1, strlen(from + 1));
 	link_end(&inner);
 	if (inner.base != st->base)
 		g_free(inner.base);
@@ -637,24 +657,6 @@ check_text(Message *m, GString *text)
 	g_string_free(clean, TRUE);
 }
 
-/* Parse and walk a document, shrunk where that can be */
-static bool
-parse_source(HtmlState *st, Arena *arena, const GString *source)
-{
-	static GString *small = NULL;
-	static GArray *runs = NULL;
-
-	if (small == NULL)
-	{
-		small = g_string_new(NULL);
-		runs = g_array_new(FALSE, FALSE, sizeof(HtmlRun));
-	}
-	if (!html_shrink(source->str, source->len, small, runs))
-		return parse_document(st, arena, source->str, source->len);
-	st->runs = runs;
-	return parse_document(st, arena, small->str, small->len);
-}
-
 /* Append the text of an HTML document, clean UTF-8; links go to the message */
 void
 html_to_text(Message *m, GString *source, GString *text)
@@ -673,7 +675,7 @@ html_to_text(Message *m, GString *source, GString *text)
 	st.link_text = g_string_new(NULL);
 
 	if (tags_cost_too_much(source->str, source->len) ||
-		!parse_source(&st, &arena, source))
+		!parse_source(&st, &arena, source->str, source->len))
 	{
 		ADD_DEFECT(m, DEFECT_BROKEN_HTML);
 		strip_tags(&st, &arena, source->str, source->len);

@@ -111,7 +111,7 @@ append_visible(GString *out, const char *s, size_t len)
 				break;
 			p++;
 		}
-		g_string_append_len(out, s, p - s);
+		text_put(out, s, p - s);
 		s = p + n;
 		if (p == end)
 			break;
@@ -174,7 +174,7 @@ static void
 append_word(GString *out, const char *s, size_t len, bool plain)
 {
 	if (plain)
-		g_string_append_len(out, s, len);
+		text_put(out, s, len);
 	else
 		append_visible(out, s, len);
 }

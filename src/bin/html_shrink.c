@@ -22,8 +22,8 @@
 #define MARK_CLOSE		"\xEF\xA3\xBF"	/* U+F8FF */
 #define MARK_BYTES		3
 
-/* Shortest run that is worth a mark */
-#define LEAST_RUN		24
+/* Shortest run that is worth a mark, which has four characters or five */
+#define LEAST_RUN		8
 
 /* Attributes that are wanted, and may come each once */
 #define MAX_NAMES		32
@@ -77,15 +77,31 @@ typedef struct ShrinkWord
 
 #define NAME(s)			.name = s, .len = sizeof(s) - 1
 
+/* Chains of those words that begin with a letter, from the first of it (1 and up) */
+typedef struct WordIndex
+{
+	bool		ready;
+	unsigned char first[26];
+	unsigned char next[64];
+} WordIndex;
+
 /* What is said of a name, or NULL where it isn't there */
 static const ShrinkWord *
-find_word(const ShrinkWord *words, size_t n, const char *name, size_t len)
+find_word(const ShrinkWord *words, size_t n, WordIndex *index, const char *name, size_t len)
 {
-	char		first = g_ascii_tolower(name[0]);
+	unsigned	letter = (name[0] | 0x20) - 'a';
 
-	for (size_t i = 0; i < n; i++)
-		if (words[i].len == len && words[i].name[0] == first && g_ascii_strncasecmp(words[i].name, name, len) == 0)
-			return &words[i];
+	if (!index->ready)
+		for (size_t i = n; i-- > 0;)
+		{
+			index->next[i] = index->first[words[i].name[0] - 'a'];
+			index->first[words[i].name[0] - 'a'] = i + 1;
+		}
+	index->ready = true;
+	if (letter < 26)
+		for (int i = index->first[letter]; i > 0; i = index->next[i - 1])
+			if (words[i - 1].len == len && g_ascii_strncasecmp(words[i - 1].name, name, len) == 0)
+				return &words[i - 1];
 	return NULL;
 }
 
@@ -96,7 +112,7 @@ static void
 add_run(ShrinkScan *scan, const char *s, size_t len, bool as_is)
 {
 	if (len < LEAST_RUN)
-		g_string_append_len(scan->out, s, len);
+		text_put(scan->out, s, len);
 	else
 	{
 		HtmlRun		run = {s, len, as_is};
@@ -106,9 +122,9 @@ add_run(ShrinkScan *scan, const char *s, size_t len, bool as_is)
 		for (guint number = scan->runs->len; n == sizeof(digits) || number > 0; number /= 10)
 			digits[--n] = '0' + number % 10;
 		g_array_append_val(scan->runs, run);
-		g_string_append_len(scan->out, MARK_OPEN, MARK_BYTES);
-		g_string_append_len(scan->out, digits + n, sizeof(digits) - n);
-		g_string_append_len(scan->out, MARK_CLOSE, MARK_BYTES);
+		text_put(scan->out, MARK_OPEN, MARK_BYTES);
+		text_put(scan->out, digits + n, sizeof(digits) - n);
+		text_put(scan->out, MARK_CLOSE, MARK_BYTES);
 	}
 }
 
@@ -119,6 +135,9 @@ reference_end(const char *p, const char *end)
 	p++;
 	while (p < end && (g_ascii_isalnum(*p) || *p == '#'))
 		p++;
+	/* a line's end is one character, of two bytes or one */
+	if (end - p >= 2 && p[0] == '\r' && p[1] == '\n')
+		return p + 2;
 	return p < end && (unsigned char) *p < 0x80 ? p + 1 : p;
 }
 
@@ -194,7 +213,7 @@ add_decoded(ShrinkScan *scan, const char *s, const char *end)
 		/* what ends one may begin another */
 		if (next > p + 1 && next[-1] == '&')
 			next--;
-		g_string_append_len(scan->out, p, next - p);
+		text_put(scan->out, p, next - p);
 		s = p = next;
 	}
 }
@@ -208,7 +227,7 @@ add_text(ShrinkScan *scan, const char *s, const char *end)
 	while (p < end && is_space(*p))
 		p++;
 	if (scan->keeps_space)
-		g_string_append_len(scan->out, s, p - s);
+		text_put(scan->out, s, p - s);
 	else if (p > s)
 		g_string_append_c(scan->out, ' ');
 	add_decoded(scan, p, end);
@@ -249,7 +268,8 @@ static const ShrinkWord tags[] = {
 static bool
 is_taken(ShrinkScan *scan, const char *name, size_t len)
 {
-	const ShrinkWord *word = find_word(wanted, G_N_ELEMENTS(wanted), name, len);
+	static WordIndex index;
+	const ShrinkWord *word = find_word(wanted, G_N_ELEMENTS(wanted), &index, name, len);
 
 	if (word == NULL || (word->only != NULL && !tag_is(scan->tag, scan->tag_len, word->only)))
 		return false;
@@ -302,7 +322,7 @@ take_attribute(ShrinkScan *scan, bool kept)
 	if (!kept || !is_taken(scan, name, name_len))
 		return true;
 	g_string_append_c(scan->out, ' ');
-	g_string_append_len(scan->out, name, name_len);
+	text_put(scan->out, name, name_len);
 	if (value != NULL)
 	{
 		/* what has no quotes needs none, whatever is in it */
@@ -369,7 +389,7 @@ take_content(ShrinkScan *scan, ShrinkContent content, const char *name, size_t l
 	if (content == CONTENT_STYLE)
 		add_run(scan, scan->p, close - scan->p, true);
 	else if (content == CONTENT_KEPT)
-		g_string_append_len(scan->out, scan->p, close - scan->p);
+		text_put(scan->out, scan->p, close - scan->p);
 	/* a script in a comment in a script has rules of its own */
 	else if (g_strstr_len(scan->p, close - scan->p, "<!--") != NULL)
 		return false;
@@ -381,6 +401,7 @@ take_content(ShrinkScan *scan, ShrinkContent content, const char *name, size_t l
 static bool
 take_tag(ShrinkScan *scan)
 {
+	static WordIndex index;
 	const char *start = scan->p;
 	bool		closing = start[1] == '/';
 	const char *name = start + (closing ? 2 : 1);
@@ -395,19 +416,19 @@ take_tag(ShrinkScan *scan)
 	len = scan->p - name;
 	scan->tag = name;
 	scan->tag_len = len;
-	word = find_word(tags, G_N_ELEMENTS(tags), name, len);
+	word = find_word(tags, G_N_ELEMENTS(tags), &index, name, len);
 	content = word != NULL ? word->content : CONTENT_USUAL;
 	if (content == CONTENT_UNKNOWN)
 		return false;
 	if (word != NULL && word->keeps_space)
 		scan->keeps_space = true;
-	g_string_append_len(scan->out, start, scan->p - start);
+	text_put(scan->out, start, scan->p - start);
 	if (!take_attributes(scan, !closing))
 		return false;
 	if (!closing && word != NULL && word->formatting)
 	{
 		g_string_truncate(scan->out, out_len);
-		g_string_append_len(scan->out, start, scan->p - start);
+		text_put(scan->out, start, scan->p - start);
 	}
 	return closing || content == CONTENT_USUAL || take_content(scan, content, name, len);
 }
@@ -459,9 +480,22 @@ take_comment(ShrinkScan *scan)
 			return false;
 		close++;
 	}
-	g_string_append_len(scan->out, start, close - start);
+	text_put(scan->out, start, close - start);
 	scan->p = close;
 	return true;
+}
+
+/* Are there characters that look like marks? */
+static bool
+has_marks(const char *s, size_t len)
+{
+	const char *end = s + len;
+
+	/* a byte that few documents have */
+	for (; (s = memchr(s, MARK_OPEN[0], end - s)) != NULL; s++)
+		if (end - s >= MARK_BYTES && (memcmp(s, MARK_OPEN, MARK_BYTES) == 0 || memcmp(s, MARK_CLOSE, MARK_BYTES) == 0))
+			return true;
+	return false;
 }
 
 /*
@@ -475,7 +509,7 @@ html_shrink(const char *s, size_t len, GString *out, GArray *runs)
 
 	g_string_truncate(out, 0);
 	g_array_set_size(runs, 0);
-	if (strstr(s, MARK_OPEN) != NULL || strstr(s, MARK_CLOSE) != NULL || has_controls(s, len))
+	if (has_marks(s, len) || has_controls(s, len))
 		return false;
 	while (scan.p < scan.end)
 	{
@@ -488,7 +522,7 @@ html_shrink(const char *s, size_t len, GString *out, GArray *runs)
 		scan.p = lt;
 		if (scan.end - lt < 2)
 		{
-			g_string_append_len(out, lt, scan.end - lt);
+			text_put(out, lt, scan.end - lt);
 			break;
 		}
 		if (g_ascii_isalpha(lt[1]) || (lt[1] == '/' && scan.end - lt > 2 && g_ascii_isalpha(lt[2])))
@@ -506,6 +540,8 @@ html_shrink(const char *s, size_t len, GString *out, GArray *runs)
 			/* a < that begins nothing is text, and so is what follows */
 			g_string_append_c(out, '<');
 			scan.p++;
+			if (scan.p[0] == '\r' && scan.p[1] == '\n')
+				g_string_append_c(out, *scan.p++);
 			if (is_space(*scan.p))
 				g_string_append_c(out, *scan.p++);
 		}

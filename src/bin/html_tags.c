@@ -113,9 +113,23 @@ tag_kind(const char *s, size_t len)
 		{"header", TAG_BLOCK}, {"footer", TAG_BLOCK}, {"option", TAG_BLOCK},
 	};
 
-	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
-		if ((s[0] | 0x20) == kinds[i].name[0] && tag_is(s, len, kinds[i].name))
-			return kinds[i].kind;
+	/* those of a letter, as a chain from the first of it (1 and up) */
+	static unsigned char first[26];
+	static unsigned char next[G_N_ELEMENTS(kinds)];
+	static bool ready = false;
+	unsigned	letter = (s[0] | 0x20) - 'a';
+
+	if (!ready)
+		for (size_t i = G_N_ELEMENTS(kinds); i-- > 0;)
+		{
+			next[i] = first[kinds[i].name[0] - 'a'];
+			first[kinds[i].name[0] - 'a'] = i + 1;
+		}
+	ready = true;
+	if (letter < 26)
+		for (int i = first[letter]; i > 0; i = next[i - 1])
+			if (tag_is(s, len, kinds[i - 1].name))
+				return kinds[i - 1].kind;
 	return TAG_INLINE;
 }
 

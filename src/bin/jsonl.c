@@ -5,16 +5,18 @@
  * A field may have the name of a column (so that rows written by row_to_json
  * can be loaded again) or one of the names that mail corpora use: date, to,
  * cc, bcc, references, auth, dkim_d, links, body_bytes.  Unknown fields are
- * ignored; a field of an unexpected type is a defect, not an error; a line
- * that is no JSON object is loaded as it is, in body_text.
+ * ignored, or kept for the column of --rest; a field of an unexpected type is a
+ * defect, not an error; a line that is no JSON object is loaded as it is, in
+ * body_text.
  *
  * This file alone includes json-c.
  */
 #include <arpa/inet.h>
+#include <math.h>
 #include <string.h>
 #include <json-c/json.h>
 
-#include "assay_load.h"
+#include "columns.h"
 
 /* The field, or NULL where it is absent or null */
 static json_object *
@@ -665,23 +667,17 @@ take_header_list(Message *m, json_object *v)
 }
 
 /* A message resource of Microsoft Graph, or an Email object of JMAP */
-static bool
-parse_service_object(Message *m, json_object *o, const RawMessage *raw)
+static void
+parse_service_object(Message *m, json_object *o, const RawMessage *raw, bool graph)
 {
 	json_object *v;
 	json_object *body = field(o, "body");
 	json_object *values = field(o, "bodyValues");
-	bool		graph = field(o, "internetMessageId") != NULL || field(o, "toRecipients") != NULL ||
-	field(o, "receivedDateTime") != NULL;
-	bool		jmap = !graph && (json_object_is_type(field(o, "from"), json_type_array) ||
-								  field(o, "receivedAt") != NULL || values != NULL);
 	const char *name = NULL;
 	const char *addr;
 	char	   *clean_addr;
 	char	   *clean_name;
 
-	if (!graph && !jmap)
-		return false;
 	addr = person(field(o, "from") != NULL ? field(o, "from") : field(o, "sender"), &name);
 	clean_addr = text_clean(addr, -1, m, DEFECT_BAD_CHARSET);
 	clean_name = text_clean(name, -1, m, DEFECT_BAD_CHARSET);
@@ -710,7 +706,7 @@ parse_service_object(Message *m, json_object *o, const RawMessage *raw)
 	v = field(o, "inReplyTo");
 	if (json_object_is_type(v, json_type_array) && json_object_array_length(v) > 0)
 		m->in_reply_to = strip_brackets(clean_json_string(m, json_object_array_get_idx(v, 0)));
-	if (jmap)
+	if (!graph)
 		each_item(m, o, "references", take_id, m->reference_ids);
 	take_header_list(m, field(o, graph ? "internetMessageHeaders" : "headers"));
 
@@ -720,7 +716,7 @@ parse_service_object(Message *m, json_object *o, const RawMessage *raw)
 
 		take_body(m, member(body, "content"), type != NULL && g_ascii_strcasecmp(type, "html") == 0);
 	}
-	else if (jmap && json_object_is_type(values, json_type_object))
+	else if (!graph && json_object_is_type(values, json_type_object))
 	{
 		/* the parts that a reader sees: HTML, else text */
 		json_object *parts = field(o, "htmlBody");
@@ -754,7 +750,6 @@ parse_service_object(Message *m, json_object *o, const RawMessage *raw)
 		ADD_DEFECT(m, DEFECT_NO_DATE);
 	message_settle_time(m, time_field(m, o, graph ? "receivedDateTime" : "receivedAt",
 									  DEFECT_BAD_RECEIVED), raw);
-	return true;
 }
 
 /* Has it anything that makes it a message? */
@@ -785,6 +780,190 @@ take_own_fields(Message *m, json_object *o)
 	}
 }
 
+/* ---- what is not understood ---------------------------------------------- */
+
+/* Names that are read beside those of columns: of our own objects, and of what services export */
+static const char *const other_names[] = {
+	"auth", "bcc", "body_bytes", "cc", "date", "dkim_d", "links", "references", "to"
+};
+
+static const char *const gmail_names[] = {"internalDate", "mailbox", "raw", "source"};
+
+static const char *const graph_names[] = {
+	"bccRecipients", "body", "ccRecipients", "from", "internetMessageHeaders", "internetMessageId",
+	"receivedDateTime", "replyTo", "sender", "sentDateTime", "subject", "toRecipients"
+};
+
+static const char *const jmap_names[] = {
+	"bcc", "bodyValues", "cc", "from", "headers", "htmlBody", "inReplyTo", "messageId", "receivedAt",
+	"references", "replyTo", "sender", "sentAt", "size", "subject", "textBody", "to"
+};
+
+typedef enum ObjectKind
+{
+	OBJECT_OWN, OBJECT_GMAIL, OBJECT_GRAPH, OBJECT_JMAP, NUM_OBJECTS
+} ObjectKind;
+
+/* The names that an object of this kind may have without their being a rest */
+static GHashTable *
+names_of_kind(ObjectKind kind)
+{
+	static GHashTable *tables[NUM_OBJECTS];
+	static const struct
+	{
+		const char *const *names;
+		size_t		n;
+	}			lists[NUM_OBJECTS] = {
+		[OBJECT_OWN] = {other_names, G_N_ELEMENTS(other_names)},
+		[OBJECT_GMAIL] = {gmail_names, G_N_ELEMENTS(gmail_names)},
+		[OBJECT_GRAPH] = {graph_names, G_N_ELEMENTS(graph_names)},
+		[OBJECT_JMAP] = {jmap_names, G_N_ELEMENTS(jmap_names)},
+	};
+
+	if (tables[kind] != NULL)
+		return tables[kind];
+	tables[kind] = g_hash_table_new(g_str_hash, g_str_equal);
+	for (size_t i = 0; i < lists[kind].n; i++)
+		g_hash_table_add(tables[kind], (char *) lists[kind].names[i]);
+	for (int i = 0; i < options.num_columns; i++)
+		if (strchr(options.columns[i], '=') == NULL)
+			g_hash_table_add(tables[kind], (char *) options.columns[i]);
+	for (int k = 0; kind == OBJECT_OWN && k < columns_known(); k++)
+		g_hash_table_add(tables[kind], (char *) columns_name(k));
+	return tables[kind];
+}
+
+/*
+ * A value as jsonb takes it: clean strings, no number without end.  The tokener
+ * has bounded the depth.
+ */
+static void
+put_rest(Message *m, json_object *v)
+{
+	struct json_object_iter it;
+	GString    *s = m->rest;
+	char	   *clean;
+	bool		first = true;
+
+	switch (json_object_get_type(v))
+	{
+		case json_type_object:
+			g_string_append_c(s, '{');
+			json_object_object_foreachC(v, it)
+			{
+				if (!first)
+					g_string_append_c(s, ',');
+				first = false;
+				clean = text_clean(it.key, -1, m, DEFECT_BAD_CHARSET);
+				text_json_string(s, clean);
+				g_free(clean);
+				g_string_append_c(s, ':');
+				put_rest(m, it.val);
+			}
+			g_string_append_c(s, '}');
+			break;
+		case json_type_array:
+			g_string_append_c(s, '[');
+			for (size_t i = 0; i < json_object_array_length(v); i++)
+			{
+				if (i > 0)
+					g_string_append_c(s, ',');
+				put_rest(m, json_object_array_get_idx(v, i));
+			}
+			g_string_append_c(s, ']');
+			break;
+		case json_type_string:
+			clean = clean_json_string(m, v);
+			text_json_string(s, clean);
+			g_free(clean);
+			break;
+		case json_type_double:
+			if (!isfinite(json_object_get_double(v)))
+			{
+				g_string_append(s, "null");
+				break;
+			}
+			/* FALLTHROUGH */
+		default:
+			{
+				const char *written = json_object_to_json_string(v);
+
+				/* what the tokener makes of integers beyond 64 bits */
+				if (strcmp(written, "18446744073709551615") == 0 || strcmp(written, "-9223372036854775808") == 0)
+				{
+					ADD_DEFECT(m, DEFECT_BAD_FIELD);
+					written = "null";
+				}
+				g_string_append(s, written);
+			}
+	}
+}
+
+/* Keep the fields that nothing was made of */
+static void
+take_rest(Message *m, json_object *o, ObjectKind kind)
+{
+	GHashTable *names = names_of_kind(kind);
+	struct json_object_iter it;
+
+	json_object_object_foreachC(o, it)
+	{
+		char	   *clean;
+
+		if (g_hash_table_contains(names, it.key))
+			continue;
+		clean = text_clean(it.key, -1, m, DEFECT_BAD_CHARSET);
+		g_string_append_c(m->rest, m->rest->len == 0 ? '{' : ',');
+		text_json_string(m->rest, clean);
+		g_string_append_c(m->rest, ':');
+		g_free(clean);
+		put_rest(m, it.val);
+	}
+	if (m->rest->len > 0)
+		g_string_append_c(m->rest, '}');
+}
+
+/* A message resource of Microsoft Graph, an Email object of JMAP, or neither */
+static ObjectKind
+service_kind(json_object *o)
+{
+	if (field(o, "internetMessageId") != NULL || field(o, "toRecipients") != NULL ||
+		field(o, "receivedDateTime") != NULL)
+		return OBJECT_GRAPH;
+	if (json_object_is_type(field(o, "from"), json_type_array) ||
+		field(o, "receivedAt") != NULL || field(o, "bodyValues") != NULL)
+		return OBJECT_JMAP;
+	return OBJECT_OWN;
+}
+
+/* Take what an object says, whoever wrote it */
+static void
+take_object(Message *m, json_object *o, RawMessage *raw)
+{
+	ObjectKind	kind = OBJECT_GMAIL;
+
+	take_own_fields(m, o);
+	if (!parse_gmail_raw(m, o, raw))
+	{
+		kind = service_kind(o);
+		m->defects |= raw->defects;
+		m->size_bytes = raw->used;
+		m->source = text_clean(raw->source, -1, m, DEFECT_BAD_CHARSET);
+		m->mailbox = text_clean(raw->mailbox, -1, m, DEFECT_BAD_CHARSET);
+		if (kind != OBJECT_OWN)
+			parse_service_object(m, o, raw, kind == OBJECT_GRAPH);
+		else
+		{
+			/* loaded, but nothing of it was understood */
+			if (!is_message_object(o))
+				ADD_DEFECT(m, DEFECT_BAD_JSON);
+			parse_object(m, o, raw);
+		}
+	}
+	if (options.rest != NULL)
+		take_rest(m, o, kind);
+}
+
 /* Sets raw->used to where this object ends: another may follow on the line */
 void
 jsonl_parse(Message *m, RawMessage *raw)
@@ -802,21 +981,7 @@ jsonl_parse(Message *m, RawMessage *raw)
 	if (error == json_tokener_success && json_object_is_type(o, json_type_object))
 	{
 		raw->used = json_tokener_get_parse_end(tokener);
-		take_own_fields(m, o);
-		if (!parse_gmail_raw(m, o, raw))
-		{
-			m->defects |= raw->defects;
-			m->size_bytes = raw->used;
-			m->source = text_clean(raw->source, -1, m, DEFECT_BAD_CHARSET);
-			m->mailbox = text_clean(raw->mailbox, -1, m, DEFECT_BAD_CHARSET);
-			if (!parse_service_object(m, o, raw))
-			{
-				/* loaded, but nothing of it was understood */
-				if (!is_message_object(o))
-					ADD_DEFECT(m, DEFECT_BAD_JSON);
-				parse_object(m, o, raw);
-			}
-		}
+		take_object(m, o, raw);
 	}
 	else
 	{

@@ -67,11 +67,14 @@ message_new(void)
 	m->received_headers = g_ptr_array_new_with_free_func(g_free);
 	m->seen_urls = g_hash_table_new(g_str_hash, g_str_equal);
 	m->seen_recipients = g_hash_table_new(g_str_hash, g_str_equal);
+	m->rest = g_string_new(NULL);
 	m->body_text = g_string_new(NULL);
 	m->hidden_text = g_string_new(NULL);
 	m->html = g_string_new(NULL);
 	m->raw = g_string_new(NULL);
 	m->attachments = g_string_new(NULL);
+	m->report_fields = g_string_new(NULL);
+	m->report_headers = g_string_new(NULL);
 	m->headers = g_string_new(NULL);
 	message_reset(m);
 	return m;
@@ -134,6 +137,7 @@ message_reset(Message *m)
 	g_ptr_array_set_size(m->attachment_suffixes, 0);
 	g_ptr_array_set_size(m->attachment_entries, 0);
 	g_ptr_array_set_size(m->qr_texts, 0);
+	reset_buffer(&m->rest);
 	reset_buffer(&m->attachment_text);
 	g_ptr_array_set_size(m->auth_headers, 0);
 	g_ptr_array_set_size(m->received_headers, 0);
@@ -142,6 +146,9 @@ message_reset(Message *m)
 	reset_buffer(&m->html);
 	reset_buffer(&m->raw);
 	reset_buffer(&m->attachments);
+	reset_buffer(&m->report_fields);
+	reset_buffer(&m->report_headers);
+	m->report_kind = REPORT_NONE;
 	reset_buffer(&m->headers);
 	m->received_at = NO_TIME;
 	m->sent_at = NO_TIME;

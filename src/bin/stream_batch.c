@@ -39,6 +39,7 @@ static GPtrArray *parts;
 static Batch *in_flight;		/* its COPY was sent, the result not read yet */
 static Outcome sent;			/* what became of the sending */
 static int64_t sent_at;
+static bool finishing;
 static guint chosen_rows;		/* in the transaction at work */
 static guint chosen_dead;
 static int	dead_in_a_row;
@@ -51,6 +52,8 @@ item_free(gpointer p)
 {
 	Item	   *item = p;
 
+	if (item->ticket != NULL)
+		source->forget(item);
 	if (item->headers != NULL)
 		g_ptr_array_free(item->headers, TRUE);
 	g_free(item->data);
@@ -70,13 +73,14 @@ batch_new(void)
 }
 
 void
-batch_add(Batch *b, Item * item)
+batch_add(Batch *b, Item *item)
 {
 	if (b->items->len == 0)
 		b->since = g_get_monotonic_time();
 	g_ptr_array_add(b->items, item);
 	b->bytes += item->len;
 	item->part->taken = item->offset + 1;
+	item->epoch = item->part->epoch;
 	stats.waiting++;
 }
 
@@ -122,6 +126,13 @@ part_find(const char *topic, int part)
 	p->next = p->taken = -1;
 	g_ptr_array_add(parts, p);
 	return p;
+}
+
+/* All of them, or NULL */
+const GPtrArray *
+batch_parts(void)
+{
+	return parts;
 }
 
 /* ---- the server ------------------------------------------------------------- */
@@ -347,23 +358,57 @@ append_literal(GString *sql, const char *s)
 	PQfreemem(literal);
 }
 
-/* Where the fence of a part stands: it is made where there is none; false where the server is away */
-static bool
-read_fence(Part * p, int64_t *next, bool *own)
+/* The row of a fence, none where it is new; NULL where the server is away */
+static PGresult *
+select_fence(const char *const *params)
 {
-	char	   *part = g_strdup_printf("%d", p->part);
-	char	   *first = g_strdup_printf("%" PRId64, p->start);
-	const char *params[] = {stream_options.group, p->topic, part, first};
-	char	   *insert = g_strdup_printf("INSERT INTO %s.assay_offset (grp, topic, part, next) "
-										 "VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING", schema);
 	char	   *select = g_strdup_printf("SELECT next, moved_by FROM %s.assay_offset "
 										 "WHERE grp = $1 AND topic = $2 AND part = $3", schema);
-	PGresult   *res = batch_query(insert, 4, params);
+	PGresult   *res = batch_query(select, 3, params);
 
-	if (res != NULL)
+	g_free(select);
+	return res;
+}
+
+/* Make a fence, unless another has; NULL where the server is away */
+static PGresult *
+insert_fence(Part *p, const char **params)
+{
+	char	   *insert = g_strdup_printf("INSERT INTO %s.assay_offset (grp, topic, part, next) "
+										 "VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING", schema);
+	char	   *first;
+	PGresult   *res;
+
+	if (source->first != NULL && !source->first(p))
+	{
+		source->close();
+		fatal_retry("where topic \"%s\", part %d begins could not be found out", p->topic, p->part);
+	}
+	first = g_strdup_printf("%" PRId64, p->start);
+	params[3] = first;
+	res = batch_query(insert, 4, params);
+	g_free(insert);
+	g_free(first);
+	return res;
+}
+
+/* Where the fence of a part stands: it is made where there is none; false where the server is away */
+static bool
+read_fence(Part *p, int64_t *next, bool *own)
+{
+	char	   *part = g_strdup_printf("%d", p->part);
+	const char *params[] = {stream_options.group, p->topic, part, NULL};
+	PGresult   *res = select_fence(params);
+
+	if (res != NULL && PQntuples(res) == 0)
 	{
 		PQclear(res);
-		res = batch_query(select, 3, params);
+		res = insert_fence(p, params);
+		if (res != NULL)
+		{
+			PQclear(res);
+			res = select_fence(params);
+		}
 	}
 	if (res != NULL)
 	{
@@ -372,15 +417,12 @@ read_fence(Part * p, int64_t *next, bool *own)
 	}
 	PQclear(res);
 	g_free(part);
-	g_free(first);
-	g_free(insert);
-	g_free(select);
 	return res != NULL;
 }
 
 /* What the fence says of a part, compared with what is known */
 static void
-take_fence(Part * p, int64_t next, bool own)
+take_fence(Part *p, int64_t next, bool own)
 {
 	if (p->next >= 0 && next != p->next && source->numbers_itself && !own)
 	{
@@ -395,6 +437,7 @@ take_fence(Part * p, int64_t next, bool own)
 		if (source->rewound == NULL)
 			fatal("this source can't go back");
 		p->next = p->taken = next;
+		p->epoch++;
 		source->rewound(p);
 	}
 	p->next = next;
@@ -444,9 +487,10 @@ parts_read(void)
 
 /* Is it to be written?  What was committed before, by this instance or another, is not. */
 static bool
-is_pending(Item * item)
+is_pending(Item *item)
 {
-	if (item->state == ITEM_PENDING && !item->part->mine)
+	/* what was taken before a part was given away, or moved back, comes again */
+	if (item->state == ITEM_PENDING && (!item->part->mine || item->epoch != item->part->epoch))
 		item->state = ITEM_DROPPED;
 	if (item->state == ITEM_PENDING && item->offset < item->part->next)
 	{
@@ -455,6 +499,9 @@ is_pending(Item * item)
 		if (source->settled != NULL)
 			source->settled(item);
 	}
+	/* what was not committed while its sender waited comes again */
+	if (item->state == ITEM_PENDING && source->wanted != NULL && !source->wanted(item))
+		item->state = ITEM_DROPPED;
 	return item->state == ITEM_PENDING;
 }
 
@@ -487,45 +534,6 @@ choose_items(Batch *b, guint first, guint last)
 		else
 			chosen_rows++;
 	}
-}
-
-/* Begin a transaction and send the rows of a range, if there are any, without waiting for what comes of it */
-static Outcome
-send_rows(Batch *b, guint first, guint last)
-{
-	static const char header[] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0";
-	static const char trailer[] = "\377\377";
-	bool		rows;
-	PGresult   *res;
-	int			ok;
-
-	if (conn == NULL)
-		return AWAY;
-	choose_items(b, first, last);
-	rows = chosen_rows > 0;
-	if (chosen_rows + chosen_dead == 0)
-		return DONE;
-	res = PQexec(conn, rows ? copy_command : "BEGIN");
-	if (PQresultStatus(res) != (rows ? PGRES_COPY_IN : PGRES_COMMAND_OK))
-		return judge(res, false);
-	PQclear(res);
-	if (!rows)
-		return DONE;
-	ok = PQputCopyData(conn, header, 19);
-	for (guint i = first; i < last && ok == 1; i++)
-	{
-		Item	   *item = b->items->pdata[i];
-
-		if (item->chosen && item->error == NULL)
-			ok = PQputCopyData(conn, (const char *) b->rows->data + item->row, item->row_len);
-	}
-	if (ok == 1)
-		ok = PQputCopyData(conn, trailer, 2);
-	/* where it failed the server has something to say, which comes next */
-	if (ok == 1)
-		PQputCopyEnd(conn, NULL);
-	PQflush(conn);
-	return DONE;
 }
 
 /* All results of what was sent: the first error, or NULL */
@@ -561,9 +569,67 @@ read_results(int *good)
 	return bad;
 }
 
+/* End a COPY that has nothing to bring any more */
+static Outcome
+give_up(void)
+{
+	int			good;
+
+	if (PQputCopyEnd(conn, "nobody waits for it") == 1)
+		PQclear(read_results(&good));
+	if (PQstatus(conn) != CONNECTION_OK)
+		return AWAY;
+	PQclear(PQexec(conn, "ROLLBACK"));
+	return DONE;
+}
+
+/* Begin a transaction and send the rows of a range, if there are any, without waiting for what comes of it */
+static Outcome
+send_rows(Batch *b, guint first, guint last)
+{
+	static const char header[] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0";
+	static const char trailer[] = "\377\377";
+	bool		rows;
+	PGresult   *res;
+	int			ok;
+
+	if (conn == NULL)
+		return AWAY;
+	choose_items(b, first, last);
+	rows = chosen_rows > 0;
+	if (chosen_rows + chosen_dead == 0)
+		return DONE;
+	res = PQexec(conn, rows ? copy_command : "BEGIN");
+	if (PQresultStatus(res) != (rows ? PGRES_COPY_IN : PGRES_COMMAND_OK))
+		return judge(res, false);
+	PQclear(res);
+	if (!rows)
+		return DONE;
+	/* the table may have been locked for long: who waits no longer? */
+	if (source->wanted != NULL)
+		choose_items(b, first, last);
+	if (chosen_rows + chosen_dead == 0)
+		return give_up();
+	ok = PQputCopyData(conn, header, 19);
+	for (guint i = first; i < last && ok == 1; i++)
+	{
+		Item	   *item = b->items->pdata[i];
+
+		if (item->chosen && item->error == NULL)
+			ok = PQputCopyData(conn, (const char *) b->rows->data + item->row, item->row_len);
+	}
+	if (ok == 1)
+		ok = PQputCopyData(conn, trailer, 2);
+	/* where it failed the server has something to say, which comes next */
+	if (ok == 1)
+		PQputCopyEnd(conn, NULL);
+	PQflush(conn);
+	return DONE;
+}
+
 /* A message that can't be a row, with all that is known of it; NULL, or the error */
 static PGresult *
-write_dead_letter(const Item * item)
+write_dead_letter(const Item *item)
 {
 	char	   *sql = g_strdup_printf("INSERT INTO %s.assay_dead_letter (grp, topic, part, message_offset, payload, "
 									  "headers, size_bytes, sqlstate, error) "
@@ -614,7 +680,7 @@ fence_command(void)
 	g_string_append(sql, " FROM (VALUES ");
 	for (guint i = 0; i < parts->len; i++)
 	{
-		const		Part *p = parts->pdata[i];
+		const Part *p = parts->pdata[i];
 
 		if (p->reach < 0)
 			continue;
@@ -715,7 +781,7 @@ settle(Batch *b, guint first, guint last)
 
 /* The server objects to this message.  To every one?  Then it is something else. */
 static void
-condemn(Item * item)
+condemn(Item *item)
 {
 	item->error = trouble_text();
 	item->sqlstate = g_strdup(PQresultErrorField(trouble, PG_DIAG_SQLSTATE));
@@ -812,10 +878,10 @@ batch_encode(Batch *b)
 void
 batch_send(Batch *b)
 {
-	sent_at = g_get_monotonic_time();
-	in_flight = b;
 	if (conn == NULL)
 		parts_read();
+	sent_at = g_get_monotonic_time();
+	in_flight = b;
 	sent = send_rows(b, 0, b->items->len);
 }
 
@@ -834,11 +900,14 @@ batch_finish(void)
 {
 	Batch	   *b = in_flight;
 
-	if (b == NULL)
+	/* a source may ask for it while that waits for the server */
+	if (b == NULL || finishing)
 		return;
+	finishing = true;
 	if (sent == DONE)
 		sent = commit_rows(b, 0, b->items->len);
 	work_off(b, 0, b->items->len, sent);
+	finishing = false;
 	in_flight = NULL;
 	stats.last_usecs = g_get_monotonic_time() - sent_at;
 	stats.batch_usecs += stats.last_usecs;

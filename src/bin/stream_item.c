@@ -46,7 +46,7 @@ decode_base64(RawMessage *raw)
 
 /* Is it JSON, as the option says or by its first byte? */
 static bool
-is_json(const Item * item)
+is_json(const Item *item)
 {
 	const char *s = item->data;
 	const char *end = s + item->len;
@@ -60,7 +60,7 @@ is_json(const Item * item)
 
 /* Columns of the user's own that a header of the stream names; it counts more than what is within */
 static void
-take_headers(Message *m, const Item * item)
+take_headers(Message *m, const Item *item)
 {
 	for (guint h = 0; item->headers != NULL && h + 1 < item->headers->len; h += 2)
 		for (int i = 0; i < options.num_columns; i++)
@@ -83,7 +83,7 @@ has_more(const RawMessage *raw)
 
 /* Parse it, or say in its error why it can't be a row */
 static void
-parse_item(Item * item, RawMessage *raw)
+parse_item(Item *item, RawMessage *raw)
 {
 	message_reset(message);
 	if (strcmp(stream_options.payload, "base64") == 0 && !decode_base64(raw))
@@ -102,7 +102,7 @@ parse_item(Item * item, RawMessage *raw)
 
 /* Append its row, if it can be one; false where the server is away that makes values of fields */
 bool
-item_encode(Item * item, GByteArray *rows)
+item_encode(Item *item, GByteArray *rows)
 {
 	RawMessage	raw = {0};
 	char	   *where = g_strdup_printf("%s/%d#%" PRId64, item->part->topic, item->part->part, item->offset);
@@ -137,7 +137,7 @@ item_encode(Item * item, GByteArray *rows)
 
 /* Its headers as an object of JSON, or NULL */
 char	   *
-item_headers_json(const Item * item)
+item_headers_json(const Item *item)
 {
 	GString    *json;
 

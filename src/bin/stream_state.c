@@ -9,7 +9,8 @@ StreamOptions stream_options = {
 	.group = "assay",
 	.payload = "auto",
 	.first = -1,
-	.linger = 50,
+	.linger = -1,
+	.patience = 120,
 	.max_dead = 100,
 };
 

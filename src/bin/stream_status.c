@@ -1,18 +1,19 @@
 /*
  * stream_status.c
- *	  How the stream goes: a row of a table, metrics by HTTP, a line on a terminal.
+ *	  How the stream goes: a row of a table, metrics by HTTP, a line on a terminal,
+ *	  a sign of life for systemd.
  *
  * The metrics have a thread of their own, which reads a copy of the counters
  * that the main loop leaves; /healthz says whether that loop still turns.
  */
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/time.h>
 
 #include "columns.h"
@@ -31,6 +32,7 @@ static int64_t last_tick;
 static int64_t last_row;
 static int64_t last_loaded;
 static double rate;				/* messages a second, lately */
+static bool ready;				/* the service manager knows */
 static bool line_shown;
 static bool table_failed;
 
@@ -68,6 +70,12 @@ metrics_text(void)
 	add_metric(s, "server_up", "gauge", "Whether the server is there.", !now.away);
 	if (now.lag >= 0)
 		add_metric(s, "lag", "gauge", "Messages in the source that were not committed.", now.lag);
+	if (source->count != NULL)
+	{
+		add_metric(s, "clients", "gauge", "Connections of clients.", now.clients);
+		add_metric(s, "put_off_total", "counter", "Messages that clients were told to send again.", now.put_off);
+		add_metric(s, "turned_away_total", "counter", "Messages that clients were told not to send.", now.turned_away);
+	}
 	return s;
 }
 
@@ -139,24 +147,29 @@ serve(gpointer unused)
 	return NULL;
 }
 
-/* --metrics=[ADDRESS:]PORT; without an address nobody else's machine gets at it */
-static void
-listen_for_metrics(const char *where)
-{
-	struct sockaddr_in addr = {.sin_family = AF_INET};
-	const char *colon = strrchr(where, ':');
-	char	   *host = colon != NULL ? g_strndup(where, colon - where) : g_strdup("127.0.0.1");
-	int			one = 1;
+/* ---- systemd ---------------------------------------------------------------- */
 
-	addr.sin_port = htons(argument_size("--metrics", colon != NULL ? colon + 1 : where, 1, 65535));
-	if (inet_pton(AF_INET, host, &addr.sin_addr) != 1)
-		fatal("--metrics must be [ADDRESS:]PORT, not \"%s\"", where);
-	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (listener < 0 || bind(listener, (struct sockaddr *) &addr, sizeof(addr)) != 0 || listen(listener, 16) != 0)
-		fatal("could not listen on %s for --metrics: %s", where, strerror(errno));
-	g_thread_unref(g_thread_new("metrics", serve, NULL));
-	g_free(host);
+/* Tell the service manager, if it is one that wants to know */
+static void
+notify_manager(const char *state)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	const char *path = getenv("NOTIFY_SOCKET");
+	size_t		len = path != NULL ? strlen(path) : 0;
+	int			fd;
+
+	if (len < 2 || len >= sizeof(addr.sun_path) || (path[0] != '/' && path[0] != '@'))
+		return;
+	memcpy(addr.sun_path, path, len);
+	/* a name that is no file's */
+	if (path[0] == '@')
+		addr.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *) &addr,
+		   offsetof(struct sockaddr_un, sun_path) + len);
+	close(fd);
 }
 
 /* ---- the table, and the terminal -------------------------------------------- */
@@ -228,6 +241,8 @@ status_tick(bool server)
 		return;
 	if (source->lag != NULL)
 		stats.lag = source->lag();
+	if (source->count != NULL)
+		source->count();
 	rate = (stats.loaded - last_loaded) * 1e6 / (now - last_tick);
 	last_loaded = stats.loaded;
 	g_mutex_lock(&lock);
@@ -236,6 +251,9 @@ status_tick(bool server)
 	g_mutex_unlock(&lock);
 	if (options.progress > 0)
 		show_line();
+	/* it is up, and its main loop turns */
+	notify_manager(ready ? "WATCHDOG=1" : "READY=1\nWATCHDOG=1");
+	ready = true;
 	last_tick = now;
 }
 
@@ -250,7 +268,10 @@ status_start(void)
 	if (options.progress < 0)
 		options.progress = isatty(STDERR_FILENO) && !options.quiet;
 	if (stream_options.metrics != NULL)
-		listen_for_metrics(stream_options.metrics);
+	{
+		listener = stream_listen("--metrics", stream_options.metrics);
+		g_thread_unref(g_thread_new("metrics", serve, NULL));
+	}
 }
 
 void
@@ -258,8 +279,7 @@ status_stop(void)
 {
 	double		seconds = (g_get_monotonic_time() - started) / 1e6;
 
-	if (source->lag != NULL)
-		stats.lag = source->lag();
+	notify_manager("STOPPING=1");
 	write_row("stopped");
 	clear_line();
 	if (options.quiet)

@@ -19,7 +19,7 @@
 #define MAX_FRAME_HEADERS	100
 #define READ_BYTES			(256 * 1024)
 
-static Part * part;
+static Part *part;
 static GByteArray *in;			/* what was read and not taken yet */
 static size_t in_start;
 static GString *out;			/* what is to be written */
@@ -30,7 +30,7 @@ static bool broken;				/* the input made no sense, or ended within a
 static int64_t offset_next;		/* of a message that doesn't say its own */
 
 /* The frame whose bytes come now */
-static Item * partial;
+static Item *partial;
 static size_t partial_left;		/* bytes of it that are still to come */
 
 /* ---- out -------------------------------------------------------------------- */
@@ -62,7 +62,7 @@ write_out(bool all)
 }
 
 static void
-stdin_settled(const Item * item)
+stdin_settled(const Item *item)
 {
 	if (item->error == NULL)
 		g_string_append_printf(out, "ok %" PRId64 "\n", item->offset);
@@ -104,7 +104,7 @@ new_item(int64_t offset)
 
 /* A word "name=value" to a header of the item; false if it is none */
 static bool
-take_header(Item * item, const char *word)
+take_header(Item *item, const char *word)
 {
 	const char *equals = strchr(word, '=');
 	char	   *value;
@@ -165,7 +165,8 @@ take_bytes(void)
 	size_t		room = options.max_message - partial->len;
 	size_t		keep = MIN(n, room);
 
-	memcpy(partial->data + partial->len, in->data + in_start, keep);
+	if (keep > 0)
+		memcpy(partial->data + partial->len, in->data + in_start, keep);
 	partial->len += keep;
 	partial_left -= n;
 	in_start += n;
@@ -177,7 +178,7 @@ static char *
 take_line(size_t max, size_t *len)
 {
 	char	   *s = (char *) in->data + in_start;
-	char	   *nl = memchr(s, '\n', in->len - in_start);
+	char	   *nl = in->len > in_start ? memchr(s, '\n', in->len - in_start) : NULL;
 
 	if (nl == NULL)
 	{
@@ -206,8 +207,8 @@ next_frame(void)
 		line[len] = '\0';
 		if (!begin_frame(line))
 		{
-			break_off(source->numbers_itself ? "a frame does not begin with \"LENGTH [NAME=VALUE â91¦]\"" :
-					  "a frame does not begin with \"LENGTH OFFSET [NAME=VALUE â161¦]\", offsets rising,");
+			break_off(source->numbers_itself ? "a frame does not begin with \"LENGTH [NAME=VALUE ...]\"" :
+					  "a frame does not begin with \"LENGTH OFFSET [NAME=VALUE ...]\", offsets rising,");
 			return NULL;
 		}
 	}

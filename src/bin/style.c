@@ -34,6 +34,10 @@ style_init(Style *style)
 	style->background = 0xFFFFFF;
 }
 
+/* The same of a word that is written out */
+#define IS_WORD(s, len, word) \
+	((len) == sizeof(word) - 1 && ((s)[0] | 0x20) == (word)[0] && g_ascii_strncasecmp(s, word, len) == 0)
+
 /* Is that piece of text this word? */
 static bool
 is_word(const char *s, size_t len, const char *word)
@@ -242,14 +246,14 @@ declaration(Style *style, Clip *clip, const char *name, size_t n, const char *s,
 {
 	double		px;
 
-	if (is_word(name, n, "display"))
+	if (IS_WORD(name, n, "display"))
 		style->gone |= begins(s, len, "none");
-	else if (is_word(name, n, "visibility"))
+	else if (IS_WORD(name, n, "visibility"))
 		style->invisible = begins(s, len, "hidden") || begins(s, len, "collapse") ||
 			(begins(s, len, "inherit") && style->invisible);
-	else if (is_word(name, n, "font-size"))
+	else if (IS_WORD(name, n, "font-size"))
 		font_size(style, s, len);
-	else if (is_word(name, n, "font"))
+	else if (IS_WORD(name, n, "font"))
 	{
 		/* "bold 0/0 a": the size stands before the family */
 		const char *end = s + len;
@@ -265,7 +269,7 @@ declaration(Style *style, Clip *clip, const char *name, size_t n, const char *s,
 				break;
 			}
 	}
-	else if (is_word(name, n, "color"))
+	else if (IS_WORD(name, n, "color"))
 	{
 		double		alpha = 1;
 
@@ -275,32 +279,32 @@ declaration(Style *style, Clip *clip, const char *name, size_t n, const char *s,
 		if (alpha < 0.05)
 			style->color = style->background;
 	}
-	else if (is_word(name, n, "background") || is_word(name, n, "background-color") ||
-			 is_word(name, n, "background-image"))
+	else if (IS_WORD(name, n, "background") || IS_WORD(name, n, "background-color") ||
+			 IS_WORD(name, n, "background-image"))
 		background(style, s, len);
-	else if (is_word(name, n, "opacity"))
+	else if (IS_WORD(name, n, "opacity"))
 	{
 		if (pixels(s, len, &px) && px < 0.05)
 			style->gone = true;
 	}
-	else if (is_word(name, n, "max-height") || is_word(name, n, "height"))
+	else if (IS_WORD(name, n, "max-height") || IS_WORD(name, n, "height"))
 		clip->no_height = pixels(s, len, &px) && px <= 1;
-	else if (is_word(name, n, "max-width") || is_word(name, n, "width"))
+	else if (IS_WORD(name, n, "max-width") || IS_WORD(name, n, "width"))
 		clip->no_width = pixels(s, len, &px) && px <= 1;
-	else if (is_word(name, n, "overflow") || is_word(name, n, "overflow-y"))
+	else if (IS_WORD(name, n, "overflow") || IS_WORD(name, n, "overflow-y"))
 		clip->overflow = begins(s, len, "hidden") || begins(s, len, "clip");
-	else if (is_word(name, n, "position"))
+	else if (IS_WORD(name, n, "position"))
 		clip->absolute = begins(s, len, "absolute") || begins(s, len, "fixed");
-	else if (is_word(name, n, "left") || is_word(name, n, "top") ||
-			 is_word(name, n, "right") || is_word(name, n, "bottom"))
+	else if (IS_WORD(name, n, "left") || IS_WORD(name, n, "top") ||
+			 IS_WORD(name, n, "right") || IS_WORD(name, n, "bottom"))
 		clip->far |= pixels(s, len, &px) && px <= -FAR_PIXELS;
-	else if (is_word(name, n, "text-indent") || is_word(name, n, "margin-left") ||
-			 is_word(name, n, "margin-top"))
+	else if (IS_WORD(name, n, "text-indent") || IS_WORD(name, n, "margin-left") ||
+			 IS_WORD(name, n, "margin-top"))
 		style->off_page |= pixels(s, len, &px) && px <= -FAR_PIXELS;
-	else if (is_word(name, n, "clip") || is_word(name, n, "clip-path"))
+	else if (IS_WORD(name, n, "clip") || IS_WORD(name, n, "clip-path"))
 		style->off_page |= g_strstr_len(s, len, "rect(0") != NULL ||
 			g_strstr_len(s, len, "inset(100%") != NULL || g_strstr_len(s, len, "inset(50%") != NULL;
-	else if (is_word(name, n, "transform"))
+	else if (IS_WORD(name, n, "transform"))
 		style->off_page |= g_strstr_len(s, len, "scale(0)") != NULL;
 }
 
@@ -446,8 +450,11 @@ void
 style_apply_rules(Sheets *sheets, Style *style, const char *tag, const char *classes, const char *id)
 {
 	char		key[160];
+	size_t		tag_len = strnlen(tag, 60);
 
 	apply_rule(sheets, style, tag);
+	memcpy(key, tag, tag_len);
+	key[tag_len] = '.';
 	for (int i = 0; classes != NULL && *classes != '\0' && i < MAX_CLASSES; i++)
 	{
 		size_t		n;
@@ -456,13 +463,12 @@ style_apply_rules(Sheets *sheets, Style *style, const char *tag, const char *cla
 		n = strcspn(classes, " \t\r\n");
 		if (n > 0 && n < 60)
 		{
-			char	   *lower = g_ascii_strdown(classes, n);
-
-			g_snprintf(key, sizeof(key), ".%s", lower);
+			/* the class alone is the end of tag and class */
+			for (size_t k = 0; k < n; k++)
+				key[tag_len + 1 + k] = g_ascii_tolower(classes[k]);
+			key[tag_len + 1 + n] = '\0';
+			apply_rule(sheets, style, key + tag_len);
 			apply_rule(sheets, style, key);
-			g_snprintf(key, sizeof(key), "%.60s.%s", tag, lower);
-			apply_rule(sheets, style, key);
-			g_free(lower);
 		}
 		classes += n;
 	}

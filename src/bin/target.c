@@ -20,11 +20,20 @@ static struct
 {
 	OwnValue	value;			/* of --column=NAME=VALUE */
 	char	   *cast;			/* SQL that makes one of text */
+	Oid			type;			/* if it has no length or precision, else 0 */
 	GHashTable *known;			/* of --column=NAME: text to OwnValue */
 }			own_columns[MAX_COLUMNS];
 
+static bool rest_is_plain;		/* the column of --rest is json, not jsonb */
+
 /* Values of a column that are kept before all are forgotten */
 #define MAX_KNOWN_VALUES	10000
+
+/* Object identifiers of types, which never change */
+#define TYPE_INT8		20
+#define TYPE_INT4		23
+#define TYPE_TEXT		25
+#define TYPE_VARCHAR	1043
 
 /* Make the table with all columns, unless it is there */
 void
@@ -97,6 +106,35 @@ make_own_value(PGconn *server, const char *cast, const char *text, char **error)
 	return value;
 }
 
+/*
+ * The commonest types need no server: a text is its own binary form, an integer
+ * is its bytes.  False for other types, and for what the server shall judge.
+ */
+static bool
+make_simple_value(OwnValue *value, Oid type, const char *text)
+{
+	static char bytes[8];
+	gint64		n;
+	int			width = type == TYPE_INT8 ? 8 : 4;
+
+	if (type == TYPE_TEXT || type == TYPE_VARCHAR)
+	{
+		value->bytes = (char *) text;
+
+		value->len = strlen(text);
+		return true;
+	}
+	if ((type != TYPE_INT4 && type != TYPE_INT8) ||
+		!g_ascii_string_to_signed(text, 10, width == 4 ? G_MININT32 : G_MININT64,
+								  width == 4 ? G_MAXINT32 : G_MAXINT64, &n, NULL))
+		return false;
+	for (int i = 0; i < width; i++)
+		bytes[i] = (guint64) n >> (8 * (width - 1 - i));
+	value->bytes = bytes;
+	value->len = width;
+	return true;
+}
+
 static void
 free_own_value(gpointer p)
 {
@@ -122,12 +160,14 @@ find_own_columns(PGconn *conn, const char *oid, const char *table, GString *comm
 		for (int k = 0; k < columns_known(); k++)
 			if (strcmp(name, columns_name(k)) == 0 && columns_wanted(k))
 				fatal("--column can't fill \"%s\", which comes from the message", name);
-		res = server_query(conn, "SELECT pg_catalog.quote_ident(attname), pg_catalog.format_type(atttypid, atttypmod) "
+		res = server_query(conn, "SELECT pg_catalog.quote_ident(attname), pg_catalog.format_type(atttypid, atttypmod), "
+						   "CASE WHEN atttypmod = -1 THEN atttypid ELSE 0 END "
 						   "FROM pg_catalog.pg_attribute WHERE attrelid = $1 AND attname = $2 "
 						   "AND attnum > 0 AND NOT attisdropped AND attgenerated = ''", 2, params);
 		if (PQntuples(res) != 1)
 			fatal("table %s has no column \"%s\" that can be filled", table, name);
 		g_string_append_printf(command, "%s%s", command->len > 0 ? ", " : "", PQgetvalue(res, 0, 0));
+		own_columns[i].type = strtoul(PQgetvalue(res, 0, 2), NULL, 10);
 		own_columns[i].cast = g_strdup_printf("SELECT CAST($1::pg_catalog.text AS %s)", PQgetvalue(res, 0, 1));
 		PQclear(res);
 		if (equals != NULL)
@@ -144,6 +184,32 @@ find_own_columns(PGconn *conn, const char *oid, const char *table, GString *comm
 			own_columns[i].known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_own_value);
 		g_free(name);
 	}
+}
+
+/* The column of --rest */
+static void
+find_rest_column(PGconn *conn, const char *oid, const char *table, GString *command)
+{
+	const char *params[] = {oid, options.rest};
+	PGresult   *res;
+
+	for (int k = 0; k < columns_known(); k++)
+		if (strcmp(options.rest, columns_name(k)) == 0)
+			fatal("--rest can't fill \"%s\", which comes from the message", options.rest);
+	for (int i = 0; i < options.num_columns; i++)
+		if (strncmp(options.columns[i], options.rest, strcspn(options.columns[i], "=")) == 0 &&
+			strlen(options.rest) == strcspn(options.columns[i], "="))
+			fatal("--rest and --column both name \"%s\"", options.rest);
+	res = server_query(conn, "SELECT pg_catalog.quote_ident(attname), atttypid = 'pg_catalog.json'::pg_catalog.regtype "
+					   "FROM pg_catalog.pg_attribute WHERE attrelid = $1 AND attname = $2 "
+					   "AND attnum > 0 AND NOT attisdropped AND attgenerated = '' "
+					   "AND atttypid IN ('pg_catalog.json'::pg_catalog.regtype, 'pg_catalog.jsonb'::pg_catalog.regtype)",
+					   2, params);
+	if (PQntuples(res) != 1)
+		fatal("table %s has no column \"%s\" of type jsonb that can be filled", table, options.rest);
+	g_string_append_printf(command, "%s%s", command->len > 0 ? ", " : "", PQgetvalue(res, 0, 0));
+	rest_is_plain = PQgetvalue(res, 0, 1)[0] == 't';
+	PQclear(res);
 }
 
 /*
@@ -232,6 +298,8 @@ target_find(PGconn *conn, char **oid_out, char **table_out)
 	columns_target(cols, table, command);
 	PQclear(cols);
 	find_own_columns(conn, oid, table, command);
+	if (options.rest != NULL)
+		find_rest_column(conn, oid, table, command);
 	if (columns_targets() == 0)
 		fatal("table %s has none of the columns that %s fills", table, progname);
 	*oid_out = g_strdup(oid);
@@ -240,25 +308,42 @@ target_find(PGconn *conn, char **oid_out, char **table_out)
 	return g_string_free(command, FALSE);
 }
 
+/* Has a column a value for which no server is needed? */
+static bool
+is_simple(const Message *m, int i, OwnValue *value)
+{
+	return own_columns[i].known != NULL && m->own[i] != NULL &&
+		make_simple_value(value, own_columns[i].type, m->own[i]);
+}
+
 /* Append the message as a row of binary COPY; false where the server that makes values of fields is away */
 bool
 target_put(GByteArray *a, Message *m)
 {
 	const OwnValue *own[MAX_COLUMNS];
+	OwnValue	simple;
 
 	/* these may be a defect, which is a column, too */
 	for (int i = 0; i < options.num_columns; i++)
-		if ((own[i] = own_value(m, i)) == NULL)
+		if (is_simple(m, i, &simple))
+			own[i] = NULL;
+		else if ((own[i] = own_value(m, i)) == NULL)
 			return false;
-	put16(a, m->num_keys + columns_targets() + options.num_columns);
+	put16(a, m->num_keys + columns_targets() + options.num_columns + (options.rest != NULL ? 1 : 0));
 	if (m->num_keys > 0)
 		g_byte_array_append(a, (guint8 *) m->keys->str, m->keys->len);
 	columns_put(a, m);
 	for (int i = 0; i < options.num_columns; i++)
 	{
-		put32(a, own[i]->len);
-		if (own[i]->len > 0)
-			g_byte_array_append(a, (guint8 *) own[i]->bytes, own[i]->len);
+		const OwnValue *value = own[i] != NULL ? own[i] : &simple;
+
+		if (own[i] == NULL)
+			is_simple(m, i, &simple);
+		put32(a, value->len);
+		if (value->len > 0)
+			g_byte_array_append(a, (guint8 *) value->bytes, value->len);
 	}
+	if (options.rest != NULL)
+		put_json(a, m->rest, rest_is_plain);
 	return true;
 }

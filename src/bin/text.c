@@ -113,7 +113,7 @@ text_append_clean(GString *out, const char *s, size_t len, Message *m, Defect ba
 		size_t		n = utf8_run(s, len);
 
 		if (n > 0)
-			g_string_append_len(out, s, n);
+			text_put(out, s, n);
 		s += n;
 		len -= n;
 		if (len == 0)
@@ -238,31 +238,75 @@ charset_is_stateful(const char *name)
 		g_ascii_strncasecmp(name, "cp", 2) == 0;
 }
 
-/* A converter from the charset, kept open: opening one costs more than a use */
-static iconv_t
+/* A converter from a charset */
+typedef struct Converter
+{
+	char		name[40];
+	iconv_t		cd;
+	bool		bytes;			/* ASCII, and each byte above it is a
+								 * character */
+	unsigned char len[128];		/* of what such a byte is, 0 for none */
+	char		is[128][4];
+} Converter;
+
+/* Is each byte a character of its own?  Then iconv is asked for each once. */
+static bool
+learn_bytes(Converter *c)
+{
+	for (int b = 1; b < 256; b++)
+	{
+		char		byte = b;
+		char		buf[16];
+		char	   *in = &byte;
+		char	   *o = buf;
+		size_t		len = 1;
+		size_t		room = sizeof(buf);
+		size_t		r;
+
+		iconv(c->cd, NULL, NULL, NULL, NULL);
+		r = iconv(c->cd, &in, &len, &o, &room);
+		if (r == (size_t) -1 && (errno != EILSEQ || b < 128))
+			return false;
+		if (r == (size_t) -1)
+		{
+			c->len[b - 128] = 0;
+			continue;
+		}
+		/* what waits for the next one is written now */
+		if (o == buf || iconv(c->cd, NULL, NULL, &o, &room) == (size_t) -1)
+			return false;
+		if (b < 128 ? o != buf + 1 || buf[0] != byte : o > buf + 4 || !text_is_clean(buf, o - buf))
+			return false;
+		if (b >= 128)
+		{
+			c->len[b - 128] = o - buf;
+			memcpy(c->is[b - 128], buf, o - buf);
+		}
+	}
+	return true;
+}
+
+/* A converter from the charset, kept open: opening one costs more than a use; NULL for none */
+static Converter *
 get_converter(const char *name)
 {
-	static struct
-	{
-		char		name[40];
-		iconv_t		cd;
-	}			cache[8];
+	static Converter cache[8];
 	static unsigned next = 0;
 	iconv_t		cd;
 
 	if (strlen(name) >= sizeof(cache[0].name))
-		return (iconv_t) -1;
+		return NULL;
 	for (size_t i = 0; i < G_N_ELEMENTS(cache); i++)
 		if (cache[i].name[0] != '\0' && g_ascii_strcasecmp(cache[i].name, name) == 0)
 		{
 			iconv(cache[i].cd, NULL, NULL, NULL, NULL);
-			return cache[i].cd;
+			return &cache[i];
 		}
 
 	/* glibc reads options after a slash; a label has none of them */
 	for (const char *p = name; *p; p++)
 		if (!g_ascii_isalnum(*p) && strchr("-_.:()+", *p) == NULL)
-			return (iconv_t) -1;
+			return NULL;
 	cd = iconv_open("UTF-8", name);
 	if (cd == (iconv_t) -1)
 	{
@@ -271,25 +315,60 @@ get_converter(const char *name)
 		if (alias != NULL && strchr(alias, '/') == NULL)
 			cd = iconv_open("UTF-8", alias);
 		if (cd == (iconv_t) -1)
-			return cd;
+			return NULL;
 	}
 	next %= G_N_ELEMENTS(cache);
 	if (cache[next].name[0] != '\0')
 		iconv_close(cache[next].cd);
 	g_strlcpy(cache[next].name, name, sizeof(cache[next].name));
 	cache[next].cd = cd;
-	next++;
-	return cd;
+	cache[next].bytes = learn_bytes(&cache[next]);
+	iconv(cd, NULL, NULL, NULL, NULL);
+	return &cache[next++];
+}
+
+/* Convert by what is known of each byte */
+static void
+convert_bytes(GString *out, const char *s, size_t len, const Converter *c, Message *m)
+{
+	while (len > 0)
+	{
+		size_t		n = ascii_run(s, len);
+		int			b;
+
+		text_put(out, s, n);
+		s += n;
+		len -= n;
+		if (len == 0)
+			break;
+		b = (unsigned char) *s - 128;
+		if (*s == '\0')
+			ADD_DEFECT(m, DEFECT_NUL_BYTE);
+		else if (c->len[b] > 0)
+			text_put(out, c->is[b], c->len[b]);
+		else
+		{
+			g_string_append(out, REPLACEMENT);
+			ADD_DEFECT(m, DEFECT_BAD_CHARSET);
+		}
+		s++, len--;
+	}
 }
 
 /* Convert with iconv; an undecodable byte becomes U+FFFD */
 static void
-convert(GString *out, const char *s, size_t len, iconv_t cd, Message *m)
+convert(GString *out, const char *s, size_t len, const Converter *c, Message *m)
 {
+	iconv_t		cd = c->cd;
 	char	   *in = (char *) s;
 	char		buf[8192];
 	bool		flushed = false;
 
+	if (c->bytes)
+	{
+		convert_bytes(out, s, len, c, m);
+		return;
+	}
 	while (!flushed)
 	{
 		char	   *o = buf;
@@ -372,7 +451,7 @@ text_to_utf8(GString *out, const char *s, size_t len, const char *charset, Messa
 {
 	bool		is_utf8;
 	const char *name = charset_for_iconv(charset, &is_utf8);
-	iconv_t		cd = (iconv_t) -1;
+	Converter  *cd = NULL;
 
 	/* a byte order mark is no text */
 	if (len >= 3 && memcmp(s, "\xEF\xBB\xBF", 3) == 0)
@@ -392,10 +471,10 @@ text_to_utf8(GString *out, const char *s, size_t len, const char *charset, Messa
 	if (name != NULL)
 	{
 		cd = get_converter(name);
-		if (cd == (iconv_t) -1)
+		if (cd == NULL)
 			ADD_DEFECT(m, DEFECT_UNKNOWN_CHARSET);
 	}
-	if (cd == (iconv_t) -1)
+	if (cd == NULL)
 	{
 		size_t		n = utf8_run(s, len);
 
@@ -408,7 +487,7 @@ text_to_utf8(GString *out, const char *s, size_t len, const char *charset, Messa
 		}
 		ADD_DEFECT(m, DEFECT_NO_CHARSET);
 		cd = get_converter("WINDOWS-1252");
-		if (cd == (iconv_t) -1)
+		if (cd == NULL)
 		{
 			text_append_clean(out, s, len, m, DEFECT_BAD_CHARSET);
 			return;
@@ -443,6 +522,21 @@ text_lower(const char *s)
 	return g_utf8_strdown(s, -1);
 }
 
+/* Length of the leading run of what stands in JSON as it is */
+static size_t
+plain_run(const char *s)
+{
+	static bool special[256];
+	size_t		n = 0;
+
+	if (!special['"'])
+		for (int c = 0; c < 256; c++)
+			special[c] = c < 0x20 || c == '"' || c == '\\';
+	while (!special[(unsigned char) s[n]])
+		n++;
+	return n;
+}
+
 /* Append a JSON string; the input is clean already */
 void
 text_json_string(GString *out, const char *s)
@@ -450,11 +544,9 @@ text_json_string(GString *out, const char *s)
 	g_string_append_c(out, '"');
 	for (;;)
 	{
-		const char *p = s;
+		const char *p = s + plain_run(s);
 
-		while ((unsigned char) *p >= 0x20 && *p != '"' && *p != '\\')
-			p++;
-		g_string_append_len(out, s, p - s);
+		text_put(out, s, p - s);
 		if (*p == '\0')
 			break;
 		switch (*p)

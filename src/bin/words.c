@@ -8,6 +8,7 @@
  * list is split.  So words are decoded here, and hidden from GMime behind
  * plain atoms where it splits a header.
  */
+#define _GNU_SOURCE
 #include <string.h>
 
 #include "assay_load.h"
@@ -46,7 +47,7 @@ parse_word(const char *s, Word *w)
 		return false;
 	w->text = p + 3;
 	n = strnlen(w->text, MAX_WORD);
-	end = g_strstr_len(w->text, n, "?=");
+	end = memmem(w->text, n, "?=", 2);
 
 	/* "=?x?Q?=41?=": the first ?= may belong to the text */
 	if (end == w->text &&w->encoding == 'Q' && n > 2 && g_ascii_isxdigit(w->text[2]))

@@ -20,16 +20,17 @@
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "compat.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "port/pg_bitutils.h"
 #include "utils/array.h"
 #include "utils/memutils.h"
 
 /* Conjuncts of a condition that are looked up */
-#define LEVELS				4
+#define LEVELS				6
 
 /* A condition that so few rows come to needs no further level. */
-#define RARE_ENOUGH			0.03
+#define RARE_ENOUGH			0.003
 
 /* A function that fewer atoms ask about is left where it stands. */
 #define FUNCTION_ATOMS_MIN	4
@@ -41,7 +42,10 @@
 /* A guess counts as so many rows. */
 #define GUESS_ROWS			4.0
 
-/* A longer text is in the row as it was stored while atoms are counted. */
+/*
+ * A longer text is in the row as it was stored while atoms are counted; in a
+ * longer array nothing is: each atom would go through all of it.
+ */
 #define TEXT_COUNTED_MAX	8192
 
 /* Choices by more and more rows */
@@ -709,6 +713,8 @@ CountAtoms(AtomIndex *x, ExprContext * econtext, PrefilterScratch * prefilter)
 			continue;
 		value = ProbeValue(probe->var ? probe->var->varno : 0, probe->var ? probe->var->varattno - 1 : -1,
 						   x->by_probe[i] ? x->by_probe[i]->state : NULL, econtext, &isnull);
+		if (probe->kind == PROBE_ITEMS && !isnull && toast_raw_datum_size(value) > TEXT_COUNTED_MAX)
+			continue;
 		x->seen[i]++;
 		if (probe->kind == PROBE_NULL)
 			number = isnull;
@@ -718,7 +724,7 @@ CountAtoms(AtomIndex *x, ExprContext * econtext, PrefilterScratch * prefilter)
 			number = DatumGetBool(value);
 		else if (probe->kind == PROBE_ORDER)
 			number = AtomOrder(probe->type, value);
-		else if (probe->kind == PROBE_ITEMS || toast_raw_datum_size(value) <= TEXT_COUNTED_MAX)
+		else if (toast_raw_datum_size(value) <= TEXT_COUNTED_MAX)
 			value = PointerGetDatum(PG_DETOAST_DATUM(value));
 		foreach(lc, probe->atoms)
 		{
@@ -761,6 +767,7 @@ AtomIndexProbe(AtomIndex *x, ExprContext * econtext, PrefilterScratch * prefilte
 		Datum		value = ProbeValue(a->varno, a->column, a->state, econtext, &isnull);
 
 		OpenProbe(x, a, value, isnull);
+		CHECK_FOR_INTERRUPTS();
 	}
 	if (x->noccurs > 0)
 		OpenOccurs(x, econtext, prefilter);

@@ -35,6 +35,9 @@
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
+/* Keys of messages that are read one by one, held at once */
+#define KEYS_AT_ONCE	1000
+
 /*
  * Queries
  */
@@ -634,83 +637,109 @@ RunWithoutWorkers(void *arg)
 	AtEOXact_GUC(false, nest);
 }
 
-/* The messages one by one, each in a subtransaction */
+/* What is read message by message */
+typedef struct EachScan
+{
+	BatchScan  *scan;
+	SPIPlanPtr	plan;			/* of the query about a key without nulls, or
+								 * NULL */
+} EachScan;
+
+/* The message of one row of keys, whose columns come twice: as the view's, and cast */
+static void
+ScanOne(EachScan *each, SPITupleTable * keys, uint64 row)
+{
+	BatchScan  *scan = each->scan;
+	Source	   *s = scan->source;
+	BatchQuery	q;
+	ScanJob		job = {&q, scan->store, NULL};
+	bool		any_null = false;
+	Datum	   *key = palloc(s->nkeys * sizeof(Datum));
+	ErrorData  *error;
+
+	QueryStart(&q);
+	q.read_only = scan->read_only;
+	scan->columns(scan, &q);
+	scan->scores(scan, &q);
+	QueryAdd(&q, " FROM %s %s WHERE true", s->id->signals_name, s->alias);
+	for (int i = 0; i < s->nkeys; i++)
+	{
+		bool		isnull;
+		Datum		value = SPI_getbinval(keys->vals[row], keys->tupdesc, 2 * i + 1, &isnull);
+
+		any_null |= isnull;
+		QueryAdd(&q, " AND %s.%s %s ", s->alias, s->keys[i], isnull ? "IS NULL" :
+				 KeyOperator(s->key_types[i], s->key_types[i], BTEqualStrategyNumber));
+		if (!isnull)
+			QueryValue(&q, s->key_types[i], value);
+		key[i] = SPI_getbinval(keys->vals[row], keys->tupdesc, 2 * i + 2, &isnull);
+		if (isnull)
+			key[i] = (Datum) 0;
+	}
+	QueryAdd(&q, " LIMIT 1) s");
+
+	/* The text is the same each time, unless a null is in the key. */
+	if (each->plan == NULL && !any_null)
+	{
+		each->plan = SPI_prepare(q.sql.data, q.nparams, q.types);
+		if (each->plan == NULL)
+			elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+	}
+	job.plan = any_null ? NULL : each->plan;
+	error = RunProtected(RunScanJob, &job);
+	if (error)
+	{
+		char		sqlstate[6];
+
+		strlcpy(sqlstate, unpack_sql_state(error->sqlerrcode), sizeof(sqlstate));
+		scan->unreadable(scan, key, sqlstate);
+	}
+}
+
+/* The messages one by one, each in a subtransaction; their keys come in chunks */
 static void
 ScanEach(BatchScan *scan)
 {
 	Source	   *s = scan->source;
+	EachScan	each = {scan, NULL};
 	BatchQuery	q;
+	Portal		portal;
 	SPITupleTable *keys;
-	SPIPlanPtr	plan = NULL;
-	uint64		n;
 	MemoryContext per_row = AllocSetContextCreate(CurrentMemoryContext, "pg_assay scan row",
 												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old;
 
 	scan->one = true;
 	QueryStart(&q);
-	q.read_only = scan->read_only;
 	QueryAdd(&q, "SELECT ");
 	for (int i = 0; i < s->nkeys; i++)
 		QueryAdd(&q, "%s%s.%s, %s.%s::%s", i > 0 ? ", " : "", s->alias, s->keys[i],
 				 s->alias, s->keys[i], CastName(scan->key_types[i]));
 	scan->where(scan, &q);
-	n = QueryRun(&q, SPI_OK_SELECT, NULL);
-	keys = SPI_tuptable;
-	old = MemoryContextSwitchTo(per_row);
-	for (uint64 row = 0; row < n; row++)
+	portal = SPI_cursor_open_with_args(NULL, q.sql.data, q.nparams, q.types, q.values, NULL,
+									   scan->read_only, 0);
+	for (;;)
 	{
-		ScanJob		job = {&q, scan->store, NULL};
-		bool		any_null = false;
-		Datum	   *key;
-		ErrorData  *error;
-
-		CHECK_FOR_INTERRUPTS();
-		MemoryContextReset(per_row);
-		key = palloc(s->nkeys * sizeof(Datum));
-		QueryStart(&q);
-		q.read_only = scan->read_only;
-		scan->columns(scan, &q);
-		scan->scores(scan, &q);
-		QueryAdd(&q, " FROM %s %s WHERE true", s->id->signals_name, s->alias);
-		for (int i = 0; i < s->nkeys; i++)
+		SPI_cursor_fetch(portal, true, KEYS_AT_ONCE);
+		keys = SPI_tuptable;
+		if (keys->numvals == 0)
+			break;
+		for (uint64 row = 0; row < keys->numvals; row++)
 		{
-			bool		isnull;
-			Datum		value = SPI_getbinval(keys->vals[row], keys->tupdesc, 2 * i + 1, &isnull);
+			MemoryContext old;
 
-			any_null |= isnull;
-			QueryAdd(&q, " AND %s.%s %s ", s->alias, s->keys[i], isnull ? "IS NULL" :
-					 KeyOperator(s->key_types[i], s->key_types[i], BTEqualStrategyNumber));
-			if (!isnull)
-				QueryValue(&q, s->key_types[i], value);
-			key[i] = SPI_getbinval(keys->vals[row], keys->tupdesc, 2 * i + 2, &isnull);
-			if (isnull)
-				key[i] = (Datum) 0;
+			CHECK_FOR_INTERRUPTS();
+			MemoryContextReset(per_row);
+			old = MemoryContextSwitchTo(per_row);
+			ScanOne(&each, keys, row);
+			MemoryContextSwitchTo(old);
 		}
-		QueryAdd(&q, " LIMIT 1) s");
-
-		/* The text is the same each time, unless a null is in the key. */
-		if (plan == NULL && !any_null)
-		{
-			plan = SPI_prepare(q.sql.data, q.nparams, q.types);
-			if (plan == NULL)
-				elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-		}
-		job.plan = any_null ? NULL : plan;
-		error = RunProtected(RunScanJob, &job);
-		if (error)
-		{
-			char		sqlstate[6];
-
-			strlcpy(sqlstate, unpack_sql_state(error->sqlerrcode), sizeof(sqlstate));
-			scan->unreadable(scan, key, sqlstate);
-		}
+		SPI_freetuptable(keys);
 	}
-	MemoryContextSwitchTo(old);
-	MemoryContextDelete(per_row);
-	if (plan)
-		SPI_freeplan(plan);
 	SPI_freetuptable(keys);
+	SPI_cursor_close(portal);
+	MemoryContextDelete(per_row);
+	if (each.plan)
+		SPI_freeplan(each.plan);
 }
 
 /* The query of all messages of a scan */

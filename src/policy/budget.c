@@ -23,10 +23,14 @@
 
 #include "access/xact.h"
 #include "budget.h"
+#include "compat.h"
 #include "miscadmin.h"
+#include "portability/instr_time.h"
 #include "storage/latch.h"
+#include "storage/proc.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
 
@@ -64,6 +68,26 @@ static volatile int tick_ms = 0;
 static volatile bool spent = false;
 static volatile bool lenient = false;
 
+/*
+ * Statements whose rows are decided one by one, each by a call of the trigger:
+ * what they took so far.  One may be within another.
+ */
+#define ROW_STATEMENTS	4
+
+typedef struct RowStatement
+{
+	LocalTransactionId lxid;
+	CommandId	cid;			/* of its snapshot: no other statement has it */
+	double		ms;
+	uint64		messages;
+} RowStatement;
+
+static RowStatement row_statements[ROW_STATEMENTS];
+static int	next_row_statement = 0;
+static RowStatement *of_rows = NULL;	/* the one at work, or NULL */
+static instr_time began;
+static double before_ms = 0;	/* what it took before this call */
+
 /* How many ticks a statement may take that has come so far */
 static double
 StatementTicks(void)
@@ -75,7 +99,23 @@ StatementTicks(void)
 bool
 BudgetIsSpent(void)
 {
-	return ticking && statement_budget > 0 && statement_ticks > StatementTicks();
+	return ticking && statement_budget > 0 &&
+		statement_ticks + before_ms / Max(tick_ms, 1) > StatementTicks();
+}
+
+/*
+ * Ticks for so many hundredths of a message's budget: fewer once half of the
+ * statement's is used up, so that messages that take long leave something to
+ * those behind them.
+ */
+static int
+Allowance(int percent)
+{
+	double		share = 1;
+
+	if (ticking && statement_budget > 0)
+		share = 2 * (1 - (statement_ticks + before_ms / Max(tick_ms, 1)) / StatementTicks());
+	return Max((int) (TICKS * percent / 100 * Min(share, 1)), 2);
 }
 
 static void
@@ -113,6 +153,7 @@ Reset(void)
 		disable_timeout(timer, false);
 	ticking = false;
 	spent = false;
+	of_rows = NULL;
 }
 
 static void
@@ -146,8 +187,27 @@ BudgetInit(void)
 	RegisterXactCallback(EndTransaction, NULL);
 }
 
+/* The statement whose trigger is called for a row, known or new */
+static RowStatement *
+FindRowStatement(void)
+{
+	LocalTransactionId lxid = MyLocalTransactionId();
+	CommandId	cid = ActiveSnapshotSet() ? GetActiveSnapshot()->curcid : InvalidCommandId;
+	RowStatement *r;
+
+	for (int i = 0; i < ROW_STATEMENTS; i++)
+		if (row_statements[i].lxid == lxid && row_statements[i].cid == cid)
+			return &row_statements[i];
+	r = &row_statements[next_row_statement++ % ROW_STATEMENTS];
+	r->lxid = lxid;
+	r->cid = cid;
+	r->ms = 0;
+	r->messages = 0;
+	return r;
+}
+
 void
-BudgetStart(void)
+BudgetStart(bool row)
 {
 	if (started++ > 0 || assay_message_budget == 0)
 		return;
@@ -157,7 +217,11 @@ BudgetStart(void)
 	entered = 0;
 	spent = false;
 	statement_ticks = 0;
-	messages = 0;
+	of_rows = row ? FindRowStatement() : NULL;
+	before_ms = row ? of_rows->ms : 0;
+	messages = row ? of_rows->messages : 0;
+	if (row)
+		INSTR_TIME_SET_CURRENT(began);
 	lenient = false;
 	allowed = TICKS;
 	tick_ms = Max(assay_message_budget / TICKS, 1);
@@ -188,6 +252,16 @@ BudgetStop(void)
 	entered = 0;
 	disable_timeout(timer, false);
 	Forget();
+	if (of_rows)
+	{
+		instr_time	now;
+
+		INSTR_TIME_SET_CURRENT(now);
+		INSTR_TIME_SUBTRACT(now, began);
+		of_rows->ms += INSTR_TIME_GET_MILLISEC(now);
+		of_rows->messages = messages;
+		of_rows = NULL;
+	}
 }
 
 void
@@ -195,7 +269,7 @@ BudgetNext(void)
 {
 	piece++;
 	messages++;
-	allowed = TICKS;
+	allowed = Allowance(100);
 	if (unlikely(spent))
 		Forget();
 }
@@ -204,7 +278,7 @@ void
 BudgetAllow(int percent)
 {
 	piece++;
-	allowed = Max(TICKS * percent / 100, 2);
+	allowed = Allowance(percent);
 	if (unlikely(spent))
 		Forget();
 }

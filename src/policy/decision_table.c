@@ -20,7 +20,6 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/transam.h"
-#include "access/xlog.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
@@ -192,6 +191,7 @@ IndexIsPlain(Relation rel, Oid indexid, DecisionTable *t)
 	index->rd_index->indimmediate &&
 	RelationGetIndexExpressions(index) == NIL &&
 	RelationGetIndexPredicate(index) == NIL;
+	Bitmapset  *seen = NULL;
 
 	if (index->rd_index->indisunique)
 		plain = plain && IsOfDecision(index, rel, t);
@@ -201,12 +201,16 @@ IndexIsPlain(Relation rel, Oid indexid, DecisionTable *t)
 		const char *attname = NameStr(TupleDescAttr(RelationGetDescr(rel), attno - 1)->attname);
 		bool		known = false;
 
-		/* A ledger or signals would be too long for it. */
+		/*
+		 * A ledger or signals would be too long for it, and a key that is
+		 * twice in it.
+		 */
 		for (int c = 0; c < t->desc->natts; c++)
 			known |= strcmp(NameStr(TupleDescAttr(t->desc, c)->attname), attname) == 0 &&
 				c != t->nkeys + DECISION_ATTRIBUTION && c != t->nkeys + DECISION_SIGNALS;
-		plain = known && (i >= index->rd_index->indnkeyatts ||
-						  index->rd_opfamily[i] < FirstUnpinnedObjectId);
+		plain = known && !bms_is_member(attno, seen) &&
+			(i >= index->rd_index->indnkeyatts || index->rd_opfamily[i] < FirstUnpinnedObjectId);
+		seen = bms_add_member(seen, attno);
 	}
 	plain |= IndexesHits(index);
 	index_close(index, AccessShareLock);
@@ -357,12 +361,7 @@ OpenDecisionTable(PolicyIdentity *id)
 	/* Expressions of indexes are folded, which may run the owner's functions. */
 	EnterOwner(&security, id->owner, id->search_path);
 	t->plain = IsPlain(rel, t);
-
-	/*
-	 * Whoever decodes the log would see a row that is taken back as a
-	 * deletion.
-	 */
-	t->direct = t->plain && !XLogLogicalInfoActive() &&
+	t->direct = t->plain &&
 		IsUniqueBy(rel, lappend(list_copy(id->key), pstrdup(columns[DECISION_REVISION])));
 	LeaveSecurity(&security);
 	table_close(rel, AccessShareLock);

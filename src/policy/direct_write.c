@@ -6,8 +6,13 @@
  * but what keeps its indexes.  Rows go into the heap in chunks, as COPY's do,
  * then into the indexes.  A key that is there already is what no one expects,
  * so that it isn't looked for before: the unique index tells when the row is in
- * it (as for a deferrable constraint, it raises nothing), then the row is
- * deleted again, and left to a query that puts it in the place of the other.
+ * it (as for a deferrable constraint, it raises nothing, and waits for nobody),
+ * then the row is deleted again, and left to a query that puts it in the place
+ * of the other.
+ *
+ * Where the log is decoded, whoever reads that would see a row that was deleted.
+ * There rows are inserted one by one, as ON CONFLICT does: one that is taken
+ * back was never there.
  */
 #include "postgres.h"
 
@@ -15,10 +20,12 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "compat.h"
 #include "direct_write.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/rel.h"
 
 /* Rows that are written at once */
@@ -88,8 +95,6 @@ static bool
 PutIntoIndexes(Writer *w, TupleTableSlot *slot)
 {
 	bool		conflict = false;
-	MemoryContext old;
-	ItemPointer tid;
 
 	if (w->result->ri_NumIndices == 0)
 		return true;
@@ -98,27 +103,52 @@ PutIntoIndexes(Writer *w, TupleTableSlot *slot)
 #else
 	list_free(ExecInsertIndexTuples(w->result, slot, w->estate, false, true, &conflict, NIL));
 #endif
-	if (likely(!conflict))
-		return true;
-	old = MemoryContextSwitchTo(w->estate->es_query_cxt);
-	tid = palloc(sizeof(ItemPointerData));
+	return !conflict;
+}
+
+/* The row goes again, when all are written. */
+static void
+Refuse(Writer *w, TupleTableSlot *slot)
+{
+	MemoryContext old = MemoryContextSwitchTo(w->estate->es_query_cxt);
+	ItemPointer tid = palloc(sizeof(ItemPointerData));
+
 	ItemPointerCopy(&slot->tts_tid, tid);
 	w->refused = lappend(w->refused, tid);
 	MemoryContextSwitchTo(old);
-	return false;
+}
+
+/* Insert a row that can be taken back at once; false: that was done. */
+static bool
+InsertSpeculatively(Writer *w, TupleTableSlot *slot)
+{
+	uint32		token = SpeculativeInsertionLockAcquire(GetCurrentTransactionId());
+	bool		stays;
+
+	table_tuple_insert_speculative(w->rel, slot, w->cid, 0, NULL, token);
+	stays = PutIntoIndexes(w, slot);
+	table_tuple_complete_speculative(w->rel, slot, token, stays);
+	SpeculativeInsertionLockRelease(GetCurrentTransactionId());
+	return stays;
 }
 
 /* Write a chunk of rows; those whose key is there go to "known". */
 static void
 WriteChunk(Writer *w, TupleTableSlot **slots, TupleTableSlot **rows, int n, Tuplestorestate * known)
 {
+	bool		decoded = XLogLogicalInfoActive();
 	MemoryContext old = MemoryContextSwitchTo(GetPerTupleMemoryContext(w->estate));
 
-	table_multi_insert(w->rel, slots, n, w->cid, 0, NULL);
+	if (!decoded)
+		table_multi_insert(w->rel, slots, n, w->cid, 0, NULL);
 	MemoryContextSwitchTo(old);
 	for (int i = 0; i < n; i++)
 	{
-		if (!PutIntoIndexes(w, slots[i]))
+		bool		stays = decoded ? InsertSpeculatively(w, slots[i]) : PutIntoIndexes(w, slots[i]);
+
+		if (!stays && !decoded)
+			Refuse(w, slots[i]);
+		if (!stays)
 			tuplestore_putvalues(known, w->t->desc, rows[i]->tts_values, rows[i]->tts_isnull);
 		ExecClearTuple(slots[i]);
 		ExecClearTuple(rows[i]);
@@ -179,8 +209,15 @@ WriteRowDirectly(DecisionTable *t, Datum *values, bool *nulls)
 	StartWriter(&w, t);
 	slot = table_slot_create(w.rel, NULL);
 	FillSlot(&w, slot, values, nulls);
-	table_tuple_insert(w.rel, slot, w.cid, 0, NULL);
-	written = PutIntoIndexes(&w, slot);
+	if (XLogLogicalInfoActive())
+		written = InsertSpeculatively(&w, slot);
+	else
+	{
+		table_tuple_insert(w.rel, slot, w.cid, 0, NULL);
+		written = PutIntoIndexes(&w, slot);
+		if (!written)
+			Refuse(&w, slot);
+	}
 	ExecDropSingleTupleTableSlot(slot);
 	EndWriter(&w);
 	return written;

@@ -40,7 +40,10 @@
 #define FAULT_LIMIT_DEFAULT	100
 #define FAULT_LIMIT_MAX		1000000
 
-/* Conditions that are evaluated at once; memory is looked at behind them */
+/*
+ * Conditions that are evaluated at once; memory is looked at behind them, and
+ * whether their time is over: many functions of the server's never ask.
+ */
 #define CHUNK_PARTS			32
 
 /* Evaluations of one policy within another */
@@ -167,7 +170,9 @@ NoteFault(Evaluation *e, int part, ErrorData *error, List **list)
 	fault->message = error->message;
 	o->hit = false;
 	o->sqlstate = fault->sqlstate;
-	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED && BudgetIsSpent())
+		 /* it happened to be at work when the statement's time was over */ ;
+	else if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
 	{
 		e->message_overruns++;
 		e->overruns[part]++;
@@ -513,7 +518,7 @@ EvaluateModel(Evaluation *e, int detector)
 	TupleTableSlot *slot = e->slot;
 
 	slot_getallattrs(slot);
-	o->margin = d->is_text ? TextDetectorMargin(e, detector) :
+	o->margin = d->is_text ? TextDetectorMargin(e, detector, KeepsAllFeatures(e)) :
 		ModelMarginSlotValues(d->model, d->binding, slot->tts_values, slot->tts_isnull);
 	if (!(fabs(o->margin) <= MARGIN_MAX))
 		ereport(ERROR,
@@ -555,6 +560,7 @@ EvaluateAlone(Evaluation *e, Rule *rule, ExprState **single, bool *isnull)
 		MemoryContextSwitchTo(old);
 	}
 	value = ExecEvalExprSwitchContext(*single, e->econtext, isnull);
+	CHECK_FOR_INTERRUPTS();
 	BudgetCheckMemory(e->econtext->ecxt_per_tuple_memory);
 	return value;
 }
@@ -589,6 +595,32 @@ EvaluateItsGuards(Evaluation *e, Rule *rule)
 	e->econtext->ecxt_innertuple = e->guard_slot;
 }
 
+/* The row at hand, as it was given */
+static void
+TakeRow(Evaluation *e)
+{
+	int			natts = e->policy->desc->natts;
+
+	slot_getallattrs(e->given);
+	ExecClearTuple(e->slot);
+	memcpy(e->slot->tts_values, e->given->tts_values, natts * sizeof(Datum));
+	memcpy(e->slot->tts_isnull, e->given->tts_isnull, natts * sizeof(bool));
+	ExecStoreVirtualTuple(e->slot);
+	if (e->atoms)
+		AtomIndexForget(e->atoms);
+}
+
+/*
+ * What was made of the row so far may go, and with it what the row was given
+ * of that: columns in their plain form.
+ */
+static void
+Forget(Evaluation *e)
+{
+	ResetExprContext(e->econtext);
+	TakeRow(e);
+}
+
 /* One part by itself, and what it needs */
 static void
 EvaluatePart(Evaluation *e, int part)
@@ -597,7 +629,7 @@ EvaluatePart(Evaluation *e, int part)
 	PolicyOutcome *o = &e->outcomes[part];
 	PolicyCondition *condition = PolicyPart(p, part);
 
-	ResetExprContext(e->econtext);
+	Forget(e);
 	o->evaluated = TakesPart(e, part);
 	if (!o->evaluated)
 		return;
@@ -608,6 +640,23 @@ EvaluatePart(Evaluation *e, int part)
 	}
 	EvaluateItsGuards(e, condition->rule);
 	o->hit = EvaluateSingle(e, condition->rule, &e->single[part]);
+}
+
+/* The statement has no time left for a part; that is no fault of the part's. */
+static void
+LeaveOut(Evaluation *e, int part, List **faults)
+{
+	MemoryContext old = MemoryContextSwitchTo(e->result);
+	PolicyFault *fault = palloc0(sizeof(PolicyFault));
+
+	strlcpy(fault->sqlstate, unpack_sql_state(ERRCODE_QUERY_CANCELED), 6);
+	fault->detector = PartName (e->policy, part);
+
+	fault->message = pstrdup(STATEMENT_IS_SPENT);
+	e->outcomes[part].sqlstate = fault->sqlstate;
+	if (faults)
+		*faults = lappend(*faults, fault);
+	MemoryContextSwitchTo(old);
 }
 
 typedef struct PartJob
@@ -644,6 +693,11 @@ TryPart(Evaluation *e, int part, int share, List **faults)
 			NotExpired(e->policy->exclusions[part - e->policy->ndetectors].expires_at, e->at);
 		return;
 	}
+	if (BudgetIsSpent())
+	{
+		LeaveOut(e, part, faults);
+		return;
+	}
 	BudgetAllow(100 / share);
 	old = MemoryContextSwitchTo(e->result);
 	error = RunProtected(RunPartJob, &job);
@@ -666,32 +720,17 @@ IsLarge(Evaluation *e)
 	return bytes > BudgetLargeRow();
 }
 
-/* The row at hand, as it was given */
-static void
-TakeRow(Evaluation *e)
-{
-	int			natts = e->policy->desc->natts;
-
-	slot_getallattrs(e->given);
-	ExecClearTuple(e->slot);
-	memcpy(e->slot->tts_values, e->given->tts_values, natts * sizeof(Datum));
-	memcpy(e->slot->tts_isnull, e->given->tts_isnull, natts * sizeof(bool));
-	ExecStoreVirtualTuple(e->slot);
-	if (e->atoms)
-		AtomIndexForget(e->atoms);
-}
-
 /* Results of conditions are kept by value: what made them may go. */
 static void
 GiveBackMemory(Evaluation *e)
 {
 	MemoryContext memory = e->econtext->ecxt_per_tuple_memory;
 
+	CHECK_FOR_INTERRUPTS();
 	BudgetCheckMemory(memory);
 	if (MemoryContextMemAllocated(memory, false) <= GIVE_BACK)
 		return;
-	MemoryContextReset(memory);
-	TakeRow(e);
+	Forget(e);
 }
 
 /* A detector of which only that is asked hits. */
@@ -743,6 +782,7 @@ EvaluateCandidates(Evaluation *e)
 	AtomIndexProbe(e->atoms, e->econtext, e->prefilter);
 	for (int i = AtomIndexNext(e->atoms, 0); i >= 0; i = AtomIndexNext(e->atoms, i + 1))
 	{
+		CHECK_FOR_INTERRUPTS();
 		e->hits[i] = AtomIndexIsTrue(e->atoms, e->econtext, i);
 		if (e->hits[i] && IsPlain(e->policy, i))
 			NotePlainHit(e, i);
@@ -763,7 +803,7 @@ EvaluateSingly(Evaluation *e)
 		e->hits[part] = false;
 		if (!e->takes_part[part])
 			continue;
-		ResetExprContext(e->econtext);
+		Forget(e);
 		EvaluateItsGuards(e, condition->rule);
 		e->hits[part] = EvaluateSingle(e, condition->rule, &e->single[part]);
 		if (!e->hits[part] || !IsPlain(e->policy, part))
@@ -941,8 +981,7 @@ BeginRow(Evaluation *e, TupleTableSlot *slot, TimestampTz at)
 	e->given = slot;
 	e->at = at;
 	e->result = CurrentMemoryContext;
-	ResetExprContext(e->econtext);
-	TakeRow(e);
+	Forget(e);
 	e->econtext->ecxt_scantuple = e->slot;
 }
 

@@ -25,7 +25,7 @@
 #include "utils/syscache.h"
 
 /* The policy's label_order, in the current memory context; or NULL for none */
-static Datum
+Datum
 LabelOrder(Source *s, bool *isnull)
 {
 	MemoryContext caller = CurrentMemoryContext;

@@ -159,17 +159,18 @@ typedef struct EvidenceJob
 static void
 WriteTokens(Evaluation *e, PolicyDetector *d)
 {
-	int			n = TextDetectorTop(e, d - e->policy->detectors);
+	int			n;
+	TextTop    *top = TextDetectorTop(e, d - e->policy->detectors, &n);
 
 	for (int i = 0; i < n; i++)
 	{
-		char	   *token = e->top_tokens[i].token;
+		char	   *token = top[i].token;
 		int			len = strlen(token);
 
 		if (len > ATTRIBUTION_VALUE_MAX)
 			token[pg_mbcliplen(token, len, ATTRIBUTION_VALUE_MAX)] = '\0';
 		AttributionEvidence(&e->builder, token, "", 0,
-							e->top_tokens[i].contribution * d->weight);
+							top[i].contribution * d->weight);
 	}
 }
 
@@ -379,21 +380,26 @@ AddExclusions(Evaluation *e, bool protect)
 }
 
 /*
- * Are the features of models written down?  What is not is explained when
- * somebody looks (explain_decision), but only if the decision is kept with the
- * signals that it was made of.
+ * Are the features of models written down for every decision?  What is not is
+ * explained when somebody looks (explain_decision), but only if the decision is
+ * kept with the signals that it was made of.
  */
+bool
+KeepsAllFeatures(Evaluation *e)
+{
+	return explain_from == 0 || (explain_from < 0 && (!e->count || !e->policy->keeps_signals));
+}
+
+/* Are they for this one? */
 static bool
 KeepsFeatures(Evaluation *e, PolicyDecision *decision)
 {
 	CompiledPolicy *p = e->policy;
 
-	if (decision->verdict > 0)
+	if (decision->verdict > 0 || KeepsAllFeatures(e))
 		return true;
 	if (explain_from >= 0)
 		return decision->score >= explain_from;
-	if (!e->count || !p->keeps_signals)
-		return true;
 	return p->nverdicts > 1 && decision->score >= p->thresholds[1];
 }
 

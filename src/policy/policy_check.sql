@@ -286,6 +286,7 @@ BEGIN
 			UNION ALL SELECT * FROM assay_internal.check_triggers(p)
 			UNION ALL SELECT * FROM assay_internal.check_baselines(p)
 			UNION ALL SELECT * FROM assay_internal.check_parts(p)
+			UNION ALL SELECT * FROM assay_internal.check_sets(p)
 			UNION ALL SELECT * FROM assay_internal.check_settings_now(p)
 			UNION ALL SELECT * FROM assay_internal.check_labels(p)
 			UNION ALL SELECT * FROM assay_internal.check_distributed(p)

@@ -144,7 +144,7 @@ ExplainParallelError(void *arg)
 static void
 EvaluateInTime(Evaluation *e, TupleTableSlot *slot, TimestampTz at, PolicyDecision *decision)
 {
-	BudgetStart();
+	BudgetStart(false);
 	PG_TRY();
 	{
 		EvaluateRowProtected(e, slot, at, decision, NULL);

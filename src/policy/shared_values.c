@@ -28,6 +28,7 @@
 #include "owner.h"
 #include "shared_values.h"
 #include "utils/datum.h"
+#include "utils/expandeddatum.h"
 #include "utils/fmgroids.h"
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
@@ -80,6 +81,7 @@ typedef struct SharedItem
 	SharedScratch *owner;
 	ExprState  *state;			/* of a subexpression */
 	Expr	   *expr;
+	int16		len;			/* of its type */
 	int			column;			/* or a column, or -1 */
 	uint64		generation;		/* of the row that it is of */
 	Datum		value;
@@ -468,15 +470,19 @@ EvalParam(ExprState *state, ExprEvalStep * op, ExprContext * econtext)
 	if (item->generation != s->generation)
 	{
 		uint64		generation = s->generation;
+		Datum		value;
 
 		if (item->state == NULL)
 		{
 			MemoryContext old = MemoryContextSwitchTo(s->context);
 
+			item->len = get_typlen(exprType((Node *) item->expr));
 			item->state = SharedExprState(s, item->expr);
 			MemoryContextSwitchTo(old);
 		}
-		item->value = ExecEvalExprSwitchContext(item->state, econtext, &item->isnull);
+		/* An array that its first user may write to would be another's later. */
+		value = ExecEvalExprSwitchContext(item->state, econtext, &item->isnull);
+		item->value = MakeExpandedObjectReadOnly(value, item->isnull, item->len);
 		item->generation = generation;
 	}
 	*op->resvalue = item->value;

@@ -21,10 +21,7 @@ TextDetectorsBegin(Evaluation *e)
 	CompiledPolicy *p = e->policy;
 
 	if (p->ntexts > 0)
-	{
 		e->texts = palloc0(p->ndetectors * sizeof(TextModelUse *));
-		e->top_tokens = palloc(Max(p->top_features, 1) * sizeof(TextTop));
-	}
 	if (p->nsets > 0)
 	{
 		e->sets = palloc0(p->nsets * sizeof(NamedSet *));
@@ -66,7 +63,7 @@ ContentType(Evaluation *e, int detector)
 }
 
 double
-TextDetectorMargin(Evaluation *e, int detector)
+TextDetectorMargin(Evaluation *e, int detector, bool explain)
 {
 	PolicyDetector *d = &e->policy->detectors[detector];
 	Datum		content;
@@ -78,18 +75,20 @@ TextDetectorMargin(Evaluation *e, int detector)
 		TextModelUseVersion(e->texts[detector], e->at);
 		return 0;
 	}
+	if (explain)
+		return TextModelUseMarginTop(e->texts[detector], e->at, content, ContentType(e, detector), e->policy->top_features);
 	return TextModelUseMargin(e->texts[detector], e->at, content, ContentType(e, detector));
 }
 
-int
-TextDetectorTop(Evaluation *e, int detector)
+TextTop    *
+TextDetectorTop(Evaluation *e, int detector, int *n)
 {
 	Datum		content;
 
+	*n = 0;
 	if (e->texts[detector] == NULL || !Content(e, detector, &content))
-		return 0;
-	return TextModelUseTop(e->texts[detector], content, ContentType(e, detector),
-						   e->policy->top_features, e->top_tokens);
+		return NULL;
+	return TextModelUseTop(e->texts[detector], content, ContentType(e, detector), e->policy->top_features, n);
 }
 
 /* Did this detector ask a text model about the row at hand? */

@@ -55,9 +55,6 @@
 /* Times that a statement begins again, when the policy changed meanwhile */
 #define ATTEMPTS_MAX	2
 
-/* The fault of a message that a statement has not come to in its time */
-#define STATEMENT_IS_SPENT	"the time budget of the statement is spent"
-
 /* The decisions of one statement in the making */
 typedef struct Decide
 {
@@ -489,6 +486,9 @@ DecideTogether(Decide *d)
 	{
 		if (HasNoKey(d))
 			return;
+		/* The rows before it may have taken all. */
+		if (BudgetIsSpent())
+			ereport(ERROR, (errcode(ERRCODE_QUERY_CANCELED), errmsg(STATEMENT_IS_SPENT)));
 		job.plan = d->new_rows ? d->plans->new_one_plan : d->plans->one_plan;
 		job.params = d->new_rows ? RowParams(d) : KeyParams(d);
 	}
@@ -765,7 +765,7 @@ MakeDecisions(Decide *d)
 static void
 MakeDecisionsInTime(Decide *d)
 {
-	BudgetStart();
+	BudgetStart(TRIGGER_FIRED_FOR_ROW(d->trigdata->tg_event));
 	PG_TRY();
 	{
 		MakeDecisions(d);

@@ -33,6 +33,10 @@ CREATE FUNCTION assay_internal.note_step(step text, object text, state text, row
 	AS 'MODULE_PATHNAME', 'assay_note_step' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION assay_internal.note_step(text, text, text, bigint, float8, text) IS 'keeps what a step of maintain() came to, as the current user''s';
 
+CREATE FUNCTION assay_internal.lock_step(step text, object text) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'assay_lock_step' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION assay_internal.lock_step(text, text) IS 'locks a step of maintain() for the current role until the transaction ends; false: another session of the role has it';
+
 CREATE FUNCTION assay_internal.baselines_in_order(OUT baseline regclass) RETURNS SETOF regclass LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 	-- what each source reads: whoever reads another's baseline has more below it than that
@@ -90,7 +94,7 @@ DECLARE
 	n bigint;
 BEGIN
 	-- one at a time: who calls at the same time leaves it to the other
-	IF NOT pg_try_advisory_xact_lock(hashtext('assay.maintain'), hashtext(step || ' ' || object)) THEN
+	IF NOT assay_internal.lock_step(step, object) THEN
 		PERFORM assay_internal.note_step(step, object, 'skipped', NULL, 0, 'another session is at it');
 		RETURN false;
 	END IF;

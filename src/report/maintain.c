@@ -4,11 +4,16 @@
  */
 #include "postgres.h"
 
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "security.h"
+#include "storage/lock.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 /* note_step(step, object, state, rows, seconds, note): as the current user's */
 PG_FUNCTION_INFO_V1(assay_note_step);
@@ -37,4 +42,23 @@ assay_note_step(PG_FUNCTION_ARGS)
 	SPI_finish();
 	LeaveSecurity(&security);
 	PG_RETURN_VOID();
+}
+
+/*
+ * lock_step(step, object): false: another session is at it, as the same role.
+ * It is no advisory lock, and not one for all roles, which anybody could hold.
+ */
+PG_FUNCTION_INFO_V1(assay_lock_step);
+Datum
+assay_lock_step(PG_FUNCTION_ARGS)
+{
+	text	   *step = PG_GETARG_TEXT_PP(0);
+	text	   *object = PG_GETARG_TEXT_PP(1);
+	uint32		hash = hash_combine(hash_bytes((unsigned char *) VARDATA_ANY(step), VARSIZE_ANY_EXHDR(step)),
+									hash_bytes((unsigned char *) VARDATA_ANY(object), VARSIZE_ANY_EXHDR(object)));
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, get_relname_relid("maintenance", get_namespace_oid("assay_internal", false)),
+					   GetUserId(), (uint16) hash);
+	PG_RETURN_BOOL(LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL);
 }

@@ -301,6 +301,9 @@ DisplayNameClaim(FunctionCallInfo fcinfo, bool list)
 		PG_RETURN_NULL();
 	people = ClaimNames(fcinfo, 1, list);
 	brands = ClaimNames(fcinfo, 2, list);
+	/* One list for both may have been made anew for the second. */
+	if (list && people && brands)
+		people = ClaimNames(fcinfo, 1, list);
 	return MakeClaim(fcinfo, GetClaimSite(fcinfo)->desc, people, brands);
 }
 

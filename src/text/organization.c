@@ -25,11 +25,38 @@ CanonicalUtf8Host(const char *host, size_t len, char *ascii)
 	return label[strspn(label, "0123456789")] != '\0';
 }
 
+/* Hosts that were asked about, by a hash: the same few come again and again */
+#define KNOWN_HOSTS		512
+#define KNOWN_BYTES		62
+
+typedef struct KnownHost
+{
+	signed char at;				/* of its registrable domain; -1: none */
+	char		host[KNOWN_BYTES + 1];
+} KnownHost;
+
 /* The registrable domain at the end of a canonical host name; NULL if none */
 const char *
 RegistrableDomain(const char *ascii)
 {
-	return psl_registrable_domain(psl_builtin(), ascii);
+	static KnownHost known[KNOWN_HOSTS];
+	KnownHost  *host;
+	const char *domain;
+	unsigned	hash = 5381;
+	size_t		len;
+
+	for (len = 0; ascii[len] != '\0'; len++)
+		hash = hash * 33 + (unsigned char) ascii[len];
+	if (len == 0 || len > KNOWN_BYTES)
+		return psl_registrable_domain(psl_builtin(), ascii);
+	host = &known[hash % KNOWN_HOSTS];
+	if (memcmp(host->host, ascii, len + 1) != 0)
+	{
+		domain = psl_registrable_domain(psl_builtin(), ascii);
+		host->at = domain != NULL ? domain - ascii : -1;
+		memcpy(host->host, ascii, len + 1);
+	}
+	return host->at >= 0 ? ascii + host->at : NULL;
 }
 
 /* Does the list have this suffix, other than by its rule for all others? */

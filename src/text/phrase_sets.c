@@ -25,6 +25,7 @@
 #include "named_set.h"
 #include "phrase_sets.h"
 #include "phrases_value.h"
+#include "port/pg_bitutils.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -93,7 +94,7 @@ typedef struct CallSite
 {
 	uint64		epoch;			/* valid while it is the cache's */
 	CachedPhrases *phrases;
-	TupleDesc	desc;			/* of phrase_summary()'s row, once it was
+	TupleDesc	desc;			/* of the row that is returned, once it was
 								 * asked */
 	struct CountPlan *counts;	/* of phrase_counts(), likewise */
 } CallSite;
@@ -445,6 +446,32 @@ GetPhrases(FunctionCallInfo fcinfo, text *name)
 	return phrases;
 }
 
+static TupleDesc
+RowDesc(FunctionCallInfo fcinfo)
+{
+	TupleDesc	desc;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	return BlessTupleDesc(desc);
+}
+
+/* The same, found once for a call site */
+static TupleDesc
+SiteDesc(FunctionCallInfo fcinfo)
+{
+	CallSite   *site = fcinfo->flinfo->fn_extra;
+
+	if (site->desc == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+
+		site->desc = RowDesc(fcinfo);
+		MemoryContextSwitchTo(old);
+	}
+	return site->desc;
+}
+
 /* ---- matching --------------------------------------------------------------------- */
 
 /* What one scan notes; it belongs to the call, not to the set */
@@ -597,6 +624,7 @@ typedef struct CountScan
 	uint64	   *names;			/* bits */
 	uint64	   *pairs;
 	uint64	   *themes;
+	uint64	   *rows;			/* or NULL: weights are not asked for */
 	int32	   *counts;			/* of names, of themes, of all names, of all
 								 * themes */
 } CountScan;
@@ -618,11 +646,14 @@ NoteCount(int pattern, void *arg)
 {
 	CountScan  *scan = arg;
 	const CountPlan *plan = scan->plan;
-	const PhraseRow *row = &scan->phrases->rows[scan->part->rows[pattern]];
+	int			number = scan->part->rows[pattern];
+	const PhraseRow *row = &scan->phrases->rows[number];
 	int32	   *all = scan->counts + plan->nnames + plan->nthemes;
 
 	if (row->expires_at <= scan->now)
 		return true;
+	if (scan->rows)
+		NoteBit(scan->rows, number);
 	if (!NoteBit(scan->names, row->name))
 	{
 		all[0]++;
@@ -643,10 +674,21 @@ NewBits(int n)
 	return palloc0((n / 64 + 1) * sizeof(uint64));
 }
 
-/* phrase_counts(set, text, names, themes): one array for all that is asked of a text */
-PG_FUNCTION_INFO_V1(phrase_set_counts);
-Datum
-phrase_set_counts(PG_FUNCTION_ARGS)
+/* The sum of the weights of these, in definition order */
+static double
+SumWeights(const CachedPhrases *phrases, const uint64 *rows)
+{
+	double		sum = 0;
+
+	for (int i = 0; i <= phrases->nrows / 64; i++)
+		for (uint64 word = rows[i]; word != 0; word &= word - 1)
+			sum += phrases->rows[i * 64 + pg_rightmost_one_pos64(word)].weight;
+	return sum;
+}
+
+/* What of a set occurs in a text, as one array; and what that weighs */
+static ArrayType *
+CountPhrases(FunctionCallInfo fcinfo, double *weight)
 {
 	CachedPhrases *phrases = GetPhrases(fcinfo, PG_GETARG_TEXT_PP(0));
 	CountPlan  *plan = GetCountPlan(fcinfo, phrases);
@@ -670,13 +712,39 @@ phrase_set_counts(PG_FUNCTION_ARGS)
 	scan.names = NewBits(phrases->nnames);
 	scan.pairs = NewBits(phrases->npairs);
 	scan.themes = NewBits(phrases->nthemes);
+	if (weight)
+		scan.rows = NewBits(phrases->nrows);
 	for (int i = 0; i < 2; i++)
 	{
 		scan.part = &phrases->parts[i];
 		if (scan.part->used && len > 0)
 			PhrasesScan(scan.part->entry.match, utf8, len, NoteCount, &scan);
 	}
-	PG_RETURN_ARRAYTYPE_P(result);
+	if (weight)
+		*weight = SumWeights(phrases, scan.rows);
+	return result;
+}
+
+/* phrase_counts(set, text, names, themes): one array for all that is asked of a text */
+PG_FUNCTION_INFO_V1(phrase_set_counts);
+Datum
+phrase_set_counts(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_ARRAYTYPE_P(CountPhrases(fcinfo, NULL));
+}
+
+/* phrase_totals(set, text, names, themes): the same, and the sum of weights */
+PG_FUNCTION_INFO_V1(phrase_set_totals);
+Datum
+phrase_set_totals(PG_FUNCTION_ARGS)
+{
+	double		weight;
+	Datum		values[2];
+	bool		nulls[2] = {false, false};
+
+	values[0] = PointerGetDatum(CountPhrases(fcinfo, &weight));
+	values[1] = Float8GetDatum(weight);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(SiteDesc(fcinfo), values, nulls)));
 }
 
 /* ---- summaries ---------------------------------------------------------------------- */
@@ -799,32 +867,6 @@ SpanArray(PhraseSummary *summary)
 		return construct_empty_array(INT4OID);
 	return construct_md_array(summary->spans, NULL, 2, dims, lower, INT4OID,
 							  sizeof(int32), true, TYPALIGN_INT);
-}
-
-static TupleDesc
-RowDesc(FunctionCallInfo fcinfo)
-{
-	TupleDesc	desc;
-
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	return BlessTupleDesc(desc);
-}
-
-/* The same, found once for a call site */
-static TupleDesc
-SiteDesc(FunctionCallInfo fcinfo)
-{
-	CallSite   *site = fcinfo->flinfo->fn_extra;
-
-	if (site->desc == NULL)
-	{
-		MemoryContext old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
-
-		site->desc = RowDesc(fcinfo);
-		MemoryContextSwitchTo(old);
-	}
-	return site->desc;
 }
 
 static Datum

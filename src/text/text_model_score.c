@@ -31,6 +31,7 @@
 #include "utils/memutils.h"
 
 #define MEAN_STRENGTH	30		/* log-odds of a message without tokens */
+#define TOP_BY_INSERTION	32
 #define PREFETCH_AHEAD	16
 
 /* Models that a backend keeps ready, in bytes */
@@ -160,6 +161,8 @@ TextScratchCreate(bool explain)
 	TextScratch *scratch = palloc0(sizeof(TextScratch));
 
 	scratch->tokens = TextTokensCreate(explain);
+	if (explain)
+		scratch->contributions = palloc(TEXT_TOKENS_MAX * sizeof(TextContribution));
 	return scratch;
 }
 
@@ -528,7 +531,7 @@ Explain(FunctionCallInfo fcinfo, Form form)
 				 errmsg("number of tokens must not be negative")));
 	InitMaterializedSRF(fcinfo, 0);
 	call = GetMessage(fcinfo, form, true);
-	contributions = palloc(TEXT_TOKENS_MAX * sizeof(TextContribution));
+	contributions = call->scratch->contributions;
 	TextModelScore(call->held->model, call->scratch, contributions, &n);
 	qsort(contributions, n, sizeof(TextContribution), CompareContributions);
 	for (int i = 0; i < n; i++)
@@ -595,24 +598,47 @@ TextModelMargin(const CachedTextModel *held, TextScratch *scratch)
 	return TextModelScore(held->model, scratch, NULL, NULL);
 }
 
-/*
- * The tokens of the message that add most to its margin, at most "top" of
- * them; their names are in the current memory context.
- */
-int
-TextModelTop(const CachedTextModel *held, TextScratch *scratch, int top, TextTop *found)
+/* The first so many contributions become those that move the margin most. */
+static void
+SelectTop(TextContribution *contributions, int n, int top)
 {
-	TextContribution *contributions = palloc(TEXT_TOKENS_MAX * sizeof(TextContribution));
-	int			n;
+	if (n <= top || top > TOP_BY_INSERTION)
+	{
+		qsort(contributions, n, sizeof(TextContribution), CompareContributions);
+		return;
+	}
+	qsort(contributions, top, sizeof(TextContribution), CompareContributions);
+	for (int i = top; top > 0 && i < n; i++)
+	{
+		TextContribution new = contributions[i];
+		int			at = top - 1;
 
-	(void) TextModelScore(held->model, scratch, contributions, &n);
-	qsort(contributions, n, sizeof(TextContribution), CompareContributions);
-	n = Min(n, top);
-	for (int i = 0; i < n; i++)
+		if (CompareContributions(&new, &contributions[at]) > 0)
+			continue;
+		for (; at > 0 && CompareContributions(&new, &contributions[at - 1]) < 0; at--)
+			contributions[at] = contributions[at - 1];
+		contributions[at] = new;
+	}
+}
+
+/*
+ * The margin of the message in the scratch, which notes sources, and the tokens
+ * that add most to it, at most "top" of them; their names are in the current
+ * memory context.
+ */
+double
+TextModelMarginTop(const CachedTextModel *held, TextScratch *scratch, int top, TextTop *found, int *nfound)
+{
+	TextContribution *contributions = scratch->contributions;
+	int			n;
+	double		margin = TextModelScore(held->model, scratch, contributions, &n);
+
+	SelectTop(contributions, n, top);
+	*nfound = Min(n, top);
+	for (int i = 0; i < *nfound; i++)
 	{
 		found[i].token = TokenString(&scratch->tokens->source[contributions[i].token]);
 		found[i].contribution = contributions[i].contribution;
 	}
-	pfree(contributions);
-	return n;
+	return margin;
 }

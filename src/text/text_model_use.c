@@ -87,6 +87,9 @@ struct TextModelUse
 	UsedDay    *last;			/* by which the last margin was made */
 	uint64		clock;
 	TextScratch *explain;		/* once it was asked for */
+	MemoryContext names;		/* of the top tokens, made with it */
+	TextTop    *top;			/* of the last margin, where it was asked for */
+	int			ntop;			/* -1: it was not */
 	UsedDay		peeked;			/* a version that was looked at only */
 	MemoryContextCallback release;
 };
@@ -439,6 +442,7 @@ TextModelUseMargin(TextModelUse *use, TimestampTz at, Datum content, Oid type)
 	UsedDay    *d = UseDay(use, at);
 	TextScratch *scratch;
 
+	use->ntop = -1;
 	if (d->held == NULL)
 		return 0;
 	scratch = TextScratchShared();
@@ -446,26 +450,64 @@ TextModelUseMargin(TextModelUse *use, TimestampTz at, Datum content, Oid type)
 	return TextModelMargin(d->held, scratch);
 }
 
+/* Room for the sources of tokens, and for the top ones */
+static void
+BeginExplaining(TextModelUse *use, int top)
+{
+	MemoryContext caller = MemoryContextSwitchTo(use->context);
+
+	use->names = AllocSetContextCreate(use->context, "pg_assay top tokens", ALLOCSET_SMALL_SIZES);
+	use->top = palloc(Max(top, 1) * sizeof(TextTop));
+	use->explain = TextScratchCreate(true);
+	MemoryContextSwitchTo(caller);
+}
+
+/* The margin by the last version, and the top tokens */
+static double
+MarginTop(TextModelUse *use, Datum content, Oid type, int top)
+{
+	MemoryContext caller;
+	double		margin;
+	int			n;
+
+	use->ntop = -1;
+	if (use->explain == NULL)
+		BeginExplaining(use, top);
+	ReadParts(&use->explain->parts, content, type);
+	MemoryContextReset(use->names);
+	caller = MemoryContextSwitchTo(use->names);
+	margin = TextModelMarginTop(use->last->held, use->explain, top, use->top, &n);
+	MemoryContextSwitchTo(caller);
+	use->ntop = n;
+	return margin;
+}
+
+double
+TextModelUseMarginTop(TextModelUse *use, TimestampTz at, Datum content, Oid type, int top)
+{
+	if (UseDay(use, at)->held != NULL)
+		return MarginTop(use, content, type, top);
+	use->ntop = -1;
+	return 0;
+}
+
 void
 TextModelUseVersion(TextModelUse *use, TimestampTz at)
 {
 	(void) UseDay(use, at);
+	use->ntop = -1;
 }
 
-int
-TextModelUseTop(TextModelUse *use, Datum content, Oid type, int top, TextTop *found)
+TextTop    *
+TextModelUseTop(TextModelUse *use, Datum content, Oid type, int top, int *n)
 {
+	*n = 0;
 	if (use->last == NULL || use->last->held == NULL)
-		return 0;
-	if (use->explain == NULL)
-	{
-		MemoryContext caller = MemoryContextSwitchTo(use->context);
-
-		use->explain = TextScratchCreate(true);
-		MemoryContextSwitchTo(caller);
-	}
-	ReadParts(&use->explain->parts, content, type);
-	return TextModelTop(use->last->held, use->explain, top, found);
+		return NULL;
+	if (use->ntop < 0)
+		(void) MarginTop(use, content, type, top);
+	*n = use->ntop;
+	return use->top;
 }
 
 int64

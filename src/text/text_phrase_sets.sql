@@ -182,6 +182,12 @@ CREATE FUNCTION assay.phrase_counts(set text, content text, names text[], themes
 COMMENT ON FUNCTION assay.phrase_counts(text, text, text[], text[]) IS
 	'what of a phrase set occurs in a text, as one array: 1 or 0 for each name, the number of names of each theme, then of all names and of all themes';
 
+CREATE FUNCTION assay.phrase_totals(set text, content text, names text[], themes text[] DEFAULT '{}',
+	OUT counts integer[], OUT weight float8) RETURNS record
+	AS 'MODULE_PATHNAME', 'phrase_set_totals' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION assay.phrase_totals(text, text, text[], text[]) IS
+	'the array of phrase_counts(), and the sum of the weights of the phrases that occur';
+
 CREATE FUNCTION assay.phrase_state(set text) RETURNS bigint
 	AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION assay.phrase_state(text) IS 'the state of a phrase set that this statement sees; phrases_of(..., state) gives it again later';
