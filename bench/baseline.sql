@@ -89,7 +89,7 @@ BEGIN
 	FROM generate_series(1, n / (SELECT count(*) FROM base) + 1) c, base b LIMIT n;
 	ANALYZE message;
 	bt.messages := n;
-	bt.build_ms := ms('SELECT assay.create_baseline(''sender'', ''bench.message'', ''{k}'', ''at'', schema => ''bench'')');
+	bt.build_ms := ms('SELECT assay.create_baseline(''sender'', ''bench.message'', ''{k}'', ''at'', incremental => false, schema => ''bench'')');
 	ANALYZE sender;
 	SELECT i.rows, i.bytes INTO bt.rows, bt.bytes FROM assay.baseline_info i WHERE baseline = 'bench.sender'::regclass;
 	INSERT INTO built SELECT bt.*;
@@ -135,7 +135,7 @@ CREATE INDEX ON todo (at);
 ANALYZE todo;
 INSERT INTO message (k, at) SELECT k, at FROM todo WHERE at < timestamptz '2024-01-01' + interval '365 days' ORDER BY at;
 VACUUM ANALYZE message;
-SELECT assay.create_baseline('sender_view', 'message', '{k}', 'at', schema => 'bench') \g /dev/null
+SELECT assay.create_baseline('sender_view', 'message', '{k}', 'at', incremental => false, schema => 'bench') \g /dev/null
 \set again 'SET search_path = bench, assay, public; SET client_min_messages = warning; SET jit = off; SET max_parallel_workers_per_gather = 0; SET work_mem = ''4MB'';'
 -- the first fill in a session of its own, for its memory
 \c

@@ -47,9 +47,9 @@ CREATE TABLE phrase AS SELECT n, CASE WHEN n % 2 = 0
 		ELSE (SELECT string_agg(w.word, ' ' ORDER BY j) FROM generate_series(1, 2) j JOIN word w ON w.i = 1 + abs(hashint8(s.n * 10 + j)) % 3000) END AS phrase
 	FROM generate_series(1, 500) s(n) JOIN sentence t ON t.i = s.n;
 CREATE TABLE lexicon AS SELECT assay.phrases(array_agg('theme' || n % 40 ORDER BY n), array_agg(phrase ORDER BY n)) AS phrases FROM phrase;
-SELECT assay.create_baseline('sender_baseline', 'message', '{from_addr}', 'received_at');
-SELECT assay.create_baseline('domain_baseline', 'message', '{from_domain}', 'received_at');
-SELECT assay.create_baseline('pair_baseline', 'message', '{from_addr,recipient}', 'received_at');
+SELECT assay.create_baseline('sender_baseline', 'message', '{from_addr}', 'received_at', incremental => false);
+SELECT assay.create_baseline('domain_baseline', 'message', '{from_domain}', 'received_at', incremental => false);
+SELECT assay.create_baseline('pair_baseline', 'message', '{from_addr,recipient}', 'received_at', incremental => false);
 SELECT assay.refresh_baseline(b) FROM unnest('{sender_baseline,domain_baseline,pair_baseline}'::text[]) b;
 
 -- The signals view, with a lookup of each baseline by a LATERAL subquery; and

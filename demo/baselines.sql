@@ -22,8 +22,8 @@ FROM message m;
 
 COMMENT ON VIEW message_key IS 'keys under which a message counts in the baselines';
 
-SELECT assay.create_baseline('sender_baseline', 'message_key', '{sender}', 'received_at', outcome => 'inbound_label'),
-       assay.create_baseline('domain_baseline', 'message_key', '{domain}', 'received_at', outcome => 'inbound_label'),
-       assay.create_baseline('recipient_baseline', 'message_key', '{recipient}', 'received_at'),
-       assay.create_baseline('pair_baseline', 'message_key', '{sender,recipient}', 'received_at', outcome => 'inbound_label')
+SELECT assay.create_baseline('sender_baseline', 'message_key', '{sender}', 'received_at', outcome => 'inbound_label', incremental => false),
+       assay.create_baseline('domain_baseline', 'message_key', '{domain}', 'received_at', outcome => 'inbound_label', incremental => false),
+       assay.create_baseline('recipient_baseline', 'message_key', '{recipient}', 'received_at', incremental => false),
+       assay.create_baseline('pair_baseline', 'message_key', '{sender,recipient}', 'received_at', outcome => 'inbound_label', incremental => false)
 \g /dev/null

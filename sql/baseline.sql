@@ -15,7 +15,7 @@ CREATE TABLE "lab'el" (id bigint, malicious boolean NOT NULL, source text NOT NU
 INSERT INTO "lab'el" SELECT id, id % 4 = 0, 'user', "wann?" + interval '2 days' FROM "mess'age" WHERE id % 3 = 0 AND id <= 600;
 INSERT INTO "lab'el" SELECT id, id % 12 <> 0, 'analyst', "wann?" + interval '4 days' FROM "mess'age" WHERE id % 6 = 0 AND id <= 600;
 
-SELECT assay.create_baseline('pa"ir', '"mess''age"', ARRAY['from "addr"', 'rcpt; --'], 'wann?', outcome => '"lab''el"',
+SELECT assay.create_baseline('pa"ir', '"mess''age"', ARRAY['from "addr"', 'rcpt; --'], 'wann?', outcome => '"lab''el"', incremental => false,
 	extra => '{"total \"bytes\"": {"aggregate": "sum(size_bytes) -- all", "rollup": "sum"}, "largest": {"aggregate": "max(size_bytes + 0)", "rollup": "pg_catalog.max"}}');
 SELECT assay.create_baseline('pa"ir inc', '"mess''age"', ARRAY['from "addr"', 'rcpt; --'], 'wann?', outcome => '"lab''el"', incremental => true,
 	extra => '{"total \"bytes\"": {"aggregate": "sum(size_bytes) -- all", "rollup": "sum"}, "largest": {"aggregate": "max(size_bytes + 0)", "rollup": "pg_catalog.max"}}');
@@ -234,10 +234,10 @@ DROP TABLE entry;
 -- a row comes and goes, of a table of one's own
 CREATE TABLE own AS SELECT 1;
 SELECT assay_internal.baseline_row('own', NULL);
-SELECT assay_internal.baseline_row('own', ROW('own', 'own', '{a}', 'b', NULL, NULL, '{}', true, '', 'n', NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL)::assay.baseline);
+SELECT assay_internal.baseline_row('own', ROW('own', 'own', '{a}', 'b', NULL, NULL, '{}', true, '', 'n', NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, '1 day')::assay.baseline);
 -- statements are not built from what is not there
-SELECT assay_internal.baseline_row('own', ROW('own', 'own', '{a}', 'b', NULL, NULL, '{}', true, '', NULL, NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL)::assay.baseline);
-SELECT assay_internal.baseline_row('own', ROW('own', 'own', '{a}', 'b', 'own', NULL, '{}', true, '', 'n', NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL)::assay.baseline);
+SELECT assay_internal.baseline_row('own', ROW('own', 'own', '{a}', 'b', NULL, NULL, '{}', true, '', NULL, NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, '1 day')::assay.baseline);
+SELECT assay_internal.baseline_row('own', ROW('own', 'own', '{a}', 'b', 'own', NULL, '{}', true, '', 'n', NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, '1 day')::assay.baseline);
 SELECT relation FROM assay.baseline WHERE relation = 'own'::regclass;
 SELECT assay_internal.baseline_row('own', NULL);
 SELECT relation FROM assay.baseline WHERE relation = 'own'::regclass;

@@ -21,7 +21,7 @@ END $$;
 
 -- keys: 2,000 bytes in all are indexed, one more is no history, however it is stored
 INSERT INTO message (message_id, sender, subject, size) VALUES ('1', 'a', 'x', 1), ('2', 'a', 'y', 2);
-SELECT assay.create_baseline('whole', 'message', '{sender,size,subject}', 'received_at', outcome => 'label', message_key => '{message_id}');
+SELECT assay.create_baseline('whole', 'message', '{sender,size,subject}', 'received_at', outcome => 'label', message_key => '{message_id}', incremental => false);
 SELECT assay.create_baseline('inc', 'message', '{sender,size,subject}', 'received_at', outcome => 'label', message_key => '{message_id}', incremental => true);
 INSERT INTO message (message_id, sender, subject, size) VALUES ('3', random_text(1995), 'x', 1), ('4', random_text(1995), 'xy', 2), ('5', 'b', random_text(9000), 3), ('6', 'c', repeat('x', 100000), 4),
 	(random_text(9000), 'd', 'x', 6), (repeat('x', 2001), 'd', 'x', 6), (repeat('x', 2000), 'd', 'x', 6);
@@ -38,7 +38,7 @@ SELECT count(*) AS differ FROM whole w FULL JOIN inc i USING (sender, size, subj
 WHERE (w.history::text, w.labels::text) IS DISTINCT FROM (i.history::text, i.labels::text);
 -- keys that can't be long are not asked
 SELECT pg_get_viewdef('whole') LIKE '%baseline_key_fits%' AS asked;
-SELECT assay.create_baseline('short', 'message', '{size}', 'received_at');
+SELECT assay.create_baseline('short', 'message', '{size}', 'received_at', incremental => false);
 SELECT pg_get_viewdef('short') LIKE '%baseline_key_fits%' AS asked;
 SELECT assay_internal.baseline_key_fits(repeat('x', 2000)), assay_internal.baseline_key_fits(repeat('x', 2001)), assay_internal.baseline_key_fits(repeat('x', 1992), 1::bigint), assay_internal.baseline_key_fits(repeat('x', 1993), 1::bigint),
 	assay_internal.baseline_key_fits(repeat('x', 1936), 'n'::name), assay_internal.baseline_key_fits(repeat('x', 1937), 'n'::name), assay_internal.baseline_key_fits(NULL::text);
@@ -48,7 +48,7 @@ SELECT assay.drop_baseline('short'), assay.drop_baseline('whole'), assay.drop_ba
 -- a view that 0.1.0 made fails still, and says what helps
 CREATE MATERIALIZED VIEW old AS SELECT sender, received_at::date AS day, assay.activity_agg(received_at) AS history FROM message GROUP BY 1, 2 WITH NO DATA;
 CREATE UNIQUE INDEX old_key ON old (sender, day);
-SELECT assay_internal.baseline_row('old', ROW('old', 'message', '{sender}', 'received_at', NULL, NULL, '{}', false, '', NULL, NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL)::assay.baseline);
+SELECT assay_internal.baseline_row('old', ROW('old', 'message', '{sender}', 'received_at', NULL, NULL, '{}', false, '', NULL, NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, '1 day')::assay.baseline);
 SELECT failure('old');
 INSERT INTO message (sender, size) VALUES (random_text(9000), 1);
 SELECT failure('old');

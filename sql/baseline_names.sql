@@ -70,7 +70,7 @@ SELECT assay.drop_baseline('good');
 
 -- a column is renamed
 SELECT assay.create_baseline('inc', 'message', '{sender}', 'received_at', incremental => true);
-SELECT assay.create_baseline('mat', 'message', '{sender}', 'received_at');
+SELECT assay.create_baseline('mat', 'message', '{sender}', 'received_at', incremental => false);
 ALTER TABLE message RENAME sender TO from_addr;
 SELECT assay.refresh_baseline('inc');
 SELECT assay.rebuild_baseline('inc', 'a');

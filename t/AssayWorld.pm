@@ -22,7 +22,7 @@ sub world_sql
 		SELECT timestamptz '2024-01-01 00:00+00' + i * interval '3 hours', 's' || i % 7, CASE WHEN i % 5 = 0 THEN 'a wire  transfer' ELSE 'lunch' END, i % 11 FROM generate_series(1, 400) i;
 	CREATE TABLE known (words assay.phrases);
 	INSERT INTO known SELECT assay.phrases('{money,money,count}', ARRAY['wire transfer', 'gift card', 'lunch'], 'literal');
-	SELECT assay.create_baseline('sender_view', 'message', '{sender}', 'received_at');
+	SELECT assay.create_baseline('sender_view', 'message', '{sender}', 'received_at', incremental => false);
 	SELECT assay.create_baseline('sender_table', 'message', '{sender}', 'received_at', incremental => true, extra => '{"n": {"aggregate": "count(*)", "rollup": "sum"}}');
 	CREATE VIEW signals AS
 		SELECT m.id, m.received_at, m.sender, m.n, m.n::float8 / 3 AS third, assay.phrase_hits(k.words, m.subject) AS hits,

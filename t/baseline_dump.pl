@@ -1,5 +1,5 @@
-# Baselines through pg_dump and restore: states to the last bit, and what an
-# incremental baseline has counted.
+# Baselines through pg_dump and restore: states to the last bit, what an
+# incremental baseline has counted, and views with live probes.
 use strict;
 use warnings FATAL => 'all';
 
@@ -21,23 +21,37 @@ $node->safe_psql(
 	INSERT INTO "my mail".message (received_at, sender) SELECT timestamptz '2024-01-01' + (i * 7919 % 864000) * interval '1 s', 's' || i % 10 FROM generate_series(1, 1000) i;
 	INSERT INTO "my mail".label SELECT id, id % 3 = 0, received_at + interval '1 day' FROM "my mail".message WHERE id % 2 = 0;
 	SET search_path = "my mail", public;
-	SELECT assay.create_baseline('sender view', 'message', '{sender}', 'received_at', outcome => 'label');
+	SELECT assay.create_baseline('sender view', 'message', '{sender}', 'received_at', outcome => 'label', incremental => false);
 	SELECT assay.create_baseline('sender table', 'message', '{sender}', 'received_at', outcome => 'label', incremental => true,
 		extra => '{"n": {"aggregate": "count(*)", "rollup": "sum"}}');
 	CREATE TABLE dropped (LIKE message);
-	SELECT assay.create_baseline('dropped by hand', 'dropped', '{sender}', 'received_at');
+	SELECT assay.create_baseline('dropped by hand', 'dropped', '{sender}', 'received_at', incremental => false);
 	DROP MATERIALIZED VIEW "dropped by hand";
 	-- counted, but not in the baseline's settled part; and not counted
 	INSERT INTO message (received_at, sender) VALUES ('2024-01-05', 's1');
 	SELECT assay.refresh_baseline('"sender table"');
 	INSERT INTO message (received_at, sender) VALUES ('2024-01-05', 's1'), ('2024-02-01', 's11');
+	SELECT assay.create_baseline('sender hours', 'message', '{sender}', 'received_at', tile => '1 hour',
+		extra => '{"ids": {"aggregate": "assay.summary_agg(id)", "rollup": "assay.summary_agg"}}');
+	INSERT INTO message (received_at, sender) VALUES ('2024-01-05', 's1'), ('2024-02-01', 's11');
+	SELECT format('CREATE VIEW live AS SELECT m.id, m.received_at, m.sender, d.history AS day, h.history AS hour, h.ids FROM message m %s %s',
+		assay.baseline_probe('"sender table"', live => true, alias => 'd'), assay.baseline_probe('"sender hours"', live => true, alias => 'h'))
+	\\gexec
 });
 
 my $states = q{SELECT sender, day, history, labels, n FROM "my mail"."sender table" ORDER BY 1, 2};
-my $config = q{SELECT relation, source, key_columns, label_table, counted_label, incremental, settled, counted, checkpoint, rows, keys, as_of
+my $config = q{SELECT relation, source, key_columns, label_table, counted_label, incremental, tile, settled, counted, checkpoint, rows, keys, as_of
 	FROM assay.baseline WHERE relation::text NOT SIMILAR TO '[0-9]+' ORDER BY relation::text};
 my $before = $node->safe_psql('postgres', $states);
 my $rows = $node->safe_psql('postgres', $config);
+# what live probes give, and how many of them are wrong
+my $live = q{SELECT id, day, hour, ids FROM "my mail".live ORDER BY id};
+my $wrong = q{SELECT count(*), count(*) FILTER (WHERE (assay.events(l.day), assay.events(l.hour), assay.observations(l.ids)) IS DISTINCT FROM (n, n, n))
+	FROM "my mail".live l CROSS JOIN LATERAL (SELECT count(*) n FROM "my mail".message o WHERE o.sender = l.sender AND (o.received_at, o.id) < (l.received_at, l.id)) b};
+my $alive = $node->safe_psql('postgres', $live);
+is($node->safe_psql('postgres', $wrong), '1005|0', 'live probes are right');
+my $hours = q{SELECT sender, until, history, ids FROM "my mail"."sender hours" ORDER BY 1, 2};
+my $tiles = $node->safe_psql('postgres', $hours);
 my $view = $node->safe_psql('postgres', q{SELECT sender, day, history FROM "my mail"."sender view" ORDER BY 1, 2});
 cmp_ok(length($before), '>', 1000, 'there is something to dump');
 
@@ -54,11 +68,15 @@ for my $format ('plain', 'custom')
 	my $db = "restored_$format";
 	is($node->safe_psql($db, $states), $before, "$format: same states");
 	is($node->safe_psql($db, $config), $rows, "$format: same configuration");
+	is($node->safe_psql($db, $hours), $tiles, "$format: same tiles of an hour");
+	is($node->safe_psql($db, $live), $alive, "$format: live probes give the same");
 	# REFRESH after the restore saw the new messages.
 	cmp_ok($node->safe_psql($db, q{SELECT count(*) FROM "my mail"."sender view"}), '>', 0, "$format: the view is filled");
 
 	is($node->safe_psql($db, q{SELECT changed FROM assay.refresh_baseline('"my mail"."sender table"')}), '7', "$format: what wasn't counted is");
 	$node->safe_psql($db, q{SELECT assay.refresh_baseline('"my mail"."sender view"')});
+	is($node->safe_psql($db, $wrong), '1005|0', "$format: live probes are right after a refresh of one");
+	$node->safe_psql($db, q{DROP VIEW "my mail".live; SELECT assay.drop_baseline('"my mail"."sender hours"')});
 	is( $node->safe_psql(
 			$db, q{SELECT count(*) FROM "my mail"."sender view" v FULL JOIN "my mail"."sender table" t USING (sender, day)
 			WHERE (v.history::text::jsonb - 'decayed', v.labels::text) IS DISTINCT FROM (t.history::text::jsonb - 'decayed', t.labels::text)}),

@@ -1,6 +1,8 @@
 # Random schedules of messages, late ones, labels, corrections, deletions,
 # transactions left open and refreshes, failed ones among them: an incremental
-# baseline equals one computed from all messages that there are.
+# baseline equals one computed from all messages that there are; so do tiles of an
+# hour; and at any moment, refreshed or not, a live probe and windows of minutes equal
+# what is computed from all messages before each.
 use strict;
 use warnings FATAL => 'all';
 
@@ -33,6 +35,43 @@ $node->safe_psql(
 	CREATE FUNCTION missing() RETURNS bigint LANGUAGE sql AS $$
 		SELECT count(*) FROM whole w WHERE NOT EXISTS (SELECT FROM inc i WHERE i.sender = w.sender AND i.day = w.day)
 	$$;
+	-- two histories that are not the same, as far as the order of adding allows
+	CREATE FUNCTION differ(a assay.activity, b assay.activity) RETURNS boolean LANGUAGE sql AS $$
+		SELECT (a::text::jsonb - 'decayed') IS DISTINCT FROM (b::text::jsonb - 'decayed')
+		OR EXISTS (SELECT FROM unnest('{1 hour, 1 day, 7 days, 30 days}'::interval[]) h
+			WHERE abs(assay.rate(a, assay.last_seen(a), h) / assay.rate(b, assay.last_seen(b), h) - 1) > 1e-12)
+	$$;
+	-- tiles of an hour
+	CREATE FUNCTION fine_differences() RETURNS bigint LANGUAGE sql AS $$
+		SELECT count(*) FROM fine f FULL JOIN (
+			SELECT e.sender, e.until, assay.activity_agg(s.received_at) AS history, sum(s.size) AS bytes, max(s.size) AS largest
+			FROM (SELECT DISTINCT sender, date_trunc('hour', received_at) + interval '1 hour' AS until FROM source WHERE sender IS NOT NULL AND received_at IS NOT NULL) e
+			JOIN source s ON s.sender = e.sender AND s.received_at < e.until GROUP BY 1, 2) w USING (sender, until)
+		WHERE differ(f.history, w.history) OR f.bytes IS DISTINCT FROM w.bytes OR f.largest IS DISTINCT FROM w.largest
+	$$;
+	-- live probes that differ from all messages before, of so many messages
+	CREATE FUNCTION live_differences(baseline regclass, OUT differ bigint, OUT n bigint) LANGUAGE plpgsql AS $$
+	BEGIN
+		EXECUTE format('SELECT count(*) FILTER (WHERE differ(h.history, w.history) OR h.bytes IS DISTINCT FROM w.bytes OR h.largest IS DISTINCT FROM w.largest), count(*)
+			FROM (SELECT * FROM source WHERE sender IS NOT NULL ORDER BY hashint8(id + %s) LIMIT 60) m %s
+			CROSS JOIN LATERAL (SELECT assay.activity_agg(o.received_at) AS history, sum(o.size) AS bytes, max(o.size) AS largest FROM source o
+				WHERE o.sender = m.sender AND (o.received_at < m.received_at OR o.received_at = m.received_at AND o.id < m.id)) w',
+			(random() * 1000000)::int, assay.baseline_probe(baseline, live => true, alias => 'h')) INTO differ, n;
+	END $$;
+	CREATE FUNCTION recent_differences(OUT differ bigint, OUT n bigint) LANGUAGE plpgsql AS $$
+	BEGIN
+		EXECUTE format('SELECT count(*) FILTER (WHERE (r.events_30min, r.sizes_30min, r.bytes_30min, r.largest_30min, r.events_6h, r.sizes_6h, r.bytes_6h, r.largest_6h, r.events_2days, r.largest_2days)
+				IS DISTINCT FROM (a.n, a.d, a.s, a.m, b.n, b.d, b.s, b.m, c.n, c.m)), count(*)
+			FROM (SELECT * FROM source WHERE sender IS NOT NULL AND received_at IS NOT NULL ORDER BY hashint8(id + %s) LIMIT 60) m %s
+			CROSS JOIN LATERAL before(m.sender, m.received_at, m.id, ''30 min'') a CROSS JOIN LATERAL before(m.sender, m.received_at, m.id, ''6 h'') b
+			CROSS JOIN LATERAL before(m.sender, m.received_at, m.id, ''48 h'') c',
+			(random() * 1000000)::int, assay.recent_probe('source', '{sender}', 'received_at', '{"events": "count(*)", "sizes": "count(DISTINCT size % 3)", "bytes": "sum(size)", "largest": "max(size)"}',
+				'{30 min,6 h,2 days}', alias => 'r')) INTO differ, n;
+	END $$;
+	CREATE FUNCTION before(who text, at timestamptz, number bigint, length interval, OUT n bigint, OUT d bigint, OUT s bigint, OUT m int) LANGUAGE sql AS $$
+		SELECT count(*), count(DISTINCT o.size % 3), sum(o.size), max(o.size) FROM source o
+		WHERE o.sender = who AND o.received_at >= at - length AND (o.received_at < at OR o.received_at = at AND o.id < number)
+	$$;
 });
 
 my $seed = $ENV{ASSAY_SEED} // time;
@@ -49,7 +88,7 @@ sub messages
 	my $n = 1 + pick(40);
 	my $seed = pick(1000000);
 	return "INSERT INTO message (received_at, sender, size)
-		SELECT CASE WHEN i % 17 = 0 THEN NULL ELSE timestamptz '2024-01-01' + ($from + (i * 7 % 3) / 3.0) * interval '1 day' + (hashint8(i + $seed) % 40000) * interval '1 s' END,
+		SELECT CASE WHEN i % 17 = 0 THEN NULL ELSE timestamptz '2024-01-01' + ($from + (i * 7 % 3) / 3.0) * interval '1 day' + (hashint8(i + $seed) % 800) * interval '50 s' END,
 			CASE WHEN i % 19 = 0 THEN NULL ELSE 'S' || hashint8(i * 3 + $seed) % 5 END, hashint8(i)
 		FROM generate_series(1, $n) i;";
 }
@@ -79,7 +118,8 @@ for my $schedule (1 .. ($ENV{ASSAY_SCHEDULES} // 2))
 	# what is there before, open transactions among it
 	$step->(messages(0)) if pick(2);
 	$step->("SELECT assay.create_baseline('inc', 'source', '{sender}', 'received_at', outcome => 'label', incremental => true, extra => $extra)");
-	$step->("SELECT assay.create_baseline('whole', 'source', '{sender}', 'received_at', outcome => 'label', extra => $extra)");
+	$step->("SELECT assay.create_baseline('whole', 'source', '{sender}', 'received_at', outcome => 'label', extra => $extra, incremental => false)");
+	$step->("SELECT assay.create_baseline('fine', 'source', '{sender}', 'received_at', incremental => true, tile => '1 hour', extra => $extra)");
 
 	for my $day (1 .. 30)
 	{
@@ -102,12 +142,20 @@ for my $schedule (1 .. ($ENV{ASSAY_SCHEDULES} // 2))
 		{
 			# half or all of a sender's messages, and its history
 			my $sender = pick(5);
-			$step->("DELETE FROM message WHERE sender = 'S$sender' AND id % 2 >= " . pick(2) . "; SELECT assay.rebuild_baseline('inc', 's$sender')");
+			$step->("DELETE FROM message WHERE sender = 'S$sender' AND id % 2 >= " . pick(2) . "; SELECT assay.rebuild_baseline('inc', 's$sender'), assay.rebuild_baseline('fine', 's$sender')");
 		}
 		$step->("BEGIN; SELECT assay.refresh_baseline('inc'); ROLLBACK") if pick(6) == 0;
+		$step->("SELECT assay.refresh_baseline('fine')") if pick(3) == 0;
+		for my $baseline ('inc', 'fine')
+		{
+			is($step->("SELECT differ FROM live_differences('$baseline')"), '0', "schedule $schedule: live probes of $baseline equal all before on day $day") or last;
+		}
+		is($step->("SELECT differ FROM recent_differences()"), '0', "schedule $schedule: windows equal all before on day $day") or last;
 		if (pick(2) == 0)
 		{
-			$step->("SELECT assay.refresh_baseline('inc')");
+			$step->("SELECT assay.refresh_baseline('inc'), assay.refresh_baseline('fine')");
+			is($step->("SELECT fine_differences()"), '0', "schedule $schedule: tiles of an hour equal on day $day") or last;
+			is($step->("SELECT differ FROM live_differences('inc')"), '0', "schedule $schedule: live probes equal after a refresh on day $day") or last;
 			$step->("REFRESH MATERIALIZED VIEW whole");
 			my $differ = $step->("SELECT differences(), missing()");
 			is($differ, '0|0', "schedule $schedule: equal on day $day") or last;
@@ -119,15 +167,18 @@ for my $schedule (1 .. ($ENV{ASSAY_SCHEDULES} // 2))
 	$step->("REFRESH MATERIALIZED VIEW whole");
 	is($step->("SELECT differences(), missing()"), '0|0', "schedule $schedule: equal at the end")
 	  or diag("ASSAY_SEED=$seed\n" . join("\n", @log));
-	is($step->("SELECT b.rows = (SELECT count(*) FROM inc), b.keys = (SELECT count(DISTINCT sender) FROM inc) FROM assay.baseline_info b WHERE incremental"),
+	is($step->("SELECT b.rows = (SELECT count(*) FROM inc), b.keys = (SELECT count(DISTINCT sender) FROM inc) FROM assay.baseline_info b WHERE b.baseline = 'inc'::regclass"),
 		't|t', "schedule $schedule: rows and keys are right");
 	$step->("SELECT assay.refresh_baseline('inc')") for 1 .. 2;
-	is($step->("SELECT settled = (SELECT max(id) FROM message), counted, checkpoint IS NULL FROM assay.baseline WHERE incremental"),
+	is($step->("SELECT settled = (SELECT max(id) FROM message), counted, checkpoint IS NULL FROM assay.baseline WHERE relation = 'inc'::regclass"),
 		't|{}|t', "schedule $schedule: all is settled in the end");
 	$step->("SELECT assay.rebuild_baseline('inc')");
 	is($step->("SELECT differences(), missing(), (SELECT count(*) FROM inc) = (SELECT count(*) FROM whole)"), '0|0|t', "schedule $schedule: equal when rebuilt");
 	cmp_ok($refreshed, ">", 3, "schedule $schedule: compared $refreshed times");
-	$step->("SELECT assay.drop_baseline('inc'), assay.drop_baseline('whole')");
+	$step->("SELECT assay.rebuild_baseline('fine')");
+	is($step->("SELECT differ, n > 10 FROM recent_differences()"), '0|t', "schedule $schedule: windows equal at the end");
+	is($step->("SELECT fine_differences(), differ, n > 10 FROM live_differences('fine')"), '0|0|t', "schedule $schedule: tiles of an hour equal when rebuilt");
+	$step->("SELECT assay.drop_baseline(b) FROM unnest('{inc,whole,fine}'::regclass[]) b");
 }
 
 $node->stop;

@@ -18,7 +18,7 @@ $node->safe_psql('postgres', q{
 	INSERT INTO message SELECT i, timestamptz '2024-01-01' + i * interval '1 minute', 's' || i % 50, repeat('text ', 500) || CASE WHEN i % 10 = 0 THEN 'wire transfer' ELSE '' END
 		FROM generate_series(1, 4000) i;
 	CREATE TABLE known AS SELECT assay.phrases('{money}', '{wire transfer}') AS words;
-	SELECT assay.create_baseline('sender_baseline', 'message', '{sender}', 'received_at');
+	SELECT assay.create_baseline('sender_baseline', 'message', '{sender}', 'received_at', incremental => false);
 	SELECT assay.refresh_baseline('sender_baseline');
 	CREATE VIEW signals AS SELECT m.id, m.received_at, m.sender, assay.phrase_hits((SELECT words FROM known), m.body) AS phrases,
 			coalesce(assay.events(b.history), 0) AS sender_events

@@ -53,7 +53,7 @@ max_parallel_workers_per_gather = 0
 # A template database with something of everything
 $node->safe_psql('postgres', 'CREATE DATABASE world');
 $node->safe_psql('world', world_sql());
-my @types = qw(model phrases activity outcome attribution scored text_model logged_signals);
+my @types = qw(model phrases activity outcome summary attribution scored text_model logged_signals);
 for my $type (@types)
 {
 	# byteasend copies whatever it is given
@@ -72,7 +72,7 @@ $node->safe_psql('world', q{
 $node->safe_psql('world', q{
 	CREATE FUNCTION public.spoil(v bytea, at int, b int) RETURNS bytea LANGUAGE sql IMMUTABLE
 		AS $$ SELECT CASE WHEN length(v) > 0 THEN set_byte(v, abs(at::bigint)::int % length(v), b & 255) ELSE v END $$;
-	CREATE TABLE public.pool (id int PRIMARY KEY, model assay.model, phrases assay.phrases, activity assay.activity, outcome assay.outcome, attribution assay.attribution, scored assay.scored,
+	CREATE TABLE public.pool (id int PRIMARY KEY, model assay.model, phrases assay.phrases, activity assay.activity, outcome assay.outcome, summary assay.summary, attribution assay.attribution, scored assay.scored,
 		text_model assay.text_model, logged_signals assay.logged_signals, text_signature assay.text_signature);
 	INSERT INTO public.pool SELECT i,
 		CASE i % 5 WHEN 0 THEN NULL WHEN 1 THEN assay.model_from_linear('{third,events,counted}', '{0.1,-0.03125,0.01}', 0.3, 'logistic') WHEN 2 THEN assay.model_from_linear('{n}', ARRAY[i], 0, 'identity')
@@ -80,6 +80,7 @@ $node->safe_psql('world', q{
 		CASE i % 4 WHEN 0 THEN NULL WHEN 1 THEN (SELECT words FROM "the mail".known) WHEN 2 THEN assay.phrases('{}', '{}') ELSE assay.phrases('{r,s}', ARRAY['a+b', '\pL+\s'], 'regex') END,
 		(SELECT assay.activity_agg(timestamptz '2024-01-01' + k * interval '17 min') FROM generate_series(1, i * 3) k WHERE i % 7 > 0),
 		CASE WHEN i % 3 > 0 THEN assay.outcome(i * i, 9223372036854775807 - 1000) END,
+		(SELECT assay.summary_agg(k * 1e300 ^ (k % 3 - 1)) FROM generate_series(1, i) k WHERE i % 4 > 0),
 		(SELECT attribution FROM "the mail".world_decision OFFSET i LIMIT 1),
 		(SELECT assay.scored_agg(k % 10 / 10.0, k % 3 = 0) FROM generate_series(1, i) k WHERE i % 5 > 0),
 		CASE i % 5 WHEN 0 THEN NULL WHEN 4 THEN (SELECT assay.text_model_publish(assay.text_model_agg(k % 3 = 0, 'words a' || k || ' b' || k % 5), 4096) FROM generate_series(1, 50) k)

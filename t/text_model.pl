@@ -145,7 +145,7 @@ is($node->safe_psql('postgres', $right), 't', 'and the total is the sum');
 # lasts as long as the dump, and a table's toast.
 my $rows = q{
 	SELECT assay_internal.text_model_row(r, ROW(r::text, r, t, r, r, 'x', '{a}', NULL, r, '0', NULL, 1024, NULL, NULL, NULL)::assay.text_model_registry),
-		assay_internal.baseline_row(r, ROW(r, r, '{a}', 'b', t, '{a}', '{}', true, '', 'a', t, NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL)::assay.baseline) FROM named;
+		assay_internal.baseline_row(r, ROW(r, r, '{a}', 'b', t, '{a}', '{}', true, '', 'a', t, NULL, '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, '1 day')::assay.baseline) FROM named;
 };
 $node->safe_psql('postgres', q{CREATE ROLE poisoner; GRANT CREATE ON SCHEMA public TO poisoner});
 $node->safe_psql('postgres', qq{

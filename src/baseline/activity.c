@@ -138,10 +138,26 @@ AddScaled(uint64 *m1, int *e1, uint64 m2, int64 e2)
 	*m1 = sum;
 }
 
+/*
+ * 2^e, for exponents as they are kept: less than ldexp() has to look at
+ */
+static inline double
+PowerOfTwo(int e)
+{
+	union
+	{
+		uint64		bits;
+		double		number;
+	}			power;
+
+	power.bits = (uint64) (1023 + e) << 52;
+	return power.number;
+}
+
 static inline double
 Decayed(const Activity *a, int k)
 {
-	return ldexp((double) a->mantissa[k], a->exponent[k] - 63);
+	return (double) a->mantissa[k] * PowerOfTwo(a->exponent[k] - 63);
 }
 
 static inline void

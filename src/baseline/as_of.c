@@ -5,7 +5,7 @@
  * PostgreSQL runs neither a LATERAL subquery nor a correlated one in a parallel
  * worker, but any parallel safe function.  as_of() finds the same row as the
  * SQL that baseline_probe() writes by default: the last one of its key before
- * the day of the moment.
+ * the day of the moment, or of shorter tiles the last that was over then.
  */
 #include "postgres.h"
 
@@ -41,8 +41,8 @@
 
 /*
  * An index scan reads all rows of the key that are on the leaf page it comes
- * to, so it is first asked for the days just before.  Most messages come from
- * who wrote lately.
+ * to, so it is first asked for the days just before, or of shorter tiles for
+ * those of a day.  Most messages come from who wrote lately.
  */
 #define NEAR_DAYS	16
 
@@ -60,7 +60,7 @@
 
 typedef struct Remembered
 {
-	char	   *key;			/* bytes of the day and the key, or NULL:
+	char	   *key;			/* bytes of the bound and the key, or NULL:
 								 * unused */
 	int			len;			/* of them */
 	Datum		row;
@@ -89,6 +89,7 @@ typedef struct AsOf
 	Oid			relation;
 	Oid			index;
 	ScanDirection direction;
+	bool		by_day;			/* a row is of a day; else until a moment */
 	int			nkeys;			/* columns of the key, without the day */
 	ScanKeyData scankey[INDEX_MAX_KEYS + 1];	/* key, then two for the day */
 	int16		typlen[INDEX_MAX_KEYS]; /* of the key's arguments */
@@ -112,7 +113,7 @@ RelationChanged(Datum arg, Oid relid)
 
 /*
  * Is this the index that create_baseline() makes: unique, on the key and the
- * day, which are a baseline's first columns?
+ * day or the end of the tile, which are a baseline's first columns?
  */
 static bool
 IsBaselineIndex(Relation index, int nkeys)
@@ -120,7 +121,8 @@ IsBaselineIndex(Relation index, int nkeys)
 	Form_pg_index form = index->rd_index;
 
 	if (!form->indisvalid || !form->indisunique || index->rd_rel->relam != BTREE_AM_OID ||
-		form->indnkeyatts != nkeys + 1 || index->rd_opcintype[nkeys] != DATEOID ||
+		form->indnkeyatts != nkeys + 1 ||
+		(index->rd_opcintype[nkeys] != DATEOID && index->rd_opcintype[nkeys] != TIMESTAMPTZOID) ||
 		RelationGetIndexPredicate(index) != NIL)
 		return false;
 	for (int i = 0; i <= nkeys; i++)
@@ -265,8 +267,10 @@ Prepare(FunctionCallInfo fcinfo, AsOf *asof)
 					getBaseType(get_fn_expr_argtype(fcinfo->flinfo, FIRST_KEY + i)));
 	for (int i = 0; i < asof->nkeys; i++)
 		get_typlenbyval(get_fn_expr_argtype(fcinfo->flinfo, FIRST_KEY + i), &asof->typlen[i], &asof->typbyval[i]);
-	InitScanKey(UPPER_BOUND(asof), rel, index, asof->nkeys, BTLessStrategyNumber, DATEOID);
-	InitScanKey(LOWER_BOUND(asof), rel, index, asof->nkeys, BTGreaterEqualStrategyNumber, DATEOID);
+	asof->by_day = index->rd_opcintype[asof->nkeys] == DATEOID;
+	InitScanKey(UPPER_BOUND(asof), rel, index, asof->nkeys, asof->by_day ? BTLessStrategyNumber : BTLessEqualStrategyNumber,
+				asof->by_day ? DATEOID : TIMESTAMPTZOID);
+	InitScanKey(LOWER_BOUND(asof), rel, index, asof->nkeys, BTGreaterEqualStrategyNumber, asof->by_day ? DATEOID : TIMESTAMPTZOID);
 	MemoryContextSwitchTo(old);
 	asof->direction = (index->rd_indoption[asof->nkeys] & INDOPTION_DESC) ? ForwardScanDirection : BackwardScanDirection;
 	asof->user = GetUserId();
@@ -323,12 +327,12 @@ AddBytes(char *key, int *len, const void *bytes, int n)
 	return true;
 }
 
-/* The bytes of day and key; 0: they are too many */
+/* The bytes of bound and key; 0: they are too many */
 static int
-KeyBytes(FunctionCallInfo fcinfo, AsOf *asof, DateADT day, char *key)
+KeyBytes(FunctionCallInfo fcinfo, AsOf *asof, Datum upper, char *key)
 {
 	int			len = 0;
-	bool		fits = AddBytes(key, &len, &day, sizeof(day));
+	bool		fits = AddBytes(key, &len, &upper, sizeof(upper));
 
 	for (int i = 0; fits && i < asof->nkeys; i++)
 	{
@@ -390,13 +394,35 @@ DayOf(TimestampTz at)
 	return (DateADT) (at % USECS_PER_DAY < 0 ? day - 1 : day);
 }
 
+/* What the tile of a row is compared with, and where there is none before */
+static Datum
+UpperBound(AsOf *asof, TimestampTz at)
+{
+	return asof->by_day ? DateADTGetDatum(DayOf(at)) : TimestampTzGetDatum(at);
+}
+
+static Datum
+NoLowerBound(AsOf *asof)
+{
+	return asof->by_day ? DateADTGetDatum(DATEVAL_NOBEGIN) : TimestampTzGetDatum(DT_NOBEGIN);
+}
+
+/* Not long before */
+static Datum
+NearBound(AsOf *asof, TimestampTz at)
+{
+	if (TIMESTAMP_NOT_FINITE(at))
+		return NoLowerBound(asof);
+	return asof->by_day ? DateADTGetDatum(DayOf(at) - NEAR_DAYS) : TimestampTzGetDatum(at - USECS_PER_DAY);
+}
+
 /*
  * The last row before the upper bound and not before the lower, as a datum
  */
 static bool
-FindRow(AsOf *asof, IndexScanDesc scan, TupleTableSlot *slot, DateADT lower, Datum *row)
+FindRow(AsOf *asof, IndexScanDesc scan, TupleTableSlot *slot, Datum lower, Datum *row)
 {
-	LOWER_BOUND(asof)->sk_argument = DateADTGetDatum(lower);
+	LOWER_BOUND(asof)->sk_argument = lower;
 	index_rescan(scan, asof->scankey, asof->nkeys + 2, NULL, 0);
 	if (!index_getnext_slot(scan, asof->direction, slot))
 		return false;
@@ -405,8 +431,8 @@ FindRow(AsOf *asof, IndexScanDesc scan, TupleTableSlot *slot, DateADT lower, Dat
 }
 
 /*
- * as_of(baseline, at, key ...): the baseline's last row of the key before the
- * day of a moment, or NULL
+ * as_of(baseline, at, key ...): the baseline's last row of the key whose tile
+ * was over at a moment, or NULL
  */
 PG_FUNCTION_INFO_V1(as_of);
 Datum
@@ -417,7 +443,8 @@ as_of(PG_FUNCTION_ARGS)
 	Relation	index;
 	IndexScanDesc scan;
 	TupleTableSlot *slot;
-	DateADT		day;
+	TimestampTz at;
+	Datum		upper;
 	bool		found;
 	Datum		row = (Datum) 0;
 	char		key[KEY_BYTES_MAX];
@@ -457,8 +484,9 @@ as_of(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	}
 
-	day = DayOf(PG_GETARG_TIMESTAMPTZ(1));
-	if (MayRemember(fcinfo, asof) && (len = KeyBytes(fcinfo, asof, day, key)) > 0)
+	at = PG_GETARG_TIMESTAMPTZ(1);
+	upper = UpperBound(asof, at);
+	if (MayRemember(fcinfo, asof) && (len = KeyBytes(fcinfo, asof, upper, key)) > 0)
 	{
 		place = Place(asof, key, len);
 		if (place->key && place->len == len && memcmp(place->key, key, len) == 0)
@@ -469,7 +497,7 @@ as_of(PG_FUNCTION_ARGS)
 			PG_RETURN_DATUM(datumCopy(place->row, false, -1));
 		}
 	}
-	UPPER_BOUND(asof)->sk_argument = DateADTGetDatum(day);
+	UPPER_BOUND(asof)->sk_argument = upper;
 	index = index_open(asof->index, AccessShareLock);
 	slot = table_slot_create(rel, NULL);
 #if PG_VERSION_NUM >= 180000
@@ -477,8 +505,8 @@ as_of(PG_FUNCTION_ARGS)
 #else
 	scan = index_beginscan(rel, index, GetActiveSnapshot(), asof->nkeys + 2, 0);
 #endif
-	found = (!DATE_NOT_FINITE(day) && FindRow(asof, scan, slot, day - NEAR_DAYS, &row)) ||
-		FindRow(asof, scan, slot, DATEVAL_NOBEGIN, &row);
+	found = FindRow(asof, scan, slot, NearBound(asof, at), &row) ||
+		FindRow(asof, scan, slot, NoLowerBound(asof), &row);
 	index_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
 	index_close(index, NoLock);

@@ -118,16 +118,17 @@ baseline_row(PG_FUNCTION_ARGS)
 }
 
 /*
- * Is this statement nothing but SELECT and one nameless expression?
+ * The expression, if this statement is nothing but SELECT and one nameless
+ * expression; else NULL
  */
-static bool
-IsOneExpression(List *parsetree)
+static Node *
+OneExpression(List *parsetree)
 {
 	SelectStmt *s;
 	ResTarget  *target;
 
 	if (list_length(parsetree) != 1)
-		return false;
+		return NULL;
 	s = (SelectStmt *) linitial_node(RawStmt, parsetree)->stmt;
 	if (!IsA(s, SelectStmt) || s->op != SETOP_NONE || s->distinctClause != NIL ||
 		s->intoClause != NULL || list_length(s->targetList) != 1 ||
@@ -135,13 +136,14 @@ IsOneExpression(List *parsetree)
 		s->havingClause != NULL || s->windowClause != NIL || s->valuesLists != NIL ||
 		s->sortClause != NIL || s->limitOffset != NULL || s->limitCount != NULL ||
 		s->lockingClause != NIL || s->withClause != NULL)
-		return false;
+		return NULL;
 	target = linitial_node(ResTarget, s->targetList);
 	if (target->name != NULL || target->indirection != NIL)
-		return false;
+		return NULL;
 	/* table.* would be several */
-	return !(IsA(target->val, ColumnRef) &&
-			 IsA(llast(((ColumnRef *) target->val)->fields), A_Star));
+	if (IsA(target->val, ColumnRef) && IsA(llast(((ColumnRef *) target->val)->fields), A_Star))
+		return NULL;
+	return target->val;
 }
 
 /*
@@ -154,5 +156,20 @@ baseline_is_expression(PG_FUNCTION_ARGS)
 {
 	char	   *expression = text_to_cstring(PG_GETARG_TEXT_PP(0));
 
-	PG_RETURN_BOOL(IsOneExpression(raw_parser(expression, RAW_PARSE_PLPGSQL_EXPR)));
+	PG_RETURN_BOOL(OneExpression(raw_parser(expression, RAW_PARSE_PLPGSQL_EXPR)) != NULL);
+}
+
+/*
+ * is_call(text): is it one call of a function, which says neither FILTER nor
+ * OVER?
+ */
+PG_FUNCTION_INFO_V1(baseline_is_call);
+Datum
+baseline_is_call(PG_FUNCTION_ARGS)
+{
+	char	   *expression = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	Node	   *call = OneExpression(raw_parser(expression, RAW_PARSE_PLPGSQL_EXPR));
+
+	PG_RETURN_BOOL(call != NULL && IsA(call, FuncCall) &&
+				   ((FuncCall *) call)->agg_filter == NULL && ((FuncCall *) call)->over == NULL);
 }

@@ -63,6 +63,18 @@ CREATE FUNCTION assay_internal.baseline_sequence(relation regclass, column_name 
 	$$;
 COMMENT ON FUNCTION assay_internal.baseline_sequence(regclass, text, oid) IS 'private: the sequence that numbers a table''s or view''s rows, for who may read them';
 
+-- The column of a source that a sequence fills as messages arrive: id, or the only one
+CREATE FUNCTION assay_internal.baseline_arrival(relation regclass) RETURNS text
+	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT CASE WHEN bool_or(c.name = 'id') THEN 'id' WHEN count(*) = 1 THEN min(c.name) END
+	FROM (
+		SELECT a.attname::text AS name FROM pg_attribute a
+		CROSS JOIN LATERAL assay_internal.baseline_sequence($1, a.attname::text) s(oid) JOIN pg_sequence q ON q.seqrelid = s.oid
+		WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid = ANY ('{int2,int4,int8}'::regtype[]) AND q.seqcache = 1) c
+	$$;
+COMMENT ON FUNCTION assay_internal.baseline_arrival(regclass) IS 'the column by which an incremental baseline can find new messages; NULL: none, or several';
+
 -- Up to which number the sequence has given numbers to messages of a baseline's
 -- source; below all where it has given none, NULL where no sequence is known.
 -- As the registry's owner, since who reads the messages need not read the

@@ -1,8 +1,8 @@
 -- ---- baseline: keeping baselines ---------------------------------------------
 --
--- A baseline has a row for each key and active day (UTC) with the state at the
--- end of that day. It is a materialized view, or with incremental => true a
--- table that the statements built here bring up to date.
+-- A baseline has a row for each key and active day (UTC), or shorter tile of time
+-- (baseline_grid.sql), with the state at the end of that. It is a materialized view,
+-- or with incremental => true a table that the statements built here bring up to date.
 --
 -- What an incremental baseline has counted is known by the arrival number of a
 -- message, not by its time: everything up to `settled`, and of what is above it
@@ -47,7 +47,8 @@ CREATE TABLE assay.baseline (
 	keys bigint,
 	changed bigint,
 	as_of timestamptz,
-	took interval
+	took interval,
+	tile interval NOT NULL DEFAULT '1 day'
 );
 
 COMMENT ON TABLE assay.baseline IS 'baselines that create_baseline() made; the view assay.baseline_info shows yours';
@@ -57,6 +58,7 @@ COMMENT ON COLUMN assay.baseline.settled IS 'every message with an arrival numbe
 COMMENT ON COLUMN assay.baseline.counted IS 'arrival numbers above settled that are counted';
 COMMENT ON COLUMN assay.baseline.checkpoint IS 'where settled goes once all transactions in waiting are over';
 COMMENT ON COLUMN assay.baseline.counted_label IS 'table of the labels that are counted';
+COMMENT ON COLUMN assay.baseline.tile IS 'each row has the state at the end of so much time';
 
 -- A row that names what is not in a dump, as what is gone, a temporary table or
 -- a table's toast, would end the restore of all, or mean another's.
@@ -115,7 +117,7 @@ CREATE FUNCTION assay_internal.baseline_steps(b assay.baseline, labels text) RET
 		'message', assay_internal.baseline_columns(NULL, b.message_key), 'labels', labels, 'known', assay_internal.baseline_known_label(b.label_table, b.message_key))
 	$$;
 
--- The query for one row per key and day with what that day adds: messages for
+-- The query for one row per key and tile with what that adds: messages for
 -- which `messages` holds, and labels from the query `steps`, of messages for
 -- which `labelled` holds
 CREATE FUNCTION assay_internal.baseline_tiles(b assay.baseline, messages text, steps text, labelled text) RETURNS text
@@ -127,27 +129,28 @@ DECLARE
 	groups text := (SELECT string_agg(i::text, ', ' ORDER BY i) FROM generate_series(1, cardinality(b.key_columns) + 1) i);
 	tiles text;
 BEGIN
-	tiles := assay_internal.baseline_fill('SELECT {key}, (s.{at} AT TIME ZONE ''UTC'')::date AS day, assay.activity_agg(s.{at}) AS history{no_labels}{extra}
+	tiles := assay_internal.baseline_fill('SELECT {key}, {tile_of} AS {tile}, assay.activity_agg(s.{at}) AS history{no_labels}{extra}
       FROM {source} s
       WHERE {known}
       GROUP BY {groups}',
 		'key', assay_internal.baseline_columns('s', b.key_columns), 'at', quote_ident(b.at_column),
+		'tile', assay_internal.baseline_tile(b.tile), 'tile_of', assay_internal.baseline_tile_of(b.tile, format('s.%I', b.at_column)),
 		'no_labels', CASE WHEN steps IS NOT NULL THEN ', 0::bigint AS attacks, 0::bigint AS safe' END,
 		'extra', assay_internal.baseline_extra(b, E', ({aggregate}\n) AS {name}'),
 		'source', b.source::text, 'known', concat_ws(' AND ', known, messages), 'groups', groups);
 	IF steps IS NULL THEN
 		RETURN tiles;
 	END IF;
-	RETURN assay_internal.baseline_fill('SELECT {key}, day, assay.activity_agg(history) AS history, sum(attacks)::bigint AS attacks, sum(safe)::bigint AS safe{extra}
+	RETURN assay_internal.baseline_fill('SELECT {key}, {tile}, assay.activity_agg(history) AS history, sum(attacks)::bigint AS attacks, sum(safe)::bigint AS safe{extra}
     FROM (
       {tiles}
       UNION ALL
-      SELECT {source_key}, (l.labelled_at AT TIME ZONE ''UTC'')::date, NULL, sum(l.attacks), sum(l.safe){no_extra}
+      SELECT {source_key}, {tile_of}, NULL, sum(l.attacks), sum(l.safe){no_extra}
       FROM ({steps}) l JOIN {source} s ON {same_message}
       WHERE {known}
       GROUP BY {groups}) t
-    GROUP BY {key}, day',
-		'key', assay_internal.baseline_columns(NULL, b.key_columns), 'source_key', assay_internal.baseline_columns('s', b.key_columns),
+    GROUP BY {key}, {tile}',
+		'tile', assay_internal.baseline_tile(b.tile), 'tile_of', assay_internal.baseline_tile_of(b.tile, 'l.labelled_at'), 'key', assay_internal.baseline_columns(NULL, b.key_columns), 'source_key', assay_internal.baseline_columns('s', b.key_columns),
 		'extra', assay_internal.baseline_extra(b, ', {rollup}({name}) AS {name}'), 'no_extra', assay_internal.baseline_extra(b, ', NULL'),
 		'tiles', tiles, 'steps', steps, 'source', b.source::text,
 		'same_message', assay_internal.baseline_equal('l', 's', b.message_key),
@@ -158,11 +161,11 @@ END $$;
 CREATE FUNCTION assay_internal.baseline_definition(b assay.baseline) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	AS $$
-	SELECT assay_internal.baseline_fill('SELECT {key}, day, assay.activity_agg(history) OVER w AS history{labels}{extra}
+	SELECT assay_internal.baseline_fill('SELECT {key}, {tile}, assay.activity_agg(history) OVER w AS history{labels}{extra}
   FROM (
     {tiles}) tile
-  WINDOW w AS (PARTITION BY {key} ORDER BY day)',
-		'key', assay_internal.baseline_columns(NULL, b.key_columns),
+  WINDOW w AS (PARTITION BY {key} ORDER BY {tile})',
+		'tile', assay_internal.baseline_tile(b.tile), 'key', assay_internal.baseline_columns(NULL, b.key_columns),
 		'labels', CASE WHEN b.label_table IS NOT NULL
 			THEN ', assay.outcome((sum(attacks) OVER w)::bigint, (sum(safe) OVER w)::bigint) AS labels' END,
 		'extra', assay_internal.baseline_extra(b, ', {rollup}({name}) OVER w AS {name}'),
@@ -171,8 +174,8 @@ CREATE FUNCTION assay_internal.baseline_definition(b assay.baseline) RETURNS tex
 
 -- The statement that adds the tiles of a query to an incremental baseline;
 -- `before` are WITH queries that it uses, each with a comma behind it. For a
--- key and a day with something new, the state is the one before plus what is
--- new; each later day of the key gets the same added. Most new days are the
+-- key and a tile with something new, the state is the one before plus what is
+-- new; each later tile of the key gets the same added. Most new tiles are the
 -- key's latest: one probe finds the state before and that there is no later one.
 -- A whole row is taken as (b.*): a column may be called b.
 CREATE FUNCTION assay_internal.baseline_merge(b assay.baseline, before text, tiles text) RETURNS text
@@ -180,7 +183,8 @@ CREATE FUNCTION assay_internal.baseline_merge(b assay.baseline, before text, til
 	AS $$
 DECLARE
 	labelled boolean := b.label_table IS NOT NULL;
-	columns text := assay_internal.baseline_columns(NULL, b.key_columns) || ', day, history' ||
+	tile text := assay_internal.baseline_tile(b.tile);
+	columns text := assay_internal.baseline_columns(NULL, b.key_columns) || ', ' || tile || ', history' ||
 		CASE WHEN labelled THEN ', labels' ELSE '' END || assay_internal.baseline_extra(b, ', {name}');
 	sum text := 'p.history OPERATOR(assay.+) d.history AS history' ||
 		CASE WHEN labelled THEN ', assay.outcome(greatest(0, assay.attacks(p.labels) + d.attacks), greatest(0, assay.safe(p.labels) + d.safe)) AS labels' ELSE '' END ||
@@ -188,31 +192,32 @@ DECLARE
 BEGIN
 	RETURN assay_internal.baseline_fill('WITH {before}
 delta AS MATERIALIZED (
-  SELECT {key}, day, lead(day, 1, ''infinity'') OVER w AS until, row_number() OVER w = 1 AS earliest,
+  SELECT {key}, {tile}, lead({tile}, 1, ''infinity'') OVER w AS {next}, row_number() OVER w = 1 AS earliest,
     assay.activity_agg(history) OVER w AS history{delta_extra}
   FROM ({tiles}) tile
-  WINDOW w AS (PARTITION BY {key} ORDER BY day)),
+  WINDOW w AS (PARTITION BY {key} ORDER BY {tile})),
 latest AS MATERIALIZED (
   SELECT d.*, p.last FROM delta d LEFT JOIN LATERAL (
-    SELECT (b.*)::{baseline} AS last FROM {baseline} b WHERE {same_key} AND b.day < d.until ORDER BY b.day DESC LIMIT 1) p ON true),
+    SELECT (b.*)::{baseline} AS last FROM {baseline} b WHERE {same_key} AND b.{tile} < d.{next} ORDER BY b.{tile} DESC LIMIT 1) p ON true),
 state AS MATERIALIZED (
-  SELECT {delta_key}, d.day, {sum}, p.day IS DISTINCT FROM d.day AS is_new_row,
-    d.earliest AND p.day IS NULL AND (SELECT true FROM {baseline} b WHERE {same_key} LIMIT 1) IS NULL AS is_new_key
-  FROM latest d CROSS JOIN LATERAL (SELECT (d.last).*) p WHERE (d.last).day <= d.day OR (d.last).day IS NULL
+  SELECT {delta_key}, d.{tile}, {sum}, p.{tile} IS DISTINCT FROM d.{tile} AS is_new_row,
+    d.earliest AND p.{tile} IS NULL AND (SELECT true FROM {baseline} b WHERE {same_key} LIMIT 1) IS NULL AS is_new_key
+  FROM latest d CROSS JOIN LATERAL (SELECT (d.last).*) p WHERE (d.last).{tile} <= d.{tile} OR (d.last).{tile} IS NULL
   UNION ALL
-  SELECT {delta_key}, d.day, {sum}, p.day IS DISTINCT FROM d.day, false
+  SELECT {delta_key}, d.{tile}, {sum}, p.{tile} IS DISTINCT FROM d.{tile}, false
   FROM latest d LEFT JOIN LATERAL (
-    SELECT * FROM {baseline} b WHERE {same_key} AND b.day <= d.day ORDER BY b.day DESC LIMIT 1) p ON true
-  WHERE (d.last).day > d.day
+    SELECT * FROM {baseline} b WHERE {same_key} AND b.{tile} <= d.{tile} ORDER BY b.{tile} DESC LIMIT 1) p ON true
+  WHERE (d.last).{tile} > d.{tile}
   UNION ALL
-  SELECT {delta_key}, p.day, {sum}, false, false
+  SELECT {delta_key}, p.{tile}, {sum}, false, false
   FROM latest d CROSS JOIN LATERAL (
-    SELECT * FROM {baseline} b WHERE {same_key} AND b.day > d.day AND b.day < d.until OFFSET 0) p
-  WHERE (d.last).day > d.day),
+    SELECT * FROM {baseline} b WHERE {same_key} AND b.{tile} > d.{tile} AND b.{tile} < d.{next} OFFSET 0) p
+  WHERE (d.last).{tile} > d.{tile}),
 written AS (
   INSERT INTO {baseline} ({columns}) SELECT {columns} FROM state
-  ON CONFLICT ({key}, day) DO UPDATE SET history = EXCLUDED.history{set_extra})
+  ON CONFLICT ({key}, {tile}) DO UPDATE SET history = EXCLUDED.history{set_extra})
 SELECT count(*), count(*) FILTER (WHERE is_new_row), count(*) FILTER (WHERE is_new_key) FROM state',
+		'tile', tile, 'next', CASE tile WHEN 'day' THEN 'until' ELSE 'day' END,
 		'before', before, 'tiles', tiles, 'baseline', b.relation::text,
 		'key', assay_internal.baseline_columns(NULL, b.key_columns), 'delta_key', assay_internal.baseline_columns('d', b.key_columns),
 		'same_key', assay_internal.baseline_equal('b', 'd', b.key_columns), 'columns', columns, 'sum', sum,
@@ -295,7 +300,7 @@ BEGIN
 			HINT = format('Drop the baseline by assay.drop_baseline(%L), and create it anew.', b.relation);
 	END IF;
 	SELECT v.relation, k.name INTO gone FROM (VALUES
-			(b.source, b.key_columns || b.at_column || b.arrival_column || b.message_key), (b.relation, b.key_columns || '{day,history}'::text[]),
+			(b.source, b.key_columns || b.at_column || b.arrival_column || b.message_key), (b.relation, b.key_columns || ARRAY[assay_internal.baseline_tile(b.tile), 'history']),
 			(b.label_table, b.message_key || '{labelled_at,malicious}'::text[])) v(relation, names), unnest(v.names) k(name)
 	WHERE v.relation IS NOT NULL AND k.name IS NOT NULL AND NOT EXISTS (
 		SELECT FROM pg_attribute a WHERE a.attrelid = v.relation AND a.attname = k.name AND a.attnum > 0 AND NOT a.attisdropped);
@@ -593,11 +598,11 @@ BEGIN
 END $$;
 
 CREATE FUNCTION assay.create_baseline(name text, source regclass, key text[], at text,
-	outcome regclass DEFAULT NULL, extra jsonb DEFAULT '{}', incremental boolean DEFAULT false,
-	arrival text DEFAULT 'id', message_key text[] DEFAULT NULL,
-	schema text DEFAULT current_schema(), search_path text DEFAULT current_setting('search_path'))
+	outcome regclass DEFAULT NULL, extra jsonb DEFAULT '{}', incremental boolean DEFAULT NULL,
+	arrival text DEFAULT NULL, message_key text[] DEFAULT NULL,
+	schema text DEFAULT current_schema(), search_path text DEFAULT current_setting('search_path'), tile interval DEFAULT '1 day')
 	RETURNS regclass
-	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET intervalstyle = postgres
 	AS $$
 DECLARE
 	b assay.baseline;
@@ -605,6 +610,7 @@ DECLARE
 	taken text[] := '{day,history,labels,attacks,safe,until,earliest,last,is_new_row,is_new_key}';
 	problem text;
 	hint text := 'Give the columns of a key by name, as in ''{from_addr}''.';
+	numbers text := 'An incremental baseline finds new messages by a number that a sequence gives, whatever their key. Give the message table such a column, as by ALTER TABLE message ADD COLUMN arrival bigint GENERATED ALWAYS AS IDENTITY, and views over it too, and name it: arrival => ''arrival''.';
 	column_type regtype;
 	x record;
 	started timestamptz := clock_timestamp();
@@ -613,6 +619,9 @@ DECLARE
 BEGIN
 	IF name IS NULL OR source IS NULL OR key IS NULL OR at IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'a baseline needs a name, a source, a key and a time column';
+	ELSIF tile IS NULL OR NOT assay_internal.baseline_is_tile(tile) THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('a baseline cannot have tiles of %s', coalesce(tile::text, 'NULL')),
+			HINT = 'A tile is a minute at least, and a day or a part of it without rest, such as 1 hour or 15 minutes.';
 	ELSIF schema IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_schema_name', MESSAGE = 'no schema has been selected to create in';
 	END IF;
@@ -629,9 +638,12 @@ BEGIN
 	b.at_column := at;
 	b.label_table := outcome;
 	b.extra := coalesce(extra, '{}');
-	b.incremental := coalesce(incremental, false);
+	-- incremental unless said otherwise, where that can be
+	b.arrival_column := coalesce(arrival, assay_internal.baseline_arrival(source));
+	b.incremental := coalesce(incremental, b.arrival_column IS NOT NULL);
 	b.search_path := search_path;
 	b.counted := '{}';
+	b.tile := tile;
 
 	-- every name that the user gave
 	IF cardinality(key) = 0 OR array_ndims(key) <> 1 OR array_position(key, NULL) IS NOT NULL THEN
@@ -698,13 +710,20 @@ BEGIN
 		END LOOP;
 	END IF;
 
-	IF b.incremental THEN
-		b.arrival_column := arrival;
+	IF NOT b.incremental THEN
+		b.arrival_column := NULL;
+		IF incremental IS NULL THEN
+			RAISE NOTICE USING MESSAGE = format('baseline %s becomes a materialized view, which each refresh computes from all messages', target),
+				DETAIL = format('No one column of %s is known to be filled by a sequence.', source), HINT = numbers;
+		END IF;
+	ELSE
+		b.arrival_column := coalesce(b.arrival_column, 'id');
+		arrival := b.arrival_column;
 		column_type := assay_internal.baseline_column_type(source, arrival);
 		IF column_type <> ALL ('{int2,int4,int8}'::regtype[]) THEN
 			RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
 				MESSAGE = format('arrival column %I of %s is of type %s, not an integer', arrival, source, column_type),
-				HINT = 'An incremental baseline finds new messages by a number that a sequence gives.';
+				HINT = numbers;
 		ELSIF (SELECT q.seqcache FROM pg_sequence q WHERE q.seqrelid = to_regclass(pg_get_serial_sequence(source::text, arrival))) > 1 THEN
 			RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
 				MESSAGE = format('the sequence of %s.%I has a cache', source, arrival),
@@ -713,15 +732,15 @@ BEGIN
 		END IF;
 	END IF;
 
-	comment := format('baseline of %s by %s: state at the end of each active day (UTC); assay.refresh_baseline() brings it up to date',
-		source, assay_internal.baseline_columns(NULL, key));
+	comment := format('baseline of %s by %s: state at the end of each active %s (UTC); assay.refresh_baseline() brings it up to date',
+		source, assay_internal.baseline_columns(NULL, key), CASE WHEN tile = interval '1 day' THEN 'day' ELSE 'tile of ' || tile END);
 	IF b.incremental THEN
 		-- Names in extra are looked up where the caller looks.
 		query := format('CREATE TABLE %s AS %s WITH NO DATA', target, assay_internal.baseline_definition(b));
 		PERFORM set_config('search_path', b.search_path, true);
 		EXECUTE query;
 		PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
-		EXECUTE format('ALTER TABLE %s ADD PRIMARY KEY (%s, day)', target, assay_internal.baseline_columns(NULL, key));
+		EXECUTE format('ALTER TABLE %s ADD PRIMARY KEY (%s, %s)', target, assay_internal.baseline_columns(NULL, key), assay_internal.baseline_tile(tile));
 		EXECUTE format('COMMENT ON TABLE %s IS %L', target, comment);
 		IF outcome IS NOT NULL THEN
 			query := format('%I.%I', schema, name || '_counted_label');
@@ -736,7 +755,7 @@ BEGIN
 		PERFORM set_config('search_path', b.search_path, true);
 		EXECUTE query;
 		PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
-		EXECUTE format('CREATE UNIQUE INDEX ON %s (%s, day)', target, assay_internal.baseline_columns(NULL, key));
+		EXECUTE format('CREATE UNIQUE INDEX ON %s (%s, %s)', target, assay_internal.baseline_columns(NULL, key), assay_internal.baseline_tile(tile));
 		EXECUTE format('COMMENT ON MATERIALIZED VIEW %s IS %L', target, comment);
 	END IF;
 
@@ -752,7 +771,7 @@ END $$;
 CREATE FUNCTION assay.as_of(baseline anyelement, at timestamptz, VARIADIC key "any") RETURNS anyelement
 	AS 'MODULE_PATHNAME' LANGUAGE C STABLE PARALLEL SAFE COST 200;
 
-CREATE FUNCTION assay.baseline_probe(baseline regclass, message text DEFAULT 'm', alias text DEFAULT NULL, parallel boolean DEFAULT false) RETURNS text
+CREATE FUNCTION assay.baseline_probe(baseline regclass, message text DEFAULT 'm', alias text DEFAULT NULL, parallel boolean DEFAULT false, live boolean DEFAULT false) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
@@ -769,25 +788,32 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'the messages'' alias must not be null';
 	END IF;
 	PERFORM assay_internal.baseline_check_source(b);
+	alias := coalesce(alias, (SELECT c.relname::text FROM pg_class c WHERE c.oid = b.relation));
+	IF live THEN
+		IF parallel THEN
+			RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = 'a live probe has no parallel form',
+				HINT = 'What it reads of the messages is a LATERAL subquery, which PostgreSQL runs in no worker.';
+		END IF;
+		RETURN assay_internal.baseline_live(b, message, alias);
+	END IF;
 	RETURN assay_internal.baseline_fill(CASE WHEN parallel
 		THEN 'LEFT JOIN LATERAL assay.as_of(NULL::{baseline}, {message}.{at}, {key}) AS {alias} ON true'
 		ELSE 'LEFT JOIN LATERAL (
-  SELECT * FROM {baseline} {row}
-  WHERE {same_key} AND {row}.day < ({message}.{at} AT TIME ZONE ''UTC'')::date
-  ORDER BY {row}.day DESC LIMIT 1) AS {alias} ON true' END,
+  {closed_row}) AS {alias} ON true' END,
 		'baseline', b.relation::text, 'message', quote_ident(message), 'at', quote_ident(b.at_column),
 		'key', assay_internal.baseline_columns(quote_ident(message), b.key_columns),
-		'row', inner_alias, 'same_key', assay_internal.baseline_equal(inner_alias, quote_ident(message), b.key_columns),
-		'alias', quote_ident(coalesce(alias, (SELECT c.relname::text FROM pg_class c WHERE c.oid = b.relation))));
+		'closed_row', assay_internal.baseline_closed(b, message, inner_alias),
+		'alias', quote_ident(alias));
 END $$;
 
-COMMENT ON FUNCTION assay.create_baseline(text, regclass, text[], text, regclass, jsonb, boolean, text, text[], text, text)
-	IS 'create a baseline of a message table or view: one cumulative row for each key and active day';
+COMMENT ON FUNCTION assay.create_baseline(text, regclass, text[], text, regclass, jsonb, boolean, text, text[], text, text, interval)
+	IS 'create a baseline of a message table or view: one cumulative row for each key and active day, or shorter tile; incremental where a sequence numbers the messages';
 COMMENT ON FUNCTION assay.refresh_baseline(regclass) IS 'bring a baseline up to date; readers are not blocked';
 COMMENT ON FUNCTION assay.rebuild_baseline(regclass, text[]) IS 'compute a baseline, or one key of it, anew from the messages that there are: after deletions';
 COMMENT ON FUNCTION assay.drop_baseline(regclass) IS 'drop a baseline and what belongs to it';
-COMMENT ON FUNCTION assay.as_of(anyelement, timestamptz, "any") IS 'a baseline''s row for a key, as it was known before the day of a moment; in FROM, and in parallel workers';
-COMMENT ON FUNCTION assay.baseline_probe(regclass, text, text, boolean) IS 'SQL that joins a baseline to messages, as it was known before each message''s day';
+COMMENT ON FUNCTION assay.as_of(anyelement, timestamptz, "any") IS 'a baseline''s row for a key, as it was known before the day or shorter tile of a moment; in FROM, and in parallel workers';
+COMMENT ON FUNCTION assay.baseline_probe(regclass, text, text, boolean, boolean) IS
+	'SQL that joins a baseline to messages, as it was known before each message''s day or shorter tile; live: as of each message';
 
 -- views
 

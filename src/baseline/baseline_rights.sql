@@ -66,7 +66,7 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = format('the row of baseline %s is not complete', $1);
 	END IF;
 	UPDATE assay.baseline t SET (relation, source, key_columns, at_column, label_table, message_key, extra, incremental, search_path,
-		arrival_column, counted_label, settled, counted, checkpoint, waiting, rows, keys, changed, as_of, took) = ROW(entry.*)
+		arrival_column, counted_label, settled, counted, checkpoint, waiting, rows, keys, changed, as_of, took, tile) = ROW(entry.*)
 	WHERE t.relation = $1;
 	IF NOT FOUND THEN
 		-- rows of baselines that were dropped by hand; one that another's open

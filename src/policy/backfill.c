@@ -19,7 +19,6 @@
 #include "batch.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
-#include "common/hashfn.h"
 #include "compat.h"
 #include "executor/spi.h"
 #include "executor/tuptable.h"
@@ -52,6 +51,7 @@ typedef struct Backfill
 	int			revision;
 	bool		undecided_only; /* leave what any revision decided */
 	bool		degraded_only;	/* leave what was not decided degraded */
+	bool		own_time;		/* evaluate each as of its own time */
 	int			batch;
 	int64		run;			/* in assay_internal.backfill_run */
 	Datum	   *after;			/* done up to this key, or NULL */
@@ -182,7 +182,7 @@ AddDecision(BatchScan *scan, BatchQuery *q)
 static void
 AddScores(BatchScan *scan, BatchQuery *q)
 {
-	AddScore(q, scan->source, ((Backfill *) scan)->revision, false, false, scan->source->scores[0]);
+	AddScore(q, scan->source, ((Backfill *) scan)->revision, false, ((Backfill *) scan)->own_time, scan->source->scores[0]);
 }
 
 static int
@@ -748,17 +748,17 @@ OneBatch(Backfill *b, uint64 *total)
 }
 
 /*
- * Wait for another backfill of this policy to end its batch.  It is no advisory
- * lock, which anybody could hold.
+ * Wait for another backfill into this decision table to end its batch.  It is
+ * no advisory lock, which anybody could hold, and not by the policy's name, of
+ * which others may have the same hash.
  */
 static void
-LockPolicy(const char *policy)
+LockPolicy(Oid decision)
 {
 	LOCKTAG		tag;
 	Oid			relid = get_relname_relid("backfill_run", get_namespace_oid("assay_internal", false));
 
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, relid,
-					   hash_bytes((const unsigned char *) policy, strlen(policy)), 0);
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, relid, decision, 0);
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
 
@@ -767,13 +767,14 @@ Datum
 assay_backfill(PG_FUNCTION_ARGS)
 {
 	static const char *const arguments[] = {"policy", "since", "until", "batch", "at",
-	"undecided_only", "degraded_only"};
+	"undecided_only", "degraded_only", "own_time"};
 	Backfill	b = {0};
 	Source		source;
 	char	   *policy;
 	char	   *at;
 	TimestampTz since;
 	TimestampTz until;
+	Oid			decision;
 	uint64		total = 0;
 	bool		more = true;
 
@@ -802,6 +803,7 @@ assay_backfill(PG_FUNCTION_ARGS)
 	at = PG_ARGISNULL(4) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(4));
 	b.undecided_only = PG_GETARG_BOOL(5);
 	b.degraded_only = PG_GETARG_BOOL(6);
+	b.own_time = PG_GETARG_BOOL(7);
 	if (b.undecided_only && b.degraded_only)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -814,6 +816,7 @@ assay_backfill(PG_FUNCTION_ARGS)
 
 	/* Who may not is told so before it waits for anybody. */
 	InitSource(&source, policy, since, until, at, false);
+	decision = source.id->decision;
 	if (source.id->log_signals)
 		RefuseDistributed(&source, "a backfill of a policy that logs signals", "SELECT assay.alter_policy(..., log_signals => false);");
 
@@ -827,7 +830,7 @@ assay_backfill(PG_FUNCTION_ARGS)
 		 */
 		SPI_commit();
 		XactIsoLevel = XACT_READ_COMMITTED;
-		LockPolicy(policy);
+		LockPolicy(decision);
 
 		PushActiveSnapshot(GetTransactionSnapshot());
 		SPI_connect();

@@ -37,29 +37,19 @@ CREATE FUNCTION assay_internal.lock_step(step text, object text) RETURNS boolean
 	AS 'MODULE_PATHNAME', 'assay_lock_step' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION assay_internal.lock_step(text, text) IS 'locks a step of maintain() for the current role until the transaction ends; false: another session of the role has it';
 
-CREATE FUNCTION assay_internal.baselines_in_order(OUT baseline regclass) RETURNS SETOF regclass LANGUAGE sql STABLE
+CREATE FUNCTION assay_internal.maintenance_steps(OUT step text, OUT object text) RETURNS SETOF record LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
-	-- what each source reads: whoever reads another's baseline has more below it than that
-	WITH RECURSIVE below(baseline, oid) AS (
-		SELECT b.baseline, b.source::oid FROM assay.baseline_info b
-		UNION
-		SELECT w.baseline, d.refobjid FROM below w JOIN pg_rewrite r ON r.ev_class = w.oid
-		JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
-	)
-	SELECT i.baseline FROM assay.baseline_info i
-	ORDER BY (SELECT count(*) FROM below w JOIN assay.baseline o ON o.relation = w.oid WHERE w.baseline = i.baseline), i.baseline::text COLLATE "C"
-$$;
-COMMENT ON FUNCTION assay_internal.baselines_in_order() IS 'baselines of the caller''s, each behind those that its source reads';
-
-CREATE FUNCTION assay_internal.maintenance_steps(OUT step text, OUT object text) RETURNS SETOF record LANGUAGE sql STABLE
-	SET search_path = pg_catalog, pg_temp AS $$
+BEGIN RETURN QUERY
 	SELECT 'baseline', b.baseline::text FROM assay_internal.baselines_in_order() WITH ORDINALITY b(baseline, n)
 	UNION ALL SELECT 'text model', m.name FROM assay.text_models m
 	UNION ALL SELECT 'rollup', r.policy FROM assay.rollups r WHERE assay_internal.may('owner', r.policy)
 	UNION ALL SELECT 'list', s.set FROM assay.named_sets s WHERE s.content = 'list'
 	UNION ALL SELECT 'faults', p.policy FROM assay.policy p WHERE assay_internal.may('publisher', p.policy)
 	UNION ALL SELECT 'retention', r.policy FROM assay.retention r WHERE assay_internal.may('owner', r.policy)
-$$;
+	UNION ALL SELECT 'learning', o.policy FROM assay_internal.own_onboarding o JOIN assay.policy p ON p.policy = o.policy
+	WHERE assay_internal.may('owner', o.policy) AND pg_has_role(o.role::oid, p.owner::name, 'USAGE')
+		AND (o.tenant IS NOT NULL OR o.go_live = 'auto' AND o.live_at IS NULL);
+END $$;
 COMMENT ON FUNCTION assay_internal.maintenance_steps() IS 'what maintain() has to do for the caller, in order';
 
 CREATE FUNCTION assay_internal.maintenance_step(step text, object text, faults interval, batch int) RETURNS bigint LANGUAGE plpgsql VOLATILE
@@ -82,6 +72,8 @@ BEGIN
 			GET DIAGNOSTICS n = ROW_COUNT;
 		WHEN 'retention' THEN
 			n := assay_internal.apply_retention(object, batch);
+		WHEN 'learning' THEN
+			n := assay_internal.as_policy_owner(object, 'keep', '{}')::bigint;
 	END CASE;
 	RETURN n;
 END $$;
