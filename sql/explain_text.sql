@@ -29,6 +29,17 @@ SELECT assay.explain_text('words', tenant, id) FROM message WHERE id = 7;
 -- as of the revision that decided
 SELECT assay.alter_detector('words', 'money', description => 'something else');
 SELECT assay.explain_text('words', 't', 2) LIKE '%asks for a transfer%' AS as_it_was;
+-- of many reasons five, of many values four that say something, each value once
+CREATE TABLE wide (id int PRIMARY KEY, a boolean, b boolean, c int, d int, e text, f text, g boolean);
+SELECT assay.create_policy('wide', 'wide', '{id}');
+SELECT count(assay.create_detector('wide', n, c, weight => w, mode => 'live')) FROM (VALUES
+	('all of it', 'a AND NOT b AND c = 0 AND d > 0 AND e = '''' AND f IS NULL AND g', 3),
+	('a', 'a', 2), ('d', 'd > 1', 1), ('not b', 'NOT b', 0.5), ('e', 'e IS NOT NULL', 0.4), ('g', 'g', 0.3), ('f', 'f IS NULL', 0.2), ('c', 'c < 1', -0.1)) d(n, c, w);
+INSERT INTO wide VALUES (1, true, false, 0, 7, '', NULL, true), (2, true, true, 0, 0, NULL, 'x', false);
+CALL assay.backfill('wide', at => NULL);
+SELECT assay.explain_text('wide', 1);
+SELECT assay.explain_text('wide', 2);
+SELECT assay.drop_policy('wide', true);
 -- errors
 SELECT assay.explain_text('words', 't', 99);
 SELECT assay.explain_text('words', 1);

@@ -379,7 +379,7 @@ CREATE FUNCTION assay.email_document(policy text, signals text, key text[]) RETU
 		'settings', jsonb_build_object('prior', -3.5, 'thresholds', '{"suspicious": 0.5, "malicious": 0.9}'::jsonb),
 		'guards', (SELECT jsonb_agg(jsonb_build_object('name', g.guard, 'condition', g.condition, 'description', g.description) ORDER BY g.guard) FROM assay.email_guard g),
 		'detectors', (SELECT jsonb_agg(jsonb_build_object('name', d.detector, 'mode', d.mode, 'condition', d.condition, 'weight', d.weight, 'severity', d.severity,
-			'tags', jsonb_build_array(d.category), 'description', d.description || ' (may be wrong: ' || d.false_positives || ')') ORDER BY d.category, d.detector) FROM assay.email_detector d))
+			'tags', jsonb_build_array(d.category), 'description', d.description || CASE WHEN d.false_positives LIKE 'none:%' THEN '' ELSE ' (may be wrong: ' || d.false_positives || ')' END) ORDER BY d.category, d.detector) FROM assay.email_detector d))
 	$$;
 COMMENT ON FUNCTION assay.email_document(text, text, text[]) IS 'the policy of the e-mail pack as a document that assay.policy_import() reads';
 
@@ -422,7 +422,8 @@ BEGIN
 		has := assay.email_columns(messages);
 	END IF;
 	IF NOT '{received_at,from_addr}' <@ has THEN
-		RAISE EXCEPTION 'relation "%" has no columns received_at and from_addr', messages USING ERRCODE = 'undefined_column',
+		RAISE EXCEPTION 'relation "%" has no column that is taken for %', base,
+			(SELECT string_agg(f, ' or for ') FROM unnest('{received_at,from_addr}'::text[]) f WHERE NOT f = ANY (has)) USING ERRCODE = 'undefined_column',
 			HINT = 'Columns are looked for by the names that assay_load gives them; columns => ''{"from_addr": "sender"}'' says what they are called.';
 	END IF;
 	SELECT quote_ident(n.nspname) || '.' INTO place FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = messages;

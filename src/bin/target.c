@@ -165,7 +165,7 @@ find_own_columns(PGconn *conn, const char *oid, const char *table, GString *comm
 						   "FROM pg_catalog.pg_attribute WHERE attrelid = $1 AND attname = $2 "
 						   "AND attnum > 0 AND NOT attisdropped AND attgenerated = ''", 2, params);
 		if (PQntuples(res) != 1)
-			fatal("table %s has no column \"%s\" that can be filled", table, name);
+			fatal("table %s has no column \"%s\" that can be filled: ALTER TABLE ... ADD COLUMN makes one", table, name);
 		g_string_append_printf(command, "%s%s", command->len > 0 ? ", " : "", PQgetvalue(res, 0, 0));
 		own_columns[i].type = strtoul(PQgetvalue(res, 0, 2), NULL, 10);
 		own_columns[i].cast = g_strdup_printf("SELECT CAST($1::pg_catalog.text AS %s)", PQgetvalue(res, 0, 1));
@@ -206,7 +206,8 @@ find_rest_column(PGconn *conn, const char *oid, const char *table, GString *comm
 					   "AND atttypid IN ('pg_catalog.json'::pg_catalog.regtype, 'pg_catalog.jsonb'::pg_catalog.regtype)",
 					   2, params);
 	if (PQntuples(res) != 1)
-		fatal("table %s has no column \"%s\" of type jsonb that can be filled", table, options.rest);
+		fatal("table %s has no column \"%s\" of type jsonb that can be filled: ALTER TABLE ... ADD COLUMN makes one",
+			  table, options.rest);
 	g_string_append_printf(command, "%s%s", command->len > 0 ? ", " : "", PQgetvalue(res, 0, 0));
 	rest_is_plain = PQgetvalue(res, 0, 1)[0] == 't';
 	PQclear(res);

@@ -12,7 +12,7 @@ DECLARE
 BEGIN
 	RETURN QUERY SELECT 'history', v.name, v.detail, assay_internal.fill_names(v.query, names) FROM (VALUES
 		('messages', NULL::text, 'SELECT count(*) FROM {source} m'),
-		('days', 'on which messages came (UTC), at least one', assay_internal.onboarding_days_query(o)),
+		('days', 'on which messages came (UTC)', assay_internal.onboarding_days_query(o)),
 		('decisions', NULL, 'SELECT count(*) FROM {verdict} v'),
 		('degraded decisions', 'decided without some of their evidence: assay.fault tells why', 'SELECT count(*) FROM {verdict} v WHERE v.degraded')) v(name, detail, query);
 	RETURN QUERY SELECT 'would have been', t.key, format('score from %s', t.value),
@@ -65,7 +65,7 @@ CREATE FUNCTION assay_internal.onboarding_checks(o assay_internal.own_onboarding
 			coalesce(v.degraded / nullif(v.decisions, 0) <= (o.checks->>'degraded')::numeric, false), 'at most'),
 		('agreement with labels', CASE WHEN v.malicious >= 20 AND v.safe >= 20 THEN v.auc END, (o.checks->>'roc_auc')::numeric,
 			NOT coalesce(v.malicious >= 20 AND v.safe >= 20, false) OR coalesce(v.auc >= (o.checks->>'roc_auc')::numeric, false),
-			'ROC AUC, at least; without 20 labels of either kind there is nothing to agree with')) c(name, value, bound, passed, detail)
+			CASE WHEN v.malicious >= 20 AND v.safe >= 20 THEN 'ROC AUC at least' ELSE 'there are not 20 labels of either kind; else ROC AUC at least' END)) c(name, value, bound, passed, detail)
 $$;
 COMMENT ON FUNCTION assay_internal.onboarding_checks(assay_internal.own_onboarding) IS 'what has to hold for a policy to go live by itself, by its report';
 
@@ -116,7 +116,7 @@ COMMENT ON FUNCTION assay_internal.onboard_report(assay_internal.own_onboarding)
 CREATE FUNCTION assay_internal.onboard_live(o assay_internal.own_onboarding, OUT rows bigint, OUT note text) LANGUAGE plpgsql VOLATILE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	failing text := (SELECT string_agg(format('%s (%s, %s %s)', c.name, coalesce(round(c.value, 3)::text, 'none'), split_part(c.detail, ';', 1), c.bound), ', ')
+	failing text := (SELECT string_agg(format('%s (%s, %s %s)', c.name, coalesce(trim_scale(round(c.value, 3))::text, 'none'), c.detail, c.bound), ', ')
 		FROM assay_internal.onboarding_checks(o) c WHERE NOT c.passed);
 BEGIN
 	rows := 0;

@@ -129,7 +129,7 @@ BEGIN
 		PERFORM assay.create_list(o.policy || '.live', description => format('tenants for which policy %s is live; those that are not in it learn', o.policy));
 	END IF;
 	PERFORM assay.exclude(o.policy, 'learning', assay_internal.learning_condition(o.policy, o.tenant), verdict => p.default_verdict,
-		reason => 'learning: decided and recorded, without effect, until assay.go_live()') FROM assay.policies p WHERE p.policy = o.policy;
+		reason => 'decided and recorded, without effect, until assay.go_live()') FROM assay.policies p WHERE p.policy = o.policy;
 	SELECT p.live, format('%s detectors; messages are decided, and none has another verdict than "%s" before it is live', p.live, p.default_verdict) INTO rows, note
 	FROM assay.policies p WHERE p.policy = o.policy;
 END $$;

@@ -27,7 +27,7 @@ BEGIN
 		SELECT * INTO was FROM assay.tenant_status s WHERE s.policy = o.policy AND s.tenant = t.tenant;
 		listed := assay.in_list(o.policy || '.live', assay_internal.tenant_value(t.tenant));
 		failing := concat_ws(', ',
-			CASE WHEN t.days < (o.checks->>'days')::float8 THEN format('%s days of history, at least %s', t.days, o.checks->>'days') END,
+			CASE WHEN t.days < (o.checks->>'days')::float8 THEN format('days of history: %s, at least %s', t.days, o.checks->>'days') END,
 			CASE WHEN t.alerts / t.days > budget THEN format('%s alerts a day, at most %s', round((t.alerts / t.days)::numeric, 2), budget) END,
 			CASE WHEN t.degraded > t.decided * (o.checks->>'degraded')::float8 THEN format('%s of %s decisions degraded', t.degraded, t.decided) END,
 			CASE WHEN t.decided = 0 THEN 'nothing decided' END);
@@ -202,7 +202,7 @@ BEGIN
 		RETURN false;
 	END IF;
 	PERFORM assay.exclude(o.policy, 'learning', assay_internal.learning_condition(o.policy, NULL), verdict => p.default_verdict,
-		reason => 'learning: decided and recorded, without effect, until assay.go_live()') FROM assay.policies p WHERE p.policy = o.policy;
+		reason => 'decided and recorded, without effect, until assay.go_live()') FROM assay.policies p WHERE p.policy = o.policy;
 	o.live_at := NULL;
 	-- not by itself again
 	o.go_live := 'told';

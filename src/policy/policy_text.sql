@@ -7,8 +7,10 @@
 CREATE FUNCTION assay_internal.signal_words(signals jsonb, booleans text[]) RETURNS text LANGUAGE sql IMMUTABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 	SELECT ' (' || nullif(CASE jsonb_typeof(signals)
+		-- of more than four the first four that say something
 		WHEN 'object' THEN (SELECT string_agg(concat_ws(' ', replace(s.key, '_', ' '), CASE WHEN s.value IS NULL THEN 'is not known' WHEN s.key = ANY (booleans) THEN CASE s.value WHEN 't' THEN 'holds' ELSE 'does not hold' END ELSE 'is ' || s.value END), ', ' ORDER BY s.key COLLATE "C")
-			FROM jsonb_each_text(signals) s)
+			FROM (SELECT e.* FROM jsonb_each_text(signals) e, (SELECT count(*) > 4 AS many FROM jsonb_object_keys(signals)) k
+				  WHERE NOT k.many OR e.value NOT IN ('0', '') AND NOT (e.value = 'f' AND e.key = ANY (booleans)) ORDER BY e.key COLLATE "C" LIMIT 4) s)
 		-- of a model the three that weigh most
 		WHEN 'array' THEN (SELECT string_agg(concat_ws(' ', replace(s.value->>0, '_', ' '), 'is ' || nullif(s.value->>1, '')), ', ' ORDER BY s.n)
 			FROM (SELECT * FROM jsonb_array_elements(signals) WITH ORDINALITY e(value, n) ORDER BY e.n LIMIT 3) s)
@@ -18,9 +20,10 @@ COMMENT ON FUNCTION assay_internal.signal_words(jsonb, text[]) IS 'values of an 
 
 CREATE FUNCTION assay_internal.word_list(words text[]) RETURNS text LANGUAGE sql IMMUTABLE
 	SET search_path = pg_catalog, pg_temp AS $$
-	SELECT CASE WHEN cardinality(words) > 1 THEN array_to_string(words[:cardinality(words) - 1], '; ') || '; and ' || words[cardinality(words)] ELSE words[1] END
+	SELECT CASE WHEN cardinality(words) > 6 THEN array_to_string(words[:5], '; ') || format('; and %s more', cardinality(words) - 5)
+		WHEN cardinality(words) > 1 THEN array_to_string(words[:cardinality(words) - 1], '; ') || '; and ' || words[cardinality(words)] ELSE words[1] END
 $$;
-COMMENT ON FUNCTION assay_internal.word_list(text[]) IS 'reasons as one: a; b; and c';
+COMMENT ON FUNCTION assay_internal.word_list(text[]) IS 'reasons as one: a; b; and c; of more than six the first five, and how many there are more';
 
 CREATE FUNCTION assay_internal.explain_text(policy text, VARIADIC key text[]) RETURNS text LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
@@ -43,15 +46,20 @@ BEGIN
 			HINT = 'assay.backfill() decides messages that came before the trigger.';
 	END IF;
 	SELECT * INTO v FROM assay.revision r WHERE r.policy = p.policy AND r.revision = d.revision;
-	WITH l AS (
+	WITH e AS (
+		SELECT l.*, row_number() OVER (ORDER BY abs(l.contribution) DESC, l.entry) AS place FROM assay.ledger(d.attribution) l WHERE l.kind <> 'prior'
+	), l AS (
 		SELECT l.*, coalesce((SELECT t.description FROM assay.detector t WHERE t.policy = p.policy AND t.detector = l.detector
 				AND t.from_revision <= d.revision AND (t.until_revision IS NULL OR t.until_revision > d.revision)),
 				CASE l.kind WHEN 'model' THEN format('the model "%s" finds it %s', l.detector, CASE WHEN l.contribution > 0 THEN 'suspect' ELSE 'harmless' END)
 					ELSE format('the rule "%s" holds', l.detector) END)
-				|| CASE WHEN l.hit OR l.kind = 'model' THEN coalesce(assay_internal.signal_words(l.signals, booleans), '') ELSE '' END AS words,
+				|| CASE WHEN l.hit OR l.kind = 'model' THEN coalesce(assay_internal.signal_words(CASE jsonb_typeof(l.signals) WHEN 'object' THEN l.signals - b.told ELSE l.signals END, booleans), '') ELSE '' END AS words,
 			(SELECT x.reason FROM assay.exclusion x WHERE x.policy = p.policy AND x.exclusion = l.detector
 				AND x.from_revision <= d.revision AND (x.until_revision IS NULL OR x.until_revision > d.revision)) AS reason
-		FROM assay.ledger(d.attribution) l WHERE l.kind <> 'prior'
+		FROM e l, LATERAL (
+			-- a rule that weighs more has told of these
+			SELECT array(SELECT k FROM e m, jsonb_object_keys(CASE WHEN jsonb_typeof(m.signals) = 'object' THEN m.signals ELSE '{}' END) k
+				WHERE m.place < l.place AND m.kind = 'rule' AND m.hit AND m.counted) AS told) b
 	)
 	SELECT array_agg(l.words ORDER BY l.contribution DESC, l.entry) FILTER (WHERE l.counted AND l.kind IN ('rule', 'model') AND (l.contribution > 0 OR l.hit AND l.contribution = 0 AND l.forced IS NOT NULL)) AS against,
 		array_agg(l.words ORDER BY l.contribution, l.entry) FILTER (WHERE l.counted AND l.kind IN ('rule', 'model') AND l.contribution < 0) AS for_it,

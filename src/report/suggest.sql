@@ -41,7 +41,8 @@ BEGIN
 				left('free ' || array_to_string(key, ' ', '?') || ': ' || c.condition, 200), c.condition,
 				CASE WHEN c.mutes = '{}' THEN format('verdict => %L', r.default_verdict) ELSE format('mutes => %L', c.mutes) END, 'false positive', key)
 		FROM assay_internal.count_freed(p.policy, key, now() - interval '30 days', 'infinity', r.default_verdict, hit, reads) c
-		WINDOW w AS (ORDER BY c.malicious, c.others, c.parts, c.condition COLLATE "C")
+		-- of equal ones texts come first, since they say most, and what is not so comes last
+		WINDOW w AS (ORDER BY c.malicious, c.others, c.parts, c.condition NOT LIKE '%''%', c.condition ~ '(^| AND )NOT ', c.condition COLLATE "C")
 		ORDER BY 1 LIMIT 20;
 END $$;
 COMMENT ON FUNCTION assay_internal.suggest_exclusion(text, text[]) IS 'what suggest_exclusion() gives, the key as text';
