@@ -84,7 +84,7 @@ INSERT INTO assay.email_detector (category, detector, severity, weight, conditio
 
 	-- phishing: names taken in vain
 	('phishing', 'brand_name', 'high', 2.0, 'brand_name_foreign AND (NOT brand_linked OR auth_none) AND NOT list_mail AND NOT guarded', 'a brand''s name as the sender, from elsewhere', 'agencies and partners of the brand; the brand''s domains that the list lacks'),
-	('phishing', 'brand_name_unproven', 'high', 1.0, 'brand_name_foreign AND (auth_none OR from_free_mail OR from_tenant_default) AND NOT guarded', 'the same, and the sender isn''t proven or is a mail provider''s', 'the same'),
+	('phishing', 'brand_name_unproven', 'high', 1.0, 'brand_name_foreign AND (auth_none OR from_free_mail OR from_tenant_default) AND NOT guarded', 'a brand''s name, and the sender isn''t proven or is a mail provider''s', 'agencies and partners of the brand'),
 	('phishing', 'brand_forged', 'critical', 2.2, 'from_brand_domain AND auth_none AND auth_known AND NOT from_free_mail AND NOT list_mail AND NOT replying', 'From a brand''s domain, which does not stand for it', 'forwarded mail of the brand'),
 	('phishing', 'brand_subject', 'medium', 0.9, 'brand_subject_foreign AND (NOT brand_linked OR auth_none) AND has_link AND (has_html OR odd_sender) AND NOT guarded AND NOT replying', 'a brand in the subject, links, and a sender from elsewhere', 'news about the brand, shops that sell it'),
 	('phishing', 'brand_text', 'medium', 0.8, 'brand_text_foreign AND (NOT brand_linked OR auth_none) AND lure_meanings >= 1 AND foreign_link AND has_html AND NOT guarded', 'a brand and a lure in the text, links to elsewhere', 'news about the brand'),
@@ -98,7 +98,7 @@ INSERT INTO assay.email_detector (category, detector, severity, weight, conditio
 
 	-- phishing: credentials
 	('phishing', 'credentials', 'medium', 0.7, 'credential_meanings >= 1 AND foreign_link AND NOT guarded AND NOT brand_itself', 'speaks of accounts and access, and links to elsewhere', 'services whose links have another domain'),
-	('phishing', 'credentials_twice', 'high', 0.9, 'credential_meanings >= 2 AND has_link AND NOT guarded AND NOT brand_itself AND NOT (auth_aligned AND url_of_sender > 0)', 'two ways of it', 'the same'),
+	('phishing', 'credentials_twice', 'high', 0.9, 'credential_meanings >= 2 AND has_link AND NOT guarded AND NOT brand_itself AND NOT (auth_aligned AND url_of_sender > 0)', 'speaks of accounts and access in two ways, and links', 'services whose links have another domain'),
 	('phishing', 'credentials_thrice', 'high', 0.9, 'credential_meanings >= 3 AND has_link AND NOT guarded AND NOT brand_itself AND NOT (auth_aligned AND url_of_sender > 0)', 'three ways of it', 'articles on phishing'),
 	('phishing', 'credentials_unproven', 'high', 0.9, 'credential_meanings >= 1 AND odd_sender AND (has_link OR file_web OR phone_numbers > 0) AND NOT guarded', 'accounts and access, from a sender who isn''t proven', 'small services'),
 	('phishing', 'credentials_subject', 'medium', 0.7, 'subject_credentials AND has_link AND NOT guarded AND NOT brand_itself AND NOT (auth_aligned AND url_of_sender > 0)', 'accounts and access in the subject', 'notices of real services'),
@@ -197,7 +197,7 @@ INSERT INTO assay.email_detector (category, detector, severity, weight, conditio
 	('malware', 'program', 'critical', 3.5, 'file_program AND NOT trusted_sender', 'a program is attached', 'developers'),
 	('malware', 'script', 'critical', 3.0, 'file_script AND NOT list_mail AND NOT trusted_sender', 'a script is attached', 'developers'),
 	('malware', 'html_file', 'high', 2.4, 'file_web AND NOT guarded', 'HTML or SVG is attached', 'encrypted mail of banks, saved pages'),
-	('malware', 'html_file_alone', 'high', 1.6, 'file_web AND (text_short OR odd_sender OR from_free_mail) AND NOT guarded', 'HTML is attached, and hardly a text', 'the same'),
+	('malware', 'html_file_alone', 'high', 1.6, 'file_web AND (text_short OR odd_sender OR from_free_mail) AND NOT guarded', 'HTML is attached, and there is hardly a text', 'encrypted mail of banks, saved pages'),
 	('malware', 'disk_image', 'critical', 3.0, 'file_disk AND NOT trusted_sender', 'a disk image is attached', 'administrators'),
 	('malware', 'two_suffixes', 'critical', 3.5, 'file_double', 'a file that hides what it is behind a second suffix', 'none known'),
 	('malware', 'reversed_name', 'critical', 3.5, 'file_reversed', 'a file name that is written backwards', 'right-to-left languages'),
@@ -285,10 +285,10 @@ INSERT INTO assay.email_detector (category, detector, severity, weight, conditio
 	('history', 'trusted', 'info', -6.0, 'trusted_sender', 'a sender whom we trust', 'none known'),
 	('history', 'own', 'info', -3.0, 'own_mail', 'from one of our own', 'accounts that were taken over'),
 	('history', 'answer', 'info', -2.5, 'asked_for AND NOT reply_lookalike', 'answers what a party to the thread wrote', 'accounts that were taken over'),
-	('history', 'correspondent', 'info', -2.0, 'correspondent AND (auth_aligned OR NOT auth_known)', 'this reader wrote to this sender', 'the same'),
-	('history', 'known_sender', 'info', -1.5, 'known_sender AND (auth_aligned OR NOT auth_known)', 'wrote before, over two weeks, and nothing bad is known', 'the same'),
+	('history', 'correspondent', 'info', -2.0, 'correspondent AND (auth_aligned OR NOT auth_known)', 'this reader wrote to this sender', 'accounts that were taken over'),
+	('history', 'known_sender', 'info', -1.5, 'known_sender AND (auth_aligned OR NOT auth_known)', 'wrote before, over two weeks, and nothing bad is known', 'accounts that were taken over'),
 	('history', 'known_org', 'info', -0.8, 'NOT from_free_mail AND org_events >= 10 AND org_days_known >= 30 AND org_attacks = 0 AND (auth_aligned OR NOT auth_known)', 'its organization wrote often, over a month', 'services for anyone'),
-	('history', 'was_safe', 'info', -1.0, 'sender_safe >= 2 AND sender_attacks = 0 AND (auth_aligned OR NOT auth_known)', 'what it sent before was labelled safe', 'the same'),
+	('history', 'was_safe', 'info', -1.0, 'sender_safe >= 2 AND sender_attacks = 0 AND (auth_aligned OR NOT auth_known)', 'what it sent before was labelled safe', 'accounts that were taken over'),
 	('history', 'brand_itself', 'info', -2.0, 'brand_itself AND auth_known', 'the brand''s own domain, which stands for it', 'brands where anyone can write to anyone'),
 	('history', 'list_message', 'info', -1.5, 'list_message', 'a discussion list', 'spam by lists'),
 	('history', 'in_conversation', 'info', -1.2, 'conversation AND NOT list_message', 'quotes what it answers', 'threads that were taken over'),

@@ -379,7 +379,7 @@ CREATE FUNCTION assay.email_document(policy text, signals text, key text[]) RETU
 		'settings', jsonb_build_object('prior', -3.5, 'thresholds', '{"suspicious": 0.5, "malicious": 0.9}'::jsonb),
 		'guards', (SELECT jsonb_agg(jsonb_build_object('name', g.guard, 'condition', g.condition, 'description', g.description) ORDER BY g.guard) FROM assay.email_guard g),
 		'detectors', (SELECT jsonb_agg(jsonb_build_object('name', d.detector, 'mode', d.mode, 'condition', d.condition, 'weight', d.weight, 'severity', d.severity,
-			'tags', jsonb_build_array(d.category), 'description', d.description || CASE WHEN d.false_positives LIKE 'none:%' THEN '' ELSE ' (may be wrong: ' || d.false_positives || ')' END) ORDER BY d.category, d.detector) FROM assay.email_detector d))
+			'tags', jsonb_build_array(d.category), 'description', d.description || CASE WHEN d.false_positives LIKE 'none%' THEN '' ELSE ' (may be wrong: ' || d.false_positives || ')' END) ORDER BY d.category, d.detector) FROM assay.email_detector d))
 	$$;
 COMMENT ON FUNCTION assay.email_document(text, text, text[]) IS 'the policy of the e-mail pack as a document that assay.policy_import() reads';
 
