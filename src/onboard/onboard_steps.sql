@@ -259,13 +259,15 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay_internal.held_back_from(assay_internal.own_onboarding) IS 'the time of messages from which on they are held back, to try on them what was fitted to the others';
 
+-- Quiet, since who called it wrote no prior; the note says what a warning about it would.
 CREATE FUNCTION assay_internal.onboard_weights(o assay_internal.own_onboarding, OUT rows bigint, OUT note text) LANGUAGE plpgsql VOLATILE
-	SET search_path = pg_catalog, pg_temp AS $$
+	SET search_path = pg_catalog, pg_temp SET client_min_messages = error AS $$
 DECLARE
 	c record := assay_internal.label_counts(o);
 	held jsonb;
 	fitted jsonb;
 	better boolean;
+	alone boolean;
 	weights bigint;
 BEGIN
 	IF c.malicious < 50 OR c.safe < 50 THEN
@@ -280,10 +282,13 @@ BEGIN
 	note := format('on labels held back: log loss %s and with fitted weights %s, ROC AUC %s and %s', coalesce(round((held->'log_loss'->>0)::numeric, 4)::text, 'unknown'),
 		coalesce(round((held->'log_loss'->>1)::numeric, 4)::text, 'unknown'), coalesce(round((held->'roc_auc'->>0)::numeric, 4)::text, 'unknown'),
 		coalesce(round((held->'roc_auc'->>1)::numeric, 4)::text, 'unknown'));
+	SELECT coalesce(1 / (1 + exp(-(fitted->'settings'->>'prior')::float8)) >= min(t.value::float8), false) INTO alone
+	FROM assay.policies p, jsonb_each_text(p.thresholds) t WHERE p.policy = o.policy;
 	IF better THEN
 		PERFORM i.kind FROM assay.policy_import(fitted, o.policy, dry_run => false) i;
 		rows := weights;
-		note := note || '; fitted ones are taken';
+		note := note || '; fitted ones are taken' || CASE WHEN alone
+			THEN format(', by whose prior a message of which nothing is known has a score of %s', round((1 / (1 + exp(-(fitted->'settings'->>'prior')::float8)))::numeric, 2)) ELSE '' END;
 	ELSE
 		note := note || '; weights stay';
 	END IF;
