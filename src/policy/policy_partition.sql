@@ -257,6 +257,10 @@ BEGIN
 		RETURN QUERY SELECT 'error', 'partitions', format('%s has no default partition: messages of times that no other has stay undecided', p.decision),
 			format('CREATE TABLE ... PARTITION OF %s DEFAULT;', p.decision);
 	END IF;
+	RETURN QUERY
+		SELECT 'error', 'partitions', format('%s belongs to another than %s: its triggers run with the rights of the policy''s owner, and it is neither made smaller nor dropped', d.part, p.decision),
+			format('ALTER TABLE %s OWNER TO %I;', d.part, p.owner)
+		FROM assay_internal.decision_parts(p.decision) d JOIN pg_class c ON c.oid = d.part WHERE NOT pg_has_role(c.relowner, p.owner::name, 'USAGE');
 	FOR w IN SELECT count(*) FILTER (WHERE v.ahead BETWEEN 0 AND 1) AS missing, count(*) FILTER (WHERE v.ahead = 0) AS now, sum(v.rows) AS rows,
 			coalesce(bool_or(v.published), false) AS published
 		FROM assay_internal.wanted_parts(p.policy) v
