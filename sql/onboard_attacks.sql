@@ -26,7 +26,7 @@ VALUES ('acme', '2024-04-01', 'a@x.example', junk(9000), junk(9000), junk(9000),
 SELECT count(*) AS undecided FROM mail LEFT JOIN mail_verdict v USING (id) WHERE v.id IS NULL;
 -- a sender of a long address is told from another, and found again
 INSERT INTO mail (tenant_id, received_at, sender) VALUES ('acme', '2024-04-01 01:00', junk(8000) || '@x.example'), ('acme', '2024-04-01 01:00', junk(8000) || '@y.example');
-SELECT right(sender, 10) AS sender, sender_messages_last_day FROM mail_signals JOIN mail USING (id) ORDER BY id DESC LIMIT 2;
+SELECT right(sender, 10) AS sender, sender_last_day FROM mail_signals JOIN mail USING (id) ORDER BY id DESC LIMIT 2;
 SET enable_seqscan = off;
 SET enable_bitmapscan = off;
 EXPLAIN (COSTS OFF) SELECT count(*) FROM mail_messages o WHERE "left"(o.from_addr, 320) = "left"('a@x.example', 320) AND o.from_addr = 'a@x.example' AND received_at > '2024-03-01';
