@@ -57,6 +57,14 @@ SELECT rows IS NOT NULL AS refreshed FROM assay.refresh_baseline('hourly');
 SELECT assay.compact_baseline('hourly', now() - timestamptz '2024-05-10') > 0 AS compacted;
 SELECT until, assay.events(history) AS n FROM hourly WHERE sender = 'h' ORDER BY 1;
 SELECT assay.drop_baseline('hourly');
+-- a message of a time that a sender made up is in nobody's way
+INSERT INTO message (sender, at) SELECT 'odd', t FROM unnest('{infinity,-infinity,294276-12-31 23:59:59.999999+00,4714-11-24 00:00:00+00 BC,4714-11-26 00:00:00+00 BC,0044-01-01 BC}'::timestamptz[]) t;
+SELECT assay.create_baseline('hourly', 'message', '{sender}', 'at', incremental => true, arrival => 'id', tile => '1 hour');
+SELECT rows IS NOT NULL AS refreshed FROM assay.refresh_baseline('b');
+SELECT assay.compact_baseline('b', '0') > 0 AS compacted, assay.compact_baseline('hourly', '0') > 0 AS hours;
+SELECT assay.compact_baseline('b', '1000 years') AS again, assay.compact_baseline('hourly', '1000 years') AS hours;
+SELECT day FROM b WHERE sender = 'odd' ORDER BY 1;
+SELECT assay.drop_baseline('hourly');
 -- rights; let go
 RESET ROLE;
 GRANT USAGE ON SCHEMA retain TO assay_looker;
