@@ -317,7 +317,7 @@ parse_options(int argc, char **argv)
 		{"qr", no_argument, NULL, 14},
 		{"rest", required_argument, NULL, 16},
 		{"reparse", no_argument, NULL, 15},
-		{"feedback", required_argument, NULL, 16},
+		{"feedback", required_argument, NULL, 21},
 		{"reporter", required_argument, NULL, 17},
 		{"trust-from", no_argument, NULL, 18},
 		{"any-recipient", no_argument, NULL, 19},
@@ -364,9 +364,6 @@ parse_options(int argc, char **argv)
 			case 15:
 				options.reparse = true;
 				break;
-			case 16:
-				options.feedback = optarg;
-				break;
 			case 17:
 				feedback_reporter(optarg);
 				break;
@@ -378,6 +375,9 @@ parse_options(int argc, char **argv)
 				break;
 			case 20:
 				feedback_confidence(optarg);
+				break;
+			case 21:
+				options.feedback = optarg;
 				break;
 			default:
 				if (argument_common(c, optarg))
@@ -391,9 +391,9 @@ parse_options(int argc, char **argv)
 		fatal("unknown format \"%s\"; it is one of auto, mbox, maildir, eml, jsonl", options.format);
 	if (options.feedback != NULL)
 	{
-		if (options.reparse || options.create_table || options.unwrap || options.num_columns > 0 || options.keep_html ||
-			options.keep_raw || options.mailbox != NULL)
-			fatal("--feedback loads no messages: none of --reparse, --create-table, --unwrap, --column, --keep, --mailbox go with it");
+		if (options.reparse || options.create_table || options.unwrap || options.num_columns > 0 || options.rest != NULL ||
+			options.keep_html || options.keep_raw || options.mailbox != NULL)
+			fatal("--feedback loads no messages: none of --reparse, --create-table, --unwrap, --column, --rest, --keep, --mailbox go with it");
 		/* messages that are attached are what it is about */
 		options.unwrap = true;
 	}
