@@ -351,6 +351,9 @@ BEGIN
 	started := clock_timestamp();
 	arrival := format('s.%I', b.arrival_column);
 
+	IF key IS NOT NULL THEN
+		PERFORM assay_internal.baseline_may_be_rebuilt(b.relation);
+	END IF;
 	IF key = '{}' THEN
 		EXECUTE format('DELETE FROM %s', b.relation);
 		IF b.counted_label IS NOT NULL THEN

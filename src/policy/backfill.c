@@ -18,6 +18,7 @@
 #include "access/xact.h"
 #include "batch.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "executor/spi.h"
@@ -29,6 +30,7 @@
 #include "protect.h"
 #include "signals_query.h"
 #include "storage/lock.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -705,6 +707,29 @@ LockPolicy(Oid decision)
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
 
+/* Partitions for the messages, where there are any to make; they are committed by some at a time. */
+static void
+MakeParts(Source *s)
+{
+	bool		more = has_privs_of_role(GetUserId(), s->id->owner) &&
+	get_rel_relkind(s->id->decision) == RELKIND_PARTITIONED_TABLE;
+
+	while (more)
+	{
+		BatchQuery	q;
+		bool		isnull;
+
+		CHECK_FOR_INTERRUPTS();
+		QueryStart(&q);
+		QueryAdd(&q, "SELECT assay_internal.make_message_parts(");
+		QueryValue(&q, TEXTOID, CStringGetTextDatum(s->policy));
+		QueryAdd(&q, ")");
+		(void) QueryRun(&q, SPI_OK_SELECT, NULL);
+		more = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull)) > 0;
+		SPI_commit();
+	}
+}
+
 PG_FUNCTION_INFO_V1(assay_backfill);
 Datum
 assay_backfill(PG_FUNCTION_ARGS)
@@ -759,6 +784,7 @@ assay_backfill(PG_FUNCTION_ARGS)
 	/* Who may not is told so before it waits for anybody. */
 	InitSource(&source, policy, since, until, at, false);
 	decision = source.id->decision;
+	MakeParts(&source);
 
 	while (more)
 	{
