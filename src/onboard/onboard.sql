@@ -151,9 +151,9 @@ COMMENT ON FUNCTION assay_internal.tenant_value(text) IS 'by what a tenant goes 
 
 CREATE FUNCTION assay_internal.learning_condition(policy text, tenant text) RETURNS text LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
-	SELECT CASE WHEN tenant IS NULL THEN 'true' ELSE replace(replace(
+	SELECT CASE WHEN tenant IS NULL THEN 'true' ELSE assay_internal.baseline_fill(
 		$c$in_list({list}, CASE WHEN {tenant}::text ~ '^[!-@[-~]{1,100}$' THEN {tenant}::text ELSE 'md5:' || md5({tenant}::text) END) IS NOT TRUE$c$,
-		'{list}', quote_literal(policy || '.live')), '{tenant}', quote_ident(tenant)) END
+		'list', quote_literal(policy || '.live'), 'tenant', quote_ident(tenant)) END
 $$;
 COMMENT ON FUNCTION assay_internal.learning_condition(text, text) IS 'the condition of the exclusion "learning": all messages, or those of tenants that are not in the list <policy>.live';
 

@@ -17,11 +17,11 @@ DECLARE
 	state text;
 	n bigint := 0;
 BEGIN
-	FOR t IN EXECUTE assay_internal.fill_names(format($q$SELECT m.{tenant}::text AS tenant, min(m.{at}) AS first_seen, max(m.{at}) AS last_seen, count(*) AS messages,
-			count(v.score) AS decided, count(*) FILTER (WHERE %s) AS alerts, count(*) FILTER (WHERE v.degraded) AS degraded,
+	FOR t IN EXECUTE assay_internal.fill_names($q$SELECT m.{tenant}::text AS tenant, min(m.{at}) AS first_seen, max(m.{at}) AS last_seen, count(*) AS messages,
+			count(v.score) AS decided, count(*) FILTER (WHERE {caught}) AS alerts, count(*) FILTER (WHERE v.degraded) AS degraded,
 			greatest(count(DISTINCT (m.{at} AT TIME ZONE 'UTC')::date), 1)::float8 AS days
 		FROM {source} m LEFT JOIN {verdict} v USING ({key})
-		WHERE m.{tenant} IS NOT NULL AND isfinite(m.{at}) GROUP BY m.{tenant}::text ORDER BY 1$q$, assay_internal.caught_condition(o.policy)), names)
+		WHERE m.{tenant} IS NOT NULL AND isfinite(m.{at}) GROUP BY m.{tenant}::text ORDER BY 1$q$, names, 'caught', assay_internal.caught_condition(o.policy))
 	LOOP
 		n := n + 1;
 		SELECT * INTO was FROM assay.tenant_status s WHERE s.policy = o.policy AND s.tenant = t.tenant;
