@@ -52,6 +52,8 @@ typedef struct DecisionTable
 } DecisionTable;
 
 extern DecisionTable *OpenDecisionTable(PolicyIdentity *id);
+extern char *InsertStart(DecisionTable *t);
+extern char *InsertEnd(DecisionTable *t);
 extern char *InsertOneSql(DecisionTable *t);
 extern char *InsertManySql(DecisionTable *t, bool unique);
 extern void FillDecision(DecisionTable *t, Datum *values, bool *nulls, int revision,

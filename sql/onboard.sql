@@ -255,3 +255,4 @@ DELETE FROM assay_internal.maintenance WHERE step = 'learning' OR object LIKE '%
 DROP SCHEMA "On Board" CASCADE;
 DROP ROLE onboard_owner, onboard_stranger;
 DROP EXTENSION pg_assay_email;
+DELETE FROM assay.named_set WHERE set LIKE 'email.%';

@@ -149,7 +149,14 @@ AddUndecided(BatchScan *scan, BatchQuery *q)
 	QueryAdd(q, ")");
 }
 
-/* The columns of a decision, from s."key" and s.x */
+static void
+AddField(BatchQuery *q, Source *s, const char *before, const char *field)
+{
+	QueryAdd(q, "%s", before);
+	AddScored(q, s, 0, field);
+}
+
+/* The columns of a decision, from the message's key and its score */
 static void
 AddDecision(BatchScan *scan, BatchQuery *q)
 {
@@ -158,18 +165,26 @@ AddDecision(BatchScan *scan, BatchQuery *q)
 
 	QueryAdd(q, "SELECT ");
 	for (int i = 0; i < s->nkeys; i++)
-		QueryAdd(q, "s.%s::%s, ", s->keys[i], CastName(b->scan.key_types[i]));
+		QueryAdd(q, "%s.%s::%s, ", RowAlias(s), s->keys[i], CastName(b->scan.key_types[i]));
 	QueryValue(q, INT4OID, Int32GetDatum(b->revision));
-	QueryAdd(q, ", pg_catalog.now(), (s.%s).verdict, (s.%s).score, (s.%s).attribution, "
-			 "assay.degraded((s.%s).attribution)", s->scores[0], s->scores[0], s->scores[0],
-			 s->scores[0]);
+	QueryAdd(q, ", ");
+	QueryValue(q, TIMESTAMPTZOID, TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()));
+	AddField(q, s, ", ", "verdict");
+	AddField(q, s, ", ", "score");
+	AddField(q, s, ", ", "attribution");
+	AddField(q, s, ", assay.degraded(", "attribution");
+	QueryAdd(q, ")");
 	if (b->table->log_signals)
 		QueryAdd(q, ", s.%s", s->signals);
-	QueryAdd(q, " FROM (SELECT ");
-	AddKeys(q, s, s->alias, "");
+	AddScanFrom(q, s);
 	if (b->table->log_signals)
 		QueryAdd(q, ", assay_internal.form_signals(%s) AS %s", s->alias, s->signals);
-	AddScore(q, s, b->revision, false, b->own_time, s->scores[0]);
+}
+
+static void
+AddScores(BatchScan *scan, BatchQuery *q)
+{
+	AddScore(q, scan->source, ((Backfill *) scan)->revision, false, ((Backfill *) scan)->own_time, scan->source->scores[0]);
 }
 
 static int
@@ -436,6 +451,43 @@ WriteBatch(Backfill *b)
 }
 
 /*
+ * Over distributed tables: each shard's messages are scored and their decisions
+ * written where they are, by one statement.
+ */
+static uint64
+DecideWhereTheyAre(Backfill *b)
+{
+	BatchQuery	q;
+	Security	security;
+	uint64		written;
+
+	EnterSource(&security, b->scan.source);
+	QueryStart(&q);
+	QueryAdd(&q, "%s", InsertStart(b->table));
+	AddScanQuery(&b->scan, &q);
+	QueryAdd(&q, "%s", InsertEnd(b->table));
+	written = QueryRun(&q, SPI_OK_INSERT, NULL);
+	LeaveSecurity(&security);
+	return written;
+}
+
+/* The batch's decisions, as something to select from */
+static void
+AddBatch(BatchQuery *q, Backfill *b)
+{
+	if (!b->scan.source->distributed)
+	{
+		QueryAdd(q, "\"" DECISIONS_NAME "\"");
+		return;
+	}
+	QueryAdd(q, "(SELECT * FROM %s WHERE revision = ", b->scan.source->id->decision_name);
+	QueryValue(q, INT4OID, Int32GetDatum(b->revision));
+	QueryAdd(q, " AND decided_at = ");
+	QueryValue(q, TIMESTAMPTZOID, TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()));
+	QueryAdd(q, ")");
+}
+
+/*
  * Keep an example of each fault.  The keys are written out as the owner; who
  * may write assay.fault has more rights than that.
  */
@@ -453,7 +505,9 @@ KeepFaults(Backfill *b)
 	QueryAdd(&q, "SELECT DISTINCT ON (l.kind, l.detector, l.fault) "
 			 "CASE WHEN l.kind <> 'signals' THEN l.detector END, ARRAY[");
 	AddKeys(&q, s, "d", "::pg_catalog.text");
-	QueryAdd(&q, "], l.fault FROM \"" DECISIONS_NAME "\" d, assay.ledger(d.attribution) l "
+	QueryAdd(&q, "], l.fault FROM ");
+	AddBatch(&q, b);
+	QueryAdd(&q, " d, assay.ledger(d.attribution) l "
 			 "WHERE l.fault <> 'suspended' LIMIT %d", BATCH_FAULTS_MAX);
 	n = QueryRun(&q, SPI_OK_SELECT, NULL);
 	faults = SPI_tuptable;
@@ -666,15 +720,18 @@ OneBatch(Backfill *b, uint64 *total)
 		UpdateRun(b, 0, 0, (Datum) 0);
 		return false;
 	}
-	RunScan(&b->scan);
+	if (!s->distributed)
+		RunScan(&b->scan);
 	last_key = KeyToArray(s, b->bound);
 	LeaveSecurity(&security);
 
 	RegisterBatch(b, &enr);
-	decided = WriteBatch(b);
+	decided = s->distributed ? DecideWhereTheyAre(b) : WriteBatch(b);
 	EnterSource(&security, s);
 	QueryStart(&q);
-	QueryAdd(&q, "SELECT FROM \"" DECISIONS_NAME "\" d WHERE d.degraded");
+	QueryAdd(&q, "SELECT d.degraded FROM ");
+	AddBatch(&q, b);
+	QueryAdd(&q, " d WHERE d.degraded");
 	degraded = QueryRun(&q, SPI_OK_SELECT, NULL);
 	LeaveSecurity(&security);
 	if (degraded > 0)
@@ -778,12 +835,15 @@ assay_backfill(PG_FUNCTION_ARGS)
 				 errmsg("undecided_only and degraded_only exclude each other")));
 	b.scan.source = &source;
 	b.scan.columns = AddDecision;
+	b.scan.scores = AddScores;
 	b.scan.where = AddUndecided;
 	b.scan.unreadable = DecideUnreadable;
 
 	/* Who may not is told so before it waits for anybody. */
 	InitSource(&source, policy, since, until, at, false);
 	decision = source.id->decision;
+	if (source.id->log_signals)
+		RefuseDistributed(&source, "a backfill of a policy that logs signals", "SELECT assay.alter_policy(..., log_signals => false);");
 	MakeParts(&source);
 
 	while (more)

@@ -456,8 +456,9 @@ AddKey(StringInfo sql, DecisionTable *t)
 	appendStringInfoString(sql, "revision");
 }
 
-static char *
-InsertInto(DecisionTable *t)
+/* INSERT INTO table (columns): before VALUES or SELECT */
+char	   *
+InsertStart(DecisionTable *t)
 {
 	StringInfoData sql;
 
@@ -471,8 +472,8 @@ InsertInto(DecisionTable *t)
 }
 
 /* ON CONFLICT: the new decision takes the old one's place. */
-static char *
-OnConflict(DecisionTable *t)
+char	   *
+InsertEnd(DecisionTable *t)
 {
 	StringInfoData sql;
 	Relation	rel = table_open(t->id->decision, AccessShareLock);
@@ -500,10 +501,10 @@ InsertOneSql(DecisionTable *t)
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "%sVALUES (", InsertInto(t));
+	appendStringInfo(&sql, "%sVALUES (", InsertStart(t));
 	for (int i = 0; i < t->desc->natts; i++)
 		appendStringInfo(&sql, "%s$%d", i > 0 ? ", " : "", i + 1);
-	appendStringInfo(&sql, ")%s", OnConflict(t));
+	appendStringInfo(&sql, ")%s", InsertEnd(t));
 	return sql.data;
 }
 
@@ -518,14 +519,14 @@ InsertManySql(DecisionTable *t, bool unique)
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "%sSELECT ", InsertInto(t));
+	appendStringInfo(&sql, "%sSELECT ", InsertStart(t));
 	if (!unique)
 	{
 		appendStringInfoString(&sql, "DISTINCT ON (");
 		AddKey(&sql, t);
 		appendStringInfoString(&sql, ") ");
 	}
-	appendStringInfo(&sql, "* FROM \"" DECISIONS_NAME "\"%s", OnConflict(t));
+	appendStringInfo(&sql, "* FROM \"" DECISIONS_NAME "\"%s", InsertEnd(t));
 	return sql.data;
 }
 

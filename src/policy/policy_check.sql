@@ -291,6 +291,7 @@ BEGIN
 			UNION ALL SELECT * FROM assay_internal.check_labels(p)
 			UNION ALL SELECT * FROM assay_internal.check_partitions(p)
 			UNION ALL SELECT * FROM assay_internal.check_backlog(p)
+			UNION ALL SELECT * FROM assay_internal.check_distributed(p)
 			UNION ALL SELECT * FROM assay_internal.check_traffic(p)) c
 		ORDER BY array_position('{error,warning,info}'::text[], c.severity);
 END $$;
