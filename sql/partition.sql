@@ -120,13 +120,13 @@ SELECT id FROM p_decision WHERE id IN (3, 8);
 -- rights
 RESET ROLE;
 -- a partition that is another's is told of: its triggers would run with the owner's rights
-GRANT ALL ON SCHEMA parted TO assay_looker;
+GRANT CREATE ON SCHEMA parted TO assay_looker;
 ALTER TABLE parted.p_d_default OWNER TO assay_looker;
 SET ROLE assay_keeper;
 SELECT severity, detail, hint FROM assay.check('p') WHERE detail ~ 'belongs';
 RESET ROLE;
 ALTER TABLE parted.p_d_default OWNER TO assay_keeper;
-REVOKE ALL ON SCHEMA parted FROM assay_looker;
+REVOKE CREATE ON SCHEMA parted FROM assay_looker;
 SELECT assay.grant_access('p', 'assay_looker', 'reader');
 SET ROLE assay_looker;
 SELECT policy, period FROM assay.partitioning;

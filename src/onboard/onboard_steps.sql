@@ -32,15 +32,12 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay_internal.onboarding_names(assay_internal.own_onboarding) IS 'quoted names for statements about a policy that was onboarded';
 
--- In one pass, and nothing that was put in is looked through again: names may have braces in them.
-CREATE FUNCTION assay_internal.fill_names(template text, names assay_internal.onboarding_names, more jsonb DEFAULT '{}') RETURNS text LANGUAGE sql IMMUTABLE
+-- Values are not looked through for names: columns and detectors are called as users like.
+CREATE FUNCTION assay_internal.fill_names(template text, names assay_internal.onboarding_names, VARIADIC more text[] DEFAULT '{}') RETURNS text LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
-	SELECT string_agg(CASE WHEN p.n = 1 THEN p.piece
-			ELSE coalesce(v.given->>substring(p.piece FROM '^[a-z_]+'), '') || substring(p.piece FROM '^[a-z_]+}(.*)$') END, '' ORDER BY p.n)
-	FROM (SELECT to_jsonb(names) || more) v(given),
-		regexp_split_to_table(template, '\{(?=(?:' || (SELECT string_agg(k, '|') FROM jsonb_object_keys(v.given) k) || ')\})') WITH ORDINALITY p(piece, n)
+	SELECT assay_internal.baseline_fill(template, VARIADIC array(SELECT unnest(ARRAY[f.key, f.value]) FROM jsonb_each_text(to_jsonb(names)) f) || more)
 $$;
-COMMENT ON FUNCTION assay_internal.fill_names(text, assay_internal.onboarding_names, jsonb) IS 'a statement with names, and what more is given, where it has them in braces';
+COMMENT ON FUNCTION assay_internal.fill_names(text, assay_internal.onboarding_names, text[]) IS 'a statement from a template, with the names in it, and more in pairs';
 
 -- What a decision "v" has had or would have had at least this verdict by, were nothing
 -- learning: its score, or a forced verdict, and no exclusion that forces a lower one.
@@ -164,15 +161,15 @@ DECLARE
 	timed boolean := EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = o.labels::regclass AND a.attname = known AND NOT a.attisdropped
 		AND a.atttypid IN ('timestamptz'::regtype, 'timestamp'::regtype));
 BEGIN
-	EXECUTE replace(replace(replace(replace(assay_internal.fill_names(
+	EXECUTE assay_internal.fill_names(
 			$q$INSERT INTO {label} ({key}, malicious, source, labelled_at)
 			SELECT {key}, t.malicious, t.source, coalesce(t.known, least(m.{at} + interval '1 day', now()), now())
-			FROM {source} m JOIN (SELECT {key}, l.<malicious>::boolean AS malicious, <source> AS source, <known> AS known FROM <labels> l) t USING ({key})
-			WHERE t.malicious IS NOT NULL ON CONFLICT DO NOTHING$q$, names),
-		'<malicious>', quote_ident(coalesce(o.columns->>'malicious', 'malicious'))),
-		'<source>', CASE WHEN source = ANY (has) THEN format('coalesce(l.%I::text, ''onboarding'')', source) ELSE '''onboarding''' END),
-		'<known>', CASE WHEN timed THEN format('l.%I::timestamptz', known) ELSE 'NULL::timestamptz' END),
-		'<labels>', assay_internal.onboarding_relation(o.labels)::text);
+			FROM {source} m JOIN (SELECT {key}, l.{malicious}::boolean AS malicious, {said_by} AS source, {known} AS known FROM {labels} l) t USING ({key})
+			WHERE t.malicious IS NOT NULL ON CONFLICT DO NOTHING$q$, names,
+		'malicious', quote_ident(coalesce(o.columns->>'malicious', 'malicious')),
+		'said_by', CASE WHEN source = ANY (has) THEN format('coalesce(l.%I::text, ''onboarding'')', source) ELSE '''onboarding''' END,
+		'known', CASE WHEN timed THEN format('l.%I::timestamptz', known) ELSE 'NULL::timestamptz' END,
+		'labels', assay_internal.onboarding_relation(o.labels)::text);
 	GET DIAGNOSTICS rows = ROW_COUNT;
 	note := CASE WHEN timed THEN 'each known from its ' || known ELSE 'each taken as known a day after its message, since there is no time with it' END;
 END $$;

@@ -21,8 +21,7 @@ BEGIN
 			count(v.score) AS decided, count(*) FILTER (WHERE {caught}) AS alerts, count(*) FILTER (WHERE v.degraded) AS degraded,
 			greatest(count(DISTINCT (m.{at} AT TIME ZONE 'UTC')::date), 1)::float8 AS days
 		FROM {source} m LEFT JOIN {verdict} v USING ({key})
-		WHERE octet_length(m.{tenant}::text) <= 1000 AND isfinite(m.{at}) GROUP BY m.{tenant}::text ORDER BY 1$q$, names,
-			jsonb_build_object('caught', assay_internal.caught_condition(o.policy)))
+		WHERE octet_length(m.{tenant}::text) <= 1000 AND isfinite(m.{at}) GROUP BY m.{tenant}::text ORDER BY 1$q$, names, 'caught', assay_internal.caught_condition(o.policy))
 	LOOP
 		n := n + 1;
 		SELECT * INTO was FROM assay.tenant_status s WHERE s.policy = o.policy AND s.tenant = t.tenant;
