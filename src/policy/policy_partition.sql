@@ -68,7 +68,10 @@ DECLARE
 	low timestamptz := what ->> 'since';
 	high timestamptz := what ->> 'until';
 	at text := what ->> 'at';
-	target text := (SELECT format('%I.%I', n.nspname, what ->> 'name') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = decision);
+	-- a partition that was detached, or another's table, may have the name
+	target text := (SELECT format('%I.%I', n.nspname, v.name) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, generate_series(1, 10) i,
+		LATERAL (SELECT (what ->> 'name') || CASE WHEN i > 1 THEN '_' || i ELSE '' END) v(name)
+		WHERE c.oid = decision AND (i = 10 OR NOT EXISTS (SELECT FROM pg_class x WHERE x.relnamespace = n.oid AND x.relname = v.name)) ORDER BY i LIMIT 1);
 	columns text := (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
 		WHERE a.attrelid = decision AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '');
 	rest regclass;
