@@ -1,4 +1,5 @@
 -- keep_baseline(), compact_baseline(): history whose messages are gone
+\set SHOW_CONTEXT never
 \set VERBOSITY terse
 SET client_min_messages = warning;
 SET timezone = 'UTC';
@@ -56,6 +57,18 @@ INSERT INTO message (sender, at) VALUES ('h', '2024-01-31 22:30'), ('h', '2024-0
 SELECT rows IS NOT NULL AS refreshed FROM assay.refresh_baseline('hourly');
 SELECT assay.compact_baseline('hourly', now() - timestamptz '2024-05-10') > 0 AS compacted;
 SELECT until, assay.events(history) AS n FROM hourly WHERE sender = 'h' ORDER BY 1;
+-- anew, as over shards
+SELECT count(*) AS rows FROM hourly;
+SELECT assay_internal.baseline_refresh_shards('hourly');
+SELECT count(*) AS rows FROM hourly;
+SELECT assay.drop_baseline('hourly');
+-- a message of a time that a sender made up is in nobody's way
+INSERT INTO message (sender, at) SELECT 'odd', t FROM unnest('{infinity,-infinity,294276-12-31 23:59:59.999999+00,4714-11-24 00:00:00+00 BC,4714-11-26 00:00:00+00 BC,0044-01-01 BC}'::timestamptz[]) t;
+SELECT assay.create_baseline('hourly', 'message', '{sender}', 'at', incremental => true, arrival => 'id', tile => '1 hour');
+SELECT rows IS NOT NULL AS refreshed FROM assay.refresh_baseline('b');
+SELECT assay.compact_baseline('b', '0') > 0 AS compacted, assay.compact_baseline('hourly', '0') > 0 AS hours;
+SELECT assay.compact_baseline('b', '1000 years') AS again, assay.compact_baseline('hourly', '1000 years') AS hours;
+SELECT day FROM b WHERE sender = 'odd' ORDER BY 1;
 SELECT assay.drop_baseline('hourly');
 -- rights; let go
 RESET ROLE;
@@ -75,6 +88,30 @@ SELECT assay.drop_baseline('b');
 SELECT assay.drop_baseline('v');
 SELECT assay.drop_baseline('whole');
 RESET ROLE;
+-- a key whose operators are in no schema of the server's
+CREATE TYPE own;
+CREATE FUNCTION own_in(cstring) RETURNS own LANGUAGE internal IMMUTABLE STRICT AS 'textin';
+CREATE FUNCTION own_out(own) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'textout';
+CREATE TYPE own (INPUT = own_in, OUTPUT = own_out, STORAGE = extended);
+CREATE FUNCTION own_eq(own, own) RETURNS boolean LANGUAGE internal IMMUTABLE STRICT AS 'byteaeq';
+CREATE FUNCTION own_lt(own, own) RETURNS boolean LANGUAGE internal IMMUTABLE STRICT AS 'bytealt';
+CREATE FUNCTION own_le(own, own) RETURNS boolean LANGUAGE internal IMMUTABLE STRICT AS 'byteale';
+CREATE FUNCTION own_ge(own, own) RETURNS boolean LANGUAGE internal IMMUTABLE STRICT AS 'byteage';
+CREATE FUNCTION own_gt(own, own) RETURNS boolean LANGUAGE internal IMMUTABLE STRICT AS 'byteagt';
+CREATE FUNCTION own_cmp(own, own) RETURNS int LANGUAGE internal IMMUTABLE STRICT AS 'byteacmp';
+CREATE OPERATOR = (LEFTARG = own, RIGHTARG = own, FUNCTION = own_eq, COMMUTATOR = =, MERGES);
+CREATE OPERATOR < (LEFTARG = own, RIGHTARG = own, FUNCTION = own_lt);
+CREATE OPERATOR <= (LEFTARG = own, RIGHTARG = own, FUNCTION = own_le);
+CREATE OPERATOR >= (LEFTARG = own, RIGHTARG = own, FUNCTION = own_ge);
+CREATE OPERATOR > (LEFTARG = own, RIGHTARG = own, FUNCTION = own_gt);
+CREATE OPERATOR CLASS own_ops DEFAULT FOR TYPE own USING btree AS OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 own_cmp(own, own);
+CREATE TABLE strange (id bigint PRIMARY KEY, sender own, at timestamptz);
+INSERT INTO strange SELECT i, 'a', timestamptz '2024-01-01' + i * interval '1 day' FROM generate_series(0, 30) i;
+SELECT assay.create_baseline('strange_b', 'strange', '{sender}', 'at', incremental => true, arrival => 'id');
+SELECT rows FROM assay.refresh_baseline('strange_b');
+SELECT assay.compact_baseline('strange_b');
+SELECT assay.drop_baseline('strange_b');
+SET client_min_messages = warning;
 DROP SCHEMA retain CASCADE;
 DROP OWNED BY assay_looker, assay_keeper;
 DROP ROLE assay_keeper, assay_looker;

@@ -53,6 +53,19 @@ SELECT assay.back_to_learning('inbox'), assay.back_to_learning('inbox') AS again
 INSERT INTO "Inbox" (received, sender, subject, body) VALUES ('2024-02-01', 'PayPal <a@pay-alerts3.top>', 'Your account has been limited', 'Dear customer, please verify your account within 24 hours. Click here');
 SELECT verdict, score > 0.5 AS would_have_been FROM inbox_verdict ORDER BY "Mail id" DESC LIMIT 1;
 SELECT * FROM assay.check('inbox') WHERE severity = 'error';
+-- names that look like places in a statement, and a collation for which there are no regular expressions
+CREATE COLLATION lax (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+CREATE TABLE odd (id int PRIMARY KEY, "{source}" timestamptz NOT NULL, "{at}" text COLLATE lax, n int);
+INSERT INTO odd SELECT i, timestamptz '2024-01-01' + i * interval '1 hour', 'tenant ' || i % 2, i FROM generate_series(1, 48) i;
+CREATE VIEW odd_signals AS SELECT * FROM odd;
+CALL assay.onboard('odd', messages => 'odd', pack => NULL, signals => 'odd_signals', at => '{source}', tenant => '{at}',
+	options => '{"document": {"pg_assay_policy": 1, "settings": {}, "detectors": [{"name": "{label}", "condition": "n > 40", "mode": "live", "force_verdict": "malicious"}]}}');
+SELECT step, state, rows FROM assay.onboarding WHERE policy = 'odd' AND state <> 'done';
+SELECT tenant, messages, alerts FROM assay.tenant_status WHERE policy = 'odd' ORDER BY 1;
+SELECT name, value FROM assay.onboarding_report WHERE policy = 'odd' AND part = 'detector';
+SELECT assay.offboard('odd');
+DROP TABLE odd CASCADE;
+DROP COLLATION lax;
 -- what is not mine
 RESET ROLE;
 SET ROLE onboard_stranger;

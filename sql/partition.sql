@@ -119,6 +119,22 @@ CALL assay.maintain();
 SELECT id FROM p_decision WHERE id IN (3, 8);
 -- rights
 RESET ROLE;
+-- a name that is taken, here by one that was detached, is in nobody's way
+SET ROLE assay_keeper;
+SELECT part AS ahead FROM parts WHERE until IS NOT NULL ORDER BY since DESC LIMIT 1 \gset
+ALTER TABLE p_decision DETACH PARTITION :ahead;
+SELECT assay.make_partitions('p') AS made;
+SELECT part::text = :'ahead' || '_2' AS named FROM parts WHERE until IS NOT NULL ORDER BY since DESC LIMIT 1;
+DROP TABLE :ahead;
+RESET ROLE;
+-- a partition that is another's is told of: its triggers would run with the owner's rights
+GRANT CREATE ON SCHEMA parted TO assay_looker;
+ALTER TABLE parted.p_d_default OWNER TO assay_looker;
+SET ROLE assay_keeper;
+SELECT severity, detail, hint FROM assay.check('p') WHERE detail ~ 'belongs';
+RESET ROLE;
+ALTER TABLE parted.p_d_default OWNER TO assay_keeper;
+REVOKE CREATE ON SCHEMA parted FROM assay_looker;
 SELECT assay.grant_access('p', 'assay_looker', 'reader');
 SET ROLE assay_looker;
 SELECT policy, period FROM assay.partitioning;

@@ -58,6 +58,7 @@ SELECT t, try(t) FROM (VALUES (''), ('{}'), ('{"n": 2, "sum": "0x5", "squares": 
 	('{"n": 2, "sum": "0x5p-1", "squares": "0xd", "min": 2, "max": 3}'), ('{"n": 2, "sum": "0x5p-2240", "squares": "0xd", "min": 2, "max": 3}'),
 	('{"n": 2, "sum": "0x5p99999999999999999999", "squares": "0xd", "min": 2, "max": 3}'), ('{"n": 2, "sum": "0x", "squares": "0xd", "min": 2, "max": 3}'),
 	('{"n": 2, "sum": "0x5p2304", "squares": "0xd", "min": 2, "max": 3}'),
+	('{"n": 2, "sum": "0x5p-99999999999999999999", "squares": "0xd", "min": 2, "max": 3}'),
 	('{"n": 9223372036854775807, "sum": "0x0", "squares": "0x0", "min": 0, "max": 0}')) v(t);
 SELECT length(try(format('{"n": 2, "sum": "0x%s", "squares": "0x%s", "min": 2, "max": 3}', repeat('f', n), repeat('f', n)))) FROM unnest('{575,576,1119,1120}'::int[]) n;
 SELECT s OPERATOR(assay.+) 0::float8 FROM (VALUES ('{"n": 9223372036854775807, "sum": "0x0", "squares": "0x0", "min": 0, "max": 0}'::assay.summary)) v(s);
@@ -113,8 +114,12 @@ FROM (SELECT 'up to here' AS frame, assay.summary_agg(x) OVER f w, assay.summary
 	FROM number e WINDOW f AS (PARTITION BY k ORDER BY n RANGE BETWEEN 10 PRECEDING AND 10 FOLLOWING EXCLUDE CURRENT ROW)) s
 GROUP BY frame ORDER BY frame COLLATE "C";
 
+-- without numbers, in a group as in a frame
+WITH empty AS (SELECT s OPERATOR(assay.-) s AS s FROM part)
+SELECT (SELECT assay.summary_agg(s) FROM empty) AS grouped, assay.summary_agg(s) OVER (ROWS 1 PRECEDING) AS moving FROM empty LIMIT 1;
+
 -- support functions by themselves
-SELECT assay_internal.summary_accum_inverse(NULL, 1), assay_internal.summary_add_inverse(NULL, NULL), assay_internal.summary_final(NULL), assay_internal.summary_moving_final(NULL),
+SELECT assay_internal.summary_accum_inverse(NULL, 1), assay_internal.summary_add_inverse(NULL, NULL), assay_internal.summary_final(NULL),
 	assay_internal.summary_accum_moving(NULL, NULL), assay_internal.summary_add_moving(NULL, NULL);
 SELECT assay_internal.summary_accum_inverse(s, 2), assay_internal.summary_accum_inverse(s, 1) IS NULL AS least, assay_internal.summary_accum_inverse(s, 9) IS NULL AS greatest, s AS unchanged
 FROM (SELECT assay.summary_agg(x) FROM unnest('{1, 2, 9}'::float8[]) x) v(s);

@@ -54,7 +54,7 @@ static const char *const common[] = {
 static const char *const rare[] = {
 	"<script><!-- x </script> --></script>", "<textarea>\n text <b> in it that is long enough</textarea>",
 	"<select><option>x", "<svg><title>t</title>", "<math><mi>", "<noscript>n</noscript>", "<xmp><b></xmp>",
-	"<template>", "<frameset>", "<plaintext>", "&#xF0000;", "&#983041", "&#x00F0002;", "<p title=\"&#xF0000;\">", "<title>&#xF0000;</title>", "&#xF8FE;", "\357\243\276\060\357\243\277", "<p", "<a href=\"", "<!--", "<style>", "\357\243\276"
+	"<template>", "<frameset>", "<plaintext>", "&#xF0000;", "&#983041", "&#x00F0002;", "&#4295950336;", "&#x1000F0001;", "<p title=\"&#xF0000;\">", "<title>&#xF0000;</title>", "&#xF8FE;", "\357\243\276\060\357\243\277", "<p", "<a href=\"", "<!--", "<style>", "\357\243\276"
 };
 
 static GString *

@@ -139,6 +139,11 @@ foreach ([ 'tenant_id=x', qr/could not use the value of --column=tenant_id.*inva
 	like($said, $_->[1], 'with a reason');
 }
 
+# fields that fill no column
+$node->safe_psql('postgres', 'CREATE TABLE rest (subject text, more jsonb)');
+is(load('-t', 'rest', '--rest=more', write_file("$dir/rest.jsonl", qq({"subject":"a","tenant_id":4}\n{"subject":"b"}\n))), 0, '--rest: loaded');
+is_deeply([ map { $_->{more} } rows('SELECT * FROM rest ORDER BY subject') ], [ { tenant_id => 4 }, undef ], '--rest: values');
+
 # the source is kept, and can be read again
 my $html = "From: a\@b.example\nSubject: h\nContent-Type: text/html; charset=utf-8\n\n<p>gr\xC3\xBCn</p>\n";
 my $kept = write_file("$dir/kept.eml", $html);

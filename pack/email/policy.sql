@@ -14,14 +14,29 @@ COMMENT ON FUNCTION assay.email_subject_key(text) IS
 	'what copies of a subject have in common: its words, without numbers, addresses and Re:; NULL for less than two words';
 
 CREATE FUNCTION assay.email_foreign_org(orgs text[], own text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 5
-	AS $$ SELECT CASE WHEN orgs[1] IS DISTINCT FROM own THEN orgs[1] ELSE orgs[2] END $$;
-COMMENT ON FUNCTION assay.email_foreign_org(text[], text) IS 'the first organization that a message links to and that is not the sender''s';
+	AS $$ SELECT pg_catalog."left"(CASE WHEN orgs[1] IS DISTINCT FROM own THEN orgs[1] ELSE orgs[2] END, 320) $$;
+COMMENT ON FUNCTION assay.email_foreign_org(text[], text) IS 'the first organization that a message links to and that is not the sender''s, as far as an index takes it';
 
 CREATE FUNCTION assay.email_signature_keys(signature assay.text_signature, received_at timestamptz, days_before int DEFAULT 0) RETURNS bigint[]
 	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 20
 	AS $$ SELECT (assay.signature_bands($1, ($2 AT TIME ZONE 'UTC')::date - $3))[1:4] $$;
 COMMENT ON FUNCTION assay.email_signature_keys(assay.text_signature, timestamptz, int) IS
 	'four of a day''s twenty keys of a signature: enough to find nine of ten texts that are alike by .8';
+
+-- An index refuses a value of some kilobytes, and with it the INSERT: whatever a sender writes, its beginning fits.
+CREATE FUNCTION assay.email_indexed(relation regclass, col text, alias text DEFAULT '') RETURNS text LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT format(CASE WHEN coalesce(nullif(t.typbasetype, 0), t.oid) IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype)
+		THEN '"left"(%s%I, 320)' ELSE '%s%I' END, alias, col)
+	FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid WHERE a.attrelid = relation AND a.attname = col AND NOT a.attisdropped
+	$$;
+COMMENT ON FUNCTION assay.email_indexed(regclass, text, text) IS 'private: expression by which an index has a column of messages, and by which it is looked up';
+
+CREATE FUNCTION assay.email_same(relation regclass, col text) RETURNS text LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT format('%s = %s AND o.%3$I = m.%3$I', assay.email_indexed($1, $2, 'o.'), assay.email_indexed($1, $2, 'm.'), $2)
+	$$;
+COMMENT ON FUNCTION assay.email_same(regclass, text) IS 'private: condition that message "o" has the same in a column as "m", in words that its index knows';
 
 -- private: pieces of the views
 
@@ -241,7 +256,7 @@ $query$, messages, CASE WHEN 'recipients' = ANY (has) THEN 'm.from_addr = ANY (o
 	END IF;
 	RETURN format(E'CROSS JOIN LATERAL (\nSELECT %s\n\t%s AS cold\nFROM (SELECT %s) one\n%s%s) k\n', columns, CASE WHEN history THEN
 		format('coalesce((SELECT min(o.received_at) FROM %s o%s) >= m.received_at - interval ''14 days'', true)', messages,
-			CASE WHEN tenant IS NULL THEN '' ELSE format(' WHERE o.%1$I = m.%1$I', tenant) END) ELSE 'true' END,
+			CASE WHEN tenant IS NULL THEN '' ELSE ' WHERE ' || assay.email_same(messages, tenant) END) ELSE 'true' END,
 		'1', laterals, barrier);
 END $$;
 COMMENT ON FUNCTION assay.email_history(text, regclass, text, boolean, boolean, text, text) IS 'private: the part of the signals view that looks up histories';
@@ -262,7 +277,7 @@ $query$;
 	laterals text;
 BEGIN
 	laterals := CASE WHEN campaigns THEN
-			format(counted, 'sender', 'readers', CASE WHEN 'recipients' = ANY (has) THEN 'o.recipients[1]' ELSE 'NULL::text' END, messages, 'o.from_addr = m.from_addr', 'cs')
+			format(counted, 'sender', 'readers', CASE WHEN 'recipients' = ANY (has) THEN 'o.recipients[1]' ELSE 'NULL::text' END, messages, assay.email_same(messages, 'from_addr'), 'cs')
 		ELSE format(none, 'sender', 'readers', 'cs') END;
 	laterals := laterals || CASE WHEN campaigns AND 'subject' = ANY (has) THEN
 			format(counted, 'subject', 'senders', 'o.from_addr', messages, 'assay.email_subject_key(o.subject) = assay.email_subject_key(m.subject)', 'cj')
@@ -359,9 +374,9 @@ DECLARE
 	x record;
 BEGIN
 	FOR x IN SELECT * FROM (VALUES
-		('by_time', CASE WHEN tenant IS NULL THEN '(received_at)' ELSE format('(%I, received_at)', tenant) END, history, '{}'::text[]),
+		('by_time', CASE WHEN tenant IS NULL THEN '(received_at)' ELSE format('(%s, received_at)', assay.email_indexed(messages, tenant)) END, history, '{}'::text[]),
 		('by_message_id', 'USING hash (message_id)', true, '{message_id,in_reply_to}'),
-		('by_sender', '(from_addr, received_at)', campaigns, '{}'),
+		('by_sender', format('(%s, received_at)', assay.email_indexed(messages, 'from_addr')), campaigns, '{}'),
 		('by_subject', '(assay.email_subject_key(subject), received_at)', campaigns, '{subject}'),
 		('by_host', '(assay.email_foreign_org(url_domains, from_org), received_at)', campaigns, '{url_domains,from_org}'),
 		('alike', 'USING gin (assay.email_signature_keys(signature, received_at)) WITH (fastupdate = off)', campaigns, '{signature}')) v (name, definition, wanted, columns)

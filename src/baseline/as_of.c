@@ -430,6 +430,31 @@ FindRow(AsOf *asof, IndexScanDesc scan, TupleTableSlot *slot, Datum lower, Datum
 	return true;
 }
 
+/* The last row of the key at hand whose tile was over, as a datum; false: there is none */
+static bool
+ScanFor(AsOf *asof, Relation rel, TimestampTz at, Datum upper, Datum *row)
+{
+	Relation	index;
+	TupleTableSlot *slot;
+	IndexScanDesc scan;
+	bool		found;
+
+	UPPER_BOUND(asof)->sk_argument = upper;
+	index = index_open(asof->index, AccessShareLock);
+	slot = table_slot_create(rel, NULL);
+#if PG_VERSION_NUM >= 180000
+	scan = index_beginscan(rel, index, GetActiveSnapshot(), NULL, asof->nkeys + 2, 0);
+#else
+	scan = index_beginscan(rel, index, GetActiveSnapshot(), asof->nkeys + 2, 0);
+#endif
+	found = FindRow(asof, scan, slot, NearBound(asof, at), row) ||
+		FindRow(asof, scan, slot, NoLowerBound(asof), row);
+	index_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	index_close(index, NoLock);
+	return found;
+}
+
 /*
  * as_of(baseline, at, key ...): the baseline's last row of the key whose tile
  * was over at a moment, or NULL
@@ -440,9 +465,6 @@ as_of(PG_FUNCTION_ARGS)
 {
 	AsOf	   *asof = (AsOf *) fcinfo->flinfo->fn_extra;
 	Relation	rel;
-	Relation	index;
-	IndexScanDesc scan;
-	TupleTableSlot *slot;
 	TimestampTz at;
 	Datum		upper;
 	bool		found;
@@ -497,19 +519,7 @@ as_of(PG_FUNCTION_ARGS)
 			PG_RETURN_DATUM(datumCopy(place->row, false, -1));
 		}
 	}
-	UPPER_BOUND(asof)->sk_argument = upper;
-	index = index_open(asof->index, AccessShareLock);
-	slot = table_slot_create(rel, NULL);
-#if PG_VERSION_NUM >= 180000
-	scan = index_beginscan(rel, index, GetActiveSnapshot(), NULL, asof->nkeys + 2, 0);
-#else
-	scan = index_beginscan(rel, index, GetActiveSnapshot(), asof->nkeys + 2, 0);
-#endif
-	found = FindRow(asof, scan, slot, NearBound(asof, at), &row) ||
-		FindRow(asof, scan, slot, NoLowerBound(asof), &row);
-	index_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
-	index_close(index, NoLock);
+	found = ScanFor(asof, rel, at, upper, &row);
 	table_close(rel, NoLock);
 	if (place)
 		Remember(asof, place, key, len, found, row);

@@ -57,16 +57,19 @@ BEGIN
 	END IF;
 	b := assay_internal.baseline_for_change($1);
 	PERFORM assay_internal.baseline_check_source(b);
-	-- a tile's last moment says which month it is of
+	-- a tile's last moment says which month it is of; next to the ends of time a month has no beginning or no end
 	IF b.tile <> interval '1 day' THEN
 		moment := '(({row}.until AT TIME ZONE ''UTC'') - interval ''1 us'')';
 	END IF;
+	-- operators of the key's types are found where they were when it was made
+	PERFORM set_config('search_path', b.search_path, true);
 	EXECUTE assay_internal.baseline_fill('DELETE FROM {baseline} o WHERE {old} < {before} AND EXISTS (
 		SELECT FROM {baseline} n WHERE {same_key} AND n.{tile} > o.{tile} AND {new} < {before}
-			AND {new} < (date_trunc(''month'', {old}) + interval ''1 month''))',
+			AND (extract(year FROM {new}), extract(month FROM {new})) = (extract(year FROM {old}), extract(month FROM {old})))',
 		'baseline', b.relation::text, 'before', quote_literal(before) || '::date', 'same_key', assay_internal.baseline_equal('n', 'o', b.key_columns),
 		'tile', assay_internal.baseline_tile(b.tile), 'old', replace(moment, '{row}', 'o'), 'new', replace(moment, '{row}', 'n'));
 	GET DIAGNOSTICS n = ROW_COUNT;
+	PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
 	b.rows := b.rows - n;
 	PERFORM assay_internal.baseline_row($1, b);
 	RETURN n;

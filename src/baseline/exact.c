@@ -59,7 +59,7 @@ Place(ExactRoom *room, uint64 low, uint64 high, int exponent)
 
 /* A finite number as an odd whole one times a power of two; 0 for 0 */
 static uint64
-Split		(double x, int *exponent)
+SplitFloat(double x, int *exponent)
 {
 	uint64		m = (uint64) ldexp(frexp(fabs(x), exponent), 53);
 	int			zeros = m == 0 ? 0 : pg_rightmost_one_pos64(m);
@@ -73,7 +73,7 @@ void
 ExactOfFloat(ExactRoom *room, double x)
 {
 	int			exponent;
-	uint64		m = Split (x, &exponent);
+	uint64		m = SplitFloat(x, &exponent);
 
 	if (m == 0)
 		Clear(room);
@@ -86,7 +86,7 @@ void
 ExactOfSquare(ExactRoom *room, double x)
 {
 	int			exponent;
-	uint64		m = Split (x, &exponent);
+	uint64		m = SplitFloat(x, &exponent);
 	uint64		high;
 	uint64		low = Multiply(m, m, &high);
 

@@ -411,7 +411,7 @@ ReadExact(const char **cur, ExactRoom *room)
 	if (Expect(cur, "p"))
 	{
 		exponent = strtol(*cur, &end, 10);
-		if (end == *cur || exponent % 64 != 0 || labs(exponent) > 64 * EXACT_WORDS)
+		if (end == *cur || exponent % 64 != 0 || exponent < -64 * EXACT_WORDS || exponent > 64 * EXACT_WORDS)
 			return false;
 		*cur = end;
 	}
@@ -659,7 +659,7 @@ summary_add_inverse(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(s);
 }
 
-/* The state as a value */
+/* The state as a value; NULL without numbers, as a moving frame has a state then, too */
 PG_FUNCTION_INFO_V1(summary_final);
 Datum
 summary_final(PG_FUNCTION_ARGS)
@@ -670,17 +670,9 @@ summary_final(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	s = Pack(PG_GETARG_SUMMARY_P(0));
 	Assert(IsReadable(s));
-	PG_RETURN_POINTER(s);
-}
-
-/* The same of a moving frame: NULL without numbers */
-PG_FUNCTION_INFO_V1(summary_moving_final);
-Datum
-summary_moving_final(PG_FUNCTION_ARGS)
-{
-	if (PG_ARGISNULL(0) || PG_GETARG_SUMMARY_P(0)->n == 0)
+	if (s->n == 0)
 		PG_RETURN_NULL();
-	return summary_final(fcinfo);
+	PG_RETURN_POINTER(s);
 }
 
 /* The operator -: the numbers between two cumulative states of a key */

@@ -63,8 +63,6 @@ CREATE FUNCTION assay_internal.summary_subtract(assay.summary, assay.summary) RE
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 CREATE FUNCTION assay_internal.summary_final(assay.summary) RETURNS assay.summary
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-CREATE FUNCTION assay_internal.summary_moving_final(assay.summary) RETURNS assay.summary
-	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 
 COMMENT ON FUNCTION assay_internal.summary_in(cstring) IS 'I/O';
 COMMENT ON FUNCTION assay_internal.summary_out(assay.summary) IS 'I/O';
@@ -78,7 +76,6 @@ COMMENT ON FUNCTION assay_internal.summary_add_moving(assay.summary, assay.summa
 COMMENT ON FUNCTION assay_internal.summary_add_inverse(assay.summary, assay.summary) IS 'aggregate inverse transition function';
 COMMENT ON FUNCTION assay_internal.summary_subtract(assay.summary, assay.summary) IS 'implementation of - operator';
 COMMENT ON FUNCTION assay_internal.summary_final(assay.summary) IS 'aggregate final function';
-COMMENT ON FUNCTION assay_internal.summary_moving_final(assay.summary) IS 'aggregate final function';
 
 -- aggregates
 
@@ -91,7 +88,7 @@ CREATE AGGREGATE assay.summary_agg(value float8) (
 	MSFUNC = assay_internal.summary_accum_moving,
 	MINVFUNC = assay_internal.summary_accum_inverse,
 	MSTYPE = assay.summary,
-	MFINALFUNC = assay_internal.summary_moving_final,
+	MFINALFUNC = assay_internal.summary_final,
 	PARALLEL = SAFE
 );
 CREATE AGGREGATE assay.summary_agg(summary assay.summary) (
@@ -103,12 +100,12 @@ CREATE AGGREGATE assay.summary_agg(summary assay.summary) (
 	MSFUNC = assay_internal.summary_add_moving,
 	MINVFUNC = assay_internal.summary_add_inverse,
 	MSTYPE = assay.summary,
-	MFINALFUNC = assay_internal.summary_moving_final,
+	MFINALFUNC = assay_internal.summary_final,
 	PARALLEL = SAFE
 );
 
 COMMENT ON AGGREGATE assay.summary_agg(float8) IS 'summary of these numbers; NULL, NaN and infinities count for nothing';
-COMMENT ON AGGREGATE assay.summary_agg(assay.summary) IS 'sum of summaries';
+COMMENT ON AGGREGATE assay.summary_agg(assay.summary) IS 'sum of summaries; NULL where they have no numbers';
 
 -- operators
 

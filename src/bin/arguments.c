@@ -4,6 +4,7 @@
  */
 #include <arpa/inet.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -96,6 +97,14 @@ argument_authserv_id(const char *value)
 	if (options.num_authserv_ids >= MAX_AUTHSERV_IDS)
 		fatal("--authserv-id may be given %d times at most", MAX_AUTHSERV_IDS);
 	options.authserv_ids[options.num_authserv_ids++] = value;
+}
+
+/* What was said makes no sense */
+void
+argument_hint_help(void)
+{
+	fprintf(stderr, "Try \"%s --help\" for more information.\n", progname);
+	exit(1);
 }
 
 /* GMime walks nested messages by recursion, up to 1,024 levels: room for that */

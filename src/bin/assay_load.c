@@ -288,45 +288,121 @@ usage(void)
 		   progname, progname, options.batch_size, MAX_BODY_DEFAULT, MAX_MESSAGE_DEFAULT);
 }
 
+/* Those that assay_stream has, too, have the same numbers there: see argument_common() */
+static const struct option long_options[] = {
+	{"help", no_argument, NULL, '?'},
+	{"version", no_argument, NULL, 'V'},
+	{"dbname", required_argument, NULL, 'd'},
+	{"host", required_argument, NULL, 'h'},
+	{"port", required_argument, NULL, 'p'},
+	{"username", required_argument, NULL, 'U'},
+	{"no-password", no_argument, NULL, 'w'},
+	{"password", no_argument, NULL, 'W'},
+	{"table", required_argument, NULL, 't'},
+	{"dry-run", no_argument, NULL, 'n'},
+	{"quiet", no_argument, NULL, 'q'},
+	{"verbose", no_argument, NULL, 'v'},
+	{"create-table", no_argument, NULL, 1},
+	{"format", required_argument, NULL, 2},
+	{"mailbox", required_argument, NULL, 3},
+	{"batch-size", required_argument, NULL, 4},
+	{"max-body", required_argument, NULL, 5},
+	{"max-message", required_argument, NULL, 6},
+	{"unwrap", no_argument, NULL, 10},
+	{"keep", required_argument, NULL, 12},
+	{"column", required_argument, NULL, 11},
+	{"trusted", required_argument, NULL, 9},
+	{"qr", no_argument, NULL, 14},
+	{"rest", required_argument, NULL, 16},
+	{"reparse", no_argument, NULL, 15},
+	{"feedback", required_argument, NULL, 21},
+	{"reporter", required_argument, NULL, 17},
+	{"trust-from", no_argument, NULL, 18},
+	{"any-recipient", no_argument, NULL, 19},
+	{"confidence", required_argument, NULL, 20},
+	{"authserv-id", required_argument, NULL, 13},
+	{"progress", no_argument, NULL, 7},
+	{"no-progress", no_argument, NULL, 8},
+	{NULL, 0, NULL, 0}
+};
+
+/* An option that assay_stream does not have, or has in another way */
+static bool
+take_load_option(int c, char *value)
+{
+	switch (c)
+	{
+		case 'n':
+			options.dry_run = true;
+			break;
+		case 'v':
+			options.verbose++;
+			break;
+		case 2:
+			options.format = value;
+			break;
+		case 10:
+			options.unwrap = true;
+			break;
+		case 15:
+			options.reparse = true;
+			break;
+		case 17:
+			feedback_reporter(value);
+			break;
+		case 18:
+			options.trust_from = true;
+			break;
+		case 19:
+			options.any_recipient = true;
+			break;
+		case 20:
+			feedback_confidence(value);
+			break;
+		case 21:
+			options.feedback = value;
+			break;
+		default:
+			return false;
+	}
+	return true;
+}
+
+/* What goes together, with so many paths behind the options */
+static void
+check_options(int paths)
+{
+	if (strcmp(options.format, "auto") != 0 && strcmp(options.format, "mbox") != 0 &&
+		strcmp(options.format, "maildir") != 0 && strcmp(options.format, "eml") != 0 &&
+		strcmp(options.format, "jsonl") != 0)
+		fatal("unknown format \"%s\"; it is one of auto, mbox, maildir, eml, jsonl", options.format);
+	if (options.feedback != NULL)
+	{
+		if (options.reparse || options.create_table || options.unwrap || options.num_columns > 0 || options.rest != NULL ||
+			options.keep_html || options.keep_raw || options.mailbox != NULL)
+			fatal("--feedback loads no messages: none of --reparse, --create-table, --unwrap, --column, --rest, --keep, --mailbox go with it");
+		/* messages that are attached are what it is about */
+		options.unwrap = true;
+	}
+	if (options.reparse)
+	{
+		if (paths > 0 || options.create_table || options.dry_run || options.unwrap || options.num_columns > 0 || options.rest != NULL ||
+			options.keep_html || options.keep_raw || options.mailbox != NULL)
+			fatal("--reparse reads what a table has: no path, and none of --create-table, --dry-run, --unwrap, "
+				  "--column, --keep, --mailbox, --rest go with it");
+		/* where there is a column for it */
+		options.keep_html = true;
+	}
+	else if (paths == 0)
+	{
+		report("error: no path was given");
+		argument_hint_help();
+	}
+}
+
 static void
 parse_options(int argc, char **argv)
 {
-	static const struct option long_options[] = {
-		{"help", no_argument, NULL, '?'},
-		{"version", no_argument, NULL, 'V'},
-		{"dbname", required_argument, NULL, 'd'},
-		{"host", required_argument, NULL, 'h'},
-		{"port", required_argument, NULL, 'p'},
-		{"username", required_argument, NULL, 'U'},
-		{"no-password", no_argument, NULL, 'w'},
-		{"password", no_argument, NULL, 'W'},
-		{"table", required_argument, NULL, 't'},
-		{"dry-run", no_argument, NULL, 'n'},
-		{"quiet", no_argument, NULL, 'q'},
-		{"verbose", no_argument, NULL, 'v'},
-		{"create-table", no_argument, NULL, 1},
-		{"format", required_argument, NULL, 2},
-		{"mailbox", required_argument, NULL, 3},
-		{"batch-size", required_argument, NULL, 4},
-		{"max-body", required_argument, NULL, 5},
-		{"max-message", required_argument, NULL, 6},
-		{"unwrap", no_argument, NULL, 10},
-		{"keep", required_argument, NULL, 12},
-		{"column", required_argument, NULL, 11},
-		{"trusted", required_argument, NULL, 9},
-		{"qr", no_argument, NULL, 14},
-		{"rest", required_argument, NULL, 16},
-		{"reparse", no_argument, NULL, 15},
-		{"feedback", required_argument, NULL, 16},
-		{"reporter", required_argument, NULL, 17},
-		{"trust-from", no_argument, NULL, 18},
-		{"any-recipient", no_argument, NULL, 19},
-		{"confidence", required_argument, NULL, 20},
-		{"authserv-id", required_argument, NULL, 13},
-		{"progress", no_argument, NULL, 7},
-		{"no-progress", no_argument, NULL, 8},
-		{NULL, 0, NULL, 0}
-	};
 	int			c;
 
 	/*
@@ -347,71 +423,9 @@ parse_options(int argc, char **argv)
 		}
 	}
 	while ((c = getopt_long(argc, argv, "d:h:p:U:wWt:nqvV", long_options, NULL)) != -1)
-		switch (c)
-		{
-			case 'n':
-				options.dry_run = true;
-				break;
-			case 'v':
-				options.verbose++;
-				break;
-			case 2:
-				options.format = optarg;
-				break;
-			case 10:
-				options.unwrap = true;
-				break;
-			case 15:
-				options.reparse = true;
-				break;
-			case 16:
-				options.feedback = optarg;
-				break;
-			case 17:
-				feedback_reporter(optarg);
-				break;
-			case 18:
-				options.trust_from = true;
-				break;
-			case 19:
-				options.any_recipient = true;
-				break;
-			case 20:
-				feedback_confidence(optarg);
-				break;
-			default:
-				if (argument_common(c, optarg))
-					break;
-				fprintf(stderr, "Try \"%s --help\" for more information.\n", progname);
-				exit(1);
-		}
-	if (strcmp(options.format, "auto") != 0 && strcmp(options.format, "mbox") != 0 &&
-		strcmp(options.format, "maildir") != 0 && strcmp(options.format, "eml") != 0 &&
-		strcmp(options.format, "jsonl") != 0)
-		fatal("unknown format \"%s\"; it is one of auto, mbox, maildir, eml, jsonl", options.format);
-	if (options.feedback != NULL)
-	{
-		if (options.reparse || options.create_table || options.unwrap || options.num_columns > 0 || options.keep_html ||
-			options.keep_raw || options.mailbox != NULL)
-			fatal("--feedback loads no messages: none of --reparse, --create-table, --unwrap, --column, --keep, --mailbox go with it");
-		/* messages that are attached are what it is about */
-		options.unwrap = true;
-	}
-	if (options.reparse)
-	{
-		if (optind < argc || options.create_table || options.dry_run || options.unwrap || options.num_columns > 0 || options.rest != NULL ||
-			options.keep_html || options.keep_raw || options.mailbox != NULL)
-			fatal("--reparse reads what a table has: no path, and none of --create-table, --dry-run, --unwrap, "
-				  "--column, --keep, --mailbox, --rest go with it");
-		/* where there is a column for it */
-		options.keep_html = true;
-	}
-	else if (optind >= argc)
-	{
-		report("error: no path was given");
-		fprintf(stderr, "Try \"%s --help\" for more information.\n", progname);
-		exit(1);
-	}
+		if (!take_load_option(c, optarg) && !argument_common(c, optarg))
+			argument_hint_help();
+	check_options(argc - optind);
 }
 
 int

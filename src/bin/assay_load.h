@@ -270,6 +270,7 @@ extern void argument_column(const char *value);
 extern void argument_authserv_id(const char *value);
 extern void argument_stack(void);
 extern bool argument_common(int c, const char *value);
+extern void argument_hint_help(void) G_GNUC_NORETURN;
 
 /* source.c */
 typedef void (*DeliverFn) (RawMessage *raw);

@@ -206,13 +206,6 @@ take_stream_option(int c, const char *value)
 	return true;
 }
 
-static void G_GNUC_NORETURN
-hint_help(void)
-{
-	fprintf(stderr, "Try \"%s --help\" for more information.\n", progname);
-	exit(1);
-}
-
 /* What goes together, and where messages come from */
 static void
 check_options(void)
@@ -252,7 +245,7 @@ check_options(void)
 	if (stream_options.topic == NULL)
 	{
 		report("error: none of --stdin, --topic, --lmtp was given");
-		hint_help();
+		argument_hint_help();
 	}
 #ifdef HAVE_RDKAFKA
 	source = &kafka_source;
@@ -319,11 +312,11 @@ parse_options(int argc, char **argv)
 	}
 	while ((c = getopt_long(argc, argv, "d:h:p:U:wWt:qVX:", long_options, NULL)) != -1)
 		if (!argument_common(c, optarg) && !take_stream_option(c, optarg))
-			hint_help();
+			argument_hint_help();
 	if (optind < argc)
 	{
 		report("error: too many arguments (the first is \"%s\")", argv[optind]);
-		hint_help();
+		argument_hint_help();
 	}
 	check_options();
 }

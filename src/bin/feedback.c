@@ -493,7 +493,7 @@ write_reports(guint first, guint last)
 		const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
 		char	   *text = server_error_text(conn, res);
 
-		if (PQstatus(conn) != CONNECTION_OK || server_is_transient(state) || (state != NULL && strncmp(state, "53", 2) == 0))
+		if (PQstatus(conn) != CONNECTION_OK || state == NULL || server_is_transient(state) || strncmp(state, "53", 2) == 0)
 			fatal_retry("%s", text);
 
 		/*

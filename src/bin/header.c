@@ -49,6 +49,7 @@ unfold(Message *m, const char *s, size_t len, const char *charset)
 	GString    *tmp;
 	GString    *out;
 	const char *end = s + len;
+	const char *nl = s;			/* the next one, once it was looked for */
 
 	while (s < end && g_ascii_isspace(*s))
 		s++;
@@ -63,14 +64,16 @@ unfold(Message *m, const char *s, size_t len, const char *charset)
 	tmp = g_string_sized_new(len);
 	while (s < end)
 	{
-		const char *p = memchr(s, '\n', end - s);
-		const char *cr;
+		const char *p;
 
+		/* not again for each CR before it */
+		if (nl <= s)
+			nl = memchr(s, '\n', end - s);
+		if (nl == NULL)
+			nl = end;
+		p = memchr(s, '\r', nl - s);
 		if (p == NULL)
-			p = end;
-		cr = memchr(s, '\r', p - s);
-		if (cr != NULL)
-			p = cr;
+			p = nl;
 		g_string_append_len(tmp, s, p - s);
 		if (p == end)
 			break;

@@ -500,7 +500,8 @@ has_marks(const char *s, size_t len)
 		bool		hex = s[2] == 'x' || s[2] == 'X';
 		guint64		c = g_ascii_strtoull(s + (hex ? 3 : 2), NULL, hex ? 16 : 10);
 
-		if (c >= MARK_CHAR && c <= 0xFFFFF)
+		/* of a number beyond all characters the parser keeps the low bits */
+		if (c >= MARK_CHAR)
 			return true;
 	}
 	return false;

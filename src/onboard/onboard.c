@@ -10,14 +10,18 @@
  */
 #include "postgres.h"
 
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "config.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "security.h"
+#include "storage/lock.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 /* What may be written: $1 is the policy, $2 the entry as jsonb, $3 the role */
 typedef struct Entry
@@ -28,7 +32,8 @@ typedef struct Entry
 
 /* Whose it is, and which policy's, the entry does not say. */
 #define INSERT(t)	"INSERT INTO assay_internal." t " SELECT r.* FROM pg_catalog.jsonb_populate_record(NULL::assay_internal." t ", " \
-					"$2 || pg_catalog.jsonb_build_object('policy', $1, 'role', $3::text)) r "
+					"$2 || pg_catalog.jsonb_build_object('policy', $1, 'role', $3::text, 'decision', NULL)) r "
+#define OWNER_OF_P	"assay_internal.policy_owner(p.decision, p.access, p.label, p.signals_view)"
 #define SET_OF(c)	c " = EXCLUDED." c
 
 static const Entry entries[] = {
@@ -43,18 +48,27 @@ static const Entry entries[] = {
 	{"tenant", INSERT("tenant")
 		"WHERE true ON CONFLICT (policy, tenant) DO UPDATE SET " SET_OF("state") ", " SET_OF("first_seen") ", " SET_OF("last_seen") ", " SET_OF("messages") ", "
 	SET_OF("alerts") ", " SET_OF("alerts_per_day") ", " SET_OF("degraded") ", " SET_OF("note") ", " SET_OF("live_at") ", " SET_OF("at")},
+	{"made", "UPDATE assay_internal.onboarding o SET decision = p.decision FROM assay_internal.policy p "
+	"WHERE o.policy = $1 AND p.policy = o.policy AND $2 IS NOT NULL AND $3 = " OWNER_OF_P},
 	{"no tenant", "DELETE FROM assay_internal.tenant WHERE policy = $1 AND tenant = $2->>'tenant'"},
-	{"end", "DELETE FROM assay_internal.onboarding WHERE policy = $1"},
+	{"end", "WITH step AS (DELETE FROM assay_internal.onboarding_step WHERE policy = $1), "
+		"report AS (DELETE FROM assay_internal.onboarding_report WHERE policy = $1), "
+		"tenant AS (DELETE FROM assay_internal.tenant WHERE policy = $1) "
+	"DELETE FROM assay_internal.onboarding WHERE policy = $1"},
 };
 
-/* The role that began to onboard the policy, or InvalidOid */
+/*
+ * Whose it is: the owner's of the policy that was made, or else the role's that
+ * began to onboard it.  InvalidOid: nothing of the kind is there.
+ */
 static Oid
 OnboardingRole(Datum policy)
 {
 	Oid			types[] = {TEXTOID};
 	bool		isnull;
 
-	if (SPI_execute_with_args("SELECT role::oid FROM assay_internal.onboarding WHERE policy = $1 FOR NO KEY UPDATE",
+	if (SPI_execute_with_args("SELECT coalesce((SELECT " OWNER_OF_P " FROM assay_internal.policy p WHERE p.policy = o.policy AND p.decision = o.decision), "
+							  "o.role::oid, 0::oid) FROM assay_internal.onboarding o WHERE o.policy = $1 FOR NO KEY UPDATE OF o",
 							  1, types, &policy, NULL, false, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read assay_internal.onboarding");
 	if (SPI_processed == 0)
@@ -64,15 +78,22 @@ OnboardingRole(Datum policy)
 
 /*
  * Anybody may have said that it onboards a policy of this name before there was
- * one: once another has made it, that is nothing.
+ * one: once another has made it, that is nothing.  Nor is what was kept of a
+ * policy that is gone, by a role that is gone.
  */
 static void
 ForgetStranger(Datum policy)
 {
 	Oid			types[] = {TEXTOID};
 
-	if (SPI_execute_with_args("DELETE FROM assay_internal.onboarding o USING assay_internal.policy p WHERE o.policy = $1 AND p.policy = o.policy "
-							  "AND NOT pg_catalog.pg_has_role(o.role::oid, assay_internal.policy_owner(p.decision, p.access, p.label, p.signals_view), 'USAGE')",
+	if (SPI_execute_with_args("WITH gone AS (DELETE FROM assay_internal.onboarding o WHERE o.policy = $1 AND NOT EXISTS ("
+							  "SELECT FROM assay_internal.policy p WHERE p.policy = o.policy AND p.decision = o.decision) AND ("
+							  "NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = o.role) "
+							  "OR EXISTS (SELECT FROM assay_internal.policy p WHERE p.policy = o.policy "
+							  "AND NOT pg_catalog.pg_has_role(o.role::oid, " OWNER_OF_P ", 'USAGE'))) RETURNING o.policy), "
+							  "step AS (DELETE FROM assay_internal.onboarding_step s USING gone g WHERE s.policy = g.policy), "
+							  "report AS (DELETE FROM assay_internal.onboarding_report s USING gone g WHERE s.policy = g.policy) "
+							  "DELETE FROM assay_internal.tenant s USING gone g WHERE s.policy = g.policy",
 							  1, types, &policy, NULL, false, 0) != SPI_OK_DELETE)
 		elog(ERROR, "could not delete from assay_internal.onboarding");
 }
@@ -112,6 +133,23 @@ assay_keep_onboarding(PG_FUNCTION_ARGS)
 		elog(ERROR, "could not write what onboarding keeps");
 	SPI_finish();
 	LeaveSecurity(&security);
+	PG_RETURN_VOID();
+}
+
+/*
+ * lock_onboarding(policy): one at a time, of the same role.  It is no advisory
+ * lock, which anybody could hold.
+ */
+PG_FUNCTION_INFO_V1(assay_lock_onboarding);
+Datum
+assay_lock_onboarding(PG_FUNCTION_ARGS)
+{
+	text	   *policy = PG_GETARG_TEXT_PP(0);
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, get_relname_relid("onboarding", get_namespace_oid("assay_internal", false)),
+					   GetUserId(), (uint16) hash_bytes((unsigned char *) VARDATA_ANY(policy), VARSIZE_ANY_EXHDR(policy)));
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 	PG_RETURN_VOID();
 }
 

@@ -7,6 +7,7 @@
 CREATE TABLE assay_internal.onboarding (
 	policy text PRIMARY KEY,
 	role regrole NOT NULL,
+	decision regclass,
 	messages text NOT NULL,
 	source text NOT NULL,
 	signals text,
@@ -25,11 +26,14 @@ CREATE TABLE assay_internal.onboarding (
 	started_at timestamptz NOT NULL
 );
 COMMENT ON TABLE assay_internal.onboarding IS 'what onboard() was told of each policy; the view assay.onboarding shows how far it is';
+COMMENT ON COLUMN assay_internal.onboarding.role IS 'who began it, and whose it is while there is no policy';
+COMMENT ON COLUMN assay_internal.onboarding.decision IS 'decision table of the policy that was made: it is of the owner of that policy then, whoever that comes to be';
 COMMENT ON COLUMN assay_internal.onboarding.source IS 'messages with the names of columns that the policy has: the message table, or a view over it';
 COMMENT ON COLUMN assay_internal.onboarding.held_back IS 'decisions made since are of the newest part of the history, to which nothing was fitted';
 
+-- No foreign keys: parallel restores load tables of an extension in any order.
 CREATE TABLE assay_internal.onboarding_step (
-	policy text NOT NULL REFERENCES assay_internal.onboarding ON DELETE CASCADE,
+	policy text NOT NULL,
 	step text NOT NULL,
 	n int NOT NULL,
 	state text NOT NULL CHECK (state IN ('pending', 'running', 'done', 'skipped', 'failed')),
@@ -43,7 +47,7 @@ CREATE TABLE assay_internal.onboarding_step (
 COMMENT ON TABLE assay_internal.onboarding_step IS 'steps of onboard(), and what each came to';
 
 CREATE TABLE assay_internal.onboarding_report (
-	policy text NOT NULL REFERENCES assay_internal.onboarding ON DELETE CASCADE,
+	policy text NOT NULL,
 	n int NOT NULL,
 	part text NOT NULL,
 	name text NOT NULL,
@@ -55,7 +59,7 @@ CREATE TABLE assay_internal.onboarding_report (
 COMMENT ON TABLE assay_internal.onboarding_report IS 'what onboard() result, and the query that gives each number';
 
 CREATE TABLE assay_internal.tenant (
-	policy text NOT NULL REFERENCES assay_internal.onboarding ON DELETE CASCADE,
+	policy text NOT NULL,
 	tenant text NOT NULL,
 	state text NOT NULL CHECK (state IN ('learning', 'ready', 'live')),
 	first_seen timestamptz,
@@ -82,8 +86,11 @@ SELECT pg_catalog.pg_extension_config_dump('assay_internal.tenant', '');
 -- views
 
 CREATE VIEW assay_internal.own_onboarding WITH (security_barrier) AS
-	SELECT o.* FROM assay_internal.onboarding o
-	WHERE EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = o.role AND pg_catalog.pg_has_role(r.oid, 'USAGE'));
+	SELECT o.policy, r.oid::regrole AS role, o.messages, o.source, o.signals, o.pack, o.key, o.at, o.tenant, o.columns, o.options, o.labels,
+		o.budget, o.go_live, o.checks, o.held_back, o.live_at, o.started_at
+	FROM assay_internal.onboarding o LEFT JOIN assay_internal.policy p ON p.policy = o.policy AND p.decision = o.decision
+	JOIN pg_catalog.pg_roles r ON r.oid = CASE WHEN p.policy IS NULL THEN o.role::oid ELSE assay_internal.policy_owner(p.decision, p.access, p.label, p.signals_view) END
+	WHERE pg_catalog.pg_has_role(r.oid, 'USAGE');
 COMMENT ON VIEW assay_internal.own_onboarding IS 'what onboard() was told by roles of the user''s';
 
 CREATE VIEW assay.onboarding WITH (security_barrier) AS
@@ -92,22 +99,19 @@ CREATE VIEW assay.onboarding WITH (security_barrier) AS
 				OR NOT EXISTS (SELECT FROM pg_catalog.pg_stat_get_activity(s.pid) a WHERE a.state IS DISTINCT FROM 'idle'))
 			THEN 'interrupted' ELSE s.state END AS state,
 		s.rows, round(s.seconds::numeric, 3) AS seconds, s.note, s.at, s.n
-	FROM assay_internal.onboarding_step s JOIN assay_internal.onboarding o ON o.policy = s.policy
-	WHERE EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = o.role AND pg_catalog.pg_has_role(r.oid, 'USAGE'))
+	FROM assay_internal.onboarding_step s JOIN assay_internal.own_onboarding o ON o.policy = s.policy
 	ORDER BY s.policy COLLATE "C", s.n;
 COMMENT ON VIEW assay.onboarding IS 'steps of onboard() by roles of the user''s: pending, running, interrupted, done, skipped or failed, with rows, seconds and what there is to say';
 
 CREATE VIEW assay.onboarding_report WITH (security_barrier) AS
 	SELECT r.policy, r.part, r.name, r.value, r.detail, r.query, r.n
-	FROM assay_internal.onboarding_report r JOIN assay_internal.onboarding o ON o.policy = r.policy
-	WHERE EXISTS (SELECT FROM pg_catalog.pg_roles u WHERE u.oid = o.role AND pg_catalog.pg_has_role(u.oid, 'USAGE'))
+	FROM assay_internal.onboarding_report r JOIN assay_internal.own_onboarding o ON o.policy = r.policy
 	ORDER BY r.policy COLLATE "C", r.n;
 COMMENT ON VIEW assay.onboarding_report IS 'what onboard() found in the history: each number with the query that gives it, examples, columns, checks';
 
 CREATE VIEW assay.tenant_status WITH (security_barrier) AS
 	SELECT t.policy, t.tenant, t.state, t.first_seen, t.last_seen, t.messages, t.alerts, round(t.alerts_per_day::numeric, 3) AS alerts_per_day, t.degraded, t.note, t.live_at, t.at
-	FROM assay_internal.tenant t JOIN assay_internal.onboarding o ON o.policy = t.policy
-	WHERE EXISTS (SELECT FROM pg_catalog.pg_roles u WHERE u.oid = o.role AND pg_catalog.pg_has_role(u.oid, 'USAGE'));
+	FROM assay_internal.tenant t JOIN assay_internal.own_onboarding o ON o.policy = t.policy;
 COMMENT ON VIEW assay.tenant_status IS
 	'tenants of policies that roles of the user''s onboarded: learning (decided and recorded, without effect), ready (may go live when told) or live; as of the last maintain()';
 GRANT SELECT ON assay.onboarding, assay.onboarding_report, assay.tenant_status, assay_internal.own_onboarding TO PUBLIC;
@@ -117,6 +121,10 @@ GRANT SELECT ON assay.onboarding, assay.onboarding_report, assay.tenant_status, 
 CREATE FUNCTION assay_internal.keep_onboarding(policy text, kind text, entry jsonb) RETURNS void
 	AS 'MODULE_PATHNAME', 'assay_keep_onboarding' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION assay_internal.keep_onboarding(text, text, jsonb) IS 'writes a row of what onboarding remembers, for the role that began it and who may act as it';
+
+CREATE FUNCTION assay_internal.lock_onboarding(policy text) RETURNS void
+	AS 'MODULE_PATHNAME', 'assay_lock_onboarding' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION assay_internal.lock_onboarding(text) IS 'waits for another session of the current role that onboards the policy, until the transaction ends';
 
 CREATE FUNCTION assay_internal.as_policy_owner(policy text, step text, argument jsonb) RETURNS jsonb
 	AS 'MODULE_PATHNAME', 'assay_as_policy_owner' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000000;
@@ -141,19 +149,33 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay_internal.onboarding_of(text) IS 'what onboard() was told of a policy; an error where there is nothing, or it is another''s';
 
+-- What was kept is a name.  By now another may have a relation of that name: its views and triggers are not to run with these rights.
+CREATE FUNCTION assay_internal.onboarding_relation(name text) RETURNS regclass LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	result regclass := name::regclass;
+BEGIN
+	IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = result AND pg_has_role(c.relowner, current_user, 'USAGE')) THEN
+		RAISE EXCEPTION 'relation % is another''s', result USING ERRCODE = 'insufficient_privilege',
+			HINT = format('What is onboarded is read and changed with the rights of %I: it must belong to that role, or to one that may act as it.', current_user);
+	END IF;
+	RETURN result;
+END $$;
+COMMENT ON FUNCTION assay_internal.onboarding_relation(text) IS 'a relation by its qualified name; an error where it is of one who may not act as the current user';
+
 -- A value of the list of live tenants.  Lists compare without regard to case, and
--- tenants don't: what is not plainly in lower case goes by a digest.
+-- tenants don't: what is not plainly in lower case, or looks like a digest, goes by a digest.
 CREATE FUNCTION assay_internal.tenant_value(tenant text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp AS $$
-	SELECT CASE WHEN tenant ~ '^[!-@[-~]{1,100}$' THEN tenant ELSE 'md5:' || md5(tenant) END
+	SELECT CASE WHEN tenant COLLATE "C" ~ '^(?!md5:)[!-@[-~]{1,100}$' THEN tenant ELSE 'md5:' || md5(tenant) END
 $$;
 COMMENT ON FUNCTION assay_internal.tenant_value(text) IS 'by what a tenant goes in the list of those that are live';
 
 CREATE FUNCTION assay_internal.learning_condition(policy text, tenant text) RETURNS text LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
-	SELECT CASE WHEN tenant IS NULL THEN 'true' ELSE replace(replace(
-		$c$in_list({list}, CASE WHEN {tenant}::text ~ '^[!-@[-~]{1,100}$' THEN {tenant}::text ELSE 'md5:' || md5({tenant}::text) END) IS NOT TRUE$c$,
-		'{list}', quote_literal(policy || '.live')), '{tenant}', quote_ident(tenant)) END
+	SELECT CASE WHEN tenant IS NULL THEN 'true' ELSE assay_internal.baseline_fill(
+		$c$in_list({list}, CASE WHEN {tenant}::text COLLATE "C" ~ '^(?!md5:)[!-@[-~]{1,100}$' THEN {tenant}::text ELSE 'md5:' || md5({tenant}::text) END) IS NOT TRUE$c$,
+		'list', quote_literal(policy || '.live'), 'tenant', quote_ident(tenant)) END
 $$;
 COMMENT ON FUNCTION assay_internal.learning_condition(text, text) IS 'the condition of the exclusion "learning": all messages, or those of tenants that are not in the list <policy>.live';
 
@@ -242,6 +264,7 @@ BEGIN
 	IF to_regclass(o.labels) IS NULL THEN
 		RAISE EXCEPTION 'relation "%" of labels does not exist', o.labels USING ERRCODE = 'undefined_table';
 	END IF;
+	PERFORM assay_internal.onboarding_relation(o.labels);
 	FOREACH k IN ARRAY o.key LOOP
 		PERFORM assay_internal.check_column(o.labels::regclass, k, NULL, 'labels name their message by the key');
 	END LOOP;
@@ -359,7 +382,7 @@ DECLARE
 	again text[] := '{}';
 	s record;
 BEGIN
-	PERFORM pg_advisory_xact_lock(hashtext('assay.onboard'), hashtext(o.policy));
+	PERFORM assay_internal.lock_onboarding(o.policy);
 	SELECT * INTO was FROM assay_internal.own_onboarding w WHERE w.policy = o.policy;
 	IF FOUND THEN
 		IF was.role <> (SELECT r.oid FROM pg_roles r WHERE r.rolname = current_user) THEN

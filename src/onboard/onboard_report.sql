@@ -10,9 +10,9 @@ DECLARE
 	caught text := assay_internal.caught_condition(o.policy);
 	d record;
 BEGIN
-	RETURN QUERY SELECT 'history', v.name, v.detail, assay_internal.fill_names(v.query, names) FROM (VALUES
+	RETURN QUERY SELECT 'history', v.name, v.detail, assay_internal.fill_names(v.query, names, 'days', assay_internal.onboarding_days_query(o)) FROM (VALUES
 		('messages', NULL::text, 'SELECT count(*) FROM {source} m'),
-		('days', 'on which messages came (UTC)', assay_internal.onboarding_days_query(o)),
+		('days', 'on which messages came (UTC)', '{days}'),
 		('decisions', NULL, 'SELECT count(*) FROM {verdict} v'),
 		('degraded decisions', 'decided without some of their evidence: assay.fault tells why', 'SELECT count(*) FROM {verdict} v WHERE v.degraded')) v(name, detail, query);
 	RETURN QUERY SELECT 'would have been', t.key, format('score from %s', t.value),
@@ -21,16 +21,17 @@ BEGIN
 		FROM (SELECT e.key, e.value, lead(e.key) OVER (ORDER BY e.value::float8) AS above
 			  FROM assay.policies p, jsonb_each_text(p.thresholds) e WHERE p.policy = o.policy) t ORDER BY t.value::float8 DESC;
 	RETURN QUERY SELECT 'would have been', 'alerts a day', format('any but the default verdict; the budget is %s', o.budget->>'alerts_per_day'),
-		assay_internal.fill_names(format('SELECT count(*)::float8 / (%s) FROM {verdict} v WHERE %s', assay_internal.onboarding_days_query(o), caught), names);
+		assay_internal.fill_names('SELECT count(*)::float8 / ({days}) FROM {verdict} v WHERE {caught}', names, 'days', assay_internal.onboarding_days_query(o), 'caught', caught);
 	-- which detectors are behind it
-	FOR d IN EXECUTE assay_internal.fill_names(format('SELECT h AS detector FROM {verdict} v, unnest(assay.counted_hits(v.attribution)) h
-		WHERE %s GROUP BY h ORDER BY count(*) DESC, h COLLATE "C" LIMIT 15', caught), names)
+	FOR d IN EXECUTE assay_internal.fill_names('SELECT h AS detector FROM {verdict} v, unnest(assay.counted_hits(v.attribution)) h
+		WHERE {caught} GROUP BY h ORDER BY count(*) DESC, h COLLATE "C" LIMIT 15', names, 'caught', caught)
 	LOOP
 		RETURN QUERY SELECT 'detector', d.detector, (SELECT k.description FROM assay.detectors k WHERE k.policy = o.policy AND k.detector = d.detector),
-			assay_internal.fill_names(format('SELECT count(*) FROM {verdict} v WHERE %s AND assay.counted_hits(v.attribution) @> ARRAY[%L]', caught, d.detector), names);
+			assay_internal.fill_names('SELECT count(*) FROM {verdict} v WHERE {caught} AND assay.counted_hits(v.attribution) @> ARRAY[{detector}]', names,
+				'caught', caught, 'detector', quote_literal(d.detector));
 	END LOOP;
 	IF o.labels IS NOT NULL THEN
-		RETURN QUERY SELECT 'label', v.name, v.detail, assay_internal.fill_names(replace(v.query, '{caught}', caught), names) FROM (VALUES
+		RETURN QUERY SELECT 'label', v.name, v.detail, assay_internal.fill_names(v.query, names, 'caught', caught) FROM (VALUES
 			('malicious', NULL::text, 'SELECT count(*) FROM {label_latest} l WHERE l.malicious'),
 			('safe', NULL, 'SELECT count(*) FROM {label_latest} l WHERE NOT l.malicious'),
 			('malicious and would have been caught', NULL, 'SELECT count(*) FROM {verdict} v JOIN {label_latest} l USING ({key}) WHERE l.malicious AND {caught}'),
@@ -93,10 +94,11 @@ BEGIN
 		n := assay_internal.keep_report_row(o.policy, n, x.part, x.name, CASE WHEN number IS NOT NULL AND number <> 'NaN' THEN number::numeric END, x.detail, x.query);
 	END LOOP;
 	-- messages of the highest scores, with what speaks most for it
-	FOR x IN EXECUTE assay_internal.fill_names(format($q$SELECT (ROW({key}))::text AS name, e.score, e.verdict,
-			(SELECT string_agg(format('%%s %%s', l.detector, round(l.contribution::numeric, 2)), ', ' ORDER BY l.contribution DESC)
+	FOR x IN EXECUTE assay_internal.fill_names($q$SELECT (ROW({key}))::text AS name, e.score, e.verdict,
+			(SELECT string_agg(format('%s %s', l.detector, round(l.contribution::numeric, 2)), ', ' ORDER BY l.contribution DESC)
 			 FROM assay.ledger(e.attribution) l WHERE l.kind IN ('rule', 'model') AND l.hit AND l.counted AND l.contribution > 0) AS detail
-		FROM (SELECT v.* FROM {verdict} v WHERE %s ORDER BY v.score DESC, {key} LIMIT 10) e ORDER BY e.score DESC, {key}$q$, assay_internal.caught_condition(o.policy)), names)
+		FROM (SELECT v.* FROM {verdict} v WHERE {caught} ORDER BY v.score DESC, {key} LIMIT 10) e ORDER BY e.score DESC, {key}$q$, names,
+			'caught', assay_internal.caught_condition(o.policy))
 	LOOP
 		n := assay_internal.keep_report_row(o.policy, n, 'example', x.name, x.score::numeric, x.detail, NULL);
 	END LOOP;

@@ -24,7 +24,7 @@ BEGIN
 	names.verdict := format('%s.%I', p.place, o.policy || '_verdict');
 	names.label_latest := format('%s.%I', p.place, o.policy || '_label_latest');
 	-- what a row says is a name, and becomes part of a statement as one
-	names.source := o.source::regclass::text;
+	names.source := assay_internal.onboarding_relation(o.source)::text;
 	names.key := (SELECT string_agg(quote_ident(k), ', ' ORDER BY n) FROM unnest(o.key) WITH ORDINALITY u(k, n));
 	names.at := quote_ident(o.at);
 	names.tenant := quote_ident(o.tenant);
@@ -32,17 +32,12 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay_internal.onboarding_names(assay_internal.own_onboarding) IS 'quoted names for statements about a policy that was onboarded';
 
-CREATE FUNCTION assay_internal.fill_names(template text, names assay_internal.onboarding_names) RETURNS text LANGUAGE plpgsql IMMUTABLE
+-- Values are not looked through for names: columns and detectors are called as users like.
+CREATE FUNCTION assay_internal.fill_names(template text, names assay_internal.onboarding_names, VARIADIC more text[] DEFAULT '{}') RETURNS text LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	f record;
-BEGIN
-	FOR f IN SELECT * FROM jsonb_each_text(to_jsonb(names)) LOOP
-		template := replace(template, '{' || f.key || '}', coalesce(f.value, ''));
-	END LOOP;
-	RETURN template;
-END $$;
-COMMENT ON FUNCTION assay_internal.fill_names(text, assay_internal.onboarding_names) IS 'a statement with the names in it';
+	SELECT assay_internal.baseline_fill(template, VARIADIC array(SELECT unnest(ARRAY[f.key, f.value]) FROM jsonb_each_text(to_jsonb(names)) f) || more)
+$$;
+COMMENT ON FUNCTION assay_internal.fill_names(text, assay_internal.onboarding_names, text[]) IS 'a statement from a template, with the names in it, and more in pairs';
 
 -- What a decision "v" has had or would have had at least this verdict by, were nothing
 -- learning: its score, or a forced verdict, and no exclusion that forces a lower one.
@@ -115,7 +110,7 @@ BEGIN
 		maker := assay_internal.pack_function(o.pack, 'create_{pack}_policy');
 		EXECUTE format('SELECT %s(policy => $1, messages => $2, key => $3, tenant => $4, columns => $5, content => $6%s)', maker,
 				assay_internal.onboarding_options(o.options, maker, '{policy,messages,key,tenant,columns,content}'))
-			USING o.policy, o.messages::regclass, o.key, o.tenant, assay_internal.pack_columns(o.columns), o.labels IS NOT NULL;
+			USING o.policy, assay_internal.onboarding_relation(o.messages), o.key, o.tenant, assay_internal.pack_columns(o.columns), o.labels IS NOT NULL;
 	ELSE
 		maker := 'assay.create_policy'::regproc;
 		EXECUTE format('SELECT assay.create_policy(policy => $1, signals => $2, key => $3%s)', assay_internal.onboarding_options(o.options, maker, '{policy,signals,key}'))
@@ -130,6 +125,7 @@ BEGIN
 	END IF;
 	PERFORM assay.exclude(o.policy, 'learning', assay_internal.learning_condition(o.policy, o.tenant), verdict => p.default_verdict,
 		reason => 'decided and recorded, without effect, until assay.go_live()') FROM assay.policies p WHERE p.policy = o.policy;
+	PERFORM assay_internal.keep_onboarding(o.policy, 'made', '{}');
 	SELECT p.live, format('%s detectors; messages are decided, and none has another verdict than "%s" before it is live', p.live, p.default_verdict) INTO rows, note
 	FROM assay.policies p WHERE p.policy = o.policy;
 END $$;
@@ -165,15 +161,15 @@ DECLARE
 	timed boolean := EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = o.labels::regclass AND a.attname = known AND NOT a.attisdropped
 		AND a.atttypid IN ('timestamptz'::regtype, 'timestamp'::regtype));
 BEGIN
-	EXECUTE replace(replace(replace(replace(assay_internal.fill_names(
+	EXECUTE assay_internal.fill_names(
 			$q$INSERT INTO {label} ({key}, malicious, source, labelled_at)
 			SELECT {key}, t.malicious, t.source, coalesce(t.known, least(m.{at} + interval '1 day', now()), now())
-			FROM {source} m JOIN (SELECT {key}, l.<malicious>::boolean AS malicious, <source> AS source, <known> AS known FROM <labels> l) t USING ({key})
-			WHERE t.malicious IS NOT NULL ON CONFLICT DO NOTHING$q$, names),
-		'<malicious>', quote_ident(coalesce(o.columns->>'malicious', 'malicious'))),
-		'<source>', CASE WHEN source = ANY (has) THEN format('coalesce(l.%I::text, ''onboarding'')', source) ELSE '''onboarding''' END),
-		'<known>', CASE WHEN timed THEN format('l.%I::timestamptz', known) ELSE 'NULL::timestamptz' END),
-		'<labels>', o.labels::regclass::text);
+			FROM {source} m JOIN (SELECT {key}, l.{malicious}::boolean AS malicious, {said_by} AS source, {known} AS known FROM {labels} l) t USING ({key})
+			WHERE t.malicious IS NOT NULL ON CONFLICT DO NOTHING$q$, names,
+		'malicious', quote_ident(coalesce(o.columns->>'malicious', 'malicious')),
+		'said_by', CASE WHEN source = ANY (has) THEN format('coalesce(l.%I::text, ''onboarding'')', source) ELSE '''onboarding''' END,
+		'known', CASE WHEN timed THEN format('l.%I::timestamptz', known) ELSE 'NULL::timestamptz' END,
+		'labels', assay_internal.onboarding_relation(o.labels)::text);
 	GET DIAGNOSTICS rows = ROW_COUNT;
 	note := CASE WHEN timed THEN 'each known from its ' || known ELSE 'each taken as known a day after its message, since there is no time with it' END;
 END $$;
@@ -213,7 +209,7 @@ BEGIN
 		RETURN;
 	END IF;
 	IF NOT EXISTS (SELECT FROM assay.text_models m WHERE m.name = model) THEN
-		PERFORM assay.create_text_model(model, CASE WHEN o.pack IS NULL THEN o.signals ELSE o.source END::regclass, coalesce(content, 'content'), names.label::regclass,
+		PERFORM assay.create_text_model(model, assay_internal.onboarding_relation(CASE WHEN o.pack IS NULL THEN o.signals ELSE o.source END), coalesce(content, 'content'), names.label::regclass,
 			key => o.key, at => o.at, schema => (SELECT n.nspname::text FROM pg_class r JOIN pg_namespace n ON n.oid = r.relnamespace WHERE r.oid = names.label::regclass),
 			search_path => 'pg_catalog, assay, pg_temp');
 	END IF;
@@ -388,7 +384,7 @@ DECLARE
 	r record;
 BEGIN
 	-- one at a time: who calls as well finds it done
-	PERFORM pg_advisory_xact_lock(hashtext('assay.onboard'), hashtext(policy));
+	PERFORM assay_internal.lock_onboarding(policy);
 	IF (SELECT s.state IN ('done', 'skipped') FROM assay.onboarding s WHERE s.policy = onboard_step.policy AND s.step = onboard_step.step) THEN
 		RETURN;
 	END IF;
@@ -415,7 +411,7 @@ DECLARE
 	was text;
 	weighed boolean;
 BEGIN
-	PERFORM pg_advisory_xact_lock(hashtext('assay.onboard'), hashtext(policy));
+	PERFORM assay_internal.lock_onboarding(policy);
 	o := assay_internal.onboarding_of(policy);
 	was := (SELECT s.state FROM assay.onboarding s WHERE s.policy = begin_history.policy AND s.step = begin_history.step);
 	weighed := (SELECT s.state = 'done' FROM assay.onboarding s WHERE s.policy = begin_history.policy AND s.step = 'weights');

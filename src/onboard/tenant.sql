@@ -4,7 +4,7 @@
 
 -- private functions
 
--- Tenants, what there is of each, and of those that may go live by themselves which do
+-- Tenants, and what there is of each.  A name that no index takes is none of a tenant.
 CREATE FUNCTION assay_internal.look_at_tenants(o assay_internal.own_onboarding) RETURNS bigint LANGUAGE plpgsql VOLATILE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -17,11 +17,11 @@ DECLARE
 	state text;
 	n bigint := 0;
 BEGIN
-	FOR t IN EXECUTE assay_internal.fill_names(format($q$SELECT m.{tenant}::text AS tenant, min(m.{at}) AS first_seen, max(m.{at}) AS last_seen, count(*) AS messages,
-			count(v.score) AS decided, count(*) FILTER (WHERE %s) AS alerts, count(*) FILTER (WHERE v.degraded) AS degraded,
+	FOR t IN EXECUTE assay_internal.fill_names($q$SELECT m.{tenant}::text AS tenant, min(m.{at}) AS first_seen, max(m.{at}) AS last_seen, count(*) AS messages,
+			count(v.score) AS decided, count(*) FILTER (WHERE {caught}) AS alerts, count(*) FILTER (WHERE v.degraded) AS degraded,
 			greatest(count(DISTINCT (m.{at} AT TIME ZONE 'UTC')::date), 1)::float8 AS days
 		FROM {source} m LEFT JOIN {verdict} v USING ({key})
-		WHERE m.{tenant} IS NOT NULL AND isfinite(m.{at}) GROUP BY m.{tenant}::text ORDER BY 1$q$, assay_internal.caught_condition(o.policy)), names)
+		WHERE octet_length(m.{tenant}::text) <= 1000 AND isfinite(m.{at}) GROUP BY m.{tenant}::text ORDER BY 1$q$, names, 'caught', assay_internal.caught_condition(o.policy))
 	LOOP
 		n := n + 1;
 		SELECT * INTO was FROM assay.tenant_status s WHERE s.policy = o.policy AND s.tenant = t.tenant;
@@ -109,7 +109,7 @@ CREATE FUNCTION assay_internal.owner_step(policy text, step text, argument jsonb
 DECLARE
 	o assay_internal.own_onboarding;
 BEGIN
-	PERFORM pg_advisory_xact_lock(hashtext('assay.onboard'), hashtext(policy));
+	PERFORM assay_internal.lock_onboarding(policy);
 	o := assay_internal.onboarding_of(policy);
 	CASE step
 		WHEN 'keep' THEN
@@ -132,11 +132,12 @@ CREATE FUNCTION assay_internal.erase_messages(o assay_internal.own_onboarding, t
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	n bigint;
+	messages regclass := assay_internal.onboarding_relation(o.messages);
 BEGIN
 	IF dry_run THEN
-		EXECUTE format('SELECT count(*) FROM %s m WHERE m.%I::text = $1', o.messages::regclass, o.tenant) INTO n USING tenant;
+		EXECUTE format('SELECT count(*) FROM %s m WHERE m.%I::text = $1', messages, o.tenant) INTO n USING tenant;
 	ELSE
-		EXECUTE format('DELETE FROM %s m WHERE m.%I::text = $1', o.messages::regclass, o.tenant) USING tenant;
+		EXECUTE format('DELETE FROM %s m WHERE m.%I::text = $1', messages, o.tenant) USING tenant;
 		GET DIAGNOSTICS n = ROW_COUNT;
 	END IF;
 	RETURN n;
@@ -306,12 +307,14 @@ BEGIN
 	IF o.role <> (SELECT r.oid FROM pg_roles r WHERE r.rolname = current_user) THEN
 		RAISE EXCEPTION 'policy "%" was onboarded by %', policy, o.role USING ERRCODE = 'insufficient_privilege', HINT = format('SET ROLE %s.', o.role);
 	END IF;
-	PERFORM pg_advisory_xact_lock(hashtext('assay.onboard'), hashtext(policy));
+	PERFORM assay_internal.lock_onboarding(policy);
 	-- a policy of that name that somebody else made
 	another := (SELECT NOT pg_has_role(p.owner, 'USAGE') FROM assay.policy p WHERE p.policy = offboard.policy);
 	IF another THEN
 		made := '{}';
 	END IF;
+	-- while it is known whose it is
+	PERFORM assay_internal.keep_onboarding(o.policy, 'end', '{}');
 	IF 'trigger' = ANY (made) AND EXISTS (SELECT FROM pg_trigger t JOIN pg_proc f ON f.oid = t.tgfoid AND f.proname = 'decide' AND f.pronamespace = 'assay'::regnamespace
 		WHERE t.tgrelid = to_regclass(o.messages) AND t.tgname = o.policy || '_decide')
 	THEN
@@ -330,7 +333,6 @@ BEGIN
 			PERFORM assay.drop_set(o.policy || '.live');
 		END IF;
 	END IF;
-	PERFORM assay_internal.keep_onboarding(o.policy, 'end', '{}');
 END $$;
 COMMENT ON FUNCTION assay.offboard(text, boolean) IS
 	'undoes onboard(): drops the trigger, policy, views, histories, lists, indexes and models that it made, and nothing else; decisions and labels stay with keep_tables';

@@ -83,7 +83,7 @@ typedef struct RowStatement
 } RowStatement;
 
 static RowStatement row_statements[ROW_STATEMENTS];
-static int	next_row_statement = 0;
+static uint32 next_row_statement = 0;
 static RowStatement *of_rows = NULL;	/* the one at work, or NULL */
 static instr_time began;
 static double before_ms = 0;	/* what it took before this call */

@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
@@ -38,12 +39,12 @@
 
 /* ---- where a decision goes ------------------------------------------------- */
 
-/* The partition of a time, as the server finds it; InvalidOid: none */
+/* The partition of a time, as the server finds it, none that is being detached; InvalidOid: none */
 static Oid
 PartOf(Relation rel, Datum time)
 {
 	PartitionKey key = RelationGetPartitionKey(rel);
-	PartitionDesc desc = RelationGetPartitionDesc(rel, false);
+	PartitionDesc desc = RelationGetPartitionDesc(rel, !IsolationUsesXactSnapshot());
 	bool		equal;
 	int			bound;
 	int			i;

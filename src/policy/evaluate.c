@@ -148,7 +148,7 @@ FailsTooOften(PolicyHealth *health, PartHealth *h)
 }
 
 static const char *
-PartName(CompiledPolicy *p, int part)
+NameOfPart(CompiledPolicy *p, int part)
 {
 	return part < p->ndetectors ? p->detectors[part].name :
 		p->exclusions[part - p->ndetectors].name;
@@ -165,7 +165,7 @@ NoteFault(Evaluation *e, int part, ErrorData *error, List **list)
 	PolicyFault *fault = palloc0(sizeof(PolicyFault));
 
 	strlcpy(fault->sqlstate, unpack_sql_state(error->sqlerrcode), 6);
-	fault->detector = PartName (p, part);
+	fault->detector = NameOfPart(p, part);
 
 	fault->message = error->message;
 	o->hit = false;
@@ -650,8 +650,7 @@ LeaveOut(Evaluation *e, int part, List **faults)
 	PolicyFault *fault = palloc0(sizeof(PolicyFault));
 
 	strlcpy(fault->sqlstate, unpack_sql_state(ERRCODE_QUERY_CANCELED), 6);
-	fault->detector = PartName (e->policy, part);
-
+	fault->detector = NameOfPart(e->policy, part);
 	fault->message = pstrdup(STATEMENT_IS_SPENT);
 	e->outcomes[part].sqlstate = fault->sqlstate;
 	if (faults)

@@ -68,7 +68,10 @@ DECLARE
 	low timestamptz := what ->> 'since';
 	high timestamptz := what ->> 'until';
 	at text := what ->> 'at';
-	target text := (SELECT format('%I.%I', n.nspname, what ->> 'name') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = decision);
+	-- a partition that was detached, or another's table, may have the name
+	target text := (SELECT format('%I.%I', n.nspname, v.name) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, generate_series(1, 10) i,
+		LATERAL (SELECT (what ->> 'name') || CASE WHEN i > 1 THEN '_' || i ELSE '' END) v(name)
+		WHERE c.oid = decision AND (i = 10 OR NOT EXISTS (SELECT FROM pg_class x WHERE x.relnamespace = n.oid AND x.relname = v.name)) ORDER BY i LIMIT 1);
 	columns text := (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
 		WHERE a.attrelid = decision AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '');
 	rest regclass;
@@ -257,6 +260,10 @@ BEGIN
 		RETURN QUERY SELECT 'error', 'partitions', format('%s has no default partition: messages of times that no other has stay undecided', p.decision),
 			format('CREATE TABLE ... PARTITION OF %s DEFAULT;', p.decision);
 	END IF;
+	RETURN QUERY
+		SELECT 'error', 'partitions', format('%s belongs to another than %s: its triggers run with the rights of the policy''s owner, and it is neither made smaller nor dropped', d.part, p.decision),
+			format('ALTER TABLE %s OWNER TO %I;', d.part, p.owner)
+		FROM assay_internal.decision_parts(p.decision) d JOIN pg_class c ON c.oid = d.part WHERE NOT pg_has_role(c.relowner, p.owner::name, 'USAGE');
 	FOR w IN SELECT count(*) FILTER (WHERE v.ahead BETWEEN 0 AND 1) AS missing, count(*) FILTER (WHERE v.ahead = 0) AS now, sum(v.rows) AS rows,
 			coalesce(bool_or(v.published), false) AS published
 		FROM assay_internal.wanted_parts(p.policy) v
