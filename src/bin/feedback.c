@@ -366,6 +366,7 @@ read_original(const char *bytes, size_t len)
 	raw.source = "";
 	message_reset(original);
 	mail_parse(original, &raw);
+	message_bound_names(original);
 	g_free(raw.data);
 }
 
