@@ -150,6 +150,7 @@ labels_are(arf('eve@evil.example', 'abuse', attached($good)) =~ s/^From: eve/Fro
 labels_are(arf('fbl@fbl.example', 'abuse', attached($good), "Original-Rcpt-To: eve\@evil.example\n"), '', qr/1 other recipient/, 'of a message that its recipient did not get');
 labels_are(dsn('postmaster@!k.example', '5.7.1', attached($own)), '', qr/1 not authenticated/, 'a forged bounce');
 labels_are(dsn('postmaster@k.example', '5.7.1', attached($own), 'eve@evil.example'), '', qr/1 other recipient/, 'a bounce from where it was not sent');
+labels_are(arf('fbl@fbl.example', 'abuse', undef, "Original-Rcpt-To: \xFF\nSource-IP: \xFF203.0.113.9\xC3\nOriginal-Mail-From: \xE2\x82\nArrival-Date: \xFF\n"), '', qr/1 unknown/, 'bytes that are no text');
 # anybody of a domain can write what looks like a machine's report
 labels_are(arf('bob@o.example', 'abuse', attached($good)), '', qr/1 other recipient/, 'a complaint of an employee about what another got');
 labels_are(arf('bob@o.example', 'not-spam', attached($good), "Original-Rcpt-To: ann\@o.example\n"), '', qr/1 other recipient/, 'one that names who got it');

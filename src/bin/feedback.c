@@ -247,6 +247,17 @@ field_address(const char *block, const char *name, int n)
 	return result;
 }
 
+/* A field as text that the server takes, or NULL */
+static char *
+field_text(const char *block, const char *name)
+{
+	char	   *value = field(block, name, 0);
+	char	   *clean = value != NULL ? text_clean(value, -1, original, DEFECT_BAD_CHARSET) : NULL;
+
+	g_free(value);
+	return clean;
+}
+
 static int64_t
 field_time(const char *block, const char *name)
 {
@@ -301,7 +312,7 @@ read_complaint(const char *fields, FeedbackReport *r)
 	g_free(type);
 	r->kind = KIND_COMPLAINT;
 	r->mail_from = field_address(block, "Original-Mail-From", 0);
-	r->source_ip = field(block, "Source-IP", 0);
+	r->source_ip = field_text(block, "Source-IP");
 	r->arrived_at = field_time(block, "Arrival-Date");
 	if (r->arrived_at == NO_TIME)
 		r->arrived_at = field_time(block, "Received-Date");
