@@ -23,7 +23,7 @@ ifneq ($(PG_CONFIG),)
 
 # Modules in dependency order; the install script is their SQL in this order.
 # Within one, the file of its name comes first, the others by theirs.
-MODULES_IN_ORDER = model text baseline policy report
+MODULES_IN_ORDER = model text baseline policy report onboard
 SQL_FIRST = $(wildcard src/$(1)/assay.sql src/$(1)/$(1).sql)
 SQL_OF_MODULE = $(SQL_FIRST) $(filter-out $(SQL_FIRST),$(sort $(wildcard src/$(1)/*.sql)))
 SQL_SECTIONS = $(foreach m,$(MODULES_IN_ORDER),$(call SQL_OF_MODULE,$(m)))
@@ -43,7 +43,7 @@ endif
 PACK = pg_assay_email
 PACK_VERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" pack/email/$(PACK).control)
 PACK_SQL = $(PACK)--$(PACK_VERSION).sql
-PACK_SECTIONS = $(patsubst %,pack/email/%.sql,lists brands phrases signals detectors policy)
+PACK_SECTIONS = $(patsubst %,pack/email/%.sql,lists brands phrases signals detectors columns policy)
 PACK_OLDER = $(wildcard pack/email/$(PACK)--*.sql)
 
 MODULE_big = $(EXTENSION)

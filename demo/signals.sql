@@ -2,7 +2,8 @@
 -- export know about a message, one row a message, one column a signal.
 --
 -- The same view serves the trigger (one id, or a batch of them) and the
--- export (all of them). Each LATERAL step prepares what later ones share.
+-- export (all of them). Each LATERAL step prepares what later ones share, and
+-- there are few of them: a statement of one message pays for each.
 -- Its OFFSET keeps the planner from copying the step's expressions into every
 -- place where they are used, and naming m.id in it from keeping results by
 -- value in a Memoize node: no two messages share them. A history probe is one
@@ -61,34 +62,34 @@ SELECT
 	regexp_count(m.title, '!')                                   AS subject_exclaims,
 	position('?' IN m.title) > 0                                 AS subject_question,
 	octet_length(m.title) > length(m.title)                      AS subject_non_ascii,
-	'subject_money' = ANY (x.traits)                             AS subject_money,
-	'subject_padding' = ANY (x.traits)                           AS subject_padding,
-	'subject_list_tag' = ANY (x.traits)                          AS subject_list_tag,
-	'subject_adv' = ANY (x.traits)                               AS subject_adv,
-	'subject_reply' = ANY (x.traits) AND NOT t.threaded          AS fake_reply,
+	'subject_money' = ANY (t.traits)                             AS subject_money,
+	'subject_padding' = ANY (t.traits)                           AS subject_padding,
+	'subject_list_tag' = ANY (t.traits)                          AS subject_list_tag,
+	'subject_adv' = ANY (t.traits)                               AS subject_adv,
+	'subject_reply' = ANY (t.traits) AND NOT t.threaded          AS fake_reply,
 
 	-- message: body
-	b.chars                                                      AS body_chars,
-	(b.sample).uppercase / greatest((b.sample).characters, 40)::real AS body_upper,
-	(b.sample).digits / greatest((b.sample).characters, 40)::real AS body_digits,
-	(octet_length(m.body) - b.chars) / greatest(b.chars, 40)::real AS body_non_ascii,
-	b.exclaims * 1000 / greatest(b.chars, 200)::real             AS body_exclaims,
-	b.dollars * 1000 / greatest(b.chars, 200)::real              AS body_dollars,
-	b.lines                                                      AS body_lines,
-	b.quoted_lines                                               AS quoted_lines,
-	b.chars / greatest(b.lines, 1)::real                         AS line_chars,
+	f.chars                                                      AS body_chars,
+	(f.sample).uppercase / greatest((f.sample).characters, 40)::real AS body_upper,
+	(f.sample).digits / greatest((f.sample).characters, 40)::real AS body_digits,
+	(octet_length(m.body) - f.chars) / greatest(f.chars, 40)::real AS body_non_ascii,
+	f.exclaims * 1000 / greatest(f.chars, 200)::real             AS body_exclaims,
+	f.dollars * 1000 / greatest(f.chars, 200)::real              AS body_dollars,
+	f.lines                                                      AS body_lines,
+	f.quoted_lines                                               AS quoted_lines,
+	f.chars / greatest(f.lines, 1)::real                         AS line_chars,
 	position(E'\n-- \n' IN m.body) > 0                           AS has_signature,
-	b.chars / greatest(m.size_bytes, 100)::real                  AS text_share,
+	f.chars / greatest(m.size_bytes, 100)::real                  AS text_share,
 
 	-- message: phrases by theme, and the linear text model over single words
-	p.n[1] AS money_phrases, p.n[2] AS stock_phrases, p.n[3] AS loan_phrases, p.n[4] AS pharmacy_phrases, p.n[5] AS adult_phrases,
-	p.n[6] AS advance_fee_phrases, p.n[7] AS lottery_phrases, p.n[8] AS credentials_phrases, p.n[9] AS call_phrases, p.n[10] AS urgency_phrases,
-	p.n[11] AS guarantee_phrases, p.n[12] AS bulk_phrases, p.n[13] AS opt_out_phrases, p.n[14] AS greeting_phrases, p.n[15] AS reply_phrases,
-	p.n[16] AS list_phrases, p.n[17] AS technical_phrases, p.n[18] AS discussion_phrases,
+	f.n[1] AS money_phrases, f.n[2] AS stock_phrases, f.n[3] AS loan_phrases, f.n[4] AS pharmacy_phrases, f.n[5] AS adult_phrases,
+	f.n[6] AS advance_fee_phrases, f.n[7] AS lottery_phrases, f.n[8] AS credentials_phrases, f.n[9] AS call_phrases, f.n[10] AS urgency_phrases,
+	f.n[11] AS guarantee_phrases, f.n[12] AS bulk_phrases, f.n[13] AS opt_out_phrases, f.n[14] AS greeting_phrases, f.n[15] AS reply_phrases,
+	f.n[16] AS list_phrases, f.n[17] AS technical_phrases, f.n[18] AS discussion_phrases,
 	-- themes that sell or lure
-	p.n[21] - (p.n[15] > 0)::int - (p.n[16] > 0)::int - (p.n[17] > 0)::int - (p.n[18] > 0)::int - (p.n[19] > 0)::int AS pitch_themes,
-	p.n[19] AS words_known,
-	p.word_margin,
+	f.n[21] - (f.n[15] > 0)::int - (f.n[16] > 0)::int - (f.n[17] > 0)::int - (f.n[18] > 0)::int - (f.n[19] > 0)::int AS pitch_themes,
+	f.n[19] AS words_known,
+	f.word_margin,
 
 	-- message: what the text model that learns sees; its detector asks it
 	m.text_content,
@@ -106,8 +107,8 @@ SELECT
 	m.content_type LIKE 'multipart/alternative%'                 AS multipart_alternative,
 	m.content_type LIKE 'multipart/mixed%'                       AS multipart_mixed,
 	m.content_type LIKE 'multipart/signed%'                      AS pgp_signed,
-	'charset_unusual' = ANY (x.traits)                           AS charset_unusual,
-	'boundary_outlook' = ANY (x.traits)                          AS boundary_outlook,
+	'charset_unusual' = ANY (t.traits)                           AS charset_unusual,
+	'boundary_outlook' = ANY (t.traits)                          AS boundary_outlook,
 	m.transfer_encoding = 'base64' AND m.content_type LIKE 'text/%' AS text_in_base64,
 	coalesce(jsonb_array_length(m.attachments), 0)               AS attachments,
 	coalesce(m.attachments @? '$[*].name ? (@ like_regex "[.](exe|scr|pif|bat|com|vbs|js|lnk|hta|cpl)$" flag "i")', false)
@@ -121,13 +122,13 @@ SELECT
 	u.hosts                                                      AS url_hosts,
 	u.longest                                                    AS url_longest,
 	u.of_sender                                                  AS url_of_sender,
-	'url_numeric_host' = ANY (x.traits)                          AS url_numeric_host,
-	'url_obfuscated' = ANY (x.traits)                            AS url_obfuscated,
-	'url_port' = ANY (x.traits)                                  AS url_port,
-	'url_opt_out' = ANY (x.traits)                               AS url_opt_out,
-	'url_tracking' = ANY (x.traits)                              AS url_tracking,
-	'url_free_host' = ANY (x.traits)                             AS url_free_host,
-	'url_odd_tld' = ANY (x.traits)                               AS url_odd_tld,
+	'url_numeric_host' = ANY (t.traits)                          AS url_numeric_host,
+	'url_obfuscated' = ANY (t.traits)                            AS url_obfuscated,
+	'url_port' = ANY (t.traits)                                  AS url_port,
+	'url_opt_out' = ANY (t.traits)                               AS url_opt_out,
+	'url_tracking' = ANY (t.traits)                              AS url_tracking,
+	'url_free_host' = ANY (t.traits)                             AS url_free_host,
+	'url_odd_tld' = ANY (t.traits)                               AS url_odd_tld,
 	k.links, k.link_mismatches, k.mailto_links,
 	(f.url).domains                                              AS url_domains,
 	(f.url).foreign_domains                                      AS url_foreign_domains,
@@ -137,11 +138,11 @@ SELECT
 
 	-- message: header shape
 	m.mailer IS NULL                                             AS mailer_missing,
-	'mailer_desktop' = ANY (x.traits)                            AS mailer_desktop,
-	'mailer_outlook' = ANY (x.traits)                            AS mailer_outlook,
-	'mailer_bulk' = ANY (x.traits) AND NOT x.traits && '{mailer_desktop,mailer_outlook}' AS mailer_bulk,
-	'mailer_garbled' = ANY (x.traits)                            AS mailer_garbled,
-	'mailer_outlook' = ANY (x.traits) AND (m.mime_ole IS NULL OR NOT m.msmail_priority)
+	'mailer_desktop' = ANY (t.traits)                            AS mailer_desktop,
+	'mailer_outlook' = ANY (t.traits)                            AS mailer_outlook,
+	'mailer_bulk' = ANY (t.traits) AND NOT t.traits && '{mailer_desktop,mailer_outlook}' AS mailer_bulk,
+	'mailer_garbled' = ANY (t.traits)                            AS mailer_garbled,
+	'mailer_outlook' = ANY (t.traits) AND (m.mime_ole IS NULL OR NOT m.msmail_priority)
 		AND coalesce(m.message_id, '') NOT LIKE '%$%$%@%'        AS outlook_forged,
 	m.msmail_priority AND m.mime_ole IS NULL                     AS msmail_forged,
 	coalesce(m.priority LIKE '1%' OR m.importance = 'high', false) AS priority_high,
@@ -152,14 +153,14 @@ SELECT
 	t.threaded                                                   AS threaded,
 	coalesce(cardinality(m.reference_ids), 0)                    AS thread_depth,
 	m.message_id IS NULL                                         AS message_id_missing,
-	'message_id_bare' = ANY (x.traits)                           AS message_id_bare,
-	'message_id_hex' = ANY (x.traits)                            AS message_id_hex,
-	'message_id_queue' = ANY (x.traits)
+	'message_id_bare' = ANY (t.traits)                           AS message_id_bare,
+	'message_id_hex' = ANY (t.traits)                            AS message_id_hex,
+	'message_id_queue' = ANY (t.traits)
 		AND position(split_part(split_part(m.message_id, '@', 1), '.', 2) IN t.head) > 0
 		                                                         AS message_id_by_relay,
 	m.message_id LIKE '%$%@%'                                    AS message_id_dollars,
 	position('@' IN m.message_id) - 1                            AS message_id_chars,
-	coalesce(position(d.domain IN lower(split_part(m.message_id, '@', 2))) > 0, false)
+	coalesce(position(f.domain IN lower(split_part(m.message_id, '@', 2))) > 0, false)
 	                                                             AS message_id_of_sender,
 	m.sent_at IS NULL                                            AS date_missing,
 	CASE WHEN m.sent_at IS NOT NULL THEN
@@ -168,13 +169,13 @@ SELECT
 	m.date !~ '[+-]\d{4}'                                        AS date_zone_missing,
 
 	-- message: the way it took, as its Received headers tell
-	'relay_forged' = ANY (x.traits)                              AS relay_forged,
-	'relay_unknown' = ANY (x.traits)                             AS relay_unknown,
-	'relay_dialup' = ANY (x.traits)                              AS relay_dialup,
-	'relay_bad_date' = ANY (x.traits)                            AS relay_bad_date,
-	'helo_numeric' = ANY (x.traits)                              AS helo_numeric,
-	'helo_bare' = ANY (x.traits)                                 AS helo_bare,
-	coalesce(position(d.domain IN m.relays) > 0, false)          AS relay_of_sender,
+	'relay_forged' = ANY (t.traits)                              AS relay_forged,
+	'relay_unknown' = ANY (t.traits)                             AS relay_unknown,
+	'relay_dialup' = ANY (t.traits)                              AS relay_dialup,
+	'relay_bad_date' = ANY (t.traits)                            AS relay_bad_date,
+	'helo_numeric' = ANY (t.traits)                              AS helo_numeric,
+	'helo_bare' = ANY (t.traits)                                 AS helo_bare,
+	coalesce(position(f.domain IN m.relays) > 0, false)          AS relay_of_sender,
 
 	-- message: sender and recipients as written
 	m.from_addr IS NULL                                          AS from_missing,
@@ -184,7 +185,7 @@ SELECT
 	position(' ' IN m.from_name) > 0                             AS from_name_two_words,
 	regexp_count(split_part(m.from_addr, '@', 1), '\d')          AS from_digits,
 	position('@' IN m.from_addr) - 1                             AS from_chars,
-	coalesce(d.free_mail, false)                                 AS from_free_mail,
+	coalesce(f.free_mail, false)                                 AS from_free_mail,
 	m.from_domain ~ '\.(cn|kr|tw|ru|br|ar|mx|jp|hk|th|id|pl|ro|biz|info)$' AS from_odd_tld,
 	m.reply_to IS NOT NULL AND m.reply_to <> m.from_addr         AS reply_to_differs,
 	m.reply_to IS NOT NULL AND split_part(m.reply_to, '@', 2) <> m.from_domain AS reply_to_other_domain,
@@ -195,9 +196,9 @@ SELECT
 	m.addressed IS NULL                                          AS to_missing,
 
 	-- message: whom its sender claims to be, and who authenticated it
-	(n.claim).claim IS NOT NULL                                  AS claims_name,
+	(f.claim).claim IS NOT NULL                                  AS claims_name,
 	coalesce(assay.in_list('brand_domain', m.from_domain), false) AS from_brand,
-	(n.looks).how IS NOT NULL                                    AS lookalike_domain,
+	(f.looks).how IS NOT NULL                                    AS lookalike_domain,
 	coalesce((f.auth).dmarc = 'fail', false)                     AS dmarc_failed,
 	coalesce((f.auth).spf_aligned OR (f.auth).dkim_aligned, false) AS authenticated,
 
@@ -239,64 +240,50 @@ FROM message_text m
 
 -- The tagged lines that traits are looked for in
 CROSS JOIN LATERAL (
-	SELECT concat('subject: ', replace(m.title, E'\n', ' '), E'\nmailer: ' || m.mailer, E'\ntype: ' || m.content_type,
-	              E'\nid: ' || m.message_id, E'\nrelay: ' || m.relays,
-	              E'\nurl: ' || array_to_string(m.urls[1:30], E'\nurl: ')) AS head,
-	       m.in_reply_to IS NOT NULL OR coalesce(cardinality(m.reference_ids), 0) > 0 AS threaded
+	SELECT t.head, t.threaded, assay.phrase_hits('traits', t.head) AS traits
+	FROM (SELECT concat('subject: ', replace(m.title, E'\n', ' '), E'\nmailer: ' || m.mailer, E'\ntype: ' || m.content_type,
+	                    E'\nid: ' || m.message_id, E'\nrelay: ' || m.relays,
+	                    E'\nurl: ' || array_to_string(m.urls[1:30], E'\nurl: ')) AS head,
+	             m.in_reply_to IS NOT NULL OR coalesce(cardinality(m.reference_ids), 0) > 0 AS threaded
+	      OFFSET 0) t
 	OFFSET 0 * m.id
 ) t
-CROSS JOIN LATERAL (
-	SELECT assay.phrase_hits('traits', t.head) AS traits OFFSET 0 * m.id
-) x
-CROSS JOIN LATERAL (
-	SELECT length(m.body) AS chars,
-	       assay.text_facts(left(m.body, 1000)) AS sample,
-	       octet_length(m.body) - octet_length(replace(m.body, '!', '')) AS exclaims,
-	       octet_length(m.body) - octet_length(replace(m.body, '$', '')) AS dollars,
-	       octet_length(m.body) - octet_length(replace(m.body, E'\n', '')) AS lines,
-	       (octet_length(m.body) - octet_length(replace(m.body, E'\n>', ''))) / 2 AS quoted_lines
-	OFFSET 0 * m.id
-) b
 
--- One pass of all phrases: the names of each theme that occur, and what they weigh
+-- What more than one signal uses, all of it in one step
 CROSS JOIN LATERAL (
-	SELECT s.counts AS n, s.weight::real AS word_margin
+	SELECT
+		length(m.body) AS chars,
+		assay.text_facts(left(m.body, 1000)) AS sample,
+		octet_length(m.body) - octet_length(replace(m.body, '!', '')) AS exclaims,
+		octet_length(m.body) - octet_length(replace(m.body, '$', '')) AS dollars,
+		octet_length(m.body) - octet_length(replace(m.body, E'\n', '')) AS lines,
+		(octet_length(m.body) - octet_length(replace(m.body, E'\n>', ''))) / 2 AS quoted_lines,
+		-- how many phrases of each theme occur, and what all weigh
+		p.counts AS n, p.weight::real AS word_margin,
+		-- parts of addresses and dates
+		assay.registrable_domain(m.from_domain) AS domain,
+		assay.in_list('free_mail', m.from_domain) AS free_mail,
+		assay.in_list('shared_domain', m.from_domain) AS shared,
+		(m.received_at AT TIME ZONE 'UTC')::date AS day,
+		m.recipients[1] AS recipient,
+		-- facts. Write the names of your own servers, which authenticate mail, in place of mx.example.org
+		assay.text_facts(m.body) AS body,
+		assay.url_facts(m.urls, m.link_hrefs, m.link_texts, m.from_domain) AS url,
+		assay.auth_facts(m.headers, '{mx.example.org}', m.from_domain) AS auth,
+		assay.display_name_claim(m.from_name, 'people', 'brand') AS claim,
+		assay.lookalike_domain(m.from_domain, 'brand_domain') AS looks
 	FROM assay.phrase_totals('wording', m.title || E'\n' || m.body, '{}',
 		'{money, stock, loan, pharmacy, adult, advance_fee, lottery, credentials, call_to_action, urgency, guarantee, bulk_software, opt_out, greeting,
-		reply, list_footer, technical, discussion, word}') s
-	OFFSET 0 * m.id
-) p
-
--- Parts of addresses and dates that more than one signal uses
-CROSS JOIN LATERAL (
-	SELECT assay.registrable_domain(m.from_domain) AS domain,
-	       assay.in_list('free_mail', m.from_domain) AS free_mail,
-	       assay.in_list('shared_domain', m.from_domain) AS shared,
-	       (m.received_at AT TIME ZONE 'UTC')::date AS day,
-	       m.recipients[1] AS recipient
-	OFFSET 0 * m.id
-) d
-
--- Facts, each in one pass. Write the names of your own servers, which authenticate
--- mail, in place of mx.example.org.
-CROSS JOIN LATERAL (
-	SELECT assay.text_facts(m.body) AS body,
-	       assay.url_facts(m.urls, m.link_hrefs, m.link_texts, m.from_domain) AS url,
-	       assay.auth_facts(m.headers, '{mx.example.org}', m.from_domain) AS auth
+		reply, list_footer, technical, discussion, word}') p
 	OFFSET 0 * m.id
 ) f
-CROSS JOIN LATERAL (
-	SELECT assay.display_name_claim(m.from_name, 'people', 'brand') AS claim,
-	       assay.lookalike_domain(m.from_domain, 'brand_domain') AS looks
-	OFFSET 0 * m.id
-) n
 
 -- Messages alike in the day before, by keys of their day; short texts are alike by chance
 CROSS JOIN LATERAL (
 	SELECT count(*)::int AS alike, count(DISTINCT o.from_addr)::int AS alike_senders
 	FROM message o
 	WHERE (assay.signature_bands(o.signature, (o.received_at AT TIME ZONE 'UTC')::date))[1:10]
-	        && ((assay.signature_bands(m.signature, d.day))[1:10] || (assay.signature_bands(m.signature, d.day - 1))[1:10])
+	        && ((assay.signature_bands(m.signature, f.day))[1:10] || (assay.signature_bands(m.signature, f.day - 1))[1:10])
 	  AND assay.signature_length(m.signature) >= 8
 	  AND o.received_at < m.received_at AND o.received_at > m.received_at - interval '1 day'
 	  AND assay.similar(o.signature, m.signature) >= 0.6
@@ -307,7 +294,7 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
 	SELECT count(DISTINCT n.host)::int AS hosts,
 	       coalesce(max(length(n.url)), 0) AS longest,
-	       coalesce(bool_or(right(n.host, length(d.domain)) = d.domain), false) AS of_sender
+	       coalesce(bool_or(right(n.host, length(f.domain)) = f.domain), false) AS of_sender
 	FROM (SELECT url, lower(split_part(regexp_replace(url, '^\w+://', ''), '/', 1)) AS host
 	      FROM unnest(m.urls[1:30]) AS url OFFSET 0) n
 	OFFSET 0 * m.id
@@ -325,19 +312,19 @@ CROSS JOIN LATERAL (
 -- Histories as of the day before
 LEFT JOIN LATERAL (
 	SELECT history, labels FROM sender_baseline
-	WHERE sender = m.from_addr AND day < d.day ORDER BY day DESC LIMIT 1
+	WHERE sender = m.from_addr AND day < f.day ORDER BY day DESC LIMIT 1
 ) sb ON true
 LEFT JOIN LATERAL (
 	SELECT history, labels FROM domain_baseline
-	WHERE domain = d.domain AND NOT (d.free_mail OR d.shared) AND day < d.day ORDER BY day DESC LIMIT 1
+	WHERE domain = f.domain AND NOT (f.free_mail OR f.shared) AND day < f.day ORDER BY day DESC LIMIT 1
 ) db ON true
 LEFT JOIN LATERAL (
 	SELECT history FROM recipient_baseline
-	WHERE recipient = d.recipient AND day < d.day ORDER BY day DESC LIMIT 1
+	WHERE recipient = f.recipient AND day < f.day ORDER BY day DESC LIMIT 1
 ) rb ON true
 LEFT JOIN LATERAL (
 	SELECT history, labels FROM pair_baseline
-	WHERE sender = m.from_addr AND recipient = d.recipient AND day < d.day ORDER BY day DESC LIMIT 1
+	WHERE sender = m.from_addr AND recipient = f.recipient AND day < f.day ORDER BY day DESC LIMIT 1
 ) pb ON true;
 
 COMMENT ON VIEW message_signals IS 'what detectors know about each message; levels: message, sender, recipient, pair';

@@ -25,7 +25,7 @@ RETURN CASE WHEN body IS NULL THEN ''
             ELSE left(body, 20000)
        END;
 
--- Whether there is anything to take out is found for all parts of a message at once
+-- Whether there is anything to take out is found for many parts of a message at once
 SELECT assay.create_phrase_set('masked', description => 'what unmasked() may take out') \g /dev/null
 INSERT INTO assay.phrase (set, name, pattern, kind)
 VALUES ('masked', 'masked', 'zzzz|yyyy|qqqq|xxxx|jm|netnoteinc|spamassassin|taint|webnote|slashnull|dogma|spamtrap|fork-admin|justin mason|@example\.|example\.(com|org|net)|localhost|127\.0\.0\.1', 'regex');
@@ -51,12 +51,12 @@ SELECT m.*,
        h.organization, h.precedence, h.list_mail, h.list_unsubscribe, h.addressed, h.date, h.relays,
        t.title, t.body,
        jsonb_build_object(
-           'subject', unmasked(CASE WHEN position('[' IN t.title) > 0 THEN regexp_replace(t.title, '\[[\w\-. ]{2,20}\]', ' ', 'g') ELSE t.title END, k.masked),
-           'body', unmasked(t.body, k.masked),
-           'headers', jsonb_strip_nulls(h.written || jsonb_build_object('from', unmasked(h.from_line, k.masked), 'reply-to', unmasked(h.reply_line, k.masked),
-               'message-id', unmasked(h.id_line, k.masked), 'mail-followup-to', unmasked(h.followup_line, k.masked),
-               'organization', unmasked(h.organization_line, k.masked))),
-           'urls', CASE WHEN NOT k.masked THEN to_jsonb(coalesce(m.urls, '{}'))
+           'subject', unmasked(CASE WHEN position('[' IN t.title) > 0 THEN regexp_replace(t.title, '\[[\w\-. ]{2,20}\]', ' ', 'g') ELSE t.title END, t.masked),
+           'body', unmasked(t.body, t.masked),
+           'headers', jsonb_strip_nulls(h.written || jsonb_build_object('from', unmasked(h.from_line, t.lines_masked), 'reply-to', unmasked(h.reply_line, t.lines_masked),
+               'message-id', unmasked(h.id_line, t.lines_masked), 'mail-followup-to', unmasked(h.followup_line, t.lines_masked),
+               'organization', unmasked(h.organization_line, t.lines_masked))),
+           'urls', CASE WHEN NOT t.masked THEN to_jsonb(coalesce(m.urls, '{}'))
                ELSE to_jsonb(string_to_array(unmasked(array_to_string(m.urls, chr(1))), chr(1))) END,
            'tokens', to_jsonb(CASE WHEN m.attachments <> '[]' THEN attachment_tokens(m.attachments) END
                || ('html:' || coalesce(m.has_html, false))
@@ -101,12 +101,12 @@ CROSS JOIN LATERAL (
 	OFFSET 0 * m.id
 ) h
 CROSS JOIN LATERAL (
-	SELECT coalesce(m.subject, '') AS title, authored(m.body_text, h.list_mail) AS body OFFSET 0 * m.id
-) t
-CROSS JOIN LATERAL (
-	SELECT cardinality(assay.phrase_hits('masked', concat_ws(E'\n', t.title, t.body, h.from_line, h.reply_line, h.id_line, h.followup_line,
-		h.organization_line, array_to_string(m.urls, E'\n')))) > 0 AS masked OFFSET 0 * m.id
-) k;
+	SELECT t.title, t.body,
+	       assay.phrase_hits('masked', concat_ws(E'\n', t.title, t.body, array_to_string(m.urls, E'\n'))) <> '{}' AS masked,
+	       assay.phrase_hits('masked', concat_ws(E'\n', h.from_line, h.reply_line, h.id_line, h.followup_line, h.organization_line)) <> '{}' AS lines_masked
+	FROM (SELECT coalesce(m.subject, '') AS title, authored(m.body_text, h.list_mail) AS body OFFSET 0) t
+	OFFSET 0 * m.id
+) t;
 
 COMMENT ON VIEW message_text IS 'messages with their headers in use, their text, and what the text model sees of them';
 

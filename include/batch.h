@@ -33,6 +33,7 @@ typedef struct Source
 	PolicyIdentity *id;
 	bool		as_caller;		/* who is not the owner reads with rights of
 								 * its own */
+	bool		distributed;	/* the view reads tables that Citus has */
 	const char *alias;			/* of the signals view: no column of it has
 								 * ... */
 	const char *scores[2];		/* this name, nor these of what is made of it */
@@ -61,7 +62,13 @@ typedef enum SignalsFrom
 /*
  * A query that scores messages into a tuplestore:
  *
- *		select FROM (SELECT columns FROM view alias WHERE where OFFSET 0) s
+ *		select FROM (SELECT columns, scores FROM view alias WHERE where OFFSET 0) s
+ *
+ * Over distributed tables the scores are made where the messages are, and only
+ * what is in the result travels:
+ *
+ *		select FROM (SELECT alias.* FROM view alias WHERE where) alias
+ *			CROSS JOIN LATERAL assay.score(...) score_a
  */
 typedef struct BatchScan
 {
@@ -73,6 +80,7 @@ typedef struct BatchScan
 	bool		one;			/* the query is about one message */
 	Oid		   *key_types;		/* of the keys that "unreadable" takes */
 	void		(*columns) (struct BatchScan *scan, BatchQuery *q);
+	void		(*scores) (struct BatchScan *scan, BatchQuery *q);
 	void		(*where) (struct BatchScan *scan, BatchQuery *q);
 	void		(*joined) (struct BatchScan *scan, BatchQuery *q);	/* behind all, or NULL */
 	void		(*unreadable) (struct BatchScan *scan, Datum *key, const char *sqlstate);
@@ -107,6 +115,11 @@ extern SignalsFrom ParseSignalsFrom(const char *from);
 extern void CheckSourceLog(Source *s, SignalsFrom from);
 extern void AddScore(BatchQuery *q, Source *s, int revision, bool drafts,
 					 bool at_its_time, const char *column);
+extern const char *RowAlias(Source *s);
+extern void AddScored(BatchQuery *q, Source *s, int i, const char *field);
+extern void AddScanFrom(BatchQuery *q, Source *s);
+extern void AddScanQuery(BatchScan *scan, BatchQuery *q);
+extern void RefuseDistributed(Source *s, const char *what, const char *hint);
 extern bool ReadRevision(Source *s, int revision, int *found);
 extern void RunScan(BatchScan *scan);
 extern void DecideUnread(Source *s, int revision, bool drafts, const char *sqlstate,

@@ -25,6 +25,8 @@ typedef struct PolicyIdentity
 	char	   *search_path;
 	Oid			signals;		/* the view, or InvalidOid when it is gone */
 	char	   *signals_name;	/* qualified and quoted, as are the others */
+	struct Query *signals_query;	/* on a shard: the view's query there ... */
+	char	   *signals_source; /* ... and its text; else NULL (shards.c) */
 	Oid			decision;
 	char	   *decision_name;
 	Oid			label;

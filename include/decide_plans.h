@@ -12,7 +12,8 @@
 
 /*
  * Kept while its dependencies hold.  Row-level triggers share those of their
- * policy, whatever their tables; a statement-level trigger's are of its table.
+ * policy, whatever their tables; a statement-level trigger's are of its table,
+ * and so are those on a shard.
  */
 typedef struct DecidePlans
 {

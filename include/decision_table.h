@@ -24,6 +24,15 @@ typedef enum DecisionColumn
 	DECISION_SIGNALS			/* where signals are logged */
 } DecisionColumn;
 
+/* Where rows go: the table itself, or one of its partitions */
+typedef struct DecisionPart
+{
+	Oid			relid;
+	bool		plain;			/* as below, of this one */
+	bool		direct;
+	int		   *attnums;		/* where what is written is in it */
+} DecisionPart;
+
 typedef struct DecisionTable
 {
 	PolicyIdentity *id;
@@ -31,13 +40,20 @@ typedef struct DecisionTable
 	Oid		   *key_types;
 	TupleDesc	desc;			/* of what is written */
 	bool		log_signals;	/* wanted, and there is a column for them */
-	int		   *attnums;		/* where that is in the table */
-	bool		plain;			/* writing a row runs nothing of a user's */
+	bool		plain;			/* writing a row runs nothing of a user's; of
+								 * partitions see each */
 	bool		direct;			/* ... nor needs a query, unless its key is
 								 * there */
+	DecisionPart whole;			/* the table itself */
+	int			part_key;		/* key column by whose ranges it is
+								 * partitioned, or -1 */
+	List	   *parts;			/* partitions that were looked at */
+	MemoryContext context;		/* of all this */
 } DecisionTable;
 
 extern DecisionTable *OpenDecisionTable(PolicyIdentity *id);
+extern char *InsertStart(DecisionTable *t);
+extern char *InsertEnd(DecisionTable *t);
 extern char *InsertOneSql(DecisionTable *t);
 extern char *InsertManySql(DecisionTable *t, bool unique);
 extern void FillDecision(DecisionTable *t, Datum *values, bool *nulls, int revision,
@@ -45,6 +61,7 @@ extern void FillDecision(DecisionTable *t, Datum *values, bool *nulls, int revis
 						 const PolicyDecision *decision);
 extern bool KeyIsShort(DecisionTable *t, const Datum *values, const bool *nulls);
 extern char *KeyText(DecisionTable *t, const Datum *values, const bool *nulls);
+extern void LookAtPart(DecisionTable *t, DecisionPart *part);
 extern bool IsUniqueBy(Relation rel, List *key);
 extern bool BringsUniqueKeys(DecisionTable *t, Relation messages);
 

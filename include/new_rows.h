@@ -8,6 +8,7 @@
 
 #include "config.h"
 #include "nodes/bitmapset.h"
+#include "nodes/parsenodes.h"
 #include "utils/rel.h"
 
 /* The message table's place in the queries below, as a WITH query */
@@ -29,5 +30,10 @@ extern void FindNewRows(NewRows *n, PolicyIdentity *id, const Oid *key_types, Re
 extern char *NewRowsQuery(NewRows *n, PolicyIdentity *id, const Oid *key_types,
 						  Relation rel, const char *table);
 extern char *NewRowQuery(NewRows *n, PolicyIdentity *id, const Oid *key_types, Relation rel);
+
+/* To write the query of a view out with other tables in it */
+extern Query *ViewQuery(NewRows *n, PolicyIdentity *id, Oid relid);
+extern void Become(RangeTblEntry * rte, RTEKind kind, List *columns);
+extern bool MeansTheSame(const char *text_form, Query *query, TupleDesc desc);
 
 #endif							/* ASSAY_NEW_ROWS_H */

@@ -119,6 +119,29 @@ SELECT count(*) FROM inbound_label_latest WHERE malicious AND source = 'campaign
 SELECT * FROM assay.siblings('inbound', '1014');
 SELECT * FROM assay.siblings('none', '1');
 
+-- whoever asks runs nothing of anybody's as himself, and looks into no other tables than the policy's
+RESET ROLE;
+CREATE ROLE pack_mallory;
+CREATE SCHEMA pack_m AUTHORIZATION pack_mallory;
+SET ROLE pack_mallory;
+CREATE TABLE pack_m.ran (who name);
+CREATE FUNCTION pack_m.evil() RETURNS text LANGUAGE plpgsql AS $$ BEGIN INSERT INTO pack_m.ran VALUES (current_user); RETURN '1'; END $$;
+CREATE VIEW pack_m.own_facts AS SELECT pack_m.evil() AS id, now() AS received_at, s AS signature FROM assay.signature('alpha beta gamma delta epsilon zeta eta theta iota kappa lambda my ny') s;
+CREATE VIEW pack_m.own_signals AS SELECT '1'::text AS id;
+SELECT assay.create_policy('own', 'pack_m.own_signals', '{id}');
+CREATE VIEW pack_m.inbound_facts AS SELECT * FROM pack_m.own_facts;
+CREATE TABLE pack_m.inbound_decision (id text);
+RESET ROLE;
+SELECT count(*) FROM assay.siblings('own', '1');
+SELECT assay.label_siblings('own', '1', true);
+SELECT count(*) FROM assay.siblings('inbound', '1105');
+SELECT DISTINCT who FROM pack_m.ran;
+SET client_min_messages = warning;
+SELECT assay.drop_policy('own', true);
+DROP SCHEMA pack_m CASCADE;
+DROP ROLE pack_mallory;
+RESET client_min_messages;
+SET ROLE email_user;
 -- a cold start is said
 SELECT assay.create_email_policy('cold', 'message', history => false, campaigns => false) > 0 AS made;
 SELECT cold_start, sender_events, alike_last_day, assay.counted_hits(x.attribution) @> '{cold_start}' AS said FROM cold_signals s, assay.score('cold', s) x WHERE s.id = 1001;

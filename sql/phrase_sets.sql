@@ -31,6 +31,18 @@ SELECT f.counts = assay.phrase_counts('bec', t, '{wire,gift,none}', '{cards,mone
 FROM unnest('{Please buy a Gift  card and send the wire transfer of USD 500 gift card,nothing,wire transfer,""}'::text[]) t,
 	assay.phrase_totals('bec', t, '{wire,gift,none}', '{cards,money}') f, assay.phrase_summary('bec', t) s;
 SELECT assay.phrase_totals('bec', 'gift card', '{}'), assay.phrase_totals('bec', NULL, '{}');
+-- and so they are for whatever text, by each of the ways
+BEGIN;
+SELECT assay.create_phrase_set('many');
+INSERT INTO assay.phrase (set, name, pattern, kind, weight, theme, expires_at)
+SELECT 'many', 'n' || i % 90, CASE WHEN i % 10 = 0 THEN left(md5(i::text), 2) || '.' || right(md5(i::text), 1) ELSE left(md5(i::text), 2 + i % 2) END, CASE WHEN i % 10 = 0 THEN 'regex' ELSE 'literal' END,
+	(i * 7 % 41 - 20) / 4.0, CASE WHEN i % 5 > 0 THEN 't' || i % 7 END, CASE WHEN i % 11 = 0 THEN '2001-01-01'::timestamptz END FROM generate_series(1, 200) i ON CONFLICT DO NOTHING;
+SELECT count(*) > 150 AS phrases, count(DISTINCT theme) AS themes FROM assay.phrase WHERE set = 'many';
+SELECT count(*) AS texts, count(*) FILTER (WHERE f.weight <> 0) > 300 AS weigh, bool_and(f.weight = s.weight) AS weights, bool_and(f.counts = c.counts) AS counts,
+	bool_and(f.counts[1] = ('n1' = ANY (s.names))::int AND f.counts[4] = cardinality(s.names) AND f.counts[5] = cardinality(s.themes) AND (f.counts[2] > 0) = ('t3' = ANY (s.themes))) AS summary
+FROM (SELECT string_agg(left(md5(i || '.' || j), 2 + (i + j) % 3), CASE WHEN i % 3 = 0 THEN '.' ELSE ' ' END ORDER BY j) AS t FROM generate_series(1, 400) i, generate_series(1, 60) j GROUP BY i) t,
+	assay.phrase_totals('many', t, '{n1}', '{t3,t4}') f, assay.phrase_summary('many', t) s, LATERAL (SELECT assay.phrase_counts('many', t, '{n1}', '{t3,t4}') AS counts) c;
+ROLLBACK;
 -- a name of two themes counts for each of them, whatever else a call site asked before
 BEGIN;
 INSERT INTO assay.phrase (set, name, pattern, theme) VALUES ('bec', 'wire', 'western union', 'cards'), ('bec', 'gone', 'gone', 'money');

@@ -28,7 +28,7 @@ static const char *const common[] = {
 	"<a href=\"https://www.example.com/a/long/path\?x=1&amp;y=2&copy=3\">", "</a>", "<b>", "</b>",
 	"<font color=\"#ffffff\" face=\"Arial, Helvetica\">", "</font>", "<table>", "<tr>",
 	"<td bgcolor=#000000 width=10>", "</td>", "</tr>", "</table>", "text ",
-	"a long run of text that is worth a mark, isn't it\? ", "&amp;", "&nbsp;", "&amp", "&nbsp", "&AMP;", "&amp;&amp;", "<style>.xxxxxxxxxxxxxxxxxxxxxx&amp;,.x{color:#fff}</style>", "&copy", "&notit;", "&#x41;", "&#8203;",
+	"a long run of text that is worth a mark, isn't it\? ", "&amp;", "&nbsp;", "&amp", "&nbsp", "&AMP;", "&amp;&amp;", "<style>.xxxxxxxxxxxxxxxxxxxxxx&amp;,.x{color:#fff}</style>", "&copy", "&notit;", "&#x41;", "&#65533;", "&#8203;",
 	"\n", "   \n  ", "<!-- a comment -->", "<!-->", "<!--->",
 	"<!--[if mso]><a href=\"http://mso.example/very/long/path/for/it\">x</a><![endif]-->", "<![if !mso]>",
 	"<!--[if gte mso 9]><style>.x{background:url(http://mso.example/b.png)}</style><v:rect href=\"http://mso.example/?a=1&amp;b=2\" style='width:99px' class=x>",
@@ -37,7 +37,7 @@ static const char *const common[] = {
 	"<style>.x{display:none}.yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy{color:#fff}</style>",
 	"<script>var a = \"<b>\";</script>", "<title>A title that is longer than a mark</title>", "<pre>\n",
 	"</pre>", "<img alt=\"An alternative text that is long\" src=\"https://i.example/picture.png\" width=1>",
-	"<img src=x alt=y/>", "<br/>", "<br />", "<input type=password>",
+	"<img src=x alt=y/>", "<br/>", "<br />", "<input type=password>", "<input type=\"hidden\">", "<table><input type=hidden value=\"a long value of it\">x",
 	"<form action=\"https://f.example/aaaaaaaaaaaaaaaaaaaaaaaa\">", "</form>", "</select>", "</svg>", "</math>",
 	"<p class=\"x y\">", "<span hidden title=\"a > b\">", "</span>", "<span style='font-size:0px;x:\"y\"'>",
 	"<p =x>", "<p a=>", "<p a=\"x\"b=\"y\">", "<p style=color:red;font-size:0>", "<li>", "<ul>", "</ul>",
@@ -54,7 +54,7 @@ static const char *const common[] = {
 static const char *const rare[] = {
 	"<script><!-- x </script> --></script>", "<textarea>\n text <b> in it that is long enough</textarea>",
 	"<select><option>x", "<svg><title>t</title>", "<math><mi>", "<noscript>n</noscript>", "<xmp><b></xmp>",
-	"<template>", "<frameset>", "<plaintext>", "<p", "<a href=\"", "<!--", "<style>", "\357\243\276"
+	"<template>", "<frameset>", "<plaintext>", "&#xF0000;", "&#983041", "&#x00F0002;", "<p title=\"&#xF0000;\">", "<title>&#xF0000;</title>", "&#xF8FE;", "\357\243\276\060\357\243\277", "<p", "<a href=\"", "<!--", "<style>", "\357\243\276"
 };
 
 static GString *

@@ -5,6 +5,7 @@ use warnings;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use AssayCitus;
 
 my $page = slurp_file("$ENV{ASSAY_TOP}/docs/scale.md");
 my @blocks = $page =~ /^```sql\n(.*?)^```$/msg;
@@ -28,10 +29,31 @@ $from->safe_psql('postgres', q{SELECT assay.create_policy('inbound', 'message_si
 $from->safe_psql('postgres', $trigger);
 my $connection = $from->connstr('postgres') =~ s/'/''/gr;
 
+# the tables that the examples of Citus are about
+sub coordinator
+{
+	my ($c, @workers) = citus_cluster();
+	$c->safe_psql('postgres', q{SET client_min_messages = error;
+		CREATE TABLE message (tenant_id int, id bigint, subject text, from_addr text, PRIMARY KEY (tenant_id, id));
+		CREATE TABLE brand (name text PRIMARY KEY, home text NOT NULL);
+		CREATE VIEW message_signals AS SELECT m.tenant_id, m.id, m.subject, b.home FROM message m LEFT JOIN brand b ON b.name = m.subject;
+		SELECT assay.create_policy('inbound', 'message_signals', '{tenant_id,id}'); SELECT assay.create_detector('inbound', 'money', $$subject LIKE '%money%'$$, weight => 9, mode => 'live')});
+	$c->safe_psql('postgres', $trigger);
+	$c->safe_psql('postgres', q{INSERT INTO message VALUES (1, 1, 'money')});
+	return ($c, @workers);
+}
+
 my $shown = 0;
+my @citus;
 foreach my $block (@blocks)
 {
-	my ($where) = $block =~ s/\A-- (publisher|subscriber)\n//r ? $block =~ /\A-- (\w+)/ : ();
+	if ($block =~ /\A-- coordinator\n/)
+	{
+		next if !citus_is_here();
+		@citus = coordinator() if !@citus;
+		$node{coordinator} = $citus[0];
+	}
+	my ($where) = $block =~ s/\A-- (publisher|subscriber|coordinator)\n//r ? $block =~ /\A-- (\w+)/ : ();
 	ok(defined $where, 'a block says where it runs') or next;
 	$block =~ s/\A--.*\n//;
 	$block =~ s/'host=mail-1 dbname=mail'/'$connection'/;
@@ -54,7 +76,7 @@ foreach my $block (@blocks)
 		is($to->safe_psql('postgres', 'SELECT verdict FROM inbound_decision'), 'malicious', 'the subscriber decides');
 	}
 }
-is($shown, 2, 'results are shown');
+is($shown, @citus ? 3 : 2, 'results are shown');
 
 # decisions out, by the statement that the page has
 my ($options) = $page =~ /^pg_recvlogical .* --slot lake --start (.*) -f -$/m;
@@ -64,6 +86,5 @@ my $end = $from->safe_psql('postgres', 'SELECT pg_current_wal_flush_lsn()');
 my ($stdout, $stderr) = run_command([ 'pg_recvlogical', '-d', $from->connstr('postgres'), '--slot', 'lake', '--start', '--no-loop', '--endpos', $end, split(/ /, $options), '-f', '-' ]);
 like($stdout, qr/inbound_decision.*malicious.*safe/s, 'decisions come out of the slot');
 unlike($stdout, qr/attribution/, 'without the ledger');
-$to->stop;
-$from->stop;
+$_->stop foreach @citus, $to, $from;
 done_testing();

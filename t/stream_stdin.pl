@@ -234,6 +234,20 @@ is($out, "next 0\n" . acks(0 .. 8), 'serialization failures are tried again');
 is(value('SELECT count(*), count(DISTINCT subject) FROM message'), '9|9', 'and loaded once');
 value('DROP TRIGGER t ON message');
 
+# what takes too long is tried again; what does so each time is to blame
+value(q{CREATE SEQUENCE slow; CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS
+	$$BEGIN IF new.subject = 's5' AND nextval('slow') <= 6 OR new.subject = 's7' THEN PERFORM pg_sleep(2); END IF; RETURN new; END$$;
+	CREATE TRIGGER t BEFORE INSERT ON message FOR EACH ROW EXECUTE FUNCTION slowly()});
+empty();
+{
+	local $ENV{PGOPTIONS} = '-c statement_timeout=500ms';
+	($code, $out, $err) = stream(json(1 .. 9), '--stdin=lines');
+}
+is($code, 0, 'statement_timeout') or diag($err);
+is($out, join('', "next 0\n", acks(0 .. 5), "dead 6 canceling statement due to statement timeout\n", acks(7 .. 8)), 'finds what takes too long each time');
+is(value('SELECT count(*), count(DISTINCT subject), (SELECT count(*) FROM assay_dead_letter) FROM message'), '8|8|1', 'and nothing else');
+value('DROP TRIGGER t ON message');
+
 value('CREATE ROLE reader LOGIN; GRANT SELECT, INSERT, UPDATE ON assay_offset, assay_stream TO reader; GRANT SELECT ON message TO reader');
 empty();
 ($code, $out, $err) = stream(json(1), '--stdin=lines', '-U', 'reader');

@@ -43,6 +43,15 @@ $node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/nul
 	"$from installs, and takes its dump");
 is(version(), $from, "the extension is of $from");
 
+# Somebody partitioned a decision table by hand, and made its view anew, as was told.
+unlike(mail(q{BEGIN; ALTER TABLE strict_decision RENAME TO strict_decision_old;
+	CREATE TABLE strict_decision (LIKE strict_decision_old INCLUDING DEFAULTS, PRIMARY KEY (id, revision)) PARTITION BY HASH (id);
+	CREATE TABLE strict_decision_0 PARTITION OF strict_decision FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+	CREATE TABLE strict_decision_1 PARTITION OF strict_decision FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+	INSERT INTO strict_decision SELECT * FROM strict_decision_old;
+	CREATE OR REPLACE VIEW strict_verdict AS SELECT DISTINCT ON (id) * FROM strict_decision ORDER BY id, revision DESC;
+	DROP TABLE strict_decision_old; COMMIT}), qr/ERROR/, 'a decision table is partitioned by hand');
+
 # Mail doesn't wait for the administrator.
 my $insert = q{INSERT INTO message (received_at, sender, subject, n)
 	SELECT timestamptz '2024-03-10 00:00+00' + i * interval '1 hour', 'later', 'a gift card', 4 FROM generate_series(1, 3) i RETURNING id};
@@ -91,6 +100,9 @@ is(mail(q{SELECT id, assay.signal(signals, 'sender'), assay.signal(signals, 'n')
 unlike(mail($insert =~ s/later/latest/r), qr/ERROR/, 'messages are stored');
 is(mail(q{SELECT count(*), count(d.signals) FROM world_decision d JOIN message m USING (id) WHERE m.sender = 'latest'}), '3|3', 'decided, their signals logged');
 is(mail(q{SELECT count(*) FROM world_verdict d JOIN message m USING (id) WHERE m.sender = 'latest'}), '3', 'as the view shows');
+is(mail(q{SELECT count(*), count(DISTINCT d.tableoid) FROM strict_decision d JOIN message m USING (id) WHERE m.sender = 'latest'}), '3|2', 'the partitioned table has them, too');
+is(mail(q{SELECT count(*) FROM assay.check('strict') WHERE "check" IN ('decision table', 'partitions', 'key')}), '0', 'and is well');
+is(mail(q{SELECT assay.set_retention('strict', decisions => '100 years') > 0; SELECT assay_internal.apply_retention('strict', 1000)}), "t\n0", 'retention goes by rows there');
 is(mail(q{SELECT count(*) FROM pg_views WHERE viewname IN ('world_verdict', 'strict_verdict') AND definition LIKE '%DISTINCT%'}), '0', 'which can use indexes');
 is(mail(q{SELECT count(*) FROM pg_indexes WHERE indexdef ~ '_decision USING btree \(decided_at\)$'}), '2', 'by time');
 is(mail(q{SELECT role, "right" FROM assay.access WHERE policy = 'world'}), 'mail|owner', 'rights can be given');

@@ -48,7 +48,7 @@ END $$;
 COMMENT ON FUNCTION assay.email_expression(text, regclass) IS
 	'private: an expression over message columns, with NULL for those that are not there, and casts of those of another type';
 
-CREATE FUNCTION assay.email_facts_query(messages regclass, key text[], authserv_ids text[], trusted inet[]) RETURNS text LANGUAGE plpgsql STABLE
+CREATE FUNCTION assay.email_facts_query(messages regclass, key text[], authserv_ids text[], trusted inet[], tenant text DEFAULT NULL) RETURNS text LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	has text[] := assay.email_columns(messages);
@@ -76,11 +76,11 @@ BEGIN
 			' m.body_text, m.urls, m.link_hrefs, m.link_texts, %L::text[], %L::inet[])', authserv_ids, trusted))) v (alias, call)
 	WHERE computed LIKE '%(x.' || v.alias || ').%';
 	RETURN format(E'SELECT %s%s\nFROM %s m',
-		(SELECT string_agg(format('m.%I, ', k), '') FROM unnest(key || CASE WHEN 'signature' = ANY (has) THEN '{signature}'::text[] END) k
+		(SELECT string_agg(format('m.%I, ', k), '') FROM unnest(key || CASE WHEN NOT tenant = ANY (key) THEN ARRAY[tenant] ELSE '{}' END || CASE WHEN 'signature' = ANY (has) THEN '{signature}'::text[] END) k
 		 WHERE NOT EXISTS (SELECT FROM assay.email_fact f WHERE f.fact = k)), given, messages)
 		|| coalesce(format(E'\nCROSS JOIN LATERAL (\n\tSELECT %s%s\n\t%s) y', computed, format(E'\n\tFROM (SELECT %s\n\t\t%s) x', functions, barrier), barrier), '');
 END $$;
-COMMENT ON FUNCTION assay.email_facts_query(regclass, text[], text[], inet[]) IS 'private: the view of the facts of a message table';
+COMMENT ON FUNCTION assay.email_facts_query(regclass, text[], text[], inet[], text) IS 'private: the view of the facts of a message table';
 
 -- In an expression, the evidence is all one: h.x is e.h_x.
 CREATE FUNCTION assay.email_flat(expression text) RETURNS text LANGUAGE sql IMMUTABLE STRICT
@@ -200,13 +200,17 @@ END $$;
 COMMENT ON FUNCTION assay.email_evidence(text, text[], text[], text) IS 'private: the part of the signals view that reads headers, phrases, brands and lists';
 
 -- Histories as of the day before, and the thread that is answered
-CREATE FUNCTION assay.email_history(policy text, messages regclass, place text, history boolean, own boolean, barrier text) RETURNS text LANGUAGE plpgsql STABLE
+CREATE FUNCTION assay.email_history(policy text, messages regclass, place text, history boolean, own boolean, barrier text, tenant text) RETURNS text LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	has text[] := assay.email_columns(messages);
 	probe text := E'LEFT JOIN LATERAL (\n\tSELECT %s FROM %s%I z WHERE %s AND z.day < e.h_day ORDER BY z.day DESC LIMIT 1) %s ON true\n';
 	laterals text := '';
 	columns text := '';
+	-- a tenant sees its own histories and threads only
+	z_same text := CASE WHEN tenant IS NULL THEN '' ELSE format('z.%1$I = m.%1$I AND ', tenant) END;
+	-- no index goes by this: the threads of a message are few, and the tenant's messages are many
+	o_same text := CASE WHEN tenant IS NULL THEN '' ELSE format('(o.%1$I = m.%1$I) IS TRUE AND ', tenant) END;
 	p record;
 BEGIN
 	FOR p IN SELECT * FROM (VALUES
@@ -217,7 +221,7 @@ BEGIN
 		('ki', 'inside', 'z.inside = CASE WHEN m.from_name <> '''' AND NOT e.i_own THEN assay.skeleton(m.from_name) END', 'inside', false, own)) v (alias, baseline, condition, prefix, labels, wanted)
 	LOOP
 		IF history AND p.wanted THEN
-			laterals := laterals || format(probe, CASE WHEN p.labels THEN 'z.history, z.labels' ELSE 'z.history' END, place, policy || '_' || p.baseline, p.condition, p.alias);
+			laterals := laterals || format(probe, CASE WHEN p.labels THEN 'z.history, z.labels' ELSE 'z.history' END, place, policy || '_' || p.baseline, z_same || p.condition, p.alias);
 			columns := columns || format('%s.history AS %s_history, ', p.alias, p.prefix) || CASE WHEN p.labels THEN format('%s.labels AS %s_labels, ', p.alias, p.prefix) ELSE '' END;
 		ELSE
 			columns := columns || format('NULL::assay.activity AS %s_history, ', p.prefix) || CASE WHEN p.labels THEN format('NULL::assay.outcome AS %s_labels, ', p.prefix) ELSE '' END;
@@ -227,19 +231,20 @@ BEGIN
 		laterals := laterals || format($query$CROSS JOIN LATERAL (
 	SELECT count(*) > 0 AS thread, coalesce(bool_or(o.from_addr = m.from_addr OR %2$s), false) AS thread_party
 	FROM %1$s o
-	WHERE o.message_id = ANY (CASE WHEN m.in_reply_to IS NOT NULL OR m.reference_ids <> '{}' THEN
+	WHERE %3$so.message_id = ANY (CASE WHEN m.in_reply_to IS NOT NULL OR m.reference_ids <> '{}' THEN
 			ARRAY[m.in_reply_to] || m.reference_ids[greatest(cardinality(m.reference_ids) - 3, 1):] END)
 		AND o.received_at < m.received_at) kt
-$query$, messages, CASE WHEN 'recipients' = ANY (has) THEN 'm.from_addr = ANY (o.recipients)' ELSE 'false' END);
+$query$, messages, CASE WHEN 'recipients' = ANY (has) THEN 'm.from_addr = ANY (o.recipients)' ELSE 'false' END, o_same);
 		columns := columns || 'kt.thread, kt.thread_party, ';
 	ELSE
 		columns := columns || 'false AS thread, false AS thread_party, ';
 	END IF;
 	RETURN format(E'CROSS JOIN LATERAL (\nSELECT %s\n\t%s AS cold\nFROM (SELECT %s) one\n%s%s) k\n', columns, CASE WHEN history THEN
-		format('coalesce((SELECT min(o.received_at) FROM %s o) >= m.received_at - interval ''14 days'', true)', messages) ELSE 'true' END,
+		format('coalesce((SELECT min(o.received_at) FROM %s o%s) >= m.received_at - interval ''14 days'', true)', messages,
+			CASE WHEN tenant IS NULL THEN '' ELSE format(' WHERE o.%1$I = m.%1$I', tenant) END) ELSE 'true' END,
 		'1', laterals, barrier);
 END $$;
-COMMENT ON FUNCTION assay.email_history(text, regclass, text, boolean, boolean, text) IS 'private: the part of the signals view that looks up histories';
+COMMENT ON FUNCTION assay.email_history(text, regclass, text, boolean, boolean, text, text) IS 'private: the part of the signals view that looks up histories';
 
 -- What came within the last hour and day, by indexes, at most a hundred of each
 CREATE FUNCTION assay.email_campaigns(messages regclass, key text[], labels text, campaigns boolean, barrier text) RETURNS text LANGUAGE plpgsql STABLE
@@ -306,13 +311,13 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay.email_make_lists(text, text[], text[]) IS 'private: makes a policy''s own lists';
 
-CREATE FUNCTION assay.email_make_history(policy text, messages regclass, key text[], place text, own boolean) RETURNS void LANGUAGE plpgsql
+CREATE FUNCTION assay.email_make_history(policy text, messages regclass, key text[], place text, own boolean, base regclass, tenant text) RETURNS void LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	has text[] := assay.email_columns(messages);
-	keys text := (SELECT string_agg(format('m.%I', k), ', ') FROM unnest(key) k);
+	keys text := (SELECT string_agg(format('m.%I', k), ', ') FROM unnest(key || CASE WHEN NOT tenant = ANY (key) THEN ARRAY[tenant] ELSE '{}' END) k);
 	-- incremental where a sequence numbers the messages
-	numbered boolean := cardinality(key) = 1 AND pg_get_serial_sequence(messages::text, key[1]) IS NOT NULL;
+	numbered boolean := cardinality(key) = 1 AND pg_get_serial_sequence(base::text, key[1]) IS NOT NULL;
 	senders regclass;
 	pairs regclass;
 	b record;
@@ -339,34 +344,34 @@ FROM %5$s m LEFT JOIN LATERAL unnest(m.recipients[1:50]) r ON true$view$,
 	FOR b IN SELECT * FROM (VALUES ('sender', senders, '{sender}'::text[], true), ('org', senders, '{org}', true), ('pair', pairs, '{sender,reader}', false),
 		('inside', CASE WHEN own THEN senders END, '{inside}', false)) v (baseline, source, columns, labels) WHERE v.source IS NOT NULL
 	LOOP
-		PERFORM assay.create_baseline(policy || '_' || b.baseline, b.source, b.columns, CASE WHEN 'received_at' = ANY (key) THEN 'at' ELSE 'received_at' END,
+		PERFORM assay.create_baseline(policy || '_' || b.baseline, b.source, CASE WHEN tenant IS NULL THEN b.columns ELSE tenant || b.columns END, CASE WHEN 'received_at' = ANY (key) THEN 'at' ELSE 'received_at' END,
 			outcome => CASE WHEN b.labels THEN (place || quote_ident(policy || '_label'))::regclass END,
 			incremental => numbered, arrival => key[1], schema => (SELECT n.nspname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = senders),
 			search_path => 'pg_catalog, assay, pg_temp');
 	END LOOP;
 END $$;
-COMMENT ON FUNCTION assay.email_make_history(text, regclass, text[], text, boolean) IS 'private: makes a policy''s histories';
+COMMENT ON FUNCTION assay.email_make_history(text, regclass, text[], text, boolean, regclass, text) IS 'private: makes a policy''s histories';
 
-CREATE FUNCTION assay.email_make_indexes(policy text, messages regclass, history boolean, campaigns boolean) RETURNS void LANGUAGE plpgsql
+CREATE FUNCTION assay.email_make_indexes(policy text, messages regclass, history boolean, campaigns boolean, base regclass, mapped jsonb, tenant text) RETURNS void LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	has text[] := assay.email_columns(messages);
 	x record;
 BEGIN
 	FOR x IN SELECT * FROM (VALUES
-		('by_time', '(received_at)', history, '{}'::text[]),
+		('by_time', CASE WHEN tenant IS NULL THEN '(received_at)' ELSE format('(%I, received_at)', tenant) END, history, '{}'::text[]),
 		('by_message_id', 'USING hash (message_id)', true, '{message_id,in_reply_to}'),
 		('by_sender', '(from_addr, received_at)', campaigns, '{}'),
 		('by_subject', '(assay.email_subject_key(subject), received_at)', campaigns, '{subject}'),
 		('by_host', '(assay.email_foreign_org(url_domains, from_org), received_at)', campaigns, '{url_domains,from_org}'),
 		('alike', 'USING gin (assay.email_signature_keys(signature, received_at)) WITH (fastupdate = off)', campaigns, '{signature}')) v (name, definition, wanted, columns)
 	LOOP
-		IF x.wanted AND x.columns <@ has AND EXISTS (SELECT FROM pg_class c WHERE c.oid = messages AND c.relkind IN ('r', 'p')) THEN
-			EXECUTE format('CREATE INDEX %I ON %s %s', policy || '_' || x.name, messages, x.definition);
+		IF x.wanted AND x.columns <@ has AND EXISTS (SELECT FROM pg_class c WHERE c.oid = base AND c.relkind IN ('r', 'p')) THEN
+			EXECUTE format('CREATE INDEX %I ON %s %s', policy || '_' || x.name, base, assay.email_mapped(x.definition, mapped));
 		END IF;
 	END LOOP;
 END $$;
-COMMENT ON FUNCTION assay.email_make_indexes(text, regclass, boolean, boolean) IS 'private: indexes that a policy''s signals look into the message table by';
+COMMENT ON FUNCTION assay.email_make_indexes(text, regclass, boolean, boolean, regclass, jsonb, text) IS 'private: indexes that a policy''s signals look into the message table by';
 
 CREATE FUNCTION assay.email_document(policy text, signals text, key text[]) RETURNS jsonb LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
@@ -380,10 +385,13 @@ COMMENT ON FUNCTION assay.email_document(text, text, text[]) IS 'the policy of t
 
 CREATE FUNCTION assay.create_email_policy(policy text, messages regclass, key text[] DEFAULT NULL,
 	own_domains text[] DEFAULT '{}', authserv_ids text[] DEFAULT '{}', trusted inet[] DEFAULT '{}', vips text[] DEFAULT '{}',
-	history boolean DEFAULT true, campaigns boolean DEFAULT true) RETURNS int LANGUAGE plpgsql
+	history boolean DEFAULT true, campaigns boolean DEFAULT true, tenant text DEFAULT NULL, columns jsonb DEFAULT '{}',
+	content boolean DEFAULT false) RETURNS int LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+	base regclass := messages;
 	has text[] := assay.email_columns(messages);
+	mapped jsonb := '{}';
 	place text;
 	barrier text;
 	signals text;
@@ -391,9 +399,9 @@ DECLARE
 	s record;
 	made int;
 BEGIN
-	IF num_nulls(policy, messages, own_domains, authserv_ids, trusted, vips, history, campaigns) > 0 THEN
+	IF num_nulls(policy, messages, own_domains, authserv_ids, trusted, vips, history, campaigns, columns, content) > 0 THEN
 		RAISE EXCEPTION 'arguments of create_email_policy must not be null' USING ERRCODE = 'null_value_not_allowed',
-			HINT = 'Only the key may be left to be found out.';
+			HINT = 'Only the key may be left to be found out, and the tenant be none.';
 	END IF;
 	IF octet_length(policy) > 40 THEN
 		RAISE EXCEPTION 'an e-mail policy needs a name of at most 40 bytes' USING ERRCODE = 'invalid_name',
@@ -404,9 +412,18 @@ BEGIN
 	IF cardinality(key) = 0 OR NOT key <@ has THEN
 		RAISE EXCEPTION 'relation "%" has no primary key, or not the key columns that are named', messages USING ERRCODE = 'undefined_column';
 	END IF;
+	IF tenant IS NOT NULL AND NOT tenant = ANY (has) THEN
+		RAISE EXCEPTION 'relation "%" has no column "%" of tenants', messages, tenant USING ERRCODE = 'undefined_column';
+	END IF;
+	mapped := coalesce((SELECT jsonb_object_agg(c.fact, c.expression) FROM assay.email_map_columns(messages, columns) c
+		WHERE c.expression IS NOT NULL AND NOT c.fact = ANY (key)), '{}');
+	IF mapped <> '{}' THEN
+		messages := assay.email_messages_view(policy, base, mapped, key, tenant);
+		has := assay.email_columns(messages);
+	END IF;
 	IF NOT '{received_at,from_addr}' <@ has THEN
 		RAISE EXCEPTION 'relation "%" has no columns received_at and from_addr', messages USING ERRCODE = 'undefined_column',
-			HINT = 'Columns are looked for by the names that assay_load gives them.';
+			HINT = 'Columns are looked for by the names that assay_load gives them; columns => ''{"from_addr": "sender"}'' says what they are called.';
 	END IF;
 	SELECT quote_ident(n.nspname) || '.' INTO place FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = messages;
 	barrier := format('OFFSET 0 * num_nulls(m.%I)', key[1]);
@@ -415,23 +432,26 @@ BEGIN
 	-- histories need the policy's label table, and the signals need the histories
 	PERFORM assay.create_policy(policy, messages, key, schema => (SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = messages));
 	IF history THEN
-		PERFORM assay.email_make_history(policy, messages, key, place, own_domains <> '{}');
+		PERFORM assay.email_make_history(policy, messages, key, place, own_domains <> '{}', base, tenant);
 	END IF;
-	PERFORM assay.email_make_indexes(policy, messages, history, campaigns);
+	PERFORM assay.email_make_indexes(policy, messages, history, campaigns, base, mapped, tenant);
 
-	EXECUTE format('CREATE VIEW %s%I AS %s', place, policy || '_facts', assay.email_facts_query(messages, key, authserv_ids, trusted));
+	EXECUTE format('CREATE VIEW %s%I AS %s', place, policy || '_facts', assay.email_facts_query(messages, key, authserv_ids, trusted, tenant));
 	EXECUTE format('COMMENT ON VIEW %s%I IS %L', place, policy || '_facts', 'what messages show by themselves');
 	SELECT string_agg(format('%s AS %I', assay.email_flat(e.expression), e.signal), E',\n\t' ORDER BY array_position('{message,sender,relation,campaign}', e.level), e.signal) INTO signals
-	FROM assay.email_signal e WHERE NOT e.signal = ANY (key);
+	FROM assay.email_signal e WHERE NOT e.signal = ANY (key) AND e.signal IS DISTINCT FROM tenant;
+	IF content THEN
+		signals := format(E'%s,\n\t%s AS content', signals, assay.email_content(messages, 'm.'));
+	END IF;
 	-- what signals and histories ask of the evidence
 	wanted := array(SELECT DISTINCT c[1] FROM regexp_matches(signals || ' e.h_day e.h_recipient e.l_free_mail e.i_own', '\me\.([hwtvblix]_[a-z_]+)\M', 'g') c ORDER BY 1);
 	EXECUTE format(E'CREATE VIEW %s%I AS\nSELECT %s,\n\t%s\nFROM %1$s%5$I m\n', place, policy || '_signals',
-			(SELECT string_agg(format('m.%I', k), ', ') FROM unnest(key) k), signals, policy || '_facts')
+			(SELECT string_agg(format('m.%I', k), ', ') FROM unnest(key || CASE WHEN NOT tenant = ANY (key) THEN ARRAY[tenant] ELSE '{}' END) k), signals, policy || '_facts')
 		|| assay.email_evidence(policy, own_domains, wanted, barrier)
-		|| assay.email_history(policy, messages, place, history, own_domains <> '{}', barrier)
+		|| assay.email_history(policy, messages, place, history, own_domains <> '{}', barrier, tenant)
 		|| assay.email_campaigns(messages, key, place || quote_ident(policy || '_label'), campaigns, barrier);
 	EXECUTE format('COMMENT ON VIEW %s%I IS %L', place, policy || '_signals', 'what the detectors of policy ' || policy || ' know about each message');
-	FOR s IN SELECT e.signal, e.level, e.description FROM assay.email_signal e WHERE NOT e.signal = ANY (key) LOOP
+	FOR s IN SELECT e.signal, e.level, e.description FROM assay.email_signal e WHERE NOT e.signal = ANY (key) AND e.signal IS DISTINCT FROM tenant LOOP
 		EXECUTE format('COMMENT ON COLUMN %s%I.%I IS %L', place, policy || '_signals', s.signal, s.level || ': ' || s.description);
 	END LOOP;
 
@@ -440,7 +460,7 @@ BEGIN
 	SELECT max(r.revision) INTO made FROM assay.revisions r WHERE r.policy = create_email_policy.policy;
 	RETURN made;
 END $$;
-COMMENT ON FUNCTION assay.create_email_policy(text, regclass, text[], text[], text[], inet[], text[], boolean, boolean) IS
+COMMENT ON FUNCTION assay.create_email_policy(text, regclass, text[], text[], text[], inet[], text[], boolean, boolean, text, jsonb, boolean) IS
 	'makes views, histories, lists and a policy for a table of e-mail messages, all of them the caller''s; returns the policy''s revision';
 
 CREATE FUNCTION assay.email_place(policy text) RETURNS text LANGUAGE plpgsql STABLE
@@ -473,14 +493,20 @@ DECLARE
 BEGIN
 	facts := (assay.email_place(policy) || quote_ident(policy || '_facts'))::regclass;
 	SELECT c.relnamespace INTO place FROM pg_class c WHERE c.oid = facts;
-	messages := array(SELECT DISTINCT d.refobjid FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
-		WHERE r.ev_class = facts AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> facts);
+	-- the message table, and the view between that gives its columns our names
+	messages := array(WITH RECURSIVE v(oid) AS (SELECT facts::oid UNION
+			SELECT d.refobjid FROM v JOIN pg_rewrite r ON r.ev_class = v.oid JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+			WHERE d.refclassid = 'pg_class'::regclass)
+		SELECT v.oid FROM v WHERE v.oid <> facts);
 	-- what stands on others first
 	FOR x IN SELECT c.oid::regclass AS relation, v.kind
 		FROM (VALUES (1, '_signals', 'view'), (2, '_facts', 'view'), (3, '_sender', 'baseline'), (3, '_org', 'baseline'), (3, '_pair', 'baseline'), (3, '_inside', 'baseline'),
-			(4, '_senders', 'view'), (4, '_pairs', 'view')) v (step, suffix, kind)
+			(4, '_senders', 'view'), (4, '_pairs', 'view'),
+			(5, '_messages', 'view')) v (step, suffix, kind)
 		JOIN pg_class c ON c.relnamespace = place AND c.relname = policy || v.suffix AND c.relkind = CASE WHEN v.kind = 'view' THEN 'v' ELSE c.relkind END
-		WHERE v.kind = 'view' OR EXISTS (SELECT FROM assay.baseline_info i WHERE i.baseline = c.oid::regclass)
+		WHERE (v.kind = 'view' OR EXISTS (SELECT FROM assay.baseline_info i WHERE i.baseline = c.oid::regclass))
+			-- a view of the user's may be called so as well
+			AND (v.suffix <> '_messages' OR c.oid = ANY (messages) AND obj_description(c.oid, 'pg_class') = assay.email_messages_comment())
 		ORDER BY v.step, v.suffix
 	LOOP
 		IF x.kind = 'view' THEN
@@ -510,10 +536,14 @@ CREATE FUNCTION assay.email_siblings(arguments text[]) RETURNS TABLE (sibling te
 DECLARE
 	policy text := arguments[1];
 	place text := assay.email_place(policy);
+	columns text[] := assay.email_columns((place || quote_ident(policy || '_facts'))::regclass);
 BEGIN
-	IF NOT 'signature' = ANY (assay.email_columns((place || quote_ident(policy || '_facts'))::regclass)) THEN
+	IF NOT 'signature' = ANY (columns) THEN
 		RAISE EXCEPTION 'messages of policy "%" have no signatures', policy USING ERRCODE = 'object_not_in_prerequisite_state',
 			HINT = 'Add the generated column "signature" (docs/signature.md) before create_email_policy().';
+	END IF;
+	IF NOT 'id' = ANY (columns) THEN
+		RAISE EXCEPTION 'messages of policy "%" have no key column "id"', policy USING ERRCODE = 'undefined_column';
 	END IF;
 	RETURN QUERY EXECUTE format($query$SELECT o.id::text, o.received_at, assay.similar(o.signature, m.signature), v.verdict, l.malicious
 		FROM %1$s%2$I m

@@ -18,20 +18,19 @@
 #include "access/xact.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_inherits.h"
-#include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "compat.h"
+#include "distributed.h"
 #include "executor/tuptable.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "parser/parse_coerce.h"
+#include "relation_news.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/datum.h"
-#include "utils/fmgroids.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -105,7 +104,6 @@ typedef struct AsOf
 #define LOWER_BOUND(asof)	(&(asof)->scankey[(asof)->nkeys + 1])
 
 static uint64 generation = 0;
-static bool generation_watched = false;
 
 static void
 RelationChanged(Datum arg, Oid relid)
@@ -209,31 +207,6 @@ InitScanKey(ScanKey key, Relation rel, Relation index, int column, StrategyNumbe
 }
 
 /*
- * Are the rows of a table elsewhere?  Citus keeps those of a distributed table
- * in shards, and the table itself empty, here and on each node that knows it.
- */
-static bool
-IsDistributed(Oid relid)
-{
-	Oid			catalog = get_relname_relid("pg_dist_partition", PG_CATALOG_NAMESPACE);
-	AttrNumber	column = OidIsValid(catalog) ? get_attnum(catalog, "logicalrelid") : InvalidAttrNumber;
-	Relation	rel;
-	SysScanDesc scan;
-	ScanKeyData key;
-	bool		found;
-
-	if (column == InvalidAttrNumber || get_atttype(catalog, column) != REGCLASSOID)
-		return false;
-	rel = table_open(catalog, AccessShareLock);
-	ScanKeyInit(&key, column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
-	scan = systable_beginscan(rel, InvalidOid, false, NULL, 1, &key);
-	found = HeapTupleIsValid(systable_getnext(scan));
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return found;
-}
-
-/*
  * Find the relation of a row type.
  */
 static void
@@ -261,11 +234,7 @@ Prepare(FunctionCallInfo fcinfo, AsOf *asof)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("a key has at most %d columns", INDEX_MAX_KEYS - 1)));
-	if (!generation_watched)
-	{
-		CacheRegisterRelcacheCallback(RelationChanged, (Datum) 0);
-		generation_watched = true;
-	}
+	WantRelationNews(RelationChanged);
 
 	rel = table_open(relid, AccessShareLock);
 	/* after the lock was had, with which changes come */

@@ -347,10 +347,24 @@ BEGIN
 	IF NOT b.incremental THEN
 		RAISE EXCEPTION USING ERRCODE = 'wrong_object_type', MESSAGE = format('%s is not an incremental baseline', $1);
 	END IF;
+	IF assay_internal.is_distributed(b.relation) OR assay_internal.is_distributed(b.source) THEN
+		IF key <> '{}' OR NOT assay_internal.is_distributed(b.relation) OR NOT assay_internal.is_distributed(b.source) THEN
+			RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = format('%s is distributed, or its source is', $1),
+				HINT = 'A distributed baseline is refreshed as a whole, and lies beside its source: CALL assay.distribute(..., beside => ''{...}'').';
+		END IF;
+		IF key = '{}' THEN
+			EXECUTE format('DELETE FROM %s', b.relation);
+		END IF;
+		PERFORM assay_internal.baseline_refresh_shards($1);
+		RETURN;
+	END IF;
 	PERFORM assay_internal.baseline_check_source(b);
 	started := clock_timestamp();
 	arrival := format('s.%I', b.arrival_column);
 
+	IF key IS NOT NULL THEN
+		PERFORM assay_internal.baseline_may_be_rebuilt(b.relation);
+	END IF;
 	IF key = '{}' THEN
 		EXECUTE format('DELETE FROM %s', b.relation);
 		IF b.counted_label IS NOT NULL THEN

@@ -4,7 +4,7 @@
  *
  * libgumbo takes some 25 ns for each byte, most of it for bytes that mean
  * nothing to it: text, addresses, styles.  Here each run of these becomes a
- * short mark, which html.c turns back into what it stands for wherever it
+ * mark, which html.c turns back into what it stands for wherever it
  * meets one in the tree; attributes that nothing here asks for, scripts and
  * plain comments are left out.  What is kept makes the same tree.
  *
@@ -17,13 +17,17 @@
 
 #include "html.h"
 
-/* Marks stand around a number; a document with one of them stays as it is */
-#define MARK_OPEN		"\xEF\xA3\xBE"	/* U+F8FE */
-#define MARK_CLOSE		"\xEF\xA3\xBF"	/* U+F8FF */
-#define MARK_BYTES		3
+/*
+ * A mark is one character, U+F0000 and up, of which nobody writes any; a
+ * document with one of them, spelt out or by its number, stays as it is.
+ */
+#define MARK_FIRST		'\xF3'
+#define MARK_BYTES		4
+#define MARK_CHAR		0xF0000
+#define MAX_MARKS		0xFFFE	/* what follows are no characters */
 
-/* Shortest run that is worth a mark, which has four characters or five */
-#define LEAST_RUN		8
+/* Shortest run that is worth a mark */
+#define LEAST_RUN		6
 
 /* Attributes that are wanted, and may come each once */
 #define MAX_NAMES		32
@@ -111,20 +115,16 @@ find_word(const ShrinkWord *words, size_t n, WordIndex *index, const char *name,
 static void
 add_run(ShrinkScan *scan, const char *s, size_t len, bool as_is)
 {
-	if (len < LEAST_RUN)
+	if (len < LEAST_RUN || scan->runs->len >= MAX_MARKS)
 		text_put(scan->out, s, len);
 	else
 	{
 		HtmlRun		run = {s, len, as_is};
-		char		digits[16];
-		size_t		n = sizeof(digits);
+		unsigned	c = MARK_CHAR + scan->runs->len;
+		char		mark[MARK_BYTES] = {MARK_FIRST, 0x80 | (c >> 12 & 0x3F), 0x80 | (c >> 6 & 0x3F), 0x80 | (c & 0x3F)};
 
-		for (guint number = scan->runs->len; n == sizeof(digits) || number > 0; number /= 10)
-			digits[--n] = '0' + number % 10;
 		g_array_append_val(scan->runs, run);
-		text_put(scan->out, MARK_OPEN, MARK_BYTES);
-		text_put(scan->out, digits + n, sizeof(digits) - n);
-		text_put(scan->out, MARK_CLOSE, MARK_BYTES);
+		text_put(scan->out, mark, MARK_BYTES);
 	}
 }
 
@@ -329,7 +329,11 @@ take_attribute(ShrinkScan *scan, bool kept)
 		g_string_append_c(scan->out, '=');
 		if (quote != '\0')
 			g_string_append_c(scan->out, quote);
-		add_decoded(scan, value, value_end);
+		/* the parser itself asks for the type of an <input> */
+		if (tag_is(name, name_len, "type"))
+			text_put(scan->out, value, value_end - value);
+		else
+			add_decoded(scan, value, value_end);
 		if (quote != '\0')
 			g_string_append_c(scan->out, quote);
 		else if (value == value_end)
@@ -485,16 +489,20 @@ take_comment(ShrinkScan *scan)
 	return true;
 }
 
-/* Are there characters that look like marks? */
+/* Are there characters that look like marks, spelt out or by their number? */
 static bool
 has_marks(const char *s, size_t len)
 {
-	const char *end = s + len;
+	if (memchr(s, MARK_FIRST, len) != NULL)
+		return true;
+	for (; (s = strstr(s, "&#")) != NULL; s += 2)
+	{
+		bool		hex = s[2] == 'x' || s[2] == 'X';
+		guint64		c = g_ascii_strtoull(s + (hex ? 3 : 2), NULL, hex ? 16 : 10);
 
-	/* a byte that few documents have */
-	for (; (s = memchr(s, MARK_OPEN[0], end - s)) != NULL; s++)
-		if (end - s >= MARK_BYTES && (memcmp(s, MARK_OPEN, MARK_BYTES) == 0 || memcmp(s, MARK_CLOSE, MARK_BYTES) == 0))
+		if (c >= MARK_CHAR && c <= 0xFFFFF)
 			return true;
+	}
 	return false;
 }
 
@@ -549,15 +557,20 @@ html_shrink(const char *s, size_t len, GString *out, GArray *runs)
 	return true;
 }
 
-/* The run that a mark stands for, whose end is at *end, or NULL */
+/* The run that a mark stands for, or NULL */
 static const HtmlRun *
-run_at(const char *s, const GArray *runs, const char **end)
+run_at(const char *s, const GArray *runs)
 {
-	guint		number = 0;
+	unsigned	number = 0;
 
-	for (s += MARK_BYTES; *s >= '0' && *s <= '9'; s++)
-		number = number * 10 + (*s - '0');
-	*end = s + MARK_BYTES;
+	for (int i = 1; i < MARK_BYTES; i++)
+	{
+		if (((unsigned char) s[i] & 0xC0) != 0x80)
+			return NULL;
+		number = number << 6 | (s[i] & 0x3F);
+	}
+	/* U+C0000 is the first character that begins as marks do */
+	number -= MARK_CHAR - 0xC0000;
 	return number < runs->len ? &g_array_index(runs, HtmlRun, number) : NULL;
 }
 
@@ -593,31 +606,31 @@ copy_run(char *to, const HtmlRun *run)
 const char *
 html_expand(const char *s, const GArray *runs, void *(*alloc) (void *arg, size_t size), void *arg)
 {
-	const char *mark = strstr(s, MARK_OPEN);
+	const char *mark = strchr(s, MARK_FIRST);
 	size_t		size;
-	const char *end;
 	char	   *made;
 	char	   *to;
 
 	if (mark == NULL)
 		return s;
 	size = strlen(s) + 1;
-	for (const char *p = mark; p != NULL; p = strstr(end, MARK_OPEN))
+	for (const char *p = mark; p != NULL; p = strchr(p + 1, MARK_FIRST))
 	{
-		const HtmlRun *run = run_at(p, runs, &end);
+		const HtmlRun *run = run_at(p, runs);
 
 		size += run != NULL ? run->len : 0;
 	}
 	made = to = alloc(arg, size);
-	for (; mark != NULL; mark = strstr(s, MARK_OPEN))
+	for (; mark != NULL; mark = strchr(mark + 1, MARK_FIRST))
 	{
-		const HtmlRun *run = run_at(mark, runs, &end);
+		const HtmlRun *run = run_at(mark, runs);
 
+		if (run == NULL)
+			continue;
 		memcpy(to, s, mark - s);
 		to += mark - s;
-		if (run != NULL)
-			to += copy_run(to, run);
-		s = end;
+		to += copy_run(to, run);
+		s = mark + MARK_BYTES;
 	}
 	strcpy(to, s);
 	return made;

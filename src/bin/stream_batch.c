@@ -19,6 +19,7 @@
 #include "stream.h"
 
 #define MAX_WAIT_MS		10000	/* between attempts to connect */
+#define MAX_CANCELLED	6		/* attempts at a message that takes too long */
 
 typedef enum Outcome
 {
@@ -803,6 +804,13 @@ stop_broken(void)
 	fatal("%s", text);
 }
 
+/* Was it not refused, but only took too long, or was cancelled by somebody? */
+static bool
+was_cancelled(void)
+{
+	return g_strcmp0(PQresultErrorField(trouble, PG_DIAG_SQLSTATE), "57014") == 0;
+}
+
 /* Make all that is needed good for another attempt */
 static void
 prepare_again(Outcome outcome, int attempt)
@@ -848,6 +856,13 @@ work_off(Batch *b, guint first, guint last, Outcome outcome)
 			work_off(b, middle, last, AGAIN);
 			return;
 		}
+
+		/*
+		 * a server that is slow for a while refuses nothing; a message that
+		 * takes long each time is to blame
+		 */
+		if (outcome == REFUSED && was_cancelled() && attempt < MAX_CANCELLED)
+			outcome = AGAIN;
 		if (outcome == REFUSED)
 			condemn(b->items->pdata[first]);
 		else if (outcome != AGAIN || trouble != NULL)

@@ -245,11 +245,14 @@ take_headers(const rd_kafka_message_t *m)
 static Item *
 make_item(const rd_kafka_message_t *m)
 {
-	Part	   *p = part_find(rd_kafka_topic_name(m->rkt), m->partition);
+	static Part *p = NULL;
 	rd_kafka_timestamp_type_t type;
 	Item	   *item;
 	int64_t		ms;
 
+	/* as a rule many of a partition come one after the other */
+	if (p == NULL || p->part != m->partition || strcmp(p->topic, rd_kafka_topic_name(m->rkt)) != 0)
+		p = part_find(rd_kafka_topic_name(m->rkt), m->partition);
 	/* a tombstone has no bytes at all, and says nothing */
 	if (!p->mine || m->payload == NULL)
 		return NULL;

@@ -99,6 +99,7 @@ struct AtomIndex
 	const bool *takes_part;
 	MemoryContext context;		/* of the index itself */
 	MemoryContext built;		/* of what one choice made */
+	bool		ready;			/* it was made to its end */
 	SharedScratch *shared;
 	ExprState **guards;
 
@@ -400,6 +401,7 @@ Build(AtomIndex *x)
 	MemoryContext scratch;
 	Choice		c = {.index = x};
 
+	x->ready = false;
 	MemoryContextReset(x->built);
 	old = MemoryContextSwitchTo(x->built);
 	x->nactive = x->nasked = x->noccurs = 0;
@@ -422,6 +424,7 @@ Build(AtomIndex *x)
 	BuildProbes(&c);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(scratch);
+	x->ready = true;
 }
 
 /* Which probes ask the prefilter, and which columns */
@@ -758,6 +761,9 @@ AtomIndexProbe(AtomIndex *x, ExprContext * econtext, PrefilterScratch * prefilte
 		x->choice++;
 		Build(x);
 	}
+	/* An error may have left it half made. */
+	if (unlikely(!x->ready))
+		Build(x);
 	memcpy(x->open, x->start, LEVELS * x->nwords * sizeof(uint64));
 	memset(x->whole, 0, x->nwords * sizeof(uint64));
 	for (int i = 0; i < x->nasked; i++)

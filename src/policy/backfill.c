@@ -18,8 +18,8 @@
 #include "access/xact.h"
 #include "batch.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
-#include "common/hashfn.h"
 #include "compat.h"
 #include "executor/spi.h"
 #include "executor/tuptable.h"
@@ -30,6 +30,7 @@
 #include "protect.h"
 #include "signals_query.h"
 #include "storage/lock.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -52,6 +53,7 @@ typedef struct Backfill
 	int			revision;
 	bool		undecided_only; /* leave what any revision decided */
 	bool		degraded_only;	/* leave what was not decided degraded */
+	bool		own_time;		/* evaluate each as of its own time */
 	int			batch;
 	int64		run;			/* in assay_internal.backfill_run */
 	Datum	   *after;			/* done up to this key, or NULL */
@@ -147,7 +149,14 @@ AddUndecided(BatchScan *scan, BatchQuery *q)
 	QueryAdd(q, ")");
 }
 
-/* The columns of a decision, from s."key" and s.x */
+static void
+AddField(BatchQuery *q, Source *s, const char *before, const char *field)
+{
+	QueryAdd(q, "%s", before);
+	AddScored(q, s, 0, field);
+}
+
+/* The columns of a decision, from the message's key and its score */
 static void
 AddDecision(BatchScan *scan, BatchQuery *q)
 {
@@ -156,18 +165,26 @@ AddDecision(BatchScan *scan, BatchQuery *q)
 
 	QueryAdd(q, "SELECT ");
 	for (int i = 0; i < s->nkeys; i++)
-		QueryAdd(q, "s.%s::%s, ", s->keys[i], CastName(b->scan.key_types[i]));
+		QueryAdd(q, "%s.%s::%s, ", RowAlias(s), s->keys[i], CastName(b->scan.key_types[i]));
 	QueryValue(q, INT4OID, Int32GetDatum(b->revision));
-	QueryAdd(q, ", pg_catalog.now(), (s.%s).verdict, (s.%s).score, (s.%s).attribution, "
-			 "assay.degraded((s.%s).attribution)", s->scores[0], s->scores[0], s->scores[0],
-			 s->scores[0]);
+	QueryAdd(q, ", ");
+	QueryValue(q, TIMESTAMPTZOID, TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()));
+	AddField(q, s, ", ", "verdict");
+	AddField(q, s, ", ", "score");
+	AddField(q, s, ", ", "attribution");
+	AddField(q, s, ", assay.degraded(", "attribution");
+	QueryAdd(q, ")");
 	if (b->table->log_signals)
 		QueryAdd(q, ", s.%s", s->signals);
-	QueryAdd(q, " FROM (SELECT ");
-	AddKeys(q, s, s->alias, "");
+	AddScanFrom(q, s);
 	if (b->table->log_signals)
 		QueryAdd(q, ", assay_internal.form_signals(%s) AS %s", s->alias, s->signals);
-	AddScore(q, s, b->revision, false, false, s->scores[0]);
+}
+
+static void
+AddScores(BatchScan *scan, BatchQuery *q)
+{
+	AddScore(q, scan->source, ((Backfill *) scan)->revision, false, ((Backfill *) scan)->own_time, scan->source->scores[0]);
 }
 
 static int
@@ -434,6 +451,43 @@ WriteBatch(Backfill *b)
 }
 
 /*
+ * Over distributed tables: each shard's messages are scored and their decisions
+ * written where they are, by one statement.
+ */
+static uint64
+DecideWhereTheyAre(Backfill *b)
+{
+	BatchQuery	q;
+	Security	security;
+	uint64		written;
+
+	EnterSource(&security, b->scan.source);
+	QueryStart(&q);
+	QueryAdd(&q, "%s", InsertStart(b->table));
+	AddScanQuery(&b->scan, &q);
+	QueryAdd(&q, "%s", InsertEnd(b->table));
+	written = QueryRun(&q, SPI_OK_INSERT, NULL);
+	LeaveSecurity(&security);
+	return written;
+}
+
+/* The batch's decisions, as something to select from */
+static void
+AddBatch(BatchQuery *q, Backfill *b)
+{
+	if (!b->scan.source->distributed)
+	{
+		QueryAdd(q, "\"" DECISIONS_NAME "\"");
+		return;
+	}
+	QueryAdd(q, "(SELECT * FROM %s WHERE revision = ", b->scan.source->id->decision_name);
+	QueryValue(q, INT4OID, Int32GetDatum(b->revision));
+	QueryAdd(q, " AND decided_at = ");
+	QueryValue(q, TIMESTAMPTZOID, TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()));
+	QueryAdd(q, ")");
+}
+
+/*
  * Keep an example of each fault.  The keys are written out as the owner; who
  * may write assay.fault has more rights than that.
  */
@@ -451,7 +505,9 @@ KeepFaults(Backfill *b)
 	QueryAdd(&q, "SELECT DISTINCT ON (l.kind, l.detector, l.fault) "
 			 "CASE WHEN l.kind <> 'signals' THEN l.detector END, ARRAY[");
 	AddKeys(&q, s, "d", "::pg_catalog.text");
-	QueryAdd(&q, "], l.fault FROM \"" DECISIONS_NAME "\" d, assay.ledger(d.attribution) l "
+	QueryAdd(&q, "], l.fault FROM ");
+	AddBatch(&q, b);
+	QueryAdd(&q, " d, assay.ledger(d.attribution) l "
 			 "WHERE l.fault <> 'suspended' LIMIT %d", BATCH_FAULTS_MAX);
 	n = QueryRun(&q, SPI_OK_SELECT, NULL);
 	faults = SPI_tuptable;
@@ -664,15 +720,18 @@ OneBatch(Backfill *b, uint64 *total)
 		UpdateRun(b, 0, 0, (Datum) 0);
 		return false;
 	}
-	RunScan(&b->scan);
+	if (!s->distributed)
+		RunScan(&b->scan);
 	last_key = KeyToArray(s, b->bound);
 	LeaveSecurity(&security);
 
 	RegisterBatch(b, &enr);
-	decided = WriteBatch(b);
+	decided = s->distributed ? DecideWhereTheyAre(b) : WriteBatch(b);
 	EnterSource(&security, s);
 	QueryStart(&q);
-	QueryAdd(&q, "SELECT FROM \"" DECISIONS_NAME "\" d WHERE d.degraded");
+	QueryAdd(&q, "SELECT d.degraded FROM ");
+	AddBatch(&q, b);
+	QueryAdd(&q, " d WHERE d.degraded");
 	degraded = QueryRun(&q, SPI_OK_SELECT, NULL);
 	LeaveSecurity(&security);
 	if (degraded > 0)
@@ -691,18 +750,41 @@ OneBatch(Backfill *b, uint64 *total)
 }
 
 /*
- * Wait for another backfill of this policy to end its batch.  It is no advisory
- * lock, which anybody could hold.
+ * Wait for another backfill into this decision table to end its batch.  It is
+ * no advisory lock, which anybody could hold, and not by the policy's name, of
+ * which others may have the same hash.
  */
 static void
-LockPolicy(const char *policy)
+LockPolicy(Oid decision)
 {
 	LOCKTAG		tag;
 	Oid			relid = get_relname_relid("backfill_run", get_namespace_oid("assay_internal", false));
 
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, relid,
-					   hash_bytes((const unsigned char *) policy, strlen(policy)), 0);
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, relid, decision, 0);
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
+/* Partitions for the messages, where there are any to make; they are committed by some at a time. */
+static void
+MakeParts(Source *s)
+{
+	bool		more = has_privs_of_role(GetUserId(), s->id->owner) &&
+	get_rel_relkind(s->id->decision) == RELKIND_PARTITIONED_TABLE;
+
+	while (more)
+	{
+		BatchQuery	q;
+		bool		isnull;
+
+		CHECK_FOR_INTERRUPTS();
+		QueryStart(&q);
+		QueryAdd(&q, "SELECT assay_internal.make_message_parts(");
+		QueryValue(&q, TEXTOID, CStringGetTextDatum(s->policy));
+		QueryAdd(&q, ")");
+		(void) QueryRun(&q, SPI_OK_SELECT, NULL);
+		more = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull)) > 0;
+		SPI_commit();
+	}
 }
 
 PG_FUNCTION_INFO_V1(assay_backfill);
@@ -710,13 +792,14 @@ Datum
 assay_backfill(PG_FUNCTION_ARGS)
 {
 	static const char *const arguments[] = {"policy", "since", "until", "batch", "at",
-	"undecided_only", "degraded_only"};
+	"undecided_only", "degraded_only", "own_time"};
 	Backfill	b = {0};
 	Source		source;
 	char	   *policy;
 	char	   *at;
 	TimestampTz since;
 	TimestampTz until;
+	Oid			decision;
 	uint64		total = 0;
 	bool		more = true;
 
@@ -745,17 +828,23 @@ assay_backfill(PG_FUNCTION_ARGS)
 	at = PG_ARGISNULL(4) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(4));
 	b.undecided_only = PG_GETARG_BOOL(5);
 	b.degraded_only = PG_GETARG_BOOL(6);
+	b.own_time = PG_GETARG_BOOL(7);
 	if (b.undecided_only && b.degraded_only)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("undecided_only and degraded_only exclude each other")));
 	b.scan.source = &source;
 	b.scan.columns = AddDecision;
+	b.scan.scores = AddScores;
 	b.scan.where = AddUndecided;
 	b.scan.unreadable = DecideUnreadable;
 
 	/* Who may not is told so before it waits for anybody. */
 	InitSource(&source, policy, since, until, at, false);
+	decision = source.id->decision;
+	if (source.id->log_signals)
+		RefuseDistributed(&source, "a backfill of a policy that logs signals", "SELECT assay.alter_policy(..., log_signals => false);");
+	MakeParts(&source);
 
 	while (more)
 	{
@@ -767,7 +856,7 @@ assay_backfill(PG_FUNCTION_ARGS)
 		 */
 		SPI_commit();
 		XactIsoLevel = XACT_READ_COMMITTED;
-		LockPolicy(policy);
+		LockPolicy(decision);
 
 		PushActiveSnapshot(GetTransactionSnapshot());
 		SPI_connect();

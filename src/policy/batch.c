@@ -19,10 +19,12 @@
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
+#include "distributed.h"
 #include "executor/spi.h"
 #include "executor/tstoreReceiver.h"
 #include "miscadmin.h"
 #include "protect.h"
+#include "shards.h"
 #include "signals_query.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -219,6 +221,7 @@ InitSourceKeys(Source *s, const char *policy)
 	memset(s, 0, sizeof(Source));
 	s->policy = policy;
 	s->id = ConfigIdentify(policy);
+	s->distributed = OidIsValid(s->id->decision) && IsDistributed(s->id->decision);
 	s->keys = palloc(list_length(s->id->key) * sizeof(char *));
 	foreach(lc, s->id->key)
 		s->keys[s->nkeys++] = quote_identifier(lfirst(lc));
@@ -253,6 +256,7 @@ InitSource(Source *s, const char *policy, TimestampTz since, TimestampTz until,
 				 errmsg("signals view %s of policy \"%s\" does not exist",
 						s->id->signals_name, policy)));
 	PolicyCheckOwners(s->id);
+	s->distributed |= ReadsDistributed(s->id->signals);
 	if (at)
 		CheckAt(s, s->id->signals, at);
 	else if (!TIMESTAMP_NOT_FINITE(since) || !TIMESTAMP_NOT_FINITE(until))
@@ -474,12 +478,51 @@ AddTimes(BatchQuery *q, Source *s)
 		QueryAdd(q, " AND false");
 }
 
-/* , assay.score(...) AS name: as of now, or of the time of the message */
+/* By what the select list of a scan names a message's row ... */
+const char *
+RowAlias(Source *s)
+{
+	return s->distributed ? s->alias : "s";
+}
+
+/* ... and a field of a score of it */
+void
+AddScored(BatchQuery *q, Source *s, int i, const char *field)
+{
+	QueryAdd(q, s->distributed ? "%s.%s" : "(s.%s).%s", s->scores[i], field);
+}
+
+/* Behind the select list: the messages, and what of them */
+void
+AddScanFrom(BatchQuery *q, Source *s)
+{
+	QueryAdd(q, " FROM (SELECT ");
+	if (s->distributed)
+		QueryAdd(q, "%s.*", s->alias);
+	else
+		AddKeys(q, s, s->alias, "");
+}
+
+/* An error where something is not to be had over distributed tables */
+void
+RefuseDistributed(Source *s, const char *what, const char *hint)
+{
+	if (s->distributed)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("%s is not supported over distributed tables of policy \"%s\"", what, s->policy),
+				 errhint("%s", hint)));
+}
+
+/*
+ * , assay.score(...) AS name: as of now, or of the time of the message.  As a
+ * join over distributed tables, since a value of type record doesn't travel.
+ */
 void
 AddScore(BatchQuery *q, Source *s, int revision, bool drafts, bool at_its_time,
 		 const char *column)
 {
-	QueryAdd(q, ", assay.score(");
+	QueryAdd(q, s->distributed ? " CROSS JOIN LATERAL assay.score(" : ", assay.score(");
 	QueryValue(q, TEXTOID, CStringGetTextDatum(s->policy));
 	QueryAdd(q, ", %s, ", s->row);
 	QueryValue(q, INT4OID, Int32GetDatum(revision));
@@ -488,7 +531,7 @@ AddScore(BatchQuery *q, Source *s, int revision, bool drafts, bool at_its_time,
 	else
 		QueryAdd(q, ", NULL, ");
 	QueryValue(q, BOOLOID, BoolGetDatum(drafts));
-	QueryAdd(q, ") AS %s", column);
+	QueryAdd(q, s->distributed ? ") %s" : ") AS %s", column);
 }
 
 /*
@@ -617,6 +660,7 @@ ScanOne(EachScan *each, SPITupleTable * keys, uint64 row)
 	QueryStart(&q);
 	q.read_only = scan->read_only;
 	scan->columns(scan, &q);
+	scan->scores(scan, &q);
 	QueryAdd(&q, " FROM %s %s WHERE true", s->id->signals_name, s->alias);
 	for (int i = 0; i < s->nkeys; i++)
 	{
@@ -698,6 +742,44 @@ ScanEach(BatchScan *scan)
 		SPI_freeplan(each.plan);
 }
 
+/* The query of all messages of a scan */
+void
+AddScanQuery(BatchScan *scan, BatchQuery *q)
+{
+	scan->columns(scan, q);
+	if (!scan->source->distributed)
+		scan->scores(scan, q);
+	scan->where(scan, q);
+	/* OFFSET 0: each row is scored once, whatever is taken of the result. */
+	if (scan->source->distributed)
+	{
+		QueryAdd(q, ") %s", scan->source->alias);
+		scan->scores(scan, q);
+	}
+	else
+		QueryAdd(q, " OFFSET 0) s");
+	if (scan->joined)
+		scan->joined(scan, q);
+}
+
+static void
+ExplainDistributed(void *arg)
+{
+	errcontext("scores over distributed signals view %s, where a message that can't be read ends the query",
+			   ((Source *) arg)->id->signals_name);
+}
+
+/* What fails on another server is nothing to begin again from. */
+static void
+RunDistributed(BatchScan *scan, ScanJob *job)
+{
+	ErrorContextCallback callback = {error_context_stack, ExplainDistributed, scan->source};
+
+	error_context_stack = &callback;
+	RunScanJob(job);
+	error_context_stack = callback.previous;
+}
+
 /*
  * Score all messages of a scan into its tuplestore, which is empty.  SPI is
  * connected, and the policy's owner is entered.
@@ -711,12 +793,12 @@ RunScan(BatchScan *scan)
 
 	QueryStart(&q);
 	q.read_only = scan->read_only;
-	scan->columns(scan, &q);
-	scan->where(scan, &q);
-	/* OFFSET 0: each row is scored once, whatever is taken of the result. */
-	QueryAdd(&q, " OFFSET 0) s");
-	if (scan->joined)
-		scan->joined(scan, &q);
+	AddScanQuery(scan, &q);
+	if (scan->source->distributed)
+	{
+		RunDistributed(scan, &job);
+		return;
+	}
 	if (scan->raise_errors || !CanProtect())
 	{
 		RunWithWorkers(&job);

@@ -334,6 +334,7 @@ BEGIN
 	DELETE FROM assay_internal.backfill_run t WHERE t.policy = OLD.policy;
 	DELETE FROM assay_internal.label_rule t WHERE t.policy = OLD.policy;
 	DELETE FROM assay_internal.retention t WHERE t.policy = OLD.policy;
+	DELETE FROM assay_internal.partitioning t WHERE t.policy = OLD.policy;
 	DELETE FROM assay_internal.rollup t WHERE t.policy = OLD.policy;
 	DELETE FROM assay_internal.decision_hour t WHERE t.policy = OLD.policy;
 	DELETE FROM assay_internal.decision_day t WHERE t.policy = OLD.policy;

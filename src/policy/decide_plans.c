@@ -19,6 +19,7 @@
 #include "policy_cache.h"
 #include "protect.h"
 #include "security.h"
+#include "shards.h"
 #include "signals_query.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -375,9 +376,11 @@ Prepare(DecidePlans *t, Relation rel)
 	MemoryContext old = MemoryContextSwitchTo(t->context);
 	Security	security;
 	ErrorData  *error = NULL;
+	const char *misplaced;
 
 	PolicyCheckOwners(t->id);
 	EnterOwner(&security, t->id->owner, t->id->search_path);
+	misplaced = UseShards(t->id, rel, &t->dependencies);
 	t->table = OpenDecisionTable(t->id);
 	MemoryContextSwitchTo(old);
 	PrepareInserts(t, rel);
@@ -385,6 +388,8 @@ Prepare(DecidePlans *t, Relation rel)
 		t->keys_plan = KeepPlan(KeySource(t->id, t->table->key_types, t->transition), 0, NULL);
 	if (!OidIsValid(t->id->signals))
 		NoteBroken(t, "42P01", psprintf("signals view %s does not exist", t->id->signals_name));
+	else if (misplaced)
+		NoteBroken(t, "55000", misplaced);
 	else if ((error = RunProtected(PrepareSignals, t)) != NULL)
 		NoteBroken(t, unpack_sql_state(error->sqlerrcode), error->message);
 	if (t->signals == NULL)
@@ -404,7 +409,7 @@ DecidePlans *
 GetDecidePlans(const char *policy, Relation rel, const char *transition,
 			   MemoryContext pin_context)
 {
-	Oid			relation = transition ? RelationGetRelid(rel) : InvalidOid;
+	Oid			relation = transition || MayBeShard(rel) ? RelationGetRelid(rel) : InvalidOid;
 	DecidePlans *t;
 	MemoryContext context;
 	MemoryContext old;
@@ -414,7 +419,7 @@ GetDecidePlans(const char *policy, Relation rel, const char *transition,
 	{
 		t = lfirst(lc);
 		if (t->whole && t->relation == relation && strcmp(t->policy, policy) == 0 &&
-			(transition == NULL || strcmp(t->transition, transition) == 0) &&
+			(transition == NULL || (t->transition && strcmp(t->transition, transition) == 0)) &&
 			DecidePlansHold(t))
 		{
 			Use(t, pin_context);

@@ -11,6 +11,10 @@
  * are written in a subtransaction, which costs a transaction id; a table as
  * create_policy() makes it is "plain", and takes every row whose key is short
  * enough for its index.
+ *
+ * A table that is partitioned by ranges of a time in its key is plain as far as
+ * its partitions are, each of which is looked at when a row goes there
+ * (decision_parts.c).
  */
 #include "postgres.h"
 
@@ -37,6 +41,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/partcache.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
 #include "utils/syscache.h"
@@ -277,25 +282,95 @@ MayBeReplaced(Relation rel)
 		(rel->rd_rel->relreplident == REPLICA_IDENTITY_FULL || OidIsValid(RelationGetReplicaIndex(rel)));
 }
 
+/* Does a table, or a partition, take what fits into its indexes, and run nothing for it? */
 static bool
 IsPlain(Relation rel, DecisionTable *t)
 {
 	Form_pg_class form = rel->rd_rel;
 	TupleConstr *constr = RelationGetDescr(rel)->constr;
 
-	/* Another way to store a table may refuse what it likes. */
-	if (rel->rd_tableam != GetHeapamTableAmRoutine() ||
-		form->relkind != RELKIND_RELATION || form->relispartition || form->relhasrules ||
-		form->relrowsecurity || rel->trigdesc != NULL || form->relhassubclass ||
+	if (form->relhasrules || form->relrowsecurity || rel->trigdesc != NULL ||
 		(constr && constr->num_check > 0) || !MayBeReplaced(rel))
-		return false;
-	if (pg_class_aclmask(RelationGetRelid(rel), t->id->owner, ACL_INSERT | ACL_UPDATE | ACL_SELECT,
-						 ACLMASK_ALL) != (ACL_INSERT | ACL_UPDATE | ACL_SELECT))
 		return false;
 	for (int i = 0; i < RelationGetDescr(rel)->natts; i++)
 		if (!ColumnIsPlain(TupleDescAttr(RelationGetDescr(rel), i), t))
 			return false;
 	return IndexesArePlain(rel, t);
+}
+
+/* Does it have its rows itself?  Another way to store a table may refuse what it likes. */
+static bool
+HasRows(Relation rel)
+{
+	return rel->rd_rel->relkind == RELKIND_RELATION && rel->rd_tableam == GetHeapamTableAmRoutine();
+}
+
+/* Is a type one of the server's times? */
+static bool
+IsTime(Oid type)
+{
+	return type == TIMESTAMPTZOID || type == TIMESTAMPOID || type == DATEOID;
+}
+
+/* The key column whose ranges a table is partitioned by, a time as the server orders it, or -1 */
+static int
+PartKey(Relation rel, DecisionTable *t)
+{
+	PartitionKey by = rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ? RelationGetPartitionKey(rel) : NULL;
+
+	if (by == NULL || by->strategy != PARTITION_STRATEGY_RANGE || by->partnatts != 1 ||
+		by->partopfamily[0] >= FirstUnpinnedObjectId)
+		return -1;
+	for (int i = 0; i < t->nkeys; i++)
+		if (t->whole.attnums[i] == by->partattrs[0] && IsTime(t->key_types[i]))
+			return i;
+	return -1;
+}
+
+/* The same of the table as a whole: its partitions may be told apart later. */
+static bool
+TableIsPlain(Relation rel, DecisionTable *t)
+{
+	AclMode		needed = ACL_INSERT | ACL_UPDATE | ACL_SELECT;
+
+	if (rel->rd_rel->relispartition ||
+		pg_class_aclmask(RelationGetRelid(rel), t->id->owner, needed, ACLMASK_ALL) != needed)
+		return false;
+	if (t->part_key < 0 && (!HasRows(rel) || rel->rd_rel->relhassubclass))
+		return false;
+	return IsPlain(rel, t);
+}
+
+/* May rows of a key and a revision be written without a query? */
+static bool
+IsDirect(Relation rel, DecisionTable *t)
+{
+	return IsUniqueBy(rel, lappend(list_copy(t->id->key), pstrdup(columns[DECISION_REVISION])));
+}
+
+/* Where what is written is; 0: no such column, or of another type */
+static int
+PartColumn(Relation rel, Form_pg_attribute wanted)
+{
+	AttrNumber	attno = get_attnum(RelationGetRelid(rel), NameStr(wanted->attname));
+
+	return attno > 0 && get_atttype(RelationGetRelid(rel), attno) == wanted->atttypid ? attno : 0;
+}
+
+/* Look at a partition, which is locked.  The policy's owner is entered. */
+void
+LookAtPart(DecisionTable *t, DecisionPart *part)
+{
+	Relation	rel = table_open(part->relid, NoLock);
+
+	part->plain = HasRows(rel) && !rel->rd_rel->relhassubclass && IsPlain(rel, t);
+	for (int i = 0; i < t->desc->natts; i++)
+	{
+		part->attnums[i] = PartColumn(rel, TupleDescAttr(t->desc, i));
+		part->plain = part->plain && part->attnums[i] > 0;
+	}
+	part->direct = part->plain && t->direct && IsDirect(rel, t);
+	table_close(rel, NoLock);
 }
 
 /* A column's type, which must be the one that is written */
@@ -311,7 +386,7 @@ CheckColumn(DecisionTable *t, Relation rel, int column)
 				 errmsg("decision table %s has no column \"%s\"", t->id->decision_name,
 						NameStr(wanted->attname)),
 				 errhint("Add it as it was, or make the policy anew: assay.policy_export() keeps what it is made of.")));
-	t->attnums[column] = attno;
+	t->whole.attnums[column] = attno;
 	if (get_atttype(RelationGetRelid(rel), attno) != wanted->atttypid)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
@@ -339,13 +414,15 @@ OpenDecisionTable(PolicyIdentity *id)
 	n = ColumnCount(t);
 	t->key_types = palloc(t->nkeys * sizeof(Oid));
 	t->desc = CreateTemplateTupleDesc(t->nkeys + n);
-	t->attnums = palloc((t->nkeys + n) * sizeof(int));
+	t->whole.relid = id->decision;
+	t->whole.attnums = palloc((t->nkeys + n) * sizeof(int));
+	t->context = CurrentMemoryContext;
 	foreach(lc, id->key)
 	{
 		int			i = foreach_current_index(lc);
 
-		t->attnums[i] = get_attnum(id->decision, lfirst(lc));
-		t->key_types[i] = get_atttype(id->decision, t->attnums[i]);
+		t->whole.attnums[i] = get_attnum(id->decision, lfirst(lc));
+		t->key_types[i] = get_atttype(id->decision, t->whole.attnums[i]);
 		if (!OidIsValid(t->key_types[i]))
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_COLUMN),
@@ -360,9 +437,11 @@ OpenDecisionTable(PolicyIdentity *id)
 	}
 	/* Expressions of indexes are folded, which may run the owner's functions. */
 	EnterOwner(&security, id->owner, id->search_path);
-	t->plain = IsPlain(rel, t);
-	t->direct = t->plain &&
-		IsUniqueBy(rel, lappend(list_copy(id->key), pstrdup(columns[DECISION_REVISION])));
+	t->part_key = PartKey(rel, t);
+	t->plain = TableIsPlain(rel, t);
+	t->direct = t->plain && IsDirect(rel, t);
+	t->whole.plain = t->plain;
+	t->whole.direct = t->direct;
 	LeaveSecurity(&security);
 	table_close(rel, AccessShareLock);
 	return t;
@@ -377,8 +456,9 @@ AddKey(StringInfo sql, DecisionTable *t)
 	appendStringInfoString(sql, "revision");
 }
 
-static char *
-InsertInto(DecisionTable *t)
+/* INSERT INTO table (columns): before VALUES or SELECT */
+char	   *
+InsertStart(DecisionTable *t)
 {
 	StringInfoData sql;
 
@@ -392,8 +472,8 @@ InsertInto(DecisionTable *t)
 }
 
 /* ON CONFLICT: the new decision takes the old one's place. */
-static char *
-OnConflict(DecisionTable *t)
+char	   *
+InsertEnd(DecisionTable *t)
 {
 	StringInfoData sql;
 	Relation	rel = table_open(t->id->decision, AccessShareLock);
@@ -421,10 +501,10 @@ InsertOneSql(DecisionTable *t)
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "%sVALUES (", InsertInto(t));
+	appendStringInfo(&sql, "%sVALUES (", InsertStart(t));
 	for (int i = 0; i < t->desc->natts; i++)
 		appendStringInfo(&sql, "%s$%d", i > 0 ? ", " : "", i + 1);
-	appendStringInfo(&sql, ")%s", OnConflict(t));
+	appendStringInfo(&sql, ")%s", InsertEnd(t));
 	return sql.data;
 }
 
@@ -439,14 +519,14 @@ InsertManySql(DecisionTable *t, bool unique)
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "%sSELECT ", InsertInto(t));
+	appendStringInfo(&sql, "%sSELECT ", InsertStart(t));
 	if (!unique)
 	{
 		appendStringInfoString(&sql, "DISTINCT ON (");
 		AddKey(&sql, t);
 		appendStringInfoString(&sql, ") ");
 	}
-	appendStringInfo(&sql, "* FROM \"" DECISIONS_NAME "\"%s", OnConflict(t));
+	appendStringInfo(&sql, "* FROM \"" DECISIONS_NAME "\"%s", InsertEnd(t));
 	return sql.data;
 }
 

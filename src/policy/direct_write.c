@@ -38,6 +38,7 @@
 typedef struct Writer
 {
 	DecisionTable *t;
+	DecisionPart *part;
 	Relation	rel;
 	EState	   *estate;
 	ResultRelInfo *result;
@@ -46,10 +47,11 @@ typedef struct Writer
 } Writer;
 
 static void
-StartWriter(Writer *w, DecisionTable *t)
+StartWriter(Writer *w, DecisionTable *t, DecisionPart *part)
 {
 	w->t = t;
-	w->rel = table_open(t->id->decision, NoLock);
+	w->part = part;
+	w->rel = table_open(part->relid, NoLock);
 	w->estate = CreateExecutorState();
 	w->result = makeNode(ResultRelInfo);
 	InitResultRelInfo(w->result, w->rel, 0, NULL, 0);
@@ -84,8 +86,8 @@ FillSlot(Writer *w, TupleTableSlot *slot, const Datum *values, const bool *nulls
 	memset(slot->tts_values, 0, natts * sizeof(Datum));
 	for (int i = 0; i < w->t->desc->natts; i++)
 	{
-		slot->tts_values[w->t->attnums[i] - 1] = values[i];
-		slot->tts_isnull[w->t->attnums[i] - 1] = nulls[i];
+		slot->tts_values[w->part->attnums[i] - 1] = values[i];
+		slot->tts_isnull[w->part->attnums[i] - 1] = nulls[i];
 	}
 	ExecStoreVirtualTuple(slot);
 }
@@ -157,16 +159,18 @@ WriteChunk(Writer *w, TupleTableSlot **slots, TupleTableSlot **rows, int n, Tupl
 }
 
 void
-WriteRowsDirectly(DecisionTable *t, Tuplestorestate * store, Tuplestorestate * known)
+WriteRowsDirectly(DecisionTable *t, DecisionPart *part, const uint8 *places, int place,
+				  Tuplestorestate * store, Tuplestorestate * known)
 {
 	TupleTableSlot **slots = palloc0(CHUNK_ROWS * sizeof(TupleTableSlot *));
 	TupleTableSlot **rows = palloc0(CHUNK_ROWS * sizeof(TupleTableSlot *));
 	Writer		w;
 	int			n = 0;
 	Size		bytes = 0;
+	int64		row = 0;
 	bool		more = true;
 
-	StartWriter(&w, t);
+	StartWriter(&w, t, part);
 	tuplestore_select_read_pointer(store, 0);
 	tuplestore_rescan(store);
 	while (more)
@@ -178,7 +182,7 @@ WriteRowsDirectly(DecisionTable *t, Tuplestorestate * store, Tuplestorestate * k
 			slots[n] = table_slot_create(w.rel, NULL);
 		}
 		more = tuplestore_gettupleslot(store, true, false, rows[n]);
-		if (more)
+		if (more && (places == NULL || places[row++] == place))
 		{
 			slot_getallattrs(rows[n]);
 			FillSlot(&w, slots[n], rows[n]->tts_values, rows[n]->tts_isnull);
@@ -200,13 +204,13 @@ WriteRowsDirectly(DecisionTable *t, Tuplestorestate * store, Tuplestorestate * k
 }
 
 bool
-WriteRowDirectly(DecisionTable *t, Datum *values, bool *nulls)
+WriteRowDirectly(DecisionTable *t, DecisionPart *part, Datum *values, bool *nulls)
 {
 	Writer		w;
 	TupleTableSlot *slot;
 	bool		written;
 
-	StartWriter(&w, t);
+	StartWriter(&w, t, part);
 	slot = table_slot_create(w.rel, NULL);
 	FillSlot(&w, slot, values, nulls);
 	if (XLogLogicalInfoActive())

@@ -117,8 +117,8 @@ HashText(const char *s)
 static FaultKind *
 FindKind(const char *policy, PolicyFault *fault)
 {
-	uint32		hash = HashText(psprintf("%s/%s/%s/%d", policy, fault->detector ? fault->detector : "",
-										 fault->sqlstate, fault->lasting));
+	uint32		hash = HashText(psprintf("%s/%s/%s/%d/%d", policy, fault->detector ? fault->detector : "",
+										 fault->sqlstate, fault->lasting, fault->suspended));
 	FaultKind  *kind = &kinds[hash % KINDS_MAX];
 	TimestampTz now = GetCurrentTimestamp();
 

@@ -28,10 +28,10 @@
 #include "compat.h"
 #include "fmgr.h"
 #include "invalidation.h"
+#include "relation_news.h"
 #include "rule.h"
 #include "security.h"
 #include "utils/fmgroids.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
@@ -156,6 +156,7 @@ Forget(void *arg)
 void
 DependenciesBegin(Dependencies *d, MemoryContext context)
 {
+	WantRelationNews(RelationChanged);
 	config_relid = ConfigurationRelid();
 	memset(d, 0, sizeof(Dependencies));
 	d->valid = true;
@@ -329,7 +330,6 @@ InvalidationInit(void)
 	static const int rare[] = {CASTSOURCETARGET, ENUMOID, COLLOID, AUTHOID,
 	AUTHMEMMEMROLE};
 
-	CacheRegisterRelcacheCallback(RelationChanged, (Datum) 0);
 	for (int i = 0; i < NEWS_KINDS; i++)
 		CacheRegisterSyscacheCallback(kinds[i], ItemChanged, (Datum) 0);
 	for (int i = 0; i < lengthof(rare); i++)

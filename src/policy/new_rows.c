@@ -148,7 +148,7 @@ ColumnNames(TupleDesc desc)
 }
 
 /* The entry stands for something else by the same name. */
-static void
+void
 Become(RangeTblEntry * rte, RTEKind kind, List *columns)
 {
 	rte->rtekind = kind;
@@ -167,22 +167,22 @@ Become(RangeTblEntry * rte, RTEKind kind, List *columns)
  * The query of a view, with its columns' present names; NULL where it is not to
  * be written out: what it reads would be read with other rights.
  */
-static Query *
-ViewQuery(Search *s, Oid relid)
+Query	   *
+ViewQuery(NewRows *n, PolicyIdentity *id, Oid relid)
 {
 	Relation	view = table_open(relid, AccessShareLock);
 	TupleDesc	desc = RelationGetDescr(view);
 	Query	   *query = NULL;
 	ListCell   *lc;
 
-	s->found->views = list_append_unique_oid(s->found->views, relid);
+	n->views = list_append_unique_oid(n->views, relid);
 	if (view->rd_rel->relkind != RELKIND_VIEW)
-		s->found->why_not = "the signals do not come from a view over the message table";
+		n->why_not = "the signals do not come from a view over the message table";
 	else if (RelationIsSecurityView(view))
-		s->found->why_not = "a view is a security barrier";
-	else if (!(view->rd_rel->relowner == s->id->owner || RelationHasSecurityInvoker(view)) ||
-			 pg_class_aclcheck(relid, s->id->owner, ACL_SELECT) != ACLCHECK_OK)
-		s->found->why_not = "a view reads with the rights of another role";
+		n->why_not = "a view is a security barrier";
+	else if (!(view->rd_rel->relowner == id->owner || RelationHasSecurityInvoker(view)) ||
+			 pg_class_aclcheck(relid, id->owner, ACL_SELECT) != ACLCHECK_OK)
+		n->why_not = "a view reads with the rights of another role";
 	else
 		query = copyObject(get_view_query(view));
 	if (query)
@@ -224,7 +224,7 @@ QueryBehind(Search *s, Query *query, RangeTblEntry * rte)
 
 	if (rte->rtekind == RTE_RELATION && rte->relkind == RELKIND_VIEW)
 	{
-		rte->subquery = ViewQuery(s, rte->relid);
+		rte->subquery = ViewQuery(s->found, s->id, rte->relid);
 		if (rte->subquery == NULL)
 			return NULL;
 		rte->security_barrier = false;
@@ -484,8 +484,11 @@ AddEmptyRow(StringInfo sql, TupleDesc desc)
 	}
 }
 
-/* Is the text parsed to what the query is? */
-static bool
+/*
+ * Is the text parsed to what the query is?  desc: of the message table, where
+ * its place is in it.
+ */
+bool
 MeansTheSame(const char *text_form, Query *query, TupleDesc desc)
 {
 	StringInfoData sql;
@@ -496,9 +499,13 @@ MeansTheSame(const char *text_form, Query *query, TupleDesc desc)
 	List	   *is = NIL;
 
 	initStringInfo(&sql);
-	appendStringInfoString(&sql, "WITH \"" NEW_MESSAGE_NAME "\" AS (");
-	AddEmptyRow(&sql, desc);
-	appendStringInfo(&sql, ") SELECT * FROM (%s) v", text_form);
+	if (desc)
+	{
+		appendStringInfoString(&sql, "WITH \"" NEW_MESSAGE_NAME "\" AS (");
+		AddEmptyRow(&sql, desc);
+		appendStringInfoString(&sql, ") ");
+	}
+	appendStringInfo(&sql, "SELECT * FROM (%s) v", text_form);
 	raw = linitial_node(RawStmt, raw_parser(sql.data, RAW_PARSE_DEFAULT));
 	parsed = parse_analyze_fixedparams(raw, sql.data, NULL, 0, NULL);
 	rte = linitial(parsed->rtable);
@@ -525,7 +532,7 @@ FindNewRows(NewRows *n, PolicyIdentity *id, const Oid *key_types, Relation rel)
 	ListCell   *lc;
 
 	memset(n, 0, sizeof(NewRows));
-	query = ViewQuery(&s, id->signals);
+	query = id->signals_query ? copyObject(id->signals_query) : ViewQuery(n, id, id->signals);
 	foreach(lc, id->key)
 		if (n->why_not == NULL)
 		(void) FollowKey(&s, query, get_attnum(id->signals, lfirst(lc)), lfirst(lc));
@@ -648,38 +655,4 @@ NewRowQuery(NewRows *n, PolicyIdentity *id, const Oid *key_types, Relation rel)
 	}
 	AddSignals(&sql, n, id, NULL, params, key_types);
 	return sql.data;
-}
-
-/*
- * reads_again(policy, table): why a trigger on the table reads its messages
- * again, or NULL
- */
-PG_FUNCTION_INFO_V1(assay_reads_again);
-Datum
-assay_reads_again(PG_FUNCTION_ARGS)
-{
-	PolicyIdentity *id = ConfigIdentify(text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	Relation	rel;
-	Security	security;
-	NewRows		found = {.why_not = "the signals view does not exist"};
-
-	if (!has_privs_of_role(GetUserId(), id->owner))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied for policy \"%s\"", id->policy),
-				 errhint("It takes membership in the policy's owner.")));
-	PolicyCheckOwners(id);
-	rel = try_table_open(PG_GETARG_OID(1), AccessShareLock);
-	if (rel == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", PG_GETARG_OID(1))));
-	EnterOwner(&security, id->owner, id->search_path);
-	if (OidIsValid(id->signals))
-		FindNewRows(&found, id, OpenDecisionTable(id)->key_types, rel);
-	LeaveSecurity(&security);
-	table_close(rel, NoLock);
-	if (found.why_not == NULL)
-		PG_RETURN_NULL();
-	PG_RETURN_TEXT_P(cstring_to_text(found.why_not));
 }

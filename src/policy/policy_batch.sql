@@ -6,10 +6,10 @@
 
 CREATE PROCEDURE assay.backfill(policy text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity',
 	batch int DEFAULT 10000, at text DEFAULT 'received_at', undecided_only boolean DEFAULT false,
-	degraded_only boolean DEFAULT false)
+	degraded_only boolean DEFAULT false, own_time boolean DEFAULT false)
 	AS 'MODULE_PATHNAME', 'assay_backfill' LANGUAGE C;
-COMMENT ON PROCEDURE assay.backfill(text, timestamptz, timestamptz, int, text, boolean, boolean) IS
-	'decides past messages that the current revision (undecided_only: any revision) has not decided, or whose latest decision is degraded, in committed batches; call it again to resume';
+COMMENT ON PROCEDURE assay.backfill(text, timestamptz, timestamptz, int, text, boolean, boolean, boolean) IS
+	'decides past messages that the current revision (undecided_only: any revision) has not decided, or whose latest decision is degraded, in committed batches; own_time: expiry and text models as of each message''s own time; call it again to resume';
 
 CREATE FUNCTION assay.replay(policy text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity',
 	revision int DEFAULT NULL, drafts boolean DEFAULT false, at text DEFAULT 'received_at', signals text DEFAULT 'view',

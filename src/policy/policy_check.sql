@@ -177,7 +177,8 @@ BEGIN
 			'A prior of -4 means 1.8 %.';
 	END IF;
 	IF NOT EXISTS (SELECT FROM assay.detector d WHERE d.policy = p.policy AND d.until_revision IS NULL AND d.mode = 'live') THEN
-		RETURN QUERY SELECT 'warning', 'detectors', 'none is live: every message gets the same verdict', 'assay.promote(policy, detector) makes one live.';
+		RETURN QUERY SELECT 'warning', 'detectors', 'none is live: every message gets the same verdict', format('SELECT assay.promote(%L, %L); makes one live.', p.policy,
+			coalesce((SELECT min(d.detector) FROM assay.detector d WHERE d.policy = p.policy AND d.until_revision IS NULL AND d.mode IN ('shadow', 'draft')), '...'));
 	END IF;
 	RETURN QUERY
 		SELECT 'warning', 'search_path', format('others than its owner may create in schema "%s": %s', o.schema, o.roles),
@@ -212,7 +213,8 @@ BEGIN
 			format('%s of %s with SQLSTATE %s in a day, the last at %s: %s', f.n,
 				CASE WHEN f.detector IS NULL THEN 'the signals or the policy' ELSE format('detector "%s"', f.detector) END, f.sqlstate, f.last, f.message),
 			CASE WHEN f.last < r.made_at THEN format('Revision %s came later.', r.revision)
-				WHEN f.suspended THEN 'It was suspended for a while.' ELSE 'The view assay.fault has them with their keys.' END
+				ELSE concat_ws(' ', CASE WHEN f.suspended THEN 'Sessions where it failed on most messages suspended it for a while.' END,
+					'The view assay.fault has the keys; with the cause mended, and a new revision, they are of the past.') END
 		FROM (SELECT t.detector, t.sqlstate, count(*) AS n, max(t.at) AS last, bool_or(t.suspended) AS suspended,
 				(array_agg(t.message ORDER BY t.at DESC))[1] AS message
 			  FROM assay_internal.readable_fault t WHERE t.policy = p.policy AND t.at > now() - interval '1 day'
@@ -242,9 +244,7 @@ BEGIN
 			RETURN QUERY SELECT 'error', 'decision table', 'it cannot be read: ' || SQLERRM, NULL::text;
 		END;
 	END IF;
-	IF NOT pg_is_in_recovery() AND EXISTS (SELECT FROM pg_publication_tables t
-		JOIN pg_class c ON c.relname = t.tablename JOIN pg_namespace s ON s.oid = c.relnamespace AND s.nspname = t.schemaname
-		WHERE c.oid IN (p.decision, 'assay_internal.published_policy'::regclass)) THEN
+	IF NOT pg_is_in_recovery() AND (assay_internal.is_published(p.decision) OR assay_internal.is_published('assay_internal.published_policy')) THEN
 		RETURN QUERY
 			SELECT 'warning', 'subscriber', format('replication slot %s %s, %s behind', s.slot_name,
 				CASE WHEN s.active THEN 'is slow' ELSE 'is not read' END,
@@ -289,6 +289,9 @@ BEGIN
 			UNION ALL SELECT * FROM assay_internal.check_sets(p)
 			UNION ALL SELECT * FROM assay_internal.check_settings_now(p)
 			UNION ALL SELECT * FROM assay_internal.check_labels(p)
+			UNION ALL SELECT * FROM assay_internal.check_partitions(p)
+			UNION ALL SELECT * FROM assay_internal.check_backlog(p)
+			UNION ALL SELECT * FROM assay_internal.check_distributed(p)
 			UNION ALL SELECT * FROM assay_internal.check_traffic(p)) c
 		ORDER BY array_position('{error,warning,info}'::text[], c.severity);
 END $$;

@@ -228,7 +228,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay_internal.index_decisions(regclass) IS 'makes the index of a decision table by time, unless there is one';
 
-CREATE FUNCTION assay_internal.policy_tables(policy text, schema name, signals regclass, key text[], index_hits boolean,
+CREATE FUNCTION assay_internal.policy_tables(policy text, schema name, signals regclass, key text[], index_hits boolean, partition_by text,
 	OUT decision regclass, OUT label regclass, OUT access regclass) LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -245,11 +245,17 @@ BEGIN
 
 	EXECUTE format('CREATE TABLE %I.%I (', schema, policy || '_decision') || columns || ', revision int NOT NULL, '
 		'decided_at timestamptz NOT NULL DEFAULT now(), verdict text NOT NULL, score real NOT NULL, attribution assay.attribution NOT NULL, '
-		'degraded boolean NOT NULL DEFAULT false, signals assay.logged_signals, PRIMARY KEY (' || keys || ', revision))';
+		'degraded boolean NOT NULL DEFAULT false, signals assay.logged_signals, PRIMARY KEY (' || keys || ', revision))'
+		|| coalesce(' PARTITION BY RANGE (' || quote_ident(partition_by) || ')', '');
 	decision := format('%I.%I', schema, policy || '_decision');
 	PERFORM assay_internal.index_decisions(decision);
 	IF index_hits THEN
 		EXECUTE format('CREATE INDEX ON %s USING gin (assay.hits(attribution))', decision);
+	END IF;
+	IF partition_by IS NOT NULL THEN
+		EXECUTE format('CREATE TABLE %I.%I PARTITION OF %s DEFAULT', schema, policy || '_d_default', decision);
+		EXECUTE format('COMMENT ON TABLE %I.%I IS %L', schema, policy || '_d_default', 'decisions about messages of times that no other partition has');
+		EXECUTE format('ALTER TABLE %I.%I OWNER TO %I', schema, policy || '_d_default', owner);
 	END IF;
 	EXECUTE format('COMMENT ON TABLE %I.%I IS %L', schema, policy || '_decision',
 		format('decisions of policy %s: one a message and revision; its owner is the policy''s', policy));
@@ -273,19 +279,20 @@ BEGIN
 	END IF;
 	access := format('%I.%I', schema, policy || '_policy');
 END $$;
-COMMENT ON FUNCTION assay_internal.policy_tables(text, name, regclass, text[], boolean) IS
+COMMENT ON FUNCTION assay_internal.policy_tables(text, name, regclass, text[], boolean, text) IS
 	'makes the decision and label tables of a policy and the views over them, owned by who owns the signals view';
 
 CREATE FUNCTION assay.create_policy(policy text, signals regclass, key text[], prior float8 DEFAULT -4.0,
 	thresholds jsonb DEFAULT '{"suspicious": 0.5, "malicious": 0.9}', default_verdict text DEFAULT 'safe',
 	on_error text DEFAULT 'degrade', log_signals boolean DEFAULT false, schema name DEFAULT NULL,
 	search_path text DEFAULT 'pg_catalog, assay, pg_temp', notify text[] DEFAULT '{}', on_unreadable text DEFAULT NULL,
-	index_hits boolean DEFAULT false) RETURNS int LANGUAGE plpgsql
+	index_hits boolean DEFAULT false, partition text DEFAULT NULL) RETURNS int LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	view_schema name;
 	view_name name;
 	made record;
+	partition_by text;
 BEGIN
 	IF coalesce(policy, '') = '' OR octet_length(policy) > 50 THEN
 		RAISE EXCEPTION 'a policy needs a name of 1 to 50 bytes' USING ERRCODE = 'invalid_name',
@@ -305,12 +312,15 @@ BEGIN
 	PERFORM assay_internal.check_search_path(search_path);
 	PERFORM assay_internal.check_signals(signals);
 	PERFORM assay_internal.check_key(signals, key);
+	IF partition IS NOT NULL THEN
+		partition_by := assay_internal.part_column(signals, key, partition);
+	END IF;
 	IF EXISTS (SELECT FROM assay.policy p WHERE p.policy = create_policy.policy) THEN
 		RAISE EXCEPTION 'policy "%" already exists', policy USING ERRCODE = 'duplicate_object';
 	END IF;
 	SELECT n.nspname, c.relname INTO view_schema, view_name
 	FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = signals;
-	made := assay_internal.policy_tables(policy, coalesce(schema, view_schema), signals, key, index_hits);
+	made := assay_internal.policy_tables(policy, coalesce(schema, view_schema), signals, key, index_hits, partition_by);
 
 	BEGIN
 		INSERT INTO assay.policy (policy, signals, signals_view, key, decision, label, access)
@@ -324,11 +334,14 @@ BEGIN
 	VALUES (create_policy.policy, 1, 'create policy', create_policy.prior, create_policy.thresholds,
 		create_policy.default_verdict, create_policy.on_error, create_policy.log_signals, create_policy.search_path, create_policy.notify,
 		create_policy.on_unreadable);
+	IF partition IS NOT NULL THEN
+		PERFORM assay_internal.store_partitioning(policy, partition, partition_by), assay.make_partitions(policy);
+	END IF;
 	PERFORM assay_internal.warn_open_schemas(search_path, c.relowner) FROM pg_class c WHERE c.oid = made.decision;
 	RETURN 1;
 END $$;
-COMMENT ON FUNCTION assay.create_policy(text, regclass, text[], float8, jsonb, text, text, boolean, name, text, text[], text, boolean) IS
-	'makes a policy over a signals view, with its tables <policy>_decision and <policy>_label; returns revision 1';
+COMMENT ON FUNCTION assay.create_policy(text, regclass, text[], float8, jsonb, text, text, boolean, name, text, text[], text, boolean, text) IS
+	'makes a policy over a signals view, with its tables <policy>_decision and <policy>_label; partition: the former by day, week or month of a time in the key; returns revision 1';
 
 CREATE FUNCTION assay_internal.policy_views(policy text, decision regclass, OUT oid oid) RETURNS SETOF oid LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
@@ -354,6 +367,7 @@ BEGIN
 		WHERE c.oid IN (p.decision, p.label, p.access, coalesce(to_regclass(p.signals), p.signals_view), assay_internal.review_table(p.policy, p.label),
 				assay_internal.outbox_table(p.policy, p.label))
 			OR c.oid IN (SELECT v.oid FROM assay_internal.policy_views(p.policy, p.decision) v)
+			OR c.oid IN (SELECT t.relid FROM pg_partition_tree(p.decision) t)
 	LOOP
 		-- Its owner named it: that makes nothing of another's his to give.
 		IF (SELECT pg_get_userbyid(c.relowner) NOT IN (p.owner, give_policy.owner) FROM pg_class c WHERE c.oid = relation) THEN

@@ -65,6 +65,10 @@ BEGIN
 	IF NOT assay_internal.may('owner', policy) THEN
 		RAISE EXCEPTION 'must be owner of policy "%"', policy USING ERRCODE = 'insufficient_privilege';
 	END IF;
+	IF assay_internal.is_distributed(p.decision) THEN
+		RAISE EXCEPTION 'decision table % is distributed, and an outbox is on one server', p.decision USING ERRCODE = 'feature_not_supported',
+			HINT = 'Take decisions out by logical decoding, or look for them by decided_at.';
+	END IF;
 	IF coalesce(cardinality(consumers), 0) = 0 OR array_ndims(consumers) > 1 OR array_position(consumers, NULL) IS NOT NULL
 		OR cardinality(consumers) > 100 OR cardinality(consumers) <> (SELECT count(DISTINCT u) FROM unnest(consumers) u) THEN
 		RAISE EXCEPTION 'consumers must be a plain list of 1 to 100 different names' USING ERRCODE = 'invalid_parameter_value';

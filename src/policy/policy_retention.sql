@@ -37,6 +37,10 @@ DECLARE
 	r assay.retention;
 BEGIN
 	SELECT * INTO r FROM assay.retention t WHERE t.policy = apply_retention.policy;
+	-- partitions go by the time of the message that they are of
+	IF r.decisions IS NOT NULL AND EXISTS (SELECT FROM assay.partitioning t WHERE t.policy = apply_retention.policy) THEN
+		RETURN assay_internal.apply_part_retention(policy, r.decisions, batch) + assay_internal.expire_decisions(policy, NULL, now() - r.signals, batch);
+	END IF;
 	RETURN assay_internal.expire_decisions(policy, now() - r.decisions, now() - r.signals, batch);
 END $$;
 COMMENT ON FUNCTION assay_internal.apply_retention(text, int) IS 'lets go what a policy is not to keep any more, so many rows at most; returns how many';

@@ -72,7 +72,7 @@ BEGIN
 		RETURN;
 	END IF;
 	PERFORM assay_internal.check_signals(view), assay_internal.check_key(view, n.key);
-	PERFORM assay_internal.policy_tables(n.policy, schema, view, n.key, false);
+	PERFORM assay_internal.policy_tables(n.policy, schema, view, n.key, false, NULL);
 END $$;
 COMMENT ON FUNCTION assay_internal.make_followed_tables(assay_internal.published_policy) IS 'makes the tables of a policy that came from another server, where only they are missing';
 

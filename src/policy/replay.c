@@ -31,6 +31,17 @@ typedef struct Replay
 	bool		beside_log;		/* the view's part of both */
 } Replay;
 
+/* A field of each revision's score */
+static void
+AddField(BatchQuery *q, Replay *r, const char *field)
+{
+	for (int i = 0; i < r->nrevisions; i++)
+	{
+		QueryAdd(q, ", ");
+		AddScored(q, r->scan.source, i, field);
+	}
+}
+
 /* Of two revisions the label is told, too. */
 static void
 ReplayColumns(BatchScan *scan, BatchQuery *q)
@@ -39,11 +50,11 @@ ReplayColumns(BatchScan *scan, BatchQuery *q)
 	Source	   *s = scan->source;
 
 	QueryAdd(q, "SELECT ");
-	AddKeyArray(q, s, "s");
-	QueryAdd(q, r->nrevisions == 1 ?
-			 ", (s.%s).verdict, (s.%s).score, (s.%s).attribution" :
-			 ", (s.%s).verdict, (s.%s).verdict, (s.%s).score, (s.%s).score",
-			 s->scores[0], s->scores[r->nrevisions - 1], s->scores[0], s->scores[1]);
+	AddKeyArray(q, s, RowAlias(s));
+	AddField(q, r, "verdict");
+	AddField(q, r, "score");
+	if (r->nrevisions == 1)
+		AddField(q, r, "attribution");
 	if (r->nrevisions == 2)
 	{
 		if (scan->one)
@@ -54,8 +65,15 @@ ReplayColumns(BatchScan *scan, BatchQuery *q)
 		else
 			QueryAdd(q, ", l.malicious");
 	}
-	QueryAdd(q, " FROM (SELECT ");
-	AddKeys(q, s, s->alias, "");
+	AddScanFrom(q, s);
+}
+
+static void
+ReplayScores(BatchScan *scan, BatchQuery *q)
+{
+	Replay	   *r = (Replay *) scan;
+	Source	   *s = scan->source;
+
 	for (int i = 0; i < r->nrevisions; i++)
 		AddScore(q, s, r->revisions[i], r->drafts && i == r->nrevisions - 1, true, s->scores[i]);
 }
@@ -77,7 +95,7 @@ ReplayJoined(BatchScan *scan, BatchQuery *q)
 	QueryAdd(q, " LEFT JOIN ");
 	AddLabels(q, scan->source);
 	QueryAdd(q, " l ON ");
-	AddSameKey(q, scan->source, "l", "s");
+	AddSameKey(q, scan->source, "l", RowAlias(scan->source));
 }
 
 /* What the label says of a message whose key is given as texts */
@@ -215,6 +233,8 @@ RunReplay(FunctionCallInfo fcinfo, Replay *r, int arg, int rest)
 			   PG_GETARG_TIMESTAMPTZ(arg + 1),
 			   PG_ARGISNULL(rest + 1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(rest + 1)), true);
 	CheckSourceLog(&s, from);
+	if (from != SIGNALS_VIEW)
+		RefuseDistributed(&s, "a replay of logged signals", "Say signals => 'view'.");
 	if (r->nrevisions == 2)
 		SourceMayRead(&s, s.id->label, s.id->label_name);
 	InitMaterializedSRF(fcinfo, 0);
@@ -223,6 +243,7 @@ RunReplay(FunctionCallInfo fcinfo, Replay *r, int arg, int rest)
 	r->scan.store = result->setResult;
 	ReplayStatesBegin(r->scan.store);
 	r->scan.columns = ReplayColumns;
+	r->scan.scores = ReplayScores;
 	r->scan.where = ReplayWhere;
 	r->scan.joined = r->nrevisions == 2 ? ReplayJoined : NULL;
 	r->scan.unreadable = ReplayUnreadable;

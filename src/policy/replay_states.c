@@ -152,6 +152,14 @@ ReplayStatesNotice(Source *s, int revision, bool drafts, bool view, Tuplestorest
 
 	if (p == NULL || s->id->decision_name == NULL)
 		return;
+	if (s->distributed)
+	{
+		ereport(NOTICE,
+				(errmsg("policy \"%s\" looks into lists, phrase sets or text models", s->policy),
+				 errdetail("Whether they were in another state when these messages were decided is not looked for over distributed tables."),
+				 errhint("assay.states(attribution) tells of each decision.")));
+		return;
+	}
 	RegisterReplayed(store, desc);
 	n = FindDifferences(s, p, view, ledgers);
 	/* The query's scan chose a place of its own to read at. */

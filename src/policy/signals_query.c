@@ -94,7 +94,8 @@ KeySource(PolicyIdentity *id, const Oid *types, const char *table)
 static void
 AddSignals(StringInfo sql, PolicyIdentity *id)
 {
-	appendStringInfo(sql, "v.*, true AS \"(found)\" FROM %s v WHERE ", id->signals_name);
+	appendStringInfo(sql, "v.*, true AS \"(found)\" FROM %s v WHERE ",
+					 id->signals_source ? id->signals_source : id->signals_name);
 }
 
 /*

@@ -26,6 +26,7 @@
 #include "common/hashfn.h"
 #include "compat.h"
 #include "decide_plans.h"
+#include "decision_parts.h"
 #include "direct_write.h"
 #include "miscadmin.h"
 #include "new_rows.h"
@@ -76,6 +77,7 @@ typedef struct Decide
 	int64		nundecided;
 	bool		odd_key;		/* of some decision: the table may refuse it */
 	bool		notifies;		/* some verdict is told of */
+	DecisionParts parts;		/* where they go, once that is known */
 	List	   *unwritten;		/* keys of decisions that were refused */
 	Datum	   *values;			/* of the decision made last */
 	bool	   *nulls;
@@ -970,21 +972,23 @@ static void
 WriteForSure(Decide *d)
 {
 	DecisionTable *t = d->plans->table;
+	DecisionParts *p = &d->parts;
 	Tuplestorestate *known;
 	Security	security;
 
 	EnterToWrite(&security, d->plans->id->owner, d->plans->id->search_path);
 	if (d->single)
 	{
-		if (!t->direct)
+		if (!p->parts[0]->direct)
 			WriteOne(d);
-		else if (!WriteRowDirectly(t, d->values, d->nulls))
+		else if (!WriteRowDirectly(t, p->parts[0], d->values, d->nulls))
 			WriteKnownOne(d);
 	}
 	else
 	{
 		known = tuplestore_begin_heap(false, false, work_mem);
-		WriteRowsDirectly(t, d->store, known);
+		for (int i = 0; i < p->n; i++)
+			WriteRowsDirectly(t, p->parts[i], p->places, i, d->store, known);
 		WriteKnown(d, known);
 		tuplestore_end(known);
 	}
@@ -1020,6 +1024,17 @@ WriteEach(Decide *d)
 	ExecDropSingleTupleTableSlot(slot);
 }
 
+/* Lock the partitions that they go to.  Locks bring news: of a partition, say, that came meanwhile. */
+static bool
+LockParts(Decide *d)
+{
+	DecidePlans *plans = d->plans;
+
+	return FindParts(plans->table, &plans->dependencies, &d->parts, d->values,
+					 d->single ? NULL : d->store, d->ndecisions) &&
+		(plans->table->part_key < 0 || !IsOutdated(d));
+}
+
 /*
  * Can nothing refuse the decisions?  Once the table is locked, it stays as it
  * is.  To wait for the lock might end in a deadlock, and after it the table may
@@ -1031,7 +1046,17 @@ WritesForSure(Decide *d, SPIPlanPtr plan)
 	if (!d->plans->table->plain || d->odd_key ||
 		!ConditionalLockRelationOid(d->plans->id->decision, RowExclusiveLock))
 		return false;
-	return !IsOutdated(d) && SPI_plan_is_valid(plan);
+	return !IsOutdated(d) && SPI_plan_is_valid(plan) && LockParts(d);
+}
+
+/* Are they all written without a query? */
+static bool
+IsDirect(Decide *d)
+{
+	for (int i = 0; i < d->parts.n; i++)
+		if (!d->parts.parts[i]->direct)
+			return false;
+	return true;
 }
 
 static void
@@ -1042,7 +1067,7 @@ WriteDecisions(Decide *d)
 
 	if (!WritesForSure(d, plan))
 		error = RunProtected(RunWrite, d);
-	else if (d->single || d->plans->table->direct)
+	else if (d->single || IsDirect(d))
 		WriteForSure(d);
 	else
 		RunWrite(d);

@@ -16,16 +16,18 @@
 #include "miscadmin.h"
 #include "rights.h"
 #include "signals_query.h"
+#include "undecided.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 /* Bytes of a key that an index surely refuses */
 #define LONG_KEY	2704
 
 /* Tables with a trigger that decides by the policy; a stranger's would run its code as the owner. */
-static List *
+List	   *
 DecidedTables(PolicyIdentity *id)
 {
 	MemoryContext caller = CurrentMemoryContext;
@@ -54,6 +56,37 @@ DecidedTables(PolicyIdentity *id)
 	MemoryContextSwitchTo(spi);
 	LeaveSecurity(&security);
 	return tables;
+}
+
+/*
+ * The key column whose partitions are dropped when they are past their
+ * retention, and what is past: messages of then have no decision any more.
+ * NULL: decisions are kept, or go by another time.
+ */
+static char *
+RetainedBy(PolicyIdentity *id, TimestampTz *since)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	char	   *at = NULL;
+	bool		isnull;
+	Security	security;
+	BatchQuery	q;
+
+	EnterConfiguration(&security);
+	QueryStart(&q);
+	QueryAdd(&q, "SELECT t.at, now() - r.decisions FROM assay_internal.partitioning t JOIN assay_internal.retention r ON r.policy = t.policy "
+			 "WHERE r.decisions IS NOT NULL AND t.policy = ");
+	QueryValue(&q, TEXTOID, CStringGetTextDatum(id->policy));
+	q.read_only = true;
+	if (QueryRun(&q, SPI_OK_SELECT, NULL) > 0)
+	{
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+
+		at = MemoryContextStrdup(caller, TextDatumGetCString(SPI_getbinval(SPI_tuptable->vals[0], desc, 1, &isnull)));
+		*since = DatumGetTimestampTz(SPI_getbinval(SPI_tuptable->vals[0], desc, 2, &isnull));
+	}
+	LeaveSecurity(&security);
+	return at;
 }
 
 /* Why a message has no decision, as far as its key tells */
@@ -94,6 +127,11 @@ AddTable(BatchQuery *q, Source *s, Oid table)
 				 KeyOperator(get_atttype(s->id->decision, get_attnum(s->id->decision, key)),
 							 get_atttype(table, get_attnum(table, key)), BTEqualStrategyNumber), s->keys[i]);
 	}
+	QueryAdd(q, ")");
+	if (s->at == NULL)
+		return;
+	QueryAdd(q, " AND (m.%s IS NULL OR m.%s >= ", s->at, s->at);
+	QueryValue(q, TIMESTAMPTZOID, TimestampTzGetDatum(s->since));
 	QueryAdd(q, ")");
 }
 
@@ -137,6 +175,9 @@ assay_undecided(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
 	tables = DecidedTables(s.id);
+	s.at = RetainedBy(s.id, &s.since);
+	if (s.at)
+		s.at = quote_identifier(s.at);
 	EnterReader(&security, &s);
 	foreach(lc, tables)
 	{

@@ -4,9 +4,14 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
 #include "decide_plans.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "new_rows.h"
+#include "policy_cache.h"
+#include "security.h"
+#include "shards.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -67,4 +72,41 @@ assay_policy_cache(PG_FUNCTION_ARGS)
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 	return (Datum) 0;
+}
+
+/*
+ * reads_again(policy, table): why a trigger on the table reads its messages
+ * again, or NULL
+ */
+PG_FUNCTION_INFO_V1(assay_reads_again);
+Datum
+assay_reads_again(PG_FUNCTION_ARGS)
+{
+	PolicyIdentity *id = ConfigIdentify(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	Relation	rel;
+	Security	security;
+	NewRows		found = {0};
+
+	if (!has_privs_of_role(GetUserId(), id->owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for policy \"%s\"", id->policy),
+				 errhint("It takes membership in the policy's owner.")));
+	PolicyCheckOwners(id);
+	rel = try_table_open(PG_GETARG_OID(1), AccessShareLock);
+	if (rel == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", PG_GETARG_OID(1))));
+	EnterOwner(&security, id->owner, id->search_path);
+	found.why_not = UseShards(id, rel, NULL);
+	if (!OidIsValid(id->signals))
+		found.why_not = "the signals view does not exist";
+	else if (found.why_not == NULL)
+		FindNewRows(&found, id, OpenDecisionTable(id)->key_types, rel);
+	LeaveSecurity(&security);
+	table_close(rel, NoLock);
+	if (found.why_not == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(found.why_not));
 }

@@ -751,6 +751,7 @@ assay_count_backtest(PG_FUNCTION_ARGS)
 	job.from = ParseSignalsFrom(TextArgument(fcinfo, 8));
 	InitSource(&s, TextArgument(fcinfo, 0), PG_GETARG_TIMESTAMPTZ(5), PG_GETARG_TIMESTAMPTZ(6), job.at, true);
 	CheckSourceLog(&s, job.from);
+	RefuseDistributed(&s, "a backtest", "Make the detector in mode shadow: assay.compare() tells what it would change, and what it hits is in new decisions.");
 	SourceMayRead(&s, s.id->label, s.id->label_name);
 	InitReceiver(&b.dest, ReceiveRow);
 	b.source = &s;

@@ -163,6 +163,19 @@ WeightAt(const Detector * detector, int32 revision)
 	return weight;
 }
 
+/*
+ * While a policy or a tenant learns, this exclusion gives all messages the
+ * default verdict (src/onboard): what their margins say is wanted all the same.
+ */
+#define LEARNING_EXCLUSION	"learning"
+
+static bool
+IsLearning(const EntryReader *e)
+{
+	return e->kind == ATTRIBUTION_EXCLUSION && e->name.len == strlen(LEARNING_EXCLUSION) &&
+		memcmp(e->name.data, LEARNING_EXCLUSION, e->name.len) == 0;
+}
+
 /* Does a forced verdict decide, whatever the margin? */
 static bool
 IsForced(const Attribution *a)
@@ -173,7 +186,7 @@ IsForced(const Attribution *a)
 	LedgerBegin(&r, a);
 	while (LedgerNext(&r, &e))
 	{
-		if (e.verdict.data && (e.flags & ATTRIBUTION_HIT) && (e.flags & ATTRIBUTION_NOT_COUNTED) == 0)
+		if (e.verdict.data && (e.flags & ATTRIBUTION_HIT) && (e.flags & ATTRIBUTION_NOT_COUNTED) == 0 && !IsLearning(&e))
 			return true;
 	}
 	return false;

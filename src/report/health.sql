@@ -37,15 +37,24 @@ CREATE FUNCTION assay_internal.lock_step(step text, object text) RETURNS boolean
 	AS 'MODULE_PATHNAME', 'assay_lock_step' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION assay_internal.lock_step(text, text) IS 'locks a step of maintain() for the current role until the transaction ends; false: another session of the role has it';
 
-CREATE FUNCTION assay_internal.maintenance_steps(OUT step text, OUT object text) RETURNS SETOF record LANGUAGE sql STABLE
+CREATE FUNCTION assay_internal.forget_steps(steps text[]) RETURNS void
+	AS 'MODULE_PATHNAME', 'assay_forget_steps' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION assay_internal.forget_steps(text[]) IS 'forgets what steps of the current user''s came to, but for these: of things that are gone';
+
+CREATE FUNCTION assay_internal.maintenance_steps(OUT step text, OUT object text) RETURNS SETOF record LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
+BEGIN RETURN QUERY
 	SELECT 'baseline', b.baseline::text FROM assay_internal.baselines_in_order() WITH ORDINALITY b(baseline, n)
 	UNION ALL SELECT 'text model', m.name FROM assay.text_models m
 	UNION ALL SELECT 'rollup', r.policy FROM assay.rollups r WHERE assay_internal.may('owner', r.policy)
 	UNION ALL SELECT 'list', s.set FROM assay.named_sets s WHERE s.content = 'list'
 	UNION ALL SELECT 'faults', p.policy FROM assay.policy p WHERE assay_internal.may('publisher', p.policy)
+	UNION ALL SELECT 'partitions', t.policy FROM assay.partitioning t WHERE assay_internal.may('owner', t.policy)
 	UNION ALL SELECT 'retention', r.policy FROM assay.retention r WHERE assay_internal.may('owner', r.policy)
-$$;
+	UNION ALL SELECT 'learning', o.policy FROM assay_internal.own_onboarding o JOIN assay.policy p ON p.policy = o.policy
+	WHERE assay_internal.may('owner', o.policy) AND pg_has_role(o.role::oid, p.owner::name, 'USAGE')
+		AND (o.tenant IS NOT NULL OR o.go_live = 'auto' AND o.live_at IS NULL);
+END $$;
 COMMENT ON FUNCTION assay_internal.maintenance_steps() IS 'what maintain() has to do for the caller, in order';
 
 CREATE FUNCTION assay_internal.maintenance_step(step text, object text, faults interval, batch int) RETURNS bigint LANGUAGE plpgsql VOLATILE
@@ -66,8 +75,13 @@ BEGIN
 		WHEN 'faults' THEN
 			DELETE FROM assay.fault f WHERE f.policy = object AND f.at < now() - faults;
 			GET DIAGNOSTICS n = ROW_COUNT;
+		-- ten thousand rows move in some tenths of a second
+		WHEN 'partitions' THEN
+			n := assay_internal.make_next_part(object, batch::bigint * 10);
 		WHEN 'retention' THEN
 			n := assay_internal.apply_retention(object, batch);
+		WHEN 'learning' THEN
+			n := assay_internal.as_policy_owner(object, 'keep', '{}')::bigint;
 	END CASE;
 	RETURN n;
 END $$;
@@ -92,7 +106,7 @@ BEGIN
 		RETURN false;
 	END;
 	PERFORM assay_internal.note_step(step, object, 'done', n, extract(epoch FROM clock_timestamp() - began), NULL);
-	RETURN step = 'retention' AND n >= batch;
+	RETURN step = 'retention' AND n >= batch OR step = 'partitions' AND n > 0;
 END $$;
 COMMENT ON FUNCTION assay_internal.try_step(text, text, interval, int) IS 'one step of maintain(), and a row about it, whether it fails or not; true: there is more to do';
 
@@ -104,7 +118,7 @@ BEGIN
 	RETURN QUERY
 		WITH c AS MATERIALIZED (SELECT * FROM assay.check(policy_health.policy))
 		SELECT coalesce(k.name, w."check"), coalesce(w.severity, 'ok'), w.detail, w.hint
-		FROM unnest('{decision table,signals view,owner,trigger,condition,faults,undecided,revision,subscriber}'::text[]) k(name)
+		FROM unnest('{decision table,signals view,owner,trigger,condition,faults,undecided,revision,subscriber,partitions,outbox,retention,odd rows}'::text[]) k(name)
 		FULL JOIN (SELECT c."check", (array_agg(c.severity ORDER BY array_position('{error,warning,info}', c.severity)))[1] AS severity,
 				string_agg(c.detail, '; ') AS detail, (array_agg(c.hint ORDER BY array_position('{error,warning,info}', c.severity)))[1] AS hint
 			FROM c WHERE c."check" <> 'baseline' GROUP BY c."check") w ON w."check" = k.name;
@@ -128,6 +142,10 @@ CREATE FUNCTION assay_internal.health() RETURNS TABLE (kind text, object text, "
 	SELECT 'rollup', r.policy, 'age', CASE WHEN r.refreshed_at < now() - interval '1 day' THEN 'warning' ELSE 'ok' END,
 		format('as of %s', r.refreshed_at), format('SELECT assay.refresh_rollup(%L), or CALL assay.maintain(), hourly.', r.policy)
 	FROM assay.rollups r
+	UNION ALL
+	SELECT 'list', l.set, 'expired', 'warning', format('%s %s expired more than two days ago', count(*), CASE WHEN count(*) = 1 THEN 'value has' ELSE 'values have' END),
+		'CALL assay.maintain(), daily, removes them.'
+	FROM assay.list l WHERE l.expires_at < now() - interval '2 days' GROUP BY l.set
 	UNION ALL
 	SELECT 'backfill', b.policy, 'interrupted', 'warning', format('backfill of revision %s was interrupted after %s messages', b.revision, b.decided),
 		'Call it again with the same arguments.'
@@ -169,6 +187,7 @@ BEGIN
 		RAISE EXCEPTION 'faults must be a time, and batch a positive number' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	steps := ARRAY(SELECT ARRAY[s.step, s.object] FROM assay_internal.maintenance_steps() s);
+	PERFORM assay_internal.forget_steps(ARRAY(SELECT pg_catalog.concat_ws(' ', s.step, s.object) FROM assay_internal.maintenance_steps() s));
 	WHILE i OPERATOR(pg_catalog.<=) coalesce(pg_catalog.array_length(steps, 1), 0) LOOP
 		more := assay_internal.try_step(steps[i][1], steps[i][2], faults, batch);
 		-- what is done stays done

@@ -62,3 +62,23 @@ assay_lock_step(PG_FUNCTION_ARGS)
 					   GetUserId(), (uint16) hash);
 	PG_RETURN_BOOL(LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL);
 }
+
+/* forget_steps(steps): what the current user's maintain() came to with things that are gone by now; these are there */
+PG_FUNCTION_INFO_V1(assay_forget_steps);
+Datum
+assay_forget_steps(PG_FUNCTION_ARGS)
+{
+	Oid			types[] = {TEXTARRAYOID, REGROLEOID};
+	Datum		values[] = {PG_GETARG_DATUM(0), ObjectIdGetDatum(GetUserId())};
+	Security	security;
+
+	EnterConfiguration(&security);
+	SPI_connect();
+	if (SPI_execute_with_args("DELETE FROM assay_internal.maintenance m WHERE m.role = $2 AND NOT EXISTS ("
+							  "SELECT FROM unnest($1) u(step) WHERE u.step = m.step || ' ' || m.object)",
+							  lengthof(types), types, values, NULL, false, 0) != SPI_OK_DELETE)
+		elog(ERROR, "could not write assay_internal.maintenance");
+	SPI_finish();
+	LeaveSecurity(&security);
+	PG_RETURN_VOID();
+}

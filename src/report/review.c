@@ -14,6 +14,7 @@
 #include "funcapi.h"
 #include "labels.h"
 #include "miscadmin.h"
+#include "plausible.h"
 #include "utils/builtins.h"
 
 typedef struct Review
@@ -111,7 +112,7 @@ assay_draw_review(PG_FUNCTION_ARGS)
 		QueryAdd(q, "%s, ", r.source.keys[i]);
 	QueryAdd(q, "round, since, until, strategy, detector, stratum, verdict, level, hit, revision, score, population, drawn) SELECT ");
 	AddKeys(q, &r.source, "d", "");
-	QueryAdd(q, ", coalesce((SELECT pg_catalog.max(o.round) FROM %s o), 0) + 1, ", r.table);
+	QueryAdd(q, ", coalesce((SELECT pg_catalog.max(o.round) FROM %s o WHERE o.round < 2000000000), 0) + 1, ", r.table);
 	QueryValue(q, TIMESTAMPTZOID, PG_GETARG_DATUM(3));
 	QueryAdd(q, ", ");
 	QueryValue(q, TIMESTAMPTZOID, PG_GETARG_DATUM(4));
@@ -268,7 +269,7 @@ assay_review_counts(PG_FUNCTION_ARGS)
 	AddLabels(q, &r.source);
 	QueryAdd(q, " l ON ");
 	AddSameKey(q, &r.source, "l", "v");
-	QueryAdd(q, " GROUP BY 1, 2, 3, 4, 5, 7, 8, 9, 10 ORDER BY 1, 9 DESC, 7");
+	QueryAdd(q, " GROUP BY 1, 2, 3, 4, 5, 7, 8, 9, 10 HAVING " PLAUSIBLE_STRATUM("v") " ORDER BY 1, 9 DESC, 7");
 	RunStatement(fcinfo, &r.source, &r.query);
 	return (Datum) 0;
 }

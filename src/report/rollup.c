@@ -22,6 +22,7 @@
 #include "funcapi.h"
 #include "labels.h"
 #include "miscadmin.h"
+#include "plausible.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/xid8.h"
@@ -92,9 +93,9 @@ assay_changed_hours(PG_FUNCTION_ARGS)
 	{
 		QueryAdd(&q, "%sFROM %s v WHERE v.decided_at >= pg_catalog.date_trunc('hour', ", hour, s.id->decision_name);
 		QueryValue(&q, TIMESTAMPTZOID, PG_GETARG_DATUM(1));
-		QueryAdd(&q, ", 'UTC') AND pg_catalog.isfinite(v.decided_at::pg_catalog.timestamptz) UNION ");
+		QueryAdd(&q, ", 'UTC') AND " PLAUSIBLE_TIME("v.decided_at") " UNION ");
 	}
-	QueryAdd(&q, "%sFROM %s v WHERE pg_catalog.isfinite(v.decided_at::pg_catalog.timestamptz)", hour, s.id->decision_name);
+	QueryAdd(&q, "%sFROM %s v WHERE " PLAUSIBLE_TIME("v.decided_at"), hour, s.id->decision_name);
 	AddNewer(&q, "v", fcinfo, 2);
 	if (!PG_ARGISNULL(3))
 	{
@@ -103,7 +104,7 @@ assay_changed_hours(PG_FUNCTION_ARGS)
 	}
 	QueryAdd(&q, " UNION %sFROM %s l JOIN %s v ON ", hour, s.id->label_name, s.id->decision_name);
 	AddSameKey(&q, &s, "l", "v");
-	QueryAdd(&q, " WHERE pg_catalog.isfinite(v.decided_at::pg_catalog.timestamptz)");
+	QueryAdd(&q, " WHERE " PLAUSIBLE_TIME("v.decided_at"));
 	AddNewer(&q, "l", fcinfo, 2);
 	QueryAdd(&q, " ORDER BY 1");
 	RunReport(fcinfo, &s, &q);

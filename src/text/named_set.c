@@ -38,11 +38,11 @@
 #include "miscadmin.h"
 #include "named_set.h"
 #include "owner.h"
+#include "relation_news.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -207,7 +207,6 @@ EndSubtransaction(SubXactEvent event, SubTransactionId id, SubTransactionId pare
 void
 NamedSetInit(void)
 {
-	CacheRegisterRelcacheCallback(RelcacheChanged, (Datum) 0);
 	CacheRegisterSyscacheCallback(AUTHOID, RolesChanged, (Datum) 0);
 	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, RolesChanged, (Datum) 0);
 	RegisterXactCallback(EndTransaction, NULL);
@@ -367,6 +366,7 @@ NamedSetTable(const char *table)
 {
 	Oid			relid = InSchema(table);
 
+	WantRelationNews(RelcacheChanged);
 	for (int i = 0; i < lengthof(contents_relid); i++)
 	{
 		if (contents_relid[i] == relid)
@@ -539,6 +539,7 @@ Probe		(NamedSet *set, Snapshot snapshot, bool trusted, int64 *was)
 	NamedSetNews news;
 
 	set->probes++;
+	WantRelationNews(RelcacheChanged);
 	set_relid = InSchema("named_set");
 	rel = table_open(set_relid, AccessShareLock);
 	ScanKeyInit(&key, Anum_set, BTEqualStrategyNumber, F_TEXTEQ,

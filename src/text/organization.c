@@ -26,7 +26,7 @@ CanonicalUtf8Host(const char *host, size_t len, char *ascii)
 }
 
 /* Hosts that were asked about, by a hash: the same few come again and again */
-#define KNOWN_HOSTS		512
+#define KNOWN_HOSTS		2048
 #define KNOWN_BYTES		62
 
 typedef struct KnownHost

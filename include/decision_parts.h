@@ -1,0 +1,32 @@
+/*
+ * decision_parts.h
+ *		Partitions of a decision table: which one a decision goes to.
+ */
+#ifndef ASSAY_DECISION_PARTS_H
+#define ASSAY_DECISION_PARTS_H
+
+#include "decision_table.h"
+#include "invalidation.h"
+#include "utils/tuplestore.h"
+
+/* Partitions that one statement writes to without a query */
+#define PARTS_AT_ONCE	64
+
+/* Where the decisions of a statement go */
+typedef struct DecisionParts
+{
+	int			n;
+	DecisionPart *parts[PARTS_AT_ONCE];
+	uint8	   *places;			/* of each row of a tuplestore, or NULL: all
+								 * go to the first */
+} DecisionParts;
+
+/*
+ * Find them, for one row's values or for the rows of a tuplestore, and lock
+ * them.  False: one of them is in use, or may refuse a row, or there are too
+ * many.  The table is locked, and so is not partitioned otherwise.
+ */
+extern bool FindParts(DecisionTable *t, Dependencies *d, DecisionParts *found,
+					  Datum *values, Tuplestorestate * store, int64 rows);
+
+#endif							/* ASSAY_DECISION_PARTS_H */

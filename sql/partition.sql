@@ -1,0 +1,181 @@
+-- Decision tables that create_policy() partitions by a time of the message
+\set VERBOSITY terse
+\set SHOW_CONTEXT never
+SET client_min_messages = warning;
+SET timezone = 'Asia/Tokyo';
+SET datestyle = 'SQL, DMY';
+CREATE ROLE assay_keeper;
+CREATE ROLE assay_looker;
+CREATE SCHEMA parted;
+GRANT ALL ON SCHEMA parted TO assay_keeper;
+GRANT USAGE ON SCHEMA parted TO assay_looker;
+SET search_path = parted;
+SET ROLE assay_keeper;
+CREATE TABLE message (at timestamptz, id bigint, n int, PRIMARY KEY (at, id));
+CREATE VIEW signals AS SELECT at, id, n FROM message;
+-- what can't be partitioned
+SELECT assay.create_policy('p', 'signals', '{id}', partition => 'month');
+SELECT assay.create_policy('p', 'signals', '{id,at}', partition => 'year');
+\set VERBOSITY default
+SELECT assay.create_policy('p', 'signals', '{id}', partition => 'month');
+\set VERBOSITY terse
+SELECT assay.create_policy('p', 'signals', '{id,at}', partition => 'month', index_hits => true, log_signals => true);
+SELECT assay.create_detector('p', 'n', 'n > 0', weight => 8, mode => 'live');
+CREATE TRIGGER decide AFTER INSERT ON message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('p');
+SELECT policy, period, at, decision FROM assay.partitioning;
+-- of now, one before, three ahead, in UTC; and the default one
+SELECT date_trunc('month', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS this \gset
+CREATE VIEW parts AS SELECT row_number() OVER (ORDER BY since) AS n, part, since, until FROM assay_internal.decision_parts('p_decision');
+SELECT count(*), bool_and(since AT TIME ZONE 'UTC' = date_trunc('month', now() AT TIME ZONE 'UTC') + (n - 2) * interval '1 month') AS months,
+	bool_and(until AT TIME ZONE 'UTC' = since AT TIME ZONE 'UTC' + interval '1 month') AS whole,
+	bool_and(part::text = 'p_d' || to_char(since AT TIME ZONE 'UTC', 'YYYYMMDD')) AS named FROM parts WHERE until IS NOT NULL;
+SELECT part FROM parts WHERE until IS NULL;
+-- whose message falls where: bounds, and times that no partition has
+CREATE FUNCTION where_is(OUT part text, OUT ids bigint[]) RETURNS SETOF record LANGUAGE sql AS $$
+	SELECT coalesce(p.n::text, 'default'), array_agg(d.id ORDER BY d.id) FROM p_decision d LEFT JOIN parts p ON p.part = d.tableoid AND p.until IS NOT NULL GROUP BY 1 ORDER BY 1 $$;
+INSERT INTO message VALUES (:'this', 1, 1), (:'this'::timestamptz - interval '1 us', 2, 1), (now(), 3, 0);
+INSERT INTO message VALUES (:'this', 4, 1);
+INSERT INTO message VALUES ('infinity', 5, 1), ('-infinity', 6, 1), ('01-01-4713 BC', 7, 1), ('01-01-290000', 8, 1), (now() - interval '400 days', 9, 0);
+INSERT INTO message VALUES ('infinity', 10, 1);
+INSERT INTO message VALUES (now() - interval '500 days', 11, 0);
+SELECT * FROM where_is();
+SELECT count(*), count(DISTINCT (id, at)), count(*) FILTER (WHERE verdict = 'malicious') AS malicious, count(signals) AS logged FROM p_verdict;
+SELECT count(*) FROM p_decision WHERE assay.hits(attribution) @> '{n}';
+SELECT * FROM assay.undecided('p');
+-- a message whose time is null
+ALTER TABLE message DROP CONSTRAINT message_pkey;
+ALTER TABLE message ALTER at DROP NOT NULL;
+INSERT INTO message VALUES (NULL, 20, 1);
+SELECT key, reason FROM assay.undecided('p');
+DELETE FROM message WHERE at IS NULL;
+ALTER TABLE message ADD PRIMARY KEY (at, id);
+-- one decision a message and revision; the view has the latest
+DELETE FROM message WHERE id IN (1, 5);
+INSERT INTO message VALUES (:'this', 1, 0), ('infinity', 5, 0), (:'this', 30, 0);
+SELECT id, verdict FROM p_verdict WHERE id IN (1, 5) ORDER BY 1;
+SELECT assay.alter_policy('p', prior => -5);
+CALL assay.backfill('p', at => 'at');
+SELECT revision, count(*) FROM p_decision GROUP BY 1 ORDER BY 1;
+SELECT count(*), min(revision) FROM p_verdict;
+-- decisions take no transaction id of their own, in one partition and in several
+INSERT INTO message VALUES (now(), 101, 1);
+INSERT INTO message SELECT now() - i * interval '20 days', 200 + i, 1 FROM generate_series(0, 10) i;
+INSERT INTO message SELECT 'infinity', 300 + i, 1 FROM generate_series(0, 300) i;
+SELECT count(*), count(*) FILTER (WHERE d.xmin <> m.xmin) AS other_ids FROM message m JOIN p_decision d USING (at, id) WHERE id > 100;
+SELECT count(*) AS undecided FROM assay.undecided('p');
+-- many, of times in no order: each partition has its own
+INSERT INTO message SELECT :'this'::timestamptz + ((i * 7919) % 100 - 50) * interval '1 day', 1000 + i, i % 2 FROM generate_series(1, 2000) i;
+SELECT count(*) AS wrong FROM p_decision d JOIN parts p ON p.part = d.tableoid WHERE NOT (d.at >= p.since AND d.at < p.until);
+SELECT count(*), count(DISTINCT d.tableoid) AS parts FROM p_decision d WHERE id > 1000;
+SELECT count(*) AS differ FROM message m JOIN p_decision d USING (at, id) WHERE id > 1000 AND (m.n > 0) <> (d.verdict = 'malicious');
+-- a partition that refuses rows refuses decisions, never messages
+ALTER TABLE p_d_default ADD CHECK (id <> 5000) NOT VALID;
+DO $$ BEGIN EXECUTE format('ALTER TABLE parted.%s ADD CHECK (id <> 6001)', (SELECT part FROM parted.parts WHERE n = 2)); END $$;
+INSERT INTO message VALUES ('infinity', 5000, 1), ('infinity', 6000, 1), (now(), 6001, 1), (now(), 6002, 1);
+INSERT INTO message VALUES ('infinity', 5000, 1) ON CONFLICT DO NOTHING;
+INSERT INTO message VALUES (now() + interval '1 us', 6001, 1);
+SELECT key[1] AS id FROM assay.undecided('p');
+DELETE FROM message WHERE id IN (5000, 6001);
+SELECT count(*) AS other_ids FROM message m JOIN p_decision d USING (at, id) WHERE id BETWEEN 1001 AND 3000 AND d.xmin <> m.xmin;
+ALTER TABLE p_d_default DROP CONSTRAINT p_d_default_id_check;
+-- rows of a default partition, where they are many, get one of their own
+SELECT "check", severity, detail FROM assay.check('p') WHERE "check" = 'partitions';
+INSERT INTO message SELECT :'this'::timestamptz - interval '200 days', 10000 + i, 1 FROM generate_series(1, 999) i;
+SELECT "check", severity, detail FROM assay.check('p') WHERE "check" = 'partitions';
+INSERT INTO message VALUES (:'this'::timestamptz - interval '200 days', 11000, 1);
+SELECT "check", severity, detail, hint FROM assay.check('p') WHERE "check" = 'partitions';
+SELECT assay_internal.make_next_part('p', 999) AS too_many;
+SELECT assay.make_partitions('p');
+SELECT assay.make_partitions('p');
+SELECT "check", severity, detail FROM assay.check('p') WHERE "check" = 'partitions';
+SELECT count(*), count(DISTINCT tableoid) AS parts, min(tableoid::regclass::text) <> 'p_d_default' AS moved FROM p_decision WHERE id BETWEEN 10001 AND 11000;
+-- partitions that are missing come by maintain(), twice the same
+BEGIN;
+DO $$ BEGIN EXECUTE format('DROP TABLE parted.%s, parted.%s', (SELECT part FROM parted.parts WHERE since > now() ORDER BY since LIMIT 1), (SELECT part FROM parted.parts WHERE now() >= since AND now() < until)); END $$;
+INSERT INTO message VALUES (now() + interval '3 us', 12000, 1);
+SELECT "check", severity, detail, hint FROM assay.check('p') WHERE "check" = 'partitions' ORDER BY detail;
+COMMIT;
+CALL assay.maintain();
+CALL assay.maintain();
+SELECT step, object, state, rows, note FROM assay.maintenance WHERE step = 'partitions';
+SELECT count(*) FROM parts WHERE until > now();
+SELECT tableoid::regclass::text <> 'p_d_default' AS moved FROM p_decision WHERE id = 12000;
+CALL assay.backfill('p', at => 'at');
+-- retention by the time of the message
+SELECT assay.set_retention('p', decisions => '150 days') > 0 AS revised;
+INSERT INTO p_label (at, id, malicious, source) SELECT at, id, true, 'test' FROM p_decision WHERE id = 10001;
+SELECT detail ~ '^\d+ partitions are past their retention, the oldest is parted.p_d\d{8}$' AS told FROM assay.check('p') WHERE "check" = 'partitions';
+CALL assay.maintain();
+SELECT state, rows, note FROM assay.maintenance WHERE step = 'retention';
+SELECT count(*) AS past FROM p_decision WHERE at < now() - interval '150 days';
+SELECT count(*) AS kept FROM p_decision WHERE id IN (1, 3, 5, 8, 9, 10001);
+SELECT count(*) AS labels FROM p_label;
+-- messages that are past it have no decision, and need none
+SELECT count(*) FROM message WHERE at < now() - interval '150 days';
+SELECT array_agg(key[1] ORDER BY key[1]) FROM assay.undecided('p');
+-- and what lies in the default one goes by when it was decided, too
+UPDATE p_decision SET decided_at = now() - interval '151 days' WHERE id IN (8, 3);
+CALL assay.maintain();
+SELECT id FROM p_decision WHERE id IN (3, 8);
+-- rights
+RESET ROLE;
+SELECT assay.grant_access('p', 'assay_looker', 'reader');
+SET ROLE assay_looker;
+SELECT policy, period FROM assay.partitioning;
+SELECT count(*) > 0 AS seen FROM assay.health WHERE "check" = 'partitions';
+SELECT assay.make_partitions('p');
+SELECT assay_internal.attach_part('parted.p_decision', '{"since": "2000-01-01", "until": "2000-02-01", "at": "at", "name": "x"}');
+SELECT assay_internal.attach_part_as_owner('parted.p_decision', '{"since": "2000-01-01", "until": "2000-02-01", "at": "at", "name": "x"}');
+SELECT assay_internal.drop_part_as_owner('parted.p_decision', 'infinity');
+SELECT assay_internal.drop_part('parted.p_decision', 'infinity');
+SELECT assay_internal.expire_rest('p', 'at', 'infinity', 10);
+SELECT assay_internal.store_partitioning('p', 'day', 'id');
+SELECT * FROM assay_internal.message_periods('p', 'at', 'month');
+RESET ROLE;
+-- who may act as the owner runs what hangs on the table as the owner: a superuser, too
+SELECT assay_internal.drop_part('parted.p_decision', 'infinity');
+SELECT assay_internal.expire_rest('p', 'n', now(), 10);
+SELECT assay.make_partitions('nowhere');
+SELECT assay.make_partitions(NULL);
+SELECT count(*) FROM assay_internal.decision_parts('pg_class');
+SELECT count(*) FROM assay_internal.decision_parts(0);
+SELECT assay.alter_policy('p', owner => 'assay_looker') > 0 AS given;
+SELECT DISTINCT pg_get_userbyid(relowner) FROM pg_class WHERE oid IN (SELECT relid FROM pg_partition_tree('p_decision')) AND relkind IN ('r', 'p');
+GRANT CREATE ON SCHEMA parted TO assay_looker;
+DROP TRIGGER decide ON message;
+-- the other types, weeks and days; a name as long as may be
+SET ROLE assay_keeper;
+CREATE TABLE weekly (day date, id int, PRIMARY KEY (day, id));
+CREATE VIEW weekly_signals AS TABLE weekly;
+SELECT assay.create_policy(repeat('w', 50), 'weekly_signals', '{id,day}', partition => 'week');
+SELECT count(*), bool_and(extract(isodow FROM since AT TIME ZONE 'UTC') = 1 AND until - since = interval '7 days') AS weeks
+FROM assay_internal.decision_parts((repeat('w', 50) || '_decision')::regclass) WHERE until IS NOT NULL;
+CREATE TABLE daily (id int, ts timestamp, PRIMARY KEY (ts, id));
+CREATE VIEW daily_signals AS TABLE daily;
+SELECT assay.create_policy('d', 'daily_signals', '{id,ts}', partition => 'day');
+CREATE TRIGGER decide AFTER INSERT ON daily REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('d');
+CREATE TRIGGER decide AFTER INSERT ON weekly FOR EACH ROW EXECUTE FUNCTION assay.decide('wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww');
+INSERT INTO daily SELECT i, d FROM (VALUES (1, 'infinity'::timestamp), (2, '-infinity'), (3, now() AT TIME ZONE 'UTC'), (4, (now() AT TIME ZONE 'UTC')::date)) v(i, d);
+INSERT INTO weekly VALUES ('infinity', 1), ('-infinity', 2), ((now() AT TIME ZONE 'UTC')::date, 3);
+SELECT id, tableoid::regclass::text LIKE '%default' AS is_default FROM d_decision ORDER BY 1;
+SELECT id, tableoid::regclass::text LIKE '%default' AS is_default FROM wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww_decision ORDER BY 1;
+-- backfill makes partitions of the messages' times
+DROP TRIGGER decide ON daily;
+SELECT assay.drop_policy('d', true);
+INSERT INTO daily SELECT i, date_trunc('day', now() AT TIME ZONE 'UTC') - i * interval '1 day' FROM generate_series(10, 80) i;
+SELECT assay.create_policy('d', 'daily_signals', '{id,ts}', partition => 'day');
+CALL assay.backfill('d', at => NULL);
+SELECT count(*), count(DISTINCT tableoid) AS parts, count(*) FILTER (WHERE tableoid = 'd_d_default'::regclass) AS rest FROM d_decision;
+SELECT count(*) FROM assay_internal.decision_parts('d_decision');
+DROP TRIGGER decide ON weekly;
+SELECT assay.drop_policy(p.policy, true) FROM assay.policies p WHERE p.policy IN ('d', repeat('w', 50)) ORDER BY p.policy;
+RESET ROLE;
+DROP FUNCTION where_is;
+DROP VIEW parts;
+SELECT assay.drop_policy('p', true);
+SELECT count(*) AS left_over FROM assay_internal.partitioning;
+SELECT count(*) AS left_over FROM pg_class WHERE relnamespace = 'parted'::regnamespace AND relname ~ '_d';
+DELETE FROM assay_internal.maintenance WHERE role = 'assay_keeper'::regrole;
+DROP SCHEMA parted CASCADE;
+DROP OWNED BY assay_looker, assay_keeper;
+DROP ROLE assay_keeper, assay_looker;

@@ -1,0 +1,151 @@
+/*
+ * onboard.c
+ *		What onboarding remembers, and the steps of it that maintain() does for
+ *		others.
+ *
+ * The tables of onboarding are the extension's.  A row is written for the role
+ * that began the onboarding, and for who may act as it; what a row says runs
+ * nothing by itself: steps run with the rights of whoever calls, or as the owner
+ * of the policy that they are about.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "config.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "security.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+
+/* What may be written: $1 is the policy, $2 the entry as jsonb, $3 the role */
+typedef struct Entry
+{
+	const char *kind;
+	const char *sql;
+} Entry;
+
+/* Whose it is, and which policy's, the entry does not say. */
+#define INSERT(t)	"INSERT INTO assay_internal." t " SELECT r.* FROM pg_catalog.jsonb_populate_record(NULL::assay_internal." t ", " \
+					"$2 || pg_catalog.jsonb_build_object('policy', $1, 'role', $3::text)) r "
+#define SET_OF(c)	c " = EXCLUDED." c
+
+static const Entry entries[] = {
+	{"plan", INSERT("onboarding")
+		"WHERE true ON CONFLICT (policy) DO UPDATE SET " SET_OF("labels") ", " SET_OF("budget") ", " SET_OF("go_live") ", " SET_OF("checks") ", "
+	SET_OF("held_back") ", " SET_OF("live_at")},
+	{"step", INSERT("onboarding_step")
+		"WHERE true ON CONFLICT (policy, step) DO UPDATE SET " SET_OF("state") ", " SET_OF("rows") ", " SET_OF("seconds") ", " SET_OF("note") ", "
+	SET_OF("pid") ", " SET_OF("at")},
+	{"report", INSERT("onboarding_report")},
+	{"no report", "DELETE FROM assay_internal.onboarding_report WHERE policy = $1"},
+	{"tenant", INSERT("tenant")
+		"WHERE true ON CONFLICT (policy, tenant) DO UPDATE SET " SET_OF("state") ", " SET_OF("first_seen") ", " SET_OF("last_seen") ", " SET_OF("messages") ", "
+	SET_OF("alerts") ", " SET_OF("alerts_per_day") ", " SET_OF("degraded") ", " SET_OF("note") ", " SET_OF("live_at") ", " SET_OF("at")},
+	{"no tenant", "DELETE FROM assay_internal.tenant WHERE policy = $1 AND tenant = $2->>'tenant'"},
+	{"end", "DELETE FROM assay_internal.onboarding WHERE policy = $1"},
+};
+
+/* The role that began to onboard the policy, or InvalidOid */
+static Oid
+OnboardingRole(Datum policy)
+{
+	Oid			types[] = {TEXTOID};
+	bool		isnull;
+
+	if (SPI_execute_with_args("SELECT role::oid FROM assay_internal.onboarding WHERE policy = $1 FOR NO KEY UPDATE",
+							  1, types, &policy, NULL, false, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read assay_internal.onboarding");
+	if (SPI_processed == 0)
+		return InvalidOid;
+	return DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+}
+
+/*
+ * Anybody may have said that it onboards a policy of this name before there was
+ * one: once another has made it, that is nothing.
+ */
+static void
+ForgetStranger(Datum policy)
+{
+	Oid			types[] = {TEXTOID};
+
+	if (SPI_execute_with_args("DELETE FROM assay_internal.onboarding o USING assay_internal.policy p WHERE o.policy = $1 AND p.policy = o.policy "
+							  "AND NOT pg_catalog.pg_has_role(o.role::oid, assay_internal.policy_owner(p.decision, p.access, p.label, p.signals_view), 'USAGE')",
+							  1, types, &policy, NULL, false, 0) != SPI_OK_DELETE)
+		elog(ERROR, "could not delete from assay_internal.onboarding");
+}
+
+static const Entry *
+EntryNamed(const char *kind)
+{
+	for (int i = 0; i < lengthof(entries); i++)
+		if (strcmp(entries[i].kind, kind) == 0)
+			return &entries[i];
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("onboarding keeps no \"%s\"", kind)));
+}
+
+/* keep_onboarding(policy, kind, entry): as the current user's */
+PG_FUNCTION_INFO_V1(assay_keep_onboarding);
+Datum
+assay_keep_onboarding(PG_FUNCTION_ARGS)
+{
+	Oid			types[] = {TEXTOID, JSONBOID, OIDOID};
+	Datum		values[] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(2), ObjectIdGetDatum(GetUserId())};
+	const Entry *entry = EntryNamed(text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	Security	security;
+	Oid			role;
+
+	EnterConfiguration(&security);
+	SPI_connect();
+	if (strcmp(entry->kind, "plan") == 0)
+		ForgetStranger(values[0]);
+	role = OnboardingRole(values[0]);
+	if (OidIsValid(role) ? !has_privs_of_role(security.userid, role) : strcmp(entry->kind, "plan") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("policy \"%s\" is not being onboarded by this role", TextDatumGetCString(values[0]))));
+	if (SPI_execute_with_args(entry->sql, lengthof(types), types, values, NULL, false, 0) < 0)
+		elog(ERROR, "could not write what onboarding keeps");
+	SPI_finish();
+	LeaveSecurity(&security);
+	PG_RETURN_VOID();
+}
+
+/*
+ * as_policy_owner(policy, step, argument): assay_internal.owner_step() as the
+ * owner of the policy, for who may act as it.  Superusers call maintain() for
+ * all: what an owner wrote runs with the rights of that owner.
+ */
+PG_FUNCTION_INFO_V1(assay_as_policy_owner);
+Datum
+assay_as_policy_owner(PG_FUNCTION_ARGS)
+{
+	Oid			types[] = {TEXTOID, TEXTOID, JSONBOID};
+	Datum		values[] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1), PG_GETARG_DATUM(2)};
+	PolicyIdentity *id = ConfigIdentify(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	Security	security;
+	Datum		result;
+	bool		isnull;
+
+	if (!has_privs_of_role(GetUserId(), id->owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be owner of policy \"%s\"", id->policy)));
+	SPI_connect();
+	EnterOwner(&security, id->owner, "pg_catalog, pg_temp");
+	if (SPI_execute_with_args("SELECT assay_internal.owner_step($1, $2, $3)", lengthof(types), types, values, NULL, false, 0) != SPI_OK_SELECT ||
+		SPI_processed != 1)
+		elog(ERROR, "a step of onboarding gave no row");
+	result = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	if (!isnull)
+		result = SPI_datumTransfer(result, false, -1);
+	LeaveSecurity(&security);
+	SPI_finish();
+	if (isnull)
+		PG_RETURN_NULL();
+	PG_RETURN_DATUM(result);
+}

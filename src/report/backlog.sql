@@ -1,0 +1,55 @@
+-- ---------------------------------------------------------------------------
+-- report: what waits, is overdue, or can't be right in a policy's own tables
+-- ---------------------------------------------------------------------------
+
+-- private functions
+
+CREATE FUNCTION assay_internal.outbox_backlog(policy text, OUT consumer text, OUT changes bigint, OUT oldest timestamptz) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'assay_outbox_backlog' LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 10000 ROWS 5;
+COMMENT ON FUNCTION assay_internal.outbox_backlog(text) IS 'changes of verdicts that each consumer has not taken out, and since when the oldest waits';
+
+CREATE FUNCTION assay_internal.oldest_decision(policy text, OUT decided_at timestamptz) RETURNS SETOF timestamptz
+	AS 'MODULE_PATHNAME', 'assay_oldest_decision' LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000 ROWS 1;
+COMMENT ON FUNCTION assay_internal.oldest_decision(text) IS 'when the oldest decision of a policy was made';
+
+CREATE FUNCTION assay_internal.odd_decisions(policy text, OUT rows bigint) RETURNS SETOF bigint
+	AS 'MODULE_PATHNAME', 'assay_odd_decisions' LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000 ROWS 1;
+COMMENT ON FUNCTION assay_internal.odd_decisions(text) IS 'how many decisions have a time that can''t be: reports by time leave them out';
+
+CREATE FUNCTION assay_internal.odd_reviews(policy text, OUT rows bigint) RETURNS SETOF bigint
+	AS 'MODULE_PATHNAME', 'assay_odd_reviews' LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000 ROWS 1;
+COMMENT ON FUNCTION assay_internal.odd_reviews(text) IS 'how many messages drawn for review have numbers that can''t be: online_report() leaves them out';
+
+CREATE FUNCTION assay_internal.check_backlog(p assay.policy, OUT severity text, OUT "check" text, OUT detail text, OUT hint text)
+	RETURNS SETOF record LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	kept interval := (SELECT k.decisions FROM assay.retention k WHERE k.policy = p.policy);
+BEGIN
+	IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = p.decision) OR NOT has_table_privilege(p.decision, 'SELECT')
+		OR NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = p.label) OR NOT has_table_privilege(p.label, 'SELECT') THEN
+		RETURN;
+	END IF;
+	RETURN QUERY
+		SELECT 'warning', 'outbox', format('consumer "%s" has not taken out %s changes of verdicts, the oldest of %s', b.consumer, b.changes, b.oldest),
+			format('SELECT * FROM assay.read_changes(%L, %L) has them, assay.take_changes() takes them out; a consumer that is no more: SELECT assay.drop_outbox(%L).', p.policy, b.consumer, p.policy)
+		FROM assay_internal.outbox_backlog(p.policy) b WHERE b.oldest < now() - interval '1 hour';
+	RETURN QUERY
+		SELECT 'warning', 'retention', format('decisions of %s are past their retention', o.decided_at), 'CALL assay.maintain(), daily, deletes them.'
+		FROM assay_internal.oldest_decision(p.policy) o WHERE o.decided_at < now() - kept - interval '2 days'
+			AND NOT EXISTS (SELECT FROM assay.partitioning t WHERE t.policy = p.policy);
+	RETURN QUERY
+		SELECT 'warning', 'odd rows', format('decisions with a time that can''t be, which reports leave out: %s', o.rows),
+			format('UPDATE %s SET decided_at = now() WHERE decided_at < ''1000-01-01'' OR decided_at >= ''9999-01-01''; and see who may change it.', p.decision)
+		FROM assay_internal.odd_decisions(p.policy) o WHERE o.rows > 0;
+	RETURN QUERY
+		SELECT 'warning', 'odd rows', format('messages drawn for review with numbers that can''t be, which online_report() leaves out: %s', o.rows),
+			format('Delete these rounds from %s, and see who may change it.', assay_internal.review_table(p.policy, p.label))
+		FROM assay_internal.odd_reviews(p.policy) o WHERE o.rows > 0;
+EXCEPTION WHEN insufficient_privilege THEN
+	-- a reader who may not read all of these
+	RETURN;
+WHEN OTHERS THEN
+	RETURN QUERY SELECT 'warning', 'odd rows', 'it cannot be told what waits or is overdue: ' || SQLERRM, NULL::text;
+END $$;
+COMMENT ON FUNCTION assay_internal.check_backlog(assay.policy) IS 'what waits in the tables of a policy, is overdue, or can''t be right?';
