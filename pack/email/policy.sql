@@ -14,7 +14,7 @@ COMMENT ON FUNCTION assay.email_subject_key(text) IS
 	'what copies of a subject have in common: its words, without numbers, addresses and Re:; NULL for less than two words';
 
 CREATE FUNCTION assay.email_foreign_org(orgs text[], own text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 5
-	AS $$ SELECT CASE WHEN orgs[1] IS DISTINCT FROM own THEN orgs[1] ELSE orgs[2] END $$;
+	AS $$ SELECT pg_catalog."left"(CASE WHEN orgs[1] IS DISTINCT FROM own THEN orgs[1] ELSE orgs[2] END, 253) $$;
 COMMENT ON FUNCTION assay.email_foreign_org(text[], text) IS 'the first organization that a message links to and that is not the sender''s';
 
 CREATE FUNCTION assay.email_signature_keys(signature assay.text_signature, received_at timestamptz, days_before int DEFAULT 0) RETURNS bigint[]
@@ -262,7 +262,7 @@ $query$;
 	laterals text;
 BEGIN
 	laterals := CASE WHEN campaigns THEN
-			format(counted, 'sender', 'readers', CASE WHEN 'recipients' = ANY (has) THEN 'o.recipients[1]' ELSE 'NULL::text' END, messages, 'o.from_addr = m.from_addr', 'cs')
+			format(counted, 'sender', 'readers', CASE WHEN 'recipients' = ANY (has) THEN 'o.recipients[1]' ELSE 'NULL::text' END, messages, '"left"(o.from_addr, 500) = "left"(m.from_addr, 500)', 'cs')
 		ELSE format(none, 'sender', 'readers', 'cs') END;
 	laterals := laterals || CASE WHEN campaigns AND 'subject' = ANY (has) THEN
 			format(counted, 'subject', 'senders', 'o.from_addr', messages, 'assay.email_subject_key(o.subject) = assay.email_subject_key(m.subject)', 'cj')
@@ -361,7 +361,7 @@ BEGIN
 	FOR x IN SELECT * FROM (VALUES
 		('by_time', CASE WHEN tenant IS NULL THEN '(received_at)' ELSE format('(%I, received_at)', tenant) END, history, '{}'::text[]),
 		('by_message_id', 'USING hash (message_id)', true, '{message_id,in_reply_to}'),
-		('by_sender', '(from_addr, received_at)', campaigns, '{}'),
+		('by_sender', '("left"(from_addr, 500), received_at)', campaigns, '{}'),
 		('by_subject', '(assay.email_subject_key(subject), received_at)', campaigns, '{subject}'),
 		('by_host', '(assay.email_foreign_org(url_domains, from_org), received_at)', campaigns, '{url_domains,from_org}'),
 		('alike', 'USING gin (assay.email_signature_keys(signature, received_at)) WITH (fastupdate = off)', campaigns, '{signature}')) v (name, definition, wanted, columns)
