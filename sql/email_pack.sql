@@ -112,6 +112,14 @@ FROM inbound_signals WHERE id BETWEEN 1101 AND 1110 ORDER BY id;
 INSERT INTO inbound_label (id, malicious, source, labelled_at) VALUES (1101, true, 'analyst', '2024-05-03 09:00+00');
 SELECT id, alike_malicious FROM inbound_signals WHERE id IN (1104, 1105, 1106) ORDER BY id;
 
+-- senders choose names: no index refuses their messages
+INSERT INTO message (id, message_id, received_at, from_addr, reply_to, return_path, recipients, subject, in_reply_to, list_id)
+SELECT 1200 + i, n, '2024-05-04 08:00+00', n || '@long.example', n || '@long.example', n || '@long.example', ARRAY[n || '@corp.example'], n || ' ' || n, n, n
+FROM generate_series(1, 2) i, (SELECT string_agg(md5(g::text), '') AS n FROM generate_series(1, 300) g) n;
+SELECT id, sender_last_day FROM inbound_signals WHERE id BETWEEN 1201 AND 1202 ORDER BY id;
+SELECT length(assay.email_foreign_org(ARRAY[repeat('a', 9000)], 'x'));
+DELETE FROM message WHERE id > 1200;
+
 -- the others of a campaign: seen, and labelled at once
 SELECT count(*), min(sibling), max(sibling), bool_and(similar_by >= 0.6) AS similar_enough, count(*) FILTER (WHERE malicious) AS known FROM assay.siblings('inbound', '1105');
 SELECT assay.label_siblings('inbound', '1105', true) AS labelled, assay.label_siblings('inbound', '1105', true) AS again;

@@ -94,6 +94,9 @@ SELECT count(*) > 8 AS seen FROM assay.health WHERE object = 'h';
 SELECT count(*) AS others FROM assay.health WHERE kind IN ('baseline', 'maintenance');
 CALL assay.maintain();
 SELECT * FROM assay.maintenance;
+-- nor of what is no step of anybody's, or another's
+SELECT assay_internal.note_step(step, object, 'done', 1, 1, repeat('x', 1000)) FROM (VALUES ('any', 'thing'), ('faults', 'h'), ('list', NULL)) v(step, object);
+SELECT * FROM assay.maintenance;
 SELECT assay.set_retention('h', '1 day');
 SELECT assay_internal.expire_decisions('h', 'infinity', NULL, 10);
 SELECT assay_internal.store_retention('h', '1 day', NULL);

@@ -129,6 +129,19 @@ CREATE VIEW bad AS SELECT 1 AS id, 2.0 AS confidence;
 SELECT * FROM assay.labels_from('in', 'x', 'bad', true);
 \set VERBOSITY default
 
+-- a label for each that is said, however close the moments, beside those that are there; keys of any name
+DELETE FROM in_label;
+INSERT INTO in_label (id, malicious, source, labelled_at) VALUES (1, true, 'there', '2024-05-01 00:00:00.000011+00'), (1, true, 'there', '2024-05-01 00:00:00.000014+00');
+CREATE VIEW close AS SELECT 1 AS id, i % 2 = 0 AS malicious, 'a' || i AS author, '2024-05-01 00:00:00+00'::timestamptz + (i / 3) * interval '1 microsecond' AS labelled_at FROM generate_series(1, 30) i;
+SELECT * FROM assay.labels_from('in', 'close', 'close');
+SELECT count(*), count(DISTINCT author), max(labelled_at) - min(labelled_at) AS within FROM in_label WHERE source = 'close';
+CREATE TABLE odd (ord int, outcome text, rank int, found int, at int, malicious boolean, message_id text, received_at timestamptz, from_addr text, recipients text[], PRIMARY KEY (ord, outcome, rank, found, at));
+INSERT INTO odd VALUES (1, 'x', 2, 3, 4, true, 'o@x', '2020-05-01', 'eve@e.example', '{}');
+SELECT assay.create_policy('odd', 'odd', '{ord,outcome,rank,found,at}');
+SELECT * FROM assay.labels_from('odd', 'trap', 'odd');
+SELECT * FROM assay.label_reported('odd', 'odd', report('o@x', 'eve@e.example'));
+SELECT assay.drop_policy('odd', true);
+
 -- who may: members of the owner, and who may read the labels, write them, and read the relation
 CREATE ROLE sources_feed;
 GRANT USAGE ON SCHEMA sources TO sources_feed;

@@ -68,7 +68,7 @@ sub attached { return map { "Content-Type: message/rfc822\n\n$_" } @_ }
 sub headers { my ($head) = split /\n\n/, $_[0]; return "Content-Type: text/rfc822-headers\n\n$head\n" }
 
 # Run it on mails; gives exit code, what it said, and the labels
-my @who = ('--feedback=inbound', '--authserv-id=mx.o.example', '--reporter=fbl.example', '--reporter=o.example', '--reporter=postmaster@k.example');
+my @who = ('--feedback=inbound', '--authserv-id=mx.o.example', '--reporter=fbl@fbl.example', '--reporter=o.example', '--reporter=postmaster@k.example');
 
 sub feedback
 {
@@ -150,6 +150,14 @@ labels_are(arf('eve@evil.example', 'abuse', attached($good)) =~ s/^From: eve/Fro
 labels_are(arf('fbl@fbl.example', 'abuse', attached($good), "Original-Rcpt-To: eve\@evil.example\n"), '', qr/1 other recipient/, 'of a message that its recipient did not get');
 labels_are(dsn('postmaster@!k.example', '5.7.1', attached($own)), '', qr/1 not authenticated/, 'a forged bounce');
 labels_are(dsn('postmaster@k.example', '5.7.1', attached($own), 'eve@evil.example'), '', qr/1 other recipient/, 'a bounce from where it was not sent');
+labels_are(arf('fbl@fbl.example', 'abuse', undef, "Original-Rcpt-To: \xFF\nSource-IP: \xFF203.0.113.9\xC3\nOriginal-Mail-From: \xE2\x82\nArrival-Date: \xFF\n"), '', qr/1 unknown/, 'bytes that are no text');
+# anybody of a domain can write what looks like a machine's report
+labels_are(arf('bob@o.example', 'abuse', attached($good)), '', qr/1 other recipient/, 'a complaint of an employee about what another got');
+labels_are(arf('bob@o.example', 'not-spam', attached($good), "Original-Rcpt-To: ann\@o.example\n"), '', qr/1 other recipient/, 'one that names who got it');
+labels_are(dsn('bob@o.example', '5.7.1', attached($good), 'ann@o.example'), '', qr/1 other recipient/, 'a bounce of an employee');
+labels_are(arf('bob@o.example', 'abuse', attached($bad)), 'bad t complaint 0.8 bob@o.example spam', qr/1 labels/, 'about what he got himself');
+labels_are(arf('bob@o.example', 'abuse', attached($good)), 'good t complaint 0.8 bob@o.example spam', qr/1 labels/, 'about what another got, if his address is named', '--reporter=bob@o.example');
+labels_are(arf('bob@o.example', 'abuse', attached($good)), 'good t complaint 0.8 bob@o.example spam', qr/1 labels/, 'about what another got, if anybody may', '--any-recipient');
 labels_are(dsn('root@k.example', '5.7.1', attached($own)), '', qr/1 other reporter/, 'a bounce by another address of the domain');
 labels_are(about('bob@o.example', '12:00:00', 'multipart/mixed', attached($good)), '', qr/1 other recipient/, 'somebody reports what another got');
 labels_are(about('bob@o.example', '12:00:00', 'multipart/mixed', attached($good)), 'good t user report 0.7 bob@o.example', qr/1 labels/, 'unless that is allowed', '--any-recipient');

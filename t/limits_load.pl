@@ -180,4 +180,30 @@ foreach my $option ([ 256, map { "--trusted=10.0.0.$_" } 0 .. 256 ], [ 100, map 
 	like($err, qr/may be given $limit times at most/, 'which is told');
 }
 
+
+# addresses and ids: those that an index would refuse are cut, and no index refuses a message
+$node->safe_psql('postgres', 'CREATE INDEX names ON message (from_addr, message_id); CREATE INDEX paths ON message (reply_to, return_path, received_at); CREATE INDEX refers ON message (in_reply_to, list_id)');
+srand(1);
+sub junk { my ($n) = @_; return join '', map { ('a' .. 'z', 0 .. 9)[ rand 36 ] } 1 .. $n }
+foreach my $case ([ 1000 - 16, 0, 'at the limit' ], [ 1001 - 16, 1, 'one more' ], [ 5000, 1, 'much more' ])
+{
+	my ($n, $cut, $what) = @$case;
+	my $name = sub { return junk($n) . '@evil.example.xy' };    # 16 bytes behind the name
+	my %has = map { $_ => $name->() } qw(From Reply-To Return-Path Message-ID In-Reply-To To);
+	my $row = load_one(join('', map { "$_: <$has{$_}>\n" } sort keys %has) . 'List-Id: <' . junk($n + 16) . ">\nReceived: x; Thu, 22 Aug 2002 12:36:23 +0000\nDate: Thu, 22 Aug 2002 12:36:23 +0000\n\nx\n");
+	has_defects($row, $cut ? 'truncated_header' : (), "names $what");
+	my %column = (From => 'from_addr', 'Reply-To' => 'reply_to', 'Return-Path' => 'return_path', 'Message-ID' => 'message_id', 'In-Reply-To' => 'in_reply_to');
+	is($row->{ $column{$_} }, substr($has{$_}, 0, 984) . '@evil.example.xy', "$_ $what: the domain is left") foreach sort keys %column;
+	is($row->{recipients}[0], substr($has{To}, 0, 984) . '@evil.example.xy', "a recipient $what");
+	is(length $row->{list_id}, 1000, "List-Id $what");
+	is($row->{from_domain}, 'evil.example.xy', "the domain $what");
+}
+foreach my $case ([ '.' . 'd' x 249 . '.xyz', 'd' x 249 . '.xyz' ], [ 'd' x 300, 'd' x 255 ], [ "\xC3\xA9" x 200, "\xE9" x 127 ])
+{
+	my $row = load_one("From: <" . junk(50) . '@' . junk(1200) . "$case->[0]>\n\nx\n");
+	is($row->{from_domain}, $case->[1], 'of a long domain its end');
+	cmp_ok(length $row->{from_addr}, '<=', 1000, 'and so of the address');
+}
+load_one('{"subject": "x", "message_id": "' . junk(9000) . '", "from_addr": "' . junk(9000) . '@x.example", "to": ["' . junk(9000) . '@x.example"]}', '--format=jsonl');
+
 done_testing();

@@ -31,6 +31,9 @@
 #define MAX_RECIPIENTS			200000
 #define MAX_URLS				10000
 #define MAX_URL_BYTES			8192
+#define MAX_NAME_BYTES			1000	/* of an address, an id: two of them
+										 * in a row of an index */
+#define MAX_DOMAIN_BYTES		255
 #define MAX_LIST_BYTES			(4 * 1024 * 1024)	/* of urls, of link texts … */
 #define MAX_LINK_TEXT			1024
 #define MAX_PARTS				10000
@@ -325,6 +328,7 @@ extern void message_add_url(Message *m, const char *url, size_t len);
 extern void message_add_link(Message *m, const char *text, const char *href);
 extern void message_add_recipient(Message *m, const char *addr);
 extern void message_add_hidden(Message *m, const GString *text);
+extern void message_bound_names(Message *m);
 extern void message_finish(Message *m);
 extern void message_set_from(Message *m, const char *addr, const char *name);
 extern bool message_plausible_time(int64_t t);

@@ -9,7 +9,8 @@
  *
  * Anybody can send such mail about anything.  It counts where it comes from
  * one of --reporter, whose domain a server of --authserv-id found to be the
- * sender's; whoever reports a message must have got it.
+ * sender's; whoever reports a message must have got it, unless it is a complaint
+ * or bounce from an address of --reporter.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -137,12 +138,21 @@ feedback_start(void)
 
 /* ---- who says it ---------------------------------------------------------- */
 
-/* Is it one of --reporter, by its address, or its domain or one above? */
-static bool
-is_reporter(const Message *m)
+typedef enum Reporter
 {
+	NO_REPORTER,
+	BY_DOMAIN,					/* anybody of a domain */
+	BY_ADDRESS
+}			Reporter;
+
+/* Is it one of --reporter, by its address, or its domain or one above? */
+static Reporter
+find_reporter(const Message *m)
+{
+	Reporter	found = NO_REPORTER;
+
 	if (m->from_addr == NULL || m->from_domain == NULL || HAS_DEFECT(m, DEFECT_MULTIPLE_FROM))
-		return false;
+		return NO_REPORTER;
 	for (int i = 0; i < num_reporters; i++)
 	{
 		const char *who = reporters[i];
@@ -152,13 +162,13 @@ is_reporter(const Message *m)
 		if (strchr(who, '@') != NULL)
 		{
 			if (g_ascii_strcasecmp(who, m->from_addr) == 0)
-				return true;
+				return BY_ADDRESS;
 		}
 		else if (len >= n && g_ascii_strcasecmp(m->from_domain + len - n, who) == 0 &&
 				 (len == n || m->from_domain[len - n - 1] == '.'))
-			return true;
+			found = BY_DOMAIN;
 	}
-	return false;
+	return found;
 }
 
 /* Did a server of ours find that it comes from From's domain? */
@@ -237,6 +247,17 @@ field_address(const char *block, const char *name, int n)
 	return result;
 }
 
+/* A field as text that the server takes, or NULL */
+static char *
+field_text(const char *block, const char *name)
+{
+	char	   *value = field(block, name, 0);
+	char	   *clean = value != NULL ? text_clean(value, -1, original, DEFECT_BAD_CHARSET) : NULL;
+
+	g_free(value);
+	return clean;
+}
+
 static int64_t
 field_time(const char *block, const char *name)
 {
@@ -291,7 +312,7 @@ read_complaint(const char *fields, FeedbackReport *r)
 	g_free(type);
 	r->kind = KIND_COMPLAINT;
 	r->mail_from = field_address(block, "Original-Mail-From", 0);
-	r->source_ip = field(block, "Source-IP", 0);
+	r->source_ip = field_text(block, "Source-IP");
 	r->arrived_at = field_time(block, "Arrival-Date");
 	if (r->arrived_at == NO_TIME)
 		r->arrived_at = field_time(block, "Received-Date");
@@ -366,6 +387,7 @@ read_original(const char *bytes, size_t len)
 	raw.source = "";
 	message_reset(original);
 	mail_parse(original, &raw);
+	message_bound_names(original);
 	g_free(raw.data);
 }
 
@@ -567,9 +589,19 @@ read_report(const Message *m, FeedbackReport *r)
 		return NO_REPORT;
 	r->kind = KIND_USER_REPORT;
 	r->malicious = true;
-	if (!options.any_recipient && m->from_addr != NULL)
-		add_recipient(r, g_strdup(m->from_addr));
 	return LABELLED;
+}
+
+/*
+ * People report what they got themselves.  Anybody of a domain is one of them,
+ * whatever his mail looks like: a machine's reports are those of an address that
+ * is named.
+ */
+static void
+only_own(const Message *m, FeedbackReport *r)
+{
+	g_ptr_array_set_size(r->recipients, 0);
+	add_recipient(r, g_strdup(m->from_addr));
 }
 
 /* A mail that was read */
@@ -577,18 +609,27 @@ void
 feedback_take(const Message *m)
 {
 	FeedbackReport r = {.arrived_at = NO_TIME,.recipients = g_ptr_array_new_with_free_func(g_free)};
+	Reporter	reporter = NO_REPORTER;
 	int			outcome;
 
 	/* no more of it than anybody would write */
 	if (m->report_fields->len > MAX_FIELDS)
 		g_string_truncate(m->report_fields, MAX_FIELDS);
 	outcome = read_report(m, &r);
-	if (outcome == LABELLED && !is_reporter(m))
-		outcome = OTHER_REPORTER;
-	if (outcome == LABELLED && !is_authentic(m))
-		outcome = NOT_AUTHENTICATED;
 	if (outcome == LABELLED)
+	{
+		reporter = find_reporter(m);
+		if (reporter == NO_REPORTER)
+			outcome = OTHER_REPORTER;
+		else if (!is_authentic(m))
+			outcome = NOT_AUTHENTICATED;
+	}
+	if (outcome == LABELLED)
+	{
+		if (!options.any_recipient && (r.kind == KIND_USER_REPORT || reporter == BY_DOMAIN))
+			only_own(m, &r);
 		queue_originals(m, &r);
+	}
 	else
 		note(m->source, outcome);
 	g_free(r.mail_from);

@@ -211,6 +211,65 @@ message_add_link(Message *m, const char *text, const char *href)
 	g_ptr_array_add(m->link_hrefs, g_strdup(href));
 }
 
+/*
+ * An address or id that no mailer writes, cut to what an index takes; else as it
+ * is.  What is left of it says as much of its domain as fits, by the end of which
+ * a domain is known.
+ */
+static char *
+bounded(Message *m, char *s)
+{
+	char	   *domain;
+	size_t		len;
+	size_t		local;
+
+	if (s == NULL || strlen(s) <= MAX_NAME_BYTES)
+		return s;
+	ADD_DEFECT(m, DEFECT_TRUNCATED_HEADER);
+	domain = strrchr(s, '@');
+	len = domain != NULL ? strlen(domain) : 0;
+	if (len > MAX_DOMAIN_BYTES + 1)
+	{
+		char	   *end = domain + len - MAX_DOMAIN_BYTES;
+		char	   *dot = strchr(end, '.');
+
+		if (dot != NULL && dot[1] != '\0')
+			domain = dot;
+		else
+		{
+			while (((unsigned char) *end & 0xC0) == 0x80)
+				end++;
+			domain = end - 1;
+		}
+		*domain = '@';
+		len = strlen(domain);
+	}
+	local = MAX_NAME_BYTES - len;
+	if (domain != NULL && local > (size_t) (domain - s))
+		local = domain - s;
+	while (local > 0 && ((unsigned char) s[local] & 0xC0) == 0x80)
+		local--;
+	memmove(s + local, domain != NULL ? domain : "", len);
+	s[local + len] = '\0';
+	return s;
+}
+
+/*
+ * Senders choose these, and an index refuses a row whose value is too long: that
+ * must not keep a message out.
+ */
+void
+message_bound_names(Message *m)
+{
+	m->message_id = bounded(m, m->message_id);
+	m->in_reply_to = bounded(m, m->in_reply_to);
+	m->list_id = bounded(m, m->list_id);
+	m->reply_to = bounded(m, m->reply_to);
+	m->return_path = bounded(m, m->return_path);
+	for (guint i = 0; i < m->reference_ids->len; i++)
+		m->reference_ids->pdata[i] = bounded(m, m->reference_ids->pdata[i]);
+}
+
 /* Note a recipient of clean text, in lower case, unless known already */
 void
 message_add_recipient(Message *m, const char *addr)
@@ -224,7 +283,7 @@ message_add_recipient(Message *m, const char *addr)
 		ADD_DEFECT(m, DEFECT_TRUNCATED_LIST);
 		return;
 	}
-	lower = text_lower(addr);
+	lower = bounded(m, text_lower(addr));
 	if (g_hash_table_contains(m->seen_recipients, lower))
 	{
 		g_free(lower);
@@ -272,6 +331,7 @@ message_finish(Message *m)
 {
 	g_string_append(m->attachments, m->attachments->len == 0 ? "[]" : "]");
 	m->image_only = is_image_only(m);
+	message_bound_names(m);
 	facts_fill(m);
 }
 
@@ -285,7 +345,7 @@ message_set_from(Message *m, const char *addr, const char *name)
 	{
 		const char *at;
 
-		m->from_addr = text_lower(addr);
+		m->from_addr = bounded(m, text_lower(addr));
 		at = strrchr(m->from_addr, '@');
 		if (at != NULL && at[1] != '\0')
 		{

@@ -124,9 +124,11 @@ SameSpeaker(const Labelling *l)
 }
 
 /*
- * , o AS (n with its rank), w AS (what becomes of it: outcome), i AS (the
+ * , t AS (n with its rank, and a moment behind labels that are there), u and o AS (the
+ * same, with a moment that is of no other), w AS (what becomes of it: outcome), i AS (the
  * labels that are written).  Two labels of a message can't be of the same
- * moment: a later one of it gets some microseconds more.
+ * moment: a later one of it gets some microseconds more, and so do those that
+ * this would meet, in their order.
  */
 static void
 AddOutcomes(Labelling *l)
@@ -137,41 +139,44 @@ AddOutcomes(Labelling *l)
 	Datum		order = LabelOrder(s, &unordered);
 	const char *label = s->id->label_name;
 
-	QueryAdd(q, ", o AS MATERIALIZED (SELECT n.*, ");
+	QueryAdd(q, ", t AS (SELECT n.*, coalesce((SELECT pg_catalog.max(r.labelled_at) + interval '1 microsecond' FROM %s r WHERE ", label);
+	AddSameKey(q, s, "r", "n");
+	QueryAdd(q, " AND r.labelled_at >= n.labelled_at AND r.labelled_at < n.labelled_at + interval '1 ms'), n.labelled_at) AS \"(moment)\", ");
 	AddRank(l, order, unordered, "n");
-	QueryAdd(q, " AS rank FROM n), w AS MATERIALIZED (SELECT o.ord, ");
+	QueryAdd(q, " AS \"(rank)\" FROM n), u AS (SELECT t.*, pg_catalog.row_number() OVER (PARTITION BY ");
+	AddKeys(q, s, "t", "");
+	QueryAdd(q, " ORDER BY t.\"(moment)\", t.\"(ord)\") * interval '1 microsecond' AS \"(nth)\" FROM t), o AS MATERIALIZED (SELECT u.*, "
+			 "pg_catalog.max(u.\"(moment)\" - u.\"(nth)\") OVER (PARTITION BY ");
+	AddKeys(q, s, "u", "");
+	QueryAdd(q, " ORDER BY u.\"(moment)\", u.\"(ord)\" ROWS UNBOUNDED PRECEDING) + u.\"(nth)\" AS \"(own_moment)\" FROM u), w AS MATERIALIZED (SELECT o.\"(ord)\", ");
 	AddKeys(q, s, "o", "");
-	QueryAdd(q, ", o.malicious, o.source, o.author, o.confidence, o.category, o.labelled_at + (pg_catalog.row_number() OVER (PARTITION BY ");
+	QueryAdd(q, ", o.malicious, o.source, o.author, o.confidence, o.category, o.\"(own_moment)\" AS labelled_at, "
+			 "CASE WHEN o.\"(outcome)\" IS NOT NULL THEN o.\"(outcome)\" "
+			 "WHEN coalesce(pg_catalog.lag(o.malicious) OVER (PARTITION BY o.\"(outcome)\" IS NULL, ");
 	AddKeys(q, s, "o", "");
-	QueryAdd(q, ", o.labelled_at ORDER BY o.ord) - 1 + (SELECT pg_catalog.count(*) FROM %s r WHERE ", label);
-	AddSameKey(q, s, "r", "o");
-	QueryAdd(q, " AND r.labelled_at >= o.labelled_at AND r.labelled_at < o.labelled_at + interval '1 ms')) * interval '1 microsecond' AS labelled_at, "
-			 "CASE WHEN o.outcome IS NOT NULL THEN o.outcome "
-			 "WHEN coalesce(pg_catalog.lag(o.malicious) OVER (PARTITION BY o.outcome IS NULL, ");
+	QueryAdd(q, ", o.source%s ORDER BY o.labelled_at, o.\"(ord)\"), mine.malicious) = o.malicious THEN 'known' "
+			 "WHEN pg_catalog.max(o.confidence) OVER (PARTITION BY o.\"(outcome)\" IS NULL, ", l->by_author ? ", o.author" : "");
 	AddKeys(q, s, "o", "");
-	QueryAdd(q, ", o.source%s ORDER BY o.labelled_at, o.ord), mine.malicious) = o.malicious THEN 'known' "
-			 "WHEN pg_catalog.max(o.confidence) OVER (PARTITION BY o.outcome IS NULL, ", l->by_author ? ", o.author" : "");
+	QueryAdd(q, ", o.\"(rank)\" ORDER BY o.labelled_at, o.\"(ord)\" ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) > o.confidence THEN 'surer' "
+			 "WHEN pg_catalog.min(o.\"(rank)\") OVER (PARTITION BY o.\"(outcome)\" IS NULL, ");
 	AddKeys(q, s, "o", "");
-	QueryAdd(q, ", o.rank ORDER BY o.labelled_at, o.ord ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) > o.confidence THEN 'surer' "
-			 "WHEN pg_catalog.min(o.rank) OVER (PARTITION BY o.outcome IS NULL, ");
-	AddKeys(q, s, "o", "");
-	QueryAdd(q, " ORDER BY o.labelled_at, o.ord ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) < o.rank THEN 'surer' "
-			 "WHEN best.labelled_at <= o.labelled_at AND (best.rank < o.rank OR (best.rank = o.rank AND best.confidence > o.confidence AND NOT best.same)) THEN 'surer' "
-			 "ELSE 'labelled' END AS outcome FROM o "
+	QueryAdd(q, " ORDER BY o.labelled_at, o.\"(ord)\" ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) < o.\"(rank)\" THEN 'surer' "
+			 "WHEN best.labelled_at <= o.labelled_at AND (best.\"(rank)\" < o.\"(rank)\" OR (best.\"(rank)\" = o.\"(rank)\" AND best.confidence > o.confidence AND NOT best.same)) THEN 'surer' "
+			 "ELSE 'labelled' END AS \"(outcome)\" FROM o "
 			 "LEFT JOIN LATERAL (SELECT r.malicious FROM %s r WHERE ", label);
 	AddSameKey(q, s, "r", "o");
-	QueryAdd(q, " AND %s ORDER BY r.labelled_at DESC LIMIT 1) mine ON o.outcome IS NULL "
+	QueryAdd(q, " AND %s ORDER BY r.labelled_at DESC LIMIT 1) mine ON o.\"(outcome)\" IS NULL "
 			 "LEFT JOIN LATERAL (SELECT r.confidence, r.labelled_at, %s AS same, ", SameSpeaker(l), SameSpeaker(l));
 	AddRank(l, order, unordered, "r");
-	QueryAdd(q, " AS rank FROM %s r WHERE ", label);
+	QueryAdd(q, " AS \"(rank)\" FROM %s r WHERE ", label);
 	AddSameKey(q, s, "r", "o");
-	QueryAdd(q, " ORDER BY rank, r.labelled_at DESC LIMIT 1) best ON o.outcome IS NULL), i AS (INSERT INTO %s (", label);
+	QueryAdd(q, " ORDER BY \"(rank)\", r.labelled_at DESC LIMIT 1) best ON o.\"(outcome)\" IS NULL), i AS (INSERT INTO %s (", label);
 	for (int i = 0; i < s->nkeys; i++)
 		QueryAdd(q, "%s, ", s->keys[i]);
 	QueryAdd(q, "malicious, source, labelled_at, author, confidence, category) SELECT ");
 	AddKeys(q, s, "w", "");
-	QueryAdd(q, ", w.malicious, w.source, w.labelled_at, w.author, w.confidence, w.category FROM w WHERE w.outcome = 'labelled' "
-			 "ORDER BY w.ord ON CONFLICT DO NOTHING RETURNING ");
+	QueryAdd(q, ", w.malicious, w.source, w.labelled_at, w.author, w.confidence, w.category FROM w WHERE w.\"(outcome)\" = 'labelled' "
+			 "ORDER BY w.\"(ord)\" ON CONFLICT DO NOTHING RETURNING ");
 	for (int i = 0; i < s->nkeys; i++)
 		QueryAdd(q, "%s, ", s->keys[i]);
 	QueryAdd(q, "labelled_at)");
@@ -181,9 +186,9 @@ AddOutcomes(Labelling *l)
 static void
 AddOutcome(Labelling *l)
 {
-	QueryAdd(&l->query, "CASE WHEN w.outcome = 'labelled' AND NOT EXISTS (SELECT FROM i WHERE i.labelled_at = w.labelled_at AND ");
+	QueryAdd(&l->query, "CASE WHEN w.\"(outcome)\" = 'labelled' AND NOT EXISTS (SELECT FROM i WHERE i.labelled_at = w.labelled_at AND ");
 	AddSameKey(&l->query, &l->source, "i", "w");
-	QueryAdd(&l->query, ") THEN 'known' ELSE w.outcome END");
+	QueryAdd(&l->query, ") THEN 'known' ELSE w.\"(outcome)\" END");
 }
 
 /* ---- reports by mail ------------------------------------------------------ */
@@ -200,11 +205,11 @@ AddCandidates(Labelling *l)
 {
 	BatchQuery *q = &l->query;
 
-	QueryAdd(q, "SELECT r.ord, ");
+	QueryAdd(q, "SELECT r.\"(ord)\", ");
 	AddRelationKeys(l);
-	QueryAdd(q, "m.received_at::pg_catalog.timestamptz AS at, "
-			 "r.from_addr IS NULL OR pg_catalog.lower(m.from_addr::pg_catalog.text) IS NOT DISTINCT FROM pg_catalog.lower(r.from_addr) AS sender_fits, "
-			 "r.recipients IS NULL OR coalesce(m.recipients::pg_catalog.text[] && r.recipients, false) AS recipient_fits "
+	QueryAdd(q, "m.received_at::pg_catalog.timestamptz AS \"(at)\", "
+			 "r.from_addr IS NULL OR pg_catalog.lower(m.from_addr::pg_catalog.text) IS NOT DISTINCT FROM pg_catalog.lower(r.from_addr) AS \"(sender_fits)\", "
+			 "r.recipients IS NULL OR coalesce(m.recipients::pg_catalog.text[] && r.recipients, false) AS \"(recipient_fits)\" "
 			 "FROM r JOIN %s m ON ", l->relation_name);
 	AddKeysThere(l);
 }
@@ -251,23 +256,23 @@ assay_label_reported(PG_FUNCTION_ARGS)
 	QueryAdd(q, "WITH r AS MATERIALIZED (SELECT x.* FROM ROWS FROM (pg_catalog.jsonb_to_recordset(");
 	QueryValue(q, JSONBOID, PG_GETARG_DATUM(2));
 	QueryAdd(q, ") AS (%s)) WITH ORDINALITY x(message_id, from_addr, recipients, mail_from, source_ip, arrived_at, malicious, source, "
-			 "confidence, category, author, reported_at, ord))", report_fields);
+			 "confidence, category, author, reported_at, \"(ord)\"))", report_fields);
 	AddReported(&l);
 	/* those that fit come first, then the latest */
-	QueryAdd(q, ", b AS (SELECT DISTINCT ON (c.ord) c.*, pg_catalog.count(*) FILTER (WHERE c.sender_fits AND c.recipient_fits) OVER (PARTITION BY c.ord) AS found "
-			 "FROM c ORDER BY c.ord, (c.sender_fits AND c.recipient_fits) DESC, c.sender_fits DESC, c.at DESC), n AS (SELECT r.ord, ");
+	QueryAdd(q, ", b AS (SELECT DISTINCT ON (c.\"(ord)\") c.*, pg_catalog.count(*) FILTER (WHERE c.\"(sender_fits)\" AND c.\"(recipient_fits)\") OVER (PARTITION BY c.\"(ord)\") AS \"(found)\" "
+			 "FROM c ORDER BY c.\"(ord)\", (c.\"(sender_fits)\" AND c.\"(recipient_fits)\") DESC, c.\"(sender_fits)\" DESC, c.\"(at)\" DESC), n AS (SELECT r.\"(ord)\", ");
 	AddKeys(q, s, "b", "");
 	QueryAdd(q, ", r.malicious, r.source, least(r.reported_at, pg_catalog.now()) AS labelled_at, r.author, r.confidence, r.category, "
 			 "CASE WHEN r.malicious IS NULL OR coalesce(r.source, '') = '' OR NOT coalesce(r.confidence > 0 AND r.confidence <= 1, false) "
 			 "OR NOT coalesce(pg_catalog.isfinite(r.reported_at), false) THEN 'invalid' "
-			 "WHEN b.ord IS NULL THEN 'unknown' WHEN NOT b.sender_fits THEN 'other sender' WHEN NOT b.recipient_fits THEN 'other recipient' "
-			 "WHEN r.message_id IS NULL AND b.found > 1 THEN 'ambiguous' END AS outcome FROM r LEFT JOIN b ON b.ord = r.ord)");
+			 "WHEN b.\"(ord)\" IS NULL THEN 'unknown' WHEN NOT b.\"(sender_fits)\" THEN 'other sender' WHEN NOT b.\"(recipient_fits)\" THEN 'other recipient' "
+			 "WHEN r.message_id IS NULL AND b.\"(found)\" > 1 THEN 'ambiguous' END AS \"(outcome)\" FROM r LEFT JOIN b ON b.\"(ord)\" = r.\"(ord)\")");
 	AddOutcomes(&l);
-	QueryAdd(q, " SELECT w.ord::pg_catalog.int4, ");
+	QueryAdd(q, " SELECT w.\"(ord)\"::pg_catalog.int4, ");
 	AddOutcome(&l);
-	QueryAdd(q, ", CASE WHEN w.outcome NOT IN ('invalid', 'unknown') THEN ");
+	QueryAdd(q, ", CASE WHEN w.\"(outcome)\" NOT IN ('invalid', 'unknown') THEN ");
 	AddKeyArray(q, s, "w");
-	QueryAdd(q, " END FROM w ORDER BY w.ord");
+	QueryAdd(q, " END FROM w ORDER BY w.\"(ord)\"");
 	RunStatement(fcinfo, s, q);
 	return (Datum) 0;
 }
@@ -331,7 +336,7 @@ assay_labels_from(PG_FUNCTION_ARGS)
 		QueryAdd(q, " AND m.labelled_at >= ");
 		QueryValue(q, TIMESTAMPTZOID, PG_GETARG_DATUM(6));
 	}
-	QueryAdd(q, "), n AS (SELECT pg_catalog.row_number() OVER () AS ord, ");
+	QueryAdd(q, "), n AS (SELECT pg_catalog.row_number() OVER () AS \"(ord)\", ");
 	AddRelationKeys(&l);
 	if (PG_ARGISNULL(3))
 		QueryAdd(q, "m.malicious::pg_catalog.bool");
@@ -347,12 +352,12 @@ assay_labels_from(PG_FUNCTION_ARGS)
 	AddColumnOr(&l, "confidence", FLOAT4OID, PG_GETARG_DATUM(4), false);
 	QueryAdd(q, " AS confidence, ");
 	AddColumnOr(&l, "category", TEXTOID, PG_GETARG_DATUM(5), PG_ARGISNULL(5));
-	QueryAdd(q, " AS category, NULL::pg_catalog.text AS outcome FROM m%s)", PG_ARGISNULL(3) ? " WHERE m.malicious IS NOT NULL" : "");
+	QueryAdd(q, " AS category, NULL::pg_catalog.text AS \"(outcome)\" FROM m%s)", PG_ARGISNULL(3) ? " WHERE m.malicious IS NOT NULL" : "");
 	AddOutcomes(&l);
-	QueryAdd(q, " SELECT pg_catalog.count(*) FILTER (WHERE x.outcome = 'labelled'), pg_catalog.count(*) FILTER (WHERE x.outcome = 'known'), "
-			 "pg_catalog.count(*) FILTER (WHERE x.outcome = 'surer') FROM (SELECT ");
+	QueryAdd(q, " SELECT pg_catalog.count(*) FILTER (WHERE x.\"(outcome)\" = 'labelled'), pg_catalog.count(*) FILTER (WHERE x.\"(outcome)\" = 'known'), "
+			 "pg_catalog.count(*) FILTER (WHERE x.\"(outcome)\" = 'surer') FROM (SELECT ");
 	AddOutcome(&l);
-	QueryAdd(q, " AS outcome FROM w) x");
+	QueryAdd(q, " AS \"(outcome)\" FROM w) x");
 	RunStatement(fcinfo, s, q);
 	return (Datum) 0;
 }

@@ -15,7 +15,22 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
-/* note_step(step, object, state, rows, seconds, note): as the current user's */
+/* Is it a step that maintain() has to do for the current user? */
+static bool
+IsStep(Oid *types, Datum *values, const char *nulls)
+{
+	if (SPI_execute_with_args("SELECT FROM assay_internal.maintenance_steps() s "
+							  "WHERE s.step OPERATOR(pg_catalog.=) $1 AND s.object OPERATOR(pg_catalog.=) $2",
+							  2, types, values, nulls, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the steps of maintenance");
+	return SPI_processed > 0;
+}
+
+/*
+ * note_step(step, object, state, rows, seconds, note): as the current user's.
+ * Anybody may call it: what is no step of his is not kept, or he could fill the
+ * table.
+ */
 PG_FUNCTION_INFO_V1(assay_note_step);
 Datum
 assay_note_step(PG_FUNCTION_ARGS)
@@ -31,16 +46,21 @@ assay_note_step(PG_FUNCTION_ARGS)
 		nulls[i] = PG_ARGISNULL(i) ? 'n' : ' ';
 	}
 	values[PG_NARGS()] = ObjectIdGetDatum(GetUserId());
-	EnterConfiguration(&security);
 	SPI_connect();
+	if (!IsStep(types, values, nulls))
+	{
+		SPI_finish();
+		PG_RETURN_VOID();
+	}
+	EnterConfiguration(&security);
 	if (SPI_execute_with_args("INSERT INTO assay_internal.maintenance (step, object, state, rows, seconds, note, role, done_at) "
 							  "VALUES ($1, $2, $3, $4, $5, $6, $7, CASE $3 WHEN 'done' THEN clock_timestamp() END) "
 							  "ON CONFLICT (role, step, object) DO UPDATE SET state = EXCLUDED.state, rows = EXCLUDED.rows, seconds = EXCLUDED.seconds, "
 							  "note = EXCLUDED.note, at = EXCLUDED.at, done_at = coalesce(EXCLUDED.done_at, maintenance.done_at)",
 							  lengthof(types), types, values, nulls, false, 0) != SPI_OK_INSERT)
 		elog(ERROR, "could not write assay_internal.maintenance");
-	SPI_finish();
 	LeaveSecurity(&security);
+	SPI_finish();
 	PG_RETURN_VOID();
 }
 
