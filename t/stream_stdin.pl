@@ -2,6 +2,7 @@
 use strict;
 use warnings;
 use AssayLoad;
+use IO::Select;
 use IO::Socket::INET;
 use IPC::Run;
 use MIME::Base64;
@@ -382,6 +383,13 @@ for (1 .. 100)
 }
 like(get('/metrics'), qr/^HTTP\/1.1 200 OK\r\n.*^# TYPE assay_stream_messages_total counter\nassay_stream_messages_total 3\n.*^assay_stream_server_up 1$/ms, 'metrics');
 unlike(get('/metrics'), qr/stream_lag/, 'none that is not known');
+# who connects and says nothing keeps nobody waiting
+my @silent = map { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) } 1 .. 40;
+my $asker = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port);
+print $asker "GET /healthz HTTP/1.1\r\n\r\n";
+ok(IO::Select->new($asker)->can_read(30), 'not behind 40 others that are silent');
+like(join('', <$asker>), qr/^HTTP\/1.1 200 OK/, 'healthy');
+close $_ foreach @silent;
 like(get('/healthz'), qr/^HTTP\/1.1 200 OK\r\n.*\r\n\r\nok\n$/s, 'it is well');
 like(get('/etc/passwd'), qr/^HTTP\/1.1 404 /, 'and nothing else');
 ($code, undef, $err) = stream('', '--stdin=lines', "--metrics=$port");

@@ -6,7 +6,10 @@
  * The metrics have a thread of their own, which reads a copy of the counters
  * that the main loop leaves; /healthz says whether that loop still turns.
  */
+#define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,12 +17,13 @@
 #include <unistd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <sys/time.h>
 
 #include "columns.h"
 #include "stream.h"
 
 #define INTERVAL		1000000 /* microseconds between reports */
+#define MAX_ASKERS		32
+#define ASKER_USECS		2000000
 #define STUCK			60000000	/* the main loop has not turned for so
 									 * long */
 
@@ -91,19 +95,16 @@ is_healthy(void)
 	return g_get_monotonic_time() - turned < STUCK;
 }
 
-/* One request, of which the first line counts */
+/* A request that has come, of which the first line counts; the answer fits into the socket */
 static void
 answer(int client)
 {
-	struct timeval patience = {2, 0};
 	char		request[2048];
 	ssize_t		n;
 	GString    *body = NULL;
 	GString    *all = g_string_new(NULL);
 	const char *status = "200 OK";
 
-	setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	n = recv(client, request, sizeof(request) - 1, 0);
 	request[MAX(n, 0)] = '\0';
 	if (strncmp(request, "GET /metrics ", 13) == 0)
@@ -129,20 +130,74 @@ answer(int client)
 	g_string_free(all, TRUE);
 }
 
+/* Whose request has not come yet */
+typedef struct Asker
+{
+	int			fd;
+	int64_t		until;
+}			Asker;
+
+/* Who says nothing keeps nobody else waiting: the one that has waited longest gives way */
+static int
+take_asker(Asker * askers, int n)
+{
+	int			fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int			place = n;
+
+	if (fd < 0)
+	{
+		if (errno != EINTR && errno != EAGAIN && errno != ECONNABORTED)
+			g_usleep(100000);
+		return n;
+	}
+	if (n == MAX_ASKERS)
+	{
+		place = 0;
+		for (int i = 1; i < n; i++)
+			if (askers[i].until < askers[place].until)
+				place = i;
+		close(askers[place].fd);
+		n--;
+	}
+	askers[place].fd = fd;
+	askers[place].until = g_get_monotonic_time() + ASKER_USECS;
+	return n + 1;
+}
+
 static gpointer
 serve(gpointer unused)
 {
+	Asker		askers[MAX_ASKERS];
+	struct pollfd polls[MAX_ASKERS + 1];
+	int			n = 0;
+
 	for (;;)
 	{
-		int			client = accept(listener, NULL, NULL);
+		int64_t		now;
 
-		if (client >= 0)
+		polls[0] = (struct pollfd)
 		{
-			answer(client);
-			close(client);
+			listener, POLLIN, 0
+		};
+		for (int i = 0; i < n; i++)
+			polls[i + 1] = (struct pollfd)
+		{
+			askers[i].fd, POLLIN, 0
+		};
+		if (poll(polls, n + 1, n > 0 ? 1000 : -1) < 0)
+			continue;
+		now = g_get_monotonic_time();
+		for (int i = n; i-- > 0;)
+		{
+			if (polls[i + 1].revents == 0 && now < askers[i].until)
+				continue;
+			if (polls[i + 1].revents != 0)
+				answer(askers[i].fd);
+			close(askers[i].fd);
+			askers[i] = askers[--n];
 		}
-		else if (errno != EINTR && errno != ECONNABORTED)
-			g_usleep(100000);
+		if (polls[0].revents != 0)
+			n = take_asker(askers, n);
 	}
 	return NULL;
 }
@@ -270,6 +325,8 @@ status_start(void)
 	if (stream_options.metrics != NULL)
 	{
 		listener = stream_listen("--metrics", stream_options.metrics);
+		/* who hangs up before accept() keeps nobody waiting either */
+		fcntl(listener, F_SETFL, fcntl(listener, F_GETFL) | O_NONBLOCK);
 		g_thread_unref(g_thread_new("metrics", serve, NULL));
 	}
 }
