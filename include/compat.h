@@ -27,6 +27,13 @@
 #define COMPAT_OPTIONS_OTHER	COMPAT_OPTIONS_CLIENT
 #endif
 
+/* Names that are wrong can be told without an error since 16. */
+#if PG_VERSION_NUM >= 160000
+#define QualifiedNames(string)	stringToQualifiedNameList(string, NULL)
+#else
+#define QualifiedNames(string)	stringToQualifiedNameList(string)
+#endif
+
 /* A backend's own number of its transaction moved in 17; storage/proc.h tells. */
 #if PG_VERSION_NUM >= 170000
 #define MyLocalTransactionId()	(MyProc->vxid.lxid)

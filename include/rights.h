@@ -8,6 +8,7 @@
 #include "config.h"
 
 /* right: "reader", "builder", "publisher" or "owner" */
+extern void PolicyMustOwn(const PolicyIdentity *id);
 extern bool PolicyMay(const PolicyIdentity *id, const char *right);
 
 #endif							/* ASSAY_RIGHTS_H */

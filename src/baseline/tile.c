@@ -37,18 +37,28 @@ SinceBegin(TimestampTz at, int64 length)
 	return since < 0 ? since + length : since;
 }
 
+/* When a tile begins or ends; there may be none before or after it */
+static TimestampTz
+TileEdge(TimestampTz at, const Interval *tile, bool end)
+{
+	int64		length = TileLength(tile);
+
+	if (TIMESTAMP_NOT_FINITE(at))
+		return at;
+	at -= SinceBegin(at, length);
+	if (end)
+		at += length;
+	if (IS_VALID_TIMESTAMP(at))
+		return at;
+	return end ? DT_NOEND : DT_NOBEGIN;
+}
+
 /* tile_start(at, tile): when the tile began that a moment is in */
 PG_FUNCTION_INFO_V1(baseline_tile_start);
 Datum
 baseline_tile_start(PG_FUNCTION_ARGS)
 {
-	TimestampTz at = PG_GETARG_TIMESTAMPTZ(0);
-	int64		length = TileLength(PG_GETARG_INTERVAL_P(1));
-
-	if (TIMESTAMP_NOT_FINITE(at))
-		PG_RETURN_TIMESTAMPTZ(at);
-	at -= SinceBegin(at, length);
-	PG_RETURN_TIMESTAMPTZ(IS_VALID_TIMESTAMP(at) ? at : DT_NOBEGIN);
+	PG_RETURN_TIMESTAMPTZ(TileEdge(PG_GETARG_TIMESTAMPTZ(0), PG_GETARG_INTERVAL_P(1), false));
 }
 
 /* tile_end(at, tile): when it ends, which is the first moment of the next */
@@ -56,14 +66,7 @@ PG_FUNCTION_INFO_V1(baseline_tile_end);
 Datum
 baseline_tile_end(PG_FUNCTION_ARGS)
 {
-	TimestampTz at = PG_GETARG_TIMESTAMPTZ(0);
-	int64		length = TileLength(PG_GETARG_INTERVAL_P(1));
-
-	if (TIMESTAMP_NOT_FINITE(at))
-		PG_RETURN_TIMESTAMPTZ(at);
-	at += length - SinceBegin(at, length);
-	/* After the last tile that there is nothing can come. */
-	PG_RETURN_TIMESTAMPTZ(IS_VALID_TIMESTAMP(at) ? at : DT_NOEND);
+	PG_RETURN_TIMESTAMPTZ(TileEdge(PG_GETARG_TIMESTAMPTZ(0), PG_GETARG_INTERVAL_P(1), true));
 }
 
 /*

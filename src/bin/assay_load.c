@@ -288,41 +288,18 @@ usage(void)
 		   progname, progname, options.batch_size, MAX_BODY_DEFAULT, MAX_MESSAGE_DEFAULT);
 }
 
-/* Those that assay_stream has, too, have the same numbers there: see argument_common() */
 static const struct option long_options[] = {
-	{"help", no_argument, NULL, '?'},
-	{"version", no_argument, NULL, 'V'},
-	{"dbname", required_argument, NULL, 'd'},
-	{"host", required_argument, NULL, 'h'},
-	{"port", required_argument, NULL, 'p'},
-	{"username", required_argument, NULL, 'U'},
-	{"no-password", no_argument, NULL, 'w'},
-	{"password", no_argument, NULL, 'W'},
-	{"table", required_argument, NULL, 't'},
+	ARGUMENT_COMMON,
 	{"dry-run", no_argument, NULL, 'n'},
-	{"quiet", no_argument, NULL, 'q'},
 	{"verbose", no_argument, NULL, 'v'},
-	{"create-table", no_argument, NULL, 1},
 	{"format", required_argument, NULL, 2},
-	{"mailbox", required_argument, NULL, 3},
-	{"batch-size", required_argument, NULL, 4},
-	{"max-body", required_argument, NULL, 5},
-	{"max-message", required_argument, NULL, 6},
 	{"unwrap", no_argument, NULL, 10},
-	{"keep", required_argument, NULL, 12},
-	{"column", required_argument, NULL, 11},
-	{"trusted", required_argument, NULL, 9},
-	{"qr", no_argument, NULL, 14},
-	{"rest", required_argument, NULL, 16},
 	{"reparse", no_argument, NULL, 15},
 	{"feedback", required_argument, NULL, 21},
 	{"reporter", required_argument, NULL, 17},
 	{"trust-from", no_argument, NULL, 18},
 	{"any-recipient", no_argument, NULL, 19},
 	{"confidence", required_argument, NULL, 20},
-	{"authserv-id", required_argument, NULL, 13},
-	{"progress", no_argument, NULL, 7},
-	{"no-progress", no_argument, NULL, 8},
 	{NULL, 0, NULL, 0}
 };
 

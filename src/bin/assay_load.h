@@ -266,6 +266,31 @@ extern void fatal(const char *fmt,...) G_GNUC_PRINTF(1, 2) G_GNUC_NORETURN;
 extern void fatal_retry(const char *fmt,...) G_GNUC_PRINTF(1, 2) G_GNUC_NORETURN;
 
 /* arguments.c */
+/* Long options that argument_common() takes */
+#define ARGUMENT_COMMON \
+	{"help", no_argument, NULL, '?'}, \
+	{"version", no_argument, NULL, 'V'}, \
+	{"dbname", required_argument, NULL, 'd'}, \
+	{"host", required_argument, NULL, 'h'}, \
+	{"port", required_argument, NULL, 'p'}, \
+	{"username", required_argument, NULL, 'U'}, \
+	{"no-password", no_argument, NULL, 'w'}, \
+	{"password", no_argument, NULL, 'W'}, \
+	{"table", required_argument, NULL, 't'}, \
+	{"quiet", no_argument, NULL, 'q'}, \
+	{"create-table", no_argument, NULL, 1}, \
+	{"mailbox", required_argument, NULL, 3}, \
+	{"batch-size", required_argument, NULL, 4}, \
+	{"max-body", required_argument, NULL, 5}, \
+	{"max-message", required_argument, NULL, 6}, \
+	{"progress", no_argument, NULL, 7}, \
+	{"no-progress", no_argument, NULL, 8}, \
+	{"trusted", required_argument, NULL, 9}, \
+	{"column", required_argument, NULL, 11}, \
+	{"keep", required_argument, NULL, 12}, \
+	{"authserv-id", required_argument, NULL, 13}, \
+	{"qr", no_argument, NULL, 14}, \
+	{"rest", required_argument, NULL, 16}
 extern size_t argument_size(const char *option, const char *value, size_t min, size_t max);
 extern void argument_keep(const char *value);
 extern void argument_trusted(const char *value);

@@ -17,6 +17,7 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "rights.h"
 #include "security.h"
 #include "storage/lock.h"
 #include "utils/acl.h"
@@ -169,10 +170,7 @@ assay_as_policy_owner(PG_FUNCTION_ARGS)
 	Datum		result;
 	bool		isnull;
 
-	if (!has_privs_of_role(GetUserId(), id->owner))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("must be owner of policy \"%s\"", id->policy)));
+	PolicyMustOwn(id);
 	SPI_connect();
 	EnterOwner(&security, id->owner, "pg_catalog, pg_temp");
 	if (SPI_execute_with_args("SELECT assay_internal.owner_step($1, $2, $3)", lengthof(types), types, values, NULL, false, 0) != SPI_OK_SELECT ||

@@ -35,13 +35,8 @@
 static Oid
 RelationByName(const char *name)
 {
-	List	   *names;
+	List	   *names = QualifiedNames(name);
 
-#if PG_VERSION_NUM >= 160000
-	names = stringToQualifiedNameList(name, NULL);
-#else
-	names = stringToQualifiedNameList(name);
-#endif
 	return RangeVarGetRelid(makeRangeVarFromNameList(names), NoLock, true);
 }
 

@@ -17,8 +17,7 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "labels.h"
-#include "miscadmin.h"
-#include "utils/acl.h"
+#include "rights.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -248,10 +247,7 @@ assay_store_label_rule(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("policy and label_order must not be null")));
 	id = ConfigIdentify(text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	if (!has_privs_of_role(GetUserId(), id->owner))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("must be owner of policy \"%s\"", id->policy)));
+	PolicyMustOwn(id);
 	for (int i = 0; i < lengthof(values); i++)
 	{
 		values[i] = PG_GETARG_DATUM(i);

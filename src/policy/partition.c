@@ -15,6 +15,7 @@
 #include "labels.h"
 #include "miscadmin.h"
 #include "owner.h"
+#include "rights.h"
 #include "undecided.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -22,15 +23,6 @@
 
 /* Rows of a default partition that are looked at for which times they have */
 #define REST_ROWS_MAX	1000000
-
-static void
-MustOwn(PolicyIdentity *id)
-{
-	if (!has_privs_of_role(GetUserId(), id->owner))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("must be owner of policy \"%s\"", id->policy)));
-}
 
 /* An error where one of the arguments is null */
 static void
@@ -53,7 +45,7 @@ assay_store_partitioning(PG_FUNCTION_ARGS)
 	Security	security;
 
 	NoNulls(fcinfo);
-	MustOwn(ConfigIdentify(text_to_cstring(PG_GETARG_TEXT_PP(0))));
+	PolicyMustOwn(ConfigIdentify(text_to_cstring(PG_GETARG_TEXT_PP(0))));
 	for (int i = 0; i < lengthof(values); i++)
 		values[i] = PG_GETARG_DATUM(i);
 	EnterConfiguration(&security);
@@ -167,7 +159,7 @@ assay_message_periods(PG_FUNCTION_ARGS)
 	const char *between = "";
 
 	InitSourceKeys(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	MustOwn(s.id);
+	PolicyMustOwn(s.id);
 	column = PartColumn(fcinfo, &s, &name);
 	SPI_connect();
 	tables = DecidedTables(s.id);
@@ -213,7 +205,7 @@ assay_expire_rest(PG_FUNCTION_ARGS)
 
 	NoNulls(fcinfo);
 	InitSourceKeys(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	MustOwn(s.id);
+	PolicyMustOwn(s.id);
 	column = PartColumn(fcinfo, &s, &name);
 	rest = RestName(&s, &relid);
 	if (rest == NULL)

@@ -8,18 +8,8 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "labels.h"
-#include "miscadmin.h"
-#include "utils/acl.h"
+#include "rights.h"
 #include "utils/builtins.h"
-
-static void
-MustOwn(PolicyIdentity *id)
-{
-	if (!has_privs_of_role(GetUserId(), id->owner))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("must be owner of policy \"%s\"", id->policy)));
-}
 
 /* store_retention(policy, decisions, signals) */
 PG_FUNCTION_INFO_V1(assay_store_retention);
@@ -35,7 +25,7 @@ assay_store_retention(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("policy must not be null")));
-	MustOwn(ConfigIdentify(text_to_cstring(PG_GETARG_TEXT_PP(0))));
+	PolicyMustOwn(ConfigIdentify(text_to_cstring(PG_GETARG_TEXT_PP(0))));
 	for (int i = 0; i < lengthof(values); i++)
 	{
 		values[i] = PG_GETARG_DATUM(i);
@@ -86,7 +76,7 @@ assay_expire_decisions(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("it takes a policy and a positive batch")));
 	InitSourceKeys(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	MustOwn(s.id);
+	PolicyMustOwn(s.id);
 	SourceMayRead(&s, s.id->decision, s.id->decision_name);
 	SPI_connect();
 	EnterSource(&security, &s);

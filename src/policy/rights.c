@@ -40,6 +40,16 @@ HasPrivilege(Oid role, Oid relid, AclMode mode)
 		pg_class_aclcheck(relid, role, mode) == ACLCHECK_OK;
 }
 
+/* An error unless the caller may act as the policy's owner */
+void
+PolicyMustOwn(const PolicyIdentity *id)
+{
+	if (!has_privs_of_role(GetUserId(), id->owner))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be owner of policy \"%s\"", id->policy)));
+}
+
 PG_FUNCTION_INFO_V1(assay_policy_owner);
 Datum
 assay_policy_owner(PG_FUNCTION_ARGS)

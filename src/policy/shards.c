@@ -20,6 +20,7 @@
 #include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "compat.h"
 #include "compile.h"
 #include "distributed.h"
 #include "executor/spi.h"
@@ -88,13 +89,8 @@ MayBeShard(Relation rel)
 static Oid
 ShardByName(Oid table, const char *shard)
 {
-	List	   *names;
+	List	   *names = QualifiedNames(shard);
 
-#if PG_VERSION_NUM >= 160000
-	names = stringToQualifiedNameList(shard, NULL);
-#else
-	names = stringToQualifiedNameList(shard);
-#endif
 	return get_relname_relid(strVal(llast(names)), get_rel_namespace(table));
 }
 

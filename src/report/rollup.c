@@ -21,9 +21,8 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "labels.h"
-#include "miscadmin.h"
 #include "plausible.h"
-#include "utils/acl.h"
+#include "rights.h"
 #include "utils/builtins.h"
 #include "utils/xid8.h"
 
@@ -122,10 +121,7 @@ RollupPolicy(FunctionCallInfo fcinfo)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("policy must not be null")));
 	id = ConfigIdentify(text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	if (!has_privs_of_role(GetUserId(), id->owner))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("must be owner of policy \"%s\"", id->policy)));
+	PolicyMustOwn(id);
 	return id;
 }
 
