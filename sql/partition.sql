@@ -117,6 +117,21 @@ SELECT array_agg(key[1] ORDER BY key[1]) FROM assay.undecided('p');
 UPDATE p_decision SET decided_at = now() - interval '151 days' WHERE id IN (8, 3);
 CALL assay.maintain();
 SELECT id FROM p_decision WHERE id IN (3, 8);
+-- of a default partition that is partitioned itself no more goes than that
+CREATE TABLE message_r (at timestamptz, id bigint, PRIMARY KEY (at, id));
+CREATE VIEW signals_r AS SELECT at, id FROM message_r;
+SELECT assay.create_policy('r', 'signals_r', '{id,at}', partition => 'month');
+DROP TABLE r_d_default;
+CREATE TABLE r_rest PARTITION OF r_decision DEFAULT PARTITION BY RANGE (at);
+CREATE TABLE r_rest_old PARTITION OF r_rest FOR VALUES FROM (MINVALUE) TO ('01-01-2000');
+CREATE TABLE r_rest_new PARTITION OF r_rest FOR VALUES FROM ('01-01-2000') TO (MAXVALUE);
+CREATE TRIGGER decide AFTER INSERT ON message_r REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('r');
+INSERT INTO message_r SELECT t, i FROM unnest('{-infinity,infinity}'::timestamptz[]) t, generate_series(1, 5) i;
+SELECT assay_internal.expire_rest('r', 'at', now() - interval '1 day', 4);
+SELECT assay_internal.expire_rest('r', 'at', now() - interval '1 day', 10);
+SELECT at, count(*) FROM r_decision GROUP BY 1;
+DROP TABLE message_r CASCADE;
+SELECT assay.drop_policy('r', true);
 -- rights
 RESET ROLE;
 -- a name that is taken, here by one that was detached, is in nobody's way
