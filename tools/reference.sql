@@ -1,10 +1,14 @@
 -- One page of the reference, on standard output: tools/reference calls this with its folder "work", "room" and "title".
+-- A function has its errors and its example from docs/reference/examples.
 SET search_path = pg_catalog, assay, pg_temp;
 CREATE TEMP TABLE rooms (room text, name text);
 CREATE TEMP TABLE mentions (page text, times int, name text);
+CREATE TEMP TABLE notes (name text, errors text, example text);
 \set copy '\\copy rooms FROM ' :work '/rooms'
 :copy
 \set copy '\\copy mentions FROM ' :work '/mentions'
+:copy
+\set copy '\\copy notes FROM ' :work '/notes'
 :copy
 
 CREATE FUNCTION pg_temp.said(text) RETURNS text LANGUAGE sql AS $$
@@ -39,7 +43,8 @@ SELECT d.classid, d.objid FROM pg_depend d JOIN pg_extension e ON d.refclassid =
 WHERE e.extname = 'pg_assay' AND d.deptype = 'e';
 CREATE TEMP TABLE lines (part int, a text COLLATE "C", b text COLLATE "C", n int, line text);
 
-INSERT INTO lines VALUES (0, '', '', 0, '# Reference: ' || :'title' || E'\n\nMade by `tools/reference` of the catalogue, where `\\df+ assay.*` and `\\dT+ assay.*` show the same; see the\n[index](../README.md) for pages that explain.\n');
+INSERT INTO lines VALUES (0, '', '', 0, '# Reference: ' || :'title' || E'\n\nMade by `tools/reference` of the catalogue, where `\\df+ assay.*` and `\\dT+ assay.*` show the same; see the\n[index](../README.md) for pages that explain.\n'
+	|| CASE WHEN :'room' = 'settings' THEN '' ELSE E'\n*Errors* are those that a function raises itself, by the names that `EXCEPTION WHEN` knows them by.\nAny may also raise what PostgreSQL does: a missing right, `data_corrupted` of a damaged value, `program_limit_exceeded`, `query_canceled`.\nExamples are run by a test, in the order model, text, baseline, policy, report, onboard, over [a few made-up messages](examples/fixture.sql); the rows below them are what came.\n' END);
 
 -- functions, aggregates, procedures
 INSERT INTO lines
@@ -47,7 +52,12 @@ SELECT 1, p.proname, pg_get_function_identity_arguments(p.oid), n, line
 FROM pg_proc p CROSS JOIN LATERAL (VALUES (0, CASE WHEN NOT EXISTS (SELECT FROM pg_proc o WHERE o.pronamespace = p.pronamespace AND o.proname = p.proname
 		AND pg_get_function_identity_arguments(o.oid) COLLATE "C" < pg_get_function_identity_arguments(p.oid) COLLATE "C") THEN format(E'### %s\n', p.proname) END),
 	(1, format(E'```\n%s\n```\n', pg_temp.signature(p))), (2, pg_temp.said(obj_description(p.oid, 'pg_proc')) || pg_temp.page(p.proname) || E'\n'),
-	(3, pg_temp.traits(p) || E'\n')) v(n, line)
+	(3, pg_temp.traits(p) || E'\n'),
+	-- behind the last of a name
+	(4, CASE WHEN NOT EXISTS (SELECT FROM pg_proc o WHERE o.pronamespace = p.pronamespace AND o.proname = p.proname
+		AND pg_get_function_identity_arguments(o.oid) COLLATE "C" > pg_get_function_identity_arguments(p.oid) COLLATE "C")
+		THEN (SELECT format(E'Errors:%s%s\n\n```sql\n%s\n```\n', CASE WHEN o.errors LIKE '- %' THEN E'\n\n' ELSE ' ' END, o.errors, o.example)
+			FROM notes o WHERE o.name = p.proname) END)) v(n, line)
 WHERE p.pronamespace = 'assay'::regnamespace AND line IS NOT NULL AND EXISTS (SELECT FROM member m WHERE m.classid = 'pg_proc'::regclass AND m.objid = p.oid)
 	AND coalesce((SELECT min(r.room) FROM rooms r WHERE r.name = p.proname), 'policy') = :'room';
 INSERT INTO lines SELECT 1, '', '', 0, E'## Functions\n' WHERE EXISTS (SELECT FROM lines WHERE part = 1);
