@@ -36,7 +36,7 @@ sub piece
 
 	push @pieces, { name => $name, kind => $kind, sql => $sql, wanted => $wanted };
 	$script .= sprintf "\\echo @@ %d\n", $#pieces;
-	$script .= $kind eq 'error' ? "\\set VERBOSITY sqlstate\n$sql;\n\\set VERBOSITY default\n" : $sql;
+	$script .= $kind eq 'error' ? "\\set VERBOSITY sqlstate\n$sql;\nRESET ROLE;\n\\set VERBOSITY default\n" : $sql;
 	return;
 }
 
@@ -56,7 +56,7 @@ sub read_examples
 			$errors{$entry} .= $1;
 			foreach my $one (split /, /, $1) { $unknown{"$entry: $one"} = 1 if !$sqlstate{$one} }
 		}
-		elsif ($line =~ /^--\? (.*)/) { piece($entry, 'error', $1, $condition) }
+		elsif ($line =~ /^--\?(\w*) (.*)/) { piece($entry, 'error', ($1 ? "SET ROLE $1;\n" : '') . $2, $condition) }
 		elsif ($line =~ /^--\+ (.*)/) { piece($entry, 'setup', "$1\n", undef) }
 		elsif ($line =~ /^--- ./) { $example{$entry} = 1 }
 		elsif ($line =~ /^--  (.*)/) { $pieces[-1]{wanted} .= "$1\n" }

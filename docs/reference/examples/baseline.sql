@@ -137,6 +137,7 @@ SELECT assay.largest(s) FROM links;
 --! object_not_in_prerequisite_state: the sequence of the arrival column has a cache
 --! duplicate_table: there is a relation of that name
 --! insufficient_privilege: you may not read the source, or not create there
+--?stranger SELECT assay.create_baseline('b', 'message', '{from_addr}', 'received_at')
 SELECT assay.create_baseline('sender', 'message', '{from_addr}', 'received_at',
                              outcome => 'review', message_key => '{id}', incremental => true, arrival => 'id');
 --  sender

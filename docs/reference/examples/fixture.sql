@@ -24,3 +24,7 @@ CREATE TABLE review (
 );
 INSERT INTO review SELECT id, id % 5 = 0, received_at + interval '1 day' FROM message WHERE id <= 30;
 CREATE ROLE analyst;
+-- who may nothing, read the policy, and change what is not live
+CREATE ROLE stranger;
+CREATE ROLE reader;
+CREATE ROLE builder;

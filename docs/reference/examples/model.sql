@@ -5,7 +5,7 @@
 --
 --   --= name            what follows is of this function
 --   --! condition: when an error of its own by the name of its SQLSTATE, or "none of its own"
---   --? SELECT ...      a call that raises the error above it; not on the page
+--   --? SELECT ...      a call that raises the error above it; not on the page; --?reader SELECT ... as that role
 --   --+ SELECT ...      what the example needs; not on the page
 --   SELECT ...;         the example, and below it the rows that it gives
 --   --  value | value

@@ -16,6 +16,7 @@
 --! undefined_table: the relation of labels is gone
 --! wrong_object_type: the messages are no table or view, or temporary
 --! insufficient_privilege: messages or labels are another's, or another role onboards this policy
+--?stranger CALL assay.onboard('third', 'message', pack => NULL, signals => 'message_signals')
 --! object_not_in_prerequisite_state: it was onboarded in another way, or dropped since: see offboard()
 --! invalid_transaction_termination: it is called in a transaction block or a function
 CALL assay.onboard('second', messages => 'message', pack => NULL, signals => 'message_signals', tenant => 'tenant',

@@ -119,7 +119,7 @@ SELECT w.rate FROM (SELECT (assay.weighted_rate(hit, weight)).* FROM (VALUES (tr
 --  0.25
 
 --= precision_report
---! undefined_object: there is no such policy
+--! undefined_object: there is no such policy that you may read
 --? SELECT assay.precision_report('nowhere')
 --! null_value_not_allowed: since or until is NULL
 --? SELECT assay.precision_report('inbound', NULL)
@@ -128,18 +128,16 @@ SELECT w.rate FROM (SELECT (assay.weighted_rate(hit, weight)).* FROM (VALUES (tr
 --! undefined_column: there is no such column to report by
 --? SELECT assay.precision_report('inbound', by => 'colour')
 --! program_limit_exceeded: the report would have too many rows
---! insufficient_privilege: you may not read the policy
 SELECT kind, name, hits, tp, fp, "precision" FROM assay.precision_report('inbound') WHERE kind = 'rule';
 --  rule | links | 14 | 2 | 8 | 0.2
 --  rule | money | 10 | 6 | 0 | 1
 
 --= overlap_report
---! undefined_object: there is no such policy
+--! undefined_object: there is no such policy that you may read
 --? SELECT assay.overlap_report('nowhere')
 --! null_value_not_allowed: since or until is NULL
 --! undefined_column: there is no such column to report by
 --? SELECT assay.overlap_report('inbound', by => 'colour')
---! insufficient_privilege: you may not read the policy
 SELECT detector_a, detector_b, "both" FROM assay.overlap_report('inbound');
 --  links | money | 5
 
@@ -147,12 +145,13 @@ SELECT detector_a, detector_b, "both" FROM assay.overlap_report('inbound');
 --! undefined_object: there is no such policy
 --? SELECT assay.refresh_rollup('nowhere')
 --! null_value_not_allowed: the policy is NULL
---! insufficient_privilege: you are not the policy's owner
+--! insufficient_privilege: you may not act as the policy's owner
+--?stranger SELECT assay.refresh_rollup('inbound')
 SELECT assay.refresh_rollup('inbound') > 0 AS some_hours;
 --  t
 
 --= backtest
---! undefined_object: there is no such policy
+--! undefined_object: there is no such policy that you may read
 --? SELECT assay.backtest('nowhere', 'urls > 4')
 --! invalid_parameter_value: there is not one of condition and model, or signals are not view, logged or auto
 --? SELECT assay.backtest('inbound')
@@ -162,11 +161,12 @@ SELECT assay.refresh_rollup('inbound') > 0 AS some_hours;
 --? SELECT assay.backtest('inbound', 'links > 4')
 --! null_value_not_allowed: another argument than condition, model and force_verdict is NULL
 --! insufficient_privilege: you are no builder of the policy, or may not read its messages
+--?reader SELECT assay.backtest('inbound', 'urls > 4')
 SELECT messages, hits, tp, fp, "precision", flips FROM assay.backtest('inbound', 'from_evil', weight => 3, at => NULL);
 --  42 | 10 | 6 | 0 | 1 | 9
 
 --= calibrate
---! undefined_object: there is no such policy
+--! undefined_object: there is no such policy that you may read
 --? SELECT assay.calibrate('nowhere', now())
 --! null_value_not_allowed: another argument than the budget is NULL
 --? SELECT assay.calibrate('inbound', NULL)
@@ -177,36 +177,33 @@ SELECT messages, hits, tp, fp, "precision", flips FROM assay.backtest('inbound',
 --! object_not_in_prerequisite_state: there are not both malicious and safe messages before split
 --? SELECT assay.calibrate('inbound', '2000-01-01')
 --! program_limit_exceeded: there are too many decisions
---! insufficient_privilege: you may not read the policy
 SELECT part, name, before, after > before AS more
 FROM assay.calibrate('inbound', split => now() + interval '1 minute')
 WHERE part = 'weight' AND name = 'money';
 --  weight | money | 4 | t
 
 --= signal_uses
---! undefined_object: there is no such policy
+--! undefined_object: there is no such policy that you may read
 --? SELECT assay.signal_uses('nowhere')
 --! numeric_value_out_of_range: measure is too large
 --? SELECT assay.signal_uses('inbound', -1)
---! insufficient_privilege: you may not read the policy, or for measure not its view
 SELECT signal, kind, name FROM assay.signal_uses('inbound') WHERE name IS NOT NULL ORDER BY signal;
 --  asks_for_money | rule | money
 --  urls | rule | links
 
 --= signal_drift
---! undefined_object: there is no such policy
+--! undefined_object: there is no such policy that you may read
 --? SELECT assay.signal_drift('nowhere')
 --! numeric_value_out_of_range: span or reference is not above 0, or sample not between 1 and a million
 --? SELECT assay.signal_drift('inbound', span => '0')
 --! undefined_column, datatype_mismatch: the view has no such column of times
---! insufficient_privilege: you may not read the policy and its view
 SELECT signal, messages, reference_messages, round(mean::numeric, 2) AS mean
 FROM assay.signal_drift('inbound', span => '5 days', until => '2024-03-22', signals => 'view')
 WHERE signal = 'urls';
 --  urls | 9 | 31 | 2.67
 
 --= signal_skew
---! undefined_object: there is no such policy
+--! undefined_object: there is no such policy that you may read
 --? SELECT assay.signal_skew('nowhere')
 --! null_value_not_allowed: since or until is NULL
 --? SELECT assay.signal_skew('inbound', NULL)
@@ -214,11 +211,12 @@ WHERE signal = 'urls';
 --? SELECT assay.signal_skew('inbound', sample => 0)
 --! object_not_in_prerequisite_state: signals were not logged
 --! insufficient_privilege: you may not read the policy and its view
+--?reader SELECT assay.signal_skew('inbound')
 SELECT signal, differ FROM assay.signal_skew('inbound') WHERE signal = 'urls';
 --  urls | 0
 
 --= detector_drift
---! undefined_object: there is no such policy
+--! undefined_object: there is no such policy that you may read
 --? SELECT assay.detector_drift('nowhere')
 --! numeric_value_out_of_range: tested is negative
 --? SELECT assay.detector_drift('inbound', tested => -1)
@@ -227,11 +225,12 @@ SELECT DISTINCT name, mode, outside FROM assay.detector_drift('inbound') WHERE n
 --  money | live | 
 
 --= review_sample
---! undefined_object: there is no such policy, or no such detector
+--! undefined_object: there is no such policy that you may read, or no such detector
 --? SELECT assay.review_sample('nowhere', 10)
 --! invalid_parameter_value: n is not positive or too small, the strategy unknown, or it lacks its detector
 --? SELECT assay.review_sample('inbound', 10, 'random')
 --! insufficient_privilege: you are not the policy's owner
+--?reader SELECT assay.review_sample('inbound', 10)
 --! undefined_table: tables of the policy are gone
 SELECT * FROM assay.review_sample('inbound', 10, 'uniform');
 --  malicious | 1 | 1
@@ -245,6 +244,7 @@ SELECT * FROM assay.review_sample('inbound', 10, 'uniform');
 --! invalid_parameter_value: n is not positive
 --? SELECT assay.take_review('inbound', 0)
 --! insufficient_privilege: you may not update the review table
+--?stranger SELECT assay.take_review('inbound')
 SELECT count(*) FROM assay.take_review('inbound', 2);
 --  2
 
@@ -257,11 +257,12 @@ SELECT count(*) FROM assay.take_review('inbound', 2);
 --? SELECT assay.label_review('inbound', NULL, true)
 --! undefined_table: no messages were drawn for review
 --! insufficient_privilege: you may not insert labels
+--?stranger SELECT assay.label_review('inbound', 1, true)
 SELECT assay.label_review('inbound', review, malicious => false)
 FROM inbound_review WHERE taken_at IS NOT NULL ORDER BY review LIMIT 1;
 
 --= skip_review
---! undefined_object: there is no such policy
+--! undefined_object: there is no such policy that you may read
 --? SELECT assay.skip_review('nowhere', 1)
 --! invalid_parameter_value: the message was not taken for review by you
 --? SELECT assay.skip_review('inbound', 999999)
@@ -274,11 +275,12 @@ FROM inbound_review WHERE taken_at IS NOT NULL AND outcome IS NULL;
 --? SELECT assay.review_rounds('nowhere')
 --! undefined_table: no messages were drawn for review
 --! insufficient_privilege: you may not read the review table
+--?stranger SELECT assay.review_rounds('inbound')
 SELECT round, strategy, drawn, labelled, skipped FROM assay.review_rounds('inbound');
 --  1 | uniform | 10 | 1 | 1
 
 --= online_report
---! undefined_object: there is no such policy, or no draw of that round or time
+--! undefined_object: there is no such policy that you may read, or no draw of that round or time
 --? SELECT assay.online_report('inbound', 99)
 --! undefined_table: no messages were drawn for review
 --! invalid_parameter_value: rounds drew from the same time
@@ -299,18 +301,19 @@ WHERE metric = 'prevalence';
 --  prevalence | 0.0990
 
 --= suggest_exclusion
---! undefined_object: there is no such policy, or the revision that decided is not known
+--! undefined_object: there is no such policy that you may read, or the revision that decided is not known
 --? SELECT assay.suggest_exclusion('nowhere', 5)
 --! invalid_parameter_value: the key has another number of values, or the message has the default verdict already
 --? SELECT assay.suggest_exclusion('inbound', 1)
 --! no_data_found: the message has no decision, or its signals are not there
 --? SELECT assay.suggest_exclusion('inbound', 999999)
 --! insufficient_privilege: you may not read the policy and its messages
+--?reader SELECT assay.suggest_exclusion('inbound', 5)
 SELECT condition, mutes, others, malicious FROM assay.suggest_exclusion('inbound', 10) LIMIT 1;
 --  tenant = 'cedar' AND urls = 4 | {money} | 0 | 0
 
 --= suggest_detector
---! undefined_object: there is no such policy
+--! undefined_object: there is no such policy that you may read
 --? SELECT assay.suggest_detector('nowhere', '{1}')
 --! null_value_not_allowed: an argument is NULL
 --? SELECT assay.suggest_detector('inbound', NULL)
@@ -321,11 +324,12 @@ SELECT condition, mutes, others, malicious FROM assay.suggest_exclusion('inbound
 --! invalid_parameter_value: keys have other numbers of values
 --? SELECT assay.suggest_detector('inbound', '{}')
 --! insufficient_privilege: you may not read the policy, its view, decisions and labels
+--?reader SELECT assay.suggest_detector('inbound', '{1}')
 SELECT condition, caught, hits FROM assay.suggest_detector('inbound', '{5,10,15,20}', n => 1);
 --  subject = 'Urgent payment' AND urls <= 3 | 2 | 4
 
 --= report_html
---! undefined_object: there is no such policy
+--! undefined_object: there is no such policy that you may read
 --? SELECT assay.report_html('nowhere')
 --! null_value_not_allowed: since or until is NULL
 --? SELECT assay.report_html('inbound', NULL)

@@ -1,6 +1,7 @@
 -- Errors and an example of each function of the module text; model.sql says how this is written.
 
 --= phrases
+--+ SELECT assay.create_list('own'), assay.create_phrase_set('owns');
 --! invalid_parameter_value: names and patterns are not as many, a name is empty, or the syntax is unknown
 --? SELECT assay.phrases('{a}', '{x,y}')
 --! null_value_not_allowed: an argument is NULL, or holds one
@@ -19,6 +20,7 @@ SELECT assay.phrase_hits(phrases, 'A gift card, or a wire   transfer?') FROM wor
 --! undefined_object: there is no phrase set of that name
 --? SELECT assay.phrase_hits('nowhere', 'some text')
 --! insufficient_privilege: the phrase set is not for you to ask
+--?stranger SELECT assay.phrase_hits('owns', 'a text')
 --! object_not_in_prerequisite_state: the phrase set is not compiled: see compile_phrase_set()
 SELECT assay.phrase_hits(phrases, 'WIRE TRANSFER today') FROM words;
 --  {money}
@@ -67,6 +69,7 @@ INSERT INTO assay.phrase (set, name, pattern, theme, weight) VALUES
 --? SELECT assay.phrase_counts('lures', 'a text', '{NULL}')
 --! program_limit_exceeded: an array of names is too big, or the text longer than can be searched
 --! insufficient_privilege: the phrase set is not for you to ask
+--?stranger SELECT assay.phrase_counts('owns', 'a text', '{a}')
 SELECT assay.phrase_counts('lures', 'A wire transfer and a gift card', '{gift_card,verify_account}', '{money}');
 --  {1,0,2,2,1}
 
@@ -77,6 +80,7 @@ SELECT assay.phrase_counts('lures', 'A wire transfer and a gift card', '{gift_ca
 --? SELECT assay.phrase_totals('lures', 'a text', '{NULL}')
 --! program_limit_exceeded: an array of names is too big, or the text longer than can be searched
 --! insufficient_privilege: the phrase set is not for you to ask
+--?stranger SELECT assay.phrase_totals('owns', 'a text', '{a}')
 SELECT * FROM assay.phrase_totals('lures', 'A wire transfer and a gift card', '{gift_card}');
 --  {1,2,1} | 3.5
 
@@ -84,6 +88,7 @@ SELECT * FROM assay.phrase_totals('lures', 'A wire transfer and a gift card', '{
 --! undefined_object: there is no phrase set of that name
 --? SELECT assay.phrase_summary('nowhere', 'a text')
 --! insufficient_privilege: the phrase set is not for you to ask
+--?stranger SELECT assay.phrase_summary('owns', 'a text')
 --! program_limit_exceeded: the text is longer than can be searched
 SELECT * FROM assay.phrase_summary('lures', 'Verify your account by a wire transfer');
 --  {verify_account,wire_transfer} | {money,account} | {1,1} | 3 | {{1,19},{26,38}}
@@ -92,6 +97,7 @@ SELECT * FROM assay.phrase_summary('lures', 'Verify your account by a wire trans
 --! undefined_object: there is no phrase set of that name
 --? SELECT assay.phrase_state('nowhere')
 --! insufficient_privilege: the phrase set is not for you to ask
+--?stranger SELECT assay.phrase_state('owns')
 SELECT assay.phrase_state('lures');
 --  1
 
@@ -105,6 +111,7 @@ SELECT assay.phrase_hits(assay.phrases_of('lures', 1), 'a gift card');
 --! undefined_object: there is no phrase set of that name that is yours
 --? SELECT assay.compile_phrase_set('nowhere')
 --! insufficient_privilege: the set is not yours
+--?stranger SELECT assay.compile_phrase_set('owns')
 SELECT assay.compile_phrase_set('lures');
 
 --= create_list
@@ -122,6 +129,7 @@ VALUES ('bad_hosts', 'evil.example', 'domain'), ('bad_hosts', '10.9.0.0/16', 'ci
 --! undefined_object: there is no list of that name
 --? SELECT assay.in_list('nowhere', 'a')
 --! insufficient_privilege: the list is not for you to ask
+--?stranger SELECT assay.in_list('own', 'a')
 --! array_subscript_error: an array of values has not one dimension
 SELECT assay.in_list('bad_hosts', 'www.evil.example'), assay.in_list('bad_hosts', inet '10.9.8.7');
 --  t | t
@@ -130,6 +138,7 @@ SELECT assay.in_list('bad_hosts', 'www.evil.example'), assay.in_list('bad_hosts'
 --! undefined_object: there is no list of that name
 --? SELECT assay.list_match('nowhere', 'a')
 --! insufficient_privilege: the list is not for you to ask
+--?stranger SELECT assay.list_match('own', 'a')
 SELECT assay.list_match('bad_hosts', 'ceo@evil.example');
 --  evil.example
 
@@ -137,6 +146,7 @@ SELECT assay.list_match('bad_hosts', 'ceo@evil.example');
 --! undefined_object: there is no list of that name
 --? SELECT assay.list_state('nowhere')
 --! insufficient_privilege: the list is not for you to ask
+--?stranger SELECT assay.list_state('own')
 SELECT assay.list_state('bad_hosts');
 --  1
 
@@ -154,6 +164,7 @@ SELECT c.set, c.probes > 0 AS asked FROM assay.list_cache() c WHERE c.set = 'bad
 --! undefined_object: there is no list of that name that is yours
 --? SELECT assay.rebuild_list('nowhere')
 --! insufficient_privilege: the list is not yours
+--?stranger SELECT assay.rebuild_list('own')
 SELECT assay.rebuild_list('bad_hosts');
 
 --= grant_set
@@ -239,6 +250,7 @@ FROM assay.message_facts('{}', 'billing@shop.example', 'pay@bank.example', 'x@fr
 --! undefined_object: there is no list of that name
 --? SELECT assay.nearest_name('Paypol', 'nowhere')
 --! insufficient_privilege: the list is not for you to ask
+--?stranger SELECT assay.nearest_name('Paypol', 'own')
 SELECT * FROM assay.nearest_name('Paypol', '{PayPal,"Bank of America"}'::text[]);
 --  PayPal | 1
 
@@ -248,6 +260,7 @@ SELECT * FROM assay.nearest_name('Paypol', '{PayPal,"Bank of America"}'::text[])
 --! undefined_object: there is no list of that name
 --? SELECT assay.lookalike_domain('a.example', 'nowhere')
 --! insufficient_privilege: the list is not for you to ask
+--?stranger SELECT assay.lookalike_domain('a.example', 'own')
 --! program_limit_exceeded: the list has too many values
 SELECT * FROM assay.lookalike_domain('paypal-login.com', '{paypal.com}'::text[]);
 --  paypal.com | combosquat
@@ -257,6 +270,7 @@ SELECT * FROM assay.lookalike_domain('paypal-login.com', '{paypal.com}'::text[])
 --! undefined_object: there is no list of that name
 --? SELECT assay.display_name_claim('Ann', 'nowhere', 'nowhere')
 --! insufficient_privilege: a list is not for you to ask
+--?stranger SELECT assay.display_name_claim('Ann', 'own', 'own')
 SELECT * FROM assay.display_name_claim('Miller, Ann (CEO)', '{Ann Miller}'::text[], '{PayPal}'::text[]);
 --  Ann Miller | person | 0
 
@@ -395,6 +409,7 @@ SELECT i.slope, i.intercept FROM learned, assay.text_model_info(assay.text_model
 --! invalid_schema_name: there is no schema to create its tables in
 --! invalid_table_definition: it would have temporary tables
 --! insufficient_privilege: you may not read the source or labels, or not create there
+--?stranger SELECT assay.create_text_model('lure', 'message', 'body', 'review', '{id}', 'received_at')
 SELECT assay.create_text_model('lure', 'message', 'subject || '' '' || body', 'review', '{id}', 'received_at');
 --  lure_version
 
