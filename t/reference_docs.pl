@@ -124,6 +124,6 @@ foreach my $n (0 .. $#pieces)
 	}
 }
 cmp_ok($shown, '>', 150, 'examples show what they give');
-cmp_ok($raised, '>', 150, 'errors are raised');
+cmp_ok($raised, '>', 300, 'errors are raised');
 $node->stop;
 done_testing();

@@ -51,6 +51,7 @@ SELECT round(assay.hour_affinity(activity, '2024-03-23 20:00+00')::numeric, 2) >
 
 --= outcome
 --! numeric_value_out_of_range: a count is negative or too large
+--? SELECT assay.outcome(-1, 0)
 SELECT assay.outcome(3, 17);
 --  {"attacks": 3, "safe": 17}
 
@@ -132,10 +133,17 @@ SELECT assay.largest(s) FROM links;
 --! datatype_mismatch: the time is no timestamptz, the arrival column no integer, or labels lack their columns
 --? SELECT assay.create_baseline('b', 'message', '{from_addr}', 'subject')
 --! syntax_error: the aggregate of an extra column is not one expression
+--? SELECT assay.create_baseline('b', 'message', '{from_addr}', 'received_at', extra => '{"n": {"aggregate": "count(*), 1", "rollup": "sum"}}')
 --! invalid_table_definition: it, its source or its labels would be temporary
+--+ CREATE TEMP TABLE passing (id bigint, received_at timestamptz, from_addr text);
+--? SELECT assay.create_baseline('b', 'passing', '{from_addr}', 'received_at')
 --! invalid_schema_name: there is no schema to create it in
+--? SELECT assay.create_baseline('b', 'message', '{from_addr}', 'received_at', schema => NULL)
 --! object_not_in_prerequisite_state: the sequence of the arrival column has a cache
+--+ CREATE TABLE hasty (id bigint GENERATED ALWAYS AS IDENTITY (CACHE 20) PRIMARY KEY, at timestamptz, sender text);
+--? SELECT assay.create_baseline('b', 'hasty', '{sender}', 'at', incremental => true, arrival => 'id')
 --! duplicate_table: there is a relation of that name
+--? SELECT assay.create_baseline('message', 'message', '{from_addr}', 'received_at')
 --! insufficient_privilege: you may not read the source, or not create there
 --?stranger SELECT assay.create_baseline('b', 'message', '{from_addr}', 'received_at')
 SELECT assay.create_baseline('sender', 'message', '{from_addr}', 'received_at',
@@ -164,8 +172,10 @@ SELECT assay.baseline_probe('sender', message => 'm', alias => 's');
 --! invalid_parameter_value: the relation has no unique index on key and day
 --? SELECT b.* FROM message m, assay.as_of(NULL::message, m.received_at, 'a') b
 --! feature_not_supported: it is called in a way that it has no plan for, or the key is a VARIADIC array
+--? SELECT b.* FROM message m, assay.as_of(NULL::sender, m.received_at, VARIADIC ARRAY[m.from_addr]) b
 --! object_not_in_prerequisite_state: the materialized view is not populated, or its index is not ready yet
 --! insufficient_privilege: you may not read the baseline
+--?stranger SELECT b.* FROM (VALUES (now())) m(at), assay.as_of(NULL::sender, m.at, 'a') b
 SELECT m.id, assay.events(s.history) AS before FROM message m, assay.as_of(NULL::sender, m.received_at, m.from_addr) s
 WHERE m.id IN (5, 20, 40) ORDER BY m.id;
 --  5 | 0
@@ -182,7 +192,9 @@ WHERE m.id IN (5, 20, 40) ORDER BY m.id;
 --! datatype_mismatch: the time is no timestamptz
 --? SELECT assay.recent_probe('message', '{from_addr}', 'subject', arrival => 'id')
 --! syntax_error: a column is not one call of an aggregate
+--? SELECT assay.recent_probe('message', '{from_addr}', 'received_at', '{"n": "count(*) + 1"}', arrival => 'id')
 --! duplicate_column, name_too_long: names of columns would meet, or be longer than 63 bytes
+--? SELECT assay.recent_probe('message', '{from_addr}', 'received_at', windows => '{1 day,1 day}', arrival => 'id')
 SELECT assay.recent_probe('message', '{from_addr}', 'received_at', windows => '{1 day}', arrival => 'id')
        LIKE '%JOIN LATERAL%' AS it_is_a_join;
 --  t
@@ -204,8 +216,11 @@ SELECT baseline, changed, error FROM assay.refresh_baselines();
 --= rebuild_baseline
 --! undefined_object: it is no baseline of yours
 --? SELECT assay.rebuild_baseline('message')
---! wrong_object_type: it is not incremental
+--+ SELECT assay.create_baseline('viewed', 'message', '{from_addr}', 'received_at', incremental => false);
 --! object_not_in_prerequisite_state: it keeps the history of messages that are gone: see keep_baseline()
+--+ SELECT assay.keep_baseline('sender');
+--? SELECT assay.rebuild_baseline('sender')
+--+ SELECT assay.keep_baseline('sender', keep => false);
 --! invalid_parameter_value: the key has another number of values
 --? SELECT assay.rebuild_baseline('sender', 'a', 'b')
 --! feature_not_supported: it is distributed
@@ -218,6 +233,7 @@ SELECT changed FROM assay.rebuild_baseline('sender', 'ceo@evil.example');
 --! null_value_not_allowed: keep is NULL
 --? SELECT assay.keep_baseline('sender', NULL)
 --! wrong_object_type: it is not incremental
+--? SELECT assay.keep_baseline('viewed')
 SELECT assay.keep_baseline('sender');
 SELECT assay.keep_baseline('sender', keep => false);
 
@@ -225,6 +241,7 @@ SELECT assay.keep_baseline('sender', keep => false);
 --! undefined_object: it is no baseline of yours
 --? SELECT assay.compact_baseline('message')
 --! wrong_object_type: it is not incremental
+--? SELECT assay.compact_baseline('viewed')
 --! numeric_value_out_of_range: older_than is negative or too long
 --? SELECT assay.compact_baseline('sender', '-1 day')
 SELECT assay.compact_baseline('sender', older_than => '100 days') > 0 AS some_went;
@@ -234,4 +251,6 @@ SELECT assay.compact_baseline('sender', older_than => '100 days') > 0 AS some_we
 --! undefined_object: it is no baseline of yours
 --? SELECT assay.drop_baseline('message')
 --! dependent_objects_still_exist: a view of yours reads it
+--+ CREATE VIEW reads_viewed AS SELECT * FROM viewed;
+--? SELECT assay.drop_baseline('viewed')
 SELECT assay.drop_baseline('sender');

@@ -12,6 +12,7 @@
 --   --- SELECT ...      an example that the test leaves out, since it takes a second server
 
 --= model_from_linear
+--+ CREATE TEMP TABLE nameless AS SELECT '{"pg_assay_model": 1, "format": "xgboost", "library": "", "objective": "", "link": "identity", "link_parameters": [0, 0], "single": true, "start": [0], "bias": [0], "scale": 1, "divisor": 1, "iterations": 1, "best_iteration": -1, "features": [{"kind": "numeric"}], "trees": [{"output": 0, "nodes": [[0, null, 0, "<", 1.5, "left"], [1, null, 1], [2, null, 2]]}]}'::assay.model AS model;
 --! array_subscript_error: the features and weights are not as many, or an array has not one dimension
 --? SELECT assay.model_from_linear('{a,b}', '{1}')
 --! null_value_not_allowed: an array holds a NULL
@@ -19,6 +20,7 @@
 --! invalid_parameter_value: the link is unknown, a name comes twice, or a number is not finite
 --? SELECT assay.model_from_linear('{a}', '{1}', 0, 'softmax')
 --! program_limit_exceeded: there are more features than a model may have, or a name is too long
+--? SELECT assay.model_from_linear(array_agg('f' || i), array_agg(1.0::float8)) FROM generate_series(1, 200000) i
 CREATE TEMP TABLE model AS
 SELECT assay.model_from_linear('{urls,asks_for_money}', '{0.5,2}', -3) AS linear;
 SELECT assay.margin(linear, '{2,1}'::float8[]) FROM model;
@@ -48,9 +50,10 @@ SELECT i.format, i.objective, i.features, i.trees FROM assay.model_info(assay.mo
 --? SELECT assay.model_from_catboost('{}')
 --! feature_not_supported: the model has something that cannot be evaluated exactly, such as text features
 --! program_limit_exceeded: it has more trees, nodes or bytes than a model may have
-\set file `cat sql/fixtures/catboost-1.2.10/logloss.json`
-SELECT i.format, i.objective, i.link, i.outputs FROM assay.model_info(assay.model_from_catboost(:'file')) i;
---  catboost | Logloss | logistic | 1
+\set file `cat sql/fixtures/catboost-1.2.10/multiclass.json`
+CREATE TEMP TABLE classes AS SELECT assay.model_from_catboost(:'file') AS model;
+SELECT i.format, i.objective, i.link, i.outputs FROM classes, assay.model_info(model) i;
+--  catboost | MultiClass | softmax | 4
 
 --= model_with_names
 --! array_subscript_error: there are not as many names as features, or the array has not one dimension
@@ -68,6 +71,7 @@ SELECT f.position, f.name FROM model, assay.model_features(assay.model_with_name
 --! numeric_value_out_of_range: slope is zero or not finite, intercept is not finite, or margins would overflow
 --? SELECT assay.model_calibrated(assay.model_from_linear('{a}', '{1}'), 0, 0)
 --! feature_not_supported: the model has several outputs
+--? SELECT assay.model_calibrated(model, 2, 1) FROM classes
 SELECT assay.margin(linear, '{2,1}'::float8[]) AS before,
        assay.margin(assay.model_calibrated(linear, 2, 1), '{2,1}'::float8[]) AS after
 FROM model;
@@ -81,9 +85,11 @@ FROM model;
 --! datatype_mismatch: a column or value cannot be that feature, as text for a number
 --? SELECT assay.predict(assay.model_from_linear('{a}', '{1}'), '{"a": "much"}'::jsonb)
 --! object_not_in_prerequisite_state: the model has no names to find columns or keys by
+--? SELECT assay.predict(model, '{"a": 1}'::jsonb) FROM nameless
 --! invalid_parameter_value: the jsonb is no object
 --? SELECT assay.predict(assay.model_from_linear('{a}', '{1}'), '[1]'::jsonb)
 --! wrong_object_type: the model has several outputs: see predict_vector()
+--? SELECT assay.predict(model, array_fill(1.0::float8, ARRAY[(assay.model_info(model)).features])) FROM classes
 SELECT round(assay.predict(linear, '{"urls": 2, "asks_for_money": 1}'::jsonb)::numeric, 3) FROM model;
 --  0.500
 
@@ -91,8 +97,11 @@ SELECT round(assay.predict(linear, '{"urls": 2, "asks_for_money": 1}'::jsonb)::n
 --! array_subscript_error, undefined_column, datatype_mismatch: the features do not fit, as of predict()
 --? SELECT assay.margin(assay.model_from_linear('{a,b}', '{1,2}'), '{1}'::float8[])
 --! object_not_in_prerequisite_state: the model has no names to find columns or keys by
+--? SELECT assay.margin(model, '{"a": 1}'::jsonb) FROM nameless
 --! invalid_parameter_value: the jsonb is no object
+--? SELECT assay.margin(assay.model_from_linear('{a}', '{1}'), '[1]'::jsonb)
 --! wrong_object_type: the model has several outputs: see margin_vector()
+--? SELECT assay.margin(model, array_fill(1.0::float8, ARRAY[(assay.model_info(model)).features])) FROM classes
 SELECT s.id, assay.margin(linear, s) FROM model, message_signals s WHERE s.id IN (4, 5) ORDER BY s.id;
 --  4 | -1
 --  5 | 1.5
@@ -102,8 +111,6 @@ SELECT s.id, assay.margin(linear, s) FROM model, message_signals s WHERE s.id IN
 --? SELECT assay.predict_vector(assay.model_from_linear('{a,b}', '{1,2}'), '{1}'::float8[])
 --! object_not_in_prerequisite_state: the model has no names to find columns or keys by
 --! invalid_parameter_value: the jsonb is no object
-\set file `cat sql/fixtures/catboost-1.2.10/multiclass.json`
-CREATE TEMP TABLE classes AS SELECT assay.model_from_catboost(:'file') AS model;
 SELECT cardinality(assay.predict_vector(model, array_fill(1.0::float8, ARRAY[i.features]))) AS outputs
 FROM classes, assay.model_info(model) i;
 --  4
@@ -130,8 +137,8 @@ FROM classes, assay.model_info(model) i;
 --? SELECT assay.contributions(assay.model_from_linear('{a,b}', '{1,2}'), '{1}'::float8[])
 --! object_not_in_prerequisite_state: the model has no names to find columns or keys by
 --! invalid_parameter_value: the jsonb is no object
---! wrong_object_type: the model has several outputs: see explain()
 --! feature_not_supported: predictions of this model cannot be explained, as of trees without covers
+--? SELECT assay.contributions(model, '{1}'::float8[]) FROM nameless
 SELECT assay.contributions(linear, '{2,1}'::float8[]) FROM model;
 --  {1,2,-3}
 
@@ -142,12 +149,14 @@ SELECT assay.contributions(linear, '{2,1}'::float8[]) FROM model;
 --? SELECT assay.explain(assay.model_from_linear('{a}', '{1}'), '{1}'::float8[], top => -1)
 --! object_not_in_prerequisite_state: the model has no names to find columns or keys by
 --! feature_not_supported: predictions of this model cannot be explained, as of trees without covers
+--? SELECT assay.explain(model, '{1}'::float8[]) FROM nameless
 SELECT e.feature, e.value, e.contribution FROM model, assay.explain(linear, '{2,1}'::float8[], top => 2) e;
 --  asks_for_money | 1 | 2
 --  urls | 2 | 1
 
 --= model_check
 --! object_not_in_prerequisite_state: the model has no names to find columns or keys by
+--? SELECT assay.model_check(model, '{}'::jsonb) FROM nameless
 --! invalid_parameter_value: the jsonb is no object
 --? SELECT assay.model_check(assay.model_from_linear('{a}', '{1}'), '[]'::jsonb)
 SELECT c.* FROM model, assay.model_check(linear, '{"urls": 2, "asks_for_mony": 1}'::jsonb) c;

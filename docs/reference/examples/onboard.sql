@@ -15,10 +15,12 @@
 --? CALL assay.onboard('second', 'message', pack => NULL, signals => 'message_signals', tenant => 'customer')
 --! undefined_table: the relation of labels is gone
 --! wrong_object_type: the messages are no table or view, or temporary
+--? CALL assay.onboard('third', 'passing', pack => NULL, signals => 'message_signals')
 --! insufficient_privilege: messages or labels are another's, or another role onboards this policy
---?stranger CALL assay.onboard('third', 'message', pack => NULL, signals => 'message_signals')
+--?stranger CALL assay.onboard('fourth', 'message', pack => NULL, signals => 'message_signals')
 --! object_not_in_prerequisite_state: it was onboarded in another way, or dropped since: see offboard()
 --! invalid_transaction_termination: it is called in a transaction block or a function
+--? BEGIN; CALL assay.onboard('third', 'message', pack => NULL, signals => 'message_signals'); ROLLBACK
 CALL assay.onboard('second', messages => 'message', pack => NULL, signals => 'message_signals', tenant => 'tenant',
     options => '{"document": {"pg_assay_policy": 1, "settings": {"prior": -3}, "detectors": [
         {"name": "money", "condition": "asks_for_money", "weight": 4, "mode": "live"}]}}');

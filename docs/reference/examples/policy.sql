@@ -12,9 +12,16 @@
 --! numeric_value_out_of_range: the prior is no log-odds between -1000 and 1000
 --? SELECT assay.create_policy('inbound', 'message_signals', '{id}', prior => 2000)
 --! duplicate_object: there is a policy of that name
+--+ SELECT assay.create_policy('there', 'message_signals', '{id}');
+--? SELECT assay.create_policy('there', 'message_signals', '{id}')
 --! duplicate_table: there is a relation with the name of one that it makes
+--+ CREATE TABLE taken_decision (id int);
+--? SELECT assay.create_policy('taken', 'message_signals', '{id}')
 --! duplicate_column: a key column is named as a column of the decision or label table
+--+ CREATE VIEW odd_signals AS SELECT id AS verdict FROM message;
+--? SELECT assay.create_policy('odd', 'odd_signals', '{verdict}')
 --! wrong_object_type, invalid_table_definition: signals are no view or table, or temporary
+--? SELECT assay.create_policy('odd', 'message_id_seq', '{id}')
 SELECT assay.create_policy('inbound', signals => 'message_signals', key => '{id}', prior => -3, log_signals => true);
 --  1
 --+ SELECT assay.grant_access('inbound', 'reader', 'reader'), assay.grant_access('inbound', 'builder', 'builder');
@@ -50,6 +57,7 @@ SELECT assay.create_detector('inbound', 'links', 'urls > 3', weight => 1.5);
 --! invalid_parameter_value: it would have both a condition and a model, or the mode or verdict is unknown
 --? SELECT assay.alter_detector('inbound', 'money', mode => 'on')
 --! numeric_value_out_of_range: weight or rollout is out of range
+--? SELECT assay.alter_detector('inbound', 'money', rollout => 2)
 --! undefined_column, syntax_error, datatype_mismatch: the condition does not fit, as of create_detector()
 --? SELECT assay.alter_detector('inbound', 'money', condition => 'ask_for_money')
 --! insufficient_privilege: it takes a builder, and a publisher to change what is live
@@ -99,6 +107,7 @@ SELECT count(*) FROM assay.undecided('inbound');
 --! insufficient_privilege: you are no publisher of the policy
 --?stranger CALL assay.backfill('inbound')
 --! invalid_transaction_termination: it is called in a transaction block or a function
+--? BEGIN; CALL assay.backfill('inbound'); ROLLBACK
 CALL assay.backfill('inbound');
 SELECT verdict, count(*) FROM inbound_verdict GROUP BY verdict ORDER BY verdict;
 --  safe | 32
@@ -220,6 +229,7 @@ SELECT count(*) FROM assay.latest_decisions('inbound', since => now() - interval
 --! undefined_column: the relation has no key column, or nothing says what is malicious
 --? SELECT assay.labels_from('inbound', 'reviewer', 'message')
 --! wrong_object_type: the relation is no table or view
+--? SELECT assay.labels_from('inbound', 'reviewer', 'message_pkey')
 --! insufficient_privilege: you may not read the relation, or not insert labels
 --?stranger SELECT assay.labels_from('inbound', 'reviewer', 'review')
 SELECT * FROM assay.labels_from('inbound', 'reviewer', 'review');
@@ -229,7 +239,9 @@ SELECT * FROM assay.labels_from('inbound', 'reviewer', 'review');
 --! undefined_object: there is no such policy
 --? SELECT assay.label_reported('nowhere', 'message', '[]')
 --! undefined_column: the relation lacks a column that it looks for
+--? SELECT assay.label_reported('inbound', 'review', '[{"message_id": "m5@mail.example", "malicious": true, "source": "user report"}]')
 --! wrong_object_type: the relation is no table or view
+--? SELECT assay.label_reported('inbound', 'message_pkey', '[]')
 --! insufficient_privilege: you may not read the relation, or not insert labels
 --?stranger SELECT assay.label_reported('inbound', 'message', '[]')
 SELECT outcome, key FROM assay.label_reported('inbound', 'message', '[
@@ -291,6 +303,8 @@ SELECT assay.create_guard('inbound', 'partner', 'from_addr LIKE ''%@partner.exam
 --! undefined_object: there is no such policy for you to change, or no such guard
 --? SELECT assay.drop_guard('inbound', 'friend')
 --! dependent_objects_still_exist: a detector or an exclusion uses it
+--+ SELECT assay.create_detector('there', 'uses it', 'used') FROM (SELECT assay.create_guard('there', 'used', 'urls > 1')) g;
+--? SELECT assay.drop_guard('there', 'used')
 SELECT assay.drop_guard('inbound', 'partner');
 --  7
 
@@ -306,6 +320,7 @@ SELECT assay.drop_guard('inbound', 'partner');
 --! no_data_found: the message of decision_key has no decision
 --? SELECT assay.exclude('inbound', 'x', 'true', mutes => '{money}', reason => 'test', decision_key => '{999999}')
 --! undefined_column, syntax_error, datatype_mismatch: the condition does not fit, as of create_detector()
+--? SELECT assay.exclude('inbound', 'x', 'sender = 1', mutes => '{money}', reason => 'test')
 --! insufficient_privilege: you are no publisher of the policy
 --?builder SELECT assay.exclude('inbound', 'x', 'true', mutes => '{money}', reason => 'test')
 SELECT assay.exclude('inbound', 'minutes', 'subject LIKE ''Minutes%''', mutes => '{links}', reason => 'newsletter',
@@ -316,6 +331,7 @@ SELECT assay.exclude('inbound', 'minutes', 'subject LIKE ''Minutes%''', mutes =>
 --! undefined_object: there is no such policy for you to change, or no such exclusion
 --? SELECT assay.drop_exclusion('inbound', 'minuets')
 --! insufficient_privilege: you are no publisher of the policy
+--?builder SELECT assay.drop_exclusion('inbound', 'minutes')
 SELECT assay.drop_exclusion('inbound', 'minutes');
 --  9
 
@@ -333,7 +349,7 @@ SELECT assay.condition_names('urls > 3 AND (asks_for_money OR tenant = ''birch''
 --? SELECT assay.replay('inbound', at => 'received')
 --! invalid_parameter_value: signals are not view, logged or auto
 --? SELECT assay.replay('inbound', signals => 'none')
---! object_not_in_prerequisite_state: logged signals are asked for, and there are none
+--! object_not_in_prerequisite_state: logged signals are asked for, and the decision table has no column for them
 --! insufficient_privilege: you are no builder of the policy, or may not read its messages
 --?reader SELECT assay.replay('inbound')
 SELECT verdict, count(*) FROM assay.replay('inbound', revision => 2) GROUP BY verdict ORDER BY verdict;
@@ -346,6 +362,7 @@ SELECT verdict, count(*) FROM assay.replay('inbound', revision => 2) GROUP BY ve
 --! invalid_parameter_value: a revision has no such verdict to be caught by
 --? SELECT assay.compare('inbound', 1, 2, caught => 'awful')
 --! undefined_column, datatype_mismatch, null_value_not_allowed, insufficient_privilege: as of replay()
+--? SELECT assay.compare('inbound', 1, 2, at => 'received')
 SELECT change, messages FROM assay.compare('inbound', 1, 2) WHERE messages > 0;
 --  caught now | 6
 --  unlabelled, caught now | 3
@@ -357,6 +374,7 @@ SELECT change, messages FROM assay.compare('inbound', 1, 2) WHERE messages > 0;
 --! invalid_parameter_value: a revision has no such verdict to be caught by
 --? SELECT assay.compare_messages('inbound', 1, 2, caught => 'awful')
 --! undefined_column, datatype_mismatch, null_value_not_allowed, insufficient_privilege: as of replay()
+--? SELECT assay.compare_messages('inbound', 1, 2, at => 'received')
 SELECT key, change, verdict_a, verdict_b FROM assay.compare_messages('inbound', 1, 2) WHERE key = '{5}';
 --  {5} | caught now | safe | suspicious
 
@@ -391,9 +409,11 @@ SELECT d->>'policy' AS policy, jsonb_array_length(d->'detectors') AS detectors F
 --! feature_not_supported: the document is of a version that this release does not read
 --? SELECT assay.policy_import('{"pg_assay_policy": 99}')
 --! duplicate_object: the document has two of a name
+--? SELECT assay.policy_import('{"pg_assay_policy": 1, "policy": "inbound", "settings": {}, "guards": [{"name": "a", "condition": "true"}, {"name": "a", "condition": "true"}]}')
 --! undefined_object: the policy is not there, and the document does not say how to make it, or it leaves out a model
 --? SELECT assay.policy_import('{"pg_assay_policy": 1, "policy": "nowhere", "settings": {}}')
 --! undefined_column, syntax_error, datatype_mismatch: a condition does not fit, as of create_detector()
+--? SELECT assay.policy_import('{"pg_assay_policy": 1, "policy": "inbound", "settings": {}, "detectors": [{"name": "a", "condition": "sender = 1"}]}')
 --! data_corrupted: a model is not the one that its digest says
 --! insufficient_privilege: you are no publisher of the policy
 --?builder SELECT assay.policy_import(jsonb_set(assay.policy_export('inbound'), '{settings,prior}', '-1'), dry_run => false)
@@ -409,7 +429,11 @@ SELECT i.* FROM assay.policy_export('inbound') d, assay.policy_import(jsonb_set(
 --! numeric_value_out_of_range: the prior is no log-odds between -1000 and 1000
 --? SELECT assay.alter_policy('inbound', prior => 5000)
 --! invalid_name: a verdict has no name, or one longer than 200 characters
+--? SELECT assay.alter_policy('inbound', default_verdict => repeat('x', 201))
+--! null_value_not_allowed: the default verdict is empty
+--? SELECT assay.alter_policy('inbound', default_verdict => '')
 --! undefined_column, wrong_object_type, invalid_table_definition: the new signals view does not fit
+--? SELECT assay.alter_policy('inbound', signals => 'odd_signals')
 --! insufficient_privilege: you are no publisher, or for owner, search_path and signals not the owner
 --?builder SELECT assay.alter_policy('inbound', prior => -1)
 --! serialization_failure: another transaction changed the policy
@@ -432,6 +456,7 @@ SELECT assay.create_outbox('inbound', consumers => '{quarantine}');
 --! undefined_object: there is no such policy
 --? SELECT assay.read_changes('nowhere')
 --! undefined_table: the policy has no outbox
+--? SELECT assay.read_changes('there')
 --! invalid_parameter_value: n is not positive
 --? SELECT assay.read_changes('inbound', 'quarantine', 0)
 --! insufficient_privilege: you may not read the policy
@@ -445,6 +470,7 @@ SELECT change, old_verdict, verdict FROM assay.read_changes('inbound', 'quaranti
 --! undefined_object: there is no such policy
 --? SELECT assay.take_changes('nowhere', 'quarantine', '{1}')
 --! undefined_table: the policy has no outbox
+--? SELECT assay.take_changes('there', 'default', '{1}')
 --! insufficient_privilege: you may not delete from it
 --?stranger SELECT assay.take_changes('inbound', 'quarantine', '{1}')
 SELECT assay.take_changes('inbound', 'quarantine', '{1}');
@@ -466,6 +492,8 @@ SELECT severity, "check" FROM assay.check('inbound') WHERE severity = 'error';
 --! undefined_object: there is no such policy
 --? SELECT assay.signals_query('nowhere')
 --! invalid_parameter_value: a key has another number of values
+--+ SELECT assay.create_policy('pair', 'message_signals', '{received_at,id}');
+--? SELECT assay.signals_query('pair', '{1}')
 --! insufficient_privilege: you may not act as the policy's owner
 --?reader SELECT assay.signals_query('inbound')
 SELECT assay.signals_query('inbound', '{5}') LIKE '%message_signals%' AS reads_the_view;
@@ -475,6 +503,7 @@ SELECT assay.signals_query('inbound', '{5}') LIKE '%message_signals%' AS reads_t
 --! undefined_object: there is no such policy
 --? SELECT assay.reads_again('nowhere', 'message')
 --! undefined_table: there is no such table any more
+--? SELECT assay.reads_again('inbound', 1::regclass)
 --! insufficient_privilege: you may not act as the policy's owner
 --?reader SELECT assay.reads_again('inbound', 'message')
 SELECT assay.reads_again('inbound', 'message') IS NULL AS from_the_new_rows;
@@ -580,6 +609,8 @@ SELECT assay.retire_detector('inbound', 'short') > 1 AS retired;
 --! undefined_object: there is no such policy for you to change, or no such detector
 --? SELECT assay.drop_detector('inbound', 'mony')
 --! dependent_objects_still_exist: an exclusion mutes it
+--+ SELECT assay.exclude('there', 'x', 'true', mutes => '{uses it}', reason => 'test');
+--? SELECT assay.drop_detector('there', 'uses it')
 --! insufficient_privilege: you are no publisher of the policy
 --?builder SELECT assay.drop_detector('inbound', 'money')
 SELECT assay.drop_detector('inbound', 'short') > 1 AS dropped;
@@ -629,8 +660,9 @@ SELECT pubname FROM pg_publication ORDER BY pubname;
 --- SELECT assay.unfollow_policies();
 
 --= distribute
---! undefined_object: there is no such policy
---! object_not_in_prerequisite_state: Citus is not there, or a relation that the view reads lies elsewhere
+--! undefined_object: there is no such policy, or Citus is not installed
+--? CALL assay.distribute('nowhere', 'tenant')
+--! object_not_in_prerequisite_state: a relation that the view reads lies elsewhere
 --! undefined_column: the tables have no such column
 --! feature_not_supported: the view or the policy has what cannot be distributed
 --! invalid_parameter_value: the policy decides several tables, and none is named

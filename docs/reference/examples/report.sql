@@ -108,6 +108,7 @@ SELECT round(lower::numeric, 3) AS lower, round(upper::numeric, 3) AS upper FROM
 --! numeric_value_out_of_range: k of n is no proportion, or confidence is not between 0 and 1
 --? SELECT assay.exact_interval(3, 2)
 --! program_limit_exceeded: n is too large
+--? SELECT assay.exact_interval(3, 9000000000000000000)
 SELECT round(lower::numeric, 3) AS lower, round(upper::numeric, 3) AS upper FROM assay.exact_interval(9, 10);
 --  0.555 | 0.997
 
@@ -115,6 +116,7 @@ SELECT round(lower::numeric, 3) AS lower, round(upper::numeric, 3) AS upper FROM
 --! numeric_value_out_of_range: a weight is negative or too large, or confidence is not between 0 and 1
 --? SELECT assay.weighted_rate(true, -1)
 --! invalid_parameter_value: confidence is not the same for all rows
+--? SELECT assay.weighted_rate(true, 1, c) FROM (VALUES (0.9), (0.95)) v(c)
 SELECT w.rate FROM (SELECT (assay.weighted_rate(hit, weight)).* FROM (VALUES (true, 1), (false, 3)) v(hit, weight)) w;
 --  0.25
 
@@ -136,6 +138,7 @@ SELECT kind, name, hits, tp, fp, "precision" FROM assay.precision_report('inboun
 --! undefined_object: there is no such policy that you may read
 --? SELECT assay.overlap_report('nowhere')
 --! null_value_not_allowed: since or until is NULL
+--? SELECT assay.overlap_report('inbound', NULL)
 --! undefined_column: there is no such column to report by
 --? SELECT assay.overlap_report('inbound', by => 'colour')
 SELECT detector_a, detector_b, "both" FROM assay.overlap_report('inbound');
@@ -145,6 +148,7 @@ SELECT detector_a, detector_b, "both" FROM assay.overlap_report('inbound');
 --! undefined_object: there is no such policy
 --? SELECT assay.refresh_rollup('nowhere')
 --! null_value_not_allowed: the policy is NULL
+--? SELECT assay.refresh_rollup(NULL)
 --! insufficient_privilege: you may not act as the policy's owner
 --?stranger SELECT assay.refresh_rollup('inbound')
 SELECT assay.refresh_rollup('inbound') > 0 AS some_hours;
@@ -160,6 +164,7 @@ SELECT assay.refresh_rollup('inbound') > 0 AS some_hours;
 --! undefined_column, syntax_error, datatype_mismatch: the condition does not fit, as of create_detector()
 --? SELECT assay.backtest('inbound', 'links > 4')
 --! null_value_not_allowed: another argument than condition, model and force_verdict is NULL
+--? SELECT assay.backtest('inbound', 'urls > 4', since => NULL)
 --! insufficient_privilege: you are no builder of the policy, or may not read its messages
 --?reader SELECT assay.backtest('inbound', 'urls > 4')
 SELECT messages, hits, tp, fp, "precision", flips FROM assay.backtest('inbound', 'from_evil', weight => 3, at => NULL);
@@ -197,6 +202,7 @@ SELECT signal, kind, name FROM assay.signal_uses('inbound') WHERE name IS NOT NU
 --! numeric_value_out_of_range: span or reference is not above 0, or sample not between 1 and a million
 --? SELECT assay.signal_drift('inbound', span => '0')
 --! undefined_column, datatype_mismatch: the view has no such column of times
+--? SELECT assay.signal_drift('inbound', at => 'received', signals => 'view')
 SELECT signal, messages, reference_messages, round(mean::numeric, 2) AS mean
 FROM assay.signal_drift('inbound', span => '5 days', until => '2024-03-22', signals => 'view')
 WHERE signal = 'urls';
@@ -209,7 +215,6 @@ WHERE signal = 'urls';
 --? SELECT assay.signal_skew('inbound', NULL)
 --! numeric_value_out_of_range: sample is not between 1 and a million
 --? SELECT assay.signal_skew('inbound', sample => 0)
---! object_not_in_prerequisite_state: signals were not logged
 --! insufficient_privilege: you may not read the policy and its view
 --?reader SELECT assay.signal_skew('inbound')
 SELECT signal, differ FROM assay.signal_skew('inbound') WHERE signal = 'urls';
@@ -221,6 +226,7 @@ SELECT signal, differ FROM assay.signal_skew('inbound') WHERE signal = 'urls';
 --! numeric_value_out_of_range: tested is negative
 --? SELECT assay.detector_drift('inbound', tested => -1)
 --! object_not_in_prerequisite_state: decisions are not counted by day: see refresh_rollup()
+--? SELECT assay.detector_drift('there')
 SELECT DISTINCT name, mode, outside FROM assay.detector_drift('inbound') WHERE name = 'money';
 --  money | live | 
 
@@ -241,6 +247,7 @@ SELECT * FROM assay.review_sample('inbound', 10, 'uniform');
 --! undefined_object: there is no such policy
 --? SELECT assay.take_review('nowhere')
 --! undefined_table: no messages were drawn for review
+--? SELECT assay.take_review('there')
 --! invalid_parameter_value: n is not positive
 --? SELECT assay.take_review('inbound', 0)
 --! insufficient_privilege: you may not update the review table
@@ -256,6 +263,7 @@ SELECT count(*) FROM assay.take_review('inbound', 2);
 --! null_value_not_allowed: another argument than the category is NULL
 --? SELECT assay.label_review('inbound', NULL, true)
 --! undefined_table: no messages were drawn for review
+--? SELECT assay.label_review('there', 1, true)
 --! insufficient_privilege: you may not insert labels
 --?stranger SELECT assay.label_review('inbound', 1, true)
 SELECT assay.label_review('inbound', review, malicious => false)
@@ -267,6 +275,7 @@ FROM inbound_review WHERE taken_at IS NOT NULL ORDER BY review LIMIT 1;
 --! invalid_parameter_value: the message was not taken for review by you
 --? SELECT assay.skip_review('inbound', 999999)
 --! undefined_table: no messages were drawn for review
+--? SELECT assay.skip_review('there', 1)
 SELECT assay.skip_review('inbound', review)
 FROM inbound_review WHERE taken_at IS NOT NULL AND outcome IS NULL;
 
@@ -274,6 +283,7 @@ FROM inbound_review WHERE taken_at IS NOT NULL AND outcome IS NULL;
 --! undefined_object: there is no such policy
 --? SELECT assay.review_rounds('nowhere')
 --! undefined_table: no messages were drawn for review
+--? SELECT assay.review_rounds('there')
 --! insufficient_privilege: you may not read the review table
 --?stranger SELECT assay.review_rounds('inbound')
 SELECT round, strategy, drawn, labelled, skipped FROM assay.review_rounds('inbound');
@@ -283,10 +293,12 @@ SELECT round, strategy, drawn, labelled, skipped FROM assay.review_rounds('inbou
 --! undefined_object: there is no such policy that you may read, or no draw of that round or time
 --? SELECT assay.online_report('inbound', 99)
 --! undefined_table: no messages were drawn for review
+--? SELECT assay.online_report('there')
 --! invalid_parameter_value: rounds drew from the same time
 --! numeric_value_out_of_range: confidence is not between 0 and 1
 --? SELECT assay.online_report('inbound', confidence => 1)
 --! insufficient_privilege: you may not read the review table
+--?stranger SELECT assay.online_report('inbound')
 SELECT metric, name, population, reviewed FROM assay.online_report('inbound') WHERE metric = 'prevalence';
 --  prevalence |  | 42 | 1
 
@@ -340,6 +352,7 @@ SELECT left(assay.report_html('inbound', columns => '{subject}'), 15);
 --! invalid_parameter_value: faults is negative, or batch not positive
 --? CALL assay.maintain(batch => 0)
 --! invalid_transaction_termination: it is called in a transaction block or a function
+--? BEGIN; CALL assay.maintain(); ROLLBACK
 CALL assay.maintain();
 SELECT step, state FROM assay.maintenance WHERE object = 'inbound' ORDER BY step;
 --  faults | done

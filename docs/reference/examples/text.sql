@@ -9,7 +9,9 @@
 --! array_subscript_error: an array has not one dimension
 --? SELECT assay.phrases('{{a}}', '{{x}}')
 --! program_limit_exceeded: patterns are too many, too long or too complex together, or take too long to compile
---! feature_not_supported: a regular expression cannot be matched by this engine
+--? SELECT assay.phrases('{a}', ARRAY[repeat('x', 100000)])
+--! invalid_regular_expression: a pattern is no regular expression, or none that can be matched in one pass
+--? SELECT assay.phrases('{a}', ARRAY['(a)\1'], 'regex')
 CREATE TEMP TABLE words AS
 SELECT assay.phrases('{money,money,shop}', '{wire transfer,gift card,discount}') AS phrases;
 SELECT assay.phrase_hits(phrases, 'A gift card, or a wire   transfer?') FROM words;
@@ -54,9 +56,11 @@ SELECT entries > 0 AS some, bytes > 0 AS bytes FROM assay.phrases_cache();
 --! invalid_name: the name is empty, longer than 63 bytes, or begins with a brace
 --? SELECT assay.create_phrase_set('')
 --! duplicate_object: there is a list or phrase set of that name
+--? SELECT assay.create_phrase_set('owns')
 --! undefined_object: a reader or the owner is no role
 --? SELECT assay.create_phrase_set('lures', '{nobody_at_all}')
 --! insufficient_privilege: the set would belong to a role that you are no member of
+--?stranger SELECT assay.create_phrase_set('theirs', owner => 'reader')
 SELECT assay.create_phrase_set('lures', readers => '{public}', description => 'what lures say');
 INSERT INTO assay.phrase (set, name, pattern, theme, weight) VALUES
     ('lures', 'wire_transfer', 'wire transfer', 'money', 2), ('lures', 'gift_card', 'gift card', 'money', 1.5),
@@ -120,7 +124,9 @@ SELECT assay.compile_phrase_set('lures');
 --! duplicate_object: there is a list or phrase set of that name
 --? SELECT assay.create_list('lures')
 --! undefined_object: a reader or the owner is no role
+--? SELECT assay.create_list('other', '{nobody_at_all}')
 --! insufficient_privilege: the list would belong to a role that you are no member of
+--?stranger SELECT assay.create_list('theirs', owner => 'reader')
 SELECT assay.create_list('bad_hosts', readers => '{public}');
 INSERT INTO assay.list (set, value, kind)
 VALUES ('bad_hosts', 'evil.example', 'domain'), ('bad_hosts', '10.9.0.0/16', 'cidr');
@@ -130,7 +136,6 @@ VALUES ('bad_hosts', 'evil.example', 'domain'), ('bad_hosts', '10.9.0.0/16', 'ci
 --? SELECT assay.in_list('nowhere', 'a')
 --! insufficient_privilege: the list is not for you to ask
 --?stranger SELECT assay.in_list('own', 'a')
---! array_subscript_error: an array of values has not one dimension
 SELECT assay.in_list('bad_hosts', 'www.evil.example'), assay.in_list('bad_hosts', inet '10.9.8.7');
 --  t | t
 
@@ -211,7 +216,6 @@ SELECT words, uppercase_words, exclamations, scripts FROM assay.text_facts('Act 
 --= auth_facts
 --! invalid_parameter_value: headers are no JSON object
 --? SELECT assay.auth_facts('[]', '{mx.corp.example}')
---! array_subscript_error: the array has not one dimension
 SELECT spf, dmarc, spf_aligned
 FROM assay.auth_facts('{"authentication-results": [
     "mx.corp.example; spf=pass smtp.mailfrom=a@shop.example; dmarc=pass header.from=shop.example"]}',
@@ -247,6 +251,7 @@ FROM assay.message_facts('{}', 'billing@shop.example', 'pay@bank.example', 'x@fr
 
 --= nearest_name
 --! program_limit_exceeded: a name of the array is too long, or the list has too many values
+--? SELECT assay.nearest_name('Paypol', ARRAY[repeat('x', 100000)])
 --! undefined_object: there is no list of that name
 --? SELECT assay.nearest_name('Paypol', 'nowhere')
 --! insufficient_privilege: the list is not for you to ask
@@ -267,6 +272,7 @@ SELECT * FROM assay.lookalike_domain('paypal-login.com', '{paypal.com}'::text[])
 
 --= display_name_claim
 --! program_limit_exceeded: a name of an array is too long, or a list has too many values
+--? SELECT assay.display_name_claim('Paypol', ARRAY[repeat('x', 100000)], '{}'::text[])
 --! undefined_object: there is no list of that name
 --? SELECT assay.display_name_claim('Ann', 'nowhere', 'nowhere')
 --! insufficient_privilege: a list is not for you to ask
@@ -324,6 +330,7 @@ SELECT assay.signature_words('Dear Ann, pay 100 EUR at http://evil.example/x');
 --! datetime_field_overflow: the time of a message is infinite
 --? SELECT assay.text_model_agg(true, 'a', 1, 'infinity', '1 day')
 --! wrong_object_type: a published model has no counts to add
+--? SELECT assay.text_model_agg(assay.text_model_publish(assay.text_model_of(true, 'a'), 4096))
 --! program_limit_exceeded: the model is too large
 CREATE TEMP TABLE learned AS SELECT assay.text_model_agg(id % 5 = 0, subject || ' ' || body) AS model FROM message;
 SELECT i.malicious, i.safe FROM learned, assay.text_model_info(model) i;
@@ -333,8 +340,11 @@ SELECT i.malicious, i.safe FROM learned, assay.text_model_info(model) i;
 --! numeric_value_out_of_range: the weight is out of range
 --? SELECT assay.text_model_of(true, 'a', -1)
 --! invalid_parameter_value: the half-life is out of range, or the jsonb has no part of a message
+--? SELECT assay.text_model_of(true, 'a', 1, '2024-01-01', '1 hour')
 --! datatype_mismatch: a part of the jsonb is of another type
+--? SELECT assay.text_model_of(true, '{"subject": 7}'::jsonb)
 --! datetime_field_overflow: the time is infinite
+--? SELECT assay.text_model_of(true, 'a', 1, 'infinity', '1 day')
 SELECT i.malicious
 FROM assay.text_model_info(assay.text_model_of(true, 'please pay') OPERATOR(assay.+)
                            assay.text_model_of(true, 'pay now')) i;
@@ -361,7 +371,9 @@ FROM learned;
 --! invalid_parameter_value: the jsonb is no object, or has what is no part of a message
 --? SELECT assay.text_margin(assay.text_model_of(true, 'a'), '[]'::jsonb)
 --! datatype_mismatch: a part is of another type than it must be
+--? SELECT assay.text_margin(assay.text_model_of(true, 'a'), '{"body": 1}'::jsonb)
 --! undefined_column: the row has no part of a message
+--? SELECT assay.text_margin(assay.text_model_of(true, 'a'), r) FROM (SELECT 1 AS colour) r
 SELECT assay.text_margin(model, 'wire transfer') = assay.text_score(model, 'wire transfer') AS not_calibrated
 FROM learned;
 --  t
@@ -370,7 +382,9 @@ FROM learned;
 --! invalid_parameter_value: top is negative, the jsonb is no object, or has what is no part of a message
 --? SELECT assay.text_explain(assay.text_model_of(true, 'a'), 'a', -1)
 --! datatype_mismatch: a part is of another type than it must be
+--? SELECT assay.text_explain(assay.text_model_of(true, 'a'), '{"body": 1}'::jsonb)
 --! undefined_column: the row has no part of a message
+--? SELECT assay.text_explain(assay.text_model_of(true, 'a'), r) FROM (SELECT 1 AS colour) r
 SELECT e.token, e.contribution > 0 AS speaks_against_it
 FROM learned, assay.text_explain(model, 'send a wire transfer', top => 1) e WHERE e.token IS NOT NULL;
 --  body: send | t
@@ -385,6 +399,7 @@ SELECT i.kind FROM learned, assay.text_model_info(assay.text_model_publish(model
 --! invalid_parameter_value: min_messages is negative
 --? SELECT assay.text_model_prune(assay.text_model_of(true, 'a'), -1)
 --! wrong_object_type: a published model has no counts
+--? SELECT assay.text_model_prune(assay.text_model_publish(assay.text_model_of(true, 'a'), 4096), 1)
 SELECT p.tokens < i.tokens AS fewer
 FROM learned, assay.text_model_info(assay.text_model_prune(model, 3)) p, assay.text_model_info(model) i;
 --  t
@@ -395,19 +410,24 @@ FROM learned, assay.text_model_info(assay.text_model_prune(model, 3)) p, assay.t
 --! array_subscript_error: margins and labels are not as many
 --? SELECT assay.text_model_calibrate(assay.text_model_of(true, 'a'), '{1}'::real[], '{t,f}'::boolean[])
 --! data_exception: safe messages have higher margins than malicious ones
+--? SELECT assay.text_model_calibrate(assay.text_model_of(true, 'a'), '{1,2,3,4}'::real[], '{t,t,f,f}'::boolean[])
 SELECT i.slope, i.intercept FROM learned, assay.text_model_info(assay.text_model_calibrate(model, 0.5, -1)) i;
 --  0.5 | -1
 
 --= create_text_model
 --! null_value_not_allowed: a name, source, content, labels, delay or size is missing
 --? SELECT assay.create_text_model('lure', NULL, 'body', 'review')
---! duplicate_object: there is a text model of that name
+--! duplicate_object, duplicate_table: there is a text model of that name, or a relation of one that it makes
+--+ SELECT assay.create_text_model('twice', 'message', 'body', 'review', '{id}', 'received_at');
+--? SELECT assay.create_text_model('twice', 'message', 'body', 'review', '{id}', 'received_at')
 --! invalid_parameter_value: the name, key, delay, half-life or size cannot be
 --? SELECT assay.create_text_model('lure', 'message', 'body', 'review', '{id}', 'received_at', max_bytes => 1)
 --! datatype_mismatch: the content or a column of the labels is of another type
 --? SELECT assay.create_text_model('lure', 'message', 'urls', 'review', '{id}', 'received_at')
 --! invalid_schema_name: there is no schema to create its tables in
+--? SELECT assay.create_text_model('lure', 'message', 'body', 'review', '{id}', 'received_at', schema => NULL)
 --! invalid_table_definition: it would have temporary tables
+--? SELECT assay.create_text_model('lure', 'message', 'body', 'review', '{id}', 'received_at', schema => 'pg_temp')
 --! insufficient_privilege: you may not read the source or labels, or not create there
 --?stranger SELECT assay.create_text_model('lure', 'message', 'body', 'review', '{id}', 'received_at')
 SELECT assay.create_text_model('lure', 'message', 'subject || '' '' || body', 'review', '{id}', 'received_at');
@@ -429,4 +449,6 @@ SELECT assay.text_score(assay.text_model_at('lure'), 'wire transfer') > 0 AS sus
 --! undefined_object: there is no text model of that name that is yours
 --? SELECT assay.drop_text_model('nowhere')
 --! dependent_objects_still_exist: a view of yours reads its tables
+--+ CREATE VIEW reads_it AS SELECT * FROM twice_version;
+--? SELECT assay.drop_text_model('twice')
 SELECT assay.drop_text_model('lure');
