@@ -621,13 +621,14 @@ SELECT assay.drop_detector('inbound', 'short') > 1 AS dropped;
 --? SELECT assay.drop_policy('nowhere')
 --! dependent_objects_still_exist: a trigger decides by it, or with drop_tables something reads its tables
 --? SELECT assay.drop_policy('inbound')
---! insufficient_privilege: with drop_tables: its tables are not the owner's any more
+--! insufficient_privilege: you are not the policy's owner, or, with drop_tables, its tables are another's
+--+ SELECT assay.grant_access('there', 'reader', 'reader');
+--?reader SELECT assay.drop_policy('there')
 SELECT assay.drop_policy('busy', drop_tables => true);
 
 --= publish_policies
 --! insufficient_privilege: you may not make publications
 --?stranger SELECT assay.publish_policies()
---! object_not_in_prerequisite_state: this database follows the policies of another server
 SELECT assay.publish_policies();
 SELECT pubname FROM pg_publication ORDER BY pubname;
 --  assay_policies
