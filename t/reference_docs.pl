@@ -1,5 +1,6 @@
-# The examples of the reference (docs/reference/examples) run and give what they show, each function that users call
-# has one and says its errors, each error is a condition that there is, and the calls that should raise one do.
+# The examples of the reference (docs/reference/examples) run and give what they show, each function, view and type
+# that users see has one, functions say their errors, each error is a condition that there is, and the calls that
+# should raise one do.
 use strict;
 use warnings;
 use File::Basename;
@@ -91,8 +92,14 @@ my @called = split /\n/, $node->safe_psql('postgres', q{
 cmp_ok(scalar @called, '>', 200, 'there are functions');
 is(join(' ', grep { !$errors{$_} } @called), '', 'each says its errors');
 is(join(' ', grep { !$example{$_} } @called), '', 'each has an example');
-my %there = map { $_ => 1 } @called;
-is(join(' ', grep { !$there{$_} } sort keys %errors), '', 'and there is no other');
+my @others = split /\n/, $node->safe_psql('postgres', q{
+	SELECT 'view ' || relname FROM pg_class WHERE relnamespace = 'assay'::regnamespace AND relkind = 'v'
+	UNION ALL SELECT 'type ' || t.typname FROM pg_type t LEFT JOIN pg_class c ON c.oid = t.typrelid
+	WHERE t.typnamespace = 'assay'::regnamespace AND t.typelem = 0 AND coalesce(c.relkind, 'c') = 'c'});
+cmp_ok(scalar @others, '>', 50, 'there are views and types');
+is(join(', ', grep { !$example{$_} } sort @others), '', 'each has an example');
+my %there = map { $_ => 1 } @called, @others;
+is(join(', ', grep { !$there{$_} } sort keys %example), '', 'and there is no other');
 
 # ---- they run
 

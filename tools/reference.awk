@@ -1,14 +1,12 @@
 # The notes in docs/reference/examples/*.sql, as lines for COPY: name, errors, example. docs/reference/examples/model.sql
 # says how they are written.
-function flush(	i, n, names)
+function flush()
 {
 	if (entry != "")
 	{
 		sub(/(\\n)+$/, "", example)
 		sub(/\\n$/, "", errors)
-		n = split(entry, names, " ")
-		for (i = 1; i <= n; i++)
-			print names[i] "\t" errors "\t" example
+		print entry "\t" errors "\t" example
 	}
 	entry = errors = example = ""
 }

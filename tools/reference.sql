@@ -82,7 +82,8 @@ FROM pg_type t CROSS JOIN LATERAL (VALUES
 		FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped) || E'\n'),
 	(3, (SELECT string_agg(format('Cast %sto `%s`%s.', CASE c.castsource WHEN t.oid THEN '' ELSE 'from `' || format_type(c.castsource, NULL) || '` ' END, format_type(c.casttarget, NULL),
 			CASE c.castcontext WHEN 'e' THEN ', which has to be written' WHEN 'a' THEN ' on assignment' ELSE '' END), E'\n' ORDER BY c.castsource, format_type(c.casttarget, NULL) COLLATE "C")
-		FROM pg_cast c WHERE c.castsource = t.oid AND EXISTS (SELECT FROM member m WHERE m.classid = 'pg_cast'::regclass AND m.objid = c.oid)) || E'\n')) v(n, line)
+		FROM pg_cast c WHERE c.castsource = t.oid AND EXISTS (SELECT FROM member m WHERE m.classid = 'pg_cast'::regclass AND m.objid = c.oid)) || E'\n'),
+	(4, (SELECT format(E'```sql\n%s\n```\n', o.example) FROM notes o WHERE o.name = 'type ' || t.typname))) v(n, line)
 WHERE t.typnamespace = 'assay'::regnamespace AND t.typelem = 0 AND line IS NOT NULL
 	AND (t.typrelid = 0 OR EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c'))
 	AND EXISTS (SELECT FROM member m WHERE m.classid = 'pg_type'::regclass AND m.objid = t.oid
@@ -97,8 +98,9 @@ FROM pg_class c CROSS JOIN LATERAL (VALUES
 	(1, format(E'### %s %s\n\n%s%s\n', CASE c.relkind WHEN 'v' THEN 'View' ELSE 'Table' END, c.relname, pg_temp.said(obj_description(c.oid, 'pg_class')), pg_temp.page(c.relname))),
 	(2, E'| column | type | |\n| --- | --- | --- |\n' || (SELECT string_agg(format('| `%s` | `%s` | %s |', a.attname, format_type(a.atttypid, a.atttypmod),
 		CASE WHEN col_description(a.attrelid, a.attnum) IS NOT NULL THEN pg_temp.said(col_description(a.attrelid, a.attnum)) ELSE '' END), E'\n' ORDER BY a.attnum)
-		FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) || E'\n')) v(n, line)
-WHERE c.relnamespace = 'assay'::regnamespace AND c.relkind IN ('v', 'r', 'p') AND EXISTS (SELECT FROM member m WHERE m.classid = 'pg_class'::regclass AND m.objid = c.oid)
+		FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) || E'\n'),
+	(3, (SELECT format(E'```sql\n%s\n```\n', o.example) FROM notes o WHERE o.name = 'view ' || c.relname))) v(n, line)
+WHERE c.relnamespace = 'assay'::regnamespace AND c.relkind IN ('v', 'r', 'p') AND line IS NOT NULL AND EXISTS (SELECT FROM member m WHERE m.classid = 'pg_class'::regclass AND m.objid = c.oid)
 	AND coalesce((SELECT min(r.room) FROM rooms r WHERE r.name = c.relname), 'policy') = :'room';
 INSERT INTO lines SELECT 4, '', '', 0, E'\n## Views\n' WHERE EXISTS (SELECT FROM lines WHERE part = 4);
 

@@ -254,3 +254,19 @@ SELECT assay.compact_baseline('sender', older_than => '100 days') > 0 AS some_we
 --+ CREATE VIEW reads_viewed AS SELECT * FROM viewed;
 --? SELECT assay.drop_baseline('viewed')
 SELECT assay.drop_baseline('sender');
+
+--= type activity
+SELECT assay.events(activity OPERATOR(assay.+) timestamptz '2024-04-01') AS one_more FROM history;
+--  9
+
+--= type outcome
+SELECT assay.outcome(3, 17) OPERATOR(assay.+) assay.outcome(1, 2) AS together;
+--  {"attacks": 4, "safe": 19}
+
+--= type summary
+SELECT assay.mean(s OPERATOR(assay.+) 44.5) AS with_one_more FROM links;
+--  3.524390243902439
+
+--= view baseline_info
+SELECT baseline, key, incremental, keys FROM assay.baseline_info;
+--  viewed | {from_addr} | f | 4

@@ -3,7 +3,7 @@
 -- tools/reference puts them into the page, t/reference_docs.pl runs them, over fixture.sql, in the order
 -- model, text, baseline, policy, report, onboard; a psql that reads them starts at the top of the clone.
 --
---   --= name            what follows is of this function
+--   --= name            what follows is of this function; --= view NAME, --= type NAME: of that, and it has no errors
 --   --! condition: when an error of its own by the name of its SQLSTATE, or "none of its own"
 --   --? SELECT ...      a call that raises the error above it; not on the page; --?reader SELECT ... as that role
 --   --+ SELECT ...      what the example needs; not on the page
@@ -178,3 +178,11 @@ SELECT f.position, f.name, f.kind FROM model, assay.model_features(linear) f;
 --! none of its own
 SELECT i.format, i.link, i.features, i.outputs, i.explainable FROM model, assay.model_info(linear) i;
 --  linear | logistic | 2 | 1 | t
+
+--= type model
+SELECT left(linear::text, 21) AS text_form FROM model;
+--  {"pg_assay_model":1,"
+
+--= view model_cache
+SELECT count(*) > 0 AS some, sum(pins) AS in_use FROM assay.model_cache;
+--  t | 0

@@ -73,6 +73,19 @@ SELECT what, rows, done FROM assay.erase_tenant('second', 'birch', messages => t
 --  decisions, with their signals | 10 | f
 --  messages | 10 | f
 
+--= view onboarding
+SELECT step, state FROM assay.onboarding WHERE policy = 'second' AND state = 'skipped' ORDER BY n;
+--  thresholds | skipped
+
+--= view onboarding_report
+SELECT name, value FROM assay.onboarding_report WHERE policy = 'second' AND part = 'history' AND name = 'messages';
+--  messages | 42
+
+--= view tenant_status
+SELECT tenant, messages, alerts FROM assay.tenant_status WHERE policy = 'second' ORDER BY tenant;
+--  birch | 10 | 2
+--  cedar | 32 | 8
+
 --= offboard
 --! undefined_object: the policy was not onboarded by a role of yours
 --? SELECT assay.offboard('nowhere')

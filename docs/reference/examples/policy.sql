@@ -85,6 +85,15 @@ VALUES ('2024-03-25', 'cedar', 'ceo@evil.example', 'Today', 'I need a wire trans
 SELECT verdict, round(score::numeric, 3) AS score FROM inbound_verdict;
 --  suspicious | 0.881
 
+--= view stat_policy
+SELECT messages, degraded, faults FROM assay.stat_policy WHERE policy = 'inbound';
+--  1 | 0 | 0
+
+--= view stat_detector
+SELECT detector, evaluations, hits, faults FROM assay.stat_detector WHERE policy = 'inbound' ORDER BY detector;
+--  links | 1 | 1 | 0
+--  money | 1 | 1 | 0
+
 --= undecided
 --! undefined_object: there is no such policy
 --? SELECT assay.undecided('nowhere')
@@ -568,6 +577,10 @@ SELECT assay.create_policy('busy', 'message_signals', '{received_at,id}', partit
 SELECT assay.make_partitions('busy');
 --  0
 
+--= view partitioning
+SELECT policy, period, at FROM assay.partitioning WHERE policy = 'busy';
+--  busy | month | received_at
+
 --= forget
 --! undefined_object: there is no such policy that you may read
 --? SELECT assay.forget('nowhere', keys => '{5}')
@@ -670,3 +683,92 @@ SELECT pubname FROM pg_publication ORDER BY pubname;
 --! insufficient_privilege: it is for superusers, and whom they grant it to
 --?stranger CALL assay.distribute('inbound', 'tenant')
 --- CALL assay.distribute('inbound', 'tenant', message_table => 'message');
+
+--= type attribution
+SELECT attribution::jsonb->>'revision' AS revision FROM inbound_decision WHERE id = 5 ORDER BY 1 LIMIT 1;
+--  5
+
+--= type logged_signals
+SELECT signals::jsonb->'urls' AS urls FROM inbound_decision WHERE id = 5 ORDER BY revision LIMIT 1;
+--  5
+
+--= view policies
+SELECT policy, key, live, shadow, draft FROM assay.policies WHERE policy = 'inbound';
+--  inbound | {id} | 2 | 0 | 0
+
+--= view detectors
+SELECT detector, mode, weight, condition FROM assay.detectors WHERE policy = 'inbound' ORDER BY detector;
+--  links | live | 1 | urls > 3
+--  money | live | 4 | asks_for_money
+
+--= view exclusions
+SELECT exclusion, mutes, reason FROM assay.exclusions WHERE policy = 'there';
+--  x | {"uses it"} | test
+
+--= view revisions
+SELECT revision, summary FROM assay.revisions WHERE policy = 'inbound' AND revision <= 3 ORDER BY revision;
+--  1 | create policy
+--  2 | create detector money (live)
+--  3 | create detector links (shadow)
+
+--= view policy
+SELECT signals, decision, label FROM assay.policy WHERE policy = 'inbound';
+--  public.message_signals | inbound_decision | inbound_label
+
+--= view revision
+SELECT prior, thresholds, log_signals FROM assay.revision WHERE policy = 'inbound' AND revision = 1;
+--  -3 | {"malicious": 0.9, "suspicious": 0.5} | t
+
+--= view detector
+SELECT from_revision, until_revision, weight FROM assay.detector
+WHERE policy = 'inbound' AND detector = 'links' AND from_revision < 5 ORDER BY from_revision;
+--  3 | 4 | 1.5
+--  4 | 5 | 1
+
+--= view detector_model
+SELECT count(*) AS versions FROM assay.detector_model WHERE policy = 'inbound';
+--  0
+
+--= view guard
+SELECT guard, from_revision, until_revision FROM assay.guard WHERE policy = 'inbound';
+--  partner | 6 | 7
+
+--= view exclusion
+SELECT exclusion, from_revision, until_revision FROM assay.exclusion
+WHERE policy = 'inbound' AND until_revision IS NOT NULL;
+--  minutes | 8 | 9
+
+--= view access
+SELECT role, "right" FROM assay.access WHERE policy = 'inbound' AND role <> current_user ORDER BY role;
+--  builder | builder
+--  reader | reader
+
+--= view fault
+SELECT count(*) FROM assay.fault WHERE policy = 'inbound';
+--  0
+
+--= view backfill_progress
+SELECT state, decided FROM assay.backfill_progress WHERE policy = 'inbound';
+--  finished | 40
+
+--= view backfill_run
+SELECT batches, finished_at IS NOT NULL AS finished FROM assay.backfill_run WHERE policy = 'inbound';
+--  1 | t
+
+--= view label_rules
+SELECT label_order, label_maturity FROM assay.label_rules WHERE policy = 'inbound';
+--  {analyst,reviewer} | 
+
+--= view retention
+SELECT policy, decisions, signals FROM assay.retention;
+--  inbound | 90 days | 30 days
+
+--= view policy_cache
+SELECT sum(bytes) < 1000000 AS small FROM assay.policy_cache;
+--  t
+
+--= view followed
+SELECT kind, name, waits_for FROM assay.followed WHERE waits_for IS NOT NULL;
+
+--= view policy_subscription
+SELECT subscription, running, errors FROM assay.policy_subscription WHERE NOT running;

@@ -358,3 +358,42 @@ SELECT step, state FROM assay.maintenance WHERE object = 'inbound' ORDER BY step
 --  faults | done
 --  retention | done
 --  rollup | done
+
+--= type scored
+SELECT s::text LIKE '%0.95%' AS text_form FROM scores;
+--  t
+
+--= type confusion
+SELECT (assay.confusion(true, true)).tp;
+--  1
+
+--= type weighted_rate
+SELECT round((assay.weighted_rate(true, 1)).rate::numeric, 2);
+--  1.00
+
+--= type review_stratum
+SELECT ('safe: 0 to 0.1', 'safe', 0, NULL, 9000, 100, 90, 2)::assay.review_stratum;
+--  ("safe: 0 to 0.1",safe,0,,9000,100,90,2)
+
+--= view rollups
+SELECT policy FROM assay.rollups;
+--  inbound
+
+--= view decision_days
+SELECT name, sum(hits) AS hits FROM assay.decision_days
+WHERE policy = 'inbound' AND kind = 'rule' GROUP BY name ORDER BY name;
+--  links | 14
+--  money | 10
+
+--= view decision_hours
+SELECT count(DISTINCT hour) > 0 AS some FROM assay.decision_hours WHERE policy = 'inbound';
+--  t
+
+--= view alerts
+SELECT policy, kind, name, detail FROM assay.alerts WHERE severity = 'warning' AND kind = 'signal skew';
+
+--= view health
+SELECT severity, kind, "check" FROM assay.health WHERE object = 'inbound' AND severity = 'error';
+
+--= view maintenance
+SELECT step, state FROM assay.maintenance WHERE object = 'inbound' AND state <> 'done';

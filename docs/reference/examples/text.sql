@@ -452,3 +452,71 @@ SELECT assay.text_score(assay.text_model_at('lure'), 'wire transfer') > 0 AS sus
 --+ CREATE VIEW reads_it AS SELECT * FROM twice_version;
 --? SELECT assay.drop_text_model('twice')
 SELECT assay.drop_text_model('lure');
+
+--= type phrases
+SELECT phrases::text::assay.phrases OPERATOR(assay.=) phrases AS the_same FROM words;
+--  t
+
+--= type text_facts
+SELECT (assay.text_facts('Hello  WORLD')).uppercase_words;
+--  1
+
+--= type auth_facts
+SELECT (assay.auth_facts('{"authentication-results": ["mx.corp.example; dkim=fail"]}', '{mx.corp.example}')).dkim;
+--  fail
+
+--= type received_facts
+SELECT (assay.received_facts('{"received": ["from a.example (a.example [203.0.113.9]) by mx.corp.example"]}')).ip;
+--  203.0.113.9
+
+--= type url_facts
+SELECT (assay.url_facts('{https://user@evil.example/}')).userinfo_urls;
+--  1
+
+--= type message_facts
+CREATE TEMP TABLE with_facts (id int, facts assay.message_facts);
+SELECT count(*) FROM with_facts WHERE (facts).url_ip > 0;
+--  0
+
+--= type text_signature
+SELECT assay.signature('one two three four') OPERATOR(assay.=) assay.signature('one two three four') AS the_same;
+--  t
+
+--= type text_model
+SELECT i.malicious, i.safe
+FROM learned, assay.text_model_info(model OPERATOR(assay.-) assay.text_model_of(false, 'see you')) i;
+--  8 | 31
+
+--= view list
+UPDATE assay.list SET note = 'reported', expires_at = '2100-01-01' WHERE set = 'bad_hosts' AND value = 'evil.example';
+SELECT value, kind, note FROM assay.list WHERE set = 'bad_hosts' ORDER BY value;
+--  10.9.0.0/16 | cidr | 
+--  evil.example | domain | reported
+
+--= view list_history
+SELECT value, added_state, removed_state FROM assay.list_history WHERE set = 'bad_hosts' ORDER BY value, added_state;
+--  10.9.0.0/16 | 1 | 
+--  evil.example | 1 | 3
+--  evil.example | 3 | 
+
+--= view phrase
+INSERT INTO assay.phrase (set, name, pattern, kind) VALUES ('owns', 'amount', '\d+ (EUR|USD)', 'regex');
+SELECT name, pattern, kind FROM assay.phrase WHERE set = 'owns';
+--  amount | \d+ (EUR|USD) | regex
+
+--= view phrase_history
+SELECT name, added_state, removed_state FROM assay.phrase_history WHERE set = 'owns';
+--  amount | 1 | 
+
+--= view named_sets
+SELECT set, content, owner::text = current_user AS mine
+FROM assay.named_sets WHERE set IN ('bad_hosts', 'owns') ORDER BY set;
+--  bad_hosts | list | t
+--  owns | phrases | t
+
+--= view dropped_set
+SELECT set FROM assay.dropped_set WHERE set LIKE 'inbound.%';
+
+--= view text_models
+SELECT name, content, key, delay FROM assay.text_models;
+--  twice | body | {id} | 00:00:00
