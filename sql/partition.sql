@@ -132,6 +132,31 @@ SELECT assay_internal.expire_rest('r', 'at', now() - interval '1 day', 10);
 SELECT at, count(*) FROM r_decision GROUP BY 1;
 DROP TABLE message_r CASCADE;
 SELECT assay.drop_policy('r', true);
+-- a date may be beyond all times, and a partition a foreign table
+CREATE TABLE message_r (at date, id bigint, PRIMARY KEY (at, id));
+CREATE VIEW signals_r AS SELECT at, id FROM message_r;
+SELECT assay.create_policy('r', 'signals_r', '{id,at}', partition => 'month');
+CREATE TRIGGER decide AFTER INSERT ON message_r REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('r');
+ALTER TABLE r_decision DROP CONSTRAINT r_decision_pkey;
+RESET ROLE;
+CREATE FOREIGN DATA WRAPPER assay_nowhere;
+CREATE SERVER assay_nowhere FOREIGN DATA WRAPPER assay_nowhere;
+GRANT USAGE ON FOREIGN SERVER assay_nowhere TO assay_keeper;
+SET ROLE assay_keeper;
+CREATE FOREIGN TABLE r_remote PARTITION OF r_decision FOR VALUES FROM ('01-01-2000') TO ('01-02-2000') SERVER assay_nowhere;
+CREATE TABLE r_last PARTITION OF r_decision FOR VALUES FROM ('01-01-5000000') TO ('01-01-5000001');
+INSERT INTO message_r SELECT d, 1 FROM unnest('{-infinity,01-01-4713 BC,31-12-294276,31-12-5874897,01-02-5000000,infinity}'::date[]) d;
+SELECT assay.make_partitions('r');
+SELECT part, since, until FROM assay_internal.decision_parts('r_decision') WHERE part IN ('r_last'::regclass, 'r_remote');
+SELECT severity, detail FROM assay.check('r') WHERE "check" = 'partitions';
+SELECT assay_internal.expire_rest('r', 'at', now() - interval '1 day', 10);
+SELECT assay_internal.drop_part_as_owner('r_decision', now()), to_regclass('r_remote');
+SELECT at, tableoid::regclass FROM r_decision ORDER BY 1;
+DROP TABLE message_r CASCADE;
+SELECT assay.drop_policy('r', true);
+RESET ROLE;
+DROP FOREIGN DATA WRAPPER assay_nowhere CASCADE;
+SET ROLE assay_keeper;
 -- rights
 RESET ROLE;
 -- a name that is taken, here by one that was detached, is in nobody's way

@@ -58,12 +58,15 @@ assay_store_partitioning(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* A time of a key column as timestamptz; what has no zone is in UTC */
+/* A time of a key column as timestamptz; what has no zone is in UTC. A date may be beyond all times. */
 static char *
 TimeOf(const char *alias, const char *column, Oid type)
 {
 	if (type == TIMESTAMPTZOID)
 		return psprintf("%s.%s", alias, column);
+	if (type == DATEOID)
+		return psprintf("CASE WHEN %s.%s < '294276-12-31' THEN pg_catalog.timezone('UTC', %s.%s::pg_catalog.timestamp) ELSE 'infinity' END",
+						alias, column, alias, column);
 	return psprintf("pg_catalog.timezone('UTC', %s.%s::pg_catalog.timestamp)", alias, column);
 }
 
