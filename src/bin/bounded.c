@@ -27,6 +27,9 @@
 /* Of all attachments of a message */
 #define MAX_BOUNDED_MS		10000
 
+/* Seconds of the clock, where a child does nothing */
+#define MAX_BOUNDED_WAIT	120
+
 /* Bytes that a child may tell */
 #define MAX_TOLD			((size_t) 4 * 1024 * 1024)
 
@@ -111,6 +114,7 @@ child(int fd, int ms, void (*work) (void *arg), void *arg)
 {
 	size_t		used = address_space();
 	int			nowhere = open("/dev/null", O_RDWR);
+	sigset_t	none;
 
 #ifdef __linux__
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -119,11 +123,12 @@ child(int fd, int ms, void (*work) (void *arg), void *arg)
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
-
-	/*
-	 * neither libraries nor their last words write where messages are
-	 * answered
-	 */
+	/* Another thread may have held a lock that is nobody's here. */
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGALRM, SIG_DFL);
+	alarm(MAX_BOUNDED_WAIT);
+	/* What libraries say is not for where messages are answered. */
 	dup2(nowhere, STDOUT_FILENO);
 	dup2(nowhere, STDERR_FILENO);
 	limit(RLIMIT_CORE, 0);
