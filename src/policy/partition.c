@@ -85,9 +85,7 @@ RestName(Source *s, Oid *relid)
 {
 	*relid = get_rel_relkind(s->id->decision) == RELKIND_PARTITIONED_TABLE ?
 		get_default_partition_oid(s->id->decision) : InvalidOid;
-	if (!OidIsValid(*relid))
-		return NULL;
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(*relid)), get_rel_name(*relid));
+	return RelationName(*relid);
 }
 
 /* SELECT period, count(*) FROM "from" GROUP BY it: of times that are in some period */
@@ -171,12 +169,12 @@ assay_message_periods(PG_FUNCTION_ARGS)
 	{
 		Oid			relid = lfirst_oid(lc);
 		Oid			type = TimeType(relid, name);
+		char	   *table = RelationName(relid);
 
-		if (!OidIsValid(type) || q.nparams > QUERY_PARAMS_MAX - 2)
+		if (!OidIsValid(type) || table == NULL || q.nparams > QUERY_PARAMS_MAX - 2)
 			continue;
 		QueryAdd(&q, "%s", between);
-		AddPeriods(&q, fcinfo, psprintf("%s m", quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid))),
-				   TimeOf("m", column, type));
+		AddPeriods(&q, fcinfo, psprintf("%s m", table), TimeOf("m", column, type));
 		between = " UNION ALL ";
 	}
 	if (between[0] == '\0')
