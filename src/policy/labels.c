@@ -133,27 +133,38 @@ AddLatestDecision(BatchQuery *q, Source *s, const char *alias, Datum since, Datu
 	AddDecidedAt(q, alias, since, until);
 }
 
-/* Run a query, whose rows are the function's; SPI is connected until then. */
-void
-RunStatement(FunctionCallInfo fcinfo, Source *s, BatchQuery *q)
+/* What a function returns that has no row to tell of */
+Datum
+NoRows(FunctionCallInfo fcinfo)
 {
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Security	security;
-
 	InitMaterializedSRF(fcinfo, get_call_result_type(fcinfo, NULL, NULL) == TYPEFUNC_SCALAR ?
 						MAT_SRF_USE_EXPECTED_DESC : 0);
+	return (Datum) 0;
+}
+
+/*
+ * Run a query, whose rows are the function's; SPI is connected until then.  Its
+ * result is the function's.
+ */
+Datum
+RunStatement(FunctionCallInfo fcinfo, Source *s, BatchQuery *q)
+{
+	Datum		rows = NoRows(fcinfo);
+	Security	security;
+
 	EnterSource(&security, s);
-	QueryRunInto(q, result->setResult);
+	QueryRunInto(q, ((ReturnSetInfo *) fcinfo->resultinfo)->setResult);
 	LeaveSecurity(&security);
 	SPI_finish();
+	return rows;
 }
 
 /* The same of a query about decisions and labels */
-void
+Datum
 RunReport(FunctionCallInfo fcinfo, Source *s, BatchQuery *q)
 {
 	q->read_only = true;
-	RunStatement(fcinfo, s, q);
+	return RunStatement(fcinfo, s, q);
 }
 
 /* Begin a question about both tables: SPI is connected. */
@@ -195,8 +206,7 @@ assay_label_delays(PG_FUNCTION_ARGS)
 	QueryAdd(&q, " AND pg_catalog.isfinite(l.labelled_at::pg_catalog.timestamptz) AND pg_catalog.isfinite(d.decided_at) ORDER BY ");
 	AddKeys(&q, &s, "l", "");
 	QueryAdd(&q, ", l.source, l.labelled_at) w GROUP BY 1, 2 ORDER BY 3 DESC, w.source COLLATE \"C\", 2");
-	RunReport(fcinfo, &s, &q);
-	return (Datum) 0;
+	return RunReport(fcinfo, &s, &q);
 }
 
 /* label_check(policy) */
@@ -227,8 +237,7 @@ assay_label_check(PG_FUNCTION_ARGS)
 	QueryAdd(&q, ", r.source, r.labelled_at DESC) w WINDOW same AS (PARTITION BY ");
 	AddKeys(&q, &s, "w", "");
 	QueryAdd(&q, ")) l WHERE l.differ ORDER BY 1, 2, 5, 4");
-	RunReport(fcinfo, &s, &q);
-	return (Datum) 0;
+	return RunReport(fcinfo, &s, &q);
 }
 
 /* store_label_rule(policy, label_order, label_maturity) */

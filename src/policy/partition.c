@@ -119,16 +119,12 @@ assay_rest_periods(PG_FUNCTION_ARGS)
 	column = PartColumn(fcinfo, &s, &name);
 	rest = RestName(&s, &relid);
 	if (rest == NULL || (s.as_caller && pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK))
-	{
-		InitMaterializedSRF(fcinfo, 0);
-		return (Datum) 0;
-	}
+		return NoRows(fcinfo);
 	SPI_connect();
 	QueryStart(&q);
 	AddPeriods(&q, fcinfo, psprintf("(SELECT o.%s FROM %s o LIMIT %d) r", column, rest, REST_ROWS_MAX),
 			   TimeOf("r", column, get_atttype(relid, get_attnum(relid, name))));
-	RunReport(fcinfo, &s, &q);
-	return (Datum) 0;
+	return RunReport(fcinfo, &s, &q);
 }
 
 /* Is a table's column a time? */
@@ -180,8 +176,7 @@ assay_message_periods(PG_FUNCTION_ARGS)
 	if (between[0] == '\0')
 		QueryAdd(&q, "SELECT NULL::pg_catalog.timestamptz AS period, 0 AS n WHERE false");
 	QueryAdd(&q, ") t GROUP BY 1 ORDER BY 1 DESC");
-	RunReport(fcinfo, &s, &q);
-	return (Datum) 0;
+	return RunReport(fcinfo, &s, &q);
 }
 
 /*
