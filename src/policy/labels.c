@@ -249,7 +249,6 @@ assay_store_label_rule(PG_FUNCTION_ARGS)
 	Datum		values[3];
 	char		nulls[4] = "   ";
 	PolicyIdentity *id;
-	Security	security;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		ereport(ERROR,
@@ -262,18 +261,11 @@ assay_store_label_rule(PG_FUNCTION_ARGS)
 		values[i] = PG_GETARG_DATUM(i);
 		nulls[i] = PG_ARGISNULL(i) ? 'n' : ' ';
 	}
-	EnterConfiguration(&security);
-	SPI_connect();
-	if (SPI_execute_with_args("INSERT INTO assay_internal.label_rule (policy, label_order, label_maturity) VALUES ($1, $2, $3) "
-							  "ON CONFLICT (policy) DO UPDATE SET label_order = EXCLUDED.label_order, label_maturity = EXCLUDED.label_maturity",
-							  lengthof(types), types, values, nulls, false, 0) != SPI_OK_INSERT)
-		elog(ERROR, "could not write assay_internal.label_rule");
+	WriteConfiguration("label_rule", "INSERT INTO assay_internal.label_rule (policy, label_order, label_maturity) VALUES ($1, $2, $3) "
+					   "ON CONFLICT (policy) DO UPDATE SET label_order = EXCLUDED.label_order, label_maturity = EXCLUDED.label_maturity",
+					   lengthof(types), types, values, nulls);
 	/* Other labels may count from now on: the rollup is made anew. */
-	if (SPI_execute_with_args("UPDATE assay_internal.rollup SET horizon = NULL WHERE policy = $1", 1, types, values,
-							  NULL, false, 0) != SPI_OK_UPDATE)
-		elog(ERROR, "could not write assay_internal.rollup");
-	SPI_finish();
-	LeaveSecurity(&security);
+	WriteConfiguration("rollup", "UPDATE assay_internal.rollup SET horizon = NULL WHERE policy = $1", 1, types, values, NULL);
 	PG_RETURN_VOID();
 }
 

@@ -42,19 +42,13 @@ assay_store_partitioning(PG_FUNCTION_ARGS)
 {
 	Oid			types[] = {TEXTOID, TEXTOID, TEXTOID};
 	Datum		values[3];
-	Security	security;
 
 	NoNulls(fcinfo);
 	PolicyMustOwn(ConfigIdentify(text_to_cstring(PG_GETARG_TEXT_PP(0))));
 	for (int i = 0; i < lengthof(values); i++)
 		values[i] = PG_GETARG_DATUM(i);
-	EnterConfiguration(&security);
-	SPI_connect();
-	if (SPI_execute_with_args("INSERT INTO assay_internal.partitioning (policy, period, at) VALUES ($1, $2, $3)",
-							  lengthof(types), types, values, NULL, false, 0) != SPI_OK_INSERT)
-		elog(ERROR, "could not write assay_internal.partitioning");
-	SPI_finish();
-	LeaveSecurity(&security);
+	WriteConfiguration("partitioning", "INSERT INTO assay_internal.partitioning (policy, period, at) VALUES ($1, $2, $3)",
+					   lengthof(types), types, values, NULL);
 	PG_RETURN_VOID();
 }
 
