@@ -41,8 +41,6 @@ Datum
 baseline_compact_as_owner(PG_FUNCTION_ARGS)
 {
 	static const OwnerStatement compact = {"baseline", "SELECT assay_internal.baseline_compact($1, $2)", false, 2, {REGCLASSOID, DATEOID}};
-	Datum		args[2] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)};
-	bool		isnull;
 
-	PG_RETURN_DATUM(OwnerCall(PG_GETARG_OID(0), &compact, args, NULL, &isnull));
+	return OwnerCall(fcinfo, &compact);
 }

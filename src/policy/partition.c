@@ -220,10 +220,8 @@ Datum
 assay_attach_part_as_owner(PG_FUNCTION_ARGS)
 {
 	static const OwnerStatement attach = {NULL, "SELECT assay_internal.attach_part($1, $2)", false, 2, {REGCLASSOID, JSONBOID}};
-	Datum		args[2] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)};
-	bool		isnull;
 
-	PG_RETURN_DATUM(OwnerCall(PG_GETARG_OID(0), &attach, args, NULL, &isnull));
+	return OwnerCall(fcinfo, &attach);
 }
 
 /* drop_part_as_owner(decision table, before): drop_part() as its owner */
@@ -232,8 +230,6 @@ Datum
 assay_drop_part_as_owner(PG_FUNCTION_ARGS)
 {
 	static const OwnerStatement drop = {NULL, "SELECT assay_internal.drop_part($1, $2)", false, 2, {REGCLASSOID, TIMESTAMPTZOID}};
-	Datum		args[2] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)};
-	bool		isnull;
 
-	PG_RETURN_DATUM(OwnerCall(PG_GETARG_OID(0), &drop, args, NULL, &isnull));
+	return OwnerCall(fcinfo, &drop);
 }
