@@ -30,8 +30,10 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
+#include "characters.h"
 #include "compat.h"
 #include "decision_table.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "new_rows.h"
 #include "nodes/makefuncs.h"
@@ -407,6 +409,55 @@ OddKey(Search *s, const Oid *key_types)
 }
 
 /*
+ * What is had faster of the row at hand
+ */
+
+/* Where the lengths of a message's columns are counted */
+typedef struct Counting
+{
+	Search	   *search;
+	int			level;			/* of queries within the home */
+	Oid			function;		/* in the place of length() */
+} Counting;
+
+/* Is an argument a column of the message, which no index is about then? */
+static bool
+IsOfMessage(Node *arg, Counting *counting)
+{
+	while (IsA(arg, RelabelType))
+		arg = (Node *) ((RelabelType *) arg)->arg;
+	return IsA(arg, Var) && ((Var *) arg)->varlevelsup == counting->level &&
+		((Var *) arg)->varno == counting->search->at;
+}
+
+/* Let the characters of a message's columns be counted by our own function. */
+static bool
+CountCharacters(Node *node, Counting *counting)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+	{
+		counting->level++;
+		(void) query_tree_walker((Query *) node, CountCharacters, counting, QTW_IGNORE_JOINALIASES);
+		counting->level--;
+		return false;
+	}
+	if (IsA(node, FuncExpr))
+	{
+		FuncExpr   *call = (FuncExpr *) node;
+
+		if ((call->funcid == F_LENGTH_TEXT || call->funcid == F_CHAR_LENGTH_TEXT ||
+			 call->funcid == F_CHARACTER_LENGTH_TEXT) && IsOfMessage(linitial(call->args), counting))
+		{
+			call->funcid = counting->function;
+			call->funcformat = COERCE_EXPLICIT_CALL;
+		}
+	}
+	return expression_tree_walker(node, CountCharacters, counting);
+}
+
+/*
  * Does the text mean the same?
  */
 
@@ -526,6 +577,7 @@ void
 FindNewRows(NewRows *n, PolicyIdentity *id, const Oid *key_types, Relation rel)
 {
 	Search		s = {n, id, rel, NULL, 0};
+	Counting	counting = {&s, 0, CharactersFunction(id->owner)};
 	Query	   *query;
 	RangeTblEntry *rte;
 	Security	qualified;
@@ -548,6 +600,8 @@ FindNewRows(NewRows *n, PolicyIdentity *id, const Oid *key_types, Relation rel)
 	rte = rt_fetch(s.at, s.home->rtable);
 	Become(rte, RTE_CTE, ColumnNames(RelationGetDescr(rel)));
 	rte->ctename = NEW_MESSAGE_NAME;
+	if (OidIsValid(counting.function) && GetDatabaseEncoding() == PG_UTF8)
+		(void) query_tree_walker(s.home, CountCharacters, &counting, QTW_IGNORE_JOINALIASES);
 	/* Nothing but pg_catalog is in the path, so that names are qualified. */
 	EnterOwner(&qualified, id->owner, "pg_catalog, pg_temp");
 	n->query = pg_get_querydef(query, false);
