@@ -159,6 +159,7 @@ PrepareNewRows(void *arg)
 static void
 DropNewRows(DecidePlans *t)
 {
+	KeptQueryDrop(&t->kept);
 	if (t->new_all_plan)
 		SPI_freeplan(t->new_all_plan);
 	if (t->new_one_plan)

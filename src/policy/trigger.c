@@ -313,26 +313,44 @@ typedef struct SignalsJob
 	bool		(*receive) (TupleTableSlot *, DestReceiver *);
 } SignalsJob;
 
+/* Who receives its rows */
+static DestReceiver *
+Receiver(SignalsJob *job)
+{
+	DestReceiver *dest = &job->decide->dest;
+
+	dest->receiveSlot = job->receive;
+	dest->rStartup = ReceiverStart;
+	dest->rShutdown = ReceiverEnd;
+	dest->rDestroy = ReceiverEnd;
+	dest->mydest = DestTuplestore;	/* what SPI takes for rows of ours */
+	return dest;
+}
+
 /* Run it for its rows, or for the first one of a key. */
 static void
 RunSignalsJob(void *arg)
 {
 	SignalsJob *job = arg;
-	Decide	   *d = job->decide;
 	SPIExecuteOptions options = {0};
 	int			ret;
 
-	d->dest.receiveSlot = job->receive;
-	d->dest.rStartup = ReceiverStart;
-	d->dest.rShutdown = ReceiverEnd;
-	d->dest.rDestroy = ReceiverEnd;
-	d->dest.mydest = DestTuplestore;	/* what SPI takes for rows of ours */
 	options.params = job->params;
 	options.tcount = job->params ? 1 : 0;
-	options.dest = &d->dest;
+	options.dest = Receiver(job);
 	ret = SPI_execute_plan_extended(job->plan, &options);
 	if (ret != SPI_OK_SELECT)
 		elog(ERROR, "SPI_execute_plan_extended failed: %s", SPI_result_code_string(ret));
+}
+
+/* The same of the only new row, by what was kept of the last one; false: by a query. */
+static bool
+RunKept(SignalsJob *job)
+{
+	DecidePlans *plans = job->decide->plans;
+
+	return KeptQueryRun(&plans->kept, plans->context, job->plan, job->params, plans->signals,
+						Receiver(job), job->decide->context);
 }
 
 static ParamListInfo
@@ -483,6 +501,7 @@ static void
 DecideTogether(Decide *d)
 {
 	SignalsJob	job = {d, d->new_rows ? d->plans->new_all_plan : d->plans->all_plan, NULL, ReceiveAndDecide};
+	bool		done = false;
 
 	if (d->single)
 	{
@@ -493,8 +512,11 @@ DecideTogether(Decide *d)
 			ereport(ERROR, (errcode(ERRCODE_QUERY_CANCELED), errmsg(STATEMENT_IS_SPENT)));
 		job.plan = d->new_rows ? d->plans->new_one_plan : d->plans->one_plan;
 		job.params = d->new_rows ? RowParams(d) : KeyParams(d);
+		if (d->new_rows)
+			done = RunKept(&job);
 	}
-	RunSignalsJob(&job);
+	if (!done)
+		RunSignalsJob(&job);
 	if (d->single && d->ndecisions == 0)
 		DecideNotFound(d);
 }
