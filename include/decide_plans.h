@@ -39,6 +39,7 @@ typedef struct DecidePlans
 	SPIPlanPtr	new_one_plan;	/* ... from the columns of the only one */
 	KeptQuery  *kept;			/* that one, ready to run, or NULL */
 	Bitmapset  *new_used;		/* columns that these use */
+	AttrNumber	looked_up;		/* the one that most lookups go by, or 0 */
 	const char *why_not;		/* there are no such, or NULL */
 	SPIPlanPtr	insert_many;	/* from the tuplestore */
 	SPIPlanPtr	insert_one;		/* from parameters */

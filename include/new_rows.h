@@ -20,6 +20,7 @@ typedef struct NewRows
 	char	   *query;			/* of the signals view, over NEW_MESSAGE_NAME */
 	Bitmapset  *used;			/* columns of the message that it shows or
 								 * computes with */
+	AttrNumber	looked_up;		/* by which column most lookups go, or 0 */
 	List	   *views;			/* oids of what was written out in it */
 } NewRows;
 

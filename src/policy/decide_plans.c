@@ -137,6 +137,7 @@ PrepareNewRows(void *arg)
 
 	FindNewRows(&found, t->id, t->table->key_types, rel);
 	t->why_not = found.why_not;
+	t->looked_up = found.looked_up;
 	old = MemoryContextSwitchTo(t->context);
 	t->new_used = bms_copy(found.used);
 	MemoryContextSwitchTo(old);

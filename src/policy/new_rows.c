@@ -45,6 +45,7 @@
 #include "rewrite/rewriteHandler.h"
 #include "security.h"
 #include "signals_query.h"
+#include "sorted_rows.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -412,6 +413,74 @@ OddKey(Search *s, const Oid *key_types)
  * What is had faster of the row at hand
  */
 
+/* How often lookups go by each column of the message */
+typedef struct Lookups
+{
+	Search	   *search;
+	int			level;			/* of queries within the home */
+	int		   *by;				/* by attribute number */
+} Lookups;
+
+/* Which column is compared with the message's for equality: its number, or 0 */
+static AttrNumber
+LookedUp(Node *mine, Node *other, Lookups *lookups)
+{
+	Var		   *var;
+
+	while (IsA(mine, RelabelType))
+		mine = (Node *) ((RelabelType *) mine)->arg;
+	while (IsA(other, RelabelType))
+		other = (Node *) ((RelabelType *) other)->arg;
+	var = (Var *) mine;
+	if (!IsA(mine, Var) || !IsA(other, Var) || var->varlevelsup != lookups->level ||
+		var->varno != lookups->search->at || var->varattno <= 0)
+		return 0;
+	if (((Var *) other)->varlevelsup == lookups->level && ((Var *) other)->varno == var->varno)
+		return 0;
+	return var->varattno;
+}
+
+/* Count comparisons of the message's columns with those of other tables. */
+static bool
+CountLookups(Node *node, Lookups *lookups)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+	{
+		lookups->level++;
+		(void) query_tree_walker((Query *) node, CountLookups, lookups, QTW_IGNORE_JOINALIASES);
+		lookups->level--;
+		return false;
+	}
+	if (IsA(node, OpExpr) && list_length(((OpExpr *) node)->args) == 2)
+	{
+		OpExpr	   *op = (OpExpr *) node;
+		Node	   *left = linitial(op->args);
+		Node	   *right = lsecond(op->args);
+
+		if (op_mergejoinable(op->opno, exprType(left)))
+			lookups->by[Max(LookedUp(left, right, lookups), LookedUp(right, left, lookups))]++;
+	}
+	return expression_tree_walker(node, CountLookups, lookups);
+}
+
+/* The column by which most of them go; 0: none */
+static AttrNumber
+MostLookedUp(Search *s)
+{
+	TupleDesc	desc = RelationGetDescr(s->rel);
+	Lookups		lookups = {s, 0, palloc0((desc->natts + 1) * sizeof(int))};
+	AttrNumber	most = 0;
+
+	(void) query_tree_walker(s->home, CountLookups, &lookups, QTW_IGNORE_JOINALIASES);
+	lookups.by[0] = 0;
+	for (AttrNumber i = 1; i <= desc->natts; i++)
+		if (lookups.by[i] > lookups.by[most] && SortsBy(TupleDescAttr(desc, i - 1)))
+			most = i;
+	return most;
+}
+
 /* Where the lengths of a message's columns are counted */
 typedef struct Counting
 {
@@ -600,6 +669,7 @@ FindNewRows(NewRows *n, PolicyIdentity *id, const Oid *key_types, Relation rel)
 	rte = rt_fetch(s.at, s.home->rtable);
 	Become(rte, RTE_CTE, ColumnNames(RelationGetDescr(rel)));
 	rte->ctename = NEW_MESSAGE_NAME;
+	n->looked_up = MostLookedUp(&s);
 	if (OidIsValid(counting.function) && GetDatabaseEncoding() == PG_UTF8)
 		(void) query_tree_walker(s.home, CountCharacters, &counting, QTW_IGNORE_JOINALIASES);
 	/* Nothing but pg_catalog is in the path, so that names are qualified. */

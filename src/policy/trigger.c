@@ -33,6 +33,7 @@
 #include "notify.h"
 #include "protect.h"
 #include "security.h"
+#include "sorted_rows.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -41,6 +42,7 @@
 #include "utils/memutils.h"
 #include "utils/queryenvironment.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
@@ -86,6 +88,7 @@ typedef struct Decide
 	bool		as_inserted;	/* nothing has changed the new rows */
 	bool		new_rows;		/* the signals are made of them */
 	TupleTableSlot *only;		/* the only new row, of a statement */
+	SortedRows *sorted;			/* the new rows as they are read, or NULL */
 	MemoryContext context;		/* of faults */
 	MemoryContext per_row;
 	MemoryContext per_message;	/* of what is fetched by itself */
@@ -172,7 +175,9 @@ Keep(Decide *d, PolicyDecision *decision, TupleTableSlot *slot)
 	if (t->log_signals && slot)
 		LogSignals(d, slot);
 	d->odd_key |= !KeyIsShort(t, d->values, d->nulls);
-	if (!d->single)
+	if (d->sorted)
+		SortedRowsMade(d->sorted, t->desc, d->values, d->nulls);
+	else if (!d->single)
 		tuplestore_putvalues(d->store, t->desc, d->values, d->nulls);
 	d->ndecisions++;
 	d->notifies |= bms_is_member(decision->verdict, d->policy->notify);
@@ -248,6 +253,8 @@ DecideSlot(Decide *d, TupleTableSlot *slot)
 	if (!d->apart && !d->single && BudgetIsSpent())
 		ereport(ERROR, (errcode(ERRCODE_QUERY_CANCELED), errmsg(STATEMENT_IS_SPENT)));
 	BudgetNext();
+	if (d->sorted)
+		SortedRowsRead(d->sorted);
 	MemoryContextReset(d->per_row);
 	/* What is kept of the only message outlives its row. */
 	old = MemoryContextSwitchTo(d->single ? d->context : d->per_row);
@@ -336,6 +343,8 @@ RunSignalsJob(void *arg)
 	int			ret;
 
 	options.params = job->params;
+	/* The chunks of a statement share a snapshot, which is active. */
+	options.read_only = job->decide->sorted != NULL;
 	options.tcount = job->params ? 1 : 0;
 	options.dest = Receiver(job);
 	ret = SPI_execute_plan_extended(job->plan, &options);
@@ -494,6 +503,25 @@ RowParams(Decide *d)
 	return params;
 }
 
+/* Several new rows, in the order that their lookups gain by: one snapshot sees them all. */
+static void
+DecideSorted(Decide *d, SignalsJob *job)
+{
+	PushActiveSnapshot(GetTransactionSnapshot());
+	CommandCounterIncrement();
+	UpdateActiveSnapshotCommandId();
+	d->sorted = SortedRowsStart(d->trigdata, d->plans->looked_up, d->context);
+	while (SortedRowsNext(d->sorted))
+	{
+		RunSignalsJob(job);
+		SortedRowsTake(d->sorted, d->plans->table->desc, d->store);
+	}
+	SortedRowsEnd(d->sorted, false);
+	d->sorted = NULL;
+	PopActiveSnapshot();
+	CommandCounterIncrement();
+}
+
 /*
  * Together: all messages of the statement, or the one of the row, in one query
  */
@@ -514,6 +542,12 @@ DecideTogether(Decide *d)
 		job.params = d->new_rows ? RowParams(d) : KeyParams(d);
 		if (d->new_rows)
 			done = RunKept(&job);
+	}
+	else if (d->new_rows && d->plans->looked_up > 0 &&
+			 tuplestore_tuple_count(d->trigdata->tg_newtable) >= SORTED_ROWS_MIN)
+	{
+		DecideSorted(d, &job);
+		done = true;
 	}
 	if (!done)
 		RunSignalsJob(&job);
@@ -646,6 +680,9 @@ Restart(Decide *d)
 {
 	if (d->store)
 		tuplestore_clear(d->store);
+	if (d->sorted)
+		SortedRowsEnd(d->sorted, true);
+	d->sorted = NULL;
 	d->ndecisions = d->nundecided = 0;
 	d->odd_key = d->notifies = false;
 	d->faults = NIL;
