@@ -35,7 +35,7 @@ CREATE PROCEDURE sr_try(way text, first int, last int) LANGUAGE plpgsql AS $$
 BEGIN
 	PERFORM set_config('assay.new_rows', way, false);
 	INSERT INTO sr_message (id, sender, number, ident, n, body) SELECT * FROM sr_rows WHERE id BETWEEN first AND last ORDER BY (id * 7) % 1511;
-	INSERT INTO sr_kept SELECT way, row_number() OVER (ORDER BY d.ctid), to_jsonb(d) - 'decided_at' FROM sr_decision d;
+	INSERT INTO sr_kept SELECT way, row_number() OVER (ORDER BY d.ctid), to_jsonb(d) - 'decided_at' || jsonb_build_object('signals', d.signals::jsonb) FROM sr_decision d;
 	TRUNCATE sr_decision;
 	DELETE FROM sr_message;
 	COMMIT;
@@ -86,7 +86,7 @@ CREATE FUNCTION sr_write(i int) RETURNS int LANGUAGE plpgsql AS 'BEGIN INSERT IN
 SELECT sr_by('LEFT JOIN LATERAL (SELECT sr_write(m.id) * 0 + count(*)::int AS seen FROM sr_number b WHERE b.name = ''written'') h ON true
 	LEFT JOIN sr_number k USING (number) CROSS JOIN (SELECT ''x'' AS name) x');
 CALL sr_try('on', 1, 500);
-SELECT count(*) AS decisions, count(*) FILTER (WHERE ((decision ->> 'signals')::jsonb ->> 'seen')::int > 0) AS saw, count((decision ->> 'signals')::jsonb ->> 'seen') AS seen, count(*) FILTER (WHERE (decision ->> 'degraded')::bool) AS degraded FROM sr_kept;
+SELECT count(*) AS decisions, count(*) FILTER (WHERE (decision #>> '{signals,seen}')::int > 0) AS saw, count(decision #>> '{signals,seen}') AS seen, count(*) FILTER (WHERE (decision ->> 'degraded')::bool) AS degraded FROM sr_kept;
 SELECT count(*) AS written FROM sr_number WHERE name = 'written';
 
 -- columns that go and come
