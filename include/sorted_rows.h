@@ -18,7 +18,8 @@ extern bool SortsBy(Form_pg_attribute att);
 
 /*
  * The rows of a trigger's transition table by one of its columns.  SPI is
- * connected, with the trigger's data.  It is gone when "context" is reset.
+ * connected, with the trigger's data.  A snapshot for all of them is active from
+ * here to the end.  It is gone when "context" is reset.
  */
 extern SortedRows *SortedRowsStart(TriggerData *trigdata, AttrNumber column, MemoryContext context);
 

@@ -23,6 +23,7 @@
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
 #include "access/heapam.h"
 #include "access/table.h"
 #include "access/tableam.h"
@@ -54,6 +55,9 @@
 #include "utils/rel.h"
 #include "utils/ruleutils.h"
 #include "utils/snapmgr.h"
+
+/* Bytes of a value that is fetched before anything asks for it */
+#define FETCHED_MAX		(1024 * 1024)
 
 static bool new_rows = true;
 
@@ -779,4 +783,46 @@ NewRowQuery(NewRows *n, PolicyIdentity *id, const Oid *key_types, Relation rel)
 	}
 	AddSignals(&sql, n, id, NULL, params, key_types);
 	return sql.data;
+}
+
+/*
+ * A column of the only new row.  What came from another table as that stores it
+ * is fetched once, for all that ask for it.
+ */
+static Datum
+RowValue(TupleTableSlot *slot, int column, const Bitmapset * used)
+{
+	Form_pg_attribute att = TupleDescAttr(slot->tts_tupleDescriptor, column);
+	Datum		value = slot->tts_values[column];
+
+	if (slot->tts_isnull[column] || att->attlen != -1 ||
+		!(VARATT_IS_EXTERNAL(DatumGetPointer(value)) || VARATT_IS_COMPRESSED(DatumGetPointer(value))) ||
+		!bms_is_member(column + 1, used) ||
+		toast_raw_datum_size(value) > FETCHED_MAX)
+		return value;
+	return PointerGetDatum(PG_DETOAST_DATUM(value));
+}
+
+/* The columns of the only new row, but for dropped ones */
+ParamListInfo
+NewRowParams(TupleTableSlot *slot, const Bitmapset * used)
+{
+	TupleDesc	desc = slot->tts_tupleDescriptor;
+	ParamListInfo params = makeParamList(desc->natts);
+	int			n = 0;
+
+	slot_getallattrs(slot);
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (att->attisdropped)
+			continue;
+		params->params[n].value = RowValue(slot, i, used);
+		params->params[n].isnull = slot->tts_isnull[i];
+		params->params[n].pflags = PARAM_FLAG_CONST;
+		params->params[n++].ptype = att->atttypid;
+	}
+	params->numParams = n;
+	return params;
 }

@@ -15,6 +15,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "compat.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
@@ -23,6 +24,7 @@
 #include "utils/memutils.h"
 #include "utils/queryenvironment.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 typedef struct SortedRow
 {
@@ -63,6 +65,10 @@ SortedRowsStart(TriggerData *trigdata, AttrNumber column, MemoryContext context)
 	Form_pg_attribute att = TupleDescAttr(desc, column - 1);
 	SortedRows *s = MemoryContextAllocZero(context, sizeof(SortedRows));
 
+	/* As SPI does for a query: what was done so far is seen. */
+	PushActiveSnapshot(GetTransactionSnapshot());
+	CommandCounterIncrement();
+	UpdateActiveSnapshotCommandId();
 	s->trigdata = trigdata;
 	s->column = column;
 	s->byval = att->attbyval;
@@ -253,7 +259,11 @@ SortedRowsEnd(SortedRows *s, bool failed)
 {
 	Unregister(s);
 	if (!failed)
+	{
 		ExecDropSingleTupleTableSlot(s->slot);
+		PopActiveSnapshot();
+		CommandCounterIncrement();
+	}
 	if (SPI_register_trigger_data(s->trigdata) < 0)
 		elog(ERROR, "SPI_register_trigger_data failed");
 }

@@ -42,7 +42,6 @@
 #include "utils/memutils.h"
 #include "utils/queryenvironment.h"
 #include "utils/rel.h"
-#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
@@ -51,9 +50,6 @@
 
 /* Keys of messages that are decided one by one, held at once */
 #define KEYS_AT_ONCE	1000
-
-/* Bytes of a value that is fetched before anything asks for it */
-#define FETCHED_MAX		(1024 * 1024)
 
 /* Times that a statement begins again, when the policy changed meanwhile */
 #define ATTEMPTS_MAX	2
@@ -362,22 +358,6 @@ RunKept(SignalsJob *job)
 						Receiver(job), job->decide->context);
 }
 
-static ParamListInfo
-KeyParams(Decide *d)
-{
-	int			n = d->plans->table->nkeys;
-	ParamListInfo params = makeParamList(n);
-
-	for (int i = 0; i < n; i++)
-	{
-		params->params[i].value = d->values[i];
-		params->params[i].isnull = d->nulls[i];
-		params->params[i].pflags = PARAM_FLAG_CONST;
-		params->params[i].ptype = d->plans->table->key_types[i];
-	}
-	return params;
-}
-
 /*
  * Apart: one message after the other
  */
@@ -401,7 +381,7 @@ FetchAndDecide(Decide *d)
 		DecideWithoutSignals(d, "57014", STATEMENT_IS_SPENT, false);
 		return;
 	}
-	job.params = KeyParams(d);
+	job.params = KeyParams(d->plans->table, d->values, d->nulls);
 	d->row = NULL;
 	BudgetNext();
 	error = RunProtected(RunSignalsJob, &job);
@@ -462,54 +442,10 @@ DecideEach(Decide *d)
 	SPI_cursor_close(portal);
 }
 
-/*
- * A column of the only new row.  What came from another table as that stores it
- * is fetched once, for all that ask for it.
- */
-static Datum
-RowValue(Decide *d, int column, Form_pg_attribute att)
-{
-	Datum		value = d->only->tts_values[column];
-
-	if (d->only->tts_isnull[column] || att->attlen != -1 ||
-		!(VARATT_IS_EXTERNAL(DatumGetPointer(value)) || VARATT_IS_COMPRESSED(DatumGetPointer(value))) ||
-		!bms_is_member(column + 1, d->plans->new_used) ||
-		toast_raw_datum_size(value) > FETCHED_MAX)
-		return value;
-	return PointerGetDatum(PG_DETOAST_DATUM(value));
-}
-
-/* The columns of the only new row, but for dropped ones */
-static ParamListInfo
-RowParams(Decide *d)
-{
-	TupleDesc	desc = d->only->tts_tupleDescriptor;
-	ParamListInfo params = makeParamList(desc->natts);
-	int			n = 0;
-
-	slot_getallattrs(d->only);
-	for (int i = 0; i < desc->natts; i++)
-	{
-		Form_pg_attribute att = TupleDescAttr(desc, i);
-
-		if (att->attisdropped)
-			continue;
-		params->params[n].value = RowValue(d, i, att);
-		params->params[n].isnull = d->only->tts_isnull[i];
-		params->params[n].pflags = PARAM_FLAG_CONST;
-		params->params[n++].ptype = att->atttypid;
-	}
-	params->numParams = n;
-	return params;
-}
-
-/* Several new rows, in the order that their lookups gain by: one snapshot sees them all. */
+/* Several new rows, in the order that their lookups gain by */
 static void
 DecideSorted(Decide *d, SignalsJob *job)
 {
-	PushActiveSnapshot(GetTransactionSnapshot());
-	CommandCounterIncrement();
-	UpdateActiveSnapshotCommandId();
 	d->sorted = SortedRowsStart(d->trigdata, d->plans->looked_up, d->context);
 	while (SortedRowsNext(d->sorted))
 	{
@@ -518,8 +454,6 @@ DecideSorted(Decide *d, SignalsJob *job)
 	}
 	SortedRowsEnd(d->sorted, false);
 	d->sorted = NULL;
-	PopActiveSnapshot();
-	CommandCounterIncrement();
 }
 
 /*
@@ -539,7 +473,8 @@ DecideTogether(Decide *d)
 		if (BudgetIsSpent())
 			ereport(ERROR, (errcode(ERRCODE_QUERY_CANCELED), errmsg(STATEMENT_IS_SPENT)));
 		job.plan = d->new_rows ? d->plans->new_one_plan : d->plans->one_plan;
-		job.params = d->new_rows ? RowParams(d) : KeyParams(d);
+		job.params = d->new_rows ? NewRowParams(d->only, d->plans->new_used) :
+			KeyParams(d->plans->table, d->values, d->nulls);
 		if (d->new_rows)
 			done = RunKept(&job);
 	}
@@ -989,10 +924,16 @@ NoteUnwritten(Decide *d, ErrorData *error)
 	FreeErrorData(error);
 }
 
+/* The decision in d->values, by a statement into a table that runs nothing */
 static void
 RunWriteOne(void *arg)
 {
-	WriteOne(arg);
+	Decide	   *d = arg;
+	Security	security;
+
+	EnterToWrite(&security, d->plans->id->owner, d->plans->id->search_path);
+	WriteOne(d);
+	LeaveSecurity(&security);
 }
 
 /*
@@ -1035,11 +976,11 @@ WriteForSure(Decide *d)
 	Tuplestorestate *known;
 	Security	security;
 
-	EnterToWrite(&security, d->plans->id->owner, d->plans->id->search_path);
+	EnterToWrite(&security, d->plans->id->owner, NULL);
 	if (d->single)
 	{
 		if (!p->parts[0]->direct)
-			WriteOne(d);
+			RunWriteOne(d);
 		else if (!WriteRowDirectly(t, p->parts[0], d->values, d->nulls))
 			WriteKnownOne(d);
 	}

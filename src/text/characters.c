@@ -13,6 +13,7 @@
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "characters.h"
+#include "compat.h"
 #include "detoast_once.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
