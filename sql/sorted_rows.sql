@@ -88,6 +88,18 @@ SELECT sr_by('LEFT JOIN LATERAL (SELECT sr_write(m.id) * 0 + count(*)::int AS se
 CALL sr_try('on', 1, 500);
 SELECT count(*) AS decisions, count(*) FILTER (WHERE (decision #>> '{signals,seen}')::int > 0) AS saw, count(decision #>> '{signals,seen}') AS seen, count(*) FILTER (WHERE (decision ->> 'degraded')::bool) AS degraded FROM sr_kept;
 SELECT count(*) AS written FROM sr_number WHERE name = 'written';
+-- they came by number within each chunk: some steps down, where half of them would be
+SELECT count(*) FILTER (WHERE down) < 50 AS sorted FROM (SELECT r.number < lag(r.number) OVER (ORDER BY w.ctid) AS down
+	FROM sr_number w JOIN sr_rows r ON r.id = w.number - 1000 WHERE w.name = 'written') x;
+
+-- by as_of()
+CREATE TABLE sr_base (sender text, day date, seen int, UNIQUE (sender, day));
+INSERT INTO sr_base SELECT sender, '2026-01-01'::date + day, seen FROM sr_history;
+SELECT sr_by('LEFT JOIN LATERAL assay.as_of(NULL::sr_base, ''2026-01-01 12:00+00''::timestamptz + m.n * interval ''1 day'', m.sender) h ON true
+	CROSS JOIN (SELECT ''x'' AS name) k CROSS JOIN (SELECT ''x'' AS name) x');
+CALL sr_try('on', 1, 1500);
+CALL sr_try('off', 1, 1500);
+SELECT * FROM sr_compare();
 
 -- columns that go and come
 ALTER TABLE sr_message DROP COLUMN more;
@@ -101,6 +113,6 @@ SELECT * FROM sr_compare();
 DO $$ BEGIN EXECUTE format('ALTER DATABASE %I RESET work_mem', current_database()); END $$;
 DROP TRIGGER decide ON sr_message;
 SELECT assay.drop_policy('sr', true);
-DROP TABLE sr_message, sr_history, sr_number, sr_ident, sr_rows, sr_kept CASCADE;
+DROP TABLE sr_message, sr_base, sr_history, sr_number, sr_ident, sr_rows, sr_kept CASCADE;
 DROP FUNCTION sr_write, sr_by, sr_compare;
 DROP PROCEDURE sr_try;

@@ -39,6 +39,7 @@
 #include "new_rows.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "owner.h"
 #include "parser/analyze.h"
 #include "parser/parser.h"
 #include "parser/parsetree.h"
@@ -425,26 +426,39 @@ typedef struct Lookups
 	int		   *by;				/* by attribute number */
 } Lookups;
 
-/* Which column is compared with the message's for equality: its number, or 0 */
-static AttrNumber
-LookedUp(Node *mine, Node *other, Lookups *lookups)
+/* An argument as a column of the message: its number; 0: it is another column, -1: none */
+static int
+MessageColumn(Node *arg, Lookups *lookups)
 {
 	Var		   *var;
 
-	while (IsA(mine, RelabelType))
-		mine = (Node *) ((RelabelType *) mine)->arg;
-	while (IsA(other, RelabelType))
-		other = (Node *) ((RelabelType *) other)->arg;
-	var = (Var *) mine;
-	if (!IsA(mine, Var) || !IsA(other, Var) || var->varlevelsup != lookups->level ||
-		var->varno != lookups->search->at || var->varattno <= 0)
-		return 0;
-	if (((Var *) other)->varlevelsup == lookups->level && ((Var *) other)->varno == var->varno)
-		return 0;
-	return var->varattno;
+	while (IsA(arg, RelabelType))
+		arg = (Node *) ((RelabelType *) arg)->arg;
+	if (!IsA(arg, Var))
+		return -1;
+	var = (Var *) arg;
+	return var->varlevelsup == lookups->level && var->varno == lookups->search->at ? Max(var->varattno, 0) : 0;
 }
 
-/* Count comparisons of the message's columns with those of other tables. */
+/* The column that an equality compares with one of another table, or 0 */
+static int
+ComparedColumn(OpExpr * op, Lookups *lookups)
+{
+	int			left = MessageColumn(linitial(op->args), lookups);
+	int			right = MessageColumn(lsecond(op->args), lookups);
+
+	if (Min(left, right) != 0 || !op_mergejoinable(op->opno, exprType(linitial(op->args))))
+		return 0;
+	return Max(left, right);
+}
+
+static bool
+IsAsOf(Oid function)
+{
+	return SchemaIsOurs(get_func_namespace(function)) && strcmp(get_func_name(function), "as_of") == 0;
+}
+
+/* Count where the message's columns are looked up in other tables. */
 static bool
 CountLookups(Node *node, Lookups *lookups)
 {
@@ -458,14 +472,11 @@ CountLookups(Node *node, Lookups *lookups)
 		return false;
 	}
 	if (IsA(node, OpExpr) && list_length(((OpExpr *) node)->args) == 2)
-	{
-		OpExpr	   *op = (OpExpr *) node;
-		Node	   *left = linitial(op->args);
-		Node	   *right = lsecond(op->args);
-
-		if (op_mergejoinable(op->opno, exprType(left)))
-			lookups->by[Max(LookedUp(left, right, lookups), LookedUp(right, left, lookups))]++;
-	}
+		lookups->by[ComparedColumn((OpExpr *) node, lookups)]++;
+	/* of as_of(baseline, time, key ...) the key */
+	if (IsA(node, FuncExpr) && IsAsOf(((FuncExpr *) node)->funcid))
+		for (int i = 2; i < list_length(((FuncExpr *) node)->args); i++)
+			lookups->by[Max(MessageColumn(list_nth(((FuncExpr *) node)->args, i), lookups), 0)]++;
 	return expression_tree_walker(node, CountLookups, lookups);
 }
 
