@@ -21,7 +21,7 @@ SELECT assay.create_detector('kq', 'seen', 'seen > 0 AND word <> ''''', weight =
 CREATE TRIGGER decide AFTER INSERT ON kq.message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('kq');
 RESET ROLE;
 SELECT assay.reads_again('kq', 'kq.message');
-CREATE VIEW kq_kept AS SELECT count(*) AS kept FROM pg_backend_memory_contexts WHERE name = 'ExecutorState' AND parent = 'pg_assay kept query';
+CREATE VIEW kq_kept AS SELECT count(*) AS kept FROM pg_backend_memory_contexts WHERE name = 'pg_assay kept query' AND ident IS NULL;
 -- a message by itself, and what its ledger says
 CREATE FUNCTION kq_add(i int, n int DEFAULT 2, sender text DEFAULT 's1') RETURNS text LANGUAGE plpgsql AS $$
 DECLARE

@@ -488,6 +488,7 @@ Make(MemoryContext parent, CachedPlanSource * source, ParamListInfo params, Tupl
 	if (k->plan == NULL)
 	{
 		k->refused = source->generation;
+		MemoryContextSetIdentifier(k->context, "not kept");
 		ReleaseCachedPlan(plan, CurrentResourceOwner);
 	}
 	MemoryContextSwitchTo(old);
