@@ -8,6 +8,7 @@
 #include "decision_table.h"
 #include "executor/spi.h"
 #include "invalidation.h"
+#include "kept_query.h"
 #include "logged_signals.h"
 
 /*
@@ -36,7 +37,9 @@ typedef struct DecidePlans
 	SPIPlanPtr	one_plan;		/* the signals of one key */
 	SPIPlanPtr	new_all_plan;	/* the same from the new rows, or NULL */
 	SPIPlanPtr	new_one_plan;	/* ... from the columns of the only one */
+	KeptQuery  *kept;			/* that one, ready to run, or NULL */
 	Bitmapset  *new_used;		/* columns that these use */
+	AttrNumber	looked_up;		/* the one that most lookups go by, or 0 */
 	const char *why_not;		/* there are no such, or NULL */
 	SPIPlanPtr	insert_many;	/* from the tuplestore */
 	SPIPlanPtr	insert_one;		/* from parameters */

@@ -8,6 +8,7 @@
 #include "access/tupdesc.h"
 #include "config.h"
 #include "evaluate.h"
+#include "nodes/params.h"
 
 /* Decisions of one statement or batch, under this name in the INSERT's query */
 #define DECISIONS_NAME	"(decisions)"
@@ -60,6 +61,7 @@ extern void FillDecision(DecisionTable *t, Datum *values, bool *nulls, int revis
 						 TimestampTz at, const char *verdict,
 						 const PolicyDecision *decision);
 extern bool KeyIsShort(DecisionTable *t, const Datum *values, const bool *nulls);
+extern ParamListInfo KeyParams(DecisionTable *t, const Datum *values, const bool *nulls);
 extern char *KeyText(DecisionTable *t, const Datum *values, const bool *nulls);
 extern void LookAtPart(DecisionTable *t, DecisionPart *part);
 extern bool IsUniqueBy(Relation rel, List *key);

@@ -89,6 +89,7 @@ typedef struct Evaluation
 	/* a statement's */
 	uint64		uses;			/* of all policies, when it began */
 	int		   *overruns;		/* of each part's time */
+	bool		overran;		/* some part did */
 	int			message_overruns;
 
 	PolicyOutcome *outcomes;	/* of the parts */

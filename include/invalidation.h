@@ -48,6 +48,7 @@ typedef struct Dependencies
 extern void InvalidationInit(void);
 
 extern void DependenciesBegin(Dependencies *d, MemoryContext context);
+extern uint64 ItemNews(void);
 extern void DependOnRelation(Dependencies *d, Oid relid);
 extern void DependOnType(Dependencies *d, Oid type);
 extern void DependOnItem(Dependencies *d, int cache, uint32 hash);

@@ -7,7 +7,9 @@
 #define ASSAY_NEW_ROWS_H
 
 #include "config.h"
+#include "executor/tuptable.h"
 #include "nodes/bitmapset.h"
+#include "nodes/params.h"
 #include "nodes/parsenodes.h"
 #include "utils/rel.h"
 
@@ -20,6 +22,7 @@ typedef struct NewRows
 	char	   *query;			/* of the signals view, over NEW_MESSAGE_NAME */
 	Bitmapset  *used;			/* columns of the message that it shows or
 								 * computes with */
+	AttrNumber	looked_up;		/* by which column most lookups go, or 0 */
 	List	   *views;			/* oids of what was written out in it */
 } NewRows;
 
@@ -30,6 +33,9 @@ extern void FindNewRows(NewRows *n, PolicyIdentity *id, const Oid *key_types, Re
 extern char *NewRowsQuery(NewRows *n, PolicyIdentity *id, const Oid *key_types,
 						  Relation rel, const char *table);
 extern char *NewRowQuery(NewRows *n, PolicyIdentity *id, const Oid *key_types, Relation rel);
+
+/* The parameters of the latter; used: columns that it uses */
+extern ParamListInfo NewRowParams(TupleTableSlot *slot, const Bitmapset * used);
 
 /* To write the query of a view out with other tables in it */
 extern Query *ViewQuery(NewRows *n, PolicyIdentity *id, Oid relid);

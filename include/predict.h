@@ -66,14 +66,12 @@ typedef struct ModelContribution
 
 /*
  * The `top` features by absolute contribution to output 0 (ties: by number),
- * largest first, without zeros; returns how many.	*expected is the base value
- * and *margin the margin, so *margin - *expected - the sum of the returned is
- * the rest.
+ * largest first, without zeros; returns how many.  What is left of the margin
+ * is the base value and the other features.
  */
 extern int	ModelExplainSlotValues(const Model *model, ModelBinding *binding,
 								   const Datum *values, const bool *nulls,
-								   int top, ModelContribution *contributions,
-								   double *expected, double *margin);
+								   int top, ModelContribution *contributions);
 
 /* Called by _PG_init: this module's settings */
 extern void ModelInit(void);

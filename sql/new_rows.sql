@@ -77,6 +77,8 @@ CALL nr_try('nested queries', 'SELECT x.id, x.n, x.t, lower(x.t) COLLATE "C" AS 
 CALL nr_try('functions', 'SELECT m.id, nr_double(m.n) AS n, m."the Text" AS t, s.i, s.ordinality, r.* FROM nr_message m, nr_double(m.n) WITH ORDINALITY s(i),
 	LATERAL (VALUES (m.n, ''it''''s "odd"'')) r(a, b)');
 CALL nr_try('an order', 'SELECT id, n, "the Text" AS t, CASE WHEN n > 2 THEN -1.5 ELSE ''1''::numeric END AS x FROM nr_message ORDER BY n');
+CALL nr_try('lengths', 'SELECT m.id, length(m."the Text") + char_length(m.old_name) AS n, m."the Text" AS t, length(m.fixed) AS padded,
+	(SELECT max(length(o.c) + character_length(m.body)) FROM nr_tenant x JOIN nr_rows o ON o.id = x.tenant WHERE length(m.c) = 1) AS inner FROM nr_message m');
 CREATE VIEW nr_inner AS SELECT id, n, "the Text" AS told, fixed FROM nr_message;
 ALTER VIEW nr_inner RENAME COLUMN told TO tale;
 CALL nr_try('a view over a view', 'SELECT id, n, tale AS t, fixed FROM nr_inner');

@@ -960,20 +960,20 @@ ModelMarginSlotValues(const Model *model, ModelBinding *binding,
 	return state->margins[0];
 }
 
+/* What the features of a row add, the largest at first; the margin is known. */
 int
 ModelExplainSlotValues(const Model *model, ModelBinding *binding,
 					   const Datum *values, const bool *nulls, int top,
-					   ModelContribution *contributions, double *expected,
-					   double *margin)
+					   ModelContribution *contributions)
 {
 	ModelState *state = binding->state;
 
-	*margin = ModelMarginSlotValues(model, binding, values, nulls);
+	Assert(state->model == model);
+	FillFromColumns(binding, values, nulls);
 	if (model->flags & MODEL_SINGLE)
 		for (uint32 f = 0; f < model->nfeatures; f++)
 			state->row8[f] = state->row4[f];
 	ModelStateExplain(state);
-	*expected = state->contributions[model->nfeatures];
 	return TopContributions(state, 0, top, contributions);
 }
 

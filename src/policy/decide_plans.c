@@ -137,6 +137,7 @@ PrepareNewRows(void *arg)
 
 	FindNewRows(&found, t->id, t->table->key_types, rel);
 	t->why_not = found.why_not;
+	t->looked_up = found.looked_up;
 	old = MemoryContextSwitchTo(t->context);
 	t->new_used = bms_copy(found.used);
 	MemoryContextSwitchTo(old);
@@ -159,6 +160,7 @@ PrepareNewRows(void *arg)
 static void
 DropNewRows(DecidePlans *t)
 {
+	KeptQueryDrop(&t->kept);
 	if (t->new_all_plan)
 		SPI_freeplan(t->new_all_plan);
 	if (t->new_one_plan)

@@ -564,6 +564,22 @@ KeyIsShort(DecisionTable *t, const Datum *values, const bool *nulls)
 	return bytes <= SHORT_KEY_MAX;
 }
 
+/* The key as a query's parameters */
+ParamListInfo
+KeyParams(DecisionTable *t, const Datum *values, const bool *nulls)
+{
+	ParamListInfo params = makeParamList(t->nkeys);
+
+	for (int i = 0; i < t->nkeys; i++)
+	{
+		params->params[i].value = values[i];
+		params->params[i].isnull = nulls[i];
+		params->params[i].pflags = PARAM_FLAG_CONST;
+		params->params[i].ptype = t->key_types[i];
+	}
+	return params;
+}
+
 /* The key as text[]'s text form, for assay.fault */
 char	   *
 KeyText(DecisionTable *t, const Datum *values, const bool *nulls)

@@ -176,6 +176,7 @@ NoteFault(Evaluation *e, int part, ErrorData *error, List **list)
 	{
 		e->message_overruns++;
 		e->overruns[part]++;
+		e->overran = true;
 		SetAside(health, &h->apart_until);
 	}
 	else if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_TO_CATEGORY(ERRCODE_DATA_EXCEPTION) &&
@@ -425,12 +426,13 @@ EvaluationGet(PolicyEntry *entry, bool count, MemoryContext context)
 	e->uses = PolicyCacheUses();
 	e->count = count;
 	e->protect = !e->policy->id->raise_errors && (CanProtect() || !e->policy->foreign_code);
-	for (int i = 0; i < POLICY_PARTS(e->policy); i++)
+	for (int i = 0; e->overran && i < POLICY_PARTS(e->policy); i++)
 	{
 		if (e->overruns[i] >= OVERRUNS_MAX)
 			e->version = entry->health.version - 1; /* it takes part again */
 		e->overruns[i] = 0;
 	}
+	e->overran = false;
 	return e;
 }
 

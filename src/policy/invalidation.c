@@ -170,6 +170,13 @@ DependenciesBegin(Dependencies *d, MemoryContext context)
 	MemoryContextRegisterResetCallback(context, &d->callback);
 }
 
+/* Moves when anything that a function or a right to call it is made of changes. */
+uint64
+ItemNews(void)
+{
+	return item_news + rare_news;
+}
+
 void
 DependOnRelation(Dependencies *d, Oid relid)
 {

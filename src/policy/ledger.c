@@ -181,8 +181,6 @@ WriteFeatures(EvidenceJob *job)
 	Evaluation *e = job->evaluation;
 	PolicyDetector *d = job->detector;
 	int			n;
-	double		expected;
-	double		margin;
 
 	if (d->is_text)
 	{
@@ -190,8 +188,7 @@ WriteFeatures(EvidenceJob *job)
 		return;
 	}
 	n = ModelExplainSlotValues(d->model, d->binding, e->slot->tts_values,
-							   e->slot->tts_isnull, e->policy->top_features,
-							   e->top, &expected, &margin);
+							   e->slot->tts_isnull, e->policy->top_features, e->top);
 	for (int i = 0; i < n; i++)
 	{
 		ModelContribution *c = &e->top[i];

@@ -23,6 +23,7 @@
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
 #include "access/heapam.h"
 #include "access/table.h"
 #include "access/tableam.h"
@@ -30,12 +31,15 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
+#include "characters.h"
 #include "compat.h"
 #include "decision_table.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "new_rows.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "owner.h"
 #include "parser/analyze.h"
 #include "parser/parser.h"
 #include "parser/parsetree.h"
@@ -43,6 +47,7 @@
 #include "rewrite/rewriteHandler.h"
 #include "security.h"
 #include "signals_query.h"
+#include "sorted_rows.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -51,6 +56,9 @@
 #include "utils/rel.h"
 #include "utils/ruleutils.h"
 #include "utils/snapmgr.h"
+
+/* Bytes of a value that is fetched before anything asks for it */
+#define FETCHED_MAX		(1024 * 1024)
 
 static bool new_rows = true;
 
@@ -407,6 +415,133 @@ OddKey(Search *s, const Oid *key_types)
 }
 
 /*
+ * What is had faster of the row at hand
+ */
+
+/* How often lookups go by each column of the message */
+typedef struct Lookups
+{
+	Search	   *search;
+	int			level;			/* of queries within the home */
+	int		   *by;				/* by attribute number */
+} Lookups;
+
+/* An argument as a column of the message: its number; 0: it is another column, -1: none */
+static int
+MessageColumn(Node *arg, Lookups *lookups)
+{
+	Var		   *var;
+
+	while (IsA(arg, RelabelType))
+		arg = (Node *) ((RelabelType *) arg)->arg;
+	if (!IsA(arg, Var))
+		return -1;
+	var = (Var *) arg;
+	return var->varlevelsup == lookups->level && var->varno == lookups->search->at ? Max(var->varattno, 0) : 0;
+}
+
+/* The column that an equality compares with one of another table, or 0 */
+static int
+ComparedColumn(OpExpr * op, Lookups *lookups)
+{
+	int			left = MessageColumn(linitial(op->args), lookups);
+	int			right = MessageColumn(lsecond(op->args), lookups);
+
+	if (Min(left, right) != 0 || !op_mergejoinable(op->opno, exprType(linitial(op->args))))
+		return 0;
+	return Max(left, right);
+}
+
+static bool
+IsAsOf(Oid function)
+{
+	return SchemaIsOurs(get_func_namespace(function)) && strcmp(get_func_name(function), "as_of") == 0;
+}
+
+/* Count where the message's columns are looked up in other tables. */
+static bool
+CountLookups(Node *node, Lookups *lookups)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+	{
+		lookups->level++;
+		(void) query_tree_walker((Query *) node, CountLookups, lookups, QTW_IGNORE_JOINALIASES);
+		lookups->level--;
+		return false;
+	}
+	if (IsA(node, OpExpr) && list_length(((OpExpr *) node)->args) == 2)
+		lookups->by[ComparedColumn((OpExpr *) node, lookups)]++;
+	/* of as_of(baseline, time, key ...) the key */
+	if (IsA(node, FuncExpr) && IsAsOf(((FuncExpr *) node)->funcid))
+		for (int i = 2; i < list_length(((FuncExpr *) node)->args); i++)
+			lookups->by[Max(MessageColumn(list_nth(((FuncExpr *) node)->args, i), lookups), 0)]++;
+	return expression_tree_walker(node, CountLookups, lookups);
+}
+
+/* The column by which most of them go; 0: none */
+static AttrNumber
+MostLookedUp(Search *s)
+{
+	TupleDesc	desc = RelationGetDescr(s->rel);
+	Lookups		lookups = {s, 0, palloc0((desc->natts + 1) * sizeof(int))};
+	AttrNumber	most = 0;
+
+	(void) query_tree_walker(s->home, CountLookups, &lookups, QTW_IGNORE_JOINALIASES);
+	lookups.by[0] = 0;
+	for (AttrNumber i = 1; i <= desc->natts; i++)
+		if (lookups.by[i] > lookups.by[most] && SortsBy(TupleDescAttr(desc, i - 1)))
+			most = i;
+	return most;
+}
+
+/* Where the lengths of a message's columns are counted */
+typedef struct Counting
+{
+	Search	   *search;
+	int			level;			/* of queries within the home */
+	Oid			function;		/* in the place of length() */
+} Counting;
+
+/* Is an argument a column of the message, which no index is about then? */
+static bool
+IsOfMessage(Node *arg, Counting *counting)
+{
+	while (IsA(arg, RelabelType))
+		arg = (Node *) ((RelabelType *) arg)->arg;
+	return IsA(arg, Var) && ((Var *) arg)->varlevelsup == counting->level &&
+		((Var *) arg)->varno == counting->search->at;
+}
+
+/* Let the characters of a message's columns be counted by our own function. */
+static bool
+CountCharacters(Node *node, Counting *counting)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+	{
+		counting->level++;
+		(void) query_tree_walker((Query *) node, CountCharacters, counting, QTW_IGNORE_JOINALIASES);
+		counting->level--;
+		return false;
+	}
+	if (IsA(node, FuncExpr))
+	{
+		FuncExpr   *call = (FuncExpr *) node;
+
+		if ((call->funcid == F_LENGTH_TEXT || call->funcid == F_CHAR_LENGTH_TEXT ||
+			 call->funcid == F_CHARACTER_LENGTH_TEXT) && IsOfMessage(linitial(call->args), counting))
+		{
+			call->funcid = counting->function;
+			call->funcformat = COERCE_EXPLICIT_CALL;
+		}
+	}
+	return expression_tree_walker(node, CountCharacters, counting);
+}
+
+/*
  * Does the text mean the same?
  */
 
@@ -526,6 +661,7 @@ void
 FindNewRows(NewRows *n, PolicyIdentity *id, const Oid *key_types, Relation rel)
 {
 	Search		s = {n, id, rel, NULL, 0};
+	Counting	counting = {&s, 0, CharactersFunction(id->owner)};
 	Query	   *query;
 	RangeTblEntry *rte;
 	Security	qualified;
@@ -548,6 +684,9 @@ FindNewRows(NewRows *n, PolicyIdentity *id, const Oid *key_types, Relation rel)
 	rte = rt_fetch(s.at, s.home->rtable);
 	Become(rte, RTE_CTE, ColumnNames(RelationGetDescr(rel)));
 	rte->ctename = NEW_MESSAGE_NAME;
+	n->looked_up = MostLookedUp(&s);
+	if (OidIsValid(counting.function) && GetDatabaseEncoding() == PG_UTF8)
+		(void) query_tree_walker(s.home, CountCharacters, &counting, QTW_IGNORE_JOINALIASES);
 	/* Nothing but pg_catalog is in the path, so that names are qualified. */
 	EnterOwner(&qualified, id->owner, "pg_catalog, pg_temp");
 	n->query = pg_get_querydef(query, false);
@@ -655,4 +794,46 @@ NewRowQuery(NewRows *n, PolicyIdentity *id, const Oid *key_types, Relation rel)
 	}
 	AddSignals(&sql, n, id, NULL, params, key_types);
 	return sql.data;
+}
+
+/*
+ * A column of the only new row.  What came from another table as that stores it
+ * is fetched once, for all that ask for it.
+ */
+static Datum
+RowValue(TupleTableSlot *slot, int column, const Bitmapset * used)
+{
+	Form_pg_attribute att = TupleDescAttr(slot->tts_tupleDescriptor, column);
+	Datum		value = slot->tts_values[column];
+
+	if (slot->tts_isnull[column] || att->attlen != -1 ||
+		!(VARATT_IS_EXTERNAL(DatumGetPointer(value)) || VARATT_IS_COMPRESSED(DatumGetPointer(value))) ||
+		!bms_is_member(column + 1, used) ||
+		toast_raw_datum_size(value) > FETCHED_MAX)
+		return value;
+	return PointerGetDatum(PG_DETOAST_DATUM(value));
+}
+
+/* The columns of the only new row, but for dropped ones */
+ParamListInfo
+NewRowParams(TupleTableSlot *slot, const Bitmapset * used)
+{
+	TupleDesc	desc = slot->tts_tupleDescriptor;
+	ParamListInfo params = makeParamList(desc->natts);
+	int			n = 0;
+
+	slot_getallattrs(slot);
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (att->attisdropped)
+			continue;
+		params->params[n].value = RowValue(slot, i, used);
+		params->params[n].isnull = slot->tts_isnull[i];
+		params->params[n].pflags = PARAM_FLAG_CONST;
+		params->params[n++].ptype = att->atttypid;
+	}
+	params->numParams = n;
+	return params;
 }

@@ -351,13 +351,15 @@ EnterToEvaluate(Security *s, Oid owner, const char *search_path, bool settings_s
 
 /*
  * To write a row by a statement that runs nothing of anybody's, and whose plan
- * no setting changes: only that none refuses it
+ * no setting changes: only that none refuses it.  Without a statement there is
+ * nothing that a search_path, which is NULL then, would be for.
  */
 void
 EnterToWrite(Security *s, Oid owner, const char *search_path)
 {
 	EnterRestricted(s, owner);
-	SetSearchPath(s, search_path);
+	if (search_path)
+		SetSearchPath(s, search_path);
 	FixSettings(s, false);
 }
 

@@ -33,6 +33,7 @@
 #include "notify.h"
 #include "protect.h"
 #include "security.h"
+#include "sorted_rows.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -49,9 +50,6 @@
 
 /* Keys of messages that are decided one by one, held at once */
 #define KEYS_AT_ONCE	1000
-
-/* Bytes of a value that is fetched before anything asks for it */
-#define FETCHED_MAX		(1024 * 1024)
 
 /* Times that a statement begins again, when the policy changed meanwhile */
 #define ATTEMPTS_MAX	2
@@ -86,6 +84,7 @@ typedef struct Decide
 	bool		as_inserted;	/* nothing has changed the new rows */
 	bool		new_rows;		/* the signals are made of them */
 	TupleTableSlot *only;		/* the only new row, of a statement */
+	SortedRows *sorted;			/* the new rows as they are read, or NULL */
 	MemoryContext context;		/* of faults */
 	MemoryContext per_row;
 	MemoryContext per_message;	/* of what is fetched by itself */
@@ -172,7 +171,9 @@ Keep(Decide *d, PolicyDecision *decision, TupleTableSlot *slot)
 	if (t->log_signals && slot)
 		LogSignals(d, slot);
 	d->odd_key |= !KeyIsShort(t, d->values, d->nulls);
-	if (!d->single)
+	if (d->sorted)
+		SortedRowsMade(d->sorted, t->desc, d->values, d->nulls);
+	else if (!d->single)
 		tuplestore_putvalues(d->store, t->desc, d->values, d->nulls);
 	d->ndecisions++;
 	d->notifies |= bms_is_member(decision->verdict, d->policy->notify);
@@ -248,6 +249,8 @@ DecideSlot(Decide *d, TupleTableSlot *slot)
 	if (!d->apart && !d->single && BudgetIsSpent())
 		ereport(ERROR, (errcode(ERRCODE_QUERY_CANCELED), errmsg(STATEMENT_IS_SPENT)));
 	BudgetNext();
+	if (d->sorted)
+		SortedRowsRead(d->sorted);
 	MemoryContextReset(d->per_row);
 	/* What is kept of the only message outlives its row. */
 	old = MemoryContextSwitchTo(d->single ? d->context : d->per_row);
@@ -313,42 +316,46 @@ typedef struct SignalsJob
 	bool		(*receive) (TupleTableSlot *, DestReceiver *);
 } SignalsJob;
 
+/* Who receives its rows */
+static DestReceiver *
+Receiver(SignalsJob *job)
+{
+	DestReceiver *dest = &job->decide->dest;
+
+	dest->receiveSlot = job->receive;
+	dest->rStartup = ReceiverStart;
+	dest->rShutdown = ReceiverEnd;
+	dest->rDestroy = ReceiverEnd;
+	dest->mydest = DestTuplestore;	/* what SPI takes for rows of ours */
+	return dest;
+}
+
 /* Run it for its rows, or for the first one of a key. */
 static void
 RunSignalsJob(void *arg)
 {
 	SignalsJob *job = arg;
-	Decide	   *d = job->decide;
 	SPIExecuteOptions options = {0};
 	int			ret;
 
-	d->dest.receiveSlot = job->receive;
-	d->dest.rStartup = ReceiverStart;
-	d->dest.rShutdown = ReceiverEnd;
-	d->dest.rDestroy = ReceiverEnd;
-	d->dest.mydest = DestTuplestore;	/* what SPI takes for rows of ours */
 	options.params = job->params;
+	/* The chunks of a statement share a snapshot, which is active. */
+	options.read_only = job->decide->sorted != NULL;
 	options.tcount = job->params ? 1 : 0;
-	options.dest = &d->dest;
+	options.dest = Receiver(job);
 	ret = SPI_execute_plan_extended(job->plan, &options);
 	if (ret != SPI_OK_SELECT)
 		elog(ERROR, "SPI_execute_plan_extended failed: %s", SPI_result_code_string(ret));
 }
 
-static ParamListInfo
-KeyParams(Decide *d)
+/* The same of the only new row, by what was kept of the last one; false: by a query. */
+static bool
+RunKept(SignalsJob *job)
 {
-	int			n = d->plans->table->nkeys;
-	ParamListInfo params = makeParamList(n);
+	DecidePlans *plans = job->decide->plans;
 
-	for (int i = 0; i < n; i++)
-	{
-		params->params[i].value = d->values[i];
-		params->params[i].isnull = d->nulls[i];
-		params->params[i].pflags = PARAM_FLAG_CONST;
-		params->params[i].ptype = d->plans->table->key_types[i];
-	}
-	return params;
+	return KeptQueryRun(&plans->kept, plans->context, job->plan, job->params, plans->signals,
+						Receiver(job), job->decide->context);
 }
 
 /*
@@ -375,7 +382,7 @@ FetchAndDecide(Decide *d)
 		DecideWithoutSignals(d, "57014", STATEMENT_IS_SPENT, false);
 		return;
 	}
-	job.params = KeyParams(d);
+	job.params = KeyParams(d->plans->table, d->values, d->nulls);
 	d->row = NULL;
 	BudgetNext();
 	error = RunProtected(RunSignalsJob, &job);
@@ -436,45 +443,18 @@ DecideEach(Decide *d)
 	SPI_cursor_close(portal);
 }
 
-/*
- * A column of the only new row.  What came from another table as that stores it
- * is fetched once, for all that ask for it.
- */
-static Datum
-RowValue(Decide *d, int column, Form_pg_attribute att)
+/* Several new rows, in the order that their lookups gain by */
+static void
+DecideSorted(Decide *d, SignalsJob *job)
 {
-	Datum		value = d->only->tts_values[column];
-
-	if (d->only->tts_isnull[column] || att->attlen != -1 ||
-		!(VARATT_IS_EXTERNAL(DatumGetPointer(value)) || VARATT_IS_COMPRESSED(DatumGetPointer(value))) ||
-		!bms_is_member(column + 1, d->plans->new_used) ||
-		toast_raw_datum_size(value) > FETCHED_MAX)
-		return value;
-	return PointerGetDatum(PG_DETOAST_DATUM(value));
-}
-
-/* The columns of the only new row, but for dropped ones */
-static ParamListInfo
-RowParams(Decide *d)
-{
-	TupleDesc	desc = d->only->tts_tupleDescriptor;
-	ParamListInfo params = makeParamList(desc->natts);
-	int			n = 0;
-
-	slot_getallattrs(d->only);
-	for (int i = 0; i < desc->natts; i++)
+	d->sorted = SortedRowsStart(d->trigdata, d->plans->looked_up, d->context);
+	while (SortedRowsNext(d->sorted))
 	{
-		Form_pg_attribute att = TupleDescAttr(desc, i);
-
-		if (att->attisdropped)
-			continue;
-		params->params[n].value = RowValue(d, i, att);
-		params->params[n].isnull = d->only->tts_isnull[i];
-		params->params[n].pflags = PARAM_FLAG_CONST;
-		params->params[n++].ptype = att->atttypid;
+		RunSignalsJob(job);
+		SortedRowsTake(d->sorted, d->plans->table->desc, d->store);
 	}
-	params->numParams = n;
-	return params;
+	SortedRowsEnd(d->sorted, false);
+	d->sorted = NULL;
 }
 
 /*
@@ -484,6 +464,7 @@ static void
 DecideTogether(Decide *d)
 {
 	SignalsJob	job = {d, d->new_rows ? d->plans->new_all_plan : d->plans->all_plan, NULL, ReceiveAndDecide};
+	bool		done = false;
 
 	if (d->single)
 	{
@@ -493,9 +474,19 @@ DecideTogether(Decide *d)
 		if (BudgetIsSpent())
 			ereport(ERROR, (errcode(ERRCODE_QUERY_CANCELED), errmsg(STATEMENT_IS_SPENT)));
 		job.plan = d->new_rows ? d->plans->new_one_plan : d->plans->one_plan;
-		job.params = d->new_rows ? RowParams(d) : KeyParams(d);
+		job.params = d->new_rows ? NewRowParams(d->only, d->plans->new_used) :
+			KeyParams(d->plans->table, d->values, d->nulls);
+		if (d->new_rows)
+			done = RunKept(&job);
 	}
-	RunSignalsJob(&job);
+	else if (d->new_rows && d->plans->looked_up > 0 &&
+			 tuplestore_tuple_count(d->trigdata->tg_newtable) >= SORTED_ROWS_MIN)
+	{
+		DecideSorted(d, &job);
+		done = true;
+	}
+	if (!done)
+		RunSignalsJob(&job);
 	if (d->single && d->ndecisions == 0)
 		DecideNotFound(d);
 }
@@ -625,6 +616,9 @@ Restart(Decide *d)
 {
 	if (d->store)
 		tuplestore_clear(d->store);
+	if (d->sorted)
+		SortedRowsEnd(d->sorted, true);
+	d->sorted = NULL;
 	d->ndecisions = d->nundecided = 0;
 	d->odd_key = d->notifies = false;
 	d->faults = NIL;
@@ -935,10 +929,16 @@ NoteUnwritten(Decide *d, ErrorData *error)
 	FreeErrorData(error);
 }
 
+/* The decision in d->values, by a statement into a table that runs nothing */
 static void
 RunWriteOne(void *arg)
 {
-	WriteOne(arg);
+	Decide	   *d = arg;
+	Security	security;
+
+	EnterToWrite(&security, d->plans->id->owner, d->plans->id->search_path);
+	WriteOne(d);
+	LeaveSecurity(&security);
 }
 
 /*
@@ -981,11 +981,11 @@ WriteForSure(Decide *d)
 	Tuplestorestate *known;
 	Security	security;
 
-	EnterToWrite(&security, d->plans->id->owner, d->plans->id->search_path);
+	EnterToWrite(&security, d->plans->id->owner, NULL);
 	if (d->single)
 	{
 		if (!p->parts[0]->direct)
-			WriteOne(d);
+			RunWriteOne(d);
 		else if (!WriteRowDirectly(t, p->parts[0], d->values, d->nulls))
 			WriteKnownOne(d);
 	}

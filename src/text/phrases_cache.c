@@ -6,7 +6,8 @@
  * bounded by assay.phrases_cache_size. A call site remembers its entry, and by
  * which TOAST pointer it came to it, so that the big value is not fetched for
  * each row. Within one transaction a TOAST pointer can't come to mean another
- * value; in the next one the value's header (one index probe) tells.
+ * value, nor can it so soon after that all numbers of such values were in use
+ * meanwhile; else the value's header (one index probe) tells.
  */
 #include "postgres.h"
 
@@ -22,6 +23,10 @@
 #include "utils/guc.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+/* Far less than it takes to use up 2^32 numbers of values, which come one by one */
+#define POINTER_HOLDS	USECS_PER_SEC
 
 #define CACHE_SIZE_MIN			1024	/* kB */
 #define CACHE_SIZE_DEFAULT		65536
@@ -34,7 +39,8 @@ typedef struct CallSite
 	PhrasesEntry *entry;
 	bool		external;		/* came by this TOAST pointer ... */
 	struct varatt_external pointer;
-	LocalTransactionId lxid;	/* ... in this transaction */
+	LocalTransactionId lxid;	/* ... in this transaction, */
+	TimestampTz fetched_at;		/* or was fetched then */
 } CallSite;
 
 static int	phrases_cache_size = CACHE_SIZE_DEFAULT;
@@ -171,6 +177,21 @@ LoadEntry(const Phrases *p)
 	return entry;
 }
 
+/* Does the pointer that it was found by still mean the same? */
+static bool
+PointerHolds(CallSite *site)
+{
+	TimestampTz now;
+
+	if (site->lxid == MyLocalTransactionId())
+		return true;
+	now = GetCurrentTimestamp();
+	if (now < site->fetched_at || now - site->fetched_at >= POINTER_HOLDS)
+		return false;
+	site->lxid = MyLocalTransactionId();
+	return true;
+}
+
 /* The loaded form of the phrases argument, found without fetching it if possible */
 PhrasesEntry *
 PhrasesGetEntry(FunctionCallInfo fcinfo, int arg)
@@ -194,7 +215,7 @@ PhrasesGetEntry(FunctionCallInfo fcinfo, int arg)
 		VARATT_EXTERNAL_GET_POINTER(pointer, value);
 		if (site->generation == cache_generation && site->external &&
 			memcmp(&site->pointer, &pointer, sizeof(pointer)) == 0 &&
-			site->lxid == MyLocalTransactionId())
+			PointerHolds(site))
 		{
 			site->entry->last_used = ++cache_clock;
 			return site->entry;
@@ -236,6 +257,7 @@ PhrasesGetEntry(FunctionCallInfo fcinfo, int arg)
 	{
 		site->pointer = pointer;
 		site->lxid = MyLocalTransactionId();
+		site->fetched_at = GetCurrentTimestamp();
 	}
 	return entry;
 }
