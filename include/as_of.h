@@ -45,6 +45,7 @@ extern uint64 AsOfGeneration(void);
 extern void KeyArgumentsInit(KeyArguments *args, FunctionCallInfo fcinfo, int first);
 extern bool IndexIsUsable(Relation index);
 extern Relation OpenBaselineIndex(Relation rel, int nkeys);
+extern RegProcedure ComparingFunction(Form_pg_attribute attr, Oid opfamily, Oid opcintype, StrategyNumber strategy, Oid *type);
 extern void InitScanKey(ScanKey key, Relation rel, Relation index, int column, StrategyNumber strategy, Oid type);
 extern Oid	BaselineOfArgument(FunctionCallInfo fcinfo);
 extern void MayReadBaseline(Relation rel, const char *function);

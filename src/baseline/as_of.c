@@ -164,35 +164,44 @@ OpenBaselineIndex(Relation rel, int nkeys)
 }
 
 /*
- * Column `column` of the index, compared with a value of a type.
+ * The function that compares a column with a value of a type, which becomes
+ * the type that it takes.
  */
-void
-InitScanKey(ScanKey key, Relation rel, Relation index, int column, StrategyNumber strategy, Oid type)
+RegProcedure
+ComparingFunction(Form_pg_attribute attr, Oid opfamily, Oid opcintype, StrategyNumber strategy, Oid *type)
 {
-	Form_pg_attribute attr = TupleDescAttr(RelationGetDescr(rel), index->rd_index->indkey.values[column] - 1);
-	Oid			opfamily = index->rd_opfamily[column];
-	Oid			opcintype = index->rd_opcintype[column];
-	Oid			operator = get_opfamily_member(opfamily, opcintype, type, strategy);
+	Oid			operator = get_opfamily_member(opfamily, opcintype, *type, strategy);
 
 	/*
 	 * the column's own type, where the operators are polymorphic; varchar as
 	 * text
 	 */
 	if (!OidIsValid(operator) &&
-		(type == getBaseType(attr->atttypid) ||
-		 (get_typtype(opcintype) != TYPTYPE_PSEUDO && IsBinaryCoercible(type, opcintype))))
+		(*type == getBaseType(attr->atttypid) ||
+		 (get_typtype(opcintype) != TYPTYPE_PSEUDO && IsBinaryCoercible(*type, opcintype))))
 	{
-		type = opcintype;
-		operator = get_opfamily_member(opfamily, opcintype, type, strategy);
+		*type = opcintype;
+		operator = get_opfamily_member(opfamily, opcintype, *type, strategy);
 	}
 	if (!OidIsValid(operator))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("key column \"%s\" is of type %s, not %s", NameStr(attr->attname),
-						format_type_be(attr->atttypid), format_type_be(type)),
+						format_type_be(attr->atttypid), format_type_be(*type)),
 				 errhint("The key's values come in the order of the baseline's key, cast to its types.")));
-	ScanKeyEntryInitialize(key, 0, column + 1, strategy, type,
-						   index->rd_indcollation[column], get_opcode(operator), (Datum) 0);
+	return get_opcode(operator);
+}
+
+/*
+ * Column `column` of the index, compared with a value of a type.
+ */
+void
+InitScanKey(ScanKey key, Relation rel, Relation index, int column, StrategyNumber strategy, Oid type)
+{
+	Form_pg_attribute attr = TupleDescAttr(RelationGetDescr(rel), index->rd_index->indkey.values[column] - 1);
+	RegProcedure function = ComparingFunction(attr, index->rd_opfamily[column], index->rd_opcintype[column], strategy, &type);
+
+	ScanKeyEntryInitialize(key, 0, column + 1, strategy, type, index->rd_indcollation[column], function, (Datum) 0);
 }
 
 /* Note how values of the key's types are stored. */

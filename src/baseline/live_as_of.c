@@ -478,7 +478,8 @@ Prepare(FunctionCallInfo fcinfo, LiveProbe *live)
 	if (live->registered.nkeys != live->key.n)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the key of \"%s\" has %d columns, not %d", RelationGetRelationName(rel), live->registered.nkeys, live->key.n),
+				 errmsg_plural("the key of \"%s\" has %d column, not %d", "the key of \"%s\" has %d columns, not %d", live->registered.nkeys,
+							   RelationGetRelationName(rel), live->registered.nkeys, live->key.n),
 				 errhint("Give the baseline's row type, the message's time and number, and a value for each column of its key: assay.live_as_of(NULL::sender, m.received_at, m.id, m.from_addr).")));
 	if (live->registered.extra)
 		ereport(ERROR,

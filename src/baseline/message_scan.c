@@ -17,6 +17,7 @@
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "storage/predicate.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/typcache.h"
@@ -67,14 +68,22 @@ BeginsWithKey(Relation rel, Relation index, const MessageColumns *columns, int *
 	return true;
 }
 
-/* Where a column of the table stands in an index, counted from 1; 0: nowhere */
+/* Where a column of the table stands in an index as it is, counted from 1; 0: nowhere */
 static AttrNumber
-PlaceInIndex(Relation index, AttrNumber column)
+PlaceInIndex(Relation rel, Relation index, AttrNumber column)
 {
 	for (int i = 0; i < index->rd_index->indnatts; i++)
-		if (index->rd_index->indkey.values[i] == column)
+		if (index->rd_index->indkey.values[i] == column &&
+			TupleDescAttr(RelationGetDescr(index), i)->atttypid == TupleDescAttr(RelationGetDescr(rel), column - 1)->atttypid)
 			return i + 1;
 	return 0;
+}
+
+/* Has an index all that is looked at of a message? */
+static bool
+Covers(Relation rel, Relation index, const MessageColumns *columns)
+{
+	return PlaceInIndex(rel, index, columns->at) > 0 && PlaceInIndex(rel, index, columns->arrival) > 0;
 }
 
 /*
@@ -87,10 +96,10 @@ Quality(Relation rel, Relation index, const MessageColumns *columns, AttrNumber 
 
 	if (!IsWhole(index) || !BeginsWithKey(rel, index, columns, value))
 		return 0;
-	if (PlaceInIndex(index, bound) == columns->nkeys + 1 && columns->nkeys < index->rd_index->indnkeyatts &&
+	if (PlaceInIndex(rel, index, bound) == columns->nkeys + 1 && columns->nkeys < index->rd_index->indnkeyatts &&
 		ComparesAsSql(rel, index, columns->nkeys))
 		quality += 4;
-	if (PlaceInIndex(index, columns->at) > 0 && PlaceInIndex(index, columns->arrival) > 0)
+	if (Covers(rel, index, columns))
 		quality += 2;
 	return quality;
 }
@@ -115,11 +124,11 @@ PlanIndexScan(MessageScanPlan *plan, Relation rel, Relation index, const Message
 		if (index->rd_indoption[plan->nkeys] & INDOPTION_DESC)
 			plan->direction = BackwardScanDirection;
 	}
-	plan->covers = PlaceInIndex(index, columns->at) > 0 && PlaceInIndex(index, columns->arrival) > 0;
+	plan->covers = Covers(rel, index, columns);
 	if (plan->covers)
 	{
-		plan->at = PlaceInIndex(index, columns->at);
-		plan->arrival = PlaceInIndex(index, columns->arrival);
+		plan->at = PlaceInIndex(rel, index, columns->at);
+		plan->arrival = PlaceInIndex(rel, index, columns->arrival);
 	}
 }
 
@@ -130,17 +139,18 @@ PlanWholeScan(MessageScanPlan *plan, Relation rel, const MessageColumns *columns
 	for (int i = 0; i < plan->nkeys; i++)
 	{
 		Form_pg_attribute attr = TupleDescAttr(RelationGetDescr(rel), columns->key[i] - 1);
-		TypeCacheEntry *own = lookup_type_cache(getBaseType(attr->atttypid), TYPECACHE_BTREE_OPFAMILY | TYPECACHE_EQ_OPR);
+		TypeCacheEntry *own = lookup_type_cache(getBaseType(attr->atttypid), TYPECACHE_BTREE_OPFAMILY);
 		Oid			type = getBaseType(columns->type[i]);
-		Oid			operator = get_opfamily_member(own->btree_opf, own->btree_opintype, type, BTEqualStrategyNumber);
+		RegProcedure function;
 
-		if (!OidIsValid(operator))
-			operator = own->eq_opr;
-		if (!OidIsValid(operator))
-			elog(ERROR, "column \"%s\" has no equality", NameStr(attr->attname));
+		if (!OidIsValid(own->btree_opf))
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("key column \"%s\" is of type %s, which has no order", NameStr(attr->attname), format_type_be(attr->atttypid))));
+		function = ComparingFunction(attr, own->btree_opf, own->btree_opintype, BTEqualStrategyNumber, &type);
 		plan->value[i] = i;
 		ScanKeyEntryInitialize(&plan->scankey[i], 0, columns->key[i], BTEqualStrategyNumber, type,
-							   attr->attcollation, get_opcode(operator), (Datum) 0);
+							   attr->attcollation, function, (Datum) 0);
 	}
 }
 
