@@ -125,6 +125,15 @@ EXECUTE probed;
 ROLLBACK;
 EXECUTE probed;
 
+-- a cursor goes on with what it saw, by other indexes
+BEGIN;
+DECLARE c CURSOR FOR SELECT id, assay.events(history) AS events FROM probed WHERE from_addr = 'a1' AND received_at >= '2024-01-12' AND isfinite(received_at) ORDER BY received_at, id LIMIT 4;
+FETCH 1 FROM c;
+DROP INDEX again;
+INSERT INTO message (received_at, from_addr, recipient, n) SELECT '2024-01-12', 'a1', 'r' || i % 2, i % 2 FROM generate_series(1, 100) i;
+FETCH 3 FROM c;
+ROLLBACK;
+
 -- in parallel workers
 CREATE VIEW daily_probed AS SELECT m.id, h.history FROM message m LEFT JOIN LATERAL assay.live_as_of(NULL::daily, m.received_at, m.id, m.from_addr) AS h ON true;
 SET min_parallel_table_scan_size = 0; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET max_parallel_workers_per_gather = 2;
