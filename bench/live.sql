@@ -97,5 +97,38 @@ SELECT format('| %s | %s |', what, string_agg(round((us - base)::numeric, 1)::te
 FROM (SELECT f.n, f.what, t.kind, percentile_cont(0.5) WITHIN GROUP (ORDER BY t.us) AS us FROM form f JOIN timed t USING (n) GROUP BY 1, 2, 3) t
 JOIN (SELECT kind, percentile_cont(0.5) WITHIN GROUP (ORDER BY us) AS base FROM timed WHERE n = 0 GROUP BY 1) b USING (kind)
 WHERE n > 0 GROUP BY n, what ORDER BY n;
+
+-- one message a statement, as a trigger asks, all of the day before it counted
+DELETE FROM message WHERE received_at >= '2024-01-21';
+VACUUM message;
+CREATE TABLE single AS SELECT row_number() OVER () AS n, id, received_at, from_addr FROM sample WHERE kind = '6, new' LIMIT 1000;
+ALTER TABLE single ADD PRIMARY KEY (n);
+ANALYZE single;
+SELECT format('CREATE FUNCTION single_%s() RETURNS void LANGUAGE plpgsql AS $x$
+	DECLARE v bigint; BEGIN FOR i IN 1 .. 1000 LOOP SELECT assay.events(h.history) INTO v FROM single m %s WHERE m.n = i; END LOOP; END $x$', n, sql) FROM form WHERE n IN (0, 2, 3, 5, 6)
+\gexec
+TRUNCATE timed;
+DO $$
+DECLARE
+	f int;
+	b float8;
+BEGIN
+	FOR i IN 1 .. 9 LOOP
+		FOREACH f IN ARRAY '{0,2,3,5,6}'::int[] LOOP
+			b := on_cpu();
+			EXECUTE format('SELECT single_%s()', f);
+			IF i > 1 THEN
+				INSERT INTO timed VALUES ('single', f, (on_cpu() - b) / 1000);
+			END IF;
+		END LOOP;
+	END LOOP;
+END $$;
+\echo
+\echo '| probe, one new message a statement | CPU us a statement |'
+\echo '| --- | ---: |'
+SELECT format('| %s | %s |', what, round((us - base)::numeric, 1))
+FROM (SELECT f.n, f.what, percentile_cont(0.5) WITHIN GROUP (ORDER BY t.us) AS us FROM form f JOIN timed t USING (n) GROUP BY 1, 2) t
+CROSS JOIN (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY us) AS base FROM timed WHERE n = 0) b
+WHERE n > 0 ORDER BY n;
 SELECT assay.drop_baseline('sender'), assay.drop_baseline('hourly') \g /dev/null
 DROP SCHEMA bench CASCADE;

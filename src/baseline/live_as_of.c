@@ -126,9 +126,10 @@ typedef struct LiveProbe
 	bool		may_be_long;	/* a key may not fit into an index */
 	RegisteredBaseline registered;
 	bool		all_numbered;	/* each message has a number */
-	MessageScanPlan by_time;
+	MessageColumns columns;
 	MessageScanPlan by_number;
-	MessageScanPlan uncounted;	/* of all keys */
+	MessageScanPlan by_time;	/* planned when it is wanted first */
+	bool		has_by_time;
 	int			calls;			/* that saw the same, so far as it matters */
 	TimestampTz oldest;			/* no message that is not counted is older */
 	KeyHistory **known;			/* REMEMBERED_LIVE of them, or NULL */
@@ -425,7 +426,7 @@ PrepareBaseline(FunctionCallInfo fcinfo, LiveProbe *live, Relation rel)
 static void
 PrepareSource(FunctionCallInfo fcinfo, LiveProbe *live, Relation source)
 {
-	MessageColumns columns;
+	MessageColumns *columns = &live->columns;
 	const char *why_not = WhyNotRead(source, false);
 
 	if (why_not != NULL)
@@ -433,21 +434,19 @@ PrepareSource(FunctionCallInfo fcinfo, LiveProbe *live, Relation source)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("live_as_of() cannot read \"%s\", %s", RelationGetRelationName(source), why_not),
 				 errhint("Use the SQL that assay.baseline_probe(..., live => true, parallel => false) gives.")));
-	FindColumns(&columns, source, &live->registered, live->relation);
-	MayReadColumns(source, &columns);
+	FindColumns(columns, source, &live->registered, live->relation);
+	MayReadColumns(source, columns);
 	live->may_be_long = false;
-	for (int i = 0; i < columns.nkeys; i++)
+	for (int i = 0; i < columns->nkeys; i++)
 	{
-		live->lengths[i] = get_typlen(columns.type[i]);
+		live->lengths[i] = get_typlen(columns->type[i]);
 		live->may_be_long |= live->lengths[i] < 0;
 		/* what is compared with the column */
-		columns.type[i] = get_fn_expr_argtype(fcinfo->flinfo, FIRST_KEY + i);
+		columns->type[i] = get_fn_expr_argtype(fcinfo->flinfo, FIRST_KEY + i);
 	}
-	live->all_numbered = TupleDescAttr(RelationGetDescr(source), columns.arrival - 1)->attnotnull;
-	PlanMessageScan(&live->by_time, source, &columns, columns.at);
-	PlanMessageScan(&live->by_number, source, &columns, columns.arrival);
-	columns.nkeys = 0;
-	PlanMessageScan(&live->uncounted, source, &columns, columns.arrival);
+	live->all_numbered = TupleDescAttr(RelationGetDescr(source), columns->arrival - 1)->attnotnull;
+	PlanMessageScan(&live->by_number, source, columns, columns->arrival);
+	live->has_by_time = false;
 	live->oldest = DT_NOBEGIN;
 	live->calls = 0;
 }
@@ -699,10 +698,15 @@ FindOldest(LiveProbe *live, Relation source)
 	Message		message;
 	int			n = 0;
 	TimestampTz oldest = DT_NOEND;
+	MessageColumns columns = live->columns;
+	MessageScanPlan plan;
 
-	if (live->uncounted.nbounds == 0)
+	/* of all keys */
+	columns.nkeys = 0;
+	PlanMessageScan(&plan, source, &columns, columns.arrival);
+	if (plan.nbounds == 0)
 		return;
-	MessageScanBegin(&scan, &live->uncounted, source, NULL, Int64GetDatum(LeastUncounted(&live->registered)), (Datum) 0);
+	MessageScanBegin(&scan, &plan, source, NULL, Int64GetDatum(LeastUncounted(&live->registered)), (Datum) 0);
 	/* Whether it is there for us makes no difference. */
 	while (n < UNCOUNTED_MAX && MessageScanNext(&scan, &message))
 	{
@@ -752,6 +756,14 @@ AddOpen(LiveProbe *live, Relation source, const Datum *key, TimestampTz from, co
 
 	if (TIMESTAMP_NOT_FINITE(known->until.at))
 		return;
+	if (!live->has_by_time)
+	{
+		MemoryContext old = MemoryContextSwitchTo(live->memory);
+
+		PlanMessageScan(&live->by_time, source, &live->columns, live->columns.at);
+		live->has_by_time = true;
+		MemoryContextSwitchTo(old);
+	}
 	MessageScanBegin(&scan, &live->by_time, source, key, TimestampTzGetDatum(from), TimestampTzGetDatum(known->until.at));
 	while (MessageScanNext(&scan, &message))
 		if (message.at >= from && !TIMESTAMP_NOT_FINITE(message.at) && ComesBefore(&message, &known->until) &&
