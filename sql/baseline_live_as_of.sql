@@ -158,6 +158,13 @@ INSERT INTO message (received_at, from_addr, recipient, n) SELECT timestamptz '2
 RESET assay.new_rows;
 INSERT INTO message (received_at, from_addr, recipient, n) VALUES ('2024-01-16 08:30', 'a1', 'r1', 1);
 INSERT INTO message (received_at, from_addr, recipient, n) VALUES ('2024-01-16 08:31', 'a1', 'r1', 1);
+-- who may only insert: signals are read as the policy's owner
+CREATE ROLE regress_live_sender;
+GRANT USAGE ON SCHEMA regress_live_fn TO regress_live_sender;
+GRANT INSERT ON message TO regress_live_sender;
+SET ROLE regress_live_sender;
+INSERT INTO message (received_at, from_addr, recipient, n) VALUES ('2024-01-16 08:32', 'a1', 'r1', 1), ('2024-01-16 08:32', 'a1', 'r1', 1);
+RESET ROLE;
 SELECT count(*), count(*) FILTER (WHERE d.signals ->> 'events' IS DISTINCT FROM s.events::text) AS differ,
 	count(*) FILTER (WHERE s.events <> (SELECT count(*) FROM message o WHERE o.n = m.n AND o.from_addr = m.from_addr AND o.recipient = m.recipient AND isfinite(o.received_at) AND (o.received_at, o.id) < (m.received_at, m.id))) AS wrong
 FROM (SELECT id, signals::jsonb FROM live_fn_decision) d JOIN signals s USING (id) JOIN message m USING (id);
@@ -280,4 +287,4 @@ SELECT assay.live_as_of(NULL::of_parts, now(), 1, 'a'::text);
 
 SELECT assay.drop_baseline(b) FROM unnest('{daily,pair,extra,by_uuid,by_ulid,by_ci,of_parts}'::regclass[]) b;
 DROP SCHEMA regress_live_fn CASCADE;
-DROP ROLE regress_live_reader;
+DROP ROLE regress_live_reader, regress_live_sender;
