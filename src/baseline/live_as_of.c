@@ -67,10 +67,10 @@
 #define REMEMBERED_LIVE	1024	/* a power of two */
 
 /*
- * After so many calls it is worth to know how old the oldest message is that
- * is not counted, if there are no more than so many.
+ * After so many moments of the past it is worth to know how old the oldest
+ * message is that is not counted, if there are no more than so many.
  */
-#define CALLS_BEFORE_OLDEST	64
+#define PAST_BEFORE_OLDEST	256
 #define UNCOUNTED_MAX		5000
 
 /* What the registry has of a baseline */
@@ -130,7 +130,8 @@ typedef struct LiveProbe
 	MessageScanPlan by_number;
 	MessageScanPlan by_time;	/* planned when it is wanted first */
 	bool		has_by_time;
-	int			calls;			/* that saw the same, so far as it matters */
+	bool		again;			/* a call before saw the same */
+	int			past;			/* moments of the past, so far as it matters */
 	TimestampTz oldest;			/* no message that is not counted is older */
 	KeyHistory **known;			/* REMEMBERED_LIVE of them, or NULL */
 } LiveProbe;
@@ -448,7 +449,8 @@ PrepareSource(FunctionCallInfo fcinfo, LiveProbe *live, Relation source)
 	PlanMessageScan(&live->by_number, source, columns, columns->arrival);
 	live->has_by_time = false;
 	live->oldest = DT_NOBEGIN;
-	live->calls = 0;
+	live->again = false;
+	live->past = 0;
 }
 
 static void
@@ -726,7 +728,7 @@ AddUncounted(LiveProbe *live, Relation source, const Datum *key, TimestampTz beg
 	MessageScan scan;
 	Message		message;
 
-	if (live->calls <= CALLS_BEFORE_OLDEST && live->calls++ == CALLS_BEFORE_OLDEST)
+	if (one_by_one && live->past <= PAST_BEFORE_OLDEST && live->past++ == PAST_BEFORE_OLDEST)
 		FindOldest(live, source);
 	if (one_by_one ? live->oldest >= begin : live->oldest > known->until.at)
 		return;
@@ -797,8 +799,11 @@ static KeyHistory **
 Place(FunctionCallInfo fcinfo, LiveProbe *live, TimestampTz at, char *key, int *len)
 {
 	/* A statement may be of one message. */
-	if (live->calls == 0)
+	if (!live->again)
+	{
+		live->again = true;
 		return NULL;
+	}
 	*len = KeyBytes(fcinfo, &live->key, TimestampTzGetDatum(TileBegin(at, live->registered.tile)), key);
 	if (*len == 0)
 		return NULL;
