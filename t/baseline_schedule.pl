@@ -69,7 +69,7 @@ $node->safe_psql(
 	BEGIN
 		EXECUTE format('SELECT count(*) FILTER (WHERE differ(h.history, w.history)), count(*)
 			FROM (SELECT * FROM (SELECT id, received_at, sender FROM plain UNION ALL SELECT 1000000000 + n, %2$L::timestamptz + n * interval ''7 hours'', ''S'' || mod(n, 6) FROM generate_series(0, 30) n) m
-				WHERE sender IS NOT NULL ORDER BY %1$s LIMIT 250) m %3$s
+				WHERE sender IS NOT NULL ORDER BY %1$s LIMIT 400) m %3$s
 			CROSS JOIN LATERAL (SELECT assay.activity_agg(o.received_at) AS history FROM plain o
 				WHERE o.sender = m.sender AND (o.received_at < m.received_at OR o.received_at = m.received_at AND o.id < m.id)) w',
 			(ARRAY['received_at DESC', 'id DESC', 'hashint8(id)', 'received_at::date DESC, received_at, id'])[1 + floor(random() * 4)], (SELECT max(received_at) - random() * interval '6 days' FROM plain),
