@@ -117,6 +117,46 @@ SELECT array_agg(key[1] ORDER BY key[1]) FROM assay.undecided('p');
 UPDATE p_decision SET decided_at = now() - interval '151 days' WHERE id IN (8, 3);
 CALL assay.maintain();
 SELECT id FROM p_decision WHERE id IN (3, 8);
+-- of a default partition that is partitioned itself no more goes than that
+CREATE TABLE message_r (at timestamptz, id bigint, PRIMARY KEY (at, id));
+CREATE VIEW signals_r AS SELECT at, id FROM message_r;
+SELECT assay.create_policy('r', 'signals_r', '{id,at}', partition => 'month');
+DROP TABLE r_d_default;
+CREATE TABLE r_rest PARTITION OF r_decision DEFAULT PARTITION BY RANGE (at);
+CREATE TABLE r_rest_old PARTITION OF r_rest FOR VALUES FROM (MINVALUE) TO ('01-01-2000');
+CREATE TABLE r_rest_new PARTITION OF r_rest FOR VALUES FROM ('01-01-2000') TO (MAXVALUE);
+CREATE TRIGGER decide AFTER INSERT ON message_r REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('r');
+INSERT INTO message_r SELECT t, i FROM unnest('{-infinity,infinity}'::timestamptz[]) t, generate_series(1, 5) i;
+SELECT assay_internal.expire_rest('r', 'at', now() - interval '1 day', 4);
+SELECT assay_internal.expire_rest('r', 'at', now() - interval '1 day', 10);
+SELECT at, count(*) FROM r_decision GROUP BY 1;
+DROP TABLE message_r CASCADE;
+SELECT assay.drop_policy('r', true);
+-- a date may be beyond all times, and a partition a foreign table
+CREATE TABLE message_r (at date, id bigint, PRIMARY KEY (at, id));
+CREATE VIEW signals_r AS SELECT at, id FROM message_r;
+SELECT assay.create_policy('r', 'signals_r', '{id,at}', partition => 'month');
+CREATE TRIGGER decide AFTER INSERT ON message_r REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('r');
+ALTER TABLE r_decision DROP CONSTRAINT r_decision_pkey;
+RESET ROLE;
+CREATE FOREIGN DATA WRAPPER assay_nowhere;
+CREATE SERVER assay_nowhere FOREIGN DATA WRAPPER assay_nowhere;
+GRANT USAGE ON FOREIGN SERVER assay_nowhere TO assay_keeper;
+SET ROLE assay_keeper;
+CREATE FOREIGN TABLE r_remote PARTITION OF r_decision FOR VALUES FROM ('01-01-2000') TO ('01-02-2000') SERVER assay_nowhere;
+CREATE TABLE r_last PARTITION OF r_decision FOR VALUES FROM ('01-01-5000000') TO ('01-01-5000001');
+INSERT INTO message_r SELECT d, 1 FROM unnest('{-infinity,01-01-4713 BC,31-12-294276,31-12-5874897,01-02-5000000,infinity}'::date[]) d;
+SELECT assay.make_partitions('r');
+SELECT part, since, until FROM assay_internal.decision_parts('r_decision') WHERE part IN ('r_last'::regclass, 'r_remote');
+SELECT severity, detail FROM assay.check('r') WHERE "check" = 'partitions';
+SELECT assay_internal.expire_rest('r', 'at', now() - interval '1 day', 10);
+SELECT assay_internal.drop_part_as_owner('r_decision', now()), to_regclass('r_remote');
+SELECT at, tableoid::regclass FROM r_decision ORDER BY 1;
+DROP TABLE message_r CASCADE;
+SELECT assay.drop_policy('r', true);
+RESET ROLE;
+DROP FOREIGN DATA WRAPPER assay_nowhere CASCADE;
+SET ROLE assay_keeper;
 -- rights
 RESET ROLE;
 -- a name that is taken, here by one that was detached, is in nobody's way

@@ -52,12 +52,15 @@ assay_store_partitioning(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* A time of a key column as timestamptz; what has no zone is in UTC */
+/* A time of a key column as timestamptz; what has no zone is in UTC. A date may be beyond all times. */
 static char *
 TimeOf(const char *alias, const char *column, Oid type)
 {
 	if (type == TIMESTAMPTZOID)
 		return psprintf("%s.%s", alias, column);
+	if (type == DATEOID)
+		return psprintf("CASE WHEN %s.%s < '294276-12-31' THEN pg_catalog.timezone('UTC', %s.%s::pg_catalog.timestamp) ELSE 'infinity' END",
+						alias, column, alias, column);
 	return psprintf("pg_catalog.timezone('UTC', %s.%s::pg_catalog.timestamp)", alias, column);
 }
 
@@ -200,14 +203,19 @@ assay_expire_rest(PG_FUNCTION_ARGS)
 	SPI_connect();
 	EnterSource(&security, &s);
 	QueryStart(&q);
-	QueryAdd(&q, "DELETE FROM %s d WHERE d.ctid = ANY (ARRAY(SELECT o.ctid FROM %s o WHERE %s < ", rest, rest,
+	/* By key and revision: it may be partitioned itself. */
+	QueryAdd(&q, "DELETE FROM %s d USING (SELECT ", rest);
+	AddKeys(&q, &s, "o", "");
+	QueryAdd(&q, ", o.revision FROM %s o WHERE %s < ", rest,
 			 TimeOf("o", column, get_atttype(relid, get_attnum(relid, name))));
 	QueryValue(&q, TIMESTAMPTZOID, PG_GETARG_DATUM(2));
 	QueryAdd(&q, " OR o.decided_at < ");
 	QueryValue(&q, TIMESTAMPTZOID, PG_GETARG_DATUM(2));
 	QueryAdd(&q, " LIMIT ");
 	QueryValue(&q, INT4OID, PG_GETARG_DATUM(3));
-	QueryAdd(&q, "))");
+	QueryAdd(&q, ") k WHERE ");
+	AddSameKey(&q, &s, "d", "k");
+	QueryAdd(&q, " AND d.revision = k.revision");
 	n = QueryRun(&q, SPI_OK_DELETE, NULL);
 	LeaveSecurity(&security);
 	SPI_finish();
