@@ -1,6 +1,7 @@
--- Run by bench/live.sh: probes of baselines with the open day, by how many messages
--- their key had before on that day, and windows of minutes. Times are those of the
--- session on the processor, medians of statements that are run by turns.
+-- Run by bench/live.sh: probes of baselines with the open day, in SQL and by
+-- live_as_of(), by how many messages their key had before on that day, and windows of
+-- minutes. Times are those of the session on the processor, medians of statements that
+-- are run by turns.
 SET client_min_messages = warning;
 DROP SCHEMA IF EXISTS bench CASCADE;
 DROP EXTENSION IF EXISTS pg_assay CASCADE;
@@ -33,17 +34,27 @@ CREATE TABLE form (n int, what text, sql text);
 INSERT INTO form VALUES
 	(0, 'nothing', 'CROSS JOIN LATERAL (SELECT NULL::assay.activity AS history OFFSET 0) h'),
 	(1, 'day before', assay.baseline_probe('sender', alias => 'h')),
-	(2, 'with the open day', assay.baseline_probe('sender', live => true, alias => 'h')),
-	(3, 'hour before', assay.baseline_probe('hourly', alias => 'h')),
-	(4, 'with the open hour', assay.baseline_probe('hourly', live => true, alias => 'h')),
-	(5, 'windows: count, distinct recipients, sum and maximum of 10 min, 1 h, 24 h', 'CROSS JOIN LATERAL (SELECT NULL::assay.activity AS history) h ' || assay.recent_probe('message', '{from_addr}', 'received_at',
+	(2, 'with the open day, in SQL', assay.baseline_probe('sender', live => true, alias => 'h', parallel => false)),
+	(3, 'with the open day, by live_as_of()', assay.baseline_probe('sender', live => true, alias => 'h', parallel => true)),
+	(4, 'hour before', assay.baseline_probe('hourly', alias => 'h')),
+	(5, 'with the open hour, in SQL', assay.baseline_probe('hourly', live => true, alias => 'h', parallel => false)),
+	(6, 'with the open hour, by live_as_of()', assay.baseline_probe('hourly', live => true, alias => 'h', parallel => true)),
+	(7, 'windows: count, distinct recipients, sum and maximum of 10 min, 1 h, 24 h', 'CROSS JOIN LATERAL (SELECT NULL::assay.activity AS history) h ' || assay.recent_probe('message', '{from_addr}', 'received_at',
 		'{"n": "count(*)", "recipients": "count(DISTINCT recipient)", "bytes": "sum(size)", "largest": "max(size)"}', alias => 'r'));
 -- samples by how many came before on the day
 CREATE TABLE sample AS
-SELECT kind, m.* FROM (
+SELECT kind, m.id, m.received_at, m.from_addr FROM (
 	SELECT m.*, split_part(from_addr, '@', 1) ~ '^busy' AS busy, row_number() OVER (PARTITION BY from_addr, received_at::date ORDER BY received_at, id) - 1 AS before FROM message m WHERE received_at >= '2024-01-15' AND received_at < '2024-01-18') m
 CROSS JOIN LATERAL (SELECT CASE WHEN NOT busy THEN '1, few a day' WHEN before BETWEEN 5 AND 14 THEN '2, 10' WHEN before BETWEEN 45 AND 54 THEN '3, 50' WHEN before >= 90 THEN '4, 95' END AS kind) k
 WHERE kind IS NOT NULL;
+-- no two of the same key and day in a statement, so that nothing can be remembered
+INSERT INTO sample
+SELECT '5, 95 at once', id, received_at, from_addr FROM (
+	SELECT m.*, row_number() OVER (PARTITION BY from_addr, received_at::date ORDER BY received_at, id) - 1 AS before FROM message m WHERE from_addr ~ '^busy' AND received_at >= '2024-01-05' AND received_at < '2024-01-21') m
+WHERE before = 95;
+-- messages that come now: when 100 of the day are counted, and when none is
+INSERT INTO sample
+SELECT '6, new', 1000000000 + k, date + interval '1 day' - interval '1 ms', 'busy' || k || '@example.com' FROM generate_series(0, 172) k, generate_series(timestamptz '2024-01-05', '2024-01-20', '1 day') date;
 CREATE TABLE timed (kind text, n int, us float8);
 CREATE PROCEDURE measure(k text) LANGUAGE plpgsql AS $$
 DECLARE
@@ -52,18 +63,20 @@ DECLARE
 	total int;
 	value text;
 BEGIN
-	CREATE TEMP TABLE s ON COMMIT DROP AS SELECT * FROM sample WHERE kind = k ORDER BY received_at LIMIT 5000;
+	CREATE TEMP TABLE s ON COMMIT DROP AS SELECT * FROM sample WHERE kind = k ORDER BY received_at, id LIMIT 5000;
 	ANALYZE s;
 	SELECT count(*) INTO total FROM s;
 	-- what is measured is what it should be
-	EXECUTE 'SELECT count(*) FROM s m ' || (SELECT sql FROM form WHERE n = 2) || ' WHERE assay.events(h.history) <> (SELECT count(*) FROM bench.message o WHERE o.from_addr = m.from_addr AND (o.received_at, o.id) < (m.received_at, m.id))' INTO value;
-	IF value <> '0' THEN
-		RAISE EXCEPTION '% probes are wrong', value;
-	END IF;
+	FOR f IN SELECT * FROM form WHERE n IN (2, 3, 5, 6) ORDER BY n LOOP
+		EXECUTE 'SELECT count(*) FROM s m ' || f.sql || ' WHERE assay.events(h.history) <> (SELECT count(*) FROM bench.message o WHERE o.from_addr = m.from_addr AND (o.received_at, o.id) < (m.received_at, m.id))' INTO value;
+		IF value <> '0' THEN
+			RAISE EXCEPTION '% probes % are wrong', value, f.what;
+		END IF;
+	END LOOP;
 	FOR i IN 1 .. 9 LOOP
 		FOR f IN SELECT * FROM form ORDER BY n LOOP
 			b := on_cpu();
-			EXECUTE 'SELECT sum(assay.events(h.history))' || CASE WHEN f.n = 5 THEN ', sum(n_24h), sum(recipients_24h), sum(bytes_1h), max(largest_10min)' ELSE '' END || ' FROM s m ' || f.sql INTO value;
+			EXECUTE 'SELECT sum(assay.events(h.history))' || CASE WHEN f.n = 7 THEN ', sum(n_24h), sum(recipients_24h), sum(bytes_1h), max(largest_10min)' ELSE '' END || ' FROM s m ' || f.sql INTO value;
 			IF i > 1 THEN
 				INSERT INTO timed VALUES (k, f.n, (on_cpu() - b) / total);
 			END IF;
@@ -72,11 +85,50 @@ BEGIN
 END $$;
 SELECT format('CALL measure(%L)', kind) FROM (SELECT DISTINCT kind FROM sample) k ORDER BY kind
 \gexec
-\echo '| probe, CPU us a message | few messages a day | 5 to 14 before on the day | 45 to 54 | 90 to 99 |'
-\echo '| --- | ---: | ---: | ---: | ---: |'
+-- a day that is not counted, nor vacuumed
+INSERT INTO message (received_at, from_addr, recipient, size)
+SELECT timestamptz '2024-01-21 00:00:01' + i * interval '5 s', 'busy' || i % 173 || '@example.com', 'r' || hashint8(i) % 40, i % 1000 FROM generate_series(1, 17279) i;
+INSERT INTO sample
+SELECT '7, new, none counted', 1000000000 + k, timestamptz '2024-01-21 23:59:59', 'busy' || k || '@example.com' FROM generate_series(0, 172) k;
+CALL measure('7, new, none counted');
+\echo '| probe, CPU us a message | few messages a day | 5 to 14 before on the day | 45 to 54 | 90 to 99 | 95, of each key one | new, 100 of the day counted | new, 100 of the day not counted |'
+\echo '| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |'
 SELECT format('| %s | %s |', what, string_agg(round((us - base)::numeric, 1)::text, ' | ' ORDER BY kind))
 FROM (SELECT f.n, f.what, t.kind, percentile_cont(0.5) WITHIN GROUP (ORDER BY t.us) AS us FROM form f JOIN timed t USING (n) GROUP BY 1, 2, 3) t
 JOIN (SELECT kind, percentile_cont(0.5) WITHIN GROUP (ORDER BY us) AS base FROM timed WHERE n = 0 GROUP BY 1) b USING (kind)
 WHERE n > 0 GROUP BY n, what ORDER BY n;
+
+-- one message a statement, as a trigger asks, all of the day before it counted
+DELETE FROM message WHERE received_at >= '2024-01-21';
+VACUUM message;
+CREATE TABLE single AS SELECT row_number() OVER () AS n, id, received_at, from_addr FROM sample WHERE kind = '6, new' LIMIT 1000;
+ALTER TABLE single ADD PRIMARY KEY (n);
+ANALYZE single;
+SELECT format('CREATE FUNCTION single_%s() RETURNS void LANGUAGE plpgsql AS $x$
+	DECLARE v bigint; BEGIN FOR i IN 1 .. 1000 LOOP SELECT assay.events(h.history) INTO v FROM single m %s WHERE m.n = i; END LOOP; END $x$', n, sql) FROM form WHERE n IN (0, 2, 3, 5, 6)
+\gexec
+TRUNCATE timed;
+DO $$
+DECLARE
+	f int;
+	b float8;
+BEGIN
+	FOR i IN 1 .. 9 LOOP
+		FOREACH f IN ARRAY '{0,2,3,5,6}'::int[] LOOP
+			b := on_cpu();
+			EXECUTE format('SELECT single_%s()', f);
+			IF i > 1 THEN
+				INSERT INTO timed VALUES ('single', f, (on_cpu() - b) / 1000);
+			END IF;
+		END LOOP;
+	END LOOP;
+END $$;
+\echo
+\echo '| probe, one new message a statement | CPU us a statement |'
+\echo '| --- | ---: |'
+SELECT format('| %s | %s |', what, round((us - base)::numeric, 1))
+FROM (SELECT f.n, f.what, percentile_cont(0.5) WITHIN GROUP (ORDER BY t.us) AS us FROM form f JOIN timed t USING (n) GROUP BY 1, 2) t
+CROSS JOIN (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY us) AS base FROM timed WHERE n = 0) b
+WHERE n > 0 ORDER BY n;
 SELECT assay.drop_baseline('sender'), assay.drop_baseline('hourly') \g /dev/null
 DROP SCHEMA bench CASCADE;

@@ -139,6 +139,7 @@ ActivityAddHour(Activity *a, int hour, uint32 n)
 extern Activity *ActivityRead(Activity *a);
 extern void ActivityInit(Activity *a, TimestampTz t);
 extern void ActivityLoad(Activity *a, const Activity *b);
+extern void ActivityAddEvent(Activity *a, TimestampTz t);
 extern void ActivityAdd(Activity *a, const Activity *b);
 extern Activity *ActivityPack(const Activity *a);
 extern int64 ActivityEvents(const Activity *a);

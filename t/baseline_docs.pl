@@ -11,11 +11,12 @@ my $page = slurp_file("$ENV{ASSAY_TOP}/docs/baselines.md");
 my @blocks = $page =~ /^```sql\n(.*?)^```$/msg;
 my ($lookup) = grep { /create_baseline\('sender'/ } @blocks;
 my ($function) = grep { /assay\.as_of\(/ } @blocks;
-my ($head) = grep { /late\.history/ } @blocks;
+my ($head) = grep { /assay\.live_as_of\(/ } @blocks;
+my ($in_sql) = grep { /late\.history/ } @blocks;
 my ($summary) = grep { /summary_agg/ } @blocks;
 my ($uuid) = grep { /message_by_uuid/ } @blocks;
 my ($recent) = grep { /recent_probe/ } @blocks;
-ok($lookup && $function && $head && $summary && $uuid && $recent, 'the examples are there');
+ok($lookup && $function && $head && $in_sql && $summary && $uuid && $recent, 'the examples are there');
 
 my $node = PostgreSQL::Test::Cluster->new('baseline_docs');
 $node->init;
@@ -47,8 +48,12 @@ sub view
 view(lookup => $lookup);
 view(function => $function);
 view(head => $head);
-my $probe = $node->safe_psql('postgres', q{SELECT assay.baseline_probe('sender', live => true, alias => 'h')});
-ok(index($head, $probe) > 0, 'the SQL of the live probe is that of baseline_probe()');
+view(in_sql => $in_sql);
+for my $form ([ $head, '' ], [ $in_sql, ', parallel => false' ])
+{
+	my $probe = $node->safe_psql('postgres', "SELECT assay.baseline_probe('sender', live => true, alias => 'h'$form->[1])");
+	ok(index($form->[0], $probe) > 0, "the live probe is that of baseline_probe()$form->[1]");
+}
 
 is($node->safe_psql('postgres', q{SELECT count(*), count(*) FILTER (WHERE (l.events, l.attack_rate) IS DISTINCT FROM (f.events, f.attack_rate)) FROM lookup l FULL JOIN function f USING (id)}), '731|0', 'both forms of the lookup agree');
 is( $node->safe_psql(
@@ -58,6 +63,7 @@ is( $node->safe_psql(
 		count(*) FILTER (WHERE h.events > l.events) > 500
 	FROM message m JOIN lookup l USING (id) JOIN head h USING (id)}),
 	'0|0|t', 'up to yesterday, and with the live probe up to the message');
+is($node->safe_psql('postgres', q{SELECT count(*), count(*) FILTER (WHERE (h.events, round(h.burst::numeric, 9)) IS DISTINCT FROM (s.events, round(s.burst::numeric, 9))) FROM head h FULL JOIN in_sql s USING (id)}), '731|0', 'both forms of the live probe agree');
 is($node->safe_psql('postgres', q{SELECT max(events), max(burst) > 10 FROM head JOIN message USING (id) WHERE from_addr = 'new'}), '29|t', 'a burst of the last minute is seen');
 
 # summaries, keys that are no numbers, and windows

@@ -33,9 +33,13 @@ $node->safe_psql(
 	INSERT INTO message (received_at, sender) VALUES ('2024-01-05', 's1'), ('2024-02-01', 's11');
 	SELECT assay.create_baseline('sender hours', 'message', '{sender}', 'received_at', tile => '1 hour',
 		extra => '{"ids": {"aggregate": "assay.summary_agg(id)", "rollup": "assay.summary_agg"}}');
+	SELECT assay.create_baseline('sender days', 'message', '{sender}', 'received_at');
+	CREATE INDEX ON message (sender, received_at, id);
+	CREATE INDEX ON message (sender, id, received_at);
 	INSERT INTO message (received_at, sender) VALUES ('2024-01-05', 's1'), ('2024-02-01', 's11');
-	SELECT format('CREATE VIEW live AS SELECT m.id, m.received_at, m.sender, d.history AS day, h.history AS hour, h.ids FROM message m %s %s',
-		assay.baseline_probe('"sender table"', live => true, alias => 'd'), assay.baseline_probe('"sender hours"', live => true, alias => 'h'))
+	SELECT format('CREATE VIEW live AS SELECT m.id, m.received_at, m.sender, d.history AS day, h.history AS hour, h.ids, f.history AS called FROM message m %s %s %s',
+		assay.baseline_probe('"sender table"', live => true, alias => 'd'), assay.baseline_probe('"sender hours"', live => true, alias => 'h'),
+		assay.baseline_probe('"sender days"', live => true, alias => 'f', parallel => true))
 	\\gexec
 });
 
@@ -45,8 +49,8 @@ my $config = q{SELECT relation, source, key_columns, label_table, counted_label,
 my $before = $node->safe_psql('postgres', $states);
 my $rows = $node->safe_psql('postgres', $config);
 # what live probes give, and how many of them are wrong
-my $live = q{SELECT id, day, hour, ids FROM "my mail".live ORDER BY id};
-my $wrong = q{SELECT count(*), count(*) FILTER (WHERE (assay.events(l.day), assay.events(l.hour), assay.observations(l.ids)) IS DISTINCT FROM (n, n, n))
+my $live = q{SELECT id, day, hour, ids, called FROM "my mail".live ORDER BY id};
+my $wrong = q{SELECT count(*), count(*) FILTER (WHERE (assay.events(l.day), assay.events(l.hour), assay.observations(l.ids), assay.events(l.called)) IS DISTINCT FROM (n, n, n, n))
 	FROM "my mail".live l CROSS JOIN LATERAL (SELECT count(*) n FROM "my mail".message o WHERE o.sender = l.sender AND (o.received_at, o.id) < (l.received_at, l.id)) b};
 my $alive = $node->safe_psql('postgres', $live);
 is($node->safe_psql('postgres', $wrong), '1005|0', 'live probes are right');
@@ -82,7 +86,7 @@ for my $format ('plain', 'custom')
 			WHERE (v.history::text::jsonb - 'decayed', v.labels::text) IS DISTINCT FROM (t.history::text::jsonb - 'decayed', t.labels::text)}),
 		'0', "$format: both forms are equal");
 	is($node->safe_psql($db, q{SELECT assay.drop_baseline('"my mail"."sender table"'); SELECT assay.drop_baseline('"my mail"."sender view"'); SELECT count(*) FROM pg_class WHERE relnamespace = '"my mail"'::regnamespace AND relkind IN ('r', 'm')}),
-		"\n\n3", "$format: dropped");
+		"\n\n4", "$format: dropped");
 }
 
 # What names another session's temporary table would not be restored, and with

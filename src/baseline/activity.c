@@ -426,8 +426,8 @@ ActivityLoad(Activity *a, const Activity *b)
 /*
  * Count one more event.
  */
-static void
-AddEvent(Activity *a, TimestampTz t)
+void
+ActivityAddEvent(Activity *a, TimestampTz t)
 {
 	ActivityTimes *times = (ActivityTimes *) a;
 
@@ -458,7 +458,7 @@ ActivityAdd(Activity *a, const Activity *b)
 		const ActivityTimes *times = (const ActivityTimes *) b;
 
 		for (int i = 0; i < times->n; i++)
-			AddEvent(a, times->time[i]);
+			ActivityAddEvent(a, times->time[i]);
 		return;
 	}
 	if (ActivityIsTimes(a))
@@ -699,7 +699,7 @@ activity_accum(PG_FUNCTION_ARGS)
 		}
 	}
 	a = Writable(fcinfo, ReadState (fcinfo));
-	AddEvent(a, t);
+	ActivityAddEvent(a, t);
 	return Result(fcinfo, a);
 }
 

@@ -16,6 +16,7 @@
 #include "access/tableam.h"
 #include "access/transam.h"
 #include "access/xact.h"
+#include "as_of.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
@@ -27,6 +28,7 @@
 #include "miscadmin.h"
 #include "parser/parse_coerce.h"
 #include "relation_news.h"
+#include "tile.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
@@ -49,15 +51,6 @@
 /* Arguments before the key */
 #define FIRST_KEY	2
 
-/*
- * What a call site remembers while its snapshot stays: a batch has several
- * messages of a key and day.  It begins at its second call, and never is about
- * keys or rows longer than these.
- */
-#define REMEMBERED		256		/* a power of two */
-#define KEY_BYTES_MAX	256
-#define ROW_BYTES_MAX	4096
-
 typedef struct Remembered
 {
 	char	   *key;			/* bytes of the bound and the key, or NULL:
@@ -66,17 +59,6 @@ typedef struct Remembered
 	Datum		row;
 	bool		found;			/* there is one */
 } Remembered;
-
-/* What was to be seen then; all that lies between are commits and commands. */
-typedef struct Seen
-{
-	TransactionId xmin;
-	TransactionId xmax;
-	uint32		xcnt;
-	int32		subxcnt;
-	CommandId	curcid;
-	SubTransactionId subxact;
-} Seen;
 
 /*
  * What a call site needs, found at its first call
@@ -92,8 +74,7 @@ typedef struct AsOf
 	bool		by_day;			/* a row is of a day; else until a moment */
 	int			nkeys;			/* columns of the key, without the day */
 	ScanKeyData scankey[INDEX_MAX_KEYS + 1];	/* key, then two for the day */
-	int16		typlen[INDEX_MAX_KEYS]; /* of the key's arguments */
-	bool		typbyval[INDEX_MAX_KEYS];
+	KeyArguments key;
 	Seen		seen;
 	bool		again;			/* a call before saw the same */
 	MemoryContext memory;		/* of what is remembered, or NULL */
@@ -109,6 +90,14 @@ static void
 RelationChanged(Datum arg, Oid relid)
 {
 	generation++;
+}
+
+/* Grows with each change of any relation that this backend is told of */
+uint64
+AsOfGeneration(void)
+{
+	WantRelationNews(RelationChanged);
+	return generation;
 }
 
 /*
@@ -135,14 +124,14 @@ IsBaselineIndex(Relation index, int nkeys)
  * Or was it made while rows changed that our snapshot may still see as they
  * were?
  */
-static bool
-IsUsable(Relation index)
+bool
+IndexIsUsable(Relation index)
 {
 	return !index->rd_index->indcheckxmin ||
 		TransactionIdPrecedes(HeapTupleHeaderGetXmin(index->rd_indextuple->t_data), TransactionXmin);
 }
 
-static Relation
+Relation
 OpenBaselineIndex(Relation rel, int nkeys)
 {
 	List	   *indexes = RelationGetIndexList(rel);
@@ -155,7 +144,7 @@ OpenBaselineIndex(Relation rel, int nkeys)
 
 		if (IsBaselineIndex(index, nkeys))
 		{
-			if (IsUsable(index))
+			if (IndexIsUsable(index))
 				return index;
 			too_new = pstrdup(RelationGetRelationName(index));
 		}
@@ -175,49 +164,73 @@ OpenBaselineIndex(Relation rel, int nkeys)
 }
 
 /*
- * Column `column` of the index, compared with a value of a type.
+ * The function that compares a column with a value of a type, which becomes
+ * the type that it takes.
  */
-static void
-InitScanKey(ScanKey key, Relation rel, Relation index, int column, StrategyNumber strategy, Oid type)
+RegProcedure
+ComparingFunction(Form_pg_attribute attr, Oid opfamily, Oid opcintype, StrategyNumber strategy, Oid *type)
 {
-	Form_pg_attribute attr = TupleDescAttr(RelationGetDescr(rel), index->rd_index->indkey.values[column] - 1);
-	Oid			opfamily = index->rd_opfamily[column];
-	Oid			opcintype = index->rd_opcintype[column];
-	Oid			operator = get_opfamily_member(opfamily, opcintype, type, strategy);
+	Oid			operator = get_opfamily_member(opfamily, opcintype, *type, strategy);
 
 	/*
 	 * the column's own type, where the operators are polymorphic; varchar as
 	 * text
 	 */
 	if (!OidIsValid(operator) &&
-		(type == getBaseType(attr->atttypid) ||
-		 (get_typtype(opcintype) != TYPTYPE_PSEUDO && IsBinaryCoercible(type, opcintype))))
+		(*type == getBaseType(attr->atttypid) ||
+		 (get_typtype(opcintype) != TYPTYPE_PSEUDO && IsBinaryCoercible(*type, opcintype))))
 	{
-		type = opcintype;
-		operator = get_opfamily_member(opfamily, opcintype, type, strategy);
+		*type = opcintype;
+		operator = get_opfamily_member(opfamily, opcintype, *type, strategy);
 	}
 	if (!OidIsValid(operator))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("key column \"%s\" is of type %s, not %s", NameStr(attr->attname),
-						format_type_be(attr->atttypid), format_type_be(type)),
+						format_type_be(attr->atttypid), format_type_be(*type)),
 				 errhint("The key's values come in the order of the baseline's key, cast to its types.")));
-	ScanKeyEntryInitialize(key, 0, column + 1, strategy, type,
-						   index->rd_indcollation[column], get_opcode(operator), (Datum) 0);
+	return get_opcode(operator);
 }
 
 /*
- * Find the relation of a row type.
+ * Column `column` of the index, compared with a value of a type.
  */
-static void
-Prepare(FunctionCallInfo fcinfo, AsOf *asof)
+void
+InitScanKey(ScanKey key, Relation rel, Relation index, int column, StrategyNumber strategy, Oid type)
+{
+	Form_pg_attribute attr = TupleDescAttr(RelationGetDescr(rel), index->rd_index->indkey.values[column] - 1);
+	RegProcedure function = ComparingFunction(attr, index->rd_opfamily[column], index->rd_opcintype[column], strategy, &type);
+
+	ScanKeyEntryInitialize(key, 0, column + 1, strategy, type, index->rd_indcollation[column], function, (Datum) 0);
+}
+
+/* Note how values of the key's types are stored. */
+void
+KeyArgumentsInit(KeyArguments *args, FunctionCallInfo fcinfo, int first)
+{
+	if (get_fn_expr_variadic(fcinfo->flinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("the key cannot be a VARIADIC array"),
+				 errhint("Give its columns one by one.")));
+	if (PG_NARGS() - first > INDEX_MAX_KEYS - 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("a key has at most %d columns", INDEX_MAX_KEYS - 1)));
+	args->first = first;
+	args->n = PG_NARGS() - first;
+	for (int i = 0; i < args->n; i++)
+		get_typlenbyval(get_fn_expr_argtype(fcinfo->flinfo, first + i), &args->typlen[i], &args->typbyval[i]);
+}
+
+/*
+ * Find the relation of the first argument's row type.
+ */
+Oid
+BaselineOfArgument(FunctionCallInfo fcinfo)
 {
 	Oid			rowtype = get_fn_expr_argtype(fcinfo->flinfo, 0);
 	Oid			relid = OidIsValid(rowtype) ? get_typ_typrelid(rowtype) : InvalidOid;
-	Relation	rel;
-	Relation	index;
-	AclResult	acl;
-	MemoryContext old;
 
 	if (!OidIsValid(relid) ||
 		(get_rel_relkind(relid) != RELKIND_MATVIEW && get_rel_relkind(relid) != RELKIND_RELATION))
@@ -225,48 +238,60 @@ Prepare(FunctionCallInfo fcinfo, AsOf *asof)
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("the first argument must be of a baseline's row type"),
 				 errhint("For a baseline called sender: NULL::sender. One that is partitioned is probed by the SQL that assay.baseline_probe() gives.")));
-	if (get_fn_expr_variadic(fcinfo->flinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("the key cannot be a VARIADIC array"),
-				 errhint("Give its columns one by one.")));
-	if (PG_NARGS() - FIRST_KEY > INDEX_MAX_KEYS - 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("a key has at most %d columns", INDEX_MAX_KEYS - 1)));
-	WantRelationNews(RelationChanged);
+	return relid;
+}
 
-	rel = table_open(relid, AccessShareLock);
-	/* after the lock was had, with which changes come */
-	asof->generation = generation;
-	acl = pg_class_aclcheck(relid, GetUserId(), ACL_SELECT);
+/*
+ * An error unless the user may read all rows of a baseline, and they are in it.
+ */
+void
+MayReadBaseline(Relation rel, const char *function)
+{
+	Oid			relid = RelationGetRelid(rel);
+	AclResult	acl = pg_class_aclcheck(relid, GetUserId(), ACL_SELECT);
+
 	if (acl != ACLCHECK_OK)
 		aclcheck_error(acl, get_relkind_objtype(rel->rd_rel->relkind), RelationGetRelationName(rel));
 	if (check_enable_rls(relid, InvalidOid, false) == RLS_ENABLED)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("as_of() cannot read \"%s\", which has row-level security", RelationGetRelationName(rel)),
+				 errmsg("%s() cannot read \"%s\", which has row-level security", function, RelationGetRelationName(rel)),
 				 errhint("Use the SQL that assay.baseline_probe() gives.")));
 	/* Its own rows only would be found. */
 	if (rel->rd_rel->relhassubclass && find_inheritance_children(relid, NoLock) != NIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("as_of() cannot read \"%s\", which has child tables", RelationGetRelationName(rel)),
+				 errmsg("%s() cannot read \"%s\", which has child tables", function, RelationGetRelationName(rel)),
 				 errhint("Use the SQL that assay.baseline_probe() gives.")));
 	if (IsDistributed(relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("as_of() cannot read \"%s\", whose rows are in shards", RelationGetRelationName(rel)),
+				 errmsg("%s() cannot read \"%s\", whose rows are in shards", function, RelationGetRelationName(rel)),
 				 errhint("Use the SQL that assay.baseline_probe() gives.")));
+}
 
-	asof->nkeys = PG_NARGS() - FIRST_KEY;
+static void
+Prepare(FunctionCallInfo fcinfo, AsOf *asof)
+{
+	Oid			relid = BaselineOfArgument(fcinfo);
+	Relation	rel;
+	Relation	index;
+	MemoryContext old;
+
+	KeyArgumentsInit(&asof->key, fcinfo, FIRST_KEY);
+	WantRelationNews(RelationChanged);
+
+	rel = table_open(relid, AccessShareLock);
+	/* after the lock was had, with which changes come */
+	asof->generation = generation;
+	MayReadBaseline(rel, "as_of");
+
+	asof->nkeys = asof->key.n;
 	index = OpenBaselineIndex(rel, asof->nkeys);
 	old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
 	for (int i = 0; i < asof->nkeys; i++)
 		InitScanKey(&asof->scankey[i], rel, index, i, BTEqualStrategyNumber,
 					getBaseType(get_fn_expr_argtype(fcinfo->flinfo, FIRST_KEY + i)));
-	for (int i = 0; i < asof->nkeys; i++)
-		get_typlenbyval(get_fn_expr_argtype(fcinfo->flinfo, FIRST_KEY + i), &asof->typlen[i], &asof->typbyval[i]);
 	asof->by_day = index->rd_opcintype[asof->nkeys] == DATEOID;
 	InitScanKey(UPPER_BOUND(asof), rel, index, asof->nkeys, asof->by_day ? BTLessStrategyNumber : BTLessEqualStrategyNumber,
 				asof->by_day ? DATEOID : TIMESTAMPTZOID);
@@ -282,6 +307,26 @@ Prepare(FunctionCallInfo fcinfo, AsOf *asof)
 	table_close(rel, NoLock);
 }
 
+/* Is what was seen what the active snapshot sees?  Else it is noted. */
+bool
+SeenIsCurrent(Seen *seen)
+{
+	Snapshot	snapshot = GetActiveSnapshot();
+	Seen		now;
+
+	memset(&now, 0, sizeof(Seen));
+	now.xmin = snapshot->xmin;
+	now.xmax = snapshot->xmax;
+	now.xcnt = snapshot->xcnt;
+	now.subxcnt = snapshot->subxcnt;
+	now.curcid = snapshot->curcid;
+	now.subxact = GetCurrentSubTransactionId();
+	if (memcmp(seen, &now, sizeof(Seen)) == 0)
+		return true;
+	*seen = now;
+	return false;
+}
+
 /*
  * Forget what another snapshot saw.  Returns whether it is worth remembering
  * something.
@@ -289,19 +334,8 @@ Prepare(FunctionCallInfo fcinfo, AsOf *asof)
 static bool
 MayRemember(FunctionCallInfo fcinfo, AsOf *asof)
 {
-	Snapshot	snapshot = GetActiveSnapshot();
-	Seen		seen;
-
-	memset(&seen, 0, sizeof(Seen));
-	seen.xmin = snapshot->xmin;
-	seen.xmax = snapshot->xmax;
-	seen.xcnt = snapshot->xcnt;
-	seen.subxcnt = snapshot->subxcnt;
-	seen.curcid = snapshot->curcid;
-	seen.subxact = GetCurrentSubTransactionId();
-	if (!asof->again || memcmp(&asof->seen, &seen, sizeof(Seen)) != 0)
+	if (!SeenIsCurrent(&asof->seen) || !asof->again)
 	{
-		asof->seen = seen;
 		asof->again = true;
 		asof->remembered = NULL;
 		if (asof->memory)
@@ -316,8 +350,8 @@ MayRemember(FunctionCallInfo fcinfo, AsOf *asof)
 	return true;
 }
 
-static bool
-AddBytes(char *key, int *len, const void *bytes, int n)
+bool
+AddKeyBytes(char *key, int *len, const void *bytes, int n)
 {
 	if (*len + n + (int) sizeof(n) > KEY_BYTES_MAX)
 		return false;
@@ -328,22 +362,22 @@ AddBytes(char *key, int *len, const void *bytes, int n)
 }
 
 /* The bytes of bound and key; 0: they are too many */
-static int
-KeyBytes(FunctionCallInfo fcinfo, AsOf *asof, Datum upper, char *key)
+int
+KeyBytes(FunctionCallInfo fcinfo, const KeyArguments *args, Datum upper, char *key)
 {
 	int			len = 0;
-	bool		fits = AddBytes(key, &len, &upper, sizeof(upper));
+	bool		fits = AddKeyBytes(key, &len, &upper, sizeof(upper));
 
-	for (int i = 0; fits && i < asof->nkeys; i++)
+	for (int i = 0; fits && i < args->n; i++)
 	{
-		Datum		value = PG_GETARG_DATUM(FIRST_KEY + i);
+		Datum		value = PG_GETARG_DATUM(args->first + i);
 
-		if (asof->typbyval[i])
-			fits = AddBytes(key, &len, &value, sizeof(value));
-		else if (asof->typlen[i] > 0)
-			fits = AddBytes(key, &len, DatumGetPointer(value), asof->typlen[i]);
-		else if (asof->typlen[i] == -1 && !(VARATT_IS_EXTERNAL(DatumGetPointer(value)) || VARATT_IS_COMPRESSED(DatumGetPointer(value))))
-			fits = AddBytes(key, &len, VARDATA_ANY(DatumGetPointer(value)), VARSIZE_ANY_EXHDR(DatumGetPointer(value)));
+		if (args->typbyval[i])
+			fits = AddKeyBytes(key, &len, &value, sizeof(value));
+		else if (args->typlen[i] > 0)
+			fits = AddKeyBytes(key, &len, DatumGetPointer(value), args->typlen[i]);
+		else if (args->typlen[i] == -1 && !(VARATT_IS_EXTERNAL(DatumGetPointer(value)) || VARATT_IS_COMPRESSED(DatumGetPointer(value))))
+			fits = AddKeyBytes(key, &len, VARDATA_ANY(DatumGetPointer(value)), VARSIZE_ANY_EXHDR(DatumGetPointer(value)));
 		else
 			fits = false;
 	}
@@ -378,27 +412,11 @@ Remember(AsOf *asof, Remembered *place, const char *key, int len, bool found, Da
 	MemoryContextSwitchTo(old);
 }
 
-/*
- * The day (UTC) of a moment
- */
-static DateADT
-DayOf(TimestampTz at)
-{
-	int64		day;
-
-	if (TIMESTAMP_IS_NOBEGIN(at))
-		return DATEVAL_NOBEGIN;
-	if (TIMESTAMP_IS_NOEND(at))
-		return DATEVAL_NOEND;
-	day = at / USECS_PER_DAY;
-	return (DateADT) (at % USECS_PER_DAY < 0 ? day - 1 : day);
-}
-
 /* What the tile of a row is compared with, and where there is none before */
 static Datum
 UpperBound(AsOf *asof, TimestampTz at)
 {
-	return asof->by_day ? DateADTGetDatum(DayOf(at)) : TimestampTzGetDatum(at);
+	return asof->by_day ? DateADTGetDatum(TileDay(at)) : TimestampTzGetDatum(at);
 }
 
 static Datum
@@ -413,7 +431,7 @@ NearBound(AsOf *asof, TimestampTz at)
 {
 	if (TIMESTAMP_NOT_FINITE(at))
 		return NoLowerBound(asof);
-	return asof->by_day ? DateADTGetDatum(DayOf(at) - NEAR_DAYS) : TimestampTzGetDatum(at - USECS_PER_DAY);
+	return asof->by_day ? DateADTGetDatum(TileDay(at) - NEAR_DAYS) : TimestampTzGetDatum(at - USECS_PER_DAY);
 }
 
 /*
@@ -508,7 +526,7 @@ as_of(PG_FUNCTION_ARGS)
 
 	at = PG_GETARG_TIMESTAMPTZ(1);
 	upper = UpperBound(asof, at);
-	if (MayRemember(fcinfo, asof) && (len = KeyBytes(fcinfo, asof, upper, key)) > 0)
+	if (MayRemember(fcinfo, asof) && (len = KeyBytes(fcinfo, &asof->key, upper, key)) > 0)
 	{
 		place = Place(asof, key, len);
 		if (place->key && place->len == len && memcmp(place->key, key, len) == 0)

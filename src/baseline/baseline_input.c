@@ -8,6 +8,7 @@
 #include "access/detoast.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "baseline_input.h"
 #include "catalog/pg_class.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -38,34 +39,39 @@ ArgumentLengths(FunctionCallInfo fcinfo)
 }
 
 /*
- * baseline_key_fits(VARIADIC key): what a value has by itself counts, not how it
- * is stored: a compressed value's size would depend on where it comes from.
- * Nothing is detoasted.
+ * Is a key short enough for the row of an index?  What a value has by itself
+ * counts, not how it is stored: a compressed value's size would depend on where
+ * it comes from.  Nothing is detoasted.
  */
+bool
+KeyFits(FunctionCallInfo fcinfo, int first, const int16 *lengths)
+{
+	Size		size = 0;
+
+	for (int i = first; i < PG_NARGS(); i++)
+	{
+		if (PG_ARGISNULL(i))
+			continue;
+		if (lengths[i - first] == -1)
+			size += toast_raw_datum_size(PG_GETARG_DATUM(i)) - VARHDRSZ;
+		else if (lengths[i - first] == -2)
+			size += strlen(DatumGetCString(PG_GETARG_DATUM(i)));
+		else
+			size += lengths[i - first];
+	}
+	return size <= LONGEST_KEY;
+}
+
+/* baseline_key_fits(VARIADIC key) */
 PG_FUNCTION_INFO_V1(baseline_key_fits);
 Datum
 baseline_key_fits(PG_FUNCTION_ARGS)
 {
-	const int16 *lengths;
-	Size		size = 0;
-
 	if (get_fn_expr_variadic(fcinfo->flinfo))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("a key is given by its columns, not as an array")));
-	lengths = ArgumentLengths(fcinfo);
-	for (int i = 0; i < PG_NARGS(); i++)
-	{
-		if (PG_ARGISNULL(i))
-			continue;
-		if (lengths[i] == -1)
-			size += toast_raw_datum_size(PG_GETARG_DATUM(i)) - VARHDRSZ;
-		else if (lengths[i] == -2)
-			size += strlen(DatumGetCString(PG_GETARG_DATUM(i)));
-		else
-			size += lengths[i];
-	}
-	PG_RETURN_BOOL(size <= LONGEST_KEY);
+	PG_RETURN_BOOL(KeyFits(fcinfo, 0, ArgumentLengths(fcinfo)));
 }
 
 /* May a role read a column? */

@@ -774,7 +774,7 @@ END $$;
 CREATE FUNCTION assay.as_of(baseline anyelement, at timestamptz, VARIADIC key "any") RETURNS anyelement
 	AS 'MODULE_PATHNAME' LANGUAGE C STABLE PARALLEL SAFE COST 200;
 
-CREATE FUNCTION assay.baseline_probe(baseline regclass, message text DEFAULT 'm', alias text DEFAULT NULL, parallel boolean DEFAULT false, live boolean DEFAULT false) RETURNS text
+CREATE FUNCTION assay.baseline_probe(baseline regclass, message text DEFAULT 'm', alias text DEFAULT NULL, parallel boolean DEFAULT NULL, live boolean DEFAULT false) RETURNS text
 	LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
@@ -793,11 +793,7 @@ BEGIN
 	PERFORM assay_internal.baseline_check_source(b);
 	alias := coalesce(alias, (SELECT c.relname::text FROM pg_class c WHERE c.oid = b.relation));
 	IF live THEN
-		IF parallel THEN
-			RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = 'a live probe has no parallel form',
-				HINT = 'What it reads of the messages is a LATERAL subquery, which PostgreSQL runs in no worker.';
-		END IF;
-		RETURN assay_internal.baseline_live(b, message, alias);
+		RETURN assay_internal.baseline_live_probe(b, message, alias, parallel);
 	END IF;
 	RETURN assay_internal.baseline_fill(CASE WHEN parallel
 		THEN 'LEFT JOIN LATERAL assay.as_of(NULL::{baseline}, {message}.{at}, {key}) AS {alias} ON true'

@@ -10,10 +10,11 @@
 
 #include "common/int.h"
 #include "fmgr.h"
+#include "tile.h"
 #include "utils/timestamp.h"
 
 /* The length of tiles in microseconds, up to a day */
-static int64
+int64
 TileLength(const Interval *tile)
 {
 	int64		length = -1;
@@ -37,20 +38,40 @@ SinceBegin(TimestampTz at, int64 length)
 	return since < 0 ? since + length : since;
 }
 
-/* When a tile begins or ends; there may be none before or after it */
-static TimestampTz
-TileEdge(TimestampTz at, const Interval *tile, bool end)
+/* When the tile of a moment began; there may be nothing before it */
+TimestampTz
+TileBegin(TimestampTz at, int64 length)
 {
-	int64		length = TileLength(tile);
-
 	if (TIMESTAMP_NOT_FINITE(at))
 		return at;
 	at -= SinceBegin(at, length);
-	if (end)
-		at += length;
-	if (IS_VALID_TIMESTAMP(at))
+	return IS_VALID_TIMESTAMP(at) ? at : DT_NOBEGIN;
+}
+
+/* When it ends; there may be nothing after it */
+TimestampTz
+TileEnd(TimestampTz at, int64 length)
+{
+	if (TIMESTAMP_NOT_FINITE(at))
 		return at;
-	return end ? DT_NOEND : DT_NOBEGIN;
+	at += length - SinceBegin(at, length);
+	return IS_VALID_TIMESTAMP(at) ? at : DT_NOEND;
+}
+
+/*
+ * The day (UTC) of a moment
+ */
+DateADT
+TileDay(TimestampTz at)
+{
+	int64		day;
+
+	if (TIMESTAMP_IS_NOBEGIN(at))
+		return DATEVAL_NOBEGIN;
+	if (TIMESTAMP_IS_NOEND(at))
+		return DATEVAL_NOEND;
+	day = at / USECS_PER_DAY;
+	return (DateADT) (at % USECS_PER_DAY < 0 ? day - 1 : day);
 }
 
 /* tile_start(at, tile): when the tile began that a moment is in */
@@ -58,7 +79,7 @@ PG_FUNCTION_INFO_V1(baseline_tile_start);
 Datum
 baseline_tile_start(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_TIMESTAMPTZ(TileEdge(PG_GETARG_TIMESTAMPTZ(0), PG_GETARG_INTERVAL_P(1), false));
+	PG_RETURN_TIMESTAMPTZ(TileBegin(PG_GETARG_TIMESTAMPTZ(0), TileLength(PG_GETARG_INTERVAL_P(1))));
 }
 
 /* tile_end(at, tile): when it ends, which is the first moment of the next */
@@ -66,7 +87,7 @@ PG_FUNCTION_INFO_V1(baseline_tile_end);
 Datum
 baseline_tile_end(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_TIMESTAMPTZ(TileEdge(PG_GETARG_TIMESTAMPTZ(0), PG_GETARG_INTERVAL_P(1), true));
+	PG_RETURN_TIMESTAMPTZ(TileEnd(PG_GETARG_TIMESTAMPTZ(0), TileLength(PG_GETARG_INTERVAL_P(1))));
 }
 
 /*

@@ -157,7 +157,7 @@ SELECT count(*) AS rows FROM sender;
 --? SELECT assay.baseline_probe('message')
 --! null_value_not_allowed: the alias is NULL
 --? SELECT assay.baseline_probe('sender', NULL)
---! feature_not_supported: live of a baseline that is not incremental, or live and parallel
+--! feature_not_supported: live of a baseline that is not incremental, or live and parallel where live_as_of() does not serve
 --? SELECT assay.baseline_probe('sender', live => true, parallel => true)
 --! undefined_table, undefined_column: its source, or a column of it, is gone
 SELECT assay.baseline_probe('sender', message => 'm', alias => 's');
@@ -177,6 +177,25 @@ SELECT assay.baseline_probe('sender', message => 'm', alias => 's');
 --! insufficient_privilege: you may not read the baseline
 --?stranger SELECT b.* FROM (VALUES (now())) m(at), assay.as_of(NULL::sender, m.at, 'a') b
 SELECT m.id, assay.events(s.history) AS before FROM message m, assay.as_of(NULL::sender, m.received_at, m.from_addr) s
+WHERE m.id IN (5, 20, 40) ORDER BY m.id;
+--  5 | 0
+--  20 | 3
+--  40 | 7
+
+--= live_as_of
+--! datatype_mismatch: the first argument is no row of a baseline, or a key is of another type
+--? SELECT b.* FROM message m, assay.live_as_of(NULL::sender, m.received_at, m.id, 7) b
+--! wrong_object_type: it is no incremental baseline
+--? SELECT b.* FROM message m, assay.live_as_of(NULL::message, m.received_at, m.id, 'a') b
+--! invalid_parameter_value: the key has another number of values
+--? SELECT b.* FROM message m, assay.live_as_of(NULL::sender, m.received_at, m.id, 'a'::text, 'b'::text) b
+--! feature_not_supported: the messages are not in one plain table, or have row-level security; the baseline has extra columns; the key is a VARIADIC array
+--? SELECT b.* FROM message m, assay.live_as_of(NULL::sender, m.received_at, m.id, VARIADIC ARRAY[m.from_addr]) b
+--! object_not_in_prerequisite_state: the baseline's index is not ready yet
+--! undefined_table, undefined_column: its source, or a column of it, is gone
+--! insufficient_privilege: you may not read the baseline or the messages' key, time and number
+--?stranger SELECT b.* FROM (VALUES (now())) m(at), assay.live_as_of(NULL::sender, m.at, 1, 'a'::text) b
+SELECT m.id, assay.events(s.history) AS before FROM message m, assay.live_as_of(NULL::sender, m.received_at, m.id, m.from_addr) s
 WHERE m.id IN (5, 20, 40) ORDER BY m.id;
 --  5 | 0
 --  20 | 3
