@@ -20,13 +20,6 @@ RETURN CASE WHEN body IS NULL THEN ''
             ELSE split_part(body, E'\n____________________', 1)
        END;
 
--- What is attached, as tokens
-CREATE FUNCTION attachment_tokens(attachments jsonb) RETURNS text[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN ARRAY(SELECT 'attachment:' || (t.a ->> 'type') FROM jsonb_array_elements(attachments) t(a) WHERE t.a ->> 'type' IS NOT NULL)
-	|| ARRAY(SELECT 'extension:' || lower(substring(t.a ->> 'name' FROM '\.(\w{1,8})$'))
-		FROM jsonb_array_elements(attachments) t(a) WHERE t.a ->> 'name' ~ '\.\w{1,8}$');
-
 -- Messages with what both the model and the signals make of them: the headers in
 -- use, looked up once, the text, and what the model sees: parts as in
 -- docs/text_model.md, and as tokens of our own what is attached, and to how many
@@ -39,7 +32,10 @@ SELECT m.*,
        assay.text_content(
            CASE WHEN position('[' IN t.title) > 0 THEN regexp_replace(t.title, '\[[\w\-. ]{2,20}\]', ' ', 'g') ELSE t.title END,
            t.body, coalesce(m.headers, '{}'), coalesce(m.urls, '{}'),
-           CASE WHEN m.attachments <> '[]' THEN attachment_tokens(m.attachments) END
+           CASE WHEN m.attachments <> '[]' THEN
+                   ARRAY(SELECT 'attachment:' || (a ->> 'type') FROM jsonb_array_elements(m.attachments) t(a) WHERE a ->> 'type' IS NOT NULL)
+                   || ARRAY(SELECT 'extension:' || lower(substring(a ->> 'name' FROM '\.(\w{1,8})$'))
+                       FROM jsonb_array_elements(m.attachments) t(a) WHERE a ->> 'name' ~ '\.\w{1,8}$') END
                || ARRAY['html:' || coalesce(m.has_html, false),
                    'recipients:' || CASE WHEN coalesce(cardinality(m.recipients), 0) < 2 THEN coalesce(cardinality(m.recipients), 0)::text
                        WHEN cardinality(m.recipients) < 6 THEN '2-5' ELSE '6+' END],

@@ -10,10 +10,13 @@
  */
 #include "postgres.h"
 
+#include <limits.h>
+
 #include "catalog/pg_type.h"
 #include "detoast_once.h"
 #include "encoding.h"
 #include "fmgr.h"
+#include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "phrase_sets.h"
@@ -36,94 +39,167 @@
 #define ARG_TOKENS		4
 #define ARG_WITHOUT		5
 
-/* An object that is being made */
+/* Between two parts of a message, so that no phrase of words or lines goes from one into the other */
+#define PART_END		"\n\x01\n"
+
+/* A token of the object that is being made */
+typedef struct Item
+{
+	JsonbIteratorToken what;
+	const char *bytes;			/* of a string */
+	int			len;
+	int			max;			/* so many of them are kept */
+	bool		of_message;		/* phrases are left out */
+} Item;
+
 typedef struct Content
 {
-	JsonbParseState *state;
-	JsonbValue *result;
-	text	   *without;		/* name of the phrase set, or NULL */
+	int			n;
+	int			room;
+	Item	   *items;
 } Content;
 
-/* ---- what is left out ------------------------------------------------------------ */
-
-/* Places of phrases, of which overlapping ones are one, each as a space */
-static char *
-BlankPlaces(const char *utf8, Size len, const MatchSpan *places, int n, Size *new_len)
+static void
+AddItem(Content *content, JsonbIteratorToken what, const char *bytes, int len, int max, bool of_message)
 {
-	char	   *blanked = palloc(len + 1);
-	char	   *to = blanked;
-	Size		at = 0;
+	Item	   *item;
 
-	for (int i = 0; i < n; i++)
+	if (content->n == content->room)
 	{
-		Size		end = places[i].end;
-
-		/* The longest of those that begin here */
-		for (; i + 1 < n && places[i + 1].start == places[i].start; i++)
-			end = Max(end, places[i + 1].end);
-		if (places[i].start == MATCH_UNKNOWN || places[i].start < at || end > len || end == places[i].start)
-			continue;
-		memcpy(to, utf8 + at, places[i].start - at);
-		to += places[i].start - at;
-		*to++ = ' ';
-		at = end;
+		content->room = content->room == 0 ? 64 : content->room * 2;
+		content->items = content->items == NULL ? palloc(content->room * sizeof(Item)) :
+			repalloc(content->items, content->room * sizeof(Item));
 	}
-	memcpy(to, utf8 + at, len - at);
-	*new_len = to + (len - at) - blanked;
-	return blanked;
+	item = &content->items[content->n++];
+	item->what = what;
+	item->bytes = bytes;
+	item->len = len;
+	item->max = max;
+	item->of_message = of_message;
 }
 
-/* A string without what occurs of the phrase set in it */
 static void
-LeaveOut(Content *content, const char **bytes, int *len)
+AddMark(Content *content, JsonbIteratorToken what)
 {
-	Size		utf8_len;
-	Size		new_len;
-	const char *utf8;
-	MatchSpan  *places;
-	int			n;
-
-	if (content->without == NULL || *len == 0)
-		return;
-	utf8 = TextToUtf8(*bytes, *len, &utf8_len);
-	places = PhraseSetPlaces(content->without, utf8, utf8_len, &n);
-	if (n == 0)
-		return;
-	*bytes = BlankPlaces(utf8, utf8_len, places, n, &new_len);
-	*bytes = Utf8ToText(*bytes, new_len, &utf8_len);
-	*len = utf8_len;
-	pfree(places);
-}
-
-/* ---- the object ------------------------------------------------------------------ */
-
-static void
-AddString(Content *content, JsonbIteratorToken what, const char *bytes, int len)
-{
-	JsonbValue	v;
-
-	v.type = jbvString;
-	v.val.string.val = unconstify(char *, bytes);
-	v.val.string.len = len;
-	content->result = pushJsonbValue(&content->state, what, &v);
+	AddItem(content, what, NULL, 0, 0, false);
 }
 
 static void
 AddKey(Content *content, const char *key)
 {
-	AddString(content, WJB_KEY, key, strlen(key));
+	AddItem(content, WJB_KEY, key, strlen(key), INT_MAX, false);
 }
 
-/* A string's beginning, of whole characters, without what is left out */
+/* A string's beginning, of whole characters */
 static void
-AddText(Content *content, JsonbIteratorToken what, const char *bytes, int len, int read, int max)
+AddText(Content *content, JsonbIteratorToken what, const char *bytes, int len, int read, int max, bool of_message)
 {
 	if (len > read)
 		len = pg_mbcliplen(bytes, len, read);
-	LeaveOut(content, &bytes, &len);
-	if (len > max)
-		len = pg_mbcliplen(bytes, len, max);
-	AddString(content, what, bytes, len);
+	AddItem(content, what, bytes, len, max, of_message);
+}
+
+/* ---- what is left out ------------------------------------------------------------ */
+
+/* Of places that overlap the first, and of those that begin together the longest; gives their number. */
+static int
+ApartPlaces(MatchSpan *places, int n)
+{
+	int			apart = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		MatchSpan	place = places[i];
+
+		for (; i + 1 < n && places[i + 1].start == place.start; i++)
+			place.end = Max(place.end, places[i + 1].end);
+		if (place.end > place.start && (apart == 0 || place.start >= places[apart - 1].end))
+			places[apart++] = place;
+	}
+	return apart;
+}
+
+/* A part of the text from one byte to another, with a space for each place; which is the first that may be in it */
+static void
+BlankPart(Item *item, const char *utf8, Size from, Size to, const MatchSpan *places, int n, int *which)
+{
+	StringInfoData blanked;
+	Size		at = from;
+	Size		len;
+
+	while (*which < n && places[*which].end <= from)
+		(*which)++;
+	if (*which == n || places[*which].start >= to)
+		return;
+	initStringInfo(&blanked);
+	while (*which < n && places[*which].start < to)
+	{
+		const MatchSpan *place = &places[*which];
+
+		appendBinaryStringInfo(&blanked, utf8 + at, Max(place->start, at) - at);
+		appendStringInfoChar(&blanked, ' ');
+		at = Min(place->end, to);
+		if (place->end > to)
+			break;				/* it goes on in the next part */
+		(*which)++;
+	}
+	appendBinaryStringInfo(&blanked, utf8 + at, to - at);
+	item->bytes = Utf8ToText(blanked.data, blanked.len, &len);
+	item->len = len;
+}
+
+/* Leave out what occurs of a phrase set: all parts are searched at once. */
+static void
+LeaveOut(Content *content, const text *set)
+{
+	StringInfoData joined;
+	Size	   *from = palloc(content->n * sizeof(Size));
+	Size	   *to = palloc(content->n * sizeof(Size));
+	MatchSpan  *places;
+	int			n;
+	int			which = 0;
+
+	initStringInfo(&joined);
+	for (int i = 0; i < content->n; i++)
+	{
+		const Item *item = &content->items[i];
+		Size		len;
+		const char *utf8;
+
+		if (!item->of_message)
+			continue;
+		utf8 = TextToUtf8(item->bytes, item->len, &len);
+		from[i] = joined.len;
+		appendBinaryStringInfo(&joined, utf8, len);
+		to[i] = joined.len;
+		appendBinaryStringInfo(&joined, PART_END, sizeof(PART_END) - 1);
+	}
+	places = PhraseSetPlaces(set, joined.data, joined.len, &n);
+	n = ApartPlaces(places, n);
+	for (int i = 0; i < content->n && n > 0; i++)
+		if (content->items[i].of_message)
+			BlankPart(&content->items[i], joined.data, from[i], to[i], places, n, &which);
+}
+
+/* ---- the object ------------------------------------------------------------------ */
+
+static Jsonb *
+MakeObject(const Content *content)
+{
+	JsonbParseState *state = NULL;
+	JsonbValue *result = NULL;
+
+	for (int i = 0; i < content->n; i++)
+	{
+		const Item *item = &content->items[i];
+		JsonbValue	v;
+
+		v.type = jbvString;
+		v.val.string.val = unconstify(char *, item->bytes);
+		v.val.string.len = item->len <= item->max ? item->len : pg_mbcliplen(item->bytes, item->len, item->max);
+		result = pushJsonbValue(&state, item->what, item->bytes != NULL ? &v : NULL);
+	}
+	return JsonbValueToJsonb(result);
 }
 
 /* The first string of a header's value: a string, or an array of them */
@@ -162,7 +238,7 @@ AddHeaders(Content *content, Jsonb *headers)
 				 errmsg("headers must be a JSON object"),
 				 errhint("It looks like {\"received\": [\"from ...\", \"from ...\"], \"from\": [\"...\"]}.")));
 	AddKey(content, "headers");
-	content->result = pushJsonbValue(&content->state, WJB_BEGIN_OBJECT, NULL);
+	AddMark(content, WJB_BEGIN_OBJECT);
 	it = JsonbIteratorInit(&headers->root);
 	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
 	{
@@ -171,14 +247,14 @@ AddHeaders(Content *content, Jsonb *headers)
 			field = MakeSpan(v.val.string.val, v.val.string.len);
 		else if (token == WJB_VALUE && TextReadsHeader(field) && FirstString(&v, &first))
 		{
-			AddString(content, WJB_KEY, field.data, field.len);
-			AddText(content, WJB_VALUE, first.val.string.val, first.val.string.len, VALUE_BYTES_MAX, VALUE_BYTES_MAX);
+			AddItem(content, WJB_KEY, field.data, field.len, INT_MAX, false);
+			AddText(content, WJB_VALUE, first.val.string.val, first.val.string.len, VALUE_BYTES_MAX, VALUE_BYTES_MAX, true);
 		}
 	}
-	content->result = pushJsonbValue(&content->state, WJB_END_OBJECT, NULL);
+	AddMark(content, WJB_END_OBJECT);
 }
 
-/* Strings of an array, at most so many; those of the message are without what is left out */
+/* Strings of an array, at most so many */
 static void
 AddArray(Content *content, const char *key, ArrayType *array, int max, bool of_message)
 {
@@ -187,7 +263,7 @@ AddArray(Content *content, const char *key, ArrayType *array, int max, bool of_m
 	int			n;
 
 	AddKey(content, key);
-	content->result = pushJsonbValue(&content->state, WJB_BEGIN_ARRAY, NULL);
+	AddMark(content, WJB_BEGIN_ARRAY);
 	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &items, &nulls, &n);
 	for (int i = 0; i < n && max > 0; i++)
 	{
@@ -197,14 +273,10 @@ AddArray(Content *content, const char *key, ArrayType *array, int max, bool of_m
 		if (nulls[i])
 			continue;
 		item = DatumGetTextPP(items[i]);
-		if (of_message)
-			AddText(content, WJB_ELEM, VARDATA_ANY(item), VARSIZE_ANY_EXHDR(item), VALUE_BYTES_MAX, VALUE_BYTES_MAX);
-		else
-			AddString(content, WJB_ELEM, VARDATA_ANY(item),
-					  pg_mbcliplen(VARDATA_ANY(item), VARSIZE_ANY_EXHDR(item), VALUE_BYTES_MAX));
+		AddText(content, WJB_ELEM, VARDATA_ANY(item), VARSIZE_ANY_EXHDR(item), VALUE_BYTES_MAX, VALUE_BYTES_MAX, of_message);
 		max--;
 	}
-	content->result = pushJsonbValue(&content->state, WJB_END_ARRAY, NULL);
+	AddMark(content, WJB_END_ARRAY);
 }
 
 /* text_content(subject, body, headers, urls, tokens, without): an object for text_score() and its like */
@@ -212,24 +284,22 @@ PG_FUNCTION_INFO_V1(text_content);
 Datum
 text_content(PG_FUNCTION_ARGS)
 {
-	Content		content = {NULL, NULL, NULL};
+	Content		content = {0};
 
-	if (!PG_ARGISNULL(ARG_WITHOUT))
-		content.without = PG_GETARG_TEXT_PP(ARG_WITHOUT);
-	content.result = pushJsonbValue(&content.state, WJB_BEGIN_OBJECT, NULL);
+	AddMark(&content, WJB_BEGIN_OBJECT);
 	if (!PG_ARGISNULL(ARG_SUBJECT))
 	{
 		text	   *subject = PG_GETARG_TEXT_PP(ARG_SUBJECT);
 
 		AddKey(&content, "subject");
-		AddText(&content, WJB_VALUE, VARDATA_ANY(subject), VARSIZE_ANY_EXHDR(subject), VALUE_BYTES_MAX, TEXT_SUBJECT_MAX);
+		AddText(&content, WJB_VALUE, VARDATA_ANY(subject), VARSIZE_ANY_EXHDR(subject), VALUE_BYTES_MAX, TEXT_SUBJECT_MAX, true);
 	}
 	if (!PG_ARGISNULL(ARG_BODY))
 	{
 		text	   *body = PG_GETARG_TEXT_ONCE(ARG_BODY);
 
 		AddKey(&content, "body");
-		AddText(&content, WJB_VALUE, VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body), BODY_BYTES_MAX, TEXT_BODY_MAX);
+		AddText(&content, WJB_VALUE, VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body), BODY_BYTES_MAX, TEXT_BODY_MAX, true);
 	}
 	if (!PG_ARGISNULL(ARG_HEADERS))
 		AddHeaders(&content, PG_GETARG_JSONB_ONCE(ARG_HEADERS));
@@ -237,6 +307,8 @@ text_content(PG_FUNCTION_ARGS)
 		AddArray(&content, "urls", PG_GETARG_ARRAYTYPE_P(ARG_URLS), TEXT_URLS_MAX, true);
 	if (!PG_ARGISNULL(ARG_TOKENS))
 		AddArray(&content, "tokens", PG_GETARG_ARRAYTYPE_P(ARG_TOKENS), TEXT_GIVEN_MAX, false);
-	content.result = pushJsonbValue(&content.state, WJB_END_OBJECT, NULL);
-	PG_RETURN_JSONB_P(JsonbValueToJsonb(content.result));
+	AddMark(&content, WJB_END_OBJECT);
+	if (!PG_ARGISNULL(ARG_WITHOUT))
+		LeaveOut(&content, PG_GETARG_TEXT_PP(ARG_WITHOUT));
+	PG_RETURN_JSONB_P(MakeObject(&content));
 }
