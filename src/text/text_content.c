@@ -57,10 +57,10 @@ typedef struct Content
 	int			n;
 	int			room;
 	Item	   *items;
-} Content;
+} MessageContent;
 
 static void
-AddItem(Content *content, JsonbIteratorToken what, const char *bytes, int len, int max, bool of_message)
+AddItem(MessageContent *content, JsonbIteratorToken what, const char *bytes, int len, int max, bool of_message)
 {
 	Item	   *item;
 
@@ -79,20 +79,20 @@ AddItem(Content *content, JsonbIteratorToken what, const char *bytes, int len, i
 }
 
 static void
-AddMark(Content *content, JsonbIteratorToken what)
+AddMark(MessageContent *content, JsonbIteratorToken what)
 {
 	AddItem(content, what, NULL, 0, 0, false);
 }
 
 static void
-AddKey(Content *content, const char *key)
+AddKey(MessageContent *content, const char *key)
 {
 	AddItem(content, WJB_KEY, key, strlen(key), INT_MAX, false);
 }
 
 /* A string's beginning, of whole characters */
 static void
-AddText(Content *content, JsonbIteratorToken what, const char *bytes, int len, int read, int max, bool of_message)
+AddText(MessageContent *content, JsonbIteratorToken what, const char *bytes, int len, int read, int max, bool of_message)
 {
 	if (len > read)
 		len = pg_mbcliplen(bytes, len, read);
@@ -150,7 +150,7 @@ BlankPart(Item *item, const char *utf8, Size from, Size to, const MatchSpan *pla
 
 /* Leave out what occurs of a phrase set: all parts are searched at once. */
 static void
-LeaveOut(Content *content, const text *set)
+LeaveOut(MessageContent *content, const text *set)
 {
 	StringInfoData joined;
 	Size	   *from = palloc(content->n * sizeof(Size));
@@ -184,7 +184,7 @@ LeaveOut(Content *content, const text *set)
 /* ---- the object ------------------------------------------------------------------ */
 
 static Jsonb *
-MakeObject(const Content *content)
+MakeObject(const MessageContent *content)
 {
 	JsonbParseState *state = NULL;
 	JsonbValue *result = NULL;
@@ -222,7 +222,7 @@ FirstString(const JsonbValue *v, JsonbValue *first)
 
 /* Those headers that a model reads */
 static void
-AddHeaders(Content *content, Jsonb *headers)
+AddHeaders(MessageContent *content, Jsonb *headers)
 {
 	JsonbIterator *it;
 	JsonbIteratorToken token;
@@ -256,7 +256,7 @@ AddHeaders(Content *content, Jsonb *headers)
 
 /* Strings of an array, at most so many */
 static void
-AddArray(Content *content, const char *key, ArrayType *array, int max, bool of_message)
+AddArray(MessageContent *content, const char *key, ArrayType *array, int max, bool of_message)
 {
 	Datum	   *items;
 	bool	   *nulls;
@@ -284,7 +284,7 @@ PG_FUNCTION_INFO_V1(text_content);
 Datum
 text_content(PG_FUNCTION_ARGS)
 {
-	Content		content = {0};
+	MessageContent content = {0};
 
 	AddMark(&content, WJB_BEGIN_OBJECT);
 	if (!PG_ARGISNULL(ARG_SUBJECT))
