@@ -52,7 +52,7 @@ typedef struct Item
 	bool		of_message;		/* phrases are left out */
 } Item;
 
-typedef struct Content
+typedef struct MessageContent
 {
 	int			n;
 	int			room;
