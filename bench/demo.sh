@@ -1,7 +1,9 @@
 #!/bin/bash
 # What the demo's own policy costs on real mail, in CPU microseconds a message:
-# the signals view, score() over stored signals, and the trigger by batches.
-# Medians of alternating rounds in one run; load on other cores does not count.
+# the signals view, score() over stored signals, and the trigger by batches; and
+# how many messages a second two sessions stream through the trigger in batches
+# of 500, from rows already parsed. Medians of alternating rounds in one run; load
+# on other cores does not count, but for the streams, which want two of them.
 #
 #   bench/demo.sh [DIR [ROUNDS]]    DIR as for demo/run: empty for the public corpus
 set -euo pipefail
@@ -74,6 +76,28 @@ insert() {
 	fi
 }
 
+# Messages a second of two sessions, each with one half of the messages in transactions of 500. They begin
+# together, when both have planned and compiled what they need. $1: ENABLE or DISABLE
+stream() {
+	local at half from to i end
+	psql -Xq -c "ALTER TABLE message $1 TRIGGER decide" -c "DELETE FROM message WHERE id >= $first" -c 'TRUNCATE inbound_decision' -c 'VACUUM message' -c CHECKPOINT
+	at=$(psql -XAt -c "SELECT extract(epoch FROM clock_timestamp() + interval '3 seconds')")
+	for half in 0 1; do
+		from=$((first + half * ((n + 1) / 2))) to=$((half == 0 ? first + (n + 1) / 2 - 1 : last))
+		{
+			echo "PREPARE arrive AS INSERT INTO message SELECT m.id, $columns FROM arriving m WHERE m.id BETWEEN \$1 AND \$2;"
+			echo "BEGIN; EXECUTE arrive($from, $from); ROLLBACK;"
+			echo "SELECT pg_sleep($at - extract(epoch FROM clock_timestamp()));"
+			for ((i = from; i <= to; i += 500)); do echo "EXECUTE arrive($i, $((i + 499 > to ? to : i + 499)));"; done
+			echo "SELECT 'end ' || extract(epoch FROM clock_timestamp());"
+		} | psql -XqAt -v ON_ERROR_STOP=1 | sed -n 's/^end //p' >"$build/bench_demo.stream$half" &
+	done
+	wait
+	[ "$1" = DISABLE ] || [ "$(psql -XAt -c "SELECT count(*) FROM arriving JOIN inbound_decision USING (id) WHERE NOT degraded")" = "$n" ] || fail 'messages have no decision'
+	end=$(cat "$build/bench_demo.stream0" "$build/bench_demo.stream1" | sort -g | tail -n 1)
+	calc %.0f "$n / ($end - $at)"
+}
+
 declare -A of
 for _ in $(seq "$rounds"); do
 	of[signals]+="$(measure "$signals" 1) " of[write]+="$(measure "$write" 1) "
@@ -81,6 +105,7 @@ for _ in $(seq "$rounds"); do
 	for size in 1 25 500; do
 		of[without$size]+="$(insert DISABLE $size) " of[with$size]+="$(insert ENABLE $size) "
 	done
+	of[streamed]+="$(stream DISABLE) " of[decided]+="$(stream ENABLE) "
 done
 med() { tr ' ' '\n' <<<"${of[$1]}" | sed '/^$/d' | median; }
 echo
@@ -92,3 +117,8 @@ for size in 1 25 500; do
 	row "INSERT of $size a statement, without decisions" "$(calc %.0f "$(med without$size) / $n")"
 	row "the same with decisions (signals, score, ledger written)" "$(calc %.0f "$(med with$size) / $n")"
 done
+echo
+row "messages a second, two sessions in batches of 500 (load $(cut -d' ' -f1 /proc/loadavg))" number
+row --- ---
+row 'without decisions' "$(calc %.0f "$(med streamed)")"
+row 'with decisions, committed' "$(calc %.0f "$(med decided)")"

@@ -33,6 +33,25 @@ CREATE TABLE message (
 	headers        jsonb,         -- {lower-case name: [values in order]}
 	size_bytes     bigint,
 	defects        text[],
+	-- what assay_load finds in text, links and authentication results; where it is NULL, the signals find it
+	subject_uppercase        integer,
+	subject_exclamations     integer,
+	body_characters          integer,
+	body_uppercase           integer,
+	body_digits              integer,
+	body_invisible_words     integer,
+	body_mixed_script_words  integer,
+	body_entropy             real,
+	url_domain_count         integer,
+	url_foreign_domains      integer,
+	url_userinfo             integer,
+	url_obfuscated           integer,
+	url_nested               integer,
+	url_domains              text[],
+	auth_headers             integer,
+	auth_dmarc               text,
+	auth_spf_aligned         boolean,
+	auth_dkim_aligned        boolean,
 	-- what near-duplicates have in common; assay_load leaves it alone
 	signature      assay.text_signature GENERATED ALWAYS AS (assay.signature(body_text)) STORED
 );
@@ -43,9 +62,13 @@ COMMENT ON TABLE message IS 'one row for each message received';
 -- answers, and what its sender sent within the last hour.
 CREATE INDEX message_message_id ON message USING hash (message_id);
 CREATE INDEX message_sender ON message (from_addr, received_at);
--- Messages alike, found by keys of their day: each message asks, so nothing may wait to be sorted in.
+-- Messages alike, found by keys of four days: the day before a message is in one or two of these.
+-- Each message asks, so nothing may wait to be sorted in.
 -- Half of the keys find 999 in 1,000 of the texts that are alike by 0.8, and 912 by 0.6, at half the cost.
-CREATE INDEX message_alike ON message USING gin (((assay.signature_bands(signature, (received_at AT TIME ZONE 'UTC')::date))[1:10])) WITH (fastupdate = off);
+CREATE FUNCTION four_days(at timestamptz) RETURNS date
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN '2000-01-01'::date + ((at AT TIME ZONE 'UTC')::date - '2000-01-01'::date) / 4 * 4;
+CREATE INDEX message_alike ON message USING gin (((assay.signature_bands(signature, four_days(received_at)))[1:10])) WITH (fastupdate = off);
 
 -- The policy, with its tables inbound_decision and inbound_label. It begins over
 -- the message table itself: the signals are made from baselines, and these read

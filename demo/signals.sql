@@ -2,12 +2,12 @@
 -- export know about a message, one row a message, one column a signal.
 --
 -- The same view serves the trigger (one id, or a batch of them) and the
--- export (all of them). Each LATERAL step prepares what later ones share, and
--- there are few of them: a statement of one message pays for each.
--- Its OFFSET keeps the planner from copying the step's expressions into every
--- place where they are used, and naming m.id in it from keeping results by
--- value in a Memoize node: no two messages share them. A history probe is one
--- descent of a unique index.
+-- export (all of them). What needs no other row is one LATERAL, of steps within
+-- one another, the first innermost, each of which prepares what later ones
+-- share: joins of LATERALs would cost more. An OFFSET keeps the planner from
+-- copying a step's expressions into every place where they are used, and naming
+-- m.id in it from keeping results by value in a Memoize node: no two messages
+-- share them. A history probe is one descent of a unique index.
 --
 -- Nothing here knows more than was known when the message came: histories end
 -- with the day before its own, labels count from the day they became known,
@@ -18,7 +18,8 @@
 -- hops, Delivered-To, X-Spam and mailbox status headers, the calendar date.
 
 -- Regular expressions over the headers and links that matter, as one text with
--- a tag in front of each line: one pass finds all of them.
+-- a tag in front of each line: one pass finds all of them. The view knows them by
+-- their numbers in what phrase_counts() gives.
 INSERT INTO assay.phrase (set, name, pattern, kind)
 SELECT 'traits', name, '(?m)' || pattern, 'regex'
 FROM (VALUES
@@ -48,7 +49,10 @@ FROM (VALUES
 	('url_opt_out',       '^url: .*(remove|unsub|opt-?out)'),
 	('url_tracking',      '^url: .*\?.*='),
 	('url_free_host',     '^url: (\w+://)?[^/\s]*(geocities|tripod|angelfire|hypermart|virtualave|freewebs|netfirms|topcities|yahoo\.com|tinyurl|bit\.ly)'),
-	('url_odd_tld',       '^url: (\w+://)?[^/:\s]*\.(cn|kr|tw|ru|br|ar|mx|hk|th|biz|info|nu|to|ws|cc|tv)([:/?]|$)')
+	('url_odd_tld',       '^url: (\w+://)?[^/:\s]*\.(cn|kr|tw|ru|br|ar|mx|hk|th|biz|info|nu|to|ws|cc|tv)([:/?]|$)'),
+	('from_odd_tld',      '^domain: .*\.(cn|kr|tw|ru|br|ar|mx|jp|hk|th|id|pl|ro|biz|info)$'),
+	('date_zone',         '^date: .*[+-]\d{4}'),
+	('to_undisclosed',    '^to: .*undisclosed')
 ) AS trait (name, pattern);
 
 CREATE VIEW message_signals AS
@@ -58,46 +62,46 @@ SELECT
 
 	-- message: subject
 	length(m.title)                                              AS subject_chars,
-	regexp_count(m.title, '[A-Z]')::real / greatest(length(m.title), 10) AS subject_upper,
-	regexp_count(m.title, '!')                                   AS subject_exclaims,
+	e.subject_capitals::real / greatest(length(m.title), 10)     AS subject_upper,
+	e.subject_exclaims,
 	position('?' IN m.title) > 0                                 AS subject_question,
 	octet_length(m.title) > length(m.title)                      AS subject_non_ascii,
-	'subject_money' = ANY (t.traits)                             AS subject_money,
-	'subject_padding' = ANY (t.traits)                           AS subject_padding,
-	'subject_list_tag' = ANY (t.traits)                          AS subject_list_tag,
-	'subject_adv' = ANY (t.traits)                               AS subject_adv,
-	'subject_reply' = ANY (t.traits) AND NOT t.threaded          AS fake_reply,
+	e.traits[1] > 0                                              AS subject_money,
+	e.traits[2] > 0                                              AS subject_padding,
+	e.traits[3] > 0                                              AS subject_list_tag,
+	e.traits[5] > 0                                              AS subject_adv,
+	e.traits[4] > 0 AND NOT e.threaded                           AS fake_reply,
 
 	-- message: body
-	f.chars                                                      AS body_chars,
-	(f.sample).uppercase / greatest((f.sample).characters, 40)::real AS body_upper,
-	(f.sample).digits / greatest((f.sample).characters, 40)::real AS body_digits,
-	(octet_length(m.body) - f.chars) / greatest(f.chars, 40)::real AS body_non_ascii,
-	f.exclaims * 1000 / greatest(f.chars, 200)::real             AS body_exclaims,
-	f.dollars * 1000 / greatest(f.chars, 200)::real              AS body_dollars,
-	f.lines                                                      AS body_lines,
-	f.quoted_lines                                               AS quoted_lines,
-	f.chars / greatest(f.lines, 1)::real                         AS line_chars,
-	position(E'\n-- \n' IN m.body) > 0                           AS has_signature,
-	f.chars / greatest(m.size_bytes, 100)::real                  AS text_share,
+	e.chars                                                      AS body_chars,
+	e.start_uppercase / greatest(least(e.chars, 1000), 40)::real AS body_upper,
+	e.start_digits / greatest(least(e.chars, 1000), 40)::real    AS body_digits,
+	(octet_length(m.body) - e.chars) / greatest(e.chars, 40)::real AS body_non_ascii,
+	e.counts[1] * 1000 / greatest(e.chars, 200)::real            AS body_exclaims,
+	e.counts[2] * 1000 / greatest(e.chars, 200)::real            AS body_dollars,
+	e.counts[3]                                                  AS body_lines,
+	e.counts[4]                                                  AS quoted_lines,
+	e.chars / greatest(e.counts[3], 1)::real                     AS line_chars,
+	e.counts[5] > 0                                              AS has_signature,
+	e.chars / greatest(m.size_bytes, 100)::real                  AS text_share,
 
 	-- message: phrases by theme, and the linear text model over single words
-	f.n[1] AS money_phrases, f.n[2] AS stock_phrases, f.n[3] AS loan_phrases, f.n[4] AS pharmacy_phrases, f.n[5] AS adult_phrases,
-	f.n[6] AS advance_fee_phrases, f.n[7] AS lottery_phrases, f.n[8] AS credentials_phrases, f.n[9] AS call_phrases, f.n[10] AS urgency_phrases,
-	f.n[11] AS guarantee_phrases, f.n[12] AS bulk_phrases, f.n[13] AS opt_out_phrases, f.n[14] AS greeting_phrases, f.n[15] AS reply_phrases,
-	f.n[16] AS list_phrases, f.n[17] AS technical_phrases, f.n[18] AS discussion_phrases,
+	e.themes[1] AS money_phrases, e.themes[2] AS stock_phrases, e.themes[3] AS loan_phrases, e.themes[4] AS pharmacy_phrases, e.themes[5] AS adult_phrases,
+	e.themes[6] AS advance_fee_phrases, e.themes[7] AS lottery_phrases, e.themes[8] AS credentials_phrases, e.themes[9] AS call_phrases, e.themes[10] AS urgency_phrases,
+	e.themes[11] AS guarantee_phrases, e.themes[12] AS bulk_phrases, e.themes[13] AS opt_out_phrases, e.themes[14] AS greeting_phrases, e.themes[15] AS reply_phrases,
+	e.themes[16] AS list_phrases, e.themes[17] AS technical_phrases, e.themes[18] AS discussion_phrases,
 	-- themes that sell or lure
-	f.n[21] - (f.n[15] > 0)::int - (f.n[16] > 0)::int - (f.n[17] > 0)::int - (f.n[18] > 0)::int - (f.n[19] > 0)::int AS pitch_themes,
-	f.n[19] AS words_known,
-	f.word_margin,
+	e.themes[21] - (e.themes[15] > 0)::int - (e.themes[16] > 0)::int - (e.themes[17] > 0)::int - (e.themes[18] > 0)::int - (e.themes[19] > 0)::int AS pitch_themes,
+	e.themes[19]                                                 AS words_known,
+	e.word_margin,
 
 	-- message: what the text model that learns sees; its detector asks it
 	m.text_content,
 
 	-- message: facts of the text: letters that pass for others, or hide
-	(f.body).invisible_words                                     AS invisible_words,
-	(f.body).mixed_script_words                                  AS mixed_script_words,
-	(f.body).entropy::real                                       AS body_entropy,
+	e.invisible_words,
+	e.mixed_script_words,
+	e.body_entropy,
 
 	-- message: MIME structure
 	coalesce(m.has_html, false)                                  AS has_html,
@@ -107,42 +111,44 @@ SELECT
 	m.content_type LIKE 'multipart/alternative%'                 AS multipart_alternative,
 	m.content_type LIKE 'multipart/mixed%'                       AS multipart_mixed,
 	m.content_type LIKE 'multipart/signed%'                      AS pgp_signed,
-	'charset_unusual' = ANY (t.traits)                           AS charset_unusual,
-	'boundary_outlook' = ANY (t.traits)                          AS boundary_outlook,
+	e.traits[10] > 0                                             AS charset_unusual,
+	e.traits[11] > 0                                             AS boundary_outlook,
 	m.transfer_encoding = 'base64' AND m.content_type LIKE 'text/%' AS text_in_base64,
 	coalesce(jsonb_array_length(m.attachments), 0)               AS attachments,
-	coalesce(m.attachments @? '$[*].name ? (@ like_regex "[.](exe|scr|pif|bat|com|vbs|js|lnk|hta|cpl)$" flag "i")', false)
+	coalesce(m.attachments <> '[]' AND m.attachments @? '$[*].name ? (@ like_regex "[.](exe|scr|pif|bat|com|vbs|js|lnk|hta|cpl)$" flag "i")', false)
 	                                                             AS attachment_executable,
-	coalesce(m.attachments @? '$[*].type ? (@ starts with "image/")', false) AS attachment_image,
-	coalesce(m.defects && '{nul_byte,broken_headers,unknown_charset,bad_charset,broken_mime,broken_html}', false)
+	coalesce(m.attachments <> '[]' AND m.attachments @? '$[*].type ? (@ starts with "image/")', false) AS attachment_image,
+	coalesce(m.defects <> '{}' AND m.defects && '{nul_byte,broken_headers,unknown_charset,bad_charset,broken_mime,broken_html}', false)
 	                                                             AS malformed,
 
 	-- message: links
 	coalesce(cardinality(m.urls), 0)                             AS urls,
-	u.hosts                                                      AS url_hosts,
-	u.longest                                                    AS url_longest,
-	u.of_sender                                                  AS url_of_sender,
-	'url_numeric_host' = ANY (t.traits)                          AS url_numeric_host,
-	'url_obfuscated' = ANY (t.traits)                            AS url_obfuscated,
-	'url_port' = ANY (t.traits)                                  AS url_port,
-	'url_opt_out' = ANY (t.traits)                               AS url_opt_out,
-	'url_tracking' = ANY (t.traits)                              AS url_tracking,
-	'url_free_host' = ANY (t.traits)                             AS url_free_host,
-	'url_odd_tld' = ANY (t.traits)                               AS url_odd_tld,
-	k.links, k.link_mismatches, k.mailto_links,
-	(f.url).domains                                              AS url_domains,
-	(f.url).foreign_domains                                      AS url_foreign_domains,
-	(f.url).obfuscated_urls + (f.url).userinfo_urls              AS url_hidden_hosts,
-	(f.url).nested_urls                                          AS url_nested,
-	assay.in_list('brand_domain', (f.url).domain_names)          AS url_of_brand,
+	e.url[1]                                                     AS url_hosts,
+	e.url[2]                                                     AS url_longest,
+	e.url[3] > 0                                                 AS url_of_sender,
+	e.traits[21] > 0                                             AS url_numeric_host,
+	e.traits[22] > 0                                             AS url_obfuscated,
+	e.traits[23] > 0                                             AS url_port,
+	e.traits[24] > 0                                             AS url_opt_out,
+	e.traits[25] > 0                                             AS url_tracking,
+	e.traits[26] > 0                                             AS url_free_host,
+	e.traits[27] > 0                                             AS url_odd_tld,
+	coalesce(cardinality(m.link_hrefs), 0)                       AS links,
+	e.link[2]                                                    AS link_mismatches,
+	e.link[1]                                                    AS mailto_links,
+	coalesce(m.url_domain_count, (e.urls).domains)               AS url_domains,
+	coalesce(m.url_foreign_domains, (e.urls).foreign_domains)    AS url_foreign_domains,
+	coalesce(m.url_obfuscated + m.url_userinfo, (e.urls).obfuscated_urls + (e.urls).userinfo_urls) AS url_hidden_hosts,
+	coalesce(m.url_nested, (e.urls).nested_urls)                 AS url_nested,
+	assay.in_list('brand_domain', coalesce(m.url_domains, (e.urls).domain_names)) AS url_of_brand,
 
 	-- message: header shape
 	m.mailer IS NULL                                             AS mailer_missing,
-	'mailer_desktop' = ANY (t.traits)                            AS mailer_desktop,
-	'mailer_outlook' = ANY (t.traits)                            AS mailer_outlook,
-	'mailer_bulk' = ANY (t.traits) AND NOT t.traits && '{mailer_desktop,mailer_outlook}' AS mailer_bulk,
-	'mailer_garbled' = ANY (t.traits)                            AS mailer_garbled,
-	'mailer_outlook' = ANY (t.traits) AND (m.mime_ole IS NULL OR NOT m.msmail_priority)
+	e.traits[6] > 0                                              AS mailer_desktop,
+	e.traits[7] > 0                                              AS mailer_outlook,
+	e.traits[8] > 0 AND e.traits[6] = 0 AND e.traits[7] = 0      AS mailer_bulk,
+	e.traits[9] > 0                                              AS mailer_garbled,
+	e.traits[7] > 0 AND (m.mime_ole IS NULL OR NOT m.msmail_priority)
 		AND coalesce(m.message_id, '') NOT LIKE '%$%$%@%'        AS outlook_forged,
 	m.msmail_priority AND m.mime_ole IS NULL                     AS msmail_forged,
 	coalesce(m.priority LIKE '1%' OR m.importance = 'high', false) AS priority_high,
@@ -150,32 +156,32 @@ SELECT
 	m.precedence                                                 AS precedence_bulk,
 	m.list_mail                                                  AS list_mail,
 	m.list_unsubscribe                                           AS has_list_unsubscribe,
-	t.threaded                                                   AS threaded,
+	e.threaded                                                   AS threaded,
 	coalesce(cardinality(m.reference_ids), 0)                    AS thread_depth,
 	m.message_id IS NULL                                         AS message_id_missing,
-	'message_id_bare' = ANY (t.traits)                           AS message_id_bare,
-	'message_id_hex' = ANY (t.traits)                            AS message_id_hex,
-	'message_id_queue' = ANY (t.traits)
-		AND position(split_part(split_part(m.message_id, '@', 1), '.', 2) IN t.head) > 0
+	e.traits[14] > 0                                             AS message_id_bare,
+	e.traits[12] > 0                                             AS message_id_hex,
+	e.traits[13] > 0
+		AND position(split_part(split_part(m.message_id, '@', 1), '.', 2) IN e.head) > 0
 		                                                         AS message_id_by_relay,
 	m.message_id LIKE '%$%@%'                                    AS message_id_dollars,
 	position('@' IN m.message_id) - 1                            AS message_id_chars,
-	coalesce(position(f.domain IN lower(split_part(m.message_id, '@', 2))) > 0, false)
+	coalesce(position(e.domain IN lower(split_part(m.message_id, '@', 2))) > 0, false)
 	                                                             AS message_id_of_sender,
 	m.sent_at IS NULL                                            AS date_missing,
 	CASE WHEN m.sent_at IS NOT NULL THEN
 		least(greatest(extract(epoch FROM m.received_at - m.sent_at) / 3600, -100), 200)::real
 	END                                                          AS date_skew_hours,
-	m.date !~ '[+-]\d{4}'                                        AS date_zone_missing,
+	CASE WHEN m.date IS NOT NULL THEN e.traits[29] = 0 END       AS date_zone_missing,
 
 	-- message: the way it took, as its Received headers tell
-	'relay_forged' = ANY (t.traits)                              AS relay_forged,
-	'relay_unknown' = ANY (t.traits)                             AS relay_unknown,
-	'relay_dialup' = ANY (t.traits)                              AS relay_dialup,
-	'relay_bad_date' = ANY (t.traits)                            AS relay_bad_date,
-	'helo_numeric' = ANY (t.traits)                              AS helo_numeric,
-	'helo_bare' = ANY (t.traits)                                 AS helo_bare,
-	coalesce(position(f.domain IN m.relays) > 0, false)          AS relay_of_sender,
+	e.traits[15] > 0                                             AS relay_forged,
+	e.traits[16] > 0                                             AS relay_unknown,
+	e.traits[17] > 0                                             AS relay_dialup,
+	e.traits[18] > 0                                             AS relay_bad_date,
+	e.traits[19] > 0                                             AS helo_numeric,
+	e.traits[20] > 0                                             AS helo_bare,
+	coalesce(position(e.domain IN m.relays) > 0, false)          AS relay_of_sender,
 
 	-- message: sender and recipients as written
 	m.from_addr IS NULL                                          AS from_missing,
@@ -185,30 +191,30 @@ SELECT
 	position(' ' IN m.from_name) > 0                             AS from_name_two_words,
 	regexp_count(split_part(m.from_addr, '@', 1), '\d')          AS from_digits,
 	position('@' IN m.from_addr) - 1                             AS from_chars,
-	coalesce(f.free_mail, false)                                 AS from_free_mail,
-	m.from_domain ~ '\.(cn|kr|tw|ru|br|ar|mx|jp|hk|th|id|pl|ro|biz|info)$' AS from_odd_tld,
+	coalesce(e.free_mail, false)                                 AS from_free_mail,
+	CASE WHEN m.from_domain IS NOT NULL THEN e.traits[28] > 0 END     AS from_odd_tld,
 	m.reply_to IS NOT NULL AND m.reply_to <> m.from_addr         AS reply_to_differs,
 	m.reply_to IS NOT NULL AND split_part(m.reply_to, '@', 2) <> m.from_domain AS reply_to_other_domain,
 	m.return_path IS NOT NULL AND m.return_path <> m.from_addr   AS return_path_differs,
 	coalesce(cardinality(m.recipients), 0)                       AS recipients,
 	coalesce(m.from_addr = ANY (m.recipients), false)            AS to_self,
-	coalesce(m.addressed ~* 'undisclosed', false)                AS to_undisclosed,
+	e.traits[30] > 0                                             AS to_undisclosed,
 	m.addressed IS NULL                                          AS to_missing,
 
 	-- message: whom its sender claims to be, and who authenticated it
-	(f.claim).claim IS NOT NULL                                  AS claims_name,
+	(e.claim).claim IS NOT NULL                                  AS claims_name,
 	coalesce(assay.in_list('brand_domain', m.from_domain), false) AS from_brand,
-	(f.looks).how IS NOT NULL                                    AS lookalike_domain,
-	coalesce((f.auth).dmarc = 'fail', false)                     AS dmarc_failed,
-	coalesce((f.auth).spf_aligned OR (f.auth).dkim_aligned, false) AS authenticated,
+	(e.looks).how IS NOT NULL                                    AS lookalike_domain,
+	coalesce(coalesce(m.auth_dmarc, (e.auth).dmarc) = 'fail', false) AS dmarc_failed,
+	coalesce(m.auth_spf_aligned OR m.auth_dkim_aligned OR (e.auth).spf_aligned OR (e.auth).dkim_aligned, false) AS authenticated,
 
 	-- sender: the address's history up to the day before
-	assay.events(sb.history)                                    AS sender_events,
-	assay.days_known(sb.history, m.received_at)                 AS sender_days_known,
-	assay.days_since(sb.history, m.received_at)                 AS sender_days_since,
-	assay.rate(sb.history, m.received_at, interval '7 days')    AS sender_rate,
-	assay.attack_rate(sb.labels, 0.3, 2)                        AS sender_attack_rate,
-	assay.labels(sb.labels)                                     AS sender_labels,
+	assay.events((e.sender_past).history)                        AS sender_events,
+	assay.days_known((e.sender_past).history, m.received_at)     AS sender_days_known,
+	assay.days_since((e.sender_past).history, m.received_at)     AS sender_days_since,
+	assay.rate((e.sender_past).history, m.received_at, interval '7 days')    AS sender_rate,
+	assay.attack_rate((e.sender_past).labels, 0.3, 2)            AS sender_attack_rate,
+	assay.labels((e.sender_past).labels)                         AS sender_labels,
 	-- and its head: the last hour, today included
 	(SELECT count(*) FROM message r
 	 WHERE r.from_addr = m.from_addr AND r.received_at < m.received_at
@@ -218,114 +224,118 @@ SELECT
 	y.alike, y.alike_senders,
 
 	-- sender: the history of the domain
-	assay.events(db.history)                                    AS domain_events,
-	assay.days_known(db.history, m.received_at)                 AS domain_days_known,
-	assay.attack_rate(db.labels, 0.3, 2)                        AS domain_attack_rate,
-	assay.labels(db.labels)                                     AS domain_labels,
+	assay.events((e.domain_past).history)                        AS domain_events,
+	assay.days_known((e.domain_past).history, m.received_at)     AS domain_days_known,
+	assay.attack_rate((e.domain_past).labels, 0.3, 2)            AS domain_attack_rate,
+	assay.labels((e.domain_past).labels)                         AS domain_labels,
 
 	-- recipient
-	assay.events(rb.history)                                    AS recipient_events,
-	assay.days_known(rb.history, m.received_at)                 AS recipient_days_known,
-	assay.hour_affinity(rb.history, m.received_at)              AS recipient_hour_affinity,
+	assay.events((e.recipient_past).history)                     AS recipient_events,
+	assay.days_known((e.recipient_past).history, m.received_at)  AS recipient_days_known,
+	assay.hour_affinity((e.recipient_past).history, m.received_at)              AS recipient_hour_affinity,
 
 	-- pair: this sender to this recipient, and the thread that it answers
-	assay.events(pb.history)                                    AS pair_events,
-	assay.days_since(pb.history, m.received_at)                 AS pair_days_since,
-	assay.attack_rate(pb.labels, 0.3, 2)                        AS pair_attack_rate,
-	EXISTS (SELECT FROM message r
+	assay.events((e.pair_past).history)                          AS pair_events,
+	assay.days_since((e.pair_past).history, m.received_at)       AS pair_days_since,
+	assay.attack_rate((e.pair_past).labels, 0.3, 2)              AS pair_attack_rate,
+	e.threaded AND EXISTS (
+	        SELECT FROM message r
 	        WHERE r.message_id = ANY (m.in_reply_to || m.reference_ids[greatest(cardinality(m.reference_ids) - 3, 1):])
 	          AND r.received_at < m.received_at)                 AS thread_known
 
 FROM message_text m
 
--- The tagged lines that traits are looked for in
 CROSS JOIN LATERAL (
-	SELECT t.head, t.threaded, assay.phrase_hits('traits', t.head) AS traits
-	FROM (SELECT concat('subject: ', replace(m.title, E'\n', ' '), E'\nmailer: ' || m.mailer, E'\ntype: ' || m.content_type,
-	                    E'\nid: ' || m.message_id, E'\nrelay: ' || m.relays,
-	                    E'\nurl: ' || array_to_string(m.urls[1:30], E'\nurl: ')) AS head,
-	             m.in_reply_to IS NOT NULL OR coalesce(cardinality(m.reference_ids), 0) > 0 AS threaded
-	      OFFSET 0) t
-	OFFSET 0 * m.id
-) t
+SELECT f.*, (f.wording).counts AS themes, (f.wording).weight::real AS word_margin,
+	-- Links: the first 30 addresses, the first 50 links; many messages have none.
+	-- Hosts, characters of the longest address, is one the sender's?
+	CASE WHEN m.urls[1] IS NULL THEN '{0,0,0}' ELSE (
+		SELECT ARRAY[count(DISTINCT n.host)::int, coalesce(max(length(n.url)), 0), coalesce(bool_or(right(n.host, length(f.domain)) = f.domain), false)::int]
+		FROM (SELECT l.url, lower(split_part(l.url, '/', CASE WHEN l.url LIKE '%://%' THEN 3 ELSE 1 END)) AS host
+		      FROM (SELECT unnest(m.urls[1:30]) AS url OFFSET 0) l OFFSET 0) n)
+	END AS url,
+	-- those that write a message, those whose text shows another domain than they lead to
+	CASE WHEN m.link_hrefs[1] IS NULL THEN '{0,0}' ELSE (
+		SELECT ARRAY[count(*) FILTER (WHERE a.href ILIKE 'mailto:%'),
+			count(*) FILTER (WHERE a.label ~* '^(https?://|www\.)' AND a.href ~* '^https?://'
+				AND assay.registrable_domain(substring(lower(a.label) FROM '^(?:https?://)?([a-z0-9.-]+)'))
+				 <> assay.registrable_domain(substring(lower(a.href) FROM '^https?://(?:[^/@]*@)?([a-z0-9.-]+)')))]::int[]
+		FROM (SELECT unnest(m.link_texts[1:50]) AS label, unnest(m.link_hrefs[1:50]) AS href OFFSET 0) a)
+	END AS link,
 
--- What more than one signal uses, all of it in one step
-CROSS JOIN LATERAL (
-	SELECT
-		length(m.body) AS chars,
-		assay.text_facts(left(m.body, 1000)) AS sample,
-		octet_length(m.body) - octet_length(replace(m.body, '!', '')) AS exclaims,
-		octet_length(m.body) - octet_length(replace(m.body, '$', '')) AS dollars,
-		octet_length(m.body) - octet_length(replace(m.body, E'\n', '')) AS lines,
-		(octet_length(m.body) - octet_length(replace(m.body, E'\n>', ''))) / 2 AS quoted_lines,
+	-- counts, by the loader or else by us, of all that the sender wrote and of its first 1,000 characters
+	CASE WHEN f.whole THEN m.body_characters ELSE (f.text).characters END AS chars,
+	CASE WHEN octet_length(m.body) > 1000 THEN (f.start).uppercase WHEN f.whole THEN m.body_uppercase ELSE (f.text).uppercase END AS start_uppercase,
+	CASE WHEN octet_length(m.body) > 1000 THEN (f.start).digits WHEN f.whole THEN m.body_digits ELSE (f.text).digits END AS start_digits,
+	CASE WHEN f.whole THEN m.body_invisible_words ELSE (f.text).invisible_words END AS invisible_words,
+	CASE WHEN f.whole THEN m.body_mixed_script_words ELSE (f.text).mixed_script_words END AS mixed_script_words,
+	CASE WHEN f.whole THEN m.body_entropy ELSE (f.text).entropy END AS body_entropy,
+
+	-- histories as of the day before
+	assay.as_of(NULL::sender_baseline, m.received_at, m.from_addr) AS sender_past,
+	assay.as_of(NULL::domain_baseline, m.received_at, CASE WHEN NOT (f.free_mail OR f.shared) THEN f.domain END) AS domain_past,
+	assay.as_of(NULL::recipient_baseline, m.received_at, f.recipient) AS recipient_past,
+	assay.as_of(NULL::pair_baseline, m.received_at, m.from_addr, f.recipient) AS pair_past
+FROM (
+	SELECT w.*,
+		assay.phrase_counts('traits', w.head, '{subject_money, subject_padding, subject_list_tag, subject_reply, subject_adv,
+			mailer_desktop, mailer_outlook, mailer_bulk, mailer_garbled, charset_unusual,
+			boundary_outlook, message_id_hex, message_id_queue, message_id_bare, relay_forged,
+			relay_unknown, relay_dialup, relay_bad_date, helo_numeric, helo_bare,
+			url_numeric_host, url_obfuscated, url_port, url_opt_out, url_tracking,
+			url_free_host, url_odd_tld, from_odd_tld, date_zone, to_undisclosed}', '{}') AS traits,
 		-- how many phrases of each theme occur, and what all weigh
-		p.counts AS n, p.weight::real AS word_margin,
-		-- parts of addresses and dates
-		assay.registrable_domain(m.from_domain) AS domain,
-		assay.in_list('free_mail', m.from_domain) AS free_mail,
-		assay.in_list('shared_domain', m.from_domain) AS shared,
-		(m.received_at AT TIME ZONE 'UTC')::date AS day,
-		m.recipients[1] AS recipient,
-		-- facts. Write the names of your own servers, which authenticate mail, in place of mx.example.org
-		assay.text_facts(m.body) AS body,
-		assay.url_facts(m.urls, m.link_hrefs, m.link_texts, m.from_domain) AS url,
-		assay.auth_facts(m.headers, '{mx.example.org}', m.from_domain) AS auth,
-		assay.display_name_claim(m.from_name, 'people', 'brand') AS claim,
-		assay.lookalike_domain(m.from_domain, 'brand_domain') AS looks
-	FROM assay.phrase_totals('wording', m.title || E'\n' || m.body, '{}',
-		'{money, stock, loan, pharmacy, adult, advance_fee, lottery, credentials, call_to_action, urgency, guarantee, bulk_software, opt_out, greeting,
-		reply, list_footer, technical, discussion, word}') p
-	OFFSET 0 * m.id
-) f
+		assay.phrase_totals('wording', m.title || E'\n' || m.body, '{}',
+			'{money, stock, loan, pharmacy, adult, advance_fee, lottery, credentials, call_to_action, urgency, guarantee, bulk_software, opt_out, greeting,
+			reply, list_footer, technical, discussion, word}') AS wording,
+		assay.occurrences(m.body, ARRAY['!', '$', E'\n', E'\n>', E'\n-- \n']) AS counts,
+		-- what the loader did not find, or found of more than the sender wrote
+		CASE WHEN NOT w.whole THEN assay.text_facts(m.body) END AS text,
+		CASE WHEN octet_length(m.body) > 1000 THEN assay.text_facts(left(m.body, 1000)) END AS start,
+		CASE WHEN m.url_domain_count IS NULL THEN assay.url_facts(m.urls, m.link_hrefs, m.link_texts, m.from_domain) END AS urls,
+		-- here and for the loader, write the names of your own servers, which authenticate mail, in place of mx.example.org
+		CASE WHEN m.auth_headers IS NULL THEN assay.auth_facts(m.headers, '{mx.example.org}', m.from_domain) END AS auth
+	FROM (
+		SELECT
+			-- the tagged lines that traits are looked for in
+			concat('to: ' || m.addressed || E'\n', 'date: ' || m.date || E'\n', 'domain: ' || m.from_domain || E'\n',
+			       'subject: ', replace(m.title, E'\n', ' '), E'\nmailer: ' || m.mailer, E'\ntype: ' || m.content_type,
+			       E'\nid: ' || m.message_id, E'\nrelay: ' || m.relays,
+			       E'\nurl: ' || array_to_string(m.urls[1:30], E'\nurl: ')) AS head,
+			m.in_reply_to IS NOT NULL OR coalesce(cardinality(m.reference_ids), 0) > 0 AS threaded,
+			-- the loader counts letters and marks of all scripts
+			CASE WHEN m.subject_uppercase IS NOT NULL AND octet_length(m.title) = length(m.title)
+			     THEN m.subject_uppercase ELSE regexp_count(m.title, '[A-Z]') END AS subject_capitals,
+			CASE WHEN m.subject_exclamations IS NOT NULL AND octet_length(m.title) = length(m.title)
+			     THEN m.subject_exclamations ELSE regexp_count(m.title, '!') END AS subject_exclaims,
+			-- are the loader's counts those of what the sender wrote?
+			m.body_characters IS NOT NULL AND octet_length(m.body) = octet_length(m.body_text) AS whole,
+			-- parts of addresses
+			assay.registrable_domain(m.from_domain) AS domain,
+			assay.in_list('free_mail', m.from_domain) AS free_mail,
+			assay.in_list('shared_domain', m.from_domain) AS shared,
+			m.recipients[1] AS recipient,
+			-- whom its sender claims to be
+			assay.display_name_claim(m.from_name, 'people', 'brand') AS claim,
+			assay.lookalike_domain(m.from_domain, 'brand_domain') AS looks
+		OFFSET 0) w
+	OFFSET 0) f
+OFFSET 0 * m.id
+) e
 
--- Messages alike in the day before, by keys of their day; short texts are alike by chance
+-- Messages alike in the day before, by keys of their days; short texts are alike by chance
 CROSS JOIN LATERAL (
 	SELECT count(*)::int AS alike, count(DISTINCT o.from_addr)::int AS alike_senders
 	FROM message o
-	WHERE (assay.signature_bands(o.signature, (o.received_at AT TIME ZONE 'UTC')::date))[1:10]
-	        && ((assay.signature_bands(m.signature, f.day))[1:10] || (assay.signature_bands(m.signature, f.day - 1))[1:10])
+	WHERE (assay.signature_bands(o.signature, four_days(o.received_at)))[1:10]
+	        && ((assay.signature_bands(m.signature, four_days(m.received_at)))[1:10]
+	            || CASE WHEN four_days(m.received_at) <> four_days(m.received_at - interval '1 day')
+	                    THEN (assay.signature_bands(m.signature, four_days(m.received_at - interval '1 day')))[1:10] END)
 	  AND assay.signature_length(m.signature) >= 8
 	  AND o.received_at < m.received_at AND o.received_at > m.received_at - interval '1 day'
 	  AND assay.similar(o.signature, m.signature) >= 0.6
 	OFFSET 0 * m.id
-) y
-
--- Links: the first 30 addresses, the first 50 links
-CROSS JOIN LATERAL (
-	SELECT count(DISTINCT n.host)::int AS hosts,
-	       coalesce(max(length(n.url)), 0) AS longest,
-	       coalesce(bool_or(right(n.host, length(f.domain)) = f.domain), false) AS of_sender
-	FROM (SELECT url, lower(split_part(regexp_replace(url, '^\w+://', ''), '/', 1)) AS host
-	      FROM unnest(m.urls[1:30]) AS url OFFSET 0) n
-	OFFSET 0 * m.id
-) u
-CROSS JOIN LATERAL (
-	SELECT coalesce(cardinality(m.link_hrefs), 0) AS links,
-	       count(*) FILTER (WHERE a.href ILIKE 'mailto:%')::int AS mailto_links,
-	       count(*) FILTER (WHERE a.label ~* '^(https?://|www\.)' AND a.href ~* '^https?://'
-	           AND assay.registrable_domain(substring(lower(a.label) FROM '^(?:https?://)?([a-z0-9.-]+)'))
-	            <> assay.registrable_domain(substring(lower(a.href) FROM '^https?://(?:[^/@]*@)?([a-z0-9.-]+)')))::int AS link_mismatches
-	FROM unnest(m.link_texts[1:50], m.link_hrefs[1:50]) AS a (label, href)
-	OFFSET 0 * m.id
-) k
-
--- Histories as of the day before
-LEFT JOIN LATERAL (
-	SELECT history, labels FROM sender_baseline
-	WHERE sender = m.from_addr AND day < f.day ORDER BY day DESC LIMIT 1
-) sb ON true
-LEFT JOIN LATERAL (
-	SELECT history, labels FROM domain_baseline
-	WHERE domain = f.domain AND NOT (f.free_mail OR f.shared) AND day < f.day ORDER BY day DESC LIMIT 1
-) db ON true
-LEFT JOIN LATERAL (
-	SELECT history FROM recipient_baseline
-	WHERE recipient = f.recipient AND day < f.day ORDER BY day DESC LIMIT 1
-) rb ON true
-LEFT JOIN LATERAL (
-	SELECT history, labels FROM pair_baseline
-	WHERE sender = m.from_addr AND recipient = f.recipient AND day < f.day ORDER BY day DESC LIMIT 1
-) pb ON true;
+) y;
 
 COMMENT ON VIEW message_signals IS 'what detectors know about each message; levels: message, sender, recipient, pair';
 

@@ -81,7 +81,7 @@ def word_hits():
     rows = query("""
         CREATE TEMP TABLE t AS
         SELECT m.id, concat(m.subject, E'\\n',
-                            authored(m.body_text, m.list_id IS NOT NULL OR m.headers ? 'mailing-list')) AS content
+                            authored(left(m.body_text, 20000), m.list_id IS NOT NULL OR m.headers ? 'mailing-list')) AS content
         FROM message m JOIN arrival a ON a.id = m.id AND a.history;
         -- Words that occur in at least ten messages. Not the names of the collectors, nor those with which they
         -- masked people and hosts, nor months and weekdays: they tell who collected a message and when.

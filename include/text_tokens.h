@@ -122,6 +122,7 @@ typedef struct TextTokens
 #define HIGH_GRAM	2			/* of a script without spaces */
 
 /* text_model_tokens.c */
+extern bool TextReadsHeader(TextSpan field);
 extern int	HighCharacter(const uint8 *p, const uint8 *end, int *what);
 extern TextTokens *TextTokensCreate(bool with_source);
 extern int	TextTokenise(TextTokens *t, const TextParts *parts);

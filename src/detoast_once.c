@@ -3,9 +3,10 @@
  *		A stored value that several functions read, decompressed once.
  *
  * A body is read by each phrase set, by text facts, by models and by conditions,
- * and is decompressed by each anew.  The last one is kept, with what it was made
- * of: the compressed bytes, which are compared as a whole, or a pointer to a value
- * that is stored out of line, which means the same value within a transaction.
+ * and headers by each function that looks for one; each would decompress it anew.
+ * The last two, a body and headers, are kept with what they were made of: the
+ * compressed bytes, which are compared as a whole, or a pointer to a value that is
+ * stored out of line, which means the same value within a transaction.
  */
 #include "postgres.h"
 
@@ -18,7 +19,10 @@
 /* Larger values are not kept; smaller ones cost nothing to decompress. */
 #define KEPT_MAX	(256 * 1024)
 
-static struct
+/* Values that are kept: a message's body and its headers, by turns */
+#define KEPT	2
+
+typedef struct KeptValue
 {
 	bool		valid;
 	LocalTransactionId lxid;	/* of a pointer, or 0 */
@@ -28,7 +32,10 @@ static struct
 	Size		room;
 	char	   *stored;
 	char	   *plain;
-}			last;
+} KeptValue;
+
+static KeptValue kept[KEPT];
+static int	latest = 0;			/* the one that was asked for last */
 
 static LocalTransactionId
 CurrentLocalTransaction(void)
@@ -67,37 +74,72 @@ Fill(char **buffer, Size *room, const void *bytes, Size len)
 	memcpy(*buffer, bytes, len);
 }
 
+/* The kept value that was made of this, or NULL */
+static KeptValue *
+FindKept(struct varlena *v, LocalTransactionId lxid)
+{
+	Size		len = VARSIZE_ANY(v);
+
+	for (int i = 0; i < KEPT; i++)
+	{
+		KeptValue  *k = &kept[(latest + i) % KEPT];
+
+		if (k->valid && k->stored_len == len && k->lxid == lxid && memcmp(k->stored, v, len) == 0)
+			return k;
+	}
+	return NULL;
+}
+
+/* The value in its plain form, kept or not */
+static struct varlena *
+Plain(struct varlena *v)
+{
+	struct varlena *plain;
+	LocalTransactionId lxid = VARATT_IS_EXTERNAL(v) ? CurrentLocalTransaction() : InvalidLocalTransactionId;
+	KeptValue  *k = FindKept(v, lxid);
+
+	if (k == NULL)
+	{
+		/* It takes the place of the one that was not asked for last. */
+		k = &kept[(latest + 1) % KEPT];
+		k->valid = false;
+		plain = detoast_attr(v);
+		k->stored_len = VARSIZE_ANY(v);
+		k->len = VARSIZE_ANY(plain);
+		k->lxid = lxid;
+		Fill(&k->stored, &k->stored_room, v, k->stored_len);
+		Fill(&k->plain, &k->room, plain, k->len);
+		k->valid = true;
+		pfree(plain);
+	}
+	latest = k - kept;
+	return (struct varlena *) k->plain;
+}
+
 text	   *
 DetoastOnce(Datum value)
 {
 	struct varlena *v = (struct varlena *) DatumGetPointer(value);
-	struct varlena *plain;
-	LocalTransactionId lxid;
 
-	if (!IsKept(v))
-		return DatumGetTextPP(value);
-	lxid = VARATT_IS_EXTERNAL(v) ? CurrentLocalTransaction() : InvalidLocalTransactionId;
-	if (last.valid && last.stored_len == VARSIZE_ANY(v) && last.lxid == lxid &&
-		memcmp(last.stored, v, last.stored_len) == 0)
-		return (text *) last.plain;
-	last.valid = false;
-	plain = detoast_attr(v);
-	last.stored_len = VARSIZE_ANY(v);
-	last.len = VARSIZE_ANY(plain);
-	last.lxid = lxid;
-	Fill(&last.stored, &last.stored_room, v, last.stored_len);
-	Fill(&last.plain, &last.room, plain, last.len);
-	last.valid = true;
-	pfree(plain);
-	return (text *) last.plain;
+	return IsKept(v) ? (text *) Plain(v) : DatumGetTextPP(value);
 }
 
 text	   *
 DetoastCopy(Datum value)
 {
-	text	   *t = DetoastOnce(value);
+	struct varlena *v = (struct varlena *) DatumGetPointer(value);
+	text	   *plain;
 
-	if (t != (text *) last.plain)
-		return t;
-	return memcpy(palloc(last.len), t, last.len);
+	if (!IsKept(v))
+		return DatumGetTextPP(value);
+	plain = (text *) Plain(v);
+	return memcpy(palloc(VARSIZE(plain)), plain, VARSIZE(plain));
+}
+
+Jsonb	   *
+DetoastJsonbOnce(Datum value)
+{
+	struct varlena *v = (struct varlena *) DatumGetPointer(value);
+
+	return IsKept(v) ? (Jsonb *) Plain(v) : DatumGetJsonbP(value);
 }

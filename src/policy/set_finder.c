@@ -57,6 +57,7 @@ static const SetFunction set_functions[] = {
 	{"phrase_counts", ATTRIBUTION_PHRASES, 0, -1, -1},
 	{"phrase_totals", ATTRIBUTION_PHRASES, 0, -1, -1},
 	{"phrase_state", ATTRIBUTION_PHRASES, 0, -1, -1},
+	{"text_content", ATTRIBUTION_PHRASES, 5, -1, -1},
 	{"text_model_at", ATTRIBUTION_TEXT_MODEL, 0, -1, -1},
 };
 

@@ -350,7 +350,7 @@ PG_FUNCTION_INFO_V1(header_values);
 Datum
 header_values(PG_FUNCTION_ARGS)
 {
-	Jsonb	   *headers = PG_GETARG_JSONB_P(0);
+	Jsonb	   *headers = PG_GETARG_JSONB_ONCE(0);
 	ArrayType  *names = PG_GETARG_ARRAYTYPE_P(1);
 	int			dims[1];
 	int			lower[1] = {1};
@@ -381,6 +381,35 @@ header_values(PG_FUNCTION_ARGS)
 		nulls[i] = items[i] == (Datum) 0;
 	}
 	PG_RETURN_ARRAYTYPE_P(construct_md_array(items, nulls, 1, dims, lower, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+/* HeaderFn: keep every value. */
+static bool
+EveryValue(const char *value, int len, void *arg)
+{
+	ArrayBuildState **values = arg;
+
+	*values = accumArrayResult(*values, PointerGetDatum(cstring_to_text_with_len(value, len)), false,
+							   TEXTOID, CurrentMemoryContext);
+	return true;
+}
+
+/* header_lines(headers, name): all values of a header, from the top; empty where there is none */
+PG_FUNCTION_INFO_V1(header_lines);
+Datum
+header_lines(PG_FUNCTION_ARGS)
+{
+	Jsonb	   *headers = PG_GETARG_JSONB_ONCE(0);
+	text	   *header = PG_GETARG_TEXT_PP(1);
+	ArrayBuildState *values = NULL;
+	JsonbValue	v;
+
+	if (JB_ROOT_IS_OBJECT(headers) &&
+		getKeyJsonValueFromContainer(&headers->root, VARDATA_ANY(header), VARSIZE_ANY_EXHDR(header), &v) != NULL)
+		WalkValues(&v, EveryValue, &values);
+	if (values == NULL)
+		PG_RETURN_ARRAYTYPE_P(construct_empty_array(TEXTOID));
+	PG_RETURN_DATUM(makeArrayResult(values, CurrentMemoryContext));
 }
 
 /* ---- authentication ------------------------------------------------------------------ */
@@ -494,7 +523,7 @@ auth_facts(PG_FUNCTION_ARGS)
 	row.n = 0;
 	AuthFactsBegin(&walk.facts);
 	walk.ids = SpansOf(ids, &walk.nids);
-	WalkHeader(PG_GETARG_JSONB_P(0), "authentication-results", "Authentication-Results", AddAuthHeader, &walk);
+	WalkHeader(PG_GETARG_JSONB_ONCE(0), "authentication-results", "Authentication-Results", AddAuthHeader, &walk);
 	if (!PG_ARGISNULL(2))
 		HostOf(PG_GETARG_TEXT_PP(2), from);
 	else
@@ -592,7 +621,7 @@ received_facts(PG_FUNCTION_ARGS)
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), INETOID, -1, false, TYPALIGN_INT,
 					  &search.trusted.nets, &search.trusted.nulls, &search.trusted.n);
 	ReceivedBegin(&search.walk, RegistrableDomain, IsTrustedHop, &search.trusted, search.trusted.n == 0);
-	WalkHeader(PG_GETARG_JSONB_P(0), "received", "Received", AddReceivedHeader, &search);
+	WalkHeader(PG_GETARG_JSONB_ONCE(0), "received", "Received", AddReceivedHeader, &search);
 	row.n = 0;
 	ReceivedRow(&row, &search.walk);
 	return MakeRow(fcinfo, &row);
@@ -819,7 +848,8 @@ message_facts(PG_FUNCTION_ARGS)
 
 	if (!PG_ARGISNULL(0))
 	{
-		Jsonb	   *headers = PG_GETARG_JSONB_P(0);
+		/* headers and body are the two values that are kept unpacked */
+		Jsonb	   *headers = PG_GETARG_JSONB_ONCE(0);
 
 		in.auth = HeaderSpans(headers, "authentication-results", "Authentication-Results", &in.nauth);
 		in.received = HeaderSpans(headers, "received", "Received", &in.nreceived);
@@ -831,7 +861,12 @@ message_facts(PG_FUNCTION_ARGS)
 	in.message_id = ArgSpan(fcinfo, 5);
 	in.recipients = ArraySpans(fcinfo, 6, &in.nrecipients);
 	in.subject = ArgSpan(fcinfo, 7);
-	in.body = ArgSpan(fcinfo, 8);
+	if (!PG_ARGISNULL(8))
+	{
+		text	   *body = PG_GETARG_TEXT_ONCE(8);
+
+		in.body = SpanOf(VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body));
+	}
 	in.urls = ArraySpans(fcinfo, 9, &in.nurls);
 	in.hrefs = ArraySpans(fcinfo, 10, &in.nhrefs);
 	in.texts = ArraySpans(fcinfo, 11, &in.ntexts);

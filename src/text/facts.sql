@@ -235,3 +235,7 @@ COMMENT ON FUNCTION assay.url_facts(text[], text[], text[], text) IS 'hosts and 
 CREATE FUNCTION assay.header_values(headers jsonb, names text[]) RETURNS text[]
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 20;
 COMMENT ON FUNCTION assay.header_values(jsonb, text[]) IS 'the first value of each header of a message, as assay_load keeps them; null where it has none';
+
+CREATE FUNCTION assay.header_lines(headers jsonb, name text) RETURNS text[]
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+COMMENT ON FUNCTION assay.header_lines(jsonb, text) IS 'all values of a header of a message, from the top, as assay_load keeps them; empty where it has none';

@@ -154,6 +154,8 @@ WordBefore(const unsigned char *text, size_t at)
 	const unsigned char *end = text +at;
 	uint32_t	c = 0;
 
+	if (at > 0 && end[-1] < 0x80)
+		return (CharClass(end[-1]) & CHAR_WORD) != 0;
 	for (int back = 1; back <= 4 && back <= at; back++)
 	{
 		if ((end[-back] & 0xC0) != 0x80)
@@ -168,6 +170,8 @@ WordAfter(const unsigned char *text, size_t at, size_t len)
 {
 	uint32_t	c;
 
+	if (at < len && text[at] < 0x80)
+		return (CharClass(text[at]) & CHAR_WORD) != 0;
 	return Utf8Decode(text +at, text +len, &c) > 0 &&
 		(CharClass(c) & CHAR_WORD) != 0;
 }

@@ -960,18 +960,69 @@ phrase_summary(PG_FUNCTION_ARGS)
 	return SummaryRow(RowDesc(fcinfo), &summary, entry->names, NULL, 0);
 }
 
-/* phrase_state(set): the state that this statement sees */
-PG_FUNCTION_INFO_V1(phrase_state);
-Datum
-phrase_state(PG_FUNCTION_ARGS)
+/* ---- places --------------------------------------------------------------------------- */
+
+#define PLACES_MAX		65536
+
+/* The set by name, as the statement sees it */
+static CachedPhrases *
+PhrasesNamed(const text *name)
 {
-	text	   *name = PG_GETARG_TEXT_PP(0);
 	CachedPhrases *phrases = FindSet(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name));
 
 	if (!NamedSetIsFresh(&phrases->set))
 		Refresh(phrases);
 	phrases->last_used = ++cache_clock;
-	PG_RETURN_INT64(phrases->set.state);
+	return phrases;
+}
+
+/* qsort comparator: by start; unknown ones last */
+static int
+ComparePlaces(const void *a, const void *b)
+{
+	Size		x = ((const MatchSpan *) a)->start;
+	Size		y = ((const MatchSpan *) b)->start;
+
+	return x < y ? -1 : x > y;
+}
+
+MatchSpan  *
+PhraseSetPlaces(const text *set, const char *utf8, Size len, int *count)
+{
+	CachedPhrases *phrases = PhrasesNamed(set);
+	TimestampTz now = GetCurrentStatementStartTimestamp();
+	MatchSpan  *places = NULL;
+
+	*count = 0;
+	for (int i = 0; i < 2; i++)
+	{
+		PhrasePart *part = &phrases->parts[i];
+		MatchSpan  *spans;
+		int			n = 0;
+
+		if (!part->used)
+			continue;
+		spans = PhrasesFind(part->entry.match, utf8, len, PLACES_MAX, &n);
+		if (n == 0)
+			continue;
+		places = places == NULL ? palloc(n * sizeof(MatchSpan)) :
+			repalloc(places, (*count + n) * sizeof(MatchSpan));
+		for (int k = 0; k < n; k++)
+			if (spans[k].start != MATCH_UNKNOWN && phrases->rows[part->rows[spans[k].pattern]].expires_at > now)
+				places[(*count)++] = spans[k];
+		pfree(spans);
+	}
+	if (*count > 1)
+		qsort(places, *count, sizeof(MatchSpan), ComparePlaces);
+	return places;
+}
+
+/* phrase_state(set): the state that this statement sees */
+PG_FUNCTION_INFO_V1(phrase_state);
+Datum
+phrase_state(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT64(PhrasesNamed(PG_GETARG_TEXT_PP(0))->set.state);
 }
 
 /* ---- writing ------------------------------------------------------------------------ */

@@ -273,9 +273,12 @@ similar(PG_FUNCTION_ARGS)
 	PG_RETURN_FLOAT4((float4) Max(0, (share - 1.0 / 256) / (1 - 1.0 / 256)));
 }
 
+/* Bits of a key that are a hash; above are those of its day */
+#define BAND_HASH_BITS	44
+
 /* A key for each band, so that two texts share one if they agree in all of it. */
 static Datum
-MakeBands(const TextSignature *s, uint64 salt)
+MakeBands(const TextSignature *s, uint64 salt, bool of_day, uint64 day)
 {
 	Datum		keys[BANDS];
 	int			n = s->words > 0 ? BANDS : 0;
@@ -286,7 +289,10 @@ MakeBands(const TextSignature *s, uint64 salt)
 
 		for (int k = 0; k < BAND_ROWS; k++)
 			key = key << 8 | s->place[i * BAND_ROWS + k];
-		keys[i] = Int64GetDatum((int64) Mix(key ^ salt));
+		key = Mix(key ^ salt);
+		if (of_day)
+			key = day << BAND_HASH_BITS | key >> (64 - BAND_HASH_BITS);
+		keys[i] = Int64GetDatum((int64) key);
 	}
 	return PointerGetDatum(construct_array(keys, n, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
@@ -295,16 +301,17 @@ PG_FUNCTION_INFO_V1(signature_bands);
 Datum
 signature_bands(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_DATUM(MakeBands(GetSignature(fcinfo, 0), 0));
+	PG_RETURN_DATUM(MakeBands(GetSignature(fcinfo, 0), 0, false, 0));
 }
 
+/* Keys of a day are neighbours in an index, so that those who look for the last days find its pages at hand. */
 PG_FUNCTION_INFO_V1(signature_bands_of_day);
 Datum
 signature_bands_of_day(PG_FUNCTION_ARGS)
 {
 	uint64		day = (uint32) PG_GETARG_DATEADT(1);
 
-	PG_RETURN_DATUM(MakeBands(GetSignature(fcinfo, 0), Mix(day | UINT64CONST(1) << 32)));
+	PG_RETURN_DATUM(MakeBands(GetSignature(fcinfo, 0), Mix(day | UINT64CONST(1) << 32), true, day));
 }
 
 /* ---- text and binary form ---------------------------------------------------- */

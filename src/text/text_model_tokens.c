@@ -456,17 +456,72 @@ ScanUrls(TextTokens *t, const TextParts *parts)
 
 /* ---- headers --------------------------------------------------------------- */
 
+typedef struct HeaderName
+{
+	const char *name;
+	int			len;
+} HeaderName;
+
+#define HEADER_NAME(name)	{name, sizeof(name) - 1}
+
 /*
  * Headers that the sender's side writes and whose words tell something.  What
  * receiving servers, lists and collectors add is left out.
  */
-static const char *const sender_headers[] = {
-	"comments", "content-class", "content-disposition", "content-transfer-encoding",
-	"content-type", "disposition-notification-to", "importance", "mail-followup-to",
-	"mime-version", "organization", "priority", "thread-index", "thread-topic",
-	"user-agent", "x-accept-language", "x-face", "x-mailer", "x-mimeole",
-	"x-msmail-priority", "x-operating-system", "x-priority"
+static const HeaderName sender_headers[] = {
+	HEADER_NAME("comments"),
+	HEADER_NAME("content-class"),
+	HEADER_NAME("content-disposition"),
+	HEADER_NAME("content-transfer-encoding"),
+	HEADER_NAME("content-type"),
+	HEADER_NAME("disposition-notification-to"),
+	HEADER_NAME("importance"),
+	HEADER_NAME("mail-followup-to"),
+	HEADER_NAME("mime-version"),
+	HEADER_NAME("organization"),
+	HEADER_NAME("priority"),
+	HEADER_NAME("thread-index"),
+	HEADER_NAME("thread-topic"),
+	HEADER_NAME("user-agent"),
+	HEADER_NAME("x-accept-language"),
+	HEADER_NAME("x-face"),
+	HEADER_NAME("x-mailer"),
+	HEADER_NAME("x-mimeole"),
+	HEADER_NAME("x-msmail-priority"),
+	HEADER_NAME("x-operating-system"),
+	HEADER_NAME("x-priority")
 };
+
+/* Headers that are read for what they say of the sender */
+static const HeaderName other_headers[] = {
+	HEADER_NAME("from"),
+	HEADER_NAME("reply-to"),
+	HEADER_NAME("message-id"),
+	HEADER_NAME("in-reply-to")
+};
+
+static inline bool
+SpanIsName(TextSpan span, const HeaderName *name)
+{
+	return span.len == name->len && pg_strncasecmp(span.data, name->name, span.len) == 0;
+}
+
+static bool
+IsAmong(TextSpan field, const HeaderName *names, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (SpanIsName(field, &names[i]))
+			return true;
+	return false;
+}
+
+/* Does a text model look at this header? */
+bool
+TextReadsHeader(TextSpan field)
+{
+	return IsAmong(field, sender_headers, lengthof(sender_headers)) ||
+		IsAmong(field, other_headers, lengthof(other_headers));
+}
 
 static bool
 SpanIs(TextSpan span, const char *word)
@@ -688,13 +743,11 @@ ScanHeaders(TextTokens *t, const TextParts *parts)
 	{
 		const TextHeader *header = &parts->headers[i];
 
-		for (int k = 0; k < (int) lengthof(sender_headers); k++)
-			if (SpanIs(header->field, sender_headers[k]))
-			{
-				EmitSpan(t, TEXT_HEADER_NAME, header->field.data, header->field.len);
-				ScanHeader(t, TEXT_HEADER_WORD, header->field, header->value);
-				break;
-			}
+		if (IsAmong(header->field, sender_headers, lengthof(sender_headers)))
+		{
+			EmitSpan(t, TEXT_HEADER_NAME, header->field.data, header->field.len);
+			ScanHeader(t, TEXT_HEADER_WORD, header->field, header->value);
+		}
 	}
 }
 

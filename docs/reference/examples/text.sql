@@ -241,6 +241,17 @@ SELECT urls, ip_urls, host_names FROM assay.url_facts('{https://www.shop.example
 SELECT assay.header_values('{"x-mailer": ["mutt"], "list-id": ["<a.b>"]}', '{x-mailer,organization}');
 --  {mutt,NULL}
 
+--= header_lines
+--! none of its own
+SELECT assay.header_lines('{"received": ["from a by b", "from b by c"]}', 'received');
+--  {"from a by b","from b by c"}
+
+--= occurrences
+--! program_limit_exceeded: more than 100 strings
+--? SELECT assay.occurrences('a', array_fill('a'::text, '{101}'))
+SELECT assay.occurrences('Buy now! Cheap!', '{!,now,later}');
+--  {2,1,0}
+
 --= message_facts
 --! invalid_parameter_value: headers are no JSON object
 --? SELECT assay.message_facts('[]', 'a@b.example', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)
@@ -354,6 +365,16 @@ FROM assay.text_model_info(assay.text_model_of(true, 'please pay') OPERATOR(assa
 --! none of its own
 SELECT i.kind, i.tokens > 20 AS tokens, i.half_life FROM learned, assay.text_model_info(model) i;
 --  counts | t | 
+
+--= text_content
+--! invalid_parameter_value: headers are no JSON object
+--? SELECT assay.text_content('a', 'b', '[]')
+--! undefined_object: there is no phrase set of that name
+--? SELECT assay.text_content('a', 'b', without => 'nowhere')
+--! insufficient_privilege: the phrase set is not for you to ask
+--?stranger SELECT assay.text_content('a', 'b', without => 'owns')
+SELECT assay.text_content('Hello', 'See below', '{"from": ["ann@a.example"], "received": ["from x"]}');
+--  {"body": "See below", "headers": {"from": "ann@a.example"}, "subject": "Hello"}
 
 --= text_score
 --! invalid_parameter_value: the jsonb is no object, or has what is no part of a message
