@@ -263,6 +263,7 @@ DECLARE
 	held jsonb;
 	fitted jsonb;
 	better boolean;
+	shares float8[];
 	alone boolean;
 	weights bigint;
 BEGIN
@@ -271,11 +272,13 @@ BEGIN
 		RETURN;
 	END IF;
 	SELECT jsonb_object_agg(k.name, jsonb_build_array(k.before, k.after)) FILTER (WHERE k.part = 'held back'),
-		(array_agg(k.document) FILTER (WHERE k.part = 'document'))[1], count(*) FILTER (WHERE k.part = 'weight' AND k.before <> k.after)
-	INTO held, fitted, weights
+		(array_agg(k.document) FILTER (WHERE k.part = 'document'))[1], count(*) FILTER (WHERE k.part = 'weight' AND k.before <> k.after),
+		(array_agg(ARRAY[k.before, k.after]) FILTER (WHERE k.part = 'share'))[1:1]
+	INTO held, fitted, weights, shares
 	FROM assay.calibrate(o.policy, split => o.held_back) k;
 	better := coalesce((held->'log_loss'->>1)::float8 < (held->'log_loss'->>0)::float8 AND (held->'roc_auc'->>1)::float8 >= (held->'roc_auc'->>0)::float8 - 0.002, false);
-	note := format('on labels held back: log loss %s and with fitted weights %s, ROC AUC %s and %s', coalesce(round((held->'log_loss'->>0)::numeric, 4)::text, 'unknown'),
+	note := format('%s %% of the labels are malicious, and of all messages about %s %%, for which the prior is made; on labels held back: log loss %s and with fitted weights %s, ROC AUC %s and %s',
+		round((100 * shares[1][1])::numeric, 2), round((100 * shares[1][2])::numeric, 2), coalesce(round((held->'log_loss'->>0)::numeric, 4)::text, 'unknown'),
 		coalesce(round((held->'log_loss'->>1)::numeric, 4)::text, 'unknown'), coalesce(round((held->'roc_auc'->>0)::numeric, 4)::text, 'unknown'),
 		coalesce(round((held->'roc_auc'->>1)::numeric, 4)::text, 'unknown'));
 	SELECT coalesce(1 / (1 + exp(-(fitted->'settings'->>'prior')::float8)) >= min(t.value::float8), false) INTO alone

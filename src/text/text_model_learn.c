@@ -20,15 +20,15 @@
 #include "text_model.h"
 
 /*
- * text_model_learn_as_owner(relation): assay_internal.text_model_learn() as the owner of
- * the table, whoever of his role calls.
+ * text_model_learn_as_owner(relation, steps): assay_internal.text_model_learn() as
+ * the owner of the table, whoever of his role calls.
  */
 PG_FUNCTION_INFO_V1(text_model_learn_as_owner);
 Datum
 text_model_learn_as_owner(PG_FUNCTION_ARGS)
 {
-	static const OwnerStatement learn = {"text_model_registry", "SELECT assay_internal.text_model_learn($1)", false, 1, {REGCLASSOID}};
-	Datum		args[1] = {PG_GETARG_DATUM(0)};
+	static const OwnerStatement learn = {"text_model_registry", "SELECT assay_internal.text_model_learn($1, $2)", false, 2, {REGCLASSOID, INT4OID}};
+	Datum		args[2] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)};
 	bool		isnull;
 
 	return OwnerCall(PG_GETARG_OID(0), &learn, args, NULL, &isnull);

@@ -54,9 +54,9 @@ GRANT SELECT ON assay.text_model_registry TO PUBLIC;
 
 -- private functions
 
-CREATE FUNCTION assay_internal.text_model_learn_as_owner(relation regclass) RETURNS bigint
+CREATE FUNCTION assay_internal.text_model_learn_as_owner(relation regclass, steps integer) RETURNS bigint
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
-COMMENT ON FUNCTION assay_internal.text_model_learn_as_owner(regclass) IS 'private: text_model_learn() with the rights of the text model''s owner';
+COMMENT ON FUNCTION assay_internal.text_model_learn_as_owner(regclass, integer) IS 'private: text_model_learn() with the rights of the text model''s owner';
 
 CREATE FUNCTION assay_internal.text_model_row(relation regclass, entry assay.text_model_registry) RETURNS void
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
@@ -229,9 +229,32 @@ CREATE FUNCTION assay_internal.text_model_published(total assay.text_model, max_
 	$$;
 COMMENT ON FUNCTION assay_internal.text_model_published(assay.text_model, integer, float8, float8) IS 'private: the published form of a sum, calibrated';
 
+-- The days on which what became known between two moments is folded in: each on
+-- which there are labels, or, where these are more than there may be steps, the
+-- last days of as many spans with equally many labels; and today in any case.
+-- A version has all labels up to the end of its day, so that with fewer of them
+-- a message is judged by an older one, and never by a label of its own day.
+CREATE FUNCTION assay_internal.text_model_days(labels regclass, delay interval, since timestamptz, until timestamptz, steps integer) RETURNS SETOF date
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100 SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	RETURN QUERY EXECUTE replace('WITH label_day AS (
+  SELECT (least(l.labelled_at + $1, $3) AT TIME ZONE ''UTC'')::date AS day, count(*) AS labels FROM {labels} l
+  WHERE l.labelled_at >= ''3000-01-01 00:00+00 BC'' AND CASE WHEN l.labelled_at <= $3 THEN l.labelled_at + $1 > $2 AND l.labelled_at + $1 <= $3 END
+  GROUP BY 1 HAVING (least(l.labelled_at + $1, $3) AT TIME ZONE ''UTC'')::date < ($3 AT TIME ZONE ''UTC'')::date),
+span AS (
+  SELECT d.day, CASE WHEN count(*) OVER () < $4 THEN row_number() OVER w
+    ELSE ceil(($4 - 1) * sum(d.labels) OVER w / sum(d.labels) OVER ()) END AS number
+  FROM label_day d WINDOW w AS (ORDER BY d.day))
+SELECT max(s.day) AS day FROM span s GROUP BY s.number
+UNION SELECT ($3 AT TIME ZONE ''UTC'')::date ORDER BY day', '{labels}', labels::text) USING delay, since, until, steps;
+END $$;
+COMMENT ON FUNCTION assay_internal.text_model_days(regclass, interval, timestamptz, timestamptz, integer) IS
+	'private: the days on which a text model gets a version, of what became known between two moments, so many at most';
+
 -- Fold in what has become known since, day by day; as the owner, who holds a
 -- lock on the versions meanwhile: one learns at a time, and anybody may read.
-CREATE FUNCTION assay_internal.text_model_learn(relation regclass) RETURNS bigint
+CREATE FUNCTION assay_internal.text_model_learn(relation regclass, steps integer) RETURNS bigint
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
@@ -256,6 +279,9 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = 'text_model_learn() runs as the owner of the text model',
 			HINT = 'Call assay.learn().';
 	END IF;
+	IF steps < 2 THEN
+		RAISE EXCEPTION USING ERRCODE = 'numeric_value_out_of_range', MESSAGE = 'steps must be at least 2';
+	END IF;
 	EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', $1);
 	SELECT * INTO r FROM assay.text_model_registry t WHERE t.relation = $1;
 	IF NOT FOUND THEN
@@ -267,10 +293,8 @@ BEGIN
 	nothing := assay.text_model_of(true, '', 0, '2000-01-01 00:00+00', r.half_life);
 	EXECUTE format('SELECT v.day, v.total FROM %s v ORDER BY v.day DESC LIMIT 1', r.relation) INTO last_day, total;
 
-	FOR today IN EXECUTE format('SELECT DISTINCT (least(labelled_at + $1, $3) AT TIME ZONE ''UTC'')::date AS day FROM %s
-			WHERE labelled_at >= ''3000-01-01 00:00+00 BC'' AND CASE WHEN labelled_at <= $3 THEN labelled_at + $1 > $2 AND labelled_at + $1 <= $3 END
-			UNION SELECT ($3 AT TIME ZONE ''UTC'')::date ORDER BY day', r.labels)
-		USING r.delay, coalesce(CASE WHEN total IS NOT NULL THEN r.learned_until END, '-infinity'), started
+	FOR today IN SELECT d FROM assay_internal.text_model_days(r.labels, r.delay,
+			coalesce(CASE WHEN total IS NOT NULL THEN r.learned_until END, '-infinity'), started, steps) d
 	LOOP
 		latest := (assay.text_model_info(total)).last;
 		IF latest - r.since::timestamp AT TIME ZONE 'UTC' > 20 * r.half_life THEN
@@ -325,14 +349,15 @@ BEGIN
 	PERFORM assay_internal.text_model_row($1, r);
 	RETURN all_changes;
 END $$;
-COMMENT ON FUNCTION assay_internal.text_model_learn(regclass) IS 'private: fold the labels known since into a text model';
+COMMENT ON FUNCTION assay_internal.text_model_learn(regclass, integer) IS 'private: fold the labels known since into a text model';
 
 -- functions
 
-CREATE FUNCTION assay.learn(name text) RETURNS bigint
+CREATE FUNCTION assay.learn(name text, steps integer DEFAULT 100) RETURNS bigint
 	LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
-	AS $$ SELECT assay_internal.text_model_learn_as_owner((assay_internal.text_model_named(name)).relation) $$;
-COMMENT ON FUNCTION assay.learn(text) IS 'fold into a text model the labels known since, and take out those that are gone; the number of messages that changed';
+	AS $$ SELECT assay_internal.text_model_learn_as_owner((assay_internal.text_model_named(name)).relation, steps) $$;
+COMMENT ON FUNCTION assay.learn(text, integer) IS
+	'fold into a text model the labels known since, day by day or in so many steps, and take out those that are gone; the number of messages that changed';
 
 -- As the owner: the table is his, with columns of whatever types and casts.
 CREATE FUNCTION assay_internal.text_model_known(relation regclass, at timestamptz) RETURNS assay.text_model

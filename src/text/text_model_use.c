@@ -367,6 +367,27 @@ PlaceOf(TextModelUse *use, int64 day)
 	return place;
 }
 
+/* Is it the same row, of a table as create_text_model() made it? */
+static bool
+SameVersion(VersionRow *a, VersionRow *b)
+{
+	return a->found && b->found && a->xid == b->xid && a->state == b->state &&
+		ItemPointerIsValid(&a->tid) && ItemPointerIsValid(&b->tid) && ItemPointerEquals(&a->tid, &b->tid);
+}
+
+/*
+ * Another day that has this version: where labels are rare, or were learned in
+ * steps, one version is that of many days.
+ */
+static UsedDay *
+DayWithVersion(TextModelUse *use, VersionRow *row)
+{
+	for (int i = 0; i < USE_DAYS; i++)
+		if (use->days[i].used && SameVersion(&use->days[i].row, row))
+			return &use->days[i];
+	return NULL;
+}
+
 /* Fill a place for a day, as the snapshot sees it. */
 static void
 FillDay(TextModelUse *use, UsedDay *d, int64 day, TimestampTz at, Snapshot snapshot)
@@ -377,19 +398,22 @@ FillDay(TextModelUse *use, UsedDay *d, int64 day, TimestampTz at, Snapshot snaps
 	VersionRow	row;
 	struct varlena *published;
 	CachedTextModel *held = NULL;
+	UsedDay    *same;
 	bool		isnull;
 
 	CheckMayRead(use->relation);
 	ReadVersion(use->relation, day, snapshot, &row, &published);
-	if (d->used && d->row.found == row.found && d->row.xid == row.xid && d->row.state == row.state &&
-		(!row.found || (ItemPointerIsValid(&row.tid) && ItemPointerEquals(&d->row.tid, &row.tid))))
+	if (d->used && (row.found ? SameVersion(&d->row, &row) : !d->row.found))
 	{
 		d->seen = SnapshotSeen(snapshot);
 		MemoryContextSwitchTo(caller);
 		MemoryContextDelete(scratch);
 		return;
 	}
-	if (published)
+	same = DayWithVersion(use, &row);
+	if (same)
+		held = same->held ? TextModelHoldAgain(same->held) : NULL;
+	else if (published)
 		held = TextModelHold(published);
 	else if (row.found)
 	{
