@@ -37,16 +37,31 @@ SELECT count(DISTINCT d.revision) AS revisions FROM inbox_decision d;
 SELECT min(m.received_at) FILTER (WHERE d.decided_at >= o.held_back) > max(m.received_at) FILTER (WHERE d.decided_at < o.held_back) AS apart
 FROM inbox_decision d JOIN inbox_messages m USING ("Mail id"), assay_internal.own_onboarding o WHERE o.policy = 'inbox' AND d.revision = (SELECT min(revision) FROM inbox_decision);
 SELECT count(*) AS judged_on_the_first_day FROM inbox_decision d, assay.ledger(d.attribution) l WHERE d."Mail id" < 70 AND l.detector = 'words' AND l.contribution <> 0;
--- again: nothing is done twice; with another budget thresholds and report are
+-- again: nothing is done twice, and it says how things stand; with another budget thresholds and report are
+SET client_min_messages = notice;
 CALL assay.onboard('inbox', messages => '"Inbox"', labels => '"Inbox"', columns => '{"malicious": "spam"}');
+SET client_min_messages = warning;
+SELECT severity, detail, hint FROM assay.health WHERE kind = 'onboarding';
 SELECT count(*) AS revisions FROM assay.revisions WHERE policy = 'inbox';
 CALL assay.onboard('inbox', messages => '"Inbox"', labels => '"Inbox"', columns => '{"malicious": "spam"}', budget => '{"alerts_per_day": 2}');
 SELECT step, state, rows FROM assay.onboarding WHERE policy = 'inbox' AND step IN ('thresholds', 'report', 'live');
 SELECT name, value <= 2 AS within FROM assay.onboarding_report WHERE policy = 'inbox' AND name = 'alerts a day' AND part = 'would have been';
 SELECT count(*) AS numbers, count(*) FILTER (WHERE value = again(query)) AS same FROM assay.onboarding_report WHERE policy = 'inbox' AND query IS NOT NULL;
 CALL assay.onboard('inbox', messages => '"Inbox"', labels => '"Inbox"', columns => '{"malicious": "spam"}', tenant => 'subject');
+-- a step that fails, or whose session is gone, is seen; the hint is the call as it was
+RESET ROLE;
+BEGIN;
+UPDATE assay_internal.onboarding_step SET state = 'failed', note = 'out of space (SQLSTATE 53100)', at = '2024-01-01' WHERE policy = 'inbox' AND step = 'report';
+SELECT severity, detail, hint FROM assay.health WHERE kind = 'onboarding';
+UPDATE assay_internal.onboarding_step SET state = 'running', pid = 0 WHERE policy = 'inbox' AND step = 'history again';
+SELECT severity, detail, hint FROM assay.health WHERE kind = 'onboarding';
+UPDATE assay_internal.onboarding_step SET state = 'pending', pid = pg_backend_pid() WHERE policy = 'inbox' AND step = 'history again';
+SELECT severity, detail FROM assay.health WHERE kind = 'onboarding';
+ROLLBACK;
+SET ROLE onboard_owner;
 -- live
 SELECT assay.go_live('inbox'), assay.go_live('inbox') AS again;
+SELECT severity, regexp_replace(detail, '\d\d+[-0-9:+ ]*', '...') AS detail, hint FROM assay.health WHERE kind = 'onboarding';
 INSERT INTO "Inbox" (received, sender, subject, body) VALUES ('2024-02-01', 'PayPal <a@pay-alerts3.top>', 'Your account has been limited', 'Dear customer, please verify your account within 24 hours. Click here');
 SELECT verdict FROM inbox_verdict ORDER BY "Mail id" DESC LIMIT 1;
 SELECT assay.back_to_learning('inbox'), assay.back_to_learning('inbox') AS again;
@@ -153,10 +168,31 @@ SELECT * FROM assay.erase_tenant('inbound', NULL);
 RESET ROLE;
 SET ROLE onboard_stranger;
 SELECT assay_internal.keep_onboarding('later', 'plan', '{"messages": "x; SELECT 1 / 0", "source": "x; SELECT 1 / 0", "key": ["id"], "at": "at", "columns": {}, "options": {}, "budget": {}, "go_live": "auto", "checks": {}, "started_at": "2024-01-01", "tenant": "t"}');
+SELECT assay_internal.keep_onboarding('later', 'plan', '{"messages": "pg_catalog.pg_class", "source": "x; SELECT 1 / 0", "key": ["id"], "at": "at", "columns": {}, "options": {}, "budget": {}, "go_live": "auto", "checks": {}, "started_at": "2024-01-01", "tenant": "t"}');
+RESET ROLE;
+CREATE TABLE lure (id int);
+ALTER TABLE lure OWNER TO onboard_stranger;
+SET ROLE onboard_stranger;
+SELECT assay_internal.keep_onboarding('later', 'plan', '{"messages": "\"On Board\".lure", "source": "x; SELECT 1 / 0", "key": ["id"], "at": "at", "columns": {}, "options": {}, "budget": {}, "go_live": "auto", "checks": {}, "started_at": "2024-01-01", "tenant": "t"}');
 SELECT assay_internal.keep_onboarding('later', 'step', '{"step": "trigger", "n": 3, "state": "done"}');
+SELECT assay_internal.keep_onboarding('later', 'step', '{"step": "another", "n": 3, "state": "done"}');
+SELECT assay_internal.keep_onboarding('later', 'step', jsonb_build_object('step', 'trigger', 'n', 3, 'state', 'failed', 'note', repeat('x', 70000)));
+SELECT assay_internal.keep_onboarding('later', 'report', '{"n": 1, "part": "p", "name": "n"}');
+SELECT assay_internal.keep_onboarding('later', 'tenant', '{"tenant": "t", "state": "live", "at": "2024-01-01"}');
 SELECT assay_internal.keep_onboarding('later', 'nothing', '{}');
 SELECT assay_internal.keep_onboarding('later', 'step', '[1]');
+-- a hundred policies that are not made, and none more
+CREATE FUNCTION pg_temp.begin_onboarding(n int) RETURNS void LANGUAGE sql AS $$
+	SELECT assay_internal.keep_onboarding('begun ' || n, 'plan', '{"messages": "\"On Board\".lure", "source": "x", "key": ["id"], "at": "at", "columns": {}, "options": {}, "budget": {}, "go_live": "auto", "checks": {}, "started_at": "2024-01-01"}') $$;
+SELECT count(pg_temp.begin_onboarding(n)) FROM generate_series(2, 100) n;
+SELECT pg_temp.begin_onboarding(101);
+SELECT pg_temp.begin_onboarding(100);
+SELECT assay.offboard('begun 100');
+SELECT pg_temp.begin_onboarding(101);
+SELECT count(assay.offboard('begun ' || n)) FROM generate_series(2, 101) n WHERE n <> 100;
+DROP FUNCTION pg_temp.begin_onboarding(int);
 RESET ROLE;
+DROP TABLE lure;
 SELECT assay.offboard('later');
 SELECT assay.go_live('later');
 SET ROLE onboard_owner;
@@ -248,6 +284,10 @@ CALL assay.onboard('x', NULL);
 BEGIN;
 CALL assay.onboard('x', 'empty');
 ROLLBACK;
+DO $$ BEGIN CALL assay.onboard('x', 'empty'); EXCEPTION WHEN division_by_zero THEN NULL; END $$;
+CREATE FUNCTION calls() RETURNS void LANGUAGE plpgsql AS $$ BEGIN CALL assay.onboard('x', 'empty'); END $$;
+SELECT calls();
+SELECT assay_internal.may_commit();
 SELECT assay.go_live('x');
 SELECT assay.go_live(NULL);
 SELECT count(*) AS steps FROM assay.onboarding;

@@ -468,11 +468,17 @@ DECLARE
 	s pg_catalog.text;
 	h pg_catalog.record;
 	r pg_catalog.record;
+	waits pg_catalog.bool;
 BEGIN
+	IF NOT assay_internal.may_commit() THEN
+		RAISE EXCEPTION 'onboard() commits each step, and cannot run inside a transaction' USING ERRCODE = 'invalid_transaction_termination',
+			HINT = 'CALL it by itself, outside of BEGIN ... COMMIT, of functions, and of blocks that catch errors.';
+	END IF;
 	IF batch IS NULL OR NOT batch OPERATOR(pg_catalog.>=) 1 OR NOT batch OPERATOR(pg_catalog.<=) 1000000 THEN
 		RAISE EXCEPTION 'batch must lie between 1 and 1000000' USING ERRCODE = 'numeric_value_out_of_range';
 	END IF;
 	steps := assay_internal.begin_onboarding(assay_internal.plan_onboarding(policy, messages, pack, columns, labels, tenant, budget, go_live, signals, key, at, options, checks));
+	waits := assay_internal.onboarding_waits(policy);
 	COMMIT;
 	FOREACH s IN ARRAY steps LOOP
 		IF s OPERATOR(pg_catalog.=) ANY ('{history,"history held back","history again"}'::pg_catalog.text[]) THEN
@@ -492,6 +498,9 @@ BEGIN
 			END IF;
 		END IF;
 	END LOOP;
+	IF NOT waits THEN
+		RAISE NOTICE 'policy "%" is onboarded already: %', policy, assay_internal.onboarding_stands(policy);
+	END IF;
 END $$;
 COMMENT ON PROCEDURE assay.onboard(text, regclass, text, jsonb, regclass, text, jsonb, text, regclass, text[], text, jsonb, jsonb, int) IS
 	'makes a policy from a table of messages: columns, views, histories, lists, detectors, decisions of the past, what labels teach, thresholds within the budget, a report; without effect until it is live; commits each step, and goes on when it is called again';
