@@ -50,11 +50,17 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay_internal.onboarding_stands(text) IS 'what a policy whose onboarding is done does: live, or learning and what to call';
 
+CREATE FUNCTION assay_internal.as_role(role regrole) RETURNS text LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT CASE WHEN $1::oid = (SELECT r.oid FROM pg_roles r WHERE r.rolname = current_user) THEN '' ELSE format('SET ROLE %s; ', $1) END
+$$;
+COMMENT ON FUNCTION assay_internal.as_role(regrole) IS 'what a statement that only this role may call is to begin with';
+
 -- The call that goes on, as it was; without what is as it is by default
 CREATE FUNCTION assay_internal.onboarding_call(o assay_internal.own_onboarding) RETURNS text LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	result text := format('CALL assay.onboard(%L, messages => %L', (o).policy, (o).messages)
+	result text := assay_internal.as_role(o.role) || format('CALL assay.onboard(%L, messages => %L', (o).policy, (o).messages)
 		|| CASE WHEN o.pack IS NULL THEN format(', pack => NULL, signals => %L, at => %L', o.signals, o.at)
 			WHEN o.pack <> 'email' THEN format(', pack => %L', o.pack) ELSE '' END
 		|| CASE WHEN o.columns <> '{}' THEN format(', columns => %L', o.columns) ELSE '' END
@@ -66,7 +72,7 @@ DECLARE
 		|| CASE WHEN o.options <> '{}' THEN format(', options => %L', o.options) ELSE '' END
 		|| CASE WHEN o.checks <> '{"days": 14, "degraded": 0.001, "roc_auc": 0.8}' THEN format(', checks => %L', o.checks) ELSE '' END || ')';
 BEGIN
-	RETURN CASE WHEN octet_length(result) > 4000 THEN 'CALL assay.onboard(...) with the same arguments' ELSE result END;
+	RETURN CASE WHEN octet_length(result) > 4000 THEN assay_internal.as_role(o.role) || 'CALL assay.onboard(...) with the same arguments' ELSE result END;
 END $$;
 COMMENT ON FUNCTION assay_internal.onboarding_call(assay_internal.own_onboarding) IS 'the statement that goes on with an onboarding';
 
@@ -80,7 +86,7 @@ BEGIN
 	IF made AND NOT EXISTS (SELECT FROM assay.policy p WHERE p.policy = o.policy) THEN
 		severity := 'warning';
 		detail := 'the policy has been dropped since it was onboarded';
-		hint := format('SELECT assay.offboard(%L) removes the rest.', o.policy);
+		hint := format('%sSELECT assay.offboard(%L) removes the rest.', assay_internal.as_role(o.role), o.policy);
 	ELSIF w.step IS NULL THEN
 		severity := 'ok';
 		detail := assay_internal.onboarding_stands(o.policy);
@@ -94,7 +100,7 @@ BEGIN
 	ELSE
 		severity := 'warning';
 		detail := format('it was interrupted at step "%s", and nobody is at it', w.step);
-		hint := format('It goes on there by %s; or SELECT assay.offboard(%L) undoes it.', assay_internal.onboarding_call(o), o.policy);
+		hint := format('It goes on there by %s; or %sSELECT assay.offboard(%L) undoes it.', assay_internal.onboarding_call(o), assay_internal.as_role(o.role), o.policy);
 	END IF;
 EXCEPTION WHEN OTHERS THEN
 	severity := 'error';
