@@ -90,7 +90,11 @@ struct Decisions
 	int64		found_room;
 	int32	   *numbers;		/* of the detector that found it */
 	double	   *values;
-	/* Set: each decision's margin by these weights goes there, and none is kept. */
+
+	/*
+	 * Set: each decision's margin by these weights goes there, and none is
+	 * kept.
+	 */
 	void		(*take) (Decisions * d, double margin);
 	const double *weights;
 	void	   *into;
@@ -690,7 +694,7 @@ typedef struct Traffic
 	int64		n;
 	int64		room;
 	double	   *ratios;
-}			Traffic;
+} Traffic;
 
 static void
 CountMessage(Decisions * d, double margin)
@@ -721,7 +725,7 @@ CountMessage(Decisions * d, double margin)
 
 /* The derivative of the log likelihood of messages without a label by the share that is malicious */
 static double
-ShareSlope(const Traffic * t, double share)
+ShareSlope(const Traffic *t, double share)
 {
 	double		slope = 0;
 
@@ -736,7 +740,7 @@ ShareSlope(const Traffic * t, double share)
 
 /* The share of the messages without a label that is malicious: where the likelihood, which is concave, is greatest */
 static double
-LikeliestShare(const Traffic * t)
+LikeliestShare(const Traffic *t)
 {
 	double		low = 0;
 	double		high = 1;

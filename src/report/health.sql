@@ -76,6 +76,7 @@ BEGIN
 		WHEN 'list' THEN
 			DELETE FROM assay.list l WHERE l.set = object AND l.expires_at <= now();
 			GET DIAGNOSTICS n = ROW_COUNT;
+			n := n + assay_internal.prune_list(object);
 		WHEN 'faults' THEN
 			DELETE FROM assay.fault f WHERE f.policy = object AND f.at < now() - faults;
 			GET DIAGNOSTICS n = ROW_COUNT;
