@@ -77,7 +77,7 @@ UPDATE mail_decision SET decided_at = now() - interval '2 days';
 INSERT INTO mail SELECT 20000 + id, a, b, malicious, labelled FROM mail;
 INSERT INTO mail_label (id, malicious, source) SELECT id, malicious, 'analyst' FROM mail WHERE labelled;
 CREATE FUNCTION odds(p float8) RETURNS float8 LANGUAGE sql IMMUTABLE RETURN ln(p / (1 - p));
--- as if the labels were all messages; for the share that there is, told and estimated
+-- as if the labels were all messages; for the share that there is, told and estimated, moved by its standard error towards that of the labels
 SELECT s AS share, part, name, round(after::numeric, 2) AS after, messages, malicious
 FROM unnest(ARRAY[0.2, 0.02, NULL]) WITH ORDINALITY u(s, n), calibrate('mail', now() - interval '1 day', l2 => 0.001, share => s) c
 WHERE part IN ('prior', 'weight', 'share') ORDER BY n, part, name;
@@ -87,10 +87,23 @@ SELECT round((odds(0.02) + ln(0.4 / 0.95) + ln(0.7 / 0.9))::numeric, 2) AS prior
 -- held-back labels are weighed alike: precision and losses are those of all messages
 SELECT abs(max(after) FILTER (WHERE name = 'precision from suspicious') - (SELECT sum(malicious::int)::float8 / count(*) FROM mail WHERE id >= 20000 AND a)) < 1e-5 AS precision,
 	abs(max(after) FILTER (WHERE name = 'log_loss') - (SELECT avg(ln(1 + exp(CASE WHEN malicious THEN -1 ELSE 1 END * (-5.0083 + 3.3499 * a::int + 1.3499 * b::int)))) FROM mail WHERE id >= 20000)) < 1e-5 AS log_loss
-FROM calibrate('mail', now() - interval '1 day', l2 => 0.0001) WHERE part = 'held back';
+FROM calibrate('mail', now() - interval '1 day', l2 => 0.0001, share => 0.02) WHERE part = 'held back';
+-- more labels leave less of an error; all of them, and none
+INSERT INTO mail_label (id, malicious, source) SELECT id, malicious, 'more' FROM mail WHERE id < 20000 AND CASE WHEN malicious THEN id < 150 ELSE id < 1000 + 4000 END;
+SELECT part, round(before::numeric, 3) AS before, round(after::numeric, 3) AS after FROM calibrate('mail', now() - interval '1 day', l2 => 0.001) WHERE part = 'share';
+INSERT INTO mail_label (id, malicious, source) SELECT id, malicious, 'all' FROM mail WHERE id < 20000;
+SELECT part, round(before::numeric, 3) AS before, round(after::numeric, 3) AS after FROM calibrate('mail', now() - interval '1 day', l2 => 0.001) WHERE part = 'share';
+DELETE FROM mail_label WHERE source IN ('more', 'all');
 -- an attack that was labelled whenever it was caught, and nothing else
 DELETE FROM mail_label l USING mail m WHERE m.id = l.id AND m.malicious AND NOT m.a;
 SELECT part, round(before::numeric, 3) AS before, round(after::numeric, 3) AS after FROM calibrate('mail', now() - interval '1 day') WHERE part = 'share';
+-- detectors that tell nothing leave the share of the labels, as it is
+SELECT alter_detector('mail', 'a', condition => 'id % 3 = 0'), alter_detector('mail', 'b', condition => 'id % 2 = 0');
+SET client_min_messages = error;
+CALL backfill('mail', at => NULL);
+SET client_min_messages = warning;
+UPDATE mail_decision SET decided_at = now() - interval '2 days' WHERE id < 20000;
+SELECT part, round(before::numeric, 3) AS before, after BETWEEN 0.1 AND before + 1e-9 AS after FROM calibrate('mail', now() - interval '1 day', l2 => 0.001) WHERE part = 'share';
 -- a prior above that of any message is bounded: where "quiet" does not hold, nothing is known
 SELECT drop_detector('mail', 'a');
 SELECT drop_detector('mail', 'b');

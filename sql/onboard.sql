@@ -32,6 +32,8 @@ SELECT count(*) AS numbers, count(*) FILTER (WHERE value = again(query)) AS same
 SELECT part, name, round(value, 2) AS value, detail FROM assay.onboarding_report
 WHERE policy = 'inbox' AND part IN ('history', 'would have been', 'label', 'column', 'check');
 SELECT count(*) AS examples FROM assay.onboarding_report WHERE policy = 'inbox' AND part = 'example';
+-- of the labels a tenth are malicious, of all messages a twentieth: for these the prior is made
+SELECT split_part(note, ',', 1) AS labels, substring(note FROM 'about ([\d.]+) %')::numeric BETWEEN 4.5 AND 5.5 AS messages FROM assay.onboarding WHERE policy = 'inbox' AND step = 'weights';
 -- what was fitted knew nothing of what it was tried on, and the text model nothing of its message
 SELECT count(DISTINCT d.revision) AS revisions FROM inbox_decision d;
 SELECT min(m.received_at) FILTER (WHERE d.decided_at >= o.held_back) > max(m.received_at) FILTER (WHERE d.decided_at < o.held_back) AS apart
@@ -68,6 +70,20 @@ SELECT assay.back_to_learning('inbox'), assay.back_to_learning('inbox') AS again
 INSERT INTO "Inbox" (received, sender, subject, body) VALUES ('2024-02-01', 'PayPal <a@pay-alerts3.top>', 'Your account has been limited', 'Dear customer, please verify your account within 24 hours. Click here');
 SELECT verdict, score > 0.5 AS would_have_been FROM inbox_verdict ORDER BY "Mail id" DESC LIMIT 1;
 SELECT * FROM assay.check('inbox') WHERE severity = 'error';
+-- labels that are no sample: one in five of them is malicious, and one in fifty messages; the message of which nothing is known is safe
+CREATE TABLE drawn AS SELECT i AS id, timestamptz '2024-01-01' + i * interval '10 minutes' AS received_at, i % 50 = 0 AS bad,
+	abs(hashint4(i)) % 100 < CASE WHEN i % 50 = 0 THEN 60 ELSE 5 END AS a, abs(hashint4(-i)) % 100 < CASE WHEN i % 50 = 0 THEN 30 ELSE 10 END AS b FROM generate_series(1, 10000) i;
+ALTER TABLE drawn ADD PRIMARY KEY (id);
+CREATE VIEW drawn_signals AS SELECT id, received_at, a, b FROM drawn;
+CREATE VIEW drawn_labels AS SELECT id, bad AS malicious FROM drawn WHERE CASE WHEN bad THEN id % 100 = 0 ELSE abs(hashint4(id + 20000)) % 24 = 0 END;
+CALL assay.onboard('drawn', messages => 'drawn', pack => NULL, signals => 'drawn_signals', labels => 'drawn_labels', options => '{"document": {"pg_assay_policy": 1, "settings": {"prior": 0},
+	"detectors": [{"name": "a", "condition": "a", "weight": 1, "mode": "live"}, {"name": "b", "condition": "b", "weight": 1, "mode": "live"}]}}');
+SELECT avg(malicious::int) BETWEEN 0.18 AND 0.22 AS labels, (SELECT avg(bad::int) FROM drawn) = 0.02 AS messages FROM drawn_labels;
+SELECT substring(note FROM 'about ([\d.]+) %')::numeric BETWEEN 1 AND 4 AS messages, note LIKE '%fitted ones are taken' AS taken FROM assay.onboarding WHERE policy = 'drawn' AND step = 'weights';
+SELECT prior BETWEEN -6 AND -4 AS prior FROM assay.policies WHERE policy = 'drawn';
+SELECT abs(avg(score) - 0.02) < 0.015 AS as_often_as_it_is, max(score) FILTER (WHERE NOT a AND NOT b) < 0.02 AS nothing_known FROM drawn_verdict JOIN drawn USING (id);
+SELECT assay.offboard('drawn');
+DROP TABLE drawn CASCADE;
 -- names that look like places in a statement, and a collation for which there are no regular expressions
 CREATE COLLATION lax (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
 CREATE TABLE odd (id int PRIMARY KEY, "{source}" timestamptz NOT NULL, "{at}" text COLLATE lax, n int);

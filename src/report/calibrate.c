@@ -685,7 +685,7 @@ assay_rescore(PG_FUNCTION_ARGS)
 
 /* ---- how many are malicious ------------------------------------------------ */
 
-/* All messages: how many are labelled what, and of the others how much likelier each is malicious than safe */
+/* All messages: what each is labelled, or -1, and how much likelier it is among malicious ones than among safe ones */
 typedef struct Traffic
 {
 	MemoryContext context;
@@ -693,6 +693,7 @@ typedef struct Traffic
 	int64		labelled[2];
 	int64		n;
 	int64		room;
+	int8	   *labels;
 	double	   *ratios;
 } Traffic;
 
@@ -702,11 +703,6 @@ CountMessage(Decisions * d, double margin)
 	Traffic    *t = d->into;
 	MemoryContext old;
 
-	if (d->labels[0] >= 0)
-	{
-		t->labelled[d->labels[0]]++;
-		return;
-	}
 	if (t->n == t->room)
 	{
 		if (t->n >= DECISIONS_MAX)
@@ -717,15 +713,26 @@ CountMessage(Decisions * d, double margin)
 					 errhint("Take a shorter time, or say the share.")));
 		old = MemoryContextSwitchTo(t->context);
 		t->room = Max(1024, t->room * 2);
+		Grow((void **) &t->labels, t->room, sizeof(int8));
 		Grow((void **) &t->ratios, t->room, sizeof(double));
 		MemoryContextSwitchTo(old);
 	}
+	if (d->labels[0] >= 0)
+		t->labelled[d->labels[0]]++;
+	t->labels[t->n] = d->labels[0];
 	t->ratios[t->n++] = exp(Min(Max(margin - t->drawn, -SHARE_MARGIN_MAX), SHARE_MARGIN_MAX));
 }
 
-/* The derivative of the log likelihood of messages without a label by the share that is malicious */
+/* What a message adds to the derivative of the log likelihood by the share that is malicious */
+static inline double
+ShareSlope(double ratio, double share)
+{
+	return (ratio - 1) / (share * ratio + 1 - share);
+}
+
+/* That derivative, of the messages without a label */
 static double
-ShareSlope(const Traffic *t, double share)
+SlopeOfAll(const Traffic *t, double share)
 {
 	double		slope = 0;
 
@@ -733,7 +740,8 @@ ShareSlope(const Traffic *t, double share)
 	{
 		if (i % 65536 == 65535)
 			CHECK_FOR_INTERRUPTS();
-		slope += (t->ratios[i] - 1) / (share * t->ratios[i] + 1 - share);
+		if (t->labels[i] < 0)
+			slope += ShareSlope(t->ratios[i], share);
 	}
 	return slope;
 }
@@ -745,15 +753,15 @@ LikeliestShare(const Traffic *t)
 	double		low = 0;
 	double		high = 1;
 
-	if (t->n == 0 || ShareSlope(t, 0) <= 0)
+	if (SlopeOfAll(t, 0) <= 0)
 		return 0;
-	if (ShareSlope(t, 1) >= 0)
+	if (SlopeOfAll(t, 1) >= 0)
 		return 1;
 	for (int i = 0; i < SHARE_STEPS; i++)
 	{
 		double		middle = (low + high) / 2;
 
-		if (ShareSlope(t, middle) > 0)
+		if (SlopeOfAll(t, middle) > 0)
 			low = middle;
 		else
 			high = middle;
@@ -761,7 +769,47 @@ LikeliestShare(const Traffic *t)
 	return (low + high) / 2;
 }
 
-/* malicious_share(policy, since, until, names, revisions, weights, prior, new_names, new_weights, new_prior, drawn) */
+/*
+ * The standard error of that share.  It is where the mean slope of messages
+ * without a label is zero, so it is as far off as that mean is from what it
+ * should be by the slopes of safe and of malicious messages, of which the
+ * labels are samples.
+ */
+static double
+ShareError(const Traffic *t, double share)
+{
+	double		sum[3] = {0};
+	double		squares[3] = {0};
+	int64		n[3] = {0};
+	double		mean[3];
+	double		variance[3];
+	double		apart;
+
+	for (int64 i = 0; i < t->n; i++)
+	{
+		double		slope = ShareSlope(t->ratios[i], share);
+		int			kind = t->labels[i] + 1;	/* without a label, safe,
+												 * malicious */
+
+		n[kind]++;
+		sum[kind] += slope;
+		squares[kind] += slope * slope;
+	}
+	for (int k = 0; k < 3; k++)
+	{
+		mean[k] = sum[k] / Max(n[k], 1);
+		variance[k] = Max(squares[k] / Max(n[k], 1) - mean[k] * mean[k], 0) / Max(n[k], 1);
+	}
+	apart = mean[2] - mean[1];
+	if (!(apart > 0) || n[1] == 0 || n[2] == 0)
+		return 1;				/* nothing tells one from the other */
+	return Min(sqrt(variance[0] + (1 - share) * (1 - share) * variance[1] + share * share * variance[2]) / apart, 1);
+}
+
+/*
+ * malicious_share(policy, since, until, names, revisions, weights, prior, new_names, new_weights, new_prior, drawn):
+ * as far towards the labels' own share as it is uncertain, by a standard error
+ */
 PG_FUNCTION_INFO_V1(assay_malicious_share);
 Datum
 assay_malicious_share(PG_FUNCTION_ARGS)
@@ -769,7 +817,9 @@ assay_malicious_share(PG_FUNCTION_ARGS)
 	Decisions	d;
 	Traffic		t = {.context = CurrentMemoryContext};
 	double		drawn = PG_GETARG_FLOAT8(10);
-	int64		all;
+	double		share;
+	double		error;
+	int64		rest;
 
 	if (!(drawn > 0 && drawn < 1))
 		ereport(ERROR,
@@ -781,8 +831,11 @@ assay_malicious_share(PG_FUNCTION_ARGS)
 	d.take = CountMessage;
 	d.into = &t;
 	ReadDecisions(fcinfo, &d);
-	all = t.n + t.labelled[0] + t.labelled[1];
-	if (all == 0)
+	if (t.n == 0)
 		PG_RETURN_NULL();
-	PG_RETURN_FLOAT8((t.labelled[1] + LikeliestShare(&t) * t.n) / all);
+	share = LikeliestShare(&t);
+	error = ShareError(&t, share);
+	share = share < drawn ? Min(share + error, drawn) : Max(share - error, drawn);
+	rest = t.n - t.labelled[0] - t.labelled[1];
+	PG_RETURN_FLOAT8((t.labelled[1] + share * rest) / t.n);
 }
