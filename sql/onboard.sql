@@ -83,6 +83,16 @@ SELECT substring(note FROM 'about ([\d.]+) %')::numeric BETWEEN 1 AND 4 AS messa
 SELECT prior BETWEEN -6 AND -4 AS prior FROM assay.policies WHERE policy = 'drawn';
 SELECT abs(avg(score) - 0.02) < 0.015 AS as_often_as_it_is, max(score) FILTER (WHERE NOT a AND NOT b) < 0.02 AS nothing_known FROM drawn_verdict JOIN drawn USING (id);
 SELECT assay.offboard('drawn');
+-- where most messages have something that speaks for them, a fit would make of one without it an alert: its prior is bounded, and other weights do what it did
+UPDATE drawn SET bad = id % 5 = 0, a = abs(hashint4(id)) % 100 < CASE WHEN id % 5 = 0 THEN 90 ELSE 5 END;
+CREATE OR REPLACE VIEW drawn_labels AS SELECT id, bad AS malicious FROM drawn WHERE id % 3 = 0;
+CALL assay.onboard('drawn', messages => 'drawn', pack => NULL, signals => 'drawn_signals', labels => 'drawn_labels', budget => '{"alerts_per_day": 100}', options => '{"document":
+	{"pg_assay_policy": 1, "settings": {"prior": -1}, "detectors": [{"name": "loud", "condition": "a", "weight": 0.001, "mode": "live"},
+	{"name": "quiet", "condition": "NOT a", "weight": -4, "mode": "live"}]}}');
+SELECT note LIKE '%for which the prior is made, with a prior no higher than that; %fitted ones are taken' AS bounded FROM assay.onboarding WHERE policy = 'drawn' AND step = 'weights';
+SELECT round(1 / (1 + exp(-prior))::numeric, 1) AS nothing_known FROM assay.policies WHERE policy = 'drawn';
+SELECT avg((score >= 0.5)::int) FILTER (WHERE bad) > 0.8 AS caught, avg((score >= 0.5)::int) FILTER (WHERE NOT bad) < 0.1 AS false_alerts FROM drawn_verdict JOIN drawn USING (id);
+SELECT assay.offboard('drawn');
 DROP TABLE drawn CASCADE;
 -- names that look like places in a statement, and a collation for which there are no regular expressions
 CREATE COLLATION lax (provider = icu, locale = 'und-u-ks-level2', deterministic = false);

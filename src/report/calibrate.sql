@@ -62,7 +62,7 @@ COMMENT ON FUNCTION assay_internal.budget_threshold(text, jsonb, assay.scored, a
 -- functions
 
 CREATE FUNCTION assay.calibrate(policy text, split timestamptz, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity',
-	l2 float8 DEFAULT 1, keep_signs boolean DEFAULT true, budget jsonb DEFAULT NULL, share float8 DEFAULT NULL, bound_prior boolean DEFAULT true,
+	l2 float8 DEFAULT 1, keep_signs boolean DEFAULT true, budget jsonb DEFAULT NULL, share float8 DEFAULT NULL, bound_prior boolean DEFAULT false,
 	OUT part text, OUT name text, OUT before float8, OUT after float8, OUT messages bigint, OUT malicious bigint, OUT document jsonb) RETURNS SETOF record
 	LANGUAGE plpgsql STABLE ROWS 100
 	SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
