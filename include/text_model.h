@@ -145,7 +145,6 @@ typedef struct TextTop
 extern TextScratch *TextScratchCreate(bool explain);
 extern TextScratch *TextScratchShared(void);
 extern CachedTextModel *TextModelHold(struct varlena *stored);
-extern CachedTextModel *TextModelHoldAgain(CachedTextModel *held);
 extern void TextModelLetGo(CachedTextModel *held);
 extern double TextModelMargin(const CachedTextModel *held, TextScratch *scratch);
 extern double TextModelMarginTop(const CachedTextModel *held, TextScratch *scratch, int top, TextTop *found, int *nfound);

@@ -584,14 +584,6 @@ TextModelHold(struct varlena *stored)
 	return GetCached(stored);
 }
 
-/* The same, held once more */
-CachedTextModel *
-TextModelHoldAgain(CachedTextModel *held)
-{
-	held->pins++;
-	return held;
-}
-
 void
 TextModelLetGo(CachedTextModel *held)
 {
