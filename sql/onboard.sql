@@ -93,6 +93,12 @@ SELECT note LIKE '%for which the prior is made, with a prior no higher than that
 SELECT round(1 / (1 + exp(-prior))::numeric, 1) AS nothing_known FROM assay.policies WHERE policy = 'drawn';
 SELECT avg((score >= 0.5)::int) FILTER (WHERE bad) > 0.8 AS caught, avg((score >= 0.5)::int) FILTER (WHERE NOT bad) < 0.1 AS false_alerts FROM drawn_verdict JOIN drawn USING (id);
 SELECT assay.offboard('drawn');
+-- all that is malicious is held back: nothing can be fitted, and the rest goes on
+UPDATE drawn SET bad = id > 8500;
+CALL assay.onboard('drawn', messages => 'drawn', pack => NULL, signals => 'drawn_signals', labels => 'drawn_labels', options => '{"document":
+	{"pg_assay_policy": 1, "settings": {"prior": -1}, "detectors": [{"name": "loud", "condition": "a", "weight": 1, "mode": "live"}]}}');
+SELECT step, state, note FROM assay.onboarding WHERE policy = 'drawn' AND step IN ('weights', 'history again', 'live') ORDER BY n;
+SELECT assay.offboard('drawn');
 DROP TABLE drawn CASCADE;
 -- names that look like places in a statement, and a collation for which there are no regular expressions
 CREATE COLLATION lax (provider = icu, locale = 'und-u-ks-level2', deterministic = false);

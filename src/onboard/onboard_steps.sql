@@ -294,7 +294,13 @@ BEGIN
 		note := format('weights stay: %s labels of malicious and %s of safe messages, and 50 of each are wanted', c.malicious, c.safe);
 		RETURN;
 	END IF;
-	f := assay_internal.fit_onboarding(o, false);
+	BEGIN
+		f := assay_internal.fit_onboarding(o, false);
+	EXCEPTION WHEN object_not_in_prerequisite_state THEN
+		-- an attack that is all newer, or older, than the rest
+		note := format('weights stay: before the newest fifth %s', SQLERRM);
+		RETURN;
+	END;
 	-- a message of which nothing is known is to be no alert
 	IF f.alone THEN
 		f := assay_internal.fit_onboarding(o, true);
