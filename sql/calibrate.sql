@@ -62,6 +62,68 @@ SELECT count(*) <= 1000 AS within FROM planned, replay('inbound', at => NULL) r 
 SELECT count(*) FILTER (WHERE r.score >= s)::float8 / count(*) <= 0.2 AS within FROM planned, replay('inbound', at => NULL) r JOIN message m ON m.id = r.key[1]::int JOIN inbound_label l USING (id)
 WHERE m.id % 2 = 0 AND NOT l.malicious;
 
+-- labels that are no sample: of ten thousand messages two in a hundred are malicious, of the labels one in five.
+-- Of malicious ones a holds for 3 in 5 and b for 3 in 10, of safe ones for 1 in 20 and 1 in 10, labelled or not.
+CREATE TABLE mail (id int PRIMARY KEY, a boolean, b boolean, malicious boolean, labelled boolean);
+CREATE VIEW mail_signals AS SELECT id, a, b FROM mail;
+SELECT create_policy('mail', 'mail_signals', '{id}', prior => -4, thresholds => '{"suspicious": 0.1}');
+SELECT create_detector('mail', 'a', 'a', weight => 1, mode => 'live');
+SELECT create_detector('mail', 'b', 'b', weight => 1, mode => 'live');
+CREATE TRIGGER decide AFTER INSERT ON mail REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION decide('mail');
+INSERT INTO mail SELECT i, i % 5 < 3, i / 5 % 10 < 3, true, i < 100 FROM generate_series(0, 199) i;
+INSERT INTO mail SELECT 1000 + i, i % 20 = 0, i / 20 % 10 = 0, false, i < 400 FROM generate_series(0, 9799) i;
+UPDATE mail_decision SET decided_at = now() - interval '2 days';
+-- the same again, held back
+INSERT INTO mail SELECT 20000 + id, a, b, malicious, labelled FROM mail;
+INSERT INTO mail_label (id, malicious, source) SELECT id, malicious, 'analyst' FROM mail WHERE labelled;
+CREATE FUNCTION odds(p float8) RETURNS float8 LANGUAGE sql IMMUTABLE RETURN ln(p / (1 - p));
+-- as if the labels were all messages; for the share that there is, told and estimated, moved by its standard error towards that of the labels
+SELECT s AS share, part, name, round(after::numeric, 2) AS after, messages, malicious
+FROM unnest(ARRAY[0.2, 0.02, NULL]) WITH ORDINALITY u(s, n), calibrate('mail', now() - interval '1 day', l2 => 0.001, share => s) c
+WHERE part IN ('prior', 'weight', 'share') ORDER BY n, part, name;
+SELECT part, round(before::numeric, 3) AS before, round(after::numeric, 3) AS after FROM calibrate('mail', now() - interval '1 day', l2 => 0.001) WHERE part = 'share';
+-- what it says of a message is then as often so: the prior and weights that the true distributions have
+SELECT round((odds(0.02) + ln(0.4 / 0.95) + ln(0.7 / 0.9))::numeric, 2) AS prior, round((odds(0.6) - odds(0.05))::numeric, 2) AS a, round((odds(0.3) - odds(0.1))::numeric, 2) AS b;
+-- held-back labels are weighed alike: precision and losses are those of all messages
+SELECT abs(max(after) FILTER (WHERE name = 'precision from suspicious') - (SELECT sum(malicious::int)::float8 / count(*) FROM mail WHERE id >= 20000 AND a)) < 1e-5 AS precision,
+	abs(max(after) FILTER (WHERE name = 'log_loss') - (SELECT avg(ln(1 + exp(CASE WHEN malicious THEN -1 ELSE 1 END * (-5.0083 + 3.3499 * a::int + 1.3499 * b::int)))) FROM mail WHERE id >= 20000)) < 1e-5 AS log_loss
+FROM calibrate('mail', now() - interval '1 day', l2 => 0.0001, share => 0.02) WHERE part = 'held back';
+-- more labels leave less of an error; all of them, and none
+INSERT INTO mail_label (id, malicious, source) SELECT id, malicious, 'more' FROM mail WHERE id < 20000 AND CASE WHEN malicious THEN id < 150 ELSE id < 1000 + 4000 END;
+SELECT part, round(before::numeric, 3) AS before, round(after::numeric, 3) AS after FROM calibrate('mail', now() - interval '1 day', l2 => 0.001) WHERE part = 'share';
+INSERT INTO mail_label (id, malicious, source) SELECT id, malicious, 'all' FROM mail WHERE id < 20000;
+SELECT part, round(before::numeric, 3) AS before, round(after::numeric, 3) AS after FROM calibrate('mail', now() - interval '1 day', l2 => 0.001) WHERE part = 'share';
+DELETE FROM mail_label WHERE source IN ('more', 'all');
+-- an attack that was labelled whenever it was caught, and nothing else
+DELETE FROM mail_label l USING mail m WHERE m.id = l.id AND m.malicious AND NOT m.a;
+SELECT part, round(before::numeric, 3) AS before, round(after::numeric, 3) AS after FROM calibrate('mail', now() - interval '1 day') WHERE part = 'share';
+-- detectors that tell nothing leave the share of the labels, as it is
+SELECT alter_detector('mail', 'a', condition => 'id % 3 = 0'), alter_detector('mail', 'b', condition => 'id % 2 = 0');
+SET client_min_messages = error;
+CALL backfill('mail', at => NULL);
+SET client_min_messages = warning;
+UPDATE mail_decision SET decided_at = now() - interval '2 days' WHERE id < 20000;
+SELECT part, round(before::numeric, 3) AS before, after BETWEEN 0.1 AND before + 1e-9 AS after FROM calibrate('mail', now() - interval '1 day', l2 => 0.001) WHERE part = 'share';
+-- a prior above that of any message is bounded: where "quiet" does not hold, nothing is known
+SELECT drop_detector('mail', 'a');
+SELECT drop_detector('mail', 'b');
+SELECT create_detector('mail', 'quiet', 'NOT a', weight => -1, mode => 'live');
+SET client_min_messages = error;
+CALL backfill('mail', at => NULL);
+SET client_min_messages = warning;
+UPDATE mail_decision SET decided_at = now() - interval '2 days' WHERE id < 20000;
+DELETE FROM mail_label;
+INSERT INTO mail_label (id, malicious, source) SELECT id, malicious, 'analyst' FROM mail WHERE labelled;
+SELECT bound, round(max(after) FILTER (WHERE part = 'prior')::numeric, 2) AS prior, round(odds(max(after) FILTER (WHERE part = 'share'))::numeric, 2) AS share,
+	max(after) FILTER (WHERE part = 'weight') < 0 AS quiet
+FROM unnest(ARRAY[true, false]) bound, calibrate('mail', now() - interval '1 day', l2 => 0.001, bound_prior => bound) GROUP BY bound ORDER BY bound;
+SELECT calibrate('mail', now() - interval '1 day', share => 0);
+SELECT calibrate('mail', now() - interval '1 day', share => 1);
+SELECT calibrate('mail', now() - interval '1 day', share => 'NaN');
+SELECT calibrate('mail', now() - interval '1 day', bound_prior => NULL);
+DROP TRIGGER decide ON mail;
+SELECT drop_policy('mail', drop_tables => true);
+
 -- what can't be
 SELECT calibrate('nowhere', now());
 SELECT calibrate('inbound', NULL);

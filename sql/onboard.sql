@@ -32,27 +32,74 @@ SELECT count(*) AS numbers, count(*) FILTER (WHERE value = again(query)) AS same
 SELECT part, name, round(value, 2) AS value, detail FROM assay.onboarding_report
 WHERE policy = 'inbox' AND part IN ('history', 'would have been', 'label', 'column', 'check');
 SELECT count(*) AS examples FROM assay.onboarding_report WHERE policy = 'inbox' AND part = 'example';
+-- of the labels a tenth are malicious, of all messages a twentieth: for these the prior is made
+SELECT split_part(note, ',', 1) AS labels, substring(note FROM 'about ([\d.]+) %')::numeric BETWEEN 4.5 AND 5.5 AS messages FROM assay.onboarding WHERE policy = 'inbox' AND step = 'weights';
 -- what was fitted knew nothing of what it was tried on, and the text model nothing of its message
 SELECT count(DISTINCT d.revision) AS revisions FROM inbox_decision d;
 SELECT min(m.received_at) FILTER (WHERE d.decided_at >= o.held_back) > max(m.received_at) FILTER (WHERE d.decided_at < o.held_back) AS apart
 FROM inbox_decision d JOIN inbox_messages m USING ("Mail id"), assay_internal.own_onboarding o WHERE o.policy = 'inbox' AND d.revision = (SELECT min(revision) FROM inbox_decision);
 SELECT count(*) AS judged_on_the_first_day FROM inbox_decision d, assay.ledger(d.attribution) l WHERE d."Mail id" < 70 AND l.detector = 'words' AND l.contribution <> 0;
--- again: nothing is done twice; with another budget thresholds and report are
+-- again: nothing is done twice, and it says how things stand; with another budget thresholds and report are
+SET client_min_messages = notice;
 CALL assay.onboard('inbox', messages => '"Inbox"', labels => '"Inbox"', columns => '{"malicious": "spam"}');
+SET client_min_messages = warning;
+SELECT severity, detail, hint FROM assay.health WHERE kind = 'onboarding';
 SELECT count(*) AS revisions FROM assay.revisions WHERE policy = 'inbox';
 CALL assay.onboard('inbox', messages => '"Inbox"', labels => '"Inbox"', columns => '{"malicious": "spam"}', budget => '{"alerts_per_day": 2}');
 SELECT step, state, rows FROM assay.onboarding WHERE policy = 'inbox' AND step IN ('thresholds', 'report', 'live');
 SELECT name, value <= 2 AS within FROM assay.onboarding_report WHERE policy = 'inbox' AND name = 'alerts a day' AND part = 'would have been';
 SELECT count(*) AS numbers, count(*) FILTER (WHERE value = again(query)) AS same FROM assay.onboarding_report WHERE policy = 'inbox' AND query IS NOT NULL;
 CALL assay.onboard('inbox', messages => '"Inbox"', labels => '"Inbox"', columns => '{"malicious": "spam"}', tenant => 'subject');
+-- a step that fails, or whose session is gone, is seen; the hint is the call as it was
+RESET ROLE;
+BEGIN;
+UPDATE assay_internal.onboarding_step SET state = 'failed', note = 'out of space (SQLSTATE 53100)', at = '2024-01-01' WHERE policy = 'inbox' AND step = 'report';
+SELECT severity, detail, hint FROM assay.health WHERE kind = 'onboarding';
+UPDATE assay_internal.onboarding_step SET state = 'running', pid = 0 WHERE policy = 'inbox' AND step = 'history again';
+SELECT severity, detail, hint FROM assay.health WHERE kind = 'onboarding';
+UPDATE assay_internal.onboarding_step SET state = 'pending', pid = pg_backend_pid() WHERE policy = 'inbox' AND step = 'history again';
+SELECT severity, detail FROM assay.health WHERE kind = 'onboarding';
+ROLLBACK;
+SET ROLE onboard_owner;
 -- live
 SELECT assay.go_live('inbox'), assay.go_live('inbox') AS again;
+SELECT severity, regexp_replace(detail, '\d\d+[-0-9:+ ]*', '...') AS detail, hint FROM assay.health WHERE kind = 'onboarding';
 INSERT INTO "Inbox" (received, sender, subject, body) VALUES ('2024-02-01', 'PayPal <a@pay-alerts3.top>', 'Your account has been limited', 'Dear customer, please verify your account within 24 hours. Click here');
 SELECT verdict FROM inbox_verdict ORDER BY "Mail id" DESC LIMIT 1;
 SELECT assay.back_to_learning('inbox'), assay.back_to_learning('inbox') AS again;
 INSERT INTO "Inbox" (received, sender, subject, body) VALUES ('2024-02-01', 'PayPal <a@pay-alerts3.top>', 'Your account has been limited', 'Dear customer, please verify your account within 24 hours. Click here');
 SELECT verdict, score > 0.5 AS would_have_been FROM inbox_verdict ORDER BY "Mail id" DESC LIMIT 1;
 SELECT * FROM assay.check('inbox') WHERE severity = 'error';
+-- labels that are no sample: one in five of them is malicious, and one in fifty messages; the message of which nothing is known is safe
+CREATE TABLE drawn AS SELECT i AS id, timestamptz '2024-01-01' + i * interval '10 minutes' AS received_at, i % 50 = 0 AS bad,
+	abs(hashint4(i)) % 100 < CASE WHEN i % 50 = 0 THEN 60 ELSE 5 END AS a, abs(hashint4(-i)) % 100 < CASE WHEN i % 50 = 0 THEN 30 ELSE 10 END AS b FROM generate_series(1, 10000) i;
+ALTER TABLE drawn ADD PRIMARY KEY (id);
+CREATE VIEW drawn_signals AS SELECT id, received_at, a, b FROM drawn;
+CREATE VIEW drawn_labels AS SELECT id, bad AS malicious FROM drawn WHERE CASE WHEN bad THEN id % 100 = 0 ELSE abs(hashint4(id + 20000)) % 24 = 0 END;
+CALL assay.onboard('drawn', messages => 'drawn', pack => NULL, signals => 'drawn_signals', labels => 'drawn_labels', options => '{"document": {"pg_assay_policy": 1, "settings": {"prior": 0},
+	"detectors": [{"name": "a", "condition": "a", "weight": 1, "mode": "live"}, {"name": "b", "condition": "b", "weight": 1, "mode": "live"}]}}');
+SELECT avg(malicious::int) BETWEEN 0.18 AND 0.22 AS labels, (SELECT avg(bad::int) FROM drawn) = 0.02 AS messages FROM drawn_labels;
+SELECT substring(note FROM 'about ([\d.]+) %')::numeric BETWEEN 1 AND 4 AS messages, note LIKE '%fitted ones are taken' AS taken FROM assay.onboarding WHERE policy = 'drawn' AND step = 'weights';
+SELECT prior BETWEEN -6 AND -4 AS prior FROM assay.policies WHERE policy = 'drawn';
+SELECT abs(avg(score) - 0.02) < 0.015 AS as_often_as_it_is, max(score) FILTER (WHERE NOT a AND NOT b) < 0.02 AS nothing_known FROM drawn_verdict JOIN drawn USING (id);
+SELECT assay.offboard('drawn');
+-- where most messages have something that speaks for them, a fit would make of one without it an alert: its prior is bounded, and other weights do what it did
+UPDATE drawn SET bad = id % 5 = 0, a = abs(hashint4(id)) % 100 < CASE WHEN id % 5 = 0 THEN 90 ELSE 5 END;
+CREATE OR REPLACE VIEW drawn_labels AS SELECT id, bad AS malicious FROM drawn WHERE id % 3 = 0;
+CALL assay.onboard('drawn', messages => 'drawn', pack => NULL, signals => 'drawn_signals', labels => 'drawn_labels', budget => '{"alerts_per_day": 100}', options => '{"document":
+	{"pg_assay_policy": 1, "settings": {"prior": -1}, "detectors": [{"name": "loud", "condition": "a", "weight": 0.001, "mode": "live"},
+	{"name": "quiet", "condition": "NOT a", "weight": -4, "mode": "live"}]}}');
+SELECT note LIKE '%for which the prior is made, with a prior no higher than that; %fitted ones are taken' AS bounded FROM assay.onboarding WHERE policy = 'drawn' AND step = 'weights';
+SELECT round(1 / (1 + exp(-prior))::numeric, 1) AS nothing_known FROM assay.policies WHERE policy = 'drawn';
+SELECT avg((score >= 0.5)::int) FILTER (WHERE bad) > 0.8 AS caught, avg((score >= 0.5)::int) FILTER (WHERE NOT bad) < 0.1 AS false_alerts FROM drawn_verdict JOIN drawn USING (id);
+SELECT assay.offboard('drawn');
+-- all that is malicious is held back: nothing can be fitted, and the rest goes on
+UPDATE drawn SET bad = id > 8500;
+CALL assay.onboard('drawn', messages => 'drawn', pack => NULL, signals => 'drawn_signals', labels => 'drawn_labels', options => '{"document":
+	{"pg_assay_policy": 1, "settings": {"prior": -1}, "detectors": [{"name": "loud", "condition": "a", "weight": 1, "mode": "live"}]}}');
+SELECT step, state, note FROM assay.onboarding WHERE policy = 'drawn' AND step IN ('weights', 'history again', 'live') ORDER BY n;
+SELECT assay.offboard('drawn');
+DROP TABLE drawn CASCADE;
 -- names that look like places in a statement, and a collation for which there are no regular expressions
 CREATE COLLATION lax (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
 CREATE TABLE odd (id int PRIMARY KEY, "{source}" timestamptz NOT NULL, "{at}" text COLLATE lax, n int);
@@ -160,10 +207,31 @@ SELECT * FROM assay.erase_tenant('inbound', NULL);
 RESET ROLE;
 SET ROLE onboard_stranger;
 SELECT assay_internal.keep_onboarding('later', 'plan', '{"messages": "x; SELECT 1 / 0", "source": "x; SELECT 1 / 0", "key": ["id"], "at": "at", "columns": {}, "options": {}, "budget": {}, "go_live": "auto", "checks": {}, "started_at": "2024-01-01", "tenant": "t"}');
+SELECT assay_internal.keep_onboarding('later', 'plan', '{"messages": "pg_catalog.pg_class", "source": "x; SELECT 1 / 0", "key": ["id"], "at": "at", "columns": {}, "options": {}, "budget": {}, "go_live": "auto", "checks": {}, "started_at": "2024-01-01", "tenant": "t"}');
+RESET ROLE;
+CREATE TABLE lure (id int);
+ALTER TABLE lure OWNER TO onboard_stranger;
+SET ROLE onboard_stranger;
+SELECT assay_internal.keep_onboarding('later', 'plan', '{"messages": "\"On Board\".lure", "source": "x; SELECT 1 / 0", "key": ["id"], "at": "at", "columns": {}, "options": {}, "budget": {}, "go_live": "auto", "checks": {}, "started_at": "2024-01-01", "tenant": "t"}');
 SELECT assay_internal.keep_onboarding('later', 'step', '{"step": "trigger", "n": 3, "state": "done"}');
+SELECT assay_internal.keep_onboarding('later', 'step', '{"step": "another", "n": 3, "state": "done"}');
+SELECT assay_internal.keep_onboarding('later', 'step', jsonb_build_object('step', 'trigger', 'n', 3, 'state', 'failed', 'note', repeat('x', 70000)));
+SELECT assay_internal.keep_onboarding('later', 'report', '{"n": 1, "part": "p", "name": "n"}');
+SELECT assay_internal.keep_onboarding('later', 'tenant', '{"tenant": "t", "state": "live", "at": "2024-01-01"}');
 SELECT assay_internal.keep_onboarding('later', 'nothing', '{}');
 SELECT assay_internal.keep_onboarding('later', 'step', '[1]');
+-- a hundred policies that are not made, and none more
+CREATE FUNCTION pg_temp.begin_onboarding(n int) RETURNS void LANGUAGE sql AS $$
+	SELECT assay_internal.keep_onboarding('begun ' || n, 'plan', '{"messages": "\"On Board\".lure", "source": "x", "key": ["id"], "at": "at", "columns": {}, "options": {}, "budget": {}, "go_live": "auto", "checks": {}, "started_at": "2024-01-01"}') $$;
+SELECT count(pg_temp.begin_onboarding(n)) FROM generate_series(2, 100) n;
+SELECT pg_temp.begin_onboarding(101);
+SELECT pg_temp.begin_onboarding(100);
+SELECT assay.offboard('begun 100');
+SELECT pg_temp.begin_onboarding(101);
+SELECT count(assay.offboard('begun ' || n)) FROM generate_series(2, 101) n WHERE n <> 100;
+DROP FUNCTION pg_temp.begin_onboarding(int);
 RESET ROLE;
+DROP TABLE lure;
 SELECT assay.offboard('later');
 SELECT assay.go_live('later');
 SET ROLE onboard_owner;
@@ -255,6 +323,10 @@ CALL assay.onboard('x', NULL);
 BEGIN;
 CALL assay.onboard('x', 'empty');
 ROLLBACK;
+DO $$ BEGIN CALL assay.onboard('x', 'empty'); EXCEPTION WHEN division_by_zero THEN NULL; END $$;
+CREATE FUNCTION calls() RETURNS void LANGUAGE plpgsql AS $$ BEGIN CALL assay.onboard('x', 'empty'); END $$;
+SELECT calls();
+SELECT assay_internal.may_commit();
 SELECT assay.go_live('x');
 SELECT assay.go_live(NULL);
 SELECT count(*) AS steps FROM assay.onboarding;

@@ -269,6 +269,25 @@ DO $$ BEGIN EXECUTE format('DROP TABLE %s', (SELECT part FROM assay_internal.dec
 SELECT assay.make_partitions('y') AS made;
 TABLE in_rest;
 DROP VIEW in_rest;
+-- a policy as a document says how its table is partitioned, and is made so from it
+SELECT assay.policy_export('d')->'partition' AS d, assay.policy_export('d')->'key' AS key;
+CREATE TABLE kept AS SELECT assay.policy_export('d') AS document;
+SELECT assay.drop_policy('d', true);
+SELECT count(*) AS changes FROM kept, assay.policy_import(document, dry_run => false);
+SELECT t.period, t.at FROM assay.partitioning t WHERE t.policy = 'd';
+SELECT count(*) > 1 AS parts FROM assay_internal.decision_parts('d_decision');
+SELECT assay.policy_export('d') = document AS same FROM kept;
+-- by another name, a longer period, and none; it does not say what it may not be
+SELECT count(*) FROM kept, assay.policy_import(document || '{"partition": "month"}', 'm', dry_run => false);
+SELECT count(*) FROM kept, assay.policy_import(document - 'partition', 'n', dry_run => false);
+SELECT p.policy, t.period, assay.policy_export(p.policy)->'partition' AS document FROM assay.policies p LEFT JOIN assay.partitioning t USING (policy) WHERE p.policy IN ('m', 'n') ORDER BY 1;
+SELECT assay.policy_import(document || '{"partition": "century"}', 'x') FROM kept;
+SELECT assay.policy_import(document || '{"partition": 7}', 'x') FROM kept;
+-- what stands is not changed by it
+SELECT count(*) AS changes FROM kept, assay.policy_import(document, 'm', dry_run => false);
+SELECT period FROM assay.partitioning WHERE policy = 'm';
+SELECT assay.drop_policy('m', true), assay.drop_policy('n', true);
+DROP TABLE kept;
 DROP TRIGGER decide ON weekly;
 SELECT assay.drop_policy(p.policy, true) FROM assay.policies p WHERE p.policy IN ('d', 'y', repeat('w', 50)) ORDER BY p.policy;
 RESET ROLE;

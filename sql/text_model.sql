@@ -233,6 +233,39 @@ SELECT learn('mails');
 SELECT name, source, labels, key, delay, half_life, max_bytes, versions, learned_until IS NOT NULL AS learned FROM text_models;
 SELECT create_text_model('mails', 'mail', 'body', 'label');
 
+-- labels of more days than there may be steps: so many versions, each as of the end of its day
+CREATE TABLE year_mail (id int PRIMARY KEY, body text);
+CREATE TABLE year_label (id int PRIMARY KEY, malicious boolean, labelled_at timestamptz);
+INSERT INTO year_mail SELECT i, CASE WHEN i % 3 = 0 THEN 'win cash ' ELSE 'see you ' END || 'w' || i % 17 FROM generate_series(1, 900) i;
+INSERT INTO year_label SELECT i, i % 3 = 0, timestamptz '2023-01-01 06:00+00' + i * interval '20 hours' FROM generate_series(1, 900) i;
+SELECT create_text_model('year', 'year_mail', 'body', 'year_label'), create_text_model('coarse', 'year_mail', 'body', 'year_label'),
+	create_text_model('daily', 'year_mail', 'body', 'year_label');
+SELECT learn('year'), learn('coarse', steps => 12), learn('daily', steps => 1000);
+SELECT count(DISTINCT (labelled_at AT TIME ZONE 'UTC')::date) AS days, (SELECT count(*) FROM year_version) AS by_default, (SELECT count(*) FROM coarse_version) AS coarse,
+	(SELECT count(*) FROM daily_version) AS daily FROM year_label;
+SELECT max(changes) - min(changes) <= 2 AS alike FROM year_version;
+-- as of any day a model has the labels up to the end of its last version, which is an earlier day
+SELECT count(*) AS days, count(*) FILTER (WHERE seen > known) AS ahead, max(known - seen) AS behind, bool_and(exact) AS exact
+FROM (SELECT d, (SELECT count(*) FROM year_label WHERE labelled_at < d) AS known, coalesce(v.seen, 0) AS seen,
+		coalesce((text_model_info(text_model_at('year', d))).malicious + (text_model_info(text_model_at('year', d))).safe, 0) = coalesce(v.seen, 0) AS exact
+	FROM generate_series(timestamptz '2023-01-02 00:00+00', '2025-02-01', '17 days') d
+	LEFT JOIN LATERAL (SELECT (SELECT count(*) FROM year_label WHERE (labelled_at AT TIME ZONE 'UTC')::date <= y.day) AS seen
+		FROM year_version y WHERE y.day < (d AT TIME ZONE 'UTC')::date ORDER BY y.day DESC LIMIT 1) v ON true) x;
+SELECT (SELECT total FROM year_version ORDER BY day DESC LIMIT 1) = (SELECT total FROM daily_version ORDER BY day DESC LIMIT 1) AS the_same_in_the_end,
+	(SELECT total FROM coarse_version ORDER BY day DESC LIMIT 1) = (SELECT text_model_agg(malicious, body) FROM year_label JOIN year_mail USING (id)) AS all_of_it;
+-- what comes later is learned day by day
+INSERT INTO year_mail SELECT i, 'see you' FROM generate_series(901, 903) i;
+INSERT INTO year_label SELECT i, false, timestamptz '2025-03-01 06:00+00' + (i - 900) * interval '1 day' FROM generate_series(901, 903) i;
+UPDATE text_model_registry SET learned_until = '2025-02-15' WHERE name = 'coarse';
+SELECT learn('coarse', steps => 4);
+SELECT count(*) AS versions FROM coarse_version;
+-- of five days each gets its version where there may be six with today's
+SELECT s AS steps, count(*) AS versions, min(d), max(d) FROM unnest('{5,6,7}'::int[]) s, text_model_days('year_label', '0', '2023-01-03 00:00+00', '2023-01-08 12:00+00', s) d
+GROUP BY s ORDER BY s;
+SELECT learn('year', steps => 1);
+SELECT drop_text_model('year'), drop_text_model('coarse'), drop_text_model('daily');
+DROP TABLE year_mail, year_label;
+
 -- decay
 SELECT create_text_model('fading', 'mail', 'body', 'label', at => 'at', half_life => '1 day');
 SELECT learn('fading');
@@ -350,7 +383,7 @@ RESET ROLE;
 SELECT learn('spied') > 100;
 SELECT (text_model_info(total)).tokens = (text_model_info(total + text_model_of(false, 'by regress_text_owner'))).tokens AS as_owner
 FROM spied_version ORDER BY day DESC LIMIT 1;
-SELECT text_model_learn('spied_version');
+SELECT text_model_learn('spied_version', 100);
 SELECT learn('escaping');
 -- nor does a row of the owner's lead whoever drops it to others' tables
 SET ROLE regress_text_owner;
@@ -380,7 +413,7 @@ CREATE FUNCTION pg_temp.bite() RETURNS date LANGUAGE plpgsql AS $$ BEGIN RAISE N
 CREATE TEMP VIEW v AS SELECT pg_temp.bite() AS day, NULL::text_model AS published, 1::float8 AS slope, 1::float8 AS intercept, NULL::text_model AS total, NULL::text_model AS delta;
 SELECT text_model_at_as_owner('pg_class', now());
 SELECT text_model_known('pg_class', now());
-SELECT text_model_learn_as_owner('v');
+SELECT text_model_learn_as_owner('v', 100);
 SELECT baseline_apply_as_owner('v', NULL);
 SELECT text_model_at_as_owner(0, now());
 DROP VIEW v;

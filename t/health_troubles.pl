@@ -176,6 +176,40 @@ trouble('backfill interrupted', sub {
 	[ 'backfill', 'inbound', 'interrupted', 'warning', qr/backfill of revision \d+ was interrupted after \d+ messages/ ],
 	run => sub { return (q{CALL assay.backfill('inbound', batch => 1000)}) }, says => qr/^Call it again/);
 
+# ---- onboarding ------------------------------------------------------------------
+
+# a policy of its own from a table of its own; the call that the hint gives goes on
+sql(<<'EOF');
+SET ROLE mail;
+CREATE TABLE ticket (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, received_at timestamptz NOT NULL, n int, malicious boolean);
+CREATE VIEW ticket_signals AS SELECT id, received_at, n FROM ticket;
+INSERT INTO ticket (received_at, n, malicious) SELECT now() - i * interval '2 hours', i % 20, i % 20 = 0 FROM generate_series(1, 3000) i;
+EOF
+my $onboard = q{SET ROLE mail; CALL assay.onboard('tickets', 'ticket', pack => NULL, signals => 'ticket_signals', labels => 'ticket', batch => 1,
+	options => '{"document": {"pg_assay_policy": 1, "settings": {"prior": -3}, "detectors": [{"name": "none", "condition": "n = 0", "weight": 6, "mode": "live"}]}}');};
+# what a hint says from its SET ROLE on, in one session
+my $as_said = sub { return ($_[0] =~ /(SET ROLE \w+; (?:CALL|SELECT) assay\.\w+\(.*?\))(?:;| or | removes|$)/s); };
+trouble('a step of onboarding fails', sub {
+		sql('CREATE TABLE tickets_decision (a int)');
+		isnt($node->psql('postgres', $onboard), 0, 'the policy cannot be made');
+	},
+	[ 'onboarding', 'tickets', 'steps', 'error', qr/step "policy" failed at .*tickets_decision.* already exists \(SQLSTATE 42P07\)/ ],
+	run => sub { return ('DROP TABLE tickets_decision', $as_said->(@_)) }, says => qr/^Mend that, and /);
+sql('SET ROLE mail', q{SELECT assay.offboard('tickets')});
+trouble('onboarding is killed', sub {
+		my $call = $node->background_psql('postgres', on_error_stop => 0);
+		$call->query_until(qr/begun/, "\\echo begun\n$onboard\n");
+		$node->poll_query_until('postgres', q{SELECT count(*) > 0 FROM assay.backfill_progress WHERE policy = 'tickets' AND state = 'running' AND decided BETWEEN 3 AND 2300}) or die 'no backfill is at it';
+		unlike($node->safe_psql('postgres', q{SELECT severity FROM assay.health WHERE kind = 'onboarding'}), qr/warning|error/, 'while it runs, all is well');
+		sql(q{SELECT pg_terminate_backend(pid, 10000) FROM assay_internal.backfill_run WHERE finished_at IS NULL ORDER BY run DESC LIMIT 1});
+		eval { $call->quit };
+	},
+	[ 'onboarding', 'tickets', 'steps', 'warning', qr/it was interrupted at step "history", and nobody is at it/ ], run => $as_said);
+is($node->safe_psql('postgres', q{SELECT severity || ' ' || detail FROM assay.health WHERE kind = 'onboarding'}),
+	q{ok it learns: decided and recorded, without effect; SELECT assay.go_live('tickets') makes it live}, 'and then how it stands');
+trouble('its policy is dropped', q{SET ROLE mail; DROP TRIGGER tickets_decide ON ticket; SELECT assay.drop_policy('tickets', true)},
+	[ 'onboarding', 'tickets', 'steps', 'warning', qr/the policy has been dropped since it was onboarded/ ], run => $as_said);
+
 # ---- what is periodic --------------------------------------------------------------
 
 trouble('stale baseline', q{UPDATE assay.baseline SET as_of = now() - interval '3 days'},

@@ -221,6 +221,21 @@ $node->wait_for_catchup('sets');
 is(in_list($far, 'first', 'eighth'), 'ft', 'subscriber: changes reach the session');
 is(hits($far, 'alpha beta'), '{second}', 'subscriber: phrases');
 is($far->query_safe(q{SELECT assay.list_state('l')}), $author->query_safe(q{SELECT assay.list_state('l')}), 'subscriber: the same state');
+
+# what was removed and is let go, before sessions have seen it go: they can't catch up by rows
+add($author, 'ninth');
+$node->wait_for_catchup('sets');
+is(in_list($reader, 'ninth') . in_list($far, 'ninth'), 'tt', 'both sessions have loaded it');
+$author->query_safe(q{SELECT assay.set_list_retention('l', '1 day')});
+$author->query_safe(q{BEGIN; DELETE FROM assay.list WHERE value = 'ninth'; SET LOCAL session_replication_role = replica;
+	UPDATE assay.list_entry SET removed_at = now() - interval '2 days', added_at = now() - interval '3 days' WHERE value = 'ninth' AND removed_state IS NOT NULL;});
+is($author->query_safe(q{SELECT assay_internal.prune_list('l')}), '1', 'it is let go');
+$author->query_safe('COMMIT');
+$node->wait_for_catchup('sets');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM assay.list_entry WHERE value = 'ninth'}), '0', 'no row is left of it');
+is(in_list($reader, 'ninth', 'eighth') . in_list($far, 'ninth', 'eighth'), 'ftft', 'and neither session has it any more');
+isnt($subscriber->psql('postgres', q{SELECT assay.in_list('l', 'ninth', at => '2001-01-01')}), 0, 'the subscriber, too, says that it does not know older history');
+
 $far->quit;
 $subscriber->safe_psql('postgres', 'DROP SUBSCRIPTION sets');
 $subscriber->stop;

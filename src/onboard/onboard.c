@@ -22,13 +22,24 @@
 #include "storage/lock.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
+
+/* Policies that a role may have begun to onboard, and not made yet */
+#define OPEN_MAX		100
+
+/* Bytes of an entry, as jsonb: a plan may have a policy with its models */
+#define PLAN_BYTES_MAX	(16 * 1024 * 1024)
+#define ROW_BYTES_MAX	(1024 * 1024)
+#define STEP_BYTES_MAX	(64 * 1024)
 
 /* What may be written: $1 is the policy, $2 the entry as jsonb, $3 the role */
 typedef struct Entry
 {
 	const char *kind;
 	const char *sql;
+	Size		bytes_max;
+	bool		of_policy;		/* the policy must have been made */
 } Entry;
 
 /* Whose it is, and which policy's, the entry does not say. */
@@ -40,22 +51,22 @@ typedef struct Entry
 static const Entry entries[] = {
 	{"plan", INSERT("onboarding")
 		"WHERE true ON CONFLICT (policy) DO UPDATE SET " SET_OF("labels") ", " SET_OF("budget") ", " SET_OF("go_live") ", " SET_OF("checks") ", "
-	SET_OF("held_back") ", " SET_OF("live_at")},
+	SET_OF("held_back") ", " SET_OF("live_at"), PLAN_BYTES_MAX, false},
 	{"step", INSERT("onboarding_step")
 		"WHERE true ON CONFLICT (policy, step) DO UPDATE SET " SET_OF("state") ", " SET_OF("rows") ", " SET_OF("seconds") ", " SET_OF("note") ", "
-	SET_OF("pid") ", " SET_OF("at")},
-	{"report", INSERT("onboarding_report")},
-	{"no report", "DELETE FROM assay_internal.onboarding_report WHERE policy = $1"},
+	SET_OF("pid") ", " SET_OF("at"), STEP_BYTES_MAX, false},
+	{"report", INSERT("onboarding_report"), ROW_BYTES_MAX, true},
+	{"no report", "DELETE FROM assay_internal.onboarding_report WHERE policy = $1", STEP_BYTES_MAX, false},
 	{"tenant", INSERT("tenant")
 		"WHERE true ON CONFLICT (policy, tenant) DO UPDATE SET " SET_OF("state") ", " SET_OF("first_seen") ", " SET_OF("last_seen") ", " SET_OF("messages") ", "
-	SET_OF("alerts") ", " SET_OF("alerts_per_day") ", " SET_OF("degraded") ", " SET_OF("note") ", " SET_OF("live_at") ", " SET_OF("at")},
+	SET_OF("alerts") ", " SET_OF("alerts_per_day") ", " SET_OF("degraded") ", " SET_OF("note") ", " SET_OF("live_at") ", " SET_OF("at"), STEP_BYTES_MAX, true},
 	{"made", "UPDATE assay_internal.onboarding o SET decision = p.decision FROM assay_internal.policy p "
-	"WHERE o.policy = $1 AND p.policy = o.policy AND $2 IS NOT NULL AND $3 = " OWNER_OF_P},
-	{"no tenant", "DELETE FROM assay_internal.tenant WHERE policy = $1 AND tenant = $2->>'tenant'"},
+	"WHERE o.policy = $1 AND p.policy = o.policy AND $2 IS NOT NULL AND $3 = " OWNER_OF_P, STEP_BYTES_MAX, false},
+	{"no tenant", "DELETE FROM assay_internal.tenant WHERE policy = $1 AND tenant = $2->>'tenant'", STEP_BYTES_MAX, false},
 	{"end", "WITH step AS (DELETE FROM assay_internal.onboarding_step WHERE policy = $1), "
 		"report AS (DELETE FROM assay_internal.onboarding_report WHERE policy = $1), "
 		"tenant AS (DELETE FROM assay_internal.tenant WHERE policy = $1) "
-	"DELETE FROM assay_internal.onboarding WHERE policy = $1"},
+	"DELETE FROM assay_internal.onboarding WHERE policy = $1", STEP_BYTES_MAX, false},
 };
 
 /*
@@ -63,18 +74,53 @@ static const Entry entries[] = {
  * began to onboard it.  InvalidOid: nothing of the kind is there.
  */
 static Oid
-OnboardingRole(Datum policy)
+OnboardingRole(Datum policy, bool *made)
 {
 	Oid			types[] = {TEXTOID};
+	Oid			owner;
 	bool		isnull;
 
-	if (SPI_execute_with_args("SELECT coalesce((SELECT " OWNER_OF_P " FROM assay_internal.policy p WHERE p.policy = o.policy AND p.decision = o.decision), "
-							  "o.role::oid, 0::oid) FROM assay_internal.onboarding o WHERE o.policy = $1 FOR NO KEY UPDATE OF o",
+	*made = false;
+	if (SPI_execute_with_args("SELECT (SELECT " OWNER_OF_P " FROM assay_internal.policy p WHERE p.policy = o.policy AND p.decision = o.decision), "
+							  "o.role::oid FROM assay_internal.onboarding o WHERE o.policy = $1 FOR NO KEY UPDATE OF o",
 							  1, types, &policy, NULL, false, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read assay_internal.onboarding");
 	if (SPI_processed == 0)
 		return InvalidOid;
-	return DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	owner = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	*made = !isnull;
+	if (*made)
+		return owner;
+	return DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
+}
+
+/*
+ * A policy that is begun: of messages of the role's own, and not more than so
+ * many, so that nobody fills the tables who may have none himself.
+ */
+static void
+CheckBeginning(Datum entry, Oid role)
+{
+	Oid			types[] = {JSONBOID, OIDOID};
+	Datum		values[] = {entry, ObjectIdGetDatum(role)};
+	Oid			owner;
+	bool		isnull;
+
+	if (SPI_execute_with_args("SELECT (SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass($1->>'messages') AND c.relpersistence <> 't'), "
+							  "(SELECT pg_catalog.count(*) FROM assay_internal.onboarding o WHERE o.role = $2 AND o.decision IS NULL)",
+							  lengthof(types), types, values, NULL, false, 1) != SPI_OK_SELECT || SPI_processed != 1)
+		elog(ERROR, "could not read assay_internal.onboarding");
+	owner = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	if (isnull || !(has_privs_of_role(role, owner) || is_member_of_role_nosuper(owner, role)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("the owner of the messages must be the role that onboards them, or a member of it")));
+	if (DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull)) >= OPEN_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("role \"%s\" has begun to onboard too many policies that are not made yet", GetUserNameFromId(role, false)),
+				 errdetail("The limit is %d.", OPEN_MAX),
+				 errhint("assay.offboard() ends those that the view assay.onboarding shows and nobody wants.")));
 }
 
 /*
@@ -116,20 +162,33 @@ Datum
 assay_keep_onboarding(PG_FUNCTION_ARGS)
 {
 	Oid			types[] = {TEXTOID, JSONBOID, OIDOID};
-	Datum		values[] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(2), ObjectIdGetDatum(GetUserId())};
+	Datum		values[] = {PG_GETARG_DATUM(0), PointerGetDatum(PG_GETARG_JSONB_P(2)), ObjectIdGetDatum(GetUserId())};
 	const Entry *entry = EntryNamed(text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	bool		plan = strcmp(entry->kind, "plan") == 0;
 	Security	security;
 	Oid			role;
+	bool		made;
 
+	if (VARSIZE_ANY(DatumGetPointer(values[1])) > entry->bytes_max)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("what onboarding keeps of a %s is too large", entry->kind),
+				 errdetail("The limit is %zu bytes.", entry->bytes_max)));
 	EnterConfiguration(&security);
 	SPI_connect();
-	if (strcmp(entry->kind, "plan") == 0)
+	if (plan)
 		ForgetStranger(values[0]);
-	role = OnboardingRole(values[0]);
-	if (OidIsValid(role) ? !has_privs_of_role(security.userid, role) : strcmp(entry->kind, "plan") != 0)
+	role = OnboardingRole(values[0], &made);
+	if (OidIsValid(role) ? !has_privs_of_role(security.userid, role) : !plan)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("policy \"%s\" is not being onboarded by this role", TextDatumGetCString(values[0]))));
+	if (!OidIsValid(role))
+		CheckBeginning(values[1], security.userid);
+	if (entry->of_policy && !made)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("policy \"%s\" is not made yet", TextDatumGetCString(values[0]))));
 	if (SPI_execute_with_args(entry->sql, lengthof(types), types, values, NULL, false, 0) < 0)
 		elog(ERROR, "could not write what onboarding keeps");
 	SPI_finish();

@@ -5,7 +5,7 @@
 -- tables
 
 CREATE TABLE assay_internal.onboarding (
-	policy text PRIMARY KEY,
+	policy text PRIMARY KEY CHECK (octet_length(policy) <= 40),
 	role regrole NOT NULL,
 	decision regclass,
 	messages text NOT NULL,
@@ -34,7 +34,8 @@ COMMENT ON COLUMN assay_internal.onboarding.held_back IS 'decisions made since a
 -- No foreign keys: parallel restores load tables of an extension in any order.
 CREATE TABLE assay_internal.onboarding_step (
 	policy text NOT NULL,
-	step text NOT NULL,
+	step text NOT NULL CHECK (step IN ('columns', 'policy', 'trigger', 'labels', 'text model', 'baselines', 'history', 'history held back', 'weights', 'history again',
+		'thresholds', 'tenants', 'report', 'live')),
 	n int NOT NULL,
 	state text NOT NULL CHECK (state IN ('pending', 'running', 'done', 'skipped', 'failed')),
 	rows bigint,
@@ -48,7 +49,7 @@ COMMENT ON TABLE assay_internal.onboarding_step IS 'steps of onboard(), and what
 
 CREATE TABLE assay_internal.onboarding_report (
 	policy text NOT NULL,
-	n int NOT NULL,
+	n int NOT NULL CHECK (n BETWEEN 1 AND 1000),
 	part text NOT NULL,
 	name text NOT NULL,
 	value numeric,
@@ -194,7 +195,7 @@ DECLARE
 	n int := (SELECT s.n FROM assay_internal.onboarding_steps(assay_internal.onboarding_of(policy)) s WHERE s.step = note_onboarding.step);
 BEGIN
 	PERFORM assay_internal.keep_onboarding(policy, 'step', jsonb_build_object('step', step, 'n', n, 'state', state, 'rows', rows, 'seconds', seconds,
-		'note', note, 'pid', pg_backend_pid(), 'at', clock_timestamp()));
+		'note', left(note, 10000), 'pid', pg_backend_pid(), 'at', clock_timestamp()));
 END $$;
 COMMENT ON FUNCTION assay_internal.note_onboarding(text, text, text, bigint, float8, text) IS 'keeps what a step of onboard() came to';
 
@@ -225,12 +226,18 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay_internal.check_onboarding_budget(jsonb, jsonb, text) IS 'error unless onboard() can keep to this';
 
+CREATE FUNCTION assay_internal.primary_key(relation regclass) RETURNS text[] LANGUAGE sql STABLE STRICT
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT array(SELECT a.attname::text FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+		WHERE i.indrelid = $1 AND i.indisprimary ORDER BY array_position(i.indkey::int2[], a.attnum))
+$$;
+COMMENT ON FUNCTION assay_internal.primary_key(regclass) IS 'columns of a relation''s primary key; empty without one';
+
 -- key columns that are named, or those of the primary key
 CREATE FUNCTION assay_internal.onboarding_key(messages regclass, key text[]) RETURNS text[] LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	result text[] := coalesce(key, array(SELECT a.attname::text FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
-		WHERE i.indrelid = messages AND i.indisprimary ORDER BY array_position(i.indkey::int2[], a.attnum)));
+	result text[] := coalesce(key, assay_internal.primary_key(messages));
 BEGIN
 	IF cardinality(result) = 0 THEN
 		RAISE EXCEPTION 'relation % has no primary key', messages USING ERRCODE = 'undefined_object',
@@ -416,8 +423,9 @@ BEGIN
 	END IF;
 	PERFORM assay_internal.keep_onboarding(o.policy, 'plan', to_jsonb(o));
 	FOR s IN SELECT * FROM assay_internal.onboarding_steps(o) LOOP
-		IF s.step = ANY (again) OR NOT EXISTS (SELECT FROM assay.onboarding t WHERE t.policy = o.policy AND t.step = s.step) THEN
-			PERFORM assay_internal.keep_onboarding(o.policy, 'step', jsonb_build_object('step', s.step, 'n', s.n, 'state', 'pending'));
+		IF s.step = ANY (again) OR NOT EXISTS (SELECT FROM assay.onboarding t WHERE t.policy = o.policy AND t.step = s.step AND t.state IN ('done', 'skipped', 'running')) THEN
+			PERFORM assay_internal.keep_onboarding(o.policy, 'step', jsonb_build_object('step', s.step, 'n', s.n, 'state', 'pending',
+				'pid', pg_backend_pid(), 'at', clock_timestamp()));
 		END IF;
 	END LOOP;
 	RETURN array(SELECT t.step FROM assay_internal.onboarding_steps(o) t ORDER BY t.n);

@@ -76,7 +76,7 @@ CREATE FUNCTION assay_internal.keep_report_row(policy text, INOUT n int, part te
 	SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	n := n + 1;
-	PERFORM assay_internal.keep_onboarding(policy, 'report', jsonb_build_object('n', n, 'part', part, 'name', name, 'value', value, 'detail', detail, 'query', query));
+	PERFORM assay_internal.keep_onboarding(policy, 'report', jsonb_build_object('n', n, 'part', part, 'name', name, 'value', value, 'detail', left(detail, 10000), 'query', query));
 END $$;
 COMMENT ON FUNCTION assay_internal.keep_report_row(text, int, text, text, numeric, text, text) IS 'adds a row to the report of onboard()';
 
@@ -118,8 +118,7 @@ COMMENT ON FUNCTION assay_internal.onboard_report(assay_internal.own_onboarding)
 CREATE FUNCTION assay_internal.onboard_live(o assay_internal.own_onboarding, OUT rows bigint, OUT note text) LANGUAGE plpgsql VOLATILE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	failing text := (SELECT string_agg(format('%s (%s, %s %s)', c.name, coalesce(trim_scale(round(c.value, 3))::text, 'none'), c.detail, c.bound), ', ')
-		FROM assay_internal.onboarding_checks(o) c WHERE NOT c.passed);
+	failing text := assay_internal.failing_checks(o);
 BEGIN
 	rows := 0;
 	IF o.live_at IS NOT NULL THEN

@@ -255,36 +255,67 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay_internal.held_back_from(assay_internal.own_onboarding) IS 'the time of messages from which on they are held back, to try on them what was fitted to the others';
 
+-- The score of a message of which nothing is known
+CREATE FUNCTION assay_internal.prior_score(document jsonb) RETURNS float8 LANGUAGE sql IMMUTABLE STRICT
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT 1 / (1 + exp(-least(greatest((document->'settings'->>'prior')::float8, -700), 700)))
+$$;
+COMMENT ON FUNCTION assay_internal.prior_score(jsonb) IS 'the score that the prior of a policy document has alone';
+
+CREATE TYPE assay_internal.fitted_weights AS (held jsonb, document jsonb, weights bigint, labels float8, share float8, alone boolean);
+COMMENT ON TYPE assay_internal.fitted_weights IS
+	'what calibrate() gives to onboard(): measures on what was held back, before and after, the policy as it would be, weights that change, the share of labels and of all messages that is malicious, whether the prior alone reaches a threshold';
+
+CREATE FUNCTION assay_internal.fit_onboarding(o assay_internal.own_onboarding, bound_prior boolean) RETURNS assay_internal.fitted_weights LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	f assay_internal.fitted_weights;
+BEGIN
+	SELECT jsonb_object_agg(k.name, jsonb_build_array(k.before, k.after)) FILTER (WHERE k.part = 'held back'),
+		(array_agg(k.document) FILTER (WHERE k.part = 'document'))[1], count(*) FILTER (WHERE k.part = 'weight' AND k.before <> k.after),
+		max(k.before) FILTER (WHERE k.part = 'share'), max(k.after) FILTER (WHERE k.part = 'share')
+	INTO f.held, f.document, f.weights, f.labels, f.share
+	FROM assay.calibrate(o.policy, split => o.held_back, bound_prior => fit_onboarding.bound_prior) k;
+	f.alone := (SELECT coalesce(assay_internal.prior_score(f.document) >= min(t.value::float8), false) FROM assay.policies p, jsonb_each_text(p.thresholds) t WHERE p.policy = o.policy);
+	RETURN f;
+END $$;
+COMMENT ON FUNCTION assay_internal.fit_onboarding(assay_internal.own_onboarding, boolean) IS 'prior and weights fitted to the labels of a policy that is onboarded, and how good they are on those held back';
+
 -- Quiet, since who called it wrote no prior; the note says what a warning about it would.
 CREATE FUNCTION assay_internal.onboard_weights(o assay_internal.own_onboarding, OUT rows bigint, OUT note text) LANGUAGE plpgsql VOLATILE
 	SET search_path = pg_catalog, pg_temp SET client_min_messages = error AS $$
 DECLARE
 	c record := assay_internal.label_counts(o);
-	held jsonb;
-	fitted jsonb;
+	f assay_internal.fitted_weights;
+	bounded text := '';
 	better boolean;
-	alone boolean;
-	weights bigint;
 BEGIN
 	IF c.malicious < 50 OR c.safe < 50 THEN
 		note := format('weights stay: %s labels of malicious and %s of safe messages, and 50 of each are wanted', c.malicious, c.safe);
 		RETURN;
 	END IF;
-	SELECT jsonb_object_agg(k.name, jsonb_build_array(k.before, k.after)) FILTER (WHERE k.part = 'held back'),
-		(array_agg(k.document) FILTER (WHERE k.part = 'document'))[1], count(*) FILTER (WHERE k.part = 'weight' AND k.before <> k.after)
-	INTO held, fitted, weights
-	FROM assay.calibrate(o.policy, split => o.held_back) k;
-	better := coalesce((held->'log_loss'->>1)::float8 < (held->'log_loss'->>0)::float8 AND (held->'roc_auc'->>1)::float8 >= (held->'roc_auc'->>0)::float8 - 0.002, false);
-	note := format('on labels held back: log loss %s and with fitted weights %s, ROC AUC %s and %s', coalesce(round((held->'log_loss'->>0)::numeric, 4)::text, 'unknown'),
-		coalesce(round((held->'log_loss'->>1)::numeric, 4)::text, 'unknown'), coalesce(round((held->'roc_auc'->>0)::numeric, 4)::text, 'unknown'),
-		coalesce(round((held->'roc_auc'->>1)::numeric, 4)::text, 'unknown'));
-	SELECT coalesce(1 / (1 + exp(-(fitted->'settings'->>'prior')::float8)) >= min(t.value::float8), false) INTO alone
-	FROM assay.policies p, jsonb_each_text(p.thresholds) t WHERE p.policy = o.policy;
+	BEGIN
+		f := assay_internal.fit_onboarding(o, false);
+	EXCEPTION WHEN object_not_in_prerequisite_state THEN
+		-- an attack that is all newer, or older, than the rest
+		note := format('weights stay: before the newest fifth %s', SQLERRM);
+		RETURN;
+	END;
+	-- a message of which nothing is known is to be no alert
+	IF f.alone THEN
+		f := assay_internal.fit_onboarding(o, true);
+		bounded := ', with a prior no higher than that';
+	END IF;
+	better := coalesce((f.held->'log_loss'->>1)::float8 < (f.held->'log_loss'->>0)::float8 AND (f.held->'roc_auc'->>1)::float8 >= (f.held->'roc_auc'->>0)::float8 - 0.002, false);
+	note := format('%s %% of the labels are malicious, and of all messages about %s %%, for which the prior is made%s; on labels held back: log loss %s and with fitted weights %s, ROC AUC %s and %s',
+		round((100 * f.labels)::numeric, 2), round((100 * f.share)::numeric, 2), bounded,
+		coalesce(round((f.held->'log_loss'->>0)::numeric, 4)::text, 'unknown'), coalesce(round((f.held->'log_loss'->>1)::numeric, 4)::text, 'unknown'),
+		coalesce(round((f.held->'roc_auc'->>0)::numeric, 4)::text, 'unknown'), coalesce(round((f.held->'roc_auc'->>1)::numeric, 4)::text, 'unknown'));
 	IF better THEN
-		PERFORM i.kind FROM assay.policy_import(fitted, o.policy, dry_run => false) i;
-		rows := weights;
-		note := note || '; fitted ones are taken' || CASE WHEN alone
-			THEN format(', by whose prior a message of which nothing is known has a score of %s', round((1 / (1 + exp(-(fitted->'settings'->>'prior')::float8)))::numeric, 2)) ELSE '' END;
+		PERFORM i.kind FROM assay.policy_import(f.document, o.policy, dry_run => false) i;
+		rows := f.weights;
+		note := note || '; fitted ones are taken' || CASE WHEN f.alone
+			THEN format(', by whose prior a message of which nothing is known has a score of %s', round(assay_internal.prior_score(f.document)::numeric, 2)) ELSE '' END;
 	ELSE
 		note := note || '; weights stay';
 	END IF;
@@ -465,11 +496,17 @@ DECLARE
 	s pg_catalog.text;
 	h pg_catalog.record;
 	r pg_catalog.record;
+	waits pg_catalog.bool;
 BEGIN
+	IF NOT assay_internal.may_commit() THEN
+		RAISE EXCEPTION 'onboard() commits each step, and cannot run inside a transaction' USING ERRCODE = 'invalid_transaction_termination',
+			HINT = 'CALL it by itself, outside of BEGIN ... COMMIT, of functions, and of blocks that catch errors.';
+	END IF;
 	IF batch IS NULL OR NOT batch OPERATOR(pg_catalog.>=) 1 OR NOT batch OPERATOR(pg_catalog.<=) 1000000 THEN
 		RAISE EXCEPTION 'batch must lie between 1 and 1000000' USING ERRCODE = 'numeric_value_out_of_range';
 	END IF;
 	steps := assay_internal.begin_onboarding(assay_internal.plan_onboarding(policy, messages, pack, columns, labels, tenant, budget, go_live, signals, key, at, options, checks));
+	waits := assay_internal.onboarding_waits(policy);
 	COMMIT;
 	FOREACH s IN ARRAY steps LOOP
 		IF s OPERATOR(pg_catalog.=) ANY ('{history,"history held back","history again"}'::pg_catalog.text[]) THEN
@@ -489,6 +526,9 @@ BEGIN
 			END IF;
 		END IF;
 	END LOOP;
+	IF NOT waits THEN
+		RAISE NOTICE 'policy "%" is onboarded already: %', policy, assay_internal.onboarding_stands(policy);
+	END IF;
 END $$;
 COMMENT ON PROCEDURE assay.onboard(text, regclass, text, jsonb, regclass, text, jsonb, text, regclass, text[], text, jsonb, jsonb, int) IS
 	'makes a policy from a table of messages: columns, views, histories, lists, detectors, decisions of the past, what labels teach, thresholds within the budget, a report; without effect until it is live; commits each step, and goes on when it is called again';

@@ -26,6 +26,7 @@
 #include "libpq/pqformat.h"
 #include "logged_signals.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "pieces.h"
 #include "security.h"
 #include "utils/array.h"
@@ -418,6 +419,28 @@ LiveColumns(TupleDesc desc)
 	return live;
 }
 
+/*
+ * Does a policy of the user's keep signals of this type, as 0.1.0 did?  Others
+ * would be rows of ours that nobody needs.
+ */
+static bool
+IsKeptByOwn(Oid type)
+{
+	Oid			types[] = {OIDOID};
+	Datum		values[] = {ObjectIdGetDatum(type)};
+	bool		found;
+
+	SPI_connect();
+	if (SPI_execute_with_args("SELECT FROM assay.policy p JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) p.decision "
+							  "JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attname OPERATOR(pg_catalog.=) 'signals'::pg_catalog.name "
+							  "WHERE a.atttypid OPERATOR(pg_catalog.=) $1 AND pg_catalog.pg_has_role(c.relowner, 'USAGE')",
+							  lengthof(types), types, values, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not look for policies");
+	found = SPI_processed > 0;
+	SPI_finish();
+	return found;
+}
+
 /* ensure_shape(row type): rows of it are about to be logged signals */
 PG_FUNCTION_INFO_V1(assay_ensure_shape);
 Datum
@@ -425,8 +448,14 @@ assay_ensure_shape(PG_FUNCTION_ARGS)
 {
 	Oid			type = DatumGetObjectId(DirectFunctionCall1(regtypein,
 															CStringGetDatum(text_to_cstring(PG_GETARG_TEXT_PP(0)))));
-	TupleDesc	live = LiveColumns(lookup_rowtype_tupdesc_copy(type, -1));
+	TupleDesc	live;
 
+	if (!superuser() && !IsKeptByOwn(type))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("no policy of yours keeps signals of type %s", format_type_be(type)),
+				 errhint("assay.upgrade_policy() brings what an older version kept to the form of this one.")));
+	live = LiveColumns(lookup_rowtype_tupdesc_copy(type, -1));
 	EnsureSignalsShape(MakeSignalsShape(live, 0, live->natts));
 	PG_RETURN_VOID();
 }

@@ -284,6 +284,7 @@ DECLARE
 BEGIN
 	RETURN (SELECT jsonb_build_object('pg_assay_policy', 1, 'policy', p.policy, 'signals', p.signals, 'key', to_jsonb(p.key),
 			'log_signals', r.log_signals, 'index_hits', assay_internal.has_hits_index(p.decision),
+			'partition', (SELECT t.period FROM assay.partitioning t WHERE t.policy = p.policy),
 			'settings', jsonb_build_object('prior', r.prior, 'thresholds', r.thresholds, 'default_verdict', r.default_verdict,
 				'on_error', r.on_error, 'search_path', r.search_path, 'notify', to_jsonb(r.notify), 'on_unreadable', r.on_unreadable),
 			'guards', (SELECT coalesce(jsonb_agg(jsonb_build_object('name', g.guard, 'condition', g.condition,
@@ -420,7 +421,7 @@ BEGIN
 			USING ERRCODE = 'feature_not_supported', HINT = 'Versions that it reads: 1.';
 	END IF;
 	PERFORM assay_internal.document_item(document, 'the document', '{"pg_assay_policy": "number", "policy": "string", "signals": "string",
-		"key": "strings", "log_signals": "boolean", "index_hits": "boolean", "settings": "object", "guards": "array", "detectors": "array", "exclusions": "array"}');
+		"key": "strings", "log_signals": "boolean", "index_hits": "boolean", "partition": "string", "settings": "object", "guards": "array", "detectors": "array", "exclusions": "array"}');
 	settings := document->'settings';
 	IF coalesce(jsonb_typeof(settings), 'null') = 'null' THEN
 		RAISE EXCEPTION 'policy document has no settings' USING ERRCODE = 'invalid_parameter_value';
@@ -450,7 +451,7 @@ BEGIN
 
 	RETURN jsonb_build_object('pg_assay_policy', 1, 'policy', document->'policy', 'signals', document->'signals', 'key', document->'key',
 		'log_signals', coalesce((document->>'log_signals')::boolean, false), 'index_hits', coalesce((document->>'index_hits')::boolean, false),
-		'settings', settings,
+		'partition', document->'partition', 'settings', settings,
 		'guards', (SELECT coalesce(jsonb_agg(jsonb_build_object('name', g->'name', 'condition', g->'condition',
 				'description', g->'description') ORDER BY g->>'name' COLLATE "C"), '[]')
 			FROM assay_internal.document_list(document, 'guards', 'guard',
@@ -626,7 +627,7 @@ BEGIN
 			PERFORM assay.create_policy(target, (wanted->>'signals')::regclass, array(SELECT jsonb_array_elements_text(wanted->'key')),
 				prior => (settings->>'prior')::float8, thresholds => settings->'thresholds', default_verdict => settings->>'default_verdict',
 				on_error => settings->>'on_error', log_signals => (wanted->>'log_signals')::boolean, index_hits => (wanted->>'index_hits')::boolean, search_path => settings->>'search_path',
-				notify => array(SELECT jsonb_array_elements_text(settings->'notify')), on_unreadable => settings->>'on_unreadable');
+				notify => array(SELECT jsonb_array_elements_text(settings->'notify')), on_unreadable => settings->>'on_unreadable', partition => wanted->>'partition');
 		END IF;
 		PERFORM assay_internal.check_settings((settings->>'prior')::float8, settings->'thresholds', settings->>'default_verdict', settings->>'on_error',
 			array(SELECT jsonb_array_elements_text(settings->'notify')), settings->>'on_unreadable');

@@ -105,7 +105,7 @@ COMMENT ON FUNCTION assay_internal.published_tables() IS 'tables in which polici
 CREATE FUNCTION assay.publish_policies() RETURNS void LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	tables text := (SELECT string_agg(t || CASE t WHEN 'assay.named_set' THEN ' (set, content, state, made_at, changed_at, description)' ELSE '' END, ', ')
+	tables text := (SELECT string_agg(t || CASE t WHEN 'assay.named_set' THEN ' (set, content, state, made_at, changed_at, description, pruned_at, pruned_state)' ELSE '' END, ', ')
 		FROM assay_internal.published_tables() t);
 	model text;
 BEGIN

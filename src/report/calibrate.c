@@ -1,7 +1,7 @@
 /*
  * calibrate.c
- *		Weights fitted to ledgers and labels, and past decisions scored anew by
- *		other weights.
+ *		Weights fitted to ledgers and labels, past decisions scored anew by
+ *		other weights, and how many of all messages are malicious.
  *
  * A decision's ledger says what each detector found: a rule 1 where it hit, a
  * model its margin.  Weights are those of a logistic regression over that with
@@ -11,6 +11,15 @@
  * derivative can't be underestimated (A. Genkin, D. D. Lewis, D. Madigan,
  * Large-scale Bayesian logistic regression for text categorization,
  * Technometrics 49, 2007).
+ *
+ * The prior may be bounded: by the log-odds of the share that is malicious among
+ * what was fitted to, so that a message of which nothing is known is no more
+ * suspect than any of them.
+ *
+ * Labels are no sample of all messages.  How many of these are malicious is
+ * estimated from what the weights say of those without a label, by maximum
+ * likelihood (M. Saerens, P. Latinne, C. Decaestecker, Adjusting the outputs of
+ * a classifier to new a priori probabilities, Neural Computation 14, 2002).
  */
 #include "postgres.h"
 
@@ -37,6 +46,12 @@
 #define FIT_TOLERANCE		1e-7
 #define FIT_FIRST_BOUND		1.0
 
+/* Halvings of the interval in which the share of malicious messages lies */
+#define SHARE_STEPS			60
+
+/* Log-odds beyond these say nothing that matters to a share. */
+#define SHARE_MARGIN_MAX	50.0
+
 /* Weights beyond these no policy can have. */
 #define WEIGHT_LIMIT		1000.0
 
@@ -57,7 +72,8 @@ typedef struct Detector
 }			Detector;
 
 /* The decisions: what was found by row, and later by detector */
-typedef struct Decisions
+typedef struct Decisions Decisions;
+struct Decisions
 {
 	DestReceiver dest;			/* must be first */
 	HTAB	   *detectors;
@@ -74,7 +90,15 @@ typedef struct Decisions
 	int64		found_room;
 	int32	   *numbers;		/* of the detector that found it */
 	double	   *values;
-}			Decisions;
+
+	/*
+	 * Set: each decision's margin by these weights goes there, and none is
+	 * kept.
+	 */
+	void		(*take) (Decisions * d, double margin);
+	const double *weights;
+	void	   *into;
+};
 
 enum
 {
@@ -289,6 +313,17 @@ ReadDecision(Decisions * d, TupleTableSlot *slot)
 	d->starts[d->nrows] = d->nfound;
 }
 
+/* A row's margin by these weights */
+static double
+MarginOf(const Decisions * d, const double *weights, int64 row)
+{
+	double		margin = weights[0];
+
+	for (int64 i = d->starts[row]; i < d->starts[row + 1]; i++)
+		margin += weights[d->numbers[i]] * d->values[i];
+	return margin;
+}
+
 static bool
 ReceiveDecision(TupleTableSlot *slot, DestReceiver *self)
 {
@@ -297,28 +332,35 @@ ReceiveDecision(TupleTableSlot *slot, DestReceiver *self)
 
 	CHECK_FOR_INTERRUPTS();
 	ReadDecision(d, slot);
+	if (d->take && d->nrows > 0)
+	{
+		d->take(d, MarginOf(d, d->weights, 0));
+		d->nrows = d->nfound = 0;
+	}
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(d->per_row);
 	return true;
 }
 
-/*
- * Read the decisions of a time, each message's latest: arguments are policy,
- * since, until and then the detectors.
- */
+/* Arguments are policy, since, until and then the detectors. */
 static void
-ReadDecisions(FunctionCallInfo fcinfo, Decisions * d, bool labelled_only)
+BeginDecisions(FunctionCallInfo fcinfo, Decisions * d, bool labelled_only)
 {
-	Source		s;
-	Security	security;
-	BatchQuery	q;
-
 	memset(d, 0, sizeof(Decisions));
 	InitReceiver(&d->dest, ReceiveDecision);
 	d->context = CurrentMemoryContext;
 	d->per_row = AllocSetContextCreate(CurrentMemoryContext, "decision", ALLOCSET_DEFAULT_SIZES);
 	d->labelled_only = labelled_only;
 	ReadDetectors(d, fcinfo, 3);
+}
+
+/* Read the decisions of a time, each message's latest. */
+static void
+ReadDecisions(FunctionCallInfo fcinfo, Decisions * d)
+{
+	Source		s;
+	Security	security;
+	BatchQuery	q;
 
 	InitSourceKeys(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	SourceMayRead(&s, s.id->decision, s.id->decision_name);
@@ -327,7 +369,7 @@ ReadDecisions(FunctionCallInfo fcinfo, Decisions * d, bool labelled_only)
 	QueryStart(&q);
 	q.read_only = true;
 	QueryAdd(&q, "SELECT v.revision::pg_catalog.int4, v.score::pg_catalog.float4, v.attribution::assay.attribution, l.malicious FROM %s v %s JOIN ",
-			 s.id->decision_name, labelled_only ? "" : "LEFT");
+			 s.id->decision_name, d->labelled_only ? "" : "LEFT");
 	AddLabels(&q, &s);
 	QueryAdd(&q, " l ON ");
 	AddSameKey(&q, &s, "l", "v");
@@ -359,6 +401,7 @@ typedef struct Fit
 	Column	   *columns;		/* that of the prior is empty: all rows, 1
 								 * each */
 	double		l2;
+	double		prior_max;
 	bool		keep_signs;
 }			Fit;
 
@@ -432,7 +475,7 @@ StepWeight(Fit * f, int j)
 	if (second <= 0)
 		return 0;
 	step = Min(Max(-first / second, -f->bounds[j]), f->bounds[j]);
-	step = Min(Max(f->weights[j] + step, -WEIGHT_LIMIT), WEIGHT_LIMIT) - f->weights[j];
+	step = Min(Max(f->weights[j] + step, -WEIGHT_LIMIT), j == 0 ? f->prior_max : WEIGHT_LIMIT) - f->weights[j];
 	/* A weight that may not change its sign stops at zero. */
 	if (f->keep_signs && j > 0 && (f->weights[j] + step) * f->before[j] < 0)
 		step = -f->weights[j];
@@ -480,11 +523,7 @@ Margins(const Decisions * d, const double *weights)
 	double	   *margins = MemoryContextAllocHuge(CurrentMemoryContext, Max(d->nrows, 1) * sizeof(double));
 
 	for (int64 row = 0; row < d->nrows; row++)
-	{
-		margins[row] = weights[0];
-		for (int64 i = d->starts[row]; i < d->starts[row + 1]; i++)
-			margins[row] += weights[d->numbers[i]] * d->values[i];
-	}
+		margins[row] = MarginOf(d, weights, row);
 	return margins;
 }
 
@@ -503,11 +542,24 @@ WeightsNow(const Decisions * d, double prior)
 	return weights;
 }
 
+/* Begin with wide steps, and say where it did not come to an end. */
 static void
-PutWeight(ReturnSetInfo *result, const Span *name, double before, double after, int64 found, const Decisions * d, const Column * c)
+MinimiseAll(Fit * f)
 {
-	Datum		values[5];
-	bool		nulls[5] = {name == NULL};
+	for (int j = 0; j <= f->d->ndetectors; j++)
+		f->bounds[j] = FIT_FIRST_BOUND;
+	if (!Minimise(f))
+		ereport(NOTICE,
+				(errmsg("weights still moved after %d sweeps", FIT_SWEEPS_MAX),
+				 errhint("A greater l2 keeps them nearer to what they are.")));
+}
+
+static void
+PutWeight(ReturnSetInfo *result, const Span *name, double before, double after, double unbounded, int64 found,
+		  const Decisions * d, const Column * c)
+{
+	Datum		values[6];
+	bool		nulls[6] = {name == NULL};
 	int64		malicious = 0;
 
 	for (int64 i = 0; i < found; i++)
@@ -517,18 +569,20 @@ PutWeight(ReturnSetInfo *result, const Span *name, double before, double after, 
 	values[2] = Float8GetDatum(after);
 	values[3] = Int64GetDatum(found);
 	values[4] = Int64GetDatum(malicious);
+	values[5] = Float8GetDatum(unbounded);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
-/* fit_weights(policy, since, until, names, revisions, weights, prior, l2, keep_signs) */
+/* fit_weights(policy, since, until, names, revisions, weights, prior, l2, keep_signs, bound_prior) */
 PG_FUNCTION_INFO_V1(assay_fit_weights);
 Datum
 assay_fit_weights(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	Decisions	d;
-	Fit			f = {.d = &d};
+	Fit			f = {.d = &d,.prior_max = WEIGHT_LIMIT};
 	double	   *before;
+	double	   *unbounded;
 	HASH_SEQ_STATUS scan;
 	Detector   *detector;
 	int64		malicious = 0;
@@ -540,7 +594,8 @@ assay_fit_weights(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("l2 must be above 0, and at most 1e6")));
 	InitMaterializedSRF(fcinfo, 0);
-	ReadDecisions(fcinfo, &d, true);
+	BeginDecisions(fcinfo, &d, true);
+	ReadDecisions(fcinfo, &d);
 	for (int64 i = 0; i < d.nrows; i++)
 		malicious += d.labels[i];
 	if (malicious == 0 || malicious == d.nrows)
@@ -554,40 +609,36 @@ assay_fit_weights(PG_FUNCTION_ARGS)
 	f.margins = Margins(&d, before);
 	f.columns = MakeColumns(&d);
 	f.bounds = palloc((d.ndetectors + 1) * sizeof(double));
-	for (int j = 0; j <= d.ndetectors; j++)
-		f.bounds[j] = FIT_FIRST_BOUND;
-	if (!Minimise(&f))
-		ereport(NOTICE,
-				(errmsg("weights still moved after %d sweeps", FIT_SWEEPS_MAX),
-				 errhint("A greater l2 keeps them nearer to what they are.")));
-	PutWeight(result, NULL, before[0], f.weights[0], d.nrows, &d, NULL);
+	MinimiseAll(&f);
+	unbounded = palloc((d.ndetectors + 1) * sizeof(double));
+	memcpy(unbounded, f.weights, (d.ndetectors + 1) * sizeof(double));
+	if (PG_GETARG_BOOL(9))
+		f.prior_max = log((double) malicious / (d.nrows - malicious));
+	if (f.weights[0] > f.prior_max)
+		MinimiseAll(&f);
+	PutWeight(result, NULL, before[0], f.weights[0], unbounded[0], d.nrows, &d, NULL);
 	hash_seq_init(&scan, d.detectors);
 	while ((detector = hash_seq_search(&scan)) != NULL)
-		PutWeight(result, &detector->name, before[detector->number], f.weights[detector->number],
+		PutWeight(result, &detector->name, before[detector->number], f.weights[detector->number], unbounded[detector->number],
 				  f.columns[detector->number].n, &d, &f.columns[detector->number]);
 	return (Datum) 0;
 }
 
-/* rescore(policy, since, until, names, revisions, weights, prior, new_names, new_weights, new_prior) */
-PG_FUNCTION_INFO_V1(assay_rescore);
-Datum
-assay_rescore(PG_FUNCTION_ARGS)
+/* ---- scoring anew ---------------------------------------------------------- */
+
+/* The weights that stand, with others in their place: three arguments are names, weights and the prior. */
+static double *
+OtherWeights(FunctionCallInfo fcinfo, const Decisions * d, int arg)
 {
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Decisions	d;
-	double	   *weights;
-	double	   *margins;
+	double	   *weights = WeightsNow(d, PG_GETARG_FLOAT8(arg + 2));
 	Datum	   *names;
 	Datum	   *given;
-	int			n = ArrayItems(fcinfo, 7, TEXTOID, &names);
+	int			n = ArrayItems(fcinfo, arg, TEXTOID, &names);
 
-	if (ArrayItems(fcinfo, 8, FLOAT8OID, &given) != n)
+	if (ArrayItems(fcinfo, arg + 1, FLOAT8OID, &given) != n)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
 				 errmsg("names and weights must be as many")));
-	InitMaterializedSRF(fcinfo, 0);
-	ReadDecisions(fcinfo, &d, false);
-	weights = WeightsNow(&d, PG_GETARG_FLOAT8(9));
 	for (int i = 0; i < n; i++)
 	{
 		Span		name;
@@ -595,21 +646,196 @@ assay_rescore(PG_FUNCTION_ARGS)
 
 		name.data = VARDATA_ANY(DatumGetPointer(names[i]));
 		name.len = VARSIZE_ANY_EXHDR(DatumGetPointer(names[i]));
-		detector = hash_search(d.detectors, &name, HASH_FIND, NULL);
+		detector = hash_search(d->detectors, &name, HASH_FIND, NULL);
 		if (detector)
 			weights[detector->number] = DatumGetFloat8(given[i]);
 	}
-	margins = Margins(&d, weights);
-	for (int64 row = 0; row < d.nrows; row++)
-	{
-		Datum		values[3];
-		bool		nulls[3] = {false, false, d.labels[row] < 0};
+	return weights;
+}
 
-		CHECK_FOR_INTERRUPTS();
-		values[0] = Float4GetDatum(d.scores[row]);
-		values[1] = Float4GetDatum((float4) (1 / (1 + exp(-Min(Max(margins[row], -700), 700)))));
-		values[2] = BoolGetDatum(d.labels[row] > 0);
-		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-	}
+/* A row of rescore() */
+static void
+PutScores(Decisions * d, double margin)
+{
+	ReturnSetInfo *result = d->into;
+	Datum		values[3];
+	bool		nulls[3] = {false, false, d->labels[0] < 0};
+
+	values[0] = Float4GetDatum(d->scores[0]);
+	values[1] = Float4GetDatum((float4) (1 / (1 + exp(-Min(Max(margin, -700), 700)))));
+	values[2] = BoolGetDatum(d->labels[0] > 0);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+/* rescore(policy, since, until, names, revisions, weights, prior, new_names, new_weights, new_prior) */
+PG_FUNCTION_INFO_V1(assay_rescore);
+Datum
+assay_rescore(PG_FUNCTION_ARGS)
+{
+	Decisions	d;
+
+	InitMaterializedSRF(fcinfo, 0);
+	BeginDecisions(fcinfo, &d, false);
+	d.weights = OtherWeights(fcinfo, &d, 7);
+	d.take = PutScores;
+	d.into = fcinfo->resultinfo;
+	ReadDecisions(fcinfo, &d);
 	return (Datum) 0;
+}
+
+/* ---- how many are malicious ------------------------------------------------ */
+
+/* All messages: what each is labelled, or -1, and how much likelier it is among malicious ones than among safe ones */
+typedef struct Traffic
+{
+	MemoryContext context;
+	double		drawn;			/* log-odds of the labels that were fitted to */
+	int64		labelled[2];
+	int64		n;
+	int64		room;
+	int8	   *labels;
+	double	   *ratios;
+} Traffic;
+
+static void
+CountMessage(Decisions * d, double margin)
+{
+	Traffic    *t = d->into;
+	MemoryContext old;
+
+	if (t->n == t->room)
+	{
+		if (t->n >= DECISIONS_MAX)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("too many decisions to calibrate from"),
+					 errdetail("The limit is %d.", DECISIONS_MAX),
+					 errhint("Take a shorter time, or say the share.")));
+		old = MemoryContextSwitchTo(t->context);
+		t->room = Max(1024, t->room * 2);
+		Grow((void **) &t->labels, t->room, sizeof(int8));
+		Grow((void **) &t->ratios, t->room, sizeof(double));
+		MemoryContextSwitchTo(old);
+	}
+	if (d->labels[0] >= 0)
+		t->labelled[d->labels[0]]++;
+	t->labels[t->n] = d->labels[0];
+	t->ratios[t->n++] = exp(Min(Max(margin - t->drawn, -SHARE_MARGIN_MAX), SHARE_MARGIN_MAX));
+}
+
+/* What a message adds to the derivative of the log likelihood by the share that is malicious */
+static inline double
+ShareSlope(double ratio, double share)
+{
+	return (ratio - 1) / (share * ratio + 1 - share);
+}
+
+/* That derivative, of the messages without a label */
+static double
+SlopeOfAll(const Traffic *t, double share)
+{
+	double		slope = 0;
+
+	for (int64 i = 0; i < t->n; i++)
+	{
+		if (i % 65536 == 65535)
+			CHECK_FOR_INTERRUPTS();
+		if (t->labels[i] < 0)
+			slope += ShareSlope(t->ratios[i], share);
+	}
+	return slope;
+}
+
+/* The share of the messages without a label that is malicious: where the likelihood, which is concave, is greatest */
+static double
+LikeliestShare(const Traffic *t)
+{
+	double		low = 0;
+	double		high = 1;
+
+	if (SlopeOfAll(t, 0) <= 0)
+		return 0;
+	if (SlopeOfAll(t, 1) >= 0)
+		return 1;
+	for (int i = 0; i < SHARE_STEPS; i++)
+	{
+		double		middle = (low + high) / 2;
+
+		if (SlopeOfAll(t, middle) > 0)
+			low = middle;
+		else
+			high = middle;
+	}
+	return (low + high) / 2;
+}
+
+/*
+ * The standard error of that share.  It is where the mean slope of messages
+ * without a label is zero, so it is as far off as that mean is from what it
+ * should be by the slopes of safe and of malicious messages, of which the
+ * labels are samples.
+ */
+static double
+ShareError(const Traffic *t, double share)
+{
+	double		sum[3] = {0};
+	double		squares[3] = {0};
+	int64		n[3] = {0};
+	double		mean[3];
+	double		variance[3];
+	double		apart;
+
+	for (int64 i = 0; i < t->n; i++)
+	{
+		double		slope = ShareSlope(t->ratios[i], share);
+		int			kind = t->labels[i] + 1;	/* without a label, safe,
+												 * malicious */
+
+		n[kind]++;
+		sum[kind] += slope;
+		squares[kind] += slope * slope;
+	}
+	for (int k = 0; k < 3; k++)
+	{
+		mean[k] = sum[k] / Max(n[k], 1);
+		variance[k] = Max(squares[k] / Max(n[k], 1) - mean[k] * mean[k], 0) / Max(n[k], 1);
+	}
+	apart = mean[2] - mean[1];
+	if (!(apart > 0) || n[1] == 0 || n[2] == 0)
+		return 1;				/* nothing tells one from the other */
+	return Min(sqrt(variance[0] + (1 - share) * (1 - share) * variance[1] + share * share * variance[2]) / apart, 1);
+}
+
+/*
+ * malicious_share(policy, since, until, names, revisions, weights, prior, new_names, new_weights, new_prior, drawn):
+ * as far towards the labels' own share as it is uncertain, by a standard error
+ */
+PG_FUNCTION_INFO_V1(assay_malicious_share);
+Datum
+assay_malicious_share(PG_FUNCTION_ARGS)
+{
+	Decisions	d;
+	Traffic		t = {.context = CurrentMemoryContext};
+	double		drawn = PG_GETARG_FLOAT8(10);
+	double		share;
+	double		error;
+	int64		rest;
+
+	if (!(drawn > 0 && drawn < 1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("the share of labels must lie between 0 and 1")));
+	t.drawn = log(drawn / (1 - drawn));
+	BeginDecisions(fcinfo, &d, false);
+	d.weights = OtherWeights(fcinfo, &d, 7);
+	d.take = CountMessage;
+	d.into = &t;
+	ReadDecisions(fcinfo, &d);
+	if (t.n == 0)
+		PG_RETURN_NULL();
+	share = LikeliestShare(&t);
+	error = ShareError(&t, share);
+	share = share < drawn ? Min(share + error, drawn) : Max(share - error, drawn);
+	rest = t.n - t.labelled[0] - t.labelled[1];
+	PG_RETURN_FLOAT8((t.labelled[1] + share * rest) / t.n);
 }

@@ -5,10 +5,17 @@
 -- private functions
 
 CREATE FUNCTION assay_internal.fit_weights(policy text, since timestamptz, until timestamptz, names text[], revisions int[], weights float8[], prior float8,
-	l2 float8, keep_signs boolean, OUT name text, OUT before float8, OUT after float8, OUT found bigint, OUT malicious bigint) RETURNS SETOF record
+	l2 float8, keep_signs boolean, bound_prior boolean, OUT name text, OUT before float8, OUT after float8, OUT found bigint, OUT malicious bigint,
+	OUT unbounded float8) RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'assay_fit_weights' LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000000 ROWS 100;
-COMMENT ON FUNCTION assay_internal.fit_weights(text, timestamptz, timestamptz, text[], int[], float8[], float8, float8, boolean) IS
-	'weights by penalised logistic regression over the ledgers of labelled decisions; the prior has no name; read as the policy''s owner';
+COMMENT ON FUNCTION assay_internal.fit_weights(text, timestamptz, timestamptz, text[], int[], float8[], float8, float8, boolean, boolean) IS
+	'weights by penalised logistic regression over the ledgers of labelled decisions, also without a bound of the prior, which has no name; read as the policy''s owner';
+
+CREATE FUNCTION assay_internal.malicious_share(policy text, since timestamptz, until timestamptz, names text[], revisions int[], weights float8[], prior float8,
+	new_names text[], new_weights float8[], new_prior float8, drawn float8) RETURNS float8
+	AS 'MODULE_PATHNAME', 'assay_malicious_share' LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 1000000;
+COMMENT ON FUNCTION assay_internal.malicious_share(text, timestamptz, timestamptz, text[], int[], float8[], float8, text[], float8[], float8, float8) IS
+	'the share of all decided messages of a time that is malicious: of those with a label as that says, of the others as is likeliest by weights that were fitted to labels of which so many are malicious';
 
 CREATE FUNCTION assay_internal.rescore(policy text, since timestamptz, until timestamptz, names text[], revisions int[], weights float8[], prior float8,
 	new_names text[], new_weights float8[], new_prior float8, OUT score real, OUT rescored real, OUT malicious boolean) RETURNS SETOF record
@@ -55,7 +62,7 @@ COMMENT ON FUNCTION assay_internal.budget_threshold(text, jsonb, assay.scored, a
 -- functions
 
 CREATE FUNCTION assay.calibrate(policy text, split timestamptz, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity',
-	l2 float8 DEFAULT 1, keep_signs boolean DEFAULT true, budget jsonb DEFAULT NULL,
+	l2 float8 DEFAULT 1, keep_signs boolean DEFAULT true, budget jsonb DEFAULT NULL, share float8 DEFAULT NULL, bound_prior boolean DEFAULT false,
 	OUT part text, OUT name text, OUT before float8, OUT after float8, OUT messages bigint, OUT malicious bigint, OUT document jsonb) RETURNS SETOF record
 	LANGUAGE plpgsql STABLE ROWS 100
 	SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 AS $$
@@ -63,9 +70,10 @@ CREATE FUNCTION assay.calibrate(policy text, split timestamptz, since timestampt
 DECLARE
 	r assay.revision := assay_internal.revision_for_reading(policy);
 	states assay_internal.weight_states := assay_internal.weight_states(policy);
-	new_names text[] := '{}';
-	new_weights float8[] := '{}';
-	new_prior float8 := r.prior;
+	new_names text[];
+	new_weights float8[];
+	new_prior float8;
+	drawn float8;
 	thresholds jsonb := r.thresholds;
 	wanted jsonb;
 	fitted record;
@@ -76,8 +84,12 @@ DECLARE
 	cut float8;
 	days float8;
 BEGIN
-	IF split IS NULL OR since IS NULL OR until IS NULL OR l2 IS NULL OR keep_signs IS NULL THEN
-		RAISE EXCEPTION 'only the budget may be null' USING ERRCODE = 'null_value_not_allowed';
+	IF split IS NULL OR since IS NULL OR until IS NULL OR l2 IS NULL OR keep_signs IS NULL OR bound_prior IS NULL THEN
+		RAISE EXCEPTION 'only budget and share may be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
+	IF NOT (share > 0 AND share < 1) THEN
+		RAISE EXCEPTION 'share must lie between 0 and 1' USING ERRCODE = 'numeric_value_out_of_range',
+			HINT = 'It is the share of all messages that is malicious; null has it estimated.';
 	END IF;
 	IF NOT (since < split AND split < until) THEN
 		RAISE EXCEPTION 'split must lie between since and until' USING ERRCODE = 'invalid_parameter_value',
@@ -97,22 +109,40 @@ BEGIN
 		END IF;
 	END LOOP;
 
-	-- weights, from what was decided before the split
-	FOR fitted IN SELECT * FROM assay_internal.fit_weights(policy, since, split, states.names, states.revisions, states.weights, r.prior, l2, keep_signs) f
-		ORDER BY f.name IS NOT NULL, f.name COLLATE "C" LOOP
-		part := CASE WHEN fitted.name IS NULL THEN 'prior' ELSE 'weight' END;
-		name := fitted.name;
-		before := fitted.before;
-		-- six digits, as somebody would write them
-		after := round(fitted.after::numeric, 6);
-		messages := fitted.found;
-		malicious := fitted.malicious;
-		IF fitted.name IS NULL THEN
-			new_prior := after;
-		ELSE
-			new_names := new_names || fitted.name;
-			new_weights := new_weights || after;
-		END IF;
+	-- weights, from what was decided before the split, with six digits, as somebody would write them
+	SELECT array_agg(f.name ORDER BY f.name COLLATE "C") FILTER (WHERE f.name IS NOT NULL) AS names,
+		array_agg(round(f.after::numeric, 6)::float8 ORDER BY f.name COLLATE "C") FILTER (WHERE f.name IS NOT NULL) AS weights,
+		array_agg(f.unbounded ORDER BY f.name COLLATE "C") FILTER (WHERE f.name IS NOT NULL) AS unbounded,
+		array_agg(f.before ORDER BY f.name COLLATE "C") FILTER (WHERE f.name IS NOT NULL) AS before,
+		array_agg(f.found ORDER BY f.name COLLATE "C") FILTER (WHERE f.name IS NOT NULL) AS found,
+		array_agg(f.malicious ORDER BY f.name COLLATE "C") FILTER (WHERE f.name IS NOT NULL) AS malicious,
+		max(f.after) FILTER (WHERE f.name IS NULL) AS prior, max(f.unbounded) FILTER (WHERE f.name IS NULL) AS unbounded_prior,
+		max(f.found) FILTER (WHERE f.name IS NULL) AS labels, max(f.malicious) FILTER (WHERE f.name IS NULL) AS malicious_labels INTO fitted
+	FROM assay_internal.fit_weights(policy, since, split, states.names, states.revisions, states.weights, r.prior, l2, keep_signs, bound_prior) f;
+	new_names := coalesce(fitted.names, '{}');
+	new_weights := coalesce(fitted.weights, '{}');
+
+	-- The labels were drawn in another way than messages come: the prior is made for these (G. King, L. Zeng, Logistic regression
+	-- in rare events data, Political Analysis 9, 2001, equation 7).
+	drawn := fitted.malicious_labels::float8 / fitted.labels;
+	share := coalesce(share, assay_internal.malicious_share(policy, since, split, states.names, states.revisions, states.weights, r.prior,
+		new_names, coalesce(fitted.unbounded, '{}'), fitted.unbounded_prior, drawn));
+	new_prior := round((fitted.prior - ln((1 - share) / share * drawn / (1 - drawn)))::numeric, 6);
+	FOR v IN SELECT * FROM (VALUES ('prior', r.prior, new_prior), ('share', drawn, share)) u(part, old, new) LOOP
+		part := v.part;
+		before := v.old;
+		after := v.new;
+		messages := fitted.labels;
+		malicious := fitted.malicious_labels;
+		RETURN NEXT;
+	END LOOP;
+	FOR v IN SELECT * FROM unnest(fitted.names, fitted.before, fitted.weights, fitted.found, fitted.malicious) u(name, old, new, found, malicious) LOOP
+		part := 'weight';
+		name := v.name;
+		before := v.old;
+		after := v.new;
+		messages := v.found;
+		malicious := v.malicious;
 		RETURN NEXT;
 	END LOOP;
 
@@ -140,18 +170,26 @@ BEGIN
 		END LOOP;
 	END IF;
 
-	-- how good it is, on what was decided since
+	-- how good it is, on what was decided since; its labels count as if so many of them were malicious
+	WITH again AS MATERIALIZED (
+		SELECT * FROM assay_internal.rescore(policy, split, until, states.names, states.revisions, states.weights, r.prior, new_names, new_weights, new_prior)
+	), rate AS (
+		SELECT coalesce(nullif(avg(a.malicious::int), 0) < 1, false) AS mixed, avg(a.malicious::int)::float8 AS malicious FROM again a
+	), weighted AS (
+		SELECT a.*, CASE WHEN NOT w.mixed THEN 1 WHEN a.malicious THEN share / w.malicious ELSE (1 - share) / (1 - w.malicious) END AS weight FROM again a, rate w
+	)
 	SELECT assay.scored_agg(s.score, s.malicious) AS before, assay.scored_agg(s.rescored, s.malicious) AS after,
+		assay.scored_agg(s.score, s.malicious, s.weight) AS weighted_before, assay.scored_agg(s.rescored, s.malicious, s.weight) AS weighted_after,
 		assay.scored_agg(s.score, true) AS all_before, assay.scored_agg(s.rescored, true) AS all_after,
 		count(s.malicious) AS labelled, count(*) FILTER (WHERE s.malicious) AS malicious INTO held
-	FROM assay_internal.rescore(policy, split, until, states.names, states.revisions, states.weights, r.prior, new_names, new_weights, new_prior) s;
+	FROM weighted s;
 	messages := held.labelled;
 	malicious := held.malicious;
 	part := 'held back';
 	FOR v IN SELECT * FROM (VALUES ('roc_auc', assay.roc_auc(held.before), assay.roc_auc(held.after)),
-			('average_precision', assay.average_precision(held.before), assay.average_precision(held.after)),
-			('log_loss', assay.log_loss(held.before), assay.log_loss(held.after)),
-			('brier', assay.brier(held.before), assay.brier(held.after))) m(name, old, new) LOOP
+			('average_precision', assay.average_precision(held.weighted_before), assay.average_precision(held.weighted_after)),
+			('log_loss', assay.log_loss(held.weighted_before), assay.log_loss(held.weighted_after)),
+			('brier', assay.brier(held.weighted_before), assay.brier(held.weighted_after))) m(name, old, new) LOOP
 		name := v.name;
 		before := v.old;
 		after := v.new;
@@ -159,7 +197,7 @@ BEGIN
 	END LOOP;
 	FOR v IN SELECT t.key, t.value::float8 AS old, (thresholds ->> t.key)::float8 AS new FROM jsonb_each_text(r.thresholds) t ORDER BY t.value::float8 LOOP
 		FOR c IN SELECT m.name, m.old, m.new
-			FROM assay.confusion(held.before, v.old) a, assay.confusion(held.after, v.new) b, assay.confusion(held.all_before, v.old) x, assay.confusion(held.all_after, v.new) y,
+			FROM assay.confusion(held.weighted_before, v.old) a, assay.confusion(held.weighted_after, v.new) b, assay.confusion(held.all_before, v.old) x, assay.confusion(held.all_after, v.new) y,
 				LATERAL (VALUES ('precision', (a).precision, (b).precision), ('recall', (a).recall, (b).recall), ('fpr', (a).fpr, (b).fpr), ('alerts', (x).tp, (y).tp)) m(name, old, new) LOOP
 			name := format('%s from %s', c.name, v.key);
 			before := c.old;
@@ -182,5 +220,5 @@ BEGIN
 			FROM jsonb_array_elements(wanted->'detectors') WITH ORDINALITY e(d, n)));
 	RETURN NEXT;
 END $$;
-COMMENT ON FUNCTION assay.calibrate(text, timestamptz, timestamptz, timestamptz, float8, boolean, jsonb) IS
-	'prior and weights fitted to the labels of a time, thresholds to a budget, with how good both are on the time after it, and as last row the policy as a document for policy_import; changes nothing';
+COMMENT ON FUNCTION assay.calibrate(text, timestamptz, timestamptz, timestamptz, float8, boolean, jsonb, float8, boolean) IS
+	'prior and weights fitted to the labels of a time, the prior to the share of all messages that is malicious, thresholds to a budget, with how good both are on the time after it, and as last row the policy as a document for policy_import; changes nothing';

@@ -41,6 +41,10 @@ CREATE FUNCTION assay_internal.forget_steps(steps text[]) RETURNS void
 	AS 'MODULE_PATHNAME', 'assay_forget_steps' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION assay_internal.forget_steps(text[]) IS 'forgets what steps of the current user''s came to, but for these: of things that are gone';
 
+CREATE FUNCTION assay_internal.may_commit() RETURNS boolean
+	AS 'MODULE_PATHNAME', 'assay_may_commit' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION assay_internal.may_commit() IS 'may the procedure that asks end its transaction?';
+
 CREATE FUNCTION assay_internal.maintenance_steps(OUT step text, OUT object text) RETURNS SETOF record LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 BEGIN RETURN QUERY
@@ -72,6 +76,7 @@ BEGIN
 		WHEN 'list' THEN
 			DELETE FROM assay.list l WHERE l.set = object AND l.expires_at <= now();
 			GET DIAGNOSTICS n = ROW_COUNT;
+			n := n + assay_internal.prune_list(object);
 		WHEN 'faults' THEN
 			DELETE FROM assay.fault f WHERE f.policy = object AND f.at < now() - faults;
 			GET DIAGNOSTICS n = ROW_COUNT;
@@ -127,8 +132,10 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 COMMENT ON FUNCTION assay_internal.policy_health(text) IS 'check() as one row a check, those that are well among them';
 
-CREATE FUNCTION assay_internal.health() RETURNS TABLE (kind text, object text, "check" text, severity text, detail text, hint text) LANGUAGE sql STABLE ROWS 50
+CREATE FUNCTION assay_internal.health() RETURNS TABLE (kind text, object text, "check" text, severity text, detail text, hint text) LANGUAGE plpgsql STABLE ROWS 50
 	SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN RETURN QUERY
 	SELECT 'policy', p.policy, h."check", h.severity, h.detail, h.hint FROM assay.policy p, assay_internal.policy_health(p.policy) h
 	UNION ALL
 	SELECT 'baseline', b.baseline::text, 'age', CASE WHEN coalesce(b.as_of, '-infinity') < now() - interval '2 days' THEN 'warning' ELSE 'ok' END,
@@ -151,6 +158,8 @@ CREATE FUNCTION assay_internal.health() RETURNS TABLE (kind text, object text, "
 		'Call it again with the same arguments.'
 	FROM (SELECT DISTINCT ON (b.policy) b.* FROM assay.backfill_progress b ORDER BY b.policy, b.started_at DESC) b WHERE b.state = 'interrupted'
 	UNION ALL
+	SELECT 'onboarding', o.policy, 'steps', o.severity, o.detail, o.hint FROM assay_internal.onboarding_health() o
+	UNION ALL
 	SELECT 'maintenance', m.step || ' ' || m.object, 'last run', CASE WHEN m.state = 'failed' THEN 'error'
 			WHEN coalesce(m.done_at, '-infinity') < now() - interval '2 days' THEN 'warning' ELSE 'ok' END,
 		concat_ws(', ', m.state || ' at ' || m.at, m.note), 'CALL assay.maintain() does it again.'
@@ -161,8 +170,8 @@ CREATE FUNCTION assay_internal.health() RETURNS TABLE (kind text, object text, "
 		format('%s, %s behind', CASE WHEN s.active THEN 'read' ELSE 'not read' END,
 			coalesce(pg_size_pretty(pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END, coalesce(s.confirmed_flush_lsn, s.restart_lsn))), 'all')),
 		'Mend what reads it, or pg_drop_replication_slot() drops it; the server keeps its log until then.'
-	FROM pg_replication_slots s WHERE NOT s.temporary AND coalesce(s.database, current_database()) = current_database()
-$$;
+	FROM pg_replication_slots s WHERE NOT s.temporary AND coalesce(s.database, current_database()) = current_database();
+END $$;
 COMMENT ON FUNCTION assay_internal.health() IS 'what the view assay.health shows';
 
 -- views
@@ -171,7 +180,7 @@ CREATE VIEW assay.health AS
 	SELECT h.kind, h.object, h."check", h.severity, h.detail, h.hint FROM assay_internal.health() h
 	ORDER BY pg_catalog.array_position('{error,warning,info,ok}'::text[], h.severity), h.kind COLLATE "C", h.object COLLATE "C", h."check" COLLATE "C";
 COMMENT ON VIEW assay.health IS
-	'one row a check, the worst first: check() of all policies that you may read, age of baselines, text models and rollups, backfills, maintenance, replication; ok, info, warning or error';
+	'one row a check, the worst first: check() of all policies that you may read, age of baselines, text models and rollups, backfills, onboarding, maintenance, replication; ok, info, warning or error';
 GRANT SELECT ON assay.health TO PUBLIC;
 
 -- procedures
@@ -183,6 +192,10 @@ DECLARE
 	i int := 1;
 	more boolean;
 BEGIN
+	IF NOT assay_internal.may_commit() THEN
+		RAISE EXCEPTION 'maintain() commits each step, and cannot run inside a transaction' USING ERRCODE = 'invalid_transaction_termination',
+			HINT = 'CALL it by itself, outside of BEGIN ... COMMIT, of functions, and of blocks that catch errors.';
+	END IF;
 	IF faults IS NULL OR batch IS NULL OR NOT batch OPERATOR(pg_catalog.>=) 1 OR NOT faults OPERATOR(pg_catalog.>=) pg_catalog.make_interval() THEN
 		RAISE EXCEPTION 'faults must be a time, and batch a positive number' USING ERRCODE = 'invalid_parameter_value';
 	END IF;

@@ -1,9 +1,10 @@
 /*
  * maintain.c
- *		What the steps of maintain() came to.
+ *		What the steps of maintain() came to, and whether a procedure may commit.
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
@@ -89,4 +90,16 @@ assay_forget_steps(PG_FUNCTION_ARGS)
 					   "SELECT FROM unnest($1) u(step) WHERE u.step = m.step || ' ' || m.object)",
 					   lengthof(types), types, values, NULL);
 	PG_RETURN_VOID();
+}
+
+/*
+ * may_commit(): may the procedure that asks end its transaction?  Not within
+ * BEGIN ... COMMIT, nor where a function, or a block that catches errors, calls
+ * it.
+ */
+PG_FUNCTION_INFO_V1(assay_may_commit);
+Datum
+assay_may_commit(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(SPI_inside_nonatomic_context() && !IsSubTransaction());
 }

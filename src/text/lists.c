@@ -162,6 +162,14 @@ LoadAll(CachedList *list)
 	memset(&list->shape, 0, sizeof(list->shape));
 	list->base = ListFetchBase(list->set.name, GetActiveSnapshot(), list->base_context, known,
 							   &list->base_row, &list->base_state);
+	/* A copy that came without its list's other rows: these alone are right. */
+	if (list->base != NULL && list->base_state < list->set.pruned_state)
+	{
+		MemoryContextReset(list->base_context);
+		memset(&list->base_row, 0, sizeof(list->base_row));
+		list->base = NULL;
+		list->base_state = -1;
+	}
 	if (list->base != NULL)
 	{
 		memcpy(list->seed, list->base->seed, sizeof(list->seed));
@@ -478,6 +486,21 @@ MatchValue(const Lookup *lookup, const char *bytes, int len, ListFound *match)
 
 /* ---- arguments ------------------------------------------------------------------- */
 
+/* Error where what was removed by then is gone: what stood is not known. */
+static void
+CheckKept(const Lookup *lookup)
+{
+	const NamedSet *set = &lookup->list->set;
+
+	if (lookup->by_time ? lookup->at >= set->pruned_at : lookup->state >= set->pruned_state)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("what list \"%s\" was before %s is not kept", set->name, timestamptz_to_str(set->pruned_at)),
+			 errdetail("The earliest state that can be asked is %lld.", (long long) set->pruned_state),
+			 errhint("assay.set_list_retention() says how long history is kept, from then on.")));
+}
+
 /* set, value, at, tenant, state: all but the value */
 static void
 BeginLookup(FunctionCallInfo fcinfo, Lookup *lookup)
@@ -500,6 +523,7 @@ BeginLookup(FunctionCallInfo fcinfo, Lookup *lookup)
 	}
 	if (lookup->history)
 	{
+		CheckKept(lookup);
 		lookup->entries = NamedSetTable("list_entry");
 		lookup->index = NamedSetIndex("list_entry_pkey");
 	}

@@ -13,13 +13,19 @@ CREATE TABLE assay.named_set (
 	made_at timestamptz NOT NULL DEFAULT now(),
 	changed_at timestamptz NOT NULL DEFAULT now(),
 	description text,
-	extension name
+	extension name,
+	keep interval CHECK (keep >= interval '1 hour' AND keep <= interval '1000 years'),
+	pruned_at timestamptz,
+	pruned_state bigint NOT NULL DEFAULT 0 CHECK (pruned_state >= 0)
 );
 COMMENT ON TABLE assay.named_set IS 'lists and phrase sets: who owns them, who may ask them, and in which state they are';
 COMMENT ON COLUMN assay.named_set.readers IS 'roles, beside the owner, whose members may ask the set; the role - is everybody';
 COMMENT ON COLUMN assay.named_set.state IS 'grows by one with each transaction that writes to the set';
 COMMENT ON COLUMN assay.named_set.extension IS
 	'extension whose script filled the set: while that is installed, dumps leave the set out, and CREATE EXTENSION brings it back';
+COMMENT ON COLUMN assay.named_set.keep IS 'how long a list keeps what was removed from it; NULL: for ever';
+COMMENT ON COLUMN assay.named_set.pruned_at IS 'as of moments before it the list can''t be asked any more: what was removed by then is gone';
+COMMENT ON COLUMN assay.named_set.pruned_state IS 'the same of states';
 
 CREATE TABLE assay.list_entry (
 	set text COLLATE "C" NOT NULL,
@@ -136,7 +142,7 @@ CREATE TRIGGER forget AFTER DELETE ON assay.named_set FOR EACH ROW EXECUTE FUNCT
 -- views: what a role may see and change is what they show it
 
 CREATE VIEW assay.named_sets WITH (security_barrier) AS
-	SELECT s.set, s.content, s.owner, s.readers, s.state, s.made_at, s.changed_at, s.description
+	SELECT s.set, s.content, s.owner, s.readers, s.state, s.made_at, s.changed_at, s.description, s.keep, s.pruned_at
 	FROM assay.named_set s WHERE pg_catalog.pg_has_role(s.owner, 'USAGE')
 	WITH CHECK OPTION;
 COMMENT ON VIEW assay.named_sets IS 'lists and phrase sets of the current user';
@@ -173,7 +179,7 @@ CREATE TRIGGER delete_row INSTEAD OF UPDATE ON assay.dropped_set
 
 GRANT SELECT ON assay.named_sets TO PUBLIC;
 GRANT SELECT, UPDATE (set) ON assay.dropped_set TO PUBLIC;
-GRANT INSERT (set, content, owner, readers, description), UPDATE (owner, readers, description) ON assay.named_sets TO PUBLIC;
+GRANT INSERT (set, content, owner, readers, description), UPDATE (owner, readers, description, keep) ON assay.named_sets TO PUBLIC;
 GRANT SELECT, INSERT, UPDATE, DELETE ON assay.list TO PUBLIC;
 GRANT SELECT ON assay.list_history TO PUBLIC;
 
@@ -304,6 +310,23 @@ COMMENT ON FUNCTION assay.list_state(text) IS 'the state of a list that this sta
 CREATE FUNCTION assay.rebuild_list(set text) RETURNS void
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION assay.rebuild_list(text) IS 'lays out a list anew from its rows';
+
+CREATE FUNCTION assay_internal.prune_list(set text) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'assay_prune_list' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 10000;
+COMMENT ON FUNCTION assay_internal.prune_list(text) IS
+	'lets go what was removed from a list for longer than it is kept, and what no decision needs that is kept; returns how many values';
+
+CREATE FUNCTION assay.set_list_retention(set text, keep interval) RETURNS void LANGUAGE plpgsql VOLATILE
+	SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF NOT (keep >= interval '1 hour' AND keep <= interval '1000 years') THEN
+		RAISE EXCEPTION 'keep must be a time between an hour and 1000 years, or null' USING ERRCODE = 'numeric_value_out_of_range';
+	END IF;
+	UPDATE assay.named_sets s SET keep = set_list_retention.keep WHERE s.set = set_list_retention.set AND s.content = 'list';
+	PERFORM assay_internal.check_set_found(set, FOUND);
+END $$;
+COMMENT ON FUNCTION assay.set_list_retention(text, interval) IS
+	'how long maintain() keeps what was removed from a list, at least as long as decisions are kept of policies that name it; NULL: for ever';
 
 CREATE FUNCTION assay.list_cache(OUT set text, OUT state bigint, OUT "values" bigint, OUT changes bigint, OUT loads bigint, OUT probes bigint, OUT bytes bigint) RETURNS SETOF record
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 10;

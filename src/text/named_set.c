@@ -56,6 +56,8 @@
 #define Anum_owner			3
 #define Anum_readers		4
 #define Anum_state			5
+#define Anum_pruned_at		11
+#define Anum_pruned_state	12
 
 /* Moves when anything that was found out may have changed */
 uint64		named_set_generation = 1;
@@ -499,7 +501,10 @@ Judge(NamedSet *set, HeapTuple tuple, TupleDesc desc, Snapshot snapshot, bool tr
 	HeapTupleHeaderGetRawXmin(tuple->t_data);
 	NamedSetNews news = SET_OTHER;
 	bool		isnull;
+	bool		never_pruned;
 	int64		state = DatumGetInt64(heap_getattr(tuple, Anum_state, desc, &isnull));
+	int64		pruned_state = DatumGetInt64(heap_getattr(tuple, Anum_pruned_state, desc, &isnull));
+	Datum		pruned_at = heap_getattr(tuple, Anum_pruned_at, desc, &never_pruned);
 	char	   *content = TextDatumGetCString(heap_getattr(tuple, Anum_content, desc, &isnull));
 
 	if (strcmp(content, set->content) != 0)
@@ -512,7 +517,8 @@ Judge(NamedSet *set, HeapTuple tuple, TupleDesc desc, Snapshot snapshot, bool tr
 	if (trusted && ItemPointerEquals(&tuple->t_self, &set->tid) && state == set->state &&
 		(xid == set->xid || xid == FrozenTransactionId))
 		news = SET_SAME;
-	else if (trusted && state > set->state &&
+	/* what was removed up to the mark is not told by rows any more */
+	else if (trusted && state > set->state && set->state >= pruned_state &&
 			 (set->xid == FrozenTransactionId ||
 			  (TransactionIdDidCommit(set->xid) && !XidInMVCCSnapshot(set->xid, snapshot))))
 		news = SET_NEWER;
@@ -522,6 +528,8 @@ Judge(NamedSet *set, HeapTuple tuple, TupleDesc desc, Snapshot snapshot, bool tr
 	set->xid = xid;
 	set->tid = tuple->t_self;
 	set->state = state;
+	set->pruned_state = pruned_state;
+	set->pruned_at = never_pruned ? DT_NOBEGIN : DatumGetTimestampTz(pruned_at);
 	set->latest = IsLatest(tuple->t_data) && !set->missing;
 	set->owner = DatumGetObjectId(heap_getattr(tuple, Anum_owner, desc, &isnull));
 	KeepReaders(set, heap_getattr(tuple, Anum_readers, desc, &isnull));

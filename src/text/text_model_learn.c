@@ -20,14 +20,14 @@
 #include "text_model.h"
 
 /*
- * text_model_learn_as_owner(relation): assay_internal.text_model_learn() as the owner of
- * the table, whoever of his role calls.
+ * text_model_learn_as_owner(relation, steps): assay_internal.text_model_learn() as
+ * the owner of the table, whoever of his role calls.
  */
 PG_FUNCTION_INFO_V1(text_model_learn_as_owner);
 Datum
 text_model_learn_as_owner(PG_FUNCTION_ARGS)
 {
-	static const OwnerStatement learn = {"text_model_registry", "SELECT assay_internal.text_model_learn($1)", false, 1, {REGCLASSOID}};
+	static const OwnerStatement learn = {"text_model_registry", "SELECT assay_internal.text_model_learn($1, $2)", false, 2, {REGCLASSOID, INT4OID}};
 
 	return OwnerCall(fcinfo, &learn);
 }

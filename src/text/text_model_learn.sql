@@ -54,9 +54,9 @@ GRANT SELECT ON assay.text_model_registry TO PUBLIC;
 
 -- private functions
 
-CREATE FUNCTION assay_internal.text_model_learn_as_owner(relation regclass) RETURNS bigint
+CREATE FUNCTION assay_internal.text_model_learn_as_owner(relation regclass, steps integer) RETURNS bigint
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
-COMMENT ON FUNCTION assay_internal.text_model_learn_as_owner(regclass) IS 'private: text_model_learn() with the rights of the text model''s owner';
+COMMENT ON FUNCTION assay_internal.text_model_learn_as_owner(regclass, integer) IS 'private: text_model_learn() with the rights of the text model''s owner';
 
 CREATE FUNCTION assay_internal.text_model_row(relation regclass, entry assay.text_model_registry) RETURNS void
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
@@ -130,9 +130,12 @@ COMMENT ON FUNCTION assay_internal.text_model_tried(boolean, anyelement, float8,
 
 -- The statement that folds into NAME_counted what differs between it and the
 -- labels known at $1, and gives what that changes: one row (plus, minus, changes,
--- odd messages, key of one of them). With
--- $2, also labels that are gone or no longer the latest are taken out. $3 is the
--- model so far: a message's margin is that of a model that has not seen it.
+-- odd messages, key of one of them). $3 is the model so far: a message's margin
+-- is that of a model that has not seen it.
+--
+-- Of a past step it is the labels that became known since $2, so that a history
+-- of many steps takes no look at all labels in each. The last step, of today,
+-- compares all of them: what was missed, is gone or no longer the latest label.
 --
 -- With a half-life, what is twelve of them older than the latest message ($4, or
 -- one that comes) weighs less than 1/4096 and is left out: sums in landmark form
@@ -146,17 +149,17 @@ COMMENT ON FUNCTION assay_internal.text_model_tried(boolean, anyelement, float8,
 --
 -- The content is joined by an inner join: an outer one would have it computed for
 -- every message of the source before it finds those that changed.
-CREATE FUNCTION assay_internal.text_model_statement(r assay.text_model_registry) RETURNS text
+CREATE FUNCTION assay_internal.text_model_statement(r assay.text_model_registry, everything boolean) RETURNS text
 	LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	AS $$
-	SELECT replace(replace(replace(replace(replace(replace(replace(replace('WITH latest AS (
+	SELECT replace(replace(replace(replace(replace(replace(replace(replace(replace(replace('WITH latest AS (
   SELECT DISTINCT ON ({key}) {key}, labelled_at, malicious FROM {labels}
-  WHERE labelled_at >= {floor} AND CASE WHEN labelled_at <= $1 THEN labelled_at + {delay} <= $1 END
+  WHERE labelled_at >= {floor} AND CASE WHEN labelled_at <= $1 THEN labelled_at + {delay} <= $1 AND {since} END
   ORDER BY {key}, labelled_at DESC, malicious DESC NULLS LAST),
 changed AS MATERIALIZED (
   SELECT {key}, l.labelled_at, l.malicious, c.added AS before, c.malicious IS NULL AS is_new
-  FROM latest l FULL JOIN {counted} c USING ({key})
-  WHERE l.malicious IS DISTINCT FROM c.malicious AND ($2 OR l.labelled_at > c.labelled_at OR c.labelled_at IS NULL)),
+  FROM latest l {join} JOIN {counted} c USING ({key})
+  WHERE l.malicious IS DISTINCT FROM c.malicious AND ($2 IS NULL OR l.labelled_at > c.labelled_at OR c.labelled_at IS NULL)),
 seen AS MATERIALIZED (
   SELECT {key}, m.content, m.at FROM changed JOIN {content} m USING ({key})),
 dated AS (
@@ -186,9 +189,12 @@ FROM message WHERE found',
 		'{labels}', r.labels::text), '{counted}', r.counted::text), '{content}', r.content_view::text),
 		'{floor}', quote_literal('3000-01-01 00:00+00 BC') || '::timestamptz'),
 		'{delay}', quote_literal(r.delay) || '::interval'),
-		'{half_life}', coalesce(quote_literal(r.half_life), 'NULL') || '::interval')
+		'{half_life}', coalesce(quote_literal(r.half_life), 'NULL') || '::interval'),
+		'{since}', CASE WHEN everything THEN 'true' ELSE format('labelled_at + %L::interval > $2', r.delay) END),
+		'{join}', CASE WHEN everything THEN 'FULL' ELSE 'LEFT' END)
 	$$;
-COMMENT ON FUNCTION assay_internal.text_model_statement(assay.text_model_registry) IS 'private: the statement that folds labels into a text model';
+COMMENT ON FUNCTION assay_internal.text_model_statement(assay.text_model_registry, boolean) IS
+	'private: the statement that folds into a text model the labels of a step, or whatever differs from them';
 
 -- Write what a day changed, and the calibration after it, by the margins that
 -- messages had before they were counted.
@@ -229,15 +235,41 @@ CREATE FUNCTION assay_internal.text_model_published(total assay.text_model, max_
 	$$;
 COMMENT ON FUNCTION assay_internal.text_model_published(assay.text_model, integer, float8, float8) IS 'private: the published form of a sum, calibrated';
 
+-- The days on which what became known between two moments is folded in: each on
+-- which there are labels, or, where these are more than there may be steps, the
+-- last days of as many spans with equally many labels; and today in any case.
+-- A version has all labels up to the end of its day, so that with fewer of them
+-- a message is judged by an older one, and never by a label of its own day.
+CREATE FUNCTION assay_internal.text_model_days(labels regclass, delay interval, since timestamptz, until timestamptz, steps integer) RETURNS SETOF date
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100 SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	RETURN QUERY EXECUTE replace('WITH label_day AS (
+  SELECT (least(l.labelled_at + $1, $3) AT TIME ZONE ''UTC'')::date AS day, count(*) AS labels FROM {labels} l
+  WHERE l.labelled_at >= ''3000-01-01 00:00+00 BC'' AND CASE WHEN l.labelled_at <= $3 THEN l.labelled_at + $1 > $2 AND l.labelled_at + $1 <= $3 END
+  GROUP BY 1 HAVING (least(l.labelled_at + $1, $3) AT TIME ZONE ''UTC'')::date < ($3 AT TIME ZONE ''UTC'')::date),
+span AS (
+  SELECT d.day, CASE WHEN count(*) OVER () < $4 THEN row_number() OVER w
+    ELSE ceil(($4 - 1) * sum(d.labels) OVER w / sum(d.labels) OVER ()) END AS number
+  FROM label_day d WINDOW w AS (ORDER BY d.day))
+SELECT max(s.day) AS day FROM span s GROUP BY s.number
+UNION SELECT ($3 AT TIME ZONE ''UTC'')::date ORDER BY day', '{labels}', labels::text) USING delay, since, until, steps;
+END $$;
+COMMENT ON FUNCTION assay_internal.text_model_days(regclass, interval, timestamptz, timestamptz, integer) IS
+	'private: the days on which a text model gets a version, of what became known between two moments, so many at most';
+
 -- Fold in what has become known since, day by day; as the owner, who holds a
 -- lock on the versions meanwhile: one learns at a time, and anybody may read.
-CREATE FUNCTION assay_internal.text_model_learn(relation regclass) RETURNS bigint
+CREATE FUNCTION assay_internal.text_model_learn(relation regclass, steps integer) RETURNS bigint
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
 	r assay.text_model_registry;
 	started timestamptz;
 	statement text;
+	known timestamptz;
+	now_known timestamptz;
+	is_last boolean;
 	today date;
 	last_day date;
 	nothing assay.text_model;
@@ -256,6 +288,9 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = 'text_model_learn() runs as the owner of the text model',
 			HINT = 'Call assay.learn().';
 	END IF;
+	IF steps < 2 THEN
+		RAISE EXCEPTION USING ERRCODE = 'numeric_value_out_of_range', MESSAGE = 'steps must be at least 2';
+	END IF;
 	EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', $1);
 	SELECT * INTO r FROM assay.text_model_registry t WHERE t.relation = $1;
 	IF NOT FOUND THEN
@@ -263,23 +298,25 @@ BEGIN
 	END IF;
 	-- Labels that transactions before this one's lock committed are seen below.
 	started := clock_timestamp();
-	statement := assay_internal.text_model_statement(r);
+	statement := assay_internal.text_model_statement(r, false);
 	nothing := assay.text_model_of(true, '', 0, '2000-01-01 00:00+00', r.half_life);
 	EXECUTE format('SELECT v.day, v.total FROM %s v ORDER BY v.day DESC LIMIT 1', r.relation) INTO last_day, total;
 
-	FOR today IN EXECUTE format('SELECT DISTINCT (least(labelled_at + $1, $3) AT TIME ZONE ''UTC'')::date AS day FROM %s
-			WHERE labelled_at >= ''3000-01-01 00:00+00 BC'' AND CASE WHEN labelled_at <= $3 THEN labelled_at + $1 > $2 AND labelled_at + $1 <= $3 END
-			UNION SELECT ($3 AT TIME ZONE ''UTC'')::date ORDER BY day', r.labels)
-		USING r.delay, coalesce(CASE WHEN total IS NOT NULL THEN r.learned_until END, '-infinity'), started
+	known := coalesce(CASE WHEN total IS NOT NULL THEN r.learned_until END, '-infinity');
+	FOR today IN SELECT d FROM assay_internal.text_model_days(r.labels, r.delay, known, started, steps) d
 	LOOP
 		latest := (assay.text_model_info(total)).last;
 		IF latest - r.since::timestamp AT TIME ZONE 'UTC' > 20 * r.half_life THEN
 			r.since := ((latest - 12 * r.half_life) AT TIME ZONE 'UTC')::date;
 			EXECUTE format('SELECT assay.text_model_agg(v.delta) FROM %s v WHERE v.day >= $1', r.relation) INTO total USING r.since;
 		END IF;
-		EXECUTE statement INTO plus, minus, changes, odd, odd_key
-			USING least(started, ((today + 1)::timestamp AT TIME ZONE 'UTC') - interval '1 microsecond'),
-				today = (started AT TIME ZONE 'UTC')::date, total, latest, nothing;
+		now_known := least(started, ((today + 1)::timestamp AT TIME ZONE 'UTC') - interval '1 microsecond');
+		is_last := today = (started AT TIME ZONE 'UTC')::date;
+		IF is_last THEN
+			statement := assay_internal.text_model_statement(r, true);
+		END IF;
+		EXECUTE statement INTO plus, minus, changes, odd, odd_key USING now_known, CASE WHEN NOT is_last THEN known END, total, latest, nothing;
+		known := now_known;
 		CONTINUE WHEN changes = 0;
 		all_odd := all_odd + odd;
 		one_odd := coalesce(one_odd, odd_key);
@@ -325,14 +362,15 @@ BEGIN
 	PERFORM assay_internal.text_model_row($1, r);
 	RETURN all_changes;
 END $$;
-COMMENT ON FUNCTION assay_internal.text_model_learn(regclass) IS 'private: fold the labels known since into a text model';
+COMMENT ON FUNCTION assay_internal.text_model_learn(regclass, integer) IS 'private: fold the labels known since into a text model';
 
 -- functions
 
-CREATE FUNCTION assay.learn(name text) RETURNS bigint
+CREATE FUNCTION assay.learn(name text, steps integer DEFAULT 100) RETURNS bigint
 	LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
-	AS $$ SELECT assay_internal.text_model_learn_as_owner((assay_internal.text_model_named(name)).relation) $$;
-COMMENT ON FUNCTION assay.learn(text) IS 'fold into a text model the labels known since, and take out those that are gone; the number of messages that changed';
+	AS $$ SELECT assay_internal.text_model_learn_as_owner((assay_internal.text_model_named(name)).relation, steps) $$;
+COMMENT ON FUNCTION assay.learn(text, integer) IS
+	'fold into a text model the labels known since, day by day or in so many steps, and take out those that are gone; the number of messages that changed';
 
 -- As the owner: the table is his, with columns of whatever types and casts.
 CREATE FUNCTION assay_internal.text_model_known(relation regclass, at timestamptz) RETURNS assay.text_model

@@ -15,6 +15,7 @@
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
@@ -43,8 +44,14 @@
 #define Anum_registry_name		1
 #define Anum_registry_relation	2
 
-/* Days whose models a statement keeps at hand */
-#define USE_DAYS	16
+/*
+ * Versions that a statement keeps at hand: all that learn() makes of a history,
+ * since messages may come in any order of time; no more than some, where they
+ * are large.
+ */
+#define USE_VERSIONS		128
+#define USE_VERSIONS_MIN	16
+#define USE_BYTES_MAX		(64 * 1024 * 1024)
 
 /* Changes of a day that a state tells */
 #define STATE_CHANGES	INT64CONST(100000000)
@@ -68,14 +75,15 @@ typedef struct SeenBy
 	CommandId	curcid;
 } SeenBy;
 
-/* The model for the messages of a day */
+/* The model for the messages of a day, and of others with the same version */
 typedef struct UsedDay
 {
 	bool		used;
-	int64		day;
+	int64		day;			/* for which it was last asked */
 	SeenBy		seen;			/* the snapshot for which it is right */
 	VersionRow	row;
 	CachedTextModel *held;		/* pinned; NULL: there was none yet */
+	Size		bytes;			/* of it */
 	uint64		last_used;
 } UsedDay;
 
@@ -83,7 +91,9 @@ struct TextModelUse
 {
 	Oid			relation;
 	MemoryContext context;
-	UsedDay		days[USE_DAYS];
+	UsedDay		days[USE_VERSIONS];
+	int			nused;
+	Size		bytes;			/* of all of them */
 	UsedDay    *last;			/* by which the last margin was made */
 	uint64		clock;
 	TextScratch *explain;		/* once it was asked for */
@@ -283,12 +293,16 @@ ReadVersion(Oid relation, int64 day, Snapshot snapshot, VersionRow *row, struct 
 /* ---- the models of days --------------------------------------------------------------- */
 
 static void
-ForgetDay(UsedDay *d)
+ForgetDay(TextModelUse *use, UsedDay *d)
 {
 	CachedTextModel *held = d->held;
 
+	if (!d->used)
+		return;
 	d->used = false;
 	d->held = NULL;
+	use->nused--;
+	use->bytes -= d->bytes;
 	if (held)
 		TextModelLetGo(held);
 }
@@ -299,8 +313,8 @@ ReleaseDays(void *arg)
 {
 	TextModelUse *use = arg;
 
-	for (int i = 0; i < USE_DAYS; i++)
-		ForgetDay(&use->days[i]);
+	for (int i = 0; i < USE_VERSIONS; i++)
+		ForgetDay(use, &use->days[i]);
 }
 
 TextModelUse *
@@ -319,9 +333,9 @@ TextModelUseBegin(Oid relation, MemoryContext context)
 void
 TextModelUseIdle(TextModelUse *use)
 {
-	for (int i = 0; i < USE_DAYS; i++)
-		if (use->days[i].used && &use->days[i] != use->last)
-			ForgetDay(&use->days[i]);
+	for (int i = 0; i < USE_VERSIONS && use->nused > 0; i++)
+		if (&use->days[i] != use->last)
+			ForgetDay(use, &use->days[i]);
 }
 
 /* The day (UTC) of a moment, all that matters of it */
@@ -347,65 +361,111 @@ SnapshotSeen(Snapshot snapshot)
 	return seen;
 }
 
-/* The place of a day, or a free one, or that of the day least recently used */
+/* Is it the same row, of a table as create_text_model() made it; or is there none for either? */
+static bool
+SameVersion(VersionRow *a, VersionRow *b)
+{
+	if (!a->found || !b->found)
+		return a->found == b->found;
+	return a->xid == b->xid && a->state == b->state &&
+		ItemPointerIsValid(&a->tid) && ItemPointerIsValid(&b->tid) && ItemPointerEquals(&a->tid, &b->tid);
+}
+
+/* The place of a day, or NULL */
 static UsedDay *
 PlaceOf(TextModelUse *use, int64 day)
 {
-	UsedDay    *place = &use->days[0];
-
-	for (int i = 0; i < USE_DAYS; i++)
-	{
-		UsedDay    *d = &use->days[i];
-
-		if (d->used && d->day == day)
-			return d;
-		if (place->used && (!d->used || d->last_used < place->last_used))
-			place = d;
-	}
-	if (place->used)
-		ForgetDay(place);
-	return place;
+	for (int i = 0; i < USE_VERSIONS; i++)
+		if (use->days[i].used && use->days[i].day == day)
+			return &use->days[i];
+	return NULL;
 }
 
-/* Fill a place for a day, as the snapshot sees it. */
-static void
-FillDay(TextModelUse *use, UsedDay *d, int64 day, TimestampTz at, Snapshot snapshot)
+/* The place of a version, or NULL: where labels are rare, or were learned in steps, one is that of many days. */
+static UsedDay *
+PlaceOfVersion(TextModelUse *use, VersionRow *row)
+{
+	for (int i = 0; i < USE_VERSIONS; i++)
+		if (use->days[i].used && SameVersion(&use->days[i].row, row))
+			return &use->days[i];
+	return NULL;
+}
+
+/* A free place, with room for a model: what was least recently used goes. */
+static UsedDay *
+FreePlace(TextModelUse *use, Size bytes)
+{
+	UsedDay    *place = NULL;
+
+	for (;;)
+	{
+		UsedDay    *oldest = NULL;
+
+		for (int i = 0; i < USE_VERSIONS; i++)
+		{
+			UsedDay    *d = &use->days[i];
+
+			if (!d->used)
+				place = d;
+			else if (oldest == NULL || d->last_used < oldest->last_used)
+				oldest = d;
+		}
+		if (place && (use->nused < USE_VERSIONS_MIN || use->bytes + bytes <= USE_BYTES_MAX))
+			return place;
+		ForgetDay(use, oldest);
+	}
+}
+
+/* Make a version ready, and take a place for it. */
+static UsedDay *
+LoadVersion(TextModelUse *use, const VersionRow *row, struct varlena *published, TimestampTz at)
+{
+	CachedTextModel *held = NULL;
+	Size		bytes = 0;
+	bool		isnull = published == NULL;
+	UsedDay    *d;
+
+	if (published == NULL && row->found)
+		published = (struct varlena *) DatumGetPointer(TextModelKnown(use->relation, at, &isnull));
+	if (!isnull)
+	{
+		bytes = toast_raw_datum_size(PointerGetDatum(published));
+		held = TextModelHold(published);
+	}
+	d = FreePlace(use, bytes);
+	d->row = *row;
+	d->held = held;
+	d->bytes = bytes;
+	d->used = true;
+	use->nused++;
+	use->bytes += bytes;
+	return d;
+}
+
+/* The place for a day, as the snapshot sees it; known is what had it under another snapshot, or NULL. */
+static UsedDay *
+FillDay(TextModelUse *use, UsedDay *known, int64 day, TimestampTz at, Snapshot snapshot)
 {
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "pg_assay text model version",
 												  ALLOCSET_SMALL_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(scratch);
 	VersionRow	row;
 	struct varlena *published;
-	CachedTextModel *held = NULL;
-	bool		isnull;
+	UsedDay    *d;
 
 	CheckMayRead(use->relation);
 	ReadVersion(use->relation, day, snapshot, &row, &published);
-	if (d->used && d->row.found == row.found && d->row.xid == row.xid && d->row.state == row.state &&
-		(!row.found || (ItemPointerIsValid(&row.tid) && ItemPointerEquals(&d->row.tid, &row.tid))))
-	{
-		d->seen = SnapshotSeen(snapshot);
-		MemoryContextSwitchTo(caller);
-		MemoryContextDelete(scratch);
-		return;
-	}
-	if (published)
-		held = TextModelHold(published);
-	else if (row.found)
-	{
-		Datum		model = TextModelKnown(use->relation, at, &isnull);
-
-		held = isnull ? NULL : TextModelHold((struct varlena *) DatumGetPointer(model));
-	}
-	if (d->used)
-		ForgetDay(d);
+	d = known && SameVersion(&known->row, &row) ? known : PlaceOfVersion(use, &row);
+	/* Another version has the day now. */
+	if (known && d != known)
+		ForgetDay(use, known);
+	if (d == NULL)
+		d = LoadVersion(use, &row, published, at);
 	d->day = day;
-	d->row = row;
-	d->held = held;
 	d->seen = SnapshotSeen(snapshot);
-	d->used = true;
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(scratch);
+	return d;
 }
 
 /* The model for a moment's day, right for this statement */
@@ -420,8 +480,8 @@ UseDay(TextModelUse *use, TimestampTz at)
 	use->last = NULL;
 	if (d == NULL || !d->used || d->day != day)
 		d = PlaceOf(use, day);
-	if (!d->used || memcmp(&d->seen, &seen, sizeof(seen)) != 0)
-		FillDay(use, d, day, at, snapshot);
+	if (d == NULL || memcmp(&d->seen, &seen, sizeof(seen)) != 0)
+		d = FillDay(use, d, day, at, snapshot);
 	d->last_used = ++use->clock;
 	use->last = d;
 	return d;

@@ -19,6 +19,7 @@
 --! insufficient_privilege: messages or labels are another's, or another role onboards this policy
 --?stranger CALL assay.onboard('fourth', 'message', pack => NULL, signals => 'message_signals')
 --! object_not_in_prerequisite_state: it was onboarded in another way, or dropped since: see offboard()
+--! program_limit_exceeded: this role has begun a hundred policies that are not made yet
 --! invalid_transaction_termination: it is called in a transaction block or a function
 --? BEGIN; CALL assay.onboard('third', 'message', pack => NULL, signals => 'message_signals'); ROLLBACK
 CALL assay.onboard('second', messages => 'message', pack => NULL, signals => 'message_signals', tenant => 'tenant',

@@ -173,12 +173,13 @@ SELECT messages, hits, tp, fp, "precision", flips FROM assay.backtest('inbound',
 --= calibrate
 --! undefined_object: there is no such policy that you may read
 --? SELECT assay.calibrate('nowhere', now())
---! null_value_not_allowed: another argument than the budget is NULL
+--! null_value_not_allowed: another argument than budget or share is NULL
 --? SELECT assay.calibrate('inbound', NULL)
 --! invalid_parameter_value: split is not between since and until, or the budget cannot be
 --? SELECT assay.calibrate('inbound', now(), budget => '[]')
---! numeric_value_out_of_range: l2 is not above 0
+--! numeric_value_out_of_range: l2 is not above 0, or share not between 0 and 1
 --? SELECT assay.calibrate('inbound', now(), l2 => 0)
+--? SELECT assay.calibrate('inbound', now(), share => 1)
 --! object_not_in_prerequisite_state: there are not both malicious and safe messages before split
 --? SELECT assay.calibrate('inbound', '2000-01-01')
 --! program_limit_exceeded: there are too many decisions

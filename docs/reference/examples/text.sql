@@ -136,6 +136,7 @@ VALUES ('bad_hosts', 'evil.example', 'domain'), ('bad_hosts', '10.9.0.0/16', 'ci
 --? SELECT assay.in_list('nowhere', 'a')
 --! insufficient_privilege: the list is not for you to ask
 --?stranger SELECT assay.in_list('own', 'a')
+--! object_not_in_prerequisite_state: history of that moment is not kept: see set_list_retention()
 SELECT assay.in_list('bad_hosts', 'www.evil.example'), assay.in_list('bad_hosts', inet '10.9.8.7');
 --  t | t
 
@@ -144,6 +145,7 @@ SELECT assay.in_list('bad_hosts', 'www.evil.example'), assay.in_list('bad_hosts'
 --? SELECT assay.list_match('nowhere', 'a')
 --! insufficient_privilege: the list is not for you to ask
 --?stranger SELECT assay.list_match('own', 'a')
+--! object_not_in_prerequisite_state: history of that moment is not kept: see set_list_retention()
 SELECT assay.list_match('bad_hosts', 'ceo@evil.example');
 --  evil.example
 
@@ -181,6 +183,13 @@ SELECT assay.grant_set('bad_hosts', 'analyst');
 --! undefined_object: there is no set of that name that is yours, or no such role
 --? SELECT assay.revoke_set('nowhere', 'public')
 SELECT assay.revoke_set('bad_hosts', 'analyst');
+
+--= set_list_retention
+--! numeric_value_out_of_range: keep is less than an hour, or more than 1000 years
+--? SELECT assay.set_list_retention('bad_hosts', '1 minute')
+--! undefined_object: there is no list of that name that is yours
+--? SELECT assay.set_list_retention('nowhere', '30 days')
+SELECT assay.set_list_retention('bad_hosts', '180 days');
 
 --= alter_set
 --! undefined_object: there is no set of that name that is yours, or no such role
@@ -457,6 +466,8 @@ SELECT assay.create_text_model('lure', 'message', 'subject || '' '' || body', 'r
 --= learn
 --! undefined_object: there is no text model of that name that is yours
 --? SELECT assay.learn('nowhere')
+--! numeric_value_out_of_range: steps is less than 2
+--? SELECT assay.learn('lure', steps => 1)
 SELECT assay.learn('lure');
 --  30
 

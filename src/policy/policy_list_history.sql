@@ -1,0 +1,35 @@
+-- ---------------------------------------------------------------------------
+-- policy: what decisions that are kept need of lists
+-- ---------------------------------------------------------------------------
+
+-- By the name, wherever it stands: what seems to name a list, and does not, only keeps more.  A view may read others.
+CREATE FUNCTION assay_internal.names_list(policy text, signals_view regclass, set text) RETURNS boolean LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+	WITH RECURSIVE view AS (
+		SELECT $2::oid AS oid
+		UNION
+		SELECT d.refobjid FROM view v JOIN pg_rewrite r ON r.ev_class = v.oid
+		JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
+		JOIN pg_class c ON c.oid = d.refobjid AND c.relkind IN ('v', 'm')
+	)
+	SELECT EXISTS (SELECT FROM assay_internal.detector t WHERE t.policy = $1 AND strpos(t.condition, $3) > 0)
+		OR EXISTS (SELECT FROM assay_internal.guard t WHERE t.policy = $1 AND strpos(t.condition, $3) > 0)
+		OR EXISTS (SELECT FROM assay_internal.exclusion t WHERE t.policy = $1 AND strpos(t.condition, $3) > 0)
+		OR EXISTS (SELECT FROM view v WHERE strpos(pg_get_viewdef(v.oid), $3) > 0)
+$$;
+COMMENT ON FUNCTION assay_internal.names_list(text, regclass, text) IS 'does a condition of the policy, at any revision, or a view that it reads, have this name in it?';
+REVOKE ALL ON FUNCTION assay_internal.names_list(text, regclass, text) FROM PUBLIC;
+
+-- A decision is made as of the time when it is, or, by a backfill, of its message.  Partitions go by the time of the message, and as a whole.
+CREATE FUNCTION assay_internal.list_needed(set text) RETURNS timestamptz LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT coalesce(min(CASE WHEN r.decisions IS NULL THEN '-infinity' WHEN t.period IS NOT NULL THEN now() - r.decisions - ('1 ' || t.period)::interval
+		ELSE least(now() - r.decisions, (SELECT min(b.since) FROM assay_internal.backfill_run b WHERE b.policy = p.policy AND b.updated_at >= now() - r.decisions)) END), 'infinity')
+	FROM assay_internal.policy p
+	LEFT JOIN assay_internal.retention r ON r.policy = p.policy
+	LEFT JOIN assay_internal.partitioning t ON t.policy = p.policy
+	WHERE assay_internal.names_list(p.policy, p.signals_view, $1)
+$$;
+COMMENT ON FUNCTION assay_internal.list_needed(text) IS
+	'the earliest moment as of which decisions that are kept, of any policy that names a list, were made; infinity: none needs its history';
+REVOKE ALL ON FUNCTION assay_internal.list_needed(text) FROM PUBLIC;
