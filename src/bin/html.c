@@ -3,13 +3,13 @@
  *	  HTML to the text that a reader sees, what is hidden from him, and links.
  *
  * libgumbo, an HTML5 parser, makes of a document what a browser makes of it,
- * however broken it is.  Its memory comes from an arena here, which makes it
+ * however broken it is; most documents need less (html_plain.c).  Its memory comes from an arena here, which makes it
  * fast, bounds what a document may cost, and frees a tree of any depth
  * without recursion.  What would take it quadratic time (very deep nesting,
  * very many attributes) is found in a scan before; such a document goes to a
  * plain stripper of tags, which keeps its links, with the defect noted.
  *
- * This file alone includes libgumbo.
+ * This file, html_plain.c and html_reference.c include libgumbo.
  */
 #include <setjmp.h>
 #include <stdlib.h>
@@ -33,7 +33,7 @@ typedef struct Arena
 } Arena;
 
 /* Called by libgumbo, which can't handle a failure: leave it altogether */
-static void *
+void	   *
 arena_alloc(void *userdata, size_t size)
 {
 	Arena	   *arena = userdata;
@@ -447,13 +447,29 @@ walk_tree(HtmlState *st, Arena *arena, const GumboNode *root)
 	g_array_free(frames, TRUE);
 }
 
+/* The elements of a document, and comments that stand before or behind all of them */
+static void
+walk_document(HtmlState *st, Arena *arena, const GumboNode *tree, const GumboNode *root)
+{
+	const		GumboVector *children = &tree->v.document.children;
+
+	for (unsigned i = 0; i < children->length; i++)
+	{
+		const GumboNode *node = children->data[i];
+
+		if (node->type == GUMBO_NODE_COMMENT)
+			leaf(st, arena, node, NULL);
+		else if (node == root)
+			walk_tree(st, arena, node);
+	}
+}
+
 /* Parse and walk a document; false where it took too much memory */
 static bool
 parse_document(HtmlState *st, Arena *arena, const char *s, size_t len)
 {
 	GumboOptions gumbo = kGumboDefaultOptions;
 	GumboOutput *output;
-	const GumboDocument *document;
 
 	gumbo.allocator = arena_alloc;
 	gumbo.deallocator = arena_free;
@@ -463,21 +479,30 @@ parse_document(HtmlState *st, Arena *arena, const char *s, size_t len)
 	if (setjmp(arena->full) != 0)
 		return false;
 	output = gumbo_parse_with_options(&gumbo, s, len);
-	document = &output->document->v.document;
-	for (unsigned i = 0; i < document->children.length; i++)
-	{
-		const GumboNode *node = document->children.data[i];
-
-		/* comments may stand before and behind all elements */
-		if (node->type == GUMBO_NODE_COMMENT)
-			leaf(st, arena, node, NULL);
-		else if (node == output->root)
-			walk_tree(st, arena, node);
-	}
+	walk_document(st, arena, output->document, output->root);
 	return true;
 }
 
-/* Parse and walk a document, shrunk where that can be */
+/* The same of one whose tree is what its tags say; false where it is not, or memory is short */
+static bool
+parse_plain(HtmlState *st, Arena *arena, const char *s, size_t len)
+{
+	GumboNode  *root;
+	GumboNode  *tree;
+
+	if (setjmp(arena->full) != 0)
+		return false;
+	tree = html_plain(s, len, arena, &root);
+	if (tree == NULL)
+		return false;
+	walk_document(st, arena, tree, root);
+	return true;
+}
+
+/*
+ * Parse and walk a document, shrunk where that can be.  False where it takes too
+ * much of anything.
+ */
 static bool
 parse_source(HtmlState *st, Arena *arena, const char *s, size_t len)
 {
@@ -486,6 +511,10 @@ parse_source(HtmlState *st, Arena *arena, const char *s, size_t len)
 	static GArray *runs[2];
 	int			k = st->links_only ? 1 : 0;
 
+	if (parse_plain(st, arena, s, len))
+		return true;
+	if (tags_cost_too_much(s, len))
+		return false;
 	if (smaller[k] == NULL)
 	{
 		smaller[k] = g_string_new(NULL);
@@ -505,7 +534,7 @@ parse_conditional(HtmlState *st, Arena *arena, const char *s)
 	const char *from = strchr(s, '>');
 	jmp_buf		outer;
 
-	if (from == NULL || tags_cost_too_much(from, strlen(from)))
+	if (from == NULL)
 		return;
 	memcpy(&outer, &arena->full, sizeof(outer));
 	inner.m = st->m;
@@ -674,8 +703,7 @@ html_to_text(Message *m, GString *source, GString *text)
 	st.hidden.s = g_string_new(NULL);
 	st.link_text = g_string_new(NULL);
 
-	if (tags_cost_too_much(source->str, source->len) ||
-		!parse_source(&st, &arena, source->str, source->len))
+	if (!parse_source(&st, &arena, source->str, source->len))
 	{
 		ADD_DEFECT(m, DEFECT_BROKEN_HTML);
 		strip_tags(&st, &arena, source->str, source->len);
