@@ -146,7 +146,10 @@ typedef struct Plain
 	GumboNode  *form;
 	Phase		phase;
 	GumboNode  *open[MAX_OPEN];
+	GumboTag	part[MAX_OPEN]; /* of a table, that each is or is in; GUMBO_TAG_LAST
+								 * for none */
 	int			depth;
+	bool		foster;			/* what has no place in a table goes before it */
 	/* formatting that goes on until it is ended; NULL is where a cell begins */
 	GumboNode  *active[MAX_OPEN];
 	int			num_active;
@@ -258,10 +261,35 @@ tag_at(const Plain *pl, int i)
 	return pl->open[i]->v.element.tag;
 }
 
+static inline GumboTag
+current_tag(const Plain *pl)
+{
+	return tag_at(pl, pl->depth - 1);
+}
+
 static inline const TagRule *
 rule_at(const Plain *pl, int i)
 {
 	return &rules[tag_at(pl, i)];
+}
+
+static inline bool
+is_section(GumboTag tag)
+{
+	return tag == GUMBO_TAG_TBODY || tag == GUMBO_TAG_THEAD || tag == GUMBO_TAG_TFOOT;
+}
+
+static inline bool
+is_cell(GumboTag tag)
+{
+	return tag == GUMBO_TAG_TD || tag == GUMBO_TAG_TH;
+}
+
+/* Between the cells of a table, where text has no place */
+static inline bool
+is_table_part(GumboTag tag)
+{
+	return tag == GUMBO_TAG_TABLE || tag == GUMBO_TAG_TR || is_section(tag);
 }
 
 static void
@@ -280,7 +308,32 @@ append_child(Plain *pl, GumboNode *parent, GumboNode *child)
 		children->capacity = capacity;
 	}
 	children->data[children->length++] = child;
+	child->parent = parent;
 	pl->text = NULL;
+}
+
+/* What has no place between the parts of a table goes before the table */
+static void
+place_child(Plain *pl, GumboNode *child)
+{
+	GumboVector *children;
+	GumboNode  *table = NULL;
+	unsigned	at;
+
+	if (!pl->foster || !is_table_part(tag_at(pl, pl->depth - 1)))
+	{
+		append_child(pl, current(pl), child);
+		return;
+	}
+	for (int i = pl->depth - 1; table == NULL; i--)
+		if (tag_at(pl, i) == GUMBO_TAG_TABLE)
+			table = pl->open[i];
+	append_child(pl, table->parent, child);
+	children = &table->parent->v.element.children;
+	for (at = children->length - 1; at > 0 && children->data[at] != table; at--)
+		children->data[at] = children->data[at - 1];
+	children->data[at] = child;
+	children->data[at + 1] = table;
 }
 
 static GumboNode *
@@ -293,7 +346,7 @@ new_node(Plain *pl, GumboNodeType type)
 	return node;
 }
 
-/* An element with the attributes that were taken, into a parent */
+/* An element, with the attributes that were taken, into a parent or where it belongs */
 static GumboNode *
 add_element(Plain *pl, GumboNode *parent, GumboTag tag, bool attributes)
 {
@@ -308,18 +361,24 @@ add_element(Plain *pl, GumboNode *parent, GumboTag tag, bool attributes)
 		memcpy(vector->data, pl->taken, sizeof(void *) * pl->num_taken);
 		vector->length = vector->capacity = pl->num_taken;
 	}
-	append_child(pl, parent, node);
+	if (parent != NULL)
+		append_child(pl, parent, node);
+	else
+		place_child(pl, node);
 	return node;
 }
 
 static bool
 push(Plain *pl, GumboTag tag, bool attributes)
 {
-	GumboNode  *parent = pl->depth > 0 ? current(pl) : pl->document;
+	int			i = pl->depth;
 
-	if (pl->depth == MAX_OPEN)
+	if (i == MAX_OPEN)
 		return false;
-	pl->open[pl->depth++] = add_element(pl, parent, tag, attributes);
+	pl->open[i] = add_element(pl, i > 0 ? NULL : pl->document, tag, attributes);
+	pl->part[i] = is_table_part(tag) || is_cell(tag) || tag == GUMBO_TAG_COLGROUP ? tag :
+		i > 0 ? pl->part[i - 1] : GUMBO_TAG_LAST;
+	pl->depth++;
 	return true;
 }
 
@@ -333,7 +392,7 @@ pop(Plain *pl)
 static bool
 push_void(Plain *pl, GumboTag tag)
 {
-	add_element(pl, current(pl), tag, true);
+	add_element(pl, NULL, tag, true);
 	return true;
 }
 
@@ -348,7 +407,7 @@ add_text(Plain *pl, char *s, size_t len, bool blank)
 	if (node == NULL)
 	{
 		node = new_node(pl, GUMBO_NODE_WHITESPACE);
-		append_child(pl, current(pl), node);
+		place_child(pl, node);
 		pl->text = node;
 		pl->text_len = 0;
 		pl->text_room = len;
@@ -541,76 +600,51 @@ start_formatting(Plain *pl, GumboTag tag)
 
 /* ---- tables -------------------------------------------------------------------- */
 
-static inline bool
-is_section(GumboTag tag)
+/* The part of a table that the current element is, or is in */
+static inline GumboTag
+part_of_table(const Plain *pl)
 {
-	return tag == GUMBO_TAG_TBODY || tag == GUMBO_TAG_THEAD || tag == GUMBO_TAG_TFOOT;
+	return pl->part[pl->depth - 1];
 }
 
-static inline bool
-is_cell(GumboTag tag)
-{
-	return tag == GUMBO_TAG_TD || tag == GUMBO_TAG_TH;
-}
-
-/* Between the cells of a table, where text has no place */
-static inline bool
-is_table_part(GumboTag tag)
-{
-	return tag == GUMBO_TAG_TABLE || tag == GUMBO_TAG_TR || is_section(tag);
-}
-
-/* End the cell that is open; what is open in it ends with it */
-static bool
-close_cell(Plain *pl)
+/* Pop down to that part */
+static void
+pop_to_part(Plain *pl)
 {
 	int			i = pl->depth - 1;
 
-	while (i > 0 && !is_cell(tag_at(pl, i)) && tag_at(pl, i) != GUMBO_TAG_TABLE)
+	while (tag_at(pl, i) != pl->part[i])
 		i--;
-	if (!is_cell(tag_at(pl, i)))
-		return false;
-	pop_cell(pl, i);
-	return true;
+	if (is_cell(tag_at(pl, i)))
+		pop_cell(pl, i);
+	else if (i < pl->depth - 1)
+		pop_to(pl, i + 1);
 }
 
 /* A start tag of a table's parts, with those that it ends and begins along with it */
 static bool
 start_cells(Plain *pl, GumboTag tag)
 {
-	GumboTag	is = tag_at(pl, pl->depth - 1);
-
-	if (!is_table_part(is) && is != GUMBO_TAG_COLGROUP)
-	{
-		/* no table is open: it is none */
-		if (IN_TABLE_SCOPE(pl, GUMBO_TAG_TD) < 0 && IN_TABLE_SCOPE(pl, GUMBO_TAG_TH) < 0)
-			return true;
-		if (!close_cell(pl))
-			return false;
-		is = tag_at(pl, pl->depth - 1);
-	}
-	if (is == GUMBO_TAG_COLGROUP)
+	/* outside of tables it is none */
+	if (part_of_table(pl) == GUMBO_TAG_LAST)
+		return true;
+	/* a cell ends with what is in it */
+	pop_to_part(pl);
+	if (current_tag(pl) == GUMBO_TAG_COLGROUP)
 	{
 		if (tag == GUMBO_TAG_COL)
 			return push_void(pl, tag);
 		pop(pl);
-		is = GUMBO_TAG_TABLE;
 	}
-	if (is == GUMBO_TAG_TR && !is_cell(tag))
-	{
+	if (current_tag(pl) == GUMBO_TAG_TR && !is_cell(tag))
 		pop(pl);
-		is = tag_at(pl, pl->depth - 1);
-	}
-	if (is_section(is) && !is_cell(tag) && tag != GUMBO_TAG_TR)
-	{
+	if (is_section(current_tag(pl)) && !is_cell(tag) && tag != GUMBO_TAG_TR)
 		pop(pl);
-		is = tag_at(pl, pl->depth - 1);
-	}
 	if (tag == GUMBO_TAG_COL)
 		return push(pl, GUMBO_TAG_COLGROUP, false) && push_void(pl, tag);
-	if (is == GUMBO_TAG_TABLE && !is_section(tag) && tag != GUMBO_TAG_COLGROUP && !push(pl, GUMBO_TAG_TBODY, false))
+	if (current_tag(pl) == GUMBO_TAG_TABLE && (is_cell(tag) || tag == GUMBO_TAG_TR) && !push(pl, GUMBO_TAG_TBODY, false))
 		return false;
-	if (is != GUMBO_TAG_TR && is_cell(tag) && !push(pl, GUMBO_TAG_TR, false))
+	if (current_tag(pl) != GUMBO_TAG_TR && is_cell(tag) && !push(pl, GUMBO_TAG_TR, false))
 		return false;
 	return is_cell(tag) ? push_cell(pl, tag) : push(pl, tag, true);
 }
@@ -619,43 +653,25 @@ start_cells(Plain *pl, GumboTag tag)
 static bool
 end_cells(Plain *pl, GumboTag tag)
 {
-	GumboTag	is = tag_at(pl, pl->depth - 1);
-
-	if (is == GUMBO_TAG_COLGROUP)
+	if (part_of_table(pl) == GUMBO_TAG_COLGROUP)
 	{
 		if (tag == GUMBO_TAG_COL)
 			return true;
 		pop(pl);
 		if (tag == GUMBO_TAG_COLGROUP)
 			return true;
-		is = GUMBO_TAG_TABLE;
 	}
-	if (tag == GUMBO_TAG_COL || tag == GUMBO_TAG_COLGROUP)
+	if (tag == GUMBO_TAG_COL || tag == GUMBO_TAG_COLGROUP || part_of_table(pl) == GUMBO_TAG_LAST)
 		return true;
-	if (is_table_part(is))
-	{
-		if (is_cell(tag))
-			return true;
-	}
-	else
-	{
-		bool		in_cell = IN_TABLE_SCOPE(pl, GUMBO_TAG_TD) >= 0 || IN_TABLE_SCOPE(pl, GUMBO_TAG_TH) >= 0;
-
-		/* outside of tables it is like any other, which ends nothing */
-		if (!in_cell)
-			return true;
-		if (IN_TABLE_SCOPE(pl, tag) < 0)
-			return true;
-		if (!close_cell(pl))
-			return false;
-		if (is_cell(tag))
-			return true;
-		is = tag_at(pl, pl->depth - 1);
-	}
-	/* here a row, a section or the table itself is the current element */
-	if (IN_TABLE_SCOPE(pl, tag) < 0)
+	/* of cells only the one that is open */
+	if (is_cell(tag) ? part_of_table(pl) != tag : IN_TABLE_SCOPE(pl, tag) < 0)
 		return true;
-	while (tag_at(pl, pl->depth - 1) != tag)
+	if (is_cell(part_of_table(pl)))
+		pop_to_part(pl);
+	if (is_cell(tag))
+		return true;
+	pop_to_part(pl);
+	while (current_tag(pl) != tag)
 		pop(pl);
 	pop(pl);
 	return true;
@@ -713,17 +729,16 @@ static bool
 start_raw(Plain *pl, GumboNode *parent, GumboTag tag, const char *name, size_t len)
 {
 	const char *from = pl->p;
-	const char *close = html_end_tag(from, pl->end, name, len);
+	const char *end_tag = html_end_tag(from, pl->end, name, len);
+	const char *close = end_tag != NULL ? end_tag : pl->end;
 	GumboNode  *node;
 	size_t		n;
 	const char *s;
 
-	if (close == NULL)
-		return false;
 	for (s = from; (s = memchr(s, '<', close - s)) != NULL; s++)
 	{
 		/* a script in a comment in a script has rules of its own */
-		if (tag == GUMBO_TAG_SCRIPT && s[1] == '!')
+		if (tag == GUMBO_TAG_SCRIPT && (s[1] == '!' || end_tag == NULL))
 			return false;
 		pl->unsure |= s[1] != '!';
 	}
@@ -740,61 +755,10 @@ start_raw(Plain *pl, GumboNode *parent, GumboTag tag, const char *name, size_t l
 		append_child(pl, node, content);
 		pl->text = NULL;
 	}
-	/* its end tag is read, and closes it */
-	pl->p = close + 2 + len;
-	return skip_attributes(pl);
-}
-
-static bool start_in_body(Plain *pl, GumboTag tag, const char *name, size_t len);
-
-/* An element that holds nothing, before the table that it has no place in */
-static bool
-add_before_table(Plain *pl, GumboTag tag)
-{
-	int			i = IN_TABLE_SCOPE(pl, GUMBO_TAG_TABLE);
-	GumboVector *children;
-
-	/* formatting would have to begin again out there */
-	if (i < 1 || (pl->num_active > 0 && pl->active[pl->num_active - 1] != NULL && !is_open(pl, pl->active[pl->num_active - 1])))
-		return false;
-	add_element(pl, pl->open[i - 1], tag, true);
-	/* the table was the last */
-	children = &pl->open[i - 1]->v.element.children;
-	if (children->data[children->length - 2] != pl->open[i])
-		return false;
-	children->data[children->length - 2] = children->data[children->length - 1];
-	children->data[children->length - 1] = pl->open[i];
-	return true;
-}
-
-/* Between the parts of a table only some things may stand */
-static bool
-start_between_cells(Plain *pl, GumboTag tag, const char *name, size_t len)
-{
-	switch (rules[tag].start)
-	{
-		case START_CELLS:
-			return start_cells(pl, tag);
-		case START_RAW:
-			return tag != GUMBO_TAG_TITLE && start_raw(pl, current(pl), tag, name, len);
-		case START_FORM:
-			if (pl->form == NULL)
-				pl->form = add_element(pl, current(pl), tag, true);
-			return true;
-		case START_TABLE:
-			/* it ends the one that is open */
-			pop_to(pl, IN_TABLE_SCOPE(pl, tag));
-			return start_in_body(pl, tag, name, len);
-		case START_VOID:
-			/* a hidden field is as good as nothing */
-			if (tag == GUMBO_TAG_INPUT)
-				for (int i = 0; i < pl->num_taken; i++)
-					if (strcmp(pl->taken[i]->name, "type") == 0 && g_ascii_strcasecmp(pl->taken[i]->value, "hidden") == 0)
-						return push_void(pl, tag);
-			return add_before_table(pl, tag);
-		default:
-			return false;
-	}
+	pl->text = NULL;
+	/* the end tag is read, and closes it */
+	pl->p = end_tag != NULL ? end_tag + 2 + len : pl->end;
+	return end_tag == NULL || skip_attributes(pl);
 }
 
 /* The attributes of a second <html> or <body> that the first didn't have belong to that */
@@ -819,25 +783,10 @@ merge_attributes(Plain *pl, GumboNode *node)
 	return true;
 }
 
-/* A start tag in the body; false where libgumbo is needed */
+/* A start tag that has nothing to do with tables, but may begin one */
 static bool
-start_in_body(Plain *pl, GumboTag tag, const char *name, size_t len)
+start_as_in_body(Plain *pl, GumboTag tag, const char *name, size_t len)
 {
-	GumboTag	is = tag_at(pl, pl->depth - 1);
-
-	if (is == GUMBO_TAG_COLGROUP && tag != GUMBO_TAG_COL)
-	{
-		pop(pl);
-		is = GUMBO_TAG_TABLE;
-	}
-	if (tag == GUMBO_TAG_HTML)
-		return merge_attributes(pl, pl->html);
-	if (tag == GUMBO_TAG_BODY)
-		return merge_attributes(pl, pl->open[1]);
-	if (tag == GUMBO_TAG_HEAD)
-		return true;
-	if (is_table_part(is))
-		return start_between_cells(pl, tag, name, len);
 	switch (rules[tag].start)
 	{
 		case START_INLINE:
@@ -882,14 +831,69 @@ start_in_body(Plain *pl, GumboTag tag, const char *name, size_t len)
 			close_p(pl);
 			return push_void(pl, tag);
 		case START_RAW:
-			return start_raw(pl, current(pl), tag, name, len);
+			return start_raw(pl, NULL, tag, name, len);
 		case START_TABLE:
 			return start_table(pl);
-		case START_CELLS:
-			return start_cells(pl, tag);
 		default:
 			return false;
 	}
+}
+
+static bool start_in_body(Plain *pl, GumboTag tag, const char *name, size_t len);
+
+static bool
+is_hidden_input(const Plain *pl, GumboTag tag)
+{
+	for (int i = 0; tag == GUMBO_TAG_INPUT && i < pl->num_taken; i++)
+		if (strcmp(pl->taken[i]->name, "type") == 0)
+			return g_ascii_strcasecmp(pl->taken[i]->value, "hidden") == 0;
+	return false;
+}
+
+/* Between the parts of a table some things may stand, others go before it */
+static bool
+start_between_cells(Plain *pl, GumboTag tag, const char *name, size_t len)
+{
+	bool		good;
+
+	if (tag == GUMBO_TAG_STYLE || tag == GUMBO_TAG_SCRIPT)
+		return start_raw(pl, current(pl), tag, name, len);
+	if (is_hidden_input(pl, tag))
+		return push_void(pl, tag);
+	if (tag == GUMBO_TAG_FORM)
+	{
+		if (pl->form == NULL)
+			pl->form = add_element(pl, NULL, tag, true);
+		return true;
+	}
+	if (tag == GUMBO_TAG_TABLE)
+	{
+		/* it ends the one that is open */
+		pop_to(pl, IN_TABLE_SCOPE(pl, tag));
+		return start_in_body(pl, tag, name, len);
+	}
+	pl->foster = true;
+	good = start_as_in_body(pl, tag, name, len);
+	pl->foster = false;
+	return good;
+}
+
+/* A start tag in the body; false where libgumbo is needed */
+static bool
+start_in_body(Plain *pl, GumboTag tag, const char *name, size_t len)
+{
+	if (rules[tag].start == START_CELLS)
+		return start_cells(pl, tag);
+	if (tag == GUMBO_TAG_HTML)
+		return merge_attributes(pl, pl->html);
+	if (part_of_table(pl) == GUMBO_TAG_COLGROUP)
+		pop(pl);
+	if (tag == GUMBO_TAG_BODY)
+		return merge_attributes(pl, pl->open[1]);
+	if (tag == GUMBO_TAG_HEAD)
+		return true;
+	return is_table_part(part_of_table(pl)) ? start_between_cells(pl, tag, name, len) :
+		start_as_in_body(pl, tag, name, len);
 }
 
 /* The parts of a document that need not be written, up to the body */
@@ -1022,35 +1026,12 @@ end_any(Plain *pl, GumboTag tag)
 	return true;
 }
 
-/* An end tag in the body; false where libgumbo is needed */
+/* An end tag that has nothing to do with tables */
 static bool
-end_in_body(Plain *pl, GumboTag tag)
+end_as_in_body(Plain *pl, GumboTag tag)
 {
-	GumboTag	is = tag_at(pl, pl->depth - 1);
 	int			i;
 
-	if (tag == GUMBO_TAG_BODY || tag == GUMBO_TAG_HTML)
-	{
-		if (is == GUMBO_TAG_COLGROUP)
-			pop(pl);
-		if (IN_SCOPE(pl, GUMBO_TAG_BODY) >= 0)
-			pl->phase = tag == GUMBO_TAG_BODY ? AFTER_BODY : AFTER_HTML;
-		return true;
-	}
-	if (rules[tag].end == END_CELLS)
-		return end_cells(pl, tag);
-	if (is == GUMBO_TAG_COLGROUP)
-	{
-		pop(pl);
-		is = GUMBO_TAG_TABLE;
-	}
-	if (is_table_part(is))
-	{
-		/* what is open outside of the table can't end here */
-		if (rules[tag].end == END_FORM)
-			pl->form = NULL;
-		return rules[tag].end != END_UNKNOWN && rules[tag].end != END_P && tag != GUMBO_TAG_BR;
-	}
 	switch (rules[tag].end)
 	{
 		case END_ANY:
@@ -1063,7 +1044,7 @@ end_in_body(Plain *pl, GumboTag tag)
 			i = IN_BUTTON_SCOPE(pl, tag);
 			if (i < 0)
 			{
-				add_element(pl, current(pl), tag, false);
+				add_element(pl, NULL, tag, false);
 				return true;
 			}
 			break;
@@ -1082,6 +1063,30 @@ end_in_body(Plain *pl, GumboTag tag)
 	if (i >= 0)
 		pop_to(pl, i);
 	return true;
+}
+
+/* An end tag in the body; false where libgumbo is needed */
+static bool
+end_in_body(Plain *pl, GumboTag tag)
+{
+	bool		good;
+
+	if (tag == GUMBO_TAG_BODY || tag == GUMBO_TAG_HTML)
+	{
+		if (part_of_table(pl) == GUMBO_TAG_COLGROUP)
+			pop(pl);
+		if (IN_SCOPE(pl, GUMBO_TAG_BODY) >= 0)
+			pl->phase = tag == GUMBO_TAG_BODY ? AFTER_BODY : AFTER_HTML;
+		return true;
+	}
+	if (rules[tag].end == END_CELLS)
+		return end_cells(pl, tag);
+	if (part_of_table(pl) == GUMBO_TAG_COLGROUP)
+		pop(pl);
+	pl->foster = is_table_part(part_of_table(pl));
+	good = end_as_in_body(pl, tag);
+	pl->foster = false;
+	return good;
 }
 
 /* An end tag before the body, where most end nothing */
@@ -1178,6 +1183,7 @@ take_text(Plain *pl, const char *s, const char *end)
 	const char *p = s;
 	size_t		n;
 	char	   *made;
+	bool		good;
 
 	while (p < end && is_space(*p))
 		p++;
@@ -1207,20 +1213,26 @@ take_text(Plain *pl, const char *s, const char *end)
 	}
 	else if (pl->phase > IN_BODY && p < end)
 		pl->phase = IN_BODY;
-	if (is_table_part(tag_at(pl, pl->depth - 1)) || tag_at(pl, pl->depth - 1) == GUMBO_TAG_COLGROUP)
+	if (p < end && part_of_table(pl) == GUMBO_TAG_COLGROUP)
+		return false;
+	made = take_string(pl, s, end - s, true, false, &n);
+	if (made == NULL)
+		return false;
+	if (!is_table_part(part_of_table(pl)))
 	{
-		if (p < end)
+		if (part_of_table(pl) != GUMBO_TAG_COLGROUP && !reconstruct(pl))
 			return false;
-		made = take_string(pl, s, end - s, false, false, &n);
-		add_text(pl, made, n, true);
-		pl->text = NULL;
+		add_text(pl, made, n, p == end);
 		return true;
 	}
-	made = take_string(pl, s, end - s, true, false, &n);
-	if (made == NULL || !reconstruct(pl))
-		return false;
-	add_text(pl, made, n, p == end);
-	return true;
+	/* a reference may be white space, too */
+	pl->foster = strspn(made, " \t\r\n\f") < n;
+	good = !pl->foster || reconstruct(pl);
+	if (good)
+		add_text(pl, made, n, p == end);
+	pl->foster = false;
+	pl->text = NULL;
+	return good;
 }
 
 /* <!-- … -->, <!…>, <?…> */
@@ -1309,6 +1321,7 @@ html_plain(const char *s, size_t len, void *arena, GumboNode **root)
 	pl.depth = 0;
 	pl.text = NULL;
 	pl.num_active = 0;
+	pl.foster = false;
 	pl.skip_newline = pl.unsure = false;
 	pl.doctype = NULL;
 	pl.no_doctype = false;
