@@ -15,6 +15,8 @@ typedef struct WalkState
 	Message    *m;
 	const char *base;			/* what the GMime stream lies over */
 	size_t		len;
+	const char *leaf;			/* all of the body, where it is one part */
+	size_t		leaf_len;
 	int			parts;
 	int			html_parts;		/* with text to see */
 	int			inside;			/* depth in attached messages */
@@ -81,8 +83,24 @@ decode_base64(const char *s, size_t len, GString *out, size_t max, bool *cut)
 	}
 	for (; s <= end; s++)
 	{
-		int			v = s < end ? values[(unsigned char) *s] : -2;
+		int			v;
 
+		/* four at once, as most of them stand */
+		while (have == 0 && end - s >= 4 && n <= sizeof(buf) - 12)
+		{
+			int			a = values[(unsigned char) s[0]];
+			int			b = values[(unsigned char) s[1]];
+			int			c = values[(unsigned char) s[2]];
+			int			d = values[(unsigned char) s[3]];
+
+			if ((a | b | c | d) < 0)
+				break;
+			buf[n++] = a << 2 | b >> 4;
+			buf[n++] = b << 4 | c >> 2;
+			buf[n++] = c << 6 | d;
+			s += 4;
+		}
+		v = s < end ? values[(unsigned char) *s] : -2;
 		if (v >= 0)
 		{
 			bits = bits << 6 | v;
@@ -295,6 +313,12 @@ part_bytes(WalkState *w, GMimePart *part, const char **s, size_t *len)
 	int64_t		start;
 	int64_t		end;
 
+	if (w->leaf != NULL)
+	{
+		*s = w->leaf;
+		*len = w->leaf_len;
+		return true;
+	}
 	if (stream == NULL || !GMIME_IS_STREAM_MEM(stream))
 		return false;
 	start = stream->bound_start;
@@ -1078,6 +1102,19 @@ guard_mime(Message *m, char *body, size_t len, bool in_message)
 	return s - body;
 }
 
+/* Is a body of that type one part, whatever is in it? */
+static bool
+is_leaf_type(const Header *type)
+{
+	const char *s = type != NULL ? type->value : "";
+
+	if (g_ascii_strncasecmp(s, "text/html", 9) == 0)
+		s += 9;
+	else if (g_ascii_strncasecmp(s, "text/plain", 10) == 0)
+		s += 10;
+	return *s == '\0' || *s == ';' || *s == ' ';
+}
+
 /* Read the body by one Content-Type header (or none) */
 static void
 parse_as(Message *m, GArray *headers, Header *type, RawMessage *raw, const char *body, size_t body_len)
@@ -1093,16 +1130,24 @@ parse_as(Message *m, GArray *headers, Header *type, RawMessage *raw, const char 
 
 	/*
 	 * They go in front of the body, over the header block, which is not
-	 * needed any more; a copy only when there is no room.
+	 * needed any more; a copy only when there is no room.  Of a body that is
+	 * one part GMime need not see anything.
 	 */
+	w.len = kept->len;
+	if (is_leaf_type(type))
+	{
+		w.leaf = body;
+		w.leaf_len = body_len;
+	}
+	else
+		w.len += body_len;
 	if ((size_t) (body - raw->data) >= kept->len)
 		w.base = body - kept->len;
 	else
-		w.base = copy = g_malloc(kept->len + body_len + 1);
+		w.base = copy = g_malloc(w.len + 1);
 	memcpy((char *) w.base, kept->str, kept->len);
-	if (copy != NULL)
+	if (copy != NULL && w.leaf == NULL)
 		memcpy(copy + kept->len, body, body_len);
-	w.len = kept->len + body_len;
 	w.m = m;
 	g_string_free(kept, TRUE);
 

@@ -11,6 +11,7 @@
  *
  * This file, html_plain.c and html_reference.c include libgumbo.
  */
+#define _GNU_SOURCE				/* memrchr */
 #include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -652,16 +653,16 @@ strip_tags(HtmlState *st, Arena *arena, const char *s, size_t len)
 static void
 close_comment(Message *m, GString *html)
 {
-	char	   *end = html->str + html->len;
-	char	   *from = html->str;
+	char	   *from = strstr(html->str, "<!--");
 	char	   *open;
 
+	if (from == NULL)
+		return;
 	/* skip what is closed; --!> ends a comment, too */
-	for (char *p = end; p > html->str; p--)
-		if (p[-1] == '>' && ((p - html->str >= 3 && p[-2] == '-' && p[-3] == '-') ||
-							 (p - html->str >= 4 && p[-2] == '!' && p[-3] == '-' && p[-4] == '-')))
+	for (char *p = html->str + html->len; (p = memrchr(from, '>', p - from)) != NULL;)
+		if ((p[-1] == '-' && p[-2] == '-') || (p[-1] == '!' && p[-2] == '-' && p[-3] == '-'))
 		{
-			from = p;
+			from = p + 1;
 			break;
 		}
 	while ((open = strstr(from, "<!--")) != NULL)

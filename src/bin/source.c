@@ -183,6 +183,29 @@ input_line(Input *in, char **s, size_t *len, bool *whole)
 	return true;
 }
 
+/*
+ * Lines in the buffer that begin with none of the bytes that mean something in an
+ * mbox, all at once: their length, 0 for none
+ */
+static size_t
+input_plain_lines(Input *in, char **s)
+{
+	const char *end = in->buf + in->end;
+	const char *p = in->buf + in->start;
+
+	*s = in->buf + in->start;
+	while (p < end && *p != 'F' && *p != '>' && *p != '\n' && *p != '\r')
+	{
+		const char *nl = memchr(p, '\n', end - p);
+
+		if (nl == NULL)
+			break;
+		p = nl + 1;
+	}
+	in->start += p - *s;
+	return p - *s;
+}
+
 /* ---- what a file is ------------------------------------------------------ */
 
 static bool
@@ -609,6 +632,12 @@ read_mbox(Input *in, const char *source, const char *mailbox, DeliverFn deliver)
 				s++, len--;
 		}
 		mbox_append(&box, s, len);
+		/* most lines are only lines */
+		if (at_line_start && (len = input_plain_lines(in, &s)) > 0)
+		{
+			mbox_append(&box, s, len);
+			after_blank = false;
+		}
 	}
 	if (open && !interrupted)
 	{

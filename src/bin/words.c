@@ -26,13 +26,22 @@ typedef struct Word
 	size_t		len;			/* of the whole */
 } Word;
 
+/* The first ?= before the limit and the end of the text, or NULL */
+static const char *
+word_end(const char *s, const char *limit)
+{
+	for (; s + 1 < limit && *s != '\0'; s++)
+		if (s[0] == '?' && s[1] == '=')
+			return s;
+	return NULL;
+}
+
 /* Is there an encoded word at s? */
 static bool
 parse_word(const char *s, Word *w)
 {
 	const char *p;
 	const char *end;
-	size_t		n;
 
 	if (s[0] != '=' || s[1] != '?')
 		return false;
@@ -46,12 +55,11 @@ parse_word(const char *s, Word *w)
 	if (w->encoding != 'B' && w->encoding != 'Q')
 		return false;
 	w->text = p + 3;
-	n = strnlen(w->text, MAX_WORD);
-	end = memmem(w->text, n, "?=", 2);
+	end = word_end(w->text, w->text +MAX_WORD);
 
 	/* "=?x?Q?=41?=": the first ?= may belong to the text */
-	if (end == w->text &&w->encoding == 'Q' && n > 2 && g_ascii_isxdigit(w->text[2]))
-		end = g_strstr_len(w->text +1, n - 1, "?=");
+	if (end == w->text &&w->encoding == 'Q' && g_ascii_isxdigit(w->text[2]))
+		end = word_end(w->text +1, w->text +MAX_WORD);
 	if (end == NULL)
 		return false;
 	w->text_len = end - w->text;
@@ -120,9 +128,8 @@ flush_words(GString *out, GString *bytes, const char *charset, Message *m)
 	text_to_utf8(out, bytes->str, bytes->len, charset, m);
 	g_string_truncate(bytes, 0);
 	/* a header has one line, whatever is hidden in a word */
-	for (size_t i = from; i < out->len; i++)
-		if (out->str[i] == '\n' || out->str[i] == '\r')
-			out->str[i] = ' ';
+	if (memchr(out->str + from, '\n', out->len - from) != NULL || memchr(out->str + from, '\r', out->len - from) != NULL)
+		g_strdelimit(out->str + from, "\n\r", ' ');
 }
 
 /*
