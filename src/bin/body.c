@@ -160,7 +160,7 @@ decode_quoted_printable(const char *s, size_t len, GString *out, size_t max, boo
 			p = end;
 		total += p - s;
 		if (out != NULL)
-			g_string_append_len(out, s, p - s);
+			text_put(out, s, p - s);
 		if (out != NULL && out->len > max)
 		{
 			g_string_truncate(out, max);
@@ -187,7 +187,7 @@ decode_quoted_printable(const char *s, size_t len, GString *out, size_t max, boo
 		}
 		total++;
 		if (out != NULL)
-			g_string_append_c(out, c);
+			text_put(out, &c, 1);
 	}
 	return total;
 }
@@ -440,14 +440,30 @@ enriched_to_html(Message *m, GString *text, bool richtext)
 	return html;
 }
 
+/* An empty buffer that is used again and again, unless it was a huge message's */
+static GString *
+scratch(GString **buffer)
+{
+	if (*buffer != NULL && (*buffer)->allocated_len > 4 * 1024 * 1024)
+	{
+		g_string_free(*buffer, TRUE);
+		*buffer = NULL;
+	}
+	if (*buffer == NULL)
+		*buffer = g_string_new(NULL);
+	return g_string_truncate(*buffer, 0);
+}
+
 /* Append a text part to the body, and note its URLs */
 static void
 add_text(WalkState *w, GString *body, const char *s, size_t len,
 		 GMimeContentEncoding encoding, const char *charset, TextKind kind, bool richtext)
 {
+	static GString *decoded_buffer;
+	static GString *stripped_buffer;
 	Message    *m = w->m;
-	GString    *decoded = NULL;
 	GString    *text;
+	GString    *shown;
 	char	   *meta = NULL;
 	bool		cut;
 
@@ -458,7 +474,8 @@ add_text(WalkState *w, GString *body, const char *s, size_t len,
 		encoding == GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE ||
 		encoding == GMIME_CONTENT_ENCODING_UUENCODE)
 	{
-		decoded = g_string_new(NULL);
+		GString    *decoded = scratch(&decoded_buffer);
+
 		decode_content(s, len, encoding, decoded, max, &cut);
 		s = decoded->str;
 		len = decoded->len;
@@ -477,8 +494,6 @@ add_text(WalkState *w, GString *body, const char *s, size_t len,
 
 	text_to_utf8(text, s, len, charset, m);
 	g_free(meta);
-	if (decoded != NULL)
-		g_string_free(decoded, TRUE);
 
 	if (kind == TEXT_ENRICHED)
 		text = enriched_to_html(m, text, richtext);
@@ -491,28 +506,25 @@ add_text(WalkState *w, GString *body, const char *s, size_t len,
 		if (options.keep_html && m->html->len + text->len <= options.max_body * 4 + 4096)
 			g_string_append_len(m->html, text->str, text->len);
 	}
+	shown = text;
 	if (kind == TEXT_HTML || kind == TEXT_ENRICHED)
 	{
-		GString    *stripped = g_string_sized_new(text->len / 2 + 16);
-
-		html_to_text(m, text, stripped);
-		g_string_free(text, TRUE);
-		text = stripped;
-
-		if (!is_blank(text))
+		shown = scratch(&stripped_buffer);
+		html_to_text(m, text, shown);
+		if (!is_blank(shown))
 			w->html_parts++;
 	}
-	normalize_newlines(text, 0);
-	find_urls(m, text->str, text->len);
+	normalize_newlines(shown, 0);
+	find_urls(m, shown->str, shown->len);
 
-	if (body->len > 0 && text->len > 0 && body->str[body->len - 1] != '\n')
+	if (body->len > 0 && shown->len > 0 && body->str[body->len - 1] != '\n')
 		g_string_append_c(body, '\n');
-	if (body->len + text->len > options.max_body)
+	if (body->len + shown->len > options.max_body)
 	{
 		ADD_DEFECT(m, DEFECT_TRUNCATED_BODY);
-		text_truncate(text, options.max_body - MIN(body->len, options.max_body));
+		text_truncate(shown, options.max_body - MIN(body->len, options.max_body));
 	}
-	g_string_append_len(body, text->str, text->len);
+	g_string_append_len(body, shown->str, shown->len);
 	g_string_free(text, TRUE);
 }
 
@@ -973,6 +985,40 @@ choose_types(GArray *headers, Header *types[2])
 	return n;
 }
 
+/* A line that may be a boundary */
+typedef struct BoundaryLine
+{
+	char	   *s;
+	size_t		len;			/* without white space behind it */
+	bool		closes;
+} BoundaryLine;
+
+/* The lines that may be boundaries, of which no more count than GMime gets to see */
+static GArray *
+find_boundaries(char *body, size_t len)
+{
+	GArray	   *lines = g_array_new(FALSE, FALSE, sizeof(BoundaryLine));
+	char	   *end = body + len;
+	const char *next;
+
+	for (char *s = body; s < end && lines->len <= MAX_BOUNDARY_LINES; s = (char *) next)
+	{
+		BoundaryLine line = {.s = s};
+
+		next = next_line(s, end);
+		if (s[0] != '-' || end - s < 4 || s[1] != '-')
+			continue;
+		line.len = next - s;
+		while (line.len > 0 && g_ascii_isspace(s[line.len - 1]))
+			line.len--;
+		if (line.len < 3 || line.len > 200)
+			continue;
+		line.closes = line.len > 4 && s[line.len - 1] == '-' && s[line.len - 2] == '-';
+		g_array_append_val(lines, line);
+	}
+	return lines;
+}
+
 /*
  * A boundary that ends its multipart and comes again later: programs go on
  * reading.  Blank out the end, so that GMime does too.
@@ -981,45 +1027,30 @@ static void
 reopen_boundaries(Message *m, char *body, size_t len)
 {
 	GHashTable *last = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	char	   *end = body + len;
+	GArray	   *lines = find_boundaries(body, len);
 
 	for (int pass = 0; pass < 2; pass++)
-	{
-		int			lines = 0;
-
-		for (char *s = body; s < end && lines <= MAX_BOUNDARY_LINES; s = (char *) next_line(s, end))
+		for (guint i = 0; i < lines->len; i++)
 		{
-			const char *next;
-			size_t		n;
-			bool		closes;
+			BoundaryLine *line = &g_array_index(lines, BoundaryLine, i);
 			char	   *key;
 
-			if (s[0] != '-' || end - s < 4 || s[1] != '-')
+			if (line->closes != (pass == 1))
 				continue;
-			next = next_line(s, end);
-			n = next - s;
-			while (n > 0 && g_ascii_isspace(s[n - 1]))
-				n--;
-			if (n < 3 || n > 200)
-				continue;
-			lines++;
-			closes = n > 4 && s[n - 1] == '-' && s[n - 2] == '-';
-			if (closes != (pass == 1))
-				continue;
-			key = g_strndup(s, closes ? n - 2 : n);
-			if (!closes)
+			key = g_strndup(line->s, line->closes ? line->len - 2 : line->len);
+			if (!line->closes)
 			{
-				g_hash_table_insert(last, key, s);
+				g_hash_table_insert(last, key, line->s);
 				continue;
 			}
-			if ((char *) g_hash_table_lookup(last, key) > s)
+			if ((char *) g_hash_table_lookup(last, key) > line->s)
 			{
-				s[n - 1] = s[n - 2] = ' ';
+				line->s[line->len - 1] = line->s[line->len - 2] = ' ';
 				ADD_DEFECT(m, DEFECT_BROKEN_MIME);
 			}
 			g_free(key);
 		}
-	}
+	g_array_free(lines, TRUE);
 	g_hash_table_destroy(last);
 }
 

@@ -74,7 +74,7 @@ unfold(Message *m, const char *s, size_t len, const char *charset)
 		p = memchr(s, '\r', nl - s);
 		if (p == NULL)
 			p = nl;
-		g_string_append_len(tmp, s, p - s);
+		text_put(tmp, s, p - s);
 		if (p == end)
 			break;
 		/* a fold of any width is one blank */

@@ -11,7 +11,6 @@
  *
  * This file, html_plain.c and html_reference.c include libgumbo.
  */
-#define _GNU_SOURCE				/* memrchr */
 #include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -659,8 +658,8 @@ close_comment(Message *m, GString *html)
 	if (from == NULL)
 		return;
 	/* skip what is closed; --!> ends a comment, too */
-	for (char *p = html->str + html->len; (p = memrchr(from, '>', p - from)) != NULL;)
-		if ((p[-1] == '-' && p[-2] == '-') || (p[-1] == '!' && p[-2] == '-' && p[-3] == '-'))
+	for (char *p = html->str + html->len - 1; p > from; p--)
+		if (*p == '>' && p[-1 - (p[-1] == '!')] == '-' && p[-2 - (p[-1] == '!')] == '-')
 		{
 			from = p + 1;
 			break;

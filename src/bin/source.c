@@ -18,6 +18,7 @@
 #include "assay_load.h"
 
 #define READ_BUFFER		(256 * 1024)
+#define READ_BYTES		(64 * 1024)
 #define SNIFF_BYTES		8192
 #define MAX_FOLDER_DEPTH 100
 
@@ -71,7 +72,8 @@ input_open(Input *in, const char *path)
 	}
 	in->fd = fd;
 	in->mtime = (int64_t) st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000;
-	gzbuffer(in->gz, 128 * 1024);
+	/* half of what is read at once, which zlib then writes where it belongs */
+	gzbuffer(in->gz, READ_BYTES / 2);
 	in->buf = g_malloc(READ_BUFFER);
 	return true;
 }
@@ -110,7 +112,8 @@ input_fill(Input *in, size_t n)
 	}
 	while (in->end < n && !in->eof)
 	{
-		int			got = gzread(in->gz, in->buf + in->end, READ_BUFFER - in->end);
+		/* no more than what stays in the processor's cache until it is looked at */
+		int			got = gzread(in->gz, in->buf + in->end, MIN(READ_BUFFER - in->end, READ_BYTES));
 
 		if (got > 0)
 		{
@@ -498,7 +501,7 @@ mbox_append(Mbox *box, const char *s, size_t len)
 		box->raw.defects |= 1u << DEFECT_TRUNCATED_MESSAGE;
 		len = options.max_message - box->data->len;
 	}
-	g_string_append_len(box->data, s, len);
+	text_put(box->data, s, len);
 }
 
 static void

@@ -8,7 +8,6 @@
  * list is split.  So words are decoded here, and hidden from GMime behind
  * plain atoms where it splits a header.
  */
-#define _GNU_SOURCE
 #include <string.h>
 
 #include "assay_load.h"
@@ -30,9 +29,12 @@ typedef struct Word
 static const char *
 word_end(const char *s, const char *limit)
 {
-	for (; s + 1 < limit && *s != '\0'; s++)
-		if (s[0] == '?' && s[1] == '=')
+	while ((s = strchr(s, '?')) != NULL && s + 1 < limit)
+	{
+		if (s[1] == '=')
 			return s;
+		s++;
+	}
 	return NULL;
 }
 
@@ -89,7 +91,7 @@ decode_word(GString *out, const Word *w)
 {
 	if (w->encoding == 'B')
 	{
-		guchar	   *buf = g_malloc(w->text_len / 4 * 3 + 16);
+		guchar		buf[MAX_WORD];
 		gint		state = 0;
 		guint		save = 0;
 		gsize		n = g_base64_decode_step(w->text, w->text_len, buf, &state, &save);
@@ -97,8 +99,7 @@ decode_word(GString *out, const Word *w)
 		/* what is missing at its end is padding that nobody wrote */
 		if (state != 0 && w->text[w->text_len - 1] != '=')
 			n += g_base64_decode_step("===", 4 - count_base64(w) % 4, buf + n, &state, &save);
-		g_string_append_len(out, (char *) buf, n);
-		g_free(buf);
+		text_put(out, (char *) buf, n);
 		return;
 	}
 	for (size_t i = 0; i < w->text_len; i++)
