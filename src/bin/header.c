@@ -115,7 +115,7 @@ find_header(GArray *headers, const char *name)
 	{
 		Header	   *h = &g_array_index(headers, Header, i);
 
-		if (strcmp(h->name, name) == 0)
+		if (h->name[0] == name[0] && strcmp(h->name, name) == 0)
 			return h;
 	}
 	return NULL;
