@@ -507,6 +507,7 @@ add_text(WalkState *w, GString *body, const char *s, size_t len,
 			g_string_append_len(m->html, text->str, text->len);
 	}
 	shown = text;
+
 	if (kind == TEXT_HTML || kind == TEXT_ENRICHED)
 	{
 		shown = scratch(&stripped_buffer);

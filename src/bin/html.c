@@ -526,6 +526,16 @@ parse_source(HtmlState *st, Arena *arena, const char *s, size_t len)
 	return parse_document(st, arena, smaller[k]->str, smaller[k]->len);
 }
 
+/* Does an element begin there anywhere? */
+static bool
+has_tags(const char *s)
+{
+	while ((s = strchr(s, '<')) != NULL)
+		if (g_ascii_isalpha(*++s))
+			return true;
+	return false;
+}
+
 /* <!--[if mso]> … <![endif]-->: the links in it count, the text is not seen */
 static void
 parse_conditional(HtmlState *st, Arena *arena, const char *s)
@@ -534,7 +544,7 @@ parse_conditional(HtmlState *st, Arena *arena, const char *s)
 	const char *from = strchr(s, '>');
 	jmp_buf		outer;
 
-	if (from == NULL)
+	if (from == NULL || !has_tags(from))
 		return;
 	memcpy(&outer, &arena->full, sizeof(outer));
 	inner.m = st->m;

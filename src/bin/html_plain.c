@@ -146,8 +146,8 @@ typedef struct Plain
 	GumboNode  *form;
 	Phase		phase;
 	GumboNode  *open[MAX_OPEN];
-	GumboTag	part[MAX_OPEN]; /* of a table, that each is or is in; GUMBO_TAG_LAST
-								 * for none */
+	GumboTag	part[MAX_OPEN]; /* of a table, that each is or is in;
+								 * GUMBO_TAG_LAST for none */
 	int			depth;
 	bool		foster;			/* what has no place in a table goes before it */
 	/* formatting that goes on until it is ended; NULL is where a cell begins */

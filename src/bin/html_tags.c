@@ -186,7 +186,11 @@ html_has_controls(const char *s, size_t len)
 	const char *end = s + len;
 
 #if defined(__SSE2__)
-	/* sixteen at a time: below a blank, but none of the four that are white space */
+
+	/*
+	 * sixteen at a time: below a blank, but none of the four that are white
+	 * space
+	 */
 	for (; end - s >= 16; s += 16)
 	{
 		__m128i		bytes = _mm_loadu_si128((const __m128i *) s);

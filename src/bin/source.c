@@ -112,7 +112,10 @@ input_fill(Input *in, size_t n)
 	}
 	while (in->end < n && !in->eof)
 	{
-		/* no more than what stays in the processor's cache until it is looked at */
+		/*
+		 * no more than what stays in the processor's cache until it is looked
+		 * at
+		 */
 		int			got = gzread(in->gz, in->buf + in->end, MIN(READ_BUFFER - in->end, READ_BYTES));
 
 		if (got > 0)
