@@ -21,3 +21,29 @@ cpu() {
 		printf '%s\n' '\! cat /proc/$SERVER/schedstat'
 	} | psql -XqAt -v ON_ERROR_STOP=1 "$@" | awk 'NR == 1 { from = $1 } END { if (NR != 2) exit 1; print ($1 - from) / 1000 }'
 }
+
+# A session in which messages of the table "arriving", whose numbers are from 1000000001
+# on, come to "message": by COPY of a file, or by so many INSERTs.  $1: COPY or INSERT; $2:
+# the file; $3: how many.  The first one compiles the policy, and is not measured.
+arrival() {
+	# waiting for the disk and waking up again varies more than what is measured
+	echo 'SET synchronous_commit = off;'
+	echo 'PREPARE arrive AS INSERT INTO message SELECT * FROM arriving WHERE id = $1;'
+	echo 'BEGIN; EXECUTE arrive(1000000001); ROLLBACK;'
+	echo '-- measure'
+	if [ "$1" = COPY ]; then
+		echo "\\copy message from '$2' (format binary)"
+	else
+		for ((i = 1; i <= $3; i++)); do echo "EXECUTE arrive($((1000000000 + i)));"; done
+	fi
+}
+
+# A session that puts rows into a table by a prepared INSERT of "$2", whose $1 is their
+# number, from $3 on so many as $4; the first two are not measured.
+single_inserts() {
+	echo 'SET synchronous_commit = off; SET plan_cache_mode = force_generic_plan;'
+	echo "PREPARE i(bigint) AS INSERT INTO $1 VALUES ($2);"
+	echo "EXECUTE i($3); EXECUTE i($(($3 + 1)));"
+	echo '-- measure'
+	for ((i = 2; i < $4; i++)); do echo "EXECUTE i($(($3 + i)));"; done
+}

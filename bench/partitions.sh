@@ -38,13 +38,7 @@ next=10000000
 # $1: the table; $2: ENABLE or DISABLE the trigger.  Sets "took".
 inserts() {
 	psql -Xqc "ALTER TABLE $1 $2 TRIGGER decide"
-	took=$({
-		echo 'SET synchronous_commit = off; SET plan_cache_mode = force_generic_plan;'
-		echo "PREPARE i(bigint) AS INSERT INTO $1 VALUES (\$1, '2026-01-01'::timestamptz + (\$1 % 5000000) * interval '1 s', 's' || \$1 % 1000, repeat(md5(\$1::text), 15));"
-		echo "EXECUTE i($next); EXECUTE i($((next + 1)));"
-		echo '-- measure'
-		for ((i = 2; i < n; i++)); do echo "EXECUTE i($((next + i)));"; done
-	} | cpu)
+	took=$(single_inserts "$1" "\$1, '2026-01-01'::timestamptz + (\$1 % 5000000) * interval '1 s', 's' || \$1 % 1000, repeat(md5(\$1::text), 15)" "$next" "$n" | cpu)
 	next=$((next + n))
 }
 declare -A of
@@ -90,13 +84,7 @@ SQL
 
 # $1: the table.  Sets "took".
 singles() {
-	took=$({
-		echo 'SET synchronous_commit = off; SET plan_cache_mode = force_generic_plan;'
-		echo "PREPARE i(bigint) AS INSERT INTO $1 VALUES (\$1, date_trunc('day', now()) + (\$1 % 80000) * interval '1 s', 's' || \$1 % 1000, repeat(md5(\$1::text), 15));"
-		echo "EXECUTE i($next); EXECUTE i($((next + 1)));"
-		echo '-- measure'
-		for ((i = 2; i < n; i++)); do echo "EXECUTE i($((next + i)));"; done
-	} | cpu)
+	took=$(single_inserts "$1" "\$1, date_trunc('day', now()) + (\$1 % 80000) * interval '1 s', 's' || \$1 % 1000, repeat(md5(\$1::text), 15)" "$next" "$n" | cpu)
 	next=$((next + n))
 }
 # Rows of one day, and of 50 days by turns

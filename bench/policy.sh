@@ -77,18 +77,8 @@ arrive() {
 	psql -Xq -c "ALTER TABLE message DISABLE TRIGGER decide" -c 'DELETE FROM message WHERE id > 1000000000' -c 'TRUNCATE bench_decision' \
 		-c 'VACUUM message' -c "ALTER TABLE message $2 TRIGGER decide" -c CHECKPOINT
 	{
-		# waiting for the disk and waking up again varies more than what is measured
-		echo 'SET synchronous_commit = off;'
 		if [ -n "${3:-}" ]; then echo "SELECT set_config(name, 'off', false) FROM pg_settings WHERE name = 'assay.new_rows';"; fi
-		# the session's first decision compiles the policy
-		echo 'PREPARE arrive AS INSERT INTO message SELECT * FROM arriving WHERE id = $1;'
-		echo 'BEGIN; EXECUTE arrive(1000000001); ROLLBACK;'
-		echo '-- measure'
-		if [ "$1" = COPY ]; then
-			echo "\\copy message from '$from' (format binary)"
-		else
-			for ((i = 1; i <= singles; i++)); do echo "EXECUTE arrive($((1000000000 + i)));"; done
-		fi
+		arrival "$1" "$from" "$singles"
 	} | cpu
 	[ "$(psql -XqAtc "SELECT count(d.id) = CASE WHEN '$2' = 'ENABLE' THEN count(*) ELSE 0 END AND count(*) = $([ "$1" = COPY ] && echo "$n" || echo "$singles")
 		FROM message m LEFT JOIN bench_decision d ON d.id = m.id AND NOT d.degraded WHERE m.id > 1000000000")" = t ] || fail "$1 by $2 TRIGGER: not each message has its decision"

@@ -92,18 +92,7 @@ stored() {
 		# $1: COPY or INSERT; $2: ENABLE or DISABLE the trigger
 		arrive() {
 			psql -Xqc 'DELETE FROM message WHERE id > 1000000000' -c 'TRUNCATE bench_decision' -c 'VACUUM message' -c "ALTER TABLE message $2 TRIGGER decide" -c CHECKPOINT
-			{
-				echo 'SET synchronous_commit = off;'
-				echo 'PREPARE arrive AS INSERT INTO message SELECT * FROM arriving WHERE id = $1;'
-				# the first decision of a session compiles the policy
-				echo 'BEGIN; EXECUTE arrive(1000000001); ROLLBACK;'
-				echo '-- measure'
-				if [ "$1" = COPY ]; then
-					echo "\\copy message from '$file' (format binary)"
-				else
-					for ((i = 1; i <= singles; i++)); do echo "EXECUTE arrive($((1000000000 + i)));"; done
-				fi
-			} | cpu
+			arrival "$1" "$file" "$singles" | cpu
 		}
 		local singles=$((n / 4)) with=() without=() one_with=() one_without=() score=() a b c d s
 		arrive COPY ENABLE >/dev/null	# into the caches

@@ -28,6 +28,15 @@ extern void BudgetNext(void);
 /* ... and this piece has so many hundredths of it. */
 extern void BudgetAllow(int percent);
 
+/* A message is decided without its signals, since the statement's time is spent. */
+extern void BudgetPass(void);
+
+/*
+ * What failed together begins again, message by message: it has half of the
+ * statement's time, lest slow messages take that of those before them.
+ */
+extern void BudgetAgain(void);
+
 /*
  * What is not within a piece of its own, but between such pieces, has far more
  * time than they: a statement that is decided message by message.

@@ -90,5 +90,6 @@ typedef struct PolicyConfig
 extern PolicyIdentity *ConfigIdentify(const char *policy);
 extern PolicyConfig *ConfigRead(const char *policy, int revision, bool drafts);
 extern Oid	TypeByName(const char *name);
+extern char *RelationName(Oid relid);
 
 #endif							/* ASSAY_CONFIG_H */

@@ -15,8 +15,9 @@ extern void AddKeyIs(BatchQuery *q, Source *s, const char *alias, Datum key);
 extern void AddKeyList(BatchQuery *q, Source *s, Datum keys, int max);
 extern char *TableBeside(Source *s, const char *suffix, Oid *number);
 extern char *StartBeside(FunctionCallInfo fcinfo, Source *s, BatchQuery *q, const char *suffix);
-extern void RunStatement(FunctionCallInfo fcinfo, Source *s, BatchQuery *q);
+extern Datum NoRows(FunctionCallInfo fcinfo);
+extern Datum RunStatement(FunctionCallInfo fcinfo, Source *s, BatchQuery *q);
 extern void StartReport(FunctionCallInfo fcinfo, Source *s, BatchQuery *q);
-extern void RunReport(FunctionCallInfo fcinfo, Source *s, BatchQuery *q);
+extern Datum RunReport(FunctionCallInfo fcinfo, Source *s, BatchQuery *q);
 
 #endif							/* ASSAY_LABELS_H */

@@ -5,10 +5,14 @@
 #ifndef OWNER_H
 #define OWNER_H
 
+#include "fmgr.h"
+
 extern Oid	RelationOwner(Oid relid);
 extern bool MayActAs(Oid role, Oid owner);
 extern bool TypeIsTrusted(Oid owner, Oid type);
 extern bool SchemaIsOurs(Oid schema);
+
+#define OWNER_ARGS_MAX	2
 
 /* A SELECT of one row and column */
 typedef struct OwnerStatement
@@ -18,11 +22,11 @@ typedef struct OwnerStatement
 	const char *sql;
 	bool		read_only;
 	int			nargs;
-	Oid			types[2];
+	Oid			types[OWNER_ARGS_MAX];
 } OwnerStatement;
 
 /* The value comes in the caller's memory */
-extern Datum OwnerCall(Oid relid, const OwnerStatement *statement, Datum *args, const char *nulls, bool *isnull);
+extern Datum OwnerCall(FunctionCallInfo fcinfo, const OwnerStatement *statement);
 extern Datum OwnerRead(Oid relid, const OwnerStatement *statement, Datum *args, bool *isnull);
 extern Datum OwnerReadRow(Oid relid, const char *registry, const char *sql, bool *isnull);
 extern void OwnerWriteRow(Oid relid, const char *registry, const char *sql, const NullableDatum *entry);

@@ -24,6 +24,8 @@ extern void EnterToWrite(Security *s, Oid owner, const char *search_path);
 extern void EnterToEvaluate(Security *s, Oid owner, const char *search_path,
 							bool settings_show);
 extern void EnterConfiguration(Security *s);
+extern void WriteConfiguration(const char *table, const char *sql, int nargs, Oid *types,
+							   Datum *values, const char *nulls);
 extern void EnterCaller(Security *s);
 extern void LeaveSecurity(Security *s);
 extern void NoteExtensionSettings(void);

@@ -35,6 +35,7 @@ SELECT assay.create_baseline('x', 'message', '{from_addr}', 'received_at', tile 
 SELECT assay.create_baseline('x', 'message', '{from_addr}', 'received_at', tile => '7 hours');
 SELECT assay.create_baseline('x', 'message', '{from_addr}', 'received_at', tile => '1 month');
 SELECT assay.create_baseline('x', 'message', '{from_addr}', 'received_at', tile => NULL);
+SELECT t, assay_internal.baseline_is_tile(t) FROM unnest('{1 min,59.999999 s,1 min 0.000001 s,1 day,24:00:00,24:00:00.000001,12:00:00,1 day 1 us}'::interval[]) t;
 SELECT t, assay_internal.tile_start(t, '1 hour'), assay_internal.tile_end(t, '1 hour'), assay_internal.tile_end(t, '1 day')
 FROM unnest('{2024-02-29 23:59:59.999999+00,2024-02-29 23:00+00,1999-12-31 23:59+00,1999-12-31 23:00+00,infinity,-infinity,294276-12-31 23:59:59.999999+00,4714-11-24 00:00+00 BC}'::timestamptz[]) t;
 SELECT t, assay_internal.earlier(t, '1 day 1 min') FROM unnest('{2024-03-01 00:00+00,infinity,-infinity,4714-11-24 23:59+00 BC,4714-11-25 00:01+00 BC}'::timestamptz[]) t;

@@ -117,6 +117,11 @@ INSERT INTO message (id, message_id, received_at, from_addr, reply_to, return_pa
 SELECT 1200 + i, n, '2024-05-04 08:00+00', n || '@long.example', n || '@long.example', n || '@long.example', ARRAY[n || '@corp.example'], n || ' ' || n, n, n
 FROM generate_series(1, 2) i, (SELECT string_agg(md5(g::text), '') AS n FROM generate_series(1, 300) g) n;
 SELECT id, sender_last_day FROM inbound_signals WHERE id BETWEEN 1201 AND 1202 ORDER BY id;
+-- its indexes have 320 characters of an address, which differ or not in what is behind them; and of any script
+INSERT INTO message (id, message_id, received_at, from_addr)
+SELECT 1210 + i, 'l' || i || '@x', '2024-05-04 09:00+00'::timestamptz + i * interval '1 min', repeat(chr(128512), 319) || tail
+FROM unnest('{a,a,b,ab,ab,ac}'::text[]) WITH ORDINALITY t (tail, i);
+SELECT id, length(m.from_addr), s.sender_last_day FROM inbound_signals s JOIN message m USING (id) WHERE id BETWEEN 1211 AND 1216 ORDER BY id;
 SELECT length(assay.email_foreign_org(ARRAY[repeat('a', 9000)], 'x'));
 DELETE FROM message WHERE id > 1200;
 

@@ -74,7 +74,11 @@ INSERT INTO message (sender, x) VALUES ('not kept', 1);
 SELECT l.signals FROM h_decision d, assay.ledger(d.attribution) l WHERE l.detector = 'linear' AND d.id = (SELECT max(id) FROM message);
 -- the limit, and below it
 SELECT assay.set_retention('h', decisions => '1 hour') > 0 AS revised;
-SELECT assay.set_retention('h', decisions => '59 minutes');
+SELECT assay.set_retention('h', decisions => '1 hour', signals => '1000 years') > 0 AS revised;
+SELECT assay.set_retention('h', decisions => '59:59.999999');
+SELECT assay.set_retention('h', signals => '59:59.999999');
+SELECT assay.set_retention('h', decisions => '1000 years 1 us');
+SELECT assay.set_retention('h', signals => '1000 years 1 us');
 SELECT assay.set_retention('h', signals => '-1 day');
 SELECT assay.set_retention('h', signals => '2000 years');
 SELECT assay.set_retention('nowhere', '1 day');

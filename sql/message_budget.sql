@@ -169,6 +169,22 @@ DROP TRIGGER decide ON late_first;
 SELECT assay.drop_policy('late_first', true);
 DROP TABLE late_first CASCADE;
 \set VERBOSITY default
+-- also those of which each is quick enough for itself, and to those before them
+CREATE TABLE late_slow (id int PRIMARY KEY);
+CREATE VIEW late_slow_signals AS SELECT id, public.late_sleep(CASE WHEN id BETWEEN 21 AND 60 THEN 0.06 ELSE 0 END) AS slept FROM late_slow;
+SELECT assay.create_policy('late_slow', 'late_slow_signals', '{id}', prior => 0);
+CREATE TRIGGER decide AFTER INSERT ON late_slow REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('late_slow');
+SET client_min_messages = error;
+SET assay.statement_budget = '1s';
+INSERT INTO late_slow SELECT generate_series(1, 700);
+RESET assay.statement_budget;
+RESET client_min_messages;
+SELECT count(*) FILTER (WHERE id <= 20 AND degraded) AS before, count(*) FILTER (WHERE degraded) > 0 AS some, count(*) FILTER (WHERE id > 60 AND NOT degraded) > 100 AS behind FROM late_slow_decision;
+DROP TRIGGER decide ON late_slow;
+\set VERBOSITY terse
+SELECT assay.drop_policy('late_slow', true);
+DROP TABLE late_slow CASCADE;
+\set VERBOSITY default
 -- many conditions that take no time to speak of: together they have the statement's, the forcing one first
 CREATE TABLE late_sum (id int PRIMARY KEY, t text);
 CREATE VIEW late_sum_signals AS SELECT id, t FROM late_sum;

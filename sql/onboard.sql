@@ -141,6 +141,13 @@ SELECT tenant_id, from_domain, verdict FROM inbound_verdict JOIN message USING (
 SELECT assay.back_to_learning('inbound', 'noisy'), assay.back_to_learning('inbound', 'noisy') AS again;
 SELECT assay.back_to_learning('inbound');
 SELECT tenant, state FROM assay.tenant_status WHERE tenant = 'noisy';
+-- a tenant's name has up to 1000 bytes; who is called longer is decided, and stays in learning
+BEGIN;
+SELECT fill(repeat('é', 500), 1, 2), fill(repeat('é', 500) || 'x', 1, 2);
+SELECT assay_internal.as_policy_owner('inbound', 'look', '{}') AS tenants;
+SELECT octet_length(tenant) AS bytes, state, messages FROM assay.tenant_status WHERE tenant ~ 'é';
+SELECT octet_length(m.tenant_id) AS bytes, count(d.id) AS decisions FROM message m LEFT JOIN inbound_decision d USING (id) WHERE m.tenant_id ~ 'é' GROUP BY 1 ORDER BY 1;
+ROLLBACK;
 -- erased, with a receipt
 SELECT relation, what, rows, done FROM assay.erase_tenant('inbound', 'Beta', messages => true) WHERE relation !~ 'inbound_(pair|sender|org|inside)';
 SELECT count(*) AS there FROM message WHERE tenant_id = 'Beta';

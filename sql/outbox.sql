@@ -79,6 +79,7 @@ INSERT INTO other VALUES (1);
 ALTER TABLE "o's_change" RENAME TO elsewhere;
 INSERT INTO message VALUES (8, 1, 1);
 SELECT verdict FROM "o's_decision" WHERE id = 8;
+SELECT severity, detail, hint FROM assay.check('o''s') WHERE "check" = 'outbox' AND severity = 'error';
 ALTER TABLE elsewhere RENAME TO "o's_change";
 -- it goes to a new owner, and with the policy
 SELECT alter_policy('o''s', owner => 'assay_outbox');

@@ -117,6 +117,46 @@ SELECT array_agg(key[1] ORDER BY key[1]) FROM assay.undecided('p');
 UPDATE p_decision SET decided_at = now() - interval '151 days' WHERE id IN (8, 3);
 CALL assay.maintain();
 SELECT id FROM p_decision WHERE id IN (3, 8);
+-- of a default partition that is partitioned itself no more goes than that
+CREATE TABLE message_r (at timestamptz, id bigint, PRIMARY KEY (at, id));
+CREATE VIEW signals_r AS SELECT at, id FROM message_r;
+SELECT assay.create_policy('r', 'signals_r', '{id,at}', partition => 'month');
+DROP TABLE r_d_default;
+CREATE TABLE r_rest PARTITION OF r_decision DEFAULT PARTITION BY RANGE (at);
+CREATE TABLE r_rest_old PARTITION OF r_rest FOR VALUES FROM (MINVALUE) TO ('01-01-2000');
+CREATE TABLE r_rest_new PARTITION OF r_rest FOR VALUES FROM ('01-01-2000') TO (MAXVALUE);
+CREATE TRIGGER decide AFTER INSERT ON message_r REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('r');
+INSERT INTO message_r SELECT t, i FROM unnest('{-infinity,infinity}'::timestamptz[]) t, generate_series(1, 5) i;
+SELECT assay_internal.expire_rest('r', 'at', now() - interval '1 day', 4);
+SELECT assay_internal.expire_rest('r', 'at', now() - interval '1 day', 10);
+SELECT at, count(*) FROM r_decision GROUP BY 1;
+DROP TABLE message_r CASCADE;
+SELECT assay.drop_policy('r', true);
+-- a date may be beyond all times, and a partition a foreign table
+CREATE TABLE message_r (at date, id bigint, PRIMARY KEY (at, id));
+CREATE VIEW signals_r AS SELECT at, id FROM message_r;
+SELECT assay.create_policy('r', 'signals_r', '{id,at}', partition => 'month');
+CREATE TRIGGER decide AFTER INSERT ON message_r REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('r');
+ALTER TABLE r_decision DROP CONSTRAINT r_decision_pkey;
+RESET ROLE;
+CREATE FOREIGN DATA WRAPPER assay_nowhere;
+CREATE SERVER assay_nowhere FOREIGN DATA WRAPPER assay_nowhere;
+GRANT USAGE ON FOREIGN SERVER assay_nowhere TO assay_keeper;
+SET ROLE assay_keeper;
+CREATE FOREIGN TABLE r_remote PARTITION OF r_decision FOR VALUES FROM ('01-01-2000') TO ('01-02-2000') SERVER assay_nowhere;
+CREATE TABLE r_last PARTITION OF r_decision FOR VALUES FROM ('01-01-5000000') TO ('01-01-5000001');
+INSERT INTO message_r SELECT d, 1 FROM unnest('{-infinity,01-01-4713 BC,31-12-294276,31-12-5874897,01-02-5000000,infinity}'::date[]) d;
+SELECT assay.make_partitions('r');
+SELECT part, since, until FROM assay_internal.decision_parts('r_decision') WHERE part IN ('r_last'::regclass, 'r_remote');
+SELECT severity, detail FROM assay.check('r') WHERE "check" = 'partitions';
+SELECT assay_internal.expire_rest('r', 'at', now() - interval '1 day', 10);
+SELECT assay_internal.drop_part_as_owner('r_decision', now()), to_regclass('r_remote');
+SELECT at, tableoid::regclass FROM r_decision ORDER BY 1;
+DROP TABLE message_r CASCADE;
+SELECT assay.drop_policy('r', true);
+RESET ROLE;
+DROP FOREIGN DATA WRAPPER assay_nowhere CASCADE;
+SET ROLE assay_keeper;
 -- rights
 RESET ROLE;
 -- a name that is taken, here by one that was detached, is in nobody's way
@@ -183,8 +223,54 @@ SELECT assay.create_policy('d', 'daily_signals', '{id,ts}', partition => 'day');
 CALL assay.backfill('d', at => NULL);
 SELECT count(*), count(DISTINCT tableoid) AS parts, count(*) FILTER (WHERE tableoid = 'd_d_default'::regclass) AS rest FROM d_decision;
 SELECT count(*) FROM assay_internal.decision_parts('d_decision');
+-- decisions of one statement in 64 partitions take no transaction id of their own; in 65 they are written by a query
+CREATE TRIGGER decide AFTER INSERT ON daily REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('d');
+INSERT INTO daily SELECT 10000 + i, date_trunc('day', now() AT TIME ZONE 'UTC') - (i + 9) * interval '1 day' FROM generate_series(1, 64) i;
+INSERT INTO daily SELECT 20000 + i, date_trunc('day', now() AT TIME ZONE 'UTC') - (i + 9) * interval '1 day' FROM generate_series(1, 65) i;
+SELECT id / 10000 AS statement, count(*), count(DISTINCT d.tableoid) AS parts, count(*) FILTER (WHERE d.xmin <> m.xmin) AS other_ids
+FROM daily m JOIN d_decision d USING (ts, id) WHERE id > 10000 GROUP BY 1 ORDER BY 1;
+DROP TRIGGER decide ON daily;
+-- ten names are tried for a partition
+CREATE FUNCTION take_names(numbers int[], statement text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE n int;
+BEGIN
+	FOREACH n IN ARRAY numbers LOOP
+		EXECUTE format(statement, 'd_d' || to_char(now() AT TIME ZONE 'UTC' - interval '5 days', 'YYYYMMDD') || CASE WHEN n > 1 THEN '_' || n ELSE '' END);
+	END LOOP;
+END $$;
+CREATE FUNCTION attach_taken() RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM assay_internal.attach_part('d_decision', jsonb_build_object('name', 'd_d' || to_char(now() AT TIME ZONE 'UTC' - interval '5 days', 'YYYYMMDD'), 'at', 'ts',
+		'since', date_trunc('day', now(), 'UTC') - interval '5 days', 'until', date_trunc('day', now(), 'UTC') - interval '4 days'));
+	RETURN (SELECT 'its name ends in ' || right(part::text, 3) FROM assay_internal.decision_parts('d_decision') WHERE since = date_trunc('day', now(), 'UTC') - interval '5 days');
+EXCEPTION WHEN duplicate_table THEN
+	RETURN 'all names are taken';
+END $$;
+BEGIN;
+SELECT take_names('{1,2,3,4,5,6,7,8,9,10}', 'CREATE TABLE %I ()');
+SELECT attach_taken();
+SELECT take_names('{10}', 'DROP TABLE %I');
+SELECT attach_taken();
+ROLLBACK;
+DROP FUNCTION take_names, attach_taken;
+-- a backfill makes partitions up to 400 in all, and so does make_partitions() for what is in the default one
+CREATE TABLE years (id int, day date, PRIMARY KEY (day, id));
+CREATE VIEW years_signals AS TABLE years;
+SELECT assay.create_policy('y', 'years_signals', '{id,day}', partition => 'day');
+INSERT INTO years SELECT i, (now() AT TIME ZONE 'UTC')::date - i FROM generate_series(10, 403) i;
+CALL assay.backfill('y', at => NULL);
+CREATE VIEW in_rest AS SELECT count(*) AS parts, (SELECT count(*) FROM y_d_default) AS rest FROM assay_internal.decision_parts('y_decision');
+TABLE in_rest;
+INSERT INTO years SELECT i, (now() AT TIME ZONE 'UTC')::date - 404 FROM generate_series(1001, 2000) i;
+CALL assay.backfill('y', at => NULL);
+TABLE in_rest;
+SELECT assay.make_partitions('y') AS made;
+DO $$ BEGIN EXECUTE format('DROP TABLE %s', (SELECT part FROM assay_internal.decision_parts('y_decision') ORDER BY since LIMIT 1)); END $$;
+SELECT assay.make_partitions('y') AS made;
+TABLE in_rest;
+DROP VIEW in_rest;
 DROP TRIGGER decide ON weekly;
-SELECT assay.drop_policy(p.policy, true) FROM assay.policies p WHERE p.policy IN ('d', repeat('w', 50)) ORDER BY p.policy;
+SELECT assay.drop_policy(p.policy, true) FROM assay.policies p WHERE p.policy IN ('d', 'y', repeat('w', 50)) ORDER BY p.policy;
 RESET ROLE;
 DROP FUNCTION where_is;
 DROP VIEW parts;

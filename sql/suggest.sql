@@ -81,6 +81,11 @@ SELECT count(*) AS drafts, count(*) FILTER (WHERE b.hits <> s.hits) AS hits_wron
 FROM assay.suggest_detector('s', :'missed') s, assay.backtest('s', s.condition, at => 'at', signals => 'logged') b;
 -- nothing to tell them from
 SELECT draft, condition, caught, hits FROM assay.suggest_detector('s', :'missed', since => now() + interval '1 day', n => 2);
+-- the given ones count once, whatever their labels say
+BEGIN;
+INSERT INTO s_label (tenant, id, malicious, source) SELECT tenant, id, true, 'missed' FROM message WHERE score >= 1.8 OR (domain = 'd1.example' AND list_id IS NOT NULL AND money);
+SELECT draft, caught, hits, malicious, safe, "precision" <= 1 AS share FROM assay.suggest_detector('s', :'missed');
+ROLLBACK;
 -- one part only
 SELECT condition FROM assay.suggest_detector('s', :'missed', parts => 1, n => 1);
 -- quoting, nulls, odd values

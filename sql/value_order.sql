@@ -55,3 +55,22 @@ CREATE UNIQUE INDEX ON v (outcome, i);
 CREATE UNIQUE INDEX ON v (scored); -- not unique
 
 DROP TABLE v, p;
+
+-- a sort keeps no more than what it sorts: a comparison gives back what it made
+CREATE TABLE many AS SELECT assay.scored_agg(g % 97 / 97.0, g % 2 = 0) AS scored, assay.outcome(g % 97, g % 2) AS outcome,
+	assay.summary_agg(g % 97 / 97.0) AS summary, assay.activity_agg(timestamptz '2024-01-01 00:00+00' + g % 97 * interval '1 h') AS activity
+FROM generate_series(1, 20000) g GROUP BY g;
+CREATE FUNCTION sort_is_small(col text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+	sorted refcursor;
+	small boolean;
+BEGIN
+	OPEN sorted FOR EXECUTE format('SELECT m.%I FROM many m ORDER BY m.%1$I', col);
+	MOVE sorted;
+	SELECT sum(c.total_bytes) BETWEEN 1 AND 12000000 INTO small FROM pg_backend_memory_contexts c WHERE c.name ILIKE '%sort%';
+	CLOSE sorted;
+	RETURN small;
+END $$;
+SELECT c, sort_is_small(c) FROM unnest('{scored,outcome,summary,activity}'::text[]) c;
+DROP FUNCTION sort_is_small;
+DROP TABLE many;

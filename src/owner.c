@@ -194,14 +194,27 @@ RegisteredCheck(Oid relid, const char *registry)
 				 errhint("Statements run with the rights of an owner for what is registered alone.")));
 }
 
-/* For whoever may act for the owner */
+/*
+ * For whoever may act for the owner: the result of a function, the first of
+ * whose arguments is the relation, from a statement about its arguments
+ */
 Datum
-OwnerCall(Oid relid, const OwnerStatement *statement, Datum *args, const char *nulls, bool *isnull)
+OwnerCall(FunctionCallInfo fcinfo, const OwnerStatement *statement)
 {
+	Oid			relid = PG_GETARG_OID(0);
+	Datum		args[OWNER_ARGS_MAX];
+	char		nulls[OWNER_ARGS_MAX];
+
+	Assert(PG_NARGS() == statement->nargs);
+	for (int i = 0; i < statement->nargs; i++)
+	{
+		args[i] = PG_GETARG_DATUM(i);
+		nulls[i] = PG_ARGISNULL(i) ? 'n' : ' ';
+	}
 	OwnerCheck(relid);
 	if (statement->registry)
 		RegisteredCheck(relid, statement->registry);
-	return RunAsOwner(relid, statement, args, nulls, isnull);
+	return RunAsOwner(relid, statement, args, nulls, &fcinfo->isnull);
 }
 
 /* For whoever may read the relation */

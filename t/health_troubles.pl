@@ -166,10 +166,10 @@ trouble('thresholds are not plausible', q{SELECT assay.alter_policy('inbound', t
 trouble('undecided messages', "ALTER TABLE message DISABLE TRIGGER decide; $insert ALTER TABLE message ENABLE TRIGGER decide;",
 	[ 'policy', 'inbound', 'undecided', 'error', qr/messages without a decision: 2/ ]);
 trouble('backfill interrupted', sub {
-		sql('INSERT INTO message (n) SELECT 1 FROM generate_series(1, 3000)', q{SELECT assay.alter_policy('inbound', prior => -4.5)});
+		sql('INSERT INTO message (n) SELECT 1 FROM generate_series(1, 20000)', q{SELECT assay.alter_policy('inbound', prior => -4.5)});
 		my $call = $node->background_psql('postgres', on_error_stop => 0);
 		$call->query_until(qr/begun/, "\\echo begun\nCALL assay.backfill('inbound', batch => 1);\n");
-		$node->poll_query_until('postgres', q{SELECT count(*) > 0 FROM assay.backfill_progress WHERE state = 'running' AND decided BETWEEN 3 AND 2900}) or die 'no backfill is at it';
+		$node->poll_query_until('postgres', q{SELECT count(*) > 0 FROM assay.backfill_progress WHERE state = 'running' AND decided BETWEEN 3 AND 19900}) or die 'no backfill is at it';
 		sql(q{SELECT pg_terminate_backend(pid, 10000) FROM assay_internal.backfill_run WHERE finished_at IS NULL ORDER BY run DESC LIMIT 1});
 		eval { $call->quit };
 	},

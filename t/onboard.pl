@@ -35,7 +35,8 @@ sub steps_done
 	return $sql->(q{SELECT count(*) FROM assay.onboarding WHERE state IN ('done', 'skipped')});
 }
 
-# killed as soon as each step is done, that is within the next, and the server with it
+# killed within each step, and the server with it: where a step would be noted as
+# done, or, as histories are decided, once the step before is done
 my $total = 14;
 my $kills = 0;
 my @seen;
@@ -44,9 +45,20 @@ for my $n (0 .. $total - 1)
 	next if steps_done() > $n;
 	my ($out, $err) = ('', '');
 	$sql->('INSERT INTO crash VALUES (1)');
+	my $gate;
+	if ($sql->("SELECT count(*) FROM assay_internal.onboarding_step WHERE n = $n + 1 AND step !~ 'history'"))
+	{
+		$gate = $node->background_psql('postgres', on_error_stop => 0);
+		$gate->query_safe("BEGIN; SELECT FROM assay_internal.onboarding_step WHERE n = $n + 1 FOR UPDATE");
+	}
 	my $run = IPC::Run::start([ 'psql', '-X', '-d', $node->connstr('postgres'), '-c', $call ], '>', \$out, '2>', \$err);
 	my $tries = 0;
-	usleep(2_000) while steps_done() < $n && $tries++ < 20_000;
+	if ($gate)
+	{
+		$node->poll_query_until('postgres', q{SELECT count(*) > 0 FROM pg_stat_activity WHERE query LIKE 'CALL assay.onboard%' AND wait_event_type = 'Lock'})
+			or die 'it does not come to the end of a step';
+	}
+	else { usleep(2_000) while steps_done() < $n && $tries++ < 5_000 }
 	my $pid = $sql->(q{SELECT pid FROM pg_stat_activity WHERE query LIKE 'CALL assay.onboard%'});
 	if ($pid)
 	{
@@ -56,6 +68,7 @@ for my $n (0 .. $total - 1)
 	$run->finish;
 	# the postmaster may not have noticed yet; recovery empties an unlogged table
 	$node->poll_query_until('postgres', 'SELECT count(*) = 0 FROM crash') if $pid;
+	eval { $gate->quit } if $gate;
 	my $done = steps_done();
 	cmp_ok($done, '>=', $n, "after $n steps: what was done stays done ($done)");
 	is($sql->(q{SELECT count(*) FROM assay.onboarding WHERE state = 'running'}), '0', 'nothing seems to run');

@@ -80,11 +80,17 @@ DO $$ BEGIN EXECUTE (SELECT format('ALTER TABLE p_decision DETACH PARTITION %s',
 DO $$ DECLARE t regclass; BEGIN FOR t IN SELECT c.oid FROM pg_class c WHERE c.relname ~ '^p_d\d+$' AND NOT c.relispartition LOOP EXECUTE format('DROP TABLE %s', t); END LOOP; EXCEPTION WHEN OTHERS THEN NULL; END $$;
 CALL assay.maintain();
 });
-# each with its own exit code: no INSERT failed
-my @inserters = map { IPC::Run::start([ 'pgbench', '-n', '-T', '6', '-c', '2', '-f', $script, $node->connstr('postgres') ], '>', \my $o, '2>', \my $e) } 1 .. 2;
-my @churners = map { IPC::Run::start([ 'pgbench', '-n', '-T', '6', '-c', '1', '-f', $churn, $node->connstr('postgres') ], '>', \my $o, '2>', \my $e) } 1 .. 2;
-$_->finish foreach @churners;
-is(join(',', map { $_->finish ? 'well' : 'failed' } @inserters), 'well,well', 'no INSERT fails while partitions come and go');
+# each with its own exit code: no INSERT failed; for some seconds, and again where a machine is slow
+my %ends;
+my $rounds = 0;
+do
+{
+	my @inserters = map { IPC::Run::start([ 'pgbench', '-n', '-T', '6', '-c', '2', '-f', $script, $node->connstr('postgres') ], '>', \my $o, '2>', \my $e) } 1 .. 2;
+	my @churners = map { IPC::Run::start([ 'pgbench', '-n', '-T', '6', '-c', '1', '-f', $churn, $node->connstr('postgres') ], '>', \my $o, '2>', \my $e) } 1 .. 2;
+	$_->finish foreach @churners;
+	$ends{ $_->finish ? 'well' : 'failed' }++ foreach @inserters;
+} until (count('message') > 2500 || ++$rounds == 20);
+is(join(' ', keys %ends), 'well', 'no INSERT fails while partitions come and go');
 is(count(q{message m LEFT JOIN p_decision d USING (at, id) WHERE d.id IS NULL AND (m.at > now() - interval '15 days') AND NOT EXISTS (SELECT FROM assay.undecided('p') u WHERE u.key[2] = m.id::text)}), 0,
 	'each message is decided, or known as undecided');
 # the last that dropped one may have found maintain() of another at work, which had made its partitions
@@ -93,7 +99,7 @@ sql(q{CALL assay.backfill('p', at => 'at')});
 is(count(q{assay.undecided('p')}), 0, 'all are decided');
 is(count(q{(SELECT at, id, revision FROM p_decision GROUP BY 1, 2, 3 HAVING count(*) > 1) d}), 0, 'none twice');
 is(count(q{message m JOIN p_verdict d USING (at, id) WHERE (m.n > 3) <> (d.verdict = 'malicious')}), 0, 'and rightly');
-cmp_ok(count('message'), '>', 2000, 'they were many');
+cmp_ok(count('message'), '>', 2500, 'they were many');
 is(count(q{p_decision d JOIN assay_internal.decision_parts('p_decision') p ON p.part = d.tableoid WHERE NOT (d.at >= p.since AND d.at < p.until)}), 0, 'each in its partition');
 is(sql(q{SELECT string_agg(severity || ' ' || detail, '; ') FROM assay.check('p') WHERE "check" = 'partitions'}), '', 'which are all there');
 is(sql(q{SELECT assay.make_partitions('p')}), '0', '... those ahead, too');

@@ -17,7 +17,9 @@ $node->safe_psql('postgres', q{
 	CREATE TABLE message (id bigint PRIMARY KEY, received_at timestamptz, n int);
 	CREATE UNLOGGED TABLE crash AS SELECT 'none yet' AS seen;
 	INSERT INTO message SELECT i * 7919 % 40009, timestamptz '2024-01-01' + i * interval '1 min', i % 100 FROM generate_series(1, 40000) i;
-	CREATE VIEW signals AS SELECT id, received_at, n FROM message;
+	-- at these messages a session with the lock of that number can stop a backfill
+	CREATE FUNCTION gate(id bigint, n int) RETURNS int LANGUAGE plpgsql STABLE PARALLEL RESTRICTED AS $$ BEGIN PERFORM pg_advisory_xact_lock_shared(id); RETURN n; END $$;
+	CREATE VIEW signals AS SELECT id, received_at, CASE WHEN id IN (10000, 25000) THEN gate(id, n) ELSE n END AS n FROM message;
 	SELECT assay.create_policy('back', 'signals', '{id}', prior => -1);
 	SELECT assay.create_detector('back', 'a', 'n % 3 = 0', weight => 2, mode => 'live');
 	CREATE TRIGGER decide AFTER INSERT ON message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('back');
@@ -44,6 +46,17 @@ sub wait_for_batches
 	die 'no batch was done';
 }
 
+# begin one that stops at a message
+sub stopped_at
+{
+	my ($id) = @_;
+	my $gate = $node->background_psql('postgres', on_error_stop => 0);
+	$gate->query_safe("SELECT pg_advisory_lock($id)");
+	my $run = backfill('');
+	$node->poll_query_until('postgres', q{SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted}) or die "it does not come to message $id";
+	return ($gate, $run);
+}
+
 my $check = sub {
 	my ($what) = @_;
 	is($node->safe_psql('postgres', q{SELECT count(*) FROM (SELECT FROM back_decision GROUP BY id, revision HAVING count(*) > 1) t}), '0', "$what: none twice");
@@ -51,23 +64,23 @@ my $check = sub {
 };
 
 # the backend is terminated
-my $run = backfill('');
-wait_for_batches(2);
+my ($gate, $run) = stopped_at(10000);
 is($node->safe_psql('postgres', q{SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE 'CALL assay.backfill%'}), '1', 'terminated');
 $run->finish;
+$gate->quit;
 my $decided = $node->safe_psql('postgres', 'SELECT count(*) FROM back_decision');
-cmp_ok($decided, '<', 40000, "stopped in the middle ($decided)");
+ok($decided > 0 && $decided < 40000, "stopped in the middle ($decided)");
 is($node->safe_psql('postgres', q{SELECT string_agg(state || ' ' || decided, ',') FROM assay.backfill_progress}), "interrupted $decided", 'progress says so');
 $check->('terminated');
 
 # the backend is killed, and the server with it
-$run = backfill('');
-wait_for_batches($decided / 500);
+($gate, $run) = stopped_at(25000);
 my $pid = $node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity WHERE query LIKE 'CALL assay.backfill%'});
 kill 'KILL', $pid;
 $run->finish;
 # the postmaster may not have noticed yet; recovery empties an unlogged table
 ok($node->poll_query_until('postgres', 'SELECT count(*) = 0 FROM crash'), 'recovered');
+eval { $gate->quit };
 my $resumed = $node->safe_psql('postgres', 'SELECT count(*) FROM back_decision');
 cmp_ok($resumed, '>', $decided, "went on ($resumed)");
 cmp_ok($resumed, '<', 40000, 'and stopped again');
@@ -97,10 +110,11 @@ is($node->safe_psql('postgres', q{SELECT count(*), count(DISTINCT round(assay.ma
 is($node->safe_psql('postgres', q{SELECT sum(decided), count(*) FILTER (WHERE state <> 'finished') FROM assay.backfill_progress WHERE revision = 3}), '41000|0', 'and counted each message once');
 
 # while it runs, progress says so; cancelled, it holds no lock
-$run = backfill('');
-wait_for_batches($node->safe_psql('postgres', q{SELECT sum(batches) FROM assay.backfill_run}));
+($gate, $run) = stopped_at(25000);
 my $halt = IPC::Run::start([ 'psql', '-X', '-q', '-d', $node->connstr('postgres'), '-c', 'LOCK TABLE back_decision IN SHARE MODE; SELECT pg_sleep(600)' ], '>', \my $halt_out, '2>', \my $halt_err);
-ok($node->poll_query_until('postgres', q{SELECT count(*) > 0 FROM pg_stat_activity WHERE query LIKE 'CALL assay.backfill%' AND wait_event_type = 'Lock'}), 'it waits');
+$node->poll_query_until('postgres', q{SELECT count(*) > 0 FROM pg_locks WHERE relation = 'back_decision'::regclass AND mode = 'ShareLock' AND granted}) or die 'the table is not locked';
+$gate->quit;
+ok($node->poll_query_until('postgres', q{SELECT count(*) > 0 FROM pg_locks WHERE relation = 'back_decision'::regclass AND NOT granted}), 'it waits');
 is($node->safe_psql('postgres', q{SELECT string_agg(state, ',') FROM assay.backfill_progress WHERE revision = 4 AND state <> 'finished'}), 'running', 'and runs');
 $node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LOCK TABLE%'});
 $halt->finish;

@@ -36,19 +36,23 @@ foreach my $round (1 .. 4)
 	my $load = IPC::Run::start(
 		[ 'pgbench', '-n', '-c', '4', '-T', '60', '-f', $script, $node->connstr('postgres') ],
 		'>', \my $out, '2>', \my $err);
-	usleep(700_000 + int(rand(900_000)));
+	$node->poll_query_until('postgres', "SELECT count(*) > $before + 200 FROM message") or die 'nothing is written';
+	usleep(int(rand(500_000)));
 	$node->stop('immediate') if $round == 4;
 	kill 'KILL', $node->{_pid} if $round < 4;
 	$load->finish;
 	if ($round < 4)
 	{
-		# the postmaster is dead; so must its children be before a restart
-		usleep(1_500_000);
-		unlink $node->data_dir . '/postmaster.pid',
-			$node->host . '/.s.PGSQL.' . $node->port . '.lock';
-		$node->{_pid} = undef;
+		# the postmaster is dead; until its children are, too, the next one refuses to start
+		my $tries = 0;
+		do
+		{
+			usleep(200_000);
+			$node->{_pid} = undef;
+		} until ($node->start(fail_ok => 1) || ++$tries == 300);
+		die 'it does not start again' if $tries == 300;
 	}
-	$node->start;
+	else { $node->start }
 	my $messages = $node->safe_psql('postgres', 'SELECT count(*) FROM message');
 	ok($messages > $before, "round $round: messages were written ($messages)");
 	$before = $messages;

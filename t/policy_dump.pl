@@ -126,6 +126,18 @@ $node->safe_psql('waited_for', 'SET ROLE mail; CREATE SCHEMA assay');
 my ($rc, $out, $err) = $node->psql('waited_for', 'CREATE EXTENSION pg_assay');
 like($err, qr/schema "assay" belongs to another role/, "no extension in another's schema");
 $node->safe_psql('waited_for', 'ALTER SCHEMA assay OWNER TO CURRENT_USER; CREATE EXTENSION pg_assay');
+# ... or has made something in its schema, which views would find first
+$node->safe_psql('postgres', 'CREATE DATABASE planted');
+$node->safe_psql('planted', 'CREATE SCHEMA assay; GRANT ALL ON SCHEMA assay TO mail');
+($rc, $out, $err) = $node->psql('planted', 'CREATE EXTENSION pg_assay');
+like($err, qr/schema "assay" is not the extension's alone: mail may create/, 'no extension where others may create');
+$node->safe_psql('planted', q{SET ROLE mail;
+	CREATE FUNCTION assay.planted(oid, regclass) RETURNS boolean LANGUAGE sql AS 'SELECT true';
+	CREATE OPERATOR assay.= (FUNCTION = assay.planted, LEFTARG = oid, RIGHTARG = regclass);
+	RESET ROLE; REVOKE CREATE ON SCHEMA assay FROM mail});
+($rc, $out, $err) = $node->psql('planted', 'CREATE EXTENSION pg_assay');
+like($err, qr/schema "assay" is not the extension's alone: mail has (function planted|operator =)/, 'nor where others have something');
+$node->safe_psql('planted', 'DROP OWNED BY mail; CREATE EXTENSION pg_assay');
 
 $standby->stop;
 $node->stop;

@@ -36,6 +36,11 @@ sub version { return $node->safe_psql('old', q{SELECT extversion FROM pg_extensi
 $node->safe_psql('postgres', 'CREATE ROLE mail LOGIN; CREATE DATABASE empty; CREATE DATABASE old; CREATE DATABASE new');
 is($node->psql('empty', qq{CREATE EXTENSION pg_assay VERSION '$from'; ALTER EXTENSION pg_assay UPDATE}, on_error_die => 0), 0,
 	"the library has each function that $from names");
+$node->safe_psql('postgres', 'CREATE DATABASE planted');
+$node->safe_psql('planted', "CREATE EXTENSION pg_assay VERSION '$from'; GRANT CREATE ON SCHEMA assay TO mail");
+my (undef, undef, $refused) = $node->psql('planted', 'ALTER EXTENSION pg_assay UPDATE');
+like($refused, qr/schema "assay" is not the extension's alone: mail may create/, 'no update where others may plant what it finds first');
+$node->safe_psql('planted', 'REVOKE CREATE ON SCHEMA assay FROM mail; ALTER EXTENSION pg_assay UPDATE');
 
 # ---- what 0.1.0 wrote -------------------------------------------------------
 

@@ -1,10 +1,14 @@
 -- One page of the reference, on standard output: tools/reference calls this with its folder "work", "room" and "title".
+-- A function has its errors and its example from docs/reference/examples.
 SET search_path = pg_catalog, assay, pg_temp;
 CREATE TEMP TABLE rooms (room text, name text);
 CREATE TEMP TABLE mentions (page text, times int, name text);
+CREATE TEMP TABLE notes (name text, errors text, example text);
 \set copy '\\copy rooms FROM ' :work '/rooms'
 :copy
 \set copy '\\copy mentions FROM ' :work '/mentions'
+:copy
+\set copy '\\copy notes FROM ' :work '/notes'
 :copy
 
 CREATE FUNCTION pg_temp.said(text) RETURNS text LANGUAGE sql AS $$
@@ -39,7 +43,8 @@ SELECT d.classid, d.objid FROM pg_depend d JOIN pg_extension e ON d.refclassid =
 WHERE e.extname = 'pg_assay' AND d.deptype = 'e';
 CREATE TEMP TABLE lines (part int, a text COLLATE "C", b text COLLATE "C", n int, line text);
 
-INSERT INTO lines VALUES (0, '', '', 0, '# Reference: ' || :'title' || E'\n\nMade by `tools/reference` of the catalogue, where `\\df+ assay.*` and `\\dT+ assay.*` show the same; see the\n[index](../README.md) for pages that explain.\n');
+INSERT INTO lines VALUES (0, '', '', 0, '# Reference: ' || :'title' || E'\n\nMade by `tools/reference` of the catalogue, where `\\df+ assay.*` and `\\dT+ assay.*` show the same; see the\n[index](../README.md) for pages that explain.\n'
+	|| CASE WHEN :'room' = 'settings' THEN '' ELSE E'\n*Errors* are those that a function raises itself, by the names that `EXCEPTION WHEN` knows them by.\nAny may also raise what PostgreSQL does: a missing right, `data_corrupted` of a damaged value, `program_limit_exceeded`, `query_canceled`.\nExamples are run by a test, in the order model, text, baseline, policy, report, onboard, over [a few made-up messages](examples/fixture.sql); the rows below them are what came.\n' END);
 
 -- functions, aggregates, procedures
 INSERT INTO lines
@@ -47,7 +52,12 @@ SELECT 1, p.proname, pg_get_function_identity_arguments(p.oid), n, line
 FROM pg_proc p CROSS JOIN LATERAL (VALUES (0, CASE WHEN NOT EXISTS (SELECT FROM pg_proc o WHERE o.pronamespace = p.pronamespace AND o.proname = p.proname
 		AND pg_get_function_identity_arguments(o.oid) COLLATE "C" < pg_get_function_identity_arguments(p.oid) COLLATE "C") THEN format(E'### %s\n', p.proname) END),
 	(1, format(E'```\n%s\n```\n', pg_temp.signature(p))), (2, pg_temp.said(obj_description(p.oid, 'pg_proc')) || pg_temp.page(p.proname) || E'\n'),
-	(3, pg_temp.traits(p) || E'\n')) v(n, line)
+	(3, pg_temp.traits(p) || E'\n'),
+	-- behind the last of a name
+	(4, CASE WHEN NOT EXISTS (SELECT FROM pg_proc o WHERE o.pronamespace = p.pronamespace AND o.proname = p.proname
+		AND pg_get_function_identity_arguments(o.oid) COLLATE "C" > pg_get_function_identity_arguments(p.oid) COLLATE "C")
+		THEN (SELECT format(E'Errors:%s%s\n\n```sql\n%s\n```\n', CASE WHEN o.errors LIKE '- %' THEN E'\n\n' ELSE ' ' END, o.errors, o.example)
+			FROM notes o WHERE o.name = p.proname) END)) v(n, line)
 WHERE p.pronamespace = 'assay'::regnamespace AND line IS NOT NULL AND EXISTS (SELECT FROM member m WHERE m.classid = 'pg_proc'::regclass AND m.objid = p.oid)
 	AND coalesce((SELECT min(r.room) FROM rooms r WHERE r.name = p.proname), 'policy') = :'room';
 INSERT INTO lines SELECT 1, '', '', 0, E'## Functions\n' WHERE EXISTS (SELECT FROM lines WHERE part = 1);
@@ -72,7 +82,8 @@ FROM pg_type t CROSS JOIN LATERAL (VALUES
 		FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped) || E'\n'),
 	(3, (SELECT string_agg(format('Cast %sto `%s`%s.', CASE c.castsource WHEN t.oid THEN '' ELSE 'from `' || format_type(c.castsource, NULL) || '` ' END, format_type(c.casttarget, NULL),
 			CASE c.castcontext WHEN 'e' THEN ', which has to be written' WHEN 'a' THEN ' on assignment' ELSE '' END), E'\n' ORDER BY c.castsource, format_type(c.casttarget, NULL) COLLATE "C")
-		FROM pg_cast c WHERE c.castsource = t.oid AND EXISTS (SELECT FROM member m WHERE m.classid = 'pg_cast'::regclass AND m.objid = c.oid)) || E'\n')) v(n, line)
+		FROM pg_cast c WHERE c.castsource = t.oid AND EXISTS (SELECT FROM member m WHERE m.classid = 'pg_cast'::regclass AND m.objid = c.oid)) || E'\n'),
+	(4, (SELECT format(E'```sql\n%s\n```\n', o.example) FROM notes o WHERE o.name = 'type ' || t.typname))) v(n, line)
 WHERE t.typnamespace = 'assay'::regnamespace AND t.typelem = 0 AND line IS NOT NULL
 	AND (t.typrelid = 0 OR EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c'))
 	AND EXISTS (SELECT FROM member m WHERE m.classid = 'pg_type'::regclass AND m.objid = t.oid
@@ -87,8 +98,9 @@ FROM pg_class c CROSS JOIN LATERAL (VALUES
 	(1, format(E'### %s %s\n\n%s%s\n', CASE c.relkind WHEN 'v' THEN 'View' ELSE 'Table' END, c.relname, pg_temp.said(obj_description(c.oid, 'pg_class')), pg_temp.page(c.relname))),
 	(2, E'| column | type | |\n| --- | --- | --- |\n' || (SELECT string_agg(format('| `%s` | `%s` | %s |', a.attname, format_type(a.atttypid, a.atttypmod),
 		CASE WHEN col_description(a.attrelid, a.attnum) IS NOT NULL THEN pg_temp.said(col_description(a.attrelid, a.attnum)) ELSE '' END), E'\n' ORDER BY a.attnum)
-		FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) || E'\n')) v(n, line)
-WHERE c.relnamespace = 'assay'::regnamespace AND c.relkind IN ('v', 'r', 'p') AND EXISTS (SELECT FROM member m WHERE m.classid = 'pg_class'::regclass AND m.objid = c.oid)
+		FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) || E'\n'),
+	(3, (SELECT format(E'```sql\n%s\n```\n', o.example) FROM notes o WHERE o.name = 'view ' || c.relname))) v(n, line)
+WHERE c.relnamespace = 'assay'::regnamespace AND c.relkind IN ('v', 'r', 'p') AND line IS NOT NULL AND EXISTS (SELECT FROM member m WHERE m.classid = 'pg_class'::regclass AND m.objid = c.oid)
 	AND coalesce((SELECT min(r.room) FROM rooms r WHERE r.name = c.relname), 'policy') = :'room';
 INSERT INTO lines SELECT 4, '', '', 0, E'\n## Views\n' WHERE EXISTS (SELECT FROM lines WHERE part = 4);
 

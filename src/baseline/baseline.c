@@ -25,19 +25,10 @@ Datum
 baseline_apply_as_owner(PG_FUNCTION_ARGS)
 {
 	static const OwnerStatement apply = {"baseline", "SELECT assay_internal.baseline_apply($1, $2)", false, 2, {REGCLASSOID, TEXTARRAYOID}};
-	Datum		args[2] = {0};
-	char		nulls[3] = "  ";
-	bool		isnull;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_VOID();
-	args[0] = PG_GETARG_DATUM(0);
-	if (PG_ARGISNULL(1))
-		nulls[1] = 'n';
-	else
-		args[1] = PG_GETARG_DATUM(1);
-	(void) OwnerCall(PG_GETARG_OID(0), &apply, args, nulls, &isnull);
-	PG_RETURN_VOID();
+	return OwnerCall(fcinfo, &apply);
 }
 
 /*
@@ -48,11 +39,8 @@ Datum
 baseline_count_as_owner(PG_FUNCTION_ARGS)
 {
 	static const OwnerStatement count = {"baseline", "SELECT assay_internal.baseline_count($1, $2)", false, 2, {REGCLASSOID, TIMESTAMPTZOID}};
-	Datum		args[2] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)};
-	bool		isnull;
 
-	(void) OwnerCall(PG_GETARG_OID(0), &count, args, NULL, &isnull);
-	PG_RETURN_VOID();
+	return OwnerCall(fcinfo, &count);
 }
 
 /*
@@ -63,13 +51,8 @@ Datum
 baseline_forget_as_owner(PG_FUNCTION_ARGS)
 {
 	static const OwnerStatement forget = {"baseline", "SELECT assay_internal.baseline_forget($1, $2)", false, 2, {REGCLASSOID, JSONBOID}};
-	Datum		args[2] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)};
-	bool		isnull;
-	Datum		rows = OwnerCall(PG_GETARG_OID(0), &forget, args, NULL, &isnull);
 
-	if (isnull)
-		PG_RETURN_NULL();
-	PG_RETURN_DATUM(rows);
+	return OwnerCall(fcinfo, &forget);
 }
 
 /*

@@ -22,22 +22,16 @@ baseline_keep_row(PG_FUNCTION_ARGS)
 	Oid			types[] = {REGCLASSOID, BOOLOID};
 	Datum		values[] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)};
 	Oid			owner = RelationOwner(relid);
-	Security	security;
 
 	if (!OidIsValid(owner) || !has_privs_of_role(GetUserId(), owner))
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(relid));
-	EnterConfiguration(&security);
-	SPI_connect();
 	/* Rows of what is gone go by the way: another table may get its number. */
-	if (SPI_execute_with_args("DELETE FROM assay_internal.kept_baseline k WHERE k.relation = $1 AND NOT $2 "
-							  "OR NOT EXISTS (SELECT FROM assay.baseline b WHERE b.relation = k.relation)",
-							  lengthof(types), types, values, NULL, false, 0) != SPI_OK_DELETE ||
-		SPI_execute_with_args("INSERT INTO assay_internal.kept_baseline (relation) SELECT b.relation FROM assay.baseline b "
-							  "WHERE b.relation = $1 AND $2 ON CONFLICT DO NOTHING",
-							  lengthof(types), types, values, NULL, false, 0) != SPI_OK_INSERT)
-		elog(ERROR, "could not write assay_internal.kept_baseline");
-	SPI_finish();
-	LeaveSecurity(&security);
+	WriteConfiguration("kept_baseline", "DELETE FROM assay_internal.kept_baseline k WHERE k.relation = $1 AND NOT $2 "
+					   "OR NOT EXISTS (SELECT FROM assay.baseline b WHERE b.relation = k.relation)",
+					   lengthof(types), types, values, NULL);
+	WriteConfiguration("kept_baseline", "INSERT INTO assay_internal.kept_baseline (relation) SELECT b.relation FROM assay.baseline b "
+					   "WHERE b.relation = $1 AND $2 ON CONFLICT DO NOTHING",
+					   lengthof(types), types, values, NULL);
 	PG_RETURN_VOID();
 }
 
@@ -47,8 +41,6 @@ Datum
 baseline_compact_as_owner(PG_FUNCTION_ARGS)
 {
 	static const OwnerStatement compact = {"baseline", "SELECT assay_internal.baseline_compact($1, $2)", false, 2, {REGCLASSOID, DATEOID}};
-	Datum		args[2] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)};
-	bool		isnull;
 
-	PG_RETURN_DATUM(OwnerCall(PG_GETARG_OID(0), &compact, args, NULL, &isnull));
+	return OwnerCall(fcinfo, &compact);
 }

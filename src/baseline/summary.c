@@ -156,8 +156,10 @@ MakeSummary(int64 n, Exact sum, Exact squares)
 	s->sum_low = sum.low;
 	s->square_low = squares.low;
 	s->n = n;
-	memcpy(s->word, sum.word, sum.n * sizeof(uint64));
-	memcpy(s->word + sum.n, squares.word, squares.n * sizeof(uint64));
+	if (sum.n > 0)
+		memcpy(s->word, sum.word, sum.n * sizeof(uint64));
+	if (squares.n > 0)
+		memcpy(s->word + sum.n, squares.word, squares.n * sizeof(uint64));
 	return s;
 }
 

@@ -5,8 +5,9 @@
  *
  * The work is libarchive's.  An archive is a stranger's: how much of it is
  * unpacked, how many names are kept and how deep it goes is bounded, and only
- * formats are on that libarchive reads by itself.  Without libarchive nothing
- * is found here.
+ * formats are on that libarchive reads by itself.  What it takes for headers and
+ * for filters in filters it doesn't tell: it works in a process of its own
+ * (bounded.c).  Without libarchive nothing is found here.
  *
  * This file alone includes libarchive.
  */
@@ -27,6 +28,26 @@
 
 #define MAX_ARCHIVE_DEPTH	3
 #define MAX_SEEN_ENTRIES	20000	/* of one archive */
+
+/* What is told of an archive */
+typedef enum Told
+{
+	TOLD_ENTRY = 'e',
+	TOLD_ENCRYPTED = 'c',
+	TOLD_MACROS = 'm',
+	TOLD_OFFICE = 'o',
+	TOLD_UNPACKED = 'u'			/* bytes, in decimal */
+} Told;
+
+/* An archive to be looked into */
+typedef struct Archive
+{
+	const char *bytes;
+	size_t		len;
+	Findings   *f;
+	int			entries;		/* told so far, */
+	size_t		entry_bytes;	/* and their bytes */
+} Archive;
 
 /* An archive that libarchive reads, of which formats that run programs are left out */
 static struct archive *
@@ -67,7 +88,7 @@ unpacks_to_skip(struct archive *a)
  * False where it can't be read to its end.
  */
 static bool
-unpack_entry(struct archive *a, GString *out, Findings *f)
+unpack_entry(struct archive *a, GString *out, Archive *at)
 {
 	const void *block;
 	size_t		size;
@@ -76,8 +97,8 @@ unpack_entry(struct archive *a, GString *out, Findings *f)
 
 	while ((code = archive_read_data_block(a, &block, &size, &offset)) == ARCHIVE_OK)
 	{
-		f->unpacked += size;
-		if (f->unpacked > MAX_UNPACKED)
+		at->f->unpacked += size;
+		if (at->f->unpacked > MAX_UNPACKED)
 			return false;
 		if (out != NULL)
 		{
@@ -100,11 +121,24 @@ has_suffix(const char *name, const char *const *suffixes)
 	return false;
 }
 
-static void list_entries(const char *bytes, size_t len, Findings *f, int depth);
+/* One more than are kept, so that it shows that there are more */
+static void
+tell_entry(Archive *at, const char *name)
+{
+	size_t		len = MIN(strlen(name), MAX_ENTRY_BYTES + 1);
+
+	if (at->entries > MAX_ENTRIES || at->entry_bytes > MAX_ENTRY_BYTES)
+		return;
+	at->entries++;
+	at->entry_bytes += len;
+	bounded_tell(TOLD_ENTRY, name, len);
+}
+
+static void list_entries(const char *bytes, size_t len, Archive *at, int depth);
 
 /* One entry; false where the archive can't be read further */
 static bool
-take_entry(struct archive *a, struct archive_entry *entry, Findings *f, int depth)
+take_entry(struct archive *a, struct archive_entry *entry, Archive *at, int depth)
 {
 	static const char *const archives[] = {
 		"zip", "7z", "rar", "tar", "gz", "tgz", "bz2", "xz", "iso", "img", "cab", "zst", "lzh", "jar", NULL
@@ -117,30 +151,30 @@ take_entry(struct archive *a, struct archive_entry *entry, Findings *f, int dept
 	if (name == NULL)
 		name = "";
 	if (archive_entry_is_encrypted(entry))
-		f->encrypted = true;
+		bounded_tell(TOLD_ENCRYPTED, "", 0);
 	if (g_str_has_suffix(name, "vbaProject.bin") || g_str_has_suffix(name, "vbaProjectSignature.bin"))
-		f->macros = true;
+		bounded_tell(TOLD_MACROS, "", 0);
 	if (depth == 0 && strcmp(name, "[Content_Types].xml") == 0)
-		f->office = true;
+		bounded_tell(TOLD_OFFICE, "", 0);
 	if (archive_entry_filetype(entry) == AE_IFDIR)
 		return true;
-	findings_add_entry(f, name);
+	tell_entry(at, name);
 	inner = depth + 1 < MAX_ARCHIVE_DEPTH && !archive_entry_is_encrypted(entry) && has_suffix(name, archives);
 	if (inner)
 	{
 		GString    *content = g_string_new(NULL);
-		bool		whole = unpack_entry(a, content, f);
+		bool		whole = unpack_entry(a, content, at);
 
 		if (is_archive(content->str, content->len))
-			list_entries(content->str, content->len, f, depth + 1);
+			list_entries(content->str, content->len, at, depth + 1);
 		g_string_free(content, TRUE);
 		return whole;
 	}
-	return !unpacks_to_skip(a) || archive_entry_is_encrypted(entry) || unpack_entry(a, NULL, f);
+	return !unpacks_to_skip(a) || archive_entry_is_encrypted(entry) || unpack_entry(a, NULL, at);
 }
 
 static void
-list_entries(const char *bytes, size_t len, Findings *f, int depth)
+list_entries(const char *bytes, size_t len, Archive *at, int depth)
 {
 	struct archive *a = open_archive(bytes, len);
 	struct archive_entry *entry;
@@ -151,12 +185,50 @@ list_entries(const char *bytes, size_t len, Findings *f, int depth)
 	for (int n = 0; n < MAX_SEEN_ENTRIES; n++)
 	{
 		code = archive_read_next_header(a, &entry);
-		if ((code != ARCHIVE_OK && code != ARCHIVE_WARN) || !take_entry(a, entry, f, depth))
+		if ((code != ARCHIVE_OK && code != ARCHIVE_WARN) || !take_entry(a, entry, at, depth))
 			break;
 	}
 	if (archive_read_has_encrypted_entries(a) > 0)
-		f->encrypted = true;
+		bounded_tell(TOLD_ENCRYPTED, "", 0);
 	archive_read_free(a);
+}
+
+/* In the child */
+static void
+tell_archive(void *arg)
+{
+	Archive    *at = arg;
+	char		unpacked[32];
+
+	list_entries(at->bytes, at->len, at, 0);
+	g_snprintf(unpacked, sizeof(unpacked), "%" PRId64, at->f->unpacked);
+	bounded_tell(TOLD_UNPACKED, unpacked, strlen(unpacked));
+}
+
+/* What it told */
+static void
+take_told(char kind, const char *s, size_t len, void *arg)
+{
+	Findings   *f = ((Archive *) arg)->f;
+
+	switch ((Told) kind)
+	{
+		case TOLD_ENTRY:
+			findings_add_entry(f, s);
+			break;
+		case TOLD_ENCRYPTED:
+			f->encrypted = true;
+			break;
+		case TOLD_MACROS:
+			f->macros = true;
+			break;
+		case TOLD_OFFICE:
+			f->office = true;
+			break;
+		case TOLD_UNPACKED:
+			f->unpacked = g_ascii_strtoll(s, NULL, 10);
+			break;
+	}
 }
 #endif
 
@@ -186,9 +258,11 @@ is_archive(const char *s, size_t len)
 void
 archive_look(const char *bytes, size_t len, Findings *f)
 {
-	f->archive = true;
 #ifdef HAVE_LIBARCHIVE
-	if (len <= MAX_ARCHIVE)
-		list_entries(bytes, len, f, 0);
+	Archive		at = {.bytes = bytes,.len = len,.f = f};
+
+	if (len <= MAX_ARCHIVE && !bounded_run(f->m, tell_archive, take_told, &at))
+		ADD_DEFECT(f->m, DEFECT_TRUNCATED_LIST);
 #endif
+	f->archive = true;
 }

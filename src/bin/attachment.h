@@ -28,6 +28,11 @@ typedef struct Findings
 extern char *attached_suffix(const char *name);
 extern void findings_add_entry(Findings *f, const char *name);
 
+/* bounded.c */
+extern void bounded_tell(char kind, const char *s, size_t len);
+extern bool bounded_run(Message *m, void (*work) (void *arg),
+						void (*take) (char kind, const char *s, size_t len, void *arg), void *arg);
+
 /* archive.c */
 extern bool is_archive(const char *s, size_t len);
 extern void archive_look(const char *bytes, size_t len, Findings *f);

@@ -21,6 +21,9 @@
 #define MAX_ARENA		((size_t) 512 * 1024 * 1024)
 #define ARENA_CHUNK		((size_t) 1024 * 1024)
 
+/* What a link has, whatever the colour of the text that it is in */
+#define LINK_COLOR		0x0000EE
+
 /* ---- memory for libgumbo ------------------------------------------------- */
 
 typedef struct Arena
@@ -183,6 +186,14 @@ attribute(const GumboElement *e, const char *name)
 	return NULL;
 }
 
+/* Is it a part of a line, which has no height or width of its own? */
+static bool
+is_in_line(GumboTag tag)
+{
+	return tag == GUMBO_TAG_SPAN || tag == GUMBO_TAG_A || tag == GUMBO_TAG_FONT || tag == GUMBO_TAG_B ||
+		tag == GUMBO_TAG_I || tag == GUMBO_TAG_EM || tag == GUMBO_TAG_STRONG || tag == GUMBO_TAG_U;
+}
+
 /* The style of an element, by its attributes and the style sheets */
 static void
 element_style(HtmlState *st, const GumboElement *e, Style *style)
@@ -190,7 +201,9 @@ element_style(HtmlState *st, const GumboElement *e, Style *style)
 	const char *inline_style = NULL;
 	const char *classes = NULL;
 	const char *id = NULL;
+	Own			own;
 
+	style_begin(&own, is_in_line(e->tag));
 	for (unsigned i = 0; i < e->attributes.length; i++)
 	{
 		const GumboAttribute *a = e->attributes.data[i];
@@ -200,6 +213,8 @@ element_style(HtmlState *st, const GumboElement *e, Style *style)
 			case 's':
 				if (strcmp(a->name, "style") == 0)
 					inline_style = a->value;
+				else if (strcmp(a->name, "size") == 0 && e->tag == GUMBO_TAG_FONT)
+					style->tiny = false;
 				break;
 			case 'c':
 				if (strcmp(a->name, "class") == 0)
@@ -223,20 +238,23 @@ element_style(HtmlState *st, const GumboElement *e, Style *style)
 				break;
 			case 'h':
 				if (strcmp(a->name, "hidden") == 0)
-					style->gone = true;
+					style_hidden(&own);
+				else if (strcmp(a->name, "href") == 0 && e->tag == GUMBO_TAG_A)
+					style->color = LINK_COLOR;
 				break;
 			default:
 				break;
 		}
 	}
 	if (st->sheets.rules != NULL)
-		style_apply_rules(&st->sheets, style, gumbo_normalized_tagname(e->tag), classes, id);
+		style_apply_rules(&st->sheets, style, &own, gumbo_normalized_tagname(e->tag), classes, id);
 	if (inline_style != NULL)
 	{
-		style_declarations(style, inline_style, strlen(inline_style));
+		style_inline(style, &own, inline_style);
 		if (strstr(inline_style, "url(") != NULL)
 			link_css(st, inline_style);
 	}
+	style_end(style, &own);
 }
 
 /* The attributes that lead somewhere, other than a link's href */
@@ -362,7 +380,8 @@ begin_element(HtmlState *st, Frame *f)
 
 		if (css != NULL)
 		{
-			style_read_sheet(&st->sheets, css);
+			if (style_is_for_screens(attribute(e, "type"), attribute(e, "media")))
+				style_read_sheet(&st->sheets, css);
 			link_css(st, css);
 		}
 		if (e->tag == GUMBO_TAG_SCRIPT)
@@ -371,6 +390,11 @@ begin_element(HtmlState *st, Frame *f)
 			st->m->html_scripts++;
 		}
 		return false;
+	}
+	if (e->tag == GUMBO_TAG_MARK)
+	{
+		f->style.color = 0x000000;
+		f->style.background = 0xFFFF00;
 	}
 	if (e->attributes.length > 0 || st->sheets.rules != NULL)
 		element_style(st, e, &f->style);
@@ -558,8 +582,7 @@ parse_conditional(HtmlState *st, Arena *arena, const char *s)
 	link_end(&inner);
 	if (inner.base != st->base)
 		g_free(inner.base);
-	if (inner.sheets.rules != NULL)
-		g_hash_table_destroy(inner.sheets.rules);
+	style_free_sheets(&inner.sheets);
 	st->sheets.applied = inner.sheets.applied;
 	st->sheets.exhausted |= inner.sheets.exhausted;
 	g_string_free(inner.link_text, TRUE);
@@ -727,7 +750,6 @@ html_to_text(Message *m, GString *source, GString *text)
 	g_string_free(st.hidden.s, TRUE);
 	g_string_free(st.link_text, TRUE);
 	g_free(st.base);
-	if (st.sheets.rules != NULL)
-		g_hash_table_destroy(st.sheets.rules);
+	style_free_sheets(&st.sheets);
 	arena_reset(&arena);
 }

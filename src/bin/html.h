@@ -18,14 +18,58 @@ typedef struct Style
 	bool		invisible;		/* visibility: hidden */
 	bool		tiny;			/* a font too small to read */
 	bool		off_page;		/* moved or clipped away */
+	bool		indented;		/* text-indent: far to the left */
+	bool		lined;			/* letters have another colour, too */
 	int			color;			/* 0xRRGGBB */
 	int			background;		/* 0xRRGGBB, or unknown behind a picture */
 } Style;
+
+/* What declarations say of an element for itself */
+typedef enum Said
+{
+	SAID_DISPLAY,				/* none? */
+	SAID_OPACITY,				/* none? */
+	SAID_HEIGHT,				/* none? */
+	SAID_WIDTH,
+	SAID_ROOM,					/* a least height, or a padding? */
+	SAID_OVERFLOW,				/* cut off? */
+	SAID_POSITION,				/* out of the flow? */
+	SAID_FLOAT,
+	SAID_LEFT,					/* far outside of the page? */
+	SAID_TOP,
+	SAID_MARGIN_LEFT,
+	SAID_MARGIN_TOP,
+	SAID_CLIP,					/* to nothing? */
+	SAID_CLIP_PATH,
+	SAID_TRANSFORM,				/* to nothing? */
+	SAID_VISIBILITY,			/* these are the style's */
+	SAID_FONT_SIZE,
+	SAID_COLOR,
+	SAID_BACKGROUND,
+	SAID_INDENT,
+	NUM_SAID
+} Said;
+
+/* Until all declarations are read: the one with the highest rank counts */
+typedef struct Own
+{
+	bool		in_line;		/* a <span> or the like, which nothing clips */
+	int			list;			/* of declarations, at hand */
+	int			rank;			/* of that list */
+	bool		maybe;			/* it may not hold: nothing is hidden by it */
+	struct
+	{
+		bool		hides;
+		signed char rank;
+		int			list;
+	}			said[NUM_SAID];
+} Own;
 
 /* The style sheets of a document */
 typedef struct Sheets
 {
 	GHashTable *rules;			/* selector to declarations, or NULL */
+	GHashTable *maybe;			/* the same, which may hold or not */
 	size_t		applied;		/* bytes of declarations, to all elements */
 	bool		exhausted;		/* that was too much: some were left out */
 } Sheets;
@@ -148,11 +192,16 @@ extern void link_end(HtmlState *st);
 
 /* style.c */
 extern void style_init(Style *style);
-extern void style_declarations(Style *style, const char *s, size_t len);
+extern void style_begin(Own *own, bool in_line);
+extern void style_hidden(Own *own);
+extern void style_inline(Style *style, Own *own, const char *s);
+extern void style_end(Style *style, const Own *own);
+extern bool style_is_for_screens(const char *type, const char *media);
 extern void style_color(int *color, const char *s, size_t len);
 extern bool style_hides(const Style *style);
 extern void style_read_sheet(Sheets *sheets, const char *s);
-extern void style_apply_rules(Sheets *sheets, Style *style, const char *tag,
+extern void style_free_sheets(Sheets *sheets);
+extern void style_apply_rules(Sheets *sheets, Style *style, Own *own, const char *tag,
 							  const char *classes, const char *id);
 
 #endif							/* ASSAY_HTML_H */

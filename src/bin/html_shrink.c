@@ -213,7 +213,7 @@ static const ShrinkWord wanted[] = {
 	{NAME("style")}, {NAME("class")}, {NAME("href")}, {NAME("src")}, {NAME("id")},
 	{NAME("width"),.only = "img"}, {NAME("height"),.only = "img"}, {NAME("alt")},
 	{NAME("bgcolor")}, {NAME("background")}, {NAME("hidden")}, {NAME("color"),.only = "font"},
-	{NAME("text"),.only = "body"}, {NAME("type")}, {NAME("action")}, {NAME("formaction")},
+	{NAME("text"),.only = "body"}, {NAME("size"),.only = "font"}, {NAME("media"),.only = "style"}, {NAME("type")}, {NAME("action")}, {NAME("formaction")},
 	{NAME("poster")}, {NAME("data")}, {NAME("lowsrc")}, {NAME("dynsrc")}, {NAME("http-equiv")},
 	{NAME("content"),.only = "meta"}, {NAME("prompt")},
 };

@@ -666,30 +666,21 @@ take_header_list(Message *m, json_object *v)
 	json_object_put(wrap);
 }
 
-/* A message resource of Microsoft Graph, or an Email object of JMAP */
+/* Who sent it, and where answers go */
 static void
-parse_service_object(Message *m, json_object *o, const RawMessage *raw, bool graph)
+take_service_sender(Message *m, json_object *o)
 {
-	json_object *v;
-	json_object *body = field(o, "body");
-	json_object *values = field(o, "bodyValues");
 	const char *name = NULL;
-	const char *addr;
-	char	   *clean_addr;
-	char	   *clean_name;
+	const char *addr = person(field(o, "from") != NULL ? field(o, "from") : field(o, "sender"), &name);
+	char	   *clean_addr = text_clean(addr, -1, m, DEFECT_BAD_CHARSET);
+	char	   *clean_name = text_clean(name, -1, m, DEFECT_BAD_CHARSET);
 
-	addr = person(field(o, "from") != NULL ? field(o, "from") : field(o, "sender"), &name);
-	clean_addr = text_clean(addr, -1, m, DEFECT_BAD_CHARSET);
-	clean_name = text_clean(name, -1, m, DEFECT_BAD_CHARSET);
 	if (clean_addr == NULL)
 		ADD_DEFECT(m, DEFECT_NO_FROM);
 	else
 		message_set_from(m, clean_addr, clean_name);
 	g_free(clean_addr);
 	g_free(clean_name);
-	take_people(m, field(o, graph ? "toRecipients" : "to"));
-	take_people(m, field(o, graph ? "ccRecipients" : "cc"));
-	take_people(m, field(o, graph ? "bccRecipients" : "bcc"));
 	addr = person(field(o, "replyTo"), &name);
 	if (addr != NULL)
 	{
@@ -697,8 +688,14 @@ parse_service_object(Message *m, json_object *o, const RawMessage *raw, bool gra
 		m->reply_to = text_lower(clean_addr);
 		g_free(clean_addr);
 	}
-	m->subject = field(o, "subject") != NULL ? clean_json_string(m, field(o, "subject")) : NULL;
-	v = field(o, graph ? "internetMessageId" : "messageId");
+}
+
+/* Its Message-ID, and those that it names */
+static void
+take_service_ids(Message *m, json_object *o, bool graph)
+{
+	json_object *v = field(o, graph ? "internetMessageId" : "messageId");
+
 	if (json_object_is_type(v, json_type_array))
 		v = json_object_array_get_idx(v, 0);
 	if (v != NULL)
@@ -708,6 +705,50 @@ parse_service_object(Message *m, json_object *o, const RawMessage *raw, bool gra
 		m->in_reply_to = strip_brackets(clean_json_string(m, json_object_array_get_idx(v, 0)));
 	if (!graph)
 		each_item(m, o, "references", take_id, m->reference_ids);
+}
+
+/* The parts of JMAP that a reader sees: HTML, else text */
+static void
+take_jmap_parts(Message *m, json_object *o, json_object *values)
+{
+	json_object *parts = field(o, "htmlBody");
+	bool		html = json_object_is_type(parts, json_type_array) &&
+	json_object_array_length(parts) > 0;
+
+	if (!html)
+		parts = field(o, "textBody");
+	for (size_t i = 0; json_object_is_type(parts, json_type_array) &&
+		 i < json_object_array_length(parts); i++)
+	{
+		json_object *part = json_object_array_get_idx(parts, i);
+		const char *id = member(part, "partId");
+		const char *type = member(part, "type");
+		json_object *value;
+
+		if (i >= MAX_PARTS)
+		{
+			ADD_DEFECT(m, DEFECT_MIME_LIMIT);
+			break;
+		}
+		if (id != NULL && json_object_object_get_ex(values, id, &value))
+			take_body(m, member(value, "value"),
+					  type != NULL ? strcmp(type, "text/html") == 0 : html);
+	}
+}
+
+/* A message resource of Microsoft Graph, or an Email object of JMAP */
+static void
+parse_service_object(Message *m, json_object *o, const RawMessage *raw, bool graph)
+{
+	json_object *body = field(o, "body");
+	json_object *values = field(o, "bodyValues");
+
+	take_service_sender(m, o);
+	take_people(m, field(o, graph ? "toRecipients" : "to"));
+	take_people(m, field(o, graph ? "ccRecipients" : "cc"));
+	take_people(m, field(o, graph ? "bccRecipients" : "bcc"));
+	m->subject = field(o, "subject") != NULL ? clean_json_string(m, field(o, "subject")) : NULL;
+	take_service_ids(m, o, graph);
 	take_header_list(m, field(o, graph ? "internetMessageHeaders" : "headers"));
 
 	if (graph && body != NULL)
@@ -717,32 +758,7 @@ parse_service_object(Message *m, json_object *o, const RawMessage *raw, bool gra
 		take_body(m, member(body, "content"), type != NULL && g_ascii_strcasecmp(type, "html") == 0);
 	}
 	else if (!graph && json_object_is_type(values, json_type_object))
-	{
-		/* the parts that a reader sees: HTML, else text */
-		json_object *parts = field(o, "htmlBody");
-		bool		html = json_object_is_type(parts, json_type_array) &&
-		json_object_array_length(parts) > 0;
-
-		if (!html)
-			parts = field(o, "textBody");
-		for (size_t i = 0; json_object_is_type(parts, json_type_array) &&
-			 i < json_object_array_length(parts); i++)
-		{
-			json_object *part = json_object_array_get_idx(parts, i);
-			const char *id = member(part, "partId");
-			const char *type = member(part, "type");
-			json_object *value;
-
-			if (i >= MAX_PARTS)
-			{
-				ADD_DEFECT(m, DEFECT_MIME_LIMIT);
-				break;
-			}
-			if (id != NULL && json_object_object_get_ex(values, id, &value))
-				take_body(m, member(value, "value"),
-						  type != NULL ? strcmp(type, "text/html") == 0 : html);
-		}
-	}
+		take_jmap_parts(m, o, values);
 	if (json_object_is_type(field(o, "size"), json_type_int))
 		m->size_bytes = json_object_get_int64(field(o, "size"));
 	m->sent_at = time_field(m, o, graph ? "sentDateTime" : "sentAt", DEFECT_BAD_DATE);

@@ -163,7 +163,7 @@ message_reset(Message *m)
 	m->image_only = false;
 	m->html_images = m->html_forms = m->html_password_inputs = m->html_scripts = 0;
 	m->alt_bytes = m->entry_bytes = 0;
-	m->num_entries = m->num_pictures = 0;
+	m->num_entries = m->num_pictures = m->bounded_ms = 0;
 }
 
 /* Note a URL of clean text, unless it is known already */
@@ -547,6 +547,65 @@ date_word(const char *s, size_t len, DateParts *d)
 		zone_by_name(s, len, &d->zone);
 }
 
+/* Take "+0100" or the like; false where it is none */
+static bool
+take_zone(const char **s, DateParts *d)
+{
+	int			zone;
+	size_t		n = zone_by_number(*s, &zone);
+
+	if (n == 0)
+		return false;
+	d->zone = zone;
+	*s += n;
+	return true;
+}
+
+/* Take digits: a time, the day, or the year; false where they are none of these */
+static bool
+take_number(const char **s, DateParts *d, bool *year)
+{
+	size_t		n = strspn(*s, "0123456789");
+	size_t		time;
+
+	if (n <= 2 && (*s)[n] == ':' && !d->time && (time = clock_time(*s, d)) > 0)
+	{
+		*s += time;
+		/* "08:00:00+0100" */
+		(void) take_zone(s, d);
+		return true;
+	}
+	if (n > 4)
+		return false;
+	if (n <= 2 && d->day == 0)
+		d->day = atoi(*s);
+	else if (!*year)
+	{
+		d->year = atoi(*s);
+		if (n == 2)
+			d->year += d->year < 50 ? 2000 : 1900;
+		else if (n == 3)
+			d->year += 1900;
+		*year = true;
+	}
+	*s += n;
+	return true;
+}
+
+/* The time that the parts are of, or NO_TIME; a leap second is the second before it */
+static int64_t
+time_of_parts(const DateParts *d)
+{
+	GDateTime  *t = g_date_time_new_utc(d->year, d->month, d->day, d->hour, d->minute, MIN(d->second, 59));
+	int64_t		result = NO_TIME;
+
+	if (t != NULL && d->second <= 60 && d->zone > -24 * 60 && d->zone < 24 * 60)
+		result = (g_date_time_to_unix(t) - d->zone * 60) * 1000000;
+	if (t != NULL)
+		g_date_time_unref(t);
+	return result;
+}
+
 /*
  * A date in the style of mail, in any order that was seen, or NO_TIME.  GMime
  * gets "08:00:00+0100", "GMT+01:00" and PM wrong, and knows no leap second.
@@ -555,15 +614,10 @@ static int64_t
 parse_mail_date(const char *s)
 {
 	DateParts	d = {0};
-	GDateTime  *t;
-	int64_t		result;
 	bool		year = false;
 
 	while (*s != '\0')
 	{
-		size_t		n;
-		int			zone;
-
 		if (*s == '(')
 		{
 			s += strcspn(s, ")");
@@ -571,66 +625,25 @@ parse_mail_date(const char *s)
 		}
 		else if (g_ascii_isdigit(*s))
 		{
-			n = strspn(s, "0123456789");
-			if (n <= 2 && s[n] == ':' && !d.time && (n = clock_time(s, &d)) > 0)
-			{
-				s += n;
-				/* "08:00:00+0100" */
-				if ((n = zone_by_number(s, &zone)) > 0)
-				{
-					d.zone = zone;
-					s += n;
-				}
-				continue;
-			}
-			n = strspn(s, "0123456789");
-			if (n > 4)
+			if (!take_number(&s, &d, &year))
 				return NO_TIME;
-			if (n <= 2 && d.day == 0)
-				d.day = atoi(s);
-			else if (!year)
-			{
-				d.year = atoi(s);
-				if (n == 2)
-					d.year += d.year < 50 ? 2000 : 1900;
-				else if (n == 3)
-					d.year += 1900;
-				year = true;
-			}
-			s += n;
 		}
 		else if (g_ascii_isalpha(*s))
 		{
-			for (n = 0; g_ascii_isalpha(s[n]); n++)
-				;
+			size_t		n = 0;
+
+			while (g_ascii_isalpha(s[n]))
+				n++;
 			date_word(s, n, &d);
 			s += n;
 			/* "GMT+01:00" */
-			if (d.time && (n = zone_by_number(s, &zone)) > 0)
-			{
-				d.zone = zone;
-				s += n;
-			}
+			if (d.time)
+				(void) take_zone(&s, &d);
 		}
-		else if (d.time && (n = zone_by_number(s, &zone)) > 0)
-		{
-			d.zone = zone;
-			s += n;
-		}
-		else
+		else if (!d.time || !take_zone(&s, &d))
 			s++;
 	}
-	if (d.day == 0 || d.month == 0 || !year || !d.time)
-		return NO_TIME;
-	/* a leap second is the second before it */
-	t = g_date_time_new_utc(d.year, d.month, d.day, d.hour, d.minute, MIN(d.second, 59));
-	if (t == NULL || d.second > 60 || d.zone <= -24 * 60 || d.zone >= 24 * 60)
-		result = NO_TIME;
-	else
-		result = (g_date_time_to_unix(t) - d.zone * 60) * 1000000;
-	if (t != NULL)
-		g_date_time_unref(t);
-	return result;
+	return d.day == 0 || d.month == 0 || !year || !d.time ? NO_TIME : time_of_parts(&d);
 }
 
 /* The time of a Date header, or of a field in ISO 8601, or NO_TIME */

@@ -2,9 +2,10 @@
  * qr.c
  *	  What QR codes in attached pictures say, with --qr.
  *
- * zbar finds them, gdk-pixbuf reads the pictures.  Both are optional at build
- * time, and looking is work that takes milliseconds a picture: so it is asked
- * for.
+ * zbar finds them, gdk-pixbuf reads the pictures, in a process of its own
+ * (bounded.c): a picture may be far larger than its file.  Both are optional at
+ * build time, and looking is work that takes milliseconds a picture: so it is
+ * asked for.
  *
  * This file alone includes zbar and gdk-pixbuf.
  */
@@ -22,6 +23,9 @@
 #define MAX_PICTURES		20
 
 #define MAX_QR_TEXTS		100
+
+/* The kind of what is told of a picture */
+#define TOLD_TEXT			't'
 
 /* What would be too large is not read */
 static void
@@ -90,7 +94,7 @@ take_text(Message *m, const char *s, size_t len)
 }
 
 static void
-scan_picture(Message *m, unsigned char *grey, unsigned width, unsigned height)
+scan_picture(unsigned char *grey, unsigned width, unsigned height)
 {
 	zbar_image_scanner_t *scanner = zbar_image_scanner_create();
 	zbar_image_t *image = zbar_image_create();
@@ -102,9 +106,38 @@ scan_picture(Message *m, unsigned char *grey, unsigned width, unsigned height)
 	zbar_image_set_data(image, grey, (unsigned long) width * height, NULL);
 	if (zbar_scan_image(scanner, image) > 0)
 		for (const zbar_symbol_t * symbol = zbar_image_first_symbol(image); symbol != NULL; symbol = zbar_symbol_next(symbol))
-			take_text(m, zbar_symbol_get_data(symbol), zbar_symbol_get_data_length(symbol));
+			bounded_tell(TOLD_TEXT, zbar_symbol_get_data(symbol), zbar_symbol_get_data_length(symbol));
 	zbar_image_destroy(image);
 	zbar_image_scanner_destroy(scanner);
+}
+
+/* A picture to be looked at */
+typedef struct Picture
+{
+	Message    *m;
+	const char *bytes;
+	size_t		len;
+} Picture;
+
+/* In the child */
+static void
+tell_picture(void *arg)
+{
+	Picture    *p = arg;
+	unsigned	width = 0;
+	unsigned	height = 0;
+	unsigned char *grey = read_picture(p->bytes, p->len, &width, &height);
+
+	/* smaller than any code */
+	if (grey != NULL && width >= 21 && height >= 21)
+		scan_picture(grey, width, height);
+}
+
+/* What it told */
+static void
+take_told(char kind, const char *s, size_t len, void *arg)
+{
+	take_text(((Picture *) arg)->m, s, len);
 }
 
 /* Look for QR codes in what may be a picture */
@@ -112,20 +145,13 @@ void
 qr_look(Message *m, const char *s, size_t len)
 {
 	const char *type = detect_type(s, len);
-	unsigned	width = 0;
-	unsigned	height = 0;
-	unsigned char *grey;
+	Picture		p = {m, s, len};
 
 	if (type == NULL || strncmp(type, "image/", 6) != 0 || strcmp(type, "image/svg+xml") == 0 ||
 		len > MAX_PICTURE_BYTES || m->num_pictures++ >= MAX_PICTURES)
 		return;
-	grey = read_picture(s, len, &width, &height);
-	if (grey == NULL)
-		return;
-	/* smaller than any code */
-	if (width >= 21 && height >= 21)
-		scan_picture(m, grey, width, height);
-	g_free(grey);
+	if (!bounded_run(m, tell_picture, take_told, &p))
+		ADD_DEFECT(m, DEFECT_TRUNCATED_LIST);
 }
 #else
 void

@@ -989,34 +989,43 @@ HeaderNumber(Reader *r, Span value, const char *key, int64 max, uint32 *number)
 	return true;
 }
 
-/*
- * The header, up to and with the first "Tree=" (then *trees is true) or the
- * end of trees.
- */
-static bool
-ReadHeader(Reader *r, Span pandas, bool *trees)
+/* Keys of the header */
+enum
 {
-	enum
-	{
-		VERSION, PER_ROUND, MAX_FEATURE, OBJECTIVE, NAMES, INFOS, SIZES,
-		HEADER_KEYS
-	};
-	static const char *const keys[HEADER_KEYS] = {
-		"version", "num_tree_per_iteration", "max_feature_idx", "objective",
-		"feature_names", "feature_infos", "tree_sizes"
-	};
+	VERSION, PER_ROUND, MAX_FEATURE, OBJECTIVE, NAMES, INFOS, SIZES,
+	HEADER_KEYS
+};
+static const char *const header_keys[HEADER_KEYS] = {
+	"version", "num_tree_per_iteration", "max_feature_idx", "objective",
+	"feature_names", "feature_infos", "tree_sizes"
+};
+
+/* A key's value is kept, or ignored; false where it is neither known */
+static bool
+KeepHeaderValue(Reader *r, Span *header, Span key, Span value)
+{
 	static const char *const ignored[] = {
 		"num_class", "label_index", "monotone_constraints", NULL
 	};
-	Span		header[HEADER_KEYS];
-	int			known;
+
+	for (int known = 0; known < HEADER_KEYS; known++)
+		if (SpanIs(key, header_keys[known]))
+		{
+			header[known] = value;
+			return true;
+		}
+	return IsAmong(key, ignored) || IsUnknown(r, key);
+}
+
+/* The lines before the first tree; *trees: there is one */
+static bool
+ReadHeaderLines(Reader *r, Span *header, bool *trees)
+{
 	Span		line,
 				key,
 				value;
-	uint32		number;
 
 	*trees = false;
-	memset(header, 0, sizeof(header));
 	if (!NextLine(r, &line) || !SpanIs(line, "tree"))
 	{
 		ModelComplain(r->builder, MODEL_INVALID,
@@ -1040,34 +1049,47 @@ ReadHeader(Reader *r, Span pandas, bool *trees)
 			*trees = true;
 			break;
 		}
-		for (known = 0; known < HEADER_KEYS; known++)
-			if (SpanIs(key, keys[known]))
-			{
-				header[known] = value;
-				break;
-			}
-		if (known == HEADER_KEYS && !IsAmong(key, ignored))
-			return IsUnknown(r, key);
+		if (!KeepHeaderValue(r, header, key, value))
+			return false;
 	}
+	return true;
+}
 
-	value = header[VERSION];
-	if (value.start == NULL ||
-		!(SpanIs(value, "v2") || SpanIs(value, "v3") || SpanIs(value, "v4")))
+/* Is it a format that is known? */
+static bool
+TakeVersion(Reader *r, Span value)
+{
+	if (value.start == NULL)
+		return ModelComplain(r->builder, MODEL_INVALID,
+							 "LightGBM model has no version");
+	if (!(SpanIs(value, "v2") || SpanIs(value, "v3") || SpanIs(value, "v4")))
 	{
-		if (value.start == NULL)
-			return ModelComplain(r->builder, MODEL_INVALID,
-								 "LightGBM model has no version");
 		ModelComplain(r->builder, MODEL_UNSUPPORTED,
 					  "LightGBM model format \"%.*s\" is not supported",
 					  Shown(value), value.start);
 		return ModelHint(r->builder, "Supported are v2, v3 and v4.");
 	}
-	if (!ModelSetLibrary(r->builder, SpanIs(value, "v2") ? "v2" :
-						 SpanIs(value, "v3") ? "v3" : "v4"))
-		return false;
-	if (!HeaderNumber(r, header[PER_ROUND], keys[PER_ROUND],
+	return ModelSetLibrary(r->builder, SpanIs(value, "v2") ? "v2" :
+						   SpanIs(value, "v3") ? "v3" : "v4");
+}
+
+/*
+ * The header, up to and with the first "Tree=" (then *trees is true) or the
+ * end of trees.
+ */
+static bool
+ReadHeader(Reader *r, Span pandas, bool *trees)
+{
+	Span		header[HEADER_KEYS];
+	Span		word;
+	uint32		number;
+
+	memset(header, 0, sizeof(header));
+	if (!ReadHeaderLines(r, header, trees) ||
+		!TakeVersion(r, header[VERSION]) ||
+		!HeaderNumber(r, header[PER_ROUND], header_keys[PER_ROUND],
 					  MODEL_MAX_OUTPUTS, &r->noutputs) ||
-		!HeaderNumber(r, header[MAX_FEATURE], keys[MAX_FEATURE],
+		!HeaderNumber(r, header[MAX_FEATURE], header_keys[MAX_FEATURE],
 					  MODEL_MAX_FEATURES - 1, &number))
 		return false;
 	if (r->noutputs == 0)
@@ -1077,10 +1099,10 @@ ReadHeader(Reader *r, Span pandas, bool *trees)
 	for (int i = NAMES; i <= INFOS; i++)
 		if (header[i].start == NULL)
 			return ModelComplain(r->builder, MODEL_INVALID,
-								 "LightGBM model has no %s", keys[i]);
+								 "LightGBM model has no %s", header_keys[i]);
 	r->has_sizes = header[SIZES].start != NULL;
 	if (r->has_sizes)
-		while (NextWord(&header[SIZES], &line))
+		while (NextWord(&header[SIZES], &word))
 			r->expected_trees++;
 	return ModelSetOutputs(r->builder, r->noutputs) &&
 		(header[OBJECTIVE].start == NULL ||

@@ -38,6 +38,5 @@ assay_ask_as_owner(PG_FUNCTION_ARGS)
 	QueryAdd(&q, "SELECT pg_catalog.to_jsonb(r) FROM assay.%s(", quote_identifier(text_to_cstring(PG_GETARG_TEXT_PP(1))));
 	QueryValue(&q, TEXTARRAYOID, PG_GETARG_DATUM(2));
 	QueryAdd(&q, ") r");
-	RunStatement(fcinfo, &s, &q);
-	return (Datum) 0;
+	return RunStatement(fcinfo, &s, &q);
 }

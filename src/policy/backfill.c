@@ -787,21 +787,12 @@ MakeParts(Source *s)
 	}
 }
 
-PG_FUNCTION_INFO_V1(assay_backfill);
-Datum
-assay_backfill(PG_FUNCTION_ARGS)
+/* Errors that need no look at the policy */
+static void
+CheckArguments(FunctionCallInfo fcinfo)
 {
 	static const char *const arguments[] = {"policy", "since", "until", "batch", "at",
 	"undecided_only", "degraded_only", "own_time"};
-	Backfill	b = {0};
-	Source		source;
-	char	   *policy;
-	char	   *at;
-	TimestampTz since;
-	TimestampTz until;
-	Oid			decision;
-	uint64		total = 0;
-	bool		more = true;
 
 	if (fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) ||
 		castNode(CallContext, fcinfo->context)->atomic)
@@ -815,24 +806,66 @@ assay_backfill(PG_FUNCTION_ARGS)
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("%s must not be null", arguments[i])));
 	PreventCommandDuringRecovery("backfill()");
-	b.batch = PG_GETARG_INT32(3);
-	if (b.batch < BACKFILL_BATCH_MIN || b.batch > BACKFILL_BATCH_MAX)
+	if (PG_GETARG_INT32(3) < BACKFILL_BATCH_MIN || PG_GETARG_INT32(3) > BACKFILL_BATCH_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 				 errmsg("batch must lie between %d and %d", BACKFILL_BATCH_MIN, BACKFILL_BATCH_MAX)));
-
-	SPI_connect_ext(SPI_OPT_NONATOMIC);
-	policy = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	since = PG_GETARG_TIMESTAMPTZ(1);
-	until = PG_GETARG_TIMESTAMPTZ(2);
-	at = PG_ARGISNULL(4) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(4));
-	b.undecided_only = PG_GETARG_BOOL(5);
-	b.degraded_only = PG_GETARG_BOOL(6);
-	b.own_time = PG_GETARG_BOOL(7);
-	if (b.undecided_only && b.degraded_only)
+	if (PG_GETARG_BOOL(5) && PG_GETARG_BOOL(6))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("undecided_only and degraded_only exclude each other")));
+}
+
+/*
+ * One batch in a transaction of its own, which sees what others committed
+ * meanwhile: the lock comes before its first snapshot.  The one before is
+ * committed.  Returns whether there may be more.
+ */
+static bool
+NextBatch(Backfill *b, Oid decision, const Source *asked, uint64 *total)
+{
+	Source	   *s = b->scan.source;
+	bool		more;
+
+	SPI_commit();
+	XactIsoLevel = XACT_READ_COMMITTED;
+	LockPolicy(decision);
+
+	PushActiveSnapshot(GetTransactionSnapshot());
+	SPI_connect();
+	InitSource(s, asked->policy, asked->since, asked->until, asked->at, false);
+	if (b->run == 0)
+	{
+		b->scan.raise_errors = ReadRevision(s, 0, &b->revision);
+		StartRun(b);
+	}
+	more = OneBatch(b, total);
+	SPI_finish();
+	PopActiveSnapshot();
+	return more;
+}
+
+PG_FUNCTION_INFO_V1(assay_backfill);
+Datum
+assay_backfill(PG_FUNCTION_ARGS)
+{
+	Backfill	b = {0};
+	Source		source;
+	Source		asked = {0};
+	Oid			decision;
+	uint64		total = 0;
+	bool		more = true;
+
+	CheckArguments(fcinfo);
+	SPI_connect_ext(SPI_OPT_NONATOMIC);
+	asked.policy = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	asked.since = PG_GETARG_TIMESTAMPTZ(1);
+	asked.until = PG_GETARG_TIMESTAMPTZ(2);
+	asked.at = PG_ARGISNULL(4) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(4));
+	b.batch = PG_GETARG_INT32(3);
+	b.undecided_only = PG_GETARG_BOOL(5);
+	b.degraded_only = PG_GETARG_BOOL(6);
+	b.own_time = PG_GETARG_BOOL(7);
 	b.scan.source = &source;
 	b.scan.columns = AddDecision;
 	b.scan.scores = AddScores;
@@ -840,7 +873,7 @@ assay_backfill(PG_FUNCTION_ARGS)
 	b.scan.unreadable = DecideUnreadable;
 
 	/* Who may not is told so before it waits for anybody. */
-	InitSource(&source, policy, since, until, at, false);
+	InitSource(&source, asked.policy, asked.since, asked.until, asked.at, false);
 	decision = source.id->decision;
 	if (source.id->log_signals)
 		RefuseDistributed(&source, "a backfill of a policy that logs signals", "SELECT assay.alter_policy(..., log_signals => false);");
@@ -849,34 +882,15 @@ assay_backfill(PG_FUNCTION_ARGS)
 	while (more)
 	{
 		CHECK_FOR_INTERRUPTS();
-
-		/*
-		 * A new transaction, that sees what others committed meanwhile: the
-		 * lock comes before its first snapshot.
-		 */
-		SPI_commit();
-		XactIsoLevel = XACT_READ_COMMITTED;
-		LockPolicy(decision);
-
-		PushActiveSnapshot(GetTransactionSnapshot());
-		SPI_connect();
-		InitSource(&source, policy, since, until, at, false);
-		if (b.run == 0)
-		{
-			b.scan.raise_errors = ReadRevision(&source, 0, &b.revision);
-			StartRun(&b);
-		}
-		more = OneBatch(&b, &total);
-		SPI_finish();
-		PopActiveSnapshot();
+		more = NextBatch(&b, decision, &asked, &total);
 	}
 	SPI_commit();
 	ereport(NOTICE,
 			(errmsg("policy \"%s\": backfill is complete, %llu messages decided",
-					policy, (unsigned long long) total),
+					asked.policy, (unsigned long long) total),
 			 b.degraded_only && total == 0 ?
 			 errhint("What the current revision decided is decided again under a new one: SELECT assay.alter_policy(%s).",
-					 quote_literal_cstr(policy)) : 0));
+					 quote_literal_cstr(asked.policy)) : 0));
 	SPI_finish();
 	return (Datum) 0;
 }

@@ -11,7 +11,9 @@
  *
  * A statement of many messages may take its fair share, and beyond that
  * assay.statement_budget: then its running piece is canceled, and
- * BudgetIsSpent() tells whoever would begin another.
+ * BudgetIsSpent() tells whoever would begin another.  A message that is passed
+ * by for that brings a tenth of its share, so that those far enough behind what
+ * took all have time again.
  *
  * A cancel by the user or by a timeout is told from ours where it came first,
  * or by the timeout's own mark.  A user's that arrives within the moment in
@@ -46,6 +48,9 @@
 /* A message's fair share of its budget, in a statement of many */
 #define FAIR_SHARE		100
 
+/* One that is evaluated brings so many times the share of one that isn't. */
+#define TENTHS			10
+
 int			assay_message_budget = BUDGET_DEFAULT;
 static int	statement_budget = STATEMENT_BUDGET_DEFAULT;
 static int	message_memory = MESSAGE_MEMORY_DEFAULT;
@@ -63,7 +68,7 @@ static volatile uint64 seen = 0;
 static volatile int allowed = TICKS;	/* of the piece at work */
 static volatile int ticks = 0;	/* that found it */
 static volatile int statement_ticks = 0;
-static volatile uint64 messages = 0;	/* of the statement */
+static volatile uint64 shares = 0;	/* tenths, of the statement's messages */
 static volatile int tick_ms = 0;
 static volatile bool spent = false;
 static volatile bool lenient = false;
@@ -79,7 +84,7 @@ typedef struct RowStatement
 	LocalTransactionId lxid;
 	CommandId	cid;			/* of its snapshot: no other statement has it */
 	double		ms;
-	uint64		messages;
+	uint64		shares;
 } RowStatement;
 
 static RowStatement row_statements[ROW_STATEMENTS];
@@ -93,7 +98,7 @@ static double
 StatementTicks(void)
 {
 	return ((double) statement_budget +
-			(double) messages * assay_message_budget / FAIR_SHARE) / Max(tick_ms, 1);
+			(double) shares * assay_message_budget / (FAIR_SHARE * TENTHS)) / Max(tick_ms, 1);
 }
 
 bool
@@ -202,7 +207,7 @@ FindRowStatement(void)
 	r->lxid = lxid;
 	r->cid = cid;
 	r->ms = 0;
-	r->messages = 0;
+	r->shares = 0;
 	return r;
 }
 
@@ -219,7 +224,7 @@ BudgetStart(bool row)
 	statement_ticks = 0;
 	of_rows = row ? FindRowStatement() : NULL;
 	before_ms = row ? of_rows->ms : 0;
-	messages = row ? of_rows->messages : 0;
+	shares = row ? of_rows->shares : 0;
 	if (row)
 		INSTR_TIME_SET_CURRENT(began);
 	lenient = false;
@@ -259,7 +264,7 @@ BudgetStop(void)
 		INSTR_TIME_SET_CURRENT(now);
 		INSTR_TIME_SUBTRACT(now, began);
 		of_rows->ms += INSTR_TIME_GET_MILLISEC(now);
-		of_rows->messages = messages;
+		of_rows->shares = shares;
 		of_rows = NULL;
 	}
 }
@@ -268,10 +273,24 @@ void
 BudgetNext(void)
 {
 	piece++;
-	messages++;
+	shares += TENTHS;
 	allowed = Allowance(100);
 	if (unlikely(spent))
 		Forget();
+}
+
+void
+BudgetPass(void)
+{
+	shares++;
+}
+
+/* Those of a row trigger are one after the other from the beginning. */
+void
+BudgetAgain(void)
+{
+	if (ticking && of_rows == NULL)
+		statement_ticks = Min(statement_ticks, (int) (StatementTicks() / 2));
 }
 
 void

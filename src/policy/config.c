@@ -49,7 +49,7 @@ TypeByName(const char *name)
 }
 
 /* "schema"."table" as it is called now, or NULL when it is gone */
-static char *
+char	   *
 RelationName(Oid relid)
 {
 	char	   *relation = get_rel_name(relid);

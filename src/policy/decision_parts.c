@@ -168,7 +168,11 @@ BoundTime(PartitionBoundInfo bounds, int i, Oid type)
 	if (bounds->kind && bounds->kind[i][0] != PARTITION_RANGE_DATUM_VALUE)
 		return bounds->kind[i][0] == PARTITION_RANGE_DATUM_MINVALUE ? DT_NOBEGIN : DT_NOEND;
 	if (type == DATEOID)
-		return DatumGetTimestamp(DirectFunctionCall1(date_timestamp, bounds->datums[i][0]));
+	{
+		int			overflow;
+
+		return date2timestamp_opt_overflow(DatumGetDateADT(bounds->datums[i][0]), &overflow);
+	}
 	return DatumGetTimestampTz(bounds->datums[i][0]);
 }
 

@@ -597,8 +597,6 @@ Datum
 assay_rewrite_signals_as_owner(PG_FUNCTION_ARGS)
 {
 	static const OwnerStatement rewrite = {NULL, "SELECT assay_internal.rewrite_signals($1)", false, 1, {REGCLASSOID}};
-	Datum		args[1] = {PG_GETARG_DATUM(0)};
-	bool		isnull;
 
-	PG_RETURN_DATUM(OwnerCall(PG_GETARG_OID(0), &rewrite, args, NULL, &isnull));
+	return OwnerCall(fcinfo, &rewrite);
 }

@@ -273,8 +273,7 @@ assay_label_reported(PG_FUNCTION_ARGS)
 	QueryAdd(q, ", CASE WHEN w.\"(outcome)\" NOT IN ('invalid', 'unknown') THEN ");
 	AddKeyArray(q, s, "w");
 	QueryAdd(q, " END FROM w ORDER BY w.\"(ord)\"");
-	RunStatement(fcinfo, s, q);
-	return (Datum) 0;
+	return RunStatement(fcinfo, s, q);
 }
 
 /* ---- labels of a view's messages ------------------------------------------ */
@@ -358,6 +357,5 @@ assay_labels_from(PG_FUNCTION_ARGS)
 			 "pg_catalog.count(*) FILTER (WHERE x.\"(outcome)\" = 'surer') FROM (SELECT ");
 	AddOutcome(&l);
 	QueryAdd(q, " AS \"(outcome)\" FROM w) x");
-	RunStatement(fcinfo, s, q);
-	return (Datum) 0;
+	return RunStatement(fcinfo, s, q);
 }

@@ -133,27 +133,38 @@ AddLatestDecision(BatchQuery *q, Source *s, const char *alias, Datum since, Datu
 	AddDecidedAt(q, alias, since, until);
 }
 
-/* Run a query, whose rows are the function's; SPI is connected until then. */
-void
-RunStatement(FunctionCallInfo fcinfo, Source *s, BatchQuery *q)
+/* What a function returns that has no row to tell of */
+Datum
+NoRows(FunctionCallInfo fcinfo)
 {
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Security	security;
-
 	InitMaterializedSRF(fcinfo, get_call_result_type(fcinfo, NULL, NULL) == TYPEFUNC_SCALAR ?
 						MAT_SRF_USE_EXPECTED_DESC : 0);
+	return (Datum) 0;
+}
+
+/*
+ * Run a query, whose rows are the function's; SPI is connected until then.  Its
+ * result is the function's.
+ */
+Datum
+RunStatement(FunctionCallInfo fcinfo, Source *s, BatchQuery *q)
+{
+	Datum		rows = NoRows(fcinfo);
+	Security	security;
+
 	EnterSource(&security, s);
-	QueryRunInto(q, result->setResult);
+	QueryRunInto(q, ((ReturnSetInfo *) fcinfo->resultinfo)->setResult);
 	LeaveSecurity(&security);
 	SPI_finish();
+	return rows;
 }
 
 /* The same of a query about decisions and labels */
-void
+Datum
 RunReport(FunctionCallInfo fcinfo, Source *s, BatchQuery *q)
 {
 	q->read_only = true;
-	RunStatement(fcinfo, s, q);
+	return RunStatement(fcinfo, s, q);
 }
 
 /* Begin a question about both tables: SPI is connected. */
@@ -195,8 +206,7 @@ assay_label_delays(PG_FUNCTION_ARGS)
 	QueryAdd(&q, " AND pg_catalog.isfinite(l.labelled_at::pg_catalog.timestamptz) AND pg_catalog.isfinite(d.decided_at) ORDER BY ");
 	AddKeys(&q, &s, "l", "");
 	QueryAdd(&q, ", l.source, l.labelled_at) w GROUP BY 1, 2 ORDER BY 3 DESC, w.source COLLATE \"C\", 2");
-	RunReport(fcinfo, &s, &q);
-	return (Datum) 0;
+	return RunReport(fcinfo, &s, &q);
 }
 
 /* label_check(policy) */
@@ -227,8 +237,7 @@ assay_label_check(PG_FUNCTION_ARGS)
 	QueryAdd(&q, ", r.source, r.labelled_at DESC) w WINDOW same AS (PARTITION BY ");
 	AddKeys(&q, &s, "w", "");
 	QueryAdd(&q, ")) l WHERE l.differ ORDER BY 1, 2, 5, 4");
-	RunReport(fcinfo, &s, &q);
-	return (Datum) 0;
+	return RunReport(fcinfo, &s, &q);
 }
 
 /* store_label_rule(policy, label_order, label_maturity) */
@@ -240,7 +249,6 @@ assay_store_label_rule(PG_FUNCTION_ARGS)
 	Datum		values[3];
 	char		nulls[4] = "   ";
 	PolicyIdentity *id;
-	Security	security;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		ereport(ERROR,
@@ -253,18 +261,11 @@ assay_store_label_rule(PG_FUNCTION_ARGS)
 		values[i] = PG_GETARG_DATUM(i);
 		nulls[i] = PG_ARGISNULL(i) ? 'n' : ' ';
 	}
-	EnterConfiguration(&security);
-	SPI_connect();
-	if (SPI_execute_with_args("INSERT INTO assay_internal.label_rule (policy, label_order, label_maturity) VALUES ($1, $2, $3) "
-							  "ON CONFLICT (policy) DO UPDATE SET label_order = EXCLUDED.label_order, label_maturity = EXCLUDED.label_maturity",
-							  lengthof(types), types, values, nulls, false, 0) != SPI_OK_INSERT)
-		elog(ERROR, "could not write assay_internal.label_rule");
+	WriteConfiguration("label_rule", "INSERT INTO assay_internal.label_rule (policy, label_order, label_maturity) VALUES ($1, $2, $3) "
+					   "ON CONFLICT (policy) DO UPDATE SET label_order = EXCLUDED.label_order, label_maturity = EXCLUDED.label_maturity",
+					   lengthof(types), types, values, nulls);
 	/* Other labels may count from now on: the rollup is made anew. */
-	if (SPI_execute_with_args("UPDATE assay_internal.rollup SET horizon = NULL WHERE policy = $1", 1, types, values,
-							  NULL, false, 0) != SPI_OK_UPDATE)
-		elog(ERROR, "could not write assay_internal.rollup");
-	SPI_finish();
-	LeaveSecurity(&security);
+	WriteConfiguration("rollup", "UPDATE assay_internal.rollup SET horizon = NULL WHERE policy = $1", 1, types, values, NULL);
 	PG_RETURN_VOID();
 }
 

@@ -24,11 +24,11 @@
  * Run a query about one of the tables, whose rows are the function's result: it
  * casts each column, since the tables' owner may have changed their types.
  */
-static void
+static Datum
 ReadTable(FunctionCallInfo fcinfo, Source *s, Oid table, const char *table_name, BatchQuery *q)
 {
 	SourceMayRead(s, table, table_name);
-	RunReport(fcinfo, s, q);
+	return RunReport(fcinfo, s, q);
 }
 
 /* Begin a query for the first row of each message, by its key: SPI is connected. */
@@ -61,8 +61,7 @@ assay_latest_labels(PG_FUNCTION_ARGS)
 	QueryAdd(&q, ", l.malicious FROM ");
 	AddLabels(&q, &s);
 	QueryAdd(&q, " l");
-	RunReport(fcinfo, &s, &q);
-	return (Datum) 0;
+	return RunReport(fcinfo, &s, &q);
 }
 
 PG_FUNCTION_INFO_V1(assay_latest_decisions);
@@ -82,8 +81,7 @@ assay_latest_decisions(PG_FUNCTION_ARGS)
 	QueryAdd(&q, " ORDER BY ");
 	AddKeys(&q, &s, "v", "");
 	QueryAdd(&q, ", v.revision DESC");
-	ReadTable(fcinfo, &s, s.id->decision, s.id->decision_name, &q);
-	return (Datum) 0;
+	return ReadTable(fcinfo, &s, s.id->decision, s.id->decision_name, &q);
 }
 
 /* alias."key" = ... AND ... : the decision is about the message of this key, an array of texts */

@@ -62,8 +62,7 @@ assay_read_changes(PG_FUNCTION_ARGS)
 			 "AND c.xid IS DISTINCT FROM pg_catalog.pg_current_xact_id_if_assigned() "
 			 "ORDER BY c.xid < pg_catalog.pg_snapshot_xmax(s), c.xid, c.change LIMIT ");
 	QueryValue(q, INT4OID, PG_GETARG_DATUM(2));
-	RunStatement(fcinfo, &o.source, q);
-	return (Datum) 0;
+	return RunStatement(fcinfo, &o.source, q);
 }
 
 /* take_changes(policy, consumer, changes): these are done; returns how many there were */

@@ -42,28 +42,25 @@ assay_store_partitioning(PG_FUNCTION_ARGS)
 {
 	Oid			types[] = {TEXTOID, TEXTOID, TEXTOID};
 	Datum		values[3];
-	Security	security;
 
 	NoNulls(fcinfo);
 	PolicyMustOwn(ConfigIdentify(text_to_cstring(PG_GETARG_TEXT_PP(0))));
 	for (int i = 0; i < lengthof(values); i++)
 		values[i] = PG_GETARG_DATUM(i);
-	EnterConfiguration(&security);
-	SPI_connect();
-	if (SPI_execute_with_args("INSERT INTO assay_internal.partitioning (policy, period, at) VALUES ($1, $2, $3)",
-							  lengthof(types), types, values, NULL, false, 0) != SPI_OK_INSERT)
-		elog(ERROR, "could not write assay_internal.partitioning");
-	SPI_finish();
-	LeaveSecurity(&security);
+	WriteConfiguration("partitioning", "INSERT INTO assay_internal.partitioning (policy, period, at) VALUES ($1, $2, $3)",
+					   lengthof(types), types, values, NULL);
 	PG_RETURN_VOID();
 }
 
-/* A time of a key column as timestamptz; what has no zone is in UTC */
+/* A time of a key column as timestamptz; what has no zone is in UTC. A date may be beyond all times. */
 static char *
 TimeOf(const char *alias, const char *column, Oid type)
 {
 	if (type == TIMESTAMPTZOID)
 		return psprintf("%s.%s", alias, column);
+	if (type == DATEOID)
+		return psprintf("CASE WHEN %s.%s < '294276-12-31' THEN pg_catalog.timezone('UTC', %s.%s::pg_catalog.timestamp) ELSE 'infinity' END",
+						alias, column, alias, column);
 	return psprintf("pg_catalog.timezone('UTC', %s.%s::pg_catalog.timestamp)", alias, column);
 }
 
@@ -85,9 +82,7 @@ RestName(Source *s, Oid *relid)
 {
 	*relid = get_rel_relkind(s->id->decision) == RELKIND_PARTITIONED_TABLE ?
 		get_default_partition_oid(s->id->decision) : InvalidOid;
-	if (!OidIsValid(*relid))
-		return NULL;
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(*relid)), get_rel_name(*relid));
+	return RelationName(*relid);
 }
 
 /* SELECT period, count(*) FROM "from" GROUP BY it: of times that are in some period */
@@ -121,16 +116,12 @@ assay_rest_periods(PG_FUNCTION_ARGS)
 	column = PartColumn(fcinfo, &s, &name);
 	rest = RestName(&s, &relid);
 	if (rest == NULL || (s.as_caller && pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK))
-	{
-		InitMaterializedSRF(fcinfo, 0);
-		return (Datum) 0;
-	}
+		return NoRows(fcinfo);
 	SPI_connect();
 	QueryStart(&q);
 	AddPeriods(&q, fcinfo, psprintf("(SELECT o.%s FROM %s o LIMIT %d) r", column, rest, REST_ROWS_MAX),
 			   TimeOf("r", column, get_atttype(relid, get_attnum(relid, name))));
-	RunReport(fcinfo, &s, &q);
-	return (Datum) 0;
+	return RunReport(fcinfo, &s, &q);
 }
 
 /* Is a table's column a time? */
@@ -171,19 +162,18 @@ assay_message_periods(PG_FUNCTION_ARGS)
 	{
 		Oid			relid = lfirst_oid(lc);
 		Oid			type = TimeType(relid, name);
+		char	   *table = RelationName(relid);
 
-		if (!OidIsValid(type) || q.nparams > QUERY_PARAMS_MAX - 2)
+		if (!OidIsValid(type) || table == NULL || q.nparams > QUERY_PARAMS_MAX - 2)
 			continue;
 		QueryAdd(&q, "%s", between);
-		AddPeriods(&q, fcinfo, psprintf("%s m", quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid))),
-				   TimeOf("m", column, type));
+		AddPeriods(&q, fcinfo, psprintf("%s m", table), TimeOf("m", column, type));
 		between = " UNION ALL ";
 	}
 	if (between[0] == '\0')
 		QueryAdd(&q, "SELECT NULL::pg_catalog.timestamptz AS period, 0 AS n WHERE false");
 	QueryAdd(&q, ") t GROUP BY 1 ORDER BY 1 DESC");
-	RunReport(fcinfo, &s, &q);
-	return (Datum) 0;
+	return RunReport(fcinfo, &s, &q);
 }
 
 /*
@@ -213,14 +203,19 @@ assay_expire_rest(PG_FUNCTION_ARGS)
 	SPI_connect();
 	EnterSource(&security, &s);
 	QueryStart(&q);
-	QueryAdd(&q, "DELETE FROM %s d WHERE d.ctid = ANY (ARRAY(SELECT o.ctid FROM %s o WHERE %s < ", rest, rest,
+	/* By key and revision: it may be partitioned itself. */
+	QueryAdd(&q, "DELETE FROM %s d USING (SELECT ", rest);
+	AddKeys(&q, &s, "o", "");
+	QueryAdd(&q, ", o.revision FROM %s o WHERE %s < ", rest,
 			 TimeOf("o", column, get_atttype(relid, get_attnum(relid, name))));
 	QueryValue(&q, TIMESTAMPTZOID, PG_GETARG_DATUM(2));
 	QueryAdd(&q, " OR o.decided_at < ");
 	QueryValue(&q, TIMESTAMPTZOID, PG_GETARG_DATUM(2));
 	QueryAdd(&q, " LIMIT ");
 	QueryValue(&q, INT4OID, PG_GETARG_DATUM(3));
-	QueryAdd(&q, "))");
+	QueryAdd(&q, ") k WHERE ");
+	AddSameKey(&q, &s, "d", "k");
+	QueryAdd(&q, " AND d.revision = k.revision");
 	n = QueryRun(&q, SPI_OK_DELETE, NULL);
 	LeaveSecurity(&security);
 	SPI_finish();
@@ -233,10 +228,8 @@ Datum
 assay_attach_part_as_owner(PG_FUNCTION_ARGS)
 {
 	static const OwnerStatement attach = {NULL, "SELECT assay_internal.attach_part($1, $2)", false, 2, {REGCLASSOID, JSONBOID}};
-	Datum		args[2] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)};
-	bool		isnull;
 
-	PG_RETURN_DATUM(OwnerCall(PG_GETARG_OID(0), &attach, args, NULL, &isnull));
+	return OwnerCall(fcinfo, &attach);
 }
 
 /* drop_part_as_owner(decision table, before): drop_part() as its owner */
@@ -245,8 +238,6 @@ Datum
 assay_drop_part_as_owner(PG_FUNCTION_ARGS)
 {
 	static const OwnerStatement drop = {NULL, "SELECT assay_internal.drop_part($1, $2)", false, 2, {REGCLASSOID, TIMESTAMPTZOID}};
-	Datum		args[2] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)};
-	bool		isnull;
 
-	PG_RETURN_DATUM(OwnerCall(PG_GETARG_OID(0), &drop, args, NULL, &isnull));
+	return OwnerCall(fcinfo, &drop);
 }

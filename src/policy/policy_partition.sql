@@ -111,7 +111,7 @@ BEGIN
 	END IF;
 	FOR i IN 1 .. 3 LOOP
 		BEGIN
-			EXECUTE format('DROP TABLE %s', oldest);
+			EXECUTE format('DROP %s %s', (SELECT CASE c.relkind WHEN 'f' THEN 'FOREIGN TABLE' ELSE 'TABLE' END FROM pg_class c WHERE c.oid = oldest), oldest);
 			RETURN 1;
 		EXCEPTION WHEN lock_not_available THEN
 			IF i = 3 THEN

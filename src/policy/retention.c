@@ -19,7 +19,6 @@ assay_store_retention(PG_FUNCTION_ARGS)
 	Oid			types[] = {TEXTOID, INTERVALOID, INTERVALOID};
 	Datum		values[3];
 	char		nulls[4] = "   ";
-	Security	security;
 
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
@@ -31,14 +30,9 @@ assay_store_retention(PG_FUNCTION_ARGS)
 		values[i] = PG_GETARG_DATUM(i);
 		nulls[i] = PG_ARGISNULL(i) ? 'n' : ' ';
 	}
-	EnterConfiguration(&security);
-	SPI_connect();
-	if (SPI_execute_with_args("INSERT INTO assay_internal.retention (policy, decisions, signals) VALUES ($1, $2, $3) "
-							  "ON CONFLICT (policy) DO UPDATE SET decisions = EXCLUDED.decisions, signals = EXCLUDED.signals",
-							  lengthof(types), types, values, nulls, false, 0) != SPI_OK_INSERT)
-		elog(ERROR, "could not write assay_internal.retention");
-	SPI_finish();
-	LeaveSecurity(&security);
+	WriteConfiguration("retention", "INSERT INTO assay_internal.retention (policy, decisions, signals) VALUES ($1, $2, $3) "
+					   "ON CONFLICT (policy) DO UPDATE SET decisions = EXCLUDED.decisions, signals = EXCLUDED.signals",
+					   lengthof(types), types, values, nulls);
 	PG_RETURN_VOID();
 }
 

@@ -15,6 +15,7 @@
 #include "catalog/namespace.h"
 #include "miscadmin.h"
 #include "compat.h"
+#include "executor/spi.h"
 #include "owner.h"
 #include "security.h"
 #include "utils/acl.h"
@@ -388,6 +389,21 @@ LeaveSecurity(Security *s)
 	if (s->nestlevel > 0)
 		AtEOXact_GUC(false, s->nestlevel);
 	SetUserIdAndSecContext(s->userid, s->context);
+}
+
+/* One statement that writes a table of the configuration, as its owner */
+void
+WriteConfiguration(const char *table, const char *sql, int nargs, Oid *types,
+				   Datum *values, const char *nulls)
+{
+	Security	security;
+
+	EnterConfiguration(&security);
+	SPI_connect();
+	if (SPI_execute_with_args(sql, nargs, types, values, nulls, false, 0) < 0)
+		elog(ERROR, "could not write assay_internal.%s", table);
+	SPI_finish();
+	LeaveSecurity(&security);
 }
 
 Oid

@@ -371,6 +371,7 @@ FetchAndDecide(Decide *d)
 	}
 	if (BudgetIsSpent())
 	{
+		BudgetPass();
 		DecideWithoutSignals(d, "57014", STATEMENT_IS_SPENT, false);
 		return;
 	}
@@ -746,6 +747,7 @@ static void
 MakeDecisions(Decide *d)
 {
 	ErrorData  *error;
+	bool		apart;
 
 	for (int attempt = 0;; attempt++)
 	{
@@ -758,7 +760,10 @@ MakeDecisions(Decide *d)
 			ReThrowError(error);
 		if (attempt >= ATTEMPTS_MAX || (d->apart && !IsOutdated(d)))
 			break;
-		d->apart = !IsOutdated(d) || attempt > 0;
+		apart = !IsOutdated(d) || attempt > 0;
+		if (apart && !d->apart)
+			BudgetAgain();
+		d->apart = apart;
 		FreeErrorData(error);
 	}
 	NoteUndecided(d, unpack_sql_state(error->sqlerrcode), error->message);

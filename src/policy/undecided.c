@@ -103,13 +103,11 @@ AddReason(BatchQuery *q, Source *s)
 			 LONG_KEY);
 }
 
-/* The messages of one table */
+/* The messages of one table of this name */
 static void
-AddTable(BatchQuery *q, Source *s, Oid table)
+AddTable(BatchQuery *q, Source *s, Oid table, const char *name)
 {
 	ListCell   *lc;
-	char	   *name = quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)),
-												  get_rel_name(table));
 
 	QueryAdd(q, "SELECT ");
 	QueryValue(q, REGCLASSOID, ObjectIdGetDatum(table));
@@ -182,10 +180,14 @@ assay_undecided(PG_FUNCTION_ARGS)
 	foreach(lc, tables)
 	{
 		BatchQuery	q;
+		char	   *name = RelationName(lfirst_oid(lc));
 
+		/* An older snapshot has triggers of tables that are gone. */
+		if (name == NULL)
+			continue;
 		QueryStart(&q);
 		q.read_only = true;
-		AddTable(&q, &s, lfirst_oid(lc));
+		AddTable(&q, &s, lfirst_oid(lc), name);
 		QueryRunInto(&q, result->setResult);
 	}
 	LeaveSecurity(&security);

@@ -35,6 +35,11 @@ BEGIN
 			format('SELECT * FROM assay.read_changes(%L, %L) has them, assay.take_changes() takes them out; a consumer that is no more: SELECT assay.drop_outbox(%L).', p.policy, b.consumer, p.policy)
 		FROM assay_internal.outbox_backlog(p.policy) b WHERE b.oldest < now() - interval '1 hour';
 	RETURN QUERY
+		SELECT 'error', 'outbox', format('verdicts of %s that change are lost: its owner has no table %I beside %s', p.decision, p.policy || '_change', p.label),
+			format('Give the table back its name, schema and owner; or SELECT assay.drop_outbox(%L).', p.policy)
+		WHERE assay_internal.outbox_table(p.policy, p.label) IS NULL
+			AND EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = p.decision AND t.tgfoid = 'assay_internal.note_changes'::regproc);
+	RETURN QUERY
 		SELECT 'warning', 'retention', format('decisions of %s are past their retention', o.decided_at), 'CALL assay.maintain(), daily, deletes them.'
 		FROM assay_internal.oldest_decision(p.policy) o WHERE o.decided_at < now() - kept - interval '2 days'
 			AND NOT EXISTS (SELECT FROM assay.partitioning t WHERE t.policy = p.policy);

@@ -130,8 +130,7 @@ assay_signal_values(PG_FUNCTION_ARGS)
 	QueryAdd(&q, ") o) r, pg_catalog.jsonb_each(r.j) e WHERE e.key <> ALL (");
 	QueryValue(&q, TEXTARRAYOID, KeyNames(&s));
 	QueryAdd(&q, ")");
-	RunReport(fcinfo, &s, &q);
-	return (Datum) 0;
+	return RunReport(fcinfo, &s, &q);
 }
 
 /*
@@ -170,8 +169,7 @@ assay_skewed_signals(PG_FUNCTION_ARGS)
 	QueryAdd(&q, ") x JOIN %s %s ON ", s.id->signals_name, s.alias);
 	AddSameKey(&q, &s, s.alias, "x");
 	QueryAdd(&q, ") r, pg_catalog.jsonb_each(r.logged) l WHERE pg_catalog.jsonb_exists(r.names, l.key) AND pg_catalog.jsonb_exists(r.now, l.key)) e GROUP BY 1");
-	RunReport(fcinfo, &s, &q);
-	return (Datum) 0;
+	return RunReport(fcinfo, &s, &q);
 }
 
 /* Milliseconds that a query takes, the least of some rounds; as who asks or the owner */

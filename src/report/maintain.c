@@ -38,7 +38,7 @@ assay_note_step(PG_FUNCTION_ARGS)
 	Oid			types[] = {TEXTOID, TEXTOID, TEXTOID, INT8OID, FLOAT8OID, TEXTOID, REGROLEOID};
 	Datum		values[lengthof(types)];
 	char		nulls[lengthof(types) + 1] = "       ";
-	Security	security;
+	bool		known;
 
 	for (int i = 0; i < PG_NARGS(); i++)
 	{
@@ -47,20 +47,14 @@ assay_note_step(PG_FUNCTION_ARGS)
 	}
 	values[PG_NARGS()] = ObjectIdGetDatum(GetUserId());
 	SPI_connect();
-	if (!IsStep(types, values, nulls))
-	{
-		SPI_finish();
-		PG_RETURN_VOID();
-	}
-	EnterConfiguration(&security);
-	if (SPI_execute_with_args("INSERT INTO assay_internal.maintenance (step, object, state, rows, seconds, note, role, done_at) "
-							  "VALUES ($1, $2, $3, $4, $5, $6, $7, CASE $3 WHEN 'done' THEN clock_timestamp() END) "
-							  "ON CONFLICT (role, step, object) DO UPDATE SET state = EXCLUDED.state, rows = EXCLUDED.rows, seconds = EXCLUDED.seconds, "
-							  "note = EXCLUDED.note, at = EXCLUDED.at, done_at = coalesce(EXCLUDED.done_at, maintenance.done_at)",
-							  lengthof(types), types, values, nulls, false, 0) != SPI_OK_INSERT)
-		elog(ERROR, "could not write assay_internal.maintenance");
-	LeaveSecurity(&security);
+	known = IsStep(types, values, nulls);
 	SPI_finish();
+	if (known)
+		WriteConfiguration("maintenance", "INSERT INTO assay_internal.maintenance (step, object, state, rows, seconds, note, role, done_at) "
+						   "VALUES ($1, $2, $3, $4, $5, $6, $7, CASE $3 WHEN 'done' THEN clock_timestamp() END) "
+						   "ON CONFLICT (role, step, object) DO UPDATE SET state = EXCLUDED.state, rows = EXCLUDED.rows, seconds = EXCLUDED.seconds, "
+						   "note = EXCLUDED.note, at = EXCLUDED.at, done_at = coalesce(EXCLUDED.done_at, maintenance.done_at)",
+						   lengthof(types), types, values, nulls);
 	PG_RETURN_VOID();
 }
 
@@ -90,15 +84,9 @@ assay_forget_steps(PG_FUNCTION_ARGS)
 {
 	Oid			types[] = {TEXTARRAYOID, REGROLEOID};
 	Datum		values[] = {PG_GETARG_DATUM(0), ObjectIdGetDatum(GetUserId())};
-	Security	security;
 
-	EnterConfiguration(&security);
-	SPI_connect();
-	if (SPI_execute_with_args("DELETE FROM assay_internal.maintenance m WHERE m.role = $2 AND NOT EXISTS ("
-							  "SELECT FROM unnest($1) u(step) WHERE u.step = m.step || ' ' || m.object)",
-							  lengthof(types), types, values, NULL, false, 0) != SPI_OK_DELETE)
-		elog(ERROR, "could not write assay_internal.maintenance");
-	SPI_finish();
-	LeaveSecurity(&security);
+	WriteConfiguration("maintenance", "DELETE FROM assay_internal.maintenance m WHERE m.role = $2 AND NOT EXISTS ("
+					   "SELECT FROM unnest($1) u(step) WHERE u.step = m.step || ' ' || m.object)",
+					   lengthof(types), types, values, NULL);
 	PG_RETURN_VOID();
 }

@@ -39,8 +39,7 @@ assay_page_scores(PG_FUNCTION_ARGS)
 	AddSameKey(&q, &s, "l", "v");
 	QueryAdd(&q, " WHERE ");
 	AddLatestDecision(&q, &s, "v", PG_GETARG_DATUM(1), PG_GETARG_DATUM(2));
-	RunReport(fcinfo, &s, &q);
-	return (Datum) 0;
+	return RunReport(fcinfo, &s, &q);
 }
 
 /* page_hours(policy, since, until): decisions of each hour by verdict */
@@ -56,8 +55,7 @@ assay_page_hours(PG_FUNCTION_ARGS)
 			 "pg_catalog.count(*) FROM %s v WHERE ", s.id->decision_name);
 	AddLatestDecision(&q, &s, "v", PG_GETARG_DATUM(1), PG_GETARG_DATUM(2));
 	QueryAdd(&q, " GROUP BY 1, 2");
-	RunReport(fcinfo, &s, &q);
-	return (Datum) 0;
+	return RunReport(fcinfo, &s, &q);
 }
 
 /*
@@ -175,6 +173,5 @@ assay_page_latest(PG_FUNCTION_ARGS)
 	}
 	QueryAdd(&q, " ORDER BY x.page_at DESC, ");
 	AddKeys(&q, &s, "x", " DESC");
-	RunReport(fcinfo, &s, &q);
-	return (Datum) 0;
+	return RunReport(fcinfo, &s, &q);
 }

@@ -129,8 +129,7 @@ assay_draw_review(PG_FUNCTION_ARGS)
 			 "FROM d JOIN plan p ON p.stratum = d.assay_stratum WHERE d.assay_place <= p.drawn "
 	/* the queue goes by number: in no order that a reviewer could see through */
 			 "ORDER BY pg_catalog.random()) SELECT p.stratum, p.population, p.drawn FROM plan p ORDER BY 1");
-	RunStatement(fcinfo, &r.source, &r.query);
-	return (Datum) 0;
+	return RunStatement(fcinfo, &r.source, &r.query);
 }
 
 /* ---- the queue ----------------------------------------------------------- */
@@ -158,8 +157,7 @@ assay_take_review(PG_FUNCTION_ARGS)
 	QueryAdd(q, " FOR UPDATE SKIP LOCKED) n WHERE v.review = n.review RETURNING v.*) SELECT u.review, ");
 	AddKeyArray(q, &r.source, "u");
 	QueryAdd(q, ", u.taken_at FROM u ORDER BY 1");
-	RunStatement(fcinfo, &r.source, &r.query);
-	return (Datum) 0;
+	return RunStatement(fcinfo, &r.source, &r.query);
 }
 
 /* UPDATE of the row that the second argument names, which the caller has taken */
@@ -270,6 +268,5 @@ assay_review_counts(PG_FUNCTION_ARGS)
 	QueryAdd(q, " l ON ");
 	AddSameKey(q, &r.source, "l", "v");
 	QueryAdd(q, " GROUP BY 1, 2, 3, 4, 5, 7, 8, 9, 10 HAVING " PLAUSIBLE_STRATUM("v") " ORDER BY 1, 9 DESC, 7");
-	RunStatement(fcinfo, &r.source, &r.query);
-	return (Datum) 0;
+	return RunStatement(fcinfo, &r.source, &r.query);
 }

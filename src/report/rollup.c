@@ -83,11 +83,7 @@ assay_changed_hours(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("policy must not be null")));
-	InitSourceKeys(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	SourceMayRead(&s, s.id->decision, s.id->decision_name);
-	SourceMayRead(&s, s.id->label, s.id->label_name);
-	SPI_connect();
-	QueryStart(&q);
+	StartReport(fcinfo, &s, &q);
 	if (!PG_ARGISNULL(1))
 	{
 		QueryAdd(&q, "%sFROM %s v WHERE v.decided_at >= pg_catalog.date_trunc('hour', ", hour, s.id->decision_name);
@@ -106,8 +102,7 @@ assay_changed_hours(PG_FUNCTION_ARGS)
 	QueryAdd(&q, " WHERE " PLAUSIBLE_TIME("v.decided_at"));
 	AddNewer(&q, "l", fcinfo, 2);
 	QueryAdd(&q, " ORDER BY 1");
-	RunReport(fcinfo, &s, &q);
-	return (Datum) 0;
+	return RunReport(fcinfo, &s, &q);
 }
 
 /* The policy that somebody may keep a rollup of */

@@ -456,7 +456,14 @@ scored_out(PG_FUNCTION_ARGS)
 static int
 CompareScored(FunctionCallInfo fcinfo)
 {
-	return CompareBytes(GetScored(fcinfo, 0), GetScored(fcinfo, 1));
+	Scored	   *a = GetScored(fcinfo, 0);
+	Scored	   *b = GetScored(fcinfo, 1);
+	int			c = CompareBytes(a, b);
+
+	/* A sort calls this often in the same memory context. */
+	PG_FREE_IF_COPY(a, 0);
+	PG_FREE_IF_COPY(b, 1);
+	return c;
 }
 
 ORDER_FUNCTIONS(scored, CompareScored);

@@ -97,7 +97,8 @@ typedef struct Miner
 enum
 {
 	ROW_SIGNALS,
-	ROW_EXTRA					/* within the time; malicious; ledger */
+	ROW_EXTRA,					/* within the time; malicious; ledger */
+	ROW_LABEL					/* of the missed ones: malicious */
 };
 
 static HTAB *
@@ -196,6 +197,18 @@ CountOverlap(Draft *d, Attribution *a)
 	}
 }
 
+/* A label counts n times more. */
+static void
+CountLabel(TraitGroup *g, TupleTableSlot *slot, int column, int n)
+{
+	if (slot->tts_isnull[column])
+		return;
+	if (DatumGetBool(slot->tts_values[column]))
+		g->malicious += n;
+	else
+		g->safe += n;
+}
+
 static void
 CountMessage(Miner *m, TupleTableSlot *slot)
 {
@@ -225,16 +238,20 @@ CountMessage(Miner *m, TupleTableSlot *slot)
 	{
 		m->missed++;
 		g->missed++;
-		/* What counts as missed counts as no other. */
-		g->missed_within += DatumGetBool(slot->tts_values[ROW_EXTRA]);
+
+		/*
+		 * What counts as missed counts as no other: the pass over all adds
+		 * it.
+		 */
+		if (DatumGetBool(slot->tts_values[ROW_EXTRA]))
+		{
+			g->missed_within++;
+			CountLabel(g, slot, ROW_LABEL, -1);
+		}
 		return;
 	}
 	g->messages++;
-	if (!slot->tts_isnull[ROW_EXTRA])
-	{
-		g->malicious += DatumGetBool(slot->tts_values[ROW_EXTRA]);
-		g->safe += !DatumGetBool(slot->tts_values[ROW_EXTRA]);
-	}
+	CountLabel(g, slot, ROW_EXTRA, 1);
 	if (hash_get_num_entries(m->groups) > GROUPS_MAX)
 		Shrink(m);
 }
@@ -265,7 +282,17 @@ AddTime(BatchQuery *q, FunctionCallInfo fcinfo)
 	QueryValue(q, TIMESTAMPTZOID, PG_GETARG_DATUM(3));
 }
 
-/* The missed messages: SELECT signals, within the time */
+/* The label l of each decision d */
+static void
+AddLabelJoin(BatchQuery *q, Source *s)
+{
+	QueryAdd(q, " LEFT JOIN ");
+	AddLabels(q, s);
+	QueryAdd(q, " l ON ");
+	AddSameKey(q, s, "l", "d");
+}
+
+/* The missed messages: SELECT signals, within the time, the label */
 static void
 MissedQuery(BatchQuery *q, Source *s, FunctionCallInfo fcinfo)
 {
@@ -273,10 +300,11 @@ MissedQuery(BatchQuery *q, Source *s, FunctionCallInfo fcinfo)
 	q->read_only = true;
 	QueryAdd(q, "SELECT d.signals, ");
 	AddTime(q, fcinfo);
-	QueryAdd(q, " FROM ");
+	QueryAdd(q, ", l.malicious FROM ");
 	AddKeyList(q, s, PG_GETARG_DATUM(1), MISSED_MAX);
 	QueryAdd(q, " k JOIN %s d ON ", s->id->decision_name);
 	AddSameKey(q, s, "d", "k");
+	AddLabelJoin(q, s);
 	QueryAdd(q, " WHERE ");
 	AddLatestLogged(q, s);
 }
@@ -289,12 +317,7 @@ AllQuery(BatchQuery *q, Source *s, FunctionCallInfo fcinfo, bool ledger)
 	q->read_only = true;
 	QueryAdd(q, "SELECT d.signals, %s FROM %s d", ledger ? "d.attribution::assay.attribution" : "l.malicious", s->id->decision_name);
 	if (!ledger)
-	{
-		QueryAdd(q, " LEFT JOIN ");
-		AddLabels(q, s);
-		QueryAdd(q, " l ON ");
-		AddSameKey(q, s, "l", "d");
-	}
+		AddLabelJoin(q, s);
 	QueryAdd(q, " WHERE ");
 	AddTime(q, fcinfo);
 	QueryAdd(q, " AND ");

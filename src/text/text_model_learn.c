@@ -28,10 +28,8 @@ Datum
 text_model_learn_as_owner(PG_FUNCTION_ARGS)
 {
 	static const OwnerStatement learn = {"text_model_registry", "SELECT assay_internal.text_model_learn($1)", false, 1, {REGCLASSOID}};
-	Datum		args[1] = {PG_GETARG_DATUM(0)};
-	bool		isnull;
 
-	return OwnerCall(PG_GETARG_OID(0), &learn, args, NULL, &isnull);
+	return OwnerCall(fcinfo, &learn);
 }
 
 /*
