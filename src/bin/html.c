@@ -9,73 +9,16 @@
  * very many attributes) is found in a scan before; such a document goes to a
  * plain stripper of tags, which keeps its links, with the defect noted.
  *
- * This file, html_plain.c and html_reference.c include libgumbo.
+ * This file, html_plain.h and html_reference.c include libgumbo.
  */
-#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <gumbo.h>
 
 #include "html.h"
 
-#define MAX_ARENA		((size_t) 512 * 1024 * 1024)
-#define ARENA_CHUNK		((size_t) 1024 * 1024)
-
 /* What a link has, whatever the colour of the text that it is in */
 #define LINK_COLOR		0x0000EE
-
-/* ---- memory for libgumbo ------------------------------------------------- */
-
-typedef struct Arena
-{
-	GPtrArray  *chunks;
-	char	   *next;
-	size_t		left;
-	size_t		total;
-	jmp_buf		full;			/* where to go when it is too much */
-} Arena;
-
-/* Called by libgumbo, which can't handle a failure: leave it altogether */
-void	   *
-arena_alloc(void *userdata, size_t size)
-{
-	Arena	   *arena = userdata;
-	void	   *p;
-
-	size = (size + 15) & ~(size_t) 15;
-	if (size > arena->left)
-	{
-		size_t		chunk = MAX(size, ARENA_CHUNK);
-
-		if (size > MAX_ARENA || arena->total + chunk > MAX_ARENA)
-			longjmp(arena->full, 1);
-		arena->next = g_malloc(chunk);
-		arena->left = chunk;
-		arena->total += chunk;
-		g_ptr_array_add(arena->chunks, arena->next);
-	}
-	p = arena->next;
-	arena->next += size;
-	arena->left -= size;
-	return p;
-}
-
-/* One by one nothing is freed: arena_reset frees all */
-static void
-arena_free(void *userdata, void *p)
-{
-}
-
-/* Everything back, but the first chunk: the next document needs one too */
-static void
-arena_reset(Arena *arena)
-{
-	if (arena->chunks->len > 1)
-		g_ptr_array_set_size(arena->chunks, 1);
-	arena->total = arena->chunks->len > 0 ? ARENA_CHUNK : 0;
-	arena->next = arena->chunks->len > 0 ? arena->chunks->pdata[0] : NULL;
-	arena->left = arena->total;
-}
 
 /* ---- the tree ------------------------------------------------------------ */
 

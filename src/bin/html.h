@@ -1,15 +1,27 @@
 /*
  * html.h
  *	  What the files share that make text of HTML: html.c, which walks the
- *	  document, and what it needs, html_plain.c, html_reference.c,
+ *	  document, and what it needs, html_plain.c, html_tree.c, html_reference.c,
  *	  html_shrink.c, html_tags.c, html_shown.c, html_links.c and style.c.
  */
 #ifndef ASSAY_HTML_H
 #define ASSAY_HTML_H
 
+#include <setjmp.h>
+
 #include "assay_load.h"
 
 #define COLOR_UNKNOWN	(-1)
+
+/* Memory of a document */
+typedef struct Arena
+{
+	GPtrArray  *chunks;
+	char	   *next;
+	size_t		left;
+	size_t		total;
+	jmp_buf		full;			/* where to go when it is too much */
+} Arena;
 
 /* What an element's text inherits.  Any of the first four hides it. */
 typedef struct Style
@@ -174,8 +186,10 @@ extern struct GumboInternalNode *html_plain(const char *s, size_t len, void *are
 /* html_reference.c */
 extern bool html_references(const char *s, size_t len, bool attribute, char *to, size_t *made);
 
-/* html.c */
-extern void *arena_alloc(void *arena, size_t size);
+/* html_arena.c */
+extern void *arena_alloc(void *userdata, size_t size);
+extern void arena_free(void *userdata, void *p);
+extern void arena_reset(Arena *arena);
 
 /* html_shown.c */
 extern void shown_break(HtmlState *st, Break brk, const Style *style);
