@@ -121,7 +121,7 @@ uninstall-client:
 	$(if $(SCRIPTS_built),rm -f $(foreach p,$(PROGRAMS),'$(DESTDIR)$(bindir)/$(p)'))
 
 # What is used where it is there; assay_load --version and assay_stream --version tell
-OPTIONAL = LIBARCHIVE=libarchive LIBMAGIC=libmagic ZBAR=zbar,gdk-pixbuf-2.0 RDKAFKA=rdkafka
+OPTIONAL = LIBARCHIVE=libarchive LIBMAGIC=libmagic LIBCRYPTO=libcrypto ZBAR=zbar,gdk-pixbuf-2.0 RDKAFKA=rdkafka
 comma = ,
 FOUND = $(foreach o,$(OPTIONAL),$(shell pkg-config --exists $(subst $(comma), ,$(lastword $(subst =, ,$(o)))) && echo $(o)))
 PKGS_FOUND = $(subst $(comma), ,$(foreach o,$(FOUND),$(lastword $(subst =, ,$(o)))))

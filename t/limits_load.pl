@@ -170,7 +170,8 @@ is($row->{size_bytes} - length $row->{body_text}, 2001 - $room, 'its size is kno
 # ---- options that may be repeated ---------------------------------------------
 
 my $file = write_file(fresh_folder() . '/one.eml', "$head\nx\n");
-foreach my $option ([ 256, map { "--trusted=10.0.0.$_" } 0 .. 256 ], [ 100, map { "--column=c$_=x" } 0 .. 100 ])
+foreach my $option ([ 256, map { "--trusted=10.0.0.$_" } 0 .. 256 ], [ 100, map { "--column=c$_=x" } 0 .. 100 ],
+	[ 100, map { "--authserv-id=mx$_.example" } 0 .. 100 ])
 {
 	my ($limit, @given) = @$option;
 	my ($code, $err) = load('-n', @given[ 0 .. $limit - 1 ], $file);
@@ -180,6 +181,32 @@ foreach my $option ([ 256, map { "--trusted=10.0.0.$_" } 0 .. 256 ], [ 100, map 
 	like($err, qr/may be given $limit times at most/, 'which is told');
 }
 
+# ---- options that are numbers -------------------------------------------------
+
+foreach my $option ([ 'batch-size', 1, 1_000_000 ], [ 'max-body', 0, 268_435_456 ], [ 'max-message', 1024, 1_073_741_824 ])
+{
+	my ($name, $least, $most) = @$option;
+	foreach my $n ($least, $most)
+	{
+		my ($code, $err) = load('-n', "--$name=$n", $file);
+		is($code, 0, "--$name=$n") or diag($err);
+	}
+	foreach my $n ($least - 1, $most + 1)
+	{
+		my ($code, $err) = load('-n', "--$name=$n", $file);
+		is($code, 1, "--$name=$n is refused");
+		like($err, qr/--$name must be a number from $least to $most, not "$n"/, 'with a reason');
+	}
+}
+
+# --batch-size is rows in a transaction
+foreach my $n (3, 4)
+{
+	my $mbox = write_file(fresh_folder() . "/batch$n.mbox", "From a\@b.example Thu Aug 22 12:36:23 2002\n$head\nx\n\n" x $n);
+	is(load('--create-table', '-t', "batch$n", '--batch-size=3', $mbox), 0, "$n rows, three in a batch");
+	my ($row) = rows("SELECT count(*) AS n, count(DISTINCT xmin::text) AS transactions FROM batch$n");
+	is("$row->{n} in $row->{transactions}", $n == 3 ? '3 in 1' : '4 in 2', 'a batch is a transaction');
+}
 
 # addresses and ids: those that an index would refuse are cut, and no index refuses a message
 $node->safe_psql('postgres', 'CREATE INDEX names ON message (from_addr, message_id); CREATE INDEX paths ON message (reply_to, return_path, received_at); CREATE INDEX refers ON message (in_reply_to, list_id)');
@@ -203,6 +230,16 @@ foreach my $case ([ '.' . 'd' x 249 . '.xyz', 'd' x 249 . '.xyz' ], [ 'd' x 300,
 	my $row = load_one("From: <" . junk(50) . '@' . junk(1200) . "$case->[0]>\n\nx\n");
 	is($row->{from_domain}, $case->[1], 'of a long domain its end');
 	cmp_ok(length $row->{from_addr}, '<=', 1000, 'and so of the address');
+}
+# a domain of 255 bytes is left as it is, of one more its end from a dot on
+foreach my $n (255, 256)
+{
+	my $rest = '.' . 'd' x 200 . '.xyz';
+	my $domain = junk($n - length $rest) . $rest;
+	my $row = load_one('From: <' . junk(1100) . "\@$domain>\nReceived: x; Thu, 22 Aug 2002 12:36:23 +0000\nDate: Thu, 22 Aug 2002 12:36:23 +0000\n\nx\n");
+	has_defects($row, 'truncated_header', "a domain of $n bytes");
+	is($row->{from_domain}, $n == 255 ? $domain : substr($rest, 1), $n == 255 ? 'is left whole' : 'loses its beginning');
+	is(length $row->{from_addr}, 1000, 'the address is cut');
 }
 load_one('{"subject": "x", "message_id": "' . junk(9000) . '", "from_addr": "' . junk(9000) . '@x.example", "to": ["' . junk(9000) . '@x.example"]}', '--format=jsonl');
 

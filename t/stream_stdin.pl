@@ -161,6 +161,26 @@ foreach my $bad ("x\n", "-1\n", "5 7\n12345", "5 a=%zz\n12345", "5 =b\n12345", '
 	is($out, "next 0\nok 0\n", 'what came before is loaded');
 	like($err, qr/error: .* at offset [12]/, 'a message');
 }
+# a line before a frame has 65,536 bytes at most
+foreach my $n (65536, 65537)
+{
+	empty();
+	($code, $out, $err) = stream(length($mail) . ' a=' . 'y' x ($n - length(length $mail) - 3) . "\n$mail", '--stdin=frames');
+	is($code, $n > 65536 ? 1 : 0, "a line of $n bytes before a frame");
+	is($out, $n > 65536 ? "next 0\n" : "next 0\nok 0\n", $n > 65536 ? 'is too long' : 'is taken');
+}
+# a line that is a message is cut at --max-message, be it a byte too long or more than is read at once
+foreach my $n (1024, 1025, 1024 + 700_000)
+{
+	foreach my $end ("\n", "\r\n")
+	{
+		empty();
+		($code, $out, $err) = stream('x' x $n . $end . json(1), '--stdin=lines', '--max-message=1k', '--payload=mail');
+		is("$code $out", "0 next 0\nok 0\nok 1\n", "a line of $n bytes") or diag($err);
+		is(value(q{SELECT size_bytes, length(body_text), 'truncated_message' = ANY (defects) FROM message ORDER BY id LIMIT 1}),
+			"$n|1024|" . ($n > 1024 ? 't' : 'f'), $n > 1024 ? 'is cut' : 'is whole');
+	}
+}
 empty();
 ($code, $out, $err) = stream(frame($mail, 5) . frame($mail, 5), '--stdin=frames', '--offsets');
 is("$code $out", "1 next 0\nok 5\n", 'offsets must rise');

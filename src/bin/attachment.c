@@ -2,8 +2,14 @@
  * attachment.c
  *	  What an attachment is: its hash, its type by its bytes, whether it is
  *	  locked or holds programs, and what is in it.
+ *
+ * This file alone includes OpenSSL, whose SHA-256 uses what the processor has
+ * for it.
  */
 #include <string.h>
+#ifdef HAVE_LIBCRYPTO
+#include <openssl/evp.h>
+#endif
 
 #include "attachment.h"
 
@@ -99,13 +105,37 @@ is_disguised(const char *name, const char *type, const char *detected)
 	return found;
 }
 
+/* The SHA-256 of bytes in hexadecimal */
+static char *
+sha256_of(const char *s, size_t len)
+{
+#ifdef HAVE_LIBCRYPTO
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned	n;
+
+	if (EVP_Digest(s, len, digest, &n, EVP_sha256(), NULL) == 1)
+	{
+		char	   *hex = g_malloc(2 * n + 1);
+
+		for (unsigned i = 0; i < n; i++)
+		{
+			hex[2 * i] = "0123456789abcdef"[digest[i] >> 4];
+			hex[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];
+		}
+		hex[2 * n] = '\0';
+		return hex;
+	}
+#endif
+	return g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *) s, len);
+}
+
 /* An attachment with all that can be known of it from its bytes */
 void
 attachment_look(Message *m, const char *name, const char *type, const char *s, size_t len)
 {
 	Findings	f = {.m = m,.unpacked = m->unpacked_bytes};
 	Attachment	a = {.name = name,.type = type,.size = len};
-	char	   *sha256 = g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *) s, len);
+	char	   *sha256 = sha256_of(s, len);
 
 	f.entries = g_ptr_array_new_with_free_func(g_free);
 	look_inside(s, len, &f);

@@ -3,8 +3,8 @@
  *	  The body of a message: its MIME structure, text, links and attachments.
  *
  * The structure is GMime's work.  It sees the Content-* headers and the body,
- * over the same memory, behind a guard that bounds what hostile boundaries and
- * header lines may cost it.
+ * over the same memory, behind a guard (mime_guard.c) that bounds what hostile
+ * boundaries and header lines may cost it.
  */
 #include <string.h>
 
@@ -15,6 +15,8 @@ typedef struct WalkState
 	Message    *m;
 	const char *base;			/* what the GMime stream lies over */
 	size_t		len;
+	const char *leaf;			/* all of the body, where it is one part */
+	size_t		leaf_len;
 	int			parts;
 	int			html_parts;		/* with text to see */
 	int			inside;			/* depth in attached messages */
@@ -81,8 +83,24 @@ decode_base64(const char *s, size_t len, GString *out, size_t max, bool *cut)
 	}
 	for (; s <= end; s++)
 	{
-		int			v = s < end ? values[(unsigned char) *s] : -2;
+		int			v;
 
+		/* four at once, as most of them stand */
+		while (have == 0 && end - s >= 4 && n <= sizeof(buf) - 12)
+		{
+			int			a = values[(unsigned char) s[0]];
+			int			b = values[(unsigned char) s[1]];
+			int			c = values[(unsigned char) s[2]];
+			int			d = values[(unsigned char) s[3]];
+
+			if ((a | b | c | d) < 0)
+				break;
+			buf[n++] = a << 2 | b >> 4;
+			buf[n++] = b << 4 | c >> 2;
+			buf[n++] = c << 6 | d;
+			s += 4;
+		}
+		v = s < end ? values[(unsigned char) *s] : -2;
 		if (v >= 0)
 		{
 			bits = bits << 6 | v;
@@ -142,7 +160,7 @@ decode_quoted_printable(const char *s, size_t len, GString *out, size_t max, boo
 			p = end;
 		total += p - s;
 		if (out != NULL)
-			g_string_append_len(out, s, p - s);
+			text_put(out, s, p - s);
 		if (out != NULL && out->len > max)
 		{
 			g_string_truncate(out, max);
@@ -169,7 +187,7 @@ decode_quoted_printable(const char *s, size_t len, GString *out, size_t max, boo
 		}
 		total++;
 		if (out != NULL)
-			g_string_append_c(out, c);
+			text_put(out, &c, 1);
 	}
 	return total;
 }
@@ -295,6 +313,12 @@ part_bytes(WalkState *w, GMimePart *part, const char **s, size_t *len)
 	int64_t		start;
 	int64_t		end;
 
+	if (w->leaf != NULL)
+	{
+		*s = w->leaf;
+		*len = w->leaf_len;
+		return true;
+	}
 	if (stream == NULL || !GMIME_IS_STREAM_MEM(stream))
 		return false;
 	start = stream->bound_start;
@@ -416,14 +440,30 @@ enriched_to_html(Message *m, GString *text, bool richtext)
 	return html;
 }
 
+/* An empty buffer that is used again and again, unless it was a huge message's */
+static GString *
+scratch(GString **buffer)
+{
+	if (*buffer != NULL && (*buffer)->allocated_len > 4 * 1024 * 1024)
+	{
+		g_string_free(*buffer, TRUE);
+		*buffer = NULL;
+	}
+	if (*buffer == NULL)
+		*buffer = g_string_new(NULL);
+	return g_string_truncate(*buffer, 0);
+}
+
 /* Append a text part to the body, and note its URLs */
 static void
 add_text(WalkState *w, GString *body, const char *s, size_t len,
 		 GMimeContentEncoding encoding, const char *charset, TextKind kind, bool richtext)
 {
+	static GString *decoded_buffer;
+	static GString *stripped_buffer;
 	Message    *m = w->m;
-	GString    *decoded = NULL;
 	GString    *text;
+	GString    *shown;
 	char	   *meta = NULL;
 	bool		cut;
 
@@ -434,7 +474,8 @@ add_text(WalkState *w, GString *body, const char *s, size_t len,
 		encoding == GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE ||
 		encoding == GMIME_CONTENT_ENCODING_UUENCODE)
 	{
-		decoded = g_string_new(NULL);
+		GString    *decoded = scratch(&decoded_buffer);
+
 		decode_content(s, len, encoding, decoded, max, &cut);
 		s = decoded->str;
 		len = decoded->len;
@@ -453,8 +494,6 @@ add_text(WalkState *w, GString *body, const char *s, size_t len,
 
 	text_to_utf8(text, s, len, charset, m);
 	g_free(meta);
-	if (decoded != NULL)
-		g_string_free(decoded, TRUE);
 
 	if (kind == TEXT_ENRICHED)
 		text = enriched_to_html(m, text, richtext);
@@ -467,28 +506,26 @@ add_text(WalkState *w, GString *body, const char *s, size_t len,
 		if (options.keep_html && m->html->len + text->len <= options.max_body * 4 + 4096)
 			g_string_append_len(m->html, text->str, text->len);
 	}
+	shown = text;
+
 	if (kind == TEXT_HTML || kind == TEXT_ENRICHED)
 	{
-		GString    *stripped = g_string_sized_new(text->len / 2 + 16);
-
-		html_to_text(m, text, stripped);
-		g_string_free(text, TRUE);
-		text = stripped;
-
-		if (!is_blank(text))
+		shown = scratch(&stripped_buffer);
+		html_to_text(m, text, shown);
+		if (!is_blank(shown))
 			w->html_parts++;
 	}
-	normalize_newlines(text, 0);
-	find_urls(m, text->str, text->len);
+	normalize_newlines(shown, 0);
+	find_urls(m, shown->str, shown->len);
 
-	if (body->len > 0 && text->len > 0 && body->str[body->len - 1] != '\n')
+	if (body->len > 0 && shown->len > 0 && body->str[body->len - 1] != '\n')
 		g_string_append_c(body, '\n');
-	if (body->len + text->len > options.max_body)
+	if (body->len + shown->len > options.max_body)
 	{
 		ADD_DEFECT(m, DEFECT_TRUNCATED_BODY);
-		text_truncate(text, options.max_body - MIN(body->len, options.max_body));
+		text_truncate(shown, options.max_body - MIN(body->len, options.max_body));
 	}
-	g_string_append_len(body, text->str, text->len);
+	g_string_append_len(body, shown->str, shown->len);
 	g_string_free(text, TRUE);
 }
 
@@ -949,133 +986,17 @@ choose_types(GArray *headers, Header *types[2])
 	return n;
 }
 
-/*
- * A boundary that ends its multipart and comes again later: programs go on
- * reading.  Blank out the end, so that GMime does too.
- */
-static void
-reopen_boundaries(Message *m, char *body, size_t len)
+/* Is a body of that type one part, whatever is in it? */
+static bool
+is_leaf_type(const Header *type)
 {
-	GHashTable *last = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	char	   *end = body + len;
+	const char *s = type != NULL ? type->value : "";
 
-	for (int pass = 0; pass < 2; pass++)
-	{
-		int			lines = 0;
-
-		for (char *s = body; s < end && lines <= MAX_BOUNDARY_LINES; s = (char *) next_line(s, end))
-		{
-			const char *next;
-			size_t		n;
-			bool		closes;
-			char	   *key;
-
-			if (s[0] != '-' || end - s < 4 || s[1] != '-')
-				continue;
-			next = next_line(s, end);
-			n = next - s;
-			while (n > 0 && g_ascii_isspace(s[n - 1]))
-				n--;
-			if (n < 3 || n > 200)
-				continue;
-			lines++;
-			closes = n > 4 && s[n - 1] == '-' && s[n - 2] == '-';
-			if (closes != (pass == 1))
-				continue;
-			key = g_strndup(s, closes ? n - 2 : n);
-			if (!closes)
-			{
-				g_hash_table_insert(last, key, s);
-				continue;
-			}
-			if ((char *) g_hash_table_lookup(last, key) > s)
-			{
-				s[n - 1] = s[n - 2] = ' ';
-				ADD_DEFECT(m, DEFECT_BROKEN_MIME);
-			}
-			g_free(key);
-		}
-	}
-	g_hash_table_destroy(last);
-}
-
-/*
- * GMime builds an object for each part and each header in it, looks at each
- * line that begins with -- once for each level of nesting, and at each
- * parameter of a header once for each other.  Bound what a message can make
- * of that: returns how much of a structured body it may see, and blanks out
- * what a header has beyond the parameters that anybody would write.
- */
-static size_t
-guard_mime(Message *m, char *body, size_t len, bool in_message)
-{
-	char	   *end = body + len;
-	char	   *s = body;
-	int			boundaries = 0;
-	int			headers = 0;
-
-	/* may this line be a header of a part, or of a message in it? */
-	bool		in_headers = in_message;
-	bool		content = false;
-	int			params = 0;
-	int			quotes = 0;
-	char	   *last_quote = NULL;
-
-	while (s < end)
-	{
-		char	   *next = (char *) next_line(s, end);
-
-		if (s[0] == '-' && next - s > 2 && s[1] == '-')
-		{
-			in_headers = true;
-			content = false;
-			if (++boundaries > MAX_BOUNDARY_LINES)
-				break;
-		}
-		else if (in_headers && !is_blank_line(s, end))
-		{
-			bool		folded = *s == ' ' || *s == '\t';
-
-			if (!folded)
-			{
-				/* a quote that is not closed would swallow the header */
-				if (quotes % 2 != 0)
-					*last_quote = ' ';
-				quotes = 0;
-				in_headers = header_name_len(s, next) > 0;
-				content = in_headers && g_ascii_strncasecmp(s, "content-", 8) == 0;
-				params = 0;
-				if (in_headers && ++headers > MAX_PART_HEADERS)
-					break;
-			}
-			if (content)
-				for (char *p = s; p < next; p++)
-				{
-					if (*p == ';')
-						params++;
-					else if (*p == '"')
-					{
-						quotes++;
-						last_quote = p;
-					}
-					if (params > MAX_PARAMETERS && *p != '\n')
-					{
-						*p = ' ';
-						ADD_DEFECT(m, DEFECT_MIME_LIMIT);
-					}
-				}
-		}
-		else if (quotes % 2 != 0)
-		{
-			*last_quote = ' ';
-			quotes = 0;
-		}
-		/* after an empty line, headers of an attached message may follow */
-		s = next;
-	}
-	if (s < end)
-		ADD_DEFECT(m, DEFECT_MIME_LIMIT);
-	return s - body;
+	if (g_ascii_strncasecmp(s, "text/html", 9) == 0)
+		s += 9;
+	else if (g_ascii_strncasecmp(s, "text/plain", 10) == 0)
+		s += 10;
+	return *s == '\0' || *s == ';' || *s == ' ';
 }
 
 /* Read the body by one Content-Type header (or none) */
@@ -1093,16 +1014,24 @@ parse_as(Message *m, GArray *headers, Header *type, RawMessage *raw, const char 
 
 	/*
 	 * They go in front of the body, over the header block, which is not
-	 * needed any more; a copy only when there is no room.
+	 * needed any more; a copy only when there is no room.  Of a body that is
+	 * one part GMime need not see anything.
 	 */
+	w.len = kept->len;
+	if (is_leaf_type(type))
+	{
+		w.leaf = body;
+		w.leaf_len = body_len;
+	}
+	else
+		w.len += body_len;
 	if ((size_t) (body - raw->data) >= kept->len)
 		w.base = body - kept->len;
 	else
-		w.base = copy = g_malloc(kept->len + body_len + 1);
+		w.base = copy = g_malloc(w.len + 1);
 	memcpy((char *) w.base, kept->str, kept->len);
-	if (copy != NULL)
+	if (copy != NULL && w.leaf == NULL)
 		memcpy(copy + kept->len, body, body_len);
-	w.len = kept->len + body_len;
 	w.m = m;
 	g_string_free(kept, TRUE);
 

@@ -74,7 +74,7 @@ unfold(Message *m, const char *s, size_t len, const char *charset)
 		p = memchr(s, '\r', nl - s);
 		if (p == NULL)
 			p = nl;
-		g_string_append_len(tmp, s, p - s);
+		text_put(tmp, s, p - s);
 		if (p == end)
 			break;
 		/* a fold of any width is one blank */
@@ -115,7 +115,7 @@ find_header(GArray *headers, const char *name)
 	{
 		Header	   *h = &g_array_index(headers, Header, i);
 
-		if (strcmp(h->name, name) == 0)
+		if (h->name[0] == name[0] && strcmp(h->name, name) == 0)
 			return h;
 	}
 	return NULL;

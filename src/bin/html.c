@@ -3,79 +3,22 @@
  *	  HTML to the text that a reader sees, what is hidden from him, and links.
  *
  * libgumbo, an HTML5 parser, makes of a document what a browser makes of it,
- * however broken it is.  Its memory comes from an arena here, which makes it
+ * however broken it is; most documents need less (html_plain.c).  Its memory comes from an arena here, which makes it
  * fast, bounds what a document may cost, and frees a tree of any depth
  * without recursion.  What would take it quadratic time (very deep nesting,
  * very many attributes) is found in a scan before; such a document goes to a
  * plain stripper of tags, which keeps its links, with the defect noted.
  *
- * This file alone includes libgumbo.
+ * This file, html_plain.h and html_reference.c include libgumbo.
  */
-#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <gumbo.h>
 
 #include "html.h"
 
-#define MAX_ARENA		((size_t) 512 * 1024 * 1024)
-#define ARENA_CHUNK		((size_t) 1024 * 1024)
-
 /* What a link has, whatever the colour of the text that it is in */
 #define LINK_COLOR		0x0000EE
-
-/* ---- memory for libgumbo ------------------------------------------------- */
-
-typedef struct Arena
-{
-	GPtrArray  *chunks;
-	char	   *next;
-	size_t		left;
-	size_t		total;
-	jmp_buf		full;			/* where to go when it is too much */
-} Arena;
-
-/* Called by libgumbo, which can't handle a failure: leave it altogether */
-static void *
-arena_alloc(void *userdata, size_t size)
-{
-	Arena	   *arena = userdata;
-	void	   *p;
-
-	size = (size + 15) & ~(size_t) 15;
-	if (size > arena->left)
-	{
-		size_t		chunk = MAX(size, ARENA_CHUNK);
-
-		if (size > MAX_ARENA || arena->total + chunk > MAX_ARENA)
-			longjmp(arena->full, 1);
-		arena->next = g_malloc(chunk);
-		arena->left = chunk;
-		arena->total += chunk;
-		g_ptr_array_add(arena->chunks, arena->next);
-	}
-	p = arena->next;
-	arena->next += size;
-	arena->left -= size;
-	return p;
-}
-
-/* One by one nothing is freed: arena_reset frees all */
-static void
-arena_free(void *userdata, void *p)
-{
-}
-
-/* Everything back, but the first chunk: the next document needs one too */
-static void
-arena_reset(Arena *arena)
-{
-	if (arena->chunks->len > 1)
-		g_ptr_array_set_size(arena->chunks, 1);
-	arena->total = arena->chunks->len > 0 ? ARENA_CHUNK : 0;
-	arena->next = arena->chunks->len > 0 ? arena->chunks->pdata[0] : NULL;
-	arena->left = arena->total;
-}
 
 /* ---- the tree ------------------------------------------------------------ */
 
@@ -471,13 +414,29 @@ walk_tree(HtmlState *st, Arena *arena, const GumboNode *root)
 	g_array_free(frames, TRUE);
 }
 
+/* The elements of a document, and comments that stand before or behind all of them */
+static void
+walk_document(HtmlState *st, Arena *arena, const GumboNode *tree, const GumboNode *root)
+{
+	const		GumboVector *children = &tree->v.document.children;
+
+	for (unsigned i = 0; i < children->length; i++)
+	{
+		const GumboNode *node = children->data[i];
+
+		if (node->type == GUMBO_NODE_COMMENT)
+			leaf(st, arena, node, NULL);
+		else if (node == root)
+			walk_tree(st, arena, node);
+	}
+}
+
 /* Parse and walk a document; false where it took too much memory */
 static bool
 parse_document(HtmlState *st, Arena *arena, const char *s, size_t len)
 {
 	GumboOptions gumbo = kGumboDefaultOptions;
 	GumboOutput *output;
-	const GumboDocument *document;
 
 	gumbo.allocator = arena_alloc;
 	gumbo.deallocator = arena_free;
@@ -487,21 +446,30 @@ parse_document(HtmlState *st, Arena *arena, const char *s, size_t len)
 	if (setjmp(arena->full) != 0)
 		return false;
 	output = gumbo_parse_with_options(&gumbo, s, len);
-	document = &output->document->v.document;
-	for (unsigned i = 0; i < document->children.length; i++)
-	{
-		const GumboNode *node = document->children.data[i];
-
-		/* comments may stand before and behind all elements */
-		if (node->type == GUMBO_NODE_COMMENT)
-			leaf(st, arena, node, NULL);
-		else if (node == output->root)
-			walk_tree(st, arena, node);
-	}
+	walk_document(st, arena, output->document, output->root);
 	return true;
 }
 
-/* Parse and walk a document, shrunk where that can be */
+/* The same of one whose tree is what its tags say; false where it is not, or memory is short */
+static bool
+parse_plain(HtmlState *st, Arena *arena, const char *s, size_t len)
+{
+	GumboNode  *root;
+	GumboNode  *tree;
+
+	if (setjmp(arena->full) != 0)
+		return false;
+	tree = html_plain(s, len, arena, &root);
+	if (tree == NULL)
+		return false;
+	walk_document(st, arena, tree, root);
+	return true;
+}
+
+/*
+ * Parse and walk a document, shrunk where that can be.  False where it takes too
+ * much of anything.
+ */
 static bool
 parse_source(HtmlState *st, Arena *arena, const char *s, size_t len)
 {
@@ -510,6 +478,10 @@ parse_source(HtmlState *st, Arena *arena, const char *s, size_t len)
 	static GArray *runs[2];
 	int			k = st->links_only ? 1 : 0;
 
+	if (parse_plain(st, arena, s, len))
+		return true;
+	if (tags_cost_too_much(s, len))
+		return false;
 	if (smaller[k] == NULL)
 	{
 		smaller[k] = g_string_new(NULL);
@@ -521,6 +493,16 @@ parse_source(HtmlState *st, Arena *arena, const char *s, size_t len)
 	return parse_document(st, arena, smaller[k]->str, smaller[k]->len);
 }
 
+/* Does an element begin there anywhere? */
+static bool
+has_tags(const char *s)
+{
+	while ((s = strchr(s, '<')) != NULL)
+		if (g_ascii_isalpha(*++s))
+			return true;
+	return false;
+}
+
 /* <!--[if mso]> … <![endif]-->: the links in it count, the text is not seen */
 static void
 parse_conditional(HtmlState *st, Arena *arena, const char *s)
@@ -529,7 +511,7 @@ parse_conditional(HtmlState *st, Arena *arena, const char *s)
 	const char *from = strchr(s, '>');
 	jmp_buf		outer;
 
-	if (from == NULL || tags_cost_too_much(from, strlen(from)))
+	if (from == NULL || !has_tags(from))
 		return;
 	memcpy(&outer, &arena->full, sizeof(outer));
 	inner.m = st->m;
@@ -646,16 +628,16 @@ strip_tags(HtmlState *st, Arena *arena, const char *s, size_t len)
 static void
 close_comment(Message *m, GString *html)
 {
-	char	   *end = html->str + html->len;
-	char	   *from = html->str;
+	char	   *from = strstr(html->str, "<!--");
 	char	   *open;
 
+	if (from == NULL)
+		return;
 	/* skip what is closed; --!> ends a comment, too */
-	for (char *p = end; p > html->str; p--)
-		if (p[-1] == '>' && ((p - html->str >= 3 && p[-2] == '-' && p[-3] == '-') ||
-							 (p - html->str >= 4 && p[-2] == '!' && p[-3] == '-' && p[-4] == '-')))
+	for (char *p = html->str + html->len - 1; p > from; p--)
+		if (*p == '>' && p[-1 - (p[-1] == '!')] == '-' && p[-2 - (p[-1] == '!')] == '-')
 		{
-			from = p;
+			from = p + 1;
 			break;
 		}
 	while ((open = strstr(from, "<!--")) != NULL)
@@ -697,8 +679,7 @@ html_to_text(Message *m, GString *source, GString *text)
 	st.hidden.s = g_string_new(NULL);
 	st.link_text = g_string_new(NULL);
 
-	if (tags_cost_too_much(source->str, source->len) ||
-		!parse_source(&st, &arena, source->str, source->len))
+	if (!parse_source(&st, &arena, source->str, source->len))
 	{
 		ADD_DEFECT(m, DEFECT_BROKEN_HTML);
 		strip_tags(&st, &arena, source->str, source->len);

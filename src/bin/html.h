@@ -1,15 +1,27 @@
 /*
  * html.h
  *	  What the files share that make text of HTML: html.c, which walks the
- *	  document, and what it needs, html_shrink.c, html_tags.c, html_shown.c,
- *	  html_links.c and style.c.
+ *	  document, and what it needs, html_plain.c, html_tree.c, html_reference.c,
+ *	  html_shrink.c, html_tags.c, html_shown.c, html_links.c and style.c.
  */
 #ifndef ASSAY_HTML_H
 #define ASSAY_HTML_H
 
+#include <setjmp.h>
+
 #include "assay_load.h"
 
 #define COLOR_UNKNOWN	(-1)
+
+/* Memory of a document */
+typedef struct Arena
+{
+	GPtrArray  *chunks;
+	char	   *next;
+	size_t		left;
+	size_t		total;
+	jmp_buf		full;			/* where to go when it is too much */
+} Arena;
 
 /* What an element's text inherits.  Any of the first four hides it. */
 typedef struct Style
@@ -97,6 +109,18 @@ typedef struct Tag
 	const char *end;			/* after the > */
 } Tag;
 
+/* An attribute as it stands in the source */
+typedef struct HtmlAttribute
+{
+	const char *name;
+	size_t		name_len;
+	const char *value;			/* NULL where there is none */
+	size_t		value_len;
+	char		quote;			/* around it, or NUL */
+	bool		closed;			/* none, but the end of a tag that closes
+								 * itself */
+} HtmlAttribute;
+
 /* What a tag does to the elements that are open */
 typedef enum TagKind
 {
@@ -144,11 +168,28 @@ extern bool tag_is(const char *s, size_t len, const char *name);
 extern bool tag_read(const char *s, const char *end, Tag *tag);
 extern TagKind tag_kind(const char *s, size_t len);
 extern bool tags_cost_too_much(const char *s, size_t len);
+extern int	html_attribute(const char **p, const char *end, HtmlAttribute *a);
+extern const char *html_end_tag(const char *s, const char *end, const char *name, size_t len);
+extern const char *html_comment_end(const char *s, const char *end);
+extern bool html_has_controls(const char *s, size_t len);
 
 /* html_shrink.c */
 extern bool html_shrink(const char *s, size_t len, GString *out, GArray *runs);
 extern const char *html_expand(const char *s, const GArray *runs,
 							   void *(*alloc) (void *arg, size_t size), void *arg);
+extern const char *html_wanted(const char *name, size_t len, const char *tag, size_t tag_len);
+
+/* html_plain.c */
+struct GumboInternalNode;
+extern struct GumboInternalNode *html_plain(const char *s, size_t len, void *arena, struct GumboInternalNode **root);
+
+/* html_reference.c */
+extern bool html_references(const char *s, size_t len, bool attribute, char *to, size_t *made);
+
+/* html_arena.c */
+extern void *arena_alloc(void *userdata, size_t size);
+extern void arena_free(void *userdata, void *p);
+extern void arena_reset(Arena *arena);
 
 /* html_shown.c */
 extern void shown_break(HtmlState *st, Break brk, const Style *style);

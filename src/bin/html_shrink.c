@@ -141,33 +141,6 @@ reference_end(const char *p, const char *end)
 	return p < end && (unsigned char) *p < 0x80 ? p + 1 : p;
 }
 
-/* Are there control characters, which the parser takes for others? */
-static bool
-has_controls(const char *s, size_t len)
-{
-	const char *end = s + len;
-
-	while (s < end)
-	{
-		uint64_t	w;
-
-		if (end - s >= 8)
-		{
-			memcpy(&w, s, 8);
-			/* no byte below a blank: exact where none is beyond ASCII */
-			if (((w - UINT64_C(0x2020202020202020)) & ~w & UINT64_C(0x8080808080808080)) == 0)
-			{
-				s += 8;
-				continue;
-			}
-		}
-		for (const char *to = MIN(s + 8, end); s < to; s++)
-			if ((unsigned char) *s < 0x20 && !is_space(*s))
-				return true;
-	}
-	return false;
-}
-
 /* References that are decoded here, being most of all; what they are is no longer than they */
 static size_t
 plain_reference(const char *p, const char *end, const char **is)
@@ -264,14 +237,21 @@ static const ShrinkWord tags[] = {
 	{NAME("u"),.formatting = true},
 };
 
-/* Is an attribute the first of its name, and wanted? */
-static bool
-is_taken(ShrinkScan *scan, const char *name, size_t len)
+/* The name of an attribute in lower case, if it is wanted of that tag, else NULL */
+const char *
+html_wanted(const char *name, size_t len, const char *tag, size_t tag_len)
 {
 	static WordIndex index;
 	const ShrinkWord *word = find_word(wanted, G_N_ELEMENTS(wanted), &index, name, len);
 
-	if (word == NULL || (word->only != NULL && !tag_is(scan->tag, scan->tag_len, word->only)))
+	return word != NULL && (word->only == NULL || tag_is(tag, tag_len, word->only)) ? word->name : NULL;
+}
+
+/* Is an attribute the first of its name, and wanted? */
+static bool
+is_taken(ShrinkScan *scan, const char *name, size_t len)
+{
+	if (html_wanted(name, len, scan->tag, scan->tag_len) == NULL)
 		return false;
 	for (int i = 0; i < scan->num_names; i++)
 		if (scan->names[i].len == len && g_ascii_strncasecmp(scan->names[i].s, name, len) == 0)
@@ -283,110 +263,55 @@ is_taken(ShrinkScan *scan, const char *name, size_t len)
 	return true;
 }
 
-/* One attribute from its name on; false where the tag has no end */
-static bool
-take_attribute(ShrinkScan *scan, bool kept)
+/* One attribute, if it is kept */
+static void
+take_attribute(ShrinkScan *scan, const HtmlAttribute *a)
 {
-	const char *name = scan->p++;
-	size_t		name_len;
-	const char *value = NULL;
-	const char *value_end = NULL;
-	char		quote = '\0';
-
-	while (scan->p < scan->end && !is_space(*scan->p) && *scan->p != '/' && *scan->p != '>' && *scan->p != '=')
-		scan->p++;
-	name_len = scan->p - name;
-	while (scan->p < scan->end && is_space(*scan->p))
-		scan->p++;
-	if (scan->p < scan->end && *scan->p == '=')
-	{
-		scan->p++;
-		while (scan->p < scan->end && is_space(*scan->p))
-			scan->p++;
-		value = scan->p;
-		if (scan->p < scan->end && (*value == '"' || *value == '\''))
-		{
-			quote = *value++;
-			value_end = memchr(value, quote, scan->end - value);
-			if (value_end == NULL)
-				return false;
-			scan->p = value_end + 1;
-		}
-		else
-		{
-			while (scan->p < scan->end && !is_space(*scan->p) && *scan->p != '>')
-				scan->p++;
-			value_end = scan->p;
-		}
-	}
-	if (!kept || !is_taken(scan, name, name_len))
-		return true;
+	if (!is_taken(scan, a->name, a->name_len))
+		return;
 	g_string_append_c(scan->out, ' ');
-	text_put(scan->out, name, name_len);
-	if (value != NULL)
-	{
-		/* what has no quotes needs none, whatever is in it */
-		g_string_append_c(scan->out, '=');
-		if (quote != '\0')
-			g_string_append_c(scan->out, quote);
-		/* the parser itself asks for the type of an <input> */
-		if (tag_is(name, name_len, "type"))
-			text_put(scan->out, value, value_end - value);
-		else
-			add_decoded(scan, value, value_end);
-		if (quote != '\0')
-			g_string_append_c(scan->out, quote);
-		else if (value == value_end)
-			g_string_append(scan->out, "\"\"");
-	}
-	return true;
+	text_put(scan->out, a->name, a->name_len);
+	if (a->value == NULL)
+		return;
+	/* what has no quotes needs none, whatever is in it */
+	g_string_append_c(scan->out, '=');
+	if (a->quote != '\0')
+		g_string_append_c(scan->out, a->quote);
+	/* the parser itself asks for the type of an <input> */
+	if (tag_is(a->name, a->name_len, "type"))
+		text_put(scan->out, a->value, a->value_len);
+	else
+		add_decoded(scan, a->value, a->value + a->value_len);
+	if (a->quote != '\0')
+		g_string_append_c(scan->out, a->quote);
+	else if (a->value_len == 0)
+		g_string_append(scan->out, "\"\"");
 }
 
 /* Over a tag's attributes up to its end; false where it has none */
 static bool
 take_attributes(ShrinkScan *scan, bool kept)
 {
-	bool		closed = false;
+	HtmlAttribute a;
+	int			more;
 
 	scan->num_names = 0;
-	while (scan->p < scan->end)
-	{
-		if (*scan->p == '>')
-		{
-			if (closed && kept)
-				g_string_append(scan->out, " /");
-			g_string_append_c(scan->out, '>');
-			scan->p++;
-			return true;
-		}
-		closed = *scan->p == '/';
-		if (is_space(*scan->p) || *scan->p == '/')
-			scan->p++;
-		else if (!take_attribute(scan, kept))
-			return false;
-	}
-	return false;
-}
-
-/* The end tag of an element without tags in it, or NULL */
-static const char *
-find_end_tag(const char *s, const char *end, const char *name, size_t len)
-{
-	while ((s = memchr(s, '<', end - s)) != NULL)
-	{
-		if ((size_t) (end - s) > len + 2 && s[1] == '/' && g_ascii_strncasecmp(s + 2, name, len) == 0 &&
-			(is_space(s[len + 2]) || s[len + 2] == '/' || s[len + 2] == '>'))
-			return s;
-		s++;
-	}
-	return NULL;
+	while ((more = html_attribute(&scan->p, scan->end, &a)) > 0)
+		if (kept)
+			take_attribute(scan, &a);
+	if (more < 0)
+		return false;
+	if (a.closed && kept)
+		g_string_append(scan->out, " /");
+	g_string_append_c(scan->out, '>');
+	return true;
 }
 
 /* What is in an element without tags; false where that can't be told */
 static bool
 take_content(ShrinkScan *scan, ShrinkContent content, const char *name, size_t len)
 {
-	const char *close = find_end_tag(scan->p, scan->end, name, len);
+	const char *close = html_end_tag(scan->p, scan->end, name, len);
 
 	if (close == NULL)
 		return false;
@@ -437,24 +362,6 @@ take_tag(ShrinkScan *scan)
 	return closing || content == CONTENT_USUAL || take_content(scan, content, name, len);
 }
 
-/* The end of a comment, of which < and ! are read; NULL for none */
-static const char *
-comment_end(const char *s, const char *end)
-{
-	if (end - s > 0 && s[0] == '>')
-		return s + 1;
-	if (end - s > 1 && s[0] == '-' && s[1] == '>')
-		return s + 2;
-	for (; (s = memchr(s, '-', end - s)) != NULL; s++)
-	{
-		if (end - s > 2 && s[1] == '-' && s[2] == '>')
-			return s + 3;
-		if (end - s > 3 && s[1] == '-' && s[2] == '!' && s[3] == '>')
-			return s + 4;
-	}
-	return NULL;
-}
-
 /* <!-- … -->, <!…>, <?…>, </…>; false where it has no end */
 static bool
 take_comment(ShrinkScan *scan)
@@ -465,7 +372,7 @@ take_comment(ShrinkScan *scan)
 
 	if (scan->end - start >= 4 && memcmp(start, "<!--", 4) == 0)
 	{
-		close = comment_end(s, scan->end);
+		close = html_comment_end(s, scan->end);
 		if (close == NULL)
 			return false;
 		while (s < close && is_space(*s))
@@ -518,7 +425,7 @@ html_shrink(const char *s, size_t len, GString *out, GArray *runs)
 
 	g_string_truncate(out, 0);
 	g_array_set_size(runs, 0);
-	if (has_marks(s, len) || has_controls(s, len))
+	if (has_marks(s, len) || html_has_controls(s, len))
 		return false;
 	while (scan.p < scan.end)
 	{

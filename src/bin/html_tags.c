@@ -7,6 +7,9 @@
  * before; html.c also strips tags with it where it can't parse.
  */
 #include <string.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 #include <glib.h>
 
 #include "html.h"
@@ -83,6 +86,127 @@ tag_read(const char *s, const char *end, Tag *tag)
 	}
 	tag->end = p < end ? p + 1 : end;
 	return true;
+}
+
+static inline bool
+is_space(char c)
+{
+	return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f';
+}
+
+/*
+ * The next attribute of a tag from *p on, as the parser's tokenizer takes it: 1,
+ * with *p behind it; 0 where the tag has ended, with *p behind that; -1 where it
+ * has no end.
+ */
+int
+html_attribute(const char **p, const char *end, HtmlAttribute *a)
+{
+	const char *s = *p;
+
+	memset(a, 0, sizeof(*a));
+	for (; s < end && (is_space(*s) || *s == '/'); s++)
+		a->closed = *s == '/';
+	if (s == end)
+		return -1;
+	if (*s == '>')
+	{
+		*p = s + 1;
+		return 0;
+	}
+	/* a name may begin with "=" */
+	a->name = s++;
+	while (s < end && !is_space(*s) && *s != '/' && *s != '>' && *s != '=')
+		s++;
+	a->name_len = s - a->name;
+	while (s < end && is_space(*s))
+		s++;
+	if (s < end && *s == '=')
+	{
+		s++;
+		while (s < end && is_space(*s))
+			s++;
+		a->value = s;
+		if (s < end && (*s == '"' || *s == '\''))
+		{
+			a->quote = *s;
+			a->value++;
+			s = memchr(a->value, a->quote, end - a->value);
+			if (s == NULL)
+				return -1;
+			a->value_len = s++ - a->value;
+		}
+		else
+		{
+			while (s < end && !is_space(*s) && *s != '>')
+				s++;
+			a->value_len = s - a->value;
+		}
+	}
+	*p = s;
+	return 1;
+}
+
+/* The end tag of an element without tags in it, or NULL */
+const char *
+html_end_tag(const char *s, const char *end, const char *name, size_t len)
+{
+	while ((s = memchr(s, '<', end - s)) != NULL)
+	{
+		if ((size_t) (end - s) > len + 2 && s[1] == '/' && g_ascii_strncasecmp(s + 2, name, len) == 0 &&
+			(is_space(s[len + 2]) || s[len + 2] == '/' || s[len + 2] == '>'))
+			return s;
+		s++;
+	}
+	return NULL;
+}
+
+/* The end of a comment, of which < and ! are read; NULL for none */
+const char *
+html_comment_end(const char *s, const char *end)
+{
+	if (end - s > 0 && s[0] == '>')
+		return s + 1;
+	if (end - s > 1 && s[0] == '-' && s[1] == '>')
+		return s + 2;
+	for (; (s = memchr(s, '-', end - s)) != NULL; s++)
+	{
+		if (end - s > 2 && s[1] == '-' && s[2] == '>')
+			return s + 3;
+		if (end - s > 3 && s[1] == '-' && s[2] == '!' && s[3] == '>')
+			return s + 4;
+	}
+	return NULL;
+}
+
+/* Are there control characters, which the parser takes for others? */
+bool
+html_has_controls(const char *s, size_t len)
+{
+	const char *end = s + len;
+
+#if defined(__SSE2__)
+
+	/*
+	 * sixteen at a time: below a blank, but none of the four that are white
+	 * space
+	 */
+	for (; end - s >= 16; s += 16)
+	{
+		__m128i		bytes = _mm_loadu_si128((const __m128i *) s);
+		__m128i		low = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1F)), bytes);
+		__m128i		tab = _mm_sub_epi8(bytes, _mm_set1_epi8('\t'));
+		__m128i		space = _mm_andnot_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('\v')),
+											 _mm_cmpeq_epi8(_mm_min_epu8(tab, _mm_set1_epi8('\r' - '\t')), tab));
+
+		if (_mm_movemask_epi8(_mm_andnot_si128(space, low)) != 0)
+			return true;
+	}
+#endif
+	for (; s < end; s++)
+		if ((unsigned char) *s < 0x20 && !is_space(*s))
+			return true;
+	return false;
 }
 
 /* What a tag of that name does to the elements that are open */

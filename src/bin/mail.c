@@ -104,54 +104,72 @@ decode_headers(Message *m, GArray *headers)
 	g_free(charset);
 }
 
-/* All headers as JSON: {"name": ["value", …], …} */
+/* The next header of the same name for each, or the number of headers */
+static guint *
+next_of_name(GArray *headers)
+{
+	GHashTable *last = g_hash_table_new(g_str_hash, g_str_equal);
+	guint	   *next = g_new(guint, headers->len + 1);
+
+	for (guint i = headers->len; i-- > 0;)
+	{
+		char	   *name = g_array_index(headers, Header, i).name;
+		gpointer	at = g_hash_table_lookup(last, name);
+
+		next[i] = at != NULL ? GPOINTER_TO_UINT(at) - 1 : headers->len;
+		g_hash_table_insert(last, name, GUINT_TO_POINTER(i + 1));
+	}
+	g_hash_table_destroy(last);
+	return next;
+}
+
+/* The value of a header as JSON */
+static void
+value_to_json(Message *m, const Header *h)
+{
+	GString    *cut;
+
+	if (strlen(h->decoded) <= MAX_HEADER_VALUE)
+	{
+		text_json_string(m->headers, h->decoded);
+		return;
+	}
+	cut = g_string_new(h->decoded);
+	ADD_DEFECT(m, DEFECT_TRUNCATED_HEADER);
+	text_truncate(cut, MAX_HEADER_VALUE);
+	text_json_string(m->headers, cut->str);
+	g_string_free(cut, TRUE);
+}
+
+/* All headers as JSON: {"name": ["value", …], …}, by the first of each name */
 static void
 headers_to_json(Message *m, GArray *headers)
 {
-	GHashTable *groups = g_hash_table_new(g_str_hash, g_str_equal);
-	GPtrArray  *order = g_ptr_array_new();
+	guint	   *next = next_of_name(headers);
+	bool		first = true;
 
+	g_string_append_c(m->headers, '{');
 	for (guint i = 0; i < headers->len; i++)
 	{
-		Header	   *h = &g_array_index(headers, Header, i);
-		GString    *group = g_hash_table_lookup(groups, h->name);
-
-		if (group == NULL)
-		{
-			group = g_string_new(NULL);
-			text_json_string(group, h->name);
-			g_string_append(group, ":[");
-			g_hash_table_insert(groups, h->name, group);
-			g_ptr_array_add(order, group);
-		}
-		else
-			g_string_append_c(group, ',');
-		if (strlen(h->decoded) > MAX_HEADER_VALUE)
-		{
-			GString    *cut = g_string_new(h->decoded);
-
-			ADD_DEFECT(m, DEFECT_TRUNCATED_HEADER);
-			text_truncate(cut, MAX_HEADER_VALUE);
-			text_json_string(group, cut->str);
-			g_string_free(cut, TRUE);
-		}
-		else
-			text_json_string(group, h->decoded);
-	}
-	g_string_append_c(m->headers, '{');
-	for (guint i = 0; i < order->len; i++)
-	{
-		GString    *group = order->pdata[i];
-
-		if (i > 0)
+		/* written with the first of its name */
+		if (next[i] > headers->len)
+			continue;
+		if (!first)
 			g_string_append_c(m->headers, ',');
-		g_string_append_len(m->headers, group->str, group->len);
+		first = false;
+		text_json_string(m->headers, g_array_index(headers, Header, i).name);
+		g_string_append_c(m->headers, ':');
+		for (guint k = i, after; k < headers->len; k = after)
+		{
+			g_string_append_c(m->headers, k == i ? '[' : ',');
+			value_to_json(m, &g_array_index(headers, Header, k));
+			after = next[k];
+			next[k] = headers->len + 1;
+		}
 		g_string_append_c(m->headers, ']');
-		g_string_free(group, TRUE);
 	}
 	g_string_append_c(m->headers, '}');
-	g_ptr_array_free(order, TRUE);
-	g_hash_table_destroy(groups);
+	g_free(next);
 }
 
 /* ---- what the headers mean ----------------------------------------------- */
@@ -425,7 +443,7 @@ find_recipients(Message *m, GArray *headers)
 		for (guint i = 0; i < headers->len; i++)
 		{
 			h = &g_array_index(headers, Header, i);
-			if (strcmp(h->name, recipient_headers[k]) == 0)
+			if (h->name[0] == recipient_headers[k][0] && strcmp(h->name, recipient_headers[k]) == 0)
 				address_parse(m, h->value, take_recipient, NULL);
 		}
 	for (size_t k = 0; k < G_N_ELEMENTS(delivery_headers) && m->recipients->len == 0; k++)

@@ -31,6 +31,10 @@ extern Header *find_header(GArray *headers, const char *name);
 /* params.c */
 extern char *param_file_name(Message *m, const char *disposition, const char *type);
 
+/* mime_guard.c */
+extern void reopen_boundaries(Message *m, char *body, size_t len);
+extern size_t guard_mime(Message *m, char *body, size_t len, bool in_message);
+
 /* body.c */
 extern void parse_body(Message *m, GArray *headers, RawMessage *raw, const char *body);
 

@@ -18,6 +18,7 @@
 #include "assay_load.h"
 
 #define READ_BUFFER		(256 * 1024)
+#define READ_BYTES		(64 * 1024)
 #define SNIFF_BYTES		8192
 #define MAX_FOLDER_DEPTH 100
 
@@ -71,7 +72,8 @@ input_open(Input *in, const char *path)
 	}
 	in->fd = fd;
 	in->mtime = (int64_t) st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000;
-	gzbuffer(in->gz, 128 * 1024);
+	/* half of what is read at once, which zlib then writes where it belongs */
+	gzbuffer(in->gz, READ_BYTES / 2);
 	in->buf = g_malloc(READ_BUFFER);
 	return true;
 }
@@ -110,7 +112,11 @@ input_fill(Input *in, size_t n)
 	}
 	while (in->end < n && !in->eof)
 	{
-		int			got = gzread(in->gz, in->buf + in->end, READ_BUFFER - in->end);
+		/*
+		 * no more than what stays in the processor's cache until it is looked
+		 * at
+		 */
+		int			got = gzread(in->gz, in->buf + in->end, MIN(READ_BUFFER - in->end, READ_BYTES));
 
 		if (got > 0)
 		{
@@ -181,6 +187,29 @@ input_line(Input *in, char **s, size_t *len, bool *whole)
 	*whole = nl != NULL || in->eof;
 	in->start += *len;
 	return true;
+}
+
+/*
+ * Lines in the buffer that begin with none of the bytes that mean something in an
+ * mbox, all at once: their length, 0 for none
+ */
+static size_t
+input_plain_lines(Input *in, char **s)
+{
+	const char *end = in->buf + in->end;
+	const char *p = in->buf + in->start;
+
+	*s = in->buf + in->start;
+	while (p < end && *p != 'F' && *p != '>' && *p != '\n' && *p != '\r')
+	{
+		const char *nl = memchr(p, '\n', end - p);
+
+		if (nl == NULL)
+			break;
+		p = nl + 1;
+	}
+	in->start += p - *s;
+	return p - *s;
 }
 
 /* ---- what a file is ------------------------------------------------------ */
@@ -475,7 +504,7 @@ mbox_append(Mbox *box, const char *s, size_t len)
 		box->raw.defects |= 1u << DEFECT_TRUNCATED_MESSAGE;
 		len = options.max_message - box->data->len;
 	}
-	g_string_append_len(box->data, s, len);
+	text_put(box->data, s, len);
 }
 
 static void
@@ -609,6 +638,12 @@ read_mbox(Input *in, const char *source, const char *mailbox, DeliverFn deliver)
 				s++, len--;
 		}
 		mbox_append(&box, s, len);
+		/* most lines are only lines */
+		if (at_line_start && (len = input_plain_lines(in, &s)) > 0)
+		{
+			mbox_append(&box, s, len);
+			after_blank = false;
+		}
 	}
 	if (open && !interrupted)
 	{

@@ -173,19 +173,20 @@ take_bytes(void)
 	partial->data[partial->len] = '\0';
 }
 
-/* The next line of what was read; NULL where its end has not come */
+/* The line before a frame, out of what was read; NULL where its end has not come */
 static char *
 take_line(size_t max, size_t *len)
 {
 	char	   *s = (char *) in->data + in_start;
 	char	   *nl = in->len > in_start ? memchr(s, '\n', in->len - in_start) : NULL;
 
-	if (nl == NULL)
+	if (nl != NULL ? (size_t) (nl - s) > max : in->len - in_start > max)
 	{
-		if (in->len - in_start > max)
-			break_off("a line is too long");
+		break_off("a line is too long");
 		return NULL;
 	}
+	if (nl == NULL)
+		return NULL;
 	*len = nl - s;
 	in_start += *len + 1;
 	return s;
@@ -220,29 +221,41 @@ next_frame(void)
 	return item;
 }
 
-/* One line out of what was read; empty ones are nothing */
+/* One line out of what was read: what is over --max-message is skipped, and empty ones are nothing */
 static Item *
 next_line(void)
 {
-	size_t		len;
-	char	   *s;
-
-	while ((s = take_line(options.max_message, &len)) != NULL)
+	for (;;)
 	{
+		char	   *s = (char *) in->data + in_start;
+		size_t		n = in->len - in_start;
+		char	   *nl = n > 0 ? memchr(s, '\n', n) : NULL;
+		size_t		len = nl != NULL ? (size_t) (nl - s) : n;
 		Item	   *item;
 
-		if (len > 0 && s[len - 1] == '\r')
+		/* more may come, and a CR is part of the end */
+		if (nl == NULL && partial == NULL && n <= options.max_message + 1)
+			return NULL;
+		in_start += len + (nl != NULL ? 1 : 0);
+		if (nl != NULL && len > 0 && s[len - 1] == '\r')
 			len--;
-		if (len == 0)
-			continue;
-		item = new_item(offset_next);
-		item->len = item->size = len;
-		item->data = g_malloc(len + 1);
-		memcpy(item->data, s, len);
-		item->data[len] = '\0';
+		if (partial == NULL)
+		{
+			if (len == 0)
+				continue;
+			partial = new_item(offset_next);
+			partial->len = MIN(len, options.max_message);
+			partial->data = g_malloc(partial->len + 1);
+			memcpy(partial->data, s, partial->len);
+			partial->data[partial->len] = '\0';
+		}
+		partial->size += len;
+		if (nl == NULL)
+			return NULL;
+		item = partial;
+		partial = NULL;
 		return item;
 	}
-	return NULL;
 }
 
 /* Read what has come; the pipe is the queue, and holds back who feeds it */

@@ -8,7 +8,6 @@
  * list is split.  So words are decoded here, and hidden from GMime behind
  * plain atoms where it splits a header.
  */
-#define _GNU_SOURCE
 #include <string.h>
 
 #include "assay_load.h"
@@ -26,13 +25,25 @@ typedef struct Word
 	size_t		len;			/* of the whole */
 } Word;
 
+/* The first ?= before the limit and the end of the text, or NULL */
+static const char *
+word_end(const char *s, const char *limit)
+{
+	while ((s = strchr(s, '?')) != NULL && s + 1 < limit)
+	{
+		if (s[1] == '=')
+			return s;
+		s++;
+	}
+	return NULL;
+}
+
 /* Is there an encoded word at s? */
 static bool
 parse_word(const char *s, Word *w)
 {
 	const char *p;
 	const char *end;
-	size_t		n;
 
 	if (s[0] != '=' || s[1] != '?')
 		return false;
@@ -46,12 +57,11 @@ parse_word(const char *s, Word *w)
 	if (w->encoding != 'B' && w->encoding != 'Q')
 		return false;
 	w->text = p + 3;
-	n = strnlen(w->text, MAX_WORD);
-	end = memmem(w->text, n, "?=", 2);
+	end = word_end(w->text, w->text +MAX_WORD);
 
 	/* "=?x?Q?=41?=": the first ?= may belong to the text */
-	if (end == w->text &&w->encoding == 'Q' && n > 2 && g_ascii_isxdigit(w->text[2]))
-		end = g_strstr_len(w->text +1, n - 1, "?=");
+	if (end == w->text &&w->encoding == 'Q' && g_ascii_isxdigit(w->text[2]))
+		end = word_end(w->text +1, w->text +MAX_WORD);
 	if (end == NULL)
 		return false;
 	w->text_len = end - w->text;
@@ -81,7 +91,7 @@ decode_word(GString *out, const Word *w)
 {
 	if (w->encoding == 'B')
 	{
-		guchar	   *buf = g_malloc(w->text_len / 4 * 3 + 16);
+		guchar		buf[MAX_WORD];
 		gint		state = 0;
 		guint		save = 0;
 		gsize		n = g_base64_decode_step(w->text, w->text_len, buf, &state, &save);
@@ -89,8 +99,7 @@ decode_word(GString *out, const Word *w)
 		/* what is missing at its end is padding that nobody wrote */
 		if (state != 0 && w->text[w->text_len - 1] != '=')
 			n += g_base64_decode_step("===", 4 - count_base64(w) % 4, buf + n, &state, &save);
-		g_string_append_len(out, (char *) buf, n);
-		g_free(buf);
+		text_put(out, (char *) buf, n);
 		return;
 	}
 	for (size_t i = 0; i < w->text_len; i++)
@@ -120,9 +129,8 @@ flush_words(GString *out, GString *bytes, const char *charset, Message *m)
 	text_to_utf8(out, bytes->str, bytes->len, charset, m);
 	g_string_truncate(bytes, 0);
 	/* a header has one line, whatever is hidden in a word */
-	for (size_t i = from; i < out->len; i++)
-		if (out->str[i] == '\n' || out->str[i] == '\r')
-			out->str[i] = ' ';
+	if (memchr(out->str + from, '\n', out->len - from) != NULL || memchr(out->str + from, '\r', out->len - from) != NULL)
+		g_strdelimit(out->str + from, "\n\r", ' ');
 }
 
 /*

@@ -35,6 +35,24 @@ typedef struct KnownHost
 	char		host[KNOWN_BYTES + 1];
 } KnownHost;
 
+/*
+ * The same, where it is not known: none where the list has the host itself, else
+ * that of what is behind its first label, or the host where that has none.  So
+ * the list is asked for each part of a name once, and hosts of one domain have
+ * most of theirs in common.
+ */
+static const char *
+FindRegistrableDomain(const char *ascii)
+{
+	const char *dot = strchr(ascii, '.');
+	const char *domain;
+
+	if (dot == NULL || psl_is_public_suffix(psl_builtin(), ascii))
+		return NULL;
+	domain = RegistrableDomain(dot + 1);
+	return domain != NULL ? domain : ascii;
+}
+
 /* The registrable domain at the end of a canonical host name; NULL if none */
 const char *
 RegistrableDomain(const char *ascii)
@@ -52,7 +70,7 @@ RegistrableDomain(const char *ascii)
 	host = &known[hash % KNOWN_HOSTS];
 	if (memcmp(host->host, ascii, len + 1) != 0)
 	{
-		domain = psl_registrable_domain(psl_builtin(), ascii);
+		domain = FindRegistrableDomain(ascii);
 		host->at = domain != NULL ? domain - ascii : -1;
 		memcpy(host->host, ascii, len + 1);
 	}
