@@ -423,11 +423,16 @@ BEGIN
 	END IF;
 	PERFORM assay_internal.keep_onboarding(o.policy, 'plan', to_jsonb(o));
 	FOR s IN SELECT * FROM assay_internal.onboarding_steps(o) LOOP
-		IF s.step = ANY (again) OR NOT EXISTS (SELECT FROM assay.onboarding t WHERE t.policy = o.policy AND t.step = s.step AND t.state IN ('done', 'skipped', 'running')) THEN
+		IF s.step = ANY (again) OR NOT EXISTS (SELECT FROM assay.onboarding t WHERE t.policy = o.policy AND t.step = s.step
+			AND t.state IN ('done', 'skipped', 'running', 'pending')) THEN
 			PERFORM assay_internal.keep_onboarding(o.policy, 'step', jsonb_build_object('step', s.step, 'n', s.n, 'state', 'pending',
 				'pid', pg_backend_pid(), 'at', clock_timestamp()));
 		END IF;
 	END LOOP;
+	-- the first step, which is done, says which session goes on
+	PERFORM assay_internal.keep_onboarding(o.policy, 'step', jsonb_build_object('step', t.step, 'n', t.n, 'state', t.state, 'rows', t.rows, 'seconds', t.seconds, 'note', t.note,
+		'pid', pg_backend_pid(), 'at', clock_timestamp()))
+	FROM assay.onboarding t WHERE t.policy = o.policy AND t.n = 1 AND t.state IN ('done', 'skipped') AND assay_internal.onboarding_waits(o.policy);
 	RETURN array(SELECT t.step FROM assay_internal.onboarding_steps(o) t ORDER BY t.n);
 END $$;
 COMMENT ON FUNCTION assay_internal.begin_onboarding(assay_internal.own_onboarding) IS 'keeps what onboard() is to do, and gives its steps';
