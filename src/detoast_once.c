@@ -121,7 +121,7 @@ DetoastOnce(Datum value)
 {
 	struct varlena *v = (struct varlena *) DatumGetPointer(value);
 
-	return IsKept(v) ? (text *) Plain(v) : DatumGetTextPP(value);
+	return IsKept(v) ? (text *) Plain (v) : DatumGetTextPP(value);
 }
 
 text	   *
@@ -132,7 +132,8 @@ DetoastCopy(Datum value)
 
 	if (!IsKept(v))
 		return DatumGetTextPP(value);
-	plain = (text *) Plain(v);
+	plain = (text *) Plain (v);
+
 	return memcpy(palloc(VARSIZE(plain)), plain, VARSIZE(plain));
 }
 
@@ -141,5 +142,5 @@ DetoastJsonbOnce(Datum value)
 {
 	struct varlena *v = (struct varlena *) DatumGetPointer(value);
 
-	return IsKept(v) ? (Jsonb *) Plain(v) : DatumGetJsonbP(value);
+	return IsKept(v) ? (Jsonb *) Plain (v) : DatumGetJsonbP(value);
 }
