@@ -92,7 +92,7 @@ FindKept(struct varlena *v, LocalTransactionId lxid)
 
 /* The value in its plain form, kept or not */
 static struct varlena *
-Plain(struct varlena *v)
+PlainOf(struct varlena *v)
 {
 	struct varlena *plain;
 	LocalTransactionId lxid = VARATT_IS_EXTERNAL(v) ? CurrentLocalTransaction() : InvalidLocalTransactionId;
@@ -121,7 +121,7 @@ DetoastOnce(Datum value)
 {
 	struct varlena *v = (struct varlena *) DatumGetPointer(value);
 
-	return IsKept(v) ? (text *) Plain (v) : DatumGetTextPP(value);
+	return IsKept(v) ? (text *) PlainOf(v) : DatumGetTextPP(value);
 }
 
 text	   *
@@ -132,7 +132,7 @@ DetoastCopy(Datum value)
 
 	if (!IsKept(v))
 		return DatumGetTextPP(value);
-	plain = (text *) Plain (v);
+	plain = (text *) PlainOf(v);
 
 	return memcpy(palloc(VARSIZE(plain)), plain, VARSIZE(plain));
 }
@@ -142,5 +142,5 @@ DetoastJsonbOnce(Datum value)
 {
 	struct varlena *v = (struct varlena *) DatumGetPointer(value);
 
-	return IsKept(v) ? (Jsonb *) Plain (v) : DatumGetJsonbP(value);
+	return IsKept(v) ? (Jsonb *) PlainOf(v) : DatumGetJsonbP(value);
 }

@@ -229,7 +229,7 @@ Fits(CachedPlanSource * source, CachedPlan * plan)
 
 /* Nothing of a run stays: no row, no scan, no relation, no snapshot. */
 static void
-Rest		(KeptQuery *k)
+EndRun(KeptQuery *k)
 {
 	EState	   *estate = k->estate;
 	ListCell   *lc;
@@ -374,7 +374,7 @@ EndUse(void *arg)
 		KeptQueryDrop(use->place);
 }
 
-/* It is at work until Rest(), or else goes with the statement. */
+/* It is at work until EndRun(), or else goes with the statement. */
 static void
 Use(KeptQuery **kept, MemoryContext statement)
 {
@@ -545,7 +545,7 @@ Begin(KeptQuery **kept, MemoryContext parent, CachedPlanSource * source, ParamLi
 			Use(kept, statement);
 			if (OpenRelations(k))
 				return true;
-			Rest		(k);
+			EndRun(k);
 
 			Unuse(k);
 			return false;
@@ -579,7 +579,7 @@ KeptQueryRun(KeptQuery **kept, MemoryContext parent, SPIPlanPtr plan, ParamListI
 	{
 		k = *kept;
 		RunOnce(k, params, dest);
-		Rest		(k);
+		EndRun(k);
 
 		Unuse(k);
 		if (HasGrown(k))
