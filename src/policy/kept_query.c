@@ -123,6 +123,17 @@ IsOddFunction(Oid function, void *context)
 	return !fits;
 }
 
+/*
+ * Does a function of the server's make rows of a user's type?  It may keep the
+ * type's columns, as jsonb_populate_record() does, and nothing tells of those.
+ */
+static bool
+MakesRows(Node *node)
+{
+	return IsA(node, FuncExpr) && ((FuncExpr *) node)->funcid < FirstUnpinnedObjectId &&
+		type_is_rowtype(((FuncExpr *) node)->funcresulttype);
+}
+
 /* Is there anything in an expression that is not known to fit? */
 static bool
 IsOdd(Node *node, void *context)
@@ -158,7 +169,7 @@ IsOdd(Node *node, void *context)
 		default:
 			return true;
 	}
-	if (check_functions_in_node(node, IsOddFunction, NULL))
+	if (check_functions_in_node(node, IsOddFunction, NULL) || MakesRows(node))
 		return true;
 	if (IsA(node, NestLoopParam))
 		return IsOdd((Node *) ((NestLoopParam *) node)->paramval, context);
