@@ -349,6 +349,19 @@ CheckRights(PlannedStmt * stmt)
 }
 
 /*
+ * As SPI does: what was done so far is seen, and what others did while a lock
+ * was waited for.  Who has it on the tables would see a truncated one empty by a
+ * snapshot of before.
+ */
+static void
+TakeSnapshot(void)
+{
+	PushActiveSnapshot(GetTransactionSnapshot());
+	CommandCounterIncrement();
+	UpdateActiveSnapshotCommandId();
+}
+
+/*
  * Making and dropping it
  */
 
@@ -467,8 +480,8 @@ Adopt(KeptQuery *k, QueryDesc * query, CachedPlan * plan)
 }
 
 /*
- * Start the executor for it, once.  An error takes back all but memory, which
- * goes with the statement's.
+ * Start the executor for it, once, by a snapshot that is active from then on.  An
+ * error takes back all but memory, which goes with the statement's.
  */
 static KeptQuery *
 Make(MemoryContext parent, CachedPlanSource * source, ParamListInfo params, TupleDesc desc,
@@ -484,6 +497,7 @@ Make(MemoryContext parent, CachedPlanSource * source, ParamListInfo params, Tupl
 	plan = GetCachedPlan(source, NULL, CurrentResourceOwner, NULL);
 	if (Fits(source, plan))
 	{
+		TakeSnapshot();
 		query = CreateQueryDesc(linitial_node(PlannedStmt, plan->stmt_list), source->query_string,
 								GetActiveSnapshot(), InvalidSnapshot, dest, params, NULL, 0);
 		standard_ExecutorStart(query, EXEC_FLAG_SKIP_TRIGGERS);
@@ -494,6 +508,7 @@ Make(MemoryContext parent, CachedPlanSource * source, ParamListInfo params, Tupl
 			standard_ExecutorFinish(query);
 			standard_ExecutorEnd(query);
 			FreeQueryDesc(query);
+			PopActiveSnapshot();
 		}
 	}
 	if (k->plan == NULL)
@@ -540,7 +555,7 @@ RunOnce(KeptQuery *k, ParamListInfo params, DestReceiver *dest)
 	MemoryContextSwitchTo(old);
 }
 
-/* Have it open for a run, in *kept, where it can be kept. */
+/* Have it open for a run, in *kept, where it can be kept, by a snapshot that is active then. */
 static bool
 Begin(KeptQuery **kept, MemoryContext parent, CachedPlanSource * source, ParamListInfo params,
 	  TupleDesc desc, DestReceiver *dest, MemoryContext statement)
@@ -553,12 +568,14 @@ Begin(KeptQuery **kept, MemoryContext parent, CachedPlanSource * source, ParamLi
 		if (Holds(k, source))
 		{
 			CheckRights(linitial_node(PlannedStmt, k->plan->stmt_list));
+			TakeSnapshot();
 			Use(kept, statement);
 			if (OpenRelations(k))
 				return true;
 			EndRun(k);
 
 			Unuse(k);
+			PopActiveSnapshot();
 			return false;
 		}
 	}
@@ -577,27 +594,19 @@ KeptQueryRun(KeptQuery **kept, MemoryContext parent, SPIPlanPtr plan, ParamListI
 {
 	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(plan));
 	KeptQuery  *k = *kept;
-	bool		runs;
 
 	if (k && (k->use || (k->plan == NULL && k->refused == source->generation && source->is_valid)))
 		return false;
-	/* As SPI does: what was done so far is seen. */
-	PushActiveSnapshot(GetTransactionSnapshot());
-	CommandCounterIncrement();
-	UpdateActiveSnapshotCommandId();
-	runs = Begin(kept, parent, source, params, desc, dest, statement);
-	if (runs)
-	{
-		k = *kept;
-		RunOnce(k, params, dest);
-		EndRun(k);
+	if (!Begin(kept, parent, source, params, desc, dest, statement))
+		return false;
+	k = *kept;
+	RunOnce(k, params, dest);
+	EndRun(k);
 
-		Unuse(k);
-		if (HasGrown(k))
-			KeptQueryDrop(kept);
-	}
+	Unuse(k);
+	if (HasGrown(k))
+		KeptQueryDrop(kept);
 	PopActiveSnapshot();
-	if (runs)
-		CommandCounterIncrement();
-	return runs;
+	CommandCounterIncrement();
+	return true;
 }

@@ -40,6 +40,7 @@
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/plancache.h"
 #include "utils/queryenvironment.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
@@ -443,10 +444,24 @@ DecideEach(Decide *d)
 	SPI_cursor_close(portal);
 }
 
+/*
+ * Have a plan's tables locked, before a snapshot is taken: what another session
+ * did until then is seen, though it truncates a table.
+ */
+static void
+LockTables(SPIPlanPtr plan)
+{
+	CachedPlan *cached = SPI_plan_get_cached_plan(plan);
+
+	if (cached)
+		ReleaseCachedPlan(cached, CurrentResourceOwner);
+}
+
 /* Several new rows, in the order that their lookups gain by */
 static void
 DecideSorted(Decide *d, SignalsJob *job)
 {
+	LockTables(job->plan);
 	d->sorted = SortedRowsStart(d->trigdata, d->plans->looked_up, d->context);
 	while (SortedRowsNext(d->sorted))
 	{
