@@ -20,12 +20,14 @@
 
 #include "access/detoast.h"
 #include "common/pg_prng.h"
+#include "compat.h"
 #include "detoast_once.h"
 #include "funcapi.h"
 #include "lib/ilist.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "storage/proc.h"
 #include "text_model.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -248,6 +250,7 @@ typedef struct TextModelCall
 {
 	CachedTextModel *held;		/* pinned, or NULL */
 	bool		toasted;		/* pointer is valid */
+	LocalTransactionId lxid;	/* in which it means the model that is held */
 	struct varatt_external pointer;
 	TextScratch *scratch;
 	void	   *row;			/* of TextPartsFromRecord */
@@ -390,7 +393,8 @@ GetTextModelCall(FunctionCallInfo fcinfo, bool explain)
 	if (toasted)
 	{
 		VARATT_EXTERNAL_GET_POINTER(pointer, stored);
-		if (call->held != NULL && call->toasted && memcmp(&pointer, &call->pointer, sizeof(pointer)) == 0)
+		if (call->held != NULL && call->toasted && call->lxid == MyLocalTransactionId() &&
+			memcmp(&pointer, &call->pointer, sizeof(pointer)) == 0)
 			return call;
 	}
 	entry = GetCached(stored);
@@ -398,7 +402,10 @@ GetTextModelCall(FunctionCallInfo fcinfo, bool explain)
 	call->held = entry;
 	call->toasted = toasted;
 	if (toasted)
+	{
 		call->pointer = pointer;
+		call->lxid = MyLocalTransactionId();
+	}
 	return call;
 }
 
