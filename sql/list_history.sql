@@ -73,6 +73,13 @@ SELECT assay.create_policy('lh policy', 'signals', '{id}');
 RESET ROLE;
 UPDATE assay.named_set SET pruned_at = NULL, pruned_state = 0 WHERE set = 'lh';
 SELECT assay_internal.list_needed('lh'), assay_internal.list_needed('nothing of it');
+-- names that are written otherwise within a literal
+CREATE VIEW quoted AS SELECT id, E'o\'clock \\\\' AS a, 'it''s' AS b FROM message;
+SELECT assay.create_policy('lh quoted', 'quoted', '{id}', schema => 'lh'),
+	assay.create_detector('lh quoted', 'd', $$b <> 'x''y\z'$$);
+SELECT name, assay_internal.names_list('lh quoted', 'quoted', name) FROM unnest(ARRAY[$$o'clock \\$$, $$it's$$, $$x'y\z$$, $$its not$$]) name;
+SELECT assay.drop_policy('lh quoted', true);
+DROP VIEW quoted;
 SET ROLE list_keeper;
 CALL assay.maintain();
 SELECT rows, pruned_at FROM assay.maintenance, assay.named_sets WHERE object = 'lh' AND set = 'lh';

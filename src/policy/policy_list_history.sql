@@ -2,20 +2,23 @@
 -- policy: what decisions that are kept need of lists
 -- ---------------------------------------------------------------------------
 
--- By the name, wherever it stands: what seems to name a list, and does not, only keeps more.  A view may read others.
+-- By the name, wherever it stands: what seems to name a list, and does not, only keeps more.  Within a literal quotes and
+-- backslashes are doubled, so that neither is compared.  A view may read others.
 CREATE FUNCTION assay_internal.names_list(policy text, signals_view regclass, set text) RETURNS boolean LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
-	WITH RECURSIVE view AS (
+	WITH RECURSIVE name AS (
+		SELECT translate($3, $q$'\$q$, '') AS bare
+	), view AS (
 		SELECT $2::oid AS oid
 		UNION
 		SELECT d.refobjid FROM view v JOIN pg_rewrite r ON r.ev_class = v.oid
 		JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
 		JOIN pg_class c ON c.oid = d.refobjid AND c.relkind IN ('v', 'm')
 	)
-	SELECT EXISTS (SELECT FROM assay_internal.detector t WHERE t.policy = $1 AND strpos(t.condition, $3) > 0)
-		OR EXISTS (SELECT FROM assay_internal.guard t WHERE t.policy = $1 AND strpos(t.condition, $3) > 0)
-		OR EXISTS (SELECT FROM assay_internal.exclusion t WHERE t.policy = $1 AND strpos(t.condition, $3) > 0)
-		OR EXISTS (SELECT FROM view v WHERE strpos(pg_get_viewdef(v.oid), $3) > 0)
+	SELECT EXISTS (SELECT FROM assay_internal.detector t, name n WHERE t.policy = $1 AND strpos(translate(t.condition, $q$'\$q$, ''), n.bare) > 0)
+		OR EXISTS (SELECT FROM assay_internal.guard t, name n WHERE t.policy = $1 AND strpos(translate(t.condition, $q$'\$q$, ''), n.bare) > 0)
+		OR EXISTS (SELECT FROM assay_internal.exclusion t, name n WHERE t.policy = $1 AND strpos(translate(t.condition, $q$'\$q$, ''), n.bare) > 0)
+		OR EXISTS (SELECT FROM view v, name n WHERE strpos(translate(pg_get_viewdef(v.oid), $q$'\$q$, ''), n.bare) > 0)
 $$;
 COMMENT ON FUNCTION assay_internal.names_list(text, regclass, text) IS 'does a condition of the policy, at any revision, or a view that it reads, have this name in it?';
 REVOKE ALL ON FUNCTION assay_internal.names_list(text, regclass, text) FROM PUBLIC;
