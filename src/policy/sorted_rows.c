@@ -136,7 +136,7 @@ ReadRows(SortedRows *s)
 
 	s->n = s->room = 0;
 	tuplestore_select_read_pointer(from, s->pointer);
-	while (bytes < most && s->n < INT_MAX / 4 && tuplestore_gettupleslot(from, true, false, s->slot))
+	while (bytes < most && s->n < MaxAllocSize / sizeof(MinimalTuple) && tuplestore_gettupleslot(from, true, false, s->slot))
 	{
 		SortedRow  *row = NextRow(s);
 		bool		mine;
