@@ -185,6 +185,7 @@ struct GumboInternalNode;
 extern struct GumboInternalNode *html_plain(const char *s, size_t len, void *arena, struct GumboInternalNode **root);
 
 /* html_reference.c */
+extern void html_references_begin(void);
 extern bool html_references(const char *s, size_t len, bool attribute, char *to, size_t *made);
 
 /* html_arena.c */
