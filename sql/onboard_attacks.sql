@@ -98,6 +98,26 @@ SELECT assay.go_live('ticket', 'ten0');
 RESET ROLE;
 SET ROLE onboard_heir;
 SELECT count(*) > 0 AS seen FROM assay.onboarding WHERE policy = 'ticket';
+-- nor is a name of who only says that he onboards it: it goes to who begins next, and is of who makes the policy
+RESET ROLE;
+SET ROLE onboard_stranger;
+SELECT assay_internal.keep_onboarding('named', 'plan', '{"messages": "onb.got", "source": "onb.got", "key": ["id"], "at": "at", "columns": {}, "options": {}, "budget": {}, "go_live": "auto", "checks": {},
+	"started_at": "2024-01-01"}');
+SELECT assay_internal.keep_onboarding('named', 'step', '{"step": "policy", "n": 2, "state": "failed"}');
+SET ROLE onboard_owner;
+SELECT assay_internal.keep_onboarding('named', 'step', '{"step": "policy", "n": 2, "state": "done"}');
+SELECT assay_internal.keep_onboarding('named', 'plan', '{"messages": "onb.third_signals", "source": "onb.third_signals", "key": ["id"], "at": "at", "columns": {}, "options": {}, "budget": {}, "go_live": "auto", "checks": {},
+	"started_at": "2024-01-01"}');
+RESET ROLE;
+SELECT role, messages, (SELECT count(*) FROM assay_internal.onboarding_step s WHERE s.policy = o.policy) AS steps FROM assay_internal.onboarding o WHERE policy = 'named';
+SET ROLE onboard_owner;
+SELECT assay.create_policy('named', 'third_signals', '{id}');
+SET ROLE onboard_stranger;
+SELECT assay_internal.keep_onboarding('named', 'plan', '{"messages": "onb.got", "source": "onb.got", "key": ["id"], "at": "at", "columns": {}, "options": {}, "budget": {}, "go_live": "auto", "checks": {},
+	"started_at": "2024-01-01"}');
+SET ROLE onboard_owner;
+SELECT assay.drop_policy('named', true);
+SELECT assay.offboard('named');
 -- who planted a row before there was a policy has none of it
 RESET ROLE;
 SET ROLE onboard_stranger;

@@ -431,9 +431,41 @@ walk_document(HtmlState *st, Arena *arena, const GumboNode *tree, const GumboNod
 	}
 }
 
+/* The names in the source of a tree that took the values of others with them; false where there are none */
+static bool
+blank_repeated(const GumboNode *root, char *source, size_t len)
+{
+	GPtrArray  *stack = g_ptr_array_new();
+	bool		found = false;
+
+	g_ptr_array_add(stack, (gpointer) root);
+	while (stack->len > 0)
+	{
+		const GumboNode *node = g_ptr_array_remove_index_fast(stack, stack->len - 1);
+		const GumboElement *e = &node->v.element;
+		size_t		at = e->original_tag.data != NULL ? e->original_tag.data - source : len;
+
+		/* one attribute is none too many */
+		if (at < len && e->original_tag.length <= len - at && e->attributes.length > 0)
+		{
+			const char *end = source + at + e->original_tag.length;
+			char	   *s = source + at + 1;
+
+			while (s < end && !g_ascii_isspace(*s) && *s != '/' && *s != '>')
+				s++;
+			found |= html_blank_repeated(s, end);
+		}
+		for (unsigned i = 0; i < e->children.length; i++)
+			if (((GumboNode *) e->children.data[i])->type == GUMBO_NODE_ELEMENT)
+				g_ptr_array_add(stack, e->children.data[i]);
+	}
+	g_ptr_array_free(stack, TRUE);
+	return found;
+}
+
 /* Parse and walk a document; false where it took too much memory */
 static bool
-parse_document(HtmlState *st, Arena *arena, const char *s, size_t len)
+parse_document(HtmlState *st, Arena *arena, char *s, size_t len)
 {
 	GumboOptions gumbo = kGumboDefaultOptions;
 	GumboOutput *output;
@@ -446,6 +478,8 @@ parse_document(HtmlState *st, Arena *arena, const char *s, size_t len)
 	if (setjmp(arena->full) != 0)
 		return false;
 	output = gumbo_parse_with_options(&gumbo, s, len);
+	if (blank_repeated(output->root, s, len))
+		output = gumbo_parse_with_options(&gumbo, s, len);
 	walk_document(st, arena, output->document, output->root);
 	return true;
 }
@@ -471,7 +505,7 @@ parse_plain(HtmlState *st, Arena *arena, const char *s, size_t len)
  * much of anything.
  */
 static bool
-parse_source(HtmlState *st, Arena *arena, const char *s, size_t len)
+parse_source(HtmlState *st, Arena *arena, char *s, size_t len)
 {
 	/* of a document, and of one in a comment of it, which has only links */
 	static GString *smaller[2];
@@ -508,7 +542,7 @@ static void
 parse_conditional(HtmlState *st, Arena *arena, const char *s)
 {
 	HtmlState	inner = {0};
-	const char *from = strchr(s, '>');
+	char	   *from = strchr(s, '>');
 	jmp_buf		outer;
 
 	if (from == NULL || !has_tags(from))

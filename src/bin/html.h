@@ -169,6 +169,7 @@ extern bool tag_read(const char *s, const char *end, Tag *tag);
 extern TagKind tag_kind(const char *s, size_t len);
 extern bool tags_cost_too_much(const char *s, size_t len);
 extern int	html_attribute(const char **p, const char *end, HtmlAttribute *a);
+extern bool html_blank_repeated(char *s, const char *end);
 extern const char *html_end_tag(const char *s, const char *end, const char *name, size_t len);
 extern const char *html_comment_end(const char *s, const char *end);
 extern bool html_has_controls(const char *s, size_t len);
@@ -184,6 +185,7 @@ struct GumboInternalNode;
 extern struct GumboInternalNode *html_plain(const char *s, size_t len, void *arena, struct GumboInternalNode **root);
 
 /* html_reference.c */
+extern void html_references_begin(void);
 extern bool html_references(const char *s, size_t len, bool attribute, char *to, size_t *made);
 
 /* html_arena.c */

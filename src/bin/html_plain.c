@@ -767,6 +767,7 @@ html_plain(const char *s, size_t len, void *arena, GumboNode **root)
 	pl.tags = pl.cost = 0;
 	if (has_oddities(s, len))
 		return NULL;
+	html_references_begin();
 	pl.document = plain_new_node(&pl, GUMBO_NODE_DOCUMENT);
 	while (pl.p < pl.end)
 	{

@@ -41,15 +41,25 @@ ask(const char *source)
 	return g_string_free(out, FALSE);
 }
 
-/* The same, of what was asked before from memory; NULL where that is full */
+/* What was asked before, and what came */
+static GHashTable *known = NULL;
+
+/* A document begins: what somebody made up fills the memory no longer than for his own */
+void
+html_references_begin(void)
+{
+	if (known == NULL)
+		known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	else if (g_hash_table_size(known) >= MAX_KNOWN)
+		g_hash_table_remove_all(known);
+}
+
+/* What a reference is, of what was asked before from memory; NULL where that is full */
 static const char *
 look_up(const char *source)
 {
-	static GHashTable *known = NULL;
 	char	   *is;
 
-	if (known == NULL)
-		known = g_hash_table_new(g_str_hash, g_str_equal);
 	is = g_hash_table_lookup(known, source);
 	if (is == NULL && g_hash_table_size(known) < MAX_KNOWN)
 	{

@@ -77,7 +77,8 @@ tag_read(const char *s, const char *end, Tag *tag)
 		else
 			while (p < end && !g_ascii_isspace(*p) && *p != '>')
 				p++;
-		if (tag_is(name, name_len, "href"))
+		/* of two alike the first counts */
+		if (tag->href == NULL && tag_is(name, name_len, "href"))
 			tag->href = value, tag->href_len = p - value;
 		else if (tag_is(name, name_len, "src") || tag_is(name, name_len, "action"))
 			tag->src = value, tag->src_len = p - value;
@@ -145,6 +146,41 @@ html_attribute(const char **p, const char *end, HtmlAttribute *a)
 	}
 	*p = s;
 	return 1;
+}
+
+/*
+ * An attribute without a value whose name the tag had before takes the next one's
+ * value with it in libgumbo: <a x x href=…> leads nowhere.  Blank such names in a
+ * tag, s being behind its name; false where there are none.
+ */
+bool
+html_blank_repeated(char *s, const char *end)
+{
+	static GArray *names;
+	const char *p = s;
+	HtmlAttribute a;
+	bool		found = false;
+
+	if (names == NULL)
+		names = g_array_new(FALSE, FALSE, sizeof(HtmlAttribute));
+	g_array_set_size(names, 0);
+	while (html_attribute(&p, end, &a) > 0)
+	{
+		bool		repeated = false;
+
+		for (guint i = 0; i < names->len && a.value == NULL && !repeated; i++)
+		{
+			const HtmlAttribute *was = &g_array_index(names, HtmlAttribute, i);
+
+			repeated = was->name_len == a.name_len && g_ascii_strncasecmp(was->name, a.name, a.name_len) == 0;
+		}
+		if (repeated)
+			memset(s + (a.name - s), ' ', a.name_len);
+		else
+			g_array_append_val(names, a);
+		found |= repeated;
+	}
+	return found;
 }
 
 /* The end tag of an element without tags in it, or NULL */

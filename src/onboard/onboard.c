@@ -125,23 +125,26 @@ CheckBeginning(Datum entry, Oid role)
 
 /*
  * Anybody may have said that it onboards a policy of this name before there was
- * one: once another has made it, that is nothing.  Nor is what was kept of a
- * policy that is gone, by a role that is gone.
+ * one: once another has made it, or begins to where nobody has, that is nothing.
+ * Names are theirs who make the policies, and nobody keeps others from one by
+ * rows.  Nor is what was kept of a policy that is gone, by a role that is gone.
  */
 static void
-ForgetStranger(Datum policy)
+ForgetStranger(Datum policy, Oid role)
 {
-	Oid			types[] = {TEXTOID};
+	Oid			types[] = {TEXTOID, OIDOID};
+	Datum		values[] = {policy, ObjectIdGetDatum(role)};
 
 	if (SPI_execute_with_args("WITH gone AS (DELETE FROM assay_internal.onboarding o WHERE o.policy = $1 AND NOT EXISTS ("
 							  "SELECT FROM assay_internal.policy p WHERE p.policy = o.policy AND p.decision = o.decision) AND ("
 							  "NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = o.role) "
+							  "OR NOT (pg_catalog.pg_has_role($2, o.role::oid, 'USAGE') OR EXISTS (SELECT FROM assay_internal.policy p WHERE p.policy = o.policy)) "
 							  "OR EXISTS (SELECT FROM assay_internal.policy p WHERE p.policy = o.policy "
 							  "AND NOT pg_catalog.pg_has_role(o.role::oid, " OWNER_OF_P ", 'USAGE'))) RETURNING o.policy), "
 							  "step AS (DELETE FROM assay_internal.onboarding_step s USING gone g WHERE s.policy = g.policy), "
 							  "report AS (DELETE FROM assay_internal.onboarding_report s USING gone g WHERE s.policy = g.policy) "
 							  "DELETE FROM assay_internal.tenant s USING gone g WHERE s.policy = g.policy",
-							  1, types, &policy, NULL, false, 0) != SPI_OK_DELETE)
+							  lengthof(types), types, values, NULL, false, 0) != SPI_OK_DELETE)
 		elog(ERROR, "could not delete from assay_internal.onboarding");
 }
 
@@ -177,7 +180,7 @@ assay_keep_onboarding(PG_FUNCTION_ARGS)
 	EnterConfiguration(&security);
 	SPI_connect();
 	if (plan)
-		ForgetStranger(values[0]);
+		ForgetStranger(values[0], security.userid);
 	role = OnboardingRole(values[0], &made);
 	if (OidIsValid(role) ? !has_privs_of_role(security.userid, role) : !plan)
 		ereport(ERROR,
