@@ -281,10 +281,9 @@ target_find(PGconn *conn, char **oid_out, char **table_out)
 
 		if (state == NULL || strcmp(state, "42P01") != 0)
 			fatal("%s", g_strchomp(g_strdup(PQresultErrorMessage(res))));
-		report("error: %s", PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY));
 		if (!options.reparse)
 			report("hint: --create-table makes the table");
-		exit(1);
+		fatal("%s", PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY));
 	}
 	oid = PQgetvalue(res, 0, 0);
 	table = g_strdup(PQgetvalue(res, 0, 1));

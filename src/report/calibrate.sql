@@ -102,7 +102,7 @@ BEGIN
 	FOR v IN SELECT * FROM jsonb_each(coalesce(budget, '{}')) LOOP
 		IF NOT r.thresholds ? v.key THEN
 			RAISE EXCEPTION 'policy "%" has no verdict "%" with a threshold', policy, v.key USING ERRCODE = 'invalid_parameter_value',
-				HINT = format('Its verdicts with thresholds are %s.', (SELECT string_agg(format('"%s"', k), ', ' ORDER BY k) FROM jsonb_object_keys(r.thresholds) k));
+				HINT = format('It has %s.', (SELECT string_agg(t.key, ', ' ORDER BY t.value::float8) FROM jsonb_each_text(r.thresholds) t));
 		END IF;
 		IF NOT (isfinite(since) AND isfinite(split)) AND v.value ? 'alerts_per_day' THEN
 			RAISE EXCEPTION 'alerts per day need to know of how many days' USING ERRCODE = 'invalid_parameter_value',
