@@ -51,8 +51,9 @@ score() { # policy, setting
 		SELECT count(x.score) FROM signal_row s, assay.score('$1', s) x;
 	SQL
 }
+declare -A written=([bare]=bare [ours]=ours_decision [plpgsql]=plpgsql_hit [whens]=whens_hit)
 insert() { # table
-	psql -Xqc "TRUNCATE $1" -c 'TRUNCATE ours_decision, plpgsql_hit, whens_hit'
+	psql -Xqc "TRUNCATE $1, ${written[$1]}"
 	cpu <<-SQL
 		BEGIN;
 		INSERT INTO $1 SELECT * FROM signal_row LIMIT 300;
@@ -68,6 +69,22 @@ for _ in $(seq "$rounds"); do
 	done
 	for t in bare ours plpgsql whens; do insert "$t" >>"$build/conditions.$t"; done
 done
+# all three have found the same
+psql -Xqv ON_ERROR_STOP=1 <<'SQL'
+CREATE VIEW found AS
+SELECT 'ours' AS by, d.id, l.detector AS rule FROM ours_decision d, assay.ledger(d.attribution) l WHERE l.kind = 'rule' AND l.hit
+UNION ALL SELECT 'plpgsql', id, 'rule ' || to_char(split_part(hit, ' ', 2)::int, 'FM0000') FROM plpgsql_hit, unnest(hits) hit
+UNION ALL SELECT 'whens', id, 'rule ' || to_char(split_part(hit, ' ', 2)::int, 'FM0000') FROM whens_hit;
+DO $$
+DECLARE
+	hits bigint := (SELECT count(*) FROM found) / 3;
+	odd bigint := (SELECT count(*) FROM (SELECT FROM found GROUP BY id, rule HAVING count(DISTINCT by) <> 3 OR count(*) <> 3) o);
+BEGIN
+	IF hits < 2000 OR odd <> 0 THEN
+		RAISE '% hits of 2000 rows, % not found by all', hits, odd;
+	END IF;
+END $$;
+SQL
 per() { calc "$2" "$(median <"$build/conditions.$1") / $3"; }
 printf '| CPU, microseconds a message | `assay.shared_atoms = on` | off |\n| --- | --- | --- |\n'
 for policy in c1 c300 c3000; do

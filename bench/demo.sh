@@ -79,7 +79,7 @@ insert() {
 # Messages a second of two sessions, each with one half of the messages in transactions of 500. They begin
 # together, when both have planned and compiled what they need. $1: ENABLE or DISABLE
 stream() {
-	local at half from to i end
+	local at half from to i end sessions=()
 	psql -Xq -c "ALTER TABLE message $1 TRIGGER decide" -c "DELETE FROM message WHERE id >= $first" -c 'TRUNCATE inbound_decision' -c 'VACUUM message' -c CHECKPOINT
 	at=$(psql -XAt -c "SELECT extract(epoch FROM clock_timestamp() + interval '3 seconds')")
 	for half in 0 1; do
@@ -87,12 +87,15 @@ stream() {
 		{
 			echo "PREPARE arrive AS INSERT INTO message SELECT m.id, $columns FROM arriving m WHERE m.id BETWEEN \$1 AND \$2;"
 			echo "BEGIN; EXECUTE arrive($from, $from); ROLLBACK;"
-			echo "SELECT pg_sleep($at - extract(epoch FROM clock_timestamp()));"
+			# an error where it comes too late
+			echo "SELECT pg_sleep($at - extract(epoch FROM clock_timestamp())) WHERE 1 / (extract(epoch FROM clock_timestamp()) < $at)::int = 1;"
 			for ((i = from; i <= to; i += 500)); do echo "EXECUTE arrive($i, $((i + 499 > to ? to : i + 499)));"; done
 			echo "SELECT 'end ' || extract(epoch FROM clock_timestamp());"
 		} | psql -XqAt -v ON_ERROR_STOP=1 | sed -n 's/^end //p' >"$build/bench_demo.stream$half" &
+		sessions+=($!)
 	done
-	wait
+	for i in "${sessions[@]}"; do wait "$i" || fail 'a session of the stream failed, or came too late'; done
+	[ "$(psql -XAt -c 'SELECT count(*) FROM arriving JOIN message USING (id)')" = "$n" ] || fail 'messages are missing'
 	[ "$1" = DISABLE ] || [ "$(psql -XAt -c "SELECT count(*) FROM arriving JOIN inbound_decision USING (id) WHERE NOT degraded")" = "$n" ] || fail 'messages have no decision'
 	end=$(cat "$build/bench_demo.stream0" "$build/bench_demo.stream1" | sort -g | tail -n 1)
 	calc %.0f "$n / ($end - $at)"
@@ -105,7 +108,8 @@ for _ in $(seq "$rounds"); do
 	for size in 1 25 500; do
 		of[without$size]+="$(insert DISABLE $size) " of[with$size]+="$(insert ENABLE $size) "
 	done
-	of[streamed]+="$(stream DISABLE) " of[decided]+="$(stream ENABLE) "
+	of[streamed]+="$(stream DISABLE) "
+	of[decided]+="$(stream ENABLE) "
 done
 med() { tr ' ' '\n' <<<"${of[$1]}" | sed '/^$/d' | median; }
 echo

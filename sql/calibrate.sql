@@ -132,6 +132,8 @@ SELECT calibrate('inbound', now() - interval '1 day', l2 => 0);
 SELECT calibrate('inbound', now() - interval '1 day', budget => '[]');
 SELECT calibrate('inbound', now() - interval '1 day', budget => '{"safe": {"alerts_per_day": 1}}');
 SELECT calibrate('inbound', now() - interval '1 day', budget => '{"malicious": {"alerts_per_day": 1}}');
+-- a share of false positives needs no number of days
+SELECT count(*) FROM calibrate('inbound', now() - interval '1 day', budget => '{"malicious": {"false_positive_rate": 0.01}}') WHERE part = 'threshold';
 SELECT calibrate('inbound', now() - interval '1 day', since => now() - interval '3 days', budget => '{"malicious": {"alerts": 1}}');
 SELECT calibrate('inbound', now() - interval '1 day', since => now() - interval '3 days', budget => '{"malicious": {"alerts_per_day": "many"}}');
 SET client_min_messages = notice;

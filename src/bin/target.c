@@ -278,11 +278,12 @@ target_find(PGconn *conn, char **oid_out, char **table_out)
 	if (PQresultStatus(res) != PGRES_TUPLES_OK)
 	{
 		const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
-		char	   *message = g_strchomp(g_strdup(PQresultErrorMessage(res)));
 
-		if (state != NULL && strcmp(state, "42P01") == 0)
+		if (state == NULL || strcmp(state, "42P01") != 0)
+			fatal("%s", g_strchomp(g_strdup(PQresultErrorMessage(res))));
+		if (!options.reparse)
 			report("hint: --create-table makes the table");
-		fatal("%s", message);
+		fatal("%s", PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY));
 	}
 	oid = PQgetvalue(res, 0, 0);
 	table = g_strdup(PQgetvalue(res, 0, 1));

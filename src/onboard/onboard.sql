@@ -248,20 +248,21 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay_internal.onboarding_key(regclass, text[]) IS 'the columns that tell messages apart';
 
-CREATE FUNCTION assay_internal.check_column(relation regclass, col text, types regtype[], what text) RETURNS void LANGUAGE plpgsql STABLE
+CREATE FUNCTION assay_internal.check_column(relation regclass, col text, types regtype[], what text,
+	hint text DEFAULT 'It is written in lower case, unless it was made with quotes and capitals.') RETURNS void LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	a pg_attribute;
 BEGIN
 	SELECT * INTO a FROM pg_attribute x WHERE x.attrelid = relation AND x.attname = col AND x.attnum > 0 AND NOT x.attisdropped;
 	IF NOT FOUND THEN
-		RAISE EXCEPTION 'relation % has no column "%" (%)', relation, col, what USING ERRCODE = 'undefined_column';
+		RAISE EXCEPTION 'relation % has no column "%" (%)', relation, col, what USING ERRCODE = 'undefined_column', HINT = hint;
 	END IF;
 	IF types IS NOT NULL AND a.atttypid::regtype <> ALL (types) THEN
 		RAISE EXCEPTION 'column "%" of % must be of type %', col, relation, types[1] USING ERRCODE = 'datatype_mismatch';
 	END IF;
 END $$;
-COMMENT ON FUNCTION assay_internal.check_column(regclass, text, regtype[], text) IS 'error unless a relation has this column, of one of these types';
+COMMENT ON FUNCTION assay_internal.check_column(regclass, text, regtype[], text, text) IS 'error unless a relation has this column, of one of these types';
 
 CREATE FUNCTION assay_internal.check_onboarding_labels(o assay_internal.own_onboarding) RETURNS void LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
@@ -275,7 +276,8 @@ BEGIN
 	FOREACH k IN ARRAY o.key LOOP
 		PERFORM assay_internal.check_column(o.labels::regclass, k, NULL, 'labels name their message by the key');
 	END LOOP;
-	PERFORM assay_internal.check_column(o.labels::regclass, coalesce(o.columns->>'malicious', 'malicious'), '{boolean}', 'what the message is');
+	PERFORM assay_internal.check_column(o.labels::regclass, coalesce(o.columns->>'malicious', 'malicious'), '{boolean}', 'what the message is',
+		'Say which column has it, as in columns => ''{"malicious": "was_spam"}''.');
 	IF o.columns ? 'labelled_at' THEN
 		PERFORM assay_internal.check_column(o.labels::regclass, o.columns->>'labelled_at', '{timestamptz,timestamp}', 'when it was known');
 	END IF;

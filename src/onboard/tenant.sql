@@ -224,7 +224,9 @@ DECLARE
 	weight float8;
 BEGIN
 	IF usual IS NULL THEN
-		RAISE EXCEPTION 'policy "%" has no verdict "%" with a threshold', policy, verdict USING ERRCODE = 'invalid_parameter_value';
+		RAISE EXCEPTION 'policy "%" has no verdict "%" with a threshold', policy, verdict USING ERRCODE = 'invalid_parameter_value',
+			HINT = coalesce((SELECT format('It has %s.', string_agg(t.key, ', ' ORDER BY t.value::float8))
+				FROM assay.policies p, jsonb_each_text(p.thresholds) t WHERE p.policy = tenant_threshold.policy), 'assay.policies shows what it has.');
 	END IF;
 	IF threshold IS NOT NULL AND NOT (threshold > 0 AND threshold < 1) OR NOT (usual > 0 AND usual < 1) THEN
 		RAISE EXCEPTION 'threshold of a tenant must be above 0 and below 1' USING ERRCODE = 'numeric_value_out_of_range';

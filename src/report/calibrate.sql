@@ -101,7 +101,8 @@ BEGIN
 	END IF;
 	FOR v IN SELECT * FROM jsonb_each(coalesce(budget, '{}')) LOOP
 		IF NOT r.thresholds ? v.key THEN
-			RAISE EXCEPTION 'policy "%" has no verdict "%" with a threshold', policy, v.key USING ERRCODE = 'invalid_parameter_value';
+			RAISE EXCEPTION 'policy "%" has no verdict "%" with a threshold', policy, v.key USING ERRCODE = 'invalid_parameter_value',
+				HINT = format('It has %s.', (SELECT string_agg(t.key, ', ' ORDER BY t.value::float8) FROM jsonb_each_text(r.thresholds) t));
 		END IF;
 		IF NOT (isfinite(since) AND isfinite(split)) AND v.value ? 'alerts_per_day' THEN
 			RAISE EXCEPTION 'alerts per day need to know of how many days' USING ERRCODE = 'invalid_parameter_value',
@@ -152,7 +153,7 @@ BEGIN
 	IF budget IS NOT NULL THEN
 		SELECT assay.scored_agg(s.rescored, coalesce(s.malicious, false)) AS all_of_them, assay.scored_agg(s.rescored, s.malicious) AS labelled INTO learned
 		FROM assay_internal.rescore(policy, since, split, states.names, states.revisions, states.weights, r.prior, new_names, new_weights, new_prior) s;
-		days := extract(epoch FROM split - since) / 86400.0;
+		days := CASE WHEN isfinite(since) AND isfinite(split) THEN extract(epoch FROM split - since) / 86400.0 END;
 		FOR v IN SELECT * FROM jsonb_each(budget) LOOP
 			cut := assay_internal.budget_threshold(v.key, v.value, learned.all_of_them, learned.labelled, days);
 			IF cut IS NULL THEN

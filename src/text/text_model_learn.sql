@@ -289,7 +289,8 @@ BEGIN
 			HINT = 'Call assay.learn().';
 	END IF;
 	IF steps < 2 THEN
-		RAISE EXCEPTION USING ERRCODE = 'numeric_value_out_of_range', MESSAGE = 'steps must be at least 2';
+		RAISE EXCEPTION USING ERRCODE = 'numeric_value_out_of_range', MESSAGE = 'steps must be at least 2',
+			HINT = 'It is how many versions of the model one call may make of labels of many days.';
 	END IF;
 	EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', $1);
 	SELECT * INTO r FROM assay.text_model_registry t WHERE t.relation = $1;
