@@ -13,7 +13,7 @@ function flush()
 FNR == 1 { flush() }
 /^--= / { flush(); entry = substr($0, 5); next }
 entry == "" { next }
-{ line = $0; gsub(/\\/, "\\\\", line); gsub(/\t/, "\\t", line) }
+{ line = $0; gsub(/\\/, "&&", line); gsub(/\t/, "\\t", line) }
 /^--! none of its own$/ { errors = "None of its own."; next }
 /^--! / {
 	line = substr(line, 5)
