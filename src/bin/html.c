@@ -542,7 +542,7 @@ static void
 parse_conditional(HtmlState *st, Arena *arena, const char *s)
 {
 	HtmlState	inner = {0};
-	char	   *from = strchr(s, '>');
+	const char *from = strchr(s, '>');
 	jmp_buf		outer;
 
 	if (from == NULL || !has_tags(from))
