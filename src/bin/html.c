@@ -542,7 +542,7 @@ static void
 parse_conditional(HtmlState *st, Arena *arena, const char *s)
 {
 	HtmlState	inner = {0};
-	const char *from = strchr(s, '>');
+	char	   *from = (char *) strchr(s, '>'); /* the parser's own memory */
 	jmp_buf		outer;
 
 	if (from == NULL || !has_tags(from))
