@@ -24,7 +24,7 @@ ifneq ($(PG_CONFIG),)
 # Modules in dependency order; the install script is their SQL in this order.
 # Within one, the file of its name comes first, the others by theirs.
 MODULES_IN_ORDER = model text baseline policy report onboard
-SQL_FIRST = $(wildcard src/$(1)/assay.sql src/$(1)/$(1).sql)
+SQL_FIRST = $(wildcard src/$(1)/assay.sql src/$(1)/assay_alone.sql src/$(1)/$(1).sql)
 SQL_OF_MODULE = $(SQL_FIRST) $(filter-out $(SQL_FIRST),$(sort $(wildcard src/$(1)/*.sql)))
 SQL_SECTIONS = $(foreach m,$(MODULES_IN_ORDER),$(call SQL_OF_MODULE,$(m)))
 EXTENSION_SQL = $(EXTENSION)--$(EXTVERSION).sql

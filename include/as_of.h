@@ -9,6 +9,7 @@
 #include "access/skey.h"
 #include "datatype/timestamp.h"
 #include "fmgr.h"
+#include "snapshot_mark.h"
 #include "utils/rel.h"
 
 /*
@@ -23,11 +24,7 @@
 /* What was to be seen then; all that lies between are commits and commands. */
 typedef struct Seen
 {
-	TransactionId xmin;
-	TransactionId xmax;
-	uint32		xcnt;
-	int32		subxcnt;
-	CommandId	curcid;
+	SnapshotMark snapshot;
 	SubTransactionId subxact;
 } Seen;
 

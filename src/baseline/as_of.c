@@ -312,18 +312,12 @@ bool
 SeenIsCurrent(Seen *seen)
 {
 	Snapshot	snapshot = GetActiveSnapshot();
-	Seen		now;
+	SubTransactionId subxact = GetCurrentSubTransactionId();
 
-	memset(&now, 0, sizeof(Seen));
-	now.xmin = snapshot->xmin;
-	now.xmax = snapshot->xmax;
-	now.xcnt = snapshot->xcnt;
-	now.subxcnt = snapshot->subxcnt;
-	now.curcid = snapshot->curcid;
-	now.subxact = GetCurrentSubTransactionId();
-	if (memcmp(seen, &now, sizeof(Seen)) == 0)
+	if (seen->subxact == subxact && SnapshotIsMarked(&seen->snapshot, snapshot))
 		return true;
-	*seen = now;
+	MarkSnapshot(&seen->snapshot, snapshot);
+	seen->subxact = subxact;
 	return false;
 }
 

@@ -25,12 +25,9 @@
 #include "commands/trigger.h"
 #include "common/hashfn.h"
 #include "compat.h"
-#include "decide_plans.h"
-#include "decision_parts.h"
-#include "direct_write.h"
+#include "decide_run.h"
 #include "miscadmin.h"
 #include "new_rows.h"
-#include "notify.h"
 #include "protect.h"
 #include "security.h"
 #include "sorted_rows.h"
@@ -41,13 +38,9 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
-#include "utils/queryenvironment.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
-
-/* Faults kept of one statement; the ledgers have them all */
-#define STATEMENT_FAULTS_MAX	100
 
 /* Keys of messages that are decided one by one, held at once */
 #define KEYS_AT_ONCE	1000
@@ -55,63 +48,9 @@
 /* Times that a statement begins again, when the policy changed meanwhile */
 #define ATTEMPTS_MAX	2
 
-/* The decisions of one statement in the making */
-typedef struct Decide
-{
-	DestReceiver dest;			/* must be first */
-	TriggerData *trigdata;
-	const char *policy_name;
-	DecidePlans *plans;
-	PolicyEntry *entry;
-	CompiledPolicy *policy;
-	Evaluation *evaluation;		/* NULL: the signals can't be read */
-	bool		raise;			/* on_error => 'raise' */
-	bool		single;			/* there is one message, its key in "values" */
-	bool		apart;			/* each row by itself */
-	TimestampTz at;
-	int		   *key_columns;	/* attribute numbers in the message table */
-	bool		same_types;		/* as in the decision table? */
-	Tuplestorestate *store;		/* of the decisions, unless single */
-	int64		ndecisions;
-	int64		nundecided;
-	bool		odd_key;		/* of some decision: the table may refuse it */
-	bool		notifies;		/* some verdict is told of */
-	DecisionParts parts;		/* where they go, once that is known */
-	List	   *unwritten;		/* keys of decisions that were refused */
-	Datum	   *values;			/* of the decision made last */
-	bool	   *nulls;
-	List	   *faults;
-	HeapTuple	row;			/* fetched by itself */
-	bool		as_inserted;	/* nothing has changed the new rows */
-	bool		new_rows;		/* the signals are made of them */
-	TupleTableSlot *only;		/* the only new row, of a statement */
-	SortedRows *sorted;			/* the new rows as they are read, or NULL */
-	MemoryContext context;		/* of faults */
-	MemoryContext per_row;
-	MemoryContext per_message;	/* of what is fetched by itself */
-} Decide;
-
 /*
  * Decisions
  */
-
-static void
-AddFault(Decide *d, const char *detector, const char *sqlstate, const char *message,
-		 bool with_key, bool suspended, bool lasting)
-{
-	MemoryContext old;
-	PolicyFault *fault;
-
-	if (list_length(d->faults) >= STATEMENT_FAULTS_MAX)
-		return;
-	old = MemoryContextSwitchTo(d->context);
-	fault = MakeFault(detector, sqlstate, message,
-					  with_key ? KeyText(d->plans->table, d->values, d->nulls) : NULL);
-	fault->suspended = suspended;
-	fault->lasting = lasting;
-	d->faults = lappend(d->faults, fault);
-	MemoryContextSwitchTo(old);
-}
 
 /* The signals of a row of the signals query, as they are logged */
 static Datum
@@ -717,13 +656,6 @@ RunDecide(void *arg)
 }
 
 /* Did what the attempt was made of change meanwhile? */
-static bool
-IsOutdated(Decide *d)
-{
-	return d->plans == NULL || !DecidePlansHold(d->plans) ||
-		d->entry == NULL || !PolicyEntryHolds(d->entry);
-}
-
 static void
 NoteUndecided(Decide *d, const char *sqlstate, const char *message)
 {
@@ -791,314 +723,6 @@ MakeDecisionsInTime(Decide *d)
 		BudgetStop();
 	}
 	PG_END_TRY();
-}
-
-/*
- * Writing
- */
-
-static void
-WriteOne(Decide *d)
-{
-	int			n = d->plans->table->desc->natts;
-	char	   *nulls = palloc(n);
-	int			ret;
-
-	for (int i = 0; i < n; i++)
-		nulls[i] = d->nulls[i] ? 'n' : ' ';
-	ret = SPI_execute_plan(d->plans->insert_one, d->values, nulls, false, 0);
-	if (ret != SPI_OK_INSERT)
-		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(ret));
-}
-
-static void
-WriteMany(Decide *d)
-{
-	/* Of the SPI connection, in which an error leaves it */
-	EphemeralNamedRelation enr = MemoryContextAllocZero(d->context, sizeof(*enr));
-	int			ret;
-
-	enr->md.name = DECISIONS_NAME;
-	enr->md.tupdesc = d->plans->table->desc;
-	enr->md.enrtype = ENR_NAMED_TUPLESTORE;
-	enr->md.enrtuples = d->ndecisions;
-	enr->reldata = d->store;
-	if (SPI_register_relation(enr) != SPI_OK_REL_REGISTER)
-		elog(ERROR, "SPI_register_relation failed");
-	ret = SPI_execute_plan(d->plans->insert_many, NULL, NULL, false, 0);
-	if (SPI_unregister_relation(DECISIONS_NAME) != SPI_OK_REL_UNREGISTER)
-		elog(ERROR, "SPI_unregister_relation failed");
-	if (ret != SPI_OK_INSERT)
-		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(ret));
-}
-
-/* As the policy's owner: the table may have triggers of anybody's. */
-static void
-RunWrite(void *arg)
-{
-	Decide	   *d = arg;
-	Security	security;
-
-	EnterOwner(&security, d->plans->id->owner, d->plans->id->search_path);
-	if (d->single)
-		WriteOne(d);
-	else
-		WriteMany(d);
-	LeaveSecurity(&security);
-}
-
-/* A stored decision into d->values; it goes with the slot's row. */
-static void
-TakeDecision(Decide *d, TupleTableSlot *slot)
-{
-	int			n = d->plans->table->desc->natts;
-
-	slot_getallattrs(slot);
-	memcpy(d->values, slot->tts_values, n * sizeof(Datum));
-	memcpy(d->nulls, slot->tts_isnull, n * sizeof(bool));
-}
-
-/*
- * Notifications
- */
-
-/* Was the decision in d->values refused?  Hardly ever was any. */
-static bool
-IsUnwritten(Decide *d)
-{
-	char	   *key = d->unwritten ? KeyText(d->plans->table, d->values, d->nulls) : NULL;
-	ListCell   *lc;
-
-	foreach(lc, d->unwritten)
-		if (strcmp(lfirst(lc), key) == 0)
-		return true;
-	return false;
-}
-
-/* As the policy's owner: a key's output function may be anybody's. */
-static void
-RunNotify(void *arg)
-{
-	Decide	   *d = arg;
-	TupleTableSlot *slot;
-	Security	security;
-
-	EnterOwner(&security, d->plans->id->owner, d->plans->id->search_path);
-	if (d->single)
-		NotifyDecision(d->policy, d->plans->table, d->values, d->nulls);
-	else
-	{
-		slot = MakeSingleTupleTableSlot(d->plans->table->desc, &TTSOpsMinimalTuple);
-		tuplestore_select_read_pointer(d->store, 0);
-		tuplestore_rescan(d->store);
-		while (tuplestore_gettupleslot(d->store, true, false, slot))
-		{
-			MemoryContext old = MemoryContextSwitchTo(d->per_row);
-
-			CHECK_FOR_INTERRUPTS();
-			TakeDecision(d, slot);
-			if (!IsUnwritten(d))
-				NotifyDecision(d->policy, d->plans->table, d->values, d->nulls);
-			MemoryContextSwitchTo(old);
-			MemoryContextReset(d->per_row);
-		}
-		ExecDropSingleTupleTableSlot(slot);
-	}
-	LeaveSecurity(&security);
-}
-
-/* Tell of decisions that are written: of the one in d->values, or of all. */
-static void
-NotifyWritten(Decide *d)
-{
-	ErrorData  *error = d->notifies ? RunProtected(RunNotify, d) : NULL;
-
-	if (error == NULL)
-		return;
-	if (d->raise)
-		ReThrowError(error);
-	AddFault(d, NULL, unpack_sql_state(error->sqlerrcode),
-			 psprintf("nobody is told of the decision: %s", error->message), d->single, false, false);
-	FreeErrorData(error);
-}
-
-/*
- * Writing where nothing refuses a row, and what may be refused
- */
-
-/* One decision could not be written: its message stays undecided. */
-static void
-NoteUnwritten(Decide *d, ErrorData *error)
-{
-	MemoryContext old = MemoryContextSwitchTo(d->context);
-
-	if (d->raise)
-		ReThrowError(error);
-	d->ndecisions--;
-	d->nundecided++;
-	if (d->notifies && !d->single)
-		d->unwritten = lappend(d->unwritten, KeyText(d->plans->table, d->values, d->nulls));
-	MemoryContextSwitchTo(old);
-	AddFault(d, NULL, unpack_sql_state(error->sqlerrcode),
-			 psprintf("the decision cannot be written: %s", error->message), true, false, false);
-	FreeErrorData(error);
-}
-
-/* The decision in d->values, by a statement into a table that runs nothing */
-static void
-RunWriteOne(void *arg)
-{
-	Decide	   *d = arg;
-	Security	security;
-
-	EnterToWrite(&security, d->plans->id->owner, d->plans->id->search_path);
-	WriteOne(d);
-	LeaveSecurity(&security);
-}
-
-/*
- * Write the decision in d->values, whose key is there already.  Another
- * transaction may have it: to wait for that one may end in a deadlock.
- */
-static void
-WriteKnownOne(Decide *d)
-{
-	ErrorData  *error = RunProtected(RunWriteOne, d);
-
-	if (error)
-		NoteUnwritten(d, error);
-}
-
-/* Write those of a tuplestore, whose keys are there already. */
-static void
-WriteKnown(Decide *d, Tuplestorestate * known)
-{
-	TupleTableSlot *slot = MakeSingleTupleTableSlot(d->plans->table->desc, &TTSOpsMinimalTuple);
-
-	while (tuplestore_gettupleslot(known, true, false, slot))
-	{
-		CHECK_FOR_INTERRUPTS();
-		TakeDecision(d, slot);
-		WriteKnownOne(d);
-	}
-	ExecDropSingleTupleTableSlot(slot);
-}
-
-/*
- * One decision into a table that runs nothing, or several without a query:
- * there are no plans with choices, so that most settings do not matter.
- */
-static void
-WriteForSure(Decide *d)
-{
-	DecisionTable *t = d->plans->table;
-	DecisionParts *p = &d->parts;
-	Tuplestorestate *known;
-	Security	security;
-
-	EnterToWrite(&security, d->plans->id->owner, NULL);
-	if (d->single)
-	{
-		if (!p->parts[0]->direct)
-			RunWriteOne(d);
-		else if (!WriteRowDirectly(t, p->parts[0], d->values, d->nulls))
-			WriteKnownOne(d);
-	}
-	else
-	{
-		known = tuplestore_begin_heap(false, false, work_mem);
-		for (int i = 0; i < p->n; i++)
-			WriteRowsDirectly(t, p->parts[i], p->places, i, d->store, known);
-		WriteKnown(d, known);
-		tuplestore_end(known);
-	}
-	LeaveSecurity(&security);
-}
-
-/* Each by itself, after all of them failed */
-static void
-WriteEach(Decide *d)
-{
-	TupleTableSlot *slot = MakeSingleTupleTableSlot(d->plans->table->desc, &TTSOpsMinimalTuple);
-
-	d->single = true;
-	tuplestore_select_read_pointer(d->store, 0);
-	tuplestore_rescan(d->store);
-	while (tuplestore_gettupleslot(d->store, true, false, slot))
-	{
-		ErrorData  *error;
-		MemoryContext old;
-
-		CHECK_FOR_INTERRUPTS();
-		TakeDecision(d, slot);
-		/* What the row before left goes, but for its slot. */
-		MemoryContextReset(d->per_row);
-		old = MemoryContextSwitchTo(d->per_row);
-		error = RunProtected(RunWrite, d);
-		if (error)
-			NoteUnwritten(d, error);
-		else
-			NotifyWritten(d);
-		MemoryContextSwitchTo(old);
-	}
-	ExecDropSingleTupleTableSlot(slot);
-}
-
-/* Lock the partitions that they go to.  Locks bring news: of a partition, say, that came meanwhile. */
-static bool
-LockParts(Decide *d)
-{
-	DecidePlans *plans = d->plans;
-
-	return FindParts(plans->table, &plans->dependencies, &d->parts, d->values,
-					 d->single ? NULL : d->store, d->ndecisions) &&
-		(plans->table->part_key < 0 || !IsOutdated(d));
-}
-
-/*
- * Can nothing refuse the decisions?  Once the table is locked, it stays as it
- * is.  To wait for the lock might end in a deadlock, and after it the table may
- * be another: that is for a subtransaction.
- */
-static bool
-WritesForSure(Decide *d, SPIPlanPtr plan)
-{
-	if (!d->plans->table->plain || d->odd_key ||
-		!ConditionalLockRelationOid(d->plans->id->decision, RowExclusiveLock))
-		return false;
-	return !IsOutdated(d) && SPI_plan_is_valid(plan) && LockParts(d);
-}
-
-/* Are they all written without a query? */
-static bool
-IsDirect(Decide *d)
-{
-	for (int i = 0; i < d->parts.n; i++)
-		if (!d->parts.parts[i]->direct)
-			return false;
-	return true;
-}
-
-static void
-WriteDecisions(Decide *d)
-{
-	SPIPlanPtr	plan = d->single ? d->plans->insert_one : d->plans->insert_many;
-	ErrorData  *error = NULL;
-
-	if (!WritesForSure(d, plan))
-		error = RunProtected(RunWrite, d);
-	else if (d->single || IsDirect(d))
-		WriteForSure(d);
-	else
-		RunWrite(d);
-	if (error == NULL && d->ndecisions > 0)
-		NotifyWritten(d);
-	else if (error && d->single)
-		NoteUnwritten(d, error);
-	else if (error && d->raise)
-		ReThrowError(error);
-	else if (error)
-		WriteEach(d);
 }
 
 /* Tell what stays undecided, and why: whoever may know. */

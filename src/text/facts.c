@@ -16,6 +16,7 @@
 #include "domain.h"
 #include "encoding.h"
 #include "funcapi.h"
+#include "header_values.h"
 #include "mb/pg_wchar.h"
 #include "message_facts.h"
 #include "miscadmin.h"
@@ -322,14 +323,8 @@ WalkHeader(Jsonb *headers, const char *lower, const char *usual, HeaderFn fn, vo
 {
 	JsonbValue	v;
 
-	/* JSON's null is no headers */
-	if (JB_ROOT_IS_SCALAR(headers) && getIthJsonbValueFromContainer(&headers->root, 0)->type == jbvNull)
+	if (!HasHeaders(headers))
 		return;
-	if (!JB_ROOT_IS_OBJECT(headers))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("headers must be a JSON object"),
-				 errhint("It looks like {\"received\": [\"from ...\", \"from ...\"], \"from\": [\"...\"]}.")));
 	if (getKeyJsonValueFromContainer(&headers->root, lower, strlen(lower), &v) != NULL &&
 		!WalkValues(&v, fn, arg))
 		return;

@@ -16,6 +16,7 @@
 #include "detoast_once.h"
 #include "encoding.h"
 #include "fmgr.h"
+#include "header_values.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -202,24 +203,6 @@ MakeObject(const MessageContent *content)
 	return JsonbValueToJsonb(result);
 }
 
-/* The first string of a header's value: a string, or an array of them */
-static bool
-FirstString(const JsonbValue *v, JsonbValue *first)
-{
-	JsonbValue *element;
-
-	*first = *v;
-	if (v->type == jbvString)
-		return true;
-	if (v->type != jbvBinary || !JsonContainerIsArray(v->val.binary.data) || JsonContainerIsScalar(v->val.binary.data))
-		return false;
-	element = getIthJsonbValueFromContainer(v->val.binary.data, 0);
-	if (element == NULL || element->type != jbvString)
-		return false;
-	*first = *element;
-	return true;
-}
-
 /* Those headers that a model reads */
 static void
 AddHeaders(MessageContent *content, Jsonb *headers)
@@ -230,13 +213,8 @@ AddHeaders(MessageContent *content, Jsonb *headers)
 	JsonbValue	first;
 	TextSpan	field = {NULL, 0};
 
-	if (JB_ROOT_IS_SCALAR(headers) && getIthJsonbValueFromContainer(&headers->root, 0)->type == jbvNull)
+	if (!HasHeaders(headers))
 		return;
-	if (!JB_ROOT_IS_OBJECT(headers))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("headers must be a JSON object"),
-				 errhint("It looks like {\"received\": [\"from ...\", \"from ...\"], \"from\": [\"...\"]}.")));
 	AddKey(content, "headers");
 	AddMark(content, WJB_BEGIN_OBJECT);
 	it = JsonbIteratorInit(&headers->root);

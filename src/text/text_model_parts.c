@@ -11,6 +11,7 @@
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
+#include "header_values.h"
 #include "mb/pg_wchar.h"
 #include "text_model.h"
 #include "utils/array.h"
@@ -131,26 +132,6 @@ AddStrings(TextParts *parts, PartName part, JsonbContainer *array)
 	}
 }
 
-/* The first string of a header's value: a string, or an array of them */
-static bool
-FirstString(const JsonbValue *v, TextSpan *span)
-{
-	JsonbValue *first;
-
-	if (v->type == jbvString)
-	{
-		*span = SpanOfString(v);
-		return true;
-	}
-	if (v->type != jbvBinary || !JsonContainerIsArray(v->val.binary.data) || JsonContainerIsScalar(v->val.binary.data))
-		return false;
-	first = getIthJsonbValueFromContainer(v->val.binary.data, 0);
-	if (first == NULL || first->type != jbvString)
-		return false;
-	*span = SpanOfString(first);
-	return true;
-}
-
 /* {"from": ["..."], "x-mailer": "..."} */
 static void
 AddHeaders(TextParts *parts, JsonbContainer *object)
@@ -159,15 +140,15 @@ AddHeaders(TextParts *parts, JsonbContainer *object)
 	JsonbValue	v;
 	JsonbIteratorToken token;
 	TextSpan	field = {NULL, 0};
-	TextSpan	value;
+	JsonbValue	first;
 
 	parts->has_headers = true;
 	while ((token = JsonbIteratorNext(&it, &v, true)) != WJB_DONE)
 	{
 		if (token == WJB_KEY)
 			field = SpanOfString(&v);
-		else if (token == WJB_VALUE && FirstString(&v, &value))
-			AddHeader(parts, field, value);
+		else if (token == WJB_VALUE && FirstString(&v, &first))
+			AddHeader(parts, field, SpanOfString(&first));
 	}
 }
 

@@ -27,6 +27,7 @@
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "snapshot_mark.h"
 #include "text_model_use.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -65,22 +66,12 @@ typedef struct VersionRow
 	int64		state;
 } VersionRow;
 
-/* A snapshot, as far as two of a backend can differ in what they see */
-typedef struct SeenBy
-{
-	TransactionId xmin;
-	TransactionId xmax;
-	uint32		xcnt;
-	int32		subxcnt;
-	CommandId	curcid;
-} SeenBy;
-
 /* The model for the messages of a day, and of others with the same version */
 typedef struct UsedDay
 {
 	bool		used;
 	int64		day;			/* for which it was last asked */
-	SeenBy		seen;			/* the snapshot for which it is right */
+	SnapshotMark seen;			/* the snapshot for which it is right */
 	VersionRow	row;
 	CachedTextModel *held;		/* pinned; NULL: there was none yet */
 	Size		bytes;			/* of it */
@@ -347,20 +338,6 @@ DayOfMoment(TimestampTz at)
 	return at / USECS_PER_DAY - (at % USECS_PER_DAY < 0 ? 1 : 0);
 }
 
-static SeenBy
-SnapshotSeen(Snapshot snapshot)
-{
-	SeenBy		seen;
-
-	memset(&seen, 0, sizeof(seen));
-	seen.xmin = snapshot->xmin;
-	seen.xmax = snapshot->xmax;
-	seen.xcnt = snapshot->xcnt;
-	seen.subxcnt = snapshot->subxcnt;
-	seen.curcid = snapshot->curcid;
-	return seen;
-}
-
 /* Is it the same row, of a table as create_text_model() made it; or is there none for either? */
 static bool
 SameVersion(VersionRow *a, VersionRow *b)
@@ -462,7 +439,7 @@ FillDay(TextModelUse *use, UsedDay *known, int64 day, TimestampTz at, Snapshot s
 	if (d == NULL)
 		d = LoadVersion(use, &row, published, at);
 	d->day = day;
-	d->seen = SnapshotSeen(snapshot);
+	MarkSnapshot(&d->seen, snapshot);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(scratch);
 	return d;
@@ -474,13 +451,12 @@ UseDay(TextModelUse *use, TimestampTz at)
 {
 	int64		day = DayOfMoment(at);
 	Snapshot	snapshot = GetActiveSnapshot();
-	SeenBy		seen = SnapshotSeen(snapshot);
 	UsedDay    *d = use->last;
 
 	use->last = NULL;
 	if (d == NULL || !d->used || d->day != day)
 		d = PlaceOf(use, day);
-	if (d == NULL || memcmp(&d->seen, &seen, sizeof(seen)) != 0)
+	if (d == NULL || !SnapshotIsMarked(&d->seen, snapshot))
 		d = FillDay(use, d, day, at, snapshot);
 	d->last_used = ++use->clock;
 	use->last = d;
@@ -581,17 +557,17 @@ TextModelUsePeek(TextModelUse *use, TimestampTz at, int64 *state)
 {
 	UsedDay    *d = &use->peeked;
 	int64		day = DayOfMoment(at);
-	SeenBy		seen = SnapshotSeen(GetActiveSnapshot());
+	Snapshot	snapshot = GetActiveSnapshot();
 
 	if (get_rel_relkind(use->relation) == '\0' ||
 		pg_class_aclcheck(use->relation, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
 		return false;
-	if (!d->used || d->day != day || memcmp(&d->seen, &seen, sizeof(seen)) != 0)
+	if (!d->used || d->day != day || !SnapshotIsMarked(&d->seen, snapshot))
 	{
 		d->used = false;
-		ReadVersion(use->relation, day, GetActiveSnapshot(), &d->row, NULL);
+		ReadVersion(use->relation, day, snapshot, &d->row, NULL);
 		d->day = day;
-		d->seen = seen;
+		MarkSnapshot(&d->seen, snapshot);
 		d->used = true;
 	}
 	*state = d->row.state;

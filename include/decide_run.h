@@ -1,0 +1,57 @@
+/*
+ * decide_run.h
+ *		The decisions of one statement, from its new messages to what it wrote.
+ */
+#ifndef ASSAY_DECIDE_RUN_H
+#define ASSAY_DECIDE_RUN_H
+
+#include "commands/trigger.h"
+#include "decide_plans.h"
+#include "decision_parts.h"
+#include "policy_cache.h"
+#include "sorted_rows.h"
+#include "utils/tuplestore.h"
+
+/* The decisions of one statement in the making */
+typedef struct Decide
+{
+	DestReceiver dest;			/* must be first */
+	TriggerData *trigdata;
+	const char *policy_name;
+	DecidePlans *plans;
+	PolicyEntry *entry;
+	CompiledPolicy *policy;
+	Evaluation *evaluation;		/* NULL: the signals can't be read */
+	bool		raise;			/* on_error => 'raise' */
+	bool		single;			/* there is one message, its key in "values" */
+	bool		apart;			/* each row by itself */
+	TimestampTz at;
+	int		   *key_columns;	/* attribute numbers in the message table */
+	bool		same_types;		/* as in the decision table? */
+	Tuplestorestate *store;		/* of the decisions, unless single */
+	int64		ndecisions;
+	int64		nundecided;
+	bool		odd_key;		/* of some decision: the table may refuse it */
+	bool		notifies;		/* some verdict is told of */
+	DecisionParts parts;		/* where they go, once that is known */
+	List	   *unwritten;		/* keys of decisions that were refused */
+	Datum	   *values;			/* of the decision made last */
+	bool	   *nulls;
+	List	   *faults;
+	HeapTuple	row;			/* fetched by itself */
+	bool		as_inserted;	/* nothing has changed the new rows */
+	bool		new_rows;		/* the signals are made of them */
+	TupleTableSlot *only;		/* the only new row, of a statement */
+	SortedRows *sorted;			/* the new rows as they are read, or NULL */
+	MemoryContext context;		/* of faults */
+	MemoryContext per_row;
+	MemoryContext per_message;	/* of what is fetched by itself */
+} Decide;
+
+/* decide_write.c */
+extern void AddFault(Decide *d, const char *detector, const char *sqlstate, const char *message,
+					 bool with_key, bool suspended, bool lasting);
+extern bool IsOutdated(Decide *d);
+extern void WriteDecisions(Decide *d);
+
+#endif							/* ASSAY_DECIDE_RUN_H */
