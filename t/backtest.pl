@@ -52,10 +52,10 @@ is($node->safe_psql('postgres', q{
 # workers take part
 like($node->safe_psql('postgres', q{EXPLAIN SELECT assay_internal.condition_hit_logged('p', 'x = 1', signals, false) FROM p_decision}), qr/Gather/, 'a condition runs in workers');
 
-# it tells how far it is: a condition that takes its time
+# it tells how far it is: a condition that takes its time, without workers, of which it does not know
 $node->safe_psql('postgres', q{
 	CREATE FUNCTION slow(int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM pg_sleep(0.03); RETURN true; END $$;
-	CREATE TABLE few (id int PRIMARY KEY);
+	CREATE TABLE few (id int PRIMARY KEY) WITH (parallel_workers = 0);
 	INSERT INTO few SELECT generate_series(1, 192);
 	SELECT assay.create_policy('few', 'few', '{id}')});
 my ($rc, $out, $err) = $node->psql('postgres', q{SELECT hits FROM assay.backtest('few', 'public.slow(id)', at => NULL)});
