@@ -981,7 +981,7 @@ ReadHeader(Reader *r, Span pandas, bool *trees)
 {
 	Span		header[HEADER_KEYS];
 	Span		word;
-	uint32		number;
+	uint32		number = 0;
 
 	memset(header, 0, sizeof(header));
 	if (!ReadHeaderLines(r, header, trees) ||
