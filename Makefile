@@ -43,7 +43,7 @@ endif
 PACK = pg_assay_email
 PACK_VERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" pack/email/$(PACK).control)
 PACK_SQL = $(PACK)--$(PACK_VERSION).sql
-PACK_SECTIONS = $(patsubst %,pack/email/%.sql,lists brands phrases signals detectors columns policy)
+PACK_SECTIONS = src/model/assay_alone.sql $(patsubst %,pack/email/%.sql,lists brands phrases signals detectors columns policy)
 PACK_OLDER = $(wildcard pack/email/$(PACK)--*.sql)
 
 MODULE_big = $(EXTENSION)

@@ -67,6 +67,9 @@ DECLARE
 	p assay.policy := assay_internal.policy_for_reading(policy);
 	costs jsonb := '{}';
 BEGIN
+	IF measure IS NULL THEN
+		RAISE EXCEPTION 'measure must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
 	IF measure <> 0 THEN
 		SELECT coalesce(jsonb_object_agg(c.signal, c.cost_us), '{}') INTO costs FROM assay_internal.signal_costs(policy, measure) c;
 	END IF;
