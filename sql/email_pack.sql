@@ -123,6 +123,22 @@ SELECT 1210 + i, 'l' || i || '@x', '2024-05-04 09:00+00'::timestamptz + i * inte
 FROM unnest('{a,a,b,ab,ab,ac}'::text[]) WITH ORDINALITY t (tail, i);
 SELECT id, length(m.from_addr), s.sender_last_day FROM inbound_signals s JOIN message m USING (id) WHERE id BETWEEN 1211 AND 1216 ORDER BY id;
 SELECT length(assay.email_foreign_org(ARRAY[repeat('a', 9000)], 'x'));
+-- nothing follows the caller's search_path: an operator of an inserter's would go into the indexes
+SELECT p.oid::regprocedure AS unpinned FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
+WHERE e.extname = 'pg_assay_email' AND p.prosqlbody IS NULL AND NOT coalesce(array_to_string(p.proconfig, ',') LIKE '%search_path=%', false) ORDER BY 1;
+SELECT current_user AS me \gset
+RESET ROLE;
+CREATE SCHEMA email_planted;
+CREATE FUNCTION email_planted.minus(date, int) RETURNS date LANGUAGE sql IMMUTABLE AS $$ SELECT '2000-01-01'::date $$;
+CREATE OPERATOR email_planted.- (FUNCTION = email_planted.minus, LEFTARG = date, RIGHTARG = int);
+BEGIN;
+SET LOCAL search_path = email_planted, pg_catalog;
+SELECT assay.email_signature_keys(s, '2024-05-04 10:00+00') = (assay.signature_bands(s, '2024-05-04'))[1:4] AS same
+FROM assay.signature('words enough to have a signature of one own, and some more of them so that there is something to sign') s;
+COMMIT;
+DROP SCHEMA email_planted CASCADE;
+SET ROLE :me;
 DELETE FROM message WHERE id > 1200;
 
 -- the others of a campaign: seen, and labelled at once

@@ -287,7 +287,7 @@ CREATE FUNCTION assay_internal.baseline_rolls_up(aggregate text, rollup text) RE
 
 -- An error where what a baseline is made of is not there as it was
 CREATE FUNCTION assay_internal.baseline_check_source(b assay.baseline) RETURNS void
-	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+	LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
 	gone record;
@@ -504,7 +504,7 @@ END $$;
 
 -- The type of a column that the user named; an error when there is none
 CREATE FUNCTION assay_internal.baseline_column_type(relation regclass, column_name text) RETURNS regtype
-	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+	LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
 	found_type regtype;

@@ -120,7 +120,7 @@ COMMENT ON FUNCTION assay_internal.text_model_named(text) IS 'private: the regis
 -- What a message adds; NULL where its content or its time is none that a message
 -- has, so that no message keeps a model from learning others.
 CREATE FUNCTION assay_internal.text_model_tried(label boolean, content anyelement, weight float8, at timestamptz, half_life interval) RETURNS assay.text_model
-	LANGUAGE plpgsql VOLATILE PARALLEL SAFE COST 600 SET search_path = pg_catalog, pg_temp
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 600 SET search_path = pg_catalog, pg_temp
 	AS $$
 BEGIN
 	RETURN assay.text_model_of(label, content, weight, at, half_life);
