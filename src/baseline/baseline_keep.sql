@@ -754,6 +754,8 @@ BEGIN
 			EXECUTE format('CREATE TABLE %s AS SELECT %s, labelled_at, malicious FROM %s WITH NO DATA',
 				query, assay_internal.baseline_columns(NULL, b.message_key), outcome);
 			EXECUTE format('CREATE INDEX ON %s (%s)', query, assay_internal.baseline_columns(NULL, b.message_key));
+			-- a publication of all tables refuses no DELETE
+			EXECUTE format('ALTER TABLE %s REPLICA IDENTITY FULL', query);
 			EXECUTE format('COMMENT ON TABLE %s IS %L', query, format('labels that the baseline %s has counted', target));
 			b.counted_label := query::regclass;
 		END IF;

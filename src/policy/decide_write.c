@@ -142,6 +142,7 @@ RunNotify(void *arg)
 	TupleTableSlot *slot;
 	Security	security;
 
+	CheckRoomToNotify();
 	EnterOwner(&security, d->plans->id->owner, d->plans->id->search_path);
 	if (d->single)
 		NotifyDecision(d->policy, d->plans->table, d->values, d->nulls);
