@@ -153,7 +153,8 @@ FROM (
 		OFFSET 0) q
 	OFFSET 0) h
 CROSS JOIN LATERAL (
-	SELECT assay.phrase_counts('email.phrases', coalesce(m.subject, '') || E'\n' || coalesce(h.body, ''), %13$L, %14$L) AS counts OFFSET 0) p
+	SELECT assay.phrase_counts('email.phrases', coalesce(m.subject, '') || E'\n' || coalesce(h.body, '')
+		|| CASE WHEN m.attachment_types && '{text/calendar,text/html,image/svg+xml}' THEN coalesce(E'\n' || left(m.attachment_text, 4000), '') ELSE '' END, %13$L, %14$L) AS counts OFFSET 0) p
 CROSS JOIN LATERAL (
 	SELECT assay.phrase_counts('email.shapes', concat(E'\nL', h.from_local, E'\nD', m.from_domain, E'\nO', m.from_org, E'\nR', m.relay_name, E'\nG', m.relay_helo,
 		E'\nS', m.subject, CASE WHEN m.url_count > 0 THEN E'\nH' || array_to_string(m.url_hosts[1:20], ' ') END,
