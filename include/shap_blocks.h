@@ -31,13 +31,25 @@ extern void ShapBlocksInit(ShapBlocks *blocks, const Model *model,
 						   const ModelTree *tree, uint32 output,
 						   const ShapTest *tests);
 
+#define SHAP_BLOCKS_MAX		(1 << (SHAP_BLOCKS_DEPTH - 2))	/* of a tree */
+
+/* What a block adds for a row: row[i] to sums[block->sum[i]] */
+typedef struct ShapFound
+{
+	const struct ShapBlock *block;
+	const double *row;
+} ShapFound;
+
 /*
- * Adds a row's contributions to the sums of its values.  Of each x there are
- * two, for splits with which what is missing goes right (NaN) and left
- * (-infinity): numbers 2 i and 2 i + 1.  Sums are by i.  Tables are filled as
- * rows come.
+ * Finds what a tree's blocks add for a row; how many are found, at most
+ * SHAP_BLOCKS_MAX.  Of each x there are two, for splits with which what is missing
+ * goes right (NaN) and left (-infinity): numbers 2 i and 2 i + 1.  Tables are
+ * filled as rows come.
  */
-extern void ShapBlocksAdd(ShapBlocks *blocks, const double *x, double *sums);
+extern int	ShapBlocksFind(ShapBlocks *blocks, const double *x, ShapFound *found);
+
+/* Adds that, in its order, to the sums of the row's values, which are by i. */
+extern void ShapBlocksAdd(const ShapFound *found, int n, double *sums);
 
 /* Shares of the cover that a split's children have, by side */
 static inline void

@@ -84,6 +84,7 @@
 #define SHAP_LANES		4		/* quadrature nodes at a time */
 #define SHAP_TABULATED	2		/* times SHAP_LANES: q is tabulated up to it */
 #define SHAP_MAX_BLOCKS	((Size) 4 * 1024 * 1024)	/* bytes, of a model */
+#define SHAP_FOUND		64		/* rows of tables that are fetched at once */
 #define SHAP_MAX_PASSES \
 	((MODEL_MAX_DEPTH / 2 + SHAP_LANES - 1) / SHAP_LANES)
 
@@ -1022,19 +1023,28 @@ AddTrees(const Model *model, const ModelShap *shap, uint32 output,
 {
 	const uint32 *first = SHAP_AT(shap, shap->first, const uint32) + output;
 	const ShapTree *trees = SHAP_AT(shap, shap->trees, const ShapTree);
+	ShapFound	found[SHAP_FOUND];
+	int			nfound = 0;
 
 	for (uint32 i = first[0]; i < first[1]; i++)
 	{
 		if (trees[i].blocks > 0)
 		{
-			ShapBlocksAdd(SHAP_AT(shap, trees[i].blocks, ShapBlocks),
-						  scratch->x2, scratch->flat);
+			/* of some trees, before any of it is added */
+			if (nfound > SHAP_FOUND - SHAP_BLOCKS_MAX)
+			{
+				ShapBlocksAdd(found, nfound, scratch->flat);
+				nfound = 0;
+			}
+			nfound += ShapBlocksFind(SHAP_AT(shap, trees[i].blocks, ShapBlocks),
+									 scratch->x2, &found[nfound]);
 			continue;
 		}
 		DecideTree(model, shap, &trees[i], scratch, row);
 		for (uint32 pass = 0; pass < trees[i].passes; pass++)
 			TreePass(shap, &trees[i], pass, scratch);
 	}
+	ShapBlocksAdd(found, nfound, scratch->flat);
 }
 
 /* A linear model's contributions are its terms */

@@ -385,10 +385,13 @@ Side(const ShapTest *test, const double *x)
 	return !(x[test->number] < test->threshold);
 }
 
-/* Unrolled, where the numbers are known */
+/*
+ * The row of a block's table that this row asks for; unrolled, where the numbers
+ * are known.  Tables are larger than the nearest cache, so that it is told ahead.
+ */
 static pg_attribute_always_inline void
-AddBlockValues(ShapBlocks *blocks, ShapBlock *block, int nabove, int nsplits,
-			   const uint32 *upper, const double *x, double *sums)
+FindBlockRow(ShapBlocks *blocks, ShapBlock *block, int nabove, int nsplits,
+			 const uint32 *upper, const double *x, ShapFound *found)
 {
 	uint32		pattern = 0;
 	double	   *row;
@@ -400,15 +403,16 @@ AddBlockValues(ShapBlocks *blocks, ShapBlock *block, int nabove, int nsplits,
 	for (int i = 0; i < nsplits; i++)
 		pattern |= Side(&block->tests[i], x) << (nabove + i);
 	row = (double *) ((char *) blocks + block->table) + pattern * (nabove + nsplits);
+	__builtin_prefetch(row);
+	__builtin_prefetch((char *) (row + nabove + nsplits) - 1);
 	if (unlikely(!((block->filled >> pattern) & 1)))
 		FillRow(blocks, block, pattern, row);
-#pragma GCC unroll 8
-	for (int i = 0; i < nabove + nsplits; i++)
-		sums[block->sum[i]] += row[i];
+	found->block = block;
+	found->row = row;
 }
 
-void
-ShapBlocksAdd(ShapBlocks *blocks, const double *x, double *sums)
+int
+ShapBlocksFind(ShapBlocks *blocks, const double *x, ShapFound *found)
 {
 	uint32		upper[UPPER_MAX];
 
@@ -419,10 +423,33 @@ ShapBlocksAdd(ShapBlocks *blocks, const double *x, double *sums)
 		ShapBlock  *block = &blocks->blocks[b];
 
 		if (block->nabove == 2 && block->nsplits == SPLITS_MAX)
-			AddBlockValues(blocks, block, 2, SPLITS_MAX, upper, x, sums);
+			FindBlockRow(blocks, block, 2, SPLITS_MAX, upper, x, &found[b]);
 		else if (block->nabove == 1 && block->nsplits == SPLITS_MAX)
-			AddBlockValues(blocks, block, 1, SPLITS_MAX, upper, x, sums);
+			FindBlockRow(blocks, block, 1, SPLITS_MAX, upper, x, &found[b]);
 		else
-			AddBlockValues(blocks, block, block->nabove, block->nsplits, upper, x, sums);
+			FindBlockRow(blocks, block, block->nabove, block->nsplits, upper, x, &found[b]);
+	}
+	return blocks->nblocks;
+}
+
+static pg_attribute_always_inline void
+AddRow(const ShapFound *found, int nbits, double *sums)
+{
+#pragma GCC unroll 8
+	for (int i = 0; i < nbits; i++)
+		sums[found->block->sum[i]] += found->row[i];
+}
+
+void
+ShapBlocksAdd(const ShapFound *found, int n, double *sums)
+{
+	for (const ShapFound *f = found; f < found + n; f++)
+	{
+		int			nbits = f->block->nabove + f->block->nsplits;
+
+		if (nbits == 2 + SPLITS_MAX)
+			AddRow(f, 2 + SPLITS_MAX, sums);
+		else
+			AddRow(f, nbits, sums);
 	}
 }
