@@ -83,6 +83,7 @@ struct KeptQuery
 								 * scanned */
 	List	   *index_scans;
 	List	   *seq_scans;
+	List	   *null_slots;		/* the rows of nulls of left joins */
 	List	   *descs;			/* tuple descriptors that are referred to */
 	KeptUse    *use;			/* it is at work, or an error has left it
 								 * there */
@@ -238,7 +239,10 @@ Fits(CachedPlanSource * source, CachedPlan * plan)
  * Between the runs
  */
 
-/* Nothing of a run stays: no row, no scan, no relation, no snapshot. */
+/*
+ * Nothing of a run stays: no row, no scan, no relation, no snapshot.  A left
+ * join's row of nulls is made once, when the executor starts, and is no run's.
+ */
 static void
 EndRun(KeptQuery *k)
 {
@@ -247,6 +251,8 @@ EndRun(KeptQuery *k)
 
 	foreach(lc, estate->es_tupleTable)
 		ExecClearTuple(lfirst(lc));
+	foreach(lc, k->null_slots)
+		ExecStoreAllNullTuple(lfirst(lc));
 	foreach(lc, k->index_scans)
 	{
 		IndexScanState *scan = lfirst(lc);
@@ -430,9 +436,9 @@ NewKept(MemoryContext parent, CachedPlanSource * source)
 	return k;
 }
 
-/* Find the scans of a plan's state. */
+/* Find the scans of a plan's state, and its rows of nulls. */
 static void
-FindScans(KeptQuery *k, PlanState * node)
+FindNodes(KeptQuery *k, PlanState * node)
 {
 	if (node == NULL)
 		return;
@@ -441,9 +447,11 @@ FindScans(KeptQuery *k, PlanState * node)
 	else if (IsA(node, SeqScanState))
 		k->seq_scans = lappend(k->seq_scans, node);
 	else if (IsA(node, SubqueryScanState))
-		FindScans(k, ((SubqueryScanState *) node)->subplan);
-	FindScans(k, outerPlanState(node));
-	FindScans(k, innerPlanState(node));
+		FindNodes(k, ((SubqueryScanState *) node)->subplan);
+	else if (IsA(node, NestLoopState) && ((NestLoopState *) node)->nl_NullInnerTupleSlot)
+		k->null_slots = lappend(k->null_slots, ((NestLoopState *) node)->nl_NullInnerTupleSlot);
+	FindNodes(k, outerPlanState(node));
+	FindNodes(k, innerPlanState(node));
 }
 
 /* What was the transaction's is ours from now on, or nobody's. */
@@ -454,7 +462,7 @@ Adopt(KeptQuery *k, QueryDesc * query, CachedPlan * plan)
 
 	k->estate = query->estate;
 	k->root = query->planstate;
-	FindScans(k, k->root);
+	FindNodes(k, k->root);
 	k->relids = palloc0(Max(k->estate->es_range_table_size, 1) * sizeof(Oid));
 	for (int i = 0; i < k->estate->es_range_table_size; i++)
 		if (k->estate->es_relations[i])
