@@ -111,6 +111,24 @@ typedef struct TextScratch
 	struct TextContribution *contributions; /* where sources are noted */
 } TextScratch;
 
+/* What a token tells */
+typedef struct TextEvidence
+{
+	bool		known;
+	int32		weight;			/* in 1/1024 of a log-odds; 0 where it tells
+								 * nothing */
+	double		worth;			/* what it is expected to add to some message */
+} TextEvidence;
+
+/* Tokens with fewer messages of either kind share what they tell. */
+#define TEXT_COUNTS_FEW			16
+
+typedef struct TextEvidences
+{
+	const TextModelValue *model;
+	TextEvidence known[TEXT_COUNTS_FEW][TEXT_COUNTS_FEW];
+} TextEvidences;
+
 /* text_model.c: the value */
 extern const char *TextModelFault(const TextModelValue *v);
 extern TextModelValue *DatumGetTextModelValue(Datum d);
@@ -130,7 +148,7 @@ extern void TextModelCheckMergeable(const TextModelValue *v);
 /* text_model_sum.c: arithmetic */
 extern int64 TextCountScale(int64 count, int shift);
 extern int64 TextCountAdd(int64 a, int64 b);
-extern int	TextModelWeight(const TextModelValue *v, const TextCount *c);
+extern TextEvidence TextModelEvidence(TextEvidences *all, const TextCount *c);
 
 /* text_model_score.c: evaluation */
 typedef struct CachedTextModel CachedTextModel;

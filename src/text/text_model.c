@@ -277,7 +277,7 @@ ComputeDigest(const TextModelValue *v, uint8 *digest)
 	Digest(pieces, lengthof(pieces), digest, TEXT_MODEL_DIGEST);
 }
 
-/* Bits that are set in some count of a value */
+/* Bits that are set in some count of a value; where the lowest is, others may be left out */
 static uint64
 CountBits(const TextModelValue *v)
 {
@@ -286,7 +286,7 @@ CountBits(const TextModelValue *v)
 	uint64		bits = (uint64) v->count[0] | (uint64) v->count[1];
 
 	TextModelReadBegin(&r, v);
-	while (NextCount(&r, &c) > 0)
+	while ((bits & 1) == 0 && NextCount(&r, &c) > 0)
 		bits |= (uint64) c.count[0] | (uint64) c.count[1];
 	return bits;
 }

@@ -200,7 +200,9 @@ COMMENT ON FUNCTION assay_internal.text_model_statement(assay.text_model_registr
 	'private: the statement that folds into a text model the labels of a step, or whatever differs from them';
 
 -- Write what a day changed, and the calibration after it, by the margins that
--- messages had before they were counted.
+-- messages had before they were counted. Without a half-life, a sum is the same
+-- however it is made: its model is published at once, while it is at hand. Who
+-- scores a history asks for that of each day.
 CREATE FUNCTION assay_internal.text_model_write(r assay.text_model_registry, today date, delta assay.text_model, total assay.text_model, changes bigint)
 	RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -217,15 +219,16 @@ BEGIN
 	IF (SELECT count(*) FILTER (WHERE l) >= 20 AND count(*) FILTER (WHERE NOT l) >= 20 FROM unnest(labels) l) THEN
 		BEGIN
 			SELECT i.slope, i.intercept INTO slope, intercept
-			FROM assay.text_model_info(assay.text_model_calibrate(total, margins, labels)) i;
+			FROM assay.text_model_info(assay.text_model_calibrate(assay.text_model_of(true, '', 0), margins, labels)) i;
 		EXCEPTION WHEN data_exception THEN
 			NULL; -- margins that go the wrong way round calibrate nothing
 		END;
 	END IF;
-	EXECUTE format('INSERT INTO %s AS v (day, delta, slope, intercept, changes) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (day) DO UPDATE SET delta = v.delta OPERATOR(assay.+) EXCLUDED.delta,
+	EXECUTE format('INSERT INTO %s AS v (day, delta, published, slope, intercept, changes) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (day) DO UPDATE SET delta = v.delta OPERATOR(assay.+) EXCLUDED.delta, published = EXCLUDED.published,
 			slope = EXCLUDED.slope, intercept = EXCLUDED.intercept, changes = v.changes + EXCLUDED.changes',
-		r.relation) USING today, delta, slope, intercept, changes;
+		r.relation) USING today, delta,
+			CASE WHEN r.half_life IS NULL THEN assay_internal.text_model_published(total, r.max_bytes, slope, intercept) END, slope, intercept, changes;
 END $$;
 COMMENT ON FUNCTION assay_internal.text_model_write(assay.text_model_registry, date, assay.text_model, assay.text_model, bigint) IS 'private: write what a day changed in a text model';
 
@@ -344,15 +347,16 @@ BEGIN
 
 	-- Besides, the latest day alone has its total, and the model to score with.
 	IF all_changes > 0 THEN
-		EXECUTE format('UPDATE %s SET total = CASE WHEN date_trunc(''month'', day) < date_trunc(''month'', $1) THEN total END
-			WHERE published IS NOT NULL AND day < $1', r.relation) USING last_day;
-		EXECUTE format('UPDATE %s SET total = $1, published = assay_internal.text_model_published($1, $2, slope, intercept) WHERE day = $3', r.relation)
-			USING total, r.max_bytes, last_day;
+		EXECUTE format('UPDATE %s SET total = NULL WHERE total IS NOT NULL AND day < $1 AND date_trunc(''month'', day) = date_trunc(''month'', $1)',
+			r.relation) USING last_day;
+		EXECUTE format('UPDATE %s SET total = $1, published = coalesce(published, assay_internal.text_model_published($1, $2, slope, intercept)) WHERE day = $3',
+			r.relation) USING total, r.max_bytes, last_day;
 		-- The messages of the latest day are judged by the version before it: that lies there ready, too.
 		EXECUTE format('UPDATE %s SET published = coalesce(published, assay_internal.text_model_known($1, $2::timestamp AT TIME ZONE ''UTC''))
 			WHERE day = (SELECT max(b.day) FROM %1$s b WHERE b.day < $2)', r.relation) USING r.relation, last_day;
-		EXECUTE format('UPDATE %s SET published = NULL WHERE published IS NOT NULL AND day < (SELECT max(b.day) FROM %1$s b WHERE b.day < $1)',
-			r.relation) USING last_day;
+		-- Those of the past stay, for whoever scores a history; not all, since each takes max_bytes.
+		EXECUTE format('UPDATE %s SET published = NULL WHERE published IS NOT NULL AND day < (SELECT b.day FROM %1$s b ORDER BY b.day DESC OFFSET 127 LIMIT 1)',
+			r.relation);
 	END IF;
 
 	IF all_odd > 0 THEN

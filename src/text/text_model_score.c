@@ -27,6 +27,7 @@
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "port/pg_bitutils.h"
 #include "storage/proc.h"
 #include "text_model.h"
 #include "utils/builtins.h"
@@ -52,6 +53,11 @@ typedef struct TextModelSlot
 	int32		weight;			/* 0 is a free slot */
 } TextModelSlot;
 
+/*
+ * A published model is a hash table.  One of counts may be a hundred times as
+ * large, and is made ready for the messages of one day while a model learns: it
+ * is in the order of its fingerprints, as it lies there.
+ */
 typedef struct TextModel
 {
 	uint32		nslots;
@@ -61,6 +67,10 @@ typedef struct TextModel
 	double		intercept;
 	Size		bytes;
 	TextModelSlot *slots;
+	uint32	   *fingerprints;	/* of a model of counts, ascending */
+	int16	   *weights;
+	uint32	   *starts;			/* where those of each bucket begin */
+	int			shift;			/* of a fingerprint to its bucket */
 } TextModel;
 
 /* What one token of a message adds to the margin */
@@ -113,10 +123,35 @@ AddWeight(TextModel *m, uint32 fingerprint, int weight)
 	}
 }
 
+/* By halving: who chose the tokens can't make a bucket slow. */
+static inline int
+SortedWeight(const TextModel *m, uint32 fingerprint)
+{
+	uint32		from = m->starts[fingerprint >> m->shift];
+	uint32		to = m->starts[(fingerprint >> m->shift) + 1];
+
+	while (from < to)
+	{
+		uint32		middle = from + (to - from) / 2;
+
+		if (m->fingerprints[middle] == fingerprint)
+			return m->weights[middle];
+		if (m->fingerprints[middle] < fingerprint)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return 0;
+}
+
 static inline int
 WeightOf(const TextModel *m, uint32 fingerprint)
 {
-	uint32		i = SlotOf(m, fingerprint);
+	uint32		i;
+
+	if (m->starts)
+		return SortedWeight(m, fingerprint);
+	i = SlotOf(m, fingerprint);
 
 	while (m->slots[i].weight != 0)
 	{
@@ -127,6 +162,82 @@ WeightOf(const TextModel *m, uint32 fingerprint)
 	return 0;
 }
 
+/* Where a token's weight is looked for first */
+static inline const void *
+PlaceOf(const TextModel *m, uint32 fingerprint)
+{
+	return m->starts ? (const void *) &m->starts[fingerprint >> m->shift] : &m->slots[SlotOf(m, fingerprint)];
+}
+
+static void
+LoadWeights(TextModel *m, const TextModelValue *v)
+{
+	TextModelReader r;
+	uint32		fingerprint;
+	int			weight;
+
+	m->multiplier = ProcessMultiplier();
+	m->nslots = v->ntokens + v->ntokens / 2 + 16;
+	m->bytes = mul_size(m->nslots, sizeof(TextModelSlot));
+	m->slots = palloc_extended(m->bytes, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	TextModelReadBegin(&r, v);
+	while (TextModelReadWeight(&r, &fingerprint, &weight))
+		AddWeight(m, fingerprint, weight);
+}
+
+/* Room for the tokens of a model of counts, in buckets of a few each */
+static void
+MakeBuckets(TextModel *m, uint32 ntokens)
+{
+	int			bits = Max(pg_leftmost_one_pos32(ntokens | 1) - 2, 1);
+	Size		buckets = mul_size(((Size) 1 << bits) + 1, sizeof(uint32));
+	Size		fingerprints = mul_size((Size) ntokens + 1, sizeof(uint32));
+	Size		weights = mul_size((Size) ntokens + 1, sizeof(int16));
+
+	m->shift = 32 - bits;
+	m->bytes = buckets + fingerprints + weights;
+	m->starts = palloc_extended(buckets, MCXT_ALLOC_HUGE);
+	m->fingerprints = palloc_extended(fingerprints, MCXT_ALLOC_HUGE);
+	m->weights = palloc_extended(weights, MCXT_ALLOC_HUGE);
+}
+
+/* Tokens come by ascending fingerprint; AddWeight() says which of two is kept. */
+static void
+LoadCounts(TextModel *m, const TextModelValue *v)
+{
+	TextEvidences *evidences = palloc0(sizeof(TextEvidences));
+	TextModelReader r;
+	TextCount	c;
+	uint32		n = 0;
+	uint32		bucket = 0;
+
+	MakeBuckets(m, v->ntokens);
+	evidences->model = v;
+	TextModelReadBegin(&r, v);
+	while (TextModelReadCount(&r, &c))
+	{
+		uint32		fingerprint = (uint32) (c.fingerprint >> (TEXT_FINGERPRINT_BITS - 32));
+		int			weight = TextModelEvidence(evidences, &c).weight;
+
+		if (weight == 0)
+			continue;
+		if (n > 0 && m->fingerprints[n - 1] == fingerprint)
+		{
+			if (abs(weight) > abs(m->weights[n - 1]))
+				m->weights[n - 1] = weight;
+			continue;
+		}
+		while (bucket <= fingerprint >> m->shift)
+			m->starts[bucket++] = n;
+		m->fingerprints[n] = fingerprint;
+		m->weights[n++] = weight;
+	}
+	while (bucket <= (uint32) 1 << (32 - m->shift))
+		m->starts[bucket++] = n;
+	m->ntokens = n;
+	pfree(evidences);
+}
+
 /*
  * A value made ready in the current memory context.  Its bytes are checked
  * here, and it isn't needed afterwards.
@@ -135,25 +246,13 @@ static TextModel *
 TextModelLoad(const TextModelValue *v)
 {
 	TextModel  *m = palloc0(sizeof(TextModel));
-	TextModelReader r;
-	uint32		fingerprint;
-	int			weight;
-	TextCount	c;
 
-	m->multiplier = ProcessMultiplier();
-	m->nslots = v->ntokens + v->ntokens / 2 + 16;
 	m->slope = v->slope;
 	m->intercept = v->intercept;
-	m->bytes = mul_size(m->nslots, sizeof(TextModelSlot));
-	m->slots = palloc_extended(m->bytes, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	TextModelReadBegin(&r, v);
 	if (v->kind == TEXT_MODEL_PUBLISHED)
-		while (TextModelReadWeight(&r, &fingerprint, &weight))
-			AddWeight(m, fingerprint, weight);
+		LoadWeights(m, v);
 	else
-		while (TextModelReadCount(&r, &c))
-			if ((weight = TextModelWeight(v, &c)) != 0)
-				AddWeight(m, (uint32) (c.fingerprint >> (TEXT_FINGERPRINT_BITS - 32)), weight);
+		LoadCounts(m, v);
 	return m;
 }
 
@@ -204,13 +303,13 @@ TextModelScore(const TextModel *model, TextScratch *scratch, TextContribution *c
 
 #define UPPER(i)	((uint32) (fingerprint[i] >> (TEXT_FINGERPRINT_BITS - 32)))
 	for (int i = 0; i < Min(n, PREFETCH_AHEAD); i++)
-		PREFETCH(&model->slots[SlotOf(model, UPPER(i))]);
+		PREFETCH(PlaceOf(model, UPPER(i)));
 	for (int i = 0; i < n; i++)
 	{
 		int			weight;
 
 		if (i + PREFETCH_AHEAD < n)
-			PREFETCH(&model->slots[SlotOf(model, UPPER(i + PREFETCH_AHEAD))]);
+			PREFETCH(PlaceOf(model, UPPER(i + PREFETCH_AHEAD)));
 		weight = WeightOf(model, UPPER(i));
 		if (weight == 0)
 			continue;

@@ -28,6 +28,7 @@
 #define DEVIATION_MIN	0.1
 
 #define PUBLISH_BYTES_MIN	1024
+#define PUBLISHED_TOKEN_MIN 3	/* bytes of a token in the published form */
 
 /* ---- counts ---------------------------------------------------------------- */
 
@@ -170,8 +171,8 @@ MessagesOf(const TextModelValue *v, int64 count)
 /*
  * A token's weight in 1/1024 of a log-odds; 0 where it tells nothing.
  */
-int
-TextModelWeight(const TextModelValue *v, const TextCount *c)
+static int
+WeightOf(const TextModelValue *v, const TextCount *c)
 {
 	double		total[2];
 	double		rate[2];
@@ -193,6 +194,30 @@ TextModelWeight(const TextModelValue *v, const TextCount *c)
 	if (fabs(f - 0.5) < DEVIATION_MIN)
 		return 0;
 	return (int) rint(Max(Min(log(f / (1 - f)) * TEXT_WEIGHT_UNIT, PG_INT16_MAX), -PG_INT16_MAX));
+}
+
+/*
+ * The same, and what the token is expected to add to some message.  Most tokens
+ * have few messages, and so one of few pairs of counts: what these come to is
+ * made out once.
+ */
+TextEvidence
+TextModelEvidence(TextEvidences *all, const TextCount *c)
+{
+	bool		few = (uint64) c->count[0] < TEXT_COUNTS_FEW && (uint64) c->count[1] < TEXT_COUNTS_FEW;
+	TextEvidence *known = few ? &all->known[c->count[0]][c->count[1]] : NULL;
+	TextEvidence e;
+	double		log_odds;
+
+	if (few && known->known)
+		return *known;
+	e.known = true;
+	e.weight = WeightOf(all->model, c);
+	log_odds = (double) e.weight / TEXT_WEIGHT_UNIT;
+	e.worth = e.weight == 0 ? 0 : (MessagesOf(all->model, c->count[0]) + MessagesOf(all->model, c->count[1])) * log_odds * log_odds;
+	if (few)
+		*known = e;
+	return e;
 }
 
 /* ---- pruning and publishing -------------------------------------------------- */
@@ -217,37 +242,130 @@ CompareWorth(const void *a, const void *b, void *arg)
 	return x->fingerprint < y->fingerprint ? -1 : 1;
 }
 
-/*
- * All tokens that tell something.  Of those that share the upper 32 bits of
- * their fingerprints, the one that tells most stands for all.
- */
-static Candidate *
-FindCandidates(const TextModelValue *v, int *n)
+/* The candidates of a model, by ascending fingerprint: the best so many of them */
+typedef struct Candidates
 {
-	Candidate  *found = MemoryContextAllocHuge(CurrentMemoryContext, mul_size(v->ntokens + 1, sizeof(Candidate)));
+	Candidate  *found;
+	double	   *worths;			/* scratch */
+	int			n;
+	int			size;			/* room in both */
+	int			most;			/* that are kept in the end */
+	double		least;			/* what is worth no more is none */
+} Candidates;
+
+/* The k-th largest of n numbers, which are moved */
+static double
+Largest(double *x, int n, int k)
+{
+	int			from = 0;
+	int			to = n;
+
+	for (;;)
+	{
+		double		pivot = x[from + (to - from) / 2];
+		int			larger = from;
+		int			smaller = to;
+
+		CHECK_FOR_INTERRUPTS();
+		for (int i = from; i < smaller;)
+		{
+			double		y = x[i];
+
+			if (y > pivot)
+			{
+				x[i++] = x[larger];
+				x[larger++] = y;
+			}
+			else if (y < pivot)
+			{
+				x[i] = x[--smaller];
+				x[smaller] = y;
+			}
+			else
+				i++;
+		}
+		if (k <= larger)
+			to = larger;
+		else if (k <= smaller)
+			return pivot;
+		else
+			from = smaller;
+	}
+}
+
+/* Keep the best, of those that are worth the same the ones of lower fingerprints. */
+static void
+KeepBest(Candidates *c)
+{
+	int			same;
+	int			kept = 0;
+
+	if (c->n <= c->most)
+		return;
+	for (int i = 0; i < c->n; i++)
+		c->worths[i] = c->found[i].worth;
+	c->least = Largest(c->worths, c->n, c->most);
+	same = c->most;
+	for (int i = 0; i < c->n; i++)
+		same -= c->found[i].worth > c->least;
+	for (int i = 0; i < c->n; i++)
+		if (c->found[i].worth > c->least || (c->found[i].worth == c->least && same-- > 0))
+			c->found[kept++] = c->found[i];
+	c->n = kept;
+}
+
+static void
+AddCandidate(Candidates *c, const Candidate *new)
+{
+	/* What comes has a higher fingerprint than all before. */
+	if (new->weight == 0 || new->worth <= c->least)
+		return;
+	if (c->n == c->size)
+		KeepBest(c);
+	c->found[c->n++] = *new;
+}
+
+/*
+ * The tokens that tell most, no more of them than can be published.  Of those
+ * that share the upper 32 bits of their fingerprints, the one that tells most
+ * stands for all.
+ */
+static void
+FindCandidates(Candidates *all, const TextModelValue *v, int most)
+{
+	TextEvidences *evidences = palloc0(sizeof(TextEvidences));
+	Candidate	last = {0};
 	TextModelReader r;
 	TextCount	c;
 
-	*n = 0;
+	evidences->model = v;
+	all->n = 0;
+	all->most = most;
+	all->least = -1;
+	all->size = (int) Min((int64) v->ntokens + 1, (int64) most * 2);
+	all->found = MemoryContextAllocHuge(CurrentMemoryContext, mul_size(all->size, sizeof(Candidate)));
+	all->worths = MemoryContextAllocHuge(CurrentMemoryContext, mul_size(all->size, sizeof(double)));
 	TextModelReadBegin(&r, v);
 	while (TextModelReadCount(&r, &c))
 	{
-		int			weight = TextModelWeight(v, &c);
-		double		log_odds = (double) weight / TEXT_WEIGHT_UNIT;
-		Candidate	new;
+		TextEvidence e = TextModelEvidence(evidences, &c);
+		uint32		fingerprint = (uint32) (c.fingerprint >> (TEXT_FINGERPRINT_BITS - 32));
 
-		if (weight == 0)
+		if (e.weight == 0)
 			continue;
-		new.fingerprint = (uint32) (c.fingerprint >> (TEXT_FINGERPRINT_BITS - 32));
-		new.weight = weight;
-		new.rank = 0;
-		new.worth = (MessagesOf(v, c.count[0]) + MessagesOf(v, c.count[1])) * log_odds * log_odds;
-		if (*n == 0 || found[*n - 1].fingerprint != new.fingerprint)
-			found[(*n)++] = new;
-		else if (new.worth > found[*n - 1].worth)
-			found[*n - 1] = new;
+		if (last.weight != 0 && last.fingerprint == fingerprint)
+		{
+			if (e.worth <= last.worth)
+				continue;
+		}
+		else
+			AddCandidate(all, &last);
+		last.fingerprint = fingerprint;
+		last.weight = e.weight;
+		last.worth = e.worth;
 	}
-	return found;
+	AddCandidate(all, &last);
+	KeepBest(all);
 }
 
 /* Bytes of a published model of the candidates below a rank */
@@ -314,6 +432,7 @@ text_model_publish(PG_FUNCTION_ARGS)
 {
 	TextModelValue *v = DatumGetTextModelValue(PG_GETARG_DATUM(0));
 	int32		max_bytes = PG_GETARG_INT32(1);
+	Candidates	all;
 	Candidate  *found;
 	TextModelWriter w;
 	uint32		rank;
@@ -324,8 +443,10 @@ text_model_publish(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("max_bytes must be at least %d", PUBLISH_BYTES_MIN)));
 	TextModelCheckMergeable(v);
-	found = FindCandidates(v, &n);
-	rank = n;
+	/* Of what is published each token has at least so many bytes: all but the best are of no use. */
+	FindCandidates(&all, v, max_bytes / PUBLISHED_TOKEN_MIN + 1);
+	found = all.found;
+	rank = n = all.n;
 	if (PublishedBytes(found, n, rank) > max_bytes)
 	{
 		RankCandidates(found, n);
