@@ -98,6 +98,22 @@ UPDATE drawn SET bad = id > 8500;
 CALL assay.onboard('drawn', messages => 'drawn', pack => NULL, signals => 'drawn_signals', labels => 'drawn_labels', options => '{"document":
 	{"pg_assay_policy": 1, "settings": {"prior": -1}, "detectors": [{"name": "loud", "condition": "a", "weight": 1, "mode": "live"}]}}');
 SELECT step, state, note FROM assay.onboarding WHERE policy = 'drawn' AND step IN ('weights', 'history again', 'live') ORDER BY n;
+SELECT name, value, detail FROM assay.onboarding_report WHERE policy = 'drawn' AND name LIKE '% to fit to' ORDER BY n;
+SELECT assay.offboard('drawn');
+-- of 19 malicious ones that are older nothing is learned, of 20 it is
+CREATE OR REPLACE VIEW drawn_labels AS SELECT id, bad AS malicious FROM drawn WHERE id % 5 = 0;
+UPDATE drawn SET bad = id BETWEEN 1001 AND 1095 OR id > 9500, a = abs(hashint4(id)) % 100 < CASE WHEN id BETWEEN 1001 AND 1095 OR id > 9500 THEN 90 ELSE 5 END;
+CALL assay.onboard('drawn', messages => 'drawn', pack => NULL, signals => 'drawn_signals', labels => 'drawn_labels', options => '{"document":
+	{"pg_assay_policy": 1, "settings": {"prior": -1}, "detectors": [{"name": "loud", "condition": "a", "weight": 1, "mode": "live"}]}}');
+SELECT step, state, note FROM assay.onboarding WHERE policy = 'drawn' AND step IN ('weights', 'history again') ORDER BY n;
+SELECT prior, weight FROM assay.policies JOIN assay.detectors USING (policy) WHERE policy = 'drawn';
+SELECT name, value FROM assay.onboarding_report WHERE policy = 'drawn' AND name LIKE '% to fit to' ORDER BY n;
+SELECT assay.offboard('drawn');
+UPDATE drawn SET bad = true, a = true WHERE id = 1100;
+CALL assay.onboard('drawn', messages => 'drawn', pack => NULL, signals => 'drawn_signals', labels => 'drawn_labels', options => '{"document":
+	{"pg_assay_policy": 1, "settings": {"prior": -1}, "detectors": [{"name": "loud", "condition": "a", "weight": 1, "mode": "live"}]}}');
+SELECT step, state, note LIKE '%fitted ones are taken%' AS taken FROM assay.onboarding WHERE policy = 'drawn' AND step IN ('weights', 'history again') ORDER BY n;
+SELECT name, value FROM assay.onboarding_report WHERE policy = 'drawn' AND name LIKE '% to fit to' ORDER BY n;
 SELECT assay.offboard('drawn');
 DROP TABLE drawn CASCADE;
 -- names that look like places in a statement, and a collation for which there are no regular expressions

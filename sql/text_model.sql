@@ -214,6 +214,12 @@ SELECT day, text_model_at('mails', day) IS NULL AS none,
 FROM unnest('{2024-01-28,2024-01-30,2024-02-01,2024-02-20,2024-03-01}'::timestamptz[]) day, mails_content c WHERE c.id BETWEEN 1 AND 9
 GROUP BY day ORDER BY day;
 SELECT (SELECT total FROM mails_version ORDER BY day DESC LIMIT 1) = direct('infinity') AS all_of_it;
+-- what was published while it learned is what is put together where nothing is published
+BEGIN;
+CREATE TEMP TABLE as_learned AS SELECT day, published FROM mails_version;
+UPDATE mails_version SET published = NULL;
+SELECT count(*) AS versions, bool_and(text_model_at('mails', a.day + 1) = a.published) AS same FROM as_learned a;
+ROLLBACK;
 -- margins of those counted are of the model that had not seen them
 SELECT count(margin), bool_and(abs(margin - text_margin(direct((mail.at + '12 hours')::date), content)) < 1e-6) AS held_back
 FROM mails_counted n JOIN mails_content c USING (id) JOIN mail USING (id) WHERE id BETWEEN 30 AND 60;
@@ -244,6 +250,11 @@ SELECT learn('year'), learn('coarse', steps => 12), learn('daily', steps => 1000
 SELECT count(DISTINCT (labelled_at AT TIME ZONE 'UTC')::date) AS days, (SELECT count(*) FROM year_version) AS by_default, (SELECT count(*) FROM coarse_version) AS coarse,
 	(SELECT count(*) FROM daily_version) AS daily FROM year_label;
 SELECT max(changes) - min(changes) <= 2 AS alike FROM year_version;
+-- the newest 128 lie there published: of older ones what is put together
+SELECT count(*) FILTER (WHERE published IS NOT NULL) AS published, bool_and((published IS NOT NULL) = (n <= 128)) AS the_newest
+FROM (SELECT published, row_number() OVER (ORDER BY day DESC) AS n FROM daily_version) v;
+SELECT bool_and(text_model_at('daily', day + 1) = text_model_publish((SELECT text_model_agg(v.delta) FROM daily_version v WHERE v.day <= d.day), 1048576)) AS same
+FROM (SELECT day FROM daily_version WHERE slope IS NULL ORDER BY day LIMIT 20) d;
 -- as of any day a model has the labels up to the end of its last version, which is an earlier day
 SELECT count(*) AS days, count(*) FILTER (WHERE seen > known) AS ahead, max(known - seen) AS behind, bool_and(exact) AS exact
 FROM (SELECT d, (SELECT count(*) FROM year_label WHERE labelled_at < d) AS known, coalesce(v.seen, 0) AS seen,
@@ -270,6 +281,8 @@ DROP TABLE year_mail, year_label;
 SELECT create_text_model('fading', 'mail', 'body', 'label', at => 'at', half_life => '1 day');
 SELECT learn('fading');
 SELECT round(malicious::numeric, 2) AS malicious, half_life, last FROM text_model_info(text_model_at('fading'));
+-- with a half-life, what a version has depends on where its sum begins: only those that were the latest, and the one before, are published
+SELECT count(*) > 20 AS versions, count(published) AS published FROM fading_version;
 DELETE FROM label WHERE id <= 20;
 SELECT learn('fading');
 -- twelve half-lives before the latest message and more weigh nothing

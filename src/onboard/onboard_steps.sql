@@ -255,6 +255,31 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay_internal.held_back_from(assay_internal.own_onboarding) IS 'the time of messages from which on they are held back, to try on them what was fitted to the others';
 
+-- Labels of the older messages, to which all is fitted; of each kind there are to be so many.
+-- A logistic regression wants some ten events for each coefficient (Peduzzi and others, A simulation study of the number of
+-- events per variable in logistic regression analysis, J Clin Epidemiol 49, 1996), and no fit has fewer than two of
+-- them: the prior and a weight. The penalty draws all further ones towards what they were.
+CREATE FUNCTION assay_internal.older_labels_query(o assay_internal.own_onboarding) RETURNS text LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT assay_internal.fill_names('SELECT count(*) FROM {label_latest} l JOIN {source} m USING ({key}) WHERE m.{at} < {since}', assay_internal.onboarding_names(o),
+		'since', format('%L::timestamptz', assay_internal.held_back_from(o)))
+$$;
+COMMENT ON FUNCTION assay_internal.older_labels_query(assay_internal.own_onboarding) IS 'the query of how many labels there are besides those that are held back';
+
+CREATE FUNCTION assay_internal.fewest_older_labels() RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp AS $$ SELECT 2 * 10::bigint $$;
+COMMENT ON FUNCTION assay_internal.fewest_older_labels() IS 'labels of malicious and of safe messages that are to be there for weights to be fitted: ten for each of two coefficients';
+
+CREATE FUNCTION assay_internal.older_label_counts(o assay_internal.own_onboarding, OUT malicious bigint, OUT safe bigint) LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	query text := assay_internal.older_labels_query(o);
+BEGIN
+	EXECUTE query || ' AND l.malicious' INTO malicious;
+	EXECUTE query || ' AND NOT l.malicious' INTO safe;
+END $$;
+COMMENT ON FUNCTION assay_internal.older_label_counts(assay_internal.own_onboarding) IS 'labels of a policy besides those that are held back';
+
 -- The score of a message of which nothing is known
 CREATE FUNCTION assay_internal.prior_score(document jsonb) RETURNS float8 LANGUAGE sql IMMUTABLE STRICT
 	SET search_path = pg_catalog, pg_temp AS $$
@@ -286,6 +311,8 @@ CREATE FUNCTION assay_internal.onboard_weights(o assay_internal.own_onboarding, 
 	SET search_path = pg_catalog, pg_temp SET client_min_messages = error AS $$
 DECLARE
 	c record := assay_internal.label_counts(o);
+	older record;
+	least bigint := assay_internal.fewest_older_labels();
 	f assay_internal.fitted_weights;
 	bounded text := '';
 	better boolean;
@@ -294,10 +321,16 @@ BEGIN
 		note := format('weights stay: %s labels of malicious and %s of safe messages, and 50 of each are wanted', c.malicious, c.safe);
 		RETURN;
 	END IF;
+	-- an attack that is all newer, or older, than the rest
+	older := assay_internal.older_label_counts(o);
+	IF older.malicious < least OR older.safe < least THEN
+		note := format('weights stay: before the newest fifth are labels of %s malicious and %s safe messages, and %s of each are wanted', older.malicious, older.safe, least);
+		RETURN;
+	END IF;
 	BEGIN
 		f := assay_internal.fit_onboarding(o, false);
 	EXCEPTION WHEN object_not_in_prerequisite_state THEN
-		-- an attack that is all newer, or older, than the rest
+		-- labels of messages that are not decided
 		note := format('weights stay: before the newest fifth %s', SQLERRM);
 		RETURN;
 	END;

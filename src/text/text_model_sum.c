@@ -443,7 +443,11 @@ text_model_publish(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("max_bytes must be at least %d", PUBLISH_BYTES_MIN)));
 	TextModelCheckMergeable(v);
-	/* Of what is published each token has at least so many bytes: all but the best are of no use. */
+
+	/*
+	 * Of what is published each token has at least so many bytes: all but the
+	 * best are of no use.
+	 */
 	FindCandidates(&all, v, max_bytes / PUBLISHED_TOKEN_MIN + 1);
 	found = all.found;
 	rank = n = all.n;
