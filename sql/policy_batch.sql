@@ -204,3 +204,43 @@ CALL assay.backfill('each', batch => 10000, at => NULL);
 SELECT count(*), count(*) FILTER (WHERE degraded) AS degraded FROM each_decision;
 SELECT assay.drop_policy('each', true);
 DROP TABLE each_message CASCADE;
+-- Messages that come by their keys are gone through once; others first for the end of each batch, and then to be scored.
+CREATE SEQUENCE seen;
+CREATE TABLE by_key (id int PRIMARY KEY, n int NOT NULL);
+INSERT INTO by_key SELECT i, i % 7 FROM generate_series(1, 5000) i;
+ANALYZE by_key;
+CREATE VIEW by_key_signals AS SELECT id, n FROM by_key WHERE nextval('seen') > 0;
+SELECT assay.create_policy('by_key', 'by_key_signals', '{id}');
+SELECT assay.create_detector('by_key', 'odd', 'n % 2 = 1', weight => 1, mode => 'live'), assay.create_detector('by_key', 'fails', '10 / n > 3', weight => 2, mode => 'live');
+SET client_min_messages = warning;
+CALL assay.backfill('by_key', batch => 300, at => NULL);
+SELECT last_value < 9000 AS once FROM seen;
+SELECT decided, degraded, batches, last_key, state FROM assay.backfill_progress WHERE policy = 'by_key';
+-- the same without an index, where they are sorted
+CREATE TABLE by_other AS SELECT id, n FROM by_key ORDER BY -id;
+CREATE VIEW by_other_signals AS SELECT id, n FROM by_other WHERE nextval('seen') > 0;
+SELECT setval('seen', 1, false), assay.create_policy('by_other', 'by_other_signals', '{id}');
+SELECT assay.create_detector('by_other', 'odd', 'n % 2 = 1', weight => 1, mode => 'live'), assay.create_detector('by_other', 'fails', '10 / n > 3', weight => 2, mode => 'live');
+CALL assay.backfill('by_other', batch => 300, at => NULL);
+SELECT last_value > 10000 AS more_than_once FROM seen;
+SELECT decided, degraded, batches, last_key, state FROM assay.backfill_progress WHERE policy = 'by_other';
+SELECT count(*) AS other FROM by_key_verdict a FULL JOIN by_other_verdict b USING (id)
+WHERE (a.score, a.verdict, a.degraded, a.attribution::text) IS DISTINCT FROM (b.score, b.verdict, b.degraded, b.attribution::text);
+-- a message that can't be read is decided without its signals, and ends a batch like any other
+CREATE OR REPLACE VIEW by_key_signals AS SELECT id, (n + 7) / (id % 300) AS n FROM by_key WHERE nextval('seen') > 0;
+SELECT setval('seen', 1, false), assay.alter_policy('by_key', prior => -1);
+CALL assay.backfill('by_key', batch => 300, at => NULL);
+SELECT count(*), count(*) FILTER (WHERE degraded) AS degraded, count(*) FILTER (WHERE id % 300 = 0 AND degraded) AS unread FROM by_key_verdict;
+SELECT decided, degraded, batches, last_key, state FROM assay.backfill_progress WHERE policy = 'by_key' ORDER BY run DESC LIMIT 1;
+-- stopped and taken up again
+SELECT assay.alter_policy('by_key', prior => -2);
+DELETE FROM by_key WHERE id % 300 = 0;
+CALL assay.backfill('by_key', batch => 300, at => NULL);
+SELECT decided, batches, last_key, state FROM assay.backfill_progress WHERE policy = 'by_key' ORDER BY run DESC LIMIT 1;
+INSERT INTO by_key VALUES (6001, 1), (6002, 2);
+CALL assay.backfill('by_key', batch => 1, at => NULL);
+SELECT decided, batches, last_key, state FROM assay.backfill_progress WHERE policy = 'by_key' ORDER BY run DESC LIMIT 1;
+SELECT assay.drop_policy('by_key', true), assay.drop_policy('by_other', true);
+DROP TABLE by_key, by_other CASCADE;
+DROP SEQUENCE seen;
+RESET client_min_messages;

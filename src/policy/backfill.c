@@ -5,7 +5,9 @@
  *
  * A batch is a range of keys: first its last key is looked for, then all up to
  * it is scored into a tuplestore (batch.c), in parallel where that pays, and
- * that is written by one INSERT ... ON CONFLICT DO UPDATE.
+ * that is written by one INSERT ... ON CONFLICT DO UPDATE.  Where messages come
+ * by their keys anyway, and no workers would help, they are gone through once:
+ * the batch ends with the last of so many that are scored.
  * assay.backfill_run remembers the last key, and a lock of the
  * transaction keeps two backfills of one policy from doing the same batch:
  * they take turns, each from where the other stopped.
@@ -33,6 +35,7 @@
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -58,6 +61,7 @@ typedef struct Backfill
 	int64		run;			/* in assay_internal.backfill_run */
 	Datum	   *after;			/* done up to this key, or NULL */
 	Datum	   *bound;			/* last key of the batch */
+	bool		first_only;		/* the first of a batch's size, in order */
 	DecisionTable *table;
 } Backfill;
 
@@ -118,6 +122,16 @@ AddBound(BatchQuery *q, Source *s, StrategyNumber strategy, Datum *key)
 	QueryAdd(q, ")");
 }
 
+/* ORDER BY the key, no more than a batch */
+static void
+AddFirst(BatchQuery *q, Backfill *b)
+{
+	QueryAdd(q, " ORDER BY ");
+	AddKeys(q, b->scan.source, b->scan.source->alias, "");
+	QueryAdd(q, " LIMIT ");
+	QueryValue(q, INT8OID, Int64GetDatum(b->batch));
+}
+
 /* FROM view v WHERE: what is still to be decided */
 static void
 AddUndecided(BatchScan *scan, BatchQuery *q)
@@ -147,6 +161,8 @@ AddUndecided(BatchScan *scan, BatchQuery *q)
 		QueryValue(q, INT4OID, Int32GetDatum(b->revision));
 	}
 	QueryAdd(q, ")");
+	if (b->first_only)
+		AddFirst(q, b);
 }
 
 static void
@@ -264,10 +280,7 @@ FindBound(Backfill *b)
 	QueryAdd(&q, "SELECT * FROM (SELECT ");
 	AddKeys(&q, s, s->alias, "");
 	AddUndecided(&b->scan, &q);
-	QueryAdd(&q, " ORDER BY ");
-	AddKeys(&q, s, s->alias, "");
-	QueryAdd(&q, " LIMIT ");
-	QueryValue(&q, INT8OID, Int64GetDatum(b->batch));
+	AddFirst(&q, b);
 	QueryAdd(&q, ") %s ORDER BY ", s->alias);
 	AddKeys(&q, s, s->alias, " DESC");
 	QueryAdd(&q, " LIMIT 1");
@@ -278,6 +291,103 @@ FindBound(Backfill *b)
 		bound[i] = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1, &isnull);
 	b->bound = bound;
 	return true;
+}
+
+/* The plan of a scan, as JSON */
+typedef struct PlanJob
+{
+	Backfill   *backfill;
+	char	   *plan;
+} PlanJob;
+
+static void
+RunExplain(void *arg)
+{
+	PlanJob    *job = arg;
+	MemoryContext caller = CurrentMemoryContext;
+	BatchQuery	q;
+	int			nest = NewGUCNestLevel();
+
+	/* as RunScan() has it */
+	(void) set_config_option("min_parallel_table_scan_size", "0", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	QueryStart(&q);
+	QueryAdd(&q, "EXPLAIN (FORMAT JSON) ");
+	AddScanQuery(&job->backfill->scan, &q);
+	if (QueryRun(&q, SPI_OK_UTILITY, NULL) > 0)
+		job->plan = MemoryContextStrdup(caller, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
+	AtEOXact_GUC(true, nest);
+}
+
+/*
+ * Do messages come by their keys, without a sort of all that are left and
+ * without workers?  Then the last that is scored is the bound, if its key is
+ * stored as the view has it.
+ */
+static bool
+ComeInOrder(Backfill *b)
+{
+	PlanJob		job = {b, NULL};
+	ErrorData  *error;
+
+	if (b->scan.raise_errors || b->scan.source->distributed || !CanProtect())
+		return false;
+	for (int i = 0; i < b->scan.source->nkeys; i++)
+		if (b->scan.source->key_types[i] != b->table->key_types[i])
+			return false;
+	error = RunProtected(RunExplain, &job);
+	if (error)
+		FreeErrorData(error);
+	return job.plan != NULL && strstr(job.plan, "Sort\"") == NULL && strstr(job.plan, "\"Gather") == NULL;
+}
+
+/* ORDER BY the key, of what is scored: as it comes */
+static void
+AddScoredOrder(BatchScan *scan, BatchQuery *q)
+{
+	QueryAdd(q, " ORDER BY ");
+	AddKeys(q, scan->source, RowAlias(scan->source), "");
+}
+
+/* The key of the last decision in the store is the bound; false where there is none. */
+static bool
+TakeBound(Backfill *b)
+{
+	TupleDesc	desc = b->table->desc;
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
+	int64		left = tuplestore_tuple_count(b->scan.store);
+	int			nkeys = b->scan.source->nkeys;
+
+	tuplestore_select_read_pointer(b->scan.store, 0);
+	tuplestore_rescan(b->scan.store);
+	while (tuplestore_gettupleslot(b->scan.store, true, false, slot))
+	{
+		if (--left > 0)
+			continue;
+		b->bound = palloc(nkeys * sizeof(Datum));
+		for (int i = 0; i < nkeys; i++)
+		{
+			Form_pg_attribute att = TupleDescAttr(desc, i);
+			bool		isnull;
+
+			b->bound[i] = datumCopy(slot_getattr(slot, i + 1, &isnull), att->attbyval, att->attlen);
+		}
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	return b->bound != NULL;
+}
+
+/* Score the messages of a batch that comes in order, and find where it ends. */
+static bool
+ScoreInOrder(Backfill *b)
+{
+	b->first_only = true;
+	b->scan.joined = AddScoredOrder;
+	if (ComeInOrder(b))
+		RunScan(&b->scan);
+	b->first_only = false;
+	b->scan.joined = NULL;
+	return TakeBound(b);
 }
 
 /*
@@ -713,15 +823,18 @@ OneBatch(Backfill *b, uint64 *total)
 	EnterSource(&security, s);
 	/* The key's types may be domains, whose checks are the owner's code. */
 	b->after = last_key ? KeyFromArray(s, last_key) : NULL;
-	if (!FindBound(b))
+	if (!ScoreInOrder(b))
 	{
-		LeaveSecurity(&security);
-		tuplestore_end(b->scan.store);
-		UpdateRun(b, 0, 0, (Datum) 0);
-		return false;
+		if (!FindBound(b))
+		{
+			LeaveSecurity(&security);
+			tuplestore_end(b->scan.store);
+			UpdateRun(b, 0, 0, (Datum) 0);
+			return false;
+		}
+		if (!s->distributed)
+			RunScan(&b->scan);
 	}
-	if (!s->distributed)
-		RunScan(&b->scan);
 	last_key = KeyToArray(s, b->bound);
 	LeaveSecurity(&security);
 
