@@ -121,9 +121,11 @@ CREATE COLLATION lax (provider = icu, locale = 'und-u-ks-level2', deterministic 
 CREATE TABLE odd (id int PRIMARY KEY, "{source}" timestamptz NOT NULL, "{at}" text COLLATE lax, n int);
 INSERT INTO odd SELECT i, timestamptz '2024-01-01' + i * interval '1 hour', 'tenant ' || i % 2, i FROM generate_series(1, 48) i;
 CREATE VIEW odd_signals AS SELECT * FROM odd;
-CALL assay.onboard('odd', messages => 'odd', pack => NULL, signals => 'odd_signals', at => '{source}', tenant => '{at}',
+CREATE VIEW odd_labels AS SELECT id, n > 40 AS malicious FROM odd;
+CALL assay.onboard('odd', messages => 'odd', pack => NULL, signals => 'odd_signals', at => '{source}', tenant => '{at}', labels => 'odd_labels',
 	options => '{"document": {"pg_assay_policy": 1, "settings": {}, "detectors": [{"name": "{label}", "condition": "n > 40", "mode": "live", "force_verdict": "malicious"}]}}');
 SELECT step, state, rows FROM assay.onboarding WHERE policy = 'odd' AND state <> 'done';
+SELECT name, value FROM assay.onboarding_report WHERE policy = 'odd' AND part = 'label' AND value = again(query) ORDER BY n;
 SELECT tenant, messages, alerts FROM assay.tenant_status WHERE policy = 'odd' ORDER BY 1;
 SELECT name, value FROM assay.onboarding_report WHERE policy = 'odd' AND part = 'detector';
 SELECT assay.offboard('odd');

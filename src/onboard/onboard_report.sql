@@ -9,6 +9,7 @@ DECLARE
 	names assay_internal.onboarding_names := assay_internal.onboarding_names(o);
 	caught text := assay_internal.caught_condition(o.policy);
 	d record;
+	older text := CASE WHEN o.labels IS NOT NULL THEN assay_internal.older_labels_query(o) END;
 	of_older text := format('besides the newest fifth, which is held back; weights are fitted from %s of each kind on', assay_internal.fewest_older_labels());
 BEGIN
 	RETURN QUERY SELECT 'history', v.name, v.detail, assay_internal.fill_names(v.query, names, 'days', assay_internal.onboarding_days_query(o)) FROM (VALUES
@@ -35,14 +36,14 @@ BEGIN
 		RETURN QUERY SELECT 'label', v.name, v.detail, assay_internal.fill_names(v.query, names, 'caught', caught) FROM (VALUES
 			('malicious', NULL::text, 'SELECT count(*) FROM {label_latest} l WHERE l.malicious'),
 			('safe', NULL, 'SELECT count(*) FROM {label_latest} l WHERE NOT l.malicious'),
-			('malicious to fit to', of_older, assay_internal.older_labels_query(o) || ' AND l.malicious'),
-			('safe to fit to', of_older, assay_internal.older_labels_query(o) || ' AND NOT l.malicious'),
 			('malicious and would have been caught', NULL, 'SELECT count(*) FROM {verdict} v JOIN {label_latest} l USING ({key}) WHERE l.malicious AND {caught}'),
 			('safe and would have been caught', 'false alerts', 'SELECT count(*) FROM {verdict} v JOIN {label_latest} l USING ({key}) WHERE NOT l.malicious AND {caught}'),
 			('ROC AUC', 'of scores by labels; 0.5 is chance, 1 is without fault', 'SELECT assay.roc_auc(assay.scored_agg(v.score, l.malicious)) FROM {verdict} v JOIN {label_latest} l USING ({key})'),
 			('ROC AUC on what was held back', 'of the newest labels, to which nothing was fitted',
 				format('SELECT assay.roc_auc(assay.scored_agg(v.score, l.malicious)) FROM {verdict} v JOIN {label_latest} l USING ({key}) JOIN {source} m USING ({key}) WHERE m.{at} >= %L',
 					assay_internal.held_back_from(o)))) v(name, detail, query);
+		RETURN QUERY SELECT 'label', v.name, of_older, older || v.condition FROM (VALUES
+			('malicious to fit to', ' AND l.malicious'), ('safe to fit to', ' AND NOT l.malicious')) v(name, condition);
 	END IF;
 END $$;
 COMMENT ON FUNCTION assay_internal.report_queries(assay_internal.own_onboarding) IS 'numbers of the report about a policy that was onboarded, each by its query';
