@@ -43,7 +43,7 @@ endif
 PACK = pg_assay_email
 PACK_VERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" pack/email/$(PACK).control)
 PACK_SQL = $(PACK)--$(PACK_VERSION).sql
-PACK_SECTIONS = $(patsubst %,pack/email/%.sql,lists brands phrases signals detectors columns policy)
+PACK_SECTIONS = src/model/assay_alone.sql $(patsubst %,pack/email/%.sql,lists brands phrases signals detectors columns policy)
 PACK_OLDER = $(wildcard pack/email/$(PACK)--*.sql)
 
 MODULE_big = $(EXTENSION)
@@ -121,7 +121,7 @@ uninstall-client:
 	$(if $(SCRIPTS_built),rm -f $(foreach p,$(PROGRAMS),'$(DESTDIR)$(bindir)/$(p)'))
 
 # What is used where it is there; assay_load --version and assay_stream --version tell
-OPTIONAL = LIBARCHIVE=libarchive LIBMAGIC=libmagic LIBCRYPTO=libcrypto ZBAR=zbar,gdk-pixbuf-2.0 RDKAFKA=rdkafka
+OPTIONAL = ISAL=libisal LIBARCHIVE=libarchive LIBMAGIC=libmagic LIBCRYPTO=libcrypto ZBAR=zbar,gdk-pixbuf-2.0 RDKAFKA=rdkafka
 comma = ,
 FOUND = $(foreach o,$(OPTIONAL),$(shell pkg-config --exists $(subst $(comma), ,$(lastword $(subst =, ,$(o)))) && echo $(o)))
 PKGS_FOUND = $(subst $(comma), ,$(foreach o,$(FOUND),$(lastword $(subst =, ,$(o)))))
@@ -138,7 +138,7 @@ PROGRAM_CFLAGS += $(shell grep -qs 'user_data, GDestroyNotify' $(GMIME_HEADER) &
 src/bin/%.o: src/bin/%.c $(wildcard src/bin/*.h) $(INCLUDED) pg_assay.control Makefile
 	$(CC) $(filter-out -fPIC,$(CFLAGS)) $(PROGRAM_CFLAGS) -DASSAY_VERSION='"$(EXTVERSION)"' -c -o $@ $<
 # What only one of the programs has
-LOAD_OBJS = $(addprefix src/bin/,assay_load.o copy.o feedback.o reparse.o source.o)
+LOAD_OBJS = $(addprefix src/bin/,assay_load.o copy.o feedback.o gunzip.o reparse.o source.o)
 STREAM_OBJS = $(filter src/bin/assay_stream.o src/bin/stream_%.o,$(PROGRAM_OBJS))
 PROGRAM_COMMON = $(filter-out $(LOAD_OBJS) $(STREAM_OBJS),$(PROGRAM_OBJS)) $(PROGRAM_SHARED)
 PROGRAM_LINK = $(CC) $(CFLAGS) -o $@ $^ $(LDFLAGS) -L$(shell $(PG_CONFIG) --libdir) -lpq
@@ -146,7 +146,7 @@ src/bin/assay_load: $(LOAD_OBJS) $(PROGRAM_COMMON)
 	$(PROGRAM_LINK) $(shell pkg-config --libs $(PKGS_CLIENT) $(filter-out rdkafka,$(PKGS_FOUND))) -lm
 	@$(foreach o,$(filter-out $(FOUND),$(OPTIONAL)),echo 'the programs are built without $(subst $(comma), and ,$(lastword $(subst =, ,$(o))))';)
 src/bin/assay_stream: $(STREAM_OBJS) $(PROGRAM_COMMON)
-	$(PROGRAM_LINK) $(shell pkg-config --libs $(PKGS_CLIENT) $(PKGS_FOUND)) -lm
+	$(PROGRAM_LINK) $(shell pkg-config --libs $(PKGS_CLIENT) $(filter-out libisal,$(PKGS_FOUND))) -lm
 
 else
 # Nothing to build with yet: `make test` and `make demo` install it.

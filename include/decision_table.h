@@ -31,6 +31,7 @@ typedef struct DecisionPart
 	Oid			relid;
 	bool		plain;			/* as below, of this one */
 	bool		direct;
+	bool		replaces;		/* a row may take another's place */
 	int		   *attnums;		/* where what is written is in it */
 } DecisionPart;
 

@@ -35,6 +35,7 @@ typedef struct NamedSet
 	ItemPointerData tid;
 	bool		latest;			/* no newer one was there when it was read */
 	int64		state;
+	TimestampTz made_at;
 	TimestampTz pruned_at;		/* before it there is no history */
 	int64		pruned_state;
 	Oid			owner;

@@ -28,6 +28,11 @@ SELECT assay.create_baseline('daily', 'message', '{from_addr}', 'received_at', o
 SELECT assay_internal.baseline_not_live(b) FROM unnest('{daily,pair,extra,view}'::regclass[]) b;
 SELECT assay.baseline_probe('daily', live => true, parallel => true);
 SELECT assay.baseline_probe('daily', live => true) = assay.baseline_probe('daily', live => true, parallel => false) AS in_sql;
+-- what an index would mend is told, unless the form in SQL is asked for
+SET client_min_messages = notice;
+SELECT assay.baseline_probe('daily', live => true) IS NOT NULL, assay.baseline_probe('daily', live => true, parallel => false) IS NOT NULL, assay.baseline_probe('pair', live => true) IS NOT NULL,
+	assay.baseline_probe('extra', live => true) IS NOT NULL;
+SET client_min_messages = warning;
 CREATE INDEX by_time ON message (from_addr, received_at, id);
 SELECT assay.baseline_probe('daily', live => true, parallel => true);
 CREATE INDEX by_number ON message (from_addr, id, received_at);

@@ -86,6 +86,37 @@ INSERT INTO message (id, message_id, received_at, from_addr, from_name, from_dom
 SELECT v.id, v.verdict, (SELECT string_agg(DISTINCT d.category, ' ' ORDER BY d.category) FROM assay.email_detector d WHERE d.detector = ANY (assay.counted_hits(v.attribution))) AS categories
 FROM inbound_verdict v ORDER BY v.id;
 
+-- what is to be done by hand, and what services carry for anyone; and who speaks of it, or does it among those who know each other
+INSERT INTO message (id, message_id, received_at, from_addr, from_name, from_domain, reply_to, recipients, subject, body_text, has_html, urls, link_texts, link_hrefs, attachments, in_reply_to, headers) VALUES
+	(1301, 'e1@x', '2024-05-05 10:00+00', 'sam@firm.example.net', 'Sam', 'firm.example.net', NULL, '{ann@corp.example}', 'Meeting', 'To join, open the page and enter the code H7KQ2X.', false,
+	 '{https://microsoft.com/devicelogin}', '{}', '{}', '[]', NULL, auth('firm.example.net', 'pass', 'pass', 'pass')),
+	(1302, 'e2@x', '2024-05-05 10:05+00', 'sam@firm.example.net', 'Sam', 'firm.example.net', NULL, '{ann@corp.example}', 'Report', 'To see it press Windows + R, paste the command and press Enter.', false,
+	 '{}', '{}', '{}', '[]', NULL, auth('firm.example.net', 'pass', 'pass', 'pass')),
+	(1303, 'e3@x', '2024-05-05 10:10+00', 'sam@firm.example.net', 'Sam', 'firm.example.net', NULL, '{ann@corp.example}', 'New app', 'Please approve it.', false,
+	 '{https://login.microsoftonline.com/common/oauth2/v2.0/authorize?client_id=9&scope=Mail.Read&redirect_uri=https%3A%2F%2Fx.example}', '{}', '{}', '[]', NULL, auth('firm.example.net', 'pass', 'pass', 'pass')),
+	(1304, 'e4@x', '2024-05-05 10:15+00', 'service@paypal.com', 'PayPal', 'paypal.com', NULL, '{ann@corp.example}', 'Invoice', 'Note from seller: your account was charged. If you did not make this transaction, call +1 (833) 555-0100 to get a refund.', true,
+	 '{https://www.paypal.com/invoice/1}', '{Pay}', '{https://www.paypal.com/invoice/1}', '[]', NULL, auth('paypal.com', 'pass', 'pass', 'pass')),
+	(1305, 'e5@x', '2024-05-05 10:20+00', 'it@firm.example.net', 'IT', 'firm.example.net', NULL, '{ann@corp.example}', 'Authentication', 'Please scan the QR code to verify your account within 24 hours.', true,
+	 '{}', '{}', '{}', '[{"name": "code.png", "type": "image/png", "size": 1000}]', NULL, auth('firm.example.net', 'pass', 'pass', 'pass')),
+	(1306, 'e6@x', '2024-05-05 10:25+00', 'sam@firm.example.net', 'Sam', 'firm.example.net', NULL, '{ann@corp.example}', 'Drawings', 'The drawings are here. Password: 4411', false,
+	 '{https://files.example.org/a/drawings.zip}', '{}', '{}', '[]', NULL, auth('firm.example.net', 'pass', 'pass', 'pass')),
+	(1311, 'f1@x', '2024-05-05 11:00+00', 'news@weekly.example', 'Weekly', 'weekly.example', NULL, '{ann@corp.example}', 'This week', 'Attackers ask to press Windows + R, paste the command and press Enter, or to enter the code at a page.', false,
+	 '{https://microsoft.com/devicelogin,https://weekly.example/1}', '{}', '{}', '[]', NULL, auth('weekly.example', 'pass', 'pass', 'pass') || '{"list-unsubscribe": ["<https://weekly.example/u>"]}'),
+	(1312, 'f2@x', '2024-05-05 11:05+00', 'service@paypal.com', 'PayPal', 'paypal.com', NULL, '{ann@corp.example}', 'Invoice', 'Note from seller: thank you for booking the room. Questions? Phone +44 20 7946 0000', true,
+	 '{https://www.paypal.com/invoice/2}', '{Pay}', '{https://www.paypal.com/invoice/2}', '[]', NULL, auth('paypal.com', 'pass', 'pass', 'pass')),
+	(1313, 'f3@x', '2024-05-05 11:10+00', 'tickets@hall.example', 'The Hall', 'hall.example', NULL, '{ann@corp.example}', 'Your ticket', 'Please have the QR code at hand: we scan it at the entrance.', true,
+	 '{https://hall.example/t/1}', '{Ticket}', '{https://hall.example/t/1}', '[{"name": "ticket.png", "type": "image/png", "size": 1000}]', NULL, auth('hall.example', 'pass', 'pass', 'pass')),
+	(1314, 'f4@x', '2024-05-05 11:15+00', 'tv@stream.example', 'Stream', 'stream.example', NULL, '{ann@corp.example}', 'Connect your TV', 'Open the page and enter the code on your screen.', false,
+	 '{https://stream.example/device}', '{}', '{}', '[]', NULL, auth('stream.example', 'pass', 'pass', 'pass'));
+SELECT s.id, x.verdict, ARRAY(SELECT h FROM unnest(assay.counted_hits(x.attribution)) h WHERE h = ANY ('{code_of_device,command_to_paste,consent_wanted,note_to_call,scan_for_access,scan_link,packed_link,key_beside_lock,calendar_lure,payroll_by_person}')) AS hits
+FROM inbound_signals s, assay.score('inbound', s) x WHERE s.id BETWEEN 1301 AND 1320 ORDER BY s.id;
+-- links as they are written: what only looks like one is none
+SELECT m.url, s.url_device_login, s.url_consent, s.url_packed_file
+FROM (VALUES (1, 'https://www.microsoft.com/devicelogin?x=1'), (2, 'https://microsoft.com/devices'), (3, 'https://x.example/microsoft.com/devicelogin'), (4, 'https://google.com/device'),
+	(5, 'https://accounts.google.com/o/oauth2/auth?client_id=1&scope=a'), (6, 'https://accounts.google.com/signin'), (7, 'https://a.example/b.zip'), (8, 'https://a.zip/'), (9, 'https://a.example/b.zip?d=1'), (10, 'https://a.example/zip')) m (n, url),
+	LATERAL (SELECT (assay.phrase_counts('email.shapes', E'\nU' || m.url || E'\n', '{url_device_login,url_consent,url_packed_file}')) AS c) p,
+	LATERAL (SELECT c[1] > 0 AS url_device_login, c[2] > 0 AS url_consent, c[3] > 0 AS url_packed_file) s ORDER BY m.n;
+
 -- guards: what we trust stays delivered, what we block does not
 INSERT INTO assay.list (set, value, kind) VALUES ('inbound.trusted', 'pay-alerts.top', 'domain'), ('inbound.blocked', 'shop.example', 'domain');
 SELECT s.id, x.verdict FROM inbound_signals s, assay.score('inbound', s) x WHERE s.id IN (1001, 1013) ORDER BY 1;
@@ -123,6 +154,22 @@ SELECT 1210 + i, 'l' || i || '@x', '2024-05-04 09:00+00'::timestamptz + i * inte
 FROM unnest('{a,a,b,ab,ab,ac}'::text[]) WITH ORDINALITY t (tail, i);
 SELECT id, length(m.from_addr), s.sender_last_day FROM inbound_signals s JOIN message m USING (id) WHERE id BETWEEN 1211 AND 1216 ORDER BY id;
 SELECT length(assay.email_foreign_org(ARRAY[repeat('a', 9000)], 'x'));
+-- nothing follows the caller's search_path: an operator of an inserter's would go into the indexes
+SELECT p.oid::regprocedure AS unpinned FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+JOIN pg_proc p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
+WHERE e.extname = 'pg_assay_email' AND p.prosqlbody IS NULL AND NOT coalesce(array_to_string(p.proconfig, ',') LIKE '%search_path=%', false) ORDER BY 1;
+SELECT current_user AS me \gset
+RESET ROLE;
+CREATE SCHEMA email_planted;
+CREATE FUNCTION email_planted.minus(date, int) RETURNS date LANGUAGE sql IMMUTABLE AS $$ SELECT '2000-01-01'::date $$;
+CREATE OPERATOR email_planted.- (FUNCTION = email_planted.minus, LEFTARG = date, RIGHTARG = int);
+BEGIN;
+SET LOCAL search_path = email_planted, pg_catalog;
+SELECT assay.email_signature_keys(s, '2024-05-04 10:00+00') = (assay.signature_bands(s, '2024-05-04'))[1:4] AS same
+FROM assay.signature('words enough to have a signature of one own, and some more of them so that there is something to sign') s;
+COMMIT;
+DROP SCHEMA email_planted CASCADE;
+SET ROLE :me;
 DELETE FROM message WHERE id > 1200;
 
 -- the others of a campaign: seen, and labelled at once

@@ -100,6 +100,15 @@ SET ROLE list_keeper;
 CALL assay.maintain();
 SELECT rows, date_trunc('day', now() - pruned_at) AS pruned FROM assay.maintenance, assay.named_sets WHERE object = 'lh' AND set = 'lh';
 RESET ROLE;
+-- what a text model sees of a message may name a list, too
+BEGIN;
+CREATE TABLE words (id int PRIMARY KEY, body text);
+CREATE TABLE word_label (id int, malicious boolean, labelled_at timestamptz, PRIMARY KEY (id, labelled_at));
+SELECT assay.create_text_model('lh_words', 'words', 'body', 'word_label', key => '{id}', schema => 'lh') \g /dev/null
+SELECT assay.create_policy('lh text', 'words', '{id}', schema => 'lh'),
+	assay.create_detector('lh text', 'd', text_model => 'lh_words', text => $$CASE WHEN in_list('lh', body) THEN body ELSE '' END$$);
+SELECT assay_internal.list_needed('lh');
+ROLLBACK;
 -- a condition that it once had counts, too; another's policy is not seen
 SET ROLE list_reader;
 CREATE VIEW plain AS SELECT id, word, received_at FROM message;

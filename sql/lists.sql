@@ -30,7 +30,10 @@ SELECT assay.list_state('free_mail');
 SELECT s, assay.in_list('free_mail', 'boss@evil.com', state => s) AS boss, assay.in_list('free_mail', 'chef@evil.com', state => s) AS chef,
 	assay.in_list('free_mail', 'sales-7', state => s) AS sales, assay.in_list('free_mail', 'x.gmail.com', state => s) AS gmail,
 	assay.list_match('free_mail', '10.2.1.1', state => s) AS net
-FROM generate_series(0, 6) s;
+FROM generate_series(0, assay.list_state('free_mail')) s;
+-- what is none yet, or never was one, is not answered as if it were now
+SELECT assay.in_list('free_mail', 'boss@evil.com', state => assay.list_state('free_mail') + 1);
+SELECT assay.list_match('free_mail', 'boss@evil.com', state => -1);
 SELECT assay.in_list('free_mail', 'boss@evil.com', '-infinity'), assay.in_list('free_mail', 'boss@evil.com', 'infinity'),
 	assay.in_list('free_mail', 'boss@evil.com', min(added_at)), assay.in_list('free_mail', 'boss@evil.com', min(added_at) - interval '1 us'),
 	assay.in_list('free_mail', 'sales-7', max(removed_at)), assay.in_list('free_mail', 'sales-7', max(removed_at) - interval '1 us')

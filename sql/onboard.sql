@@ -176,7 +176,7 @@ SELECT assay.tenant_threshold('inbound', 'noisy', 'suspicious', 0.6) < 0 AS chan
 SELECT count(*) AS detectors FROM assay.detectors WHERE policy = 'inbound' AND 'tenant' = ANY (tags);
 SELECT assay.tenant_threshold('inbound', 'noisy', 'suspicious', 1);
 SELECT assay.tenant_threshold('inbound', 'noisy', 'nothing', 0.5);
-SELECT assay.tenant_threshold('inbound', '', 'suspicious', 0.5);
+SELECT assay.tenant_threshold('inbound', NULL, 'suspicious', 0.5);
 -- exclusions, detectors and lists of one tenant
 SELECT assay.exclude('inbound', 'beta: partner', 'tenant_id = ''beta'' AND from_domain = ''pay-alerts.top''', verdict => 'safe', reason => 'theirs') > 0 AS made;
 SELECT assay.create_list('inbound.blocked.beta');
@@ -203,6 +203,32 @@ SELECT (SELECT count(*) FROM message WHERE tenant_id = 'Beta') AS messages, (SEL
 	(SELECT count(*) FROM inbound_sender WHERE tenant_id = 'Beta') AS histories, (SELECT count(*) FROM assay.tenant_status WHERE tenant = 'Beta') AS status,
 	(SELECT count(*) > 500 FROM message WHERE tenant_id = 'beta') AS others;
 SELECT * FROM assay.erase_tenant('inbound', NULL);
+-- again: no error, and it says that there is nothing
+SET client_min_messages = notice;
+SELECT count(*) AS relations, sum(rows) AS rows FROM assay.erase_tenant('inbound', 'Beta', messages => true, dry_run => false);
+SELECT sum(rows) AS rows FROM assay.erase_tenant('inbound', 'nobody');
+SELECT sum(rows) > 0 AS something FROM assay.erase_tenant('inbound', 'beta');
+SET client_min_messages = warning;
+-- of a name that nobody has nothing goes live, unless that is said
+SELECT assay.go_live('inbound', 'acmee');
+SELECT assay.go_live('inbound', repeat('x', 2000)) IS NULL;
+SELECT assay.back_to_learning('inbound', 'acmee');
+SELECT assay.go_live('inbound', 'acmee', ahead => NULL);
+SELECT assay.go_live('inbound', 'newcomer', ahead => true), assay.go_live('inbound', 'newcomer') AS again, assay.back_to_learning('inbound', 'newcomer'), assay.back_to_learning('inbound', 'acme') AS known;
+SELECT assay.go_live('inbound', 'acme');
+-- of a tenant whose messages came since the last look
+INSERT INTO message (tenant_id, received_at, from_addr) VALUES ('since', '2024-04-02', 'x@y.example');
+SELECT count(*) AS looked_at FROM assay.tenant_status WHERE tenant = 'since';
+SELECT assay.go_live('inbound', 'since');
+-- the empty name is one like others
+SELECT fill('', 6, 2);
+SELECT assay.tenant_threshold('inbound', '', 'suspicious', 0.6) < 0 AS set, assay.tenant_threshold('inbound', '', 'suspicious', NULL) AS reset;
+SELECT assay.go_live('inbound', ''), assay.back_to_learning('inbound', ''), assay.go_live('inbound', '') AS again;
+SELECT tenant, state, messages FROM assay.tenant_status WHERE policy = 'inbound' AND tenant IN ('', 'since') ORDER BY 1;
+SELECT fill('', 6, 2);
+SELECT verdict, count(*) FROM inbound_verdict v JOIN message USING (id) WHERE tenant_id = '' GROUP BY 1 ORDER BY 1;
+SELECT what, rows FROM assay.erase_tenant('inbound', '', messages => true, dry_run => false) WHERE what IN ('messages', 'live tenants') ORDER BY 1, 2;
+SELECT count(*) AS there FROM message WHERE tenant_id = '';
 -- rows that a stranger writes count for nothing where the policy is another's, and names in them are no more than names
 RESET ROLE;
 SET ROLE onboard_stranger;

@@ -38,7 +38,7 @@ SELECT state, note FROM assay.maintenance WHERE step = 'learning' AND object = '
 SELECT tenant, state FROM assay.tenant_status WHERE policy = 'mail';
 
 -- a tenant that is called like the digest of another is another
-SELECT assay.go_live('mail', 'Globex');
+SELECT assay.go_live('mail', 'Globex', ahead => true);
 INSERT INTO mail (tenant_id, received_at, sender, subject, body) SELECT t, '2024-04-02', 'PayPal <service@pay-alerts.top>', 'Your account has been limited',
 	'Dear customer, please verify your account within 24 hours. Click here' FROM unnest(ARRAY['Globex', 'globex', 'md5:' || md5('Globex')]) t;
 SELECT tenant_id, verdict <> 'safe' AS live FROM mail JOIN mail_verdict USING (id) ORDER BY id DESC LIMIT 3;

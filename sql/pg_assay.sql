@@ -23,6 +23,9 @@ WHERE e.extname = 'pg_assay' AND l.lanname NOT IN ('c', 'internal') AND p.prosql
   AND NOT coalesce(array_to_string(p.proconfig, ',') LIKE '%search_path=%', false)
 ORDER BY 1;
 
+-- what catches errors begins a subtransaction, which parallel workers may not
+SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace IN ('assay'::regnamespace, 'assay_internal'::regnamespace) AND p.proparallel <> 'u' AND p.prosrc ~* '\mexception\s+when\M';
+
 -- settings: default, who may set them, and what is taken at the ends of the range and beyond (sqlstate otherwise);
 -- assay.stat_max is there where the library is preloaded only
 LOAD 'pg_assay';

@@ -73,6 +73,13 @@ DELETE FROM assay.phrase WHERE name = 'amount';
 SELECT (assay.phrase_summary('bec', 'please, usd 4 gift card')).*;
 SELECT name, pattern, kind, weight, theme, expires_at IS NOT NULL AS expires, added_state, removed_state FROM assay.phrase_history ORDER BY added_state, name, pattern;
 SELECT s, assay.phrase_hits(assay.phrases_of('bec', s), 'please gift card'), assay.phrase_hits(assay.phrases_of('bec', s, 'regex'), 'usd 4') FROM generate_series(0, 5) s;
+\set SHOW_CONTEXT never
+SELECT assay.phrase_state('bec') AS now \gset
+SELECT assay.phrases_of('bec', :now) IS NOT NULL AS there;
+SELECT assay.phrases_of('bec', :now + 1);
+SELECT assay.phrases_of('bec', -1);
+SELECT assay.phrases_of('nosuch', 1);
+\set SHOW_CONTEXT errors
 -- the same again is no change of the phrase
 INSERT INTO assay.phrase (set, name, pattern, theme) VALUES ('bec', 'wire', 'wire transfer', 'money');
 UPDATE assay.phrase SET note = 'why' WHERE name = 'wire';

@@ -61,6 +61,13 @@ SELECT occurrences('a', array(SELECT 'a' FROM generate_series(1, n))) FROM (VALU
 SELECT count(*) AS differ FROM mail, unnest(ARRAY['o', E'\n', E'\n>', 'and', 'ss', 'message 1', E'e\n']) s
 WHERE (occurrences(body, ARRAY['x', s]))[2] <> (octet_length(body) - octet_length(replace(body, s, ''))) / octet_length(s);
 SELECT occurrences(repeat('ab', 2000000), '{ab,b,ba,abc}');
+-- a long string is looked for as quickly as it is cancelled: what comes behind it in the statement is never reached
+CREATE SEQUENCE reached;
+SET statement_timeout = '20ms';
+SELECT occurrences(repeat('a', n), ARRAY[repeat('a', 900000) || 'b']), nextval('reached') FROM generate_series(950000, 950000) n;
+RESET statement_timeout;
+SELECT is_called FROM reached;
+DROP SEQUENCE reached;
 
 -- ---- header_lines ------------------------------------------------------------------
 SELECT header_lines('{"received": ["a", "b"], "to": "c", "n": 1, "m": [1, "d", null]}', h) FROM unnest('{received,to,n,m,none,""}'::text[]) h;

@@ -38,6 +38,8 @@ SELECT assay.create_detector('words', 'pills', text_model => 'pills', text => 'c
 -- the margin is the model's, times the weight; the ledger holds the top tokens
 SELECT assay.create_detector('words', 'pills', text_model => 'pills', text => 'content', weight => 2, mode => 'live', description => 'what the words say');
 SELECT assay.create_detector('words', 'plain', text_model => 'pills', text => 'concat(subject, '' '', body)');
+-- what their texts read is known
+SELECT signal, kind, name, mode FROM assay.signal_uses('words') WHERE name IS NOT NULL;
 SELECT detector, mode, weight, kind, text_model, text FROM assay.detectors WHERE policy = 'words' ORDER BY 1;
 CREATE TRIGGER decide AFTER INSERT ON message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('words');
 INSERT INTO message VALUES (101, '2024-03-05 00:00Z', 'Cheap pills', 'buy viagra now'), (102, '2024-03-05 00:00Z', 'Minutes', 'the agenda'), (103, '2024-03-05 00:00Z', NULL, NULL);

@@ -137,6 +137,9 @@ foreach ([ 'tenant_id=x', qr/could not use the value of --column=tenant_id.*inva
 	my ($code, $said) = load('-t', 'own', "--column=$_->[0]", $file);
 	is($code, 1, "--column=$_->[0] is refused");
 	like($said, $_->[1], 'with a reason');
+	($code, $said) = load('--create-table', '-t', 'refused', "--column=$_->[0]", $file);
+	is($code, 1, "--create-table with --column=$_->[0] is refused");
+	is($node->safe_psql('postgres', q{SELECT to_regclass('refused') IS NULL}), 't', 'and leaves no table behind');
 }
 
 # fields that fill no column

@@ -137,5 +137,32 @@ is(sql(q{SELECT severity FROM assay.check('p') WHERE "check" = 'partitions'}), '
 sql(q{DROP PUBLICATION pub});
 is(sql(q{SELECT assay.make_partitions('p')}), '1', 'and is, once it is no more');
 
+# ---- published in part -----------------------------------------------------------------
+
+# where nothing may be replaced in one partition, what is new is decided all the same, by one row and by many
+my $again = 910_000;
+my $undecided = sql(q{SELECT count(*) FROM assay.undecided('p')});
+my $part = $node->safe_psql('postgres', q{SELECT part FROM assay_internal.decision_parts('p_decision') WHERE since <= now() AND until > now()});
+foreach (
+	[ 'rows', qq{CREATE PUBLICATION pub FOR TABLE $part WHERE (verdict = 'malicious')}, 'DROP PUBLICATION pub' ],
+	[ 'columns', qq{CREATE PUBLICATION pub FOR TABLE $part (verdict)}, 'DROP PUBLICATION pub' ],
+	[ 'no identity', qq{CREATE PUBLICATION pub FOR ALL TABLES; ALTER TABLE $part REPLICA IDENTITY NOTHING}, qq{ALTER TABLE $part REPLICA IDENTITY DEFAULT; DROP PUBLICATION pub} ])
+{
+	my ($what, $do, $undo) = @$_;
+	my $told = qq{SELECT count(*) FROM assay.fault WHERE '@{[ ++$again ]}' = ANY (key)};
+	my $insert = qq{INSERT INTO message (at, id) SELECT date_trunc('day', now()) - i * interval '1 day', $again FROM generate_series(0, 1) i};
+	my $delete = qq{DELETE FROM message WHERE id = $again};
+	sql('DELETE FROM assay.fault', $do, q{INSERT INTO message (at) VALUES (now())}, q{INSERT INTO message (at) SELECT now() + i * interval '1 us' FROM generate_series(1, 100) i},
+		# with others beside it
+		q{INSERT INTO message (at) SELECT now() - i % 2 * interval '1 day' + i * interval '1 ms' FROM generate_series(1, 100) i});
+	is(sql(q{SELECT count(*) FROM assay.undecided('p')}), $undecided, "published in part, $what: all is decided");
+	is(sql('SELECT count(*) FROM assay.fault'), '0', 'without a fault');
+	# a key that comes again
+	sql($insert, $delete, $insert);
+	is(sql($told), '1', 'one that comes again is told where it cannot be replaced, and there only');
+	sql($undo, $delete, $insert);
+	is(sql($told), '1', 'and is replaced once it can be');
+}
+
 $node->stop;
 done_testing();

@@ -138,6 +138,15 @@ $node->safe_psql('planted', q{SET ROLE mail;
 ($rc, $out, $err) = $node->psql('planted', 'CREATE EXTENSION pg_assay');
 like($err, qr/schema "assay" is not the extension's alone: mail has (function planted|operator =)/, 'nor where others have something');
 $node->safe_psql('planted', 'DROP OWNED BY mail; CREATE EXTENSION pg_assay');
+# the e-mail pack's script looks, too
+$node->safe_psql('planted', q{GRANT CREATE ON SCHEMA assay TO mail; SET ROLE mail;
+	CREATE FUNCTION assay.planted(name, regclass) RETURNS boolean LANGUAGE sql AS 'SELECT true'});
+($rc, $out, $err) = $node->psql('planted', 'CREATE EXTENSION pg_assay_email');
+like($err, qr/schema "assay" is not the extension's alone: mail may create/, 'no e-mail pack where others may create');
+$node->safe_psql('planted', 'REVOKE CREATE ON SCHEMA assay FROM mail');
+($rc, $out, $err) = $node->psql('planted', 'CREATE EXTENSION pg_assay_email');
+like($err, qr/schema "assay" is not the extension's alone: mail has function/, 'nor where others have something');
+$node->safe_psql('planted', 'DROP OWNED BY mail; CREATE EXTENSION pg_assay_email');
 
 $standby->stop;
 $node->stop;

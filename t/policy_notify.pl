@@ -80,4 +80,33 @@ is(told("SELECT count(*) FROM signals s, assay.score('$policy', s); CALL assay.b
 # a message without a key stays without a decision
 $node->safe_psql('postgres', 'ALTER TABLE message DROP CONSTRAINT message_pkey; ALTER TABLE message ALTER id DROP NOT NULL');
 is(told('INSERT INTO message VALUES (NULL, 2)'), '', 'nothing of a message without a key');
+$node->stop;
+
+# Who listens, and stays in a transaction, lets anybody fill the queue: messages come in all the same.
+SKIP:
+{
+	skip 'the queue is 8 GB', 4 if $node->pg_version < 17;
+	my $small = PostgreSQL::Test::Cluster->new('small_queue');
+	$small->init;
+	$small->append_conf('postgresql.conf', 'max_notify_queue_pages = 64');
+	$small->start;
+	$small->safe_psql('postgres', q{
+		CREATE EXTENSION pg_assay;
+		CREATE TABLE message (id int PRIMARY KEY);
+		CREATE VIEW signals AS SELECT id FROM message;
+		SELECT assay.create_policy('p', 'signals', '{id}', prior => 0, notify => '{suspicious}');
+		CREATE TRIGGER decide AFTER INSERT ON message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('p');
+		CREATE ROLE stranger LOGIN});
+	my $listener = $small->background_psql('postgres', extra_params => [ '-U', 'stranger' ]);
+	$listener->query_safe('LISTEN mine; BEGIN; SELECT 1;');
+	my ($rc, $n) = (0, 0);
+	($rc) = $small->psql('postgres', "SELECT pg_notify('mine', repeat('x', 7900) || g) FROM generate_series($n, $n + 9) g", extra_params => [ '-U', 'stranger' ])
+		while $rc == 0 && ($n += 10) < 1000;
+	isnt($rc, 0, 'the queue is full');
+	is($small->psql('postgres', 'INSERT INTO message VALUES (1); INSERT INTO message VALUES (2), (3)'), 0, 'messages come in');
+	is($small->safe_psql('postgres', "SELECT string_agg(id || ' ' || degraded, ', ' ORDER BY id) FROM p_decision"), '1 false, 2 false, 3 false', 'and are decided');
+	is($small->safe_psql('postgres', 'SELECT DISTINCT sqlstate, message FROM assay.fault'), '54000|nobody is told of the decision: the queue of notifications is more than half full', 'a fault tells');
+	$listener->quit;
+	$small->stop;
+}
 done_testing();

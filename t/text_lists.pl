@@ -10,7 +10,7 @@ use Test::More;
 
 my $node = PostgreSQL::Test::Cluster->new('primary');
 $node->init(allows_streaming => 'logical');
-$node->append_conf('postgresql.conf', "max_prepared_transactions = 5\nautovacuum = off\n");
+$node->append_conf('postgresql.conf', "max_connections = 30\nmax_prepared_transactions = 5\nautovacuum = off\n");
 $node->start;
 $node->safe_psql('postgres', q{
 	CREATE EXTENSION pg_assay;
@@ -180,6 +180,30 @@ cmp_ok($node->safe_psql('postgres', q{SELECT count(*) FROM assay.list_base WHERE
 is($node->safe_psql('postgres', q{SELECT count(DISTINCT s.state) > 5, count(*) FROM (SELECT DISTINCT state FROM past) s CROSS JOIN generate_series(0, 3999, 7) v
 	LEFT JOIN past t ON t.state = s.state AND t.value = 'v' || v WHERE assay.in_list('r', 'v' || v, state => s.state) <> (t.value IS NOT NULL)}), 'f|0', 'as of each state');
 cmp_ok($node->safe_psql('postgres', q{SELECT count(DISTINCT state) FROM past}), '>', 5, 'of some');
+
+# Snapshots see a transaction before what it invalidates is told: also then an
+# answer is that of its snapshot.  Small changes, one after another, and
+# statements that compare.
+{
+	$node->safe_psql('postgres', q{SELECT assay.create_list('quick', '{public}'); CREATE TABLE differs (session int)});
+	my $base = $node->basedir;
+	append_to_file("$base/write.sql", q{INSERT INTO assay.list (set, value) VALUES ('quick', 'v' || :client_id);
+DELETE FROM assay.list WHERE set = 'quick' AND value = 'v' || :client_id;
+});
+	append_to_file("$base/compare.sql", q{INSERT INTO differs
+SELECT :client_id WHERE assay.list_state('quick') <> (SELECT state FROM assay.named_set WHERE set = 'quick');
+});
+	my $connection = $node->connstr('postgres');
+	my $writers = IPC::Run::start([ 'pgbench', '-n', '-c', 4, '-t', 1000000, '-f', "$base/write.sql", $connection ], '>', \my $out, '2>', \my $err);
+	my $state = q{SELECT state > 20 FROM assay.named_set WHERE set = 'quick'};
+	$node->poll_query_until('postgres', $state) or die;
+	$node->command_ok([ 'pgbench', '-n', '-c', 4, '-t', 20000, '-f', "$base/compare.sql", $connection ], 'statements beside small changes');
+	ok($writers->pumpable, 'which went on all the while');
+	$writers->kill_kill;
+	is($node->safe_psql('postgres', 'SELECT count(*) FROM differs'), '0', 'each sees the state of its snapshot');
+	$node->poll_query_until('postgres', q{SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'pgbench'}) or die;
+	$node->safe_psql('postgres', q{DROP TABLE differs; SELECT assay.drop_set('quick')});
+}
 
 # a standby
 $node->backup('backup');

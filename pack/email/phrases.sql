@@ -601,6 +601,58 @@ INSERT INTO email_phrase VALUES
 	('action', 'click_here', 1, 'nordic', '{klicka här, klikk her, klik her, länken nedan, lenken nedenfor, linket nedenfor}'),
 	('address', 'dear_customer', 1, 'nordic', '{kära kund, bästa kund, kjære kunde, kære kunde, hej kund}');
 
+-- What a message wants done by hand, since no filter looks there: a code scanned
+-- with a telephone, one entered for somebody else's session, a command pasted, a
+-- file unlocked by the password beside it
+INSERT INTO email_phrase VALUES
+	('handiwork', 'scan_code', 1, 'en', '{scan the qr code, scan the code, scan this qr, scan this code, scan qr code, scan the attached qr, scan the barcode below, qr code below, qr code with your phone, qr code with your mobile, qr code with your smartphone, using your phone camera, with your phone camera}'),
+	('handiwork', 'scan_code', 1, 'de', '{qr-code scannen, qr code scannen, scannen sie den qr, scanne den qr, den qr-code mit, qr-code unten, scannen sie den code}'),
+	('handiwork', 'scan_code', 1, 'fr', '{scannez le code, scanner le code, flashez le code, scannez le qr, code qr avec votre, code qr ci-dessous, scannez ce code}'),
+	('handiwork', 'scan_code', 1, 'es', '{escanee el código, escanea el código, escanear el código, escanee el qr, código qr con su, código qr con tu}'),
+	('handiwork', 'scan_code', 1, 'it', '{scansiona il codice, scansionare il codice, inquadra il codice, scansioni il codice, codice qr con il, scansiona il qr}'),
+	('handiwork', 'scan_code', 1, 'pt', '{escaneie o código, digitalize o código, leia o código qr, escanear o código, escaneie o qr, aponte a câmera}'),
+	('handiwork', 'scan_code', 1, 'nl', '{scan de qr, scan de code, qr-code met uw, qr-code met je, scan deze qr, qr-code scannen}'),
+	('handiwork', 'scan_code', 1, 'pl', '{zeskanuj kod, skanując kod, zeskanować kod, kod qr telefonem, zeskanuj qr}'),
+	('handiwork', 'scan_code', 1, 'ru', '{отсканируйте qr, отсканируйте код, сканируйте qr, qr-код с помощью}'),
+	('handiwork', 'scan_code', 1, 'tr', '{qr kodunu tarayın, qr kodu okutun, karekodu okutun, kodu tarayın}'),
+	('handiwork', 'scan_code', 1, 'ja', '{qrコードを読み取, qrコードをスキャン, 二次元コードを読み}'),
+	('handiwork', 'scan_code', 1, 'zh', '{扫描二维码, 扫描下方二维码, 扫码, 掃描二維碼}'),
+	('handiwork', 'enter_code', 1, 'en', '{enter the code, enter this code, enter code, enter the following code, type the code, use the code, input the code, device code}'),
+	('handiwork', 'enter_code', 1, 'de', '{geben sie den code, gib den code, folgenden code, gerätecode, den code eingeben}'),
+	('handiwork', 'enter_code', 1, 'fr', '{saisir le code, saisissez le code, entrez le code, entrer le code}'),
+	('handiwork', 'enter_code', 1, 'es', '{introduzca el código, introduce el código, ingrese el código, ingresa el código}'),
+	('handiwork', 'enter_code', 1, 'it', '{inserisci il codice, inserisca il codice, inserire il codice, immetti il codice}'),
+	('handiwork', 'enter_code', 1, 'pt', '{insira o código, digite o código, introduza o código, inserir o código}'),
+	('handiwork', 'enter_code', 1, 'nl', '{voer de code, de code in, code invoeren, vul de code}'),
+	('handiwork', 'enter_code', 1, 'pl', '{wprowadź kod, wpisz kod, podaj kod}'),
+	('handiwork', 'enter_code', 1, 'ru', '{введите код, ввести код}'),
+	('handiwork', 'enter_code', 1, 'ja', '{コードを入力}'),
+	('handiwork', 'enter_code', 1, 'zh', '{输入代码, 输入验证码, 輸入代碼}'),
+	('handiwork', 'open_console', 1, 'en', '{windows + r, windows key + r, windows+r, win + r, win+r, windows key and r, powershell, command prompt, run dialog, open terminal, open the terminal, windows + x, win + x}'),
+	('handiwork', 'open_console', 1, 'de', '{windows-taste + r, windows-taste+r, windowstaste + r, eingabeaufforderung, ausführen-dialog, dialogfeld ausführen}'),
+	('handiwork', 'open_console', 1, 'fr', '{touche windows + r, invite de commandes, boîte de dialogue exécuter, ouvrez le terminal}'),
+	('handiwork', 'open_console', 1, 'es', '{tecla windows + r, símbolo del sistema, cuadro ejecutar, abra el terminal}'),
+	('handiwork', 'open_console', 1, 'it', '{tasto windows + r, prompt dei comandi, finestra esegui}'),
+	('handiwork', 'open_console', 1, 'pt', '{tecla windows + r, prompt de comando, caixa executar}'),
+	('handiwork', 'open_console', 1, 'nl', '{windows-toets + r, windowstoets + r, opdrachtprompt}'),
+	('handiwork', 'open_console', 1, 'pl', '{klawisz windows + r, wiersz polecenia, wiersza poleceń}'),
+	('handiwork', 'paste_command', 1, 'en', '{paste the command, paste the copied, paste the code, paste the text, paste the verification, paste it and press, ctrl + v, ctrl+v, press enter to, and press enter, then press enter, hit enter}'),
+	('handiwork', 'paste_command', 1, 'de', '{fügen sie den befehl, befehl einfügen, mit strg + v, strg + v, strg+v, drücken sie enter, drücken sie die eingabetaste, eingabetaste}'),
+	('handiwork', 'paste_command', 1, 'fr', '{collez la commande, collez le texte, coller la commande, appuyez sur entrée, ctrl + v}'),
+	('handiwork', 'paste_command', 1, 'es', '{pegue el comando, pega el comando, pegar el comando, pulse intro, presione entrar, presione enter, pulsa intro}'),
+	('handiwork', 'paste_command', 1, 'it', '{incolla il comando, incolli il comando, premi invio, prema invio}'),
+	('handiwork', 'paste_command', 1, 'pt', '{cole o comando, colar o comando, pressione enter, tecle enter}'),
+	('handiwork', 'paste_command', 1, 'nl', '{plak de opdracht, plak het commando, druk op enter}'),
+	('handiwork', 'paste_command', 1, 'pl', '{wklej polecenie, naciśnij enter, wciśnij enter}'),
+	('handiwork', 'file_password', 1, 'en', '{password for the archive, password for the file, password for the zip, archive password, zip password, file password, document password, password to open, password:, pass:, the password is, unzip password}'),
+	('handiwork', 'file_password', 1, 'de', '{passwort für das archiv, passwort für die datei, archivpasswort, passwort lautet, passwort:, kennwort:}'),
+	('handiwork', 'file_password', 1, 'fr', '{mot de passe de l''archive, mot de passe du fichier, mot de passe:, mot de passe :}'),
+	('handiwork', 'file_password', 1, 'es', '{contraseña del archivo, contraseña:, clave del archivo}'),
+	('handiwork', 'file_password', 1, 'it', '{password dell''archivio, la password è, password del file}'),
+	('handiwork', 'file_password', 1, 'pt', '{senha do arquivo, senha:, palavra-passe do ficheiro}'),
+	('handiwork', 'file_password', 1, 'nl', '{wachtwoord van het archief, wachtwoord voor het bestand, wachtwoord:}'),
+	('handiwork', 'file_password', 1, 'pl', '{hasło do archiwum, hasło do pliku, hasło:}');
+
 INSERT INTO assay.phrase (set, name, pattern, weight, theme, note)
 SELECT DISTINCT ON (p.name, pg_catalog.lower(v)) 'email.phrases', p.name, v, p.weight, p.theme, p.language
 FROM email_phrase p, pg_catalog.unnest(p.list::text[]) v ORDER BY p.name, pg_catalog.lower(v), p.language;
@@ -643,6 +695,9 @@ INSERT INTO assay.phrase (set, name, pattern, kind) VALUES
 	('email.shapes', 'url_random', '(?-i)\nH[^\n]*[a-z]\d{5}', 'regex'),
 	('email.shapes', 'url_lure', '(?-i)\nH[^\n]*(secur|verif|login|signin|webmail|account|wallet|update|confirm|billing|owa|office365|microsoft|paypal|appleid)', 'regex'),
 	('email.shapes', 'url_wordpress', '\nU[^\n]*/wp-(content|includes|admin)/[^ \n]*(html?|php)', 'regex'),
+	('email.shapes', 'url_device_login', '\nU([^\n]* )?(https?://)?(www[.])?(microsoft[.]com/device(login)?|aka[.]ms/devicelogin|login[.]microsoft(online)?[.]com/[^ \n]*/deviceauth|google[.]com/device|github[.]com/login/device)[/ ?#\n]', 'regex'),
+	('email.shapes', 'url_consent', '\nU([^\n]* )?https?://(login[.]microsoftonline[.]com|login[.]live[.]com|accounts[.]google[.]com)/[^ \n]*(client_id=[^ \n]*(scope|redirect_uri)=|/adminconsent)', 'regex'),
+	('email.shapes', 'url_packed_file', '\nU([^\n]* )?[^?# \n]+[^?#/ \n]/[^?#/ \n]*[.](zip|rar|7z|iso|img|vhdx?|js|vbs|hta|exe|msi|scr|lnk|cab)[ ?#\n]', 'regex'),
 	('email.shapes', 'url_fragment', '(?-i)\nU[^\n]*#[!-~]{40}', 'regex'),
 	('email.shapes', 'url_fragment', '(?-i)\nU[^\n]*#[^ \n]*@', 'regex');
 

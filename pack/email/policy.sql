@@ -4,22 +4,21 @@
 
 -- keys of campaigns
 
--- one expression without SET, so that queries have it in their own
+-- Each is one expression without SET, so that queries have it in their own. What it is made of is found now, not
+-- where whoever inserts looks: an operator of his own would go into the indexes.
 CREATE FUNCTION assay.email_subject_key(subject text) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 20
-	AS $$
-	SELECT pg_catalog.hashtextextended(pg_catalog."substring"(pg_catalog.btrim(pg_catalog.regexp_replace(pg_catalog.lower(pg_catalog."left"($1, 200)),
-		'(\m(re|fw|fwd|aw|wg|sv|tr|rv|enc|res|antw)\s*:\s*)|\S*[@\d]\S*|[^[:alpha:]]+', ' ', 'g')), '^.+ .+$'), 0)
-	$$;
+	RETURN pg_catalog.hashtextextended(pg_catalog."substring"(pg_catalog.btrim(pg_catalog.regexp_replace(pg_catalog.lower(pg_catalog."left"(subject, 200)),
+		'(\m(re|fw|fwd|aw|wg|sv|tr|rv|enc|res|antw)\s*:\s*)|\S*[@\d]\S*|[^[:alpha:]]+', ' ', 'g')), '^.+ .+$'), 0);
 COMMENT ON FUNCTION assay.email_subject_key(text) IS
 	'what copies of a subject have in common: its words, without numbers, addresses and Re:; NULL for less than two words';
 
 CREATE FUNCTION assay.email_foreign_org(orgs text[], own text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 5
-	AS $$ SELECT pg_catalog."left"(CASE WHEN orgs[1] IS DISTINCT FROM own THEN orgs[1] ELSE orgs[2] END, 320) $$;
+	RETURN pg_catalog."left"(CASE WHEN orgs[1] IS DISTINCT FROM own THEN orgs[1] ELSE orgs[2] END, 320);
 COMMENT ON FUNCTION assay.email_foreign_org(text[], text) IS 'the first organization that a message links to and that is not the sender''s, as far as an index takes it';
 
 CREATE FUNCTION assay.email_signature_keys(signature assay.text_signature, received_at timestamptz, days_before int DEFAULT 0) RETURNS bigint[]
 	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 20
-	AS $$ SELECT (assay.signature_bands($1, ($2 AT TIME ZONE 'UTC')::date - $3))[1:4] $$;
+	RETURN (assay.signature_bands(signature, (received_at AT TIME ZONE 'UTC')::date - days_before))[1:4];
 COMMENT ON FUNCTION assay.email_signature_keys(assay.text_signature, timestamptz, int) IS
 	'four of a day''s twenty keys of a signature: enough to find nine of ten texts that are alike by .8';
 
@@ -154,7 +153,8 @@ FROM (
 		OFFSET 0) q
 	OFFSET 0) h
 CROSS JOIN LATERAL (
-	SELECT assay.phrase_counts('email.phrases', coalesce(m.subject, '') || E'\n' || coalesce(h.body, ''), %13$L, %14$L) AS counts OFFSET 0) p
+	SELECT assay.phrase_counts('email.phrases', coalesce(m.subject, '') || E'\n' || coalesce(h.body, '')
+		|| CASE WHEN m.attachment_types && '{text/calendar,text/html,image/svg+xml}' THEN coalesce(E'\n' || left(m.attachment_text, 4000), '') ELSE '' END, %13$L, %14$L) AS counts OFFSET 0) p
 CROSS JOIN LATERAL (
 	SELECT assay.phrase_counts('email.shapes', concat(E'\nL', h.from_local, E'\nD', m.from_domain, E'\nO', m.from_org, E'\nR', m.relay_name, E'\nG', m.relay_helo,
 		E'\nS', m.subject, CASE WHEN m.url_count > 0 THEN E'\nH' || array_to_string(m.url_hosts[1:20], ' ') END,

@@ -58,6 +58,26 @@ def test_names_that_clash(conn):
         pg_assay.label(conn, 'Odd "one"', {"a": "x"}, True, "analyst")
 
 
+def test_names_like_parameters(conn):
+    conn.execute("""
+        CREATE SCHEMA "%s"; SET search_path = "%s";
+        CREATE TABLE mail ("id%" int PRIMARY KEY, "%(since)s" int);
+        CREATE VIEW "mail%t" AS SELECT * FROM mail;
+        SELECT assay.create_policy('100%b', '"mail%t"', '{id%}', log_signals => true);
+        CREATE TRIGGER decide AFTER INSERT ON mail REFERENCING NEW TABLE AS new_messages
+        FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('100%b');
+        INSERT INTO mail VALUES (1, 7), (2, 70)""")
+    pg_assay.label(conn, "100%b", 1, True, "analyst")
+    frame = pg_assay.training_frame(conn, "100%b", since="2020-01-01", labelled=False)
+    assert frame["id%"].tolist() == [1, 2] and frame["%(since)s"].tolist() == [7, 70]
+    assert len(pg_assay.pr_points(conn, "100%b")) == 1
+    pg_assay.register(conn)
+    model = conn.execute("SELECT assay.model_from_linear('{a}', '{1}')").fetchone()[0]
+    for _ in range(2):
+        pg_assay.load_model(conn, "m", model, table="%s.m%s")
+    assert conn.execute('SELECT count(*) FROM "%s"."m%s"').fetchone() == (1,)
+
+
 def test_review_weights(inbound):
     inbound.execute("SELECT assay.review_sample('inbound', 60, 'score')")
     for review, key in inbound.execute("SELECT review, key[1]::int FROM assay.take_review('inbound', 60)").fetchall():

@@ -287,7 +287,7 @@ CREATE FUNCTION assay_internal.baseline_rolls_up(aggregate text, rollup text) RE
 
 -- An error where what a baseline is made of is not there as it was
 CREATE FUNCTION assay_internal.baseline_check_source(b assay.baseline) RETURNS void
-	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+	LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
 	gone record;
@@ -504,7 +504,7 @@ END $$;
 
 -- The type of a column that the user named; an error when there is none
 CREATE FUNCTION assay_internal.baseline_column_type(relation regclass, column_name text) RETURNS regtype
-	LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+	LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
 	found_type regtype;
@@ -574,8 +574,12 @@ CREATE FUNCTION assay.rebuild_baseline(baseline regclass, VARIADIC key text[] DE
 DECLARE
 	started timestamptz := clock_timestamp();
 BEGIN
+	-- by no array all would be made anew, and not by NULL
+	IF key IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'key must not be null';
+	END IF;
 	IF EXISTS (SELECT FROM assay.baseline t WHERE t.relation = $1 AND t.incremental) THEN
-		PERFORM assay_internal.baseline_apply_as_owner($1, coalesce(key, '{}'));
+		PERFORM assay_internal.baseline_apply_as_owner($1, key);
 		SELECT t.rows, t.changed, clock_timestamp() - started INTO rows, changed, took FROM assay.baseline t WHERE t.relation = $1;
 	ELSE
 		SELECT r.rows, r.changed, r.took INTO rows, changed, took FROM assay.refresh_baseline($1) r;
@@ -620,8 +624,8 @@ DECLARE
 	comment text;
 	query text;
 BEGIN
-	IF name IS NULL OR source IS NULL OR key IS NULL OR at IS NULL THEN
-		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'a baseline needs a name, a source, a key and a time column';
+	IF name IS NULL OR source IS NULL OR key IS NULL OR at IS NULL OR search_path IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'a baseline needs a name, a source, a key, a time column and a search_path';
 	ELSIF tile IS NULL OR NOT assay_internal.baseline_is_tile(tile) THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('a baseline cannot have tiles of %s', coalesce(tile::text, 'NULL')),
 			HINT = 'A tile is a minute at least, and a day or a part of it without rest, such as 1 hour or 15 minutes.';
@@ -750,6 +754,8 @@ BEGIN
 			EXECUTE format('CREATE TABLE %s AS SELECT %s, labelled_at, malicious FROM %s WITH NO DATA',
 				query, assay_internal.baseline_columns(NULL, b.message_key), outcome);
 			EXECUTE format('CREATE INDEX ON %s (%s)', query, assay_internal.baseline_columns(NULL, b.message_key));
+			-- a publication of all tables refuses no DELETE
+			EXECUTE format('ALTER TABLE %s REPLICA IDENTITY FULL', query);
 			EXECUTE format('COMMENT ON TABLE %s IS %L', query, format('labels that the baseline %s has counted', target));
 			b.counted_label := query::regclass;
 		END IF;
@@ -782,6 +788,9 @@ DECLARE
 	-- not the message's own
 	inner_alias text := CASE WHEN message = 'b' THEN 'h' ELSE 'b' END;
 BEGIN
+	IF baseline IS NULL OR live IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'baseline and live must not be null';
+	END IF;
 	SELECT * INTO b FROM assay.baseline t WHERE t.relation = $1 AND assay_internal.baseline_is_mine(t.relation);
 	IF NOT FOUND THEN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('%s is not a baseline of yours', $1),

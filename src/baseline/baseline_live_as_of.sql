@@ -23,6 +23,12 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = why_not,
 			HINT = 'In SQL the probe has no form for parallel workers: leave parallel out.';
 	ELSIF NOT b.incremental OR why_not IS NOT NULL OR parallel IS FALSE THEN
+		-- what is had by an index is told; not what a table is, or a baseline
+		IF why_not LIKE '% has no index on the key, %' THEN
+			RAISE NOTICE USING MESSAGE = format('the live probe of %s is made in SQL, and may read all messages: %s', b.relation, why_not),
+				HINT = (SELECT string_agg(format('CREATE INDEX ON %s (%s, %I, %I);', b.source, assay_internal.baseline_columns(NULL, b.key_columns), c.first, c.second), ' ')
+					|| ' Then ask for the probe again.' FROM (VALUES (b.at_column, b.arrival_column), (b.arrival_column, b.at_column)) c(first, second));
+		END IF;
 		RETURN assay_internal.baseline_live(b, message, alias);
 	END IF;
 	RETURN assay_internal.baseline_fill('LEFT JOIN LATERAL assay.live_as_of(NULL::{baseline}, {m}.{at}, {m}.{arrival}, {key}) AS {alias} ON true',

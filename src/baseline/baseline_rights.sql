@@ -31,6 +31,9 @@ CREATE FUNCTION assay_internal.baseline_for_change(relation regclass) RETURNS as
 DECLARE
 	b assay.baseline;
 BEGIN
+	IF $1 IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'baseline must not be null';
+	END IF;
 	IF assay_internal.baseline_is_mine($1) THEN
 		b := assay_internal.baseline_locked($1);
 	END IF;

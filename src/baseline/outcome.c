@@ -92,7 +92,7 @@ static void
 OutcomeAdd(Outcome *o, int64 attacks, int64 safe, int sign)
 {
 	int64		a;
-	int64		s;
+	int64		s = 0;
 
 	/* Neither side is negative, so only the sum can overflow. */
 	if (sign > 0 ?

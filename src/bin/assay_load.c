@@ -40,6 +40,11 @@
 #else
 #define HAS_ZBAR		" -qr"
 #endif
+#ifdef HAVE_ISAL
+#define HAS_ISAL		" +isal"
+#else
+#define HAS_ISAL		" -isal"
+#endif
 
 /* Attached messages in attached messages */
 #define MAX_UNWRAP_DEPTH	10
@@ -395,7 +400,7 @@ parse_options(int argc, char **argv)
 		}
 		if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)
 		{
-			printf("%s (pg_assay) %s" HAS_ARCHIVE HAS_MAGIC HAS_ZBAR "\n", progname, ASSAY_VERSION);
+			printf("%s (pg_assay) %s" HAS_ARCHIVE HAS_MAGIC HAS_ZBAR HAS_ISAL "\n", progname, ASSAY_VERSION);
 			exit(0);
 		}
 	}

@@ -21,6 +21,7 @@ extern bool server_is_transient(const char *state);
 
 /* target.c */
 extern void target_create(PGconn *conn);
+extern void target_settle(PGconn *conn);
 extern char *target_find(PGconn *conn, char **oid_out, char **table_out);
 extern bool target_put(GByteArray *a, Message *m);
 

@@ -69,6 +69,7 @@ copy_connect(void)
 	if (options.create_table)
 		target_create(conn);
 	find_columns();
+	target_settle(conn);
 	for (int i = 0; i < 2; i++)
 	{
 		batches[i].bytes = g_byte_array_new();

@@ -13,9 +13,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "assay_load.h"
+#include "gunzip.h"
 
 #define READ_BUFFER		(256 * 1024)
 #define READ_BYTES		(64 * 1024)
@@ -33,8 +33,7 @@ typedef enum Format
 typedef struct Input
 {
 	const char *path;
-	gzFile		gz;
-	int			fd;
+	Gunzip	   *gz;
 	char	   *buf;
 	size_t		start;
 	size_t		end;
@@ -62,7 +61,7 @@ input_open(Input *in, const char *path)
 	}
 	else
 		fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) != 0 || (in->gz = gzdopen(fd, "rb")) == NULL)
+	if (fd < 0 || fstat(fd, &st) != 0)
 	{
 		report("error: could not open \"%s\": %s", in->path, strerror(errno));
 		source_stats.read_errors++;
@@ -70,10 +69,8 @@ input_open(Input *in, const char *path)
 			close(fd);
 		return false;
 	}
-	in->fd = fd;
+	in->gz = gunzip_open(fd);
 	in->mtime = (int64_t) st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000;
-	/* half of what is read at once, which zlib then writes where it belongs */
-	gzbuffer(in->gz, READ_BYTES / 2);
 	in->buf = g_malloc(READ_BUFFER);
 	return true;
 }
@@ -81,7 +78,7 @@ input_open(Input *in, const char *path)
 static void
 input_count(Input *in)
 {
-	int64_t		offset = gzoffset(in->gz);
+	int64_t		offset = gunzip_offset(in->gz);
 
 	if (offset > in->counted)
 	{
@@ -94,7 +91,7 @@ static void
 input_close(Input *in)
 {
 	input_count(in);
-	gzclose(in->gz);
+	gunzip_close(in->gz);
 	g_free(in->buf);
 }
 
@@ -116,48 +113,21 @@ input_fill(Input *in, size_t n)
 		 * no more than what stays in the processor's cache until it is looked
 		 * at
 		 */
-		int			got = gzread(in->gz, in->buf + in->end, MIN(READ_BUFFER - in->end, READ_BYTES));
+		size_t		got;
+		GunzipResult result = gunzip_read(in->gz, in->buf + in->end, MIN(READ_BUFFER - in->end, READ_BYTES), &got);
 
-		if (got > 0)
-		{
-			int			code;
-
-			in->end += got;
-			/* a file that just stops gives what it has, and says so here only */
-			gzerror(in->gz, &code);
-			if (code == Z_OK || code == Z_STREAM_END)
-				continue;
-			in->eof = true;
-			if (code == Z_BUF_ERROR)
-				got = 0;
-			else
-				got = -1;
-		}
+		in->end += got;
+		if (result == GUNZIP_DATA)
+			continue;
+		in->eof = true;
+		if (result == GUNZIP_END)
+			continue;
+		if (result == GUNZIP_TRUNCATED)
+			report("error: \"%s\" is truncated", in->path);
 		else
-			in->eof = true;
-		if (got < 0 || (got == 0 && !gzeof(in->gz) && in->end == 0))
-		{
-			int			code;
-			const char *message = gzerror(in->gz, &code);
-
-			report("error: could not read \"%s\" to its end: %s", in->path,
-				   code == Z_ERRNO ? strerror(errno) : message);
-			source_stats.read_errors++;
-			in->damaged = true;
-		}
-		else
-		{
-			/* gzread is silent when a compressed file just stops */
-			int			code;
-
-			gzerror(in->gz, &code);
-			if (code == Z_BUF_ERROR)
-			{
-				report("error: \"%s\" is truncated", in->path);
-				source_stats.read_errors++;
-				in->damaged = true;
-			}
-		}
+			report("error: could not read \"%s\" to its end: %s", in->path, gunzip_error(in->gz));
+		source_stats.read_errors++;
+		in->damaged = true;
 	}
 	input_count(in);
 	return in->end - in->start;

@@ -335,6 +335,7 @@ batch_connect(void)
 	list = target_find(conn, &oid, &table);
 	copy_command = g_strdup_printf("BEGIN; COPY %s (%s) FROM STDIN (FORMAT binary)", table, list);
 	find_own_tables(oid);
+	target_settle(conn);
 	token = g_strdup_printf("%s/%08x%08x", stream_options.instance, g_random_int(), g_random_int());
 	g_free(list);
 	g_free(oid);

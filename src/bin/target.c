@@ -35,7 +35,10 @@ static bool rest_is_plain;		/* the column of --rest is json, not jsonb */
 #define TYPE_TEXT		25
 #define TYPE_VARCHAR	1043
 
-/* Make the table with all columns, unless it is there */
+/*
+ * Make the table with all columns, unless it is there.  The transaction stays
+ * open for target_settle(), once the table is found to be as it is to be.
+ */
 void
 target_create(PGconn *conn)
 {
@@ -74,7 +77,6 @@ target_create(PGconn *conn)
 			g_string_append_printf(sql, "COMMENT ON COLUMN %s.%s IS %s;\n", name, columns_name(k), literal);
 		PQfreemem(literal);
 	}
-	g_string_append(sql, "COMMIT");
 	res = PQexec(conn, sql->str);
 	if (PQresultStatus(res) != PGRES_COMMAND_OK)
 		fatal("could not create table %s: %s", name,
@@ -82,6 +84,14 @@ target_create(PGconn *conn)
 	PQclear(res);
 	g_string_free(sql, TRUE);
 	g_free(name);
+}
+
+/* Keep a table that target_create() made: nothing is left behind of one that can't be loaded into. */
+void
+target_settle(PGconn *conn)
+{
+	if (PQtransactionStatus(conn) == PQTRANS_INTRANS)
+		PQclear(server_query(conn, "COMMIT", 0, NULL));
 }
 
 /*

@@ -103,6 +103,27 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay_internal.keep_learning(assay_internal.own_onboarding) IS 'looks at what learns, and lets go live what may by itself; returns how many did';
 
+-- A tenant that there is: with messages, or live, or seen before.  Of a name that nobody
+-- has, a mistake in spelling say, a policy would stay in learning without a word.
+CREATE FUNCTION assay_internal.check_tenant(o assay_internal.own_onboarding, tenant text) RETURNS void LANGUAGE plpgsql VOLATILE
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	there boolean;
+BEGIN
+	IF EXISTS (SELECT FROM assay.tenant_status s WHERE s.policy = o.policy AND s.tenant = check_tenant.tenant)
+		OR assay.in_list(o.policy || '.live', assay_internal.tenant_value(check_tenant.tenant))
+	THEN
+		RETURN;
+	END IF;
+	EXECUTE assay_internal.fill_names('SELECT EXISTS (SELECT FROM {source} m WHERE m.{tenant}::text COLLATE "C" = $1)', assay_internal.onboarding_names(o))
+		INTO there USING check_tenant.tenant;
+	IF NOT there THEN
+		RAISE EXCEPTION 'policy "%" knows no tenant "%"', o.policy, left(check_tenant.tenant, 100) USING ERRCODE = 'undefined_object',
+			HINT = 'The view assay.tenant_status lists those that there are. go_live(..., ahead => true) makes one live before its first message.';
+	END IF;
+END $$;
+COMMENT ON FUNCTION assay_internal.check_tenant(assay_internal.own_onboarding, text) IS 'error unless there is such a tenant';
+
 -- With the owner's rights: see as_policy_owner()
 CREATE FUNCTION assay_internal.owner_step(policy text, step text, argument jsonb) RETURNS jsonb LANGUAGE plpgsql VOLATILE
 	SET search_path = pg_catalog, pg_temp AS $$
@@ -119,7 +140,13 @@ BEGIN
 				PERFORM assay_internal.look_at_tenants(o);
 				RETURN to_jsonb(assay_internal.make_live(o, array(SELECT t.tenant FROM assay.tenant_status t WHERE t.policy = o.policy)));
 			END IF;
+			IF argument->>'tenant' IS NOT NULL AND NOT (argument->>'ahead')::boolean THEN
+				PERFORM assay_internal.check_tenant(o, argument->>'tenant');
+			END IF;
 			RETURN to_jsonb(assay_internal.make_live(o, ARRAY[argument->>'tenant']));
+		WHEN 'check' THEN
+			PERFORM assay_internal.check_tenant(o, argument->>'tenant');
+			RETURN 'null';
 		WHEN 'look' THEN
 			RETURN to_jsonb(assay_internal.look_at_tenants(o));
 		WHEN 'erase' THEN
@@ -149,8 +176,8 @@ CREATE FUNCTION assay_internal.tenanted(policy text, tenant text) RETURNS assay_
 DECLARE
 	o assay_internal.own_onboarding := assay_internal.onboarding_of(policy);
 BEGIN
-	IF coalesce(tenant, '') = '' THEN
-		RAISE EXCEPTION 'it takes a tenant' USING ERRCODE = 'null_value_not_allowed';
+	IF tenant IS NULL THEN
+		RAISE EXCEPTION 'tenant must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
 	IF o.tenant IS NULL THEN
 		RAISE EXCEPTION 'policy "%" has no tenants', policy USING ERRCODE = 'object_not_in_prerequisite_state',
@@ -162,11 +189,14 @@ COMMENT ON FUNCTION assay_internal.tenanted(text, text) IS 'what onboard() was t
 
 -- functions
 
-CREATE FUNCTION assay.go_live(policy text, tenant text DEFAULT NULL) RETURNS bigint LANGUAGE plpgsql VOLATILE
+CREATE FUNCTION assay.go_live(policy text, tenant text DEFAULT NULL, ahead boolean DEFAULT false) RETURNS bigint LANGUAGE plpgsql VOLATILE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	o assay_internal.own_onboarding := assay_internal.onboarding_of(policy);
 BEGIN
+	IF ahead IS NULL THEN
+		RAISE EXCEPTION 'ahead must be true or false' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
 	IF tenant IS NOT NULL THEN
 		o := assay_internal.tenanted(policy, tenant);
 	END IF;
@@ -175,10 +205,10 @@ BEGIN
 			DETAIL = (SELECT format('Step "%s" is %s.', s.step, s.state) FROM assay.onboarding s WHERE s.policy = go_live.policy AND s.state NOT IN ('done', 'skipped') ORDER BY s.n LIMIT 1),
 			HINT = 'CALL assay.onboard(...) with the same arguments goes on.';
 	END IF;
-	RETURN (assay_internal.as_policy_owner(policy, 'live', jsonb_build_object('tenant', tenant)))::bigint;
+	RETURN (assay_internal.as_policy_owner(policy, 'live', jsonb_build_object('tenant', tenant, 'ahead', ahead)))::bigint;
 END $$;
-COMMENT ON FUNCTION assay.go_live(text, text) IS
-	'ends learning: verdicts have effect from now on, of a policy without tenants, of one tenant, or of all tenants that there are; returns how many went live';
+COMMENT ON FUNCTION assay.go_live(text, text, boolean) IS
+	'ends learning: verdicts have effect from now on, of a policy without tenants, of one tenant, or of all tenants that there are; of one that has no message yet with ahead; returns how many went live';
 
 CREATE FUNCTION assay.back_to_learning(policy text, tenant text DEFAULT NULL) RETURNS boolean LANGUAGE plpgsql VOLATILE
 	SET search_path = pg_catalog, pg_temp AS $$
@@ -191,6 +221,7 @@ BEGIN
 	END IF;
 	IF tenant IS NOT NULL THEN
 		o := assay_internal.tenanted(policy, tenant);
+		PERFORM assay_internal.as_policy_owner(policy, 'check', jsonb_build_object('tenant', tenant));
 		DELETE FROM assay.list l WHERE l.set = o.policy || '.live' AND l.value = assay_internal.tenant_value(back_to_learning.tenant);
 		GET DIAGNOSTICS n = ROW_COUNT;
 		PERFORM assay_internal.as_policy_owner(policy, 'look', '{}');
@@ -258,16 +289,23 @@ CREATE FUNCTION assay.erase_tenant(policy text, tenant text, messages boolean DE
 DECLARE
 	o assay_internal.own_onboarding := assay_internal.tenanted(erase_tenant.policy, erase_tenant.tenant);
 	part record;
+	found_rows numeric := 0;
 BEGIN
 	IF erase_tenant.messages IS NULL OR dry_run IS NULL THEN
 		RAISE EXCEPTION 'messages and dry_run must be true or false' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	RETURN QUERY SELECT f.relation, f.what, f.rows, f.done FROM assay.forget(o.policy, jsonb_build_object(o.tenant, erase_tenant.tenant), dry_run => erase_tenant.dry_run) f;
+	FOR relation, what, rows, done IN
+		SELECT f.relation, f.what, f.rows, f.done FROM assay.forget(o.policy, jsonb_build_object(o.tenant, erase_tenant.tenant), dry_run => erase_tenant.dry_run) f
+	LOOP
+		found_rows := found_rows + coalesce(rows, 0);
+		RETURN NEXT;
+	END LOOP;
 	-- detectors and exclusions that are this tenant's by their names: their past stays in the history
 	FOR part IN SELECT d.detector AS name FROM assay.detectors d WHERE d.policy = o.policy AND d.detector = 'threshold of tenant ' || erase_tenant.tenant LOOP
 		IF NOT dry_run THEN
 			PERFORM assay.drop_detector(o.policy, part.name);
 		END IF;
+		found_rows := found_rows + 1;
 		RETURN QUERY SELECT o.policy, 'threshold of the tenant'::text, 1::bigint, NOT erase_tenant.dry_run;
 	END LOOP;
 	rows := (SELECT count(*) FROM assay.list l WHERE l.set = o.policy || '.live' AND l.value = assay_internal.tenant_value(erase_tenant.tenant));
@@ -275,6 +313,7 @@ BEGIN
 		DELETE FROM assay.list l WHERE l.set = o.policy || '.live' AND l.value = assay_internal.tenant_value(erase_tenant.tenant);
 		PERFORM assay_internal.keep_onboarding(o.policy, 'no tenant', jsonb_build_object('tenant', erase_tenant.tenant));
 	END IF;
+	found_rows := found_rows + rows;
 	relation := o.policy || '.live';
 	what := 'live tenants';
 	done := NOT dry_run;
@@ -283,7 +322,13 @@ BEGIN
 		relation := o.messages;
 		what := 'messages';
 		rows := (assay_internal.as_policy_owner(o.policy, 'erase', jsonb_build_object('tenant', erase_tenant.tenant, 'dry_run', dry_run)))::bigint;
+		found_rows := found_rows + rows;
 		RETURN NEXT;
+	END IF;
+	-- no error: an erasure may be done twice
+	IF found_rows = 0 THEN
+		RAISE NOTICE 'policy "%" has nothing of a tenant "%"', o.policy, left(erase_tenant.tenant, 100)
+			USING HINT = 'The view assay.tenant_status lists tenants.';
 	END IF;
 END $$;
 COMMENT ON FUNCTION assay.erase_tenant(text, text, boolean, boolean) IS

@@ -142,6 +142,7 @@ RunNotify(void *arg)
 	TupleTableSlot *slot;
 	Security	security;
 
+	CheckRoomToNotify();
 	EnterOwner(&security, d->plans->id->owner, d->plans->id->search_path);
 	if (d->single)
 		NotifyDecision(d->policy, d->plans->table, d->values, d->nulls);
@@ -314,6 +315,26 @@ LockParts(Decide *d)
 		(plans->table->part_key < 0 || !IsOutdated(d));
 }
 
+/* Are they all written without a query? */
+static bool
+IsDirect(Decide *d)
+{
+	for (int i = 0; i < d->parts.n; i++)
+		if (!d->parts.parts[i]->direct)
+			return false;
+	return true;
+}
+
+/* May all of them be written by one query that replaces what is there? */
+static bool
+MayReplace(Decide *d)
+{
+	for (int i = 0; i < d->parts.n; i++)
+		if (!d->parts.parts[i]->replaces)
+			return false;
+	return true;
+}
+
 /*
  * Can nothing refuse the decisions?  Once the table is locked, it stays as it
  * is.  To wait for the lock might end in a deadlock, and after it the table may
@@ -325,17 +346,7 @@ WritesForSure(Decide *d, SPIPlanPtr plan)
 	if (!d->plans->table->plain || d->odd_key ||
 		!ConditionalLockRelationOid(d->plans->id->decision, RowExclusiveLock))
 		return false;
-	return !IsOutdated(d) && SPI_plan_is_valid(plan) && LockParts(d);
-}
-
-/* Are they all written without a query? */
-static bool
-IsDirect(Decide *d)
-{
-	for (int i = 0; i < d->parts.n; i++)
-		if (!d->parts.parts[i]->direct)
-			return false;
-	return true;
+	return !IsOutdated(d) && SPI_plan_is_valid(plan) && LockParts(d) && (IsDirect(d) || MayReplace(d));
 }
 
 /* Write and tell of what was decided; what is refused stays undecided. */

@@ -290,7 +290,7 @@ IsPlain(Relation rel, DecisionTable *t)
 	TupleConstr *constr = RelationGetDescr(rel)->constr;
 
 	if (form->relhasrules || form->relrowsecurity || rel->trigdesc != NULL ||
-		(constr && constr->num_check > 0) || !MayBeReplaced(rel))
+		(constr && constr->num_check > 0))
 		return false;
 	for (int i = 0; i < RelationGetDescr(rel)->natts; i++)
 		if (!ColumnIsPlain(TupleDescAttr(RelationGetDescr(rel), i), t))
@@ -338,7 +338,7 @@ TableIsPlain(Relation rel, DecisionTable *t)
 		return false;
 	if (t->part_key < 0 && (!HasRows(rel) || rel->rd_rel->relhassubclass))
 		return false;
-	return IsPlain(rel, t);
+	return IsPlain(rel, t) && MayBeReplaced(rel);
 }
 
 /* May rows of a key and a revision be written without a query? */
@@ -357,7 +357,11 @@ PartColumn(Relation rel, Form_pg_attribute wanted)
 	return attno > 0 && get_atttype(RelationGetRelid(rel), attno) == wanted->atttypid ? attno : 0;
 }
 
-/* Look at a partition, which is locked.  The policy's owner is entered. */
+/*
+ * Look at a partition, which is locked.  The policy's owner is entered.  Where
+ * nothing may be replaced in it, by a publication of it alone, what is new is
+ * written without a query; one that may replace is refused as a whole.
+ */
 void
 LookAtPart(DecisionTable *t, DecisionPart *part)
 {
@@ -370,6 +374,8 @@ LookAtPart(DecisionTable *t, DecisionPart *part)
 		part->plain = part->plain && part->attnums[i] > 0;
 	}
 	part->direct = part->plain && t->direct && IsDirect(rel, t);
+	part->replaces = MayBeReplaced(rel);
+	part->plain = part->plain && (part->direct || part->replaces);
 	table_close(rel, NoLock);
 }
 
@@ -442,6 +448,7 @@ OpenDecisionTable(PolicyIdentity *id)
 	t->direct = t->plain && IsDirect(rel, t);
 	t->whole.plain = t->plain;
 	t->whole.direct = t->direct;
+	t->whole.replaces = true;
 	LeaveSecurity(&security);
 	table_close(rel, AccessShareLock);
 	return t;

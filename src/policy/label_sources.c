@@ -18,8 +18,10 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "funcapi.h"
 #include "labels.h"
 #include "miscadmin.h"
+#include "refuse_null.h"
 #include "signals_query.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -250,6 +252,14 @@ assay_label_reported(PG_FUNCTION_ARGS)
 	BatchQuery *q = &l.query;
 	Source	   *s = &l.source;
 
+	RefuseNull(fcinfo, 0, "policy");
+	RefuseNull(fcinfo, 1, "messages");
+	/* an aggregate of none */
+	if (PG_ARGISNULL(2))
+	{
+		InitMaterializedSRF(fcinfo, 0);
+		return (Datum) 0;
+	}
 	StartLabelling(fcinfo, &l, 1);
 	for (int i = 0; i < lengthof(needed); i++)
 		NeedColumn(&l, needed[i]);

@@ -5,7 +5,7 @@
 -- functions
 
 CREATE FUNCTION assay.label_reported(policy text, messages regclass, reports jsonb, OUT report int, OUT outcome text, OUT key text[]) RETURNS SETOF record
-	AS 'MODULE_PATHNAME', 'assay_label_reported' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 100000 ROWS 100;
+	AS 'MODULE_PATHNAME', 'assay_label_reported' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 100000 ROWS 100;
 COMMENT ON FUNCTION assay.label_reported(text, regclass, jsonb) IS
 	'labels the messages that reports are about, found by message_id or, without that, by recipient, sender and time; says of each report what became of it: labelled, known, surer, unknown, other sender, other recipient, ambiguous, invalid; takes INSERT on <policy>_label';
 

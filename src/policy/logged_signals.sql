@@ -12,6 +12,8 @@ CREATE TABLE assay_internal.signals_shape (
 );
 -- Not unique: who adds a shape never waits for another transaction that does.
 CREATE INDEX signals_shape_shape_idx ON assay_internal.signals_shape (shape);
+-- a publication of all tables refuses no DELETE
+ALTER TABLE assay_internal.signals_shape REPLICA IDENTITY FULL;
 COMMENT ON TABLE assay_internal.signals_shape IS 'names and types of logged signals, which all decisions made by one view have in common';
 COMMENT ON COLUMN assay_internal.signals_shape.shape IS 'hash of the rest; every logged_signals names one; sessions that met it first at once may have written it twice';
 COMMENT ON COLUMN assay_internal.signals_shape.oids IS 'built-in types in which the values are kept, which have the same number in every database';

@@ -13,11 +13,15 @@
 #include "nodes/bitmapset.h"
 #include "notify.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
 
 /* Bytes of a payload, with its terminator: what NOTIFY takes (async.c) */
 #define NOTIFY_PAYLOAD_MAX	(BLCKSZ - NAMEDATALEN - 128)
+
+/* As much of the server's queue may be in use, where notifications are sent */
+#define QUEUE_USAGE_MAX		0.5
 
 /* ["a", "b"]: the key as text */
 static void
@@ -41,6 +45,22 @@ AppendKey(StringInfo buf, const Oid *types, const Datum *key, const bool *nulls,
 		escape_json(buf, OidOutputFunctionCall(output, key[i]));
 	}
 	appendStringInfoChar(buf, ']');
+}
+
+/*
+ * An error where the queue is so full that the notifications might not get into
+ * it, which fails a transaction at COMMIT: any role can listen, stay in a
+ * transaction, and fill it.
+ */
+void
+CheckRoomToNotify(void)
+{
+	double		usage = DatumGetFloat8(OidFunctionCall0(F_PG_NOTIFICATION_QUEUE_USAGE));
+
+	if (usage > QUEUE_USAGE_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("the queue of notifications is more than half full")));
 }
 
 /* Is a verdict one of those that are told of? */

@@ -17,6 +17,7 @@
 #include "funcapi.h"
 #include "labels.h"
 #include "miscadmin.h"
+#include "refuse_null.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 
@@ -75,6 +76,11 @@ assay_take_changes(PG_FUNCTION_ARGS)
 	Security	security;
 	uint64		n;
 
+	RefuseNull(fcinfo, 0, "policy");
+	RefuseNull(fcinfo, 1, "consumer");
+	/* an aggregate of none */
+	if (PG_ARGISNULL(2))
+		PG_RETURN_INT64(0);
 	StartOutbox(fcinfo, &o);
 	QueryAdd(q, "DELETE FROM %s c WHERE c.consumer = ", o.table);
 	QueryValue(q, TEXTOID, PG_GETARG_DATUM(1));

@@ -16,11 +16,12 @@ CREATE FUNCTION assay_internal.names_list(policy text, signals_view regclass, se
 		JOIN pg_class c ON c.oid = d.refobjid AND c.relkind IN ('v', 'm')
 	)
 	SELECT EXISTS (SELECT FROM assay_internal.detector t, name n WHERE t.policy = $1 AND strpos(translate(t.condition, $q$'\$q$, ''), n.bare) > 0)
+		OR EXISTS (SELECT FROM assay_internal.detector_model t, name n WHERE t.policy = $1 AND strpos(translate(t.content, $q$'\$q$, ''), n.bare) > 0)
 		OR EXISTS (SELECT FROM assay_internal.guard t, name n WHERE t.policy = $1 AND strpos(translate(t.condition, $q$'\$q$, ''), n.bare) > 0)
 		OR EXISTS (SELECT FROM assay_internal.exclusion t, name n WHERE t.policy = $1 AND strpos(translate(t.condition, $q$'\$q$, ''), n.bare) > 0)
 		OR EXISTS (SELECT FROM view v, name n WHERE strpos(translate(pg_get_viewdef(v.oid), $q$'\$q$, ''), n.bare) > 0)
 $$;
-COMMENT ON FUNCTION assay_internal.names_list(text, regclass, text) IS 'does a condition of the policy, at any revision, or a view that it reads, have this name in it?';
+COMMENT ON FUNCTION assay_internal.names_list(text, regclass, text) IS 'does a condition of the policy, or the text of a text model''s detector, at any revision, or a view that it reads, have this name in it?';
 REVOKE ALL ON FUNCTION assay_internal.names_list(text, regclass, text) FROM PUBLIC;
 
 -- A decision is made as of the time when it is, or, by a backfill, of its message.  Partitions go by the time of the message, and as a whole.

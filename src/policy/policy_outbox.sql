@@ -123,5 +123,5 @@ COMMENT ON FUNCTION assay.read_changes(text, text, int) IS
 	'verdicts that changed and that the consumer has not taken out, in an order in which none comes later that belongs before';
 
 CREATE FUNCTION assay.take_changes(policy text, consumer text, changes bigint[]) RETURNS bigint
-	AS 'MODULE_PATHNAME', 'assay_take_changes' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+	AS 'MODULE_PATHNAME', 'assay_take_changes' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION assay.take_changes(text, text, bigint[]) IS 'takes changes out of the outbox that the consumer is done with; returns how many there were';

@@ -11,6 +11,7 @@
 #include "funcapi.h"
 #include "labels.h"
 #include "miscadmin.h"
+#include "refuse_null.h"
 #include "replay_states.h"
 #include "signals_query.h"
 #include "utils/array.h"
@@ -205,15 +206,6 @@ RunBoth(Replay *r, SignalsFrom from)
 	if (r->scan.store != result)
 		AppendRows(r, result, r->scan.store);
 	r->scan.store = result;
-}
-
-static void
-RefuseNull(FunctionCallInfo fcinfo, int arg, const char *name)
-{
-	if (PG_ARGISNULL(arg))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s must not be null", name)));
 }
 
 /* since is argument number "arg", until the next; drafts, at and signals follow "rest" */

@@ -25,7 +25,7 @@ CREATE FUNCTION assay_internal.signal_readers(policy text, OUT signal text, OUT 
 	WITH parts AS (
 		SELECT 'guard' AS kind, g.guard AS name, NULL::text AS mode, g.condition, NULL::assay.model AS model FROM assay.guard g WHERE g.policy = $1 AND g.until_revision IS NULL
 		UNION ALL
-		SELECT CASE WHEN d.condition IS NULL THEN 'model' ELSE 'rule' END, d.detector, d.mode, d.condition, m.model FROM assay.detector d
+		SELECT CASE WHEN d.condition IS NULL THEN 'model' ELSE 'rule' END, d.detector, d.mode, coalesce(d.condition, m.content), m.model FROM assay.detector d
 		LEFT JOIN assay.detector_model m ON m.policy = d.policy AND m.detector = d.detector AND m.revision = d.model_revision
 		WHERE d.policy = $1 AND d.until_revision IS NULL AND d.mode <> 'retired'
 		UNION ALL
@@ -41,7 +41,7 @@ CREATE FUNCTION assay_internal.signal_readers(policy text, OUT signal text, OUT 
 	-- what a guard reads, its users read
 	SELECT g.signal, n.kind, n.name, n.mode, g.name FROM named n JOIN named g ON g.kind = 'guard' AND g.name = n.signal AND n.kind IN ('rule', 'exclusion')
 $$;
-COMMENT ON FUNCTION assay_internal.signal_readers(text) IS 'who reads which signal as a policy stands, by itself or via a guard';
+COMMENT ON FUNCTION assay_internal.signal_readers(text) IS 'who reads which signal as a policy stands, by itself or via a guard; of a text model what its text reads';
 
 CREATE FUNCTION assay_internal.readers_of(policy text, signal text) RETURNS text[] LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
@@ -67,6 +67,9 @@ DECLARE
 	p assay.policy := assay_internal.policy_for_reading(policy);
 	costs jsonb := '{}';
 BEGIN
+	IF measure IS NULL THEN
+		RAISE EXCEPTION 'measure must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
 	IF measure <> 0 THEN
 		SELECT coalesce(jsonb_object_agg(c.signal, c.cost_us), '{}') INTO costs FROM assay_internal.signal_costs(policy, measure) c;
 	END IF;

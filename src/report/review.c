@@ -15,6 +15,7 @@
 #include "labels.h"
 #include "miscadmin.h"
 #include "plausible.h"
+#include "refuse_null.h"
 #include "utils/builtins.h"
 
 typedef struct Review
@@ -142,6 +143,9 @@ assay_take_review(PG_FUNCTION_ARGS)
 	Review		r;
 	BatchQuery *q = &r.query;
 
+	RefuseNull(fcinfo, 0, "policy");
+	RefuseNull(fcinfo, 1, "n");
+	RefuseNull(fcinfo, 2, "again_after");
 	if (PG_GETARG_INT32(1) < 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -237,6 +241,8 @@ assay_skip_review(PG_FUNCTION_ARGS)
 {
 	Review		r;
 
+	RefuseNull(fcinfo, 0, "policy");
+	RefuseNull(fcinfo, 1, "review");
 	StartReview(fcinfo, &r);
 	AddOutcome(&r, fcinfo, "skipped");
 	QueryAdd(&r.query, " SELECT u.review FROM u");

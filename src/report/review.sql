@@ -108,7 +108,7 @@ COMMENT ON FUNCTION assay.review_sample(text, int, text, timestamptz, timestampt
 
 CREATE FUNCTION assay.take_review(policy text, n int DEFAULT 1, again_after interval DEFAULT '30 minutes',
 	OUT review bigint, OUT key text[], OUT taken_at timestamptz) RETURNS SETOF record
-	AS 'MODULE_PATHNAME', 'assay_take_review' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE ROWS 10;
+	AS 'MODULE_PATHNAME', 'assay_take_review' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10;
 COMMENT ON FUNCTION assay.take_review(text, int, interval) IS
 	'gives the caller the next messages to review, which nobody else gets unless that long has passed; takes SELECT and UPDATE on <policy>_review';
 
@@ -118,7 +118,7 @@ COMMENT ON FUNCTION assay.label_review(text, bigint, boolean, text, real) IS
 	'labels a message that the caller took for review, with source review; takes INSERT on <policy>_label, too';
 
 CREATE FUNCTION assay.skip_review(policy text, review bigint) RETURNS void
-	AS 'MODULE_PATHNAME', 'assay_skip_review' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+	AS 'MODULE_PATHNAME', 'assay_skip_review' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION assay.skip_review(text, bigint) IS 'puts a message aside that the caller took for review and that can''t be told';
 
 CREATE FUNCTION assay.review_rounds(policy text, OUT round int, OUT strategy text, OUT detector text, OUT since timestamptz, OUT until timestamptz,
@@ -143,6 +143,9 @@ DECLARE
 	overlap record;
 	hit_by text;
 BEGIN
+	IF policy IS NULL OR round IS NULL AND (since IS NULL OR until IS NULL) THEN
+		RAISE EXCEPTION 'policy, since and until must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
 	SELECT array_agg(ROW(CASE WHEN max > min THEN format('round %s: ', round) ELSE '' END || stratum, verdict, level, hit, population, drawn, reviewed, malicious)::assay.review_stratum
 			ORDER BY round, level DESC, stratum), bool_or(max > min), max(detector)
 	INTO strata, several, hit_by

@@ -30,6 +30,8 @@ CREATE TABLE assay_internal.decision_hour (
 	overlap bigint NOT NULL
 );
 CREATE INDEX decision_hour_policy_hour_idx ON assay_internal.decision_hour (policy, hour);
+-- a publication of all tables refuses no DELETE
+ALTER TABLE assay_internal.decision_hour REPLICA IDENTITY FULL;
 COMMENT ON TABLE assay_internal.decision_hour IS 'decisions of each hour with a verdict, or on which a detector or exclusion hit: how many, and their labels; the view assay.decision_hours shows it';
 
 CREATE TABLE assay_internal.decision_day (
@@ -48,6 +50,7 @@ CREATE TABLE assay_internal.decision_day (
 	overlap bigint NOT NULL
 );
 CREATE INDEX decision_day_policy_day_idx ON assay_internal.decision_day (policy, day);
+ALTER TABLE assay_internal.decision_day REPLICA IDENTITY FULL;
 COMMENT ON TABLE assay_internal.decision_day IS 'sums of decision_hour by days in UTC; the view assay.decision_days shows it';
 GRANT SELECT ON assay_internal.rollup, assay_internal.decision_hour, assay_internal.decision_day TO pg_database_owner;
 

@@ -28,6 +28,7 @@
 #include "miscadmin.h"
 #include "named_set.h"
 #include "phrases_value.h"
+#include "refuse_null.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/memutils.h"
@@ -473,9 +474,12 @@ PG_FUNCTION_INFO_V1(rebuild_list);
 Datum
 rebuild_list(PG_FUNCTION_ARGS)
 {
-	text	   *name = PG_GETARG_TEXT_PP(0);
-	OpenSet    *set = NamedSetOpen(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), NAMED_SET_LIST);
+	text	   *name;
+	OpenSet    *set;
 
+	RefuseNull(fcinfo, 0, "set");
+	name = PG_GETARG_TEXT_PP(0);
+	set = NamedSetOpen(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), NAMED_SET_LIST);
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	Merge(set->name, set->state, true);

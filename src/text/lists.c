@@ -486,12 +486,21 @@ MatchValue(const Lookup *lookup, const char *bytes, int len, ListFound *match)
 
 /* ---- arguments ------------------------------------------------------------------- */
 
-/* Error where what was removed by then is gone: what stood is not known. */
+/* Error where what was removed by then is gone, or the state is none yet: what stood is not known. */
 static void
 CheckKept(const Lookup *lookup)
 {
 	const NamedSet *set = &lookup->list->set;
 
+	/*
+	 * what comes is not known either, nor is a state from another list of
+	 * that name
+	 */
+	if (!lookup->by_time && (lookup->state > set->state || lookup->state < 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("list \"%s\" has had no state %lld", set->name, (long long) lookup->state),
+				 errhint("Its state is %lld now. Without a state it is asked as it is.", (long long) set->state)));
 	if (lookup->by_time ? lookup->at >= set->pruned_at : lookup->state >= set->pruned_state)
 		return;
 	ereport(ERROR,

@@ -185,9 +185,12 @@ GRANT SELECT ON assay.list_history TO PUBLIC;
 
 -- functions
 
-CREATE FUNCTION assay_internal.role_of(role text) RETURNS regrole LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
+CREATE FUNCTION assay_internal.role_of(role text) RETURNS regrole LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+	IF role IS NULL THEN
+		RAISE EXCEPTION 'a role must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
 	IF role = 'public' THEN
 		RETURN 0;
 	END IF;
@@ -308,7 +311,7 @@ CREATE FUNCTION assay.list_state(set text) RETURNS bigint
 COMMENT ON FUNCTION assay.list_state(text) IS 'the state of a list that this statement sees; in_list(..., state => ...) asks it again later';
 
 CREATE FUNCTION assay.rebuild_list(set text) RETURNS void
-	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION assay.rebuild_list(text) IS 'lays out a list anew from its rows';
 
 CREATE FUNCTION assay_internal.prune_list(set text) RETURNS bigint

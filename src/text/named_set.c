@@ -13,8 +13,15 @@
  * out while no invalidation of assay.named_set came in, the version was the
  * latest when it was read, and the snapshot sees its transaction: then the
  * snapshot sees no other.  Invalidations are sent by row triggers that fire
- * ALWAYS, so also where rows come by logical replication, and on a standby.
- * A backend takes them in when it first meets a new snapshot.
+ * ALWAYS, so also where rows come by logical replication.  A backend takes
+ * them in when it first meets a new snapshot.
+ *
+ * PostgreSQL sends them when snapshots see the transaction already, as whoever
+ * heeds them is held off by locks, which are let go later still.  Nothing
+ * holds off who looks into a set; so they are sent before the transaction
+ * commits or is prepared, too: who takes them in then finds a version that is
+ * not the latest any more, and looks again in each statement.  A standby gets
+ * them late only; there each statement looks.
  *
  * Rows of other tables that come without a new version (a restored dump, the
  * first copy of a subscription, a superuser) invalidate these tables, upon
@@ -28,6 +35,7 @@
 #include "access/table.h"
 #include "access/transam.h"
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
@@ -39,6 +47,7 @@
 #include "named_set.h"
 #include "owner.h"
 #include "relation_news.h"
+#include "storage/sinval.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -56,6 +65,7 @@
 #define Anum_owner			3
 #define Anum_readers		4
 #define Anum_state			5
+#define Anum_made_at		6
 #define Anum_pruned_at		11
 #define Anum_pruned_state	12
 
@@ -70,6 +80,7 @@ static Oid	contents_relid[8];	/* tables of contents that are in use */
 
 static List *open_sets = NIL;	/* of OpenSet, in this transaction */
 static bool changing = false;	/* this transaction changes some set */
+static List *told = NIL;		/* of Oid: tables that it invalidates */
 
 static Oid
 Schema(void)
@@ -131,9 +142,40 @@ ForgetLoaded(void)
 	named_set_generation++;
 }
 
+/* Tell all backends at commit that rows of a table changed. */
+static void
+Tell(Oid relid)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
+
+	CacheInvalidateRelcacheByRelid(relid);
+	told = list_append_unique_oid(told, relid);
+	MemoryContextSwitchTo(old);
+}
+
+/* Tell them now, too: what is sent at commit comes after others can see it. */
+static void
+TellAhead(void)
+{
+	ListCell   *lc;
+
+	foreach(lc, told)
+	{
+		SharedInvalidationMessage message;
+
+		memset(&message, 0, sizeof(message));
+		message.rc.id = SHAREDINVALRELCACHE_ID;
+		message.rc.dbId = MyDatabaseId;
+		message.rc.relId = lfirst_oid(lc);
+		SendSharedInvalidMessages(&message, 1);
+	}
+}
+
 static void
 EndTransaction(XactEvent event, void *arg)
 {
+	if (event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE)
+		TellAhead();
 	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT &&
 		event != XACT_EVENT_PREPARE && event != XACT_EVENT_PARALLEL_COMMIT &&
 		event != XACT_EVENT_PARALLEL_ABORT)
@@ -141,6 +183,7 @@ EndTransaction(XactEvent event, void *arg)
 	if (changing)
 		ForgetLoaded();
 	open_sets = NIL;			/* their memory is the transaction's */
+	told = NIL;
 	changing = false;
 }
 
@@ -306,11 +349,11 @@ SetRowChanged(const TriggerData *trigger, text *name)
 {
 	int64		state;
 
-	CacheInvalidateRelcache(trigger->tg_relation);
+	Tell(RelationGetRelid(trigger->tg_relation));
 	if (name == NULL || !TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
 	{
 		/* What is loaded of the name may be of another set, with any state. */
-		CacheInvalidateRelcacheByRelid(InSchema("list_entry"));
+		Tell(InSchema("list_entry"));
 		if (name == NULL)
 			CloseAll();
 		else
@@ -356,7 +399,7 @@ set_changed(PG_FUNCTION_ARGS)
 	if (strcmp(RelationGetRelationName(trigger->tg_relation), "named_set") == 0)
 		SetRowChanged(trigger, name);
 	else if (name == NULL || FindOpenText(name) == NULL)
-		CacheInvalidateRelcache(trigger->tg_relation);
+		Tell(RelationGetRelid(trigger->tg_relation));
 	return PointerGetDatum(NULL);
 }
 
@@ -505,8 +548,11 @@ Judge(NamedSet *set, HeapTuple tuple, TupleDesc desc, Snapshot snapshot, bool tr
 	int64		state = DatumGetInt64(heap_getattr(tuple, Anum_state, desc, &isnull));
 	int64		pruned_state = DatumGetInt64(heap_getattr(tuple, Anum_pruned_state, desc, &isnull));
 	Datum		pruned_at = heap_getattr(tuple, Anum_pruned_at, desc, &never_pruned);
+	TimestampTz made_at = DatumGetTimestampTz(heap_getattr(tuple, Anum_made_at, desc, &isnull));
 	char	   *content = TextDatumGetCString(heap_getattr(tuple, Anum_content, desc, &isnull));
 
+	/* One that was dropped and made again is another. */
+	trusted = trusted && made_at == set->made_at;
 	if (strcmp(content, set->content) != 0)
 	{
 		if (!set->may_miss)
@@ -528,6 +574,7 @@ Judge(NamedSet *set, HeapTuple tuple, TupleDesc desc, Snapshot snapshot, bool tr
 	set->xid = xid;
 	set->tid = tuple->t_self;
 	set->state = state;
+	set->made_at = made_at;
 	set->pruned_state = pruned_state;
 	set->pruned_at = never_pruned ? DT_NOBEGIN : DatumGetTimestampTz(pruned_at);
 	set->latest = IsLatest(tuple->t_data) && !set->missing;
@@ -589,7 +636,7 @@ NamedSetRefresh(NamedSet *set, int64 *was)
 	trusted = set->loaded && set->reload_generation == reload_generation && !changing;
 	*was = set->state;
 	if (trusted && set->probe_generation == probe_generation && set->latest &&
-		!IsolationIsSerializable() &&
+		!IsolationIsSerializable() && !RecoveryInProgress() &&
 		(set->xid == FrozenTransactionId || !XidInMVCCSnapshot(set->xid, snapshot)))
 	{
 		set->generation = named_set_generation;

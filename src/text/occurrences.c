@@ -16,7 +16,7 @@
 
 #define STRINGS_MAX		100
 
-/* Bytes that are read between two looks for an interrupt */
+/* Bytes that are read, or compared, between two looks for an interrupt */
 #define PIECE_BYTES		(1024 * 1024)
 
 /* A byte, in the text that is left; looks for interrupts every now and then */
@@ -41,14 +41,19 @@ CountString(const char *p, Size len, const char *string, int n)
 {
 	const char *end = p + len;
 	int32		count = 0;
-	uint32		steps = 0;
+	int64		work = 0;		/* bytes that may have been compared since the
+								 * last look for an interrupt */
 
 	if (n == 0)
 		return 0;
 	while (end - p >= n && (p = FindByte(p, end - n + 1, string[0])) != NULL)
 	{
-		if (++steps % 65536 == 0)
+		work += n;
+		if (work > PIECE_BYTES)
+		{
 			CHECK_FOR_INTERRUPTS();
+			work = 0;
+		}
 		if (n == 1 || memcmp(p, string, n) == 0)
 		{
 			count++;

@@ -26,6 +26,7 @@
 #include "phrase_sets.h"
 #include "phrases_value.h"
 #include "port/pg_bitutils.h"
+#include "refuse_null.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -1152,9 +1153,12 @@ PG_FUNCTION_INFO_V1(compile_phrase_set);
 Datum
 compile_phrase_set(PG_FUNCTION_ARGS)
 {
-	text	   *name = PG_GETARG_TEXT_PP(0);
-	OpenSet    *set = NamedSetOpen(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), NAMED_SET_PHRASES);
+	text	   *name;
+	OpenSet    *set;
 
+	RefuseNull(fcinfo, 0, "set");
+	name = PG_GETARG_TEXT_PP(0);
+	set = NamedSetOpen(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), NAMED_SET_PHRASES);
 	Compile(set->name, set->state);
 	PG_RETURN_VOID();
 }

@@ -105,6 +105,9 @@ CREATE FUNCTION assay_internal.text_model_named(name text) RETURNS assay.text_mo
 DECLARE
 	r assay.text_model_registry;
 BEGIN
+	IF name IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'name must not be null';
+	END IF;
 	SELECT * INTO r FROM assay.text_model_registry t WHERE t.name = $1 AND EXISTS (SELECT FROM pg_class c WHERE c.oid = t.relation);
 	IF NOT FOUND THEN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('text model "%s" does not exist', name),
@@ -117,7 +120,7 @@ COMMENT ON FUNCTION assay_internal.text_model_named(text) IS 'private: the regis
 -- What a message adds; NULL where its content or its time is none that a message
 -- has, so that no message keeps a model from learning others.
 CREATE FUNCTION assay_internal.text_model_tried(label boolean, content anyelement, weight float8, at timestamptz, half_life interval) RETURNS assay.text_model
-	LANGUAGE plpgsql VOLATILE PARALLEL SAFE COST 600 SET search_path = pg_catalog, pg_temp
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE COST 600 SET search_path = pg_catalog, pg_temp
 	AS $$
 BEGIN
 	RETURN assay.text_model_of(label, content, weight, at, half_life);
@@ -368,8 +371,14 @@ COMMENT ON FUNCTION assay_internal.text_model_learn(regclass, integer) IS 'priva
 -- functions
 
 CREATE FUNCTION assay.learn(name text, steps integer DEFAULT 100) RETURNS bigint
-	LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
-	AS $$ SELECT assay_internal.text_model_learn_as_owner((assay_internal.text_model_named(name)).relation, steps) $$;
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	IF steps IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'steps must not be null';
+	END IF;
+	RETURN assay_internal.text_model_learn_as_owner((assay_internal.text_model_named(name)).relation, steps);
+END $$;
 COMMENT ON FUNCTION assay.learn(text, integer) IS
 	'fold into a text model the labels known since, day by day or in so many steps, and take out those that are gone; the number of messages that changed';
 
@@ -491,7 +500,7 @@ COMMENT ON FUNCTION assay.create_text_model(text, regclass, text, regclass, text
 	IS 'register a text model that learns from a label table; assay.learn() folds the labels in';
 
 CREATE FUNCTION assay.drop_text_model(name text) RETURNS void
-	LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
 	r assay.text_model_registry := assay_internal.text_model_named(name);

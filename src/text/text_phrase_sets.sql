@@ -192,17 +192,23 @@ CREATE FUNCTION assay.phrase_state(set text) RETURNS bigint
 	AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION assay.phrase_state(text) IS 'the state of a phrase set that this statement sees; phrases_of(..., state) gives it again later';
 
-CREATE FUNCTION assay.phrases_of(set text, state bigint, syntax text DEFAULT 'literal') RETURNS assay.phrases LANGUAGE sql STABLE PARALLEL SAFE
+CREATE FUNCTION assay.phrases_of(set text, state bigint, syntax text DEFAULT 'literal') RETURNS assay.phrases LANGUAGE plpgsql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp AS $$
-	SELECT assay.phrases(coalesce(array_agg(h.name ORDER BY h.added_state, h.name COLLATE "C", h.pattern COLLATE "C"), '{}'),
+DECLARE
+	last bigint := assay.phrase_state($1);
+BEGIN
+	IF state > last OR state < 0 THEN
+		RAISE EXCEPTION 'phrase set "%" has had no state %', $1, state USING ERRCODE = 'invalid_parameter_value', HINT = format('Its state is %s now.', last);
+	END IF;
+	RETURN (SELECT assay.phrases(coalesce(array_agg(h.name ORDER BY h.added_state, h.name COLLATE "C", h.pattern COLLATE "C"), '{}'),
 		coalesce(array_agg(h.pattern ORDER BY h.added_state, h.name COLLATE "C", h.pattern COLLATE "C"), '{}'), $3)
 	FROM assay.phrase_history h
-	WHERE h.set = $1 AND h.kind = $3 AND h.added_state <= $2 AND (h.removed_state IS NULL OR h.removed_state > $2)
-	$$;
+	WHERE h.set = $1 AND h.kind = $3 AND h.added_state <= $2 AND (h.removed_state IS NULL OR h.removed_state > $2));
+END $$;
 COMMENT ON FUNCTION assay.phrases_of(text, bigint, text) IS 'the phrases of one kind that a set of the current user had in a state, compiled';
 
 CREATE FUNCTION assay.compile_phrase_set(set text) RETURNS void
-	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION assay.compile_phrase_set(text) IS 'compiles a phrase set anew, for instance after an upgrade of Vectorscan';
 
 REVOKE ALL ON FUNCTION assay_internal.phrase_write(), assay_internal.phrase_settle(), assay_internal.phrase_compile(text, bigint),

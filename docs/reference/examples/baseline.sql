@@ -124,7 +124,7 @@ SELECT assay.largest(s) FROM links;
 --  5
 
 --= create_baseline
---! null_value_not_allowed: a name, source, key or time column is missing
+--! null_value_not_allowed: a name, source, key, time column or search_path is missing
 --? SELECT assay.create_baseline(NULL, 'message', '{from_addr}', 'received_at')
 --! undefined_column: a column is not there
 --? SELECT assay.create_baseline('b', 'message', '{sender}', 'received_at')
@@ -155,7 +155,7 @@ SELECT count(*) AS rows FROM sender;
 --= baseline_probe
 --! undefined_object: it is no baseline of yours
 --? SELECT assay.baseline_probe('message')
---! null_value_not_allowed: the alias is NULL
+--! null_value_not_allowed: the baseline, live or the messages' alias is NULL
 --? SELECT assay.baseline_probe('sender', NULL)
 --! feature_not_supported: live of a baseline that is not incremental, or live and parallel where live_as_of() does not serve
 --? SELECT assay.baseline_probe('sender', live => true, parallel => true)
@@ -219,6 +219,8 @@ SELECT assay.recent_probe('message', '{from_addr}', 'received_at', windows => '{
 --  t
 
 --= refresh_baseline
+--! null_value_not_allowed: the baseline is NULL
+--? SELECT * FROM assay.refresh_baseline(NULL)
 --! undefined_object: it is no baseline of yours
 --? SELECT assay.refresh_baseline('message')
 --! undefined_table, undefined_column: its source, or a column of it, is gone
@@ -233,6 +235,8 @@ SELECT baseline, changed, error FROM assay.refresh_baselines();
 --  sender | 0 | 
 
 --= rebuild_baseline
+--! null_value_not_allowed: the key is NULL
+--? SELECT * FROM assay.rebuild_baseline('sender', VARIADIC NULL)
 --! undefined_object: it is no baseline of yours
 --? SELECT assay.rebuild_baseline('message')
 --+ SELECT assay.create_baseline('viewed', 'message', '{from_addr}', 'received_at', incremental => false);
@@ -249,7 +253,7 @@ SELECT changed FROM assay.rebuild_baseline('sender', 'ceo@evil.example');
 --= keep_baseline
 --! undefined_object: it is no baseline of yours
 --? SELECT assay.keep_baseline('message')
---! null_value_not_allowed: keep is NULL
+--! null_value_not_allowed: the baseline or keep is NULL
 --? SELECT assay.keep_baseline('sender', NULL)
 --! wrong_object_type: it is not incremental
 --? SELECT assay.keep_baseline('viewed')
@@ -257,6 +261,8 @@ SELECT assay.keep_baseline('sender');
 SELECT assay.keep_baseline('sender', keep => false);
 
 --= compact_baseline
+--! null_value_not_allowed: the baseline is NULL
+--? SELECT assay.compact_baseline(NULL)
 --! undefined_object: it is no baseline of yours
 --? SELECT assay.compact_baseline('message')
 --! wrong_object_type: it is not incremental
@@ -267,6 +273,8 @@ SELECT assay.compact_baseline('sender', older_than => '100 days') > 0 AS some_we
 --  t
 
 --= drop_baseline
+--! null_value_not_allowed: the baseline is NULL
+--? SELECT assay.drop_baseline(NULL)
 --! undefined_object: it is no baseline of yours
 --? SELECT assay.drop_baseline('message')
 --! dependent_objects_still_exist: a view of yours reads it

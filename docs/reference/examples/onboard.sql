@@ -29,7 +29,10 @@ SELECT name, value FROM assay.onboarding_report WHERE policy = 'second' AND part
 --  money | 10
 
 --= go_live
---! undefined_object: the policy was not onboarded by a role of yours
+--! null_value_not_allowed: ahead is NULL
+--? SELECT assay.go_live('second', 'cedar', NULL)
+--! undefined_object: the policy was not onboarded by a role of yours, or it knows no such tenant
+--? SELECT assay.go_live('second', 'cedarr')
 --? SELECT assay.go_live('nowhere')
 --! object_not_in_prerequisite_state: it is still being onboarded, or has no tenants
 --! insufficient_privilege: the policy was not onboarded by its owner
@@ -40,7 +43,7 @@ SELECT tenant, state FROM assay.tenant_status WHERE policy = 'second' ORDER BY t
 --  cedar | live
 
 --= back_to_learning
---! undefined_object: the policy was not onboarded by a role of yours
+--! undefined_object: the policy was not onboarded by a role of yours, or it knows no such tenant
 --? SELECT assay.back_to_learning('nowhere')
 --! null_value_not_allowed: the policy has tenants, and none is named
 --? SELECT assay.back_to_learning('second')

@@ -245,6 +245,8 @@ SELECT * FROM assay.labels_from('inbound', 'reviewer', 'review');
 --  30 | 0 | 0
 
 --= label_reported
+--! null_value_not_allowed: the policy or messages is NULL
+--? SELECT * FROM assay.label_reported(NULL, 'message', '[]')
 --! undefined_object: there is no such policy
 --? SELECT assay.label_reported('nowhere', 'message', '[]')
 --! undefined_column: the relation lacks a column that it looks for
@@ -476,6 +478,8 @@ SELECT change, old_verdict, verdict FROM assay.read_changes('inbound', 'quaranti
 --  1 |  | malicious
 
 --= take_changes
+--! null_value_not_allowed: the policy or consumer is NULL
+--? SELECT assay.take_changes(NULL, 'default', '{1}')
 --! undefined_object: there is no such policy
 --? SELECT assay.take_changes('nowhere', 'quarantine', '{1}')
 --! undefined_table: the policy has no outbox

@@ -189,6 +189,8 @@ WHERE part = 'weight' AND name = 'money';
 --  weight | money | 4 | t
 
 --= signal_uses
+--! null_value_not_allowed: measure is NULL
+--? SELECT * FROM assay.signal_uses('inbound', NULL)
 --! undefined_object: there is no such policy that you may read
 --? SELECT assay.signal_uses('nowhere')
 --! numeric_value_out_of_range: measure is too large
@@ -245,6 +247,8 @@ SELECT * FROM assay.review_sample('inbound', 10, 'uniform');
 --  suspicious | 9 | 2
 
 --= take_review
+--! null_value_not_allowed: an argument is NULL
+--? SELECT * FROM assay.take_review(NULL)
 --! undefined_object: there is no such policy
 --? SELECT assay.take_review('nowhere')
 --! undefined_table: no messages were drawn for review
@@ -271,6 +275,8 @@ SELECT assay.label_review('inbound', review, malicious => false)
 FROM inbound_review WHERE taken_at IS NOT NULL ORDER BY review LIMIT 1;
 
 --= skip_review
+--! null_value_not_allowed: the policy or review is NULL
+--? SELECT assay.skip_review(NULL, 1)
 --! undefined_object: there is no such policy that you may read
 --? SELECT assay.skip_review('nowhere', 1)
 --! invalid_parameter_value: the message was not taken for review by you
@@ -291,6 +297,8 @@ SELECT round, strategy, drawn, labelled, skipped FROM assay.review_rounds('inbou
 --  1 | uniform | 10 | 1 | 1
 
 --= online_report
+--! null_value_not_allowed: the policy is NULL, or since or until without a round
+--? SELECT * FROM assay.online_report(NULL)
 --! undefined_object: there is no such policy that you may read, or no draw of that round or time
 --? SELECT assay.online_report('inbound', 99)
 --! undefined_table: no messages were drawn for review

@@ -106,12 +106,16 @@ SELECT assay.phrase_state('lures');
 --  1
 
 --= phrases_of
---! invalid_parameter_value: the syntax is unknown
+--! undefined_object: there is no such phrase set
+--? SELECT assay.phrases_of('nosuch', 1)
+--! invalid_parameter_value: the set has had no such state, or the syntax is unknown
 --? SELECT assay.phrases_of('lures', 1, 'glob')
 SELECT assay.phrase_hits(assay.phrases_of('lures', 1), 'a gift card');
 --  {gift_card}
 
 --= compile_phrase_set
+--! null_value_not_allowed: the set is NULL
+--? SELECT assay.compile_phrase_set(NULL)
 --! undefined_object: there is no phrase set of that name that is yours
 --? SELECT assay.compile_phrase_set('nowhere')
 --! insufficient_privilege: the set is not yours
@@ -136,6 +140,8 @@ VALUES ('bad_hosts', 'evil.example', 'domain'), ('bad_hosts', '10.9.0.0/16', 'ci
 --? SELECT assay.in_list('nowhere', 'a')
 --! insufficient_privilege: the list is not for you to ask
 --?stranger SELECT assay.in_list('own', 'a')
+--! invalid_parameter_value: the list has had no such state
+--? SELECT assay.in_list('bad_hosts', 'x', state => 1000)
 --! object_not_in_prerequisite_state: history of that moment is not kept: see set_list_retention()
 SELECT assay.in_list('bad_hosts', 'www.evil.example'), assay.in_list('bad_hosts', inet '10.9.8.7');
 --  t | t
@@ -145,6 +151,8 @@ SELECT assay.in_list('bad_hosts', 'www.evil.example'), assay.in_list('bad_hosts'
 --? SELECT assay.list_match('nowhere', 'a')
 --! insufficient_privilege: the list is not for you to ask
 --?stranger SELECT assay.list_match('own', 'a')
+--! invalid_parameter_value: the list has had no such state
+--? SELECT assay.list_match('bad_hosts', 'x', state => 1000)
 --! object_not_in_prerequisite_state: history of that moment is not kept: see set_list_retention()
 SELECT assay.list_match('bad_hosts', 'ceo@evil.example');
 --  evil.example
@@ -168,6 +176,8 @@ SELECT c.set, c.probes > 0 AS asked FROM assay.list_cache() c WHERE c.set = 'bad
 --  bad_hosts | t
 
 --= rebuild_list
+--! null_value_not_allowed: the set is NULL
+--? SELECT assay.rebuild_list(NULL)
 --! undefined_object: there is no list of that name that is yours
 --? SELECT assay.rebuild_list('nowhere')
 --! insufficient_privilege: the list is not yours
@@ -175,11 +185,15 @@ SELECT c.set, c.probes > 0 AS asked FROM assay.list_cache() c WHERE c.set = 'bad
 SELECT assay.rebuild_list('bad_hosts');
 
 --= grant_set
+--! null_value_not_allowed: the role is NULL
+--? SELECT assay.grant_set('lures', NULL)
 --! undefined_object: there is no set of that name that is yours, or no such role
 --? SELECT assay.grant_set('bad_hosts', 'nobody_at_all')
 SELECT assay.grant_set('bad_hosts', 'analyst');
 
 --= revoke_set
+--! null_value_not_allowed: the role is NULL
+--? SELECT assay.revoke_set('lures', NULL)
 --! undefined_object: there is no set of that name that is yours, or no such role
 --? SELECT assay.revoke_set('nowhere', 'public')
 SELECT assay.revoke_set('bad_hosts', 'analyst');
@@ -192,6 +206,8 @@ SELECT assay.revoke_set('bad_hosts', 'analyst');
 SELECT assay.set_list_retention('bad_hosts', '180 days');
 
 --= alter_set
+--! null_value_not_allowed: the owner is NULL
+--? SELECT assay.alter_set('lures', NULL)
 --! undefined_object: there is no set of that name that is yours, or no such role
 --? SELECT assay.alter_set('nowhere', 'analyst')
 --! insufficient_privilege: you are no member of the role that is to have it
@@ -464,6 +480,8 @@ SELECT assay.create_text_model('lure', 'message', 'subject || '' '' || body', 'r
 --  lure_version
 
 --= learn
+--! null_value_not_allowed: the name or steps is NULL
+--? SELECT assay.learn(NULL)
 --! undefined_object: there is no text model of that name that is yours
 --? SELECT assay.learn('nowhere')
 --! numeric_value_out_of_range: steps is less than 2
@@ -478,6 +496,8 @@ SELECT assay.text_score(assay.text_model_at('lure'), 'wire transfer') > 0 AS sus
 --  t
 
 --= drop_text_model
+--! null_value_not_allowed: the name is NULL
+--? SELECT assay.drop_text_model(NULL)
 --! undefined_object: there is no text model of that name that is yours
 --? SELECT assay.drop_text_model('nowhere')
 --! dependent_objects_still_exist: a view of yours reads its tables

@@ -18,6 +18,11 @@ Time = datetime | str | None
 Arguments = Sequence[Any] | Mapping[str, Any]
 
 
+def identifier(*parts: str) -> sql.Identifier:
+    """A name in a query for execute(), to which a "%" in it would begin a parameter."""
+    return sql.Identifier(*(part.replace("%", "%%") for part in parts))
+
+
 def execute(conn: Connection[Any], query: sql.SQL | sql.Composed, arguments: Arguments = ()) -> Cursor[TupleRow]:
     """Run a query with rows as tuples, whatever the connection's row factory is."""
     return conn.cursor(row_factory=tuple_row).execute(query, arguments)
@@ -34,7 +39,7 @@ def call(conn: Connection[Any], function: str, **arguments: Any) -> Cursor[Tuple
 
 def columns(names: Iterable[str], table: str) -> sql.Composed:
     """table.a, table.b for use in a query."""
-    return sql.SQL(", ").join(sql.Identifier(table, name) for name in names)
+    return sql.SQL(", ").join(identifier(table, name) for name in names)
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ class Policy:
 
     def table(self, suffix: str) -> sql.Identifier:
         """<policy>_<suffix> in the policy's schema."""
-        return sql.Identifier(self.schema, f"{self.name}_{suffix}")
+        return identifier(self.schema, f"{self.name}_{suffix}")
 
     def has(self, conn: Connection[Any], suffix: str) -> bool:
         """Is there such a table or view?"""
@@ -78,5 +83,5 @@ def find_policy(conn: Connection[Any], policy: str) -> Policy:
     key, revision, schema, view_schema, view, names = row
     if view is None:
         raise LookupError(f'the signals view of policy "{policy}" is gone')
-    return Policy(policy, schema, key, sql.Identifier(view_schema, view),
+    return Policy(policy, schema, key, identifier(view_schema, view),
                   [name for name in names if name not in key], revision)

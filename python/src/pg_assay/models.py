@@ -10,7 +10,7 @@ from typing import Any
 
 from psycopg import Connection, sql
 
-from ._sql import call, execute
+from ._sql import call, execute, identifier
 from .adapt import register
 from .types import Model
 
@@ -132,9 +132,10 @@ def load_model(conn: Connection[Any], name: str, model: Any, *, policy: str | No
 
 
 def _store(conn: Connection[Any], table: str, name: str, value: Model) -> None:
-    place = sql.Identifier(*table.split("."))
+    parts = table.split(".")
+    place = identifier(*parts)
     exists = execute(conn, sql.SQL("SELECT pg_catalog.to_regclass(%s) IS NOT NULL"),
-                     (place.as_string(conn),)).fetchone()
+                     (sql.Identifier(*parts).as_string(conn),)).fetchone()
     if not (exists and exists[0]):
         execute(conn, sql.SQL("CREATE TABLE {} (name text PRIMARY KEY, model assay.model NOT NULL)").format(place))
     execute(conn, sql.SQL("INSERT INTO {} (name, model) VALUES (%s, %s)"

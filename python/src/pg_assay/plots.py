@@ -6,7 +6,7 @@ from typing import Any
 
 from psycopg import Connection, sql
 
-from ._sql import Time, execute, find_policy
+from ._sql import Time, execute, find_policy, identifier
 from .frames import Kind, frame_of
 from .policy import Key, decision, key_values
 from .types import Entry
@@ -79,7 +79,7 @@ def pr_points(conn: Connection[Any], policy: str, since: Time = None, until: Tim
         " WHERE d.decided_at >= coalesce(%s::timestamptz, '-infinity')"
         " AND d.decided_at < coalesce(%s::timestamptz, 'infinity')) j, assay.precision_recall_curve(j.s) c").format(
             place.table("verdict"), place.table("label_latest"),
-            sql.SQL(", ").join(map(sql.Identifier, place.key)))
+            sql.SQL(", ").join(map(identifier, place.key)))
     return frame_of(execute(conn, query, (since, until)), frame)
 
 

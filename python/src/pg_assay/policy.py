@@ -8,7 +8,7 @@ from typing import Any
 
 from psycopg import Connection, sql
 
-from ._sql import Policy, Time, call, execute, find_policy
+from ._sql import Policy, Time, call, execute, find_policy, identifier
 from .adapt import register
 from .frames import Kind, frame_of
 
@@ -107,7 +107,7 @@ def label(conn: Connection[Any], policy: str, key: Key, malicious: bool, source:
     given = {"author": author, "confidence": confidence, "category": category, "labelled_at": labelled_at}
     row.update({name: value for name, value in given.items() if value is not None})
     execute(conn, sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
-        place.table("label"), sql.SQL(", ").join(map(sql.Identifier, row)),
+        place.table("label"), sql.SQL(", ").join(map(identifier, row)),
         sql.SQL(", ").join([sql.Placeholder()] * len(row))), list(row.values()))
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from psycopg import Connection, sql
 
-from ._sql import Policy, Time, columns, execute, find_policy
+from ._sql import Policy, Time, columns, execute, find_policy, identifier
 from .frames import Kind, frame_of
 
 _OURS = ("malicious", "weight", "drawn", "confidence", "source", "category",
@@ -41,7 +41,7 @@ def _rounds(conn: Connection[Any], policy: str, round: int | None, since: Time, 
 def _query(place: Policy, reviewed: bool, labelled: bool, drawn_only: bool, names: dict[str, str]) -> sql.Composed:
     """One row a message: its key, its logged signals, its label and its weight."""
     same_key = {table: sql.SQL(" AND ").join(
-        sql.SQL("{} = {}").format(sql.Identifier("d", name), sql.Identifier(table, name)) for name in place.key)
+        sql.SQL("{} = {}").format(identifier("d", name), identifier(table, name)) for name in place.key)
         for table in ("l", "v")}
     # A stratum's messages stand for all of it, in equal parts, as far as they are labelled and here.
     review = sql.SQL(" LEFT JOIN (SELECT * FROM {} WHERE outcome = 'labelled' AND round = ANY (%(rounds)s)) v ON {}"
@@ -56,8 +56,8 @@ def _query(place: Policy, reviewed: bool, labelled: bool, drawn_only: bool, name
         "malicious": sql.SQL("l.malicious"),
         "weight": sql.SQL("({}) * l.confidence::numeric::float8").format(share),
         "drawn": drawn,
-        **{name: sql.Identifier("l", name) for name in ("confidence", "source", "category", "labelled_at")},
-        **{name: sql.Identifier("d", name) for name in ("revision", "decided_at", "verdict", "score")},
+        **{name: identifier("l", name) for name in ("confidence", "source", "category", "labelled_at")},
+        **{name: identifier("d", name) for name in ("revision", "decided_at", "verdict", "score")},
     }
     return sql.SQL(
         "SELECT {key}, {signals}, {ours} FROM (SELECT DISTINCT ON ({key}) d.*,"
@@ -68,8 +68,8 @@ def _query(place: Policy, reviewed: bool, labelled: bool, drawn_only: bool, name
         " LEFT JOIN {label} l ON {on_label}{review}{where} ORDER BY {key}").format(
             key=columns(place.key, "d"), decision=place.table("decision"), label=place.table("label_latest"),
             view=place.signals, on_label=same_key["l"], review=review,
-            signals=sql.SQL(", ").join(sql.SQL("(d.row).{}").format(sql.Identifier(n)) for n in place.signal_names),
-            ours=sql.SQL(", ").join(sql.SQL("{} AS {}").format(v, sql.Identifier(names[k])) for k, v in ours.items()),
+            signals=sql.SQL(", ").join(sql.SQL("(d.row).{}").format(identifier(n)) for n in place.signal_names),
+            ours=sql.SQL(", ").join(sql.SQL("{} AS {}").format(v, identifier(names[k])) for k, v in ours.items()),
             where=sql.SQL(" WHERE ") + sql.SQL(" AND ").join(wanted) if wanted else sql.SQL(""))
 
 

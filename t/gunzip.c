@@ -1,0 +1,219 @@
+/*
+ * gunzip.c
+ *		src/bin/gunzip.c against zlib's gzread(), on files of gzip that are sound,
+ *		cut, changed, or thrown together: the same bytes and the same end.  Built
+ *		over zlib and over ISA-L, which takes some tables of codes that zlib does
+ *		not, where the checksum agrees.  Run by t/gunzip.pl.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <glib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "../src/bin/gunzip.h"
+
+#define FILES		6000
+#define MAX_PLAIN	200000
+
+#ifdef HAVE_ISAL
+#define LENIENT		(FILES / 1000)
+#else
+#define LENIENT		0
+#endif
+
+static GRand *dice;
+static char file_name[50];		/* it is in memory */
+
+static unsigned
+roll(unsigned n)
+{
+	return g_rand_int(dice) % n;
+}
+
+/* Text that repeats itself more or less, so that all kinds of blocks come */
+static void
+some_text(GString *s)
+{
+	unsigned	len = roll(8) == 0 ? roll(MAX_PLAIN) : roll(3000);
+	unsigned	kinds = 1 + roll(256);
+
+	g_string_truncate(s, 0);
+	while (s->len < len)
+	{
+		if (s->len > 0 && roll(4) == 0)
+		{
+			unsigned	from = roll(s->len);
+			unsigned	most = s->len - from;
+			unsigned	n = 1 + roll(MIN(most, 400));
+			char	   *copy = g_memdup2(s->str + from, n);
+
+			g_string_append_len(s, copy, n);
+			g_free(copy);
+		}
+		else
+			g_string_append_c(s, (char) roll(kinds));
+	}
+}
+
+/* One member, with a header of every kind */
+static void
+add_member(GString *to, const GString *plain)
+{
+	static const int strategies[] = {Z_DEFAULT_STRATEGY, Z_FILTERED, Z_HUFFMAN_ONLY, Z_RLE, Z_FIXED};
+	z_stream	z = {0};
+	gz_header	header = {0};
+	unsigned char extra[300];
+	char		words[300];
+	unsigned char out[4096];
+	int			code;
+
+	memset(words, 'n', sizeof(words));
+	words[roll(sizeof(words))] = '\0';
+	words[sizeof(words) - 1] = '\0';
+	memset(extra, 'x', sizeof(extra));
+	if (deflateInit2(&z, roll(10), Z_DEFLATED, 9 + roll(7) + 16, 1 + roll(9), strategies[roll(5)]) != Z_OK)
+		exit(2);
+	if (roll(3) == 0)
+	{
+		header.name = roll(2) ? (Bytef *) words : NULL;
+		header.comment = roll(2) ? (Bytef *) words : NULL;
+		header.extra = roll(2) ? extra : NULL;
+		header.extra_len = roll(sizeof(extra));
+		header.hcrc = roll(2);
+		deflateSetHeader(&z, &header);
+	}
+	z.next_in = (Bytef *) plain->str;
+	z.avail_in = plain->len;
+	do
+	{
+		z.next_out = out;
+		z.avail_out = sizeof(out);
+		code = deflate(&z, Z_FINISH);
+		g_string_append_len(to, (char *) out, sizeof(out) - z.avail_out);
+	} while (code == Z_OK);
+	deflateEnd(&z);
+}
+
+/* Something is wrong with it, or nothing */
+static void
+spoil(GString *s)
+{
+	switch (roll(7))
+	{
+		case 0:
+			g_string_truncate(s, roll(s->len + 1));
+			break;
+		case 1:
+			for (unsigned n = 1 + roll(3); n > 0 && s->len > 0; n--)
+				s->str[roll(s->len)] ^= 1 << roll(8);
+			break;
+		case 2:
+			if (s->len > 0)
+				s->str[roll(MIN(s->len, 40))] = (char) roll(256);
+			break;
+		case 3:
+			for (unsigned n = roll(50); n > 0; n--)
+				g_string_append_c(s, (char) roll(256));
+			break;
+		case 4:
+			g_string_append_len(s, "\0\0\0\0\0\0\0\0\0\0", roll(11));
+			break;
+		default:
+			break;
+	}
+}
+
+/* By zlib's own reader of files */
+static const char *
+read_by_zlib(GString *to)
+{
+	gzFile		gz = gzopen(file_name, "rb");
+	char		piece[7000];
+	int			got;
+	int			code;
+
+	g_string_truncate(to, 0);
+	while ((got = gzread(gz, piece, sizeof(piece))) > 0)
+		g_string_append_len(to, piece, got);
+	gzerror(gz, &code);
+	gzclose(gz);
+	return code == Z_OK ? "whole" : code == Z_BUF_ERROR ? "truncated" : "wrong";
+}
+
+/* By ours, in pieces of any size */
+static const char *
+read_by_ours(GString *to)
+{
+	Gunzip	   *gz = gunzip_open(open(file_name, O_RDONLY));
+	unsigned	most = roll(30) > 0 ? 64 * 1024 : 1 + roll(500);
+	char	   *piece = g_malloc(most);
+	GunzipResult result;
+
+	g_string_truncate(to, 0);
+	do
+	{
+		size_t		got;
+
+		result = gunzip_read(gz, piece, most, &got);
+		g_assert(got <= most);
+		g_assert((result == GUNZIP_ERROR) == (gunzip_error(gz) != NULL));
+		g_string_append_len(to, piece, got);
+	} while (result == GUNZIP_DATA);
+	g_free(piece);
+	gunzip_close(gz);
+	return result == GUNZIP_END ? "whole" : result == GUNZIP_TRUNCATED ? "truncated" : "wrong";
+}
+
+int
+main(void)
+{
+	GString    *plain = g_string_new(NULL);
+	GString    *file = g_string_new(NULL);
+	GString    *theirs = g_string_new(NULL);
+	GString    *ours = g_string_new(NULL);
+	int			counts[3] = {0};
+	int			lenient = 0;
+	int			fd = memfd_create("gunzip", 0);
+
+	snprintf(file_name, sizeof(file_name), "/proc/self/fd/%d", fd);
+	dice = g_rand_new_with_seed(getenv("SEED") != NULL ? atoi(getenv("SEED")) : 1);
+	for (int i = 0; i < FILES; i++)
+	{
+		const char *expected;
+		const char *result;
+		bool		whole;
+
+		g_string_truncate(file, 0);
+		for (unsigned n = roll(10) == 0 ? roll(5) : 1; n > 0; n--)
+		{
+			some_text(plain);
+			add_member(file, plain);
+		}
+		if (roll(3) > 0)
+			spoil(file);
+		if (ftruncate(fd, 0) != 0 || pwrite(fd, file->str, file->len, 0) != (ssize_t) file->len)
+			exit(2);
+		expected = read_by_zlib(theirs);
+		result = read_by_ours(ours);
+		whole = strcmp(expected, "whole") == 0;
+		counts[whole ? 0 : *expected == 't' ? 1 : 2]++;
+		/* which fault is told first is the library's; that there is one is not */
+		if (!whole && strcmp(result, "whole") == 0 && ++lenient <= LENIENT)
+			continue;
+		if (whole != (strcmp(result, "whole") == 0) || (whole && theirs->len != ours->len) ||
+			memcmp(theirs->str, ours->str, MIN(theirs->len, ours->len)) != 0)
+		{
+			printf("not ok - file %d: zlib says %s after %zu bytes, we %s after %zu\n", i,
+				   expected, theirs->len, result, ours->len);
+			return 1;
+		}
+	}
+	printf("ok - %d files: %d whole, %d truncated, %d wrong, %d of these taken for whole\n", FILES, counts[0],
+		   counts[1], counts[2], lenient);
+	return 0;
+}
