@@ -75,6 +75,7 @@ struct KeptQuery
 								 * they begin anew by themselves */
 	List	   *gatherers;		/* nodes that gather rows, or hold more than a
 								 * scan */
+	List	   *null_slots;		/* the rows of nulls of left joins */
 	List	   *sites;			/* FmgrInfo of calls that are to forget */
 	MemoryContext remembered;	/* what they remember */
 	List	   *descs;			/* tuple descriptors that are referred to */
@@ -154,7 +155,10 @@ Forget(KeptQuery *k)
 		MemoryContextReset(k->remembered);
 }
 
-/* Nothing of a run stays: no row, no scan, no relation, no snapshot. */
+/*
+ * Nothing of a run stays: no row, no scan, no relation, no snapshot.  A left
+ * join's row of nulls is made once, when the executor starts, and is no run's.
+ */
 static void
 EndRun(KeptQuery *k)
 {
@@ -170,6 +174,8 @@ EndRun(KeptQuery *k)
 	}
 	foreach(lc, estate->es_tupleTable)
 		ExecClearTuple(lfirst(lc));
+	foreach(lc, k->null_slots)
+		ExecStoreAllNullTuple(lfirst(lc));
 	foreach(lc, k->scans)
 		EndScan(lfirst(lc));
 	for (int i = 0; i < estate->es_range_table_size; i++)
@@ -433,6 +439,10 @@ FindNodes(KeptQuery *k, PlanState * node)
 		case T_FunctionScanState:
 		case T_AggState:
 			k->gatherers = lappend(k->gatherers, node);
+			break;
+		case T_NestLoopState:
+			if (((NestLoopState *) node)->nl_NullInnerTupleSlot)
+				k->null_slots = lappend(k->null_slots, ((NestLoopState *) node)->nl_NullInnerTupleSlot);
 			break;
 		case T_SubqueryScanState:
 			FindNodes(k, ((SubqueryScanState *) node)->subplan);
