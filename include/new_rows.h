@@ -40,6 +40,7 @@ extern ParamListInfo NewRowParams(TupleTableSlot *slot, const Bitmapset * used);
 /* To write the query of a view out with other tables in it */
 extern Query *ViewQuery(NewRows *n, PolicyIdentity *id, Oid relid);
 extern void Become(RangeTblEntry * rte, RTEKind kind, List *columns);
+extern List *TargetNames(Query *query);
 extern bool MeansTheSame(const char *text_form, Query *query, TupleDesc desc);
 
 #endif							/* ASSAY_NEW_ROWS_H */

@@ -155,7 +155,27 @@ ColumnNames(TupleDesc desc)
 	return names;
 }
 
-/* The entry stands for something else by the same name. */
+/* Names of what a query gives */
+List	   *
+TargetNames(Query *query)
+{
+	List	   *names = NIL;
+	ListCell   *lc;
+
+	foreach(lc, query->targetList)
+	{
+		TargetEntry *entry = lfirst(lc);
+
+		if (!entry->resjunk)
+			names = lappend(names, makeString(entry->resname));
+	}
+	return names;
+}
+
+/*
+ * The entry stands for something else by the same name.  Columns that came since
+ * the query was made are left out: the joins over it know nothing of them.
+ */
 void
 Become(RangeTblEntry * rte, RTEKind kind, List *columns)
 {
@@ -167,7 +187,7 @@ Become(RangeTblEntry * rte, RTEKind kind, List *columns)
 #if PG_VERSION_NUM >= 160000
 	rte->perminfoindex = 0;
 #endif
-	rte->eref = makeAlias(rte->eref->aliasname, columns);
+	rte->eref = makeAlias(rte->eref->aliasname, list_truncate(columns, list_length(rte->eref->colnames)));
 	rte->alias = makeAlias(rte->eref->aliasname, NIL);
 }
 
@@ -236,14 +256,7 @@ QueryBehind(Search *s, Query *query, RangeTblEntry * rte)
 		if (rte->subquery == NULL)
 			return NULL;
 		rte->security_barrier = false;
-		Become(rte, RTE_SUBQUERY, NIL);
-		foreach(lc, rte->subquery->targetList)
-		{
-			TargetEntry *entry = lfirst(lc);
-
-			if (!entry->resjunk)
-				rte->eref->colnames = lappend(rte->eref->colnames, makeString(entry->resname));
-		}
+		Become(rte, RTE_SUBQUERY, TargetNames(rte->subquery));
 		return rte->subquery;
 	}
 	if (rte->rtekind == RTE_SUBQUERY)

@@ -392,22 +392,6 @@ ShardInOrder(Places *p, Relation table, Relation shard)
 	return query;
 }
 
-static List *
-TargetNames(Query *query)
-{
-	List	   *names = NIL;
-	ListCell   *lc;
-
-	foreach(lc, query->targetList)
-	{
-		TargetEntry *entry = lfirst(lc);
-
-		if (!entry->resjunk)
-			names = lappend(names, makeString(entry->resname));
-	}
-	return names;
-}
-
 /* The entry, a table, becomes its shard. */
 static void
 BecomeShard(Places *p, RangeTblEntry * rte, Oid shardid)
