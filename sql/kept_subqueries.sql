@@ -84,6 +84,9 @@ CALL ks_try('a list within an aggregate', '(SELECT count(*) FILTER (WHERE assay.
 CALL ks_try('a window', '(SELECT max(r) FROM (SELECT row_number() OVER (ORDER BY w) AS r FROM unnest(m.words) w) q)');
 SELECT * FROM ks_tried;
 
+-- what planning took is not kept with it
+SELECT count(*), bool_and(total_bytes <= 8192) AS small FROM pg_backend_memory_contexts WHERE name = 'pg_assay kept query' AND ident = 'not kept';
+
 -- baselines that are refreshed, altered, or not to be read any more
 CREATE FUNCTION ks_add(i int) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE

@@ -523,7 +523,7 @@ Make(MemoryContext parent, CachedPlanSource * source, ParamListInfo params, Tupl
 	 DestReceiver *dest)
 {
 	KeptQuery  *k = NewKept(CurrentMemoryContext, source);
-	MemoryContext old = MemoryContextSwitchTo(k->context);
+	MemoryContext old;
 	CachedPlan *plan;
 	PlannedStmt *stmt;
 	QueryDesc  *query;
@@ -531,7 +531,9 @@ Make(MemoryContext parent, CachedPlanSource * source, ParamListInfo params, Tupl
 
 	/* News that come with the locks count. */
 	k->news = ItemNews();
+	/* What planning leaves behind goes with the statement. */
 	plan = GetCachedPlan(source, NULL, CurrentResourceOwner, NULL);
+	old = MemoryContextSwitchTo(k->context);
 	if (KeptPlanFits(source, plan, &found))
 	{
 		TakeSnapshot();
