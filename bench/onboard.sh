@@ -2,8 +2,11 @@
 # Measure onboard(): from a table of messages to a policy with its report, in a
 # private cluster; prints markdown.
 #
-#   bench/onboard.sh [--days DAYS] [--only] [N]  N made-up messages (100,000) of so many days (90), a half and a quarter of them;
+#   bench/onboard.sh [--days DAYS] [--only] [--labelled] [--batch ROWS] [--keep] [N]
+#                                    N made-up messages (100,000) of so many days (90), a half and a quarter of them;
 #                                    only: N alone. --only 1000000 is what the mission asks for
+#                                    labelled: only with labels and tenants, not without them first
+#                                    batch: messages decided in a transaction (10,000); keep: the server goes on
 #   bench/onboard.sh --mail MAIL...  mail that assay_load reads; labels: from files whose name has "phishing"
 #
 # Time is that of the clock, and processor time that of the server and all its
@@ -13,11 +16,14 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . bench/common.sh
-n=100000 days=90 only='' mail=()
+n=100000 days=90 only='' labelled='' batch=10000 keep='' mail=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--mail) shift; mail=("$@"); [ ${#mail[@]} -gt 0 ] || fail 'say which mail'; break ;;
 	--only) only=1 ;;
+	--labelled) labelled=1 ;;
+	--keep) keep=1 ;;
+	--batch) shift; batch=${1:?say how large a batch is} ;;
 	--days) shift; days=${1:?say how many days} ;;
 	''|*[!0-9]*) fail "what is $1?" ;;
 	*) n=$1 ;;
@@ -25,10 +31,11 @@ while [ $# -gt 0 ]; do
 	shift
 done
 case $days in ''|*[!0-9]*|0) fail "how many days are $days?" ;; esac
+case $batch in ''|*[!0-9]*|0) fail "how large is a batch of $batch?" ;; esac
 
 tools/cluster start bench_onboard fsync=off shared_buffers=512MB max_wal_size=4GB work_mem=64MB maintenance_work_mem=256MB >/dev/null
 watching=''
-trap '[ -z "$watching" ] || kill "$watching" 2>/dev/null; tools/cluster stop bench_onboard' EXIT
+trap '[ -z "$watching" ] || kill "$watching" 2>/dev/null; [ -n "$keep" ] || tools/cluster stop bench_onboard' EXIT
 eval "$(tools/cluster env bench_onboard)"
 export PGOPTIONS='-c client_min_messages=warning -c jit=off'
 sql() { psql -XqAt -v ON_ERROR_STOP=1 "$@"; }
@@ -111,7 +118,7 @@ onboard() {
 	echo 0 >/tmp/onboard_memory.$$
 	watch /tmp/onboard_memory.$$ &
 	watching=$!
-	/usr/bin/env time -f %e -o /tmp/onboard.$$ psql -XqAt -v ON_ERROR_STOP=1 -c "CALL assay.onboard('inbound', 'message'$1)"
+	/usr/bin/env time -f %e -o /tmp/onboard.$$ psql -XqAt -v ON_ERROR_STOP=1 -c "CALL assay.onboard('inbound', 'message'$1, batch => $batch)"
 	kill "$watching"
 	wait "$watching" 2>/dev/null || true
 	watching=''
@@ -157,10 +164,13 @@ sizes=("$n")
 for m in "${sizes[@]}"; do
 	fresh
 	made_up "$m"
-	onboard ''
-	line="| $m | $wall | $processors | $(calc '%.0f' "1e6 * $processors / $m")"
-	[ "$m" != "$n" ] || report "$m" 'Without labels'
-	sql -c "SELECT assay.offboard('inbound')"
+	line="| $m | | |"
+	if [ -z "$labelled" ]; then
+		onboard ''
+		line="| $m | $wall | $processors | $(calc '%.0f' "1e6 * $processors / $m")"
+		[ "$m" != "$n" ] || report "$m" 'Without labels'
+		sql -c "SELECT assay.offboard('inbound')"
+	fi
 	onboard ", labels => 'known', tenant => 'tenant_id'"
 	[ "$(sql -c "SELECT count(*) <= 100 FROM inbound_words_version")" = t ] || fail 'the text model has more versions than it may'
 	rows+=("$line | $wall | $processors | $(calc '%.0f' "1e6 * $processors / $m") |")

@@ -64,14 +64,16 @@ typedef enum NamedSetNews
 } NamedSetNews;
 
 /*
- * A set that this transaction changes.  What a subtransaction did to it is
- * undone when that aborts, and is its parent's when it commits.
+ * A set that this transaction changes, in one state.  What a subtransaction
+ * did to it is undone when that aborts, and is its parent's when it commits.
  */
 typedef struct OpenSet
 {
 	SubTransactionId opened;	/* in which it was opened */
 	SubTransactionId closed;	/* ... its row went, if it did */
 	SubTransactionId settled;	/* ... its changes were last dealt with */
+	SubTransactionId stored;	/* ... what it holds was stored as of its
+								 * state */
 	char		name[NAMED_SET_MAX_NAME + 1];
 	const char *content;		/* as who opened it said, or NULL */
 	Oid			user;			/* who was found to be allowed to, if still so */
@@ -97,6 +99,7 @@ extern Oid	NamedSetIndex(const char *index);
 extern OpenSet *NamedSetOpen(const char *name, int len, const char *content);
 extern OpenSet *NamedSetNextOpen(int *i);
 extern void NamedSetSettled(OpenSet *set);
+extern void NamedSetStored(OpenSet *set);
 
 /* The owner of the extension's tables, for the time of a change */
 typedef struct NamedSetSecurity

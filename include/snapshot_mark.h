@@ -3,7 +3,8 @@
  *		Under which snapshot something was found out.
  *
  * Two snapshots of a backend that agree in these numbers see the same: for
- * equal xmax, transactions under way can only have become fewer.
+ * equal xmax, transactions under way can only have become fewer, and what the
+ * backend wrote itself is still as it was.
  */
 #ifndef ASSAY_SNAPSHOT_MARK_H
 #define ASSAY_SNAPSHOT_MARK_H
@@ -17,7 +18,13 @@ typedef struct SnapshotMark
 	uint32		xcnt;
 	int32		subxcnt;
 	CommandId	curcid;
+	uint64		own;
 } SnapshotMark;
+
+/* Moves when what this backend wrote itself is undone, or committed */
+extern PGDLLIMPORT uint64 snapshot_own;
+
+extern void SnapshotMarkInit(void);
 
 static inline void
 MarkSnapshot(SnapshotMark *mark, Snapshot snapshot)
@@ -27,6 +34,7 @@ MarkSnapshot(SnapshotMark *mark, Snapshot snapshot)
 	mark->xcnt = snapshot->xcnt;
 	mark->subxcnt = snapshot->subxcnt;
 	mark->curcid = snapshot->curcid;
+	mark->own = snapshot_own;
 }
 
 static inline bool
@@ -36,7 +44,8 @@ SnapshotIsMarked(const SnapshotMark *mark, Snapshot snapshot)
 		mark->xmax == snapshot->xmax &&
 		mark->xmin == snapshot->xmin &&
 		mark->xcnt == snapshot->xcnt &&
-		mark->subxcnt == snapshot->subxcnt;
+		mark->subxcnt == snapshot->subxcnt &&
+		mark->own == snapshot_own;
 }
 
 #endif							/* ASSAY_SNAPSHOT_MARK_H */

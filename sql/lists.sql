@@ -90,6 +90,38 @@ INSERT INTO assay.list (set, value) VALUES ('parts', 'd');
 SELECT assay.list_state('parts'), assay.in_list('parts', 'd');
 SELECT assay.drop_set('parts');
 
+-- what follows a merge in the same transaction is of another state, since loaded is what comes after the base's
+SELECT assay.create_list('more');
+BEGIN;
+INSERT INTO assay.list (set, value) SELECT 'more', 'v' || i FROM generate_series(1, 1500) i;
+INSERT INTO assay.list (set, value) VALUES ('more', 'late');
+DELETE FROM assay.list WHERE set = 'more' AND value = 'v7';
+SELECT assay.in_list('more', 'late') AS late, assay.in_list('more', 'v7') AS v7;
+SAVEPOINT a;
+SELECT assay.rebuild_list('more');
+INSERT INTO assay.list (set, value) VALUES ('more', 'undone');
+SELECT assay.in_list('more', 'late') AS late, assay.in_list('more', 'undone') AS undone, assay.list_state('more');
+ROLLBACK TO a;
+INSERT INTO assay.list (set, value) VALUES ('more', 'later');
+SAVEPOINT b;
+SELECT assay.rebuild_list('more');
+RELEASE b;
+INSERT INTO assay.list (set, value) VALUES ('more', 'last');
+COMMIT;
+SELECT v, assay.in_list('more', v), assay.in_list('more', v, state => s.state - 1) AS one_before,
+	EXISTS (SELECT FROM assay.list l WHERE l.set = 'more' AND l.value = v) AS stands
+FROM assay.named_set s, unnest('{v1,v7,late,undone,later,last}'::text[]) v WHERE s.set = 'more';
+SELECT b.state, s.state FROM assay.list_base b JOIN assay.named_set s USING (set) WHERE s.set = 'more';
+-- also where the base comes while a statement goes on, by another that it runs
+CREATE FUNCTION pg_temp.add(prefix text, n int) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO assay.list (set, value) SELECT 'more', prefix || i FROM generate_series(1, n) i;
+	RETURN true;
+END $$;
+INSERT INTO assay.list (set, value) SELECT 'more', 'x' || i FROM generate_series(1, 3) i WHERE i <> 2 OR pg_temp.add('y', 2000);
+SELECT v, assay.in_list('more', v) FROM unnest('{x1,x2,x3,y1,y2000,y2001}'::text[]) v;
+SELECT assay.drop_set('more');
+
 -- expiry, at its very moment
 INSERT INTO assay.list (set, value, expires_at) VALUES ('free_mail', 'gone', now() - interval '1 s'), ('free_mail', 'stays', now() + interval '1 day'), ('free_mail', 'ever', 'infinity');
 SELECT v, assay.in_list('free_mail', v) FROM unnest('{gone,stays,ever}'::text[]) v;

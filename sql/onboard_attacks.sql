@@ -3,13 +3,13 @@
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 CREATE EXTENSION IF NOT EXISTS pg_assay_email;
-CREATE ROLE onboard_owner;
+CREATE ROLE onboard_chief;
 CREATE ROLE onboard_heir;
-CREATE ROLE onboard_stranger;
-CREATE SCHEMA onb AUTHORIZATION onboard_owner;
-GRANT ALL ON SCHEMA onb TO onboard_stranger, onboard_heir;
+CREATE ROLE onboard_outsider;
+CREATE SCHEMA onb AUTHORIZATION onboard_chief;
+GRANT ALL ON SCHEMA onb TO onboard_outsider, onboard_heir;
 SET search_path = onb;
-SET ROLE onboard_owner;
+SET ROLE onboard_chief;
 -- letters that no index takes, and none can be compressed
 CREATE FUNCTION junk(n int) RETURNS text LANGUAGE sql AS $$ SELECT left(string_agg(md5(i::text), ''), n) FROM generate_series(1, n / 32 + 1) i $$;
 
@@ -45,13 +45,13 @@ SELECT tenant_id, verdict <> 'safe' AS live FROM mail JOIN mail_verdict USING (i
 
 -- nobody else's lock holds up the owner's
 RESET ROLE;
-SET ROLE onboard_stranger;
+SET ROLE onboard_outsider;
 SELECT assay_internal.lock_onboarding('mail');
 SELECT pg_advisory_lock(hashtext('assay.onboard'), hashtext('mail'));
 RESET ROLE;
 SELECT count(*) AS advisory FROM pg_proc p WHERE p.pronamespace IN ('assay'::regnamespace, 'assay_internal'::regnamespace) AND p.prosrc ~ 'advisory';
 SELECT pg_advisory_unlock_all();
-SET ROLE onboard_owner;
+SET ROLE onboard_chief;
 SELECT assay.offboard('mail');
 
 -- names of detectors that look like what statements are made of
@@ -66,7 +66,7 @@ SELECT name, value FROM assay.onboarding_report WHERE policy = 'ticket' AND part
 -- another's relation of a name that was kept: none of its code runs with the owner's rights
 ALTER TABLE ticket RENAME TO ticket_then;
 RESET ROLE;
-SET ROLE onboard_stranger;
+SET ROLE onboard_outsider;
 CREATE TABLE got (who name);
 GRANT ALL ON got TO PUBLIC;
 CREATE FUNCTION spy(t text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN INSERT INTO onb.got VALUES (current_user); RETURN t; END $$;
@@ -77,7 +77,7 @@ SET client_min_messages = error;
 CALL assay.maintain();
 SET client_min_messages = warning;
 SELECT state, note FROM assay.maintenance WHERE step = 'learning' AND object = 'ticket';
-SET ROLE onboard_owner;
+SET ROLE onboard_chief;
 SELECT * FROM assay.erase_tenant('ticket', 'ten0', messages => true) WHERE what = 'messages';
 SELECT assay.go_live('ticket');
 CREATE TABLE third (id bigint PRIMARY KEY, received_at timestamptz);
@@ -92,7 +92,7 @@ ALTER TABLE ticket_then RENAME TO ticket;
 ALTER TABLE ticket OWNER TO onboard_heir;
 ALTER VIEW ticket_signals OWNER TO onboard_heir;
 SELECT assay.alter_policy('ticket', owner => 'onboard_heir') > 0 AS given;
-SET ROLE onboard_owner;
+SET ROLE onboard_chief;
 SELECT count(*) AS seen FROM assay.onboarding WHERE policy = 'ticket';
 SELECT assay.go_live('ticket', 'ten0');
 RESET ROLE;
@@ -100,37 +100,37 @@ SET ROLE onboard_heir;
 SELECT count(*) > 0 AS seen FROM assay.onboarding WHERE policy = 'ticket';
 -- nor is a name of who only says that he onboards it: it goes to who begins next, and is of who makes the policy
 RESET ROLE;
-SET ROLE onboard_stranger;
+SET ROLE onboard_outsider;
 SELECT assay_internal.keep_onboarding('named', 'plan', '{"messages": "onb.got", "source": "onb.got", "key": ["id"], "at": "at", "columns": {}, "options": {}, "budget": {}, "go_live": "auto", "checks": {},
 	"started_at": "2024-01-01"}');
 SELECT assay_internal.keep_onboarding('named', 'step', '{"step": "policy", "n": 2, "state": "failed"}');
-SET ROLE onboard_owner;
+SET ROLE onboard_chief;
 SELECT assay_internal.keep_onboarding('named', 'step', '{"step": "policy", "n": 2, "state": "done"}');
 SELECT assay_internal.keep_onboarding('named', 'plan', '{"messages": "onb.third_signals", "source": "onb.third_signals", "key": ["id"], "at": "at", "columns": {}, "options": {}, "budget": {}, "go_live": "auto", "checks": {},
 	"started_at": "2024-01-01"}');
 RESET ROLE;
 SELECT role, messages, (SELECT count(*) FROM assay_internal.onboarding_step s WHERE s.policy = o.policy) AS steps FROM assay_internal.onboarding o WHERE policy = 'named';
-SET ROLE onboard_owner;
+SET ROLE onboard_chief;
 SELECT assay.create_policy('named', 'third_signals', '{id}');
-SET ROLE onboard_stranger;
+SET ROLE onboard_outsider;
 SELECT assay_internal.keep_onboarding('named', 'plan', '{"messages": "onb.got", "source": "onb.got", "key": ["id"], "at": "at", "columns": {}, "options": {}, "budget": {}, "go_live": "auto", "checks": {},
 	"started_at": "2024-01-01"}');
-SET ROLE onboard_owner;
+SET ROLE onboard_chief;
 SELECT assay.drop_policy('named', true);
 SELECT assay.offboard('named');
 -- who planted a row before there was a policy has none of it
 RESET ROLE;
-SET ROLE onboard_stranger;
+SET ROLE onboard_outsider;
 SELECT assay_internal.keep_onboarding('planted', 'plan', '{"messages": "onb.got", "source": "onb.got", "key": ["id"], "at": "at", "columns": {}, "options": {}, "budget": {}, "go_live": "auto", "checks": {},
 	"started_at": "2024-01-01", "decision": "pg_class", "role": "postgres"}');
 SELECT assay_internal.keep_onboarding('planted', 'made', '{}');
 RESET ROLE;
 SELECT role, decision FROM assay_internal.onboarding WHERE policy = 'planted';
-SET ROLE onboard_owner;
+SET ROLE onboard_chief;
 SELECT assay.create_policy('planted', 'third_signals', '{id}');
 SELECT count(*) AS mine FROM assay_internal.own_onboarding WHERE policy = 'planted';
 RESET ROLE;
-SET ROLE onboard_stranger;
+SET ROLE onboard_outsider;
 SELECT assay_internal.keep_onboarding('planted', 'made', '{}');
 SELECT assay.go_live('planted');
 RESET ROLE;
@@ -142,7 +142,7 @@ SELECT assay.offboard('ticket');
 RESET ROLE;
 SELECT policy FROM assay_internal.onboarding UNION SELECT policy FROM assay_internal.onboarding_step UNION SELECT policy FROM assay_internal.tenant ORDER BY 1;
 SELECT assay.drop_policy('planted', true);
-SET ROLE onboard_stranger;
+SET ROLE onboard_outsider;
 SELECT assay.offboard('planted');
 RESET ROLE;
 DROP SCHEMA onb CASCADE;
@@ -150,6 +150,6 @@ SELECT assay.drop_set('ticket.live');
 DELETE FROM assay_internal.maintenance WHERE step = 'learning' OR object LIKE 'onb.%' OR object IN ('mail', 'ticket', 'third', 'planted');
 DELETE FROM assay_internal.onboarding;
 DELETE FROM assay_internal.onboarding_step;
-DROP ROLE onboard_owner, onboard_heir, onboard_stranger;
+DROP ROLE onboard_chief, onboard_heir, onboard_outsider;
 DROP EXTENSION pg_assay_email;
 DELETE FROM assay.named_set WHERE set LIKE 'email.%';

@@ -23,6 +23,7 @@
 #include "phrases.h"
 #include "policy_cache.h"
 #include "predict.h"
+#include "snapshot_mark.h"
 #include "stats.h"
 
 PG_MODULE_MAGIC;
@@ -32,6 +33,7 @@ PGDLLEXPORT void _PG_init(void);
 void
 _PG_init(void)
 {
+	SnapshotMarkInit();
 	ModelInit();
 	PhrasesInit();
 	ListsInit();

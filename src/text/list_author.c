@@ -385,9 +385,9 @@ list_write(PG_FUNCTION_ARGS)
 /* ---- merging ------------------------------------------------------------------- */
 
 static void
-KeepBase(const char *name, int64 state, ListBase *base)
+KeepBase(OpenSet *set, ListBase *base)
 {
-	Datum		values[4] = {CStringGetTextDatum(name), Int64GetDatum(state),
+	Datum		values[4] = {CStringGetTextDatum(set->name), Int64GetDatum(set->state),
 	TimestampTzGetDatum(GetCurrentTimestamp()), PointerGetDatum(base)};
 	NamedSetSecurity security;
 
@@ -396,6 +396,7 @@ KeepBase(const char *name, int64 state, ListBase *base)
 	(void) Run(&keep_base, values, NULL);
 	SPI_finish();
 	NamedSetLeave(&security);
+	NamedSetStored(set);
 }
 
 /*
@@ -403,7 +404,7 @@ KeepBase(const char *name, int64 state, ListBase *base)
  * there is to be one in any case.  The active snapshot sees the changes.
  */
 static void
-Merge(const char *name, int64 state, bool always)
+Merge(OpenSet *set, bool always)
 {
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "pg_assay list merge",
 											  ALLOCSET_DEFAULT_SIZES);
@@ -414,7 +415,7 @@ Merge(const char *name, int64 state, bool always)
 	uint64		seed[2];
 	TimestampTz now = GetCurrentStatementStartTimestamp();
 	ListBaseRow row;
-	ListBase   *base = ListFetchBase(name, GetActiveSnapshot(),
+	ListBase   *base = ListFetchBase(set->name, GetActiveSnapshot(),
 									 AllocSetContextCreate(cxt, "pg_assay list base", ALLOCSET_SMALL_SIZES),
 									 NULL, &row, &base_state);
 
@@ -425,14 +426,14 @@ Merge(const char *name, int64 state, bool always)
 	}
 	else
 		ListSeed(seed);
-	ListFetchChanges(name, GetActiveSnapshot(), base_state, seed, &delta, &shape);
+	ListFetchChanges(set->name, GetActiveSnapshot(), base_state, seed, &delta, &shape);
 	if (always || delta.count > LIST_DELTA_MAX(base ? base->count : 0))
 	{
 		if (!always && base != NULL && ListBaseFits(base, delta.count))
 			base = ListBaseMerge(base, &delta, &shape, now);
 		else
-			base = ListBuild(name, GetActiveSnapshot(), now);
-		KeepBase(name, state, base);
+			base = ListBuild(set->name, GetActiveSnapshot(), now);
+		KeepBase(set, base);
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);
@@ -463,7 +464,7 @@ list_settle(PG_FUNCTION_ARGS)
 		NamedSetSettled(set);
 		CommandCounterIncrement();
 		PushActiveSnapshot(GetTransactionSnapshot());
-		Merge(set->name, set->state, false);
+		Merge(set, false);
 		PopActiveSnapshot();
 	}
 	return PointerGetDatum(NULL);
@@ -482,7 +483,7 @@ rebuild_list(PG_FUNCTION_ARGS)
 	set = NamedSetOpen(VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name), NAMED_SET_LIST);
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	Merge(set->name, set->state, true);
+	Merge(set, true);
 	PopActiveSnapshot();
 	PG_RETURN_VOID();
 }

@@ -20,7 +20,7 @@ CREATE TABLE assay.named_set (
 );
 COMMENT ON TABLE assay.named_set IS 'lists and phrase sets: who owns them, who may ask them, and in which state they are';
 COMMENT ON COLUMN assay.named_set.readers IS 'roles, beside the owner, whose members may ask the set; the role - is everybody';
-COMMENT ON COLUMN assay.named_set.state IS 'grows by one with each transaction that writes to the set';
+COMMENT ON COLUMN assay.named_set.state IS 'grows with each transaction that writes to the set, mostly by one';
 COMMENT ON COLUMN assay.named_set.extension IS
 	'extension whose script filled the set: while that is installed, dumps leave the set out, and CREATE EXTENSION brings it back';
 COMMENT ON COLUMN assay.named_set.keep IS 'how long a list keeps what was removed from it; NULL: for ever';

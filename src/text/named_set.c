@@ -203,6 +203,8 @@ KeepSubtransaction(SubTransactionId id, SubTransactionId parent)
 			set->closed = parent;
 		if (set->settled == id)
 			set->settled = parent;
+		if (set->stored == id)
+			set->stored = parent;
 	}
 }
 
@@ -228,6 +230,8 @@ UndoSubtransaction(SubTransactionId id)
 		set->user = InvalidOid;
 		if (set->closed == id)
 			set->closed = InvalidSubTransactionId;
+		if (set->stored == id)
+			set->stored = InvalidSubTransactionId;
 		if (set->settled == id)
 		{
 			set->settled = InvalidSubTransactionId;
@@ -775,7 +779,9 @@ NextState(const char *name, int len)
 
 /*
  * Begin to change a set, or go on: waits for whoever changes it, and gives it
- * a new state, one in a transaction.  Error unless the user may.
+ * a new state, one in a transaction; another one where what it holds was
+ * stored as of that, since nobody would look for more of it in the rows.
+ * Error unless the user may.
  */
 OpenSet    *
 NamedSetOpen(const char *name, int len, const char *content)
@@ -792,7 +798,8 @@ NamedSetOpen(const char *name, int len, const char *content)
 
 	NamedSetName(&wanted, name, len, content);
 	set = FindOpen(name, len);
-	if (set != NULL && set->user == user && set->content == content)
+	if (set != NULL && set->user == user && set->content == content &&
+		set->stored == InvalidSubTransactionId)
 		return set;
 	NamedSetEnter(&security);
 	SPI_connect();
@@ -809,10 +816,10 @@ NamedSetOpen(const char *name, int len, const char *content)
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("must be owner of set \"%s\"", wanted.name)));
 	set = FindOpen(name, len);
-	if (set == NULL || set->state != state ||
+	if (set == NULL || set->state != state || set->stored != InvalidSubTransactionId ||
 		!TransactionIdIsCurrentTransactionId(DatumGetTransactionId(SPI_getbinval(row, desc, 4, &isnull))))
 	{
-		int64		changes = set == NULL ? 0 : set->changes;
+		int64		changes = set == NULL || set->stored != InvalidSubTransactionId ? 0 : set->changes;
 
 		/*
 		 * Its trigger notes it as open, in place of what was by another
@@ -853,4 +860,14 @@ NamedSetSettled(OpenSet *set)
 {
 	set->unsettled = 0;
 	set->settled = GetCurrentSubTransactionId();
+}
+
+/*
+ * What the set holds now was stored as of its state: changes that follow are
+ * of another one, unless this subtransaction aborts.
+ */
+void
+NamedSetStored(OpenSet *set)
+{
+	set->stored = GetCurrentSubTransactionId();
 }
