@@ -78,6 +78,8 @@ CALL ks_try('union', '(SELECT sum(a) FROM (SELECT h.n AS a FROM ks_history h WHE
 CALL ks_try('lateral', 'l.c', 'CROSS JOIN LATERAL (SELECT count(*) AS c, max(h.n) FROM ks_history h WHERE h.sender = m.sender AND h.n > 100) l');
 CALL ks_try('lateral, sorted', 'l.w', 'LEFT JOIN LATERAL (SELECT f.word AS w FROM ks_few f ORDER BY f.word = m.words[1] DESC, f.word LIMIT 1) l ON true');
 CALL ks_try('the messages themselves', '(SELECT count(*) FROM ks_message o WHERE o.sender = m.sender AND o.id < m.id)');
+CALL ks_try('bitmap, for some only', 'CASE WHEN m.n % 3 = 1 THEN (SELECT count(*) FROM ks_history h WHERE h.tags && ARRAY[''t'' || m.n % 4]) END');
+CALL ks_try('hashed, for some only', 'CASE WHEN m.n % 3 = 1 THEN m.words[1] IN (SELECT word FROM ks_few) WHEN m.n % 3 = 2 THEN m.n NOT IN (SELECT length(word) FROM ks_few) END');
 CALL ks_try('a list', 'assay.in_list(''ks'', m.words[1])');
 CALL ks_try('a baseline', 'assay.events((assay.as_of(NULL::ks_base, m.at, m.sender)).history)');
 CALL ks_try('a list within an aggregate', '(SELECT count(*) FILTER (WHERE assay.in_list(''ks'', w)) FROM unnest(m.words) w)');
@@ -86,6 +88,53 @@ SELECT * FROM ks_tried;
 
 -- what planning took is not kept with it
 SELECT count(*), bool_and(total_bytes <= 8192) AS small FROM pg_backend_memory_contexts WHERE name = 'pg_assay kept query' AND ident = 'not kept';
+
+-- nor what one message's signals took much memory for
+CREATE PROCEDURE ks_held(INOUT little boolean, INOUT kept bigint) LANGUAGE plpgsql AS $$
+BEGIN
+	SELECT count(*) INTO kept FROM pg_backend_memory_contexts WHERE name = 'pg_assay kept query' AND ident IS NULL;
+	SELECT coalesce(sum(total_bytes), 0) <= 65536 INTO little FROM pg_backend_memory_contexts WHERE name IN ('Subplan HashTable Context', 'HashAgg meta context');
+END $$;
+CREATE OR REPLACE VIEW ks_signals AS SELECT m.id, (m.words[1] IN (SELECT f.word FROM ks_few f))::text AS it FROM ks_message m;
+INSERT INTO ks_message VALUES (1001, 's1', 1, '{w1}', '{}', '2026-02-01');
+CALL ks_held(NULL, NULL);
+INSERT INTO ks_few SELECT 'many' || i FROM generate_series(1, 3000) i;
+INSERT INTO ks_message VALUES (1002, 's1', 1, '{w1}', '{}', '2026-02-01');
+CALL ks_held(NULL, NULL);
+INSERT INTO ks_few SELECT 'more' || i FROM generate_series(1, 20000) i;
+INSERT INTO ks_message VALUES (1003, 's1', 1, '{w1}', '{}', '2026-02-01');
+CALL ks_held(NULL, NULL);
+DELETE FROM ks_few WHERE word LIKE 'm%';
+INSERT INTO ks_message VALUES (1004, 's1', 1, '{many1}', '{}', '2026-02-01');
+CALL ks_held(NULL, NULL);
+CREATE OR REPLACE VIEW ks_signals AS SELECT m.id, (SELECT count(*) FROM (SELECT w FROM unnest(m.words) w GROUP BY w OFFSET 0) g)::text AS it FROM ks_message m;
+INSERT INTO ks_message VALUES (1005, 's1', 1, '{w1}', '{}', '2026-02-01');
+INSERT INTO ks_message SELECT 1006, 's1', 1, array_agg('w' || i), '{}', '2026-02-01' FROM generate_series(1, 20000) i;
+CALL ks_held(NULL, NULL);
+INSERT INTO ks_message VALUES (1007, 's1', 1, '{w1}', '{}', '2026-02-01');
+CALL ks_held(NULL, NULL);
+SELECT id, signals::jsonb ->> 'it' AS it, degraded FROM ks_decision WHERE id > 1000 ORDER BY id;
+
+-- a run within a run, which fails half of the times
+CREATE FUNCTION ks_insert_another(i int) RETURNS bool LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+	INSERT INTO ks_few VALUES ('few');
+	INSERT INTO ks_message VALUES (i + 1000, 's2', 1, '{w2}', '{}', '2026-02-01');
+	RETURN 1 / (i % 2) = 1;
+EXCEPTION WHEN division_by_zero THEN
+	RETURN false;
+END $$;
+CREATE FUNCTION ks_another(i int) RETURNS bool LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS 'BEGIN RETURN public.ks_insert_another(i); END';
+SELECT assay.create_detector('ks', 'another', 'id BETWEEN 2000 AND 2009 AND public.ks_another(id)', weight => 1, mode => 'live');
+CREATE OR REPLACE VIEW ks_signals AS SELECT m.id, concat_ws(' ', m.words[1] IN (SELECT f.word FROM ks_few f), (SELECT string_agg(f.word, ',' ORDER BY f.word = m.words[1] DESC, f.word) FROM ks_few f),
+	(SELECT count(*) FROM ks_history h WHERE h.tags && ARRAY['t1']), assay.in_list('ks', m.words[1])) AS it FROM ks_message m;
+INSERT INTO ks_message VALUES (2000, 's1', 1, '{w1}', '{}', '2026-02-01');
+INSERT INTO ks_message VALUES (2001, 's1', 1, '{w1}', '{}', '2026-02-01');
+INSERT INTO ks_message VALUES (2002, 's1', 1, '{w1}', '{}', '2026-02-01');
+INSERT INTO ks_message VALUES (2003, 's1', 1, '{w1}', '{}', '2026-02-01');
+INSERT INTO ks_message VALUES (2010, 's1', 1, '{w1}', '{}', '2026-02-01');
+SELECT d.id, d.signals::jsonb ->> 'it' AS it, d.degraded FROM ks_decision d WHERE d.id > 1999 ORDER BY d.id;
+CALL ks_held(NULL, NULL);
 
 -- baselines that are refreshed, altered, or not to be read any more
 CREATE FUNCTION ks_add(i int) RETURNS text LANGUAGE plpgsql AS $$
@@ -115,6 +164,6 @@ SELECT ks_add(105);
 DROP TRIGGER decide ON ks_message;
 SELECT assay.drop_policy('ks', true);
 DROP TABLE ks_message, ks_seen, ks_history, ks_few, ks_tried CASCADE;
-DROP FUNCTION ks_add;
-DROP PROCEDURE ks_try;
+DROP FUNCTION ks_add, ks_another, ks_insert_another;
+DROP PROCEDURE ks_try, ks_held;
 DELETE FROM assay.list WHERE set = 'ks';

@@ -31,6 +31,7 @@
 #include "nodes/nodeFuncs.h"
 #include "owner.h"
 #include "policy_cache.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
@@ -119,8 +120,16 @@ IsOddFunction(Oid function, void *context)
 static bool
 MakesRows(Node *node)
 {
-	return IsA(node, FuncExpr) && ((FuncExpr *) node)->funcid < FirstUnpinnedObjectId &&
-		type_is_rowtype(((FuncExpr *) node)->funcresulttype);
+	FuncExpr   *call = (FuncExpr *) node;
+
+	if (!IsA(node, FuncExpr) || call->funcid >= FirstUnpinnedObjectId)
+		return false;
+#if PG_VERSION_NUM >= 170000
+	/* It makes them to see whether that can be done. */
+	if (call->funcid == F_JSONB_POPULATE_RECORD_VALID)
+		return true;
+#endif
+	return type_is_rowtype(call->funcresulttype);
 }
 
 /* Operators of the server's, by which rows are sorted, grouped or hashed */

@@ -11,6 +11,7 @@
  * references to tuple descriptors, none of which belong to a transaction.
  * Relations and scans are closed, slots are empty, what nodes have gathered is
  * given back, and functions that hold what they know for a query have forgotten it.
+ * Where more memory stays than a state is worth, it goes, and is made anew.
  * A run begins as a query does: the tables are locked, then it is asked whether the
  * plan still holds, rights on the tables are checked, relations and indexes are
  * opened, and a snapshot is taken.
@@ -44,7 +45,10 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-/* It is looked at every so many runs whether its functions gather memory. */
+/*
+ * What may stay of memory.  The places where a single run may leave much are looked
+ * at each time; every so many runs all is, since functions may gather some.
+ */
 #define RUNS_LOOKED_AT	64
 #define GATHERED_MAX	(256 * 1024)
 
@@ -75,6 +79,8 @@ struct KeptQuery
 								 * they begin anew by themselves */
 	List	   *gatherers;		/* nodes that gather rows, or hold more than a
 								 * scan */
+	List	   *hashed;			/* subplans with hash tables */
+	List	   *tables;			/* memory of the hash tables of aggregates */
 	List	   *null_slots;		/* the rows of nulls of left joins */
 	List	   *sites;			/* FmgrInfo of calls that are to forget */
 	MemoryContext remembered;	/* what they remember */
@@ -83,6 +89,7 @@ struct KeptQuery
 								 * there */
 	uint64		runs;
 	Size		bytes;			/* when it was made */
+	Size		own_bytes;		/* of the executor itself, then */
 };
 
 /*
@@ -156,6 +163,17 @@ Forget(KeptQuery *k)
 }
 
 /*
+ * The rows in a subplan's hash table are not looked at again: all subplans depend
+ * on what changes, so that it is filled anew before it is used.
+ */
+static void
+EmptyHashTable(SubPlanState * subplan)
+{
+	MemoryContextReset(subplan->hashtablecxt);
+	subplan->havehashrows = subplan->havenullrows = false;
+}
+
+/*
  * Nothing of a run stays: no row, no scan, no relation, no snapshot.  A left
  * join's row of nulls is made once, when the executor starts, and is no run's.
  */
@@ -172,6 +190,8 @@ EndRun(KeptQuery *k)
 		ChangeParam(k, lfirst(lc));
 		ExecReScan(lfirst(lc));
 	}
+	foreach(lc, k->hashed)
+		EmptyHashTable(lfirst(lc));
 	foreach(lc, estate->es_tupleTable)
 		ExecClearTuple(lfirst(lc));
 	foreach(lc, k->null_slots)
@@ -412,6 +432,18 @@ FindNodesOf(KeptQuery *k, PlanState * *nodes, int n)
 		FindNodes(k, nodes[i]);
 }
 
+static void
+FindHashTables(KeptQuery *k, PlanState * node)
+{
+	ListCell   *lc;
+
+	foreach(lc, node->subPlan)
+		if (((SubPlanState *) lfirst(lc))->subplan->useHashTable)
+		k->hashed = lappend(k->hashed, lfirst(lc));
+	if (IsA(node, AggState) && ((AggState *) node)->hash_metacxt)
+		k->tables = lappend(k->tables, ((AggState *) node)->hash_metacxt);
+}
+
 /* Find what is to be done to the nodes of a plan's state between two runs. */
 static void
 FindNodes(KeptQuery *k, PlanState * node)
@@ -419,6 +451,7 @@ FindNodes(KeptQuery *k, PlanState * node)
 	if (node == NULL)
 		return;
 	check_stack_depth();
+	FindHashTables(k, node);
 	if (node->ps_ProjInfo)
 		FindSites(k, &node->ps_ProjInfo->pi_state);
 	FindSites(k, node->qual);
@@ -514,6 +547,18 @@ Adopt(KeptQuery *k, QueryDesc * query, CachedPlan * plan)
 	k->track_functions = pgstat_track_functions;
 }
 
+/* The executor's memory, with hash tables, which don't shrink, but not what is reset */
+static Size
+ExecutorBytes(KeptQuery *k)
+{
+	Size		bytes = MemoryContextMemAllocated(k->estate->es_query_cxt, false);
+	ListCell   *lc;
+
+	foreach(lc, k->tables)
+		bytes += MemoryContextMemAllocated(lfirst(lc), false);
+	return bytes;
+}
+
 /*
  * Start the executor for it, once, by a snapshot that is active from then on.  An
  * error takes back all but memory, which goes with the statement's.
@@ -554,22 +599,30 @@ Make(MemoryContext parent, CachedPlanSource * source, ParamListInfo params, Tupl
 			PopActiveSnapshot();
 		}
 	}
+	MemoryContextSwitchTo(old);
 	if (k->plan == NULL)
 	{
+		ReleaseCachedPlan(plan, CurrentResourceOwner);
+		MemoryContextDelete(k->context);
+		k = NewKept(CurrentMemoryContext, source);
 		k->refused = source->generation;
 		MemoryContextSetIdentifier(k->context, "not kept");
-		ReleaseCachedPlan(plan, CurrentResourceOwner);
 	}
-	MemoryContextSwitchTo(old);
-	k->bytes = MemoryContextMemAllocated(k->context, true);
+	else
+	{
+		k->bytes = MemoryContextMemAllocated(k->context, true);
+		k->own_bytes = ExecutorBytes(k);
+	}
 	MemoryContextSetParent(k->context, parent);
 	return k;
 }
 
-/* Do its functions gather memory?  Then another is made the next time. */
+/* Has it gathered memory?  Then another is made the next time. */
 static bool
 HasGrown(KeptQuery *k)
 {
+	if (ExecutorBytes(k) > k->own_bytes + GATHERED_MAX)
+		return true;
 	return ++k->runs % RUNS_LOOKED_AT == 0 &&
 		MemoryContextMemAllocated(k->context, true) > k->bytes + GATHERED_MAX;
 }
