@@ -172,7 +172,7 @@ SELECT kq_add(72);
 CREATE FUNCTION kq.twice(i int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN 2 * i; END';
 ALTER FUNCTION kq.twice OWNER TO kq_owner;
 
--- what is not kept: subqueries, functions of anybody's, what keeps rows
+-- subqueries are kept, too; what is not: functions of anybody's, what is volatile, what makes rows
 CREATE PROCEDURE kq_not_kept(what text, expression text, i int) LANGUAGE plpgsql AS $$
 DECLARE
 	told text;

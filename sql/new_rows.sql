@@ -48,7 +48,12 @@ BEGIN
 	-- each way in a transaction of its own, which has deleted nothing yet
 	PERFORM nr_decide('on');
 	COMMIT;
+	-- nor left anything behind, where others would come to lie in another order
+	TRUNCATE nr_message;
+	COMMIT;
 	PERFORM nr_decide('off');
+	COMMIT;
+	TRUNCATE nr_message;
 	COMMIT;
 	reason := assay.reads_again('nr', 'nr_message');
 	INSERT INTO nr_tried SELECT shape, coalesce(reason, 'yes'), count(*) FILTER (WHERE way = 'on'), count(decision ->> 'signals') FILTER (WHERE way = 'on'),

@@ -9,20 +9,15 @@
  *
  * Between two runs nothing is held but memory, a reference to the plan, and
  * references to tuple descriptors, none of which belong to a transaction.
- * Relations and scans are closed, slots are empty.  A run begins as a query
- * does: the tables are locked, then it is asked whether the plan still holds,
- * rights on the tables are checked, relations and indexes are opened, and a
- * snapshot is taken.
+ * Relations and scans are closed, slots are empty, what nodes have gathered is
+ * given back, and functions that hold what they know for a query have forgotten it.
+ * Where more memory stays than a state is worth, it goes, and is made anew.
+ * A run begins as a query does: the tables are locked, then it is asked whether the
+ * plan still holds, rights on the tables are checked, relations and indexes are
+ * opened, and a snapshot is taken.
  *
- * What is kept is only what can't tell the difference (Fits):
- *
- *	- nodes that keep no rows from one scan to the next: joins by nested loops,
- *	  index and sequential scans, LIMIT; no subplans;
- *
- *	- functions of the server that are not volatile, and immutable ones of ours:
- *	  what these remember by call site they would remember in any longer query.
- *	  Any news of functions, types, casts or roles ends it, as does a plan that is
- *	  made anew.
+ * What is kept is only what can't tell the difference (kept_plan.c).  Any news of
+ * functions, types, casts or roles ends it, as does a plan that is made anew.
  *
  * An error leaves the state in the middle of a run: it goes when the statement
  * ends.  A run within a run (a condition's function inserts a message, say) takes
@@ -33,29 +28,27 @@
 #include "access/genam.h"
 #include "access/table.h"
 #include "access/tableam.h"
-#include "access/transam.h"
 #include "access/xact.h"
-#include "catalog/pg_language.h"
-#include "catalog/pg_proc.h"
 #include "compat.h"
+#include "executor/execExpr.h"
 #include "executor/executor.h"
 #include "invalidation.h"
+#include "kept_plan.h"
 #include "kept_query.h"
 #include "miscadmin.h"
-#include "nodes/nodeFuncs.h"
-#include "owner.h"
 #include "pgstat.h"
 #include "policy_cache.h"
+#include "storage/bufmgr.h"
 #include "storage/lmgr.h"
-#include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
-#include "utils/syscache.h"
 
-/* It is looked at every so many runs whether its functions gather memory. */
+/*
+ * What may stay of memory.  The places where a single run may leave much are looked
+ * at each time; every so many runs all is, since functions may gather some.
+ */
 #define RUNS_LOOKED_AT	64
 #define GATHERED_MAX	(256 * 1024)
 
@@ -81,163 +74,104 @@ struct KeptQuery
 	PlanState  *root;
 	Oid		   *relids;			/* of the range table's relations that are
 								 * scanned */
-	List	   *index_scans;
-	List	   *seq_scans;
+	List	   *scans;			/* of relations or indexes */
+	int			param;			/* that all nodes depend on; negative: none,
+								 * they begin anew by themselves */
+	List	   *gatherers;		/* nodes that gather rows, or hold more than a
+								 * scan */
+	List	   *hashed;			/* subplans with hash tables */
+	List	   *tables;			/* memory of the hash tables of aggregates */
 	List	   *null_slots;		/* the rows of nulls of left joins */
+	List	   *sites;			/* FmgrInfo of calls that are to forget */
+	MemoryContext remembered;	/* what they remember */
 	List	   *descs;			/* tuple descriptors that are referred to */
 	KeptUse    *use;			/* it is at work, or an error has left it
 								 * there */
 	uint64		runs;
 	Size		bytes;			/* when it was made */
+	Size		own_bytes;		/* of the executor itself, then */
 };
-
-/*
- * What can be kept
- */
-
-/* A function that could not tell: see above */
-static bool
-IsOddFunction(Oid function, void *context)
-{
-	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-	Form_pg_proc form;
-	bool		fits;
-
-	if (!HeapTupleIsValid(tuple))
-		return true;
-	form = (Form_pg_proc) GETSTRUCT(tuple);
-	fits = !form->proretset && !form->prosecdef && heap_attisnull(tuple, Anum_pg_proc_proconfig, NULL);
-	if (form->prolang == INTERNALlanguageId)
-		fits = fits && function < FirstUnpinnedObjectId && form->provolatile != PROVOLATILE_VOLATILE;
-	else
-		fits = fits && form->prolang == ClanguageId && SchemaIsOurs(form->pronamespace) &&
-			form->provolatile == PROVOLATILE_IMMUTABLE;
-
-	/*
-	 * A stored model is known by where it is stored, which holds for a
-	 * transaction.
-	 */
-	for (int i = 0; fits && i < form->pronargs; i++)
-		fits = form->proargtypes.values[i] < FirstUnpinnedObjectId ||
-			form->proargtypes.values[i] != TypeByName("model");
-	ReleaseSysCache(tuple);
-	return !fits;
-}
-
-/*
- * Does a function of the server's make rows of a user's type?  It may keep the
- * type's columns, as jsonb_populate_record() does, and nothing tells of those.
- */
-static bool
-MakesRows(Node *node)
-{
-	return IsA(node, FuncExpr) && ((FuncExpr *) node)->funcid < FirstUnpinnedObjectId &&
-		type_is_rowtype(((FuncExpr *) node)->funcresulttype);
-}
-
-/* Is there anything in an expression that is not known to fit? */
-static bool
-IsOdd(Node *node, void *context)
-{
-	if (node == NULL)
-		return false;
-	switch (nodeTag(node))
-	{
-		case T_List:
-		case T_TargetEntry:
-		case T_Var:
-		case T_Const:
-		case T_Param:
-		case T_FuncExpr:
-		case T_OpExpr:
-		case T_DistinctExpr:
-		case T_NullIfExpr:
-		case T_ScalarArrayOpExpr:
-		case T_BoolExpr:
-		case T_NullTest:
-		case T_BooleanTest:
-		case T_RelabelType:
-		case T_CoerceViaIO:
-		case T_CoalesceExpr:
-		case T_CaseExpr:
-		case T_CaseWhen:
-		case T_CaseTestExpr:
-		case T_MinMaxExpr:
-		case T_ArrayExpr:
-		case T_SubscriptingRef:
-		case T_NestLoopParam:
-			break;
-		default:
-			return true;
-	}
-	if (check_functions_in_node(node, IsOddFunction, NULL) || MakesRows(node))
-		return true;
-	if (IsA(node, NestLoopParam))
-		return IsOdd((Node *) ((NestLoopParam *) node)->paramval, context);
-	return expression_tree_walker(node, IsOdd, context);
-}
-
-static bool
-ExprFits(void *expr)
-{
-	return !IsOdd(expr, NULL);
-}
-
-static bool
-PlanFits(Plan * plan)
-{
-	if (plan == NULL)
-		return true;
-	if (plan->initPlan != NIL || plan->parallel_aware || !ExprFits(plan->targetlist) || !ExprFits(plan->qual))
-		return false;
-	switch (nodeTag(plan))
-	{
-		case T_Result:
-			if (!ExprFits(((Result *) plan)->resconstantqual))
-				return false;
-			break;
-		case T_NestLoop:
-			if (!ExprFits(((NestLoop *) plan)->join.joinqual) || !ExprFits(((NestLoop *) plan)->nestParams))
-				return false;
-			break;
-		case T_Limit:
-			if (((Limit *) plan)->limitOption != LIMIT_OPTION_COUNT ||
-				!ExprFits(((Limit *) plan)->limitOffset) || !ExprFits(((Limit *) plan)->limitCount))
-				return false;
-			break;
-		case T_SubqueryScan:
-			return PlanFits(((SubqueryScan *) plan)->subplan);
-		case T_IndexScan:
-			if (((IndexScan *) plan)->indexorderby != NIL || !ExprFits(((IndexScan *) plan)->indexqual) ||
-				!ExprFits(((IndexScan *) plan)->indexqualorig))
-				return false;
-			break;
-		case T_SeqScan:
-			break;
-		default:
-			return false;
-	}
-	return PlanFits(outerPlan(plan)) && PlanFits(innerPlan(plan));
-}
-
-/* Can the executor's state for a plan be kept? */
-static bool
-Fits(CachedPlanSource * source, CachedPlan * plan)
-{
-	PlannedStmt *stmt;
-
-	if (list_length(plan->stmt_list) != 1 || source->dependsOnRLS || plan->dependsOnRole ||
-		plan != source->gplan || !plan->is_saved || TransactionIdIsValid(plan->saved_xmin))
-		return false;
-	stmt = linitial_node(PlannedStmt, plan->stmt_list);
-	return stmt->commandType == CMD_SELECT && !stmt->hasModifyingCTE && stmt->rowMarks == NIL &&
-		stmt->subplans == NIL && !stmt->parallelModeNeeded && stmt->jitFlags == 0 &&
-		stmt->utilityStmt == NULL && PlanFits(stmt->planTree);
-}
 
 /*
  * Between the runs
  */
+
+/*
+ * Have a node, and all below it when they run again, begin anew: as when another
+ * row of an outer query has changed what they depend on.
+ */
+static void
+ChangeParam(KeptQuery *k, PlanState * node)
+{
+	node->chgParam = bms_add_member(node->chgParam, k->param);
+}
+
+static void
+EndIndexScan(IndexScanDesc * scan, Relation * index)
+{
+	if (*scan)
+		index_endscan(*scan);
+	*scan = NULL;
+	index_close(*index, NoLock);
+	*index = NULL;
+}
+
+/* End the scan of a relation, or of an index. */
+static void
+EndScan(ScanState *scan)
+{
+	if (scan->ss_currentScanDesc)
+		table_endscan(scan->ss_currentScanDesc);
+	scan->ss_currentScanDesc = NULL;
+	scan->ss_currentRelation = NULL;
+	if (IsA(scan, IndexScanState))
+	{
+		IndexScanState *s = (IndexScanState *) scan;
+
+		EndIndexScan(&s->iss_ScanDesc, &s->iss_RelationDesc);
+		s->iss_RuntimeKeysReady = false;
+	}
+	else if (IsA(scan, IndexOnlyScanState))
+	{
+		IndexOnlyScanState *s = (IndexOnlyScanState *) scan;
+
+		if (BufferIsValid(s->ioss_VMBuffer))
+			ReleaseBuffer(s->ioss_VMBuffer);
+		s->ioss_VMBuffer = InvalidBuffer;
+		EndIndexScan(&s->ioss_ScanDesc, &s->ioss_RelationDesc);
+		s->ioss_RuntimeKeysReady = false;
+	}
+	else if (IsA(scan, BitmapIndexScanState))
+	{
+		BitmapIndexScanState *s = (BitmapIndexScanState *) scan;
+
+		EndIndexScan(&s->biss_ScanDesc, &s->biss_RelationDesc);
+		s->biss_RuntimeKeysReady = false;
+	}
+}
+
+/* Forget what was remembered for a query. */
+static void
+Forget(KeptQuery *k)
+{
+	ListCell   *lc;
+
+	foreach(lc, k->sites)
+		((FmgrInfo *) lfirst(lc))->fn_extra = NULL;
+	if (k->sites)
+		MemoryContextReset(k->remembered);
+}
+
+/*
+ * The rows in a subplan's hash table are not looked at again: all subplans depend
+ * on what changes, so that it is filled anew before it is used.
+ */
+static void
+EmptyHashTable(SubPlanState * subplan)
+{
+	MemoryContextReset(subplan->hashtablecxt);
+	subplan->havehashrows = subplan->havenullrows = false;
+}
 
 /*
  * Nothing of a run stays: no row, no scan, no relation, no snapshot.  A left
@@ -247,32 +181,23 @@ static void
 EndRun(KeptQuery *k)
 {
 	EState	   *estate = k->estate;
+	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
 	ListCell   *lc;
 
+	/* Those below them begin anew when they are run, not now. */
+	foreach(lc, k->gatherers)
+	{
+		ChangeParam(k, lfirst(lc));
+		ExecReScan(lfirst(lc));
+	}
+	foreach(lc, k->hashed)
+		EmptyHashTable(lfirst(lc));
 	foreach(lc, estate->es_tupleTable)
 		ExecClearTuple(lfirst(lc));
 	foreach(lc, k->null_slots)
 		ExecStoreAllNullTuple(lfirst(lc));
-	foreach(lc, k->index_scans)
-	{
-		IndexScanState *scan = lfirst(lc);
-
-		if (scan->iss_ScanDesc)
-			index_endscan(scan->iss_ScanDesc);
-		scan->iss_ScanDesc = NULL;
-		index_close(scan->iss_RelationDesc, NoLock);
-		scan->iss_RelationDesc = NULL;
-		scan->ss.ss_currentRelation = NULL;
-	}
-	foreach(lc, k->seq_scans)
-	{
-		ScanState  *scan = lfirst(lc);
-
-		if (scan->ss_currentScanDesc)
-			table_endscan(scan->ss_currentScanDesc);
-		scan->ss_currentScanDesc = NULL;
-		scan->ss_currentRelation = NULL;
-	}
+	foreach(lc, k->scans)
+		EndScan(lfirst(lc));
 	for (int i = 0; i < estate->es_range_table_size; i++)
 		if (estate->es_relations[i])
 		{
@@ -288,6 +213,50 @@ EndRun(KeptQuery *k)
 		ReScanExprContext(econtext);
 		econtext->ecxt_param_list_info = NULL;
 	}
+	Forget(k);
+	MemoryContextSwitchTo(old);
+}
+
+static Relation
+OpenIndex(EState * estate, ScanState *scan, Oid index)
+{
+	return index_open(index, exec_rt_fetch(((Scan *) scan->ps.plan)->scanrelid, estate)->rellockmode);
+}
+
+/* Open what a node scans, as far as it does not do so itself when it begins. */
+static void
+OpenScan(EState * estate, ScanState *scan)
+{
+	Plan	   *plan = scan->ps.plan;
+
+	switch (nodeTag(scan))
+	{
+		case T_IndexScanState:
+			((IndexScanState *) scan)->iss_RelationDesc = OpenIndex(estate, scan, ((IndexScan *) plan)->indexid);
+			break;
+		case T_IndexOnlyScanState:
+			((IndexOnlyScanState *) scan)->ioss_RelationDesc = OpenIndex(estate, scan, ((IndexOnlyScan *) plan)->indexid);
+			break;
+		case T_BitmapIndexScanState:
+			{
+				BitmapIndexScanState *s = (BitmapIndexScanState *) scan;
+
+				s->biss_RelationDesc = OpenIndex(estate, scan, ((BitmapIndexScan *) plan)->indexid);
+#if PG_VERSION_NUM >= 180000
+				s->biss_ScanDesc = index_beginscan_bitmap(s->biss_RelationDesc, estate->es_snapshot, NULL, s->biss_NumScanKeys);
+#else
+				s->biss_ScanDesc = index_beginscan_bitmap(s->biss_RelationDesc, estate->es_snapshot, s->biss_NumScanKeys);
+#endif
+				return;
+			}
+		default:
+			break;
+	}
+	scan->ss_currentRelation = estate->es_relations[((Scan *) plan)->scanrelid - 1];
+#if PG_VERSION_NUM < 170000
+	if (IsA(scan, BitmapHeapScanState))
+		scan->ss_currentScanDesc = table_beginscan_bm(scan->ss_currentRelation, estate->es_snapshot, 0, NULL);
+#endif
 }
 
 /* Open what the plan scans; false: a materialized view has no rows yet. */
@@ -295,29 +264,20 @@ static bool
 OpenRelations(KeptQuery *k)
 {
 	EState	   *estate = k->estate;
+	MemoryContext old = MemoryContextSwitchTo(estate->es_query_cxt);
 	bool		scannable = true;
 	ListCell   *lc;
 
+	estate->es_snapshot = GetActiveSnapshot();
 	for (int i = 0; i < estate->es_range_table_size; i++)
 		if (OidIsValid(k->relids[i]))
 		{
 			estate->es_relations[i] = table_open(k->relids[i], NoLock);
 			scannable &= RelationIsScannable(estate->es_relations[i]);
 		}
-	foreach(lc, k->index_scans)
-	{
-		IndexScanState *scan = lfirst(lc);
-		IndexScan  *plan = (IndexScan *) scan->ss.ps.plan;
-
-		scan->ss.ss_currentRelation = estate->es_relations[plan->scan.scanrelid - 1];
-		scan->iss_RelationDesc = index_open(plan->indexid, exec_rt_fetch(plan->scan.scanrelid, estate)->rellockmode);
-	}
-	foreach(lc, k->seq_scans)
-	{
-		ScanState  *scan = lfirst(lc);
-
-		scan->ss_currentRelation = estate->es_relations[((Scan *) scan->ps.plan)->scanrelid - 1];
-	}
+	foreach(lc, k->scans)
+		OpenScan(estate, lfirst(lc));
+	MemoryContextSwitchTo(old);
 	return scannable;
 }
 
@@ -436,22 +396,123 @@ NewKept(MemoryContext parent, CachedPlanSource * source)
 	return k;
 }
 
-/* Find the scans of a plan's state, and its rows of nulls. */
+/* Find the calls in an expression that are to forget. */
+static void
+FindSites(KeptQuery *k, ExprState *state)
+{
+	for (int i = 0; state && i < state->steps_len; i++)
+	{
+		ExprEvalStep *step = &state->steps[i];
+
+		switch (ExecEvalStepOp(state, step))
+		{
+			case EEOP_FUNCEXPR:
+			case EEOP_FUNCEXPR_STRICT:
+#if PG_VERSION_NUM >= 180000
+			case EEOP_FUNCEXPR_STRICT_1:
+			case EEOP_FUNCEXPR_STRICT_2:
+#endif
+			case EEOP_FUNCEXPR_FUSAGE:
+			case EEOP_FUNCEXPR_STRICT_FUSAGE:
+				if (KeptPlanForgets(step->d.func.finfo->fn_oid))
+					k->sites = lappend(k->sites, step->d.func.finfo);
+				break;
+			default:
+				break;
+		}
+	}
+}
+
+static void FindNodes(KeptQuery *k, PlanState * node);
+
+static void
+FindNodesOf(KeptQuery *k, PlanState * *nodes, int n)
+{
+	for (int i = 0; i < n; i++)
+		FindNodes(k, nodes[i]);
+}
+
+static void
+FindHashTables(KeptQuery *k, PlanState * node)
+{
+	ListCell   *lc;
+
+	foreach(lc, node->subPlan)
+		if (((SubPlanState *) lfirst(lc))->subplan->useHashTable)
+		k->hashed = lappend(k->hashed, lfirst(lc));
+	if (IsA(node, AggState) && ((AggState *) node)->hash_metacxt)
+		k->tables = lappend(k->tables, ((AggState *) node)->hash_metacxt);
+}
+
+/* Find what is to be done to the nodes of a plan's state between two runs. */
 static void
 FindNodes(KeptQuery *k, PlanState * node)
 {
 	if (node == NULL)
 		return;
-	if (IsA(node, IndexScanState))
-		k->index_scans = lappend(k->index_scans, node);
-	else if (IsA(node, SeqScanState))
-		k->seq_scans = lappend(k->seq_scans, node);
-	else if (IsA(node, SubqueryScanState))
-		FindNodes(k, ((SubqueryScanState *) node)->subplan);
-	else if (IsA(node, NestLoopState) && ((NestLoopState *) node)->nl_NullInnerTupleSlot)
-		k->null_slots = lappend(k->null_slots, ((NestLoopState *) node)->nl_NullInnerTupleSlot);
+	check_stack_depth();
+	FindHashTables(k, node);
+	if (node->ps_ProjInfo)
+		FindSites(k, &node->ps_ProjInfo->pi_state);
+	FindSites(k, node->qual);
+	switch (nodeTag(node))
+	{
+		case T_IndexScanState:
+		case T_IndexOnlyScanState:
+		case T_BitmapIndexScanState:
+		case T_SeqScanState:
+			k->scans = lappend(k->scans, node);
+			break;
+		case T_BitmapHeapScanState:
+			k->scans = lappend(k->scans, node);
+			k->gatherers = lappend(k->gatherers, node);
+			break;
+		case T_SortState:
+		case T_MaterialState:
+		case T_FunctionScanState:
+		case T_AggState:
+			k->gatherers = lappend(k->gatherers, node);
+			break;
+		case T_NestLoopState:
+			if (((NestLoopState *) node)->nl_NullInnerTupleSlot)
+				k->null_slots = lappend(k->null_slots, ((NestLoopState *) node)->nl_NullInnerTupleSlot);
+			break;
+		case T_SubqueryScanState:
+			FindNodes(k, ((SubqueryScanState *) node)->subplan);
+			break;
+		case T_AppendState:
+			FindNodesOf(k, ((AppendState *) node)->appendplans, ((AppendState *) node)->as_nplans);
+			break;
+		case T_BitmapAndState:
+			FindNodesOf(k, ((BitmapAndState *) node)->bitmapplans, ((BitmapAndState *) node)->nplans);
+			break;
+		case T_BitmapOrState:
+			FindNodesOf(k, ((BitmapOrState *) node)->bitmapplans, ((BitmapOrState *) node)->nplans);
+			break;
+		default:
+			break;
+	}
 	FindNodes(k, outerPlanState(node));
 	FindNodes(k, innerPlanState(node));
+}
+
+/* The same of the whole plan; false: not all calls were found that are to forget. */
+static bool
+FindAllNodes(KeptQuery *k, QueryDesc * query, KeptPlan *found)
+{
+	ListCell   *lc;
+
+	FindNodes(k, query->planstate);
+	foreach(lc, query->estate->es_subplanstates)
+		FindNodes(k, lfirst(lc));
+	if (list_length(k->sites) != found->forgetful)
+		return false;
+	if (k->sites == NIL)
+		return true;
+	k->remembered = AllocSetContextCreate(k->context, "pg_assay kept query calls", ALLOCSET_SMALL_SIZES);
+	foreach(lc, k->sites)
+		((FmgrInfo *) lfirst(lc))->fn_mcxt = k->remembered;
+	return true;
 }
 
 /* What was the transaction's is ours from now on, or nobody's. */
@@ -462,7 +523,6 @@ Adopt(KeptQuery *k, QueryDesc * query, CachedPlan * plan)
 
 	k->estate = query->estate;
 	k->root = query->planstate;
-	FindNodes(k, k->root);
 	k->relids = palloc0(Max(k->estate->es_range_table_size, 1) * sizeof(Oid));
 	for (int i = 0; i < k->estate->es_range_table_size; i++)
 		if (k->estate->es_relations[i])
@@ -487,6 +547,18 @@ Adopt(KeptQuery *k, QueryDesc * query, CachedPlan * plan)
 	k->track_functions = pgstat_track_functions;
 }
 
+/* The executor's memory, with hash tables, which don't shrink, but not what is reset */
+static Size
+ExecutorBytes(KeptQuery *k)
+{
+	Size		bytes = MemoryContextMemAllocated(k->estate->es_query_cxt, false);
+	ListCell   *lc;
+
+	foreach(lc, k->tables)
+		bytes += MemoryContextMemAllocated(lfirst(lc), false);
+	return bytes;
+}
+
 /*
  * Start the executor for it, once, by a snapshot that is active from then on.  An
  * error takes back all but memory, which goes with the statement's.
@@ -496,20 +568,28 @@ Make(MemoryContext parent, CachedPlanSource * source, ParamListInfo params, Tupl
 	 DestReceiver *dest)
 {
 	KeptQuery  *k = NewKept(CurrentMemoryContext, source);
-	MemoryContext old = MemoryContextSwitchTo(k->context);
+	MemoryContext old;
 	CachedPlan *plan;
+	PlannedStmt *stmt;
 	QueryDesc  *query;
+	KeptPlan	found;
 
 	/* News that come with the locks count. */
 	k->news = ItemNews();
+	/* What planning leaves behind goes with the statement. */
 	plan = GetCachedPlan(source, NULL, CurrentResourceOwner, NULL);
-	if (Fits(source, plan))
+	old = MemoryContextSwitchTo(k->context);
+	if (KeptPlanFits(source, plan, &found))
 	{
 		TakeSnapshot();
-		query = CreateQueryDesc(linitial_node(PlannedStmt, plan->stmt_list), source->query_string,
+		stmt = linitial_node(PlannedStmt, plan->stmt_list);
+		k->param = -1;
+		if (found.keeps_rows)
+			stmt = KeptPlanCopy(stmt, &k->param);
+		query = CreateQueryDesc(stmt, source->query_string,
 								GetActiveSnapshot(), InvalidSnapshot, dest, params, NULL, 0);
 		standard_ExecutorStart(query, EXEC_FLAG_SKIP_TRIGGERS);
-		if (query->estate->es_junkFilter == NULL && SameRow(query->tupDesc, desc))
+		if (query->estate->es_junkFilter == NULL && SameRow(query->tupDesc, desc) && FindAllNodes(k, query, &found))
 			Adopt(k, query, plan);
 		else
 		{
@@ -519,22 +599,30 @@ Make(MemoryContext parent, CachedPlanSource * source, ParamListInfo params, Tupl
 			PopActiveSnapshot();
 		}
 	}
+	MemoryContextSwitchTo(old);
 	if (k->plan == NULL)
 	{
+		ReleaseCachedPlan(plan, CurrentResourceOwner);
+		MemoryContextDelete(k->context);
+		k = NewKept(CurrentMemoryContext, source);
 		k->refused = source->generation;
 		MemoryContextSetIdentifier(k->context, "not kept");
-		ReleaseCachedPlan(plan, CurrentResourceOwner);
 	}
-	MemoryContextSwitchTo(old);
-	k->bytes = MemoryContextMemAllocated(k->context, true);
+	else
+	{
+		k->bytes = MemoryContextMemAllocated(k->context, true);
+		k->own_bytes = ExecutorBytes(k);
+	}
 	MemoryContextSetParent(k->context, parent);
 	return k;
 }
 
-/* Do its functions gather memory?  Then another is made the next time. */
+/* Has it gathered memory?  Then another is made the next time. */
 static bool
 HasGrown(KeptQuery *k)
 {
+	if (ExecutorBytes(k) > k->own_bytes + GATHERED_MAX)
+		return true;
 	return ++k->runs % RUNS_LOOKED_AT == 0 &&
 		MemoryContextMemAllocated(k->context, true) > k->bytes + GATHERED_MAX;
 }
@@ -556,6 +644,8 @@ RunOnce(KeptQuery *k, ParamListInfo params, DestReceiver *dest)
 	estate->es_param_list_info = params;
 	foreach(lc, estate->es_exprcontexts)
 		((ExprContext *) lfirst(lc))->ecxt_param_list_info = params;
+	if (k->param >= 0)
+		ChangeParam(k, k->root);
 	ExecReScan(k->root);
 	slot = ExecProcNode(k->root);
 	if (!TupIsNull(slot))
