@@ -67,5 +67,31 @@ $node->safe_psql('postgres', 'INSERT INTO message VALUES (601)');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM p_decision WHERE id = 601'), '1', 'decided again');
 $node->safe_psql('postgres', q{CALL assay.backfill('p', at => NULL)});
 is($node->safe_psql('postgres', q{SELECT count(*) FROM assay.undecided('p')}), '0', 'and the others');
+
+# Decisions of a large statement are kept in a file until they are written: it goes, whatever the statement came to ...
+$node->safe_psql('postgres', q{
+	CREATE TABLE large (id int PRIMARY KEY);
+	CREATE VIEW large_signals AS SELECT id, repeat(md5(id::text), 5) AS t FROM large;
+	SELECT assay.create_policy('l', 'large_signals', '{id}', log_signals => true);
+	SELECT assay.create_detector('l', 'd', 't ~ $$a$$', mode => 'live');
+	CREATE TRIGGER decide AFTER INSERT ON large REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('l')});
+my ($rc, $out, $err) = $node->psql('postgres', q{SET work_mem = '1MB'; INSERT INTO large SELECT generate_series(1, 5000)});
+is("$rc|$err", '0|', 'a large statement');
+$node->safe_psql('postgres', q{SELECT assay.create_detector('l', 'fails', 'id <> 9999 OR 1 / (id - 9999) = 0', mode => 'live')});
+($rc, $out, $err) = $node->psql('postgres', q{SET work_mem = '1MB'; INSERT INTO large SELECT generate_series(5001, 10000)});
+is($rc, 0, 'one that is decided a second time, message by message');
+unlike($err, qr/leak/, 'of which nothing is left');
+is($node->safe_psql('postgres', q{SELECT count(*), count(*) FILTER (WHERE degraded) FROM l_decision}), '10000|1', 'all are decided');
+# ... and where it may not grow, messages are stored all the same
+($rc, $out, $err) = $node->psql('postgres', q{SET work_mem = '1MB'; SET temp_file_limit = '64kB'; INSERT INTO large SELECT generate_series(10001, 15000)});
+is($rc, 0, 'no room for decisions');
+like($err, qr/WARNING:  policy "l": 5000 messages stay without a decision\n.*temporary file size exceeds temp_file_limit/, 'tells');
+unlike($err, qr/leak/, 'and leaves nothing');
+$node->safe_psql('postgres', q{CALL assay.backfill('l', at => NULL, undecided_only => true)});
+is($node->safe_psql('postgres', q{SELECT (SELECT count(*) FROM large), (SELECT count(*) FROM l_verdict), (SELECT count(*) FROM assay.undecided('l'))}), '15000|15000|0', 'decided later');
+# replay has nothing to fall back to
+($rc, $out, $err) = $node->psql('postgres', q{SET work_mem = '1MB'; SET temp_file_limit = '64kB'; SELECT count(*) FROM assay.replay('l', at => NULL)});
+like($err, qr/temporary file size exceeds temp_file_limit/, 'nor for a replay');
+is($node->safe_psql('postgres', q{SET work_mem = '1MB'; SELECT count(*) FROM assay.replay('l', at => NULL)}), '15000', 'with room');
 $node->stop;
 done_testing();
