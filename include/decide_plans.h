@@ -43,6 +43,8 @@ typedef struct DecidePlans
 	const char *why_not;		/* there are no such, or NULL */
 	SPIPlanPtr	insert_many;	/* from the tuplestore */
 	SPIPlanPtr	insert_one;		/* from parameters */
+	bool		sure;			/* the table was seen to take decisions ... */
+	TimestampTz unsure_until;	/* ... and none failed so long */
 	char		broken[6];		/* SQLSTATE: the signals can't be read */
 	char	   *broken_message;
 	TupleDesc	signals;		/* of the signals query; NULL when broken */

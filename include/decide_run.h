@@ -10,6 +10,7 @@
 #include "decision_parts.h"
 #include "policy_cache.h"
 #include "sorted_rows.h"
+#include "utils/resowner.h"
 #include "utils/tuplestore.h"
 
 /* The decisions of one statement in the making */
@@ -29,6 +30,8 @@ typedef struct Decide
 	int		   *key_columns;	/* attribute numbers in the message table */
 	bool		same_types;		/* as in the decision table? */
 	Tuplestorestate *store;		/* of the decisions, unless single */
+	ResourceOwner store_owner;	/* of its file, if it has one */
+	ResourceOwner owner;		/* of the statement */
 	int64		ndecisions;
 	int64		nundecided;
 	bool		odd_key;		/* of some decision: the table may refuse it */

@@ -139,22 +139,26 @@ SELECT * FROM assay.explain_decision('nobody', 1);
 CREATE TABLE letter (id uuid PRIMARY KEY, n int);
 SELECT assay.create_policy('uuids', 'letter', '{id}', index_hits => true);
 CREATE TRIGGER decide AFTER INSERT ON letter FOR EACH ROW EXECUTE FUNCTION assay.decide('uuids');
+INSERT INTO letter VALUES ('00000000-0000-0000-0000-000000000010', 1);
 INSERT INTO letter VALUES ('00000000-0000-0000-0000-00000000000A', 1);
 SELECT step, evidence, margin FROM assay.explain_decision('uuids', '00000000-0000-0000-0000-00000000000a'::uuid);
 SELECT step, evidence, margin FROM assay.explain_decision('uuids', VARIADIC ARRAY['00000000-0000-0000-0000-00000000000a'::uuid]);
 
--- the index runs nothing of a user's: the decision is written by the message's own transaction, not one below it
+-- the index runs nothing of a user's: the decision is written by the message's own transaction, not one below it, but for the first by the same plans
 CREATE FUNCTION written(id uuid) RETURNS text LANGUAGE sql AS
 	$$ SELECT CASE WHEN m.xmin = d.xmin THEN 'by the transaction' ELSE 'below it' END FROM letter m JOIN uuids_decision d USING (id) WHERE id = $1 $$;
 SELECT written('00000000-0000-0000-0000-00000000000a');
 CREATE INDEX ON uuids_decision USING gin (assay.hits(attribution)) WHERE score > 0.5;
+INSERT INTO letter VALUES ('00000000-0000-0000-0000-000000000020', 1);
 INSERT INTO letter VALUES ('00000000-0000-0000-0000-00000000000b', 1);
 SELECT written('00000000-0000-0000-0000-00000000000b');
 DROP INDEX uuids_decision_hits_idx1;
+INSERT INTO letter VALUES ('00000000-0000-0000-0000-000000000030', 1);
 INSERT INTO letter VALUES ('00000000-0000-0000-0000-00000000000c', 1);
 SELECT written('00000000-0000-0000-0000-00000000000c');
 CREATE FUNCTION hits(a assay.attribution) RETURNS text[] LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN assay.hits(a); END $$;
 CREATE INDEX their_hits ON uuids_decision USING gin (hits(attribution));
+INSERT INTO letter VALUES ('00000000-0000-0000-0000-000000000040', 1);
 INSERT INTO letter VALUES ('00000000-0000-0000-0000-00000000000d', 1);
 SELECT written('00000000-0000-0000-0000-00000000000d');
 

@@ -57,7 +57,8 @@ SELECT assay.alter_policy('p', prior => -5);
 CALL assay.backfill('p', at => 'at');
 SELECT revision, count(*) FROM p_decision GROUP BY 1 ORDER BY 1;
 SELECT count(*), min(revision) FROM p_verdict;
--- decisions take no transaction id of their own, in one partition and in several
+-- decisions take no transaction id of their own, in one partition and in several, but for those that are the first by these plans
+INSERT INTO message VALUES (now(), 100, 1);
 INSERT INTO message VALUES (now(), 101, 1);
 INSERT INTO message SELECT now() - i * interval '20 days', 200 + i, 1 FROM generate_series(0, 10) i;
 INSERT INTO message SELECT 'infinity', 300 + i, 1 FROM generate_series(0, 300) i;
@@ -225,6 +226,7 @@ SELECT count(*), count(DISTINCT tableoid) AS parts, count(*) FILTER (WHERE table
 SELECT count(*) FROM assay_internal.decision_parts('d_decision');
 -- decisions of one statement in 64 partitions take no transaction id of their own; in 65 they are written by a query
 CREATE TRIGGER decide AFTER INSERT ON daily REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('d');
+INSERT INTO daily SELECT 10000, date_trunc('day', now() AT TIME ZONE 'UTC') - interval '10 days';
 INSERT INTO daily SELECT 10000 + i, date_trunc('day', now() AT TIME ZONE 'UTC') - (i + 9) * interval '1 day' FROM generate_series(1, 64) i;
 INSERT INTO daily SELECT 20000 + i, date_trunc('day', now() AT TIME ZONE 'UTC') - (i + 9) * interval '1 day' FROM generate_series(1, 65) i;
 SELECT id / 10000 AS statement, count(*), count(DISTINCT d.tableoid) AS parts, count(*) FILTER (WHERE d.xmin <> m.xmin) AS other_ids

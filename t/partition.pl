@@ -113,7 +113,7 @@ $node->command_ok([ 'pg_restore', '-j', '2', '-d', $node->connstr('again'), $dum
 my $same = q{SELECT md5(string_agg(d::text, ',' ORDER BY d.at, d.id, d.revision)) FROM p_decision d};
 is($node->safe_psql('again', $same), $node->safe_psql('postgres', $same), 'decisions are the same');
 is($node->safe_psql('again', q{SELECT policy, period, at, decision FROM assay.partitioning}), 'p|day|at|p_decision', 'how it is partitioned, too');
-$node->safe_psql('again', q{INSERT INTO message (at, n) VALUES (now(), 7), ('infinity', 7)});
+$node->safe_psql('again', q{INSERT INTO message (at, n) VALUES (now(), 8); INSERT INTO message (at, n) VALUES (now(), 7), ('infinity', 7)});
 is($node->safe_psql('again', q{SELECT count(*), count(*) FILTER (WHERE d.xmin = m.xmin) FROM message m JOIN p_decision d USING (at, id) WHERE m.n = 7 AND m.xmin = (SELECT max(xmin::text::bigint)::text::xid FROM message)}), '2|2', 'new messages are decided there');
 $node->safe_psql('again', q{DO $$ BEGIN EXECUTE format('DROP TABLE %s', (SELECT part FROM assay_internal.decision_parts('p_decision') WHERE since > now() LIMIT 1)); END $$});
 $node->safe_psql('again', q{CALL assay.maintain()});

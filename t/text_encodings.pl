@@ -65,5 +65,20 @@ for my $encoding (@encodings)
 	like($out, qr/^t\n0\n0\n0\n0\n0\nt\nt\nt\nt\nt\n0$/, "$encoding: each is searched");
 }
 
+# The e-mail pack speaks languages that few encodings have: it comes whole, or not
+my $phrases = q{CREATE EXTENSION pg_assay_email CASCADE; SET client_encoding = 'SQL_ASCII'; SELECT count(*), md5(string_agg(pattern, ',' ORDER BY pattern COLLATE "C")) FROM assay.phrase};
+my %pack;
+for my $encoding (qw(UTF8 SQL_ASCII LATIN1 WIN1252 EUC_JP EUC_KR))
+{
+	$node->safe_psql('postgres', qq(CREATE DATABASE "pack_$encoding" TEMPLATE template0 ENCODING '$encoding' LOCALE 'C'));
+	my ($rc, $out, $err) = $node->psql("pack_$encoding", $phrases);
+	$pack{$encoding} = $out;
+	next if $encoding eq 'UTF8' || $encoding eq 'SQL_ASCII';
+	like($err, qr/has no equivalent in encoding "$encoding"/, "$encoding: refused");
+	is($node->safe_psql("pack_$encoding", q{SELECT count(*) FROM pg_extension WHERE extname ~ 'assay'}), '0', "$encoding: and nothing is there");
+}
+like($pack{UTF8}, qr/^\d{4,}\|/, 'the e-mail pack');
+is($pack{SQL_ASCII}, $pack{UTF8}, 'byte for byte');
+
 $node->stop;
 done_testing();

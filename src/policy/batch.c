@@ -781,6 +781,17 @@ RunDistributed(BatchScan *scan, ScanJob *job)
 }
 
 /*
+ * Is it the scan's own tuplestore that failed?  Where its file could not be
+ * written, it does not know what it has, and can't be emptied for another try.
+ */
+static bool
+IsOfStore(ErrorData *error, BatchScan *scan)
+{
+	return ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_INSUFFICIENT_RESOURCES &&
+		!tuplestore_in_memory(scan->store);
+}
+
+/*
  * Score all messages of a scan into its tuplestore, which is empty.  SPI is
  * connected, and the policy's owner is entered.
  */
@@ -809,6 +820,8 @@ RunScan(BatchScan *scan)
 		error = RunProtected(RunWithWorkers, &job);
 		if (error == NULL)
 			return;
+		if (IsOfStore(error, scan))
+			ReThrowError(error);
 		FreeErrorData(error);
 		tuplestore_clear(scan->store);
 		scan->serial = true;
@@ -817,7 +830,7 @@ RunScan(BatchScan *scan)
 	if (error == NULL)
 		return;
 	/* What can't be read of a log is of nobody's making but ours. */
-	if (scan->source->logged)
+	if (scan->source->logged || IsOfStore(error, scan))
 		ReThrowError(error);
 	FreeErrorData(error);
 	tuplestore_clear(scan->store);

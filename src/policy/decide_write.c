@@ -6,6 +6,11 @@
  * are written outside of a subtransaction, and where it can be without a query;
  * else, or when a key may be too long for its index, or is there already, in a
  * subtransaction, and one by one if that fails.
+ *
+ * Such a table may fail all the same: its disk is full, its index damaged.  What
+ * was written outside of a subtransaction takes the statement along then.  So
+ * the first write of a session is made in one, and after a failure all are for a
+ * while: a client that tries again has its messages stored, if undecided.
  */
 #include "postgres.h"
 
@@ -17,9 +22,13 @@
 #include "security.h"
 #include "storage/lmgr.h"
 #include "utils/queryenvironment.h"
+#include "utils/timestamp.h"
 
 /* Faults kept of one statement; the ledgers have them all */
 #define STATEMENT_FAULTS_MAX	100
+
+/* So long no write is taken for sure after one that was failed */
+#define UNSURE_SECONDS	60
 
 /*
  * Faults
@@ -249,7 +258,7 @@ WriteKnown(Decide *d, Tuplestorestate * known)
  * there are no plans with choices, so that most settings do not matter.
  */
 static void
-WriteForSure(Decide *d)
+WriteWithoutQuery(Decide *d)
 {
 	DecisionTable *t = d->plans->table;
 	DecisionParts *p = &d->parts;
@@ -273,6 +282,56 @@ WriteForSure(Decide *d)
 		tuplestore_end(known);
 	}
 	LeaveSecurity(&security);
+}
+
+/* Are they all written without a query? */
+static bool
+IsDirect(Decide *d)
+{
+	for (int i = 0; i < d->parts.n; i++)
+		if (!d->parts.parts[i]->direct)
+			return false;
+	return true;
+}
+
+static void
+RunForSure(void *arg)
+{
+	Decide	   *d = arg;
+
+	if (d->single || IsDirect(d))
+		WriteWithoutQuery(d);
+	else
+		RunWrite(d);
+}
+
+/*
+ * Write what nothing can refuse: outside of a subtransaction, once the table has
+ * been seen to take decisions.  An error there ends the statement, and leaves
+ * what the plans say of it.
+ */
+static ErrorData *
+WriteForSure(Decide *d)
+{
+	DecidePlans *plans = d->plans;
+	TimestampTz now = GetCurrentStatementStartTimestamp();
+	TimestampTz later = TimestampTzPlusMilliseconds(now, UNSURE_SECONDS * 1000);
+	ErrorData  *error = NULL;
+
+	if (plans->sure)
+	{
+		plans->sure = false;
+		plans->unsure_until = later;
+		RunForSure(d);
+		plans->sure = true;
+		return NULL;
+	}
+	error = RunProtected(RunForSure, d);
+	if (error)
+		plans->unsure_until = later;
+	else
+		plans->sure = now >= plans->unsure_until;
+	return error;
 }
 
 /* Each by itself, after all of them failed */
@@ -315,16 +374,6 @@ LockParts(Decide *d)
 		(plans->table->part_key < 0 || !IsOutdated(d));
 }
 
-/* Are they all written without a query? */
-static bool
-IsDirect(Decide *d)
-{
-	for (int i = 0; i < d->parts.n; i++)
-		if (!d->parts.parts[i]->direct)
-			return false;
-	return true;
-}
-
 /* May all of them be written by one query that replaces what is there? */
 static bool
 MayReplace(Decide *d)
@@ -358,10 +407,8 @@ WriteDecisions(Decide *d)
 
 	if (!WritesForSure(d, plan))
 		error = RunProtected(RunWrite, d);
-	else if (d->single || IsDirect(d))
-		WriteForSure(d);
 	else
-		RunWrite(d);
+		error = WriteForSure(d);
 	if (error == NULL && d->ndecisions > 0)
 		NotifyWritten(d);
 	else if (error && d->single)

@@ -564,12 +564,57 @@ NoteBrokenParts(Decide *d)
 	}
 }
 
+/* A store for decisions, which outlives the subtransaction at hand */
+static void
+StartStore(Decide *d)
+{
+	ResourceOwner current = CurrentResourceOwner;
+	MemoryContext old = MemoryContextSwitchTo(d->context);
+
+	d->store_owner = ResourceOwnerCreate(d->owner, "pg_assay decisions");
+	CurrentResourceOwner = d->store_owner;
+	d->store = tuplestore_begin_heap(false, false, work_mem);
+	CurrentResourceOwner = current;
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * Whatever the store goes to may be full.  Its last block is written here, where
+ * that may fail.
+ */
+static void
+FinishStore(Decide *d)
+{
+	if (tuplestore_in_memory(d->store))
+		return;
+	tuplestore_advance(d->store, true);
+	tuplestore_rescan(d->store);
+}
+
+/*
+ * The store after an error is left alone, but for its file: where a write has
+ * failed, it does not know what it has.
+ */
+static void
+EndStore(Decide *d, bool failed)
+{
+	if (d->store == NULL)
+		return;
+	if (!failed)
+		tuplestore_end(d->store);
+	ResourceOwnerRelease(d->store_owner, RESOURCE_RELEASE_BEFORE_LOCKS, !failed, false);
+	ResourceOwnerRelease(d->store_owner, RESOURCE_RELEASE_LOCKS, !failed, false);
+	ResourceOwnerRelease(d->store_owner, RESOURCE_RELEASE_AFTER_LOCKS, !failed, false);
+	ResourceOwnerDelete(d->store_owner);
+	d->store = NULL;
+	d->store_owner = NULL;
+}
+
 /* What the attempt before has left */
 static void
 Restart(Decide *d)
 {
-	if (d->store)
-		tuplestore_clear(d->store);
+	EndStore(d, true);
 	if (d->sorted)
 		SortedRowsEnd(d->sorted, true);
 	d->sorted = NULL;
@@ -636,6 +681,8 @@ RunDecide(void *arg)
 
 	Restart(d);
 	Prepare(d);
+	if (!d->single)
+		StartStore(d);
 	EnterOwner(&security, d->plans->id->owner, d->plans->id->search_path);
 	if (d->plans->signals)
 		StartEvaluation(d);
@@ -653,6 +700,8 @@ RunDecide(void *arg)
 		ExecDropSingleTupleTableSlot(d->only);
 	d->only = NULL;
 	LeaveSecurity(&security);
+	if (d->store)
+		FinishStore(d);
 }
 
 /* Did what the attempt was made of change meanwhile? */
@@ -798,8 +847,7 @@ StartDecide(TriggerData *trigdata)
 	d->at = GetCurrentTransactionStartTimestamp();
 	d->as_inserted = !TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) &&
 		RowsAreAsInserted(trigdata->tg_relation);
-	if (!TRIGGER_FIRED_FOR_ROW(trigdata->tg_event))
-		d->store = tuplestore_begin_heap(false, false, work_mem);
+	d->owner = CurrentResourceOwner;
 	return d;
 }
 
@@ -827,8 +875,7 @@ assay_decide(PG_FUNCTION_ARGS)
 	news = WriteFaults(d->policy_name, d->plans ? d->policy->id->revision : 0, d->faults);
 	TellUndecided(d, news);
 
-	if (d->store)
-		tuplestore_end(d->store);
+	EndStore(d, false);
 	if (SPI_finish() != SPI_OK_FINISH)
 		elog(ERROR, "SPI_finish failed");
 	return PointerGetDatum(NULL);

@@ -1,0 +1,97 @@
+# A decision table that is as create_policy() made it refuses nothing, but its
+# disk may be full, or its index damaged: messages are stored all the same,
+# undecided, by sessions that begin then, and by those that have seen it once.
+use strict;
+use warnings;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('damaged');
+$node->init;
+# Few buffers, so that pages are read again
+$node->append_conf('postgresql.conf', "shared_buffers = '128kB'\nautovacuum = off\nfsync = off");
+$node->start;
+$node->safe_psql('postgres', q{
+	CREATE EXTENSION pg_assay;
+	CREATE TABLE message (id int PRIMARY KEY);
+	CREATE VIEW signals AS SELECT id FROM message;
+	SELECT assay.create_policy('p', 'signals', '{id}', prior => -1);
+	CREATE TRIGGER decide AFTER INSERT ON message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('p')});
+
+my $session = $node->background_psql('postgres', on_error_stop => 0);
+$session->query_safe('INSERT INTO message VALUES (1); INSERT INTO message VALUES (2)');
+$node->safe_psql('postgres', 'CHECKPOINT');
+
+# All pages of the index but the first become what no page is.
+my $path = $node->data_dir . '/' . $node->safe_psql('postgres', q{SELECT pg_relation_filepath('p_decision_pkey')});
+my $size = -s $path;
+cmp_ok($size, '>', 8192, 'an index');
+open my $file, '+<:raw', $path or die "$path: $!";
+seek $file, 8192, 0;
+print $file "\xa5" x ($size - 8192);
+close $file;
+
+sub stored { return $node->safe_psql('postgres', "SELECT count(*) FROM message WHERE id = $_[0]") }
+
+# Sooner or later the session reads it: one statement is lost, and no other.
+my ($id, $lost) = (100, 0);
+until ($lost || $id == 300)
+{
+	$id++;
+	$node->safe_psql('postgres', 'SET enable_seqscan = off; SET enable_bitmapscan = off; SELECT count(*) FROM pg_attribute WHERE attrelid > 0; SELECT count(*) FROM pg_proc WHERE oid > 0');
+	$session->query("INSERT INTO message VALUES ($id)");
+	$lost = !stored($id);
+}
+is($lost, 1, 'a page that cannot be read fails a statement');
+foreach (401 .. 403)
+{
+	$session->query("INSERT INTO message VALUES ($_)");
+	is(stored($_), 1, 'what comes behind it is stored');
+}
+$session->quit;
+
+# Who comes new knows nothing of it.
+foreach (['INSERT INTO message VALUES (501)', 501], ['INSERT INTO message VALUES (502), (503)', 503], ["COPY message FROM STDIN;\n504\n505\n\\.\n", 505])
+{
+	my ($rc, $out, $err) = $node->psql('postgres', $_->[0]);
+	is($rc, 0, 'it is stored');
+	like($err, qr/stays? without a decision.*the decision cannot be written: /s, 'and told of');
+	is(stored($_->[1]), 1, 'at once');
+}
+is($node->safe_psql('postgres', q{SELECT count(DISTINCT sqlstate), bool_and(sqlstate LIKE 'XX%') FROM assay.fault WHERE policy = 'p'}), '1|t', 'faults');
+
+# Mended
+$node->safe_psql('postgres', 'REINDEX TABLE p_decision');
+$node->safe_psql('postgres', 'INSERT INTO message VALUES (601)');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM p_decision WHERE id = 601'), '1', 'decided again');
+$node->safe_psql('postgres', q{CALL assay.backfill('p', at => NULL)});
+is($node->safe_psql('postgres', q{SELECT count(*) FROM assay.undecided('p')}), '0', 'and the others');
+
+# Decisions of a large statement are kept in a file until they are written: it goes, whatever the statement came to ...
+$node->safe_psql('postgres', q{
+	CREATE TABLE large (id int PRIMARY KEY);
+	CREATE VIEW large_signals AS SELECT id, repeat(md5(id::text), 5) AS t FROM large;
+	SELECT assay.create_policy('l', 'large_signals', '{id}', log_signals => true);
+	SELECT assay.create_detector('l', 'd', 't ~ $$a$$', mode => 'live');
+	CREATE TRIGGER decide AFTER INSERT ON large REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('l')});
+my ($rc, $out, $err) = $node->psql('postgres', q{SET work_mem = '1MB'; INSERT INTO large SELECT generate_series(1, 5000)});
+is("$rc|$err", '0|', 'a large statement');
+$node->safe_psql('postgres', q{SELECT assay.create_detector('l', 'fails', 'id <> 9999 OR 1 / (id - 9999) = 0', mode => 'live')});
+($rc, $out, $err) = $node->psql('postgres', q{SET work_mem = '1MB'; INSERT INTO large SELECT generate_series(5001, 10000)});
+is($rc, 0, 'one that is decided a second time, message by message');
+unlike($err, qr/leak/, 'of which nothing is left');
+is($node->safe_psql('postgres', q{SELECT count(*), count(*) FILTER (WHERE degraded) FROM l_decision}), '10000|1', 'all are decided');
+# ... and where it may not grow, messages are stored all the same
+($rc, $out, $err) = $node->psql('postgres', q{SET work_mem = '1MB'; SET temp_file_limit = '64kB'; INSERT INTO large SELECT generate_series(10001, 15000)});
+is($rc, 0, 'no room for decisions');
+like($err, qr/WARNING:  policy "l": 5000 messages stay without a decision\n.*temporary file size exceeds temp_file_limit/, 'tells');
+unlike($err, qr/leak/, 'and leaves nothing');
+$node->safe_psql('postgres', q{CALL assay.backfill('l', at => NULL, undecided_only => true)});
+is($node->safe_psql('postgres', q{SELECT (SELECT count(*) FROM large), (SELECT count(*) FROM l_verdict), (SELECT count(*) FROM assay.undecided('l'))}), '15000|15000|0', 'decided later');
+# replay has nothing to fall back to
+($rc, $out, $err) = $node->psql('postgres', q{SET work_mem = '1MB'; SET temp_file_limit = '64kB'; SELECT count(*) FROM assay.replay('l', at => NULL)});
+like($err, qr/temporary file size exceeds temp_file_limit/, 'nor for a replay');
+is($node->safe_psql('postgres', q{SET work_mem = '1MB'; SELECT count(*) FROM assay.replay('l', at => NULL)}), '15000', 'with room');
+$node->stop;
+done_testing();
