@@ -298,7 +298,7 @@ typedef struct PlanJob
 {
 	Backfill   *backfill;
 	char	   *plan;
-} PlanJob;
+}			PlanJob;
 
 static void
 RunExplain(void *arg)
