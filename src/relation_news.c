@@ -16,6 +16,7 @@
 
 #include "access/xact.h"
 #include "miscadmin.h"
+#include "nodes/pg_list.h"
 #include "relation_news.h"
 #include "storage/sinval.h"
 #include "utils/inval.h"
