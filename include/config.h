@@ -21,6 +21,7 @@ typedef struct PolicyIdentity
 {
 	char	   *policy;
 	int			revision;		/* the one asked for, or the current one */
+	TransactionId author;		/* whose transaction makes the next, or none */
 	Oid			owner;			/* of the decision table */
 	char	   *search_path;
 	Oid			signals;		/* the view, or InvalidOid when it is gone */
@@ -88,6 +89,7 @@ typedef struct PolicyConfig
 } PolicyConfig;
 
 extern PolicyIdentity *ConfigIdentify(const char *policy);
+extern bool IdentityHolds(PolicyIdentity *id);
 extern PolicyConfig *ConfigRead(const char *policy, int revision, bool drafts);
 extern Oid	TypeByName(const char *name);
 extern char *RelationName(Oid relid);

@@ -62,6 +62,16 @@ SELECT count(*) <= 1000 AS within FROM planned, replay('inbound', at => NULL) r 
 SELECT count(*) FILTER (WHERE r.score >= s)::float8 / count(*) <= 0.2 AS within FROM planned, replay('inbound', at => NULL) r JOIN message m ON m.id = r.key[1]::int JOIN inbound_label l USING (id)
 WHERE m.id % 2 = 0 AND NOT l.malicious;
 
+-- scores that differ behind the sixth digit: the threshold lets in what is to be in, and no other
+SELECT assay_internal.short_threshold(0.9999997::real, 0.999999::real), assay_internal.short_threshold(0.1234564::real, 0.1234561::real),
+	assay_internal.short_threshold(0.5::real, NULL), assay_internal.short_threshold(0.7512341::real, 0.3::real), assay_internal.short_threshold(NULL, 0.3);
+SELECT count(*) FROM (SELECT a::float8 AS a, lag(a) OVER (ORDER BY a)::float8 AS b
+	FROM (SELECT DISTINCT (1 / (1 + exp(-i / 60.0)))::real AS a FROM generate_series(-1200, 1200) i) s) s, LATERAL (SELECT assay_internal.short_threshold(a, b) AS t) t
+WHERE NOT (t.t <= a AND (b IS NULL OR t.t > b));
+SELECT s.min, assay_internal.budget_threshold('malicious', '{"alerts_per_day": 3}', s.s, s.s, 1) AS threshold
+FROM (SELECT assay.scored_agg(v.score, v.malicious) AS s, min(v.score) FILTER (WHERE v.score > 0.9999995) AS min
+	FROM (SELECT (CASE WHEN i <= 3 THEN 0.9999996 ELSE 0.9999994 END)::real AS score, true AS malicious FROM generate_series(1, 10) i) v) s;
+
 -- labels that are no sample: of ten thousand messages two in a hundred are malicious, of the labels one in five.
 -- Of malicious ones a holds for 3 in 5 and b for 3 in 10, of safe ones for 1 in 20 and 1 in 10, labelled or not.
 CREATE TABLE mail (id int PRIMARY KEY, a boolean, b boolean, malicious boolean, labelled boolean);

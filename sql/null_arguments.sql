@@ -61,3 +61,4 @@ SELECT assay.baseline_probe(NULL);
 SELECT assay.baseline_probe('pg_class', live => NULL);
 SELECT * FROM assay.online_report(NULL);
 SELECT * FROM assay.online_report('p', since => NULL);
+SELECT assay.drop_policy('nosuch', drop_tables => NULL);

@@ -23,6 +23,7 @@
 #include "phrases.h"
 #include "policy_cache.h"
 #include "predict.h"
+#include "relation_news.h"
 #include "snapshot_mark.h"
 #include "stats.h"
 
@@ -38,6 +39,7 @@ _PG_init(void)
 	PhrasesInit();
 	ListsInit();
 	PhraseSetsInit();
+	RelationNewsInit();
 	InvalidationInit();
 	BudgetInit();
 	FaultInit();

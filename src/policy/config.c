@@ -12,19 +12,24 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "config.h"
 #include "executor/spi.h"
-#include "access/htup_details.h"
 #include "nodes/makefuncs.h"
 #include "owner.h"
 #include "security.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/regproc.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
@@ -219,6 +224,45 @@ WithTempLast(const char *search_path)
 	return psprintf("%s%spg_temp", search_path, search_path[0] ? ", " : "");
 }
 
+/*
+ * Who makes the next revision, if somebody does or has just done so: what is
+ * read here was all there is for snapshots only that do not see this
+ * transaction.
+ */
+static TransactionId
+AuthorOfNext(const char *policy, int revision)
+{
+	Oid			schema = get_namespace_oid("assay_internal", false);
+	Relation	rel = table_open(get_relname_relid("revision", schema), AccessShareLock);
+	TransactionId author = InvalidTransactionId;
+	SnapshotData dirty;
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	InitDirtySnapshot(dirty);
+	ScanKeyInit(&keys[0], get_attnum(RelationGetRelid(rel), "policy"), BTEqualStrategyNumber, F_TEXTEQ,
+				CStringGetTextDatum(policy));
+	keys[0].sk_collation = DEFAULT_COLLATION_OID;
+	ScanKeyInit(&keys[1], get_attnum(RelationGetRelid(rel), "revision"), BTEqualStrategyNumber, F_INT4EQ,
+				Int32GetDatum(revision + 1));
+	scan = systable_beginscan(rel, get_relname_relid("revision_pkey", schema), true, &dirty, 2, keys);
+	while (!TransactionIdIsValid(author) && HeapTupleIsValid(tuple = systable_getnext(scan)))
+		author = HeapTupleHeaderGetXmin(tuple->t_data);
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return author;
+}
+
+/* Is it still the current one to this statement? */
+bool
+IdentityHolds(PolicyIdentity *id)
+{
+	return !TransactionIdIsValid(id->author) || !ActiveSnapshotSet() ||
+		GetActiveSnapshot()->snapshot_type != SNAPSHOT_MVCC ||
+		XidInMVCCSnapshot(id->author, GetActiveSnapshot());
+}
+
 static PolicyIdentity *
 ReadIdentity(const char *policy, int revision, MemoryContext context)
 {
@@ -260,6 +304,8 @@ ReadIdentity(const char *policy, int revision, MemoryContext context)
 				 errmsg("decision table of policy \"%s\" does not exist", policy),
 				 errhint("A policy cannot do without it: assay.drop_policy() removes what is left.")));
 	id->owner = RelationOwner(id->decision);
+	if (revision == 0)
+		id->author = AuthorOfNext(policy, id->revision);
 	return id;
 }
 

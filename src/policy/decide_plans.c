@@ -253,6 +253,8 @@ DecidePlansHold(DecidePlans *t)
 {
 	if (t->retry_at != DT_NOEND && GetCurrentTimestamp() >= t->retry_at)
 		t->dependencies.valid = false;
+	if (t->id && !IdentityHolds(t->id))
+		t->dependencies.valid = false;
 	return DependenciesHold(&t->dependencies);
 }
 

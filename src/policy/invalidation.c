@@ -14,6 +14,10 @@
  * make such news, as often as it likes, so they count so many times in a
  * second only (RARE_RATE); meanwhile what was compiled stays in use.
  *
+ * News of a policy come ahead of the commit, too (relation_news.c).  What is
+ * compiled then is of the revision before, and knows whose transaction makes the
+ * next (config.c).
+ *
  * Callbacks run anywhere, so that they flip flags and nothing else.
  */
 #include "postgres.h"
@@ -251,7 +255,7 @@ static void
 TellDecisionTable(Oid decision)
 {
 	if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(decision)))
-		CacheInvalidateRelcacheByRelid(decision);
+		TellRelation(decision);
 }
 
 /* A row of the table of policies says which table of decisions it has. */
@@ -307,7 +311,7 @@ TellRow(const TriggerData *trigger, HeapTuple tuple)
 	}
 	policy = heap_getattr(tuple, get_attnum(RelationGetRelid(rel), "policy"), RelationGetDescr(rel), &isnull);
 	if (!TellPolicy(policy) && !TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
-		CacheInvalidateRelcacheByRelid(ConfigurationRelid());
+		TellRelation(ConfigurationRelid());
 }
 
 PG_FUNCTION_INFO_V1(policy_changed);
@@ -322,7 +326,7 @@ policy_changed(PG_FUNCTION_ARGS)
 				 errmsg("policy_changed must be called as a trigger")));
 	if (!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
 	{
-		CacheInvalidateRelcacheByRelid(ConfigurationRelid());
+		TellRelation(ConfigurationRelid());
 		return PointerGetDatum(NULL);
 	}
 	TellRow(trigger, trigger->tg_trigtuple);

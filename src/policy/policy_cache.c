@@ -106,6 +106,8 @@ PolicyEntryHolds(PolicyEntry *entry)
 {
 	if (entry->retry_at != DT_NOEND && GetCurrentTimestamp() >= entry->retry_at)
 		entry->dependencies.valid = false;
+	if (!IdentityHolds(entry->policy->id))
+		entry->dependencies.valid = false;
 	return DependenciesHold(&entry->dependencies);
 }
 

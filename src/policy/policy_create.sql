@@ -455,6 +455,9 @@ DECLARE
 	view oid;
 	beside regclass;
 BEGIN
+	IF drop_tables IS NULL THEN
+		RAISE EXCEPTION 'drop_tables must be true or false' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
 	PERFORM assay_internal.lock_policy(policy);
 	SELECT * INTO p FROM assay.policy q WHERE q.policy = drop_policy.policy;
 	IF NOT FOUND THEN

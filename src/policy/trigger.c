@@ -35,6 +35,7 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
@@ -633,6 +634,8 @@ Prepare(Decide *d)
 {
 	bool		per_row = TRIGGER_FIRED_FOR_ROW(d->trigdata->tg_event);
 
+	/* The statement's snapshot is younger than its locks, which took news in. */
+	AcceptInvalidationMessages();
 	d->plans = GetDecidePlans(d->policy_name, d->trigdata->tg_relation,
 							  per_row ? NULL : d->trigdata->tg_trigger->tgnewtable, d->context);
 	d->raise = d->plans->id->raise_errors;

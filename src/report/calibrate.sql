@@ -35,12 +35,22 @@ CREATE FUNCTION assay_internal.weight_states(policy text) RETURNS assay_internal
 $$;
 COMMENT ON FUNCTION assay_internal.weight_states(text) IS 'the weights that the live detectors of a policy have had';
 
+-- As few digits as somebody would write, but none that lets scores in or out
+CREATE FUNCTION assay_internal.short_threshold(score float8, lower_score float8) RETURNS float8 LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT coalesce((SELECT s.short FROM generate_series(6, 15) d,
+			LATERAL (VALUES (1, round(score::numeric, d)::float8), (2, trunc(score::numeric, d)::float8)) s(n, short)
+		WHERE s.short <= score AND s.short >= coalesce((lower_score + score) / 2, '-infinity') ORDER BY d, s.n LIMIT 1), score)
+$$;
+COMMENT ON FUNCTION assay_internal.short_threshold(float8, float8) IS 'a threshold with six digits, or as many more as it takes to lie between a score and the next lower one, nearer to it';
+
 -- the lowest score of which no more decisions than the budget have it or a higher one
 CREATE FUNCTION assay_internal.budget_threshold(verdict text, budget jsonb, s assay.scored, safe assay.scored, days float8) RETURNS float8 LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	most float8;
 	found float8;
+	curve assay.scored := s;
 BEGIN
 	IF jsonb_typeof(budget) IS DISTINCT FROM 'object' OR (SELECT count(*) FROM jsonb_object_keys(budget)) <> 1
 		OR NOT budget ?| '{alerts_per_day,false_positive_rate}' OR (SELECT jsonb_typeof(v) <> 'number' FROM jsonb_each(budget) e(k, v)) THEN
@@ -53,8 +63,9 @@ BEGIN
 	ELSE
 		most := (budget ->> 'false_positive_rate')::float8 * (SELECT i.negative FROM assay.scored_info(safe) i);
 		found := (SELECT min(c.threshold) FROM assay.precision_recall_curve(safe) c WHERE c.fp <= most);
+		curve := safe;
 	END IF;
-	RETURN found;
+	RETURN assay_internal.short_threshold(found, (SELECT max(c.threshold) FROM assay.precision_recall_curve(curve) c WHERE c.threshold < found));
 END $$;
 COMMENT ON FUNCTION assay_internal.budget_threshold(text, jsonb, assay.scored, assay.scored, float8) IS
 	'threshold of a verdict that keeps to a budget; NULL where none does';
@@ -160,7 +171,7 @@ BEGIN
 				RAISE NOTICE 'no threshold of verdict "%" keeps to its budget', v.key;
 				CONTINUE;
 			END IF;
-			thresholds := thresholds || jsonb_build_object(v.key, round(cut::numeric, 6));
+			thresholds := thresholds || jsonb_build_object(v.key, cut);
 		END LOOP;
 		FOR v IN SELECT t.key, t.value::float8 AS old, (thresholds ->> t.key)::float8 AS new FROM jsonb_each_text(r.thresholds) t ORDER BY t.value::float8 LOOP
 			part := 'threshold';

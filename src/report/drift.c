@@ -151,7 +151,7 @@ assay_skewed_signals(PG_FUNCTION_ARGS)
 	QueryStart(&q);
 	QueryAdd(&q, "SELECT e.key, pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE e.differs), "
 			 "pg_catalog.avg((CASE WHEN pg_catalog.jsonb_typeof(e.now) = 'number' AND pg_catalog.jsonb_typeof(e.value) = 'number' "
-			 "THEN e.now::pg_catalog.float8 - e.value::pg_catalog.float8 END)) FILTER (WHERE e.differs), "
+			 "THEN assay_internal.drift_number(e.now::pg_catalog.numeric) - assay_internal.drift_number(e.value::pg_catalog.numeric) END)) FILTER (WHERE e.differs), "
 			 "(pg_catalog.array_agg(e.message ORDER BY e.message) FILTER (WHERE e.differs))[1] FROM ("
 			 "SELECT l.key, l.value, r.now -> l.key AS now, r.message, r.now -> l.key IS DISTINCT FROM l.value AS differs FROM (SELECT ");
 	AddKeyArray(&q, &s, "x");

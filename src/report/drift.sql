@@ -58,6 +58,11 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay_internal.check_sample(int) IS 'error unless so many messages can be drawn';
 
+-- So that no message's number takes the report of all signals away: a mean's squares stay in range
+CREATE FUNCTION assay_internal.drift_number(value numeric) RETURNS float8 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+	RETURN CASE WHEN abs(value) < 1e-300 THEN 0 ELSE least(greatest(value, -1e140), 1e140)::float8 END;
+COMMENT ON FUNCTION assay_internal.drift_number(numeric) IS 'a signal''s value, within 1e140 of zero';
+
 -- functions
 
 CREATE FUNCTION assay.signal_uses(policy text, measure int DEFAULT 0,
@@ -102,7 +107,7 @@ BEGIN
 	RETURN QUERY
 		WITH v AS MATERIALIZED (
 			SELECT s.recent, s.signal, nullif(s.value, 'null') AS value,
-				CASE jsonb_typeof(s.value) WHEN 'number' THEN s.value::float8 WHEN 'boolean' THEN s.value::boolean::int END AS x
+				CASE jsonb_typeof(s.value) WHEN 'number' THEN assay_internal.drift_number(s.value::numeric) WHEN 'boolean' THEN s.value::boolean::int END AS x
 			FROM assay_internal.signal_values(p.policy, origin, since, signal_drift.until, signal_drift.at, signal_drift.signals, sample) s
 		), k AS (
 			-- a signal is counted as a number where all that it has are numbers

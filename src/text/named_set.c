@@ -16,12 +16,10 @@
  * ALWAYS, so also where rows come by logical replication.  A backend takes
  * them in when it first meets a new snapshot.
  *
- * PostgreSQL sends them when snapshots see the transaction already, as whoever
- * heeds them is held off by locks, which are let go later still.  Nothing
- * holds off who looks into a set; so they are sent before the transaction
- * commits or is prepared, too: who takes them in then finds a version that is
- * not the latest any more, and looks again in each statement.  A standby gets
- * them late only; there each statement looks.
+ * They are sent before the transaction commits or is prepared, too
+ * (relation_news.c): who takes them in then finds a version that is not the
+ * latest any more, and looks again in each statement.  A standby gets them
+ * late only; there each statement looks.
  *
  * Rows of other tables that come without a new version (a restored dump, the
  * first copy of a subscription, a superuser) invalidate these tables, upon
@@ -47,7 +45,6 @@
 #include "named_set.h"
 #include "owner.h"
 #include "relation_news.h"
-#include "storage/sinval.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -80,7 +77,6 @@ static Oid	contents_relid[8];	/* tables of contents that are in use */
 
 static List *open_sets = NIL;	/* of OpenSet, in this transaction */
 static bool changing = false;	/* this transaction changes some set */
-static List *told = NIL;		/* of Oid: tables that it invalidates */
 
 static Oid
 Schema(void)
@@ -142,40 +138,9 @@ ForgetLoaded(void)
 	named_set_generation++;
 }
 
-/* Tell all backends at commit that rows of a table changed. */
-static void
-Tell(Oid relid)
-{
-	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
-
-	CacheInvalidateRelcacheByRelid(relid);
-	told = list_append_unique_oid(told, relid);
-	MemoryContextSwitchTo(old);
-}
-
-/* Tell them now, too: what is sent at commit comes after others can see it. */
-static void
-TellAhead(void)
-{
-	ListCell   *lc;
-
-	foreach(lc, told)
-	{
-		SharedInvalidationMessage message;
-
-		memset(&message, 0, sizeof(message));
-		message.rc.id = SHAREDINVALRELCACHE_ID;
-		message.rc.dbId = MyDatabaseId;
-		message.rc.relId = lfirst_oid(lc);
-		SendSharedInvalidMessages(&message, 1);
-	}
-}
-
 static void
 EndTransaction(XactEvent event, void *arg)
 {
-	if (event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE)
-		TellAhead();
 	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT &&
 		event != XACT_EVENT_PREPARE && event != XACT_EVENT_PARALLEL_COMMIT &&
 		event != XACT_EVENT_PARALLEL_ABORT)
@@ -183,7 +148,6 @@ EndTransaction(XactEvent event, void *arg)
 	if (changing)
 		ForgetLoaded();
 	open_sets = NIL;			/* their memory is the transaction's */
-	told = NIL;
 	changing = false;
 }
 
@@ -353,11 +317,11 @@ SetRowChanged(const TriggerData *trigger, text *name)
 {
 	int64		state;
 
-	Tell(RelationGetRelid(trigger->tg_relation));
+	TellRelation(RelationGetRelid(trigger->tg_relation));
 	if (name == NULL || !TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
 	{
 		/* What is loaded of the name may be of another set, with any state. */
-		Tell(InSchema("list_entry"));
+		TellRelation(InSchema("list_entry"));
 		if (name == NULL)
 			CloseAll();
 		else
@@ -403,7 +367,7 @@ set_changed(PG_FUNCTION_ARGS)
 	if (strcmp(RelationGetRelationName(trigger->tg_relation), "named_set") == 0)
 		SetRowChanged(trigger, name);
 	else if (name == NULL || FindOpenText(name) == NULL)
-		Tell(RelationGetRelid(trigger->tg_relation));
+		TellRelation(RelationGetRelid(trigger->tg_relation));
 	return PointerGetDatum(NULL);
 }
 
