@@ -298,6 +298,7 @@ extern void argument_keep(const char *value);
 extern void argument_trusted(const char *value);
 extern void argument_column(const char *value);
 extern void argument_authserv_id(const char *value);
+extern void argument_streams(void);
 extern void argument_stack(void);
 extern bool argument_common(int c, const char *value);
 extern void argument_hint_help(void) G_GNUC_NORETURN;

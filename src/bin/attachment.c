@@ -137,7 +137,10 @@ attachment_look(Message *m, const char *name, const char *type, const char *s, s
 	Attachment	a = {.name = name,.type = type,.size = len};
 	char	   *sha256;
 
-	/* what has no place in the row is not looked at either: that costs a process each */
+	/*
+	 * what has no place in the row is not looked at either: that costs a
+	 * process each
+	 */
 	if (m->attachment_count >= MAX_ATTACHMENTS)
 	{
 		ADD_DEFECT(m, DEFECT_TRUNCATED_LIST);

@@ -56,7 +56,8 @@ struct Client
 	/* the message */
 	GByteArray *data;
 	int64_t		size;			/* also of what is not kept */
-	int			kilobytes;		/* of it and of its envelope, counted in "held" */
+	int			kilobytes;		/* of it and of its envelope, counted in
+								 * "held" */
 	bool		line_start;
 	char		last;			/* byte that was taken last */
 	const char *refusal;		/* why it will not be taken, or NULL */
@@ -528,7 +529,11 @@ end_message(Client *c)
 	item = make_item(c);
 	item->ticket = g_atomic_rc_box_acquire(ticket);
 	c->ticket = ticket;
-	/* what is on its way is the ticket's from now on; the envelope is here, too */
+
+	/*
+	 * what is on its way is the ticket's from now on; the envelope is here,
+	 * too
+	 */
 	c->kilobytes = 0;
 	forget_data(c);
 	c->state = WAITING;
