@@ -4,6 +4,8 @@ use warnings;
 use utf8;
 use Compress::Zlib qw(memGzip);
 use AssayLoad;
+use IPC::Run;
+use POSIX ();
 use File::Path qw(make_path);
 use JSON::PP;
 use Test::More;
@@ -136,6 +138,34 @@ is(subjects(@rows), 'seen new sent', 'Maildir: messages');
 is($rows[2]{mailbox}, 'Sent', 'Maildir: subfolder');
 ($err, @rows) = table_of(0, $dir);
 is($rows[0]{source}, 'box/1', 'a Maildir in a folder');
+
+# A program that reads mail works on it meanwhile: what moves from new to cur, and what is
+# marked, is there once.  The loader waits at a fifo until that is done.
+{
+	my $box = fresh_folder() . '/live';
+	write_file("$box/$_", "From: a\@b.example\nSubject: " . substr($_, 4, 1) . "\n\nx\n") foreach 'cur/1:2,S', 'cur/3', 'new/2', 'new/4';
+	POSIX::mkfifo("$box/cur/0", oct 600) or die "mkfifo: $!";
+	$node->safe_psql('postgres', 'DROP TABLE IF EXISTS live');
+	my ($in, $out, $said) = ('', '', '');
+	my $run = IPC::Run::start([ 'assay_load', '-d', $node->connstr('postgres'), '-w', '-t', 'live', '--create-table', $box ], \$in, \$out, \$said, IPC::Run::timeout(180));
+	open my $fifo, '>', "$box/cur/0" or die "fifo: $!";
+	rename "$box/new/2", "$box/cur/2:2,S" or die $!;
+	rename "$box/cur/3", "$box/cur/3:2,R" or die $!;
+	print $fifo "From: a\@b.example\nSubject: 0\n\nx\n";
+	close $fifo;
+	$run->finish;
+	is($run->result(0), 0, 'a Maildir that changes is read') or diag($said);
+	is($node->safe_psql('postgres', q{SELECT string_agg(source || '=' || subject, ' ' ORDER BY source) FROM live}), '0=0 1=1 2=2 3=3 4=4', 'each message once');
+}
+
+# A stream that is closed is not the next file that is opened
+foreach my $closed ('<&-', '>&-', '<&- >&- 2>&-')
+{
+	$node->safe_psql('postgres', 'DROP TABLE IF EXISTS closed');
+	IPC::Run::run([ 'sh', '-c', "assay_load -d '" . $node->connstr('postgres') . "' -w -q -t closed --create-table - $closed" ], '<', \"Subject: x\n\ny\n", '>', \my $ignored, '2>', \$err);
+	is(($? >> 8) . ' ' . $node->safe_psql('postgres', q{SELECT count(*) || coalesce(string_agg(subject, ' '), '') FROM closed}), $closed =~ /</ ? '2 0' : '0 1x', "closed: $closed");
+}
+
 ($err, @rows) = table_of(2, '--format=maildir', fresh_folder());
 like($err, qr/is no Maildir/, '--format=maildir checks');
 

@@ -310,6 +310,50 @@ for (1 .. 40)
 like($shown, qr/^assay_stream_clients [1-9]\d*\n.*^assay_stream_put_off_total 2$/ms, 'metrics: who was put off');
 is(stop($pid), 0, 'it is well');
 
+# a lock that is waited for longer than a statement may take ends nothing
+{
+	local $ENV{PGOPTIONS} = '-c statement_timeout=200ms';
+	$pid = start('timeout', '--patience=60');
+}
+$lock = $node->background_psql('postgres');
+$lock->query_safe('BEGIN; LOCK message IN ACCESS EXCLUSIVE MODE');
+$c = greet();
+ask($c, $_) foreach 'MAIL FROM:<s@x>', 'RCPT TO:<r@x>', 'DATA';
+say_to($c, mail('in the end') . "\r\n.\r\n");
+for (1 .. 600) { last if slurp_file("$dir/timeout.err") =~ /canceling statement/; sleep(0.05) }
+like(slurp_file("$dir/timeout.err"), qr/can't load for now: canceling statement due to statement timeout/, 'a lock and a timeout: told');
+$lock->query_safe('COMMIT');
+$lock->quit;
+like(answer($c, 60), qr/^250/, 'and loaded when the lock is gone');
+is(value("SELECT count(*) FROM message WHERE subject = 'in the end'"), 1, 'so it is, once');
+
+# what envelopes hold counts, too: they may be far larger than the messages
+$lock = $node->background_psql('postgres');
+$lock->query_safe('BEGIN; LOCK message IN ACCESS EXCLUSIVE MODE');
+is(stop($pid) >> 8, 0, 'it is well');
+$pid = start('flood', '--patience=1');
+@clients = map { greet() } 1 .. 150;
+my $recipients = join '', map { 'RCPT TO:<' . 'x' x 990 . sprintf('%03d', $_) . "\@x>\r\n" } 0 .. 999;
+my $full = 0;
+for my $round (1 .. 5)
+{
+	say_to($_, "MAIL FROM:<s\@x>\r\n$recipients") foreach @clients;
+	foreach my $client (@clients) { $full += code($client) eq '452' for 0 .. 1000 }
+	last if $full;
+	say_to($_, "DATA\r\n") foreach @clients;
+	code($_) foreach @clients;
+	say_to($_, mail('flood') . "\r\n.\r\n") foreach @clients;
+	foreach my $client (@clients) { code($client) for 1 .. 1000 }
+}
+cmp_ok($full, '>', 0, 'recipients without end: 452');
+$lock->query_safe('COMMIT');
+$lock->quit;
+@clients = ();
+for (1 .. 100) { last if ($said = (deliver(greet(), mail('after the flood')))[0]) =~ /^250/; sleep(0.2) }
+like($said, qr/^250/, 'and then it goes on');
+is(value("SELECT count(*) FROM message WHERE subject = 'flood'"), 0, 'what was put off was not stored');
+is(stop($pid), 0, 'it is well');
+
 # ---- kills ------------------------------------------------------------------------
 
 # Clients in processes of their own send until all is answered 250, again and again; not

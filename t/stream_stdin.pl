@@ -451,4 +451,12 @@ like($e, qr/stopped before 2 messages that had come could be committed/, 'with a
 is($o, "next 0\n", 'and nothing acknowledged');
 $node->start;
 
+# a stream that is closed is not the connection to the server
+foreach my $closed ([ '<&-', 'reading' ], [ '>&-', 'writing' ], [ '<&- >&- 2>&-', 'both' ])
+{
+	IPC::Run::run([ 'sh', '-c', "assay_stream -d '" . $node->connstr('postgres') . "' -w -q --no-progress --stdin=lines --topic=closed $closed->[0]" ],
+		'<', \"{\"subject\": \"closed\"}\n", '>', \my $ignored, '2>', \my $said, IPC::Run::timeout(60));
+	is($? >> 8, 1, "standard streams that are closed: $closed->[1]");
+}
+
 done_testing();

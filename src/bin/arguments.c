@@ -3,10 +3,12 @@
  *	  Options that assay_load and assay_stream both take.
  */
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <sys/resource.h>
 
 #include "assay_load.h"
@@ -118,6 +120,21 @@ argument_stack(void)
 		return;
 	stack.rlim_cur = stack.rlim_max == RLIM_INFINITY ? wanted : MIN(stack.rlim_max, wanted);
 	setrlimit(RLIMIT_STACK, &stack);
+}
+
+/*
+ * Standard streams that are closed stay so for who uses them: else the next
+ * file or socket that is opened would be taken for one, and the server's
+ * bytes for mail.  Each is opened for what nobody does with it.
+ */
+void
+argument_streams(void)
+{
+	static const int modes[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", modes[fd]) != fd)
+			_exit(1);
 }
 
 /* An option that both have; false where it is another */

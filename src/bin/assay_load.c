@@ -415,6 +415,7 @@ main(int argc, char **argv)
 {
 	struct sigaction action = {0};
 
+	argument_streams();
 	before_report = clear_bar;
 	setlocale(LC_ALL, "");
 	setlocale(LC_NUMERIC, "C");

@@ -194,7 +194,8 @@ typedef struct Message
 	size_t		entry_bytes;
 	int64_t		unpacked_bytes;
 	int			num_pictures;
-	int			bounded_ms;		/* processor time of bounded.c's children */
+	int			bounded_runs;	/* children of bounded.c */
+	int64_t		bounded_usecs;	/* and their processor time */
 	GPtrArray  *unwrapped;		/* attached messages, as GBytes */
 	ReportKind	report_kind;	/* with --feedback */
 	GString    *report_fields;	/* of the part for machines */
@@ -297,6 +298,7 @@ extern void argument_keep(const char *value);
 extern void argument_trusted(const char *value);
 extern void argument_column(const char *value);
 extern void argument_authserv_id(const char *value);
+extern void argument_streams(void);
 extern void argument_stack(void);
 extern bool argument_common(int c, const char *value);
 extern void argument_hint_help(void) G_GNUC_NORETURN;

@@ -304,6 +304,7 @@ main(int argc, char **argv)
 {
 	struct sigaction action = {0};
 
+	argument_streams();
 	progname = "assay_stream";
 	setlocale(LC_ALL, "");
 	setlocale(LC_NUMERIC, "C");

@@ -135,8 +135,18 @@ attachment_look(Message *m, const char *name, const char *type, const char *s, s
 {
 	Findings	f = {.m = m,.unpacked = m->unpacked_bytes};
 	Attachment	a = {.name = name,.type = type,.size = len};
-	char	   *sha256 = sha256_of(s, len);
+	char	   *sha256;
 
+	/*
+	 * what has no place in the row is not looked at either: that costs a
+	 * process each
+	 */
+	if (m->attachment_count >= MAX_ATTACHMENTS)
+	{
+		ADD_DEFECT(m, DEFECT_TRUNCATED_LIST);
+		return;
+	}
+	sha256 = sha256_of(s, len);
 	f.entries = g_ptr_array_new_with_free_func(g_free);
 	look_inside(s, len, &f);
 	a.sha256 = sha256;

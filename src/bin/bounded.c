@@ -24,8 +24,9 @@
 
 #define MAX_BOUNDED_MEMORY	((size_t) 512 * 1024 * 1024)
 
-/* Of all attachments of a message */
-#define MAX_BOUNDED_MS		10000
+/* Of all attachments of a message: processor time, and processes, each of which costs about as much as a message */
+#define MAX_BOUNDED_USECS	10000000
+#define MAX_BOUNDED_RUNS	100
 
 /* Seconds of the clock, where a child does nothing */
 #define MAX_BOUNDED_WAIT	120
@@ -110,7 +111,7 @@ limit(int resource, rlim_t most)
 
 /* All that the child does; it does not return. */
 static void
-child(int fd, int ms, void (*work) (void *arg), void *arg)
+child(int fd, int64_t usecs, void (*work) (void *arg), void *arg)
 {
 	size_t		used = address_space();
 	int			nowhere = open("/dev/null", O_RDWR);
@@ -132,7 +133,7 @@ child(int fd, int ms, void (*work) (void *arg), void *arg)
 	dup2(nowhere, STDOUT_FILENO);
 	dup2(nowhere, STDERR_FILENO);
 	limit(RLIMIT_CORE, 0);
-	limit(RLIMIT_CPU, (ms + 999) / 1000);
+	limit(RLIMIT_CPU, (usecs + 999999) / 1000000);
 	/* what is mapped already counts, so that has to be known */
 	limit(used > 0 ? RLIMIT_AS : RLIMIT_DATA, used + MAX_BOUNDED_MEMORY);
 	tells_to = fd;
@@ -168,8 +169,8 @@ await(Message *m, pid_t pid)
 	memset(&took, 0, sizeof(took));
 	while ((ended = wait4(pid, NULL, 0, &took)) < 0 && errno == EINTR)
 		;
-	m->bounded_ms += took.ru_utime.tv_sec * 1000 + took.ru_utime.tv_usec / 1000 +
-		took.ru_stime.tv_sec * 1000 + took.ru_stime.tv_usec / 1000;
+	m->bounded_usecs += (took.ru_utime.tv_sec + took.ru_stime.tv_sec) * INT64_C(1000000) +
+		took.ru_utime.tv_usec + took.ru_stime.tv_usec;
 }
 
 /* Take whole records; false where the last of all is not among them */
@@ -205,15 +206,16 @@ bounded_run(Message *m, void (*work) (void *arg), void (*take) (char kind, const
 	GString    *told;
 	bool		whole;
 
-	if (m->bounded_ms >= MAX_BOUNDED_MS || pipe(ends) != 0)
+	if (m->bounded_usecs >= MAX_BOUNDED_USECS || m->bounded_runs >= MAX_BOUNDED_RUNS || pipe(ends) != 0)
 		return false;
+	m->bounded_runs++;
 	/* else the time that the child took could not be had */
 	signal(SIGCHLD, SIG_DFL);
 	pid = fork();
 	if (pid == 0)
 	{
 		close(ends[0]);
-		child(ends[1], MAX_BOUNDED_MS - m->bounded_ms, work, arg);
+		child(ends[1], MAX_BOUNDED_USECS - m->bounded_usecs, work, arg);
 	}
 	close(ends[1]);
 	if (pid < 0)

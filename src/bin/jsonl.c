@@ -1018,8 +1018,12 @@ jsonl_parse(Message *m, RawMessage *raw)
 	}
 	if (o != NULL)
 		json_object_put(o);
-	/* a tokener keeps the memory of the longest string it has seen */
-	if (raw->len > 4 * 1024 * 1024)
+
+	/*
+	 * it keeps the memory of the longest string it has seen; a new one for
+	 * each of many objects on a line costs more
+	 */
+	if (raw->used > 4 * 1024 * 1024)
 	{
 		json_tokener_free(tokener);
 		tokener = NULL;

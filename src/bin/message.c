@@ -163,7 +163,8 @@ message_reset(Message *m)
 	m->image_only = false;
 	m->html_images = m->html_forms = m->html_password_inputs = m->html_scripts = 0;
 	m->alt_bytes = m->entry_bytes = 0;
-	m->num_entries = m->num_pictures = m->bounded_ms = 0;
+	m->num_entries = m->num_pictures = m->bounded_runs = 0;
+	m->bounded_usecs = 0;
 }
 
 /* Note a URL of clean text, unless it is known already */

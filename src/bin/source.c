@@ -427,6 +427,12 @@ read_eml(Input *in, const char *source, const char *mailbox, DeliverFn deliver)
 		raw.size += avail;
 		in->start = in->end;
 	}
+	/* not even its first byte could be read, which was told */
+	if (in->damaged && data->len == 0)
+	{
+		g_string_free(data, TRUE);
+		return;
+	}
 	if (in->damaged)
 		raw.defects |= 1u << DEFECT_TRUNCATED_MESSAGE;
 	from_utf16(data);
@@ -828,38 +834,93 @@ maildir_name_len(const char *name)
 	return flags != NULL ? (size_t) (flags - name) : strlen(name);
 }
 
-/* The messages of a Maildir's new and cur; then its subfolders (.name) */
+/* Where a message of that name is in cur by now, with whatever flags; NULL where it is not */
+static char *
+maildir_moved(const char *path, const char *name)
+{
+	char	   *cur = g_build_filename(path, "cur", NULL);
+	DIR		   *dir = opendir(cur);
+	size_t		len = maildir_name_len(name);
+	struct dirent *entry;
+	char	   *found = NULL;
+
+	while (dir != NULL && found == NULL && (entry = readdir(dir)) != NULL)
+		if (maildir_name_len(entry->d_name) == len && strncmp(entry->d_name, name, len) == 0)
+			found = g_build_filename(cur, entry->d_name, NULL);
+	if (dir != NULL)
+		closedir(dir);
+	g_free(cur);
+	return found;
+}
+
+/* One of the messages that a Maildir had in a folder when its names were read */
+static void
+read_maildir_message(const char *path, const char *folder, const char *name, const char *prefix, const char *mailbox,
+					 GHashTable *current, DeliverFn deliver)
+{
+	char	   *file = g_build_filename(path, folder, name, NULL);
+	char	   *source = g_strdup_printf("%s%.*s", prefix, (int) maildir_name_len(name), name);
+	char	   *moved = NULL;
+	bool		listed;
+
+	if (access(file, F_OK) != 0 && (moved = maildir_moved(path, name)) != NULL)
+	{
+		g_free(file);
+		file = moved;
+	}
+	/* as it was renamed, it may stand in the list by both names */
+	listed = moved != NULL && g_hash_table_contains(current, strrchr(moved, '/') + 1);
+	if (name[0] != '.' && !listed && !is_folder(file))
+		read_file(file, source, mailbox, FORMAT_EML, true, deliver);
+	g_free(file);
+	g_free(source);
+}
+
+/*
+ * The messages of a Maildir's cur and new; then its subfolders (.name).  Other
+ * programs are at work there: a message moves from new to cur, and its flags,
+ * which follow ":2,", change.  So new is looked at before cur, each message is
+ * read once, and one that is not where it was is looked for.
+ */
 static void
 read_maildir(const char *path, const char *prefix, const char *mailbox, int depth,
 			 DeliverFn deliver)
 {
-	static const char *const boxes[] = {"cur", "new"};
+	static const char *const boxes[] = {"new", "cur"};
 	GPtrArray  *names;
+	GPtrArray  *lists[2] = {NULL, NULL};
+	GHashTable *current = g_hash_table_new(g_str_hash, g_str_equal);	/* names in cur */
+	GHashTable *seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);	/* without flags */
 
-	for (size_t b = 0; b < G_N_ELEMENTS(boxes); b++)
+	for (int b = 0; b < 2; b++)
 	{
 		char	   *folder = g_build_filename(path, boxes[b], NULL);
 
-		if ((names = folder_names(folder)) != NULL)
-		{
-			for (guint i = 0; i < names->len && !interrupted; i++)
-			{
-				const char *name = names->pdata[i];
-				char	   *file = g_build_filename(folder, name, NULL);
-
-				/* flags follow ":2,", and change as the message is read */
-				char	   *source = g_strdup_printf("%s%.*s", prefix,
-													 (int) maildir_name_len(name), name);
-
-				if (name[0] != '.' && !is_folder(file))
-					read_file(file, source, mailbox, FORMAT_EML, true, deliver);
-				g_free(file);
-				g_free(source);
-			}
-			g_ptr_array_free(names, TRUE);
-		}
+		lists[b] = folder_names(folder);
 		g_free(folder);
 	}
+	for (guint i = 0; lists[1] != NULL && i < lists[1]->len; i++)
+	{
+		char	   *name = lists[1]->pdata[i];
+
+		g_hash_table_add(current, name);
+		g_hash_table_add(seen, g_strndup(name, maildir_name_len(name)));
+	}
+	for (int b = 1; b >= 0; b--)
+		for (guint i = 0; lists[b] != NULL && i < lists[b]->len && !interrupted; i++)
+		{
+			const char *name = lists[b]->pdata[i];
+			char	   *bare = g_strndup(name, maildir_name_len(name));
+
+			if (b == 1 || !g_hash_table_contains(seen, bare))
+				read_maildir_message(path, boxes[b], name, prefix, mailbox, current, deliver);
+			g_free(bare);
+		}
+	g_hash_table_destroy(seen);
+	g_hash_table_destroy(current);
+	for (int b = 0; b < 2; b++)
+		if (lists[b] != NULL)
+			g_ptr_array_free(lists[b], TRUE);
 	if ((names = folder_names(path)) == NULL)
 		return;
 	for (guint i = 0; i < names->len && !interrupted; i++)

@@ -80,6 +80,9 @@ batch_add(Batch *b, Item *item)
 		b->since = g_get_monotonic_time();
 	g_ptr_array_add(b->items, item);
 	b->bytes += item->len;
+	/* they may be the most of it */
+	for (guint h = 0; item->headers != NULL && h < item->headers->len; h++)
+		b->bytes += strlen(item->headers->pdata[h]);
 	item->part->taken = item->offset + 1;
 	item->epoch = item->part->epoch;
 	stats.waiting++;
@@ -188,6 +191,9 @@ judge(PGresult *error, bool of_rows)
 	state = PQresultErrorField(error, PG_DIAG_SQLSTATE);
 	if (server_is_transient(state))
 		return AGAIN;
+	/* it waited too long for a lock, say, before there was any row */
+	if (!of_rows && g_strcmp0(state, "57014") == 0)
+		return AWAY;
 	if (state != NULL && (strcmp(state, "42501") == 0 || strcmp(state, "42P01") == 0 || strncmp(state, "3D", 2) == 0))
 		return BROKEN;
 	if (server_is_fatal(state))

@@ -52,10 +52,12 @@ struct Client
 	char	   *sender;			/* NULL outside of a transaction */
 	bool		utf8;
 	GPtrArray  *recipients;
+	size_t		envelope;		/* bytes of these */
 	/* the message */
 	GByteArray *data;
 	int64_t		size;			/* also of what is not kept */
-	int			kilobytes;		/* of it, counted in "held" */
+	int			kilobytes;		/* of it and of its envelope, counted in
+								 * "held" */
 	bool		line_start;
 	char		last;			/* byte that was taken last */
 	const char *refusal;		/* why it will not be taken, or NULL */
@@ -117,23 +119,34 @@ reply_and_close(Client *c, const char *line)
 	c->closing = true;
 }
 
+/* Bring what it holds up to date in the count of all */
+static void
+count_held(Client *c)
+{
+	size_t		bytes = c->envelope + (c->data != NULL ? c->data->len : 0);
+	int			kilobytes = (bytes + 1023) / 1024;
+
+	g_atomic_int_add(&held, kilobytes - c->kilobytes);
+	c->kilobytes = kilobytes;
+}
+
 static void
 forget_data(Client *c)
 {
 	if (c->data != NULL)
 		g_byte_array_free(c->data, TRUE);
 	c->data = NULL;
-	g_atomic_int_add(&held, -c->kilobytes);
-	c->kilobytes = 0;
+	count_held(c);
 }
 
 static void
 forget_envelope(Client *c)
 {
-	forget_data(c);
 	g_free(c->sender);
 	c->sender = NULL;
 	g_ptr_array_set_size(c->recipients, 0);
+	c->envelope = 0;
+	forget_data(c);
 	c->size = 0;
 	c->refusal = NULL;
 	c->utf8 = false;
@@ -330,6 +343,8 @@ do_rcpt(Client *c, const char *s)
 		reply(c, "503 5.5.1 MAIL comes first");
 	else if (c->recipients->len >= MAX_RCPT)
 		reply(c, "452 4.5.3 too many recipients");
+	else if (g_atomic_int_get(&held) > MAX_KILOBYTES)
+		reply(c, "452 4.3.1 too much at once, try again later");
 	else if ((recipient = take_path(s, &rest)) == NULL)
 		reply(c, "501 5.1.3 RCPT TO:<address> is wanted");
 	else
@@ -340,7 +355,11 @@ do_rcpt(Client *c, const char *s)
 
 		reply(c, wrong != NULL ? wrong : "250 2.1.5 ok");
 		if (wrong == NULL)
+		{
 			g_ptr_array_add(c->recipients, recipient);
+			c->envelope += strlen(recipient);
+			count_held(c);
+		}
 		else
 			g_free(recipient);
 	}
@@ -445,8 +464,6 @@ do_command(Client *c, const char *line)
 static void
 keep(Client *c, const guint8 *bytes, size_t n)
 {
-	int			kilobytes;
-
 	if (n == 0)
 		return;
 	c->last = bytes[n - 1];
@@ -461,9 +478,7 @@ keep(Client *c, const guint8 *bytes, size_t n)
 		return;
 	}
 	g_byte_array_append(c->data, bytes, n);
-	kilobytes = (c->data->len + 1023) / 1024;
-	g_atomic_int_add(&held, kilobytes - c->kilobytes);
-	c->kilobytes = kilobytes;
+	count_held(c);
 }
 
 static void
@@ -514,7 +529,11 @@ end_message(Client *c)
 	item = make_item(c);
 	item->ticket = g_atomic_rc_box_acquire(ticket);
 	c->ticket = ticket;
-	/* what it holds is the ticket's from now on */
+
+	/*
+	 * what is on its way is the ticket's from now on; the envelope is here,
+	 * too
+	 */
 	c->kilobytes = 0;
 	forget_data(c);
 	c->state = WAITING;
