@@ -8,7 +8,7 @@ use PostgreSQL::Test::Cluster;
 use Test::More;
 
 my $top = $ENV{ASSAY_TOP} // '.';
-my $venv = $ENV{ASSAY_PYTHON} // PostgreSQL::Test::Utils::tempdir() . '/python';
+my $venv = $ENV{ASSAY_PYTHON} || PostgreSQL::Test::Utils::tempdir() . '/python';
 
 plan skip_all => 'ASSAY_PYTHON=no' if $venv eq 'no';
 chomp(my $why = `'$top/tools/python' '$venv'`);

@@ -32,7 +32,8 @@ $node->append_conf(
 	'postgresql.conf', qq{
 fsync = off
 timezone = 'UTC'
-log_min_messages = error
+log_min_messages = log
+temp_file_limit = '64MB'
 log_statement = none
 log_min_error_statement = panic
 restart_after_crash = on

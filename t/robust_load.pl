@@ -19,7 +19,7 @@ sub html { return "${head}Content-Type: text/html; charset=utf-8\n\n" . join '',
 sub numbered
 {
 	my ($n, $format) = @_;
-	return join '', map { sprintf $format, $_, $_ } 1 .. $n;
+	return join '', map { $format =~ s/%d/$_/gr } 1 .. $n;
 }
 
 sub nested

@@ -35,6 +35,10 @@ stage_settings() {
 	echo "dynamic_library_path = '$stage$("$PG_CONFIG" --pkglibdir):\$libdir'"
 }
 
+# Settings by which no cluster of a test needs much room: WAL, by default up to a
+# gigabyte each, and temporary files
+small_disk='max_wal_size=128MB min_wal_size=32MB temp_file_limit=1GB'
+
 # Build and install into $stage; the system's folders stay as they are
 stage_install() {
 	mkdir -p "$build" ${stage:+"$stage"}

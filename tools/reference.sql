@@ -15,7 +15,7 @@ CREATE FUNCTION pg_temp.said(text) RETURNS text LANGUAGE sql AS $$
 	SELECT upper(left(c, 1)) || substr(c, 2) || CASE WHEN c ~ '[.!?:]$' THEN '' ELSE '.' END
 	FROM (SELECT replace(regexp_replace(coalesce($1, ''), '(<[a-z_]+>[a-z_]*)', '`\1`', 'g'), '|', '\|') AS c) x $$;
 CREATE FUNCTION pg_temp.page(name text) RETURNS text LANGUAGE sql AS $$
-	SELECT coalesce((SELECT format(' More: [%s](../%s).', split_part(m.page, '.', 1), m.page) FROM mentions m WHERE m.name = page.name ORDER BY m.times DESC, m.page LIMIT 1), '') $$;
+	SELECT coalesce((SELECT format(' More: [%s](../%s).', split_part(m.page, '.', 1), m.page) FROM mentions m WHERE m.name = page.name ORDER BY m.times DESC, m.page = 'operations.md', m.page LIMIT 1), '') $$;
 -- Arguments with defaults, and what comes back
 CREATE FUNCTION pg_temp.arguments(p pg_proc) RETURNS TABLE (inputs text[], outputs text[]) LANGUAGE sql AS $$
 	SELECT array_agg(concat_ws(' ', CASE mode WHEN 'v' THEN 'VARIADIC' END, nullif(quote_ident(arg), '""'), format_type(type, NULL),

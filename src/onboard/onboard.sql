@@ -259,7 +259,8 @@ BEGIN
 		RAISE EXCEPTION 'relation % has no column "%" (%)', relation, col, what USING ERRCODE = 'undefined_column', HINT = hint;
 	END IF;
 	IF types IS NOT NULL AND a.atttypid::regtype <> ALL (types) THEN
-		RAISE EXCEPTION 'column "%" of % must be of type %', col, relation, types[1] USING ERRCODE = 'datatype_mismatch';
+		RAISE EXCEPTION 'column "%" of % must be of type %', col, relation, types[1] USING ERRCODE = 'datatype_mismatch',
+			HINT = 'Name a view in which it is, by a cast or a comparison.';
 	END IF;
 END $$;
 COMMENT ON FUNCTION assay_internal.check_column(regclass, text, regtype[], text, text) IS 'error unless a relation has this column, of one of these types';

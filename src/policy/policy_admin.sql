@@ -115,7 +115,8 @@ BEGIN
 		RAISE EXCEPTION 'an exclusion needs a name of 1 to 200 characters' USING ERRCODE = 'invalid_name';
 	END IF;
 	IF coalesce(cardinality(mutes), 0) = 0 AND verdict IS NULL THEN
-		RAISE EXCEPTION 'exclusion "%" must mute detectors or force a verdict', exclusion USING ERRCODE = 'invalid_parameter_value';
+		RAISE EXCEPTION 'exclusion "%" must mute detectors or force a verdict', exclusion USING ERRCODE = 'invalid_parameter_value',
+			HINT = 'Say mutes => ''{detector}'', or verdict => the name of a verdict.';
 	END IF;
 	IF array_ndims(mutes) > 1 OR array_position(mutes, NULL) IS NOT NULL THEN
 		RAISE EXCEPTION 'mutes of exclusion "%" must be a plain list without nulls', exclusion USING ERRCODE = 'invalid_parameter_value';

@@ -25,7 +25,8 @@ BEGIN
 		RAISE EXCEPTION 'detector "%" needs both text_model and text', detector USING ERRCODE = 'invalid_parameter_value',
 			HINT = 'text is an expression over the signals: what the text model sees of a message.';
 	ELSIF num_nonnulls(condition, model, text_model) <> 1 THEN
-		RAISE EXCEPTION 'detector "%" needs either a condition or a model', detector USING ERRCODE = 'invalid_parameter_value';
+		RAISE EXCEPTION 'detector "%" needs either a condition or a model', detector USING ERRCODE = 'invalid_parameter_value',
+			HINT = CASE WHEN num_nonnulls(condition, model, text_model) = 0 THEN 'A query for a model gives NULL where no row has its name.' ELSE 'Make a detector of each.' END;
 	END IF;
 END $$;
 COMMENT ON FUNCTION assay_internal.check_parts(text, text, assay.model, text, text) IS 'error unless a detector has one of condition, model and text model';
@@ -168,7 +169,8 @@ BEGIN
 	END IF;
 	FOREACH k IN ARRAY key LOOP
 		IF NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = signals AND a.attname = k AND a.attnum > 0 AND NOT a.attisdropped) THEN
-			RAISE EXCEPTION 'signals view % has no key column "%"', signals, k USING ERRCODE = 'undefined_column';
+			RAISE EXCEPTION 'signals view % has no key column "%"', signals, k USING ERRCODE = 'undefined_column',
+				HINT = 'The key names columns of the view that tell messages apart, as they are spelt there.';
 		END IF;
 		IF k IN ('revision', 'decided_at', 'verdict', 'score', 'attribution', 'degraded', 'signals', 'malicious', 'source', 'labelled_at',
 			'author', 'confidence', 'category') THEN
