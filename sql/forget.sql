@@ -64,6 +64,19 @@ SELECT relation, rows FROM assay.forget('typed', '{"v": 7}') WHERE relation = 'm
 SELECT assay.drop_baseline(b::regclass) FROM unnest('{by_c,by_n,by_v,by_i}'::text[]) b;
 DROP TRIGGER decide ON typed;
 SELECT assay.drop_policy('typed', true);
+-- so are keys of faults, which are kept as texts
+CREATE TABLE keyed (n numeric, c char(5), x int, PRIMARY KEY (n, c));
+CREATE VIEW keyed_signals AS SELECT * FROM keyed;
+SELECT assay.create_policy('keyed', 'keyed_signals', '{n,c}', prior => -3) IS NOT NULL AS made;
+SELECT assay.create_detector('keyed', 'fails', '1 / x > 5', weight => 1, mode => 'live') IS NOT NULL AS made;
+CREATE TRIGGER decide AFTER INSERT ON keyed REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('keyed');
+INSERT INTO keyed VALUES (7.0, 'abc', 0), (8, 'abc', 0);
+SELECT key FROM assay.fault WHERE policy = 'keyed' ORDER BY key;
+SELECT relation, rows FROM assay.forget('keyed', keys => '{{7,abc}}') WHERE relation = 'assay.fault';
+SELECT relation, rows FROM assay.forget('keyed', '{"n": 7}', dry_run => false) WHERE relation = 'assay.fault';
+SELECT key FROM assay.fault WHERE policy = 'keyed';
+DROP TRIGGER decide ON keyed;
+SELECT assay.drop_policy('keyed', true);
 -- errors
 SELECT assay.forget('f');
 SELECT assay.forget('f', '{}');
