@@ -112,7 +112,7 @@ for my $limit (210, 240)
 	for my $call (q{CALL assay.backfill('p', batch => 700, at => NULL)}, q{SELECT sum(length(attribution::text)) FROM assay.replay('p', at => NULL)})
 	{
 		($rc, $out, $err) = $node->psql('small', "SET temp_file_limit = '${limit}kB'; $call");
-		like($err, qr/ERROR:  temporary file size exceeds temp_file_limit/, "no room for decisions read one by one, $limit kB");
+		like($err, qr/ERROR:  temporary file size exceeds "?temp_file_limit"?/, "no room for decisions read one by one, $limit kB");
 	}
 }
 # An error of the same class that a message's signals raise is that message's, though decisions lie in a file.

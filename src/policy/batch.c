@@ -618,7 +618,7 @@ StoreEnd(DestReceiver *self)
 }
 
 static DestReceiver *
-InitStoreReceiver(StoreReceiver * r, ScanJob * job)
+InitStoreReceiver(StoreReceiver *r, ScanJob *job)
 {
 	InitReceiver(&r->pub, StoreRow);
 	r->pub.rStartup = StoreStart;
