@@ -327,9 +327,9 @@ HasLooseKeys(Source *s)
 
 	foreach(lc, s->id->key)
 	{
-		Oid			type;
-		int32		typmod;
-		Oid			collation;
+		Oid			type = InvalidOid;
+		int32		typmod = -1;
+		Oid			collation = InvalidOid;
 
 		get_atttypetypmodcoll(s->id->signals, get_attnum(s->id->signals, lfirst(lc)), &type, &typmod, &collation);
 		if (OidIsValid(collation) && !get_collation_isdeterministic(collation))
