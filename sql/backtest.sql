@@ -164,8 +164,40 @@ SET ROLE regress_reader;
 SELECT messages FROM assay.backtest('b''s', 'three', at => 'at');
 RESET ROLE;
 
+-- in parallel, where there may be no subtransaction: what is not parallel safe is refused, and an error of a user's function is the query's
+CREATE FUNCTION caught(i int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN 1 / i > 0; EXCEPTION WHEN division_by_zero THEN RETURN true; END $$;
+CREATE FUNCTION fails(i int) RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+	PERFORM FROM pg_catalog.pg_class LIMIT 1;
+	RETURN 1 / (i - i) > 0;
+END $$;
+CREATE TABLE back_many (id int PRIMARY KEY, x int);
+INSERT INTO back_many SELECT i, i % 7 FROM generate_series(1, 2000) i;
+CREATE VIEW back_view AS SELECT id, x FROM back_many;
+SELECT assay.create_policy('parallel', 'back_view', '{id}') IS NOT NULL AS made;
+ANALYZE back_many;
+CREATE FUNCTION back_try(condition text, careful boolean) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	found text;
+BEGIN
+	-- a plain SELECT INTO asks for one row, and so for no workers
+	EXECUTE $q$SELECT string_agg(format('%s: %s', t.hit, t.n), ', ' ORDER BY t.hit)
+		FROM (SELECT h.hit, count(*) AS n FROM (SELECT assay_internal.condition_hit('parallel', $1, v, $2) AS hit FROM back.back_view v OFFSET 0) h GROUP BY 1) t$q$
+	INTO found USING condition, careful;
+	RETURN found;
+EXCEPTION WHEN OTHERS THEN
+	RETURN SQLERRM;
+END $$;
+SELECT c, back_try(c, true) FROM unnest('{back.caught(x),x > 3,10 / x > 4}'::text[]) c;
+SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET parallel_leader_participation = off;
+SELECT c, back_try(c, true) FROM unnest('{back.caught(x),x > 3,10 / x > 4}'::text[]) c;
+SELECT back_try('back.fails(x)', true) IN ('division by zero', '2: 2000') AS clean;
+SELECT hits, faults FROM assay.backtest('parallel', 'back.caught(x)', at => NULL);
+RESET parallel_setup_cost; RESET parallel_tuple_cost; RESET min_parallel_table_scan_size; RESET parallel_leader_participation;
+
 SET client_min_messages = error;
 DROP TRIGGER decide ON message;
+SELECT assay.drop_policy('parallel', drop_tables => true);
 SELECT assay.drop_policy('b''s', drop_tables => true);
 DROP SCHEMA back CASCADE;
 DROP ROLE regress_owner, regress_builder, regress_reader, regress_stranger;

@@ -54,6 +54,8 @@ SELECT assay.keep_baseline(NULL);
 SELECT assay.compact_baseline(NULL);
 SELECT * FROM assay.rebuild_baseline('pg_class', VARIADIC NULL);
 SELECT assay.create_baseline('x', 'pg_class', '{relname}', 'at', search_path => NULL);
+CALL assay.distribute('p', 'c', patience => NULL);
+CALL assay.follow_policies('x', 'y', patience => NULL);
 -- an aggregate of no rows is none
 SELECT assay.take_changes('p', 'a', NULL) AS taken, (SELECT count(*) FROM assay.label_reported('p', 'pg_class', NULL)) AS labelled;
 -- what only reads, where NULL would be taken for something else

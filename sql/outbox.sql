@@ -90,5 +90,18 @@ SELECT create_outbox('o''s');
 DROP TRIGGER decide ON message;
 SELECT drop_policy('o''s', drop_tables => true);
 SELECT to_regclass('"o''s_change"');
+-- twice, and with a key whose columns are called as its own
+CREATE TABLE named (at timestamptz, change int, stratum text, PRIMARY KEY (at, change, stratum));
+CREATE VIEW named_signals AS SELECT * FROM named;
+SELECT create_policy('named', 'named_signals', '{at,change,stratum}', prior => -3) IS NOT NULL AS made;
+SELECT create_policy('twice', 'named_signals', '{stratum}', prior => -3) IS NOT NULL AS made;
+CREATE TRIGGER decide AFTER INSERT ON named REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('named');
+INSERT INTO named VALUES ('2026-01-01', 1, 'a');
+SELECT create_outbox('named');
+SELECT review_sample('named', 1);
+SELECT create_outbox('twice');
+SELECT create_outbox('twice', '{other}');
+DROP TRIGGER decide ON named;
+SELECT drop_policy(p, drop_tables => true) FROM unnest('{named,twice}'::text[]) p;
 DROP SCHEMA outbox CASCADE;
 DROP ROLE assay_outbox;

@@ -15,6 +15,34 @@ SELECT * FROM told('chk');
 ALTER TABLE chk.message ADD UNIQUE (id);
 -- nothing is wrong
 SELECT * FROM told('chk');
+-- what is published refuses that a decision is replaced
+SET client_min_messages = error;	-- wal_level
+CREATE PUBLICATION chk_part FOR TABLE chk.chk_decision;
+SET client_min_messages = warning;
+SELECT * FROM told('chk');
+ALTER TABLE chk.chk_decision REPLICA IDENTITY NOTHING;
+SELECT c.severity, c."check", c.detail, c.hint FROM assay.check('chk') c WHERE c."check" = 'publication';
+ALTER PUBLICATION chk_part SET (publish = 'insert');
+SELECT * FROM told('chk');
+ALTER PUBLICATION chk_part SET (publish = 'insert, update');
+ALTER TABLE chk.chk_decision REPLICA IDENTITY FULL;
+SELECT * FROM told('chk');
+ALTER TABLE chk.chk_decision REPLICA IDENTITY DEFAULT;
+ALTER PUBLICATION chk_part SET TABLE chk.chk_decision WHERE (verdict = 'malicious');
+SELECT * FROM told('chk');
+ALTER PUBLICATION chk_part SET TABLE chk.chk_decision (id);
+SELECT * FROM told('chk');
+-- as it comes to be
+BEGIN;
+INSERT INTO chk.message VALUES (1, 'long enough');
+DELETE FROM chk.message;
+INSERT INTO chk.message VALUES (1, 'again');
+SELECT count(*) AS undecided, (SELECT count(*) FROM chk.chk_decision) AS decisions FROM assay.undecided('chk');
+SELECT severity, "check" FROM told('chk') ORDER BY 1, 2;
+ROLLBACK;
+DROP PUBLICATION chk_part;
+SELECT relkind, assay_internal.may_be_replaced(oid) FROM pg_class WHERE oid = ANY ('{chk.chk_decision,chk.signals,chk.chk_decision_pkey}'::regclass[]) ORDER BY 1;
+SELECT assay_internal.may_be_replaced(0) IS NULL AS none;
 -- nor does a reader hear of more than that conditions are not checked for it
 CREATE ROLE chk_reader;
 GRANT USAGE ON SCHEMA chk TO chk_reader;

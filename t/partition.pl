@@ -157,6 +157,7 @@ foreach (
 		q{INSERT INTO message (at) SELECT now() - i % 2 * interval '1 day' + i * interval '1 ms' FROM generate_series(1, 100) i});
 	is(sql(q{SELECT count(*) FROM assay.undecided('p')}), $undecided, "published in part, $what: all is decided");
 	is(sql('SELECT count(*) FROM assay.fault'), '0', 'without a fault');
+	is(sql(q{SELECT severity FROM assay.check('p') WHERE "check" = 'publication'}), 'error', 'and check() tells');
 	# a key that comes again
 	sql($insert, $delete, $insert);
 	is(sql($told), '1', 'one that comes again is told where it cannot be replaced, and there only');

@@ -166,10 +166,17 @@ inflater_start(Gunzip *gz)
 		((header[3] & FLAG_COMMENT) != 0 && !header_string(gz, &crc)))
 		return false;
 	so_far = crc & 0xFFFF;
-	if ((header[3] & FLAG_CRC) != 0 && header_word(gz, &crc) != (int) so_far)
+	if ((header[3] & FLAG_CRC) != 0)
 	{
-		gz->error = "header crc mismatch";
-		return false;
+		int			told = header_word(gz, &crc);
+
+		if (told < 0)
+			return false;
+		if (told != (int) so_far)
+		{
+			gz->error = "header crc mismatch";
+			return false;
+		}
 	}
 	isal_inflate_init(&gz->inflater);
 	gz->inflater.crc_flag = ISAL_GZIP_NO_HDR_VER;

@@ -21,6 +21,7 @@
 #include "access/detoast.h"
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/relation.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/transam.h"
@@ -280,6 +281,23 @@ MayBeReplaced(Relation rel)
 #endif
 	return published.rf_valid_for_update && published.cols_valid_for_update &&
 		(rel->rd_rel->relreplident == REPLICA_IDENTITY_FULL || OidIsValid(RelationGetReplicaIndex(rel)));
+}
+
+/* may_be_replaced(relation): NULL where it is no table, or gone */
+PG_FUNCTION_INFO_V1(assay_may_be_replaced);
+Datum
+assay_may_be_replaced(PG_FUNCTION_ARGS)
+{
+	Relation	rel = try_relation_open(PG_GETARG_OID(0), AccessShareLock);
+	char		relkind = rel ? rel->rd_rel->relkind : '\0';
+	bool		table = relkind == RELKIND_RELATION || relkind == RELKIND_PARTITIONED_TABLE;
+	bool		replaced = table && MayBeReplaced(rel);
+
+	if (rel)
+		relation_close(rel, AccessShareLock);
+	if (!table)
+		PG_RETURN_NULL();
+	PG_RETURN_BOOL(replaced);
 }
 
 /* Does a table, or a partition, take what fits into its indexes, and run nothing for it? */

@@ -17,6 +17,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/ruleutils.h"
 
 #define FORGET_KEYS_MAX	1000000
 
@@ -100,7 +101,22 @@ AllOfKey(const Wanted *w, Source *s)
 	return true;
 }
 
-/* UNION messages that were logged with these values, as texts of the view's types */
+/* 'value'::type, which compares as the column of the view does */
+static void
+AddViewValue(BatchQuery *q, Source *s, const char *column, Datum value)
+{
+	Oid			type;
+	int32		typmod;
+	Oid			collation;
+
+	get_atttypetypmodcoll(s->id->signals, get_attnum(s->id->signals, column), &type, &typmod, &collation);
+	QueryValue(q, TEXTOID, value);
+	QueryAdd(q, "::%s", CastName(type));
+	if (OidIsValid(collation))
+		QueryAdd(q, " COLLATE %s", generate_collation_name(collation));
+}
+
+/* UNION messages that were logged with these values */
 static void
 AddLogged(BatchQuery *q, const Wanted *w, Source *s)
 {
@@ -109,13 +125,11 @@ AddLogged(BatchQuery *q, const Wanted *w, Source *s)
 	QueryAdd(q, " FROM %s d WHERE d.signals IS NOT NULL", s->id->decision_name);
 	for (int i = 0; i < w->n; i++)
 	{
-		Oid			type = get_atttype(s->id->signals, get_attnum(s->id->signals, TextDatumGetCString(w->columns[i])));
-
-		QueryAdd(q, " AND assay.signal(d.signals, ");
+		QueryAdd(q, " AND assay_internal.signal_is(d.signals, ");
 		QueryValue(q, TEXTOID, w->columns[i]);
-		QueryAdd(q, ") = (");
-		QueryValue(q, TEXTOID, w->values[i]);
-		QueryAdd(q, "::%s)::pg_catalog.text", CastName(type));
+		QueryAdd(q, ", ");
+		AddViewValue(q, s, TextDatumGetCString(w->columns[i]), w->values[i]);
+		QueryAdd(q, ")");
 	}
 }
 

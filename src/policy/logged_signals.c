@@ -911,33 +911,65 @@ logged_signals_record(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(state->desc, values, nulls)));
 }
 
-/* signal(signals, name): one of them as text */
-PG_FUNCTION_INFO_V1(logged_signals_get);
-Datum
-logged_signals_get(PG_FUNCTION_ARGS)
+/* The signal of the name that is the second argument, or NULL: it is null, or was not logged */
+static SignalColumn *
+FindSignal(FunctionCallInfo fcinfo, Datum *value)
 {
 	LoggedSignals *s = GetSignals(fcinfo, 0);
 	char	   *wanted = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	ReadState  *state = StateFor(fcinfo, s);
-	SignalsShape *shape = state->shape;
+	SignalsShape *shape = StateFor(fcinfo, s)->shape;
 	Reader		r = {(char *) s->data + NULLS_BYTES(s->count), (char *) s + VARSIZE(s)};
 
 	for (int i = 0; i < shape->count; i++)
 	{
 		bool		is_null = !(s->data[i / 8] & (1 << (i % 8)));
-		bool		found = strcmp(shape->columns[i].name, wanted) == 0;
-		Datum		value = is_null ? (Datum) 0 : TakeValue(&r, &shape->columns[i]);
-		Oid			output;
-		bool		varlena;
 
-		if (!found)
-			continue;
-		if (is_null)
-			PG_RETURN_NULL();
-		getTypeOutputInfo(shape->columns[i].type, &output, &varlena);
-		PG_RETURN_TEXT_P(cstring_to_text(OidOutputFunctionCall(output, value)));
+		*value = is_null ? (Datum) 0 : TakeValue(&r, &shape->columns[i]);
+		if (strcmp(shape->columns[i].name, wanted) == 0)
+			return is_null ? NULL : &shape->columns[i];
 	}
-	PG_RETURN_NULL();
+	return NULL;
+}
+
+static char *
+ValueText(Oid type, Datum value)
+{
+	Oid			output;
+	bool		varlena;
+
+	getTypeOutputInfo(type, &output, &varlena);
+	return OidOutputFunctionCall(output, value);
+}
+
+/* signal(signals, name): one of them as text */
+PG_FUNCTION_INFO_V1(logged_signals_get);
+Datum
+logged_signals_get(PG_FUNCTION_ARGS)
+{
+	Datum		value;
+	SignalColumn *c = FindSignal(fcinfo, &value);
+
+	if (c == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(ValueText(c->type, value)));
+}
+
+/* signal_is(signals, name, value): by the type's equality or, where it had another type, by texts */
+PG_FUNCTION_INFO_V1(logged_signals_is);
+Datum
+logged_signals_is(PG_FUNCTION_ARGS)
+{
+	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, 2);
+	Datum		value;
+	SignalColumn *c = FindSignal(fcinfo, &value);
+	TypeCacheEntry *entry;
+
+	if (c == NULL || !OidIsValid(type))
+		PG_RETURN_BOOL(false);
+	entry = lookup_type_cache(type, TYPECACHE_EQ_OPR_FINFO);
+	if (c->type == type && OidIsValid(entry->eq_opr_finfo.fn_oid))
+		PG_RETURN_DATUM(FunctionCall2Coll(&entry->eq_opr_finfo, PG_GET_COLLATION(), value, PG_GETARG_DATUM(2)));
+	PG_RETURN_BOOL(strcmp(ValueText(c->type, value), ValueText(type, PG_GETARG_DATUM(2))) == 0);
 }
 
 /*

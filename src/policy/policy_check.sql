@@ -71,6 +71,26 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay_internal.check_objects(assay.policy) IS 'are the view and the tables of a policy there, and the owner''s?';
 
+-- A publication with updates refuses them where it could not tell the old row.
+CREATE FUNCTION assay_internal.may_be_replaced(relation regclass) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'assay_may_be_replaced' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION assay_internal.may_be_replaced(regclass) IS 'do the publications of a table allow that its rows are updated? NULL where it is no table';
+
+CREATE FUNCTION assay_internal.check_replaced(p assay.policy, OUT severity text, OUT "check" text, OUT detail text, OUT hint text)
+	RETURNS SETOF record LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+	WITH refused AS (
+		SELECT t.relid, count(*) OVER () AS n, row_number() OVER (ORDER BY t.relid <> p.decision, t.relid::text COLLATE "C") AS i
+		FROM (SELECT p.decision AS relid UNION SELECT part.relid FROM pg_partition_tree(p.decision) part WHERE part.isleaf) t
+		WHERE NOT assay_internal.may_be_replaced(t.relid)
+	)
+	SELECT 'error', 'publication', format('a publication allows no update of %s%s: of a key that comes again the decision of the former message stands',
+			f.relid, CASE WHEN f.n > 1 THEN format(' and %s more', f.n - 1) ELSE '' END),
+		format('ALTER TABLE %s REPLICA IDENTITY FULL; where a list of columns is published, publish all instead, or no updates.', f.relid)
+	FROM refused f WHERE f.i = 1
+$$;
+COMMENT ON FUNCTION assay_internal.check_replaced(assay.policy) IS 'may a decision take the place of another, for all that is published?';
+
 CREATE FUNCTION assay_internal.check_triggers(p assay.policy, OUT severity text, OUT "check" text, OUT detail text, OUT hint text)
 	RETURNS SETOF record LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
@@ -283,6 +303,7 @@ BEGIN
 		SELECT c.* FROM (
 			SELECT * FROM assay_internal.check_following(policy)
 			UNION ALL SELECT * FROM assay_internal.check_objects(p)
+			UNION ALL SELECT * FROM assay_internal.check_replaced(p)
 			UNION ALL SELECT * FROM assay_internal.check_triggers(p)
 			UNION ALL SELECT * FROM assay_internal.check_baselines(p)
 			UNION ALL SELECT * FROM assay_internal.check_parts(p)

@@ -296,6 +296,10 @@ DECLARE
 	messages pg_catalog.regclass;
 	waiting pg_catalog.text;
 BEGIN
+	-- by no time it would wait for ever
+	IF patience IS NULL THEN
+		RAISE EXCEPTION 'patience must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
 	messages := assay_internal.check_distribute(policy, "column"::pg_catalog.text, message_table, beside, copied);
 	PERFORM assay_internal.distribute_tables(policy, "column"::pg_catalog.text, messages, shard_count, beside, copied);
 	PERFORM assay.publish_policies();

@@ -15,6 +15,16 @@ CREATE FUNCTION assay_internal.key_equality(type regtype) RETURNS text
 	AS 'MODULE_PATHNAME', 'assay_key_equality' LANGUAGE C STABLE STRICT;
 COMMENT ON FUNCTION assay_internal.key_equality(regtype) IS 'operator by which keys of a type are the same, as their indexes have it';
 
+CREATE FUNCTION assay_internal.check_own_columns(policy text, key text[], what text, columns text[]) RETURNS void LANGUAGE plpgsql IMMUTABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF key && columns THEN
+		RAISE EXCEPTION '% of policy "%" has a column "%" of its own, as the key has', what, policy, (SELECT min(k) FROM unnest(key) k WHERE k = ANY (columns))
+			USING ERRCODE = 'duplicate_column', HINT = 'Give the key''s column another name in the signals view, and make the policy with that.';
+	END IF;
+END $$;
+COMMENT ON FUNCTION assay_internal.check_own_columns(text, text[], text, text[]) IS 'error where a table beside a policy''s decisions would have a column of the key twice';
+
 -- Runs as who writes decisions: the policy's owner
 CREATE FUNCTION assay_internal.note_changes() RETURNS trigger LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
@@ -80,6 +90,11 @@ BEGIN
 		RAISE EXCEPTION 'tables of policy "%" do not exist', p.policy USING ERRCODE = 'undefined_table',
 			HINT = format('SELECT * FROM assay.check(%L) tells what is missing.', p.policy);
 	END IF;
+	IF assay_internal.outbox_table(p.policy, p.label) IS NOT NULL THEN
+		RAISE EXCEPTION 'policy "%" has an outbox already', policy USING ERRCODE = 'duplicate_table',
+			HINT = format('For other consumers, SELECT assay.drop_outbox(%L) first: what is in it goes.', policy);
+	END IF;
+	PERFORM assay_internal.check_own_columns(policy, p.key, 'the outbox', '{change,consumer,xid,old_verdict,at}');
 	EXECUTE format('CREATE TABLE %s (change bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, consumer text NOT NULL, '
 		'xid xid8 NOT NULL DEFAULT pg_current_xact_id(), ', target) || columns
 		|| 'revision int NOT NULL, old_verdict text, verdict text NOT NULL, score real NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp())';

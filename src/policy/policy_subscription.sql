@@ -308,6 +308,9 @@ DECLARE
 	until pg_catalog.timestamptz := pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) patience;
 	waiting pg_catalog.text;
 BEGIN
+	IF patience IS NULL THEN
+		RAISE EXCEPTION 'patience must not be null' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
 	PERFORM assay_internal.start_following(conninfo, slot, subscription);
 	COMMIT;
 	WHILE NOT assay_internal.first_copy_is_done() AND pg_catalog.clock_timestamp() OPERATOR(pg_catalog.<) until LOOP

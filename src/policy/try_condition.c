@@ -12,8 +12,10 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/parallel.h"
 #include "access/relation.h"
 #include "batch.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
@@ -56,6 +58,7 @@ typedef struct TryState
 	ExprContext *econtext;
 	ExprState  *expr;
 	bool		foreign_code;	/* may depend on the search_path */
+	char		parallel;		/* PROPARALLEL_... of what it calls */
 	MemoryContext context;
 	uint64		evaluations;
 } TryState;
@@ -150,6 +153,16 @@ Guards(const char *policy, List **conditions)
 	return names;
 }
 
+/* What a rule calls, it calls. */
+static void
+NoteRule(TryState *state, const Rule *rule, Bitmapset * *signals)
+{
+	*signals = bms_add_members(*signals, rule->signals);
+	state->foreign_code |= rule->foreign_code;
+	if (state->parallel == PROPARALLEL_SAFE || rule->parallel == PROPARALLEL_UNSAFE)
+		state->parallel = rule->parallel;
+}
+
 /* Guards that a condition names, as expressions by their number */
 static Node *
 PutGuards(Node *node, void *exprs)
@@ -170,15 +183,16 @@ ParseWithGuards(TryState *state, const char *condition, List *names, List *condi
 	Node	  **exprs = palloc0((list_length(names) + 1) * sizeof(Node *));
 	int			i = -1;
 
-	*signals = rule->signals;
-	state->foreign_code = rule->foreign_code;
+	*signals = NULL;
+	state->foreign_code = false;
+	state->parallel = PROPARALLEL_SAFE;
+	NoteRule(state, rule, signals);
 	while ((i = bms_next_member(rule->guards, i)) >= 0)
 	{
 		Rule	   *guard = RuleParse(list_nth(conditions, i), state->desc, NIL,
 									  psprintf("guard \"%s\"", (char *) list_nth(names, i)), state->run_as, true);
 
-		*signals = bms_add_members(*signals, guard->signals);
-		state->foreign_code |= guard->foreign_code;
+		NoteRule(state, guard, signals);
 		exprs[i] = (Node *) guard->expr;
 	}
 	return (Expr *) PutGuards((Node *) rule->expr, exprs);
@@ -243,6 +257,20 @@ SameText(const text *a, const text *b)
 		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
 }
 
+/* The functions are parallel safe; what a condition calls may not be. */
+static void
+CheckParallel(const TryState *state)
+{
+	if (!IsInParallelMode() || state->parallel == PROPARALLEL_SAFE ||
+		(state->parallel == PROPARALLEL_RESTRICTED && !IsParallelWorker()))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_TRANSACTION_STATE),
+			 errmsg("condition cannot be evaluated in a parallel query"),
+			 errdetail("It calls a function that is not parallel safe."),
+			 errhint("Declare the function PARALLEL SAFE if it is, or SET max_parallel_workers_per_gather = 0.")));
+}
+
 static TryState *
 StateOf(FunctionCallInfo fcinfo)
 {
@@ -259,6 +287,7 @@ StateOf(FunctionCallInfo fcinfo)
 	if (state->expr == NULL || state->userid != GetUserId() ||
 		!SameText(state->policy, policy) || !SameText(state->condition, condition))
 		BindTry(state, policy, condition);
+	CheckParallel(state);
 	return state;
 }
 
@@ -326,7 +355,8 @@ RunTry(void *arg)
 }
 
 /*
- * Does it hit?  careful: an error is the message's, not the query's.
+ * Does it hit?  careful: an error is the message's, not the query's; but for one
+ * of a user's function where there is no subtransaction for it (protect.h).
  */
 static Datum
 Try(FunctionCallInfo fcinfo, bool logged)
@@ -340,7 +370,7 @@ Try(FunctionCallInfo fcinfo, bool logged)
 	job.value = PG_GETARG_DATUM(2);
 	EnterToEvaluate(&security, job.state->run_as,
 					job.state->foreign_code ? job.state->id->search_path : NULL, false);
-	if (careful)
+	if (careful && (CanProtect() || !job.state->foreign_code))
 		error = RunProtected(RunTry, &job);
 	else
 		RunTry(&job);

@@ -46,6 +46,8 @@ BEGIN
 		RAISE EXCEPTION 'tables of policy "%" do not exist', p.policy USING ERRCODE = 'undefined_table',
 			HINT = format('SELECT * FROM assay.check(%L) tells what is missing.', p.policy);
 	END IF;
+	PERFORM assay_internal.check_own_columns(p.policy, p.key, 'the review table',
+		'{review,round,level,stratum,hit,population,drawn,strategy,detector,since,until,drawn_at,taken_by,taken_at,outcome,reviewed_at}');
 	EXECUTE format('CREATE TABLE %s (review bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, round int NOT NULL, ', target) || columns
 		|| 'revision int NOT NULL, verdict text NOT NULL, level int NOT NULL, score real NOT NULL, stratum text NOT NULL, hit boolean, '
 		'population bigint NOT NULL, drawn bigint NOT NULL, strategy text NOT NULL, detector text, '
