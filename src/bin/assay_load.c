@@ -46,8 +46,6 @@
 #define HAS_ISAL		" -isal"
 #endif
 
-/* Attached messages in attached messages */
-
 static Message *message;
 static int64_t messages_read;
 static int64_t messages_defective;

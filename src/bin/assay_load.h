@@ -39,7 +39,7 @@
 #define MAX_PARTS				10000
 #define MAX_ATTACHMENTS			1000
 #define MAX_UNWRAPPED			1000
-#define MAX_UNWRAP_LEVELS		11
+#define MAX_UNWRAP_LEVELS		11	/* attached messages in attached messages */
 #define MAX_MIME_DEPTH			100
 #define MAX_BOUNDARY_LINES		50000	/* that GMime gets to see */
 #define MAX_PART_HEADERS		200000	/* in all parts together */
