@@ -78,6 +78,8 @@ typedef struct BatchScan
 	bool		read_only;		/* with the snapshot that is active */
 	bool		serial;			/* workers have failed before */
 	bool		one;			/* the query is about one message */
+	bool		storing;		/* a row is put into the store: an error then
+								 * may be the store's */
 	Oid		   *key_types;		/* of the keys that "unreadable" takes */
 	void		(*columns) (struct BatchScan *scan, BatchQuery *q);
 	void		(*scores) (struct BatchScan *scan, BatchQuery *q);

@@ -187,4 +187,4 @@ SELECT assay.drop_policy('ks', true);
 DROP TABLE ks_message, ks_seen, ks_history, ks_few, ks_tried CASCADE;
 DROP FUNCTION ks_add, ks_another, ks_insert_another;
 DROP PROCEDURE ks_try, ks_held;
-DELETE FROM assay.list WHERE set = 'ks';
+SELECT assay.drop_set('ks');

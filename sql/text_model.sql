@@ -253,6 +253,7 @@ SELECT max(changes) - min(changes) <= 2 AS alike FROM year_version;
 -- the newest 128 lie there published: of older ones what is put together
 SELECT count(*) FILTER (WHERE published IS NOT NULL) AS published, bool_and((published IS NOT NULL) = (n <= 128)) AS the_newest
 FROM (SELECT published, row_number() OVER (ORDER BY day DESC) AS n FROM daily_version) v;
+SELECT pg_table_size('daily_version') < 2 * (SELECT sum(pg_column_size(v.*)) FROM daily_version v) AS no_others_were_written;
 SELECT bool_and(text_model_at('daily', day + 1) = text_model_publish((SELECT text_model_agg(v.delta) FROM daily_version v WHERE v.day <= d.day), 1048576)) AS same
 FROM (SELECT day FROM daily_version WHERE slope IS NULL ORDER BY day LIMIT 20) d;
 -- as of any day a model has the labels up to the end of its last version, which is an earlier day

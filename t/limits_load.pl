@@ -154,6 +154,17 @@ foreach my $n (1000, 1001)
 	is($row->{noted} ? 1 : 0, $n > 1000 ? 1 : 0, 'noted where it had more');
 }
 
+# levels: each message is attached to the one before
+foreach my $n (11, 12)
+{
+	my $mail = "Subject: level $n\nFrom: a\@b.example\n\nx\n";
+	$mail = "Subject: level $_\nFrom: a\@b.example\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b$_\n\n--b$_\nContent-Type: message/rfc822\n\n$mail\n--b$_--\n" foreach reverse 0 .. $n - 1;
+	is(load('--create-table', '-t', "levels_$n", '--unwrap', write_file(fresh_folder() . '/deep.eml', $mail)), 0, "$n levels of attached messages are loaded");
+	my ($row) = rows(qq{SELECT count(*) AS n, string_agg(subject, ',') FILTER (WHERE defects && '{truncated_list}') AS noted FROM levels_$n});
+	is($row->{n}, 12, 'eleven of them, and what they are in');
+	is($row->{noted} // '', $n > 11 ? 'level 11' : '', 'noted where there was another');
+}
+
 my $row = load_one("$head\n" . 'x' x 100, '--max-body=100');
 has_defects($row, '', 'a body of --max-body');
 is(length $row->{body_text}, 100, 'is whole');

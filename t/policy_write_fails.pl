@@ -93,5 +93,33 @@ is($node->safe_psql('postgres', q{SELECT (SELECT count(*) FROM large), (SELECT c
 ($rc, $out, $err) = $node->psql('postgres', q{SET work_mem = '1MB'; SET temp_file_limit = '64kB'; SELECT count(*) FROM assay.replay('l', at => NULL)});
 like($err, qr/temporary file size exceeds "?temp_file_limit/, 'nor for a replay');
 is($node->safe_psql('postgres', q{SET work_mem = '1MB'; SELECT count(*) FROM assay.replay('l', at => NULL)}), '15000', 'with room');
+
+# A message is read by itself where one can't be read. That the decisions' file may not grow then is no fault of the message
+# at hand: its query has a file, too, and behind it there would be room again.
+$node->append_conf('postgresql.conf', "shared_buffers = '16MB'\nwork_mem = '64kB'\nmax_parallel_workers_per_gather = 0");
+$node->restart;
+$node->safe_psql('postgres', 'CREATE DATABASE small');
+$node->safe_psql('small', q{
+	CREATE EXTENSION pg_assay;
+	CREATE TABLE message (id int PRIMARY KEY);
+	INSERT INTO message SELECT generate_series(1, 700);
+	ANALYZE message;
+	CREATE VIEW signals AS SELECT id, 1 / (id - 7) AS odd, (SELECT count(*) FROM generate_series(1 + id * 0, 15000)) AS n FROM message;
+	SELECT assay.create_policy('p', 'signals', '{id}');
+	SELECT assay.create_detector('p', 'd', 'n > 5 AND odd = 0', mode => 'live')});
+for my $limit (210, 240)
+{
+	for my $call (q{CALL assay.backfill('p', batch => 700, at => NULL)}, q{SELECT sum(length(attribution::text)) FROM assay.replay('p', at => NULL)})
+	{
+		($rc, $out, $err) = $node->psql('small', "SET temp_file_limit = '${limit}kB'; $call");
+		like($err, qr/ERROR:  temporary file size exceeds "?temp_file_limit"?/, "no room for decisions read one by one, $limit kB");
+	}
+}
+# An error of the same class that a message's signals raise is that message's, though decisions lie in a file.
+$node->safe_psql('small', q{
+	CREATE FUNCTION public.lacks(id int) RETURNS int LANGUAGE plpgsql STABLE AS $$ BEGIN IF id = 650 THEN RAISE 'no room' USING ERRCODE = '53200'; END IF; RETURN id; END $$;
+	CREATE OR REPLACE VIEW signals AS SELECT id, 1 AS odd, public.lacks(id)::bigint AS n FROM message});
+$node->safe_psql('small', q{CALL assay.backfill('p', batch => 700, at => NULL)});
+is($node->safe_psql('small', q{SELECT count(*), string_agg(id::text, ',') FILTER (WHERE degraded) FROM p_decision}), '700|650', 'a message that takes too much is decided without signals');
 $node->stop;
 done_testing();

@@ -5,8 +5,12 @@
  *
  * It prints the address of the broker.  Then each line "COUNT PARTITION" puts
  * COUNT numbered messages into a partition of the topic "mail", -1 into all of
- * them in turn, and prints "done"; it ends with its input.
+ * them in turn, and prints "done"; it ends with its input.  Partition -2 is that
+ * of the topic "tombs"; -3, too, but what goes there is tombstones, with keys of
+ * half a megabyte.  A partition keeps no more than 5 MB, so that a few of them
+ * do what retention does.
  */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <librdkafka/rdkafka.h>
@@ -42,6 +46,38 @@ make_client(const char *servers)
 	return rk;
 }
 
+#define KEY_BYTES	(512 * 1024)
+
+/* A message, or a tombstone; false where there is no room for now */
+static bool
+produce(rd_kafka_t *producer, int n, int partition)
+{
+	static char key[KEY_BYTES];
+	const char *topic = "mail";
+	char		payload[200];
+	char		tenant[20];
+	int			len = snprintf(payload, sizeof(payload), "{\"subject\":\"s%d\",\"from_addr\":\"a@b.example\"}", n);
+	int			tenant_len = snprintf(tenant, sizeof(tenant), "%d", n % 7);
+
+	if (partition == -3)
+		return rd_kafka_producev(producer, RD_KAFKA_V_TOPIC("tombs"), RD_KAFKA_V_PARTITION(0),
+								 RD_KAFKA_V_KEY(key, KEY_BYTES), RD_KAFKA_V_VALUE(NULL, 0),
+								 RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END) != RD_KAFKA_RESP_ERR__QUEUE_FULL;
+	if (partition == -2)
+	{
+		/* a NUL within a header's value, before its last digit */
+		tenant_len = snprintf(tenant, sizeof(tenant), "1%c%d", '\0', n % 7);
+		topic = "tombs";
+		partition = 0;
+	}
+	else if (partition < 0)
+		partition = n % 4;
+	return rd_kafka_producev(producer, RD_KAFKA_V_TOPIC(topic),
+							 RD_KAFKA_V_PARTITION(partition),
+							 RD_KAFKA_V_VALUE(payload, len), RD_KAFKA_V_HEADER("tenant_id", tenant, tenant_len),
+							 RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END) != RD_KAFKA_RESP_ERR__QUEUE_FULL;
+}
+
 int
 main(void)
 {
@@ -53,6 +89,7 @@ main(void)
 	int			n = 0;
 
 	rd_kafka_mock_topic_create(cluster, "mail", 4, 1);
+	rd_kafka_mock_topic_create(cluster, "tombs", 1, 1);
 	producer = make_client(servers);
 	printf("%s\n", servers);
 	fflush(stdout);
@@ -60,15 +97,8 @@ main(void)
 	{
 		for (int i = 0; i < count; i++)
 		{
-			char		payload[200];
-			char		tenant[20];
-			int			len = snprintf(payload, sizeof(payload), "{\"subject\":\"s%d\",\"from_addr\":\"a@b.example\"}", ++n);
-			int			tenant_len = snprintf(tenant, sizeof(tenant), "%d", n % 7);
-
-			while (rd_kafka_producev(producer, RD_KAFKA_V_TOPIC("mail"),
-									 RD_KAFKA_V_PARTITION(partition < 0 ? n % 4 : partition),
-									 RD_KAFKA_V_VALUE(payload, len), RD_KAFKA_V_HEADER("tenant_id", tenant, tenant_len),
-									 RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END) == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+			n++;
+			while (!produce(producer, n, partition))
 				rd_kafka_poll(producer, 10);
 			rd_kafka_poll(producer, 0);
 		}

@@ -172,6 +172,33 @@ ok(loaded($expected), 'a fence that was moved back: it goes back');
 is(stop($pid), 0, 'and lives on') or diag(slurp_file("$dir/back.err"));
 each_once('and loads again what was to be loaded again');
 
+# ---- what has an offset and is no message --------------------------------------------
+
+value('TRUNCATE assay_offset, message');
+sub next_offset { return value(q{SELECT next FROM assay_offset WHERE topic = 'tombs'}) }
+produce(10, -2);
+produce(9, -3);
+$pid = start('tombs', '--topic=tombs');
+ok($node->poll_query_until('postgres', 'SELECT count(*) = 10 FROM message'), 'messages before tombstones');
+ok($node->poll_query_until('postgres', q{SELECT next = 19 FROM assay_offset WHERE topic = 'tombs'}), 'the fence is behind the tombstones');
+is(stop($pid), 0, 'it stops') or diag(slurp_file("$dir/tombs.err"));
+is(value('SELECT loaded, dead, lag FROM assay_stream ORDER BY at DESC LIMIT 1'), '10|0|0', 'they count nowhere');
+is(value('SELECT count(*) FROM message WHERE tenant_id IS DISTINCT FROM 10 + substr(subject, 2)::int % 7'), '0', 'a NUL within a header is left out');
+# those that were there go, while it is down
+produce(3, -3);
+produce(1, -2);
+$pid = start('gone', '--topic=tombs');
+ok($node->poll_query_until('postgres', 'SELECT count(*) = 11 FROM message'), 'what was passed over may go: it goes on');
+is(stop($pid), 0, 'and stops') or diag(slurp_file("$dir/gone.err"));
+is(next_offset(), 23, 'behind the last');
+# only what is new moves the fence, and not at once
+produce(1, -3);
+$pid = start('still', '--topic=tombs');
+ok($node->poll_query_until('postgres', q{SELECT next = 24 FROM assay_offset WHERE topic = 'tombs'}), 'a tombstone alone');
+my $moved = value(q{SELECT xmin FROM assay_offset WHERE topic = 'tombs'});
+is(stop($pid), 0, 'and stops');
+is(value(q{SELECT xmin FROM assay_offset WHERE topic = 'tombs'}), $moved, 'and nothing more');
+
 $in .= "end\n";
 $cluster->finish;
 done_testing();

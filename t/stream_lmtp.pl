@@ -178,6 +178,24 @@ is(join(' ', map { substr ask($c, 'WHAT'), 0, 3 } 1 .. 20), join(' ', (500) x 20
 like(ask($c, 'NOOP'), qr/^250/, 'do not');
 is(join(' ', substr(ask($c, 'WHAT'), 0, 3), map { code($c) } 1 .. 2), '500 421 clo', 'one more does');
 
+# without a message a place is not kept: a hundred commands, and recipients that are taken don't count
+foreach my $idle ([ 'NOOP' ], [ 'RSET' ], [ 'MAIL FROM:<a@x>', 'RCPT TO:<b@x>', 'RSET' ], [ 'LHLO again' ])
+{
+	$c = greet();
+	my ($n, @answers) = (0);
+	while ($n < 400)
+	{
+		push @answers, substr ask($c, $idle->[$n++ % @$idle]), 0, 3;
+		last if $answers[-1] !~ /^250/ || $c->{in} =~ /^421/;
+	}
+	my $most = @$idle == 3 ? 150 : 100;
+	is("$n $answers[-1] " . join(' ', map { code($c) } 1 .. 2), "$most 250 421 clo", "idle: @$idle");
+}
+$c = greet();
+ask($c, 'NOOP') for 1 .. 90;
+like((deliver($c, mail('not idle'), map { "r$_\@x" } 1 .. 200))[0], qr/^250/, 'a message with many recipients behind ninety of them');
+like(join(' ', map { substr ask($c, 'NOOP'), 0, 3 } 1 .. 100), qr/^250(?: 250){99}$/, 'and a hundred more');
+
 # a line has 4,096 bytes with its end
 foreach my $n (4096, 4097)
 {

@@ -17,7 +17,7 @@
 /* What a poll gives: a message, or a change of what is assigned, during the poll */
 typedef enum StepKind
 {
-	STEP_MESSAGE, STEP_ASSIGN, STEP_REVOKE
+	STEP_MESSAGE, STEP_TOMBSTONE, STEP_EOF, STEP_ASSIGN, STEP_REVOKE
 } StepKind;
 
 typedef struct Step
@@ -42,7 +42,7 @@ fake_poll(rd_kafka_t *rk, int timeout)
 	if (step->offset < 0)
 		return NULL;
 	steps++;
-	if (step->kind != STEP_MESSAGE)
+	if (step->kind == STEP_ASSIGN || step->kind == STEP_REVOKE)
 	{
 		assignment_changes(step->kind == STEP_ASSIGN ? RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS :
 						   RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS);
@@ -50,8 +50,9 @@ fake_poll(rd_kafka_t *rk, int timeout)
 	}
 	m = g_new0(rd_kafka_message_t, 1);
 	m->offset = step->offset;
-	m->payload = "{}";
-	m->len = 2;
+	m->err = step->kind == STEP_EOF ? RD_KAFKA_RESP_ERR__PARTITION_EOF : RD_KAFKA_RESP_ERR_NO_ERROR;
+	m->payload = step->kind == STEP_MESSAGE ? "{}" : NULL;
+	m->len = step->kind == STEP_MESSAGE ? 2 : 0;
 	return m;
 }
 
@@ -117,7 +118,7 @@ batch_add(Batch *b, Item *item)
 {
 	(void) b;
 	item->part->taken = item->offset + 1;
-	g_string_append_printf(taken, "%s%" PRId64, taken->len > 0 ? " " : "", item->offset);
+	g_string_append_printf(taken, "%s%s%" PRId64, taken->len > 0 ? " " : "", item->mark ? "-" : "", item->offset);
 	item_free(item);
 	room--;
 }
@@ -237,5 +238,13 @@ main(void)
 	good &= expect("comes twice",
 				   (const Step[]) {{STEP_MESSAGE, 3}, {STEP_MESSAGE, 3}, END}, 3, 0,
 				   (const Step[]) {{STEP_MESSAGE, 2}, {STEP_MESSAGE, 4}, END}, "3 4");
+	/* marks: a tombstone, and the end, behind what librdkafka keeps to itself */
+	good &= expect("tombstones and the end",
+				   (const Step[]) {{STEP_MESSAGE, 3}, {STEP_TOMBSTONE, 4}, {STEP_EOF, 5}, END}, 4, 0,
+				   (const Step[]) {{STEP_MESSAGE, 5}, {STEP_EOF, 8}, {STEP_MESSAGE, 8}, {STEP_EOF, 9}, END}, "3 -4 5 -7 8");
+	/* the end of before must not be behind what comes again */
+	good &= expect("the end, then given away and back",
+				   (const Step[]) {{STEP_EOF, 5}, {STEP_REVOKE, 0}, {STEP_ASSIGN, 0}, END}, 4, 0,
+				   (const Step[]) {{STEP_MESSAGE, 0}, {STEP_MESSAGE, 1}, {STEP_EOF, 5}, END}, "0 1 -4");
 	return good ? 0 : 1;
 }

@@ -14,6 +14,15 @@ use Time::HiRes qw(sleep time);
 program_help_ok('assay_stream');
 program_version_ok('assay_stream');
 program_options_handling_ok('assay_stream');
+foreach my $program (qw(assay_stream assay_load))
+{
+	foreach my $option (qw(--help --version))
+	{
+		IPC::Run::run([ 'sh', '-c', "$program $option >/dev/full" ], '>', \my $nothing, '2>', \my $said);
+		is($? >> 8, 74, "$program $option that can't be written: exit code 74");
+		like($said, qr/^$program: error: could not write to standard output: /, 'with a reason');
+	}
+}
 
 AssayLoad::start();
 sub value { return $node->safe_psql('postgres', shift) }

@@ -3,11 +3,13 @@
  *	  Options that assay_load and assay_stream both take.
  */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 #include <unistd.h>
 #include <sys/resource.h>
 
@@ -107,6 +109,18 @@ argument_hint_help(void)
 {
 	fprintf(stderr, "Try \"%s --help\" for more information.\n", progname);
 	exit(1);
+}
+
+/* The end, after --help or --version: they are all that was wanted, so it must have been written */
+void
+argument_told(void)
+{
+	if (fflush(stdout) != 0 || ferror(stdout))
+	{
+		report("error: could not write to standard output: %s", strerror(errno));
+		exit(EX_IOERR);
+	}
+	exit(0);
 }
 
 /* GMime walks nested messages by recursion, up to 1,024 levels: room for that */

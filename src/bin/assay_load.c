@@ -46,9 +46,6 @@
 #define HAS_ISAL		" -isal"
 #endif
 
-/* Attached messages in attached messages */
-#define MAX_UNWRAP_DEPTH	10
-
 static Message *message;
 static int64_t messages_read;
 static int64_t messages_defective;
@@ -171,13 +168,13 @@ load_message(RawMessage *raw)
 		show_progress();
 }
 
-/* The messages that were attached to the one before, and those in them */
+/* The messages that were attached to the one before, at this level, and those in them */
 static void
-load_unwrapped(const RawMessage *outer, int depth)
+load_unwrapped(const RawMessage *outer, int level)
 {
 	GPtrArray  *inner;
 
-	if (message->unwrapped->len == 0 || depth > MAX_UNWRAP_DEPTH)
+	if (message->unwrapped->len == 0)
 		return;
 	/* the message is used again for each of them */
 	inner = message->unwrapped;
@@ -197,8 +194,9 @@ load_unwrapped(const RawMessage *outer, int depth)
 		raw.source = source;
 		raw.mailbox = outer->mailbox;
 		raw.mtime = outer->mtime;
+		message->level = level;
 		load_message(&raw);
-		load_unwrapped(&raw, depth + 1);
+		load_unwrapped(&raw, level + 1);
 		g_free(raw.data);
 		g_free(source);
 	}
@@ -215,9 +213,10 @@ deliver(RawMessage *raw)
 	{
 		const char *whole = raw->source;
 
+		message->level = 0;
 		load_message(raw);
 		if (options.feedback == NULL)
-			load_unwrapped(raw, 0);
+			load_unwrapped(raw, 1);
 		if (!raw->is_json || raw->used >= raw->len)
 			break;
 		/* a second object on the line */
@@ -396,12 +395,12 @@ parse_options(int argc, char **argv)
 		if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-?") == 0)
 		{
 			usage();
-			exit(0);
+			argument_told();
 		}
 		if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)
 		{
 			printf("%s (pg_assay) %s" HAS_ARCHIVE HAS_MAGIC HAS_ZBAR HAS_ISAL "\n", progname, ASSAY_VERSION);
-			exit(0);
+			argument_told();
 		}
 	}
 	while ((c = getopt_long(argc, argv, "d:h:p:U:wWt:nqvV", long_options, NULL)) != -1)

@@ -39,6 +39,7 @@
 #define MAX_PARTS				10000
 #define MAX_ATTACHMENTS			1000
 #define MAX_UNWRAPPED			1000
+#define MAX_UNWRAP_LEVELS		11	/* attached messages in attached messages */
 #define MAX_MIME_DEPTH			100
 #define MAX_BOUNDARY_LINES		50000	/* that GMime gets to see */
 #define MAX_PART_HEADERS		200000	/* in all parts together */
@@ -197,6 +198,7 @@ typedef struct Message
 	int			bounded_runs;	/* children of bounded.c */
 	int64_t		bounded_usecs;	/* and their processor time */
 	GPtrArray  *unwrapped;		/* attached messages, as GBytes */
+	int			level;			/* 0 for one that was not attached itself */
 	ReportKind	report_kind;	/* with --feedback */
 	GString    *report_fields;	/* of the part for machines */
 	GString    *report_headers; /* of the message that it is about */
@@ -301,6 +303,7 @@ extern void argument_authserv_id(const char *value);
 extern void argument_streams(void);
 extern void argument_stack(void);
 extern bool argument_common(int c, const char *value);
+extern void argument_told(void) G_GNUC_NORETURN;
 extern void argument_hint_help(void) G_GNUC_NORETURN;
 
 /* source.c */

@@ -30,6 +30,12 @@
 #define HAS_KAFKA		" -kafka"
 #endif
 
+/*
+ * Marks alone needn't be committed soon: nobody waits for them, and a message
+ * takes them along.  At the end of the work they are committed, too.
+ */
+#define MARK_MS		5000
+
 /* ---- the work --------------------------------------------------------------- */
 
 static void
@@ -47,8 +53,10 @@ patience(const Batch *b, bool sent)
 	/* nothing can be sent yet: look after the server again soon */
 	if (sent)
 		return 5;
-	if (b->items->len > 0)
+	if (b->items->len > b->marks)
 		left = stream_options.linger - (g_get_monotonic_time() - b->since) / 1000;
+	else if (b->items->len > 0)
+		left = MIN(left, MARK_MS - (g_get_monotonic_time() - b->since) / 1000);
 	return MAX(left, 0);
 }
 
@@ -281,12 +289,12 @@ parse_options(int argc, char **argv)
 	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-?") == 0))
 	{
 		usage();
-		exit(0);
+		argument_told();
 	}
 	if (argc > 1 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0))
 	{
 		printf("%s (pg_assay) %s" HAS_KAFKA "\n", progname, ASSAY_VERSION);
-		exit(0);
+		argument_told();
 	}
 	while ((c = getopt_long(argc, argv, "d:h:p:U:wWt:qVX:", long_options, NULL)) != -1)
 		if (!argument_common(c, optarg) && !take_stream_option(c, optarg))

@@ -736,6 +736,11 @@ note_unwrapped(Message *m, GMimeMessage *inner)
 
 	if (!options.unwrap || m->unwrapped->len >= MAX_UNWRAPPED)
 		return;
+	if (m->level >= MAX_UNWRAP_LEVELS)
+	{
+		ADD_DEFECT(m, DEFECT_TRUNCATED_LIST);
+		return;
+	}
 	stream = g_mime_stream_mem_new();
 	g_mime_object_write_to_stream(GMIME_OBJECT(inner), NULL, stream);
 	bytes = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(stream));

@@ -40,11 +40,15 @@ typedef enum ItemState
 	ITEM_PENDING, ITEM_SETTLED, ITEM_DROPPED
 } ItemState;
 
-/* A message as it came, and what became of it */
+/*
+ * A message as it came, and what became of it.  A mark is none: it stands for
+ * what has an offset and says nothing, and moves the fence over that.
+ */
 typedef struct Item
 {
 	Part	   *part;
 	int64_t		offset;
+	bool		mark;			/* nothing is to be read up to its offset */
 	char	   *data;			/* NUL behind it */
 	size_t		len;
 	int64_t		size;			/* true size where data was cut, else len */
@@ -63,10 +67,12 @@ typedef struct Item
 typedef struct Batch
 {
 	GPtrArray  *items;
+	guint		marks;			/* of these, no messages */
 	guint		encoded;		/* items that are rows already */
 	GByteArray *rows;
 	size_t		bytes;			/* of the items */
-	int64_t		since;			/* when its first item came, monotonic */
+	int64_t		since;			/* when its first message came, or else its
+								 * first mark, monotonic */
 } Batch;
 
 /* Where messages come from */

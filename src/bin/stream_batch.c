@@ -43,6 +43,7 @@ static int64_t sent_at;
 static bool finishing;
 static guint chosen_rows;		/* in the transaction at work */
 static guint chosen_dead;
+static guint chosen_marks;
 static int	dead_in_a_row;
 static PGresult *trouble;		/* with the error of the last outcome, or NULL */
 
@@ -73,10 +74,26 @@ batch_new(void)
 	return b;
 }
 
+/* A mark behind a mark takes its place */
+static bool
+extend_mark(Batch *b, Item *item)
+{
+	Item	   *last = b->items->len > 0 ? b->items->pdata[b->items->len - 1] : NULL;
+
+	if (!item->mark || last == NULL || !last->mark || last->part != item->part || last->epoch != item->part->epoch)
+		return false;
+	last->offset = item->offset;
+	item->part->taken = item->offset + 1;
+	item_free(item);
+	return true;
+}
+
 void
 batch_add(Batch *b, Item *item)
 {
-	if (b->items->len == 0)
+	if (extend_mark(b, item))
+		return;
+	if (b->items->len == 0 || (!item->mark && b->items->len == b->marks))
 		b->since = g_get_monotonic_time();
 	g_ptr_array_add(b->items, item);
 	b->bytes += item->len;
@@ -85,7 +102,10 @@ batch_add(Batch *b, Item *item)
 		b->bytes += strlen(item->headers->pdata[h]);
 	item->part->taken = item->offset + 1;
 	item->epoch = item->part->epoch;
-	stats.waiting++;
+	if (item->mark)
+		b->marks++;
+	else
+		stats.waiting++;
 }
 
 bool
@@ -97,8 +117,9 @@ batch_full(const Batch *b)
 static void
 batch_clear(Batch *b)
 {
-	stats.waiting -= b->items->len;
+	stats.waiting -= b->items->len - b->marks;
 	g_ptr_array_set_size(b->items, 0);
+	b->marks = 0;
 	/* give back what huge messages took */
 	if (b->rows->len > MAX_BATCH_BYTES)
 	{
@@ -504,7 +525,8 @@ is_pending(Item *item)
 	if (item->state == ITEM_PENDING && item->offset < item->part->next)
 	{
 		item->state = ITEM_SETTLED;
-		stats.skipped++;
+		if (!item->mark)
+			stats.skipped++;
 		if (source->settled != NULL)
 			source->settled(item);
 	}
@@ -522,7 +544,7 @@ is_pending(Item *item)
 static void
 choose_items(Batch *b, guint first, guint last)
 {
-	chosen_rows = chosen_dead = 0;
+	chosen_rows = chosen_dead = chosen_marks = 0;
 	for (guint i = 0; i < parts->len; i++)
 	{
 		Part	   *p = parts->pdata[i];
@@ -538,11 +560,20 @@ choose_items(Batch *b, guint first, guint last)
 		if (!item->chosen)
 			continue;
 		item->part->reach = item->offset + 1;
-		if (item->error != NULL)
+		if (item->mark)
+			chosen_marks++;
+		else if (item->error != NULL)
 			chosen_dead++;
 		else
 			chosen_rows++;
 	}
+}
+
+/* Is there no transaction to be made? */
+static bool
+none_chosen(void)
+{
+	return chosen_rows + chosen_dead + chosen_marks == 0;
 }
 
 /* All results of what was sent: the first error, or NULL */
@@ -606,7 +637,7 @@ send_rows(Batch *b, guint first, guint last)
 		return AWAY;
 	choose_items(b, first, last);
 	rows = chosen_rows > 0;
-	if (chosen_rows + chosen_dead == 0)
+	if (none_chosen())
 		return DONE;
 	res = PQexec(conn, rows ? copy_command : "BEGIN");
 	if (PQresultStatus(res) != (rows ? PGRES_COPY_IN : PGRES_COMMAND_OK))
@@ -617,14 +648,14 @@ send_rows(Batch *b, guint first, guint last)
 	/* the table may have been locked for long: who waits no longer? */
 	if (source->wanted != NULL)
 		choose_items(b, first, last);
-	if (chosen_rows + chosen_dead == 0)
+	if (none_chosen())
 		return give_up();
 	ok = PQputCopyData(conn, header, 19);
 	for (guint i = first; i < last && ok == 1; i++)
 	{
 		Item	   *item = b->items->pdata[i];
 
-		if (item->chosen && item->error == NULL)
+		if (item->chosen && !item->mark && item->error == NULL)
 			ok = PQputCopyData(conn, (const char *) b->rows->data + item->row, item->row_len);
 	}
 	if (ok == 1)
@@ -714,7 +745,7 @@ commit_rows(Batch *b, guint first, guint last)
 	int			good;
 	bool		rows = chosen_rows > 0;
 
-	if (chosen_rows + chosen_dead == 0)
+	if (none_chosen())
 		return DONE;
 	bad = rows ? read_results(&good) : NULL;
 	for (guint i = first; bad == NULL && i < last; i++)
@@ -769,6 +800,8 @@ settle(Batch *b, guint first, guint last)
 			continue;
 		item->state = ITEM_SETTLED;
 		item->part->next = MAX(item->part->next, item->offset + 1);
+		if (item->mark)
+			continue;
 		stats.bytes += item->len;
 		if (item->error != NULL)
 		{
@@ -891,10 +924,14 @@ void
 batch_encode(Batch *b)
 {
 	for (int attempt = 0; b->encoded < b->items->len;)
-		if (item_encode(b->items->pdata[b->encoded], b->rows))
+	{
+		Item	   *item = b->items->pdata[b->encoded];
+
+		if (item->mark || item_encode(item, b->rows))
 			b->encoded++;
 		else
 			wait_a_while(attempt++);
+	}
 }
 
 /* Send a batch; there must be none on its way */

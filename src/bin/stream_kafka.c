@@ -6,6 +6,11 @@
  * in the database says.  The group only shares out partitions.  Each one that
  * is assigned begins a new epoch, in which what was taken before counts nothing:
  * neither in a batch, nor in the stash of what came while the server was away.
+ *
+ * Not all offsets are of messages: there are tombstones, which have no bytes,
+ * markers of transactions, which librdkafka keeps to itself, and gaps that
+ * compaction left.  Marks move the fence over them, or it would stay before the
+ * last of them, where one day there is nothing any more.
  */
 #ifdef HAVE_RDKAFKA
 #include <stdio.h>
@@ -171,8 +176,6 @@ complain(rd_kafka_resp_err_t err, const char *text)
 {
 	switch (err)
 	{
-		case RD_KAFKA_RESP_ERR__PARTITION_EOF:
-			return;
 		case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
 
 			/*
@@ -217,6 +220,20 @@ handle_log(const rd_kafka_t *rk, int level, const char *facility, const char *li
 		report("kafka: %s: %s", facility, line);
 }
 
+/* A header's value as a string; NULs are left out, as in all that is text here */
+static char *
+header_value(const char *value, size_t size)
+{
+	char	   *s = g_malloc(size + 1);
+	size_t		n = 0;
+
+	for (size_t i = 0; i < size; i++)
+		if (value[i] != '\0')
+			s[n++] = value[i];
+	s[n] = '\0';
+	return s;
+}
+
 /* Names and values of a message's headers, in turns; NULL where there are none */
 static GPtrArray *
 take_headers(const rd_kafka_message_t *m)
@@ -236,16 +253,21 @@ take_headers(const rd_kafka_message_t *m)
 		if (list == NULL)
 			list = g_ptr_array_new_with_free_func(g_free);
 		g_ptr_array_add(list, g_strdup(header));
-		g_ptr_array_add(list, g_strndup(value, size));
+		g_ptr_array_add(list, header_value(value, size));
 	}
 	return list;
 }
 
-/* A message as an item, or NULL where there is nothing in it */
+/*
+ * What came as an item, or NULL where it is no concern of ours.  A tombstone
+ * says nothing, and is a mark; so is the end of a partition, where what comes
+ * next has an offset that may lie beyond the last message's by any number.
+ */
 static Item *
 make_item(const rd_kafka_message_t *m)
 {
 	static Part *p = NULL;
+	bool		end = m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
 	rd_kafka_timestamp_type_t type;
 	Item	   *item;
 	int64_t		ms;
@@ -253,13 +275,15 @@ make_item(const rd_kafka_message_t *m)
 	/* as a rule many of a partition come one after the other */
 	if (p == NULL || p->part != m->partition || strcmp(p->topic, rd_kafka_topic_name(m->rkt)) != 0)
 		p = part_find(rd_kafka_topic_name(m->rkt), m->partition);
-	/* a tombstone has no bytes at all, and says nothing */
-	if (!p->mine || m->payload == NULL)
+	if (!p->mine)
 		return NULL;
 	item = g_new0(Item, 1);
 	item->part = p;
 	item->epoch = p->epoch;
-	item->offset = m->offset;
+	item->offset = end ? m->offset - 1 : m->offset;
+	item->mark = end || m->payload == NULL;
+	if (item->mark)
+		return item;
 	item->size = m->len;
 	item->len = MIN(m->len, options.max_message);
 	item->data = g_malloc(item->len + 1);
@@ -284,7 +308,7 @@ poll_item(int timeout, bool *any)
 	*any = m != NULL;
 	if (m == NULL)
 		return NULL;
-	if (m->err == RD_KAFKA_RESP_ERR_NO_ERROR)
+	if (m->err == RD_KAFKA_RESP_ERR_NO_ERROR || m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
 		item = make_item(m);
 	else
 	{
@@ -411,6 +435,7 @@ make_conf(void)
 	set_property(conf, "enable.auto.commit", "false");
 	set_property(conf, "enable.auto.offset.store", "false");
 	set_property(conf, "auto.offset.reset", "error");
+	set_property(conf, "enable.partition.eof", "true");
 	rd_kafka_conf_set_rebalance_cb(conf, rebalance);
 	rd_kafka_conf_set_error_cb(conf, handle_error);
 	/* logs come when it is polled, not from its threads */

@@ -22,6 +22,8 @@
 #define MAX_PATH		1000	/* an address */
 #define MAX_RCPT	1000
 #define MAX_ERRORS		20
+#define MAX_IDLE		100		/* commands since the last message, of which
+								 * recipients that were taken don't count */
 #define MAX_OUT			65536	/* answers that wait; no command is read then */
 #define READ_BYTES		65536
 #define MAX_KILOBYTES	(512 * 1024)	/* of all messages together */
@@ -29,6 +31,7 @@
 #define COMMAND_USECS	(300 * SECOND)
 #define DATA_USECS		(180 * SECOND)	/* from one read to the next */
 #define MESSAGE_USECS	(1800 * SECOND) /* a whole one */
+#define IDLE_USECS		(1800 * SECOND) /* of commands, without a message */
 
 typedef enum ClientState
 {
@@ -43,6 +46,8 @@ struct Client
 	bool		gone;			/* at once */
 	int64_t		deadline;
 	int64_t		data_until;
+	int64_t		idle_until;
+	int			idle;			/* commands since the last message */
 	GByteArray *in;				/* what was read and not taken yet */
 	size_t		in_start;
 	GString    *out;
@@ -154,6 +159,14 @@ forget_envelope(Client *c)
 	c->deadline = g_get_monotonic_time() + COMMAND_USECS;
 }
 
+/* A message has come, or the client: it is no idler for now */
+static void
+count_idle_anew(Client *c)
+{
+	c->idle = 0;
+	c->idle_until = g_get_monotonic_time() + IDLE_USECS;
+}
+
 /* The same answer for each recipient, as LMTP wants it: a message is stored once, for all */
 static void
 reply_to_all(Client *c, const char *line)
@@ -168,6 +181,7 @@ reply_to_all(Client *c, const char *line)
 		g_string_append(c->out, "\r\n");
 	}
 	forget_envelope(c);
+	count_idle_anew(c);
 }
 
 /* What became of its message */
@@ -358,6 +372,7 @@ do_rcpt(Client *c, const char *s)
 		{
 			g_ptr_array_add(c->recipients, recipient);
 			c->envelope += strlen(recipient);
+			c->idle--;
 			count_held(c);
 		}
 		else
@@ -603,8 +618,12 @@ take_command(Client *c)
 		return false;
 	}
 	line = g_strndup(s, nl - 1 - s);
+	c->idle++;
 	do_command(c, g_strchomp(line));
 	g_free(line);
+	/* places are few: they are for who has a message */
+	if (c->idle > MAX_IDLE && c->state == COMMANDS && !c->closing)
+		reply_and_close(c, "421 4.7.0 too many commands without a message");
 	return true;
 }
 
@@ -634,6 +653,7 @@ client_new(int fd, bool too_many)
 	c->out = g_string_new(NULL);
 	c->recipients = g_ptr_array_new_with_free_func(g_free);
 	c->deadline = g_get_monotonic_time() + (too_many ? 5 * SECOND : COMMAND_USECS);
+	count_idle_anew(c);
 	if (too_many)
 		reply_and_close(c, "421 4.7.0 too many connections");
 	else
@@ -674,7 +694,8 @@ client_events(const Client *c)
 int64_t
 client_deadline(const Client *c)
 {
-	return c->state == DATA ? MIN(c->deadline, c->data_until) : c->deadline;
+	return c->state == DATA ? MIN(c->deadline, c->data_until) :
+		c->state == COMMANDS && !c->closing ? MIN(c->deadline, c->idle_until) : c->deadline;
 }
 
 static void

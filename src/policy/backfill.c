@@ -319,10 +319,29 @@ RunExplain(void *arg)
 	AtEOXact_GUC(true, nest);
 }
 
+/* May keys that the view takes for equal be different ones of the decision table? */
+static bool
+HasLooseKeys(Source *s)
+{
+	ListCell   *lc;
+
+	foreach(lc, s->id->key)
+	{
+		Oid			type = InvalidOid;
+		int32		typmod = -1;
+		Oid			collation = InvalidOid;
+
+		get_atttypetypmodcoll(s->id->signals, get_attnum(s->id->signals, lfirst(lc)), &type, &typmod, &collation);
+		if (OidIsValid(collation) && !get_collation_isdeterministic(collation))
+			return true;
+	}
+	return false;
+}
+
 /*
  * Do messages come by their keys, without a sort of all that are left and
  * without workers?  Then the last that is scored is the bound, if its key is
- * stored as the view has it.
+ * stored as the view has it, and no other is equal to it.
  */
 static bool
 ComeInOrder(Backfill *b)
@@ -330,7 +349,7 @@ ComeInOrder(Backfill *b)
 	PlanJob		job = {b, NULL};
 	ErrorData  *error;
 
-	if (b->scan.raise_errors || b->scan.source->distributed || !CanProtect())
+	if (b->scan.raise_errors || b->scan.source->distributed || !CanProtect() || HasLooseKeys(b->scan.source))
 		return false;
 	for (int i = 0; i < b->scan.source->nkeys; i++)
 		if (b->scan.source->key_types[i] != b->table->key_types[i])

@@ -576,16 +576,68 @@ typedef struct ScanJob
 	BatchQuery *query;
 	Tuplestorestate *store;
 	SPIPlanPtr	plan;			/* made of the query's text, or NULL */
+	BatchScan  *scan;			/* is told when a row is stored, or NULL */
 } ScanJob;
+
+/* The server's receiver into a tuplestore, which tells when it is at work */
+typedef struct StoreReceiver
+{
+	DestReceiver pub;			/* must be first */
+	DestReceiver *inner;
+	BatchScan  *scan;
+} StoreReceiver;
+
+static void
+StoreStart(DestReceiver *self, int operation, TupleDesc desc)
+{
+	DestReceiver *inner = ((StoreReceiver *) self)->inner;
+
+	inner->rStartup(inner, operation, desc);
+}
+
+static bool
+StoreRow(TupleTableSlot *slot, DestReceiver *self)
+{
+	StoreReceiver *r = (StoreReceiver *) self;
+	bool		more;
+
+	if (r->scan)
+		r->scan->storing = true;
+	more = r->inner->receiveSlot(slot, r->inner);
+	if (r->scan)
+		r->scan->storing = false;
+	return more;
+}
+
+static void
+StoreEnd(DestReceiver *self)
+{
+	DestReceiver *inner = ((StoreReceiver *) self)->inner;
+
+	inner->rShutdown(inner);
+}
+
+static DestReceiver *
+InitStoreReceiver(StoreReceiver *r, ScanJob *job)
+{
+	InitReceiver(&r->pub, StoreRow);
+	r->pub.rStartup = StoreStart;
+	r->pub.rShutdown = StoreEnd;
+	r->scan = job->scan;
+	r->inner = CreateDestReceiver(DestTuplestore);
+	SetTuplestoreDestReceiverParams(r->inner, job->store, CurrentMemoryContext, true, NULL, NULL);
+	return &r->pub;
+}
 
 static void
 RunScanJob(void *arg)
 {
 	ScanJob    *job = arg;
-	DestReceiver *dest = CreateDestReceiver(DestTuplestore);
+	StoreReceiver receiver;
+	DestReceiver *dest = InitStoreReceiver(&receiver, job);
 
-	SetTuplestoreDestReceiverParams(dest, job->store, CurrentMemoryContext, true,
-									NULL, NULL);
+	if (job->scan)
+		job->scan->storing = false;
 	if (job->plan)
 	{
 		SPIExecuteOptions options = {0};
@@ -600,13 +652,13 @@ RunScanJob(void *arg)
 	}
 	else
 		(void) QueryRun(job->query, SPI_OK_SELECT, dest);
-	dest->rDestroy(dest);
+	receiver.inner->rDestroy(receiver.inner);
 }
 
 void
 QueryRunInto(BatchQuery *q, Tuplestorestate * store)
 {
-	ScanJob		job = {q, store, NULL};
+	ScanJob		job = {q, store, NULL, NULL};
 
 	RunScanJob(&job);
 }
@@ -637,6 +689,18 @@ RunWithoutWorkers(void *arg)
 	AtEOXact_GUC(false, nest);
 }
 
+/*
+ * Is it the scan's own tuplestore that failed?  Where its file could not be
+ * written, it does not know what it has: nothing can be added to it, and it
+ * can't be emptied for another try.  A value that can't be read to be stored
+ * is none of its faults.
+ */
+static bool
+IsOfStore(ErrorData *error, BatchScan *scan)
+{
+	return scan->storing && !tuplestore_in_memory(scan->store) && error->sqlerrcode != ERRCODE_DATA_CORRUPTED;
+}
+
 /* What is read message by message */
 typedef struct EachScan
 {
@@ -652,7 +716,7 @@ ScanOne(EachScan *each, SPITupleTable * keys, uint64 row)
 	BatchScan  *scan = each->scan;
 	Source	   *s = scan->source;
 	BatchQuery	q;
-	ScanJob		job = {&q, scan->store, NULL};
+	ScanJob		job = {&q, scan->store, NULL, scan};
 	bool		any_null = false;
 	Datum	   *key = palloc(s->nkeys * sizeof(Datum));
 	ErrorData  *error;
@@ -687,6 +751,8 @@ ScanOne(EachScan *each, SPITupleTable * keys, uint64 row)
 	}
 	job.plan = any_null ? NULL : each->plan;
 	error = RunProtected(RunScanJob, &job);
+	if (error && IsOfStore(error, scan))
+		ReThrowError(error);
 	if (error)
 	{
 		char		sqlstate[6];
@@ -781,17 +847,6 @@ RunDistributed(BatchScan *scan, ScanJob *job)
 }
 
 /*
- * Is it the scan's own tuplestore that failed?  Where its file could not be
- * written, it does not know what it has, and can't be emptied for another try.
- */
-static bool
-IsOfStore(ErrorData *error, BatchScan *scan)
-{
-	return ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_INSUFFICIENT_RESOURCES &&
-		!tuplestore_in_memory(scan->store);
-}
-
-/*
  * Score all messages of a scan into its tuplestore, which is empty.  SPI is
  * connected, and the policy's owner is entered.
  */
@@ -799,7 +854,7 @@ void
 RunScan(BatchScan *scan)
 {
 	BatchQuery	q;
-	ScanJob		job = {&q, scan->store, NULL};
+	ScanJob		job = {&q, scan->store, NULL, scan};
 	ErrorData  *error;
 
 	QueryStart(&q);

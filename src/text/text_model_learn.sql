@@ -201,8 +201,8 @@ COMMENT ON FUNCTION assay_internal.text_model_statement(assay.text_model_registr
 
 -- Write what a day changed, and the calibration after it, by the margins that
 -- messages had before they were counted. Without a half-life, a sum is the same
--- however it is made: its model is published at once, while it is at hand. Who
--- scores a history asks for that of each day.
+-- however it is made: its model is published at once, while it is at hand, where
+-- there is a total. Who scores a history asks for that of each day.
 CREATE FUNCTION assay_internal.text_model_write(r assay.text_model_registry, today date, delta assay.text_model, total assay.text_model, changes bigint)
 	RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
@@ -228,7 +228,7 @@ BEGIN
 		ON CONFLICT (day) DO UPDATE SET delta = v.delta OPERATOR(assay.+) EXCLUDED.delta, published = EXCLUDED.published,
 			slope = EXCLUDED.slope, intercept = EXCLUDED.intercept, changes = v.changes + EXCLUDED.changes',
 		r.relation) USING today, delta,
-			CASE WHEN r.half_life IS NULL THEN assay_internal.text_model_published(total, r.max_bytes, slope, intercept) END, slope, intercept, changes;
+			CASE WHEN r.half_life IS NULL AND total IS NOT NULL THEN assay_internal.text_model_published(total, r.max_bytes, slope, intercept) END, slope, intercept, changes;
 END $$;
 COMMENT ON FUNCTION assay_internal.text_model_write(assay.text_model_registry, date, assay.text_model, assay.text_model, bigint) IS 'private: write what a day changed in a text model';
 
@@ -277,6 +277,7 @@ DECLARE
 	now_known timestamptz;
 	is_last boolean;
 	today date;
+	steps_left bigint;
 	last_day date;
 	nothing assay.text_model;
 	total assay.text_model;
@@ -310,7 +311,8 @@ BEGIN
 	EXECUTE format('SELECT v.day, v.total FROM %s v ORDER BY v.day DESC LIMIT 1', r.relation) INTO last_day, total;
 
 	known := coalesce(CASE WHEN total IS NOT NULL THEN r.learned_until END, '-infinity');
-	FOR today IN SELECT d FROM assay_internal.text_model_days(r.labels, r.delay, known, started, steps) d
+	FOR today, steps_left IN SELECT d, row_number() OVER (ORDER BY d DESC)
+		FROM assay_internal.text_model_days(r.labels, r.delay, known, started, steps) d ORDER BY d
 	LOOP
 		latest := (assay.text_model_info(total)).last;
 		IF latest - r.since::timestamp AT TIME ZONE 'UTC' > 20 * r.half_life THEN
@@ -341,7 +343,8 @@ BEGIN
 		END IF;
 		total := coalesce(total, nothing) OPERATOR(assay.+) plus;
 		r.since := coalesce(r.since, today);
-		PERFORM assay_internal.text_model_write(r, today, plus, total, changes);
+		-- What would not stay published below is not, since each takes max_bytes; today may bring nothing.
+		PERFORM assay_internal.text_model_write(r, today, plus, CASE WHEN steps_left <= 129 THEN total END, changes);
 		last_day := today;
 	END LOOP;
 
