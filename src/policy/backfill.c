@@ -61,7 +61,8 @@ typedef struct Backfill
 	int64		run;			/* in assay_internal.backfill_run */
 	Datum	   *after;			/* done up to this key, or NULL */
 	Datum	   *bound;			/* last key of the batch */
-	bool		first_only;		/* the first of a batch's size, in order */
+	bool		first_only;		/* no more than a batch, … */
+	bool		unordered;		/* … by no order */
 	DecisionTable *table;
 } Backfill;
 
@@ -126,8 +127,11 @@ AddBound(BatchQuery *q, Source *s, StrategyNumber strategy, Datum *key)
 static void
 AddFirst(BatchQuery *q, Backfill *b)
 {
-	QueryAdd(q, " ORDER BY ");
-	AddKeys(q, b->scan.source, b->scan.source->alias, "");
+	if (!b->unordered)
+	{
+		QueryAdd(q, " ORDER BY ");
+		AddKeys(q, b->scan.source, b->scan.source->alias, "");
+	}
 	QueryAdd(q, " LIMIT ");
 	QueryValue(q, INT8OID, Int64GetDatum(b->batch));
 }
@@ -338,34 +342,52 @@ HasLooseKeys(Source *s)
 	return false;
 }
 
-/*
- * Do messages come by their keys, without a sort of all that are left and
- * without workers?  Then the last that is scored is the bound, if its key is
- * stored as the view has it, and no other is equal to it.
- */
-static bool
-ComeInOrder(Backfill *b)
-{
-	PlanJob		job = {b, NULL};
-	ErrorData  *error;
-
-	if (b->scan.raise_errors || b->scan.source->distributed || !CanProtect() || HasLooseKeys(b->scan.source))
-		return false;
-	for (int i = 0; i < b->scan.source->nkeys; i++)
-		if (b->scan.source->key_types[i] != b->table->key_types[i])
-			return false;
-	error = RunProtected(RunExplain, &job);
-	if (error)
-		FreeErrorData(error);
-	return job.plan != NULL && strstr(job.plan, "Sort\"") == NULL && strstr(job.plan, "\"Gather") == NULL;
-}
-
 /* ORDER BY the key, of what is scored: as it comes */
 static void
 AddScoredOrder(BatchScan *scan, BatchQuery *q)
 {
 	QueryAdd(q, " ORDER BY ");
 	AddKeys(q, scan->source, RowAlias(scan->source), "");
+}
+
+/* The plan of scoring a batch, by keys or as it comes; NULL where there is none. */
+static char *
+PlanOfFirst(Backfill *b, bool ordered)
+{
+	PlanJob		job = {b, NULL};
+	ErrorData  *error;
+
+	b->first_only = true;
+	b->unordered = !ordered;
+	b->scan.joined = ordered ? AddScoredOrder : NULL;
+	error = RunProtected(RunExplain, &job);
+	if (error)
+		FreeErrorData(error);
+	b->first_only = b->unordered = false;
+	b->scan.joined = NULL;
+	return error ? NULL : job.plan;
+}
+
+/*
+ * Do messages come by their keys, without a sort of all that are left, and
+ * would workers not score a batch faster?  Then the last that is scored is the
+ * bound, if its key is stored as the view has it, and no other is equal to it.
+ */
+static bool
+ComeInOrder(Backfill *b)
+{
+	char	   *plan;
+
+	if (b->scan.raise_errors || b->scan.source->distributed || !CanProtect() || HasLooseKeys(b->scan.source))
+		return false;
+	for (int i = 0; i < b->scan.source->nkeys; i++)
+		if (b->scan.source->key_types[i] != b->table->key_types[i])
+			return false;
+	plan = PlanOfFirst(b, true);
+	if (plan == NULL || strstr(plan, "Sort\"") != NULL || strstr(plan, "\"Gather") != NULL)
+		return false;
+	plan = PlanOfFirst(b, false);
+	return plan != NULL && strstr(plan, "\"Gather") == NULL;
 }
 
 /* The key of the last decision in the store is the bound; false where there is none. */
@@ -400,10 +422,11 @@ TakeBound(Backfill *b)
 static bool
 ScoreInOrder(Backfill *b)
 {
+	if (!ComeInOrder(b))
+		return false;
 	b->first_only = true;
 	b->scan.joined = AddScoredOrder;
-	if (ComeInOrder(b))
-		RunScan(&b->scan);
+	RunScan(&b->scan);
 	b->first_only = false;
 	b->scan.joined = NULL;
 	return TakeBound(b);
