@@ -123,6 +123,7 @@ extern void AddScanFrom(BatchQuery *q, Source *s);
 extern void AddScanQuery(BatchScan *scan, BatchQuery *q);
 extern void RefuseDistributed(Source *s, const char *what, const char *hint);
 extern bool ReadRevision(Source *s, int revision, int *found);
+extern void LetWorkersScan(void);
 extern void RunScan(BatchScan *scan);
 extern void DecideUnread(Source *s, int revision, bool drafts, const char *sqlstate,
 						 PolicyDecision *decision, const char **verdict);

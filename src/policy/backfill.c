@@ -29,6 +29,7 @@
 #include "logged_signals.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "optimizer/cost.h"
 #include "protect.h"
 #include "signals_query.h"
 #include "storage/lock.h"
@@ -312,9 +313,7 @@ RunExplain(void *arg)
 	BatchQuery	q;
 	int			nest = NewGUCNestLevel();
 
-	/* as RunScan() has it */
-	(void) set_config_option("min_parallel_table_scan_size", "0", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	LetWorkersScan();
 	QueryStart(&q);
 	QueryAdd(&q, "EXPLAIN (FORMAT JSON) ");
 	AddScanQuery(&job->backfill->scan, &q);
@@ -386,6 +385,8 @@ ComeInOrder(Backfill *b)
 	plan = PlanOfFirst(b, true);
 	if (plan == NULL || strstr(plan, "Sort\"") != NULL || strstr(plan, "\"Gather") != NULL)
 		return false;
+	if (max_parallel_workers_per_gather == 0)
+		return true;
 	plan = PlanOfFirst(b, false);
 	return plan != NULL && strstr(plan, "\"Gather") == NULL;
 }

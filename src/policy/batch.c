@@ -666,14 +666,21 @@ QueryRunInto(BatchQuery *q, Tuplestorestate * store)
 /*
  * Parallel workers where their cost pays, however small the heap: bodies that
  * are stored out of line are not counted in its size, but scored all the same.
+ * Until the caller's level of settings ends.
  */
+void
+LetWorkersScan(void)
+{
+	(void) set_config_option("min_parallel_table_scan_size", "0", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
 static void
 RunWithWorkers(void *arg)
 {
 	int			nest = NewGUCNestLevel();
 
-	(void) set_config_option("min_parallel_table_scan_size", "0", PGC_USERSET,
-							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	LetWorkersScan();
 	RunScanJob(arg);
 	AtEOXact_GUC(false, nest);
 }
