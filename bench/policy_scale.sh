@@ -4,7 +4,7 @@
 #   bench/policy_scale.sh memory [COPIED] [SINGLE]   memory of one backend that decides so many
 #                                       messages by COPY (1000000) and one by one (100000)
 #   bench/policy_scale.sh stored [N ...]  cost of a message at so many stored ones (100000 1000000), by
-#                                       COPY and by INSERTs of one; 10000000 takes some 40 GB and an hour
+#                                       COPY and by INSERTs of one; 10000000 takes some 20 GB and ten minutes
 #   bench/policy_scale.sh conditions [N ...]  cost of a condition (50 100 200 400 800)
 #
 # The policy is that of bench/policy.sql (300 conditions, a GBDT, 500 phrases,
