@@ -42,12 +42,17 @@ typedef struct Source
 	const char **keys;			/* quoted names */
 	Oid		   *key_types;		/* in the view */
 	const char *at;				/* quoted column of times, or NULL */
+	const char *at_column;		/* and as it is */
 	bool		logged;			/* about logged signals, not the view's */
 	bool		covering;		/* and those only that have all its columns */
 	const char *row;			/* expression of the row of signals, */
 	const char *time;			/* and of its time, or NULL */
 	TimestampTz since;
 	TimestampTz until;
+	char	   *(*tables) (struct Source *s);	/* messages' keys to select
+												 * from without the view, or
+												 * NULL */
+	const char *keys_from;		/* these, while they are, in place of the view */
 } Source;
 
 /* Which signals of a message */
@@ -124,6 +129,7 @@ extern void AddScanQuery(BatchScan *scan, BatchQuery *q);
 extern void RefuseDistributed(Source *s, const char *what, const char *hint);
 extern bool ReadRevision(Source *s, int revision, int *found);
 extern void LetWorkersScan(void);
+extern void RunKeys(Source *s, void (*run) (void *arg), void *arg);
 extern void RunScan(BatchScan *scan);
 extern void DecideUnread(Source *s, int revision, bool drafts, const char *sqlstate,
 						 PolicyDecision *decision, const char **verdict);

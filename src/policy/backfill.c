@@ -33,6 +33,7 @@
 #include "protect.h"
 #include "signals_query.h"
 #include "storage/lock.h"
+#include "undecided.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -144,7 +145,7 @@ AddUndecided(BatchScan *scan, BatchQuery *q)
 	Backfill   *b = (Backfill *) scan;
 	Source	   *s = b->scan.source;
 
-	QueryAdd(q, " FROM %s %s", s->id->signals_name, s->alias);
+	AddFrom(q, s);
 	AddTimes(q, s);
 	for (int i = 0; i < s->nkeys; i++)
 		QueryAdd(q, " AND %s.%s IS NOT NULL", s->alias, s->keys[i]);
@@ -270,16 +271,21 @@ KeyFromArray(Source *s, Datum array)
 	return items;
 }
 
-/*
- * Find the last key of the next batch: false when nothing is left.
- */
-static bool
-FindBound(Backfill *b)
+/* The last key of the next batch, or NULL when nothing is left */
+typedef struct BoundJob
 {
+	Backfill   *backfill;
+	Datum	   *bound;
+}			BoundJob;
+
+static void
+RunFindBound(void *arg)
+{
+	BoundJob   *job = arg;
+	Backfill   *b = job->backfill;
 	Source	   *s = b->scan.source;
 	BatchQuery	q;
 	bool		isnull;
-	Datum	   *bound;
 
 	QueryStart(&q);
 	QueryAdd(&q, "SELECT * FROM (SELECT ");
@@ -290,12 +296,26 @@ FindBound(Backfill *b)
 	AddKeys(&q, s, s->alias, " DESC");
 	QueryAdd(&q, " LIMIT 1");
 	if (QueryRun(&q, SPI_OK_SELECT, NULL) == 0)
-		return false;
-	bound = palloc(s->nkeys * sizeof(Datum));
+		return;
+	job->bound = palloc(s->nkeys * sizeof(Datum));
 	for (int i = 0; i < s->nkeys; i++)
-		bound[i] = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1, &isnull);
-	b->bound = bound;
-	return true;
+		job->bound[i] = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1, &isnull);
+}
+
+/*
+ * Find the last key of the next batch: false when nothing is left.
+ */
+static bool
+FindBound(Backfill *b)
+{
+	BoundJob	job = {b, NULL};
+
+	if (b->scan.raise_errors || b->scan.source->distributed || !CanProtect())
+		RunFindBound(&job);
+	else
+		RunKeys(b->scan.source, RunFindBound, &job);
+	b->bound = job.bound;
+	return b->bound != NULL;
 }
 
 /* The plan of a scan, as JSON */
@@ -990,6 +1010,7 @@ NextBatch(Backfill *b, Oid decision, const Source *asked, uint64 *total)
 	PushActiveSnapshot(GetTransactionSnapshot());
 	SPI_connect();
 	InitSource(s, asked->policy, asked->since, asked->until, asked->at, false);
+	s->tables = MessageKeys;
 	if (b->run == 0)
 	{
 		b->scan.raise_errors = ReadRevision(s, 0, &b->revision);

@@ -35,9 +35,6 @@
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
-/* Keys of messages that are read one by one, held at once */
-#define KEYS_AT_ONCE	1000
-
 /*
  * Queries
  */
@@ -171,6 +168,7 @@ CheckAt(Source *s, Oid view, const char *at)
 				 errmsg("column \"%s\" of signals view %s must be of type timestamp with time zone",
 						at, s->id->signals_name)));
 	s->at = quote_identifier(at);
+	s->at_column = at;
 }
 
 /*
@@ -418,7 +416,7 @@ AddFrom(BatchQuery *q, Source *s)
 {
 	if (!s->logged)
 	{
-		QueryAdd(q, " FROM %s %s", s->id->signals_name, s->alias);
+		QueryAdd(q, " FROM %s %s", s->keys_from ? s->keys_from : s->id->signals_name, s->alias);
 		return;
 	}
 	/* OFFSET 0: each row is made once. */
@@ -718,7 +716,7 @@ typedef struct EachScan
 
 /* The message of one row of keys, whose columns come twice: as the view's, and cast */
 static void
-ScanOne(EachScan *each, SPITupleTable * keys, uint64 row)
+ScanOne(EachScan *each, TupleTableSlot *keys)
 {
 	BatchScan  *scan = each->scan;
 	Source	   *s = scan->source;
@@ -736,14 +734,14 @@ ScanOne(EachScan *each, SPITupleTable * keys, uint64 row)
 	for (int i = 0; i < s->nkeys; i++)
 	{
 		bool		isnull;
-		Datum		value = SPI_getbinval(keys->vals[row], keys->tupdesc, 2 * i + 1, &isnull);
+		Datum		value = slot_getattr(keys, 2 * i + 1, &isnull);
 
 		any_null |= isnull;
 		QueryAdd(&q, " AND %s.%s %s ", s->alias, s->keys[i], isnull ? "IS NULL" :
 				 KeyOperator(s->key_types[i], s->key_types[i], BTEqualStrategyNumber));
 		if (!isnull)
 			QueryValue(&q, s->key_types[i], value);
-		key[i] = SPI_getbinval(keys->vals[row], keys->tupdesc, 2 * i + 2, &isnull);
+		key[i] = slot_getattr(keys, 2 * i + 2, &isnull);
 		if (isnull)
 			key[i] = (Datum) 0;
 	}
@@ -769,47 +767,95 @@ ScanOne(EachScan *each, SPITupleTable * keys, uint64 row)
 	}
 }
 
-/* The messages one by one, each in a subtransaction; their keys come in chunks */
-static void
-ScanEach(BatchScan *scan)
+/*
+ * Run a query of keys that names its messages by AddFrom(): where the signals
+ * view can't even tell which there are, since it fails for one of them before
+ * its key is chosen, their tables tell.  Where these can't either, the view's
+ * error is what counts.
+ */
+void
+RunKeys(Source *s, void (*run) (void *arg), void *arg)
 {
-	Source	   *s = scan->source;
-	EachScan	each = {scan, NULL};
-	BatchQuery	q;
-	Portal		portal;
-	SPITupleTable *keys;
-	MemoryContext per_row = AllocSetContextCreate(CurrentMemoryContext, "pg_assay scan row",
-												  ALLOCSET_DEFAULT_SIZES);
+	ErrorData  *error = RunProtected(run, arg);
+	ErrorData  *again;
 
-	scan->one = true;
+	if (error == NULL)
+		return;
+	s->keys_from = s->tables ? s->tables(s) : NULL;
+	if (s->keys_from == NULL)
+		ReThrowError(error);
+	again = RunProtected(run, arg);
+	s->keys_from = NULL;
+	if (again)
+		ReThrowError(error);
+	FreeErrorData(error);
+}
+
+/* The keys of a scan's messages, each as the view has it and cast, to a tuplestore */
+typedef struct KeysJob
+{
+	BatchScan  *scan;
+	Tuplestorestate *keys;
+}			KeysJob;
+
+static void
+RunKeysJob(void *arg)
+{
+	KeysJob    *job = arg;
+	BatchScan  *scan = job->scan;
+	Source	   *s = scan->source;
+	BatchQuery	q;
+
 	QueryStart(&q);
+	q.read_only = scan->read_only;
 	QueryAdd(&q, "SELECT ");
 	for (int i = 0; i < s->nkeys; i++)
 		QueryAdd(&q, "%s%s.%s, %s.%s::%s", i > 0 ? ", " : "", s->alias, s->keys[i],
 				 s->alias, s->keys[i], CastName(scan->key_types[i]));
 	scan->where(scan, &q);
-	portal = SPI_cursor_open_with_args(NULL, q.sql.data, q.nparams, q.types, q.values, NULL,
-									   scan->read_only, 0);
-	for (;;)
-	{
-		SPI_cursor_fetch(portal, true, KEYS_AT_ONCE);
-		keys = SPI_tuptable;
-		if (keys->numvals == 0)
-			break;
-		for (uint64 row = 0; row < keys->numvals; row++)
-		{
-			MemoryContext old;
+	/* Those of an attempt that failed */
+	tuplestore_clear(job->keys);
+	QueryRunInto(&q, job->keys);
+}
 
-			CHECK_FOR_INTERRUPTS();
-			MemoryContextReset(per_row);
-			old = MemoryContextSwitchTo(per_row);
-			ScanOne(&each, keys, row);
-			MemoryContextSwitchTo(old);
-		}
-		SPI_freetuptable(keys);
+static TupleDesc
+KeysDesc(BatchScan *scan)
+{
+	Source	   *s = scan->source;
+	TupleDesc	desc = CreateTemplateTupleDesc(2 * s->nkeys);
+
+	for (int i = 0; i < s->nkeys; i++)
+	{
+		TupleDescInitEntry(desc, 2 * i + 1, NULL, s->key_types[i], -1, 0);
+		TupleDescInitEntry(desc, 2 * i + 2, NULL, scan->key_types[i], -1, 0);
 	}
-	SPI_freetuptable(keys);
-	SPI_cursor_close(portal);
+	return desc;
+}
+
+/* The messages one by one, each in a subtransaction */
+static void
+ScanEach(BatchScan *scan)
+{
+	EachScan	each = {scan, NULL};
+	KeysJob		job = {scan, tuplestore_begin_heap(false, false, work_mem)};
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(KeysDesc(scan), &TTSOpsMinimalTuple);
+	MemoryContext per_row = AllocSetContextCreate(CurrentMemoryContext, "pg_assay scan row",
+												  ALLOCSET_DEFAULT_SIZES);
+
+	RunKeys(scan->source, RunKeysJob, &job);
+	scan->one = true;
+	while (tuplestore_gettupleslot(job.keys, true, false, slot))
+	{
+		MemoryContext old;
+
+		CHECK_FOR_INTERRUPTS();
+		MemoryContextReset(per_row);
+		old = MemoryContextSwitchTo(per_row);
+		ScanOne(&each, slot);
+		MemoryContextSwitchTo(old);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	tuplestore_end(job.keys);
 	MemoryContextDelete(per_row);
 	if (each.plan)
 		SPI_freeplan(each.plan);

@@ -14,6 +14,7 @@
 #include "refuse_null.h"
 #include "replay_states.h"
 #include "signals_query.h"
+#include "undecided.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -224,6 +225,7 @@ RunReplay(FunctionCallInfo fcinfo, Replay *r, int arg, int rest)
 	InitSource(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_TIMESTAMPTZ(arg),
 			   PG_GETARG_TIMESTAMPTZ(arg + 1),
 			   PG_ARGISNULL(rest + 1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(rest + 1)), true);
+	s.tables = MessageKeys;
 	CheckSourceLog(&s, from);
 	if (from != SIGNALS_VIEW)
 		RefuseDistributed(&s, "a replay of logged signals", "Say signals => 'view'.");

@@ -1,0 +1,45 @@
+-- A view that fails for a message before its key is chosen: neither backfill()
+-- nor replay() can ask it which messages there are, and both go on by the tables.
+CREATE SCHEMA unk;
+SET search_path = unk, public;
+CREATE TABLE unk.message (id int PRIMARY KEY, at timestamptz NOT NULL, txt text COLLATE "C");
+CREATE VIEW unk.signals AS SELECT id, at, txt FROM message WHERE id > 0 AND (txt = '' OR txt::int >= 0);
+SELECT assay.create_policy('unk', 'unk.signals', '{id}', prior => -1, on_unreadable => 'suspicious');
+SELECT assay.create_detector('unk', 'five', 'txt = ''5''', weight => 5, mode => 'live');
+INSERT INTO message SELECT i, '2026-01-01'::timestamptz + i * interval '1 day', CASE i WHEN 7 THEN 'poison' WHEN 9 THEN '-1' WHEN 22 THEN 'more' ELSE (i % 10)::text END
+FROM generate_series(-1, 30) i;
+\set SHOW_CONTEXT never
+-- without a table that the policy decides, nobody knows them: the view's error
+CALL assay.backfill('unk', batch => 4, at => 'at');
+CREATE TRIGGER decide AFTER INSERT ON message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('unk');
+-- what the trigger says of one
+INSERT INTO message VALUES (40, '2026-03-01', 'poison');
+SELECT id, verdict, degraded FROM unk_decision;
+SELECT v.verdict, count(*), min(v.key[1]::int) FROM assay.replay('unk', '2026-01-01', 'infinity', at => 'at') v GROUP BY 1 ORDER BY 1;
+SELECT count(*) FROM assay.replay('unk', '2026-01-05', '2026-01-10', at => 'at');
+CALL assay.backfill('unk', batch => 4, until => '2026-01-20', at => 'at');
+SELECT id, verdict, degraded FROM unk_decision ORDER BY id;
+CALL assay.backfill('unk', batch => 4, at => 'at');
+SELECT degraded, verdict, count(*), array_agg(id ORDER BY id) FILTER (WHERE degraded) FROM unk_decision GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT key, detector, sqlstate FROM assay.fault WHERE policy = 'unk' ORDER BY key::text, detector;
+-- what the view leaves out has no decision
+SELECT key FROM assay.undecided('unk') ORDER BY key[1]::int;
+-- by an order of keys of its own, and another type than the table's
+CREATE TABLE unk.letter (id varchar(10) COLLATE "C" PRIMARY KEY, txt text);
+CREATE VIEW unk.letter_signals AS SELECT id::text COLLATE "POSIX" AS id, txt FROM letter WHERE txt = '' OR txt::int > 0;
+SELECT assay.create_policy('letter', 'unk.letter_signals', '{id}', prior => -1);
+SELECT assay.create_detector('letter', 'one', 'txt = ''1''', weight => 5, mode => 'live');
+INSERT INTO letter SELECT chr(64 + i) || chr(96 + i), CASE WHEN i IN (3, 4, 20) THEN '?' ELSE '1' END FROM generate_series(1, 26) i;
+CREATE TRIGGER decide AFTER INSERT ON letter REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('letter');
+CALL assay.backfill('letter', batch => 7, at => NULL);
+SELECT verdict, degraded, count(*), min(id) FROM letter_decision GROUP BY 1, 2 ORDER BY 1;
+-- on_error => 'raise' ends with the error, as ever
+SELECT assay.alter_policy('letter', on_error => 'raise');
+CALL assay.backfill('letter', batch => 7, at => NULL);
+\set SHOW_CONTEXT errors
+SET client_min_messages = warning;
+DROP TRIGGER decide ON message;
+DROP TRIGGER decide ON letter;
+SELECT assay.drop_policy('unk');
+SELECT assay.drop_policy('letter');
+DROP SCHEMA unk CASCADE;
