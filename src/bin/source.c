@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "assay_load.h"
@@ -834,21 +835,76 @@ maildir_name_len(const char *name)
 	return flags != NULL ? (size_t) (flags - name) : strlen(name);
 }
 
-/* Where a message of that name is in cur by now, with whatever flags; NULL where it is not */
+/* What a Maildir has in cur by now, by names without flags */
+typedef struct MaildirNow
+{
+	GHashTable *names;			/* NULL: not looked yet */
+	struct timespec changed;	/* the folder, when it was looked at */
+	bool		settled;		/* and not just then */
+}			MaildirNow;
+
+/* A change as long ago as this shows in the folder's time, however coarse that is */
+#define SETTLED_SECONDS 2
+
+static void
+maildir_look(MaildirNow * now, const char *cur)
+{
+	struct stat st;
+	DIR		   *dir;
+	struct dirent *entry;
+
+	if (now->names != NULL)
+		g_hash_table_destroy(now->names);
+	now->names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	now->settled = stat(cur, &st) == 0 && time(NULL) - st.st_mtim.tv_sec > SETTLED_SECONDS;
+	if (now->settled)
+		now->changed = st.st_mtim;
+	if ((dir = opendir(cur)) == NULL)
+		return;
+	while ((entry = readdir(dir)) != NULL)
+		g_hash_table_replace(now->names, g_strndup(entry->d_name, maildir_name_len(entry->d_name)),
+							 g_strdup(entry->d_name));
+	closedir(dir);
+}
+
+/* Has the folder nothing but what was seen? */
+static bool
+maildir_is_known(const MaildirNow * now, const char *cur)
+{
+	struct stat st;
+
+	return now->names != NULL && now->settled && stat(cur, &st) == 0 &&
+		st.st_mtim.tv_sec == now->changed.tv_sec && st.st_mtim.tv_nsec == now->changed.tv_nsec;
+}
+
+/*
+ * Where a message of that name is in cur by now, with whatever flags; NULL
+ * where it is not.  The folder is read again only if it may have changed: many
+ * messages are moved, or deleted, at once.
+ */
 static char *
-maildir_moved(const char *path, const char *name)
+maildir_moved(MaildirNow * now, const char *path, const char *name)
 {
 	char	   *cur = g_build_filename(path, "cur", NULL);
-	DIR		   *dir = opendir(cur);
-	size_t		len = maildir_name_len(name);
-	struct dirent *entry;
+	char	   *bare = g_strndup(name, maildir_name_len(name));
 	char	   *found = NULL;
 
-	while (dir != NULL && found == NULL && (entry = readdir(dir)) != NULL)
-		if (maildir_name_len(entry->d_name) == len && strncmp(entry->d_name, name, len) == 0)
-			found = g_build_filename(cur, entry->d_name, NULL);
-	if (dir != NULL)
-		closedir(dir);
+	for (int look = 0; look < 2 && found == NULL; look++)
+	{
+		const char *there = now->names != NULL ? g_hash_table_lookup(now->names, bare) : NULL;
+
+		if (there != NULL)
+			found = g_build_filename(cur, there, NULL);
+		if (found != NULL && access(found, F_OK) != 0)
+		{
+			g_free(found);
+			found = NULL;
+		}
+		if (found != NULL || look == 1 || maildir_is_known(now, cur))
+			break;
+		maildir_look(now, cur);
+	}
+	g_free(bare);
 	g_free(cur);
 	return found;
 }
@@ -856,14 +912,14 @@ maildir_moved(const char *path, const char *name)
 /* One of the messages that a Maildir had in a folder when its names were read */
 static void
 read_maildir_message(const char *path, const char *folder, const char *name, const char *prefix, const char *mailbox,
-					 GHashTable *current, DeliverFn deliver)
+					 GHashTable *current, MaildirNow * now, DeliverFn deliver)
 {
 	char	   *file = g_build_filename(path, folder, name, NULL);
 	char	   *source = g_strdup_printf("%s%.*s", prefix, (int) maildir_name_len(name), name);
 	char	   *moved = NULL;
 	bool		listed;
 
-	if (access(file, F_OK) != 0 && (moved = maildir_moved(path, name)) != NULL)
+	if (access(file, F_OK) != 0 && (moved = maildir_moved(now, path, name)) != NULL)
 	{
 		g_free(file);
 		file = moved;
@@ -889,6 +945,7 @@ read_maildir(const char *path, const char *prefix, const char *mailbox, int dept
 	static const char *const boxes[] = {"new", "cur"};
 	GPtrArray  *names;
 	GPtrArray  *lists[2] = {NULL, NULL};
+	MaildirNow	now = {NULL};
 	GHashTable *current = g_hash_table_new(g_str_hash, g_str_equal);	/* names in cur */
 	GHashTable *seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);	/* without flags */
 
@@ -913,11 +970,13 @@ read_maildir(const char *path, const char *prefix, const char *mailbox, int dept
 			char	   *bare = g_strndup(name, maildir_name_len(name));
 
 			if (b == 1 || !g_hash_table_contains(seen, bare))
-				read_maildir_message(path, boxes[b], name, prefix, mailbox, current, deliver);
+				read_maildir_message(path, boxes[b], name, prefix, mailbox, current, &now, deliver);
 			g_free(bare);
 		}
 	g_hash_table_destroy(seen);
 	g_hash_table_destroy(current);
+	if (now.names != NULL)
+		g_hash_table_destroy(now.names);
 	for (int b = 0; b < 2; b++)
 		if (lists[b] != NULL)
 			g_ptr_array_free(lists[b], TRUE);

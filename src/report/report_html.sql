@@ -30,13 +30,13 @@ CREATE FUNCTION assay_internal.html_name(t text, most int DEFAULT 80) RETURNS te
 $$;
 COMMENT ON FUNCTION assay_internal.html_name(text, int) IS 'the same, by itself whatever way it runs';
 
-CREATE FUNCTION assay_internal.html_number(v float8, digits int) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION assay_internal.html_number(v float8, digits int) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp AS $$
 	SELECT coalesce(replace(CASE WHEN abs(v) >= 1e15 THEN v::text WHEN digits = 0 THEN trim(to_char(v, '999G999G999G999G990')) ELSE round(v::numeric, digits)::text END, '-', '&minus;'), '&ndash;')
 $$;
 COMMENT ON FUNCTION assay_internal.html_number(float8, int) IS 'a number to so many digits; a dash for NULL';
 
-CREATE FUNCTION assay_internal.html_figure(name text, v float8, digits int) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION assay_internal.html_figure(name text, v float8, digits int) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp AS $$
 	SELECT format('<td class="n" data-c="%s" data-v="%s">%s</td>', name, coalesce(v::text, ''), assay_internal.html_number(v, digits))
 $$;
@@ -49,7 +49,7 @@ $$;
 COMMENT ON FUNCTION assay_internal.html_time(timestamptz) IS 'a time in UTC';
 
 -- A rate with its interval: the figure, and a bar from 0 to 1
-CREATE FUNCTION assay_internal.html_rate(name text, v float8, lower float8, upper float8) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION assay_internal.html_rate(name text, v float8, lower float8, upper float8) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp AS $$
 	SELECT assay_internal.html_figure(name, v, 3)
 		|| format('<td class="i" data-lower="%s" data-upper="%s" data-v="%s">', coalesce(lower::text, ''), coalesce(upper::text, ''), coalesce(v::text, ''))

@@ -28,7 +28,7 @@ CREATE FUNCTION assay_internal.page_steps(attribution assay.attribution, most in
 $$;
 COMMENT ON FUNCTION assay_internal.page_steps(assay.attribution, int) IS 'steps in which a margin is built up, the prior first, as explain_decision() orders them';
 
-CREATE FUNCTION assay_internal.page_because(kind text, counted boolean, hit boolean, shadow boolean, muted_by text, forced text, fault text, signals jsonb) RETURNS text LANGUAGE sql IMMUTABLE
+CREATE FUNCTION assay_internal.page_because(kind text, counted boolean, hit boolean, shadow boolean, muted_by text, forced text, fault text, signals jsonb) RETURNS text LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 	SELECT concat_ws('; ', CASE kind WHEN 'prior' THEN 'log-odds before any evidence' WHEN 'signals' THEN 'signals could not be read' WHEN 'exclusion' THEN 'exclusion' END,
 		'forces the verdict ' || forced, 'muted by exclusion ' || muted_by, CASE WHEN shadow AND fault IS NULL THEN 'shadow' END,

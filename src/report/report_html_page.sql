@@ -4,7 +4,7 @@
 
 -- private functions
 
-CREATE FUNCTION assay_internal.html_tile(name text, title text, v float8, digits int, below text) RETURNS text LANGUAGE sql IMMUTABLE
+CREATE FUNCTION assay_internal.html_tile(name text, title text, v float8, digits int, below text) RETURNS text LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 	SELECT format('<div data-c="%s" data-v="%s"><dt>%s</dt><dd>%s<small>%s</small></dd></div>', name, coalesce(v::text, ''), title, assay_internal.html_number(v, digits), coalesce(below, ''))
 $$;
