@@ -197,6 +197,15 @@ CALL kq_not_kept('a row that the server makes', $$jsonb_populate_record(NULL::kq
 ALTER TYPE kq.pair ADD ATTRIBUTE c int;
 SELECT kq_add(87)::jsonb ->> 'loud' AS with_c;
 CALL kq_not_kept('nothing odd', 'm.sender', 88);
+-- the least and the greatest go by the type's own comparison, which no call shows
+CALL kq_not_kept('the greatest', 'greatest(m.n, 3)', 89);
+CREATE TYPE kq.level AS ENUM ('low', 'high');
+CREATE FUNCTION kq.compare(a kq.level, b kq.level) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN enum_cmp(a, b); END';
+ALTER FUNCTION kq.compare OWNER TO kq_owner;
+CREATE OPERATOR CLASS kq.level_ops DEFAULT FOR TYPE kq.level USING btree AS FUNCTION 1 kq.compare(kq.level, kq.level);
+CALL kq_not_kept('the greatest of a user''s type', $$greatest(CASE WHEN m.n > 0 THEN 'low'::kq.level END, 'high')$$, 90);
+CREATE OR REPLACE FUNCTION kq.compare(a kq.level, b kq.level) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN enum_cmp(b, a); END';
+SELECT kq_add(91)::jsonb ->> 'loud' AS greatest;
 SET client_min_messages = error;
 DROP TRIGGER decide ON kq.message;
 SELECT assay.drop_policy('kq', true);

@@ -34,6 +34,7 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
+#include "utils/typcache.h"
 
 /* How a function may be called in a plan that is kept */
 typedef enum KeptCall
@@ -142,6 +143,17 @@ OperatorsFit(const Oid *operators, int n)
 	return true;
 }
 
+/* How values of a type are compared for the least of them, or their parts are taken, is told by the type alone. */
+static bool
+TypeFits(Node *node)
+{
+	Oid			function = IsA(node, MinMaxExpr) ?
+	lookup_type_cache(((MinMaxExpr *) node)->minmaxtype, TYPECACHE_CMP_PROC)->cmp_proc :
+	get_typsubscript(((SubscriptingRef *) node)->refcontainertype, NULL);
+
+	return OidIsValid(function) && function < FirstUnpinnedObjectId;
+}
+
 /*
  * Expressions
  */
@@ -210,12 +222,13 @@ IsOdd(Node *node, void *context)
 		case T_CaseExpr:
 		case T_CaseWhen:
 		case T_CaseTestExpr:
-		case T_MinMaxExpr:
 		case T_ArrayExpr:
-		case T_SubscriptingRef:
 		case T_FieldSelect:
 		case T_SQLValueFunction:
 			return expression_tree_walker(node, IsOdd, &inner);
+		case T_MinMaxExpr:
+		case T_SubscriptingRef:
+			return !TypeFits(node) || expression_tree_walker(node, IsOdd, &inner);
 		case T_NestLoopParam:
 			return IsOdd((Node *) ((NestLoopParam *) node)->paramval, &inner);
 		case T_ArrayCoerceExpr:
