@@ -138,6 +138,27 @@ SET ROLE rts_ingest;
 INSERT INTO rts.message VALUES (3, 'a', 'wire');
 RESET ROLE;
 SELECT id, verdict, degraded FROM rts.rts_verdict ORDER BY id;
+-- faults quote messages, which row-level security may hide
+INSERT INTO assay_internal.fault (policy, revision, detector, key, sqlstate, message) VALUES ('rts', 1, 'd', '{3}', '22P02', 'invalid: "wire"');
+ALTER TABLE rts.rts_decision DISABLE ROW LEVEL SECURITY;
+SET ROLE rts_reader;
+SELECT key, message FROM assay.fault WHERE policy = 'rts' AND sqlstate = '22P02';
+RESET ROLE;
+ALTER TABLE rts.rts_decision ENABLE ROW LEVEL SECURITY;
+SET ROLE rts_reader;
+SELECT key, message FROM assay.fault WHERE policy = 'rts' AND sqlstate = '22P02';
+SELECT detail LIKE '%wire%' AS told FROM assay.check('rts') WHERE "check" = 'faults' AND detail LIKE '%22P02%';
+SET row_security = off;
+SELECT key, message FROM assay.fault WHERE policy = 'rts' AND message LIKE '%wire%';
+RESET row_security;
+SET ROLE rts_builder;
+SELECT key, message FROM assay.fault WHERE policy = 'rts' AND sqlstate = '22P02';
+SET ROLE rts_owner;
+SELECT key, message FROM assay.fault WHERE policy = 'rts' AND sqlstate = '22P02';
+DELETE FROM assay.fault WHERE policy = 'rts' AND sqlstate = '22P02';
+RESET ROLE;
+SELECT count(*) FROM assay_internal.fault WHERE policy = 'rts' AND sqlstate = '22P02';
+ALTER TABLE rts.rts_decision DISABLE ROW LEVEL SECURITY;
 SELECT assay.revoke_access('rts', 'rts_reader');
 SELECT tried('rts_reader', $$SELECT assay.policy_export('rts')$$);
 
