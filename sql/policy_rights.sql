@@ -119,6 +119,12 @@ SET ROLE rts_reader;
 SELECT key FROM assay.latest_decisions('rts');
 SELECT key FROM assay.latest_labels('rts');
 SELECT count(*) FROM assay.latest_decision('rts', '{2}');
+SELECT id FROM rts.rts_verdict;
+SELECT id FROM rts.rts_label_latest;
+RESET ROLE;
+SELECT assay.set_labels('rts', '{analyst}');
+SET ROLE rts_reader;
+SELECT id FROM rts.rts_label_latest;
 RESET ROLE;
 -- a superuser can't rewrite the past either
 DELETE FROM assay_internal.detector;

@@ -267,11 +267,15 @@ COMMENT ON FUNCTION assay_internal.may_read_messages(regclass, regclass, regclas
 	'may the user know of all messages of the policy of these objects: does nothing hide some of their decisions?';
 
 CREATE VIEW assay_internal.readable_fault WITH (security_barrier) AS
-	SELECT t.fault, t.at, t.policy, t.revision, t.detector, CASE WHEN m.readable THEN t.key END AS key, t.sqlstate,
-		CASE WHEN m.readable THEN t.message ELSE '(for who may read all decisions of the policy)' END AS message, t.suspended
+	SELECT t.fault, t.at, t.policy, t.revision, t.detector,
+		CASE WHEN has_table_privilege('assay_internal.fault', 'SELECT') OR t.policy IN (SELECT p.policy FROM assay_internal.policy p
+			WHERE assay_internal.may_read_messages(p.decision, p.access, p.label, p.signals_view)) THEN t.key END AS key,
+		t.sqlstate,
+		CASE WHEN has_table_privilege('assay_internal.fault', 'SELECT') OR t.policy IN (SELECT p.policy FROM assay_internal.policy p
+			WHERE assay_internal.may_read_messages(p.decision, p.access, p.label, p.signals_view)) THEN t.message
+			ELSE '(for who may read all decisions of the policy)' END AS message,
+		t.suspended
 	FROM assay_internal.fault t
-	CROSS JOIN LATERAL (SELECT has_table_privilege('assay_internal.fault', 'SELECT') OR t.policy IN (SELECT p.policy FROM assay_internal.policy p
-		WHERE assay_internal.may_read_messages(p.decision, p.access, p.label, p.signals_view)) AS readable) m
 	WHERE EXISTS (SELECT FROM assay_internal.policy p WHERE p.policy = t.policy
 		AND assay_internal.may('reader', p.decision, p.access, p.label, p.signals_view))
 		OR has_table_privilege('assay_internal.fault', 'SELECT');
