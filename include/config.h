@@ -7,6 +7,7 @@
 
 #include "datatype/timestamp.h"
 #include "nodes/pg_list.h"
+#include "snapshot_mark.h"
 
 /*
  * What one revision may have of each: the conditions of detectors and
@@ -21,7 +22,9 @@ typedef struct PolicyIdentity
 {
 	char	   *policy;
 	int			revision;		/* the one asked for, or the current one */
+	bool		current;		/* the latter */
 	TransactionId author;		/* whose transaction makes the next, or none */
+	SnapshotMark mark;			/* on a standby: which found no next one */
 	Oid			owner;			/* of the decision table */
 	char	   *search_path;
 	Oid			signals;		/* the view, or InvalidOid when it is gone */

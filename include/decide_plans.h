@@ -45,6 +45,8 @@ typedef struct DecidePlans
 	SPIPlanPtr	insert_one;		/* from parameters */
 	bool		sure;			/* the table was seen to take decisions ... */
 	TimestampTz unsure_until;	/* ... and none failed so long */
+	int			patience;		/* milliseconds to wait for the table's locks,
+								 * after others waited in vain; or 0 */
 	char		broken[6];		/* SQLSTATE: the signals can't be read */
 	char	   *broken_message;
 	TupleDesc	signals;		/* of the signals query; NULL when broken */

@@ -36,6 +36,7 @@ typedef struct Decide
 	int64		nundecided;
 	bool		odd_key;		/* of some decision: the table may refuse it */
 	bool		notifies;		/* some verdict is told of */
+	int			patience;		/* of a write, for locks; or 0 */
 	DecisionParts parts;		/* where they go, once that is known */
 	List	   *unwritten;		/* keys of decisions that were refused */
 	Datum	   *values;			/* of the decision made last */

@@ -21,6 +21,7 @@
  */
 #include "postgres.h"
 
+#include <float.h>
 #include <limits.h>
 
 #include "access/xact.h"
@@ -72,6 +73,8 @@ static volatile uint64 shares = 0;	/* tenths, of the statement's messages */
 static volatile int tick_ms = 0;
 static volatile bool spent = false;
 static volatile bool lenient = false;
+static volatile int lenient_ticks = 0;	/* of a piece between pieces, then */
+static volatile double lenient_until = 0;	/* of the statement's, then */
 
 /*
  * Statements whose rows are decided one by one, each by a call of the trigger:
@@ -97,8 +100,10 @@ static double before_ms = 0;	/* what it took before this call */
 static double
 StatementTicks(void)
 {
-	return ((double) statement_budget +
-			(double) shares * assay_message_budget / (FAIR_SHARE * TENTHS)) / Max(tick_ms, 1);
+	double		all = ((double) statement_budget +
+					   (double) shares * assay_message_budget / (FAIR_SHARE * TENTHS)) / Max(tick_ms, 1);
+
+	return lenient ? Min(all, lenient_until) : all;
 }
 
 bool
@@ -131,7 +136,7 @@ Tick(void)
 	statement_ticks++;
 	if (entered == 0)
 		return;
-	late = seen == piece && ++ticks >= (lenient && entered == 1 ? TICKS * LENIENCE : allowed);
+	late = seen == piece && ++ticks >= (lenient && entered == 1 ? lenient_ticks : allowed);
 	if (seen != piece)
 	{
 		seen = piece;
@@ -302,9 +307,24 @@ BudgetAllow(int percent)
 		Forget();
 }
 
+/*
+ * What goes message by message, since something fails or waits for a lock, must
+ * not run into the session's "statement_timeout" for that: it has three quarters
+ * of what is left until then, and half of it between the pieces.
+ */
 void
 BudgetLenient(bool yes)
 {
+	lenient_ticks = TICKS * LENIENCE;
+	lenient_until = DBL_MAX;
+	if (yes && ticking && statement_timeout_ran && get_timeout_active(STATEMENT_TIMEOUT))
+	{
+		double		left = (double) TimestampDifferenceMilliseconds(GetCurrentTimestamp(),
+																	get_timeout_finish_time(STATEMENT_TIMEOUT)) / tick_ms;
+
+		lenient_ticks = Max(Min(lenient_ticks, (int) (left / 2)), 2);
+		lenient_until = statement_ticks + before_ms / tick_ms + left * 3 / 4;
+	}
 	lenient = yes;
 }
 

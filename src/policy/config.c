@@ -15,6 +15,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/xlog.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
@@ -254,13 +255,47 @@ AuthorOfNext(const char *policy, int revision)
 	return author;
 }
 
-/* Is it still the current one to this statement? */
+/* Is a revision behind this one to be seen? */
+static bool
+SeesNext(PolicyIdentity *id, Snapshot snapshot)
+{
+	Oid			schema = get_namespace_oid("assay_internal", false);
+	Relation	rel = table_open(get_relname_relid("revision", schema), AccessShareLock);
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	bool		found;
+
+	ScanKeyInit(&keys[0], get_attnum(RelationGetRelid(rel), "policy"), BTEqualStrategyNumber, F_TEXTEQ,
+				CStringGetTextDatum(id->policy));
+	keys[0].sk_collation = DEFAULT_COLLATION_OID;
+	ScanKeyInit(&keys[1], get_attnum(RelationGetRelid(rel), "revision"), BTGreaterStrategyNumber, F_INT4GT,
+				Int32GetDatum(id->revision));
+	scan = systable_beginscan(rel, get_relname_relid("revision_pkey", schema), true, snapshot, 2, keys);
+	found = HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
+/*
+ * Is it still the current one to this statement?  On a standby nothing is told
+ * ahead of a commit: there each new snapshot looks.
+ */
 bool
 IdentityHolds(PolicyIdentity *id)
 {
-	return !TransactionIdIsValid(id->author) || !ActiveSnapshotSet() ||
-		GetActiveSnapshot()->snapshot_type != SNAPSHOT_MVCC ||
-		XidInMVCCSnapshot(id->author, GetActiveSnapshot());
+	Snapshot	snapshot = ActiveSnapshotSet() ? GetActiveSnapshot() : NULL;
+
+	if (snapshot == NULL || snapshot->snapshot_type != SNAPSHOT_MVCC)
+		return true;
+	if (TransactionIdIsValid(id->author))
+		return XidInMVCCSnapshot(id->author, snapshot);
+	if (!id->current || !RecoveryInProgress() || SnapshotIsMarked(&id->mark, snapshot))
+		return true;
+	if (SeesNext(id, snapshot))
+		return false;
+	MarkSnapshot(&id->mark, snapshot);
+	return true;
 }
 
 static PolicyIdentity *
@@ -304,7 +339,8 @@ ReadIdentity(const char *policy, int revision, MemoryContext context)
 				 errmsg("decision table of policy \"%s\" does not exist", policy),
 				 errhint("A policy cannot do without it: assay.drop_policy() removes what is left.")));
 	id->owner = RelationOwner(id->decision);
-	if (revision == 0)
+	id->current = (revision == 0);
+	if (id->current)
 		id->author = AuthorOfNext(policy, id->revision);
 	return id;
 }

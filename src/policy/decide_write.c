@@ -7,6 +7,10 @@
  * else, or when a key may be too long for its index, or is there already, in a
  * subtransaction, and one by one if that fails.
  *
+ * Another session may hold the table's lock for long (CREATE INDEX, VACUUM FULL):
+ * it is waited for the time of a message, and then half of that each time, until
+ * it is had again.
+ *
  * Such a table may fail all the same: its disk is full, its index damaged.  What
  * was written outside of a subtransaction takes the statement along then.  So
  * the first write of a session is made in one, and after a failure all are for a
@@ -14,6 +18,7 @@
  */
 #include "postgres.h"
 
+#include "budget.h"
 #include "decide_run.h"
 #include "direct_write.h"
 #include "miscadmin.h"
@@ -29,6 +34,9 @@
 
 /* So long no write is taken for sure after one that was failed */
 #define UNSURE_SECONDS	60
+
+/* Milliseconds that are waited for a lock, however often it was in vain */
+#define PATIENCE_MIN	10
 
 /*
  * Faults
@@ -108,11 +116,47 @@ RunWrite(void *arg)
 	Security	security;
 
 	EnterOwner(&security, d->plans->id->owner, d->plans->id->search_path);
+	if (d->patience > 0)
+		WaitNoLonger(&security, d->patience);
 	if (d->single)
 		WriteOne(d);
 	else
 		WriteMany(d);
 	LeaveSecurity(&security);
+}
+
+/* Is it another transaction's decision about the same key that was waited for? */
+static bool
+WaitsForRow(Decide *d)
+{
+	return d->plans->table->plain && d->plans->table->part_key < 0 &&
+		ConditionalLockRelationOid(d->plans->id->decision, RowExclusiveLock);
+}
+
+/*
+ * The same, whatever fails, and whoever holds the table.  What is waited for in
+ * vain is noted before, since the session's own timeout may end the statement.
+ */
+static ErrorData *
+TryWrite(Decide *d)
+{
+	DecidePlans *plans = d->plans;
+	ErrorData  *error;
+
+	if (d->raise || assay_message_budget == 0)
+		return RunProtected(RunWrite, d);
+	d->patience = plans->patience > 0 ? plans->patience : assay_message_budget;
+	plans->patience = Max(d->patience / 2, PATIENCE_MIN);
+	error = RunProtected(RunWrite, d);
+	d->patience = 0;
+	if (error && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
+	{
+		if (!WaitsForRow(d))
+			return error;
+		error = RunProtected(RunWrite, d);
+	}
+	plans->patience = 0;
+	return error;
 }
 
 /* A stored decision into d->values; it goes with the slot's row. */
@@ -353,7 +397,7 @@ WriteEach(Decide *d)
 		/* What the row before left goes, but for its slot. */
 		MemoryContextReset(d->per_row);
 		old = MemoryContextSwitchTo(d->per_row);
-		error = RunProtected(RunWrite, d);
+		error = TryWrite(d);
 		if (error)
 			NoteUnwritten(d, error);
 		else
@@ -406,7 +450,7 @@ WriteDecisions(Decide *d)
 	ErrorData  *error = NULL;
 
 	if (!WritesForSure(d, plan))
-		error = RunProtected(RunWrite, d);
+		error = TryWrite(d);
 	else
 		error = WriteForSure(d);
 	if (error == NULL && d->ndecisions > 0)

@@ -13,6 +13,7 @@
 #include <limits.h>
 
 #include "access/xact.h"
+#include "budget.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "executor/spi.h"
@@ -184,6 +185,7 @@ RunWriteJob(void *arg)
 	ListCell   *lc;
 
 	EnterConfiguration(&security);
+	WaitNoLonger(&security, assay_message_budget);
 	SPI_connect();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	foreach(lc, job->faults)

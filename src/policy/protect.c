@@ -25,7 +25,7 @@ RaisedIn(const ErrorData *error, const char *file)
  * for the whole transaction; anything else costs only what failed.  The
  * SQLSTATE does not tell: any function may raise it, and a foreign server's
  * statement_timeout, or a deadlock whose locks go with the subtransaction, is
- * an error like others.
+ * an error like others.  So is a lock that was not had in time.
  */
 static bool
 IsForTransaction(const ErrorData *error)
@@ -33,7 +33,7 @@ IsForTransaction(const ErrorData *error)
 	if (error->elevel > ERROR)
 		return true;
 	if (error->funcname && strncmp(error->funcname, "ProcessInterrupts", 17) == 0)
-		return true;
+		return error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE;
 	if (error->funcname && strncmp(error->funcname, "ProcessRecoveryConflict", 23) == 0)
 		return true;
 	return error->sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE &&

@@ -36,7 +36,7 @@ typedef struct FixedSetting
  * "jit" is off since a signals query is planned once and run for each
  * statement: compiling its hundreds of expressions anew each time takes far
  * longer than a message.  A "lock_timeout" would be the session's; the time of
- * a message is bounded by assay.message_budget.
+ * a message is bounded by assay.message_budget, that of a write by WaitNoLonger().
  */
 static const FixedSetting fixed[] = {
 	{"timezone", "UTC", false},
@@ -361,6 +361,14 @@ EnterToWrite(Security *s, Oid owner, const char *search_path)
 	if (search_path)
 		SetSearchPath(s, search_path);
 	FixSettings(s, false);
+}
+
+/* Until the way back, to wait for a lock no longer than so many milliseconds; 0: no limit */
+void
+WaitNoLonger(Security *s, int ms)
+{
+	BeginSettings(s);
+	Set("lock_timeout", psprintf("%d", ms), PGC_S_SESSION);
 }
 
 /* To read and write the configuration, as its owner */

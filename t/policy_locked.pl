@@ -1,0 +1,92 @@
+# Another session holds what a message's decision needs: the decision table (an
+# index is made on it, it is rewritten), a partition, the faults, or a table that
+# the signals view reads.  The message is stored, in less time than the session
+# gives a statement, and found by backfill().
+use strict;
+use warnings;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('locked');
+$node->init;
+$node->append_conf('postgresql.conf', "autovacuum = off\nfsync = off");
+$node->start;
+$node->safe_psql('postgres', q{
+	CREATE EXTENSION pg_assay;
+	CREATE TABLE known (id int PRIMARY KEY);
+	CREATE FUNCTION impatient(int) RETURNS bigint LANGUAGE sql SET lock_timeout = '10ms' RETURN (SELECT count(*) FROM known WHERE id = $1);
+	CREATE TABLE message (id int PRIMARY KEY);
+	CREATE VIEW signals AS SELECT id, EXISTS (SELECT FROM known k WHERE k.id = m.id) AS known FROM message m;
+	SELECT assay.create_policy('p', 'signals', '{id}', prior => -1);
+	CREATE TRIGGER decide AFTER INSERT ON message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('p');
+	CREATE TABLE other (id int PRIMARY KEY);
+	CREATE VIEW other_signals AS SELECT id, impatient(id) AS n FROM other;
+	SELECT assay.create_policy('o', 'other_signals', '{id}', prior => -1);
+	CREATE TRIGGER decide AFTER INSERT ON other REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('o')});
+
+my $holder = $node->background_psql('postgres');
+my $next = 0;
+
+sub value { return $node->safe_psql('postgres', $_[0]) }
+
+# A statement of a session that has decided before (warm), and one of a new one
+sub stored_while_locked
+{
+	my ($lock, $table, $warm, $values, $n) = @_;
+	my $before = value("SELECT count(*) FROM $table");
+	$holder->query_safe("BEGIN; $lock");
+	my $session = $warm ? $warm : $node->background_psql('postgres', on_error_stop => 0);
+	$session->query("SET statement_timeout = '8s'");
+	$session->query("INSERT INTO $table $values");
+	$holder->query_safe('COMMIT');
+	is(value("SELECT count(*) FROM $table"), $before + $n, ($warm ? 'known' : 'new') . " session, $lock: stored");
+	$session->quit unless $warm;
+}
+
+my $session = $node->background_psql('postgres', on_error_stop => 0);
+$session->query_safe('INSERT INTO message VALUES (-1); INSERT INTO message VALUES (-2); INSERT INTO other VALUES (-1)');
+foreach my $lock ('LOCK p_decision IN SHARE MODE', 'LOCK p_decision', 'LOCK known')
+{
+	foreach my $warm ($session, undef)
+	{
+		$next++;
+		stored_while_locked($lock, 'message', $warm, "VALUES ($next)", 1);
+		my $to = $next + 500;
+		stored_while_locked($lock, 'message', $warm, "SELECT generate_series($next + 1, $to)", 500);
+		$next = $to;
+	}
+}
+cmp_ok(value(q{SELECT count(*) FROM assay.undecided('p')}), '>', 0, 'some are undecided');
+like(value(q{SELECT string_agg(DISTINCT message, '|') FROM assay.fault}), qr/the decision cannot be written: canceling statement due to lock timeout/, 'and the fault tells');
+$session->query('INSERT INTO message VALUES (1000000)');
+is(value('SELECT count(*) FROM p_decision WHERE id = 1000000'), '1', 'the lock is gone: decided');
+value(q{CALL assay.backfill('p', at => NULL)});
+is(value(q{SELECT count(*) FROM assay.undecided('p')}), '0', 'the others by backfill');
+
+# A timeout of a function's own is no timeout of the statement.
+stored_while_locked('LOCK known', 'other', $session, 'VALUES (1)', 1);
+is(value('SELECT degraded FROM o_decision WHERE id = 1'), 't', 'decided without its signals');
+# Faults that can't be kept are no reason to wait.
+$node->safe_psql('postgres', 'CREATE OR REPLACE VIEW other_signals AS SELECT id, (1 / (id - id))::bigint AS n FROM other');
+stored_while_locked('LOCK assay_internal.fault', 'other', $session, 'VALUES (2)', 1);
+is(value('SELECT degraded FROM o_decision WHERE id = 2'), 't', 'decided without its signals');
+
+# Another transaction's decision about the same key is waited for.
+$node->safe_psql('postgres', q{
+	CREATE TABLE loose (id int);
+	CREATE VIEW loose_signals AS SELECT DISTINCT id FROM loose;
+	SELECT assay.create_policy('l', 'loose_signals', '{id}', prior => -1);
+	CREATE TRIGGER decide AFTER INSERT ON loose REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('l')});
+$session->query('INSERT INTO loose VALUES (1)');
+$holder->query_safe('BEGIN; INSERT INTO loose VALUES (2)');
+$session->query_until(qr/begun/, "\\echo begun\nINSERT INTO loose VALUES (2);\n");
+sleep 2;
+$holder->query_safe('COMMIT');
+$session->query('SELECT 1');
+is(value(q{SELECT count(*) FROM assay.fault WHERE policy = 'l'}), '0', 'and replaced then');
+
+$session->quit;
+$holder->quit;
+$node->stop;
+done_testing();
