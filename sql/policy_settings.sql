@@ -45,6 +45,30 @@ SELECT assay.retire_detector('sets', d) FROM unnest('{hour,literal,day,texts,vie
 SELECT l.signals FROM set_signals s, assay.score('sets', s) x, assay.ledger(x.attribution) l WHERE s.id = 1 AND l.detector = 'evidence';
 RESET ALL;
 
+-- what a condition makes a text of need be no column: score() and a condition that is tried say as the trigger does
+CREATE TABLE cast_message (id int PRIMARY KEY, n int, raw text);
+CREATE VIEW cast_signals AS SELECT * FROM cast_message;
+SELECT assay.create_policy('casts', 'cast_signals', '{id}', prior => -20);
+SELECT assay.create_detector('casts', d, c, weight => w, mode => 'live') FROM (VALUES
+	('float', 'sqrt(n)::text = ''1.4142135623730951''', 1), ('floats', 'ARRAY[sqrt(n)]::text = ''{1.4142135623730951}''', 2),
+	('point', 'point(n, sqrt(n))::text = ''(2,1.4142135623730951)''', 4), ('bytes', 'decode(raw, ''hex'')::text = ''\x41''', 8),
+	('interval', 'make_interval(days => n)::text = ''2 days''', 16)) x(d, c, w);
+CREATE TRIGGER decide AFTER INSERT ON cast_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('casts');
+SET datestyle = 'German'; SET intervalstyle = 'iso_8601'; SET extra_float_digits = -10; SET bytea_output = 'escape';
+INSERT INTO cast_message VALUES (1, 2, '41');
+INSERT INTO cast_message VALUES (2, 2, '41');
+SELECT id, assay.margin(attribution) FROM casts_decision UNION ALL
+SELECT s.id, assay.margin(x.attribution) FROM cast_signals s, assay.score('casts', s) x ORDER BY id;
+SELECT sum(assay_internal.condition_hit('casts', 'sqrt(n)::text = ''1.4142135623730951''', s, false)) FROM cast_signals s;
+RESET ALL;
+-- one at a time, since another that needs the settings would hide it
+SELECT assay.retire_detector('casts', d) FROM unnest('{floats,point,bytes,interval}'::text[]) d;
+SET extra_float_digits = -10;
+SELECT assay.margin(x.attribution) FROM cast_signals s, assay.score('casts', s) x WHERE s.id = 1;
+RESET ALL;
+DROP TABLE cast_message CASCADE;
+SELECT assay.drop_policy('casts', true);
+
 -- nor do they change how a condition is read
 SET transform_null_equals = on; SET array_nulls = off;
 SELECT assay.create_detector('sets', 'null', 'note = NULL', weight => 64, mode => 'live');

@@ -30,6 +30,7 @@
 #include "parser/parser.h"
 #include "owner.h"
 #include "rule.h"
+#include "security.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
@@ -716,6 +717,7 @@ RuleParseKind(RuleKind kind, const char *condition, TupleDesc desc, List *guards
 	(void) CollectNames(expr, rule);
 	(void) CollectDomains(expr, rule);
 	rule->foreign_code = FindForeign(expr, NULL);
+	rule->settings = SettingsOfExpr(expr);
 	rule->parallel = PROPARALLEL_SAFE;
 	(void) CollectFunctions(expr, rule);
 	rule->expr = plan ? expression_planner_with_deps((Expr *) expr, &rule->relations, &items) :
