@@ -54,6 +54,7 @@ typedef struct DecidePlans
 extern DecidePlans *GetDecidePlans(const char *policy, Relation rel, const char *transition,
 								   MemoryContext context);
 extern bool DecidePlansHold(DecidePlans *t);
+extern bool NewRowsPlansHold(DecidePlans *t);
 extern bool HaveNewRowsPlans(DecidePlans *t, Relation rel);
 extern Size DecidePlansBytes(const char *policy, int *triggers);
 

@@ -43,8 +43,8 @@ extern void NoteExtensionSettings(void);
 /* Which settings the text form of a type's values depends on */
 extern int	SettingsOfText(Oid type);
 
-/* ... and what an expression gives, without the functions that look names up */
-extern int	SettingsOfExpr(Node *expr);
+/* ... and what a node of an expression gives that calls nothing but immutable functions */
+extern int	SettingsOfNode(Node *node);
 
 /* The relation whose invalidation says that the configuration changed */
 extern Oid	ConfigurationRelid(void);

@@ -316,6 +316,16 @@ FindForeign(Node *node, void *context)
 	return expression_tree_walker(node, FindForeign, context);
 }
 
+/* Settings that show in what is not foreign */
+static bool
+CollectSettings(Node *node, Rule *rule)
+{
+	if (node == NULL)
+		return false;
+	rule->settings |= SettingsOfNode(node);
+	return expression_tree_walker(node, CollectSettings, rule);
+}
+
 /* Which columns and guards it names */
 static bool
 CollectNames(Node *node, Rule *rule)
@@ -717,7 +727,7 @@ RuleParseKind(RuleKind kind, const char *condition, TupleDesc desc, List *guards
 	(void) CollectNames(expr, rule);
 	(void) CollectDomains(expr, rule);
 	rule->foreign_code = FindForeign(expr, NULL);
-	rule->settings = SettingsOfExpr(expr);
+	(void) CollectSettings(expr, rule);
 	rule->parallel = PROPARALLEL_SAFE;
 	(void) CollectFunctions(expr, rule);
 	rule->expr = plan ? expression_planner_with_deps((Expr *) expr, &rule->relations, &items) :

@@ -322,28 +322,16 @@ IsOutput(Oid function, void *context)
 	return get_func_rettype(function) == CSTRINGOID;
 }
 
-static bool
-FindShown(Node *node, void *context)
+/* The same of an expression's node: of itself, not of what it is made of */
+int
+SettingsOfNode(Node *node)
 {
-	int		   *settings = context;
-
-	if (node == NULL)
-		return false;
 	/* The functions of a cast are its own. */
 	if (IsA(node, CoerceViaIO))
-		*settings |= SettingsOfText(exprType((Node *) ((CoerceViaIO *) node)->arg));
-	else if (IsA(node, XmlExpr) || check_functions_in_node(node, IsOutput, NULL))
-		*settings = SETTINGS_ALL;
-	return expression_tree_walker(node, FindShown, context);
-}
-
-int
-SettingsOfExpr(Node *expr)
-{
-	int			settings = 0;
-
-	(void) FindShown(expr, &settings);
-	return settings;
+		return SettingsOfText(exprType((Node *) ((CoerceViaIO *) node)->arg));
+	if (IsA(node, XmlExpr) || check_functions_in_node(node, IsOutput, NULL))
+		return SETTINGS_ALL;
+	return 0;
 }
 
 /* Take back what the session has set; mostly nothing. */
