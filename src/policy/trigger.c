@@ -664,7 +664,10 @@ Prepare(Decide *d)
 				(errcode(MAKE_SQLSTATE(d->plans->broken[0], d->plans->broken[1], d->plans->broken[2],
 									   d->plans->broken[3], d->plans->broken[4])),
 				 errmsg("%s", d->plans->broken_message)));
-	d->entry = PolicyGet(d->policy_name, 0, false, d->plans->signals, InvalidOid, d->context);
+	d->entry = PolicyGetAgain(d->plans->entry, d->context);
+	if (d->entry == NULL)
+		d->entry = PolicyGet(d->policy_name, 0, false, d->plans->signals, InvalidOid, d->context);
+	d->plans->entry = d->entry->number;
 	d->policy = d->entry->policy;
 	d->values = MemoryContextAllocZero(d->context, d->plans->table->desc->natts * sizeof(Datum));
 	d->nulls = MemoryContextAllocZero(d->context, d->plans->table->desc->natts * sizeof(bool));
