@@ -48,7 +48,8 @@ typedef struct DecidePlans
 	char		broken[6];		/* SQLSTATE: the signals can't be read */
 	char	   *broken_message;
 	TupleDesc	signals;		/* of the signals query; NULL when broken */
-	uint64		entry;			/* number of the policy's that was found for it */
+	uint64		entry;			/* number of the policy's that was found for
+								 * it */
 	SignalsShape *shape;		/* of the signals that are logged, or NULL */
 } DecidePlans;
 
