@@ -114,7 +114,8 @@ typedef struct CompiledPolicy
 	Atoms	   *atoms;			/* what conditions share, or NULL */
 
 	bool		foreign_code;	/* some condition needs the search_path */
-	bool		settings_show;	/* some evidence is written as settings say */
+	int			settings;		/* that show in some evidence, or in what a
+								 * condition casts to text */
 	bool		incomplete;		/* it has more parts than can be evaluated */
 	int			nbroken;		/* parts that can't be evaluated */
 	bool		too_slow;		/* some part took too long to compile */

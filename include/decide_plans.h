@@ -50,12 +50,15 @@ typedef struct DecidePlans
 	char		broken[6];		/* SQLSTATE: the signals can't be read */
 	char	   *broken_message;
 	TupleDesc	signals;		/* of the signals query; NULL when broken */
+	uint64		entry;			/* number of the policy's that was found for
+								 * it */
 	SignalsShape *shape;		/* of the signals that are logged, or NULL */
 } DecidePlans;
 
 extern DecidePlans *GetDecidePlans(const char *policy, Relation rel, const char *transition,
 								   MemoryContext context);
 extern bool DecidePlansHold(DecidePlans *t);
+extern bool NewRowsPlansHold(DecidePlans *t);
 extern bool HaveNewRowsPlans(DecidePlans *t, Relation rel);
 extern Size DecidePlansBytes(const char *policy, int *triggers);
 

@@ -9,6 +9,7 @@
 #include "decide_plans.h"
 #include "decision_parts.h"
 #include "policy_cache.h"
+#include "security.h"
 #include "sorted_rows.h"
 #include "utils/resowner.h"
 #include "utils/tuplestore.h"
@@ -45,6 +46,8 @@ typedef struct Decide
 	HeapTuple	row;			/* fetched by itself */
 	bool		as_inserted;	/* nothing has changed the new rows */
 	bool		new_rows;		/* the signals are made of them */
+	bool		lightly;		/* entered with the settings that show alone */
+	Security	security;		/* of who was before */
 	TupleTableSlot *only;		/* the only new row, of a statement */
 	SortedRows *sorted;			/* the new rows as they are read, or NULL */
 	MemoryContext context;		/* of faults */

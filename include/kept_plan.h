@@ -18,6 +18,8 @@ typedef struct KeptPlan
 	int			forgetful;		/* calls of functions in target lists and
 								 * filters that are to forget what they
 								 * remember, between two runs */
+	int			settings;		/* that show in its rows; SETTINGS_ALL: or
+								 * what else a session may set */
 } KeptPlan;
 
 extern bool KeptPlanFits(CachedPlanSource * source, CachedPlan * plan, KeptPlan *found);

@@ -21,6 +21,16 @@ typedef struct KeptQuery KeptQuery;
 extern bool KeptQueryRun(KeptQuery **kept, MemoryContext parent, SPIPlanPtr plan, ParamListInfo params,
 						 TupleDesc desc, DestReceiver *dest, MemoryContext statement);
 
+/*
+ * The same by what is kept already: nothing is made anew, but false returned.  It
+ * needs no settings but those of KeptQuerySettings().
+ */
+extern bool KeptQueryRunAgain(KeptQuery **kept, SPIPlanPtr plan, ParamListInfo params, DestReceiver *dest,
+							  MemoryContext statement);
+
+/* The settings that show in its rows (security.h): SETTINGS_ALL, where nothing is kept */
+extern int	KeptQuerySettings(const KeptQuery *kept);
+
 /* Forget it; to be called before the plan goes. */
 extern void KeptQueryDrop(KeptQuery **kept);
 

@@ -30,6 +30,7 @@ typedef struct PolicyHealth
 typedef struct PolicyEntry
 {
 	Dependencies dependencies;	/* valid while they hold */
+	uint64		number;			/* no other entry of the backend has it */
 	char	   *name;
 	int			wanted;			/* revision asked for, or 0: the current */
 	bool		drafts;			/* its drafts count as live */
@@ -55,6 +56,12 @@ typedef struct PolicyEntry
 extern void PolicyCacheInit(void);
 extern PolicyEntry *PolicyGet(const char *policy, int revision, bool drafts,
 							  TupleDesc desc, Oid reader, MemoryContext context);
+
+/*
+ * The same entry as before, by its number: what it is for was compared then, each column
+ * of the row.  NULL: it holds no more.
+ */
+extern PolicyEntry *PolicyGetAgain(uint64 number, MemoryContext context);
 extern bool PolicyEntryHolds(PolicyEntry *entry);
 extern bool SameRow(TupleDesc a, TupleDesc b);
 extern List *PolicyCacheEntries(void);

@@ -25,6 +25,7 @@ typedef struct Rule
 	Bitmapset  *signals;		/* columns it names: attribute number - 1 */
 	Bitmapset  *guards;			/* guards it names, by their place in the list */
 	bool		foreign_code;	/* may depend on the search_path */
+	int			settings;		/* that it depends on without that */
 	char		parallel;		/* PROPARALLEL_SAFE, or the worst that it
 								 * calls */
 	List	   *relations;		/* oids that it depends on */

@@ -11,6 +11,16 @@
 #ifndef ASSAY_SECURITY_H
 #define ASSAY_SECURITY_H
 
+#include "nodes/nodes.h"
+
+/* Settings by what they may change */
+#define SETTINGS_REFUSE	0x01	/* whether a row is taken, whatever it is */
+#define SETTINGS_TIMES	0x02	/* the text form of times */
+#define SETTINGS_FLOATS	0x04	/* ... of floating-point numbers */
+#define SETTINGS_BYTES	0x08	/* ... of bytes */
+#define SETTINGS_OTHER	0x10
+#define SETTINGS_ALL	0x1f
+
 /* What to go back to */
 typedef struct Security
 {
@@ -22,7 +32,7 @@ typedef struct Security
 extern void EnterOwner(Security *s, Oid owner, const char *search_path);
 extern void EnterToWrite(Security *s, Oid owner, const char *search_path);
 extern void EnterToEvaluate(Security *s, Oid owner, const char *search_path,
-							bool settings_show);
+							int settings);
 extern void WaitNoLonger(Security *s, int ms);
 extern void EnterConfiguration(Security *s);
 extern void WriteConfiguration(const char *table, const char *sql, int nargs, Oid *types,
@@ -30,6 +40,12 @@ extern void WriteConfiguration(const char *table, const char *sql, int nargs, Oi
 extern void EnterCaller(Security *s);
 extern void LeaveSecurity(Security *s);
 extern void NoteExtensionSettings(void);
+
+/* Which settings the text form of a type's values depends on */
+extern int	SettingsOfText(Oid type);
+
+/* ... and what a node of an expression gives that calls nothing but immutable functions */
+extern int	SettingsOfNode(Node *node);
 
 /* The relation whose invalidation says that the configuration changed */
 extern Oid	ConfigurationRelid(void);

@@ -45,6 +45,73 @@ SELECT assay.retire_detector('sets', d) FROM unnest('{hour,literal,day,texts,vie
 SELECT l.signals FROM set_signals s, assay.score('sets', s) x, assay.ledger(x.attribution) l WHERE s.id = 1 AND l.detector = 'evidence';
 RESET ALL;
 
+-- what a condition makes a text of need be no column: score() and a condition that is tried say as the trigger does
+CREATE TABLE cast_message (id int PRIMARY KEY, n int, raw text);
+CREATE VIEW cast_signals AS SELECT * FROM cast_message;
+SELECT assay.create_policy('casts', 'cast_signals', '{id}', prior => -20);
+SELECT assay.create_detector('casts', d, c, weight => w, mode => 'live') FROM (VALUES
+	('float', 'sqrt(n)::text = ''1.4142135623730951''', 1), ('floats', 'ARRAY[sqrt(n)]::text = ''{1.4142135623730951}''', 2),
+	('point', 'point(n, sqrt(n))::text = ''(2,1.4142135623730951)''', 4), ('bytes', 'decode(raw, ''hex'')::text = ''\x41''', 8),
+	('interval', 'make_interval(days => n)::text = ''2 days''', 16)) x(d, c, w);
+CREATE TRIGGER decide AFTER INSERT ON cast_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('casts');
+SET datestyle = 'German'; SET intervalstyle = 'iso_8601'; SET extra_float_digits = -10; SET bytea_output = 'escape';
+INSERT INTO cast_message VALUES (1, 2, '41');
+INSERT INTO cast_message VALUES (2, 2, '41');
+SELECT id, assay.margin(attribution) FROM casts_decision UNION ALL
+SELECT s.id, assay.margin(x.attribution) FROM cast_signals s, assay.score('casts', s) x ORDER BY id;
+SELECT sum(assay_internal.condition_hit('casts', 'sqrt(n)::text = ''1.4142135623730951''', s, false)) FROM cast_signals s;
+RESET ALL;
+-- one at a time, since another that needs the settings would hide it
+SELECT assay.retire_detector('casts', d) FROM unnest('{floats,point,bytes,interval}'::text[]) d;
+SET extra_float_digits = -10;
+SELECT assay.margin(x.attribution) FROM cast_signals s, assay.score('casts', s) x WHERE s.id = 1;
+RESET ALL;
+DROP TABLE cast_message CASCADE;
+SELECT assay.drop_policy('casts', true);
+
+-- A query that is kept is run again without setting what shows in nothing that it gives; what shows is set.
+CREATE TABLE again_message (id int PRIMARY KEY, n int, at timestamptz, day date, gap interval, raw bytea, spots float8[]);
+CREATE VIEW again_signals AS SELECT id, n, lower('N' || n::text) AS plain, at, day, gap, raw, spots, sqrt(n) AS root FROM again_message;
+CREATE VIEW again_cast AS SELECT id, n, sqrt(n)::text AS root, raw::text AS raw, point(n, sqrt(n))::text AS point FROM again_message;
+SELECT assay.create_policy(p, 'again_' || p, '{id}', prior => 0) FROM unnest('{signals,cast}'::text[]) p;
+SELECT assay.create_detector('signals', c, c || ' IS NOT NULL', weight => 1, mode => 'live') FROM unnest('{n,plain,at,day,gap,raw,spots,root}'::text[]) c;
+SELECT assay.create_detector('cast', c, c || ' IS NOT NULL', weight => 1, mode => 'live') FROM unnest('{n,root,raw,point}'::text[]) c;
+CREATE TRIGGER a AFTER INSERT ON again_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('signals');
+CREATE TRIGGER b AFTER INSERT ON again_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('cast');
+CREATE FUNCTION again_insert(id int) RETURNS void LANGUAGE sql AS
+	$$ INSERT INTO public.again_message VALUES ($1, 2, '2024-06-01 23:30+00', date '2024-05-06', make_interval(days => 1, mins => 123), '\x41', ARRAY[sqrt(2)]) $$;
+SELECT again_insert(1);
+SELECT count(*) FROM pg_backend_memory_contexts WHERE name = 'pg_assay kept query' AND ident IS NULL;
+-- what looks like the server's function is somebody's
+CREATE SCHEMA again;
+CREATE FUNCTION again.lower(text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT 'mine' $$;
+SELECT again_insert(2);
+SET search_path = again, pg_catalog, public; SET lock_timeout = 1; SET exit_on_error = on; SET jit = on; SET enable_seqscan = off;
+SET timezone = 'America/New_York'; SET datestyle = 'German'; SET intervalstyle = 'iso_8601'; SET extra_float_digits = -10; SET bytea_output = 'escape';
+SELECT public.again_insert(3);
+SELECT public.again_insert(4);
+-- what was kept does not hold any more, and is made anew with all settings
+SET track_functions = 'all';
+SELECT public.again_insert(5);
+SELECT public.again_insert(6);
+CREATE FUNCTION again.upper(text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT 'mine' $$;
+SELECT public.again_insert(7);
+ANALYZE public.again_message;
+SELECT public.again_insert(8);
+SELECT count(*) FROM pg_backend_memory_contexts WHERE name = 'pg_assay kept query' AND ident IS NULL;
+SELECT current_setting('timezone') AS timezone, current_setting('datestyle') AS datestyle, current_setting('search_path') AS search_path;
+RESET ALL;
+SELECT count(*), count(DISTINCT attribution::text), bool_or(degraded) AS degraded FROM signals_decision;
+SELECT l.detector, l.signals FROM signals_decision d, assay.ledger(d.attribution) l WHERE d.id = 8 ORDER BY l.detector COLLATE "C";
+SELECT count(*), count(DISTINCT attribution::text), bool_or(degraded) AS degraded FROM cast_decision;
+SELECT l.detector, l.signals FROM cast_decision d, assay.ledger(d.attribution) l WHERE d.id = 8 ORDER BY l.detector COLLATE "C";
+SET client_min_messages = warning;
+DROP SCHEMA again CASCADE;
+DROP TABLE again_message CASCADE;
+DROP FUNCTION again_insert;
+SELECT assay.drop_policy(p, true) FROM unnest('{signals,cast}'::text[]) p;
+RESET client_min_messages;
+
 -- nor do they change how a condition is read
 SET transform_null_equals = on; SET array_nulls = off;
 SELECT assay.create_detector('sets', 'null', 'note = NULL', weight => 64, mode => 'live');

@@ -170,25 +170,6 @@ CheckTrusted(CompiledPolicy *p)
  * Columns
  */
 
-/* Types whose text form depends on a session's settings */
-static bool
-TextVaries(Oid type)
-{
-	switch (getBaseType(type))
-	{
-		case DATEOID:
-		case TIMESTAMPOID:
-		case TIMESTAMPTZOID:
-		case INTERVALOID:
-		case FLOAT4OID:
-		case FLOAT8OID:
-		case BYTEAOID:
-			return true;
-		default:
-			return false;
-	}
-}
-
 /* How each column is written as text */
 static void
 DescribeColumns(CompiledPolicy *p)
@@ -207,12 +188,20 @@ DescribeColumns(CompiledPolicy *p)
 	}
 }
 
-/* Is a column's text form as the settings say? */
-static bool
-SettingsShow(CompiledPolicy *p, int column)
+/* The settings that a column's text form depends on show. */
+static void
+ShowColumn(CompiledPolicy *p, int column)
 {
-	return TextVaries(TupleDescAttr(p->desc, column)->atttypid) ||
-		func_volatile(p->columns[column].output) != PROVOLATILE_IMMUTABLE;
+	p->settings |= SettingsOfText(TupleDescAttr(p->desc, column)->atttypid);
+}
+
+/* Times, numbers and bytes, of which a hash is taken from their binary form */
+static bool
+TextVaries(Oid type)
+{
+	int			settings = SettingsOfText(type);
+
+	return settings != 0 && settings != SETTINGS_ALL && !OidIsValid(get_element_type(getBaseType(type)));
 }
 
 /* Where the row has all key columns, make ready to hash them. */
@@ -239,8 +228,8 @@ FindKeys(CompiledPolicy *p)
 		if (TextVaries(TupleDescAttr(p->desc, column)->atttypid))
 			getTypeBinaryOutputInfo(TupleDescAttr(p->desc, column)->atttypid,
 									&p->columns[column].send, &is_varlena);
-		else if (SettingsShow(p, column))
-			p->settings_show = true;
+		else
+			ShowColumn(p, column);
 		p->keys[p->nkeys++] = column;
 	}
 }
@@ -385,7 +374,7 @@ FindEvidence(CompiledPolicy *p, PolicyCondition *condition)
 	{
 		column = bms_next_member(signals, column);
 		condition->evidence[i] = column;
-		p->settings_show |= SettingsShow(p, column);
+		ShowColumn(p, column);
 	}
 }
 
@@ -411,6 +400,7 @@ CompileRule(Compilation *c, RuleKind kind, PolicyCondition *condition, const cha
 	condition->rule = job.rule;
 	condition->expr = job.rule->expr;
 	p->foreign_code |= job.rule->foreign_code;
+	p->settings |= job.rule->settings;
 	if (p->parallel == PROPARALLEL_SAFE || job.rule->parallel == PROPARALLEL_UNSAFE)
 		p->parallel = job.rule->parallel;
 	DependOnRule(c->dependencies, job.rule);

@@ -188,8 +188,17 @@ TryNewRows(DecidePlans *t, Relation rel)
 		DropNewRows(t);
 }
 
+/* Are there plans over the new rows, as they were made? */
+bool
+NewRowsPlansHold(DecidePlans *t)
+{
+	/* A cancel may have left none, or one of them. */
+	return t->why_not == NULL && t->new_all_plan && SPI_plan_is_valid(t->new_all_plan) &&
+		t->new_one_plan && SPI_plan_is_valid(t->new_one_plan);
+}
+
 /*
- * Are there plans over the new rows?  What they are made of changed when they
+ * Can plans over the new rows be had?  What they are made of changed when they
  * are not valid any more: their text, which has names, is made anew before
  * anything parses it again.  The policy's owner is entered.
  */
@@ -198,9 +207,7 @@ HaveNewRowsPlans(DecidePlans *t, Relation rel)
 {
 	if (t->why_not)
 		return false;
-	/* A cancel may have left none, or one of them. */
-	if (likely(t->new_all_plan && SPI_plan_is_valid(t->new_all_plan) &&
-			   t->new_one_plan && SPI_plan_is_valid(t->new_one_plan)))
+	if (likely(NewRowsPlansHold(t)))
 		return true;
 	if (t->pins > 1)
 		return false;

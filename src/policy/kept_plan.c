@@ -15,6 +15,10 @@
  *	  filters, but not within an aggregate, a subplan's arguments, or a cast of an
  *	  array's elements, which have expressions of their own.
  *
+ * Settings show in the rows of few plans: those that call what is not immutable,
+ * cast to text, or hold rows, for which memory or an index sets limits.  Who runs
+ * another need not take back what the session has set.
+ *
  * What a node has of the run before, it would go on using when it is only scanned
  * again: a sorted or materialized input, the rows of a function, a hash table, the
  * result of a subplan that depends on nothing of the query.  Within an outer query
@@ -31,6 +35,7 @@
 #include "nodes/nodeFuncs.h"
 #include "owner.h"
 #include "policy_cache.h"
+#include "security.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -106,6 +111,8 @@ IsOddFunction(Oid function, void *context)
 	Look	   *look = context;
 	KeptCall	call = FindCall(function, look->sets);
 
+	if (func_volatile(function) != PROVOLATILE_IMMUTABLE)
+		look->found->settings = SETTINGS_ALL;
 	if (call == CALL_FORGETS && look->forgetful)
 	{
 		look->found->forgetful++;
@@ -200,6 +207,7 @@ IsOdd(Node *node, void *context)
 		return false;
 	if (check_functions_in_node(node, IsOddFunction, look) || MakesRows(node))
 		return true;
+	look->found->settings |= IsA(node, SQLValueFunction) ? SETTINGS_ALL : SettingsOfNode(node);
 	switch (nodeTag(node))
 	{
 		case T_List:
@@ -400,6 +408,14 @@ BeginsAnew(Plan * plan)
 	}
 }
 
+/* Memory says in which order some nodes have their rows; a GIN index's search has a limit. */
+static void
+NoteRows(KeptPlan *found)
+{
+	found->keeps_rows = true;
+	found->settings = SETTINGS_ALL;
+}
+
 /* The list of a node that makes sets is not evaluated by a projection. */
 static bool
 TargetListFits(Plan * plan, KeptPlan *found)
@@ -416,7 +432,8 @@ PlanFits(Plan * plan, KeptPlan *found)
 	if (plan->parallel_aware || !ExprFits(plan->initPlan, found) || !TargetListFits(plan, found) ||
 		!ListFits(plan->qual, found) || !NodeFits(plan, found))
 		return false;
-	found->keeps_rows |= plan->initPlan != NIL || !BeginsAnew(plan);
+	if (plan->initPlan != NIL || !BeginsAnew(plan))
+		NoteRows(found);
 	return PlanFits(outerPlan(plan), found) && PlanFits(innerPlan(plan), found);
 }
 
@@ -431,7 +448,8 @@ KeptPlanFits(CachedPlanSource * source, CachedPlan * plan, KeptPlan *found)
 		plan != source->gplan || !plan->is_saved || TransactionIdIsValid(plan->saved_xmin))
 		return false;
 	stmt = linitial_node(PlannedStmt, plan->stmt_list);
-	found->keeps_rows = stmt->subplans != NIL;
+	if (stmt->subplans != NIL)
+		NoteRows(found);
 	return stmt->commandType == CMD_SELECT && !stmt->hasModifyingCTE && stmt->rowMarks == NIL &&
 		!stmt->parallelModeNeeded && stmt->jitFlags == 0 && stmt->utilityStmt == NULL &&
 		PlanFits(stmt->planTree, found) && PlansFit(stmt->subplans, found);

@@ -38,6 +38,7 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "policy_cache.h"
+#include "security.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 #include "utils/memutils.h"
@@ -75,6 +76,7 @@ struct KeptQuery
 	Oid		   *relids;			/* of the range table's relations that are
 								 * scanned */
 	List	   *scans;			/* of relations or indexes */
+	int			settings;		/* that show in its rows */
 	int			param;			/* that all nodes depend on; negative: none,
 								 * they begin anew by themselves */
 	List	   *gatherers;		/* nodes that gather rows, or hold more than a
@@ -584,6 +586,7 @@ Make(MemoryContext parent, CachedPlanSource * source, ParamListInfo params, Tupl
 		TakeSnapshot();
 		stmt = linitial_node(PlannedStmt, plan->stmt_list);
 		k->param = -1;
+		k->settings = found.settings;
 		if (found.keeps_rows)
 			stmt = KeptPlanCopy(stmt, &k->param);
 		query = CreateQueryDesc(stmt, source->query_string,
@@ -653,30 +656,39 @@ RunOnce(KeptQuery *k, ParamListInfo params, DestReceiver *dest)
 	MemoryContextSwitchTo(old);
 }
 
-/* Have it open for a run, in *kept, where it can be kept, by a snapshot that is active then. */
+/* Where it still holds, open it for a run, by a snapshot that is active then. */
 static bool
-Begin(KeptQuery **kept, MemoryContext parent, CachedPlanSource * source, ParamListInfo params,
-	  TupleDesc desc, DestReceiver *dest, MemoryContext statement)
+BeginAgain(KeptQuery **kept, CachedPlanSource * source, MemoryContext statement)
 {
 	KeptQuery  *k = *kept;
 
-	if (k && k->plan)
-	{
-		LockTables(k);
-		if (Holds(k, source))
-		{
-			CheckRights(linitial_node(PlannedStmt, k->plan->stmt_list));
-			TakeSnapshot();
-			Use(kept, statement);
-			if (OpenRelations(k))
-				return true;
-			EndRun(k);
+	if (k == NULL || k->use || k->plan == NULL)
+		return false;
+	LockTables(k);
+	if (!Holds(k, source))
+		return false;
+	CheckRights(linitial_node(PlannedStmt, k->plan->stmt_list));
+	TakeSnapshot();
+	Use(kept, statement);
+	if (OpenRelations(k))
+		return true;
+	EndRun(k);
+	Unuse(k);
+	PopActiveSnapshot();
+	return false;
+}
 
-			Unuse(k);
-			PopActiveSnapshot();
-			return false;
-		}
-	}
+/* Make it, open for a run, in *kept, where it can be kept. */
+static bool
+BeginAnew(KeptQuery **kept, MemoryContext parent, CachedPlanSource * source, ParamListInfo params,
+		  TupleDesc desc, DestReceiver *dest, MemoryContext statement)
+{
+	KeptQuery  *k = *kept;
+
+	/* A materialized view without rows is an error by the ordinary way. */
+	if (k && (k->use || (k->plan && Holds(k, source)) ||
+			  (k->plan == NULL && k->refused == source->generation && source->is_valid)))
+		return false;
 	KeptQueryDrop(kept);
 	k = Make(parent, source, params, desc, dest);
 	*kept = k;
@@ -686,18 +698,11 @@ Begin(KeptQuery **kept, MemoryContext parent, CachedPlanSource * source, ParamLi
 	return true;
 }
 
-bool
-KeptQueryRun(KeptQuery **kept, MemoryContext parent, SPIPlanPtr plan, ParamListInfo params,
-			 TupleDesc desc, DestReceiver *dest, MemoryContext statement)
+static void
+RunBegun(KeptQuery **kept, ParamListInfo params, DestReceiver *dest)
 {
-	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(plan));
 	KeptQuery  *k = *kept;
 
-	if (k && (k->use || (k->plan == NULL && k->refused == source->generation && source->is_valid)))
-		return false;
-	if (!Begin(kept, parent, source, params, desc, dest, statement))
-		return false;
-	k = *kept;
 	RunOnce(k, params, dest);
 	EndRun(k);
 
@@ -706,5 +711,33 @@ KeptQueryRun(KeptQuery **kept, MemoryContext parent, SPIPlanPtr plan, ParamListI
 		KeptQueryDrop(kept);
 	PopActiveSnapshot();
 	CommandCounterIncrement();
+}
+
+bool
+KeptQueryRunAgain(KeptQuery **kept, SPIPlanPtr plan, ParamListInfo params, DestReceiver *dest,
+				  MemoryContext statement)
+{
+	if (!BeginAgain(kept, linitial(SPI_plan_get_plan_sources(plan)), statement))
+		return false;
+	RunBegun(kept, params, dest);
 	return true;
+}
+
+bool
+KeptQueryRun(KeptQuery **kept, MemoryContext parent, SPIPlanPtr plan, ParamListInfo params,
+			 TupleDesc desc, DestReceiver *dest, MemoryContext statement)
+{
+	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(plan));
+
+	if (!BeginAgain(kept, source, statement) &&
+		!BeginAnew(kept, parent, source, params, desc, dest, statement))
+		return false;
+	RunBegun(kept, params, dest);
+	return true;
+}
+
+int
+KeptQuerySettings(const KeptQuery *kept)
+{
+	return kept && kept->plan ? kept->settings : SETTINGS_ALL;
 }

@@ -43,6 +43,7 @@ static bool resized = false;	/* since it was swept */
 
 static List *cache = NIL;		/* of PolicyEntry */
 static uint64 use_counter = 0;
+static uint64 entries_made = 0;
 
 /* A use of an entry, in the memory of who uses it */
 typedef struct Pin
@@ -243,6 +244,7 @@ MakeEntry(const char *policy, int revision, bool drafts, TupleDesc desc, Oid rea
 	Security	security;
 
 	entry->context = context;
+	entry->number = ++entries_made;
 	entry->name = pstrdup(policy);
 	entry->wanted = revision;
 	entry->drafts = drafts;
@@ -315,6 +317,26 @@ PolicyGet(const char *policy, int revision, bool drafts, TupleDesc desc,
 	MemoryContextSwitchTo(old);
 	Use(entry, context);
 	return entry;
+}
+
+PolicyEntry *
+PolicyGetAgain(uint64 number, MemoryContext context)
+{
+	ListCell   *lc;
+
+	if (resized)
+		Sweep(0);
+	foreach(lc, cache)
+	{
+		PolicyEntry *entry = lfirst(lc);
+
+		if (entry->number == number && PolicyEntryHolds(entry))
+		{
+			Use(entry, context);
+			return entry;
+		}
+	}
+	return NULL;
 }
 
 /* What was counted is worth adding to shared memory now and then. */

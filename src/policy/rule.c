@@ -30,6 +30,7 @@
 #include "parser/parser.h"
 #include "owner.h"
 #include "rule.h"
+#include "security.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
@@ -313,6 +314,16 @@ FindForeign(Node *node, void *context)
 		check_functions_in_node(node, IsForeign, context))
 		return true;
 	return expression_tree_walker(node, FindForeign, context);
+}
+
+/* Settings that show in what is not foreign */
+static bool
+CollectSettings(Node *node, Rule *rule)
+{
+	if (node == NULL)
+		return false;
+	rule->settings |= SettingsOfNode(node);
+	return expression_tree_walker(node, CollectSettings, rule);
 }
 
 /* Which columns and guards it names */
@@ -716,6 +727,7 @@ RuleParseKind(RuleKind kind, const char *condition, TupleDesc desc, List *guards
 	(void) CollectNames(expr, rule);
 	(void) CollectDomains(expr, rule);
 	rule->foreign_code = FindForeign(expr, NULL);
+	(void) CollectSettings(expr, rule);
 	rule->parallel = PROPARALLEL_SAFE;
 	(void) CollectFunctions(expr, rule);
 	rule->expr = plan ? expression_planner_with_deps((Expr *) expr, &rule->relations, &items) :

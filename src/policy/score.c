@@ -165,7 +165,7 @@ Evaluate(ScoreState *state, TimestampTz at, PolicyDecision *decision)
 
 	error_context_stack = &callback;
 	EnterToEvaluate(&security, p->id->owner, p->foreign_code ? p->id->search_path : NULL,
-					p->settings_show);
+					p->settings);
 	/* One that an error left in the middle of a row is not used again. */
 	if (state->evaluation == NULL || state->evaluation->at_work)
 		state->evaluation = EvaluationGet(state->entry, false, state->context);

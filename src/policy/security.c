@@ -12,13 +12,18 @@
  */
 #include "postgres.h"
 
+#include "access/transam.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "compat.h"
 #include "executor/spi.h"
+#include "nodes/nodeFuncs.h"
 #include "owner.h"
 #include "security.h"
 #include "utils/acl.h"
+#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/guc_tables.h"
 #include "utils/lsyscache.h"
@@ -29,7 +34,7 @@ typedef struct FixedSetting
 {
 	const char *name;
 	const char *value;
-	bool		refuses;		/* another may refuse a row, whatever that is */
+	int			changes;		/* SETTINGS_... */
 } FixedSetting;
 
 /*
@@ -39,18 +44,18 @@ typedef struct FixedSetting
  * a message is bounded by assay.message_budget, that of a write by WaitNoLonger().
  */
 static const FixedSetting fixed[] = {
-	{"timezone", "UTC", false},
-	{"datestyle", "ISO, MDY", false},
-	{"intervalstyle", "postgres", false},
-	{"extra_float_digits", "1", false},
-	{"bytea_output", "hex", false},
-	{"array_nulls", "on", false},
-	{"transform_null_equals", "off", false},
-	{"standard_conforming_strings", "on", false},
-	{"row_security", "on", false},
-	{"jit", "off", false},
-	{"lock_timeout", "0", true},
-	{"exit_on_error", "off", true},
+	{"timezone", "UTC", SETTINGS_TIMES},
+	{"datestyle", "ISO, MDY", SETTINGS_TIMES},
+	{"intervalstyle", "postgres", SETTINGS_TIMES},
+	{"extra_float_digits", "1", SETTINGS_FLOATS},
+	{"bytea_output", "hex", SETTINGS_BYTES},
+	{"array_nulls", "on", SETTINGS_OTHER},
+	{"transform_null_equals", "off", SETTINGS_OTHER},
+	{"standard_conforming_strings", "on", SETTINGS_OTHER},
+	{"row_security", "on", SETTINGS_OTHER},
+	{"jit", "off", SETTINGS_OTHER},
+	{"lock_timeout", "0", SETTINGS_REFUSE},
+	{"exit_on_error", "off", SETTINGS_REFUSE},
 };
 
 /* Settings outside of the groups below that change a result or a plan */
@@ -243,14 +248,14 @@ BeginSettings(Security *s)
 		s->nestlevel = NewGUCNestLevel();
 }
 
-/* Give the fixed settings, or those that may refuse a row, their values. */
+/* Give the fixed settings of these kinds their values. */
 static void
-FixSettings(Security *s, bool all)
+FixSettings(Security *s, int kinds)
 {
 	if (watched == NULL)
 		FindSettings();
 	for (int i = 0; i < lengthof(fixed); i++)
-		if ((all || fixed[i].refuses) && fixed_records[i] && !FixedHasValue(i))
+		if ((fixed[i].changes & kinds) && fixed_records[i] && !FixedHasValue(i))
 		{
 			BeginSettings(s);
 			Set(fixed[i].name, fixed[i].value, PGC_S_SESSION);
@@ -264,6 +269,69 @@ TakeBack(Security *s, struct config_generic *setting)
 	BeginSettings(s);
 	Set(setting->name, IsOfSession(setting->reset_source) ? BuiltIn(setting) : NULL,
 		PGC_S_SESSION);
+}
+
+/*
+ * What is immutable for PostgreSQL, though settings show in it: the text form of
+ * some types.
+ */
+int
+SettingsOfText(Oid type)
+{
+	Oid			base = getBaseType(type);
+	Oid			item = get_element_type(base);
+	Oid			output;
+	bool		is_varlena;
+
+	switch (base)
+	{
+		case DATEOID:
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+		case INTERVALOID:
+			return SETTINGS_TIMES;
+		case FLOAT4OID:
+		case FLOAT8OID:
+		case POINTOID:
+		case LSEGOID:
+		case PATHOID:
+		case BOXOID:
+		case POLYGONOID:
+		case LINEOID:
+		case CIRCLEOID:
+			return SETTINGS_FLOATS;
+		case BYTEAOID:
+			return SETTINGS_BYTES;
+		default:
+			break;
+	}
+	getTypeOutputInfo(base, &output, &is_varlena);
+	if (OidIsValid(item) && output == F_ARRAY_OUT)
+		return SettingsOfText(item);
+	/* Another extension's may be written as settings say, as cube's numbers. */
+	if (func_volatile(output) != PROVOLATILE_IMMUTABLE ||
+		(output >= FirstUnpinnedObjectId && !SchemaIsOurs(get_func_namespace(output))))
+		return SETTINGS_ALL;
+	return 0;
+}
+
+/* A call of an output function by its name is as good as a cast. */
+static bool
+IsOutput(Oid function, void *context)
+{
+	return get_func_rettype(function) == CSTRINGOID;
+}
+
+/* The same of an expression's node: of itself, not of what it is made of */
+int
+SettingsOfNode(Node *node)
+{
+	/* The functions of a cast are its own. */
+	if (IsA(node, CoerceViaIO))
+		return SettingsOfText(exprType((Node *) ((CoerceViaIO *) node)->arg));
+	if (IsA(node, XmlExpr) || check_functions_in_node(node, IsOutput, NULL))
+		return SETTINGS_ALL;
+	return 0;
 }
 
 /* Take back what the session has set; mostly nothing. */
@@ -326,18 +394,18 @@ EnterOwner(Security *s, Oid owner, const char *search_path)
 {
 	EnterRestricted(s, owner);
 	SetSearchPath(s, search_path);
-	FixSettings(s, true);
+	FixSettings(s, SETTINGS_ALL);
 	TakeBackSettings(s);
 	TakeBackExtensions(s);
 }
 
 /*
  * To evaluate a row by compiled conditions: nothing is set that can't matter.
- * Without a search_path no condition calls code that looks names up;
- * settings_show: some evidence is written as settings say.
+ * Without a search_path no condition calls code that looks names up; settings:
+ * those that show, in some evidence or in what a condition casts to text.
  */
 void
-EnterToEvaluate(Security *s, Oid owner, const char *search_path, bool settings_show)
+EnterToEvaluate(Security *s, Oid owner, const char *search_path, int settings)
 {
 	if (search_path)
 	{
@@ -345,8 +413,8 @@ EnterToEvaluate(Security *s, Oid owner, const char *search_path, bool settings_s
 		return;
 	}
 	EnterRestricted(s, owner);
-	if (settings_show)
-		FixSettings(s, true);
+	if (settings)
+		FixSettings(s, settings);
 }
 
 /*
@@ -360,7 +428,7 @@ EnterToWrite(Security *s, Oid owner, const char *search_path)
 	EnterRestricted(s, owner);
 	if (search_path)
 		SetSearchPath(s, search_path);
-	FixSettings(s, false);
+	FixSettings(s, SETTINGS_REFUSE);
 }
 
 /* Until the way back, to wait for a lock no longer than so many milliseconds; 0: no limit */
@@ -382,7 +450,7 @@ EnterConfiguration(Security *s)
 		elog(ERROR, "cache lookup failed for relation %u", relid);
 	EnterRestricted(s, owner);
 	SetSearchPath(s, "pg_catalog, pg_temp");
-	FixSettings(s, true);
+	FixSettings(s, SETTINGS_ALL);
 	TakeBackSettings(s);
 }
 

@@ -289,14 +289,33 @@ RunSignalsJob(void *arg)
 		elog(ERROR, "SPI_execute_plan_extended failed: %s", SPI_result_code_string(ret));
 }
 
-/* The same of the only new row, by what was kept of the last one; false: by a query. */
+/* As the policy's owner, with the settings of the server */
+static void
+EnterFully(Decide *d)
+{
+	EnterOwner(&d->security, d->plans->id->owner, d->plans->id->search_path);
+	d->lightly = false;
+}
+
+/*
+ * The same of the only new row, by what was kept of the last one; false: by a query.
+ * Whatever is made anew needs all settings.
+ */
 static bool
 RunKept(SignalsJob *job)
 {
-	DecidePlans *plans = job->decide->plans;
+	Decide	   *d = job->decide;
+	DecidePlans *plans = d->plans;
 
+	if (d->lightly)
+	{
+		if (KeptQueryRunAgain(&plans->kept, job->plan, job->params, Receiver(job), d->context))
+			return true;
+		LeaveSecurity(&d->security);
+		EnterFully(d);
+	}
 	return KeptQueryRun(&plans->kept, plans->context, job->plan, job->params, plans->signals,
-						Receiver(job), job->decide->context);
+						Receiver(job), d->context);
 }
 
 /*
@@ -645,7 +664,10 @@ Prepare(Decide *d)
 				(errcode(MAKE_SQLSTATE(d->plans->broken[0], d->plans->broken[1], d->plans->broken[2],
 									   d->plans->broken[3], d->plans->broken[4])),
 				 errmsg("%s", d->plans->broken_message)));
-	d->entry = PolicyGet(d->policy_name, 0, false, d->plans->signals, InvalidOid, d->context);
+	d->entry = PolicyGetAgain(d->plans->entry, d->context);
+	if (d->entry == NULL)
+		d->entry = PolicyGet(d->policy_name, 0, false, d->plans->signals, InvalidOid, d->context);
+	d->plans->entry = d->entry->number;
 	d->policy = d->entry->policy;
 	d->values = MemoryContextAllocZero(d->context, d->plans->table->desc->natts * sizeof(Datum));
 	d->nulls = MemoryContextAllocZero(d->context, d->plans->table->desc->natts * sizeof(bool));
@@ -676,21 +698,39 @@ MayFailOnceCounted(Decide *d)
 	return !d->single || d->apart || d->plans->table->log_signals;
 }
 
+/*
+ * Enter as the policy's owner.  Most settings do not matter to the only new row,
+ * where its signals come from what was kept of the last one, and neither these nor
+ * a condition ask for them: to set them would take longer than to read a baseline.
+ */
+static void
+Enter(Decide *d, bool new_rows)
+{
+	int			settings = d->policy->settings | KeptQuerySettings(d->plans->kept);
+
+	d->lightly = d->single && new_rows && NewRowsPlansHold(d->plans) && settings != SETTINGS_ALL &&
+		!d->policy->foreign_code && !d->plans->table->log_signals;
+	if (d->lightly)
+		EnterToEvaluate(&d->security, d->plans->id->owner, NULL, settings | SETTINGS_REFUSE);
+	else
+		EnterFully(d);
+}
+
 static void
 RunDecide(void *arg)
 {
 	Decide	   *d = arg;
-	Security	security;
+	bool		new_rows;
 
 	Restart(d);
 	Prepare(d);
 	if (!d->single)
 		StartStore(d);
-	EnterOwner(&security, d->plans->id->owner, d->plans->id->search_path);
+	new_rows = d->as_inserted && !d->apart && NewRowsWanted();
+	Enter(d, new_rows);
 	if (d->plans->signals)
 		StartEvaluation(d);
-	d->new_rows = d->as_inserted && !d->apart && NewRowsWanted() &&
-		HaveNewRowsPlans(d->plans, d->trigdata->tg_relation);
+	d->new_rows = d->lightly || (new_rows && HaveNewRowsPlans(d->plans, d->trigdata->tg_relation));
 	if (d->entry->stats && MayFailOnceCounted(d))
 		StatsMark(d->entry->stats);
 	if (!d->apart && d->evaluation)
@@ -702,7 +742,7 @@ RunDecide(void *arg)
 	if (d->only)
 		ExecDropSingleTupleTableSlot(d->only);
 	d->only = NULL;
-	LeaveSecurity(&security);
+	LeaveSecurity(&d->security);
 	if (d->store)
 		FinishStore(d);
 }

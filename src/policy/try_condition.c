@@ -58,6 +58,7 @@ typedef struct TryState
 	ExprContext *econtext;
 	ExprState  *expr;
 	bool		foreign_code;	/* may depend on the search_path */
+	int			settings;		/* that it depends on without that */
 	char		parallel;		/* PROPARALLEL_... of what it calls */
 	MemoryContext context;
 	uint64		evaluations;
@@ -159,6 +160,7 @@ NoteRule(TryState *state, const Rule *rule, Bitmapset * *signals)
 {
 	*signals = bms_add_members(*signals, rule->signals);
 	state->foreign_code |= rule->foreign_code;
+	state->settings |= rule->settings;
 	if (state->parallel == PROPARALLEL_SAFE || rule->parallel == PROPARALLEL_UNSAFE)
 		state->parallel = rule->parallel;
 }
@@ -185,6 +187,7 @@ ParseWithGuards(TryState *state, const char *condition, List *names, List *condi
 
 	*signals = NULL;
 	state->foreign_code = false;
+	state->settings = 0;
 	state->parallel = PROPARALLEL_SAFE;
 	NoteRule(state, rule, signals);
 	while ((i = bms_next_member(rule->guards, i)) >= 0)
@@ -369,7 +372,7 @@ Try(FunctionCallInfo fcinfo, bool logged)
 	job.state = StateOf(fcinfo);
 	job.value = PG_GETARG_DATUM(2);
 	EnterToEvaluate(&security, job.state->run_as,
-					job.state->foreign_code ? job.state->id->search_path : NULL, false);
+					job.state->foreign_code ? job.state->id->search_path : NULL, job.state->settings);
 	if (careful && (CanProtect() || !job.state->foreign_code))
 		error = RunProtected(RunTry, &job);
 	else
