@@ -327,6 +327,7 @@ MakeEvaluation(PolicyEntry *entry)
 {
 	CompiledPolicy *p = entry->policy;
 	int			n = POLICY_PARTS(p);
+
 	/* In memory that goes with the caller's until it is whole */
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pg_assay evaluation",
 												  ALLOCSET_DEFAULT_SIZES);
