@@ -35,3 +35,36 @@ DROP VIEW mem_signals;
 DROP TABLE mem_message;
 DROP FUNCTION mem_refuse;
 DROP SEQUENCE mem_n, mem_early, mem_late;
+
+-- What is made of a policy for a statement, and fails half way, goes: here the stack is too small for a long condition
+SET assay.shared_atoms = off;
+CREATE TABLE mem_deep (id int PRIMARY KEY, received_at timestamptz DEFAULT now(), x int);
+CREATE VIEW mem_deep_signals AS SELECT * FROM mem_deep;
+INSERT INTO mem_deep VALUES (0, now(), 0), (1, now(), 1);
+SELECT assay.create_policy('deep', 'mem_deep_signals', '{id}', on_error => 'raise');
+SELECT assay.create_detector('deep', 'a', repeat('abs(', 400) || '1 / x' || repeat(')', 400) || ' > 0', weight => 1, mode => 'live');
+SELECT x.verdict FROM mem_deep_signals s, assay.score('deep', s) x WHERE id = 1;
+-- what an error left is not used again
+SELECT x.verdict FROM mem_deep_signals s, assay.score('deep', s) x WHERE id = 0;
+CREATE TABLE mem_left (evaluations bigint, raised text);
+SET max_stack_depth = '100kB';
+DO $$
+DECLARE
+	e text;
+BEGIN
+	FOR i IN 1..100 LOOP
+		BEGIN
+			PERFORM x.verdict FROM mem_deep_signals s, assay.score('deep', s) x WHERE id = 1;
+		EXCEPTION WHEN statement_too_complex THEN
+			e := SQLERRM;
+		END;
+	END LOOP;
+	INSERT INTO mem_left SELECT count(*), e FROM pg_backend_memory_contexts WHERE name = 'pg_assay evaluation';
+END $$;
+RESET max_stack_depth;
+SELECT evaluations < 10 AS bounded, raised FROM mem_left;
+SELECT x.verdict FROM mem_deep_signals s, assay.score('deep', s) x WHERE id = 1;
+RESET assay.shared_atoms;
+SELECT assay.drop_policy('deep', true);
+DROP TABLE mem_deep CASCADE;
+DROP TABLE mem_left;

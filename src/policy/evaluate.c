@@ -327,7 +327,9 @@ MakeEvaluation(PolicyEntry *entry)
 {
 	CompiledPolicy *p = entry->policy;
 	int			n = POLICY_PARTS(p);
-	MemoryContext context = AllocSetContextCreate(entry->context, "pg_assay evaluation",
+
+	/* In memory that goes with the caller's until it is whole */
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pg_assay evaluation",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	Evaluation *e = palloc0(sizeof(Evaluation));
@@ -362,6 +364,7 @@ MakeEvaluation(PolicyEntry *entry)
 	SortParts(e);
 	BuildChunks(e);
 	MemoryContextSwitchTo(old);
+	MemoryContextSetParent(context, entry->context);
 	return e;
 }
 
@@ -411,13 +414,14 @@ EvaluationGet(PolicyEntry *entry, bool count, MemoryContext context)
 				 errdetail("A condition or signal calls score() for the policy that it belongs to, %d times within itself.",
 						   NESTED_MAX)));
 	Heal(entry);
+	/* Once it is counted, nothing fails before it is known to be given back. */
+	use = MemoryContextAlloc(context, sizeof(EvaluationUse));
 	e = entry->idle;
 	if (e == NULL)
 		e = MakeEvaluation(entry);
 	else
 		entry->idle = e->next;
 	entry->evaluations++;
-	use = MemoryContextAlloc(context, sizeof(EvaluationUse));
 	use->evaluation = e;
 	use->callback.func = Release;
 	use->callback.arg = use;

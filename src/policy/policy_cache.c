@@ -311,10 +311,10 @@ PolicyGet(const char *policy, int revision, bool drafts, TupleDesc desc,
 	entry = MakeEntry(policy, revision, drafts, desc, reader);
 	entry->bytes = PolicyEntryBytes(entry);
 	Sweep(entry->bytes);
-	MemoryContextSetParent(entry->context, CacheMemoryContext);
 	old = MemoryContextSwitchTo(CacheMemoryContext);
 	cache = lappend(cache, entry);
 	MemoryContextSwitchTo(old);
+	MemoryContextSetParent(entry->context, CacheMemoryContext);
 	Use(entry, context);
 	return entry;
 }
