@@ -438,6 +438,17 @@ GRANT SELECT ON mails_version TO regress_text_reader;
 SET ROLE regress_text_reader;
 SELECT text_model_at('mails') IS NOT NULL, current_user;
 RESET ROLE;
+-- but not of rows that are hidden from him: it is made of all of them
+ALTER TABLE mails_version ENABLE ROW LEVEL SECURITY;
+SET ROLE regress_text_reader;
+SELECT count(*) FROM mails_version;
+SELECT text_model_at('mails') IS NOT NULL;
+SET row_security = off;
+SELECT text_model_at_as_owner('mails_version', now()) IS NOT NULL;
+RESET row_security;
+RESET ROLE;
+SELECT text_model_at('mails') IS NOT NULL;
+ALTER TABLE mails_version DISABLE ROW LEVEL SECURITY;
 SET ROLE regress_text_owner;
 SELECT text_model_row(t, NULL) FROM unnest('{bait_version,trap}'::regclass[]) t;
 DROP TABLE bait_version;

@@ -23,6 +23,7 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/rls.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/typcache.h"
@@ -217,14 +218,37 @@ OwnerCall(FunctionCallInfo fcinfo, const OwnerStatement *statement)
 	return RunAsOwner(relid, statement, args, nulls, &fcinfo->isnull);
 }
 
-/* For whoever may read the relation */
-Datum
-OwnerRead(Oid relid, const OwnerStatement *statement, Datum *args, bool *isnull)
+/*
+ * May the caller read all rows of a relation?  What is made of many of them shows
+ * those, too, that row-level security hides.
+ */
+bool
+MayReadAllRows(Oid relid)
+{
+	return pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK &&
+		check_enable_rls(relid, InvalidOid, true) != RLS_ENABLED;
+}
+
+/* An error when not */
+void
+ReadAllRowsCheck(Oid relid)
 {
 	AclResult	may = pg_class_aclcheck(relid, GetUserId(), ACL_SELECT);
 
 	if (may != ACLCHECK_OK)
 		aclcheck_error(may, OBJECT_TABLE, get_rel_name(relid));
+	if (!MayReadAllRows(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("row-level security hides rows of \"%s\"", get_rel_name(relid)),
+				 errhint("It takes a role that sees all of them: its owner, or one with BYPASSRLS.")));
+}
+
+/* For whoever may read the relation */
+Datum
+OwnerRead(Oid relid, const OwnerStatement *statement, Datum *args, bool *isnull)
+{
+	ReadAllRowsCheck(relid);
 	RegisteredCheck(relid, statement->registry);
 	return RunAsOwner(relid, statement, args, NULL, isnull);
 }

@@ -258,8 +258,23 @@ CREATE VIEW assay.exclusion WITH (security_invoker) AS
 	SELECT t.policy, t.exclusion, t.from_revision, t.until_revision, t.condition, t.mutes, t.verdict, t.reason, t.expires_at, t.decision_key FROM assay_internal.readable_exclusion t;
 COMMENT ON VIEW assay.exclusion IS 'each state of each exclusion, with the revisions in which it stood; the view assay.exclusions shows the current ones';
 
+-- An error quotes the message that it is about, which a builder sees by the signals view.
+CREATE FUNCTION assay_internal.may_read_messages(decision regclass, access regclass, label regclass, signals_view regclass) RETURNS boolean LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT assay_internal.may('builder', $1, $2, $3, $4) OR (coalesce(has_table_privilege($1, 'SELECT'), false) AND NOT row_security_active($1))
+$$;
+COMMENT ON FUNCTION assay_internal.may_read_messages(regclass, regclass, regclass, regclass) IS
+	'may the user know of all messages of the policy of these objects: does nothing hide some of their decisions?';
+
 CREATE VIEW assay_internal.readable_fault WITH (security_barrier) AS
-	SELECT t.fault, t.at, t.policy, t.revision, t.detector, t.key, t.sqlstate, t.message, t.suspended
+	SELECT t.fault, t.at, t.policy, t.revision, t.detector,
+		CASE WHEN has_table_privilege('assay_internal.fault', 'SELECT') OR t.policy IN (SELECT p.policy FROM assay_internal.policy p
+			WHERE assay_internal.may_read_messages(p.decision, p.access, p.label, p.signals_view)) THEN t.key END AS key,
+		t.sqlstate,
+		CASE WHEN has_table_privilege('assay_internal.fault', 'SELECT') OR t.policy IN (SELECT p.policy FROM assay_internal.policy p
+			WHERE assay_internal.may_read_messages(p.decision, p.access, p.label, p.signals_view)) THEN t.message
+			ELSE '(for who may read all decisions of the policy)' END AS message,
+		t.suspended
 	FROM assay_internal.fault t
 	WHERE EXISTS (SELECT FROM assay_internal.policy p WHERE p.policy = t.policy
 		AND assay_internal.may('reader', p.decision, p.access, p.label, p.signals_view))

@@ -49,7 +49,7 @@ BEGIN
 		AND EXISTS (SELECT FROM pg_rewrite w JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
 			WHERE w.ev_class = v.oid AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.label);
 	IF view IS NOT NULL THEN
-		EXECUTE format('CREATE OR REPLACE VIEW %s AS ', view) || assay_internal.label_query(p.label, p.key, label_order);
+		EXECUTE format('CREATE OR REPLACE VIEW %s%s AS ', view, (SELECT ' WITH (' || array_to_string(c.reloptions, ', ') || ')' FROM pg_class c WHERE c.oid = view)) || assay_internal.label_query(p.label, p.key, label_order);
 	ELSE
 		RAISE NOTICE 'there is no view %_label_latest as create_policy() makes it: it stays as it is', p.policy;
 	END IF;

@@ -265,9 +265,10 @@ BEGIN
 		'labelled_at timestamptz NOT NULL DEFAULT now(), ' || assay_internal.label_columns() || ', PRIMARY KEY (' || keys || ', labelled_at))';
 	label := format('%I.%I', schema, policy || '_label');
 	EXECUTE format('COMMENT ON TABLE %I.%I IS %L', schema, policy || '_label', format('labels of the messages of policy %s, each when it was known; <policy>_label_latest has those that count', policy));
-	EXECUTE format('CREATE VIEW %I.%I AS ', schema, policy || '_verdict') || assay_internal.verdict_query(decision, key, 'd.*');
+	-- row-level security of the tables holds for who reads them by the views
+	EXECUTE format('CREATE VIEW %I.%I WITH (security_invoker) AS ', schema, policy || '_verdict') || assay_internal.verdict_query(decision, key, 'd.*');
 	EXECUTE format('COMMENT ON VIEW %I.%I IS %L', schema, policy || '_verdict', format('latest decision of policy %s for each message', policy));
-	EXECUTE format('CREATE VIEW %I.%I AS ', schema, policy || '_label_latest') || assay_internal.label_query(label, key, '{}');
+	EXECUTE format('CREATE VIEW %I.%I WITH (security_invoker) AS ', schema, policy || '_label_latest') || assay_internal.label_query(label, key, '{}');
 	EXECUTE format('COMMENT ON VIEW %I.%I IS %L', schema, policy || '_label_latest', format('label that counts for each message of policy %s', policy));
 	EXECUTE format('CREATE VIEW %I.%I AS SELECT %L::text AS policy', schema, policy || '_policy', policy);
 	EXECUTE format('COMMENT ON VIEW %I.%I IS %L', schema, policy || '_policy',

@@ -52,7 +52,7 @@ BEGIN
 		EXECUTE format('ALTER TABLE %s ADD COLUMN signals assay.logged_signals', p.decision);
 	END IF;
 	IF to_regclass(format('%I.%I', schema, policy || '_verdict')) IS NULL THEN
-		EXECUTE format('CREATE VIEW %I.%I AS ', schema, policy || '_verdict') || assay_internal.verdict_query(p.decision, p.key, 'd.*');
+		EXECUTE format('CREATE VIEW %I.%I WITH (security_invoker) AS ', schema, policy || '_verdict') || assay_internal.verdict_query(p.decision, p.key, 'd.*');
 		EXECUTE format('COMMENT ON VIEW %I.%I IS %L', schema, policy || '_verdict', format('latest decision of policy %s for each message', policy));
 		EXECUTE format('ALTER VIEW %I.%I OWNER TO %I', schema, policy || '_verdict', p.owner);
 	END IF;

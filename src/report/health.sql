@@ -61,6 +61,28 @@ BEGIN RETURN QUERY
 END $$;
 COMMENT ON FUNCTION assay_internal.maintenance_steps() IS 'what maintain() has to do for the caller, in order';
 
+-- A role that was dropped is a number in lists and phrase sets, and a dump brings that to
+-- whoever has it where it is restored.  What it owned is the superuser's to give away.
+CREATE FUNCTION assay_internal.forget_dropped_roles() RETURNS void LANGUAGE plpgsql VOLATILE
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	gone text[] := array(SELECT s.set FROM assay.named_sets s CROSS JOIN LATERAL unnest(s.owner || s.readers) u(role)
+		WHERE u.role <> 0::oid AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = u.role));
+BEGIN
+	-- who follows another server has its names
+	IF cardinality(gone) = 0 OR assay_internal.is_following() THEN
+		RETURN;
+	END IF;
+	UPDATE assay.named_sets s SET
+		owner = coalesce((SELECT r.oid FROM pg_roles r WHERE r.oid = s.owner), (SELECT c.relowner FROM pg_class c WHERE c.oid = 'assay.named_set'::regclass)),
+		readers = array(SELECT u.role FROM unnest(s.readers) WITH ORDINALITY u(role, n)
+			WHERE u.role = 0::oid OR EXISTS (SELECT FROM pg_roles r WHERE r.oid = u.role) ORDER BY u.n)
+	WHERE s.set = ANY (gone);
+EXCEPTION WHEN OTHERS THEN
+	RAISE WARNING 'roles that were dropped stay in lists and phrase sets: %', SQLERRM;
+END $$;
+COMMENT ON FUNCTION assay_internal.forget_dropped_roles() IS 'takes roles that were dropped out of the caller''s lists and phrase sets; those that they owned come to the extension''s owner';
+
 CREATE FUNCTION assay_internal.maintenance_step(step text, object text, faults interval, batch int) RETURNS bigint LANGUAGE plpgsql VOLATILE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -201,6 +223,8 @@ BEGIN
 	END IF;
 	steps := ARRAY(SELECT ARRAY[s.step, s.object] FROM assay_internal.maintenance_steps() s);
 	PERFORM assay_internal.forget_steps(ARRAY(SELECT pg_catalog.concat_ws(' ', s.step, s.object) FROM assay_internal.maintenance_steps() s));
+	PERFORM assay_internal.forget_dropped_roles();
+	COMMIT;
 	WHILE i OPERATOR(pg_catalog.<=) coalesce(pg_catalog.array_length(steps, 1), 0) LOOP
 		more := assay_internal.try_step(steps[i][1], steps[i][2], faults, batch);
 		-- what is done stays done

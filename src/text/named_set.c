@@ -373,6 +373,27 @@ set_changed(PG_FUNCTION_ARGS)
 
 /* ---- the tables ------------------------------------------------------------ */
 
+/*
+ * From now on heed news of a table of contents.  When those of extensions that
+ * were dropped fill the room, all are forgotten, and with them what was loaded.
+ */
+static void
+HeedTable(Oid relid)
+{
+	int			i = 0;
+
+	while (i < lengthof(contents_relid) && OidIsValid(contents_relid[i]))
+		if (contents_relid[i++] == relid)
+			return;
+	if (i == lengthof(contents_relid))
+	{
+		memset(contents_relid, 0, sizeof(contents_relid));
+		ForgetLoaded();
+		i = 0;
+	}
+	contents_relid[i] = relid;
+}
+
 /* Open a table of contents to read it; its invalidation is heeded from now on. */
 Relation
 NamedSetTable(const char *table)
@@ -380,16 +401,7 @@ NamedSetTable(const char *table)
 	Oid			relid = InSchema(table);
 
 	WantRelationNews(RelcacheChanged);
-	for (int i = 0; i < lengthof(contents_relid); i++)
-	{
-		if (contents_relid[i] == relid)
-			break;
-		if (!OidIsValid(contents_relid[i]) || i == lengthof(contents_relid) - 1)
-		{
-			contents_relid[i] = relid;
-			break;
-		}
-	}
+	HeedTable(relid);
 	return table_open(relid, AccessShareLock);
 }
 

@@ -27,9 +27,9 @@
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "owner.h"
 #include "snapshot_mark.h"
 #include "text_model_use.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/datetime.h"
@@ -137,16 +137,6 @@ TextModelFind(const char *model_name)
 	return found;
 }
 
-/* Error unless the user may read the versions of a text model. */
-static void
-CheckMayRead(Oid relation)
-{
-	AclResult	may = pg_class_aclcheck(relation, GetUserId(), ACL_SELECT);
-
-	if (may != ACLCHECK_OK)
-		aclcheck_error(may, OBJECT_TABLE, get_rel_name(relation));
-}
-
 Oid
 TextModelRelation(const char *model_name)
 {
@@ -157,7 +147,7 @@ TextModelRelation(const char *model_name)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("text model \"%s\" does not exist", model_name),
 				 errhint("assay.create_text_model() makes one.")));
-	CheckMayRead(relation);
+	ReadAllRowsCheck(relation);
 	return relation;
 }
 
@@ -430,7 +420,7 @@ FillDay(TextModelUse *use, UsedDay *known, int64 day, TimestampTz at, Snapshot s
 	struct varlena *published;
 	UsedDay    *d;
 
-	CheckMayRead(use->relation);
+	ReadAllRowsCheck(use->relation);
 	ReadVersion(use->relation, day, snapshot, &row, &published);
 	d = known && SameVersion(&known->row, &row) ? known : PlaceOfVersion(use, &row);
 	/* Another version has the day now. */
@@ -559,8 +549,7 @@ TextModelUsePeek(TextModelUse *use, TimestampTz at, int64 *state)
 	int64		day = DayOfMoment(at);
 	Snapshot	snapshot = GetActiveSnapshot();
 
-	if (get_rel_relkind(use->relation) == '\0' ||
-		pg_class_aclcheck(use->relation, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+	if (get_rel_relkind(use->relation) == '\0' || !MayReadAllRows(use->relation))
 		return false;
 	if (!d->used || d->day != day || !SnapshotIsMarked(&d->seen, snapshot))
 	{
