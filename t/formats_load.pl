@@ -140,22 +140,39 @@ is($rows[2]{mailbox}, 'Sent', 'Maildir: subfolder');
 is($rows[0]{source}, 'box/1', 'a Maildir in a folder');
 
 # A program that reads mail works on it meanwhile: what moves from new to cur, and what is
-# marked, is there once.  The loader waits at a fifo until that is done.
+# marked, is there once.  The loader waits for the table with its first message until that is done.
 {
 	my $box = fresh_folder() . '/live';
-	write_file("$box/$_", "From: a\@b.example\nSubject: " . substr($_, 4, 1) . "\n\nx\n") foreach 'cur/1:2,S', 'cur/3', 'new/2', 'new/4';
-	POSIX::mkfifo("$box/cur/0", oct 600) or die "mkfifo: $!";
+	write_file("$box/$_", "From: a\@b.example\nSubject: " . substr($_, 4, 1) . "\n\nx\n") foreach 'cur/0', 'cur/1:2,S', 'cur/3', 'new/2', 'new/4';
+	my @load = ('assay_load', '-d', $node->connstr('postgres'), '-w', '-t', 'live', '--create-table', '--batch-size=1', $box);
 	$node->safe_psql('postgres', 'DROP TABLE IF EXISTS live');
+	IPC::Run::run(\@load, '>', \my $ignored, '2>', \my $first);
+	my $session = $node->background_psql('postgres');
+	$session->query_safe('TRUNCATE live');
+	$session->query_safe('BEGIN; LOCK TABLE live IN SHARE MODE');
 	my ($in, $out, $said) = ('', '', '');
-	my $run = IPC::Run::start([ 'assay_load', '-d', $node->connstr('postgres'), '-w', '-t', 'live', '--create-table', $box ], \$in, \$out, \$said, IPC::Run::timeout(180));
-	open my $fifo, '>', "$box/cur/0" or die "fifo: $!";
+	my $run = IPC::Run::start(\@load, \$in, \$out, \$said, IPC::Run::timeout(180));
+	$node->poll_query_until('postgres', q{SELECT count(*) > 0 FROM pg_locks WHERE relation = 'live'::regclass AND NOT granted}) or die 'it does not wait';
 	rename "$box/new/2", "$box/cur/2:2,S" or die $!;
 	rename "$box/cur/3", "$box/cur/3:2,R" or die $!;
-	print $fifo "From: a\@b.example\nSubject: 0\n\nx\n";
-	close $fifo;
+	$session->query_safe('COMMIT');
+	$session->quit;
 	$run->finish;
 	is($run->result(0), 0, 'a Maildir that changes is read') or diag($said);
 	is($node->safe_psql('postgres', q{SELECT string_agg(source || '=' || subject, ' ' ORDER BY source) FROM live}), '0=0 1=1 2=2 3=3 4=4', 'each message once');
+}
+
+# What is no file is neither waited for nor read for ever
+{
+	my $box = fresh_folder() . '/odd';
+	write_file("$box/$_", "From: a\@b.example\nSubject: here\n\nx\n") foreach 'cur/1', 'new/2';
+	POSIX::mkfifo("$box/cur/0", oct 600) or die "mkfifo: $!";
+	symlink '/dev/zero', "$box/new/3" or die $!;
+	my $run = IPC::Run::start([ 'assay_load', '-n', '-vv', $box ], '>', \my $out, '2>', \my $said, IPC::Run::timeout(180));
+	$run->finish;
+	is($run->result(0), 0, 'a Maildir with a FIFO and a device is read');
+	like($said, qr/skipping .*cur\/0": it is no file.*2 messages/s, 'without these');
+	like($said, qr/skipping .*new\/3": it is no file/, 'each is told');
 }
 
 # A stream that is closed is not the next file that is opened

@@ -918,6 +918,7 @@ read_maildir_message(const char *path, const char *folder, const char *name, con
 	char	   *source = g_strdup_printf("%s%.*s", prefix, (int) maildir_name_len(name), name);
 	char	   *moved = NULL;
 	bool		listed;
+	struct stat st;
 
 	if (access(file, F_OK) != 0 && (moved = maildir_moved(now, path, name)) != NULL)
 	{
@@ -926,7 +927,14 @@ read_maildir_message(const char *path, const char *folder, const char *name, con
 	}
 	/* as it was renamed, it may stand in the list by both names */
 	listed = moved != NULL && g_hash_table_contains(current, strrchr(moved, '/') + 1);
-	if (name[0] != '.' && !listed && !is_folder(file))
+	/* a FIFO or a device would be waited for, or read, for ever */
+	if (name[0] != '.' && !listed && stat(file, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+	{
+		source_stats.files_skipped++;
+		if (options.verbose > 1)
+			report("skipping \"%s\": it is no file", file);
+	}
+	else if (name[0] != '.' && !listed && !is_folder(file))
 		read_file(file, source, mailbox, FORMAT_EML, true, deliver);
 	g_free(file);
 	g_free(source);
