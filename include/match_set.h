@@ -16,6 +16,7 @@ typedef struct MatchPattern
 	bool		front;			/* needs a word boundary before it */
 	bool		back;			/* ... after it */
 	hs_database_t *single;		/* expressions: alone, with start offsets */
+	unsigned	fits;			/* the scratch space that is large enough */
 	bool		no_single;		/* the library can't make that */
 } MatchPattern;
 
@@ -26,14 +27,15 @@ struct MatchSet
 	int			room;
 	MatchPattern *patterns;
 	hs_database_t *db;
+	unsigned	fits;			/* the scratch space that is large enough */
 	size_t		db_size;
 	size_t		singles_size;
 	size_t		memory;
 };
 
 extern MatchStatus MatchFromLibrary(hs_error_t status);
-extern hs_error_t MatchCallLibrary(hs_database_t *db, const char *data, unsigned int length,
-								   match_event_handler handler, void *context);
+extern hs_error_t MatchCallLibrary(const hs_database_t *db, unsigned *fits, const char *data,
+								   unsigned int length, match_event_handler handler, void *context);
 extern MatchStatus MatchSingle(MatchSet *set, int number);
 extern void MatchSingleDone(MatchSet *set, int number);
 

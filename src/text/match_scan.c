@@ -215,13 +215,13 @@ OnHit(unsigned int id, unsigned long long from, unsigned long long to,
 }
 
 static MatchStatus
-RunScan(hs_database_t *db, ScanState *state, match_event_handler handler)
+RunScan(hs_database_t *db, unsigned *fits, ScanState *state, match_event_handler handler)
 {
 	hs_error_t	result;
 
 	if (state->len > UINT_MAX)
 		return MATCH_TOO_BIG;
-	result = MatchCallLibrary(db, (const char *) state->text, state->len, handler, state);
+	result = MatchCallLibrary(db, fits, (const char *) state->text, state->len, handler, state);
 	if (result == HS_SCAN_TERMINATED)
 	{
 		if (state->no_memory)
@@ -250,7 +250,7 @@ MatchScan(MatchSet *set, const char *text, size_t len, MatchCallback callback,
 	state.len = len;
 	state.callback = callback;
 	state.arg = arg;
-	status = RunScan(set->db, &state, OnHit);
+	status = RunScan(set->db, &set->fits, &state, OnHit);
 	ReleaseBuffer();
 	return status;
 }
@@ -480,7 +480,7 @@ FindLiterals(MatchSet *set, ScanState *state, const char *text, size_t len)
 	state->last_end = calloc(set->count, sizeof(size_t));
 	if (state->last_end == NULL)
 		return MATCH_NO_MEMORY;
-	status = RunScan(set->db, state, OnLiteralPlace);
+	status = RunScan(set->db, &set->fits, state, OnLiteralPlace);
 	free(state->last_end);
 	if (status == MATCH_OK && state->count > 0 &&
 		!MapPlaces(text, len, state->spans, state->count))
@@ -528,7 +528,7 @@ FindRegex(MatchSet *set, ScanState *state, int number, size_t first_end)
 		state->first = state->count;
 		state->pattern = number;
 		state->enough = false;
-		status = RunScan(single, state, OnRegexPlace);
+		status = RunScan(single, &set->patterns[number].fits, state, OnRegexPlace);
 	}
 	MatchSingleDone(set, number);
 	if (status != MATCH_OK || single != NULL)
@@ -555,7 +555,7 @@ FindRegexes(MatchSet *set, ScanState *state)
 	if (first.hit != NULL && first.end != NULL)
 	{
 		state->arg = &first;
-		status = RunScan(set->db, state, OnFirstEnd);
+		status = RunScan(set->db, &set->fits, state, OnFirstEnd);
 		for (int i = 0; i < set->count && status == MATCH_OK; i++)
 		{
 			if (first.hit[i])
