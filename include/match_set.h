@@ -20,6 +20,8 @@ typedef struct MatchPattern
 	bool		no_single;		/* the library can't make that */
 } MatchPattern;
 
+typedef struct MatchWords MatchWords;
+
 struct MatchSet
 {
 	int			flags;
@@ -28,6 +30,7 @@ struct MatchSet
 	MatchPattern *patterns;
 	hs_database_t *db;
 	unsigned	fits;			/* the scratch space that is large enough */
+	MatchWords *words;			/* literals by their first words, or NULL */
 	size_t		db_size;
 	size_t		singles_size;
 	size_t		memory;
@@ -38,5 +41,17 @@ extern hs_error_t MatchCallLibrary(const hs_database_t *db, unsigned *fits, cons
 								   unsigned int length, match_event_handler handler, void *context);
 extern MatchStatus MatchSingle(MatchSet *set, int number);
 extern void MatchSingleDone(MatchSet *set, int number);
+
+/*
+ * match_words.c: "to" is where the literal ends in the text, and "ends" whether a
+ * word does there for sure.
+ */
+typedef bool (*MatchWordsHit) (int number, size_t to, bool ends, void *arg);
+
+extern MatchWords *MatchWordsCreate(const MatchSet *set);
+extern size_t MatchWordsMemory(const MatchWords *w);
+extern bool MatchWordsScan(const MatchWords *w, const unsigned char *text, size_t len,
+						   MatchWordsHit hit, void *arg);
+extern void MatchWordsDestroy(MatchWords *w);
 
 #endif							/* ASSAY_MATCH_SET_H */

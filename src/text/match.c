@@ -1,9 +1,10 @@
 /*
  * match.c
  *		Many patterns against one text in one pass; see match.h. This file makes
- *		a set, compiles, saves and loads it; match_scan.c looks for it in texts.
+ *		a set, compiles, saves and loads it; match_scan.c looks for it in texts,
+ *		and match_words.c in place of the library where that is faster.
  *
- * These two are the only files that include Vectorscan's header.
+ * These are the only files that include Vectorscan's header.
  *
  * Vectorscan's code for wider registers misses matches of expressions: for
  * AVX-512 in the last 64 bytes of a text, for AVX2 with some pairs of characters
@@ -220,7 +221,7 @@ MatchCreate(int flags)
 size_t
 MatchMemory(const MatchSet *set)
 {
-	return set->memory + set->db_size + set->singles_size;
+	return set->memory + set->db_size + set->singles_size + MatchWordsMemory(set->words);
 }
 
 /* Add the next pattern; patterns are numbered from 0 on. */
@@ -510,6 +511,7 @@ UseDatabase(MatchSet *set, hs_database_t *db)
 		return MatchFromLibrary(result);
 	}
 	set->db = db;
+	set->words = MatchWordsCreate(set);
 	return MATCH_OK;
 }
 
@@ -643,5 +645,6 @@ MatchDestroy(MatchSet *set)
 	}
 	free(set->patterns);
 	hs_free_database(set->db);
+	MatchWordsDestroy(set->words);
 	free(set);
 }

@@ -214,6 +214,29 @@ OnHit(unsigned int id, unsigned long long from, unsigned long long to,
 	return 1;
 }
 
+/* The same for a literal that match_words.c found where a word begins */
+static bool
+OnWordHit(int number, size_t to, bool ends, void *arg)
+{
+	ScanState  *state = arg;
+
+	if (*stop_flag)
+		return false;
+	if (!ends && state->set->patterns[number].back && WordAfter(state->text, to, state->len))
+		return true;
+	state->enough = !state->callback(number, state->arg);
+	return !state->enough;
+}
+
+/* What the library would tell, by the words of the text */
+static MatchStatus
+RunWords(const MatchWords *words, ScanState *state)
+{
+	if (MatchWordsScan(words, state->text, state->len, OnWordHit, state) || state->enough)
+		return MATCH_OK;
+	return MATCH_STOPPED;
+}
+
 static MatchStatus
 RunScan(hs_database_t *db, unsigned *fits, ScanState *state, match_event_handler handler)
 {
@@ -250,7 +273,7 @@ MatchScan(MatchSet *set, const char *text, size_t len, MatchCallback callback,
 	state.len = len;
 	state.callback = callback;
 	state.arg = arg;
-	status = RunScan(set->db, &set->fits, &state, OnHit);
+	status = set->words ? RunWords(set->words, &state) : RunScan(set->db, &set->fits, &state, OnHit);
 	ReleaseBuffer();
 	return status;
 }
