@@ -19,10 +19,10 @@ CREATE TABLE sets AS SELECT assay.phrases(array_agg(n::text ORDER BY n), array_a
 CREATE TABLE written AS SELECT i, left(string_agg(CASE WHEN abs(hashint8(i * 100 + j)) % 5 = 0 THEN l.pattern
 		WHEN j % 4 = 0 THEN upper(pick(i * 77 + j, p.words)) ELSE pick(i * 77 + j, p.words) END || pick(i * 31 + j, p.between), '' ORDER BY j),
 		20 + i % 300) AS body
-	FROM generate_series(1, 1500) i, generate_series(1, 40) j, piece p, LATERAL (SELECT pattern FROM literal WHERE n >= abs(hashint8(i * 13 + j)::bigint) % 150 ORDER BY n LIMIT 1) l
+	FROM generate_series(1, 600) i, generate_series(1, 40) j, piece p, LATERAL (SELECT pattern FROM literal WHERE n >= abs(hashint8(i * 13 + j)::bigint) % 150 ORDER BY n LIMIT 1) l
 	GROUP BY i;
 SELECT count(*) > 600 AS enough FROM literal;
-SELECT count(*) FILTER (WHERE cardinality(assay.phrase_hits(s.library, w.body)) > 3) > 1000 AS hit, count(*) FILTER (WHERE assay.phrase_hits(s.words, w.body) <> assay.phrase_hits(s.library, w.body)) AS differ
+SELECT count(*) FILTER (WHERE cardinality(assay.phrase_hits(s.library, w.body)) > 3) > 400 AS hit, count(*) FILTER (WHERE assay.phrase_hits(s.words, w.body) <> assay.phrase_hits(s.library, w.body)) AS differ
 	FROM written w, sets s;
 -- each literal by itself, alone, behind and before other letters
 SELECT l.pattern, t FROM literal l, sets s, unnest(ARRAY[l.pattern, upper(l.pattern), 'x ' || l.pattern || ' y', l.pattern || 'z', 'é' || l.pattern, l.pattern || U&'\0301', repeat(' .', 31) || l.pattern, repeat('.', 63) || l.pattern || '_']) t
