@@ -34,6 +34,8 @@ SELECT n, array_agg(cardinality(h) ORDER BY t) FROM unnest(ARRAY[32, 33]) n,
 -- The last set for the library alone, and the first for the words
 SELECT n, assay.phrase_hits(s.set, 'Other7, other499 other5000 other500') FROM unnest(ARRAY[499, 500]) n,
 	LATERAL (SELECT assay.phrases(array_agg(i::text), array_agg('other' || i)) AS set FROM generate_series(1, n) i) s ORDER BY n;
+-- One that may end within a word
+SELECT assay.phrase_hits(s.set, 'abc_d') FROM (SELECT assay.phrases(array_agg(i::text), array_agg(CASE WHEN i = 1 THEN 'abc_' ELSE 'other' || i END)) AS set FROM generate_series(1, 500) i) s;
 SELECT assay.phrase_hits(s.words, NULL), assay.phrase_hits(s.words, '') FROM sets s;
 DROP TABLE sets, written, literal, piece;
 DROP FUNCTION pick(bigint, text[]);
