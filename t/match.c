@@ -17,6 +17,7 @@
 
 #define MAX_CHARS	400
 #define PATTERNS	48
+#define FILLERS		500			/* literals that no text has */
 
 static uint64_t state = 88172645463325252;
 static int	failures = 0;
@@ -121,6 +122,23 @@ Fail(const char *what, int round)
 	failures++;
 }
 
+/* May a literal be found by the words of a text (match_words.c)? */
+static int
+BeginsWithWord(const uint32_t *pattern, int n)
+{
+	int			i = 0;
+
+	if (n == 0 || !(Class(pattern[0]) & CHAR_ALNUM))
+		return 0;
+	while (i < n && (Class(pattern[i]) & CHAR_WORD))
+		i++;
+	return i < n || (Class(pattern[n - 1]) & CHAR_ALNUM);
+}
+
+/*
+ * Every other round of literals that each begin with a word, and so many that
+ * they are found by these; now and then one is of another kind.
+ */
 static void
 TryLiterals(int round)
 {
@@ -133,6 +151,7 @@ TryLiterals(int round)
 	int			lengths[PATTERNS];
 	int			words[PATTERNS];
 	int			invalid = round % 3 == 0;
+	int			by_words = round % 2;
 	MatchSet   *set = MatchCreate(0);
 	MatchError	error;
 	size_t		len;
@@ -144,14 +163,22 @@ TryLiterals(int round)
 		size_t		size = sizes[i] = RandomText(bytes, 1 + Random(Random(4) == 0 ? 60 : 4), 0);
 		MatchStatus status;
 
-		words[i] = Random(4) != 0;
+		words[i] = by_words || Random(4) != 0;
+		lengths[i] = Reduce(bytes, size, patterns[i]);
+		if (by_words && Random(100) != 0 && !BeginsWithWord(patterns[i], lengths[i]))
+			continue;
 		status = MatchAdd(set, (char *) bytes, size, words[i] ? MATCH_WORDS : 0, &error);
 		if (status == MATCH_OK)
-		{
-			lengths[i] = Reduce(bytes, size, patterns[i]);
 			i++;
-		}
 		else if (status != MATCH_BAD_PATTERN && status != MATCH_TOO_BIG)
+			Fail(error.message, round);
+	}
+	for (int i = 0; by_words && i < FILLERS; i++)
+	{
+		char		filler[16];
+
+		snprintf(filler, sizeof(filler), "zz%d", i);
+		if (MatchAdd(set, filler, strlen(filler), MATCH_WORDS, &error) != MATCH_OK)
 			Fail(error.message, round);
 	}
 	if (MatchCompile(set, &error) != MATCH_OK)
@@ -159,7 +186,7 @@ TryLiterals(int round)
 
 	for (int t = 0; t < 20; t++)
 	{
-		uint64_t	bits = 0;
+		uint64_t	bits[(PATTERNS + FILLERS) / 64 + 1] = {0};
 		MatchSpan  *spans;
 		char	   *exact;
 		int			count;
@@ -179,7 +206,7 @@ TryLiterals(int round)
 		/* A copy without slack, so that reading beyond it is noticed */
 		exact = malloc(len > 0 ? len : 1);
 		memcpy(exact, text, len);
-		if (MatchScanBits(set, exact, len, &bits) != MATCH_OK ||
+		if (MatchScanBits(set, exact, len, bits) != MATCH_OK ||
 			MatchFind(set, exact, len, 1000000, &spans, &count) != MATCH_OK)
 			Fail("scan failed", round);
 		for (int s = 0; s < count; s++)
@@ -187,6 +214,11 @@ TryLiterals(int round)
 			int			p = spans[s].pattern;
 			int			m;
 
+			if (p >= PATTERNS)
+			{
+				Fail("what no text has was found", round);
+				continue;
+			}
 			places[p]++;
 			if (spans[s].start >= spans[s].end || spans[s].end > len)
 				Fail("place out of range", round);
@@ -203,7 +235,7 @@ TryLiterals(int round)
 		{
 			int			right = CountPlaces(reduced, n, patterns[p], lengths[p], words[p]);
 
-			if ((places[p] > 0) != ((bits >> p & 1) != 0))
+			if ((places[p] > 0) != ((bits[0] >> p & 1) != 0))
 				Fail("MatchFind and MatchScanBits differ", round);
 			/* Stray bytes may come together once what parted them is dropped. */
 			if (invalid ? places[p] < right && right == 1 && places[p] == 0 : places[p] != right)

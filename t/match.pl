@@ -5,6 +5,6 @@ use warnings FATAL => 'all';
 use AssayProgram;
 use Test::More;
 
-run_program('match', [ map { "text/$_.c" } qw(match match_scan normalise unicode) ], [qw(libhs icu-uc)]);
+run_program('match', [ map { "text/$_.c" } qw(match match_scan match_words normalise unicode) ], [qw(libhs icu-uc)]);
 
 done_testing();

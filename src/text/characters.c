@@ -8,6 +8,10 @@
  */
 #include "postgres.h"
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #include "catalog/namespace.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
@@ -42,6 +46,24 @@ CountUtf8(const char *bytes, int len)
 	const char *end = bytes + len;
 	int			count = 0;
 
+#if defined(__SSE2__)
+	while (end - p >= 16)
+	{
+		unsigned	high = _mm_movemask_epi8(_mm_loadu_si128((const __m128i *) p));
+		int			ascii;
+
+		if (high == 0)
+		{
+			p += 16;
+			count += 16;
+			continue;
+		}
+		ascii = __builtin_ctz(high);
+		p += ascii;
+		p += Width((unsigned char) *p);
+		count += ascii + 1;
+	}
+#endif
 	while (p < end)
 	{
 		uint64		word;

@@ -1,9 +1,10 @@
 /*
  * match.c
  *		Many patterns against one text in one pass; see match.h. This file makes
- *		a set, compiles, saves and loads it; match_scan.c looks for it in texts.
+ *		a set, compiles, saves and loads it; match_scan.c looks for it in texts,
+ *		and match_words.c in place of the library where that is faster.
  *
- * These two are the only files that include Vectorscan's header.
+ * These are the only files that include Vectorscan's header.
  *
  * Vectorscan's code for wider registers misses matches of expressions: for
  * AVX-512 in the last 64 bytes of a text, for AVX2 with some pairs of characters
@@ -41,7 +42,9 @@ extern hs_error_t corei7_hs_scan_vector(const hs_database_t *db,
 /* Databases for single expressions are kept up to this size in a set. */
 #define SINGLES_KEEP	(8 * 1024 * 1024)
 
+/* The scratch space for all databases, and which one in this process it is */
 static hs_scratch_t *scratch = NULL;
+static unsigned scratch_number = 0;
 static MatchRunner runner = NULL;
 
 void
@@ -87,12 +90,31 @@ MatchFromLibrary(hs_error_t status)
 	}
 }
 
-/* A failure to enlarge the scratch space for another set loses it. */
+/*
+ * Have the scratch space be large enough for a database.  It grows, until a
+ * failure to enlarge it loses it; the next one is as large as who asks for it
+ * needs.  So "fits" has the number of the one that was seen to be large enough:
+ * to ask the library takes long, since that asks the CPU what it can.
+ */
+static hs_error_t
+FitScratch(const hs_database_t *db, unsigned *fits)
+{
+	hs_error_t	result;
+
+	if (scratch != NULL && *fits == scratch_number)
+		return HS_SUCCESS;
+	if (scratch == NULL)
+		scratch_number++;
+	result = hs_alloc_scratch(db, &scratch);
+	*fits = result == HS_SUCCESS ? scratch_number : 0;
+	return result;
+}
+
 hs_error_t
-MatchCallLibrary(hs_database_t *db, const char *data, unsigned int length,
+MatchCallLibrary(const hs_database_t *db, unsigned *fits, const char *data, unsigned int length,
 				 match_event_handler handler, void *context)
 {
-	if (scratch == NULL && hs_alloc_scratch(db, &scratch) != HS_SUCCESS)
+	if (FitScratch(db, fits) != HS_SUCCESS)
 		return HS_NOMEM;
 #if defined(__x86_64__)
 	if (corei7_hs_scan_vector != NULL && __builtin_cpu_supports("sse4.2"))
@@ -144,6 +166,7 @@ LibraryWorks(void)
 		hs_platform_info_t platform = {0};
 		hs_compile_error_t *refused = NULL;
 		hs_database_t *db = NULL;
+		unsigned	fits = 0;
 		int			len = strlen(probes[i].text);
 		bool		all = true;
 
@@ -153,7 +176,7 @@ LibraryWorks(void)
 			hs_free_compile_error(refused);
 			return false;
 		}
-		if (hs_alloc_scratch(db, &scratch) != HS_SUCCESS)
+		if (FitScratch(db, &fits) != HS_SUCCESS)
 		{
 			hs_free_database(db);
 			return false;
@@ -166,7 +189,7 @@ LibraryWorks(void)
 			all = false;
 			memset(text, '-', sizeof(text));
 			memcpy(text +at, probes[i].text, len);
-			MatchCallLibrary(db, text, at + len + at % 3, OnProbe, &all);
+			MatchCallLibrary(db, &fits, text, at + len + at % 3, OnProbe, &all);
 		}
 		hs_free_database(db);
 		if (!all)
@@ -198,7 +221,7 @@ MatchCreate(int flags)
 size_t
 MatchMemory(const MatchSet *set)
 {
-	return set->memory + set->db_size + set->singles_size;
+	return set->memory + set->db_size + set->singles_size + MatchWordsMemory(set->words);
 }
 
 /* Add the next pattern; patterns are numbered from 0 on. */
@@ -477,7 +500,7 @@ RunJob(MatchJob function, CompileJob *job, hs_database_t **db, MatchError *error
 static MatchStatus
 UseDatabase(MatchSet *set, hs_database_t *db)
 {
-	hs_error_t	result = hs_alloc_scratch(db, &scratch);
+	hs_error_t	result = FitScratch(db, &set->fits);
 
 	if (result == HS_SUCCESS)
 		result = hs_database_size(db, &set->db_size);
@@ -488,6 +511,7 @@ UseDatabase(MatchSet *set, hs_database_t *db)
 		return MatchFromLibrary(result);
 	}
 	set->db = db;
+	set->words = MatchWordsCreate(set);
 	return MATCH_OK;
 }
 
@@ -519,7 +543,7 @@ MatchSingle(MatchSet *set, int number)
 	}
 	if (pattern->single == NULL)
 		return MATCH_OK;
-	return MatchFromLibrary(hs_alloc_scratch(pattern->single, &scratch));
+	return MatchFromLibrary(FitScratch(pattern->single, &pattern->fits));
 }
 
 /* It was used: kept while those of the set are not too big. */
@@ -535,6 +559,7 @@ MatchSingleDone(MatchSet *set, int number)
 	set->singles_size -= size;
 	hs_free_database(pattern->single);
 	pattern->single = NULL;
+	pattern->fits = 0;
 }
 
 /* Is this little enough to be compiled without further ado? */
@@ -620,5 +645,6 @@ MatchDestroy(MatchSet *set)
 	}
 	free(set->patterns);
 	hs_free_database(set->db);
+	MatchWordsDestroy(set->words);
 	free(set);
 }

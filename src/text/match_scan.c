@@ -214,14 +214,37 @@ OnHit(unsigned int id, unsigned long long from, unsigned long long to,
 	return 1;
 }
 
+/* The same for a literal that match_words.c found where a word begins */
+static bool
+OnWordHit(int number, size_t to, bool ends, void *arg)
+{
+	ScanState  *state = arg;
+
+	if (*stop_flag)
+		return false;
+	if (!ends && state->set->patterns[number].back && WordAfter(state->text, to, state->len))
+		return true;
+	state->enough = !state->callback(number, state->arg);
+	return !state->enough;
+}
+
+/* What the library would tell, by the words of the text */
 static MatchStatus
-RunScan(hs_database_t *db, ScanState *state, match_event_handler handler)
+RunWords(const MatchWords *words, ScanState *state)
+{
+	if (MatchWordsScan(words, state->text, state->len, OnWordHit, state) || state->enough)
+		return MATCH_OK;
+	return MATCH_STOPPED;
+}
+
+static MatchStatus
+RunScan(hs_database_t *db, unsigned *fits, ScanState *state, match_event_handler handler)
 {
 	hs_error_t	result;
 
 	if (state->len > UINT_MAX)
 		return MATCH_TOO_BIG;
-	result = MatchCallLibrary(db, (const char *) state->text, state->len, handler, state);
+	result = MatchCallLibrary(db, fits, (const char *) state->text, state->len, handler, state);
 	if (result == HS_SCAN_TERMINATED)
 	{
 		if (state->no_memory)
@@ -250,7 +273,7 @@ MatchScan(MatchSet *set, const char *text, size_t len, MatchCallback callback,
 	state.len = len;
 	state.callback = callback;
 	state.arg = arg;
-	status = RunScan(set->db, &state, OnHit);
+	status = set->words ? RunWords(set->words, &state) : RunScan(set->db, &set->fits, &state, OnHit);
 	ReleaseBuffer();
 	return status;
 }
@@ -480,7 +503,7 @@ FindLiterals(MatchSet *set, ScanState *state, const char *text, size_t len)
 	state->last_end = calloc(set->count, sizeof(size_t));
 	if (state->last_end == NULL)
 		return MATCH_NO_MEMORY;
-	status = RunScan(set->db, state, OnLiteralPlace);
+	status = RunScan(set->db, &set->fits, state, OnLiteralPlace);
 	free(state->last_end);
 	if (status == MATCH_OK && state->count > 0 &&
 		!MapPlaces(text, len, state->spans, state->count))
@@ -528,7 +551,7 @@ FindRegex(MatchSet *set, ScanState *state, int number, size_t first_end)
 		state->first = state->count;
 		state->pattern = number;
 		state->enough = false;
-		status = RunScan(single, state, OnRegexPlace);
+		status = RunScan(single, &set->patterns[number].fits, state, OnRegexPlace);
 	}
 	MatchSingleDone(set, number);
 	if (status != MATCH_OK || single != NULL)
@@ -555,7 +578,7 @@ FindRegexes(MatchSet *set, ScanState *state)
 	if (first.hit != NULL && first.end != NULL)
 	{
 		state->arg = &first;
-		status = RunScan(set->db, state, OnFirstEnd);
+		status = RunScan(set->db, &set->fits, state, OnFirstEnd);
 		for (int i = 0; i < set->count && status == MATCH_OK; i++)
 		{
 			if (first.hit[i])

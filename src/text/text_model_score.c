@@ -177,7 +177,7 @@ LoadWeights(TextModel *m, const TextModelValue *v)
 	int			weight;
 
 	m->multiplier = ProcessMultiplier();
-	m->nslots = v->ntokens + v->ntokens / 2 + 16;
+	m->nslots = 2 * v->ntokens + 16;
 	m->bytes = mul_size(m->nslots, sizeof(TextModelSlot));
 	m->slots = palloc_extended(m->bytes, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	TextModelReadBegin(&r, v);
