@@ -7,6 +7,7 @@
 
 #include "access/tupdesc.h"
 #include "fmgr.h"
+#include "signals_shape.h"
 #include "utils/uuid.h"
 
 #define LOGGED_SIGNALS_VERSION	1
@@ -44,20 +45,12 @@ typedef struct LoggedSignals
 	uint8		data[FLEXIBLE_ARRAY_MEMBER];
 } LoggedSignals;
 
-typedef struct SignalsShape SignalsShape;
-
-extern TupleDesc LiveColumns(TupleDesc desc);
-extern SignalsShape * MakeSignalsShape(TupleDesc desc, int first, int count);
-extern void EnsureSignalsShape(SignalsShape * shape);
-extern Datum FormSignals(SignalsShape * shape, const Datum *values, const bool *nulls);
+extern Datum FormSignals(SignalsShape *shape, const Datum *values, const bool *nulls);
 
 /* Reads values into rows of a type, by name */
 typedef struct SignalsReader SignalsReader;
 
 extern SignalsReader *MakeSignalsReader(TupleDesc desc, const Bitmapset * wanted, MemoryContext context);
 extern void ReadSignals(SignalsReader *r, Datum value, Datum *values, bool *nulls);
-extern bool SignalsCover(SignalsReader *r, Datum value);
-
-extern void LoggedSignalsInit(void);
 
 #endif							/* ASSAY_LOGGED_SIGNALS_H */

@@ -17,13 +17,13 @@
 #include "invalidation.h"
 #include "ledger.h"
 #include "lists.h"
-#include "logged_signals.h"
 #include "new_rows.h"
 #include "phrase_sets.h"
 #include "phrases.h"
 #include "policy_cache.h"
 #include "predict.h"
 #include "relation_news.h"
+#include "signals_shape.h"
 #include "snapshot_mark.h"
 #include "stats.h"
 
@@ -43,7 +43,7 @@ _PG_init(void)
 	InvalidationInit();
 	BudgetInit();
 	FaultInit();
-	LoggedSignalsInit();
+	SignalsShapeInit();
 	NewRowsInit();
 	CompileInit();
 	PolicyCacheInit();
