@@ -47,7 +47,6 @@ extern void InitScanKey(ScanKey key, Relation rel, Relation index, int column, S
 extern Oid	BaselineOfArgument(FunctionCallInfo fcinfo);
 extern void MayReadBaseline(Relation rel, const char *function);
 extern bool SeenIsCurrent(Seen *seen);
-extern bool AddKeyBytes(char *key, int *len, const void *bytes, int n);
 extern int	KeyBytes(FunctionCallInfo fcinfo, const KeyArguments *args, Datum upper, char *key);
 
 #endif							/* ASSAY_AS_OF_H */

@@ -81,7 +81,6 @@ extern const Bitmapset *TraitsColumns(const Traits *a);
 extern void TraitsNote(Traits *a, const Datum *values, const bool *nulls);
 extern void TraitsChoose(Traits *a, int64 support, int max, bool thresholds);
 extern void TraitsHold(const Traits *a, const Datum *values, const bool *nulls, TraitBits *bits);
-extern char *TraitCondition(const Traits *a, int trait);
 extern char *TraitsCondition(const Traits *a, const TraitBits *bits);
 
 #endif							/* ASSAY_SIGNAL_TRAITS_H */

@@ -344,7 +344,7 @@ MayRemember(FunctionCallInfo fcinfo, AsOf *asof)
 	return true;
 }
 
-bool
+static bool
 AddKeyBytes(char *key, int *len, const void *bytes, int n)
 {
 	if (*len + n + (int) sizeof(n) > KEY_BYTES_MAX)

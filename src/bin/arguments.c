@@ -38,7 +38,7 @@ argument_size(const char *option, const char *value, size_t min, size_t max)
 }
 
 /* --keep=html,raw */
-void
+static void
 argument_keep(const char *value)
 {
 	char	  **words = g_strsplit(value, ",", 0);
@@ -56,7 +56,7 @@ argument_keep(const char *value)
 }
 
 /* --trusted=192.0.2.0/24, --trusted=2001:db8::/32, --trusted=mx.example.org */
-void
+static void
 argument_trusted(const char *value)
 {
 	TrustedNet *net = &options.trusted[options.num_trusted];
@@ -84,7 +84,7 @@ argument_trusted(const char *value)
 }
 
 /* --column=NAME=VALUE, --column=NAME */
-void
+static void
 argument_column(const char *value)
 {
 	if (value[0] == '=' || value[0] == '\0')
@@ -95,7 +95,7 @@ argument_column(const char *value)
 }
 
 /* --authserv-id=ID */
-void
+static void
 argument_authserv_id(const char *value)
 {
 	if (options.num_authserv_ids >= MAX_AUTHSERV_IDS)

@@ -296,10 +296,6 @@ extern void fatal_retry(const char *fmt,...) G_GNUC_PRINTF(1, 2) G_GNUC_NORETURN
 	{"qr", no_argument, NULL, 14}, \
 	{"rest", required_argument, NULL, 16}
 extern size_t argument_size(const char *option, const char *value, size_t min, size_t max);
-extern void argument_keep(const char *value);
-extern void argument_trusted(const char *value);
-extern void argument_column(const char *value);
-extern void argument_authserv_id(const char *value);
 extern void argument_streams(void);
 extern void argument_stack(void);
 extern bool argument_common(int c, const char *value);

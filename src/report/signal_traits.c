@@ -431,8 +431,8 @@ TraitsHold(const Traits *a, const Datum *values, const bool *nulls, TraitBits *b
 	}
 }
 
-/* An trait as SQL */
-char	   *
+/* A trait as SQL */
+static char *
 TraitCondition(const Traits *a, int i)
 {
 	const Trait *trait = &a->traits[i];
