@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
+
 import numpy as np
 import pandas
 import psycopg
@@ -56,6 +58,20 @@ def test_names_that_clash(conn):
         pg_assay.label(conn, 'Odd "one"', "x", True, "analyst")
     with pytest.raises(ValueError, match="key"):
         pg_assay.label(conn, 'Odd "one"', {"a": "x"}, True, "analyst")
+
+
+def test_keys_of_any_type(conn):
+    conn.execute("""
+        CREATE TABLE mail (digest bytea, tags text[], seen timestamptz, PRIMARY KEY (digest, tags, seen));
+        CREATE VIEW mail_signals AS SELECT *, 1 AS one FROM mail;
+        SELECT assay.create_policy('keys', 'mail_signals', '{digest,tags,seen}');
+        CREATE TRIGGER decide AFTER INSERT ON mail REFERENCING NEW TABLE AS new_messages
+        FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('keys')""")
+    key = (b"\x00\xff'", ["a, b", "c"], datetime(2026, 11, 29, 6, tzinfo=timezone.utc))
+    conn.execute("INSERT INTO mail VALUES (%s, %s, %s)", key)
+    assert pg_assay.decision(conn, "keys", key)["verdict"] == "safe"
+    with pytest.raises(ValueError, match="None"):
+        pg_assay.decision(conn, "keys", (None, *key[1:]))
 
 
 def test_names_like_parameters(conn):

@@ -8,7 +8,7 @@ from psycopg import Connection, sql
 
 from ._sql import Time, execute, find_policy, identifier
 from .frames import Kind, frame_of
-from .policy import Key, decision, key_values
+from .policy import Key, decision, key_texts
 from .types import Entry
 
 
@@ -23,7 +23,7 @@ def _axes(ax: Any) -> Any:
 def explain(conn: Connection[Any], policy: str, key: Key, *, frame: Kind | None = None) -> Any:
     """The latest decision about a message step by step, as explain_decision() tells it."""
     place = find_policy(conn, policy)
-    values = [str(value) for value in key_values(place, key)]
+    values = key_texts(conn, place, key)
     query = sql.SQL("SELECT * FROM assay.explain_decision(%s, {})").format(
         sql.SQL(", ").join([sql.SQL("%s::text")] * len(values)))
     return frame_of(execute(conn, query, [policy, *values]), frame)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg import Connection, sql
+from psycopg.adapt import PyFormat, Transformer
 
 from ._sql import Policy, Time, call, execute, find_policy, identifier
 from .adapt import register
@@ -26,6 +27,19 @@ def key_values(policy: Policy, key: Key) -> list[Any]:
     if len(values) != len(policy.key):
         raise ValueError(f"the key of policy {policy.name!r} is {policy.key}")
     return values
+
+
+def key_texts(conn: Connection[Any], policy: Policy, key: Key) -> list[str]:
+    """The values of a key as the server reads them: str() of bytes or a list is nothing that it reads."""
+    values = key_values(policy, key)
+    if any(value is None for value in values):
+        raise ValueError(f"no message of policy {policy.name!r} has a key with None in it")
+    transformer = Transformer(conn)
+    texts = []
+    for value in values:
+        dumped = transformer.get_dumper(value, PyFormat.TEXT).dump(value)
+        texts.append(bytes(dumped or b"").decode(conn.info.encoding))
+    return texts
 
 
 def replay(conn: Connection[Any], policy: str, since: Time = None, until: Time = None, *,
@@ -122,7 +136,7 @@ def decision(conn: Connection[Any], policy: str, key: Key) -> dict[str, Any] | N
     """The latest decision about a message: revision, decided_at, verdict, score, attribution."""
     register(conn)
     place = find_policy(conn, policy)
-    cursor = call(conn, "latest_decision", policy=policy, key=[str(v) for v in key_values(place, key)])
+    cursor = call(conn, "latest_decision", policy=policy, key=key_texts(conn, place, key))
     row = cursor.fetchone()
     assert cursor.description is not None
     if row is None or row[0] is None:
