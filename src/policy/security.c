@@ -315,11 +315,24 @@ SettingsOfText(Oid type)
 	return 0;
 }
 
-/* A call of an output function by its name is as good as a cast. */
+/*
+ * Functions that settings show in, immutable or not: output functions, called by
+ * their names; months and days between times, which the time zone tells; names of
+ * zones, which "timezone_abbreviations" does; and "quote_all_identifiers".
+ */
 static bool
-IsOutput(Oid function, void *context)
+ShowsSettings(Oid function, void *context)
 {
-	return get_func_rettype(function) == CSTRINGOID;
+	switch (function)
+	{
+		case F_AGE_TIMESTAMPTZ_TIMESTAMPTZ:
+		case F_TIMEZONE_TEXT_TIMESTAMP:
+		case F_TIMEZONE_TEXT_TIMESTAMPTZ:
+		case F_QUOTE_IDENT:
+			return true;
+		default:
+			return get_func_rettype(function) == CSTRINGOID;
+	}
 }
 
 /* The same of an expression's node: of itself, not of what it is made of */
@@ -329,7 +342,7 @@ SettingsOfNode(Node *node)
 	/* The functions of a cast are its own. */
 	if (IsA(node, CoerceViaIO))
 		return SettingsOfText(exprType((Node *) ((CoerceViaIO *) node)->arg));
-	if (IsA(node, XmlExpr) || check_functions_in_node(node, IsOutput, NULL))
+	if (IsA(node, XmlExpr) || check_functions_in_node(node, ShowsSettings, NULL))
 		return SETTINGS_ALL;
 	return 0;
 }
@@ -415,6 +428,11 @@ EnterToEvaluate(Security *s, Oid owner, const char *search_path, int settings)
 	EnterRestricted(s, owner);
 	if (settings)
 		FixSettings(s, settings);
+	if (settings == SETTINGS_ALL)
+	{
+		TakeBackSettings(s);
+		TakeBackExtensions(s);
+	}
 }
 
 /*
