@@ -153,7 +153,7 @@ my $long = 'x' x 1000;
 my $line = 0;
 foreach my $case (
 	[ 'MAIL FROM:<a@x>' => 503 ], [ 'LHLO' => 501 ], [ 'HELO x' => 500 ], [ 'EHLO x' => 500 ], [ 'RCPT TO:<a@x>' => 503 ], [ 'DATA' => 503 ],
-	[ 'LHLO x' => 250 ], [ 'LHLO y' => 250 ], [ 'NOOP' => 250 ], [ 'VRFY a' => 252 ], [ 'BDAT 3 LAST' => 500 ], [ 'MAIL a@x' => 501 ],
+	[ 'LHLO x' => 250 ], [ 'LHLO y' => 250 ], [ 'NOOP' => 250 ], [ 'VRFY a' => 252 ], [ 'BURL x LAST' => 500 ], [ 'MAIL a@x' => 501 ],
 	[ 'MAIL FROM:a@x' => 501 ], [ 'MAIL FROM:<a@x' => 501 ], [ 'MAIL FROM:<a@x>b' => 501 ], [ 'MAIL FROM:<a b@x>' => 501 ], [ "MAIL FROM:<a\tb\@x>" => 501 ],
 	[ 'MAIL FROM:<a@x> SIZE=262145' => 552 ], [ 'MAIL FROM:<a@x> SIZE=x' => 501 ], [ 'MAIL FROM:<a@x> SIZE=99999999999999999999' => 501 ])
 {

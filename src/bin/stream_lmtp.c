@@ -27,6 +27,7 @@
 #define AWAY_USECS		5000000 /* the server is away for so long: no message
 								 * is taken any more */
 #define FAREWELL_USECS	2000000
+#define FULL_USECS		100000	/* without descriptors: look again after that */
 
 static Part *part;
 static int	listener = -1;
@@ -44,6 +45,7 @@ static gint stopping;
 
 static GPtrArray *clients;
 static int64_t away_since;
+static int64_t accept_after;	/* no descriptor was left */
 
 static void
 wake(int fd)
@@ -79,6 +81,9 @@ accept_client(void)
 
 	if (fd >= 0)
 		g_ptr_array_add(clients, client_new(fd, clients->len >= MAX_CLIENTS));
+	else if (errno != EINTR && errno != EAGAIN && errno != ECONNABORTED)
+		/* who waits there would wake us all the time */
+		accept_after = g_get_monotonic_time() + FULL_USECS;
 }
 
 /* Tell clients what became of their messages */
@@ -109,8 +114,10 @@ serve_once(struct pollfd *polls)
 	};
 	polls[1] = (struct pollfd)
 	{
-		n < 2 * MAX_CLIENTS ? listener : -1, POLLIN, 0
+		n < 2 * MAX_CLIENTS && now >= accept_after ? listener : -1, POLLIN, 0
 	};
+	if (now < accept_after)
+		until = MIN(until, accept_after);
 	for (guint i = 0; i < n; i++)
 	{
 		polls[i + 2] = (struct pollfd)

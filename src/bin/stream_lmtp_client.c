@@ -462,6 +462,9 @@ do_command(Client *c, const char *line)
 		reply_and_close(c, "221 2.0.0 bye");
 	else if (command(line, "VRFY") != NULL)
 		reply(c, "252 2.5.2 send it, and see");
+	else if (command(line, "BDAT") != NULL)
+		/* a message follows, which must not be read as commands */
+		reply_and_close(c, "503 5.5.1 BDAT was not offered");
 	else if (command(line, "HELO") != NULL || command(line, "EHLO") != NULL)
 		reply(c, "500 5.5.1 this is LMTP: say LHLO");
 	else if (is_http(line))
