@@ -115,14 +115,16 @@ RESET client_min_messages;
 -- what is immutable for PostgreSQL, though settings show in more than its text: in a condition, and in a view
 CREATE TABLE follow_message (id int PRIMARY KEY, at timestamptz, since timestamptz, word text, raw bytea);
 CREATE VIEW follow_condition AS SELECT * FROM follow_message;
-CREATE VIEW follow_view AS SELECT id, age(at, since) AS age, at AT TIME ZONE 'EST' AS eastern, quote_ident(word) AS quoted FROM follow_message;
-SELECT assay.create_policy(p, 'follow_' || p, '{id}', prior => 0) FROM unnest('{condition,view}'::text[]) p;
+CREATE VIEW follow_view AS SELECT id, at AT TIME ZONE 'EST' AS eastern, quote_ident(word) AS quoted FROM follow_message;
+CREATE VIEW follow_age AS SELECT id, extract(hour FROM age(at, since)) AS hours FROM follow_message;
+SELECT assay.create_policy(p, 'follow_' || p, '{id}', prior => 0) FROM unnest('{condition,view,age}'::text[]) p;
 SELECT count(assay.create_detector(p, d, c, weight => w, mode => 'live')) FROM (VALUES
-	('condition', 'age', 'extract(day FROM age(at, since)) = 1', 1), ('condition', 'eastern', 'extract(hour FROM at AT TIME ZONE ''EST'') = 21', 2),
+	('condition', 'age', 'extract(hour FROM age(at, since)) = 0', 1), ('condition', 'eastern', 'extract(hour FROM at AT TIME ZONE ''EST'') = 21', 2),
 	('condition', 'quoted', 'quote_ident(word) = word', 4), ('condition', 'xml', 'xmlelement(NAME a, raw)::text = ''<a>QQ==</a>''', 8),
-	('view', 'age', 'extract(day FROM age) = 1', 1), ('view', 'eastern', 'extract(hour FROM eastern) = 21', 2), ('view', 'quoted', 'quoted = ''word''', 4)) x(p, d, c, w);
+	('age', 'hours', 'hours = 0', 1), ('view', 'eastern', 'extract(hour FROM eastern) = 21', 2), ('view', 'quoted', 'quoted = ''word''', 4)) x(p, d, c, w);
 CREATE TRIGGER a AFTER INSERT ON follow_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('condition');
 CREATE TRIGGER b AFTER INSERT ON follow_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('view');
+CREATE TRIGGER c AFTER INSERT ON follow_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('age');
 CREATE FUNCTION follow_insert(id int) RETURNS void LANGUAGE sql AS
 	$$ INSERT INTO follow_message VALUES ($1, '2024-04-02 02:30+00', '2024-03-01 02:30+00', 'word', '\x41') $$;
 SELECT follow_insert(1);
@@ -131,11 +133,11 @@ SET timezone = 'America/New_York'; SET timezone_abbreviations = 'Australia'; SET
 SELECT follow_insert(3);
 SELECT s.id, assay.margin(x.attribution) FROM follow_condition s, assay.score('condition', s) x ORDER BY id;
 RESET ALL;
-SELECT c.id, assay.margin(c.attribution), assay.margin(v.attribution) FROM condition_decision c JOIN view_decision v USING (id) ORDER BY id;
+SELECT c.id, assay.margin(c.attribution), assay.margin(v.attribution), assay.margin(a.attribution) FROM condition_decision c JOIN view_decision v USING (id) JOIN age_decision a USING (id) ORDER BY id;
 SET client_min_messages = warning;
 DROP FUNCTION follow_insert;
 DROP TABLE follow_message CASCADE;
-SELECT count(assay.drop_policy(p, true)) FROM unnest('{condition,view}'::text[]) p;
+SELECT count(assay.drop_policy(p, true)) FROM unnest('{condition,view,age}'::text[]) p;
 RESET client_min_messages;
 
 -- nor do they change how a condition is read

@@ -841,13 +841,13 @@ typedef struct MaildirNow
 	GHashTable *names;			/* NULL: not looked yet */
 	struct timespec changed;	/* the folder, when it was looked at */
 	bool		settled;		/* and not just then */
-}			MaildirNow;
+} MaildirNow;
 
 /* A change as long ago as this shows in the folder's time, however coarse that is */
 #define SETTLED_SECONDS 2
 
 static void
-maildir_look(MaildirNow * now, const char *cur)
+maildir_look(MaildirNow *now, const char *cur)
 {
 	struct stat st;
 	DIR		   *dir;
@@ -869,7 +869,7 @@ maildir_look(MaildirNow * now, const char *cur)
 
 /* Has the folder nothing but what was seen? */
 static bool
-maildir_is_known(const MaildirNow * now, const char *cur)
+maildir_is_known(const MaildirNow *now, const char *cur)
 {
 	struct stat st;
 
@@ -883,7 +883,7 @@ maildir_is_known(const MaildirNow * now, const char *cur)
  * messages are moved, or deleted, at once.
  */
 static char *
-maildir_moved(MaildirNow * now, const char *path, const char *name)
+maildir_moved(MaildirNow *now, const char *path, const char *name)
 {
 	char	   *cur = g_build_filename(path, "cur", NULL);
 	char	   *bare = g_strndup(name, maildir_name_len(name));
@@ -912,7 +912,7 @@ maildir_moved(MaildirNow * now, const char *path, const char *name)
 /* One of the messages that a Maildir had in a folder when its names were read */
 static void
 read_maildir_message(const char *path, const char *folder, const char *name, const char *prefix, const char *mailbox,
-					 GHashTable *current, MaildirNow * now, DeliverFn deliver)
+					 GHashTable *current, MaildirNow *now, DeliverFn deliver)
 {
 	char	   *file = g_build_filename(path, folder, name, NULL);
 	char	   *source = g_strdup_printf("%s%.*s", prefix, (int) maildir_name_len(name), name);

@@ -276,7 +276,7 @@ typedef struct BoundJob
 {
 	Backfill   *backfill;
 	Datum	   *bound;
-}			BoundJob;
+} BoundJob;
 
 static void
 RunFindBound(void *arg)
@@ -323,7 +323,7 @@ typedef struct PlanJob
 {
 	Backfill   *backfill;
 	char	   *plan;
-}			PlanJob;
+} PlanJob;
 
 static void
 RunExplain(void *arg)

@@ -796,7 +796,7 @@ typedef struct KeysJob
 {
 	BatchScan  *scan;
 	Tuplestorestate *keys;
-}			KeysJob;
+} KeysJob;
 
 static void
 RunKeysJob(void *arg)
