@@ -22,7 +22,7 @@
 #include "match.h"
 #include "match_set.h"
 
-/* The library is faster for fewer literals: of 2,000 it takes three times as long. */
+/* The library is faster for fewer literals: for 2,000 it takes twice as long. */
 #define WORDS_PATTERNS_MIN	500
 
 /* Literals that a word may begin, and places where one may be looked for */
