@@ -65,8 +65,12 @@ CALL measure('lists', 'in_list', $$SELECT count(*) FROM probe WHERE in_list('fla
 CALL measure('lists', 'hash join with the table', $$SELECT count(*) FROM probe JOIN flat USING (value)$$, 200000, 5);
 CALL measure('lists', 'EXISTS by the table''s index, a row at a time', $$SELECT count(*) FROM probe p, LATERAL (SELECT EXISTS (SELECT FROM flat f WHERE f.value = p.value OFFSET 0) AS x) y WHERE x$$, 200000, 5);
 CALL measure('lists', '= ANY of 1,000 values in a column', $$SELECT count(*) FROM (SELECT value FROM probe LIMIT 2000) p, few WHERE p.value = ANY (a)$$, 2000, 5);
-SELECT format('%s values, base of %s kB, %s probes of which %s match; in_list and the join agree: %s', (SELECT count(*) FROM flat), (SELECT octet_length(base) / 1024 FROM assay.list_base WHERE set = 'flat'),
-	count(*), count(*) FILTER (WHERE in_list('flat', value)), count(*) FILTER (WHERE in_list('flat', value)) = (SELECT count(*) FROM probe JOIN flat USING (value))) FROM probe;
+DO $$ BEGIN
+	ASSERT (SELECT count(*) FILTER (WHERE in_list('flat', value)) = (SELECT count(*) FROM lists_bench.probe JOIN lists_bench.flat USING (value)) FROM lists_bench.probe), 'in_list and the join agree';
+	ASSERT (SELECT avg(in_list('flat', value)::int) BETWEEN 0.4 AND 0.6 FROM lists_bench.probe), 'half of the probes match';
+END $$;
+SELECT format('%s values, base of %s kB, %s probes of which %s match', (SELECT count(*) FROM flat), (SELECT octet_length(base) / 1024 FROM assay.list_base WHERE set = 'flat'),
+	count(*), count(*) FILTER (WHERE in_list('flat', value))) FROM probe;
 \echo
 \echo '| what | µs a value (median) | less reading, ns |'
 \echo '| --- | --- | --- |'

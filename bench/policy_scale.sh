@@ -93,6 +93,8 @@ stored() {
 		arrive() {
 			psql -Xqc 'DELETE FROM message WHERE id > 1000000000' -c 'TRUNCATE bench_decision' -c 'VACUUM message' -c "ALTER TABLE message $2 TRIGGER decide" -c CHECKPOINT
 			arrival "$1" "$file" "$singles" | cpu
+			[ "$(psql -XqAtc "SELECT count(d.id) = CASE WHEN '$2' = 'ENABLE' THEN count(*) ELSE 0 END AND count(*) = $([ "$1" = COPY ] && echo "$n" || echo "$singles")
+				FROM message m LEFT JOIN bench_decision d ON d.id = m.id AND NOT d.degraded WHERE m.id > 1000000000")" = t ] || fail "$1 by $2 TRIGGER: not each message has its decision"
 		}
 		local singles=$((n / 4)) with=() without=() one_with=() one_without=() score=() a b c d s
 		arrive COPY ENABLE >/dev/null	# into the caches

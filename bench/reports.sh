@@ -47,7 +47,7 @@ queries() {
 }
 declare -A without
 while IFS='|' read -r what where; do
-	without[$what]=$(once "SELECT count(*) FROM inbound_verdict WHERE $where")
+	without[$what]=$(clock "SELECT count(verdict) FROM inbound_verdict WHERE $where")
 done < <(queries)
 made=$(once 'CREATE INDEX hits ON inbound_decision USING gin (assay.hits(attribution))')
 psql -Xq -c 'VACUUM ANALYZE inbound_decision'

@@ -41,6 +41,7 @@ clock() { for _ in $(seq "$rounds"); do timed -c "$1" -c "$1"; done | median; }
 scan=$(clock "SELECT count(assay.signal(signals, 'subject')) FROM inbound_decision")
 detector=$(clock "SELECT count(*) FROM assay.suggest_detector('inbound', $missed)")
 exclusion=$(clock "SELECT count(*) FROM assay.suggest_exclusion('inbound', (SELECT id FROM inbound_decision WHERE verdict <> 'safe' ORDER BY id LIMIT 1))")
+[ "$(psql -XAt -c "SELECT caught >= 30 AND caught > hits / 2 FROM assay.suggest_detector('inbound', $missed, n => 1)")" = t ] || fail 'the attack is not found'
 psql -XAt -c "SELECT condition, caught, hits FROM assay.suggest_detector('inbound', $missed, n => 1)"
 printf '\n| of %s logged decisions | ms | of the scan |\n| --- | ---: | ---: |\n' "$n"
 printf '| scan, one signal by assay.signal() | %.0f | |\n' "$scan"

@@ -93,6 +93,7 @@ typedef struct PolicyConfig
 
 extern PolicyIdentity *ConfigIdentify(const char *policy);
 extern bool IdentityHolds(PolicyIdentity *id);
+extern void PolicyMustHaveView(PolicyIdentity *id);
 extern PolicyConfig *ConfigRead(const char *policy, int revision, bool drafts);
 extern Oid	TypeByName(const char *name);
 extern char *RelationName(Oid relid);

@@ -36,6 +36,8 @@ SELECT assay.create_detector('inbound', 'new', 'urls + 1');
 SELECT assay.create_detector('inbound', 'new', 'url > 1');
 SELECT assay.create_detector('inbound', 'new', 'long_subjct');
 SELECT assay.create_detector('inbound', 'new', 'xyzzy > 1');
+SELECT assay.create_detector('inbound', 'new', 'subject = "gift card"');
+SELECT assay.create_detector('inbound', 'new', 'subject = "Subject"');
 SELECT assay.create_detector('inbuond', 'new', 'urls > 1');
 SELECT assay.create_detector('something else', 'new', 'urls > 1');
 SELECT assay.alter_policy('inbonud', prior => -3);
@@ -50,6 +52,41 @@ SELECT assay.exclude('inbound', 'new', 'urls = 1', mutes => '{many-urls}', reaso
 SELECT assay.drop_exclusion('inbound', 'partner');
 SELECT assay.drop_guard('inbound', 'short_subject');
 SELECT assay.drop_guard('inbound', 'long subject');
+
+-- what is there already, a model by its name, triggers that are declared in another way
+SELECT assay.create_policy('inbound', 'message', '{id}');
+SELECT assay.create_detector('inbound', 'new', model => 'gbdt');
+SELECT assay.text_score('mail', 'a text');
+CREATE TRIGGER decide AFTER INSERT ON message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide();
+INSERT INTO message VALUES (1);
+CREATE OR REPLACE TRIGGER decide BEFORE INSERT ON message FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('inbound');
+INSERT INTO message VALUES (1);
+DROP TRIGGER decide ON message;
+CREATE TRIGGER decide AFTER INSERT ON message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('inbuond');
+INSERT INTO message VALUES (1);
+DROP TRIGGER decide ON message;
+-- the view is gone
+CREATE VIEW few AS SELECT id, urls FROM message;
+SELECT assay.create_policy('gone', 'few', '{id}') AS revision \gset
+DROP VIEW few;
+SELECT assay.create_detector('gone', 'new', 'urls > 1');
+SELECT count(*) FROM assay.replay('gone', at => NULL);
+SELECT count(*) FROM assay.backtest('gone', 'urls > 1', at => NULL);
+SELECT assay.drop_policy('gone', true);
+
+-- a text model of messages whose key says not which, and one whose content is to blame
+CREATE TABLE twice (id int, part int, body text);
+CREATE TABLE twice_label (id int, malicious boolean, labelled_at timestamptz, PRIMARY KEY (id, labelled_at));
+INSERT INTO twice VALUES (1, 1, 'one'), (2, 1, 'two'), (2, 2, 'and more of two');
+INSERT INTO twice_label SELECT i, i = 1, '2024-01-01' FROM generate_series(1, 2) i;
+SELECT assay.create_text_model('hints_twice', 'twice', 'body', 'twice_label') AS versions \gset
+SELECT assay.learn('hints_twice');
+DELETE FROM twice WHERE part = 2;
+SELECT assay.learn('hints_twice');
+SELECT assay.drop_text_model('hints_twice');
+SELECT assay.create_text_model('hints_twice', 'twice', '(SELECT t.body FROM twice t WHERE t.id >= twice.id)', 'twice_label') AS versions \gset
+SELECT assay.learn('hints_twice');
+SELECT assay.drop_text_model('hints_twice');
 
 -- up to half of the letters and three of them may differ; a policy that one may not read is not told of
 SELECT w, assay_internal.nearest(w, '{abcdefgh,ab,é,NULL}') FROM unnest('{abcdefgh,abcdexyz,abcdwxyz,ax,xy,x,"",e,abcdef}'::text[]) w;

@@ -12,7 +12,29 @@ CREATE TRIGGER decide AFTER INSERT ON chk.message REFERENCING NEW TABLE AS new F
 SELECT assay.create_detector('chk', 'long', 'len > 3', weight => 3, mode => 'live');
 -- the key is not unique
 SELECT * FROM told('chk');
+SELECT c.hint FROM assay.check('chk') c WHERE c."check" = 'key';
 ALTER TABLE chk.message ADD UNIQUE (id);
+-- two triggers decide each message, unless one of them is disabled
+CREATE TRIGGER decide_too AFTER INSERT ON chk.message FOR EACH ROW EXECUTE FUNCTION assay.decide('chk');
+SELECT * FROM told('chk');
+SELECT c.hint FROM assay.check('chk') c WHERE c."check" = 'trigger';
+ALTER TABLE chk.message DISABLE TRIGGER decide_too;
+SELECT severity, detail FROM told('chk');
+DROP TRIGGER decide_too ON chk.message;
+-- a table that has not the key's columns
+CREATE TABLE chk.other (number int PRIMARY KEY, txt text);
+CREATE TRIGGER decide AFTER INSERT ON chk.other REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('chk');
+SELECT * FROM told('chk') WHERE "check" <> 'undecided';
+DROP TABLE chk.other;
+-- a message that can have no decision, beside one that can
+BEGIN;
+ALTER TABLE chk.message DISABLE TRIGGER decide;
+INSERT INTO chk.message VALUES (NULL, 'no key'), (1, 'late');
+ALTER TABLE chk.message ENABLE TRIGGER decide;
+SELECT c.severity, c.detail, c.hint FROM assay.check('chk') c WHERE c."check" = 'undecided';
+DELETE FROM chk.message WHERE id = 1;
+SELECT c.severity, c.detail, c.hint FROM assay.check('chk') c WHERE c."check" = 'undecided';
+ROLLBACK;
 -- nothing is wrong
 SELECT * FROM told('chk');
 -- what is published refuses that a decision is replaced

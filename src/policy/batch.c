@@ -248,11 +248,7 @@ InitSource(Source *s, const char *policy, TimestampTz since, TimestampTz until,
 	s->since = since;
 	s->until = until;
 	CheckMayRun(s, look);
-	if (!OidIsValid(s->id->signals))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("signals view %s of policy \"%s\" does not exist",
-						s->id->signals_name, policy)));
+	PolicyMustHaveView(s->id);
 	PolicyCheckOwners(s->id);
 	s->distributed |= ReadsDistributed(s->id->signals);
 	if (at)

@@ -34,7 +34,6 @@ static TupleDesc
 SignalsDesc(const char *policy, PolicyIdentity **id)
 {
 	Relation	rel;
-	Oid			relid;
 	TupleDesc	desc;
 
 	*id = ConfigIdentify(policy);
@@ -42,13 +41,8 @@ SignalsDesc(const char *policy, PolicyIdentity **id)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("must be owner or builder of policy \"%s\"", policy)));
-	relid = (*id)->signals;
-	if (!OidIsValid(relid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("signals view %s of policy \"%s\" does not exist",
-						(*id)->signals_name, policy)));
-	rel = relation_open(relid, AccessShareLock);
+	PolicyMustHaveView(*id);
+	rel = relation_open((*id)->signals, AccessShareLock);
 	desc = CreateTupleDescCopy(RelationGetDescr(rel));
 	relation_close(rel, AccessShareLock);
 	return desc;

@@ -345,6 +345,17 @@ ReadIdentity(const char *policy, int revision, MemoryContext context)
 	return id;
 }
 
+void
+PolicyMustHaveView(PolicyIdentity *id)
+{
+	if (!OidIsValid(id->signals))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("signals view %s of policy \"%s\" does not exist", id->signals_name, id->policy),
+				 errhint("Create it, or take another by assay.alter_policy(%s, signals => ...).",
+						 quote_literal_cstr(id->policy))));
+}
+
 static void
 ReadVerdicts(PolicyConfig *c, MemoryContext context)
 {

@@ -95,11 +95,13 @@ CREATE FUNCTION assay_internal.check_triggers(p assay.policy, OUT severity text,
 	RETURNS SETOF record LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+	decision_owner oid := (SELECT c.relowner FROM pg_class c WHERE c.oid = p.decision);
 	t record;
 	rel regclass;
+	missing text;
 	found boolean := false;
 BEGIN
-	FOR t IN SELECT * FROM assay_internal.decide_triggers(p.policy, (SELECT c.relowner FROM pg_class c WHERE c.oid = p.decision)) LOOP
+	FOR t IN SELECT * FROM assay_internal.decide_triggers(p.policy, decision_owner) LOOP
 		rel := t.tgrelid;
 		IF NOT t.may_decide THEN
 			RETURN QUERY SELECT 'warning', 'owner', format('the owner of %s may not decide by this policy: its messages stay undecided', rel),
@@ -123,11 +125,25 @@ BEGIN
 			RETURN QUERY SELECT 'info', 'trigger', format('trigger %s on %s has a WHEN condition: what it leaves out counts as undecided', t.tgname, rel),
 				'A condition or guard of the policy leaves nothing undecided.';
 		END IF;
-		IF NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = t.tgrelid AND i.indisunique AND i.indpred IS NULL
+	END LOOP;
+	FOR t IN SELECT d.tgrelid, array_agg(d.tgname ORDER BY d.tgname) FILTER (WHERE d.on_arrival AND NOT d.has_when AND d.tgenabled IN ('O', 'A')) AS names
+		FROM assay_internal.decide_triggers(p.policy, decision_owner) d WHERE d.may_decide GROUP BY d.tgrelid ORDER BY d.tgrelid::regclass::text COLLATE "C" LOOP
+		rel := t.tgrelid;
+		IF cardinality(t.names) > 1 THEN
+			RETURN QUERY SELECT 'warning', 'trigger', format('%s triggers on %s decide by this policy: each message is decided as often', cardinality(t.names), rel),
+				format('DROP TRIGGER %I ON %s;', t.names[2], rel);
+		END IF;
+		missing := (SELECT string_agg(format('"%s"', k.name), ', ' ORDER BY k.i) FROM unnest(p.key) WITH ORDINALITY k(name, i)
+			WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.tgrelid AND a.attname = k.name AND a.attnum > 0 AND NOT a.attisdropped));
+		IF missing IS NOT NULL THEN
+			RETURN QUERY SELECT 'error', 'key', format('%s has no key column %s: its messages stay undecided', rel, missing),
+				'The columns of the key have one name in the view and in the message table: rename them in one of both.';
+		ELSIF NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = t.tgrelid AND i.indisunique AND i.indpred IS NULL
 			AND (SELECT count(*) FROM unnest(i.indkey[0:i.indnkeyatts - 1]) k JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k
 				 WHERE a.attname = ANY (p.key)) = i.indnkeyatts) THEN
 			RETURN QUERY SELECT 'warning', 'key', format('nothing keeps two rows of %s from having the same key (%s): one decision stands for both',
-				rel, array_to_string(p.key, ', ')), format('ALTER TABLE %s ADD UNIQUE (...);', rel);
+				rel, array_to_string(p.key, ', ')),
+				format('ALTER TABLE %s ADD UNIQUE (%s);', rel, (SELECT string_agg(quote_ident(k.name), ', ' ORDER BY k.i) FROM unnest(p.key) WITH ORDINALITY k(name, i)));
 		END IF;
 	END LOOP;
 	IF NOT found THEN
@@ -227,6 +243,7 @@ CREATE FUNCTION assay_internal.check_traffic(p assay.policy, OUT severity text, 
 DECLARE
 	r assay.revision := assay_internal.revision_for_reading(p.policy);
 	n bigint;
+	never bigint;
 BEGIN
 	RETURN QUERY
 		SELECT CASE WHEN f.last < r.made_at THEN 'info' WHEN f.detector IS NULL THEN 'error' ELSE 'warning' END, 'faults',
@@ -241,12 +258,14 @@ BEGIN
 			  GROUP BY t.detector, t.sqlstate) f
 		ORDER BY f.detector COLLATE "C" NULLS FIRST, f.sqlstate;
 	BEGIN
-		SELECT count(*) INTO n FROM (SELECT FROM assay.undecided(p.policy) LIMIT 1000) u;
+		SELECT count(*), count(*) FILTER (WHERE u.reason <> 'not decided') INTO n, never FROM (SELECT * FROM assay.undecided(p.policy) LIMIT 1000) u;
 		IF n > 0 THEN
 			RETURN QUERY SELECT CASE WHEN EXISTS (SELECT FROM assay_internal.decide_triggers(p.policy, (SELECT c.relowner FROM pg_class c WHERE c.oid = p.decision)) t
 				WHERE t.has_when AND t.may_decide) THEN 'warning' ELSE 'error' END,
-				'undecided', format('messages without a decision: %s', CASE WHEN n = 1000 THEN '1000 or more' ELSE n::text END),
-				format('SELECT * FROM assay.undecided(%L); CALL assay.backfill(%L) decides them.', p.policy, p.policy);
+				'undecided', concat(format('messages without a decision: %s', CASE WHEN n = 1000 THEN '1000 or more' ELSE n::text END),
+					CASE WHEN never > 0 THEN format(', of which %s can have none', never) END),
+				concat(format('SELECT * FROM assay.undecided(%L)', p.policy), CASE WHEN never > 0 THEN ' has the reasons' END,
+					CASE WHEN never < n THEN format('; CALL assay.backfill(%L) decides %s', p.policy, CASE WHEN never > 0 THEN 'the others' ELSE 'them' END) END, '.');
 		END IF;
 	EXCEPTION WHEN OTHERS THEN
 		RETURN QUERY SELECT 'warning', 'undecided', 'it cannot be told which messages have no decision: ' || SQLERRM,

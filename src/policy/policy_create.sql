@@ -319,7 +319,7 @@ BEGIN
 		partition_by := assay_internal.part_column(signals, key, partition);
 	END IF;
 	IF EXISTS (SELECT FROM assay.policy p WHERE p.policy = create_policy.policy) THEN
-		RAISE EXCEPTION 'policy "%" already exists', policy USING ERRCODE = 'duplicate_object';
+		RAISE EXCEPTION 'policy "%" already exists', policy USING ERRCODE = 'duplicate_object', HINT = 'assay.alter_policy() changes it.';
 	END IF;
 	SELECT n.nspname, c.relname INTO view_schema, view_name
 	FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = signals;
@@ -331,7 +331,7 @@ BEGIN
 			made.decision, made.label, made.access);
 	EXCEPTION WHEN unique_violation THEN
 		-- another's, which the user does not see
-		RAISE EXCEPTION 'policy "%" already exists', policy USING ERRCODE = 'duplicate_object';
+		RAISE EXCEPTION 'policy "%" already exists', policy USING ERRCODE = 'duplicate_object', HINT = 'assay.alter_policy() changes it.';
 	END;
 	INSERT INTO assay.revision (policy, revision, summary, prior, thresholds, default_verdict, on_error, log_signals, search_path, notify, on_unreadable)
 	VALUES (create_policy.policy, 1, 'create policy', create_policy.prior, create_policy.thresholds,

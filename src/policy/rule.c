@@ -102,6 +102,12 @@ NearestSignal(RuleContext *context, const char *name)
 	return nearest.name;
 }
 
+static bool
+InDoubleQuotes(ParseState *pstate, int location)
+{
+	return pstate->p_sourcetext != NULL && location >= 0 && pstate->p_sourcetext[location] == '"';
+}
+
 /* Resolves a name to a signal or a guard; there is nothing else. */
 static Node *
 ResolveColumn(ParseState *pstate, ColumnRef *cref)
@@ -149,7 +155,8 @@ ResolveColumn(ParseState *pstate, ColumnRef *cref)
 			(errcode(ERRCODE_UNDEFINED_COLUMN),
 			 errmsg("signal \"%s\" does not exist", name),
 			 near ? errhint("Perhaps you meant the %s \"%s\".",
-							ColumnNumber(context->desc, near) > 0 ? "signal" : "guard", near) : 0,
+							ColumnNumber(context->desc, near) > 0 ? "signal" : "guard", near) :
+			 InDoubleQuotes(pstate, cref->location) ? errhint("Double quotes are for names; a text is written in single ones.") : 0,
 			 parser_errposition(pstate, cref->location)));
 	return NULL;
 }

@@ -636,10 +636,7 @@ OwnPolicy(text *policy)
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for policy \"%s\"", id->policy),
 				 errhint("It takes membership in the policy's owner.")));
-	if (!OidIsValid(id->signals))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("signals view %s of policy \"%s\" does not exist", id->signals_name, id->policy)));
+	PolicyMustHaveView(id);
 	PolicyCheckOwners(id);
 	return id;
 }

@@ -830,6 +830,8 @@ TellUndecided(Decide *d, bool news)
 							   "policy \"%s\": %lld messages stay without a decision",
 							   d->nundecided, d->policy_name, (long long) d->nundecided),
 				 last ? errdetail("%s", last->message) : 0,
+				 last && last->detector == NULL && strcmp(last->sqlstate, "42704") == 0 && d->plans == NULL ?
+				 errhint("The trigger gives the policy's name; assay.policies lists those that there are.") :
 				 errhint("assay.undecided(%s) lists them; once the cause is mended, CALL assay.backfill(%s).",
 						 quote_literal_cstr(d->policy_name), quote_literal_cstr(d->policy_name))));
 	else if (news && last)
@@ -858,7 +860,8 @@ CheckTrigger(FunctionCallInfo fcinfo)
 	if (!TRIGGER_FIRED_AFTER(trigdata->tg_event))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("assay.decide() must be fired AFTER INSERT")));
+				 errmsg("assay.decide() must be fired AFTER INSERT"),
+				 errhint("CREATE TRIGGER ... AFTER INSERT ... EXECUTE FUNCTION assay.decide('policy').")));
 	if (!TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
@@ -866,7 +869,8 @@ CheckTrigger(FunctionCallInfo fcinfo)
 	if (trigdata->tg_trigger->tgnargs != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("assay.decide() takes one argument, the policy's name")));
+				 errmsg("assay.decide() takes one argument, the policy's name"),
+				 errhint("CREATE TRIGGER ... AFTER INSERT ... EXECUTE FUNCTION assay.decide('policy').")));
 	if (!TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) &&
 		trigdata->tg_trigger->tgnewtable == NULL)
 		ereport(ERROR,

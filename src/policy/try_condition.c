@@ -242,11 +242,7 @@ BindTry(TryState *state, text *policy, text *condition)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for policy \"%s\"", state->id->policy)));
-	if (!OidIsValid(state->id->signals))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("signals view %s of policy \"%s\" does not exist",
-						state->id->signals_name, state->id->policy)));
+	PolicyMustHaveView(state->id);
 	state->userid = GetUserId();
 	state->run_as = has_privs_of_role(state->userid, state->id->owner) ? state->id->owner : state->userid;
 	Prepare(state, text_to_cstring(condition));

@@ -615,7 +615,7 @@ text_model_in(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
 				 errmsg("invalid input syntax for type %s: \"%.*s\"", "text_model",
 						pg_mbcliplen(in, strlen(in), 64), in),
-				 errhint("text_model_agg(boolean, text) builds a text model.")));
+				 errhint("text_model_agg(boolean, text) builds a text model; text_model_at(name) gives one that learns from labels.")));
 	if ((fault = TextModelFault(v)) != NULL)
 		ereturn(fcinfo->context, (Datum) 0,
 				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),

@@ -324,7 +324,18 @@ BEGIN
 		IF is_last THEN
 			statement := assay_internal.text_model_statement(r, true);
 		END IF;
-		EXECUTE statement INTO plus, minus, changes, odd, odd_key USING now_known, CASE WHEN NOT is_last THEN known END, total, latest, nothing;
+		BEGIN
+			EXECUTE statement INTO plus, minus, changes, odd, odd_key USING now_known, CASE WHEN NOT is_last THEN known END, total, latest, nothing;
+		EXCEPTION WHEN cardinality_violation THEN
+			EXECUTE (SELECT format('SELECT left(concat_ws('', '', %1$s), 100) FROM %2$s GROUP BY %1$s HAVING count(*) > 1 ORDER BY %1$s LIMIT 1', string_agg(quote_ident(k), ', ' ORDER BY i), r.content_view)
+				FROM unnest(r.key_columns) WITH ORDINALITY u(k, i)) INTO odd_key;
+			-- or the content itself is to blame
+			IF odd_key IS NULL THEN
+				RAISE;
+			END IF;
+			RAISE EXCEPTION USING ERRCODE = 'cardinality_violation', MESSAGE = format('text model "%s" finds two messages with the key (%s)', r.name, odd_key),
+				HINT = format('%s must have one row for each key: it is made of %s.', r.content_view, r.source);
+		END;
 		known := now_known;
 		CONTINUE WHEN changes = 0;
 		all_odd := all_odd + odd;
