@@ -93,7 +93,10 @@ def main():
         figures = measure(name, library_seconds, record)
         line = f"| {kind} | {trees} | {size} | {figures[0]:.2f} | {figures[1]:.2f} | {figures[1] / figures[0]:.2f} | "
         line += f"{figures[2]:.2f} | {figures[2] / figures[1]:.2f} | " if record else "| | "
-        print(line + f"{differing(database, name, expected, single)} |", flush=True)
+        differ = differing(database, name, expected, single)
+        print(line + f"{differ} |", flush=True)
+        if differ:
+            raise SystemExit(f"{name}: predictions differ from the library's")
 
     def timed(call):
         start = time.perf_counter()
@@ -113,6 +116,8 @@ def main():
         theirs, ours = (statistics.median(t) for t in zip(*times))
         print(f"| XGBoost, a call a row from PL/Python | {trees} | depth {depth} | {theirs:.2f} | {ours:.2f} | "
               f"{ours / theirs:.4f} (1 : {theirs / ours:.0f}) | | | {differ} |", flush=True)
+        if differ != "0":
+            raise SystemExit(f"{name}: predictions differ from PL/Python's")
 
     # The cost grows with the trees and with their depth
     for depth, parts in ((6, (500, 62, 125, 250)), (4, (100,)), (2, (100,)), (8, (100,)), (10, (100,))):

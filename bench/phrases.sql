@@ -38,6 +38,20 @@ SELECT string_agg(pattern, '|') AS alternation FROM phrase \gset
 SELECT string_agg(format('(body ILIKE %L)::int', '%' || pattern || '%'), ' + ') AS ilikes FROM phrase \gset
 VACUUM ANALYZE;
 
+-- What is measured must be what is said: texts that differ, some of which have a
+-- phrase, and the same ones by the expression that is measured beside it
+DO $$
+DECLARE
+	r record;
+BEGIN
+	SELECT count(DISTINCT body) AS bodies, avg(octet_length(body)) AS bytes, avg(cardinality(phrase_hits(phrases, body))) AS hits INTO r FROM phrases_bench.plain, phrases_bench.lexicon;
+	IF r.bodies <> 4000 OR r.bytes NOT BETWEEN 1900 AND 2048 OR r.hits NOT BETWEEN 0.2 AND 5 THEN
+		RAISE 'the bodies are not as they should be: %', r;
+	END IF;
+END $$;
+SELECT count(*) AS odd FROM plain, lexicon WHERE id <= 20 AND (phrase_hits(phrases, body) <> '{}') <> (body ~* ('\y(?:' || replace(:'alternation', ' ', '\s+') || ')\y')) \gset
+SELECT 1 / (:odd = 0)::int AS phrases_and_expression_agree \gset
+
 CREATE TABLE result (what text, us float8);
 CREATE PROCEDURE measure(name text, query text, messages int, rounds int) LANGUAGE plpgsql AS $$
 DECLARE

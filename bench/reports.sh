@@ -42,7 +42,7 @@ queries() {
 		hit by one that hits 5 %, this week|assay.hits(attribution) @> '{detector number 37}' AND $week
 		hit by "rare", of all|assay.hits(attribution) @> '{rare}'
 		"rare" and not "net"|assay.hits(attribution) @> '{rare}' AND NOT assay.hits(attribution) && '{net}'
-		"rare" only|assay.hits(attribution) @> '{rare}' AND assay.counted_hits(attribution) = '{rare}'
+		one that hits 5 %, and nothing else|assay.hits(attribution) @> '{detector number 35}' AND assay.counted_hits(attribution) = '{detector number 35}'
 	QUERIES
 }
 declare -A without
@@ -53,7 +53,9 @@ made=$(once 'CREATE INDEX hits ON inbound_decision USING gin (assay.hits(attribu
 psql -Xq -c 'VACUUM ANALYZE inbound_decision'
 printf '\n| question | found | without the index, ms | with it, ms |\n| --- | ---: | ---: | ---: |\n'
 while IFS='|' read -r what where; do
-	printf '| %s | %s | %.1f | %.1f |\n' "$what" "$(psql -XAt -c "SELECT count(*) FROM inbound_verdict WHERE $where")" "${without[$what]}" \
+	found=$(psql -XAt -c "SELECT count(*) FROM inbound_verdict WHERE $where")
+	[ "$found" -gt 0 ] || [ "$n" -lt 1000000 ] || fail "nothing is found: $what"
+	printf '| %s | %s | %.1f | %.1f |\n' "$what" "$found" "${without[$what]}" \
 		"$(clock "SELECT count(verdict) FROM inbound_verdict WHERE $where")"
 done < <(queries)
 psql -XAt -v made="$made" <<-'SQL'

@@ -61,6 +61,9 @@ def main():
         ours, theirs = measure(database, name, options.rows, options.repeats, library_seconds, len(some))
         print(f"| {kind} | {trees} | {size} | {theirs:.1f} | {ours:.1f} | {ours / theirs:.3f} | {difference:.1e} |",
               flush=True)
+        # XGBoost's are sums of float32
+        if not difference < 1e-3:
+            raise SystemExit(f"{name}: contributions differ from the library's")
 
     def report_xgboost(booster, depth, trees):
         booster.set_param({"nthread": 1})

@@ -11,6 +11,7 @@
 # Speed is CPU time of one backend (user + system). PEERS says beside what: "bogofilter spamassassin".
 set -euo pipefail
 . "$(dirname "$0")/../tools/common.sh"
+. "$top/bench/common.sh"
 cd "$top"
 cluster=${DEMO_CLUSTER:-demo} peers=" ${PEERS-bogofilter spamassassin} "
 tools/cluster env "$cluster" >/dev/null 2>&1 || { echo 'bench/text.sh: run make demo first' >&2; exit 1; }
@@ -177,11 +178,8 @@ echo
 echo '### Speed, one core, CPU time'
 echo
 # CPU microseconds of the last statement
-cpu() { sql -c 'SET max_parallel_workers_per_gather = 0' -c 'SET client_min_messages = log' "$@" 2>&1 | awk '/s elapsed/ { us = ($2 + $5) * 1e6 } END { print us }'; }
-median() { sort -g | awk '{ v[NR] = $1 } END { print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
-repeat() { for _ in 1 2 3 4 5; do cpu "$@"; done | median; }
-row() { printf '| %s | %s |\n' "$@"; }
-calc() { awk "BEGIN { printf \"$1\", $2 }"; }
+took() { sql -c 'SET max_parallel_workers_per_gather = 0' -c 'SET client_min_messages = log' "$@" 2>&1 | awk '/s elapsed/ { us = ($2 + $5) * 1e6 } END { print us }'; }
+repeat() { for _ in 1 2 3 4 5; do took "$@"; done | median; }
 sql <<-'SQL'
 	DROP TABLE IF EXISTS bench_body, bench_model, bench_big;
 	CREATE UNLOGGED TABLE bench_body AS SELECT id, malicious, repeat || body AS body FROM (
