@@ -84,8 +84,6 @@ typedef struct OpenSet
 	bool		fresh;			/* not settled yet */
 } OpenSet;
 
-extern PGDLLIMPORT uint64 named_set_generation;
-
 extern void NamedSetInit(void);
 extern void NamedSetName(NamedSet *set, const char *name, int len, const char *content);
 extern bool NamedSetIsFresh(const NamedSet *set);

@@ -108,6 +108,13 @@ trouble('trigger before the insert', "DROP TRIGGER decide ON message; CREATE TRI
 	run => sub { return ('DROP TRIGGER decide ON message', q{CREATE TRIGGER decide AFTER INSERT ON message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('inbound')}) },
 	says => qr/CREATE TRIGGER \.\.\. AFTER INSERT/, undecided => 1);
 
+trouble('two triggers', "CREATE TRIGGER decide_too AFTER INSERT ON message FOR EACH ROW EXECUTE FUNCTION assay.decide('inbound'); $insert",
+	[ 'policy', 'inbound', 'trigger', 'warning', qr/2 triggers on public.message decide by this policy/ ]);
+trouble('a trigger on a table without the key',
+	"CREATE TABLE elsewhere (number int); ALTER TABLE elsewhere OWNER TO mail; CREATE TRIGGER decide AFTER INSERT ON elsewhere REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('inbound')",
+	[ 'policy', 'inbound', 'key', 'error', qr/public.elsewhere has no key column "received_at", "id": its messages stay undecided/ ],
+	run => sub { return ('DROP TABLE elsewhere') }, says => qr/one name in the view and in the message table/);
+
 # ---- the view, its columns, owners -------------------------------------------
 
 my $view = 'SET ROLE mail; CREATE VIEW message_signals AS SELECT received_at, id, sender, body, n FROM message; RESET ROLE;';

@@ -67,7 +67,7 @@
 #define Anum_pruned_state	12
 
 /* Moves when anything that was found out may have changed */
-uint64		named_set_generation = 1;
+static uint64 named_set_generation = 1;
 
 static uint64 probe_generation = 1; /* ... a set's row */
 static uint64 reload_generation = 1;	/* ... rows without a set's row */
