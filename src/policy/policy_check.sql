@@ -258,7 +258,7 @@ BEGIN
 			  GROUP BY t.detector, t.sqlstate) f
 		ORDER BY f.detector COLLATE "C" NULLS FIRST, f.sqlstate;
 	BEGIN
-		SELECT count(*), count(*) FILTER (WHERE u.reason <> 'not decided') INTO n, never FROM (SELECT * FROM assay.undecided(p.policy) LIMIT 1000) u;
+		SELECT count(*), count(*) FILTER (WHERE u.reason ~ 'can have no decision$') INTO n, never FROM (SELECT * FROM assay.undecided(p.policy) LIMIT 1000) u;
 		IF n > 0 THEN
 			RETURN QUERY SELECT CASE WHEN EXISTS (SELECT FROM assay_internal.decide_triggers(p.policy, (SELECT c.relowner FROM pg_class c WHERE c.oid = p.decision)) t
 				WHERE t.has_when AND t.may_decide) THEN 'warning' ELSE 'error' END,
