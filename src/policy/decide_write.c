@@ -25,6 +25,7 @@
 #include "notify.h"
 #include "protect.h"
 #include "security.h"
+#include "shards.h"
 #include "storage/lmgr.h"
 #include "utils/queryenvironment.h"
 #include "utils/timestamp.h"
@@ -251,6 +252,8 @@ NoteUnwritten(Decide *d, ErrorData *error)
 	d->nundecided++;
 	if (d->notifies && !d->single)
 		d->unwritten = lappend(d->unwritten, KeyText(d->plans->table, d->values, d->nulls));
+	if (!MayBeShard(d->trigdata->tg_relation))
+		AddUnwrittenKey(&d->reused, d->plans->id, KeyText(d->plans->table, d->values, d->nulls));
 	MemoryContextSwitchTo(old);
 	AddFault(d, NULL, unpack_sql_state(error->sqlerrcode),
 			 psprintf("the decision cannot be written: %s", error->message), true, false, false);

@@ -7,6 +7,11 @@ CREATE FUNCTION assay.undecided(policy text, OUT message_table regclass, OUT key
 COMMENT ON FUNCTION assay.undecided(text) IS
 	'messages of the tables that a policy decides which no revision has decided, and of which can never be decided why; backfill() decides the others';
 
+CREATE FUNCTION assay_internal.drop_reused_keys(policy text, before timestamptz) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'assay_drop_reused_keys' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION assay_internal.drop_reused_keys(text, timestamptz) IS
+	'forgets of keys that came again, before this time, those that have a later decision or none: undecided() needs them no more';
+
 CREATE FUNCTION assay_internal.older_decisions(policy text, since timestamptz, revision int) RETURNS bigint
 	AS 'MODULE_PATHNAME', 'assay_older_decisions' LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 100000;
 COMMENT ON FUNCTION assay_internal.older_decisions(text, timestamptz, int) IS

@@ -1,0 +1,277 @@
+/*
+ * reused_key.c
+ *		Keys that came again while their decision could not be replaced.
+ *
+ * A message whose decision can't be written has none, and undecided() finds it,
+ * unless another message had its key before: that one's decision is still there.
+ * So the key is kept, with the time.  A decision that was made until then counts
+ * neither in undecided() nor in backfill(), until a later one is there.
+ *
+ * Kept are keys with a decision, which are few.  Where that can't be asked, since
+ * the decision table is what is locked or damaged, it is all of them.
+ */
+#include "postgres.h"
+
+#include "budget.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "protect.h"
+#include "reused_key.h"
+#include "security.h"
+#include "signals_query.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/rls.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+/* Keys that are held at once */
+#define KEYS_MAX	1000
+#define BYTES_MAX	(1024 * 1024)
+
+/* Milliseconds that are waited for the decision table, which has been waited for before */
+#define ASK_PATIENCE	10
+
+/*
+ * Keeping them
+ */
+
+typedef struct KeepJob
+{
+	PolicyIdentity *id;
+	MemoryContext context;
+	Datum		keys;			/* text[] of text[]'s texts */
+} KeepJob;
+
+/* Leave those that have a decision, whoever has committed it. */
+static void
+RunAsk(void *arg)
+{
+	KeepJob    *job = arg;
+	PolicyIdentity *id = job->id;
+	Oid			types[] = {TEXTARRAYOID};
+	StringInfoData sql;
+	ListCell   *lc;
+	Security	security;
+	bool		isnull;
+
+	EnterOwner(&security, id->owner, id->search_path);
+	/* Some are hidden from the owner: it is not to be known. */
+	if (check_enable_rls(id->decision, InvalidOid, true) == RLS_ENABLED)
+	{
+		LeaveSecurity(&security);
+		return;
+	}
+	WaitNoLonger(&security, ASK_PATIENCE);
+	SPI_connect();
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT coalesce(pg_catalog.array_agg(k.key), '{}') FROM pg_catalog.unnest($1) AS k (key) "
+					 "WHERE EXISTS (SELECT FROM %s d WHERE ", id->decision_name);
+	foreach(lc, id->key)
+	{
+		int			i = foreach_current_index(lc);
+		Oid			type = get_atttype(id->decision, get_attnum(id->decision, lfirst(lc)));
+
+		appendStringInfo(&sql, "%sd.%s %s (k.key::pg_catalog.text[])[%d]::%s", i > 0 ? " AND " : "",
+						 quote_identifier(lfirst(lc)), KeyOperator(type, type, BTEqualStrategyNumber),
+						 i + 1, CastName(type));
+	}
+	appendStringInfoChar(&sql, ')');
+	PushActiveSnapshot(GetLatestSnapshot());
+	if (SPI_execute_with_args(sql.data, 1, types, &job->keys, NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read %s", id->decision_name);
+	MemoryContextSwitchTo(job->context);
+	job->keys = datumCopy(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull), false, -1);
+	PopActiveSnapshot();
+	SPI_finish();
+	LeaveSecurity(&security);
+}
+
+static void
+RunKeep(void *arg)
+{
+	KeepJob    *job = arg;
+	Oid			types[] = {TEXTOID, TEXTARRAYOID};
+	Datum		values[] = {CStringGetTextDatum(job->id->policy), job->keys};
+	Security	security;
+
+	EnterConfiguration(&security);
+	WaitNoLonger(&security, assay_message_budget);
+	SPI_connect();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	if (SPI_execute_with_args("INSERT INTO assay_internal.reused_key (policy, key) "
+							  "SELECT $1, k.key::pg_catalog.text[] FROM pg_catalog.unnest($2) AS k (key)",
+							  lengthof(types), types, values, NULL, false, 0) != SPI_OK_INSERT)
+		elog(ERROR, "could not write assay_internal.reused_key");
+	PopActiveSnapshot();
+	SPI_finish();
+	LeaveSecurity(&security);
+}
+
+/* Keep what is held of them; never fails. */
+void
+KeepReusedKeys(UnwrittenKeys *u)
+{
+	KeepJob		job = {.id = u->id};
+	MemoryContext old;
+	Datum	   *texts;
+	ErrorData  *error;
+	ListCell   *lc;
+
+	if (u->keys == NIL)
+		return;
+	job.context = AllocSetContextCreate(CurrentMemoryContext, "pg_assay reused keys", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(job.context);
+	texts = palloc(list_length(u->keys) * sizeof(Datum));
+	foreach(lc, u->keys)
+		texts[foreach_current_index(lc)] = CStringGetTextDatum(lfirst(lc));
+	job.keys = PointerGetDatum(construct_array(texts, list_length(u->keys), TEXTOID, -1, false, TYPALIGN_INT));
+	list_free_deep(u->keys);
+	u->keys = NIL;
+	u->bytes = 0;
+
+	error = RunProtected(RunAsk, &job);
+	error = NULL;
+	if (ARR_NDIM(DatumGetArrayTypeP(job.keys)) > 0)
+		error = RunProtected(RunKeep, &job);
+	if (error)
+		ereport(LOG,
+				(errmsg("could not keep keys of policy \"%s\" that came again without a decision: %s",
+						u->id->policy, error->message)));
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(job.context);
+}
+
+/* A message's decision could not be written; the key is of the current memory context. */
+void
+AddUnwrittenKey(UnwrittenKeys *u, PolicyIdentity *id, char *key)
+{
+	u->id = id;
+	u->keys = lappend(u->keys, key);
+	u->bytes += strlen(key);
+	if (list_length(u->keys) >= KEYS_MAX || u->bytes >= BYTES_MAX)
+		KeepReusedKeys(u);
+}
+
+/*
+ * Asking for them
+ */
+
+/* Are any kept of the policy?  Each server of a distributed one knows of its own, and no other. */
+bool
+HasReusedKeys(Source *s)
+{
+	Security	security;
+	BatchQuery	q;
+	bool		any;
+
+	if (s->distributed)
+		return false;
+	EnterConfiguration(&security);
+	QueryStart(&q);
+	q.read_only = ActiveSnapshotSet();
+	QueryAdd(&q, "SELECT FROM assay_internal.reused_key WHERE policy = ");
+	QueryValue(&q, TEXTOID, CStringGetTextDatum(s->policy));
+	QueryAdd(&q, " LIMIT 1");
+	any = QueryRun(&q, SPI_OK_SELECT, NULL) > 0;
+	LeaveSecurity(&security);
+	return any;
+}
+
+/* AND NOT EXISTS ... : the decision "d" counts for the message that has its key now */
+void
+AddCounts(BatchQuery *q, Source *s)
+{
+	if (!s->reused)
+		return;
+	QueryAdd(q, " AND NOT EXISTS (SELECT FROM assay_internal.readable_reused_key r WHERE r.policy = ");
+	QueryValue(q, TEXTOID, CStringGetTextDatum(s->policy));
+	AddTextKey(q, s, "r", "d");
+	QueryAdd(q, " AND r.at >= d.decided_at)");
+}
+
+/*
+ * Forgetting them
+ */
+
+/* The keys, as texts, and times of those that tell nothing any more: a later decision is there, or none. */
+static uint64
+FindMoot(Source *s, TimestampTz before)
+{
+	BatchQuery	q;
+
+	QueryStart(&q);
+	QueryAdd(&q, "SELECT pg_catalog.array_agg(k.key::pg_catalog.text), pg_catalog.array_agg(k.at) FROM ("
+			 "SELECT r.key, r.at FROM assay_internal.readable_reused_key r LEFT JOIN %s d ON r.policy = ", s->id->decision_name);
+	QueryValue(&q, TEXTOID, CStringGetTextDatum(s->policy));
+	AddTextKey(&q, s, "r", "d");
+	QueryAdd(&q, " WHERE r.policy = ");
+	QueryValue(&q, TEXTOID, CStringGetTextDatum(s->policy));
+	QueryAdd(&q, " AND r.at < ");
+	QueryValue(&q, TIMESTAMPTZOID, TimestampTzGetDatum(before));
+	QueryAdd(&q, " GROUP BY r.key, r.at HAVING (pg_catalog.max(d.decided_at) <= r.at) IS NOT TRUE LIMIT %d) k HAVING pg_catalog.count(*) > 0", KEYS_MAX);
+	return QueryRun(&q, SPI_OK_SELECT, NULL);
+}
+
+/*
+ * Drop the policy's keys of before this time that tell nothing any more; how
+ * many.  SPI is connected.  Who may not act as the policy's owner drops none.
+ */
+int64
+DropReusedKeys(Source *s, TimestampTz before)
+{
+	int64		dropped = 0;
+
+	if (!OidIsValid(s->id->decision) || !has_privs_of_role(GetUserId(), s->id->owner) || !HasReusedKeys(s) ||
+		check_enable_rls(s->id->decision, s->id->owner, true) == RLS_ENABLED)
+		return 0;
+	for (;;)
+	{
+		Security	security;
+		BatchQuery	q;
+		Datum		found[2] = {0};
+		bool		isnull;
+		uint64		n;
+
+		EnterOwner(&security, s->id->owner, s->id->search_path);
+		n = FindMoot(s, before);
+		for (int i = 0; n > 0 && i < lengthof(found); i++)
+			found[i] = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1, &isnull);
+		LeaveSecurity(&security);
+		if (n == 0)
+			break;
+		EnterConfiguration(&security);
+		QueryStart(&q);
+		QueryAdd(&q, "DELETE FROM assay_internal.reused_key r USING ROWS FROM (pg_catalog.unnest(");
+		QueryValue(&q, TEXTARRAYOID, found[0]);
+		QueryAdd(&q, "), pg_catalog.unnest(");
+		QueryValue(&q, TIMESTAMPTZARRAYOID, found[1]);
+		QueryAdd(&q, ")) AS k (key, at) WHERE r.key = k.key::pg_catalog.text[] AND r.at = k.at AND r.policy = ");
+		QueryValue(&q, TEXTOID, CStringGetTextDatum(s->policy));
+		n = QueryRun(&q, SPI_OK_DELETE, NULL);
+		LeaveSecurity(&security);
+		dropped += n;
+		/* Another session has dropped them meanwhile. */
+		if (n == 0)
+			break;
+	}
+	return dropped;
+}
+
+PG_FUNCTION_INFO_V1(assay_drop_reused_keys);
+Datum
+assay_drop_reused_keys(PG_FUNCTION_ARGS)
+{
+	Source		s;
+	int64		dropped;
+
+	SPI_connect();
+	InitSourceKeys(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	dropped = DropReusedKeys(&s, PG_GETARG_TIMESTAMPTZ(1));
+	SPI_finish();
+	PG_RETURN_INT64(dropped);
+}
