@@ -10,12 +10,14 @@
 /* Keys of messages whose decisions could not be written, until they are kept */
 typedef struct UnwrittenKeys
 {
+	MemoryContext outer;		/* which outlives them */
+	MemoryContext context;		/* of what follows, once there is any */
 	PolicyIdentity *id;
 	List	   *keys;			/* as text[]'s texts */
 	Size		bytes;
 } UnwrittenKeys;
 
-extern void AddUnwrittenKey(UnwrittenKeys *u, PolicyIdentity *id, char *key);
+extern void AddUnwrittenKey(UnwrittenKeys *u, DecisionTable *t, const Datum *values, const bool *nulls);
 extern void KeepReusedKeys(UnwrittenKeys *u);
 
 extern bool HasReusedKeys(Source *s);

@@ -253,7 +253,7 @@ NoteUnwritten(Decide *d, ErrorData *error)
 	if (d->notifies && !d->single)
 		d->unwritten = lappend(d->unwritten, KeyText(d->plans->table, d->values, d->nulls));
 	if (!MayBeShard(d->trigdata->tg_relation))
-		AddUnwrittenKey(&d->reused, d->plans->id, KeyText(d->plans->table, d->values, d->nulls));
+		AddUnwrittenKey(&d->reused, d->plans->table, d->values, d->nulls);
 	MemoryContextSwitchTo(old);
 	AddFault(d, NULL, unpack_sql_state(error->sqlerrcode),
 			 psprintf("the decision cannot be written: %s", error->message), true, false, false);

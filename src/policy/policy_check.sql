@@ -7,6 +7,10 @@ CREATE FUNCTION assay.undecided(policy text, OUT message_table regclass, OUT key
 COMMENT ON FUNCTION assay.undecided(text) IS
 	'messages of the tables that a policy decides which no revision has decided, and of which can never be decided why; backfill() decides the others';
 
+CREATE FUNCTION assay_internal.changed_keys(policy text, message_table regclass) RETURNS text[]
+	AS 'MODULE_PATHNAME', 'assay_changed_keys' LANGUAGE C STABLE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION assay_internal.changed_keys(text, regclass) IS 'key columns that the signals view does not show as a table has them';
+
 CREATE FUNCTION assay_internal.drop_reused_keys(policy text, before timestamptz) RETURNS bigint
 	AS 'MODULE_PATHNAME', 'assay_drop_reused_keys' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION assay_internal.drop_reused_keys(text, timestamptz) IS
@@ -134,6 +138,10 @@ BEGIN
 			RETURN QUERY SELECT 'warning', 'key', format('nothing keeps two rows of %s from having the same key (%s): one decision stands for both',
 				rel, array_to_string(p.key, ', ')), format('ALTER TABLE %s ADD UNIQUE (...);', rel);
 		END IF;
+		RETURN QUERY
+			SELECT 'warning', 'key', format('%s makes key column "%s" by an expression: where its value is another than in %s, the trigger finds no signals', p.signals, k.key, rel),
+				format('Let the view show the column of %s as it is; a generated column can keep the expression.', rel)
+			FROM unnest(assay_internal.changed_keys(p.policy, rel)) AS k (key);
 	END LOOP;
 	IF NOT found THEN
 		RETURN QUERY SELECT CASE WHEN EXISTS (SELECT FROM assay_internal.readable_fault f WHERE f.policy = p.policy) THEN 'error' ELSE 'warning' END, 'trigger',

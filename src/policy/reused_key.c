@@ -116,7 +116,7 @@ RunKeep(void *arg)
 void
 KeepReusedKeys(UnwrittenKeys *u)
 {
-	KeepJob		job = {.id = u->id};
+	KeepJob		job = {.id = u->id,.context = u->context};
 	MemoryContext old;
 	Datum	   *texts;
 	ErrorData  *error;
@@ -124,17 +124,17 @@ KeepReusedKeys(UnwrittenKeys *u)
 
 	if (u->keys == NIL)
 		return;
-	job.context = AllocSetContextCreate(CurrentMemoryContext, "pg_assay reused keys", ALLOCSET_DEFAULT_SIZES);
-	old = MemoryContextSwitchTo(job.context);
+	old = MemoryContextSwitchTo(u->context);
 	texts = palloc(list_length(u->keys) * sizeof(Datum));
 	foreach(lc, u->keys)
 		texts[foreach_current_index(lc)] = CStringGetTextDatum(lfirst(lc));
 	job.keys = PointerGetDatum(construct_array(texts, list_length(u->keys), TEXTOID, -1, false, TYPALIGN_INT));
-	list_free_deep(u->keys);
 	u->keys = NIL;
 	u->bytes = 0;
 
 	error = RunProtected(RunAsk, &job);
+	if (error)
+		FreeErrorData(error);
 	error = NULL;
 	if (ARR_NDIM(DatumGetArrayTypeP(job.keys)) > 0)
 		error = RunProtected(RunKeep, &job);
@@ -143,16 +143,24 @@ KeepReusedKeys(UnwrittenKeys *u)
 				(errmsg("could not keep keys of policy \"%s\" that came again without a decision: %s",
 						u->id->policy, error->message)));
 	MemoryContextSwitchTo(old);
-	MemoryContextDelete(job.context);
+	MemoryContextReset(u->context);
 }
 
-/* A message's decision could not be written; the key is of the current memory context. */
+/* A message's decision could not be written. */
 void
-AddUnwrittenKey(UnwrittenKeys *u, PolicyIdentity *id, char *key)
+AddUnwrittenKey(UnwrittenKeys *u, DecisionTable *t, const Datum *values, const bool *nulls)
 {
-	u->id = id;
+	MemoryContext old;
+	char	   *key;
+
+	if (u->context == NULL)
+		u->context = AllocSetContextCreate(u->outer, "pg_assay reused keys", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(u->context);
+	u->id = t->id;
+	key = KeyText(t, values, nulls);
 	u->keys = lappend(u->keys, key);
 	u->bytes += strlen(key);
+	MemoryContextSwitchTo(old);
 	if (list_length(u->keys) >= KEYS_MAX || u->bytes >= BYTES_MAX)
 		KeepReusedKeys(u);
 }

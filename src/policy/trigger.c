@@ -837,19 +837,16 @@ AddKeysOfStatement(Decide *d, DecisionTable *t)
 	do
 	{
 		SPITupleTable *keys;
-		MemoryContext old;
 
 		SPI_cursor_fetch(portal, true, KEYS_AT_ONCE);
 		keys = SPI_tuptable;
 		n = keys->numvals;
-		old = MemoryContextSwitchTo(d->context);
 		for (uint64 i = 0; i < n; i++)
 		{
 			for (int k = 0; k < t->nkeys; k++)
 				d->values[k] = SPI_getbinval(keys->vals[i], keys->tupdesc, k + 1, &d->nulls[k]);
-			AddUnwrittenKey(&d->reused, t->id, KeyText(t, d->values, d->nulls));
+			AddUnwrittenKey(&d->reused, t, d->values, d->nulls);
 		}
-		MemoryContextSwitchTo(old);
 		SPI_freetuptable(keys);
 	} while (n > 0);
 	SPI_cursor_close(portal);
@@ -872,7 +869,7 @@ AddKeyOfRow(Decide *d, DecisionTable *t)
 			return;
 		d->values[i] = slot_getattr(d->trigdata->tg_trigslot, attno, &d->nulls[i]);
 	}
-	AddUnwrittenKey(&d->reused, t->id, KeyText(t, d->values, d->nulls));
+	AddUnwrittenKey(&d->reused, t, d->values, d->nulls);
 }
 
 /*
@@ -995,6 +992,7 @@ StartDecide(TriggerData *trigdata)
 									   ALLOCSET_DEFAULT_SIZES);
 	d->per_message = AllocSetContextCreate(CurrentMemoryContext, "pg_assay decide message",
 										   ALLOCSET_DEFAULT_SIZES);
+	d->reused.outer = d->context;
 	d->at = GetCurrentTransactionStartTimestamp();
 	d->as_inserted = !TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) &&
 		RowsAreAsInserted(trigdata->tg_relation);

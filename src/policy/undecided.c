@@ -23,7 +23,6 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/ruleutils.h"
 #include "utils/timestamp.h"
 
 /* Bytes of a key that an index surely refuses */
@@ -59,54 +58,6 @@ DecidedTables(PolicyIdentity *id)
 	MemoryContextSwitchTo(spi);
 	LeaveSecurity(&security);
 	return tables;
-}
-
-/* m.column as the signals view has it; false where the table does not have it. */
-static bool
-AddColumnOfView(StringInfo sql, Source *s, Oid table, const char *column, const char *separator)
-{
-	AttrNumber	of_view = get_attnum(s->id->signals, column);
-	Oid			type = InvalidOid;
-	int32		typmod = -1;
-	Oid			collation = InvalidOid;
-
-	if (get_attnum(table, column) <= 0)
-		return false;
-	get_atttypetypmodcoll(s->id->signals, of_view, &type, &typmod, &collation);
-	appendStringInfo(sql, "%sm.%s::%s", separator, quote_identifier(column), CastName(type));
-	if (OidIsValid(collation))
-		appendStringInfo(sql, " COLLATE %s", generate_collation_name(collation));
-	appendStringInfo(sql, " AS %s", quote_identifier(column));
-	return true;
-}
-
-char	   *
-MessageKeys(Source *s)
-{
-	StringInfoData sql;
-	ListCell   *lc;
-
-	initStringInfo(&sql);
-	foreach(lc, DecidedTables(s->id))
-	{
-		Oid			table = lfirst_oid(lc);
-		char	   *name = RelationName(table);
-		ListCell   *key;
-
-		if (name == NULL)
-			continue;
-		appendStringInfoString(&sql, sql.len == 0 ? "(SELECT " : " UNION ALL SELECT ");
-		foreach(key, s->id->key)
-			if (!AddColumnOfView(&sql, s, table, lfirst(key), foreach_current_index(key) > 0 ? ", " : ""))
-			return NULL;
-		if (s->at_column && !SourceHasKey(s, s->at_column) && !AddColumnOfView(&sql, s, table, s->at_column, ", "))
-			return NULL;
-		appendStringInfo(&sql, " FROM %s m", name);
-	}
-	if (sql.len == 0)
-		return NULL;
-	appendStringInfoChar(&sql, ')');
-	return sql.data;
 }
 
 /*
