@@ -65,6 +65,16 @@ SELECT severity, "check", detail FROM assay.check('made') WHERE "check" = 'key';
 -- of several queries: as it was
 CREATE OR REPLACE VIEW unk.made_signals AS SELECT m.id, m.at, m.txt, 1::bigint AS n FROM made m WHERE txt::int > 0 UNION ALL SELECT 'none', now(), NULL, NULL WHERE false;
 SELECT count(*), min(key[1]) FROM assay.replay('made', at => NULL);
+-- views of views that double their key each time
+DO $$
+BEGIN
+	EXECUTE 'CREATE VIEW unk.deep_0 AS SELECT id, at, txt FROM made';
+	FOR i IN 1 .. 60 LOOP
+		EXECUTE format('CREATE VIEW unk.deep_%s AS SELECT left(id || id, 9) AS id, at, txt FROM deep_%s', i, i - 1);
+	END LOOP;
+END $$;
+CREATE OR REPLACE VIEW unk.made_signals AS SELECT id, at, txt, 1::bigint AS n FROM deep_60;
+SELECT assay_internal.changed_keys('made', 'made');
 -- partitions that are decided by a trigger of their own
 CREATE TABLE unk.parted (id text, txt text) PARTITION BY LIST (id);
 CREATE TABLE unk.part_a (txt text, id text);

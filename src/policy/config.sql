@@ -136,6 +136,7 @@ CREATE TABLE assay_internal.reused_key (
 	key text[] NOT NULL,
 	at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+ALTER TABLE assay_internal.reused_key REPLICA IDENTITY FULL;
 CREATE INDEX reused_key_policy_idx ON assay_internal.reused_key (policy);
 COMMENT ON TABLE assay_internal.reused_key IS 'keys that came again while their decision could not be replaced: what was decided until then is about another message';
 

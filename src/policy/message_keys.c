@@ -13,6 +13,7 @@
 #include "catalog/partition.h"
 #include "funcapi.h"
 #include "message_keys.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parsetree.h"
@@ -31,7 +32,11 @@ typedef struct Trace
 	Oid			table;
 	Query	   *query;			/* where its expression is, at the moment */
 	bool		others;			/* it needs more than the table's row */
+	int			columns;		/* that were followed */
 } Trace;
+
+/* A view of views may use a column of the next one twice, and so on. */
+#define TRACED_MAX	1000
 
 static Node *TraceNode(Node *node, void *context);
 
@@ -76,7 +81,10 @@ TraceVar(Var *var, Trace *t)
 	Node	   *node = NULL;
 	AttrNumber	attno = InvalidAttrNumber;
 
-	if (var->varattno > 0 && rte->rtekind == RTE_JOIN)
+	CHECK_FOR_INTERRUPTS();
+	if (++t->columns > TRACED_MAX)
+		 /* as if it were another's */ ;
+	else if (var->varattno > 0 && rte->rtekind == RTE_JOIN)
 		node = TraceNode(list_nth(rte->joinaliasvars, var->varattno - 1), t);
 #if PG_VERSION_NUM >= 180000
 	else if (var->varattno > 0 && rte->rtekind == RTE_GROUP)
@@ -88,7 +96,7 @@ TraceVar(Var *var, Trace *t)
 		node = TraceColumn(CopyViewQuery(rte->relid), var->varattno, t);
 	if (node)
 		return node;
-	if (var->varattno > 0 && rte->rtekind == RTE_RELATION)
+	if (var->varattno > 0 && rte->rtekind == RTE_RELATION && t->columns <= TRACED_MAX)
 		attno = ColumnOfTable(t->table, rte->relid, var->varattno);
 	t->others |= attno <= 0;
 	return (Node *) makeVar(1, attno, var->vartype, var->vartypmod, var->varcollid, 0);
