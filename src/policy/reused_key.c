@@ -25,6 +25,7 @@
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
+#include "utils/queryenvironment.h"
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -35,6 +36,9 @@
 
 /* Milliseconds that are waited for the decision table, which has been waited for before */
 #define ASK_PATIENCE	10
+
+/* What is found to be deleted, as queries know it */
+#define MOOT_NAME	"pg_assay moot keys"
 
 /*
  * Keeping them
@@ -206,23 +210,54 @@ AddCounts(BatchQuery *q, Source *s)
  * Forgetting them
  */
 
-/* The keys, as texts, and times of those that tell nothing any more: a later decision is there, or none. */
-static uint64
-FindMoot(Source *s, TimestampTz before)
+/* Find the keys and times that tell nothing any more: a later decision is there, or none. */
+static void
+FindMoot(Source *s, TimestampTz before, Tuplestorestate * found)
 {
+	Security	security;
 	BatchQuery	q;
 
+	EnterOwner(&security, s->id->owner, s->id->search_path);
 	QueryStart(&q);
-	QueryAdd(&q, "SELECT pg_catalog.array_agg(k.key::pg_catalog.text), pg_catalog.array_agg(k.at) FROM ("
-			 "SELECT r.key, r.at FROM assay_internal.readable_reused_key r LEFT JOIN %s d ON r.policy = ", s->id->decision_name);
+	QueryAdd(&q, "SELECT r.key, r.at FROM assay_internal.readable_reused_key r LEFT JOIN %s d ON r.policy = ", s->id->decision_name);
 	QueryValue(&q, TEXTOID, CStringGetTextDatum(s->policy));
 	AddTextKey(&q, s, "r", "d");
 	QueryAdd(&q, " WHERE r.policy = ");
 	QueryValue(&q, TEXTOID, CStringGetTextDatum(s->policy));
 	QueryAdd(&q, " AND r.at < ");
 	QueryValue(&q, TIMESTAMPTZOID, TimestampTzGetDatum(before));
-	QueryAdd(&q, " GROUP BY r.key, r.at HAVING (pg_catalog.max(d.decided_at) <= r.at) IS NOT TRUE LIMIT %d) k HAVING pg_catalog.count(*) > 0", KEYS_MAX);
-	return QueryRun(&q, SPI_OK_SELECT, NULL);
+	QueryAdd(&q, " GROUP BY r.key, r.at HAVING (pg_catalog.max(d.decided_at) <= r.at) IS NOT TRUE");
+	QueryRunInto(&q, found);
+	LeaveSecurity(&security);
+}
+
+/* Delete what was found, as who may. */
+static int64
+DeleteMoot(Source *s, Tuplestorestate * found)
+{
+	Security	security;
+	EphemeralNamedRelationData enr = {0};
+	BatchQuery	q;
+	int64		n;
+
+	enr.md.name = MOOT_NAME;
+	enr.md.tupdesc = CreateTemplateTupleDesc(2);
+	TupleDescInitEntry(enr.md.tupdesc, 1, "key", TEXTARRAYOID, -1, 0);
+	TupleDescInitEntry(enr.md.tupdesc, 2, "at", TIMESTAMPTZOID, -1, 0);
+	enr.md.enrtype = ENR_NAMED_TUPLESTORE;
+	enr.md.enrtuples = tuplestore_tuple_count(found);
+	enr.reldata = found;
+	if (SPI_register_relation(&enr) != SPI_OK_REL_REGISTER)
+		elog(ERROR, "SPI_register_relation failed");
+	EnterConfiguration(&security);
+	QueryStart(&q);
+	QueryAdd(&q, "DELETE FROM assay_internal.reused_key r USING \"" MOOT_NAME "\" k WHERE r.key = k.key AND r.at = k.at AND r.policy = ");
+	QueryValue(&q, TEXTOID, CStringGetTextDatum(s->policy));
+	n = QueryRun(&q, SPI_OK_DELETE, NULL);
+	LeaveSecurity(&security);
+	if (SPI_unregister_relation(MOOT_NAME) != SPI_OK_REL_UNREGISTER)
+		elog(ERROR, "SPI_unregister_relation failed");
+	return n;
 }
 
 /*
@@ -232,42 +267,18 @@ FindMoot(Source *s, TimestampTz before)
 int64
 DropReusedKeys(Source *s, TimestampTz before)
 {
-	int64		dropped = 0;
+	Tuplestorestate *found;
+	int64		n = 0;
 
 	if (!OidIsValid(s->id->decision) || !has_privs_of_role(GetUserId(), s->id->owner) || !HasReusedKeys(s) ||
 		check_enable_rls(s->id->decision, s->id->owner, true) == RLS_ENABLED)
 		return 0;
-	for (;;)
-	{
-		Security	security;
-		BatchQuery	q;
-		Datum		found[2] = {0};
-		bool		isnull;
-		uint64		n;
-
-		EnterOwner(&security, s->id->owner, s->id->search_path);
-		n = FindMoot(s, before);
-		for (int i = 0; n > 0 && i < lengthof(found); i++)
-			found[i] = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1, &isnull);
-		LeaveSecurity(&security);
-		if (n == 0)
-			break;
-		EnterConfiguration(&security);
-		QueryStart(&q);
-		QueryAdd(&q, "DELETE FROM assay_internal.reused_key r USING ROWS FROM (pg_catalog.unnest(");
-		QueryValue(&q, TEXTARRAYOID, found[0]);
-		QueryAdd(&q, "), pg_catalog.unnest(");
-		QueryValue(&q, TIMESTAMPTZARRAYOID, found[1]);
-		QueryAdd(&q, ")) AS k (key, at) WHERE r.key = k.key::pg_catalog.text[] AND r.at = k.at AND r.policy = ");
-		QueryValue(&q, TEXTOID, CStringGetTextDatum(s->policy));
-		n = QueryRun(&q, SPI_OK_DELETE, NULL);
-		LeaveSecurity(&security);
-		dropped += n;
-		/* Another session has dropped them meanwhile. */
-		if (n == 0)
-			break;
-	}
-	return dropped;
+	found = tuplestore_begin_heap(false, false, work_mem);
+	FindMoot(s, before, found);
+	if (tuplestore_tuple_count(found) > 0)
+		n = DeleteMoot(s, found);
+	tuplestore_end(found);
+	return n;
 }
 
 PG_FUNCTION_INFO_V1(assay_drop_reused_keys);
