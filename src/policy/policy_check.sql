@@ -5,7 +5,7 @@
 CREATE FUNCTION assay.undecided(policy text, OUT message_table regclass, OUT key text[], OUT reason text) RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'assay_undecided' LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 100000 ROWS 100;
 COMMENT ON FUNCTION assay.undecided(text) IS
-	'messages of the tables that a policy decides which no revision has decided, and of which can never be decided why; backfill() decides the others';
+	'messages of the tables that a policy decides which no revision has decided (what decided a former message of the same key does not count), and of which can never be decided why; backfill() decides the others';
 
 CREATE FUNCTION assay_internal.changed_keys(policy text, message_table regclass) RETURNS text[]
 	AS 'MODULE_PATHNAME', 'assay_changed_keys' LANGUAGE C STABLE STRICT PARALLEL UNSAFE;
