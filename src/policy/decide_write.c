@@ -450,6 +450,8 @@ void
 WriteDecisions(Decide *d)
 {
 	SPIPlanPtr	plan = d->single ? d->plans->insert_one : d->plans->insert_many;
+	int64		ndecisions = d->ndecisions;
+	int64		nundecided = d->nundecided;
 	ErrorData  *error = NULL;
 
 	if (!WritesForSure(d, plan))
@@ -463,5 +465,16 @@ WriteDecisions(Decide *d)
 	else if (error && d->raise)
 		ReThrowError(error);
 	else if (error)
+	{
+		/*
+		 * Of some it was noted that they are not written: each is tried
+		 * again.
+		 */
+		d->ndecisions = ndecisions;
+		d->nundecided = nundecided;
+		d->unwritten = NIL;
+		d->reused.keys = NIL;
+		d->reused.bytes = 0;
 		WriteEach(d);
+	}
 }
