@@ -13,8 +13,11 @@
 #include "tcop/dest.h"
 #include "utils/tuplestore.h"
 
-/* Two bounds, each of twice as many values as an index has columns, and the rest */
-#define QUERY_PARAMS_MAX	(4 * INDEX_MAX_KEYS + 16)
+/*
+ * Two bounds, each of twice as many values as an index has columns, a key as
+ * texts, and the rest
+ */
+#define QUERY_PARAMS_MAX	(5 * INDEX_MAX_KEYS + 16)
 
 /* A query in the making, with the values of its $n */
 typedef struct BatchQuery
@@ -34,6 +37,8 @@ typedef struct Source
 	bool		as_caller;		/* who is not the owner reads with rights of
 								 * its own */
 	bool		distributed;	/* the view reads tables that Citus has */
+	bool		reused;			/* some keys came again without a decision
+								 * (reused_key.c) */
 	const char *alias;			/* of the signals view: no column of it has
 								 * ... */
 	const char *scores[2];		/* this name, nor these of what is made of it */
@@ -110,6 +115,7 @@ extern void EnterSource(Security *security, Source *s);
 extern void AddKeys(BatchQuery *q, Source *s, const char *alias, const char *behind);
 extern void AddTimes(BatchQuery *q, Source *s);
 extern void AddSameKey(BatchQuery *q, Source *s, const char *a, const char *b);
+extern void AddTextKey(BatchQuery *q, Source *s, const char *texts, const char *alias);
 extern void AddKeyArray(BatchQuery *q, Source *s, const char *alias);
 extern bool SourceHasLog(Source *s);
 extern void SourceUseLog(Source *s, bool covering);

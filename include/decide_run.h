@@ -9,6 +9,7 @@
 #include "decide_plans.h"
 #include "decision_parts.h"
 #include "policy_cache.h"
+#include "reused_key.h"
 #include "security.h"
 #include "sorted_rows.h"
 #include "utils/resowner.h"
@@ -40,6 +41,8 @@ typedef struct Decide
 	int			patience;		/* of a write, for locks; or 0 */
 	DecisionParts parts;		/* where they go, once that is known */
 	List	   *unwritten;		/* keys of decisions that were refused */
+	UnwrittenKeys reused;		/* the same, to be kept if they came again */
+	bool		unmade;			/* no message was decided */
 	Datum	   *values;			/* of the decision made last */
 	bool	   *nulls;
 	List	   *faults;

@@ -63,6 +63,7 @@ extern void FillDecision(DecisionTable *t, Datum *values, bool *nulls, int revis
 						 const PolicyDecision *decision);
 extern bool KeyIsShort(DecisionTable *t, const Datum *values, const bool *nulls);
 extern ParamListInfo KeyParams(DecisionTable *t, const Datum *values, const bool *nulls);
+extern int	PlainFormats(void);
 extern char *KeyText(DecisionTable *t, const Datum *values, const bool *nulls);
 extern void LookAtPart(DecisionTable *t, DecisionPart *part);
 extern bool IsUniqueBy(Relation rel, List *key);

@@ -7,8 +7,10 @@
 
 #include "config.h"
 #include "invalidation.h"
+#include "nodes/parsenodes.h"
 #include "utils/rel.h"
 
+extern Query *CopyViewQuery(Oid view);
 extern bool MayBeShard(Relation rel);
 extern bool ReadsDistributed(Oid relid);
 extern const char *UseShards(PolicyIdentity *id, Relation rel, Dependencies *d);

@@ -36,8 +36,61 @@ SELECT verdict, degraded, count(*), min(id) FROM letter_decision GROUP BY 1, 2 O
 -- on_error => 'raise' ends with the error, as ever
 SELECT assay.alter_policy('letter', on_error => 'raise');
 CALL assay.backfill('letter', batch => 7, at => NULL);
+-- A view that makes its key of the table's columns, under the name of one of them: so does who asks the tables
+CREATE TABLE unk.made (id text PRIMARY KEY, at timestamptz NOT NULL, txt text);
+CREATE INDEX ON made ((lower(id) || right(id, 1)));
+CREATE VIEW unk.made_below AS SELECT lower(m.id) || right(m.id, 1) AS id, m.at + interval '1 hour' AS at, m.txt FROM made m;
+CREATE VIEW unk.made_signals AS
+SELECT b.id, b.at, b.txt, t.n FROM made_below b LEFT JOIN LATERAL (SELECT count(*) AS n FROM made m WHERE m.txt = b.txt) t ON true WHERE b.txt = '' OR b.txt::int > 0;
+SELECT assay.create_policy('made', 'unk.made_signals', '{id}', prior => -1);
+SELECT assay.create_detector('made', 'one', 'txt = ''1''', weight => 5, mode => 'live');
+INSERT INTO made SELECT chr(64 + i), '2026-01-01'::timestamptz + i * interval '1 day', CASE WHEN i IN (3, 4) THEN '?' ELSE '1' END FROM generate_series(1, 6) i;
+CREATE TRIGGER decide AFTER INSERT ON made REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('made');
+SELECT severity, "check", detail, hint FROM assay.check('made') WHERE "check" = 'key';
+CALL assay.backfill('made', batch => 3, since => '2026-01-03 00:30', at => 'at');
+SELECT id, verdict, degraded FROM made_decision ORDER BY id;
+SELECT key[1], verdict FROM assay.replay('made', until => '2026-01-05', at => 'at') ORDER BY 1;
+-- of a column that another table has, it is the table's of that name
+CREATE TABLE unk.body (id text, txt text);
+INSERT INTO body SELECT id, txt FROM made;
+CREATE OR REPLACE VIEW unk.made_signals AS SELECT b.id, m.at, b.txt, 1::bigint AS n FROM made m JOIN body b USING (id) WHERE b.txt = '' OR b.txt::int > 0;
+CALL assay.backfill('made', at => NULL);
+SELECT degraded, array_agg(id ORDER BY id) FROM made_decision WHERE length(id) = 1 GROUP BY 1 ORDER BY 1;
+SELECT severity, "check", detail FROM assay.check('made') WHERE "check" = 'key';
+-- a key that is made of another's can't be told: the view's error
+CREATE OR REPLACE VIEW unk.made_signals AS SELECT m.id || b.id AS id, m.at, b.txt, 1::bigint AS n FROM made m JOIN body b USING (id) WHERE b.txt = '' OR b.txt::int > 0;
+CALL assay.backfill('made', at => NULL);
+SELECT count(*) FROM assay.replay('made', at => NULL);
+SELECT severity, "check", detail FROM assay.check('made') WHERE "check" = 'key';
+-- of several queries: as it was
+CREATE OR REPLACE VIEW unk.made_signals AS SELECT m.id, m.at, m.txt, 1::bigint AS n FROM made m WHERE txt::int > 0 UNION ALL SELECT 'none', now(), NULL, NULL WHERE false;
+SELECT count(*), min(key[1]) FROM assay.replay('made', at => NULL);
+-- views of views that double their key each time
+DO $$
+BEGIN
+	EXECUTE 'CREATE VIEW unk.deep_0 AS SELECT id, at, txt FROM made';
+	FOR i IN 1 .. 60 LOOP
+		EXECUTE format('CREATE VIEW unk.deep_%s AS SELECT left(id || id, 9) AS id, at, txt FROM deep_%s', i, i - 1);
+	END LOOP;
+END $$;
+CREATE OR REPLACE VIEW unk.made_signals AS SELECT id, at, txt, 1::bigint AS n FROM deep_60;
+SELECT assay_internal.changed_keys('made', 'made');
+-- partitions that are decided by a trigger of their own
+CREATE TABLE unk.parted (id text, txt text) PARTITION BY LIST (id);
+CREATE TABLE unk.part_a (txt text, id text);
+ALTER TABLE parted ATTACH PARTITION part_a DEFAULT;
+CREATE VIEW unk.parted_signals AS SELECT upper(id) AS id, txt FROM parted WHERE txt::int > 0;
+SELECT assay.create_policy('parted', 'unk.parted_signals', '{id}', prior => -1);
+INSERT INTO parted VALUES ('a', '1'), ('b', '?');
+CREATE TRIGGER decide AFTER INSERT ON part_a REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('parted');
+CALL assay.backfill('parted', at => NULL);
+SELECT id, verdict, degraded FROM parted_decision ORDER BY id;
 \set SHOW_CONTEXT errors
 SET client_min_messages = warning;
+DROP TRIGGER decide ON made;
+DROP TRIGGER decide ON part_a;
+SELECT assay.drop_policy('made');
+SELECT assay.drop_policy('parted');
 DROP TRIGGER decide ON message;
 DROP TRIGGER decide ON letter;
 SELECT assay.drop_policy('unk');

@@ -38,6 +38,12 @@ $node->safe_psql('source', q{
 	INSERT INTO message SELECT i, i FROM generate_series(1, 10) i;
 	INSERT INTO dumped_label (id, malicious, source) VALUES (7, true, 'test');
 });
+# a key that came again while its decision could not be replaced
+$node->safe_psql('source', q{
+	ALTER TABLE dumped_decision ADD CHECK (id <> 3) NOT VALID;
+	DELETE FROM message WHERE id = 3;
+	INSERT INTO message VALUES (3, 3);
+	ALTER TABLE dumped_decision DROP CONSTRAINT dumped_decision_id_check});
 my $dump = $node->basedir . '/source.sql';
 $node->command_ok([ 'pg_dump', '-f', $dump, $node->connstr('source') ], 'dump');
 $node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', $dump, $node->connstr('target') ], 'restore');
@@ -53,6 +59,9 @@ my $state = q{
 	UNION ALL SELECT row_to_json(l)::text FROM dumped_label l
 	ORDER BY 1};
 is($node->safe_psql('target', $state), $node->safe_psql('source', $state), 'the same rows');
+is($node->safe_psql($_, q{SELECT key FROM assay.undecided('dumped')}), '{3}', "$_: the same key is undecided") foreach ('source', 'target');
+$node->safe_psql($_, q{DELETE FROM message WHERE id = 3; INSERT INTO message VALUES (3, 3); DELETE FROM assay.fault}) foreach ('source', 'target');
+is($node->safe_psql($_, q{SELECT count(*) FROM assay.undecided('dumped')}), '0', "$_: until it is decided") foreach ('source', 'target');
 for my $db ('source', 'target')
 {
 	$node->safe_psql($db, 'SET ROLE mail; INSERT INTO message VALUES (11, 7), (12, 9)');

@@ -64,6 +64,22 @@ is(value('SELECT count(*) FROM p_decision WHERE id = 1000000'), '1', 'the lock i
 value(q{CALL assay.backfill('p', at => NULL)});
 is(value(q{SELECT count(*) FROM assay.undecided('p')}), '0', 'the others by backfill');
 
+# Keys that come again meanwhile have the decision of the message before.
+foreach (['LOCK p_decision IN SHARE MODE', $session, 'VALUES (1)', 1], ['LOCK p_decision IN SHARE MODE', undef, 'VALUES (2)', 1],
+	['LOCK p_decision', $session, 'SELECT generate_series(3, 40)', 38], ['LOCK p_decision', undef, 'SELECT generate_series(41, 80)', 40])
+{
+	my ($lock, $warm, $values, $n) = @$_;
+	value("DELETE FROM message WHERE id IN ($values)") if $n == 1;
+	value('DELETE FROM message WHERE id ' . ($warm ? 'BETWEEN 3 AND 40' : 'BETWEEN 41 AND 80')) if $n > 1;
+	stored_while_locked($lock, 'message', $warm, $values, $n);
+}
+my $undecided = value(q{SELECT count(*), min(key[1]::int), max(key[1]::int), string_agg(DISTINCT reason, '|') FROM assay.undecided('p')});
+is($undecided, '80|1|80|not decided: what decided its key is about a message before it', 'a key that comes again is not decided');
+my $before = value('SELECT clock_timestamp()');
+value(q{CALL assay.backfill('p', at => NULL, undecided_only => true)});
+is(value(q{SELECT count(*) FROM assay.undecided('p')}), '0', 'but by backfill');
+is(value("SELECT count(*), max(id) FROM p_decision WHERE decided_at > '$before'"), '80|80', 'which leaves all others alone');
+
 # A timeout of a function's own is no timeout of the statement.
 stored_while_locked('LOCK known', 'other', $session, 'VALUES (1)', 1);
 is(value('SELECT degraded FROM o_decision WHERE id = 1'), 't', 'decided without its signals');

@@ -27,13 +27,14 @@
 #include "executor/tuptable.h"
 #include "fault.h"
 #include "logged_signals.h"
+#include "message_keys.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "optimizer/cost.h"
 #include "protect.h"
+#include "reused_key.h"
 #include "signals_query.h"
 #include "storage/lock.h"
-#include "undecided.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -166,6 +167,8 @@ AddUndecided(BatchScan *scan, BatchQuery *q)
 		QueryAdd(q, " AND d.revision = ");
 		QueryValue(q, INT4OID, Int32GetDatum(b->revision));
 	}
+	if (!b->degraded_only)
+		AddCounts(q, s);
 	QueryAdd(q, ")");
 	if (b->first_only)
 		AddFirst(q, b);
@@ -207,20 +210,6 @@ static void
 AddScores(BatchScan *scan, BatchQuery *q)
 {
 	AddScore(q, scan->source, ((Backfill *) scan)->revision, false, ((Backfill *) scan)->own_time, scan->source->scores[0]);
-}
-
-static int
-PlainFormats(void)
-{
-	int			nest = NewGUCNestLevel();
-
-	(void) set_config_option("datestyle", "ISO", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-	(void) set_config_option("intervalstyle", "postgres", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-	(void) set_config_option("extra_float_digits", "1", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-	return nest;
 }
 
 static Datum
@@ -1011,6 +1000,7 @@ NextBatch(Backfill *b, Oid decision, const Source *asked, uint64 *total)
 	SPI_connect();
 	InitSource(s, asked->policy, asked->since, asked->until, asked->at, false);
 	s->tables = MessageKeys;
+	s->reused = HasReusedKeys(s);
 	if (b->run == 0)
 	{
 		b->scan.raise_errors = ReadRevision(s, 0, &b->revision);

@@ -333,6 +333,27 @@ AddSameKey(BatchQuery *q, Source *s, const char *a, const char *b)
 	}
 }
 
+/*
+ * AND ... : the texts in texts.key, of a key of texts.policy, are those of
+ * alias, as the types have it.  Keys of other policies may have other types.
+ */
+void
+AddTextKey(BatchQuery *q, Source *s, const char *texts, const char *alias)
+{
+	ListCell   *lc;
+
+	foreach(lc, s->id->key)
+	{
+		int			i = foreach_current_index(lc);
+		Oid			type = get_atttype(s->id->decision, get_attnum(s->id->decision, lfirst(lc)));
+
+		QueryAdd(q, " AND (CASE WHEN %s.policy = ", texts);
+		QueryValue(q, TEXTOID, CStringGetTextDatum(s->policy));
+		QueryAdd(q, " THEN %s.key[%d] END)::%s %s %s.%s", texts, i + 1, CastName(type),
+				 KeyOperator(type, type, BTEqualStrategyNumber), alias, s->keys[i]);
+	}
+}
+
 /* The key as an array of texts, as functions return it */
 void
 AddKeyArray(BatchQuery *q, Source *s, const char *alias)

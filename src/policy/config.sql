@@ -130,6 +130,16 @@ COMMENT ON SEQUENCE assay_internal.fault_fault_seq IS 'numbers of faults';
 CREATE INDEX fault_policy_at_idx ON assay_internal.fault (policy, at);
 COMMENT ON TABLE assay_internal.fault IS 'errors that a detector (NULL: the signals view, or the policy as a whole) made on a message, which was decided without it or stayed undecided';
 
+-- Rows are added and deleted only: two sessions with the same key wait for nothing.
+CREATE TABLE assay_internal.reused_key (
+	policy text NOT NULL,
+	key text[] NOT NULL,
+	at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+ALTER TABLE assay_internal.reused_key REPLICA IDENTITY FULL;
+CREATE INDEX reused_key_policy_idx ON assay_internal.reused_key (policy);
+COMMENT ON TABLE assay_internal.reused_key IS 'keys that came again while their decision could not be replaced: what was decided until then is about another message';
+
 CREATE TABLE assay_internal.backfill_run (
 	run bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	policy text NOT NULL,
@@ -172,6 +182,7 @@ SELECT pg_catalog.pg_extension_config_dump('assay_internal.guard', '');
 SELECT pg_catalog.pg_extension_config_dump('assay_internal.exclusion', '');
 SELECT pg_catalog.pg_extension_config_dump('assay_internal.fault', '');
 SELECT pg_catalog.pg_extension_config_dump('assay_internal.fault_fault_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('assay_internal.reused_key', '');
 
 -- rights
 
@@ -259,7 +270,7 @@ CREATE VIEW assay.exclusion WITH (security_invoker) AS
 COMMENT ON VIEW assay.exclusion IS 'each state of each exclusion, with the revisions in which it stood; the view assay.exclusions shows the current ones';
 
 -- An error quotes the message that it is about, which a builder sees by the signals view.
-CREATE FUNCTION assay_internal.may_read_messages(decision regclass, access regclass, label regclass, signals_view regclass) RETURNS boolean LANGUAGE sql STABLE
+CREATE FUNCTION assay_internal.may_read_messages(decision regclass, access regclass, label regclass, signals_view regclass) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp AS $$
 	SELECT assay_internal.may('builder', $1, $2, $3, $4) OR (coalesce(has_table_privilege($1, 'SELECT'), false) AND NOT row_security_active($1))
 $$;
@@ -285,6 +296,12 @@ CREATE VIEW assay.fault WITH (security_invoker) AS
 	SELECT t.fault, t.at, t.policy, t.revision, t.detector, t.key, t.sqlstate, t.message, t.suspended FROM assay_internal.readable_fault t;
 COMMENT ON VIEW assay.fault IS 'errors of policies that the user may read: of a detector (NULL: of the signals view or of the policy as a whole)';
 
+CREATE VIEW assay_internal.readable_reused_key WITH (security_barrier) AS
+	SELECT t.policy, t.key, t.at FROM assay_internal.reused_key t
+	WHERE t.policy IN (SELECT p.policy FROM assay_internal.policy p
+		WHERE assay_internal.may_read_messages(p.decision, p.access, p.label, p.signals_view));
+COMMENT ON VIEW assay_internal.readable_reused_key IS 'the same of policies all of whose messages the user may know';
+
 CREATE VIEW assay_internal.readable_backfill_run WITH (security_barrier) AS
 	SELECT t.run, t.policy, t.revision, t.since, t.until, t.at_column, t.undecided_only, t.degraded_only, t.expected, t.decided, t.degraded, t.batches, t.last_key, t.started_by, t.started_at, t.updated_at, t.finished_at, t.pid
 	FROM assay_internal.backfill_run t
@@ -306,7 +323,7 @@ GRANT SELECT, INSERT, UPDATE (signals, signals_view, access) ON assay.policy TO 
 GRANT SELECT, UPDATE (policy) ON assay_internal.dropped_policy TO PUBLIC;
 GRANT SELECT, INSERT ON assay.revision, assay.detector_model TO PUBLIC;
 GRANT SELECT, INSERT, UPDATE (until_revision) ON assay.detector, assay.guard, assay.exclusion TO PUBLIC;
-GRANT SELECT ON assay_internal.readable_fault, assay_internal.readable_backfill_run TO PUBLIC;
+GRANT SELECT ON assay_internal.readable_fault, assay_internal.readable_reused_key, assay_internal.readable_backfill_run TO PUBLIC;
 GRANT SELECT, DELETE ON assay.fault, assay.backfill_run TO PUBLIC;
 
 -- triggers
@@ -346,6 +363,7 @@ BEGIN
 	DELETE FROM assay_internal.guard t WHERE t.policy = OLD.policy;
 	DELETE FROM assay_internal.exclusion t WHERE t.policy = OLD.policy;
 	DELETE FROM assay_internal.fault t WHERE t.policy = OLD.policy;
+	DELETE FROM assay_internal.reused_key t WHERE t.policy = OLD.policy;
 	DELETE FROM assay_internal.backfill_run t WHERE t.policy = OLD.policy;
 	DELETE FROM assay_internal.label_rule t WHERE t.policy = OLD.policy;
 	DELETE FROM assay_internal.retention t WHERE t.policy = OLD.policy;

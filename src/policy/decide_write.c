@@ -25,6 +25,7 @@
 #include "notify.h"
 #include "protect.h"
 #include "security.h"
+#include "shards.h"
 #include "storage/lmgr.h"
 #include "utils/queryenvironment.h"
 #include "utils/timestamp.h"
@@ -251,6 +252,8 @@ NoteUnwritten(Decide *d, ErrorData *error)
 	d->nundecided++;
 	if (d->notifies && !d->single)
 		d->unwritten = lappend(d->unwritten, KeyText(d->plans->table, d->values, d->nulls));
+	if (!MayBeShard(d->trigdata->tg_relation))
+		AddUnwrittenKey(&d->reused, d->plans->table, d->values, d->nulls);
 	MemoryContextSwitchTo(old);
 	AddFault(d, NULL, unpack_sql_state(error->sqlerrcode),
 			 psprintf("the decision cannot be written: %s", error->message), true, false, false);
@@ -447,6 +450,8 @@ void
 WriteDecisions(Decide *d)
 {
 	SPIPlanPtr	plan = d->single ? d->plans->insert_one : d->plans->insert_many;
+	int64		ndecisions = d->ndecisions;
+	int64		nundecided = d->nundecided;
 	ErrorData  *error = NULL;
 
 	if (!WritesForSure(d, plan))
@@ -460,5 +465,16 @@ WriteDecisions(Decide *d)
 	else if (error && d->raise)
 		ReThrowError(error);
 	else if (error)
+	{
+		/*
+		 * Of some it was noted that they are not written: each is tried
+		 * again.
+		 */
+		d->ndecisions = ndecisions;
+		d->nundecided = nundecided;
+		d->unwritten = NIL;
+		d->reused.keys = NIL;
+		d->reused.bytes = 0;
 		WriteEach(d);
+	}
 }

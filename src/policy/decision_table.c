@@ -41,6 +41,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/partcache.h"
 #include "utils/rel.h"
@@ -605,7 +606,22 @@ KeyParams(DecisionTable *t, const Datum *values, const bool *nulls)
 	return params;
 }
 
-/* The key as text[]'s text form, for assay.fault */
+/* Keys are written out, and read, by formats that do not depend on the session: until this level ends. */
+int
+PlainFormats(void)
+{
+	int			nest = NewGUCNestLevel();
+
+	(void) set_config_option("datestyle", "ISO", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("intervalstyle", "postgres", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("extra_float_digits", "1", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	return nest;
+}
+
+/* The key as text[]'s text form, which can be kept */
 char	   *
 KeyText(DecisionTable *t, const Datum *values, const bool *nulls)
 {
@@ -613,6 +629,7 @@ KeyText(DecisionTable *t, const Datum *values, const bool *nulls)
 	bool	   *missing = palloc(t->nkeys * sizeof(bool));
 	int			dims[1] = {t->nkeys};
 	int			lower[1] = {1};
+	int			nest = PlainFormats();
 	ArrayType  *array;
 
 	for (int i = 0; i < t->nkeys; i++)
@@ -626,6 +643,7 @@ KeyText(DecisionTable *t, const Datum *values, const bool *nulls)
 		getTypeOutputInfo(t->key_types[i], &output, &varlena);
 		texts[i] = CStringGetTextDatum(OidOutputFunctionCall(output, values[i]));
 	}
+	AtEOXact_GUC(false, nest);
 	array = construct_md_array(texts, missing, 1, dims, lower, TEXTOID, -1, false, TYPALIGN_INT);
 	return OidOutputFunctionCall(F_ARRAY_OUT, PointerGetDatum(array));
 }

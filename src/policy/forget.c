@@ -13,6 +13,7 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "labels.h"
+#include "reused_key.h"
 #include "signals_query.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -192,31 +193,13 @@ AddTable(BatchQuery *q, Source *s, const char *table, int n, bool dry_run)
 	QueryAdd(q, dry_run ? ")" : " RETURNING 1)");
 }
 
-/* t.key, the texts of a fault's key, is that of alias: as the types have it.  Faults of others may have other types. */
-static void
-AddFaultOf(BatchQuery *q, Source *s, const char *alias)
-{
-	ListCell   *lc;
-
-	foreach(lc, s->id->key)
-	{
-		int			i = foreach_current_index(lc);
-		Oid			type = get_atttype(s->id->decision, get_attnum(s->id->decision, lfirst(lc)));
-
-		QueryAdd(q, " AND (CASE WHEN t.policy = ");
-		QueryValue(q, TEXTOID, CStringGetTextDatum(s->policy));
-		QueryAdd(q, " THEN t.key[%d] END)::%s %s %s.%s", i + 1, CastName(type),
-				 KeyOperator(type, type, BTEqualStrategyNumber), alias, s->keys[i]);
-	}
-}
-
 /* , f AS (...) : faults, whose keys are texts */
 static void
 AddFaults(BatchQuery *q, Source *s, bool dry_run)
 {
 	QueryAdd(q, dry_run ? ", f AS (SELECT FROM assay.fault t, k WHERE t.policy = " : ", f AS (DELETE FROM assay.fault t USING k WHERE t.policy = ");
 	QueryValue(q, TEXTOID, CStringGetTextDatum(s->policy));
-	AddFaultOf(q, s, "k");
+	AddTextKey(q, s, "t", "k");
 	QueryAdd(q, dry_run ? ")" : " RETURNING 1)");
 }
 
@@ -282,6 +265,8 @@ assay_forget_messages(PG_FUNCTION_ARGS)
 	EnterSource(&security, &s);
 	QueryRunInto(&q, result->setResult);
 	LeaveSecurity(&security);
+	if (!dry_run)
+		(void) DropReusedKeys(&s, DT_NOEND);
 	SPI_finish();
 	return (Datum) 0;
 }

@@ -5,7 +5,16 @@
 CREATE FUNCTION assay.undecided(policy text, OUT message_table regclass, OUT key text[], OUT reason text) RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'assay_undecided' LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 100000 ROWS 100;
 COMMENT ON FUNCTION assay.undecided(text) IS
-	'messages of the tables that a policy decides which no revision has decided, and of which can never be decided why; backfill() decides the others';
+	'messages of the tables that a policy decides which no revision has decided (what decided a former message of the same key does not count), and of which can never be decided why; backfill() decides the others';
+
+CREATE FUNCTION assay_internal.changed_keys(policy text, message_table regclass) RETURNS text[]
+	AS 'MODULE_PATHNAME', 'assay_changed_keys' LANGUAGE C STABLE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION assay_internal.changed_keys(text, regclass) IS 'key columns that the signals view does not show as a table has them';
+
+CREATE FUNCTION assay_internal.drop_reused_keys(policy text, before timestamptz) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'assay_drop_reused_keys' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION assay_internal.drop_reused_keys(text, timestamptz) IS
+	'forgets of keys that came again, before this time, those that have a later decision or none: undecided() needs them no more';
 
 CREATE FUNCTION assay_internal.older_decisions(policy text, since timestamptz, revision int) RETURNS bigint
 	AS 'MODULE_PATHNAME', 'assay_older_decisions' LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 100000;
@@ -145,6 +154,10 @@ BEGIN
 				rel, array_to_string(p.key, ', ')),
 				format('ALTER TABLE %s ADD UNIQUE (%s);', rel, (SELECT string_agg(quote_ident(k.name), ', ' ORDER BY k.i) FROM unnest(p.key) WITH ORDINALITY k(name, i)));
 		END IF;
+		RETURN QUERY
+			SELECT 'warning', 'key', format('%s makes key column "%s" by an expression: where its value is another than in %s, the trigger finds no signals', p.signals, k.key, rel),
+				format('Let the view show the column of %s as it is; a generated column can keep the expression.', rel)
+			FROM unnest(assay_internal.changed_keys(p.policy, rel)) AS k (key);
 	END LOOP;
 	IF NOT found THEN
 		RETURN QUERY SELECT CASE WHEN EXISTS (SELECT FROM assay_internal.readable_fault f WHERE f.policy = p.policy) THEN 'error' ELSE 'warning' END, 'trigger',

@@ -111,6 +111,7 @@ CREATE FUNCTION assay_internal.leave_policy(policy text) RETURNS void LANGUAGE p
 BEGIN
 	DELETE FROM assay_internal.policy t WHERE t.policy = $1;
 	DELETE FROM assay_internal.fault t WHERE t.policy = $1;
+	DELETE FROM assay_internal.reused_key t WHERE t.policy = $1;
 	DELETE FROM assay_internal.backfill_run t WHERE t.policy = $1;
 	DELETE FROM assay_internal.rollup t WHERE t.policy = $1;
 	DELETE FROM assay_internal.decision_hour t WHERE t.policy = $1;

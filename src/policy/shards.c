@@ -183,7 +183,7 @@ NameOf(Oid relid)
  * What a view reads
  */
 
-static Query *
+Query	   *
 CopyViewQuery(Oid view)
 {
 	Relation	rel = table_open(view, AccessShareLock);

@@ -30,6 +30,8 @@
 #include "new_rows.h"
 #include "protect.h"
 #include "security.h"
+#include "shards.h"
+#include "signals_query.h"
 #include "sorted_rows.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
@@ -756,6 +758,7 @@ NoteUndecided(Decide *d, const char *sqlstate, const char *message)
 
 	Restart(d);
 	d->nundecided = n;
+	d->unmade = true;
 	AddFault(d, NULL, sqlstate, message, false, false, true);
 }
 
@@ -815,6 +818,108 @@ MakeDecisionsInTime(Decide *d)
 		BudgetStop();
 	}
 	PG_END_TRY();
+}
+
+/*
+ * Messages that could not be decided at all
+ */
+
+/* The keys of a statement's messages, as the decision table has them */
+static void
+AddKeysOfStatement(Decide *d, DecisionTable *t)
+{
+	SPIPlanPtr	plan = SPI_prepare(KeySource(t->id, t->key_types, d->trigdata->tg_trigger->tgnewtable), 0, NULL);
+	Portal		portal = plan ? SPI_cursor_open(NULL, plan, NULL, NULL, true) : NULL;
+	uint64		n;
+
+	if (portal == NULL)
+		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+	do
+	{
+		SPITupleTable *keys;
+
+		SPI_cursor_fetch(portal, true, KEYS_AT_ONCE);
+		keys = SPI_tuptable;
+		n = keys->numvals;
+		for (uint64 i = 0; i < n; i++)
+		{
+			for (int k = 0; k < t->nkeys; k++)
+				d->values[k] = SPI_getbinval(keys->vals[i], keys->tupdesc, k + 1, &d->nulls[k]);
+			AddUnwrittenKey(&d->reused, t, d->values, d->nulls);
+		}
+		SPI_freetuptable(keys);
+	} while (n > 0);
+	SPI_cursor_close(portal);
+	SPI_freeplan(plan);
+}
+
+/* The same of a row's message, whose key must have these types */
+static void
+AddKeyOfRow(Decide *d, DecisionTable *t)
+{
+	Relation	rel = d->trigdata->tg_relation;
+	ListCell   *lc;
+
+	foreach(lc, t->id->key)
+	{
+		int			i = foreach_current_index(lc);
+		AttrNumber	attno = get_attnum(RelationGetRelid(rel), lfirst(lc));
+
+		if (attno <= 0 || get_atttype(RelationGetRelid(rel), attno) != t->key_types[i])
+			return;
+		d->values[i] = slot_getattr(d->trigdata->tg_trigslot, attno, &d->nulls[i]);
+	}
+	AddUnwrittenKey(&d->reused, t, d->values, d->nulls);
+}
+
+/*
+ * Keep the keys of all messages, which may have a former one's decision.  The
+ * plans may be what could not be had, so the configuration is asked; and nothing
+ * is locked, since that may be it.
+ */
+static void
+RunKeepAll(void *arg)
+{
+	Decide	   *d = arg;
+	DecisionTable t = {.id = ConfigIdentify(d->policy_name)};
+	Security	security;
+	ListCell   *lc;
+
+	if (!OidIsValid(t.id->decision) ||
+		!has_privs_of_role(d->trigdata->tg_relation->rd_rel->relowner, t.id->owner))
+		return;
+	t.key_types = palloc(list_length(t.id->key) * sizeof(Oid));
+	foreach(lc, t.id->key)
+	{
+		t.key_types[t.nkeys] = get_atttype(t.id->decision, get_attnum(t.id->decision, lfirst(lc)));
+		if (!OidIsValid(t.key_types[t.nkeys++]))
+			return;
+	}
+	d->values = palloc(t.nkeys * sizeof(Datum));
+	d->nulls = palloc(t.nkeys * sizeof(bool));
+	EnterOwner(&security, t.id->owner, t.id->search_path);
+	if (TRIGGER_FIRED_FOR_ROW(d->trigdata->tg_event))
+		AddKeyOfRow(d, &t);
+	else
+		AddKeysOfStatement(d, &t);
+	LeaveSecurity(&security);
+	KeepReusedKeys(&d->reused);
+}
+
+static void
+KeepAll(Decide *d)
+{
+	ErrorData  *error;
+
+	if (MayBeShard(d->trigdata->tg_relation))
+		return;
+	error = RunProtected(RunKeepAll, d);
+	if (error == NULL)
+		return;
+	ereport(LOG,
+			(errmsg("could not look for keys of policy \"%s\" that came again without a decision: %s",
+					d->policy_name, error->message)));
+	FreeErrorData(error);
 }
 
 /* Tell what stays undecided, and why: whoever may know. */
@@ -891,6 +996,7 @@ StartDecide(TriggerData *trigdata)
 									   ALLOCSET_DEFAULT_SIZES);
 	d->per_message = AllocSetContextCreate(CurrentMemoryContext, "pg_assay decide message",
 										   ALLOCSET_DEFAULT_SIZES);
+	d->reused.outer = d->context;
 	d->at = GetCurrentTransactionStartTimestamp();
 	d->as_inserted = !TRIGGER_FIRED_FOR_ROW(trigdata->tg_event) &&
 		RowsAreAsInserted(trigdata->tg_relation);
@@ -919,6 +1025,9 @@ assay_decide(PG_FUNCTION_ARGS)
 	MakeDecisionsInTime(d);
 	if (d->ndecisions > 0)
 		WriteDecisions(d);
+	if (d->unmade)
+		KeepAll(d);
+	KeepReusedKeys(&d->reused);
 	news = WriteFaults(d->policy_name, d->plans ? d->policy->id->revision : 0, d->faults);
 	TellUndecided(d, news);
 

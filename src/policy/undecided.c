@@ -14,6 +14,8 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "parser/parse_oper.h"
+#include "reused_key.h"
 #include "rights.h"
 #include "signals_query.h"
 #include "undecided.h"
@@ -21,7 +23,6 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/ruleutils.h"
 #include "utils/timestamp.h"
 
 /* Bytes of a key that an index surely refuses */
@@ -59,54 +60,6 @@ DecidedTables(PolicyIdentity *id)
 	return tables;
 }
 
-/* m.column as the signals view has it; false where the table does not have it. */
-static bool
-AddColumnOfView(StringInfo sql, Source *s, Oid table, const char *column, const char *separator)
-{
-	AttrNumber	of_view = get_attnum(s->id->signals, column);
-	Oid			type = InvalidOid;
-	int32		typmod = -1;
-	Oid			collation = InvalidOid;
-
-	if (get_attnum(table, column) <= 0)
-		return false;
-	get_atttypetypmodcoll(s->id->signals, of_view, &type, &typmod, &collation);
-	appendStringInfo(sql, "%sm.%s::%s", separator, quote_identifier(column), CastName(type));
-	if (OidIsValid(collation))
-		appendStringInfo(sql, " COLLATE %s", generate_collation_name(collation));
-	appendStringInfo(sql, " AS %s", quote_identifier(column));
-	return true;
-}
-
-char	   *
-MessageKeys(Source *s)
-{
-	StringInfoData sql;
-	ListCell   *lc;
-
-	initStringInfo(&sql);
-	foreach(lc, DecidedTables(s->id))
-	{
-		Oid			table = lfirst_oid(lc);
-		char	   *name = RelationName(table);
-		ListCell   *key;
-
-		if (name == NULL)
-			continue;
-		appendStringInfoString(&sql, sql.len == 0 ? "(SELECT " : " UNION ALL SELECT ");
-		foreach(key, s->id->key)
-			if (!AddColumnOfView(&sql, s, table, lfirst(key), foreach_current_index(key) > 0 ? ", " : ""))
-			return NULL;
-		if (s->at_column && !SourceHasKey(s, s->at_column) && !AddColumnOfView(&sql, s, table, s->at_column, ", "))
-			return NULL;
-		appendStringInfo(&sql, " FROM %s m", name);
-	}
-	if (sql.len == 0)
-		return NULL;
-	appendStringInfoChar(&sql, ')');
-	return sql.data;
-}
-
 /*
  * The key column whose partitions are dropped when they are past their
  * retention, and what is past: messages of then have no decision any more.
@@ -138,14 +91,41 @@ RetainedBy(PolicyIdentity *id, TimestampTz *since)
 	return at;
 }
 
+/* FROM ... WHERE: the decisions "d" of a message of this table, whose key the view may cast */
+static void
+AddDecision(BatchQuery *q, Source *s, Oid table)
+{
+	ListCell   *lc;
+
+	QueryAdd(q, " FROM %s d WHERE ", s->id->decision_name);
+	foreach(lc, s->id->key)
+	{
+		int			i = foreach_current_index(lc);
+		Oid			decided = get_atttype(s->id->decision, get_attnum(s->id->decision, lfirst(lc)));
+		Oid			type = get_atttype(table, get_attnum(table, lfirst(lc)));
+		bool		comparable = type == decided ||
+		OidIsValid(compatible_oper_opid(list_make1(makeString("=")), decided, type, true));
+
+		QueryAdd(q, "%sd.%s %s m.%s%s", i > 0 ? " AND " : "", s->keys[i],
+				 KeyOperator(decided, comparable ? type : decided, BTEqualStrategyNumber), s->keys[i],
+				 comparable ? "" : psprintf("::%s", CastName(decided)));
+	}
+}
+
 /* Why a message has no decision, as far as its key tells */
 static void
-AddReason(BatchQuery *q, Source *s)
+AddReason(BatchQuery *q, Source *s, Oid table)
 {
 	QueryAdd(q, "CASE WHEN ");
 	for (int i = 0; i < s->nkeys; i++)
 		QueryAdd(q, "%sm.%s IS NULL", i > 0 ? " OR " : "", s->keys[i]);
 	QueryAdd(q, " THEN 'its key is null: it can have no decision' WHEN ");
+	if (s->reused)
+	{
+		QueryAdd(q, "EXISTS (SELECT");
+		AddDecision(q, s, table);
+		QueryAdd(q, ") THEN 'not decided: what decided its key is about a message before it' WHEN ");
+	}
 	for (int i = 0; i < s->nkeys; i++)
 		QueryAdd(q, "%scoalesce(pg_catalog.pg_column_size(m.%s), 0)", i > 0 ? " + " : "", s->keys[i]);
 	QueryAdd(q, " > %d THEN 'its key is too long for an index: it can have no decision' ELSE 'not decided' END",
@@ -156,24 +136,15 @@ AddReason(BatchQuery *q, Source *s)
 static void
 AddTable(BatchQuery *q, Source *s, Oid table, const char *name)
 {
-	ListCell   *lc;
-
 	QueryAdd(q, "SELECT ");
 	QueryValue(q, REGCLASSOID, ObjectIdGetDatum(table));
 	QueryAdd(q, ", ARRAY[");
 	AddKeys(q, s, "m", "::pg_catalog.text");
 	QueryAdd(q, "], ");
-	AddReason(q, s);
-	QueryAdd(q, " FROM %s m WHERE NOT EXISTS (SELECT FROM %s d WHERE ", name, s->id->decision_name);
-	foreach(lc, s->id->key)
-	{
-		const char *key = lfirst(lc);
-		int			i = foreach_current_index(lc);
-
-		QueryAdd(q, "%sd.%s %s m.%s", i > 0 ? " AND " : "", s->keys[i],
-				 KeyOperator(get_atttype(s->id->decision, get_attnum(s->id->decision, key)),
-							 get_atttype(table, get_attnum(table, key)), BTEqualStrategyNumber), s->keys[i]);
-	}
+	AddReason(q, s, table);
+	QueryAdd(q, " FROM %s m WHERE NOT EXISTS (SELECT", name);
+	AddDecision(q, s, table);
+	AddCounts(q, s);
 	QueryAdd(q, ")");
 	if (s->at == NULL)
 		return;
@@ -222,6 +193,7 @@ assay_undecided(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
 	tables = DecidedTables(s.id);
+	s.reused = HasReusedKeys(&s);
 	s.at = RetainedBy(s.id, &s.since);
 	if (s.at)
 		s.at = quote_identifier(s.at);

@@ -102,6 +102,7 @@ BEGIN
 		WHEN 'faults' THEN
 			DELETE FROM assay.fault f WHERE f.policy = object AND f.at < now() - faults;
 			GET DIAGNOSTICS n = ROW_COUNT;
+			n := n + assay_internal.drop_reused_keys(object, now() - faults);
 		-- ten thousand rows move in some tenths of a second
 		WHEN 'partitions' THEN
 			n := assay_internal.make_next_part(object, batch::bigint * 10);

@@ -1,0 +1,157 @@
+-- A key that comes again while its decision can't be replaced: what is there is
+-- about the message before.  undecided() knows, and backfill() decides it.
+CREATE SCHEMA reu;
+SET search_path = reu, public;
+SET client_min_messages = error;
+CREATE TABLE reu.message (tenant int, at timestamptz, txt text, PRIMARY KEY (tenant, at));
+CREATE VIEW reu.signals AS SELECT tenant, at, txt FROM message;
+SELECT assay.create_policy('reu', 'reu.signals', '{tenant,at}', prior => -1);
+SELECT assay.create_detector('reu', 'wire', 'txt = ''wire''', weight => 5, mode => 'live');
+CREATE FUNCTION reu.on_arrival(form text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	DROP TRIGGER IF EXISTS decide ON message;
+	IF form = 'row' THEN
+		CREATE TRIGGER decide AFTER INSERT ON message FOR EACH ROW EXECUTE FUNCTION assay.decide('reu');
+	ELSE
+		CREATE TRIGGER decide AFTER INSERT ON message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('reu');
+	END IF;
+END $$;
+CREATE FUNCTION reu.refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF NEW.tenant < 8 THEN RAISE ''no''; END IF; RETURN NEW; END';
+CREATE VIEW reu.state AS SELECT m.tenant, to_char(m.at AT TIME ZONE 'UTC', 'FMDD Mon') AS at, m.txt, d.verdict, u.reason
+	FROM message m LEFT JOIN reu_verdict d USING (tenant, at) LEFT JOIN assay.undecided('reu') u ON u.key[1] = m.tenant::text
+	ORDER BY m.tenant, m.at;
+-- texts of times, as this session writes them, are not those that are kept
+SET datestyle = 'SQL, DMY';
+SET timezone = 'Asia/Kolkata';
+
+-- for each way to refuse: what was there goes, the same keys and others come
+CREATE FUNCTION reu.again(refuse text, accept text, form text, single boolean) RETURNS SETOF reu.state LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM on_arrival(form);
+	TRUNCATE message, reu_decision;
+	INSERT INTO message SELECT i, '2026-02-03 04:05:06.789+00', 'wire' FROM generate_series(1, 4) i;
+	EXECUTE refuse;
+	DELETE FROM message WHERE tenant < 4;
+	IF single THEN
+		INSERT INTO message VALUES (1, '2026-02-03 04:05:06.789+00', 'fine');
+	ELSE
+		INSERT INTO message SELECT i, timestamptz '2026-02-03 04:05:06.789+00', 'fine' FROM generate_series(1, 2) i UNION ALL SELECT 7, '2026-07-08', 'new';
+	END IF;
+	EXECUTE accept;
+	RETURN QUERY SELECT * FROM state;
+END $$;
+SELECT * FROM again('ALTER TABLE reu_decision ADD CHECK (tenant > 7) NOT VALID', 'ALTER TABLE reu_decision DROP CONSTRAINT reu_decision_tenant_check', 'statement', true);
+CALL assay.backfill('reu', at => NULL);
+SELECT * FROM state;
+SELECT * FROM again('ALTER TABLE reu_decision ADD CHECK (tenant > 7) NOT VALID', 'ALTER TABLE reu_decision DROP CONSTRAINT reu_decision_tenant_check', 'statement', false);
+CALL assay.backfill('reu', at => NULL, undecided_only => true);
+SELECT * FROM state;
+SELECT * FROM again('CREATE TRIGGER refuse BEFORE INSERT ON reu_decision FOR EACH ROW EXECUTE FUNCTION refuse()', 'DROP TRIGGER refuse ON reu_decision', 'row', false);
+CALL assay.backfill('reu', at => NULL, undecided_only => true);
+SELECT * FROM state;
+-- statements that fail as a whole
+SELECT * FROM again('ALTER TABLE reu_decision RENAME degraded TO gone', 'ALTER TABLE reu_decision RENAME gone TO degraded', 'statement', false);
+SELECT severity, "check", detail FROM assay.check('reu') WHERE "check" = 'undecided';
+CALL assay.backfill('reu', at => NULL, undecided_only => true);
+SELECT * FROM state;
+SELECT * FROM again('ALTER TABLE reu_decision RENAME degraded TO gone', 'ALTER TABLE reu_decision RENAME gone TO degraded', 'row', true);
+CALL assay.backfill('reu', at => NULL, undecided_only => true);
+SELECT * FROM state;
+-- what is published in part may not be replaced, nor marked
+SELECT * FROM again('CREATE PUBLICATION reu_part FOR TABLE reu_decision WHERE (verdict = ''malicious'')', 'DROP PUBLICATION reu_part', 'statement', false);
+CALL assay.backfill('reu', at => NULL, undecided_only => true);
+SELECT * FROM state;
+
+-- by a new revision it is the same; what comes once more is decided by itself
+SELECT * FROM again('CREATE TRIGGER refuse BEFORE INSERT ON reu_decision FOR EACH ROW EXECUTE FUNCTION refuse(); SELECT assay.alter_policy(''reu'', prior => -2)', 'DROP TRIGGER refuse ON reu_decision', 'statement', false);
+DELETE FROM message WHERE tenant = 1;
+INSERT INTO message VALUES (1, '2026-02-03 04:05:06.789+00', 'wire');
+SELECT * FROM state;
+CALL assay.backfill('reu', at => NULL, undecided_only => true);
+SELECT * FROM state;
+
+-- What was kept goes where it tells nothing any more: no decision, or a later one.
+TRUNCATE assay_internal.reused_key;
+SELECT count(*) FROM again('CREATE TRIGGER refuse BEFORE INSERT ON reu_decision FOR EACH ROW EXECUTE FUNCTION refuse()', 'DROP TRIGGER refuse ON reu_decision', 'statement', false);
+SELECT policy, key FROM assay_internal.reused_key ORDER BY key;
+SELECT assay_internal.drop_reused_keys('reu', 'infinity');
+DELETE FROM message WHERE tenant = 1;
+INSERT INTO message VALUES (1, '2026-02-03 04:05:06.789+00', 'wire');
+SELECT assay_internal.drop_reused_keys('reu', 'infinity');
+SELECT tenant, reason FROM state WHERE reason IS NOT NULL;
+SELECT relation, rows FROM assay.forget('reu', '{"tenant": 2}', dry_run => true) WHERE relation ~ 'decision';
+SELECT count(*) FROM assay_internal.reused_key;
+SELECT relation, rows FROM assay.forget('reu', '{"tenant": 2}', dry_run => false) WHERE relation ~ 'decision';
+SELECT count(*) FROM assay_internal.reused_key;
+CALL assay.backfill('reu', at => NULL, undecided_only => true);
+
+-- more than are held at once
+CREATE TABLE reu.many (id bigint PRIMARY KEY, txt text);
+CREATE VIEW reu.many_signals AS SELECT id::text, txt FROM many;
+SELECT assay.create_policy('many', 'reu.many_signals', '{id}', prior => -1);
+SELECT assay.create_detector('many', 'wire', 'txt = ''wire''', weight => 5, mode => 'live');
+CREATE TRIGGER decide AFTER INSERT ON many REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('many');
+INSERT INTO many SELECT i, 'wire' FROM generate_series(1, 2500) i;
+TRUNCATE many;
+ALTER TABLE many_decision RENAME degraded TO gone;
+INSERT INTO many SELECT i, 'fine' FROM generate_series(2, 5000) i;
+ALTER TABLE many_decision RENAME gone TO degraded;
+SELECT count(*), count(DISTINCT key) FROM assay_internal.reused_key WHERE policy = 'many';
+SELECT reason, count(*) FROM assay.undecided('many') GROUP BY 1 ORDER BY 1;
+CALL assay.backfill('many', at => NULL, batch => 700);
+SELECT verdict, count(*) FROM many_verdict GROUP BY 1 ORDER BY 1;
+SELECT count(*) FROM assay.undecided('many');
+-- rolled back with its message; and in a transaction that saw another snapshot before
+TRUNCATE assay_internal.reused_key;
+ALTER TABLE many_decision ADD CHECK (id <> '2') NOT VALID;
+BEGIN;
+DELETE FROM many WHERE id = 2;
+INSERT INTO many VALUES (2, 'fine');
+ROLLBACK;
+SELECT count(*) FROM assay_internal.reused_key;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+DELETE FROM many WHERE id = 2;
+INSERT INTO many VALUES (2, 'fine');
+COMMIT;
+SELECT key, reason FROM assay.undecided('many');
+ALTER TABLE many_decision DROP CONSTRAINT many_decision_id_check;
+
+-- Keys are for who may know of all messages: not for whom some decisions are hidden from.
+CREATE ROLE reu_reader;
+GRANT USAGE ON SCHEMA reu TO reu_reader;
+GRANT SELECT ON many, many_decision TO reu_reader;
+SELECT assay.grant_access('many', 'reu_reader', 'reader');
+SET ROLE reu_reader;
+SELECT key, reason FROM assay.undecided('many');
+SELECT count(*) FROM assay_internal.readable_reused_key;
+SELECT count(*) FROM assay_internal.reused_key;
+SELECT assay_internal.drop_reused_keys('many', 'infinity');
+RESET ROLE;
+ALTER TABLE many_decision ENABLE ROW LEVEL SECURITY;
+CREATE POLICY a_few ON many_decision TO reu_reader USING (id <> '3');
+SET ROLE reu_reader;
+SELECT key, reason FROM assay.undecided('many');
+SELECT count(*) FROM assay_internal.readable_reused_key;
+RESET ROLE;
+-- nor for another's policy, nor by another's table
+CREATE ROLE reu_other;
+CREATE SCHEMA reu_other AUTHORIZATION reu_other;
+SET ROLE reu_other;
+SELECT count(*) FROM assay_internal.readable_reused_key;
+CREATE TABLE reu_other.message (id bigint);
+CREATE TRIGGER decide AFTER INSERT ON reu_other.message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('many');
+INSERT INTO reu_other.message VALUES (10), (11);
+RESET ROLE;
+SELECT key FROM assay_internal.reused_key;
+
+DROP SCHEMA reu_other CASCADE;
+DROP TRIGGER decide ON message;
+DROP TRIGGER decide ON many;
+SELECT assay.drop_policy('reu');
+SELECT assay.drop_policy('many');
+SELECT count(*) FROM assay_internal.reused_key;
+DROP SCHEMA reu CASCADE;
+DROP ROLE reu_reader, reu_other;
+RESET search_path;
+RESET datestyle;
+RESET timezone;

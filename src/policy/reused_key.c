@@ -1,0 +1,296 @@
+/*
+ * reused_key.c
+ *		Keys that came again while their decision could not be replaced.
+ *
+ * A message whose decision can't be written has none, and undecided() finds it,
+ * unless another message had its key before: that one's decision is still there.
+ * So the key is kept, with the time.  A decision that was made until then counts
+ * neither in undecided() nor in backfill(), until a later one is there.
+ *
+ * Kept are keys with a decision, which are few.  Where that can't be asked, since
+ * the decision table is what is locked or damaged, it is all of them.
+ */
+#include "postgres.h"
+
+#include "budget.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "protect.h"
+#include "reused_key.h"
+#include "security.h"
+#include "signals_query.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/queryenvironment.h"
+#include "utils/rls.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+/* Keys that are held at once */
+#define KEYS_MAX	1000
+#define BYTES_MAX	(1024 * 1024)
+
+/* Milliseconds that are waited for the decision table, which has been waited for before */
+#define ASK_PATIENCE	10
+
+/* What is found to be deleted, as queries know it */
+#define MOOT_NAME	"pg_assay moot keys"
+
+/*
+ * Keeping them
+ */
+
+typedef struct KeepJob
+{
+	PolicyIdentity *id;
+	MemoryContext context;
+	Datum		keys;			/* text[] of text[]'s texts */
+} KeepJob;
+
+/* Leave those that have a decision, whoever has committed it. */
+static void
+RunAsk(void *arg)
+{
+	KeepJob    *job = arg;
+	PolicyIdentity *id = job->id;
+	Oid			types[] = {TEXTARRAYOID};
+	StringInfoData sql;
+	ListCell   *lc;
+	Security	security;
+	bool		isnull;
+
+	EnterOwner(&security, id->owner, id->search_path);
+	/* Some are hidden from the owner: it is not to be known. */
+	if (check_enable_rls(id->decision, InvalidOid, true) == RLS_ENABLED)
+	{
+		LeaveSecurity(&security);
+		return;
+	}
+	WaitNoLonger(&security, ASK_PATIENCE);
+	SPI_connect();
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT coalesce(pg_catalog.array_agg(k.key), '{}') FROM pg_catalog.unnest($1) AS k (key) "
+					 "WHERE EXISTS (SELECT FROM %s d WHERE ", id->decision_name);
+	foreach(lc, id->key)
+	{
+		int			i = foreach_current_index(lc);
+		Oid			type = get_atttype(id->decision, get_attnum(id->decision, lfirst(lc)));
+
+		appendStringInfo(&sql, "%sd.%s %s (k.key::pg_catalog.text[])[%d]::%s", i > 0 ? " AND " : "",
+						 quote_identifier(lfirst(lc)), KeyOperator(type, type, BTEqualStrategyNumber),
+						 i + 1, CastName(type));
+	}
+	appendStringInfoChar(&sql, ')');
+	PushActiveSnapshot(GetLatestSnapshot());
+	if (SPI_execute_with_args(sql.data, 1, types, &job->keys, NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read %s", id->decision_name);
+	MemoryContextSwitchTo(job->context);
+	job->keys = datumCopy(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull), false, -1);
+	PopActiveSnapshot();
+	SPI_finish();
+	LeaveSecurity(&security);
+}
+
+static void
+RunKeep(void *arg)
+{
+	KeepJob    *job = arg;
+	Oid			types[] = {TEXTOID, TEXTARRAYOID};
+	Datum		values[] = {CStringGetTextDatum(job->id->policy), job->keys};
+	Security	security;
+
+	EnterConfiguration(&security);
+	WaitNoLonger(&security, assay_message_budget);
+	SPI_connect();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	if (SPI_execute_with_args("INSERT INTO assay_internal.reused_key (policy, key) "
+							  "SELECT $1, k.key::pg_catalog.text[] FROM pg_catalog.unnest($2) AS k (key)",
+							  lengthof(types), types, values, NULL, false, 0) != SPI_OK_INSERT)
+		elog(ERROR, "could not write assay_internal.reused_key");
+	PopActiveSnapshot();
+	SPI_finish();
+	LeaveSecurity(&security);
+}
+
+/* Keep what is held of them; never fails. */
+void
+KeepReusedKeys(UnwrittenKeys *u)
+{
+	KeepJob		job = {.id = u->id,.context = u->context};
+	MemoryContext old;
+	Datum	   *texts;
+	ErrorData  *error;
+	ListCell   *lc;
+
+	if (u->keys == NIL)
+		return;
+	old = MemoryContextSwitchTo(u->context);
+	texts = palloc(list_length(u->keys) * sizeof(Datum));
+	foreach(lc, u->keys)
+		texts[foreach_current_index(lc)] = CStringGetTextDatum(lfirst(lc));
+	job.keys = PointerGetDatum(construct_array(texts, list_length(u->keys), TEXTOID, -1, false, TYPALIGN_INT));
+	u->keys = NIL;
+	u->bytes = 0;
+
+	error = RunProtected(RunAsk, &job);
+	if (error)
+		FreeErrorData(error);
+	error = NULL;
+	if (ARR_NDIM(DatumGetArrayTypeP(job.keys)) > 0)
+		error = RunProtected(RunKeep, &job);
+	if (error)
+		ereport(LOG,
+				(errmsg("could not keep keys of policy \"%s\" that came again without a decision: %s",
+						u->id->policy, error->message)));
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(u->context);
+}
+
+/* A message's decision could not be written. */
+void
+AddUnwrittenKey(UnwrittenKeys *u, DecisionTable *t, const Datum *values, const bool *nulls)
+{
+	MemoryContext old;
+	char	   *key;
+
+	if (u->context == NULL)
+		u->context = AllocSetContextCreate(u->outer, "pg_assay reused keys", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(u->context);
+	u->id = t->id;
+	key = KeyText(t, values, nulls);
+	u->keys = lappend(u->keys, key);
+	u->bytes += strlen(key);
+	MemoryContextSwitchTo(old);
+	if (list_length(u->keys) >= KEYS_MAX || u->bytes >= BYTES_MAX)
+		KeepReusedKeys(u);
+}
+
+/*
+ * Asking for them
+ */
+
+/* Are any kept of the policy?  Each server of a distributed one knows of its own, and no other. */
+bool
+HasReusedKeys(Source *s)
+{
+	Security	security;
+	BatchQuery	q;
+	bool		any;
+
+	if (s->distributed)
+		return false;
+	EnterConfiguration(&security);
+	QueryStart(&q);
+	q.read_only = ActiveSnapshotSet();
+	QueryAdd(&q, "SELECT FROM assay_internal.reused_key WHERE policy = ");
+	QueryValue(&q, TEXTOID, CStringGetTextDatum(s->policy));
+	QueryAdd(&q, " LIMIT 1");
+	any = QueryRun(&q, SPI_OK_SELECT, NULL) > 0;
+	LeaveSecurity(&security);
+	return any;
+}
+
+/* AND NOT EXISTS ... : the decision "d" counts for the message that has its key now */
+void
+AddCounts(BatchQuery *q, Source *s)
+{
+	if (!s->reused)
+		return;
+	QueryAdd(q, " AND NOT EXISTS (SELECT FROM assay_internal.readable_reused_key r WHERE r.policy = ");
+	QueryValue(q, TEXTOID, CStringGetTextDatum(s->policy));
+	AddTextKey(q, s, "r", "d");
+	QueryAdd(q, " AND r.at >= d.decided_at)");
+}
+
+/*
+ * Forgetting them
+ */
+
+/* Find the keys and times that tell nothing any more: a later decision is there, or none. */
+static void
+FindMoot(Source *s, TimestampTz before, Tuplestorestate * found)
+{
+	Security	security;
+	BatchQuery	q;
+
+	EnterOwner(&security, s->id->owner, s->id->search_path);
+	QueryStart(&q);
+	QueryAdd(&q, "SELECT r.key, r.at FROM assay_internal.readable_reused_key r LEFT JOIN %s d ON r.policy = ", s->id->decision_name);
+	QueryValue(&q, TEXTOID, CStringGetTextDatum(s->policy));
+	AddTextKey(&q, s, "r", "d");
+	QueryAdd(&q, " WHERE r.policy = ");
+	QueryValue(&q, TEXTOID, CStringGetTextDatum(s->policy));
+	QueryAdd(&q, " AND r.at < ");
+	QueryValue(&q, TIMESTAMPTZOID, TimestampTzGetDatum(before));
+	QueryAdd(&q, " GROUP BY r.key, r.at HAVING (pg_catalog.max(d.decided_at) <= r.at) IS NOT TRUE");
+	QueryRunInto(&q, found);
+	LeaveSecurity(&security);
+}
+
+/* Delete what was found, as who may. */
+static int64
+DeleteMoot(Source *s, Tuplestorestate * found)
+{
+	Security	security;
+	EphemeralNamedRelationData enr = {0};
+	BatchQuery	q;
+	int64		n;
+
+	enr.md.name = MOOT_NAME;
+	enr.md.tupdesc = CreateTemplateTupleDesc(2);
+	TupleDescInitEntry(enr.md.tupdesc, 1, "key", TEXTARRAYOID, -1, 0);
+	TupleDescInitEntry(enr.md.tupdesc, 2, "at", TIMESTAMPTZOID, -1, 0);
+	enr.md.enrtype = ENR_NAMED_TUPLESTORE;
+	enr.md.enrtuples = tuplestore_tuple_count(found);
+	enr.reldata = found;
+	if (SPI_register_relation(&enr) != SPI_OK_REL_REGISTER)
+		elog(ERROR, "SPI_register_relation failed");
+	EnterConfiguration(&security);
+	QueryStart(&q);
+	QueryAdd(&q, "DELETE FROM assay_internal.reused_key r USING \"" MOOT_NAME "\" k WHERE r.key = k.key AND r.at = k.at AND r.policy = ");
+	QueryValue(&q, TEXTOID, CStringGetTextDatum(s->policy));
+	n = QueryRun(&q, SPI_OK_DELETE, NULL);
+	LeaveSecurity(&security);
+	if (SPI_unregister_relation(MOOT_NAME) != SPI_OK_REL_UNREGISTER)
+		elog(ERROR, "SPI_unregister_relation failed");
+	return n;
+}
+
+/*
+ * Drop the policy's keys of before this time that tell nothing any more; how
+ * many.  SPI is connected.  Who may not act as the policy's owner drops none.
+ */
+int64
+DropReusedKeys(Source *s, TimestampTz before)
+{
+	Tuplestorestate *found;
+	int64		n = 0;
+
+	if (!OidIsValid(s->id->decision) || !has_privs_of_role(GetUserId(), s->id->owner) || !HasReusedKeys(s) ||
+		check_enable_rls(s->id->decision, s->id->owner, true) == RLS_ENABLED)
+		return 0;
+	found = tuplestore_begin_heap(false, false, work_mem);
+	FindMoot(s, before, found);
+	if (tuplestore_tuple_count(found) > 0)
+		n = DeleteMoot(s, found);
+	tuplestore_end(found);
+	return n;
+}
+
+PG_FUNCTION_INFO_V1(assay_drop_reused_keys);
+Datum
+assay_drop_reused_keys(PG_FUNCTION_ARGS)
+{
+	Source		s;
+	int64		dropped;
+
+	SPI_connect();
+	InitSourceKeys(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	dropped = DropReusedKeys(&s, PG_GETARG_TIMESTAMPTZ(1));
+	SPI_finish();
+	PG_RETURN_INT64(dropped);
+}
