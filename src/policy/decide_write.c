@@ -25,7 +25,6 @@
 #include "notify.h"
 #include "protect.h"
 #include "security.h"
-#include "storage/lmgr.h"
 #include "utils/queryenvironment.h"
 #include "utils/timestamp.h"
 
@@ -130,7 +129,7 @@ static bool
 WaitsForRow(Decide *d)
 {
 	return d->plans->table->plain && d->plans->table->part_key < 0 &&
-		ConditionalLockRelationOid(d->plans->id->decision, RowExclusiveLock);
+		LockAtOnce(d->plans->id->decision);
 }
 
 /*
@@ -431,15 +430,16 @@ MayReplace(Decide *d)
 /*
  * Can nothing refuse the decisions?  Once the table is locked, it stays as it
  * is.  To wait for the lock might end in a deadlock, and after it the table may
- * be another: that is for a subtransaction.
+ * be another, or there may be no room for it: that is for a subtransaction.
  */
 static bool
 WritesForSure(Decide *d, SPIPlanPtr plan)
 {
 	if (!d->plans->table->plain || d->odd_key ||
-		!ConditionalLockRelationOid(d->plans->id->decision, RowExclusiveLock))
+		!LockAtOnce(d->plans->id->decision))
 		return false;
-	return !IsOutdated(d) && SPI_plan_is_valid(plan) && LockParts(d) && (IsDirect(d) || MayReplace(d));
+	return !IsOutdated(d) && SPI_plan_is_valid(plan) && LockParts(d) && (IsDirect(d) || MayReplace(d)) &&
+		LockIndexes(&d->parts);
 }
 
 /* Write and tell of what was decided; what is refused stays undecided. */
