@@ -25,6 +25,7 @@
 #include "notify.h"
 #include "protect.h"
 #include "security.h"
+#include "steady_time.h"
 #include "utils/queryenvironment.h"
 #include "utils/timestamp.h"
 
@@ -357,8 +358,8 @@ static ErrorData *
 WriteForSure(Decide *d)
 {
 	DecidePlans *plans = d->plans;
-	TimestampTz now = GetCurrentStatementStartTimestamp();
-	TimestampTz later = TimestampTzPlusMilliseconds(now, UNSURE_SECONDS * 1000);
+	TimestampTz now = SteadyTime();
+	TimestampTz later = now + UNSURE_SECONDS * USECS_PER_SEC;
 	ErrorData  *error = NULL;
 
 	if (plans->sure)
