@@ -23,6 +23,10 @@ $node->safe_psql('postgres', q{
 	CREATE TRIGGER decide_parts AFTER INSERT ON message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('parts');
 	DO $$ BEGIN FOR i IN 1..300 LOOP EXECUTE format('CREATE TABLE other_%s ()', i); END LOOP; END $$;
 	CREATE PROCEDURE hold_others(n int) LANGUAGE plpgsql AS $$ BEGIN FOR i IN 1..n LOOP EXECUTE format('SELECT FROM other_%s', i); END LOOP; END $$;
+	CREATE PROCEDURE hold_message() LANGUAGE sql SECURITY DEFINER SET session_replication_role = replica AS 'INSERT INTO message (id) VALUES (0)';
+	CREATE ROLE ingest LOGIN;
+	GRANT SELECT ON ALL TABLES IN SCHEMA public TO ingest;
+	GRANT INSERT ON message TO ingest;
 	CREATE PROCEDURE fill() LANGUAGE plpgsql AS $$
 	BEGIN
 		FOR i IN 1..1000000 LOOP PERFORM pg_advisory_lock(i); END LOOP;
@@ -37,12 +41,13 @@ sub value { return $node->safe_psql('postgres', $_[0]) }
 my $own = value(q{SELECT CASE WHEN current_setting('server_version_num')::int >= 180000 THEN 32 ELSE 16 END});
 my $filler = $node->background_psql('postgres');
 my $next = 1;
-foreach my $rows (1, 20)
+foreach my $case ([1, 'postgres'], [20, 'postgres'], [1, 'ingest'])
 {
-	my $session = $node->background_psql('postgres', on_error_stop => 0);
+	my ($rows, $role) = @$case;
+	my $session = $node->background_psql('postgres', on_error_stop => 0, extra_params => [ '-U', $role ]);
 	$session->query("INSERT INTO message (id) SELECT generate_series(-$rows, -1)") foreach 1 .. 3;
 	# What storing the message takes is had, or left (its index is locked anew by each statement), and nothing else
-	$session->query("BEGIN; CALL hold_others($own); SET LOCAL session_replication_role = replica; INSERT INTO message (id) VALUES (0); SET LOCAL session_replication_role = origin");
+	$session->query("BEGIN; CALL hold_others($own); CALL hold_message()");
 	$filler->query('CALL fill(); SELECT pg_advisory_unlock(1)');
 	my ($to, $after) = ($next + $rows - 1, $next + $rows);
 	$session->query("INSERT INTO message (id) SELECT generate_series($next, $to)");
@@ -50,7 +55,7 @@ foreach my $rows (1, 20)
 	$filler->query('SELECT pg_advisory_unlock_all()');
 	$session->query('COMMIT');
 	$session->quit;
-	is(value("SELECT count(*) FROM message WHERE id BETWEEN $next AND $after"), $rows + 1, "$rows and 1: stored");
+	is(value("SELECT count(*) FROM message WHERE id BETWEEN $next AND $after"), $rows + 1, "$rows and 1 of $role: stored");
 	$next = $after + 1;
 }
 $filler->quit;
