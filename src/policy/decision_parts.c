@@ -45,7 +45,7 @@
 
 /* ConditionalLockRelationOid(), but that a lack of room for locks is no error */
 static LockAcquireResult
-LockWithoutError(LOCKTAG *tag, Oid relid, LOCKMODE mode, LOCALLOCK **lock)
+LockWithoutError(LOCKTAG * tag, Oid relid, LOCKMODE mode, LOCALLOCK * *lock)
 {
 	SET_LOCKTAG_RELATION(*tag, IsSharedRelation(relid) ? InvalidOid : MyDatabaseId, relid);
 #if PG_VERSION_NUM >= 180000
@@ -88,7 +88,7 @@ LockIndexes(DecisionParts *found)
 
 		foreach(lc, found->parts[i]->indexes)
 			if (LockWithoutError(&tag, lfirst_oid(lc), RowExclusiveLock, &lock) == LOCKACQUIRE_NOT_AVAIL)
-				return false;
+			return false;
 	}
 	return true;
 }

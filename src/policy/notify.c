@@ -46,11 +46,11 @@ EndTransaction(XactEvent event, void *arg)
 		return;
 	if (event == XACT_EVENT_PRE_COMMIT)
 		foreach(lc, waiting)
-		{
-			Notification *n = lfirst(lc);
+	{
+		Notification *n = lfirst(lc);
 
-			Async_Notify(n->channel, n->payload);
-		}
+		Async_Notify(n->channel, n->payload);
+	}
 	else if (event == XACT_EVENT_PRE_PREPARE)
 		ereport(LOG,
 				(errmsg("nobody is told of %d decisions, since their transaction is prepared", list_length(waiting))));
