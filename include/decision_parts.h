@@ -29,4 +29,10 @@ typedef struct DecisionParts
 extern bool FindParts(DecisionTable *t, Dependencies *d, DecisionParts *found,
 					  Datum *values, Tuplestorestate * store, int64 rows);
 
+/* Lock a table to write to it; false, and no error: that can't be had at once. */
+extern bool LockAtOnce(Oid relid);
+
+/* Lock the indexes of what was found in the same way. */
+extern bool LockIndexes(DecisionParts *found);
+
 #endif							/* ASSAY_DECISION_PARTS_H */

@@ -33,6 +33,7 @@ typedef struct DecisionPart
 	bool		direct;
 	bool		replaces;		/* a row may take another's place */
 	int		   *attnums;		/* where what is written is in it */
+	List	   *indexes;		/* of Oid */
 } DecisionPart;
 
 typedef struct DecisionTable

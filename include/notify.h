@@ -7,6 +7,7 @@
 
 #include "decision_table.h"
 
+extern void NotifyInit(void);
 extern void CheckRoomToNotify(void);
 extern void NotifyDecision(CompiledPolicy *p, DecisionTable *t, const Datum *values,
 						   const bool *nulls);

@@ -18,6 +18,7 @@
 #include "ledger.h"
 #include "lists.h"
 #include "new_rows.h"
+#include "notify.h"
 #include "phrase_sets.h"
 #include "phrases.h"
 #include "policy_cache.h"
@@ -45,6 +46,7 @@ _PG_init(void)
 	FaultInit();
 	SignalsShapeInit();
 	NewRowsInit();
+	NotifyInit();
 	CompileInit();
 	PolicyCacheInit();
 	LedgerInit();

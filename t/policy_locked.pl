@@ -102,6 +102,12 @@ $holder->query_safe('COMMIT');
 $session->query('SELECT 1');
 is(value(q{SELECT count(*) FROM assay.fault WHERE policy = 'l'}), '0', 'and replaced then');
 
+# Another session's temporary table can't be read: its messages are its own.
+$holder->query_safe(q{CREATE TEMP TABLE mine () INHERITS (loose);
+	CREATE TRIGGER decide AFTER INSERT ON mine REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('l'); INSERT INTO mine VALUES (3)});
+value(q{ALTER TABLE loose DISABLE TRIGGER decide; INSERT INTO loose VALUES (4)});
+is(value(q{SELECT string_agg(key::text, ' ') FROM assay.undecided('l')}), '{4}', 'undecided() goes by what can be read');
+
 $session->quit;
 $holder->quit;
 $node->stop;

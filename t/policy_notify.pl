@@ -39,6 +39,11 @@ my $json = told("INSERT INTO message VALUES ('d', 7)");
 is($node->safe_psql('postgres', "SELECT '$json'::json->>'degraded', '$json'::json->>'score' = (SELECT score::text FROM \"${policy}_verdict\" WHERE id = 'd')"), 'true|t', 'a degraded decision too');
 is(told("BEGIN; INSERT INTO message VALUES ('e', 2); ROLLBACK"), '', 'nothing of what is rolled back');
 is(told("BEGIN; SAVEPOINT s; INSERT INTO message VALUES ('f', 2); ROLLBACK TO s; INSERT INTO message VALUES ('g', 2); COMMIT") =~ /"key": \["(.)"\]/g ? $1 : '', 'g', 'nor of a savepoint');
+is(join(' ', told("BEGIN; INSERT INTO message VALUES ('A', 2); SAVEPOINT s; SAVEPOINT t; INSERT INTO message VALUES ('B', 2); RELEASE t; INSERT INTO message VALUES ('C', 2); ROLLBACK TO s; SAVEPOINT u; INSERT INTO message VALUES ('D', 2); RELEASE u; COMMIT") =~ /"key": \["(.)"\]/g), 'A D', 'nor of one below it');
+
+# a transaction that would have sent one can be prepared, and sends none
+is(told("BEGIN; INSERT INTO message VALUES ('E', 2); PREPARE TRANSACTION 'x'; COMMIT PREPARED 'x'"), '', 'nothing of a prepared transaction');
+is($node->safe_psql('postgres', "SELECT verdict FROM \"${policy}_verdict\" WHERE id = 'E'"), 'bad "one"', 'whose decision is there');
 
 # many in one statement; one that fails sends the others once
 is(scalar(() = told("INSERT INTO message SELECT 'm' || i, 2 FROM generate_series(1, 1000) i") =~ /"key"/g), 1000, 'one for each message');

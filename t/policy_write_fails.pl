@@ -133,5 +133,22 @@ $node->safe_psql('small', q{
 	CREATE OR REPLACE VIEW signals AS SELECT id, 1 AS odd, public.lacks(id)::bigint AS n FROM message});
 $node->safe_psql('small', q{CALL assay.backfill('p', batch => 700, at => NULL)});
 is($node->safe_psql('small', q{SELECT count(*), string_agg(id::text, ',') FILTER (WHERE degraded) FROM p_decision}), '700|650', 'a message that takes too much is decided without signals');
+
+# An index of one partition whose expression can't be evaluated any more: the partition can't be looked at.
+$node->safe_psql('small', q{
+	CREATE TABLE received (at timestamptz NOT NULL DEFAULT now(), id int, PRIMARY KEY (at, id));
+	CREATE VIEW received_signals AS SELECT at, id FROM received;
+	SELECT assay.create_policy('parts', 'received_signals', '{at,id}', partition => 'month');
+	CREATE TRIGGER decide AFTER INSERT ON received REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('parts');
+	CREATE TABLE public.setting AS SELECT 1::real AS n;
+	CREATE FUNCTION public.setting() RETURNS real IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT n FROM public.setting); END';
+	INSERT INTO received (id) VALUES (1);
+	DO $$ BEGIN EXECUTE format('CREATE INDEX of_setting ON %s ((score * public.setting()))', (SELECT tableoid::regclass FROM parts_decision)); END $$;
+	ALTER TABLE public.setting RENAME TO elsewhere});
+($rc, $out, $err) = $node->psql('small', 'INSERT INTO received (id) VALUES (2); INSERT INTO received (id) SELECT generate_series(3, 20); INSERT INTO received (id) VALUES (21)');
+is($rc, 0, 'a partition that cannot be looked at fails no INSERT');
+like($err, qr/WARNING:  policy "parts": 18 messages stay without a decision\n.*relation "public.setting" does not exist/, 'tells');
+$node->safe_psql('small', q{ALTER TABLE public.elsewhere RENAME TO setting; CALL assay.backfill('parts', at => NULL)});
+is($node->safe_psql('small', q{SELECT count(*), (SELECT count(*) FROM assay.undecided('parts')) FROM parts_decision}), '21|0', 'decided later');
 $node->stop;
 done_testing();

@@ -21,6 +21,7 @@
 #include "security.h"
 #include "shards.h"
 #include "signals_query.h"
+#include "steady_time.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -258,7 +259,7 @@ PlansBytes(DecidePlans *t)
 bool
 DecidePlansHold(DecidePlans *t)
 {
-	if (t->retry_at != DT_NOEND && GetCurrentTimestamp() >= t->retry_at)
+	if (t->retry_at != DT_NOEND && SteadyTime() >= t->retry_at)
 		t->dependencies.valid = false;
 	if (t->id && !IdentityHolds(t->id))
 		t->dependencies.valid = false;
@@ -377,7 +378,7 @@ NoteBroken(DecidePlans *t, const char *sqlstate, const char *message)
 	t->signals = NULL;
 	t->shape = NULL;
 	/* Nothing tells for sure when it is mended. */
-	t->retry_at = GetCurrentTimestamp() + RETRY_USECS;
+	t->retry_at = SteadyTime() + RETRY_USECS;
 }
 
 /* All that needs the owner's rights */

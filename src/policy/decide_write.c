@@ -26,7 +26,7 @@
 #include "protect.h"
 #include "security.h"
 #include "shards.h"
-#include "storage/lmgr.h"
+#include "steady_time.h"
 #include "utils/queryenvironment.h"
 #include "utils/timestamp.h"
 
@@ -131,7 +131,7 @@ static bool
 WaitsForRow(Decide *d)
 {
 	return d->plans->table->plain && d->plans->table->part_key < 0 &&
-		ConditionalLockRelationOid(d->plans->id->decision, RowExclusiveLock);
+		LockAtOnce(d->plans->id->decision);
 }
 
 /*
@@ -361,8 +361,8 @@ static ErrorData *
 WriteForSure(Decide *d)
 {
 	DecidePlans *plans = d->plans;
-	TimestampTz now = GetCurrentStatementStartTimestamp();
-	TimestampTz later = TimestampTzPlusMilliseconds(now, UNSURE_SECONDS * 1000);
+	TimestampTz now = SteadyTime();
+	TimestampTz later = now + UNSURE_SECONDS * USECS_PER_SEC;
 	ErrorData  *error = NULL;
 
 	if (plans->sure)
@@ -434,15 +434,16 @@ MayReplace(Decide *d)
 /*
  * Can nothing refuse the decisions?  Once the table is locked, it stays as it
  * is.  To wait for the lock might end in a deadlock, and after it the table may
- * be another: that is for a subtransaction.
+ * be another, or there may be no room for it: that is for a subtransaction.
  */
 static bool
 WritesForSure(Decide *d, SPIPlanPtr plan)
 {
 	if (!d->plans->table->plain || d->odd_key ||
-		!ConditionalLockRelationOid(d->plans->id->decision, RowExclusiveLock))
+		!LockAtOnce(d->plans->id->decision))
 		return false;
-	return !IsOutdated(d) && SPI_plan_is_valid(plan) && LockParts(d) && (IsDirect(d) || MayReplace(d));
+	return !IsOutdated(d) && SPI_plan_is_valid(plan) && LockParts(d) && (IsDirect(d) || MayReplace(d)) &&
+		LockIndexes(&d->parts);
 }
 
 /* Write and tell of what was decided; what is refused stays undecided. */

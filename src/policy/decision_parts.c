@@ -8,13 +8,15 @@
  * other.  What is known of a partition is kept with the plans of the trigger,
  * which depend on it from then on.
  *
- * Rows must not wait here for a partition that somebody else has locked: that
- * may end in an error, which is for a subtransaction (trigger.c).
+ * Rows must not wait here for a partition that somebody else has locked, nor
+ * insist on a lock that there is no room for: that may end in an error, which
+ * is for a subtransaction (trigger.c).
  */
 #include "postgres.h"
 
 #include "access/table.h"
 #include "access/xact.h"
+#include "catalog/catalog.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
@@ -25,17 +27,71 @@
 #include "miscadmin.h"
 #include "partitioning/partbounds.h"
 #include "partitioning/partdesc.h"
+#include "protect.h"
 #include "security.h"
-#include "storage/lmgr.h"
+#include "storage/lock.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/fmgrprotos.h"
+#include "utils/inval.h"
 #include "utils/partcache.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
 /* Partitions that are known at once; whoever writes to more of them pays for a query */
 #define PARTS_KNOWN_MAX	4096
+
+/* ---- locks ----------------------------------------------------------------- */
+
+/* ConditionalLockRelationOid(), but that a lack of room for locks is no error */
+static LockAcquireResult
+LockWithoutError(LOCKTAG * tag, Oid relid, LOCKMODE mode, LOCALLOCK * *lock)
+{
+	SET_LOCKTAG_RELATION(*tag, IsSharedRelation(relid) ? InvalidOid : MyDatabaseId, relid);
+#if PG_VERSION_NUM >= 180000
+	return LockAcquireExtended(tag, mode, false, true, false, lock, false);
+#else
+	return LockAcquireExtended(tag, mode, false, true, false, lock);
+#endif
+}
+
+bool
+LockAtOnce(Oid relid)
+{
+	LOCKTAG		tag;
+	LOCALLOCK  *lock;
+	LockAcquireResult result = LockWithoutError(&tag, relid, RowExclusiveLock, &lock);
+
+	if (result == LOCKACQUIRE_NOT_AVAIL)
+		return false;
+	if (result != LOCKACQUIRE_ALREADY_CLEAR)
+	{
+		AcceptInvalidationMessages();
+		MarkLockClear(lock);
+	}
+	return true;
+}
+
+/*
+ * Lock the indexes, too: no lock is left that the write could fail to get.
+ * What is new of them is looked at when they are opened.
+ */
+bool
+LockIndexes(DecisionParts *found)
+{
+	LOCKTAG		tag;
+	LOCALLOCK  *lock;
+
+	for (int i = 0; i < found->n; i++)
+	{
+		ListCell   *lc;
+
+		foreach(lc, found->parts[i]->indexes)
+			if (LockWithoutError(&tag, lfirst_oid(lc), RowExclusiveLock, &lock) == LOCKACQUIRE_NOT_AVAIL)
+			return false;
+	}
+	return true;
+}
 
 /* ---- where a decision goes ------------------------------------------------- */
 
@@ -58,13 +114,35 @@ PartOf(Relation rel, Datum time)
 	return i < 0 ? InvalidOid : desc->oids[i];
 }
 
-/* What is known of a locked partition, which the plans depend on from now on */
+typedef struct LookJob
+{
+	DecisionTable *t;
+	DecisionPart *part;
+} LookJob;
+
+/* Expressions of indexes are folded, which may run the owner's functions. */
+static void
+RunLookAtPart(void *arg)
+{
+	LookJob    *job = arg;
+	Security	security;
+
+	EnterOwner(&security, job->t->id->owner, job->t->id->search_path);
+	LookAtPart(job->t, job->part);
+	LeaveSecurity(&security);
+}
+
+/*
+ * What is known of a locked partition, which the plans depend on from now on;
+ * NULL: that can't be told, or too many are known.
+ */
 static DecisionPart *
 KnowPart(DecisionTable *t, Dependencies *d, Oid relid)
 {
 	MemoryContext old;
 	DecisionPart *part;
-	Security	security;
+	ErrorData  *error;
+	LookJob		job;
 	ListCell   *lc;
 
 	foreach(lc, t->parts)
@@ -81,10 +159,14 @@ KnowPart(DecisionTable *t, Dependencies *d, Oid relid)
 	part->relid = relid;
 	part->attnums = palloc0(t->desc->natts * sizeof(int));
 	MemoryContextSwitchTo(old);
-	/* Expressions of indexes are folded, which may run the owner's functions. */
-	EnterOwner(&security, t->id->owner, t->id->search_path);
-	LookAtPart(t, part);
-	LeaveSecurity(&security);
+	job.t = t;
+	job.part = part;
+	error = RunProtected(RunLookAtPart, &job);
+	if (error)
+	{
+		FreeErrorData(error);
+		return NULL;
+	}
 	old = MemoryContextSwitchTo(t->context);
 	t->parts = lappend(t->parts, part);
 	MemoryContextSwitchTo(old);
@@ -102,7 +184,7 @@ PlaceOf(DecisionTable *t, Dependencies *d, DecisionParts *found, Relation rel, D
 		if (found->parts[i]->relid == relid)
 			return i;
 	if (!OidIsValid(relid) || found->n == PARTS_AT_ONCE ||
-		!ConditionalLockRelationOid(relid, RowExclusiveLock))
+		!LockAtOnce(relid))
 		return -1;
 	part = KnowPart(t, d, relid);
 	if (part == NULL || !part->plain)

@@ -385,6 +385,10 @@ void
 LookAtPart(DecisionTable *t, DecisionPart *part)
 {
 	Relation	rel = table_open(part->relid, NoLock);
+	MemoryContext old = MemoryContextSwitchTo(t->context);
+
+	part->indexes = RelationGetIndexList(rel);
+	MemoryContextSwitchTo(old);
 
 	part->plain = HasRows(rel) && !rel->rd_rel->relhassubclass && IsPlain(rel, t);
 	for (int i = 0; i < t->desc->natts; i++)
@@ -468,6 +472,7 @@ OpenDecisionTable(PolicyIdentity *id)
 	t->whole.plain = t->plain;
 	t->whole.direct = t->direct;
 	t->whole.replaces = true;
+	t->whole.indexes = RelationGetIndexList(rel);
 	LeaveSecurity(&security);
 	table_close(rel, AccessShareLock);
 	return t;

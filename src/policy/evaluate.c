@@ -31,6 +31,7 @@
 #include "portability/instr_time.h"
 #include "protect.h"
 #include "security.h"
+#include "steady_time.h"
 #include "text_detector.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
@@ -98,7 +99,7 @@ IsApart(Evaluation *e, int part)
 static void
 SetAside(PolicyHealth *health, TimestampTz *until)
 {
-	*until = GetCurrentTimestamp() + ASIDE_USECS;
+	*until = SteadyTime() + ASIDE_USECS;
 	health->next = Min(health->next, *until);
 	health->version++;
 }
@@ -112,7 +113,7 @@ Heal(PolicyEntry *entry)
 
 	if (likely(health->next == DT_NOEND))
 		return;
-	now = GetCurrentTimestamp();
+	now = SteadyTime();
 	if (now < health->next)
 		return;
 	health->next = DT_NOEND;

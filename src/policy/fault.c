@@ -20,6 +20,7 @@
 #include "fault.h"
 #include "protect.h"
 #include "security.h"
+#include "steady_time.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
@@ -121,7 +122,7 @@ FindKind(const char *policy, PolicyFault *fault)
 	uint32		hash = HashText(psprintf("%s/%s/%s/%d/%d", policy, fault->detector ? fault->detector : "",
 										 fault->sqlstate, fault->lasting, fault->suspended));
 	FaultKind  *kind = &kinds[hash % KINDS_MAX];
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now = SteadyTime();
 
 	if (kind->hash != hash ||
 		now - kind->since >= fault_interval * USECS_PER_SEC)

@@ -2,11 +2,14 @@
  * notify.c
  *		Notifications of decisions with chosen verdicts.
  *
- * The trigger sends them in the message's own transaction, so that PostgreSQL
- * delivers them when, and only when, the message and its decision commit.
+ * The trigger makes them in the message's own transaction, so that PostgreSQL
+ * delivers them when, and only when, the message and its decision commit.  They
+ * are handed over to it right before that: a transaction that has sent one
+ * can't be prepared, but no message is refused for that nobody is told of it.
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "commands/async.h"
 #include "common/shortest_dec.h"
 #include "fmgr.h"
@@ -16,12 +19,74 @@
 #include "utils/fmgroids.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 
 /* Bytes of a payload, with its terminator: what NOTIFY takes (async.c) */
 #define NOTIFY_PAYLOAD_MAX	(BLCKSZ - NAMEDATALEN - 128)
 
 /* As much of the server's queue may be in use, where notifications are sent */
 #define QUEUE_USAGE_MAX		0.5
+
+/* One that waits for the transaction's end */
+typedef struct Notification
+{
+	SubTransactionId made_in;
+	char	   *channel;
+	char	   *payload;
+} Notification;
+
+static List *waiting = NIL;		/* in TopTransactionContext, oldest first */
+
+static void
+EndTransaction(XactEvent event, void *arg)
+{
+	ListCell   *lc;
+
+	if (waiting == NIL)
+		return;
+	if (event == XACT_EVENT_PRE_COMMIT)
+		foreach(lc, waiting)
+	{
+		Notification *n = lfirst(lc);
+
+		Async_Notify(n->channel, n->payload);
+	}
+	else if (event == XACT_EVENT_PRE_PREPARE)
+		ereport(LOG,
+				(errmsg("nobody is told of %d decisions, since their transaction is prepared", list_length(waiting))));
+	else if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
+		waiting = NIL;			/* its memory is the transaction's */
+}
+
+/* What was made since this subtransaction began was made in it. */
+static void
+EndSubtransaction(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void *arg)
+{
+	if (event != SUBXACT_EVENT_ABORT_SUB)
+		return;
+	while (waiting && ((Notification *) llast(waiting))->made_in >= mine)
+		waiting = list_delete_last(waiting);
+}
+
+void
+NotifyInit(void)
+{
+	RegisterXactCallback(EndTransaction, NULL);
+	RegisterSubXactCallback(EndSubtransaction, NULL);
+}
+
+static void
+SendAtEnd(const char *channel, const char *payload)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
+	Notification *n = palloc(sizeof(Notification));
+
+	n->made_in = GetCurrentSubTransactionId();
+	n->channel = pstrdup(channel);
+	n->payload = pstrdup(payload);
+	waiting = lappend(waiting, n);
+	MemoryContextSwitchTo(old);
+}
 
 /* ["a", "b"]: the key as text */
 static void
@@ -112,5 +177,5 @@ NotifyDecision(CompiledPolicy *p, DecisionTable *t, const Datum *values, const b
 		appendStringInfoString(&head, "null");
 	appendStringInfoString(&head, tail.data);
 	if (head.len < NOTIFY_PAYLOAD_MAX)
-		Async_Notify(channel, head.data);
+		SendAtEnd(channel, head.data);
 }

@@ -23,6 +23,7 @@
 #include "policy_cache.h"
 #include "rights.h"
 #include "security.h"
+#include "steady_time.h"
 #include "storage/ipc.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
@@ -105,7 +106,7 @@ PolicyCacheLimit(void)
 bool
 PolicyEntryHolds(PolicyEntry *entry)
 {
-	if (entry->retry_at != DT_NOEND && GetCurrentTimestamp() >= entry->retry_at)
+	if (entry->retry_at != DT_NOEND && SteadyTime() >= entry->retry_at)
 		entry->dependencies.valid = false;
 	if (!IdentityHolds(entry->policy->id))
 		entry->dependencies.valid = false;
@@ -269,7 +270,7 @@ MakeEntry(const char *policy, int revision, bool drafts, TupleDesc desc, Oid rea
 	entry->health.parts = palloc0(POLICY_PARTS(entry->policy) * sizeof(PartHealth));
 	entry->retry_at = DT_NOEND;
 	if (entry->policy->transient)
-		entry->retry_at = GetCurrentTimestamp() +
+		entry->retry_at = SteadyTime() +
 			(entry->policy->too_slow ? RETRY_SLOW_USECS : RETRY_USECS);
 	InitStats(entry);
 	DependenciesEnd(&entry->dependencies);
@@ -353,7 +354,7 @@ EndTransaction(XactEvent event, void *arg)
 			continue;
 		StatsKeep(stats);		/* an error may have left it held */
 		if (stats->unflushed > 0 &&
-			GetCurrentTimestamp() - stats->flushed_at >= STATS_FLUSH_USECS)
+			SteadyTime() - stats->flushed_at >= STATS_FLUSH_USECS)
 			StatsFlush(stats);
 	}
 }

@@ -18,6 +18,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "stats.h"
+#include "steady_time.h"
 #include "storage/ipc.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
@@ -331,7 +332,7 @@ StatsFlush(PolicyStats *stats)
 	}
 	LWLockRelease(shared->lock);
 	stats->unflushed = 0;
-	stats->flushed_at = GetCurrentTimestamp();
+	stats->flushed_at = SteadyTime();
 }
 
 /* What is counted from here on may be undone, until it is kept. */

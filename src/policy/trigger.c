@@ -922,15 +922,40 @@ KeepAll(Decide *d)
 	FreeErrorData(error);
 }
 
+typedef struct LevelJob
+{
+	Oid			owner;
+	int			level;
+} LevelJob;
+
+static void
+RunNoticeLevel(void *arg)
+{
+	LevelJob   *job = arg;
+
+	job->level = NoticeLevel(job->owner);
+}
+
+/* Who is told?  To look that up may fail, where there is no room for a lock, say. */
+static int
+LevelOf(Decide *d)
+{
+	LevelJob	job = {d->plans ? d->plans->id->owner : d->trigdata->tg_relation->rd_rel->relowner, LOG};
+	ErrorData  *error = RunProtected(RunNoticeLevel, &job);
+
+	if (error)
+		FreeErrorData(error);
+	return job.level;
+}
+
 /* Tell what stays undecided, and why: whoever may know. */
 static void
 TellUndecided(Decide *d, bool news)
 {
-	Oid			owner = d->plans ? d->plans->id->owner : d->trigdata->tg_relation->rd_rel->relowner;
 	PolicyFault *last = d->faults ? llast(d->faults) : NULL;
 
 	if (d->nundecided > 0)
-		ereport(NoticeLevel(owner),
+		ereport(LevelOf(d),
 				(errmsg_plural("policy \"%s\": %lld message stays without a decision",
 							   "policy \"%s\": %lld messages stay without a decision",
 							   d->nundecided, d->policy_name, (long long) d->nundecided),
@@ -940,7 +965,7 @@ TellUndecided(Decide *d, bool news)
 				 errhint("assay.undecided(%s) lists them; once the cause is mended, CALL assay.backfill(%s).",
 						 quote_literal_cstr(d->policy_name), quote_literal_cstr(d->policy_name))));
 	else if (news && last)
-		ereport(NoticeLevel(owner),
+		ereport(LevelOf(d),
 				(errmsg("policy \"%s\" decides without %s: %s", d->policy_name,
 						last->detector ? psprintf("detector \"%s\"", last->detector) : "the signals",
 						last->message),

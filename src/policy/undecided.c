@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "batch.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
@@ -28,7 +29,10 @@
 /* Bytes of a key that an index surely refuses */
 #define LONG_KEY	2704
 
-/* Tables with a trigger that decides by the policy; a stranger's would run its code as the owner. */
+/*
+ * Tables with a trigger that decides by the policy; a stranger's would run its
+ * code as the owner, and another session's temporary one can't be read.
+ */
 List	   *
 DecidedTables(PolicyIdentity *id)
 {
@@ -51,9 +55,10 @@ DecidedTables(PolicyIdentity *id)
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		bool		isnull;
+		Oid			table = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
 
-		tables = lappend_oid(tables, DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i],
-																	SPI_tuptable->tupdesc, 1, &isnull)));
+		if (!isOtherTempNamespace(get_rel_namespace(table)))
+			tables = lappend_oid(tables, table);
 	}
 	MemoryContextSwitchTo(spi);
 	LeaveSecurity(&security);

@@ -1,0 +1,77 @@
+# The server's clock is set while sessions decide.  What was put off for a minute
+# (a detector that failed too often, a policy that could not be had, a fault that
+# was told) comes back after a minute, though the clock went back by a day.
+use strict;
+use warnings;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $dir = PostgreSQL::Test::Utils::tempdir;
+my $top = $ENV{ASSAY_TOP};
+system('cc', '-O1', '-shared', '-fPIC', '-o', "$dir/set_clock.so", "$top/t/set_clock.c") == 0 or die 'set_clock.c does not compile';
+my $file = "$dir/seconds";
+
+sub set_clock
+{
+	my ($day, $steady) = @_;
+	open(my $out, '>', "$file.new") or die $!;
+	print $out "$day $steady\n";
+	close($out);
+	rename("$file.new", $file) or die $!;
+}
+
+set_clock(0, 0);
+my $node = PostgreSQL::Test::Cluster->new('clock');
+$node->init;
+$node->append_conf('postgresql.conf', "autovacuum = off\nfsync = off");
+{
+	local $ENV{LD_PRELOAD} = "$dir/set_clock.so";
+	local $ENV{SET_CLOCK} = $file;
+	$node->start;
+}
+$node->safe_psql('postgres', q{
+	CREATE EXTENSION pg_assay;
+	CREATE TABLE addends (n int);
+	CREATE FUNCTION public.adds(int) RETURNS int LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN $1 + (SELECT max(n) FROM public.addends); END $$;
+	CREATE TABLE message (id int PRIMARY KEY);
+	CREATE VIEW signals AS SELECT id FROM message;
+	SELECT assay.create_policy('p', 'signals', '{id}', prior => -1);
+	SELECT assay.create_detector('p', 'd', 'public.adds(id) > 0', weight => 3, mode => 'live');
+	CREATE TRIGGER decide AFTER INSERT ON message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('p');
+	CREATE TABLE other (id int PRIMARY KEY);
+	CREATE VIEW other_signals AS SELECT id FROM other;
+	SELECT assay.create_policy('o', 'other_signals', '{id}', prior => -1);
+	CREATE TRIGGER decide AFTER INSERT ON other REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('o');
+	INSERT INTO addends VALUES (1)});
+
+my $session = $node->background_psql('postgres', on_error_stop => 0);
+sub value { return $node->safe_psql('postgres', $_[0]) }
+
+$session->query('INSERT INTO message SELECT generate_series(1, 10)');
+is(value('SELECT count(*) FROM p_decision WHERE degraded'), '0', 'all is well');
+
+# A day ahead the detector fails, and is left out ...
+set_clock(86400, 0);
+is($session->query(q{SELECT now() - (SELECT max(decided_at) FROM p_decision) > interval '23 hours'}), 't', 'the clock is a day ahead');
+value('ALTER TABLE addends RENAME TO gone');
+$session->query("INSERT INTO message SELECT generate_series($_ * 50, $_ * 50 + 49)") foreach 1 .. 6;
+is(value(q{SELECT count(*) FROM assay.fault WHERE suspended}), '1', 'a detector is suspended');
+value('DROP VIEW other_signals');
+$session->query('INSERT INTO other VALUES (1)');
+is(value(q{SELECT count(*) FROM assay.fault WHERE policy = 'o'}), '1', 'and a view is gone');
+
+# ... and the clock is set right.
+set_clock(0, 0);
+value('ALTER TABLE gone RENAME TO addends');
+$session->query('INSERT INTO message VALUES (501)');
+is(value('SELECT degraded FROM p_decision WHERE id = 501'), 't', 'within a minute it is left out');
+set_clock(61, 61);
+$session->query('INSERT INTO message VALUES (502)');
+is(value('SELECT degraded FROM p_decision WHERE id = 502'), 'f', 'after it, asked again');
+$session->query('INSERT INTO other VALUES (2)');
+is(value(q{SELECT count(*) FROM assay.fault WHERE policy = 'o'}), '2', 'and what lasts is told again');
+
+$session->quit;
+$node->stop;
+done_testing();
