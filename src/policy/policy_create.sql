@@ -245,7 +245,7 @@ BEGIN
 	FROM unnest(ARRAY['_decision', '_label', '_verdict', '_label_latest', '_policy', CASE WHEN partition_by IS NOT NULL THEN '_d_default' END])
 		WITH ORDINALITY u(ending, i)
 	JOIN pg_class c ON c.relname = policy || u.ending
-	JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = schema;
+	JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = schema AND has_schema_privilege(n.oid, 'CREATE');
 	IF taken IS NOT NULL THEN
 		RAISE EXCEPTION 'policy "%" cannot have its tables: there are %', policy, taken USING ERRCODE = 'duplicate_table',
 			DETAIL = 'An earlier policy of that name may have left them, with its decisions and labels.',
