@@ -11,6 +11,11 @@
 #   make bench       measure; prints markdown tables
 #   make indent      format the C sources with PostgreSQL's own tool
 
+# All paths are of this folder: there is no building in another one (VPATH).
+ifneq ($(realpath $(dir $(firstword $(MAKEFILE_LIST)))),$(realpath .))
+$(error pg_assay can only be built in its own folder: make -C $(dir $(firstword $(MAKEFILE_LIST))))
+endif
+
 EXTENSION = pg_assay
 EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" pg_assay.control)
 

@@ -45,8 +45,14 @@ typedef struct DecidePlans
 	SPIPlanPtr	insert_one;		/* from parameters */
 	bool		sure;			/* the table was seen to take decisions ... */
 	TimestampTz unsure_until;	/* ... and none failed so long */
-	int			patience;		/* milliseconds to wait for the table's locks,
-								 * after others waited in vain; or 0 */
+	int			patience;		/* milliseconds to wait for locks, after
+								 * others waited in vain; or 0 */
+	LocalTransactionId wait_lxid;	/* the statement that has tried to write
+									 * ... */
+	CommandId	wait_cid;
+	int64		wait_left;		/* ... milliseconds that it may wait in vain */
+	int64		time_left;		/* ... and until it must end */
+	bool		waited;			/* ... it has */
 	char		broken[6];		/* SQLSTATE: the signals can't be read */
 	char	   *broken_message;
 	TupleDesc	signals;		/* of the signals query; NULL when broken */

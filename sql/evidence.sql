@@ -187,6 +187,29 @@ DROP VIEW evi_verdict;
 CREATE VIEW evi_verdict AS SELECT tenant, "Id", 'mine' AS verdict FROM evi_decision;
 SELECT assay.upgrade_policy('evi');
 SELECT DISTINCT verdict FROM evi_verdict;
+-- ... and its option, where it shows fewer rows or columns, or something else by their names, or says whose rights it takes
+SELECT count(*) FROM assay.check('evi') WHERE "check" = 'views';
+CREATE FUNCTION told(view text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	DROP VIEW evi_verdict;
+	EXECUTE 'CREATE VIEW evi_verdict ' || view;
+	RETURN (SELECT string_agg(severity || ' ' || detail, '|') FROM assay.check('evi') WHERE "check" = 'views');
+END $$;
+SELECT told('AS SELECT DISTINCT ON (tenant, "Id") * FROM evi_decision ORDER BY tenant, "Id", revision DESC');
+SELECT told('AS ' || assay_internal.verdict_query(p.decision, p.key, 'd.*')) FROM assay.policy p WHERE policy = 'evi';
+SELECT told('WITH (security_invoker = false) AS ' || assay_internal.verdict_query(p.decision, p.key, 'd.*')) FROM assay.policy p WHERE policy = 'evi';
+SELECT told('AS ' || assay_internal.verdict_query(p.decision, p.key, 'd.*') || ' AND d.tenant <> session_user') FROM assay.policy p WHERE policy = 'evi';
+SELECT told('AS ' || assay_internal.verdict_query(p.decision, p.key, 'd.tenant, d."Id", d.revision, d.verdict')) FROM assay.policy p WHERE policy = 'evi';
+SELECT told('AS ' || assay_internal.verdict_query(p.decision, p.key, 'd.tenant, d."Id", d.revision, d.decided_at, NULL::text AS verdict, d.score, d.attribution, d.degraded')) FROM assay.policy p WHERE policy = 'evi';
+SELECT told('AS SELECT DISTINCT ON (tenant, "Id") * FROM evi_decision WHERE degraded ORDER BY tenant, "Id", revision DESC');
+SELECT told('AS SELECT * FROM (SELECT DISTINCT ON (tenant, "Id") * FROM evi_decision) d ORDER BY tenant, "Id", revision DESC');
+SELECT told('AS SELECT DISTINCT ON (tenant, "Id") tenant, "Id", revision, NULL::text AS verdict FROM evi_decision WHERE degraded ORDER BY tenant, "Id", revision DESC');
+SELECT assay.upgrade_policy('evi');
+SELECT reloptions, pg_get_viewdef(oid) ~ 'NULL::text AS verdict\s+FROM evi_decision\s+WHERE' AS stays FROM pg_class WHERE oid = 'evi_verdict'::regclass;
+SELECT told('AS SELECT DISTINCT ON (tenant, "Id") * FROM evi_decision ORDER BY tenant, "Id", revision DESC');
+SELECT assay.upgrade_policy('evi');
+SELECT reloptions, pg_get_viewdef(oid) ~ 'DISTINCT' AS old FROM pg_class WHERE oid = 'evi_verdict'::regclass;
+DROP FUNCTION told(text);
 -- an index by time of any form will do
 DROP INDEX evi_decision_decided_at_idx;
 CREATE INDEX by_time ON evi_decision (decided_at DESC, verdict);

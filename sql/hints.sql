@@ -96,5 +96,25 @@ SET ROLE hints_stranger;
 SELECT assay.drop_policy('inbund');
 RESET ROLE;
 DROP ROLE hints_stranger;
+-- keys of several columns
+CREATE VIEW pairs AS SELECT m.*, 'a'::text AS tenant FROM message m;
+SELECT assay.create_policy('pairs', 'pairs', '{tenant,id}');
+SELECT * FROM assay.explain_decision('pairs', 1);
+SELECT assay.explain_text('pairs', 1, 2, 3);
+SELECT * FROM assay.suggest_exclusion('pairs', 1);
+SELECT * FROM assay.latest_decision('pairs', '{1}');
+-- the tables of a policy that is gone
+SELECT assay.drop_policy('pairs');
+SELECT assay.create_policy('pairs', 'pairs', '{tenant,id}');
+DROP TABLE pairs_decision, pairs_label CASCADE;
+-- times without a zone
+CREATE TABLE letter (n bigserial PRIMARY KEY, day date, noon timestamp, size int, sender text);
+SELECT assay.create_baseline('b', 'letter', '{sender}', 'day');
+SELECT assay.create_baseline('b', 'letter', '{sender}', 'noon');
+SELECT assay.create_baseline('b', 'letter', '{sender}', 'size');
+SELECT assay.recent_probe('letter', '{sender}', 'day');
+CREATE VIEW zoned AS SELECT n, day::timestamp AT TIME ZONE 'UTC' AS day, sender FROM letter;
+SELECT assay.create_baseline('b', 'zoned', '{sender}', 'day') IS NOT NULL AS made;
+SELECT assay.drop_baseline('b');
 SELECT assay.drop_policy('inbound', true);
 DROP SCHEMA hints CASCADE;

@@ -109,9 +109,16 @@ ALTER TABLE "lab's_label" DROP COLUMN author, DROP COLUMN confidence, DROP COLUM
 CREATE VIEW "lab's_label_latest" AS SELECT DISTINCT ON (tenant, id) * FROM "lab's_label" ORDER BY tenant, id, labelled_at DESC;
 SELECT name, hits, labelled FROM assay.precision_report('lab''s', mature => '0') WHERE kind = 'rule';
 SELECT severity, detail FROM assay.check('lab''s') WHERE "check" = 'labels' AND detail LIKE '%older%';
+-- one that shows fewer rows stays
+BEGIN;
+CREATE OR REPLACE VIEW "lab's_label_latest" AS SELECT DISTINCT ON (tenant, id) * FROM "lab's_label" WHERE tenant <> 'u' ORDER BY tenant, id, labelled_at DESC;
+SELECT assay.set_labels('lab''s', '{analyst,user report}');
+SELECT pg_get_viewdef('"lab''s_label_latest"') ~ 'WHERE' AS stays;
+ROLLBACK;
 SELECT assay.set_labels('lab''s', '{analyst,user report}');
 SELECT assay.upgrade_policy('lab''s');
 SELECT assay.upgrade_policy('lab''s');
+SELECT reloptions FROM pg_class WHERE relname = 'lab''s_label_latest';
 INSERT INTO "lab's_label" (tenant, id, malicious, source) VALUES ('t', 6, false, 'x');
 SELECT id, malicious, source, author IS NOT DISTINCT FROM session_user AS author, confidence, category FROM "lab's_label_latest" ORDER BY id;
 

@@ -144,15 +144,19 @@ SET ROLE rts_ingest;
 INSERT INTO rts.message VALUES (3, 'a', 'wire');
 RESET ROLE;
 SELECT id, verdict, degraded FROM rts.rts_verdict ORDER BY id;
--- faults quote messages, which row-level security may hide
+-- faults quote messages, which row-level security may hide, and a backfill has come to one
+INSERT INTO assay_internal.backfill_run (policy, revision, since, until, at_column, undecided_only, degraded_only, expected, started_by, last_key)
+	VALUES ('rts', 1, now(), now(), 'at', false, false, 3, 'rts_owner', '{3}');
 INSERT INTO assay_internal.fault (policy, revision, detector, key, sqlstate, message) VALUES ('rts', 1, 'd', '{3}', '22P02', 'invalid: "wire"');
 ALTER TABLE rts.rts_decision DISABLE ROW LEVEL SECURITY;
 SET ROLE rts_reader;
 SELECT key, message FROM assay.fault WHERE policy = 'rts' AND sqlstate = '22P02';
+SELECT last_key FROM assay.backfill_run WHERE policy = 'rts' UNION ALL SELECT last_key FROM assay.backfill_progress WHERE policy = 'rts';
 RESET ROLE;
 ALTER TABLE rts.rts_decision ENABLE ROW LEVEL SECURITY;
 SET ROLE rts_reader;
 SELECT key, message FROM assay.fault WHERE policy = 'rts' AND sqlstate = '22P02';
+SELECT expected, last_key FROM assay.backfill_run WHERE policy = 'rts' UNION ALL SELECT expected, last_key FROM assay.backfill_progress WHERE policy = 'rts';
 SELECT detail LIKE '%wire%' AS told FROM assay.check('rts') WHERE "check" = 'faults' AND detail LIKE '%22P02%';
 SET row_security = off;
 SELECT key, message FROM assay.fault WHERE policy = 'rts' AND message LIKE '%wire%';
@@ -161,6 +165,8 @@ SET ROLE rts_builder;
 SELECT key, message FROM assay.fault WHERE policy = 'rts' AND sqlstate = '22P02';
 SET ROLE rts_owner;
 SELECT key, message FROM assay.fault WHERE policy = 'rts' AND sqlstate = '22P02';
+SELECT last_key FROM assay.backfill_run WHERE policy = 'rts' UNION ALL SELECT last_key FROM assay.backfill_progress WHERE policy = 'rts';
+DELETE FROM assay.backfill_run WHERE policy = 'rts';
 DELETE FROM assay.fault WHERE policy = 'rts' AND sqlstate = '22P02';
 RESET ROLE;
 SELECT count(*) FROM assay_internal.fault WHERE policy = 'rts' AND sqlstate = '22P02';

@@ -175,6 +175,39 @@ is($rows[0]{source}, 'box/1', 'a Maildir in a folder');
 	like($said, qr/skipping .*new\/3": it is no file/, 'each is told');
 }
 
+# ... also where it took the place of a file that had been looked at: the FIFO looks like one here
+{
+	my $folder = fresh_folder() . '/swapped';
+	my $library = $node->basedir . '/swapped.so';
+	write_file($library =~ s/so$/c/r, q{
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <string.h>
+#include <sys/stat.h>
+int stat(const char *path, struct stat *st)
+{
+	int (*next) (const char *, struct stat *) = dlsym(RTLD_NEXT, "stat");
+	int result = next(path, st);
+
+	if (result == 0 && strstr(path, "fifo") != NULL)
+		st->st_mode = S_IFREG | 0600;
+	return result;
+}
+});
+	is(system('cc', '-shared', '-fPIC', '-o', $library, $library =~ s/so$/c/r, '-ldl'), 0, 'a stat() that lies');
+	write_file("$folder/$_/cur/1.eml", "From: a\@b.example\nSubject: here\n\nx\n") foreach 'box', 'plain';
+	mkdir "$folder/box/new";
+	POSIX::mkfifo("$folder/$_/cur/fifo.eml", oct 600) or die "mkfifo: $!" foreach 'box', 'plain';
+	foreach my $path ("$folder/box", "$folder/plain/cur")
+	{
+		local $ENV{LD_PRELOAD} = $library;
+		my $run = IPC::Run::start([ 'assay_load', '-n', '-vv', $path ], '>', \my $out, '2>', \my $said, IPC::Run::timeout(180));
+		$run->finish;
+		is($run->result(0), 0, "$path is read");
+		like($said, qr/skipping .*fifo.eml": it is no file.*\b1 messages read/s, 'without a FIFO that came between');
+	}
+}
+
 # A stream that is closed is not the next file that is opened
 foreach my $closed ('<&-', '>&-', '<&- >&- 2>&-')
 {

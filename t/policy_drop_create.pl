@@ -51,7 +51,22 @@ foreach my $life (1 .. 4)
 			AND a.signals IS NOT NULL AND NOT a.degraded), count(DISTINCT a.score) > 4 FROM p_decision a JOIN p_decision b ON b.id = a.id + 100}),
 		'11|11|t', "decided alike: $life");
 	is($node->safe_psql('postgres', q{SELECT (SELECT count(*) FROM assay.fault), (SELECT count(*) FROM assay.undecided('p'))}), '0|0', "nothing failed: $life");
-	$node->safe_psql('postgres', 'SET client_min_messages = error; DROP EXTENSION pg_assay CASCADE; DROP TABLE message, p_decision, p_label CASCADE');
+	$node->safe_psql('postgres', 'SET client_min_messages = error; DROP EXTENSION pg_assay CASCADE');
+	# what that leaves holds decisions: a policy of the name is refused, and says by what, once
+	if ($life == 1)
+	{
+		my $again = q{SET client_min_messages = error; CREATE EXTENSION IF NOT EXISTS pg_assay; SELECT assay.create_policy('p', 'signals', '{id}')};
+		my (undef, undef, $err) = $node->psql('postgres', "\\set VERBOSITY verbose\n$again");
+		my @left = split /\n/, $node->safe_psql('postgres', q{SELECT relname FROM pg_class WHERE relname LIKE 'p\\_%' AND relkind IN ('r', 'v') ORDER BY 1});
+		cmp_ok(scalar @left, '>=', 3, "what is left: @left");
+		like($err, qr/ERROR:  42P07: policy "p" cannot have its tables: there are public.p_decision, public.p_label/, 'a policy of that name is refused');
+		like($err, qr/\b$_\b/, "by $_") foreach @left;
+		like($err, qr/HINT:  Take another name or schema, or rename them/, 'with a hint');
+		is($node->safe_psql('postgres', 'SELECT count(*) FROM p_decision'), '22', 'the decisions stay');
+		is($node->safe_psql('postgres', q{SET client_min_messages = error; CREATE SCHEMA elsewhere; SELECT assay.create_policy('p', 'signals', '{id}', schema => 'elsewhere')}), '1', 'elsewhere it is taken');
+		$node->safe_psql('postgres', 'SET client_min_messages = error; DROP EXTENSION pg_assay CASCADE; DROP SCHEMA elsewhere CASCADE');
+	}
+	$node->safe_psql('postgres', 'SET client_min_messages = error; DROP TABLE message, p_decision, p_label CASCADE');
 	$node->safe_psql('postgres', 'DROP VIEW IF EXISTS p_policy');
 }
 

@@ -112,6 +112,22 @@ $node->safe_psql('postgres', 'CREATE DATABASE from_owner');
 $node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', $dump, $node->connstr('from_owner') ], 'restore as a superuser');
 is($node->safe_psql('from_owner', $state), $node->safe_psql('source', $state), "the same rows: the database's owner");
 
+# what a role that was dropped had begun to onboard is not brought to whoever has its number elsewhere
+$node->safe_psql('postgres', 'CREATE ROLE gone; CREATE DATABASE without_role');
+$node->safe_psql('source', q{INSERT INTO assay_internal.onboarding (policy, role, decision, messages, source, key, at, columns, options, budget, go_live, checks, started_at)
+	SELECT k.policy, r::regrole, k.decision, 'message', 'message', '{id}', 'at', '{}', '{}', '{}', 'told', '{}', now()
+	FROM (VALUES ('dumped', 'gone', (SELECT p.decision FROM assay.policy p WHERE policy = 'dumped')), ('never', 'gone', NULL), ('begun', 'mail', NULL)) k(policy, r, decision);
+	DROP ROLE gone});
+$node->command_ok([ 'pg_dump', '-f', $dump, $node->connstr('source') ], 'dump with a role that is gone');
+$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', $dump, $node->connstr('without_role') ], 'restore');
+my $onboarders = q{SELECT policy || ' ' || CASE WHEN role::text ~ '^[0-9]' THEN 'a number' ELSE role::text END FROM assay_internal.onboarding ORDER BY 1};
+is($node->safe_psql('without_role', $onboarders), "begun mail\ndumped a number", 'what is its policy\'s owner\'s is there, and what is of a role');
+$node->safe_psql('without_role', 'CALL assay.maintain()');
+is($node->safe_psql('without_role', $onboarders), "begun mail\ndumped mail", 'maintain() gives it to that owner');
+$node->safe_psql('source', 'CALL assay.maintain()');
+is($node->safe_psql('source', $onboarders), "begun mail\ndumped mail", '... and forgets what is nobody\'s');
+$node->safe_psql('source', 'DELETE FROM assay_internal.onboarding');
+
 # a standby scores, and sees a change
 $node->backup('backup');
 my $standby = PostgreSQL::Test::Cluster->new('standby');

@@ -88,19 +88,55 @@ $node->safe_psql('postgres', 'CREATE OR REPLACE VIEW other_signals AS SELECT id,
 stored_while_locked('LOCK assay_internal.fault', 'other', $session, 'VALUES (2)', 1);
 is(value('SELECT degraded FROM o_decision WHERE id = 2'), 't', 'decided without its signals');
 
-# Another transaction's decision about the same key is waited for.
+# Decisions of messages that are gone are held, of every other key that comes again.
+$node->safe_psql('postgres', 'INSERT INTO message SELECT generate_series(3000001, 3006000); DELETE FROM message WHERE id > 3000000');
+my $rows = 'SELECT count(*) FROM (SELECT FROM p_decision WHERE id > 3000000 AND id % 2 = 0 FOR UPDATE) s';
+stored_while_locked($rows, 'message', undef, 'VALUES (3000002)', 1);
+stored_while_locked($rows, 'message', $session, 'VALUES (3000004)', 1);
+stored_while_locked($rows, 'message', $session, 'SELECT generate_series(3005601, 3006000)', 400);
+like(value(q{SELECT string_agg(DISTINCT message, '|') FROM assay.fault WHERE key = '{3000002}'}), qr/the decision cannot be written: canceling statement due to lock timeout/, 'the fault has the key');
+is(value(q{SELECT severity FROM assay.check('p') WHERE "check" = 'faults' AND detail ~ 'the decision cannot be written'}), 'error', 'check() tells');
+is(value('SELECT count(*) FROM p_decision d WHERE id BETWEEN 3005601 AND 3006000 AND id % 2 = 1 AND decided_at = (SELECT max(decided_at) FROM p_decision WHERE id < 4000000)'), '200',
+	'what nobody holds is decided');
+# Of many that nobody can write, some are waited for.
+stored_while_locked('LOCK p_decision', 'message', $session, 'SELECT generate_series(3100001, 3105000)', 5000);
+is(value('SELECT count(*) FROM p_decision WHERE id > 3100000'), '0', 'they stay undecided');
+# Nor does a statement wait longer than its session lets it.
+$session->query("SET statement_timeout = '700ms'");
+$holder->query_safe("BEGIN; $rows");
+$session->query('INSERT INTO message VALUES (3000006)');
+$holder->query_safe('COMMIT');
+is(value('SELECT count(*) FROM message WHERE id = 3000006'), '1', 'stored before its statement_timeout');
+# Row triggers are called for each row of a statement.
+$node->safe_psql('postgres', q{
+	CREATE TABLE by_row (id int PRIMARY KEY);
+	CREATE VIEW by_row_signals AS SELECT id FROM by_row;
+	SELECT assay.create_policy('r', 'by_row_signals', '{id}', prior => -1);
+	CREATE TRIGGER decide AFTER INSERT ON by_row FOR EACH ROW EXECUTE FUNCTION assay.decide('r')});
+$session->query('INSERT INTO by_row VALUES (-1)');
+$session->query('INSERT INTO by_row VALUES (-2)');
+stored_while_locked('LOCK r_decision', 'by_row', $session, 'SELECT generate_series(1, 2000)', 2000);
+$session->query('INSERT INTO by_row VALUES (0)');
+is(value('SELECT count(*) FROM r_decision WHERE id = 0'), '1', 'the lock is gone: decided');
+
+# Another transaction's decision about the same key is waited for as long.
 $node->safe_psql('postgres', q{
 	CREATE TABLE loose (id int);
 	CREATE VIEW loose_signals AS SELECT DISTINCT id FROM loose;
 	SELECT assay.create_policy('l', 'loose_signals', '{id}', prior => -1);
 	CREATE TRIGGER decide AFTER INSERT ON loose REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('l')});
 $session->query('INSERT INTO loose VALUES (1)');
-$holder->query_safe('BEGIN; INSERT INTO loose VALUES (2)');
-$session->query_until(qr/begun/, "\\echo begun\nINSERT INTO loose VALUES (2);\n");
-sleep 2;
-$holder->query_safe('COMMIT');
-$session->query('SELECT 1');
-is(value(q{SELECT count(*) FROM assay.fault WHERE policy = 'l'}), '0', 'and replaced then');
+foreach ([ '60s', 0, 'and replaced then' ], [ '100ms', 1, 'and told of' ])
+{
+	my ($budget, $faults, $what) = @$_;
+	$holder->query_safe('BEGIN; INSERT INTO loose VALUES (2)');
+	$session->query("SET statement_timeout = 0; SET assay.message_budget = '$budget'");
+	$session->query_until(qr/begun/, "\\echo begun\nINSERT INTO loose VALUES (2);\n");
+	sleep 2;
+	$holder->query_safe('COMMIT');
+	$session->query('SELECT 1');
+	is(value(q{SELECT count(*) FROM assay.fault WHERE policy = 'l'}), $faults, $what);
+}
 
 # Another session's temporary table can't be read: its messages are its own.
 $holder->query_safe(q{CREATE TEMP TABLE mine () INHERITS (loose);

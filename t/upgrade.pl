@@ -98,6 +98,19 @@ my $logged = q{SELECT id, (signals).sender, (signals).n FROM world_decision WHER
 my $before = mail($logged);
 unlike($before, qr/ERROR/, 'signals as 0.1.0 logged them');
 cmp_ok(() = $before =~ /\n/g, '>', 20, '... of many messages');
+# Who may read the views, but not their tables, hears that this ends; a view of the owner's own stays.
+$node->safe_psql('old', q{CREATE ROLE reader; CREATE ROLE viewer; GRANT USAGE ON SCHEMA "the mail" TO reader, viewer});
+is(mail(q{GRANT SELECT ON world_verdict, world_label_latest, world_decision, world_label TO reader; GRANT SELECT ON world_verdict, strict_label_latest TO viewer;
+	REVOKE SELECT ON world_decision FROM PUBLIC;
+	ALTER TABLE world_decision ENABLE ROW LEVEL SECURITY; ALTER TABLE world_label ENABLE ROW LEVEL SECURITY;
+	CREATE POLICY few ON world_decision FOR SELECT TO reader USING (id = 65); CREATE POLICY none ON world_label FOR SELECT TO reader USING (false);
+	SELECT severity, detail FROM assay.check('world') WHERE "check" = 'views'}), q{warning|"the mail".world_label_latest was made by an older version: it reads as its owner, past row-level security of "the mail".world_label
+warning|"the mail".world_verdict was made by an older version: it reads as its owner, past row-level security of "the mail".world_decision}, 'check() tells of the views');
+is(mail(q{SELECT severity, count(*) FROM assay.check('strict') WHERE "check" = 'views' GROUP BY 1}), 'info|2', 'where no rows are guarded, it matters less');
+my $seen = q{SELECT (SELECT count(*) FROM world_verdict) > 1, (SELECT count(*) FROM world_label_latest) > 0};
+is($node->safe_psql('old', qq{SET ROLE reader; SET search_path = "the mail", public; $seen}), 't|t', 'who reads them sees all');
+my (undef, undef, $told) = $node->psql('old', q{SET ROLE mail; SET search_path = "the mail", public; SELECT assay.upgrade_policy('strict')});
+like($told, qr/view "the mail".strict_label_latest reads with the rights of who asks now: viewer, who may read it, may not read "the mail".strict_label\n.*GRANT SELECT ON "the mail".strict_label TO viewer/, 'who must be given more is told');
 unlike(mail(q{SELECT assay.upgrade_policy('world'); SELECT assay.upgrade_policy('strict'); SELECT assay.upgrade_policy('world')}), qr/ERROR/,
 	'tables are brought up to date, and again');
 is(mail(q{SELECT id, assay.signal(signals, 'sender'), assay.signal(signals, 'n') FROM world_decision WHERE id <= 73 ORDER BY id}), $before,
@@ -110,6 +123,10 @@ is(mail(q{SELECT count(*) FROM assay.check('strict') WHERE "check" IN ('decision
 is(mail(q{SELECT assay.set_retention('strict', decisions => '100 years') > 0; SELECT assay_internal.apply_retention('strict', 1000)}), "t\n0", 'retention goes by rows there');
 is(mail(q{SELECT count(*) FROM pg_views WHERE viewname IN ('world_verdict', 'strict_verdict') AND definition LIKE '%DISTINCT%'}), '0', 'which can use indexes');
 is(mail(q{SELECT count(*) FROM pg_indexes WHERE indexdef ~ '_decision USING btree \(decided_at\)$'}), '2', 'by time');
+is($node->safe_psql('old', q{SET ROLE reader; SET search_path = "the mail", public; SELECT array_agg(DISTINCT id), (SELECT count(*) FROM world_label_latest) FROM world_verdict}),
+	'{65}|0', 'row-level security holds for who reads the views');
+is(mail(q{SELECT has_table_privilege('viewer', 'world_verdict', 'SELECT'), has_table_privilege('reader', 'world_verdict', 'SELECT')}), 't|t', 'a view that was made anew has the rights of before');
+is(mail(q{SELECT count(*) FROM (SELECT * FROM assay.check('world') UNION ALL SELECT * FROM assay.check('strict')) c WHERE "check" = 'views'}), '0', 'and check() has nothing to tell');
 is(mail(q{SELECT role, "right" FROM assay.access WHERE policy = 'world'}), 'mail|owner', 'rights can be given');
 
 # ---- the catalogue ----------------------------------------------------------

@@ -519,6 +519,21 @@ BEGIN
 	RETURN found_type;
 END $$;
 
+CREATE FUNCTION assay_internal.baseline_check_time(source regclass, at text) RETURNS void LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	column_type regtype := assay_internal.baseline_column_type(source, at);
+BEGIN
+	IF column_type <> 'timestamptz'::regtype THEN
+		RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
+			MESSAGE = format('column %I of %s is of type %s, not timestamp with time zone', at, source, column_type),
+			HINT = CASE WHEN column_type IN ('date'::regtype, 'timestamp'::regtype)
+				THEN format('Its zone has to be said: in a view over the messages, %I%s AT TIME ZONE ''UTC'' AS %I; the view is the source then.',
+					at, CASE column_type WHEN 'date'::regtype THEN '::timestamp' ELSE '' END, at)
+				ELSE 'at => names the column that says when a message was received.' END;
+	END IF;
+END $$;
+
 COMMENT ON FUNCTION assay_internal.baseline_columns(text, text[], text) IS 'private: builds SQL for baselines';
 COMMENT ON FUNCTION assay_internal.baseline_equal(text, text, text[]) IS 'private: builds SQL for baselines';
 COMMENT ON FUNCTION assay_internal.baseline_fill(text, text[]) IS 'private: builds SQL for baselines';
@@ -534,6 +549,7 @@ COMMENT ON FUNCTION assay_internal.baseline_label_changes(assay.baseline, text, 
 COMMENT ON FUNCTION assay_internal.baseline_apply(regclass, text[]) IS 'private: brings an incremental baseline up to date';
 COMMENT ON FUNCTION assay_internal.baseline_count(regclass, timestamptz) IS 'private: notes what a materialized view holds';
 COMMENT ON FUNCTION assay_internal.baseline_column_type(regclass, text) IS 'private: the type of a column';
+COMMENT ON FUNCTION assay_internal.baseline_check_time(regclass, text) IS 'private: error unless a column can be the time of a baseline''s messages';
 
 -- functions
 
@@ -673,11 +689,7 @@ BEGIN
 	FOR x IN SELECT k FROM unnest(key) k LOOP
 		PERFORM assay_internal.baseline_column_type(source, x.k);
 	END LOOP;
-	column_type := assay_internal.baseline_column_type(source, at);
-	IF column_type <> 'timestamptz'::regtype THEN
-		RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
-			MESSAGE = format('column %I of %s is of type %s, not timestamp with time zone', at, source, column_type);
-	END IF;
+	PERFORM assay_internal.baseline_check_time(source, at);
 	FOR x IN SELECT e.key AS name, e.value ->> 'aggregate' AS aggregate, e.value ->> 'rollup' AS rollup, e.value AS spec
 		FROM jsonb_each(b.extra) e
 	LOOP

@@ -60,10 +60,7 @@ BEGIN
 	FOR x IN SELECT k AS name FROM unnest(key || at || arrival) k LOOP
 		PERFORM assay_internal.baseline_column_type(source, x.name);
 	END LOOP;
-	IF assay_internal.baseline_column_type(source, at) <> 'timestamptz'::regtype THEN
-		RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
-			MESSAGE = format('column %I of %s is of type %s, not timestamp with time zone', at, source, assay_internal.baseline_column_type(source, at));
-	END IF;
+	PERFORM assay_internal.baseline_check_time(source, at);
 	FOR x IN SELECT c.key AS name, c.value AS aggregate, c.key || '_' || s.suffix AS column_name
 		FROM jsonb_each_text(columns) c, unnest(suffixes) s(suffix)
 	LOOP

@@ -46,9 +46,12 @@ typedef struct Input
 
 /* ---- reading ------------------------------------------------------------- */
 
-/* Open; complains and returns false when it can't */
+/*
+ * Open; complains and returns false when it can't.  In a folder something else
+ * may have taken the place of a file since that was looked at: it is not waited for.
+ */
 static bool
-input_open(Input *in, const char *path)
+input_open(Input *in, const char *path, bool in_folder)
 {
 	struct stat st;
 	int			fd;
@@ -61,13 +64,21 @@ input_open(Input *in, const char *path)
 		fd = dup(STDIN_FILENO);
 	}
 	else
-		fd = open(path, O_RDONLY | O_CLOEXEC);
+		fd = open(path, O_RDONLY | O_CLOEXEC | (in_folder ? O_NONBLOCK : 0));
 	if (fd < 0 || fstat(fd, &st) != 0)
 	{
 		report("error: could not open \"%s\": %s", in->path, strerror(errno));
 		source_stats.read_errors++;
 		if (fd >= 0)
 			close(fd);
+		return false;
+	}
+	if (in_folder && !S_ISREG(st.st_mode))
+	{
+		source_stats.files_skipped++;
+		if (options.verbose > 1)
+			report("skipping \"%s\": it is no file", path);
+		close(fd);
 		return false;
 	}
 	in->gz = gunzip_open(fd);
@@ -713,7 +724,7 @@ read_file(const char *path, const char *source, const char *mailbox, Format form
 			report("skipping \"%s\": not mail by its name", path);
 		return;
 	}
-	if (!input_open(&in, path))
+	if (!input_open(&in, path, in_folder))
 		return;
 	foreign = foreign_compression(&in, input_fill(&in, SNIFF_BYTES));
 	if (foreign != NULL)

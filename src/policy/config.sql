@@ -303,7 +303,10 @@ CREATE VIEW assay_internal.readable_reused_key WITH (security_barrier) AS
 COMMENT ON VIEW assay_internal.readable_reused_key IS 'the same of policies all of whose messages the user may know';
 
 CREATE VIEW assay_internal.readable_backfill_run WITH (security_barrier) AS
-	SELECT t.run, t.policy, t.revision, t.since, t.until, t.at_column, t.undecided_only, t.degraded_only, t.expected, t.decided, t.degraded, t.batches, t.last_key, t.started_by, t.started_at, t.updated_at, t.finished_at, t.pid
+	SELECT t.run, t.policy, t.revision, t.since, t.until, t.at_column, t.undecided_only, t.degraded_only, t.expected, t.decided, t.degraded, t.batches,
+		CASE WHEN t.policy IN (SELECT p.policy FROM assay_internal.policy p
+			WHERE assay_internal.may_read_messages(p.decision, p.access, p.label, p.signals_view)) THEN t.last_key END AS last_key,
+		t.started_by, t.started_at, t.updated_at, t.finished_at, t.pid
 	FROM assay_internal.backfill_run t
 	WHERE EXISTS (SELECT FROM assay_internal.policy p WHERE p.policy = t.policy
 		AND assay_internal.may('reader', p.decision, p.access, p.label, p.signals_view));

@@ -7,9 +7,10 @@
  * else, or when a key may be too long for its index, or is there already, in a
  * subtransaction, and one by one if that fails.
  *
- * Another session may hold the table's lock for long (CREATE INDEX, VACUUM FULL):
- * it is waited for the time of a message, and then half of that each time, until
- * it is had again.
+ * Another session may hold the table for long (CREATE INDEX, VACUUM FULL), or the
+ * decision about a key that comes again (SELECT ... FOR UPDATE): it is waited for
+ * the time of a message, and then half of that each time, until what is tried is
+ * had again.  A statement that has waited so a few times hardly waits any more.
  *
  * Such a table may fail all the same: its disk is full, its index damaged.  What
  * was written outside of a subtransaction takes the statement along then.  So
@@ -19,6 +20,7 @@
 #include "postgres.h"
 
 #include "budget.h"
+#include "compat.h"
 #include "decide_run.h"
 #include "direct_write.h"
 #include "miscadmin.h"
@@ -27,7 +29,10 @@
 #include "security.h"
 #include "shards.h"
 #include "steady_time.h"
+#include "storage/proc.h"
 #include "utils/queryenvironment.h"
+#include "utils/snapmgr.h"
+#include "utils/timeout.h"
 #include "utils/timestamp.h"
 
 /* Faults kept of one statement; the ledgers have them all */
@@ -38,6 +43,9 @@
 
 /* Milliseconds that are waited for a lock, however often it was in vain */
 #define PATIENCE_MIN	10
+
+/* A statement waits in vain for so many times the budget of a message, then hardly */
+#define WAIT_BUDGETS	3
 
 /*
  * Faults
@@ -126,7 +134,44 @@ RunWrite(void *arg)
 	LeaveSecurity(&security);
 }
 
-/* Is it another transaction's decision about the same key that was waited for? */
+/* The decision in d->values, by a statement into a table that runs nothing */
+static void
+RunWriteOne(void *arg)
+{
+	Decide	   *d = arg;
+	Security	security;
+
+	EnterToWrite(&security, d->plans->id->owner, d->plans->id->search_path);
+	if (d->patience > 0)
+		WaitNoLonger(&security, d->patience);
+	WriteOne(d);
+	LeaveSecurity(&security);
+}
+
+/*
+ * What the statement may wait for locks.  Row triggers are called for each row of
+ * it, so that the plans know, by the command of their snapshot.  Three quarters
+ * of what is left until the session's "statement_timeout" are as much as it gets.
+ */
+static void
+CountWaits(DecidePlans *plans)
+{
+	LocalTransactionId lxid = MyLocalTransactionId();
+	CommandId	cid = ActiveSnapshotSet() ? GetActiveSnapshot()->curcid : InvalidCommandId;
+
+	if (plans->wait_lxid == lxid && plans->wait_cid == cid)
+		return;
+	plans->wait_lxid = lxid;
+	plans->wait_cid = cid;
+	plans->waited = false;
+	plans->wait_left = (int64) assay_message_budget * WAIT_BUDGETS;
+	plans->time_left = PG_INT64_MAX;
+	if (get_timeout_active(STATEMENT_TIMEOUT))
+		plans->time_left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(),
+														   get_timeout_finish_time(STATEMENT_TIMEOUT)) * 3 / 4;
+}
+
+/* Is it but the row of a key that is held, where others may not be? */
 static bool
 WaitsForRow(Decide *d)
 {
@@ -134,29 +179,59 @@ WaitsForRow(Decide *d)
 		LockAtOnce(d->plans->id->decision);
 }
 
-/*
- * The same, whatever fails, and whoever holds the table.  What is waited for in
- * vain is noted before, since the session's own timeout may end the statement.
- */
-static ErrorData *
-TryWrite(Decide *d)
+/* Is there no more to be gained by trying, after waiting in vain? */
+static bool
+IsHopeless(Decide *d)
 {
 	DecidePlans *plans = d->plans;
+
+	return plans->waited && (plans->time_left <= 0 || (plans->wait_left <= 0 && !WaitsForRow(d)));
+}
+
+static ErrorData *
+WaitedLongEnough(void)
+{
+	ErrorData  *error = palloc0(sizeof(ErrorData));
+
+	error->sqlerrcode = ERRCODE_LOCK_NOT_AVAILABLE;
+	error->message = pstrdup("the statement has waited long enough for locks");
+	return error;
+}
+
+/*
+ * Write, whatever fails, and whoever holds the table or the row of a key.  What
+ * is waited for in vain is noted before, since the session's own timeout may end
+ * the statement.  Within a statement that has waited in vain patience does not
+ * grow again: every other row may be one that somebody holds.
+ */
+static ErrorData *
+TryWrite(Decide *d, void (*run) (void *arg))
+{
+	DecidePlans *plans = d->plans;
+	TimestampTz began;
 	ErrorData  *error;
 
 	if (d->raise || assay_message_budget == 0)
-		return RunProtected(RunWrite, d);
+		return RunProtected(run, d);
+	CountWaits(plans);
+	if (IsHopeless(d))
+		return WaitedLongEnough();
 	d->patience = plans->patience > 0 ? plans->patience : assay_message_budget;
 	plans->patience = Max(d->patience / 2, PATIENCE_MIN);
-	error = RunProtected(RunWrite, d);
-	d->patience = 0;
+	d->patience = Max(Min(d->patience, Min(plans->wait_left, plans->time_left)), 1);
+	began = SteadyTime();
+	error = RunProtected(run, d);
 	if (error && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
 	{
-		if (!WaitsForRow(d))
-			return error;
-		error = RunProtected(RunWrite, d);
+		int64		ms = (SteadyTime() - began) / 1000;
+
+		plans->waited = true;
+		plans->wait_left -= ms;
+		plans->time_left -= ms;
 	}
-	plans->patience = 0;
+	else
+		plans->patience = plans->waited ? d->patience : 0;
+	d->patience = 0;
 	return error;
 }
 
@@ -175,16 +250,32 @@ TakeDecision(Decide *d, TupleTableSlot *slot)
  * Notifications
  */
 
-/* Was the decision in d->values refused?  Hardly ever was any. */
+static int
+CompareTexts(const ListCell *a, const ListCell *b)
+{
+	return strcmp(lfirst(a), lfirst(b));
+}
+
+/* Was the decision in d->values refused?  Hardly ever was any; they are sorted. */
 static bool
 IsUnwritten(Decide *d)
 {
 	char	   *key = d->unwritten ? KeyText(d->plans->table, d->values, d->nulls) : NULL;
-	ListCell   *lc;
+	int			from = 0;
+	int			to = list_length(d->unwritten);
 
-	foreach(lc, d->unwritten)
-		if (strcmp(lfirst(lc), key) == 0)
-		return true;
+	while (from < to)
+	{
+		int			middle = (from + to) / 2;
+		int			order = strcmp(key, list_nth(d->unwritten, middle));
+
+		if (order == 0)
+			return true;
+		if (order < 0)
+			to = middle;
+		else
+			from = middle + 1;
+	}
 	return false;
 }
 
@@ -202,6 +293,7 @@ RunNotify(void *arg)
 		NotifyDecision(d->policy, d->plans->table, d->values, d->nulls);
 	else
 	{
+		list_sort(d->unwritten, CompareTexts);
 		slot = MakeSingleTupleTableSlot(d->plans->table->desc, &TTSOpsMinimalTuple);
 		tuplestore_select_read_pointer(d->store, 0);
 		tuplestore_rescan(d->store);
@@ -260,18 +352,6 @@ NoteUnwritten(Decide *d, ErrorData *error)
 	FreeErrorData(error);
 }
 
-/* The decision in d->values, by a statement into a table that runs nothing */
-static void
-RunWriteOne(void *arg)
-{
-	Decide	   *d = arg;
-	Security	security;
-
-	EnterToWrite(&security, d->plans->id->owner, d->plans->id->search_path);
-	WriteOne(d);
-	LeaveSecurity(&security);
-}
-
 /*
  * Write the decision in d->values, whose key is there already.  Another
  * transaction may have it: to wait for that one may end in a deadlock.
@@ -279,7 +359,7 @@ RunWriteOne(void *arg)
 static void
 WriteKnownOne(Decide *d)
 {
-	ErrorData  *error = RunProtected(RunWriteOne, d);
+	ErrorData  *error = TryWrite(d, RunWriteOne);
 
 	if (error)
 		NoteUnwritten(d, error);
@@ -400,7 +480,7 @@ WriteEach(Decide *d)
 		/* What the row before left goes, but for its slot. */
 		MemoryContextReset(d->per_row);
 		old = MemoryContextSwitchTo(d->per_row);
-		error = TryWrite(d);
+		error = TryWrite(d, RunWrite);
 		if (error)
 			NoteUnwritten(d, error);
 		else
@@ -456,7 +536,7 @@ WriteDecisions(Decide *d)
 	ErrorData  *error = NULL;
 
 	if (!WritesForSure(d, plan))
-		error = TryWrite(d);
+		error = TryWrite(d, RunWrite);
 	else
 		error = WriteForSure(d);
 	if (error == NULL && d->ndecisions > 0)

@@ -45,9 +45,7 @@ DECLARE
 BEGIN
 	SELECT v.oid INTO view FROM pg_class t JOIN pg_class v ON v.relnamespace = t.relnamespace AND v.relowner = t.relowner AND v.relkind = 'v'
 	WHERE t.oid = p.label AND v.relname = p.policy || '_label_latest'
-		AND pg_get_viewdef(v.oid) LIKE '%DISTINCT ON (%' AND pg_get_viewdef(v.oid) LIKE '%labelled_at DESC;'
-		AND EXISTS (SELECT FROM pg_rewrite w JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
-			WHERE w.ev_class = v.oid AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.label);
+		AND assay_internal.is_plain_view(v.oid, t.oid, 'ORDER BY .*labelled_at DESC');
 	IF view IS NOT NULL THEN
 		EXECUTE format('CREATE OR REPLACE VIEW %s%s AS ', view, (SELECT ' WITH (' || array_to_string(c.reloptions, ', ') || ')' FROM pg_class c WHERE c.oid = view)) || assay_internal.label_query(p.label, p.key, label_order);
 	ELSE

@@ -84,6 +84,21 @@ assay_latest_decisions(PG_FUNCTION_ARGS)
 	return ReadTable(fcinfo, &s, s.id->decision, s.id->decision_name, &q);
 }
 
+static void
+RefuseKey(Source *s, int n)
+{
+	StringInfoData names;
+	ListCell   *lc;
+
+	initStringInfo(&names);
+	foreach(lc, s->id->key)
+		appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "", (char *) lfirst(lc));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("policy \"%s\" identifies a message by %d values, not %d", s->policy, s->nkeys, n),
+			 errhint("They are those of (%s), in that order.", names.data)));
+}
+
 /* alias."key" = ... AND ... : the decision is about the message of this key, an array of texts */
 void
 AddKeyIs(BatchQuery *q, Source *s, const char *alias, Datum key)
@@ -95,10 +110,7 @@ AddKeyIs(BatchQuery *q, Source *s, const char *alias, Datum key)
 
 	deconstruct_array(DatumGetArrayTypeP(key), TEXTOID, -1, false, TYPALIGN_INT, &items, &nulls, &n);
 	if (n != s->nkeys)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("policy \"%s\" identifies a message by %d values, not %d", s->policy,
-						s->nkeys, n)));
+		RefuseKey(s, n);
 	foreach(lc, s->id->key)
 	{
 		int			i = foreach_current_index(lc);

@@ -67,6 +67,11 @@ BEGIN
 	IF p.access IS NULL THEN
 		RETURN QUERY SELECT 'info', 'rights', 'the policy was made by an older version: only its owner has rights', format('SELECT assay.upgrade_policy(%L);', p.policy);
 	END IF;
+	RETURN QUERY
+		SELECT CASE WHEN v.guarded THEN 'warning' ELSE 'info' END, 'views',
+			format('%s was made by an older version: it reads as its owner, past row-level security of %s', v.view, v.source),
+			format('SELECT assay.upgrade_policy(%L); who reads it needs SELECT on %s then.', p.policy, v.source)
+		FROM assay_internal.owner_views(p) v;
 	FOREACH k IN ARRAY p.key LOOP
 		IF NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = view AND a.attname = k AND a.attnum > 0 AND NOT a.attisdropped) THEN
 			RETURN QUERY SELECT 'error', 'key', format('signals view %s has no key column "%s"', view, k), 'Add it to the view.';

@@ -238,7 +238,19 @@ DECLARE
 	keys text;
 	owner name := (SELECT pg_get_userbyid(c.relowner) FROM pg_class c WHERE c.oid = signals);
 	relation text;
+	taken text;
 BEGIN
+	-- DROP EXTENSION ... CASCADE, or drop_policy(), has left them; they hold what messages were taken for
+	SELECT string_agg(format('%I.%I', n.nspname, c.relname), ', ' ORDER BY u.i) INTO taken
+	FROM unnest(ARRAY['_decision', '_label', '_verdict', '_label_latest', '_policy', CASE WHEN partition_by IS NOT NULL THEN '_d_default' END])
+		WITH ORDINALITY u(ending, i)
+	JOIN pg_class c ON c.relname = policy || u.ending
+	JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = schema AND has_schema_privilege(n.oid, 'CREATE');
+	IF taken IS NOT NULL THEN
+		RAISE EXCEPTION 'policy "%" cannot have its tables: there are %', policy, taken USING ERRCODE = 'duplicate_table',
+			DETAIL = 'An earlier policy of that name may have left them, with its decisions and labels.',
+			HINT = 'Take another name or schema, or rename them; if nobody needs what they hold, drop them.';
+	END IF;
 	SELECT string_agg(format('%I %s NOT NULL', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY u.n),
 		string_agg(quote_ident(a.attname), ', ' ORDER BY u.n)
 	INTO columns, keys
@@ -699,6 +711,17 @@ CREATE FUNCTION assay.signals_query(policy text, keys text[] DEFAULT NULL) RETUR
 COMMENT ON FUNCTION assay.signals_query(text, text[]) IS
 	'the query by which the trigger reads the signals of messages with these keys, for EXPLAIN; without keys, that of a row-level trigger, for PREPARE';
 
+CREATE FUNCTION assay_internal.check_message_key(policy text, asked text, given text[], key text[]) RETURNS void LANGUAGE plpgsql IMMUTABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF cardinality(given) IS DISTINCT FROM cardinality(key) THEN
+		RAISE EXCEPTION 'policy "%" identifies a message by (%)', policy, array_to_string(key, ', ') USING ERRCODE = 'invalid_parameter_value',
+			HINT = format('Give a value for each, in that order: assay.%s(%L, %s).', asked, policy, (SELECT string_agg('<' || u.k || '>', ', ' ORDER BY u.n)
+				FROM unnest(key) WITH ORDINALITY u(k, n)));
+	END IF;
+END $$;
+COMMENT ON FUNCTION assay_internal.check_message_key(text, text, text[], text[]) IS 'error unless a function was given as many values as a policy''s key has';
+
 CREATE FUNCTION assay.explain_decision(policy text, VARIADIC key text[],
 	OUT step int, OUT evidence text, OUT contribution float8, OUT margin float8, OUT score real, OUT because text) RETURNS SETOF record
 	LANGUAGE plpgsql STABLE ROWS 20
@@ -713,10 +736,7 @@ BEGIN
 		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
 			HINT = assay_internal.policy_hint(policy, 'read');
 	END IF;
-	IF cardinality(key) <> cardinality(p.key) THEN
-		RAISE EXCEPTION 'policy "%" identifies a message by (%)', policy, array_to_string(p.key, ', ')
-			USING ERRCODE = 'invalid_parameter_value';
-	END IF;
+	PERFORM assay_internal.check_message_key(policy, 'explain_decision', key, p.key);
 	FOR d IN SELECT * FROM assay.latest_decision(policy, key)
 	LOOP
 		-- A model whose contributions were not kept is explained now, where its signals were logged.

@@ -36,10 +36,7 @@ DECLARE
 	booleans text[] := array(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = coalesce(to_regclass(p.signals), p.signals_view)
 		AND a.atttypid = 'bool'::regtype AND NOT a.attisdropped);
 BEGIN
-	IF cardinality(key) IS DISTINCT FROM cardinality(p.key) THEN
-		RAISE EXCEPTION 'policy "%" identifies a message by (%)', policy, array_to_string(p.key, ', ')
-			USING ERRCODE = 'invalid_parameter_value';
-	END IF;
+	PERFORM assay_internal.check_message_key(policy, 'explain_text', key, p.key);
 	SELECT * INTO d FROM assay.latest_decision(policy, key);
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'policy "%" has no decision for (%)', policy, array_to_string(key, ', ', 'NULL') USING ERRCODE = 'no_data_found',

@@ -22,10 +22,7 @@ DECLARE
 	hit text[];
 	reads text[];
 BEGIN
-	IF cardinality(key) IS DISTINCT FROM cardinality(p.key) THEN
-		RAISE EXCEPTION 'policy "%" identifies a message by (%)', p.policy, array_to_string(p.key, ', ')
-			USING ERRCODE = 'invalid_parameter_value';
-	END IF;
+	PERFORM assay_internal.check_message_key(p.policy, 'suggest_exclusion', key, p.key);
 	SELECT * INTO d FROM assay.latest_decision(p.policy, key);
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'policy "%" has no decision for (%)', p.policy, array_to_string(key, ', ', 'NULL') USING ERRCODE = 'no_data_found',
