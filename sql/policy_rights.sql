@@ -197,6 +197,16 @@ SELECT assay.drop_baseline('rts.rts_sender'), assay.drop_set('rts_names');
 REVOKE pg_read_all_data, pg_write_all_data FROM rts_writer;
 DROP ROLE rts_writer;
 
+-- Who gets rights on all tables that the owner makes is no publisher for it.
+ALTER DEFAULT PRIVILEGES FOR ROLE rts_owner GRANT ALL ON TABLES TO rts_ingest, PUBLIC;
+SET ROLE rts_owner;
+SELECT assay.create_policy('rts_more', 'rts.signals', '{id}');
+SELECT role, "right" FROM assay.access WHERE policy = 'rts_more';
+RESET ROLE;
+SELECT tried('rts_ingest', $$SELECT assay.create_detector('rts_more', 'built', 'true', mode => 'draft')$$);
+SELECT assay.drop_policy('rts_more', true);
+ALTER DEFAULT PRIVILEGES FOR ROLE rts_owner REVOKE ALL ON TABLES FROM rts_ingest, PUBLIC;
+
 DROP FUNCTION tried;
 DROP TABLE rts_calls;
 DROP TRIGGER decide ON rts.message;

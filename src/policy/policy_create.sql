@@ -281,6 +281,11 @@ BEGIN
 		RAISE NOTICE 'policy "%" belongs to %, as its signals view does', policy, owner;
 	END IF;
 	access := format('%I.%I', schema, policy || '_policy');
+	-- Who gets rights on all that the owner makes (ALTER DEFAULT PRIVILEGES) is nobody's builder for it.
+	FOR relation IN SELECT DISTINCT coalesce(quote_ident(r.rolname), 'PUBLIC') FROM pg_class c CROSS JOIN aclexplode(c.relacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee
+		WHERE c.oid = access AND a.grantee <> c.relowner LOOP
+		EXECUTE format('REVOKE ALL ON %s FROM %s', access, relation);
+	END LOOP;
 END $$;
 COMMENT ON FUNCTION assay_internal.policy_tables(text, name, regclass, text[], boolean, text) IS
 	'makes the decision and label tables of a policy and the views over them, owned by who owns the signals view';

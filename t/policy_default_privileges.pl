@@ -1,0 +1,42 @@
+# A role that gets rights on whatever the superuser makes (ALTER DEFAULT PRIVILEGES)
+# gets none on what CREATE EXTENSION and ALTER EXTENSION UPDATE make.
+use strict;
+use warnings FATAL => 'all';
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+$node->start;
+$node->safe_psql('postgres', 'CREATE ROLE app');
+
+for my $how ('made', 'updated')
+{
+	$node->safe_psql('postgres', "CREATE DATABASE $how");
+	$node->safe_psql($how, q{CREATE EXTENSION pg_assay VERSION '0.1.0'}) if $how eq 'updated';
+	$node->safe_psql($how, q{
+		ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO app, PUBLIC;
+		ALTER DEFAULT PRIVILEGES GRANT ALL ON SEQUENCES TO app;
+		ALTER DEFAULT PRIVILEGES GRANT ALL ON FUNCTIONS TO app;
+		ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO app;});
+	$node->safe_psql($how, $how eq 'made' ? 'CREATE SCHEMA assay; REVOKE ALL ON SCHEMA assay FROM app; CREATE EXTENSION pg_assay' : 'ALTER EXTENSION pg_assay UPDATE');
+	is($node->safe_psql($how, q{
+		SELECT count(*) FROM (SELECT relacl FROM pg_class WHERE relnamespace IN ('assay'::regnamespace, 'assay_internal'::regnamespace)
+			UNION ALL SELECT proacl FROM pg_proc WHERE pronamespace IN ('assay'::regnamespace, 'assay_internal'::regnamespace)
+			UNION ALL SELECT nspacl FROM pg_namespace WHERE oid IN ('assay'::regnamespace, 'assay_internal'::regnamespace)) x(acl), aclexplode(acl) a
+		WHERE a.grantee = 'app'::regrole}), 0, "$how: nothing for the role");
+	is($node->safe_psql($how, q{
+		SELECT string_agg(format('%s %s', c.oid::regclass, a.privilege_type), ', ' ORDER BY c.oid::regclass::text) FROM pg_class c, aclexplode(c.relacl) a
+		WHERE c.relnamespace IN ('assay'::regnamespace, 'assay_internal'::regnamespace) AND c.relkind IN ('r', 'S') AND a.grantee = 0}),
+		'assay.baseline SELECT, assay.text_model_registry SELECT', "$how: of tables, what everybody may read");
+	my ($rc, $out, $err) = $node->psql($how, q{
+		SET ROLE app;
+		CREATE TEMP TABLE dropped_policy AS SELECT 'p'::text AS policy;
+		CREATE TRIGGER x AFTER UPDATE ON dropped_policy FOR EACH ROW EXECUTE FUNCTION assay_internal.delete_row();});
+	like($err, qr/permission denied for function assay_internal\.delete_row/, "$how: what deletes as the extension's owner is not his to call");
+}
+
+$node->stop;
+done_testing();
