@@ -56,7 +56,9 @@ BEGIN
 			AND a.grantee OPERATOR(pg_catalog.<>) 'pg_database_owner'::pg_catalog.regrole::pg_catalog.oid
 		ORDER BY o.what
 	LOOP
-		EXECUTE pg_catalog.format('REVOKE %s ON %s FROM %s', CASE WHEN r.role IS NULL AND r.readable THEN 'INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER' ELSE 'ALL' END,
-			r.what, coalesce(pg_catalog.quote_ident(r.role), 'PUBLIC'));
+		EXECUTE pg_catalog.format('REVOKE ALL ON %s FROM %s', r.what, coalesce(pg_catalog.quote_ident(r.role), 'PUBLIC'));
+		IF r.role IS NULL AND r.readable THEN
+			EXECUTE pg_catalog.format('GRANT SELECT ON %s TO PUBLIC', r.what);
+		END IF;
 	END LOOP;
 END $$;
