@@ -174,6 +174,45 @@ ALTER TABLE rts.rts_decision DISABLE ROW LEVEL SECURITY;
 SELECT assay.revoke_access('rts', 'rts_reader');
 SELECT tried('rts_reader', $$SELECT assay.policy_export('rts')$$);
 
+-- Who has a privilege on everything, but nothing of the policy, gains nothing by it: no table of the
+-- extension is his to write, above all what others will run, and who can't read can't build, either.
+CREATE ROLE rts_writer;
+GRANT pg_write_all_data TO rts_writer;
+CREATE TABLE rts.sent (id bigint PRIMARY KEY, sender text NOT NULL, received_at timestamptz NOT NULL);
+ALTER TABLE rts.sent OWNER TO rts_owner;
+SET ROLE rts_owner;
+SET search_path = rts;
+SELECT assay.create_baseline('rts_sender', source => 'rts.sent', key => '{sender}', at => 'received_at', incremental => true);
+RESET search_path;
+SELECT assay.create_list('rts_names');
+RESET ROLE;
+SELECT tried('rts_writer', $$UPDATE assay.baseline SET extra = '{"ran": {"aggregate": "max(pg_temp.evil())", "rollup": "pg_catalog.max"}}'$$) AS expression,
+	tried('rts_writer', $$INSERT INTO assay_internal.detector (policy, detector, from_revision, condition, weight, mode, rollout) VALUES ('rts', 'planted', 1, 'false', 0, 'live', 1)$$) AS condition,
+	tried('rts_writer', $$INSERT INTO assay_internal.policy (policy, signals, key, decision, label) VALUES ('mine', 'rts.signals', '{id}', 'rts.rts_decision', 'rts.rts_label')$$) AS policy,
+	tried('rts_writer', $$UPDATE assay.named_set SET readers = '{rts_writer}'$$) AS reads_list, tried('rts_writer', $$UPDATE assay.named_set SET owner = 'rts_writer'$$) AS owns_list,
+	tried('rts_writer', $$INSERT INTO assay.named_set (set, content, owner) VALUES ('rts_new', 'list', 'rts_owner')$$) AS for_another,
+	tried('rts_writer', $$SELECT assay.create_list('rts_own')$$) AS own_list,
+	tried('rts_writer', $$SELECT assay.create_detector('rts', 'built', 'true', mode => 'live')$$) AS publishes,
+	tried('rts_writer', $$SELECT assay.create_detector('rts', 'built', 'true', mode => 'draft')$$) AS builds;
+SELECT c.oid::regclass AS written FROM pg_class c WHERE c.relnamespace IN ('assay'::regnamespace, 'assay_internal'::regnamespace) AND c.relkind IN ('r', 'p')
+	AND ('42501' <> ALL (ARRAY[tried('rts_writer', format('DELETE FROM %s', c.oid::regclass)), tried('rts_writer', format('INSERT INTO %s DEFAULT VALUES', c.oid::regclass))]))
+	AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname IN ('check_right', 'owner_writes') AND t.tgtype & 1 = 1) ORDER BY 1;
+GRANT pg_read_all_data TO rts_writer;
+SELECT tried('rts_writer', $$SELECT assay.create_detector('rts', 'built', 'true', mode => 'live')$$) AS publishes;
+SELECT assay.drop_baseline('rts.rts_sender'), assay.drop_set('rts_names');
+REVOKE pg_read_all_data, pg_write_all_data FROM rts_writer;
+DROP ROLE rts_writer;
+
+-- Who gets rights on all tables that the owner makes is no publisher for it.
+ALTER DEFAULT PRIVILEGES FOR ROLE rts_owner GRANT ALL ON TABLES TO rts_ingest, PUBLIC;
+SET ROLE rts_owner;
+SELECT assay.create_policy('rts_more', 'rts.signals', '{id}');
+SELECT role, "right" FROM assay.access WHERE policy = 'rts_more';
+RESET ROLE;
+SELECT tried('rts_ingest', $$SELECT assay.create_detector('rts_more', 'built', 'true', mode => 'draft')$$);
+SELECT assay.drop_policy('rts_more', true);
+ALTER DEFAULT PRIVILEGES FOR ROLE rts_owner REVOKE ALL ON TABLES FROM rts_ingest, PUBLIC;
+
 DROP FUNCTION tried;
 DROP TABLE rts_calls;
 DROP TRIGGER decide ON rts.message;

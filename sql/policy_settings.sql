@@ -140,6 +140,53 @@ DROP TABLE follow_message CASCADE;
 SELECT count(assay.drop_policy(p, true)) FROM unnest('{condition,view,age}'::text[]) p;
 RESET client_min_messages;
 
+-- XML and SQL/JSON call functions that an expression does not name: each alone, since one that needs all settings has them set for all
+CREATE TABLE hidden_message (id int PRIMARY KEY, at timestamptz, document jsonb, what regclass);
+CREATE VIEW hidden_signals AS SELECT * FROM hidden_message;
+CREATE FUNCTION hidden_insert(id int) RETURNS void LANGUAGE sql AS
+	$$ INSERT INTO public.hidden_message VALUES ($1, '2024-02-01 02:30+00', '{"at": "2024-02-01T02:30:00", "day": "01.02.2024", "what": "hidden_message"}', 'public.hidden_message') $$;
+CREATE TEMP TABLE hidden AS SELECT format('hidden_%s', n) AS policy, condition FROM (VALUES
+	(1, 150000, 'xmlelement(NAME a, what)::text = ''<a>public.hidden_message</a>'''),
+	(2, 160000, 'JSON_ARRAY(to_timestamp(id + 1700000000))::text LIKE ''%+00:00%'''),
+	(3, 160000, 'JSON_OBJECT(''a'': what RETURNING jsonb)->>''a'' = ''public.hidden_message'''),
+	(4, 170000, 'JSON_VALUE(document, ''$.at'' RETURNING timestamptz) = at'),
+	(5, 170000, 'JSON_VALUE(document, ''$.day'' RETURNING date) = date(make_date(2024, 1, 2))'),
+	(6, 170000, 'JSON_VALUE(document, ''$.what'' RETURNING regclass) IS NULL'),
+	(7, 170000, 'JSON_EXISTS(document, ''$.at ? (@.datetime() == $x)'' PASSING at AS x)')) x(n, since, condition)
+	WHERE since <= current_setting('server_version_num')::int;
+SELECT count(assay.create_policy(policy, 'hidden_signals', '{id}', prior => 0)) > 0 AS made FROM hidden;
+SELECT count(assay.create_detector(policy, 'd', condition, weight => 1, mode => 'live')) > 0 AS made FROM hidden;
+DO $$
+DECLARE
+	p text;
+BEGIN
+	FOR p IN SELECT policy FROM hidden LOOP
+		EXECUTE format('CREATE TRIGGER %1$s AFTER INSERT ON hidden_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide(%1$L)', p);
+	END LOOP;
+END $$;
+SELECT hidden_insert(1);
+SELECT hidden_insert(2);
+SET timezone = 'America/New_York'; SET datestyle = 'German';
+SELECT hidden_insert(3);
+CREATE TEMP TABLE given AS SELECT h.policy, s.id, assay.margin(x.attribution), 'score' AS by FROM hidden h, hidden_signals s, assay.score(h.policy, s) x;
+RESET ALL;
+DO $$
+DECLARE
+	p text;
+BEGIN
+	FOR p IN SELECT policy FROM hidden LOOP
+		EXECUTE format('INSERT INTO given SELECT %L, id, assay.margin(attribution), ''trigger'' FROM %I', p, p || '_decision');
+	END LOOP;
+END $$;
+SELECT count(*) = 6 * (SELECT count(*) FROM hidden) AS complete FROM given;
+SELECT h.condition, g.id, g.by, g.margin FROM given g JOIN hidden h USING (policy) WHERE g.margin IS DISTINCT FROM 1 ORDER BY 1, 2, 3;
+SET client_min_messages = warning;
+DROP FUNCTION hidden_insert;
+DROP TABLE hidden_message CASCADE;
+SELECT count(assay.drop_policy(policy, true)) > 0 AS dropped FROM hidden;
+DROP TABLE hidden, given;
+RESET client_min_messages;
+
 -- nor do they change how a condition is read
 SET transform_null_equals = on; SET array_nulls = off;
 SELECT assay.create_detector('sets', 'null', 'note = NULL', weight => 64, mode => 'live');

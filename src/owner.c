@@ -16,6 +16,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
+#include "commands/trigger.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -282,4 +283,55 @@ OwnerWriteRow(Oid relid, const char *registry, const char *sql, const NullableDa
 
 	OwnerCheck(relid);
 	(void) RunAsOwner(table, &write, args, entry->isnull ? " n" : "  ", &isnull);
+}
+
+/* An error unless the caller may act as the role that a row names as its owner: the one of a view's check */
+static void
+RowCheck(Relation rel, HeapTuple row)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	bool		isnull;
+	Datum		owner = heap_getattr(row, get_attnum(RelationGetRelid(rel), "owner"), desc, &isnull);
+
+	if (isnull || !has_privs_of_role(GetUserId(), DatumGetObjectId(owner)))
+		ereport(ERROR,
+				(errcode(ERRCODE_WITH_CHECK_OPTION_VIOLATION),
+				 errmsg("permission denied for a row of table \"%s\"", RelationGetRelationName(rel)),
+				 errdetail("It belongs to another role.")));
+}
+
+/*
+ * Trigger: nobody writes a table by a privilege alone, as members of
+ * pg_write_all_data have it, but who may act as its owner; for each row, by a
+ * view, also who may act as the row's.
+ */
+PG_FUNCTION_INFO_V1(assay_owner_writes);
+Datum
+assay_owner_writes(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	bool		may;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("owner_writes must be called as a trigger")));
+	may = has_privs_of_role(GetUserId(), trigger->tg_relation->rd_rel->relowner);
+	if (TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
+	{
+		HeapTuple	row = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple : trigger->tg_trigtuple;
+
+		if (!may)
+			RowCheck(trigger->tg_relation, trigger->tg_trigtuple);
+		if (!may && row != trigger->tg_trigtuple)
+			RowCheck(trigger->tg_relation, row);
+		return PointerGetDatum(row);
+	}
+	if (!may)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for table \"%s\"", RelationGetRelationName(trigger->tg_relation)),
+				 errdetail("What stands in it is run with the rights of others."),
+				 errhint("It is written by the functions of pg_assay.")));
+	return PointerGetDatum(NULL);
 }

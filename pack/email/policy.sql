@@ -609,3 +609,6 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay.label_siblings(text, text, boolean, text, real, int) IS
 	'labels the siblings of a message that have no such label yet; returns how many';
+
+-- what stands in these tables becomes conditions, and columns of views, of whoever makes a policy
+SELECT assay_internal.keep_tables();

@@ -230,6 +230,19 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay_internal.index_decisions(regclass) IS 'makes the index of a decision table by time, unless there is one';
 
+-- Who gets rights on all that the owner makes (ALTER DEFAULT PRIVILEGES) is nobody's builder for it.
+CREATE FUNCTION assay_internal.give_nobody(access regclass) RETURNS void LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	role text;
+BEGIN
+	FOR role IN SELECT DISTINCT coalesce(quote_ident(r.rolname), 'PUBLIC') FROM pg_class c CROSS JOIN aclexplode(c.relacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee
+		WHERE c.oid = access AND a.grantee <> c.relowner LOOP
+		EXECUTE format('REVOKE ALL ON %s FROM %s', access, role);
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION assay_internal.give_nobody(regclass) IS 'takes from a new view of rights what default privileges gave on it';
+
 CREATE FUNCTION assay_internal.policy_tables(policy text, schema name, signals regclass, key text[], index_hits boolean, partition_by text,
 	OUT decision regclass, OUT label regclass, OUT access regclass) LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
@@ -293,6 +306,7 @@ BEGIN
 		RAISE NOTICE 'policy "%" belongs to %, as its signals view does', policy, owner;
 	END IF;
 	access := format('%I.%I', schema, policy || '_policy');
+	PERFORM assay_internal.give_nobody(access);
 END $$;
 COMMENT ON FUNCTION assay_internal.policy_tables(text, name, regclass, text[], boolean, text) IS
 	'makes the decision and label tables of a policy and the views over them, owned by who owns the signals view';

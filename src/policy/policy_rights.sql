@@ -77,6 +77,8 @@ CREATE VIEW assay.access AS
 	JOIN pg_catalog.pg_class c ON c.oid = p.access
 	CROSS JOIN LATERAL pg_catalog.aclexplode(coalesce(c.relacl, pg_catalog.acldefault('r', c.relowner))) a
 	LEFT JOIN pg_catalog.pg_roles g ON g.oid = a.grantee
-	GROUP BY p.policy, g.rolname, g.oid, c.relowner;
+	GROUP BY p.policy, g.rolname, g.oid, c.relowner
+	-- who does not read neither builds nor publishes
+	HAVING bool_or(a.privilege_type = 'SELECT');
 COMMENT ON VIEW assay.access IS 'who has which right on the policies that the user may read; members of these roles have it too';
 GRANT SELECT ON assay.access TO PUBLIC;

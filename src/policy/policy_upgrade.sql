@@ -145,6 +145,7 @@ BEGIN
 			format('rights on policy %s: who may SELECT reads it, INSERT builds, UPDATE publishes; assay.grant_access() gives them', policy));
 		EXECUTE format('ALTER VIEW %I.%I OWNER TO %I', schema, policy || '_policy', p.owner);
 		view := format('%I.%I', schema, policy || '_policy');
+		PERFORM assay_internal.give_nobody(view);
 		UPDATE assay.policy q SET access = view WHERE q.policy = upgrade_policy.policy;
 	END IF;
 END $$;

@@ -4,8 +4,10 @@
  *
  * Rights are PostgreSQL's own privileges on the policy's objects.  It belongs
  * to the owner of its decision table.  Privileges on the view <policy>_policy
- * say the rest: who may SELECT from it reads, who may INSERT builds, and who
- * may UPDATE publishes; who may SELECT from the decision table reads, too.
+ * say the rest: who may SELECT from it reads, who may INSERT, too, builds, and
+ * who may UPDATE publishes; who may SELECT from the decision table reads, too.
+ * Without reading nothing is built: a condition is a question, which a verdict
+ * answers, and pg_write_all_data brings INSERT and UPDATE alone.
  */
 #include "postgres.h"
 
@@ -73,12 +75,12 @@ MayOn(Oid role, const char *right, Oid owner, Oid decision, Oid access)
 	/* What is called like the view is no one's but the owner's. */
 	if (RelationOwner(access) != owner)
 		access = InvalidOid;
+	if (!HasPrivilege(role, access, ACL_SELECT))
+		return strcmp(right, "reader") == 0 && HasPrivilege(role, decision, ACL_SELECT);
 	if (HasPrivilege(role, access, ACL_UPDATE))
 		return strcmp(right, "owner") != 0;
-	if (HasPrivilege(role, access, ACL_INSERT))
-		return strcmp(right, "builder") == 0 || strcmp(right, "reader") == 0;
-	return strcmp(right, "reader") == 0 &&
-		(HasPrivilege(role, decision, ACL_SELECT) || HasPrivilege(role, access, ACL_SELECT));
+	return strcmp(right, "reader") == 0 ||
+		(strcmp(right, "builder") == 0 && HasPrivilege(role, access, ACL_INSERT));
 }
 
 /* Has the current user this right on a policy? */

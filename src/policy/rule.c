@@ -317,7 +317,7 @@ FindForeign(Node *node, void *context)
 	if (node == NULL)
 		return false;
 	/* A domain's or another type's input may call anything. */
-	if (IsA(node, CoerceToDomain) || IsA(node, SQLValueFunction) ||
+	if (IsA(node, CoerceToDomain) || IsA(node, SQLValueFunction) || HidesFunctions(node) ||
 		check_functions_in_node(node, IsForeign, context))
 		return true;
 	return expression_tree_walker(node, FindForeign, context);

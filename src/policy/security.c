@@ -335,6 +335,29 @@ ShowsSettings(Oid function, void *context)
 	}
 }
 
+/*
+ * Does a node call what no list of its functions has?  XML and JSON are made of
+ * values by their types' output functions, casts and zones; and values of any
+ * type of JSON, by their input functions.
+ */
+bool
+HidesFunctions(Node *node)
+{
+	switch (nodeTag(node))
+	{
+		case T_XmlExpr:
+#if PG_VERSION_NUM >= 160000
+		case T_JsonConstructorExpr:
+#endif
+#if PG_VERSION_NUM >= 170000
+		case T_JsonExpr:
+#endif
+			return true;
+		default:
+			return false;
+	}
+}
+
 /* The same of an expression's node: of itself, not of what it is made of */
 int
 SettingsOfNode(Node *node)
@@ -342,7 +365,7 @@ SettingsOfNode(Node *node)
 	/* The functions of a cast are its own. */
 	if (IsA(node, CoerceViaIO))
 		return SettingsOfText(exprType((Node *) ((CoerceViaIO *) node)->arg));
-	if (IsA(node, XmlExpr) || check_functions_in_node(node, ShowsSettings, NULL))
+	if (HidesFunctions(node) || check_functions_in_node(node, ShowsSettings, NULL))
 		return SETTINGS_ALL;
 	return 0;
 }

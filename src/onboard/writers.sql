@@ -1,0 +1,55 @@
+-- ---------------------------------------------------------------------------
+-- who writes the tables of the extension; last, as it looks at all of them
+--
+-- What stands in them is run with the rights of others: expressions of baselines
+-- and text models, conditions.  The functions that write them see to who may.  A
+-- privilege alone, as pg_write_all_data brings it, would make its members whoever
+-- refreshes a baseline.  Tables below views look at each row: check_right() does.
+-- ---------------------------------------------------------------------------
+
+CREATE FUNCTION assay_internal.owner_writes() RETURNS trigger
+	AS 'MODULE_PATHNAME', 'assay_owner_writes' LANGUAGE C;
+COMMENT ON FUNCTION assay_internal.owner_writes() IS 'error unless it is the owner of the table, or for each row that row''s, who writes it';
+
+-- written by the view assay.named_sets
+CREATE TRIGGER owner_writes BEFORE INSERT OR UPDATE OR DELETE ON assay.named_set FOR EACH ROW EXECUTE FUNCTION assay_internal.owner_writes();
+
+-- Nor does anybody get rights on what is here because the role that makes it gives
+-- them on whatever it makes (ALTER DEFAULT PRIVILEGES).  On tables not even PUBLIC.
+CREATE FUNCTION assay_internal.keep_tables() RETURNS void LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	ours oid[] := ARRAY['assay'::regnamespace, 'assay_internal'::regnamespace];
+	t regclass;
+	r record;
+BEGIN
+	FOR t IN SELECT c.oid FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = ANY (ours)
+		AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = c.oid AND g.tgname IN ('check_right', 'owner_writes')) ORDER BY c.oid LOOP
+		EXECUTE format('CREATE TRIGGER owner_writes BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION assay_internal.owner_writes()', t);
+	END LOOP;
+	FOR r IN
+		SELECT DISTINCT o.what, o.readable, CASE WHEN a.grantee <> 0 THEN pg_get_userbyid(a.grantee) END AS role
+		FROM pg_default_acl d CROSS JOIN LATERAL aclexplode(d.defaclacl) a
+		JOIN (
+			SELECT 'TABLE ' || c.oid::regclass::text AS what, CASE c.relkind WHEN 'S' THEN 'S' ELSE 'r' END::"char" AS kind, c.relkind <> 'v' AS stored,
+				c.relname IN ('baseline', 'text_model_registry') OR c.relname LIKE 'email\_%' AS readable
+			FROM pg_class c WHERE c.relkind IN ('r', 'v', 'S') AND c.relnamespace = ANY (ours)
+			UNION ALL
+			SELECT 'ROUTINE ' || p.oid::regprocedure::text, 'f', false, false FROM pg_proc p WHERE p.pronamespace = ANY (ours)
+			UNION ALL
+			SELECT 'SCHEMA ' || n.nspname, 'n', false, false FROM pg_namespace n WHERE n.oid = ANY (ours)
+		) o ON o.kind = d.defaclobjtype
+		WHERE d.defaclrole = current_user::regrole AND a.grantee <> d.defaclrole AND (a.grantee <> 0 OR o.stored)
+			-- who dumps
+			AND a.grantee <> 'pg_database_owner'::regrole
+		ORDER BY o.what
+	LOOP
+		EXECUTE format('REVOKE ALL ON %s FROM %s', r.what, coalesce(quote_ident(r.role), 'PUBLIC'));
+		IF r.role IS NULL AND r.readable THEN
+			EXECUTE format('GRANT SELECT ON %s TO PUBLIC', r.what);
+		END IF;
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION assay_internal.keep_tables() IS 'for the end of an extension''s script: nobody but their owner writes its tables, and default privileges give nobody anything';
+REVOKE ALL ON FUNCTION assay_internal.owner_writes(), assay_internal.keep_tables() FROM PUBLIC;
+SELECT assay_internal.keep_tables();
