@@ -210,7 +210,7 @@ is($row->{hidden_text}, undef, 'hidden text of an attachment is not the body\'s'
 
 # HTML body, is it a picture only?
 my @bodies = (
-	'<img src=cid:x>' => 1, '<a href="https://x.example/"><img src=cid:x alt="a long text that stands for the picture in it"></a>' => 1,
+	'<img src=cid:x>' => 1, '<img srcset="https://x.example/i 2x">' => 1, '<a href="https://x.example/"><img src=cid:x alt="a long text that stands for the picture in it"></a>' => 1,
 	'<img src=cid:x width=1 height=1>' => 0, '<p>Hello</p>' => 0, '<img src=cid:x>' . 'x' x 39 => 1, '<img src=cid:x>' . 'x' x 40 => 0,
 	'<div style="display:none">' . 'x' x 99 . '</div><img src=cid:x>' => 1, '<div style="display:none"><img src=cid:x></div>' => 0);
 while (my ($html, $expected) = splice @bodies, 0, 2)
