@@ -67,6 +67,20 @@ is($wrong, '', 'cut off: 75, or it is there');
 cmp_ok($again, '>', 20, 'many were cut off');
 cmp_ok($stored, '>', 5, 'some were not');
 
+# a server that accepts and says nothing
+{
+	my $silent = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1', LocalPort => $port, ReuseAddr => 1) or die $!;
+	my ($out, $err) = ('', '');
+	IPC::Run::run([ 'assay_load', '-q', '-w', '-d', "host=127.0.0.1 port=$port dbname=postgres connect_timeout=2", $message ],
+		'<', \undef, '>', \$out, '2>', \$err, IPC::Run::timeout(60));
+	is($? >> 8, 75, 'the connection string says how long a silent server is waited for');
+	like($err, qr/timeout expired/, 'a silent server: message');
+	delete local $ENV{PGCONNECT_TIMEOUT};
+	IPC::Run::run([ 'assay_load', '-q', '-w', '-d', "host=127.0.0.1 port=$port dbname=postgres", $message ],
+		'<', \undef, '>', \$out, '2>', \$err, IPC::Run::timeout(90));
+	is($? >> 8, 75, 'and else it is half a minute');
+}
+
 # ---- no room for another connection -------------------------------------------
 
 value(q{SET password_encryption = 'scram-sha-256'; CREATE ROLE feeder LOGIN PASSWORD 'x' CONNECTION LIMIT 1;

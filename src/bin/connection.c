@@ -95,10 +95,17 @@ is_refused(const PGconn *conn, const char *const *keywords, const char *const *v
 PGconn	   *
 server_try_connect(char **error, bool *refused)
 {
-	const char *keywords[] = {"host", "port", "user", "password", "dbname",
-	"fallback_application_name", "client_encoding", NULL};
-	const char *values[] = {options.host, options.port, options.user, NULL, options.dbname,
-	progname, "UTF8", NULL};
+	/*
+	 * who accepts a connection and says nothing, or is gone without a word, is
+	 * not waited for without end; what the connection string says comes later
+	 * and counts
+	 */
+	const char *keywords[] = {"host", "port", "user", "password",
+		"connect_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count",
+	"dbname", "fallback_application_name", "client_encoding", NULL};
+	const char *values[] = {options.host, options.port, options.user, NULL,
+		g_getenv("PGCONNECT_TIMEOUT") != NULL ? NULL : "30", "60", "10", "6",
+	options.dbname, progname, "UTF8", NULL};
 	static char *password = NULL;
 	PGconn	   *conn;
 
