@@ -10,7 +10,7 @@
 
 #include "columns.h"
 
-#define WHY_USECS	INT64_C(5000000)	/* to find out why there is no connection */
+#define WHY_USECS	INT64_C(5000000)	/* for the reason of a failure */
 
 /* Ask for a password on the terminal */
 static char *
@@ -51,7 +51,7 @@ why_not(const char *const *keywords, const char *const *values, char *state)
 	PGconn	   *conn = PQconnectStartParams(keywords, values, 1);
 	PostgresPollingStatusType next = PGRES_POLLING_WRITING;
 	int64_t		until = g_get_monotonic_time() + WHY_USECS;
-	const char *text;
+	const char *message;
 	size_t		len;
 
 	state[0] = '\0';
@@ -67,12 +67,12 @@ why_not(const char *const *keywords, const char *const *values, char *state)
 			next = PQconnectPoll(conn);
 	}
 	/* "… FATAL:  28P01", perhaps of several hosts: the last counts */
-	text = PQerrorMessage(conn);
-	for (len = strlen(text); len > 0 && g_ascii_isspace(text[len - 1]);)
+	message = PQerrorMessage(conn);
+	for (len = strlen(message); len > 0 && g_ascii_isspace(message[len - 1]);)
 		len--;
-	if (PQstatus(conn) != CONNECTION_OK && len > 7 && memcmp(text + len - 7, "  ", 2) == 0 &&
-		strspn(text + len - 5, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") >= 5)
-		g_strlcpy(state, text + len - 5, 6);
+	if (PQstatus(conn) != CONNECTION_OK && len > 7 && memcmp(message + len - 7, "  ", 2) == 0 &&
+		strspn(message + len - 5, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") >= 5)
+		g_strlcpy(state, message + len - 5, 6);
 	PQfinish(conn);
 }
 
@@ -96,9 +96,9 @@ PGconn	   *
 server_try_connect(char **error, bool *refused)
 {
 	/*
-	 * who accepts a connection and says nothing, or is gone without a word, is
-	 * not waited for without end; what the connection string says comes later
-	 * and counts
+	 * who accepts a connection and says nothing, or is gone without a word,
+	 * is not waited for without end; what the connection string says comes
+	 * later and counts
 	 */
 	const char *keywords[] = {"host", "port", "user", "password",
 		"connect_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count",
