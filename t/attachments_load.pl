@@ -208,9 +208,22 @@ is("$row->{html_forms} $row->{html_password_inputs} $row->{html_scripts}", '1 1 
 is($row->{body_text} =~ s/\s+$//r, 'hello', 'the body is the body');
 is($row->{hidden_text}, undef, 'hidden text of an attachment is not the body\'s');
 
+# files within text, as Outlook shows them
+my $uu = 'begin 644 setup.exe' . "\n" . pack('u', "MZ" . join '', map { chr($_ % 256) } 1 .. 300) . "`\nend\n";
+$row = load_one("From: a\@b.example\n\nhello\n\n${uu}begin 100 days of work\nwith prose\nbegin 600 a b.txt\n" . pack('u', 'text') . "bye\nbegin 644 none");
+is_deeply([ map { "$_->{name} $_->{size} $_->{type}" } @{ $row->{attachments} } ],
+	[ 'setup.exe 302 application/octet-stream', 'a b.txt 4 application/octet-stream' ], 'uuencoded files are attachments');
+is_deeply($row->{attachment_suffixes}, [ 'exe', 'txt' ], 'and have their suffixes');
+is($row->{attachments}[1]{sha256}, '982d9e3eb996f559e633f4d194def3761d909f5a3b647d1a851fead67c32c9d1', 'and their bytes');
+(my $crlf = $uu) =~ s/\n/\r\n/g;
+$row = load_one("From: a\@b.example\nContent-Transfer-Encoding: base64\n\n" . encode_base64($crlf));
+is($row->{attachments}[0]{size}, 302, 'also in Base64, with CRLF');
+$row = load_one("From: a\@b.example\n\nWe\nbegin 644 or so\nand go on\n" . "begin 644 a\n" x 1000);
+is_deeply($row->{attachments}, [], 'prose is none');
+
 # HTML body, is it a picture only?
 my @bodies = (
-	'<img src=cid:x>' => 1, '<a href="https://x.example/"><img src=cid:x alt="a long text that stands for the picture in it"></a>' => 1,
+	'<img src=cid:x>' => 1, '<img srcset="https://x.example/i 2x">' => 1, '<a href="https://x.example/"><img src=cid:x alt="a long text that stands for the picture in it"></a>' => 1,
 	'<img src=cid:x width=1 height=1>' => 0, '<p>Hello</p>' => 0, '<img src=cid:x>' . 'x' x 39 => 1, '<img src=cid:x>' . 'x' x 40 => 0,
 	'<div style="display:none">' . 'x' x 99 . '</div><img src=cid:x>' => 1, '<div style="display:none"><img src=cid:x></div>' => 0);
 while (my ($html, $expected) = splice @bodies, 0, 2)

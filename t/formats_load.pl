@@ -66,6 +66,13 @@ is($rows[0]{body_text}, "From quoted\n>From twice\nFrom here on, prose\n\nFrom h
 ($err, @rows) = table_of(0, write_file("$dir/dateless", "From x\n" . message('one', "a\n\n") . "From y\n" . message('two', "From z\nb\n")));
 is(subjects(@rows), 'one two', 'mbox: separators without a date');
 
+# a header with a blank before its colon is no separator
+foreach my $name ('first.eml', 'first.mbox', 'first')
+{
+	($err, @rows) = table_of(0, write_file("$dir/$name", "From : a\@b.example\nSubject: one\n\nb\n"));
+	is(join('|', map { "$_->{from_addr} $_->{subject}" } @rows), 'a@b.example one', "From : in $name");
+}
+
 # Content-Length may lie
 (my $lying = $mbox) =~ s/^Subject: (one|two)$/Subject: $1\nContent-Length: 100000/mg;
 ($err, @rows) = table_of(0, write_file("$dir/lying.mbox", $lying));

@@ -24,20 +24,23 @@ typedef struct Entry
 	const char *angle_end;
 } Entry;
 
-/* White space out of an address, as in "a @ b"; quotes are kept */
+/* White space and comments out of an address, as in "a @(x) b"; quotes are kept */
 static char *
 squeeze(const char *s, size_t len)
 {
 	char	   *out = g_malloc(len + 1);
 	size_t		n = 0;
 	bool		quoted = false;
+	const char *last_paren = memrchr(s, ')', len);
 
 	for (size_t i = 0; i < len; i++)
 	{
 		if (s[i] == '"')
 			quoted = !quoted;
+		if (s[i] == '(' && !quoted && last_paren != NULL && s + i < last_paren)
+			i = (const char *) memchr(s + i, ')', len - i) - s;
 		/* a no-break space is one, too */
-		if (i + 1 < len && memcmp(s + i, "\xC2\xA0", 2) == 0 && !quoted)
+		else if (i + 1 < len && memcmp(s + i, "\xC2\xA0", 2) == 0 && !quoted)
 			i++;
 		else if (quoted || !g_ascii_isspace(s[i]))
 			out[n++] = s[i];
@@ -89,6 +92,29 @@ comment(const char *s, size_t len)
 	return display_name(open + 1, close - open - 1);
 }
 
+/*
+ * Where a word goes on behind the blanks and comments at p: they may stand
+ * around its one @, and comments alone at dots of its domain.  Else NULL.
+ */
+static const char *
+within_word(const char *word, const char *p, const char *end, const char *last_paren)
+{
+	const char *next = p;
+	bool		has_at = memchr(word, '@', p - word) != NULL;
+	bool		blanks = false;
+
+	while (next < end && (g_ascii_isspace(*next) || (*next == '(' && last_paren != NULL && next < last_paren)))
+	{
+		blanks |= *next != '(';
+		next = *next == '(' ? (const char *) memchr(next, ')', end - next) + 1 : next + 1;
+	}
+	if (next == end || next == p || p == word)
+		return NULL;
+	if ((p[-1] == '@' && p - word > 1) || (*next == '@' && !has_at))
+		return next;
+	return has_at && !blanks && (p[-1] == '.' || *next == '.') ? next : NULL;
+}
+
 /* The last word with an @ of an entry without brackets, else its only word */
 static bool
 bare_address(const Entry *e, const char **from, size_t *len)
@@ -111,8 +137,17 @@ bare_address(const Entry *e, const char **from, size_t *len)
 			continue;
 		}
 		word = p;
-		while (p < e->end && (quoted || (!g_ascii_isspace(*p) && *p != '(')))
+		while (p < e->end)
 		{
+			if (!quoted && (g_ascii_isspace(*p) || *p == '('))
+			{
+				const char *next = within_word(word, p, e->end, last_paren);
+
+				if (next == NULL)
+					break;
+				p = next;
+				continue;
+			}
 			if (*p == '\\' && p + 1 < e->end)
 				p++;
 			else if (*p == '"' && (quoted || memchr(p + 1, '"', e->end - p - 1) != NULL))
@@ -122,7 +157,7 @@ bare_address(const Entry *e, const char **from, size_t *len)
 		if (p == word)
 			continue;
 		words++;
-		if (memchr(word, '@', p - word) != NULL)
+		if (memchr(word, '@', p - word) != NULL && (*word != '@' || *len == 0))
 		{
 			*from = word;
 			*len = p - word;

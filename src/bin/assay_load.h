@@ -369,6 +369,9 @@ extern void message_add_attachment(Message *m, const Attachment *a);
 /* attachment.c */
 extern void attachment_look(Message *m, const char *name, const char *type, const char *s, size_t len);
 
+/* uuencode.c */
+extern void uuencoded_files(Message *m, const char *s, size_t len);
+
 /* facts.c */
 extern void facts_fill(Message *m);
 

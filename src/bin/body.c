@@ -517,6 +517,8 @@ add_text(WalkState *w, GString *body, const char *s, size_t len,
 	}
 	normalize_newlines(shown, 0);
 	find_urls(m, shown->str, shown->len);
+	if (kind == TEXT_PLAIN && w->inside == 0)
+		uuencoded_files(m, shown->str, shown->len);
 
 	if (body->len > 0 && shown->len > 0 && body->str[body->len - 1] != '\n')
 		g_string_append_c(body, '\n');

@@ -14,8 +14,12 @@
 extern PGconn *server_connect(void);
 extern PGconn *server_try_connect(char **error, bool *refused);
 extern void server_check_encoding(PGconn *conn);
+extern void server_keep_commits(PGconn *conn);
 extern PGresult *server_query(PGconn *conn, const char *sql, int nparams, const char *const *params);
 extern char *server_error_text(PGconn *conn, PGresult *res);
+extern bool server_recovers(PGconn *conn, const PGresult *res);
+extern bool server_made_by_another(const PGresult *res);
+extern void server_give_up(PGconn *conn, const PGresult *res, const char *text) G_GNUC_NORETURN;
 extern bool server_is_fatal(const char *state);
 extern bool server_is_transient(const char *state);
 

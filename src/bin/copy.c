@@ -66,6 +66,7 @@ void
 copy_connect(void)
 {
 	conn = server_connect();
+	server_keep_commits(conn);
 	if (options.create_table)
 		target_create(conn);
 	find_columns();
@@ -197,11 +198,8 @@ probe(void)
 		const char *state = PQresultErrorField(error, PG_DIAG_SQLSTATE);
 
 		/* what a trigger objects to may be different with rows */
-		if (state == NULL || strncmp(state, "53", 2) == 0 || strncmp(state, "08", 2) == 0)
-			fatal_retry("%s", server_error_text(conn, error));
-		if (server_is_fatal(state) || strncmp(state, "42", 2) == 0 ||
-			strncmp(state, "0A", 2) == 0)
-			fatal("%s", server_error_text(conn, error));
+		if (server_is_fatal(state) || strncmp(state, "42", 2) == 0 || strncmp(state, "0A", 2) == 0)
+			server_give_up(conn, error, server_error_text(conn, error));
 		PQclear(error);
 	}
 	if (update_command == NULL)
@@ -212,14 +210,8 @@ probe(void)
 static void
 stop_at(const char *source, PGresult *error)
 {
-	const char *state = PQresultErrorField(error, PG_DIAG_SQLSTATE);
-
 	report("stopped at \"%s\"; %" PRId64 " messages are loaded", source, copy_stats.loaded);
-	if (PQstatus(conn) != CONNECTION_OK || state == NULL || server_is_transient(state) ||
-		strncmp(state, "08", 2) == 0 || strncmp(state, "53", 2) == 0 ||
-		strncmp(state, "57", 2) == 0 || strncmp(state, "58", 2) == 0 || strncmp(state, "25", 2) == 0)
-		fatal_retry("%s", server_error_text(conn, error));
-	fatal("%s", server_error_text(conn, error));
+	server_give_up(conn, error, server_error_text(conn, error));
 }
 
 static void load_rows(Batch *b, guint first, guint last, PGresult *error);

@@ -515,7 +515,7 @@ write_reports(guint first, guint last)
 		const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
 		char	   *text = server_error_text(conn, res);
 
-		if (PQstatus(conn) != CONNECTION_OK || state == NULL || server_is_transient(state) || strncmp(state, "53", 2) == 0)
+		if (server_recovers(conn, res))
 			fatal_retry("%s", text);
 
 		/*

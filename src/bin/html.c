@@ -215,6 +215,8 @@ note_attributes(HtmlState *st, const GumboElement *e)
 		for (size_t k = 0; k < G_N_ELEMENTS(names); k++)
 			if (a->name[0] == names[k][0] && strcmp(a->name, names[k]) == 0)
 				link_attribute(st, a->value);
+		if (a->name[0] == 's' && strcmp(a->name, "srcset") == 0)
+			link_srcset(st, a->value);
 	}
 }
 
@@ -275,7 +277,7 @@ element_attributes(HtmlState *st, Frame *f, Out *out)
 				st->m->html_password_inputs++;
 			break;
 		case GUMBO_TAG_IMG:
-			if (out == &st->seen && attribute(e, "src") != NULL && !is_pixel(e))
+			if (out == &st->seen && (attribute(e, "src") != NULL || attribute(e, "srcset") != NULL) && !is_pixel(e))
 				st->m->html_images++;
 			if ((value = attribute(e, "alt")) != NULL && value[0] != '\0')
 			{

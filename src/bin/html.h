@@ -201,6 +201,7 @@ extern void shown_add(HtmlState *st, Out *out, bool in_pre, const char *s, size_
 extern char *link_url(HtmlState *st, const char *s, size_t len);
 extern void link_note(HtmlState *st, const char *url);
 extern void link_attribute(HtmlState *st, const char *s);
+extern void link_srcset(HtmlState *st, const char *s);
 extern void link_css(HtmlState *st, const char *s);
 extern void link_refresh(HtmlState *st, const char *s);
 extern void link_begin(HtmlState *st, const char *value, size_t len);

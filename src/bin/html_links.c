@@ -129,6 +129,30 @@ link_attribute(HtmlState *st, const char *s)
 	g_free(url);
 }
 
+/* The URLs of a picture in several sizes, "url 2x, url 300w": a program shows one of them, with or without src */
+void
+link_srcset(HtmlState *st, const char *s)
+{
+	static const char blanks[] = " \t\r\n\f";
+
+	while (*(s += strspn(s, " \t\r\n\f,")) != '\0')
+	{
+		size_t		len = strcspn(s, blanks);
+		size_t		n = len;
+		char	   *url;
+
+		while (n > 0 && s[n - 1] == ',')
+			n--;
+		url = link_url(st, s, n);
+		link_note(st, url);
+		g_free(url);
+		s += len;
+		/* without a comma behind it, a size follows */
+		if (n == len)
+			s += strcspn(s, ",");
+	}
+}
+
 /* A link is over: keep it with its text */
 void
 link_end(HtmlState *st)

@@ -214,7 +214,7 @@ static const ShrinkWord wanted[] = {
 	{NAME("width"),.only = "img"}, {NAME("height"),.only = "img"}, {NAME("alt")},
 	{NAME("bgcolor")}, {NAME("background")}, {NAME("hidden")}, {NAME("color"),.only = "font"},
 	{NAME("text"),.only = "body"}, {NAME("size"),.only = "font"}, {NAME("media"),.only = "style"}, {NAME("type")}, {NAME("action")}, {NAME("formaction")},
-	{NAME("poster")}, {NAME("data")}, {NAME("lowsrc")}, {NAME("dynsrc")}, {NAME("http-equiv")},
+	{NAME("poster")}, {NAME("srcset")}, {NAME("data")}, {NAME("lowsrc")}, {NAME("dynsrc")}, {NAME("http-equiv")},
 	{NAME("content"),.only = "meta"}, {NAME("prompt")},
 };
 

@@ -240,6 +240,20 @@ parse_from(Message *m, Header *h)
 		m->from_name = g_strdup(h->decoded);
 }
 
+/* The first From that says anything, or NULL: an empty one before it hides nobody */
+static Header *
+find_from(GArray *headers)
+{
+	for (guint i = 0; i < headers->len; i++)
+	{
+		Header	   *h = &g_array_index(headers, Header, i);
+
+		if (strcmp(h->name, "from") == 0 && h->value[0] != '\0')
+			return h;
+	}
+	return NULL;
+}
+
 /* Headers that a message has once; a second one is somebody's trick */
 static void
 find_duplicates(Message *m, GArray *headers)
@@ -516,7 +530,7 @@ interpret_headers(Message *m, GArray *headers, const RawMessage *raw)
 	Header	   *h;
 	const char *rest;
 
-	if ((h = find_header(headers, "from")) != NULL && h->value[0] != '\0')
+	if ((h = find_from(headers)) != NULL)
 		parse_from(m, h);
 	else
 		ADD_DEFECT(m, DEFECT_NO_FROM);

@@ -184,13 +184,13 @@ reparse_read(DeliverFn deliver)
 	PGresult   *res;
 
 	if (PQsendQueryParams(conn, select_command, 0, NULL, NULL, NULL, NULL, 1) != 1 || PQsetSingleRowMode(conn) != 1)
-		fatal("%s", g_strchomp(g_strdup(PQerrorMessage(conn))));
+		fatal_retry("%s", g_strchomp(g_strdup(PQerrorMessage(conn))));
 	while ((res = PQgetResult(conn)) != NULL)
 	{
 		if (PQresultStatus(res) == PGRES_SINGLE_TUPLE && !interrupted)
 			deliver_row(res, deliver);
 		else if (PQresultStatus(res) != PGRES_SINGLE_TUPLE && PQresultStatus(res) != PGRES_TUPLES_OK)
-			fatal("%s", g_strchomp(g_strdup(PQresultErrorMessage(res))));
+			server_give_up(conn, res, g_strchomp(g_strdup(PQresultErrorMessage(res))));
 		PQclear(res);
 		if (interrupted)
 			break;

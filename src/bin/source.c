@@ -221,6 +221,19 @@ looks_like_header(const char *s, const char *end)
 	return p < end && *p == ':';
 }
 
+/* Does it begin as the line that separates messages in an mbox?  "From : a@b" is a header. */
+static bool
+begins_from_line(const char *s, size_t len)
+{
+	size_t		n = 5;
+
+	if (len < 6 || memcmp(s, "From ", 5) != 0)
+		return false;
+	while (n < len && (s[n] == ' ' || s[n] == '\t'))
+		n++;
+	return n == len || s[n] != ':';
+}
+
 /* A line "From someone … date" that begins a message in an mbox */
 static bool
 is_from_line(const char *s, size_t len)
@@ -300,7 +313,7 @@ sniff(Input *in)
 		s++;
 	if (s < end && *s == '{')
 		return FORMAT_JSONL;
-	if (end - s > 5 && memcmp(s, "From ", 5) == 0)
+	if (begins_from_line(s, end - s))
 	{
 		const char *nl = memchr(s, '\n', end - s);
 
@@ -452,7 +465,7 @@ read_eml(Input *in, const char *source, const char *mailbox, DeliverFn deliver)
 	raw.data = data->str;
 	raw.len = data->len;
 	from_emlx(&raw);
-	if (raw.len > 5 && memcmp(raw.data, "From ", 5) == 0)
+	if (begins_from_line(raw.data, raw.len))
 	{
 		/* a message that was taken out of an mbox */
 		char	   *nl = memchr(raw.data, '\n', raw.len);
@@ -565,7 +578,7 @@ read_mbox(Input *in, const char *source, const char *mailbox, DeliverFn deliver)
 		bool		starts_line = at_line_start;
 
 		at_line_start = whole;
-		if (starts_line && len > 5 && s[0] == 'F' && memcmp(s, "From ", 5) == 0)
+		if (starts_line && s[0] == 'F' && begins_from_line(s, len))
 		{
 			bool		dated = is_from_line(s, len);
 			bool		header_follows;

@@ -94,6 +94,7 @@ typedef struct Source
 	void		(*count) (void);	/* what it counts itself, into stats */
 	void		(*close) (void);
 	bool		numbers_itself; /* offsets are made here, not the feeder's */
+	bool		keeps_nothing;	/* and mean nothing to who sends */
 } Source;
 
 typedef struct StreamOptions

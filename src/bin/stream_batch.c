@@ -227,6 +227,9 @@ start_session(void)
 {
 	/* a stopped instance shall not hold on to what it has begun */
 	PQclear(PQexec(conn, "SET client_min_messages = warning; SET idle_in_transaction_session_timeout = '60s'"));
+	/* a source that can go back loses nothing by a crash */
+	if (source->rewound == NULL)
+		server_keep_commits(conn);
 	stats.connects++;
 }
 
@@ -313,6 +316,28 @@ static const char *const own_tables[] = {
 
 static const char *const own_names[] = {"assay_offset", "assay_dead_letter", "assay_stream"};
 
+/* One of them, or its comment; several instances may begin at the same time, and meet but once */
+static void
+make_own_table(const char *sql)
+{
+	PGresult   *res = PQexec(conn, sql);
+
+	if (PQresultStatus(res) != PGRES_COMMAND_OK && PQtransactionStatus(conn) == PQTRANS_IDLE)
+	{
+		PQclear(res);
+		res = PQexec(conn, sql);
+	}
+	if (PQresultStatus(res) != PGRES_COMMAND_OK)
+	{
+		char	   *text = server_error_text(conn, res);
+
+		if (server_made_by_another(res))
+			fatal_retry("%s", text);
+		server_give_up(conn, res, text);
+	}
+	PQclear(res);
+}
+
 /* Make the tables that are the program's own, or tell that they are not there */
 static void
 find_own_tables(const char *oid)
@@ -328,7 +353,7 @@ find_own_tables(const char *oid)
 		char	  **around = g_strsplit(own_tables[i], "{}", 2);
 		char	   *sql = g_strconcat(around[0], schema, around[1], NULL);
 
-		PQclear(server_query(conn, sql, 0, NULL));
+		make_own_table(sql);
 		g_strfreev(around);
 		g_free(sql);
 	}
@@ -453,22 +478,28 @@ read_fence(Part *p, int64_t *next, bool *own)
 static void
 take_fence(Part *p, int64_t next, bool own)
 {
-	/* own it is where the transaction put it of which nothing was heard */
-	if (p->next >= 0 && next != p->next && source->numbers_itself && !(own && next == p->reach))
-	{
-		source->close();
-		fatal("another instance works on group \"%s\", topic \"%s\", part %d: it moved from %" PRId64 " to %" PRId64,
-			  stream_options.group, p->topic, p->part, p->next, next);
-	}
+	/* others move it forward: back it goes with a server that lost commits */
 	if (p->next >= 0 && next < p->next)
 	{
 		report("the offset of topic \"%s\", part %d was moved back from %" PRId64 " to %" PRId64,
 			   p->topic, p->part, p->next, next);
-		if (source->rewound == NULL)
+		if (source->rewound != NULL)
+		{
+			p->next = p->taken = next;
+			p->epoch++;
+			source->rewound(p);
+		}
+		else if (source->keeps_nothing)
+			report("warning: %" PRId64 " messages that were acknowledged are no longer there", p->next - next);
+		else
 			fatal("this source can't go back");
-		p->next = p->taken = next;
-		p->epoch++;
-		source->rewound(p);
+	}
+	/* own it is where the transaction put it of which nothing was heard */
+	else if (p->next >= 0 && next != p->next && source->numbers_itself && !(own && next == p->reach))
+	{
+		source->close();
+		fatal("another instance works on group \"%s\", topic \"%s\", part %d: it moved from %" PRId64 " to %" PRId64,
+			  stream_options.group, p->topic, p->part, p->next, next);
 	}
 	p->next = next;
 	p->taken = MAX(p->taken, next);

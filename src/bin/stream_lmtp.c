@@ -279,5 +279,5 @@ lmtp_close(void)
 
 const Source lmtp_source = {
 	.open = lmtp_open,.read = lmtp_read,.settled = lmtp_settled,.wanted = lmtp_wanted,.forget = lmtp_forget,
-	.idle = lmtp_idle,.count = lmtp_count,.close = lmtp_close,.numbers_itself = true,
+	.idle = lmtp_idle,.count = lmtp_count,.close = lmtp_close,.numbers_itself = true,.keeps_nothing = true,
 };

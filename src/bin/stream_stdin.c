@@ -35,11 +35,11 @@ static size_t partial_left;		/* bytes of it that are still to come */
 
 /* ---- out -------------------------------------------------------------------- */
 
-/* Write what there is: as much as goes without waiting, or all */
+/* Write what there is: as much as goes without waiting, or all.  The server may be away before we are open. */
 static void
 write_out(bool all)
 {
-	while (out->len > 0 && !out_gone)
+	while (out != NULL && out->len > 0 && !out_gone)
 	{
 		struct pollfd p = {STDOUT_FILENO, POLLOUT, 0};
 		ssize_t		n;

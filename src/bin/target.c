@@ -37,7 +37,8 @@ static bool rest_is_plain;		/* the column of --rest is json, not jsonb */
 
 /*
  * Make the table with all columns, unless it is there.  The transaction stays
- * open for target_settle(), once the table is found to be as it is to be.
+ * open for target_settle(), once the table is found to be as it is to be.  Where
+ * another makes it at the same time we waited for that, and go on with theirs.
  */
 void
 target_create(PGconn *conn)
@@ -78,9 +79,11 @@ target_create(PGconn *conn)
 		PQfreemem(literal);
 	}
 	res = PQexec(conn, sql->str);
-	if (PQresultStatus(res) != PGRES_COMMAND_OK)
-		fatal("could not create table %s: %s", name,
-			  g_strchomp(g_strdup(PQresultErrorMessage(res))));
+	if (PQresultStatus(res) != PGRES_COMMAND_OK && server_made_by_another(res))
+		PQclear(PQexec(conn, "ROLLBACK"));
+	else if (PQresultStatus(res) != PGRES_COMMAND_OK)
+		server_give_up(conn, res, g_strdup_printf("could not create table %s: %s", name,
+												  g_strchomp(g_strdup(PQresultErrorMessage(res)))));
 	PQclear(res);
 	g_string_free(sql, TRUE);
 	g_free(name);
@@ -185,6 +188,8 @@ find_own_columns(PGconn *conn, const char *oid, const char *table, GString *comm
 			char	   *error = NULL;
 			OwnValue   *value = make_own_value(conn, own_columns[i].cast, equals + 1, &error);
 
+			if (value == NULL && PQstatus(conn) != CONNECTION_OK)
+				fatal_retry("%s", error);
 			if (value == NULL)
 				fatal("could not use the value of --column=%s: %s", name, error);
 			own_columns[i].value = *value;
@@ -290,7 +295,7 @@ target_find(PGconn *conn, char **oid_out, char **table_out)
 		const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
 
 		if (state == NULL || strcmp(state, "42P01") != 0)
-			fatal("%s", g_strchomp(g_strdup(PQresultErrorMessage(res))));
+			server_give_up(conn, res, g_strchomp(g_strdup(PQresultErrorMessage(res))));
 		if (!options.reparse)
 			report("hint: --create-table makes the table");
 		fatal("%s", PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY));

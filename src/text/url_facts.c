@@ -121,6 +121,28 @@ ReadIPv4(char *host)
 	return 1;
 }
 
+/*
+ * Browsers ask for hosts with characters that no host has by right, and a domain
+ * that answers for all names below it is found: http://bank.test&a.evil.test/.
+ * They become '_' before the last label, so that the domain is seen.
+ */
+static bool
+ReplaceOdd(char *host, size_t len)
+{
+	size_t		last = len;
+	bool		any = false;
+
+	while (last > 0 && host[last - 1] != '.')
+		last--;
+	for (char *p = host; p < host + last; p++)
+		if (*p != '\0' && strchr("!\"$&'()*+,;=`{}~", *p) != NULL)
+		{
+			*p = '_';
+			any = true;
+		}
+	return any;
+}
+
 /* The host of a URL in its canonical form, out of what stands there */
 static void
 ReadHost(const char *p, size_t len, UrlParts *u)
@@ -158,6 +180,7 @@ ReadHost(const char *p, size_t len, UrlParts *u)
 		ascii &= (c & 0x80) == 0;
 		decoded[n++] = c;
 	}
+	u->odd |= ReplaceOdd(decoded, n);
 	if (n == 0 || HostToAscii(decoded, n, u->host) < 0)
 	{
 		u->host[0] = '\0';
