@@ -78,11 +78,11 @@ typedef struct WatchedSetting
 } WatchedSetting;
 
 static WatchedSetting alone[] = {
-	{"timezone_abbreviations", SETTINGS_ZONES},
-	{"gin_fuzzy_search_limit", SETTINGS_ROWS},
-	{"hash_mem_multiplier", SETTINGS_ROWS},
-	{"synchronize_seqscans", SETTINGS_ROWS},
-	{"work_mem", SETTINGS_ROWS},
+	{"timezone_abbreviations", SETTINGS_ZONES, NULL},
+	{"gin_fuzzy_search_limit", SETTINGS_ROWS, NULL},
+	{"hash_mem_multiplier", SETTINGS_ROWS, NULL},
+	{"synchronize_seqscans", SETTINGS_ROWS, NULL},
+	{"work_mem", SETTINGS_ROWS, NULL},
 };
 
 #if PG_VERSION_NUM >= 160000
