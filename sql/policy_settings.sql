@@ -179,6 +179,28 @@ SELECT count(assay.drop_policy(policy, true)) FROM alone;
 DROP TABLE alone;
 RESET client_min_messages;
 
+-- logged signals that are written as text
+CREATE TABLE logged_message (id int PRIMARY KEY, spot point, gaps interval[], raws bytea[], words text[], more jsonb, n int);
+CREATE VIEW logged_signals AS SELECT * FROM logged_message;
+SELECT assay.create_policy('logged', 'logged_signals', '{id}', prior => 0, log_signals => true);
+SELECT assay.create_detector('logged', 'n', 'n > 1', weight => 1, mode => 'live');
+CREATE TRIGGER decide AFTER INSERT ON logged_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('logged');
+CREATE FUNCTION logged_insert(id int) RETURNS void LANGUAGE sql AS $$ INSERT INTO logged_message
+	VALUES ($1, point(2, sqrt(2)), ARRAY[make_interval(days => 1, mins => 123)], ARRAY[decode('41', 'hex')], '{a,"b c"}', '{"a": 0.1}', 2) $$;
+SELECT logged_insert(1);
+SELECT logged_insert(2);
+SELECT count(*) FROM pg_backend_memory_contexts WHERE name = 'pg_assay kept query' AND ident IS NULL;
+SET intervalstyle = 'iso_8601'; SET extra_float_digits = -10; SET bytea_output = 'escape';
+SELECT logged_insert(3);
+RESET ALL;
+SELECT count(*), count(DISTINCT assay.signals_to_jsonb(signals) - 'id') FROM logged_decision WHERE NOT degraded;
+SELECT assay.signals_to_jsonb(signals) FROM logged_decision WHERE id = 3;
+SET client_min_messages = warning;
+DROP FUNCTION logged_insert;
+DROP TABLE logged_message CASCADE;
+SELECT assay.drop_policy('logged', true);
+RESET client_min_messages;
+
 -- nor do they change how a condition is read
 SET transform_null_equals = on; SET array_nulls = off;
 SELECT assay.create_detector('sets', 'null', 'note = NULL', weight => 64, mode => 'live');
