@@ -148,12 +148,13 @@ CREATE INDEX ON alone_word USING gin (words);
 ANALYZE alone_word;
 CREATE VIEW alone_signals AS SELECT * FROM alone_message;
 CREATE VIEW alone_zone AS SELECT id, extract(hour FROM at AT TIME ZONE 'EST') AS hour FROM alone_message;
+CREATE VIEW alone_trunc AS SELECT id, extract(hour FROM date_trunc('day', at, 'EST') AT TIME ZONE interval '0') AS hour FROM alone_message;
 CREATE VIEW alone_age AS SELECT id, extract(hour FROM age(at, since)) AS hours FROM alone_message;
 CREATE VIEW alone_day AS SELECT id, (at + '1 day')::date AS day, date_trunc('day', at) AS start FROM alone_message;
 CREATE VIEW alone_rows AS SELECT id, (SELECT count(*) FROM alone_word w WHERE w.words @> ARRAY['w' || m.id % 2]) AS rows FROM alone_message m;
 CREATE TABLE alone AS SELECT * FROM (VALUES
 	('alone_signals', 'c_zone', 'extract(hour FROM at AT TIME ZONE ''EST'') = 21'), ('alone_signals', 'c_age', 'extract(hour FROM age(at, since)) = 0'),
-	('alone_zone', 'v_zone', 'hour = 21'), ('alone_age', 'v_age', 'hours = 0'), ('alone_rows', 'v_rows', 'rows = 300'),
+	('alone_zone', 'v_zone', 'hour = 21'), ('alone_trunc', 'v_trunc', 'hour = 5'), ('alone_age', 'v_age', 'hours = 0'), ('alone_rows', 'v_rows', 'rows = 300'),
 	('alone_day', 'v_day', 'day = ''2024-04-03'' AND extract(hour FROM start AT TIME ZONE ''Etc/UTC'') = 0')) x(view, policy, condition);
 SELECT count(assay.create_policy(policy, view, '{id}', prior => 0)), count(assay.create_detector(policy, 'd', condition, weight => 1, mode => 'live')) FROM alone;
 DO $$ BEGIN EXECUTE (SELECT string_agg(format('CREATE TRIGGER %1$I AFTER INSERT ON alone_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide(%1$L)',
@@ -170,7 +171,8 @@ RESET ALL;
 SELECT id, array_agg(m ORDER BY p) AS margins FROM (
 	SELECT 1, id, assay.margin(attribution) FROM c_zone_decision UNION ALL SELECT 2, id, assay.margin(attribution) FROM c_age_decision UNION ALL
 	SELECT 3, id, assay.margin(attribution) FROM v_zone_decision UNION ALL SELECT 4, id, assay.margin(attribution) FROM v_age_decision UNION ALL
-	SELECT 5, id, assay.margin(attribution) FROM v_rows_decision UNION ALL SELECT 6, id, assay.margin(attribution) FROM v_day_decision) x(p, id, m) GROUP BY id ORDER BY id;
+	SELECT 5, id, assay.margin(attribution) FROM v_rows_decision UNION ALL SELECT 6, id, assay.margin(attribution) FROM v_day_decision
+	UNION ALL SELECT 7, id, assay.margin(attribution) FROM v_trunc_decision) x(p, id, m) GROUP BY id ORDER BY id;
 SET client_min_messages = warning;
 DROP FUNCTION alone_insert;
 DROP TABLE alone_message CASCADE;
