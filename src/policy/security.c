@@ -77,12 +77,23 @@ typedef struct WatchedSetting
 	struct config_generic *record;
 } WatchedSetting;
 
-static WatchedSetting alone[] = {
-	{"timezone_abbreviations", SETTINGS_ZONES, NULL},
-	{"gin_fuzzy_search_limit", SETTINGS_ROWS, NULL},
-	{"hash_mem_multiplier", SETTINGS_ROWS, NULL},
-	{"synchronize_seqscans", SETTINGS_ROWS, NULL},
-	{"work_mem", SETTINGS_ROWS, NULL},
+static WatchedSetting alone[] =
+{
+	{
+		"timezone_abbreviations", SETTINGS_ZONES, NULL
+	},
+	{
+		"gin_fuzzy_search_limit", SETTINGS_ROWS, NULL
+	},
+	{
+		"hash_mem_multiplier", SETTINGS_ROWS, NULL
+	},
+	{
+		"synchronize_seqscans", SETTINGS_ROWS, NULL
+	},
+	{
+		"work_mem", SETTINGS_ROWS, NULL
+	},
 };
 
 #if PG_VERSION_NUM >= 160000
