@@ -18,8 +18,11 @@
 #define SETTINGS_TIMES	0x02	/* the text form of times */
 #define SETTINGS_FLOATS	0x04	/* ... of floating-point numbers */
 #define SETTINGS_BYTES	0x08	/* ... of bytes */
-#define SETTINGS_OTHER	0x10
-#define SETTINGS_ALL	0x1f
+#define SETTINGS_ZONES	0x10	/* which zone an abbreviation names */
+#define SETTINGS_ROWS	0x20	/* the order of rows that are scanned or held,
+								 * and limits of searches */
+#define SETTINGS_OTHER	0x40
+#define SETTINGS_ALL	0x7f
 
 /* What to go back to */
 typedef struct Security
@@ -49,6 +52,9 @@ extern bool HidesFunctions(Node *node);
 
 /* Which settings what a node gives depends on, where it calls nothing but immutable functions */
 extern int	SettingsOfNode(Node *node);
+
+/* ... and a stable function of the server's */
+extern int	SettingsOfStable(Oid function);
 
 /* The relation whose invalidation says that the configuration changed */
 extern Oid	ConfigurationRelid(void);

@@ -38,6 +38,8 @@ typedef struct SignalsShape
 	unsigned char id[UUID_LEN];
 	bool		known;			/* to be in the table, and committed or ours */
 	uint64		known_since;	/* how many rollbacks there were then */
+	int			settings;		/* SETTINGS_... that show in what is written
+								 * as text */
 	int			count;
 	SignalColumn *columns;
 	MemoryContext context;

@@ -185,6 +185,67 @@ DROP FUNCTION hidden_insert;
 DROP TABLE hidden_message CASCADE;
 SELECT count(assay.drop_policy(policy, true)) > 0 AS dropped FROM hidden;
 DROP TABLE hidden, given;
+-- each alone, since what needs all settings would hide it: an abbreviation, the time zone, and limits of searches
+CREATE TABLE alone_message (id int PRIMARY KEY, at timestamptz, since timestamptz);
+CREATE TABLE alone_word (words text[]);
+INSERT INTO alone_word SELECT ARRAY['w' || i % 10] FROM generate_series(1, 3000) i;
+CREATE INDEX ON alone_word USING gin (words);
+ANALYZE alone_word;
+CREATE VIEW alone_signals AS SELECT * FROM alone_message;
+CREATE VIEW alone_zone AS SELECT id, extract(hour FROM at AT TIME ZONE 'EST') AS hour FROM alone_message;
+CREATE VIEW alone_trunc AS SELECT id, extract(hour FROM date_trunc('day', at, 'EST') AT TIME ZONE interval '0') AS hour FROM alone_message;
+CREATE VIEW alone_age AS SELECT id, extract(hour FROM age(at, since)) AS hours FROM alone_message;
+CREATE VIEW alone_day AS SELECT id, (at + '1 day')::date AS day, date_trunc('day', at) AS start FROM alone_message;
+CREATE VIEW alone_rows AS SELECT id, (SELECT count(*) FROM alone_word w WHERE w.words @> ARRAY['w' || m.id % 2]) AS rows FROM alone_message m;
+CREATE TABLE alone AS SELECT * FROM (VALUES
+	('alone_signals', 'c_zone', 'extract(hour FROM at AT TIME ZONE ''EST'') = 21'), ('alone_signals', 'c_age', 'extract(hour FROM age(at, since)) = 0'),
+	('alone_zone', 'v_zone', 'hour = 21'), ('alone_trunc', 'v_trunc', 'hour = 5'), ('alone_age', 'v_age', 'hours = 0'), ('alone_rows', 'v_rows', 'rows = 300'),
+	('alone_day', 'v_day', 'day = ''2024-04-03'' AND extract(hour FROM start AT TIME ZONE ''Etc/UTC'') = 0')) x(view, policy, condition);
+SELECT count(assay.create_policy(policy, view, '{id}', prior => 0)), count(assay.create_detector(policy, 'd', condition, weight => 1, mode => 'live')) FROM alone;
+DO $$ BEGIN EXECUTE (SELECT string_agg(format('CREATE TRIGGER %1$I AFTER INSERT ON alone_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide(%1$L)',
+	policy), ';') FROM alone); END $$;
+CREATE FUNCTION alone_insert(id int) RETURNS void LANGUAGE sql AS $$ INSERT INTO alone_message VALUES ($1, '2024-04-02 02:30+00', '2024-03-01 02:30+00') $$;
+SELECT alone_insert(1);
+SELECT alone_insert(2);
+SELECT count(*) FROM pg_backend_memory_contexts WHERE name = 'pg_assay kept query' AND ident IS NULL;
+SET timezone = 'America/New_York'; SET timezone_abbreviations = 'Australia'; SET gin_fuzzy_search_limit = 1; SET work_mem = '64kB';
+SELECT alone_insert(3);
+SELECT s.id, x.verdict, round(assay.margin(x.attribution)::numeric) AS margin FROM alone_signals s, unnest('{c_zone,c_age}'::text[]) p, assay.score(p, s) x WHERE id = 3;
+SELECT current_setting('timezone') AS timezone, current_setting('timezone_abbreviations') AS abbreviations, current_setting('gin_fuzzy_search_limit') AS fuzzy;
+RESET ALL;
+SELECT id, array_agg(m ORDER BY p) AS margins FROM (
+	SELECT 1, id, assay.margin(attribution) FROM c_zone_decision UNION ALL SELECT 2, id, assay.margin(attribution) FROM c_age_decision UNION ALL
+	SELECT 3, id, assay.margin(attribution) FROM v_zone_decision UNION ALL SELECT 4, id, assay.margin(attribution) FROM v_age_decision UNION ALL
+	SELECT 5, id, assay.margin(attribution) FROM v_rows_decision UNION ALL SELECT 6, id, assay.margin(attribution) FROM v_day_decision
+	UNION ALL SELECT 7, id, assay.margin(attribution) FROM v_trunc_decision) x(p, id, m) GROUP BY id ORDER BY id;
+SET client_min_messages = warning;
+DROP FUNCTION alone_insert;
+DROP TABLE alone_message CASCADE;
+DROP TABLE alone_word;
+SELECT count(assay.drop_policy(policy, true)) FROM alone;
+DROP TABLE alone;
+RESET client_min_messages;
+
+-- logged signals that are written as text
+CREATE TABLE logged_message (id int PRIMARY KEY, spot point, gaps interval[], raws bytea[], words text[], more jsonb, n int);
+CREATE VIEW logged_signals AS SELECT * FROM logged_message;
+SELECT assay.create_policy('logged', 'logged_signals', '{id}', prior => 0, log_signals => true);
+SELECT assay.create_detector('logged', 'n', 'n > 1', weight => 1, mode => 'live');
+CREATE TRIGGER decide AFTER INSERT ON logged_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('logged');
+CREATE FUNCTION logged_insert(id int) RETURNS void LANGUAGE sql AS $$ INSERT INTO logged_message
+	VALUES ($1, point(2, sqrt(2)), ARRAY[make_interval(days => 1, mins => 123)], ARRAY[decode('41', 'hex')], '{a,"b c"}', '{"a": 0.1}', 2) $$;
+SELECT logged_insert(1);
+SELECT logged_insert(2);
+SELECT count(*) FROM pg_backend_memory_contexts WHERE name = 'pg_assay kept query' AND ident IS NULL;
+SET intervalstyle = 'iso_8601'; SET extra_float_digits = -10; SET bytea_output = 'escape';
+SELECT logged_insert(3);
+RESET ALL;
+SELECT count(*), count(DISTINCT assay.signals_to_jsonb(signals) - 'id') FROM logged_decision WHERE NOT degraded;
+SELECT assay.signals_to_jsonb(signals) FROM logged_decision WHERE id = 3;
+SET client_min_messages = warning;
+DROP FUNCTION logged_insert;
+DROP TABLE logged_message CASCADE;
+SELECT assay.drop_policy('logged', true);
 RESET client_min_messages;
 
 -- nor do they change how a condition is read

@@ -112,7 +112,7 @@ IsOddFunction(Oid function, void *context)
 	KeptCall	call = FindCall(function, look->sets);
 
 	if (func_volatile(function) != PROVOLATILE_IMMUTABLE)
-		look->found->settings = SETTINGS_ALL;
+		look->found->settings |= SettingsOfStable(function);
 	if (call == CALL_FORGETS && look->forgetful)
 	{
 		look->found->forgetful++;
@@ -413,7 +413,7 @@ static void
 NoteRows(KeptPlan *found)
 {
 	found->keeps_rows = true;
-	found->settings = SETTINGS_ALL;
+	found->settings |= SETTINGS_ROWS;
 }
 
 /* The list of a node that makes sets is not evaluated by a projection. */
@@ -432,6 +432,8 @@ PlanFits(Plan * plan, KeptPlan *found)
 	if (plan->parallel_aware || !ExprFits(plan->initPlan, found) || !TargetListFits(plan, found) ||
 		!ListFits(plan->qual, found) || !NodeFits(plan, found))
 		return false;
+	if (IsA(plan, SeqScan))
+		found->settings |= SETTINGS_ROWS;
 	if (plan->initPlan != NIL || !BeginsAnew(plan))
 		NoteRows(found);
 	return PlanFits(outerPlan(plan), found) && PlanFits(innerPlan(plan), found);

@@ -69,6 +69,33 @@ static const char *const others[] = {
 static struct config_generic **watched = NULL;
 static int	nwatched = 0;
 
+/* Those of them that are taken back alone */
+typedef struct WatchedSetting
+{
+	const char *name;
+	int			changes;		/* SETTINGS_... */
+	struct config_generic *record;
+} WatchedSetting;
+
+static WatchedSetting alone[] =
+{
+	{
+		"timezone_abbreviations", SETTINGS_ZONES, NULL
+	},
+	{
+		"gin_fuzzy_search_limit", SETTINGS_ROWS, NULL
+	},
+	{
+		"hash_mem_multiplier", SETTINGS_ROWS, NULL
+	},
+	{
+		"synchronize_seqscans", SETTINGS_ROWS, NULL
+	},
+	{
+		"work_mem", SETTINGS_ROWS, NULL
+	},
+};
+
 #if PG_VERSION_NUM >= 160000
 /* Names of extensions' settings, which move */
 static char **extension_names = NULL;
@@ -141,6 +168,9 @@ FindSettings(void)
 		for (int f = 0; f < lengthof(fixed); f++)
 			if (pg_strcasecmp(fixed[f].name, all[i]->name) == 0)
 				fixed_records[f] = all[i];
+		for (int a = 0; a < lengthof(alone); a++)
+			if (pg_strcasecmp(alone[a].name, all[i]->name) == 0)
+				alone[a].record = all[i];
 	}
 }
 
@@ -316,22 +346,36 @@ SettingsOfText(Oid type)
 }
 
 /*
- * Functions that settings show in, immutable or not: output functions, called by
- * their names; months and days between times, which the time zone tells; names of
- * zones, which "timezone_abbreviations" does; and "quote_all_identifiers".
+ * Functions that settings show in, though they are immutable: months and days between
+ * times, which the time zone tells; names of zones, which may be abbreviations; and
+ * "quote_all_identifiers".  Output functions, called by their names, are known by
+ * what they give.
  */
-static bool
-ShowsSettings(Oid function, void *context)
+static int
+SettingsOfImmutable(Oid function)
 {
 	switch (function)
 	{
 		case F_AGE_TIMESTAMPTZ_TIMESTAMPTZ:
+			return SETTINGS_TIMES;
 		case F_TIMEZONE_TEXT_TIMESTAMP:
 		case F_TIMEZONE_TEXT_TIMESTAMPTZ:
+		case F_DATE_TRUNC_TEXT_TIMESTAMPTZ_TEXT:
+#if PG_VERSION_NUM >= 160000
+		case F_DATE_ADD_TIMESTAMPTZ_INTERVAL_TEXT:
+		case F_DATE_SUBTRACT_TIMESTAMPTZ_INTERVAL_TEXT:
+		case F_GENERATE_SERIES_TIMESTAMPTZ_TIMESTAMPTZ_INTERVAL_TEXT:
+#endif
+#if PG_VERSION_NUM >= 180000
+			/* The session's own zone tells first what an abbreviation is. */
+			return SETTINGS_ZONES | SETTINGS_TIMES;
+#else
+			return SETTINGS_ZONES;
+#endif
 		case F_QUOTE_IDENT:
-			return true;
+			return SETTINGS_ALL;
 		default:
-			return get_func_rettype(function) == CSTRINGOID;
+			return get_func_rettype(function) == CSTRINGOID ? SETTINGS_ALL : 0;
 	}
 }
 
@@ -358,16 +402,52 @@ HidesFunctions(Node *node)
 	}
 }
 
+static bool
+CollectSettingsOf(Oid function, void *context)
+{
+	*(int *) context |= SettingsOfImmutable(function);
+	return false;
+}
+
 /* The same of an expression's node: of itself, not of what it is made of */
 int
 SettingsOfNode(Node *node)
 {
+	int			settings = 0;
+
 	/* The functions of a cast are its own. */
 	if (IsA(node, CoerceViaIO))
 		return SettingsOfText(exprType((Node *) ((CoerceViaIO *) node)->arg));
-	if (HidesFunctions(node) || check_functions_in_node(node, ShowsSettings, NULL))
+	if (HidesFunctions(node))
 		return SETTINGS_ALL;
-	return 0;
+	(void) check_functions_in_node(node, CollectSettingsOf, &settings);
+	return settings;
+}
+
+/*
+ * Functions of the server's that are stable for the time zone alone, in which a
+ * moment has a date and an hour, or for being the transaction's time.
+ */
+int
+SettingsOfStable(Oid function)
+{
+	switch (function)
+	{
+		case F_NOW:
+			return 0;
+		case F_DATE_TIMESTAMPTZ:
+		case F_TIMESTAMP_TIMESTAMPTZ:
+		case F_TIMESTAMPTZ_TIMESTAMP:
+		case F_TIMESTAMPTZ_DATE:
+		case F_EXTRACT_TEXT_TIMESTAMPTZ:
+		case F_DATE_PART_TEXT_TIMESTAMPTZ:
+		case F_DATE_TRUNC_TEXT_TIMESTAMPTZ:
+		case F_TIMESTAMPTZ_PL_INTERVAL:
+		case F_TIMESTAMPTZ_MI_INTERVAL:
+			return SETTINGS_TIMES;
+		default:
+			return SETTINGS_ALL;
+	}
 }
 
 /* Take back what the session has set; mostly nothing. */
@@ -383,6 +463,15 @@ TakeBackSettings(Security *s)
 		if (unlikely(IsOfSession(setting->source)))
 			TakeBack(s, setting);
 	}
+}
+
+/* The same of what is taken back alone */
+static void
+TakeBackAlone(Security *s, int kinds)
+{
+	for (int i = 0; i < lengthof(alone); i++)
+		if ((alone[i].changes & kinds) && alone[i].record && IsOfSession(alone[i].record->source))
+			TakeBack(s, alone[i].record);
 }
 
 /* Take back what the session has set of the extensions' settings. */
@@ -456,6 +545,8 @@ EnterToEvaluate(Security *s, Oid owner, const char *search_path, int settings)
 		TakeBackSettings(s);
 		TakeBackExtensions(s);
 	}
+	else if (settings)
+		TakeBackAlone(s, settings);
 }
 
 /*

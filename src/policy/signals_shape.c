@@ -187,7 +187,13 @@ MakeSignalsShape(TupleDesc desc, int first, int count)
 	shape->count = count;
 	shape->columns = palloc0(count * sizeof(SignalColumn));
 	for (int i = 0; i < count; i++)
-		DescribeColumn(&shape->columns[i], TupleDescAttr(desc, first + i), shape->context);
+	{
+		SignalColumn *c = &shape->columns[i];
+
+		DescribeColumn(c, TupleDescAttr(desc, first + i), shape->context);
+		if (c->form == FORM_TEXT || c->form == FORM_OUTPUT)
+			shape->settings |= SettingsOfText(c->type);
+	}
 	HashShape(shape);
 	return shape;
 }

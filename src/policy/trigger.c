@@ -702,16 +702,19 @@ MayFailOnceCounted(Decide *d)
 
 /*
  * Enter as the policy's owner.  Most settings do not matter to the only new row,
- * where its signals come from what was kept of the last one, and neither these nor
- * a condition ask for them: to set them would take longer than to read a baseline.
+ * where its signals come from what was kept of the last one, and neither these, nor
+ * a condition, nor how they are logged ask for them: to set them would take longer
+ * than to read a baseline.
  */
 static void
 Enter(Decide *d, bool new_rows)
 {
 	int			settings = d->policy->settings | KeptQuerySettings(d->plans->kept);
 
+	if (d->plans->table->log_signals && d->plans->shape)
+		settings |= d->plans->shape->settings;
 	d->lightly = d->single && new_rows && NewRowsPlansHold(d->plans) && settings != SETTINGS_ALL &&
-		!d->policy->foreign_code && !d->plans->table->log_signals;
+		!d->policy->foreign_code;
 	if (d->lightly)
 		EnterToEvaluate(&d->security, d->plans->id->owner, NULL, settings | SETTINGS_REFUSE);
 	else
