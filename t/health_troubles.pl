@@ -200,7 +200,7 @@ trouble('a step of onboarding fails', sub {
 		sql('CREATE TABLE tickets_decision (a int)');
 		isnt($node->psql('postgres', $onboard), 0, 'the policy cannot be made');
 	},
-	[ 'onboarding', 'tickets', 'steps', 'error', qr/step "policy" failed at .*tickets_decision.* already exists \(SQLSTATE 42P07\)/ ],
+	[ 'onboarding', 'tickets', 'steps', 'error', qr/step "policy" failed at .*cannot have its tables: there are public\.tickets_decision \(SQLSTATE 42P07\)/ ],
 	run => sub { return ('DROP TABLE tickets_decision', $as_said->(@_)) }, says => qr/^Mend that, and /);
 sql('SET ROLE mail', q{SELECT assay.offboard('tickets')});
 trouble('onboarding is killed', sub {

@@ -138,6 +138,11 @@ foreach ([ '60s', 0, 'and replaced then' ], [ '100ms', 1, 'and told of' ])
 	is(value(q{SELECT count(*) FROM assay.fault WHERE policy = 'l'}), $faults, $what);
 }
 
+# Four messages have the key, and a decision that is older than the one refused.
+is(value(q{SELECT string_agg(key::text, ' ') FROM assay.undecided('l')}), '{2} {2} {2} {2}', 'and undecided');
+value(q{CALL assay.backfill('l', at => NULL, undecided_only => true)});
+is(value(q{SELECT count(*) FROM assay.undecided('l')}), '0', 'but by backfill');
+
 # Another session's temporary table can't be read: its messages are its own.
 $holder->query_safe(q{CREATE TEMP TABLE mine () INHERITS (loose);
 	CREATE TRIGGER decide AFTER INSERT ON mine REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('l'); INSERT INTO mine VALUES (3)});
