@@ -144,6 +144,21 @@ INSERT INTO reu_other.message VALUES (10), (11);
 RESET ROLE;
 SELECT key FROM assay_internal.reused_key;
 
+-- old faults go though the decision table, which is asked for old keys, is broken
+SELECT count(*) > 0 FROM assay_internal.fault WHERE policy = 'many';
+UPDATE assay_internal.fault SET at = at - interval '1 year' WHERE policy = 'many';
+INSERT INTO assay_internal.reused_key VALUES ('many', '{2}', now() - interval '1 year');
+ALTER TABLE many_decision RENAME decided_at TO gone;
+SELECT assay_internal.maintenance_step('faults', 'many', '90 days', 1000) > 0;
+ALTER TABLE many_decision RENAME gone TO decided_at;
+SELECT count(*) FROM assay_internal.fault WHERE policy = 'many';
+-- a policy that is not there has no keys to look for, and the log says once what is wrong
+CREATE TRIGGER absent AFTER INSERT ON message FOR EACH ROW EXECUTE FUNCTION assay.decide('reu_absent');
+SET client_min_messages = log;
+INSERT INTO message VALUES (100, now(), 'fine');
+SET client_min_messages = error;
+DROP TRIGGER absent ON message;
+
 DROP SCHEMA reu_other CASCADE;
 DROP TRIGGER decide ON message;
 DROP TRIGGER decide ON many;

@@ -49,6 +49,14 @@ for my $how ('made', 'updated')
 		CREATE TEMP TABLE dropped_policy AS SELECT 'p'::text AS policy;
 		CREATE TRIGGER x AFTER UPDATE ON dropped_policy FOR EACH ROW EXECUTE FUNCTION assay_internal.delete_row();});
 	like($err, qr/permission denied for function assay_internal\.delete_row/, "$how: what deletes as the extension's owner is not his to call");
+	# what is given by hand stays, also to whom the role gives what it makes in another schema
+	$node->safe_psql($how, q{
+		CREATE ROLE reader; GRANT SELECT ON assay.policies TO reader;
+		ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO reader;
+		SELECT assay_internal.keep_tables()});
+	is($node->safe_psql($how, q{SELECT has_table_privilege('reader', 'assay.policies', 'SELECT') AND EXISTS
+		(SELECT FROM pg_class c, aclexplode(c.relacl) a WHERE c.oid = 'assay.policies'::regclass AND a.grantee = 'reader'::regrole)}), 't', "$how: given by hand");
+	$node->safe_psql($how, 'DROP OWNED BY reader; DROP ROLE reader');
 }
 
 $node->stop;

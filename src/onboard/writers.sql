@@ -39,7 +39,7 @@ BEGIN
 			UNION ALL
 			SELECT 'SCHEMA ' || n.nspname, 'n', false, false FROM pg_namespace n WHERE n.oid = ANY (ours)
 		) o ON o.kind = d.defaclobjtype
-		WHERE d.defaclrole = current_user::regrole AND a.grantee <> d.defaclrole AND (a.grantee <> 0 OR o.stored)
+		WHERE d.defaclrole = current_user::regrole AND d.defaclnamespace = ANY (ours || 0::oid) AND a.grantee <> d.defaclrole AND (a.grantee <> 0 OR o.stored)
 			-- who dumps
 			AND a.grantee <> 'pg_database_owner'::regrole
 		ORDER BY o.what

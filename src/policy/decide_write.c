@@ -373,9 +373,13 @@ WriteKnown(Decide *d, Tuplestorestate * known)
 
 	while (tuplestore_gettupleslot(known, true, false, slot))
 	{
+		MemoryContext old = MemoryContextSwitchTo(d->per_row);
+
 		CHECK_FOR_INTERRUPTS();
 		TakeDecision(d, slot);
 		WriteKnownOne(d);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(d->per_row);
 	}
 	ExecDropSingleTupleTableSlot(slot);
 }

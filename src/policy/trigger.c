@@ -919,9 +919,11 @@ KeepAll(Decide *d)
 	error = RunProtected(RunKeepAll, d);
 	if (error == NULL)
 		return;
-	ereport(LOG,
-			(errmsg("could not look for keys of policy \"%s\" that came again without a decision: %s",
-					d->policy_name, error->message)));
+	/* A policy that is not there has decided nothing: that is told as such. */
+	if (error->sqlerrcode != ERRCODE_UNDEFINED_OBJECT)
+		ereport(LOG,
+				(errmsg("could not look for keys of policy \"%s\" that came again without a decision: %s",
+						d->policy_name, error->message)));
 	FreeErrorData(error);
 }
 
