@@ -37,6 +37,7 @@ typedef struct Decide
 	int64		ndecisions;
 	int64		nundecided;
 	bool		odd_key;		/* of some decision: the table may refuse it */
+	bool		wide;			/* some decision may not fit into a row */
 	bool		notifies;		/* some verdict is told of */
 	int			patience;		/* of a write, for locks; or 0 */
 	DecisionParts parts;		/* where they go, once that is known */

@@ -32,7 +32,10 @@ extern bool FindParts(DecisionTable *t, Dependencies *d, DecisionParts *found,
 /* Lock a table to write to it; false, and no error: that can't be had at once. */
 extern bool LockAtOnce(Oid relid);
 
-/* Lock the indexes of what was found in the same way. */
-extern bool LockIndexes(DecisionParts *found);
+/*
+ * Lock the indexes of what was found in the same way; wide: and what holds
+ * values that are too long for a row.
+ */
+extern bool LockIndexes(DecisionParts *found, bool wide);
 
 #endif							/* ASSAY_DECISION_PARTS_H */

@@ -34,6 +34,7 @@ typedef struct DecisionPart
 	bool		replaces;		/* a row may take another's place */
 	int		   *attnums;		/* where what is written is in it */
 	List	   *indexes;		/* of Oid */
+	List	   *toast;			/* what holds long values, and its indexes */
 } DecisionPart;
 
 typedef struct DecisionTable
@@ -63,6 +64,7 @@ extern void FillDecision(DecisionTable *t, Datum *values, bool *nulls, int revis
 						 TimestampTz at, const char *verdict,
 						 const PolicyDecision *decision);
 extern bool KeyIsShort(DecisionTable *t, const Datum *values, const bool *nulls);
+extern bool DecisionIsWide(DecisionTable *t, const Datum *values, const bool *nulls);
 extern ParamListInfo KeyParams(DecisionTable *t, const Datum *values, const bool *nulls);
 extern int	PlainFormats(void);
 extern char *KeyText(DecisionTable *t, const Datum *values, const bool *nulls);

@@ -58,8 +58,25 @@ foreach my $case ([1, 'postgres'], [20, 'postgres'], [1, 'ingest'])
 	is(value("SELECT count(*) FROM message WHERE id BETWEEN $next AND $after"), $rows + 1, "$rows and 1 of $role: stored");
 	$next = $after + 1;
 }
+
+# Signals that are logged may be too long for a row: what holds them takes locks, too
+value(q{
+	CREATE TABLE wide (id int PRIMARY KEY, body text);
+	CREATE VIEW wide_signals AS SELECT id, CASE WHEN body = 'long' THEN (SELECT string_agg(sha256(i::text::bytea)::text, '') FROM generate_series(1, 200) i) END AS body FROM wide;
+	SELECT assay.create_policy('wide', 'wide_signals', '{id}', prior => -1, log_signals => true);
+	CREATE TRIGGER decide AFTER INSERT ON wide REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('wide');});
+my $session = $node->background_psql('postgres', on_error_stop => 0);
+$session->query("INSERT INTO wide VALUES (-$_, 'short')") foreach 1 .. 4;
+$session->query("BEGIN; CALL hold_others($own); INSERT INTO wide VALUES (1, 'short')");
+# for the indexes of both tables, which are locked anew
+$filler->query('CALL fill(); SELECT pg_advisory_unlock(1), pg_advisory_unlock(2)');
+$session->query("INSERT INTO wide VALUES (2, 'long')");
+$filler->query('SELECT pg_advisory_unlock_all()');
+$session->query('COMMIT');
+$session->quit;
+is(value('SELECT count(*) FROM wide WHERE id > 0'), 2, 'a message with long signals: stored');
 $filler->quit;
-foreach my $policy ('p', 'parts')
+foreach my $policy ('p', 'parts', 'wide')
 {
 	cmp_ok(value("SELECT count(*) FROM assay.undecided('$policy')"), '>', 0, "$policy: some are undecided");
 	value("CALL assay.backfill('$policy', at => NULL)");

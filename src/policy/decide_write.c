@@ -527,7 +527,7 @@ WritesForSure(Decide *d, SPIPlanPtr plan)
 		!LockAtOnce(d->plans->id->decision))
 		return false;
 	return !IsOutdated(d) && SPI_plan_is_valid(plan) && LockParts(d) && (IsDirect(d) || MayReplace(d)) &&
-		LockIndexes(&d->parts);
+		LockIndexes(&d->parts, d->wide);
 }
 
 /* Write and tell of what was decided; what is refused stays undecided. */

@@ -72,24 +72,29 @@ LockAtOnce(Oid relid)
 	return true;
 }
 
+static bool
+LockEach(List *relids)
+{
+	LOCKTAG		tag;
+	LOCALLOCK  *lock;
+	ListCell   *lc;
+
+	foreach(lc, relids)
+		if (LockWithoutError(&tag, lfirst_oid(lc), RowExclusiveLock, &lock) == LOCKACQUIRE_NOT_AVAIL)
+		return false;
+	return true;
+}
+
 /*
  * Lock the indexes, too: no lock is left that the write could fail to get.
  * What is new of them is looked at when they are opened.
  */
 bool
-LockIndexes(DecisionParts *found)
+LockIndexes(DecisionParts *found, bool wide)
 {
-	LOCKTAG		tag;
-	LOCALLOCK  *lock;
-
 	for (int i = 0; i < found->n; i++)
-	{
-		ListCell   *lc;
-
-		foreach(lc, found->parts[i]->indexes)
-			if (LockWithoutError(&tag, lfirst_oid(lc), RowExclusiveLock, &lock) == LOCKACQUIRE_NOT_AVAIL)
+		if (!LockEach(found->parts[i]->indexes) || (wide && !LockEach(found->parts[i]->toast)))
 			return false;
-	}
 	return true;
 }
 

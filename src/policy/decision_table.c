@@ -20,6 +20,7 @@
 
 #include "access/detoast.h"
 #include "access/genam.h"
+#include "access/heaptoast.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
@@ -376,6 +377,21 @@ PartColumn(Relation rel, Form_pg_attribute wanted)
 	return attno > 0 && get_atttype(RelationGetRelid(rel), attno) == wanted->atttypid ? attno : 0;
 }
 
+/* What a row takes that is too long: the table for such values, and its indexes */
+static List *
+ToastOf(Relation rel)
+{
+	Relation	toast;
+	List	   *relids;
+
+	if (!OidIsValid(rel->rd_rel->reltoastrelid))
+		return NIL;
+	toast = table_open(rel->rd_rel->reltoastrelid, AccessShareLock);
+	relids = lcons_oid(RelationGetRelid(toast), RelationGetIndexList(toast));
+	table_close(toast, AccessShareLock);
+	return relids;
+}
+
 /*
  * Look at a partition, which is locked.  The policy's owner is entered.  Where
  * nothing may be replaced in it, by a publication of it alone, what is new is
@@ -388,6 +404,7 @@ LookAtPart(DecisionTable *t, DecisionPart *part)
 	MemoryContext old = MemoryContextSwitchTo(t->context);
 
 	part->indexes = RelationGetIndexList(rel);
+	part->toast = ToastOf(rel);
 	MemoryContextSwitchTo(old);
 
 	part->plain = HasRows(rel) && !rel->rd_rel->relhassubclass && IsPlain(rel, t);
@@ -473,6 +490,7 @@ OpenDecisionTable(PolicyIdentity *id)
 	t->whole.direct = t->direct;
 	t->whole.replaces = true;
 	t->whole.indexes = RelationGetIndexList(rel);
+	t->whole.toast = ToastOf(rel);
 	LeaveSecurity(&security);
 	table_close(rel, AccessShareLock);
 	return t;
@@ -593,6 +611,18 @@ KeyIsShort(DecisionTable *t, const Datum *values, const bool *nulls)
 			bytes += toast_raw_datum_size(values[i]);
 	}
 	return bytes <= SHORT_KEY_MAX;
+}
+
+/* May a decision be too long for a row?  A row has other columns, but not many. */
+bool
+DecisionIsWide(DecisionTable *t, const Datum *values, const bool *nulls)
+{
+	Size		bytes = 0;
+
+	for (int i = 0; i < t->desc->natts; i++)
+		if (!nulls[i] && TupleDescAttr(t->desc, i)->attlen == -1)
+			bytes += toast_raw_datum_size(values[i]);
+	return bytes > TOAST_TUPLE_THRESHOLD / 2;
 }
 
 /* The key as a query's parameters */

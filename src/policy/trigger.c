@@ -114,6 +114,7 @@ Keep(Decide *d, PolicyDecision *decision, TupleTableSlot *slot)
 	if (t->log_signals && slot)
 		LogSignals(d, slot);
 	d->odd_key |= !KeyIsShort(t, d->values, d->nulls);
+	d->wide = d->wide || DecisionIsWide(t, d->values, d->nulls);
 	if (d->sorted)
 		SortedRowsMade(d->sorted, t->desc, d->values, d->nulls);
 	else if (!d->single)
@@ -641,7 +642,7 @@ Restart(Decide *d)
 		SortedRowsEnd(d->sorted, true);
 	d->sorted = NULL;
 	d->ndecisions = d->nundecided = 0;
-	d->odd_key = d->notifies = false;
+	d->odd_key = d->wide = d->notifies = false;
 	d->faults = NIL;
 	d->evaluation = NULL;
 	d->only = NULL;				/* an error has released it */
