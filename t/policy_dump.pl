@@ -98,6 +98,16 @@ $node->command_ok([ 'pg_restore', '--exit-on-error', '--schema-only', '-d', $nod
 $node->command_ok([ 'pg_restore', '--exit-on-error', '--data-only', '--disable-triggers', '-d', $node->connstr('data_only'), $custom ], 'data alone');
 is($node->safe_psql('data_only', $state), $node->safe_psql('source', $state), 'the same rows: data alone');
 
+# default privileges that stand before the restore give rights on the policy, of which check() tells
+$node->safe_psql('postgres', 'CREATE ROLE app; CREATE DATABASE default_privileges');
+$node->safe_psql('default_privileges', 'ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO app');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', $node->connstr('default_privileges'), $custom ], 'restore under default privileges');
+my $given = q{SELECT severity, detail, hint FROM assay.check('dumped') WHERE "check" = 'rights'};
+is($node->safe_psql('default_privileges', $given),
+	q{warning|app has rights on dumped_policy as default privileges give them, which a restore may have brought: publisher|SELECT assay.revoke_access('dumped', 'app'), unless it is meant.}, 'who has got rights');
+$node->safe_psql('default_privileges', q{SELECT assay.revoke_access('dumped', 'app'); SELECT assay.grant_access('dumped', 'app', 'publisher')});
+is($node->safe_psql('default_privileges', $given), '', 'what was given by hand is meant');
+
 # logged signals outlive their view, in a dump too
 $node->safe_psql('postgres', 'CREATE DATABASE without_view');
 $node->safe_psql('target', 'DROP VIEW signals');
