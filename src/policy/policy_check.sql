@@ -71,8 +71,7 @@ BEGIN
 	RETURN QUERY
 		SELECT 'warning', 'rights', format('%s has rights on %s as default privileges give them, which a restore may have brought: %s', g.role, p.access,
 				(SELECT a."right" FROM assay.access a WHERE a.policy = p.policy AND a.role = coalesce(g.name, 'public'))),
-			CASE WHEN g.name IS NULL THEN format('REVOKE ALL ON %s FROM PUBLIC', p.access)
-				ELSE format('SELECT assay.revoke_access(%L, %L)', p.policy, g.name) END || ', unless it is meant.'
+			format('REVOKE ALL ON %s FROM %s, unless it is meant; assay.grant_access() gives what is.', p.access, g.role)
 		FROM pg_class c
 		CROSS JOIN LATERAL (
 			SELECT DISTINCT r.rolname AS name, coalesce(quote_ident(r.rolname), 'PUBLIC') AS role
