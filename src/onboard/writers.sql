@@ -16,18 +16,11 @@ CREATE TRIGGER owner_writes BEFORE INSERT OR UPDATE OR DELETE ON assay.named_set
 
 -- A restore that lacks a role brings the values of sets without the sets.  Who then makes
 -- a set of such a name must not find another's values in it.
-CREATE FUNCTION assay_internal.has_leftovers(set text) RETURNS boolean LANGUAGE sql STABLE STRICT SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp AS $$
-	SELECT EXISTS (SELECT FROM assay.list_entry e WHERE e.set = $1) OR EXISTS (SELECT FROM assay.list_base b WHERE b.set = $1)
-		OR EXISTS (SELECT FROM assay.phrase_entry e WHERE e.set = $1) OR EXISTS (SELECT FROM assay.phrase_base b WHERE b.set = $1)
-$$;
-COMMENT ON FUNCTION assay_internal.has_leftovers(text) IS 'are there values or phrases of a set of this name?';
-
-CREATE FUNCTION assay_internal.refuse_leftovers() RETURNS trigger LANGUAGE plpgsql
+CREATE FUNCTION assay_internal.refuse_leftovers() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-	-- who restores
-	IF NOT (SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_class c WHERE c.oid = TG_RELID) AND assay_internal.has_leftovers(NEW.set) THEN
+	IF EXISTS (SELECT FROM assay.list_entry e WHERE e.set = NEW.set) OR EXISTS (SELECT FROM assay.list_base b WHERE b.set = NEW.set)
+		OR EXISTS (SELECT FROM assay.phrase_entry e WHERE e.set = NEW.set) OR EXISTS (SELECT FROM assay.phrase_base b WHERE b.set = NEW.set) THEN
 		RAISE EXCEPTION 'set "%" cannot be made: there are values of another one of that name', NEW.set USING ERRCODE = 'object_not_in_prerequisite_state',
 			DETAIL = 'A restore that lacked a role may have brought them without their set.',
 			HINT = 'Take another name, or have a superuser restore the data of assay.named_set again, or delete them.';
@@ -35,7 +28,10 @@ BEGIN
 	RETURN NEW;
 END $$;
 COMMENT ON FUNCTION assay_internal.refuse_leftovers() IS 'error where a new set would have another one''s values';
-CREATE TRIGGER refuse_leftovers BEFORE INSERT ON assay.named_set FOR EACH ROW EXECUTE FUNCTION assay_internal.refuse_leftovers();
+REVOKE ALL ON FUNCTION assay_internal.refuse_leftovers() FROM PUBLIC;
+-- but for who restores: the table's owner
+CREATE TRIGGER refuse_leftovers BEFORE INSERT ON assay.named_set FOR EACH ROW
+	WHEN (NOT pg_catalog.has_table_privilege('assay.named_set', 'TRIGGER')) EXECUTE FUNCTION assay_internal.refuse_leftovers();
 
 -- Nor does anybody get rights on what is here because the role that makes it gives
 -- them on whatever it makes (ALTER DEFAULT PRIVILEGES).  On tables not even PUBLIC.
