@@ -12,6 +12,16 @@ $node->init;
 $node->start;
 $node->safe_psql('postgres', 'CREATE ROLE app; CREATE ROLE writer; GRANT pg_write_all_data TO writer');
 
+# what PUBLIC has where there are none
+$node->safe_psql('postgres', 'CREATE DATABASE plain');
+$node->safe_psql('plain', 'CREATE EXTENSION pg_assay; CREATE EXTENSION pg_assay_email');
+my $public = q{
+	SELECT c.oid::regclass, x.attname, a.privilege_type
+	FROM pg_class c
+	CROSS JOIN LATERAL (SELECT NULL::name AS attname, c.relacl AS acl UNION ALL SELECT t.attname, t.attacl FROM pg_attribute t WHERE t.attrelid = c.oid) x
+	CROSS JOIN LATERAL aclexplode(x.acl) a
+	WHERE c.relnamespace IN ('assay'::regnamespace, 'assay_internal'::regnamespace) AND a.grantee = 0 ORDER BY c.oid::regclass::text, x.attname, a.privilege_type};
+
 for my $how ('made', 'updated')
 {
 	$node->safe_psql('postgres', "CREATE DATABASE $how");
@@ -38,6 +48,7 @@ for my $how ('made', 'updated')
 	is($node->safe_psql($how, q{
 		SELECT count(*) > 0, bool_and(a.privilege_type = 'SELECT') FROM pg_class c, aclexplode(c.relacl) a
 		WHERE c.relnamespace = 'assay'::regnamespace AND c.relkind = 'r' AND a.grantee = 0 AND c.relname LIKE 'email\_%'}), 't|t', "$how: nor of the pack's");
+	is($node->safe_psql($how, $public), $node->safe_psql('plain', $public), "$how: PUBLIC has what it has elsewhere: no trigger on a view");
 	# a privilege on all tables
 	foreach my $table (split /\n/, $node->safe_psql($how, q{SELECT oid::regclass FROM pg_class WHERE relnamespace = 'assay'::regnamespace AND relkind = 'r' AND relname LIKE 'email\_%'}))
 	{

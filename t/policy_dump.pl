@@ -98,6 +98,27 @@ $node->command_ok([ 'pg_restore', '--exit-on-error', '--schema-only', '-d', $nod
 $node->command_ok([ 'pg_restore', '--exit-on-error', '--data-only', '--disable-triggers', '-d', $node->connstr('data_only'), $custom ], 'data alone');
 is($node->safe_psql('data_only', $state), $node->safe_psql('source', $state), 'the same rows: data alone');
 
+# default privileges that stand before the restore give rights on the policy, of which check() tells
+$node->safe_psql('postgres', 'CREATE ROLE app; CREATE DATABASE default_privileges');
+$node->safe_psql('default_privileges', 'ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO app');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', $node->connstr('default_privileges'), $custom ], 'restore under default privileges');
+my $given = q{SELECT severity, detail, hint FROM assay.check('dumped') WHERE "check" = 'rights'};
+is($node->safe_psql('default_privileges', $given),
+	q{warning|app has rights on public.dumped_policy as default privileges give them, which a restore may have brought: publisher|REVOKE ALL ON public.dumped_policy FROM app, unless it is meant; assay.grant_access() gives what is.}, 'who has got rights');
+$node->safe_psql('default_privileges', q{REVOKE ALL ON public.dumped_policy FROM app; SELECT assay.grant_access('dumped', 'app', 'publisher')});
+is($node->safe_psql('default_privileges', $given), '', 'what was given by hand is meant');
+
+# lists without whom they belong to, as after a restore that lacked a role, are nobody's to take
+my $listing = $node->basedir . '/without_sets.list';
+append_to_file($listing, join("\n", grep { !/TABLE DATA assay named_set / } split /\n/, `pg_restore -l $custom`) . "\n");
+$node->safe_psql('postgres', 'CREATE DATABASE without_sets');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '-L', $listing, '-d', $node->connstr('without_sets'), $custom ], 'restore without the sets');
+my (undef, undef, $taken) = $node->psql('without_sets', q{SET ROLE app; SELECT assay.create_list('listed')});
+like($taken, qr/set "listed" cannot be made: there are values of another one of that name/, "another's values are not for who makes a list of that name");
+is($node->safe_psql('without_sets', q{SET ROLE app; SELECT assay.create_list('unlisted')}), '', 'other lists can be made');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '--data-only', '-n', 'assay', '-t', 'named_set', '-d', $node->connstr('without_sets'), $custom ], 'the sets are restored later');
+is($node->safe_psql('without_sets', q{SET ROLE mail; SELECT assay.in_list('listed', '7')}), 't', 'and have their values');
+
 # logged signals outlive their view, in a dump too
 $node->safe_psql('postgres', 'CREATE DATABASE without_view');
 $node->safe_psql('target', 'DROP VIEW signals');

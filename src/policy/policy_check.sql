@@ -67,6 +67,23 @@ BEGIN
 	IF p.access IS NULL THEN
 		RETURN QUERY SELECT 'info', 'rights', 'the policy was made by an older version: only its owner has rights', format('SELECT assay.upgrade_policy(%L);', p.policy);
 	END IF;
+	-- create_policy() takes away what default privileges give; a dump doesn't say so to where it is restored
+	RETURN QUERY
+		SELECT 'warning', 'rights', format('%s has rights on %s as default privileges give them, which a restore may have brought: %s', g.role, p.access,
+				(SELECT a."right" FROM assay.access a WHERE a.policy = p.policy AND a.role = coalesce(g.name, 'public'))),
+			format('REVOKE ALL ON %s FROM %s, unless it is meant; assay.grant_access() gives what is.', p.access, g.role)
+		FROM pg_class c
+		CROSS JOIN LATERAL (
+			SELECT DISTINCT r.rolname AS name, coalesce(quote_ident(r.rolname), 'PUBLIC') AS role
+			FROM pg_default_acl d CROSS JOIN LATERAL aclexplode(d.defaclacl) a
+			LEFT JOIN pg_roles r ON r.oid = a.grantee
+			LEFT JOIN (SELECT x.grantee, x.privilege_type FROM aclexplode(c.relacl) x) h ON h.grantee = a.grantee AND h.privilege_type = a.privilege_type
+			WHERE d.defaclobjtype = 'r' AND d.defaclnamespace IN (0, c.relnamespace) AND a.grantee <> c.relowner AND a.grantee <> d.defaclrole
+			GROUP BY d.oid, a.grantee, r.rolname
+			HAVING bool_and(h.grantee IS NOT NULL) AND bool_or(a.privilege_type = 'SELECT') AND bool_or(a.privilege_type IN ('INSERT', 'UPDATE'))
+		) g
+		WHERE c.oid = p.access
+		ORDER BY g.role COLLATE "C";
 	RETURN QUERY
 		SELECT CASE WHEN v.guarded THEN 'warning' ELSE 'info' END, 'views',
 			format('%s was made by an older version: it reads as its owner, past row-level security of %s', v.view, v.source),
