@@ -102,17 +102,17 @@ AllOfKey(const Wanted *w, Source *s)
 	return true;
 }
 
-/* 'value'::type, which compares as the column of the view does */
+/* NULL::type, to be compared as the column of the view does */
 static void
-AddViewValue(BatchQuery *q, Source *s, const char *column, Datum value)
+AddViewType(BatchQuery *q, Source *s, const char *column)
 {
 	Oid			type;
 	int32		typmod;
 	Oid			collation;
 
 	get_atttypetypmodcoll(s->id->signals, get_attnum(s->id->signals, column), &type, &typmod, &collation);
-	QueryValue(q, TEXTOID, value);
-	QueryAdd(q, "::%s", CastName(type));
+	/* A domain may have no null. */
+	QueryAdd(q, "NULL::%s", CastName(getBaseType(type)));
 	if (OidIsValid(collation))
 		QueryAdd(q, " COLLATE %s", generate_collation_name(collation));
 }
@@ -129,7 +129,9 @@ AddLogged(BatchQuery *q, const Wanted *w, Source *s)
 		QueryAdd(q, " AND assay_internal.signal_is(d.signals, ");
 		QueryValue(q, TEXTOID, w->columns[i]);
 		QueryAdd(q, ", ");
-		AddViewValue(q, s, TextDatumGetCString(w->columns[i]), w->values[i]);
+		QueryValue(q, TEXTOID, w->values[i]);
+		QueryAdd(q, ", ");
+		AddViewType(q, s, TextDatumGetCString(w->columns[i]));
 		QueryAdd(q, ")");
 	}
 }
