@@ -531,7 +531,7 @@ WantedFor(FunctionCallInfo fcinfo, const SignalColumn *c, Oid view)
 
 	foreach(lc, state->wanted)
 		if (WantedSignalFits(lfirst(lc), c, given, view, PG_GET_COLLATION()))
-			return lfirst(lc);
+		return lfirst(lc);
 	if (list_length(state->wanted) >= WANTED_MAX)
 		return MakeWantedSignal(c, given, view, PG_GET_COLLATION());
 	old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);

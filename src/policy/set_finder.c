@@ -194,7 +194,7 @@ FindSetsOfView(SetFinder *f, Oid view, Dependencies *d)
 	table_close(rel, AccessShareLock);
 }
 
-List *
+List	   *
 FindSetsFound(SetFinder *f)
 {
 	return f->found;

@@ -118,7 +118,11 @@ Tell(WantedSignal *w, const char *why)
 	if (w->told)
 		return;
 	w->told = true;
-	/* Not the value, nor what quotes it: logs would keep what is to be erased. */
+
+	/*
+	 * Not the value, nor what quotes it: logs would keep what is to be
+	 * erased.
+	 */
 	ereport(WARNING,
 			(errmsg("signal \"%s\" was logged as %s: %s", w->name, w->type_name, why),
 			 errdetail("It is compared by its text."),
