@@ -50,6 +50,8 @@ typedef struct Source
 	const char *at_column;		/* and as it is */
 	bool		logged;			/* about logged signals, not the view's */
 	bool		covering;		/* and those only that have all its columns */
+	int			log_revision;	/* what this one logged goes before what later
+								 * ones did; 0: none */
 	const char *row;			/* expression of the row of signals, */
 	const char *time;			/* and of its time, or NULL */
 	TimestampTz since;

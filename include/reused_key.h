@@ -22,6 +22,6 @@ extern void KeepReusedKeys(UnwrittenKeys *u);
 
 extern bool HasReusedKeys(Source *s);
 extern void AddCounts(BatchQuery *q, Source *s);
-extern int64 DropReusedKeys(Source *s, TimestampTz before);
+extern int64 DeleteReusedKeys(Source *s, Tuplestorestate * found);
 
 #endif							/* ASSAY_REUSED_KEY_H */

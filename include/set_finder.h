@@ -15,6 +15,9 @@ extern void FindSetsOfExpression(SetFinder *f, Node *expr);
 /* Those of a view and of the views that it reads; these are what d depends on. */
 extern void FindSetsOfView(SetFinder *f, Oid view, Dependencies *d);
 
+/* What was found so far, a list of PolicySet */
+extern List *FindSetsFound(SetFinder *f);
+
 /* Into the policy, in the current memory context */
 extern void FindSetsEnd(SetFinder *f, CompiledPolicy *p, Dependencies *d);
 

@@ -79,9 +79,10 @@ DELETE FROM message WHERE tenant = 1;
 INSERT INTO message VALUES (1, '2026-02-03 04:05:06.789+00', 'wire');
 SELECT assay_internal.drop_reused_keys('reu', 'infinity');
 SELECT tenant, reason FROM state WHERE reason IS NOT NULL;
-SELECT relation, rows FROM assay.forget('reu', '{"tenant": 2}', dry_run => true) WHERE relation ~ 'decision';
+SELECT relation, what, rows, done FROM assay.forget('reu', '{"tenant": 2}', dry_run => true) WHERE relation ~ 'decision|reused';
 SELECT count(*) FROM assay_internal.reused_key;
-SELECT relation, rows FROM assay.forget('reu', '{"tenant": 2}', dry_run => false) WHERE relation ~ 'decision';
+SELECT relation, rows FROM assay.forget('reu', '{"tenant": 3}', dry_run => false) WHERE relation ~ 'reused';
+SELECT relation, what, rows, done FROM assay.forget('reu', '{"tenant": 2}', dry_run => false) WHERE relation ~ 'decision|reused';
 SELECT count(*) FROM assay_internal.reused_key;
 CALL assay.backfill('reu', at => NULL, undecided_only => true);
 
@@ -133,6 +134,18 @@ SET ROLE reu_reader;
 SELECT key, reason FROM assay.undecided('many');
 SELECT count(*) FROM assay_internal.readable_reused_key;
 RESET ROLE;
+-- Where the owner himself may not see all decisions, those that are old go: nobody knows more of them.
+ALTER TABLE many_decision OWNER TO reu_reader, FORCE ROW LEVEL SECURITY;
+ALTER TABLE many_label OWNER TO reu_reader;
+ALTER TABLE many_policy OWNER TO reu_reader;
+GRANT ALL ON SCHEMA reu TO reu_reader;
+SELECT count(*) FROM assay_internal.reused_key WHERE policy = 'many';
+INSERT INTO assay_internal.reused_key (policy, key, at) SELECT 'many', ARRAY[i::text], now() - i * interval '1 day' FROM generate_series(20, 39) i;
+SET ROLE reu_reader;
+SELECT assay_internal.drop_reused_keys('many', now() - interval '30 days');
+RESET ROLE;
+SELECT count(*), count(*) FILTER (WHERE at < now() - interval '30 days') AS old FROM assay_internal.reused_key WHERE policy = 'many';
+DELETE FROM assay_internal.reused_key WHERE at < now() - interval '1 day';
 -- nor for another's policy, nor by another's table
 CREATE ROLE reu_other;
 CREATE SCHEMA reu_other AUTHORIZATION reu_other;

@@ -392,18 +392,22 @@ AddHasLog(BatchQuery *q, Source *s, const char *alias)
 		QueryAdd(q, " AND assay_internal.covers_signals(NULL::%s, %s.signals)", s->id->signals_name, alias);
 }
 
-/* NOT EXISTS ... : no decision of a later revision has them */
+/* NOT EXISTS ... : no decision of a later revision, or of the one that is asked for, has them */
 void
 AddNoLaterLog(BatchQuery *q, Source *s, const char *alias)
 {
 	QueryAdd(q, "NOT EXISTS (SELECT FROM %s n WHERE ", s->id->decision_name);
 	AddSameKey(q, s, "n", alias);
-	QueryAdd(q, " AND n.revision > %s.revision AND ", alias);
+	if (s->log_revision == 0)
+		QueryAdd(q, " AND n.revision > %s.revision AND ", alias);
+	else
+		QueryAdd(q, " AND %s.revision <> %d AND (n.revision > %s.revision OR n.revision = %d) AND ",
+				 alias, s->log_revision, alias, s->log_revision);
 	AddHasLog(q, s, "n");
 	QueryAdd(q, ")");
 }
 
-/* Of the decisions "d" the latest of each message that has logged signals */
+/* Of the decisions "d" the latest of each message that has logged signals, or the one that is asked for */
 void
 AddLatestLogged(BatchQuery *q, Source *s)
 {

@@ -12,6 +12,7 @@
 #include "compat.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
+#include "funcapi.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "config.h"
@@ -19,6 +20,7 @@
 #include "rights.h"
 #include "rule.h"
 #include "security.h"
+#include "set_finder.h"
 #include "text_model_use.h"
 #include "utils/acl.h"
 #include "utils/array.h"
@@ -279,4 +281,69 @@ assay_check_model(PG_FUNCTION_ARGS)
 
 	(void) ModelBindTupleDesc(model, desc, CurrentMemoryContext);
 	PG_RETURN_VOID();
+}
+
+/* Is there a set of this kind and name?  SPI is connected. */
+static bool
+SetExists(const PolicySet *set)
+{
+	Oid			types[] = {TEXTOID, TEXTOID};
+	Datum		values[2];
+	Oid			versions;
+
+	if (set->kind == ATTRIBUTION_TEXT_MODEL)
+	{
+		versions = TextModelFind(set->name);
+		return OidIsValid(versions) && get_rel_name(versions) != NULL;
+	}
+	values[0] = CStringGetTextDatum(set->name);
+	values[1] = CStringGetTextDatum(set->kind == ATTRIBUTION_LIST ? "list" : "phrases");
+	if (SPI_execute_with_args("SELECT FROM assay.named_set s WHERE s.set OPERATOR(pg_catalog.=) $1 AND s.content OPERATOR(pg_catalog.=) $2",
+							  lengthof(types), types, values, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read assay.named_set");
+	return SPI_processed > 0;
+}
+
+/*
+ * missing_sets(policy, expression, is_text): lists, phrase sets and text models that
+ * a condition, or the text of a text model, names as constants, and that aren't there
+ */
+PG_FUNCTION_INFO_V1(assay_missing_sets);
+Datum
+assay_missing_sets(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	char	   *policy = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	bool		is_text = PG_GETARG_BOOL(2);
+	PolicyIdentity *id;
+	TupleDesc	desc = SignalsDesc(policy, &id);
+	SetFinder  *finder = FindSetsBegin();
+	Rule	   *rule;
+	Security	security;
+	ListCell   *lc;
+
+	InitMaterializedSRF(fcinfo, 0);
+	EnterOwner(&security, id->owner, id->search_path);
+	rule = RuleParseKind(is_text ? RULE_CONTENT : RULE_CONDITION, text_to_cstring(PG_GETARG_TEXT_PP(1)), desc,
+						 is_text ? NIL : GuardNames(policy), "what is asked", id->owner, false);
+	LeaveSecurity(&security);
+	FindSetsOfExpression(finder, (Node *) rule->expr);
+	EnterConfiguration(&security);
+	SPI_connect();
+	foreach(lc, FindSetsFound(finder))
+	{
+		const PolicySet *set = lfirst(lc);
+		Datum		values[2];
+		bool		nulls[2] = {false};
+
+		if (SetExists(set))
+			continue;
+		values[0] = CStringGetTextDatum(set->kind == ATTRIBUTION_LIST ? "list" :
+										set->kind == ATTRIBUTION_PHRASES ? "phrase set" : "text model");
+		values[1] = CStringGetTextDatum(set->name);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	SPI_finish();
+	LeaveSecurity(&security);
+	return (Datum) 0;
 }

@@ -13,6 +13,7 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "labels.h"
+#include "miscadmin.h"
 #include "reused_key.h"
 #include "signals_query.h"
 #include "utils/array.h"
@@ -102,17 +103,17 @@ AllOfKey(const Wanted *w, Source *s)
 	return true;
 }
 
-/* 'value'::type, which compares as the column of the view does */
+/* NULL::type, to be compared as the column of the view does */
 static void
-AddViewValue(BatchQuery *q, Source *s, const char *column, Datum value)
+AddViewType(BatchQuery *q, Source *s, const char *column)
 {
 	Oid			type;
 	int32		typmod;
 	Oid			collation;
 
 	get_atttypetypmodcoll(s->id->signals, get_attnum(s->id->signals, column), &type, &typmod, &collation);
-	QueryValue(q, TEXTOID, value);
-	QueryAdd(q, "::%s", CastName(type));
+	/* A domain may have no null. */
+	QueryAdd(q, "NULL::%s", CastName(getBaseType(type)));
 	if (OidIsValid(collation))
 		QueryAdd(q, " COLLATE %s", generate_collation_name(collation));
 }
@@ -129,7 +130,9 @@ AddLogged(BatchQuery *q, const Wanted *w, Source *s)
 		QueryAdd(q, " AND assay_internal.signal_is(d.signals, ");
 		QueryValue(q, TEXTOID, w->columns[i]);
 		QueryAdd(q, ", ");
-		AddViewValue(q, s, TextDatumGetCString(w->columns[i]), w->values[i]);
+		QueryValue(q, TEXTOID, w->values[i]);
+		QueryAdd(q, ", ");
+		AddViewType(q, s, TextDatumGetCString(w->columns[i]));
 		QueryAdd(q, ")");
 	}
 }
@@ -204,6 +207,47 @@ AddFaults(BatchQuery *q, Source *s, bool dry_run)
 }
 
 /*
+ * Keys of them that came again and could not be decided.  The tables of the
+ * policy have what they were then: before anything goes.
+ */
+static Tuplestorestate *
+FindReused(const Wanted *w, Source *s, char **tables, int ntables, FunctionCallInfo fcinfo)
+{
+	Tuplestorestate *found = tuplestore_begin_heap(false, false, work_mem);
+	Security	security;
+	BatchQuery	q;
+
+	if (!HasReusedKeys(s))
+		return found;
+	QueryStart(&q);
+	AddMessages(&q, w, s, tables, ntables, fcinfo);
+	QueryAdd(&q, " SELECT DISTINCT t.key, t.at FROM assay_internal.readable_reused_key t, k WHERE t.policy = ");
+	QueryValue(&q, TEXTOID, CStringGetTextDatum(s->policy));
+	AddTextKey(&q, s, "t", "k");
+	EnterSource(&security, s);
+	QueryRunInto(&q, found);
+	LeaveSecurity(&security);
+	return found;
+}
+
+/* They go, too, or are counted; another row of the receipt. */
+static void
+ForgetReused(Source *s, Tuplestorestate * found, ReturnSetInfo *result, bool dry_run)
+{
+	int64		n = tuplestore_tuple_count(found);
+	Datum		values[3];
+	bool		nulls[3] = {false};
+
+	if (!dry_run && n > 0)
+		n = DeleteReusedKeys(s, found);
+	values[0] = CStringGetTextDatum("assay_internal.reused_key");
+	values[1] = CStringGetTextDatum("keys that came again, and could not be decided");
+	values[2] = Int64GetDatum(n);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	tuplestore_end(found);
+}
+
+/*
  * forget_messages(policy, columns, values, keys, dry_run): what each of the
  * policy's tables had of them
  */
@@ -219,6 +263,7 @@ assay_forget_messages(PG_FUNCTION_ARGS)
 	Source		s;
 	BatchQuery	q;
 	Security	security;
+	Tuplestorestate *reused;
 	char	   *tables[2 + lengthof(suffixes)];
 	const char *whats[2 + lengthof(suffixes)];
 	int			n = 0;
@@ -249,6 +294,7 @@ assay_forget_messages(PG_FUNCTION_ARGS)
 	}
 	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
+	reused = FindReused(&w, &s, tables, n, fcinfo);
 	QueryStart(&q);
 	AddMessages(&q, &w, &s, tables, n, fcinfo);
 	for (int i = 0; i < n; i++)
@@ -265,8 +311,7 @@ assay_forget_messages(PG_FUNCTION_ARGS)
 	EnterSource(&security, &s);
 	QueryRunInto(&q, result->setResult);
 	LeaveSecurity(&security);
-	if (!dry_run)
-		(void) DropReusedKeys(&s, DT_NOEND);
+	ForgetReused(&s, reused, result, dry_run);
 	SPI_finish();
 	return (Datum) 0;
 }

@@ -19,6 +19,7 @@
 #include "logged_signals.h"
 #include "mb/pg_wchar.h"
 #include "pieces.h"
+#include "signal_equal.h"
 #include "signals_shape.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
@@ -392,7 +393,8 @@ typedef struct ReadState
 {
 	SignalsShape *shape;
 	TupleDesc	desc;
-	MemoryContext context;
+	MemoryContext context;		/* of both */
+	List	   *wanted;			/* WantedSignals, one a type that was logged */
 } ReadState;
 
 static TupleDesc
@@ -515,22 +517,46 @@ logged_signals_get(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(ValueText(c->type, value)));
 }
 
-/* signal_is(signals, name, value): by the type's equality or, where it had another type, by texts */
+/* Types that a signal had are few; more than these would be the values that change. */
+#define WANTED_MAX	64
+
+static WantedSignal *
+WantedFor(FunctionCallInfo fcinfo, const SignalColumn *c, Oid view)
+{
+	ReadState  *state = fcinfo->flinfo->fn_extra;
+	char	   *given = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	ListCell   *lc;
+	WantedSignal *w;
+	MemoryContext old;
+
+	foreach(lc, state->wanted)
+		if (WantedSignalFits(lfirst(lc), c, given, view, PG_GET_COLLATION()))
+		return lfirst(lc);
+	if (list_length(state->wanted) >= WANTED_MAX)
+		return MakeWantedSignal(c, given, view, PG_GET_COLLATION());
+	old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+	w = MakeWantedSignal(c, given, view, PG_GET_COLLATION());
+	state->wanted = lappend(state->wanted, w);
+	MemoryContextSwitchTo(old);
+	return w;
+}
+
+/*
+ * signal_is(signals, name, given, NULL::type): is it the value that is given as
+ * a text, where the signals view has that type for it?
+ */
 PG_FUNCTION_INFO_V1(logged_signals_is);
 Datum
 logged_signals_is(PG_FUNCTION_ARGS)
 {
-	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, 2);
+	Oid			view = get_fn_expr_argtype(fcinfo->flinfo, 3);
 	Datum		value;
-	SignalColumn *c = FindSignal(fcinfo, &value);
-	TypeCacheEntry *entry;
+	SignalColumn *c;
 
-	if (c == NULL || !OidIsValid(type))
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2) || !OidIsValid(view))
 		PG_RETURN_BOOL(false);
-	entry = lookup_type_cache(type, TYPECACHE_EQ_OPR_FINFO);
-	if (c->type == type && OidIsValid(entry->eq_opr_finfo.fn_oid))
-		PG_RETURN_DATUM(FunctionCall2Coll(&entry->eq_opr_finfo, PG_GET_COLLATION(), value, PG_GETARG_DATUM(2)));
-	PG_RETURN_BOOL(strcmp(ValueText(c->type, value), ValueText(type, PG_GETARG_DATUM(2))) == 0);
+	c = FindSignal(fcinfo, &value);
+	PG_RETURN_BOOL(c != NULL && SignalEquals(WantedFor(fcinfo, c, view), value));
 }
 
 /*

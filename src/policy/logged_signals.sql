@@ -63,10 +63,10 @@ CREATE FUNCTION assay.signal(signals assay.logged_signals, name text) RETURNS te
 	SET timezone = 'UTC' SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres' SET extra_float_digits = 1 SET bytea_output = 'hex';
 COMMENT ON FUNCTION assay.signal(assay.logged_signals, text) IS 'one logged signal as text; NULL when there is none of that name';
 
-CREATE FUNCTION assay_internal.signal_is(signals assay.logged_signals, name text, value anyelement) RETURNS boolean
-	AS 'MODULE_PATHNAME', 'logged_signals_is' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
-COMMENT ON FUNCTION assay_internal.signal_is(assay.logged_signals, text, anyelement) IS
-	'is this the logged signal? By the equality of its type; where it was logged with another type, by its text in the settings of the session';
+CREATE FUNCTION assay_internal.signal_is(signals assay.logged_signals, name text, given text, view_type anyelement) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'logged_signals_is' LANGUAGE C STABLE PARALLEL UNSAFE COST 100;
+COMMENT ON FUNCTION assay_internal.signal_is(assay.logged_signals, text, text, anyelement) IS
+	'is this the logged signal, of which the view has a type, given as NULL::type? By the equality of the type that was logged, or of the view''s, or by its text';
 
 CREATE FUNCTION assay.signals_as(row_type anyelement, signals assay.logged_signals) RETURNS anyelement LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp

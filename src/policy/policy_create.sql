@@ -544,8 +544,10 @@ BEGIN
 			HINT = 'assay.alter_detector() changes it.';
 	END IF;
 	PERFORM assay_internal.check_condition(policy, condition, format('detector "%s"', detector), true);
+	PERFORM assay_internal.warn_of_missing_sets(policy, condition, format('detector "%s"', detector));
 	PERFORM assay_internal.check_model(policy, model);
 	PERFORM assay_internal.check_text_model(policy, text_model, "text", format('detector "%s"', detector));
+	PERFORM assay_internal.warn_of_missing_sets(policy, "text", format('detector "%s"', detector), true);
 	PERFORM assay_internal.check_verdict(policy, force_verdict);
 	IF condition IS NULL THEN
 		INSERT INTO assay.detector_model VALUES (policy, detector, made, model, text_model, "text");
@@ -592,6 +594,7 @@ BEGIN
 	END IF;
 	PERFORM assay_internal.check_detector(detector, coalesce(weight, d.weight), coalesce(mode, d.mode), coalesce(rollout, d.rollout), tags);
 	PERFORM assay_internal.check_condition(policy, condition, format('detector "%s"', detector), true);
+	PERFORM assay_internal.warn_of_missing_sets(policy, condition, format('detector "%s"', detector));
 	PERFORM assay_internal.check_model(policy, model);
 	SELECT * INTO m FROM assay.detector_model o WHERE o.policy = d.policy AND o.detector = d.detector AND o.revision = d.model_revision;
 	IF texts THEN
@@ -599,6 +602,7 @@ BEGIN
 		m.content := coalesce("text", m.content);
 		PERFORM assay_internal.check_parts(detector, NULL, NULL, m.text_model, m.content);
 		PERFORM assay_internal.check_text_model(policy, m.text_model, m.content, format('detector "%s"', detector));
+		PERFORM assay_internal.warn_of_missing_sets(policy, m.content, format('detector "%s"', detector), true);
 	END IF;
 	PERFORM assay_internal.check_verdict(policy, nullif(force_verdict, ''));
 	-- The signals may have changed while it was out of use.
@@ -606,6 +610,7 @@ BEGIN
 		PERFORM assay_internal.check_condition(policy, d.condition, format('detector "%s"', detector), true);
 		PERFORM assay_internal.check_model(policy, m.model);
 		PERFORM assay_internal.check_text_model(policy, m.text_model, m.content, format('detector "%s"', detector));
+		PERFORM assay_internal.warn_of_missing_sets(policy, m.content, format('detector "%s"', detector), true);
 		PERFORM assay_internal.check_verdict(policy, nullif(coalesce(force_verdict, d.force_verdict), ''));
 	END IF;
 	IF model IS NOT NULL OR texts THEN
@@ -670,6 +675,7 @@ DECLARE
 BEGIN
 	PERFORM assay_internal.check_guard(policy, guard, condition);
 	PERFORM assay_internal.check_condition(policy, condition, format('guard "%s"', guard), false);
+	PERFORM assay_internal.warn_of_missing_sets(policy, condition, format('guard "%s"', guard));
 	UPDATE assay.guard g SET until_revision = made
 	WHERE g.policy = create_guard.policy AND g.guard = create_guard.guard AND g.until_revision IS NULL;
 	INSERT INTO assay.guard (policy, guard, from_revision, condition, description)
@@ -690,6 +696,7 @@ BEGIN
 	PERFORM assay_internal.check_mutes(policy, mutes);
 	PERFORM assay_internal.check_verdict(policy, verdict);
 	PERFORM assay_internal.check_condition(policy, condition, format('exclusion "%s"', exclusion), true);
+	PERFORM assay_internal.warn_of_missing_sets(policy, condition, format('exclusion "%s"', exclusion));
 	IF decision_key IS NOT NULL AND NOT EXISTS (SELECT FROM assay.latest_decision(policy, decision_key)) THEN
 		RAISE EXCEPTION 'policy "%" has no decision for (%)', policy, array_to_string(decision_key, ', ') USING ERRCODE = 'no_data_found',
 			HINT = 'decision_key is the key of the decision that the exclusion came from.';

@@ -24,3 +24,23 @@ EXCEPTION WHEN OTHERS THEN
 	RETURN;
 END $$;
 COMMENT ON FUNCTION assay_internal.check_sets(assay.policy) IS 'are the lists and phrase sets that a policy names there, and whose?';
+
+CREATE FUNCTION assay_internal.missing_sets(policy text, expression text, is_text boolean, OUT kind text, OUT name text) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'assay_missing_sets' LANGUAGE C STABLE STRICT PARALLEL UNSAFE COST 10000 ROWS 1;
+COMMENT ON FUNCTION assay_internal.missing_sets(text, text, boolean) IS
+	'lists, phrase sets and text models that a condition (is_text: the text of a text model) names by constants, and that do not exist; for builders and the owner';
+
+CREATE FUNCTION assay_internal.warn_of_missing_sets(policy text, expression text, what text, is_text boolean DEFAULT false) RETURNS void LANGUAGE plpgsql STABLE STRICT
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	s record;
+BEGIN
+	FOR s IN SELECT m.kind, m.name FROM assay_internal.missing_sets(policy, expression, is_text) m ORDER BY m.kind COLLATE "C", m.name COLLATE "C" LOOP
+		RAISE WARNING '% "%" does not exist: % fails where it asks for it', s.kind, s.name, what USING ERRCODE = 'undefined_object',
+			HINT = assay_internal.meant(s.kind, s.name,
+				array(SELECT n.set FROM assay.named_sets n WHERE n.content = CASE s.kind WHEN 'list' THEN 'list' WHEN 'phrase set' THEN 'phrases' END ORDER BY n.set COLLATE "C"),
+				format('assay.create_%s() makes one.', replace(s.kind, ' ', '_')));
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION assay_internal.warn_of_missing_sets(text, text, text, boolean) IS
+	'warns where what is written names lists, phrase sets or text models that do not exist, and says which of the user''s have near names';

@@ -226,6 +226,9 @@ RunReplay(FunctionCallInfo fcinfo, Replay *r, int arg, int rest)
 			   PG_GETARG_TIMESTAMPTZ(arg + 1),
 			   PG_ARGISNULL(rest + 1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(rest + 1)), true);
 	s.tables = MessageKeys;
+	/* A revision decided by what it logged. */
+	if (r->nrevisions == 1)
+		s.log_revision = r->revisions[0];
 	CheckSourceLog(&s, from);
 	if (from != SIGNALS_VIEW)
 		RefuseDistributed(&s, "a replay of logged signals", "Say signals => 'view'.");

@@ -46,7 +46,7 @@
 static TimestampTz impatient_until = 0;
 
 /* What is found to be deleted, as queries know it */
-#define MOOT_NAME	"pg_assay moot keys"
+#define FOUND_NAME	"pg_assay reused keys"
 
 /*
  * Keeping them
@@ -255,16 +255,19 @@ FindMoot(Source *s, TimestampTz before, Tuplestorestate * found)
 	LeaveSecurity(&security);
 }
 
-/* Delete what was found, as who may. */
-static int64
-DeleteMoot(Source *s, Tuplestorestate * found)
+/*
+ * Delete the keys and times that were found, as who may; how many.  SPI is
+ * connected.
+ */
+int64
+DeleteReusedKeys(Source *s, Tuplestorestate * found)
 {
 	Security	security;
 	EphemeralNamedRelationData enr = {0};
 	BatchQuery	q;
 	int64		n;
 
-	enr.md.name = MOOT_NAME;
+	enr.md.name = FOUND_NAME;
 	enr.md.tupdesc = CreateTemplateTupleDesc(2);
 	TupleDescInitEntry(enr.md.tupdesc, 1, "key", TEXTARRAYOID, -1, 0);
 	TupleDescInitEntry(enr.md.tupdesc, 2, "at", TIMESTAMPTZOID, -1, 0);
@@ -275,12 +278,34 @@ DeleteMoot(Source *s, Tuplestorestate * found)
 		elog(ERROR, "SPI_register_relation failed");
 	EnterConfiguration(&security);
 	QueryStart(&q);
-	QueryAdd(&q, "DELETE FROM assay_internal.reused_key r USING \"" MOOT_NAME "\" k WHERE r.key = k.key AND r.at = k.at AND r.policy = ");
+	QueryAdd(&q, "DELETE FROM assay_internal.reused_key r USING \"" FOUND_NAME "\" k WHERE r.key = k.key AND r.at = k.at AND r.policy = ");
 	QueryValue(&q, TEXTOID, CStringGetTextDatum(s->policy));
 	n = QueryRun(&q, SPI_OK_DELETE, NULL);
 	LeaveSecurity(&security);
-	if (SPI_unregister_relation(MOOT_NAME) != SPI_OK_REL_UNREGISTER)
+	if (SPI_unregister_relation(FOUND_NAME) != SPI_OK_REL_UNREGISTER)
 		elog(ERROR, "SPI_unregister_relation failed");
+	return n;
+}
+
+/*
+ * Some decisions are hidden from the owner: what tells nothing any more can't be
+ * known, and all of before this time go.
+ */
+static int64
+DeleteOld(Source *s, TimestampTz before)
+{
+	Security	security;
+	BatchQuery	q;
+	int64		n;
+
+	EnterConfiguration(&security);
+	QueryStart(&q);
+	QueryAdd(&q, "DELETE FROM assay_internal.reused_key r WHERE r.policy = ");
+	QueryValue(&q, TEXTOID, CStringGetTextDatum(s->policy));
+	QueryAdd(&q, " AND r.at < ");
+	QueryValue(&q, TIMESTAMPTZOID, TimestampTzGetDatum(before));
+	n = QueryRun(&q, SPI_OK_DELETE, NULL);
+	LeaveSecurity(&security);
 	return n;
 }
 
@@ -288,19 +313,20 @@ DeleteMoot(Source *s, Tuplestorestate * found)
  * Drop the policy's keys of before this time that tell nothing any more; how
  * many.  SPI is connected.  Who may not act as the policy's owner drops none.
  */
-int64
+static int64
 DropReusedKeys(Source *s, TimestampTz before)
 {
 	Tuplestorestate *found;
 	int64		n = 0;
 
-	if (!OidIsValid(s->id->decision) || !has_privs_of_role(GetUserId(), s->id->owner) || !HasReusedKeys(s) ||
-		check_enable_rls(s->id->decision, s->id->owner, true) == RLS_ENABLED)
+	if (!OidIsValid(s->id->decision) || !has_privs_of_role(GetUserId(), s->id->owner) || !HasReusedKeys(s))
 		return 0;
+	if (check_enable_rls(s->id->decision, s->id->owner, true) == RLS_ENABLED)
+		return DeleteOld(s, before);
 	found = tuplestore_begin_heap(false, false, work_mem);
 	FindMoot(s, before, found);
 	if (tuplestore_tuple_count(found) > 0)
-		n = DeleteMoot(s, found);
+		n = DeleteReusedKeys(s, found);
 	tuplestore_end(found);
 	return n;
 }

@@ -194,6 +194,12 @@ FindSetsOfView(SetFinder *f, Oid view, Dependencies *d)
 	table_close(rel, AccessShareLock);
 }
 
+List	   *
+FindSetsFound(SetFinder *f)
+{
+	return f->found;
+}
+
 /* By kind and name, so that equal ledgers have equal bytes */
 static int
 CompareSets(const ListCell *a, const ListCell *b)

@@ -1,0 +1,38 @@
+-- A list, phrase set or text model that does not exist is a fault of each message: who names one
+-- in a condition is told at once, and by check()
+CREATE SCHEMA missing_sets;
+SET search_path = missing_sets, public;
+CREATE TABLE message (id int PRIMARY KEY, from_addr text, body text);
+CREATE VIEW signals AS SELECT * FROM message;
+SELECT assay.create_policy('ms', 'missing_sets.signals', '{id}', prior => -3);
+SELECT assay.create_list('blocked'), assay.create_phrase_set('payments');
+SELECT assay.create_detector('ms', 'sound', 'assay.in_list(''blocked'', from_addr) OR cardinality(assay.phrase_hits(''payments'', body)) > 0', weight => 1, mode => 'live');
+SELECT assay.create_detector('ms', 'list', 'assay.in_list(''blockd'', from_addr)', weight => 1, mode => 'live');
+SELECT assay.create_detector('ms', 'by_name', 'id > 0 AND NOT assay.in_list(value => from_addr, set => ''quite another'')', weight => 1);
+SELECT assay.create_detector('ms', 'phrases', 'cardinality(assay.phrase_hits(''payment'', body)) > 0 OR assay.in_list(''payments'', from_addr)', weight => 1, mode => 'live');
+SELECT assay.alter_detector('ms', 'sound', condition => 'assay.in_list(''allowed'', from_addr)');
+SELECT assay.alter_detector('ms', 'sound', weight => 2);
+SELECT assay.create_guard('ms', 'g', 'assay.in_list(''nolist'', from_addr)');
+SELECT assay.exclude('ms', 'x', 'g AND assay.in_list(''BLOCKED'', from_addr)', mutes => '{sound}', reason => 'test');
+-- a name that is no constant, and NULL, are nobody's
+SELECT assay.create_detector('ms', 'computed', 'assay.in_list(''block'' || id, from_addr) OR assay.in_list(NULL, from_addr)', weight => 1);
+SELECT severity, detail FROM assay.check('ms') WHERE "check" = 'set' ORDER BY detail COLLATE "C";
+-- what others have is not told of
+CREATE ROLE missing_sets_other;
+SELECT assay.create_list('others_list', owner => 'missing_sets_other');
+GRANT ALL ON SCHEMA missing_sets TO missing_sets_other;
+SET ROLE missing_sets_other;
+SELECT * FROM assay_internal.missing_sets('ms', 'assay.in_list(''x'', from_addr)', false);
+CREATE TABLE mine (id int PRIMARY KEY, from_addr text);
+CREATE VIEW my_signals AS SELECT * FROM mine;
+SELECT assay.create_policy('ms_mine', 'missing_sets.my_signals', '{id}', prior => -3);
+SELECT assay.create_detector('ms_mine', 'd', 'assay.in_list(''blocke'', from_addr) AND assay.in_list(''other_list'', from_addr)', weight => 1);
+SELECT * FROM assay_internal.missing_sets('ms_mine', 'no_such_signal', false);
+SELECT * FROM assay_internal.missing_sets('ms_mine', 'from_addr', true);
+SELECT assay.drop_policy('ms_mine', true);
+RESET ROLE;
+SELECT assay.drop_policy('ms', true);
+SELECT assay.drop_set(s) FROM unnest('{blocked,others_list,payments}'::text[]) s;
+DROP SCHEMA missing_sets CASCADE;
+DROP ROLE missing_sets_other;
+RESET search_path;
