@@ -112,6 +112,12 @@ SKIP:
 	is($small->safe_psql('postgres', "SELECT string_agg(id || ' ' || degraded, ', ' ORDER BY id) FROM p_decision"), '1 false, 2 false, 3 false', 'and are decided');
 	is($small->safe_psql('postgres', 'SELECT DISTINCT sqlstate, message FROM assay.fault'), '54000|nobody is told of the decision: the queue of notifications is more than half full', 'a fault tells');
 	$listener->quit;
+
+	# more in one transaction than the queue takes: there was room for each of them
+	is($small->psql('postgres', 'BEGIN; INSERT INTO message SELECT generate_series(1001, 5000); INSERT INTO message SELECT generate_series(5001, 9000); COMMIT'), 0, 'messages come in that nobody can be told of');
+	is($small->safe_psql('postgres', 'SELECT count(*) FROM p_decision WHERE id > 1000'), 8000, 'and are decided');
+	like(slurp_file($small->logfile), qr/nobody is told of 8000 decisions, since the queue/, 'the log tells');
+	like($small->safe_psql('postgres', 'LISTEN assay_p; INSERT INTO message SELECT generate_series(10001, 10200)'), qr/(Asynchronous notification.*\n?){200}/, 'the next are told of');
 	$small->stop;
 }
 done_testing();

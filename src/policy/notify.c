@@ -27,6 +27,14 @@
 /* As much of the server's queue may be in use, where notifications are sent */
 #define QUEUE_USAGE_MAX		0.5
 
+/* Bytes of the queue; and of a transaction's notifications, that few may not matter for it */
+#if PG_VERSION_NUM >= 170000
+#define QUEUE_SIZE			((double) max_notify_queue_pages * BLCKSZ)
+#else
+#define QUEUE_SIZE			((double) 8 * 1024 * 1024 * 1024)
+#endif
+#define FEW_BYTES			(2 * BLCKSZ)
+
 /* One that waits for the transaction's end */
 typedef struct Notification
 {
@@ -37,6 +45,33 @@ typedef struct Notification
 
 static List *waiting = NIL;		/* in TopTransactionContext, oldest first */
 
+static double
+QueueUsage(void)
+{
+	return DatumGetFloat8(OidFunctionCall0(F_PG_NOTIFICATION_QUEUE_USAGE));
+}
+
+/*
+ * Is there room for all that wait?  There was for each, but one that does not get
+ * into the queue fails the transaction.  None spans two pages: what the ends of
+ * pages leave empty is less than what is in them.
+ */
+static bool
+HaveRoomForAll(void)
+{
+	double		bytes = 0;
+	ListCell   *lc;
+
+	foreach(lc, waiting)
+	{
+		Notification *n = lfirst(lc);
+
+		/* with what the queue keeps of each */
+		bytes += strlen(n->channel) + strlen(n->payload) + 32;
+	}
+	return bytes <= FEW_BYTES || QueueUsage() + 2 * bytes / QUEUE_SIZE <= QUEUE_USAGE_MAX;
+}
+
 static void
 EndTransaction(XactEvent event, void *arg)
 {
@@ -44,7 +79,11 @@ EndTransaction(XactEvent event, void *arg)
 
 	if (waiting == NIL)
 		return;
-	if (event == XACT_EVENT_PRE_COMMIT)
+	if (event == XACT_EVENT_PRE_COMMIT && !HaveRoomForAll())
+		ereport(LOG,
+				(errmsg("nobody is told of %d decisions, since the queue of notifications has no room for them",
+						list_length(waiting))));
+	else if (event == XACT_EVENT_PRE_COMMIT)
 		foreach(lc, waiting)
 	{
 		Notification *n = lfirst(lc);
@@ -120,9 +159,7 @@ AppendKey(StringInfo buf, const Oid *types, const Datum *key, const bool *nulls,
 void
 CheckRoomToNotify(void)
 {
-	double		usage = DatumGetFloat8(OidFunctionCall0(F_PG_NOTIFICATION_QUEUE_USAGE));
-
-	if (usage > QUEUE_USAGE_MAX)
+	if (QueueUsage() > QUEUE_USAGE_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("the queue of notifications is more than half full")));
