@@ -148,10 +148,19 @@ RunWriteOne(void *arg)
 	LeaveSecurity(&security);
 }
 
+/* Three quarters of what is left until a timeout of the session's that is running are as much as a statement gets. */
+static void
+HeedTimeout(DecidePlans *plans, TimeoutId timeout)
+{
+	if (get_timeout_active(timeout))
+		plans->time_left = Min(plans->time_left,
+							   TimestampDifferenceMilliseconds(GetCurrentTimestamp(),
+															   get_timeout_finish_time(timeout)) * 3 / 4);
+}
+
 /*
  * What the statement may wait for locks.  Row triggers are called for each row of
- * it, so that the plans know, by the command of their snapshot.  Three quarters
- * of what is left until the session's "statement_timeout" are as much as it gets.
+ * it, so that the plans know, by the command of their snapshot.
  */
 static void
 CountWaits(DecidePlans *plans)
@@ -166,9 +175,10 @@ CountWaits(DecidePlans *plans)
 	plans->waited = false;
 	plans->wait_left = (int64) assay_message_budget * WAIT_BUDGETS;
 	plans->time_left = PG_INT64_MAX;
-	if (get_timeout_active(STATEMENT_TIMEOUT))
-		plans->time_left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(),
-														   get_timeout_finish_time(STATEMENT_TIMEOUT)) * 3 / 4;
+	HeedTimeout(plans, STATEMENT_TIMEOUT);
+#if PG_VERSION_NUM >= 170000
+	HeedTimeout(plans, TRANSACTION_TIMEOUT);
+#endif
 }
 
 /* Is it but the row of a key that is held, where others may not be? */
