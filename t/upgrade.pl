@@ -42,6 +42,25 @@ my (undef, undef, $refused) = $node->psql('planted', 'ALTER EXTENSION pg_assay U
 like($refused, qr/schema "assay" is not the extension's alone: mail may create/, 'no update where others may plant what it finds first');
 $node->safe_psql('planted', 'REVOKE CREATE ON SCHEMA assay FROM mail; ALTER EXTENSION pg_assay UPDATE');
 
+# A call by 0.1.0's SQL of a function that has more arguments now must not look for them.
+$node->safe_psql('new', 'CREATE EXTENSION pg_assay');
+$node->safe_psql('postgres', 'CREATE DATABASE older');
+$node->safe_psql('older', "CREATE EXTENSION pg_assay VERSION '$from'");
+my $functions = q{SELECT p.prosrc || ' ' || p.pronargs FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e' JOIN pg_language l ON l.oid = p.prolang WHERE l.lanname = 'c'};
+my %now = map { $_ => 1 } split /\n/, $node->safe_psql('new', $functions);
+my %symbol = map { (split)[0] => 1 } keys %now;
+my @fewer = grep { !$now{$_} && $symbol{ (split)[0] } } split /\n/, $node->safe_psql('older', $functions);
+cmp_ok(scalar @fewer, '>=', 4, 'functions have other arguments now');
+foreach my $function (@fewer)
+{
+	my ($symbol, $nargs) = split ' ', $function;
+	my $call = $node->safe_psql('older', qq{SELECT CASE prokind WHEN 'p' THEN 'CALL ' ELSE 'SELECT ' END || oid::regproc || '(' ||
+		(SELECT string_agg(CASE t WHEN 'int4'::regtype THEN '1' WHEN 'bool'::regtype THEN 'true' WHEN 'timestamptz'::regtype THEN 'now()' ELSE quote_literal('x') END, ', ') FROM unnest(proargtypes) t) || ')'
+		FROM pg_proc WHERE prosrc = '$symbol' AND pronargs = $nargs});
+	my (undef, undef, $error) = $node->psql('older', $call);
+	like($error, qr/belongs to an older version of pg_assay than its library\n.*ALTER EXTENSION pg_assay UPDATE/, "$call is refused");
+}
+
 # ---- what 0.1.0 wrote -------------------------------------------------------
 
 $node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null', '-f', "$top/upgrade/world-$from.sql", $node->connstr('old') ],
@@ -131,7 +150,6 @@ is(mail(q{SELECT role, "right" FROM assay.access WHERE policy = 'world'}), 'mail
 
 # ---- the catalogue ----------------------------------------------------------
 
-$node->safe_psql('new', 'CREATE EXTENSION pg_assay');
 my $catalogue = slurp_file("$top/upgrade/catalogue.sql");
 my %line;
 foreach my $db (qw(empty old new))
