@@ -82,7 +82,15 @@ my $insert = q{INSERT INTO message (received_at, sender, subject, n)
 unlike(mail($insert), qr/ERROR/, 'messages between the new library and the UPDATE are stored');
 mail(q{DELETE FROM world_decision WHERE id > 73; DELETE FROM strict_decision WHERE id > 73; DELETE FROM message WHERE id > 73});
 
-$node->safe_psql('old', 'ALTER EXTENSION pg_assay UPDATE');
+# A session that has the old library in memory can't insert any more.
+open my $other, '|-', 'psql', '-X', '-q', '-d', $node->connstr('old') or die;
+my $others = q{SELECT pid FROM pg_stat_activity WHERE datname = 'old' AND pid <> pg_backend_pid() AND backend_type = 'client backend'};
+$node->poll_query_until('old', "SELECT count(*) = 1 FROM ($others) o") or die;
+my $pid = $node->safe_psql('old', $others);
+my (undef, undef, $warned) = $node->psql('old', 'ALTER EXTENSION pg_assay UPDATE', on_error_die => 1);
+like($warned, qr/WARNING: .*INSERTs of sessions that used pg_assay before its new library was installed fail until these reconnect\n.*: $pid\.\n/,
+	'sessions that may have the library of before are told of');
+close $other;
 is(version(), $to, "updated to $to");
 
 # ---- the data ---------------------------------------------------------------
