@@ -169,6 +169,11 @@ SELECT what, form, result FROM acc_results WHERE result ~ 'INSERT FAILED|acciden
 
 -- and what was left undecided is healed
 SELECT acc_make('many');
+BEGIN;
+SET LOCAL client_min_messages = warning;
+DROP TABLE acc.acc_decision CASCADE;
+SELECT severity, "check", detail FROM assay.check('acc') WHERE severity = 'error';
+ROLLBACK;
 ALTER TABLE acc.acc_decision ADD CONSTRAINT none CHECK (id = '0') NOT VALID;
 INSERT INTO acc.message VALUES ('1', 'the wire 1'), ('2', 'the wire 2');
 SELECT key, reason FROM assay.undecided('acc') ORDER BY key;

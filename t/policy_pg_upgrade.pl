@@ -31,6 +31,24 @@ $old->safe_psql('mail', world_sql());
 # a backfill that was interrupted, and one that was not
 $old->safe_psql('mail', q{CALL assay.backfill('world', until => '2024-01-20')});
 
+# keys that came again without a decision, lists, and rights
+$old->safe_psql('mail', q{CREATE ROLE analyst; SET ROLE mail; SET search_path = "the mail", public;
+	SELECT assay.grant_access('world', 'analyst', 'reader'); SELECT assay.create_list('blocked', readers => '{public}');
+	INSERT INTO assay.list (set, value) VALUES ('blocked', 'gone'), ('blocked', 's1'); DELETE FROM assay.list WHERE value = 'gone';
+	DELETE FROM message WHERE id IN (401, 402); ALTER TABLE world_decision ADD CONSTRAINT none CHECK (score < -1) NOT VALID;
+	INSERT INTO message (id, received_at, sender, subject, n) VALUES (401, '2024-03-02', 's1', 'x', 1), (402, '2024-03-02', 's1', 'x', 1);
+	ALTER TABLE world_decision DROP CONSTRAINT none});
+my @asked = ([ 'undecided' => q{SELECT key FROM assay.undecided('world') ORDER BY 1} ],
+	[ 'keys that came again' => q{SELECT key, at FROM assay_internal.reused_key ORDER BY 1} ],
+	[ 'check' => q{SELECT severity, "check", detail FROM assay.check('world') WHERE "check" NOT IN ('faults', 'traffic') ORDER BY 1, 2, 3} ],
+	[ 'access' => q{SELECT * FROM assay.access WHERE policy = 'world' ORDER BY role COLLATE "C"} ],
+	[ 'list' => q{SELECT set, value FROM assay.list ORDER BY 2} ],
+	[ 'history of a list' => q{SELECT assay.in_list('blocked', 'gone', state => s), assay.in_list('blocked', 's1') FROM generate_series(1, 2) s} ],
+	[ 'triggers of tables' => q{SELECT tgrelid::regclass, tgname, tgenabled FROM pg_trigger WHERE NOT tgisinternal ORDER BY tgrelid::regclass::text COLLATE "C", tgname} ]);
+my %asked = map { $_->[0] => $old->safe_psql('mail', $_->[1]) } @asked;
+like($asked{undecided}, qr/401.*402/s, 'keys that came again are undecided');
+cmp_ok(length $asked{$_}, '>', 0, "$_ says something") foreach sort keys %asked;
+
 my %before = map { $_->[0] => $old->safe_psql('mail', $_->[1]) } world_queries();
 cmp_ok(length $before{$_}, '>', 0, "$_ says something") foreach sort keys %before;
 $old->stop;
@@ -49,6 +67,7 @@ foreach my $q (world_queries())
 {
 	ok($new->safe_psql('mail', $q->[1]) eq $before{ $q->[0] }, "$q->[0] says the same");
 }
+is($new->safe_psql('mail', $_->[1]), $asked{ $_->[0] }, "$_->[0] says the same") foreach @asked;
 is($new->safe_psql('mail', 'SELECT policy, state, decided > 100 FROM assay.backfill_progress'), 'world|finished|t', 'backfills are remembered');
 
 # the trigger decides, and as score() does

@@ -42,6 +42,25 @@ my (undef, undef, $refused) = $node->psql('planted', 'ALTER EXTENSION pg_assay U
 like($refused, qr/schema "assay" is not the extension's alone: mail may create/, 'no update where others may plant what it finds first');
 $node->safe_psql('planted', 'REVOKE CREATE ON SCHEMA assay FROM mail; ALTER EXTENSION pg_assay UPDATE');
 
+# A call by 0.1.0's SQL of a function that has more arguments now must not look for them.
+$node->safe_psql('new', 'CREATE EXTENSION pg_assay');
+$node->safe_psql('postgres', 'CREATE DATABASE older');
+$node->safe_psql('older', "CREATE EXTENSION pg_assay VERSION '$from'");
+my $functions = q{SELECT p.prosrc || ' ' || p.pronargs FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e' JOIN pg_language l ON l.oid = p.prolang WHERE l.lanname = 'c'};
+my %now = map { $_ => 1 } split /\n/, $node->safe_psql('new', $functions);
+my %symbol = map { (split)[0] => 1 } keys %now;
+my @fewer = grep { !$now{$_} && $symbol{ (split)[0] } } split /\n/, $node->safe_psql('older', $functions);
+cmp_ok(scalar @fewer, '>=', 4, 'functions have other arguments now');
+foreach my $function (@fewer)
+{
+	my ($symbol, $nargs) = split ' ', $function;
+	my $call = $node->safe_psql('older', qq{SELECT CASE prokind WHEN 'p' THEN 'CALL ' ELSE 'SELECT ' END || oid::regproc || '(' ||
+		(SELECT string_agg(CASE t WHEN 'int4'::regtype THEN '1' WHEN 'bool'::regtype THEN 'true' WHEN 'timestamptz'::regtype THEN 'now()' ELSE quote_literal('x') END, ', ') FROM unnest(proargtypes) t) || ')'
+		FROM pg_proc WHERE prosrc = '$symbol' AND pronargs = $nargs});
+	my (undef, undef, $error) = $node->psql('older', $call);
+	like($error, qr/belongs to an older version of pg_assay than its library\n.*ALTER EXTENSION pg_assay UPDATE/, "$call is refused");
+}
+
 # ---- what 0.1.0 wrote -------------------------------------------------------
 
 $node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null', '-f', "$top/upgrade/world-$from.sql", $node->connstr('old') ],
@@ -63,7 +82,15 @@ my $insert = q{INSERT INTO message (received_at, sender, subject, n)
 unlike(mail($insert), qr/ERROR/, 'messages between the new library and the UPDATE are stored');
 mail(q{DELETE FROM world_decision WHERE id > 73; DELETE FROM strict_decision WHERE id > 73; DELETE FROM message WHERE id > 73});
 
-$node->safe_psql('old', 'ALTER EXTENSION pg_assay UPDATE');
+# A session that has the old library in memory can't insert any more.
+open my $other, '|-', 'psql', '-X', '-q', '-d', $node->connstr('old') or die;
+my $others = q{SELECT pid FROM pg_stat_activity WHERE datname = 'old' AND pid <> pg_backend_pid() AND backend_type = 'client backend'};
+$node->poll_query_until('old', "SELECT count(*) = 1 FROM ($others) o") or die;
+my $pid = $node->safe_psql('old', $others);
+my (undef, undef, $warned) = $node->psql('old', 'ALTER EXTENSION pg_assay UPDATE', on_error_die => 1);
+like($warned, qr/WARNING: .*INSERTs of sessions that used pg_assay before its new library was installed fail until these reconnect\n.*: $pid\.\n/,
+	'sessions that may have the library of before are told of');
+close $other;
 is(version(), $to, "updated to $to");
 
 # ---- the data ---------------------------------------------------------------
@@ -131,7 +158,6 @@ is(mail(q{SELECT role, "right" FROM assay.access WHERE policy = 'world'}), 'mail
 
 # ---- the catalogue ----------------------------------------------------------
 
-$node->safe_psql('new', 'CREATE EXTENSION pg_assay');
 my $catalogue = slurp_file("$top/upgrade/catalogue.sql");
 my %line;
 foreach my $db (qw(empty old new))

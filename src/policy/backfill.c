@@ -30,6 +30,7 @@
 #include "message_keys.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "older_sql.h"
 #include "optimizer/cost.h"
 #include "protect.h"
 #include "reused_key.h"
@@ -959,6 +960,7 @@ CheckArguments(FunctionCallInfo fcinfo)
 	static const char *const arguments[] = {"policy", "since", "until", "batch", "at",
 	"undecided_only", "degraded_only", "own_time"};
 
+	RefuseOlderCall(fcinfo, lengthof(arguments));
 	if (fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) ||
 		castNode(CallContext, fcinfo->context)->atomic)
 		ereport(ERROR,

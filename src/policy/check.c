@@ -15,6 +15,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
+#include "older_sql.h"
 #include "config.h"
 #include "predict.h"
 #include "rights.h"
@@ -238,8 +239,10 @@ assay_check_condition(PG_FUNCTION_ARGS)
 {
 	char	   *policy = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	PolicyIdentity *id;
-	TupleDesc	desc = SignalsDesc(policy, &id);
+	TupleDesc	desc;
 
+	RefuseOlderCall(fcinfo, 5);
+	desc = SignalsDesc(policy, &id);
 	CheckRule(RULE_CONDITION, id, desc, text_to_cstring(PG_GETARG_TEXT_PP(1)),
 			  text_to_cstring(PG_GETARG_TEXT_PP(2)),
 			  PG_GETARG_BOOL(3) ? GuardNames(policy) : NIL, PG_GETARG_BOOL(4));

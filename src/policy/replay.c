@@ -12,6 +12,7 @@
 #include "labels.h"
 #include "message_keys.h"
 #include "miscadmin.h"
+#include "older_sql.h"
 #include "refuse_null.h"
 #include "replay_states.h"
 #include "signals_query.h"
@@ -271,6 +272,7 @@ assay_replay(PG_FUNCTION_ARGS)
 {
 	Replay		r = {.nrevisions = 1};
 
+	RefuseOlderCall(fcinfo, 7);
 	r.revisions[0] = PG_ARGISNULL(3) ? 0 : PG_GETARG_INT32(3);
 	RunReplay(fcinfo, &r, 1, 4);
 	return (Datum) 0;
@@ -282,6 +284,7 @@ assay_replay_pair(PG_FUNCTION_ARGS)
 {
 	Replay		r = {.nrevisions = 2};
 
+	RefuseOlderCall(fcinfo, 8);
 	r.revisions[0] = PG_ARGISNULL(1) ? 0 : PG_GETARG_INT32(1);
 	r.revisions[1] = PG_ARGISNULL(2) ? 0 : PG_GETARG_INT32(2);
 	RunReplay(fcinfo, &r, 3, 5);

@@ -34,6 +34,19 @@ BEGIN
 	END LOOP;
 END $$;
 
+-- A session keeps the library that it has loaded, and that of 0.1.0 finds no policy here, so that its INSERTs fail.
+-- Where the server preloads the library, this session has the one that all have.
+DO $$
+DECLARE
+	others text := (SELECT pg_catalog.string_agg(a.pid::text, ', ' ORDER BY a.pid) FROM pg_catalog.pg_stat_activity a
+		WHERE a.datname = pg_catalog.current_database() AND a.backend_type = 'client backend' AND a.pid <> pg_catalog.pg_backend_pid());
+BEGIN
+	IF others IS NOT NULL AND pg_catalog.current_setting('shared_preload_libraries') !~ 'pg_assay' THEN
+		RAISE WARNING 'INSERTs of sessions that used pg_assay before its new library was installed fail until these reconnect'
+			USING DETAIL = pg_catalog.format('Other sessions of this database: %s.', others), HINT = 'Let them reconnect, or end them by pg_terminate_backend().';
+	END IF;
+END $$;
+
 -- out of the extension first, or it would go on dumping what is no more
 ALTER EXTENSION pg_assay DROP SEQUENCE assay.fault_fault_seq;
 ALTER EXTENSION pg_assay DROP TABLE assay.old_fault;
