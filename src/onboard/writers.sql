@@ -19,7 +19,10 @@ CREATE TRIGGER owner_writes BEFORE INSERT OR UPDATE OR DELETE ON assay.named_set
 CREATE FUNCTION assay_internal.refuse_leftovers() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-	IF EXISTS (SELECT FROM assay.list_entry e WHERE e.set = NEW.set) OR EXISTS (SELECT FROM assay.list_base b WHERE b.set = NEW.set)
+	-- a set that is there is no leftover: its name is taken, as the index says
+	IF EXISTS (SELECT FROM assay.named_set s WHERE s.set = NEW.set) THEN
+		RETURN NEW;
+	ELSIF EXISTS (SELECT FROM assay.list_entry e WHERE e.set = NEW.set) OR EXISTS (SELECT FROM assay.list_base b WHERE b.set = NEW.set)
 		OR EXISTS (SELECT FROM assay.phrase_entry e WHERE e.set = NEW.set) OR EXISTS (SELECT FROM assay.phrase_base b WHERE b.set = NEW.set) THEN
 		RAISE EXCEPTION 'set "%" cannot be made: there are values of another one of that name', NEW.set USING ERRCODE = 'object_not_in_prerequisite_state',
 			DETAIL = 'A restore that lacked a role may have brought them without their set.',
