@@ -32,8 +32,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay_internal.refuse_leftovers() IS 'error where a new set would have another one''s values';
 REVOKE ALL ON FUNCTION assay_internal.refuse_leftovers() FROM PUBLIC;
--- but for who restores: the table's owner
-CREATE TRIGGER refuse_leftovers BEFORE INSERT ON assay.named_set FOR EACH ROW
+-- A privilege on all tables renames, too.  But for who restores: the table's owner
+CREATE TRIGGER refuse_leftovers BEFORE INSERT OR UPDATE OF set ON assay.named_set FOR EACH ROW
 	WHEN (NOT pg_catalog.has_table_privilege('assay.named_set', 'TRIGGER')) EXECUTE FUNCTION assay_internal.refuse_leftovers();
 
 -- Nor does anybody get rights on what is here because the role that makes it gives
