@@ -207,6 +207,36 @@ SELECT assay.drop_baseline('rts.rts_sender'), assay.drop_set('rts_names');
 REVOKE pg_read_all_data, pg_write_all_data FROM rts_writer;
 DROP ROLE rts_writer;
 
+-- Who builds is told of what the signals may not ask for him, and of nothing that works.
+SET ROLE rts_owner;
+SELECT assay.create_list('rts_bad');
+INSERT INTO assay.list (set, value) VALUES ('rts_bad', 'b');
+CREATE VIEW rts.asking AS SELECT id, tenant, assay.in_list('rts_bad', tenant) AS bad, received_at FROM rts.message;
+SELECT assay.create_policy('rts_asks', 'rts.asking', '{id}', prior => -1);
+SELECT assay.create_detector('rts_asks', 'asks', 'assay.in_list(''rts_bad'', tenant)', weight => 3, mode => 'live');
+SET client_min_messages = notice;
+SELECT assay.grant_access('rts_asks', 'rts_reader', 'reader'), assay.grant_access('rts_asks', 'rts_publisher', 'publisher');
+SET client_min_messages = warning;
+SELECT assay.grant_set('rts_bad', 'rts_publisher');
+SET client_min_messages = notice;
+SELECT assay.grant_access('rts_asks', 'rts_publisher', 'publisher');
+SELECT assay.grant_access('rts_asks', 'rts_builder', 'builder');
+SET client_min_messages = warning;
+SELECT assay.create_detector('rts_asks', 'asks more', 'assay.in_list(''rts_bad'', tenant || '''')', weight => 3, mode => 'draft');
+SET ROLE rts_builder;
+SELECT assay.alter_detector('rts_asks', 'asks more', mode => 'shadow');
+SET ROLE rts_publisher;
+SELECT assay.promote('rts_asks', 'asks more');
+SELECT assay.alter_policy('rts_asks', prior => -2), assay.rollback_policy('rts_asks', 2);
+SELECT severity, detail FROM assay.check('rts_asks') WHERE "check" = 'condition';
+SELECT assay.upgrade_policy('rts_asks');
+SELECT assay.drop_policy('rts_asks');
+SET ROLE rts_owner;
+SELECT severity, detail FROM assay.check('rts_asks') WHERE "check" = 'condition';
+SELECT assay.drop_policy('rts_asks', true), assay.drop_set('rts_bad');
+DROP VIEW rts.asking;
+RESET ROLE;
+
 -- Who gets rights on all tables that the owner makes is no publisher for it.
 ALTER DEFAULT PRIVILEGES FOR ROLE rts_owner GRANT ALL ON TABLES TO rts_ingest, PUBLIC;
 SET ROLE rts_owner;

@@ -116,6 +116,9 @@ $node->command_ok([ 'pg_restore', '--exit-on-error', '-L', $listing, '-d', $node
 my (undef, undef, $taken) = $node->psql('without_sets', q{SET ROLE app; SELECT assay.create_list('listed')});
 like($taken, qr/set "listed" cannot be made: there are values of another one of that name/, "another's values are not for who makes a list of that name");
 is($node->safe_psql('without_sets', q{SET ROLE app; SELECT assay.create_list('unlisted')}), '', 'other lists can be made');
+(undef, undef, $taken) = $node->psql('without_sets', q{GRANT pg_write_all_data TO app; SET ROLE app; UPDATE assay.named_sets SET set = 'listed' WHERE set = 'unlisted'});
+like($taken, qr/set "listed" cannot be made: there are values of another one of that name/, 'nor for who renames one');
+$node->safe_psql('postgres', 'REVOKE pg_write_all_data FROM app');
 $node->command_ok([ 'pg_restore', '--exit-on-error', '--data-only', '-n', 'assay', '-t', 'named_set', '-d', $node->connstr('without_sets'), $custom ], 'the sets are restored later');
 is($node->safe_psql('without_sets', q{SET ROLE mail; SELECT assay.in_list('listed', '7')}), 't', 'and have their values');
 

@@ -19,10 +19,11 @@ CREATE TRIGGER owner_writes BEFORE INSERT OR UPDATE OR DELETE ON assay.named_set
 CREATE FUNCTION assay_internal.refuse_leftovers() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-	-- one that is there is refused as such
-	IF NOT EXISTS (SELECT FROM assay.named_set s WHERE s.set = NEW.set)
-		AND (EXISTS (SELECT FROM assay.list_entry e WHERE e.set = NEW.set) OR EXISTS (SELECT FROM assay.list_base b WHERE b.set = NEW.set)
-			OR EXISTS (SELECT FROM assay.phrase_entry e WHERE e.set = NEW.set) OR EXISTS (SELECT FROM assay.phrase_base b WHERE b.set = NEW.set)) THEN
+	-- a set that is there is no leftover: its name is taken, as the index says
+	IF EXISTS (SELECT FROM assay.named_set s WHERE s.set = NEW.set) THEN
+		RETURN NEW;
+	ELSIF EXISTS (SELECT FROM assay.list_entry e WHERE e.set = NEW.set) OR EXISTS (SELECT FROM assay.list_base b WHERE b.set = NEW.set)
+		OR EXISTS (SELECT FROM assay.phrase_entry e WHERE e.set = NEW.set) OR EXISTS (SELECT FROM assay.phrase_base b WHERE b.set = NEW.set) THEN
 		RAISE EXCEPTION 'set "%" cannot be made: there are values of another one of that name', NEW.set USING ERRCODE = 'object_not_in_prerequisite_state',
 			DETAIL = 'A restore that lacked a role may have brought them without their set.',
 			HINT = 'Take another name, or have a superuser restore the data of assay.named_set again, or delete them.';
@@ -31,8 +32,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay_internal.refuse_leftovers() IS 'error where a new set would have another one''s values';
 REVOKE ALL ON FUNCTION assay_internal.refuse_leftovers() FROM PUBLIC;
--- but for who restores: the table's owner
-CREATE TRIGGER refuse_leftovers BEFORE INSERT ON assay.named_set FOR EACH ROW
+-- A privilege on all tables renames, too.  But for who restores: the table's owner
+CREATE TRIGGER refuse_leftovers BEFORE INSERT OR UPDATE OF set ON assay.named_set FOR EACH ROW
 	WHEN (NOT pg_catalog.has_table_privilege('assay.named_set', 'TRIGGER')) EXECUTE FUNCTION assay_internal.refuse_leftovers();
 
 -- Nor does anybody get rights on what is here because the role that makes it gives

@@ -221,8 +221,13 @@ BEGIN
 			PERFORM assay_internal.check_condition(p.policy, c.condition, c.what, c.what NOT LIKE 'guard %'), assay_internal.check_model(p.policy, c.model),
 				assay_internal.check_text_model(p.policy, c.text_model, c.content, c.what);
 		EXCEPTION WHEN OTHERS THEN
-			RETURN QUERY SELECT 'error', 'condition', format('%s cannot be evaluated: %s', c.what, SQLERRM),
-				'Mend the view, or change the condition.';
+			-- a builder may not write each condition of the owner's
+			IF SQLSTATE = '42501' AND NOT assay_internal.may('owner', p.policy) THEN
+				RETURN QUERY SELECT 'info', 'condition', format('%s is checked for the owner only: %s', c.what, SQLERRM), 'It takes membership in the policy''s owner.';
+			ELSE
+				RETURN QUERY SELECT 'error', 'condition', format('%s cannot be evaluated: %s', c.what, SQLERRM),
+					'Mend the view, or change the condition.';
+			END IF;
 		END;
 	END LOOP;
 	RETURN QUERY

@@ -22,6 +22,26 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay_internal.access_relations(text) IS 'objects of a policy on which its rights are privileges';
 
+-- Who builds reads the signals with rights of his own: what the view may not ask for him is a fault in each message
+-- that he replays.  Sets of others are theirs to grant, and not seen here.
+CREATE FUNCTION assay_internal.tell_unasked_sets(policy text, role name) RETURNS void LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	s record;
+BEGIN
+	FOR s IN SELECT DISTINCT p.kind, n.set FROM assay_internal.policy_sets(policy) p JOIN assay.named_sets n ON n.set = p.name
+		WHERE NOT pg_has_role(role, n.owner::oid, 'USAGE')
+			AND NOT EXISTS (SELECT FROM unnest(n.readers) r WHERE r::oid = 0 OR pg_has_role(role, r::oid, 'USAGE'))
+		ORDER BY n.set LOOP
+		RAISE NOTICE 'role % may not ask % "%", as policy "%" does', role, CASE s.kind WHEN 'list' THEN 'list' ELSE 'phrase set' END, s.set, policy
+			USING HINT = format('Its replays and backtests would be degraded: SELECT assay.grant_set(%L, %L);', s.set, role);
+	END LOOP;
+EXCEPTION WHEN OTHERS THEN
+	-- what does not compile is said elsewhere
+	RETURN;
+END $$;
+COMMENT ON FUNCTION assay_internal.tell_unasked_sets(text, name) IS 'tells of the user''s lists and phrase sets that a policy names and that a role may not ask';
+
 CREATE FUNCTION assay.grant_access(policy text, role name, "right" text) RETURNS void LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -49,6 +69,9 @@ BEGIN
 	FOR s IN SELECT DISTINCT u FROM unnest(schemas) u WHERE NOT has_schema_privilege(role, u, 'USAGE') LOOP
 		RAISE NOTICE 'role % has no USAGE on schema %', role, s USING HINT = format('GRANT USAGE ON SCHEMA %I TO %I;', s, role);
 	END LOOP;
+	IF "right" <> 'reader' THEN
+		PERFORM assay_internal.tell_unasked_sets(policy, role);
+	END IF;
 END $$;
 COMMENT ON FUNCTION assay.grant_access(text, name, text) IS
 	'gives a role the right of a reader, builder or publisher of a policy, as privileges on the policy''s objects';
