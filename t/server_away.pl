@@ -174,7 +174,8 @@ is($lost, 0, 'what was answered 250 is there after a crash');
 
 # a standby that took over may lack some all the same
 value('UPDATE assay_offset SET next = next - 5 WHERE topic = \'lmtp\'');
-$node->restart('immediate');
+$node->stop('immediate');
+$node->start;
 ok(store('after'), 'it goes on where the fence was moved back');
 is(value(q{SELECT count(*) FROM message WHERE subject = 'after'}), '1', 'and stores');
 kill 'TERM', $pid;
