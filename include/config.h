@@ -94,6 +94,7 @@ typedef struct PolicyConfig
 extern PolicyIdentity *ConfigIdentify(const char *policy);
 extern bool IdentityHolds(PolicyIdentity *id);
 extern void PolicyMustHaveView(PolicyIdentity *id);
+extern Oid	DecisionColumnType(const PolicyIdentity *id, const char *column);
 extern PolicyConfig *ConfigRead(const char *policy, int revision, bool drafts);
 extern Oid	TypeByName(const char *name);
 extern char *RelationName(Oid relid);

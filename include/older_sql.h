@@ -5,8 +5,8 @@
  * A new library is installed before ALTER EXTENSION UPDATE runs.  Until then the
  * functions in the catalogue are those of before, which may have fewer arguments.
  */
-#ifndef OLDER_SQL_H
-#define OLDER_SQL_H
+#ifndef ASSAY_OLDER_SQL_H
+#define ASSAY_OLDER_SQL_H
 
 #include "fmgr.h"
 
@@ -21,4 +21,4 @@ RefuseOlderCall(FunctionCallInfo fcinfo, int nargs)
 				 errhint("Run ALTER EXTENSION pg_assay UPDATE.")));
 }
 
-#endif							/* OLDER_SQL_H */
+#endif							/* ASSAY_OLDER_SQL_H */

@@ -47,6 +47,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
+#include "value_text.h"
 
 #define BACKFILL_BATCH_MIN	1
 #define BACKFILL_BATCH_MAX	1000000
@@ -220,13 +221,7 @@ KeyToArray(Source *s, Datum *key)
 	int			nest = PlainFormats();
 
 	for (int i = 0; i < s->nkeys; i++)
-	{
-		Oid			output;
-		bool		varlena;
-
-		getTypeOutputInfo(s->key_types[i], &output, &varlena);
-		items[i] = CStringGetTextDatum(OidOutputFunctionCall(output, key[i]));
-	}
+		items[i] = CStringGetTextDatum(ValueText(s->key_types[i], key[i]));
 	AtEOXact_GUC(false, nest);
 	return PointerGetDatum(construct_array(items, s->nkeys, TEXTOID, -1, false, TYPALIGN_INT));
 }

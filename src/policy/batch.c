@@ -326,7 +326,7 @@ AddSameKey(BatchQuery *q, Source *s, const char *a, const char *b)
 	foreach(lc, s->id->key)
 	{
 		int			i = foreach_current_index(lc);
-		Oid			type = get_atttype(s->id->decision, get_attnum(s->id->decision, lfirst(lc)));
+		Oid			type = DecisionColumnType(s->id, lfirst(lc));
 
 		QueryAdd(q, "%s%s.%s %s %s.%s", i > 0 ? " AND " : "", a, s->keys[i], KeyOperator(type, type, BTEqualStrategyNumber),
 				 b, s->keys[i]);
@@ -345,7 +345,7 @@ AddTextKey(BatchQuery *q, Source *s, const char *texts, const char *alias)
 	foreach(lc, s->id->key)
 	{
 		int			i = foreach_current_index(lc);
-		Oid			type = get_atttype(s->id->decision, get_attnum(s->id->decision, lfirst(lc)));
+		Oid			type = DecisionColumnType(s->id, lfirst(lc));
 
 		QueryAdd(q, " AND (CASE WHEN %s.policy = ", texts);
 		QueryValue(q, TEXTOID, CStringGetTextDatum(s->policy));

@@ -773,7 +773,7 @@ PolicyCompile(PolicyConfig *config, TupleDesc desc, bool trust_all, MemoryContex
 	p->parallel = PROPARALLEL_SAFE;
 	p->top_features = top_features;
 	p->keeps_signals = config->id->log_signals && !config->id->forgets_signals &&
-		get_atttype(config->id->decision, get_attnum(config->id->decision, "signals")) == TypeByName("logged_signals");
+		DecisionColumnType(config->id, "signals") == TypeByName("logged_signals");
 	p->incomplete = config->incomplete;
 	CopyIdentity(p, config->id);
 	CopyVerdicts(p, config);

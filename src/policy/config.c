@@ -345,6 +345,13 @@ ReadIdentity(const char *policy, int revision, MemoryContext context)
 	return id;
 }
 
+/* The type of a column of the decision table; InvalidOid: it has none of that name */
+Oid
+DecisionColumnType(const PolicyIdentity *id, const char *column)
+{
+	return get_atttype(id->decision, get_attnum(id->decision, column));
+}
+
 void
 PolicyMustHaveView(PolicyIdentity *id)
 {

@@ -49,6 +49,7 @@
 #include "utils/relcache.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
+#include "value_text.h"
 
 /*
  * Bytes of a key, uncompressed, that fit into an index with what else may be
@@ -455,7 +456,7 @@ OpenDecisionTable(PolicyIdentity *id)
 	t->nkeys = list_length(id->key);
 	/* An older version made another column, or none: upgrade_policy() */
 	t->log_signals = id->log_signals &&
-		get_atttype(id->decision, get_attnum(id->decision, columns[DECISION_SIGNALS])) ==
+		DecisionColumnType(id, columns[DECISION_SIGNALS]) ==
 		ColumnType(DECISION_SIGNALS);
 	n = ColumnCount(t);
 	t->key_types = palloc(t->nkeys * sizeof(Oid));
@@ -669,14 +670,9 @@ KeyText(DecisionTable *t, const Datum *values, const bool *nulls)
 
 	for (int i = 0; i < t->nkeys; i++)
 	{
-		Oid			output;
-		bool		varlena;
-
 		missing[i] = nulls[i];
-		if (nulls[i])
-			continue;
-		getTypeOutputInfo(t->key_types[i], &output, &varlena);
-		texts[i] = CStringGetTextDatum(OidOutputFunctionCall(output, values[i]));
+		if (!nulls[i])
+			texts[i] = CStringGetTextDatum(ValueText(t->key_types[i], values[i]));
 	}
 	AtEOXact_GUC(false, nest);
 	array = construct_md_array(texts, missing, 1, dims, lower, TEXTOID, -1, false, TYPALIGN_INT);

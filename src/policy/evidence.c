@@ -26,6 +26,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "value_text.h"
 
 /* What stands before the name of something that hit */
 static const char *
@@ -124,15 +125,11 @@ attribution_counted_hits(PG_FUNCTION_ARGS)
 static Datum
 KeyArgument(Oid type, Datum value, bool isnull)
 {
-	Oid			output;
-	bool		varlena;
-
 	if (isnull)
 		return (Datum) 0;
 	if (!OidIsValid(type))
 		elog(ERROR, "could not determine the type of a key");
-	getTypeOutputInfo(type, &output, &varlena);
-	return CStringGetTextDatum(OidOutputFunctionCall(output, value));
+	return CStringGetTextDatum(ValueText(type, value));
 }
 
 /* Elements of VARIADIC array */

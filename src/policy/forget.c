@@ -146,7 +146,7 @@ AddViewKeys(BatchQuery *q, Source *s)
 	foreach(lc, s->id->key)
 	{
 		int			i = foreach_current_index(lc);
-		Oid			type = get_atttype(s->id->decision, get_attnum(s->id->decision, lfirst(lc)));
+		Oid			type = DecisionColumnType(s->id, lfirst(lc));
 
 		QueryAdd(q, "%s%s.%s::%s AS %s", i > 0 ? ", " : "", s->alias, s->keys[i], CastName(type), s->keys[i]);
 	}

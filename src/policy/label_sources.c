@@ -90,7 +90,7 @@ AddRelationKeys(Labelling *l)
 
 		NeedColumn(l, lfirst(lc));
 		QueryAdd(&l->query, "m.%s::%s AS %s, ", s->keys[i],
-				 CastName(get_atttype(s->id->decision, get_attnum(s->id->decision, lfirst(lc)))), s->keys[i]);
+				 CastName(DecisionColumnType(s->id, lfirst(lc))), s->keys[i]);
 	}
 }
 

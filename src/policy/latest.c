@@ -114,7 +114,7 @@ AddKeyIs(BatchQuery *q, Source *s, const char *alias, Datum key)
 	foreach(lc, s->id->key)
 	{
 		int			i = foreach_current_index(lc);
-		Oid			type = get_atttype(s->id->decision, get_attnum(s->id->decision, lfirst(lc)));
+		Oid			type = DecisionColumnType(s->id, lfirst(lc));
 
 		QueryAdd(q, "%s%s.%s %s ", i > 0 ? " AND " : "", alias, s->keys[i],
 				 KeyOperator(type, type, BTEqualStrategyNumber));
@@ -171,7 +171,7 @@ AddKeyList(BatchQuery *q, Source *s, Datum keys, int max)
 	foreach(lc, s->id->key)
 	{
 		int			i = foreach_current_index(lc);
-		Oid			type = get_atttype(s->id->decision, get_attnum(s->id->decision, lfirst(lc)));
+		Oid			type = DecisionColumnType(s->id, lfirst(lc));
 
 		QueryAdd(q, "%sx.%s::%s AS %s", i > 0 ? ", " : "", s->keys[i], CastName(type), s->keys[i]);
 	}
@@ -220,7 +220,7 @@ assay_latest_signals(PG_FUNCTION_ARGS)
 {
 	PolicyIdentity *id = ConfigIdentify(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 
-	ReadLatest(fcinfo, get_atttype(id->decision, get_attnum(id->decision, "signals")) == TypeByName("logged_signals") ?
+	ReadLatest(fcinfo, DecisionColumnType(id, "signals") == TypeByName("logged_signals") ?
 			   "v.revision::pg_catalog.int4, v.signals" :
 			   "v.revision::pg_catalog.int4, NULL::assay.logged_signals");
 	return (Datum) 0;

@@ -27,6 +27,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
+#include "value_text.h"
 
 #define HEADER_BYTES	offsetof(LoggedSignals, data)
 #define NULLS_BYTES(n)	(((n) + 7) / 8)
@@ -492,16 +493,6 @@ FindSignal(FunctionCallInfo fcinfo, Datum *value)
 			return is_null ? NULL : &shape->columns[i];
 	}
 	return NULL;
-}
-
-static char *
-ValueText(Oid type, Datum value)
-{
-	Oid			output;
-	bool		varlena;
-
-	getTypeOutputInfo(type, &output, &varlena);
-	return OidOutputFunctionCall(output, value);
 }
 
 /* signal(signals, name): one of them as text */

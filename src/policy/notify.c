@@ -20,6 +20,7 @@
 #include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "value_text.h"
 
 /* Bytes of a payload, with its terminator: what NOTIFY takes (async.c) */
 #define NOTIFY_PAYLOAD_MAX	(BLCKSZ - NAMEDATALEN - 128)
@@ -134,19 +135,13 @@ AppendKey(StringInfo buf, const Oid *types, const Datum *key, const bool *nulls,
 	appendStringInfoChar(buf, '[');
 	for (int i = 0; i < nkeys; i++)
 	{
-		Oid			output;
-		bool		varlena;
-
 		if (i > 0)
 			appendStringInfoString(buf, ", ");
+		/* Where errors are wanted, the decision table makes one of it. */
 		if (nulls[i])
-		{
-			/* Where errors are wanted, the decision table makes one of it. */
 			appendStringInfoString(buf, "null");
-			continue;
-		}
-		getTypeOutputInfo(types[i], &output, &varlena);
-		escape_json(buf, OidOutputFunctionCall(output, key[i]));
+		else
+			escape_json(buf, ValueText(types[i], key[i]));
 	}
 	appendStringInfoChar(buf, ']');
 }

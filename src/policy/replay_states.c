@@ -119,7 +119,7 @@ FindDifferences(Source *s, CompiledPolicy *p, bool view, bool ledgers)
 			 "SELECT d.attribution FROM %s d WHERE ", s->id->decision_name);
 	for (int i = 0; i < s->nkeys; i++)
 		QueryAdd(&q, "%sd.%s %s r.key[%d]::%s", i > 0 ? " AND " : "", s->keys[i],
-				 KeyOperator(get_atttype(s->id->decision, get_attnum(s->id->decision, list_nth(s->id->key, i))),
+				 KeyOperator(DecisionColumnType(s->id, list_nth(s->id->key, i)),
 							 s->key_types[i], BTEqualStrategyNumber), i + 1, CastName(s->key_types[i]));
 	QueryAdd(&q, " ORDER BY d.revision DESC LIMIT 1) d CROSS JOIN LATERAL assay.states(d.attribution) t JOIN ");
 	AddStatesNow(&q, p, view, ledgers);

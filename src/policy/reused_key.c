@@ -102,7 +102,7 @@ RunAsk(void *arg)
 	foreach(lc, id->key)
 	{
 		int			i = foreach_current_index(lc);
-		Oid			type = get_atttype(id->decision, get_attnum(id->decision, lfirst(lc)));
+		Oid			type = DecisionColumnType(id, lfirst(lc));
 
 		appendStringInfo(&sql, "%sd.%s %s (k.key::pg_catalog.text[])[%d]::%s", i > 0 ? " AND " : "",
 						 quote_identifier(lfirst(lc)), KeyOperator(type, type, BTEqualStrategyNumber),

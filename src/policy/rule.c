@@ -612,16 +612,9 @@ HasType(Node *node)
 		case T_MinMaxExpr:
 		case T_FieldSelect:
 		case T_SubscriptingRef:
-		case T_XmlExpr:
-#if PG_VERSION_NUM >= 160000
-		case T_JsonConstructorExpr:
-#endif
-#if PG_VERSION_NUM >= 170000
-		case T_JsonExpr:
-#endif
 			return true;
 		default:
-			return false;
+			return HidesFunctions(node);
 	}
 }
 

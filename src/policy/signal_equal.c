@@ -25,6 +25,7 @@
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
+#include "value_text.h"
 
 struct WantedSignal
 {
@@ -86,16 +87,6 @@ InputOf(Oid type, const char *given)
 
 	getTypeInputInfo(type, &input, &ioparam);
 	return OidInputFunctionCall(input, (char *) given, ioparam, -1);
-}
-
-static char *
-OutputOf(Oid type, Datum value)
-{
-	Oid			output;
-	bool		varlena;
-
-	getTypeOutputInfo(type, &output, &varlena);
-	return OidOutputFunctionCall(output, value);
 }
 
 /* Does nobody's SQL run when a text is read as this type? */
@@ -168,7 +159,7 @@ RunReadBack(void *arg)
 	Comparison *c = arg;
 	WantedSignal *w = c->w;
 
-	c->logged = InputOf(w->view, OutputOf(w->logged, w->same));
+	c->logged = InputOf(w->view, ValueText(w->logged, w->same));
 }
 
 /* Did the logged type cut it, as a date does a time?  Then it is no value of it. */
@@ -187,7 +178,7 @@ WasCut(WantedSignal *w)
 	{
 		/* a text of anything else is not the one that its type writes */
 		get_type_category_preferred(w->logged, &category, &preferred);
-		return (category == TYPCATEGORY_STRING || w->logged == CHAROID) && strcmp(OutputOf(w->logged, w->same), w->text) != 0;
+		return (category == TYPCATEGORY_STRING || w->logged == CHAROID) && strcmp(ValueText(w->logged, w->same), w->text) != 0;
 	}
 	if (!OidIsValid(w->view_equal.fn_oid))
 		return false;
@@ -239,7 +230,7 @@ MakeWantedSignal(const SignalColumn *c, const char *given, Oid view, Oid collati
 	w->logged = w->parse ? InvalidOid : c->type;
 
 	w->value = InputOf(view, given);
-	w->text = OutputOf(w->view, w->value);
+	w->text = ValueText(w->view, w->value);
 	InitEqual(&w->view_equal, w->view, w->context);
 	getTypeOutputInfo(w->kept, &output, &varlena);
 	fmgr_info_cxt(output, &w->output, w->context);

@@ -895,7 +895,7 @@ RunKeepAll(void *arg)
 	t.key_types = palloc(list_length(t.id->key) * sizeof(Oid));
 	foreach(lc, t.id->key)
 	{
-		t.key_types[t.nkeys] = get_atttype(t.id->decision, get_attnum(t.id->decision, lfirst(lc)));
+		t.key_types[t.nkeys] = DecisionColumnType(t.id, lfirst(lc));
 		if (!OidIsValid(t.key_types[t.nkeys++]))
 			return;
 	}

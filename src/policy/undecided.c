@@ -106,7 +106,7 @@ AddDecision(BatchQuery *q, Source *s, Oid table)
 	foreach(lc, s->id->key)
 	{
 		int			i = foreach_current_index(lc);
-		Oid			decided = get_atttype(s->id->decision, get_attnum(s->id->decision, lfirst(lc)));
+		Oid			decided = DecisionColumnType(s->id, lfirst(lc));
 		Oid			type = get_atttype(table, get_attnum(table, lfirst(lc)));
 		bool		comparable = type == decided ||
 		OidIsValid(compatible_oper_opid(list_make1(makeString("=")), decided, type, true));
