@@ -102,6 +102,22 @@ SELECT reason, count(*) FROM assay.undecided('many') GROUP BY 1 ORDER BY 1;
 CALL assay.backfill('many', at => NULL, batch => 700);
 SELECT verdict, count(*) FROM many_verdict GROUP BY 1 ORDER BY 1;
 SELECT count(*) FROM assay.undecided('many');
+-- as many as are held at once, and one more
+CREATE FUNCTION reu.kept(n int) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+	TRUNCATE many;
+	DELETE FROM assay_internal.reused_key WHERE policy = 'many';
+	ALTER TABLE many_decision RENAME degraded TO gone;
+	INSERT INTO many SELECT i, 'fine' FROM generate_series(1, n) i;
+	ALTER TABLE many_decision RENAME gone TO degraded;
+	RETURN (SELECT count(DISTINCT key) FROM assay_internal.reused_key WHERE policy = 'many');
+END $$;
+SELECT reu.kept(1000);
+SELECT count(*) FROM assay.undecided('many');
+SELECT reu.kept(1001);
+SELECT count(*) FROM assay.undecided('many');
+CALL assay.backfill('many', at => NULL);
+SELECT count(*) FROM assay.undecided('many');
 -- rolled back with its message; and in a transaction that saw another snapshot before
 TRUNCATE assay_internal.reused_key;
 ALTER TABLE many_decision ADD CHECK (id <> '2') NOT VALID;

@@ -75,6 +75,16 @@ BEGIN
 END $$;
 CREATE OR REPLACE VIEW unk.made_signals AS SELECT id, at, txt, 1::bigint AS n FROM deep_60;
 SELECT assay_internal.changed_keys('made', 'made');
+-- as many columns as are followed, and one more
+CREATE PROCEDURE unk.long_key(n int) LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE format('CREATE OR REPLACE VIEW unk.made_signals AS SELECT left(%s, 1) AS id, at, txt, 1::bigint AS n FROM made WHERE txt::int > 0',
+		(SELECT string_agg('id', ' || ') FROM generate_series(1, n)));
+END $$;
+CALL unk.long_key(1000);
+SELECT count(*) FROM assay.replay('made', at => NULL);
+CALL unk.long_key(1001);
+SELECT count(*) FROM assay.replay('made', at => NULL);
 -- partitions that are decided by a trigger of their own
 CREATE TABLE unk.parted (id text, txt text) PARTITION BY LIST (id);
 CREATE TABLE unk.part_a (txt text, id text);

@@ -107,6 +107,15 @@ $holder->query_safe("BEGIN; $rows");
 $session->query('INSERT INTO message VALUES (3000006)');
 $holder->query_safe('COMMIT');
 is(value('SELECT count(*) FROM message WHERE id = 3000006'), '1', 'stored before its statement_timeout');
+SKIP: {
+	skip 'there is no transaction_timeout', 1 if $node->pg_version < 17;
+	$session->query("SET statement_timeout = 0; SET transaction_timeout = '700ms'");
+	$holder->query_safe("BEGIN; $rows");
+	$session->query('INSERT INTO message VALUES (3000008)');
+	$holder->query_safe('COMMIT');
+	$session->query('SET transaction_timeout = 0');
+	is(value('SELECT count(*) FROM message WHERE id = 3000008'), '1', 'stored before its transaction_timeout');
+}
 # Row triggers are called for each row of a statement.
 $node->safe_psql('postgres', q{
 	CREATE TABLE by_row (id int PRIMARY KEY);
