@@ -109,11 +109,13 @@ $holder->query_safe('COMMIT');
 is(value('SELECT count(*) FROM message WHERE id = 3000006'), '1', 'stored before its statement_timeout');
 SKIP: {
 	skip 'there is no transaction_timeout', 1 if $node->pg_version < 17;
-	$session->query("SET statement_timeout = 0; SET transaction_timeout = '700ms'");
+	# one that has not waited yet, and would for longer
+	my $patient = $node->background_psql('postgres', on_error_stop => 0);
+	$patient->query("SET assay.message_budget = '60s'; SET transaction_timeout = '3s'");
 	$holder->query_safe("BEGIN; $rows");
-	$session->query('INSERT INTO message VALUES (3000008)');
+	$patient->query('INSERT INTO message VALUES (3000008)');
 	$holder->query_safe('COMMIT');
-	$session->query('SET transaction_timeout = 0');
+	$patient->quit;
 	is(value('SELECT count(*) FROM message WHERE id = 3000008'), '1', 'stored before its transaction_timeout');
 }
 # Row triggers are called for each row of a statement.
