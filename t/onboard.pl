@@ -55,11 +55,13 @@ for my $n (0 .. $total - 1)
 	my $tries = 0;
 	if ($gate)
 	{
-		$node->poll_query_until('postgres', q{SELECT count(*) > 0 FROM pg_stat_activity WHERE query LIKE 'CALL assay.onboard%' AND wait_event_type = 'Lock'})
-			or die 'it does not come to the end of a step';
+		# it waits for the gate, not for a moment for something else
+		$node->poll_query_until('postgres', q{SELECT count(*) > 0 FROM pg_stat_activity a JOIN pg_stat_activity g ON g.pid = ANY (pg_blocking_pids(a.pid))
+				WHERE a.query LIKE 'CALL assay.onboard%' AND a.backend_type = 'client backend' AND g.state = 'idle in transaction'})
+			or die "it does not come to the end of step $n: $out $err";
 	}
 	else { usleep(2_000) while steps_done() < $n && $tries++ < 5_000 }
-	my $pid = $sql->(q{SELECT pid FROM pg_stat_activity WHERE query LIKE 'CALL assay.onboard%'});
+	my $pid = $sql->(q{SELECT pid FROM pg_stat_activity WHERE query LIKE 'CALL assay.onboard%' AND backend_type = 'client backend'});
 	if ($pid)
 	{
 		kill 'KILL', $pid;

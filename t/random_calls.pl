@@ -318,10 +318,10 @@ sub digest
 		FROM pg_class c WHERE c.relkind IN ('r', 'm') AND c.relnamespace IN ('"the mail"'::regnamespace, 'assay'::regnamespace, 'assay_internal'::regnamespace)
 		ORDER BY 1});
 	return $node->safe_psql('run', join(';', @queries, q{
-		SELECT 'owners', md5(string_agg(c.relname || c.relowner || coalesce(c.relacl::text, ''), ',' ORDER BY c.relname)) FROM pg_class c
-		WHERE c.relnamespace IN ('"the mail"'::regnamespace, 'assay'::regnamespace, 'assay_internal'::regnamespace);
-		SELECT 'roles', md5(string_agg(r::text, ',' ORDER BY r.oid)) FROM pg_authid r;
-		SELECT 'members', md5(string_agg(m::text, ',' ORDER BY m.roleid, m.member)) FROM pg_auth_members m}));
+		SELECT 'relation', c.oid::regclass, c.relowner::regrole, c.relacl FROM pg_class c
+		WHERE c.relnamespace IN ('"the mail"'::regnamespace, 'assay'::regnamespace, 'assay_internal'::regnamespace) ORDER BY c.oid;
+		SELECT 'role', r FROM pg_authid r ORDER BY r.oid;
+		SELECT 'member', m FROM pg_auth_members m ORDER BY m.roleid, m.member}));
 }
 
 sub differing
