@@ -172,6 +172,9 @@ BEGIN
 	IF strata = 0 THEN
 		RETURN '{}';
 	END IF;
+	IF array_position(population, NULL) IS NOT NULL THEN
+		RAISE EXCEPTION 'populations must not be NULL' USING ERRCODE = 'null_value_not_allowed';
+	END IF;
 	IF n < strata THEN
 		RAISE EXCEPTION 'too few to draw from each of % strata: %', strata, n USING ERRCODE = 'invalid_parameter_value',
 			HINT = format('Draw at least %s.', strata);
