@@ -8,6 +8,8 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(usleep);
 
+use AssayServer;
+
 my $node = PostgreSQL::Test::Cluster->new('onboard');
 $node->init;
 $node->append_conf('postgresql.conf', "shared_preload_libraries = 'pg_assay'\nrestart_after_crash = on\n");
@@ -68,8 +70,7 @@ for my $n (0 .. $total - 1)
 		$kills++;
 	}
 	$run->finish;
-	# the postmaster may not have noticed yet; recovery empties an unlogged table
-	$node->poll_query_until('postgres', 'SELECT count(*) = 0 FROM crash') if $pid;
+	recovered($node, 'crash') or die 'it does not recover' if $pid;
 	eval { $gate->quit } if $gate;
 	my $done = steps_done();
 	cmp_ok($done, '>=', $n, "after $n steps: what was done stays done ($done)");

@@ -7,6 +7,8 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(usleep);
 
+use AssayServer;
+
 my $node = PostgreSQL::Test::Cluster->new('backfill');
 $node->init;
 # Another default than the backfill needs
@@ -65,7 +67,7 @@ my $check = sub {
 
 # the backend is terminated
 my ($gate, $run) = stopped_at(10000);
-is($node->safe_psql('postgres', q{SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE 'CALL assay.backfill%'}), '1', 'terminated');
+is($node->safe_psql('postgres', q{SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE 'CALL assay.backfill%' AND backend_type = 'client backend'}), '1', 'terminated');
 $run->finish;
 $gate->quit;
 my $decided = $node->safe_psql('postgres', 'SELECT count(*) FROM back_decision');
@@ -75,11 +77,10 @@ $check->('terminated');
 
 # the backend is killed, and the server with it
 ($gate, $run) = stopped_at(25000);
-my $pid = $node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity WHERE query LIKE 'CALL assay.backfill%'});
+my $pid = $node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity WHERE query LIKE 'CALL assay.backfill%' AND backend_type = 'client backend'});
 kill 'KILL', $pid;
 $run->finish;
-# the postmaster may not have noticed yet; recovery empties an unlogged table
-ok($node->poll_query_until('postgres', 'SELECT count(*) = 0 FROM crash'), 'recovered');
+ok(recovered($node, 'crash'), 'recovered');
 eval { $gate->quit };
 my $resumed = $node->safe_psql('postgres', 'SELECT count(*) FROM back_decision');
 cmp_ok($resumed, '>', $decided, "went on ($resumed)");
@@ -118,7 +119,7 @@ ok($node->poll_query_until('postgres', q{SELECT count(*) > 0 FROM pg_locks WHERE
 is($node->safe_psql('postgres', q{SELECT string_agg(state, ',') FROM assay.backfill_progress WHERE revision = 4 AND state <> 'finished'}), 'running', 'and runs');
 $node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LOCK TABLE%'});
 $halt->finish;
-$node->safe_psql('postgres', q{SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CALL assay.backfill%'});
+$node->safe_psql('postgres', q{SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CALL assay.backfill%' AND backend_type = 'client backend'});
 $run->finish;
 is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_locks WHERE classid = 'assay_internal.backfill_run'::regclass}), '0', 'no lock is left');
 $node->safe_psql('postgres', q{CALL assay.backfill('back')});
