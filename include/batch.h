@@ -93,6 +93,9 @@ typedef struct BatchScan
 	bool		storing;		/* a row is put into the store: an error then
 								 * may be the store's */
 	Oid		   *key_types;		/* of the keys that "unreadable" takes */
+	uint64		denied;			/* messages that could not be read for want of
+								 * a right, */
+	char		denied_why[256];	/* and the error of the first */
 	void		(*columns) (struct BatchScan *scan, BatchQuery *q);
 	void		(*scores) (struct BatchScan *scan, BatchQuery *q);
 	void		(*where) (struct BatchScan *scan, BatchQuery *q);

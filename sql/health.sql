@@ -138,3 +138,90 @@ SELECT set, owner = (SELECT relowner FROM pg_class WHERE oid = 'assay.named_set'
 SELECT assay.drop_set(set) FROM assay.named_sets WHERE set LIKE '%of\_%';
 DELETE FROM assay_internal.maintenance;
 DROP ROLE assay_stays;
+-- who looks at all policies runs nothing with his rights of what a stranger put on his tables, who let everybody read them
+CREATE ROLE assay_stranger;
+CREATE ROLE assay_looker;
+CREATE SCHEMA health AUTHORIZATION assay_stranger;
+GRANT USAGE ON SCHEMA health TO PUBLIC;
+SET ROLE assay_stranger;
+SET search_path = health;
+CREATE TABLE ran (place text, by_role name);
+GRANT INSERT ON ran TO PUBLIC;
+CREATE FUNCTION spy(place text) RETURNS boolean LANGUAGE plpgsql COST 0.0001 AS $$
+BEGIN
+	IF current_user <> 'assay_stranger' THEN
+		INSERT INTO health.ran VALUES (place, current_user);
+	END IF;
+	RETURN true;
+END $$;
+CREATE FUNCTION spy_on_plan(place text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE COST 0.0001 AS $$ BEGIN RETURN health.spy(place); END $$;
+CREATE TABLE message (id int PRIMARY KEY, x int, received_at timestamptz NOT NULL DEFAULT now());
+CREATE VIEW signals AS SELECT id, x, received_at FROM message WHERE spy('view');
+SELECT assay.create_policy('strange', 'signals', '{id}', log_signals => true);
+CREATE TRIGGER decide AFTER INSERT ON message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('strange');
+INSERT INTO message SELECT i, i FROM generate_series(1, 20) i;
+INSERT INTO strange_label SELECT i, true, 'test' FROM generate_series(1, 20) i;
+CREATE INDEX ON strange_decision (verdict) WHERE spy_on_plan('index');
+CREATE INDEX ON strange_label (malicious) WHERE spy_on_plan('label index');
+CREATE INDEX ON message (x) WHERE spy_on_plan('message index');
+CREATE POLICY p ON strange_decision USING (spy('decision'));
+CREATE POLICY p ON strange_label USING (spy('label'));
+CREATE POLICY p ON message USING (spy('message'));
+GRANT SELECT ON ALL TABLES IN SCHEMA health TO assay_looker;
+SET ROLE assay_looker;
+-- each kind of the tables by itself
+SET client_min_messages = warning;
+DO $$
+DECLARE
+	t text;
+	found text;
+BEGIN
+	FOREACH t IN ARRAY '{nothing,strange_decision,strange_label,message}'::text[] LOOP
+		RESET ROLE;
+		IF t <> 'nothing' THEN
+			EXECUTE format('ALTER TABLE health.%I ENABLE ROW LEVEL SECURITY', t);
+		END IF;
+		SET LOCAL ROLE assay_looker;
+		SELECT string_agg(format('%s %s', h."check", h.severity), ', ' ORDER BY h."check") INTO found FROM assay.health h WHERE h.object = 'strange' AND h.severity <> 'ok';
+		RAISE WARNING '%: % (%)', t, found, (SELECT string_agg(a.detail, ', ') FROM assay.alerts a WHERE a.policy = 'strange');
+		CALL assay.maintain();
+		RESET ROLE;
+		IF t <> 'nothing' THEN
+			EXECUTE format('ALTER TABLE health.%I DISABLE ROW LEVEL SECURITY', t);
+		END IF;
+	END LOOP;
+END $$;
+SET client_min_messages = error;
+SELECT count(*) AS told FROM assay_internal.told_by_owner('strange', 'health');
+RESET ROLE;
+SELECT DISTINCT * FROM health.ran;
+-- nor is he told by the owner what he may not read himself
+ALTER TABLE health.message ENABLE ROW LEVEL SECURITY;
+SET ROLE assay_looker;
+SELECT assay_internal.told_by_owner('strange', 'health');
+RESET ROLE;
+ALTER TABLE health.message DISABLE ROW LEVEL SECURITY;
+REVOKE SELECT ON health.signals FROM assay_looker;
+SET ROLE assay_looker;
+SELECT assay_internal.told_by_owner('strange', 'alerts');
+SELECT count(*) FROM assay_internal.told_by_owner('strange', 'logged alerts');
+RESET ROLE;
+GRANT SELECT ON health.signals TO assay_looker;
+ALTER VIEW health.signals SET (security_invoker);
+SET ROLE assay_looker;
+SELECT assay_internal.told_by_owner('strange', 'alerts');
+RESET ROLE;
+REVOKE SELECT ON health.strange_label FROM assay_looker;
+SET ROLE assay_looker;
+SELECT assay_internal.told_by_owner('strange', 'health');
+SELECT assay_internal.told_by_owner('strange', 'decisions');
+RESET ROLE;
+REVOKE SELECT ON ALL TABLES IN SCHEMA health FROM assay_looker;
+SET ROLE assay_looker;
+SELECT assay_internal.told_by_owner('strange', 'health');
+RESET ROLE;
+SELECT DISTINCT * FROM health.ran;
+DROP TRIGGER decide ON health.message;
+SELECT assay.drop_policy('strange', true);
+DROP SCHEMA health CASCADE;
+DROP ROLE assay_stranger, assay_looker;

@@ -82,7 +82,7 @@ BEGIN
 		'(''('' || id || '')'')::atk_b.comp IS NOT NULL', '(''{'' || id || ''}'')::atk_b.evil_int[] IS NOT NULL',
 		'jsonb_populate_record(NULL::atk_b.comp, ''{"n": 1}'') IS NOT NULL', 'to_jsonb(''a''::atk_b.e) IS NOT NULL',
 		'domain_in(''1'', ''atk_b.evil_int''::regtype::oid, -1) IS NOT NULL', 'record_in(''(1)'', ''atk_b.comp''::regtype::oid, -1) IS NOT NULL',
-		'ROW(1)::atk_b.comp IS NOT NULL', 'current_setting(''data_directory'') > ''''', 'assay.list_state(t) > 0', 'assay.text_model_at(t) IS NOT NULL'] LOOP
+		'ROW(1)::atk_b.comp IS NOT NULL', 'current_setting(''data_directory'') > ''''', 'pg_stat_get_backend_activity(1) ~ t', 'assay.list_state(t) > 0', 'assay.text_model_at(t) IS NOT NULL'] LOOP
 		BEGIN
 			PERFORM assay.create_detector('victim', 'b', condition, mode => 'shadow');
 			RAISE WARNING 'taken: %', condition;

@@ -22,6 +22,7 @@
 #include "distributed.h"
 #include "executor/spi.h"
 #include "executor/tstoreReceiver.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "protect.h"
 #include "shards.h"
@@ -784,6 +785,8 @@ ScanOne(EachScan *each, TupleTableSlot *keys)
 		char		sqlstate[6];
 
 		strlcpy(sqlstate, unpack_sql_state(error->sqlerrcode), sizeof(sqlstate));
+		if (error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE && scan->denied++ == 0)
+			strlcpy(scan->denied_why, error->message, pg_mbcliplen(error->message, strlen(error->message), sizeof(scan->denied_why) - 1) + 1);
 		scan->unreadable(scan, key, sqlstate);
 	}
 }

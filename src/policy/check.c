@@ -156,6 +156,20 @@ CompilePatterns(Node *node, void *context)
 }
 
 /*
+ * PostgreSQL's own functions that are not immutable tell of the server and its
+ * catalogues what anybody may know, but for these: settings that are hidden from
+ * some, and what goes on in sessions of the role that asks (pg_stat_get_...).
+ */
+static bool
+TellsOfOwner(Oid func)
+{
+	char	   *name = get_func_name(func);
+
+	return func == F_CURRENT_SETTING_TEXT || func == F_CURRENT_SETTING_TEXT_BOOL ||
+		(name != NULL && strncmp(name, "pg_stat_", strlen("pg_stat_")) == 0);
+}
+
+/*
  * What a builder writes runs as the policy's owner: it may call what the builder
  * could call, too, and nothing that could read for him what the owner may.
  */
@@ -171,8 +185,7 @@ MayNotCall(Oid func, void *context)
 	if (result != ACLCHECK_OK)
 		aclcheck_error(result, OBJECT_FUNCTION, get_func_name(func));
 	if (func_volatile(func) != PROVOLATILE_IMMUTABLE &&
-		(get_func_namespace(func) != PG_CATALOG_NAMESPACE ||
-		 func == F_CURRENT_SETTING_TEXT || func == F_CURRENT_SETTING_TEXT_BOOL))
+		(get_func_namespace(func) != PG_CATALOG_NAMESPACE || TellsOfOwner(func)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("function %s is for the policy's owner to use in a condition", format_procedure(func)),

@@ -210,6 +210,23 @@ RunBoth(Replay *r, SignalsFrom from)
 	r->scan.store = result;
 }
 
+/*
+ * Who may not read what the signals view reads for him, a list of another's, say,
+ * sees no difference between revisions: that is said, once.
+ */
+static void
+WarnOfDenied(Replay *r)
+{
+	if (r->scan.denied > 0)
+		ereport(WARNING,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg_plural("signals of %llu message could not be read with the rights of role \"%s\": it was scored without them",
+							   "signals of %llu messages could not be read with the rights of role \"%s\": they were scored without them",
+							   r->scan.denied, (unsigned long long) r->scan.denied, GetUserNameFromId(GetUserId(), false)),
+				 errdetail("The first error is: %s", r->scan.denied_why),
+				 errhint("assay.grant_set() lets a role ask a list or phrase set.")));
+}
+
 /* since is argument number "arg", until the next; drafts, at and signals follow "rest" */
 static void
 RunReplay(FunctionCallInfo fcinfo, Replay *r, int arg, int rest)
@@ -262,6 +279,7 @@ RunReplay(FunctionCallInfo fcinfo, Replay *r, int arg, int rest)
 	RunBoth(r, from);
 	ReplayStatesNotice(&s, r->revisions[r->nrevisions - 1], r->drafts, from == SIGNALS_VIEW,
 					   r->scan.store, r->desc, r->nrevisions == 1);
+	WarnOfDenied(r);
 	LeaveSecurity(&security);
 	SPI_finish();
 }

@@ -218,14 +218,14 @@ COMMENT ON FUNCTION assay.detector_drift(text, timestamptz, timestamptz, int) IS
 
 -- alerts
 
-CREATE FUNCTION assay_internal.alerts_of(policy text, OUT kind text, OUT name text, OUT severity text, OUT detail text, OUT value float8, OUT detectors text[])
+CREATE FUNCTION assay_internal.alerts_of(policy text, signals boolean DEFAULT true, OUT kind text, OUT name text, OUT severity text, OUT detail text, OUT value float8, OUT detectors text[])
 	RETURNS SETOF record LANGUAGE plpgsql STABLE ROWS 10
 	SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
 	p assay.policy := assay_internal.policy_for_reading(alerts_of.policy);
 	at text := (SELECT a.attname FROM pg_attribute a WHERE a.attrelid = coalesce(to_regclass(p.signals), p.signals_view) AND a.attname = 'received_at'
-		AND a.atttypid = 'timestamptz'::regtype AND NOT a.attisdropped);
+		AND a.atttypid = 'timestamptz'::regtype AND NOT a.attisdropped AND alerts_of.signals);
 	logs boolean := (assay_internal.revision_for_reading(p.policy)).log_signals;
 BEGIN
 	BEGIN
@@ -241,7 +241,7 @@ BEGIN
 		RETURN QUERY SELECT 'signal drift', NULL::text, 'info', SQLERRM, NULL::float8, NULL::text[];
 	END;
 	BEGIN
-		IF logs THEN
+		IF logs AND alerts_of.signals THEN
 			RETURN QUERY
 				SELECT 'signal skew', k.signal, CASE WHEN k.share >= 0.01 THEN 'warning' ELSE 'info' END,
 					format('%s of %s messages of a day have another value now', k.differ, k.messages), k.share, k.detectors
@@ -263,11 +263,29 @@ BEGIN
 		RETURN QUERY SELECT 'detector drift', NULL::text, 'info', SQLERRM, NULL::float8, NULL::text[];
 	END;
 END $$;
-COMMENT ON FUNCTION assay_internal.alerts_of(text) IS 'what the view assay.alerts shows of a policy';
+COMMENT ON FUNCTION assay_internal.alerts_of(text, boolean) IS 'what the view assay.alerts shows of a policy; signals => false: what its signals view shows is left out';
+
+CREATE FUNCTION assay_internal.alerts_of_each(p assay.policy, OUT kind text, OUT name text, OUT severity text, OUT detail text, OUT value float8, OUT detectors text[])
+	RETURNS SETOF record LANGUAGE plpgsql STABLE ROWS 10
+	SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+	IF assay_internal.may('owner', p.policy) THEN
+		RETURN QUERY SELECT a.* FROM assay_internal.alerts_of(p.policy) a;
+	ELSIF assay_internal.nothing_hidden(p) THEN
+		RETURN QUERY SELECT a.* FROM assay_internal.told_by_owner(p.policy, CASE WHEN assay_internal.may_read_signals(p) THEN 'alerts' ELSE 'logged alerts' END) j,
+			jsonb_to_record(j) a(kind text, name text, severity text, detail text, value float8, detectors text[]);
+	ELSE
+		RETURN QUERY SELECT 'signal drift', NULL::text, 'info', format('policy "%s" is another''s, and hides some of its rows from you: it is not looked at here', p.policy), NULL::float8, NULL::text[];
+	END IF;
+EXCEPTION WHEN OTHERS THEN
+	RETURN QUERY SELECT 'signal drift', NULL::text, 'info', SQLERRM, NULL::float8, NULL::text[];
+END $$;
+COMMENT ON FUNCTION assay_internal.alerts_of_each(assay.policy) IS 'the same of one of all policies, with the rights of the caller only where it is his own';
 
 CREATE VIEW assay.alerts WITH (security_invoker) AS
 	SELECT p.policy, a.kind, a.name, a.severity, a.detail, a.value, a.detectors
-	FROM assay.policy p, LATERAL assay_internal.alerts_of(p.policy) a
+	FROM assay.policy p, LATERAL assay_internal.alerts_of_each(p) a
 	ORDER BY p.policy COLLATE "C", a.severity DESC, a.kind, a.value DESC;
 COMMENT ON VIEW assay.alerts IS
 	'of each policy that the user may read: signals that drift (by a day against thirty) or differ from what was logged, detectors and verdicts whose rate is outside of its control limits';

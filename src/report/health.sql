@@ -181,11 +181,30 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 COMMENT ON FUNCTION assay_internal.policy_health(text) IS 'check() as one row a check, those that are well among them';
 
+CREATE FUNCTION assay_internal.health_of_each(p assay.policy, OUT "check" text, OUT severity text, OUT detail text, OUT hint text) RETURNS SETOF record
+	LANGUAGE plpgsql STABLE ROWS 20
+	SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+	-- of what came from another server and is not in force, nothing is read
+	IF assay_internal.may('owner', p.policy) OR EXISTS (SELECT FROM assay.followed f WHERE f.kind = 'policy' AND f.name = p.policy AND NOT f.in_force) THEN
+		RETURN QUERY SELECT h.* FROM assay_internal.policy_health(p.policy) h;
+	ELSIF assay_internal.nothing_hidden(p) THEN
+		RETURN QUERY SELECT h.* FROM assay_internal.told_by_owner(p.policy, 'health') j, jsonb_to_record(j) h("check" text, severity text, detail text, hint text);
+	ELSE
+		RETURN QUERY SELECT 'check', 'warning', 'it is another''s, and hides some of its rows from you: it is not looked at here',
+			format('SELECT * FROM assay.check(%L) looks at it with your rights.', p.policy);
+	END IF;
+EXCEPTION WHEN OTHERS THEN
+	RETURN QUERY SELECT 'check', 'error', format('it cannot be checked: %s', SQLERRM), NULL::text;
+END $$;
+COMMENT ON FUNCTION assay_internal.health_of_each(assay.policy) IS 'the same of one of all policies, with the rights of the caller only where it is his own';
+
 CREATE FUNCTION assay_internal.health() RETURNS TABLE (kind text, object text, "check" text, severity text, detail text, hint text) LANGUAGE plpgsql STABLE ROWS 50
 	SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN RETURN QUERY
-	SELECT 'policy', p.policy, h."check", h.severity, h.detail, h.hint FROM assay.policy p, assay_internal.policy_health(p.policy) h
+	SELECT 'policy', p.policy, h."check", h.severity, h.detail, h.hint FROM assay.policy p, assay_internal.health_of_each(p) h
 	UNION ALL
 	SELECT 'baseline', b.baseline::text, 'age', CASE WHEN coalesce(b.as_of, '-infinity') < now() - interval '2 days' THEN 'warning' ELSE 'ok' END,
 		format('as of %s', coalesce(b.as_of::text, 'never')), format('SELECT assay.refresh_baseline(%L), or CALL assay.maintain(), daily.', b.baseline)
