@@ -19,6 +19,10 @@
  */
 #define QUERY_PARAMS_MAX	(5 * INDEX_MAX_KEYS + 16)
 
+/* A key may be a row: IS NULL would ask for its fields, and one that has a null for some of them is a key. */
+#define KEY_IS_NULL		"IS NOT DISTINCT FROM NULL"
+#define KEY_IS_THERE	"IS DISTINCT FROM NULL"
+
 /* A query in the making, with the values of its $n */
 typedef struct BatchQuery
 {

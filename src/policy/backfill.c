@@ -151,7 +151,7 @@ AddUndecided(BatchScan *scan, BatchQuery *q)
 	AddFrom(q, s);
 	AddTimes(q, s);
 	for (int i = 0; i < s->nkeys; i++)
-		QueryAdd(q, " AND %s.%s IS NOT NULL", s->alias, s->keys[i]);
+		QueryAdd(q, " AND %s.%s " KEY_IS_THERE, s->alias, s->keys[i]);
 	if (b->after)
 		AddBound(q, s, BTGreaterStrategyNumber, b->after);
 	if (b->bound)

@@ -758,7 +758,7 @@ ScanOne(EachScan *each, TupleTableSlot *keys)
 		Datum		value = slot_getattr(keys, 2 * i + 1, &isnull);
 
 		any_null |= isnull;
-		QueryAdd(&q, " AND %s.%s %s ", s->alias, s->keys[i], isnull ? "IS NULL" :
+		QueryAdd(&q, " AND %s.%s %s ", s->alias, s->keys[i], isnull ? KEY_IS_NULL :
 				 KeyOperator(s->key_types[i], s->key_types[i], BTEqualStrategyNumber));
 		if (!isnull)
 			QueryValue(&q, s->key_types[i], value);
