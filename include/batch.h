@@ -5,19 +5,25 @@
 #ifndef ASSAY_BATCH_H
 #define ASSAY_BATCH_H
 
+#include "access/stratnum.h"
 #include "config.h"
 #include "decision_table.h"
 #include "lib/stringinfo.h"
 #include "pg_config_manual.h"
 #include "security.h"
 #include "tcop/dest.h"
+#include "utils/portal.h"
 #include "utils/tuplestore.h"
 
 /*
- * Two bounds, each of twice as many values as an index has columns, a key as
+ * Three bounds, each of twice as many values as an index has columns, a key as
  * texts, and the rest
  */
-#define QUERY_PARAMS_MAX	(5 * INDEX_MAX_KEYS + 16)
+#define QUERY_PARAMS_MAX	(7 * INDEX_MAX_KEYS + 16)
+
+/* A key may be a row: IS NULL would ask for its fields, and one that has a null for some of them is a key. */
+#define KEY_IS_NULL		"IS NOT DISTINCT FROM NULL"
+#define KEY_IS_THERE	"IS DISTINCT FROM NULL"
 
 /* A query in the making, with the values of its $n */
 typedef struct BatchQuery
@@ -38,7 +44,8 @@ typedef struct Source
 								 * its own */
 	bool		distributed;	/* the view reads tables that Citus has */
 	bool		reused;			/* some keys came again without a decision
-								 * (reused_key.c) */
+								 * (reused_key.c); */
+	struct KeptKeys *kept;		/* those of them that matter, or NULL: all */
 	const char *alias;			/* of the signals view: no column of it has
 								 * ... */
 	const char *scores[2];		/* this name, nor these of what is made of it */
@@ -109,6 +116,8 @@ extern void QueryValue(BatchQuery *q, Oid type, Datum value);
 extern uint64 QueryRun(BatchQuery *q, int expected, DestReceiver *dest);
 extern void InitReceiver(DestReceiver *dest, bool (*receive) (TupleTableSlot *slot, DestReceiver *self));
 extern void QueryRunLarge(BatchQuery *q, DestReceiver *dest);
+extern Portal OpenQuery(BatchQuery *q);
+extern void CloseQuery(Portal portal);
 extern void QueryRunInto(BatchQuery *q, Tuplestorestate * store);
 
 extern void InitSource(Source *s, const char *policy, TimestampTz since,
@@ -118,6 +127,7 @@ extern bool SourceHasKey(const Source *s, const char *column);
 extern void SourceMayRead(Source *s, Oid table, const char *table_name);
 extern void EnterSource(Security *security, Source *s);
 extern void AddKeys(BatchQuery *q, Source *s, const char *alias, const char *behind);
+extern void AddKeyBound(BatchQuery *q, Source *s, StrategyNumber strategy, Datum *key);
 extern void AddTimes(BatchQuery *q, Source *s);
 extern void AddSameKey(BatchQuery *q, Source *s, const char *a, const char *b);
 extern void AddTextKey(BatchQuery *q, Source *s, const char *texts, const char *alias);

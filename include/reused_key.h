@@ -17,11 +17,30 @@ typedef struct UnwrittenKeys
 	Size		bytes;
 } UnwrittenKeys;
 
+/*
+ * What is kept of a policy, in the order of the keys, some at a time: what goes
+ * through messages by their keys need not look at all of it each time
+ */
+typedef struct KeptKeys
+{
+	Portal		portal;
+	int			at_once;
+	MemoryContext context;		/* of these, the ones at hand: */
+	int			n;
+	Datum		keys;			/* text[]'s texts, */
+	Datum		times;
+	Datum	   *from;			/* after this key, or NULL, */
+	Datum	   *upto;			/* up to this one, or NULL: all that are left */
+} KeptKeys;
+
 extern void AddUnwrittenKey(UnwrittenKeys *u, DecisionTable *t, const Datum *values, const bool *nulls);
 extern void KeepReusedKeys(UnwrittenKeys *u);
 
 extern bool HasReusedKeys(Source *s);
 extern void AddCounts(BatchQuery *q, Source *s);
+extern void OpenKeptKeys(KeptKeys *k, Source *s, Datum *after, int at_once);
+extern bool NextKeptKeys(KeptKeys *k, Source *s);
+extern void CloseKeptKeys(KeptKeys *k);
 extern int64 DeleteReusedKeys(Source *s, Tuplestorestate * found);
 
 #endif							/* ASSAY_REUSED_KEY_H */

@@ -46,6 +46,25 @@ SELECT count(*), count(*) FILTER (WHERE verdict = 'malicious') AS malicious FROM
 SELECT what, rows FROM assay.forget('kt', '{"of": "12"}') WHERE rows > 0;
 SELECT count(*) FROM assay.fault WHERE policy = 'kt';
 SELECT assay.drop_outbox('kt');
+
+-- a row that has a null for a field, or for each, is a key; no row is none
+CREATE TYPE kt.pair AS (a int, b text);
+CREATE TABLE kt.paired (pair kt.pair UNIQUE, s real);
+CREATE VIEW kt.paired_signals AS SELECT pair, s FROM kt.paired;
+SELECT assay.create_policy('paired', 'kt.paired_signals', '{pair}');
+CREATE TRIGGER decide AFTER INSERT ON kt.paired REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('paired');
+INSERT INTO kt.paired VALUES ('(1,x)', 1), ('(2,)', 1);
+INSERT INTO kt.paired VALUES ('(,)', 1);
+ALTER TABLE kt.paired DISABLE TRIGGER decide;
+INSERT INTO kt.paired VALUES ('(3,)', 1), (NULL, 1);
+ALTER TABLE kt.paired ENABLE TRIGGER decide;
+TRUNCATE kt.paired_decision;
+SELECT key, reason FROM assay.undecided('paired') ORDER BY key;
+CALL assay.backfill('paired', at => NULL, batch => 2);
+SELECT pair FROM kt.paired_decision ORDER BY pair;
+SELECT key, reason FROM assay.undecided('paired');
+DROP TABLE kt.paired CASCADE;
+SELECT assay.drop_policy('paired', true);
 DROP TABLE kt.message CASCADE;
 SELECT assay.drop_policy('kt', true);
 DROP SCHEMA kt CASCADE;

@@ -118,6 +118,59 @@ SELECT reu.kept(1001);
 SELECT count(*) FROM assay.undecided('many');
 CALL assay.backfill('many', at => NULL);
 SELECT count(*) FROM assay.undecided('many');
+-- backfill() looks at some of the keys at a time, in their order: those of two messages and of none, of before the decision and
+-- behind it, and of nulls; and at all of them each time where the decision table has another type for a key
+CREATE TABLE reu.part (c text COLLATE "und-x-icu", n numeric, txt text, PRIMARY KEY (c, n));
+CREATE VIEW reu.part_signals AS SELECT c, n, txt FROM part;
+SELECT assay.create_policy('part', 'reu.part_signals', '{c,n}', prior => -1);
+SELECT assay.create_detector('part', 'wire', 'txt = ''wire''', weight => 5, mode => 'live');
+CREATE FUNCTION reu.come_again() RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+	DELETE FROM assay_internal.reused_key WHERE policy = 'part';
+	TRUNCATE part, part_decision;
+	DROP TRIGGER IF EXISTS decide ON part;
+	CREATE TRIGGER decide AFTER INSERT ON part REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('part');
+	INSERT INTO part SELECT (ARRAY['a', 'B', 'b', 'Ä', 'z'])[1 + i % 5], i, 'wire' FROM generate_series(1, 1000) i;
+	UPDATE part SET txt = 'fine' WHERE n % 2 = 0;
+	INSERT INTO assay_internal.reused_key
+		SELECT 'part', ARRAY[c, n || '.0'], now() + interval '1 second' FROM part WHERE n % 2 = 0
+		UNION ALL SELECT 'part', ARRAY[c, n::text], now() - interval '1 second' FROM part WHERE n % 4 < 2
+		UNION ALL SELECT 'part', ARRAY['b', (i + 0.25)::text], now() + interval '1 second' FROM generate_series(1, 300) i
+		UNION ALL SELECT 'part', ARRAY['a', NULL], now() + interval '1 second' FROM generate_series(1, 3) i
+		UNION ALL SELECT 'part', ARRAY[NULL, '7'], now() + interval '1 second';
+	ALTER TABLE part DISABLE TRIGGER decide;
+	INSERT INTO part SELECT c, n + 0.5, 'fine' FROM part WHERE n % 20 = 3;
+	ALTER TABLE part ENABLE TRIGGER decide;
+	RETURN (SELECT count(*) FROM assay.undecided('part'));
+END $$;
+-- what the decisions of a backfill must be later than
+CREATE PROCEDURE reu.wait() LANGUAGE plpgsql AS $$ BEGIN COMMIT; PERFORM pg_sleep(1.1); END $$;
+SELECT reu.come_again();
+CALL reu.wait();
+CALL assay.backfill('part', at => NULL, batch => 37);
+SELECT decided, batches > 15 AS by_parts FROM assay.backfill_run WHERE policy = 'part';
+SELECT txt, verdict, count(*) FROM part JOIN part_verdict USING (c, n) GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT count(*) FROM assay.undecided('part');
+-- one that stopped goes on, from its last key
+SELECT reu.come_again();
+UPDATE assay_internal.backfill_run SET finished_at = NULL, decided = 0, last_key = '{b,500}' WHERE policy = 'part';
+CALL reu.wait();
+CALL assay.backfill('part', at => NULL, batch => 37);
+SELECT c, count(*), min(n), max(n) FROM part JOIN part_verdict USING (c, n) WHERE txt = 'fine' AND verdict = 'malicious' GROUP BY 1 ORDER BY 1;
+CALL assay.backfill('part', at => NULL, batch => 1000);
+SELECT count(*) FROM assay.undecided('part');
+DELETE FROM assay_internal.backfill_run WHERE policy = 'part';
+DROP VIEW part_verdict CASCADE;
+ALTER TABLE part_decision ALTER n TYPE float8;
+SELECT reu.come_again();
+CALL reu.wait();
+CALL assay.backfill('part', at => NULL, batch => 370);
+SELECT decided FROM assay.backfill_run WHERE policy = 'part';
+SELECT txt, verdict, count(*) FROM part JOIN part_decision d ON d.c = part.c AND d.n = part.n::float8 GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT count(*) FROM assay.undecided('part');
+DROP TRIGGER decide ON part;
+SELECT assay.drop_policy('part');
+
 -- rolled back with its message; and in a transaction that saw another snapshot before
 TRUNCATE assay_internal.reused_key;
 ALTER TABLE many_decision ADD CHECK (id <> '2') NOT VALID;

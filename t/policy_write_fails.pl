@@ -101,6 +101,31 @@ is($node->safe_psql('postgres', q{SELECT count(*), min(key[1]::int) FILTER (WHER
 is($node->safe_psql('postgres', q{SELECT string_agg(key::text, ',') FROM assay_internal.reused_key}), '{10000}', 'which alone is kept');
 $node->safe_psql('postgres', q{CALL assay.backfill('l', at => NULL, undecided_only => true)});
 is($node->safe_psql('postgres', q{SELECT (SELECT count(*) FROM large), (SELECT count(*) FROM l_verdict), (SELECT count(*) FROM assay.undecided('l'))}), '14999|14999|0', 'decided later');
+# Decisions that replace what is there are put into another file before that is done: where that may not grow, a session that is
+# sure of the table stores its messages all the same.
+$node->safe_psql('postgres', q{
+	CREATE TABLE again (id int PRIMARY KEY);
+	CREATE VIEW again_signals AS SELECT id FROM again;
+	SELECT assay.create_policy('a', 'again_signals', '{id}');
+	CREATE TRIGGER decide AFTER INSERT ON again REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('a');
+	INSERT INTO again SELECT generate_series(1, 3000)});
+my ($failed, $found) = (0, '');
+for (my $limit = 100; $limit <= 700; $limit += 40)
+{
+	($rc, $out, $err) = $node->psql('postgres', qq{
+		DELETE FROM again;
+		INSERT INTO again SELECT 5000 + i FROM generate_series(1, 2) i;
+		INSERT INTO again SELECT 5002 + i FROM generate_series(1, 2) i;
+		SET work_mem = '64kB';
+		SET temp_file_limit = '${limit}kB';
+		INSERT INTO again SELECT generate_series(1, 3000);
+		RESET temp_file_limit;
+		SELECT count(*) FROM assay.undecided('a')});
+	$failed ||= $rc;
+	$found .= " $out" if $out eq '0' || $out eq '3000';
+}
+is($failed, 0, 'no statement fails, however much room there is');
+like($found, qr/^( 3000)*( 0)+$/, 'and its messages are decided, or found');
 # replay has nothing to fall back to
 ($rc, $out, $err) = $node->psql('postgres', q{SET work_mem = '1MB'; SET temp_file_limit = '64kB'; SELECT count(*) FROM assay.replay('l', at => NULL)});
 like($err, qr/temporary file size exceeds "?temp_file_limit/, 'nor for a replay');

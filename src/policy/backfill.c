@@ -12,6 +12,10 @@
  * transaction keeps two backfills of one policy from doing the same batch:
  * they take turns, each from where the other stopped.
  *
+ * Of keys that came again without a decision (reused_key.c) a batch looks at
+ * those in its range: they are read once, in the messages' order, and a batch
+ * ends where so many of them do.
+ *
  * A backfill stays with the revision that was current when it began.
  */
 #include "postgres.h"
@@ -52,6 +56,10 @@
 #define BACKFILL_BATCH_MIN	1
 #define BACKFILL_BATCH_MAX	1000000
 
+/* Keys that came again, of which a batch looks at so many */
+#define KEPT_AT_ONCE_MIN	100
+#define KEPT_AT_ONCE_MAX	10000
+
 /* Faults kept of one batch; the ledgers have them all */
 #define BATCH_FAULTS_MAX	100
 
@@ -69,6 +77,7 @@ typedef struct Backfill
 	bool		first_only;		/* no more than a batch, … */
 	bool		unordered;		/* … by no order */
 	DecisionTable *table;
+	KeptKeys	kept;			/* keys that came again, once there are any */
 } Backfill;
 
 /* Equality of a key's column of the decision table, and of the view */
@@ -78,54 +87,6 @@ DecidedKeyEquality(Source *s, int i)
 	AttrNumber	attno = get_attnum(s->id->decision, list_nth(s->id->key, i));
 
 	return KeyOperator(get_atttype(s->id->decision, attno), s->key_types[i], BTEqualStrategyNumber);
-}
-
-/*
- * AddBound() where a type's operators are not the server's, for which there is
- * no comparison of rows: "a" > x OR ("a" = x AND ("b" > y))
- */
-static void
-AddBoundByParts(BatchQuery *q, Source *s, StrategyNumber strategy, Datum *key)
-{
-	StrategyNumber strict = strategy == BTLessEqualStrategyNumber ? BTLessStrategyNumber : strategy;
-
-	for (int i = 0; i < s->nkeys; i++)
-	{
-		QueryAdd(q, " AND (%s.%s %s ", s->alias, s->keys[i],
-				 KeyOperator(s->key_types[i], s->key_types[i], i == s->nkeys - 1 ? strategy : strict));
-		QueryValue(q, s->key_types[i], key[i]);
-		if (i == s->nkeys - 1)
-			continue;
-		QueryAdd(q, " OR %s.%s %s ", s->alias, s->keys[i],
-				 KeyOperator(s->key_types[i], s->key_types[i], BTEqualStrategyNumber));
-		QueryValue(q, s->key_types[i], key[i]);
-	}
-	for (int i = 0; i < s->nkeys; i++)
-		QueryAdd(q, ")");
-}
-
-/* ("a", "b") > (values) */
-static void
-AddBound(BatchQuery *q, Source *s, StrategyNumber strategy, Datum *key)
-{
-	const char *op = strategy == BTLessEqualStrategyNumber ? "<=" : ">";
-
-	for (int i = 0; i < s->nkeys; i++)
-		if (strcmp(KeyOperator(s->key_types[i], s->key_types[i], strategy),
-				   psprintf("OPERATOR(pg_catalog.%s)", op)) != 0)
-		{
-			AddBoundByParts(q, s, strategy, key);
-			return;
-		}
-	QueryAdd(q, " AND (");
-	AddKeys(q, s, s->alias, "");
-	QueryAdd(q, ") %s (", op);
-	for (int i = 0; i < s->nkeys; i++)
-	{
-		QueryAdd(q, i > 0 ? ", " : "");
-		QueryValue(q, s->key_types[i], key[i]);
-	}
-	QueryAdd(q, ")");
 }
 
 /* ORDER BY the key, no more than a batch */
@@ -151,11 +112,13 @@ AddUndecided(BatchScan *scan, BatchQuery *q)
 	AddFrom(q, s);
 	AddTimes(q, s);
 	for (int i = 0; i < s->nkeys; i++)
-		QueryAdd(q, " AND %s.%s IS NOT NULL", s->alias, s->keys[i]);
+		QueryAdd(q, " AND %s.%s " KEY_IS_THERE, s->alias, s->keys[i]);
 	if (b->after)
-		AddBound(q, s, BTGreaterStrategyNumber, b->after);
-	if (b->bound)
-		AddBound(q, s, BTLessEqualStrategyNumber, b->bound);
+		AddKeyBound(q, s, BTGreaterStrategyNumber, b->after);
+	if (s->kept && s->kept->from)
+		AddKeyBound(q, s, BTGreaterStrategyNumber, s->kept->from);
+	if (b->bound || (s->kept && s->kept->upto))
+		AddKeyBound(q, s, BTLessEqualStrategyNumber, b->bound ? b->bound : s->kept->upto);
 	QueryAdd(q, b->degraded_only ? " AND (SELECT d.degraded AND d.revision < " : " AND NOT EXISTS (SELECT");
 	if (b->degraded_only)
 		QueryValue(q, INT4OID, Int32GetDatum(b->revision));
@@ -346,6 +309,16 @@ HasLooseKeys(Source *s)
 	return false;
 }
 
+/* Are the keys of the view those of the decision table, which come in the same order? */
+static bool
+HasSameKeys(Backfill *b)
+{
+	for (int i = 0; i < b->scan.source->nkeys; i++)
+		if (b->scan.source->key_types[i] != b->table->key_types[i])
+			return false;
+	return !HasLooseKeys(b->scan.source);
+}
+
 /* ORDER BY the key, of what is scored: as it comes */
 static void
 AddScoredOrder(BatchScan *scan, BatchQuery *q)
@@ -382,11 +355,8 @@ ComeInOrder(Backfill *b)
 {
 	char	   *plan;
 
-	if (b->scan.raise_errors || b->scan.source->distributed || !CanProtect() || HasLooseKeys(b->scan.source))
+	if (b->scan.raise_errors || b->scan.source->distributed || !CanProtect() || !HasSameKeys(b))
 		return false;
-	for (int i = 0; i < b->scan.source->nkeys; i++)
-		if (b->scan.source->key_types[i] != b->table->key_types[i])
-			return false;
 	plan = PlanOfFirst(b, true);
 	if (plan == NULL || strstr(plan, "Sort\"") != NULL || strstr(plan, "\"Gather") != NULL)
 		return false;
@@ -845,6 +815,38 @@ EnsureShape(Source *s)
 }
 
 /*
+ * Look at the keys that came again by parts.  What is kept of them from now on is
+ * for another backfill.  Keys of other types have another order: each batch looks
+ * at all then.
+ */
+static void
+UseKeptKeys(Backfill *b)
+{
+	Source	   *s = b->scan.source;
+
+	if (s->reused && b->kept.portal == NULL && HasSameKeys(b))
+		OpenKeptKeys(&b->kept, s, b->after, Min(Max(b->batch, KEPT_AT_ONCE_MIN), KEPT_AT_ONCE_MAX));
+	s->kept = b->kept.portal ? &b->kept : NULL;
+}
+
+/* Find a batch, and score it where it is scored here; false when nothing is left. */
+static bool
+FindBatch(Backfill *b)
+{
+	do
+	{
+		if (ScoreInOrder(b))
+			return true;
+		if (!FindBound(b))
+			continue;
+		if (!b->scan.source->distributed)
+			RunScan(&b->scan);
+		return true;
+	} while (b->kept.portal && NextKeptKeys(&b->kept, b->scan.source));
+	return false;
+}
+
+/*
  * One transaction's work: false when all is done.
  */
 static bool
@@ -871,17 +873,13 @@ OneBatch(Backfill *b, uint64 *total)
 	EnterSource(&security, s);
 	/* The key's types may be domains, whose checks are the owner's code. */
 	b->after = last_key ? KeyFromArray(s, last_key) : NULL;
-	if (!ScoreInOrder(b))
+	UseKeptKeys(b);
+	if (!FindBatch(b))
 	{
-		if (!FindBound(b))
-		{
-			LeaveSecurity(&security);
-			tuplestore_end(b->scan.store);
-			UpdateRun(b, 0, 0, (Datum) 0);
-			return false;
-		}
-		if (!s->distributed)
-			RunScan(&b->scan);
+		LeaveSecurity(&security);
+		tuplestore_end(b->scan.store);
+		UpdateRun(b, 0, 0, (Datum) 0);
+		return false;
 	}
 	last_key = KeyToArray(s, b->bound);
 	LeaveSecurity(&security);
@@ -1048,6 +1046,7 @@ assay_backfill(PG_FUNCTION_ARGS)
 		CHECK_FOR_INTERRUPTS();
 		more = NextBatch(&b, decision, &asked, &total);
 	}
+	CloseKeptKeys(&b.kept);
 	SPI_commit();
 	ereport(NOTICE,
 			(errmsg("policy \"%s\": backfill is complete, %llu messages decided",

@@ -113,6 +113,32 @@ QueryRun(BatchQuery *q, int expected, DestReceiver *dest)
 	return SPI_processed;
 }
 
+/*
+ * Run it to its end, for rows that are fetched later, in other transactions, too.
+ * An error drops them; else CloseQuery() does.
+ */
+Portal
+OpenQuery(BatchQuery *q)
+{
+	SPIParseOpenOptions options = {0};
+	Portal		portal;
+
+	options.params = QueryParams(q);
+	options.read_only = q->read_only;
+	portal = SPI_cursor_parse_open(NULL, q->sql.data, &options);
+	PinPortal(portal);
+	/* As a commit would, but as whoever the query is run by */
+	HoldPinnedPortals();
+	return portal;
+}
+
+void
+CloseQuery(Portal portal)
+{
+	UnpinPortal(portal);
+	SPI_cursor_close(portal);
+}
+
 static void
 ReceiverStart(DestReceiver *self, int operation, TupleDesc desc)
 {
@@ -316,6 +342,54 @@ AddKeys(BatchQuery *q, Source *s, const char *alias, const char *behind)
 {
 	for (int i = 0; i < s->nkeys; i++)
 		QueryAdd(q, "%s%s.%s%s", i > 0 ? ", " : "", alias, s->keys[i], behind);
+}
+
+/*
+ * AddKeyBound() where a type's operators are not the server's, for which there is
+ * no comparison of rows: "a" > x OR ("a" = x AND ("b" > y))
+ */
+static void
+AddBoundByParts(BatchQuery *q, Source *s, StrategyNumber strategy, Datum *key)
+{
+	StrategyNumber strict = strategy == BTLessEqualStrategyNumber ? BTLessStrategyNumber : strategy;
+
+	for (int i = 0; i < s->nkeys; i++)
+	{
+		QueryAdd(q, " AND (%s.%s %s ", s->alias, s->keys[i],
+				 KeyOperator(s->key_types[i], s->key_types[i], i == s->nkeys - 1 ? strategy : strict));
+		QueryValue(q, s->key_types[i], key[i]);
+		if (i == s->nkeys - 1)
+			continue;
+		QueryAdd(q, " OR %s.%s %s ", s->alias, s->keys[i],
+				 KeyOperator(s->key_types[i], s->key_types[i], BTEqualStrategyNumber));
+		QueryValue(q, s->key_types[i], key[i]);
+	}
+	for (int i = 0; i < s->nkeys; i++)
+		QueryAdd(q, ")");
+}
+
+/* AND ("a", "b") > (values) */
+void
+AddKeyBound(BatchQuery *q, Source *s, StrategyNumber strategy, Datum *key)
+{
+	const char *op = strategy == BTLessEqualStrategyNumber ? "<=" : ">";
+
+	for (int i = 0; i < s->nkeys; i++)
+		if (strcmp(KeyOperator(s->key_types[i], s->key_types[i], strategy),
+				   psprintf("OPERATOR(pg_catalog.%s)", op)) != 0)
+		{
+			AddBoundByParts(q, s, strategy, key);
+			return;
+		}
+	QueryAdd(q, " AND (");
+	AddKeys(q, s, s->alias, "");
+	QueryAdd(q, ") %s (", op);
+	for (int i = 0; i < s->nkeys; i++)
+	{
+		QueryAdd(q, i > 0 ? ", " : "");
+		QueryValue(q, s->key_types[i], key[i]);
+	}
+	QueryAdd(q, ")");
 }
 
 /* a."key" = b."key" AND ... : by the keys' own types, those of the decision table */
@@ -759,7 +833,7 @@ ScanOne(EachScan *each, TupleTableSlot *keys)
 		Datum		value = slot_getattr(keys, 2 * i + 1, &isnull);
 
 		any_null |= isnull;
-		QueryAdd(&q, " AND %s.%s %s ", s->alias, s->keys[i], isnull ? "IS NULL" :
+		QueryAdd(&q, " AND %s.%s %s ", s->alias, s->keys[i], isnull ? KEY_IS_NULL :
 				 KeyOperator(s->key_types[i], s->key_types[i], BTEqualStrategyNumber));
 		if (!isnull)
 			QueryValue(&q, s->key_types[i], value);

@@ -447,6 +447,16 @@ RunForSure(void *arg)
 }
 
 /*
+ * Are the decisions in memory?  What is in a file may not be read again, and those
+ * whose keys are there already may take another, for which there is no room.
+ */
+static bool
+IsInMemory(Decide *d)
+{
+	return d->single || tuplestore_in_memory(d->store);
+}
+
+/*
  * Write what nothing can refuse: outside of a subtransaction, once the table has
  * been seen to take decisions.  An error there ends the statement, and leaves
  * what the plans say of it.
@@ -459,7 +469,7 @@ WriteForSure(Decide *d)
 	TimestampTz later = now + UNSURE_SECONDS * USECS_PER_SEC;
 	ErrorData  *error = NULL;
 
-	if (plans->sure)
+	if (plans->sure && IsInMemory(d))
 	{
 		plans->sure = false;
 		plans->unsure_until = later;
@@ -470,8 +480,7 @@ WriteForSure(Decide *d)
 	error = RunProtected(RunForSure, d);
 	if (error)
 		plans->unsure_until = later;
-	else
-		plans->sure = now >= plans->unsure_until;
+	plans->sure = error == NULL && now >= plans->unsure_until;
 	return error;
 }
 

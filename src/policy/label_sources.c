@@ -94,12 +94,12 @@ AddRelationKeys(Labelling *l)
 	}
 }
 
-/* m."key" IS NOT NULL AND ... */
+/* The key is there, each part of it. */
 static void
 AddKeysThere(Labelling *l)
 {
 	for (int i = 0; i < l->source.nkeys; i++)
-		QueryAdd(&l->query, "%sm.%s IS NOT NULL", i > 0 ? " AND " : "", l->source.keys[i]);
+		QueryAdd(&l->query, "%sm.%s " KEY_IS_THERE, i > 0 ? " AND " : "", l->source.keys[i]);
 }
 
 /* ---- what is new, and what of it is written ------------------------------- */

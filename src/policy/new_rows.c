@@ -385,6 +385,18 @@ HasVirtualColumns(TupleDesc desc)
 #define HasVirtualColumns(desc) false
 #endif
 
+/*
+ * A row for a partition whose columns are in another order is captured as it was
+ * before that: what the partition's columns are generated as is not in it.
+ */
+static bool
+HasGeneratedColumns(Relation rel)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+
+	return rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE && desc->constr && desc->constr->has_generated_stored;
+}
+
 /* Why the table's rows may not be what a query of the table gives, or NULL */
 static const char *
 OddTable(Search *s)
@@ -402,6 +414,8 @@ OddTable(Search *s)
 		return "the view reads a part of the message table";
 	if (HasVirtualColumns(RelationGetDescr(s->rel)))
 		return "the message table has virtual columns";
+	if (HasGeneratedColumns(s->rel))
+		return "the message table is partitioned and has generated columns";
 	if (pg_class_aclcheck(RelationGetRelid(s->rel), s->id->owner, ACL_SELECT) != ACLCHECK_OK)
 		return "the policy's owner may not read the whole message table";
 	if (query_tree_walker(s->home, IsOddUse, &use, QTW_IGNORE_JOINALIASES))

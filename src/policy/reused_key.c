@@ -26,8 +26,10 @@
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/queryenvironment.h"
 #include "utils/rls.h"
+#include "utils/ruleutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -218,16 +220,167 @@ HasReusedKeys(Source *s)
 	return any;
 }
 
+/* (key as text[])[1]::type = d."key" AND ... */
+static void
+AddKeptKey(BatchQuery *q, Source *s)
+{
+	for (int i = 0; i < s->nkeys; i++)
+		QueryAdd(q, "(r.key::pg_catalog.text[])[%d]::%s %s d.%s AND ", i + 1, CastName(s->key_types[i]),
+				 KeyOperator(s->key_types[i], s->key_types[i], BTEqualStrategyNumber), s->keys[i]);
+}
+
 /* AND NOT EXISTS ... : the decision "d" counts for the message that has its key now */
 void
 AddCounts(BatchQuery *q, Source *s)
 {
-	if (!s->reused)
+	if (s->kept && s->kept->n > 0)
+	{
+		QueryAdd(q, " AND NOT EXISTS (SELECT FROM ROWS FROM (pg_catalog.unnest(");
+		QueryValue(q, TEXTARRAYOID, s->kept->keys);
+		QueryAdd(q, "), pg_catalog.unnest(");
+		QueryValue(q, TIMESTAMPTZARRAYOID, s->kept->times);
+		QueryAdd(q, ")) AS r (key, at) WHERE ");
+		AddKeptKey(q, s);
+		QueryAdd(q, "r.at >= d.decided_at)");
+	}
+	if (s->kept || !s->reused)
 		return;
 	QueryAdd(q, " AND NOT EXISTS (SELECT FROM assay_internal.readable_reused_key r WHERE r.policy = ");
 	QueryValue(q, TEXTOID, CStringGetTextDatum(s->policy));
 	AddTextKey(q, s, "r", "d");
 	QueryAdd(q, " AND r.at >= d.decided_at)");
+}
+
+/*
+ * Going through them
+ */
+
+/* The key in r.key, as values: columns of the view's names, which are compared as the view's are */
+static void
+AddKeptValues(BatchQuery *q, Source *s)
+{
+	ListCell   *lc;
+
+	foreach(lc, s->id->key)
+	{
+		int			i = foreach_current_index(lc);
+		Oid			type;
+		int32		typmod;
+		Oid			collation = InvalidOid;
+
+		get_atttypetypmodcoll(s->id->signals, get_attnum(s->id->signals, lfirst(lc)), &type, &typmod, &collation);
+		QueryAdd(q, ", r.key[%d]::%s", i + 1, CastName(type));
+		if (OidIsValid(collation))
+			QueryAdd(q, " COLLATE %s", generate_collation_name(collation));
+		QueryAdd(q, " AS %s", s->keys[i]);
+	}
+}
+
+/*
+ * Begin to go through what is kept by now, of keys behind this one, or NULL; the
+ * first ones are at hand then.  The keys' types are those of the view, by which
+ * the source is entered.
+ */
+void
+OpenKeptKeys(KeptKeys *k, Source *s, Datum *after, int at_once)
+{
+	BatchQuery	q;
+
+	QueryStart(&q);
+	QueryAdd(&q, "SELECT pg_catalog.min(%s.%s)::pg_catalog.text, pg_catalog.max(%s.%s), ",
+			 s->alias, s->scores[0], s->alias, s->scores[1]);
+	AddKeys(&q, s, s->alias, "");
+	QueryAdd(&q, " FROM (SELECT r.key AS %s, r.at AS %s", s->scores[0], s->scores[1]);
+	AddKeptValues(&q, s);
+	QueryAdd(&q, " FROM assay_internal.readable_reused_key r WHERE r.policy = ");
+	QueryValue(&q, TEXTOID, CStringGetTextDatum(s->policy));
+	QueryAdd(&q, " OFFSET 0) %s WHERE true", s->alias);
+	for (int i = 0; i < s->nkeys; i++)
+		QueryAdd(&q, " AND %s.%s " KEY_IS_THERE, s->alias, s->keys[i]);
+	if (after)
+		AddKeyBound(&q, s, BTGreaterStrategyNumber, after);
+	QueryAdd(&q, " GROUP BY ");
+	AddKeys(&q, s, s->alias, "");
+	QueryAdd(&q, " ORDER BY ");
+	AddKeys(&q, s, s->alias, "");
+	memset(k, 0, sizeof(KeptKeys));
+	k->portal = OpenQuery(&q);
+	k->at_once = at_once;
+	(void) NextKeptKeys(k, s);
+}
+
+/* Values of a key into the current context */
+static Datum *
+CopyKey(Source *s, const Datum *key)
+{
+	Datum	   *copy = palloc(s->nkeys * sizeof(Datum));
+
+	for (int i = 0; i < s->nkeys; i++)
+	{
+		int16		len;
+		bool		byval;
+
+		get_typlenbyval(s->key_types[i], &len, &byval);
+		copy[i] = datumCopy(key[i], byval, len);
+	}
+	return copy;
+}
+
+/* The next ones; false: those at hand are the last. */
+bool
+NextKeptKeys(KeptKeys *k, Source *s)
+{
+	MemoryContext context;
+	MemoryContext old;
+	SPITupleTable *rows;
+	Datum	   *keys;
+	Datum	   *times;
+
+	if (k->context && k->upto == NULL)
+		return false;
+	context = AllocSetContextCreate(PortalContext, "pg_assay kept keys", ALLOCSET_DEFAULT_SIZES);
+	SPI_cursor_fetch(k->portal, true, k->at_once);
+	rows = SPI_tuptable;
+	old = MemoryContextSwitchTo(context);
+	k->from = k->upto ? CopyKey(s, k->upto) : NULL;
+	k->upto = NULL;
+	k->n = rows->numvals;
+	keys = palloc(k->n * sizeof(Datum));
+	times = palloc(k->n * sizeof(Datum));
+	for (int i = 0; i < k->n; i++)
+	{
+		bool		isnull;
+
+		keys[i] = SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &isnull);
+		times[i] = SPI_getbinval(rows->vals[i], rows->tupdesc, 2, &isnull);
+	}
+	k->keys = PointerGetDatum(construct_array(keys, k->n, TEXTOID, -1, false, TYPALIGN_INT));
+	k->times = PointerGetDatum(construct_array(times, k->n, TIMESTAMPTZOID, sizeof(TimestampTz), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	if (k->n == k->at_once)
+	{
+		Datum	   *last = palloc(s->nkeys * sizeof(Datum));
+		bool		isnull;
+
+		for (int i = 0; i < s->nkeys; i++)
+			last[i] = SPI_getbinval(rows->vals[k->n - 1], rows->tupdesc, 3 + i, &isnull);
+		k->upto = CopyKey(s, last);
+	}
+	MemoryContextSwitchTo(old);
+	SPI_freetuptable(rows);
+	if (k->context)
+		MemoryContextDelete(k->context);
+	k->context = context;
+	return true;
+}
+
+void
+CloseKeptKeys(KeptKeys *k)
+{
+	if (k->portal == NULL)
+		return;
+	CloseQuery(k->portal);
+	MemoryContextDelete(k->context);
+	k->portal = NULL;
 }
 
 /*

@@ -123,7 +123,7 @@ AddReason(BatchQuery *q, Source *s, Oid table)
 {
 	QueryAdd(q, "CASE WHEN ");
 	for (int i = 0; i < s->nkeys; i++)
-		QueryAdd(q, "%sm.%s IS NULL", i > 0 ? " OR " : "", s->keys[i]);
+		QueryAdd(q, "%sm.%s " KEY_IS_NULL, i > 0 ? " OR " : "", s->keys[i]);
 	QueryAdd(q, " THEN 'its key is null: it can have no decision' WHEN ");
 	if (s->reused)
 	{
