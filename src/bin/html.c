@@ -17,6 +17,9 @@
 
 #include "html.h"
 
+/* Bytes of text that a line far to the left may have without reaching the page */
+#define MAX_INDENTED	1000
+
 /* What a link has, whatever the colour of the text that it is in */
 #define LINK_COLOR		0x0000EE
 
@@ -129,12 +132,15 @@ attribute(const GumboElement *e, const char *name)
 	return NULL;
 }
 
-/* Is it a part of a line, which has no height or width of its own? */
-static bool
-is_in_line(GumboTag tag)
+/* How is it laid out? */
+static Box
+element_box(GumboTag tag)
 {
-	return tag == GUMBO_TAG_SPAN || tag == GUMBO_TAG_A || tag == GUMBO_TAG_FONT || tag == GUMBO_TAG_B ||
-		tag == GUMBO_TAG_I || tag == GUMBO_TAG_EM || tag == GUMBO_TAG_STRONG || tag == GUMBO_TAG_U;
+	Break		brk = element_break(tag);
+
+	if (tag == GUMBO_TAG_TABLE || tag == GUMBO_TAG_TR || tag == GUMBO_TAG_TD || tag == GUMBO_TAG_TH || tag == GUMBO_TAG_CAPTION)
+		return BOX_TABLE;
+	return brk == BREAK_LINE || brk == BREAK_PARAGRAPH ? BOX_BLOCK : BOX_LINE;
 }
 
 /* The style of an element, by its attributes and the style sheets */
@@ -146,7 +152,7 @@ element_style(HtmlState *st, const GumboElement *e, Style *style)
 	const char *id = NULL;
 	Own			own;
 
-	style_begin(&own, is_in_line(e->tag));
+	style_begin(&own, style, element_box(e->tag));
 	for (unsigned i = 0; i < e->attributes.length; i++)
 	{
 		const GumboAttribute *a = e->attributes.data[i];
@@ -157,7 +163,7 @@ element_style(HtmlState *st, const GumboElement *e, Style *style)
 				if (strcmp(a->name, "style") == 0)
 					inline_style = a->value;
 				else if (strcmp(a->name, "size") == 0 && e->tag == GUMBO_TAG_FONT)
-					style->tiny = false;
+					style->font = 16;
 				break;
 			case 'c':
 				if (strcmp(a->name, "class") == 0)
@@ -190,11 +196,11 @@ element_style(HtmlState *st, const GumboElement *e, Style *style)
 		}
 	}
 	if (st->sheets.rules != NULL)
-		style_apply_rules(&st->sheets, style, &own, gumbo_normalized_tagname(e->tag), classes, id);
+		sheet_apply(&st->sheets, style, &own, gumbo_normalized_tagname(e->tag), classes, id);
 	if (inline_style != NULL)
 	{
-		style_inline(style, &own, inline_style);
-		if (strstr(inline_style, "url(") != NULL)
+		style_declarations(style, &own, RANK_INLINE, inline_style, strlen(inline_style));
+		if (strchr(inline_style, '(') != NULL)
 			link_css(st, inline_style);
 	}
 	style_end(style, &own);
@@ -324,11 +330,7 @@ begin_element(HtmlState *st, Frame *f)
 		const char *css = e->tag == GUMBO_TAG_STYLE ? raw_text(st, e) : NULL;
 
 		if (css != NULL)
-		{
-			if (style_is_for_screens(attribute(e, "type"), attribute(e, "media")))
-				style_read_sheet(&st->sheets, css);
 			link_css(st, css);
-		}
 		if (e->tag == GUMBO_TAG_SCRIPT)
 		{
 			note_attributes(st, e);
@@ -374,6 +376,43 @@ leaf(HtmlState *st, Arena *arena, const GumboNode *node, const Frame *f)
 	}
 }
 
+/* The style sheets of a document, which hold for what stands before them, too */
+static void
+read_sheets(HtmlState *st, const GumboNode *root)
+{
+	GPtrArray  *stack = g_ptr_array_new();
+
+	g_ptr_array_add(stack, (gpointer) root);
+	while (stack->len > 0)
+	{
+		const GumboNode *node = g_ptr_array_remove_index_fast(stack, stack->len - 1);
+		const GumboElement *e = &node->v.element;
+
+		if (e->tag == GUMBO_TAG_STYLE)
+		{
+			const char *css = raw_text(st, e);
+			const char *type = attribute(e, "type");
+			const char *media = attribute(e, "media");
+
+			if (css != NULL)
+				sheet_read(&st->sheets, css, type != NULL ? whole(st, type) : NULL, media != NULL ? whole(st, media) : NULL);
+		}
+		for (unsigned i = e->children.length; i > 0; i--)
+			if (((GumboNode *) e->children.data[i - 1])->type == GUMBO_NODE_ELEMENT)
+				g_ptr_array_add(stack, e->children.data[i - 1]);
+	}
+	g_ptr_array_free(stack, TRUE);
+}
+
+/* A text-indent ends with its line */
+static void
+end_indent(HtmlState *st, GArray *frames)
+{
+	st->indented_bytes = 0;
+	for (guint i = 0; i < frames->len; i++)
+		g_array_index(frames, Frame, i).style.indented = false;
+}
+
 /* Down and up the tree; without recursion, since it may be deep */
 static void
 walk_tree(HtmlState *st, Arena *arena, const GumboNode *root)
@@ -382,6 +421,8 @@ walk_tree(HtmlState *st, Arena *arena, const GumboNode *root)
 	Frame		top = {.node = root};
 
 	style_init(&top.style);
+	if (!st->links_only)
+		read_sheets(st, root);
 	if (begin_element(st, &top))
 		g_array_append_val(frames, top);
 	while (frames->len > 0)
@@ -400,11 +441,18 @@ walk_tree(HtmlState *st, Arena *arena, const GumboNode *root)
 				inner.node = child;
 				inner.next = 0;
 				inner.link = false;
+				if (f->style.indented && child->v.element.tag == GUMBO_TAG_BR)
+					end_indent(st, frames);
 				if (begin_element(st, &inner))
 					g_array_append_val(frames, inner);
 			}
 			else if (child->type != GUMBO_NODE_TEMPLATE)
+			{
 				leaf(st, arena, child, f);
+				if (f->style.indented && child->type == GUMBO_NODE_TEXT &&
+					(st->indented_bytes += strlen(child->v.text.text)) > MAX_INDENTED)
+					end_indent(st, frames);
+			}
 			continue;
 		}
 		if (e->tag != GUMBO_TAG_BR)
@@ -561,7 +609,7 @@ parse_conditional(HtmlState *st, Arena *arena, const char *s)
 	link_end(&inner);
 	if (inner.base != st->base)
 		g_free(inner.base);
-	style_free_sheets(&inner.sheets);
+	sheet_free(&inner.sheets);
 	st->sheets.applied = inner.sheets.applied;
 	st->sheets.exhausted |= inner.sheets.exhausted;
 	g_string_free(inner.link_text, TRUE);
@@ -729,6 +777,6 @@ html_to_text(Message *m, GString *source, GString *text)
 	g_string_free(st.hidden.s, TRUE);
 	g_string_free(st.link_text, TRUE);
 	g_free(st.base);
-	style_free_sheets(&st.sheets);
+	sheet_free(&st.sheets);
 	arena_reset(&arena);
 }
