@@ -52,7 +52,7 @@ begins(const char *s, size_t len, const char *word)
 {
 	size_t		n = strlen(word);
 
-	return len >= n && g_ascii_strncasecmp(s, word, n) == 0;
+	return len >= n && (s[0] | 0x20) == word[0] && g_ascii_strncasecmp(s, word, n) == 0;
 }
 
 /* "rgb", "rrggbb", each with an alpha channel or not; false where it is none */
