@@ -17,6 +17,9 @@
 
 #include "html.h"
 
+/* Documents in one another, by comments and frames */
+#define MAX_LEVELS		5
+
 /* Bytes of text that a line far to the left may have without reaching the page */
 #define MAX_INDENTED	1000
 
@@ -251,6 +254,8 @@ is_pixel(const GumboElement *e)
 		(height != NULL && strspn(height, "012") == strlen(height) && atoi(height) <= 2);
 }
 
+static void parse_frame(HtmlState *st, const char *s, bool hidden);
+
 /* What an element leads to or shows by its attributes; out is where its text goes */
 static void
 element_attributes(HtmlState *st, Frame *f, Out *out)
@@ -295,6 +300,10 @@ element_attributes(HtmlState *st, Frame *f, Out *out)
 				if (out == &st->seen)
 					st->m->alt_bytes += strlen(value);
 			}
+			break;
+		case GUMBO_TAG_IFRAME:
+			if ((value = attribute(e, "srcdoc")) != NULL)
+				parse_frame(st, value, out != &st->seen);
 			break;
 		case GUMBO_TAG_BASE:
 			if (st->base == NULL && (value = attribute(e, "href")) != NULL)
@@ -355,11 +364,11 @@ begin_element(HtmlState *st, Frame *f)
 	return true;
 }
 
-static void parse_conditional(HtmlState *st, Arena *arena, const char *s);
+static void parse_conditional(HtmlState *st, const char *s);
 
 /* One node that is no element; a comment may be in none, too (f is NULL) */
 static void
-leaf(HtmlState *st, Arena *arena, const GumboNode *node, const Frame *f)
+leaf(HtmlState *st, const GumboNode *node, const Frame *f)
 {
 	const char *s = node->v.text.text;
 
@@ -367,7 +376,7 @@ leaf(HtmlState *st, Arena *arena, const GumboNode *node, const Frame *f)
 	{
 		/* Outlook shows what stands in there */
 		if (!st->links_only && strncmp(s + strspn(s, " \t\r\n"), "[if", 3) == 0)
-			parse_conditional(st, arena, s);
+			parse_conditional(st, s);
 	}
 	else
 	{
@@ -415,7 +424,7 @@ end_indent(HtmlState *st, GArray *frames)
 
 /* Down and up the tree; without recursion, since it may be deep */
 static void
-walk_tree(HtmlState *st, Arena *arena, const GumboNode *root)
+walk_tree(HtmlState *st, const GumboNode *root)
 {
 	GArray	   *frames = g_array_new(FALSE, FALSE, sizeof(Frame));
 	Frame		top = {.node = root};
@@ -448,7 +457,7 @@ walk_tree(HtmlState *st, Arena *arena, const GumboNode *root)
 			}
 			else if (child->type != GUMBO_NODE_TEMPLATE)
 			{
-				leaf(st, arena, child, f);
+				leaf(st, child, f);
 				if (f->style.indented && child->type == GUMBO_NODE_TEXT &&
 					(st->indented_bytes += strlen(child->v.text.text)) > MAX_INDENTED)
 					end_indent(st, frames);
@@ -466,7 +475,7 @@ walk_tree(HtmlState *st, Arena *arena, const GumboNode *root)
 
 /* The elements of a document, and comments that stand before or behind all of them */
 static void
-walk_document(HtmlState *st, Arena *arena, const GumboNode *tree, const GumboNode *root)
+walk_document(HtmlState *st, const GumboNode *tree, const GumboNode *root)
 {
 	const		GumboVector *children = &tree->v.document.children;
 
@@ -475,9 +484,9 @@ walk_document(HtmlState *st, Arena *arena, const GumboNode *tree, const GumboNod
 		const GumboNode *node = children->data[i];
 
 		if (node->type == GUMBO_NODE_COMMENT)
-			leaf(st, arena, node, NULL);
+			leaf(st, node, NULL);
 		else if (node == root)
-			walk_tree(st, arena, node);
+			walk_tree(st, node);
 	}
 }
 
@@ -530,7 +539,7 @@ parse_document(HtmlState *st, Arena *arena, char *s, size_t len)
 	output = gumbo_parse_with_options(&gumbo, s, len);
 	if (blank_repeated(output->root, s, len))
 		output = gumbo_parse_with_options(&gumbo, s, len);
-	walk_document(st, arena, output->document, output->root);
+	walk_document(st, output->document, output->root);
 	return true;
 }
 
@@ -543,10 +552,11 @@ parse_plain(HtmlState *st, Arena *arena, const char *s, size_t len)
 
 	if (setjmp(arena->full) != 0)
 		return false;
+	st->arena = arena;
 	tree = html_plain(s, len, arena, &root);
 	if (tree == NULL)
 		return false;
-	walk_document(st, arena, tree, root);
+	walk_document(st, tree, root);
 	return true;
 }
 
@@ -557,10 +567,10 @@ parse_plain(HtmlState *st, Arena *arena, const char *s, size_t len)
 static bool
 parse_source(HtmlState *st, Arena *arena, char *s, size_t len)
 {
-	/* of a document, and of one in a comment of it, which has only links */
-	static GString *smaller[2];
-	static GArray *runs[2];
-	int			k = st->links_only ? 1 : 0;
+	/* of a document, and of those in its comments and frames */
+	static GString *smaller[MAX_LEVELS];
+	static GArray *runs[MAX_LEVELS];
+	int			k = st->level;
 
 	if (parse_plain(st, arena, s, len))
 		return true;
@@ -587,33 +597,63 @@ has_tags(const char *s)
 	return false;
 }
 
+/* A document in another; what it takes of memory and styles is the outer one's */
+static void
+parse_inner(HtmlState *st, HtmlState *inner, char *s)
+{
+	Arena	   *arena = st->arena;
+	jmp_buf		outer;
+
+	if (st->level + 1 >= MAX_LEVELS)
+		return;
+	memcpy(&outer, &arena->full, sizeof(outer));
+	inner->m = st->m;
+	inner->level = st->level + 1;
+	inner->link_text = g_string_new(NULL);
+	inner->base = st->base;
+	inner->sheets.applied = st->sheets.applied;
+	if (!parse_source(inner, arena, s, strlen(s)))
+		ADD_DEFECT(st->m, DEFECT_BROKEN_HTML);
+	link_end(inner);
+	if (inner->base != st->base)
+		g_free(inner->base);
+	sheet_free(&inner->sheets);
+	st->sheets.applied = inner->sheets.applied;
+	st->sheets.exhausted |= inner->sheets.exhausted;
+	g_string_free(inner->link_text, TRUE);
+	memcpy(&arena->full, &outer, sizeof(outer));
+}
+
 /* <!--[if mso]> … <![endif]-->: the links in it count, the text is not seen */
 static void
-parse_conditional(HtmlState *st, Arena *arena, const char *s)
+parse_conditional(HtmlState *st, const char *s)
 {
 	HtmlState	inner = {0};
 	char	   *from = (char *) strchr(s, '>'); /* the parser's own memory */
-	jmp_buf		outer;
 
 	if (from == NULL || !has_tags(from))
 		return;
-	memcpy(&outer, &arena->full, sizeof(outer));
-	inner.m = st->m;
 	inner.links_only = true;
 	inner.seen.s = st->seen.s;
 	inner.hidden.s = st->hidden.s;
-	inner.link_text = g_string_new(NULL);
-	inner.base = st->base;
-	inner.sheets.applied = st->sheets.applied;
-	parse_source(&inner, arena, from + 1, strlen(from + 1));
-	link_end(&inner);
-	if (inner.base != st->base)
-		g_free(inner.base);
-	sheet_free(&inner.sheets);
-	st->sheets.applied = inner.sheets.applied;
-	st->sheets.exhausted |= inner.sheets.exhausted;
-	g_string_free(inner.link_text, TRUE);
-	memcpy(&arena->full, &outer, sizeof(outer));
+	parse_inner(st, &inner, from + 1);
+}
+
+/* <iframe srcdoc="…">: shown in its place */
+static void
+parse_frame(HtmlState *st, const char *s, bool hidden)
+{
+	HtmlState	inner = {0};
+	Out		   *to = hidden ? &st->hidden : &st->seen;
+
+	inner.links_only = st->links_only;
+	inner.seen = *to;
+	inner.hidden = st->hidden;
+	/* the parser's own memory */
+	parse_inner(st, &inner, (char *) s);
+	*to = inner.seen;
+	if (!hidden)
+		st->hidden = inner.hidden;
 }
 
 /* ---- the plain stripper -------------------------------------------------- */

@@ -187,8 +187,9 @@ typedef struct HtmlState
 	Out			seen;
 	Out			hidden;
 	bool		links_only;		/* in a conditional comment */
+	int			level;			/* of documents in one another */
 	const GArray *runs;			/* that marks stand for, or NULL */
-	void	   *arena;			/* that holds the tree */
+	Arena	   *arena;			/* that holds the tree */
 	char	   *base;			/* <base href> */
 	Sheets		sheets;
 	gsize		indented_bytes;	/* of text behind a text-indent */
