@@ -17,6 +17,12 @@
 
 #include "html.h"
 
+/* Documents in one another, by comments and frames */
+#define MAX_LEVELS		5
+
+/* Bytes of text that a line far to the left may have without reaching the page */
+#define MAX_INDENTED	1000
+
 /* What a link has, whatever the colour of the text that it is in */
 #define LINK_COLOR		0x0000EE
 
@@ -129,12 +135,15 @@ attribute(const GumboElement *e, const char *name)
 	return NULL;
 }
 
-/* Is it a part of a line, which has no height or width of its own? */
-static bool
-is_in_line(GumboTag tag)
+/* How is it laid out? */
+static Box
+element_box(GumboTag tag)
 {
-	return tag == GUMBO_TAG_SPAN || tag == GUMBO_TAG_A || tag == GUMBO_TAG_FONT || tag == GUMBO_TAG_B ||
-		tag == GUMBO_TAG_I || tag == GUMBO_TAG_EM || tag == GUMBO_TAG_STRONG || tag == GUMBO_TAG_U;
+	Break		brk = element_break(tag);
+
+	if (tag == GUMBO_TAG_TABLE || tag == GUMBO_TAG_TR || tag == GUMBO_TAG_TD || tag == GUMBO_TAG_TH || tag == GUMBO_TAG_CAPTION)
+		return BOX_TABLE;
+	return brk == BREAK_LINE || brk == BREAK_PARAGRAPH ? BOX_BLOCK : BOX_LINE;
 }
 
 /* The style of an element, by its attributes and the style sheets */
@@ -146,7 +155,7 @@ element_style(HtmlState *st, const GumboElement *e, Style *style)
 	const char *id = NULL;
 	Own			own;
 
-	style_begin(&own, is_in_line(e->tag));
+	style_begin(&own, style, element_box(e->tag));
 	for (unsigned i = 0; i < e->attributes.length; i++)
 	{
 		const GumboAttribute *a = e->attributes.data[i];
@@ -157,7 +166,7 @@ element_style(HtmlState *st, const GumboElement *e, Style *style)
 				if (strcmp(a->name, "style") == 0)
 					inline_style = a->value;
 				else if (strcmp(a->name, "size") == 0 && e->tag == GUMBO_TAG_FONT)
-					style->tiny = false;
+					style->font = 16;
 				break;
 			case 'c':
 				if (strcmp(a->name, "class") == 0)
@@ -190,11 +199,11 @@ element_style(HtmlState *st, const GumboElement *e, Style *style)
 		}
 	}
 	if (st->sheets.rules != NULL)
-		style_apply_rules(&st->sheets, style, &own, gumbo_normalized_tagname(e->tag), classes, id);
+		sheet_apply(&st->sheets, style, &own, gumbo_normalized_tagname(e->tag), classes, id);
 	if (inline_style != NULL)
 	{
-		style_inline(style, &own, inline_style);
-		if (strstr(inline_style, "url(") != NULL)
+		style_declarations(style, &own, RANK_INLINE, inline_style, strlen(inline_style));
+		if (strchr(inline_style, '(') != NULL)
 			link_css(st, inline_style);
 	}
 	style_end(style, &own);
@@ -245,6 +254,8 @@ is_pixel(const GumboElement *e)
 		(height != NULL && strspn(height, "012") == strlen(height) && atoi(height) <= 2);
 }
 
+static void parse_frame(HtmlState *st, const char *s, bool hidden);
+
 /* What an element leads to or shows by its attributes; out is where its text goes */
 static void
 element_attributes(HtmlState *st, Frame *f, Out *out)
@@ -290,6 +301,10 @@ element_attributes(HtmlState *st, Frame *f, Out *out)
 					st->m->alt_bytes += strlen(value);
 			}
 			break;
+		case GUMBO_TAG_IFRAME:
+			if ((value = attribute(e, "srcdoc")) != NULL)
+				parse_frame(st, value, out != &st->seen);
+			break;
 		case GUMBO_TAG_BASE:
 			if (st->base == NULL && (value = attribute(e, "href")) != NULL)
 			{
@@ -324,11 +339,7 @@ begin_element(HtmlState *st, Frame *f)
 		const char *css = e->tag == GUMBO_TAG_STYLE ? raw_text(st, e) : NULL;
 
 		if (css != NULL)
-		{
-			if (style_is_for_screens(attribute(e, "type"), attribute(e, "media")))
-				style_read_sheet(&st->sheets, css);
 			link_css(st, css);
-		}
 		if (e->tag == GUMBO_TAG_SCRIPT)
 		{
 			note_attributes(st, e);
@@ -353,11 +364,11 @@ begin_element(HtmlState *st, Frame *f)
 	return true;
 }
 
-static void parse_conditional(HtmlState *st, Arena *arena, const char *s);
+static void parse_conditional(HtmlState *st, const char *s);
 
 /* One node that is no element; a comment may be in none, too (f is NULL) */
 static void
-leaf(HtmlState *st, Arena *arena, const GumboNode *node, const Frame *f)
+leaf(HtmlState *st, const GumboNode *node, const Frame *f)
 {
 	const char *s = node->v.text.text;
 
@@ -365,7 +376,7 @@ leaf(HtmlState *st, Arena *arena, const GumboNode *node, const Frame *f)
 	{
 		/* Outlook shows what stands in there */
 		if (!st->links_only && strncmp(s + strspn(s, " \t\r\n"), "[if", 3) == 0)
-			parse_conditional(st, arena, s);
+			parse_conditional(st, s);
 	}
 	else
 	{
@@ -374,14 +385,53 @@ leaf(HtmlState *st, Arena *arena, const GumboNode *node, const Frame *f)
 	}
 }
 
+/* The style sheets of a document, which hold for what stands before them, too */
+static void
+read_sheets(HtmlState *st, const GumboNode *root)
+{
+	GPtrArray  *stack = g_ptr_array_new();
+
+	g_ptr_array_add(stack, (gpointer) root);
+	while (stack->len > 0)
+	{
+		const GumboNode *node = g_ptr_array_remove_index_fast(stack, stack->len - 1);
+		const GumboElement *e = &node->v.element;
+
+		if (e->tag == GUMBO_TAG_STYLE)
+		{
+			const char *css = raw_text(st, e);
+			const char *type = attribute(e, "type");
+			const char *media = attribute(e, "media");
+
+			if (css != NULL)
+				sheet_read(&st->sheets, css, type != NULL ? whole(st, type) : NULL, media != NULL ? whole(st, media) : NULL);
+		}
+		for (unsigned i = e->children.length; i > 0; i--)
+			if (((GumboNode *) e->children.data[i - 1])->type == GUMBO_NODE_ELEMENT)
+				g_ptr_array_add(stack, e->children.data[i - 1]);
+	}
+	g_ptr_array_free(stack, TRUE);
+}
+
+/* A text-indent ends with its line */
+static void
+end_indent(HtmlState *st, GArray *frames)
+{
+	st->indented_bytes = 0;
+	for (guint i = 0; i < frames->len; i++)
+		g_array_index(frames, Frame, i).style.indented = false;
+}
+
 /* Down and up the tree; without recursion, since it may be deep */
 static void
-walk_tree(HtmlState *st, Arena *arena, const GumboNode *root)
+walk_tree(HtmlState *st, const GumboNode *root)
 {
 	GArray	   *frames = g_array_new(FALSE, FALSE, sizeof(Frame));
 	Frame		top = {.node = root};
 
 	style_init(&top.style);
+	if (!st->links_only)
+		read_sheets(st, root);
 	if (begin_element(st, &top))
 		g_array_append_val(frames, top);
 	while (frames->len > 0)
@@ -400,11 +450,18 @@ walk_tree(HtmlState *st, Arena *arena, const GumboNode *root)
 				inner.node = child;
 				inner.next = 0;
 				inner.link = false;
+				if (f->style.indented && child->v.element.tag == GUMBO_TAG_BR)
+					end_indent(st, frames);
 				if (begin_element(st, &inner))
 					g_array_append_val(frames, inner);
 			}
 			else if (child->type != GUMBO_NODE_TEMPLATE)
-				leaf(st, arena, child, f);
+			{
+				leaf(st, child, f);
+				if (f->style.indented && child->type == GUMBO_NODE_TEXT &&
+					(st->indented_bytes += strlen(child->v.text.text)) > MAX_INDENTED)
+					end_indent(st, frames);
+			}
 			continue;
 		}
 		if (e->tag != GUMBO_TAG_BR)
@@ -418,7 +475,7 @@ walk_tree(HtmlState *st, Arena *arena, const GumboNode *root)
 
 /* The elements of a document, and comments that stand before or behind all of them */
 static void
-walk_document(HtmlState *st, Arena *arena, const GumboNode *tree, const GumboNode *root)
+walk_document(HtmlState *st, const GumboNode *tree, const GumboNode *root)
 {
 	const		GumboVector *children = &tree->v.document.children;
 
@@ -427,9 +484,9 @@ walk_document(HtmlState *st, Arena *arena, const GumboNode *tree, const GumboNod
 		const GumboNode *node = children->data[i];
 
 		if (node->type == GUMBO_NODE_COMMENT)
-			leaf(st, arena, node, NULL);
+			leaf(st, node, NULL);
 		else if (node == root)
-			walk_tree(st, arena, node);
+			walk_tree(st, node);
 	}
 }
 
@@ -482,7 +539,7 @@ parse_document(HtmlState *st, Arena *arena, char *s, size_t len)
 	output = gumbo_parse_with_options(&gumbo, s, len);
 	if (blank_repeated(output->root, s, len))
 		output = gumbo_parse_with_options(&gumbo, s, len);
-	walk_document(st, arena, output->document, output->root);
+	walk_document(st, output->document, output->root);
 	return true;
 }
 
@@ -495,10 +552,11 @@ parse_plain(HtmlState *st, Arena *arena, const char *s, size_t len)
 
 	if (setjmp(arena->full) != 0)
 		return false;
+	st->arena = arena;
 	tree = html_plain(s, len, arena, &root);
 	if (tree == NULL)
 		return false;
-	walk_document(st, arena, tree, root);
+	walk_document(st, tree, root);
 	return true;
 }
 
@@ -509,10 +567,10 @@ parse_plain(HtmlState *st, Arena *arena, const char *s, size_t len)
 static bool
 parse_source(HtmlState *st, Arena *arena, char *s, size_t len)
 {
-	/* of a document, and of one in a comment of it, which has only links */
-	static GString *smaller[2];
-	static GArray *runs[2];
-	int			k = st->links_only ? 1 : 0;
+	/* of a document, and of those in its comments and frames */
+	static GString *smaller[MAX_LEVELS];
+	static GArray *runs[MAX_LEVELS];
+	int			k = st->level;
 
 	if (parse_plain(st, arena, s, len))
 		return true;
@@ -539,33 +597,63 @@ has_tags(const char *s)
 	return false;
 }
 
+/* A document in another; what it takes of memory and styles is the outer one's */
+static void
+parse_inner(HtmlState *st, HtmlState *inner, char *s)
+{
+	Arena	   *arena = st->arena;
+	jmp_buf		outer;
+
+	if (st->level + 1 >= MAX_LEVELS)
+		return;
+	memcpy(&outer, &arena->full, sizeof(outer));
+	inner->m = st->m;
+	inner->level = st->level + 1;
+	inner->link_text = g_string_new(NULL);
+	inner->base = st->base;
+	inner->sheets.applied = st->sheets.applied;
+	if (!parse_source(inner, arena, s, strlen(s)))
+		ADD_DEFECT(st->m, DEFECT_BROKEN_HTML);
+	link_end(inner);
+	if (inner->base != st->base)
+		g_free(inner->base);
+	sheet_free(&inner->sheets);
+	st->sheets.applied = inner->sheets.applied;
+	st->sheets.exhausted |= inner->sheets.exhausted;
+	g_string_free(inner->link_text, TRUE);
+	memcpy(&arena->full, &outer, sizeof(outer));
+}
+
 /* <!--[if mso]> … <![endif]-->: the links in it count, the text is not seen */
 static void
-parse_conditional(HtmlState *st, Arena *arena, const char *s)
+parse_conditional(HtmlState *st, const char *s)
 {
 	HtmlState	inner = {0};
 	char	   *from = (char *) strchr(s, '>'); /* the parser's own memory */
-	jmp_buf		outer;
 
 	if (from == NULL || !has_tags(from))
 		return;
-	memcpy(&outer, &arena->full, sizeof(outer));
-	inner.m = st->m;
 	inner.links_only = true;
 	inner.seen.s = st->seen.s;
 	inner.hidden.s = st->hidden.s;
-	inner.link_text = g_string_new(NULL);
-	inner.base = st->base;
-	inner.sheets.applied = st->sheets.applied;
-	parse_source(&inner, arena, from + 1, strlen(from + 1));
-	link_end(&inner);
-	if (inner.base != st->base)
-		g_free(inner.base);
-	style_free_sheets(&inner.sheets);
-	st->sheets.applied = inner.sheets.applied;
-	st->sheets.exhausted |= inner.sheets.exhausted;
-	g_string_free(inner.link_text, TRUE);
-	memcpy(&arena->full, &outer, sizeof(outer));
+	parse_inner(st, &inner, from + 1);
+}
+
+/* <iframe srcdoc="…">: shown in its place */
+static void
+parse_frame(HtmlState *st, const char *s, bool hidden)
+{
+	HtmlState	inner = {0};
+	Out		   *to = hidden ? &st->hidden : &st->seen;
+
+	inner.links_only = st->links_only;
+	inner.seen = *to;
+	inner.hidden = st->hidden;
+	/* the parser's own memory */
+	parse_inner(st, &inner, (char *) s);
+	*to = inner.seen;
+	if (!hidden)
+		st->hidden = inner.hidden;
 }
 
 /* ---- the plain stripper -------------------------------------------------- */
@@ -729,6 +817,6 @@ html_to_text(Message *m, GString *source, GString *text)
 	g_string_free(st.hidden.s, TRUE);
 	g_string_free(st.link_text, TRUE);
 	g_free(st.base);
-	style_free_sheets(&st.sheets);
+	sheet_free(&st.sheets);
 	arena_reset(&arena);
 }

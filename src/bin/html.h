@@ -2,7 +2,8 @@
  * html.h
  *	  What the files share that make text of HTML: html.c, which walks the
  *	  document, and what it needs, html_plain.c, html_tree.c, html_reference.c,
- *	  html_shrink.c, html_tags.c, html_shown.c, html_links.c and style.c.
+ *	  html_shrink.c, html_tags.c, html_shown.c, html_links.c, css.c, style.c and
+ *	  sheet.c.
  */
 #ifndef ASSAY_HTML_H
 #define ASSAY_HTML_H
@@ -12,6 +13,7 @@
 #include "assay_load.h"
 
 #define COLOR_UNKNOWN	(-1)
+#define COLOR_CLEAR		(-2)	/* transparent */
 
 /* Memory of a document */
 typedef struct Arena
@@ -23,18 +25,43 @@ typedef struct Arena
 	jmp_buf		full;			/* where to go when it is too much */
 } Arena;
 
-/* What an element's text inherits.  Any of the first four hides it. */
+/* Characters to find in CSS; strings, comments, escapes and brackets begin with special ones */
+typedef enum CssChar
+{
+	CSS_SPECIAL = 1, CSS_BRACE = 2, CSS_SEMICOLON = 4, CSS_COLON = 8, CSS_MARK = 16, CSS_COMMA = 32, CSS_BLANK = 64
+} CssChar;
+
+/* What an element's text inherits.  Any of the first five hides it. */
 typedef struct Style
 {
 	bool		gone;			/* not shown, whatever is inside */
 	bool		invisible;		/* visibility: hidden */
-	bool		tiny;			/* a font too small to read */
-	bool		off_page;		/* moved or clipped away */
-	bool		indented;		/* text-indent: far to the left */
-	bool		lined;			/* letters have another colour, too */
+	bool		clipped;		/* cut away */
+	bool		indented;		/* text-indent: far to the left, up to the end of a line */
+	double		away;			/* so many pixels outside of the page */
+	double		font;			/* size in pixels */
+	bool		holds;			/* what is clipped or away takes elements with
+								 * a position of their own with it */
+	bool		lined;			/* letters may have another colour, too */
+	bool		unsure;			/* rules were left out: nothing hides it */
 	int			color;			/* 0xRRGGBB */
 	int			background;		/* 0xRRGGBB, or unknown behind a picture */
 } Style;
+
+/* What goes over what, of declarations of an element */
+typedef enum StyleRank
+{
+	RANK_ATTRIBUTE = 1, RANK_ELEMENT, RANK_CLASS, RANK_BOTH, RANK_ID, RANK_INLINE, RANK_IMPORTANT = 10
+} StyleRank;
+
+/* How an element is laid out, unless declarations say otherwise */
+typedef enum Box
+{
+	BOX_LINE,					/* a part of a line, which nothing clips */
+	BOX_BLOCK,
+	BOX_TABLE					/* as large as its content, whatever its
+								 * height */
+} Box;
 
 /* What declarations say of an element for itself */
 typedef enum Said
@@ -43,7 +70,8 @@ typedef enum Said
 	SAID_OPACITY,				/* none? */
 	SAID_HEIGHT,				/* none? */
 	SAID_WIDTH,
-	SAID_ROOM,					/* a least height, or a padding? */
+	SAID_MAX_HEIGHT,
+	SAID_MAX_WIDTH,
 	SAID_OVERFLOW,				/* cut off? */
 	SAID_POSITION,				/* out of the flow? */
 	SAID_FLOAT,
@@ -65,7 +93,17 @@ typedef enum Said
 /* Until all declarations are read: the one with the highest rank counts */
 typedef struct Own
 {
-	bool		in_line;		/* a <span> or the like, which nothing clips */
+	Style		outer;			/* what it is in */
+	Box			box;
+	bool		box_said;		/* not the element's kind, but declared */
+	bool		room;			/* a least size, or a padding, was named */
+	double		back;			/* pixels that may bring it into the page again */
+	double		away;			/* pixels that it is moved out of it */
+	double		transform_away; /* the same by a transform */
+	bool		fixed;
+	bool		positioned;
+	bool		animation;		/* one was named */
+	bool		animated;		/* and there are some */
 	int			list;			/* of declarations, at hand */
 	int			rank;			/* of that list */
 	bool		maybe;			/* it may not hold: nothing is hidden by it */
@@ -82,6 +120,8 @@ typedef struct Sheets
 {
 	GHashTable *rules;			/* selector to declarations, or NULL */
 	GHashTable *maybe;			/* the same, which may hold or not */
+	bool		animated;		/* there are @keyframes */
+	bool		partial;		/* rules were left out */
 	size_t		applied;		/* bytes of declarations, to all elements */
 	bool		exhausted;		/* that was too much: some were left out */
 } Sheets;
@@ -147,10 +187,12 @@ typedef struct HtmlState
 	Out			seen;
 	Out			hidden;
 	bool		links_only;		/* in a conditional comment */
+	int			level;			/* of documents in one another */
 	const GArray *runs;			/* that marks stand for, or NULL */
-	void	   *arena;			/* that holds the tree */
+	Arena	   *arena;			/* that holds the tree */
 	char	   *base;			/* <base href> */
 	Sheets		sheets;
+	gsize		indented_bytes;	/* of text behind a text-indent */
 	bool		in_link;
 	char	   *href;
 	GString    *link_text;
@@ -207,18 +249,25 @@ extern void link_refresh(HtmlState *st, const char *s);
 extern void link_begin(HtmlState *st, const char *value, size_t len);
 extern void link_end(HtmlState *st);
 
+/* css.c */
+extern const char *css_behind(const char *begin, const char *s, const char *end);
+extern const char *css_find(const char *s, const char *end, int chars);
+extern void css_trim(const char **s, const char **end);
+extern void css_clean(GString *to, const char *s, const char *end);
+extern const char *css_name(GString *to, const char *s, const char *end);
+
 /* style.c */
 extern void style_init(Style *style);
-extern void style_begin(Own *own, bool in_line);
+extern void style_begin(Own *own, const Style *outer, Box box);
 extern void style_hidden(Own *own);
-extern void style_inline(Style *style, Own *own, const char *s);
+extern void style_declarations(Style *style, Own *own, StyleRank rank, const char *s, size_t len);
 extern void style_end(Style *style, const Own *own);
-extern bool style_is_for_screens(const char *type, const char *media);
 extern void style_color(int *color, const char *s, size_t len);
 extern bool style_hides(const Style *style);
-extern void style_read_sheet(Sheets *sheets, const char *s);
-extern void style_free_sheets(Sheets *sheets);
-extern void style_apply_rules(Sheets *sheets, Style *style, Own *own, const char *tag,
-							  const char *classes, const char *id);
+
+/* sheet.c */
+extern void sheet_read(Sheets *sheets, const char *s, const char *type, const char *media);
+extern void sheet_free(Sheets *sheets);
+extern void sheet_apply(Sheets *sheets, Style *style, Own *own, const char *tag, const char *classes, const char *id);
 
 #endif							/* ASSAY_HTML_H */

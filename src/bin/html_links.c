@@ -185,22 +185,36 @@ link_begin(HtmlState *st, const char *value, size_t len)
 	st->in_link = true;
 }
 
-/* url(…) and @import in CSS */
+/* url(…) and @import "…" in CSS */
 void
 link_css(HtmlState *st, const char *s)
 {
-	while ((s = strstr(s, "url(")) != NULL)
+	for (const char *p = s; (p = strpbrk(p, "(@")) != NULL;)
 	{
 		size_t		n;
 		char	   *url;
 
-		s += 4;
-		s += strspn(s, " \t\r\n\"'");
-		n = strcspn(s, ")\"'");
-		url = link_url(st, s, n);
+		if (*p == '@')
+		{
+			p++;
+			if (g_ascii_strncasecmp(p, "import", 6) != 0)
+				continue;
+			p += 6 + strspn(p + 6, " \t\r\n\f");
+			if (*p != '"' && *p != '\'')
+				continue;
+		}
+		else
+		{
+			p++;
+			if (p - s < 4 || g_ascii_strncasecmp(p - 4, "url", 3) != 0)
+				continue;
+		}
+		p += strspn(p, " \t\r\n\f\"'");
+		n = strcspn(p, ")\"'");
+		url = link_url(st, p, n);
 		link_note(st, url);
 		g_free(url);
-		s += n;
+		p += n;
 	}
 }
 

@@ -7,6 +7,7 @@
  * engine.  It reads the declarations that hide text, in the forms that are
  * used, and leaves text visible where it is not sure.
  */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,21 +22,8 @@
 /* Nobody sees what is this far outside of the page */
 #define FAR_PIXELS		500.0
 
-#define MAX_RULES		2000	/* of style sheets */
-
-/* What goes over what, of declarations of an element */
-#define RANK_ATTRIBUTE	1
-#define RANK_ELEMENT	2
-#define RANK_CLASS		3
-#define RANK_BOTH		4
-#define RANK_ID			5
-#define RANK_INLINE		6
-#define RANK_IMPORTANT	10
-
-#define MAX_BLOCK		4096	/* bytes of a rule, or of those before it */
-#define MAX_CLASSES		16		/* of one element */
-#define MAX_APPLIED		(64 * 1024 * 1024)	/* bytes of declarations, to all
-											 * elements */
+/* A part of the reader's screen, of a length that is relative to it */
+#define SCREEN_PIXELS	2000.0
 
 void
 style_init(Style *style)
@@ -43,6 +31,7 @@ style_init(Style *style)
 	memset(style, 0, sizeof(*style));
 	style->color = 0x000000;
 	style->background = 0xFFFFFF;
+	style->font = 16;
 }
 
 /* The same of a word that is written out */
@@ -63,65 +52,89 @@ begins(const char *s, size_t len, const char *word)
 {
 	size_t		n = strlen(word);
 
-	return len >= n && g_ascii_strncasecmp(s, word, n) == 0;
+	return len >= n && (s[0] | 0x20) == word[0] && g_ascii_strncasecmp(s, word, n) == 0;
 }
 
-/* "#rgb" or "#rrggbb", or unknown */
-static int
-hex_color(const char *s, size_t len)
+/* "rgb", "rrggbb", each with an alpha channel or not; false where it is none */
+static bool
+hex_color(const char *s, size_t len, int *color, double *alpha)
 {
 	int			digits[8];
-	size_t		n = 0;
 
-	while (n < len && n < 8 && g_ascii_isxdigit(s[n]))
+	if (len != 3 && len != 4 && len != 6 && len != 8)
+		return false;
+	for (size_t n = 0; n < len; n++)
 	{
+		if (!g_ascii_isxdigit(s[n]))
+			return false;
 		digits[n] = g_ascii_xdigit_value(s[n]);
-		n++;
 	}
-	if (n == 3 || n == 4)
-		return (digits[0] * 17) << 16 | (digits[1] * 17) << 8 | digits[2] * 17;
-	if (n == 6 || n == 8)
-		return (digits[0] * 16 + digits[1]) << 16 | (digits[2] * 16 + digits[3]) << 8 |
+	*alpha = 1;
+	if (len <= 4)
+	{
+		*color = (digits[0] * 17) << 16 | (digits[1] * 17) << 8 | digits[2] * 17;
+		if (len == 4)
+			*alpha = digits[3] / 15.0;
+	}
+	else
+	{
+		*color = (digits[0] * 16 + digits[1]) << 16 | (digits[2] * 16 + digits[3]) << 8 |
 			(digits[4] * 16 + digits[5]);
-	return COLOR_UNKNOWN;
+		if (len == 8)
+			*alpha = (digits[6] * 16 + digits[7]) / 255.0;
+	}
+	return true;
 }
 
-/* "rgb(255, 255, 255)", "rgb(100% 100% 100%)"; sets *alpha where it is given */
-static int
-rgb_color(const char *s, size_t len, double *alpha)
+/*
+ * What is in "rgb(255, 255, 255)", "rgb(100% 100% 100% / 50%)", "hsl(0, 0%, 100%)"
+ * behind the bracket; false where it is no such numbers
+ */
+static bool
+numbers_color(const char *s, size_t len, bool is_hsl, int *color, double *alpha)
 {
 	char		buf[64];
 	char	   *p = buf;
 	double		v[4] = {0, 0, 0, 1};
 	int			n;
 
-	len = MIN(len, sizeof(buf) - 1);
-	memcpy(buf, s, len);
-	buf[len] = '\0';
+	if (len >= sizeof(buf) || len == 0 || s[len - 1] != ')')
+		return false;
+	memcpy(buf, s, len - 1);
+	buf[len - 1] = '\0';
 	for (n = 0; n < 4; n++)
 	{
 		char	   *end;
 
-		p += strspn(p, " ,/\t\n");
+		p += strspn(p, " ,/\t\r\n");
 		v[n] = g_ascii_strtod(p, &end);
 		if (end == p)
 			break;
 		if (*end == '%')
 		{
-			v[n] *= n < 3 ? 2.55 : 0.01;
+			v[n] *= n == 3 ? 0.01 : is_hsl ? 1 : 2.55;
 			end++;
 		}
 		p = end;
 	}
-	if (n < 3)
-		return COLOR_UNKNOWN;
-	if (n == 4)
-		*alpha = v[3];
-	return (int) CLAMP(v[0], 0, 255) << 16 | (int) CLAMP(v[1], 0, 255) << 8 |
-		(int) CLAMP(v[2], 0, 255);
+	p += strspn(p, " \t\r\n");
+	if (n < 3 || *p != '\0')
+		return false;
+	*alpha = n == 4 ? v[3] : 1;
+	if (is_hsl)
+	{
+		/* white, black, and what has no colour */
+		if (v[2] <= 0 || v[2] >= 100)
+			v[1] = 0;
+		*color = v[1] == 0 ? (int) (CLAMP(v[2], 0, 100) * 2.55) * 0x010101 : COLOR_UNKNOWN;
+	}
+	else
+		*color = (int) CLAMP(v[0], 0, 255) << 16 | (int) CLAMP(v[1], 0, 255) << 8 |
+			(int) CLAMP(v[2], 0, 255);
+	return true;
 }
 
-/* A colour of CSS or of an attribute; unknown ones leave *color as it is */
+/* A colour of CSS, COLOR_UNKNOWN for what may be one; false where no browser takes it for one */
 static bool
 parse_color(const char *s, size_t len, int *color, double *alpha)
 {
@@ -132,7 +145,7 @@ parse_color(const char *s, size_t len, int *color, double *alpha)
 	}			names[] =
 	{
 		{"white", 0xFFFFFF}, {"black", 0x000000}, {"snow", 0xFFFAFA}, {"ivory", 0xFFFFF0},
-		{"ghostwhite", 0xF8F8FF}, {"whitesmoke", 0xF5F5F5}, {"floralwhite", 0xFFFAF0},
+		{"ghostwhite", 0xF8F8FF}, {"whitesmoke", 0xF5F5F5}, {"floralwhite", 0xFFFAF0}, {"mintcream", 0xF5FFFA},
 		{"red", 0xFF0000}, {"blue", 0x0000FF}, {"green", 0x008000}, {"yellow", 0xFFFF00},
 		{"gray", 0x808080}, {"grey", 0x808080}, {"silver", 0xC0C0C0}, {"navy", 0x000080},
 		{"maroon", 0x800000}, {"orange", 0xFFA500}, {"purple", 0x800080}, {"teal", 0x008080},
@@ -140,31 +153,20 @@ parse_color(const char *s, size_t len, int *color, double *alpha)
 
 	*alpha = 1;
 	if (len > 0 && s[0] == '#')
-		*color = hex_color(s + 1, len - 1);
-	else if (begins(s, len, "rgb(") || begins(s, len, "rgba("))
+		return hex_color(s + 1, len - 1, color, alpha);
+	if (begins(s, len, "rgb(") || begins(s, len, "rgba(") || begins(s, len, "hsl(") || begins(s, len, "hsla("))
 	{
 		const char *open = memchr(s, '(', len);
 
-		*color = rgb_color(open + 1, s + len - open - 1, alpha);
+		return numbers_color(open + 1, s + len - open - 1, (s[0] | 0x20) == 'h', color, alpha);
 	}
-	else if (begins(s, len, "transparent"))
+	*color = COLOR_UNKNOWN;
+	if (is_word(s, len, "transparent"))
 		*alpha = 0;
 	else
-	{
-		size_t		n = 0;
-
-		while (n < len && g_ascii_isalpha(s[n]))
-			n++;
-		*color = COLOR_UNKNOWN;
 		for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
-			if (is_word(s, n, names[i].name))
+			if (is_word(s, len, names[i].name))
 				*color = names[i].color;
-		if (*color == COLOR_UNKNOWN && n == 0 && len >= 6)
-			*color = hex_color(s, len);
-		/* "ffffff", as in old attributes */
-		if (*color == COLOR_UNKNOWN && len == 6)
-			*color = hex_color(s, len);
-	}
 	return true;
 }
 
@@ -176,57 +178,143 @@ style_color(int *color, const char *s, size_t len)
 
 	while (len > 0 && g_ascii_isspace(*s))
 		s++, len--;
+	while (len > 0 && g_ascii_isspace(s[len - 1]))
+		len--;
+	/* "ffffff" is one, too; others are made of the digits that are in them */
+	if (len > 0 && ((len == 6 && hex_color(s, len, color, &alpha)) || parse_color(s, len, color, &alpha)))
+		return;
 	if (len > 0)
-		parse_color(s, len, color, &alpha);
+		*color = COLOR_UNKNOWN;
 }
 
-/* A length in pixels; false where it is relative to something or none. *scales: to the font */
-static bool
-pixels(const char *s, size_t len, double *px, bool *scales)
+/* What a length depends on */
+typedef enum Unit
+{
+	UNIT_NONE,					/* it is none, or unknown */
+	UNIT_PIXELS,
+	UNIT_FONT,					/* pixels of a font of 1 pixel */
+	UNIT_PART					/* of something, 1 being all */
+} Unit;
+
+/* The number at the beginning, and its length, 0 where there is none */
+static size_t
+number(const char *s, size_t len, double *value)
+{
+	char		buf[32];
+	char	   *end;
+	size_t		n = 0;
+
+	/* most are of a few digits */
+	*value = 0;
+	while (n < len && n < 9 && g_ascii_isdigit(s[n]))
+		*value = *value * 10 + (s[n++] - '0');
+	if (n > 0 && (n == len || (s[n] != '.' && (s[n] | 0x20) != 'e' && !g_ascii_isdigit(s[n]))))
+		return n;
+	/* no infinity, NaN or hexadecimal number */
+	n = MIN(len, sizeof(buf) - 1);
+	memcpy(buf, s, n);
+	buf[n] = '\0';
+	*value = g_ascii_strtod(buf, &end);
+	return strspn(buf, "+-.0123456789eE") < (size_t) (end - buf) ? 0 : end - buf;
+}
+
+/* The length that is at the beginning; what follows is put into *rest */
+static Unit
+length(const char *s, size_t len, double *value, const char **rest)
 {
 	static const struct
 	{
 		const char *name;
-		double		px;
-		bool		scales;
+		double		size;
+		Unit		unit;
 	}			units[] =
 	{
-		{"", 1, false}, {"px", 1, false}, {"pt", 4.0 / 3, false}, {"pc", 16, false}, {"in", 96, false},
-		{"cm", 37.8, false}, {"mm", 3.78, false}, {"q", 0.945, false},
-		{"em", 16, true}, {"rem", 16, false}, {"ex", 8, true}, {"ch", 8, true},
+		{"", 1, UNIT_PIXELS}, {"px", 1, UNIT_PIXELS}, {"pt", 4.0 / 3, UNIT_PIXELS}, {"pc", 16, UNIT_PIXELS},
+		{"in", 96, UNIT_PIXELS}, {"cm", 37.8, UNIT_PIXELS}, {"mm", 3.78, UNIT_PIXELS}, {"q", 0.945, UNIT_PIXELS},
+		{"rem", 16, UNIT_PIXELS}, {"em", 1, UNIT_FONT}, {"ex", 0.5, UNIT_FONT}, {"ch", 0.5, UNIT_FONT},
+		{"%", 0.01, UNIT_PART}, {"vw", 0.01, UNIT_PART}, {"vh", 0.01, UNIT_PART}, {"vmin", 0.01, UNIT_PART},
+		{"vmax", 0.01, UNIT_PART},
 	};
-	char		buf[32];
-	char	   *end;
-	size_t		n;
+	size_t		digits = number(s, len, value);
+	const char *unit = s + digits;
+	size_t		n = 0;
 
-	len = MIN(len, sizeof(buf) - 1);
-	memcpy(buf, s, len);
-	buf[len] = '\0';
-	*scales = false;
-	*px = g_ascii_strtod(buf, &end);
-	if (end == buf)
-		return false;
-	n = strcspn(end, " \t\r\n\f/,");
-	if (*end == '%' || (n > 1 && g_ascii_strncasecmp(end, "v", 1) == 0))
-		return *px == 0;
+	if (digits == 0)
+		return UNIT_NONE;
+	while (digits + n < len && strchr(" \t\r\n\f/,)", unit[n]) == NULL)
+		n++;
+	*rest = unit + n;
+	if (n == 2 && unit[0] == 'p' && unit[1] == 'x')
+		return UNIT_PIXELS;
 	for (size_t i = 0; i < G_N_ELEMENTS(units); i++)
-		if (is_word(end, n, units[i].name))
+		if (is_word(unit, n, units[i].name))
 		{
-			*px *= units[i].px;
-			*scales = units[i].scales;
-			return true;
+			*value *= units[i].size;
+			return units[i].unit;
 		}
-	return false;
+	return UNIT_NONE;
 }
 
-/* Is it a length of so many pixels at most? */
+/* Is a value one length from 0 to so many pixels? */
 static bool
 is_up_to(const char *s, size_t len, double most)
 {
-	double		px;
-	bool		scales;
+	double		value;
+	const char *rest;
+	Unit		unit = length(s, len, &value, &rest);
 
-	return pixels(s, len, &px, &scales) && px <= most;
+	if (unit == UNIT_FONT)
+		value *= 16;
+	return unit != UNIT_NONE && rest == s + len && value >= 0 && value <= (unit == UNIT_PART ? 0 : most);
+}
+
+/* Pixels of a length: those of one that is relative to the page are a guess */
+static double
+pixels(Unit unit, double value, const Style *style)
+{
+	return unit == UNIT_FONT ? value * MAX(style->font, 16) : unit == UNIT_PART ? value * SCREEN_PIXELS : value;
+}
+
+/* How far a value moves something out of the page, as a number over 0; 0 where it does not, or not surely */
+static double
+moves_away(const Style *style, const char *s, size_t len)
+{
+	double		value;
+	const char *rest;
+	Unit		unit = length(s, len, &value, &rest);
+
+	if (unit == UNIT_NONE || unit == UNIT_PART || rest != s + len)
+		return 0;
+	value = -pixels(unit, value, style);
+	return value >= FAR_PIXELS ? value : 0;
+}
+
+/* How far the lengths of a value can bring something back into the page; what is not known can by any distance */
+static double
+moves_back(const Style *style, const char *s, size_t len)
+{
+	const char *end = s + len;
+	double		sum = 0;
+
+	while (s < end)
+	{
+		double		value;
+		const char *rest;
+		Unit		unit = length(s, end - s, &value, &rest);
+
+		if (unit != UNIT_NONE)
+		{
+			sum += MAX(pixels(unit, value, style), 0);
+			s = rest;
+		}
+		else if (*s == '(')
+			return HUGE_VAL;
+		while (s < end && strchr(" \t\r\n\f/,)", *s) == NULL && *s != '(')
+			s++;
+		while (s < end && strchr(" \t\r\n\f/,)", *s) != NULL)
+			s++;
+	}
+	return sum;
 }
 
 /*
@@ -255,23 +343,31 @@ say(Own *own, Said what, bool hides)
 	return true;
 }
 
-/* font-size: relative sizes leave a tiny font tiny */
+/* font-size */
 static void
-font_size(Style *style, Own *own, const char *s, size_t len)
+font_size(Style *style, Own *own, const char *s, size_t len, bool alone)
 {
-	double		px;
-	bool		scales;
+	double		value;
+	const char *rest;
+	double		size;
+	Unit		unit = length(s, len, &value, &rest);
 
-	if (!pixels(s, len, &px, &scales))
-	{
-		if (len > 0 && g_ascii_isalpha(s[0]) && !begins(s, len, "inherit") && !begins(s, len, "larger") &&
-			!begins(s, len, "smaller") && say(own, SAID_FONT_SIZE, false))
-			style->tiny = false;
-	}
-	else if (px >= 0 && px <= TINY_PIXELS)
-		style->tiny = say(own, SAID_FONT_SIZE, true) || style->tiny;
-	else if (px > 0 && !scales && say(own, SAID_FONT_SIZE, false))
-		style->tiny = false;
+	if (unit != UNIT_NONE && alone && rest != s + len)
+		return;
+	if (unit == UNIT_FONT || unit == UNIT_PART)
+		size = own->outer.font * value;
+	else if (unit == UNIT_PIXELS)
+		size = value;
+	else if (begins(s, len, "inherit") || begins(s, len, "unset"))
+		size = own->outer.font;
+	else if (begins(s, len, "larger") || begins(s, len, "smaller"))
+		size = own->outer.font * ((s[0] | 0x20) == 'l' ? 1.2 : 1 / 1.2);
+	else if (len > 0 && g_ascii_isalpha(s[0]))
+		size = 16;
+	else
+		return;
+	if (size >= 0 && say(own, SAID_FONT_SIZE, size <= TINY_PIXELS))
+		style->font = size;
 }
 
 /* "bold 0/0 a": the size stands before the family */
@@ -286,56 +382,62 @@ font(Style *style, Own *own, const char *s, size_t len)
 			/* a weight is a number of three digits */
 			if (end - p >= 3 && p[1] == '0' && p[2] == '0' && (end - p == 3 || g_ascii_isspace(p[3])))
 				continue;
-			font_size(style, own, p, end - p);
+			font_size(style, own, p, end - p, false);
 			return;
 		}
 	/* "caption": one of the system's */
-	font_size(style, own, s, len);
+	font_size(style, own, s, len, false);
 }
 
 /* background, background-color: a picture makes it unknown */
 static void
-background(Style *style, Own *own, const char *s, size_t len)
+background(Style *style, Own *own, const char *s, size_t len, bool is_color)
 {
-	double		alpha;
-	int			color = style->background;
+	double		alpha = 1;
+	int			color = COLOR_UNKNOWN;
 
-	if (begins(s, len, "none") || begins(s, len, "inherit") || begins(s, len, "initial") || !say(own, SAID_BACKGROUND, false))
+	/* one of several words, "url(…) center", is not looked for */
+	if (begins(s, len, "none") || is_word(s, len, "initial") || is_word(s, len, "unset"))
+		alpha = 0;
+	else if (memchr(s, ' ', len) == NULL && !parse_color(s, len, &color, &alpha))
 		return;
-	if (own->maybe || g_strstr_len(s, len, "url(") != NULL || g_strstr_len(s, len, "gradient") != NULL)
+	else if (memchr(s, ' ', len) != NULL && !(begins(s, len, "rgb") || begins(s, len, "hsl")))
 	{
-		style->background = COLOR_UNKNOWN;
-		return;
+		size_t		n = css_find(s, s + len, CSS_BLANK) - s;
+
+		if (is_color || memchr(s + n, '(', len - n) != NULL || !parse_color(s, n, &color, &alpha))
+			color = COLOR_UNKNOWN, alpha = 1;
 	}
-	parse_color(s, len, &color, &alpha);
-	if (alpha >= 0.9)
-		style->background = color;
-	else if (alpha > 0.05)
+	else if (memchr(s, ' ', len) != NULL && !parse_color(s, len, &color, &alpha))
+		color = COLOR_UNKNOWN, alpha = 1;
+	if (!say(own, SAID_BACKGROUND, false))
+		return;
+	if (own->maybe || (is_word(s, len, "inherit") && own->outer.background != style->background) || (alpha > 0.05 && alpha < 0.9))
 		style->background = COLOR_UNKNOWN;
+	else if (alpha <= 0.05)
+		style->background = own->outer.background;
+	else
+		style->background = color;
 }
 
 static void
 text_color(Style *style, Own *own, const char *s, size_t len)
 {
 	double		alpha = 1;
+	int			color;
 	bool		again = own->said[SAID_COLOR].rank > 0;
 
-	if (!say(own, SAID_COLOR, false))
+	if (!parse_color(s, len, &color, &alpha) || !say(own, SAID_COLOR, false))
 		return;
 	if (own->maybe)
-	{
 		style->color = COLOR_UNKNOWN;
-		return;
-	}
-	if (begins(s, len, "inherit"))
+	else if (begins(s, len, "inherit"))
 	{
 		if (again)
 			style->color = COLOR_UNKNOWN;
-		return;
 	}
-	parse_color(s, len, &style->color, &alpha);
-	if (alpha < 0.05)
-		style->color = style->background;
+	else
+		style->color = alpha < 0.05 ? COLOR_CLEAR : color;
 }
 
 /* "all: initial" and its like: nothing of what was said before holds */
@@ -344,8 +446,132 @@ all(Style *style, Own *own)
 {
 	for (Said what = 0; what < NUM_SAID; what++)
 		(void) say(own, what, false);
-	style->invisible = style->tiny = style->indented = false;
+	style->invisible = style->indented = false;
+	style->font = 16;
 	style->color = COLOR_UNKNOWN;
+}
+
+/* display */
+static void
+display(Own *own, const char *s, size_t len)
+{
+	if (!say(own, SAID_DISPLAY, is_word(s, len, "none")))
+		return;
+	own->box_said = true;
+	if (own->maybe || is_word(s, len, "inline") || is_word(s, len, "contents") || begins(s, len, "ruby"))
+		own->box = BOX_LINE;
+	else if (begins(s, len, "table") || begins(s, len, "inline-table") || begins(s, len, "-"))
+		own->box = BOX_TABLE;
+	else if (is_word(s, len, "block") || is_word(s, len, "inline-block") || is_word(s, len, "list-item") ||
+			 is_word(s, len, "flow-root") || begins(s, len, "flex") || begins(s, len, "inline-flex"))
+		own->box = BOX_BLOCK;
+	else if (!own->said[SAID_DISPLAY].hides)
+		own->box = BOX_LINE;
+}
+
+/* The numbers behind a bracket, as many as there are up to four; each is -1 where it is no length */
+static int
+four(const char *s, size_t len, double v[4])
+{
+	const char *end = s + len;
+	int			n = 0;
+
+	while (s < end && n < 4)
+	{
+		double		value;
+		const char *rest;
+		Unit		unit;
+
+		while (s < end && (g_ascii_isspace(*s) || *s == ','))
+			s++;
+		if (s == end || *s == ')' || g_ascii_isalpha(*s))
+			break;
+		unit = length(s, end - s, &value, &rest);
+		if (unit == UNIT_NONE)
+			return 0;
+		/* a part is told from pixels by being many of them */
+		v[n++] = unit == UNIT_PART ? value * SCREEN_PIXELS : unit == UNIT_FONT ? value * 16 : value;
+		s = rest;
+	}
+	return n;
+}
+
+/* Is nothing left of what is clipped to rect(top, right, bottom, left)? */
+static bool
+is_empty_rect(const char *s, size_t len)
+{
+	double		v[4];
+
+	return begins(s, len, "rect(") && four(s + 5, len - 5, v) == 4 && (v[1] - v[3] <= 1 || v[2] - v[0] <= 1);
+}
+
+/* The same of a shape */
+static bool
+is_empty_shape(const char *s, size_t len)
+{
+	double		v[4];
+	int			n;
+
+	if (is_empty_rect(s, len))
+		return true;
+	if (begins(s, len, "circle(") || begins(s, len, "ellipse("))
+	{
+		const char *open = memchr(s, '(', len);
+
+		n = four(open + 1, s + len - open - 1, v);
+		return n >= 1 && (v[0] == 0 || (n > 1 && v[1] == 0));
+	}
+	if (begins(s, len, "polygon("))
+		return strspn(s + 8, " \t0px,%)") >= len - 8;
+	if (!begins(s, len, "inset(") || (n = four(s + 6, len - 6, v)) == 0)
+		return false;
+	/* top, right, bottom, left, of which the latter may be left out */
+	if (n == 1)
+		v[1] = v[0];
+	if (n <= 2)
+		v[2] = v[0];
+	if (n <= 3)
+		v[3] = v[1];
+	return v[0] + v[2] >= SCREEN_PIXELS || v[1] + v[3] >= SCREEN_PIXELS;
+}
+
+/* transform: to nothing, or so far *away?  Anything else may bring back what is away. */
+static bool
+transforms_away(const Style *style, Own *own, const char *s, size_t len, double *away)
+{
+	static const char *const names[] = {"scale(", "scalex(", "scaley(", "scale3d("};
+	static const char *const moves[] = {"translate(", "translatex(", "translatey(", "translate3d("};
+	const char *open = memchr(s, '(', len);
+	double		v[4];
+	int			n;
+
+	if (open == NULL)
+		return false;
+	n = four(open + 1, s + len - open - 1, v);
+	/* of several functions none is looked at but by those that shrink */
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+		if (begins(s, len, names[i]))
+			return n > 0 && (v[0] == 0 || (n > 1 && v[1] == 0));
+	for (size_t i = 0; i < G_N_ELEMENTS(moves); i++)
+		if (begins(s, len, moves[i]) && n > 0 && memchr(open, ')', s + len - open) == s + len - 1 &&
+			(v[0] <= -FAR_PIXELS || (n > 1 && v[1] <= -FAR_PIXELS)) && memchr(s, '%', len) == NULL)
+		{
+			*away = -MIN(v[0], n > 1 ? v[1] : 0);
+			return true;
+		}
+	own->back += moves_back(style, s, len);
+	return false;
+}
+
+/* A move to somewhere: "left: -9999px" */
+static void
+move(Style *style, Own *own, Said what, const char *s, size_t len)
+{
+	double		away = moves_away(style, s, len);
+
+	own->back += moves_back(style, s, len);
+	if (say(own, what, away > 0) && away > own->away)
+		own->away = away;
 }
 
 /* One declaration, "name: value" */
@@ -355,7 +581,7 @@ declaration(Style *style, Own *own, const char *name, size_t n, const char *s, s
 	bool		hides;
 
 	if (IS_WORD(name, n, "display"))
-		(void) say(own, SAID_DISPLAY, is_word(s, len, "none"));
+		display(own, s, len);
 	else if (IS_WORD(name, n, "visibility"))
 	{
 		hides = is_word(s, len, "hidden") || is_word(s, len, "collapse") ||
@@ -364,156 +590,180 @@ declaration(Style *style, Own *own, const char *name, size_t n, const char *s, s
 			style->invisible = hides;
 	}
 	else if (IS_WORD(name, n, "font-size"))
-		font_size(style, own, s, len);
+		font_size(style, own, s, len, true);
 	else if (IS_WORD(name, n, "font"))
 		font(style, own, s, len);
 	else if (IS_WORD(name, n, "color"))
 		text_color(style, own, s, len);
 	else if (IS_WORD(name, n, "text-shadow") || IS_WORD(name, n, "-webkit-text-fill-color") ||
-			 IS_WORD(name, n, "-webkit-text-stroke") || IS_WORD(name, n, "-webkit-text-stroke-color"))
+			 IS_WORD(name, n, "-webkit-text-stroke") || IS_WORD(name, n, "-webkit-text-stroke-color") ||
+			 IS_WORD(name, n, "filter") || IS_WORD(name, n, "backdrop-filter") || IS_WORD(name, n, "mix-blend-mode"))
 	{
 		/* letters in two colours, or in another */
 		if (!is_word(s, len, "none"))
 			style->lined = true;
 	}
-	else if (IS_WORD(name, n, "background") || IS_WORD(name, n, "background-color") ||
-			 IS_WORD(name, n, "background-image"))
-		background(style, own, s, len);
+	else if (IS_WORD(name, n, "background") || IS_WORD(name, n, "background-image"))
+		background(style, own, s, len, false);
+	else if (IS_WORD(name, n, "background-color"))
+		background(style, own, s, len, true);
+	else if (IS_WORD(name, n, "box-shadow"))
+	{
+		if (g_strstr_len(s, len, "inset") != NULL)
+			style->lined = true;
+	}
 	else if (IS_WORD(name, n, "opacity"))
-		(void) say(own, SAID_OPACITY, is_up_to(s, len, 0.05));
-	else if (IS_WORD(name, n, "max-height") || IS_WORD(name, n, "height"))
+		(void) say(own, SAID_OPACITY, is_up_to(s, len, 0.05) && !g_ascii_isalpha(s[len - 1]));
+	else if (IS_WORD(name, n, "height"))
 		(void) say(own, SAID_HEIGHT, is_up_to(s, len, 1));
-	else if (IS_WORD(name, n, "max-width") || IS_WORD(name, n, "width"))
+	else if (IS_WORD(name, n, "max-height"))
+		(void) say(own, SAID_MAX_HEIGHT, is_up_to(s, len, 1));
+	else if (IS_WORD(name, n, "width"))
+	{
 		(void) say(own, SAID_WIDTH, is_up_to(s, len, 1));
-	else if (IS_WORD(name, n, "min-height") || begins(name, n, "padding"))
-		(void) say(own, SAID_ROOM, !is_up_to(s, len, 1));
+		own->back += moves_back(style, s, len);
+	}
+	else if (IS_WORD(name, n, "max-width"))
+		(void) say(own, SAID_MAX_WIDTH, is_up_to(s, len, 1));
+	else if (IS_WORD(name, n, "min-height") || IS_WORD(name, n, "min-width") || begins(name, n, "padding"))
+	{
+		double		room = moves_back(style, s, len);
+
+		own->room |= room > 4;
+		own->back += room;
+	}
 	else if (IS_WORD(name, n, "overflow") || IS_WORD(name, n, "overflow-y"))
 		(void) say(own, SAID_OVERFLOW, begins(s, len, "hidden") || begins(s, len, "clip"));
 	else if (IS_WORD(name, n, "position"))
-		(void) say(own, SAID_POSITION, is_word(s, len, "absolute") || is_word(s, len, "fixed"));
+	{
+		own->fixed |= is_word(s, len, "fixed");
+		hides = is_word(s, len, "absolute") || is_word(s, len, "fixed");
+		own->positioned |= !own->maybe && (hides || is_word(s, len, "relative"));
+		(void) say(own, SAID_POSITION, hides);
+	}
 	else if (IS_WORD(name, n, "float"))
 		(void) say(own, SAID_FLOAT, !is_word(s, len, "none"));
 	else if (IS_WORD(name, n, "left") || IS_WORD(name, n, "right"))
-		(void) say(own, SAID_LEFT, is_up_to(s, len, -FAR_PIXELS));
+		move(style, own, SAID_LEFT, s, len);
 	else if (IS_WORD(name, n, "top") || IS_WORD(name, n, "bottom"))
-		(void) say(own, SAID_TOP, is_up_to(s, len, -FAR_PIXELS));
+		move(style, own, SAID_TOP, s, len);
 	else if (IS_WORD(name, n, "text-indent"))
 	{
-		hides = is_up_to(s, len, -FAR_PIXELS);
+		hides = moves_away(style, s, len) > 0;
+		own->back += moves_back(style, s, len);
 		if ((hides || !begins(s, len, "inherit")) && say(own, SAID_INDENT, hides))
 			style->indented = hides;
 	}
 	else if (IS_WORD(name, n, "margin-left"))
-		(void) say(own, SAID_MARGIN_LEFT, is_up_to(s, len, -FAR_PIXELS));
+		move(style, own, SAID_MARGIN_LEFT, s, len);
 	else if (IS_WORD(name, n, "margin-top"))
-		(void) say(own, SAID_MARGIN_TOP, is_up_to(s, len, -FAR_PIXELS));
+		move(style, own, SAID_MARGIN_TOP, s, len);
+	else if (IS_WORD(name, n, "margin"))
+	{
+		const char *last = s + len;
+
+		/* of four the last is left */
+		while (last > s && !g_ascii_isspace(last[-1]))
+			last--;
+		move(style, own, SAID_MARGIN_LEFT, last, s + len - last);
+		own->back += moves_back(style, s, last - s);
+	}
 	else if (IS_WORD(name, n, "clip"))
-		(void) say(own, SAID_CLIP, g_strstr_len(s, len, "rect(0") != NULL);
+		(void) say(own, SAID_CLIP, is_empty_rect(s, len));
 	else if (IS_WORD(name, n, "clip-path"))
-		(void) say(own, SAID_CLIP_PATH, g_strstr_len(s, len, "rect(0") != NULL ||
-				   g_strstr_len(s, len, "inset(100%") != NULL || g_strstr_len(s, len, "inset(50%") != NULL);
+		(void) say(own, SAID_CLIP_PATH, is_empty_shape(s, len));
 	else if (IS_WORD(name, n, "transform"))
-		(void) say(own, SAID_TRANSFORM, g_strstr_len(s, len, "scale(0)") != NULL);
+	{
+		double		away = 0;
+
+		hides = transforms_away(style, own, s, len, &away);
+		if (say(own, SAID_TRANSFORM, hides))
+			own->transform_away = away;
+		/* a speck that is enlarged is none */
+		if (!hides && memchr(s, '(', len) != NULL)
+			style->font = MAX(style->font, 16);
+	}
+	else if (IS_WORD(name, n, "translate") || IS_WORD(name, n, "inset") || begins(name, n, "margin-") || begins(name, n, "inset-"))
+		own->back += moves_back(style, s, len);
+	else if (begins(name, n, "animation") || begins(name, n, "-webkit-animation"))
+		own->animation |= !is_word(s, len, "none");
 	else if (IS_WORD(name, n, "all") && !is_word(s, len, "inherit"))
 		all(style, own);
+	else if (IS_WORD(name, n, "zoom") || IS_WORD(name, n, "scale"))
+		style->font = MAX(style->font, 16);
 }
 
-/* Behind a string, a comment or what is in brackets that begins here; else the next character */
-static const char *
-behind(const char *s, const char *end)
+/* Is there an escape or a comment in it? */
+static bool
+is_written_oddly(const char *s, const char *end)
 {
-	const char *close;
-	int			depth = 0;
-
-	if (*s == '"' || *s == '\'')
-	{
-		/* it ends with its line at the latest */
-		for (close = s + 1; close < end && *close != *s && *close != '\n'; close++)
-			if (*close == '\\' && close + 1 < end)
-				close++;
-		return close < end ? close + 1 : end;
-	}
-	if (*s == '/' && end - s > 1 && s[1] == '*')
-	{
-		close = g_strstr_len(s + 2, end - s - 2, "*/");
-		return close != NULL ? close + 2 : end;
-	}
-	if (*s != '(')
-		return s + 1;
-	for (close = s; close < end; close++)
-		if (*close == '(')
-			depth++;
-		else if (*close == ')' && --depth == 0)
-			return close + 1;
-	return end;
-}
-
-/* The end of a declaration, a ';' that is in no string, comment or bracket */
-static const char *
-declaration_end(const char *s, const char *end)
-{
-	while (s < end && *s != ';')
-		s = strchr("\"'(/", *s) != NULL && *s != '\0' ? behind(s, end) : s + 1;
-	return s;
-}
-
-/* White space and comments before and behind a name or value go. */
-static void
-trim(const char **s, const char **end)
-{
-	const char *comment;
-
-	for (;;)
-	{
-		while (*s < *end && g_ascii_isspace(**s))
-			(*s)++;
-		if (*end - *s < 2 || (*s)[0] != '/' || (*s)[1] != '*')
-			break;
-		*s = behind(*s, *end);
-	}
-	if ((comment = g_strstr_len(*s, *end - *s, "/*")) != NULL)
-		*end = comment;
-	while (*end > *s && g_ascii_isspace((*end)[-1]))
-		(*end)--;
+	return memchr(s, '\\', end - s) != NULL || g_strstr_len(s, end - s, "/*") != NULL;
 }
 
 /* Apply "name: value; …", declarations of some rank */
-static void
-declarations(Style *style, Own *own, int rank, const char *s, size_t len)
+void
+style_declarations(Style *style, Own *own, StyleRank rank, const char *s, size_t len)
 {
+	static GString *plain[2];
 	const char *end = s + len;
+	bool		is_odd = memchr(s, '\\', len) != NULL || memchr(s, '*', len) != NULL;
 
+	if (plain[0] == NULL)
+	{
+		plain[0] = g_string_new(NULL);
+		plain[1] = g_string_new(NULL);
+	}
 	own->list++;
 	while (s < end)
 	{
-		const char *stop = declaration_end(s, end);
-		const char *colon = memchr(s, ':', stop - s);
+		const char *name = s;
+		const char *name_end = css_find(s, end, CSS_COLON | CSS_SEMICOLON);
+		const char *value = name_end + 1;
+		const char *value_end;
+		const char *stop;
+		bool		important = false;
+		bool		valid = true;
 
-		if (colon != NULL)
+		s = name_end + 1;
+		if (name_end == end || *name_end == ';')
+			continue;
+		value_end = stop = css_find(value, end, CSS_MARK | CSS_SEMICOLON);
+		if (stop < end && *stop == '!')
 		{
-			const char *name = s;
-			const char *name_end = colon;
-			const char *value = colon + 1;
-			const char *value_end = stop;
-			const char *important = memchr(value, '!', stop - value);
+			const char *word = stop + 1;
+			const char *word_end = stop = css_find(word, end, CSS_SEMICOLON);
 
-			trim(&name, &name_end);
-			if (important != NULL)
-				value_end = important;
-			trim(&value, &value_end);
-			own->rank = rank + (important != NULL ? RANK_IMPORTANT : 0);
-			declaration(style, own, name, name_end - name, value, value_end - value);
+			css_trim(&word, &word_end);
+			valid = important = is_word(word, word_end - word, "important");
 		}
 		s = stop + 1;
+		css_trim(&name, &name_end);
+		css_trim(&value, &value_end);
+		if (is_odd && is_written_oddly(name, name_end))
+		{
+			css_clean(plain[0], name, name_end);
+			name = plain[0]->str;
+			name_end = name + plain[0]->len;
+		}
+		if (is_odd && is_written_oddly(value, value_end))
+		{
+			css_clean(plain[1], value, value_end);
+			value = plain[1]->str;
+			value_end = value + plain[1]->len;
+		}
+		own->rank = rank + (important ? RANK_IMPORTANT : 0);
+		if (valid && name < name_end && value < value_end)
+			declaration(style, own, name, name_end - name, value, value_end - value);
 	}
 }
 
 /* An element begins, with the style of what it is in */
 void
-style_begin(Own *own, bool in_line)
+style_begin(Own *own, const Style *outer, Box box)
 {
 	memset(own, 0, sizeof(*own));
-	own->in_line = in_line;
+	own->outer = *outer;
+	own->box = box;
 }
 
 /* The attribute "hidden", over which any declaration goes */
@@ -524,38 +774,51 @@ style_hidden(Own *own)
 	(void) say(own, SAID_DISPLAY, true);
 }
 
-/* Its attribute "style" */
-void
-style_inline(Style *style, Own *own, const char *s)
-{
-	declarations(style, own, RANK_INLINE, s, strlen(s));
-}
-
 /* All is read: what is hidden of it is so for all that is in it */
 void
 style_end(Style *style, const Own *own)
 {
-	bool		is_box = !own->in_line || own->said[SAID_DISPLAY].rank > 0 ||
-	own->said[SAID_POSITION].hides || own->said[SAID_FLOAT].hides;
+	bool		out_of_flow = own->said[SAID_POSITION].hides || own->said[SAID_FLOAT].hides;
+	bool		is_block = (own->box == BOX_BLOCK || (own->box == BOX_LINE && out_of_flow)) &&
+	(own->box_said || own->box != BOX_TABLE);
+	bool		moved = own->said[SAID_MARGIN_LEFT].hides || own->said[SAID_MARGIN_TOP].hides ||
+	(own->said[SAID_POSITION].hides && (own->said[SAID_LEFT].hides || own->said[SAID_TOP].hides));
 
+	/* some elements leave what they are in */
+	if (own->fixed || (own->said[SAID_POSITION].hides && !own->outer.holds))
+	{
+		style->clipped = false;
+		style->away = 0;
+	}
 	if (own->said[SAID_DISPLAY].hides || own->said[SAID_OPACITY].hides)
 		style->gone = true;
-	if ((own->said[SAID_HEIGHT].hides || own->said[SAID_WIDTH].hides) && own->said[SAID_OVERFLOW].hides &&
-		!own->said[SAID_ROOM].hides && is_box)
-		style->off_page = true;
-	if (own->said[SAID_POSITION].hides &&
-		(own->said[SAID_LEFT].hides || own->said[SAID_TOP].hides || own->said[SAID_CLIP].hides))
-		style->off_page = true;
-	if ((own->said[SAID_MARGIN_LEFT].hides || own->said[SAID_MARGIN_TOP].hides) && !own->said[SAID_ROOM].hides)
-		style->off_page = true;
-	if (own->said[SAID_CLIP_PATH].hides || own->said[SAID_TRANSFORM].hides)
-		style->off_page = true;
+	if ((own->said[SAID_HEIGHT].hides || own->said[SAID_WIDTH].hides || own->said[SAID_MAX_HEIGHT].hides || own->said[SAID_MAX_WIDTH].hides) &&
+		own->said[SAID_OVERFLOW].hides && !own->room && is_block)
+		style->clipped = true;
+	if (own->said[SAID_POSITION].hides && own->said[SAID_CLIP].hides)
+		style->clipped = true;
+	if (own->said[SAID_CLIP_PATH].hides || (own->said[SAID_TRANSFORM].hides && own->transform_away == 0))
+		style->clipped = true;
+	if (moved)
+		style->away += own->away;
+	if (own->said[SAID_TRANSFORM].hides)
+		style->away += own->transform_away;
+	style->away = MAX(style->away - own->back, 0);
+	if (style->clipped != own->outer.clipped || style->away != own->outer.away)
+		style->holds = own->positioned || own->said[SAID_TRANSFORM].rank > 0 || own->said[SAID_CLIP_PATH].hides;
+	if (!is_block)
+		style->indented = style->indented && own->outer.indented;
+	/* it may become visible */
+	if (own->animation && own->animated)
+		style->unsure = true;
 }
 
 /* Is text in the colour of what is behind it? */
 static bool
 same_color(int a, int b)
 {
+	if (a == COLOR_CLEAR)
+		return true;
 	if (a == COLOR_UNKNOWN || b == COLOR_UNKNOWN)
 		return false;
 	return abs((a >> 16 & 255) - (b >> 16 & 255)) <= SAME_COLOR &&
@@ -567,236 +830,7 @@ same_color(int a, int b)
 bool
 style_hides(const Style *style)
 {
-	return style->gone || style->invisible || style->tiny || style->off_page || style->indented ||
-		(!style->lined && same_color(style->color, style->background));
-}
-
-/* ---- style sheets -------------------------------------------------------- */
-
-/* The end of a block of CSS that begins at {, with the blocks in it */
-static const char *
-block_end(const char *s, const char *end)
-{
-	int			depth = 0;
-
-	while (s < end)
-	{
-		if (*s == '{')
-			depth++;
-		else if (*s == '}' && --depth == 0)
-			return s;
-		s = *s == '"' || *s == '\'' || *s == '(' || *s == '/' ? behind(s, end) : s + 1;
-	}
-	return end;
-}
-
-/* Is a style sheet one, and not for print alone? */
-bool
-style_is_for_screens(const char *type, const char *media)
-{
-	if (type != NULL && *type != '\0' && g_ascii_strcasecmp(type, "text/css") != 0)
-		return false;
-	media += media != NULL ? strspn(media, " \t\r\n") : 0;
-	return media == NULL || *media == '\0' || g_ascii_strncasecmp(media, "all", 3) == 0 ||
-		g_ascii_strcasecmp(media, "screen") == 0;
-}
-
-/* Of selectors of which one is none, none counts. */
-static bool
-are_selectors(const char *s, const char *end)
-{
-	for (;;)
-	{
-		while (s < end && g_ascii_isspace(*s))
-			s++;
-		if (s == end || (!g_ascii_isalpha(*s) && strchr(".#*[:_\\-", *s) == NULL && (unsigned char) *s < 0x80))
-			return false;
-		while (s < end && *s != ',')
-			s = behind(s, end);
-		if (s == end)
-			return true;
-		s++;
-	}
-}
-
-/* Is it a class, an id, an element, or an element with a class? */
-static bool
-is_simple(const char *s, size_t n)
-{
-	int			marks = 0;
-
-	for (size_t i = 0; i < n; i++)
-		marks += s[i] == '.' || s[i] == '#';
-	return n > 0 && n < 100 && (marks == 0 || (marks == 1 && (s[0] == '#' || memchr(s, '.', n) != NULL)));
-}
-
-/* Keep a rule's declarations behind those that its selector has already. */
-static void
-keep_rule(GHashTable *rules, const char *selector, size_t n, const char *block, size_t len)
-{
-	char	   *key = g_ascii_strdown(selector, n);
-	char	   *old = g_hash_table_lookup(rules, key);
-
-	if (old == NULL && g_hash_table_size(rules) >= MAX_RULES)
-		g_free(key);
-	else if (len > MAX_BLOCK)
-		g_hash_table_insert(rules, key, g_strdup("all: initial"));
-	else if (old == NULL || strlen(old) > MAX_BLOCK)
-		g_hash_table_insert(rules, key, g_strndup(block, len));
-	else
-		g_hash_table_insert(rules, key, g_strdup_printf("%s;%.*s", old, (int) len, block));
-}
-
-/*
- * A selector of another kind, "div > p.a:first-child": by what the element
- * itself must be, a class, id or element, or anything
- */
-static void
-keep_maybe(Sheets *sheets, const char *s, size_t n, const char *block, size_t len)
-{
-	size_t		word = 0;
-	const char *last;
-
-	while (n > 0 && g_ascii_isspace(s[n - 1]))
-		n--;
-	for (size_t i = n; i > 0; i--)
-		if (strchr(" \t\r\n>+~", s[i - 1]) != NULL)
-		{
-			s += i;
-			n -= i;
-			break;
-		}
-	while (word < n && strchr(":[*", s[word]) == NULL)
-		word++;
-	/* of several classes the last */
-	last = word > 0 ? g_strrstr_len(s, word, ".") : NULL;
-	if (last != NULL)
-		keep_rule(sheets->maybe, last, s + word - last, block, len);
-	else if (word > 0 && word < 100)
-		keep_rule(sheets->maybe, s, word, block, len);
-	else
-		keep_rule(sheets->maybe, "*", 1, block, len);
-}
-
-/*
- * The rules with a simple selector: a class, an id, an element, or an element
- * with a class; of others we know that they may hold.  Rules for some media
- * only are left out.
- */
-void
-style_read_sheet(Sheets *sheets, const char *s)
-{
-	const char *end = s + strlen(s);
-	const char *open;
-
-	if (sheets->rules == NULL)
-	{
-		sheets->rules = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-		sheets->maybe = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	}
-	while ((open = strchr(s, '{')) != NULL)
-	{
-		const char *close = block_end(open, end);
-		const char *at = s;
-		const char *comment;
-
-		while ((comment = g_strstr_len(at, open - at, "*/")) != NULL)
-			at = comment + 2;
-		at += strspn(at, " \t\r\n;}<!->");
-		if (at < open && *at != '@' && !are_selectors(at, open))
-			at = open;
-		while (at < open && *at != '@')
-		{
-			size_t		n = strcspn(at, ",{");
-			size_t		word = strcspn(at, " \t\r\n,{>+~:[*");
-
-			if (is_simple(at, word) && word + strspn(at + word, " \t\r\n") == n)
-				keep_rule(sheets->rules, at, word, open + 1, close - open - 1);
-			else if (n > 0)
-				keep_maybe(sheets, at, n, open + 1, close - open - 1);
-			at += n;
-			at += strspn(at, ", \t\r\n");
-		}
-		if (*close == '\0')
-			break;
-		s = close + 1;
-	}
-}
-
-void
-style_free_sheets(Sheets *sheets)
-{
-	if (sheets->rules == NULL)
-		return;
-	g_hash_table_destroy(sheets->rules);
-	g_hash_table_destroy(sheets->maybe);
-}
-
-/* Apply what the style sheets say under that selector, if anything */
-static void
-apply_rule(Sheets *sheets, Style *style, Own *own, int rank, const char *key)
-{
-	const char *rules = g_hash_table_lookup(own->maybe ? sheets->maybe : sheets->rules, key);
-	size_t		len;
-
-	if (rules == NULL)
-		return;
-	len = strlen(rules);
-	if (sheets->applied + len > MAX_APPLIED)
-	{
-		sheets->exhausted = true;
-		return;
-	}
-	sheets->applied += len;
-	declarations(style, own, own->maybe ? RANK_ID : rank, rules, len);
-}
-
-/* The same of all selectors that are an element's */
-static void
-apply_selectors(Sheets *sheets, Style *style, Own *own, const char *tag, const char *classes, const char *id)
-{
-	char		key[160];
-	size_t		tag_len = strnlen(tag, 60);
-
-	apply_rule(sheets, style, own, RANK_ELEMENT, tag);
-	memcpy(key, tag, tag_len);
-	key[tag_len] = '.';
-	for (int i = 0; classes != NULL && *classes != '\0' && i < MAX_CLASSES; i++)
-	{
-		size_t		n;
-
-		classes += strspn(classes, " \t\r\n");
-		n = strcspn(classes, " \t\r\n");
-		if (n > 0 && n < 60)
-		{
-			/* the class alone is the end of tag and class */
-			for (size_t k = 0; k < n; k++)
-				key[tag_len + 1 + k] = g_ascii_tolower(classes[k]);
-			key[tag_len + 1 + n] = '\0';
-			apply_rule(sheets, style, own, RANK_CLASS, key + tag_len);
-			apply_rule(sheets, style, own, RANK_BOTH, key);
-		}
-		classes += n;
-	}
-	if (id != NULL && strlen(id) < 100)
-	{
-		char	   *lower = g_ascii_strdown(id, -1);
-
-		g_snprintf(key, sizeof(key), "#%s", lower);
-		apply_rule(sheets, style, own, RANK_ID, key);
-		g_free(lower);
-	}
-}
-
-/* What the style sheets say about an element; what may hold is no more than an id's */
-void
-style_apply_rules(Sheets *sheets, Style *style, Own *own, const char *tag, const char *classes, const char *id)
-{
-	apply_selectors(sheets, style, own, tag, classes, id);
-	if (g_hash_table_size(sheets->maybe) == 0)
-		return;
-	own->maybe = true;
-	apply_rule(sheets, style, own, RANK_ID, "*");
-	apply_selectors(sheets, style, own, tag, classes, id);
-	own->maybe = false;
+	return !style->unsure &&
+		(style->gone || style->invisible || style->clipped || style->indented || style->away > 0 || style->font <= TINY_PIXELS ||
+		 (!style->lined && same_color(style->color, style->background)));
 }
