@@ -12,7 +12,7 @@ typedef struct SetFinder SetFinder;
 extern SetFinder *FindSetsBegin(void);
 extern void FindSetsOfExpression(SetFinder *f, Node *expr);
 
-/* Those of a view and of the views that it reads; these are what d depends on. */
+/* Those of a view and of the views that it reads; these are what d, unless it is NULL, depends on. */
 extern void FindSetsOfView(SetFinder *f, Oid view, Dependencies *d);
 
 /* What was found so far, a list of PolicySet */

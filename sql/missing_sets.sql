@@ -31,8 +31,23 @@ SELECT * FROM assay_internal.missing_sets('ms_mine', 'no_such_signal', false);
 SELECT * FROM assay_internal.missing_sets('ms_mine', 'from_addr', true);
 SELECT assay.drop_policy('ms_mine', true);
 RESET ROLE;
+-- views name them, too, and views that these read
+CREATE VIEW below AS SELECT id, from_addr, body, assay.phrase_hits('nophrases', body) AS hits, assay.in_list('blocked', from_addr) AS there FROM message
+	WHERE NOT EXISTS (SELECT FROM unnest(ARRAY['a']) a WHERE assay.in_list('in_a_subquery', a));
+CREATE VIEW upper AS SELECT b.*, assay.in_list('blockd', b.from_addr) AS listed, assay.text_score(assay.text_model_at('no_model'), b.body) AS words FROM below b;
+SELECT assay.create_policy('ms_view', 'missing_sets.upper', '{id}', prior => -3);
+SELECT assay.create_detector('ms_view', 'd', 'assay.text_score(assay.text_model_at(''no_other''), body) > 0', weight => 1);
+SELECT assay.alter_policy('ms', signals => 'missing_sets.upper');
+SELECT severity, detail FROM assay.check('ms_view') WHERE "check" = 'set' ORDER BY detail COLLATE "C";
+SELECT * FROM assay_internal.missing_sets('missing_sets.message'::regclass);
+SELECT * FROM assay_internal.missing_sets(0::regclass);
+-- what is made since is no matter any more
+SELECT assay.create_list('blockd'), assay.create_list('in_a_subquery'), assay.create_phrase_set('nophrases');
+SELECT assay.create_text_model('no_model', 'message', 'body', 'ms_label');
+SELECT severity, detail FROM assay.check('ms_view') WHERE "check" = 'set' ORDER BY detail COLLATE "C";
+SELECT assay.drop_policy('ms_view', true), assay.drop_text_model('no_model');
 SELECT assay.drop_policy('ms', true);
-SELECT assay.drop_set(s) FROM unnest('{blocked,others_list,payments}'::text[]) s;
+SELECT assay.drop_set(s) FROM unnest('{blockd,blocked,in_a_subquery,nophrases,others_list,payments}'::text[]) s;
 DROP SCHEMA missing_sets CASCADE;
 DROP ROLE missing_sets_other;
 RESET search_path;

@@ -48,6 +48,9 @@ sub wait_for_batches
 	die 'no batch was done';
 }
 
+# those that run; parallel workers show the query of their leader
+my $backfills = q{pg_stat_activity WHERE backend_type = 'client backend' AND query LIKE 'CALL assay.backfill%'};
+
 # begin one that stops at a message
 sub stopped_at
 {
@@ -67,7 +70,7 @@ my $check = sub {
 
 # the backend is terminated
 my ($gate, $run) = stopped_at(10000);
-is($node->safe_psql('postgres', q{SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE 'CALL assay.backfill%' AND backend_type = 'client backend'}), '1', 'terminated');
+is($node->safe_psql('postgres', "SELECT count(pg_terminate_backend(pid)) FROM $backfills"), '1', 'terminated');
 $run->finish;
 $gate->quit;
 my $decided = $node->safe_psql('postgres', 'SELECT count(*) FROM back_decision');
@@ -77,7 +80,7 @@ $check->('terminated');
 
 # the backend is killed, and the server with it
 ($gate, $run) = stopped_at(25000);
-my $pid = $node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity WHERE query LIKE 'CALL assay.backfill%' AND backend_type = 'client backend'});
+my $pid = $node->safe_psql('postgres', "SELECT pid FROM $backfills");
 kill 'KILL', $pid;
 $run->finish;
 ok(recovered($node, 'crash'), 'recovered');
@@ -119,7 +122,7 @@ ok($node->poll_query_until('postgres', q{SELECT count(*) > 0 FROM pg_locks WHERE
 is($node->safe_psql('postgres', q{SELECT string_agg(state, ',') FROM assay.backfill_progress WHERE revision = 4 AND state <> 'finished'}), 'running', 'and runs');
 $node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LOCK TABLE%'});
 $halt->finish;
-$node->safe_psql('postgres', q{SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CALL assay.backfill%' AND backend_type = 'client backend'});
+$node->safe_psql('postgres', "SELECT pg_cancel_backend(pid) FROM $backfills");
 $run->finish;
 is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_locks WHERE classid = 'assay_internal.backfill_run'::regclass}), '0', 'no lock is left');
 $node->safe_psql('postgres', q{CALL assay.backfill('back')});

@@ -1,5 +1,8 @@
 # Sourced by the scripts here: where things are, and running as a user that
 # PostgreSQL accepts (it refuses root).
+# Order, messages and new clusters are not those of the caller's language.
+unset ${!LC_@} LANGUAGE
+export LANG=C.UTF-8
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 PG_CONFIG=${PG_CONFIG:-$("$top/tools/pg_config")}
 if [ -z "$PG_CONFIG" ]; then

@@ -347,7 +347,10 @@ BEGIN
 		RAISE EXCEPTION 'keep_tables must be true or false' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
 	SELECT * INTO o FROM assay_internal.own_onboarding w WHERE w.policy = offboard.policy;
-	IF NOT FOUND THEN
+	IF NOT FOUND AND there THEN
+		RAISE EXCEPTION 'policy "%" was not onboarded by a role of yours', policy USING ERRCODE = 'undefined_object',
+			HINT = format('SELECT assay.drop_policy(%L); drops what create_policy() made.', policy);
+	ELSIF NOT FOUND THEN
 		o := assay_internal.onboarding_of(policy);
 	END IF;
 	-- what a row of another's names is not to be dropped by who may do more

@@ -320,30 +320,13 @@ SetExists(const PolicySet *set)
 	return SPI_processed > 0;
 }
 
-/*
- * missing_sets(policy, expression, is_text): lists, phrase sets and text models that
- * a condition, or the text of a text model, names as constants, and that aren't there
- */
-PG_FUNCTION_INFO_V1(assay_missing_sets);
-Datum
-assay_missing_sets(PG_FUNCTION_ARGS)
+/* Of the sets that were found, those that aren't there, as rows of a result */
+static void
+PutMissing(ReturnSetInfo *result, SetFinder *finder)
 {
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	char	   *policy = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	bool		is_text = PG_GETARG_BOOL(2);
-	PolicyIdentity *id;
-	TupleDesc	desc = SignalsDesc(policy, &id);
-	SetFinder  *finder = FindSetsBegin();
-	Rule	   *rule;
 	Security	security;
 	ListCell   *lc;
 
-	InitMaterializedSRF(fcinfo, 0);
-	EnterOwner(&security, id->owner, id->search_path);
-	rule = RuleParseKind(is_text ? RULE_CONTENT : RULE_CONDITION, text_to_cstring(PG_GETARG_TEXT_PP(1)), desc,
-						 is_text ? NIL : GuardNames(policy), "what is asked", id->owner, false);
-	LeaveSecurity(&security);
-	FindSetsOfExpression(finder, (Node *) rule->expr);
 	EnterConfiguration(&security);
 	SPI_connect();
 	foreach(lc, FindSetsFound(finder))
@@ -361,5 +344,46 @@ assay_missing_sets(PG_FUNCTION_ARGS)
 	}
 	SPI_finish();
 	LeaveSecurity(&security);
+}
+
+/*
+ * missing_sets(policy, expression, is_text): lists, phrase sets and text models that
+ * a condition, or the text of a text model, names as constants, and that aren't there
+ */
+PG_FUNCTION_INFO_V1(assay_missing_sets);
+Datum
+assay_missing_sets(PG_FUNCTION_ARGS)
+{
+	char	   *policy = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	bool		is_text = PG_GETARG_BOOL(2);
+	PolicyIdentity *id;
+	TupleDesc	desc = SignalsDesc(policy, &id);
+	SetFinder  *finder = FindSetsBegin();
+	Rule	   *rule;
+	Security	security;
+
+	InitMaterializedSRF(fcinfo, 0);
+	EnterOwner(&security, id->owner, id->search_path);
+	rule = RuleParseKind(is_text ? RULE_CONTENT : RULE_CONDITION, text_to_cstring(PG_GETARG_TEXT_PP(1)), desc,
+						 is_text ? NIL : GuardNames(policy), "what is asked", id->owner, false);
+	LeaveSecurity(&security);
+	FindSetsOfExpression(finder, (Node *) rule->expr);
+	PutMissing((ReturnSetInfo *) fcinfo->resultinfo, finder);
+	return (Datum) 0;
+}
+
+/*
+ * missing_sets(view): the same of a view and those that it reads.  What a view
+ * says is in the catalogues for all to read.
+ */
+PG_FUNCTION_INFO_V1(assay_missing_view_sets);
+Datum
+assay_missing_view_sets(PG_FUNCTION_ARGS)
+{
+	SetFinder  *finder = FindSetsBegin();
+
+	InitMaterializedSRF(fcinfo, 0);
+	FindSetsOfView(finder, PG_GETARG_OID(0), NULL);
+	PutMissing((ReturnSetInfo *) fcinfo->resultinfo, finder);
 	return (Datum) 0;
 }

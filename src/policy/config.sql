@@ -634,3 +634,22 @@ CREATE FUNCTION assay_internal.forget_stats(policy text) RETURNS void
 COMMENT ON FUNCTION assay_internal.forget_stats(text) IS 'removes the counters of a policy and its detectors, where there are any';
 REVOKE ALL ON FUNCTION assay_internal.forget_stats(text), assay_internal.forget_policy(), assay_internal.keep_history(), assay_internal.check_right(), assay_internal.check_sizes(), assay_internal.change_row(), assay_internal.delete_row(),
 	assay_internal.policy_changed() FROM PUBLIC;
+
+-- What a view reads, by views, and what is below tables: partitions, children
+CREATE FUNCTION assay_internal.relations_below(view oid, through_materialized boolean DEFAULT true) RETURNS SETOF oid LANGUAGE sql STABLE ROWS 20
+	SET search_path = pg_catalog, pg_temp AS $$
+	WITH RECURSIVE below AS (
+		SELECT $1 AS oid
+		UNION
+		SELECT n.oid FROM below b JOIN pg_class c ON c.oid = b.oid AND (c.relkind <> 'm' OR $2)
+		CROSS JOIN LATERAL (
+			SELECT d.refobjid AS oid FROM pg_rewrite w
+			JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_class'::regclass
+			WHERE w.ev_class = b.oid
+			UNION ALL SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = b.oid
+		) n
+	)
+	SELECT b.oid FROM below b
+$$;
+COMMENT ON FUNCTION assay_internal.relations_below(oid, boolean) IS
+	'a view (or table), what it reads through any number of views, and their partitions; a materialized view''s own sources only where that is asked for';

@@ -196,13 +196,30 @@ CREATE FUNCTION assay_internal.check_baselines(p assay.policy, OUT severity text
 	SET search_path = pg_catalog, pg_temp AS $$
 	SELECT 'warning', 'baseline', format('baseline %s is as of %s', b.relation, coalesce(b.as_of::text, 'never')),
 		format('SELECT assay.refresh_baseline(%L), daily.', b.relation)
-	FROM pg_rewrite w
-	JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_class'::regclass
-	JOIN assay.baseline b ON b.relation = d.refobjid
-	WHERE w.ev_class = coalesce(to_regclass(p.signals), p.signals_view) AND coalesce(b.as_of, '-infinity') < now() - interval '2 days'
-	GROUP BY b.relation, b.as_of
+	FROM assay_internal.relations_below(coalesce(to_regclass(p.signals), p.signals_view), false) r(oid)
+	JOIN assay.baseline b ON b.relation = r.oid
+	WHERE coalesce(b.as_of, '-infinity') < now() - interval '2 days'
+	ORDER BY b.relation::text COLLATE "C"
 $$;
 COMMENT ON FUNCTION assay_internal.check_baselines(assay.policy) IS 'are the baselines that the signals view reads fresh?';
+
+-- What is far is waited for: no budget of ours ends what happens within a wrapper's own code.
+CREATE FUNCTION assay_internal.check_foreign(p assay.policy, OUT severity text, OUT "check" text, OUT detail text, OUT hint text)
+	RETURNS SETOF record LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+	WITH message AS (
+		-- where messages themselves are far, so is what stores them
+		SELECT m.oid FROM assay_internal.decide_triggers(p.policy, (SELECT c.relowner FROM pg_class c WHERE c.oid = p.decision)) t
+		CROSS JOIN LATERAL assay_internal.relations_below(t.tgrelid) m(oid) WHERE t.may_decide
+	)
+	SELECT 'warning', 'foreign table', format('%s reads %s on server %s: while that hangs, so does each INSERT', p.signals, r.oid::regclass, quote_ident(s.srvname)),
+		'Let the view read a local copy (a materialized view, or a table that a job fills).'
+	FROM assay_internal.relations_below(coalesce(to_regclass(p.signals), p.signals_view), false) r(oid)
+	JOIN pg_foreign_table f ON f.ftrelid = r.oid JOIN pg_foreign_server s ON s.oid = f.ftserver
+	WHERE EXISTS (SELECT FROM message) AND r.oid NOT IN (SELECT m.oid FROM message m)
+	ORDER BY r.oid::regclass::text COLLATE "C" LIMIT 100
+$$;
+COMMENT ON FUNCTION assay_internal.check_foreign(assay.policy) IS 'does the signals view of messages that are stored here wait for other servers?';
 
 CREATE FUNCTION assay_internal.check_parts(p assay.policy, OUT severity text, OUT "check" text, OUT detail text, OUT hint text)
 	RETURNS SETOF record LANGUAGE plpgsql STABLE
@@ -367,6 +384,7 @@ BEGIN
 			UNION ALL SELECT * FROM assay_internal.check_replaced(p)
 			UNION ALL SELECT * FROM assay_internal.check_triggers(p)
 			UNION ALL SELECT * FROM assay_internal.check_baselines(p)
+			UNION ALL SELECT * FROM assay_internal.check_foreign(p)
 			UNION ALL SELECT * FROM assay_internal.check_parts(p)
 			UNION ALL SELECT * FROM assay_internal.check_sets(p)
 			UNION ALL SELECT * FROM assay_internal.check_settings_now(p)

@@ -367,6 +367,7 @@ BEGIN
 		PERFORM assay_internal.store_partitioning(policy, partition, partition_by), assay.make_partitions(policy);
 	END IF;
 	PERFORM assay_internal.warn_open_schemas(search_path, c.relowner) FROM pg_class c WHERE c.oid = made.decision;
+	PERFORM assay_internal.warn_of_missing_sets(signals);
 	RETURN 1;
 END $$;
 COMMENT ON FUNCTION assay.create_policy(text, regclass, text[], float8, jsonb, text, text, boolean, name, text, text[], text, boolean, text) IS
@@ -464,6 +465,7 @@ BEGIN
 	IF search_path IS NOT NULL OR signals IS NOT NULL THEN
 		PERFORM assay_internal.warn_unfit(policy);
 	END IF;
+	PERFORM assay_internal.warn_of_missing_sets(signals);
 	IF owner IS NOT NULL THEN
 		PERFORM assay_internal.give_policy(policy, owner);
 	END IF;

@@ -13,11 +13,8 @@ COMMENT ON FUNCTION assay_internal.forget_messages(text, text[], text[], text[],
 -- Those whose key has all of the columns, and that the signals view, or what fills it, has to do with
 CREATE FUNCTION assay_internal.baselines_of(p assay.policy, columns text[]) RETURNS SETOF assay.baseline LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
-	WITH RECURSIVE v(oid) AS (
-		SELECT coalesce(to_regclass(p.signals), p.signals_view)::oid
-		UNION
-		SELECT d.refobjid FROM v JOIN pg_rewrite w ON w.ev_class = v.oid
-		JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_class'::regclass
+	WITH v(oid) AS MATERIALIZED (
+		SELECT assay_internal.relations_below(coalesce(to_regclass(p.signals), p.signals_view))
 	)
 	SELECT b FROM assay.baseline b JOIN pg_class c ON c.oid = b.relation
 	WHERE b.key_columns @> columns AND pg_has_role(c.relowner, 'USAGE')

@@ -6,14 +6,10 @@
 -- backslashes are doubled, so that neither is compared.  A view may read others.
 CREATE FUNCTION assay_internal.names_list(policy text, signals_view regclass, set text) RETURNS boolean LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
-	WITH RECURSIVE name AS (
+	WITH name AS (
 		SELECT translate($3, $q$'\$q$, '') AS bare
 	), view AS (
-		SELECT $2::oid AS oid
-		UNION
-		SELECT d.refobjid FROM view v JOIN pg_rewrite r ON r.ev_class = v.oid
-		JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
-		JOIN pg_class c ON c.oid = d.refobjid AND c.relkind IN ('v', 'm')
+		SELECT r.oid FROM assay_internal.relations_below($2) r(oid) JOIN pg_class c ON c.oid = r.oid AND c.relkind IN ('v', 'm')
 	)
 	SELECT EXISTS (SELECT FROM assay_internal.detector t, name n WHERE t.policy = $1 AND strpos(translate(t.condition, $q$'\$q$, ''), n.bare) > 0)
 		OR EXISTS (SELECT FROM assay_internal.detector_model t, name n WHERE t.policy = $1 AND strpos(translate(t.content, $q$'\$q$, ''), n.bare) > 0)

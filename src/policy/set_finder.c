@@ -187,7 +187,8 @@ FindSetsOfView(SetFinder *f, Oid view, Dependencies *d)
 		return;
 	f->views = lappend_oid(f->views, view);
 	f->dependencies = d;
-	DependOnRelation(d, view);
+	if (d != NULL)
+		DependOnRelation(d, view);
 	rel = table_open(view, AccessShareLock);
 	if (rel->rd_rules)
 		(void) FindInNode((Node *) get_view_query(rel), f);
