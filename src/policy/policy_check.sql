@@ -53,7 +53,7 @@ BEGIN
 	END IF;
 	IF view IS NULL THEN
 		RETURN QUERY SELECT 'error', 'signals view', format('%s does not exist: messages are decided from the prior', p.signals),
-			'Create it, or assay.alter_policy(policy, signals => ...).';
+			format('Create it, or SELECT assay.alter_policy(%L, signals => ...);', p.policy);
 		RETURN;
 	END IF;
 	IF to_regclass(p.signals) IS NULL THEN
@@ -101,6 +101,39 @@ BEGIN
 	END LOOP;
 END $$;
 COMMENT ON FUNCTION assay_internal.check_objects(assay.policy) IS 'are the view and the tables of a policy there, and the owner''s?';
+
+CREATE FUNCTION assay_internal.check_decision_table(p assay.policy, OUT severity text, OUT "check" text, OUT detail text, OUT hint text)
+	RETURNS SETOF record LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+	WITH wanted AS (
+		SELECT w.name, w.type, a.atttypid, w.i
+		FROM (VALUES ('revision', 'int4'::regtype, 1), ('decided_at', 'timestamptz', 2), ('verdict', 'text', 3), ('score', 'real', 4),
+			('attribution', 'assay.attribution', 5), ('degraded', 'boolean', 6)) AS w (name, type, i)
+		LEFT JOIN pg_attribute a ON a.attrelid = p.decision AND a.attname = w.name AND a.attnum > 0 AND NOT a.attisdropped
+		WHERE EXISTS (SELECT FROM pg_class c WHERE c.oid = p.decision)
+	)
+	SELECT 'error', 'decision table', format('%s has no column "%s": messages stay undecided', p.decision, w.name),
+		format('ALTER TABLE %s ADD COLUMN %s %s; SELECT assay.upgrade_policy(%L); makes the view that went with it. What it said of older decisions is in a backup.',
+			p.decision, w.name, w.type, p.policy)
+	FROM wanted w WHERE w.atttypid IS NULL
+	UNION ALL
+	SELECT 'error', 'decision table', format('column "%s" of %s is of type %s, not %s: messages stay undecided', w.name, p.decision,
+			format_type(w.atttypid, NULL), w.type),
+		format('ALTER TABLE %s ALTER COLUMN %s TYPE %s;', p.decision, w.name, w.type)
+	FROM wanted w WHERE w.atttypid <> w.type
+	UNION ALL
+	-- a key column that is gone is told of by check_objects(), or by what cannot be written
+	SELECT 'warning', 'decision table', format('nothing keeps two decisions about a message by one revision from being in %s', p.decision),
+		format('ALTER TABLE %s ADD PRIMARY KEY (%s);', p.decision,
+			(SELECT string_agg(quote_ident(k.name), ', ' ORDER BY k.i) FROM unnest(p.key || 'revision'::text) WITH ORDINALITY k(name, i)))
+	FROM pg_class c
+	WHERE c.oid = p.decision AND c.relkind IN ('r', 'p')
+		AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indimmediate
+			AND i.indpred IS NULL AND i.indnkeyatts = cardinality(p.key) + 1
+			AND (SELECT count(*) FROM unnest(i.indkey[0:i.indnkeyatts - 1]) k JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k
+				 WHERE a.attname = ANY (p.key || 'revision'::text)) = i.indnkeyatts)
+$$;
+COMMENT ON FUNCTION assay_internal.check_decision_table(assay.policy) IS 'has the decision table the columns and the key that decisions are written by?';
 
 -- A publication with updates refuses them where it could not tell the old row.
 CREATE FUNCTION assay_internal.may_be_replaced(relation regclass) RETURNS boolean
@@ -229,7 +262,7 @@ DECLARE
 BEGIN
 	FOR c IN SELECT * FROM assay_internal.conditions(p.policy) LOOP
 		IF NOT assay_internal.may('builder', p.policy) THEN
-			RETURN QUERY SELECT 'info', 'condition', 'conditions are checked for builders and the owner only', 'SELECT assay.grant_access(policy, role, ''builder'');';
+			RETURN QUERY SELECT 'info', 'condition', 'conditions are checked for builders and the owner only', format('SELECT assay.grant_access(%L, %L, ''builder''); by its owner.', p.policy, current_user);
 			EXIT;
 		END IF;
 		-- check_objects() has said so
@@ -310,7 +343,7 @@ BEGIN
 				CASE WHEN f.detector IS NULL THEN 'the signals or the policy' ELSE format('detector "%s"', f.detector) END, f.sqlstate, f.last, f.message),
 			CASE WHEN f.last < r.made_at THEN format('Revision %s came later.', r.revision)
 				ELSE concat_ws(' ', CASE WHEN f.suspended THEN 'Sessions where it failed on most messages suspended it for a while.' END,
-					'The view assay.fault has the keys; with the cause mended, and a new revision, they are of the past.') END
+					format('The view assay.fault has the keys; with the cause mended, SELECT assay.alter_policy(%L); makes a revision, and they are of the past.', p.policy)) END
 		FROM (SELECT t.detector, t.sqlstate, count(*) AS n, max(t.at) AS last, bool_or(t.suspended) AS suspended,
 				(array_agg(t.message ORDER BY t.at DESC))[1] AS message
 			  FROM assay_internal.readable_fault t WHERE t.policy = p.policy AND t.at > now() - interval '1 day'
@@ -324,7 +357,7 @@ BEGIN
 				'undecided', concat(format('messages without a decision: %s', CASE WHEN n = 1000 THEN '1000 or more' ELSE n::text END),
 					CASE WHEN never > 0 THEN format(', of which %s can have none', never) END),
 				concat(format('SELECT * FROM assay.undecided(%L)', p.policy), CASE WHEN never > 0 THEN ' has the reasons' END,
-					CASE WHEN never < n THEN format('; CALL assay.backfill(%L) decides %s', p.policy, CASE WHEN never > 0 THEN 'the others' ELSE 'them' END) END, '.');
+					CASE WHEN never < n THEN format('; CALL assay.backfill(%L, undecided_only => true) decides %s', p.policy, CASE WHEN never > 0 THEN 'the others' ELSE 'them' END) END, '.');
 		END IF;
 	EXCEPTION WHEN OTHERS THEN
 		RETURN QUERY SELECT 'warning', 'undecided', 'it cannot be told which messages have no decision: ' || SQLERRM,
@@ -381,6 +414,7 @@ BEGIN
 		SELECT c.* FROM (
 			SELECT * FROM assay_internal.check_following(policy)
 			UNION ALL SELECT * FROM assay_internal.check_objects(p)
+			UNION ALL SELECT * FROM assay_internal.check_decision_table(p)
 			UNION ALL SELECT * FROM assay_internal.check_replaced(p)
 			UNION ALL SELECT * FROM assay_internal.check_triggers(p)
 			UNION ALL SELECT * FROM assay_internal.check_baselines(p)

@@ -43,7 +43,7 @@ BEGIN
 			CASE WHEN s.owner IS NULL THEN format('%s "%s" does not exist: whoever makes it decides for this policy', CASE s.kind WHEN 'list' THEN 'list' ELSE 'phrase set' END, s.name)
 				ELSE format('%s "%s" belongs to %s, who decides by it for this policy', CASE s.kind WHEN 'list' THEN 'list' ELSE 'phrase set' END, s.name,
 					coalesce((SELECT quote_ident(r.rolname) FROM pg_roles r WHERE r.oid = s.owner), 'a role that was dropped')) END,
-			CASE WHEN s.owner IS NULL THEN 'Make it, or mend what names it.' ELSE 'Where that is not meant, name another set; where it is, GRANT its owner to the policy''s.' END
+			CASE WHEN s.owner IS NULL THEN format('SELECT assay.%s(%L); or mend what names it.', CASE s.kind WHEN 'list' THEN 'create_list' ELSE 'create_phrase_set' END, s.name) ELSE 'Where that is not meant, name another set; where it is, GRANT its owner to the policy''s.' END
 		FROM assay_internal.policy_sets(p.policy) s WHERE NOT s.trusted
 		ORDER BY s.kind COLLATE "C", s.name COLLATE "C";
 	RETURN QUERY

@@ -968,7 +968,7 @@ TellUndecided(Decide *d, bool news)
 				 last ? errdetail("%s", last->message) : 0,
 				 last && last->detector == NULL && strcmp(last->sqlstate, "42704") == 0 && d->plans == NULL ?
 				 errhint("The trigger gives the policy's name; assay.policies lists those that there are.") :
-				 errhint("assay.undecided(%s) lists them; once the cause is mended, CALL assay.backfill(%s).",
+				 errhint("assay.undecided(%s) lists them; once the cause is mended, CALL assay.backfill(%s, undecided_only => true).",
 						 quote_literal_cstr(d->policy_name), quote_literal_cstr(d->policy_name))));
 	else if (news && last)
 		ereport(LevelOf(d),
