@@ -5,7 +5,8 @@
 #
 #   ASSAY_SEED=n      the same calls again
 #   ASSAY_CALLS=n     so many calls; without, as many as go into a short time
-#   ASSAY_PRELOAD=f   a library that the server is to load first (libasan.so)
+#
+# Under sanitizers: tools/sanitize asan REGRESS= ISOLATION= TAP=t/random_calls.pl
 use strict;
 use warnings FATAL => 'all';
 
@@ -39,15 +40,7 @@ log_min_error_statement = panic
 restart_after_crash = on
 max_parallel_workers_per_gather = 0
 });
-{
-	local %ENV = %ENV;
-	if ($ENV{ASSAY_PRELOAD})
-	{
-		$ENV{LD_PRELOAD} = $ENV{ASSAY_PRELOAD};
-		$ENV{ASAN_OPTIONS} = 'detect_leaks=0:detect_stack_use_after_return=0:abort_on_error=1:handle_segv=1';
-	}
-	$node->start;
-}
+$node->start;
 
 # ---- what there is to call, and to call it with ------------------------------
 
