@@ -13,13 +13,14 @@ SET extra_float_digits = 0;
 \set ECHO all
 
 CREATE TEMP TABLE loaded AS
-SELECT f.library, f.version, f.name, i.iterations,
+SELECT f.library, f.version, f.name, f.iterations,
 	   CASE f.library
-	   WHEN 'xgboost' THEN assay.model_from_xgboost(f.document, i.iterations)
+	   WHEN 'xgboost' THEN assay.model_from_xgboost(f.document, f.iterations)
 	   WHEN 'lightgbm' THEN assay.model_from_lightgbm(convert_from(f.document, 'UTF8'))
 	   ELSE assay.model_from_catboost(convert_from(f.document, 'UTF8')) END AS model
-FROM fixture f
-JOIN (SELECT DISTINCT library, version, name, iterations FROM golden) i USING (library, version, name);
+FROM (SELECT library, version, name, document, i.iterations FROM fixture
+	  JOIN (SELECT DISTINCT library, version, name, iterations FROM golden) i USING (library, version, name)
+	  ORDER BY library COLLATE "C", version COLLATE "C", name COLLATE "C" OFFSET 0) f;
 
 -- What can't be explained: linear leaves, and XGBoost 2's vector leaves
 SELECT library, version, name FROM loaded

@@ -37,8 +37,8 @@ $node->safe_psql('postgres', q{
 foreach my $rows ('(3, 1)', '(3, 1), (5, 1)')
 {
 	my ($first, $second) = map { $node->background_psql('postgres', on_error_stop => 0) } 1 .. 2;
-	$first->query(q{SET client_min_messages = error; SET deadlock_timeout = '10ms'; BEGIN; INSERT INTO m2 VALUES (0, 1); INSERT INTO m2 VALUES (1, 1), (2, 1);});
-	$second->query(q{SET client_min_messages = error; SET deadlock_timeout = '100s'; BEGIN; INSERT INTO m2 VALUES (3, 1), (4, 1);});
+	$first->query(q{SET client_min_messages = error; SET deadlock_timeout = '10ms'; SET assay.message_budget = '100s'; BEGIN; INSERT INTO m2 VALUES (0, 1); INSERT INTO m2 VALUES (1, 1), (2, 1);});
+	$second->query(q{SET client_min_messages = error; SET deadlock_timeout = '100s'; SET assay.message_budget = '100s'; BEGIN; INSERT INTO m2 VALUES (3, 1), (4, 1);});
 	$second->query_until(qr/waits/, "\\echo waits\nINSERT INTO m2 VALUES (2, 1), (6, 1);\n");
 	ok($node->poll_query_until('postgres', 'SELECT count(*) > 0 FROM pg_locks WHERE NOT granted'), 'one waits for the other');
 	$first->query("INSERT INTO m2 VALUES $rows; COMMIT;");

@@ -189,7 +189,9 @@ FindSetsOfView(SetFinder *f, Oid view, Dependencies *d)
 	f->dependencies = d;
 	if (d != NULL)
 		DependOnRelation(d, view);
-	rel = table_open(view, AccessShareLock);
+	rel = try_table_open(view, AccessShareLock);
+	if (rel == NULL)
+		return;					/* it is gone since */
 	if (rel->rd_rules)
 		(void) FindInNode((Node *) get_view_query(rel), f);
 	table_close(rel, AccessShareLock);
