@@ -246,4 +246,30 @@ SKIP:
 	is($row->{attachment_count}, 3, 'broken pictures');
 }
 
+# ---- winmail.dat -------------------------------------------------------------
+
+# Attributes of a TNEF stream: [level, tag, bytes] …
+sub tnef_of
+{
+	return pack('Vv', 0x223E9F78, 1) . join '', map { pack('CVV', $_->[0], $_->[1], length $_->[2]) . $_->[2] . pack('v', unpack('%16C*', $_->[2])) } @_;
+}
+
+my @tnef = ([ 1, 0x00089006, pack('V', 0x10000) ], [ 1, 0x00018004, "Subject\0" ], [ 2, 0x00069002, "\0" x 14 ],
+	[ 2, 0x00018010, "invoice.pdf.exe\0" ], [ 2, 0x0006800f, "MZ" ], [ 2, 0x00018010, "r\xE9sum\xE9.docm\0" ]);
+my $winmail = tnef_of(@tnef);
+$row = load_one(with_attachments([ 'winmail.dat', 'application/ms-tnef', $winmail ]));
+is_deeply($row->{attachment_entries}, [ 'invoice.pdf.exe', "r\x{FFFD}sum\x{FFFD}.docm" ], 'names in winmail.dat') or diag(explain($row->{attachment_entries}));
+is_deeply([ sort @{ $row->{attachment_suffixes} } ], [ 'dat', 'docm', 'exe' ], 'their suffixes');
+is($row->{attachment_archives}, 1, 'it counts as an archive');
+$row = load_one(with_attachments([ 'notes', 'application/octet-stream', $winmail ]));
+is(scalar @{ $row->{attachment_entries} }, 2, 'it is known by its bytes');
+# cut off anywhere, and with lengths that lie
+my $folder = fresh_folder();
+write_file("$folder/$_.eml", with_attachments([ 'winmail.dat', 'application/ms-tnef', substr $winmail, 0, $_ ])) foreach 0 .. length($winmail) - 1;
+write_file("$folder/long$_.eml", with_attachments([ 'winmail.dat', 'application/ms-tnef', tnef_of() . pack('CVV', 2, 0x00018010, $_) . 'a.exe' ]))
+  foreach 0, 5, 6, 0x7FFFFFFF, 0xFFFFFFFF;
+is(load('--table=cut', '--create-table', $folder), 0, 'what is cut off is loaded');
+is((rows("SELECT count(*) FROM cut WHERE 'invoice.pdf.exe' = ANY (attachment_entries)"))[0]{count}, length($winmail) - index($winmail, 'MZ') + 1 + 8 + 2,
+	'with the names that are there');
+
 done_testing();

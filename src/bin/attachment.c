@@ -51,6 +51,8 @@ look_inside(const char *s, size_t len, Findings *f)
 {
 	if (is_archive(s, len))
 		archive_look(s, len, f);
+	else if (is_tnef(s, len))
+		tnef_look(s, len, f);
 	else if (len > 8 && memcmp(s, "\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1", 8) == 0)
 	{
 		f->encrypted = contains_wide(s, len, "EncryptedPackage") || contains_wide(s, len, "EncryptedSummary");

@@ -37,6 +37,10 @@ extern bool bounded_run(Message *m, void (*work) (void *arg),
 extern bool is_archive(const char *s, size_t len);
 extern void archive_look(const char *bytes, size_t len, Findings *f);
 
+/* tnef.c */
+extern bool is_tnef(const char *s, size_t len);
+extern void tnef_look(const char *s, size_t len, Findings *f);
+
 /* detect.c */
 extern const char *detect_type(const char *bytes, size_t len);
 

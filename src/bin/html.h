@@ -37,7 +37,8 @@ typedef struct Style
 	bool		gone;			/* not shown, whatever is inside */
 	bool		invisible;		/* visibility: hidden */
 	bool		clipped;		/* cut away */
-	bool		indented;		/* text-indent: far to the left, up to the end of a line */
+	bool		indented;		/* text-indent: far to the left, up to the end
+								 * of a line */
 	double		away;			/* so many pixels outside of the page */
 	double		font;			/* size in pixels */
 	bool		holds;			/* what is clipped or away takes elements with
@@ -97,7 +98,8 @@ typedef struct Own
 	Box			box;
 	bool		box_said;		/* not the element's kind, but declared */
 	bool		room;			/* a least size, or a padding, was named */
-	double		back;			/* pixels that may bring it into the page again */
+	double		back;			/* pixels that may bring it into the page
+								 * again */
 	double		away;			/* pixels that it is moved out of it */
 	double		transform_away; /* the same by a transform */
 	bool		fixed;
@@ -192,7 +194,7 @@ typedef struct HtmlState
 	Arena	   *arena;			/* that holds the tree */
 	char	   *base;			/* <base href> */
 	Sheets		sheets;
-	gsize		indented_bytes;	/* of text behind a text-indent */
+	gsize		indented_bytes; /* of text behind a text-indent */
 	bool		in_link;
 	char	   *href;
 	GString    *link_text;

@@ -59,7 +59,7 @@ begins(const char *s, size_t len, const char *word)
 static bool
 hex_color(const char *s, size_t len, int *color, double *alpha)
 {
-	int			digits[8];
+	int			digits[8] = {0};
 
 	if (len != 3 && len != 4 && len != 6 && len != 8)
 		return false;
