@@ -24,6 +24,9 @@ typedef struct UnwrittenKeys
 typedef struct KeptKeys
 {
 	Portal		portal;
+	Oid			signals;		/* the view whose keys they are, */
+	Oid			key_types[INDEX_MAX_KEYS];	/* their types, */
+	int			nkeys;			/* and how many */
 	int			at_once;
 	MemoryContext context;		/* of these, the ones at hand: */
 	int			n;
@@ -40,6 +43,7 @@ extern bool HasReusedKeys(Source *s);
 extern void AddCounts(BatchQuery *q, Source *s);
 extern void OpenKeptKeys(KeptKeys *k, Source *s, Datum *after, int at_once);
 extern bool NextKeptKeys(KeptKeys *k, Source *s);
+extern bool AreKeysOf(const KeptKeys *k, const Source *s);
 extern void CloseKeptKeys(KeptKeys *k);
 extern int64 DeleteReusedKeys(Source *s, Tuplestorestate * found);
 

@@ -207,10 +207,58 @@ SELECT assay_internal.told_by_owner('strange', 'alerts');
 SELECT count(*) FROM assay_internal.told_by_owner('strange', 'logged alerts');
 RESET ROLE;
 GRANT SELECT ON health.signals TO assay_looker;
-ALTER VIEW health.signals SET (security_invoker);
+-- whichever way it is spelt
+DO $$
+DECLARE
+	spelt text;
+BEGIN
+	FOREACH spelt IN ARRAY '{true,t,YES,On,1}'::text[] LOOP
+		EXECUTE format('ALTER VIEW health.signals SET (security_invoker = %L)', spelt);
+		SET LOCAL ROLE assay_looker;
+		BEGIN
+			PERFORM assay_internal.told_by_owner('strange', 'alerts');
+			RAISE WARNING 'told, where security_invoker is %', spelt;
+		EXCEPTION WHEN insufficient_privilege THEN
+			NULL;
+		END;
+		RESET ROLE;
+	END LOOP;
+END $$;
+ALTER VIEW health.signals RESET (security_invoker);
+-- nor what row-level security below the view hides from him
+SET ROLE assay_stranger;
+CREATE TABLE health.beside (id int PRIMARY KEY);
+CREATE OR REPLACE VIEW health.signals AS SELECT m.id, m.x, m.received_at FROM health.message m LEFT JOIN health.beside USING (id);
+RESET ROLE;
+ALTER TABLE health.beside ENABLE ROW LEVEL SECURITY;
 SET ROLE assay_looker;
 SELECT assay_internal.told_by_owner('strange', 'alerts');
 RESET ROLE;
+ALTER TABLE health.beside DISABLE ROW LEVEL SECURITY;
+-- what the stranger raises, and where he sleeps, blinds nobody for other policies
+SET ROLE assay_stranger;
+CREATE OR REPLACE FUNCTION health.spy(place text) RETURNS boolean LANGUAGE plpgsql COST 0.0001 AS $$ BEGIN RAISE EXCEPTION 'go away' USING ERRCODE = 'query_canceled'; END $$;
+\c -
+SET client_min_messages = error;
+SET ROLE assay_looker;
+SELECT "check", severity, detail FROM assay.health WHERE object = 'strange' AND detail ~ 'go away';
+SELECT kind, severity FROM assay.alerts WHERE policy = 'strange' AND detail = 'go away';
+-- a superuser, and who is the owner's member, have chosen no more
+RESET ROLE;
+SELECT "check", severity, detail FROM assay.health WHERE object = 'strange' AND detail ~ 'go away';
+SET ROLE assay_stranger;
+CREATE OR REPLACE FUNCTION health.spy(place text) RETURNS boolean LANGUAGE plpgsql COST 0.0001 AS $$ BEGIN PERFORM pg_sleep(100000); RETURN true; END $$;
+\c -
+SET client_min_messages = error;
+SET assay.message_budget = 20;
+SET ROLE assay_looker;
+SELECT "check", severity, detail FROM assay.health WHERE object = 'strange' AND severity = 'error';
+RESET ROLE;
+RESET assay.message_budget;
+SET ROLE assay_stranger;
+CREATE OR REPLACE FUNCTION health.spy(place text) RETURNS boolean LANGUAGE plpgsql COST 0.0001 AS $$ BEGIN RETURN true; END $$;
+\c -
+SET client_min_messages = error;
 REVOKE SELECT ON health.strange_label FROM assay_looker;
 SET ROLE assay_looker;
 SELECT assay_internal.told_by_owner('strange', 'health');

@@ -170,6 +170,25 @@ SELECT txt, verdict, count(*) FROM part JOIN part_decision d ON d.c = part.c AND
 SELECT count(*) FROM assay.undecided('part');
 DROP TRIGGER decide ON part;
 SELECT assay.drop_policy('part');
+-- the view is made anew between two batches, with another type of the key, whose values are no numbers in place
+CREATE TABLE reu.anew (id int PRIMARY KEY, n int);
+CREATE VIEW reu.anew_signals AS SELECT id, n FROM anew;
+SELECT assay.create_policy('anew', 'reu.anew_signals', '{id}', prior => -1);
+CREATE FUNCTION reu.make_anew() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	IF new.id = 150 THEN
+		DROP VIEW reu.anew_signals;
+		CREATE VIEW reu.anew_signals AS SELECT a.id::numeric AS id, a.n FROM reu.anew a;
+	END IF;
+	RETURN NULL;
+END $$;
+CREATE TRIGGER make_anew AFTER INSERT ON anew_decision FOR EACH ROW EXECUTE FUNCTION reu.make_anew();
+INSERT INTO anew SELECT i, i FROM generate_series(1, 1000) i;
+INSERT INTO assay_internal.reused_key SELECT 'anew', ARRAY[i::text], now() - interval '1 day' FROM generate_series(1, 1000) i;
+CALL assay.backfill('anew', at => NULL, batch => 100);
+SELECT count(*) FROM anew_decision;
+SELECT assay.drop_policy('anew', true);
+DROP FUNCTION reu.make_anew;
 
 -- rolled back with its message; and in a transaction that saw another snapshot before
 TRUNCATE assay_internal.reused_key;

@@ -824,6 +824,8 @@ UseKeptKeys(Backfill *b)
 {
 	Source	   *s = b->scan.source;
 
+	if (b->kept.portal && !AreKeysOf(&b->kept, s))
+		CloseKeptKeys(&b->kept);
 	if (s->reused && b->kept.portal == NULL && HasSameKeys(b))
 		OpenKeptKeys(&b->kept, s, b->after, Min(Max(b->batch, KEPT_AT_ONCE_MIN), KEPT_AT_ONCE_MAX));
 	s->kept = b->kept.portal ? &b->kept : NULL;

@@ -645,7 +645,7 @@ CREATE FUNCTION assay_internal.relations_below(view oid, through_materialized bo
 		CROSS JOIN LATERAL (
 			SELECT d.refobjid AS oid FROM pg_rewrite w
 			JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_class'::regclass
-			WHERE w.ev_class = b.oid
+			WHERE w.ev_class = b.oid AND w.ev_type = '1'
 			UNION ALL SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = b.oid
 		) n
 	)

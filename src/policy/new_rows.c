@@ -29,7 +29,9 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
 #include "characters.h"
 #include "compat.h"
@@ -56,6 +58,7 @@
 #include "utils/rel.h"
 #include "utils/ruleutils.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 /* Bytes of a value that is fetched before anything asks for it */
 #define FETCHED_MAX		(1024 * 1024)
@@ -385,6 +388,29 @@ HasVirtualColumns(TupleDesc desc)
 #define HasVirtualColumns(desc) false
 #endif
 
+#if PG_VERSION_NUM < 160000
+/* Is there a partition with generated columns?  None is locked, which would be waited for. */
+static bool
+PartitionsGenerate(Oid table)
+{
+	List	   *partitions = find_all_inheritors(table, NoLock, NULL);
+	bool		found = false;
+	ListCell   *lc;
+
+	foreach(lc, partitions)
+	{
+		HeapTuple	tuple;
+
+		for (AttrNumber i = 1; HeapTupleIsValid(tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(lfirst_oid(lc)), Int16GetDatum(i))); i++)
+		{
+			found |= ((Form_pg_attribute) GETSTRUCT(tuple))->attgenerated == ATTRIBUTE_GENERATED_STORED;
+			ReleaseSysCache(tuple);
+		}
+	}
+	return found;
+}
+#endif
+
 /*
  * A row for a partition whose columns are in another order is captured as it was
  * before that: what the partition's columns are generated as is not in it.
@@ -394,7 +420,16 @@ HasGeneratedColumns(Relation rel)
 {
 	TupleDesc	desc = RelationGetDescr(rel);
 
-	return rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE && desc->constr && desc->constr->has_generated_stored;
+	if (rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
+		return false;
+	if (desc->constr && desc->constr->has_generated_stored)
+		return true;
+#if PG_VERSION_NUM < 160000
+	/* Up to here a partition may generate what its table does not. */
+	return PartitionsGenerate(RelationGetRelid(rel));
+#else
+	return false;
+#endif
 }
 
 /* Why the table's rows may not be what a query of the table gives, or NULL */

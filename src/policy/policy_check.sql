@@ -124,7 +124,7 @@ CREATE FUNCTION assay_internal.check_decision_table(p assay.policy, OUT severity
 	UNION ALL
 	-- a key column that is gone is told of by check_objects(), or by what cannot be written
 	SELECT 'warning', 'decision table', format('nothing keeps two decisions about a message by one revision from being in %s', p.decision),
-		format('ALTER TABLE %s ADD PRIMARY KEY (%s);', p.decision,
+		format('ALTER TABLE %s ADD %s (%s);', p.decision, CASE WHEN EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary) THEN 'UNIQUE' ELSE 'PRIMARY KEY' END,
 			(SELECT string_agg(quote_ident(k.name), ', ' ORDER BY k.i) FROM unnest(p.key || 'revision'::text) WITH ORDINALITY k(name, i)))
 	FROM pg_class c
 	WHERE c.oid = p.decision AND c.relkind IN ('r', 'p')

@@ -306,6 +306,9 @@ OpenKeptKeys(KeptKeys *k, Source *s, Datum *after, int at_once)
 	memset(k, 0, sizeof(KeptKeys));
 	k->portal = OpenQuery(&q);
 	k->at_once = at_once;
+	k->signals = s->id->signals;
+	k->nkeys = s->nkeys;
+	memcpy(k->key_types, s->key_types, s->nkeys * sizeof(Oid));
 	(void) NextKeptKeys(k, s);
 }
 
@@ -371,6 +374,17 @@ NextKeptKeys(KeptKeys *k, Source *s)
 		MemoryContextDelete(k->context);
 	k->context = context;
 	return true;
+}
+
+/*
+ * Are they still values of the view's types, in the order of its keys?  The view
+ * may have been made anew since.
+ */
+bool
+AreKeysOf(const KeptKeys *k, const Source *s)
+{
+	return k->signals == s->id->signals && k->nkeys == s->nkeys &&
+		memcmp(k->key_types, s->key_types, s->nkeys * sizeof(Oid)) == 0;
 }
 
 void

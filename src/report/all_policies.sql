@@ -6,6 +6,8 @@
 -- looks at all has not chosen: what a stranger put on his tables (conditions of
 -- row-level security, expressions of indexes) must not run with his rights.  So it
 -- is that policy's owner who looks, for readers from whom nothing of it is hidden.
+-- It is so for superusers and members of the owner, too: there is a limit of time,
+-- and no error of one policy ends what is told of the others.
 -- ---------------------------------------------------------------------------
 
 -- private functions
@@ -25,8 +27,10 @@ COMMENT ON FUNCTION assay_internal.nothing_hidden(assay.policy) IS
 CREATE FUNCTION assay_internal.may_read_signals(p assay.policy) RETURNS boolean LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 	-- a view that reads as who asks may show him less than it shows its owner
-	SELECT coalesce((SELECT has_table_privilege(c.oid, 'SELECT') AND NOT row_security_active(c.oid)
-			AND NOT coalesce(c.reloptions && '{security_invoker=true,security_invoker=on,security_invoker=1,security_invoker=yes}', false)
+	SELECT coalesce((SELECT has_table_privilege(c.oid, 'SELECT')
+			AND NOT EXISTS (SELECT FROM pg_options_to_table(c.reloptions) o WHERE o.option_name = 'security_invoker' AND o.option_value::boolean)
+			-- nor where conditions of row-level security below ask who he is
+			AND NOT EXISTS (SELECT FROM assay_internal.relations_below(c.oid, false) r(oid) WHERE row_security_active(r.oid))
 		FROM pg_class c WHERE c.oid = coalesce(to_regclass(p.signals), p.signals_view)), false)
 $$;
 COMMENT ON FUNCTION assay_internal.may_read_signals(assay.policy) IS 'may the user read the signals view of a policy, and does it show him what it shows its owner?';

@@ -187,9 +187,9 @@ CREATE FUNCTION assay_internal.health_of_each(p assay.policy, OUT "check" text, 
 #variable_conflict use_column
 BEGIN
 	-- of what came from another server and is not in force, nothing is read
-	IF assay_internal.may('owner', p.policy) OR EXISTS (SELECT FROM assay.followed f WHERE f.kind = 'policy' AND f.name = p.policy AND NOT f.in_force) THEN
+	IF p.owner = current_user OR EXISTS (SELECT FROM assay.followed f WHERE f.kind = 'policy' AND f.name = p.policy AND NOT f.in_force) THEN
 		RETURN QUERY SELECT h.* FROM assay_internal.policy_health(p.policy) h;
-	ELSIF assay_internal.nothing_hidden(p) THEN
+	ELSIF assay_internal.may('owner', p.policy) OR assay_internal.nothing_hidden(p) THEN
 		RETURN QUERY SELECT h.* FROM assay_internal.told_by_owner(p.policy, 'health') j, jsonb_to_record(j) h("check" text, severity text, detail text, hint text);
 	ELSE
 		RETURN QUERY SELECT 'check', 'warning', 'it is another''s, and hides some of its rows from you: it is not looked at here',
