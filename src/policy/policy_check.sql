@@ -419,6 +419,7 @@ BEGIN
 			UNION ALL SELECT * FROM assay_internal.check_decision_table(p)
 			UNION ALL SELECT * FROM assay_internal.check_replaced(p)
 			UNION ALL SELECT * FROM assay_internal.check_triggers(p)
+			UNION ALL SELECT * FROM assay_internal.check_enabled()
 			UNION ALL SELECT * FROM assay_internal.check_baselines(p)
 			UNION ALL SELECT * FROM assay_internal.check_foreign(p)
 			UNION ALL SELECT * FROM assay_internal.check_parts(p)
