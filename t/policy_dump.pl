@@ -97,6 +97,19 @@ $node->safe_psql('postgres', 'CREATE DATABASE data_only');
 $node->command_ok([ 'pg_restore', '--exit-on-error', '--schema-only', '-d', $node->connstr('data_only'), $custom ], 'schema alone');
 $node->command_ok([ 'pg_restore', '--exit-on-error', '--data-only', '--disable-triggers', '-d', $node->connstr('data_only'), $custom ], 'data alone');
 is($node->safe_psql('data_only', $state), $node->safe_psql('source', $state), 'the same rows: data alone');
+# --disable-triggers leaves triggers for replicated rows enabled as others are
+my $enabled = q{SELECT string_agg(concat_ws(' ', tgrelid::regclass, tgname, tgenabled), ', ' ORDER BY tgrelid::regclass::text COLLATE "C", tgname) FROM pg_trigger WHERE NOT tgisinternal AND tgname <> 'decide'};
+isnt($node->safe_psql('data_only', $enabled), $node->safe_psql('source', $enabled), 'triggers for replicated rows are off');
+is($node->safe_psql('data_only', q{SELECT count(*) FROM assay.check('dumped') WHERE detail ~ 'by replication'}), '0', '... which does no harm where no rows come');
+$node->safe_psql('data_only', q{CREATE SUBSCRIPTION lists CONNECTION 'dbname=none' PUBLICATION lists WITH (connect = false);
+	INSERT INTO pg_subscription_rel (srsubid, srrelid, srsubstate) SELECT oid, 'assay.list_entry'::regclass, 'r' FROM pg_subscription WHERE subname = 'lists'});
+is($node->safe_psql('data_only', q{SELECT severity, hint FROM assay.check('dumped') WHERE detail ~ 'by replication'}),
+	'error|A superuser does SELECT assay_internal.enable_triggers(); sessions from before it have to connect again.', '... and check() tells of where they do');
+cmp_ok($node->safe_psql('data_only', 'SELECT assay_internal.enable_triggers()'), '>', 20, 'enabled');
+is($node->safe_psql('data_only', $enabled), $node->safe_psql('source', $enabled), '... as before');
+is($node->safe_psql('data_only', q{SELECT count(*) FROM assay.check('dumped') WHERE detail ~ 'by replication'}), '0', 'all is well');
+$node->safe_psql('data_only', q{ALTER SUBSCRIPTION lists SET (slot_name = NONE)});
+$node->safe_psql('data_only', q{DROP SUBSCRIPTION lists});
 
 # default privileges that stand before the restore give rights on the policy, of which check() tells
 $node->safe_psql('postgres', 'CREATE ROLE app; CREATE DATABASE default_privileges');

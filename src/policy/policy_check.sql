@@ -179,7 +179,9 @@ BEGIN
 		ELSIF t.tgenabled = 'D' THEN
 			RETURN QUERY SELECT 'error', 'trigger', format('trigger %s on %s is disabled: messages stay undecided', t.tgname, rel),
 				format('ALTER TABLE %s ENABLE TRIGGER %I;', rel, t.tgname);
-		ELSIF EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = t.tgrelid) AND NOT (t.per_row AND t.tgenabled IN ('A', 'R')) THEN
+		ELSIF EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = t.tgrelid) AND NOT (t.per_row AND t.tgenabled IN ('A', 'R'))
+			-- its decisions may come the same way
+			AND NOT EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = p.decision OR s.srrelid IN (SELECT r.relid FROM pg_partition_tree(p.decision) r)) THEN
 			RETURN QUERY SELECT 'error', 'trigger', format('%s is filled by replication, which fires row triggers that are enabled always only', rel),
 				format('CREATE TRIGGER ... FOR EACH ROW, and ALTER TABLE %s ENABLE ALWAYS TRIGGER ...', rel);
 		ELSIF t.tgenabled = 'R' AND NOT EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = t.tgrelid) THEN
@@ -417,6 +419,7 @@ BEGIN
 			UNION ALL SELECT * FROM assay_internal.check_decision_table(p)
 			UNION ALL SELECT * FROM assay_internal.check_replaced(p)
 			UNION ALL SELECT * FROM assay_internal.check_triggers(p)
+			UNION ALL SELECT * FROM assay_internal.check_enabled()
 			UNION ALL SELECT * FROM assay_internal.check_baselines(p)
 			UNION ALL SELECT * FROM assay_internal.check_foreign(p)
 			UNION ALL SELECT * FROM assay_internal.check_parts(p)

@@ -99,6 +99,7 @@ BEGIN
 		'xid xid8 NOT NULL DEFAULT pg_current_xact_id(), ', target) || columns
 		|| 'revision int NOT NULL, old_verdict text, verdict text NOT NULL, score real NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp())';
 	EXECUTE format('CREATE INDEX ON %s (consumer, xid, change)', target);
+	PERFORM assay_internal.let_number_follow(target, 'change');
 	EXECUTE format('COMMENT ON TABLE %s IS %L', target,
 		format('verdicts of policy %s that changed and that a consumer has not taken out yet', policy));
 	IF p.owner <> current_user THEN

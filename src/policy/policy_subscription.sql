@@ -134,6 +134,10 @@ COMMENT ON FUNCTION assay_internal.take_set(text) IS 'gives a set that came its 
 CREATE FUNCTION assay_internal.follow_published() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+	-- pg_restore --disable-triggers leaves a trigger for replicas enabled for all
+	IF current_setting('session_replication_role') <> 'replica' THEN
+		RETURN NULL;
+	END IF;
 	CASE TG_TABLE_NAME
 		WHEN 'published_policy' THEN
 			IF TG_OP = 'DELETE' THEN
@@ -299,6 +303,7 @@ BEGIN
 				HINT = 'Drop them, or while they are followed: assay.unfollow_policies(forget => true).';
 		END IF;
 	END LOOP;
+	PERFORM assay_internal.enable_triggers();
 	EXECUTE format('CREATE SUBSCRIPTION %I CONNECTION %L PUBLICATION assay_policies WITH (create_slot = false, slot_name = %L)', subscription, conninfo, slot);
 END $$;
 COMMENT ON FUNCTION assay_internal.start_following(text, text, text) IS 'subscribes to another server''s policies, unless there are some already';

@@ -54,6 +54,7 @@ BEGIN
 		'since timestamptz NOT NULL, until timestamptz NOT NULL, drawn_at timestamptz NOT NULL DEFAULT now(), '
 		'taken_by text, taken_at timestamptz, outcome text CHECK (outcome IN (''labelled'', ''skipped'')), reviewed_at timestamptz)';
 	EXECUTE format('CREATE INDEX ON %s (review) WHERE outcome IS NULL', target);
+	PERFORM assay_internal.let_number_follow(target, 'review');
 	EXECUTE format('COMMENT ON TABLE %s IS %L', target,
 		format('messages of policy %s that were drawn for review, each with a chance of drawn / population', p.policy));
 	IF p.owner <> current_user THEN

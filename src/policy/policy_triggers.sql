@@ -1,0 +1,41 @@
+-- ---------------------------------------------------------------------------
+-- policy: triggers that fire for rows that come by replication
+--
+-- pg_restore --disable-triggers leaves all triggers of a table enabled as plain
+-- ones: then sessions don't hear of changes that another server sends.
+-- ---------------------------------------------------------------------------
+
+-- private functions
+
+CREATE FUNCTION assay_internal.lost_triggers(OUT relation regclass, OUT trigger name, OUT enabled text, OUT is_filled boolean) RETURNS SETOF record LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT t.tgrelid::regclass, t.tgname, f.enabled, EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = t.tgrelid)
+	FROM (VALUES ('assay_internal.set_changed()'::regprocedure, 'A'), ('assay_internal.policy_changed()', 'A'),
+		('assay_internal.follow_published()', 'R'), ('assay_internal.follow_number()', 'R')) f (function, enabled)
+	JOIN pg_trigger t ON t.tgfoid = f.function AND t.tgenabled = 'O'
+	WHERE NOT t.tgisinternal
+$$;
+COMMENT ON FUNCTION assay_internal.lost_triggers() IS 'triggers that should fire for replicated rows and don''t any more, and whether such rows come';
+
+CREATE FUNCTION assay_internal.enable_triggers() RETURNS bigint LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	t record;
+	done bigint := 0;
+BEGIN
+	FOR t IN SELECT * FROM assay_internal.lost_triggers() LOOP
+		EXECUTE format('ALTER TABLE %s ENABLE %s TRIGGER %I', t.relation, CASE t.enabled WHEN 'A' THEN 'ALWAYS' ELSE 'REPLICA' END, t.trigger);
+		done := done + 1;
+	END LOOP;
+	RETURN done;
+END $$;
+COMMENT ON FUNCTION assay_internal.enable_triggers() IS 'for a superuser, after pg_restore --disable-triggers: enables triggers for replicated rows again; returns how many';
+
+-- For assay.check()
+CREATE FUNCTION assay_internal.check_enabled(OUT severity text, OUT "check" text, OUT detail text, OUT hint text) RETURNS SETOF record LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT 'error', 'trigger', format('triggers that tell of changes by replication are off, as pg_restore --disable-triggers leaves them: %s', count(*)),
+		'A superuser does SELECT assay_internal.enable_triggers(); sessions from before it have to connect again.'
+	FROM assay_internal.lost_triggers() t HAVING bool_or(t.is_filled)
+$$;
+COMMENT ON FUNCTION assay_internal.check_enabled() IS 'do changes that come by replication reach the sessions?';
