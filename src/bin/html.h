@@ -104,6 +104,7 @@ typedef struct Own
 	double		transform_away; /* the same by a transform */
 	bool		fixed;
 	bool		positioned;
+	bool		picture;		/* behind the text */
 	bool		animation;		/* one was named */
 	bool		animated;		/* and there are some */
 	int			list;			/* of declarations, at hand */

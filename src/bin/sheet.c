@@ -66,9 +66,9 @@ keep_rule(Sheets *sheets, bool maybe, const char *key, const char *block, size_t
 
 	if (old == NULL && g_hash_table_size(rules) >= MAX_RULES)
 		sheets->partial = true;
-	else if (len > MAX_BLOCK)
-		g_hash_table_insert(rules, g_strdup(key), g_strdup("all: initial"));
-	else if (old == NULL || strlen(old) > MAX_BLOCK)
+	else if (len > MAX_BLOCK || (old != NULL && strlen(old) > MAX_BLOCK))
+		g_hash_table_insert(rules, g_strdup(key), g_strdup("all: initial !important"));
+	else if (old == NULL)
 		g_hash_table_insert(rules, g_strdup(key), g_strndup(block, len));
 	else
 		g_hash_table_insert(rules, g_strdup(key), g_strdup_printf("%s;%.*s", old, (int) len, block));
@@ -80,6 +80,33 @@ has_upper(const char *s)
 	while (*s != '\0' && !g_ascii_isupper(*s))
 		s++;
 	return *s != '\0';
+}
+
+/* Append the class of "[class=x]" or "[class~="x"]" as ".x", and return what is behind it; s where it is another */
+static const char *
+class_name(GString *key, const char *s, const char *end)
+{
+	const char *p = s + 6;
+	const char *name;
+	gsize		len = key->len;
+	char		quote = '\0';
+
+	if (end - s < 9 || g_ascii_strncasecmp(s, "[class", 6) != 0)
+		return s;
+	p += *p == '~';
+	if (*p++ != '=')
+		return s;
+	if (*p == '"' || *p == '\'')
+		quote = *p++;
+	g_string_append_c(key, '.');
+	name = p;
+	p = css_name(key, p, end);
+	if (p == name || (quote != '\0' && (p >= end || *p++ != quote)) || p >= end || *p != ']')
+	{
+		g_string_truncate(key, len);
+		return s;
+	}
+	return p + 1;
 }
 
 /*
@@ -122,6 +149,12 @@ keep_selector(Sheets *sheets, const char *s, const char *end, const char *block,
 			g_string_truncate(key, 0);
 		}
 		g_string_append_len(key, word->str, word->len);
+	}
+	/* newsletters name classes so; all other attributes are any */
+	if (parts == 0 && s < end && *s == '[')
+	{
+		maybe = true;
+		s = class_name(key, s, end);
 	}
 	maybe |= s < end || key->len == 0;
 	keep_rule(sheets, maybe, key->len > 0 ? key->str : "*", block, len);

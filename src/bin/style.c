@@ -86,6 +86,28 @@ hex_color(const char *s, size_t len, int *color, double *alpha)
 	return true;
 }
 
+/* The number at the beginning, and its length, 0 where there is none */
+static size_t
+number(const char *s, size_t len, double *value)
+{
+	char		buf[32];
+	char	   *end;
+	size_t		n = 0;
+
+	/* most are of a few digits */
+	*value = 0;
+	while (n < len && n < 9 && g_ascii_isdigit(s[n]))
+		*value = *value * 10 + (s[n++] - '0');
+	if (n > 0 && (n == len || (s[n] != '.' && (s[n] | 0x20) != 'e' && !g_ascii_isdigit(s[n]))))
+		return n;
+	/* no infinity, NaN or hexadecimal number */
+	n = MIN(len, sizeof(buf) - 1);
+	memcpy(buf, s, n);
+	buf[n] = '\0';
+	*value = g_ascii_strtod(buf, &end);
+	return strspn(buf, "+-.0123456789eE") < (size_t) (end - buf) ? 0 : end - buf;
+}
+
 /*
  * What is in "rgb(255, 255, 255)", "rgb(100% 100% 100% / 50%)", "hsl(0, 0%, 100%)"
  * behind the bracket; false where it is no such numbers
@@ -107,7 +129,7 @@ numbers_color(const char *s, size_t len, bool is_hsl, int *color, double *alpha)
 		char	   *end;
 
 		p += strspn(p, " ,/\t\r\n");
-		v[n] = g_ascii_strtod(p, &end);
+		end = p + number(p, strlen(p), &v[n]);
 		if (end == p)
 			break;
 		if (*end == '%')
@@ -195,28 +217,6 @@ typedef enum Unit
 	UNIT_FONT,					/* pixels of a font of 1 pixel */
 	UNIT_PART					/* of something, 1 being all */
 } Unit;
-
-/* The number at the beginning, and its length, 0 where there is none */
-static size_t
-number(const char *s, size_t len, double *value)
-{
-	char		buf[32];
-	char	   *end;
-	size_t		n = 0;
-
-	/* most are of a few digits */
-	*value = 0;
-	while (n < len && n < 9 && g_ascii_isdigit(s[n]))
-		*value = *value * 10 + (s[n++] - '0');
-	if (n > 0 && (n == len || (s[n] != '.' && (s[n] | 0x20) != 'e' && !g_ascii_isdigit(s[n]))))
-		return n;
-	/* no infinity, NaN or hexadecimal number */
-	n = MIN(len, sizeof(buf) - 1);
-	memcpy(buf, s, n);
-	buf[n] = '\0';
-	*value = g_ascii_strtod(buf, &end);
-	return strspn(buf, "+-.0123456789eE") < (size_t) (end - buf) ? 0 : end - buf;
-}
 
 /* The length that is at the beginning; what follows is put into *rest */
 static Unit
@@ -389,6 +389,17 @@ font(Style *style, Own *own, const char *s, size_t len)
 	font_size(style, own, s, len, false);
 }
 
+/* Is there a picture, "url(…)" or a gradient, in a background? */
+static bool
+has_picture(const char *s, size_t len)
+{
+	const char *open = memchr(s, '(', len);
+
+	if (open != NULL && (begins(s, len, "rgb") || begins(s, len, "hsl")))
+		open = memchr(open + 1, '(', s + len - open - 1);
+	return open != NULL;
+}
+
 /* background, background-color: a picture makes it unknown */
 static void
 background(Style *style, Own *own, const char *s, size_t len, bool is_color)
@@ -412,6 +423,9 @@ background(Style *style, Own *own, const char *s, size_t len, bool is_color)
 		color = COLOR_UNKNOWN, alpha = 1;
 	if (!say(own, SAID_BACKGROUND, false))
 		return;
+	/* a picture stays over the colour that is named after it */
+	if (!is_color)
+		own->picture = has_picture(s, len);
 	if (own->maybe || (is_word(s, len, "inherit") && own->outer.background != style->background) || (alpha > 0.05 && alpha < 0.9))
 		style->background = COLOR_UNKNOWN;
 	else if (alpha <= 0.05)
@@ -603,8 +617,13 @@ declaration(Style *style, Own *own, const char *name, size_t n, const char *s, s
 		if (!is_word(s, len, "none"))
 			style->lined = true;
 	}
-	else if (IS_WORD(name, n, "background") || IS_WORD(name, n, "background-image"))
+	else if (IS_WORD(name, n, "background"))
 		background(style, own, s, len, false);
+	else if (IS_WORD(name, n, "background-image"))
+	{
+		/* none leaves the colour */
+		own->picture |= !is_word(s, len, "none");
+	}
 	else if (IS_WORD(name, n, "background-color"))
 		background(style, own, s, len, true);
 	else if (IS_WORD(name, n, "box-shadow"))
@@ -808,6 +827,8 @@ style_end(Style *style, const Own *own)
 		style->holds = own->positioned || own->said[SAID_TRANSFORM].rank > 0 || own->said[SAID_CLIP_PATH].hides;
 	if (!is_block)
 		style->indented = style->indented && own->outer.indented;
+	if (own->picture)
+		style->background = COLOR_UNKNOWN;
 	/* it may become visible */
 	if (own->animation && own->animated)
 		style->unsure = true;
