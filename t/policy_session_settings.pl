@@ -42,7 +42,7 @@ like(slurp_file($node->logfile), qr/LOG:  policy "p" decides without the signals
 
 # A privilege on all tables, and no triggers of origin
 $node->safe_psql('postgres', q{
-	CREATE ROLE writer; GRANT pg_write_all_data TO writer; GRANT SET ON PARAMETER session_replication_role TO writer;
+	CREATE ROLE writer LOGIN; GRANT pg_write_all_data TO writer; GRANT SET ON PARAMETER session_replication_role TO writer;
 	CREATE ROLE stranger; GRANT SET ON PARAMETER session_replication_role TO stranger;
 	CREATE TABLE sent (id bigint PRIMARY KEY, sender text NOT NULL, received_at timestamptz NOT NULL);
 	SELECT assay.create_baseline('by_sender', source => 'sent', key => '{sender}', at => 'received_at', incremental => true), assay.create_list('names')});
