@@ -43,6 +43,9 @@ extern void BudgetAgain(void);
  */
 extern void BudgetLenient(bool lenient);
 
+/* How many milliseconds; 0: no limit */
+extern int	BudgetBetweenPieces(void);
+
 /* Has the statement used up what it may take beyond its fair share? */
 extern bool BudgetIsSpent(void);
 

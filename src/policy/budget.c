@@ -328,6 +328,12 @@ BudgetLenient(bool yes)
 	lenient = yes;
 }
 
+int
+BudgetBetweenPieces(void)
+{
+	return (int) Min((int64) assay_message_budget * LENIENCE, INT_MAX);
+}
+
 void
 BudgetEnter(void)
 {

@@ -4,16 +4,26 @@
  *
  * Whoever looks at all policies has not chosen whose tables are read.  It is not
  * with his rights that a stranger's code runs, which may hang on these: the owner
- * reads them, for a reader who could read all that by himself.
+ * reads them, for a reader who could read all that by himself.  Nor does a
+ * stranger's code hold up what is told of the others: all policies of an owner
+ * have so much time in a statement.
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "batch.h"
+#include "budget.h"
 #include "catalog/pg_type.h"
+#include "compat.h"
 #include "executor/spi.h"
 #include "labels.h"
+#include "portability/instr_time.h"
+#include "protect.h"
 #include "rights.h"
+#include "storage/proc.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 /* What may be asked: whether it takes the right to read signals, and a query of rows as jsonb */
 typedef struct Question
@@ -58,25 +68,122 @@ MayBeTold(const Source *s, const Question *question)
 		DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull)) && !isnull;
 }
 
+/* What the policies of an owner took of the statement at hand */
+typedef struct OwnerTime
+{
+	Oid			owner;
+	double		ms;
+} OwnerTime;
+
+static LocalTransactionId times_lxid = InvalidLocalTransactionId;
+static TimestampTz times_of;	/* the statement's start */
+static List *times = NIL;		/* of OwnerTime; in that transaction's memory */
+
+static OwnerTime *
+TimeOf(Oid owner)
+{
+	MemoryContext old;
+	OwnerTime  *mine;
+	ListCell   *lc;
+
+	if (times_lxid != MyLocalTransactionId() || times_of != GetCurrentStatementStartTimestamp())
+		times = NIL;
+	times_lxid = MyLocalTransactionId();
+	times_of = GetCurrentStatementStartTimestamp();
+	foreach(lc, times)
+		if (((OwnerTime *) lfirst(lc))->owner == owner)
+			return lfirst(lc);
+	old = MemoryContextSwitchTo(TopTransactionContext);
+	mine = palloc0(sizeof(OwnerTime));
+	mine->owner = owner;
+	times = lappend(times, mine);
+	MemoryContextSwitchTo(old);
+	return mine;
+}
+
+static void
+TooSlow(Source *s)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("the policies of its owner take longer than %d ms to look at", BudgetBetweenPieces()),
+			 errhint("SELECT * FROM assay.check(%s) takes the time that it needs.", quote_literal_cstr(s->policy))));
+}
+
+typedef struct AskJob
+{
+	FunctionCallInfo fcinfo;
+	Source	   *s;
+	const Question *question;
+} AskJob;
+
+static void
+RunAskJob(void *arg)
+{
+	AskJob	   *job = arg;
+	FunctionCallInfo fcinfo = job->fcinfo;
+	BatchQuery	q;
+
+	SPI_connect();
+	QueryStart(&q);
+	QueryAdd(&q, "%s", job->question->query);
+	QueryValue(&q, TEXTOID, PG_GETARG_DATUM(0));
+	QueryAdd(&q, ") r");
+	(void) RunReport(fcinfo, job->s, &q);
+}
+
+/* Ask the owner, whose answers have so much time together. */
+static void
+AskInTime(AskJob *job)
+{
+	OwnerTime  *volatile mine = TimeOf(job->s->id->owner);
+	ErrorData  *volatile error = NULL;
+	instr_time	began;
+	instr_time	now;
+
+	if (BudgetBetweenPieces() > 0 && mine->ms >= BudgetBetweenPieces())
+		TooSlow(job->s);
+	INSTR_TIME_SET_CURRENT(began);
+	BudgetStart(false);
+	PG_TRY();
+	{
+		BudgetLenient(true);
+		error = RunProtected(RunAskJob, job);
+	}
+	PG_FINALLY();
+	{
+		BudgetLenient(false);
+		BudgetStop();
+	}
+	PG_END_TRY();
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_SUBTRACT(now, began);
+	mine->ms += INSTR_TIME_GET_MILLISEC(now);
+	if (error && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+	{
+		mine->ms = BudgetBetweenPieces();
+		TooSlow(job->s);
+	}
+	if (error)
+		ReThrowError(error);
+}
+
 /* told_by_owner(policy, what): rows as jsonb */
 PG_FUNCTION_INFO_V1(assay_told_by_owner);
 Datum
 assay_told_by_owner(PG_FUNCTION_ARGS)
 {
-	const Question *question = QuestionNamed(text_to_cstring(PG_GETARG_TEXT_PP(1)));
 	Source		s;
-	BatchQuery	q;
+	AskJob		job = {fcinfo, &s, QuestionNamed(text_to_cstring(PG_GETARG_TEXT_PP(1)))};
 
 	InitSourceKeys(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	SPI_connect();
-	if (!MayBeTold(&s, question))
+	if (!MayBeTold(&s, job.question))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for policy \"%s\"", s.policy),
 				 errdetail("Something of it is hidden from the user.")));
-	QueryStart(&q);
-	QueryAdd(&q, "%s", question->query);
-	QueryValue(&q, TEXTOID, PG_GETARG_DATUM(0));
-	QueryAdd(&q, ") r");
-	return RunReport(fcinfo, &s, &q);
+	SPI_finish();
+	AskInTime(&job);
+	return (Datum) 0;
 }

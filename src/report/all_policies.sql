@@ -10,6 +10,14 @@
 
 -- private functions
 
+CREATE FUNCTION assay_internal.is_his_own(p assay.policy) RETURNS boolean LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+	-- a superuser acts for everybody, and may be held up by anybody all the same
+	SELECT assay_internal.may('owner', p.policy) AND (p.owner = current_user OR NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user)
+		OR NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = p.decision))
+$$;
+COMMENT ON FUNCTION assay_internal.is_his_own(assay.policy) IS 'may the user act as the owner of a policy, by more than being superuser?';
+
 CREATE FUNCTION assay_internal.nothing_hidden(p assay.policy) RETURNS boolean LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 	SELECT NOT EXISTS (SELECT FROM pg_class c WHERE c.oid IN (p.decision, p.label)
