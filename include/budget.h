@@ -37,11 +37,15 @@ extern void BudgetPass(void);
  */
 extern void BudgetAgain(void);
 
+/* What is between the pieces of a statement has so many times their time. */
+#define BUDGET_BETWEEN	10
+
 /*
- * What is not within a piece of its own, but between such pieces, has far more
- * time than they: a statement that is decided message by message.
+ * What is not within a piece of its own, but between such pieces, has so many
+ * times as much time as they: a statement that is decided message by message.
+ * 0: as they.
  */
-extern void BudgetLenient(bool lenient);
+extern void BudgetLenient(int times);
 
 /* Has the statement used up what it may take beyond its fair share? */
 extern bool BudgetIsSpent(void);

@@ -269,6 +269,33 @@ SET ROLE assay_looker;
 SELECT assay_internal.told_by_owner('strange', 'health');
 RESET ROLE;
 SELECT DISTINCT * FROM health.ran;
+-- nor does he wait for it, nor a superuser; what is another's all the same is told
+SET ROLE assay_stranger;
+SELECT assay.create_policy('strange_2', 'health.signals', '{id}', log_signals => true);
+ALTER VIEW health.signals RESET (security_invoker);
+CREATE OR REPLACE FUNCTION health.spy_on_plan(place text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE COST 0.0001 AS $$ BEGIN PERFORM pg_sleep(1000); RETURN true; END $$;
+GRANT SELECT ON ALL TABLES IN SCHEMA health TO assay_looker;
+RESET ROLE;
+SET assay.message_budget = '50ms';
+SELECT object, detail, hint FROM assay.health WHERE object = 'strange' AND severity = 'error';
+SELECT policy, kind, detail FROM assay.alerts WHERE policy LIKE 'strange%' ORDER BY 1;
+SET ROLE assay_looker;
+SELECT object, detail FROM assay.health WHERE object = 'strange' AND severity = 'error';
+RESET ROLE;
+SET client_min_messages = warning;
+-- all policies of an owner have it together
+DO $$
+BEGIN
+	FOR i IN 1..2 LOOP
+		BEGIN
+			PERFORM assay_internal.told_by_owner(CASE i WHEN 1 THEN 'strange' ELSE 'strange_2' END, 'health');
+		EXCEPTION WHEN OTHERS THEN RAISE WARNING '%', SQLERRM;
+		END;
+	END LOOP;
+END $$;
+SET client_min_messages = error;
+RESET assay.message_budget;
+SELECT assay.drop_policy('strange_2', true);
 DROP TRIGGER decide ON health.message;
 SELECT assay.drop_policy('strange', true);
 DROP SCHEMA health CASCADE;

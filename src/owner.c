@@ -285,13 +285,13 @@ OwnerWriteRow(Oid relid, const char *registry, const char *sql, const NullableDa
 	(void) RunAsOwner(table, &write, args, entry->isnull ? " n" : "  ", &isnull);
 }
 
-/* An error unless the caller may act as the role that a row names as its owner: the one of a view's check */
+/* An error unless the caller may act as the role that a column of a row names: the one of a view's check */
 static void
-RowCheck(Relation rel, HeapTuple row)
+RowCheck(Relation rel, HeapTuple row, const char *column)
 {
 	TupleDesc	desc = RelationGetDescr(rel);
 	bool		isnull;
-	Datum		owner = heap_getattr(row, get_attnum(RelationGetRelid(rel), "owner"), desc, &isnull);
+	Datum		owner = heap_getattr(row, get_attnum(RelationGetRelid(rel), column), desc, &isnull);
 
 	if (isnull || !has_privs_of_role(GetUserId(), DatumGetObjectId(owner)))
 		ereport(ERROR,
@@ -302,14 +302,15 @@ RowCheck(Relation rel, HeapTuple row)
 
 /*
  * Trigger: nobody writes a table by a privilege alone, as members of
- * pg_write_all_data have it, but who may act as its owner; for each row, by a
- * view, also who may act as the row's.
+ * pg_write_all_data have it, but who may act as its owner; where an argument
+ * names a column, also who may act as the role in it, of each row.
  */
 PG_FUNCTION_INFO_V1(assay_owner_writes);
 Datum
 assay_owner_writes(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	HeapTuple	row = NULL;
 	bool		may;
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
@@ -318,14 +319,13 @@ assay_owner_writes(PG_FUNCTION_ARGS)
 				 errmsg("owner_writes must be called as a trigger")));
 	may = has_privs_of_role(GetUserId(), trigger->tg_relation->rd_rel->relowner);
 	if (TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
+		row = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple : trigger->tg_trigtuple;
+	if (!may && row && trigger->tg_trigger->tgnargs > 0)
 	{
-		HeapTuple	row = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple : trigger->tg_trigtuple;
-
-		if (!may)
-			RowCheck(trigger->tg_relation, trigger->tg_trigtuple);
-		if (!may && row != trigger->tg_trigtuple)
-			RowCheck(trigger->tg_relation, row);
-		return PointerGetDatum(row);
+		RowCheck(trigger->tg_relation, trigger->tg_trigtuple, trigger->tg_trigger->tgargs[0]);
+		if (row != trigger->tg_trigtuple)
+			RowCheck(trigger->tg_relation, row, trigger->tg_trigger->tgargs[0]);
+		may = true;
 	}
 	if (!may)
 		ereport(ERROR,
@@ -333,5 +333,5 @@ assay_owner_writes(PG_FUNCTION_ARGS)
 				 errmsg("permission denied for table \"%s\"", RelationGetRelationName(trigger->tg_relation)),
 				 errdetail("What stands in it is run with the rights of others."),
 				 errhint("It is written by the functions of pg_assay.")));
-	return PointerGetDatum(NULL);
+	return PointerGetDatum(row);
 }

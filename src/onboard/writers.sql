@@ -9,10 +9,10 @@
 
 CREATE FUNCTION assay_internal.owner_writes() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'assay_owner_writes' LANGUAGE C;
-COMMENT ON FUNCTION assay_internal.owner_writes() IS 'error unless it is the owner of the table, or for each row that row''s, who writes it';
+COMMENT ON FUNCTION assay_internal.owner_writes() IS 'error unless it is the owner of the table, or the role in a column of each row, who writes it';
 
 -- written by the view assay.named_sets
-CREATE TRIGGER owner_writes BEFORE INSERT OR UPDATE OR DELETE ON assay.named_set FOR EACH ROW EXECUTE FUNCTION assay_internal.owner_writes();
+CREATE TRIGGER owner_writes BEFORE INSERT OR UPDATE OR DELETE ON assay.named_set FOR EACH ROW EXECUTE FUNCTION assay_internal.owner_writes('owner');
 
 -- A restore that lacks a role brings the values of sets without the sets.  Who then makes
 -- a set of such a name must not find another's values in it.
@@ -48,6 +48,14 @@ BEGIN
 	FOR t IN SELECT c.oid FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = ANY (ours)
 		AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = c.oid AND g.tgname IN ('check_right', 'owner_writes')) ORDER BY c.oid LOOP
 		EXECUTE format('CREATE TRIGGER owner_writes BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION assay_internal.owner_writes()', t);
+		EXECUTE format('CREATE TRIGGER owner_applies BEFORE INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION assay_internal.owner_writes()', t);
+		EXECUTE format('ALTER TABLE %s ENABLE REPLICA TRIGGER owner_applies', t);
+	END LOOP;
+	-- Also for who may set session_replication_role, and for workers of subscriptions that
+	-- run as their owner, which fire triggers of rows only.
+	FOR r IN SELECT g.tgrelid::regclass AS t, g.tgname FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid
+		WHERE c.relkind = 'r' AND c.relnamespace = ANY (ours) AND g.tgname IN ('check_right', 'owner_writes', 'refuse_leftovers') AND g.tgenabled <> 'A' ORDER BY c.oid, g.tgname LOOP
+		EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', r.t, r.tgname);
 	END LOOP;
 	FOR r IN
 		SELECT DISTINCT o.what, o.given, o.columns, CASE WHEN a.grantee <> 0 THEN pg_get_userbyid(a.grantee) END AS role

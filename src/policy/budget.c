@@ -43,9 +43,6 @@
 #define MESSAGE_MEMORY_MIN	1024
 #define TICKS			20		/* in a message's budget */
 
-/* What is between the pieces of a statement has so many times their time. */
-#define LENIENCE		10
-
 /* A message's fair share of its budget, in a statement of many */
 #define FAIR_SHARE		100
 
@@ -313,11 +310,11 @@ BudgetAllow(int percent)
  * of what is left until then, and half of it between the pieces.
  */
 void
-BudgetLenient(bool yes)
+BudgetLenient(int times)
 {
-	lenient_ticks = TICKS * LENIENCE;
+	lenient_ticks = TICKS * times;
 	lenient_until = DBL_MAX;
-	if (yes && ticking && statement_timeout_ran && get_timeout_active(STATEMENT_TIMEOUT))
+	if (times > 0 && ticking && statement_timeout_ran && get_timeout_active(STATEMENT_TIMEOUT))
 	{
 		double		left = (double) TimestampDifferenceMilliseconds(GetCurrentTimestamp(),
 																	get_timeout_finish_time(STATEMENT_TIMEOUT)) / tick_ms;
@@ -325,7 +322,7 @@ BudgetLenient(bool yes)
 		lenient_ticks = Max(Min(lenient_ticks, (int) (left / 2)), 2);
 		lenient_until = statement_ticks + before_ms / tick_ms + left * 3 / 4;
 	}
-	lenient = yes;
+	lenient = times > 0;
 }
 
 void

@@ -307,7 +307,7 @@ NoteError(Compilation *c, PolicyCondition *condition, const char *what, ErrorDat
 	p->too_slow |= error->sqlerrcode == ERRCODE_QUERY_CANCELED;
 	/* It may be some type or function that it misses. */
 	c->dependencies->misses = true;
-	ereport(LOG,
+	ereport(LOG_SERVER_ONLY,
 			(errmsg("policy \"%s\": %s cannot be evaluated: %s", p->id->policy, what,
 					condition->message)));
 	FreeErrorData(error);
@@ -687,7 +687,7 @@ BuildAtoms(Compilation *c)
 	if (error)
 	{
 		c->p->atoms = NULL;
-		ereport(LOG,
+		ereport(LOG_SERVER_ONLY,
 				(errmsg("policy \"%s\": its conditions are evaluated one by one: %s", c->p->id->policy,
 						error->message)));
 		FreeErrorData(error);

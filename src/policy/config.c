@@ -406,7 +406,7 @@ AtMost(PolicyConfig *c, int n, int max, const char *what)
 {
 	if (n <= max)
 		return n;
-	ereport(LOG,
+	ereport(LOG_SERVER_ONLY,
 			(errmsg("policy \"%s\" has %d %s: those beyond %d are not evaluated",
 					c->id->policy, n, what, max)));
 	c->incomplete = true;

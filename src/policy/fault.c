@@ -241,7 +241,7 @@ WriteFaults(const char *policy, int revision, List *faults)
 	error = RunProtected(RunWriteJob, &job);
 	if (error)
 	{
-		ereport(LOG,
+		ereport(LOG_SERVER_ONLY,
 				(errmsg("could not keep a fault of policy \"%s\": %s", policy, error->message)));
 		FreeErrorData(error);
 		return false;

@@ -81,7 +81,7 @@ EndTransaction(XactEvent event, void *arg)
 	if (waiting == NIL)
 		return;
 	if (event == XACT_EVENT_PRE_COMMIT && !HaveRoomForAll())
-		ereport(LOG,
+		ereport(LOG_SERVER_ONLY,
 				(errmsg("nobody is told of %d decisions, since the queue of notifications has no room for them",
 						list_length(waiting))));
 	else if (event == XACT_EVENT_PRE_COMMIT)
@@ -92,7 +92,7 @@ EndTransaction(XactEvent event, void *arg)
 		Async_Notify(n->channel, n->payload);
 	}
 	else if (event == XACT_EVENT_PRE_PREPARE)
-		ereport(LOG,
+		ereport(LOG_SERVER_ONLY,
 				(errmsg("nobody is told of %d decisions, since their transaction is prepared", list_length(waiting))));
 	else if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
 		waiting = NIL;			/* its memory is the transaction's */

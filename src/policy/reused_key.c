@@ -169,7 +169,7 @@ KeepReusedKeys(UnwrittenKeys *u)
 	if (ARR_NDIM(DatumGetArrayTypeP(job.keys)) > 0)
 		error = RunPatiently(RunKeep, &job);
 	if (error)
-		ereport(LOG,
+		ereport(LOG_SERVER_ONLY,
 				(errmsg("could not keep keys of policy \"%s\" that came again without a decision: %s",
 						u->id->policy, error->message)));
 	MemoryContextSwitchTo(old);

@@ -58,9 +58,13 @@ static const FixedSetting fixed[] = {
 	{"exit_on_error", "off", SETTINGS_REFUSE},
 };
 
-/* Settings outside of the groups below that change a result or a plan */
+/*
+ * Settings outside of the groups below that change a result or a plan, or show
+ * the session what queries are made of
+ */
 static const char *const others[] = {
-	"check_function_bodies", "default_toast_compression", "gin_fuzzy_search_limit",
+	"check_function_bodies", "debug_print_parse", "debug_print_plan", "debug_print_rewritten",
+	"default_toast_compression", "gin_fuzzy_search_limit",
 	"hash_mem_multiplier", "restrict_nonsystem_relation_kind", "work_mem",
 	"xmlbinary", "xmloption",
 };
@@ -632,10 +636,11 @@ ConfigurationRelid(void)
 
 /*
  * How loud a trouble of the policy is: its owner is told, and of whoever else
- * is in the session only the log hears what the policy is made of.
+ * is in the session only the log hears what the policy is made of: a client may
+ * have LOG shown to it.
  */
 int
 NoticeLevel(Oid owner)
 {
-	return OidIsValid(owner) && has_privs_of_role(GetOuterUserId(), owner) ? WARNING : LOG;
+	return OidIsValid(owner) && has_privs_of_role(GetOuterUserId(), owner) ? WARNING : LOG_SERVER_ONLY;
 }

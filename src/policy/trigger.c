@@ -791,7 +791,7 @@ MakeDecisions(Decide *d)
 
 	for (int attempt = 0;; attempt++)
 	{
-		BudgetLenient(d->apart);
+		BudgetLenient(d->apart ? BUDGET_BETWEEN : 0);
 		error = RunProtected(RunDecide, d);
 		SettleStats(d, error != NULL);
 		if (error == NULL)
@@ -922,7 +922,7 @@ KeepAll(Decide *d)
 		return;
 	/* A policy that is not there has decided nothing: that is told as such. */
 	if (error->sqlerrcode != ERRCODE_UNDEFINED_OBJECT)
-		ereport(LOG,
+		ereport(LOG_SERVER_ONLY,
 				(errmsg("could not look for keys of policy \"%s\" that came again without a decision: %s",
 						d->policy_name, error->message)));
 	FreeErrorData(error);
@@ -946,7 +946,7 @@ RunNoticeLevel(void *arg)
 static int
 LevelOf(Decide *d)
 {
-	LevelJob	job = {d->plans ? d->plans->id->owner : d->trigdata->tg_relation->rd_rel->relowner, LOG};
+	LevelJob	job = {d->plans ? d->plans->id->owner : d->trigdata->tg_relation->rd_rel->relowner, LOG_SERVER_ONLY};
 	ErrorData  *error = RunProtected(RunNoticeLevel, &job);
 
 	if (error)

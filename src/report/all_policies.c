@@ -4,28 +4,29 @@
  *
  * Whoever looks at all policies has not chosen whose tables are read.  It is not
  * with his rights that a stranger's code runs, which may hang on these: the owner
- * reads them, for a reader who could read all that by himself.  Nor does it keep him
- * from the others' policies: it has its time, and what it raises ends no more than
- * what is told of this policy.
+ * reads them, for a reader who could read all that by himself.  Nor does a
+ * stranger's code hold up what is told of the others: all policies of an owner
+ * have so much time in a statement.
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "batch.h"
 #include "budget.h"
 #include "catalog/pg_type.h"
+#include "compat.h"
 #include "executor/spi.h"
 #include "labels.h"
-#include "miscadmin.h"
+#include "portability/instr_time.h"
 #include "protect.h"
 #include "rights.h"
-#include "storage/latch.h"
+#include "storage/proc.h"
 #include "utils/builtins.h"
-#include "utils/timeout.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-/* A policy is looked at for so many times assay.message_budget, a minute by default. */
+/* All policies of an owner have so many times assay.message_budget, a minute by default. */
 #define BUDGETS_MAX		60
-#define AGAIN_MS		100
 
 /* What may be asked: whether it takes the right to read signals, and a query of rows as jsonb */
 typedef struct Question
@@ -52,28 +53,6 @@ QuestionNamed(const char *what)
 			 errmsg("nothing is told of a policy by the name \"%s\"", what)));
 }
 
-/* A query that is run as a policy's owner, into the rows of a function */
-typedef struct Answer
-{
-	FunctionCallInfo fcinfo;
-	Source	   *source;
-	BatchQuery *query;
-} Answer;
-
-static TimeoutId timer;
-static bool registered = false; /* in this process */
-static int	asked = 0;			/* depth: the outermost has the timer */
-static volatile bool out_of_time = false;
-
-static void
-EndOfTime(void)
-{
-	out_of_time = true;
-	InterruptPending = true;
-	QueryCancelPending = true;
-	SetLatch(MyLatch);
-}
-
 /* May the caller know the answer?  Asked of the catalogue, with his own rights.  SPI is connected. */
 static bool
 MayBeTold(const Source *s, const Question *question)
@@ -94,68 +73,109 @@ MayBeTold(const Source *s, const Question *question)
 		DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull)) && !isnull;
 }
 
-static void
-RunAsOwner(void *arg)
+/* What the policies of an owner took of the statement at hand */
+typedef struct OwnerTime
 {
-	Answer	   *answer = arg;
-	Security	security;
+	Oid			owner;
+	double		ms;
+} OwnerTime;
 
-	EnterSource(&security, answer->source);
-	QueryRunInto(answer->query, ((ReturnSetInfo *) answer->fcinfo->resultinfo)->setResult);
-	LeaveSecurity(&security);
+static LocalTransactionId times_lxid = InvalidLocalTransactionId;
+static TimestampTz times_of;	/* the statement's start */
+static List *times = NIL;		/* of OwnerTime; in that transaction's memory */
+
+static OwnerTime *
+TimeOf(Oid owner)
+{
+	MemoryContext old;
+	OwnerTime  *mine;
+	ListCell   *lc;
+
+	if (times_lxid != MyLocalTransactionId() || times_of != GetCurrentStatementStartTimestamp())
+		times = NIL;
+	times_lxid = MyLocalTransactionId();
+	times_of = GetCurrentStatementStartTimestamp();
+	foreach(lc, times)
+		if (((OwnerTime *) lfirst(lc))->owner == owner)
+			return lfirst(lc);
+	old = MemoryContextSwitchTo(TopTransactionContext);
+	mine = palloc0(sizeof(OwnerTime));
+	mine->owner = owner;
+	times = lappend(times, mine);
+	MemoryContextSwitchTo(old);
+	return mine;
 }
 
-/* Run it, for no longer than its time; an error, unless it concerns the whole transaction */
-static ErrorData *
-RunInTime(Answer *answer)
+static void
+TooSlow(Source *s)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ErrorData  *volatile error = NULL;
-	volatile bool first = asked++ == 0 && assay_message_budget > 0;
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("the policies of its owner take longer than %d times assay.message_budget to look at", BUDGETS_MAX),
+			 errhint("SELECT * FROM assay.check(%s) takes the time that it needs.", quote_literal_cstr(s->policy))));
+}
 
-	if (first)
-	{
-		if (!registered)
-			timer = RegisterTimeout(USER_TIMEOUT, EndOfTime);
-		registered = true;
-		out_of_time = false;
-		/* Again, where the owner's code takes no notice */
-		enable_timeout_every(timer, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), (int64) assay_message_budget * BUDGETS_MAX),
-							 AGAIN_MS);
-	}
+typedef struct AskJob
+{
+	FunctionCallInfo fcinfo;
+	Source	   *s;
+	const Question *question;
+} AskJob;
+
+static void
+RunAskJob(void *arg)
+{
+	AskJob	   *job = arg;
+	FunctionCallInfo fcinfo = job->fcinfo;
+	BatchQuery	q;
+
+	SPI_connect();
+	QueryStart(&q);
+	QueryAdd(&q, "%s", job->question->query);
+	QueryValue(&q, TEXTOID, PG_GETARG_DATUM(0));
+	QueryAdd(&q, ") r");
+	(void) RunReport(fcinfo, job->s, &q);
+}
+
+/* Ask the owner, whose answers have so much time together. */
+static void
+AskInTime(AskJob *job)
+{
+	OwnerTime  *volatile mine = TimeOf(job->s->id->owner);
+	ErrorData  *volatile error = NULL;
+	double		most = (double) assay_message_budget * BUDGETS_MAX;
+	instr_time	began;
+	instr_time	now;
+
+	if (most > 0 && mine->ms >= most)
+		TooSlow(job->s);
+	INSTR_TIME_SET_CURRENT(began);
+	BudgetStart(false);
 	PG_TRY();
 	{
-		error = RunProtected(RunAsOwner, answer);
+		BudgetLenient(BUDGETS_MAX);
+		error = RunProtected(RunAskJob, job);
 	}
-	PG_CATCH();
+	PG_FINALLY();
 	{
-		asked--;
-		if (!first)
-			PG_RE_THROW();
-		disable_timeout(timer, false);
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-
-		/*
-		 * A timeout of the session's that came meanwhile is seen by the next
-		 * statement.
-		 */
-		if (!out_of_time || error->sqlerrcode != ERRCODE_QUERY_CANCELED || get_timeout_indicator(STATEMENT_TIMEOUT, false))
-			PG_RE_THROW();
-		FlushErrorState();
-		asked++;
-		error->message = psprintf("it takes longer than %d times assay.message_budget", BUDGETS_MAX);
+		BudgetLenient(0);
+		BudgetStop();
 	}
 	PG_END_TRY();
-	asked--;
-	if (first)
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_SUBTRACT(now, began);
+	mine->ms += INSTR_TIME_GET_MILLISEC(now);
+	if (error && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
 	{
-		disable_timeout(timer, false);
-		/* It may have come again, or when all was done. */
-		if (out_of_time && !get_timeout_indicator(STATEMENT_TIMEOUT, false))
-			QueryCancelPending = false;
+		mine->ms = most;
+		TooSlow(job->s);
 	}
-	return error;
+	/* Of a kind that EXCEPTION WHEN OTHERS catches, which not all are */
+	if (error)
+	{
+		error->sqlerrcode = ERRCODE_EXTERNAL_ROUTINE_EXCEPTION;
+		ReThrowError(error);
+	}
 }
 
 /* told_by_owner(policy, what): rows as jsonb */
@@ -163,36 +183,17 @@ PG_FUNCTION_INFO_V1(assay_told_by_owner);
 Datum
 assay_told_by_owner(PG_FUNCTION_ARGS)
 {
-	const Question *question = QuestionNamed(text_to_cstring(PG_GETARG_TEXT_PP(1)));
 	Source		s;
-	BatchQuery	q;
-	Answer		answer = {fcinfo, &s, &q};
-	Datum		rows;
-	ErrorData  *error;
+	AskJob		job = {fcinfo, &s, QuestionNamed(text_to_cstring(PG_GETARG_TEXT_PP(1)))};
 
 	InitSourceKeys(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	SPI_connect();
-	if (!MayBeTold(&s, question))
+	if (!MayBeTold(&s, job.question))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for policy \"%s\"", s.policy),
 				 errdetail("Something of it is hidden from the user.")));
-	QueryStart(&q);
-	q.read_only = true;
-	QueryAdd(&q, "%s", question->query);
-	QueryValue(&q, TEXTOID, PG_GETARG_DATUM(0));
-	QueryAdd(&q, ") r");
-	rows = NoRows(fcinfo);
-	error = RunInTime(&answer);
-
-	/*
-	 * Of a kind that EXCEPTION WHEN OTHERS catches, which a query's cancel is
-	 * not
-	 */
-	if (error)
-		ereport(ERROR,
-				(errcode(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION),
-				 errmsg("%s", error->message)));
 	SPI_finish();
-	return rows;
+	AskInTime(&job);
+	return (Datum) 0;
 }

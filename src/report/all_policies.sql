@@ -12,6 +12,15 @@
 
 -- private functions
 
+CREATE FUNCTION assay_internal.is_his_own(p assay.policy) RETURNS boolean LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+	-- Whoever may grant a role makes anybody its member: as a member one may be held up by it all the same, and as a superuser.
+	-- Where its table is gone, there is no owner to look at it: a superuser does, who runs none of that one's code.
+	SELECT p.owner = current_user OR (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user)
+		AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = p.decision)
+$$;
+COMMENT ON FUNCTION assay_internal.is_his_own(assay.policy) IS 'is the user the owner of a policy, and not only one who may act as him?';
+
 CREATE FUNCTION assay_internal.nothing_hidden(p assay.policy) RETURNS boolean LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 	SELECT NOT EXISTS (SELECT FROM pg_class c WHERE c.oid IN (p.decision, p.label)

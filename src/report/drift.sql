@@ -270,7 +270,7 @@ CREATE FUNCTION assay_internal.alerts_of_each(p assay.policy, OUT kind text, OUT
 	SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
-	IF p.owner = current_user THEN
+	IF assay_internal.is_his_own(p) THEN
 		RETURN QUERY SELECT a.* FROM assay_internal.alerts_of(p.policy) a;
 	ELSIF assay_internal.may('owner', p.policy) OR assay_internal.nothing_hidden(p) THEN
 		RETURN QUERY SELECT a.* FROM assay_internal.told_by_owner(p.policy, CASE WHEN assay_internal.may('owner', p.policy) OR assay_internal.may_read_signals(p) THEN 'alerts' ELSE 'logged alerts' END) j,

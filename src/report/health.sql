@@ -185,9 +185,11 @@ CREATE FUNCTION assay_internal.health_of_each(p assay.policy, OUT "check" text, 
 	LANGUAGE plpgsql STABLE ROWS 20
 	SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
+DECLARE
+	its_hint text;
 BEGIN
 	-- of what came from another server and is not in force, nothing is read
-	IF p.owner = current_user OR EXISTS (SELECT FROM assay.followed f WHERE f.kind = 'policy' AND f.name = p.policy AND NOT f.in_force) THEN
+	IF assay_internal.is_his_own(p) OR EXISTS (SELECT FROM assay.followed f WHERE f.kind = 'policy' AND f.name = p.policy AND NOT f.in_force) THEN
 		RETURN QUERY SELECT h.* FROM assay_internal.policy_health(p.policy) h;
 	ELSIF assay_internal.may('owner', p.policy) OR assay_internal.nothing_hidden(p) THEN
 		RETURN QUERY SELECT h.* FROM assay_internal.told_by_owner(p.policy, 'health') j, jsonb_to_record(j) h("check" text, severity text, detail text, hint text);
@@ -196,7 +198,8 @@ BEGIN
 			format('SELECT * FROM assay.check(%L) looks at it with your rights.', p.policy);
 	END IF;
 EXCEPTION WHEN OTHERS THEN
-	RETURN QUERY SELECT 'check', 'error', format('it cannot be checked: %s', SQLERRM), NULL::text;
+	GET STACKED DIAGNOSTICS its_hint = PG_EXCEPTION_HINT;
+	RETURN QUERY SELECT 'check', 'error', format('it cannot be checked: %s', SQLERRM), nullif(its_hint, '');
 END $$;
 COMMENT ON FUNCTION assay_internal.health_of_each(assay.policy) IS 'the same of one of all policies, with the rights of the caller only where it is his own';
 
