@@ -142,7 +142,7 @@ PrepareNewRows(void *arg)
 	old = MemoryContextSwitchTo(t->context);
 	t->new_used = bms_copy(found.used);
 	MemoryContextSwitchTo(old);
-	foreach(lc, found.views)
+	foreach(lc, found.relations)
 		DependOnRelation(&t->dependencies, lfirst_oid(lc));
 	/* Within the view's query a table of the server would be taken for it. */
 	if (OidIsValid(get_relname_relid(t->transition, PG_CATALOG_NAMESPACE)))

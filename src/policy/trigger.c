@@ -140,14 +140,21 @@ DecideWithoutSignals(Decide *d, const char *sqlstate, const char *message, bool 
 static bool
 HasNoKey(Decide *d)
 {
+	TupleDesc	desc = RelationGetDescr(d->trigdata->tg_relation);
 	bool		any = false;
+	bool		generated = false;
 
 	for (int i = 0; i < d->plans->table->nkeys; i++)
+	{
 		any |= d->nulls[i];
+		generated |= d->nulls[i] && TupleDescAttr(desc, d->key_columns[i] - 1)->attgenerated;
+	}
 	if (!any || d->raise)
 		return false;
 	d->nundecided++;
-	AddFault(d, NULL, "23502", "a key column is null: the message has no decision", true, false, false);
+	AddFault(d, NULL, "23502", generated ?
+			 "a key column is generated, and null in the new row: the message has no decision" :
+			 "a key column is null: the message has no decision", true, false, false);
 	return true;
 }
 
