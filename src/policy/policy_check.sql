@@ -189,12 +189,11 @@ BEGIN
 			RETURN QUERY SELECT 'info', 'trigger', format('trigger %s on %s has a WHEN condition: what it leaves out counts as undecided', t.tgname, rel),
 				'A condition or guard of the policy leaves nothing undecided.';
 		END IF;
-		-- a row for a partition whose columns are in another order is captured before they are generated; on 15 they may be so there only
+		-- new rows have no virtual columns, nor, on 15, what is generated in a partition only
 		missing := (SELECT string_agg(format('"%s"', k.name), ', ' ORDER BY k.i) FROM unnest(p.key) WITH ORDINALITY k(name, i)
-			WHERE EXISTS (SELECT FROM pg_attribute a WHERE a.attname = k.name AND NOT a.attisdropped
-				AND (a.attrelid = t.tgrelid AND a.attgenerated = 'v'
-					OR NOT t.per_row AND a.attgenerated = 's' AND (SELECT c.relkind FROM pg_class c WHERE c.oid = t.tgrelid) = 'p'
-						AND a.attrelid IN (SELECT relid FROM pg_partition_tree(t.tgrelid)))));
+			WHERE EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.tgrelid AND a.attname = k.name AND NOT a.attisdropped AND (a.attgenerated = 'v'
+				OR NOT t.per_row AND a.attgenerated = '' AND EXISTS (SELECT FROM pg_attribute g JOIN pg_partition_tree(t.tgrelid) r ON r.relid = g.attrelid
+					WHERE g.attname = k.name AND g.attgenerated = 's'))));
 		IF missing IS NOT NULL THEN
 			RETURN QUERY SELECT 'warning', 'key', format('key column %s of %s is generated, which new rows may lack: such messages stay undecided', missing, rel),
 				'A trigger FOR EACH ROW has what is generated and stored; virtual columns are no key.';

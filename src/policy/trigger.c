@@ -140,21 +140,14 @@ DecideWithoutSignals(Decide *d, const char *sqlstate, const char *message, bool 
 static bool
 HasNoKey(Decide *d)
 {
-	TupleDesc	desc = RelationGetDescr(d->trigdata->tg_relation);
 	bool		any = false;
-	bool		generated = false;
 
 	for (int i = 0; i < d->plans->table->nkeys; i++)
-	{
 		any |= d->nulls[i];
-		generated |= d->nulls[i] && TupleDescAttr(desc, d->key_columns[i] - 1)->attgenerated;
-	}
 	if (!any || d->raise)
 		return false;
 	d->nundecided++;
-	AddFault(d, NULL, "23502", generated ?
-			 "a key column is generated, and null in the new row: the message has no decision" :
-			 "a key column is null: the message has no decision", true, false, false);
+	AddFault(d, NULL, "23502", "a key column is null: the message has no decision", true, false, false);
 	return true;
 }
 
@@ -550,6 +543,9 @@ TakeKey(Decide *d)
 	}
 	if (tuplestore_tuple_count(rows) != 1 || !d->same_types)
 		return false;
+	for (int i = 0; i < d->plans->table->nkeys; i++)
+		if (NewRowsLack(rel, d->key_columns[i]))
+			return false;
 	slot = MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsMinimalTuple);
 	pointer = tuplestore_alloc_read_pointer(rows, EXEC_FLAG_REWIND);
 	tuplestore_select_read_pointer(rows, pointer);
@@ -839,7 +835,7 @@ MakeDecisionsInTime(Decide *d)
 static void
 AddKeysOfStatement(Decide *d, DecisionTable *t)
 {
-	SPIPlanPtr	plan = SPI_prepare(KeySource(t->id, t->key_types, d->trigdata->tg_trigger->tgnewtable), 0, NULL);
+	SPIPlanPtr	plan = SPI_prepare(KeySource(t->id, t->key_types, d->trigdata->tg_trigger->tgnewtable, d->trigdata->tg_relation), 0, NULL);
 	Portal		portal = plan ? SPI_cursor_open(NULL, plan, NULL, NULL, true) : NULL;
 	uint64		n;
 
