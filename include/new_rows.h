@@ -23,7 +23,8 @@ typedef struct NewRows
 	Bitmapset  *used;			/* columns of the message that it shows or
 								 * computes with */
 	AttrNumber	looked_up;		/* by which column most lookups go, or 0 */
-	List	   *views;			/* oids of what was written out in it */
+	List	   *relations;		/* oids of views that were written out in it,
+								 * and of others that it rests on */
 } NewRows;
 
 extern void NewRowsInit(void);

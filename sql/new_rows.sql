@@ -101,6 +101,8 @@ CALL nr_try('a merged key', 'SELECT id, n, "the Text" AS t FROM nr_message FULL 
 CALL nr_try('another key', 'SELECT tenant AS id, n, "the Text" AS t FROM nr_message');
 CALL nr_try('a whole row', 'SELECT id, n, "the Text" AS t, m::text AS everything FROM nr_message m');
 CALL nr_try('a whole join', 'SELECT j.id, j.n, j."the Text" AS t, j::text AS everything FROM (nr_message m CROSS JOIN (SELECT 1 AS one) x) j');
+CALL nr_try('a whole row of a view', 'SELECT id, n, tale AS t, pg_typeof(i) AS type FROM nr_inner i');
+CALL nr_try('a row of a subquery', 'SELECT id, n, tale AS t, pg_typeof(i) AS type, to_jsonb(i) AS row FROM (SELECT * FROM nr_inner) i');
 CALL nr_try('a system column', 'SELECT id, n, "the Text" AS t, tableoid::regclass AS home FROM nr_message');
 CALL nr_try('storage', 'SELECT id, n, "the Text" AS t, pg_column_size(body) AS bytes FROM nr_message');
 CALL nr_try('a sample', 'SELECT id, n, "the Text" AS t FROM nr_message TABLESAMPLE SYSTEM (100)');
@@ -267,26 +269,51 @@ SELECT score > 0.6 AS hit, degraded, count(*) FROM nr_part_decision GROUP BY 1, 
 SELECT assay.reads_again('nr_part', 'nr_part');
 DROP TABLE nr_part CASCADE;
 SELECT assay.drop_policy('nr_part', true);
--- up to 15 a partition may generate what its table does not; this one comes while a session has the plan
+-- On 15 a partition may generate what is a plain column of its parent, however deep it is; later it can't be attached.
 CREATE TABLE nr_part (id int PRIMARY KEY, n int, twice int) PARTITION BY RANGE (id);
-CREATE TABLE nr_part_1 PARTITION OF nr_part FOR VALUES FROM (0) TO (100);
+CREATE TABLE nr_part_1 PARTITION OF nr_part FOR VALUES FROM (0) TO (100) PARTITION BY RANGE (id);
 CREATE VIEW nr_part_signals AS SELECT id, n, twice FROM nr_part;
 SELECT assay.create_policy('nr_part', 'nr_part_signals', '{id}', prior => 0);
 SELECT assay.create_detector('nr_part', 'twice', 'twice > 5', weight => 1, mode => 'live');
 CREATE TRIGGER decide AFTER INSERT ON nr_part REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('nr_part');
-INSERT INTO nr_part VALUES (1, 3, 6), (2, 3, 6);
-CREATE TABLE nr_part_2 (twice int GENERATED ALWAYS AS (n * 2) STORED, n int, id int NOT NULL);
+CREATE TABLE nr_part_11 PARTITION OF nr_part_1 FOR VALUES FROM (0) TO (10);
+INSERT INTO nr_part (id, n) VALUES (1, 3);
+SELECT assay.reads_again('nr_part', 'nr_part') IS NULL AS from_the_rows;
+CREATE TABLE nr_part_12 (twice int GENERATED ALWAYS AS (n * 2) STORED, n int, id int NOT NULL);
 DO $$
 BEGIN
-	ALTER TABLE nr_part ATTACH PARTITION nr_part_2 FOR VALUES FROM (100) TO (200);
-EXCEPTION WHEN datatype_mismatch THEN
-	ALTER TABLE nr_part_2 ALTER twice DROP EXPRESSION;
-	ALTER TABLE nr_part ATTACH PARTITION nr_part_2 FOR VALUES FROM (100) TO (200);
-	ALTER TABLE nr_part_2 ALTER twice SET DEFAULT 6;
+	ALTER TABLE nr_part_1 ATTACH PARTITION nr_part_12 FOR VALUES FROM (10) TO (20);
+	IF assay.reads_again('nr_part', 'nr_part') IS NULL THEN
+		RAISE WARNING 'taken from the rows';
+	END IF;
+EXCEPTION
+	WHEN datatype_mismatch THEN
+		CREATE TABLE nr_part_13 PARTITION OF nr_part_1 FOR VALUES FROM (10) TO (20);
 END $$;
-INSERT INTO nr_part (id, n) SELECT i, 3 FROM generate_series(100, 102) i;
-INSERT INTO nr_part (id, n) VALUES (110, 3);
-SELECT count(*) FROM nr_part_decision d JOIN nr_part m USING (id) WHERE (d.score > 0.6) IS DISTINCT FROM coalesce(m.twice > 5, false);
+INSERT INTO nr_part (id, n) VALUES (10, 3);
+INSERT INTO nr_part (id, n) SELECT i, 3 FROM generate_series(8, 12) i ON CONFLICT DO NOTHING;
+SELECT count(*) FILTER (WHERE coalesce(twice > 5, false) <> (score > 0.6)) AS differ, count(*), bool_or(degraded) AS degraded
+FROM nr_part JOIN nr_part_decision USING (id);
+DROP TABLE nr_part CASCADE;
+SELECT assay.drop_policy('nr_part', true);
+DROP TABLE IF EXISTS nr_part_12;
+-- A generated key is not in such a row either: it is made of it.
+CREATE TABLE nr_part (id int PRIMARY KEY, n int, k text GENERATED ALWAYS AS ('k' || n) STORED, UNIQUE (id, k)) PARTITION BY RANGE (id);
+CREATE TABLE nr_part_1 (k text GENERATED ALWAYS AS ('k' || n) STORED, n int, id int NOT NULL);
+ALTER TABLE nr_part ATTACH PARTITION nr_part_1 FOR VALUES FROM (0) TO (100);
+CREATE TABLE nr_part_2 PARTITION OF nr_part FOR VALUES FROM (100) TO (200);
+CREATE VIEW nr_part_signals AS SELECT id, k, n FROM nr_part;
+SELECT assay.create_policy('nr_part', 'nr_part_signals', '{id,k}');
+CREATE TRIGGER decide AFTER INSERT ON nr_part REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('nr_part');
+INSERT INTO nr_part VALUES (1, 1);
+INSERT INTO nr_part VALUES (2, 1), (102, 1);
+SELECT assay.alter_policy('nr_part', prior => -1);
+-- a key that comes again, whose former decision is another
+DELETE FROM nr_part WHERE id = 2;
+INSERT INTO nr_part VALUES (2, 1);
+SELECT * FROM assay.undecided('nr_part');
+SELECT id, k, revision, degraded FROM nr_part_decision ORDER BY 1, 2, 3;
+SELECT count(*) FROM assay.check('nr_part') WHERE "check" = 'key';
 DROP TABLE nr_part CASCADE;
 SELECT assay.drop_policy('nr_part', true);
 

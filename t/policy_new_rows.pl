@@ -33,7 +33,7 @@ my @expressions = ('m.body', 'm.tags', 'm.amount', 'm.at', 'length(m.body)', 'm.
 	'(SELECT count(*) FROM message o WHERE o.tenant = m.tenant AND o.id < m.id)', '(SELECT max(label) FROM tenant x WHERE x.tenant = m.tenant)',
 	"ROW(m.n, m.tenant)::text", 'm.n IN (1, 2, 5)', 'm.tags && ARRAY[m.n::text]', "'it''s' || m.id", 'm.fixed', 'm.named',
 	'(m.n, m.tenant) < (3, 2)', 'greatest(m.n, m.tenant)', "jsonb_build_object('n', m.n, 'a', m.amount)");
-my @odd = ('m::text', 'm.ctid::text', 'pg_column_size(m.body)', 'count(*) OVER ()', 'm.tableoid::regclass::text');
+my @odd = ('m::text', 'pg_typeof(m)', 'm.ctid::text', 'pg_column_size(m.body)', 'count(*) OVER ()', 'm.tableoid::regclass::text');
 my @sources = ('message m', '(SELECT * FROM message) m', 'inner_view m', '(SELECT id, n, tenant, body, amount, tags, at, fixed, named FROM message WHERE n IS NOT NULL) m',
 	'ONLY message m', 'message m(key, n, tenant)', 'w m');
 my @joins = ('CROSS JOIN (SELECT 7 AS seven) s', 'LEFT JOIN tenant t ON t.tenant = m.tenant AND t.tenant > 2', 'JOIN tenant t ON t.tenant = m.n',

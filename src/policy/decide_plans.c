@@ -81,16 +81,23 @@ PrepareInserts(DecidePlans *t, Relation rel)
 		elog(ERROR, "SPI_unregister_relation failed");
 }
 
+typedef struct PlansJob
+{
+	DecidePlans *plans;
+	Relation	rel;
+} PlansJob;
+
 /* The plans over the signals view: it may be gone, or another */
 static void
 PrepareSignals(void *arg)
 {
-	DecidePlans *t = arg;
+	DecidePlans *t = ((PlansJob *) arg)->plans;
+	Relation	rel = ((PlansJob *) arg)->rel;
 	CachedPlanSource *source;
 	MemoryContext old;
 
 	if (t->transition)
-		t->all_plan = KeepPlan(SignalsQuery(t->id, t->table->key_types, KeySource(t->id, t->table->key_types, t->transition)),
+		t->all_plan = KeepPlan(SignalsQuery(t->id, t->table->key_types, KeySource(t->id, t->table->key_types, t->transition, rel)),
 							   0, NULL);
 	t->one_plan = KeepPlan(OneSignalsQuery(t->id, t->table->key_types), t->table->nkeys,
 						   t->table->key_types);
@@ -117,18 +124,12 @@ KeepNewRowsPlan(DecidePlans *t, const char *sql, int nargs, Oid *types)
 	return NULL;
 }
 
-typedef struct NewRowsJob
-{
-	DecidePlans *plans;
-	Relation	rel;
-} NewRowsJob;
-
 /* The plans that take the signals from the new rows, or why there are none */
 static void
 PrepareNewRows(void *arg)
 {
-	DecidePlans *t = ((NewRowsJob *) arg)->plans;
-	Relation	rel = ((NewRowsJob *) arg)->rel;
+	DecidePlans *t = ((PlansJob *) arg)->plans;
+	Relation	rel = ((PlansJob *) arg)->rel;
 	TupleDesc	desc = RelationGetDescr(rel);
 	Oid		   *types = palloc(desc->natts * sizeof(Oid));
 	int			n = 0;
@@ -142,7 +143,7 @@ PrepareNewRows(void *arg)
 	old = MemoryContextSwitchTo(t->context);
 	t->new_used = bms_copy(found.used);
 	MemoryContextSwitchTo(old);
-	foreach(lc, found.views)
+	foreach(lc, found.relations)
 		DependOnRelation(&t->dependencies, lfirst_oid(lc));
 	/* Within the view's query a table of the server would be taken for it. */
 	if (OidIsValid(get_relname_relid(t->transition, PG_CATALOG_NAMESPACE)))
@@ -173,7 +174,7 @@ DropNewRows(DecidePlans *t)
 static void
 TryNewRows(DecidePlans *t, Relation rel)
 {
-	NewRowsJob	job = {t, rel};
+	PlansJob	job = {t, rel};
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pg_assay new rows",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
@@ -386,6 +387,7 @@ static void
 Prepare(DecidePlans *t, Relation rel)
 {
 	MemoryContext old = MemoryContextSwitchTo(t->context);
+	PlansJob	job = {t, rel};
 	Security	security;
 	ErrorData  *error = NULL;
 	const char *misplaced;
@@ -397,12 +399,12 @@ Prepare(DecidePlans *t, Relation rel)
 	MemoryContextSwitchTo(old);
 	PrepareInserts(t, rel);
 	if (t->transition)
-		t->keys_plan = KeepPlan(KeySource(t->id, t->table->key_types, t->transition), 0, NULL);
+		t->keys_plan = KeepPlan(KeySource(t->id, t->table->key_types, t->transition, rel), 0, NULL);
 	if (!OidIsValid(t->id->signals))
 		NoteBroken(t, "42P01", psprintf("signals view %s does not exist", t->id->signals_name));
 	else if (misplaced)
 		NoteBroken(t, "55000", misplaced);
-	else if ((error = RunProtected(PrepareSignals, t)) != NULL)
+	else if ((error = RunProtected(PrepareSignals, &job)) != NULL)
 		NoteBroken(t, unpack_sql_state(error->sqlerrcode), error->message);
 	if (t->signals == NULL)
 		t->why_not = "the signals cannot be read";

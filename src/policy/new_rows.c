@@ -25,11 +25,11 @@
 
 #include "access/detoast.h"
 #include "access/heapam.h"
+#include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
@@ -206,7 +206,7 @@ ViewQuery(NewRows *n, PolicyIdentity *id, Oid relid)
 	Query	   *query = NULL;
 	ListCell   *lc;
 
-	n->views = list_append_unique_oid(n->views, relid);
+	n->relations = list_append_unique_oid(n->relations, relid);
 	if (view->rd_rel->relkind != RELKIND_VIEW)
 		n->why_not = "the signals do not come from a view over the message table";
 	else if (RelationIsSecurityView(view))
@@ -378,6 +378,19 @@ AsksForStorage(Node *node, void *unused)
 	return expression_tree_walker(node, AsksForStorage, unused);
 }
 
+/* Is there the whole row of a view?  Once that is written out, the row is of no type of its own. */
+static bool
+UsesRowOf(Node *node, List *views)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var) && ((Var *) node)->varattno == InvalidAttrNumber)
+		return list_member_oid(views, get_typ_typrelid(((Var *) node)->vartype));
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, UsesRowOf, views, QTW_IGNORE_JOINALIASES);
+	return expression_tree_walker(node, UsesRowOf, views);
+}
+
 #if PG_VERSION_NUM >= 180000
 static bool
 HasVirtualColumns(TupleDesc desc)
@@ -389,26 +402,36 @@ HasVirtualColumns(TupleDesc desc)
 #endif
 
 #if PG_VERSION_NUM < 160000
-/* Is there a partition with generated columns?  None is locked, which would be waited for. */
+/*
+ * A partition may generate what is a plain column of its parent.  No partition is
+ * locked: another that comes changes the table that it is attached to.
+ */
 static bool
-PartitionsGenerate(Oid table)
+PartitionsGenerate(NewRows *n, Oid relid)
 {
-	List	   *partitions = find_all_inheritors(table, NoLock, NULL);
-	bool		found = false;
 	ListCell   *lc;
 
-	foreach(lc, partitions)
+	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
 	{
-		HeapTuple	tuple;
+		Oid			partition = lfirst_oid(lc);
+		HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(partition));
+		int			natts = 0;
 
-		for (AttrNumber i = 1; HeapTupleIsValid(tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(lfirst_oid(lc)), Int16GetDatum(i))); i++)
+		if (HeapTupleIsValid(tuple))
 		{
-			found |= ((Form_pg_attribute) GETSTRUCT(tuple))->attgenerated == ATTRIBUTE_GENERATED_STORED;
+			natts = ((Form_pg_class) GETSTRUCT(tuple))->relnatts;
 			ReleaseSysCache(tuple);
 		}
+		if (get_rel_relkind(partition) == RELKIND_PARTITIONED_TABLE)
+			n->relations = list_append_unique_oid(n->relations, partition);
+		for (AttrNumber i = 1; i <= natts; i++)
+			if (get_attgenerated(partition, i))
+				return true;
 	}
-	return found;
+	return false;
 }
+#else
+#define PartitionsGenerate(n, relid) false
 #endif
 
 /*
@@ -416,20 +439,12 @@ PartitionsGenerate(Oid table)
  * before that: what the partition's columns are generated as is not in it.
  */
 static bool
-HasGeneratedColumns(Relation rel)
+HasGeneratedColumns(NewRows *n, Relation rel)
 {
 	TupleDesc	desc = RelationGetDescr(rel);
 
-	if (rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
-		return false;
-	if (desc->constr && desc->constr->has_generated_stored)
-		return true;
-#if PG_VERSION_NUM < 160000
-	/* Up to here a partition may generate what its table does not. */
-	return PartitionsGenerate(RelationGetRelid(rel));
-#else
-	return false;
-#endif
+	return rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE &&
+		((desc->constr && desc->constr->has_generated_stored) || PartitionsGenerate(n, RelationGetRelid(rel)));
 }
 
 /* Why the table's rows may not be what a query of the table gives, or NULL */
@@ -449,7 +464,7 @@ OddTable(Search *s)
 		return "the view reads a part of the message table";
 	if (HasVirtualColumns(RelationGetDescr(s->rel)))
 		return "the message table has virtual columns";
-	if (HasGeneratedColumns(s->rel))
+	if (HasGeneratedColumns(s->found, s->rel))
 		return "the message table is partitioned and has generated columns";
 	if (pg_class_aclcheck(RelationGetRelid(s->rel), s->id->owner, ACL_SELECT) != ACLCHECK_OK)
 		return "the policy's owner may not read the whole message table";
@@ -740,6 +755,8 @@ FindNewRows(NewRows *n, PolicyIdentity *id, const Oid *key_types, Relation rel)
 		n->why_not = OddKey(&s, key_types);
 	if (n->why_not == NULL && query_tree_walker(query, AsksForStorage, NULL, QTW_IGNORE_JOINALIASES))
 		n->why_not = "the view asks how a value is stored, or has a WITH query of our name";
+	if (n->why_not == NULL && query_tree_walker(query, UsesRowOf, n->relations, QTW_IGNORE_JOINALIASES))
+		n->why_not = "the view uses the whole row of another view";
 	if (n->why_not)
 		return;
 

@@ -191,6 +191,15 @@ BEGIN
 			RETURN QUERY SELECT 'info', 'trigger', format('trigger %s on %s has a WHEN condition: what it leaves out counts as undecided', t.tgname, rel),
 				'A condition or guard of the policy leaves nothing undecided.';
 		END IF;
+		-- new rows have no virtual columns, nor, on 15, what is generated in a partition only
+		missing := (SELECT string_agg(format('"%s"', k.name), ', ' ORDER BY k.i) FROM unnest(p.key) WITH ORDINALITY k(name, i)
+			WHERE EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.tgrelid AND a.attname = k.name AND NOT a.attisdropped AND (a.attgenerated = 'v'
+				OR NOT t.per_row AND a.attgenerated = '' AND EXISTS (SELECT FROM pg_attribute g JOIN pg_partition_tree(t.tgrelid) r ON r.relid = g.attrelid
+					WHERE g.attname = k.name AND g.attgenerated = 's'))));
+		IF missing IS NOT NULL THEN
+			RETURN QUERY SELECT 'warning', 'key', format('key column %s of %s is generated, which new rows may lack: such messages stay undecided', missing, rel),
+				'A trigger FOR EACH ROW has what is generated and stored; virtual columns are no key.';
+		END IF;
 	END LOOP;
 	FOR t IN SELECT d.tgrelid, array_agg(d.tgname ORDER BY d.tgname) FILTER (WHERE d.on_arrival AND NOT d.has_when AND d.tgenabled IN ('O', 'A')) AS names
 		FROM assay_internal.decide_triggers(p.policy, decision_owner) d WHERE d.may_decide GROUP BY d.tgrelid ORDER BY d.tgrelid::regclass::text COLLATE "C" LOOP

@@ -11,11 +11,14 @@
 #include "compat.h"
 #include "decision_table.h"
 #include "miscadmin.h"
+#include "rewrite/rewriteHandler.h"
 #include "signals_query.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/ruleutils.h"
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
@@ -78,14 +81,40 @@ AddKeySelect(StringInfo sql, PolicyIdentity *id, const Oid *types)
 	}
 }
 
-/* The same FROM table t */
+/* Is a column one that new rows of the table may lack, whatever partition they are for? */
+bool
+NewRowsLack(Relation rel, AttrNumber attno)
+{
+	return rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE && attno > 0 &&
+		TupleDescAttr(RelationGetDescr(rel), attno - 1)->attgenerated == ATTRIBUTE_GENERATED_STORED;
+}
+
+/*
+ * The same FROM table t, the new rows of rel.  A row for a partition whose columns
+ * are in another order is captured before they are generated: that is done here.
+ */
 char	   *
-KeySource(PolicyIdentity *id, const Oid *types, const char *table)
+KeySource(PolicyIdentity *id, const Oid *types, const char *table, Relation rel)
 {
 	StringInfoData sql;
+	ListCell   *lc;
 
 	initStringInfo(&sql);
-	AddKeySelect(&sql, id, types);
+	foreach(lc, id->key)
+	{
+		const char *key = quote_identifier(lfirst(lc));
+		AttrNumber	attno = get_attnum(RelationGetRelid(rel), lfirst(lc));
+
+		appendStringInfoString(&sql, lc == list_head(id->key) ? "SELECT " : ", ");
+		if (NewRowsLack(rel, attno))
+			appendStringInfo(&sql, "coalesce(t.%s, %s)", key,
+							 deparse_expression(build_column_default(rel, attno),
+												deparse_context_for(RelationGetRelationName(rel), RelationGetRelid(rel)),
+												false, false));
+		else
+			appendStringInfo(&sql, "t.%s", key);
+		appendStringInfo(&sql, "::%s AS %s", CastName(types[foreach_current_index(lc)]), key);
+	}
 	appendStringInfo(&sql, " FROM %s t", quote_identifier(table));
 	return sql.data;
 }
