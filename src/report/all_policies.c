@@ -97,7 +97,7 @@ TimeOf(Oid owner)
 	times_of = GetCurrentStatementStartTimestamp();
 	foreach(lc, times)
 		if (((OwnerTime *) lfirst(lc))->owner == owner)
-			return lfirst(lc);
+		return lfirst(lc);
 	old = MemoryContextSwitchTo(TopTransactionContext);
 	mine = palloc0(sizeof(OwnerTime));
 	mine->owner = owner;
