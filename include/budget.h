@@ -60,6 +60,9 @@ extern void BudgetLeave(void);
 /* Was this error, just caught, made by the budget?  Then it says so now. */
 extern bool BudgetCaught(ErrorData *error);
 
+/* Does it say so? */
+extern bool BudgetMade(const ErrorData *error);
+
 /* Error where a message's conditions took more memory than they may */
 extern void BudgetCheckMemory(MemoryContext context);
 

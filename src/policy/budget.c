@@ -42,6 +42,7 @@
 #define MESSAGE_MEMORY_DEFAULT	(256 * 1024)	/* kB */
 #define MESSAGE_MEMORY_MIN	1024
 #define TICKS			20		/* in a message's budget */
+#define CANCELED_AFTER	"canceled after the time budget of "
 
 /* A message's fair share of its budget, in a statement of many */
 #define FAIR_SHARE		100
@@ -354,10 +355,16 @@ BudgetCaught(ErrorData *error)
 		return false;
 	Forget();					/* it may have come again since it was raised */
 	error->message = BudgetIsSpent() ?
-		psprintf("canceled after the time budget of a statement, %d ms and a share for each message",
-				 statement_budget) :
-		psprintf("canceled after the time budget of a message, %d ms", assay_message_budget);
+		psprintf(CANCELED_AFTER "a statement, %d ms and a share for each message", statement_budget) :
+		psprintf(CANCELED_AFTER "a message, %d ms", assay_message_budget);
 	return true;
+}
+
+bool
+BudgetMade(const ErrorData *error)
+{
+	return error->sqlerrcode == ERRCODE_QUERY_CANCELED &&
+		strncmp(error->message, CANCELED_AFTER, strlen(CANCELED_AFTER)) == 0;
 }
 
 void

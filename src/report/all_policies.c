@@ -165,7 +165,7 @@ AskInTime(AskJob *job)
 	INSTR_TIME_SET_CURRENT(now);
 	INSTR_TIME_SUBTRACT(now, began);
 	mine->ms += INSTR_TIME_GET_MILLISEC(now);
-	if (error && error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+	if (error && BudgetMade(error))
 	{
 		mine->ms = most;
 		TooSlow(job->s);
