@@ -14,6 +14,12 @@ CREATE FUNCTION assay_internal.lost_triggers(OUT relation regclass, OUT trigger 
 		('assay_internal.follow_published()', 'R'), ('assay_internal.follow_number()', 'R')) f (function, enabled)
 	JOIN pg_trigger t ON t.tgfoid = f.function AND t.tgenabled = 'O'
 	WHERE NOT t.tgisinternal
+	UNION ALL
+	-- what keeps others from writing the extension's tables (writers.sql)
+	SELECT t.tgrelid::regclass, t.tgname, f.enabled, EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = t.tgrelid)
+	FROM (VALUES ('check_right', 'A'), ('owner_writes', 'A'), ('refuse_leftovers', 'A'), ('owner_applies', 'R')) f (trigger, enabled)
+	JOIN pg_trigger t ON t.tgname = f.trigger AND t.tgenabled = 'O'
+	JOIN pg_class c ON c.oid = t.tgrelid AND c.relkind = 'r' AND c.relnamespace IN ('assay'::regnamespace, 'assay_internal'::regnamespace)
 $$;
 COMMENT ON FUNCTION assay_internal.lost_triggers() IS 'triggers that should fire for replicated rows and don''t any more, and whether such rows come';
 
