@@ -182,7 +182,8 @@ BEGIN
 			EXECUTE format('ALTER TABLE health.%I ENABLE ROW LEVEL SECURITY', t);
 		END IF;
 		SET LOCAL ROLE assay_looker;
-		SELECT string_agg(format('%s %s', h."check", h.severity), ', ' ORDER BY h."check") INTO found FROM assay.health h WHERE h.object = 'strange' AND h.severity <> 'ok';
+		SELECT string_agg(format('%s %s', h."check", h.severity), ', ' ORDER BY h."check") INTO found FROM assay.health h WHERE h.object = 'strange' AND h.severity <> 'ok'
+			AND h."check" <> 'statistics'; -- it asks for preload
 		RAISE WARNING '%: % (%)', t, found, (SELECT string_agg(a.detail, ', ') FROM assay.alerts a WHERE a.policy = 'strange');
 		CALL assay.maintain();
 		RESET ROLE;
@@ -192,7 +193,7 @@ BEGIN
 	END LOOP;
 END $$;
 SET client_min_messages = error;
-SELECT count(*) AS told FROM assay_internal.told_by_owner('strange', 'health');
+SELECT count(*) AS told FROM assay_internal.told_by_owner('strange', 'health') t WHERE t->>'check' <> 'statistics';
 RESET ROLE;
 SELECT DISTINCT * FROM health.ran;
 -- nor is he told by the owner what he may not read himself

@@ -122,6 +122,9 @@ my @cases = (
 		qr/^broken_html$/, q{link_hrefs = '{http://x.example/&}' AND link_texts = '{t}' AND 'http://f.example' = ANY (urls)} ],
 	[ 'html_conditions', html('<!--[if mso]><a href=http://x.example/><![endif]-->' x 50_000), qr/^/, q{cardinality(urls) = 1} ],
 	[ 'html_css_rules', html('<style>', numbered(100_000, '.x%d{display:none}'), '</style><p class=x1>hidden</p>seen'),
+		# more rules than are read: one of the rest may show what the first hides
+		qr/^$/, q{body_text ~ '^hidden\n+seen$' AND hidden_text IS NULL} ],
+	[ 'html_css_first', html('<style>', numbered(1_000, '.x%d{display:none}'), '</style><p class=x1>hidden</p>seen'),
 		qr/^$/, q{body_text = 'seen' AND hidden_text = 'hidden'} ],
 	[ 'html_css_classes', html('<style>', (map { ".$_\{" . 'color:red;' x 400 . '}' } ('a' .. 'p') x 2), '</style>',
 			'<b class="a b c d e f g h i j k l m n o p">x</b>' x 20_000), qr/^broken_html$/, q{length(body_text) = 20000} ],

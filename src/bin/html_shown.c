@@ -26,7 +26,7 @@ shown_break(HtmlState *st, Break brk, const Style *style)
 	if (brk == BREAK_NONE)
 		return;
 	out_break(&st->hidden, brk);
-	if (style != NULL && style->gone)
+	if (style != NULL && style->gone && !style->unsure)
 		return;
 	out_break(&st->seen, brk);
 	if (st->in_link && st->link_text->len > 0 &&
