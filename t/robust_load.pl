@@ -22,6 +22,19 @@ sub numbered
 	return join '', map { $format =~ s/%d/$_/gr } 1 .. $n;
 }
 
+# A document in frames in one another
+sub framed
+{
+	my ($n, $document) = @_;
+	for (1 .. $n)
+	{
+		$document =~ s/&/&amp;/g;
+		$document =~ s/"/&quot;/g;
+		$document = qq{<iframe srcdoc="$document"></iframe>};
+	}
+	return $document;
+}
+
 sub nested
 {
 	my ($depth) = @_;
@@ -121,11 +134,20 @@ my @cases = (
 	[ 'html_stripped_links', html('<div>' x 400_000, '<a href="http://x.example/&amp;">t</a><form action=http://f.example>'),
 		qr/^broken_html$/, q{link_hrefs = '{http://x.example/&}' AND link_texts = '{t}' AND 'http://f.example' = ANY (urls)} ],
 	[ 'html_conditions', html('<!--[if mso]><a href=http://x.example/><![endif]-->' x 50_000), qr/^/, q{cardinality(urls) = 1} ],
-	[ 'html_css_rules', html('<style>', numbered(100_000, '.x%d{display:none}'), '</style><p class=x1>hidden</p>seen'),
-		# more rules than are read: one of the rest may show what the first hides
+	# More is there than is read: the rest may show what the first hides.
+	(map {
+			my ($name, $at_most, $document) = @$_;
+			([ "${name}_most", html($document->($at_most)), qr/^$/, q{body_text = 'seen' AND hidden_text = 'hidden'} ],
+			 [ "${name}_more", html($document->($at_most + 1)), qr/^$/, q{body_text ~ '^hidden\n*seen$' AND hidden_text IS NULL} ])
+		}
+		[ 'html_css_rules', 2000, sub { ('<style>', numbered($_[0], '.x%d{display:none}'), '</style><p class=x1>hidden</p>seen') } ],
+		[ 'html_css_block', 4096, sub { ('<style>.x{display:none;', ' ' x ($_[0] - 13), '}</style><p class=x>hidden</p>seen') } ],
+		[ 'html_css_nested', 8, sub { ('<style>', '@media all{' x $_[0], '.x{display:none}', '}' x $_[0], '</style><p class=x>hidden</p>seen') } ],
+		[ 'html_css_names', 16, sub { ('<style>.x{display:none}</style><p class="x', numbered($_[0] - 1, ' y%d'), '">hidden</p>seen') } ]),
+	[ 'html_css_100k', html('<style>', numbered(100_000, '.x%d{display:none}'), '</style><p class=x1>hidden</p>seen'),
 		qr/^$/, q{body_text ~ '^hidden\n+seen$' AND hidden_text IS NULL} ],
-	[ 'html_css_first', html('<style>', numbered(1_000, '.x%d{display:none}'), '</style><p class=x1>hidden</p>seen'),
-		qr/^$/, q{body_text = 'seen' AND hidden_text = 'hidden'} ],
+	(map { [ "html_indent_$_", html('<p style="text-indent:-9999px">', 'x' x $_, '<i>tail</i>'), qr/^$/, $_ > 1000 ? q{body_text = 'tail'} : q{coalesce(body_text, '') = ''} ] } 1000, 1001),
+	(map { [ "html_frames_$_", html(framed($_, 'deep')), qr/^/, $_ > 4 ? q{coalesce(body_text, '') !~ 'deep'} : q{body_text ~ 'deep'} ] } 4, 5),
 	[ 'html_css_classes', html('<style>', (map { ".$_\{" . 'color:red;' x 400 . '}' } ('a' .. 'p') x 2), '</style>',
 			'<b class="a b c d e f g h i j k l m n o p">x</b>' x 20_000), qr/^broken_html$/, q{length(body_text) = 20000} ],
 	[ 'html_css_braces', html('<style>', '{' x 1_000_000, '</style>seen'), qr/^$/, q{body_text = 'seen'} ],

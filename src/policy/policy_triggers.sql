@@ -2,7 +2,8 @@
 -- policy: triggers that fire for rows that come by replication
 --
 -- pg_restore --disable-triggers leaves all triggers of a table enabled as plain
--- ones: then sessions don't hear of changes that another server sends.
+-- ones: then sessions don't hear of changes that another server sends, and nothing
+-- guards the tables from those that should not write them.
 -- ---------------------------------------------------------------------------
 
 -- private functions
@@ -10,16 +11,13 @@
 CREATE FUNCTION assay_internal.lost_triggers(OUT relation regclass, OUT trigger name, OUT enabled text, OUT is_filled boolean) RETURNS SETOF record LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 	SELECT t.tgrelid::regclass, t.tgname, f.enabled, EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = t.tgrelid)
-	FROM (VALUES ('assay_internal.set_changed()'::regprocedure, 'A'), ('assay_internal.policy_changed()', 'A'),
-		('assay_internal.follow_published()', 'R'), ('assay_internal.follow_number()', 'R')) f (function, enabled)
-	JOIN pg_trigger t ON t.tgfoid = f.function AND t.tgenabled = 'O'
-	WHERE NOT t.tgisinternal
-	UNION ALL
-	-- what keeps others from writing the extension's tables (writers.sql)
-	SELECT t.tgrelid::regclass, t.tgname, f.enabled, EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = t.tgrelid)
-	FROM (VALUES ('check_right', 'A'), ('owner_writes', 'A'), ('refuse_leftovers', 'A'), ('owner_applies', 'R')) f (trigger, enabled)
-	JOIN pg_trigger t ON t.tgname = f.trigger AND t.tgenabled = 'O'
-	JOIN pg_class c ON c.oid = t.tgrelid AND c.relkind = 'r' AND c.relnamespace IN ('assay'::regnamespace, 'assay_internal'::regnamespace)
+	FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN (VALUES
+		('assay_internal.set_changed()'::regprocedure, NULL, 'A'), ('assay_internal.policy_changed()', NULL, 'A'),
+		('assay_internal.follow_published()', NULL, 'R'), ('assay_internal.follow_number()', NULL, 'R'),
+		-- what keeps others from writing the extension's tables (writers.sql)
+		(NULL, 'check_right', 'A'), (NULL, 'owner_writes', 'A'), (NULL, 'refuse_leftovers', 'A'), (NULL, 'owner_applies', 'R')) f (function, name, enabled)
+	ON t.tgfoid = f.function OR (t.tgname = f.name AND c.relkind = 'r' AND c.relnamespace IN ('assay'::regnamespace, 'assay_internal'::regnamespace))
+	WHERE t.tgenabled = 'O' AND NOT t.tgisinternal
 $$;
 COMMENT ON FUNCTION assay_internal.lost_triggers() IS 'triggers that should fire for replicated rows and don''t any more, and whether such rows come';
 
