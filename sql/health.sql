@@ -257,6 +257,25 @@ SET ROLE assay_looker;
 SELECT kind, severity, length(detail) FROM assay.alerts WHERE policy = 'strange' AND kind = 'signal drift';
 RESET ROLE;
 RESET work_mem;
+-- nor does he end their sessions
+SET ROLE assay_stranger;
+CREATE OR REPLACE FUNCTION health.spy(place text) RETURNS boolean LANGUAGE plpgsql COST 0.0001 AS $$
+BEGIN
+	IF current_setting('transaction_timeout', true) IS NOT NULL THEN
+		BEGIN
+			PERFORM set_config('transaction_timeout', '20ms', false);
+			PERFORM pg_sleep(1);
+		EXCEPTION WHEN insufficient_privilege THEN NULL;
+		END;
+	END IF;
+	PERFORM set_config('exit_on_error', 'on', false);
+	RAISE EXCEPTION 'go away';
+END $$;
+\c -
+SET client_min_messages = error;
+SET ROLE assay_looker;
+SELECT kind, severity, detail FROM assay.alerts WHERE policy = 'strange' AND kind = 'signal drift';
+RESET ROLE;
 SET ROLE assay_stranger;
 CREATE OR REPLACE FUNCTION health.spy(place text) RETURNS boolean LANGUAGE plpgsql COST 0.0001 AS $$ BEGIN PERFORM pg_sleep(100000); RETURN true; END $$;
 \c -

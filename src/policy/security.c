@@ -106,6 +106,15 @@ static char **extension_names = NULL;
 static int	nextension_names = 0;
 #endif
 
+/*
+ * Settings by which code of a policy's would end the session of whoever waits for
+ * it: an error that is no more to be caught, a time after which there is none.
+ */
+static GucBoolCheckHook check_exit_on_error = NULL;
+#if PG_VERSION_NUM >= 170000
+static GucIntCheckHook check_transaction_timeout = NULL;
+#endif
+
 /* The server's records of "fixed" */
 static struct config_generic *fixed_records[lengthof(fixed)];
 
@@ -155,6 +164,57 @@ AllSettings(int *n)
 #endif
 }
 
+/* May a setting that ends sessions be set?  As PostgreSQL answers for "role" */
+static bool
+MayEndSessions(const char *setting)
+{
+	if (!InSecurityRestrictedOperation())
+		return true;
+	GUC_check_errcode(ERRCODE_INSUFFICIENT_PRIVILEGE);
+	GUC_check_errmsg("cannot set parameter \"%s\" within security-restricted operation", setting);
+	return false;
+}
+
+static bool
+CheckExitOnError(bool *value, void **extra, GucSource source)
+{
+	if (*value && !MayEndSessions("exit_on_error"))
+		return false;
+	return check_exit_on_error == NULL || check_exit_on_error(value, extra, source);
+}
+
+#if PG_VERSION_NUM >= 170000
+static bool
+CheckTransactionTimeout(int *value, void **extra, GucSource source)
+{
+	if (*value > 0 && !MayEndSessions("transaction_timeout"))
+		return false;
+	return check_transaction_timeout == NULL || check_transaction_timeout(value, extra, source);
+}
+#endif
+
+/* Have them refused to what runs restricted; once. */
+static void
+GuardSessions(struct config_generic *setting)
+{
+	if (strcmp(setting->name, "exit_on_error") == 0)
+	{
+		struct config_bool *record = (struct config_bool *) setting;
+
+		check_exit_on_error = record->check_hook;
+		record->check_hook = CheckExitOnError;
+	}
+#if PG_VERSION_NUM >= 170000
+	if (strcmp(setting->name, "transaction_timeout") == 0)
+	{
+		struct config_int *record = (struct config_int *) setting;
+
+		check_transaction_timeout = record->check_hook;
+		record->check_hook = CheckTransactionTimeout;
+	}
+#endif
+}
+
 /* Look the server's settings up, once: they stay where they are. */
 static void
 FindSettings(void)
@@ -167,6 +227,7 @@ FindSettings(void)
 	{
 		if (all[i]->group == CUSTOM_OPTIONS)
 			continue;
+		GuardSessions(all[i]);
 		if (IsWatched(all[i]))
 			watched[nwatched++] = all[i];
 		for (int f = 0; f < lengthof(fixed); f++)
