@@ -37,7 +37,7 @@ sub stored_while_locked
 	my $before = value("SELECT count(*) FROM $table");
 	$holder->query_safe("BEGIN; $lock");
 	my $session = $warm ? $warm : $node->background_psql('postgres', on_error_stop => 0);
-	$session->query("SET statement_timeout = '20s'");
+	$session->query("SET statement_timeout = '12s'");
 	$session->query("INSERT INTO $table $values");
 	$holder->query_safe('COMMIT');
 	is(value("SELECT count(*) FROM $table"), $before + $n, ($warm ? 'known' : 'new') . " session, $lock: stored");
