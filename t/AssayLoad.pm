@@ -12,7 +12,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw($node load write_file fresh_folder rows load_one has_defects same_facts);
+our @EXPORT = qw($node free_port load write_file fresh_folder rows load_one has_defects same_facts);
 our $node;
 
 my $folders = 0;
@@ -26,6 +26,21 @@ sub start
 	$node->append_conf('postgresql.conf', "fsync = off\n");
 	$node->start;
 	return;
+}
+
+# A port to listen on that the system gives no client for its end of a connection: such a one
+# that finds nobody there may be connected to itself
+sub free_port
+{
+	my ($low, $high) = split ' ', slurp_file('/proc/sys/net/ipv4/ip_local_port_range') if -r '/proc/sys/net/ipv4/ip_local_port_range';
+	($low, $high) = (49152, 65535) if !$high;
+	my @outside = $low > 20000 ? (10000, $low - 1) : ($high + 1, 65535);
+	for (1 .. 1000)
+	{
+		my $port = $outside[0] + int rand($outside[1] - $outside[0] + 1);
+		return $port if PostgreSQL::Test::Cluster::can_bind('127.0.0.1', $port);
+	}
+	return PostgreSQL::Test::Cluster::get_free_port();
 }
 
 # A new empty folder for input

@@ -189,7 +189,7 @@ trouble('backfill interrupted', sub {
 		my $call = $node->background_psql('postgres', on_error_stop => 0);
 		$call->query_until(qr/begun/, "\\echo begun\nCALL assay.backfill('inbound', batch => 1);\n");
 		$node->poll_query_until('postgres', q{SELECT count(*) > 0 FROM assay.backfill_progress WHERE state = 'running' AND decided BETWEEN 3 AND 19900}) or die 'no backfill is at it';
-		sql(q{SELECT pg_terminate_backend(pid, 10000) FROM assay_internal.backfill_run WHERE finished_at IS NULL ORDER BY run DESC LIMIT 1});
+		sql(q{SELECT pg_terminate_backend(pid, 180000) FROM assay_internal.backfill_run WHERE finished_at IS NULL ORDER BY run DESC LIMIT 1});
 		eval { $call->quit };
 	},
 	[ 'backfill', 'inbound', 'interrupted', 'warning', qr/backfill of revision \d+ was interrupted after \d+ messages/ ],
@@ -220,7 +220,7 @@ trouble('onboarding is killed', sub {
 		$call->query_until(qr/begun/, "\\echo begun\n$onboard\n");
 		$node->poll_query_until('postgres', q{SELECT count(*) > 0 FROM assay.backfill_progress WHERE policy = 'tickets' AND state = 'running' AND decided BETWEEN 3 AND 2300}) or die 'no backfill is at it';
 		unlike($node->safe_psql('postgres', q{SELECT severity FROM assay.health WHERE kind = 'onboarding'}), qr/warning|error/, 'while it runs, all is well');
-		sql(q{SELECT pg_terminate_backend(pid, 10000) FROM assay_internal.backfill_run WHERE finished_at IS NULL ORDER BY run DESC LIMIT 1});
+		sql(q{SELECT pg_terminate_backend(pid, 180000) FROM assay_internal.backfill_run WHERE finished_at IS NULL ORDER BY run DESC LIMIT 1});
 		eval { $call->quit };
 	},
 	[ 'onboarding', 'tickets', 'steps', 'warning', qr/it was interrupted at step "history", and nobody is at it/ ], run => $as_said);

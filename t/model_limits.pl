@@ -65,9 +65,10 @@ $node->psql(
 	'postgres', qq{
 SET assay.model_cache_size = '1GB';
 SELECT assay.margin(model, ARRAY[5]::real[]) FROM model;
-SET statement_timeout = 1;
+BEGIN;
+SET LOCAL statement_timeout = 1;
 $explain
-SET statement_timeout = 0;
+ROLLBACK;
 $cached
 $explain
 SELECT explains FROM assay.model_cache;

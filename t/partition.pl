@@ -41,7 +41,8 @@ is(sql(q{SELECT severity FROM assay.health WHERE kind = 'maintenance' AND object
 my $dropper = $node->background_psql('postgres', on_error_stop => 0);
 $dropper->query_until(qr/begun/, "SET client_min_messages = error;\n\\echo begun\nCALL assay.maintain();\n");
 $node->poll_query_until('postgres', q{SELECT count(*) > 0 FROM pg_locks WHERE relation = 'p_decision'::regclass AND mode = 'AccessExclusiveLock' AND NOT granted}) or die 'nobody waits';
-sql(q{INSERT INTO message (at) SELECT now() FROM generate_series(1, 3)});
+# the dropper gives up after a second, a little before who came a little later would
+sql(q{SET assay.message_budget = '60s'}, q{INSERT INTO message (at) SELECT now() FROM generate_series(1, 3)});
 is(count($wrong), 0, 'messages that came meanwhile are decided');
 $reader->query_safe('COMMIT');
 $dropper->query_safe('SELECT 1');

@@ -59,17 +59,17 @@ SKIP:
 {
 	skip 'no /proc', 3 unless -e "/proc/$pid/task/$pid/children";
 	my $child = '';
-	for (1 .. 100)
+	for (1 .. 3600)
 	{
 		$child = slurp_file("/proc/$pid/task/$pid/children");
 		last if $child =~ /\d/;
 		select(undef, undef, undef, 0.05);
 	}
 	like($child, qr/\d/, 'a child compiles');
-	$node->safe_psql('postgres', "SELECT pg_terminate_backend($pid, 10000)");
+	$node->safe_psql('postgres', "SELECT pg_terminate_backend($pid, 180000)");
 	is($node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE pid = $pid"), '0', 'the backend is gone');
 	my $gone = 0;
-	for (1 .. 100)
+	for (1 .. 3600)
 	{
 		$gone = !-e '/proc/' . ($child =~ /(\d+)/)[0];
 		last if $gone;

@@ -37,7 +37,7 @@ sub stored_while_locked
 	my $before = value("SELECT count(*) FROM $table");
 	$holder->query_safe("BEGIN; $lock");
 	my $session = $warm ? $warm : $node->background_psql('postgres', on_error_stop => 0);
-	$session->query("SET statement_timeout = '8s'");
+	$session->query("SET statement_timeout = '12s'");
 	$session->query("INSERT INTO $table $values");
 	$holder->query_safe('COMMIT');
 	is(value("SELECT count(*) FROM $table"), $before + $n, ($warm ? 'known' : 'new') . " session, $lock: stored");
@@ -102,16 +102,17 @@ is(value('SELECT count(*) FROM p_decision d WHERE id BETWEEN 3005601 AND 3006000
 stored_while_locked('LOCK p_decision', 'message', $session, 'SELECT generate_series(3100001, 3105000)', 5000);
 is(value('SELECT count(*) FROM p_decision WHERE id > 3100000'), '0', 'they stay undecided');
 # Nor does a statement wait longer than its session lets it.
-$session->query("SET statement_timeout = '700ms'");
+$session->query("SET assay.message_budget = '60s'; SET statement_timeout = '8s'");
 $holder->query_safe("BEGIN; $rows");
 $session->query('INSERT INTO message VALUES (3000006)');
+$session->query('RESET assay.message_budget');
 $holder->query_safe('COMMIT');
 is(value('SELECT count(*) FROM message WHERE id = 3000006'), '1', 'stored before its statement_timeout');
 SKIP: {
 	skip 'there is no transaction_timeout', 1 if $node->pg_version < 17;
 	# one that has not waited yet, and would for longer
 	my $patient = $node->background_psql('postgres', on_error_stop => 0);
-	$patient->query("SET assay.message_budget = '60s'; SET transaction_timeout = '3s'");
+	$patient->query("SET assay.message_budget = '60s'; SET transaction_timeout = '8s'");
 	$holder->query_safe("BEGIN; $rows");
 	$patient->query('INSERT INTO message VALUES (3000008)');
 	$holder->query_safe('COMMIT');
@@ -143,7 +144,9 @@ foreach ([ '60s', 0, 'and replaced then' ], [ '100ms', 1, 'and told of' ])
 	$holder->query_safe('BEGIN; INSERT INTO loose VALUES (2)');
 	$session->query("SET statement_timeout = 0; SET assay.message_budget = '$budget'");
 	$session->query_until(qr/begun/, "\\echo begun\nINSERT INTO loose VALUES (2);\n");
-	sleep 2;
+	# it waits, and for longer than it does by default; or has waited
+	$node->poll_query_until('postgres', q{SELECT count(*) > 0 FROM pg_stat_activity WHERE query ~ '^INSERT INTO loose' AND } . ($faults ? q{state = 'idle'} : 'cardinality(pg_blocking_pids(pid)) > 0')) or die 'it does not come to wait';
+	sleep 2 if !$faults;
 	$holder->query_safe('COMMIT');
 	$session->query('SELECT 1');
 	is(value(q{SELECT count(*) FROM assay.fault WHERE policy = 'l'}), $faults, $what);

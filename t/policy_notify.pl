@@ -112,6 +112,8 @@ SKIP:
 	is($small->safe_psql('postgres', "SELECT string_agg(id || ' ' || degraded, ', ' ORDER BY id) FROM p_decision"), '1 false, 2 false, 3 false', 'and are decided');
 	is($small->safe_psql('postgres', 'SELECT DISTINCT sqlstate, message FROM assay.fault'), '54000|nobody is told of the decision: the queue of notifications is more than half full', 'a fault tells');
 	$listener->quit;
+	# it holds the queue until its backend is gone, too
+	$small->poll_query_until('postgres', q{SELECT count(*) = 0 FROM pg_stat_activity WHERE usename = 'stranger'}) or die 'it does not go';
 
 	# more in one transaction than the queue takes: there was room for each of them
 	is($small->psql('postgres', 'BEGIN; INSERT INTO message SELECT generate_series(1001, 5000); INSERT INTO message SELECT generate_series(5001, 9000); COMMIT'), 0, 'messages come in that nobody can be told of');

@@ -28,8 +28,13 @@ like($err, qr/statistics of pg_assay are not collected\n.*HINT:  Add pg_assay to
 $node->append_conf('postgresql.conf', "shared_preload_libraries = 'pg_assay'\nassay.stat_max = 100");
 $node->restart;
 $node->safe_psql('postgres', 'INSERT INTO message SELECT i, i FROM generate_series(1, 10) i');
-# a backend adds its counts when it ends
-$node->poll_query_until('postgres', q{SELECT count(*) > 0 FROM assay.stat_policy WHERE messages = 10});
+# a backend adds its counts, one after the other, when it ends
+sub arrived
+{
+	$node->poll_query_until('postgres', q{SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()}) or die 'there are others';
+	return $node->safe_psql('postgres', $_[0]);
+}
+is(arrived('SELECT count(*) FROM assay.stat_policy WHERE messages = 10'), '1', 'it has come');
 is($node->safe_psql('postgres', 'SELECT policy, messages, degraded, faults FROM assay.stat_policy'),
 	'counted|10|1|1', 'of the policy');
 is($node->safe_psql('postgres', q{SELECT detector, evaluations, hits, faults FROM assay.stat_detector ORDER BY 1}),
@@ -37,7 +42,7 @@ is($node->safe_psql('postgres', q{SELECT detector, evaluations, hits, faults FRO
 # A session's first message is a sample, and each 64th: of one of three
 # detectors by turns, the one that fails now and then among them.
 $node->safe_psql('postgres', 'INSERT INTO message SELECT i, 2 FROM generate_series(10001, 10000 + 64 * 3) i; DELETE FROM message WHERE id > 10000; DELETE FROM counted_decision WHERE id > 10000');
-$node->poll_query_until('postgres', q{SELECT messages = 202 FROM assay.stat_policy});
+is(arrived('SELECT messages FROM assay.stat_policy'), '202', 'more have come');
 is($node->safe_psql('postgres', q{SELECT count(mean_us), bool_and(mean_us BETWEEN 0 AND 1e6) FROM assay.stat_detector}),
 	'3|t', 'times of samples');
 $node->safe_psql('postgres', q{SELECT count(x.score) FROM signals s, assay.score('counted', s) x});
@@ -54,7 +59,7 @@ $node->safe_psql('postgres', q{
 	SELECT count(assay.create_detector('counted', 'd' || i, 'n > ' || i, weight => 0, mode => 'live')) FROM generate_series(1, 110) i;
 	INSERT INTO message SELECT i, i FROM generate_series(1001, 1010) i;
 });
-$node->poll_query_until('postgres', q{SELECT messages = 10 FROM assay.stat_policy});
+is(arrived('SELECT messages FROM assay.stat_policy'), '10', 'these, too');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM assay_internal.stat()'), '100', 'no more than assay.stat_max entries');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM counted_decision WHERE id > 1000'), '10', 'and messages are decided');
 # no role takes all: one with fewer entries gets of the others'
@@ -69,7 +74,7 @@ $node->safe_psql('postgres', q{
 		FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('other');
 	INSERT INTO other_message SELECT i, i FROM generate_series(1, 10) i;
 });
-$node->poll_query_until('postgres', q{SELECT messages = 10 FROM assay.stat_policy WHERE policy = 'other'});
+is(arrived(q{SELECT messages FROM assay.stat_policy WHERE policy = 'other'}), '10', 'of another policy');
 is($node->safe_psql('postgres', 'SELECT policy, count(*) FROM assay_internal.stat() GROUP BY 1 ORDER BY 1'), "counted|79\nother|21", 'there is room for the smaller');
 # the half is the most that one gets so
 $node->safe_psql('postgres', q{
@@ -77,10 +82,10 @@ $node->safe_psql('postgres', q{
 	SELECT count(assay.create_detector('other', 'o' || i, 'n > ' || i, weight => 0, mode => 'live')) FROM generate_series(21, 110) i;
 	INSERT INTO other_message SELECT i, i FROM generate_series(11, 20) i;
 });
-$node->poll_query_until('postgres', q{SELECT messages = 20 FROM assay.stat_policy WHERE policy = 'other'});
+is(arrived(q{SELECT messages FROM assay.stat_policy WHERE policy = 'other'}), '20', 'and more of it');
 is($node->safe_psql('postgres', 'SELECT policy, count(*) FROM assay_internal.stat() GROUP BY 1 ORDER BY 1'), "counted|50\nother|50", 'and no more than an even share');
 $node->safe_psql('postgres', q{INSERT INTO message SELECT i, i FROM generate_series(2001, 2010) i});
-$node->poll_query_until('postgres', q{SELECT messages = 20 FROM assay.stat_policy WHERE policy = 'counted'});
+is(arrived(q{SELECT messages FROM assay.stat_policy WHERE policy = 'counted'}), '20', 'and of the first');
 is($node->safe_psql('postgres', 'SELECT policy, count(*) FROM assay_internal.stat() GROUP BY 1 ORDER BY 1'), "counted|50\nother|50", 'nor is it taken back');
 $node->safe_psql('postgres', q{DROP TRIGGER decide ON other_message; SELECT assay.drop_policy('other')});
 # a policy that is dropped makes room

@@ -360,7 +360,8 @@ while (defined $calls ? $done < $calls : time - $started < SHORT)
 	  $role eq '' ? '' : "SET ROLE $role;\n", join("\n", @batch), "\n";
 	close $f;
 	my $out = $folder . '/batch.out';
-	system(qq{psql -X -q -b -v VERBOSITY=verbose -d "} . $node->connstr('run') . qq{" -f "$script" >"$out.shown" 2>"$out"});
+	# unaligned, as each line is filled up to the longest else: one text may give gigabytes
+	system(qq{psql -X -A -q -b -v VERBOSITY=verbose -d "} . $node->connstr('run') . qq{" -f "$script" >"$out.shown" 2>"$out"});
 	if ($role eq 'stranger' && $? == 0)
 	{
 		push @changed, map { "batch at $done: $_" } differing($before, digest());

@@ -12,7 +12,7 @@ use Time::HiRes qw(sleep time);
 
 AssayLoad::start();
 my $dir = fresh_folder();
-my $port = PostgreSQL::Test::Cluster::get_free_port();
+my $port = free_port();
 my $out;
 IPC::Run::run([ 'assay_stream', '-d', $node->connstr('postgres'), '--stdin=lines', '-q', '--create-table' ], '<', \'', '>', \$out);
 my $pid = fork() // die "fork: $!";
@@ -51,7 +51,7 @@ sub cpu
 	return ($fields[11] + $fields[12]) / POSIX::sysconf(POSIX::_SC_CLK_TCK());
 }
 my $first;
-for (1 .. 400) { last if $first = connect_to(); sleep(0.05) }
+for (1 .. 3600) { last if $first = connect_to(); sleep(0.05) }
 like(heard($first, 20), qr/^220 /, 'it listens');
 
 # a relay that sends BDAT though it was not offered: what follows is a message, not commands

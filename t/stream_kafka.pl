@@ -21,7 +21,7 @@ AssayLoad::start();
 sub value { return $node->safe_psql('postgres', shift) }
 my $dir = fresh_folder();
 my ($in, $out, $err) = ('', '', '');
-my $cluster = IPC::Run::start([$broker], \$in, \$out, \$err, IPC::Run::timeout(300));
+my $cluster = IPC::Run::start([$broker], \$in, \$out, \$err, IPC::Run::timeout(1800));
 $cluster->pump until $out =~ /^(\S+)\n/;
 $out =~ /^(\S+)\n/;
 my @args = ('--topic=mail', '-X', "bootstrap.servers=$1", '-X', 'session.timeout.ms=6000', '-X', 'heartbeat.interval.ms=500',
@@ -54,7 +54,7 @@ sub stop { my $pid = shift; kill 'TERM', $pid; waitpid($pid, 0); return $? }
 sub loaded
 {
 	my ($least) = @_;
-	for (1 .. 600)
+	for (1 .. 1800)
 	{
 		return 1 if value('SELECT coalesce(sum(next), 0) FROM assay_offset') >= $least;
 		sleep(0.1);

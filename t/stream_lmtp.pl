@@ -13,7 +13,7 @@ use Time::HiRes qw(sleep time);
 AssayLoad::start();
 sub value { return $node->safe_psql('postgres', shift) }
 my $dir = fresh_folder();
-my $port = PostgreSQL::Test::Cluster::get_free_port();
+my $port = free_port();
 my @args = ("--lmtp=$port", '--topic=lmtp', '-w', '--no-progress', '--column=rcpt_to', '--column=mail_from', '--keep=raw', '--max-message=256k');
 
 sub start
@@ -27,7 +27,7 @@ sub start
 		open STDERR, '>>', "$dir/$log.err" or POSIX::_exit(99);
 		exec 'assay_stream', '-d', $node->connstr('postgres'), @args, @more or POSIX::_exit(99);
 	}
-	for (1 .. 400)
+	for (1 .. 3600)
 	{
 		return $pid if IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port);
 		last if waitpid($pid, POSIX::WNOHANG()) != 0;
@@ -50,7 +50,7 @@ sub connect_to
 sub answer
 {
 	my ($c, $wait) = @_;
-	my $until = time() + ($wait // 30);
+	my $until = time() + ($wait // 180);
 	while (1)
 	{
 		while ($c->{in} =~ s/^(.*?)\r\n//) { return $1 if $1 !~ /^\d\d\d-/ }
@@ -288,7 +288,7 @@ sleep(0.2);
 is(stop($pid), 0, 'it is well') or diag(slurp_file("$dir/plain.err"));
 
 empty();
-my $metrics = PostgreSQL::Test::Cluster::get_free_port();
+my $metrics = free_port();
 $pid = start('patient', '--patience=5', "--metrics=$metrics");
 my $lock = $node->background_psql('postgres');
 $lock->query_safe('BEGIN; LOCK message IN SHARE MODE');
@@ -312,7 +312,7 @@ for (1 .. 60)
 }
 like($said, qr/^451 4\.3\.0 the database is away/, 'and before the message, when it lasts');
 $node->start;
-for (1 .. 100) { last if ask($c, 'MAIL FROM:<a@x>') =~ /^250/; sleep(0.2) }
+for (1 .. 900) { last if ask($c, 'MAIL FROM:<a@x>') =~ /^250/; sleep(0.2) }
 ask($c, 'RSET');
 like((deliver($c, mail('back')))[0], qr/^250/, 'the server is back');
 is(value('SELECT string_agg(subject, \' \' ORDER BY id) FROM message'), 'again back', 'what was put off was not stored');
@@ -338,7 +338,7 @@ $lock->query_safe('BEGIN; LOCK message IN ACCESS EXCLUSIVE MODE');
 $c = greet();
 ask($c, $_) foreach 'MAIL FROM:<s@x>', 'RCPT TO:<r@x>', 'DATA';
 say_to($c, mail('in the end') . "\r\n.\r\n");
-for (1 .. 600) { last if slurp_file("$dir/timeout.err") =~ /canceling statement/; sleep(0.05) }
+for (1 .. 3600) { last if slurp_file("$dir/timeout.err") =~ /canceling statement/; sleep(0.05) }
 like(slurp_file("$dir/timeout.err"), qr/can't load for now: canceling statement due to statement timeout/, 'a lock and a timeout: told');
 $lock->query_safe('COMMIT');
 $lock->quit;
@@ -367,7 +367,7 @@ cmp_ok($full, '>', 0, 'recipients without end: 452');
 $lock->query_safe('COMMIT');
 $lock->quit;
 @clients = ();
-for (1 .. 100) { last if ($said = (deliver(greet(), mail('after the flood')))[0]) =~ /^250/; sleep(0.2) }
+for (1 .. 900) { last if ($said = (deliver(greet(), mail('after the flood')))[0]) =~ /^250/; sleep(0.2) }
 like($said, qr/^250/, 'and then it goes on');
 is(value("SELECT count(*) FROM message WHERE subject = 'flood'"), 0, 'what was put off was not stored');
 is(stop($pid), 0, 'it is well');
@@ -385,7 +385,7 @@ foreach my $s (1 .. $senders)
 	my $child = fork() // die "fork: $!";
 	if ($child) { push @children, $child; next }
 	my $connection;
-	my $deadline = time() + 120;
+	my $deadline = time() + 600;
 	for my $n (1 .. $each)
 	{
 		while (time() < $deadline)

@@ -79,11 +79,11 @@ my $path = PostgreSQL::Test::Utils::tempdir_short() . '/notify';
 my $socket = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => $path) or die "socket: $!";
 my ($in, $out, $err) = ('', '', '');
 local $ENV{NOTIFY_SOCKET} = $path;
-my $run = IPC::Run::start([ 'assay_stream', '-d', $node->connstr('postgres'), '--stdin=lines', '--create-table', '-q' ], \$in, \$out, \$err, IPC::Run::timeout(60));
+my $run = IPC::Run::start([ 'assay_stream', '-d', $node->connstr('postgres'), '--stdin=lines', '--create-table', '-q' ], \$in, \$out, \$err, IPC::Run::timeout(600));
 sub heard
 {
 	my $message = '';
-	IO::Select->new($socket)->can_read(20) and $socket->recv($message, 1000);
+	IO::Select->new($socket)->can_read(180) and $socket->recv($message, 1000);
 	return $message;
 }
 is(heard(), "READY=1\nWATCHDOG=1", 'it is up');

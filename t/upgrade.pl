@@ -83,10 +83,11 @@ unlike(mail($insert), qr/ERROR/, 'messages between the new library and the UPDAT
 mail(q{DELETE FROM world_decision WHERE id > 73; DELETE FROM strict_decision WHERE id > 73; DELETE FROM message WHERE id > 73});
 
 # A session that has the old library in memory can't insert any more.
-open my $other, '|-', 'psql', '-X', '-q', '-d', $node->connstr('old') or die;
-my $others = q{SELECT pid FROM pg_stat_activity WHERE datname = 'old' AND pid <> pg_backend_pid() AND backend_type = 'client backend'};
-$node->poll_query_until('old', "SELECT count(*) = 1 FROM ($others) o") or die;
-my $pid = $node->safe_psql('old', $others);
+open my $other, '|-', 'psql', '-X', '-q', '-d', $node->connstr('old') . ' application_name=old_library' or die;
+my $others = q{SELECT pid, application_name FROM pg_stat_activity WHERE datname = 'old' AND pid <> pg_backend_pid() AND backend_type = 'client backend'};
+# and those of before have ended
+$node->poll_query_until('old', "SELECT count(*) = 1 AND bool_and(application_name = 'old_library') FROM ($others) o") or die;
+my $pid = $node->safe_psql('old', "SELECT pid FROM ($others) o");
 my (undef, undef, $warned) = $node->psql('old', 'ALTER EXTENSION pg_assay UPDATE', on_error_die => 1);
 like($warned, qr/WARNING: .*INSERTs of sessions that used pg_assay before its new library was installed fail until these reconnect\n.*: $pid\.\n/,
 	'sessions that may have the library of before are told of');
