@@ -101,11 +101,12 @@ $node->safe_psql('world', q{
 	ANALYZE;
 });
 
-# name, kind, argument types, how many have defaults, variadic or not
+# name, kind, argument types, how many have defaults, variadic or not, names of arguments
 my @routines = map { [ split /\t/, $_, -1 ] } split /\n/, $node->safe_psql('world', q{
 	SELECT concat_ws(E'\t', quote_ident(n.nspname) || '.' || quote_ident(p.proname), p.prokind,
 		(SELECT coalesce(string_agg(format_type(t, NULL), ',' ORDER BY i), '') FROM unnest(p.proargtypes) WITH ORDINALITY u(t, i)),
-		p.pronargdefaults, p.provariadic <> 0)
+		p.pronargdefaults, p.provariadic <> 0,
+		(SELECT coalesce(string_agg(quote_ident(a), ',' ORDER BY i), '') FROM unnest(p.proargnames[:p.pronargs]) WITH ORDINALITY u(a, i) WHERE p.proargmodes IS NULL OR p.proargmodes[i] IN ('i', 'v', 'b')))
 	FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
 	JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
 	WHERE e.extname = 'pg_assay' AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype, 'internal'::regtype)
@@ -337,6 +338,7 @@ sub leaks
 }
 
 my (%states, @internal, @changed, @leaked, $done);
+my $memory = 0;
 my $started = time;
 my $crashed = '';
 $done = 0;
@@ -347,7 +349,9 @@ while (defined $calls ? $done < $calls : time - $started < SHORT)
 	{
 		my $call = call();
 		# most are undone; the others may meet what was done before
-		push @batch, rand() < 0.9 ? "BEGIN;\n$call;\nROLLBACK;" : "$call;";
+		# (by one message to the server, which on one with assertions looks through all its
+		# memory after each)
+		push @batch, rand() < 0.9 ? "$call \\; ROLLBACK;" : "$call;";
 	}
 	$node->safe_psql('postgres', 'DROP DATABASE IF EXISTS run WITH (FORCE)');
 	$node->safe_psql('postgres', 'CREATE DATABASE run TEMPLATE world');
@@ -355,17 +359,23 @@ while (defined $calls ? $done < $calls : time - $started < SHORT)
 	my $before = $role eq 'stranger' ? digest() : '';
 	my $script = $folder . '/batch.sql';
 	open(my $f, '>:utf8', $script) or die "$script: $!";
-	print $f "SET statement_timeout = '2s';\nSET client_min_messages = error;\nSET assay.phrase_compile_timeout = '1s';\n",
+	print $f "SET statement_timeout = '2s';\nSET client_min_messages = warning;\nSET assay.phrase_compile_timeout = '1s';\n",
 	  # as a superuser, as the policy's owner, or as somebody
-	  $role eq '' ? '' : "SET ROLE $role;\n", join("\n", @batch), "\n";
+	  $role eq '' ? '' : "SET ROLE $role;\n", join("\n", @batch), "\n",
+	  "RESET ROLE;\nSELECT 'MEMORY ' || sum(total_bytes) FROM pg_backend_memory_contexts;\n";
 	close $f;
 	my $out = $folder . '/batch.out';
-	system(qq{psql -X -q -b -v VERBOSITY=verbose -d "} . $node->connstr('run') . qq{" -f "$script" >"$out.shown" 2>"$out"});
+	# unaligned: a value of many lines beside a wide one is gigabytes of blanks otherwise
+	system(qq{psql -X -q -A -b -v VERBOSITY=verbose -d "} . $node->connstr('run') . qq{" -f "$script" >"$out.shown" 2>"$out"});
 	if ($role eq 'stranger' && $? == 0)
 	{
 		push @changed, map { "batch at $done: $_" } differing($before, digest());
 		push @leaked, leaks($_) foreach $out, "$out.shown";
 	}
+	# what a policy's protection caught, where it was not undone
+	push @internal, map { "fault: $_" } grep { $_ ne '' } split /\n/, $node->safe_psql('run',
+		q{SELECT sqlstate, message FROM assay.fault WHERE sqlstate LIKE 'XX%' AND sqlstate <> 'XX001'}) if $? == 0;
+	if (slurp_file("$out.shown") =~ /^MEMORY (\d+)/m) { $memory = $1 if $1 > $memory; }
 	open(my $o, '<:raw', $out) or die "$out: $!";
 	my $error = '';
 	while (my $line = <$o>)
@@ -383,10 +393,16 @@ while (defined $calls ? $done < $calls : time - $started < SHORT)
 			else { push @internal, "$error\n  $statement"; }
 			$error = '';
 		}
+		elsif ($line =~ /WARNING:\s+(.*)/)
+		{
+			my $message = $1;
+			push @internal, $message if $message =~ /^XX000|(?:reference|refcount|file) leak: |resource was not closed|still active|chunk end|: problem in /;
+		}
 		elsif ($line =~ /server closed the connection|could not connect|connection to server was lost/) { $crashed = $line; }
 	}
 	close $o;
 	$done += BATCH;
+	note("$done calls") if $done % (25 * BATCH) == 0;
 	last if $crashed ne '';
 }
 
@@ -394,6 +410,7 @@ is($crashed, '', 'the server never went down') or diag(join "\n", grep { /termin
 is(join("\n", @changed), '', 'a stranger changed nothing of others');
 is(join("\n", @leaked), '', 'and saw nothing');
 is(join("\n", do { my %seen; grep { !$seen{ (split /\n/)[0] }++ } @internal }), '', 'no internal error');
+note(sprintf '%d MB of memory contexts in the session that had most at its end', $memory / 1e6);
 note("$done calls, " . (join ', ', map { "$_: $states{$_}" } sort { $states{$b} <=> $states{$a} } keys %states));
 cmp_ok($done, '>=', BATCH, 'calls were made');
 my $failed = 0;
