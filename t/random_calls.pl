@@ -6,6 +6,8 @@
 #   ASSAY_SEED=n      the same calls again
 #   ASSAY_CALLS=n     so many calls; without, as many as go into a short time
 #
+# SIGTERM ends a long run after the batch at work, with its results.
+#
 # Under sanitizers: tools/sanitize asan REGRESS= ISOLATION= TAP=t/random_calls.pl
 use strict;
 use warnings FATAL => 'all';
@@ -342,7 +344,9 @@ my $memory = 0;
 my $started = time;
 my $crashed = '';
 $done = 0;
-while (defined $calls ? $done < $calls : time - $started < SHORT)
+my $ended = 0;
+$SIG{TERM} = sub { $ended = 1 };
+while (!$ended && (defined $calls ? $done < $calls : time - $started < SHORT))
 {
 	my @batch;
 	for (1 .. BATCH)
