@@ -3,8 +3,10 @@
 # never go down, and no error may be an internal one.  A stranger, of all roles that
 # call, changes nothing of others', and gets to see nothing of it.
 #
-#   ASSAY_SEED=n      the same calls again
+#   ASSAY_SEED=n      other calls than those of each run: what is new to find is looked for on purpose
 #   ASSAY_CALLS=n     so many calls; without, as many as go into a short time
+#
+# SIGTERM ends a long run after the batch at work, with its results.
 #
 # Under sanitizers: tools/sanitize asan REGRESS= ISOLATION= TAP=t/random_calls.pl
 use strict;
@@ -20,7 +22,7 @@ use AssayWorld;
 use constant BATCH => 2000;    # calls in one database, with one session
 use constant SHORT => 40;      # seconds
 
-my $seed = $ENV{ASSAY_SEED} // int(rand(2**31));
+my $seed = $ENV{ASSAY_SEED} // 1;
 my $calls = $ENV{ASSAY_CALLS};
 my $top = $ENV{ASSAY_TOP} // '.';
 my ($tree) = map { s{.*/}{}r } sort { -s $a <=> -s $b } glob("$top/sql/fixtures/xgboost-3.2.0/*.json");
@@ -337,17 +339,22 @@ sub leaks
 }
 
 my (%states, @internal, @changed, @leaked, $done);
+my $memory = 0;
 my $started = time;
 my $crashed = '';
 $done = 0;
-while (defined $calls ? $done < $calls : time - $started < SHORT)
+my $ended = 0;
+$SIG{TERM} = sub { $ended = 1 };
+while (!$ended && (defined $calls ? $done < $calls : time - $started < SHORT))
 {
 	my @batch;
 	for (1 .. BATCH)
 	{
 		my $call = call();
 		# most are undone; the others may meet what was done before
-		push @batch, rand() < 0.9 ? "BEGIN;\n$call;\nROLLBACK;" : "$call;";
+		# (by one message to the server, which on one with assertions looks through all its
+		# memory after each)
+		push @batch, rand() < 0.9 ? "$call \\; ROLLBACK;" : "$call;";
 	}
 	$node->safe_psql('postgres', 'DROP DATABASE IF EXISTS run WITH (FORCE)');
 	$node->safe_psql('postgres', 'CREATE DATABASE run TEMPLATE world');
@@ -355,9 +362,10 @@ while (defined $calls ? $done < $calls : time - $started < SHORT)
 	my $before = $role eq 'stranger' ? digest() : '';
 	my $script = $folder . '/batch.sql';
 	open(my $f, '>:utf8', $script) or die "$script: $!";
-	print $f "SET statement_timeout = '2s';\nSET client_min_messages = error;\nSET assay.phrase_compile_timeout = '1s';\n",
+	print $f "SET statement_timeout = '2s';\nSET client_min_messages = warning;\nSET assay.phrase_compile_timeout = '1s';\n",
 	  # as a superuser, as the policy's owner, or as somebody
-	  $role eq '' ? '' : "SET ROLE $role;\n", join("\n", @batch), "\n";
+	  $role eq '' ? '' : "SET ROLE $role;\n", join("\n", @batch), "\n",
+	  "RESET ROLE;\nSELECT 'MEMORY ' || sum(total_bytes) FROM pg_backend_memory_contexts;\n";
 	close $f;
 	my $out = $folder . '/batch.out';
 	# unaligned, as each line is filled up to the longest else: one text may give gigabytes
@@ -367,6 +375,10 @@ while (defined $calls ? $done < $calls : time - $started < SHORT)
 		push @changed, map { "batch at $done: $_" } differing($before, digest());
 		push @leaked, leaks($_) foreach $out, "$out.shown";
 	}
+	# what a policy's protection caught, where it was not undone
+	push @internal, map { "fault: $_" } grep { $_ ne '' } split /\n/, $node->safe_psql('run',
+		q{SELECT sqlstate, message FROM assay.fault WHERE sqlstate LIKE 'XX%' AND sqlstate <> 'XX001'}) if $? == 0;
+	if (slurp_file("$out.shown") =~ /^MEMORY (\d+)/m) { $memory = $1 if $1 > $memory; }
 	open(my $o, '<:raw', $out) or die "$out: $!";
 	my $error = '';
 	while (my $line = <$o>)
@@ -384,10 +396,16 @@ while (defined $calls ? $done < $calls : time - $started < SHORT)
 			else { push @internal, "$error\n  $statement"; }
 			$error = '';
 		}
+		elsif ($line =~ /WARNING:\s+(.*)/)
+		{
+			my $message = $1;
+			push @internal, $message if $message =~ /^XX000|(?:reference|refcount|file) leak: |resource was not closed|still active|chunk end|: problem in /;
+		}
 		elsif ($line =~ /server closed the connection|could not connect|connection to server was lost/) { $crashed = $line; }
 	}
 	close $o;
 	$done += BATCH;
+	note("$done calls") if $done % (25 * BATCH) == 0;
 	last if $crashed ne '';
 }
 
@@ -395,6 +413,7 @@ is($crashed, '', 'the server never went down') or diag(join "\n", grep { /termin
 is(join("\n", @changed), '', 'a stranger changed nothing of others');
 is(join("\n", @leaked), '', 'and saw nothing');
 is(join("\n", do { my %seen; grep { !$seen{ (split /\n/)[0] }++ } @internal }), '', 'no internal error');
+note(sprintf '%d MB of memory contexts in the session that had most at its end', $memory / 1e6);
 note("$done calls, " . (join ', ', map { "$_: $states{$_}" } sort { $states{$b} <=> $states{$a} } keys %states));
 cmp_ok($done, '>=', BATCH, 'calls were made');
 my $failed = 0;
