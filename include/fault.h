@@ -14,6 +14,9 @@
  */
 #define ERRCODE_MAY_NOT_DECIDE	MAKE_SQLSTATE('P', 'A', '0', '0', '1')
 
+/* A longer key of a message is not kept: the index of a decision table has few of them. */
+#define FAULT_KEY_MAX	8192
+
 /* A detector's error, or one of the signals or of the whole policy */
 typedef struct PolicyFault
 {

@@ -46,6 +46,10 @@ SELECT assay.create_detector('ff', 'zero', '1 / n > 1', weight => 1, mode => 'li
 CREATE TRIGGER decide AFTER INSERT ON ff.long REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('ff');
 INSERT INTO ff.long VALUES (repeat('x', 8190), 0), (repeat('x', 8191), 0);
 SELECT length(key[1]), sqlstate FROM assay.fault WHERE policy = 'ff' ORDER BY fault;
+DELETE FROM assay.fault WHERE policy = 'ff';
+SELECT assay.alter_policy('ff', prior => -2);
+CALL assay.backfill('ff', at => NULL, batch => 1);
+SELECT length(key[1]), sqlstate FROM assay.fault WHERE policy = 'ff' ORDER BY fault;
 DROP TRIGGER decide ON ff.long;
 SELECT assay.drop_policy('ff', true);
 DROP SCHEMA ff CASCADE;

@@ -43,9 +43,6 @@
 #define KINDS_MAX			1024
 #define KIND_PLACES			16
 
-/* A longer key of a message is not kept: the index of a decision table has few of them. */
-#define KEY_BYTES_MAX		8192
-
 /* What a backend has kept of one kind of fault */
 typedef struct FaultKind
 {
@@ -117,7 +114,7 @@ MakeFault(const char *detector, const char *sqlstate, const char *message, const
 	fault->detector = detector ? pstrdup(detector) : NULL;
 	strlcpy(fault->sqlstate, sqlstate, 6);
 	fault->message = CutMessage(message);
-	fault->key = key && strlen(key) <= KEY_BYTES_MAX ? pstrdup(key) : NULL;
+	fault->key = key && strlen(key) <= FAULT_KEY_MAX ? pstrdup(key) : NULL;
 	return fault;
 }
 
