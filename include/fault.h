@@ -7,6 +7,16 @@
 
 #include "nodes/pg_list.h"
 
+/*
+ * The owner of a table may not decide by the policy that its trigger names.  A
+ * SQLSTATE of its own: anybody can bring it about, and whoever looks for the
+ * policy's own faults finds them beside it.
+ */
+#define ERRCODE_MAY_NOT_DECIDE	MAKE_SQLSTATE('P', 'A', '0', '0', '1')
+
+/* A longer key of a message is not kept: the index of a decision table has few of them. */
+#define FAULT_KEY_MAX	8192
+
 /* A detector's error, or one of the signals or of the whole policy */
 typedef struct PolicyFault
 {
@@ -25,7 +35,7 @@ extern PolicyFault *MakeFault(const char *detector, const char *sqlstate,
 							  const char *message, const char *key);
 
 /*
- * Write faults of a policy; never fails.  Returns whether any was written that
+ * Write faults of a policy, if it is there; never fails.  Returns whether any was written that
  * is worth telling.
  */
 extern bool WriteFaults(const char *policy, int revision, List *faults);

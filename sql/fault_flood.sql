@@ -13,6 +13,7 @@ SELECT assay.alter_policy('ff', prior => -3);
 DELETE FROM assay.fault WHERE policy = 'ff';
 \c -
 SET client_min_messages = warning;
+SET assay.fault_interval = '1d';
 BEGIN;
 SAVEPOINT s;
 DO $$ BEGIN FOR i IN 31..60 LOOP INSERT INTO ff.message VALUES (i, 'x'); END LOOP; END $$;
@@ -20,6 +21,35 @@ ROLLBACK TO s;
 INSERT INTO ff.message VALUES (61, 'x');
 COMMIT;
 SELECT count(*) FROM assay.fault WHERE policy = 'ff';
+-- What was kept and committed before still counts.
+DO $$ BEGIN FOR i IN 62..66 LOOP INSERT INTO ff.message VALUES (i, 'x'); END LOOP; END $$;
+BEGIN;
+INSERT INTO ff.message VALUES (67, 'x');
+ROLLBACK;
+DO $$ BEGIN FOR i IN 68..80 LOOP INSERT INTO ff.message VALUES (i, 'x'); END LOOP; END $$;
+SELECT count(*) FROM assay.fault WHERE policy = 'ff';
+-- Many kinds of them in one session make room for each other.
+SELECT assay.retire_detector('ff', 'number');
+SELECT count(assay.create_detector('ff', 'n' || i, format('txt::int > %s', i), weight => 1, mode => 'live')) FROM generate_series(1, 90) i;
+DELETE FROM assay.fault WHERE policy = 'ff';
+\c -
+SET client_min_messages = warning;
+SET assay.fault_interval = '1d';
+DO $$ BEGIN FOR i IN 101..130 LOOP INSERT INTO ff.message VALUES (i, 'x'); END LOOP; END $$;
+SELECT count(DISTINCT detector) AS detectors, max(n) AS kept FROM (SELECT detector, count(*) AS n FROM assay.fault WHERE policy = 'ff' GROUP BY detector) f;
 DROP TRIGGER decide ON ff.message;
+SELECT assay.drop_policy('ff', true);
+-- A key that is longer than 8192 bytes, as an array's text, is not kept with it.
+CREATE TABLE ff.long (id text PRIMARY KEY, n int);
+SELECT assay.create_policy('ff', 'ff.long', '{id}');
+SELECT assay.create_detector('ff', 'zero', '1 / n > 1', weight => 1, mode => 'live');
+CREATE TRIGGER decide AFTER INSERT ON ff.long REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('ff');
+INSERT INTO ff.long VALUES (repeat('x', 8190), 0), (repeat('x', 8191), 0);
+SELECT length(key[1]), sqlstate FROM assay.fault WHERE policy = 'ff' ORDER BY fault;
+DELETE FROM assay.fault WHERE policy = 'ff';
+SELECT assay.alter_policy('ff', prior => -2);
+CALL assay.backfill('ff', at => NULL, batch => 1);
+SELECT length(key[1]), sqlstate FROM assay.fault WHERE policy = 'ff' ORDER BY fault;
+DROP TRIGGER decide ON ff.long;
 SELECT assay.drop_policy('ff', true);
 DROP SCHEMA ff CASCADE;

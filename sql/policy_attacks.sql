@@ -275,6 +275,8 @@ SELECT assay.exclude('victim', 'not here', 'id = 9', mutes => '{blocked}', reaso
 SELECT assay.drop_detector('victim', 'blocked');
 SELECT assay.drop_exclusion('victim', 'not here');
 SELECT assay.drop_detector('victim', 'blocked');
+RESET ROLE;
+SET assay.fault_interval = '1d';
 -- whoever may not decide by a policy has nothing parsed by its owner either: keys that a partitioned table generates
 SET ROLE atk_mallory;
 CREATE FUNCTION atk.told(x text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
@@ -292,7 +294,51 @@ CREATE TRIGGER decide AFTER INSERT ON atk.generated REFERENCING NEW TABLE AS new
 INSERT INTO atk.generated (i) VALUES (1);
 SELECT id FROM atk.generated;
 DROP TABLE atk.generated;
+-- what strangers' tables tell is a fault of its own kind, one an interval, which neither hides the policy's own nor is its error
+SET client_min_messages = error;
+CREATE TABLE atk.bait2 (id int PRIMARY KEY, t text);
+CREATE TRIGGER decide AFTER INSERT ON atk.bait2 REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('victim');
+ALTER TABLE atk.bait ENABLE TRIGGER decide;
+INSERT INTO atk.bait VALUES (10, 'x');
+INSERT INTO atk.bait2 VALUES (10, 'x');
+RESET ROLE;
+SELECT revision, detector, key, message FROM assay.fault WHERE policy = 'victim' AND sqlstate = 'PA001';
+ALTER SCHEMA atk_v OWNER TO CURRENT_USER;
+REVOKE ALL ON SCHEMA atk_v FROM PUBLIC, atk_victim;
+INSERT INTO atk_v.message VALUES (20, 'x');
+GRANT USAGE ON SCHEMA atk_v TO PUBLIC;
+ALTER SCHEMA atk_v OWNER TO atk_victim;
+SELECT revision, detector, sqlstate, count(*) FROM assay.fault WHERE policy = 'victim' AND sqlstate IN ('PA001', '42501') GROUP BY 1, 2, 3 ORDER BY 3;
+SELECT severity, left(detail, strpos(detail, ' in a day') - 1) AS detail FROM assay.check('victim') WHERE detail ~ 'SQLSTATE (PA001|42501)' ORDER BY 2;
+-- nothing is kept of policies that are not there
+SET ROLE atk_mallory;
+CREATE TEMP TABLE many (id int);
+DO $$ BEGIN
+	FOR i IN 1..20 LOOP
+		EXECUTE format('CREATE TRIGGER decide%s AFTER INSERT ON many REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide(%L)', i, i || repeat('x', 10000));
+	END LOOP;
+END $$;
+INSERT INTO many VALUES (1);
+DROP TABLE many;
+RESET ROLE;
+SELECT count(*) FROM assay_internal.fault f WHERE NOT EXISTS (SELECT FROM assay_internal.policy p WHERE p.policy = f.policy);
+INSERT INTO assay_internal.fault (policy, revision, sqlstate, message, at) VALUES ('atk_gone', 0, '42704', 'old', now() - interval '2 days'), ('atk_gone', 0, '42704', 'new', now());
+SELECT assay_internal.forget_dropped_policies();
+SELECT message FROM assay_internal.fault WHERE policy = 'atk_gone';
+SET client_min_messages = warning;
+-- a superuser enables triggers of the extension's tables and of policies' again, and of no stranger's
 SET ROLE atk_victim;
+SELECT assay.create_outbox('victim');
+ALTER TABLE atk_v.victim_change ENABLE TRIGGER assay_follow;
+SET ROLE atk_mallory;
+CREATE TABLE atk.trap (n int);
+CREATE TRIGGER trap AFTER INSERT ON atk.trap FOR EACH ROW EXECUTE FUNCTION assay_internal.follow_number('n');
+RESET ROLE;
+SELECT relation FROM assay_internal.lost_triggers() WHERE relation::text ~ '^atk';
+SELECT assay_internal.enable_triggers() > 0 AS enabled;
+SELECT tgrelid::regclass, tgenabled FROM pg_trigger WHERE tgrelid IN ('atk.trap'::regclass, 'atk_v.victim_change'::regclass) AND tgname IN ('trap', 'assay_follow') ORDER BY 1;
+SET ROLE atk_victim;
+SELECT assay.drop_outbox('victim');
 -- what a stranger hung on the policy keeps nobody from dropping it
 DROP TRIGGER decide ON atk_v.message;
 SELECT assay.drop_policy('victim');

@@ -644,9 +644,8 @@ KeepFaults(Backfill *b)
 	EnterConfiguration(&security);
 	for (uint64 i = 0; i < n; i++)
 	{
-		bool		isnull;
 		char	   *detector = SPI_getvalue(faults->vals[i], faults->tupdesc, 1);
-		Datum		key = SPI_getbinval(faults->vals[i], faults->tupdesc, 2, &isnull);
+		char	   *key = SPI_getvalue(faults->vals[i], faults->tupdesc, 2);
 
 		QueryStart(&q);
 		QueryAdd(&q, "INSERT INTO assay_internal.fault (policy, revision, detector, key, sqlstate, message) VALUES (");
@@ -659,7 +658,13 @@ KeepFaults(Backfill *b)
 		else
 			QueryAdd(&q, "NULL");
 		QueryAdd(&q, ", ");
-		QueryValue(&q, TEXTARRAYOID, key);
+		if (strlen(key) <= FAULT_KEY_MAX)
+		{
+			QueryValue(&q, TEXTOID, CStringGetTextDatum(key));
+			QueryAdd(&q, "::pg_catalog.text[]");
+		}
+		else
+			QueryAdd(&q, "NULL");
 		QueryAdd(&q, ", ");
 		QueryValue(&q, TEXTOID,
 				   CStringGetTextDatum(SPI_getvalue(faults->vals[i], faults->tupdesc, 3)));

@@ -15,6 +15,7 @@
 #include "compat.h"
 #include "decide_plans.h"
 #include "executor/executor.h"
+#include "fault.h"
 #include "new_rows.h"
 #include "policy_cache.h"
 #include "protect.h"
@@ -427,7 +428,7 @@ CheckMayDecide(PolicyIdentity *id, Relation rel, bool *raise)
 		return;
 	*raise = id->raise_errors;
 	ereport(ERROR,
-			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			(errcode(ERRCODE_MAY_NOT_DECIDE),
 			 errmsg("owner of table \"%s\" may not decide by policy \"%s\"",
 					RelationGetRelationName(rel), id->policy),
 			 errhint("The table's owner must be the policy's owner or a member of it.")));

@@ -556,6 +556,7 @@ WriteDecisions(Decide *d)
 	SPIPlanPtr	plan = d->single ? d->plans->insert_one : d->plans->insert_many;
 	int64		ndecisions = d->ndecisions;
 	int64		nundecided = d->nundecided;
+	int			nfaults = list_length(d->faults);
 	ErrorData  *error = NULL;
 
 	if (!WritesForSure(d, plan))
@@ -576,6 +577,7 @@ WriteDecisions(Decide *d)
 		 */
 		d->ndecisions = ndecisions;
 		d->nundecided = nundecided;
+		d->faults = list_truncate(d->faults, nfaults);
 		d->unwritten = NIL;
 		d->reused.keys = NIL;
 		d->reused.bytes = 0;

@@ -7,6 +7,10 @@
  * that lasts until somebody mends it (a view that is gone, a condition that no
  * longer compiles) is kept once an interval by all backends together: each
  * looks first whether another one has.  What is rolled back does not count.
+ *
+ * Anybody may make a trigger that names any policy, or one that is not there.  Of
+ * the latter nothing is kept: a warning and the server's log tell.  Who may not
+ * decide by a policy has a SQLSTATE of his own, so that he hides no other fault.
  */
 #include "postgres.h"
 
@@ -16,6 +20,7 @@
 #include "budget.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
+#include "config.h"
 #include "executor/spi.h"
 #include "fault.h"
 #include "protect.h"
@@ -34,15 +39,17 @@
 /* Faults of messages that are kept of one kind, in a backend and interval */
 #define KIND_FAULTS_MAX		10
 
-/* Kinds that a backend remembers */
-#define KINDS_MAX			256
+/* Kinds that a backend remembers, and places where each may be */
+#define KINDS_MAX			1024
+#define KIND_PLACES			16
 
 /* What a backend has kept of one kind of fault */
 typedef struct FaultKind
 {
-	uint32		hash;			/* of policy, detector and SQLSTATE */
+	uint64		hash;			/* of policy, detector and SQLSTATE */
 	TimestampTz since;			/* of the interval */
 	int			kept;
+	int			settled;		/* of these, in transactions that are over */
 	SubTransactionId pending;	/* where, in the transaction at hand; or 0 */
 } FaultKind;
 
@@ -59,7 +66,9 @@ EndPending(SubTransactionId since, bool forget)
 		if (kinds[i].pending < since)
 			continue;
 		if (forget)
-			kinds[i].kept = 0;
+			kinds[i].kept = kinds[i].settled;
+		else
+			kinds[i].settled = kinds[i].kept;
 		kinds[i].pending = InvalidSubTransactionId;
 	}
 }
@@ -105,25 +114,40 @@ MakeFault(const char *detector, const char *sqlstate, const char *message, const
 	fault->detector = detector ? pstrdup(detector) : NULL;
 	strlcpy(fault->sqlstate, sqlstate, 6);
 	fault->message = CutMessage(message);
-	fault->key = key ? pstrdup(key) : NULL;
+	fault->key = key && strlen(key) <= FAULT_KEY_MAX ? pstrdup(key) : NULL;
 	return fault;
 }
 
-static uint32
+static uint64
 HashText(const char *s)
 {
-	return hash_bytes((const unsigned char *) s, strlen(s));
+	return hash_bytes_extended((const unsigned char *) s, strlen(s), 0);
 }
 
-/* The place of a fault's kind; another kind may have to make room. */
+/*
+ * The place of a fault's kind.  Where all of its places are taken, the kind whose
+ * interval ends first has to make room.
+ */
 static FaultKind *
 FindKind(const char *policy, PolicyFault *fault)
 {
-	uint32		hash = HashText(psprintf("%s/%s/%s/%d/%d", policy, fault->detector ? fault->detector : "",
+	uint64		hash = HashText(psprintf("%s/%s/%s/%d/%d", policy, fault->detector ? fault->detector : "",
 										 fault->sqlstate, fault->lasting, fault->suspended));
-	FaultKind  *kind = &kinds[hash % KINDS_MAX];
+	FaultKind  *kind = NULL;
 	TimestampTz now = SteadyTime();
 
+	for (int i = 0; i < KIND_PLACES; i++)
+	{
+		FaultKind  *place = &kinds[(hash + i) % KINDS_MAX];
+
+		if (place->hash == hash)
+		{
+			kind = place;
+			break;
+		}
+		if (kind == NULL || place->since < kind->since)
+			kind = place;
+	}
 	if (kind->hash != hash ||
 		now - kind->since >= fault_interval * USECS_PER_SEC)
 	{
@@ -141,6 +165,23 @@ typedef struct WriteJob
 	List	   *faults;
 	bool		told;			/* of something new */
 } WriteJob;
+
+/* Is there such a policy, as the configuration is now?  A trigger's argument may say anything. */
+static bool
+PolicyIsThere(const char *policy)
+{
+	Oid			types[] = {TEXTOID};
+	Datum		values[] = {CStringGetTextDatum(policy)};
+	int			ret;
+
+	PushActiveSnapshot(GetCatalogSnapshot(ConfigurationRelid()));
+	ret = SPI_execute_with_args("SELECT FROM assay_internal.policy p WHERE p.policy = $1",
+								lengthof(types), types, values, NULL, true, 1);
+	PopActiveSnapshot();
+	if (ret != SPI_OK_SELECT)
+		elog(ERROR, "could not read assay.policy");
+	return SPI_processed > 0;
+}
 
 /* Has somebody kept this fault in the interval? */
 static bool
@@ -189,6 +230,8 @@ RunWriteJob(void *arg)
 	WaitNoLonger(&security, assay_message_budget);
 	SPI_connect();
 	PushActiveSnapshot(GetTransactionSnapshot());
+	if (!PolicyIsThere(job->policy))
+		job->faults = NIL;
 	foreach(lc, job->faults)
 	{
 		PolicyFault *fault = lfirst(lc);

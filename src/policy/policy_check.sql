@@ -228,7 +228,7 @@ BEGIN
 			FROM unnest(assay_internal.changed_keys(p.policy, rel)) AS k (key);
 	END LOOP;
 	IF NOT found THEN
-		RETURN QUERY SELECT CASE WHEN EXISTS (SELECT FROM assay_internal.readable_fault f WHERE f.policy = p.policy) THEN 'error' ELSE 'warning' END, 'trigger',
+		RETURN QUERY SELECT CASE WHEN EXISTS (SELECT FROM assay_internal.readable_fault f WHERE f.policy = p.policy AND f.sqlstate <> 'PA001') THEN 'error' ELSE 'warning' END, 'trigger',
 			'no table has a trigger that decides by this policy: new messages stay undecided, and undecided() does not know of which table',
 			format('CREATE TRIGGER decide AFTER INSERT ON ... REFERENCING NEW TABLE AS new_messages FOR EACH STATEMENT EXECUTE FUNCTION assay.decide(%L);', p.policy);
 	END IF;
@@ -349,7 +349,7 @@ DECLARE
 	never bigint;
 BEGIN
 	RETURN QUERY
-		SELECT CASE WHEN f.last < r.made_at THEN 'info' WHEN f.detector IS NULL THEN 'error' ELSE 'warning' END, 'faults',
+		SELECT CASE WHEN f.last < r.made_at THEN 'info' WHEN f.detector IS NULL AND f.sqlstate <> 'PA001' THEN 'error' ELSE 'warning' END, 'faults',
 			format('%s of %s with SQLSTATE %s in a day, the last at %s: %s', f.n,
 				CASE WHEN f.detector IS NULL THEN 'the signals or the policy' ELSE format('detector "%s"', f.detector) END, f.sqlstate, f.last, f.message),
 			CASE WHEN f.last < r.made_at THEN format('Revision %s came later.', r.revision)

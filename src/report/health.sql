@@ -104,6 +104,19 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 COMMENT ON FUNCTION assay_internal.forget_dropped_roles() IS 'takes roles that were dropped out of the caller''s lists and phrase sets; those that they owned come to the extension''s owner';
 
+-- A session that inserts while another drops the policy, or a version that kept faults of any name, leaves them.
+CREATE FUNCTION assay_internal.forget_dropped_policies() RETURNS void LANGUAGE plpgsql VOLATILE
+	SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF (SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_class c WHERE c.oid = 'assay_internal.fault'::regclass) THEN
+		DELETE FROM assay_internal.fault f WHERE f.at < now() - interval '1 day'
+			AND NOT EXISTS (SELECT FROM assay_internal.policy p WHERE p.policy = f.policy);
+	END IF;
+EXCEPTION WHEN OTHERS THEN
+	RAISE WARNING 'faults of policies that are not there stay: %', SQLERRM;
+END $$;
+COMMENT ON FUNCTION assay_internal.forget_dropped_policies() IS 'deletes faults of policies that are not there: for who may act as the extension''s owner';
+
 CREATE FUNCTION assay_internal.maintenance_step(step text, object text, faults interval, batch int) RETURNS bigint LANGUAGE plpgsql VOLATILE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -273,6 +286,7 @@ BEGIN
 	steps := ARRAY(SELECT ARRAY[s.step, s.object] FROM assay_internal.maintenance_steps() s);
 	PERFORM assay_internal.forget_steps(ARRAY(SELECT pg_catalog.concat_ws(' ', s.step, s.object) FROM assay_internal.maintenance_steps() s));
 	PERFORM assay_internal.forget_dropped_roles();
+	PERFORM assay_internal.forget_dropped_policies();
 	COMMIT;
 	WHILE i OPERATOR(pg_catalog.<=) coalesce(pg_catalog.array_length(steps, 1), 0) LOOP
 		more := assay_internal.try_step(steps[i][1], steps[i][2], faults, batch);
