@@ -135,6 +135,22 @@ SELECT assay_internal.keep_onboarding('planted', 'made', '{}');
 SELECT assay.go_live('planted');
 RESET ROLE;
 SELECT role, decision FROM assay_internal.onboarding WHERE policy = 'planted';
+-- a member that may not act as the role lets it begin nothing of the member's
+ALTER ROLE onboard_heir NOINHERIT;
+GRANT onboard_outsider TO onboard_heir;
+SET ROLE onboard_outsider;
+SELECT assay_internal.keep_onboarding('lent', 'plan', '{"messages": "onb.ticket", "source": "onb.ticket", "key": ["id"], "at": "at", "columns": {}, "options": {}, "budget": {}, "go_live": "told", "checks": {},
+	"started_at": "2024-01-01"}');
+RESET ROLE;
+REVOKE onboard_outsider FROM onboard_heir;
+ALTER ROLE onboard_heir INHERIT;
+GRANT onboard_outsider TO onboard_heir;
+SET ROLE onboard_outsider;
+SELECT assay_internal.keep_onboarding('lent', 'plan', '{"messages": "onb.ticket", "source": "onb.ticket", "key": ["id"], "at": "at", "columns": {}, "options": {}, "budget": {}, "go_live": "told", "checks": {},
+	"started_at": "2024-01-01"}');
+SELECT assay.offboard('lent');
+RESET ROLE;
+REVOKE onboard_outsider FROM onboard_heir;
 -- no order of tables is lost by a parallel restore
 SELECT count(*) AS foreign_keys FROM pg_constraint c, pg_extension x WHERE c.contype = 'f' AND c.conrelid = ANY (x.extconfig) AND x.extname LIKE 'pg\_assay%';
 SET ROLE onboard_heir;

@@ -67,6 +67,16 @@ BEGIN
 	IF p.access IS NULL THEN
 		RETURN QUERY SELECT 'info', 'rights', 'the policy was made by an older version: only its owner has rights', format('SELECT assay.upgrade_policy(%L);', p.policy);
 	END IF;
+	-- what hides decisions from readers hides nothing in the tables beside them
+	RETURN QUERY
+		SELECT 'warning', 'rights', format('row-level security is enabled on %s, not on %s, which tells of the same messages: %s may read it', p.decision, c.oid::regclass, g.roles),
+			format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, with policies like those of the other; or REVOKE ALL ON %1$s FROM %s;', c.oid::regclass, g.roles)
+		FROM pg_class c
+		CROSS JOIN LATERAL (SELECT string_agg(DISTINCT coalesce(quote_ident(r.rolname), 'PUBLIC'), ', ') AS roles
+			FROM aclexplode(c.relacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee WHERE a.privilege_type = 'SELECT' AND a.grantee <> c.relowner) g
+		WHERE c.oid IN (p.label, assay_internal.review_table(p.policy, p.label), assay_internal.outbox_table(p.policy, p.label))
+			AND NOT c.relrowsecurity AND g.roles IS NOT NULL AND (SELECT d.relrowsecurity FROM pg_class d WHERE d.oid = p.decision)
+		ORDER BY c.oid::regclass::text COLLATE "C";
 	-- create_policy() takes away what default privileges give; a dump doesn't say so to where it is restored
 	RETURN QUERY
 		SELECT 'warning', 'rights', format('%s has rights on %s as default privileges give them, which a restore may have brought: %s', g.role, p.access,
