@@ -135,6 +135,32 @@ $node->safe_psql('postgres', 'REVOKE pg_write_all_data FROM app');
 $node->command_ok([ 'pg_restore', '--exit-on-error', '--data-only', '-n', 'assay', '-t', 'named_set', '-d', $node->connstr('without_sets'), $custom ], 'the sets are restored later');
 is($node->safe_psql('without_sets', q{SET ROLE mail; SELECT assay.in_list('listed', '7')}), 't', 'and have their values');
 
+# a role that is missing takes all sets along, or its own where each has a statement; made, it brings them back
+$node->safe_psql('postgres', 'CREATE ROLE missing; CREATE DATABASE without_reader; CREATE DATABASE without_reader_inserts');
+$node->safe_psql('source', q{SET ROLE mail; SELECT assay.create_list('read', readers => '{missing}'); INSERT INTO assay.list (set, value) VALUES ('read', 'x')});
+my $inserts = $node->basedir . '/inserts.sql';
+$node->command_ok([ 'pg_dump', '-Fc', '-f', $custom, $node->connstr('source') ], 'dump with a reader');
+$node->command_ok([ 'pg_dump', '--inserts', '-f', $inserts, $node->connstr('source') ], 'dump with a reader, as INSERTs');
+my $sets = q{SELECT string_agg(concat_ws(' ', set, owner, readers), ', ' ORDER BY set) FROM assay.named_set};
+my $entries = q{SELECT string_agg(concat_ws(' ', set, value), ', ' ORDER BY set, value COLLATE "C") FROM assay.list_entry};
+my ($had, $values) = ($node->safe_psql('source', $sets), $node->safe_psql('source', $entries));
+is($had, 'listed mail {}, read mail {missing}', 'two sets');
+$node->safe_psql('postgres', 'ALTER ROLE missing RENAME TO elsewhere');
+my $told = PostgreSQL::Test::Utils::run_log([ 'pg_restore', '-d', $node->connstr('without_reader'), $custom ], '2>', \my $restoring);
+ok(!$told, 'pg_restore tells of a role that is missing');
+like($restoring, qr/role "missing" does not exist\n.*CONTEXT:  COPY named_set/s, '... and where');
+is($node->safe_psql('without_reader', $sets), '', 'no set is there');
+is($node->safe_psql('without_reader', $entries), $values, '... but all values');
+is($node->safe_psql('without_reader', q{SELECT count(*) > 0 FROM assay.check('dumped') WHERE detail ~ 'list "?listed'}), 't', '... of which check() tells');
+PostgreSQL::Test::Utils::run_log([ 'psql', '-X', '-q', '-f', $inserts, $node->connstr('without_reader_inserts') ], '2>', \$restoring);
+is($node->safe_psql('without_reader_inserts', $sets), 'listed mail {}', 'as INSERTs the set alone is left out');
+$node->safe_psql('postgres', 'CREATE ROLE missing');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '--data-only', '-n', 'assay', '-t', 'named_set', '-d', $node->connstr('without_reader'), $custom ], 'with the role made, the sets are restored');
+is($node->safe_psql('without_reader', $sets), $had, '... all of them');
+is($node->safe_psql('without_reader', q{SET ROLE missing; SELECT assay.in_list('read', 'x')}), 't', '... for their readers');
+is($node->safe_psql('without_reader', q{SELECT count(*) FROM assay.check('dumped') WHERE detail ~ 'list "?listed'}), '0', 'and check() tells of none');
+$node->safe_psql('source', q{SELECT assay.drop_set('read')});
+
 # logged signals outlive their view, in a dump too
 $node->safe_psql('postgres', 'CREATE DATABASE without_view');
 $node->safe_psql('target', 'DROP VIEW signals');
