@@ -111,6 +111,31 @@ is($node->safe_psql('data_only', q{SELECT count(*) FROM assay.check('dumped') WH
 $node->safe_psql('data_only', q{ALTER SUBSCRIPTION lists SET (slot_name = NONE)});
 $node->safe_psql('data_only', q{DROP SUBSCRIPTION lists});
 
+# a dump of data alone leaves materialized views without rows: check() and health tell, and maintain() heals
+$node->safe_psql('postgres', 'CREATE DATABASE viewed; CREATE DATABASE viewed_data');
+$node->safe_psql('viewed', q{CREATE EXTENSION pg_assay;
+	CREATE TABLE message (id int PRIMARY KEY, sender text, received_at timestamptz);
+	SELECT assay.create_baseline('senders', 'message', '{sender}', 'received_at', incremental => false);
+	CREATE VIEW signals AS SELECT m.*, assay.events(b.history) AS seen FROM message m LEFT JOIN senders b USING (sender);
+	SELECT assay.create_policy('viewed', 'signals', '{id}'), assay.create_detector('viewed', 'd', 'seen > 0', mode => 'live', weight => 9);
+	INSERT INTO message VALUES (1, 'a', now()); SELECT assay.refresh_baseline('senders');
+	CREATE TRIGGER decide AFTER INSERT ON message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('viewed')});
+foreach my $part ([ '--schema-only' ], [ '--data-only', '--disable-triggers' ])
+{
+	$node->command_ok([ 'pg_dump', @$part, '-f', $dump, $node->connstr('viewed') ], "dump: $part->[0]");
+	$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', $dump, $node->connstr('viewed_data') ], "restore: $part->[0]");
+}
+my $empty = q{SELECT severity, detail FROM assay.check('viewed') WHERE "check" = 'baseline' UNION ALL SELECT severity, detail FROM assay.health WHERE kind = 'baseline' AND severity <> 'ok'};
+is($node->safe_psql('viewed', $empty), '', 'a baseline with rows is well');
+is($node->safe_psql('viewed_data', $empty), "error|baseline public.senders was restored without its rows: who reads it fails, and messages are decided without signals\n"
+	. 'error|it was restored without its rows: who reads it fails', 'one without them is an error');
+$node->safe_psql('viewed_data', q{INSERT INTO message VALUES (2, 'a', now())});
+is($node->safe_psql('viewed_data', 'SELECT degraded FROM viewed_decision WHERE id = 2'), 't', '... while messages are decided without signals');
+$node->safe_psql('viewed_data', 'CALL assay.maintain()');
+$node->safe_psql('viewed_data', q{INSERT INTO message VALUES (3, 'a', now())});
+is($node->safe_psql('viewed_data', 'SELECT degraded, verdict FROM viewed_decision WHERE id = 3'), 'f|malicious', 'maintain() heals it');
+is($node->safe_psql('viewed_data', $empty), '', '... and all is well');
+
 # default privileges that stand before the restore give rights on the policy, of which check() tells
 $node->safe_psql('postgres', 'CREATE ROLE app; CREATE DATABASE default_privileges');
 $node->safe_psql('default_privileges', 'ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO app');
