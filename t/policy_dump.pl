@@ -111,6 +111,31 @@ is($node->safe_psql('data_only', q{SELECT count(*) FROM assay.check('dumped') WH
 $node->safe_psql('data_only', q{ALTER SUBSCRIPTION lists SET (slot_name = NONE)});
 $node->safe_psql('data_only', q{DROP SUBSCRIPTION lists});
 
+# a dump of data alone leaves materialized views without rows: check() and health tell, and maintain() heals
+$node->safe_psql('postgres', 'CREATE DATABASE viewed; CREATE DATABASE viewed_data');
+$node->safe_psql('viewed', q{CREATE EXTENSION pg_assay;
+	CREATE TABLE message (id int PRIMARY KEY, sender text, received_at timestamptz);
+	SELECT assay.create_baseline('senders', 'message', '{sender}', 'received_at', incremental => false);
+	CREATE VIEW signals AS SELECT m.*, assay.events(b.history) AS seen FROM message m LEFT JOIN senders b USING (sender);
+	SELECT assay.create_policy('viewed', 'signals', '{id}'), assay.create_detector('viewed', 'd', 'seen > 0', mode => 'live', weight => 9);
+	INSERT INTO message VALUES (1, 'a', now()); SELECT assay.refresh_baseline('senders');
+	CREATE TRIGGER decide AFTER INSERT ON message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('viewed')});
+foreach my $part ([ '--schema-only' ], [ '--data-only', '--disable-triggers' ])
+{
+	$node->command_ok([ 'pg_dump', @$part, '-f', $dump, $node->connstr('viewed') ], "dump: $part->[0]");
+	$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', $dump, $node->connstr('viewed_data') ], "restore: $part->[0]");
+}
+my $empty = q{SELECT severity, detail FROM assay.check('viewed') WHERE "check" = 'baseline' UNION ALL SELECT severity, detail FROM assay.health WHERE kind = 'baseline' AND severity <> 'ok'};
+is($node->safe_psql('viewed', $empty), '', 'a baseline with rows is well');
+is($node->safe_psql('viewed_data', $empty), "error|baseline public.senders was restored without its rows: who reads it fails, and messages are decided without signals\n"
+	. 'error|it was restored without its rows: who reads it fails', 'one without them is an error');
+$node->safe_psql('viewed_data', q{INSERT INTO message VALUES (2, 'a', now())});
+is($node->safe_psql('viewed_data', 'SELECT degraded FROM viewed_decision WHERE id = 2'), 't', '... while messages are decided without signals');
+$node->safe_psql('viewed_data', 'CALL assay.maintain()');
+$node->safe_psql('viewed_data', q{INSERT INTO message VALUES (3, 'a', now())});
+is($node->safe_psql('viewed_data', 'SELECT degraded, verdict FROM viewed_decision WHERE id = 3'), 'f|malicious', 'maintain() heals it');
+is($node->safe_psql('viewed_data', $empty), '', '... and all is well');
+
 # default privileges that stand before the restore give rights on the policy, of which check() tells
 $node->safe_psql('postgres', 'CREATE ROLE app; CREATE DATABASE default_privileges');
 $node->safe_psql('default_privileges', 'ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO app');
@@ -134,6 +159,32 @@ like($taken, qr/set "listed" cannot be made: there are values of another one of 
 $node->safe_psql('postgres', 'REVOKE pg_write_all_data FROM app');
 $node->command_ok([ 'pg_restore', '--exit-on-error', '--data-only', '-n', 'assay', '-t', 'named_set', '-d', $node->connstr('without_sets'), $custom ], 'the sets are restored later');
 is($node->safe_psql('without_sets', q{SET ROLE mail; SELECT assay.in_list('listed', '7')}), 't', 'and have their values');
+
+# a role that is missing takes all sets along, or its own where each has a statement; made, it brings them back
+$node->safe_psql('postgres', 'CREATE ROLE missing; CREATE DATABASE without_reader; CREATE DATABASE without_reader_inserts');
+$node->safe_psql('source', q{SET ROLE mail; SELECT assay.create_list('read', readers => '{missing}'); INSERT INTO assay.list (set, value) VALUES ('read', 'x')});
+my $inserts = $node->basedir . '/inserts.sql';
+$node->command_ok([ 'pg_dump', '-Fc', '-f', $custom, $node->connstr('source') ], 'dump with a reader');
+$node->command_ok([ 'pg_dump', '--inserts', '-f', $inserts, $node->connstr('source') ], 'dump with a reader, as INSERTs');
+my $sets = q{SELECT string_agg(concat_ws(' ', set, owner, readers), ', ' ORDER BY set) FROM assay.named_set};
+my $entries = q{SELECT string_agg(concat_ws(' ', set, value), ', ' ORDER BY set, value COLLATE "C") FROM assay.list_entry};
+my ($had, $values) = ($node->safe_psql('source', $sets), $node->safe_psql('source', $entries));
+is($had, 'listed mail {}, read mail {missing}', 'two sets');
+$node->safe_psql('postgres', 'ALTER ROLE missing RENAME TO elsewhere');
+my $told = PostgreSQL::Test::Utils::run_log([ 'pg_restore', '-d', $node->connstr('without_reader'), $custom ], '2>', \my $restoring);
+ok(!$told, 'pg_restore tells of a role that is missing');
+like($restoring, qr/role "missing" does not exist\n.*CONTEXT:  COPY named_set/s, '... and where');
+is($node->safe_psql('without_reader', $sets), '', 'no set is there');
+is($node->safe_psql('without_reader', $entries), $values, '... but all values');
+is($node->safe_psql('without_reader', q{SELECT count(*) > 0 FROM assay.check('dumped') WHERE detail ~ 'list "?listed'}), 't', '... of which check() tells');
+PostgreSQL::Test::Utils::run_log([ 'psql', '-X', '-q', '-f', $inserts, $node->connstr('without_reader_inserts') ], '2>', \$restoring);
+is($node->safe_psql('without_reader_inserts', $sets), 'listed mail {}', 'as INSERTs the set alone is left out');
+$node->safe_psql('postgres', 'CREATE ROLE missing');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '--data-only', '-n', 'assay', '-t', 'named_set', '-d', $node->connstr('without_reader'), $custom ], 'with the role made, the sets are restored');
+is($node->safe_psql('without_reader', $sets), $had, '... all of them');
+is($node->safe_psql('without_reader', q{SET ROLE missing; SELECT assay.in_list('read', 'x')}), 't', '... for their readers');
+is($node->safe_psql('without_reader', q{SELECT count(*) FROM assay.check('dumped') WHERE detail ~ 'list "?listed'}), '0', 'and check() tells of none');
+$node->safe_psql('source', q{SELECT assay.drop_set('read')});
 
 # logged signals outlive their view, in a dump too
 $node->safe_psql('postgres', 'CREATE DATABASE without_view');

@@ -248,14 +248,17 @@ COMMENT ON FUNCTION assay_internal.check_triggers(assay.policy) IS 'is there a t
 CREATE FUNCTION assay_internal.check_baselines(p assay.policy, OUT severity text, OUT "check" text, OUT detail text, OUT hint text)
 	RETURNS SETOF record LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
-	SELECT 'warning', 'baseline', format('baseline %s is as of %s', b.relation, coalesce(b.as_of::text, 'never')),
+	SELECT CASE WHEN c.relispopulated THEN 'warning' ELSE 'error' END, 'baseline',
+		format(CASE WHEN c.relispopulated THEN 'baseline %s is as of %s' ELSE 'baseline %s was restored without its rows: who reads it fails, and messages are decided without signals' END,
+			b.relation, coalesce(b.as_of::text, 'never')),
 		format('SELECT assay.refresh_baseline(%L), daily.', b.relation)
 	FROM assay_internal.relations_below(coalesce(to_regclass(p.signals), p.signals_view), false) r(oid)
 	JOIN assay.baseline b ON b.relation = r.oid
-	WHERE coalesce(b.as_of, '-infinity') < now() - interval '2 days'
+	JOIN pg_class c ON c.oid = r.oid
+	WHERE coalesce(b.as_of, '-infinity') < now() - interval '2 days' OR NOT c.relispopulated
 	ORDER BY b.relation::text COLLATE "C"
 $$;
-COMMENT ON FUNCTION assay_internal.check_baselines(assay.policy) IS 'are the baselines that the signals view reads fresh?';
+COMMENT ON FUNCTION assay_internal.check_baselines(assay.policy) IS 'are the baselines that the signals view reads there, and fresh?';
 
 -- What is far is waited for: no budget of ours ends what happens within a wrapper's own code.
 CREATE FUNCTION assay_internal.check_foreign(p assay.policy, OUT severity text, OUT "check" text, OUT detail text, OUT hint text)

@@ -222,9 +222,10 @@ CREATE FUNCTION assay_internal.health() RETURNS TABLE (kind text, object text, "
 BEGIN RETURN QUERY
 	SELECT 'policy', p.policy, h."check", h.severity, h.detail, h.hint FROM assay.policy p, assay_internal.health_of_each(p) h
 	UNION ALL
-	SELECT 'baseline', b.baseline::text, 'age', CASE WHEN coalesce(b.as_of, '-infinity') < now() - interval '2 days' THEN 'warning' ELSE 'ok' END,
-		format('as of %s', coalesce(b.as_of::text, 'never')), format('SELECT assay.refresh_baseline(%L), or CALL assay.maintain(), daily.', b.baseline)
-	FROM assay.baseline_info b
+	SELECT 'baseline', b.baseline::text, 'age', CASE WHEN NOT c.relispopulated THEN 'error' WHEN coalesce(b.as_of, '-infinity') < now() - interval '2 days' THEN 'warning' ELSE 'ok' END,
+		CASE WHEN c.relispopulated THEN format('as of %s', coalesce(b.as_of::text, 'never')) ELSE 'it was restored without its rows: who reads it fails' END,
+		format('SELECT assay.refresh_baseline(%L), or CALL assay.maintain(), daily.', b.baseline)
+	FROM assay.baseline_info b JOIN pg_class c ON c.oid = b.baseline
 	UNION ALL
 	SELECT 'text model', m.name, 'age', CASE WHEN coalesce(m.learned_until, '-infinity') < now() - m.delay - interval '2 days' THEN 'warning' ELSE 'ok' END,
 		format('learned until %s', coalesce(m.learned_until::text, 'never')), format('SELECT assay.learn(%L), or CALL assay.maintain(), daily.', m.name)
