@@ -7,6 +7,7 @@
 
 #include "access/stratnum.h"
 #include "config.h"
+#include "invalidation.h"
 
 /*
  * Each gives the key's columns, as "(key 1)" and so on, then those of the
@@ -16,7 +17,7 @@ extern char *SignalsQuery(PolicyIdentity *id, const Oid *types, const char *sour
 extern char *OneSignalsQuery(PolicyIdentity *id, const Oid *types);
 
 extern bool NewRowsLack(Relation rel, AttrNumber attno);
-extern char *KeySource(PolicyIdentity *id, const Oid *types, const char *table, Relation rel);
+extern char *KeySource(PolicyIdentity *id, const Oid *types, const char *table, Relation rel, Dependencies *dependencies);
 extern char *CastName(Oid type);
 extern char *ViewKeyEquality(PolicyIdentity *id, const char *key, Oid type);
 extern char *KeyOperator(Oid left, Oid right, StrategyNumber strategy);

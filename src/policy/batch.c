@@ -266,13 +266,13 @@ SourceHasKey(const Source *s, const char *column)
 }
 
 /*
- * Whose policy, and over which view, which is locked: whoever is replacing it is
- * waited for, and then it is another one.
+ * Whose policy, and over which view and decision table, which are locked: whoever
+ * is replacing or renaming one is waited for, and then it is another one.
  */
 static void
 InitSourceView(Source *s, const char *policy, bool look)
 {
-	Oid			locked = InvalidOid;
+	PolicyIdentity *locked = NULL;
 
 	for (;;)
 	{
@@ -280,12 +280,17 @@ InitSourceView(Source *s, const char *policy, bool look)
 		CheckMayRun(s, look);
 		PolicyMustHaveView(s->id);
 		PolicyCheckOwners(s->id);
-		if (s->id->signals == locked)
+		if (locked && s->id->signals == locked->signals && s->id->decision == locked->decision &&
+			strcmp(s->id->decision_name, locked->decision_name) == 0)
 			return;
-		if (OidIsValid(locked))
-			UnlockRelationOid(locked, AccessShareLock);
-		locked = s->id->signals;
-		LockRelationOid(locked, AccessShareLock);
+		if (locked)
+		{
+			UnlockRelationOid(locked->signals, AccessShareLock);
+			UnlockRelationOid(locked->decision, AccessShareLock);
+		}
+		locked = s->id;
+		LockRelationOid(locked->signals, AccessShareLock);
+		LockRelationOid(locked->decision, AccessShareLock);
 	}
 }
 

@@ -98,7 +98,7 @@ PrepareSignals(void *arg)
 	MemoryContext old;
 
 	if (t->transition)
-		t->all_plan = KeepPlan(SignalsQuery(t->id, t->table->key_types, KeySource(t->id, t->table->key_types, t->transition, rel)),
+		t->all_plan = KeepPlan(SignalsQuery(t->id, t->table->key_types, KeySource(t->id, t->table->key_types, t->transition, rel, &t->dependencies)),
 							   0, NULL);
 	t->one_plan = KeepPlan(OneSignalsQuery(t->id, t->table->key_types), t->table->nkeys,
 						   t->table->key_types);
@@ -400,7 +400,7 @@ Prepare(DecidePlans *t, Relation rel)
 	MemoryContextSwitchTo(old);
 	PrepareInserts(t, rel);
 	if (t->transition)
-		t->keys_plan = KeepPlan(KeySource(t->id, t->table->key_types, t->transition, rel), 0, NULL);
+		t->keys_plan = KeepPlan(KeySource(t->id, t->table->key_types, t->transition, rel, &t->dependencies), 0, NULL);
 	if (!OidIsValid(t->id->signals))
 		NoteBroken(t, "42P01", psprintf("signals view %s does not exist", t->id->signals_name));
 	else if (misplaced)

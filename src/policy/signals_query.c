@@ -5,17 +5,25 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_attrdef.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "decision_table.h"
+#include "invalidation.h"
 #include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
 #include "rewrite/rewriteHandler.h"
 #include "signals_query.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/ruleutils.h"
@@ -89,12 +97,109 @@ NewRowsLack(Relation rel, AttrNumber attno)
 		TupleDescAttr(RelationGetDescr(rel), attno - 1)->attgenerated == ATTRIBUTE_GENERATED_STORED;
 }
 
+#if PG_VERSION_NUM >= 160000
+/* What a column is generated as, or NULL; nothing is locked. */
+static Node *
+GenerationOf(Oid relid, AttrNumber attno)
+{
+	Relation	defaults;
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	Node	   *expression = NULL;
+
+	if (attno <= 0 || get_attgenerated(relid, attno) == '\0')
+		return NULL;
+	defaults = table_open(AttrDefaultRelationId, AccessShareLock);
+	ScanKeyInit(&keys[0], Anum_pg_attrdef_adrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+	ScanKeyInit(&keys[1], Anum_pg_attrdef_adnum, BTEqualStrategyNumber, F_INT2EQ, Int16GetDatum(attno));
+	scan = systable_beginscan(defaults, AttrDefaultIndexId, true, NULL, 2, keys);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		bool		isnull;
+		Datum		stored = heap_getattr(tuple, Anum_pg_attrdef_adbin, RelationGetDescr(defaults), &isnull);
+
+		expression = isnull ? NULL : stringToNode(TextDatumGetCString(stored));
+	}
+	systable_endscan(scan);
+	table_close(defaults, AccessShareLock);
+	return expression;
+}
+
+/* A partition's columns have other numbers than its parent's. */
+typedef struct Renumber
+{
+	Oid			from;
+	Oid			to;
+} Renumber;
+
+static bool
+RenumberColumns(Node *node, void *context)
+{
+	Renumber   *r = context;
+
+	if (node && IsA(node, Var) && ((Var *) node)->varattno > 0)
+	{
+		Var		   *var = (Var *) node;
+		char	   *name = get_attname(r->from, var->varattno, true);
+
+		var->varattno = name ? get_attnum(r->to, name) : InvalidAttrNumber;
+	}
+	return node && expression_tree_walker(node, RenumberColumns, context);
+}
+
+/* Does each partition generate a column as the table does?  That may change without the table. */
+static bool
+PartitionsGenerateAs(Relation rel, AttrNumber attno, Dependencies *dependencies)
+{
+	Oid			table = RelationGetRelid(rel);
+	char	   *column = get_attname(table, attno, false);
+	Node	   *expression = GenerationOf(table, attno);
+	bool		same = expression != NULL;
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(table, NoLock, NULL))
+	{
+		Oid			relid = lfirst_oid(lc);
+		Renumber	renumber = {relid, table};
+		Node	   *other = relid == table ? expression : GenerationOf(relid, get_attnum(relid, column));
+
+		if (dependencies && relid != table)
+			DependOnRelation(dependencies, relid);
+		if (relid != table)
+			(void) RenumberColumns(other, &renumber);
+		same = same && equal(other, expression);
+	}
+	return same;
+}
+#else
+#define PartitionsGenerateAs(rel, attno, dependencies) true
+#endif
+
+/*
+ * The column of new rows that may lack it: what it is generated as.  Where a
+ * partition may generate another value, it stays null: which one a row is for is
+ * not told.
+ */
+static void
+AddLacking(StringInfo sql, Relation rel, AttrNumber attno, const char *key, Dependencies *dependencies)
+{
+	if (PartitionsGenerateAs(rel, attno, dependencies))
+		appendStringInfo(sql, "coalesce(t.%s, %s)", key,
+						 deparse_expression(build_column_default(rel, attno),
+											deparse_context_for(RelationGetRelationName(rel), RelationGetRelid(rel)),
+											false, false));
+	else
+		appendStringInfo(sql, "t.%s", key);
+}
+
 /*
  * The same FROM table t, the new rows of rel.  A row for a partition whose columns
  * are in another order is captured before they are generated: that is done here.
  */
 char	   *
-KeySource(PolicyIdentity *id, const Oid *types, const char *table, Relation rel)
+KeySource(PolicyIdentity *id, const Oid *types, const char *table, Relation rel, Dependencies *dependencies)
 {
 	StringInfoData sql;
 	ListCell   *lc;
@@ -107,10 +212,7 @@ KeySource(PolicyIdentity *id, const Oid *types, const char *table, Relation rel)
 
 		appendStringInfoString(&sql, lc == list_head(id->key) ? "SELECT " : ", ");
 		if (NewRowsLack(rel, attno))
-			appendStringInfo(&sql, "coalesce(t.%s, %s)", key,
-							 deparse_expression(build_column_default(rel, attno),
-												deparse_context_for(RelationGetRelationName(rel), RelationGetRelid(rel)),
-												false, false));
+			AddLacking(&sql, rel, attno, key, dependencies);
 		else
 			appendStringInfo(&sql, "t.%s", key);
 		appendStringInfo(&sql, "::%s AS %s", CastName(types[foreach_current_index(lc)]), key);

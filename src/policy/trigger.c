@@ -820,7 +820,7 @@ MakeDecisionsInTime(Decide *d)
 static void
 AddKeysOfStatement(Decide *d, DecisionTable *t)
 {
-	SPIPlanPtr	plan = SPI_prepare(KeySource(t->id, t->key_types, d->trigdata->tg_trigger->tgnewtable, d->trigdata->tg_relation), 0, NULL);
+	SPIPlanPtr	plan = SPI_prepare(KeySource(t->id, t->key_types, d->trigdata->tg_trigger->tgnewtable, d->trigdata->tg_relation, NULL), 0, NULL);
 	Portal		portal = plan ? SPI_cursor_open(NULL, plan, NULL, NULL, true) : NULL;
 	uint64		n;
 
