@@ -36,6 +36,25 @@ my $again = told('ingest', "$shown INSERT INTO message VALUES (2, 'a'), (3, '')"
 unlike($again, qr/secret|assay_internal|signals/, 'no query of the policy is shown');
 is(() = $again =~ /LOG:  plan:/g, 1, 'but the statement of the session itself');
 is($node->safe_psql('postgres', q{SELECT count(*), string_agg(DISTINCT detector, ',') FROM assay.fault}), '1|secret-detector', 'and a detector failed');
+# Plans of nested statements are written with LOG, too.
+SKIP:
+{
+	my $explain = q{LOAD 'auto_explain'; SET auto_explain.log_min_duration = 0; SET auto_explain.log_nested_statements = on; SET auto_explain.log_verbose = on;};
+	my ($there) = $node->psql('postgres', $explain);
+	skip 'this PostgreSQL has no auto_explain', 8 if $there != 0;
+	foreach my $case (
+		[ 'a row', q{INSERT INTO message VALUES (10, 'a')} ],
+		[ 'rows, of which one fails', q{INSERT INTO message VALUES (11, 'a'), (12, '')} ])
+	{
+		my ($what, $sql) = @$case;
+		my $since = -s $node->logfile;
+		my ($rc, $out, $err) = $node->psql('postgres', "$explain SET ROLE ingest; SET client_min_messages = debug1; $sql");
+		is($rc, 0, "$what, explained");
+		unlike($err, qr/secret|assay_internal|signals|p_decision/, 'no plan of the policy is shown');
+		is(() = $err =~ /^Query Text: /mg, 1, 'but the one of the statement itself');
+		like(slurp_file($node->logfile, $since), qr/^\s*Query Text: .*signals/m, 'the log has all');
+	}
+}
 $node->safe_psql('postgres', 'DROP VIEW signals CASCADE');
 is(told('ingest', q{INSERT INTO message VALUES (4, 'a')}), '', 'who inserts is not told what the policy lacks');
 like(slurp_file($node->logfile), qr/LOG:  policy "p" decides without the signals: signals view/, 'the log is');

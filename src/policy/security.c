@@ -343,6 +343,23 @@ BeginSettings(Security *s)
 		s->nestlevel = NewGUCNestLevel();
 }
 
+/*
+ * A client may have LOG and DEBUG shown to it, where auto_explain writes the
+ * plans of what runs inside: that is the server log's alone.
+ */
+static void
+EnterRestricted(Security *s, Oid userid)
+{
+	GetUserIdAndSecContext(&s->userid, &s->context);
+	SetUserIdAndSecContext(userid, s->context | SECURITY_RESTRICTED_OPERATION);
+	s->nestlevel = 0;
+	if (unlikely(client_min_messages < NOTICE))
+	{
+		BeginSettings(s);
+		Set("client_min_messages", "notice", PGC_S_SESSION);
+	}
+}
+
 /* Give the fixed settings of these kinds their values. */
 static void
 FixSettings(Security *s, int kinds)
@@ -561,13 +578,6 @@ TakeBackExtensions(Security *s)
 #endif
 }
 
-static void
-EnterRestricted(Security *s, Oid userid)
-{
-	GetUserIdAndSecContext(&s->userid, &s->context);
-	SetUserIdAndSecContext(userid, s->context | SECURITY_RESTRICTED_OPERATION);
-	s->nestlevel = 0;
-}
 
 static void
 SetSearchPath(Security *s, const char *search_path)
