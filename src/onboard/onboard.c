@@ -111,7 +111,11 @@ CheckBeginning(Datum entry, Oid role)
 							  lengthof(types), types, values, NULL, false, 1) != SPI_OK_SELECT || SPI_processed != 1)
 		elog(ERROR, "could not read assay_internal.onboarding");
 	owner = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-	/* A member may act as the role; a superuser, who may act as any, must be one. */
+
+	/*
+	 * A member may act as the role; a superuser, who may act as any, must be
+	 * one.
+	 */
 	if (isnull || !(has_privs_of_role(role, owner) ||
 					(is_member_of_role_nosuper(owner, role) && has_privs_of_role(owner, role))))
 		ereport(ERROR,
