@@ -62,7 +62,7 @@ typedef struct DecidePlans
 } DecidePlans;
 
 extern DecidePlans *GetDecidePlans(const char *policy, Relation rel, const char *transition,
-								   MemoryContext context);
+								   MemoryContext context, bool *raise);
 extern bool DecidePlansHold(DecidePlans *t);
 extern bool NewRowsPlansHold(DecidePlans *t);
 extern bool HaveNewRowsPlans(DecidePlans *t, Relation rel);

@@ -16,6 +16,7 @@ extern void AddKeyList(BatchQuery *q, Source *s, Datum keys, int max);
 extern char *TableBeside(Source *s, const char *suffix, Oid *number);
 extern char *StartBeside(FunctionCallInfo fcinfo, Source *s, BatchQuery *q, const char *suffix);
 extern Datum NoRows(FunctionCallInfo fcinfo);
+extern void AddRows(FunctionCallInfo fcinfo, Source *s, BatchQuery *q);
 extern Datum RunStatement(FunctionCallInfo fcinfo, Source *s, BatchQuery *q);
 extern void StartReport(FunctionCallInfo fcinfo, Source *s, BatchQuery *q);
 extern Datum RunReport(FunctionCallInfo fcinfo, Source *s, BatchQuery *q);

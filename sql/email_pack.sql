@@ -220,8 +220,23 @@ CREATE VIEW over_parted AS SELECT id, received_at, from_addr, subject FROM parte
 SELECT assay.create_email_policy('over', 'over_parted', key => '{id}') > 0 AS made;
 SELECT s.id, x.verdict, o.verdict AS over FROM parted_signals s, assay.score('parted', s) x, over_signals t, assay.score('over', t) o;
 
+-- signals logged, and decisions in partitions by the time in the key, from the first on
+SELECT assay.create_email_policy('parts', 'parted', key => '{id,received_at}', log_signals => true, partition => 'month') > 0 AS made;
+CREATE TABLE parted_rest PARTITION OF parted DEFAULT;
+CALL assay.backfill('parts');
+CREATE TRIGGER parts AFTER INSERT ON parted REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('parts');
+INSERT INTO parted VALUES (2, now(), 'a@b.example', 'verify your account now');
+SELECT d.id, d.tableoid = 'parts_d_default'::regclass AS rest, d.received_at = m.received_at AS at, d.verdict, assay.signal(d.signals, 'cold_start') AS cold_start, d.degraded
+FROM parts_decision d JOIN parted m USING (id) ORDER BY d.id;
+DROP TRIGGER parts ON parted;
+SELECT assay.drop_email_policy('parts', true);
+SELECT count(*) FROM pg_class WHERE relname LIKE 'parts\_%';
+
 -- what is refused
 \set VERBOSITY terse
+SELECT assay.create_email_policy('other', 'message', partition => 'month');
+SELECT assay.create_email_policy('other', 'parted', key => '{id,received_at}', partition => 'year');
+SELECT assay.create_email_policy('other', 'parted', log_signals => NULL);
 SELECT assay.create_email_policy('inbound', 'message');
 SELECT assay.create_email_policy(NULL, 'message');
 SELECT assay.create_email_policy(repeat('x', 41), 'message');

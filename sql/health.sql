@@ -247,6 +247,16 @@ SELECT kind, severity FROM assay.alerts WHERE policy = 'strange' AND detail = 'g
 -- a superuser, and who is the owner's member, have chosen no more
 RESET ROLE;
 SELECT "check", severity, detail FROM assay.health WHERE object = 'strange' AND detail ~ 'go away';
+-- nor by so much that it goes to a file
+SET ROLE assay_stranger;
+CREATE OR REPLACE FUNCTION health.spy(place text) RETURNS boolean LANGUAGE plpgsql COST 0.0001 AS $$ BEGIN RAISE EXCEPTION '%', repeat('go away ', 100000); END $$;
+\c -
+SET client_min_messages = warning;
+SET work_mem = '64kB';
+SET ROLE assay_looker;
+SELECT kind, severity, length(detail) FROM assay.alerts WHERE policy = 'strange' AND kind = 'signal drift';
+RESET ROLE;
+RESET work_mem;
 SET ROLE assay_stranger;
 CREATE OR REPLACE FUNCTION health.spy(place text) RETURNS boolean LANGUAGE plpgsql COST 0.0001 AS $$ BEGIN PERFORM pg_sleep(100000); RETURN true; END $$;
 \c -

@@ -275,6 +275,24 @@ SELECT assay.exclude('victim', 'not here', 'id = 9', mutes => '{blocked}', reaso
 SELECT assay.drop_detector('victim', 'blocked');
 SELECT assay.drop_exclusion('victim', 'not here');
 SELECT assay.drop_detector('victim', 'blocked');
+-- whoever may not decide by a policy has nothing parsed by its owner either: keys that a partitioned table generates
+SET ROLE atk_mallory;
+CREATE FUNCTION atk.told(x text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+	IF current_user <> 'atk_mallory' THEN
+		RAISE WARNING 'ran as %', current_user;
+	END IF;
+	RETURN true;
+END $$;
+CREATE DOMAIN atk.told_text AS text CHECK (atk.told(VALUE));
+CREATE TYPE atk.told_row AS (x atk.told_text);
+CREATE TABLE atk.generated (i int, id int GENERATED ALWAYS AS (i + length(('(x)'::atk.told_row).x)) STORED, t text) PARTITION BY LIST (i);
+CREATE TABLE atk.generated_all PARTITION OF atk.generated DEFAULT;
+CREATE TRIGGER decide AFTER INSERT ON atk.generated REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('victim');
+INSERT INTO atk.generated (i) VALUES (1);
+SELECT id FROM atk.generated;
+DROP TABLE atk.generated;
+SET ROLE atk_victim;
 -- what a stranger hung on the policy keeps nobody from dropping it
 DROP TRIGGER decide ON atk_v.message;
 SELECT assay.drop_policy('victim');

@@ -13,6 +13,10 @@ SELECT assay.create_detector('chk', 'long', 'len > 3', weight => 3, mode => 'liv
 -- the key is not unique
 SELECT * FROM told('chk');
 SELECT c.hint FROM assay.check('chk') c WHERE c."check" = 'key';
+-- nor is it before the transaction ends
+ALTER TABLE chk.message ADD CONSTRAINT late UNIQUE (id) DEFERRABLE;
+SELECT * FROM told('chk');
+ALTER TABLE chk.message DROP CONSTRAINT late;
 ALTER TABLE chk.message ADD UNIQUE (id);
 -- two triggers decide each message, unless one of them is disabled
 CREATE TRIGGER decide_too AFTER INSERT ON chk.message FOR EACH ROW EXECUTE FUNCTION assay.decide('chk');

@@ -118,6 +118,20 @@ SELECT reu.kept(1001);
 SELECT count(*) FROM assay.undecided('many');
 CALL assay.backfill('many', at => NULL);
 SELECT count(*) FROM assay.undecided('many');
+-- a batch of backfill() looks at a hundred of them at least, and at ten thousand at most: where it ends, too
+SELECT reu.kept(10001) < 10001 AS not_all_had_decisions;
+CALL assay.backfill('many', at => NULL);
+SELECT reu.kept(10000);
+CALL assay.backfill('many', at => NULL, batch => 1000000);
+SELECT reu.kept(10001);
+CALL assay.backfill('many', at => NULL, batch => 1000000);
+SELECT (SELECT count(*) FROM assay.undecided('many')) AS undecided, verdict, count(*) FROM many JOIN many_verdict v ON v.id = many.id::text GROUP BY 2;
+SELECT reu.kept(100);
+CALL assay.backfill('many', at => NULL, batch => 1);
+SELECT reu.kept(101);
+CALL assay.backfill('many', at => NULL, batch => 1);
+SELECT decided, batches FROM assay.backfill_run WHERE policy = 'many' ORDER BY started_at DESC LIMIT 4;
+SELECT (SELECT count(*) FROM assay.undecided('many')) AS undecided, verdict, count(*) FROM many JOIN many_verdict v ON v.id = many.id::text GROUP BY 2;
 -- backfill() looks at some of the keys at a time, in their order: those of two messages and of none, of before the decision and
 -- behind it, and of nulls; and at all of them each time where the decision table has another type for a key
 CREATE TABLE reu.part (c text COLLATE "und-x-icu", n numeric, txt text, PRIMARY KEY (c, n));

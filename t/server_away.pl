@@ -93,7 +93,7 @@ my $as_feeder = $node->connstr('postgres') . ' user=feeder';
 sub run_load
 {
 	my ($in, $out, $err) = ('', '', '');
-	IPC::Run::run([ 'assay_load', '-q', '-w', '-d', @_, $message ], '<', \$in, '>', \$out, '2>', \$err, IPC::Run::timeout(60));
+	IPC::Run::run([ 'assay_load', '-q', '-w', @_ > 1 ? shift : (), '-d', @_, $message ], '<', \$in, '>', \$out, '2>', \$err, IPC::Run::timeout(60));
 	return ($? >> 8, $err);
 }
 my ($in, $out, $err) = ('', '', '');
@@ -201,6 +201,12 @@ for my $round (1 .. 3)
 	is(value('SELECT count(*) FROM message'), '3', "round $round: all messages");
 }
 is($failed, '', 'tables made by several at once');
+
+# a type in the table's place is none that another has made
+value('DROP TABLE message; CREATE DOMAIN message AS text');
+($code, $said) = run_load('--create-table', $as_feeder);
+is($code, 1, 'a type of the same name');
+like($said, qr/could not create table message: .*type "message" already exists/s, 'a type of the same name: message');
 
 $node->stop;
 done_testing();

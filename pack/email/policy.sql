@@ -401,7 +401,7 @@ COMMENT ON FUNCTION assay.email_document(text, text, text[]) IS 'the policy of t
 CREATE FUNCTION assay.create_email_policy(policy text, messages regclass, key text[] DEFAULT NULL,
 	own_domains text[] DEFAULT '{}', authserv_ids text[] DEFAULT '{}', trusted inet[] DEFAULT '{}', vips text[] DEFAULT '{}',
 	history boolean DEFAULT true, campaigns boolean DEFAULT true, tenant text DEFAULT NULL, columns jsonb DEFAULT '{}',
-	content boolean DEFAULT false) RETURNS int LANGUAGE plpgsql
+	content boolean DEFAULT false, log_signals boolean DEFAULT false, partition text DEFAULT NULL) RETURNS int LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	base regclass := messages;
@@ -414,9 +414,9 @@ DECLARE
 	s record;
 	made int;
 BEGIN
-	IF num_nulls(policy, messages, own_domains, authserv_ids, trusted, vips, history, campaigns, columns, content) > 0 THEN
+	IF num_nulls(policy, messages, own_domains, authserv_ids, trusted, vips, history, campaigns, columns, content, log_signals) > 0 THEN
 		RAISE EXCEPTION 'arguments of create_email_policy must not be null' USING ERRCODE = 'null_value_not_allowed',
-			HINT = 'Only the key may be left to be found out, and the tenant be none.';
+			HINT = 'Only the key may be left to be found out, and tenant and partition be none.';
 	END IF;
 	IF octet_length(policy) > 40 THEN
 		RAISE EXCEPTION 'an e-mail policy needs a name of at most 40 bytes' USING ERRCODE = 'invalid_name',
@@ -446,7 +446,8 @@ BEGIN
 
 	PERFORM assay.email_make_lists(policy, own_domains, vips);
 	-- histories need the policy's label table, and the signals need the histories
-	PERFORM assay.create_policy(policy, messages, key, schema => (SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = messages));
+	PERFORM assay.create_policy(policy, messages, key, schema => (SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = messages),
+		log_signals => log_signals, partition => partition);
 	IF history THEN
 		PERFORM assay.email_make_history(policy, messages, key, place, own_domains <> '{}', base, tenant);
 	END IF;
@@ -476,7 +477,7 @@ BEGIN
 	SELECT max(r.revision) INTO made FROM assay.revisions r WHERE r.policy = create_email_policy.policy;
 	RETURN made;
 END $$;
-COMMENT ON FUNCTION assay.create_email_policy(text, regclass, text[], text[], text[], inet[], text[], boolean, boolean, text, jsonb, boolean) IS
+COMMENT ON FUNCTION assay.create_email_policy(text, regclass, text[], text[], text[], inet[], text[], boolean, boolean, text, jsonb, boolean, boolean, text) IS
 	'makes views, histories, lists and a policy for a table of e-mail messages, all of them the caller''s; returns the policy''s revision';
 
 CREATE FUNCTION assay.email_place(policy text) RETURNS text LANGUAGE plpgsql STABLE

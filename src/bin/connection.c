@@ -183,13 +183,16 @@ server_recovers(PGconn *conn, const PGresult *res)
 	return false;
 }
 
-/* Was a table not made because another session has just made it?  IF NOT EXISTS doesn't see that one, either. */
+/*
+ * Was a table not made because another session has just made it?  IF NOT EXISTS
+ * doesn't see that one, either.  Its row type may be met before it.
+ */
 bool
 server_made_by_another(const PGresult *res)
 {
 	const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
 
-	return g_strcmp0(state, "23505") == 0 || g_strcmp0(state, "42P07") == 0;
+	return g_strcmp0(state, "23505") == 0 || g_strcmp0(state, "42P07") == 0 || g_strcmp0(state, "42710") == 0;
 }
 
 /* End the program for what failed, with the exit code that fits */

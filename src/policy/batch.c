@@ -27,6 +27,7 @@
 #include "protect.h"
 #include "shards.h"
 #include "signals_query.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -264,6 +265,30 @@ SourceHasKey(const Source *s, const char *column)
 	return false;
 }
 
+/*
+ * Whose policy, and over which view, which is locked: whoever is replacing it is
+ * waited for, and then it is another one.
+ */
+static void
+InitSourceView(Source *s, const char *policy, bool look)
+{
+	Oid			locked = InvalidOid;
+
+	for (;;)
+	{
+		InitSourceKeys(s, policy);
+		CheckMayRun(s, look);
+		PolicyMustHaveView(s->id);
+		PolicyCheckOwners(s->id);
+		if (s->id->signals == locked)
+			return;
+		if (OidIsValid(locked))
+			UnlockRelationOid(locked, AccessShareLock);
+		locked = s->id->signals;
+		LockRelationOid(locked, AccessShareLock);
+	}
+}
+
 /* look: to read only */
 void
 InitSource(Source *s, const char *policy, TimestampTz since, TimestampTz until,
@@ -271,12 +296,9 @@ InitSource(Source *s, const char *policy, TimestampTz since, TimestampTz until,
 {
 	ListCell   *lc;
 
-	InitSourceKeys(s, policy);
+	InitSourceView(s, policy, look);
 	s->since = since;
 	s->until = until;
-	CheckMayRun(s, look);
-	PolicyMustHaveView(s->id);
-	PolicyCheckOwners(s->id);
 	s->distributed |= ReadsDistributed(s->id->signals);
 	if (at)
 		CheckAt(s, s->id->signals, at);

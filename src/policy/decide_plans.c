@@ -416,12 +416,31 @@ Prepare(DecidePlans *t, Relation rel)
 }
 
 /*
+ * Whoever owns the message table speaks for the policy's owner, or not.  Plans
+ * are made of what the table generates its keys by, as the policy's owner: not
+ * even to parse that is anybody's else.
+ */
+static void
+CheckMayDecide(PolicyIdentity *id, Relation rel, bool *raise)
+{
+	if (has_privs_of_role(rel->rd_rel->relowner, id->owner))
+		return;
+	*raise = id->raise_errors;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("owner of table \"%s\" may not decide by policy \"%s\"",
+					RelationGetRelationName(rel), id->policy),
+			 errhint("The table's owner must be the policy's owner or a member of it.")));
+}
+
+/*
  * The plans of a policy for rows of this table: those of before, while nothing
- * changed.  SPI is connected, with the trigger's data.
+ * changed.  SPI is connected, with the trigger's data.  Whether it wants errors
+ * is told where the table's owner may not decide by it.
  */
 DecidePlans *
 GetDecidePlans(const char *policy, Relation rel, const char *transition,
-			   MemoryContext pin_context)
+			   MemoryContext pin_context, bool *raise)
 {
 	Oid			relation = transition || MayBeShard(rel) ? RelationGetRelid(rel) : InvalidOid;
 	DecidePlans *t;
@@ -436,6 +455,7 @@ GetDecidePlans(const char *policy, Relation rel, const char *transition,
 			(transition == NULL || (t->transition && strcmp(t->transition, transition) == 0)) &&
 			DecidePlansHold(t))
 		{
+			CheckMayDecide(t->id, rel, raise);
 			Use(t, pin_context);
 			return t;
 		}
@@ -462,6 +482,7 @@ GetDecidePlans(const char *policy, Relation rel, const char *transition,
 	Use(t, pin_context);
 	t->id = ConfigIdentify(policy);
 	MemoryContextSwitchTo(old);
+	CheckMayDecide(t->id, rel, raise);
 	Prepare(t, rel);
 	NoteDependencies(t);
 	DependenciesEnd(&t->dependencies);

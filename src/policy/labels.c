@@ -142,6 +142,18 @@ NoRows(FunctionCallInfo fcinfo)
 	return (Datum) 0;
 }
 
+/* Add the rows of a query to the function's, which have begun; SPI is connected until then. */
+void
+AddRows(FunctionCallInfo fcinfo, Source *s, BatchQuery *q)
+{
+	Security	security;
+
+	EnterSource(&security, s);
+	QueryRunInto(q, ((ReturnSetInfo *) fcinfo->resultinfo)->setResult);
+	LeaveSecurity(&security);
+	SPI_finish();
+}
+
 /*
  * Run a query, whose rows are the function's; SPI is connected until then.  Its
  * result is the function's.
@@ -150,12 +162,8 @@ Datum
 RunStatement(FunctionCallInfo fcinfo, Source *s, BatchQuery *q)
 {
 	Datum		rows = NoRows(fcinfo);
-	Security	security;
 
-	EnterSource(&security, s);
-	QueryRunInto(q, ((ReturnSetInfo *) fcinfo->resultinfo)->setResult);
-	LeaveSecurity(&security);
-	SPI_finish();
+	AddRows(fcinfo, s, q);
 	return rows;
 }
 

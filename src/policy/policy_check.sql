@@ -213,7 +213,7 @@ BEGIN
 		IF missing IS NOT NULL THEN
 			RETURN QUERY SELECT 'error', 'key', format('%s has no key column %s: its messages stay undecided', rel, missing),
 				'The columns of the key have one name in the view and in the message table: rename them in one of both.';
-		ELSIF NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = t.tgrelid AND i.indisunique AND i.indpred IS NULL
+		ELSIF NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = t.tgrelid AND i.indisunique AND i.indimmediate AND i.indpred IS NULL
 			AND (SELECT count(*) FROM unnest(i.indkey[0:i.indnkeyatts - 1]) k JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k
 				 WHERE a.attname = ANY (p.key)) = i.indnkeyatts) THEN
 			RETURN QUERY SELECT 'warning', 'key', format('nothing keeps two rows of %s from having the same key (%s): one decision stands for both',

@@ -561,20 +561,6 @@ TakeKey(Decide *d)
  * The plans, the policy, and the decisions
  */
 
-/* Whoever owns the message table speaks for the policy's owner, or not. */
-static void
-CheckMayDecide(Decide *d)
-{
-	Relation	rel = d->trigdata->tg_relation;
-
-	if (!has_privs_of_role(rel->rd_rel->relowner, d->plans->id->owner))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("owner of table \"%s\" may not decide by policy \"%s\"",
-						RelationGetRelationName(rel), d->policy_name),
-				 errhint("The table's owner must be the policy's owner or a member of it.")));
-}
-
 /* Conditions and models that can't be evaluated, until somebody mends them */
 static void
 NoteBrokenParts(Decide *d)
@@ -662,9 +648,8 @@ Prepare(Decide *d)
 	/* The statement's snapshot is younger than its locks, which took news in. */
 	AcceptInvalidationMessages();
 	d->plans = GetDecidePlans(d->policy_name, d->trigdata->tg_relation,
-							  per_row ? NULL : d->trigdata->tg_trigger->tgnewtable, d->context);
+							  per_row ? NULL : d->trigdata->tg_trigger->tgnewtable, d->context, &d->raise);
 	d->raise = d->plans->id->raise_errors;
-	CheckMayDecide(d);
 	if (d->raise && d->plans->broken[0])
 		ereport(ERROR,
 				(errcode(MAKE_SQLSTATE(d->plans->broken[0], d->plans->broken[1], d->plans->broken[2],
