@@ -23,6 +23,9 @@
 /* Bytes of text that a line far to the left may have without reaching the page */
 #define MAX_INDENTED	1000
 
+/* Bytes of text that style sheets make in a message, however many elements and parts it has */
+#define MAX_MADE_BYTES	(1024 * 1024)
+
 /* What a link has, whatever the colour of the text that it is in */
 #define LINK_COLOR		0x0000EE
 
@@ -253,6 +256,11 @@ made_text(HtmlState *st, const Frame *f, const char *pseudo)
 	sheet_apply(&st->sheets, &style, &own, gumbo_normalized_tagname(e->tag), attribute(e, "class"), attribute(e, "id"), pseudo);
 	if (text->len == 0)
 		return;
+	if ((st->m->made_bytes += text->len) > MAX_MADE_BYTES)
+	{
+		ADD_DEFECT(st->m, DEFECT_BROKEN_HTML);
+		return;
+	}
 	style_end(&style, &own);
 	out = style_hides(&style) ? &st->hidden : &st->seen;
 	if (own.box != BOX_LINE)

@@ -209,6 +209,7 @@ typedef struct Turned
 	bool		spaced;			/* a blank was due there */
 	gsize		seen;
 	gsize		link;
+	guint		links;			/* before the one that is open */
 } Turned;
 
 /* Characters that begin such an order and have not been ended yet: more are ignored, as in Unicode */

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "charclass.h"
 #include "html.h"
 
 /* White space that is due from now on */
@@ -158,19 +159,26 @@ add_space(Out *out, bool in_pre, char c)
 /* Bytes that are turned round in a document, again and again where one is in another */
 #define MAX_TURNED_BYTES	(16 * 1024 * 1024)
 
-/* The last of a character with the marks that go with it */
+/* Behind a character, the marks that go with it, and what joiners tie to it */
 static const char *
 behind_marks(const char *s, const char *end)
 {
+	bool		joined = false;
+
 	do
+	{
+		joined = (unsigned char) *s == 0xE2 && g_utf8_get_char(s) == 0x200D;
 		s = g_utf8_next_char(s);
-	while (s < end && (unsigned char) *s >= 0x80 && g_unichar_ismark(g_utf8_get_char(s)));
+	}
+	while (s < end && (unsigned char) *s >= 0x80 &&
+		   (joined || g_unichar_ismark(g_utf8_get_char(s)) || g_utf8_get_char(s) == 0x200D ||
+			(g_utf8_get_char(s) >= 0x1F3FB && g_utf8_get_char(s) <= 0x1F3FF)));
 	return MIN(s, end);
 }
 
-/* A line turned round: brackets look the other way then */
+/* A piece of a line turned round: brackets look the other way then */
 static void
-turn_line(char *s, size_t len, GString *scratch)
+turn_piece(char *s, size_t len, GString *scratch)
 {
 	const char *end;
 	char	   *w = s + len;
@@ -193,11 +201,73 @@ turn_line(char *s, size_t len, GString *scratch)
 	}
 }
 
+/* The pieces of a line turned round that are of letters to be read in that direction, with what is between these */
+static void
+turn_pieces(char *s, size_t len, bool to_left, GString *scratch)
+{
+	const char *end = s + len;
+	char	   *from = NULL;
+	char	   *behind = NULL;
+
+	for (char *p = s; p < end; p = g_utf8_next_char(p))
+	{
+		gunichar	c = g_utf8_get_char(p);
+
+		if (!g_unichar_isalnum(c))
+			continue;
+		if (IsRightToLeft(c) == to_left)
+		{
+			from = from != NULL ? from : p;
+			behind = (char *) behind_marks(p, end);
+		}
+		else if (from != NULL)
+		{
+			turn_piece(from, behind - from, scratch);
+			from = NULL;
+		}
+	}
+	if (from != NULL)
+		turn_piece(from, behind - from, scratch);
+}
+
+/*
+ * A line turned round.  Readers of Hebrew and Arabic read from right to left what
+ * is of their letters: that stays as it is.
+ */
+static void
+turn_line(char *s, size_t len, GString *scratch)
+{
+	const char *end = s + len;
+	size_t		to_left = 0;
+	size_t		to_right = 0;
+
+	for (const char *p = s; p < end; p = g_utf8_next_char(p))
+	{
+		gunichar	c = g_utf8_get_char(p);
+
+		if (!g_unichar_isalnum(c))
+			continue;
+		if (c >= 0x590 && IsRightToLeft(c))
+			to_left++;
+		else
+			to_right++;
+	}
+	if (to_left > to_right)
+		turn_pieces(s, len, false, scratch);
+	else
+	{
+		turn_piece(s, len, scratch);
+		if (to_left > 0)
+			turn_pieces(s, len, true, scratch);
+	}
+}
+
 /* Turn the lines round that are behind a place, or a copy of them */
 void
 shown_turn_behind(HtmlState *st, GString *s, gsize from, bool doubled)
 {
 	static GString *scratch;
+	gsize		first = from;
 	char	   *end;
 	char	   *p;
 
@@ -229,6 +299,9 @@ shown_turn_behind(HtmlState *st, GString *s, gsize from, bool doubled)
 		turn_line(p, nl - p, scratch);
 		p = nl + 1;
 	}
+	/* in both orders the same */
+	if (doubled && memcmp(s->str + first, s->str + from, s->len - from) == 0)
+		g_string_truncate(s, from - 1);
 }
 
 /* Text in another order begins, to be ended by shown_turn_end(), those within before it */
@@ -242,6 +315,7 @@ shown_turn(HtmlState *st, Turned *t, Turn turn)
 	t->spaced = st->seen.pending_space || st->seen.pending_newlines > 0;
 	t->seen = st->seen.s->len;
 	t->link = st->in_link ? st->link_text->len : 0;
+	t->links = st->m->link_hrefs->len;
 	st->turn = t->turn;
 	st->turn_doubled |= t->turn == TURN_MAYBE;
 }
@@ -258,7 +332,7 @@ shown_turn_end(HtmlState *st, Turned *t)
 	else if (t->turn == t->outer || (t->turn != TURN_ROUND && t->outer != TURN_ROUND))
 		return;
 	if (st->in_link)
-		shown_turn_behind(st, st->link_text, t->link, doubled);
+		shown_turn_behind(st, st->link_text, t->links == st->m->link_hrefs->len ? t->link : 0, doubled);
 	if (t->seen >= st->seen.s->len)
 		return;
 	/* a blank that was due before all of it stays there */

@@ -537,6 +537,7 @@ content(Own *own, const char *s, size_t len)
 		return;
 	if (text == NULL)
 		text = g_string_new(NULL);
+
 	g_string_truncate(text, 0);
 	if (!content_strings(text, s, len))
 		g_string_truncate(text, 0);
@@ -552,7 +553,7 @@ content(Own *own, const char *s, size_t len)
 		g_string_append_c(own->made, ' ');
 	g_string_append_len(own->made, text->str, text->len);
 	if (own->made->len > MAX_MADE)
-		g_string_truncate(own->made, g_utf8_find_prev_char(own->made->str, own->made->str + MAX_MADE) - own->made->str);
+		g_string_truncate(own->made, g_utf8_find_prev_char(own->made->str, own->made->str + MAX_MADE + 1) - own->made->str);
 }
 
 /* Do declarations make text that a reader can read?  Signs of fonts with pictures are none. */
@@ -564,6 +565,7 @@ style_makes_text(const char *s, size_t len)
 
 	if (text == NULL)
 		text = g_string_new(NULL);
+
 	while (s < end)
 	{
 		const char *stop = css_find(s, end, CSS_SEMICOLON);
