@@ -239,24 +239,24 @@ takes_made_text(GumboTag tag)
 static void
 made_text(HtmlState *st, const Frame *f, const char *pseudo)
 {
-	static GString *text;
+	static GString *made;
 	const GumboElement *e = &f->node->v.element;
 	Style		style = f->style;
 	Turned		turned;
 	Out		   *out;
 	Own			own;
 
-	if (!st->sheets.makes_text || st->links_only || !takes_made_text(e->tag))
+	if (!st->sheets.makes_text || st->links_only || !takes_made_text(e->tag) || st->m->made_bytes > MAX_MADE_BYTES)
 		return;
-	if (text == NULL)
-		text = g_string_new(NULL);
-	g_string_truncate(text, 0);
+	if (made == NULL)
+		made = g_string_new(NULL);
+	g_string_truncate(made, 0);
 	style_begin(&own, &f->style, BOX_LINE);
-	own.made = text;
+	own.made = made;
 	sheet_apply(&st->sheets, &style, &own, gumbo_normalized_tagname(e->tag), attribute(e, "class"), attribute(e, "id"), pseudo);
-	if (text->len == 0)
+	if (made->len == 0)
 		return;
-	if ((st->m->made_bytes += text->len) > MAX_MADE_BYTES)
+	if ((st->m->made_bytes += made->len) > MAX_MADE_BYTES)
 	{
 		ADD_DEFECT(st->m, DEFECT_BROKEN_HTML);
 		return;
@@ -267,7 +267,7 @@ made_text(HtmlState *st, const Frame *f, const char *pseudo)
 		shown_break(st, BREAK_LINE, &style);
 	if (style.turn != f->style.turn)
 		shown_turn(st, &turned, style.turn);
-	shown_add(st, out, f->pre, text->str, text->len);
+	shown_add(st, out, f->pre, made->str, made->len);
 	if (style.turn != f->style.turn)
 		shown_turn_end(st, &turned);
 	if (own.box != BOX_LINE)

@@ -530,28 +530,28 @@ content_strings(GString *to, const char *s, size_t len)
 static void
 content(Own *own, const char *s, size_t len)
 {
-	static GString *text;
+	static GString *strings;
 	bool		again = own->said[SAID_CONTENT].rank == own->rank && own->said[SAID_CONTENT].list != own->list;
 
 	if (own->made == NULL)
 		return;
-	if (text == NULL)
-		text = g_string_new(NULL);
+	if (strings == NULL)
+		strings = g_string_new(NULL);
 
-	g_string_truncate(text, 0);
-	if (!content_strings(text, s, len))
-		g_string_truncate(text, 0);
-	if (text->len == 0 && (own->maybe || again))
+	g_string_truncate(strings, 0);
+	if (!content_strings(strings, s, len))
+		g_string_truncate(strings, 0);
+	if (strings->len == 0 && (own->maybe || again))
 		return;
 	if (!own->maybe && !say(own, SAID_CONTENT, false))
 		return;
 	if (!own->maybe && !again)
 		g_string_truncate(own->made, 0);
-	if (strcmp(text->str, own->made->str) == 0)
+	if (strcmp(strings->str, own->made->str) == 0)
 		return;
 	if (own->made->len > 0)
 		g_string_append_c(own->made, ' ');
-	g_string_append_len(own->made, text->str, text->len);
+	g_string_append_len(own->made, strings->str, strings->len);
 	if (own->made->len > MAX_MADE)
 		g_string_truncate(own->made, g_utf8_find_prev_char(own->made->str, own->made->str + MAX_MADE + 1) - own->made->str);
 }
@@ -560,11 +560,11 @@ content(Own *own, const char *s, size_t len)
 bool
 style_makes_text(const char *s, size_t len)
 {
-	static GString *text;
+	static GString *strings;
 	const char *end = s + len;
 
-	if (text == NULL)
-		text = g_string_new(NULL);
+	if (strings == NULL)
+		strings = g_string_new(NULL);
 
 	while (s < end)
 	{
@@ -575,9 +575,9 @@ style_makes_text(const char *s, size_t len)
 		if (value < stop && ((value - s >= 7 && g_ascii_strncasecmp(s, "content", 7) == 0) || memchr(s, '\\', value - s) != NULL))
 		{
 			value = css_find(s, stop, CSS_COLON) + 1;
-			g_string_truncate(text, 0);
-			content_strings(text, value, stop - value);
-			for (const char *p = text->str; *p != '\0'; p = g_utf8_next_char(p))
+			g_string_truncate(strings, 0);
+			content_strings(strings, value, stop - value);
+			for (const char *p = strings->str; *p != '\0'; p = g_utf8_next_char(p))
 				if (g_unichar_isalnum(g_utf8_get_char(p)))
 					return true;
 		}
