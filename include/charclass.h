@@ -73,6 +73,7 @@ typedef enum ScriptKind
 extern int	CharClass(uint32_t c);
 extern uint32_t CharFold(uint32_t c);
 extern uint32_t CharFacts(uint32_t c);
+extern bool IsRightToLeft(uint32_t c);
 extern ScriptKind ScriptKindOf(int script);
 extern const char *ScriptName(int script);
 extern const char *CharVersion(void);

@@ -191,6 +191,7 @@ typedef struct Message
 	size_t		url_bytes;
 	size_t		link_bytes;
 	size_t		alt_bytes;		/* of the body's text that is images' */
+	size_t		made_bytes;		/* of text that style sheets make */
 	int			num_entries;	/* of archives */
 	size_t		entry_bytes;
 	int64_t		unpacked_bytes;

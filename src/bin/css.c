@@ -206,3 +206,19 @@ css_name(GString *to, const char *s, const char *end)
 			break;
 	return s;
 }
+
+/* Append what is in the string that begins at a quote, and return what is behind it */
+const char *
+css_string(GString *to, const char *s, const char *end)
+{
+	char		quote = *s++;
+
+	while (s < end && *s != quote && *s != '\n')
+		if (*s != '\\')
+			g_string_append_c(to, *s++);
+		else if (end - s > 1 && s[1] == '\n')
+			s += 2;
+		else
+			s = unescape(to, s, end);
+	return s < end ? s + 1 : end;
+}

@@ -23,6 +23,9 @@
 /* Bytes of text that a line far to the left may have without reaching the page */
 #define MAX_INDENTED	1000
 
+/* Bytes of text that style sheets make in a message, however many elements and parts it has */
+#define MAX_MADE_BYTES	(1024 * 1024)
+
 /* What a link has, whatever the colour of the text that it is in */
 #define LINK_COLOR		0x0000EE
 
@@ -36,6 +39,8 @@ typedef struct Frame
 	Style		style;
 	bool		pre;
 	bool		link;			/* began a link */
+	int			first_turned;	/* to come back to at its end */
+	Turned		turned;
 } Frame;
 
 /* How an element interrupts the text around it */
@@ -156,6 +161,8 @@ element_style(HtmlState *st, const GumboElement *e, Style *style)
 	Own			own;
 
 	style_begin(&own, style, element_box(e->tag));
+	if (e->tag == GUMBO_TAG_BDO || e->tag == GUMBO_TAG_BDI)
+		style_direction(style, &own, NULL, e->tag == GUMBO_TAG_BDO);
 	for (unsigned i = 0; i < e->attributes.length; i++)
 	{
 		const GumboAttribute *a = e->attributes.data[i];
@@ -188,6 +195,10 @@ element_style(HtmlState *st, const GumboElement *e, Style *style)
 				else if (strcmp(a->name, "background") == 0 && a->value[0] != '\0')
 					style->background = COLOR_UNKNOWN;
 				break;
+			case 'd':
+				if (strcmp(a->name, "dir") == 0)
+					style_direction(style, &own, a->value, e->tag == GUMBO_TAG_BDO);
+				break;
 			case 'h':
 				if (strcmp(a->name, "hidden") == 0)
 					style_hidden(&own);
@@ -199,7 +210,7 @@ element_style(HtmlState *st, const GumboElement *e, Style *style)
 		}
 	}
 	if (st->sheets.rules != NULL)
-		sheet_apply(&st->sheets, style, &own, gumbo_normalized_tagname(e->tag), classes, id);
+		sheet_apply(&st->sheets, style, &own, gumbo_normalized_tagname(e->tag), classes, id, "");
 	if (inline_style != NULL)
 	{
 		style_declarations(style, &own, RANK_INLINE, inline_style, strlen(inline_style));
@@ -207,6 +218,60 @@ element_style(HtmlState *st, const GumboElement *e, Style *style)
 			link_css(st, inline_style);
 	}
 	style_end(style, &own);
+}
+
+/* Has an element anything before and behind its content? */
+static bool
+takes_made_text(GumboTag tag)
+{
+	static const GumboTag none[] = {
+		GUMBO_TAG_HEAD, GUMBO_TAG_BR, GUMBO_TAG_IMG, GUMBO_TAG_INPUT, GUMBO_TAG_META, GUMBO_TAG_LINK, GUMBO_TAG_BASE,
+		GUMBO_TAG_WBR, GUMBO_TAG_AREA, GUMBO_TAG_COL, GUMBO_TAG_IFRAME
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(none); i++)
+		if (tag == none[i])
+			return false;
+	return true;
+}
+
+/* What style sheets put before or behind the text of an element */
+static void
+made_text(HtmlState *st, const Frame *f, const char *pseudo)
+{
+	static GString *made;
+	const GumboElement *e = &f->node->v.element;
+	Style		style = f->style;
+	Turned		turned;
+	Out		   *out;
+	Own			own;
+
+	if (!st->sheets.makes_text || st->links_only || !takes_made_text(e->tag) || st->m->made_bytes > MAX_MADE_BYTES)
+		return;
+	if (made == NULL)
+		made = g_string_new(NULL);
+	g_string_truncate(made, 0);
+	style_begin(&own, &f->style, BOX_LINE);
+	own.made = made;
+	sheet_apply(&st->sheets, &style, &own, gumbo_normalized_tagname(e->tag), attribute(e, "class"), attribute(e, "id"), pseudo);
+	if (made->len == 0)
+		return;
+	if ((st->m->made_bytes += made->len) > MAX_MADE_BYTES)
+	{
+		ADD_DEFECT(st->m, DEFECT_BROKEN_HTML);
+		return;
+	}
+	style_end(&style, &own);
+	out = style_hides(&style) ? &st->hidden : &st->seen;
+	if (own.box != BOX_LINE)
+		shown_break(st, BREAK_LINE, &style);
+	if (style.turn != f->style.turn)
+		shown_turn(st, &turned, style.turn);
+	shown_add(st, out, f->pre, made->str, made->len);
+	if (style.turn != f->style.turn)
+		shown_turn_end(st, &turned);
+	if (own.box != BOX_LINE)
+		shown_break(st, BREAK_LINE, &style);
 }
 
 /* The attributes that lead somewhere, other than a link's href */
@@ -331,6 +396,7 @@ begin_element(HtmlState *st, Frame *f)
 {
 	const GumboElement *e = &f->node->v.element;
 	Break		brk = element_break(e->tag);
+	Turn		outer = f->style.turn;
 
 	if (st->runs != NULL)
 		expand_attributes(st, e);
@@ -352,16 +418,43 @@ begin_element(HtmlState *st, Frame *f)
 		f->style.color = 0x000000;
 		f->style.background = 0xFFFF00;
 	}
-	if (e->attributes.length > 0 || st->sheets.rules != NULL)
+	if (e->attributes.length > 0 || st->sheets.rules != NULL || e->tag == GUMBO_TAG_BDO || e->tag == GUMBO_TAG_BDI || outer != TURN_NONE)
 		element_style(st, e, &f->style);
 	shown_break(st, brk, &f->style);
+	/* it may be within what a character turns round, too */
+	if (f->style.turn != outer || ((e->tag == GUMBO_TAG_BDO || e->tag == GUMBO_TAG_BDI) && f->style.turn != st->turn))
+	{
+		shown_turn(st, &f->turned, f->style.turn);
+		f->first_turned = st->first_turned;
+		st->first_turned = st->num_turned;
+	}
 	if (e->tag == GUMBO_TAG_PRE)
 		f->pre = true;
 	else if (e->tag == GUMBO_TAG_FORM)
 		st->m->html_forms++;
 	if (e->attributes.length > 0)
 		element_attributes(st, f, style_hides(&f->style) ? &st->hidden : &st->seen);
+	made_text(st, f, "::before");
 	return true;
+}
+
+/* It ends */
+static void
+end_element(HtmlState *st, Frame *f)
+{
+	GumboTag	tag = f->node->v.element.tag;
+
+	made_text(st, f, "::after");
+	if (f->turned.on)
+	{
+		shown_turns_end(st, st->first_turned);
+		shown_turn_end(st, &f->turned);
+		st->first_turned = f->first_turned;
+	}
+	if (tag != GUMBO_TAG_BR)
+		shown_break(st, element_break(tag), &f->style);
+	if (f->link)
+		link_end(st);
 }
 
 static void parse_conditional(HtmlState *st, const char *s);
@@ -450,6 +543,7 @@ walk_tree(HtmlState *st, const GumboNode *root)
 				inner.node = child;
 				inner.next = 0;
 				inner.link = false;
+				inner.turned.on = false;
 				if (f->style.indented && child->v.element.tag == GUMBO_TAG_BR)
 					end_indent(st, frames);
 				if (begin_element(st, &inner))
@@ -464,12 +558,10 @@ walk_tree(HtmlState *st, const GumboNode *root)
 			}
 			continue;
 		}
-		if (e->tag != GUMBO_TAG_BR)
-			shown_break(st, element_break(e->tag), &f->style);
-		if (f->link)
-			link_end(st);
+		end_element(st, f);
 		g_array_set_size(frames, frames->len - 1);
 	}
+	shown_turns_end(st, 0);
 	g_array_free(frames, TRUE);
 }
 
@@ -597,6 +689,8 @@ has_tags(const char *s)
 	return false;
 }
 
+static void parse_or_strip(HtmlState *st, Arena *arena, char *s, size_t len);
+
 /* A document in another; what it takes of memory and styles is the outer one's */
 static void
 parse_inner(HtmlState *st, HtmlState *inner, char *s)
@@ -612,13 +706,14 @@ parse_inner(HtmlState *st, HtmlState *inner, char *s)
 	inner->link_text = g_string_new(NULL);
 	inner->base = st->base;
 	inner->sheets.applied = st->sheets.applied;
-	if (!parse_source(inner, arena, s, strlen(s)))
-		ADD_DEFECT(st->m, DEFECT_BROKEN_HTML);
+	inner->turned_bytes = st->turned_bytes;
+	parse_or_strip(inner, arena, s, strlen(s));
 	link_end(inner);
 	if (inner->base != st->base)
 		g_free(inner->base);
 	sheet_free(&inner->sheets);
 	st->sheets.applied = inner->sheets.applied;
+	st->turned_bytes = inner->turned_bytes;
 	st->sheets.exhausted |= inner->sheets.exhausted;
 	g_string_free(inner->link_text, TRUE);
 	memcpy(&arena->full, &outer, sizeof(outer));
@@ -692,11 +787,16 @@ decode_entities(Arena *arena, const char *s, size_t len)
 
 /* Tags out, entities decoded, links kept; linear in time whatever comes */
 static void
-strip_tags(HtmlState *st, Arena *arena, const char *s, size_t len)
+strip_tags(HtmlState *st, const char *s, size_t len)
 {
+	/* that of the document may hold what it is in */
+	static Arena pieces;
+	Arena	   *arena = &pieces;
 	const char *end = s + len;
 	int			links = 0;
 
+	if (arena->chunks == NULL)
+		arena->chunks = g_ptr_array_new_with_free_func(g_free);
 	while (s < end)
 	{
 		const char *p = memchr(s, '<', end - s);
@@ -742,6 +842,32 @@ strip_tags(HtmlState *st, Arena *arena, const char *s, size_t len)
 			g_free(piece);
 		}
 	}
+	shown_turns_end(st, 0);
+	arena_reset(arena);
+}
+
+/* The text of a document by its tree, or without its tags where it has none */
+static void
+parse_or_strip(HtmlState *st, Arena *arena, char *s, size_t len)
+{
+	Message    *m = st->m;
+	gsize		seen = st->seen.s->len;
+	gsize		hidden = st->hidden.s->len;
+	guint		links = m->link_hrefs->len;
+
+	if (parse_source(st, arena, s, len))
+		return;
+	ADD_DEFECT(m, DEFECT_BROKEN_HTML);
+	/* memory may end in mid-walk: what is there by then comes again */
+	link_end(st);
+	g_string_truncate(st->seen.s, seen);
+	g_string_truncate(st->hidden.s, hidden);
+	g_ptr_array_set_size(m->link_texts, links);
+	g_ptr_array_set_size(m->link_hrefs, links);
+	st->num_turned = st->first_turned = 0;
+	st->turn = TURN_NONE;
+	st->turn_doubled = false;
+	strip_tags(st, s, len);
 }
 
 /*
@@ -803,11 +929,7 @@ html_to_text(Message *m, GString *source, GString *text)
 	st.hidden.s = g_string_new(NULL);
 	st.link_text = g_string_new(NULL);
 
-	if (!parse_source(&st, &arena, source->str, source->len))
-	{
-		ADD_DEFECT(m, DEFECT_BROKEN_HTML);
-		strip_tags(&st, &arena, source->str, source->len);
-	}
+	parse_or_strip(&st, &arena, source->str, source->len);
 	link_end(&st);
 	if (st.sheets.exhausted)
 		ADD_DEFECT(m, DEFECT_BROKEN_HTML);

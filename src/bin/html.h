@@ -31,6 +31,13 @@ typedef enum CssChar
 	CSS_SPECIAL = 1, CSS_BRACE = 2, CSS_SEMICOLON = 4, CSS_COLON = 8, CSS_MARK = 16, CSS_COMMA = 32, CSS_BLANK = 64
 } CssChar;
 
+/* In which order are letters shown?  Not as they stand where an override turns them round. */
+typedef enum Turn
+{
+	TURN_NONE, TURN_ROUND,
+	TURN_MAYBE					/* by a rule that may hold or not */
+} Turn;
+
 /* What an element's text inherits.  Any of the first five hides it. */
 typedef struct Style
 {
@@ -47,6 +54,8 @@ typedef struct Style
 	bool		unsure;			/* rules were left out: nothing hides it */
 	int			color;			/* 0xRRGGBB */
 	int			background;		/* 0xRRGGBB, or unknown behind a picture */
+	Turn		to_left;		/* direction: rtl */
+	Turn		turn;			/* and letters follow it whatever they are */
 } Style;
 
 /* What goes over what, of declarations of an element */
@@ -88,6 +97,9 @@ typedef enum Said
 	SAID_COLOR,
 	SAID_BACKGROUND,
 	SAID_INDENT,
+	SAID_DIRECTION,
+	SAID_BIDI,					/* unicode-bidi: overrides the order? */
+	SAID_CONTENT,
 	NUM_SAID
 } Said;
 
@@ -110,6 +122,10 @@ typedef struct Own
 	int			list;			/* of declarations, at hand */
 	int			rank;			/* of that list */
 	bool		maybe;			/* it may not hold: nothing is hidden by it */
+	bool		embeds;			/* has an order of its own */
+	Turn		overrides;		/* and letters follow its direction */
+	GString    *made;			/* text of "content", for ::before and ::after
+								 * only */
 	struct
 	{
 		bool		hides;
@@ -125,6 +141,7 @@ typedef struct Sheets
 	GHashTable *maybe;			/* the same, which may hold or not */
 	bool		animated;		/* there are @keyframes */
 	bool		partial;		/* rules were left out */
+	bool		makes_text;		/* there are ::before or ::after with some */
 	size_t		applied;		/* bytes of declarations, to all elements */
 	bool		exhausted;		/* that was too much: some were left out */
 } Sheets;
@@ -183,6 +200,21 @@ typedef struct Out
 	int			indent;			/* blanks after a line end in <pre> */
 } Out;
 
+/* From where on the text that is seen has another order than what is around it */
+typedef struct Turned
+{
+	bool		on;
+	Turn		turn;
+	Turn		outer;
+	bool		spaced;			/* a blank was due there */
+	gsize		seen;
+	gsize		link;
+	guint		links;			/* before the one that is open */
+} Turned;
+
+/* Characters that begin such an order and have not been ended yet: more are ignored, as in Unicode */
+#define MAX_TURNED		125
+
 /* A document on its way to text */
 typedef struct HtmlState
 {
@@ -196,6 +228,15 @@ typedef struct HtmlState
 	char	   *base;			/* <base href> */
 	Sheets		sheets;
 	gsize		indented_bytes; /* of text behind a text-indent */
+	Turned		turned[MAX_TURNED]; /* by characters */
+	bool		isolates[MAX_TURNED];	/* these are ended by another one */
+	int			num_turned;
+	int			first_turned;	/* of those within the element that has
+								 * another order */
+	Turn		turn;			/* at hand */
+	bool		turn_doubled;	/* text that may be turned is here in both
+								 * orders */
+	size_t		turned_bytes;
 	bool		in_link;
 	char	   *href;
 	GString    *link_text;
@@ -241,6 +282,10 @@ extern void arena_reset(Arena *arena);
 /* html_shown.c */
 extern void shown_break(HtmlState *st, Break brk, const Style *style);
 extern void shown_add(HtmlState *st, Out *out, bool in_pre, const char *s, size_t len);
+extern void shown_turn(HtmlState *st, Turned *t, Turn turn);
+extern void shown_turn_end(HtmlState *st, Turned *t);
+extern void shown_turn_behind(HtmlState *st, GString *s, gsize from, bool doubled);
+extern void shown_turns_end(HtmlState *st, int from);
 
 /* html_links.c */
 extern char *link_url(HtmlState *st, const char *s, size_t len);
@@ -258,11 +303,14 @@ extern const char *css_find(const char *s, const char *end, int chars);
 extern void css_trim(const char **s, const char **end);
 extern void css_clean(GString *to, const char *s, const char *end);
 extern const char *css_name(GString *to, const char *s, const char *end);
+extern const char *css_string(GString *to, const char *s, const char *end);
 
 /* style.c */
 extern void style_init(Style *style);
 extern void style_begin(Own *own, const Style *outer, Box box);
 extern void style_hidden(Own *own);
+extern void style_direction(Style *style, Own *own, const char *s, bool overrides);
+extern bool style_makes_text(const char *s, size_t len);
 extern void style_declarations(Style *style, Own *own, StyleRank rank, const char *s, size_t len);
 extern void style_end(Style *style, const Own *own);
 extern void style_color(int *color, const char *s, size_t len);
@@ -271,6 +319,7 @@ extern bool style_hides(const Style *style);
 /* sheet.c */
 extern void sheet_read(Sheets *sheets, const char *s, const char *type, const char *media);
 extern void sheet_free(Sheets *sheets);
-extern void sheet_apply(Sheets *sheets, Style *style, Own *own, const char *tag, const char *classes, const char *id);
+extern void sheet_apply(Sheets *sheets, Style *style, Own *own, const char *tag, const char *classes, const char *id,
+						const char *pseudo);
 
 #endif							/* ASSAY_HTML_H */

@@ -163,6 +163,9 @@ link_end(HtmlState *st)
 		return;
 	while (t->len > 0 && t->str[t->len - 1] == ' ')
 		g_string_truncate(t, t->len - 1);
+	/* what is around it turns it round, too */
+	if (st->turn == TURN_ROUND)
+		shown_turn_behind(st, t, 0, false);
 	/* an image is its alternative text */
 	if (t->len == 0 && st->link_alt != NULL)
 		g_string_assign(t, st->link_alt);

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "charclass.h"
 #include "html.h"
 
 /* White space that is due from now on */
@@ -28,6 +29,9 @@ shown_break(HtmlState *st, Break brk, const Style *style)
 	out_break(&st->hidden, brk);
 	if (style != NULL && style->gone && !style->unsure)
 		return;
+	/* what directs the order of characters ends with their line */
+	if (brk != BREAK_SPACE)
+		shown_turns_end(st, st->first_turned);
 	out_break(&st->seen, brk);
 	if (st->in_link && st->link_text->len > 0 &&
 		st->link_text->str[st->link_text->len - 1] != ' ')
@@ -150,6 +154,243 @@ add_space(Out *out, bool in_pre, char c)
 		out->indent++;
 }
 
+/* ---- text that is shown in another order ---------------------------------- */
+
+/* Bytes that are turned round in a document, again and again where one is in another */
+#define MAX_TURNED_BYTES	(16 * 1024 * 1024)
+
+/* Behind a character, the marks that go with it, and what joiners tie to it */
+static const char *
+behind_marks(const char *s, const char *end)
+{
+	bool		joined = false;
+
+	do
+	{
+		joined = (unsigned char) *s == 0xE2 && g_utf8_get_char(s) == 0x200D;
+		s = g_utf8_next_char(s);
+	}
+	while (s < end && (unsigned char) *s >= 0x80 &&
+		   (joined || g_unichar_ismark(g_utf8_get_char(s)) || g_utf8_get_char(s) == 0x200D ||
+			(g_utf8_get_char(s) >= 0x1F3FB && g_utf8_get_char(s) <= 0x1F3FF)));
+	return MIN(s, end);
+}
+
+/* A piece of a line turned round: brackets look the other way then */
+static void
+turn_piece(char *s, size_t len, GString *scratch)
+{
+	const char *end;
+	char	   *w = s + len;
+
+	g_string_truncate(scratch, 0);
+	g_string_append_len(scratch, s, len);
+	end = scratch->str + len;
+	for (const char *p = scratch->str; p < end;)
+	{
+		const char *behind = behind_marks(p, end);
+		gunichar	mirrored;
+		char		buf[6];
+
+		w -= behind - p;
+		memcpy(w, p, behind - p);
+		if (g_unichar_get_mirror_char(g_utf8_get_char(p), &mirrored) &&
+			g_unichar_to_utf8(mirrored, buf) == g_utf8_next_char(p) - p)
+			memcpy(w, buf, g_utf8_next_char(p) - p);
+		p = behind;
+	}
+}
+
+/* The pieces of a line turned round that are of letters to be read in that direction, with what is between these */
+static void
+turn_pieces(char *s, size_t len, bool to_left, GString *scratch)
+{
+	const char *end = s + len;
+	char	   *from = NULL;
+	char	   *behind = NULL;
+
+	for (char *p = s; p < end; p = g_utf8_next_char(p))
+	{
+		gunichar	c = g_utf8_get_char(p);
+
+		if (!g_unichar_isalnum(c))
+			continue;
+		if (IsRightToLeft(c) == to_left)
+		{
+			from = from != NULL ? from : p;
+			behind = (char *) behind_marks(p, end);
+		}
+		else if (from != NULL)
+		{
+			turn_piece(from, behind - from, scratch);
+			from = NULL;
+		}
+	}
+	if (from != NULL)
+		turn_piece(from, behind - from, scratch);
+}
+
+/*
+ * A line turned round.  Readers of Hebrew and Arabic read from right to left what
+ * is of their letters: that stays as it is.
+ */
+static void
+turn_line(char *s, size_t len, GString *scratch)
+{
+	const char *end = s + len;
+	size_t		to_left = 0;
+	size_t		to_right = 0;
+
+	for (const char *p = s; p < end; p = g_utf8_next_char(p))
+	{
+		gunichar	c = g_utf8_get_char(p);
+
+		if (!g_unichar_isalnum(c))
+			continue;
+		if (c >= 0x590 && IsRightToLeft(c))
+			to_left++;
+		else
+			to_right++;
+	}
+	if (to_left > to_right)
+		turn_pieces(s, len, false, scratch);
+	else
+	{
+		turn_piece(s, len, scratch);
+		if (to_left > 0)
+			turn_pieces(s, len, true, scratch);
+	}
+}
+
+/* Turn the lines round that are behind a place, or a copy of them */
+void
+shown_turn_behind(HtmlState *st, GString *s, gsize from, bool doubled)
+{
+	static GString *scratch;
+	gsize		first = from;
+	char	   *end;
+	char	   *p;
+
+	if (from >= s->len)
+		return;
+	if (st->turned_bytes + s->len - from > MAX_TURNED_BYTES || !g_utf8_validate(s->str + from, s->len - from, NULL))
+	{
+		ADD_DEFECT(st->m, DEFECT_BROKEN_HTML);
+		return;
+	}
+	st->turned_bytes += s->len - from;
+	if (scratch == NULL)
+		scratch = g_string_new(NULL);
+	if (doubled)
+	{
+		gsize		len = s->len - from;
+
+		g_string_append_c(s, ' ');
+		g_string_set_size(s, s->len + len);
+		memcpy(s->str + s->len - len, s->str + from, len);
+		from = s->len - len;
+	}
+	end = s->str + s->len;
+	for (p = s->str + from; p < end;)
+	{
+		char	   *nl = memchr(p, '\n', end - p);
+
+		nl = nl != NULL ? nl : end;
+		turn_line(p, nl - p, scratch);
+		p = nl + 1;
+	}
+	/* in both orders the same */
+	if (doubled && memcmp(s->str + first, s->str + from, s->len - from) == 0)
+		g_string_truncate(s, from - 1);
+}
+
+/* Text in another order begins, to be ended by shown_turn_end(), those within before it */
+void
+shown_turn(HtmlState *st, Turned *t, Turn turn)
+{
+	t->on = true;
+	/* it is here in both orders already */
+	t->turn = turn == TURN_MAYBE && st->turn_doubled ? TURN_NONE : turn;
+	t->outer = st->turn;
+	t->spaced = st->seen.pending_space || st->seen.pending_newlines > 0;
+	t->seen = st->seen.s->len;
+	t->link = st->in_link ? st->link_text->len : 0;
+	t->links = st->m->link_hrefs->len;
+	st->turn = t->turn;
+	st->turn_doubled |= t->turn == TURN_MAYBE;
+}
+
+void
+shown_turn_end(HtmlState *st, Turned *t)
+{
+	bool		doubled = t->turn == TURN_MAYBE;
+
+	t->on = false;
+	st->turn = t->outer;
+	if (doubled)
+		st->turn_doubled = false;
+	else if (t->turn == t->outer || (t->turn != TURN_ROUND && t->outer != TURN_ROUND))
+		return;
+	if (st->in_link)
+		shown_turn_behind(st, st->link_text, t->links == st->m->link_hrefs->len ? t->link : 0, doubled);
+	if (t->seen >= st->seen.s->len)
+		return;
+	/* a blank that was due before all of it stays there */
+	while (t->spaced && t->seen < st->seen.s->len && (st->seen.s->str[t->seen] == ' ' || st->seen.s->str[t->seen] == '\n'))
+		t->seen++;
+	if (!doubled && st->seen.pending_space && st->seen.pending_newlines == 0)
+	{
+		g_string_append_c(st->seen.s, ' ');
+		st->seen.pending_space = false;
+	}
+	shown_turn_behind(st, st->seen.s, t->seen, doubled);
+}
+
+/* End what characters began, down to the first so many */
+void
+shown_turns_end(HtmlState *st, int from)
+{
+	while (st->num_turned > from)
+		shown_turn_end(st, &st->turned[--st->num_turned]);
+}
+
+/* Is there a character that directs the order of those behind it? */
+static bool
+is_director(const char *s, const char *end)
+{
+	const unsigned char *u = (const unsigned char *) s;
+
+	return end - s >= 3 && u[0] == 0xE2 && ((u[1] == 0x80 && u[2] >= 0xAA && u[2] <= 0xAE) || (u[1] == 0x81 && u[2] >= 0xA6 && u[2] <= 0xA9));
+}
+
+/* What it does */
+static void
+direct(HtmlState *st, const char *s)
+{
+	unsigned char c = s[2];
+	int			n = st->num_turned;
+
+	if (c == 0xAC)
+	{
+		/* it ends no isolate, nor what is around one */
+		if (n > st->first_turned && !st->isolates[n - 1])
+			shown_turns_end(st, n - 1);
+	}
+	else if (c == 0xA9)
+	{
+		while (n > st->first_turned && !st->isolates[n - 1])
+			n--;
+		if (n > st->first_turned)
+			shown_turns_end(st, n - 1);
+	}
+	else if (n < MAX_TURNED)
+	{
+		shown_turn(st, &st->turned[n], c == 0xAE ? TURN_ROUND : TURN_NONE);
+		st->isolates[n] = (unsigned char) s[1] == 0x81;
+		st->num_turned++;
+	}
+}
+
 /* The end of the word at s; *plain where all of it is ASCII */
 static const char *
 word_end(const char *s, const char *end, bool *plain)
@@ -162,7 +403,7 @@ word_end(const char *s, const char *end, bool *plain)
 		if ((unsigned char) *p >= 0x80)
 		{
 			*plain = false;
-			if (p > s && stray_joiner(p[-1], (const unsigned char *) p, end - p) > 0)
+			if (p > s && (is_director(p, end) || stray_joiner(p[-1], (const unsigned char *) p, end - p) > 0))
 				break;
 		}
 		p++;
@@ -201,6 +442,13 @@ shown_add(HtmlState *st, Out *out, bool in_pre, const char *s, size_t len)
 				g_string_append_c(link, ' ');
 			add_space(out, in_pre && n == 1, *s);
 			s += n;
+			continue;
+		}
+		if ((unsigned char) *s == 0xE2 && is_director(s, end))
+		{
+			if (out == &st->seen)
+				direct(st, s);
+			s += 3;
 			continue;
 		}
 		p = word_end(s, end, &plain);

@@ -216,7 +216,7 @@ static const ShrinkWord wanted[] = {
 	{NAME("text"),.only = "body"}, {NAME("size"),.only = "font"}, {NAME("media"),.only = "style"}, {NAME("type")}, {NAME("action")}, {NAME("formaction")},
 	{NAME("poster")}, {NAME("srcset")}, {NAME("data")}, {NAME("lowsrc")}, {NAME("dynsrc")}, {NAME("http-equiv")},
 	{NAME("content"),.only = "meta"}, {NAME("prompt")},
-	{NAME("srcdoc"),.only = "iframe"},
+	{NAME("srcdoc"),.only = "iframe"}, {NAME("dir")},
 };
 
 /* Tags that are more than a name and attributes */

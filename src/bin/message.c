@@ -162,7 +162,7 @@ message_reset(Message *m)
 	m->attachment_macros = m->attachment_type_mismatches = 0;
 	m->image_only = false;
 	m->html_images = m->html_forms = m->html_password_inputs = m->html_scripts = 0;
-	m->alt_bytes = m->entry_bytes = 0;
+	m->alt_bytes = m->made_bytes = m->entry_bytes = 0;
 	m->num_entries = m->num_pictures = m->bounded_runs = 0;
 	m->bounded_usecs = 0;
 }

@@ -119,6 +119,7 @@ keep_selector(Sheets *sheets, const char *s, const char *end, const char *block,
 	static GString *key;
 	static GString *word;
 	const char *from = s;
+	const char *pseudo = "";
 	int			parts = 0;
 
 	if (key == NULL)
@@ -135,6 +136,8 @@ keep_selector(Sheets *sheets, const char *s, const char *end, const char *block,
 			p = css_behind(s, p, end);
 	}
 	maybe |= from > s;
+	if (end - from > 1 && from[0] == '*' && from[1] == ':')
+		from++;
 	s = css_name(g_string_truncate(key, 0), from, end);
 	g_string_ascii_down(key);
 	while (s < end && (*s == '.' || *s == '#'))
@@ -156,8 +159,26 @@ keep_selector(Sheets *sheets, const char *s, const char *end, const char *block,
 		maybe = true;
 		s = class_name(key, s, end);
 	}
+	/* text before or behind the element, which has a style of its own */
+	if (s < end && *s == ':')
+	{
+		const char *name = s + 1 + (end - s > 1 && s[1] == ':');
+
+		if (end - name == 6 && g_ascii_strncasecmp(name, "before", 6) == 0)
+			pseudo = "::before";
+		else if (end - name == 5 && g_ascii_strncasecmp(name, "after", 5) == 0)
+			pseudo = "::after";
+	}
+	if (pseudo[0] != '\0')
+	{
+		sheets->makes_text = sheets->makes_text || style_makes_text(block, len);
+		s = end;
+	}
 	maybe |= s < end || key->len == 0;
-	keep_rule(sheets, maybe, key->len > 0 ? key->str : "*", block, len);
+	if (key->len == 0)
+		g_string_append_c(key, '*');
+	g_string_append(key, pseudo);
+	keep_rule(sheets, maybe, key->str, block, len);
 	if (has_upper(key->str))
 	{
 		/* some programs take the case of names for nothing */
@@ -338,9 +359,10 @@ apply_name(Sheets *sheets, bool maybe, Style *style, Own *own, StyleRank rank, c
 	g_free(lower);
 }
 
-/* The same of all selectors that are an element's */
+/* The same of all selectors that are an element's, or of a pseudo-element of it, "::before", else "" */
 static void
-apply_selectors(Sheets *sheets, bool maybe, Style *style, Own *own, const char *tag, const char *classes, const char *id)
+apply_selectors(Sheets *sheets, bool maybe, Style *style, Own *own, const char *tag, const char *classes, const char *id,
+				const char *pseudo)
 {
 	static GString *key;
 	size_t		tag_len = strlen(tag);
@@ -348,7 +370,9 @@ apply_selectors(Sheets *sheets, bool maybe, Style *style, Own *own, const char *
 
 	if (key == NULL)
 		key = g_string_new(NULL);
-	apply_rule(sheets, maybe, style, own, RANK_ELEMENT, tag);
+	g_string_assign(key, tag);
+	g_string_append(key, pseudo);
+	apply_rule(sheets, maybe, style, own, RANK_ELEMENT, key->str);
 	while (classes != NULL && *(classes += strspn(classes, " \t\r\n\f")) != '\0')
 	{
 		size_t		len = strcspn(classes, " \t\r\n\f");
@@ -362,6 +386,7 @@ apply_selectors(Sheets *sheets, bool maybe, Style *style, Own *own, const char *
 		g_string_append_len(key, tag, tag_len);
 		g_string_append_c(key, '.');
 		g_string_append_len(key, classes, len);
+		g_string_append(key, pseudo);
 		/* the class alone is the end of tag and class */
 		apply_name(sheets, maybe, style, own, RANK_CLASS, key->str + tag_len);
 		if (tag_len > 0)
@@ -372,22 +397,23 @@ apply_selectors(Sheets *sheets, bool maybe, Style *style, Own *own, const char *
 	{
 		g_string_assign(key, "#");
 		g_string_append(key, id);
+		g_string_append(key, pseudo);
 		apply_name(sheets, maybe, style, own, RANK_ID, key->str);
 	}
 }
 
 /* What the style sheets say about an element; what may hold is no more than an id's */
 void
-sheet_apply(Sheets *sheets, Style *style, Own *own, const char *tag, const char *classes, const char *id)
+sheet_apply(Sheets *sheets, Style *style, Own *own, const char *tag, const char *classes, const char *id, const char *pseudo)
 {
 	/* rules for elements of unknown names are not found */
 	own->maybe = *tag == '\0';
-	apply_selectors(sheets, false, style, own, tag, classes, id);
+	apply_selectors(sheets, false, style, own, tag, classes, id, pseudo);
 	own->maybe = true;
 	if (g_hash_table_size(sheets->maybe) > 0)
-		apply_rule(sheets, true, style, own, RANK_ID, "*");
+		apply_rule(sheets, true, style, own, RANK_ID, pseudo[0] == '\0' ? "*" : pseudo[2] == 'b' ? "*::before" : "*::after");
 	if (g_hash_table_size(sheets->maybe) > 0 || (classes != NULL && has_upper(classes)) || (id != NULL && has_upper(id)))
-		apply_selectors(sheets, true, style, own, tag, classes, id);
+		apply_selectors(sheets, true, style, own, tag, classes, id, pseudo);
 	own->maybe = false;
 	own->animated = sheets->animated;
 	style->unsure |= sheets->partial || sheets->exhausted;

@@ -25,6 +25,9 @@
 /* A part of the reader's screen, of a length that is relative to it */
 #define SCREEN_PIXELS	2000.0
 
+/* Bytes of text that style sheets make before or behind an element */
+#define MAX_MADE		4096
+
 void
 style_init(Style *style)
 {
@@ -454,15 +457,133 @@ text_color(Style *style, Own *own, const char *s, size_t len)
 		style->color = alpha < 0.05 ? COLOR_CLEAR : color;
 }
 
-/* "all: initial" and its like: nothing of what was said before holds */
+/* "all: initial" and its like: nothing of what was said before holds, but for the direction */
 static void
 all(Style *style, Own *own)
 {
-	for (Said what = 0; what < NUM_SAID; what++)
+	for (Said what = 0; what < SAID_DIRECTION; what++)
 		(void) say(own, what, false);
 	style->invisible = style->indented = false;
 	style->font = 16;
 	style->color = COLOR_UNKNOWN;
+}
+
+/* direction, whose own element need not be said to have an order of its own */
+static void
+direction(Style *style, Own *own, const char *s, size_t len)
+{
+	Turn		said = is_word(s, len, "rtl") ? TURN_ROUND :
+	is_word(s, len, "inherit") || is_word(s, len, "unset") ? own->outer.to_left : TURN_NONE;
+
+	if ((said == TURN_NONE && !is_word(s, len, "ltr") && !is_word(s, len, "initial")) || !say(own, SAID_DIRECTION, false))
+		return;
+	style->to_left = !own->maybe || said == style->to_left ? said : TURN_MAYBE;
+}
+
+/* unicode-bidi */
+static void
+unicode_bidi(Own *own, const char *s, size_t len)
+{
+	Turn		said = TURN_NONE;
+	bool		embeds = true;
+
+	if (begins(s, len, "-webkit-"))
+		s += 8, len -= 8;
+	else if (begins(s, len, "-moz-"))
+		s += 5, len -= 5;
+	if (is_word(s, len, "bidi-override") || is_word(s, len, "isolate-override"))
+		said = TURN_ROUND;
+	else if (is_word(s, len, "normal") || is_word(s, len, "initial") || is_word(s, len, "unset"))
+		embeds = false;
+	else if (!is_word(s, len, "embed") && !is_word(s, len, "isolate") && !is_word(s, len, "plaintext"))
+		return;
+	if (!say(own, SAID_BIDI, false))
+		return;
+	own->overrides = !own->maybe || said == own->overrides ? said : TURN_MAYBE;
+	if (!own->maybe)
+		own->embeds = embeds;
+}
+
+/* Append the strings of "content"; false where something in it is none, as it is not in "none" either */
+static bool
+content_strings(GString *to, const char *s, size_t len)
+{
+	const char *end = s + len;
+
+	while (s < end)
+	{
+		if (*s == '"' || *s == '\'')
+			s = css_string(to, s, end);
+		else if (*s == '/')
+			break;				/* what is read aloud */
+		else if (g_ascii_isspace(*s))
+			s++;
+		else if (is_word(s, MIN((size_t) (end - s), 4), "none") || is_word(s, MIN((size_t) (end - s), 6), "normal"))
+			return false;
+		else
+			s = css_behind(s, s, end);
+	}
+	return true;
+}
+
+/* content: of what may hold, and of what is said elsewhere with the same weight, there is all */
+static void
+content(Own *own, const char *s, size_t len)
+{
+	static GString *strings;
+	bool		again = own->said[SAID_CONTENT].rank == own->rank && own->said[SAID_CONTENT].list != own->list;
+
+	if (own->made == NULL)
+		return;
+	if (strings == NULL)
+		strings = g_string_new(NULL);
+
+	g_string_truncate(strings, 0);
+	if (!content_strings(strings, s, len))
+		g_string_truncate(strings, 0);
+	if (strings->len == 0 && (own->maybe || again))
+		return;
+	if (!own->maybe && !say(own, SAID_CONTENT, false))
+		return;
+	if (!own->maybe && !again)
+		g_string_truncate(own->made, 0);
+	if (strcmp(strings->str, own->made->str) == 0)
+		return;
+	if (own->made->len > 0)
+		g_string_append_c(own->made, ' ');
+	g_string_append_len(own->made, strings->str, strings->len);
+	if (own->made->len > MAX_MADE)
+		g_string_truncate(own->made, g_utf8_find_prev_char(own->made->str, own->made->str + MAX_MADE + 1) - own->made->str);
+}
+
+/* Do declarations make text that a reader can read?  Signs of fonts with pictures are none. */
+bool
+style_makes_text(const char *s, size_t len)
+{
+	static GString *strings;
+	const char *end = s + len;
+
+	if (strings == NULL)
+		strings = g_string_new(NULL);
+
+	while (s < end)
+	{
+		const char *stop = css_find(s, end, CSS_SEMICOLON);
+		const char *value = css_find(s, stop, CSS_COLON);
+
+		css_trim(&s, &value);
+		if (value < stop && ((value - s >= 7 && g_ascii_strncasecmp(s, "content", 7) == 0) || memchr(s, '\\', value - s) != NULL))
+		{
+			value = css_find(s, stop, CSS_COLON) + 1;
+			g_string_truncate(strings, 0);
+			content_strings(strings, value, stop - value);
+			for (const char *p = strings->str; *p != '\0'; p = g_utf8_next_char(p))
+				if (g_unichar_isalnum(g_utf8_get_char(p)))
+					return true;
+		}
+		s = stop + 1;
+	}
+	return false;
 }
 
 /* display */
@@ -708,6 +829,12 @@ declaration(Style *style, Own *own, const char *name, size_t n, const char *s, s
 		own->animation |= !is_word(s, len, "none");
 	else if (IS_WORD(name, n, "all") && !is_word(s, len, "inherit"))
 		all(style, own);
+	else if (IS_WORD(name, n, "direction"))
+		direction(style, own, s, len);
+	else if (IS_WORD(name, n, "unicode-bidi"))
+		unicode_bidi(own, s, len);
+	else if (IS_WORD(name, n, "content"))
+		content(own, s, len);
 	else if (IS_WORD(name, n, "zoom") || IS_WORD(name, n, "scale"))
 		style->font = MAX(style->font, 16);
 }
@@ -793,6 +920,17 @@ style_hidden(Own *own)
 	(void) say(own, SAID_DISPLAY, true);
 }
 
+/* An element with the attribute dir, which may be NULL, or <bdo> */
+void
+style_direction(Style *style, Own *own, const char *s, bool overrides)
+{
+	own->rank = RANK_ATTRIBUTE;
+	if (s != NULL)
+		direction(style, own, s, strlen(s));
+	own->overrides = overrides ? TURN_ROUND : TURN_NONE;
+	own->embeds = true;
+}
+
 /* All is read: what is hidden of it is so for all that is in it */
 void
 style_end(Style *style, const Own *own)
@@ -829,6 +967,12 @@ style_end(Style *style, const Own *own)
 		style->indented = style->indented && own->outer.indented;
 	if (own->picture)
 		style->background = COLOR_UNKNOWN;
+	/* the lines of a block have an order of their own */
+	if (own->overrides != TURN_NONE)
+		style->turn = style->to_left == TURN_NONE ? TURN_NONE :
+			own->overrides == TURN_MAYBE ? TURN_MAYBE : style->to_left;
+	else if (own->embeds || own->box != BOX_LINE || out_of_flow)
+		style->turn = TURN_NONE;
 	/* it may become visible */
 	if (own->animation && own->animated)
 		style->unsure = true;

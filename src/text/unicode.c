@@ -386,3 +386,12 @@ LabelToUnicode(const char *ascii, size_t len, char *utf8)
 	memcpy(utf8, ascii, len);
 	return len;
 }
+
+/* Is it of a script that is written from right to left, as Hebrew and Arabic are? */
+bool
+IsRightToLeft(uint32_t c)
+{
+	UCharDirection direction = u_charDirection(c);
+
+	return direction == U_RIGHT_TO_LEFT || direction == U_RIGHT_TO_LEFT_ARABIC;
+}
