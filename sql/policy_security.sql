@@ -182,6 +182,36 @@ SELECT assay.drop_policy('inbox', true);
 RESET ROLE;
 DROP SCHEMA sec_inbox CASCADE;
 
+-- what a policy's code sets stays in no session, where all is set as it is for policies already, too
+SET ROLE sec_owner;
+CREATE TABLE sec.set_message (id int PRIMARY KEY, txt text);
+CREATE FUNCTION sec.sets(txt text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM set_config('search_path', 'sec, pg_catalog', false), set_config('idle_session_timeout', '1h', false), set_config('sec.mine', 'set', false);
+	RETURN txt;
+END $$;
+CREATE VIEW sec.set_signals AS SELECT id, sec.sets(txt) AS txt FROM sec.set_message;
+SELECT assay.create_policy('sets', 'sec.set_signals', '{id}', prior => 0);
+CREATE TRIGGER decide AFTER INSERT ON sec.set_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('sets');
+\c -
+SET datestyle = 'ISO, MDY';
+SET timezone = 'UTC';
+SET intervalstyle = 'postgres';
+SET extra_float_digits = 1;
+SET bytea_output = 'hex';
+SET jit = off;
+SET search_path = pg_catalog, assay, pg_temp;
+INSERT INTO sec.set_message VALUES (1, 'x');
+INSERT INTO sec.set_message VALUES (2, 'x'), (3, 'x');
+SELECT name, current_setting(name, true) FROM unnest('{search_path,idle_session_timeout,sec.mine}'::text[]) AS s (name);
+SELECT id, degraded FROM sec.sets_decision ORDER BY id;
+DROP TRIGGER decide ON sec.set_message;
+SELECT assay.drop_policy('sets', true);
+DROP VIEW sec.set_signals;
+DROP FUNCTION sec.sets;
+DROP TABLE sec.set_message;
+\c -
+
 -- a message table that has become somebody else's
 ALTER TABLE sec.message OWNER TO sec_other;
 INSERT INTO sec.message VALUES (30, 'y');

@@ -166,5 +166,30 @@ foreach (
 	is(sql($told), '1', 'and is replaced once it can be');
 }
 
+# ---- a message table whose partitions' partitions are dropped ------------------
+
+# Where a partition has its columns in another order, its table generates the key; nothing of the others is locked.
+sql(q{CREATE TABLE made (id int NOT NULL, n int, k text GENERATED ALWAYS AS ('k' || n) STORED) PARTITION BY RANGE (id)},
+	q{CREATE TABLE made_1 (k text GENERATED ALWAYS AS ('k' || n) STORED, n int, id int NOT NULL)},
+	q{ALTER TABLE made ATTACH PARTITION made_1 FOR VALUES FROM (0) TO (1000)},
+	q{CREATE TABLE made_2 PARTITION OF made FOR VALUES FROM (1000) TO (2000) PARTITION BY RANGE (id)},
+	q{DO $$ BEGIN FOR i IN 1..60 LOOP EXECUTE format('CREATE TABLE made_2_%s PARTITION OF made_2 FOR VALUES FROM (%s) TO (%s)', i, 1000 + i, 1001 + i); END LOOP; END $$},
+	q{CREATE SEQUENCE made_n}, q{CREATE VIEW made_signals AS SELECT id, n, k FROM made},
+	q{SELECT assay.create_policy('made', 'made_signals', '{k}')},
+	q{CREATE TRIGGER decide AFTER INSERT ON made REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('made')});
+{
+	my ($script, $churn) = map { $node->basedir . "/$_.sql" } qw(made dropped);
+	append_to_file($script, "INSERT INTO made (id, n) VALUES (1, nextval('made_n')), (2, nextval('made_n'));\n");
+	append_to_file($churn, "\\set i random(1, 60)\n\\set a 1000 + :i\n\\set b 1001 + :i\n" .
+		"DROP TABLE made_2_:i;\nCREATE TABLE made_2_:i PARTITION OF made_2 FOR VALUES FROM (:a) TO (:b);\n");
+	my ($o, $e);
+	my $churner = IPC::Run::start([ 'pgbench', '-n', '-T', '6', '-c', '1', '-f', $churn, $node->connstr('postgres') ], '>', \$o, '2>', \$e);
+	IPC::Run::run([ 'pgbench', '-n', '-T', '6', '-c', '2', '-f', $script, $node->connstr('postgres') ], '>', \my $out, '2>', \my $err);
+	$churner->finish;
+	like($o, qr/number of failed transactions: 0 /, 'partitions come and go');
+}
+cmp_ok(count('made_decision'), '>', 0, '... while messages are decided');
+is(count(q{assay.fault WHERE policy = 'made' AND sqlstate = '23502'}), '0', '... and none is taken for one without a key');
+
 $node->stop;
 done_testing();

@@ -578,7 +578,6 @@ TakeBackExtensions(Security *s)
 #endif
 }
 
-
 static void
 SetSearchPath(Security *s, const char *search_path)
 {
@@ -588,11 +587,15 @@ SetSearchPath(Security *s, const char *search_path)
 	Set("search_path", search_path, PGC_S_SESSION);
 }
 
-/* To parse, plan or run anything that the owner of a policy answers for */
+/*
+ * To parse, plan or run anything that the owner of a policy answers for: what
+ * that sets goes on the way back, where nothing had to be set here, too.
+ */
 void
 EnterOwner(Security *s, Oid owner, const char *search_path)
 {
 	EnterRestricted(s, owner);
+	BeginSettings(s);
 	SetSearchPath(s, search_path);
 	FixSettings(s, SETTINGS_ALL);
 	TakeBackSettings(s);

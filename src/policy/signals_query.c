@@ -10,6 +10,7 @@
 #include "access/table.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_attrdef.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
@@ -98,7 +99,7 @@ NewRowsLack(Relation rel, AttrNumber attno)
 }
 
 #if PG_VERSION_NUM >= 160000
-/* What a column is generated as, or NULL; nothing is locked. */
+/* What a column is generated as, or NULL; nothing is locked, so that it may go at any time. */
 static Node *
 GenerationOf(Oid relid, AttrNumber attno)
 {
@@ -108,8 +109,6 @@ GenerationOf(Oid relid, AttrNumber attno)
 	HeapTuple	tuple;
 	Node	   *expression = NULL;
 
-	if (attno <= 0 || get_attgenerated(relid, attno) == '\0')
-		return NULL;
 	defaults = table_open(AttrDefaultRelationId, AccessShareLock);
 	ScanKeyInit(&keys[0], Anum_pg_attrdef_adrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
 	ScanKeyInit(&keys[1], Anum_pg_attrdef_adnum, BTEqualStrategyNumber, F_INT2EQ, Int16GetDatum(attno));
@@ -125,6 +124,26 @@ GenerationOf(Oid relid, AttrNumber attno)
 	systable_endscan(scan);
 	table_close(defaults, AccessShareLock);
 	return expression;
+}
+
+/*
+ * Is a relation dropped, as far as that shows in a catalogue that was read before?
+ * What is cached may not tell yet.
+ */
+static bool
+IsGone(Oid relid)
+{
+	Relation	classes = table_open(RelationRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	bool		gone;
+
+	ScanKeyInit(&key, Anum_pg_class_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+	scan = systable_beginscan(classes, ClassOidIndexId, true, NULL, 1, &key);
+	gone = !HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	table_close(classes, AccessShareLock);
+	return gone;
 }
 
 /* A partition's columns have other numbers than its parent's. */
@@ -163,13 +182,16 @@ PartitionsGenerateAs(Relation rel, AttrNumber attno, Dependencies *dependencies)
 	{
 		Oid			relid = lfirst_oid(lc);
 		Renumber	renumber = {relid, table};
-		Node	   *other = relid == table ? expression : GenerationOf(relid, get_attnum(relid, column));
+		Node	   *other;
 
-		if (dependencies && relid != table)
+		if (relid == table)
+			continue;
+		other = GenerationOf(relid, get_attnum(relid, column));
+		if (dependencies)
 			DependOnRelation(dependencies, relid);
-		if (relid != table)
-			(void) RenumberColumns(other, &renumber);
-		same = same && equal(other, expression);
+		(void) RenumberColumns(other, &renumber);
+		/* One that is not the table's own may be dropped meanwhile. */
+		same = same && (equal(other, expression) || IsGone(relid));
 	}
 	return same;
 }
