@@ -35,8 +35,8 @@ extern PolicyFault *MakeFault(const char *detector, const char *sqlstate,
 							  const char *message, const char *key);
 
 /*
- * Write faults of a policy, if it is there; never fails.  Returns whether any was written that
- * is worth telling.
+ * Write faults of a policy, if it is there; never fails.  Returns whether any
+ * was written that is worth telling.
  */
 extern bool WriteFaults(const char *policy, int revision, List *faults);
 

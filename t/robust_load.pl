@@ -150,6 +150,9 @@ my @cases = (
 	(map { [ "html_frames_$_", html(framed($_, 'deep')), qr/^/, $_ > 4 ? q{coalesce(body_text, '') !~ 'deep'} : q{body_text ~ 'deep'} ] } 4, 5),
 	[ 'html_frame_odd', html('x<iframe srcdoc="', '<span><div></span>' x 100_000, '<b>end</b>&amp;amp;"></iframe>y'), qr/^broken_html$/,
 		q{body_text ~ '^x\s+end&\s+y$'} ],
+	# a MB, turned so often
+	(map { my $n = $_; [ "html_turned_times_$n", html((map { $_ % 2 ? '<bdo dir=ltr>' : '<bdo dir=rtl>' } 0 .. $n - 1), 'ab' x 524_288),
+			$n > 16 ? qr/^broken_html$/ : qr/^$/, $n > 16 ? 'true' : q{body_text ~ '^(ab)+$'} ] } 16, 17),
 	[ 'html_turned', html('<bdo dir=rtl>b<bdo dir=ltr>c' x 190, 'a' x 100_000), qr/^broken_html$/, q{body_text ~ 'aaa'} ],
 	[ 'html_turned_maybe', html('<style>b b{direction:rtl;unicode-bidi:bidi-override}i i{unicode-bidi:normal}</style>', '<b><p>' x 150, 'x' x 100_000),
 		qr/^/, q{length(body_text) BETWEEN 100000 AND 300000} ],

@@ -86,20 +86,21 @@ typedef struct PlansJob
 {
 	DecidePlans *plans;
 	Relation	rel;
+	const char *keys;			/* the new rows' keys, where there is a table
+								 * of them */
 } PlansJob;
 
 /* The plans over the signals view: it may be gone, or another */
 static void
 PrepareSignals(void *arg)
 {
-	DecidePlans *t = ((PlansJob *) arg)->plans;
-	Relation	rel = ((PlansJob *) arg)->rel;
+	PlansJob   *job = arg;
+	DecidePlans *t = job->plans;
 	CachedPlanSource *source;
 	MemoryContext old;
 
 	if (t->transition)
-		t->all_plan = KeepPlan(SignalsQuery(t->id, t->table->key_types, KeySource(t->id, t->table->key_types, t->transition, rel, &t->dependencies)),
-							   0, NULL);
+		t->all_plan = KeepPlan(SignalsQuery(t->id, t->table->key_types, job->keys), 0, NULL);
 	t->one_plan = KeepPlan(OneSignalsQuery(t->id, t->table->key_types), t->table->nkeys,
 						   t->table->key_types);
 	source = linitial(SPI_plan_get_plan_sources(t->one_plan));
@@ -175,7 +176,7 @@ DropNewRows(DecidePlans *t)
 static void
 TryNewRows(DecidePlans *t, Relation rel)
 {
-	PlansJob	job = {t, rel};
+	PlansJob	job = {t, rel, NULL};
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pg_assay new rows",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
@@ -388,7 +389,7 @@ static void
 Prepare(DecidePlans *t, Relation rel)
 {
 	MemoryContext old = MemoryContextSwitchTo(t->context);
-	PlansJob	job = {t, rel};
+	PlansJob	job = {t, rel, NULL};
 	Security	security;
 	ErrorData  *error = NULL;
 	const char *misplaced;
@@ -400,7 +401,10 @@ Prepare(DecidePlans *t, Relation rel)
 	MemoryContextSwitchTo(old);
 	PrepareInserts(t, rel);
 	if (t->transition)
-		t->keys_plan = KeepPlan(KeySource(t->id, t->table->key_types, t->transition, rel, &t->dependencies), 0, NULL);
+	{
+		job.keys = KeySource(t->id, t->table->key_types, t->transition, rel, &t->dependencies);
+		t->keys_plan = KeepPlan(job.keys, 0, NULL);
+	}
 	if (!OidIsValid(t->id->signals))
 		NoteBroken(t, "42P01", psprintf("signals view %s does not exist", t->id->signals_name));
 	else if (misplaced)

@@ -11,6 +11,13 @@ CREATE FUNCTION assay_internal.outbox_table(policy text, label regclass) RETURNS
 $$;
 COMMENT ON FUNCTION assay_internal.outbox_table(text, regclass) IS 'table of a policy''s verdicts that changed, as far as it is the owner''s';
 
+CREATE FUNCTION assay_internal.review_table(policy text, label regclass) RETURNS regclass LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT c.oid::regclass FROM pg_class l JOIN pg_class c ON c.relnamespace = l.relnamespace AND c.relowner = l.relowner
+	WHERE l.oid = label AND c.relkind IN ('r', 'p') AND c.relname = policy || '_review'
+$$;
+COMMENT ON FUNCTION assay_internal.review_table(text, regclass) IS 'table of the messages drawn for review, as far as it is the owner''s';
+
 CREATE FUNCTION assay_internal.key_equality(type regtype) RETURNS text
 	AS 'MODULE_PATHNAME', 'assay_key_equality' LANGUAGE C STABLE STRICT;
 COMMENT ON FUNCTION assay_internal.key_equality(regtype) IS 'operator by which keys of a type are the same, as their indexes have it';

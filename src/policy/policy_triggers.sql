@@ -18,10 +18,11 @@ CREATE FUNCTION assay_internal.lost_triggers(OUT relation regclass, OUT trigger 
 		-- what keeps others from writing the extension's tables (writers.sql)
 		(NULL, 'check_right', 'A'), (NULL, 'owner_writes', 'A'), (NULL, 'refuse_leftovers', 'A'), (NULL, 'owner_applies', 'R')) f (function, name, enabled)
 	ON t.tgfoid = f.function OR t.tgname = f.name
-	WHERE t.tgenabled = 'O' AND NOT t.tgisinternal AND c.relkind = 'r'
-		AND (c.relnamespace IN ('assay'::regnamespace, 'assay_internal'::regnamespace) OR (t.tgfoid = 'assay_internal.follow_number()'::regprocedure
-			AND EXISTS (SELECT FROM assay.policy p JOIN pg_class l ON l.oid = p.label
-				WHERE l.relnamespace = c.relnamespace AND l.relowner = c.relowner AND c.relname IN (p.policy || '_change', p.policy || '_review'))))
+	WHERE t.tgenabled = 'O' AND NOT t.tgisinternal
+		AND ((c.relkind = 'r' AND c.relnamespace IN ('assay'::regnamespace, 'assay_internal'::regnamespace))
+			OR (t.tgfoid = 'assay_internal.follow_number()'::regprocedure
+				AND EXISTS (SELECT FROM assay.policy p
+					WHERE c.oid IN (assay_internal.outbox_table(p.policy, p.label), assay_internal.review_table(p.policy, p.label)))))
 $$;
 COMMENT ON FUNCTION assay_internal.lost_triggers() IS 'triggers that should fire for replicated rows and don''t any more, and whether such rows come';
 

@@ -28,13 +28,6 @@ CREATE FUNCTION assay_internal.known_levels(policy text) RETURNS jsonb LANGUAGE 
 $$;
 COMMENT ON FUNCTION assay_internal.known_levels(text) IS 'how bad each verdict is that a policy ever had: 0 for the default';
 
-CREATE FUNCTION assay_internal.review_table(policy text, label regclass) RETURNS regclass LANGUAGE sql STABLE
-	SET search_path = pg_catalog, pg_temp AS $$
-	SELECT c.oid::regclass FROM pg_class l JOIN pg_class c ON c.relnamespace = l.relnamespace AND c.relowner = l.relowner
-	WHERE l.oid = label AND c.relkind IN ('r', 'p') AND c.relname = policy || '_review'
-$$;
-COMMENT ON FUNCTION assay_internal.review_table(text, regclass) IS 'table of the messages drawn for review, as far as it is the owner''s';
-
 CREATE FUNCTION assay_internal.make_review_table(p assay.policy) RETURNS void LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
