@@ -102,15 +102,7 @@ DECLARE
 	p assay.policy;
 	r assay.label_rules;
 BEGIN
-	PERFORM assay_internal.lock_policy(policy);
-	SELECT * INTO p FROM assay.policy q WHERE q.policy = set_labels.policy;
-	IF NOT FOUND THEN
-		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
-			HINT = assay_internal.policy_hint(policy, 'change');
-	END IF;
-	IF NOT assay_internal.may('owner', policy) THEN
-		RAISE EXCEPTION 'must be owner of policy "%"', policy USING ERRCODE = 'insufficient_privilege';
-	END IF;
+	p := assay_internal.policy_for_owner(policy);
 	IF array_ndims(label_order) > 1 OR array_position(label_order, NULL) IS NOT NULL
 		OR cardinality(label_order) <> (SELECT count(DISTINCT u) FROM unnest(label_order) u) THEN
 		RAISE EXCEPTION 'label_order must be a plain list of different sources' USING ERRCODE = 'invalid_parameter_value',

@@ -19,6 +19,18 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay_internal.policy_for_change(text) IS 'the policy, locked until the transaction ends; error unless the user may change it';
 
+CREATE FUNCTION assay_internal.policy_for_owner(policy text) RETURNS assay.policy LANGUAGE plpgsql
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	p assay.policy := assay_internal.policy_for_change(policy);
+BEGIN
+	IF NOT assay_internal.may('owner', policy) THEN
+		RAISE EXCEPTION 'must be owner of policy "%"', policy USING ERRCODE = 'insufficient_privilege';
+	END IF;
+	RETURN p;
+END $$;
+COMMENT ON FUNCTION assay_internal.policy_for_owner(text) IS 'the policy, locked until the transaction ends; error unless the user may act as its owner';
+
 CREATE FUNCTION assay_internal.policy_for_reading(policy text) RETURNS assay.policy LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

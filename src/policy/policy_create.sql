@@ -137,12 +137,7 @@ DECLARE
 	made int;
 BEGIN
 	-- one change at a time; also: may the user, and is there such a policy?
-	PERFORM assay_internal.lock_policy(policy);
-	PERFORM FROM assay.policy p WHERE p.policy = new_revision.policy;
-	IF NOT FOUND THEN
-		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
-			HINT = assay_internal.policy_hint(policy, 'change');
-	END IF;
+	PERFORM assay_internal.policy_for_change(policy);
 	BEGIN
 		INSERT INTO assay.revision (policy, revision, summary, prior, thresholds, default_verdict, on_error, log_signals, search_path, notify, on_unreadable)
 		SELECT r.policy, r.revision + 1, new_revision.summary, r.prior, r.thresholds, r.default_verdict, r.on_error, r.log_signals, r.search_path, r.notify, r.on_unreadable
@@ -415,16 +410,10 @@ CREATE FUNCTION assay.alter_policy(policy text, prior float8 DEFAULT NULL, thres
 	on_unreadable text DEFAULT NULL) RETURNS int LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	p assay.policy;
+	p assay.policy := assay_internal.policy_for_change(policy);
 	r assay.revision;
 	made int;
 BEGIN
-	PERFORM assay_internal.lock_policy(policy);
-	SELECT * INTO p FROM assay.policy q WHERE q.policy = alter_policy.policy;
-	IF NOT FOUND THEN
-		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
-			HINT = assay_internal.policy_hint(policy, 'change');
-	END IF;
 	SELECT * INTO STRICT r FROM assay.revision v WHERE v.policy = alter_policy.policy ORDER BY v.revision DESC LIMIT 1;
 	r.prior := coalesce(prior, r.prior);
 	r.thresholds := coalesce(thresholds, r.thresholds);
@@ -489,14 +478,7 @@ BEGIN
 	IF drop_tables IS NULL THEN
 		RAISE EXCEPTION 'drop_tables must be true or false' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	PERFORM assay_internal.lock_policy(policy);
-	SELECT * INTO p FROM assay.policy q WHERE q.policy = drop_policy.policy;
-	IF NOT FOUND THEN
-		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
-			HINT = assay_internal.policy_hint(policy, 'change');
-	ELSIF NOT assay_internal.may('owner', policy) THEN
-		RAISE EXCEPTION 'must be owner of policy "%"', policy USING ERRCODE = 'insufficient_privilege';
-	END IF;
+	p := assay_internal.policy_for_owner(policy);
 	triggers := (SELECT string_agg(format('Trigger %I on table %s.', t.tgname, t.tgrelid::regclass), E'\n')
 		FROM assay_internal.decide_triggers(policy, (SELECT c.relowner FROM pg_class c WHERE c.oid = p.decision)) t WHERE t.may_decide);
 	IF triggers IS NOT NULL THEN
@@ -759,15 +741,10 @@ CREATE FUNCTION assay.explain_decision(policy text, VARIADIC key text[],
 	LANGUAGE plpgsql STABLE ROWS 20
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	p assay.policy;
+	p assay.policy := assay_internal.policy_for_reading(policy);
 	d record;
 	logged assay.logged_signals;
 BEGIN
-	SELECT * INTO p FROM assay.policy q WHERE q.policy = explain_decision.policy;
-	IF NOT FOUND THEN
-		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
-			HINT = assay_internal.policy_hint(policy, 'read');
-	END IF;
 	PERFORM assay_internal.check_message_key(policy, 'explain_decision', key, p.key);
 	FOR d IN SELECT * FROM assay.latest_decision(policy, key)
 	LOOP

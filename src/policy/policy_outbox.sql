@@ -73,15 +73,7 @@ DECLARE
 	columns text;
 	arguments text;
 BEGIN
-	PERFORM assay_internal.lock_policy(policy);
-	SELECT * INTO p FROM assay.policy q WHERE q.policy = create_outbox.policy;
-	IF NOT FOUND THEN
-		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
-			HINT = assay_internal.policy_hint(policy, 'change');
-	END IF;
-	IF NOT assay_internal.may('owner', policy) THEN
-		RAISE EXCEPTION 'must be owner of policy "%"', policy USING ERRCODE = 'insufficient_privilege';
-	END IF;
+	p := assay_internal.policy_for_owner(policy);
 	IF assay_internal.is_distributed(p.decision) THEN
 		RAISE EXCEPTION 'decision table % is distributed, and an outbox is on one server', p.decision USING ERRCODE = 'feature_not_supported',
 			HINT = 'Take decisions out by logical decoding, or look for them by decided_at.';

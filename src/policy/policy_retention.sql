@@ -52,13 +52,7 @@ CREATE FUNCTION assay.set_retention(policy text, decisions interval DEFAULT NULL
 DECLARE
 	made int;
 BEGIN
-	PERFORM assay_internal.lock_policy(policy);
-	IF NOT assay_internal.may('reader', policy) THEN
-		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object', HINT = assay_internal.policy_hint(policy, 'change');
-	END IF;
-	IF NOT assay_internal.may('owner', policy) THEN
-		RAISE EXCEPTION 'must be owner of policy "%"', policy USING ERRCODE = 'insufficient_privilege';
-	END IF;
+	PERFORM assay_internal.policy_for_owner(policy);
 	IF NOT (coalesce(decisions, '1 hour') >= interval '1 hour' AND coalesce(signals, '1 hour') >= interval '1 hour'
 		AND coalesce(decisions, '1 hour') <= interval '1000 years' AND coalesce(signals, '1 hour') <= interval '1000 years') THEN
 		RAISE EXCEPTION 'decisions and signals must be times between an hour and 1000 years, or null' USING ERRCODE = 'numeric_value_out_of_range';

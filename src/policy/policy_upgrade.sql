@@ -94,14 +94,7 @@ DECLARE
 	options text;
 	acl aclitem[];
 BEGIN
-	PERFORM assay_internal.lock_policy(policy);
-	SELECT * INTO p FROM assay.policy q WHERE q.policy = upgrade_policy.policy;
-	IF NOT FOUND THEN
-		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
-			HINT = assay_internal.policy_hint(policy, 'change');
-	ELSIF NOT assay_internal.may('owner', policy) THEN
-		RAISE EXCEPTION 'must be owner of policy "%"', policy USING ERRCODE = 'insufficient_privilege';
-	END IF;
+	p := assay_internal.policy_for_owner(policy);
 	SELECT n.nspname INTO STRICT schema FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = p.decision;
 	IF EXISTS (SELECT FROM pg_class c WHERE c.oid IN (to_regclass(format('%I.%I', schema, policy || '_verdict')), to_regclass(format('%I.%I', schema, policy || '_policy')))
 		AND pg_get_userbyid(c.relowner) <> p.owner) THEN

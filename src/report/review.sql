@@ -77,15 +77,7 @@ BEGIN
 		RAISE EXCEPTION 'strategy "detector", and no other, needs a detector' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	-- one draw at a time
-	PERFORM assay_internal.lock_policy(policy);
-	SELECT * INTO p FROM assay.policy q WHERE q.policy = review_sample.policy;
-	IF NOT FOUND THEN
-		RAISE EXCEPTION 'policy "%" does not exist', policy USING ERRCODE = 'undefined_object',
-			HINT = assay_internal.policy_hint(policy, 'change');
-	END IF;
-	IF NOT assay_internal.may('owner', policy) THEN
-		RAISE EXCEPTION 'must be owner of policy "%"', policy USING ERRCODE = 'insufficient_privilege';
-	END IF;
+	p := assay_internal.policy_for_owner(policy);
 	IF detector IS NOT NULL AND NOT EXISTS (SELECT FROM assay.detector d WHERE d.policy = p.policy AND d.detector = review_sample.detector) THEN
 		RAISE EXCEPTION 'policy "%" has no detector "%"', policy, detector USING ERRCODE = 'undefined_object';
 	END IF;
