@@ -77,6 +77,7 @@ SET ROLE assay_looker;
 SELECT assay.keep_baseline('retain.b', false);
 SELECT assay.compact_baseline('retain.b');
 SELECT assay_internal.baseline_keep_row('retain.b', false);
+SELECT assay_internal.baseline_keep_row(1::regclass, true);
 SELECT assay_internal.baseline_compact_as_owner('retain.b', 'infinity');
 SELECT assay_internal.baseline_compact('retain.b', 'infinity');
 SET ROLE assay_keeper;

@@ -5,13 +5,13 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "fmgr.h"
-#include "miscadmin.h"
 #include "owner.h"
-#include "security.h"
-#include "utils/acl.h"
-#include "utils/lsyscache.h"
+
+/* Rows of what is gone go by the way: another table may get its number. */
+#define GONE \
+	"WITH gone AS (DELETE FROM assay_internal.kept_baseline k " \
+	"WHERE NOT EXISTS (SELECT FROM assay.baseline b WHERE b.relation OPERATOR(pg_catalog.=) k.relation))"
 
 /* baseline_keep_row(relation, keep), for who may act as the baseline's owner */
 PG_FUNCTION_INFO_V1(baseline_keep_row);
@@ -19,19 +19,14 @@ Datum
 baseline_keep_row(PG_FUNCTION_ARGS)
 {
 	Oid			relid = PG_GETARG_OID(0);
-	Oid			types[] = {REGCLASSOID, BOOLOID};
-	Datum		values[] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)};
-	Oid			owner = RelationOwner(relid);
+	bool		isnull;
 
-	if (!OidIsValid(owner) || !has_privs_of_role(GetUserId(), owner))
-		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(relid));
-	/* Rows of what is gone go by the way: another table may get its number. */
-	WriteConfiguration("kept_baseline", "DELETE FROM assay_internal.kept_baseline k WHERE k.relation = $1 AND NOT $2 "
-					   "OR NOT EXISTS (SELECT FROM assay.baseline b WHERE b.relation = k.relation)",
-					   lengthof(types), types, values, NULL);
-	WriteConfiguration("kept_baseline", "INSERT INTO assay_internal.kept_baseline (relation) SELECT b.relation FROM assay.baseline b "
-					   "WHERE b.relation = $1 AND $2 ON CONFLICT DO NOTHING",
-					   lengthof(types), types, values, NULL);
+	(void) OwnerReadRow(relid, "baseline", PG_GETARG_BOOL(1) ?
+						GONE ", kept AS (INSERT INTO assay_internal.kept_baseline (relation) SELECT b.relation FROM assay.baseline b "
+						"WHERE b.relation OPERATOR(pg_catalog.=) $1 ON CONFLICT DO NOTHING) SELECT true" :
+						GONE ", unkept AS (DELETE FROM assay_internal.kept_baseline k "
+						"WHERE k.relation OPERATOR(pg_catalog.=) $1) SELECT true",
+						&isnull);
 	PG_RETURN_VOID();
 }
 
