@@ -9,6 +9,7 @@
 
 extern Datum LabelOrder(Source *s, bool *isnull);
 extern void AddLabels(BatchQuery *q, Source *s);
+extern void AddLabelJoin(BatchQuery *q, Source *s, const char *alias);
 extern void AddLabelOf(BatchQuery *q, Source *s, const char *alias);
 extern void AddLatestDecision(BatchQuery *q, Source *s, const char *alias, Datum since, Datum until);
 extern void AddKeyIs(BatchQuery *q, Source *s, const char *alias, Datum key);

@@ -100,6 +100,16 @@ AddLabels(BatchQuery *q, Source *s)
 	QueryAdd(q, ")");
 }
 
+/* LEFT JOIN (SELECT ...) l ON ...: that label of the message of alias."key" */
+void
+AddLabelJoin(BatchQuery *q, Source *s, const char *alias)
+{
+	QueryAdd(q, " LEFT JOIN ");
+	AddLabels(q, s);
+	QueryAdd(q, " l ON ");
+	AddSameKey(q, s, "l", alias);
+}
+
 /* (SELECT ...): what the label says that counts for the message of alias."key" */
 void
 AddLabelOf(BatchQuery *q, Source *s, const char *alias)

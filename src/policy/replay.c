@@ -95,10 +95,7 @@ ReplayWhere(BatchScan *scan, BatchQuery *q)
 static void
 ReplayJoined(BatchScan *scan, BatchQuery *q)
 {
-	QueryAdd(q, " LEFT JOIN ");
-	AddLabels(q, scan->source);
-	QueryAdd(q, " l ON ");
-	AddSameKey(q, scan->source, "l", RowAlias(scan->source));
+	AddLabelJoin(q, scan->source, RowAlias(scan->source));
 }
 
 /* What the label says of a message whose key is given as texts */

@@ -380,15 +380,6 @@ AddColumns(Backtest *b, BatchQuery *q, const char *ledger)
 	QueryAdd(q, " FROM (SELECT ");
 }
 
-static void
-AddLabelJoin(BatchQuery *q, Source *s)
-{
-	QueryAdd(q, " LEFT JOIN ");
-	AddLabels(q, s);
-	QueryAdd(q, " l ON ");
-	AddSameKey(q, s, "l", "h");
-}
-
 /* WHERE ... : it hits; an equality, since the planner takes that for rare */
 static void
 AddTriedWhere(Backtest *b, BatchQuery *q)
@@ -437,7 +428,7 @@ LoggedQuery(Backtest *b, BatchQuery *q, const char *at, bool covering)
 	AddLoggedTimes(b, q, at);
 	QueryAdd(q, " OFFSET 0) h");
 	if (b->condition == NULL)
-		AddLabelJoin(q, &s);
+		AddLabelJoin(q, &s, "h");
 	AddTriedWhere(b, q);
 	QueryAdd(q, " AND ");
 	AddNoLaterLog(q, &s, "h");
@@ -474,7 +465,7 @@ ViewQuery(Backtest *b, BatchQuery *q, bool beside_log)
 	QueryAdd(q, " AND n.revision > d.revision)) v ON ");
 	AddSameKey(q, s, "v", "h");
 	if (b->condition == NULL)
-		AddLabelJoin(q, s);
+		AddLabelJoin(q, s, "h");
 	AddTriedWhere(b, q);
 }
 
@@ -505,7 +496,7 @@ TotalsQuery(Backtest *b, BatchQuery *q, const char *at, bool covering, bool besi
 			AddNotLogged(q, &s);
 	}
 	QueryAdd(q, ") h");
-	AddLabelJoin(q, &s);
+	AddLabelJoin(q, &s, "h");
 }
 
 static void

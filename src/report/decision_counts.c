@@ -403,10 +403,8 @@ CountedDecisions(BatchQuery *q, Source *s, Datum since, Datum until, const char 
 	QueryAdd(q, "SELECT v.revision::pg_catalog.int4, v.verdict::pg_catalog.text, v.attribution::assay.attribution, "
 			 "l.malicious, ");
 	AddSegment(q, s, by);
-	QueryAdd(q, " FROM %s v LEFT JOIN ", s->id->decision_name);
-	AddLabels(q, s);
-	QueryAdd(q, " l ON ");
-	AddSameKey(q, s, "l", "v");
+	QueryAdd(q, " FROM %s v", s->id->decision_name);
+	AddLabelJoin(q, s, "v");
 	if (IsBySignal(s, by))
 	{
 		PolicyCheckOwners(s->id);
@@ -426,11 +424,9 @@ DecisionsOfHours(BatchQuery *q, Source *s, Datum hours)
 	QueryAdd(q, "SELECT v.revision::pg_catalog.int4, v.verdict::pg_catalog.text, v.attribution::assay.attribution, "
 			 "l.malicious, h.hour::pg_catalog.text FROM pg_catalog.unnest(");
 	QueryValue(q, TIMESTAMPTZARRAYOID, hours);
-	QueryAdd(q, ") h(hour) JOIN %s v ON v.decided_at >= h.hour AND v.decided_at < h.hour + interval '1 hour' LEFT JOIN ",
+	QueryAdd(q, ") h(hour) JOIN %s v ON v.decided_at >= h.hour AND v.decided_at < h.hour + interval '1 hour'",
 			 s->id->decision_name);
-	AddLabels(q, s);
-	QueryAdd(q, " l ON ");
-	AddSameKey(q, s, "l", "v");
+	AddLabelJoin(q, s, "v");
 	QueryAdd(q, " WHERE NOT EXISTS (SELECT FROM %s n WHERE ", s->id->decision_name);
 	AddSameKey(q, s, "n", "v");
 	QueryAdd(q, " AND n.revision > v.revision AND n.decided_at >= h.hour AND n.decided_at < h.hour + interval '1 hour')");

@@ -32,11 +32,9 @@ assay_page_scores(PG_FUNCTION_ARGS)
 	StartReport(fcinfo, &s, &q);
 	QueryAdd(&q, "SELECT assay.scored_agg(v.score::pg_catalog.float4::pg_catalog.float8, l.malicious), pg_catalog.count(*), "
 			 "pg_catalog.count(l.malicious), pg_catalog.count(*) FILTER (WHERE l.malicious), "
-			 "pg_catalog.min(v.decided_at::pg_catalog.timestamptz), pg_catalog.max(v.decided_at::pg_catalog.timestamptz) FROM %s v LEFT JOIN ",
+			 "pg_catalog.min(v.decided_at::pg_catalog.timestamptz), pg_catalog.max(v.decided_at::pg_catalog.timestamptz) FROM %s v",
 			 s.id->decision_name);
-	AddLabels(&q, &s);
-	QueryAdd(&q, " l ON ");
-	AddSameKey(&q, &s, "l", "v");
+	AddLabelJoin(&q, &s, "v");
 	QueryAdd(&q, " WHERE ");
 	AddLatestDecision(&q, &s, "v", PG_GETARG_DATUM(1), PG_GETARG_DATUM(2));
 	return RunReport(fcinfo, &s, &q);

@@ -269,10 +269,8 @@ assay_review_counts(PG_FUNCTION_ARGS)
 			 "pg_catalog.count(*) FILTER (WHERE v.outcome = 'labelled' AND l.malicious IS NOT NULL), "
 			 "pg_catalog.count(*) FILTER (WHERE v.outcome = 'labelled' AND l.malicious), "
 			 "pg_catalog.count(*) FILTER (WHERE v.outcome = 'skipped'), "
-			 "pg_catalog.count(*) FILTER (WHERE v.outcome IS NULL AND v.taken_at IS NOT NULL) FROM %s v LEFT JOIN ", r.table);
-	AddLabels(q, &r.source);
-	QueryAdd(q, " l ON ");
-	AddSameKey(q, &r.source, "l", "v");
+			 "pg_catalog.count(*) FILTER (WHERE v.outcome IS NULL AND v.taken_at IS NOT NULL) FROM %s v", r.table);
+	AddLabelJoin(q, &r.source, "v");
 	QueryAdd(q, " GROUP BY 1, 2, 3, 4, 5, 7, 8, 9, 10 HAVING " PLAUSIBLE_STRATUM("v") " ORDER BY 1, 9 DESC, 7");
 	return RunStatement(fcinfo, &r.source, &r.query);
 }

@@ -282,16 +282,6 @@ AddTime(BatchQuery *q, FunctionCallInfo fcinfo)
 	QueryValue(q, TIMESTAMPTZOID, PG_GETARG_DATUM(3));
 }
 
-/* The label l of each decision d */
-static void
-AddLabelJoin(BatchQuery *q, Source *s)
-{
-	QueryAdd(q, " LEFT JOIN ");
-	AddLabels(q, s);
-	QueryAdd(q, " l ON ");
-	AddSameKey(q, s, "l", "d");
-}
-
 /* The missed messages: SELECT signals, within the time, the label */
 static void
 MissedQuery(BatchQuery *q, Source *s, FunctionCallInfo fcinfo)
@@ -304,7 +294,7 @@ MissedQuery(BatchQuery *q, Source *s, FunctionCallInfo fcinfo)
 	AddKeyList(q, s, PG_GETARG_DATUM(1), MISSED_MAX);
 	QueryAdd(q, " k JOIN %s d ON ", s->id->decision_name);
 	AddSameKey(q, s, "d", "k");
-	AddLabelJoin(q, s);
+	AddLabelJoin(q, s, "d");
 	QueryAdd(q, " WHERE ");
 	AddLatestLogged(q, s);
 }
@@ -317,7 +307,7 @@ AllQuery(BatchQuery *q, Source *s, FunctionCallInfo fcinfo, bool ledger)
 	q->read_only = true;
 	QueryAdd(q, "SELECT d.signals, %s FROM %s d", ledger ? "d.attribution::assay.attribution" : "l.malicious", s->id->decision_name);
 	if (!ledger)
-		AddLabelJoin(q, s);
+		AddLabelJoin(q, s, "d");
 	QueryAdd(q, " WHERE ");
 	AddTime(q, fcinfo);
 	QueryAdd(q, " AND ");

@@ -174,10 +174,7 @@ OthersQuery(Freeing *f, BatchQuery *q, FunctionCallInfo fcinfo, bool logged)
 	AddLedgerAndSignals(f, q, logged);
 	QueryAdd(q, ", l.malicious");
 	AddDecisions(f, q, logged);
-	QueryAdd(q, " LEFT JOIN ");
-	AddLabels(q, s);
-	QueryAdd(q, " l ON ");
-	AddSameKey(q, s, "l", "d");
+	AddLabelJoin(q, s, "d");
 	QueryAdd(q, " WHERE ");
 	AddLatestDecision(q, s, "d", PG_GETARG_DATUM(2), PG_GETARG_DATUM(3));
 	QueryAdd(q, " AND d.verdict <> ");
