@@ -185,21 +185,29 @@ time_field(Message *m, json_object *o, const char *name, Defect bad)
 	return result;
 }
 
+/* The field as an array of n; where it is none, n is 0 */
+static json_object *
+array_field(Message *m, json_object *o, const char *name, size_t *n)
+{
+	json_object *v = field(o, name);
+
+	*n = 0;
+	if (v == NULL)
+		return NULL;
+	if (json_object_is_type(v, json_type_array))
+		*n = json_object_array_length(v);
+	else
+		ADD_DEFECT(m, DEFECT_BAD_FIELD);
+	return v;
+}
+
 /* [{"url" or "href": …, "text": …}, …] */
 static void
 parse_links(Message *m, json_object *o)
 {
-	json_object *v = field(o, "links");
 	size_t		n;
+	json_object *v = array_field(m, o, "links", &n);
 
-	if (v == NULL)
-		return;
-	if (!json_object_is_type(v, json_type_array))
-	{
-		ADD_DEFECT(m, DEFECT_BAD_FIELD);
-		return;
-	}
-	n = json_object_array_length(v);
 	for (size_t i = 0; i < n; i++)
 	{
 		json_object *link = json_object_array_get_idx(v, i);
@@ -287,17 +295,9 @@ parse_attachment(Message *m, json_object *o)
 static void
 parse_attachments(Message *m, json_object *o)
 {
-	json_object *v = field(o, "attachments");
 	size_t		n;
+	json_object *v = array_field(m, o, "attachments", &n);
 
-	if (v == NULL)
-		return;
-	if (!json_object_is_type(v, json_type_array))
-	{
-		ADD_DEFECT(m, DEFECT_BAD_FIELD);
-		return;
-	}
-	n = json_object_array_length(v);
 	for (size_t i = 0; i < n; i++)
 	{
 		json_object *one = json_object_array_get_idx(v, i);

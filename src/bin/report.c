@@ -46,19 +46,25 @@ report(const char *fmt,...)
 	va_end(args);
 }
 
-/* The same as an error, and the end */
+/* An error, and the end */
+static void
+G_GNUC_PRINTF(2, 0) G_GNUC_NORETURN
+vfatal(int status, const char *fmt, va_list args)
+{
+	char	   *message = g_strdup_vprintf(fmt, args);
+
+	report("error: %s", message);
+	exit(status);
+}
+
 void
 fatal(const char *fmt,...)
 {
 	va_list		args;
-	char	   *text;
 
 	va_start(args, fmt);
-	text = g_strdup_vprintf(fmt, args);
-
+	vfatal(1, fmt, args);
 	va_end(args);
-	report("error: %s", text);
-	exit(1);
 }
 
 /* The same, where the same command may work later: mail servers then try again */
@@ -66,12 +72,8 @@ void
 fatal_retry(const char *fmt,...)
 {
 	va_list		args;
-	char	   *text;
 
 	va_start(args, fmt);
-	text = g_strdup_vprintf(fmt, args);
-
+	vfatal(EX_TEMPFAIL, fmt, args);
 	va_end(args);
-	report("error: %s", text);
-	exit(EX_TEMPFAIL);
 }

@@ -16,6 +16,7 @@
  */
 #include <string.h>
 
+#include "ascii.h"
 #include "facts.h"
 
 /* Longest value of a property that is looked into */
@@ -61,18 +62,6 @@ AuthFactsBegin(AuthFacts *facts)
 }
 
 /* ---- grammar --------------------------------------------------------------------- */
-
-static inline bool
-IsBlank(char c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-static inline char
-Lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
-}
 
 static inline bool
 IsWordChar(char c)

@@ -9,6 +9,7 @@
  */
 #include <string.h>
 
+#include "ascii.h"
 #include "domain.h"
 #include "message_facts.h"
 
@@ -314,12 +315,6 @@ AuthAlignment(const AuthFacts *facts, const char *from, FactFlag *spf, FactFlag 
 }
 
 /* ---- addresses -------------------------------------------------------------------- */
-
-static inline char
-Lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
-}
 
 static bool
 SameAddress(FactSpan a, FactSpan b)

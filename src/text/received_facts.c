@@ -13,19 +13,8 @@
 #include <string.h>
 #include <arpa/inet.h>
 
+#include "ascii.h"
 #include "facts.h"
-
-static inline bool
-IsBlank(char c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-static inline char
-Lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
-}
 
 /* Does it begin with that word, in lower case? */
 static bool

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <arpa/inet.h>
 
+#include "ascii.h"
 #include "facts.h"
 
 /* Bytes of a URL in which the host must end */
@@ -18,12 +19,6 @@
 
 /* Bytes that are read of a URL within another */
 #define NESTED_MAX	1024
-
-static inline char
-Lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
-}
 
 static inline bool
 IsAlnum(char c)

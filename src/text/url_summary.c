@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "ascii.h"
 #include "domain.h"
 #include "facts.h"
 
@@ -67,12 +68,6 @@ StringSetAdd(StringSet *set, const FactRoom *room, const char *string, bool *is_
 }
 
 /* ---- recipients -------------------------------------------------------------------- */
-
-static inline char
-Lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
-}
 
 static void
 AddForm(AddressForms *forms, const FactRoom *room, const char *bytes, size_t len, bool coded)
