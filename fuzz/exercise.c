@@ -122,7 +122,7 @@ ExerciseModel(const Model *model, Size size, bool built,
 		{
 			shap_memory = aligned_alloc(64, TYPEALIGN(64, needed));
 			shap = ModelShapInit(model, shap_memory);
-			shap_scratch = aligned_alloc(64, TYPEALIGN(64, ModelShapScratchSize(model, shap) + 1));
+			shap_scratch = aligned_alloc(64, TYPEALIGN(64, ModelShapScratchSize(shap) + 1));
 		}
 	}
 	for (int i = 0; i < ROWS && model->nnodes < MAX_WORK; i++)

@@ -19,7 +19,7 @@ extern bool PrefilterFinish(Prefilter *f);
 extern Size PrefilterMemory(Prefilter *f);
 extern Expr *PrefilterRewrite(Prefilter *f, Expr *expr);
 extern PrefilterScratch * PrefilterScratchCreate(Prefilter *f);
-extern TupleTableSlot *PrefilterScan(Prefilter *f, PrefilterScratch * scratch,
+extern TupleTableSlot *PrefilterScan(PrefilterScratch * scratch,
 									 TupleTableSlot *slot, const Bitmapset * plain);
 extern const int *PrefilterFound(PrefilterScratch * scratch, int *n, bool *nulls);
 

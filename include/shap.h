@@ -22,7 +22,7 @@ extern Size ModelShapSize(const Model *model);
 extern ModelShap *ModelShapInit(const Model *model, void *memory);
 
 /* Scratch for one row: bytes, aligned to 64; reused from row to row */
-extern Size ModelShapScratchSize(const Model *model, const ModelShap *shap);
+extern Size ModelShapScratchSize(const ModelShap *shap);
 
 /*
  * contributions[output * (nfeatures + 1) + feature]; the last of each output

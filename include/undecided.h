@@ -5,7 +5,7 @@
 #ifndef ASSAY_UNDECIDED_H
 #define ASSAY_UNDECIDED_H
 
-#include "batch.h"
+#include "config.h"
 
 /* Tables with a trigger that decides by the policy, by their numbers; SPI is connected. */
 extern List *DecidedTables(PolicyIdentity *id);

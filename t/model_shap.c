@@ -220,12 +220,12 @@ Contributions(const Model *model, const double *row)
 {
 	void	   *memory = malloc(ModelShapSize(model));
 	ModelShap  *shap = ModelShapInit(model, memory);
-	void	   *scratch = malloc(ModelShapScratchSize(model, shap) + 1);
+	void	   *scratch = malloc(ModelShapScratchSize(shap) + 1);
 	double	   *result = malloc(sizeof(double) * model->noutputs *
 								(model->nfeatures + 1));
 
 	/* results must not depend on what was in the scratch memory */
-	memset(scratch, 0xff, ModelShapScratchSize(model, shap));
+	memset(scratch, 0xff, ModelShapScratchSize(shap));
 	ModelShapValues(model, shap, scratch, row, result);
 	free(scratch);
 	free(memory);

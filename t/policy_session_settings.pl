@@ -103,8 +103,7 @@ SKIP:
 		ALTER SUBSCRIPTION planted OWNER TO writer; ALTER SUBSCRIPTION planted ENABLE}, $node->connstr =~ s/ ?dbname=\S+//r));
 	my $since = -s $node->logfile;
 	$node->safe_psql('far', q{SELECT assay.create_baseline('planted', source => 'sent', key => '{sender}', at => 'received_at')});
-	$node->wait_for_log(qr/ERROR:  permission denied for table "baseline"/, $since);
-	ok(1, 'its worker is refused');
+	ok($node->wait_for_log(qr/ERROR:  permission denied for table "baseline"/, $since), 'its worker is refused');
 	is($node->safe_psql('postgres', q{SELECT count(*) FROM assay.baseline}), 1, 'nothing came');
 	$node->safe_psql('postgres', q{ALTER SUBSCRIPTION planted DISABLE; ALTER SUBSCRIPTION planted SET (slot_name = NONE); DROP SUBSCRIPTION planted});
 }

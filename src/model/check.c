@@ -12,7 +12,6 @@
 
 #include "compat.h"
 #include "document.h"
-#include "import.h"
 #include "port/pg_bitutils.h"
 
 /* Bytes of an element of each section */

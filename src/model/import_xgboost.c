@@ -24,7 +24,6 @@
 
 #include <math.h>
 
-#include "category.h"
 #include "document.h"
 #include "import.h"
 

@@ -118,7 +118,7 @@ CopyModel(const struct varlena *value, MemoryContext context)
 	if (size < sizeof(Model))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("model value is corrupt"),
+				 errmsg("model value is corrupted"),
 				 errdetail("It is too short.")));
 	memcpy(&header, value, sizeof(Model));
 	memory = MemoryContextAllocHuge(context, size + 2 * CACHE_LINE);
@@ -134,14 +134,14 @@ CopyModel(const struct varlena *value, MemoryContext context)
 			ModelRaise(&error);
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("model value is corrupt"),
+				 errmsg("model value is corrupted"),
 				 errdetail("Its check says: %s.", error.message)));
 	}
 	ComputeDigest(model, digest);
 	if (memcmp(digest, model->digest, MODEL_DIGEST) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("model value is corrupt"),
+				 errmsg("model value is corrupted"),
 				 errdetail("Its digest is not that of its content.")));
 	return model;
 }
@@ -295,7 +295,7 @@ ModelStateExplain(ModelState *state)
 			CHECK_FOR_INTERRUPTS();
 			elog(ERROR, "could not prepare explanations");
 		}
-		scratch = AllocAligned(context, ModelShapScratchSize(model, shap));
+		scratch = AllocAligned(context, ModelShapScratchSize(shap));
 		contributions = AllocAligned(context, (Size) model->noutputs *
 									 (model->nfeatures + 1) * sizeof(double));
 		MemoryContextSetParent(context, state->context);
@@ -574,7 +574,7 @@ model_digest(PG_FUNCTION_ARGS)
 	if (VARSIZE(head) < sizeof(Model))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("model value is corrupt")));
+				 errmsg("model value is corrupted")));
 	memcpy(&model, head, sizeof(Model));
 	return DigestText(model.digest);
 }

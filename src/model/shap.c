@@ -880,7 +880,7 @@ LayOutScratch(const ModelShap *shap, char *memory, ShapScratch *scratch)
 }
 
 Size
-ModelShapScratchSize(const Model *model, const ModelShap *shap)
+ModelShapScratchSize(const ModelShap *shap)
 {
 	ShapScratch scratch;
 

@@ -83,7 +83,7 @@ static bool FindGate(AtomsBuild *b, Node *node, GateDraft *gate);
  */
 
 static bool
-IsPlainPattern(Oid function, Node *pattern)
+IsPlainPattern(Node *pattern)
 {
 	Const	   *c = (Const *) pattern;
 	text	   *t;
@@ -132,7 +132,7 @@ IsTotalFunction(Oid function, Oid collation, List *args)
 		case F_TEXTICLIKE:
 		case F_TEXTICNLIKE:
 			return GetDatabaseEncoding() == PG_UTF8 && OidIsValid(collation) &&
-				get_collation_isdeterministic(collation) && IsPlainPattern(function, lsecond(args));
+				get_collation_isdeterministic(collation) && IsPlainPattern(lsecond(args));
 		case F_ARRAYOVERLAP:
 		case F_ARRAYCONTAINS:
 			return OidIsValid(collation) && IsTextArray(linitial(args)) && IsTextArray(lsecond(args));

@@ -235,7 +235,7 @@ Corrupt(void)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_CORRUPTED),
-			 errmsg("attribution is corrupt")));
+			 errmsg("attribution is corrupted")));
 }
 
 /* How many states follow the entries, behind which *p stands */
@@ -398,7 +398,7 @@ CheckLedgerName(const Span *name)
 	if (!SpanIsText(name))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("attribution is corrupt"),
+				 errmsg("attribution is corrupted"),
 				 errdetail("The name of an entry is not valid in the encoding of the database.")));
 }
 

@@ -20,7 +20,6 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
-#include "compat.h"
 #include "decision_parts.h"
 #include "executor/tuptable.h"
 #include "funcapi.h"

@@ -21,7 +21,6 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
-#include "compat.h"
 #include "direct_write.h"
 #include "executor/executor.h"
 #include "miscadmin.h"

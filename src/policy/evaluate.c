@@ -831,7 +831,7 @@ EvaluateConditions(Evaluation *e)
 		return;
 	}
 	if (e->prefilter)
-		e->econtext->ecxt_outertuple = PrefilterScan(e->policy->prefilter, e->prefilter, e->slot,
+		e->econtext->ecxt_outertuple = PrefilterScan(e->prefilter, e->slot,
 													 e->atoms ? e->policy->atoms->plain : NULL);
 	if (e->atoms)
 	{

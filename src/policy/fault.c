@@ -20,7 +20,6 @@
 #include "budget.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
-#include "config.h"
 #include "executor/spi.h"
 #include "fault.h"
 #include "protect.h"

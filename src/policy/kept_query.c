@@ -29,7 +29,6 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
-#include "compat.h"
 #include "executor/execExpr.h"
 #include "executor/executor.h"
 #include "invalidation.h"

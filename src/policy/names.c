@@ -6,7 +6,6 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "compat.h"
 #include "fmgr.h"
 #include "nodes/nodeFuncs.h"
 #include "rule.h"

@@ -5,7 +5,6 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "compat.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "nearest.h"

@@ -201,7 +201,7 @@ RegexLiterals(const char *pattern, int len, Literal *two[2])
  * found in it as well; or -1
  */
 static int
-TextColumn(Prefilter *f, Node *node)
+TextColumn(Node *node)
 {
 	while (node && (IsA(node, RelabelType) ||
 					(IsA(node, FuncExpr) && ((FuncExpr *) node)->funcid == F_LOWER_TEXT)))
@@ -270,7 +270,7 @@ PredicateNeeds(Prefilter *f, Node *node, Need *need)
 		if (!IsMatcher(op->opfuncid, op->inputcollid))
 			return false;
 		args = op->args;
-		need->column = TextColumn(f, linitial(args));
+		need->column = TextColumn(linitial(args));
 		pattern = lsecond(args);
 		if (need->column < 0 || !IsA(pattern, Const) || pattern->constisnull)
 			return false;
@@ -291,7 +291,7 @@ PredicateNeeds(Prefilter *f, Node *node, Need *need)
 		if (!op->useOr || !IsMatcher(op->opfuncid, op->inputcollid))
 			return false;
 		args = op->args;
-		need->column = TextColumn(f, linitial(args));
+		need->column = TextColumn(linitial(args));
 		pattern = lsecond(args);
 		if (need->column < 0 || !IsA(pattern, Const) || pattern->constisnull ||
 			pattern->consttype != TEXTARRAYOID)
@@ -618,7 +618,7 @@ FindPlaces(PrefilterScratch * scratch, ColumnScratch *c)
  * that are "plain" stay decompressed in the row, which is then a virtual one.
  */
 TupleTableSlot *
-PrefilterScan(Prefilter *f, PrefilterScratch * scratch, TupleTableSlot *slot, const Bitmapset * plain)
+PrefilterScan(PrefilterScratch * scratch, TupleTableSlot *slot, const Bitmapset * plain)
 {
 	for (int i = 0; i < scratch->nfound; i++)
 		scratch->slot->tts_values[scratch->found[i]] = BoolGetDatum(false);

@@ -27,7 +27,6 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "named_set.h"
-#include "phrases_value.h"
 #include "refuse_null.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"

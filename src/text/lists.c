@@ -30,7 +30,6 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "named_set.h"
-#include "phrases_value.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"

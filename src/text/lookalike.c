@@ -30,6 +30,7 @@
 #include "name_set.h"
 #include "near_sets.h"
 #include "port/pg_bitutils.h"
+#include "skeleton.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 

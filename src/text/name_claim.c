@@ -16,6 +16,7 @@
 #include "miscadmin.h"
 #include "name_set.h"
 #include "near_sets.h"
+#include "skeleton.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 

@@ -274,8 +274,9 @@ CloseAll(void)
 	}
 }
 
+/* Who asks for a name that no set can have is told as who asks for one that is not there */
 static void
-CheckName(const char *name, int len)
+CheckNameLength(int len)
 {
 	if (len == 0 || len > NAMED_SET_MAX_NAME)
 		ereport(ERROR,
@@ -414,7 +415,7 @@ NamedSetIndex(const char *index)
 void
 NamedSetName(NamedSet *set, const char *name, int len, const char *content)
 {
-	CheckName(name, len);
+	CheckNameLength(len);
 	memcpy(set->name, name, len);
 	set->name[len] = '\0';
 	set->name_len = len;

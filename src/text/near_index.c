@@ -26,6 +26,7 @@
 #include "utils/memutils.h"
 
 #include "near_index.h"
+#include "skeleton.h"
 
 /* Characters from which variants are made, and variants at most: 1 + 8 + 28 */
 #define PREFIX			8

@@ -49,7 +49,7 @@ TextModelCorrupt(void)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_CORRUPTED),
-			 errmsg("text model value is corrupt")));
+			 errmsg("text model value is corrupted")));
 }
 
 /* ---- bytes of tokens ------------------------------------------------------ */
