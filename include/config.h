@@ -96,6 +96,7 @@ extern bool IdentityHolds(PolicyIdentity *id);
 extern void PolicyMustHaveView(PolicyIdentity *id);
 extern Oid	DecisionColumnType(const PolicyIdentity *id, const char *column);
 extern PolicyConfig *ConfigRead(const char *policy, int revision, bool drafts);
+extern List *ConfigGuards(const char *policy, List **conditions);
 extern Oid	TypeByName(const char *name);
 extern char *RelationName(Oid relid);
 

@@ -8,9 +8,8 @@
 #include "attribution.h"
 #include "utils/hsearch.h"
 
-/* No verdict forced, or no exclusion that forces one */
+/* No verdict forced */
 #define NO_LEVEL		(-1)
-#define NO_LIMIT		INT_MAX
 
 /* A revision's verdicts by level, and the scores where each begins */
 typedef struct RevisionLevels

@@ -27,11 +27,4 @@ typedef void *(*NearSetMake) (Datum *items, bool *nulls, int n, bool skip, Memor
  */
 extern void *NearSetGet(const text *set, NearSetKind kind, NearSetMake make, int64 *uses);
 
-/* Is a set's name rather the text of an array?  No name begins so. */
-static inline bool
-IsArrayText(const text *set)
-{
-	return VARSIZE_ANY_EXHDR(set) > 0 && *VARDATA_ANY(set) == '{';
-}
-
 #endif							/* ASSAY_NEAR_SETS_H */

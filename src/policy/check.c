@@ -51,34 +51,6 @@ SignalsDesc(const char *policy, PolicyIdentity **id)
 	return desc;
 }
 
-/* Names of the policy's guards */
-static List *
-GuardNames(const char *policy)
-{
-	MemoryContext caller = CurrentMemoryContext;
-	Security	security;
-	Oid			type = TEXTOID;
-	Datum		value = CStringGetTextDatum(policy);
-	List	   *names = NIL;
-
-	EnterConfiguration(&security);
-	SPI_connect();
-	if (SPI_execute_with_args("SELECT guard FROM assay_internal.guard WHERE policy = $1 AND until_revision IS NULL "
-							  "ORDER BY guard COLLATE \"C\"",
-							  1, &type, &value, NULL, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read assay.guard");
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		MemoryContext spi = MemoryContextSwitchTo(caller);
-
-		names = lappend(names, SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1));
-		MemoryContextSwitchTo(spi);
-	}
-	SPI_finish();
-	LeaveSecurity(&security);
-	return names;
-}
-
 static bool
 TellsNow(Oid func, void *context)
 {
@@ -258,7 +230,7 @@ assay_check_condition(PG_FUNCTION_ARGS)
 	desc = SignalsDesc(policy, &id);
 	CheckRule(RULE_CONDITION, id, desc, text_to_cstring(PG_GETARG_TEXT_PP(1)),
 			  text_to_cstring(PG_GETARG_TEXT_PP(2)),
-			  PG_GETARG_BOOL(3) ? GuardNames(policy) : NIL, PG_GETARG_BOOL(4));
+			  PG_GETARG_BOOL(3) ? ConfigGuards(policy, NULL) : NIL, PG_GETARG_BOOL(4));
 	PG_RETURN_VOID();
 }
 
@@ -365,7 +337,7 @@ assay_missing_sets(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	EnterOwner(&security, id->owner, id->search_path);
 	rule = RuleParseKind(is_text ? RULE_CONTENT : RULE_CONDITION, text_to_cstring(PG_GETARG_TEXT_PP(1)), desc,
-						 is_text ? NIL : GuardNames(policy), "what is asked", id->owner, false);
+						 is_text ? NIL : ConfigGuards(policy, NULL), "what is asked", id->owner, false);
 	LeaveSecurity(&security);
 	FindSetsOfExpression(finder, (Node *) rule->expr);
 	PutMissing((ReturnSetInfo *) fcinfo->resultinfo, finder);

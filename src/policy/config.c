@@ -532,3 +532,35 @@ ConfigRead(const char *policy, int revision, bool drafts)
 	EndReading(&security);
 	return c;
 }
+
+/*
+ * The guards of a policy as they stand: their names and, unless that is NULL,
+ * their conditions
+ */
+List *
+ConfigGuards(const char *policy, List **conditions)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext spi;
+	Security	security;
+	List	   *names = NIL;
+	int			n;
+
+	if (conditions)
+		*conditions = NIL;
+	EnterConfiguration(&security);
+	SPI_connect();
+	n = RunQuery("SELECT guard, condition FROM assay_internal.guard WHERE policy = $1 AND until_revision IS NULL AND $2 = 0 "
+				 "ORDER BY guard COLLATE \"C\"", policy, 0);
+	spi = MemoryContextSwitchTo(caller);
+	for (int i = 0; i < n; i++)
+	{
+		names = lappend(names, SpiText(i, 1));
+		if (conditions)
+			*conditions = lappend(*conditions, SpiText(i, 2));
+	}
+	MemoryContextSwitchTo(spi);
+	SPI_finish();
+	LeaveSecurity(&security);
+	return names;
+}

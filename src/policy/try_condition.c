@@ -16,9 +16,7 @@
 #include "access/relation.h"
 #include "batch.h"
 #include "catalog/pg_proc.h"
-#include "catalog/pg_type.h"
 #include "executor/executor.h"
-#include "executor/spi.h"
 #include "logged_signals.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
@@ -122,38 +120,6 @@ TryCost(double *us)
 	return true;
 }
 
-/* Names and conditions of the policy's guards */
-static List *
-Guards(const char *policy, List **conditions)
-{
-	MemoryContext caller = CurrentMemoryContext;
-	Security	security;
-	BatchQuery	q;
-	uint64		n;
-	List	   *names = NIL;
-
-	*conditions = NIL;
-	EnterConfiguration(&security);
-	SPI_connect();
-	QueryStart(&q);
-	q.read_only = true;
-	QueryAdd(&q, "SELECT guard, condition FROM assay_internal.guard WHERE until_revision IS NULL AND policy = ");
-	QueryValue(&q, TEXTOID, CStringGetTextDatum(policy));
-	QueryAdd(&q, " ORDER BY guard COLLATE \"C\"");
-	n = QueryRun(&q, SPI_OK_SELECT, NULL);
-	for (uint64 i = 0; i < n; i++)
-	{
-		MemoryContext spi = MemoryContextSwitchTo(caller);
-
-		names = lappend(names, SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1));
-		*conditions = lappend(*conditions, SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2));
-		MemoryContextSwitchTo(spi);
-	}
-	SPI_finish();
-	LeaveSecurity(&security);
-	return names;
-}
-
 /* What a rule calls, it calls. */
 static void
 NoteRule(TryState *state, const Rule *rule, Bitmapset * *signals)
@@ -206,7 +172,7 @@ Prepare(TryState *state, const char *condition)
 {
 	Relation	rel;
 	List	   *conditions;
-	List	   *names = Guards(state->id->policy, &conditions);
+	List	   *names = ConfigGuards(state->id->policy, &conditions);
 	Bitmapset  *signals;
 	Expr	   *expr;
 	Security	security;

@@ -20,6 +20,9 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+/* No exclusion forces a verdict */
+#define NO_LIMIT		INT_MAX
+
 /* The level of a verdict, or NO_LEVEL where the revision doesn't know it */
 int
 VerdictLevel(const RevisionLevels *levels, const Span *verdict)

@@ -14,7 +14,6 @@
 #include "compat.h"
 #include "funcapi.h"
 #include "nodes/primnodes.h"
-#include "near_sets.h"
 #include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -70,7 +69,7 @@ ArgumentIsArray(const ArraySite *site, FunctionCallInfo fcinfo, int arg)
 	if (site != NULL && site->valid && site->constant)
 		return true;
 	value = PG_GETARG_TEXT_PP(arg);
-	if (!IsArrayText(value))
+	if (VARSIZE_ANY_EXHDR(value) == 0 || *VARDATA_ANY(value) != '{')
 		return false;
 	fcinfo->args[arg].value = OidInputFunctionCall(F_ARRAY_IN, text_to_cstring(value), TEXTOID, -1);
 	return true;

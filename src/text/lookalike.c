@@ -526,7 +526,7 @@ Match(const DomainSet *set, const char *host, How *how)
 
 /* Which domain of the set a host or address imitates, and how; uses: how often it was asked */
 static Datum
-Lookalike	(FunctionCallInfo fcinfo, DomainSet *set, TupleDesc desc, int64 uses)
+FindLookalike(FunctionCallInfo fcinfo, DomainSet *set, TupleDesc desc, int64 uses)
 {
 	text	   *content = PG_GETARG_TEXT_PP(0);
 	const char *bytes = VARDATA_ANY(content);
@@ -559,7 +559,7 @@ lookalike_domain(PG_FUNCTION_ARGS)
 	ArraySite  *site = GetArraySite(fcinfo, 1, MakeDomainSet);
 	DomainSet  *set = site->made;
 
-	return Lookalike (fcinfo, set, set->desc, site->uses);
+	return FindLookalike(fcinfo, set, set->desc, site->uses);
 }
 
 /* lookalike_domain(host, list): the same of a list's values */
@@ -576,5 +576,5 @@ lookalike_domain_list(PG_FUNCTION_ARGS)
 	if (desc == NULL)
 		desc = ArraySiteResult(fcinfo, TopMemoryContext);
 	set = NearSetGet(PG_GETARG_TEXT_PP(1), NEAR_DOMAINS, DomainSetOf, &uses);
-	return Lookalike (fcinfo, set, desc, uses);
+	return FindLookalike(fcinfo, set, desc, uses);
 }

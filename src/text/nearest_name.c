@@ -121,7 +121,7 @@ MakeNameSet(FunctionCallInfo fcinfo, ArrayType *array, MemoryContext cxt)
 
 /* The name of the set that a text is, or nearly is; uses: how often it was asked */
 static Datum
-Nearest		(FunctionCallInfo fcinfo, NameSet *set, TupleDesc desc, int64 uses)
+FindNearest(FunctionCallInfo fcinfo, NameSet *set, TupleDesc desc, int64 uses)
 {
 	text	   *content = PG_GETARG_TEXT_PP(0);
 	const char *utf8;
@@ -165,7 +165,7 @@ nearest_name(PG_FUNCTION_ARGS)
 	ArraySite  *site = GetArraySite(fcinfo, 1, MakeNameSet);
 	NameSet    *set = site->made;
 
-	return Nearest (fcinfo, set, set->desc, site->uses);
+	return FindNearest(fcinfo, set, set->desc, site->uses);
 }
 
 /* nearest_name(content, list): the same of a list's values */
@@ -182,5 +182,5 @@ nearest_name_list(PG_FUNCTION_ARGS)
 	if (desc == NULL)
 		desc = ArraySiteResult(fcinfo, TopMemoryContext);
 	set = NearSetGet(PG_GETARG_TEXT_PP(1), NEAR_NAMES, NameSetOf, &uses);
-	return Nearest (fcinfo, set, desc, uses);
+	return FindNearest(fcinfo, set, desc, uses);
 }
