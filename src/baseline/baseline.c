@@ -130,7 +130,7 @@ OneExpression(List *parsetree)
 }
 
 /*
- * is_expression(text): may the text stand where SQL wants one expression?
+ * baseline_is_expression(text): may the text stand where SQL wants one expression?
  * Text that the lexer or grammar doesn't take raises their own error.
  */
 PG_FUNCTION_INFO_V1(baseline_is_expression);
@@ -143,7 +143,7 @@ baseline_is_expression(PG_FUNCTION_ARGS)
 }
 
 /*
- * is_call(text): is it one call of a function, which says neither FILTER nor
+ * baseline_is_call(text): is it one call of a function, which says neither FILTER nor
  * OVER?
  */
 PG_FUNCTION_INFO_V1(baseline_is_call);

@@ -85,7 +85,7 @@ typedef struct Lookup
 	Oid			index;
 } Lookup;
 
-/* What matched: a key, as text after FormatMatch() */
+/* What matched: a key, which ListMatch() makes text of */
 typedef struct ListFound
 {
 	ListKind	kind;
