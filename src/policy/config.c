@@ -537,7 +537,7 @@ ConfigRead(const char *policy, int revision, bool drafts)
  * The guards of a policy as they stand: their names and, unless that is NULL,
  * their conditions
  */
-List *
+List	   *
 ConfigGuards(const char *policy, List **conditions)
 {
 	MemoryContext caller = CurrentMemoryContext;
