@@ -234,10 +234,12 @@ PartitionsGenerateKey(Relation rel, AttrNumber attno, Dependencies *dependencies
 	{
 		Oid			relid = lfirst_oid(lc);
 		AttrNumber	same = get_attnum(relid, NameStr(TupleDescAttr(RelationGetDescr(rel), attno - 1)->attname));
+		bool		generates = same > 0 && get_attgenerated(relid, same);
 
-		if (dependencies)
+		/* Another that comes changes the table that it is attached to. */
+		if (dependencies && (generates || get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE))
 			DependOnRelation(dependencies, relid);
-		any = any || (same > 0 && get_attgenerated(relid, same) && !HasSameOrder(relid, RelationGetDescr(rel)));
+		any |= generates && !HasSameOrder(relid, RelationGetDescr(rel));
 	}
 	return any;
 }
