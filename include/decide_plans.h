@@ -33,6 +33,7 @@ typedef struct DecidePlans
 	PolicyIdentity *id;
 	DecisionTable *table;
 	SPIPlanPtr	keys_plan;		/* the keys of the transition table */
+	bool		whole_keys;		/* as they stand in it */
 	SPIPlanPtr	all_plan;		/* their signals */
 	SPIPlanPtr	one_plan;		/* the signals of one key */
 	SPIPlanPtr	new_all_plan;	/* the same from the new rows, or NULL */

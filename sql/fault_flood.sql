@@ -28,6 +28,21 @@ INSERT INTO ff.message VALUES (67, 'x');
 ROLLBACK;
 DO $$ BEGIN FOR i IN 68..80 LOOP INSERT INTO ff.message VALUES (i, 'x'); END LOOP; END $$;
 SELECT count(*) FROM assay.fault WHERE policy = 'ff';
+-- Where some of a transaction is rolled back, what was kept before that counts, too.
+DELETE FROM assay.fault WHERE policy = 'ff';
+\c -
+SET client_min_messages = warning;
+SET assay.fault_interval = '1d';
+DO $$ BEGIN
+	FOR i IN 1..5 LOOP
+		FOR j IN 1..9 LOOP INSERT INTO ff.message VALUES (1000 + 10 * i + j, 'x'); END LOOP;
+		BEGIN
+			INSERT INTO ff.message VALUES (1000 + 10 * i, 'x');
+			RAISE division_by_zero;
+		EXCEPTION WHEN division_by_zero THEN NULL; END;
+	END LOOP;
+END $$;
+SELECT count(*) FROM assay.fault WHERE policy = 'ff';
 -- Many kinds of them in one session make room for each other.
 SELECT assay.retire_detector('ff', 'number');
 SELECT count(assay.create_detector('ff', 'n' || i, format('txt::int > %s', i), weight => 1, mode => 'live')) FROM generate_series(1, 90) i;

@@ -257,7 +257,7 @@ SET ROLE assay_looker;
 SELECT kind, severity, length(detail) FROM assay.alerts WHERE policy = 'strange' AND kind = 'signal drift';
 RESET ROLE;
 RESET work_mem;
--- nor does he end their sessions
+-- nor does he end their sessions, or has the time of a transaction of theirs begin anew
 SET ROLE assay_stranger;
 CREATE OR REPLACE FUNCTION health.spy(place text) RETURNS boolean LANGUAGE plpgsql COST 0.0001 AS $$
 BEGIN
@@ -267,12 +267,18 @@ BEGIN
 			PERFORM pg_sleep(1);
 		EXCEPTION WHEN insufficient_privilege THEN NULL;
 		END;
+		BEGIN
+			PERFORM set_config('transaction_timeout', '0', false);
+			RAISE EXCEPTION 'their time begins anew';
+		EXCEPTION WHEN insufficient_privilege THEN NULL;
+		END;
 	END IF;
 	PERFORM set_config('exit_on_error', 'on', false);
 	RAISE EXCEPTION 'go away';
 END $$;
 \c -
 SET client_min_messages = error;
+DO $$ BEGIN IF current_setting('transaction_timeout', true) IS NOT NULL THEN PERFORM set_config('transaction_timeout', '1h', false); END IF; END $$;
 SET ROLE assay_looker;
 SELECT kind, severity, detail FROM assay.alerts WHERE policy = 'strange' AND kind = 'signal drift';
 RESET ROLE;

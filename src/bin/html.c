@@ -39,7 +39,10 @@ typedef struct Frame
 	Style		style;
 	bool		pre;
 	bool		link;			/* began a link */
+	bool		apart;			/* its text has an order of its own */
+	bool		maybe_apart;	/* or may have one */
 	int			first_turned;	/* to come back to at its end */
+	int			num_turned;		/* by characters before it */
 	Turned		turned;
 } Frame;
 
@@ -105,6 +108,21 @@ element_break(GumboTag tag)
 		default:
 			return BREAK_NONE;
 	}
+}
+
+/* Does an element have an order of its own, that characters direct, though it breaks no line? */
+static bool
+is_apart(GumboTag tag)
+{
+	static const GumboTag tags[] = {
+		GUMBO_TAG_BDO, GUMBO_TAG_BDI, GUMBO_TAG_OUTPUT, GUMBO_TAG_RUBY, GUMBO_TAG_RT, GUMBO_TAG_BUTTON, GUMBO_TAG_INPUT,
+		GUMBO_TAG_IMG, GUMBO_TAG_MARQUEE, GUMBO_TAG_DETAILS, GUMBO_TAG_SUMMARY, GUMBO_TAG_FIGCAPTION, GUMBO_TAG_HGROUP
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(tags); i++)
+		if (tag == tags[i])
+			return true;
+	return element_break(tag) != BREAK_NONE;
 }
 
 /* A string of the tree as it stood in the source */
@@ -390,6 +408,44 @@ element_attributes(HtmlState *st, Frame *f, Out *out)
 	}
 }
 
+/* The order of an element's text, of what has the order "outer" */
+static void
+begin_turn(HtmlState *st, Frame *f, Turn outer, bool laid_out)
+{
+	Turn		turn = f->style.turn;
+
+	f->apart = f->style.apart || is_apart(f->node->v.element.tag);
+	f->maybe_apart = !f->apart && (f->style.maybe_apart || laid_out);
+	if (f->maybe_apart && (st->num_turned > st->first_turned || (turn == TURN_ROUND && outer == turn)))
+		turn = f->style.turn = TURN_MAYBE;
+	if (turn != outer || (f->apart && turn != st->turn))
+	{
+		f->apart = true;
+		shown_turn(st, &f->turned, turn);
+	}
+	f->first_turned = st->first_turned;
+	f->num_turned = st->num_turned;
+	if (f->apart)
+		st->first_turned = st->num_turned;
+}
+
+static void
+end_turn(HtmlState *st, Frame *f)
+{
+	bool		doubt = f->maybe_apart && shown_are_turned(st, f->num_turned);
+
+	if (f->apart)
+	{
+		shown_turns_end(st, st->first_turned);
+		if (f->turned.on)
+			shown_turn_end(st, &f->turned);
+		st->first_turned = f->first_turned;
+	}
+	/* what characters in it began may go on behind it, or not */
+	if (doubt)
+		shown_turns_doubt(st, f->num_turned);
+}
+
 /* An element begins; false where nothing inside is for a reader */
 static bool
 begin_element(HtmlState *st, Frame *f)
@@ -397,7 +453,9 @@ begin_element(HtmlState *st, Frame *f)
 	const GumboElement *e = &f->node->v.element;
 	Break		brk = element_break(e->tag);
 	Turn		outer = f->style.turn;
+	bool		laid_out = f->style.lays_out;
 
+	f->style.apart = f->style.maybe_apart = f->style.lays_out = false;
 	if (st->runs != NULL)
 		expand_attributes(st, e);
 	if (brk == BREAK_SKIP)
@@ -421,13 +479,7 @@ begin_element(HtmlState *st, Frame *f)
 	if (e->attributes.length > 0 || st->sheets.rules != NULL || e->tag == GUMBO_TAG_BDO || e->tag == GUMBO_TAG_BDI || outer != TURN_NONE)
 		element_style(st, e, &f->style);
 	shown_break(st, brk, &f->style);
-	/* it may be within what a character turns round, too */
-	if (f->style.turn != outer || ((e->tag == GUMBO_TAG_BDO || e->tag == GUMBO_TAG_BDI) && f->style.turn != st->turn))
-	{
-		shown_turn(st, &f->turned, f->style.turn);
-		f->first_turned = st->first_turned;
-		st->first_turned = st->num_turned;
-	}
+	begin_turn(st, f, outer, laid_out);
 	if (e->tag == GUMBO_TAG_PRE)
 		f->pre = true;
 	else if (e->tag == GUMBO_TAG_FORM)
@@ -445,12 +497,7 @@ end_element(HtmlState *st, Frame *f)
 	GumboTag	tag = f->node->v.element.tag;
 
 	made_text(st, f, "::after");
-	if (f->turned.on)
-	{
-		shown_turns_end(st, st->first_turned);
-		shown_turn_end(st, &f->turned);
-		st->first_turned = f->first_turned;
-	}
+	end_turn(st, f);
 	if (tag != GUMBO_TAG_BR)
 		shown_break(st, element_break(tag), &f->style);
 	if (f->link)

@@ -56,6 +56,10 @@ typedef struct Style
 	int			background;		/* 0xRRGGBB, or unknown behind a picture */
 	Turn		to_left;		/* direction: rtl */
 	Turn		turn;			/* and letters follow it whatever they are */
+	bool		apart;			/* the element's own: characters in it direct
+								 * nothing around it, nor they it */
+	bool		maybe_apart;	/* by what may hold */
+	bool		lays_out;		/* what is in it may be apart */
 } Style;
 
 /* What goes over what, of declarations of an element */
@@ -124,6 +128,8 @@ typedef struct Own
 	bool		maybe;			/* it may not hold: nothing is hidden by it */
 	bool		embeds;			/* has an order of its own */
 	Turn		overrides;		/* and letters follow its direction */
+	bool		maybe_apart;	/* it may have, by what may hold */
+	bool		lays_out;		/* flex, grid */
 	GString    *made;			/* text of "content", for ::before and ::after
 								 * only */
 	struct
@@ -286,6 +292,8 @@ extern void shown_turn(HtmlState *st, Turned *t, Turn turn);
 extern void shown_turn_end(HtmlState *st, Turned *t);
 extern void shown_turn_behind(HtmlState *st, GString *s, gsize from, bool doubled);
 extern void shown_turns_end(HtmlState *st, int from);
+extern bool shown_are_turned(const HtmlState *st, int from);
+extern void shown_turns_doubt(HtmlState *st, int from);
 
 /* html_links.c */
 extern char *link_url(HtmlState *st, const char *s, size_t len);

@@ -354,6 +354,28 @@ shown_turns_end(HtmlState *st, int from)
 		shown_turn_end(st, &st->turned[--st->num_turned]);
 }
 
+/* Do characters behind the first so many turn text round? */
+bool
+shown_are_turned(const HtmlState *st, int from)
+{
+	for (int i = from; i < st->num_turned; i++)
+		if (st->turned[i].turn != TURN_NONE)
+			return true;
+	return false;
+}
+
+/* Whether what they began goes on from here is not known: the text is there in both orders */
+void
+shown_turns_doubt(HtmlState *st, int from)
+{
+	shown_turns_end(st, from);
+	if (from == MAX_TURNED)
+		return;
+	shown_turn(st, &st->turned[from], TURN_MAYBE);
+	st->isolates[from] = false;
+	st->num_turned = from + 1;
+}
+
 /* Is there a character that directs the order of those behind it? */
 static bool
 is_director(const char *s, const char *end)
@@ -438,6 +460,11 @@ shown_add(HtmlState *st, Out *out, bool in_pre, const char *s, size_t len)
 
 		if (n > 0)
 		{
+			/* it may be the end of a line */
+			if (*s == '\n' && out == &st->seen && in_pre)
+				shown_turns_end(st, st->first_turned);
+			else if (*s == '\n' && out == &st->seen && shown_are_turned(st, st->first_turned))
+				shown_turns_doubt(st, st->first_turned);
 			if (linked && link->len > 0 && link->str[link->len - 1] != ' ')
 				g_string_append_c(link, ' ');
 			add_space(out, in_pre && n == 1, *s);

@@ -500,6 +500,7 @@ unicode_bidi(Own *own, const char *s, size_t len)
 	if (!say(own, SAID_BIDI, false))
 		return;
 	own->overrides = !own->maybe || said == own->overrides ? said : TURN_MAYBE;
+	own->maybe_apart |= own->maybe;
 	if (!own->maybe)
 		own->embeds = embeds;
 }
@@ -593,6 +594,8 @@ display(Own *own, const char *s, size_t len)
 	if (!say(own, SAID_DISPLAY, is_word(s, len, "none")))
 		return;
 	own->box_said = true;
+	own->maybe_apart |= own->maybe;
+	own->lays_out |= begins(s, len, "flex") || begins(s, len, "inline-flex") || begins(s, len, "grid") || begins(s, len, "inline-grid");
 	if (own->maybe || is_word(s, len, "inline") || is_word(s, len, "contents") || begins(s, len, "ruby"))
 		own->box = BOX_LINE;
 	else if (begins(s, len, "table") || begins(s, len, "inline-table") || begins(s, len, "-"))
@@ -779,10 +782,14 @@ declaration(Style *style, Own *own, const char *name, size_t n, const char *s, s
 		own->fixed |= is_word(s, len, "fixed");
 		hides = is_word(s, len, "absolute") || is_word(s, len, "fixed");
 		own->positioned |= !own->maybe && (hides || is_word(s, len, "relative"));
+		own->maybe_apart |= own->maybe && hides;
 		(void) say(own, SAID_POSITION, hides);
 	}
 	else if (IS_WORD(name, n, "float"))
+	{
+		own->maybe_apart |= own->maybe;
 		(void) say(own, SAID_FLOAT, !is_word(s, len, "none"));
+	}
 	else if (IS_WORD(name, n, "left") || IS_WORD(name, n, "right"))
 		move(style, own, SAID_LEFT, s, len);
 	else if (IS_WORD(name, n, "top") || IS_WORD(name, n, "bottom"))
@@ -973,6 +980,9 @@ style_end(Style *style, const Own *own)
 			own->overrides == TURN_MAYBE ? TURN_MAYBE : style->to_left;
 	else if (own->embeds || own->box != BOX_LINE || out_of_flow)
 		style->turn = TURN_NONE;
+	style->apart = own->overrides == TURN_ROUND || own->embeds || own->box != BOX_LINE || out_of_flow;
+	style->maybe_apart = own->maybe_apart || own->lays_out || style->unsure;
+	style->lays_out = own->lays_out;
 	/* it may become visible */
 	if (own->animation && own->animated)
 		style->unsure = true;

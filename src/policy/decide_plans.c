@@ -402,7 +402,7 @@ Prepare(DecidePlans *t, Relation rel)
 	PrepareInserts(t, rel);
 	if (t->transition)
 	{
-		job.keys = KeySource(t->id, t->table->key_types, t->transition, rel, &t->dependencies);
+		job.keys = KeySource(t->id, t->table->key_types, t->transition, rel, &t->dependencies, &t->whole_keys);
 		t->keys_plan = KeepPlan(job.keys, 0, NULL);
 	}
 	if (!OidIsValid(t->id->signals))

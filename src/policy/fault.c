@@ -48,8 +48,8 @@ typedef struct FaultKind
 	uint64		hash;			/* of policy, detector and SQLSTATE */
 	TimestampTz since;			/* of the interval */
 	int			kept;
-	int			settled;		/* of these, in transactions that are over */
-	SubTransactionId pending;	/* where, in the transaction at hand; or 0 */
+	int			npending;		/* of these, in the transaction at hand */
+	SubTransactionId pending[KIND_FAULTS_MAX];	/* where each of them was kept */
 } FaultKind;
 
 static int	fault_interval = FAULT_INTERVAL_DEFAULT;	/* seconds */
@@ -62,13 +62,15 @@ EndPending(SubTransactionId since, bool forget)
 {
 	for (int i = 0; i < KINDS_MAX; i++)
 	{
-		if (kinds[i].pending < since)
-			continue;
-		if (forget)
-			kinds[i].kept = kinds[i].settled;
-		else
-			kinds[i].settled = kinds[i].kept;
-		kinds[i].pending = InvalidSubTransactionId;
+		FaultKind  *kind = &kinds[i];
+		int			left = 0;
+
+		for (int j = 0; j < kind->npending; j++)
+			if (kind->pending[j] < since)
+				kind->pending[left++] = kind->pending[j];
+			else if (forget)
+				kind->kept--;
+		kind->npending = left;
 	}
 }
 
@@ -239,12 +241,7 @@ RunWriteJob(void *arg)
 		if (kind->kept >= (fault->lasting ? 1 : KIND_FAULTS_MAX))
 			continue;
 		kind->kept++;
-
-		/*
-		 * The last of them: whatever rolls back one before it takes this,
-		 * too.
-		 */
-		kind->pending = GetCurrentSubTransactionId();
+		kind->pending[kind->npending++] = GetCurrentSubTransactionId();
 		any_pending = true;
 		if (fault->lasting && IsKnown(job, fault))
 			continue;

@@ -22,6 +22,7 @@
 #include "nodes/nodeFuncs.h"
 #include "owner.h"
 #include "security.h"
+#include "storage/proc.h"
 #include "utils/acl.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
@@ -187,7 +188,8 @@ CheckExitOnError(bool *value, void **extra, GucSource source)
 static bool
 CheckTransactionTimeout(int *value, void **extra, GucSource source)
 {
-	if (*value > 0 && !MayEndSessions("transaction_timeout"))
+	/* To switch it off would have it begin anew on the way back. */
+	if (*value != TransactionTimeout && !MayEndSessions("transaction_timeout"))
 		return false;
 	return check_transaction_timeout == NULL || check_transaction_timeout(value, extra, source);
 }

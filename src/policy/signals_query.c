@@ -90,9 +90,12 @@ AddKeySelect(StringInfo sql, PolicyIdentity *id, const Oid *types)
 	}
 }
 
-/* Is a column one that new rows of the table may lack, whatever partition they are for? */
-bool
-NewRowsLack(Relation rel, AttrNumber attno)
+/*
+ * Does the table generate a column?  A row for a partition whose columns are in
+ * another order is captured before that.
+ */
+static bool
+IsGenerated(Relation rel, AttrNumber attno)
 {
 	return rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE && attno > 0 &&
 		TupleDescAttr(RelationGetDescr(rel), attno - 1)->attgenerated == ATTRIBUTE_GENERATED_STORED;
@@ -195,51 +198,111 @@ PartitionsGenerateAs(Relation rel, AttrNumber attno, Dependencies *dependencies)
 	}
 	return same;
 }
+
+#define PartitionsGenerateKey(rel, attno, dependencies) false
 #else
 #define PartitionsGenerateAs(rel, attno, dependencies) true
-#endif
 
-/*
- * The column of new rows that may lack it: what it is generated as.  Where a
- * partition may generate another value, it stays null: which one a row is for is
- * not told.
- */
-static void
-AddLacking(StringInfo sql, Relation rel, AttrNumber attno, const char *key, Dependencies *dependencies)
+/* Are a partition's columns those of its table, in the same order?  Not where any is dropped. */
+static bool
+HasSameOrder(Oid partition, TupleDesc desc)
 {
-	if (PartitionsGenerateAs(rel, attno, dependencies))
-		appendStringInfo(sql, "coalesce(t.%s, %s)", key,
-						 deparse_expression(build_column_default(rel, attno),
-											deparse_context_for(RelationGetRelationName(rel), RelationGetRelid(rel)),
-											false, false));
-	else
-		appendStringInfo(sql, "t.%s", key);
+	for (AttrNumber i = 1; i <= desc->natts; i++)
+	{
+		char	   *column = get_attname(partition, i, true);
+
+		if (column == NULL || strcmp(column, NameStr(TupleDescAttr(desc, i - 1)->attname)) != 0 ||
+			TupleDescAttr(desc, i - 1)->attisdropped)
+			return false;
+	}
+	return get_attname(partition, desc->natts + 1, true) == NULL;
 }
 
 /*
- * The same FROM table t, the new rows of rel.  A row for a partition whose columns
- * are in another order is captured before they are generated: that is done here.
+ * May a partition generate what is a plain column of the table, after the row was
+ * captured?  That has what was written to it then.
  */
+static bool
+PartitionsGenerateKey(Relation rel, AttrNumber attno, Dependencies *dependencies)
+{
+	bool		any = false;
+	ListCell   *lc;
+
+	if (rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE || attno <= 0)
+		return false;
+	foreach(lc, find_all_inheritors(RelationGetRelid(rel), NoLock, NULL))
+	{
+		Oid			relid = lfirst_oid(lc);
+		AttrNumber	same = get_attnum(relid, NameStr(TupleDescAttr(RelationGetDescr(rel), attno - 1)->attname));
+		bool		generates = same > 0 && get_attgenerated(relid, same);
+
+		/* Another that comes changes the table that it is attached to. */
+		if (dependencies && (generates || get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE))
+			DependOnRelation(dependencies, relid);
+		any |= generates && !HasSameOrder(relid, RelationGetDescr(rel));
+	}
+	return any;
+}
+#endif
+
+/* Does an expression ask for a system column, as tableoid, which new rows don't have? */
+static bool
+UsesSystemColumn(Node *node, void *context)
+{
+	if (node && IsA(node, Var))
+		return ((Var *) node)->varattno < 0;
+	return node && expression_tree_walker(node, UsesSystemColumn, context);
+}
+
+/*
+ * A column of the new rows t: as they have it, or what it is generated as.  Where a
+ * partition may generate another value, it is null: which one a row is for is not
+ * told.  False where a row may lack it.
+ */
+static bool
+AddNewColumn(StringInfo sql, Relation rel, const char *column, const char *type, Dependencies *dependencies)
+{
+	AttrNumber	attno = get_attnum(RelationGetRelid(rel), column);
+	const char *quoted = quote_identifier(column);
+	Node	   *expression;
+
+	if (!IsGenerated(rel, attno))
+	{
+		bool		whole = !PartitionsGenerateKey(rel, attno, dependencies);
+
+		appendStringInfo(sql, "%s::%s", whole ? psprintf("t.%s", quoted) : "NULL", type);
+		return whole;
+	}
+	expression = build_column_default(rel, attno);
+	if (PartitionsGenerateAs(rel, attno, dependencies) && !UsesSystemColumn(expression, NULL))
+		appendStringInfo(sql, "coalesce(t.%s, %s)::%s", quoted,
+						 deparse_expression(expression,
+											deparse_context_for(RelationGetRelationName(rel), RelationGetRelid(rel)),
+											false, false),
+						 type);
+	else
+		appendStringInfo(sql, "t.%s::%s", quoted, type);
+	return false;
+}
+
+/* The same FROM table t, the new rows of rel.  Whether these have all of the key goes to "whole", if that is not NULL. */
 char	   *
-KeySource(PolicyIdentity *id, const Oid *types, const char *table, Relation rel, Dependencies *dependencies)
+KeySource(PolicyIdentity *id, const Oid *types, const char *table, Relation rel, Dependencies *dependencies, bool *whole)
 {
 	StringInfoData sql;
+	bool		all = true;
 	ListCell   *lc;
 
 	initStringInfo(&sql);
 	foreach(lc, id->key)
 	{
-		const char *key = quote_identifier(lfirst(lc));
-		AttrNumber	attno = get_attnum(RelationGetRelid(rel), lfirst(lc));
-
 		appendStringInfoString(&sql, lc == list_head(id->key) ? "SELECT " : ", ");
-		if (NewRowsLack(rel, attno))
-			AddLacking(&sql, rel, attno, key, dependencies);
-		else
-			appendStringInfo(&sql, "t.%s", key);
-		appendStringInfo(&sql, "::%s AS %s", CastName(types[foreach_current_index(lc)]), key);
+		all &= AddNewColumn(&sql, rel, lfirst(lc), CastName(types[foreach_current_index(lc)]), dependencies);
+		appendStringInfo(&sql, " AS %s", quote_identifier(lfirst(lc)));
 	}
 	appendStringInfo(&sql, " FROM %s t", quote_identifier(table));
+	if (whole)
+		*whole = all;
 	return sql.data;
 }
 

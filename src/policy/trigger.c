@@ -541,11 +541,8 @@ TakeKey(Decide *d)
 		ReadKey(d, d->trigdata->tg_trigslot);
 		return true;
 	}
-	if (tuplestore_tuple_count(rows) != 1 || !d->same_types)
+	if (tuplestore_tuple_count(rows) != 1 || !d->same_types || !d->plans->whole_keys)
 		return false;
-	for (int i = 0; i < d->plans->table->nkeys; i++)
-		if (NewRowsLack(rel, d->key_columns[i]))
-			return false;
 	slot = MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsMinimalTuple);
 	pointer = tuplestore_alloc_read_pointer(rows, EXEC_FLAG_REWIND);
 	tuplestore_select_read_pointer(rows, pointer);
@@ -820,7 +817,7 @@ MakeDecisionsInTime(Decide *d)
 static void
 AddKeysOfStatement(Decide *d, DecisionTable *t)
 {
-	SPIPlanPtr	plan = SPI_prepare(KeySource(t->id, t->key_types, d->trigdata->tg_trigger->tgnewtable, d->trigdata->tg_relation, NULL), 0, NULL);
+	SPIPlanPtr	plan = SPI_prepare(KeySource(t->id, t->key_types, d->trigdata->tg_trigger->tgnewtable, d->trigdata->tg_relation, NULL, NULL), 0, NULL);
 	Portal		portal = plan ? SPI_cursor_open(NULL, plan, NULL, NULL, true) : NULL;
 	uint64		n;
 
