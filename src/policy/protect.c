@@ -7,6 +7,7 @@
 #include "budget.h"
 #include "mb/pg_wchar.h"
 #include "protect.h"
+#include "steady_time.h"
 #include "storage/lwlock.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
@@ -133,5 +134,30 @@ RunProtected(void (*run) (void *arg), void *arg)
 		ReThrowError(error);
 	if (error)
 		error->message = CutMessage(error->message ? error->message : "unknown error");
+	return error;
+}
+
+/* What has waited for a lock in vain hardly waits any more for so long. */
+#define IMPATIENT_MS	1000
+
+bool
+IsImpatient(const Patience *p)
+{
+	return SteadyTime() < p->lost_until;
+}
+
+int
+PatienceFor(const Patience *p, int ms)
+{
+	return IsImpatient(p) ? 1 : ms;
+}
+
+ErrorData  *
+RunPatiently(Patience *p, void (*run) (void *arg), void *arg)
+{
+	ErrorData  *error = RunProtected(run, arg);
+
+	if (error && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
+		p->lost_until = SteadyTime() + IMPATIENT_MS * (int64) 1000;
 	return error;
 }
