@@ -212,6 +212,45 @@ DROP FUNCTION sec.sets;
 DROP TABLE sec.set_message;
 \c -
 
+-- nor does it have constraints checked that the session has deferred, whose triggers would call what its search_path names
+CREATE TABLE sec_parent (id int PRIMARY KEY);
+CREATE TABLE sec_child (id int REFERENCES sec_parent DEFERRABLE INITIALLY DEFERRED);
+CREATE FUNCTION sec_note(text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'a deferred trigger as %: %', current_user, $1; END $$;
+CREATE FUNCTION sec_noted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM sec_note(TG_TABLE_NAME); RETURN NULL; END $$;
+CREATE CONSTRAINT TRIGGER noted AFTER INSERT ON sec_parent DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION sec_noted();
+SET ROLE sec_owner;
+CREATE TABLE sec.deferred_message (id int PRIMARY KEY);
+CREATE FUNCTION sec.sec_note(text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'the policy''s code as %', current_user; END $$;
+CREATE FUNCTION sec.hastens() RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM set_config('search_path', 'sec, public', false);
+	SET CONSTRAINTS ALL IMMEDIATE;
+	RETURN true;
+END $$;
+CREATE VIEW sec.deferred_signals AS SELECT id, sec.hastens() AS hastened FROM sec.deferred_message;
+SELECT assay.create_policy('deferred', 'sec.deferred_signals', '{id}', prior => 0);
+CREATE TRIGGER decide AFTER INSERT ON sec.deferred_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('deferred');
+RESET ROLE;
+BEGIN;
+INSERT INTO sec_parent VALUES (1);
+INSERT INTO sec.deferred_message VALUES (1);
+INSERT INTO sec_child VALUES (2);
+INSERT INTO sec_parent VALUES (2);
+COMMIT;
+SELECT id, degraded FROM sec.deferred_decision;
+SELECT sqlstate, message FROM assay.fault WHERE policy = 'deferred';
+-- whose own they are may
+BEGIN;
+INSERT INTO sec_child VALUES (3);
+SET CONSTRAINTS ALL IMMEDIATE;
+ROLLBACK;
+SET ROLE sec_owner;
+DROP TRIGGER decide ON sec.deferred_message;
+SELECT assay.drop_policy('deferred', true);
+RESET ROLE;
+DROP TABLE sec_child, sec_parent;
+DROP FUNCTION sec_noted(), sec_note(text);
+
 -- a message table that has become somebody else's
 ALTER TABLE sec.message OWNER TO sec_other;
 INSERT INTO sec.message VALUES (30, 'y');
