@@ -212,6 +212,31 @@ DROP FUNCTION sec.sets;
 DROP TABLE sec.set_message;
 \c -
 
+-- a session has no say in how long the policy's phrases may take
+SET ROLE sec_owner;
+CREATE TABLE sec.compiled_message (id int PRIMARY KEY, txt text);
+CREATE TABLE sec.compiled_phrase (name text, pattern text);
+INSERT INTO sec.compiled_phrase VALUES ('wire', 'wire\s+transfer'), ('slow', '(foo[a-z]{1,100}\s+){1,50}x');
+CREATE VIEW sec.compiled_signals AS SELECT id, assay.phrase_hits((SELECT assay.phrases(array_agg(name), array_agg(pattern), 'regex') FROM sec.compiled_phrase), txt) AS hits
+FROM sec.compiled_message;
+SELECT assay.create_policy('compiled', 'sec.compiled_signals', '{id}', prior => 0);
+SELECT assay.create_detector('compiled', 'wire', condition => $$'wire' = ANY (hits)$$, weight => 3, mode => 'live');
+CREATE TRIGGER decide AFTER INSERT ON sec.compiled_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('compiled');
+RESET ROLE;
+SET assay.message_budget = '60s';
+SET assay.phrase_compile_timeout = '10ms';
+SELECT assay.phrases(ARRAY['slow'], ARRAY['(foo[a-z]{1,101}\s+){1,50}x'], 'regex');
+INSERT INTO sec.compiled_message VALUES (1, 'a wire transfer');
+RESET assay.phrase_compile_timeout;
+RESET assay.message_budget;
+SELECT id, verdict, degraded FROM sec.compiled_decision;
+SET ROLE sec_owner;
+DROP TRIGGER decide ON sec.compiled_message;
+SELECT assay.drop_policy('compiled', true);
+DROP VIEW sec.compiled_signals;
+DROP TABLE sec.compiled_message, sec.compiled_phrase;
+RESET ROLE;
+
 -- nor does it have constraints checked that the session has deferred, whose triggers would call what its search_path names
 CREATE TABLE sec_parent (id int PRIMARY KEY);
 CREATE TABLE sec_child (id int REFERENCES sec_parent DEFERRABLE INITIALLY DEFERRED);
