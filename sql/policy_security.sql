@@ -237,6 +237,53 @@ DROP VIEW sec.compiled_signals;
 DROP TABLE sec.compiled_message, sec.compiled_phrase;
 RESET ROLE;
 
+-- its cursors are its own: a policy's code neither reads them, nor puts another in their place, nor leaves one behind
+SET ROLE sec_owner;
+CREATE TABLE sec.cursor_message (id int PRIMARY KEY, what text);
+CREATE FUNCTION sec.says() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN 'the policy''s code as ' || current_user; END $$;
+CREATE FUNCTION sec.cursors(what text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	c refcursor := 'sec_cursor';
+	r text;
+BEGIN
+	IF what = 'read' THEN
+		FETCH c INTO r;
+	ELSIF what = 'close' THEN
+		CLOSE c;
+	ELSE
+		OPEN c FOR SELECT sec.says();
+	END IF;
+	RETURN what;
+END $$;
+CREATE VIEW sec.cursor_signals AS SELECT id, sec.cursors(what) AS what FROM sec.cursor_message;
+SELECT assay.create_policy('cursors', 'sec.cursor_signals', '{id}', prior => 0);
+CREATE TRIGGER decide AFTER INSERT ON sec.cursor_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('cursors');
+RESET ROLE;
+BEGIN;
+DECLARE sec_cursor SCROLL CURSOR FOR SELECT current_user || ' ' || i FROM generate_series(1, 3) i;
+FETCH sec_cursor;
+INSERT INTO sec.cursor_message VALUES (1, 'read'), (2, 'close'), (3, 'open');
+FETCH sec_cursor;
+INSERT INTO sec.cursor_message VALUES (4, 'close');
+FETCH sec_cursor;
+CLOSE sec_cursor;
+INSERT INTO sec.cursor_message VALUES (5, 'open');
+INSERT INTO sec.cursor_message VALUES (6, 'open'), (7, 'none');
+SELECT name FROM pg_cursors;
+DECLARE sec_cursor CURSOR WITH HOLD FOR SELECT current_user;
+COMMIT;
+INSERT INTO sec.cursor_message VALUES (8, 'read');
+FETCH sec_cursor;
+CLOSE sec_cursor;
+SELECT id, degraded FROM sec.cursors_decision ORDER BY id;
+SELECT DISTINCT sqlstate, message FROM assay.fault WHERE policy = 'cursors' ORDER BY message;
+SET ROLE sec_owner;
+DROP TRIGGER decide ON sec.cursor_message;
+SELECT assay.drop_policy('cursors', true);
+DROP VIEW sec.cursor_signals;
+DROP TABLE sec.cursor_message;
+RESET ROLE;
+
 -- nor does it have constraints checked that the session has deferred, whose triggers would call what its search_path names
 CREATE TABLE sec_parent (id int PRIMARY KEY);
 CREATE TABLE sec_child (id int REFERENCES sec_parent DEFERRABLE INITIALLY DEFERRED);
