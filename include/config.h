@@ -92,6 +92,7 @@ typedef struct PolicyConfig
 } PolicyConfig;
 
 extern PolicyIdentity *ConfigIdentify(const char *policy);
+extern PolicyIdentity *ConfigIdentifyWithin(const char *policy, int ms);
 extern bool IdentityHolds(PolicyIdentity *id);
 extern void PolicyMustHaveView(PolicyIdentity *id);
 extern Oid	DecisionColumnType(const PolicyIdentity *id, const char *column);

@@ -64,6 +64,7 @@ typedef struct DecidePlans
 
 extern DecidePlans *GetDecidePlans(const char *policy, Relation rel, const char *transition,
 								   MemoryContext context, bool *raise);
+extern PolicyIdentity *IdentifySoon(const char *policy);
 extern bool DecidePlansHold(DecidePlans *t);
 extern bool NewRowsPlansHold(DecidePlans *t);
 extern bool HaveNewRowsPlans(DecidePlans *t, Relation rel);

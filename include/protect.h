@@ -6,6 +6,7 @@
 #define ASSAY_PROTECT_H
 
 #include "access/xact.h"
+#include "datatype/timestamp.h"
 
 /*
  * Before PostgreSQL 17 there is no subtransaction in a parallel query: there
@@ -32,5 +33,18 @@ extern char *CutMessage(const char *message);
  * transaction is raised again.
  */
 extern ErrorData *RunProtected(void (*run) (void *arg), void *arg);
+
+/* Zeroed: of what waits for locks again and again */
+typedef struct Patience
+{
+	TimestampTz lost_until;
+} Patience;
+
+/* The same of what has waited for a lock in vain, for a while */
+extern ErrorData *RunPatiently(Patience *p, void (*run) (void *arg), void *arg);
+extern bool IsImpatient(const Patience *p);
+
+/* How long to wait for a lock: so many milliseconds, or hardly (0: no limit) */
+extern int	PatienceFor(const Patience *p, int ms);
 
 #endif							/* ASSAY_PROTECT_H */

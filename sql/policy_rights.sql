@@ -163,11 +163,17 @@ RESET ROLE;
 SET ROLE rts_owner;
 SELECT count(*) > 0 AS drawn FROM assay.review_sample('rts', 10);
 SELECT assay.create_outbox('rts');
+SELECT assay.grant_access('rts', 'rts_reader', 'reader');
+SELECT has_table_privilege('rts_reader', 'rts.rts_label', 'SELECT') AS label, has_table_privilege('rts_reader', 'rts.rts_review', 'SELECT') AS review,
+	has_table_privilege('rts_reader', 'rts.rts_change', 'SELECT') AS change;
 GRANT SELECT ON rts.rts_change, rts.rts_review TO rts_reader;
 SELECT severity, detail, hint FROM assay.check('rts') WHERE "check" = 'rights';
 ALTER TABLE rts.rts_change ENABLE ROW LEVEL SECURITY;
 REVOKE ALL ON rts.rts_review FROM rts_reader;
 SELECT severity, detail FROM assay.check('rts') WHERE "check" = 'rights';
+REVOKE ALL ON rts.rts_change FROM rts_reader;
+SELECT assay.grant_access('rts', 'rts_reader', 'reader');
+SELECT has_table_privilege('rts_reader', 'rts.rts_review', 'SELECT') AS review, has_table_privilege('rts_reader', 'rts.rts_change', 'SELECT') AS change;
 ALTER TABLE rts.rts_change DISABLE ROW LEVEL SECURITY;
 ALTER TABLE rts.rts_decision DISABLE ROW LEVEL SECURITY;
 SELECT severity, detail FROM assay.check('rts') WHERE "check" = 'rights';

@@ -212,6 +212,116 @@ DROP FUNCTION sec.sets;
 DROP TABLE sec.set_message;
 \c -
 
+-- a session has no say in how long the policy's phrases may take
+SET ROLE sec_owner;
+CREATE TABLE sec.compiled_message (id int PRIMARY KEY, txt text);
+CREATE TABLE sec.compiled_phrase (name text, pattern text);
+INSERT INTO sec.compiled_phrase VALUES ('wire', 'wire\s+transfer'), ('slow', '(foo[a-z]{1,100}\s+){1,50}x');
+CREATE VIEW sec.compiled_signals AS SELECT id, assay.phrase_hits((SELECT assay.phrases(array_agg(name), array_agg(pattern), 'regex') FROM sec.compiled_phrase), txt) AS hits
+FROM sec.compiled_message;
+SELECT assay.create_policy('compiled', 'sec.compiled_signals', '{id}', prior => 0);
+SELECT assay.create_detector('compiled', 'wire', condition => $$'wire' = ANY (hits)$$, weight => 3, mode => 'live');
+CREATE TRIGGER decide AFTER INSERT ON sec.compiled_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('compiled');
+RESET ROLE;
+SET assay.message_budget = '60s';
+SET assay.phrase_compile_timeout = '10ms';
+INSERT INTO sec.compiled_message VALUES (1, 'a wire transfer');
+RESET assay.phrase_compile_timeout;
+RESET assay.message_budget;
+SELECT id, verdict, degraded FROM sec.compiled_decision;
+SET ROLE sec_owner;
+DROP TRIGGER decide ON sec.compiled_message;
+SELECT assay.drop_policy('compiled', true);
+DROP VIEW sec.compiled_signals;
+DROP TABLE sec.compiled_message, sec.compiled_phrase;
+RESET ROLE;
+
+-- its cursors are its own: a policy's code neither reads them, nor puts another in their place, nor leaves one behind
+SET ROLE sec_owner;
+CREATE TABLE sec.cursor_message (id int PRIMARY KEY, what text);
+CREATE FUNCTION sec.says() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN 'the policy''s code as ' || current_user; END $$;
+CREATE FUNCTION sec.cursors(what text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	c refcursor := 'sec_cursor';
+	r text;
+BEGIN
+	IF what = 'read' THEN
+		FETCH c INTO r;
+	ELSIF what = 'close' THEN
+		CLOSE c;
+	ELSE
+		OPEN c FOR SELECT sec.says();
+	END IF;
+	RETURN what;
+END $$;
+CREATE VIEW sec.cursor_signals AS SELECT id, sec.cursors(what) AS what FROM sec.cursor_message;
+SELECT assay.create_policy('cursors', 'sec.cursor_signals', '{id}', prior => 0);
+CREATE TRIGGER decide AFTER INSERT ON sec.cursor_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('cursors');
+RESET ROLE;
+BEGIN;
+DECLARE sec_cursor SCROLL CURSOR FOR SELECT current_user || ' ' || i FROM generate_series(1, 3) i;
+FETCH sec_cursor;
+INSERT INTO sec.cursor_message VALUES (1, 'read'), (2, 'close'), (3, 'open');
+FETCH sec_cursor;
+INSERT INTO sec.cursor_message VALUES (4, 'close');
+FETCH sec_cursor;
+CLOSE sec_cursor;
+INSERT INTO sec.cursor_message VALUES (5, 'open');
+INSERT INTO sec.cursor_message VALUES (6, 'open'), (7, 'none');
+SELECT name FROM pg_cursors;
+DECLARE sec_cursor CURSOR WITH HOLD FOR SELECT current_user;
+COMMIT;
+INSERT INTO sec.cursor_message VALUES (8, 'read');
+FETCH sec_cursor;
+CLOSE sec_cursor;
+SELECT id, degraded FROM sec.cursors_decision ORDER BY id;
+SELECT DISTINCT sqlstate, message FROM assay.fault WHERE policy = 'cursors' ORDER BY message;
+SET ROLE sec_owner;
+DROP TRIGGER decide ON sec.cursor_message;
+SELECT assay.drop_policy('cursors', true);
+DROP VIEW sec.cursor_signals;
+DROP TABLE sec.cursor_message;
+RESET ROLE;
+
+-- nor does it have constraints checked that the session has deferred, whose triggers would call what its search_path names
+CREATE TABLE sec_parent (id int PRIMARY KEY);
+CREATE TABLE sec_child (id int REFERENCES sec_parent DEFERRABLE INITIALLY DEFERRED);
+CREATE FUNCTION sec_note(text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'a deferred trigger as %: %', current_user, $1; END $$;
+CREATE FUNCTION sec_noted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM sec_note(TG_TABLE_NAME); RETURN NULL; END $$;
+CREATE CONSTRAINT TRIGGER noted AFTER INSERT ON sec_parent DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION sec_noted();
+SET ROLE sec_owner;
+CREATE TABLE sec.deferred_message (id int PRIMARY KEY);
+CREATE FUNCTION sec.sec_note(text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'the policy''s code as %', current_user; END $$;
+CREATE FUNCTION sec.hastens() RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM set_config('search_path', 'sec, public', false);
+	SET CONSTRAINTS ALL IMMEDIATE;
+	RETURN true;
+END $$;
+CREATE VIEW sec.deferred_signals AS SELECT id, sec.hastens() AS hastened FROM sec.deferred_message;
+SELECT assay.create_policy('deferred', 'sec.deferred_signals', '{id}', prior => 0);
+CREATE TRIGGER decide AFTER INSERT ON sec.deferred_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('deferred');
+RESET ROLE;
+BEGIN;
+INSERT INTO sec_parent VALUES (1);
+INSERT INTO sec.deferred_message VALUES (1);
+INSERT INTO sec_child VALUES (2);
+INSERT INTO sec_parent VALUES (2);
+COMMIT;
+SELECT id, degraded FROM sec.deferred_decision;
+SELECT sqlstate, message FROM assay.fault WHERE policy = 'deferred';
+-- whose own they are may
+BEGIN;
+INSERT INTO sec_child VALUES (3);
+SET CONSTRAINTS ALL IMMEDIATE;
+ROLLBACK;
+SET ROLE sec_owner;
+DROP TRIGGER decide ON sec.deferred_message;
+SELECT assay.drop_policy('deferred', true);
+RESET ROLE;
+DROP TABLE sec_child, sec_parent;
+DROP FUNCTION sec_noted(), sec_note(text);
+
 -- a message table that has become somebody else's
 ALTER TABLE sec.message OWNER TO sec_other;
 INSERT INTO sec.message VALUES (30, 'y');

@@ -120,6 +120,31 @@ SET ROLE assay_suggest;
 SELECT count(*) FROM assay.suggest_detector('s', '{{a,2}}', n => 1);
 SELECT count(*) FROM assay.suggest_exclusion('s', 'a', 30) WHERE rank = 1;
 RESET ROLE;
+-- values of the view's types are made as the policy's owner: a domain's constraint is code
+CREATE SCHEMA suggest_owner AUTHORIZATION assay_suggest;
+SET ROLE assay_suggest;
+CREATE FUNCTION suggest_owner.holds() RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+	IF current_user <> 'assay_suggest' THEN
+		RAISE WARNING 'the owner''s code as %', current_user;
+	END IF;
+	RETURN true;
+END $$;
+CREATE DOMAIN suggest_owner.word AS text CHECK (suggest_owner.holds());
+CREATE TABLE suggest_owner.message (id int PRIMARY KEY, word suggest_owner.word, kind int);
+CREATE VIEW suggest_owner.signals AS SELECT * FROM suggest_owner.message;
+SELECT assay.create_policy('d', 'suggest_owner.signals', '{id}', prior => -1, log_signals => true);
+SELECT assay.create_detector('d', 'kind', condition => 'kind = 1', weight => 5, mode => 'live');
+CREATE TRIGGER decide AFTER INSERT ON suggest_owner.message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('d');
+INSERT INTO suggest_owner.message SELECT i, 'w', 1 FROM generate_series(1, 20) i;
+RESET ROLE;
+SELECT condition FROM assay.suggest_exclusion('d', 3) WHERE rank = 1;
+SELECT condition FROM assay.suggest_detector('d', '{3,4,5}', n => 1);
+SET ROLE assay_suggest;
+DROP TRIGGER decide ON suggest_owner.message;
+SELECT assay.drop_policy('d', true);
+RESET ROLE;
+DROP SCHEMA suggest_owner CASCADE;
 DROP TRIGGER decide ON message;
 SELECT assay.drop_policy('s', true);
 DROP SCHEMA suggest CASCADE;

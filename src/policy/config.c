@@ -498,18 +498,29 @@ ReadExclusions(PolicyConfig *c, MemoryContext context)
 	MemoryContextSwitchTo(spi);
 }
 
-/* Who owns a policy and what it reads and writes, as it stands; or an error */
+/*
+ * Who owns a policy and what it reads and writes, as it stands; or an error, also
+ * where the configuration is locked for longer than so many milliseconds (0: no limit)
+ */
 PolicyIdentity *
-ConfigIdentify(const char *policy)
+ConfigIdentifyWithin(const char *policy, int ms)
 {
 	PolicyIdentity *id;
 	MemoryContext caller = CurrentMemoryContext;
 	Security	security;
 
 	StartReading(&security);
+	if (ms > 0)
+		WaitNoLonger(&security, ms);
 	id = ReadIdentity(policy, 0, caller);
 	EndReading(&security);
 	return id;
+}
+
+PolicyIdentity *
+ConfigIdentify(const char *policy)
+{
+	return ConfigIdentifyWithin(policy, 0);
 }
 
 /*

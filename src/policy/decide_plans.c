@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "budget.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_namespace.h"
 #include "compat.h"
@@ -37,6 +38,9 @@
 
 static List *all_plans = NIL;	/* of DecidePlans */
 static uint64 plans_used = 0;
+
+/* Of the configuration; a row trigger comes for each row while there are no plans. */
+static Patience patience;
 
 /*
  * A plan that is made once: its parameters are keys, whose values would only
@@ -438,6 +442,37 @@ CheckMayDecide(PolicyIdentity *id, Relation rel, bool *raise)
 			 errhint("The table's owner must be the policy's owner or a member of it.")));
 }
 
+typedef struct IdentifyJob
+{
+	const char *policy;
+	PolicyIdentity *id;
+} IdentifyJob;
+
+static void
+RunIdentify(void *arg)
+{
+	IdentifyJob *job = arg;
+
+	job->id = ConfigIdentifyWithin(job->policy, PatienceFor(&patience, (assay_message_budget + 1) / 2));
+}
+
+/*
+ * The policy as the configuration has it.  Who holds its tables is waited for less
+ * than the time of a message, so that this is told from what takes long.
+ */
+PolicyIdentity *
+IdentifySoon(const char *policy)
+{
+	IdentifyJob job = {policy, NULL};
+	ErrorData  *error = RunPatiently(&patience, RunIdentify, &job);
+
+	if (error && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
+		error->message = psprintf("the policy cannot be read: %s", error->message);
+	if (error)
+		ReThrowError(error);
+	return job.id;
+}
+
 /*
  * The plans of a policy for rows of this table: those of before, while nothing
  * changed.  SPI is connected, with the trigger's data.  Whether it wants errors
@@ -465,6 +500,9 @@ GetDecidePlans(const char *policy, Relation rel, const char *transition,
 			return t;
 		}
 	}
+	/* The rows before it may have taken all. */
+	if (BudgetIsSpent())
+		ereport(ERROR, (errcode(ERRCODE_QUERY_CANCELED), errmsg(STATEMENT_IS_SPENT)));
 	Sweep();
 
 	/*
@@ -485,7 +523,7 @@ GetDecidePlans(const char *policy, Relation rel, const char *transition,
 	t->relation = relation;
 	t->transition = transition ? pstrdup(transition) : NULL;
 	Use(t, pin_context);
-	t->id = ConfigIdentify(policy);
+	t->id = IdentifySoon(policy);
 	MemoryContextSwitchTo(old);
 	CheckMayDecide(t->id, rel, raise);
 	Prepare(t, rel);

@@ -159,6 +159,9 @@ FindKind(const char *policy, PolicyFault *fault)
 	return kind;
 }
 
+/* A row trigger comes here for each row. */
+static Patience patience;
+
 typedef struct WriteJob
 {
 	const char *policy;
@@ -228,7 +231,7 @@ RunWriteJob(void *arg)
 	ListCell   *lc;
 
 	EnterConfiguration(&security);
-	WaitNoLonger(&security, assay_message_budget);
+	WaitNoLonger(&security, PatienceFor(&patience, assay_message_budget));
 	SPI_connect();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	if (!PolicyIsThere(job->policy))
@@ -277,7 +280,7 @@ WriteFaults(const char *policy, int revision, List *faults)
 
 	if (faults == NIL || !AnyIsNew(policy, faults))
 		return false;
-	error = RunProtected(RunWriteJob, &job);
+	error = RunPatiently(&patience, RunWriteJob, &job);
 	if (error)
 	{
 		ereport(LOG_SERVER_ONLY,

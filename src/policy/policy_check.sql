@@ -74,8 +74,7 @@ BEGIN
 		FROM pg_class c
 		CROSS JOIN LATERAL (SELECT string_agg(DISTINCT coalesce(quote_ident(r.rolname), 'PUBLIC'), ', ') AS roles
 			FROM aclexplode(c.relacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee WHERE a.privilege_type = 'SELECT' AND a.grantee <> c.relowner) g
-		WHERE c.oid IN (p.label, assay_internal.review_table(p.policy, p.label), assay_internal.outbox_table(p.policy, p.label))
-			AND NOT c.relrowsecurity AND g.roles IS NOT NULL AND (SELECT d.relrowsecurity FROM pg_class d WHERE d.oid = p.decision)
+		WHERE c.oid IN (SELECT u::oid FROM assay_internal.unguarded_tables(p) u) AND g.roles IS NOT NULL
 		ORDER BY c.oid::regclass::text COLLATE "C";
 	-- create_policy() takes away what default privileges give; a dump doesn't say so to where it is restored
 	RETURN QUERY

@@ -18,6 +18,16 @@ CREATE FUNCTION assay_internal.review_table(policy text, label regclass) RETURNS
 $$;
 COMMENT ON FUNCTION assay_internal.review_table(text, regclass) IS 'table of the messages drawn for review, as far as it is the owner''s';
 
+CREATE FUNCTION assay_internal.unguarded_tables(p assay.policy) RETURNS SETOF regclass LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT c.oid::regclass FROM pg_class c
+	WHERE c.oid IN (p.label, assay_internal.review_table(p.policy, p.label), assay_internal.outbox_table(p.policy, p.label))
+		AND NOT c.relrowsecurity AND (SELECT d.relrowsecurity FROM pg_class d WHERE d.oid = p.decision)
+	ORDER BY c.oid::regclass::text COLLATE "C"
+$$;
+COMMENT ON FUNCTION assay_internal.unguarded_tables(assay.policy) IS
+	'tables beside the decisions that tell of the same messages, without row-level security where the decisions have it';
+
 CREATE FUNCTION assay_internal.key_equality(type regtype) RETURNS text
 	AS 'MODULE_PATHNAME', 'assay_key_equality' LANGUAGE C STABLE STRICT;
 COMMENT ON FUNCTION assay_internal.key_equality(regtype) IS 'operator by which keys of a type are the same, as their indexes have it';

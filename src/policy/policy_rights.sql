@@ -10,6 +10,7 @@ BEGIN
 	RETURN QUERY
 		SELECT c.oid::regclass, CASE
 				WHEN c.oid = p.access THEN 'access'
+				WHEN c.oid IN (SELECT u::oid FROM assay_internal.unguarded_tables(p) u) THEN 'unguarded'
 				WHEN c.oid IN (p.decision, p.label, assay_internal.review_table(p.policy, p.label), assay_internal.outbox_table(p.policy, p.label)) OR c.relname IN (p.policy || '_verdict', p.policy || '_label_latest') THEN 'result'
 				ELSE 'signals' END
 		FROM pg_class c
@@ -61,6 +62,12 @@ BEGIN
 		SELECT n.nspname INTO s FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = r.relation;
 		schemas := schemas || s;
 		CONTINUE WHEN r.kind = 'signals' AND "right" = 'reader';
+		-- a builder sees every message by the signals view
+		IF r.kind = 'unguarded' AND "right" = 'reader' THEN
+			RAISE NOTICE 'role % does not get SELECT on %, which has no row-level security, as the decisions have', role, r.relation
+				USING HINT = format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, with policies like those of the decisions, and call this again; or GRANT SELECT ON %1$s TO %I.', r.relation, role);
+			CONTINUE;
+		END IF;
 		EXECUTE format('GRANT %s ON %s TO %I', CASE
 			WHEN r.kind = 'access' AND "right" = 'builder' THEN 'SELECT, INSERT'
 			WHEN r.kind = 'access' AND "right" = 'publisher' THEN 'SELECT, INSERT, UPDATE'

@@ -20,7 +20,6 @@
 #include "reused_key.h"
 #include "security.h"
 #include "signals_query.h"
-#include "steady_time.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -37,15 +36,11 @@
 #define KEYS_MAX	1000
 #define BYTES_MAX	(1024 * 1024)
 
-/*
- * Milliseconds that are waited for the decision table, which has been waited for
- * before; and how long nothing is waited for once that was in vain.  A row trigger
- * comes here for each row.
- */
+/* Milliseconds that are waited for the decision table, which has been waited for before */
 #define ASK_PATIENCE	10
-#define IMPATIENT_MS	1000
 
-static TimestampTz impatient_until = 0;
+/* A row trigger comes here for each row. */
+static Patience patience;
 
 /* What is found to be deleted, as queries know it */
 #define FOUND_NAME	"pg_assay reused keys"
@@ -60,22 +55,6 @@ typedef struct KeepJob
 	MemoryContext context;
 	Datum		keys;			/* text[] of text[]'s texts */
 } KeepJob;
-
-static bool
-IsImpatient(void)
-{
-	return SteadyTime() < impatient_until;
-}
-
-static ErrorData *
-RunPatiently(void (*run) (void *arg), KeepJob *job)
-{
-	ErrorData  *error = RunProtected(run, job);
-
-	if (error && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
-		impatient_until = SteadyTime() + IMPATIENT_MS * (int64) 1000;
-	return error;
-}
 
 /* Leave those that have a decision, whoever has committed it. */
 static void
@@ -130,7 +109,7 @@ RunKeep(void *arg)
 	Security	security;
 
 	EnterConfiguration(&security);
-	WaitNoLonger(&security, IsImpatient() ? 1 : assay_message_budget);
+	WaitNoLonger(&security, PatienceFor(&patience, assay_message_budget));
 	SPI_connect();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	if (SPI_execute_with_args("INSERT INTO assay_internal.reused_key (policy, key) "
@@ -162,12 +141,12 @@ KeepReusedKeys(UnwrittenKeys *u)
 	u->keys = NIL;
 	u->bytes = 0;
 
-	error = IsImpatient() ? NULL : RunPatiently(RunAsk, &job);
+	error = IsImpatient(&patience) ? NULL : RunPatiently(&patience, RunAsk, &job);
 	if (error)
 		FreeErrorData(error);
 	error = NULL;
 	if (ARR_NDIM(DatumGetArrayTypeP(job.keys)) > 0)
-		error = RunPatiently(RunKeep, &job);
+		error = RunPatiently(&patience, RunKeep, &job);
 	if (error)
 		ereport(LOG_SERVER_ONLY,
 				(errmsg("could not keep keys of policy \"%s\" that came again without a decision: %s",

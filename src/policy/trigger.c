@@ -785,6 +785,9 @@ MakeDecisions(Decide *d)
 			ReThrowError(error);
 		if (attempt >= ATTEMPTS_MAX || (d->apart && !IsOutdated(d)))
 			break;
+		/* Somebody holds the configuration, which was waited for. */
+		if (d->plans == NULL && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
+			break;
 		apart = !IsOutdated(d) || attempt > 0;
 		if (apart && !d->apart)
 			BudgetAgain();
@@ -870,7 +873,7 @@ static void
 RunKeepAll(void *arg)
 {
 	Decide	   *d = arg;
-	DecisionTable t = {.id = ConfigIdentify(d->policy_name)};
+	DecisionTable t = {.id = IdentifySoon(d->policy_name)};
 	Security	security;
 	ListCell   *lc;
 

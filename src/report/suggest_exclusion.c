@@ -186,16 +186,18 @@ OthersQuery(Freeing *f, BatchQuery *q, FunctionCallInfo fcinfo, bool logged)
 		QueryAdd(q, " AND d.signals IS %s", logged ? "NOT NULL" : "NULL");
 }
 
-/* The message itself: true where it is there */
+/*
+ * The message itself: true where it is there.  To make values of the view's types is
+ * the types' code, a domain's constraints, say: nobody's but whose source it is.
+ */
 static bool
 ReadMessage(Freeing *f, FunctionCallInfo fcinfo, bool logged, Datum *attribution)
 {
 	Source	   *s = f->source;
 	BatchQuery	q;
 	Security	security;
-	bool		isnull[2];
+	bool		isnull[2] = {true, true};
 	Datum		signals;
-	bool		found;
 
 	QueryStart(&q);
 	q.read_only = true;
@@ -205,16 +207,15 @@ ReadMessage(Freeing *f, FunctionCallInfo fcinfo, bool logged, Datum *attribution
 	AddKeyIs(&q, s, "d", PG_GETARG_DATUM(1));
 	QueryAdd(&q, " ORDER BY d.revision DESC LIMIT 1");
 	EnterSource(&security, s);
-	found = QueryRun(&q, SPI_OK_SELECT, NULL) > 0;
+	if (QueryRun(&q, SPI_OK_SELECT, NULL) > 0)
+	{
+		*attribution = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull[0]);
+		signals = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull[1]);
+		if (!isnull[0] && !isnull[1])
+			SignalRowsRead(&f->rows, signals, logged);
+	}
 	LeaveSecurity(&security);
-	if (!found)
-		return false;
-	*attribution = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull[0]);
-	signals = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull[1]);
-	if (isnull[0] || isnull[1])
-		return false;
-	SignalRowsRead(&f->rows, signals, logged);
-	return true;
+	return !isnull[0] && !isnull[1];
 }
 
 /* An array of texts as spans */

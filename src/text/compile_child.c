@@ -125,11 +125,22 @@ AddressSpace(void)
 	return strtoull(line, NULL, 10) * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
+/*
+ * Milliseconds that it may take.  What runs restricted, as a policy's phrases do, is
+ * not cut short by who is in the session.
+ */
+static int
+TimeLimit(void)
+{
+	return InSecurityRestrictedOperation() ? Max(compile_timeout, COMPILE_TIMEOUT_DEFAULT) : compile_timeout;
+}
+
 /* Let the kernel end it when it takes too long, and refuse it more memory. */
 static void
 LimitChild(void)
 {
-	struct itimerval timer = {{0, 0}, {compile_timeout / 1000, compile_timeout % 1000 * 1000}};
+	int			ms = TimeLimit();
+	struct itimerval timer = {{0, 0}, {ms / 1000, ms % 1000 * 1000}};
 	struct rlimit limit;
 	uint64		used = AddressSpace();
 
@@ -281,7 +292,7 @@ DiedOf(int how, int pattern, MatchError *error)
 {
 	if (WIFSIGNALED(how) && WTERMSIG(how) == SIGPROF)
 		return ChildFault(error, MATCH_TOO_BIG, pattern,
-						  "compiling takes more than %d ms", compile_timeout);
+						  "compiling takes more than %d ms", TimeLimit());
 	if (WIFSIGNALED(how))
 		return ChildFault(error, MATCH_TOO_BIG, pattern,
 						  "compiling was ended by signal %d", WTERMSIG(how));
