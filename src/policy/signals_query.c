@@ -170,14 +170,16 @@ RenumberColumns(Node *node, void *context)
 
 /* Does each partition generate a column as the table does?  That may change without the table. */
 static bool
-PartitionsGenerateAs(Relation rel, AttrNumber attno, Dependencies *dependencies)
+PartitionsGenerateAs(Oid table, AttrNumber attno, Dependencies *dependencies)
 {
-	Oid			table = RelationGetRelid(rel);
-	char	   *column = get_attname(table, attno, false);
+	char	   *column = get_attname(table, attno, true);
 	Node	   *expression = GenerationOf(table, attno);
 	bool		same = expression != NULL;
 	ListCell   *lc;
 
+	/* It may have gone. */
+	if (column == NULL)
+		return true;
 	foreach(lc, find_all_inheritors(table, NoLock, NULL))
 	{
 		Oid			relid = lfirst_oid(lc);
@@ -196,8 +198,16 @@ PartitionsGenerateAs(Relation rel, AttrNumber attno, Dependencies *dependencies)
 	return same;
 }
 #else
-#define PartitionsGenerateAs(rel, attno, dependencies) true
+#define PartitionsGenerateAs(table, attno, dependencies) true
 #endif
+
+/* partitions_generate_as(table, column): the same, for check() */
+PG_FUNCTION_INFO_V1(assay_partitions_generate_as);
+Datum
+assay_partitions_generate_as(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(PartitionsGenerateAs(PG_GETARG_OID(0), PG_GETARG_INT16(1), NULL));
+}
 
 /*
  * The column of new rows that may lack it: what it is generated as.  Where a
@@ -207,7 +217,7 @@ PartitionsGenerateAs(Relation rel, AttrNumber attno, Dependencies *dependencies)
 static void
 AddLacking(StringInfo sql, Relation rel, AttrNumber attno, const char *key, Dependencies *dependencies)
 {
-	if (PartitionsGenerateAs(rel, attno, dependencies))
+	if (PartitionsGenerateAs(RelationGetRelid(rel), attno, dependencies))
 		appendStringInfo(sql, "coalesce(t.%s, %s)", key,
 						 deparse_expression(build_column_default(rel, attno),
 											deparse_context_for(RelationGetRelationName(rel), RelationGetRelid(rel)),
