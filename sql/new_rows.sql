@@ -328,6 +328,9 @@ CREATE TRIGGER decide AFTER INSERT ON nr_part REFERENCING NEW TABLE AS new FOR E
 INSERT INTO nr_part (id, n) VALUES (101, 1);
 INSERT INTO nr_part (id, n) VALUES (102, 2), (103, 3);
 SELECT k, degraded FROM nr_part_decision ORDER BY k;
+-- check() tells of it ahead
+SELECT count(*) AS told FROM assay.check('nr_part')
+	WHERE severity = 'warning' AND detail ~ '^key column "k" of public.nr_part is generated, which new rows may lack';
 SET client_min_messages = error;
 CREATE TABLE nr_part_1 (k text GENERATED ALWAYS AS ('p' || n) STORED, n int, id int NOT NULL);
 CREATE TABLE nr_part_4 (id int NOT NULL, n int, k text GENERATED ALWAYS AS (CASE WHEN n < 70 THEN 'p' || n END) STORED);
@@ -342,6 +345,28 @@ EXCEPTION
 		ALTER TABLE nr_part ATTACH PARTITION nr_part_1 FOR VALUES FROM (0) TO (100);
 		ALTER TABLE nr_part_2 ATTACH PARTITION nr_part_4 FOR VALUES FROM (150) TO (200);
 END $$;
+SELECT count(*) = CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 1 ELSE 0 END AS told FROM assay.check('nr_part')
+	WHERE severity = 'warning' AND detail ~ '^key column "k" of public.nr_part is generated, which new rows may lack';
+-- ... not where all columns are in the table's order: such rows have their key
+CREATE TABLE nr_same (id int PRIMARY KEY, n int, k text GENERATED ALWAYS AS ('k' || n) STORED) PARTITION BY RANGE (id);
+CREATE TABLE nr_same_1 (id int NOT NULL, n int, k text GENERATED ALWAYS AS ('p' || n) STORED);
+DO $$
+BEGIN
+	ALTER TABLE nr_same ATTACH PARTITION nr_same_1 DEFAULT;
+EXCEPTION
+	WHEN datatype_mismatch THEN
+		CREATE TABLE nr_same_2 PARTITION OF nr_same DEFAULT;
+END $$;
+CREATE VIEW nr_same_signals AS SELECT id, k, n FROM nr_same;
+SELECT assay.create_policy('nr_same', 'nr_same_signals', '{k}') IS NOT NULL AS made;
+CREATE TRIGGER decide AFTER INSERT ON nr_same REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('nr_same');
+INSERT INTO nr_same (id, n) VALUES (1, 1), (2, 2);
+SELECT count(*), count(d.k) FROM nr_same m LEFT JOIN nr_same_decision d USING (k);
+SELECT count(*) FROM assay.check('nr_same') WHERE detail ~ 'is generated';
+SET client_min_messages = warning;
+DROP TABLE nr_same CASCADE;
+SELECT assay.drop_policy('nr_same', true);
+SET client_min_messages = error;
 INSERT INTO nr_part (id, n) VALUES (1, 51);
 INSERT INTO nr_part (id, n) VALUES (2, 52), (104, 4), (151, 61);
 INSERT INTO nr_part (id, n) VALUES (152, 71);

@@ -101,7 +101,15 @@ SELECT create_outbox('named');
 SELECT review_sample('named', 1);
 SELECT create_outbox('twice');
 SELECT create_outbox('twice', '{other}');
-DROP TRIGGER decide ON named;
+-- a key may be called as what read_changes() gives
+SELECT create_policy('timed', 'named_signals', '{at,stratum}', prior => -3) IS NOT NULL AS made, create_detector('timed', 'd', 'change = 2', weight => 9, mode => 'live') AS revision;
+CREATE TRIGGER decide_timed AFTER INSERT ON named REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('timed');
+SELECT create_outbox('timed');
+INSERT INTO named VALUES ('2026-01-02', 2, 'b');
+SELECT key, verdict, at > '2026-01-03' AS changed_later FROM read_changes('timed');
+SELECT consumer, changes FROM assay_internal.outbox_backlog('timed');
+DROP TRIGGER decide ON named; DROP TRIGGER decide_timed ON named;
+SELECT drop_policy('timed', drop_tables => true);
 SELECT drop_policy(p, drop_tables => true) FROM unnest('{named,twice}'::text[]) p;
 DROP SCHEMA outbox CASCADE;
 DROP ROLE assay_outbox;

@@ -173,6 +173,10 @@ BEGIN;
 SET LOCAL client_min_messages = warning;
 DROP TABLE acc.acc_decision CASCADE;
 SELECT severity, "check", detail FROM assay.check('acc') WHERE severity = 'error';
+-- what is left of it goes with the policy
+DROP TRIGGER decide ON acc.message;
+SELECT assay.drop_policy('acc', true);
+SELECT relname FROM pg_class WHERE relnamespace = 'acc'::regnamespace AND relname LIKE 'acc\_%' AND relkind IN ('r', 'v', 'p');
 ROLLBACK;
 ALTER TABLE acc.acc_decision ADD CONSTRAINT none CHECK (id = '0') NOT VALID;
 INSERT INTO acc.message VALUES ('1', 'the wire 1'), ('2', 'the wire 2');

@@ -301,7 +301,21 @@ CREATE TRIGGER decide AFTER INSERT ON atk.bait2 REFERENCING NEW TABLE AS new FOR
 ALTER TABLE atk.bait ENABLE TRIGGER decide;
 INSERT INTO atk.bait VALUES (10, 'x');
 INSERT INTO atk.bait2 VALUES (10, 'x');
+CREATE TRIGGER again AFTER INSERT ON atk.bait2 REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('victim');
+DO $$ BEGIN
+	FOR i IN 1..50 LOOP
+		EXECUTE format('CREATE TABLE atk.flood%1$s (id int); CREATE TRIGGER decide AFTER INSERT ON atk.flood%1$s REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide(''victim'')', i);
+	END LOOP;
+END $$;
 RESET ROLE;
+-- ... and one row of check(), which strangers can't flood
+SELECT severity, "check", detail, hint FROM assay.check('victim') WHERE detail ~ 'may not decide by this policy';
+DO $$ BEGIN
+	FOR i IN 1..50 LOOP
+		EXECUTE format('DROP TABLE atk.flood%s', i);
+	END LOOP;
+END $$;
+DROP TRIGGER again ON atk.bait2;
 SELECT revision, detector, key, message FROM assay.fault WHERE policy = 'victim' AND sqlstate = 'PA001';
 ALTER SCHEMA atk_v OWNER TO CURRENT_USER;
 REVOKE ALL ON SCHEMA atk_v FROM PUBLIC, atk_victim;

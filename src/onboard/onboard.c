@@ -44,7 +44,7 @@ typedef struct Entry
 
 /* Whose it is, and which policy's, the entry does not say. */
 #define INSERT(t)	"INSERT INTO assay_internal." t " SELECT r.* FROM pg_catalog.jsonb_populate_record(NULL::assay_internal." t ", " \
-					"$2 || pg_catalog.jsonb_build_object('policy', $1, 'role', $3::text, 'decision', NULL)) r "
+					"$2 || pg_catalog.jsonb_build_object('policy', $1, 'role', $3::pg_catalog.regrole::text, 'decision', NULL)) r "
 #define OWNER_OF_P	"assay_internal.policy_owner(p.decision, p.access, p.label, p.signals_view)"
 #define SET_OF(c)	c " = EXCLUDED." c
 

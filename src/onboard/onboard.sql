@@ -6,7 +6,7 @@
 
 CREATE TABLE assay_internal.onboarding (
 	policy text PRIMARY KEY CHECK (octet_length(policy) <= 40),
-	role regrole NOT NULL,
+	role assay_internal.kept_role NOT NULL,
 	decision regclass,
 	messages text NOT NULL,
 	source text NOT NULL,
@@ -79,7 +79,7 @@ COMMENT ON COLUMN assay_internal.tenant.at IS 'when it was looked at';
 COMMENT ON COLUMN assay_internal.tenant.alerts IS 'messages that had, or would have had, another than the default verdict';
 
 GRANT SELECT ON assay_internal.onboarding, assay_internal.onboarding_step, assay_internal.onboarding_report, assay_internal.tenant TO pg_database_owner;
--- A role that was dropped is a number, which is another's where a dump is restored; it matters while there is no policy.
+-- What a role that was dropped had begun is nobody's while there is no policy.
 SELECT pg_catalog.pg_extension_config_dump('assay_internal.onboarding', 'WHERE decision IS NOT NULL OR role IN (SELECT r.oid FROM pg_catalog.pg_roles r)');
 SELECT pg_catalog.pg_extension_config_dump('assay_internal.onboarding_step', '');
 SELECT pg_catalog.pg_extension_config_dump('assay_internal.onboarding_report', '');

@@ -14,8 +14,8 @@ COMMENT ON FUNCTION assay_internal.owner_writes() IS 'error unless it is the own
 -- written by the view assay.named_sets
 CREATE TRIGGER owner_writes BEFORE INSERT OR UPDATE OR DELETE ON assay.named_set FOR EACH ROW EXECUTE FUNCTION assay_internal.owner_writes('owner');
 
--- A restore that lacks a role brings the values of sets without the sets.  Who then makes
--- a set of such a name must not find another's values in it.
+-- A restore in part brings the values of sets without the sets.  Who then makes a set of
+-- such a name must not find another's values in it.
 CREATE FUNCTION assay_internal.refuse_leftovers() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -25,7 +25,7 @@ BEGIN
 	ELSIF EXISTS (SELECT FROM assay.list_entry e WHERE e.set = NEW.set) OR EXISTS (SELECT FROM assay.list_base b WHERE b.set = NEW.set)
 		OR EXISTS (SELECT FROM assay.phrase_entry e WHERE e.set = NEW.set) OR EXISTS (SELECT FROM assay.phrase_base b WHERE b.set = NEW.set) THEN
 		RAISE EXCEPTION 'set "%" cannot be made: there are values of another one of that name', NEW.set USING ERRCODE = 'object_not_in_prerequisite_state',
-			DETAIL = 'A restore that lacked a role may have brought them without their set.',
+			DETAIL = 'A restore may have brought them without their set.',
 			HINT = 'Take another name, or have a superuser restore the data of assay.named_set again, or delete them.';
 	END IF;
 	RETURN NEW;

@@ -37,6 +37,10 @@ $$;
 COMMENT ON FUNCTION assay_internal.decide_triggers(text, oid) IS
 	'triggers that name a policy, those of partitions left out, and whether the table''s owner may decide by it: anybody may make one';
 
+CREATE FUNCTION assay_internal.partitions_generate_as(message_table regclass, "column" int2) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'assay_partitions_generate_as' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION assay_internal.partitions_generate_as(regclass, int2) IS 'does each partition generate a column of a table as the table does?';
+
 -- Parts of check(), each a question of its own.
 
 CREATE FUNCTION assay_internal.check_objects(p assay.policy, OUT severity text, OUT "check" text, OUT detail text, OUT hint text)
@@ -174,13 +178,17 @@ DECLARE
 	missing text;
 	found boolean := false;
 BEGIN
-	FOR t IN SELECT * FROM assay_internal.decide_triggers(p.policy, decision_owner) LOOP
+	-- anybody may make any number of these
+	RETURN QUERY
+		SELECT 'warning', 'owner', CASE WHEN s.n = 1 THEN format('the owner of %s may not decide by this policy: its messages stay undecided', s.tables[1])
+				ELSE format('the owners of %s and %s more may not decide by this policy: their messages stay undecided', s.tables[1], s.n - 1) END,
+			format('GRANT %I TO the owner of %s, or give both to one role.', p.owner, s.tables[1])
+				|| CASE WHEN s.n > 1 THEN ' SELECT tgrelid::regclass FROM pg_trigger WHERE tgfoid = ''assay.decide''::regproc; has the others.' ELSE '' END
+		FROM (SELECT array_agg(d.tgrelid::regclass ORDER BY d.tgrelid::regclass::text COLLATE "C") AS tables, count(*) AS n
+			FROM (SELECT DISTINCT tgrelid FROM assay_internal.decide_triggers(p.policy, decision_owner) WHERE NOT may_decide) d) s
+		WHERE s.n > 0;
+	FOR t IN SELECT * FROM assay_internal.decide_triggers(p.policy, decision_owner) d WHERE d.may_decide LOOP
 		rel := t.tgrelid;
-		IF NOT t.may_decide THEN
-			RETURN QUERY SELECT 'warning', 'owner', format('the owner of %s may not decide by this policy: its messages stay undecided', rel),
-				format('GRANT %I TO the owner of %s, or give both to one role.', p.owner, rel);
-			CONTINUE;
-		END IF;
 		found := true;
 		IF NOT t.on_arrival THEN
 			RETURN QUERY SELECT 'error', 'trigger', format('trigger %s on %s is not AFTER INSERT with the new rows: messages stay undecided', t.tgname, rel),
@@ -200,11 +208,16 @@ BEGIN
 			RETURN QUERY SELECT 'info', 'trigger', format('trigger %s on %s has a WHEN condition: what it leaves out counts as undecided', t.tgname, rel),
 				'A condition or guard of the policy leaves nothing undecided.';
 		END IF;
-		-- new rows have no virtual columns, nor, on 15, what is generated in a partition only
+		-- new rows have no virtual columns, nor, on 15, what is generated in a partition only; later, where a partition has
+		-- its columns in another order, nor what partitions generate by different expressions
 		missing := (SELECT string_agg(format('"%s"', k.name), ', ' ORDER BY k.i) FROM unnest(p.key) WITH ORDINALITY k(name, i)
 			WHERE EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.tgrelid AND a.attname = k.name AND NOT a.attisdropped AND (a.attgenerated = 'v'
 				OR NOT t.per_row AND a.attgenerated = '' AND EXISTS (SELECT FROM pg_attribute g JOIN pg_partition_tree(t.tgrelid) r ON r.relid = g.attrelid
-					WHERE g.attname = k.name AND g.attgenerated = 's'))));
+					WHERE g.attname = k.name AND g.attgenerated = 's')
+				OR NOT t.per_row AND a.attgenerated = 's' AND NOT assay_internal.partitions_generate_as(t.tgrelid, a.attnum)
+					AND EXISTS (SELECT FROM pg_partition_tree(t.tgrelid) r
+						WHERE r.isleaf AND (SELECT array_agg(c.attname ORDER BY c.attnum) FROM pg_attribute c WHERE c.attrelid = r.relid AND c.attnum > 0)
+							<> (SELECT array_agg(c.attname ORDER BY c.attnum) FROM pg_attribute c WHERE c.attrelid = t.tgrelid AND c.attnum > 0)))));
 		IF missing IS NOT NULL THEN
 			RETURN QUERY SELECT 'warning', 'key', format('key column %s of %s is generated, which new rows may lack: such messages stay undecided', missing, rel),
 				'A trigger FOR EACH ROW has what is generated and stored; virtual columns are no key.';

@@ -368,12 +368,15 @@ END $$;
 COMMENT ON FUNCTION assay.create_policy(text, regclass, text[], float8, jsonb, text, text, boolean, name, text, text[], text, boolean, text) IS
 	'makes a policy over a signals view, with its tables <policy>_decision and <policy>_label; partition: the former by day, week or month of a time in the key; returns revision 1';
 
-CREATE FUNCTION assay_internal.policy_views(policy text, decision regclass, OUT oid oid) RETURNS SETOF oid LANGUAGE sql STABLE
+CREATE FUNCTION assay_internal.policy_views(p assay.policy, OUT oid oid) RETURNS SETOF oid LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
-	SELECT c.oid FROM pg_class t JOIN pg_class c ON c.relnamespace = t.relnamespace AND c.relowner = t.relowner
-	WHERE t.oid = decision AND c.relkind = 'v' AND c.relname IN (policy || '_verdict', policy || '_label_latest', policy || '_policy')
+	-- where it made them: what stood there with them may be gone, or moved
+	SELECT c.oid FROM pg_class c
+	WHERE c.relnamespace IN (SELECT t.relnamespace FROM pg_class t WHERE t.oid IN (p.decision, p.label, p.access))
+		AND c.relkind = 'v' AND c.relname IN (p.policy || '_verdict', p.policy || '_label_latest', p.policy || '_policy')
+		AND pg_get_userbyid(c.relowner) = p.owner
 $$;
-COMMENT ON FUNCTION assay_internal.policy_views(text, regclass) IS 'views that create_policy() made, as far as they are the owner''s';
+COMMENT ON FUNCTION assay_internal.policy_views(assay.policy) IS 'views that create_policy() made, as far as they are the owner''s';
 
 CREATE FUNCTION assay_internal.give_policy(policy text, owner name) RETURNS void LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
@@ -391,7 +394,7 @@ BEGIN
 	FOR relation IN SELECT c.oid::regclass FROM pg_class c
 		WHERE c.oid IN (p.decision, p.label, p.access, coalesce(to_regclass(p.signals), p.signals_view), assay_internal.review_table(p.policy, p.label),
 				assay_internal.outbox_table(p.policy, p.label))
-			OR c.oid IN (SELECT v.oid FROM assay_internal.policy_views(p.policy, p.decision) v)
+			OR c.oid IN (SELECT v.oid FROM assay_internal.policy_views(p) v)
 			OR c.oid IN (SELECT t.relid FROM pg_partition_tree(p.decision) t)
 	LOOP
 		-- Its owner named it: that makes nothing of another's his to give.
@@ -493,7 +496,7 @@ BEGIN
 				HINT = 'Drop the policy without its tables.';
 		END IF;
 		-- Its own views go with them. What else reads them is the user's to drop.
-		views := array(SELECT v.oid FROM assay_internal.policy_views(p.policy, p.decision) v);
+		views := array(SELECT v.oid FROM assay_internal.policy_views(p) v);
 		FOREACH view IN ARRAY views LOOP
 			EXECUTE format('DROP VIEW %s', view::regclass);
 		END LOOP;

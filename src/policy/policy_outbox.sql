@@ -103,10 +103,10 @@ BEGIN
 		RAISE EXCEPTION 'policy "%" has an outbox already', policy USING ERRCODE = 'duplicate_table',
 			HINT = format('For other consumers, SELECT assay.drop_outbox(%L) first: what is in it goes.', policy);
 	END IF;
-	PERFORM assay_internal.check_own_columns(policy, p.key, 'the outbox', '{change,consumer,xid,old_verdict,at}');
+	PERFORM assay_internal.check_own_columns(policy, p.key, 'the outbox', '{change,consumer,xid,old_verdict,changed_at}');
 	EXECUTE format('CREATE TABLE %s (change bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, consumer text NOT NULL, '
 		'xid xid8 NOT NULL DEFAULT pg_current_xact_id(), ', target) || columns
-		|| 'revision int NOT NULL, old_verdict text, verdict text NOT NULL, score real NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp())';
+		|| 'revision int NOT NULL, old_verdict text, verdict text NOT NULL, score real NOT NULL, changed_at timestamptz NOT NULL DEFAULT clock_timestamp())';
 	EXECUTE format('CREATE INDEX ON %s (consumer, xid, change)', target);
 	PERFORM assay_internal.let_number_follow(target, 'change');
 	EXECUTE format('COMMENT ON TABLE %s IS %L', target,

@@ -18,7 +18,7 @@ BEGIN
 		WHERE pg_get_userbyid(c.relowner) = p.owner
 			AND (c.oid IN (p.decision, p.label, p.access, coalesce(to_regclass(p.signals), p.signals_view), assay_internal.review_table(p.policy, p.label),
 				assay_internal.outbox_table(p.policy, p.label))
-				OR c.oid IN (SELECT v.oid FROM assay_internal.policy_views(p.policy, p.decision) v))
+				OR c.oid IN (SELECT v.oid FROM assay_internal.policy_views(p) v))
 		ORDER BY 1;
 END $$;
 COMMENT ON FUNCTION assay_internal.access_relations(text) IS 'objects of a policy on which its rights are privileges';

@@ -173,14 +173,16 @@ RenumberColumns(Node *node, void *context)
 
 /* Does each partition generate a column as the table does?  That may change without the table. */
 static bool
-PartitionsGenerateAs(Relation rel, AttrNumber attno, Dependencies *dependencies)
+PartitionsGenerateAs(Oid table, AttrNumber attno, Dependencies *dependencies)
 {
-	Oid			table = RelationGetRelid(rel);
-	char	   *column = get_attname(table, attno, false);
+	char	   *column = get_attname(table, attno, true);
 	Node	   *expression = GenerationOf(table, attno);
 	bool		same = expression != NULL;
 	ListCell   *lc;
 
+	/* It may have gone. */
+	if (column == NULL)
+		return true;
 	foreach(lc, find_all_inheritors(table, NoLock, NULL))
 	{
 		Oid			relid = lfirst_oid(lc);
@@ -201,7 +203,7 @@ PartitionsGenerateAs(Relation rel, AttrNumber attno, Dependencies *dependencies)
 
 #define PartitionsGenerateKey(rel, attno, dependencies) false
 #else
-#define PartitionsGenerateAs(rel, attno, dependencies) true
+#define PartitionsGenerateAs(table, attno, dependencies) true
 
 /* Are a partition's columns those of its table, in the same order?  Not where any is dropped. */
 static bool
@@ -245,6 +247,14 @@ PartitionsGenerateKey(Relation rel, AttrNumber attno, Dependencies *dependencies
 }
 #endif
 
+/* partitions_generate_as(table, column): the same, for check() */
+PG_FUNCTION_INFO_V1(assay_partitions_generate_as);
+Datum
+assay_partitions_generate_as(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(PartitionsGenerateAs(PG_GETARG_OID(0), PG_GETARG_INT16(1), NULL));
+}
+
 /* Does an expression ask for a system column, as tableoid, which new rows don't have? */
 static bool
 UsesSystemColumn(Node *node, void *context)
@@ -274,7 +284,7 @@ AddNewColumn(StringInfo sql, Relation rel, const char *column, const char *type,
 		return whole;
 	}
 	expression = build_column_default(rel, attno);
-	if (PartitionsGenerateAs(rel, attno, dependencies) && !UsesSystemColumn(expression, NULL))
+	if (PartitionsGenerateAs(RelationGetRelid(rel), attno, dependencies) && !UsesSystemColumn(expression, NULL))
 		appendStringInfo(sql, "coalesce(t.%s, %s)::%s", quoted,
 						 deparse_expression(expression,
 											deparse_context_for(RelationGetRelationName(rel), RelationGetRelid(rel)),

@@ -27,8 +27,8 @@ assay_outbox_backlog(PG_FUNCTION_ARGS)
 
 	if (table == NULL)
 		return NoRows(fcinfo);
-	QueryAdd(&q, "SELECT c.consumer::pg_catalog.text, pg_catalog.count(*), pg_catalog.min(c.at::pg_catalog.timestamptz) "
-			 "FROM (SELECT o.consumer, o.at FROM %s o LIMIT %d) c GROUP BY 1 ORDER BY 1", table, CHANGES_MAX);
+	QueryAdd(&q, "SELECT c.consumer::pg_catalog.text, pg_catalog.count(*), pg_catalog.min(c.changed_at::pg_catalog.timestamptz) "
+			 "FROM (SELECT o.consumer, o.changed_at FROM %s o LIMIT %d) c GROUP BY 1 ORDER BY 1", table, CHANGES_MAX);
 	return RunReport(fcinfo, &s, &q);
 }
 

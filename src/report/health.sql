@@ -78,8 +78,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay_internal.forget_dropped_onboarders() IS 'gives onboardings of roles that were dropped to the policies'' owners, and forgets those without a policy';
 
--- A role that was dropped is a number in lists and phrase sets, and a dump brings that to
--- whoever has it where it is restored.  What it owned is the superuser's to give away.
+-- A role that was dropped is a number in lists and phrase sets, and nobody where a dump is
+-- restored.  What it owned is the superuser's to give away.
 CREATE FUNCTION assay_internal.forget_dropped_roles() RETURNS void LANGUAGE plpgsql VOLATILE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -238,6 +238,15 @@ BEGIN RETURN QUERY
 	SELECT 'list', l.set, 'expired', 'warning', format('%s %s expired more than two days ago', count(*), CASE WHEN count(*) = 1 THEN 'value has' ELSE 'values have' END),
 		'CALL assay.maintain(), daily, removes them.'
 	FROM assay.list l WHERE l.expires_at < now() - interval '2 days' GROUP BY l.set
+	UNION ALL
+	SELECT CASE s.content WHEN 'list' THEN 'list' ELSE 'phrase set' END, s.set, 'roles', 'warning',
+		concat_ws('; ', CASE WHEN o.gone THEN 'its owner was dropped, or is missing where it was restored: it is a superuser''s to give away' END,
+			CASE WHEN r.gone > 0 THEN format('readers that were dropped, or are missing where it was restored: %s', r.gone) END),
+		format('SELECT assay.alter_set(%L, owner => ...) and assay.grant_set(%1$L, ...); CALL assay.maintain() by a superuser gives it to the extension''s owner, and forgets such readers.', s.set)
+	FROM assay.named_sets s
+	CROSS JOIN LATERAL (SELECT NOT EXISTS (SELECT FROM pg_roles p WHERE p.oid = s.owner) AS gone) o
+	CROSS JOIN LATERAL (SELECT count(*) AS gone FROM unnest(s.readers) u(role) WHERE u.role <> 0::oid AND NOT EXISTS (SELECT FROM pg_roles p WHERE p.oid = u.role)) r
+	WHERE o.gone OR r.gone > 0
 	UNION ALL
 	SELECT 'backfill', b.policy, 'interrupted', 'warning', format('backfill of revision %s was interrupted after %s messages', b.revision, b.decided),
 		'Call it again with the same arguments.'

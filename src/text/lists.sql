@@ -2,13 +2,48 @@
 -- lists: named sets of values that rules look into
 -- ---------------------------------------------------------------------------
 
+-- type
+
+CREATE TYPE assay_internal.kept_role;
+
+CREATE FUNCTION assay_internal.kept_role_in(cstring) RETURNS assay_internal.kept_role
+	AS 'MODULE_PATHNAME', 'assay_kept_role_in' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION assay_internal.kept_role_in(cstring) IS 'input: the name of a role; a number, or with a warning a role that does not exist, is nobody';
+
+CREATE FUNCTION assay_internal.kept_role_out(assay_internal.kept_role) RETURNS cstring
+	AS 'regroleout' LANGUAGE internal STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION assay_internal.kept_role_out(assay_internal.kept_role) IS 'output: the name of a role, or the number of one that was dropped';
+
+CREATE FUNCTION assay_internal.kept_role_recv(internal) RETURNS assay_internal.kept_role
+	AS 'regrolerecv' LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION assay_internal.kept_role_recv(internal) IS 'binary input';
+
+CREATE FUNCTION assay_internal.kept_role_send(assay_internal.kept_role) RETURNS bytea
+	AS 'regrolesend' LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION assay_internal.kept_role_send(assay_internal.kept_role) IS 'binary output';
+
+CREATE TYPE assay_internal.kept_role (
+	INPUT = assay_internal.kept_role_in,
+	OUTPUT = assay_internal.kept_role_out,
+	RECEIVE = assay_internal.kept_role_recv,
+	SEND = assay_internal.kept_role_send,
+	LIKE = pg_catalog.regrole,
+	CATEGORY = 'N'
+);
+COMMENT ON TYPE assay_internal.kept_role IS 'a role in a table that dumps take along: where the role is missing, its row is there all the same';
+
+CREATE CAST (assay_internal.kept_role AS oid) WITHOUT FUNCTION AS IMPLICIT;
+CREATE CAST (assay_internal.kept_role AS regrole) WITHOUT FUNCTION AS IMPLICIT;
+CREATE CAST (regrole AS assay_internal.kept_role) WITHOUT FUNCTION AS ASSIGNMENT;
+CREATE CAST (oid AS assay_internal.kept_role) WITHOUT FUNCTION AS ASSIGNMENT;
+
 -- tables
 
 CREATE TABLE assay.named_set (
 	set text COLLATE "C" PRIMARY KEY CHECK (set <> '' AND octet_length(set) <= 63 AND set !~ '^\{'),
 	content text NOT NULL CHECK (content IN ('list', 'phrases')),
-	owner regrole NOT NULL DEFAULT quote_ident(current_user)::regrole,
-	readers regrole[] NOT NULL DEFAULT '{}',
+	owner assay_internal.kept_role NOT NULL DEFAULT quote_ident(current_user)::regrole,
+	readers assay_internal.kept_role[] NOT NULL DEFAULT '{}',
 	state bigint NOT NULL DEFAULT 0 CHECK (state >= 0),
 	made_at timestamptz NOT NULL DEFAULT now(),
 	changed_at timestamptz NOT NULL DEFAULT now(),
@@ -256,7 +291,7 @@ EXCEPTION
 END $$;
 COMMENT ON FUNCTION assay.alter_set(text, text) IS 'gives a list or phrase set to another role';
 
--- Readers that were dropped go with any change: their numbers would stay, and a dump would bring them to whoever has them.
+-- Readers that were dropped go with any change.
 CREATE FUNCTION assay_internal.change_readers(set text, role text, may boolean) RETURNS void LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -499,7 +499,7 @@ KeepReaders(NamedSet *set, Datum value)
 	int			n;
 	Oid		   *readers;
 
-	deconstruct_array(array, REGROLEOID, sizeof(Oid), true, TYPALIGN_INT, &items, &nulls, &n);
+	deconstruct_array(array, ARR_ELEMTYPE(array), sizeof(Oid), true, TYPALIGN_INT, &items, &nulls, &n);
 	readers = MemoryContextAlloc(CacheMemoryContext, (n + 1) * sizeof(Oid));
 	if (set->readers != NULL)
 		pfree(set->readers);
