@@ -299,7 +299,7 @@ Bind(ModelState *state, TupleDesc desc, MemoryContext context)
 					(errcode(ERRCODE_UNDEFINED_COLUMN),
 					 errmsg("row has no column \"%s\", which the model needs",
 							name),
-					 errhint("A column that is NULL counts as missing.")));
+					 errhint("A column that is NULL counts as missing; assay.model_check(model, row) tells all that a row lacks.")));
 		BindColumn(model, f, name, TupleDescAttr(desc, column),
 				   &binding->columns[f]);
 		binding->ncolumns = Max(binding->ncolumns, column + 1);
