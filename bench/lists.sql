@@ -101,6 +101,10 @@ FROM generate_series(1, 5000) p CROSS JOIN LATERAL generate_series(1, 1 + p % 3)
 JOIN word ON word.n = CASE p % 3 WHEN 0 THEN 15000 ELSE 1000 END + (hashint8extended(p, i) & 1048575) % 5000
 GROUP BY p;
 VACUUM ANALYZE;
+DO $$ BEGIN
+	ASSERT (SELECT count(DISTINCT body) = 1000 AND avg(octet_length(body)) BETWEEN 1900 AND 2048 FROM lists_bench.plain), 'the bodies are distinct, of 2 KB';
+	ASSERT (SELECT count(DISTINCT pattern) > 4500 FROM lists_bench.phrase_row), 'the phrases are distinct';
+END $$;
 SELECT count(create_phrase_set('s' || k, '{public}')) AS made FROM unnest('{10,100,500,1000,2000,5000}'::int[]) k \gset
 INSERT INTO assay.phrase (set, name, pattern, theme) SELECT 's' || k, 'p' || p, pattern, 't' || p % 10
 FROM unnest('{10,100,500,1000,2000,5000}'::int[]) k JOIN phrase_row ON p <= k;

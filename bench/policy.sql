@@ -32,7 +32,7 @@ CREATE TABLE arriving AS
 		-- a sender writes to two by turns
 		format('r%s@us.example', (x.sender * 31 + i / (:n / 5) % 2) % 500) AS recipient,
 		CASE WHEN i % 9 = 0 THEN format('other%s@elsewhere.example', i) END AS reply_to,
-		'Subject ' || substr(x.body, 1, 40) AS subject, x.body AS body_text,
+		'Subject ' || substr(x.body, 1, 20 + i % 41) AS subject, x.body AS body_text,
 		ARRAY(SELECT format('http://h%s.example/%s', i % 97, j) FROM generate_series(1, i % 6) j) AS urls,
 		i % 4 AS attachments, CASE WHEN i % 5 < 2 THEN 'dkim=pass' WHEN i % 5 = 2 THEN 'spf=fail' ELSE '' END AS auth,
 		2000 + i * 37 % 5000 AS size
@@ -101,7 +101,15 @@ SELECT assay.create_policy('bench', 'signals', '{id}', prior => -4);
 SELECT count(assay.create_detector('bench', 'rule ' || to_char(n, 'FM000'), condition(n, n), weight => 0.5, mode => 'live'))
 	FROM generate_series(1, 300) n;
 
--- 100 complete trees of depth 4 over the numeric signals, in the text form
+-- 100 complete trees of depth 4 over the numeric signals, in the text form.  A split
+-- stands at a tenth of the values above a signal's lowest, so that it divides messages.
+CREATE TABLE feature AS SELECT n, f FROM unnest(
+	'{size,attachments,subject_chars,body_chars,url_count,hour,sender_events,sender_days,sender_rate,domain_events,pair_events,pair_since}'::text[]) WITH ORDINALITY u(f, n);
+CREATE TABLE sampled AS SELECT to_jsonb(s) AS row FROM signals s WHERE id % 7 = 0;
+CREATE TABLE split AS SELECT f.n, k, (percentile_disc(k / 10.0) WITHIN GROUP (ORDER BY s.value)) AS value
+	FROM feature f, generate_series(1, 9) k, LATERAL (SELECT v.value, min(v.value) OVER () AS lowest
+		FROM sampled s, LATERAL (SELECT (s.row ->> f.f)::real AS value) v OFFSET 0) s
+	WHERE s.value > s.lowest GROUP BY f.n, k;
 CREATE FUNCTION tree(seed int) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
 	nodes jsonb := '[]';
@@ -112,9 +120,10 @@ BEGIN
 		id := todo[1];
 		todo := todo[2:];
 		IF id >= 15 THEN
-			nodes := nodes || jsonb_build_array(jsonb_build_array(id, 10, ((seed * 31 + id * 17) % 100 - 50) / 1024.0));
+			nodes := nodes || jsonb_build_array(jsonb_build_array(id, 10, (hashint4(seed * 31 + id) % 50000) / 1048576.0));
 		ELSE
-			nodes := nodes || jsonb_build_array(jsonb_build_array(id, 160 >> floor(log(2, id + 1))::int, (seed * 7 + id * 3) % 12, '<', ((seed * 13 + id * 29) % 64) * 8, 'left'));
+			nodes := nodes || jsonb_build_array(jsonb_build_array(id, 160 >> floor(log(2, id + 1))::int, (seed * 7 + id * 3) % 12, '<',
+				(SELECT s.value FROM split s WHERE s.n = 1 + (seed * 7 + id * 3) % 12 AND s.k = 1 + (seed * 13 + id * 29) % 9), 'left'));
 			todo := ARRAY[2 * id + 1, 2 * id + 2] || todo;
 		END IF;
 	END LOOP;
@@ -123,8 +132,7 @@ END $$;
 SELECT assay.create_detector('bench', 'gbdt', model => jsonb_build_object('pg_assay_model', 1, 'format', 'xgboost', 'library', '3.2.0',
 	'objective', 'binary:logistic', 'link', 'logistic', 'link_parameters', '[1, 0]'::jsonb, 'single', true, 'start', '[0]'::jsonb, 'bias', '[0]'::jsonb,
 	'scale', 1, 'divisor', 1, 'iterations', 100, 'best_iteration', -1,
-	'features', (SELECT jsonb_agg(jsonb_build_object('name', f, 'kind', 'numeric') ORDER BY n) FROM unnest(
-		'{size,attachments,subject_chars,body_chars,url_count,hour,sender_events,sender_days,sender_rate,domain_events,pair_events,pair_since}'::text[]) WITH ORDINALITY u(f, n)),
+	'features', (SELECT jsonb_agg(jsonb_build_object('name', f, 'kind', 'numeric') ORDER BY n) FROM feature),
 	'trees', (SELECT jsonb_agg(tree(i) ORDER BY i) FROM generate_series(1, 100) i))::text::assay.model, mode => 'live');
 VACUUM ANALYZE;
 
@@ -147,6 +155,18 @@ BEGIN
 	IF r.senders NOT BETWEEN 0.6 AND 0.9 OR r.pairs NOT BETWEEN 0.4 AND 0.8 OR r.domains < 0.8
 		OR r.phrases NOT BETWEEN 0.2 AND 10 OR r.sets < 100 THEN
 		RAISE 'the signals are not as they should be: %', r;
+	END IF;
+END $$;
+
+-- The model: what it says of one message it says of few others
+DO $$
+DECLARE
+	r record;
+BEGIN
+	SELECT count(*) AS messages, count(DISTINCT margin) AS margins INTO r
+	FROM (SELECT assay.margin(d.model, s) AS margin FROM signals s, assay.detector_model d WHERE d.detector = 'gbdt') m;
+	IF r.margins < 0.5 * r.messages THEN
+		RAISE 'the model does not tell messages apart: %', r;
 	END IF;
 END $$;
 

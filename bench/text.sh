@@ -24,7 +24,7 @@ sql -f bench/text.sql >/dev/null
 
 # ---- forward splits: what was looked at ---------------------------------------
 
-echo '### Forward splits in the history (trained on the first 1,400, 1,900 and 2,400 of 3,627; mean on the rest)'
+echo "### Forward splits in the history (trained on the first 1,400, 1,900 and 2,400 of $(sql -c 'SELECT count(*) FROM message_content WHERE history'); mean on the rest)"
 echo
 echo '| what | AUC | recall % |'
 echo '| --- | --- | --- |'
@@ -119,7 +119,7 @@ judge_scores() {
 peers "$work/demo" "$build/corpus" ', frozen'
 
 echo
-echo '### The demo: 2,419 streamed messages, 340 malicious'
+echo "### The demo: $(sql -c "SELECT count(*) || ' streamed messages, ' || count(*) FILTER (WHERE malicious) || ' malicious' FROM message_content WHERE NOT history")"
 echo
 echo '| what | AUC | recall % | 95 %: AUC | at 0.1 % | at 0.5 % |'
 echo '| --- | --- | --- | --- | --- | --- |'

@@ -55,6 +55,7 @@ typedef struct DecisionTable
 	MemoryContext context;		/* of all this */
 } DecisionTable;
 
+extern void MustHaveKey(const PolicyIdentity *id, Oid messages);
 extern DecisionTable *OpenDecisionTable(PolicyIdentity *id);
 extern char *InsertStart(DecisionTable *t);
 extern char *InsertEnd(DecisionTable *t);

@@ -73,6 +73,9 @@ extern int	ModelExplainSlotValues(const Model *model, ModelBinding *binding,
 								   const Datum *values, const bool *nulls,
 								   int top, ModelContribution *contributions);
 
+/* Its value: a number in "number", of DOUBLE_SHORTEST_DECIMAL_LEN bytes, or the name of a category.  Not for NaN. */
+extern const char *ModelValueText(const Model *model, const ModelContribution *contribution, char *number);
+
 /* Called by _PG_init: this module's settings */
 extern void ModelInit(void);
 

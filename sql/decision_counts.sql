@@ -167,7 +167,7 @@ SELECT * FROM differences('-infinity', 'infinity', 0.95);
 SELECT * FROM differences('2026-01-02', '2026-01-03 12:00', 0.8);
 SELECT * FROM differences('2026-01-04', 'infinity', 0.95);
 SELECT * FROM differences('2020-01-01', '2020-01-02', 0.95);
-SELECT * FROM differences('infinity', '-infinity', 0.95);
+SELECT * FROM differences('infinity', 'infinity', 0.95);
 -- by segment: as if there were no others
 CREATE TEMP TABLE by_tenant AS SELECT * FROM assay.precision_report('counted', by => 'tenant');
 SELECT segment, count(*) > 50 AS rows, sum(hits) FILTER (WHERE kind = 'verdict') AS decisions, count(DISTINCT evaluated) FILTER (WHERE kind = 'verdict') AS one FROM by_tenant GROUP BY 1 ORDER BY 1;

@@ -50,6 +50,22 @@ SELECT assay.alter_policy('later', log_signals => true);
 INSERT INTO message VALUES (5, -1);
 SELECT id, verdict, jsonb_array_length(l.signals) AS kept FROM later_decision, assay.ledger(attribution) l WHERE l.kind = 'model' AND id = 5;
 SELECT jsonb_array_length(l.signals) AS kept FROM signals s, assay.score('later', s) x, assay.ledger(x.attribution) l WHERE l.kind = 'model' AND id = 5;
+-- A model's signals are as it saw them, kept or computed later: a real is written as one, a category by its name
+CREATE TABLE letter (id int PRIMARY KEY, size real, kind text);
+SELECT assay.create_policy('letters', 'letter', '{id}', prior => -2, log_signals => true);
+SELECT assay.create_detector('letters', 'trees', mode => 'live', model => '{"pg_assay_model": 1, "format": "xgboost", "library": "3.2.0",
+	"objective": "binary:logistic", "link": "logistic", "link_parameters": [1, 0], "single": true,
+	"start": [0.5], "bias": [0], "scale": 1, "divisor": 1, "iterations": 1, "best_iteration": -1,
+	"features": [{"name": "size", "kind": "numeric"}, {"name": "kind", "kind": "text", "categories": {"invoice": 1, "note": 0, "order": 2}}],
+	"trees": [{"output": 0, "nodes": [[0, 10, 0, "<", 1.5, "left"], [1, 6, 1, "in", [0, 2], "right"], [3, 4, -0.25], [4, 2, 0.1], [2, 4, 1e-3]]}]}');
+CREATE TRIGGER decide AFTER INSERT ON letter REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('letters');
+INSERT INTO letter VALUES (1, 0.1, 'invoice');
+SET assay.explain_from = 0;
+INSERT INTO letter VALUES (2, 0.1, 'invoice'), (3, 'Infinity', 'unheard of');
+RESET assay.explain_from;
+SELECT id, because FROM generate_series(1, 3) id, assay.explain_decision('letters', id) WHERE evidence = 'trees';
+DROP TRIGGER decide ON letter;
+SELECT assay.drop_policy('letters');
 -- Who may not read decisions learns nothing
 CREATE ROLE regress_later_stranger;
 GRANT USAGE ON SCHEMA explain_later TO regress_later_stranger;

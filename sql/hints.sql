@@ -16,6 +16,7 @@ SELECT assay.create_detector('inbound', 'new', 'urls > 1 many');
 SELECT assay.create_detector('inbound', 'new', 'urls > 1, urls < 3');
 SELECT assay.create_detector('inbound', 'new', '');
 SELECT assay.create_detector('inbound', 'new', '-- urls > 1');
+SELECT assay.create_detector('inbound', 'new', 'Many Urls');
 SELECT assay.create_detector('inbound', 'new', 'WHERE urls > 1');
 SELECT assay.create_detector('inbound', 'new', 'urls > 1 FROM message');
 SELECT assay.create_detector('inbound', 'new', 'urls > 1 UNION SELECT true');
@@ -44,6 +45,10 @@ SELECT assay.alter_policy('inbonud', prior => -3);
 SELECT assay.drop_policy('INBOUND');
 SELECT count(*) FROM assay.precision_report('inbond');
 SELECT count(*) FROM assay.explain_decision('inbond', 1);
+SELECT assay.grant_access('inbond', CURRENT_USER, 'reader');
+SELECT assay.revoke_access('inbond', CURRENT_USER);
+SELECT count(*) FROM assay.undecided('inbond');
+CALL assay.backfill('inbond');
 SELECT assay.upgrade_policy(NULL);
 SELECT assay.promote('inbound', 'many url');
 SELECT assay.alter_detector('inbound', 'Many urls', weight => 1);
@@ -107,6 +112,41 @@ SELECT * FROM assay.latest_decision('pairs', '{1}');
 SELECT assay.drop_policy('pairs');
 SELECT assay.create_policy('pairs', 'pairs', '{tenant,id}');
 DROP TABLE pairs_decision, pairs_label CASCADE;
+-- a key that has another name in the view than in the table
+CREATE TABLE sms (mid text PRIMARY KEY, txt text);
+CREATE VIEW sms_signals AS SELECT mid AS "Message ID", txt ~ 'http' AS link FROM sms;
+SELECT assay.create_policy('sms', 'sms_signals', '{Message ID}') AS revision \gset
+SELECT assay.create_detector('sms', 'a link', 'link', weight => 5, mode => 'live') AS revision \gset
+CREATE TRIGGER decide AFTER INSERT ON sms REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('sms');
+INSERT INTO sms VALUES ('a', 'http://x');
+CREATE OR REPLACE TRIGGER decide AFTER INSERT ON sms FOR EACH ROW EXECUTE FUNCTION assay.decide('sms');
+INSERT INTO sms VALUES ('b', 'x');
+SELECT * FROM assay.undecided('sms');
+ALTER TABLE sms RENAME mid TO "Message ID";
+INSERT INTO sms VALUES ('c', 'http://x');
+SELECT * FROM assay.undecided('sms') ORDER BY key;
+CALL assay.backfill('sms', at => NULL, undecided_only => true);
+SELECT "Message ID", verdict FROM sms_verdict ORDER BY 1;
+-- rows of the table, where the view's are meant; once a query
+SELECT (assay.score('sms', s)).verdict FROM sms s;
+SELECT (assay.score('sms', s)).verdict FROM sms_signals s;
+CREATE OR REPLACE TRIGGER decide AFTER UPDATE ON sms FOR EACH ROW EXECUTE FUNCTION assay.decide('sms');
+UPDATE sms SET txt = 'x';
+DROP TRIGGER decide ON sms;
+SELECT assay.drop_policy('sms', true);
+-- a time that ends before it begins; one that is empty is as it is
+SELECT count(*) FROM assay.precision_report('inbound', since => '2024-01-02', until => '2024-01-01');
+SELECT assay.report_html('inbound', since => '2024-01-02', until => '2024-01-01');
+SELECT count(*) FROM assay.signal_skew('inbound', since => '2024-01-02', until => '2024-01-01');
+CREATE VIEW timed AS SELECT m.*, timestamptz '2024-01-01' AS received_at FROM message m;
+SELECT assay.create_policy('timed', 'timed', '{id}') AS revision \gset
+SELECT count(*) FROM assay.replay('timed', since => '2024-01-02', until => '2024-01-01');
+SELECT count(*) FROM assay.backtest('timed', 'urls > 1', since => '2024-01-02', until => '2024-01-01');
+CALL assay.backfill('timed', since => '2024-01-02', until => '2024-01-01');
+CALL assay.backfill('timed', since => '2024-01-02', until => '2024-01-02');
+SELECT hits FROM assay.precision_report('timed', since => '2024-01-02', until => '2024-01-02') WHERE kind = 'verdict';
+SELECT count(*) > 0 AS mature FROM assay.precision_report('timed', since => now() - interval '1 day', mature => '7 days');
+SELECT assay.drop_policy('timed', true);
 -- times without a zone
 CREATE TABLE letter (n bigserial PRIMARY KEY, day date, noon timestamp, size int, sender text);
 SELECT assay.create_baseline('b', 'letter', '{sender}', 'day');

@@ -299,7 +299,7 @@ Bind(ModelState *state, TupleDesc desc, MemoryContext context)
 					(errcode(ERRCODE_UNDEFINED_COLUMN),
 					 errmsg("row has no column \"%s\", which the model needs",
 							name),
-					 errhint("A column that is NULL counts as missing.")));
+					 errhint("A column that is NULL counts as missing; assay.model_check(model, row) tells all that a row lacks.")));
 		BindColumn(model, f, name, TupleDescAttr(desc, column),
 				   &binding->columns[f]);
 		binding->ncolumns = Max(binding->ncolumns, column + 1);
@@ -977,12 +977,11 @@ ModelExplainSlotValues(const Model *model, ModelBinding *binding,
 	return TopContributions(state, 0, top, contributions);
 }
 
-/* A feature's value as the model saw it; a name where it has one */
-static Datum
-ValueText(const Model *model, const ModelContribution *contribution)
+/* A feature's value as the model saw it, into "number"; or a name where it has one */
+const char *
+ModelValueText(const Model *model, const ModelContribution *contribution, char *number)
 {
 	const ModelFeature *feature = MODEL_FEATURES(model) + contribution->feature;
-	char		number[DOUBLE_SHORTEST_DECIMAL_LEN];
 
 	if (feature->kind == FEATURE_TEXT)
 		for (uint32 i = 0; i < feature->count; i++)
@@ -991,20 +990,15 @@ ValueText(const Model *model, const ModelContribution *contribution)
 			feature->first + i;
 
 			if (category->code == contribution->value)
-			{
-				const char *name = MODEL_STRING(model, category->name);
-
-				return CStringGetTextDatum(ModelServerText(name));
-			}
+				return ModelServerText(MODEL_STRING(model, category->name));
 		}
 	if (isinf(contribution->value))
-		return CStringGetTextDatum(contribution->value > 0 ? "Infinity" :
-								   "-Infinity");
+		return contribution->value > 0 ? "Infinity" : "-Infinity";
 	if (model->flags & MODEL_SINGLE)
 		float_to_shortest_decimal_buf((float) contribution->value, number);
 	else
 		double_to_shortest_decimal_buf(contribution->value, number);
-	return CStringGetTextDatum(number);
+	return number;
 }
 
 PG_FUNCTION_INFO_V1(model_explain);
@@ -1041,6 +1035,7 @@ model_explain(PG_FUNCTION_ARGS)
 	for (int i = 0; i < n; i++)
 	{
 		uint32		feature = contributions[i].feature;
+		char		number[DOUBLE_SHORTEST_DECIMAL_LEN];
 		Datum		values[3];
 		bool		nulls[3] = {false, isnan(contributions[i].value), false};
 
@@ -1048,7 +1043,8 @@ model_explain(PG_FUNCTION_ARGS)
 			values[0] = CStringGetTextDatum(FeatureName(model, feature));
 		else
 			values[0] = CStringGetTextDatum(psprintf("f%u", feature));
-		values[1] = nulls[1] ? (Datum) 0 : ValueText(model, &contributions[i]);
+		values[1] = nulls[1] ? (Datum) 0 :
+			CStringGetTextDatum(ModelValueText(model, &contributions[i], number));
 		values[2] = Float8GetDatum(contributions[i].contribution);
 		tuplestore_putvalues(result->setResult, result->setDesc, values,
 							 nulls);

@@ -312,6 +312,11 @@ InitSource(Source *s, const char *policy, TimestampTz since, TimestampTz until,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("since and until need a column of times"),
 				 errhint("Name it, as in at => 'received_at'.")));
+	if (since > until)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("until lies before since"),
+				 errhint("A time goes from since up to, not including, until.")));
 	s->alias = UniqueName(s->id->signals, "message");
 	s->row = s->alias;
 	s->time = s->at ? psprintf("%s.%s", s->alias, s->at) : NULL;

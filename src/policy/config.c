@@ -194,7 +194,7 @@ NoSuchPolicy(const char *policy, int revision)
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
 			 errmsg("policy \"%s\" does not exist", policy),
-			 errhint("assay.create_policy() makes one.")));
+			 errhint("assay.policies lists those that you may read; assay.create_policy() makes one.")));
 }
 
 /*

@@ -403,6 +403,7 @@ Prepare(DecidePlans *t, Relation rel)
 	misplaced = UseShards(t->id, rel, &t->dependencies);
 	t->table = OpenDecisionTable(t->id);
 	MemoryContextSwitchTo(old);
+	MustHaveKey(t->id, RelationGetRelid(rel));
 	PrepareInserts(t, rel);
 	if (t->transition)
 	{

@@ -442,6 +442,21 @@ CheckColumn(DecisionTable *t, Relation rel, int column)
 						format_type_be(wanted->atttypid))));
 }
 
+/* A message table has the columns of its policy's key by the names that the view gives them. */
+void
+MustHaveKey(const PolicyIdentity *id, Oid messages)
+{
+	ListCell   *lc;
+
+	foreach(lc, id->key)
+		if (get_attnum(messages, lfirst(lc)) == InvalidAttrNumber)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("table \"%s\" has no key column \"%s\" of policy \"%s\"",
+							get_rel_name(messages), (char *) lfirst(lc), id->policy),
+					 errhint("The columns of the key have one name in the view and in the message table: rename them in one of both.")));
+}
+
 /* What the decision table of a policy has; an error where it can't be one */
 DecisionTable *
 OpenDecisionTable(PolicyIdentity *id)

@@ -192,16 +192,21 @@ WriteFeatures(EvidenceJob *job)
 	for (int i = 0; i < n; i++)
 	{
 		ModelContribution *c = &e->top[i];
-		char		value[DOUBLE_SHORTEST_DECIMAL_LEN];
+		char		number[DOUBLE_SHORTEST_DECIMAL_LEN];
+		const char *value = NULL;
 		int			len = 0;
 
 		/* One that is out of range is shown by what is left of it, elsewhere. */
 		if (!(fabs(c->contribution) <= CONTRIBUTION_MAX))
 			continue;
 		if (!isnan(c->value))
-			len = double_to_shortest_decimal_buf(c->value, value);
-		AttributionEvidence(&e->builder, MODEL_FEATURE_NAME(d->model, c->feature),
-							isnan(c->value) ? NULL : value, len,
+		{
+			value = ModelValueText(d->model, c, number);
+			len = strlen(value);
+			if (len > ATTRIBUTION_VALUE_MAX)
+				len = pg_mbcliplen(value, len, ATTRIBUTION_VALUE_MAX);
+		}
+		AttributionEvidence(&e->builder, MODEL_FEATURE_NAME(d->model, c->feature), value, len,
 							c->contribution * d->weight);
 	}
 }

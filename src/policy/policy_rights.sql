@@ -55,6 +55,7 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value',
 				  HINT = 'reader: decisions, reports, configuration; builder: also drafts, shadows, replay; publisher: also what decisions depend on. The owner is changed by assay.alter_policy().';
 	END IF;
+	PERFORM assay_internal.policy_for_reading(policy);
 	IF NOT assay_internal.may('owner', policy) THEN
 		RAISE EXCEPTION 'must be owner of policy "%"', policy USING ERRCODE = 'insufficient_privilege';
 	END IF;
@@ -88,6 +89,7 @@ CREATE FUNCTION assay.revoke_access(policy text, role name) RETURNS void LANGUAG
 DECLARE
 	r record;
 BEGIN
+	PERFORM assay_internal.policy_for_reading(policy);
 	IF NOT assay_internal.may('owner', policy) THEN
 		RAISE EXCEPTION 'must be owner of policy "%"', policy USING ERRCODE = 'insufficient_privilege';
 	END IF;

@@ -188,8 +188,11 @@ ExpressionHint(SelectStmt * stmt)
 	if (list_length(stmt->targetList) > 1)
 		return "Combine expressions with AND and OR, not with commas.";
 	target = linitial_node(ResTarget, stmt->targetList);
-	if (target->name && (strcmp(target->name, "and") == 0 || strcmp(target->name, "or") == 0))
+	if (target->name && (strcmp(target->name, "and") == 0 || strcmp(target->name, "or") == 0 ||
+						 strcmp(target->name, "like") == 0 || strcmp(target->name, "ilike") == 0))
 		return psprintf("Behind the last \"%s\" an expression is missing.", target->name);
+	if (target->name && IsA(target->val, ColumnRef))
+		return "Combine expressions with AND and OR; a signal's name of several words is written in double quotes.";
 	return "Combine expressions with AND and OR.";
 }
 

@@ -21,6 +21,7 @@
 #include "protect.h"
 #include "security.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/typcache.h"
 
@@ -57,6 +58,30 @@ CheckKey(CompiledPolicy *p)
 					(char *) linitial(p->id->key), p->id->policy),
 			 errhint("Pass a row of the signals view: SELECT x.* FROM %s v CROSS JOIN LATERAL assay.score(%s, v) x.",
 					 p->id->signals_name, quote_literal_cstr(p->id->policy))));
+}
+
+/*
+ * A row of another table has signals of the same names at best.  What it lacks
+ * is missing from the score, which says so in the attribution alone.
+ */
+static void
+TellWrongRow(CompiledPolicy *p, Oid typid)
+{
+	if (p->nbroken == 0 || typid == RECORDOID || typid == get_rel_type_id(p->id->signals))
+		return;
+	for (int i = 0; i < POLICY_PARTS(p); i++)
+	{
+		PolicyCondition *c = PolicyPart(p, i);
+
+		if (strcmp(c->sqlstate, "42703") != 0)
+			continue;
+		ereport(WARNING,
+				(errmsg("policy \"%s\" scores rows of %s without %s \"%s\": %s", p->id->policy, format_type_be(typid),
+						i < p->ndetectors ? "detector" : "exclusion",
+						i < p->ndetectors ? p->detectors[i].name : p->exclusions[i - p->ndetectors].name, c->message),
+				 errhint("Pass rows of its signals view, %s.", p->id->signals_name)));
+		return;
+	}
 }
 
 /* score() is parallel safe; what its conditions call may not be. */
@@ -98,6 +123,7 @@ BindScore(ScoreState *state, FunctionCallInfo fcinfo, HeapTupleHeader row,
 	state->entry = PolicyGet(policy, revision, drafts, desc, GetUserId(), state->context);
 	CheckKey(state->entry->policy);
 	CheckParallel(state->entry->policy);
+	TellWrongRow(state->entry->policy, state->typid);
 	old = MemoryContextSwitchTo(state->context);
 	state->policy = pstrdup(policy);
 	state->slot = MakeSingleTupleTableSlot(state->entry->desc, &TTSOpsHeapTuple);

@@ -491,11 +491,9 @@ FindKeyColumns(Decide *d, Relation rel)
 			   (TupleDescAttr(desc, column)->attisdropped ||
 				namestrcmp(&TupleDescAttr(desc, column)->attname, lfirst(lc)) != 0))
 			column++;
+		/* The plans are not made without it. */
 		if (column == desc->natts)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_COLUMN),
-					 errmsg("table \"%s\" has no key column \"%s\" of policy \"%s\"",
-							RelationGetRelationName(rel), (char *) lfirst(lc), d->policy_name)));
+			elog(ERROR, "table \"%s\" has lost its key", RelationGetRelationName(rel));
 		if (TupleDescAttr(desc, column)->atttypid != t->key_types[i])
 			d->same_types = false;
 		d->key_columns[i] = column + 1;
@@ -956,6 +954,9 @@ TellUndecided(Decide *d, bool news)
 				 last ? errdetail("%s", last->message) : 0,
 				 last && last->detector == NULL && strcmp(last->sqlstate, "42704") == 0 && d->plans == NULL ?
 				 errhint("The trigger gives the policy's name; assay.policies lists those that there are.") :
+				 last && last->detector == NULL && strcmp(last->sqlstate, "42703") == 0 && d->plans == NULL ?
+				 errhint("SELECT * FROM assay.check(%s) tells what to do; then CALL assay.backfill(%s, undecided_only => true).",
+						 quote_literal_cstr(d->policy_name), quote_literal_cstr(d->policy_name)) :
 				 errhint("assay.undecided(%s) lists them; once the cause is mended, CALL assay.backfill(%s, undecided_only => true).",
 						 quote_literal_cstr(d->policy_name), quote_literal_cstr(d->policy_name))));
 	else if (news && last)
@@ -989,7 +990,8 @@ CheckTrigger(FunctionCallInfo fcinfo)
 	if (!TRIGGER_FIRED_BY_INSERT(trigdata->tg_event))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("assay.decide() must be fired for INSERT only")));
+				 errmsg("assay.decide() must be fired for INSERT only"),
+				 errhint("CREATE TRIGGER ... AFTER INSERT ... EXECUTE FUNCTION assay.decide('policy').")));
 	if (trigdata->tg_trigger->tgnargs != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),

@@ -141,6 +141,7 @@ AddReason(BatchQuery *q, Source *s, Oid table)
 static void
 AddTable(BatchQuery *q, Source *s, Oid table, const char *name)
 {
+	MustHaveKey(s->id, table);
 	QueryAdd(q, "SELECT ");
 	QueryValue(q, REGCLASSOID, ObjectIdGetDatum(table));
 	QueryAdd(q, ", ARRAY[");

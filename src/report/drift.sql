@@ -158,9 +158,7 @@ DECLARE
 	p assay.policy := assay_internal.policy_for_reading(signal_skew.policy);
 BEGIN
 	PERFORM assay_internal.check_sample(sample);
-	IF since IS NULL OR signal_skew.until IS NULL THEN
-		RAISE EXCEPTION 'since and until must not be null' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
+	PERFORM assay_internal.check_span(since, signal_skew.until);
 	RETURN QUERY
 		SELECT k.signal, k.messages, k.differ, k.differ::float8 / k.messages, k.mean_change, k.example::text[], assay_internal.readers_of(p.policy, k.signal)
 		FROM assay_internal.skewed_signals(p.policy, since, signal_skew.until, sample) k

@@ -13,9 +13,7 @@ DECLARE
 	counts assay_internal.decision_count[];
 BEGIN
 	PERFORM assay_internal.policy_for_reading(precision_report.policy);
-	IF since IS NULL OR until IS NULL THEN
-		RAISE EXCEPTION 'since and until must not be null' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
+	PERFORM assay_internal.check_span(since, until);
 	PERFORM assay.wilson_interval(0, 0, confidence);
 	until := assay_internal.mature_until(precision_report.policy, until, mature);
 	counts := array(SELECT c FROM assay_internal.count_decisions(precision_report.policy, since, until, precision_report.by) c);

@@ -109,9 +109,7 @@ DECLARE
 	body text;
 	page text;
 BEGIN
-	IF since IS NULL OR until IS NULL THEN
-		RAISE EXCEPTION 'since and until must not be null' USING ERRCODE = 'null_value_not_allowed';
-	END IF;
+	PERFORM assay_internal.check_span(since, until);
 	mature := assay_internal.mature_until(p.policy, until, NULL);
 	report := array(SELECT ROW(r.*)::assay_internal.precision_row FROM assay.precision_report(p.policy, since, until) r);
 	scored := assay_internal.try_page_scores(p.policy, since, mature);

@@ -542,21 +542,19 @@ WHERE id = 5 ORDER BY revision LIMIT 1;
 --  ceo@evil.example
 
 --= grant_access
---! undefined_object: there is no such role
+--! undefined_object: there is no such role, or no such policy that you may read
 --? SELECT assay.grant_access('inbound', 'nobody_at_all', 'reader')
 --! invalid_parameter_value: the right is not reader, builder or publisher
 --? SELECT assay.grant_access('inbound', 'analyst', 'boss')
---! insufficient_privilege: there is no such policy of yours
---? SELECT assay.grant_access('nowhere', 'analyst', 'reader')
+--! insufficient_privilege: the policy is not yours
 SELECT assay.grant_access('inbound', 'analyst', 'builder');
 SELECT role, "right" FROM assay.access WHERE policy = 'inbound' AND role = 'analyst';
 --  analyst | builder
 
 --= revoke_access
---! undefined_object: there is no such role
+--! undefined_object: there is no such role, or no such policy that you may read
 --? SELECT assay.revoke_access('inbound', 'nobody_at_all')
---! insufficient_privilege: there is no such policy of yours
---? SELECT assay.revoke_access('nowhere', 'analyst')
+--! insufficient_privilege: the policy is not yours
 SELECT assay.revoke_access('inbound', 'analyst');
 
 --= set_retention

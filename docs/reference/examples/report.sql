@@ -125,6 +125,8 @@ SELECT w.rate FROM (SELECT (assay.weighted_rate(hit, weight)).* FROM (VALUES (tr
 --? SELECT assay.precision_report('nowhere')
 --! null_value_not_allowed: since or until is NULL
 --? SELECT assay.precision_report('inbound', NULL)
+--! invalid_parameter_value: until lies before since
+--? SELECT assay.precision_report('inbound', '2024-01-02', '2024-01-01')
 --! numeric_value_out_of_range: confidence or mature is out of range
 --? SELECT assay.precision_report('inbound', confidence => 1)
 --! undefined_column: there is no such column to report by
