@@ -205,6 +205,62 @@ unfold_calendar(GString *text)
 	g_string_truncate(text, n);
 }
 
+/* Levels of quotation at s */
+static size_t
+quote_depth(const char *s)
+{
+	return strspn(s, ">");
+}
+
+/*
+ * Lines that format=flowed; delsp=yes ends softly, by a blank that is none: a
+ * reader's program joins them with what follows in the same quotation.
+ */
+static void
+unflow(GString *text)
+{
+	gsize		n = 0;
+	size_t		depth = quote_depth(text->str);
+	gsize		line = 0;
+
+	normalize_newlines(text, 0);
+	for (gsize i = 0; i < text->len; i++)
+	{
+		char		c = text->str[i];
+		size_t		next;
+
+		if (c != '\n')
+		{
+			text->str[n++] = c;
+			continue;
+		}
+		next = quote_depth(text->str + i + 1);
+		/* "-- " is the line before a signature */
+		if (n > line && text->str[n - 1] == ' ' && next == depth && i + 1 < text->len &&
+			!(n - line >= 3 && strncmp(text->str + n - 3, "-- ", 3) == 0 && n - line <= depth + 4))
+		{
+			n--;
+			i += depth;
+			if (text->str[i + 1] == ' ')
+				i++;
+			continue;
+		}
+		text->str[n++] = c;
+		line = n;
+		depth = next;
+	}
+	g_string_truncate(text, n);
+}
+
+/* Is a parameter of a type that? */
+static bool
+param_is(GMimeContentType *ct, const char *name, const char *value)
+{
+	const char *found = ct != NULL ? g_mime_content_type_get_parameter(ct, name) : NULL;
+
+	return found != NULL && g_ascii_strcasecmp(found, value) == 0;
+}
+
 /* HTML of text/enriched or text/richtext, in place of it */
 static GString *
 enriched_to_html(Message *m, GString *text, bool richtext)
@@ -237,16 +293,17 @@ scratch(GString **buffer)
 	return g_string_truncate(*buffer, 0);
 }
 
-/* Append a text part to the body, and note its URLs */
+/* Append a text part to the body, and note its URLs; its type may be NULL */
 static void
 add_text(WalkState *w, GString *body, const char *s, size_t len,
-		 GMimeContentEncoding encoding, const char *charset, TextKind kind, bool richtext)
+		 GMimeContentEncoding encoding, GMimeContentType *ct, TextKind kind)
 {
 	static GString *decoded_buffer;
 	static GString *stripped_buffer;
 	Message    *m = w->m;
 	GString    *text;
 	GString    *shown;
+	const char *charset = ct != NULL ? g_mime_content_type_get_parameter(ct, "charset") : NULL;
 	char	   *meta = NULL;
 	bool		cut;
 
@@ -279,7 +336,9 @@ add_text(WalkState *w, GString *body, const char *s, size_t len,
 	g_free(meta);
 
 	if (kind == TEXT_ENRICHED)
-		text = enriched_to_html(m, text, richtext);
+		text = enriched_to_html(m, text, g_ascii_strcasecmp(g_mime_content_type_get_media_subtype(ct), "richtext") == 0);
+	if (kind == TEXT_PLAIN && param_is(ct, "format", "flowed") && param_is(ct, "delsp", "yes"))
+		unflow(text);
 
 	if (kind == TEXT_CALENDAR)
 		unfold_calendar(text);
@@ -619,9 +678,7 @@ walk_part(WalkState *w, GMimePart *part, GString *body, int depth)
 		kind = g_ascii_strcasecmp(subtype, "calendar") == 0 ? TEXT_CALENDAR : TEXT_PLAIN;
 
 	if (kind != TEXT_NONE && !attached)
-		add_text(w, body, s, len, encoding,
-				 ct != NULL ? g_mime_content_type_get_parameter(ct, "charset") : NULL,
-				 kind, g_ascii_strcasecmp(subtype, "richtext") == 0);
+		add_text(w, body, s, len, encoding, ct, kind);
 	else
 		note_attached_text(w, type, subtype, filename, s, len, encoding,
 						   ct != NULL ? g_mime_content_type_get_parameter(ct, "charset") : NULL);
@@ -741,7 +798,7 @@ walk_empty_multipart(WalkState *w, GMimeMultipart *multipart, const char *subtyp
 	if (encoding == GMIME_CONTENT_ENCODING_BASE64 || encoding == GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE)
 		decode_content(prologue, strlen(prologue), encoding, decoded, options.max_message, &cut);
 	if (!read_other_parts(w, subtype, decoded->str, body, depth))
-		add_text(w, body, prologue, strlen(prologue), GMIME_CONTENT_ENCODING_DEFAULT, NULL, TEXT_PLAIN, false);
+		add_text(w, body, prologue, strlen(prologue), GMIME_CONTENT_ENCODING_DEFAULT, NULL, TEXT_PLAIN);
 	g_string_free(decoded, TRUE);
 }
 
@@ -1089,8 +1146,7 @@ parse_as(Message *m, GArray *headers, Header *type, RawMessage *raw, const char 
 	if (!parse_and_walk(&w, m->body_text, 0))
 	{
 		ADD_DEFECT(m, DEFECT_BROKEN_MIME);
-		add_text(&w, m->body_text, body, body_len, GMIME_CONTENT_ENCODING_DEFAULT,
-				 NULL, TEXT_PLAIN, false);
+		add_text(&w, m->body_text, body, body_len, GMIME_CONTENT_ENCODING_DEFAULT, NULL, TEXT_PLAIN);
 	}
 	g_free(copy);
 	return !w.empty;
