@@ -176,6 +176,36 @@ bare_address(const Entry *e, const char **from, size_t *len)
 	return *len > 0;
 }
 
+/* Characters out of an address that leave no mark: a reader sees the domain without them */
+static void
+drop_markless(char *s)
+{
+	static const struct
+	{
+		const char *from;
+		const char *to;
+	}			marks[] =
+	{
+		{"\xC2\xAD", "\xC2\xAD"}, {"\xE2\x80\x8B", "\xE2\x80\x8F"}, {"\xE2\x80\xAA", "\xE2\x80\xAE"},
+		{"\xE2\x81\xA0", "\xE2\x81\xAF"}, {"\xEF\xBB\xBF", "\xEF\xBB\xBF"}
+	};
+	char	   *out = s;
+
+	while (*s != '\0')
+	{
+		size_t		n = 0;
+
+		for (size_t i = 0; (unsigned char) *s >= 0x80 && i < G_N_ELEMENTS(marks) && n == 0; i++)
+			if (strncmp(s, marks[i].from, strlen(marks[i].from)) >= 0 && strncmp(s, marks[i].to, strlen(marks[i].to)) <= 0)
+				n = strlen(marks[i].from);
+		if (n == 0)
+			*out++ = *s++;
+		else
+			s += n;
+	}
+	*out = '\0';
+}
+
 /* Decode what was hidden in a piece, and make it clean */
 static char *
 shown(Message *m, char *raw, GPtrArray *words)
@@ -226,13 +256,17 @@ take_entry(Message *m, const Entry *e, GPtrArray *words, AddressFn fn, void *arg
 	bare = squeeze(from, MIN(len, MAX_ADDRESS_BYTES));
 	/* "'a@b'", "mailto:a@b", "\"a@b\"" */
 	if (g_ascii_strncasecmp(bare, "mailto:", 7) == 0)
+	{
 		memmove(bare, bare + 7, strlen(bare + 7) + 1);
+		bare[strcspn(bare, "?")] = '\0';
+	}
 	if ((bare[0] == '\'' || bare[0] == '"') && bare[1] != '\0' && bare[strlen(bare) - 1] == bare[0])
 	{
 		bare[strlen(bare) - 1] = '\0';
 		memmove(bare, bare + 1, strlen(bare));
 	}
 	addr = shown(m, bare, words);
+	drop_markless(addr);
 	name = shown(m, raw_name, words);
 	if (addr[0] != '\0')
 		fn(m, addr, name != NULL && name[0] != '\0' ? name : NULL, angle, arg);
@@ -246,9 +280,19 @@ take_entry(Message *m, const Entry *e, GPtrArray *words, AddressFn fn, void *arg
 static const char *
 take_angle(Entry *e, const char *p, const char *end)
 {
+	const char *from = p + 1;
 	const char *close;
 
-	for (close = p + 1; close < end && *close != '>' && *close != '<'; close++)
+	/* what is quoted before the @ may hold brackets */
+	if (from < end && *from == '"')
+	{
+		for (close = from + 1; close < end && *close != '"'; close++)
+			if (*close == '\\' && close + 1 < end)
+				close++;
+		if (end - close > 1 && close[1] == '@')
+			from = close + 1;
+	}
+	for (close = from; close < end && *close != '>' && *close != '<'; close++)
 		if ((*close == ',' || *close == ';') && p[1] != '@')
 			break;
 	if (e->angle == NULL || memchr(p + 1, '@', close - p - 1) != NULL)

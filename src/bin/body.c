@@ -20,7 +20,13 @@ typedef struct WalkState
 	int			parts;
 	int			html_parts;		/* with text to see */
 	int			inside;			/* depth in attached messages */
+	int			again;			/* how often this was taken out of a body read before */
+	bool		alone;			/* no parts count but those behind the body's own boundary */
+	bool		empty;			/* there were none of these */
 } WalkState;
+
+/* What is read again is copied */
+#define MAX_AGAIN	3
 
 /* ---- the body ------------------------------------------------------------ */
 
@@ -51,229 +57,6 @@ is_blank(const GString *s)
 		if (!g_ascii_isspace(s->str[i]))
 			return false;
 	return true;
-}
-
-/*
- * Decoders for the two encodings that matter, which take what senders write.
- * At most max bytes go to out, which may be NULL; returns the whole size.
- */
-
-/* Not GMime's, which loses all that follows padding in the middle */
-static int64_t
-decode_base64(const char *s, size_t len, GString *out, size_t max, bool *cut)
-{
-	static signed char values[256];
-	static bool ready = false;
-	const char *end = s + len;
-	char		buf[3072];
-	size_t		n = 0;
-	int64_t		total = 0;
-	unsigned	bits = 0;
-	int			have = 0;
-
-	if (!ready)
-	{
-		static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-		memset(values, -1, sizeof(values));
-		for (int i = 0; i < 64; i++)
-			values[(unsigned char) alphabet[i]] = i;
-		values['='] = -2;
-		ready = true;
-	}
-	for (; s <= end; s++)
-	{
-		int			v;
-
-		/* four at once, as most of them stand */
-		while (have == 0 && end - s >= 4 && n <= sizeof(buf) - 12)
-		{
-			int			a = values[(unsigned char) s[0]];
-			int			b = values[(unsigned char) s[1]];
-			int			c = values[(unsigned char) s[2]];
-			int			d = values[(unsigned char) s[3]];
-
-			if ((a | b | c | d) < 0)
-				break;
-			buf[n++] = a << 2 | b >> 4;
-			buf[n++] = b << 4 | c >> 2;
-			buf[n++] = c << 6 | d;
-			s += 4;
-		}
-		v = s < end ? values[(unsigned char) *s] : -2;
-		if (v >= 0)
-		{
-			bits = bits << 6 | v;
-			if (++have < 4)
-				continue;
-			buf[n++] = bits >> 16;
-			buf[n++] = bits >> 8;
-			buf[n++] = bits;
-			have = 0;
-		}
-		else if (v == -2)
-		{
-			/* padding, or the end without it */
-			if (have == 2)
-				buf[n++] = bits >> 4;
-			else if (have == 3)
-			{
-				buf[n++] = bits >> 10;
-				buf[n++] = bits >> 2;
-			}
-			have = 0;
-		}
-		if (n > sizeof(buf) - 8 || s == end)
-		{
-			total += n;
-			if (out != NULL)
-			{
-				size_t		room = max - MIN(max, out->len);
-
-				g_string_append_len(out, buf, MIN(n, room));
-				if (n > room)
-				{
-					*cut = true;
-					break;
-				}
-			}
-			n = 0;
-		}
-	}
-	return total;
-}
-
-/* Not GMime's, which takes blanks behind a soft line end for text */
-static int64_t
-decode_quoted_printable(const char *s, size_t len, GString *out, size_t max, bool *cut)
-{
-	const char *end = s + len;
-	int64_t		total = 0;
-
-	while (s < end)
-	{
-		const char *p = memchr(s, '=', end - s);
-		const char *q;
-		char		c = '=';
-
-		if (p == NULL)
-			p = end;
-		total += p - s;
-		if (out != NULL)
-			text_put(out, s, p - s);
-		if (out != NULL && out->len > max)
-		{
-			g_string_truncate(out, max);
-			*cut = true;
-			break;
-		}
-		if (p == end)
-			break;
-		/* a soft line end, blanks behind it or not */
-		for (q = p + 1; q < end && (*q == ' ' || *q == '\t'); q++)
-			;
-		if (q < end && *q == '\r')
-			q++;
-		if (q == end || *q == '\n' || (q > p + 1 && q[-1] == '\r'))
-		{
-			s = q < end && *q == '\n' ? q + 1 : q;
-			continue;
-		}
-		s = p + 1;
-		if (end - p > 2 && g_ascii_isxdigit(p[1]) && g_ascii_isxdigit(p[2]))
-		{
-			c = g_ascii_xdigit_value(p[1]) * 16 + g_ascii_xdigit_value(p[2]);
-			s = p + 3;
-		}
-		total++;
-		if (out != NULL)
-			text_put(out, &c, 1);
-	}
-	return total;
-}
-
-/*
- * Undo the transfer encoding, into out (at most max bytes), or only count
- * where out is NULL.  Returns the decoded size; sets *cut.
- */
-static int64_t
-decode_content(const char *s, size_t len, GMimeContentEncoding encoding,
-			   GString *out, size_t max, bool *cut)
-{
-	GMimeFilter *filter;
-	char	   *decoded = NULL;
-	size_t		decoded_len = 0;
-	size_t		prespace = 0;
-	int64_t		total = 0;
-
-	*cut = false;
-	if (encoding == GMIME_CONTENT_ENCODING_BASE64)
-		return decode_base64(s, len, out, max, cut);
-	if (encoding == GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE)
-		return decode_quoted_printable(s, len, out, max, cut);
-	if (encoding != GMIME_CONTENT_ENCODING_UUENCODE)
-	{
-		if (out != NULL)
-		{
-			*cut = len > max;
-			g_string_append_len(out, s, MIN(len, max));
-		}
-		return len;
-	}
-	filter = g_mime_filter_basic_new(encoding, FALSE);
-	for (bool last = false; !last;)
-	{
-		size_t		n = MIN(len, 65536);
-
-		/* complete() alone would not look for the "begin" of uuencode */
-		last = len == 0;
-		if (last)
-			g_mime_filter_complete(filter, (char *) "", 0, 0, &decoded, &decoded_len, &prespace);
-		else
-			g_mime_filter_filter(filter, (char *) s, n, 0, &decoded, &decoded_len, &prespace);
-		s += n;
-		len -= n;
-		total += decoded_len;
-		if (out != NULL && out->len + decoded_len > max)
-		{
-			g_string_append_len(out, decoded, max - out->len);
-			*cut = true;
-			break;
-		}
-		if (out != NULL)
-			g_string_append_len(out, decoded, decoded_len);
-	}
-	g_object_unref(filter);
-	return total;
-}
-
-/* The transfer encoding by its name, whatever stands around it */
-static GMimeContentEncoding
-encoding_by_name(const char *s)
-{
-	static const struct
-	{
-		const char *name;
-		GMimeContentEncoding encoding;
-	}			names[] =
-	{
-		{"base64", GMIME_CONTENT_ENCODING_BASE64},
-		{"quoted-printable", GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE},
-		{"x-uuencode", GMIME_CONTENT_ENCODING_UUENCODE},
-		{"x-uue", GMIME_CONTENT_ENCODING_UUENCODE},
-		{"uuencode", GMIME_CONTENT_ENCODING_UUENCODE},
-		{"7bit", GMIME_CONTENT_ENCODING_7BIT},
-		{"8bit", GMIME_CONTENT_ENCODING_8BIT},
-		{"binary", GMIME_CONTENT_ENCODING_BINARY},
-	};
-	size_t		n;
-
-	s += strspn(s, " \t\r\n\"'");
-	n = strcspn(s, " \t\r\n\"';,(");
-	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
-		if (n == strlen(names[i].name) && g_ascii_strncasecmp(s, names[i].name, n) == 0)
-			return names[i].encoding;
-	return GMIME_CONTENT_ENCODING_DEFAULT;
 }
 
 /*
@@ -422,6 +205,62 @@ unfold_calendar(GString *text)
 	g_string_truncate(text, n);
 }
 
+/* Levels of quotation at s */
+static size_t
+quote_depth(const char *s)
+{
+	return strspn(s, ">");
+}
+
+/*
+ * Lines that format=flowed; delsp=yes ends softly, by a blank that is none: a
+ * reader's program joins them with what follows in the same quotation.
+ */
+static void
+unflow(GString *text)
+{
+	gsize		n = 0;
+	size_t		depth = quote_depth(text->str);
+	gsize		line = 0;
+
+	normalize_newlines(text, 0);
+	for (gsize i = 0; i < text->len; i++)
+	{
+		char		c = text->str[i];
+		size_t		next;
+
+		if (c != '\n')
+		{
+			text->str[n++] = c;
+			continue;
+		}
+		next = quote_depth(text->str + i + 1);
+		/* "-- " is the line before a signature */
+		if (n > line && text->str[n - 1] == ' ' && next == depth && i + 1 < text->len &&
+			!(n - line >= 3 && strncmp(text->str + n - 3, "-- ", 3) == 0 && n - line <= depth + 4))
+		{
+			n--;
+			i += depth;
+			if (text->str[i + 1] == ' ')
+				i++;
+			continue;
+		}
+		text->str[n++] = c;
+		line = n;
+		depth = next;
+	}
+	g_string_truncate(text, n);
+}
+
+/* Is a parameter of a type that? */
+static bool
+param_is(GMimeContentType *ct, const char *name, const char *value)
+{
+	const char *found = ct != NULL ? g_mime_content_type_get_parameter(ct, name) : NULL;
+
+	return found != NULL && g_ascii_strcasecmp(found, value) == 0;
+}
+
 /* HTML of text/enriched or text/richtext, in place of it */
 static GString *
 enriched_to_html(Message *m, GString *text, bool richtext)
@@ -454,16 +293,17 @@ scratch(GString **buffer)
 	return g_string_truncate(*buffer, 0);
 }
 
-/* Append a text part to the body, and note its URLs */
+/* Append a text part to the body, and note its URLs; its type may be NULL */
 static void
 add_text(WalkState *w, GString *body, const char *s, size_t len,
-		 GMimeContentEncoding encoding, const char *charset, TextKind kind, bool richtext)
+		 GMimeContentEncoding encoding, GMimeContentType *ct, TextKind kind)
 {
 	static GString *decoded_buffer;
 	static GString *stripped_buffer;
 	Message    *m = w->m;
 	GString    *text;
 	GString    *shown;
+	const char *charset = ct != NULL ? g_mime_content_type_get_parameter(ct, "charset") : NULL;
 	char	   *meta = NULL;
 	bool		cut;
 
@@ -496,7 +336,9 @@ add_text(WalkState *w, GString *body, const char *s, size_t len,
 	g_free(meta);
 
 	if (kind == TEXT_ENRICHED)
-		text = enriched_to_html(m, text, richtext);
+		text = enriched_to_html(m, text, g_ascii_strcasecmp(g_mime_content_type_get_media_subtype(ct), "richtext") == 0);
+	if (kind == TEXT_PLAIN && param_is(ct, "format", "flowed") && param_is(ct, "delsp", "yes"))
+		unflow(text);
 
 	if (kind == TEXT_CALENDAR)
 		unfold_calendar(text);
@@ -541,36 +383,95 @@ raw_header(GMimeObject *object, const char *name)
 	return raw != NULL && strlen(raw) <= MAX_CONTENT_HEADER ? raw : NULL;
 }
 
+/* All headers of a part by one name, unfolded, behind one another: programs differ in which they take.  NULL for none */
+static char *
+all_headers(Message *m, GMimeObject *object, const char *name)
+{
+	GMimeHeaderList *list = g_mime_object_get_header_list(object);
+	GString    *all = NULL;
+	int			n = MIN(g_mime_header_list_get_count(list), 1000);
+
+	for (int i = 0; i < n; i++)
+	{
+		GMimeHeader *h = g_mime_header_list_get_header_at(list, i);
+		const char *raw = g_mime_header_get_raw_value(h);
+		char	   *value;
+
+		if (raw == NULL || g_ascii_strcasecmp(g_mime_header_get_name(h), name) != 0 ||
+			strlen(raw) + (all != NULL ? all->len : 0) > MAX_CONTENT_HEADER)
+			continue;
+		value = unfold(m, raw, strlen(raw), NULL);
+		if (all == NULL)
+			all = g_string_new(value);
+		else
+			g_string_append_printf(all, ";%s", value);
+		g_free(value);
+	}
+	return all != NULL ? g_string_free(all, FALSE) : NULL;
+}
+
 /* The name of an attachment, clean, or NULL */
 static char *
 part_name(Message *m, GMimeObject *object)
 {
-	const char *disposition = raw_header(object, "Content-Disposition");
 	const char *type = raw_header(object, "Content-Type");
-	char	   *d;
+	char	   *d = all_headers(m, object, "Content-Disposition");
 	char	   *t;
 	char	   *name;
 
-	if (disposition == NULL && (type == NULL || strchr(type, '=') == NULL))
+	if (d == NULL && (type == NULL || strchr(type, '=') == NULL))
 		return NULL;
-	d = disposition != NULL ? unfold(m, disposition, strlen(disposition), NULL) : NULL;
-	t = type != NULL ? unfold(m, type, strlen(type), NULL) : NULL;
+	t = all_headers(m, object, "Content-Type");
 	name = param_file_name(m, d, t);
 	g_free(d);
 	g_free(t);
 	return name;
 }
 
-/* "Content-Type: html": what is meant is clear */
+/* Does a Content-Type begin like that, whatever stands before it? */
 static bool
-is_bare_html(GMimeObject *object)
+type_is(const char *raw, const char *type)
+{
+	size_t		n = strlen(type);
+
+	raw = skip_comments(raw, " \t\r\n\"';<");
+	return g_ascii_strncasecmp(raw, type, n) == 0 && strchr(" \t\r\n;,(\"'>", raw[n]) != NULL;
+}
+
+/*
+ * Is a part HTML by one of its Content-Type headers?  Of two a program may heed
+ * either, and in "html" or "\"text/html\"" what is meant is clear.
+ */
+static bool
+is_html(GMimeObject *object)
+{
+	GMimeHeaderList *list = g_mime_object_get_header_list(object);
+	int			n = MIN(g_mime_header_list_get_count(list), 1000);
+
+	for (int i = 0; i < n; i++)
+	{
+		GMimeHeader *h = g_mime_header_list_get_header_at(list, i);
+		const char *raw = g_mime_header_get_raw_value(h);
+
+		if (raw != NULL && g_ascii_strcasecmp(g_mime_header_get_name(h), "Content-Type") == 0 &&
+			(type_is(raw, "text/html") || type_is(raw, "html")))
+			return true;
+	}
+	return false;
+}
+
+/* Is its Content-Type none?  By RFC 2045 that is text then, which GMime takes for unknown bytes. */
+static bool
+has_broken_type(GMimeObject *object)
 {
 	const char *raw = raw_header(object, "Content-Type");
+	size_t		n;
 
 	if (raw == NULL)
 		return false;
-	raw += strspn(raw, " \t\r\n");
-	return g_ascii_strncasecmp(raw, "html", 4) == 0 && strchr(" \t\r\n;", raw[4]) != NULL;
+	raw = skip_comments(raw, " \t\r\n");
+	n = strcspn(raw, "/;\"'<, \t\r\n");
+	return n == 0 || raw[n + strspn(raw + n, " \t\r\n")] != '/';
 }
 
 /* Does a name end in one of the suffixes of a page, or of a calendar? */
@@ -689,9 +590,57 @@ note_report(WalkState *w, const char *type, const char *subtype, const char *s, 
 		decode_content(s, len, encoding, into, MAX_HEADER_TOTAL, &cut);
 }
 
+static bool parse_and_walk(WalkState *w, GString *body, int depth);
+
+/* Read bytes that GMime took for something else, by Content-* headers of their own */
+static void
+read_again(WalkState *outer, GString *head, const char *s, size_t len, bool is_message, GString *body, int depth)
+{
+	WalkState	w = *outer;
+	char	   *whole;
+
+	if (outer->again >= MAX_AGAIN || depth > MAX_MIME_DEPTH)
+	{
+		ADD_DEFECT(outer->m, DEFECT_MIME_LIMIT);
+		return;
+	}
+	g_string_append_c(head, '\n');
+	whole = g_malloc(head->len + len + 1);
+	memcpy(whole, head->str, head->len);
+	memcpy(whole + head->len, s, len);
+	whole[head->len + len] = '\0';
+	reopen_boundaries(w.m, whole + head->len, len);
+	w.base = whole;
+	w.len = head->len + guard_mime(w.m, whole + head->len, len, is_message);
+	w.leaf = NULL;
+	w.again++;
+	(void) parse_and_walk(&w, body, depth);
+	outer->parts = w.parts;
+	outer->html_parts = w.html_parts;
+	g_free(whole);
+}
+
+/* A message that is attached as bytes in a transfer encoding, as a fragment, or as a file */
+static void
+read_message(WalkState *w, GMimeObject *object, const char *s, size_t len,
+			 GMimeContentEncoding encoding, GString *body, int depth)
+{
+	GString    *head = g_string_new("content-type: message/rfc822\n");
+	const char *disposition = raw_header(object, "Content-Disposition");
+	GString    *decoded = g_string_new(NULL);
+	bool		cut;
+
+	if (disposition != NULL)
+		g_string_append_printf(head, "content-disposition: %.*s\n", (int) strcspn(disposition, "\r\n"), disposition);
+	decode_content(s, len, encoding, decoded, options.max_message, &cut);
+	read_again(w, head, decoded->str, decoded->len, true, body, depth);
+	g_string_free(decoded, TRUE);
+	g_string_free(head, TRUE);
+}
+
 /* A leaf of the MIME tree: text goes to the body, the rest is an attachment */
 static void
-walk_part(WalkState *w, GMimePart *part, GString *body, bool top)
+walk_part(WalkState *w, GMimePart *part, GString *body, int depth)
 {
 	GMimeObject *object = GMIME_OBJECT(part);
 	GMimeContentType *ct = g_mime_object_get_content_type(object);
@@ -700,32 +649,48 @@ walk_part(WalkState *w, GMimePart *part, GString *body, bool top)
 	const char *disposition = g_mime_object_get_disposition(object);
 	char	   *filename = part_name(w->m, object);
 	GMimeContentEncoding encoding = part_encoding(object);
+	static const char *const messages[] = {"eml"};
 	TextKind	kind;
 	bool		attached;
+	bool		partial;
 	const char *s;
 	size_t		len;
 
 	if (type == NULL || subtype == NULL)
 		type = "text", subtype = "plain";
-	if (is_bare_html(object))
+	attached = disposition != NULL && g_ascii_strcasecmp(disposition, "attachment") == 0;
+	if (is_html(object))
 		type = "text", subtype = "html";
+	else if (!attached && filename == NULL && has_broken_type(object))
+		type = "text", subtype = "plain";
 	if (!part_bytes(w, part, &s, &len))
 		s = "", len = 0;
+	partial = g_ascii_strcasecmp(type, "message") == 0 && g_ascii_strcasecmp(subtype, "partial") == 0;
+	if (g_ascii_strcasecmp(type, CODED_MESSAGE) == 0 || (partial && depth == 0))
+	{
+		read_message(w, object, s, len, encoding, body, depth);
+		g_free(filename);
+		return;
+	}
 	note_report(w, type, subtype, s, len, encoding);
-	attached = disposition != NULL && g_ascii_strcasecmp(disposition, "attachment") == 0;
 	kind = text_kind(type, subtype);
-	if (kind == TEXT_NONE && top && !attached && g_ascii_strcasecmp(type, "text") == 0)
+	if (kind == TEXT_NONE && depth == 0 && !attached && g_ascii_strcasecmp(type, "text") == 0)
 		kind = g_ascii_strcasecmp(subtype, "calendar") == 0 ? TEXT_CALENDAR : TEXT_PLAIN;
 
 	if (kind != TEXT_NONE && !attached)
-		add_text(w, body, s, len, encoding,
-				 ct != NULL ? g_mime_content_type_get_parameter(ct, "charset") : NULL,
-				 kind, g_ascii_strcasecmp(subtype, "richtext") == 0);
+		add_text(w, body, s, len, encoding, ct, kind);
 	else
 		note_attached_text(w, type, subtype, filename, s, len, encoding,
 						   ct != NULL ? g_mime_content_type_get_parameter(ct, "charset") : NULL);
 	if ((kind == TEXT_NONE || attached || filename != NULL) && w->inside == 0)
 		add_attachment(w->m, filename, type, subtype, s, len, encoding);
+	if (partial || has_suffix_of(filename, messages, G_N_ELEMENTS(messages)))
+	{
+		/* it is listed, and its text is kept as it stands */
+		w->inside++;
+		read_message(w, object, s, len, encoding, body, depth + 1);
+		w->inside--;
+	}
 	g_free(filename);
 }
 
@@ -783,6 +748,60 @@ walk_alternative(WalkState *w, GMimeMultipart *multipart, GString *body, int dep
 	g_string_free(best, TRUE);
 }
 
+/*
+ * Read the parts that stand where the multipart has none by its own boundary:
+ * in another, since programs differ in how they read that parameter.  False
+ * where there are none.
+ */
+static bool
+read_other_parts(WalkState *w, const char *subtype, const char *s, GString *body, int depth)
+{
+	char	   *boundary = NULL;
+	GString    *head;
+
+	if (s != NULL && w->again < MAX_AGAIN && !(w->alone && depth == 0))
+		boundary = find_boundary(s, strlen(s));
+	if (boundary == NULL)
+		return false;
+	ADD_DEFECT(w->m, DEFECT_BROKEN_MIME);
+	head = g_string_new("content-type: multipart/");
+	g_string_append_printf(head, "%s; boundary=\"", subtype);
+	for (const char *p = boundary; *p != '\0'; p++)
+	{
+		if (*p == '"' || *p == '\\')
+			g_string_append_c(head, '\\');
+		g_string_append_c(head, *p);
+	}
+	g_string_append(head, "\"\n");
+	read_again(w, head, s, strlen(s), false, body, depth + 1);
+	g_string_free(head, TRUE);
+	g_free(boundary);
+	return true;
+}
+
+/* A multipart without parts: they are in a transfer encoding or behind another boundary, or it is text of some kind */
+static void
+walk_empty_multipart(WalkState *w, GMimeMultipart *multipart, const char *subtype, GString *body, int depth)
+{
+	const char *prologue = g_mime_multipart_get_prologue(multipart);
+	GMimeContentEncoding encoding = part_encoding(GMIME_OBJECT(multipart));
+	GString    *decoded;
+	bool		cut;
+
+	ADD_DEFECT(w->m, DEFECT_BROKEN_MIME);
+	w->empty = depth == 0;
+	if (w->empty && w->alone)
+		return;
+	if (prologue == NULL || read_other_parts(w, subtype, prologue, body, depth))
+		return;
+	decoded = g_string_new(NULL);
+	if (encoding == GMIME_CONTENT_ENCODING_BASE64 || encoding == GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE)
+		decode_content(prologue, strlen(prologue), encoding, decoded, options.max_message, &cut);
+	if (!read_other_parts(w, subtype, decoded->str, body, depth))
+		add_text(w, body, prologue, strlen(prologue), GMIME_CONTENT_ENCODING_DEFAULT, NULL, TEXT_PLAIN);
+	g_string_free(decoded, TRUE);
+}
+
 static void
 walk_multipart(WalkState *w, GMimeMultipart *multipart, GString *body, int depth)
 {
@@ -792,19 +811,16 @@ walk_multipart(WalkState *w, GMimeMultipart *multipart, GString *body, int depth
 
 	if (n == 0)
 	{
-		/* no part was found: what is there is text of some kind */
-		const char *prologue = g_mime_multipart_get_prologue(multipart);
-
-		ADD_DEFECT(w->m, DEFECT_BROKEN_MIME);
-		if (prologue != NULL)
-			add_text(w, body, prologue, strlen(prologue),
-					 GMIME_CONTENT_ENCODING_DEFAULT, NULL, TEXT_PLAIN, false);
+		walk_empty_multipart(w, multipart, subtype != NULL ? subtype : "mixed", body, depth);
+		return;
 	}
-	else if (subtype != NULL && g_ascii_strcasecmp(subtype, "alternative") == 0)
+	(void) read_other_parts(w, "mixed", g_mime_multipart_get_prologue(multipart), body, depth);
+	if (subtype != NULL && g_ascii_strcasecmp(subtype, "alternative") == 0)
 		walk_alternative(w, multipart, body, depth);
 	else
 		for (int i = 0; i < n; i++)
 			walk(w, g_mime_multipart_get_part(multipart, i), body, depth + 1);
+	(void) read_other_parts(w, "mixed", g_mime_multipart_get_epilogue(multipart), body, depth);
 }
 
 /* The name of an attached message: without one its subject tells what it is */
@@ -884,7 +900,7 @@ walk(WalkState *w, GMimeObject *object, GString *body, int depth)
 			walk_message(w, object, inner, inner_part, depth);
 	}
 	else if (GMIME_IS_PART(object))
-		walk_part(w, GMIME_PART(object), body, depth == 0);
+		walk_part(w, GMIME_PART(object), body, depth);
 }
 
 /* GMime tells what it stumbles over */
@@ -908,15 +924,65 @@ mime_warning(gint64 offset, GMimeParserWarning code, const gchar *item, gpointer
 	}
 }
 
-/* A header's value with its last quote closed */
+static bool
+is_multipart(const Header *h)
+{
+	return g_ascii_strncasecmp(h->value, "multipart/", 10) == 0;
+}
+
+/* Close the last quote of what was appended */
 static void
-append_content_header(GString *kept, const Header *h)
+close_quote(GString *kept, gsize from)
 {
 	int			quotes = 0;
 
-	for (const char *p = h->value; *p != '\0'; p++)
+	for (const char *p = kept->str + from; *p != '\0'; p++)
 		quotes += *p == '"';
-	g_string_append_printf(kept, "%s: %s%s\n", h->name, h->value, quotes % 2 != 0 ? "\"" : "");
+	if (quotes % 2 != 0)
+		g_string_append_c(kept, '"');
+}
+
+/*
+ * A header's value with its last quote closed, and behind it those of others of
+ * its name, of which a program may take the name of a file.
+ */
+static void
+append_content_header(GString *kept, const Header *h, GArray *headers)
+{
+	gsize		from = kept->len;
+
+	g_string_append_printf(kept, "%s: %s", h->name, h->value);
+	for (guint i = 0; i < headers->len; i++)
+	{
+		const Header *other = &g_array_index(headers, Header, i);
+
+		if (other != h && strcmp(other->name, h->name) == 0 &&
+			kept->len - from + strlen(other->value) < MAX_CONTENT_HEADER)
+		{
+			close_quote(kept, from);
+			g_string_append_printf(kept, "; %s", other->value);
+		}
+	}
+	close_quote(kept, from);
+	g_string_append_c(kept, '\n');
+}
+
+/* Is it a message in a transfer encoding? */
+static bool
+is_coded_message(GArray *headers, const Header *type)
+{
+	if (g_ascii_strncasecmp(type->value, "message/", 8) != 0)
+		return false;
+	for (guint i = 0; i < headers->len; i++)
+	{
+		Header	   *h = &g_array_index(headers, Header, i);
+		GMimeContentEncoding encoding = strcmp(h->name, "content-transfer-encoding") == 0 ?
+		encoding_by_name(h->value) : GMIME_CONTENT_ENCODING_DEFAULT;
+
+		if (encoding == GMIME_CONTENT_ENCODING_BASE64 || encoding == GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE)
+			return true;
+	}
+	return false;
 }
 
 /*
@@ -929,13 +995,16 @@ content_headers(Message *m, GArray *headers, Header *type)
 {
 	static const char *const wanted[] = {"content-transfer-encoding", "content-disposition"};
 	GString    *kept = g_string_new(NULL);
+	GArray	   *none = g_array_new(FALSE, FALSE, sizeof(Header));
 
 	if (type != NULL && type->value[0] != '\0')
 	{
 		if (strlen(type->value) > MAX_CONTENT_HEADER)
 			ADD_DEFECT(m, DEFECT_TRUNCATED_HEADER);
+		else if (is_coded_message(headers, type))
+			g_string_append_printf(kept, "content-type: " CODED_MESSAGE "%s\n", strchr(type->value, '/'));
 		else if (strchr(type->value, '/') != NULL)
-			append_content_header(kept, type);
+			append_content_header(kept, type, is_multipart(type) ? none : headers);
 		else
 		{
 			/* no type at all means text, not unknown bytes */
@@ -955,22 +1024,24 @@ content_headers(Message *m, GArray *headers, Header *type)
 				if (strlen(h->value) > MAX_CONTENT_HEADER)
 					ADD_DEFECT(m, DEFECT_TRUNCATED_HEADER);
 				else if (kept->len < 4 * MAX_CONTENT_HEADER)
-					append_content_header(kept, h);
+					append_content_header(kept, h, k == 0 ? none : headers);
 			}
 	}
 	g_string_append_c(kept, '\n');
+	g_array_free(none, TRUE);
 	return kept;
 }
 
-static bool
-is_multipart(const Header *h)
+/* How much a reader may see of a body of that type */
+static int
+shown_by(const Header *type)
 {
-	return g_ascii_strncasecmp(h->value, "multipart/", 10) == 0;
+	return type_is(type->value, "text/html") ? 2 : g_ascii_strncasecmp(type->value, "text/", 5) == 0 ? 1 : 0;
 }
 
 /*
  * The Content-Type headers to read the body by: all different multiparts (two
- * at most), else the first.
+ * at most), else the first of those that show most.
  */
 static int
 choose_types(GArray *headers, Header *types[2])
@@ -985,12 +1056,17 @@ choose_types(GArray *headers, Header *types[2])
 			(n == 0 || strcmp(h->value, types[0]->value) != 0))
 			types[n++] = h;
 	}
-	if (n == 0)
+	if (n > 0)
+		return n;
+	types[0] = find_header(headers, "content-type");
+	for (guint i = 0; i < headers->len; i++)
 	{
-		types[0] = find_header(headers, "content-type");
-		n = 1;
+		Header	   *h = &g_array_index(headers, Header, i);
+
+		if (strcmp(h->name, "content-type") == 0 && shown_by(h) > shown_by(types[0]))
+			types[0] = h;
 	}
-	return n;
+	return 1;
 }
 
 /* Is a body of that type one part, whatever is in it? */
@@ -1006,18 +1082,43 @@ is_leaf_type(const Header *type)
 	return *s == '\0' || *s == ';' || *s == ' ';
 }
 
-/* Read the body by one Content-Type header (or none) */
-static void
-parse_as(Message *m, GArray *headers, Header *type, RawMessage *raw, const char *body, size_t body_len)
+/* What GMime makes of the headers and the body at w->base, into body; false where it makes nothing of it */
+static bool
+parse_and_walk(WalkState *w, GString *body, int depth)
+{
+	GByteArray	bytes = {.data = (guint8 *) w->base,.len = w->len};
+	GMimeStream *stream = g_mime_stream_mem_new_with_byte_array(&bytes);
+	GMimeParser *parser;
+	GMimeParserOptions *parser_options = g_mime_parser_options_new();
+	GMimeObject *object;
+
+	g_mime_stream_mem_set_owner(GMIME_STREAM_MEM(stream), FALSE);
+	parser = g_mime_parser_new_with_stream(stream);
+	g_mime_parser_set_persist_stream(parser, TRUE);
+#ifdef GMIME_WARNING_NOTIFY
+	g_mime_parser_options_set_warning_callback(parser_options, mime_warning, w->m, NULL);
+#else
+	g_mime_parser_options_set_warning_callback(parser_options, mime_warning, w->m);
+#endif
+	object = g_mime_parser_construct_part(parser, parser_options);
+	if (object != NULL)
+	{
+		walk(w, object, body, depth);
+		g_object_unref(object);
+	}
+	g_mime_parser_options_free(parser_options);
+	g_object_unref(parser);
+	g_object_unref(stream);
+	return object != NULL;
+}
+
+/* Read the body by one Content-Type header (or none); false where that is a multipart's and no part was found */
+static bool
+parse_as(Message *m, GArray *headers, Header *type, RawMessage *raw, const char *body, size_t body_len, bool alone)
 {
 	GString    *kept = content_headers(m, headers, type);
 	char	   *copy = NULL;
-	GByteArray	bytes;
-	GMimeStream *stream;
-	GMimeParser *parser;
-	GMimeParserOptions *parser_options;
-	GMimeObject *object;
-	WalkState	w = {0};
+	WalkState	w = {.alone = alone};
 
 	/*
 	 * They go in front of the body, over the header block, which is not
@@ -1042,35 +1143,29 @@ parse_as(Message *m, GArray *headers, Header *type, RawMessage *raw, const char 
 	w.m = m;
 	g_string_free(kept, TRUE);
 
-	bytes.data = (guint8 *) w.base;
-	bytes.len = w.len;
-	stream = g_mime_stream_mem_new_with_byte_array(&bytes);
-	g_mime_stream_mem_set_owner(GMIME_STREAM_MEM(stream), FALSE);
-	parser = g_mime_parser_new_with_stream(stream);
-	g_mime_parser_set_persist_stream(parser, TRUE);
-	parser_options = g_mime_parser_options_new();
-#ifdef GMIME_WARNING_NOTIFY
-	g_mime_parser_options_set_warning_callback(parser_options, mime_warning, m, NULL);
-#else
-	g_mime_parser_options_set_warning_callback(parser_options, mime_warning, m);
-#endif
-
-	object = g_mime_parser_construct_part(parser, parser_options);
-	if (object != NULL)
-	{
-		walk(&w, object, m->body_text, 0);
-		g_object_unref(object);
-	}
-	else
+	if (!parse_and_walk(&w, m->body_text, 0))
 	{
 		ADD_DEFECT(m, DEFECT_BROKEN_MIME);
-		add_text(&w, m->body_text, body, body_len, GMIME_CONTENT_ENCODING_DEFAULT,
-				 NULL, TEXT_PLAIN, false);
+		add_text(&w, m->body_text, body, body_len, GMIME_CONTENT_ENCODING_DEFAULT, NULL, TEXT_PLAIN);
 	}
-	g_mime_parser_options_free(parser_options);
-	g_object_unref(parser);
-	g_object_unref(stream);
 	g_free(copy);
+	return !w.empty;
+}
+
+/* The type of a multipart that names two boundaries with the second of them, or NULL: programs differ in which they take */
+static char *
+other_boundary(const Header *type)
+{
+	const char *first = type != NULL && is_multipart(type) ? g_strstr_len(type->value, -1, "boundary=") : NULL;
+	const char *second = first != NULL ? strstr(first + 9, "boundary=") : NULL;
+	char	   *value;
+
+	if (second == NULL || strcspn(first + 9, ";") == 0 ||
+		(strcspn(first, ";") == strcspn(second, ";") && strncmp(first, second, strcspn(first, ";")) == 0))
+		return NULL;
+	value = g_strdup(type->value);
+	value[first - type->value] = 'x';
+	return value;
 }
 
 void
@@ -1078,14 +1173,20 @@ parse_body(Message *m, GArray *headers, RawMessage *raw, const char *body)
 {
 	size_t		body_len = raw->data + raw->len - body;
 	Header	   *types[2];
+	Header		other = {.name = "content-type"};
 	int			n = choose_types(headers, types);
+	bool		found = false;
 
-	if (types[0] != NULL && (is_multipart(types[0]) ||
-							 g_ascii_strncasecmp(types[0]->value, "message/", 8) == 0))
+	if (!is_leaf_type(types[0]))
 	{
 		reopen_boundaries(m, (char *) body, body_len);
 		body_len = guard_mime(m, (char *) body, body_len, !is_multipart(types[0]));
 	}
-	for (int i = 0; i < n; i++)
-		parse_as(m, headers, types[i], raw, body, body_len);
+	if (n == 1 && (other.value = other_boundary(types[0])) != NULL)
+		types[n++] = &other;
+	for (int i = 0; n > 1 && i < n; i++)
+		found |= parse_as(m, headers, types[i], raw, body, body_len, true);
+	if (!found)
+		(void) parse_as(m, headers, types[0], raw, body, body_len, false);
+	g_free(other.value);
 }

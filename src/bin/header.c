@@ -120,3 +120,12 @@ find_header(GArray *headers, const char *name)
 	}
 	return NULL;
 }
+
+/* Where a value begins behind comments and those characters */
+const char *
+skip_comments(const char *s, const char *blanks)
+{
+	while (*(s += strspn(s, blanks)) == '(' && strchr(s, ')') != NULL)
+		s = strchr(s, ')') + 1;
+	return s;
+}

@@ -339,6 +339,29 @@ is_pixel(const GumboElement *e)
 
 static void parse_frame(HtmlState *st, const char *s, bool hidden);
 
+/* A field of a form, or a button, with the text that stands in it */
+static void
+show_input(HtmlState *st, const GumboElement *e, Out *out)
+{
+	static const char *const silent[] = {"hidden", "checkbox", "radio", "file", "range", "color", "image"};
+	const char *type = attribute(e, "type");
+	const char *value = attribute(e, "value");
+	bool		password = type != NULL && g_ascii_strcasecmp(type, "password") == 0;
+
+	if (password)
+		st->m->html_password_inputs++;
+	for (size_t i = 0; type != NULL && i < G_N_ELEMENTS(silent); i++)
+		if (g_ascii_strcasecmp(type, silent[i]) == 0)
+			return;
+	if (password || value == NULL || value[0] == '\0')
+		value = attribute(e, "placeholder");
+	if (value == NULL)
+		return;
+	out->pending_space = true;
+	shown_add(st, out, false, value, strlen(value));
+	out->pending_space = true;
+}
+
 /* What an element leads to or shows by its attributes; out is where its text goes */
 static void
 element_attributes(HtmlState *st, Frame *f, Out *out)
@@ -366,9 +389,7 @@ element_attributes(HtmlState *st, Frame *f, Out *out)
 			}
 			break;
 		case GUMBO_TAG_INPUT:
-			value = attribute(e, "type");
-			if (value != NULL && g_ascii_strcasecmp(value, "password") == 0)
-				st->m->html_password_inputs++;
+			show_input(st, e, out);
 			break;
 		case GUMBO_TAG_IMG:
 			if (out == &st->seen && (attribute(e, "src") != NULL || attribute(e, "srcset") != NULL) && !is_pixel(e))
@@ -394,7 +415,10 @@ element_attributes(HtmlState *st, Frame *f, Out *out)
 				char	   *base = link_url(st, value, strlen(value));
 
 				link_note(st, base);
-				st->base = base;
+				st->links_before_base = st->m->link_hrefs->len;
+				/* a message comes by no protocol */
+				st->base = base[0] == '/' && base[1] == '/' ? g_strconcat("http:", base, NULL) : g_strdup(base);
+				g_free(base);
 			}
 			break;
 		case GUMBO_TAG_META:
@@ -965,6 +989,7 @@ html_to_text(Message *m, GString *source, GString *text)
 {
 	static Arena arena;
 	HtmlState	st = {0};
+	guint		links = m->link_hrefs->len;
 
 	if (arena.chunks == NULL)
 		arena.chunks = g_ptr_array_new_with_free_func(g_free);
@@ -976,8 +1001,11 @@ html_to_text(Message *m, GString *source, GString *text)
 	st.hidden.s = g_string_new(NULL);
 	st.link_text = g_string_new(NULL);
 
+	if (html_has_controls(source->str, source->len))
+		html_drop_controls(source);
 	parse_or_strip(&st, &arena, source->str, source->len);
 	link_end(&st);
+	link_rebase(&st, links);
 	if (st.sheets.exhausted)
 		ADD_DEFECT(m, DEFECT_BROKEN_HTML);
 	check_text(m, text);

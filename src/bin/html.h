@@ -232,6 +232,7 @@ typedef struct HtmlState
 	const GArray *runs;			/* that marks stand for, or NULL */
 	Arena	   *arena;			/* that holds the tree */
 	char	   *base;			/* <base href> */
+	guint		links_before_base;	/* how many there were by then */
 	Sheets		sheets;
 	gsize		indented_bytes; /* of text behind a text-indent */
 	Turned		turned[MAX_TURNED]; /* by characters */
@@ -264,6 +265,7 @@ extern int	html_attribute(const char **p, const char *end, HtmlAttribute *a);
 extern bool html_blank_repeated(char *s, const char *end);
 extern const char *html_end_tag(const char *s, const char *end, const char *name, size_t len);
 extern const char *html_comment_end(const char *s, const char *end);
+extern void html_drop_controls(GString *html);
 extern bool html_has_controls(const char *s, size_t len);
 
 /* html_shrink.c */
@@ -298,6 +300,7 @@ extern void shown_turns_doubt(HtmlState *st, int from);
 /* html_links.c */
 extern char *link_url(HtmlState *st, const char *s, size_t len);
 extern void link_note(HtmlState *st, const char *url);
+extern void link_rebase(HtmlState *st, guint first);
 extern void link_attribute(HtmlState *st, const char *s);
 extern void link_srcset(HtmlState *st, const char *s);
 extern void link_css(HtmlState *st, const char *s);

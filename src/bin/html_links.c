@@ -116,6 +116,26 @@ link_note(HtmlState *st, const char *url)
 
 		if (text_is_host(url, n) || (url[n] == '/' && text_is_host_form(url, n)))
 			message_add_url(st->m, url, strlen(url));
+		/* "ms-word:ofe|u|http://…", "view-source:http://…" */
+		else if (url[n] == ':' && !has_scheme(url, "data:") && strstr(url + n + 1, "://") != NULL)
+			find_urls(st->m, url, strlen(url));
+	}
+}
+
+/* Links that stood before the document's <base>, which counts for them, too; first is the first of the document */
+void
+link_rebase(HtmlState *st, guint first)
+{
+	GPtrArray  *hrefs = st->m->link_hrefs;
+
+	for (guint i = first; st->base != NULL && i < MIN(st->links_before_base, hrefs->len); i++)
+	{
+		char	   *old = hrefs->pdata[i];
+
+		hrefs->pdata[i] = link_url(st, old, strlen(old));
+		if (strcmp(old, hrefs->pdata[i]) != 0)
+			link_note(st, hrefs->pdata[i]);
+		g_free(old);
 	}
 }
 

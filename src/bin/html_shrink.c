@@ -215,7 +215,7 @@ static const ShrinkWord wanted[] = {
 	{NAME("bgcolor")}, {NAME("background")}, {NAME("hidden")}, {NAME("color"),.only = "font"},
 	{NAME("text"),.only = "body"}, {NAME("size"),.only = "font"}, {NAME("media"),.only = "style"}, {NAME("type")}, {NAME("action")}, {NAME("formaction")},
 	{NAME("poster")}, {NAME("srcset")}, {NAME("data")}, {NAME("lowsrc")}, {NAME("dynsrc")}, {NAME("http-equiv")},
-	{NAME("content"),.only = "meta"}, {NAME("prompt")},
+	{NAME("content"),.only = "meta"}, {NAME("prompt")}, {NAME("value"),.only = "input"}, {NAME("placeholder"),.only = "input"},
 	{NAME("srcdoc"),.only = "iframe"}, {NAME("dir")},
 };
 

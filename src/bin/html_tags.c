@@ -215,6 +215,18 @@ html_comment_end(const char *s, const char *end)
 	return NULL;
 }
 
+/* Leave out control characters: browsers draw nothing for them, and the parser takes them for others */
+void
+html_drop_controls(GString *html)
+{
+	gsize		n = 0;
+
+	for (gsize i = 0; i < html->len; i++)
+		if ((unsigned char) html->str[i] >= ' ' || g_ascii_isspace(html->str[i]))
+			html->str[n++] = html->str[i];
+	g_string_truncate(html, n);
+}
+
 /* Are there control characters, which the parser takes for others? */
 bool
 html_has_controls(const char *s, size_t len)

@@ -240,18 +240,18 @@ parse_from(Message *m, Header *h)
 		m->from_name = g_strdup(h->decoded);
 }
 
-/* The first From that says anything, or NULL: an empty one before it hides nobody */
+/* The first header of that name that says anything, else the first: an empty one before it hides nothing */
 static Header *
-find_from(GArray *headers)
+find_filled(GArray *headers, const char *name)
 {
 	for (guint i = 0; i < headers->len; i++)
 	{
 		Header	   *h = &g_array_index(headers, Header, i);
 
-		if (strcmp(h->name, "from") == 0 && h->value[0] != '\0')
+		if (h->name[0] == name[0] && strcmp(h->name, name) == 0 && h->value[0] != '\0')
 			return h;
 	}
-	return NULL;
+	return find_header(headers, name);
 }
 
 /* Headers that a message has once; a second one is somebody's trick */
@@ -530,15 +530,15 @@ interpret_headers(Message *m, GArray *headers, const RawMessage *raw)
 	Header	   *h;
 	const char *rest;
 
-	if ((h = find_from(headers)) != NULL)
+	if ((h = find_filled(headers, "from")) != NULL && h->value[0] != '\0')
 		parse_from(m, h);
 	else
 		ADD_DEFECT(m, DEFECT_NO_FROM);
-	if ((h = find_header(headers, "reply-to")) != NULL)
+	if ((h = find_filled(headers, "reply-to")) != NULL)
 		address_parse(m, h->value, take_reply_to, NULL);
-	if ((h = find_header(headers, "subject")) != NULL)
+	if ((h = find_filled(headers, "subject")) != NULL)
 		m->subject = parse_subject(h);
-	if ((h = find_header(headers, "message-id")) != NULL)
+	if ((h = find_filled(headers, "message-id")) != NULL)
 		m->message_id = parse_message_id(h->value);
 	if ((h = find_header(headers, "in-reply-to")) != NULL)
 		m->in_reply_to = in_brackets(h->value, &rest);
@@ -552,7 +552,7 @@ interpret_headers(Message *m, GArray *headers, const RawMessage *raw)
 	find_duplicates(m, headers);
 	received = interpret_trace(m, headers);
 
-	if ((h = find_header(headers, "date")) != NULL && h->value[0] != '\0')
+	if ((h = find_filled(headers, "date")) != NULL && h->value[0] != '\0')
 	{
 		m->sent_at = parse_date(h->value);
 		if (m->sent_at == NO_TIME)

@@ -12,6 +12,9 @@
 /* What GMime may get of a Content-* header */
 #define MAX_CONTENT_HEADER	65536
 
+/* The type that GMime gets to see of a message in a transfer encoding, which it does not decode; as long as "message" */
+#define CODED_MESSAGE		"x-coded"
+
 typedef struct Header
 {
 	char	   *name;			/* lower case */
@@ -27,11 +30,18 @@ extern const char *next_line(const char *s, const char *end);
 extern bool is_blank_line(const char *s, const char *end);
 extern char *unfold(Message *m, const char *s, size_t len, const char *charset);
 extern Header *find_header(GArray *headers, const char *name);
+extern const char *skip_comments(const char *s, const char *blanks);
+
+/* transfer.c */
+extern GMimeContentEncoding encoding_by_name(const char *s);
+extern int64_t decode_content(const char *s, size_t len, GMimeContentEncoding encoding,
+							  GString *out, size_t max, bool *cut);
 
 /* params.c */
 extern char *param_file_name(Message *m, const char *disposition, const char *type);
 
 /* mime_guard.c */
+extern char *find_boundary(const char *s, size_t len);
 extern void reopen_boundaries(Message *m, char *body, size_t len);
 extern size_t guard_mime(Message *m, char *body, size_t len, bool in_message);
 

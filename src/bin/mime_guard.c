@@ -41,6 +41,30 @@ find_boundaries(char *body, size_t len)
 	return lines;
 }
 
+/* The boundary that parts stand behind, by a line of -- before a Content-* header, or NULL */
+char	   *
+find_boundary(const char *s, size_t len)
+{
+	const char *end = s + len;
+	const char *next;
+
+	for (; s < end; s = next)
+	{
+		size_t		n;
+
+		next = next_line(s, end);
+		if (s[0] != '-' || end - next < 8 || s[1] != '-' || g_ascii_strncasecmp(next, "content-", 8) != 0 ||
+			header_name_len(next, next_line(next, end)) == 0)
+			continue;
+		n = next - s;
+		while (n > 0 && g_ascii_isspace(s[n - 1]))
+			n--;
+		if (n > 2 && n <= 200)
+			return g_strndup(s + 2, n - 2);
+	}
+	return NULL;
+}
+
 /*
  * A boundary that ends its multipart and comes again later: programs go on
  * reading.  Blank out the end, so that GMime does too.
@@ -76,6 +100,42 @@ reopen_boundaries(Message *m, char *body, size_t len)
 	g_hash_table_destroy(last);
 }
 
+/* What guard_mime() has seen of a block of headers */
+typedef struct PartHeaders
+{
+	char	   *message;		/* where its type begins that is a message's, or NULL */
+	bool		coded;			/* it has a transfer encoding that changes bytes */
+} PartHeaders;
+
+/* Note a header that begins at s */
+static void
+note_header(PartHeaders *part, char *s, size_t name_len, const char *end)
+{
+	char	   *value = memchr(s, ':', end - s);
+
+	for (value++; value < end && g_ascii_isspace(*value);)
+		value++;
+	if (name_len == 12 && g_ascii_strncasecmp(s, "content-type", 12) == 0)
+		part->message = end - value > 8 && g_ascii_strncasecmp(value, "message/", 8) == 0 ? value : NULL;
+	else if (name_len == 25 && g_ascii_strncasecmp(s, "content-transfer-encoding", 25) == 0)
+	{
+		char	   *raw = g_strndup(value, MIN(end - value, 200));
+		GMimeContentEncoding encoding = encoding_by_name(raw);
+
+		part->coded |= encoding == GMIME_CONTENT_ENCODING_BASE64 || encoding == GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE;
+		g_free(raw);
+	}
+}
+
+/* A block of headers is over: GMime reads no message that is in a transfer encoding, so it gets to see another type */
+static void
+end_headers(PartHeaders *part)
+{
+	if (part->message != NULL && part->coded)
+		memcpy(part->message, CODED_MESSAGE, strlen(CODED_MESSAGE));
+	memset(part, 0, sizeof(*part));
+}
+
 /*
  * GMime builds an object for each part and each header in it, looks at each
  * line that begins with -- once for each level of nesting, and at each
@@ -97,6 +157,7 @@ guard_mime(Message *m, char *body, size_t len, bool in_message)
 	int			params = 0;
 	int			quotes = 0;
 	char	   *last_quote = NULL;
+	PartHeaders part = {0};
 
 	while (s < end)
 	{
@@ -106,6 +167,7 @@ guard_mime(Message *m, char *body, size_t len, bool in_message)
 		{
 			in_headers = true;
 			content = false;
+			memset(&part, 0, sizeof(part));
 			if (++boundaries > MAX_BOUNDARY_LINES)
 				break;
 		}
@@ -122,6 +184,8 @@ guard_mime(Message *m, char *body, size_t len, bool in_message)
 				in_headers = header_name_len(s, next) > 0;
 				content = in_headers && g_ascii_strncasecmp(s, "content-", 8) == 0;
 				params = 0;
+				if (content)
+					note_header(&part, s, header_name_len(s, next), end);
 				if (in_headers && ++headers > MAX_PART_HEADERS)
 					break;
 			}
@@ -142,10 +206,12 @@ guard_mime(Message *m, char *body, size_t len, bool in_message)
 					}
 				}
 		}
-		else if (quotes % 2 != 0)
+		else
 		{
-			*last_quote = ' ';
+			if (quotes % 2 != 0)
+				*last_quote = ' ';
 			quotes = 0;
+			end_headers(&part);
 		}
 		/* after an empty line, headers of an attached message may follow */
 		s = next;

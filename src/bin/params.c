@@ -152,6 +152,17 @@ collect(Message *m, const char *header, const char *want, GPtrArray *names)
 		}
 		if (left <= 1)
 		{
+			char	   *comment = left == 0 && g_str_has_suffix(param.value->str, ")") ? strrchr(param.value->str, '(') : NULL;
+
+			/* "a.exe (x)" may be a name, or a name and a comment */
+			if (comment != NULL && names->len < MAX_NAMES)
+			{
+				GString    *bare = g_string_new_len(param.value->str, comment - param.value->str);
+
+				g_ptr_array_add(names, decode_value(m, param.value, false));
+				g_string_assign(param.value, bare->str);
+				g_string_free(bare, TRUE);
+			}
 			if (names->len < MAX_NAMES)
 				g_ptr_array_add(names, decode_value(m, param.value, left == 1));
 			g_string_free(param.value, TRUE);
@@ -168,13 +179,15 @@ collect(Message *m, const char *header, const char *want, GPtrArray *names)
 		if (rest[left - 1] == '*')
 			extended = true;
 	}
-	if (pieces[0] != NULL)
+	/* up to the first that is missing, and all there are */
+	for (int gaps = 0; gaps < 2; gaps++)
 	{
 		GString    *whole = g_string_new(NULL);
 
-		for (int i = 0; i < MAX_PIECES && pieces[i] != NULL; i++)
-			g_string_append_len(whole, pieces[i]->str, pieces[i]->len);
-		if (names->len < MAX_NAMES)
+		for (int i = 0; i < MAX_PIECES && (pieces[i] != NULL || gaps > 0); i++)
+			if (pieces[i] != NULL)
+				g_string_append_len(whole, pieces[i]->str, pieces[i]->len);
+		if (whole->len > 0 && names->len < MAX_NAMES)
 			g_ptr_array_add(names, decode_value(m, whole, extended));
 		g_string_free(whole, TRUE);
 	}

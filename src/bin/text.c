@@ -177,19 +177,46 @@ charset_for_iconv(const char *label, bool *is_utf8)
 		{"x-gbk", "GB18030"},
 		{"gbk", "GB18030"},
 		{"cp936", "GB18030"},
+		{"gb_2312", "GB18030"},
+		{"chinese", "GB18030"},
+		{"csiso58gb231280", "GB18030"},
+		{"iso-ir-58", "GB18030"},
 		{"chinesebig5", "BIG5-HKSCS"},
+		{"csbig5", "BIG5-HKSCS"},
 		{"big5", "BIG5-HKSCS"},
 		{"euc-kr", "CP949"},
 		{"ks_c_5601-1987", "CP949"},
 		{"ks_c_5601", "CP949"},
 		{"ksc5601", "CP949"},
+		{"ksc_5601", "CP949"},
+		{"ks_c_5601-1989", "CP949"},
+		{"csksc56011987", "CP949"},
+		{"iso-ir-149", "CP949"},
 		{"korean", "CP949"},
 		{"shift_jis", "CP932"},
 		{"shift-jis", "CP932"},
 		{"x-sjis", "CP932"},
 		{"iso-2022-jp", "ISO-2022-JP-3"},
 		{"unicode-1-1-utf-7", "UTF-7"},
+		{"koi", "KOI8-R"},
+		{"koi8_r", "KOI8-R"},
+		{"dos-874", "CP874"},
+		{"sun_eu_greek", "ISO-8859-7"},
+		{"logical", "ISO-8859-8"},
+		{"visual", "ISO-8859-8"},
+		{"csiso88598e", "ISO-8859-8"},
+		{"csiso88598i", "ISO-8859-8"},
+		{"csiso88596e", "ISO-8859-6"},
+		{"csiso88596i", "ISO-8859-6"},
+		{"csisolatin9", "ISO-8859-15"},
+		{"l9", "ISO-8859-15"},
+		{"mac-roman", "MACINTOSH"},
+		{"x-mac-ukrainian", "MAC-UK"},
 	};
+	static const char *const utf8[] = {
+		"utf-8", "utf8", "utf_8", "utf8mb4", "cp65001", "unicode-1-1-utf-8", "unicode11utf8", "unicode20utf8"
+	};
+	static char clean[40];
 	static const char *const says_nothing[] = {
 		"us-ascii", "ascii", "ansi_x3.4-1968", "default", "default_charset", "default-charset",
 		"none", "unknown", "unknown-8bit", "x-unknown", "x-user-defined",
@@ -197,7 +224,16 @@ charset_for_iconv(const char *label, bool *is_utf8)
 	};
 
 	*is_utf8 = false;
-	if (label == NULL || label[0] == '\0')
+	if (label == NULL)
+		return NULL;
+	/* 'koi8-r', "utf-8 " */
+	if (strpbrk(label, "' \t\"") != NULL)
+	{
+		g_strlcpy(clean, label + strspn(label, "' \t\""), sizeof(clean));
+		clean[strcspn(clean, "' \t\"")] = '\0';
+		label = clean;
+	}
+	if (label[0] == '\0')
 		return NULL;
 	/* as some mass mailers write it */
 	if (g_str_has_suffix(label, "_CHARSET"))
@@ -207,12 +243,12 @@ charset_for_iconv(const char *label, bool *is_utf8)
 		g_strlcpy(stem, label, MIN(sizeof(stem), strlen(label) - 7));
 		return charset_for_iconv(stem, is_utf8);
 	}
-	if (g_ascii_strcasecmp(label, "utf-8") == 0 ||
-		g_ascii_strcasecmp(label, "utf8") == 0)
-	{
-		*is_utf8 = true;
-		return "UTF-8";
-	}
+	for (size_t i = 0; i < G_N_ELEMENTS(utf8); i++)
+		if (g_ascii_strcasecmp(label, utf8[i]) == 0)
+		{
+			*is_utf8 = true;
+			return "UTF-8";
+		}
 	for (size_t i = 0; i < G_N_ELEMENTS(says_nothing); i++)
 		if (g_ascii_strcasecmp(label, says_nothing[i]) == 0)
 			return NULL;
@@ -220,6 +256,15 @@ charset_for_iconv(const char *label, bool *is_utf8)
 		if (g_ascii_strcasecmp(label, supersets[i].label) == 0)
 			return supersets[i].name;
 	return label;
+}
+
+/* The same without the "x-" that programs and browsers take before a name, or NULL */
+static const char *
+charset_without_x(const char *name)
+{
+	bool		is_utf8;
+
+	return g_ascii_strncasecmp(name, "x-", 2) == 0 ? charset_for_iconv(name + 2, &is_utf8) : NULL;
 }
 
 /* Can ASCII text in this charset mean something else than ASCII? */
@@ -453,9 +498,15 @@ text_to_utf8(GString *out, const char *s, size_t len, const char *charset, Messa
 	const char *name = charset_for_iconv(charset, &is_utf8);
 	Converter  *cd = NULL;
 
-	/* a byte order mark is no text */
+	/* a byte order mark is no text; that of UTF-16 overrides the name, as in browsers */
 	if (len >= 3 && memcmp(s, "\xEF\xBB\xBF", 3) == 0)
 		s += 3, len -= 3;
+	else if (len >= 2 && (memcmp(s, "\xFF\xFE", 2) == 0 || memcmp(s, "\xFE\xFF", 2) == 0) &&
+			 (name == NULL || !charset_is_stateful(name)))
+	{
+		name = "UTF-16";
+		is_utf8 = false;
+	}
 
 	if (is_utf8)
 	{
@@ -471,6 +522,8 @@ text_to_utf8(GString *out, const char *s, size_t len, const char *charset, Messa
 	if (name != NULL)
 	{
 		cd = get_converter(name);
+		for (const char *rest = name; cd == NULL && (rest = charset_without_x(rest)) != NULL;)
+			cd = get_converter(rest);
 		if (cd == NULL)
 			ADD_DEFECT(m, DEFECT_UNKNOWN_CHARSET);
 	}

@@ -47,6 +47,9 @@ url_end(const char *from, const char *end)
 			round--;
 		else if (*q == '[')
 			square++;
+		/* "[http://bank.example](http://e.example/)" */
+		else if (*q == ']' && square == 0 && end - q > 1 && q[1] == '(')
+			break;
 		else if (*q == ']')
 			square--;
 		q += n;

@@ -48,6 +48,8 @@ begin_name(const char *s, size_t len)
 		return NULL;
 	s += 6;
 	len -= 6;
+	while (len > 0 && *s == ' ')
+		s++, len--;
 	while (digits < len && s[digits] >= '0' && s[digits] <= '7')
 		digits++;
 	if (digits < 3 || digits > 4 || digits + 1 >= len || s[digits] != ' ')
