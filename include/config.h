@@ -94,6 +94,7 @@ typedef struct PolicyConfig
 extern PolicyIdentity *ConfigIdentify(const char *policy);
 extern PolicyIdentity *ConfigIdentifyWithin(const char *policy, int ms);
 extern bool IdentityHolds(PolicyIdentity *id);
+extern bool IdentityIsPlaced(PolicyIdentity *id, Oid relid, const char *name);
 extern void PolicyMustHaveView(PolicyIdentity *id);
 extern Oid	DecisionColumnType(const PolicyIdentity *id, const char *column);
 extern PolicyConfig *ConfigRead(const char *policy, int revision, bool drafts);

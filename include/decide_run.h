@@ -63,6 +63,6 @@ typedef struct Decide
 extern void AddFault(Decide *d, const char *detector, const char *sqlstate, const char *message,
 					 bool with_key, bool suspended, bool lasting);
 extern bool IsOutdated(Decide *d);
-extern void WriteDecisions(Decide *d);
+extern bool WriteDecisions(Decide *d, bool again);
 
 #endif							/* ASSAY_DECIDE_RUN_H */

@@ -1,4 +1,4 @@
-# What tests share whose server is killed and comes back by itself.
+# What tests share whose server is killed and comes back by itself, or has a clock of its own.
 package AssayServer;
 
 use strict;
@@ -9,7 +9,22 @@ use IPC::Run;
 use PostgreSQL::Test::Utils;
 use Time::HiRes qw(usleep);
 
-our @EXPORT = qw(recovered);
+our @EXPORT = qw(recovered set_clock at_nine);
+
+# What is started from now on has a clock that is off by so many seconds, or by as many as a file says.
+sub set_clock
+{
+	my ($seconds) = @_;
+	@ENV{qw(LD_PRELOAD SET_CLOCK)} = ($ENV{ASSAY_CLOCK}, $seconds) if $ENV{ASSAY_CLOCK};
+	return;
+}
+
+# Servers that start from now on do so at five past nine (UTC): no day ends while they run.
+sub at_nine
+{
+	set_clock(32700 - time() % 86400);
+	return;
+}
 
 # Wait until the server has recovered, which the postmaster may not have begun yet:
 # recovery empties an unlogged table, which held a row. The query is no input of

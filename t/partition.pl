@@ -5,11 +5,14 @@ use warnings FATAL => 'all';
 
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use AssayServer;
 use Test::More;
 
 my $node = PostgreSQL::Test::Cluster->new('partition');
 $node->init;
 $node->append_conf('postgresql.conf', "shared_preload_libraries = 'pg_assay'\ntimezone = 'UTC'\nfsync = off\n");
+# whose partitions are of days
+at_nine();
 $node->start;
 
 sub sql { return $node->safe_psql('postgres', "SET client_min_messages = error;\n" . join(";\n", @_)); }

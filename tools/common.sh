@@ -38,6 +38,15 @@ stage_settings() {
 	echo "dynamic_library_path = '$stage$("$PG_CONFIG" --pkglibdir):\$libdir'"
 }
 
+# Make the library by which a server's clock is another (tools/cluster, t/AssayServer.pm).
+# tools/sanitize preloads what is its own.
+make_clock() {
+	[ -z "${ASSAY_SERVER:-}" ] || return 0
+	export ASSAY_CLOCK=$build/set_clock.so
+	mkdir -p "$build"
+	cc -O1 -shared -fPIC -o "$ASSAY_CLOCK" "$top/t/set_clock.c"
+}
+
 # Settings by which no cluster of a test needs much room: WAL, by default up to a
 # gigabyte each, and temporary files
 small_disk='max_wal_size=128MB min_wal_size=32MB temp_file_limit=1GB'

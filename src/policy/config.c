@@ -298,6 +298,18 @@ IdentityHolds(PolicyIdentity *id)
 	return true;
 }
 
+/*
+ * Has what a policy reads or writes still the name by which a query finds it, and
+ * its owner?  It is locked, and so stays as it is.
+ */
+bool
+IdentityIsPlaced(PolicyIdentity *id, Oid relid, const char *name)
+{
+	char	   *now = RelationName(relid);
+
+	return now && strcmp(now, name) == 0 && RelationOwner(relid) == id->owner;
+}
+
 static PolicyIdentity *
 ReadIdentity(const char *policy, int revision, MemoryContext context)
 {

@@ -29,6 +29,7 @@
 #include "security.h"
 #include "shards.h"
 #include "steady_time.h"
+#include "storage/lmgr.h"
 #include "storage/proc.h"
 #include "utils/queryenvironment.h"
 #include "utils/snapmgr.h"
@@ -108,6 +109,7 @@ WriteMany(Decide *d)
 	enr->md.enrtype = ENR_NAMED_TUPLESTORE;
 	enr->md.enrtuples = d->ndecisions;
 	enr->reldata = d->store;
+	(void) SPI_unregister_relation(DECISIONS_NAME);
 	if (SPI_register_relation(enr) != SPI_OK_REL_REGISTER)
 		elog(ERROR, "SPI_register_relation failed");
 	ret = SPI_execute_plan(d->plans->insert_many, NULL, NULL, false, 0);
@@ -115,6 +117,25 @@ WriteMany(Decide *d)
 		elog(ERROR, "SPI_unregister_relation failed");
 	if (ret != SPI_OK_INSERT)
 		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(ret));
+}
+
+/*
+ * Lock the table before a query finds it by its name.  Whoever had it meanwhile
+ * may have renamed it, or given it away: that name may be another table's now,
+ * whose triggers would run as the policy's owner.
+ */
+static void
+LockDecisions(Decide *d, Security *security)
+{
+	PolicyIdentity *id = d->plans->id;
+
+	if (d->patience > 0)
+		WaitNoLonger(security, d->patience);
+	LockRelationOid(id->decision, RowExclusiveLock);
+	if (!IdentityIsPlaced(id, id->decision, id->decision_name))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("decision table of policy \"%s\" was replaced meanwhile", id->policy)));
 }
 
 /* As the policy's owner: the table may have triggers of anybody's. */
@@ -125,8 +146,7 @@ RunWrite(void *arg)
 	Security	security;
 
 	EnterOwner(&security, d->plans->id->owner, d->plans->id->search_path);
-	if (d->patience > 0)
-		WaitNoLonger(&security, d->patience);
+	LockDecisions(d, &security);
 	if (d->single)
 		WriteOne(d);
 	else
@@ -142,8 +162,7 @@ RunWriteOne(void *arg)
 	Security	security;
 
 	EnterToWrite(&security, d->plans->id->owner, d->plans->id->search_path);
-	if (d->patience > 0)
-		WaitNoLonger(&security, d->patience);
+	LockDecisions(d, &security);
 	WriteOne(d);
 	LeaveSecurity(&security);
 }
@@ -549,9 +568,22 @@ WritesForSure(Decide *d, SPIPlanPtr plan)
 		LockIndexes(&d->parts, d->wide);
 }
 
-/* Write and tell of what was decided; what is refused stays undecided. */
-void
-WriteDecisions(Decide *d)
+/* Of some it was noted that they are not written: they are tried again. */
+static void
+ForgetUnwritten(Decide *d)
+{
+	d->unwritten = NIL;
+	d->reused.keys = NIL;
+	d->reused.bytes = 0;
+}
+
+/*
+ * Write and tell of what was decided; what is refused stays undecided.  False,
+ * where that may be otherwise: what they were made for changed while the table
+ * was waited for, and the decisions are to be made again.
+ */
+bool
+WriteDecisions(Decide *d, bool again)
 {
 	SPIPlanPtr	plan = d->single ? d->plans->insert_one : d->plans->insert_many;
 	int64		ndecisions = d->ndecisions;
@@ -563,6 +595,12 @@ WriteDecisions(Decide *d)
 		error = TryWrite(d, RunWrite);
 	else
 		error = WriteForSure(d);
+	if (error && again && error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE && IsOutdated(d))
+	{
+		ForgetUnwritten(d);
+		FreeErrorData(error);
+		return false;
+	}
 	if (error == NULL && d->ndecisions > 0)
 		NotifyWritten(d);
 	else if (error && d->single)
@@ -571,16 +609,11 @@ WriteDecisions(Decide *d)
 		ReThrowError(error);
 	else if (error)
 	{
-		/*
-		 * Of some it was noted that they are not written: each is tried
-		 * again.
-		 */
 		d->ndecisions = ndecisions;
 		d->nundecided = nundecided;
 		d->faults = list_truncate(d->faults, nfaults);
-		d->unwritten = NIL;
-		d->reused.keys = NIL;
-		d->reused.bytes = 0;
+		ForgetUnwritten(d);
 		WriteEach(d);
 	}
+	return true;
 }

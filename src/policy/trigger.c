@@ -301,7 +301,43 @@ EnterFully(Decide *d)
 }
 
 /*
- * The same of the only new row, by what was kept of the last one; false: by a query.
+ * Lock what a query will find by its name, before it does.  Whoever had it
+ * meanwhile may have renamed it: that name may be anybody's now, and what is his
+ * would run as the policy's owner.
+ */
+static void
+LockView(Decide *d)
+{
+	PolicyIdentity *id = d->plans->id;
+
+	/* On a shard the query is one over tables. */
+	if (id->signals_source)
+		return;
+	LockRelationOid(id->signals, AccessShareLock);
+	if (!IdentityIsPlaced(id, id->signals, id->signals_name))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("signals view of policy \"%s\" was replaced meanwhile", id->policy)));
+}
+
+/* Lock the same of the plan over the new rows, which has the names of tables */
+static void
+LockNewRows(Decide *d, SPIPlanPtr plan)
+{
+	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(plan));
+	List	   *relations = list_copy(source->relationOids);
+	ListCell   *lc;
+
+	foreach(lc, relations)
+		LockRelationOid(lfirst_oid(lc), AccessShareLock);
+	if (!SPI_plan_is_valid(plan))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("what policy \"%s\" reads was replaced meanwhile", d->policy_name)));
+}
+
+/*
+ * Run it for the only new row, by what was kept of the last one; false: by a query.
  * Whatever is made anew needs all settings.
  */
 static bool
@@ -317,6 +353,7 @@ RunKept(SignalsJob *job)
 		LeaveSecurity(&d->security);
 		EnterFully(d);
 	}
+	LockNewRows(d, job->plan);
 	return KeptQueryRun(&plans->kept, plans->context, job->plan, job->params, plans->signals,
 						Receiver(job), d->context);
 }
@@ -456,11 +493,13 @@ DecideTogether(Decide *d)
 		if (d->new_rows)
 			done = RunKept(&job);
 	}
-	else if (d->new_rows && d->plans->looked_up > 0 &&
-			 tuplestore_tuple_count(d->trigdata->tg_newtable) >= SORTED_ROWS_MIN)
+	else if (d->new_rows)
 	{
-		DecideSorted(d, &job);
-		done = true;
+		LockNewRows(d, job.plan);
+		done = d->plans->looked_up > 0 &&
+			tuplestore_tuple_count(d->trigdata->tg_newtable) >= SORTED_ROWS_MIN;
+		if (done)
+			DecideSorted(d, &job);
 	}
 	if (!done)
 		RunSignalsJob(&job);
@@ -720,6 +759,8 @@ RunDecide(void *arg)
 	if (d->plans->signals)
 		StartEvaluation(d);
 	d->new_rows = d->lightly || (new_rows && HaveNewRowsPlans(d->plans, d->trigdata->tg_relation));
+	if (d->plans->signals && !d->new_rows)
+		LockView(d);
 	if (d->entry->stats && MayFailOnceCounted(d))
 		StatsMark(d->entry->stats);
 	if (!d->apart && d->evaluation)
@@ -1043,9 +1084,12 @@ assay_decide(PG_FUNCTION_ARGS)
 		elog(ERROR, "SPI_register_trigger_data failed");
 
 	d = StartDecide(trigdata);
-	MakeDecisionsInTime(d);
-	if (d->ndecisions > 0)
-		WriteDecisions(d);
+	for (int attempt = 0;; attempt++)
+	{
+		MakeDecisionsInTime(d);
+		if (d->ndecisions == 0 || WriteDecisions(d, attempt < ATTEMPTS_MAX))
+			break;
+	}
 	if (d->unmade)
 		KeepAll(d);
 	KeepReusedKeys(&d->reused);
