@@ -63,14 +63,16 @@ typedef struct Evaluation
 	TimestampTz at;
 	MemoryContext result;		/* of the decision and of faults */
 	PrefilterScratch *prefilter;
-	ProjectionInfo *guard_projection;
 	TupleTableSlot *guard_slot;
+	MemoryContext single_context;
 	ExprState **guard_single;	/* each by itself */
 	ExprState **single;			/* the same of the parts */
 
 	/* what is evaluated at once, while health->version stays */
 	uint64		version;
+	bool		spoilt;			/* an error was caught: it is made anew */
 	MemoryContext chunk_context;
+	ProjectionInfo *guard_projection;
 	AtomIndex  *atoms;			/* instead of chunks, or NULL */
 	bool	   *takes_part;		/* parts that are evaluated at once */
 	bool	   *hits;			/* what was made of them, where there are no

@@ -142,6 +142,7 @@ SELECT s, n, assay_internal.review_allocation(s, n, '{999000, 700, 3}', '{0.001,
 FROM (VALUES ('uniform'), ('score'), ('optimal')) s(s), (VALUES (3), (4), (100), (10000), (2000000)) n(n);
 SELECT assay_internal.review_allocation('uniform', 2, '{999000, 700, 3}', '{0.001, 0.6, 0.95}');
 SELECT assay_internal.review_allocation('postgres', 100, '{1000,NULL,1000}', NULL);
+SELECT assay_internal.review_allocation('score', 3, '{100,100}', '{0.1,0.1,0.2,0.3}');
 SELECT s, n, (SELECT sum(d) FROM unnest(assay_internal.review_allocation(s, n, '{5,17,100,100000}', '{0,0.5,1,0.001}')) d) = n AS all
 FROM (VALUES ('uniform'), ('score'), ('optimal')) s(s), generate_series(4, 100122, 9973) n WHERE n < 100122;
 

@@ -246,6 +246,26 @@ BuildChunk(Evaluation *e, List *parts)
 	e->nchunks++;
 }
 
+static void
+BuildGuards(Evaluation *e)
+{
+	CompiledPolicy *p = e->policy;
+	List	   *targets = NIL;
+
+	if (p->nguards == 0)
+		return;
+	for (int i = 0; i < p->nguards; i++)
+	{
+		Expr	   *expr = p->guards[i].condition.expr;
+
+		if (expr == NULL)
+			expr = (Expr *) makeNullConst(BOOLOID, -1, InvalidOid);
+		targets = lappend(targets, makeTargetEntry(expr, i + 1, NULL, false));
+	}
+	e->guard_projection = ExecBuildProjectionInfo(targets, e->econtext, e->guard_slot,
+												  NULL, p->desc);
+}
+
 /* All but those that stay aside: so many at once, or by what they have in common */
 static void
 BuildChunks(Evaluation *e)
@@ -283,29 +303,26 @@ BuildChunks(Evaluation *e)
 	}
 	if (p->atoms)
 		e->atoms = AtomIndexCreate(p->atoms, e->takes_part);
+	BuildGuards(e);
 	MemoryContextSwitchTo(old);
 	e->version = e->entry->health.version;
+	e->spoilt = false;
 }
 
+/*
+ * An error was caught.  What a function keeps between its calls is not gone on
+ * with: one that was replaced meanwhile by what its language can't compile is
+ * taken for ready the next time.  The server's own functions keep nothing such.
+ */
 static void
-BuildGuards(Evaluation *e)
+NoteCaught(Evaluation *e)
 {
-	CompiledPolicy *p = e->policy;
-	List	   *targets = NIL;
-
-	if (p->nguards == 0)
+	if (!e->policy->foreign_code)
 		return;
-	for (int i = 0; i < p->nguards; i++)
-	{
-		Expr	   *expr = p->guards[i].condition.expr;
-
-		if (expr == NULL)
-			expr = (Expr *) makeNullConst(BOOLOID, -1, InvalidOid);
-		targets = lappend(targets, makeTargetEntry(expr, i + 1, NULL, false));
-	}
-	e->guard_slot = BooleanSlot(p->nguards);
-	e->guard_projection = ExecBuildProjectionInfo(targets, e->econtext, e->guard_slot,
-												  NULL, p->desc);
+	MemoryContextReset(e->single_context);
+	memset(e->single, 0, POLICY_PARTS(e->policy) * sizeof(ExprState *));
+	memset(e->guard_single, 0, e->policy->nguards * sizeof(ExprState *));
+	e->spoilt = true;
 }
 
 /* The order of the parts when each is evaluated by itself */
@@ -340,6 +357,7 @@ MakeEvaluation(PolicyEntry *entry)
 	e->context = context;
 	e->econtext = CreateStandaloneExprContext();
 	e->chunk_context = AllocSetContextCreate(context, "pg_assay chunks", ALLOCSET_DEFAULT_SIZES);
+	e->single_context = AllocSetContextCreate(context, "pg_assay parts", ALLOCSET_DEFAULT_SIZES);
 	e->single = palloc0(n * sizeof(ExprState *));
 	e->guard_single = palloc0(p->nguards * sizeof(ExprState *));
 	e->chunk_of = palloc(n * sizeof(int));
@@ -361,7 +379,8 @@ MakeEvaluation(PolicyEntry *entry)
 	TextDetectorsBegin(e);
 	if (p->prefilter)
 		e->prefilter = PrefilterScratchCreate(p->prefilter);
-	BuildGuards(e);
+	if (p->nguards > 0)
+		e->guard_slot = BooleanSlot(p->nguards);
 	SortParts(e);
 	BuildChunks(e);
 	MemoryContextSwitchTo(old);
@@ -561,7 +580,7 @@ EvaluateAlone(Evaluation *e, Rule *rule, ExprState **single, bool *isnull)
 
 	if (*single == NULL)
 	{
-		MemoryContext old = MemoryContextSwitchTo(e->context);
+		MemoryContext old = MemoryContextSwitchTo(e->single_context);
 
 		*single = ExecInitExpr(rule->expr, NULL);
 		MemoryContextSwitchTo(old);
@@ -708,7 +727,10 @@ TryPart(Evaluation *e, int part, int share, List **faults)
 	old = MemoryContextSwitchTo(e->result);
 	error = RunProtected(RunPartJob, &job);
 	if (error)
+	{
+		NoteCaught(e);
 		NoteFault(e, part, error, faults);
+	}
 	MemoryContextSwitchTo(old);
 }
 
@@ -974,12 +996,12 @@ SampleTime(Evaluation *e)
 	c->sampled_ns += (uint64) (INSTR_TIME_GET_DOUBLE(end) * 1e9);
 }
 
-/* Another row */
+/* Another row; together: all of it at once */
 static void
-BeginRow(Evaluation *e, TupleTableSlot *slot, TimestampTz at)
+BeginRow(Evaluation *e, TupleTableSlot *slot, TimestampTz at, bool together)
 {
 	Heal(e->entry);
-	if (unlikely(e->version != e->entry->health.version))
+	if (unlikely(e->version != e->entry->health.version || (e->spoilt && together)))
 		BuildChunks(e);
 	e->at_work = true;
 	e->message_overruns = 0;
@@ -998,7 +1020,7 @@ EvaluateRow(Evaluation *e, TupleTableSlot *slot, TimestampTz at, PolicyDecision 
 {
 	MemoryContext caller = CurrentMemoryContext;
 
-	BeginRow(e, slot, at);
+	BeginRow(e, slot, at, true);
 	MemoryContextSwitchTo(e->econtext->ecxt_per_tuple_memory);
 	EvaluateTogether(e, faults);
 	Conclude(e, decision, caller, false);
@@ -1021,7 +1043,7 @@ void
 EvaluateRowApart(Evaluation *e, TupleTableSlot *slot, TimestampTz at,
 				 PolicyDecision *decision, List **faults)
 {
-	BeginRow(e, slot, at);
+	BeginRow(e, slot, at, false);
 	EvaluateEach(e, faults);
 	Conclude(e, decision, CurrentMemoryContext, true);
 	if (e->count && e->entry->stats)
@@ -1058,6 +1080,7 @@ EvaluateRowProtected(Evaluation *e, TupleTableSlot *slot, TimestampTz at,
 	if (error == NULL)
 		return;
 	FreeErrorData(error);
+	NoteCaught(e);
 	if (faults)
 		*faults = before;
 	EvaluateRowApart(e, slot, at, decision, faults);

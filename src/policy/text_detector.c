@@ -47,7 +47,7 @@ Content(Evaluation *e, int detector, Datum *content)
 
 	if (*state == NULL)
 	{
-		MemoryContext old = MemoryContextSwitchTo(e->context);
+		MemoryContext old = MemoryContextSwitchTo(e->single_context);
 
 		*state = ExecInitExpr(e->policy->detectors[detector].content->expr, NULL);
 		MemoryContextSwitchTo(old);

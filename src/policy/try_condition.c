@@ -54,7 +54,9 @@ typedef struct TryState
 	TupleTableSlot *row;		/* as the view has it */
 	TupleTableSlot *values;		/* as they were logged */
 	ExprContext *econtext;
+	Expr	   *parsed;
 	ExprState  *expr;
+	MemoryContext expr_context;
 	bool		foreign_code;	/* may depend on the search_path */
 	int			settings;		/* that it depends on without that */
 	char		parallel;		/* PROPARALLEL_... of what it calls */
@@ -167,6 +169,22 @@ ParseWithGuards(TryState *state, const char *condition, List *names, List *condi
 	return (Expr *) PutGuards((Node *) rule->expr, exprs);
 }
 
+/*
+ * Make it ready, for the first time or after an error: what functions keep between
+ * their calls is not gone on with then (NoteCaught() in evaluate.c).
+ */
+static void
+MakeReady(TryState *state)
+{
+	MemoryContext old;
+
+	MemoryContextReset(state->expr_context);
+	old = MemoryContextSwitchTo(state->expr_context);
+	state->expr = NULL;
+	state->expr = ExecInitExpr(state->parsed, NULL);
+	MemoryContextSwitchTo(old);
+}
+
 static void
 Prepare(TryState *state, const char *condition)
 {
@@ -174,7 +192,6 @@ Prepare(TryState *state, const char *condition)
 	List	   *conditions;
 	List	   *names = ConfigGuards(state->id->policy, &conditions);
 	Bitmapset  *signals;
-	Expr	   *expr;
 	Security	security;
 
 	rel = relation_open(state->id->signals, AccessShareLock);
@@ -182,8 +199,9 @@ Prepare(TryState *state, const char *condition)
 	state->row_type = RelationGetForm(rel)->reltype;
 	relation_close(rel, AccessShareLock);
 	EnterOwner(&security, state->run_as, state->id->search_path);
-	expr = ParseWithGuards(state, condition, names, conditions, &signals);
-	state->expr = ExecInitExpr(expr, NULL);
+	state->parsed = ParseWithGuards(state, condition, names, conditions, &signals);
+	state->expr_context = AllocSetContextCreate(state->context, "pg_assay backtest condition", ALLOCSET_SMALL_SIZES);
+	MakeReady(state);
 	LeaveSecurity(&security);
 	state->reader = MakeSignalsReader(state->desc, bms_is_empty(signals) ? bms_make_singleton(state->desc->natts) : signals,
 									  state->context);
@@ -339,6 +357,8 @@ Try(FunctionCallInfo fcinfo, bool logged)
 		error = RunProtected(RunTry, &job);
 	else
 		RunTry(&job);
+	if (error && job.state->foreign_code)
+		MakeReady(job.state);
 	ExecClearTuple(job.state->row);
 	ExecClearTuple(job.state->values);
 	LeaveSecurity(&security);

@@ -175,6 +175,9 @@ BEGIN
 	IF array_position(population, NULL) IS NOT NULL THEN
 		RAISE EXCEPTION 'populations must not be NULL' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
+	IF cardinality(share) <> strata THEN
+		RAISE EXCEPTION '% shares of % strata', cardinality(share), strata USING ERRCODE = 'invalid_parameter_value';
+	END IF;
 	IF n < strata THEN
 		RAISE EXCEPTION 'too few to draw from each of % strata: %', strata, n USING ERRCODE = 'invalid_parameter_value',
 			HINT = format('Draw at least %s.', strata);
