@@ -98,6 +98,8 @@ my @cases = (
 	[ 'attachments', 1000, sub { $mixed . "--b\nContent-Type: image/x; name=y\n\nx\n" x $_[0] . "--b--\n" }, 'truncated_list',
 		'jsonb_array_length(attachments)' ],
 	[ 'boundary_lines', 50_000, sub { "$mixed--b\n\n" . "--x\n" x ($_[0] - 2) . "--b--\n" }, 'broken_mime mime_limit', q{50000} ],
+	[ 'boundary_lines_behind_a_comment', 50_000,
+		sub { "${head}Content-Type: (x) multipart/mixed; boundary=b\n\n--b\n\n" . "--x\n" x ($_[0] - 2) . "--b--\n" }, 'broken_mime mime_limit', q{50000} ],
 	[ 'part_headers', 200_000, sub { "$mixed--b\n" . "X: a\n" x $_[0] . "\nbody\n--b--\n" }, 'broken_mime mime_limit', q{200000} ],
 	[ 'parameters', 200, sub { "$mixed--b\nContent-Type: text/plain" . numbered($_[0], '; p%d=a') . "\n\nbody\n--b--\n" }, 'mime_limit',
 		q{CASE body_text WHEN 'body' THEN 200 END} ],

@@ -930,28 +930,28 @@ is_multipart(const Header *h)
 	return g_ascii_strncasecmp(h->value, "multipart/", 10) == 0;
 }
 
-/* Close the last quote of what was appended */
+/* Append a header's value with its last quote closed */
 static void
-close_quote(GString *kept, gsize from)
+append_closed(GString *kept, const char *value)
 {
 	int			quotes = 0;
 
-	for (const char *p = kept->str + from; *p != '\0'; p++)
+	for (const char *p = value; *p != '\0'; p++)
 		quotes += *p == '"';
-	if (quotes % 2 != 0)
-		g_string_append_c(kept, '"');
+	g_string_append_printf(kept, "%s%s", value, quotes % 2 != 0 ? "\"" : "");
 }
 
 /*
- * A header's value with its last quote closed, and behind it those of others of
- * its name, of which a program may take the name of a file.
+ * A header, and behind its value those of others of its name, of which a
+ * program may take the name of a file.
  */
 static void
 append_content_header(GString *kept, const Header *h, GArray *headers)
 {
 	gsize		from = kept->len;
 
-	g_string_append_printf(kept, "%s: %s", h->name, h->value);
+	g_string_append_printf(kept, "%s: ", h->name);
+	append_closed(kept, h->value);
 	for (guint i = 0; i < headers->len; i++)
 	{
 		const Header *other = &g_array_index(headers, Header, i);
@@ -959,11 +959,10 @@ append_content_header(GString *kept, const Header *h, GArray *headers)
 		if (other != h && strcmp(other->name, h->name) == 0 &&
 			kept->len - from + strlen(other->value) < MAX_CONTENT_HEADER)
 		{
-			close_quote(kept, from);
-			g_string_append_printf(kept, "; %s", other->value);
+			g_string_append(kept, "; ");
+			append_closed(kept, other->value);
 		}
 	}
-	close_quote(kept, from);
 	g_string_append_c(kept, '\n');
 }
 

@@ -411,15 +411,7 @@ element_attributes(HtmlState *st, Frame *f, Out *out)
 			break;
 		case GUMBO_TAG_BASE:
 			if (st->base == NULL && (value = attribute(e, "href")) != NULL)
-			{
-				char	   *base = link_url(st, value, strlen(value));
-
-				link_note(st, base);
-				st->links_before_base = st->m->link_hrefs->len;
-				/* a message comes by no protocol */
-				st->base = base[0] == '/' && base[1] == '/' ? g_strconcat("http:", base, NULL) : g_strdup(base);
-				g_free(base);
-			}
+				link_base(st, value);
 			break;
 		case GUMBO_TAG_META:
 			value = attribute(e, "http-equiv");

@@ -300,6 +300,7 @@ extern void shown_turns_doubt(HtmlState *st, int from);
 /* html_links.c */
 extern char *link_url(HtmlState *st, const char *s, size_t len);
 extern void link_note(HtmlState *st, const char *url);
+extern void link_base(HtmlState *st, const char *value);
 extern void link_rebase(HtmlState *st, guint first);
 extern void link_attribute(HtmlState *st, const char *s);
 extern void link_srcset(HtmlState *st, const char *s);

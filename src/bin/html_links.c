@@ -118,8 +118,39 @@ link_note(HtmlState *st, const char *url)
 			message_add_url(st->m, url, strlen(url));
 		/* "ms-word:ofe|u|http://…", "view-source:http://…" */
 		else if (url[n] == ':' && !has_scheme(url, "data:") && strstr(url + n + 1, "://") != NULL)
-			find_urls(st->m, url, strlen(url));
+		{
+			char	   *within = g_strdelimit(g_strdup(url), "'", ' ');
+
+			find_urls(st->m, within, strlen(within));
+			g_free(within);
+		}
 	}
+}
+
+/* The value of a <base>, from which g_uri_resolve_relative() goes on: with a scheme, and a path behind the host */
+void
+link_base(HtmlState *st, const char *value)
+{
+	char	   *url = link_url(st, value, strlen(value));
+	const char *host;
+	GString    *base;
+
+	link_note(st, url);
+	/* a message comes by no protocol that would be its scheme */
+	base = g_string_new(url[0] == '/' && url[1] == '/' ? "http:" : "");
+	g_string_append(base, url);
+	g_free(url);
+	host = strstr(base->str, "://");
+	if (host != NULL)
+	{
+		size_t		at = host + 3 - base->str;
+
+		at += strcspn(host + 3, "/?#");
+		if (base->str[at] != '/')
+			g_string_insert_c(base, at, '/');
+	}
+	st->base = g_string_free(base, FALSE);
+	st->links_before_base = st->m->link_hrefs->len;
 }
 
 /* Links that stood before the document's <base>, which counts for them, too; first is the first of the document */
