@@ -206,6 +206,20 @@ my (undef, undef, $refused) = $node->psql('without_role_made', q{SET ROLE app; U
 like($refused, qr/role "nosuch" does not exist/, 'who makes a set names roles that are there');
 $node->safe_psql('source', q{SELECT assay.drop_detector('dumped', 'o'); SELECT assay.drop_set(s) FROM unnest('{read,owned,phrased}'::text[]) s; DELETE FROM assay_internal.onboarding});
 
+# of a dump without a table of one policy, policies come by INSERTs; without its rows, any way
+$node->safe_psql('source', q{SELECT assay.create_policy('parted', 'signals', '{id}')});
+foreach my $how ([ '-T', 'parted_decision' ], ['--exclude-table-data=parted_decision'])
+{
+	$node->safe_psql('postgres', 'DROP DATABASE IF EXISTS without_table');
+	$node->safe_psql('postgres', 'CREATE DATABASE without_table');
+	$node->command_ok([ 'pg_dump', @$how, $how->[0] eq '-T' ? ('--inserts') : (), '-f', $inserts, $node->connstr('source') ], "dump with $how->[0]");
+	PostgreSQL::Test::Utils::run_log([ 'psql', '-X', '-q', '-f', $inserts, $node->connstr('without_table') ], '2>', \$restoring);
+	is($node->safe_psql('without_table', q{SELECT string_agg(policy, ', ' ORDER BY policy) FROM assay.policy}), $how->[0] eq '-T' ? 'dumped' : 'dumped, parted', "$how->[0]: the others are there");
+	$node->safe_psql('without_table', 'INSERT INTO message VALUES (300, 7)');
+	is($node->safe_psql('without_table', 'SELECT degraded FROM dumped_decision WHERE id = 300'), 'f', '... and decide');
+}
+$node->safe_psql('source', q{SELECT assay.drop_policy('parted', true)});
+
 # logged signals outlive their view, in a dump too
 $node->safe_psql('postgres', 'CREATE DATABASE without_view');
 $node->safe_psql('target', 'DROP VIEW signals');
