@@ -16,8 +16,8 @@
 extern char *SignalsQuery(PolicyIdentity *id, const Oid *types, const char *source);
 extern char *OneSignalsQuery(PolicyIdentity *id, const Oid *types);
 
-extern char *KeySource(PolicyIdentity *id, const Oid *types, const char *table, Relation rel, Dependencies *dependencies,
-					   bool *whole);
+extern char *KeySource(PolicyIdentity *id, const Oid *types, const char *table, Relation rel,
+					   Dependencies *dependencies, bool *whole);
 extern char *CastName(Oid type);
 extern char *ViewKeyEquality(PolicyIdentity *id, const char *key, Oid type);
 extern char *KeyOperator(Oid left, Oid right, StrategyNumber strategy);

@@ -595,7 +595,8 @@ display(Own *own, const char *s, size_t len)
 		return;
 	own->box_said = true;
 	own->maybe_apart |= own->maybe;
-	own->lays_out |= begins(s, len, "flex") || begins(s, len, "inline-flex") || begins(s, len, "grid") || begins(s, len, "inline-grid");
+	own->lays_out |= begins(s, len, "flex") || begins(s, len, "inline-flex") ||
+		begins(s, len, "grid") || begins(s, len, "inline-grid");
 	if (own->maybe || is_word(s, len, "inline") || is_word(s, len, "contents") || begins(s, len, "ruby"))
 		own->box = BOX_LINE;
 	else if (begins(s, len, "table") || begins(s, len, "inline-table") || begins(s, len, "-"))

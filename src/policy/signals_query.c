@@ -295,9 +295,10 @@ AddNewColumn(StringInfo sql, Relation rel, const char *column, const char *type,
 	return false;
 }
 
-/* The same FROM table t, the new rows of rel.  Whether these have all of the key goes to "whole", if that is not NULL. */
+/* The same FROM table t, the new rows of rel.  Whether these have all of the key goes to "whole", or NULL. */
 char	   *
-KeySource(PolicyIdentity *id, const Oid *types, const char *table, Relation rel, Dependencies *dependencies, bool *whole)
+KeySource(PolicyIdentity *id, const Oid *types, const char *table, Relation rel, Dependencies *dependencies,
+		  bool *whole)
 {
 	StringInfoData sql;
 	bool		all = true;
