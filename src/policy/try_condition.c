@@ -19,6 +19,7 @@
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
+#include "invalidation.h"
 #include "logged_signals.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
@@ -59,6 +60,7 @@ typedef struct TryState
 	Expr	   *parsed;
 	ExprState  *expr;
 	MemoryContext expr_context;
+	uint64		news;			/* of functions, before expr was made */
 	bool		foreign_code;	/* may depend on the search_path */
 	int			settings;		/* that it depends on without that */
 	char		parallel;		/* PROPARALLEL_... of what it calls */
@@ -204,8 +206,8 @@ ParseWithGuards(TryState *state, const char *condition, List *names, List *condi
 }
 
 /*
- * Make it ready, for the first time or after an error: what functions keep between
- * their calls is not gone on with then (NoteCaught() in evaluate.c).
+ * Make it ready, for the first time or after an error, as functions were replaced
+ * (NoteCaught() in evaluate.c).
  */
 static void
 MakeReady(TryState *state)
@@ -215,6 +217,7 @@ MakeReady(TryState *state)
 	MemoryContextReset(state->expr_context);
 	old = MemoryContextSwitchTo(state->expr_context);
 	state->expr = NULL;
+	state->news = ItemNews();
 	state->expr = ExecInitExpr(state->parsed, NULL);
 	MemoryContextSwitchTo(old);
 }
@@ -391,7 +394,7 @@ Try(FunctionCallInfo fcinfo, bool logged)
 		error = RunProtected(RunTry, &job);
 	else
 		RunTry(&job);
-	if (error && job.state->foreign_code)
+	if (error && job.state->news != ItemNews())
 		MakeReady(job.state);
 	ExecClearTuple(job.state->row);
 	ExecClearTuple(job.state->values);
