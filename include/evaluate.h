@@ -64,13 +64,15 @@ typedef struct Evaluation
 	MemoryContext result;		/* of the decision and of faults */
 	PrefilterScratch *prefilter;
 	TupleTableSlot *guard_slot;
+	uint64		news;			/* of functions, before any of the following
+								 * was made */
 	MemoryContext single_context;
 	ExprState **guard_single;	/* each by itself */
 	ExprState **single;			/* the same of the parts */
 
 	/* what is evaluated at once, while health->version stays */
 	uint64		version;
-	bool		spoilt;			/* an error was caught: it is made anew */
+	bool		spoilt;			/* it is made anew */
 	MemoryContext chunk_context;
 	ProjectionInfo *guard_projection;
 	AtomIndex  *atoms;			/* instead of chunks, or NULL */

@@ -25,6 +25,7 @@
 #include "common/hashfn.h"
 #include "compat.h"
 #include "evaluate.h"
+#include "invalidation.h"
 #include "ledger.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -310,15 +311,16 @@ BuildChunks(Evaluation *e)
 }
 
 /*
- * An error was caught.  What a function keeps between its calls is not gone on
- * with: one that was replaced meanwhile by what its language can't compile is
- * taken for ready the next time.  The server's own functions keep nothing such.
+ * An error was caught.  Where functions were replaced meanwhile, nothing that they
+ * keep between their calls is gone on with: one that became what its language can't
+ * compile, which the error may have said, is taken for ready the next time.
  */
 static void
 NoteCaught(Evaluation *e)
 {
-	if (!e->policy->foreign_code)
+	if (e->news == ItemNews())
 		return;
+	e->news = ItemNews();
 	MemoryContextReset(e->single_context);
 	memset(e->single, 0, POLICY_PARTS(e->policy) * sizeof(ExprState *));
 	memset(e->guard_single, 0, e->policy->nguards * sizeof(ExprState *));
@@ -355,6 +357,7 @@ MakeEvaluation(PolicyEntry *entry)
 	e->entry = entry;
 	e->policy = p;
 	e->context = context;
+	e->news = ItemNews();
 	e->econtext = CreateStandaloneExprContext();
 	e->chunk_context = AllocSetContextCreate(context, "pg_assay chunks", ALLOCSET_DEFAULT_SIZES);
 	e->single_context = AllocSetContextCreate(context, "pg_assay parts", ALLOCSET_DEFAULT_SIZES);

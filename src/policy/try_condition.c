@@ -17,6 +17,8 @@
 #include "batch.h"
 #include "catalog/pg_proc.h"
 #include "executor/executor.h"
+#include "executor/spi.h"
+#include "invalidation.h"
 #include "logged_signals.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
@@ -57,6 +59,7 @@ typedef struct TryState
 	Expr	   *parsed;
 	ExprState  *expr;
 	MemoryContext expr_context;
+	uint64		news;			/* of functions, before expr was made */
 	bool		foreign_code;	/* may depend on the search_path */
 	int			settings;		/* that it depends on without that */
 	char		parallel;		/* PROPARALLEL_... of what it calls */
@@ -170,8 +173,8 @@ ParseWithGuards(TryState *state, const char *condition, List *names, List *condi
 }
 
 /*
- * Make it ready, for the first time or after an error: what functions keep between
- * their calls is not gone on with then (NoteCaught() in evaluate.c).
+ * Make it ready, for the first time or after an error, as functions were replaced
+ * (NoteCaught() in evaluate.c).
  */
 static void
 MakeReady(TryState *state)
@@ -181,6 +184,7 @@ MakeReady(TryState *state)
 	MemoryContextReset(state->expr_context);
 	old = MemoryContextSwitchTo(state->expr_context);
 	state->expr = NULL;
+	state->news = ItemNews();
 	state->expr = ExecInitExpr(state->parsed, NULL);
 	MemoryContextSwitchTo(old);
 }
@@ -357,7 +361,7 @@ Try(FunctionCallInfo fcinfo, bool logged)
 		error = RunProtected(RunTry, &job);
 	else
 		RunTry(&job);
-	if (error && job.state->foreign_code)
+	if (error && job.state->news != ItemNews())
 		MakeReady(job.state);
 	ExecClearTuple(job.state->row);
 	ExecClearTuple(job.state->values);
