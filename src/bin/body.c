@@ -20,8 +20,10 @@ typedef struct WalkState
 	int			parts;
 	int			html_parts;		/* with text to see */
 	int			inside;			/* depth in attached messages */
-	int			again;			/* how often this was taken out of a body read before */
-	bool		alone;			/* no parts count but those behind the body's own boundary */
+	int			again;			/* how often this was taken out of a body read
+								 * before */
+	bool		alone;			/* no parts count but those behind the body's
+								 * own boundary */
 	bool		empty;			/* there were none of these */
 } WalkState;
 
@@ -231,7 +233,8 @@ unflow(GString *text)
 
 		if (c != '\n')
 		{
-			text->str[n++] = c;
+			text	  ->str[n++] = c;
+
 			continue;
 		}
 		next = quote_depth(text->str + i + 1);
@@ -245,7 +248,8 @@ unflow(GString *text)
 				i++;
 			continue;
 		}
-		text->str[n++] = c;
+		text	  ->str[n++] = c;
+
 		line = n;
 		depth = next;
 	}
@@ -337,6 +341,7 @@ add_text(WalkState *w, GString *body, const char *s, size_t len,
 
 	if (kind == TEXT_ENRICHED)
 		text = enriched_to_html(m, text, g_ascii_strcasecmp(g_mime_content_type_get_media_subtype(ct), "richtext") == 0);
+
 	if (kind == TEXT_PLAIN && param_is(ct, "format", "flowed") && param_is(ct, "delsp", "yes"))
 		unflow(text);
 

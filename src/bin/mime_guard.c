@@ -103,8 +103,10 @@ reopen_boundaries(Message *m, char *body, size_t len)
 /* What guard_mime() has seen of a block of headers */
 typedef struct PartHeaders
 {
-	char	   *message;		/* where its type begins that is a message's, or NULL */
-	bool		coded;			/* it has a transfer encoding that changes bytes */
+	char	   *message;		/* where its type begins that is a message's,
+								 * or NULL */
+	bool		coded;			/* it has a transfer encoding that changes
+								 * bytes */
 } PartHeaders;
 
 /* Note a header that begins at s */

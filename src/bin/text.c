@@ -498,7 +498,10 @@ text_to_utf8(GString *out, const char *s, size_t len, const char *charset, Messa
 	const char *name = charset_for_iconv(charset, &is_utf8);
 	Converter  *cd = NULL;
 
-	/* a byte order mark is no text; that of UTF-16 overrides the name, as in browsers */
+	/*
+	 * a byte order mark is no text; that of UTF-16 overrides the name, as in
+	 * browsers
+	 */
 	if (len >= 3 && memcmp(s, "\xEF\xBB\xBF", 3) == 0)
 		s += 3, len -= 3;
 	else if (len >= 2 && (memcmp(s, "\xFF\xFE", 2) == 0 || memcmp(s, "\xFE\xFF", 2) == 0) &&

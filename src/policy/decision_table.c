@@ -450,11 +450,11 @@ MustHaveKey(const PolicyIdentity *id, Oid messages)
 
 	foreach(lc, id->key)
 		if (get_attnum(messages, lfirst(lc)) == InvalidAttrNumber)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_COLUMN),
-					 errmsg("table \"%s\" has no key column \"%s\" of policy \"%s\"",
-							get_rel_name(messages), (char *) lfirst(lc), id->policy),
-					 errhint("The columns of the key have one name in the view and in the message table: rename them in one of both.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("table \"%s\" has no key column \"%s\" of policy \"%s\"",
+						get_rel_name(messages), (char *) lfirst(lc), id->policy),
+				 errhint("The columns of the key have one name in the view and in the message table: rename them in one of both.")));
 }
 
 /* What the decision table of a policy has; an error where it can't be one */

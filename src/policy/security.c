@@ -228,8 +228,8 @@ GuardSessions(struct config_generic *setting)
  * the session's later statements would be checked at once.
  */
 static void
-ProcessUtilityGuarded(PlannedStmt *pstmt, const char *query, bool read_only_tree, ProcessUtilityContext context,
-					  ParamListInfo params, QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
+ProcessUtilityGuarded(PlannedStmt * pstmt, const char *query, bool read_only_tree, ProcessUtilityContext context,
+					  ParamListInfo params, QueryEnvironment * environment, DestReceiver *dest, QueryCompletion * completion)
 {
 	if (IsA(pstmt->utilityStmt, ConstraintsSetStmt) && InSecurityRestrictedOperation())
 		ereport(ERROR,

@@ -31,7 +31,11 @@ assay_kept_role_in(PG_FUNCTION_ARGS)
 		PG_RETURN_OID(InvalidOid);
 	if (text_form[0] != '\0' && strspn(text_form, "0123456789") == strlen(text_form))
 		PG_RETURN_OID(ROLE_NOBODY);
-	/* A name has 63 bytes, each of which may be a quote; longer ones take time by the square of their length. */
+
+	/*
+	 * A name has 63 bytes, each of which may be a quote; longer ones take
+	 * time by the square of their length.
+	 */
 	names = strlen(text_form) <= 2 * NAMEDATALEN ? QualifiedNames(text_form) : NIL;
 	if (list_length(names) != 1)
 		ereport(ERROR,
