@@ -42,6 +42,18 @@ my (undef, undef, $refused) = $node->psql('planted', 'ALTER EXTENSION pg_assay U
 like($refused, qr/schema "assay" is not the extension's alone: mail may create/, 'no update where others may plant what it finds first');
 $node->safe_psql('planted', 'REVOKE CREATE ON SCHEMA assay FROM mail; ALTER EXTENSION pg_assay UPDATE');
 
+# A table that 0.1.0 lost by its name is told of, and can be told.
+$node->safe_psql('postgres', 'CREATE DATABASE renamed');
+$node->safe_psql('renamed', qq{CREATE EXTENSION pg_assay VERSION '$from'; CREATE TABLE message (id int PRIMARY KEY); CREATE VIEW signals AS SELECT id FROM message;
+	SELECT assay.create_policy('p', 'signals', '{id}'); ALTER TABLE p_decision RENAME TO elsewhere;
+	CREATE TRIGGER decide AFTER INSERT ON message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('p')});
+my (undef, undef, $lost) = $node->psql('renamed', 'ALTER EXTENSION pg_assay UPDATE', on_error_die => 1);
+like($lost, qr/WARNING: .*decision table of policy "p" is not found: public.p_decision\nHINT: .*UPDATE assay_internal.policy SET decision/, 'a table that is not found is told of');
+(undef, undef, $lost) = $node->psql('renamed', q{SELECT assay.upgrade_policy('p')});
+like($lost, qr/decision table of policy "p" does not exist\nHINT: .*UPDATE assay_internal.policy SET decision/, '... again by upgrade_policy()');
+$node->safe_psql('renamed', q{UPDATE assay_internal.policy SET decision = 'elsewhere' WHERE policy = 'p'; SELECT assay.upgrade_policy('p'); INSERT INTO message VALUES (1)});
+is($node->safe_psql('renamed', 'SELECT id, degraded FROM elsewhere'), '1|f', 'and decides when it is told');
+
 # A call by 0.1.0's SQL of a function that has more arguments now must not look for them.
 $node->safe_psql('new', 'CREATE EXTENSION pg_assay');
 $node->safe_psql('postgres', 'CREATE DATABASE older');

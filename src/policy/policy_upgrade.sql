@@ -95,7 +95,11 @@ DECLARE
 	acl aclitem[];
 BEGIN
 	p := assay_internal.policy_for_owner(policy);
-	SELECT n.nspname INTO STRICT schema FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = p.decision;
+	SELECT n.nspname INTO schema FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = p.decision;
+	IF schema IS NULL THEN
+		RAISE EXCEPTION 'decision table of policy "%" does not exist', policy USING ERRCODE = 'undefined_table',
+			HINT = format('If it has another name since an older version, a superuser tells it: UPDATE assay_internal.policy SET decision = ... WHERE policy = %L;', policy);
+	END IF;
 	IF EXISTS (SELECT FROM pg_class c WHERE c.oid IN (to_regclass(format('%I.%I', schema, policy || '_verdict')), to_regclass(format('%I.%I', schema, policy || '_policy')))
 		AND pg_get_userbyid(c.relowner) <> p.owner) THEN
 		RAISE EXCEPTION 'a view called %_verdict or %_policy belongs to another than the policy''s owner', policy, policy USING ERRCODE = 'insufficient_privilege',

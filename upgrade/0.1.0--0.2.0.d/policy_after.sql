@@ -29,6 +29,13 @@ BEGIN
 		RAISE WARNING 'policy "%" belongs to % now, the owner of its decision table, and no longer to %', o.policy, o.table_owner, o.owner
 			USING HINT = pg_catalog.format('SELECT assay.alter_policy(%L, owner => %L);', o.policy, o.owner);
 	END LOOP;
+	-- 0.1.0 knew tables by their names, and decided nothing any more where they were renamed
+	FOR o IN SELECT p.policy, k.what, k.name FROM assay.old_policy p CROSS JOIN LATERAL (VALUES ('decision', p.decision), ('label', p.label)) k(what, name)
+		WHERE pg_catalog.to_regclass(k.name) IS NULL
+	LOOP
+		RAISE WARNING '% table of policy "%" is not found: %', o.what, o.policy, o.name
+			USING HINT = pg_catalog.format('If it has another name, a superuser tells it: UPDATE assay_internal.policy SET %s = ... WHERE policy = %L;', o.what, o.policy);
+	END LOOP;
 	FOR o IN SELECT p.policy FROM assay.old_policy p LOOP
 		RAISE NOTICE 'call assay.upgrade_policy(%) when there is time: its decision table changes', pg_catalog.quote_literal(o.policy);
 	END LOOP;
