@@ -24,6 +24,7 @@
 #include "shards.h"
 #include "signals_query.h"
 #include "steady_time.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -86,6 +87,26 @@ PrepareInserts(DecidePlans *t, Relation rel)
 		elog(ERROR, "SPI_unregister_relation failed");
 }
 
+/* Has the view still the name by which a query finds it? */
+static bool
+SignalsArePlaced(PolicyIdentity *id)
+{
+	return IdentityIsPlaced(id, id->signals, id->signals_name);
+}
+
+/* On a shard the query is one over tables. */
+void
+LockSignals(PolicyIdentity *id)
+{
+	if (id->signals_source)
+		return;
+	LockRelationOid(id->signals, AccessShareLock);
+	if (!SignalsArePlaced(id))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("signals view of policy \"%s\" was replaced meanwhile", id->policy)));
+}
+
 typedef struct PlansJob
 {
 	DecidePlans *plans;
@@ -103,6 +124,7 @@ PrepareSignals(void *arg)
 	CachedPlanSource *source;
 	MemoryContext old;
 
+	LockSignals(t->id);
 	if (t->transition)
 		t->all_plan = KeepPlan(SignalsQuery(t->id, t->table->key_types, job->keys), 0, NULL);
 	t->one_plan = KeepPlan(OneSignalsQuery(t->id, t->table->key_types), t->table->nkeys,
@@ -414,7 +436,9 @@ Prepare(DecidePlans *t, Relation rel)
 		NoteBroken(t, "42P01", psprintf("signals view %s does not exist", t->id->signals_name));
 	else if (misplaced)
 		NoteBroken(t, "55000", misplaced);
-	else if ((error = RunProtected(PrepareSignals, &job)) != NULL)
+	else if ((error = RunProtected(PrepareSignals, &job)) != NULL && !SignalsArePlaced(t->id))
+		ReThrowError(error);
+	else if (error)
 		NoteBroken(t, unpack_sql_state(error->sqlerrcode), error->message);
 	if (t->signals == NULL)
 		t->why_not = "the signals cannot be read";

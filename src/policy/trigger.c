@@ -301,26 +301,9 @@ EnterFully(Decide *d)
 }
 
 /*
- * Lock what a query will find by its name, before it does.  Whoever had it
- * meanwhile may have renamed it: that name may be anybody's now, and what is his
- * would run as the policy's owner.
+ * Lock what the plan over the new rows reads, which has the names of tables, as
+ * LockSignals() does the view.
  */
-static void
-LockView(Decide *d)
-{
-	PolicyIdentity *id = d->plans->id;
-
-	/* On a shard the query is one over tables. */
-	if (id->signals_source)
-		return;
-	LockRelationOid(id->signals, AccessShareLock);
-	if (!IdentityIsPlaced(id, id->signals, id->signals_name))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("signals view of policy \"%s\" was replaced meanwhile", id->policy)));
-}
-
-/* Lock the same of the plan over the new rows, which has the names of tables */
 static void
 LockNewRows(Decide *d, SPIPlanPtr plan)
 {
@@ -760,7 +743,7 @@ RunDecide(void *arg)
 		StartEvaluation(d);
 	d->new_rows = d->lightly || (new_rows && HaveNewRowsPlans(d->plans, d->trigdata->tg_relation));
 	if (d->plans->signals && !d->new_rows)
-		LockView(d);
+		LockSignals(d->plans->id);
 	if (d->entry->stats && MayFailOnceCounted(d))
 		StatsMark(d->entry->stats);
 	if (!d->apart && d->evaluation)
