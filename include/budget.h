@@ -47,6 +47,9 @@ extern void BudgetAgain(void);
  */
 extern void BudgetLenient(int times);
 
+/* What a row could not even begin with is not tried again for the other rows of its statement. */
+extern void BudgetGiveUp(void);
+
 /* Has the statement used up what it may take beyond its fair share? */
 extern bool BudgetIsSpent(void);
 

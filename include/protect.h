@@ -44,7 +44,4 @@ typedef struct Patience
 extern ErrorData *RunPatiently(Patience *p, void (*run) (void *arg), void *arg);
 extern bool IsImpatient(const Patience *p);
 
-/* How long to wait for a lock: so many milliseconds, or hardly (0: no limit) */
-extern int	PatienceFor(const Patience *p, int ms);
-
 #endif							/* ASSAY_PROTECT_H */

@@ -133,14 +133,14 @@ is(value('SELECT count(*) FROM r_decision WHERE id = 0'), '1', 'the lock is gone
 
 # Who may lock the configuration (a superuser, pg_maintain) holds sessions that have decided nothing yet.
 foreach (['LOCK assay_internal.policy', 'message', 'VALUES (4000001)', 1], ['LOCK assay_internal.policy', 'message', 'SELECT generate_series(4000002, 4000600)', 599],
-	['LOCK assay_internal.policy', 'by_row', 'SELECT generate_series(4000001, 4002000)', 2000], ['LOCK assay_internal.revision', 'message', 'VALUES (4000601)', 1],
-	['LOCK assay_internal.detector', 'message', 'VALUES (4000602)', 1], ['LOCK r_decision', 'by_row', 'SELECT generate_series(4002001, 4004000)', 2000])
+	['LOCK assay_internal.policy', 'by_row', 'SELECT generate_series(4000001, 4000500)', 500], ['LOCK assay_internal.revision', 'message', 'VALUES (4000601)', 1],
+	['LOCK assay_internal.detector', 'message', 'VALUES (4000602)', 1], ['LOCK r_decision', 'by_row', 'SELECT generate_series(4002001, 4002500)', 500])
 {
 	my ($lock, $table, $values, $n) = @$_;
 	stored_while_locked($lock, $table, undef, $values, $n);
 }
 is(value(q{SELECT count(*) FILTER (WHERE message ~ 'the policy cannot be read: canceling statement due to lock timeout') FROM assay.fault}), '1', 'and the fault tells, where it can be kept');
-is(value(q{SELECT (SELECT count(*) FROM assay.undecided('p') WHERE key[1]::int > 4000000) || ' ' || (SELECT count(*) FROM assay.undecided('r') WHERE key[1]::int > 4000000)}), '602 4000', 'undecided');
+is(value(q{SELECT (SELECT count(*) FROM assay.undecided('p') WHERE key[1]::int > 4000000) || ' ' || (SELECT count(*) FROM assay.undecided('r') WHERE key[1]::int > 4000000)}), '602 1000', 'undecided');
 stored_while_locked('LOCK assay_internal.policy', 'message', $session, 'VALUES (4000603)', 1);
 is(value('SELECT count(*) FROM p_decision WHERE id = 4000603'), '1', 'who has decided before goes on');
 

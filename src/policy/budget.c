@@ -288,6 +288,13 @@ BudgetPass(void)
 	shares++;
 }
 
+void
+BudgetGiveUp(void)
+{
+	if (of_rows)
+		of_rows->ms = INT_MAX;
+}
+
 /* Those of a row trigger are one after the other from the beginning. */
 void
 BudgetAgain(void)

@@ -478,7 +478,7 @@ RunIdentify(void *arg)
 {
 	IdentifyJob *job = arg;
 
-	job->id = ConfigIdentifyWithin(job->policy, PatienceFor(&patience, (assay_message_budget + 1) / 2));
+	job->id = ConfigIdentifyWithin(job->policy, (assay_message_budget + 1) / 2);
 }
 
 /*
@@ -489,8 +489,13 @@ PolicyIdentity *
 IdentifySoon(const char *policy)
 {
 	IdentifyJob job = {policy, NULL};
-	ErrorData  *error = RunPatiently(&patience, RunIdentify, &job);
+	ErrorData  *error;
 
+	if (IsImpatient(&patience))
+		ereport(ERROR,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("the policy cannot be read: the configuration is locked")));
+	error = RunPatiently(&patience, RunIdentify, &job);
 	if (error && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
 		error->message = psprintf("the policy cannot be read: %s", error->message);
 	if (error)

@@ -231,7 +231,7 @@ RunWriteJob(void *arg)
 	ListCell   *lc;
 
 	EnterConfiguration(&security);
-	WaitNoLonger(&security, PatienceFor(&patience, assay_message_budget));
+	WaitNoLonger(&security, assay_message_budget);
 	SPI_connect();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	if (!PolicyIsThere(job->policy))
@@ -278,7 +278,7 @@ WriteFaults(const char *policy, int revision, List *faults)
 	WriteJob	job = {policy, revision, faults, false};
 	ErrorData  *error;
 
-	if (faults == NIL || !AnyIsNew(policy, faults))
+	if (faults == NIL || IsImpatient(&patience) || !AnyIsNew(policy, faults))
 		return false;
 	error = RunPatiently(&patience, RunWriteJob, &job);
 	if (error)

@@ -208,12 +208,6 @@ IsImpatient(const Patience *p)
 	return SteadyTime() < p->lost_until;
 }
 
-int
-PatienceFor(const Patience *p, int ms)
-{
-	return IsImpatient(p) ? 1 : ms;
-}
-
 ErrorData  *
 RunPatiently(Patience *p, void (*run) (void *arg), void *arg)
 {

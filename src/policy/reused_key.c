@@ -109,7 +109,7 @@ RunKeep(void *arg)
 	Security	security;
 
 	EnterConfiguration(&security);
-	WaitNoLonger(&security, PatienceFor(&patience, assay_message_budget));
+	WaitNoLonger(&security, IsImpatient(&patience) ? 1 : assay_message_budget);
 	SPI_connect();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	if (SPI_execute_with_args("INSERT INTO assay_internal.reused_key (policy, key) "

@@ -808,7 +808,7 @@ MakeDecisions(Decide *d)
 		if (attempt >= ATTEMPTS_MAX || (d->apart && !IsOutdated(d)))
 			break;
 		/* Somebody holds the configuration, which was waited for. */
-		if (d->plans == NULL && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
+		if (d->plans == NULL && (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE || BudgetIsSpent()))
 			break;
 		apart = !IsOutdated(d) || attempt > 0;
 		if (apart && !d->apart)
@@ -816,6 +816,8 @@ MakeDecisions(Decide *d)
 		d->apart = apart;
 		FreeErrorData(error);
 	}
+	if (d->plans == NULL && (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE || BudgetMade(error)))
+		BudgetGiveUp();
 	NoteUndecided(d, unpack_sql_state(error->sqlerrcode), error->message);
 }
 
