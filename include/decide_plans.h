@@ -65,6 +65,7 @@ typedef struct DecidePlans
 extern DecidePlans *GetDecidePlans(const char *policy, Relation rel, const char *transition,
 								   MemoryContext context, bool *raise);
 extern PolicyIdentity *IdentifySoon(const char *policy);
+
 /*
  * Lock the view before a query finds it by its name.  Whoever had it meanwhile may
  * have renamed it, which is an error: that name may be anybody's now, and what is his
