@@ -36,8 +36,8 @@ CREATE CAST (assay_internal.kept_role AS oid) WITHOUT FUNCTION AS IMPLICIT;
 CREATE CAST (assay_internal.kept_role AS regrole) WITHOUT FUNCTION AS IMPLICIT;
 CREATE CAST (regrole AS assay_internal.kept_role) WITHOUT FUNCTION AS ASSIGNMENT;
 CREATE CAST (oid AS assay_internal.kept_role) WITHOUT FUNCTION AS ASSIGNMENT;
-COMMENT ON CAST (assay_internal.kept_role AS oid) IS 'the role''s number; 0 for nobody';
-COMMENT ON CAST (assay_internal.kept_role AS regrole) IS 'the role; 0 for nobody';
+COMMENT ON CAST (assay_internal.kept_role AS oid) IS 'the role''s number; 1 is nobody, 0 everybody';
+COMMENT ON CAST (assay_internal.kept_role AS regrole) IS 'the role; 1 is nobody, 0 everybody';
 COMMENT ON CAST (regrole AS assay_internal.kept_role) IS 'the role, to be kept';
 COMMENT ON CAST (oid AS assay_internal.kept_role) IS 'the role of that number, to be kept';
 
