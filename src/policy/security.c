@@ -18,6 +18,7 @@
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "compat.h"
+#include "cursors.h"
 #include "executor/spi.h"
 #include "nodes/nodeFuncs.h"
 #include "owner.h"
@@ -383,6 +384,7 @@ EnterRestricted(Security *s, Oid userid)
 {
 	GetUserIdAndSecContext(&s->userid, &s->context);
 	SetUserIdAndSecContext(userid, s->context | SECURITY_RESTRICTED_OPERATION);
+	s->cursors = HideCursors();
 	s->nestlevel = 0;
 	if (unlikely(client_min_messages < NOTICE))
 	{
@@ -705,6 +707,7 @@ EnterCaller(Security *s)
 void
 LeaveSecurity(Security *s)
 {
+	ShowCursors(s->cursors);
 	if (s->nestlevel > 0)
 		AtEOXact_GUC(false, s->nestlevel);
 	SetUserIdAndSecContext(s->userid, s->context);
