@@ -14,6 +14,7 @@
 #include "access/xact.h"
 #include "cursors.h"
 #include "nodes/memnodes.h"
+#include "tcop/pquery.h"
 #include "utils/memutils.h"
 
 typedef struct HiddenCursor
@@ -52,9 +53,13 @@ ForEachPortal(void (*call) (Portal portal))
 			portals = c;
 	for (MemoryContext c = portals ? portals->firstchild : NULL; c; c = next)
 	{
-		Portal		portal = PortalOf(c);
+		Portal		portal;
 
 		next = c->nextchild;
+		/* Mostly there is no other: to look it up by its name takes longer. */
+		if (ActivePortal && ActivePortal->portalContext == c && ActivePortal->status == PORTAL_ACTIVE)
+			continue;
+		portal = PortalOf(c);
 		if (portal && portal->status != PORTAL_ACTIVE &&
 			strncmp(portal->name, OUR_CURSOR, strlen(OUR_CURSOR)) != 0)
 			call(portal);
