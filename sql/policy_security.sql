@@ -317,6 +317,18 @@ FETCH sec_cursor;
 SELECT FROM assay.precision_report('cursors');
 FETCH sec_cursor;
 CLOSE sec_cursor;
+-- nor where it is a materialized view's, as a baseline's
+SET ROLE sec_owner;
+CREATE MATERIALIZED VIEW sec.replacing AS SELECT sec.replaces_cursor() WITH NO DATA;
+RESET ROLE;
+BEGIN;
+DECLARE sec_cursor CURSOR FOR SELECT current_user || ' ' || i FROM generate_series(1, 3) i;
+SAVEPOINT before_refresh;
+REFRESH MATERIALIZED VIEW sec.replacing;
+ROLLBACK TO before_refresh;
+FETCH sec_cursor;
+COMMIT;
+DROP MATERIALIZED VIEW sec.replacing;
 -- what it leaves open is closed
 BEGIN;
 SET LOCAL ROLE sec_owner;
