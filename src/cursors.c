@@ -24,9 +24,9 @@ typedef struct HiddenCursor
 	bool		pinned;
 	SubTransactionId active;
 	SubTransactionId hidden_in;
-}			HiddenCursor;
+} HiddenCursor;
 
-static HiddenCursor * hidden = NULL;
+static HiddenCursor *hidden = NULL;
 static int	nhidden = 0;
 static int	hidden_room = 0;
 
@@ -99,7 +99,7 @@ HideCursor(Portal portal)
 }
 
 static void
-ShowCursor(const HiddenCursor * h)
+ShowCursor(const HiddenCursor *h)
 {
 	h->portal->status = h->status;
 	h->portal->portalPinned = h->pinned;
