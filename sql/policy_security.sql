@@ -274,11 +274,81 @@ COMMIT;
 INSERT INTO sec.cursor_message VALUES (8, 'read');
 FETCH sec_cursor;
 CLOSE sec_cursor;
+-- nor those that loops read from
+DO $$
+DECLARE
+	c CURSOR FOR SELECT current_user || ' ' || i AS row FROM generate_series(1, 3) i;
+BEGIN
+	c := 'sec_cursor';
+	FOR r IN c LOOP
+		INSERT INTO sec.cursor_message SELECT 10 + count(*), 'read' FROM sec.cursor_message;
+		RAISE NOTICE '%', r.row;
+	END LOOP;
+END $$;
 SELECT id, degraded FROM sec.cursors_decision ORDER BY id;
 SELECT DISTINCT sqlstate, message FROM assay.fault WHERE policy = 'cursors' ORDER BY message;
+-- nor where it is a report that runs its code
+SET ROLE sec_owner;
+CREATE FUNCTION sec.replaces_cursor() RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+	c refcursor := 'sec_cursor';
+BEGIN
+	CLOSE c;
+	OPEN c FOR SELECT sec.says();
+	RETURN true;
+END $$;
+INSERT INTO sec.cursors_label (id, malicious, source) VALUES (1, true, 'analyst');
+ALTER TABLE sec.cursors_label ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY own ON sec.cursors_label USING (sec.replaces_cursor());
+RESET ROLE;
+BEGIN;
+DECLARE sec_cursor CURSOR FOR SELECT current_user || ' ' || i FROM generate_series(1, 3) i;
+FETCH sec_cursor;
+SAVEPOINT before_report;
+FETCH sec_cursor;
+SELECT FROM assay.precision_report('cursors');
+ROLLBACK TO before_report;
+FETCH sec_cursor;
+COMMIT;
+BEGIN;
+DECLARE sec_cursor CURSOR WITH HOLD FOR SELECT current_user || ' ' || i FROM generate_series(1, 3) i;
+COMMIT;
+FETCH sec_cursor;
+SELECT FROM assay.precision_report('cursors');
+FETCH sec_cursor;
+CLOSE sec_cursor;
+-- nor where it is a materialized view's, as a baseline's
+SET ROLE sec_owner;
+CREATE MATERIALIZED VIEW sec.replacing AS SELECT sec.replaces_cursor() WITH NO DATA;
+RESET ROLE;
+BEGIN;
+DECLARE sec_cursor CURSOR FOR SELECT current_user || ' ' || i FROM generate_series(1, 3) i;
+SAVEPOINT before_refresh;
+REFRESH MATERIALIZED VIEW sec.replacing;
+ROLLBACK TO before_refresh;
+FETCH sec_cursor;
+COMMIT;
+DROP MATERIALIZED VIEW sec.replacing;
+-- what it leaves open is closed
+BEGIN;
+SET LOCAL ROLE sec_owner;
+CREATE OR REPLACE FUNCTION sec.replaces_cursor() RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+	c refcursor := 'sec_cursor';
+BEGIN
+	IF NOT EXISTS (SELECT FROM pg_cursors WHERE name = 'sec_cursor') THEN
+		OPEN c FOR SELECT sec.says();
+	END IF;
+	RETURN true;
+END $$;
+RESET ROLE;
+SELECT count(*) > 0 AS reported FROM assay.precision_report('cursors');
+SELECT name FROM pg_cursors;
+COMMIT;
 SET ROLE sec_owner;
 DROP TRIGGER decide ON sec.cursor_message;
 SELECT assay.drop_policy('cursors', true);
+DROP FUNCTION sec.replaces_cursor();
 DROP VIEW sec.cursor_signals;
 DROP TABLE sec.cursor_message;
 RESET ROLE;

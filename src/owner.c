@@ -29,6 +29,7 @@
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
+#include "cursors.h"
 #include "owner.h"
 
 /* The owner of a relation, or InvalidOid when it is gone */
@@ -133,14 +134,19 @@ RunAsOwner(Oid relid, const OwnerStatement *statement, Datum *args, const char *
 	Oid			caller;
 	int			sec_context;
 	int			guc_level;
+	int			cursors;
 	int			done;
 	Datum		result;
 
 	GetUserIdAndSecContext(&caller, &sec_context);
 	SetUserIdAndSecContext(owner, sec_context | SECURITY_RESTRICTED_OPERATION);
 	guc_level = NewGUCNestLevel();
+	cursors = HideCursors();
 
-	/* On an error the transaction's abort restores user and settings. */
+	/*
+	 * On an error the transaction's abort restores user, settings and
+	 * cursors.
+	 */
 	SPI_connect();
 	done = SPI_execute_with_args(statement->sql, statement->nargs, (Oid *) statement->types, args, nulls,
 								 statement->read_only, 0);
@@ -155,6 +161,7 @@ RunAsOwner(Oid relid, const OwnerStatement *statement, Datum *args, const char *
 	}
 	SPI_finish();
 
+	ShowCursors(cursors);
 	AtEOXact_GUC(false, guc_level);
 	SetUserIdAndSecContext(caller, sec_context);
 	return result;

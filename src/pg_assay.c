@@ -12,6 +12,7 @@
 
 #include "budget.h"
 #include "compile.h"
+#include "cursors.h"
 #include "evaluate.h"
 #include "fault.h"
 #include "invalidation.h"
@@ -43,6 +44,7 @@ _PG_init(void)
 	PhraseSetsInit();
 	RelationNewsInit();
 	InvalidationInit();
+	CursorsInit();
 	SecurityInit();
 	BudgetInit();
 	FaultInit();

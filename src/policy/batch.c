@@ -19,6 +19,7 @@
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
+#include "cursors.h"
 #include "distributed.h"
 #include "executor/spi.h"
 #include "executor/tstoreReceiver.h"
@@ -121,15 +122,15 @@ QueryRun(BatchQuery *q, int expected, DestReceiver *dest)
 Portal
 OpenQuery(BatchQuery *q)
 {
+	static uint32 opened = 0;
 	SPIParseOpenOptions options = {0};
 	Portal		portal;
 
 	options.params = QueryParams(q);
 	options.read_only = q->read_only;
-	portal = SPI_cursor_parse_open(NULL, q->sql.data, &options);
-	PinPortal(portal);
-	/* As a commit would, but as whoever the query is run by */
-	HoldPinnedPortals();
+	portal = SPI_cursor_parse_open(psprintf(OUR_CURSOR "%u", ++opened), q->sql.data, &options);
+	/* As whoever the query is run by */
+	HoldCursor(portal);
 	return portal;
 }
 

@@ -18,6 +18,7 @@
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "compat.h"
+#include "cursors.h"
 #include "executor/spi.h"
 #include "nodes/nodeFuncs.h"
 #include "owner.h"
@@ -226,17 +227,25 @@ GuardSessions(struct config_generic *setting)
  * checked here would run their triggers with a search_path of the policy's: from
  * PostgreSQL 18 on as the session's role, before that as the policy's owner.  And
  * the session's later statements would be checked at once.
+ *
+ * What a materialized view reads is its owner's code, a baseline's, say, for which
+ * the server enters as the owner itself.
  */
 static void
 ProcessUtilityGuarded(PlannedStmt * pstmt, const char *query, bool read_only_tree, ProcessUtilityContext context,
 					  ParamListInfo params, QueryEnvironment * environment, DestReceiver *dest, QueryCompletion * completion)
 {
+	bool		refresh = IsA(pstmt->utilityStmt, RefreshMatViewStmt);
+	int			cursors = refresh ? HideCursors() : 0;
+
 	if (IsA(pstmt->utilityStmt, ConstraintsSetStmt) && InSecurityRestrictedOperation())
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("cannot execute %s within security-restricted operation", "SET CONSTRAINTS")));
 	(process_utility ? process_utility : standard_ProcessUtility) (pstmt, query, read_only_tree, context,
 																   params, environment, dest, completion);
+	if (refresh)
+		ShowCursors(cursors);
 }
 
 void
@@ -383,6 +392,7 @@ EnterRestricted(Security *s, Oid userid)
 {
 	GetUserIdAndSecContext(&s->userid, &s->context);
 	SetUserIdAndSecContext(userid, s->context | SECURITY_RESTRICTED_OPERATION);
+	s->cursors = HideCursors();
 	s->nestlevel = 0;
 	if (unlikely(client_min_messages < NOTICE))
 	{
@@ -705,6 +715,7 @@ EnterCaller(Security *s)
 void
 LeaveSecurity(Security *s)
 {
+	ShowCursors(s->cursors);
 	if (s->nestlevel > 0)
 		AtEOXact_GUC(false, s->nestlevel);
 	SetUserIdAndSecContext(s->userid, s->context);

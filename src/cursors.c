@@ -1,0 +1,194 @@
+/*
+ * cursors.c
+ *		Keep the session's cursors from whoever's code runs for a while.
+ *
+ * Code of another's that runs in a session, though with his rights alone, could
+ * read from the session's cursors, whoever may read what they show; or put one of
+ * its own in the place of one, whose query the session would run then with its own
+ * rights.  So they are made as if they had failed and were in use by a loop of
+ * PL/pgSQL's: PostgreSQL lets nobody read from the former, nor close the latter,
+ * and the abort of a transaction does with them what is right.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "cursors.h"
+#include "nodes/memnodes.h"
+#include "tcop/pquery.h"
+#include "utils/memutils.h"
+
+typedef struct HiddenCursor
+{
+	Portal		portal;
+	PortalStatus status;		/* as it was, and so are the others */
+	bool		pinned;
+	SubTransactionId active;
+	SubTransactionId hidden_in;
+} HiddenCursor;
+
+static HiddenCursor *hidden = NULL;
+static int	nhidden = 0;
+static int	hidden_room = 0;
+
+/* The one of a context; the unnamed one's is called otherwise than itself. */
+static Portal
+PortalOf(MemoryContext context)
+{
+	Portal		portal = context->ident ? GetPortalByName(context->ident) : NULL;
+
+	if (!PortalIsValid(portal) || portal->portalContext != context)
+		portal = GetPortalByName("");
+	return PortalIsValid(portal) && portal->portalContext == context ? portal : NULL;
+}
+
+/* Call this for each that is not at work; the server has no list for us but their contexts. */
+static void
+ForEachPortal(void (*call) (Portal portal))
+{
+	static MemoryContext portals = NULL;
+	MemoryContext next;
+
+	for (MemoryContext c = TopMemoryContext->firstchild; c && portals == NULL; c = c->nextchild)
+		if (strcmp(c->name, "TopPortalContext") == 0)
+			portals = c;
+	for (MemoryContext c = portals ? portals->firstchild : NULL; c; c = next)
+	{
+		Portal		portal;
+
+		next = c->nextchild;
+		/* Mostly there is no other: to look it up by its name takes longer. */
+		if (ActivePortal && ActivePortal->portalContext == c && ActivePortal->status == PORTAL_ACTIVE)
+			continue;
+		portal = PortalOf(c);
+		if (portal && portal->status != PORTAL_ACTIVE &&
+			strncmp(portal->name, OUR_CURSOR, strlen(OUR_CURSOR)) != 0)
+			call(portal);
+	}
+}
+
+static void
+HideCursor(Portal portal)
+{
+	HiddenCursor *h;
+
+	/* Hidden, or out of reach as it is */
+	if (portal->status == PORTAL_FAILED && portal->portalPinned)
+		return;
+	if (nhidden == hidden_room)
+	{
+		int			room = Max(8, 2 * hidden_room);
+
+		hidden = hidden ? repalloc(hidden, room * sizeof(HiddenCursor)) :
+			MemoryContextAlloc(TopMemoryContext, room * sizeof(HiddenCursor));
+		hidden_room = room;
+	}
+	h = &hidden[nhidden++];
+	h->portal = portal;
+	h->status = portal->status;
+	h->pinned = portal->portalPinned;
+	h->active = portal->activeSubid;
+	h->hidden_in = GetCurrentSubTransactionId();
+	portal->status = PORTAL_FAILED;
+	portal->portalPinned = true;
+
+	/*
+	 * What it was used in last may end while it is hidden, which has not
+	 * failed.
+	 */
+	portal->activeSubid = InvalidSubTransactionId;
+}
+
+static void
+ShowCursor(const HiddenCursor *h)
+{
+	h->portal->status = h->status;
+	h->portal->portalPinned = h->pinned;
+	h->portal->activeSubid = h->active;
+}
+
+static void
+CloseCursor(Portal portal)
+{
+	if (!portal->portalPinned)
+		PortalDrop(portal, false);
+}
+
+int
+HideCursors(void)
+{
+	int			before = nhidden;
+
+	ForEachPortal(HideCursor);
+	return before;
+}
+
+void
+ShowCursors(int before)
+{
+	ForEachPortal(CloseCursor);
+	while (nhidden > before)
+		ShowCursor(&hidden[--nhidden]);
+}
+
+void
+HoldCursor(Portal portal)
+{
+	bool	   *held = palloc(nhidden * sizeof(bool));
+
+	for (int i = 0; i < nhidden; i++)
+	{
+		held[i] = hidden[i].portal->autoHeld;
+		hidden[i].portal->autoHeld = true;
+	}
+	PG_TRY();
+	{
+		PinPortal(portal);
+		HoldPinnedPortals();
+	}
+	PG_FINALLY();
+	{
+		for (int i = 0; i < nhidden; i++)
+			hidden[i].portal->autoHeld = held[i];
+	}
+	PG_END_TRY();
+	pfree(held);
+}
+
+/* Those that were made in the subtransaction fail with it, as they look. */
+static void
+AtEndOfSubtransaction(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void *arg)
+{
+	if (event != SUBXACT_EVENT_ABORT_SUB)
+		return;
+	while (nhidden > 0 && hidden[nhidden - 1].hidden_in >= mine)
+	{
+		HiddenCursor *h = &hidden[--nhidden];
+
+		if (h->active >= mine)
+			h->active = parent;
+		if (h->portal->createSubid < mine)
+			ShowCursor(h);
+	}
+}
+
+/* Only those of earlier transactions outlive one that fails. */
+static void
+AtEndOfTransaction(XactEvent event, void *arg)
+{
+	if (event != XACT_EVENT_ABORT && event != XACT_EVENT_PARALLEL_ABORT)
+		return;
+	while (nhidden > 0)
+	{
+		HiddenCursor *h = &hidden[--nhidden];
+
+		if (h->portal->createSubid == InvalidSubTransactionId)
+			ShowCursor(h);
+	}
+}
+
+void
+CursorsInit(void)
+{
+	RegisterXactCallback(AtEndOfTransaction, NULL);
+	RegisterSubXactCallback(AtEndOfSubtransaction, NULL);
+}
