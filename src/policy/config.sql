@@ -15,11 +15,11 @@
 CREATE TABLE assay_internal.policy (
 	policy text PRIMARY KEY CHECK (policy <> ''),
 	signals text NOT NULL CHECK (cardinality(parse_ident(signals)) = 2),
-	signals_view regclass,
+	signals_view assay_internal.kept_relation,
 	key text[] NOT NULL CHECK (array_ndims(key) = 1 AND array_position(key, NULL) IS NULL),
-	decision regclass NOT NULL,
-	label regclass NOT NULL,
-	access regclass,
+	decision assay_internal.kept_relation NOT NULL,
+	label assay_internal.kept_relation NOT NULL,
+	access assay_internal.kept_relation,
 	created_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE assay_internal.policy IS 'policies: what they read and where they write; a policy belongs to the owner of its decision table';

@@ -11,14 +11,14 @@
 
 CREATE TABLE assay.text_model_registry (
 	name text PRIMARY KEY CHECK (name <> '' AND octet_length(name) <= 48),
-	relation regclass NOT NULL,
-	counted regclass NOT NULL,
-	content_view regclass NOT NULL,
-	source regclass NOT NULL,
+	relation assay_internal.kept_relation NOT NULL,
+	counted assay_internal.kept_relation NOT NULL,
+	content_view assay_internal.kept_relation NOT NULL,
+	source assay_internal.kept_relation NOT NULL,
 	content text NOT NULL,
 	key_columns text[] NOT NULL,
 	at_column text,
-	labels regclass NOT NULL,
+	labels assay_internal.kept_relation NOT NULL,
 	delay interval NOT NULL,
 	half_life interval,
 	max_bytes integer NOT NULL,
@@ -543,8 +543,8 @@ COMMENT ON FUNCTION assay.drop_text_model(text) IS 'drop a text model with its t
 -- views
 
 CREATE VIEW assay.text_models WITH (security_invoker = true) AS
-	SELECT r.name, r.source, r.content, r.labels, r.key_columns AS key, r.at_column AS at, r.delay, r.half_life, r.max_bytes,
-		r.relation AS versions, pg_catalog.pg_total_relation_size(r.relation) AS bytes, r.learned_until, r.took
+	SELECT r.name, r.source::pg_catalog.regclass, r.content, r.labels::pg_catalog.regclass, r.key_columns AS key, r.at_column AS at, r.delay, r.half_life, r.max_bytes,
+		r.relation::pg_catalog.regclass AS versions, pg_catalog.pg_total_relation_size(r.relation) AS bytes, r.learned_until, r.took
 	FROM assay.text_model_registry r
 	JOIN pg_catalog.pg_class c ON c.oid = r.relation
 	WHERE pg_catalog.pg_has_role(c.relowner, 'USAGE');
