@@ -236,6 +236,13 @@ foreach my $how (@missing)
 	is($node->safe_psql('without_table', q{SELECT count(*) FROM assay.check('dumped') WHERE "check" IN ('decision table', 'signals view', 'condition') AND severity = 'error'}), '0', '... at that policy');
 	$node->safe_psql('without_table', 'INSERT INTO message VALUES (300, 7)');
 	is($node->safe_psql('without_table', 'SELECT degraded FROM dumped_decision WHERE id = 300'), 'f', '... and the others decide');
+	# what lacks something is dumped in its turn
+	$node->safe_psql('postgres', 'DROP DATABASE IF EXISTS without_table_again');
+	$node->safe_psql('postgres', 'CREATE DATABASE without_table_again');
+	$node->command_ok([ 'pg_dump', '-f', $dump, $node->connstr('without_table') ], '... and a dump of that');
+	$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', $dump, $node->connstr('without_table_again') ], '... is restored');
+	my $kept = q{SELECT json_agg(p ORDER BY policy) FROM assay_internal.policy p; SELECT string_agg(concat_ws(' ', name, source, labels), ', ' ORDER BY name) FROM assay.text_models};
+	is($node->safe_psql('without_table_again', $kept), $node->safe_psql('without_table', $kept), '... and brings the same');
 }
 # what was missing is told later
 $node->safe_psql('postgres', 'DROP DATABASE without_table');

@@ -41,12 +41,11 @@ COMMENT ON COLUMN assay.text_model_registry.max_bytes IS 'size of the published 
 COMMENT ON COLUMN assay.text_model_registry.learned_until IS 'labels known up to then were looked at';
 COMMENT ON COLUMN assay.text_model_registry.since IS 'the first day that the total has; with a half-life, older ones leave it';
 
--- A row that names what is not in a dump, as what is gone, a temporary table or
--- a table's toast, would end the restore of all, or mean another's.
+-- Without its versions a text model is none.  A temporary table, or a table's toast, is
+-- dumped by a name that is another's where it is restored, if anybody's.
 SELECT pg_catalog.pg_extension_config_dump('assay.text_model_registry',
-	'WHERE NOT EXISTS (SELECT FROM pg_catalog.unnest(ARRAY[relation, counted, content_view, source, labels]) u(oid)
-		WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class c
-			WHERE c.oid = u.oid AND c.relpersistence <> ''t'' AND c.relkind = ANY (''{r,p,v,m,f}'')))');
+	'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relation) AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c
+		WHERE c.oid IN (relation, counted, content_view, source, labels) AND (c.relpersistence = ''t'' OR c.relkind <> ALL (''{r,p,v,m,f}'')))');
 
 -- Anybody may read it, as the catalogue, so that it can be dumped. Rows are
 -- written by assay_internal.text_model_row() alone: whoever could write the table could lock it.
