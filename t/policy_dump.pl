@@ -206,19 +206,60 @@ my (undef, undef, $refused) = $node->psql('without_role_made', q{SET ROLE app; U
 like($refused, qr/role "nosuch" does not exist/, 'who makes a set names roles that are there');
 $node->safe_psql('source', q{SELECT assay.drop_detector('dumped', 'o'); SELECT assay.drop_set(s) FROM unnest('{read,owned,phrased}'::text[]) s; DELETE FROM assay_internal.onboarding});
 
-# of a dump without a table of one policy, policies come by INSERTs; without its rows, any way
-$node->safe_psql('source', q{SELECT assay.create_policy('parted', 'signals', '{id}')});
-foreach my $how ([ '-T', 'parted_decision' ], ['--exclude-table-data=parted_decision'])
+# a table or view that a dump leaves out is missed by the policy or text model that names it, and by no other
+$node->safe_psql('source', q{SET ROLE mail;
+	CREATE VIEW parted_signals AS SELECT * FROM signals; CREATE VIEW read AS SELECT * FROM learnt;
+	SELECT assay.create_policy('parted', 'parted_signals', '{id}'), assay.create_text_model('spare', 'read', 'word', 'dumped_label'), assay.learn('spare');
+	RESET ROLE;
+	INSERT INTO assay_internal.onboarding (policy, role, decision, messages, source, key, at, columns, options, budget, go_live, checks, started_at)
+	SELECT p.policy, 'mail', p.decision, 'message', 'message', '{id}', 'at', '{}', '{}', '{}', 'told', '{}', now() FROM assay.policy p});
+my @missing = (
+	[ 'parted_decision', 'spare_version', 'error decision table', '- parted_label', 'parity' ],
+	[ 'parted_label', 'spare_counted', 'error label table', 'parted_decision -', 'parity, spare' ],
+	[ 'parted_signals', 'read', 'error signals view', 'parted_decision parted_label', 'parity, spare' ]);
+foreach my $how (@missing)
 {
+	my ($of_policy, $of_model, $check, $tables, $models) = @$how;
 	$node->safe_psql('postgres', 'DROP DATABASE IF EXISTS without_table');
 	$node->safe_psql('postgres', 'CREATE DATABASE without_table');
-	$node->command_ok([ 'pg_dump', @$how, $how->[0] eq '-T' ? ('--inserts') : (), '-f', $inserts, $node->connstr('source') ], "dump with $how->[0]");
-	PostgreSQL::Test::Utils::run_log([ 'psql', '-X', '-q', '-f', $inserts, $node->connstr('without_table') ], '2>', \$restoring);
-	is($node->safe_psql('without_table', q{SELECT string_agg(policy, ', ' ORDER BY policy) FROM assay.policy}), $how->[0] eq '-T' ? 'dumped' : 'dumped, parted', "$how->[0]: the others are there");
+	$node->command_ok([ 'pg_dump', '-T', $of_policy, '-T', $of_model, '-f', $dump, $node->connstr('source') ], "dump without $of_policy");
+	PostgreSQL::Test::Utils::run_log([ 'psql', '-X', '-q', '-f', $dump, $node->connstr('without_table') ], '2>', \$restoring);
+	like($restoring, qr/WARNING:  relation "public\.$_" does not exist: what names it is kept without it/, "psql tells of $_") for $of_policy, $of_model;
+	unlike($restoring, qr/COPY (policy|text_model_registry|onboarding),/, '... by no error');
+	is($node->safe_psql('without_table', q{SELECT string_agg(policy || ' ' || decision || ' ' || label, ', ' ORDER BY policy) FROM assay_internal.policy}),
+		"dumped dumped_decision dumped_label, parted $tables", '... all policies are there');
+	is($node->safe_psql('without_table', q{SELECT string_agg(policy, ', ' ORDER BY policy) FROM assay_internal.own_onboarding}), 'dumped, parted', '... and what was told to onboard()');
+	is($node->safe_psql('without_table', q{SELECT string_agg(name, ', ' ORDER BY name) FROM assay.text_models}), $models, '... text models');
+	is($node->safe_psql('without_table', q{SELECT string_agg(severity || ' ' || "check", ', ') FROM assay.check('parted') WHERE "check" IN ('decision table', 'label table', 'signals view')}),
+		$check, '... check() tells of what is missing');
+	like($node->safe_psql('without_table', q{SELECT string_agg("check", ', ') FROM assay.health WHERE object = 'parted' AND severity = 'error'}), qr/\Q@{[ $check =~ s,error ,,r ]}/, '... health, too');
+	is($node->safe_psql('without_table', q{SELECT count(*) FROM assay.check('dumped') WHERE "check" IN ('decision table', 'signals view', 'condition') AND severity = 'error'}), '0', '... at that policy');
 	$node->safe_psql('without_table', 'INSERT INTO message VALUES (300, 7)');
-	is($node->safe_psql('without_table', 'SELECT degraded FROM dumped_decision WHERE id = 300'), 'f', '... and decide');
+	is($node->safe_psql('without_table', 'SELECT degraded FROM dumped_decision WHERE id = 300'), 'f', '... and the others decide');
+	# what lacks something is dumped in its turn
+	$node->safe_psql('postgres', 'DROP DATABASE IF EXISTS without_table_again');
+	$node->safe_psql('postgres', 'CREATE DATABASE without_table_again');
+	$node->command_ok([ 'pg_dump', '-f', $dump, $node->connstr('without_table') ], '... and a dump of that');
+	$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', $dump, $node->connstr('without_table_again') ], '... is restored');
+	my $kept = q{SELECT json_agg(p ORDER BY policy) FROM assay_internal.policy p; SELECT string_agg(concat_ws(' ', name, source, labels), ', ' ORDER BY name) FROM assay.text_models};
+	is($node->safe_psql('without_table_again', $kept), $node->safe_psql('without_table', $kept), '... and brings the same');
 }
-$node->safe_psql('source', q{SELECT assay.drop_policy('parted', true)});
+# what was missing is told later
+$node->safe_psql('postgres', 'DROP DATABASE without_table');
+$node->safe_psql('postgres', 'CREATE DATABASE without_table');
+$node->command_ok([ 'pg_dump', '-T', 'parted_decision', '-f', $dump, $node->connstr('source') ], 'dump without a decision table');
+PostgreSQL::Test::Utils::run_log([ 'psql', '-X', '-q', '-f', $dump, $node->connstr('without_table') ], '2>', \$restoring);
+$node->command_ok([ 'pg_dump', '-Fc', '-t', 'parted_decision', '-f', $custom, $node->connstr('source') ], 'dump of it alone');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', $node->connstr('without_table'), $custom ], 'restore of it');
+$node->safe_psql('without_table', q{UPDATE assay_internal.policy SET decision = 'parted_decision' WHERE policy = 'parted';
+	CREATE TRIGGER parted AFTER INSERT ON message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('parted');
+	INSERT INTO message VALUES (300, 7)});
+is($node->safe_psql('without_table', 'SELECT degraded FROM parted_decision WHERE id = 300'), 'f', 'and the policy decides again');
+$node->command_ok([ 'pg_dump', '--exclude-table-data=parted_decision', '-f', $dump, $node->connstr('source') ], 'dump without the rows of one');
+$node->safe_psql('postgres', 'CREATE DATABASE without_rows');
+$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', $dump, $node->connstr('without_rows') ], 'restore of that');
+is($node->safe_psql('without_rows', q{SELECT string_agg(severity || ' ' || "check", ', ') FROM assay.check('parted') WHERE "check" = 'decision table'}), '', 'lacks nothing');
+$node->safe_psql('source', q{DELETE FROM assay_internal.onboarding; SELECT assay.drop_policy('parted', true), assay.drop_text_model('spare'); DROP VIEW parted_signals, read});
 
 # logged signals outlive their view, in a dump too
 $node->safe_psql('postgres', 'CREATE DATABASE without_view');

@@ -7,7 +7,7 @@
 CREATE TABLE assay_internal.onboarding (
 	policy text PRIMARY KEY CHECK (octet_length(policy) <= 40),
 	role assay_internal.kept_role NOT NULL,
-	decision regclass,
+	decision assay_internal.kept_relation,
 	messages text NOT NULL,
 	source text NOT NULL,
 	signals text,

@@ -15,11 +15,11 @@
 CREATE TABLE assay_internal.policy (
 	policy text PRIMARY KEY CHECK (policy <> ''),
 	signals text NOT NULL CHECK (cardinality(parse_ident(signals)) = 2),
-	signals_view regclass,
+	signals_view assay_internal.kept_relation,
 	key text[] NOT NULL CHECK (array_ndims(key) = 1 AND array_position(key, NULL) IS NULL),
-	decision regclass NOT NULL,
-	label regclass NOT NULL,
-	access regclass,
+	decision assay_internal.kept_relation NOT NULL,
+	label assay_internal.kept_relation NOT NULL,
+	access assay_internal.kept_relation,
 	created_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE assay_internal.policy IS 'policies: what they read and where they write; a policy belongs to the owner of its decision table';
@@ -170,10 +170,10 @@ CREATE INDEX backfill_run_policy_idx ON assay_internal.backfill_run (policy, rev
 GRANT SELECT ON ALL TABLES IN SCHEMA assay_internal TO pg_database_owner;
 GRANT SELECT ON SEQUENCE assay_internal.fault_fault_seq, assay_internal.backfill_run_run_seq TO pg_database_owner;
 
--- A relation that is gone is dumped by its number, which is another's where it is
--- restored; a temporary one, or a table's toast, by a name that is nobody's there.
+-- A table's toast is dumped by a name that is another's where it is restored, if anybody's,
+-- and so is a temporary table.
 SELECT pg_catalog.pg_extension_config_dump('assay_internal.policy',
-	'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = decision) AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c
+	'WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class c
 		WHERE c.oid IN (decision, label, access, signals_view) AND (c.relpersistence = ''t'' OR c.relkind <> ALL (''{r,p,v,m,f}'')))');
 SELECT pg_catalog.pg_extension_config_dump('assay_internal.revision', '');
 SELECT pg_catalog.pg_extension_config_dump('assay_internal.detector_model', '');

@@ -53,7 +53,12 @@ DECLARE
 BEGIN
 	IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = p.decision) THEN
 		RETURN QUERY SELECT 'error', 'decision table', 'it does not exist: messages stay undecided',
-			'assay.policy_export() keeps the policy; drop it and make it anew.';
+			format('Restore it, and a superuser tells it: UPDATE assay_internal.policy SET decision = ... WHERE policy = %L; or assay.policy_export() keeps the policy: drop it and make it anew.',
+				p.policy);
+	END IF;
+	IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = p.label) THEN
+		RETURN QUERY SELECT 'error', 'label table', 'it does not exist: nothing is known of the truth, and changes of verdicts are not written to an outbox',
+			format('Restore it, and a superuser tells it: UPDATE assay_internal.policy SET label = ... WHERE policy = %L;', p.policy);
 	END IF;
 	IF view IS NULL THEN
 		RETURN QUERY SELECT 'error', 'signals view', format('%s does not exist: messages are decided from the prior', p.signals),

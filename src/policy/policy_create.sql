@@ -820,7 +820,7 @@ CREATE VIEW assay.policies WITH (security_invoker) AS
 		count(d.detector) FILTER (WHERE d.mode = 'live') AS live,
 		count(d.detector) FILTER (WHERE d.mode = 'shadow') AS shadow,
 		count(d.detector) FILTER (WHERE d.mode = 'draft') AS draft,
-		r.made_at AS changed_at, p.decision, p.label
+		r.made_at AS changed_at, p.decision::regclass, p.label::regclass
 	FROM assay.policy p
 	JOIN LATERAL (SELECT * FROM assay.revision v WHERE v.policy = p.policy ORDER BY v.revision DESC LIMIT 1) r ON true
 	LEFT JOIN assay.detector d ON d.policy = p.policy AND d.until_revision IS NULL

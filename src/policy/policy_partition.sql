@@ -14,7 +14,7 @@ GRANT SELECT ON assay_internal.partitioning TO pg_database_owner;
 SELECT pg_catalog.pg_extension_config_dump('assay_internal.partitioning', '');
 
 CREATE VIEW assay.partitioning WITH (security_barrier) AS
-	SELECT t.policy, t.period, t.at, p.decision
+	SELECT t.policy, t.period, t.at, p.decision::regclass
 	FROM assay_internal.partitioning t JOIN assay_internal.policy p ON p.policy = t.policy
 	WHERE assay_internal.may('reader', p.decision, p.access, p.label, p.signals_view);
 COMMENT ON VIEW assay.partitioning IS 'of policies that the user may read, those whose decision table create_policy() partitioned: by which key column, a partition for how long';

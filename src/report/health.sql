@@ -185,7 +185,7 @@ BEGIN
 	RETURN QUERY
 		WITH c AS MATERIALIZED (SELECT * FROM assay.check(policy_health.policy))
 		SELECT coalesce(k.name, w."check"), coalesce(w.severity, 'ok'), w.detail, w.hint
-		FROM unnest('{decision table,signals view,owner,trigger,condition,faults,undecided,revision,subscriber,partitions,outbox,retention,odd rows}'::text[]) k(name)
+		FROM unnest('{decision table,label table,signals view,owner,trigger,condition,faults,undecided,revision,subscriber,partitions,outbox,retention,odd rows}'::text[]) k(name)
 		FULL JOIN (SELECT c."check", (array_agg(c.severity ORDER BY array_position('{error,warning,info}', c.severity)))[1] AS severity,
 				string_agg(c.detail, '; ') AS detail, (array_agg(c.hint ORDER BY array_position('{error,warning,info}', c.severity)))[1] AS hint
 			FROM c WHERE c."check" <> 'baseline' GROUP BY c."check") w ON w."check" = k.name;

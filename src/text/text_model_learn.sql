@@ -11,14 +11,14 @@
 
 CREATE TABLE assay.text_model_registry (
 	name text PRIMARY KEY CHECK (name <> '' AND octet_length(name) <= 48),
-	relation regclass NOT NULL,
-	counted regclass NOT NULL,
-	content_view regclass NOT NULL,
-	source regclass NOT NULL,
+	relation assay_internal.kept_relation NOT NULL,
+	counted assay_internal.kept_relation NOT NULL,
+	content_view assay_internal.kept_relation NOT NULL,
+	source assay_internal.kept_relation NOT NULL,
 	content text NOT NULL,
 	key_columns text[] NOT NULL,
 	at_column text,
-	labels regclass NOT NULL,
+	labels assay_internal.kept_relation NOT NULL,
 	delay interval NOT NULL,
 	half_life interval,
 	max_bytes integer NOT NULL,
@@ -41,12 +41,11 @@ COMMENT ON COLUMN assay.text_model_registry.max_bytes IS 'size of the published 
 COMMENT ON COLUMN assay.text_model_registry.learned_until IS 'labels known up to then were looked at';
 COMMENT ON COLUMN assay.text_model_registry.since IS 'the first day that the total has; with a half-life, older ones leave it';
 
--- A row that names what is not in a dump, as what is gone, a temporary table or
--- a table's toast, would end the restore of all, or mean another's.
+-- Without its versions a text model is none.  A temporary table, or a table's toast, is
+-- dumped by a name that is another's where it is restored, if anybody's.
 SELECT pg_catalog.pg_extension_config_dump('assay.text_model_registry',
-	'WHERE NOT EXISTS (SELECT FROM pg_catalog.unnest(ARRAY[relation, counted, content_view, source, labels]) u(oid)
-		WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class c
-			WHERE c.oid = u.oid AND c.relpersistence <> ''t'' AND c.relkind = ANY (''{r,p,v,m,f}'')))');
+	'WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relation) AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c
+		WHERE c.oid IN (relation, counted, content_view, source, labels) AND (c.relpersistence = ''t'' OR c.relkind <> ALL (''{r,p,v,m,f}'')))');
 
 -- Anybody may read it, as the catalogue, so that it can be dumped. Rows are
 -- written by assay_internal.text_model_row() alone: whoever could write the table could lock it.
@@ -543,8 +542,8 @@ COMMENT ON FUNCTION assay.drop_text_model(text) IS 'drop a text model with its t
 -- views
 
 CREATE VIEW assay.text_models WITH (security_invoker = true) AS
-	SELECT r.name, r.source, r.content, r.labels, r.key_columns AS key, r.at_column AS at, r.delay, r.half_life, r.max_bytes,
-		r.relation AS versions, pg_catalog.pg_total_relation_size(r.relation) AS bytes, r.learned_until, r.took
+	SELECT r.name, r.source::pg_catalog.regclass, r.content, r.labels::pg_catalog.regclass, r.key_columns AS key, r.at_column AS at, r.delay, r.half_life, r.max_bytes,
+		r.relation::pg_catalog.regclass AS versions, pg_catalog.pg_total_relation_size(r.relation) AS bytes, r.learned_until, r.took
 	FROM assay.text_model_registry r
 	JOIN pg_catalog.pg_class c ON c.oid = r.relation
 	WHERE pg_catalog.pg_has_role(c.relowner, 'USAGE');
