@@ -42,7 +42,9 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay_internal.check_own_columns(text, text[], text, text[]) IS 'error where a table beside a policy''s decisions would have a column of the key twice';
 
--- Runs as who writes decisions: the policy's owner
+-- Runs as who writes decisions: the policy's owner.  Also where a worker of a subscription
+-- does, whose trigger decides the messages that come (depth 2); decisions that a first copy
+-- brings have their changes with them, or had them there.
 CREATE FUNCTION assay_internal.note_changes() RETURNS trigger LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -53,6 +55,9 @@ DECLARE
 BEGIN
 	IF TG_LEVEL <> 'STATEMENT' OR TG_WHEN <> 'AFTER' OR TG_OP NOT IN ('INSERT', 'UPDATE') OR TG_NARGS <> 2 THEN
 		RAISE EXCEPTION 'assay_internal.note_changes() must be called by the triggers that assay.create_outbox() makes' USING ERRCODE = 'trigger_protocol_violated';
+	END IF;
+	IF current_setting('session_replication_role') = 'replica' AND pg_trigger_depth() < 2 THEN
+		RETURN NULL;
 	END IF;
 	SELECT * INTO p FROM assay.policy q WHERE q.policy = TG_ARGV[0] AND q.decision = TG_RELID;
 	target := assay_internal.outbox_table(p.policy, p.label);
@@ -119,6 +124,7 @@ BEGIN
 		p.decision, arguments);
 	EXECUTE format('CREATE TRIGGER assay_outbox_update AFTER UPDATE ON %s REFERENCING OLD TABLE AS old_decisions NEW TABLE AS new_decisions FOR EACH STATEMENT EXECUTE FUNCTION assay_internal.note_changes(%s)',
 		p.decision, arguments);
+	EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER assay_outbox_insert, ENABLE ALWAYS TRIGGER assay_outbox_update', p.decision);
 END $$;
 COMMENT ON FUNCTION assay.create_outbox(text, text[]) IS
 	'makes the table <policy>_change and the triggers of the decision table that write verdicts that change to it, once for each consumer';

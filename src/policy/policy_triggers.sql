@@ -10,16 +10,17 @@
 
 CREATE FUNCTION assay_internal.lost_triggers(OUT relation regclass, OUT trigger name, OUT enabled text, OUT is_filled boolean) RETURNS SETOF record LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
-	-- Anybody may have a trigger call follow_number(): his table is not for a superuser to wait for, nor to alter.
+	-- Anybody may have a trigger call follow_number() or note_changes(): his table is not for a superuser to wait for, nor to alter.
 	SELECT t.tgrelid::regclass, t.tgname, f.enabled, EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = t.tgrelid)
 	FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN (VALUES
 		('assay_internal.set_changed()'::regprocedure, NULL, 'A'), ('assay_internal.policy_changed()', NULL, 'A'),
-		('assay_internal.follow_published()', NULL, 'R'), ('assay_internal.follow_number()', NULL, 'R'),
+		('assay_internal.note_changes()', NULL, 'A'), ('assay_internal.follow_published()', NULL, 'R'), ('assay_internal.follow_number()', NULL, 'R'),
 		-- what keeps others from writing the extension's tables (writers.sql)
 		(NULL, 'check_right', 'A'), (NULL, 'owner_writes', 'A'), (NULL, 'refuse_leftovers', 'A'), (NULL, 'owner_applies', 'R')) f (function, name, enabled)
 	ON t.tgfoid = f.function OR t.tgname = f.name
 	WHERE t.tgenabled = 'O' AND NOT t.tgisinternal
 		AND ((c.relkind = 'r' AND c.relnamespace IN ('assay'::regnamespace, 'assay_internal'::regnamespace))
+			OR (t.tgfoid = 'assay_internal.note_changes()'::regprocedure AND EXISTS (SELECT FROM assay.policy p WHERE p.decision = c.oid))
 			OR (t.tgfoid = 'assay_internal.follow_number()'::regprocedure
 				AND EXISTS (SELECT FROM assay.policy p
 					WHERE c.oid IN (assay_internal.outbox_table(p.policy, p.label), assay_internal.review_table(p.policy, p.label)))))

@@ -40,6 +40,14 @@ BEGIN
 		WHERE assay_internal.outbox_table(p.policy, p.label) IS NULL
 			AND EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = p.decision AND t.tgfoid = 'assay_internal.note_changes'::regproc);
 	RETURN QUERY
+		SELECT 'error', 'outbox', format('verdicts of %s that change are lost: trigger %s is %s', p.decision, t.tgname,
+				CASE t.tgenabled WHEN 'D' THEN 'disabled' WHEN 'R' THEN 'for replicated rows only' ELSE 'not for messages that come by replication' END),
+			format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I;', p.decision, t.tgname)
+		FROM pg_trigger t WHERE t.tgrelid = p.decision AND t.tgfoid = 'assay_internal.note_changes'::regproc
+			AND (t.tgenabled IN ('D', 'R') OR (t.tgenabled = 'O' AND EXISTS (
+				SELECT FROM assay_internal.decide_triggers(p.policy, (SELECT c.relowner FROM pg_class c WHERE c.oid = p.decision)) d
+				JOIN pg_subscription_rel s ON s.srrelid = d.tgrelid WHERE d.per_row AND d.tgenabled IN ('A', 'R'))));
+	RETURN QUERY
 		SELECT 'warning', 'retention', format('decisions of %s are past their retention', o.decided_at), 'CALL assay.maintain(), daily, deletes them.'
 		FROM assay_internal.oldest_decision(p.policy) o WHERE o.decided_at < now() - kept - interval '2 days'
 			AND NOT EXISTS (SELECT FROM assay.partitioning t WHERE t.policy = p.policy);
