@@ -279,6 +279,13 @@ SELECT assay.create_policy('rts_more', 'rts.signals', '{id}');
 SELECT role, "right" FROM assay.access WHERE policy = 'rts_more';
 RESET ROLE;
 SELECT tried('rts_ingest', $$SELECT assay.create_detector('rts_more', 'built', 'true', mode => 'draft')$$);
+-- A view of rights that is gone is told of, and made anew.
+DROP VIEW rts.rts_more_policy;
+SELECT severity, detail, hint FROM assay.check('rts_more') WHERE "check" = 'rights';
+SELECT assay.upgrade_policy('rts_more');
+SELECT severity, detail FROM assay.check('rts_more') WHERE "check" = 'rights';
+SELECT assay.grant_access('rts_more', 'rts_builder', 'builder');
+SELECT role, "right" FROM assay.access WHERE policy = 'rts_more' ORDER BY role COLLATE "C";
 SELECT assay.drop_policy('rts_more', true);
 ALTER DEFAULT PRIVILEGES FOR ROLE rts_owner REVOKE ALL ON TABLES FROM rts_ingest, PUBLIC;
 

@@ -75,6 +75,9 @@ BEGIN
 	END IF;
 	IF p.access IS NULL THEN
 		RETURN QUERY SELECT 'info', 'rights', 'the policy was made by an older version: only its owner has rights', format('SELECT assay.upgrade_policy(%L);', p.policy);
+	ELSIF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = p.access) THEN
+		RETURN QUERY SELECT 'warning', 'rights', format('view %I, which has the rights on the policy, does not exist: only its owner has them', p.policy || '_policy'),
+			format('SELECT assay.upgrade_policy(%L) makes it anew, and assay.grant_access() gives them.', p.policy);
 	END IF;
 	-- what hides decisions from readers hides nothing in the tables beside them
 	RETURN QUERY

@@ -138,7 +138,7 @@ BEGIN
 	PERFORM assay_internal.index_decisions(p.decision);
 	PERFORM assay_internal.upgrade_labels(p);
 	PERFORM assay_internal.upgrade_views(p);
-	IF p.access IS NULL THEN
+	IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = p.access) THEN
 		EXECUTE format('CREATE VIEW %I.%I AS SELECT %L::text AS policy', schema, policy || '_policy', policy);
 		EXECUTE format('COMMENT ON VIEW %I.%I IS %L', schema, policy || '_policy',
 			format('rights on policy %s: who may SELECT reads it, INSERT builds, UPDATE publishes; assay.grant_access() gives them', policy));

@@ -32,6 +32,6 @@ assay_kept_relation_in(PG_FUNCTION_ARGS)
 	if (!OidIsValid(relation))
 		ereport(WARNING,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation \"%s\" does not exist: what names it is kept without it", text_form)));
+				 errmsg("relation \"%s\" does not exist: what names it is kept without it", NameListToString(names))));
 	PG_RETURN_OID(relation);
 }
