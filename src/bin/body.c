@@ -602,6 +602,7 @@ static void
 read_again(WalkState *outer, GString *head, const char *s, size_t len, bool is_message, GString *body, int depth)
 {
 	WalkState	w = *outer;
+	GString    *separate;
 	char	   *whole;
 
 	if (outer->again >= MAX_AGAIN || depth > MAX_MIME_DEPTH)
@@ -609,11 +610,16 @@ read_again(WalkState *outer, GString *head, const char *s, size_t len, bool is_m
 		ADD_DEFECT(outer->m, DEFECT_MIME_LIMIT);
 		return;
 	}
+	separate = separate_bodies(w.m, head->str, s, len, 0);
+	if (separate != NULL)
+		s = separate->str, len = separate->len;
 	g_string_append_c(head, '\n');
 	whole = g_malloc(head->len + len + 1);
 	memcpy(whole, head->str, head->len);
 	memcpy(whole + head->len, s, len);
 	whole[head->len + len] = '\0';
+	if (separate != NULL)
+		g_string_free(separate, TRUE);
 	reopen_boundaries(w.m, whole + head->len, len);
 	w.base = whole;
 	w.len = head->len + guard_mime(w.m, whole + head->len, len, is_message);
@@ -1180,9 +1186,28 @@ parse_body(Message *m, GArray *headers, RawMessage *raw, const char *body)
 	Header		other = {.name = "content-type"};
 	int			n = choose_types(headers, types);
 	bool		found = false;
+	RawMessage	separated = *raw;
+	GString    *separate = NULL;
 
 	if (!is_leaf_type(types[0]))
 	{
+		GString    *named = g_string_new(NULL);
+
+		for (int i = 0; i < n; i++)
+			g_string_append_printf(named, "%s\n", types[i] != NULL ? types[i]->value : "");
+		separate = separate_bodies(m, named->str, body, body_len, MIN(body - raw->data, 8 * MAX_CONTENT_HEADER));
+		if (separate != NULL)
+		{
+			/* with the room that there was for headers */
+			size_t		room = MIN(body - raw->data, 8 * MAX_CONTENT_HEADER);
+
+			separated.data = separate->str;
+			separated.len = separate->len;
+			raw = &separated;
+			body = separate->str + room;
+			body_len = separate->len - room;
+		}
+		g_string_free(named, TRUE);
 		reopen_boundaries(m, (char *) body, body_len);
 		body_len = guard_mime(m, (char *) body, body_len, !is_multipart(types[0]));
 	}
@@ -1192,5 +1217,7 @@ parse_body(Message *m, GArray *headers, RawMessage *raw, const char *body)
 		found |= parse_as(m, headers, types[i], raw, body, body_len, true);
 	if (!found)
 		(void) parse_as(m, headers, types[0], raw, body, body_len, false);
+	if (separate != NULL)
+		g_string_free(separate, TRUE);
 	g_free(other.value);
 }

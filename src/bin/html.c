@@ -285,7 +285,7 @@ made_text(HtmlState *st, const Frame *f, const char *pseudo)
 		shown_break(st, BREAK_LINE, &style);
 	if (style.turn != f->style.turn)
 		shown_turn(st, &turned, style.turn);
-	shown_add(st, out, f->pre, made->str, made->len);
+	shown_add(st, out, f->pre, f->style.keeps_lines, made->str, made->len);
 	if (style.turn != f->style.turn)
 		shown_turn_end(st, &turned);
 	if (own.box != BOX_LINE)
@@ -358,7 +358,7 @@ show_input(HtmlState *st, const GumboElement *e, Out *out)
 	if (value == NULL)
 		return;
 	out->pending_space = true;
-	shown_add(st, out, false, value, strlen(value));
+	shown_add(st, out, false, false, value, strlen(value));
 	out->pending_space = true;
 }
 
@@ -399,7 +399,7 @@ element_attributes(HtmlState *st, Frame *f, Out *out)
 				if (st->in_link && st->link_alt == NULL)
 					st->link_alt = g_strdup(value);
 				out->pending_space = true;
-				shown_add(st, out, false, value, strlen(value));
+				shown_add(st, out, false, false, value, strlen(value));
 				out->pending_space = true;
 				if (out == &st->seen)
 					st->m->alt_bytes += strlen(value);
@@ -498,6 +498,8 @@ begin_element(HtmlState *st, Frame *f)
 	begin_turn(st, f, outer, laid_out);
 	if (e->tag == GUMBO_TAG_PRE)
 		f->pre = true;
+	else if (e->tag == GUMBO_TAG_TEXTAREA || e->tag == GUMBO_TAG_LISTING || e->tag == GUMBO_TAG_XMP || e->tag == GUMBO_TAG_PLAINTEXT)
+		f->style.keeps_lines = true;
 	else if (e->tag == GUMBO_TAG_FORM)
 		st->m->html_forms++;
 	if (e->attributes.length > 0)
@@ -537,7 +539,7 @@ leaf(HtmlState *st, const GumboNode *node, const Frame *f)
 	else
 	{
 		s = whole(st, s);
-		shown_add(st, style_hides(&f->style) ? &st->hidden : &st->seen, f->pre, s, strlen(s));
+		shown_add(st, style_hides(&f->style) ? &st->hidden : &st->seen, f->pre, f->style.keeps_lines, s, strlen(s));
 	}
 }
 
@@ -872,7 +874,7 @@ strip_tags(HtmlState *st, const char *s, size_t len)
 		if (p > s)
 		{
 			piece = decode_entities(arena, s, p - s);
-			shown_add(st, &st->seen, false, piece, strlen(piece));
+			shown_add(st, &st->seen, false, true, piece, strlen(piece));
 			g_free(piece);
 		}
 		if (p == end)

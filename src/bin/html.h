@@ -60,6 +60,7 @@ typedef struct Style
 								 * nothing around it, nor they it */
 	bool		maybe_apart;	/* by what may hold */
 	bool		lays_out;		/* what is in it may be apart */
+	bool		keeps_lines;	/* line ends in the source may be some */
 } Style;
 
 /* What goes over what, of declarations of an element */
@@ -289,7 +290,7 @@ extern void arena_reset(Arena *arena);
 
 /* html_shown.c */
 extern void shown_break(HtmlState *st, Break brk, const Style *style);
-extern void shown_add(HtmlState *st, Out *out, bool in_pre, const char *s, size_t len);
+extern void shown_add(HtmlState *st, Out *out, bool in_pre, bool keeps_lines, const char *s, size_t len);
 extern void shown_turn(HtmlState *st, Turned *t, Turn turn);
 extern void shown_turn_end(HtmlState *st, Turned *t);
 extern void shown_turn_behind(HtmlState *st, GString *s, gsize from, bool doubled);

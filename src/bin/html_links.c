@@ -14,6 +14,13 @@ has_scheme(const char *url, const char *scheme)
 	return g_ascii_strncasecmp(url, scheme, strlen(scheme)) == 0;
 }
 
+/* The length of a scheme that leads to the net, with its colon, or 0 */
+static size_t
+net_scheme(const char *url)
+{
+	return has_scheme(url, "http:") ? 5 : has_scheme(url, "https:") ? 6 : has_scheme(url, "ftp:") ? 4 : 0;
+}
+
 /*
  * What browsers do to the slashes of a URL that leads to the net: backslashes
  * are slashes up to the query, and any number of them stands before the host.
@@ -21,18 +28,11 @@ has_scheme(const char *url, const char *scheme)
 static void
 fix_slashes(GString *url)
 {
-	size_t		from;
+	size_t		from = net_scheme(url->str);
 	size_t		n;
 
-	if (has_scheme(url->str, "http:"))
-		from = 5;
-	else if (has_scheme(url->str, "https:"))
-		from = 6;
-	else if (has_scheme(url->str, "ftp:"))
-		from = 4;
-	else if (url->len >= 2 && strchr("/\\", url->str[0]) != NULL && strchr("/\\", url->str[1]) != NULL)
-		from = 0;
-	else
+	if (from == 0 &&
+		(url->len < 2 || strchr("/\\", url->str[0]) == NULL || strchr("/\\", url->str[1]) == NULL))
 		return;
 	for (char *p = url->str; *p != '\0' && *p != '?' && *p != '#'; p++)
 		if (*p == '\\')
@@ -79,7 +79,9 @@ link_url(HtmlState *st, const char *s, size_t len)
 	}
 	fix_slashes(out);
 	no_scheme = strcspn(out->str, ":/?#") == strcspn(out->str, "/?#");
-	if (st->base != NULL && out->len > 0 && out->str[0] != '#' && no_scheme)
+	if (st->base != NULL && g_str_has_prefix(out->str, "//"))
+		g_string_prepend_len(out, st->base, net_scheme(st->base));
+	else if (st->base != NULL && out->len > 0 && out->str[0] != '#' && no_scheme)
 	{
 		char	   *full = g_uri_resolve_relative(st->base, out->str,
 												  G_URI_FLAGS_PARSE_RELAXED | G_URI_FLAGS_ENCODED, NULL);
@@ -100,7 +102,7 @@ link_url(HtmlState *st, const char *s, size_t len)
 void
 link_note(HtmlState *st, const char *url)
 {
-	if (has_scheme(url, "http:") || has_scheme(url, "https:") || has_scheme(url, "ftp:"))
+	if (net_scheme(url) > 0)
 		message_add_url(st->m, url, strlen(url));
 	else if (url[0] == '/' && url[1] == '/')
 	{
@@ -127,28 +129,42 @@ link_note(HtmlState *st, const char *url)
 	}
 }
 
-/* The value of a <base>, from which g_uri_resolve_relative() goes on: with a scheme, and a path behind the host */
+/*
+ * The value of a <base>, from which g_uri_resolve_relative() goes on: with a
+ * scheme and a host, and a path behind it.  One that leads elsewhere than to
+ * the net counts for nothing: browsers reach nothing by it, and who heeds no
+ * <base> is led by the links as they stand.
+ */
 void
 link_base(HtmlState *st, const char *value)
 {
 	char	   *url = link_url(st, value, strlen(value));
-	const char *host;
+	char	   *host = NULL;
+	char	   *path = NULL;
 	GString    *base;
+	size_t		from;
+	size_t		n;
 
 	link_note(st, url);
 	/* a message comes by no protocol that would be its scheme */
 	base = g_string_new(url[0] == '/' && url[1] == '/' ? "http:" : "");
 	g_string_append(base, url);
 	g_free(url);
-	host = strstr(base->str, "://");
-	if (host != NULL)
+	from = net_scheme(base->str);
+	n = from + 2 + strcspn(base->str + MIN(from + 2, base->len), "/?#");
+	if (from > 0 && n < base->len + 1 && base->str[n] != '/')
+		g_string_insert_c(base, n, '/');
+	if (from == 0 ||
+		!g_uri_split(base->str, G_URI_FLAGS_PARSE_RELAXED | G_URI_FLAGS_ENCODED, NULL, NULL, &host, NULL, &path, NULL, NULL, NULL) ||
+		host == NULL || host[0] == '\0' || path[0] != '/')
 	{
-		size_t		at = host + 3 - base->str;
-
-		at += strcspn(host + 3, "/?#");
-		if (base->str[at] != '/')
-			g_string_insert_c(base, at, '/');
+		g_string_free(base, TRUE);
+		base = NULL;
 	}
+	g_free(host);
+	g_free(path);
+	if (base == NULL)
+		return;
 	st->base = g_string_free(base, FALSE);
 	st->links_before_base = st->m->link_hrefs->len;
 }

@@ -442,9 +442,9 @@ append_word(GString *out, const char *s, size_t len, bool plain)
 		append_visible(out, s, len);
 }
 
-/* Text as it is shown: white space collapsed outside of <pre> */
+/* Text as it is shown: white space collapsed outside of <pre>, though lines may end there, too */
 void
-shown_add(HtmlState *st, Out *out, bool in_pre, const char *s, size_t len)
+shown_add(HtmlState *st, Out *out, bool in_pre, bool keeps_lines, const char *s, size_t len)
 {
 	const char *end = s + len;
 	bool		linked = st->in_link && out == &st->seen;
@@ -460,10 +460,10 @@ shown_add(HtmlState *st, Out *out, bool in_pre, const char *s, size_t len)
 
 		if (n > 0)
 		{
-			/* it may be the end of a line */
+			/* characters direct no more than their line */
 			if (*s == '\n' && out == &st->seen && in_pre)
 				shown_turns_end(st, st->first_turned);
-			else if (*s == '\n' && out == &st->seen && shown_are_turned(st, st->first_turned))
+			else if (*s == '\n' && out == &st->seen && keeps_lines && shown_are_turned(st, st->first_turned))
 				shown_turns_doubt(st, st->first_turned);
 			if (linked && link->len > 0 && link->str[link->len - 1] != ' ')
 				g_string_append_c(link, ' ');

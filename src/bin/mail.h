@@ -42,6 +42,7 @@ extern char *param_file_name(Message *m, const char *disposition, const char *ty
 
 /* mime_guard.c */
 extern char *find_boundary(const char *s, size_t len);
+extern GString *separate_bodies(Message *m, const char *types, const char *body, size_t len, size_t room);
 extern void reopen_boundaries(Message *m, char *body, size_t len);
 extern size_t guard_mime(Message *m, char *body, size_t len, bool in_message);
 

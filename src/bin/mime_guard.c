@@ -1,7 +1,8 @@
 /*
  * mime_guard.c
- *	  What of a structured body GMime gets to see: boundaries that come again, and
- *	  bounds for what hostile ones and header lines may cost it.
+ *	  What of a structured body GMime gets to see: boundaries that come again,
+ *	  text without the empty line before it, and bounds for what hostile boundaries
+ *	  and header lines may cost it.
  */
 #include <string.h>
 
@@ -99,6 +100,228 @@ reopen_boundaries(Message *m, char *body, size_t len)
 	g_array_free(lines, TRUE);
 	g_hash_table_destroy(last);
 }
+
+/* ---- text that no empty line separates from its headers ------------------ */
+
+/* Add the boundaries that parameters name */
+static void
+add_boundaries(GHashTable *boundaries, const char *s, size_t len)
+{
+	static const char name[] = "boundary";
+	const char *end = s + len;
+
+	for (const char *p = s; (p = memchr(p, '=', end - p)) != NULL && g_hash_table_size(boundaries) < MAX_BOUNDARY_LINES; p++)
+	{
+		const char *q = p;
+		const char *from;
+
+		/* "boundary*0 =" */
+		while (q > s && (g_ascii_isdigit(q[-1]) || strchr(" \t*", q[-1]) != NULL))
+			q--;
+		if ((size_t) (q - s) < strlen(name) || g_ascii_strncasecmp(q - strlen(name), name, strlen(name)) != 0)
+			continue;
+		for (from = p + 1; from < end && (*from == ' ' || *from == '\t' || *from == '"'); from++)
+			;
+		for (q = from; q < end && q - from < 200 && *q != '\n' && strchr(from[-1] == '"' ? "\"\r" : "\r;", *q) == NULL; q++)
+			;
+		while (q > from && g_ascii_isspace(q[-1]))
+			q--;
+		g_hash_table_add(boundaries, g_strndup(from, q - from));
+	}
+}
+
+/* The block of headers behind a boundary */
+typedef struct PartBlock
+{
+	const char *from;
+	const char *text;			/* the first line in it that is no header, or
+								 * NULL */
+	const char *more;			/* the first Content-* header behind that, or
+								 * NULL */
+	const char *end;			/* where it ends */
+	bool		ends;			/* by an empty line */
+	bool		message;		/* and an attached message is behind it */
+	bool		multipart;		/* another boundary is, with no line between */
+	bool		coded;			/* headers before the text name base64 */
+}			PartBlock;
+
+/* Is the line at s one of the boundaries, or one that closes where that counts, too?  Where none are given, any of -- */
+static bool
+is_boundary(GHashTable *boundaries, const char *s, const char *next, bool closing)
+{
+	char	   *key;
+	bool		found;
+
+	if (next - s < 3 || s[0] != '-' || s[1] != '-')
+		return false;
+	if (boundaries == NULL)
+		return true;
+	while (next > s && g_ascii_isspace(next[-1]))
+		next--;
+	if (next - s > 200 + 2)
+		return false;
+	key = g_strndup(s + 2, next - s - 2);
+	if (closing && next - s > 4 && g_str_has_suffix(key, "--") && !g_hash_table_contains(boundaries, key))
+		key[next - s - 4] = '\0';
+	found = g_hash_table_contains(boundaries, key);
+	g_free(key);
+	return found;
+}
+
+/* Is it a header?  A URL is none. */
+static bool
+is_header(const char *s, const char *next)
+{
+	size_t		n = header_name_len(s, next);
+
+	return n > 0 && (next - s < (ptrdiff_t) n + 3 || memcmp(s + n, "://", 3) != 0);
+}
+
+/* Read the block of headers at s */
+static void
+read_block(PartBlock * block, const char *s, const char *end, GHashTable *boundaries)
+{
+	const char *next;
+
+	memset(block, 0, sizeof(*block));
+	block->from = s;
+	for (; s < end; s = next)
+	{
+		next = next_line(s, end);
+		if (is_blank_line(s, end))
+		{
+			block->ends = true;
+			break;
+		}
+		if (is_boundary(boundaries, s, next, true))
+			break;
+		if ((*s == ' ' || *s == '\t') && s > block->from)
+			continue;
+		if (!is_header(s, next))
+		{
+			if (block->text == NULL)
+				block->text = s;
+		}
+		else if (g_ascii_strncasecmp(s, "content-", 8) == 0)
+		{
+			if (block->text !=NULL && block->more == NULL)
+				block->more = s;
+			if (block->text == NULL && next - s > 26 && g_ascii_strncasecmp(s, "content-transfer-encoding", 25) == 0)
+				block->coded |= g_strstr_len(s, next - s, "64") != NULL;
+			if (g_ascii_strncasecmp(s, "content-type", 12) == 0)
+			{
+				block->message = g_strstr_len(s, next - s, "/rfc822") != NULL;
+				block->multipart = g_strstr_len(s, next - s, "ultipart/") != NULL;
+			}
+		}
+	}
+	block->end = s;
+	block->message &= block->ends && !block->coded;
+	block->multipart &= !block->ends && s < end;
+}
+
+/* The next line that begins with --, behind that at s, or the end */
+static const char *
+next_dashes(const char *s, const char *end)
+{
+	while (end - s > 2 && (s = memchr(s + 1, '-', end - s - 2)) != NULL)
+		if (s[-1] == '\n' && s[1] == '-')
+			return s;
+	return end;
+}
+
+/* Does text follow a line of -- at once? */
+static bool
+may_lack_lines(const char *body, size_t len)
+{
+	const char *end = body + len;
+	PartBlock	block;
+
+	for (const char *s = body; s < end; s = next_dashes(s, end))
+	{
+		const char *next = next_line(s, end);
+
+		if (is_boundary(NULL, s, next, false))
+		{
+			read_block(&block, next, end, NULL);
+			if (block.message)
+				read_block(&block, next_line(block.end, end), end, NULL);
+			if (block.text !=NULL || (!block.ends && block.end > block.from && block.end < end))
+				return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * Where text follows a boundary or a part's headers without an empty line,
+ * GMime takes it for a header and drops it, while programs show it.  Returns
+ * the body with these lines, behind so many bytes of room, or NULL where none is
+ * missing; "types" are the headers that name boundaries besides those in it.
+ * Headers behind the text may be the part's for other programs: it is there
+ * twice then.
+ */
+GString    *
+separate_bodies(Message *m, const char *types, const char *body, size_t len, size_t room)
+{
+	const char *end = body + len;
+	const char *done = body;
+	GHashTable *boundaries;
+	GString    *out = NULL;
+
+	if (!may_lack_lines(body, len))
+		return NULL;
+	boundaries = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	add_boundaries(boundaries, types, strlen(types));
+	add_boundaries(boundaries, body, len);
+	for (const char *s = body; s < end; s = next_dashes(s, end))
+	{
+		const char *next = next_line(s, end);
+		const char *at;
+		PartBlock	block;
+
+		if (!is_boundary(boundaries, s, next, false))
+			continue;
+		read_block(&block, next, end, boundaries);
+		/* an attached message's own */
+		if (block.text == NULL && block.message)
+		{
+			read_block(&block, next_line(block.end, end), end, boundaries);
+			if (block.text == block.from || block.more != NULL)
+				continue;
+		}
+		at = block.text;
+		/* the headers of a multipart, and at once its first part */
+		if (at == NULL && block.multipart)
+			at = block.end;
+		if (at == NULL || (block.coded && block.ends && block.more == NULL))
+			continue;
+		if (out == NULL)
+		{
+			out = g_string_sized_new(room + len + 1024);
+			g_string_set_size(out, room);
+			memset(out->str, ' ', room);
+		}
+		g_string_append_len(out, done, at - done);
+		g_string_append_c(out, '\n');
+		done = at;
+		if (block.more != NULL)
+		{
+			g_string_append_len(out, done, block.more - done);
+			g_string_append_len(out, s, next - s);
+			g_string_append_len(out, block.from, at - block.from);
+			done = block.more;
+		}
+	}
+	g_hash_table_destroy(boundaries);
+	if (out == NULL)
+		return NULL;
+	g_string_append_len(out, done, end - done);
+	ADD_DEFECT(m, DEFECT_BROKEN_MIME);
+	return out;
+}
+
+/* ---- bounds ------------------------------------------------------------- */
 
 /* What guard_mime() has seen of a block of headers */
 typedef struct PartHeaders

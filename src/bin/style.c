@@ -791,6 +791,8 @@ declaration(Style *style, Own *own, const char *name, size_t n, const char *s, s
 		own->maybe_apart |= own->maybe;
 		(void) say(own, SAID_FLOAT, !is_word(s, len, "none"));
 	}
+	else if (IS_WORD(name, n, "white-space") || IS_WORD(name, n, "white-space-collapse"))
+		style->keeps_lines |= begins(s, len, "pre") || begins(s, len, "break-spaces") || begins(s, len, "var(");
 	else if (IS_WORD(name, n, "left") || IS_WORD(name, n, "right"))
 		move(style, own, SAID_LEFT, s, len);
 	else if (IS_WORD(name, n, "top") || IS_WORD(name, n, "bottom"))
