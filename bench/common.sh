@@ -11,15 +11,19 @@ timed() { psql -XqAt -v ON_ERROR_STOP=1 -c '\timing on' "$@" | sed -n 's/^Time: 
 
 # Microseconds of CPU, of user and system, that a session takes for the
 # statements on standard input after the line "-- measure".  Work by parallel
-# workers is not in it.
+# workers is not in it.  Reading from the disk takes many times what a decision does:
+# where that was more than a megabyte, standard error has it.
 cpu() {
+	local look='\! echo $(cut -d" " -f1 /proc/$SERVER/schedstat) $(sed -n "s/^read_bytes: //p" /proc/$SERVER/io 2>/dev/null)'
 	{
 		echo 'SELECT pg_backend_pid() AS server \gset'
 		echo '\setenv SERVER :server'
 		echo '\o /dev/null'
-		sed 's/^-- measure$/\\! cat \/proc\/$SERVER\/schedstat/'
-		printf '%s\n' '\! cat /proc/$SERVER/schedstat'
-	} | psql -XqAt -v ON_ERROR_STOP=1 "$@" | awk 'NR == 1 { from = $1 } END { if (NR != 2) exit 1; print ($1 - from) / 1000 }'
+		awk -v look="${look/\\/\\\\}" '$0 == "-- measure" { $0 = look } 1'
+		printf '%s\n' "$look"
+	} | psql -XqAt -v ON_ERROR_STOP=1 "$@" | awk 'NR == 1 { from = $1; read = $2 }
+		END { if (NR != 2) exit 1; print ($1 - from) / 1000
+			if ($2 - read > 1000000) printf "pages were cold: %d kB came from the disk\n", ($2 - read) / 1000 >"/dev/stderr" }'
 }
 
 # A session in which messages of the table "arriving", whose numbers are from 1000000001

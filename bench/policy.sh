@@ -80,6 +80,7 @@ arrive() {
 		if [ -n "${3:-}" ]; then echo "SELECT set_config(name, 'off', false) FROM pg_settings WHERE name = 'assay.new_rows';"; fi
 		arrival "$1" "$from" "$singles"
 	} | cpu
+	psql -Xqc 'ANALYZE bench_decision'
 	[ "$(psql -XqAtc "SELECT count(d.id) = CASE WHEN '$2' = 'ENABLE' THEN count(*) ELSE 0 END AND count(*) = $([ "$1" = COPY ] && echo "$n" || echo "$singles")
 		FROM message m LEFT JOIN bench_decision d ON d.id = m.id AND NOT d.degraded WHERE m.id > 1000000000")" = t ] || fail "$1 by $2 TRIGGER: not each message has its decision"
 }
