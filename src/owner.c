@@ -30,6 +30,7 @@
 #include "utils/typcache.h"
 
 #include "owner.h"
+#include "session_guard.h"
 
 /* The owner of a relation, or InvalidOid when it is gone */
 Oid
@@ -118,6 +119,24 @@ OwnerCheck(Oid relid)
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(relid));
 }
 
+/* A statement with its arguments, and what running it gave */
+typedef struct StatementRun
+{
+	const OwnerStatement *statement;
+	Datum	   *args;
+	const char *nulls;
+	int			done;
+} StatementRun;
+
+static void
+RunStatement(void *arg)
+{
+	StatementRun *r = arg;
+
+	r->done = SPI_execute_with_args(r->statement->sql, r->statement->nargs, (Oid *) r->statement->types, r->args, r->nulls,
+									r->statement->read_only, 0);
+}
+
 /*
  * Run a SELECT of one value as the owner of a relation; the caller has been
  * checked.
@@ -133,18 +152,17 @@ RunAsOwner(Oid relid, const OwnerStatement *statement, Datum *args, const char *
 	Oid			caller;
 	int			sec_context;
 	int			guc_level;
-	int			done;
+	StatementRun run = {statement, args, nulls, 0};
 	Datum		result;
 
 	GetUserIdAndSecContext(&caller, &sec_context);
-	SetUserIdAndSecContext(owner, sec_context | SECURITY_RESTRICTED_OPERATION);
+	SetUserIdAndSecContext(owner, sec_context | SECURITY_GUARDED);
 	guc_level = NewGUCNestLevel();
 
 	/* On an error the transaction's abort restores user and settings. */
 	SPI_connect();
-	done = SPI_execute_with_args(statement->sql, statement->nargs, (Oid *) statement->types, args, nulls,
-								 statement->read_only, 0);
-	if (done != SPI_OK_SELECT || SPI_processed != 1)
+	RunBesideCursors(RunStatement, &run);
+	if (run.done != SPI_OK_SELECT || SPI_processed != 1)
 		elog(ERROR, "a statement run for an owner gave no row");
 	result = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, isnull);
 	if (!*isnull)

@@ -24,7 +24,7 @@
 #include "policy_cache.h"
 #include "predict.h"
 #include "relation_news.h"
-#include "security.h"
+#include "session_guard.h"
 #include "signals_shape.h"
 #include "snapshot_mark.h"
 #include "stats.h"
@@ -43,7 +43,7 @@ _PG_init(void)
 	PhraseSetsInit();
 	RelationNewsInit();
 	InvalidationInit();
-	SecurityInit();
+	SessionGuardInit();
 	BudgetInit();
 	FaultInit();
 	SignalsShapeInit();

@@ -19,6 +19,7 @@
 #include "miscadmin.h"
 #include "rights.h"
 #include "security.h"
+#include "session_guard.h"
 #include "storage/lock.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -222,6 +223,17 @@ assay_lock_onboarding(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/* A step, by which the owner's code may run */
+static void
+RunOwnerStep(void *values)
+{
+	Oid			types[] = {TEXTOID, TEXTOID, JSONBOID};
+
+	if (SPI_execute_with_args("SELECT assay_internal.owner_step($1, $2, $3)", lengthof(types), types, values, NULL, false, 0) != SPI_OK_SELECT ||
+		SPI_processed != 1)
+		elog(ERROR, "a step of onboarding gave no row");
+}
+
 /*
  * as_policy_owner(policy, step, argument): assay_internal.owner_step() as the
  * owner of the policy, for who may act as it.  Superusers call maintain() for
@@ -231,7 +243,6 @@ PG_FUNCTION_INFO_V1(assay_as_policy_owner);
 Datum
 assay_as_policy_owner(PG_FUNCTION_ARGS)
 {
-	Oid			types[] = {TEXTOID, TEXTOID, JSONBOID};
 	Datum		values[] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1), PG_GETARG_DATUM(2)};
 	PolicyIdentity *id = ConfigIdentify(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	Security	security;
@@ -241,9 +252,7 @@ assay_as_policy_owner(PG_FUNCTION_ARGS)
 	PolicyMustOwn(id);
 	SPI_connect();
 	EnterOwner(&security, id->owner, "pg_catalog, pg_temp");
-	if (SPI_execute_with_args("SELECT assay_internal.owner_step($1, $2, $3)", lengthof(types), types, values, NULL, false, 0) != SPI_OK_SELECT ||
-		SPI_processed != 1)
-		elog(ERROR, "a step of onboarding gave no row");
+	RunBesideCursors(RunOwnerStep, values);
 	result = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
 	if (!isnull)
 		result = SPI_datumTransfer(result, false, -1);

@@ -25,6 +25,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "protect.h"
+#include "session_guard.h"
 #include "shards.h"
 #include "signals_query.h"
 #include "storage/lmgr.h"
@@ -98,20 +99,49 @@ QueryParams(BatchQuery *q)
 	return params;
 }
 
+typedef struct QueryCall
+{
+	const char *sql;
+	SPIExecuteOptions options;
+	int			ret;
+	Portal		portal;
+} QueryCall;
+
+static void
+RunQueryCall(void *arg)
+{
+	QueryCall  *c = arg;
+
+	c->ret = SPI_execute_extended(c->sql, &c->options);
+}
+
 /* Run it; rows go to dest or, for NULL, to SPI_tuptable */
 uint64
 QueryRun(BatchQuery *q, int expected, DestReceiver *dest)
 {
-	SPIExecuteOptions options = {0};
-	int			ret;
+	QueryCall	call = {.sql = q->sql.data};
 
-	options.params = QueryParams(q);
-	options.read_only = q->read_only;
-	options.dest = dest;
-	ret = SPI_execute_extended(q->sql.data, &options);
-	if (ret != expected)
-		elog(ERROR, "SPI_execute_extended failed: %s", SPI_result_code_string(ret));
+	call.options.params = QueryParams(q);
+	call.options.read_only = q->read_only;
+	call.options.dest = dest;
+	RunBesideCursors(RunQueryCall, &call);
+	if (call.ret != expected)
+		elog(ERROR, "SPI_execute_extended failed: %s", SPI_result_code_string(call.ret));
 	return SPI_processed;
+}
+
+static void
+RunOpenQuery(void *arg)
+{
+	QueryCall  *c = arg;
+	SPIParseOpenOptions options = {0};
+
+	options.params = c->options.params;
+	options.read_only = c->options.read_only;
+	c->portal = SPI_cursor_parse_open(NULL, c->sql, &options);
+	PinPortal(c->portal);
+	/* As a commit would, but as whoever the query is run by */
+	HoldPinnedPortals();
 }
 
 /*
@@ -121,16 +151,12 @@ QueryRun(BatchQuery *q, int expected, DestReceiver *dest)
 Portal
 OpenQuery(BatchQuery *q)
 {
-	SPIParseOpenOptions options = {0};
-	Portal		portal;
+	QueryCall	call = {.sql = q->sql.data};
 
-	options.params = QueryParams(q);
-	options.read_only = q->read_only;
-	portal = SPI_cursor_parse_open(NULL, q->sql.data, &options);
-	PinPortal(portal);
-	/* As a commit would, but as whoever the query is run by */
-	HoldPinnedPortals();
-	return portal;
+	call.options.params = QueryParams(q);
+	call.options.read_only = q->read_only;
+	RunBesideCursors(RunOpenQuery, &call);
+	return call.portal;
 }
 
 void

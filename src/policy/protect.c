@@ -6,12 +6,11 @@
 
 #include "budget.h"
 #include "mb/pg_wchar.h"
-#include "nodes/memnodes.h"
 #include "protect.h"
+#include "session_guard.h"
 #include "steady_time.h"
 #include "storage/lwlock.h"
 #include "utils/memutils.h"
-#include "utils/portal.h"
 #include "utils/resowner.h"
 
 /* Was it raised in a file of the server's own by this name? */
@@ -91,60 +90,6 @@ RunWithoutSubtransaction(void (*run) (void *arg), void *arg)
 	return error;
 }
 
-/*
- * The session's cursors are nothing to a policy's code, which could read from them,
- * or put one of its own in the place of one, whose query the session would run then
- * with its own rights.  So those that are open are made as if they were running, which
- * PostgreSQL lets nobody read or close; and what is left open is closed.  Ours are
- * pinned.
- */
-
-/* Call this for each portal; the server has no list for us but their contexts. */
-static void
-ForEachPortal(void (*call) (Portal portal, void *arg), void *arg)
-{
-	static MemoryContext portals = NULL;
-	MemoryContext next;
-
-	for (MemoryContext c = TopMemoryContext->firstchild; c && portals == NULL; c = c->nextchild)
-		if (strcmp(c->name, "TopPortalContext") == 0)
-			portals = c;
-	for (MemoryContext c = portals ? portals->firstchild : NULL; c; c = next)
-	{
-		Portal		portal = c->ident ? GetPortalByName(c->ident) : NULL;
-
-		next = c->nextchild;
-		if (PortalIsValid(portal) && portal->portalContext == c && !portal->portalPinned)
-			call(portal, arg);
-	}
-}
-
-static void
-HideCursor(Portal portal, void *hidden)
-{
-	if (portal->status != PORTAL_READY)
-		return;
-	*(List *volatile *) hidden = lappend(*(List *volatile *) hidden, portal);
-	portal->status = PORTAL_ACTIVE;
-}
-
-static void
-ShowCursors(List *hidden)
-{
-	ListCell   *lc;
-
-	foreach(lc, hidden)
-		((Portal) lfirst(lc))->status = PORTAL_READY;
-}
-
-/* ... where it was made in this subtransaction */
-static void
-CloseCursor(Portal portal, void *subtransaction)
-{
-	if (portal->createSubid == *(SubTransactionId *) subtransaction && portal->status != PORTAL_ACTIVE)
-		PortalDrop(portal, false);
-}
-
 ErrorData  *
 RunProtected(void (*run) (void *arg), void *arg)
 {
@@ -152,8 +97,7 @@ RunProtected(void (*run) (void *arg), void *arg)
 	ResourceOwner owner = CurrentResourceOwner;
 	ErrorData  *volatile error = NULL;
 	volatile bool late = false;
-	List	   *volatile hidden = NIL;
-	SubTransactionId mine;
+	HiddenCursors hidden = {NIL};
 
 	if (!CanProtect())
 	{
@@ -166,13 +110,12 @@ RunProtected(void (*run) (void *arg), void *arg)
 	}
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
-	mine = GetCurrentSubTransactionId();
 	PG_TRY();
 	{
-		ForEachPortal(HideCursor, (void *) &hidden);
+		HideCursors(&hidden);
 		BudgetEnter();
 		run(arg);
-		ForEachPortal(CloseCursor, &mine);
+		CloseNewCursors();
 		BudgetLeave();
 		ReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(context);
@@ -190,7 +133,7 @@ RunProtected(void (*run) (void *arg), void *arg)
 		CurrentResourceOwner = owner;
 	}
 	PG_END_TRY();
-	ShowCursors(hidden);
+	ShowCursors(&hidden);
 
 	if (error && !late && IsForTransaction(error))
 		ReThrowError(error);
