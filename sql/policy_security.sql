@@ -392,6 +392,100 @@ RESET ROLE;
 DROP TABLE sec_child, sec_parent;
 DROP FUNCTION sec_noted(), sec_note(text);
 
+-- nor does it reach what else the session holds: large objects that are open, advisory locks, the numbers it draws, temporary functions
+SET ROLE sec_owner;
+CREATE TABLE sec.held_message (id int PRIMARY KEY, does text);
+CREATE FUNCTION sec.does(sql text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN EXECUTE sql; RETURN sql; END $$;
+CREATE VIEW sec.held_signals AS SELECT id, sec.does(does) AS does FROM sec.held_message;
+SELECT assay.create_policy('held', 'sec.held_signals', '{id}', prior => 0);
+CREATE TRIGGER decide AFTER INSERT ON sec.held_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('held');
+RESET ROLE;
+CREATE FUNCTION pg_temp.mine(bigint) RETURNS name LANGUAGE sql AS $$ SELECT 'the session''s'::name $$;
+SELECT pg_advisory_lock(4711);
+BEGIN;
+SELECT lo_create(4711) AS lo, lo_open(4711, 393216) AS fd;
+INSERT INTO sec.held_message VALUES (1, 'SELECT lowrite(0, ''theirs'')'), (2, 'SELECT loread(0, 1)'), (3, 'SELECT lo_close(0)'),
+	(4, 'SELECT pg_advisory_unlock_all()'), (5, 'SELECT pg_advisory_unlock(4711)'), (6, 'SELECT pg_advisory_lock_shared(4712)'), (7, 'SELECT setseed(0.5)'),
+	(8, 'CREATE FUNCTION pg_temp.mine(int) RETURNS name LANGUAGE sql AS $f$ SELECT current_user $f$'),
+	(9, 'CREATE OPERATOR pg_temp.+ (FUNCTION = int4pl, LEFTARG = int, RIGHTARG = int)'), (10, 'CREATE AGGREGATE pg_temp.mine(int) (SFUNC = int4pl, STYPE = int)'),
+	(11, 'SELECT set_config(''search_path'', ''pg_temp'', true); CREATE FUNCTION mine(int) RETURNS name LANGUAGE sql AS $f$ SELECT current_user $f$'),
+	(12, 'SELECT pg_advisory_xact_lock(4712)');
+SELECT lowrite(0, 'ours');
+COMMIT;
+SELECT encode(lo_get(4711), 'escape') AS written, pg_temp.mine(1);
+SELECT objid FROM pg_locks WHERE locktype = 'advisory' ORDER BY objid;
+SELECT id FROM sec.held_decision ORDER BY id;
+SELECT DISTINCT message FROM assay.fault WHERE policy = 'held' ORDER BY message;
+SELECT pg_advisory_unlock(4711), lo_unlink(4711);
+DROP FUNCTION pg_temp.mine(bigint);
+-- whose own they are may, in what is restricted by others, too
+CREATE MATERIALIZED VIEW sec_seed AS SELECT setseed(0.5) IS NOT NULL AS set;
+DROP MATERIALIZED VIEW sec_seed;
+SET ROLE sec_owner;
+DROP TRIGGER decide ON sec.held_message;
+SELECT assay.drop_policy('held', true);
+DROP VIEW sec.held_signals;
+DROP TABLE sec.held_message;
+
+-- Reports and refreshes that a superuser calls run the owner's code as well: his cursors are out of its reach.
+CREATE TABLE sec.report_message (id int PRIMARY KEY, at timestamptz DEFAULT now());
+CREATE FUNCTION sec.replaces() RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+	c refcursor := 'sec_cursor';
+BEGIN
+	BEGIN
+		CLOSE c;
+	EXCEPTION WHEN OTHERS THEN NULL;
+	END;
+	BEGIN
+		OPEN c FOR SELECT 'theirs, run by ' || current_user;
+	EXCEPTION WHEN OTHERS THEN NULL;
+	END;
+	RETURN true;
+END $$;
+CREATE VIEW sec.report_signals AS SELECT id, at FROM sec.report_message;
+SELECT assay.create_policy('report', 'sec.report_signals', '{id}', prior => 0);
+CREATE TRIGGER decide AFTER INSERT ON sec.report_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('report');
+INSERT INTO sec.report_message VALUES (1);
+ALTER TABLE sec.report_decision ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY replaces ON sec.report_decision USING (sec.replaces());
+CREATE VIEW sec.report_source AS SELECT id, at FROM sec.report_message WHERE sec.replaces();
+SET client_min_messages = warning;
+SET search_path = sec;
+SELECT assay.create_baseline('report_seen', source => 'sec.report_source', key => '{id}', at => 'at');
+RESET search_path;
+RESET client_min_messages;
+RESET ROLE;
+BEGIN;
+DECLARE sec_cursor CURSOR FOR SELECT 'ours ' || i FROM generate_series(1, 5) i;
+SELECT count(*) > 0 AS done FROM assay.precision_report('report');
+FETCH sec_cursor;
+SELECT count(*) FROM assay.undecided('report');
+FETCH sec_cursor;
+SELECT assay.refresh_rollup('report') IS NOT NULL AS done;
+FETCH sec_cursor;
+SELECT rows FROM assay.refresh_baseline('sec.report_seen');
+FETCH sec_cursor;
+REFRESH MATERIALIZED VIEW sec.report_seen;
+FETCH sec_cursor;
+COMMIT;
+-- after an error they are there as before
+ALTER POLICY replaces ON sec.report_decision USING (sec.replaces() AND 1 / (id - 1) > 0);
+BEGIN;
+DECLARE sec_cursor CURSOR FOR SELECT 'ours';
+SAVEPOINT s;
+SELECT count(*) FROM assay.undecided('report');
+ROLLBACK TO s;
+FETCH sec_cursor;
+SELECT count(*) FROM assay.undecided('report');
+ROLLBACK;
+SELECT name FROM pg_cursors;
+SET ROLE sec_owner;
+SELECT assay.drop_baseline('sec.report_seen');
+DROP TRIGGER decide ON sec.report_message;
+SELECT assay.drop_policy('report', true);
+RESET ROLE;
+
 -- a message table that has become somebody else's
 ALTER TABLE sec.message OWNER TO sec_other;
 INSERT INTO sec.message VALUES (30, 'y');

@@ -31,6 +31,7 @@
 
 #include "cursors.h"
 #include "owner.h"
+#include "session_guard.h"
 
 /* The owner of a relation, or InvalidOid when it is gone */
 Oid
@@ -139,7 +140,7 @@ RunAsOwner(Oid relid, const OwnerStatement *statement, Datum *args, const char *
 	Datum		result;
 
 	GetUserIdAndSecContext(&caller, &sec_context);
-	SetUserIdAndSecContext(owner, sec_context | SECURITY_RESTRICTED_OPERATION);
+	SetUserIdAndSecContext(owner, sec_context | SECURITY_GUARDED);
 	guc_level = NewGUCNestLevel();
 	cursors = HideCursors();
 

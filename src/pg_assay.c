@@ -25,7 +25,7 @@
 #include "policy_cache.h"
 #include "predict.h"
 #include "relation_news.h"
-#include "security.h"
+#include "session_guard.h"
 #include "signals_shape.h"
 #include "snapshot_mark.h"
 #include "stats.h"
@@ -45,7 +45,7 @@ _PG_init(void)
 	RelationNewsInit();
 	InvalidationInit();
 	CursorsInit();
-	SecurityInit();
+	SessionGuardInit();
 	BudgetInit();
 	FaultInit();
 	SignalsShapeInit();

@@ -23,8 +23,8 @@
 #include "nodes/nodeFuncs.h"
 #include "owner.h"
 #include "security.h"
+#include "session_guard.h"
 #include "storage/proc.h"
-#include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
@@ -117,9 +117,6 @@ static GucBoolCheckHook check_exit_on_error = NULL;
 #if PG_VERSION_NUM >= 170000
 static GucIntCheckHook check_transaction_timeout = NULL;
 #endif
-
-/* Who else wants to know of utility statements */
-static ProcessUtility_hook_type process_utility = NULL;
 
 /* The server's records of "fixed" */
 static struct config_generic *fixed_records[lengthof(fixed)];
@@ -220,39 +217,6 @@ GuardSessions(struct config_generic *setting)
 		record->check_hook = CheckTransactionTimeout;
 	}
 #endif
-}
-
-/*
- * Constraints that the session has deferred are its transaction's.  To have them
- * checked here would run their triggers with a search_path of the policy's: from
- * PostgreSQL 18 on as the session's role, before that as the policy's owner.  And
- * the session's later statements would be checked at once.
- *
- * What a materialized view reads is its owner's code, a baseline's, say, for which
- * the server enters as the owner itself.
- */
-static void
-ProcessUtilityGuarded(PlannedStmt * pstmt, const char *query, bool read_only_tree, ProcessUtilityContext context,
-					  ParamListInfo params, QueryEnvironment * environment, DestReceiver *dest, QueryCompletion * completion)
-{
-	bool		refresh = IsA(pstmt->utilityStmt, RefreshMatViewStmt);
-	int			cursors = refresh ? HideCursors() : 0;
-
-	if (IsA(pstmt->utilityStmt, ConstraintsSetStmt) && InSecurityRestrictedOperation())
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("cannot execute %s within security-restricted operation", "SET CONSTRAINTS")));
-	(process_utility ? process_utility : standard_ProcessUtility) (pstmt, query, read_only_tree, context,
-																   params, environment, dest, completion);
-	if (refresh)
-		ShowCursors(cursors);
-}
-
-void
-SecurityInit(void)
-{
-	process_utility = ProcessUtility_hook;
-	ProcessUtility_hook = ProcessUtilityGuarded;
 }
 
 /* Look the server's settings up, once: they stay where they are. */
@@ -391,7 +355,7 @@ static void
 EnterRestricted(Security *s, Oid userid)
 {
 	GetUserIdAndSecContext(&s->userid, &s->context);
-	SetUserIdAndSecContext(userid, s->context | SECURITY_RESTRICTED_OPERATION);
+	SetUserIdAndSecContext(userid, s->context | SECURITY_GUARDED);
 	s->cursors = HideCursors();
 	s->nestlevel = 0;
 	if (unlikely(client_min_messages < NOTICE))
