@@ -41,6 +41,9 @@ $old->safe_psql('mail', q{CREATE ROLE analyst; SET ROLE mail; SET search_path = 
 	DELETE FROM message WHERE id IN (401, 402); ALTER TABLE world_decision ADD CONSTRAINT none CHECK (score < -1) NOT VALID;
 	INSERT INTO message (id, received_at, sender, subject, n) VALUES (401, '2024-03-02', 's1', 'x', 1), (402, '2024-03-02', 's1', 'x', 1);
 	ALTER TABLE world_decision DROP CONSTRAINT none});
+# lists of several roles, one of which was dropped
+$old->safe_psql('mail', q{CREATE ROLE gone; SELECT assay.create_list('theirs', owner => 'analyst', readers => '{mail,gone,public}'), assay.create_phrase_set('nobodys', owner => 'gone');
+	DROP ROLE gone});
 
 # partitions, a list and phrases that are asked, a live baseline, a text model, a draft,
 # an outbox, what is to be reviewed, counts by hour, and a table that was onboarded
@@ -93,6 +96,9 @@ my @asked = ([ 'undecided' => q{SELECT key FROM assay.undecided('world') ORDER B
 	[ 'check' => q{SELECT severity, "check", detail FROM assay.check('world') WHERE "check" NOT IN ('faults', 'traffic') ORDER BY 1, 2, 3} ],
 	[ 'access' => q{SELECT * FROM assay.access WHERE policy = 'world' ORDER BY role COLLATE "C"} ],
 	[ 'list' => q{SELECT set, value FROM assay.list ORDER BY 2} ],
+	[ 'owners of lists' => q{SELECT set, owner, owner::oid, readers, readers::oid[] FROM assay.named_set ORDER BY 1} ],
+	[ 'tables' => q{SELECT policy, decision, decision::oid, label, access, signals_view FROM assay_internal.policy ORDER BY 1} ],
+	[ 'tables of text models' => q{SELECT name, relation, relation::oid, counted, content_view, source, labels FROM assay.text_model_registry ORDER BY 1} ],
 	[ 'history of a list' => q{SELECT assay.in_list('blocked', 'gone', state => s), assay.in_list('blocked', 's1') FROM generate_series(1, 2) s} ],
 	[ 'triggers of tables' => q{SELECT tgrelid::regclass, tgname, tgenabled FROM pg_trigger WHERE NOT tgisinternal ORDER BY tgrelid::regclass::text COLLATE "C", tgname} ],
 	[ 'more: score()' => $more . q{SELECT s.sent, s.id, x.verdict, x.score, x.attribution FROM letter_signals s, assay.score('more', s) x ORDER BY s.id} ],
