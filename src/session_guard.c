@@ -203,21 +203,22 @@ ShowCursors(HiddenCursors *hidden)
 void
 RunBesideCursors(void (*run) (void *arg), void *arg)
 {
-	HiddenCursors hidden = {NIL};
+	/* not a variable of ours, which a jump may lose */
+	HiddenCursors *hidden = palloc0(sizeof(HiddenCursors));
 
 	PG_TRY();
 	{
-		HideCursors(&hidden);
+		HideCursors(hidden);
 		run(arg);
 		CloseNewCursors();
 	}
 	PG_CATCH();
 	{
-		ShowCursors(&hidden);
+		ShowCursors(hidden);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
-	ShowCursors(&hidden);
+	ShowCursors(hidden);
 }
 
 /* A utility statement, to be run */
