@@ -31,6 +31,6 @@ extern bool KeptPlanForgets(Oid function);
  * A copy whose nodes all depend on one more parameter than there are, which is
  * returned: nobody reads it.
  */
-extern PlannedStmt * KeptPlanCopy(PlannedStmt * stmt, int *param);
+extern PlannedStmt *KeptPlanCopy(PlannedStmt *stmt, int *param);
 
 #endif							/* ASSAY_KEPT_PLAN_H */

@@ -120,8 +120,8 @@ ObjectAccessGuarded(ObjectAccessType access, Oid class, Oid object, int sub, voi
  * the session's later statements would be checked at once.
  */
 static void
-ProcessUtilityGuarded(PlannedStmt * pstmt, const char *query, bool read_only_tree, ProcessUtilityContext context,
-					  ParamListInfo params, QueryEnvironment * environment, DestReceiver *dest, QueryCompletion * completion)
+ProcessUtilityGuarded(PlannedStmt *pstmt, const char *query, bool read_only_tree, ProcessUtilityContext context,
+					  ParamListInfo params, QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
 {
 	bool		refresh = IsA(pstmt->utilityStmt, RefreshMatViewStmt);
 	int			cursors;

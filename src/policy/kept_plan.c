@@ -504,7 +504,7 @@ AddParam(Plan * plan, int param)
 }
 
 PlannedStmt *
-KeptPlanCopy(PlannedStmt * stmt, int *param)
+KeptPlanCopy(PlannedStmt *stmt, int *param)
 {
 	PlannedStmt *copy = copyObject(stmt);
 

@@ -306,7 +306,7 @@ Holds(KeptQuery *k, CachedPlanSource * source)
 }
 
 static void
-CheckRights(PlannedStmt * stmt)
+CheckRights(PlannedStmt *stmt)
 {
 #if PG_VERSION_NUM >= 160000
 	(void) ExecCheckPermissions(stmt->rtable, stmt->permInfos, true);
