@@ -344,6 +344,20 @@ END $$;
 RESET ROLE;
 SELECT count(*) > 0 AS reported FROM assay.precision_report('cursors');
 SELECT name FROM pg_cursors;
+-- whatever it is called
+SET LOCAL ROLE sec_owner;
+CREATE OR REPLACE FUNCTION sec.replaces_cursor() RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+	c refcursor := 'pg_assay cursor 1';
+BEGIN
+	IF NOT EXISTS (SELECT FROM pg_cursors WHERE name = 'pg_assay cursor 1') THEN
+		OPEN c FOR SELECT sec.says();
+	END IF;
+	RETURN true;
+END $$;
+RESET ROLE;
+SELECT count(*) > 0 AS reported FROM assay.precision_report('cursors');
+SELECT name FROM pg_cursors;
 COMMIT;
 SET ROLE sec_owner;
 DROP TRIGGER decide ON sec.cursor_message;
@@ -484,6 +498,45 @@ SET ROLE sec_owner;
 SELECT assay.drop_baseline('sec.report_seen');
 DROP TRIGGER decide ON sec.report_message;
 SELECT assay.drop_policy('report', true);
+RESET ROLE;
+
+-- An error in what a backfill's cursor runs, in a loop that a policy's code began and we hide: PostgreSQL has that loop's cursor go, and the others stay.
+SET ROLE sec_owner;
+CREATE FUNCTION sec.fails() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'fails within a loop'; END $$;
+CREATE FUNCTION sec.loops(v int) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+	i record;
+BEGIN
+	IF EXISTS (SELECT FROM pg_cursors WHERE name LIKE 'pg_assay cursor %') THEN
+		FOR i IN SELECT generate_series(1, 30) LOOP
+			PERFORM count(*) FROM assay.undecided('loop');
+		END LOOP;
+	END IF;
+	RETURN true;
+END $$;
+CREATE DOMAIN sec.loop_key AS int CHECK (sec.loops(VALUE));
+CREATE TABLE sec.loop_message (id sec.loop_key PRIMARY KEY);
+CREATE VIEW sec.loop_signals AS SELECT id FROM sec.loop_message;
+SELECT assay.create_policy('loop', 'sec.loop_signals', '{id}', prior => 0);
+CREATE TRIGGER decide AFTER INSERT ON sec.loop_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('loop');
+INSERT INTO sec.loop_message VALUES (1);
+ALTER TABLE sec.loop_decision ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY fails ON sec.loop_decision USING (NOT EXISTS (SELECT FROM pg_cursors WHERE name LIKE 'pg_assay cursor %') OR sec.fails());
+RESET ROLE;
+INSERT INTO assay_internal.reused_key (policy, key, at) VALUES ('loop', '{1}', 'infinity');
+DECLARE sec_cursor CURSOR WITH HOLD FOR SELECT 'ours ' || i FROM generate_series(1, 3) i;
+CALL assay.backfill('loop', at => NULL);
+CALL assay.backfill('loop', at => NULL);
+SELECT name FROM pg_cursors;
+FETCH sec_cursor;
+CLOSE sec_cursor;
+SET ROLE sec_owner;
+DROP TRIGGER decide ON sec.loop_message;
+SELECT assay.drop_policy('loop', true);
+DROP VIEW sec.loop_signals;
+DROP TABLE sec.loop_message;
+DROP DOMAIN sec.loop_key;
+DROP FUNCTION sec.loops(int), sec.fails();
 RESET ROLE;
 
 -- a message table that has become somebody else's

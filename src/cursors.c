@@ -60,10 +60,16 @@ ForEachPortal(void (*call) (Portal portal))
 		if (ActivePortal && ActivePortal->portalContext == c && ActivePortal->status == PORTAL_ACTIVE)
 			continue;
 		portal = PortalOf(c);
-		if (portal && portal->status != PORTAL_ACTIVE &&
-			strncmp(portal->name, OUR_CURSOR, strlen(OUR_CURSOR)) != 0)
+		if (portal && portal->status != PORTAL_ACTIVE)
 			call(portal);
 	}
+}
+
+/* Anybody may call one of his own so, but we pin them. */
+static bool
+IsOurs(Portal portal)
+{
+	return portal->portalPinned && strncmp(portal->name, OUR_CURSOR, strlen(OUR_CURSOR)) == 0;
 }
 
 static void
@@ -72,7 +78,7 @@ HideCursor(Portal portal)
 	HiddenCursor *h;
 
 	/* Hidden, or out of reach as it is */
-	if (portal->status == PORTAL_FAILED && portal->portalPinned)
+	if ((portal->status == PORTAL_FAILED && portal->portalPinned) || IsOurs(portal))
 		return;
 	if (nhidden == hidden_room)
 	{
@@ -133,9 +139,14 @@ ShowCursors(int before)
 void
 HoldCursor(Portal portal)
 {
-	bool	   *held = palloc(nhidden * sizeof(bool));
+	/*
+	 * Code that the query runs hides more, which an error leaves to the
+	 * abort.
+	 */
+	int			n = nhidden;
+	bool	   *held = palloc(n * sizeof(bool));
 
-	for (int i = 0; i < nhidden; i++)
+	for (int i = 0; i < n; i++)
 	{
 		held[i] = hidden[i].portal->autoHeld;
 		hidden[i].portal->autoHeld = true;
@@ -147,7 +158,7 @@ HoldCursor(Portal portal)
 	}
 	PG_FINALLY();
 	{
-		for (int i = 0; i < nhidden; i++)
+		for (int i = 0; i < n; i++)
 			hidden[i].portal->autoHeld = held[i];
 	}
 	PG_END_TRY();
