@@ -16,5 +16,6 @@
 #define SECURITY_GUARDED		(SECURITY_RESTRICTED_OPERATION | SECURITY_OWNERS_CODE)
 
 extern void SessionGuardInit(void);
+extern bool InOwnersCode(void);
 
 #endif							/* ASSAY_SESSION_GUARD_H */

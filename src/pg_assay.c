@@ -25,6 +25,7 @@
 #include "policy_cache.h"
 #include "predict.h"
 #include "relation_news.h"
+#include "security.h"
 #include "session_guard.h"
 #include "signals_shape.h"
 #include "snapshot_mark.h"
@@ -45,6 +46,7 @@ _PG_init(void)
 	RelationNewsInit();
 	InvalidationInit();
 	CursorsInit();
+	SecurityInit();
 	SessionGuardInit();
 	BudgetInit();
 	FaultInit();

@@ -94,7 +94,7 @@ IsOfSession(Oid function)
 	}
 }
 
-static bool
+bool
 InOwnersCode(void)
 {
 	Oid			userid;

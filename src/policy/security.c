@@ -118,6 +118,9 @@ static GucBoolCheckHook check_exit_on_error = NULL;
 static GucIntCheckHook check_transaction_timeout = NULL;
 #endif
 
+/* By which it would draw the session's random numbers, as setseed() does */
+static GucRealCheckHook check_seed = NULL;
+
 /* The server's records of "fixed" */
 static struct config_generic *fixed_records[lengthof(fixed)];
 
@@ -167,21 +170,21 @@ AllSettings(int *n)
 #endif
 }
 
-/* May a setting that ends sessions be set?  As PostgreSQL answers for "role" */
+/* May a setting not be set?  As PostgreSQL answers for "role" */
 static bool
-MayEndSessions(const char *setting)
+IsRefused(const char *setting, bool refused)
 {
-	if (!InSecurityRestrictedOperation())
-		return true;
+	if (!refused)
+		return false;
 	GUC_check_errcode(ERRCODE_INSUFFICIENT_PRIVILEGE);
 	GUC_check_errmsg("cannot set parameter \"%s\" within security-restricted operation", setting);
-	return false;
+	return true;
 }
 
 static bool
 CheckExitOnError(bool *value, void **extra, GucSource source)
 {
-	if (*value && !MayEndSessions("exit_on_error"))
+	if (IsRefused("exit_on_error", *value && InSecurityRestrictedOperation()))
 		return false;
 	return check_exit_on_error == NULL || check_exit_on_error(value, extra, source);
 }
@@ -191,11 +194,19 @@ static bool
 CheckTransactionTimeout(int *value, void **extra, GucSource source)
 {
 	/* To switch it off would have it begin anew on the way back. */
-	if (*value != TransactionTimeout && !MayEndSessions("transaction_timeout"))
+	if (IsRefused("transaction_timeout", *value != TransactionTimeout && InSecurityRestrictedOperation()))
 		return false;
 	return check_transaction_timeout == NULL || check_transaction_timeout(value, extra, source);
 }
 #endif
+
+static bool
+CheckSeed(double *value, void **extra, GucSource source)
+{
+	if (IsRefused("seed", source >= PGC_S_INTERACTIVE && InOwnersCode()))
+		return false;
+	return check_seed == NULL || check_seed(value, extra, source);
+}
 
 /* Have them refused to what runs restricted; once. */
 static void
@@ -208,6 +219,13 @@ GuardSessions(struct config_generic *setting)
 		check_exit_on_error = record->check_hook;
 		record->check_hook = CheckExitOnError;
 	}
+	if (strcmp(setting->name, "seed") == 0)
+	{
+		struct config_real *record = (struct config_real *) setting;
+
+		check_seed = record->check_hook;
+		record->check_hook = CheckSeed;
+	}
 #if PG_VERSION_NUM >= 170000
 	if (strcmp(setting->name, "transaction_timeout") == 0)
 	{
@@ -219,9 +237,12 @@ GuardSessions(struct config_generic *setting)
 #endif
 }
 
-/* Look the server's settings up, once: they stay where they are. */
-static void
-FindSettings(void)
+/*
+ * Look the server's settings up, once: they stay where they are.  An owner's code
+ * runs where none is looked at, too (owner.c).
+ */
+void
+SecurityInit(void)
 {
 	int			n;
 	struct config_generic **all = AllSettings(&n);
@@ -369,8 +390,6 @@ EnterRestricted(Security *s, Oid userid)
 static void
 FixSettings(Security *s, int kinds)
 {
-	if (watched == NULL)
-		FindSettings();
 	for (int i = 0; i < lengthof(fixed); i++)
 		if ((fixed[i].changes & kinds) && fixed_records[i] && !FixedHasValue(i))
 		{
@@ -541,8 +560,6 @@ SettingsOfStable(Oid function)
 static void
 TakeBackSettings(Security *s)
 {
-	if (watched == NULL)
-		FindSettings();
 	for (int i = 0; i < nwatched; i++)
 	{
 		struct config_generic *setting = watched[i];
