@@ -124,9 +124,9 @@ CREATE FUNCTION assay_internal.take_set(set text) RETURNS void LANGUAGE sql
 	SET search_path = pg_catalog, pg_temp AS $$
 	UPDATE assay.named_set s SET owner = o.oid, readers = r.readers
 	FROM assay_internal.published_set n JOIN pg_roles o ON o.rolname = n.owner CROSS JOIN LATERAL (
-		SELECT array(SELECT coalesce(p.oid, 0)::regrole FROM unnest(n.readers) WITH ORDINALITY u(name, i) LEFT JOIN pg_roles p ON p.rolname = u.name
+		SELECT array(SELECT coalesce(p.oid, 0::oid) FROM unnest(n.readers) WITH ORDINALITY u(name, i) LEFT JOIN pg_roles p ON p.rolname = u.name
 			WHERE u.name = 'public' OR p.oid IS NOT NULL ORDER BY u.i) AS readers) r
-	WHERE n.set = $1 AND s.set = $1 AND (s.owner::oid, s.readers) IS DISTINCT FROM (o.oid, r.readers)
+	WHERE n.set = $1 AND s.set = $1 AND (s.owner::oid, s.readers::oid[]) IS DISTINCT FROM (o.oid, r.readers)
 $$;
 COMMENT ON FUNCTION assay_internal.take_set(text) IS 'gives a set that came its owner and readers, as far as they are roles here';
 
