@@ -268,7 +268,7 @@ trouble('no default partition', q{ALTER TABLE inbound_decision DETACH PARTITION 
 
 # ---- consumers ---------------------------------------------------------------------
 
-trouble('a consumer of the outbox is away', q{SET ROLE mail; SELECT assay.create_outbox('inbound', '{quarantine}'); INSERT INTO message (n) VALUES (7); UPDATE inbound_change SET at = now() - interval '2 hours'},
+trouble('a consumer of the outbox is away', q{SET ROLE mail; SELECT assay.create_outbox('inbound', '{quarantine}'); INSERT INTO message (n) VALUES (7); UPDATE inbound_change SET changed_at = now() - interval '2 hours'},
 	[ 'policy', 'inbound', 'outbox', 'warning', qr/consumer "quarantine" has not taken out 1 changes of verdicts/ ],
 	run => sub { return (q{SELECT assay.take_changes('inbound', 'quarantine', array(SELECT change FROM assay.read_changes('inbound', 'quarantine')))}) }, says => qr/assay.take_changes\(\) takes them out/);
 trouble('an abandoned slot', q{SELECT pg_create_logical_replication_slot('lost_child', 'test_decoding')},
