@@ -5,7 +5,6 @@
 #ifndef ASSAY_NEAR_INDEX_H
 #define ASSAY_NEAR_INDEX_H
 
-
 /* No name may be further off */
 #define NEAR_DISTANCE_MAX	2
 

@@ -5,8 +5,8 @@
  * All that a user wrote (conditions, signals views, what hangs on the decision
  * table) runs between EnterOwner() and LeaveSecurity(): as the policy's owner,
  * in a restricted operation, with the settings of the server and not of the
- * session, whose cursors are out of reach.  An error needs no LeaveSecurity(): the end of the (sub)transaction
- * restores all of it.
+ * session, whose cursors are out of reach.  An error needs no LeaveSecurity(): the
+ * end of the (sub)transaction restores all of it.
  */
 #ifndef ASSAY_SECURITY_H
 #define ASSAY_SECURITY_H

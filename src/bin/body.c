@@ -32,26 +32,6 @@ typedef struct WalkState
 
 /* ---- the body ------------------------------------------------------------ */
 
-/* Line ends to \n */
-static void
-normalize_newlines(GString *s, size_t from)
-{
-	char	   *r = memchr(s->str + from, '\r', s->len - from);
-	char	   *w = r;
-	char	   *end = s->str + s->len;
-
-	if (r == NULL)
-		return;
-	for (; r < end; r++)
-	{
-		if (*r != '\r')
-			*w++ = *r;
-		else if (r + 1 == end || r[1] != '\n')
-			*w++ = '\n';
-	}
-	g_string_truncate(s, w - s->str);
-}
-
 static bool
 is_blank(const GString *s)
 {
@@ -189,73 +169,6 @@ text_kind(const char *type, const char *subtype)
 	return TEXT_NONE;
 }
 
-/* Lines of a calendar are folded before a blank */
-static void
-unfold_calendar(GString *text)
-{
-	gsize		n = 0;
-
-	for (gsize i = 0; i < text->len; i++)
-	{
-		gsize		k = i + (text->str[i] == '\r' ? 1 : 0);
-
-		if (text->str[k] == '\n' && (text->str[k + 1] == ' ' || text->str[k + 1] == '\t'))
-			i = k + 1;
-		else
-			text	  ->str[n++] = text->str[i];
-	}
-	g_string_truncate(text, n);
-}
-
-/* Levels of quotation at s */
-static size_t
-quote_depth(const char *s)
-{
-	return strspn(s, ">");
-}
-
-/*
- * Lines that format=flowed; delsp=yes ends softly, by a blank that is none: a
- * reader's program joins them with what follows in the same quotation.
- */
-static void
-unflow(GString *text)
-{
-	gsize		n = 0;
-	size_t		depth = quote_depth(text->str);
-	gsize		line = 0;
-
-	normalize_newlines(text, 0);
-	for (gsize i = 0; i < text->len; i++)
-	{
-		char		c = text->str[i];
-		size_t		next;
-
-		if (c != '\n')
-		{
-			text	  ->str[n++] = c;
-
-			continue;
-		}
-		next = quote_depth(text->str + i + 1);
-		/* "-- " is the line before a signature */
-		if (n > line && text->str[n - 1] == ' ' && next == depth && i + 1 < text->len &&
-			!(n - line >= 3 && strncmp(text->str + n - 3, "-- ", 3) == 0 && n - line <= depth + 4))
-		{
-			n--;
-			i += depth;
-			if (text->str[i + 1] == ' ')
-				i++;
-			continue;
-		}
-		text	  ->str[n++] = c;
-
-		line = n;
-		depth = next;
-	}
-	g_string_truncate(text, n);
-}
-
 /* Is a parameter of a type that? */
 static bool
 param_is(GMimeContentType *ct, const char *name, const char *value)
@@ -343,10 +256,10 @@ add_text(WalkState *w, GString *body, const char *s, size_t len,
 		text = enriched_to_html(m, text, g_ascii_strcasecmp(g_mime_content_type_get_media_subtype(ct), "richtext") == 0);
 
 	if (kind == TEXT_PLAIN && param_is(ct, "format", "flowed") && param_is(ct, "delsp", "yes"))
-		unflow(text);
+		lines_unflow(text);
 
 	if (kind == TEXT_CALENDAR)
-		unfold_calendar(text);
+		lines_unfold_calendar(text);
 	if (kind == TEXT_HTML && w->inside == 0)
 	{
 		m->has_html = true;
@@ -362,7 +275,7 @@ add_text(WalkState *w, GString *body, const char *s, size_t len,
 		if (!is_blank(shown))
 			w->html_parts++;
 	}
-	normalize_newlines(shown, 0);
+	lines_normalize(shown, 0);
 	find_urls(m, shown->str, shown->len);
 	if (kind == TEXT_PLAIN && w->inside == 0)
 		uuencoded_files(m, shown->str, shown->len);
@@ -497,7 +410,7 @@ add_attachment_text(Message *m, GString *text)
 {
 	GString    *all = m->attachment_text;
 
-	normalize_newlines(text, 0);
+	lines_normalize(text, 0);
 	if (all->len > 0 && text->len > 0 && all->str[all->len - 1] != '\n')
 		g_string_append_c(all, '\n');
 	g_string_append_len(all, text->str, text->len);
@@ -530,7 +443,7 @@ note_attached_text(WalkState *w, const char *type, const char *subtype, const ch
 	text_to_utf8(text, decoded->str, decoded->len, charset, w->m);
 	g_string_free(decoded, TRUE);
 	if (g_ascii_strcasecmp(subtype, "calendar") == 0)
-		unfold_calendar(text);
+		lines_unfold_calendar(text);
 	/* scripts hold URLs too */
 	find_urls(w->m, text->str, text->len);
 	if (page)

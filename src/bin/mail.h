@@ -32,6 +32,11 @@ extern char *unfold(Message *m, const char *s, size_t len, const char *charset);
 extern Header *find_header(GArray *headers, const char *name);
 extern const char *skip_comments(const char *s, const char *blanks);
 
+/* lines.c */
+extern void lines_normalize(GString *s, size_t from);
+extern void lines_unfold_calendar(GString *s);
+extern void lines_unflow(GString *s);
+
 /* transfer.c */
 extern GMimeContentEncoding encoding_by_name(const char *s);
 extern int64_t decode_content(const char *s, size_t len, GMimeContentEncoding encoding,
