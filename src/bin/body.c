@@ -1104,16 +1104,15 @@ parse_body(Message *m, GArray *headers, RawMessage *raw, const char *body)
 
 	if (!is_leaf_type(types[0]))
 	{
+		/* as there was for headers */
+		size_t		room = MIN(body - raw->data, 8 * MAX_CONTENT_HEADER);
 		GString    *named = g_string_new(NULL);
 
 		for (int i = 0; i < n; i++)
 			g_string_append_printf(named, "%s\n", types[i] != NULL ? types[i]->value : "");
-		separate = separate_bodies(m, named->str, body, body_len, MIN(body - raw->data, 8 * MAX_CONTENT_HEADER));
+		separate = separate_bodies(m, named->str, body, body_len, room);
 		if (separate != NULL)
 		{
-			/* with the room that there was for headers */
-			size_t		room = MIN(body - raw->data, 8 * MAX_CONTENT_HEADER);
-
 			separated.data = separate->str;
 			separated.len = separate->len;
 			raw = &separated;
