@@ -261,3 +261,25 @@ SELECT assay.create_detector('sets', 'now ' || n, c) FROM (VALUES (1, 'at < now(
 DROP TABLE set_message CASCADE;
 DROP FUNCTION set_insert;
 SELECT assay.drop_policy('sets', true);
+
+-- how names are quoted is nobody's name: keys that come again, and a table without a key that a query writes to
+CREATE TABLE quoted_message (id int PRIMARY KEY, n int);
+CREATE VIEW quoted_signals AS SELECT * FROM quoted_message;
+SELECT assay.create_policy('quoted', 'quoted_signals', '{id}', prior => 0);
+SELECT assay.create_detector('quoted', 'n', 'n > 1', weight => 1, mode => 'live');
+CREATE TRIGGER decide AFTER INSERT ON quoted_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('quoted');
+INSERT INTO quoted_message SELECT i, 1 FROM generate_series(1, 3) i;
+DELETE FROM quoted_message;
+SET quote_all_identifiers = on;
+INSERT INTO quoted_message VALUES (1, 5);
+INSERT INTO quoted_message VALUES (2, 5), (3, 5);
+RESET quote_all_identifiers;
+ALTER TABLE quoted_decision DROP CONSTRAINT quoted_decision_pkey;
+INSERT INTO quoted_message VALUES (4, 5);
+SET quote_all_identifiers = on;
+INSERT INTO quoted_message VALUES (5, 5);
+INSERT INTO quoted_message VALUES (6, 5), (7, 5);
+RESET quote_all_identifiers;
+SELECT id, assay.margin(attribution) FROM quoted_decision ORDER BY id;
+DROP TABLE quoted_message CASCADE;
+SELECT assay.drop_policy('quoted', true);

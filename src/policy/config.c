@@ -300,14 +300,19 @@ IdentityHolds(PolicyIdentity *id)
 
 /*
  * Has what a policy reads or writes still the name by which a query finds it, and
- * its owner?  It is locked, and so stays as it is.
+ * its owner?  It is locked, and so stays as it is.  How names are quoted is a
+ * setting of the session's.
  */
 bool
 IdentityIsPlaced(PolicyIdentity *id, Oid relid, const char *name)
 {
-	char	   *now = RelationName(relid);
+	char	   *relation = get_rel_name(relid);
+	char	   *schema = relation ? get_namespace_name(get_rel_namespace(relid)) : NULL;
+	List	   *names = schema ? QualifiedNames(name) : NIL;
 
-	return now && strcmp(now, name) == 0 && RelationOwner(relid) == id->owner;
+	return list_length(names) == 2 &&
+		strcmp(strVal(linitial(names)), schema) == 0 && strcmp(strVal(lsecond(names)), relation) == 0 &&
+		RelationOwner(relid) == id->owner;
 }
 
 static PolicyIdentity *
