@@ -41,7 +41,7 @@ IsTemporary(List *names)
 
 /* A range has a type of its ranges' sets by the way, which may be anywhere. */
 static List *
-NameOfMultirange(CreateRangeStmt *statement)
+NameOfMultirange(CreateRangeStmt * statement)
 {
 	ListCell   *lc;
 
