@@ -423,7 +423,10 @@ INSERT INTO sec.held_message VALUES (1, 'SELECT lowrite(0, ''theirs'')'), (2, 'S
 	(8, 'CREATE FUNCTION pg_temp.mine(int) RETURNS name LANGUAGE sql AS $f$ SELECT current_user $f$'),
 	(9, 'CREATE OPERATOR pg_temp.+ (FUNCTION = int4pl, LEFTARG = int, RIGHTARG = int)'), (10, 'CREATE AGGREGATE pg_temp.mine(int) (SFUNC = int4pl, STYPE = int)'),
 	(11, 'SELECT set_config(''search_path'', ''pg_temp'', true); CREATE FUNCTION mine(int) RETURNS name LANGUAGE sql AS $f$ SELECT current_user $f$'),
-	(12, 'SELECT pg_advisory_xact_lock(4712)');
+	(12, 'SELECT pg_advisory_xact_lock(4712)'),
+	(14, 'CREATE DOMAIN pg_temp.text AS pg_catalog.text CHECK (sec.does(''SELECT session_user'') IS NOT NULL)'), (15, 'CREATE TYPE pg_temp.text AS ENUM ()'),
+	(16, 'CREATE TYPE pg_temp.text AS RANGE (SUBTYPE = int)'), (17, 'CREATE TYPE sec.held AS RANGE (SUBTYPE = int, MULTIRANGE_TYPE_NAME = pg_temp.text)'),
+	(18, 'SELECT set_config(''search_path'', ''pg_temp'', true); CREATE DOMAIN text AS pg_catalog.text'), (19, 'CREATE DOMAIN sec.own AS pg_catalog.text');
 SELECT lowrite(0, 'ours');
 COMMIT;
 SELECT setseed(0.5);
@@ -432,8 +435,9 @@ INSERT INTO sec.held_message VALUES (13, 'SET seed = 0.5');
 SELECT (random() * 1e9)::int = :drawn AS drawn_again;
 SELECT encode(lo_get(4711), 'escape') AS written, pg_temp.mine(1);
 SELECT objid FROM pg_locks WHERE locktype = 'advisory' ORDER BY objid;
-SELECT id FROM sec.held_decision ORDER BY id;
+SELECT id, degraded FROM sec.held_decision ORDER BY id;
 SELECT DISTINCT message FROM assay.fault WHERE policy = 'held' ORDER BY message;
+SELECT typname FROM pg_type WHERE typnamespace = pg_my_temp_schema();
 SELECT pg_advisory_unlock(4711), lo_unlink(4711);
 DROP FUNCTION pg_temp.mine(bigint);
 -- whose own they are may, in what is restricted by others, too
@@ -442,6 +446,7 @@ DROP MATERIALIZED VIEW sec_seed;
 SET ROLE sec_owner;
 DROP TRIGGER decide ON sec.held_message;
 SELECT assay.drop_policy('held', true);
+DROP DOMAIN sec.own;
 DROP VIEW sec.held_signals;
 DROP TABLE sec.held_message;
 

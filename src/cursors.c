@@ -72,13 +72,23 @@ IsOurs(Portal portal)
 	return portal->portalPinned && strncmp(portal->name, OUR_CURSOR, strlen(OUR_CURSOR)) == 0;
 }
 
+static bool
+IsHidden(Portal portal)
+{
+	if (portal->status != PORTAL_FAILED || !portal->portalPinned)
+		return false;
+	for (int i = nhidden - 1; i >= 0; i--)
+		if (hidden[i].portal == portal)
+			return true;
+	return false;
+}
+
 static void
 HideCursor(Portal portal)
 {
 	HiddenCursor *h;
 
-	/* Hidden, or out of reach as it is */
-	if ((portal->status == PORTAL_FAILED && portal->portalPinned) || IsOurs(portal))
+	if (IsHidden(portal) || IsOurs(portal))
 		return;
 	if (nhidden == hidden_room)
 	{
@@ -112,11 +122,17 @@ ShowCursor(const HiddenCursor *h)
 	h->portal->activeSubid = h->active;
 }
 
+/*
+ * What was opened meanwhile.  Some languages pin theirs, PL/Perl, say: the session
+ * could not commit before such a one is closed.
+ */
 static void
 CloseCursor(Portal portal)
 {
-	if (!portal->portalPinned)
-		PortalDrop(portal, false);
+	if (IsHidden(portal) || IsOurs(portal))
+		return;
+	portal->portalPinned = false;
+	PortalDrop(portal, false);
 }
 
 int

@@ -3,7 +3,7 @@
  *		What belongs to the session is out of reach for an owner's code that runs in it.
  *
  * PostgreSQL's restricted operation refuses what would leave code of an owner's to a
- * session that may be a superuser's: prepared statements, temporary tables and types.
+ * session that may be a superuser's: prepared statements and temporary tables, say.
  * Here is the rest, but for cursors and settings, which cursors.c and
  * security.c have.
  */
@@ -11,6 +11,7 @@
 
 #include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
+#include "commands/defrem.h"
 #include "cursors.h"
 #include "nodes/parsenodes.h"
 #include "session_guard.h"
@@ -30,28 +31,63 @@ Refuse(const char *what)
 			 errmsg("cannot execute %s within security-restricted operation", what)));
 }
 
-/*
- * The name of what a statement makes that is called by its name and by the types of
- * what it is called with: the session would take one that fits better than its own.
- */
-static List *
-NameOfCalled(Node *statement)
-{
-	if (IsA(statement, CreateFunctionStmt))
-		return ((CreateFunctionStmt *) statement)->funcname;
-	if (IsA(statement, DefineStmt) && (((DefineStmt *) statement)->kind == OBJECT_AGGREGATE ||
-									   ((DefineStmt *) statement)->kind == OBJECT_OPERATOR))
-		return ((DefineStmt *) statement)->defnames;
-	return NIL;
-}
-
 static bool
-IsMadeInSession(Node *statement)
+IsTemporary(List *names)
 {
-	List	   *names = NameOfCalled(statement);
 	char	   *name;
 
 	return names != NIL && isTempNamespace(QualifiedNameGetCreationNamespace(names, &name));
+}
+
+/* A range has a type of its ranges' sets by the way, which may be anywhere. */
+static List *
+NameOfMultirange(CreateRangeStmt * statement)
+{
+	ListCell   *lc;
+
+	foreach(lc, statement->params)
+	{
+		DefElem    *option = lfirst(lc);
+
+		if (strcmp(option->defname, "multirange_type_name") == 0 && option->arg)
+			return defGetQualifiedName(option);
+	}
+	return NIL;
+}
+
+/*
+ * Does a statement make a function, an operator or a type in the session's temporary
+ * schema?  The session would take a function that fits better than its own, and a type
+ * before all others of its name: a domain called text, say, whose constraint is code.
+ * PostgreSQL refuses types itself, but not in all versions.
+ */
+static bool
+IsMadeInSession(Node *statement)
+{
+	switch (nodeTag(statement))
+	{
+		case T_CreateFunctionStmt:
+			return IsTemporary(((CreateFunctionStmt *) statement)->funcname);
+		case T_CreateDomainStmt:
+			return IsTemporary(((CreateDomainStmt *) statement)->domainname);
+		case T_CreateEnumStmt:
+			return IsTemporary(((CreateEnumStmt *) statement)->typeName);
+		case T_CreateRangeStmt:
+			return IsTemporary(((CreateRangeStmt *) statement)->typeName) ||
+				IsTemporary(NameOfMultirange((CreateRangeStmt *) statement));
+		case T_DefineStmt:
+			switch (((DefineStmt *) statement)->kind)
+			{
+				case OBJECT_AGGREGATE:
+				case OBJECT_OPERATOR:
+				case OBJECT_TYPE:
+					return IsTemporary(((DefineStmt *) statement)->defnames);
+				default:
+					return false;
+			}
+		default:
+			return false;
+	}
 }
 
 /*
@@ -133,7 +169,7 @@ ProcessUtilityGuarded(PlannedStmt *pstmt, const char *query, bool read_only_tree
 		if (IsMadeInSession(pstmt->utilityStmt))
 			ereport(ERROR,
 					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-					 errmsg("cannot create a function or an operator in a temporary schema within security-restricted operation")));
+					 errmsg("cannot create a function, an operator or a type in a temporary schema within security-restricted operation")));
 	}
 
 	/*

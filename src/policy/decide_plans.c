@@ -478,7 +478,7 @@ RunIdentify(void *arg)
 {
 	IdentifyJob *job = arg;
 
-	job->id = ConfigIdentifyWithin(job->policy, (assay_message_budget + 1) / 2);
+	job->id = ConfigIdentifyWithin(job->policy, assay_message_budget / 2 + assay_message_budget % 2);
 }
 
 /*
