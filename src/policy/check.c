@@ -267,6 +267,12 @@ assay_check_model(PG_FUNCTION_ARGS)
 	TupleDesc	desc = SignalsDesc(policy, &id);
 	Model	   *model = DatumGetModel(PG_GETARG_DATUM(1), CurrentMemoryContext);
 
+	/* which of several would say that a message is malicious, nobody knows */
+	if (model->noutputs != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("model has %u outputs, but a detector adds one margin", model->noutputs),
+				 errhint("Train it for two classes, as by the objective binary:logistic, or make an element of assay.predict_vector() a signal.")));
 	(void) ModelBindTupleDesc(model, desc, CurrentMemoryContext);
 	PG_RETURN_VOID();
 }

@@ -199,7 +199,7 @@ BEGIN
 		rel := t.tgrelid;
 		found := true;
 		IF NOT t.on_arrival THEN
-			RETURN QUERY SELECT 'error', 'trigger', format('trigger %s on %s is not AFTER INSERT with the new rows: messages stay undecided', t.tgname, rel),
+			RETURN QUERY SELECT 'error', 'trigger', format('trigger %s on %s is not AFTER INSERT with the new rows: what fires it fails, and nothing is decided', t.tgname, rel),
 				'CREATE TRIGGER ... AFTER INSERT, FOR EACH ROW or with REFERENCING NEW TABLE.';
 		ELSIF t.tgenabled = 'D' THEN
 			RETURN QUERY SELECT 'error', 'trigger', format('trigger %s on %s is disabled: messages stay undecided', t.tgname, rel),
@@ -319,8 +319,10 @@ BEGIN
 			IF SQLSTATE = '42501' AND NOT assay_internal.may('owner', p.policy) THEN
 				RETURN QUERY SELECT 'info', 'condition', format('%s is checked for the owner only: %s', c.what, SQLERRM), 'It takes membership in the policy''s owner.';
 			ELSE
-				RETURN QUERY SELECT 'error', 'condition', format('%s cannot be evaluated: %s', c.what, SQLERRM),
-					'Mend the view, or change the condition.';
+				-- one of several outputs stood before that was refused
+				RETURN QUERY SELECT 'error', 'condition', format('%s %s: %s', c.what,
+						CASE WHEN c.model IS NOT NULL AND SQLSTATE = '42809' THEN 'counts the first output' ELSE 'cannot be evaluated' END, SQLERRM),
+					CASE WHEN c.model IS NULL THEN 'Mend the view, or change the condition.' ELSE 'Mend the view, or give the detector another model.' END;
 			END IF;
 		END;
 	END LOOP;
