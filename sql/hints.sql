@@ -52,6 +52,14 @@ UPDATE assay_internal.detector_model SET model = :'three' WHERE policy = 'inboun
 RESET session_replication_role;
 SELECT severity, "check", detail, hint FROM assay.check('inbound') WHERE detail LIKE '%classes%';
 SELECT assay.drop_detector('inbound', 'classes') AS revision \gset
+-- comparisons with NULL, which hit nothing
+SET client_min_messages = notice;
+SELECT assay.create_detector('inbound', 'null 1', 'subject = NULL') AS revision \gset
+SELECT assay.create_detector('inbound', 'null 2', 'urls > 1 AND NOT (subject = NULL OR urls < 9)') AS revision \gset
+SELECT assay.create_detector('inbound', 'null 3', 'subject IS NULL OR subject IS DISTINCT FROM NULL OR coalesce(subject, NULL) = ''x'' OR nullif(urls, NULL) > 1') AS revision \gset
+SET client_min_messages = warning;
+SELECT assay.drop_detector('inbound', 'null ' || i) AS revision FROM generate_series(1, 3) i \g /dev/null
+SELECT assay.create_detector('inbound', 'new', 'subject == ''x''');
 -- boolean
 SELECT assay.create_detector('inbound', 'new', 'urls + 1');
 -- names

@@ -347,7 +347,7 @@ DECLARE
 	r assay.revision := assay_internal.revision_for_reading(p.policy);
 BEGIN
 	IF r.prior > 0 THEN
-		RETURN QUERY SELECT 'warning', 'prior', format('%s is in log-odds: %s %% of all messages would be malicious', r.prior, round((100 / (1 + exp(-r.prior)))::numeric, 1)),
+		RETURN QUERY SELECT 'warning', 'prior', format('%s is in log-odds: %s %% of all messages would be malicious', r.prior, round((100 / (1 + exp(-least(greatest(r.prior, -700), 700))))::numeric, 1)),
 			'A prior of -4 means 1.8 %.';
 	END IF;
 	IF NOT EXISTS (SELECT FROM assay.detector d WHERE d.policy = p.policy AND d.until_revision IS NULL AND d.mode = 'live') THEN
@@ -366,7 +366,7 @@ BEGIN
 			UNION ALL SELECT 'exclusions', count(*), 10000 FROM assay.exclusion x WHERE x.policy = p.policy AND x.until_revision IS NULL
 			UNION ALL SELECT 'guards', count(*), 10000 FROM assay.guard g WHERE g.policy = p.policy AND g.until_revision IS NULL) n
 		WHERE n.has > n.may;
-	IF EXISTS (SELECT FROM jsonb_each_text(r.thresholds) t WHERE t.value::float8 <= 1 / (1 + exp(-r.prior))) THEN
+	IF EXISTS (SELECT FROM jsonb_each_text(r.thresholds) t WHERE t.value::float8 <= 1 / (1 + exp(-least(greatest(r.prior, -700), 700)))) THEN
 		RETURN QUERY SELECT 'warning', 'thresholds', 'the prior alone reaches a threshold', 'Raise the threshold, or lower the prior.';
 	END IF;
 	IF current_setting('assay.stat_max', true) IS NULL THEN

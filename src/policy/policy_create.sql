@@ -770,7 +770,7 @@ BEGIN
 			FROM l WINDOW w AS (ORDER BY l.kind <> 'prior', l.kind = 'exclusion', NOT l.counted, abs(l.effect) DESC, l.entry)
 		)
 		SELECT o.n::int, o.detector, o.effect, o.m,
-			(CASE WHEN o.m > -700 THEN 1 / (1 + exp(-o.m)) ELSE 0 END)::real,
+			(CASE WHEN o.m > -103 THEN 1 / (1 + exp(-least(o.m, 700))) ELSE 0 END)::real,
 			concat_ws('; ',
 				CASE o.kind WHEN 'prior' THEN 'log-odds before any evidence' WHEN 'signals' THEN 'signals could not be read'
 					WHEN 'exclusion' THEN 'exclusion' END,

@@ -77,6 +77,8 @@ RuleErrorHint(const RuleErrorContext *context)
 			if (array != NULL)
 				errhint("Signal \"%s\" is an array: 'value' = ANY (%s) asks whether a value is in it, %s && '{value, other}' whether one of several is.",
 						array, quote_identifier(array), quote_identifier(array));
+			else if (strstr(context->condition, "==") != NULL)
+				errhint("Equality is written by one \"=\".");
 			break;
 		default:
 			break;
