@@ -5,6 +5,9 @@
 #                                       messages by COPY (1000000) and one by one (100000)
 #   bench/policy_scale.sh stored [N ...]  cost of a message at so many stored ones (100000 1000000), by
 #                                       COPY and by INSERTs of one; 10000000 takes some 20 GB and ten minutes
+#   bench/policy_scale.sh instructions [N]  instructions of an INSERT of one at so many stored messages
+#                                       (100000), with decisions and without, whatever else the machine
+#                                       does: counted by callgrind (package valgrind), in some minutes
 #   bench/policy_scale.sh conditions [N ...]  cost of a condition (50 100 200 400 800)
 #
 # The policy is that of bench/policy.sql (300 conditions, a GBDT, 500 phrases,
@@ -67,34 +70,40 @@ memory() {
 	rm -f "$file" "$script" "$build/scale.out"
 }
 
+# $1: so many stored messages; $2: so many that arrive, of which one of each is there, undecided
+history() {
+	local size=$1 n=$2
+	fresh "$n"
+	# a year of history, with senders, domains and pairs that grow with it; of what arrives
+	# four in five are of these senders, drawn from all, two in three of these to whom they wrote
+	local senders=$((size / 25 > 4000 ? size / 25 : 4000)) domains=$((size / 160 > 600 ? size / 160 : 600))
+	psql -Xq -v ON_ERROR_STOP=1 >/dev/null <<-SQL
+		TRUNCATE message;
+		INSERT INTO message SELECT i, '2026-01-01'::timestamptz - (i % 8760) * interval '1 hour',
+			format('user%s@domain%s.example', k, k % $domains), format('domain%s.example', k % $domains), format('r%s@us.example', (k * 31 + i / $senders % 2) % 500), NULL,
+			'Subject ' || i, repeat('history ', ${STORED_BYTES:-40} / 8), '{}', 0, 'spf=pass', 1000
+			FROM generate_series(1, $size) i, LATERAL (SELECT i::bigint * 7919 % $senders) l(k);
+		SELECT assay.refresh_baseline(b) FROM unnest('{sender_baseline,domain_baseline,pair_baseline}'::text[]) b;
+		UPDATE arriving a SET id = id + 1000000000, from_addr = format('user%s@domain%s.example', k, k % $domains), from_domain = format('domain%s.example', k % $domains),
+			recipient = format('r%s@us.example', (k * 31 + id % 3) % 500)
+			FROM generate_series(1, $n) i, LATERAL (SELECT abs(hashint8(i)::bigint) % ($senders * 5 / 4)) l(k) WHERE i = a.id;
+		CREATE UNIQUE INDEX ON arriving (id);
+		VACUUM ANALYZE;
+		$trigger;
+		CHECKPOINT;
+	SQL
+	psql -Xqc 'ALTER TABLE message DISABLE TRIGGER decide' -c 'INSERT INTO message TABLE arriving'
+	[ "$(psql -XqAtc "SELECT avg((sender_events > 0)::int) BETWEEN 0.7 AND 0.9 AND avg((pair_events > 0)::int) BETWEEN 0.4 AND 0.7 AND avg((domain_events > 0)::int) > 0.9
+		FROM signals WHERE id > 1000000000")" = t ] || fail 'what arrives is not of the senders that there are'
+}
+
 stored() {
 	local sizes=("$@") n=20000 size file=$build/scale.copy
 	[ ${#sizes[@]} -gt 0 ] || sizes=(100000 1000000)
 	printf '| stored messages | baseline rows | database, GB | COPY without decisions, CPU µs a message | with | a decision | with / without | INSERT without | with | with / without | score() |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n'
 	for size in "${sizes[@]}"; do
-		fresh "$n"
-		# a year of history, with senders, domains and pairs that grow with it; of what arrives
-		# four in five are of these senders, drawn from all, two in three of these to whom they wrote
-		local senders=$((size / 25 > 4000 ? size / 25 : 4000)) domains=$((size / 160 > 600 ? size / 160 : 600))
-		psql -Xq -v ON_ERROR_STOP=1 >/dev/null <<-SQL
-			TRUNCATE message;
-			INSERT INTO message SELECT i, '2026-01-01'::timestamptz - (i % 8760) * interval '1 hour',
-				format('user%s@domain%s.example', k, k % $domains), format('domain%s.example', k % $domains), format('r%s@us.example', (k * 31 + i / $senders % 2) % 500), NULL,
-				'Subject ' || i, repeat('history ', ${STORED_BYTES:-40} / 8), '{}', 0, 'spf=pass', 1000
-				FROM generate_series(1, $size) i, LATERAL (SELECT i::bigint * 7919 % $senders) l(k);
-			SELECT assay.refresh_baseline(b) FROM unnest('{sender_baseline,domain_baseline,pair_baseline}'::text[]) b;
-			UPDATE arriving a SET id = id + 1000000000, from_addr = format('user%s@domain%s.example', k, k % $domains), from_domain = format('domain%s.example', k % $domains),
-				recipient = format('r%s@us.example', (k * 31 + id % 3) % 500)
-				FROM generate_series(1, $n) i, LATERAL (SELECT abs(hashint8(i)::bigint) % ($senders * 5 / 4)) l(k) WHERE i = a.id;
-			CREATE UNIQUE INDEX ON arriving (id);
-			VACUUM ANALYZE;
-			$trigger;
-			CHECKPOINT;
-		SQL
+		history "$size" "$n"
 		psql -Xqc "COPY (SELECT * FROM arriving) TO STDOUT (FORMAT binary)" >"$file"
-		psql -Xqc 'ALTER TABLE message DISABLE TRIGGER decide' -c 'INSERT INTO message TABLE arriving'
-		[ "$(psql -XqAtc "SELECT avg((sender_events > 0)::int) BETWEEN 0.7 AND 0.9 AND avg((pair_events > 0)::int) BETWEEN 0.4 AND 0.7 AND avg((domain_events > 0)::int) > 0.9
-			FROM signals WHERE id > 1000000000")" = t ] || fail 'what arrives is not of the senders that there are'
 		# $1: COPY or INSERT; $2: ENABLE or DISABLE the trigger
 		arrive() {
 			psql -Xqc 'DELETE FROM message WHERE id > 1000000000' -c 'TRUNCATE bench_decision' -c 'VACUUM message' -c "ALTER TABLE message $2 TRIGGER decide" -c CHECKPOINT
@@ -128,6 +137,38 @@ stored() {
 	done
 }
 
+# Single INSERTs in a server of one process under callgrind: what a session took for many less what another took
+# for few, so that its start and what it compiles are in neither.
+instructions() {
+	local size=${1:-100000} few=50 many=550 a b c d
+	type -P valgrind >/dev/null || fail 'valgrind is missing: apt-get install valgrind'
+	history "$size" 20000
+	psql -Xqc 'DELETE FROM message WHERE id > 1000000000' -c 'VACUUM ANALYZE'
+	tools/cluster stop scale
+	# statements on standard input; the rest of the arguments are a program that runs the server
+	alone() { as_owner "$@" "$bindir/postgres" --single -F -c jit=off -c max_parallel_workers_per_gather=0 -D "$build/cluster/$pgmajor/scale/data" bench_scale; }
+	# $1: ENABLE or DISABLE the trigger; $2: how many
+	count() {
+		{
+			echo 'DELETE FROM message WHERE id > 1000000000'
+			echo 'TRUNCATE bench_decision'
+			echo 'VACUUM message'
+			echo "ALTER TABLE message $1 TRIGGER decide"
+		} | alone >"$build/scale.out" 2>&1
+		arrival INSERT '' "$2" | sed '/^--/d; s/; /;\n/g' | alone valgrind --tool=callgrind --callgrind-out-file=/dev/null >"$build/scale.out" 2>&1
+		if grep -E 'ERROR|WARNING|FATAL' "$build/scale.out" >&2; then return 1; fi
+		[ "$(echo 'SELECT count(d.id) AS decided, count(*) AS arrived FROM message m LEFT JOIN bench_decision d ON d.id = m.id AND NOT d.degraded WHERE m.id > 1000000000' |
+			alone 2>/dev/null | sed -n 's/.*\(decided\|arrived\) = "\([0-9]*\)".*/\2/p' | paste -sd' ')" = "$([ "$1" = ENABLE ] && echo "$2" || echo 0) $2" ] ||
+			fail "INSERT by $1 TRIGGER: not each message has its decision"
+		sed -n 's/.*Collected *: *\([0-9]*\).*/\1/p' "$build/scale.out"
+	}
+	a=$(count DISABLE $few) b=$(count DISABLE $many)
+	c=$(count ENABLE $few) d=$(count ENABLE $many)
+	printf '| stored messages | instructions of an INSERT without decisions | with | with / without |\n| --- | --- | --- | --- |\n'
+	printf '| %s | %s |\n' "$size" "$(calc '%.0f | %.0f | %.2f' "($b - $a) / ($many - $few), ($d - $c) / ($many - $few), ($d - $c) / ($b - $a)")"
+	rm -f "$build/scale.out"
+}
+
 conditions() {
 	local sizes=("$@") n=20000 size
 	[ ${#sizes[@]} -gt 0 ] || sizes=(50 100 200 400 800)
@@ -159,6 +200,6 @@ conditions() {
 }
 
 case $what in
-memory | stored | conditions) "$what" "$@" ;;
-*) sed -n '4,10s/^# \{0,1\}//p' "$0" >&2; exit 1 ;;
+memory | stored | instructions | conditions) "$what" "$@" ;;
+*) sed -n '4,13s/^# \{0,1\}//p' "$0" >&2; exit 1 ;;
 esac

@@ -3,7 +3,8 @@ SET client_min_messages = warning;
 \set SHOW_CONTEXT never
 CREATE SCHEMA hints;
 SET search_path = hints, public;
-CREATE TABLE message (id int PRIMARY KEY, urls int, subject text);
+CREATE DOMAIN hosts AS text[];
+CREATE TABLE message (id int PRIMARY KEY, urls int, subject text, words text[], "Hosts" hosts);
 SELECT assay.create_policy('inbound', 'message', '{id}') AS revision \gset
 SELECT assay.create_guard('inbound', 'long_subject', 'length(subject) > 100') AS revision \gset
 SELECT assay.create_detector('inbound', 'many urls', 'urls > 3') AS revision \gset
@@ -22,6 +23,7 @@ SELECT assay.create_detector('inbound', 'new', 'urls > 1 FROM message');
 SELECT assay.create_detector('inbound', 'new', 'urls > 1 UNION SELECT true');
 SELECT assay.create_detector('inbound', 'new', 'urls > 1 LIMIT 1');
 SELECT assay.create_detector('inbound', 'new', '(urls > 1');
+SELECT assay.create_detector('inbound', 'new', 'urls > 1; ');
 -- about one message
 SELECT assay.create_detector('inbound', 'new', 'count(urls) > 1');
 SELECT assay.create_detector('inbound', 'new', 'urls > 1 AND abs(sum(urls)) > 1');
@@ -31,6 +33,33 @@ SELECT assay.create_detector('inbound', 'new', 'CASE WHEN urls > generate_series
 SELECT assay.create_detector('inbound', 'new', 'GROUPING(urls) > 1');
 SELECT assay.create_detector('inbound', 'new', 'bool_or(urls > 1) FILTER (WHERE urls > 2)');
 SELECT assay.create_guard('inbound', 'new', 'max(urls) > 1');
+-- a value of an array
+SELECT assay.create_detector('inbound', 'new', 'words = ''gift_card''');
+SELECT assay.create_detector('inbound', 'new', '''gift_card'' IN (words)');
+SELECT assay.create_detector('inbound', 'new', 'words LIKE ''%gift%'' AND urls > 1');
+SELECT assay.create_detector('inbound', 'new', '"Hosts" = 7');
+SELECT assay.create_detector('inbound', 'new', 'urls = ''many''');
+SELECT assay.create_detector('inbound', 'new', 'subject = 1');
+-- a model of several classes: the first of its margins says nothing of malicious or not
+\set three '{"pg_assay_model":1,"format":"linear","library":"","objective":"","link":"softmax","link_parameters":[1,0],"single":false,"start":[0,1,2],"bias":[0,0,0],"scale":1,"divisor":1,"iterations":0,"best_iteration":-1,"features":[{"name":"urls","kind":"numeric"}],"weights":[[1],[2],[3]]}'
+SELECT assay.create_detector('inbound', 'new', model => :'three');
+SELECT hits FROM assay.backtest('inbound', model => :'three', at => NULL);
+SELECT assay.create_detector('inbound', 'classes', model => assay.model_from_linear('{urls}', '{1}')) AS revision \gset
+SELECT assay.alter_detector('inbound', 'classes', model => :'three');
+-- one that stands from before
+SET session_replication_role = replica;
+UPDATE assay_internal.detector_model SET model = :'three' WHERE policy = 'inbound' AND detector = 'classes';
+RESET session_replication_role;
+SELECT severity, "check", detail, hint FROM assay.check('inbound') WHERE detail LIKE '%classes%';
+SELECT assay.drop_detector('inbound', 'classes') AS revision \gset
+-- comparisons with NULL, which hit nothing
+SET client_min_messages = notice;
+SELECT assay.create_detector('inbound', 'null 1', 'subject = NULL') AS revision \gset
+SELECT assay.create_detector('inbound', 'null 2', 'urls > 1 AND NOT (subject = NULL OR urls < 9)') AS revision \gset
+SELECT assay.create_detector('inbound', 'null 3', 'subject IS NULL OR subject IS DISTINCT FROM NULL OR coalesce(subject, NULL) = ''x'' OR nullif(urls, NULL) > 1') AS revision \gset
+SET client_min_messages = warning;
+SELECT assay.drop_detector('inbound', 'null ' || i) AS revision FROM generate_series(1, 3) i \g /dev/null
+SELECT assay.create_detector('inbound', 'new', 'subject == ''x''');
 -- boolean
 SELECT assay.create_detector('inbound', 'new', 'urls + 1');
 -- names

@@ -219,3 +219,21 @@ SELECT assay.drop_policy('lim_said', true);
 DROP TABLE lim_said CASCADE;
 DROP FUNCTION lim_say;
 DELETE FROM assay.fault WHERE policy = 'lim_said';
+
+-- margins that no exponential takes
+CREATE TABLE lim_far_message (id int PRIMARY KEY, n int);
+SELECT assay.create_policy('lim_far', 'lim_far_message', '{id}');
+CREATE TRIGGER decide AFTER INSERT ON lim_far_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('lim_far');
+CREATE FUNCTION pg_temp.explained(prior float8, n int) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM assay.alter_policy('lim_far', prior => prior);
+	INSERT INTO lim_far_message VALUES (n, 1);
+	RETURN (SELECT string_agg(concat_ws(' ', e.evidence, e.margin, e.score, e.score = d.score), ', ' ORDER BY e.step) || ', '
+			|| (assay.explain_text('lim_far', n) ~ 'nothing is known has [01]\.000') || ' '
+			|| (SELECT count(*) FROM assay.check('lim_far') c WHERE c."check" IN ('prior', 'thresholds'))
+		FROM assay.explain_decision('lim_far', n) e, lim_far_decision d WHERE d.id = n);
+END $$;
+SELECT pg_temp.explained(prior, n::int) FROM unnest('{-1000,-750,-700,-104,-102,102,700,750,1000}'::float8[]) WITH ORDINALITY AS p (prior, n);
+DROP TRIGGER decide ON lim_far_message;
+SELECT assay.drop_policy('lim_far', true);
+DROP TABLE lim_far_message CASCADE;

@@ -1,5 +1,5 @@
-# The pages as a whole: the reference is what the catalogue says, SQL of every page is run by some test, and links
-# lead to pages and headings that are there.
+# The pages as a whole: the reference is what the catalogue says, SQL of every page is run by some test, links
+# lead to pages and headings that are there, and lines of prose are short.
 use strict;
 use warnings;
 use File::Basename;
@@ -83,5 +83,21 @@ foreach my $file ("$top/README.md", glob("$top/docs/*.md"), glob "$top/docs/refe
 	}
 }
 is($broken, '', 'links lead somewhere');
+
+# ---- lines: prose has 120 characters at most; tables and blocks, whose lines can't be cut, may have more
+
+my $long = '';
+foreach my $file (glob "$top/*.md $top/docs/*.md $top/{contrib/*,demo,python,upgrade}/README.md")
+{
+	my ($block, $number) = (0, 0);
+	foreach my $line (split /\n/, slurp_file($file))
+	{
+		$number++;
+		$block = !$block if $line =~ /^```/;
+		utf8::decode($line);
+		$long .= "$file:$number\n" if !$block && $line !~ /^\|/ && length $line > 120;
+	}
+}
+is($long, '', 'no line of prose is too long');
 $node->stop;
 done_testing();

@@ -280,6 +280,13 @@ is_deeply($rows[4]{headers}, { subject => ['s'], x => [ '1', '2' ] }, 'JSON Line
 has_defects($rows[5], qw(no_from absurd_date no_received bad_received guessed_time), 'JSON Lines: absurd times');
 is($rows[6]{subject}, "bad \x{FFFD} byte", 'JSON Lines: bad bytes');
 has_defects($rows[7], qw(no_from no_date no_received guessed_time bad_json), 'JSON Lines: deep nesting');
+# An array is no such file, nor an object over several lines: what to do is said.
+($err, @rows) = table_of(0, write_file("$dir/array.json", qq(\n[ {"subject": "one"}, {"subject": "two"} ]\n)));
+is(sources(@rows), 'array.json#2', 'JSON in an array: a line');
+has_defects($rows[0], qw(no_from no_date no_received guessed_time bad_json), 'JSON in an array: no objects');
+like($err, qr/hint: .*jq -c/, 'JSON in an array: a hint');
+($err) = table_of(0, write_file("$dir/text.json", "[1] is\na text\n"));
+unlike($err, qr/hint/, 'no hint for a text');
 
 # What was loaded can be written by row_to_json and loaded again, as it was.
 my $whole = write_file("$dir/whole.eml",

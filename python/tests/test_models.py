@@ -170,6 +170,8 @@ def test_refused(conn):
         pg_assay.model_value(conn, LogisticRegression().fit(x, y), features=NAMES[:2])
     with pytest.raises(TypeError, match="no model"):
         pg_assay.model_value(conn, object())
+    with pytest.raises(TypeError, match="read by its library"):
+        pg_assay.model_value(conn, "model.json")
 
 
 def test_load_into_table_and_policy(inbound):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from datetime import datetime, timezone
 
 import numpy as np
@@ -29,7 +30,16 @@ def test_training_frame(inbound):
     # signals are as they were logged
     inbound.execute("UPDATE message SET url_count = 99")
     assert pg_assay.training_frame(inbound, "inbound").equals(frame)
-    assert len(pg_assay.training_frame(inbound, "inbound", until="2020-01-01")) == 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(pg_assay.training_frame(inbound, "inbound", until="2020-01-01")) == 0
+
+
+def test_training_frame_of_nothing_logged(inbound):
+    inbound.execute("SELECT assay.alter_policy('inbound', log_signals => false)")
+    assert len(pg_assay.training_frame(inbound, "inbound")) == 300
+    with pytest.warns(UserWarning, match=r"logs no signals: SELECT assay.alter_policy\('inbound'"):
+        assert len(pg_assay.training_frame(inbound, "inbound", until="2020-01-01")) == 0
 
 
 def test_training_frame_as_polars(inbound):

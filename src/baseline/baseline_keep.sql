@@ -608,13 +608,22 @@ CREATE FUNCTION assay.drop_baseline(baseline regclass) RETURNS void
 DECLARE
 	b assay.baseline;
 	also_drop regclass;
+	said text;
+	what text;
 BEGIN
 	b := assay_internal.baseline_for_change($1);
 	PERFORM assay_internal.baseline_row($1, NULL);
 	-- The row is the owner's to write; it must not lead to others' tables.
 	SELECT l.oid INTO also_drop FROM pg_class l JOIN pg_class c ON c.relowner = l.relowner
 	WHERE l.oid = b.counted_label AND c.oid = b.relation;
-	EXECUTE format('DROP %s %s', CASE WHEN b.incremental THEN 'TABLE' ELSE 'MATERIALIZED VIEW' END, b.relation);
+	BEGIN
+		EXECUTE format('DROP %s %s', CASE WHEN b.incremental THEN 'TABLE' ELSE 'MATERIALIZED VIEW' END, b.relation);
+	EXCEPTION WHEN dependent_objects_still_exist THEN
+		-- PostgreSQL's own hint is CASCADE, which would take a policy's signals along
+		GET STACKED DIAGNOSTICS said = MESSAGE_TEXT, what = PG_EXCEPTION_DETAIL;
+		RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist', MESSAGE = said, DETAIL = what,
+			HINT = 'First make these anew without it.';
+	END;
 	IF also_drop IS NOT NULL THEN
 		EXECUTE format('DROP TABLE %s', also_drop);
 	END IF;

@@ -114,6 +114,8 @@ show_summary(void)
 		if (source_stats.files_skipped > 0)
 			fprintf(stderr, ", %" PRId64 " files skipped", source_stats.files_skipped);
 		fputc('\n', stderr);
+		if (defect_counts[DEFECT_BAD_JSON] > 0)
+			report("hint: of JSON each line must be an object, a message: jq -c '.[]' makes such lines of an array, jq -c . of objects over several lines");
 	}
 	if (options.verbose > 0)
 		for (int d = 0; d < NUM_DEFECTS; d++)

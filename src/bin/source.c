@@ -295,6 +295,17 @@ foreign_compression(const Input *in, size_t len)
 	return NULL;
 }
 
+/* An array of objects, which is a file of JSON, too, though not one with a message a line */
+static bool
+begins_array(const char *s, const char *end)
+{
+	if (*s++ != '[')
+		return false;
+	while (s < end && g_ascii_isspace(*s))
+		s++;
+	return s < end && *s == '{';
+}
+
 /*
  * What the first bytes look like.  FORMAT_NONE is what no reader should take
  * for mail when it comes across it in a folder.
@@ -311,7 +322,7 @@ sniff(Input *in)
 		s += 3;
 	while (s < end && (*s == '\n' || *s == '\r'))
 		s++;
-	if (s < end && *s == '{')
+	if (s < end && (*s == '{' || begins_array(s, end)))
 		return FORMAT_JSONL;
 	if (begins_from_line(s, end - s))
 	{

@@ -74,6 +74,21 @@ AsksForNow(Node *node, void *context)
 	return expression_tree_walker(node, AsksForNow, NULL);
 }
 
+/* Is a part of it NULL, as a comparison with NULL is once the planner has seen it? */
+static bool
+HasNull(Node *node)
+{
+	ListCell   *lc;
+
+	if (IsA(node, Const))
+		return ((Const *) node)->constisnull;
+	if (IsA(node, BoolExpr))
+		foreach(lc, ((BoolExpr *) node)->args)
+			if (HasNull(lfirst(lc)))
+			return true;
+	return false;
+}
+
 static bool
 IsRegexOperator(Oid function)
 {
@@ -211,6 +226,10 @@ CheckRule(RuleKind kind, PolicyIdentity *id, TupleDesc desc, char *condition, ch
 	(void) CompilePatterns((Node *) rule->expr, NULL);
 	error_context_stack = callback.previous;
 	LeaveSecurity(&security);
+	if (kind == RULE_CONDITION && HasNull((Node *) rule->expr))
+		ereport(NOTICE,
+				(errmsg("condition of %s compares with NULL, which is never true", what),
+				 errhint("Write IS NULL, IS NOT NULL or IS DISTINCT FROM.")));
 	if (AsksForNow((Node *) rule->expr, NULL))
 		ereport(NOTICE,
 				(errmsg("condition of %s depends on the current time", what),
@@ -267,6 +286,12 @@ assay_check_model(PG_FUNCTION_ARGS)
 	TupleDesc	desc = SignalsDesc(policy, &id);
 	Model	   *model = DatumGetModel(PG_GETARG_DATUM(1), CurrentMemoryContext);
 
+	/* which of several would say that a message is malicious, nobody knows */
+	if (model->noutputs != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("model has %u outputs, but a detector adds one margin", model->noutputs),
+				 errhint("Train it for two classes, as by the objective binary:logistic, or make an element of assay.predict_vector() a signal.")));
 	(void) ModelBindTupleDesc(model, desc, CurrentMemoryContext);
 	PG_RETURN_VOID();
 }

@@ -199,7 +199,7 @@ BEGIN
 		rel := t.tgrelid;
 		found := true;
 		IF NOT t.on_arrival THEN
-			RETURN QUERY SELECT 'error', 'trigger', format('trigger %s on %s is not AFTER INSERT with the new rows: messages stay undecided', t.tgname, rel),
+			RETURN QUERY SELECT 'error', 'trigger', format('trigger %s on %s is not AFTER INSERT with the new rows: what fires it fails, and nothing is decided', t.tgname, rel),
 				'CREATE TRIGGER ... AFTER INSERT, FOR EACH ROW or with REFERENCING NEW TABLE.';
 		ELSIF t.tgenabled = 'D' THEN
 			RETURN QUERY SELECT 'error', 'trigger', format('trigger %s on %s is disabled: messages stay undecided', t.tgname, rel),
@@ -319,8 +319,10 @@ BEGIN
 			IF SQLSTATE = '42501' AND NOT assay_internal.may('owner', p.policy) THEN
 				RETURN QUERY SELECT 'info', 'condition', format('%s is checked for the owner only: %s', c.what, SQLERRM), 'It takes membership in the policy''s owner.';
 			ELSE
-				RETURN QUERY SELECT 'error', 'condition', format('%s cannot be evaluated: %s', c.what, SQLERRM),
-					'Mend the view, or change the condition.';
+				-- one of several outputs stood before that was refused
+				RETURN QUERY SELECT 'error', 'condition', format('%s %s: %s', c.what,
+						CASE WHEN c.model IS NOT NULL AND SQLSTATE = '42809' THEN 'counts the first output' ELSE 'cannot be evaluated' END, SQLERRM),
+					CASE WHEN c.model IS NULL THEN 'Mend the view, or change the condition.' ELSE 'Mend the view, or give the detector another model.' END;
 			END IF;
 		END;
 	END LOOP;
@@ -345,7 +347,7 @@ DECLARE
 	r assay.revision := assay_internal.revision_for_reading(p.policy);
 BEGIN
 	IF r.prior > 0 THEN
-		RETURN QUERY SELECT 'warning', 'prior', format('%s is in log-odds: %s %% of all messages would be malicious', r.prior, round((100 / (1 + exp(-r.prior)))::numeric, 1)),
+		RETURN QUERY SELECT 'warning', 'prior', format('%s is in log-odds: %s %% of all messages would be malicious', r.prior, round((100 / (1 + exp(-least(greatest(r.prior, -700), 700))))::numeric, 1)),
 			'A prior of -4 means 1.8 %.';
 	END IF;
 	IF NOT EXISTS (SELECT FROM assay.detector d WHERE d.policy = p.policy AND d.until_revision IS NULL AND d.mode = 'live') THEN
@@ -364,7 +366,7 @@ BEGIN
 			UNION ALL SELECT 'exclusions', count(*), 10000 FROM assay.exclusion x WHERE x.policy = p.policy AND x.until_revision IS NULL
 			UNION ALL SELECT 'guards', count(*), 10000 FROM assay.guard g WHERE g.policy = p.policy AND g.until_revision IS NULL) n
 		WHERE n.has > n.may;
-	IF EXISTS (SELECT FROM jsonb_each_text(r.thresholds) t WHERE t.value::float8 <= 1 / (1 + exp(-r.prior))) THEN
+	IF EXISTS (SELECT FROM jsonb_each_text(r.thresholds) t WHERE t.value::float8 <= 1 / (1 + exp(-least(greatest(r.prior, -700), 700)))) THEN
 		RETURN QUERY SELECT 'warning', 'thresholds', 'the prior alone reaches a threshold', 'Raise the threshold, or lower the prior.';
 	END IF;
 	IF current_setting('assay.stat_max', true) IS NULL THEN

@@ -11,7 +11,7 @@ COMMENT ON FUNCTION assay_internal.check_condition(text, text, text, boolean, bo
 
 CREATE FUNCTION assay_internal.check_model(policy text, model assay.model) RETURNS void
 	AS 'MODULE_PATHNAME', 'assay_check_model' LANGUAGE C STABLE STRICT;
-COMMENT ON FUNCTION assay_internal.check_model(text, assay.model) IS 'error unless the signals view has a column for each feature of the model';
+COMMENT ON FUNCTION assay_internal.check_model(text, assay.model) IS 'error unless the model has one output and the signals view a column for each feature';
 
 CREATE FUNCTION assay_internal.check_text_model(policy text, text_model text, content text, what text, run boolean DEFAULT true) RETURNS void
 	AS 'MODULE_PATHNAME', 'assay_check_text_model' LANGUAGE C STABLE STRICT;
@@ -73,7 +73,8 @@ BEGIN
 	FOR t IN SELECT * FROM jsonb_each(thresholds) LOOP
 		IF jsonb_typeof(t.value) <> 'number' OR NOT t.value::text::numeric BETWEEN 0 AND 1 THEN
 			RAISE EXCEPTION 'threshold of verdict "%" must be a score between 0 and 1, not %', t.key, t.value
-				USING ERRCODE = 'invalid_parameter_value';
+				USING ERRCODE = 'invalid_parameter_value',
+				HINT = 'Write verdicts with the lowest score of each, as {"suspicious": 0.5, "malicious": 0.9}.';
 		END IF;
 		IF length(t.key) > 200 THEN
 			RAISE EXCEPTION 'a verdict needs a name of 1 to 200 characters' USING ERRCODE = 'invalid_name';
@@ -769,7 +770,7 @@ BEGIN
 			FROM l WINDOW w AS (ORDER BY l.kind <> 'prior', l.kind = 'exclusion', NOT l.counted, abs(l.effect) DESC, l.entry)
 		)
 		SELECT o.n::int, o.detector, o.effect, o.m,
-			(CASE WHEN o.m > -700 THEN 1 / (1 + exp(-o.m)) ELSE 0 END)::real,
+			(CASE WHEN o.m > -103 THEN 1 / (1 + exp(-least(o.m, 700))) ELSE 0 END)::real,
 			concat_ws('; ',
 				CASE o.kind WHEN 'prior' THEN 'log-odds before any evidence' WHEN 'signals' THEN 'signals could not be read'
 					WHEN 'exclusion' THEN 'exclusion' END,

@@ -79,7 +79,7 @@ BEGIN
 		|| coalesce(' It was not counted ' || assay_internal.word_list(said.muted) || '.', '')
 		|| CASE WHEN said.unread THEN ' What is known of the message could not be read in full, so that the decision rests on less than usual.' ELSE '' END
 		|| coalesce(' Could not be asked: ' || array_to_string(said.failed, ', ') || '.', '')
-		|| format(' Its score is %s of 1; a message of which nothing is known has %s', round(d.score::numeric, 3), round((1 / (1 + exp(-v.prior)))::numeric, 3))
+		|| format(' Its score is %s of 1; a message of which nothing is known has %s', round(d.score::numeric, 3), round((1 / (1 + exp(-least(greatest(v.prior, -700), 700))))::numeric, 3))
 		|| coalesce((SELECT string_agg(format('; from %s on one is %s', t.value, t.key), '' ORDER BY t.value::float8) FROM jsonb_each_text(v.thresholds) t), '') || '.';
 	RETURN told;
 END $$;

@@ -28,6 +28,7 @@
 #include "parser/parse_node.h"
 #include "parser/parse_type.h"
 #include "parser/parser.h"
+#include "parser/scansup.h"
 #include "owner.h"
 #include "rule.h"
 #include "security.h"
@@ -43,6 +44,8 @@ typedef struct RuleContext
 {
 	TupleDesc	desc;
 	List	   *guards;
+	const char *array;			/* the last signal that was found to be an
+								 * array */
 } RuleContext;
 
 /* For errors inside the parser: say whose text the position points into */
@@ -51,7 +54,36 @@ typedef struct RuleErrorContext
 	const char *condition;
 	const char *what;
 	RuleKind	kind;
+	const RuleContext *names;
 } RuleErrorContext;
+
+/* What PostgreSQL, who does not know what a condition is, has no hint for */
+static void
+RuleErrorHint(const RuleErrorContext *context)
+{
+	const char *array = context->names->array;
+	int			len = strlen(context->condition);
+
+	switch (geterrcode())
+	{
+		case ERRCODE_SYNTAX_ERROR:
+			while (len > 0 && scanner_isspace(context->condition[len - 1]))
+				len--;
+			if (len > 0 && context->condition[len - 1] == ';')
+				errhint("It is one expression, without a semicolon.");
+			break;
+		case ERRCODE_INVALID_TEXT_REPRESENTATION:
+		case ERRCODE_UNDEFINED_FUNCTION:
+			if (array != NULL)
+				errhint("Signal \"%s\" is an array: 'value' = ANY (%s) asks whether a value is in it, %s && '{value, other}' whether one of several is.",
+						array, quote_identifier(array), quote_identifier(array));
+			else if (strstr(context->condition, "==") != NULL)
+				errhint("Equality is written by one \"=\".");
+			break;
+		default:
+			break;
+	}
+}
 
 static void
 RuleErrorCallback(void *arg)
@@ -64,6 +96,7 @@ RuleErrorCallback(void *arg)
 		errposition(0);
 		internalerrposition(pos);
 		internalerrquery(context->condition);
+		RuleErrorHint(context);
 	}
 	errcontext("%s of %s", context->kind == RULE_CONDITION ? "condition" : "text", context->what);
 }
@@ -135,6 +168,8 @@ ResolveColumn(ParseState *pstate, ColumnRef *cref)
 								  att->attcollation, 0);
 
 		var->location = cref->location;
+		if (OidIsValid(get_base_element_type(att->atttypid)))
+			context->array = NameStr(att->attname);
 		return (Node *) var;
 	}
 	foreach(lc, context->guards)
@@ -682,9 +717,9 @@ RuleParseKind(RuleKind kind, const char *condition, TupleDesc desc, List *guards
 			  Oid owner, bool plan)
 {
 	Rule	   *rule = palloc0(sizeof(Rule));
-	RuleErrorContext error_context = {condition, what, kind};
+	RuleContext context = {desc, guards, NULL};
+	RuleErrorContext error_context = {condition, what, kind, &context};
 	ErrorContextCallback callback;
-	RuleContext context = {desc, guards};
 	ParseState *pstate;
 	Node	   *expr;
 	Oid			volatile_function = InvalidOid;

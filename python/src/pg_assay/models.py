@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,7 +33,8 @@ def _library(model: Any) -> str:
         root = kind.__module__.partition(".")[0]
         if root in ("xgboost", "lightgbm", "catboost", "sklearn"):
             return root
-    raise TypeError(f"{type(model).__name__} is no model of XGBoost, LightGBM, CatBoost or scikit-learn")
+    raise TypeError(f"{type(model).__name__} is no model of XGBoost, LightGBM, CatBoost or scikit-learn"
+                    + ("; a file is read by its library first" if isinstance(model, (str, bytes, os.PathLike)) else ""))
 
 
 def _saved(model: Any, suffix: str, **options: Any) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, Literal
 
 from psycopg import Connection, sql
@@ -16,6 +17,12 @@ _OURS = ("malicious", "weight", "drawn", "confidence", "source", "category",
 def signal_names(conn: Connection[Any], policy: str) -> list[str]:
     """The columns of a policy's signals view that are not its key."""
     return find_policy(conn, policy).signal_names
+
+
+def _logs_signals(conn: Connection[Any], place: Policy) -> bool:
+    row = execute(conn, sql.SQL("SELECT log_signals FROM assay.revision WHERE policy = %s AND revision = %s"),
+                  (place.name, place.revision)).fetchone()
+    return bool(row and row[0])
 
 
 def _rounds(conn: Connection[Any], policy: str, round: int | None, since: Time, until: Time) -> list[int]:
@@ -96,4 +103,8 @@ def training_frame(conn: Connection[Any], policy: str, since: Time = None, until
         while names[name] in taken:
             names[name] += "_"
     query = _query(place, bool(rounds), labelled, sample == "review", names)
-    return frame_of(execute(conn, query, {"since": since, "until": until, "rounds": rounds}), frame)
+    cursor = execute(conn, query, {"since": since, "until": until, "rounds": rounds})
+    if cursor.rowcount == 0 and not _logs_signals(conn, place):
+        warnings.warn(f"policy {policy!r} logs no signals: SELECT assay.alter_policy('{policy}', log_signals => true);"
+                      " what is decided from then on can be trained from", stacklevel=2)
+    return frame_of(cursor, frame)
