@@ -4,10 +4,10 @@
  */
 #include "postgres.h"
 
+#include "batch.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
-#include "labels.h"
 #include "rights.h"
 #include "utils/builtins.h"
 
