@@ -440,3 +440,20 @@ BEGIN
 	RETURN array(SELECT t.step FROM assay_internal.onboarding_steps(o) t ORDER BY t.n);
 END $$;
 COMMENT ON FUNCTION assay_internal.begin_onboarding(assay_internal.own_onboarding) IS 'keeps what onboard() is to do, and gives its steps';
+
+-- What a role that was dropped had begun to onboard is nobody's, until there is a policy: then it is its owner's.
+CREATE FUNCTION assay_internal.forget_dropped_onboarders() RETURNS void LANGUAGE plpgsql VOLATILE
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	gone text[] := array(SELECT o.policy FROM assay_internal.onboarding o WHERE NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = o.role));
+BEGIN
+	UPDATE assay_internal.onboarding o SET role = c.relowner
+	FROM assay_internal.policy p JOIN pg_class c ON c.oid = p.decision
+	WHERE o.policy = ANY (gone) AND p.policy = o.policy AND p.decision = o.decision;
+	gone := array(SELECT o.policy FROM assay_internal.onboarding o WHERE NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = o.role));
+	DELETE FROM assay_internal.onboarding_step s WHERE s.policy = ANY (gone);
+	DELETE FROM assay_internal.onboarding_report s WHERE s.policy = ANY (gone);
+	DELETE FROM assay_internal.tenant s WHERE s.policy = ANY (gone);
+	DELETE FROM assay_internal.onboarding o WHERE o.policy = ANY (gone);
+END $$;
+COMMENT ON FUNCTION assay_internal.forget_dropped_onboarders() IS 'gives onboardings of roles that were dropped to the policies'' owners, and forgets those without a policy';
