@@ -158,7 +158,7 @@ DECLARE
 	result regclass := name::regclass;
 BEGIN
 	IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = result AND pg_has_role(c.relowner, current_user, 'USAGE')) THEN
-		RAISE EXCEPTION 'relation % is another''s', result USING ERRCODE = 'insufficient_privilege',
+		RAISE EXCEPTION 'relation % belongs to another role', result USING ERRCODE = 'insufficient_privilege',
 			HINT = format('What is onboarded is read and changed with the rights of %I: it must belong to that role, or to one that may act as it.', current_user);
 	END IF;
 	RETURN result;
@@ -222,7 +222,7 @@ BEGIN
 	END IF;
 	SELECT c.key INTO bad FROM jsonb_each(checks) c WHERE c.key <> ALL ('{days,degraded,roc_auc}') OR jsonb_typeof(c.value) <> 'number' OR c.value::text::numeric < 0;
 	IF FOUND THEN
-		RAISE EXCEPTION 'check "%" is none, or not a number from 0 up', bad USING ERRCODE = 'invalid_parameter_value', HINT = 'There are days, degraded and roc_auc.';
+		RAISE EXCEPTION 'check "%" does not exist, or is not a number of at least 0', bad USING ERRCODE = 'invalid_parameter_value', HINT = 'There are days, degraded and roc_auc.';
 	END IF;
 END $$;
 COMMENT ON FUNCTION assay_internal.check_onboarding_budget(jsonb, jsonb, text) IS 'error unless onboard() can keep to this';
@@ -329,7 +329,7 @@ BEGIN
 	END IF;
 	PERFORM assay_internal.check_onboarding_budget(budget, checks, go_live);
 	IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = messages AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relpersistence <> 't') THEN
-		RAISE EXCEPTION 'relation % is no table of messages, or a temporary one', messages USING ERRCODE = 'wrong_object_type';
+		RAISE EXCEPTION 'relation % is not a table of messages, or is temporary', messages USING ERRCODE = 'wrong_object_type';
 	END IF;
 	IF NOT pg_has_role(owner, (SELECT r.oid FROM pg_roles r WHERE r.rolname = current_user), 'USAGE') THEN
 		RAISE EXCEPTION 'the owner of % must be the role that onboards it, or a member of it', messages USING ERRCODE = 'insufficient_privilege',

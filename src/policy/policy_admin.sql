@@ -432,7 +432,7 @@ BEGIN
 		RAISE EXCEPTION 'policy document is null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
 	IF jsonb_typeof(document) <> 'object' OR NOT document ? 'pg_assay_policy' THEN
-		RAISE EXCEPTION 'this is no policy document' USING ERRCODE = 'invalid_parameter_value',
+		RAISE EXCEPTION 'this is not a policy document' USING ERRCODE = 'invalid_parameter_value',
 			HINT = 'assay.policy_export() makes one; it says "pg_assay_policy": 1.';
 	END IF;
 	IF document->'pg_assay_policy' <> '1' THEN

@@ -217,7 +217,7 @@ EXCEPTION
 		RAISE EXCEPTION 'set "%" already exists', set USING ERRCODE = 'duplicate_object',
 			HINT = 'Lists and phrase sets share their names.';
 	WHEN with_check_option_violation THEN
-		RAISE EXCEPTION 'must be a member of role "%" to make a set of its', owner USING ERRCODE = 'insufficient_privilege';
+		RAISE EXCEPTION 'must be a member of role "%" to make a set that it owns', owner USING ERRCODE = 'insufficient_privilege';
 END $$;
 COMMENT ON FUNCTION assay_internal.create_set(text, text, text, text[], text) IS 'makes an empty set of some content';
 
