@@ -296,7 +296,7 @@ InitSourceView(Source *s, const char *policy, bool look)
 }
 
 /* Error where a time that was asked for ends before it begins */
-static void
+void
 CheckSpan(TimestampTz since, TimestampTz until)
 {
 	if (since > until)
@@ -304,19 +304,6 @@ CheckSpan(TimestampTz since, TimestampTz until)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("until lies before since"),
 				 errhint("A time goes from since up to, not including, until.")));
-}
-
-/* check_span(since, until): the same for SQL, where neither may be null */
-PG_FUNCTION_INFO_V1(assay_check_span);
-Datum
-assay_check_span(PG_FUNCTION_ARGS)
-{
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("since and until must not be null")));
-	CheckSpan(PG_GETARG_TIMESTAMPTZ(0), PG_GETARG_TIMESTAMPTZ(1));
-	PG_RETURN_VOID();
 }
 
 /* look: to read only */
@@ -1106,4 +1093,17 @@ DecideUnread(Source *s, int revision, bool drafts, const char *sqlstate,
 
 	DecideWithoutRow(entry->policy, sqlstate, decision);
 	*verdict = pstrdup(entry->policy->verdicts[decision->verdict]);
+}
+
+/* check_span(since, until): CheckSpan() for SQL, where neither may be null */
+PG_FUNCTION_INFO_V1(assay_check_span);
+Datum
+assay_check_span(PG_FUNCTION_ARGS)
+{
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("since and until must not be null")));
+	CheckSpan(PG_GETARG_TIMESTAMPTZ(0), PG_GETARG_TIMESTAMPTZ(1));
+	PG_RETURN_VOID();
 }
