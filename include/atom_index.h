@@ -6,6 +6,7 @@
 #define ASSAY_ATOM_INDEX_H
 
 #include "atoms.h"
+#include "port/pg_bitutils.h"
 #include "prefilter.h"
 
 typedef struct AtomIndex AtomIndex;
@@ -18,6 +19,22 @@ extern AtomIndex *AtomIndexCreate(Atoms *atoms, const bool *takes_part);
  * scanned, or NULL.
  */
 extern void AtomIndexProbe(AtomIndex *x, ExprContext * econtext, PrefilterScratch * prefilter);
+
+/* The next bit that is set, from number "from" on, or -1 */
+static inline int
+NextBit(const uint64 *words, int nwords, int from)
+{
+	for (int word = from / 64; word < nwords; word++)
+	{
+		uint64		bits = words[word];
+
+		if (word == from / 64)
+			bits &= ~UINT64CONST(0) << (from % 64);
+		if (bits != 0)
+			return word * 64 + pg_rightmost_one_pos64(bits);
+	}
+	return -1;
+}
 
 /* The next part from "from" on that may be true, or -1 */
 extern int	AtomIndexNext(AtomIndex *x, int from);

@@ -9,6 +9,15 @@
 #include "datatype/timestamp.h"
 #include "text_model.h"
 
+/* The day (UTC) of a moment, by which a version is chosen */
+static inline int64
+DayOfMoment(TimestampTz at)
+{
+	if (TIMESTAMP_NOT_FINITE(at))
+		return at;
+	return at / USECS_PER_DAY - (at % USECS_PER_DAY < 0 ? 1 : 0);
+}
+
 /* What one evaluation keeps of a text model, in a memory context of its own */
 typedef struct TextModelUse TextModelUse;
 

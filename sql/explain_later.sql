@@ -64,6 +64,19 @@ SET assay.explain_from = 0;
 INSERT INTO letter VALUES (2, 0.1, 'invoice'), (3, 'Infinity', 'unheard of');
 RESET assay.explain_from;
 SELECT id, because FROM generate_series(1, 3) id, assay.explain_decision('letters', id) WHERE evidence = 'trees';
+-- Of a category's name 128 bytes are kept, as of every value
+SELECT assay.alter_detector('letters', 'trees', model => format('{"pg_assay_model": 1, "format": "xgboost", "library": "3.2.0",
+	"objective": "binary:logistic", "link": "logistic", "link_parameters": [1, 0], "single": true,
+	"start": [0.5], "bias": [0], "scale": 1, "divisor": 1, "iterations": 1, "best_iteration": -1,
+	"features": [{"name": "size", "kind": "numeric"}, {"name": "kind", "kind": "text", "categories": {"%s": 1, "%s": 0, "%s": 2}}],
+	"trees": [{"output": 0, "nodes": [[0, 10, 0, "<", 1.5, "left"], [1, 6, 1, "in", [0, 2], "right"], [3, 4, -0.25], [4, 2, 0.1], [2, 4, 1e-3]]}]}',
+	repeat('x', 128), repeat('y', 129), repeat('z', 127) || 'é')::assay.model);
+SET assay.explain_from = 0;
+INSERT INTO letter VALUES (4, 0.1, repeat('x', 128)), (5, 0.1, repeat('y', 129)), (6, 0.1, repeat('z', 127) || 'é');
+RESET assay.explain_from;
+SELECT id, octet_length(s->>1) AS bytes, left(s->>1, 3) AS beginning, right(s->>1, 4) AS ending
+	FROM letters_decision, assay.ledger(attribution) l, jsonb_array_elements(l.signals) s
+	WHERE id > 3 AND l.kind = 'model' AND s->>0 = 'kind' ORDER BY id;
 DROP TRIGGER decide ON letter;
 SELECT assay.drop_policy('letters');
 -- Who may not read decisions learns nothing

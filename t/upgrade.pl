@@ -150,7 +150,7 @@ is(mail(q{SELECT severity, count(*) FROM assay.check('strict') WHERE "check" = '
 my $seen = q{SELECT (SELECT count(*) FROM world_verdict) > 1, (SELECT count(*) FROM world_label_latest) > 0};
 is($node->safe_psql('old', qq{SET ROLE reader; SET search_path = "the mail", public; $seen}), 't|t', 'who reads them sees all');
 my (undef, undef, $told) = $node->psql('old', q{SET ROLE mail; SET search_path = "the mail", public; SELECT assay.upgrade_policy('strict')});
-like($told, qr/view "the mail".strict_label_latest reads with the rights of who asks now: viewer, who may read it, may not read "the mail".strict_label\n.*GRANT SELECT ON "the mail".strict_label TO viewer/, 'who must be given more is told');
+like($told, qr/view "the mail".strict_label_latest now reads with the rights of whoever asks: viewer, who may read it, may not read "the mail".strict_label\n.*GRANT SELECT ON "the mail".strict_label TO viewer/, 'who must be given more is told');
 unlike(mail(q{SELECT assay.upgrade_policy('world'); SELECT assay.upgrade_policy('strict'); SELECT assay.upgrade_policy('world')}), qr/ERROR/,
 	'tables are brought up to date, and again');
 is(mail(q{SELECT id, assay.signal(signals, 'sender'), assay.signal(signals, 'n') FROM world_decision WHERE id <= 73 ORDER BY id}), $before,

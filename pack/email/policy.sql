@@ -491,7 +491,7 @@ BEGIN
 		JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = q.policy || '_facts' AND c.relkind = 'v' AND pg_has_role(q.owner, c.relowner, 'USAGE')
 	WHERE q.policy = email_place.policy AND pg_has_role(q.owner, 'USAGE');
 	IF NOT FOUND THEN
-		RAISE EXCEPTION 'policy "%" is no e-mail policy of yours', policy USING ERRCODE = 'undefined_object',
+		RAISE EXCEPTION 'policy "%" is not an e-mail policy of yours', policy USING ERRCODE = 'undefined_object',
 			HINT = 'assay.create_email_policy() makes one; assay.drop_policy() removes any other.';
 	END IF;
 	RETURN place;

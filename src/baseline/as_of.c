@@ -282,7 +282,7 @@ Prepare(FunctionCallInfo fcinfo, AsOf *asof)
 	WantRelationNews(RelationChanged);
 
 	rel = table_open(relid, AccessShareLock);
-	/* after the lock was had, with which changes come */
+	/* read behind the lock, since invalidation messages come with it */
 	asof->generation = generation;
 	MayReadBaseline(rel, "as_of");
 

@@ -339,10 +339,7 @@ DECLARE
 	new_rows bigint := 0;
 	new_keys bigint := 0;
 BEGIN
-	IF (SELECT c.relowner FROM pg_class c WHERE c.oid = $1) <> (SELECT u.oid FROM pg_roles u WHERE u.rolname = current_user) THEN
-		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = 'baseline_apply() runs as the owner of the baseline',
-			HINT = 'Call assay.refresh_baseline() or assay.rebuild_baseline().';
-	END IF;
+	PERFORM assay_internal.baseline_must_be_owner($1, 'baseline_apply', 'Call assay.refresh_baseline() or assay.rebuild_baseline().');
 	b := assay_internal.baseline_for_change($1);
 	IF NOT b.incremental THEN
 		RAISE EXCEPTION USING ERRCODE = 'wrong_object_type', MESSAGE = format('%s is not an incremental baseline', $1);
@@ -490,10 +487,7 @@ CREATE FUNCTION assay_internal.baseline_count(relation regclass, started timesta
 DECLARE
 	b assay.baseline;
 BEGIN
-	IF (SELECT c.relowner FROM pg_class c WHERE c.oid = $1) <> (SELECT u.oid FROM pg_roles u WHERE u.rolname = current_user) THEN
-		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = 'baseline_count() runs as the owner of the baseline',
-			HINT = 'Call assay.refresh_baseline().';
-	END IF;
+	PERFORM assay_internal.baseline_must_be_owner($1, 'baseline_count', 'Call assay.refresh_baseline().');
 	b := assay_internal.baseline_for_change($1);
 	EXECUTE format('SELECT coalesce(sum(n), 0), count(*) FROM (SELECT count(*) AS n FROM %s GROUP BY %s) k',
 		b.relation, assay_internal.baseline_columns(NULL, b.key_columns)) INTO b.rows, b.keys;

@@ -51,10 +51,7 @@ DECLARE
 	moment text := '{row}.day::timestamp';
 	n bigint;
 BEGIN
-	IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = $1 AND pg_get_userbyid(c.relowner) = current_user) THEN
-		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = 'baseline_compact() runs as the owner of the baseline',
-			HINT = 'Call assay.compact_baseline().';
-	END IF;
+	PERFORM assay_internal.baseline_must_be_owner($1, 'baseline_compact', 'Call assay.compact_baseline().');
 	b := assay_internal.baseline_for_change($1);
 	PERFORM assay_internal.baseline_check_source(b);
 	-- a tile's last moment says which month it is of; next to the ends of time a month has no beginning or no end

@@ -11,6 +11,18 @@ CREATE FUNCTION assay_internal.baseline_is_mine(relation regclass) RETURNS boole
 	AS $$ SELECT coalesce(pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = $1), 'USAGE'), false) $$;
 COMMENT ON FUNCTION assay_internal.baseline_is_mine(regclass) IS 'private: has the current role the rights of the baseline''s owner?';
 
+-- What a baseline's definition calls runs with the rights of whoever refreshes it: that is its owner itself.
+CREATE FUNCTION assay_internal.baseline_must_be_owner(relation regclass, caller text, hint text) RETURNS void
+	LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	IF (SELECT c.relowner FROM pg_class c WHERE c.oid = $1) <> (SELECT u.oid FROM pg_roles u WHERE u.rolname = current_user) THEN
+		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('%s() runs as the owner of the baseline', caller), HINT = hint;
+	END IF;
+END $$;
+COMMENT ON FUNCTION assay_internal.baseline_must_be_owner(regclass, text, text) IS
+	'private: error unless the current role is the owner of the baseline itself';
+
 CREATE FUNCTION assay_internal.baseline_count_as_owner(relation regclass, started timestamptz) RETURNS void
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION assay_internal.baseline_count_as_owner(regclass, timestamptz) IS 'private: baseline_count() with the rights of the baseline''s owner';

@@ -21,10 +21,7 @@ DECLARE
 	columns text := assay_internal.baseline_columns(NULL, b.key_columns) || ', ' || tile || ', history' ||
 		CASE WHEN b.label_table IS NOT NULL THEN ', labels' ELSE '' END || assay_internal.baseline_extra(b, ', {name}');
 BEGIN
-	IF (SELECT c.relowner FROM pg_class c WHERE c.oid = $1) <> (SELECT u.oid FROM pg_roles u WHERE u.rolname = current_user) THEN
-		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = 'baseline_refresh_shards() runs as the owner of the baseline',
-			HINT = 'Call assay.refresh_baseline().';
-	END IF;
+	PERFORM assay_internal.baseline_must_be_owner($1, 'baseline_refresh_shards', 'Call assay.refresh_baseline().');
 	PERFORM assay_internal.baseline_check_source(b);
 	IF b.label_table IS NOT NULL AND NOT assay_internal.is_distributed(b.label_table) THEN
 		RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = format('baseline %s is distributed, and its label table %s is not', b.relation, b.label_table),

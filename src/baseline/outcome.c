@@ -57,7 +57,7 @@ AssertCheckOutcome(const Outcome *o)
 	Assert(o->format == OUTCOME_FORMAT);
 	Assert(o->reserved[0] == 0 && o->reserved[1] == 0 && o->reserved[2] == 0);
 	Assert(o->attacks >= 0 && o->safe >= 0);
-	/* so that the sum of both can be had as well */
+	/* so that their sum does not overflow */
 	Assert(o->attacks <= PG_INT64_MAX - o->safe);
 }
 

@@ -25,7 +25,7 @@ TileLength(const Interval *tile)
 	if (length <= 0 || length > USECS_PER_DAY)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a tile must be longer than nothing, and a day at most")));
+				 errmsg("a tile must be longer than zero, and at most a day")));
 	return length;
 }
 

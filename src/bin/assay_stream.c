@@ -17,7 +17,6 @@
 #include <unistd.h>
 #include <gmime/gmime.h>
 
-#include "columns.h"
 #include "stream.h"
 
 #ifndef ASSAY_VERSION

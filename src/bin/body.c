@@ -683,10 +683,16 @@ read_other_parts(WalkState *w, const char *subtype, const char *s, GString *body
 	char	   *boundary = NULL;
 	GString    *head;
 
-	if (s != NULL && w->again < MAX_AGAIN && !(w->alone && depth == 0))
+	if (s != NULL && !(w->alone && depth == 0))
 		boundary = find_boundary(s, strlen(s));
 	if (boundary == NULL)
 		return false;
+	if (w->again >= MAX_AGAIN)
+	{
+		ADD_DEFECT(w->m, DEFECT_MIME_LIMIT);
+		g_free(boundary);
+		return false;
+	}
 	ADD_DEFECT(w->m, DEFECT_BROKEN_MIME);
 	head = g_string_new("content-type: multipart/");
 	g_string_append_printf(head, "%s; boundary=\"", subtype);

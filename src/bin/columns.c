@@ -436,7 +436,7 @@ hidden_share(const Message *m)
 	return all > 0 ? m->hidden_text->len / all : 0;
 }
 
-/* An inet, or NULL where it is none */
+/* An inet, or NULL where the text is not one */
 static void
 put_inet(GByteArray *a, const char *s)
 {

@@ -661,7 +661,7 @@ blank_repeated(const GumboNode *root, char *source, size_t len)
 		const GumboElement *e = &node->v.element;
 		size_t		at = e->original_tag.data != NULL ? e->original_tag.data - source : len;
 
-		/* one attribute is none too many */
+		/* a tag without attributes repeats none */
 		if (at < len && e->original_tag.length <= len - at && e->attributes.length > 0)
 		{
 			const char *end = source + at + e->original_tag.length;

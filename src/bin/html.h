@@ -15,6 +15,13 @@
 #define COLOR_UNKNOWN	(-1)
 #define COLOR_CLEAR		(-2)	/* transparent */
 
+/* White space, as HTML defines it */
+static inline bool
+is_space(char c)
+{
+	return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f';
+}
+
 /* Memory of a document */
 typedef struct Arena
 {
@@ -299,8 +306,6 @@ extern bool shown_are_turned(const HtmlState *st, int from);
 extern void shown_turns_doubt(HtmlState *st, int from);
 
 /* html_links.c */
-extern char *link_url(HtmlState *st, const char *s, size_t len);
-extern void link_note(HtmlState *st, const char *url);
 extern void link_base(HtmlState *st, const char *value);
 extern void link_rebase(HtmlState *st, guint first);
 extern void link_attribute(HtmlState *st, const char *s);

@@ -49,7 +49,7 @@ fix_slashes(GString *url)
  * An attribute's URL as a browser reads it: no blanks around, no line ends or
  * tabs within, relative to <base>.
  */
-char	   *
+static char *
 link_url(HtmlState *st, const char *s, size_t len)
 {
 	GString    *out;
@@ -99,7 +99,7 @@ link_url(HtmlState *st, const char *s, size_t len)
 }
 
 /* Keep it among the URLs when it leads to the net */
-void
+static void
 link_note(HtmlState *st, const char *url)
 {
 	if (net_scheme(url) > 0)

@@ -76,7 +76,7 @@ pop_to_part(Plain *pl)
 static bool
 start_cells(Plain *pl, GumboTag tag)
 {
-	/* outside of tables it is none */
+	/* outside of tables the tag is ignored */
 	if (part_of_table(pl) == GUMBO_TAG_LAST)
 		return true;
 	/* a cell ends with what is in it */

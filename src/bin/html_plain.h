@@ -109,12 +109,6 @@ typedef struct Plain
 
 extern TagRule plain_rules[GUMBO_TAG_LAST + 1];
 
-static inline bool
-is_space(char c)
-{
-	return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f';
-}
-
 static inline GumboNode *
 current(const Plain *pl)
 {

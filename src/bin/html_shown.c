@@ -122,12 +122,6 @@ append_visible(GString *out, const char *s, size_t len)
 	}
 }
 
-static bool
-is_space(char c)
-{
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f';
-}
-
 /* Length of the white space at s, a no-break space too, else 0 */
 static int
 space_length(const char *s, const char *end)

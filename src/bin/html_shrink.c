@@ -61,12 +61,6 @@ typedef struct ShrinkScan
 	}			names[MAX_NAMES];
 } ShrinkScan;
 
-static inline bool
-is_space(char c)
-{
-	return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f';
-}
-
 /* A name of a tag or attribute, and what there is to know of it */
 typedef struct ShrinkWord
 {

@@ -89,12 +89,6 @@ tag_read(const char *s, const char *end, Tag *tag)
 	return true;
 }
 
-static inline bool
-is_space(char c)
-{
-	return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f';
-}
-
 /*
  * The next attribute of a tag from *p on, as the parser's tokenizer takes it: 1,
  * with *p behind it; 0 where the tag has ended, with *p behind that; -1 where it

@@ -310,7 +310,7 @@ message_add_hidden(Message *m, const GString *text)
 	}
 }
 
-/* Less text than this beside a picture is none */
+/* Less text than this beside a picture does not count as text */
 #define LITTLE_TEXT		40
 
 /* Is what a reader sees a picture, with no text worth the name? */

@@ -41,7 +41,7 @@ media_of(const char *s, const char *end)
 	return MEDIA_SOME;
 }
 
-/* Of selectors of which one is none, none counts. */
+/* Is each of a list of selectors one?  Where one is not, browsers ignore them all. */
 static bool
 are_selectors(const char *s, const char *end)
 {
@@ -402,7 +402,7 @@ apply_selectors(Sheets *sheets, bool maybe, Style *style, Own *own, const char *
 	}
 }
 
-/* What the style sheets say about an element; what may hold is no more than an id's */
+/* What the style sheets say about an element; a rule that may hold or not weighs as one by an id does */
 void
 sheet_apply(Sheets *sheets, Style *style, Own *own, const char *tag, const char *classes, const char *id, const char *pseudo)
 {

@@ -269,7 +269,7 @@ is_mail_header(const char *s, const char *end)
 	return false;
 }
 
-/* What compressed the file, when it is none that can be read here */
+/* The program that compressed the file, where its format can't be read here; or NULL */
 static const char *
 foreign_compression(const Input *in, size_t len)
 {

@@ -18,7 +18,6 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "columns.h"
 #include "stream.h"
 
 #define INTERVAL		1000000 /* microseconds between reports */

@@ -505,7 +505,7 @@ unicode_bidi(Own *own, const char *s, size_t len)
 		own->embeds = embeds;
 }
 
-/* Append the strings of "content"; false where something in it is none, as it is not in "none" either */
+/* Append the strings of "content"; false where it is "none" or "normal" */
 static bool
 content_strings(GString *to, const char *s, size_t len)
 {
@@ -829,7 +829,7 @@ declaration(Style *style, Own *own, const char *name, size_t n, const char *s, s
 		hides = transforms_away(style, own, s, len, &away);
 		if (say(own, SAID_TRANSFORM, hides))
 			own->transform_away = away;
-		/* a speck that is enlarged is none */
+		/* tiny text that is scaled up may be read */
 		if (!hides && memchr(s, '(', len) != NULL)
 			style->font = MAX(style->font, 16);
 	}

@@ -158,7 +158,7 @@ DECLARE
 	result regclass := name::regclass;
 BEGIN
 	IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = result AND pg_has_role(c.relowner, current_user, 'USAGE')) THEN
-		RAISE EXCEPTION 'relation % is another''s', result USING ERRCODE = 'insufficient_privilege',
+		RAISE EXCEPTION 'relation % belongs to another role', result USING ERRCODE = 'insufficient_privilege',
 			HINT = format('What is onboarded is read and changed with the rights of %I: it must belong to that role, or to one that may act as it.', current_user);
 	END IF;
 	RETURN result;
@@ -222,7 +222,7 @@ BEGIN
 	END IF;
 	SELECT c.key INTO bad FROM jsonb_each(checks) c WHERE c.key <> ALL ('{days,degraded,roc_auc}') OR jsonb_typeof(c.value) <> 'number' OR c.value::text::numeric < 0;
 	IF FOUND THEN
-		RAISE EXCEPTION 'check "%" is none, or not a number from 0 up', bad USING ERRCODE = 'invalid_parameter_value', HINT = 'There are days, degraded and roc_auc.';
+		RAISE EXCEPTION 'check "%" does not exist, or is not a number of at least 0', bad USING ERRCODE = 'invalid_parameter_value', HINT = 'There are days, degraded and roc_auc.';
 	END IF;
 END $$;
 COMMENT ON FUNCTION assay_internal.check_onboarding_budget(jsonb, jsonb, text) IS 'error unless onboard() can keep to this';
@@ -329,7 +329,7 @@ BEGIN
 	END IF;
 	PERFORM assay_internal.check_onboarding_budget(budget, checks, go_live);
 	IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = messages AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relpersistence <> 't') THEN
-		RAISE EXCEPTION 'relation % is no table of messages, or a temporary one', messages USING ERRCODE = 'wrong_object_type';
+		RAISE EXCEPTION 'relation % is not a table of messages, or is temporary', messages USING ERRCODE = 'wrong_object_type';
 	END IF;
 	IF NOT pg_has_role(owner, (SELECT r.oid FROM pg_roles r WHERE r.rolname = current_user), 'USAGE') THEN
 		RAISE EXCEPTION 'the owner of % must be the role that onboards it, or a member of it', messages USING ERRCODE = 'insufficient_privilege',
@@ -440,3 +440,20 @@ BEGIN
 	RETURN array(SELECT t.step FROM assay_internal.onboarding_steps(o) t ORDER BY t.n);
 END $$;
 COMMENT ON FUNCTION assay_internal.begin_onboarding(assay_internal.own_onboarding) IS 'keeps what onboard() is to do, and gives its steps';
+
+-- What a role that was dropped had begun to onboard is nobody's, until there is a policy: then it is its owner's.
+CREATE FUNCTION assay_internal.forget_dropped_onboarders() RETURNS void LANGUAGE plpgsql VOLATILE
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	gone text[] := array(SELECT o.policy FROM assay_internal.onboarding o WHERE NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = o.role));
+BEGIN
+	UPDATE assay_internal.onboarding o SET role = c.relowner
+	FROM assay_internal.policy p JOIN pg_class c ON c.oid = p.decision
+	WHERE o.policy = ANY (gone) AND p.policy = o.policy AND p.decision = o.decision;
+	gone := array(SELECT o.policy FROM assay_internal.onboarding o WHERE NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = o.role));
+	DELETE FROM assay_internal.onboarding_step s WHERE s.policy = ANY (gone);
+	DELETE FROM assay_internal.onboarding_report s WHERE s.policy = ANY (gone);
+	DELETE FROM assay_internal.tenant s WHERE s.policy = ANY (gone);
+	DELETE FROM assay_internal.onboarding o WHERE o.policy = ANY (gone);
+END $$;
+COMMENT ON FUNCTION assay_internal.forget_dropped_onboarders() IS 'gives onboardings of roles that were dropped to the policies'' owners, and forgets those without a policy';

@@ -17,7 +17,7 @@ BEGIN
 	SELECT q.decision, q.label, c.relnamespace::regnamespace::text AS place INTO p
 	FROM assay.policies q JOIN pg_class c ON c.oid = q.decision WHERE q.policy = o.policy;
 	IF NOT FOUND THEN
-		RAISE EXCEPTION 'policy "%" is not there', o.policy USING ERRCODE = 'undefined_object';
+		RAISE EXCEPTION 'policy "%" does not exist', o.policy USING ERRCODE = 'undefined_object';
 	END IF;
 	names.decision := p.decision::text;
 	names.label := p.label::text;

@@ -787,16 +787,7 @@ AtomIndexProbe(AtomIndex *x, ExprContext * econtext, PrefilterScratch * prefilte
 int
 AtomIndexNext(AtomIndex *x, int from)
 {
-	for (int word = from / 64; word < x->nwords; word++)
-	{
-		uint64		bits = x->candidates[word];
-
-		if (word == from / 64)
-			bits &= ~UINT64CONST(0) << (from % 64);
-		if (bits != 0)
-			return word * 64 + pg_rightmost_one_pos64(bits);
-	}
-	return -1;
+	return NextBit(x->candidates, x->nwords, from);
 }
 
 /* A condition, without the conjuncts that were answered */

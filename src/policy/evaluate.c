@@ -504,7 +504,7 @@ InRollout(Evaluation *e, PolicyDetector *d)
 	return (double) (hash >> 11) / (double) (UINT64CONST(1) << 53) < d->rollout;
 }
 
-/* An expiry is the first moment after; without one there is none, ever. */
+/* expires_at is the first moment that it does not hold; DT_NOEND: it holds for ever. */
 static inline bool
 NotExpired(TimestampTz expires_at, TimestampTz at)
 {

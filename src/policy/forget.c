@@ -276,7 +276,7 @@ assay_forget_messages(PG_FUNCTION_ARGS)
 	if (w.n == 0 && PG_ARGISNULL(3))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("it takes columns or keys")));
+				 errmsg("columns or keys must be given")));
 	InitSource(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)), DT_NOBEGIN, DT_NOEND, NULL, false);
 	RefuseDistributed(&s, "forget()", "DELETE FROM and UPDATE do it on distributed tables of messages, decisions and labels, by the tenant's column and the key.");
 	CheckColumns(&w, &s);

@@ -175,8 +175,8 @@ EmptyHashTable(SubPlanState * subplan)
 }
 
 /*
- * Nothing of a run stays: no row, no scan, no relation, no snapshot.  A left
- * join's row of nulls is made once, when the executor starts, and is no run's.
+ * Free what a run made: rows, scans, relations, the snapshot.  A left join's
+ * row of nulls stays: it is made once, when the executor starts.
  */
 static void
 EndRun(KeptQuery *k)

@@ -54,7 +54,7 @@ StartLabelling(FunctionCallInfo fcinfo, Labelling *l, int nth)
 		kind != RELKIND_MATVIEW && kind != RELKIND_FOREIGN_TABLE)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("relation %s is no table or view", name ? quote_identifier(name) : psprintf("%u", l->relation))));
+				 errmsg("relation %s is not a table or view", name ? quote_identifier(name) : psprintf("%u", l->relation))));
 	l->relation_name = quote_qualified_identifier(get_namespace_name(get_rel_namespace(l->relation)), name);
 	l->by_author = true;
 	SPI_connect();

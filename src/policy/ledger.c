@@ -14,7 +14,6 @@
 #include "common/shortest_dec.h"
 #include "ledger.h"
 #include "mb/pg_wchar.h"
-#include "port/pg_bitutils.h"
 #include "protect.h"
 #include "text_detector.h"
 #include "utils/builtins.h"
@@ -67,16 +66,7 @@ ColumnSend(Evaluation *e, int column)
 int
 NextActive(Evaluation *e, int from)
 {
-	for (int word = from / 64; word < e->nwords; word++)
-	{
-		uint64		bits = e->active[word];
-
-		if (word == from / 64)
-			bits &= ~UINT64CONST(0) << (from % 64);
-		if (bits != 0)
-			return word * 64 + pg_rightmost_one_pos64(bits);
-	}
-	return -1;
+	return NextBit(e->active, e->nwords, from);
 }
 
 /*

@@ -208,7 +208,7 @@ CheckSignals(const LoggedSignals *s, int errcode_broken)
 		s->count > MaxTupleAttributeNumber || size < HEADER_BYTES + NULLS_BYTES(s->count))
 		ereport(ERROR,
 				(errcode(errcode_broken),
-				 errmsg("these are no logged signals")));
+				 errmsg("value is not logged signals")));
 }
 
 static LoggedSignals *

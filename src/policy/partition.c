@@ -72,7 +72,7 @@ PartColumn(FunctionCallInfo fcinfo, Source *s, char **name)
 	if (!SourceHasKey(s, *name))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("\"%s\" is no key column of policy \"%s\"", *name, s->policy)));
+				 errmsg("\"%s\" is not a key column of policy \"%s\"", *name, s->policy)));
 	return pstrdup(quote_identifier(*name));
 }
 

@@ -45,16 +45,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay_internal.policy_for_reading(text) IS 'the policy; error unless the user may read it';
 
-CREATE FUNCTION assay_internal.check_span(since timestamptz, until timestamptz) RETURNS void LANGUAGE plpgsql IMMUTABLE
-	SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-	IF since IS NULL OR until IS NULL THEN
-		RAISE EXCEPTION 'since and until must not be null' USING ERRCODE = 'null_value_not_allowed';
-	ELSIF since > until THEN
-		RAISE EXCEPTION 'until lies before since' USING ERRCODE = 'invalid_parameter_value',
-			HINT = 'A time goes from since up to, not including, until.';
-	END IF;
-END $$;
+CREATE FUNCTION assay_internal.check_span(since timestamptz, until timestamptz) RETURNS void
+	AS 'MODULE_PATHNAME', 'assay_check_span' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION assay_internal.check_span(timestamptz, timestamptz) IS 'error unless a time that was asked for has a beginning and an end, in that order';
 
 CREATE FUNCTION assay_internal.revision_for_reading(policy text, revision int DEFAULT NULL) RETURNS assay.revision LANGUAGE plpgsql STABLE
@@ -440,7 +432,7 @@ BEGIN
 		RAISE EXCEPTION 'policy document is null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
 	IF jsonb_typeof(document) <> 'object' OR NOT document ? 'pg_assay_policy' THEN
-		RAISE EXCEPTION 'this is no policy document' USING ERRCODE = 'invalid_parameter_value',
+		RAISE EXCEPTION 'this is not a policy document' USING ERRCODE = 'invalid_parameter_value',
 			HINT = 'assay.policy_export() makes one; it says "pg_assay_policy": 1.';
 	END IF;
 	IF document->'pg_assay_policy' <> '1' THEN

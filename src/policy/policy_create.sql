@@ -113,7 +113,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay_internal.check_settings(float8, jsonb, text, text, text[], text) IS 'error unless a policy can have these settings';
 
--- the same limits as in policy.h
+-- the same limits as in config.h
 CREATE FUNCTION assay_internal.check_size(policy text) RETURNS void LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -379,6 +379,15 @@ CREATE FUNCTION assay_internal.policy_views(p assay.policy, OUT oid oid) RETURNS
 $$;
 COMMENT ON FUNCTION assay_internal.policy_views(assay.policy) IS 'views that create_policy() made, as far as they are the owner''s';
 
+CREATE FUNCTION assay_internal.policy_relations(p assay.policy, OUT oid oid) RETURNS SETOF oid LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT c.oid FROM pg_class c
+	WHERE c.oid IN (p.decision, p.label, p.access, coalesce(to_regclass(p.signals), p.signals_view), assay_internal.review_table(p.policy, p.label),
+		assay_internal.outbox_table(p.policy, p.label))
+	UNION SELECT v.oid FROM assay_internal.policy_views(p) v
+$$;
+COMMENT ON FUNCTION assay_internal.policy_relations(assay.policy) IS 'the signals view of a policy, its tables, and the views over them';
+
 CREATE FUNCTION assay_internal.give_policy(policy text, owner name) RETURNS void LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -393,9 +402,7 @@ BEGIN
 		RAISE EXCEPTION 'role "%" does not exist', owner USING ERRCODE = 'undefined_object';
 	END IF;
 	FOR relation IN SELECT c.oid::regclass FROM pg_class c
-		WHERE c.oid IN (p.decision, p.label, p.access, coalesce(to_regclass(p.signals), p.signals_view), assay_internal.review_table(p.policy, p.label),
-				assay_internal.outbox_table(p.policy, p.label))
-			OR c.oid IN (SELECT v.oid FROM assay_internal.policy_views(p) v)
+		WHERE c.oid IN (SELECT r.oid FROM assay_internal.policy_relations(p) r)
 			OR c.oid IN (SELECT t.relid FROM pg_partition_tree(p.decision) t)
 	LOOP
 		-- Its owner named it: that makes nothing of another's his to give.

@@ -93,7 +93,7 @@ DECLARE
 	problem text;
 BEGIN
 	IF policy IS NULL OR "column" IS NULL OR beside IS NULL OR copied IS NULL OR array_position(beside || copied, NULL) IS NOT NULL THEN
-		RAISE EXCEPTION 'to distribute takes a policy, a column and lists of tables' USING ERRCODE = 'null_value_not_allowed';
+		RAISE EXCEPTION 'distributing a policy takes its name, a column and lists of tables' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
 	IF NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
 		RAISE EXCEPTION 'permission denied to distribute policies' USING ERRCODE = 'insufficient_privilege',

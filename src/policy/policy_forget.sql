@@ -40,7 +40,7 @@ BEGIN
 		RAISE EXCEPTION 'must be owner of policy "%"', p.policy USING ERRCODE = 'insufficient_privilege';
 	END IF;
 	IF dry_run IS NULL OR (columns IS NULL AND keys IS NULL) THEN
-		RAISE EXCEPTION 'it takes columns or keys, and dry_run' USING ERRCODE = 'null_value_not_allowed',
+		RAISE EXCEPTION 'columns or keys, and dry_run, must be given' USING ERRCODE = 'null_value_not_allowed',
 			HINT = 'As in columns => ''{"tenant_id": "7"}'', or keys => ''{17,18}''.';
 	END IF;
 	IF jsonb_typeof(columns) <> 'object' OR columns = '{}' OR jsonb_path_exists(columns, 'strict $.* ? (@ == null || @.type() == "object" || @.type() == "array")') THEN

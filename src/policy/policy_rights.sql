@@ -16,9 +16,7 @@ BEGIN
 		FROM pg_class c
 		-- what is another's is not the policy's to give
 		WHERE pg_get_userbyid(c.relowner) = p.owner
-			AND (c.oid IN (p.decision, p.label, p.access, coalesce(to_regclass(p.signals), p.signals_view), assay_internal.review_table(p.policy, p.label),
-				assay_internal.outbox_table(p.policy, p.label))
-				OR c.oid IN (SELECT v.oid FROM assay_internal.policy_views(p) v))
+			AND c.oid IN (SELECT r.oid FROM assay_internal.policy_relations(p) r)
 		ORDER BY 1;
 END $$;
 COMMENT ON FUNCTION assay_internal.access_relations(text) IS 'objects of a policy on which its rights are privileges';

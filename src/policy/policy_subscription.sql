@@ -293,7 +293,7 @@ DECLARE
 	filled boolean;
 BEGIN
 	IF conninfo IS NULL OR slot IS NULL OR subscription IS NULL THEN
-		RAISE EXCEPTION 'to follow takes a connection, a slot and the name of a subscription' USING ERRCODE = 'null_value_not_allowed';
+		RAISE EXCEPTION 'following policies takes a connection, a slot and the name of a subscription' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
 	FOR t IN SELECT u FROM unnest('{assay_internal.policy}'::text[]) u UNION ALL SELECT * FROM assay_internal.published_tables() LOOP
 		EXECUTE format('SELECT EXISTS (SELECT FROM %s)', t) INTO filled;

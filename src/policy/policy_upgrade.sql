@@ -75,7 +75,7 @@ BEGIN
 					WHERE t.oid = v.source AND g.grantee = 0 AND g.privilege_type = 'SELECT')
 				ELSE coalesce(has_table_privilege(a.grantee, v.source, 'SELECT'), true) END;
 		IF roles IS NOT NULL THEN
-			RAISE WARNING 'view % reads with the rights of who asks now: %, who may read it, may not read %', v.view, roles, v.source
+			RAISE WARNING 'view % now reads with the rights of whoever asks: %, who may read it, may not read %', v.view, roles, v.source
 				USING HINT = format('GRANT SELECT ON %s TO %s; its row-level security holds for them then.', v.source, roles);
 		END IF;
 	END LOOP;
@@ -102,7 +102,7 @@ BEGIN
 	END IF;
 	IF EXISTS (SELECT FROM pg_class c WHERE c.oid IN (to_regclass(format('%I.%I', schema, policy || '_verdict')), to_regclass(format('%I.%I', schema, policy || '_policy')))
 		AND pg_get_userbyid(c.relowner) <> p.owner) THEN
-		RAISE EXCEPTION 'a view called %_verdict or %_policy belongs to another than the policy''s owner', policy, policy USING ERRCODE = 'insufficient_privilege',
+		RAISE EXCEPTION 'a view called %_verdict or %_policy does not belong to the policy''s owner', policy, policy USING ERRCODE = 'insufficient_privilege',
 			HINT = 'Rename it, or give it to the policy''s owner.';
 	END IF;
 	SELECT c.relacl INTO acl FROM pg_class c WHERE c.oid = to_regclass(format('%I.%I', schema, policy || '_verdict'));

@@ -4,10 +4,10 @@
  */
 #include "postgres.h"
 
+#include "batch.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"
-#include "labels.h"
 #include "rights.h"
 #include "utils/builtins.h"
 
@@ -68,7 +68,7 @@ assay_expire_decisions(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(3) || PG_GETARG_INT32(3) < 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("it takes a policy and a positive batch")));
+				 errmsg("policy must not be null, and batch must be positive")));
 	InitSourceKeys(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	PolicyMustOwn(s.id);
 	SourceMayRead(&s, s.id->decision, s.id->decision_name);

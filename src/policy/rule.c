@@ -514,7 +514,7 @@ RefuseFunction(Oid func, Oid policy_owner, bool called)
 	if (!MayActAs(owner, policy_owner))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("function %s belongs to who may not act as the policy's owner", format_procedure(func)),
+				 errmsg("function %s belongs to a role that may not act as the policy's owner", format_procedure(func)),
 				 errdetail("Conditions run with the rights of the policy's owner, and so would this function."),
 				 errhint("Give it to the policy's owner or to a superuser, or compute a signal by it.")));
 	if (any_type || ReadsAnyTable(func))
@@ -537,7 +537,7 @@ RefuseType(Oid type, Oid policy_owner)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("type %s belongs to who may not act as the policy's owner, or is made of such types",
+			 errmsg("type %s belongs to a role that may not act as the policy's owner, or is made of such types",
 					format_type_be(type)),
 			 errdetail("Conditions run with the rights of the policy's owner, and so would the type's checks and casts."),
 			 errhint("Give it to the policy's owner or to a superuser.")));

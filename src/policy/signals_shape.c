@@ -335,7 +335,7 @@ assay_ensure_shape(PG_FUNCTION_ARGS)
  * From the table
  */
 
-/* A value that does not go with its shape, or a shape that is none */
+/* Error: a value does not fit its shape, or the shape is damaged. */
 void
 BrokenSignals(void)
 {

@@ -6,17 +6,17 @@
  * 'raise').  All that a user's code or a changed world could break runs in a
  * subtransaction, which assigns no transaction id:
  *
- *	1. together: the plans and the policy are had, and the messages are read
- *	   and evaluated in one set-based query;
- *	2. where that fails, apart: the same message by message, so that an error
- *	   costs the detector or the message's signals;
- *	3. where that fails too, the messages stay undecided, a fault and a warning
- *	   tell, and backfill() heals it.
+ *	1. together: get the plans and the policy, and read and evaluate the
+ *	   messages in one set-based query;
+ *	2. if that fails, apart: do the same message by message, so that an error
+ *	   costs only the detector or the message's signals;
+ *	3. if that fails too, leave the messages undecided, with a fault and a
+ *	   warning; backfill() decides them later.
  *
- * The decisions are written outside of it, where the decision table runs
- * nothing of a user's (decision_table.c); else, or when a key may be too long
- * for its index, or is there already, in a subtransaction, and one by one if
- * that fails.  Who listens is told of what was written.
+ * The decisions are written outside of the subtransaction where the decision
+ * table runs no user's code (decision_table.c).  Otherwise, or where a key may
+ * be too long for its index or exists already, they are written in another
+ * one, and one by one if that fails.  Listeners are told what was written.
  */
 #include "postgres.h"
 
@@ -608,8 +608,8 @@ StartStore(Decide *d)
 }
 
 /*
- * Whatever the store goes to may be full.  Its last block is written here, where
- * that may fail.
+ * Write the store's last block here, where an error costs nothing but this
+ * attempt: the disk may be full.
  */
 static void
 FinishStore(Decide *d)
@@ -621,8 +621,8 @@ FinishStore(Decide *d)
 }
 
 /*
- * The store after an error is left alone, but for its file: where a write has
- * failed, it does not know what it has.
+ * Free the store.  After an error only its file is closed: where a write has
+ * failed, the store's own state can't be relied on.
  */
 static void
 EndStore(Decide *d, bool failed)
@@ -639,7 +639,7 @@ EndStore(Decide *d, bool failed)
 	d->store_owner = NULL;
 }
 
-/* What the attempt before has left */
+/* Undo what the attempt before has left. */
 static void
 Restart(Decide *d)
 {
@@ -656,7 +656,7 @@ Restart(Decide *d)
 	d->entry = NULL;
 }
 
-/* Have all that is needed, pinned until the statement ends. */
+/* Get the plans, the policy and all else that is needed, pinned until the statement ends. */
 static void
 Prepare(Decide *d)
 {

@@ -308,7 +308,7 @@ LoadRow(TryJob *job)
 	if (HeapTupleHeaderGetTypeId(tuple->t_data) != state->row_type)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("the row is none of signals view %s", state->id->signals_name)));
+				 errmsg("the row is not of signals view %s", state->id->signals_name)));
 	tuple->t_len = HeapTupleHeaderGetDatumLength(tuple->t_data);
 	ItemPointerSetInvalid(&tuple->t_self);
 	tuple->t_tableOid = InvalidOid;

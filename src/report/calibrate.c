@@ -154,7 +154,7 @@ ReadDetectors(Decisions * d, FunctionCallInfo fcinfo, int arg)
 	if (ArrayItems(fcinfo, arg + 1, INT4OID, &froms) != n || ArrayItems(fcinfo, arg + 2, FLOAT8OID, &weights) != n)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-				 errmsg("names, revisions and weights must be as many")));
+				 errmsg("names, revisions and weights must have the same length")));
 	d->detectors = hash_create("detectors", 256, &control, HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
 	for (int i = 0; i < n; i++)
 	{
@@ -638,7 +638,7 @@ OtherWeights(FunctionCallInfo fcinfo, const Decisions * d, int arg)
 	if (ArrayItems(fcinfo, arg + 1, FLOAT8OID, &given) != n)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-				 errmsg("names and weights must be as many")));
+				 errmsg("names and weights must have the same length")));
 	for (int i = 0; i < n; i++)
 	{
 		Span		name;

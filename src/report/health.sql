@@ -61,23 +61,6 @@ BEGIN RETURN QUERY
 END $$;
 COMMENT ON FUNCTION assay_internal.maintenance_steps() IS 'what maintain() has to do for the caller, in order';
 
--- What a role that was dropped had begun to onboard is nobody's, until there is a policy: then it is its owner's.
-CREATE FUNCTION assay_internal.forget_dropped_onboarders() RETURNS void LANGUAGE plpgsql VOLATILE
-	SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	gone text[] := array(SELECT o.policy FROM assay_internal.onboarding o WHERE NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = o.role));
-BEGIN
-	UPDATE assay_internal.onboarding o SET role = c.relowner
-	FROM assay_internal.policy p JOIN pg_class c ON c.oid = p.decision
-	WHERE o.policy = ANY (gone) AND p.policy = o.policy AND p.decision = o.decision;
-	gone := array(SELECT o.policy FROM assay_internal.onboarding o WHERE NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = o.role));
-	DELETE FROM assay_internal.onboarding_step s WHERE s.policy = ANY (gone);
-	DELETE FROM assay_internal.onboarding_report s WHERE s.policy = ANY (gone);
-	DELETE FROM assay_internal.tenant s WHERE s.policy = ANY (gone);
-	DELETE FROM assay_internal.onboarding o WHERE o.policy = ANY (gone);
-END $$;
-COMMENT ON FUNCTION assay_internal.forget_dropped_onboarders() IS 'gives onboardings of roles that were dropped to the policies'' owners, and forgets those without a policy';
-
 -- A role that was dropped is a number in lists and phrase sets, and nobody where a dump is
 -- restored.  What it owned is the superuser's to give away.
 CREATE FUNCTION assay_internal.forget_dropped_roles() RETURNS void LANGUAGE plpgsql VOLATILE

@@ -232,7 +232,7 @@ CountInterval(FunctionCallInfo fcinfo, IntervalFunction interval)
 	if (k < 0 || n < 0 || k > n)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("no proportion: %lld of %lld", (long long) k, (long long) n)));
+				 errmsg("not a proportion: %lld of %lld", (long long) k, (long long) n)));
 	CheckConfidence(confidence);
 	if (n > 0)
 		interval(k, n, confidence, &lower, &upper);
@@ -275,7 +275,7 @@ exact_share(PG_FUNCTION_ARGS)
 	if (!(k >= 0 && k <= n && n > 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-				 errmsg("no proportion: %g of %g rows", k, n)));
+				 errmsg("not a proportion: %g of %g rows", k, n)));
 	CheckConfidence(confidence);
 	ExactInterval(k, n, confidence, &lower, &upper);
 	return PutInterval(fcinfo, false, lower, upper);

@@ -80,7 +80,7 @@ BEGIN
 	FOREACH s IN ARRAY strata LOOP
 		IF s.stratum IS NULL OR s.verdict IS NULL OR s.level IS NULL OR NOT (s.malicious >= 0 AND s.malicious <= s.reviewed AND s.reviewed <= s.drawn
 			AND s.drawn <= s.population AND s.population > 0) IS TRUE THEN
-			RAISE EXCEPTION 'no stratum: %', s USING ERRCODE = 'invalid_parameter_value',
+			RAISE EXCEPTION 'not a stratum: %', s USING ERRCODE = 'invalid_parameter_value',
 				HINT = 'malicious <= reviewed <= drawn <= population, and there is a verdict with its level.';
 		END IF;
 	END LOOP;
@@ -173,7 +173,7 @@ BEGIN
 		RETURN '{}';
 	END IF;
 	IF array_position(population, NULL) IS NOT NULL THEN
-		RAISE EXCEPTION 'populations must not be NULL' USING ERRCODE = 'null_value_not_allowed';
+		RAISE EXCEPTION 'populations must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
 	IF cardinality(share) <> strata THEN
 		RAISE EXCEPTION '% shares of % strata', cardinality(share), strata USING ERRCODE = 'invalid_parameter_value';

@@ -65,7 +65,7 @@ Coarsen(float8 score, int shift)
 	key = u.i < 0 ? (u.i ^ PG_INT64_MAX) : u.i;
 	key = (int64) ((uint64) key & ~((UINT64CONST(1) << shift) - 1));
 	u.i = key < 0 ? (key ^ PG_INT64_MAX) : key;
-	/* Below the least finite number lies what is no number. */
+	/* What lies below the least finite number has the bits of a NaN. */
 	return isnan(u.f) ? -get_float8_infinity() : u.f;
 }
 

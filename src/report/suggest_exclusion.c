@@ -406,7 +406,7 @@ LookAtMessage(Freeing *f, FunctionCallInfo fcinfo)
 		!ReadMessage(f, fcinfo, false, &attribution))
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA_FOUND),
-				 errmsg("the message's decision or its signals are not there")));
+				 errmsg("the message's decision or its signals do not exist")));
 	if (!TakeApart(f, attribution))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),

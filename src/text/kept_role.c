@@ -40,7 +40,7 @@ assay_kept_role_in(PG_FUNCTION_ARGS)
 	if (list_length(names) != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_NAME),
-				 errmsg("invalid name of a role")));
+				 errmsg("invalid name syntax")));
 	name = strVal(linitial(names));
 	role = get_role_oid(name, true);
 	if (!OidIsValid(role))

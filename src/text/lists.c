@@ -485,16 +485,16 @@ MatchValue(const Lookup *lookup, const char *bytes, int len, ListFound *match)
 
 /* ---- arguments ------------------------------------------------------------------- */
 
-/* Error where what was removed by then is gone, or the state is none yet: what stood is not known. */
+/*
+ * Error where the list has not had that state yet, or what was removed since has
+ * been pruned: what it held then is not known.
+ */
 static void
 CheckKept(const Lookup *lookup)
 {
 	const NamedSet *set = &lookup->list->set;
 
-	/*
-	 * what comes is not known either, nor is a state from another list of
-	 * that name
-	 */
+	/* it comes later, or is from another list of that name */
 	if (!lookup->by_time && (lookup->state > set->state || lookup->state < 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -227,7 +227,7 @@ ProtectedDomain(text *item, bool skip, char *ascii)
 
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"%s\" is no domain that can be protected", pnstrdup(VARDATA_ANY(item), shown)),
+				 errmsg("\"%s\" is not a domain that can be protected", pnstrdup(VARDATA_ANY(item), shown)),
 				 errhint("Give names such as example.com.")));
 	}
 	return domain;

@@ -17,7 +17,7 @@
 
 #include "owner.h"
 #include "snapshot_mark.h"
-#include "text_model.h"
+#include "text_model_use.h"
 
 /*
  * text_model_learn_as_owner(relation, steps): assay_internal.text_model_learn() as
@@ -80,15 +80,6 @@ typedef struct KnownModels
 	KnownModel	known[KNOWN_MODELS];
 	int			next;			/* the one to go */
 } KnownModels;
-
-/* The day (UTC) of a moment, all that matters of it */
-static int64
-DayOf(TimestampTz at)
-{
-	if (TIMESTAMP_NOT_FINITE(at))
-		return at;
-	return at / USECS_PER_DAY - (at % USECS_PER_DAY < 0 ? 1 : 0);
-}
 
 /* Ask for a model, into a place of the current memory context. */
 static void
@@ -154,7 +145,7 @@ text_model_at(PG_FUNCTION_ARGS)
 {
 	KnownModels *all = fcinfo->flinfo->fn_extra;
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	int64		day = DayOf(PG_GETARG_TIMESTAMPTZ(1));
+	int64		day = DayOfMoment(PG_GETARG_TIMESTAMPTZ(1));
 	KnownModel *k;
 	KnownModel	asked = {0};
 	MemoryContext old;

@@ -250,7 +250,7 @@ typedef struct Candidates
 	int			n;
 	int			size;			/* room in both */
 	int			most;			/* that are kept in the end */
-	double		least;			/* what is worth no more is none */
+	double		least;			/* worth that a candidate must exceed */
 } Candidates;
 
 /* The k-th largest of n numbers, which are moved */

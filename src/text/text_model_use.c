@@ -319,15 +319,6 @@ TextModelUseIdle(TextModelUse *use)
 			ForgetDay(use, &use->days[i]);
 }
 
-/* The day (UTC) of a moment, all that matters of it */
-static int64
-DayOfMoment(TimestampTz at)
-{
-	if (TIMESTAMP_NOT_FINITE(at))
-		return at;
-	return at / USECS_PER_DAY - (at % USECS_PER_DAY < 0 ? 1 : 0);
-}
-
 /* Is it the same row, of a table as create_text_model() made it; or is there none for either? */
 static bool
 SameVersion(VersionRow *a, VersionRow *b)

@@ -310,7 +310,7 @@ Unescape(char *s, size_t len, bool *some)
 	return n;
 }
 
-/* Base64 of either kind up to what is none, in place; returns the length */
+/* Decode base64 of either alphabet in place, up to the first other character; returns the length */
 static size_t
 Unbase64(char *s, size_t len)
 {

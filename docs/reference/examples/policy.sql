@@ -237,7 +237,7 @@ SELECT count(*) FROM assay.latest_decisions('inbound', since => now() - interval
 --? SELECT assay.labels_from('inbound', '', 'review')
 --! undefined_column: the relation has no key column, or nothing says what is malicious
 --? SELECT assay.labels_from('inbound', 'reviewer', 'message')
---! wrong_object_type: the relation is no table or view
+--! wrong_object_type: the relation is not a table or view
 --? SELECT assay.labels_from('inbound', 'reviewer', 'message_pkey')
 --! insufficient_privilege: you may not read the relation, or not insert labels
 --?stranger SELECT assay.labels_from('inbound', 'reviewer', 'review')
@@ -251,7 +251,7 @@ SELECT * FROM assay.labels_from('inbound', 'reviewer', 'review');
 --? SELECT assay.label_reported('nowhere', 'message', '[]')
 --! undefined_column: the relation lacks a column that it looks for
 --? SELECT assay.label_reported('inbound', 'review', '[{"message_id": "m5@mail.example", "malicious": true, "source": "user report"}]')
---! wrong_object_type: the relation is no table or view
+--! wrong_object_type: the relation is not a table or view
 --? SELECT assay.label_reported('inbound', 'message_pkey', '[]')
 --! insufficient_privilege: you may not read the relation, or not insert labels
 --?stranger SELECT assay.label_reported('inbound', 'message', '[]')
@@ -413,7 +413,7 @@ SELECT d->>'policy' AS policy, jsonb_array_length(d->'detectors') AS detectors F
 --  inbound | 2
 
 --= policy_import
---! invalid_parameter_value: it is no policy document, or something in it cannot be
+--! invalid_parameter_value: it is not a policy document, or something in it cannot be
 --? SELECT assay.policy_import('{}')
 --! null_value_not_allowed: the document or dry_run is NULL
 --? SELECT assay.policy_import(NULL)
@@ -421,7 +421,7 @@ SELECT d->>'policy' AS policy, jsonb_array_length(d->'detectors') AS detectors F
 --? SELECT assay.policy_import('{"pg_assay_policy": 99}')
 --! duplicate_object: the document has two of a name
 --? SELECT assay.policy_import('{"pg_assay_policy": 1, "policy": "inbound", "settings": {}, "guards": [{"name": "a", "condition": "true"}, {"name": "a", "condition": "true"}]}')
---! undefined_object: the policy is not there, and the document does not say how to make it, or it leaves out a model
+--! undefined_object: the policy does not exist, and the document does not say how to make it, or it leaves out a model
 --? SELECT assay.policy_import('{"pg_assay_policy": 1, "policy": "nowhere", "settings": {}}')
 --! undefined_column, syntax_error, datatype_mismatch: a condition does not fit, as of create_detector()
 --? SELECT assay.policy_import('{"pg_assay_policy": 1, "policy": "inbound", "settings": {}, "detectors": [{"name": "a", "condition": "sender = 1"}]}')
@@ -607,7 +607,7 @@ SELECT assay.stat_reset();
 --= upgrade_policy
 --! undefined_object: there is no such policy for you to change
 --? SELECT assay.upgrade_policy('nowhere')
---! insufficient_privilege: a view of its name is another's
+--! insufficient_privilege: a view of its name belongs to another role
 SELECT assay.upgrade_policy('inbound');
 
 --= retire_detector

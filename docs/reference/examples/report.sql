@@ -99,13 +99,13 @@ SELECT q.quantile FROM scores, assay.quantile_interval(s, 0.5, confidence => 0.5
 --  0.7
 
 --= wilson_interval
---! numeric_value_out_of_range: k of n is no proportion, or confidence is not between 0 and 1
+--! numeric_value_out_of_range: k of n is not a proportion, or confidence is not between 0 and 1
 --? SELECT assay.wilson_interval(3, 2)
 SELECT round(lower::numeric, 3) AS lower, round(upper::numeric, 3) AS upper FROM assay.wilson_interval(9, 10);
 --  0.596 | 0.982
 
 --= exact_interval
---! numeric_value_out_of_range: k of n is no proportion, or confidence is not between 0 and 1
+--! numeric_value_out_of_range: k of n is not a proportion, or confidence is not between 0 and 1
 --? SELECT assay.exact_interval(3, 2)
 --! program_limit_exceeded: n is too large
 --? SELECT assay.exact_interval(3, 9000000000000000000)

@@ -296,7 +296,7 @@ SELECT * FROM assay.nearest_name('Paypol', '{PayPal,"Bank of America"}'::text[])
 --  PayPal | 1
 
 --= lookalike_domain
---! invalid_parameter_value: a value of the array is no domain that can be protected
+--! invalid_parameter_value: a value of the array is not a domain that can be protected
 --? SELECT assay.lookalike_domain('a.example', '{com}'::text[])
 --! undefined_object: there is no list of that name
 --? SELECT assay.lookalike_domain('a.example', 'nowhere')
