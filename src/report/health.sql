@@ -227,6 +227,8 @@ BEGIN RETURN QUERY
 		format('SELECT assay.refresh_baseline(%L), or CALL assay.maintain(), daily.', b.baseline)
 	FROM assay.baseline_info b JOIN pg_class c ON c.oid = b.baseline
 	UNION ALL
+	SELECT 'baseline', l.baseline, 'tables', 'error', format('missing, as where a dump left it out, or dropped: %s', l.lacks), l.hint FROM assay_internal.baselines_lacking() l
+	UNION ALL
 	SELECT 'text model', m.name, 'age', CASE WHEN coalesce(m.learned_until, '-infinity') < now() - m.delay - interval '2 days' THEN 'warning' ELSE 'ok' END,
 		format('learned until %s', coalesce(m.learned_until::text, 'never')), format('SELECT assay.learn(%L), or CALL assay.maintain(), daily.', m.name)
 	FROM assay.text_models m
