@@ -93,7 +93,7 @@ CREATE FUNCTION assay_internal.baseline_fill(template text, VARIADIC pairs text[
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	AS $$
 	SELECT string_agg(coalesce(part[1], (SELECT coalesce(pairs[2 * k], '') FROM generate_series(1, cardinality(pairs) / 2) k WHERE pairs[2 * k - 1] = part[2])), '' ORDER BY i)
-	FROM regexp_matches(template, '([^{]+|\{(?![a-z_]+\}))|\{([a-z_]+)\}', 'g') WITH ORDINALITY m(part, i)
+	FROM regexp_matches(template, '([^{]+|[{](?![a-z_]+[}]))|[{]([a-z_]+)[}]', 'g') WITH ORDINALITY m(part, i)
 	$$;
 
 -- The extra columns, each by a template with {name}, {aggregate} and {rollup}
