@@ -27,6 +27,14 @@ BEGIN;
 ALTER VIEW signals RENAME TO other;
 SELECT "check", severity, detail FROM assay.health WHERE object = 'h' AND severity IN ('error', 'warning');
 ROLLBACK;
+-- a trigger whose policy a restore left out
+BEGIN;
+CREATE TRIGGER lost AFTER INSERT ON message FOR EACH ROW EXECUTE FUNCTION assay.decide('gone');
+SELECT object, "check", severity, detail FROM assay.health WHERE severity = 'error';
+RESET ROLE;
+SET ROLE assay_looker;
+SELECT count(*) FROM assay.health WHERE severity = 'error';
+ROLLBACK;
 SELECT assay.create_baseline('by_sender', 'message', '{sender}', 'at', incremental => true, arrival => 'id') IS NOT NULL AS made;
 CREATE VIEW with_baseline AS SELECT m.id, m.sender, m.at, (SELECT count(*) FROM by_sender b WHERE b.sender = m.sender) AS n FROM message m;
 SELECT assay.create_baseline('a_late', 'with_baseline', '{sender}', 'at', extra => '{"n": {"aggregate": "max(n)", "rollup": "max"}}') IS NOT NULL AS made;

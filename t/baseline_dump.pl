@@ -105,5 +105,60 @@ unlike(slurp_file($file), qr/pg_temp/, 'passing: no name of a temporary table is
 $node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null', '-d', 'restored_passing', '-f', $file ], 'passing: restored');
 is($node->safe_psql('restored_passing', $config), $rows, 'passing: same configuration');
 
+# A table that a dump leaves out is missed by the baselines that name it, and takes no other registration along.
+$node->safe_psql('postgres', q{SET search_path = "my mail", public; DROP VIEW live; SELECT assay.keep_baseline('"sender table"'), assay.keep_baseline('"sender days"')});
+my $registered = q{SELECT string_agg(concat_ws(' ', relation, source, label_table, counted_label), ', ' ORDER BY concat_ws(' ', relation, source, label_table, counted_label) COLLATE "C") FROM assay.baseline};
+my %table = map { $_ => qq{"my mail"."$_"} } 'sender view', 'sender table', 'sender hours', 'sender days', 'sender table_counted_label';
+my $counted = $table{'sender table_counted_label'};
+my ($message, $label) = ('"my mail".message', '"my mail".label');
+my @all = ("$table{'sender days'} $message", "$table{'sender hours'} $message", "$table{'sender table'} $message $label $counted", "$table{'sender view'} $message $label");
+is($node->safe_psql('postgres', $registered . q{ WHERE relation::text !~ '^\d'}), join(', ', @all), 'what is registered');
+my $healthy = q{SELECT string_agg(object || ': ' || detail, E'\n' ORDER BY object) FROM assay.health WHERE kind = 'baseline' AND "check" = 'tables'};
+is($node->safe_psql('postgres', $healthy), '', 'of what is there nothing is told');
+my @without = (
+	[ [ $table{'sender table'}, $table{'sender days'} ], "$all[1], $all[3], - $message, - $message $label $counted",
+		"of $message by sender: missing, as where a dump left it out, or dropped: the baseline itself\nof $message by sender: missing, as where a dump left it out, or dropped: the baseline itself" ],
+	[ [ $counted ], "$all[0], $all[1], $table{'sender table'} $message $label -, $all[3]", "$table{'sender table'}: missing, as where a dump left it out, or dropped: its table of counted labels" ],
+	[ [ $label, $table{'sender view'} ], "$all[0], $all[1], $table{'sender table'} $message - $counted, - $message -",
+		"$table{'sender table'}: missing, as where a dump left it out, or dropped: its label table\nof $message by sender: missing, as where a dump left it out, or dropped: the baseline itself, its label table" ]);
+my $restoring;
+foreach my $case (@without)
+{
+	my ($left_out, $left, $told) = @$case;
+	my $name = "without @$left_out";
+	$node->safe_psql('postgres', 'DROP DATABASE IF EXISTS without');
+	$node->safe_psql('postgres', 'CREATE DATABASE without');
+	$node->command_ok([ 'pg_dump', (map { ('-T', $_) } @$left_out), '-f', $file, 'postgres' ], "$name: dumped");
+	PostgreSQL::Test::Utils::run_log([ 'psql', '-X', '-q', '-o', '/dev/null', '-d', $node->connstr('without'), '-f', $file ], '2>', \$restoring);
+	like($restoring, qr/WARNING:  relation "[^\n]*" does not exist: what names it is kept without it/, "$name: psql tells");
+	unlike($restoring, qr/COPY baseline,|COPY kept_baseline,/, "$name: ... by no error");
+	is($node->safe_psql('without', $registered), $left, "$name: all are registered");
+	is($node->safe_psql('without', $healthy), $told, "$name: health tells");
+	is($node->safe_psql('without', 'CREATE ROLE somebody; SET ROLE somebody; ' . $healthy . '; RESET ROLE; DROP ROLE somebody'), '', "$name: not whom it is no business of");
+	# they go on, and a new one takes nothing of those that are missing away
+	$node->safe_psql('without', q{INSERT INTO "my mail".message (received_at, sender) VALUES ('2024-01-05', 's1')});
+	is($node->safe_psql('without', q{SELECT changed > 0 FROM assay.refresh_baseline('"my mail"."sender hours"')}), 't', "$name: the others are refreshed");
+	$node->safe_psql('without', q{CREATE PUBLICATION everything FOR ALL TABLES; SELECT assay.create_baseline('new', '"my mail".message', '{sender}', 'received_at'); SELECT assay.drop_baseline('new'); DROP PUBLICATION everything});
+	is($node->safe_psql('without', $registered), $left, "$name: all stay registered");
+	# what lacks something is dumped in its turn
+	$node->safe_psql('postgres', 'DROP DATABASE IF EXISTS again');
+	$node->safe_psql('postgres', 'CREATE DATABASE again');
+	$node->command_ok([ 'pg_dump', '-f', $file, 'without' ], "$name: dumped again");
+	$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null', '-d', 'again', '-f', $file ], "$name: restored again");
+	is($node->safe_psql('again', $registered), $left, "$name: it brings the same");
+}
+# what was missing is told later, and goes on from what it had counted
+$node->safe_psql('postgres', 'DROP DATABASE without');
+$node->safe_psql('postgres', 'CREATE DATABASE without');
+$node->command_ok([ 'pg_dump', '-T', $table{'sender table'}, '-f', $file, 'postgres' ], 'dump without a baseline');
+PostgreSQL::Test::Utils::run_log([ 'psql', '-X', '-q', '-o', '/dev/null', '-d', $node->connstr('without'), '-f', $file ], '2>', \$restoring);
+$node->command_ok([ 'pg_dump', '-t', $table{'sender table'}, '-f', $file, 'postgres' ], 'dump of it alone');
+$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null', '-d', 'without', '-f', $file ], 'restore of it');
+$node->safe_psql('without', q{UPDATE assay.baseline SET relation = '"my mail"."sender table"' WHERE relation = 0::oid AND source = '"my mail".message'::regclass AND key_columns = '{sender}'});
+is($node->safe_psql('without', $config =~ s/as_of\n/as_of /r), $node->safe_psql('postgres', $config), 'and it is registered as it was');
+is($node->safe_psql('without', $healthy), '', '... of which nothing is told');
+my $new = q{SELECT changed FROM assay.refresh_baseline('"my mail"."sender table"')};
+is($node->safe_psql('without', $new), $node->safe_psql('postgres', $new), '... and goes on');
+
 $node->stop;
 done_testing();

@@ -34,7 +34,7 @@ sub mail
 sub version { return $node->safe_psql('old', q{SELECT extversion FROM pg_extension WHERE extname = 'pg_assay'}); }
 
 $node->safe_psql('postgres', 'CREATE ROLE mail LOGIN; CREATE DATABASE empty; CREATE DATABASE old; CREATE DATABASE new');
-is($node->psql('empty', qq{CREATE EXTENSION pg_assay VERSION '$from'; ALTER EXTENSION pg_assay UPDATE}, on_error_die => 0), 0,
+is($node->psql('empty', qq{CREATE EXTENSION pg_assay VERSION '$from'; SET standard_conforming_strings = off; ALTER EXTENSION pg_assay UPDATE}, on_error_die => 0), 0,
 	"the library has each function that $from names");
 $node->safe_psql('postgres', 'CREATE DATABASE planted');
 $node->safe_psql('planted', "CREATE EXTENSION pg_assay VERSION '$from'; GRANT CREATE ON SCHEMA assay TO mail");
@@ -49,10 +49,22 @@ $node->safe_psql('renamed', qq{CREATE EXTENSION pg_assay VERSION '$from'; CREATE
 	CREATE TRIGGER decide AFTER INSERT ON message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('p')});
 my (undef, undef, $lost) = $node->psql('renamed', 'ALTER EXTENSION pg_assay UPDATE', on_error_die => 1);
 like($lost, qr/WARNING: .*decision table of policy "p" is not found: public.p_decision\nHINT: .*UPDATE assay_internal.policy SET decision/, 'a table that is not found is told of');
+unlike($lost, qr/ is lost: /, '... and nothing that is not lost');
 (undef, undef, $lost) = $node->psql('renamed', q{SELECT assay.upgrade_policy('p')});
 like($lost, qr/decision table of policy "p" does not exist\nHINT: .*UPDATE assay_internal.policy SET decision/, '... again by upgrade_policy()');
 $node->safe_psql('renamed', q{UPDATE assay_internal.policy SET decision = 'elsewhere' WHERE policy = 'p'; SELECT assay.upgrade_policy('p'); INSERT INTO message VALUES (1)});
 is($node->safe_psql('renamed', 'SELECT id, degraded FROM elsewhere'), '1|f', 'and decides when it is told');
+
+# What users hung on tables that are others now goes with them, which is told; their views of what stays, stay.
+$node->safe_psql('postgres', 'CREATE DATABASE hung');
+$node->safe_psql('hung', qq{CREATE EXTENSION pg_assay VERSION '$from';
+	CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; CREATE TRIGGER tell AFTER INSERT ON assay.fault FOR EACH ROW EXECUTE FUNCTION tell();
+	CREATE RULE twice AS ON INSERT TO assay.guard DO ALSO SELECT 1; CREATE PUBLICATION config FOR TABLE assay.policy, assay.baseline;
+	CREATE VIEW ages AS SELECT baseline, source, lag FROM assay.baseline_info});
+(undef, undef, $lost) = $node->psql('hung', 'ALTER EXTENSION pg_assay UPDATE', on_error_die => 1);
+is(join(', ', $lost =~ /WARNING: *(.* is lost): that table is another now/g),
+	'trigger "tell" on assay.fault is lost, rule "twice" on assay.guard is lost, publication "config" on assay.policy is lost', 'what is lost with a table is told');
+is($node->safe_psql('hung', q{SELECT count(*) FROM ages}), '0', 'a view over baseline_info stays');
 
 # A call by 0.1.0's SQL of a function that has more arguments now must not look for them.
 $node->safe_psql('new', 'CREATE EXTENSION pg_assay');

@@ -26,18 +26,18 @@ COMMENT ON FUNCTION assay_internal.baseline_is_expression(text) IS 'private: is 
 -- tables
 
 CREATE TABLE assay.baseline (
-	relation regclass PRIMARY KEY,
-	source regclass NOT NULL,
+	relation assay_internal.kept_relation NOT NULL,
+	source assay_internal.kept_relation NOT NULL,
 	key_columns text[] NOT NULL,
 	at_column text NOT NULL,
-	label_table regclass,
+	label_table assay_internal.kept_relation,
 	message_key text[],
 	extra jsonb NOT NULL DEFAULT '{}',
 	incremental boolean NOT NULL,
 	search_path text NOT NULL,
 	-- incremental only
 	arrival_column text,
-	counted_label regclass,
+	counted_label assay_internal.kept_relation,
 	settled bigint,
 	counted int8multirange NOT NULL DEFAULT '{}',
 	checkpoint bigint,
@@ -51,6 +51,11 @@ CREATE TABLE assay.baseline (
 	tile interval NOT NULL DEFAULT '1 day'
 );
 
+-- What a dump left out is 0 where it is restored, and of several baselines it is the
+-- same 0; without a primary key a publication of all tables would refuse each change.
+CREATE UNIQUE INDEX baseline_pkey ON assay.baseline (relation) WHERE relation <> 0::oid;
+ALTER TABLE assay.baseline REPLICA IDENTITY FULL;
+
 COMMENT ON TABLE assay.baseline IS 'baselines that create_baseline() made; the view assay.baseline_info shows yours';
 COMMENT ON COLUMN assay.baseline.extra IS 'further columns: {"name": {"aggregate": expression, "rollup": aggregate function}}';
 COMMENT ON COLUMN assay.baseline.search_path IS 'where names in extra are looked up: the creator''s search_path';
@@ -60,12 +65,11 @@ COMMENT ON COLUMN assay.baseline.checkpoint IS 'where settled goes once all tran
 COMMENT ON COLUMN assay.baseline.counted_label IS 'table of the labels that are counted';
 COMMENT ON COLUMN assay.baseline.tile IS 'each row has the state at the end of so much time';
 
--- A row that names what is not in a dump, as what is gone, a temporary table or
--- a table's toast, would end the restore of all, or mean another's.
+-- Without its table a baseline is none, unless a dump left that out.  A temporary table, or a
+-- table's toast, is dumped by a name that is another's where it is restored, if anybody's.
 SELECT pg_catalog.pg_extension_config_dump('assay.baseline',
-	'WHERE NOT EXISTS (SELECT FROM pg_catalog.unnest(ARRAY[relation, source, label_table, counted_label]) u(oid)
-		WHERE u.oid IS NOT NULL AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c
-			WHERE c.oid = u.oid AND c.relpersistence <> ''t'' AND c.relkind = ANY (''{r,p,v,m,f}'')))');
+	'WHERE (relation = 0::oid OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = relation)) AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c
+		WHERE c.oid IN (relation, source, label_table, counted_label) AND (c.relpersistence = ''t'' OR c.relkind <> ALL (''{r,p,v,m,f}'')))');
 
 -- Anybody may read it, as the catalogue; who may change a row is said in baseline_rights.sql.
 GRANT SELECT ON assay.baseline TO PUBLIC;
@@ -89,7 +93,7 @@ CREATE FUNCTION assay_internal.baseline_fill(template text, VARIADIC pairs text[
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 	AS $$
 	SELECT string_agg(coalesce(part[1], (SELECT coalesce(pairs[2 * k], '') FROM generate_series(1, cardinality(pairs) / 2) k WHERE pairs[2 * k - 1] = part[2])), '' ORDER BY i)
-	FROM regexp_matches(template, '([^{]+|\{(?![a-z_]+\}))|\{([a-z_]+)\}', 'g') WITH ORDINALITY m(part, i)
+	FROM regexp_matches(template, '([^{]+|[{](?![a-z_]+[}]))|[{]([a-z_]+)[}]', 'g') WITH ORDINALITY m(part, i)
 	$$;
 
 -- The extra columns, each by a template with {name}, {aggregate} and {rollup}
@@ -841,7 +845,7 @@ COMMENT ON FUNCTION assay.baseline_probe(regclass, text, text, boolean, boolean)
 -- views
 
 CREATE VIEW assay.baseline_info WITH (security_invoker = true) AS
-	SELECT b.relation AS baseline, b.source, b.key_columns AS key, b.incremental, b.rows, b.keys,
+	SELECT b.relation::regclass AS baseline, b.source::regclass, b.key_columns AS key, b.incremental, b.rows, b.keys,
 		pg_catalog.pg_total_relation_size(b.relation) AS bytes, b.as_of, b.took,
 		pg_catalog.clock_timestamp() - b.as_of AS lag,
 		assay_internal.baseline_note(b.settled, b.counted) AS note

@@ -36,3 +36,22 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay.refresh_baselines() IS
 	'brings all baselines of the caller''s up to date, each after those that its source reads; one that fails is a warning, and leaves the others';
+
+-- A baseline whose own table is missing is nobody's: it is told to who may act as the registry's owner.
+CREATE FUNCTION assay_internal.baselines_lacking(OUT baseline text, OUT lacks text, OUT hint text) RETURNS SETOF record
+	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT CASE WHEN b.relation = 0::oid THEN format('of %s by %s', b.source, array_to_string(b.key_columns, ', ')) ELSE b.relation::text END, t.missing,
+		CASE WHEN b.relation = 0::oid THEN 'Restore it, and a superuser does UPDATE assay.baseline SET relation = ... of the row with this source and key; or deletes that row.'
+			ELSE format('Restore it, and a superuser does UPDATE assay.baseline SET %s = ... WHERE relation = %L::regclass; or SELECT assay.drop_baseline(%2$L).', t.first_column, b.relation) END
+	FROM assay.baseline b
+	CROSS JOIN LATERAL (
+		SELECT string_agg(v.what, ', ' ORDER BY v.n) AS missing, (array_agg(v.column_name ORDER BY v.n))[1] AS first_column
+		FROM (VALUES (1, 'the baseline itself', 'relation', b.relation), (2, 'its source', 'source', b.source), (3, 'its label table', 'label_table', b.label_table),
+			(4, 'its table of counted labels', 'counted_label', b.counted_label)) v(n, what, column_name, oid)
+		WHERE v.oid IS NOT NULL AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = v.oid)) t
+	WHERE t.missing IS NOT NULL AND CASE WHEN b.relation = 0::oid
+		THEN (SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_class c WHERE c.oid = 'assay.baseline'::regclass)
+		ELSE assay_internal.baseline_is_mine(b.relation) END
+	$$;
+COMMENT ON FUNCTION assay_internal.baselines_lacking() IS 'baselines of the caller''s of which a table is missing, and what to do';

@@ -7,8 +7,10 @@
 -- table
 
 CREATE TABLE assay_internal.kept_baseline (
-	relation regclass PRIMARY KEY
+	relation assay_internal.kept_relation NOT NULL
 );
+CREATE UNIQUE INDEX kept_baseline_pkey ON assay_internal.kept_baseline (relation) WHERE relation <> 0::oid;
+ALTER TABLE assay_internal.kept_baseline REPLICA IDENTITY FULL;
 COMMENT ON TABLE assay_internal.kept_baseline IS 'baselines that are not to lose the history of messages that are gone';
 GRANT SELECT ON assay_internal.kept_baseline TO pg_database_owner;
 SELECT pg_catalog.pg_extension_config_dump('assay_internal.kept_baseline',

@@ -84,10 +84,11 @@ BEGIN
 		arrival_column, counted_label, settled, counted, checkpoint, waiting, rows, keys, changed, as_of, took, tile) = ROW(entry.*)
 	WHERE t.relation = $1;
 	IF NOT FOUND THEN
-		-- rows of baselines that were dropped by hand; one that another's open
-		-- transaction has deleted is not waited for
+		-- rows of baselines that were dropped by hand, not of those that a dump left out; one that
+		-- another's open transaction has deleted is not waited for
 		DELETE FROM assay.baseline t WHERE t.relation IN (
-			SELECT d.relation FROM assay.baseline d WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = d.relation) FOR UPDATE SKIP LOCKED);
+			SELECT d.relation FROM assay.baseline d
+			WHERE d.relation <> 0::oid AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = d.relation) FOR UPDATE SKIP LOCKED);
 		INSERT INTO assay.baseline VALUES (entry.*);
 	END IF;
 	RETURN true;

@@ -31,11 +31,23 @@ CREATE FUNCTION assay_internal.decide_triggers(policy text, owner oid, OUT tgnam
 		coalesce(pg_has_role(c.relowner, $2, 'USAGE'), true)
 	FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
 	WHERE t.tgfoid = 'assay.decide()'::regprocedure AND t.tgparentid = 0
-		AND t.tgnargs = 1 AND t.tgargs = convert_to($1, getdatabaseencoding()) || '\x00'
+		AND t.tgnargs = 1 AND t.tgargs = convert_to($1, getdatabaseencoding()) || decode('00', 'hex')
 	ORDER BY t.tgrelid::regclass::text COLLATE "C", t.tgname
 $$;
 COMMENT ON FUNCTION assay_internal.decide_triggers(text, oid) IS
 	'triggers that name a policy, those of partitions left out, and whether the table''s owner may decide by it: anybody may make one';
+
+-- Where a restore left the extension's tables out, there is no policy that would tell.
+CREATE FUNCTION assay_internal.triggers_without_policy(OUT policy text, OUT tables text) RETURNS SETOF record LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT n.policy, string_agg(DISTINCT t.tgrelid::regclass::text, ', ')
+	FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+	CROSS JOIN LATERAL (SELECT convert_from(substr(t.tgargs, 1, octet_length(t.tgargs) - 1), getdatabaseencoding()) AS policy) n
+	WHERE t.tgfoid = 'assay.decide()'::regprocedure AND t.tgparentid = 0 AND t.tgnargs = 1 AND pg_has_role(c.relowner, 'USAGE')
+		AND NOT EXISTS (SELECT FROM assay.policy p WHERE p.policy = n.policy)
+	GROUP BY n.policy
+$$;
+COMMENT ON FUNCTION assay_internal.triggers_without_policy() IS 'policies that triggers on tables of the caller''s name, and that there are not';
 
 CREATE FUNCTION assay_internal.partitions_generate_as(message_table regclass, "column" int2) RETURNS boolean
 	AS 'MODULE_PATHNAME', 'assay_partitions_generate_as' LANGUAGE C STABLE STRICT PARALLEL SAFE;

@@ -205,10 +205,16 @@ CREATE FUNCTION assay_internal.health() RETURNS TABLE (kind text, object text, "
 BEGIN RETURN QUERY
 	SELECT 'policy', p.policy, h."check", h.severity, h.detail, h.hint FROM assay.policy p, assay_internal.health_of_each(p) h
 	UNION ALL
+	SELECT 'policy', t.policy, 'policy', 'error', format('there is none of that name, by which triggers on %s decide: messages stay undecided', t.tables),
+		'Where a restore left out what the extension keeps, restore that, and backfill() decides them; or drop the trigger.'
+	FROM assay_internal.triggers_without_policy() t
+	UNION ALL
 	SELECT 'baseline', b.baseline::text, 'age', CASE WHEN NOT c.relispopulated THEN 'error' WHEN coalesce(b.as_of, '-infinity') < now() - interval '2 days' THEN 'warning' ELSE 'ok' END,
 		CASE WHEN c.relispopulated THEN format('as of %s', coalesce(b.as_of::text, 'never')) ELSE 'it was restored without its rows: who reads it fails' END,
 		format('SELECT assay.refresh_baseline(%L), or CALL assay.maintain(), daily.', b.baseline)
 	FROM assay.baseline_info b JOIN pg_class c ON c.oid = b.baseline
+	UNION ALL
+	SELECT 'baseline', l.baseline, 'tables', 'error', format('missing, as where a dump left it out, or dropped: %s', l.lacks), l.hint FROM assay_internal.baselines_lacking() l
 	UNION ALL
 	SELECT 'text model', m.name, 'age', CASE WHEN coalesce(m.learned_until, '-infinity') < now() - m.delay - interval '2 days' THEN 'warning' ELSE 'ok' END,
 		format('learned until %s', coalesce(m.learned_until::text, 'never')), format('SELECT assay.learn(%L), or CALL assay.maintain(), daily.', m.name)

@@ -5,7 +5,7 @@
 -- tables
 
 CREATE TABLE assay.named_set (
-	set text COLLATE "C" PRIMARY KEY CHECK (set <> '' AND octet_length(set) <= 63 AND set !~ '^\{'),
+	set text COLLATE "C" PRIMARY KEY CHECK (set <> '' AND octet_length(set) <= 63 AND set !~ '^[{]'),
 	content text NOT NULL CHECK (content IN ('list', 'phrases')),
 	owner assay_internal.kept_role NOT NULL DEFAULT quote_ident(current_user)::regrole,
 	readers assay_internal.kept_role[] NOT NULL DEFAULT '{}',

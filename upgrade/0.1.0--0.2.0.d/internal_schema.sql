@@ -30,7 +30,7 @@ BEGIN
 		policy_cache, policy_changed, policy_for_change, policy_for_reading, policy_state, read_document,
 		record_support, replay_pair, revision_for_reading, scored_add, scored_combine, scored_final, scored_in,
 		scored_out, scored_recv, scored_send, stat, sums_combine, warn_unfit
-		', '\s', '', 'g'), ','))
+		', '[[:space:]]', '', 'g'), ','))
 	LOOP
 		EXECUTE pg_catalog.format('ALTER ROUTINE %s SET SCHEMA assay_internal', f);
 	END LOOP;

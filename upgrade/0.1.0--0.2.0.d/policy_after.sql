@@ -54,6 +54,25 @@ BEGIN
 	END IF;
 END $$;
 
+-- What users hung on these tables goes with them, which is told.
+DO $$
+DECLARE
+	o record;
+BEGIN
+	FOR o IN
+		WITH gone AS (SELECT c.oid, pg_catalog.substr(c.relname::text, 5) AS name FROM pg_catalog.pg_class c
+			WHERE c.relnamespace = 'assay'::pg_catalog.regnamespace::pg_catalog.oid AND c.relkind = 'r' AND c.relname::text ~ '^old_')
+		SELECT 'trigger' AS what, t.tgname::text AS name, g.name AS of FROM pg_catalog.pg_trigger t JOIN gone g ON g.oid = t.tgrelid WHERE NOT t.tgisinternal
+		UNION ALL SELECT 'rule', r.rulename::text, g.name FROM pg_catalog.pg_rewrite r JOIN gone g ON g.oid = r.ev_class
+		UNION ALL SELECT 'publication', p.pubname::text, g.name FROM pg_catalog.pg_publication_rel r JOIN gone g ON g.oid = r.prrelid
+			JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid
+		ORDER BY 3, 1, 2
+	LOOP
+		RAISE WARNING '% "%" on assay.% is lost: that table is another now', o.what, o.name, o.of
+			USING HINT = pg_catalog.format('The table is assay_internal.%s.', o.of);
+	END LOOP;
+END $$;
+
 -- out of the extension first, or it would go on dumping what is no more
 ALTER EXTENSION pg_assay DROP SEQUENCE assay.fault_fault_seq;
 ALTER EXTENSION pg_assay DROP TABLE assay.old_fault;
