@@ -263,6 +263,11 @@ is_deeply([ sort @{ $row->{attachment_suffixes} } ], [ 'dat', 'docm', 'exe' ], '
 is($row->{attachment_archives}, 1, 'it counts as an archive');
 $row = load_one(with_attachments([ 'notes', 'application/octet-stream', $winmail ]));
 is(scalar @{ $row->{attachment_entries} }, 2, 'it is known by its bytes');
+# long names, as MAPI properties beside others: a number, a named one, several in one
+my $props = pack('V', 4) . pack('vvV', 3, 0x0E08, 7) . pack('vva16VVV', 0x0B, 0x8001, 'G' x 16, 0, 5, 1)
+  . pack('vvVVVVV', 0x101F, 0x3001, 2, 1, 0x61, 3, 0x620062) . pack('vvVV', 0x1F, 0x3707, 1, 24) . encode('UTF-16LE', "long n\x{E4}.exe\0");
+$row = load_one(with_attachments([ 'winmail.dat', 'application/ms-tnef', tnef_of([ 2, 0x00018010, "LONG~1.TXT\0" ], [ 2, 0x00069005, $props ]) ]));
+is_deeply($row->{attachment_entries}, [ 'LONG~1.TXT', "long n\x{E4}.exe" ], 'long names, too') or diag(explain($row->{attachment_entries}));
 # cut off anywhere, and with lengths that lie
 my $folder = fresh_folder();
 write_file("$folder/$_.eml", with_attachments([ 'winmail.dat', 'application/ms-tnef', substr $winmail, 0, $_ ])) foreach 0 .. length($winmail) - 1;

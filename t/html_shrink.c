@@ -21,9 +21,9 @@ ShrinkOrNot(const char *s, size_t len, GString *out, GArray *runs)
 struct GumboInternalNode;
 
 static struct GumboInternalNode *
-PlainOrNot(const char *s, size_t len, void *arena, struct GumboInternalNode **root)
+PlainOrNot(const char *s, size_t len, bool clean, void *arena, struct GumboInternalNode **root)
 {
-	return as_is || no_plain ? NULL : html_plain(s, len, arena, root);
+	return as_is || no_plain ? NULL : html_plain(s, len, clean, arena, root);
 }
 
 #define html_shrink		ShrinkOrNot
@@ -160,7 +160,7 @@ SameTree(const char *s, size_t len, long *plain)
 	if (arena.chunks == NULL)
 		arena.chunks = g_ptr_array_new_with_free_func(g_free);
 	arena_reset(&arena);
-	made = html_plain(s, len, &arena, &root);
+	made = html_plain(s, len, false, &arena, &root);
 	if (made != NULL)
 	{
 		(*plain)++;

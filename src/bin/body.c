@@ -392,6 +392,16 @@ has_broken_type(GMimeObject *object)
 	return n == 0 || raw[n + strspn(raw + n, " \t\r\n")] != '/';
 }
 
+/* Does its Content-Type mean a multipart, though GMime takes it for none: encoded, in quotes, without a subtype? */
+static bool
+has_broken_multipart(GMimeObject *object, const char *type)
+{
+	const char *raw = raw_header(object, "Content-Type");
+
+	return raw != NULL && (g_ascii_strcasecmp(type, "multipart") == 0 ||
+						   g_ascii_strncasecmp(skip_comments(raw, " \t\r\n\"'<;"), "multipart", 9) == 0);
+}
+
 /* Does a name end in one of the suffixes of a page, or of a calendar? */
 static bool
 has_suffix_of(const char *name, const char *const *suffixes, size_t n)
@@ -429,6 +439,7 @@ note_attached_text(WalkState *w, const char *type, const char *subtype, const ch
 	static const char *const pages[] = {"html", "htm", "shtml", "xhtml", "svg"};
 	static const char *const texts[] = {"ics", "txt", "csv", "vcf", "eml"};
 	bool		page = text_kind(type, subtype) == TEXT_HTML ||
+	g_ascii_strcasecmp(subtype, "x-amp-html") == 0 || g_ascii_strcasecmp(subtype, "watch-html") == 0 ||
 	g_ascii_strcasecmp(subtype, "svg+xml") == 0 || has_suffix_of(name, pages, G_N_ELEMENTS(pages));
 	GString    *decoded;
 	GString    *text;
@@ -544,6 +555,43 @@ read_again(WalkState *outer, GString *head, const char *s, size_t len, bool is_m
 	g_free(whole);
 }
 
+/*
+ * Read the parts that stand where the multipart has none by its own boundary:
+ * in another, since programs differ in how they read that parameter.  False
+ * where there are none.
+ */
+static bool
+read_other_parts(WalkState *w, const char *subtype, const char *s, GString *body, int depth)
+{
+	char	   *boundary = NULL;
+	GString    *head;
+
+	if (s != NULL && !(w->alone && depth == 0))
+		boundary = find_boundary(s, strlen(s));
+	if (boundary == NULL)
+		return false;
+	if (w->again >= MAX_AGAIN)
+	{
+		ADD_DEFECT(w->m, DEFECT_MIME_LIMIT);
+		g_free(boundary);
+		return false;
+	}
+	ADD_DEFECT(w->m, DEFECT_BROKEN_MIME);
+	head = g_string_new("content-type: multipart/");
+	g_string_append_printf(head, "%s; boundary=\"", subtype);
+	for (const char *p = boundary; *p != '\0'; p++)
+	{
+		if (*p == '"' || *p == '\\')
+			g_string_append_c(head, '\\');
+		g_string_append_c(head, *p);
+	}
+	g_string_append(head, "\"\n");
+	read_again(w, head, s, strlen(s), false, body, depth + 1);
+	g_string_free(head, TRUE);
+	g_free(boundary);
+	return true;
+}
+
 /* A message that is attached as bytes in a transfer encoding, as a fragment, or as a file */
 static void
 read_message(WalkState *w, GMimeObject *object, const char *s, size_t len,
@@ -560,6 +608,79 @@ read_message(WalkState *w, GMimeObject *object, const char *s, size_t len,
 	read_again(w, head, decoded->str, decoded->len, true, body, depth);
 	g_string_free(decoded, TRUE);
 	g_string_free(head, TRUE);
+}
+
+/* The body in what Outlook packs messages in, a winmail.dat: the message's own where that has no other, else apart from it */
+static void
+read_tnef(WalkState *w, const char *s, size_t len, GString *body)
+{
+	TnefBody	tnef;
+	GMimeContentType *ct;
+	char	   *charset = NULL;
+	bool		html;
+
+	if (!tnef_body(s, len, &tnef))
+		return;
+	html = tnef.html_len > 0;
+	if (html ? tnef.html_wide : tnef.plain_wide)
+		charset = g_strdup("utf-16le");
+	else if (!html && tnef.codepage != 0)
+		charset = tnef.codepage == 65001 ? g_strdup("utf-8") : g_strdup_printf("windows-%u", tnef.codepage);
+	s = html ? tnef.html : tnef.plain;
+	len = html ? tnef.html_len : tnef.plain_len;
+	ct = g_mime_content_type_new("text", html ? "html" : "plain");
+	if (charset != NULL)
+		g_mime_content_type_set_parameter(ct, "charset", charset);
+	if (is_blank(body))
+		add_text(w, body, s, len, GMIME_CONTENT_ENCODING_DEFAULT, ct, html ? TEXT_HTML : TEXT_PLAIN);
+	else
+		note_attached_text(w, "text", html ? "html" : "plain", NULL, s, len, GMIME_CONTENT_ENCODING_DEFAULT, charset);
+	g_object_unref(ct);
+	g_free(charset);
+}
+
+/* A part with its headers, in a message that is signed in one piece: programs show it as if it stood there */
+static void
+read_signed(WalkState *w, const char *s, size_t len, GString *body)
+{
+	GString    *head = g_string_new("content-type: message/rfc822\n");
+	GString    *content = g_string_new(NULL);
+
+	if (smime_content(s, len, content))
+	{
+		if (header_name_len(content->str, next_line(content->str, content->str + content->len)) > 0)
+			read_again(w, head, content->str, content->len, true, body, 0);
+		else
+			add_text(w, body, content->str, content->len, GMIME_CONTENT_ENCODING_DEFAULT, NULL, TEXT_PLAIN);
+	}
+	g_string_free(content, TRUE);
+	g_string_free(head, TRUE);
+}
+
+/* A part that has a body within, by its type or its name */
+static void
+read_packed(WalkState *w, const char *type, const char *subtype, const char *name, const char *s, size_t len,
+			GMimeContentEncoding encoding, GString *body)
+{
+	static const char *const signed_names[] = {"p7m"};
+	static const char *const tnef_names[] = {"dat", "tnef"};
+	bool		application = g_ascii_strcasecmp(type, "application") == 0;
+	bool		is_signed = has_suffix_of(name, signed_names, G_N_ELEMENTS(signed_names)) ||
+	(application && (g_ascii_strcasecmp(subtype, "pkcs7-mime") == 0 || g_ascii_strcasecmp(subtype, "x-pkcs7-mime") == 0));
+	bool		is_tnef = has_suffix_of(name, tnef_names, G_N_ELEMENTS(tnef_names)) ||
+	(application && (g_ascii_strcasecmp(subtype, "ms-tnef") == 0 || g_ascii_strcasecmp(subtype, "vnd.ms-tnef") == 0));
+	GString    *decoded;
+	bool		cut;
+
+	if (!is_signed && !is_tnef)
+		return;
+	decoded = g_string_new(NULL);
+	decode_content(s, len, encoding, decoded, options.max_message, &cut);
+	if (is_signed)
+		read_signed(w, decoded->str, decoded->len, body);
+	if (is_tnef)
+		read_tnef(w, decoded->str, decoded->len, body);
+	g_string_free(decoded, TRUE);
 }
 
 /* A leaf of the MIME tree: text goes to the body, the rest is an attachment */
@@ -589,6 +710,18 @@ walk_part(WalkState *w, GMimePart *part, GString *body, int depth)
 		type = "text", subtype = "plain";
 	if (!part_bytes(w, part, &s, &len))
 		s = "", len = 0;
+	if (has_broken_multipart(object, type))
+	{
+		char	   *copy = g_strndup(s, len);
+		bool		read = read_other_parts(w, "mixed", copy, body, depth);
+
+		g_free(copy);
+		if (read)
+		{
+			g_free(filename);
+			return;
+		}
+	}
 	partial = g_ascii_strcasecmp(type, "message") == 0 && g_ascii_strcasecmp(subtype, "partial") == 0;
 	if (g_ascii_strcasecmp(type, CODED_MESSAGE) == 0 || (partial && depth == 0))
 	{
@@ -596,6 +729,9 @@ walk_part(WalkState *w, GMimePart *part, GString *body, int depth)
 		g_free(filename);
 		return;
 	}
+	/* what is not here is named there */
+	if (g_ascii_strcasecmp(type, "message") == 0 && g_ascii_strcasecmp(subtype, "external-body") == 0 && raw_header(object, "Content-Type") != NULL)
+		find_urls(w->m, raw_header(object, "Content-Type"), strlen(raw_header(object, "Content-Type")));
 	note_report(w, type, subtype, s, len, encoding);
 	kind = text_kind(type, subtype);
 	if (kind == TEXT_NONE && depth == 0 && !attached && g_ascii_strcasecmp(type, "text") == 0)
@@ -608,6 +744,8 @@ walk_part(WalkState *w, GMimePart *part, GString *body, int depth)
 						   ct != NULL ? g_mime_content_type_get_parameter(ct, "charset") : NULL);
 	if ((kind == TEXT_NONE || attached || filename != NULL) && w->inside == 0)
 		add_attachment(w->m, filename, type, subtype, s, len, encoding);
+	if (kind == TEXT_NONE || attached)
+		read_packed(w, type, subtype, filename, s, len, encoding, body);
 	if (partial || has_suffix_of(filename, messages, G_N_ELEMENTS(messages)))
 	{
 		/* it is listed, and its text is kept as it stands */
@@ -670,43 +808,6 @@ walk_alternative(WalkState *w, GMimeMultipart *multipart, GString *body, int dep
 		g_string_append_c(body, '\n');
 	g_string_append_len(body, best->str, best->len);
 	g_string_free(best, TRUE);
-}
-
-/*
- * Read the parts that stand where the multipart has none by its own boundary:
- * in another, since programs differ in how they read that parameter.  False
- * where there are none.
- */
-static bool
-read_other_parts(WalkState *w, const char *subtype, const char *s, GString *body, int depth)
-{
-	char	   *boundary = NULL;
-	GString    *head;
-
-	if (s != NULL && !(w->alone && depth == 0))
-		boundary = find_boundary(s, strlen(s));
-	if (boundary == NULL)
-		return false;
-	if (w->again >= MAX_AGAIN)
-	{
-		ADD_DEFECT(w->m, DEFECT_MIME_LIMIT);
-		g_free(boundary);
-		return false;
-	}
-	ADD_DEFECT(w->m, DEFECT_BROKEN_MIME);
-	head = g_string_new("content-type: multipart/");
-	g_string_append_printf(head, "%s; boundary=\"", subtype);
-	for (const char *p = boundary; *p != '\0'; p++)
-	{
-		if (*p == '"' || *p == '\\')
-			g_string_append_c(head, '\\');
-		g_string_append_c(head, *p);
-	}
-	g_string_append(head, "\"\n");
-	read_again(w, head, s, strlen(s), false, body, depth + 1);
-	g_string_free(head, TRUE);
-	g_free(boundary);
-	return true;
 }
 
 /* A multipart without parts: they are in a transfer encoding or behind another boundary, or it is text of some kind */
@@ -938,7 +1039,9 @@ content_headers(Message *m, GArray *headers, Header *type)
 		{
 			/* no type at all means text, not unknown bytes */
 			ADD_DEFECT(m, DEFECT_BROKEN_MIME);
-			if (g_ascii_strncasecmp(type->value, "html", 4) == 0)
+			if (g_ascii_strncasecmp(type->value, "multipart", 9) == 0)
+				g_string_append_printf(kept, "content-type: multipart/mixed%s\n", type->value + 9);
+			else if (g_ascii_strncasecmp(type->value, "html", 4) == 0)
 				g_string_append_printf(kept, "content-type: text/%s\n", type->value);
 		}
 	}

@@ -158,6 +158,21 @@ attribute(const GumboElement *e, const char *name)
 	return NULL;
 }
 
+/* A <template> that is shown in place of what is in the element around it */
+static bool
+is_shadow(const GumboNode *node)
+{
+	return node->type == GUMBO_NODE_TEMPLATE &&
+		(attribute(&node->v.element, "shadowrootmode") != NULL || attribute(&node->v.element, "shadowroot") != NULL);
+}
+
+/* How it does that where it is */
+static Break
+node_break(const GumboNode *node)
+{
+	return is_shadow(node) ? BREAK_LINE : element_break(node->v.element.tag);
+}
+
 /* How is it laid out? */
 static Box
 element_box(GumboTag tag)
@@ -343,7 +358,7 @@ static void parse_frame(HtmlState *st, const char *s, bool hidden);
 static void
 show_input(HtmlState *st, const GumboElement *e, Out *out)
 {
-	static const char *const silent[] = {"hidden", "checkbox", "radio", "file", "range", "color", "image"};
+	static const char *const silent[] = {"hidden", "checkbox", "radio", "file", "range", "color"};
 	const char *type = attribute(e, "type");
 	const char *value = attribute(e, "value");
 	bool		password = type != NULL && g_ascii_strcasecmp(type, "password") == 0;
@@ -353,7 +368,9 @@ show_input(HtmlState *st, const GumboElement *e, Out *out)
 	for (size_t i = 0; type != NULL && i < G_N_ELEMENTS(silent); i++)
 		if (g_ascii_strcasecmp(type, silent[i]) == 0)
 			return;
-	if (password || value == NULL || value[0] == '\0')
+	if (type != NULL && g_ascii_strcasecmp(type, "image") == 0)
+		value = attribute(e, "alt");
+	else if (password || value == NULL || value[0] == '\0')
 		value = attribute(e, "placeholder");
 	if (value == NULL)
 		return;
@@ -467,7 +484,7 @@ static bool
 begin_element(HtmlState *st, Frame *f)
 {
 	const GumboElement *e = &f->node->v.element;
-	Break		brk = element_break(e->tag);
+	Break		brk = node_break(f->node);
 	Turn		outer = f->style.turn;
 	bool		laid_out = f->style.lays_out;
 
@@ -517,7 +534,7 @@ end_element(HtmlState *st, Frame *f)
 	made_text(st, f, "::after");
 	end_turn(st, f);
 	if (tag != GUMBO_TAG_BR)
-		shown_break(st, element_break(tag), &f->style);
+		shown_break(st, node_break(f->node), &f->style);
 	if (f->link)
 		link_end(st);
 }
@@ -601,7 +618,7 @@ walk_tree(HtmlState *st, const GumboNode *root)
 		{
 			const GumboNode *child = e->children.data[f->next++];
 
-			if (child->type == GUMBO_NODE_ELEMENT)
+			if (child->type == GUMBO_NODE_ELEMENT || is_shadow(child))
 			{
 				Frame		inner = *f;
 
@@ -710,7 +727,12 @@ parse_plain(HtmlState *st, Arena *arena, const char *s, size_t len)
 	if (setjmp(arena->full) != 0)
 		return false;
 	st->arena = arena;
-	tree = html_plain(s, len, arena, &root);
+
+	/*
+	 * controls are out of a document, but may be written as references in one
+	 * within it
+	 */
+	tree = html_plain(s, len, st->level == 0, arena, &root);
 	if (tree == NULL)
 		return false;
 	walk_document(st, tree, root);

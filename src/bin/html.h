@@ -284,7 +284,7 @@ extern const char *html_wanted(const char *name, size_t len, const char *tag, si
 
 /* html_plain.c */
 struct GumboInternalNode;
-extern struct GumboInternalNode *html_plain(const char *s, size_t len, void *arena, struct GumboInternalNode **root);
+extern struct GumboInternalNode *html_plain(const char *s, size_t len, bool clean, void *arena, struct GumboInternalNode **root);
 
 /* html_reference.c */
 extern void html_references_begin(void);

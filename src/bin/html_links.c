@@ -98,6 +98,37 @@ link_url(HtmlState *st, const char *s, size_t len)
 	return g_string_free(out, FALSE);
 }
 
+/* Keep where the document in a URL leads, "data:text/html,…" */
+static void
+note_within(HtmlState *st, const char *url)
+{
+	const char *comma = strchr(url, ',');
+	char	   *decoded;
+	char	   *clean;
+	gsize		len;
+
+	if (comma == NULL)
+		return;
+	if (g_strrstr_len(url, comma - url, "base64") != NULL || g_strrstr_len(url, comma - url, "BASE64") != NULL)
+	{
+		char	   *unescaped = g_uri_unescape_string(comma + 1, NULL);
+
+		decoded = (char *) g_base64_decode(unescaped != NULL ? unescaped : comma + 1, &len);
+		g_free(unescaped);
+	}
+	else
+	{
+		decoded = g_uri_unescape_string(comma + 1, NULL);
+		if (decoded == NULL)
+			decoded = g_strdup(comma + 1);
+		len = strlen(decoded);
+	}
+	clean = text_clean(decoded, len, st->m, DEFECT_BAD_CHARSET);
+	find_urls(st->m, g_strdelimit(clean, "'", ' '), strlen(clean));
+	g_free(clean);
+	g_free(decoded);
+}
+
 /* Keep it among the URLs when it leads to the net */
 static void
 link_note(HtmlState *st, const char *url)
@@ -118,8 +149,14 @@ link_note(HtmlState *st, const char *url)
 
 		if (text_is_host(url, n) || (url[n] == '/' && text_is_host_form(url, n)))
 			message_add_url(st->m, url, strlen(url));
-		/* "ms-word:ofe|u|http://…", "view-source:http://…" */
-		else if (url[n] == ':' && !has_scheme(url, "data:") && strstr(url + n + 1, "://") != NULL)
+		else if (has_scheme(url, "data:text/") || has_scheme(url, "data:application/xhtml"))
+			note_within(st, url);
+
+		/*
+		 * "ms-word:ofe|u|http://…", "view-source:http://…", or behind a
+		 * blank that is none in a URL
+		 */
+		else if (url[n] == ':' && !has_scheme(url, "data:") && strstr(url + n + ((unsigned char) url[0] < 0x80), "://") != NULL)
 		{
 			char	   *within = g_strdelimit(g_strdup(url), "'", ' ');
 

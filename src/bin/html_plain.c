@@ -24,12 +24,12 @@
 
 /* Characters that the parser takes for others, or that are none */
 static bool
-has_oddities(const char *s, size_t len)
+has_oddities(const char *s, size_t len, bool clean)
 {
 	const char *end = s + len;
 	const unsigned char *u;
 
-	if (html_has_controls(s, len) || memchr(s, 0x7F, len) != NULL)
+	if ((!clean && html_has_controls(s, len)) || memchr(s, 0x7F, len) != NULL)
 		return true;
 	/* controls beyond ASCII */
 	for (const char *p = s; (p = memchr(p, '\xC2', end - p)) != NULL; p++)
@@ -748,7 +748,7 @@ take_comment(Plain *pl)
  * is in *root.
  */
 GumboNode  *
-html_plain(const char *s, size_t len, void *arena, GumboNode **root)
+html_plain(const char *s, size_t len, bool clean, void *arena, GumboNode **root)
 {
 	static Plain pl;
 
@@ -765,7 +765,7 @@ html_plain(const char *s, size_t len, void *arena, GumboNode **root)
 	pl.doctype = NULL;
 	pl.no_doctype = false;
 	pl.tags = pl.cost = 0;
-	if (has_oddities(s, len))
+	if (has_oddities(s, len, clean))
 		return NULL;
 	html_references_begin();
 	pl.document = plain_new_node(&pl, GUMBO_NODE_DOCUMENT);

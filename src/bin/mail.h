@@ -45,6 +45,25 @@ extern int64_t decode_content(const char *s, size_t len, GMimeContentEncoding en
 /* params.c */
 extern char *param_file_name(Message *m, const char *disposition, const char *type);
 
+/* tnef.c */
+
+/* The body of a winmail.dat, where it has one */
+typedef struct TnefBody
+{
+	const char *html;			/* or NULL */
+	size_t		html_len;
+	bool		html_wide;		/* in UTF-16 */
+	const char *plain;			/* or NULL */
+	size_t		plain_len;
+	bool		plain_wide;
+	guint32		codepage;		/* of what is not, or 0 */
+} TnefBody;
+
+extern bool tnef_body(const char *s, size_t len, TnefBody *body);
+
+/* smime.c */
+extern bool smime_content(const char *s, size_t len, GString *content);
+
 /* mime_guard.c */
 extern char *find_boundary(const char *s, size_t len);
 extern GString *separate_bodies(Message *m, const char *types, const char *body, size_t len, size_t room);

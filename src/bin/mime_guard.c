@@ -103,12 +103,42 @@ reopen_boundaries(Message *m, char *body, size_t len)
 
 /* ---- text that no empty line separates from its headers ------------------ */
 
+/* A header whose boundary comes in pieces, and how many of these are put together */
+#define MAX_PIECED_HEADER	4096
+#define MAX_PIECED_HEADERS	100
+
+/* Add the boundary of the header around a place, which names it in pieces or in a charset (RFC 2231) */
+static void
+add_pieced_boundary(GHashTable *boundaries, const char *s, const char *at, const char *end)
+{
+	const char *from = at;
+	const char *to = at;
+	GMimeContentType *ct;
+	char	   *value;
+
+	/* with its folds */
+	while (from > s && at - from < MAX_PIECED_HEADER && !(from[-1] == '\n' && *from != ' ' && *from != '\t'))
+		from--;
+	while (to < end && to - at < MAX_PIECED_HEADER && !(*to == '\n' && (end - to < 2 || (to[1] != ' ' && to[1] != '\t'))))
+		to++;
+	if (to - from > 13 && g_ascii_strncasecmp(from, "content-type", 12) == 0)
+		from += 12 + strspn(from + 12, ": \t");
+	value = g_strdelimit(g_strndup(from, to - from), "\r\n", ' ');
+	ct = g_mime_content_type_parse(NULL, value);
+	if (ct != NULL && g_mime_content_type_get_parameter(ct, "boundary") != NULL)
+		g_hash_table_add(boundaries, g_strdup(g_mime_content_type_get_parameter(ct, "boundary")));
+	if (ct != NULL)
+		g_object_unref(ct);
+	g_free(value);
+}
+
 /* Add the boundaries that parameters name */
 static void
 add_boundaries(GHashTable *boundaries, const char *s, size_t len)
 {
 	static const char name[] = "boundary";
 	const char *end = s + len;
+	int			pieced = 0;
 
 	for (const char *p = s; (p = memchr(p, '=', end - p)) != NULL && g_hash_table_size(boundaries) < MAX_BOUNDARY_LINES; p++)
 	{
@@ -120,6 +150,8 @@ add_boundaries(GHashTable *boundaries, const char *s, size_t len)
 			q--;
 		if ((size_t) (q - s) < strlen(name) || g_ascii_strncasecmp(q - strlen(name), name, strlen(name)) != 0)
 			continue;
+		if (memchr(q, '*', p - q) != NULL && pieced++ < MAX_PIECED_HEADERS)
+			add_pieced_boundary(boundaries, s, q, end);
 		for (from = p + 1; from < end && (*from == ' ' || *from == '\t' || *from == '"'); from++)
 			;
 		for (q = from; q < end && q - from < 200 && *q != '\n' && strchr(from[-1] == '"' ? "\"\r" : "\r;", *q) == NULL; q++)
