@@ -545,6 +545,11 @@ END $$;
 SELECT convert_from(quoted(format(call, rpad(start, n, '€'))), 'UTF8') FROM unnest(ARRAY['SELECT %L::text_model', 'SELECT text_score(m, jsonb_build_object(%L, 1)) FROM whole', 'SELECT %L::scored']) WITH ORDINALITY c(call, o), unnest('{"",a}'::text[]) start, unnest('{21,22,30}'::int[]) n ORDER BY o, n, start;
 DROP FUNCTION quoted;
 
+-- Small models that a session has seen don't pile up: each counts for what it takes.
+SELECT count(text_margin(text_model_of(true, 'a b' || i), 'a')) FROM generate_series(1, 6000) i;
+SELECT count(*) BETWEEN 100 AND 4096 AND sum(total_bytes) < 64 * 1024 * 1024 AS bounded
+	FROM pg_backend_memory_contexts WHERE name = 'pg_assay text model';
+
 DROP FUNCTION spy, escape, broken, direct;
 DROP TABLE mail, label;
 REVOKE ALL ON SCHEMA public FROM regress_text_owner;

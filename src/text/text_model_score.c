@@ -40,6 +40,9 @@
 /* Models that a backend keeps ready, in bytes */
 #define CACHE_BYTES_MAX	((Size) 64 << 20)
 
+/* What one counts for at least: as each is looked for among all, there may not be too many */
+#define CACHE_ENTRY_MIN	((Size) 16 << 10)
+
 #if defined(__GNUC__)
 #define PREFETCH(addr)	__builtin_prefetch(addr, 0)
 #else
@@ -65,7 +68,6 @@ typedef struct TextModel
 	uint32		multiplier;
 	double		slope;
 	double		intercept;
-	Size		bytes;
 	TextModelSlot *slots;
 	uint32	   *fingerprints;	/* of a model of counts, ascending */
 	int16	   *weights;
@@ -178,8 +180,7 @@ LoadWeights(TextModel *m, const TextModelValue *v)
 
 	m->multiplier = ProcessMultiplier();
 	m->nslots = 2 * v->ntokens + 16;
-	m->bytes = mul_size(m->nslots, sizeof(TextModelSlot));
-	m->slots = palloc_extended(m->bytes, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	m->slots = palloc_extended(mul_size(m->nslots, sizeof(TextModelSlot)), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	TextModelReadBegin(&r, v);
 	while (TextModelReadWeight(&r, &fingerprint, &weight))
 		AddWeight(m, fingerprint, weight);
@@ -195,7 +196,6 @@ MakeBuckets(TextModel *m, uint32 ntokens)
 	Size		weights = mul_size((Size) ntokens + 1, sizeof(int16));
 
 	m->shift = 32 - bits;
-	m->bytes = buckets + fingerprints + weights;
 	m->starts = palloc_extended(buckets, MCXT_ALLOC_HUGE);
 	m->fingerprints = palloc_extended(fingerprints, MCXT_ALLOC_HUGE);
 	m->weights = palloc_extended(weights, MCXT_ALLOC_HUGE);
@@ -337,6 +337,7 @@ struct CachedTextModel
 	dlist_node	node;			/* in recent: the last used first */
 	uint8		digest[TEXT_MODEL_DIGEST];
 	MemoryContext context;
+	Size		bytes;			/* of the context, or what each counts for */
 	TextModel  *model;
 	int			pins;
 };
@@ -376,7 +377,7 @@ ShrinkCache(void)
 		if (drop == NULL)
 			return;
 		dlist_delete(&drop->node);
-		cache_bytes -= drop->model->bytes;
+		cache_bytes -= drop->bytes;
 		MemoryContextDelete(drop->context);
 	}
 }
@@ -424,7 +425,7 @@ MakeCached(const TextModelValue *v)
 
 	/* Goes with the query, should loading fail */
 	TextModelVerify(v);
-	context = AllocSetContextCreate(CurrentMemoryContext, "pg_assay text model", ALLOCSET_DEFAULT_SIZES);
+	context = AllocSetContextCreate(CurrentMemoryContext, "pg_assay text model", ALLOCSET_SMALL_SIZES);
 	caller = MemoryContextSwitchTo(context);
 	entry = palloc0(sizeof(CachedTextModel));
 	entry->context = context;
@@ -434,7 +435,8 @@ MakeCached(const TextModelValue *v)
 	MemoryContextSwitchTo(caller);
 	MemoryContextSetParent(context, CacheMemoryContext);
 	dlist_push_head(&recent, &entry->node);
-	cache_bytes += entry->model->bytes;
+	entry->bytes = Max(MemoryContextMemAllocated(context, true), CACHE_ENTRY_MIN);
+	cache_bytes += entry->bytes;
 	ShrinkCache();
 	return entry;
 }
