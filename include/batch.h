@@ -120,6 +120,7 @@ extern Portal OpenQuery(BatchQuery *q);
 extern void CloseQuery(Portal portal);
 extern void QueryRunInto(BatchQuery *q, Tuplestorestate * store);
 
+extern void CheckSpan(TimestampTz since, TimestampTz until);
 extern void InitSource(Source *s, const char *policy, TimestampTz since,
 					   TimestampTz until, const char *at, bool look);
 extern void InitSourceKeys(Source *s, const char *policy);

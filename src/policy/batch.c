@@ -295,6 +295,17 @@ InitSourceView(Source *s, const char *policy, bool look)
 	}
 }
 
+/* Error where a time that was asked for ends before it begins */
+void
+CheckSpan(TimestampTz since, TimestampTz until)
+{
+	if (since > until)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("until lies before since"),
+				 errhint("A time goes from since up to, not including, until.")));
+}
+
 /* look: to read only */
 void
 InitSource(Source *s, const char *policy, TimestampTz since, TimestampTz until,
@@ -313,11 +324,7 @@ InitSource(Source *s, const char *policy, TimestampTz since, TimestampTz until,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("since and until need a column of times"),
 				 errhint("Name it, as in at => 'received_at'.")));
-	if (since > until)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("until lies before since"),
-				 errhint("A time goes from since up to, not including, until.")));
+	CheckSpan(since, until);
 	s->alias = UniqueName(s->id->signals, "message");
 	s->row = s->alias;
 	s->time = s->at ? psprintf("%s.%s", s->alias, s->at) : NULL;
