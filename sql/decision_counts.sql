@@ -206,6 +206,7 @@ SELECT count(*) > 100 AS pairs, count(*) FILTER (WHERE (p."both", p.malicious, p
 	count(*) FILTER (WHERE abs(o.jaccard - p."both"::float8 / (x.hits + y.hits - p."both")) > 1e-12) AS jaccard_differs
 FROM p JOIN h x ON x.name = p.a JOIN h y ON y.name = p.b FULL JOIN assay.overlap_report('counted') o ON o.detector_a = p.a AND o.detector_b = p.b;
 SELECT count(*) FROM assay.overlap_report('nobody');
+SELECT count(*) FROM assay.overlap_report('counted', '2026-01-02', '2026-01-01');
 
 -- tags: a message counts once, whichever of the detectors hit
 SELECT assay.alter_detector('counted', 'd1', tags => '{odd,"first one"}') > 0, assay.alter_detector('counted', 'd3', tags => '{odd}') > 0, assay.alter_detector('counted', 'silent', tags => '{quiet}') > 0;

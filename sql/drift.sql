@@ -72,6 +72,7 @@ SELECT count(*) FROM assay.signal_skew('nobody');
 -- how often detectors hit, by day
 SELECT count(*) FROM assay.detector_drift('d''s', '2026-01-01');
 SELECT assay.refresh_rollup('d''s') > 0 AS refreshed;
+SELECT count(*) FROM assay.detector_drift('d''s', '2026-01-02', '2026-01-01');
 SELECT day, kind, name, decisions, hits, round(rate::numeric, 4) AS rate, round(center::numeric, 4) AS center, round(lower::numeric, 4) AS lower, round(upper::numeric, 4) AS upper, outside
 FROM assay.detector_drift('d''s', '2026-01-01', '2026-02-01') WHERE day = '2026-01-31';
 SELECT count(DISTINCT day) AS days, count(*) FILTER (WHERE outside) AS outside, count(*) FILTER (WHERE outside AND day < '2026-01-31') AS before FROM assay.detector_drift('d''s', '2026-01-01', '2026-02-01');

@@ -75,6 +75,8 @@ UPDATE "lab's_decision" SET decided_at = '2020-01-01';
 SELECT * FROM assay.label_delays('lab''s');
 SELECT * FROM assay.label_delays('lab''s', '2020-01-02');
 SELECT count(*) FROM assay.label_delays('lab''s', '2020-01-01', '2020-01-01 00:00:01');
+SELECT count(*) FROM assay.label_delays('lab''s', '2020-01-02', '2020-01-01');
+SELECT count(*) FROM assay.latest_decisions('lab''s', '2020-01-02', '2020-01-01');
 SELECT * FROM assay.label_delays('nobody');
 -- reports leave out what is too young
 UPDATE "lab's_decision" SET decided_at = now() - id::float8 * interval '1 day' - interval '1 hour';

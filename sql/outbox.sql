@@ -68,6 +68,42 @@ GRANT DELETE ON "o's_change" TO assay_outbox;
 SET ROLE assay_outbox;
 SELECT take_changes('o''s', 'quarantine', array(SELECT change FROM read_changes('o''s', 'quarantine')));
 RESET ROLE;
+-- the number that a session had last stays what lastval() says, where a change and a fault are written, too
+CREATE TABLE numbered (n bigserial PRIMARY KEY, s real);
+CREATE VIEW numbered_signals AS SELECT n, s FROM numbered;
+SELECT create_policy('numbered', 'numbered_signals', '{n}', prior => -3) IS NOT NULL AS made,
+	create_detector('numbered', 'high', 's > 0.5', weight => 8, mode => 'live') AS high,
+	create_detector('numbered', 'fails', '1 / (s - 1)::int > 5', weight => 8, mode => 'live') AS fails;
+SELECT create_outbox('numbered');
+CREATE TRIGGER decide AFTER INSERT ON numbered REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION decide('numbered');
+SELECT setval('numbered_n_seq', 41000);
+INSERT INTO numbered (s) VALUES (0.5);
+SELECT lastval();
+INSERT INTO numbered (s) VALUES (0.9);
+SELECT lastval();
+INSERT INTO numbered (s) VALUES (1);
+SELECT lastval(), currval('numbered_n_seq');
+SELECT (SELECT count(*) FROM numbered_change) AS changes, (SELECT count(*) FROM fault f WHERE f.policy = 'numbered') AS faults;
+-- also the least and the greatest number, and for who has no right but to insert
+CREATE SEQUENCE odd MINVALUE -9223372036854775808;
+SELECT setval('odd', -9223372036854775808, false), nextval('odd');
+INSERT INTO numbered (n, s) VALUES (1, 1);
+SELECT lastval();
+SELECT setval('odd', 9223372036854775806), nextval('odd');
+INSERT INTO numbered (n, s) VALUES (2, 1);
+SELECT lastval();
+INSERT INTO numbered (n, s) VALUES (3, 1);
+SELECT lastval();
+GRANT INSERT ON numbered TO assay_outbox;
+GRANT USAGE ON SEQUENCE numbered_n_seq TO assay_outbox;
+SET ROLE assay_outbox;
+INSERT INTO numbered (s) VALUES (1);
+SELECT lastval();
+RESET ROLE;
+-- no other session sees it
+SELECT last_value, is_called FROM assay_internal.last_number;
+DROP TRIGGER decide ON numbered;
+SELECT drop_policy('numbered', drop_tables => true);
 -- the trigger is for nothing else
 CREATE TABLE other (id int);
 CREATE TRIGGER t AFTER INSERT ON other FOR EACH ROW EXECUTE FUNCTION note_changes();

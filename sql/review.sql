@@ -27,6 +27,7 @@ FROM inbound_review GROUP BY verdict ORDER BY verdict;
 SELECT count(DISTINCT id) AS different FROM inbound_review;
 SELECT review_sample('inbound', 2);
 SELECT review_sample('inbound', 0);
+SELECT review_sample('inbound', 10, since => '2020-01-02', until => '2020-01-01');
 SELECT review_sample('inbound', 10, 'best');
 SELECT review_sample('inbound', 10, 'detector');
 SELECT review_sample('inbound', 10, detector => 'high');

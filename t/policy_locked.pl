@@ -119,6 +119,21 @@ SKIP: {
 	$patient->quit;
 	is(value('SELECT count(*) FROM message WHERE id = 3000008'), '1', 'stored before its transaction_timeout');
 }
+# ... where it is assay.fault that is held: the message is decided, and its fault is not kept.
+$node->safe_psql('postgres', q{
+	CREATE TABLE faulty (id int PRIMARY KEY);
+	CREATE VIEW faulty_signals AS SELECT id FROM faulty;
+	SELECT assay.create_policy('faulty', 'faulty_signals', '{id}', prior => -1);
+	SELECT assay.create_detector('faulty', 'fails', '1 / (id - 1) > 5', weight => 1, mode => 'live');
+	CREATE TRIGGER decide AFTER INSERT ON faulty REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('faulty');
+	INSERT INTO faulty VALUES (0)});
+my $hasty = $node->background_psql('postgres', on_error_stop => 0);
+$hasty->query("SET assay.message_budget = '60s'; SET statement_timeout = '8s'");
+$holder->query_safe('BEGIN; LOCK assay_internal.fault');
+$hasty->query('INSERT INTO faulty VALUES (1)');
+$holder->query_safe('COMMIT');
+$hasty->quit;
+is(value('SELECT count(*) FROM faulty JOIN faulty_decision USING (id) WHERE id = 1'), '1', 'stored and decided before its statement_timeout');
 # Row triggers are called for each row of a statement.
 $node->safe_psql('postgres', q{
 	CREATE TABLE by_row (id int PRIMARY KEY);

@@ -54,6 +54,21 @@ $node->safe_psql('postgres', 'CREATE ROLE stranger');
 is($node->safe_psql('postgres', 'SET ROLE stranger; SELECT count(*) FROM assay.stat_detector'), '0', "only one's own");
 is($node->safe_psql('postgres', 'SET ROLE stranger; SELECT count(*) FROM assay_internal.stat()'), '0', 'nor otherwise');
 
+# a statement whose decisions could not be written, since the table was renamed meanwhile, counts once
+$node->safe_psql('postgres', 'SELECT assay.stat_reset()');
+my $writer = $node->background_psql('postgres');
+$writer->query_safe('INSERT INTO message SELECT i, 2 FROM generate_series(20001, 20005) i');
+my $renamer = $node->background_psql('postgres');
+$renamer->query_safe('BEGIN; ALTER TABLE counted_decision RENAME TO counted_verdicts');
+$writer->query_until(qr/begun/, "\\echo begun\nINSERT INTO message SELECT i, 2 FROM generate_series(20011, 20020) i;\n");
+$node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM pg_locks WHERE NOT granted}) or die 'it does not wait';
+$renamer->query_safe('COMMIT');
+$renamer->quit;
+$writer->quit;
+is(arrived('SELECT messages FROM assay.stat_policy'), '15', 'each message once');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM counted_verdicts WHERE id > 20000'), '15', 'all are decided');
+$node->safe_psql('postgres', 'ALTER TABLE counted_verdicts RENAME TO counted_decision; DELETE FROM message WHERE id > 20000; DELETE FROM counted_decision WHERE id > 20000; SELECT assay.stat_reset()');
+
 # a full table counts no more, and harms nothing
 $node->safe_psql('postgres', q{
 	SELECT count(assay.create_detector('counted', 'd' || i, 'n > ' || i, weight => 0, mode => 'live')) FROM generate_series(1, 110) i;

@@ -33,7 +33,6 @@
 #include "storage/proc.h"
 #include "utils/queryenvironment.h"
 #include "utils/snapmgr.h"
-#include "utils/timeout.h"
 #include "utils/timestamp.h"
 
 /* Faults kept of one statement; the ledgers have them all */
@@ -167,16 +166,6 @@ RunWriteOne(void *arg)
 	LeaveSecurity(&security);
 }
 
-/* Three quarters of what is left until a timeout of the session's that is running are as much as a statement gets. */
-static void
-HeedTimeout(DecidePlans *plans, TimeoutId timeout)
-{
-	if (get_timeout_active(timeout))
-		plans->time_left = Min(plans->time_left,
-							   TimestampDifferenceMilliseconds(GetCurrentTimestamp(),
-															   get_timeout_finish_time(timeout)) * 3 / 4);
-}
-
 /*
  * What the statement may wait for locks.  Row triggers are called for each row of
  * it, so that the plans know, by the command of their snapshot.
@@ -193,11 +182,7 @@ CountWaits(DecidePlans *plans)
 	plans->wait_cid = cid;
 	plans->waited = false;
 	plans->wait_left = (int64) assay_message_budget * WAIT_BUDGETS;
-	plans->time_left = PG_INT64_MAX;
-	HeedTimeout(plans, STATEMENT_TIMEOUT);
-#if PG_VERSION_NUM >= 170000
-	HeedTimeout(plans, TRANSACTION_TIMEOUT);
-#endif
+	plans->time_left = TimeLeft();
 }
 
 /* Is it but the row of a key that is held, where others may not be? */

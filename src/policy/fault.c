@@ -22,6 +22,7 @@
 #include "common/hashfn.h"
 #include "executor/spi.h"
 #include "fault.h"
+#include "last_number.h"
 #include "protect.h"
 #include "security.h"
 #include "steady_time.h"
@@ -167,6 +168,7 @@ typedef struct WriteJob
 	const char *policy;
 	int			revision;
 	List	   *faults;
+	bool		drawn;			/* numbers of faults */
 	bool		told;			/* of something new */
 } WriteJob;
 
@@ -248,6 +250,7 @@ RunWriteJob(void *arg)
 		any_pending = true;
 		if (fault->lasting && IsKnown(job, fault))
 			continue;
+		job->drawn = true;
 		InsertFault(job, fault);
 		job->told |= fault->lasting;
 	}
@@ -275,12 +278,16 @@ AnyIsNew(const char *policy, List *faults)
 bool
 WriteFaults(const char *policy, int revision, List *faults)
 {
-	WriteJob	job = {policy, revision, faults, false};
+	WriteJob	job = {policy, revision, faults, false, false};
+	LastNumber	last;
 	ErrorData  *error;
 
 	if (faults == NIL || IsImpatient(&patience) || !AnyIsNew(policy, faults))
 		return false;
+	RememberLastNumber(&last);
 	error = RunPatiently(&patience, RunWriteJob, &job);
+	if (job.drawn)
+		PutBackLastNumber(&last);
 	if (error)
 	{
 		ereport(LOG_SERVER_ONLY,

@@ -22,6 +22,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
+#include "utils/timestamp.h"
 
 /* The policy's label_order, in the current memory context; or NULL for none */
 Datum
@@ -204,6 +205,7 @@ assay_label_delays(PG_FUNCTION_ARGS)
 	Source		s;
 	BatchQuery	q;
 
+	CheckSpan(PG_GETARG_TIMESTAMPTZ(1), PG_GETARG_TIMESTAMPTZ(2));
 	StartReport(fcinfo, &s, &q);
 	QueryAdd(&q, "SELECT w.source, w.malicious, pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE w.delay < '0'), "
 			 "pg_catalog.percentile_disc(0.5) WITHIN GROUP (ORDER BY w.delay), pg_catalog.percentile_disc(0.9) WITHIN GROUP (ORDER BY w.delay), "

@@ -19,6 +19,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/timestamp.h"
 
 /*
  * Run a query about one of the tables, whose rows are the function's result: it
@@ -71,6 +72,7 @@ assay_latest_decisions(PG_FUNCTION_ARGS)
 	Source		s;
 	BatchQuery	q;
 
+	CheckSpan(PG_GETARG_TIMESTAMPTZ(1), PG_GETARG_TIMESTAMPTZ(2));
 	StartLatest(fcinfo, &s, &q);
 	QueryAdd(&q, ", v.revision::pg_catalog.int4, v.verdict::pg_catalog.text, v.attribution::assay.attribution "
 			 "FROM %s v WHERE v.decided_at >= ",

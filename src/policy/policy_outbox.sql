@@ -52,6 +52,8 @@ DECLARE
 	keys text;
 	same text;
 	target regclass;
+	number bigint;
+	written bigint;
 BEGIN
 	IF TG_LEVEL <> 'STATEMENT' OR TG_WHEN <> 'AFTER' OR TG_OP NOT IN ('INSERT', 'UPDATE') OR TG_NARGS <> 2 THEN
 		RAISE EXCEPTION 'assay_internal.note_changes() must be called by the triggers that assay.create_outbox() makes' USING ERRCODE = 'trigger_protocol_violated';
@@ -66,6 +68,7 @@ BEGIN
 	END IF;
 	SELECT string_agg(quote_ident(k), ', ' ORDER BY o), string_agg(format('d.%1$I %2$s n.%1$I', k, assay_internal.key_equality(a.atttypid)), ' AND ' ORDER BY o) INTO keys, same
 	FROM unnest(p.key) WITH ORDINALITY u(k, o) JOIN pg_attribute a ON a.attrelid = p.decision AND a.attname = k;
+	number := assay_internal.last_number();
 	-- a first decision is news unless it has the default verdict
 	EXECUTE format('INSERT INTO %s (consumer, %s, revision, old_verdict, verdict, score) SELECT c.consumer, %s, n.revision, o.verdict, n.verdict, n.score '
 		'FROM new_decisions n LEFT JOIN LATERAL (%s) o ON true, unnest($1) c(consumer) WHERE n.verdict IS DISTINCT FROM coalesce(o.verdict, '
@@ -74,6 +77,10 @@ BEGIN
 		CASE TG_OP WHEN 'INSERT' THEN format('SELECT d.verdict FROM %s d WHERE %s AND d.revision < n.revision ORDER BY d.revision DESC LIMIT 1', p.decision, same)
 			ELSE format('SELECT d.verdict FROM old_decisions d WHERE %s AND d.revision = n.revision', same) END)
 	USING TG_ARGV[1]::text[], p.policy;
+	GET DIAGNOSTICS written = ROW_COUNT;
+	IF written > 0 THEN
+		PERFORM assay_internal.put_back_last_number(number);
+	END IF;
 	RETURN NULL;
 END $$;
 COMMENT ON FUNCTION assay_internal.note_changes() IS 'trigger function of a decision table: writes verdicts that changed to the policy''s outbox';

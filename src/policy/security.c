@@ -31,6 +31,8 @@
 #include "utils/guc_tables.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/timeout.h"
+#include "utils/timestamp.h"
 
 /* A setting that has one value while a policy is at work */
 typedef struct FixedSetting
@@ -663,11 +665,38 @@ EnterToWrite(Security *s, Oid owner, const char *search_path)
 	FixSettings(s, SETTINGS_REFUSE);
 }
 
-/* Until the way back, to wait for a lock no longer than so many milliseconds; 0: no limit */
+/*
+ * Milliseconds that may be waited for a lock: three quarters of what is left until
+ * a timeout of the session's that is running, which would end the statement.
+ */
+int64
+TimeLeft(void)
+{
+	static const TimeoutId timeouts[] = {
+		STATEMENT_TIMEOUT,
+#if PG_VERSION_NUM >= 170000
+		TRANSACTION_TIMEOUT,
+#endif
+	};
+	int64		left = PG_INT64_MAX;
+
+	for (int i = 0; i < lengthof(timeouts); i++)
+		if (get_timeout_active(timeouts[i]))
+			left = Min(left, TimestampDifferenceMilliseconds(GetCurrentTimestamp(),
+															 get_timeout_finish_time(timeouts[i])) * 3 / 4);
+	return left;
+}
+
+/*
+ * Until the way back, to wait for a lock no longer than so many milliseconds, nor
+ * longer than the session's timeouts allow; 0: no limit
+ */
 void
 WaitNoLonger(Security *s, int ms)
 {
 	BeginSettings(s);
+	if (ms > 0)
+		ms = Max(Min(ms, TimeLeft()), 1);
 	Set("lock_timeout", psprintf("%d", ms), PGC_S_SESSION);
 }
 

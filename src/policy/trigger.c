@@ -800,9 +800,9 @@ MakeDecisions(Decide *d)
 	{
 		BudgetLenient(d->apart ? BUDGET_BETWEEN : 0);
 		error = RunProtected(RunDecide, d);
-		SettleStats(d, error != NULL);
 		if (error == NULL)
 			return;
+		SettleStats(d, true);
 		if (d->raise)
 			ReThrowError(error);
 		if (attempt >= ATTEMPTS_MAX || (d->apart && !IsOutdated(d)))
@@ -1074,7 +1074,9 @@ assay_decide(PG_FUNCTION_ARGS)
 		MakeDecisionsInTime(d);
 		if (d->ndecisions == 0 || WriteDecisions(d, attempt < ATTEMPTS_MAX))
 			break;
+		SettleStats(d, true);
 	}
+	SettleStats(d, false);
 	if (d->unmade)
 		KeepAll(d);
 	KeepReusedKeys(&d->reused);

@@ -176,6 +176,7 @@ CREATE FUNCTION assay.detector_drift(policy text, since timestamptz DEFAULT now(
 DECLARE
 	p assay.policy := assay_internal.policy_for_reading(detector_drift.policy);
 BEGIN
+	PERFORM assay_internal.check_span(since, detector_drift.until);
 	IF tested IS NULL OR tested < 0 THEN
 		RAISE EXCEPTION 'tested must be a number of days' USING ERRCODE = 'numeric_value_out_of_range';
 	END IF;

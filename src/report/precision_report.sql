@@ -40,6 +40,7 @@ CREATE FUNCTION assay.overlap_report(policy text, since timestamptz DEFAULT '-in
 	OUT malicious bigint, OUT safe bigint, OUT jaccard float8) RETURNS SETOF record
 	LANGUAGE sql STABLE ROWS 100
 	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT assay_internal.check_span($2, $3);
 	WITH c AS MATERIALIZED (
 		SELECT c.* FROM assay_internal.policy_for_reading($1) p, assay_internal.count_decisions(p.policy, $2, $3, $4, true) c
 	), d AS (

@@ -69,6 +69,7 @@ BEGIN
 	IF n IS NULL OR n < 1 OR since IS NULL OR until IS NULL OR strategy IS NULL THEN
 		RAISE EXCEPTION 'n must be positive, and strategy, since and until not null' USING ERRCODE = 'invalid_parameter_value';
 	END IF;
+	PERFORM assay_internal.check_span(since, until);
 	IF strategy NOT IN ('uniform', 'score', 'optimal', 'detector') THEN
 		RAISE EXCEPTION 'unknown strategy "%"', strategy USING ERRCODE = 'invalid_parameter_value',
 			HINT = 'It is uniform, score, optimal or detector.';
