@@ -18,6 +18,7 @@
 #include "catalog/objectaccess.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
@@ -49,14 +50,23 @@ Refuse(const char *what)
 }
 
 /*
- * Is what was made just now in the session's temporary schema, but for relations and
- * types, which PostgreSQL refuses where it does not make them itself, as REFRESH
- * does?  Its row is not to be seen by others yet.
+ * Is a type whole of itself: an enumeration, a domain, a range?  A relation has one
+ * of its own, and each has one of arrays.
+ */
+static bool
+StandsAlone(Form_pg_type type)
+{
+	return type->typtype != TYPTYPE_COMPOSITE && type->typtype != TYPTYPE_BASE;
+}
+
+/*
+ * Is what was made just now in the session's temporary schema?  Its row is not to be
+ * seen by others yet.  Relations, and what belongs to one, PostgreSQL refuses where it
+ * does not make them itself, as REFRESH and the index of a temporary table do.
  */
 static bool
 IsMadeInSession(Oid class, Oid object)
 {
-	AttrNumber	attribute;
 	Relation	catalog;
 	ScanKeyData key;
 	SysScanDesc scan;
@@ -64,13 +74,16 @@ IsMadeInSession(Oid class, Oid object)
 	bool		isnull;
 	bool		made = false;
 
-	if (class == RelationRelationId || class == TypeRelationId || !is_objectclass_supported(class) || (attribute = get_object_attnum_namespace(class)) == InvalidAttrNumber)
+	if (class == RelationRelationId || class == ConstraintRelationId || !is_objectclass_supported(class) ||
+		get_object_attnum_namespace(class) == InvalidAttrNumber)
 		return false;
 	catalog = table_open(class, AccessShareLock);
 	ScanKeyInit(&key, get_object_attnum_oid(class), BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(object));
 	scan = systable_beginscan(catalog, get_object_oid_index(class), true, SnapshotSelf, 1, &key);
 	if (HeapTupleIsValid(row = systable_getnext(scan)))
-		made = isTempNamespace(DatumGetObjectId(heap_getattr(row, attribute, RelationGetDescr(catalog), &isnull)));
+		made = isTempNamespace(DatumGetObjectId(heap_getattr(row, get_object_attnum_namespace(class),
+															 RelationGetDescr(catalog), &isnull))) &&
+			(class != TypeRelationId || StandsAlone((Form_pg_type) GETSTRUCT(row)));
 	systable_endscan(scan);
 	table_close(catalog, AccessShareLock);
 	return made;
@@ -181,7 +194,11 @@ ObjectAccessGuarded(ObjectAccessType access, Oid class, Oid object, int sub, voi
 		object_access(access, class, object, sub, arg);
 	if (access == OAT_FUNCTION_EXECUTE && IsOfSession(object) && InOwnersCode())
 		Refuse(get_func_name(object));
-	/* The session would take a function that fits better than its own. */
+
+	/*
+	 * The session would take a function that fits better than its own, or a
+	 * type of the same name, with casts.
+	 */
 	if (access == OAT_POST_CREATE && sub == 0 && InSecurityRestrictedOperation() && IsMadeInSession(class, object))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),

@@ -96,6 +96,7 @@ my @calls = (
 	'SELECT lo_truncate(0, 0)', 'SELECT lo_truncate64(0, 0)', 'SELECT lo_open(lo_create(0), 393216)', 'SELECT pg_advisory_unlock(3)', 'SELECT pg_advisory_unlock(1, 2)',
 	'SELECT pg_advisory_unlock_shared(3)', 'SELECT pg_advisory_unlock_all()', "SELECT set_config('role', 'own', false)", "SELECT cursor_to_xml('sess_cursor', 1, false, false, '')",
 	'SELECT pg_cancel_backend(pg_backend_pid())', 'SELECT pg_terminate_backend(pg_backend_pid())', "SELECT nextval('own.seq')", "SELECT setval('own.seq', 5)", "SELECT pg_notify('sess_channel', '')");
+my $made = 0;
 my @statements = (
 	'RESET ALL', 'RESET ROLE', 'RESET SESSION AUTHORIZATION', 'SET ROLE own', 'SET SESSION AUTHORIZATION own', 'SET own.x = 1', 'SET LOCAL sess.x = 1', 'SET seed = 0.3',
 	'SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY', 'SET TRANSACTION READ ONLY', 'SET TRANSACTION ISOLATION LEVEL SERIALIZABLE', "SET TRANSACTION SNAPSHOT '0'",
@@ -106,7 +107,7 @@ my @statements = (
 	'REINDEX SCHEMA own', "COPY (SELECT 1) TO '/dev/null'", 'EXPLAIN ANALYZE SELECT 1', "DO 'BEGIN END'", 'REASSIGN OWNED BY own TO own', 'ALTER SYSTEM SET work_mem = 64',
 	'ALTER ROLE own SET search_path = x', "COMMENT ON TABLE own.message IS 'x'", 'CREATE TABLE own.made (i int)', 'SELECT 1 INTO TEMP z',
 	(map { "CREATE TEMP $_" } 'TABLE z (a int)', 'VIEW z AS SELECT 1', 'SEQUENCE z'),
-	(map { "CREATE $_" } 'TYPE pg_temp.z AS (a int)', "TYPE pg_temp.z AS ENUM ('a')", 'TYPE pg_temp.z AS RANGE (SUBTYPE = int)', 'DOMAIN pg_temp.z AS int', 'COLLATION pg_temp.z FROM "C"',
+	(map { my $i = $made++; "CREATE " . s/pg_temp\.z/pg_temp.z$i/r } 'TYPE pg_temp.z AS (a int)', "TYPE pg_temp.z AS ENUM ('a')", 'TYPE pg_temp.z AS RANGE (SUBTYPE = int)', 'DOMAIN pg_temp.z AS int', 'COLLATION pg_temp.z FROM "C"',
 		'TEXT SEARCH CONFIGURATION pg_temp.z (COPY = english)', 'TEXT SEARCH DICTIONARY pg_temp.z (TEMPLATE = simple)', 'STATISTICS pg_temp.z ON id, does FROM own.message',
 		q{CONVERSION pg_temp.z FOR 'UTF8' TO 'LATIN1' FROM utf8_to_iso8859_1}, 'FUNCTION pg_temp.z() RETURNS int LANGUAGE sql RETURN 1', q{PROCEDURE pg_temp.z() LANGUAGE sql AS 'SELECT 1'},
 		'OPERATOR pg_temp.+ (FUNCTION = int4pl, LEFTARG = int, RIGHTARG = int)', 'AGGREGATE pg_temp.z(int) (SFUNC = int4pl, STYPE = int)'));
@@ -142,14 +143,14 @@ if ($dblink)
 my $connection = "format('host=%s port=%s dbname=postgres user=%s', '" . $node->host . "', '" . $node->port . "', current_user)";
 my ($rc, $out, $err) = $node->psql('postgres', q{
 	SET client_min_messages = error;
-	LOAD '$libdir/pg_assay';
+	DO 'BEGIN PERFORM assay.domain_of(''a@b''); END';
 	SET assay.fault_limit = 1000000;
 	SELECT pg_advisory_lock(1, 2), pg_advisory_lock(3);
 	LISTEN sess_channel;
 	PREPARE sess_statement AS SELECT 1;
 	DECLARE sess_cursor CURSOR WITH HOLD FOR SELECT generate_series(1, 10);
 	CREATE TEMP TABLE sess_temp (a int);
-	} . ($dblink ? "LOAD '\$libdir/postgres_fdw'; SELECT own.dblink_connect('conn', $connection), own.dblink_connect($connection);" : '') . q{
+	} . ($dblink ? "DO 'BEGIN PERFORM own.postgres_fdw_get_connections(); END'; SELECT own.dblink_connect('conn', $connection), own.dblink_connect($connection);" : '') . q{
 	CALL sess.sweep();} . ($dblink ? q{SELECT 'named ' || u FROM own.dblink('conn', 'SELECT current_user') u(u name); SELECT 'unnamed ' || u FROM own.dblink('SELECT current_user') u(u name)} : ''));
 is($rc, 0, 'everything was tried') or diag $err;
 like($out, qr/^named postgres\nunnamed postgres$/m, 'its connections are still there') if $dblink;
@@ -162,10 +163,23 @@ my @left = split /\n/, $node->safe_psql('postgres', q{SELECT stmt || ': ' || fou
 is_deeply([ grep { $_ !~ $known } @left ], [], 'nothing else is left in the session');
 cmp_ok(scalar(grep { $_ =~ $known } @left), '>', 8, 'what is left is seen');
 my @refused = split /\n/, $node->safe_psql('postgres', q{SELECT stmt FROM sess.todo WHERE degraded});
-foreach my $must ('pg_export_snapshot', 'lo_open', 'pg_advisory_unlock_all', 'COLLATION pg_temp', 'FUNCTION pg_temp', 'SET seed', 'DISCARD SEQUENCES', $dblink ? ('dblink_exec', 'dblink_disconnect', 'postgres_fdw_disconnect_all') : ())
+foreach my $must ('pg_export_snapshot', 'lo_open', 'pg_advisory_unlock_all', 'COLLATION pg_temp', 'FUNCTION pg_temp', 'DOMAIN pg_temp', 'AS ENUM', 'SET seed', 'DISCARD SEQUENCES', $dblink ? ('dblink_exec', 'dblink_disconnect', 'postgres_fdw_disconnect_all') : ())
 {
 	ok(scalar(grep { index($_, $must) >= 0 } @refused), "$must is refused");
 }
+# what the session makes of its own, indexes of temporary tables among it, is not refused
+is(($node->psql('postgres', q{
+	INSERT INTO own.message VALUES (100001, 'SELECT 1');
+	CREATE TEMP TABLE pk (a int PRIMARY KEY, b int UNIQUE, CHECK (a > 0), EXCLUDE USING btree (b WITH =));
+	ALTER TABLE pk ADD c int UNIQUE;
+	CREATE TEMP TABLE fk (a int REFERENCES pk);
+	CREATE TEMP TABLE parted (a int PRIMARY KEY) PARTITION BY RANGE (a);
+	CREATE TEMP TABLE part PARTITION OF parted FOR VALUES FROM (0) TO (10);
+	REINDEX TABLE pk; CLUSTER pk USING pk_pkey;
+	CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql RETURN 1;
+	CREATE DOMAIN pg_temp.d AS int CHECK (value > 0);
+	CREATE TYPE pg_temp.e AS ENUM ('a');
+	CREATE MATERIALIZED VIEW sess.kept AS SELECT 1 AS a; CREATE UNIQUE INDEX ON sess.kept (a); REFRESH MATERIALIZED VIEW CONCURRENTLY sess.kept}))[0], 0, 'what is made by whoever has the session is made');
 
 # Who inserts, with every setting that he may change set to whatever it may be
 $node->safe_psql('postgres', q{
@@ -194,7 +208,7 @@ $node->safe_psql('postgres', q{
 	CREATE TRIGGER decide AFTER INSERT ON own.mail REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('mail')});
 # What ends the statement of the session itself is at its longest; what forbids it is left out.
 my @settings = split /\n/, $node->safe_psql('postgres', q{
-	LOAD '$libdir/pg_assay';
+	DO 'BEGIN PERFORM assay.domain_of(''a@b''); END';
 	SELECT format('SET %s = %L;', name, v) FROM pg_settings, LATERAL (
 		SELECT unnest('{on,off}'::text[]) AS v WHERE vartype = 'bool'
 		UNION ALL SELECT unnest(enumvals) WHERE vartype = 'enum'
