@@ -3,25 +3,43 @@
  *		What belongs to the session is out of reach for an owner's code that runs in it.
  *
  * PostgreSQL's restricted operation refuses what would leave code of an owner's to a
- * session that may be a superuser's: prepared statements and temporary tables, say.
+ * session that may be a superuser's: prepared statements, temporary tables and types.
  * Here is the rest, but for cursors and settings, which cursors.c and
  * security.c have.
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/transam.h"
+#include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
-#include "commands/defrem.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
 #include "cursors.h"
+#include "fmgr.h"
 #include "nodes/parsenodes.h"
+#include "nodes/value.h"
+#include "parser/parse_func.h"
 #include "session_guard.h"
 #include "tcop/utility.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 /* Who else wants to know of utility statements, and of functions */
 static ProcessUtility_hook_type process_utility = NULL;
 static object_access_hook_type object_access = NULL;
+static needs_fmgr_hook_type needs_guard = NULL;
+static fmgr_hook_type called = NULL;
 
 static void
 Refuse(const char *what)
@@ -31,76 +49,58 @@ Refuse(const char *what)
 			 errmsg("cannot execute %s within security-restricted operation", what)));
 }
 
+/*
+ * Is a type whole of itself: an enumeration, a domain, a range?  A relation has one
+ * of its own, and each has one of arrays.
+ */
 static bool
-IsTemporary(List *names)
+StandsAlone(Form_pg_type type)
 {
-	char	   *name;
-
-	return names != NIL && isTempNamespace(QualifiedNameGetCreationNamespace(names, &name));
-}
-
-/* A range has a type of its ranges' sets by the way, which may be anywhere. */
-static List *
-NameOfMultirange(CreateRangeStmt * statement)
-{
-	ListCell   *lc;
-
-	foreach(lc, statement->params)
-	{
-		DefElem    *option = lfirst(lc);
-
-		if (strcmp(option->defname, "multirange_type_name") == 0 && option->arg)
-			return defGetQualifiedName(option);
-	}
-	return NIL;
+	return type->typtype != TYPTYPE_COMPOSITE && type->typtype != TYPTYPE_BASE;
 }
 
 /*
- * Does a statement make a function, an operator or a type in the session's temporary
- * schema?  The session would take a function that fits better than its own, and a type
- * before all others of its name: a domain called text, say, whose constraint is code.
- * PostgreSQL refuses types itself, but not in all versions.
+ * Is what was made just now in the session's temporary schema?  Its row is not to be
+ * seen by others yet.  Relations, and what belongs to one, PostgreSQL refuses where it
+ * does not make them itself, as REFRESH and the index of a temporary table do.
  */
 static bool
-IsMadeInSession(Node *statement)
+IsMadeInSession(Oid class, Oid object)
 {
-	switch (nodeTag(statement))
-	{
-		case T_CreateFunctionStmt:
-			return IsTemporary(((CreateFunctionStmt *) statement)->funcname);
-		case T_CreateDomainStmt:
-			return IsTemporary(((CreateDomainStmt *) statement)->domainname);
-		case T_CreateEnumStmt:
-			return IsTemporary(((CreateEnumStmt *) statement)->typeName);
-		case T_CreateRangeStmt:
-			return IsTemporary(((CreateRangeStmt *) statement)->typeName) ||
-				IsTemporary(NameOfMultirange((CreateRangeStmt *) statement));
-		case T_DefineStmt:
-			switch (((DefineStmt *) statement)->kind)
-			{
-				case OBJECT_AGGREGATE:
-				case OBJECT_OPERATOR:
-				case OBJECT_TYPE:
-					return IsTemporary(((DefineStmt *) statement)->defnames);
-				default:
-					return false;
-			}
-		default:
-			return false;
-	}
+	Relation	catalog;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	row;
+	bool		isnull;
+	bool		made = false;
+
+	if (class == RelationRelationId || class == ConstraintRelationId || !is_objectclass_supported(class) ||
+		get_object_attnum_namespace(class) == InvalidAttrNumber)
+		return false;
+	catalog = table_open(class, AccessShareLock);
+	ScanKeyInit(&key, get_object_attnum_oid(class), BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(object));
+	scan = systable_beginscan(catalog, get_object_oid_index(class), true, SnapshotSelf, 1, &key);
+	if (HeapTupleIsValid(row = systable_getnext(scan)))
+		made = isTempNamespace(DatumGetObjectId(heap_getattr(row, get_object_attnum_namespace(class),
+															 RelationGetDescr(catalog), &isnull))) &&
+			(class != TypeRelationId || StandsAlone((Form_pg_type) GETSTRUCT(row)));
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return made;
 }
 
 /*
  * Functions that reach what the session holds by a number that anybody may guess:
  * large objects that it has opened, with the right to write, say, and its advisory
- * locks, which go or stay beyond the transaction; and the one after which it draws
- * numbers that are known.
+ * locks, which go or stay beyond the transaction; the one after which it draws
+ * numbers that are known; and what of a transaction keeps it from being prepared.
  */
 static bool
 IsOfSession(Oid function)
 {
 	switch (function)
 	{
+		case F_LO_OPEN:
 		case F_LO_CLOSE:
 		case F_LOREAD:
 		case F_LOWRITE:
@@ -124,10 +124,57 @@ IsOfSession(Oid function)
 		case F_PG_ADVISORY_UNLOCK_SHARED_INT4_INT4:
 		case F_PG_ADVISORY_UNLOCK_ALL:
 		case F_SETSEED:
+		case F_PG_EXPORT_SNAPSHOT:
 			return true;
 		default:
 			return false;
 	}
+}
+
+/* Is it dblink(text, text) or dblink_exec(text, text), maybe with whether it fails? */
+static bool
+TakesConnection(Oid function, const char *name)
+{
+	Oid		   *types;
+	int			n;
+
+	(void) get_func_signature(function, &types, &n);
+	return (strcmp(name, "dblink") == 0 || strcmp(name, "dblink_exec") == 0) && n >= 2 && types[1] == TEXTOID;
+}
+
+/*
+ * The same of extensions: connections that the session has opened as somebody else,
+ * by dblink, or for foreign tables, by postgres_fdw.  What takes a connection's name
+ * or else how to connect is refused while the session has one of a name.
+ */
+static bool
+IsOfConnections(Oid function)
+{
+	char	   *name = get_func_name(function);
+	Oid			extension = getExtensionOfObject(ProcedureRelationId, function);
+	Oid			connections;
+	FmgrInfo	info;
+
+	LOCAL_FCINFO(call, 0);
+
+	if (name == NULL || !OidIsValid(extension))
+		return false;
+	if (*name == 'p')
+		return extension == get_extension_oid("postgres_fdw", true);
+	if (extension != get_extension_oid("dblink", true) ||
+		strcmp(name, "dblink_get_pkey") == 0 || strcmp(name, "dblink_fdw_validator") == 0 ||
+		strcmp(name, "dblink_current_query") == 0 || strncmp(name, "dblink_build_sql", strlen("dblink_build_sql")) == 0)
+		return false;
+	if (!TakesConnection(function, name))
+		return true;
+	connections = LookupFuncName(list_make2(makeString(get_namespace_name(get_func_namespace(function))),
+											makeString("dblink_get_connections")), 0, NULL, true);
+	if (!OidIsValid(connections))
+		return true;
+	fmgr_info(connections, &info);
+	InitFunctionCallInfoData(*call, &info, 0, InvalidOid, NULL, NULL);
+	(void) FunctionCallInvoke(call);
+	return !call->isnull;
 }
 
 bool
@@ -147,6 +194,50 @@ ObjectAccessGuarded(ObjectAccessType access, Oid class, Oid object, int sub, voi
 		object_access(access, class, object, sub, arg);
 	if (access == OAT_FUNCTION_EXECUTE && IsOfSession(object) && InOwnersCode())
 		Refuse(get_func_name(object));
+
+	/*
+	 * The session would take a function that fits better than its own, or a
+	 * type of the same name, with casts.
+	 */
+	if (access == OAT_POST_CREATE && sub == 0 && InSecurityRestrictedOperation() && IsMadeInSession(class, object))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("cannot create an object in a temporary schema within security-restricted operation")));
+}
+
+/*
+ * Whoever calls one of these goes by here, at each call: the session may have come
+ * to a connection since a plan or an expression was made ready.
+ */
+static bool
+NeedsGuard(Oid function)
+{
+	HeapTuple	tuple;
+	bool		needs = false;
+
+	if (needs_guard && needs_guard(function))
+		return true;
+	if (function < FirstNormalObjectId)
+		return false;
+	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	if (HeapTupleIsValid(tuple))
+	{
+		const char *name = NameStr(((Form_pg_proc) GETSTRUCT(tuple))->proname);
+
+		needs = strncmp(name, "dblink", strlen("dblink")) == 0 ||
+			strncmp(name, "postgres_fdw_disconnect", strlen("postgres_fdw_disconnect")) == 0;
+		ReleaseSysCache(tuple);
+	}
+	return needs;
+}
+
+static void
+CallGuarded(FmgrHookEventType event, FmgrInfo *function, Datum *arg)
+{
+	if (event == FHET_START && InOwnersCode() && IsOfConnections(function->fn_oid))
+		Refuse(get_func_name(function->fn_oid));
+	if (called)
+		called(event, function, arg);
 }
 
 /*
@@ -162,15 +253,8 @@ ProcessUtilityGuarded(PlannedStmt *pstmt, const char *query, bool read_only_tree
 	bool		refresh = IsA(pstmt->utilityStmt, RefreshMatViewStmt);
 	int			cursors;
 
-	if (InSecurityRestrictedOperation())
-	{
-		if (IsA(pstmt->utilityStmt, ConstraintsSetStmt))
-			Refuse("SET CONSTRAINTS");
-		if (IsMadeInSession(pstmt->utilityStmt))
-			ereport(ERROR,
-					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-					 errmsg("cannot create a function, an operator or a type in a temporary schema within security-restricted operation")));
-	}
+	if (IsA(pstmt->utilityStmt, ConstraintsSetStmt) && InSecurityRestrictedOperation())
+		Refuse("SET CONSTRAINTS");
 
 	/*
 	 * What a materialized view reads is its owner's code, a baseline's, say,
@@ -190,4 +274,8 @@ SessionGuardInit(void)
 	ProcessUtility_hook = ProcessUtilityGuarded;
 	object_access = object_access_hook;
 	object_access_hook = ObjectAccessGuarded;
+	needs_guard = needs_fmgr_hook;
+	needs_fmgr_hook = NeedsGuard;
+	called = fmgr_hook;
+	fmgr_hook = CallGuarded;
 }
