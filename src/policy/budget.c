@@ -370,7 +370,7 @@ BudgetCaught(ErrorData *error)
 bool
 BudgetMade(const ErrorData *error)
 {
-	return error->sqlerrcode == ERRCODE_QUERY_CANCELED &&
+	return error->sqlerrcode == ERRCODE_QUERY_CANCELED && error->message &&
 		strncmp(error->message, CANCELED_AFTER, strlen(CANCELED_AFTER)) == 0;
 }
 
