@@ -185,6 +185,34 @@ DROP TRIGGER decide ON late_slow;
 SELECT assay.drop_policy('late_slow', true);
 DROP TABLE late_slow CASCADE;
 \set VERBOSITY default
+-- a statement ends before a timeout of its session's does, by a row trigger, too
+CREATE TABLE late_rows (id int PRIMARY KEY);
+CREATE TABLE late_all (id int PRIMARY KEY);
+CREATE VIEW late_rows_signals AS SELECT id, public.late_sleep(60) AS slept FROM late_rows;
+CREATE VIEW late_all_signals AS SELECT id, public.late_sleep(60) AS slept FROM late_all;
+SELECT assay.create_policy('late_rows', 'late_rows_signals', '{id}', prior => 0);
+SELECT assay.create_policy('late_all', 'late_all_signals', '{id}', prior => 0);
+CREATE TRIGGER decide AFTER INSERT ON late_rows FOR EACH ROW EXECUTE FUNCTION assay.decide('late_rows');
+CREATE TRIGGER decide AFTER INSERT ON late_all REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('late_all');
+SET client_min_messages = error;
+SET assay.message_budget = '300ms';
+SET statement_timeout = '8s';
+INSERT INTO late_rows SELECT generate_series(1, 60);
+RESET statement_timeout;
+SELECT count(*), count(*) FILTER (WHERE degraded) AS degraded FROM late_rows_decision;
+DO $$ BEGIN IF current_setting('transaction_timeout', true) IS NOT NULL THEN PERFORM set_config('transaction_timeout', '8s', false); END IF; END $$;
+INSERT INTO late_all SELECT generate_series(1, 60);
+DO $$ BEGIN IF current_setting('transaction_timeout', true) IS NOT NULL THEN PERFORM set_config('transaction_timeout', '0', false); END IF; END $$;
+SELECT count(*), count(*) FILTER (WHERE degraded) AS degraded FROM late_all_decision;
+RESET assay.message_budget;
+RESET client_min_messages;
+DROP TRIGGER decide ON late_rows;
+DROP TRIGGER decide ON late_all;
+\set VERBOSITY terse
+SELECT assay.drop_policy('late_rows', true);
+SELECT assay.drop_policy('late_all', true);
+DROP TABLE late_rows, late_all CASCADE;
+\set VERBOSITY default
 -- many conditions that take no time to speak of: together they have the statement's, the forcing one first
 CREATE TABLE late_sum (id int PRIMARY KEY, t text);
 CREATE VIEW late_sum_signals AS SELECT id, t FROM late_sum;

@@ -71,6 +71,22 @@ is(value('SELECT degraded FROM p_decision WHERE id = 502'), 'f', 'after it, aske
 $session->query('INSERT INTO other VALUES (2)');
 is(value(q{SELECT count(*) FROM assay.fault WHERE policy = 'o'}), '2', 'and what lasts is told again');
 
+# A key comes again, after the clock was set back, while its decision can't be replaced: that one is about another message.
+set_clocks(86400, 61);
+$session->query('INSERT INTO message VALUES (601)');
+set_clocks(61, 61);
+value('DELETE FROM message WHERE id = 601');
+my $holder = $node->background_psql('postgres');
+$holder->query_safe('BEGIN; LOCK p_decision IN SHARE MODE');
+$session->query(q{SET assay.message_budget = '100ms'});
+$session->query('INSERT INTO message VALUES (601)');
+$holder->query_safe('COMMIT');
+$holder->quit;
+is(value(q{SELECT string_agg(key::text, ' ') FROM assay.undecided('p')}), '{601}', 'it is undecided');
+set_clocks(86401, 62);
+value(q{CALL assay.backfill('p', at => NULL, undecided_only => true)});
+is(value(q{SELECT count(*) FROM assay.undecided('p')}), '0', 'until the clock has come to it again');
+
 $session->quit;
 $node->stop;
 done_testing();

@@ -7,6 +7,7 @@ use warnings;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(usleep);
 
 my $node = PostgreSQL::Test::Cluster->new('locked');
 $node->init;
@@ -158,6 +159,24 @@ is(value(q{SELECT count(*) FILTER (WHERE message ~ 'the policy cannot be read: c
 is(value(q{SELECT (SELECT count(*) FROM assay.undecided('p') WHERE key[1]::int > 4000000) || ' ' || (SELECT count(*) FROM assay.undecided('r') WHERE key[1]::int > 4000000)}), '602 1000', 'undecided');
 stored_while_locked('LOCK assay_internal.policy', 'message', $session, 'VALUES (4000603)', 1);
 is(value('SELECT count(*) FROM p_decision WHERE id = 4000603'), '1', 'who has decided before goes on');
+
+# One table after the other is held, none of them for too long: it is the message's time that ends.
+my @holders = map { $node->background_psql('postgres') } 1 .. 3;
+my @tables = qw(policy revision retention);
+foreach (0 .. 2) { $holders[$_]->query_safe("BEGIN; LOCK assay_internal.$tables[$_]") }
+my $told = $node->background_psql('postgres', on_error_stop => 0);
+$told->query("SET assay.message_budget = '6s'");
+$told->query_until(qr/begun/, "\\echo begun\nINSERT INTO message VALUES (4000604);\n");
+foreach (0 .. 2)
+{
+	$node->poll_query_until('postgres', qq{SELECT count(*) > 0 FROM pg_locks WHERE relation = 'assay_internal.$tables[$_]'::regclass AND NOT granted}) or die 'it does not come to wait' if $_ == 0;
+	usleep(2_500_000) if $_ < 2;
+	$told->query('SELECT 1') if $_ == 2;
+	$holders[$_]->query_safe('COMMIT');
+	$holders[$_]->quit;
+}
+$told->quit;
+is(value('SELECT count(*) FROM message WHERE id = 4000604'), '1', 'stored where the configuration is read for longer than the time of a message');
 
 # Another transaction's decision about the same key is waited for as long.
 $node->safe_psql('postgres', q{

@@ -29,6 +29,7 @@
 #include "compat.h"
 #include "miscadmin.h"
 #include "portability/instr_time.h"
+#include "security.h"
 #include "storage/latch.h"
 #include "storage/proc.h"
 #include "utils/guc.h"
@@ -85,6 +86,7 @@ typedef struct RowStatement
 	LocalTransactionId lxid;
 	CommandId	cid;			/* of its snapshot: no other statement has it */
 	double		ms;
+	double		most;			/* that the session's timeouts leave it */
 	uint64		shares;
 } RowStatement;
 
@@ -93,6 +95,7 @@ static uint32 next_row_statement = 0;
 static RowStatement *of_rows = NULL;	/* the one at work, or NULL */
 static instr_time began;
 static double before_ms = 0;	/* what it took before this call */
+static double most_ms = DBL_MAX;	/* what it may take in all */
 
 /* How many ticks a statement may take that has come so far */
 static double
@@ -101,6 +104,7 @@ StatementTicks(void)
 	double		all = ((double) statement_budget +
 					   (double) shares * assay_message_budget / (FAIR_SHARE * TENTHS)) / Max(tick_ms, 1);
 
+	all = Min(all, most_ms / Max(tick_ms, 1));
 	return lenient ? Min(all, lenient_until) : all;
 }
 
@@ -210,6 +214,7 @@ FindRowStatement(void)
 	r->lxid = lxid;
 	r->cid = cid;
 	r->ms = 0;
+	r->most = TimeLeft();
 	r->shares = 0;
 	return r;
 }
@@ -227,6 +232,7 @@ BudgetStart(bool row)
 	statement_ticks = 0;
 	of_rows = row ? FindRowStatement() : NULL;
 	before_ms = row ? of_rows->ms : 0;
+	most_ms = row ? of_rows->most : DBL_MAX;
 	shares = row ? of_rows->shares : 0;
 	if (row)
 		INSTR_TIME_SET_CURRENT(began);
@@ -314,21 +320,20 @@ BudgetAllow(int percent)
 
 /*
  * What goes message by message, since something fails or waits for a lock, must
- * not run into the session's "statement_timeout" for that: it has three quarters
- * of what is left until then, and half of it between the pieces.
+ * not run into a timeout of the session's for that: it has three quarters of what
+ * is left until then, and half of it between the pieces.
  */
 void
 BudgetLenient(int times)
 {
 	lenient_ticks = TICKS * times;
 	lenient_until = DBL_MAX;
-	if (times > 0 && ticking && statement_timeout_ran && get_timeout_active(STATEMENT_TIMEOUT))
+	if (times > 0 && ticking)
 	{
-		double		left = (double) TimestampDifferenceMilliseconds(GetCurrentTimestamp(),
-																	get_timeout_finish_time(STATEMENT_TIMEOUT)) / tick_ms;
+		double		left = (double) TimeLeft() / tick_ms;
 
-		lenient_ticks = Max(Min(lenient_ticks, (int) (left / 2)), 2);
-		lenient_until = statement_ticks + before_ms / tick_ms + left * 3 / 4;
+		lenient_ticks = Max(Min(lenient_ticks, left * 2 / 3), 2);
+		lenient_until = statement_ticks + before_ms / tick_ms + left;
 	}
 	lenient = times > 0;
 }
@@ -370,7 +375,7 @@ BudgetCaught(ErrorData *error)
 bool
 BudgetMade(const ErrorData *error)
 {
-	return error->sqlerrcode == ERRCODE_QUERY_CANCELED &&
+	return error->sqlerrcode == ERRCODE_QUERY_CANCELED && error->message &&
 		strncmp(error->message, CANCELED_AFTER, strlen(CANCELED_AFTER)) == 0;
 }
 

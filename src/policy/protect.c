@@ -27,13 +27,16 @@ RaisedIn(const ErrorData *error, const char *file)
  * for the whole transaction; anything else costs only what failed.  The
  * SQLSTATE does not tell: any function may raise it, and a foreign server's
  * statement_timeout, or a deadlock whose locks go with the subtransaction, is
- * an error like others.  So is a lock that was not had in time.
+ * an error like others.  So is a lock that was not had in time, and a cancel for
+ * the time of a message, of which whoever ran protected within has taken note.
  */
 static bool
 IsForTransaction(const ErrorData *error)
 {
 	if (error->elevel > ERROR)
 		return true;
+	if (BudgetMade(error))
+		return false;
 	if (error->funcname && strncmp(error->funcname, "ProcessInterrupts", 17) == 0)
 		return error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE;
 	if (error->funcname && strncmp(error->funcname, "ProcessRecoveryConflict", 23) == 0)

@@ -54,6 +54,8 @@ typedef struct KeepJob
 	PolicyIdentity *id;
 	MemoryContext context;
 	Datum		keys;			/* text[] of text[]'s texts */
+	Datum		latest;			/* when the last decision about any was made */
+	bool		latest_unknown;
 } KeepJob;
 
 /* Leave those that have a decision, whoever has committed it. */
@@ -78,8 +80,9 @@ RunAsk(void *arg)
 	WaitNoLonger(&security, ASK_PATIENCE);
 	SPI_connect();
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT coalesce(pg_catalog.array_agg(k.key), '{}') FROM pg_catalog.unnest($1) AS k (key) "
-					 "WHERE EXISTS (SELECT FROM %s d WHERE ", id->decision_name);
+	appendStringInfo(&sql, "SELECT coalesce(pg_catalog.array_agg(s.key), '{}'), pg_catalog.max(s.at) "
+					 "FROM (SELECT k.key, pg_catalog.max(d.decided_at) AS at FROM pg_catalog.unnest($1) AS k (key) "
+					 "JOIN %s d ON ", id->decision_name);
 	foreach(lc, id->key)
 	{
 		int			i = foreach_current_index(lc);
@@ -89,32 +92,35 @@ RunAsk(void *arg)
 						 quote_identifier(lfirst(lc)), KeyOperator(type, type, BTEqualStrategyNumber),
 						 i + 1, CastName(type));
 	}
-	appendStringInfoChar(&sql, ')');
+	appendStringInfoString(&sql, " GROUP BY k.key) s");
 	PushActiveSnapshot(GetLatestSnapshot());
 	if (SPI_execute_with_args(sql.data, 1, types, &job->keys, NULL, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read %s", id->decision_name);
 	MemoryContextSwitchTo(job->context);
 	job->keys = datumCopy(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull), false, -1);
+	job->latest = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &job->latest_unknown);
 	PopActiveSnapshot();
 	SPI_finish();
 	LeaveSecurity(&security);
 }
 
+/* The clock may have been set back since a decision about one was made. */
 static void
 RunKeep(void *arg)
 {
 	KeepJob    *job = arg;
-	Oid			types[] = {TEXTOID, TEXTARRAYOID};
-	Datum		values[] = {CStringGetTextDatum(job->id->policy), job->keys};
+	Oid			types[] = {TEXTOID, TEXTARRAYOID, TIMESTAMPTZOID};
+	Datum		values[] = {CStringGetTextDatum(job->id->policy), job->keys, job->latest};
+	char		nulls[] = {' ', ' ', job->latest_unknown ? 'n' : ' '};
 	Security	security;
 
 	EnterConfiguration(&security);
 	WaitNoLonger(&security, IsImpatient(&patience) ? 1 : assay_message_budget);
 	SPI_connect();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	if (SPI_execute_with_args("INSERT INTO assay_internal.reused_key (policy, key) "
-							  "SELECT $1, k.key::pg_catalog.text[] FROM pg_catalog.unnest($2) AS k (key)",
-							  lengthof(types), types, values, NULL, false, 0) != SPI_OK_INSERT)
+	if (SPI_execute_with_args("INSERT INTO assay_internal.reused_key (policy, key, at) "
+							  "SELECT $1, k.key::pg_catalog.text[], GREATEST(pg_catalog.clock_timestamp(), $3) FROM pg_catalog.unnest($2) AS k (key)",
+							  lengthof(types), types, values, nulls, false, 0) != SPI_OK_INSERT)
 		elog(ERROR, "could not write assay_internal.reused_key");
 	PopActiveSnapshot();
 	SPI_finish();
@@ -125,7 +131,7 @@ RunKeep(void *arg)
 void
 KeepReusedKeys(UnwrittenKeys *u)
 {
-	KeepJob		job = {.id = u->id,.context = u->context};
+	KeepJob		job = {.id = u->id,.context = u->context,.latest_unknown = true};
 	MemoryContext old;
 	Datum	   *texts;
 	ErrorData  *error;
