@@ -41,7 +41,7 @@ for my $how ('made', 'updated')
 	is($node->safe_psql($how, q{
 		SELECT string_agg(format('%s %s', c.oid::regclass, a.privilege_type), ', ' ORDER BY c.oid::regclass::text) FROM pg_class c, aclexplode(c.relacl) a
 		WHERE c.relnamespace IN ('assay'::regnamespace, 'assay_internal'::regnamespace) AND c.relkind IN ('r', 'S') AND a.grantee = 0 AND c.relname NOT LIKE 'email\_%'}),
-		'assay.baseline SELECT, assay.text_model_registry SELECT', "$how: of tables, what everybody may read");
+		'assay.baseline SELECT, assay.text_model_registry SELECT, assay_internal.last_number USAGE', "$how: of tables, what everybody may read");
 	$node->safe_psql($how, q{CREATE TABLE message (id int PRIMARY KEY); CREATE VIEW signals AS SELECT id FROM message; SELECT assay.create_policy('p', 'signals', '{id}')});
 	$node->safe_psql($how, q{UPDATE assay_internal.policy SET access = NULL; DROP VIEW p_policy; SELECT assay.upgrade_policy('p')}) if $how eq 'updated';
 	is($node->safe_psql($how, 'SELECT role, "right" FROM assay.access'), $node->safe_psql($how, q{SELECT current_user || '|owner'}), "$how: nobody publishes");
