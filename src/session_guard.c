@@ -182,7 +182,7 @@ IsOfConnections(Oid function)
 	char	   *name = get_func_name(function);
 	Oid			extension = getExtensionOfObject(ProcedureRelationId, function);
 
-	if (name == NULL || !OidIsValid(extension))
+	if (asking || name == NULL || !OidIsValid(extension))
 		return false;
 	if (*name == 'p')
 		return extension == get_extension_oid("postgres_fdw", true);
@@ -251,7 +251,7 @@ NeedsGuard(Oid function)
 static void
 CallGuarded(FmgrHookEventType event, FmgrInfo *function, Datum *arg)
 {
-	if (event == FHET_START && !asking && InOwnersCode() && IsOfConnections(function->fn_oid))
+	if (event == FHET_START && InOwnersCode() && IsOfConnections(function->fn_oid))
 		Refuse(get_func_name(function->fn_oid));
 	if (called)
 		called(event, function, arg);
