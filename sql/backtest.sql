@@ -40,6 +40,12 @@ SELECT hits, "precision", recall FROM assay.backtest('b''s', 'NULL', at => 'at')
 SELECT claim, hits, labelled, tp, flips, flips_right, cost_us FROM assay.backtest('b''s', model => assay.model_from_linear('{x}', '{0.05}', -4), at => 'at', weight => 0.5);
 -- one that fails for a message costs that message
 SELECT messages, faults, hits FROM assay.backtest('b''s', '10 / (x - 50) > 1', at => 'at');
+-- a function that the condition calls is dropped on the way: what is left of the messages are faults, and the report is there
+CREATE FUNCTION gone(int) RETURNS boolean STABLE LANGUAGE plpgsql AS 'BEGIN RETURN true; END';
+CREATE FUNCTION drop_it() RETURNS boolean LANGUAGE plpgsql AS 'BEGIN DROP FUNCTION IF EXISTS back.gone(int); RETURN true; END';
+CREATE FUNCTION drops_it() RETURNS boolean STABLE LANGUAGE plpgsql AS 'BEGIN RETURN back.drop_it(); END';
+SELECT messages > faults AS any, faults > 1 AS faults FROM assay.backtest('b''s', 'CASE WHEN back.drops_it() AND x % 2 = 0 THEN true ELSE back.gone(x) END', at => 'at', signals => 'view');
+SELECT to_regprocedure('back.gone(int)') AS gone;
 \pset expanded off
 SELECT c.key, c.malicious, c.verdict_before, c.verdict_after, c.score_before, c.score_after
 FROM assay.backtest('b''s', 'three', at => 'at', weight => 2, examples => 4) b,

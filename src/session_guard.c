@@ -25,10 +25,9 @@
 #include "cursors.h"
 #include "fmgr.h"
 #include "nodes/parsenodes.h"
-#include "nodes/value.h"
-#include "parser/parse_func.h"
 #include "session_guard.h"
 #include "tcop/utility.h"
+#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -142,6 +141,36 @@ TakesConnection(Oid function, const char *name)
 	return (strcmp(name, "dblink") == 0 || strcmp(name, "dblink_exec") == 0) && n >= 2 && types[1] == TEXTOID;
 }
 
+/* Our own question whether the session has a connection of a name is not refused. */
+static bool asking = false;
+
+/* By a function of dblink's; where there is none to ask, it may have. */
+static bool
+HasNamedConnection(Oid schema, Oid extension)
+{
+	Oid			ask = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("dblink_get_connections"),
+									  PointerGetDatum(buildoidvector(NULL, 0)), ObjectIdGetDatum(schema));
+	FmgrInfo	info;
+
+	LOCAL_FCINFO(call, 0);
+
+	if (!OidIsValid(ask) || getExtensionOfObject(ProcedureRelationId, ask) != extension)
+		return true;
+	fmgr_info(ask, &info);
+	InitFunctionCallInfoData(*call, &info, 0, InvalidOid, NULL, NULL);
+	asking = true;
+	PG_TRY();
+	{
+		(void) FunctionCallInvoke(call);
+	}
+	PG_FINALLY();
+	{
+		asking = false;
+	}
+	PG_END_TRY();
+	return !call->isnull;
+}
+
 /*
  * The same of extensions: connections that the session has opened as somebody else,
  * by dblink, or for foreign tables, by postgres_fdw.  What takes a connection's name
@@ -152,12 +181,8 @@ IsOfConnections(Oid function)
 {
 	char	   *name = get_func_name(function);
 	Oid			extension = getExtensionOfObject(ProcedureRelationId, function);
-	Oid			connections;
-	FmgrInfo	info;
 
-	LOCAL_FCINFO(call, 0);
-
-	if (name == NULL || !OidIsValid(extension))
+	if (asking || name == NULL || !OidIsValid(extension))
 		return false;
 	if (*name == 'p')
 		return extension == get_extension_oid("postgres_fdw", true);
@@ -165,16 +190,8 @@ IsOfConnections(Oid function)
 		strcmp(name, "dblink_get_pkey") == 0 || strcmp(name, "dblink_fdw_validator") == 0 ||
 		strcmp(name, "dblink_current_query") == 0 || strncmp(name, "dblink_build_sql", strlen("dblink_build_sql")) == 0)
 		return false;
-	if (!TakesConnection(function, name))
-		return true;
-	connections = LookupFuncName(list_make2(makeString(get_namespace_name(get_func_namespace(function))),
-											makeString("dblink_get_connections")), 0, NULL, true);
-	if (!OidIsValid(connections))
-		return true;
-	fmgr_info(connections, &info);
-	InitFunctionCallInfoData(*call, &info, 0, InvalidOid, NULL, NULL);
-	(void) FunctionCallInvoke(call);
-	return !call->isnull;
+	return !TakesConnection(function, name) ||
+		HasNamedConnection(get_func_namespace(function), extension);
 }
 
 bool

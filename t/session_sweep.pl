@@ -167,6 +167,19 @@ foreach my $must ('pg_export_snapshot', 'lo_open', 'pg_advisory_unlock_all', 'CO
 {
 	ok(scalar(grep { index($_, $must) >= 0 } @refused), "$must is refused");
 }
+# Code of the owner's may connect itself where the session has no connection of a name: by a superuser's function, as no password is asked for.
+if ($dblink)
+{
+	is($node->safe_psql('postgres', qq{
+		CREATE FUNCTION own.connects() RETURNS int LANGUAGE plpgsql SECURITY DEFINER AS \$\$ BEGIN RETURN u FROM own.dblink($connection, 'SELECT 1') u(u int); END \$\$;
+		INSERT INTO own.message VALUES (200001, 'SELECT own.connects()');
+		SELECT own.dblink_connect($connection) AS unnamed \\gset
+		INSERT INTO own.message VALUES (200002, 'SELECT own.connects()');
+		SELECT own.dblink_connect('conn', $connection) AS named \\gset
+		INSERT INTO own.message VALUES (200003, 'SELECT own.connects()');
+		SELECT string_agg(degraded::text, ' ' ORDER BY id) FROM own.own_decision WHERE id > 200000}),
+		'false false true', 'the owner connects by dblink, while the session has no connection of a name');
+}
 # what the session makes of its own, indexes of temporary tables among it, is not refused
 is(($node->psql('postgres', q{
 	INSERT INTO own.message VALUES (100001, 'SELECT 1');

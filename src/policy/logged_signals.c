@@ -412,6 +412,7 @@ static ReadState *
 StateFor(FunctionCallInfo fcinfo, LoggedSignals *s)
 {
 	ReadState  *state = fcinfo->flinfo->fn_extra;
+	SignalsShape *shape;
 	MemoryContext old;
 
 	if (state == NULL)
@@ -427,10 +428,10 @@ StateFor(FunctionCallInfo fcinfo, LoggedSignals *s)
 	state->shape = NULL;
 	MemoryContextReset(state->context);
 	old = MemoryContextSwitchTo(state->context);
-	state->desc = NULL;
-	state->shape = ReadSignalsShape(s->shape, s->count);
-	state->desc = ShapeDesc(state->shape);
+	shape = ReadSignalsShape(s->shape, s->count);
+	state->desc = ShapeDesc(shape);
 	MemoryContextSwitchTo(old);
+	state->shape = shape;		/* last: what failed midway is no shape */
 	return state;
 }
 
@@ -611,6 +612,7 @@ BindRowColumn(SignalsReader *r, int column, const SignalColumn *c)
 static void
 BindReader(SignalsReader *r, const LoggedSignals *s)
 {
+	SignalsShape *shape;
 	MemoryContext old;
 
 	r->shape = NULL;
@@ -620,23 +622,24 @@ BindReader(SignalsReader *r, const LoggedSignals *s)
 	for (int i = 0; i < r->desc->natts; i++)
 		r->columns[i].from = -1;
 	r->to = palloc(Max(s->count, 1) * sizeof(int));
-	r->shape = ReadSignalsShape(s->shape, s->count);
-	for (int i = 0; i < r->shape->count; i++)
+	shape = ReadSignalsShape(s->shape, s->count);
+	for (int i = 0; i < shape->count; i++)
 	{
 		r->to[i] = -1;
 		for (int column = 0; column < r->desc->natts; column++)
 		{
 			Form_pg_attribute att = TupleDescAttr(r->desc, column);
 
-			if (att->attisdropped || strcmp(NameStr(att->attname), r->shape->columns[i].name) != 0 ||
+			if (att->attisdropped || strcmp(NameStr(att->attname), shape->columns[i].name) != 0 ||
 				r->columns[column].from >= 0 || (r->wanted && !bms_is_member(column, r->wanted)))
 				continue;
 			r->to[i] = column;
 			r->columns[column].from = i;
-			BindRowColumn(r, column, &r->shape->columns[i]);
+			BindRowColumn(r, column, &shape->columns[i]);
 		}
 	}
 	MemoryContextSwitchTo(old);
+	r->shape = shape;			/* last, as StateFor() has it */
 }
 
 /* Step over a value that nobody wants. */
@@ -722,10 +725,11 @@ static RowState *
 RowStateFor(FunctionCallInfo fcinfo)
 {
 	RowState   *state = fcinfo->flinfo->fn_extra;
+	TypeCacheEntry *entry;
 	Oid			type;
 	MemoryContext old;
 
-	if (state && state->type->tupDesc_identifier == state->type_version)
+	if (state && state->type && state->type->tupDesc_identifier == state->type_version)
 		return state;
 	type = get_fn_expr_argtype(fcinfo->flinfo, 0);
 	if (!OidIsValid(type) || !type_is_rowtype(type) || type == RECORDOID || getBaseType(type) != type)
@@ -738,16 +742,18 @@ RowStateFor(FunctionCallInfo fcinfo)
 		state->context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "pg_assay rows", ALLOCSET_SMALL_SIZES);
 		fcinfo->flinfo->fn_extra = state;
 	}
+	state->type = NULL;
 	MemoryContextReset(state->context);
-	state->type = lookup_type_cache(type, TYPECACHE_TUPDESC);
-	state->type_version = 0;
+	entry = lookup_type_cache(type, TYPECACHE_TUPDESC);
 	old = MemoryContextSwitchTo(state->context);
 	state->desc = lookup_rowtype_tupdesc_copy(type, -1);
 	state->reader = MakeSignalsReader(state->desc, NULL, state->context);
 	state->values = palloc(state->desc->natts * sizeof(Datum));
 	state->nulls = palloc(state->desc->natts * sizeof(bool));
 	MemoryContextSwitchTo(old);
-	state->type_version = state->type->tupDesc_identifier;
+	state->type_version = entry->tupDesc_identifier;
+	state->type = entry;		/* last, too: to wait for the lock of a table
+								 * may end in an error */
 	return state;
 }
 

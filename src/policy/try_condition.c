@@ -57,13 +57,14 @@ typedef struct TryState
 	TupleTableSlot *values;		/* as they were logged */
 	ExprContext *econtext;
 	Expr	   *parsed;
-	ExprState  *expr;
+	ExprState  *expr;			/* NULL: not ready */
 	MemoryContext expr_context;
 	uint64		news;			/* of functions, before expr was made */
 	bool		foreign_code;	/* may depend on the search_path */
 	int			settings;		/* that it depends on without that */
 	char		parallel;		/* PROPARALLEL_... of what it calls */
 	MemoryContext context;
+	bool		bound;			/* all above but expr is there */
 	uint64		evaluations;
 } TryState;
 
@@ -174,7 +175,7 @@ ParseWithGuards(TryState *state, const char *condition, List *names, List *condi
 
 /*
  * Make it ready, for the first time or after an error, as functions were replaced
- * (NoteCaught() in evaluate.c).
+ * (NoteCaught() in evaluate.c); or dropped, which is the next message's error, too.
  */
 static void
 MakeReady(TryState *state)
@@ -183,7 +184,6 @@ MakeReady(TryState *state)
 
 	MemoryContextReset(state->expr_context);
 	old = MemoryContextSwitchTo(state->expr_context);
-	state->expr = NULL;
 	state->news = ItemNews();
 	state->expr = ExecInitExpr(state->parsed, NULL);
 	MemoryContextSwitchTo(old);
@@ -221,6 +221,7 @@ BindTry(TryState *state, text *policy, text *condition)
 	MemoryContext old;
 
 	state->expr = NULL;
+	state->bound = false;
 	MemoryContextReset(state->context);
 	old = MemoryContextSwitchTo(state->context);
 	state->policy = DatumGetTextPCopy(PointerGetDatum(policy));
@@ -235,6 +236,7 @@ BindTry(TryState *state, text *policy, text *condition)
 	state->run_as = has_privs_of_role(state->userid, state->id->owner) ? state->id->owner : state->userid;
 	Prepare(state, text_to_cstring(condition));
 	MemoryContextSwitchTo(old);
+	state->bound = true;
 }
 
 static bool
@@ -271,7 +273,7 @@ StateOf(FunctionCallInfo fcinfo)
 		state->context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "pg_assay backtest", ALLOCSET_DEFAULT_SIZES);
 		fcinfo->flinfo->fn_extra = state;
 	}
-	if (state->expr == NULL || state->userid != GetUserId() ||
+	if (!state->bound || state->userid != GetUserId() ||
 		!SameText(state->policy, policy) || !SameText(state->condition, condition))
 		BindTry(state, policy, condition);
 	CheckParallel(state);
@@ -328,6 +330,8 @@ RunTry(void *arg)
 	Datum		hit;
 
 	ResetExprContext(state->econtext);
+	if (state->expr == NULL)
+		MakeReady(state);
 	LoadRow(job);
 	if (timed)
 		INSTR_TIME_SET_CURRENT(start);
@@ -362,7 +366,7 @@ Try(FunctionCallInfo fcinfo, bool logged)
 	else
 		RunTry(&job);
 	if (error && job.state->news != ItemNews())
-		MakeReady(job.state);
+		job.state->expr = NULL;
 	ExecClearTuple(job.state->row);
 	ExecClearTuple(job.state->values);
 	LeaveSecurity(&security);
