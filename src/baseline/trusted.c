@@ -12,7 +12,9 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "literals.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "owner.h"
@@ -49,6 +51,15 @@ RefuseFunction(Oid function, void *context)
 	return false;
 }
 
+/* May what a value is made from run code of the type's owner?  Base types are a superuser's. */
+static bool
+InputRunsCode(Oid type)
+{
+	char		kind = get_typtype(type);
+
+	return kind != TYPTYPE_ENUM && kind != TYPTYPE_PSEUDO && (kind != TYPTYPE_BASE || OidIsValid(get_element_type(type)));
+}
+
 static bool
 RefuseUntrusted(Node *node, void *context)
 {
@@ -57,7 +68,8 @@ RefuseUntrusted(Node *node, void *context)
 	if (IsA(node, Query))
 		return query_tree_walker((Query *) node, RefuseUntrusted, context, 0);
 	(void) check_functions_in_node(node, RefuseFunction, context);
-	if (IsA(node, CoerceToDomain) && !TypeIsTrusted(GetUserId(), exprType(node)))
+	if ((IsA(node, CoerceToDomain) || IsA(node, Const)) && InputRunsCode(exprType(node)) &&
+		!TypeIsTrusted(GetUserId(), exprType(node)))
 		Refuse(psprintf("type %s", format_type_be(exprType(node))));
 	return expression_tree_walker(node, RefuseUntrusted, context);
 }
@@ -71,6 +83,11 @@ baseline_trusted(PG_FUNCTION_ARGS)
 	ListCell   *lc;
 
 	foreach(lc, raw_parser(sql, RAW_PARSE_DEFAULT))
-		(void) RefuseUntrusted((Node *) parse_analyze_fixedparams(lfirst(lc), sql, NULL, 0, NULL), NULL);
+	{
+		RawStmt    *raw = lfirst(lc);
+
+		raw->stmt = WithoutLiterals(raw->stmt);
+		(void) RefuseUntrusted((Node *) parse_analyze_fixedparams(raw, sql, NULL, 0, NULL), NULL);
+	}
 	PG_RETURN_VOID();
 }

@@ -12,9 +12,11 @@
 #include "access/transam.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_language.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
+#include "literals.h"
 #include "miscadmin.h"
 #include "nearest.h"
 #include "nodes/makefuncs.h"
@@ -668,6 +670,36 @@ RefuseUntrusted(Node *node, void *context)
 	return expression_tree_walker(node, RefuseUntrusted, context);
 }
 
+/* Are operators looked up where others than PostgreSQL and we may have made some? */
+static bool
+LooksElsewhere(void)
+{
+	List	   *path = fetch_search_path(false);
+	ListCell   *lc;
+
+	foreach(lc, path)
+		if (lfirst_oid(lc) != PG_CATALOG_NAMESPACE && !SchemaIsOurs(lfirst_oid(lc)))
+		return true;
+	return false;
+}
+
+/*
+ * What the expression would call is told without its literals, before these are
+ * input of whatever type they are found to be.
+ */
+static void
+RefuseBehindLiterals(Node *raw, ParseState *pstate, Oid owner)
+{
+	ParseState *tried = make_parsestate(pstate);
+	Node	   *expr;
+
+	tried->p_pre_columnref_hook = pstate->p_pre_columnref_hook;
+	tried->p_ref_hook_state = pstate->p_ref_hook_state;
+	expr = transformExpr(tried, WithoutLiterals(raw), EXPR_KIND_OTHER);
+	(void) RefuseUntrusted(expr, &owner);
+	free_parsestate(tried);
+}
+
 /* A text means the same whatever the session's settings. */
 List	   *
 RuleParseText(const char *condition)
@@ -747,6 +779,8 @@ RuleParseKind(RuleKind kind, const char *condition, TupleDesc desc, List *guards
 	expr = OneExpression(RuleParseText(condition));
 	(void) RefuseSubqueries(expr, pstate);
 	(void) RefuseWritten(expr, &owner);
+	if (LooksElsewhere())
+		RefuseBehindLiterals(expr, pstate, owner);
 	expr = transformExpr(pstate, expr, EXPR_KIND_OTHER);
 	(void) RefuseSets(expr, pstate);
 	expr = kind == RULE_CONDITION ? coerce_to_boolean(pstate, expr, "a condition") :
