@@ -79,9 +79,23 @@ SELECT sender, sum(1) OVER () AS days, highest FROM opn.opn_sender WHERE day = '
 RESET ROLE;
 SELECT is_called AS ran FROM opn_ran;
 
+-- nor does the owner's code run with the rights of who builds for him
+CREATE ROLE opn_builder;
+GRANT USAGE ON SEQUENCE opn_ran TO opn_builder;
+GRANT USAGE ON SCHEMA opn TO opn_builder;
+SET ROLE opn_owner;
+CREATE FUNCTION opn.asked() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN IF current_user = 'opn_builder' THEN PERFORM nextval('public.opn_ran'); END IF; RETURN true; END $$;
+CREATE DOMAIN opn.item AS text CHECK (opn.asked());
+SELECT assay.grant_access('opn', 'opn_builder', 'builder');
+RESET ROLE;
+SET ROLE opn_builder;
+SELECT assay.create_detector('opn', 'reads', '''{a,b}''::opn.item[] IS NULL', mode => 'draft');
+RESET ROLE;
+SELECT is_called AS ran FROM opn_ran;
+
 SET ROLE opn_owner;
 SELECT assay.drop_baseline('opn.opn_sender'), assay.drop_policy('opn', true);
 RESET ROLE;
 DROP SCHEMA opn, opn_shared CASCADE;
 DROP SEQUENCE opn_ran;
-DROP ROLE opn_owner, opn_other;
+DROP ROLE opn_owner, opn_other, opn_builder;

@@ -12,7 +12,6 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_proc.h"
-#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "literals.h"
 #include "miscadmin.h"
@@ -49,15 +48,6 @@ RefuseFunction(Oid function, void *context)
 	if (!MayActAs(owner, GetUserId()))
 		Refuse(psprintf("function %s", format_procedure(function)));
 	return false;
-}
-
-/* May what a value is made from run code of the type's owner?  Base types are a superuser's. */
-static bool
-InputRunsCode(Oid type)
-{
-	char		kind = get_typtype(type);
-
-	return kind != TYPTYPE_ENUM && kind != TYPTYPE_PSEUDO && (kind != TYPTYPE_BASE || OidIsValid(get_element_type(type)));
 }
 
 static bool

@@ -683,6 +683,21 @@ LooksElsewhere(void)
 	return false;
 }
 
+/* Who is not the owner reads no literals of types that run the owner's code. */
+static bool
+RefuseToRead(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Const) && InputRunsCode(exprType(node)) && !TypeIsTrusted(GetUserId(), exprType(node)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("a literal of type %s is for the policy's owner to write in a condition", format_type_be(exprType(node))),
+				 errdetail("To read it runs what belongs to the type, with the rights of whoever writes the condition."),
+				 errhint("The owner may use it, or compute a signal by it.")));
+	return expression_tree_walker(node, RefuseToRead, context);
+}
+
 /*
  * What the expression would call is told without its literals, before these are
  * input of whatever type they are found to be.
@@ -697,6 +712,8 @@ RefuseBehindLiterals(Node *raw, ParseState *pstate, Oid owner)
 	tried->p_ref_hook_state = pstate->p_ref_hook_state;
 	expr = transformExpr(tried, WithoutLiterals(raw), EXPR_KIND_OTHER);
 	(void) RefuseUntrusted(expr, &owner);
+	if (GetUserId() != owner)
+		(void) RefuseToRead(expr, NULL);
 	free_parsestate(tried);
 }
 
@@ -779,7 +796,7 @@ RuleParseKind(RuleKind kind, const char *condition, TupleDesc desc, List *guards
 	expr = OneExpression(RuleParseText(condition));
 	(void) RefuseSubqueries(expr, pstate);
 	(void) RefuseWritten(expr, &owner);
-	if (LooksElsewhere())
+	if (LooksElsewhere() || GetUserId() != owner)
 		RefuseBehindLiterals(expr, pstate, owner);
 	expr = transformExpr(pstate, expr, EXPR_KIND_OTHER);
 	(void) RefuseSets(expr, pstate);
