@@ -99,6 +99,19 @@ TypeIsTrusted(Oid owner, Oid type)
 	return !OidIsValid(form.typelem) || TypeIsTrusted(owner, form.typelem);
 }
 
+/*
+ * May a type's input run code of somebody's, where a literal of it is parsed?  Base
+ * types are a superuser's; a domain's checks come later, those of items don't.
+ */
+bool
+InputRunsCode(Oid type)
+{
+	char		kind = get_typtype(type);
+
+	return kind != TYPTYPE_ENUM && kind != TYPTYPE_PSEUDO &&
+		(kind != TYPTYPE_BASE || OidIsValid(get_element_type(type)));
+}
+
 /* The owner of a relation, or an error when that is gone */
 static Oid
 OwnerOf(Oid relid)

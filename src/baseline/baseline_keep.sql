@@ -392,10 +392,11 @@ BEGIN
 			CASE WHEN b.label_table IS NOT NULL THEN assay_internal.baseline_steps(b, b.counted_label::text) END, counted));
 		deletion := format('DELETE FROM %s s WHERE %s', b.relation, same_key);
 		PERFORM set_config('search_path', b.search_path, true);
+		PERFORM assay_internal.baseline_trusted(deletion), assay_internal.baseline_trusted(query);
 		EXECUTE deletion;
 		GET DIAGNOSTICS gone = ROW_COUNT;
 		EXECUTE query INTO written, new_rows, new_keys;
-		PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 		b.rows := b.rows - gone + new_rows;
 		b.keys := b.keys - (gone > 0)::int + new_keys;
 		b.changed := gone + written;
@@ -446,8 +447,9 @@ BEGIN
 			assay_internal.baseline_tiles(b, fresh,
 				CASE WHEN b.label_table IS NOT NULL THEN 'TABLE step' END, counted));
 		PERFORM set_config('search_path', b.search_path, true);
+		PERFORM assay_internal.baseline_trusted(query);
 		EXECUTE query INTO written, new_rows, new_keys;
-		PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 	END IF;
 
 	IF settles THEN
@@ -764,8 +766,9 @@ BEGIN
 		-- Names in extra are looked up where the caller looks.
 		query := format('CREATE TABLE %s AS %s WITH NO DATA', target, assay_internal.baseline_definition(b));
 		PERFORM set_config('search_path', b.search_path, true);
+		PERFORM assay_internal.baseline_trusted(assay_internal.baseline_definition(b));
 		EXECUTE query;
-		PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 		EXECUTE format('ALTER TABLE %s ADD PRIMARY KEY (%s, %s)', target, assay_internal.baseline_columns(NULL, key), assay_internal.baseline_tile(tile));
 		EXECUTE format('COMMENT ON TABLE %s IS %L', target, comment);
 		IF outcome IS NOT NULL THEN
@@ -781,8 +784,9 @@ BEGIN
 	ELSE
 		query := format('CREATE MATERIALIZED VIEW %s AS %s', target, assay_internal.baseline_definition(b));
 		PERFORM set_config('search_path', b.search_path, true);
+		PERFORM assay_internal.baseline_trusted(assay_internal.baseline_definition(b));
 		EXECUTE query;
-		PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 		EXECUTE format('CREATE UNIQUE INDEX ON %s (%s, %s)', target, assay_internal.baseline_columns(NULL, key), assay_internal.baseline_tile(tile));
 		EXECUTE format('COMMENT ON MATERIALIZED VIEW %s IS %L', target, comment);
 	END IF;

@@ -51,6 +51,7 @@ CREATE FUNCTION assay_internal.baseline_compact(relation regclass, before date) 
 DECLARE
 	b assay.baseline;
 	moment text := '{row}.day::timestamp';
+	deletion text;
 	n bigint;
 BEGIN
 	PERFORM assay_internal.baseline_must_be_owner($1, 'baseline_compact', 'Call assay.compact_baseline().');
@@ -60,15 +61,17 @@ BEGIN
 	IF b.tile <> interval '1 day' THEN
 		moment := '(({row}.until AT TIME ZONE ''UTC'') - interval ''1 us'')';
 	END IF;
-	-- operators of the key's types are found where they were when it was made
-	PERFORM set_config('search_path', b.search_path, true);
-	EXECUTE assay_internal.baseline_fill('DELETE FROM {baseline} o WHERE {old} < {before} AND EXISTS (
+	deletion := assay_internal.baseline_fill('DELETE FROM {baseline} o WHERE {old} < {before} AND EXISTS (
 		SELECT FROM {baseline} n WHERE {same_key} AND n.{tile} > o.{tile} AND {new} < {before}
 			AND (extract(year FROM {new}), extract(month FROM {new})) = (extract(year FROM {old}), extract(month FROM {old})))',
 		'baseline', b.relation::text, 'before', quote_literal(before) || '::date', 'same_key', assay_internal.baseline_equal('n', 'o', b.key_columns),
 		'tile', assay_internal.baseline_tile(b.tile), 'old', replace(moment, '{row}', 'o'), 'new', replace(moment, '{row}', 'n'));
+	-- operators of the key's types are found where they were when it was made
+	PERFORM set_config('search_path', b.search_path, true);
+	PERFORM assay_internal.baseline_trusted(deletion);
+	EXECUTE deletion;
 	GET DIAGNOSTICS n = ROW_COUNT;
-	PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+	PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 	b.rows := b.rows - n;
 	PERFORM assay_internal.baseline_row($1, b);
 	RETURN n;

@@ -18,6 +18,7 @@ DECLARE
 	b assay.baseline := assay_internal.baseline_for_change($1);
 	started timestamptz := clock_timestamp();
 	tile text := assay_internal.baseline_tile(b.tile);
+	statement text;
 	columns text := assay_internal.baseline_columns(NULL, b.key_columns) || ', ' || tile || ', history' ||
 		CASE WHEN b.label_table IS NOT NULL THEN ', labels' ELSE '' END || assay_internal.baseline_extra(b, ', {name}');
 BEGIN
@@ -27,14 +28,16 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = format('baseline %s is distributed, and its label table %s is not', b.relation, b.label_table),
 			HINT = 'Distribute both by the same column, together.';
 	END IF;
-	PERFORM set_config('search_path', b.search_path, true);
-	EXECUTE assay_internal.baseline_fill('INSERT INTO {baseline} AS b ({columns}) SELECT {columns} FROM ({definition}) n
+	statement := assay_internal.baseline_fill('INSERT INTO {baseline} AS b ({columns}) SELECT {columns} FROM ({definition}) n
 ON CONFLICT ({key}, {tile}) DO UPDATE SET history = EXCLUDED.history{labels}{extra}
 WHERE (b.*) IS DISTINCT FROM (EXCLUDED.*)',
 		'baseline', b.relation::text, 'columns', columns, 'tile', tile, 'definition', assay_internal.baseline_definition(b), 'key', assay_internal.baseline_columns(NULL, b.key_columns),
 		'labels', CASE WHEN b.label_table IS NOT NULL THEN ', labels = EXCLUDED.labels' END, 'extra', assay_internal.baseline_extra(b, ', {name} = EXCLUDED.{name}'));
+	PERFORM set_config('search_path', b.search_path, true);
+	PERFORM assay_internal.baseline_trusted(statement);
+	EXECUTE statement;
 	GET DIAGNOSTICS b.changed = ROW_COUNT;
-	PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+	PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 	EXECUTE format('SELECT coalesce(sum(n), 0), count(*) FROM (SELECT count(*) AS n FROM %s GROUP BY %s) k',
 		b.relation, assay_internal.baseline_columns(NULL, b.key_columns)) INTO b.rows, b.keys;
 	-- nothing is counted one by one any more

@@ -412,11 +412,10 @@ AddBoundByParts(BatchQuery *q, Source *s, StrategyNumber strategy, Datum *key)
 void
 AddKeyBound(BatchQuery *q, Source *s, StrategyNumber strategy, Datum *key)
 {
-	const char *op = strategy == BTLessEqualStrategyNumber ? "<=" : ">";
+	const char *op = strategy == BTLessEqualStrategyNumber ? "OPERATOR(pg_catalog.<=)" : "OPERATOR(pg_catalog.>)";
 
 	for (int i = 0; i < s->nkeys; i++)
-		if (strcmp(KeyOperator(s->key_types[i], s->key_types[i], strategy),
-				   psprintf("OPERATOR(pg_catalog.%s)", op)) != 0)
+		if (strcmp(KeyOperator(s->key_types[i], s->key_types[i], strategy), op) != 0)
 		{
 			AddBoundByParts(q, s, strategy, key);
 			return;

@@ -12,9 +12,11 @@
 #include "access/transam.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_language.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
+#include "literals.h"
 #include "miscadmin.h"
 #include "nearest.h"
 #include "nodes/makefuncs.h"
@@ -668,6 +670,53 @@ RefuseUntrusted(Node *node, void *context)
 	return expression_tree_walker(node, RefuseUntrusted, context);
 }
 
+/* Are operators looked up where others than PostgreSQL and we may have made some? */
+static bool
+LooksElsewhere(void)
+{
+	List	   *path = fetch_search_path(false);
+	ListCell   *lc;
+
+	foreach(lc, path)
+		if (lfirst_oid(lc) != PG_CATALOG_NAMESPACE && !SchemaIsOurs(lfirst_oid(lc)))
+		return true;
+	return false;
+}
+
+/* Who is not the owner reads no literals of types that run the owner's code. */
+static bool
+RefuseToRead(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Const) && InputRunsCode(exprType(node)) && !TypeIsTrusted(GetUserId(), exprType(node)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("a literal of type %s is for the policy's owner to write in a condition", format_type_be(exprType(node))),
+				 errdetail("To read it runs what belongs to the type, with the rights of whoever writes the condition."),
+				 errhint("The owner may use it, or compute a signal by it.")));
+	return expression_tree_walker(node, RefuseToRead, context);
+}
+
+/*
+ * What the expression would call is told without its literals, before these are
+ * input of whatever type they are found to be.
+ */
+static void
+RefuseBehindLiterals(Node *raw, ParseState *pstate, Oid owner)
+{
+	ParseState *tried = make_parsestate(pstate);
+	Node	   *expr;
+
+	tried->p_pre_columnref_hook = pstate->p_pre_columnref_hook;
+	tried->p_ref_hook_state = pstate->p_ref_hook_state;
+	expr = transformExpr(tried, WithoutLiterals(raw), EXPR_KIND_OTHER);
+	(void) RefuseUntrusted(expr, &owner);
+	if (GetUserId() != owner)
+		(void) RefuseToRead(expr, NULL);
+	free_parsestate(tried);
+}
+
 /* A text means the same whatever the session's settings. */
 List	   *
 RuleParseText(const char *condition)
@@ -747,6 +796,8 @@ RuleParseKind(RuleKind kind, const char *condition, TupleDesc desc, List *guards
 	expr = OneExpression(RuleParseText(condition));
 	(void) RefuseSubqueries(expr, pstate);
 	(void) RefuseWritten(expr, &owner);
+	if (LooksElsewhere() || GetUserId() != owner)
+		RefuseBehindLiterals(expr, pstate, owner);
 	expr = transformExpr(pstate, expr, EXPR_KIND_OTHER);
 	(void) RefuseSets(expr, pstate);
 	expr = kind == RULE_CONDITION ? coerce_to_boolean(pstate, expr, "a condition") :

@@ -491,7 +491,7 @@ BEGIN
 	PERFORM set_config('search_path', search_path, true);
 	EXECUTE format('CREATE VIEW %s AS SELECT %s, %s AS at, (%s
 		) AS content FROM %s', content_view, keys, coalesce(quote_ident(at), 'NULL') || '::pg_catalog.timestamptz', content, source);
-	PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+	PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 	SELECT a.atttypid INTO content_type FROM pg_attribute a WHERE a.attrelid = content_view::regclass AND a.attname = 'content';
 	IF content_type <> ALL ('{text,jsonb}'::regtype[]) THEN
 		RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch', MESSAGE = format('the content of a message is of type %s, not text or jsonb', content_type);

@@ -1,0 +1,12 @@
+/*
+ * literals.h
+ *		Literals of no type in what is parsed with others' operators in reach.
+ */
+#ifndef LITERALS_H
+#define LITERALS_H
+
+#include "nodes/nodes.h"
+
+extern Node *WithoutLiterals(Node *raw);
+
+#endif							/* LITERALS_H */

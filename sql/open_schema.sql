@@ -1,0 +1,101 @@
+-- A search_path with a schema in which others may create: what they put there is
+-- not run with the rights of who owns a baseline or a policy.
+\set SHOW_CONTEXT never
+SET client_min_messages = warning;
+CREATE ROLE opn_owner; CREATE ROLE opn_other;
+CREATE SCHEMA opn AUTHORIZATION opn_owner;
+CREATE SCHEMA opn_shared;
+GRANT USAGE, CREATE ON SCHEMA opn_shared TO opn_owner, opn_other;
+GRANT USAGE ON SCHEMA opn TO opn_other;
+-- a number that is drawn stays drawn where an error takes back the rest
+CREATE SEQUENCE opn_ran;
+GRANT USAGE ON SEQUENCE opn_ran TO opn_owner;
+
+SET ROLE opn_owner;
+CREATE TABLE opn.message (n bigint GENERATED ALWAYS AS IDENTITY, id varchar, part varchar, sender varchar NOT NULL, received_at timestamptz NOT NULL, PRIMARY KEY (id, part));
+INSERT INTO opn.message (id, part, sender, received_at) SELECT i, i, 's' || i % 3, '2024-01-01'::timestamptz + i * interval '1 hour' FROM generate_series(1, 30) i;
+SELECT assay.create_baseline('opn_sender', source => 'opn.message', key => '{sender}', at => 'received_at', arrival => 'n', incremental => true,
+	extra => '{"highest": {"aggregate": "max(id)", "rollup": "max"}}', schema => 'opn', search_path => 'opn_shared');
+CREATE VIEW opn.signals AS SELECT id, part, sender, received_at FROM opn.message;
+SET client_min_messages = error;
+SELECT assay.create_policy('opn', 'opn.signals', '{id,part}', prior => -1, search_path => 'pg_catalog, opn_shared, assay, pg_temp');
+SET client_min_messages = warning;
+SELECT assay.create_detector('opn', 'third', 'sender = ''s2''', weight => 3, mode => 'live');
+RESET ROLE;
+
+-- what fits the types of keys better than PostgreSQL's own
+SET ROLE opn_other;
+CREATE FUNCTION opn_shared.ran() RETURNS void LANGUAGE plpgsql AS $$ BEGIN IF current_user = 'opn_owner' THEN PERFORM nextval('public.opn_ran'); END IF; END $$;
+DO $$
+DECLARE
+	op text;
+BEGIN
+	FOREACH op IN ARRAY '{<,<=,=,>=,>}'::text[] LOOP
+		EXECUTE format('CREATE FUNCTION opn_shared.%I(varchar, varchar) RETURNS boolean LANGUAGE plpgsql AS $f$
+			BEGIN PERFORM opn_shared.ran(); RETURN $1::text OPERATOR(pg_catalog.%2$s) $2::text; END $f$', 'is ' || op, op);
+		EXECUTE format('CREATE OPERATOR opn_shared.%s (FUNCTION = opn_shared.%I, LEFTARG = varchar, RIGHTARG = varchar)', op, 'is ' || op);
+	END LOOP;
+END $$;
+RESET ROLE;
+
+SET ROLE opn_owner;
+INSERT INTO opn.message (id, part, sender, received_at) SELECT i, i, 's' || i % 4, '2024-01-05'::timestamptz + i * interval '1 hour' FROM generate_series(31, 60) i;
+CALL assay.backfill('opn', batch => 7);
+CALL assay.backfill('opn', undecided_only => true, batch => 7);
+SELECT count(*) FROM opn.opn_decision;
+SELECT assay.refresh_baseline('opn.opn_sender');
+SELECT assay.rebuild_baseline('opn.opn_sender', 's1');
+SELECT assay.compact_baseline('opn.opn_sender', '1 day');
+SELECT assay.create_baseline('opn_again', source => 'opn.message', key => '{sender}', at => 'received_at', incremental => false,
+	extra => '{"same": {"aggregate": "bool_or(id = sender)", "rollup": "bool_or"}}', schema => 'opn', search_path => 'opn_shared');
+RESET ROLE;
+-- what a literal becomes is told before it does: the input of an array checks each item
+DROP OPERATOR opn_shared.= (varchar, varchar);
+SET ROLE opn_other;
+CREATE FUNCTION opn_shared.checked() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM opn_shared.ran(); RETURN true; END $$;
+CREATE DOMAIN opn_shared.item AS text CHECK (opn_shared.checked());
+CREATE FUNCTION opn_shared.never(varchar[], opn_shared.item[]) RETURNS boolean LANGUAGE sql IMMUTABLE RETURN false;
+CREATE FUNCTION opn_shared.never(varchar, opn_shared.item[]) RETURNS boolean LANGUAGE sql IMMUTABLE RETURN false;
+CREATE OPERATOR opn_shared.&& (FUNCTION = opn_shared.never, LEFTARG = varchar[], RIGHTARG = opn_shared.item[]);
+CREATE OPERATOR opn_shared.= (FUNCTION = opn_shared.never, LEFTARG = varchar[], RIGHTARG = opn_shared.item[]);
+RESET ROLE;
+SET ROLE opn_owner;
+SELECT assay.create_detector('opn', 'overlaps', 'ARRAY[sender] && ''{a,b}''', mode => 'draft');
+SELECT assay.create_detector('opn', 'differs', 'ARRAY[sender] IS DISTINCT FROM ''{a,b}''', mode => 'draft');
+SELECT assay.create_detector('opn', 'calls', 'never(sender, ''{a,b}'')', mode => 'draft');
+SELECT assay.create_detector('opn', 'plain', 'id IN (''a'', ''b'') OR ARRAY[sender] OPERATOR(pg_catalog.&&) ''{a,b}'' OR sender IS DISTINCT FROM ''a''', mode => 'draft');
+SELECT assay.create_baseline('opn_again', source => 'opn.message', key => '{sender}', at => 'received_at', incremental => false,
+	extra => '{"some": {"aggregate": "bool_or(ARRAY[id] && ''{a,b}'')", "rollup": "bool_or"}}', schema => 'opn', search_path => 'opn_shared');
+RESET ROLE;
+-- a type of another's
+SET ROLE opn_other;
+CREATE DOMAIN opn_shared.short AS text CHECK (length(VALUE) < 9);
+RESET ROLE;
+SET ROLE opn_owner;
+SELECT assay.create_baseline('opn_again', source => 'opn.message', key => '{sender}', at => 'received_at', incremental => false,
+	extra => '{"long": {"aggregate": "max(id::short)", "rollup": "max"}}', schema => 'opn', search_path => 'opn_shared');
+SELECT changed > 0 AS refreshed FROM assay.refresh_baseline('opn.opn_sender');
+SELECT sender, sum(1) OVER () AS days, highest FROM opn.opn_sender WHERE day = '2024-01-07' ORDER BY sender COLLATE "C" LIMIT 1;
+RESET ROLE;
+SELECT is_called AS ran FROM opn_ran;
+
+-- nor does the owner's code run with the rights of who builds for him
+CREATE ROLE opn_builder;
+GRANT USAGE ON SEQUENCE opn_ran TO opn_builder;
+GRANT USAGE ON SCHEMA opn TO opn_builder;
+SET ROLE opn_owner;
+CREATE FUNCTION opn.asked() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN IF current_user = 'opn_builder' THEN PERFORM nextval('public.opn_ran'); END IF; RETURN true; END $$;
+CREATE DOMAIN opn.item AS text CHECK (opn.asked());
+SELECT assay.grant_access('opn', 'opn_builder', 'builder');
+RESET ROLE;
+SET ROLE opn_builder;
+SELECT assay.create_detector('opn', 'reads', '''{a,b}''::opn.item[] IS NULL', mode => 'draft');
+RESET ROLE;
+SELECT is_called AS ran FROM opn_ran;
+
+SET ROLE opn_owner;
+SELECT assay.drop_baseline('opn.opn_sender'), assay.drop_policy('opn', true);
+RESET ROLE;
+DROP SCHEMA opn, opn_shared CASCADE;
+DROP SEQUENCE opn_ran;
+DROP ROLE opn_owner, opn_other, opn_builder;

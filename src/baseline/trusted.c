@@ -1,0 +1,83 @@
+/*
+ * trusted.c
+ *		A baseline's statements call nobody's functions but its owner's and a
+ *		superuser's.
+ *
+ * Each refresh looks names up anew, in the search_path that the baseline was made
+ * with, and runs what it finds with the rights of the owner.  Who may create in a
+ * schema of that path could put an operator there that fits a key's type better
+ * than PostgreSQL's own.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_proc.h"
+#include "fmgr.h"
+#include "literals.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "owner.h"
+#include "parser/analyze.h"
+#include "parser/parser.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+#include "utils/syscache.h"
+
+static void
+Refuse(const char *object)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("%s belongs to a role that may not act as the baseline's owner", object),
+			 errdetail("A baseline is refreshed with the rights of its owner, and so would this run."),
+			 errhint("Give it to the baseline's owner or to a superuser; or have nobody else create in the schemas of the baseline's search_path.")));
+}
+
+static bool
+RefuseFunction(Oid function, void *context)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	Oid			owner = InvalidOid;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
+		ReleaseSysCache(tuple);
+	}
+	if (!MayActAs(owner, GetUserId()))
+		Refuse(psprintf("function %s", format_procedure(function)));
+	return false;
+}
+
+static bool
+RefuseUntrusted(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, RefuseUntrusted, context, 0);
+	(void) check_functions_in_node(node, RefuseFunction, context);
+	if ((IsA(node, CoerceToDomain) || IsA(node, Const)) && InputRunsCode(exprType(node)) &&
+		!TypeIsTrusted(GetUserId(), exprType(node)))
+		Refuse(psprintf("type %s", format_type_be(exprType(node))));
+	return expression_tree_walker(node, RefuseUntrusted, context);
+}
+
+/* baseline_trusted(statement): an error unless the current user may run it; none of it is run */
+PG_FUNCTION_INFO_V1(baseline_trusted);
+Datum
+baseline_trusted(PG_FUNCTION_ARGS)
+{
+	char	   *sql = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	ListCell   *lc;
+
+	foreach(lc, raw_parser(sql, RAW_PARSE_DEFAULT))
+	{
+		RawStmt    *raw = lfirst(lc);
+
+		raw->stmt = WithoutLiterals(raw->stmt);
+		(void) RefuseUntrusted((Node *) parse_analyze_fixedparams(raw, sql, NULL, 0, NULL), NULL);
+	}
+	PG_RETURN_VOID();
+}

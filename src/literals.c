@@ -1,0 +1,36 @@
+/*
+ * literals.c
+ *		Literals of no type in what is parsed with others' operators in reach.
+ *
+ * A literal becomes a value of the type that its operator or function takes while
+ * it is parsed, before anybody sees which one that is.  The input of an array, a
+ * record or a range runs what belongs to its items: the checks of a domain, say.
+ */
+#include "postgres.h"
+
+#include "literals.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/parsenodes.h"
+
+static bool
+Forget(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, A_Const) && IsA(&((A_Const *) node)->val.node, String))
+		((A_Const *) node)->isnull = true;
+	/* "IS DISTINCT FROM NULL" would need no operator. */
+	if (IsA(node, A_Expr) && (((A_Expr *) node)->kind == AEXPR_DISTINCT || ((A_Expr *) node)->kind == AEXPR_NOT_DISTINCT))
+		((A_Expr *) node)->kind = AEXPR_OP;
+	return raw_expression_tree_walker(node, Forget, context);
+}
+
+/* A copy with NULL for each of them, for which the same operators and functions are chosen */
+Node	   *
+WithoutLiterals(Node *raw)
+{
+	Node	   *copy = copyObject(raw);
+
+	(void) Forget(copy, NULL);
+	return copy;
+}
