@@ -22,5 +22,6 @@ extern void ShowCursors(int before);
 
 /* Pin one of ours, and run it to its end as a commit would; not those that are hidden. */
 extern void HoldCursor(Portal portal);
+extern void CloseHeldCursor(Portal portal);
 
 #endif							/* ASSAY_CURSORS_H */

@@ -51,6 +51,8 @@ SET session_replication_role = replica;
 UPDATE assay_internal.detector_model SET model = :'three' WHERE policy = 'inbound' AND detector = 'classes';
 RESET session_replication_role;
 SELECT severity, "check", detail, hint FROM assay.check('inbound') WHERE detail LIKE '%classes%';
+SELECT assay.alter_policy('inbound', prior => -1) AS revision \gset
+SELECT assay.rollback_policy('inbound', :revision - 1) > :revision AS rolled_back;
 SELECT assay.drop_detector('inbound', 'classes') AS revision \gset
 -- comparisons with NULL, which hit nothing
 SET client_min_messages = notice;

@@ -553,6 +553,26 @@ DROP DOMAIN sec.loop_key;
 DROP FUNCTION sec.loops(int), sec.fails();
 RESET ROLE;
 
+-- whether a function is one that takes a connection is asked by its name, at each call: not in the catalog of extensions
+SET ROLE sec_owner;
+CREATE FUNCTION sec.pinned(n int) RETURNS int LANGUAGE plpgsql SET search_path = pg_catalog AS 'BEGIN RETURN n; END';
+CREATE TABLE sec.pinned_message (id int PRIMARY KEY);
+CREATE VIEW sec.pinned_signals AS SELECT id, sec.pinned(id) AS n FROM sec.pinned_message;
+SELECT assay.create_policy('pinned', 'sec.pinned_signals', '{id}', prior => 0);
+SELECT assay.create_detector('pinned', 'n', 'n > 1', mode => 'live');
+CREATE TRIGGER decide AFTER INSERT ON sec.pinned_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('pinned');
+BEGIN;
+INSERT INTO sec.pinned_message SELECT generate_series(1, 1000);
+SELECT coalesce(sum(idx_scan), 0) < 1000 AS few FROM pg_stat_xact_sys_tables WHERE relname IN ('pg_depend', 'pg_extension');
+COMMIT;
+SELECT count(*) FROM sec.pinned_decision WHERE NOT degraded;
+DROP TRIGGER decide ON sec.pinned_message;
+SELECT assay.drop_policy('pinned', true);
+DROP VIEW sec.pinned_signals;
+DROP TABLE sec.pinned_message;
+DROP FUNCTION sec.pinned(int);
+RESET ROLE;
+
 -- a message table that has become somebody else's
 ALTER TABLE sec.message OWNER TO sec_other;
 INSERT INTO sec.message VALUES (30, 'y');

@@ -7,12 +7,16 @@
  * its own in the place of one, whose query the session would run then with its own
  * rights.  So they are made as if they had failed and were in use by a loop of
  * PL/pgSQL's: PostgreSQL lets nobody read from the former, nor close the latter,
- * and the abort of a transaction does with them what is right.
+ * and the abort of a transaction does with them what is right.  PL/Perl closes one
+ * that is in use, too, by whatever name it is told; what is to be done before one
+ * goes refuses that, of ours as well.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "commands/portalcmds.h"
 #include "cursors.h"
+#include "executor/spi.h"
 #include "nodes/memnodes.h"
 #include "tcop/pquery.h"
 #include "utils/memutils.h"
@@ -22,6 +26,7 @@ typedef struct HiddenCursor
 	Portal		portal;
 	PortalStatus status;		/* as it was, and so are the others */
 	bool		pinned;
+	void		(*cleanup) (Portal portal);
 	SubTransactionId active;
 	SubTransactionId hidden_in;
 } HiddenCursor;
@@ -65,6 +70,27 @@ ForEachPortal(void (*call) (Portal portal))
 	}
 }
 
+/*
+ * In place of PortalCleanup(): nothing of the cursor has gone yet.  The end of a
+ * transaction, or of a subtransaction, may do it.
+ */
+static void
+RefuseToClose(Portal portal)
+{
+	if (IsTransactionState())
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_CURSOR_STATE),
+				 errmsg("cannot close cursor \"%s\", which is the session's", portal->name)));
+	portal->cleanup = PortalCleanup;
+	PortalCleanup(portal);
+}
+
+static bool
+IsGuarded(Portal portal)
+{
+	return portal->cleanup == RefuseToClose;
+}
+
 /* Anybody may call one of his own so, but we pin them. */
 static bool
 IsOurs(Portal portal)
@@ -72,23 +98,12 @@ IsOurs(Portal portal)
 	return portal->portalPinned && strncmp(portal->name, OUR_CURSOR, strlen(OUR_CURSOR)) == 0;
 }
 
-static bool
-IsHidden(Portal portal)
-{
-	if (portal->status != PORTAL_FAILED || !portal->portalPinned)
-		return false;
-	for (int i = nhidden - 1; i >= 0; i--)
-		if (hidden[i].portal == portal)
-			return true;
-	return false;
-}
-
 static void
 HideCursor(Portal portal)
 {
 	HiddenCursor *h;
 
-	if (IsHidden(portal) || IsOurs(portal))
+	if (IsGuarded(portal) || IsOurs(portal))
 		return;
 	if (nhidden == hidden_room)
 	{
@@ -102,10 +117,12 @@ HideCursor(Portal portal)
 	h->portal = portal;
 	h->status = portal->status;
 	h->pinned = portal->portalPinned;
+	h->cleanup = portal->cleanup;
 	h->active = portal->activeSubid;
 	h->hidden_in = GetCurrentSubTransactionId();
 	portal->status = PORTAL_FAILED;
 	portal->portalPinned = true;
+	portal->cleanup = RefuseToClose;
 
 	/*
 	 * What it was used in last may end while it is hidden, which has not
@@ -119,6 +136,7 @@ ShowCursor(const HiddenCursor *h)
 {
 	h->portal->status = h->status;
 	h->portal->portalPinned = h->pinned;
+	h->portal->cleanup = h->cleanup;
 	h->portal->activeSubid = h->active;
 }
 
@@ -129,7 +147,7 @@ ShowCursor(const HiddenCursor *h)
 static void
 CloseCursor(Portal portal)
 {
-	if (IsHidden(portal) || IsOurs(portal))
+	if (IsGuarded(portal) || IsOurs(portal))
 		return;
 	portal->portalPinned = false;
 	PortalDrop(portal, false);
@@ -179,6 +197,15 @@ HoldCursor(Portal portal)
 	}
 	PG_END_TRY();
 	pfree(held);
+	portal->cleanup = RefuseToClose;
+}
+
+void
+CloseHeldCursor(Portal portal)
+{
+	portal->cleanup = PortalCleanup;
+	portal->portalPinned = false;
+	SPI_cursor_close(portal);
 }
 
 /* Those that were made in the subtransaction fail with it, as they look. */

@@ -223,17 +223,15 @@ ObjectAccessGuarded(ObjectAccessType access, Oid class, Oid object, int sub, voi
 }
 
 /*
- * Whoever calls one of these goes by here, at each call: the session may have come
- * to a connection since a plan or an expression was made ready.
+ * May it be one of these, by its name?  Where a function has settings or rights of
+ * its own, it comes here at each call, and extensions are looked for in the catalog.
  */
 static bool
-NeedsGuard(Oid function)
+IsNamedSo(Oid function)
 {
 	HeapTuple	tuple;
-	bool		needs = false;
+	bool		named = false;
 
-	if (needs_guard && needs_guard(function))
-		return true;
 	if (function < FirstNormalObjectId)
 		return false;
 	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
@@ -241,17 +239,29 @@ NeedsGuard(Oid function)
 	{
 		const char *name = NameStr(((Form_pg_proc) GETSTRUCT(tuple))->proname);
 
-		needs = strncmp(name, "dblink", strlen("dblink")) == 0 ||
+		named = strncmp(name, "dblink", strlen("dblink")) == 0 ||
 			strncmp(name, "postgres_fdw_disconnect", strlen("postgres_fdw_disconnect")) == 0;
 		ReleaseSysCache(tuple);
 	}
-	return needs;
+	return named;
+}
+
+/*
+ * Whoever calls one of these goes by here, at each call: the session may have come
+ * to a connection since a plan or an expression was made ready.
+ */
+static bool
+NeedsGuard(Oid function)
+{
+	if (needs_guard && needs_guard(function))
+		return true;
+	return IsNamedSo(function);
 }
 
 static void
 CallGuarded(FmgrHookEventType event, FmgrInfo *function, Datum *arg)
 {
-	if (event == FHET_START && InOwnersCode() && IsOfConnections(function->fn_oid))
+	if (event == FHET_START && InOwnersCode() && IsNamedSo(function->fn_oid) && IsOfConnections(function->fn_oid))
 		Refuse(get_func_name(function->fn_oid));
 	if (called)
 		called(event, function, arg);

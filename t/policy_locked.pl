@@ -129,7 +129,7 @@ $node->safe_psql('postgres', q{
 	CREATE TRIGGER decide AFTER INSERT ON faulty REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('faulty');
 	INSERT INTO faulty VALUES (0)});
 my $hasty = $node->background_psql('postgres', on_error_stop => 0);
-$hasty->query("SET assay.message_budget = '60s'; SET statement_timeout = '8s'");
+$hasty->query("SET assay.message_budget = '60s'; SET statement_timeout = '16s'");
 $holder->query_safe('BEGIN; LOCK assay_internal.fault');
 $hasty->query('INSERT INTO faulty VALUES (1)');
 $holder->query_safe('COMMIT');

@@ -44,6 +44,15 @@ is(join(' ', told("BEGIN; INSERT INTO message VALUES ('A', 2); SAVEPOINT s; SAVE
 # a transaction that would have sent one can be prepared, and sends none
 is(told("BEGIN; INSERT INTO message VALUES ('E', 2); PREPARE TRANSACTION 'x'; COMMIT PREPARED 'x'"), '', 'nothing of a prepared transaction');
 is($node->safe_psql('postgres', "SELECT verdict FROM \"${policy}_verdict\" WHERE id = 'E'"), 'bad "one"', 'whose decision is there');
+# A fault that is kept leaves alone what lastval() says of a temporary sequence: one look at that, and nothing can be prepared.
+is(($node->psql('postgres', q{
+	CREATE TEMP SEQUENCE passing;
+	SELECT nextval('passing');
+	BEGIN;
+	INSERT INTO message VALUES ('F', 7);
+	PREPARE TRANSACTION 'y';
+	COMMIT PREPARED 'y'}))[0], 0, 'a transaction with a fault can be prepared in a session that has drawn from a temporary sequence');
+is($node->safe_psql('postgres', "SELECT degraded FROM \"${policy}_verdict\" WHERE id = 'F'"), 't', '... and the fault it is');
 
 # many in one statement; one that fails sends the others once
 is(scalar(() = told("INSERT INTO message SELECT 'm' || i, 2 FROM generate_series(1, 1000) i") =~ /"key"/g), 1000, 'one for each message');

@@ -57,6 +57,7 @@ is($node->safe_psql('postgres', 'SET ROLE stranger; SELECT count(*) FROM assay_i
 # a statement whose decisions could not be written, since the table was renamed meanwhile, counts once
 $node->safe_psql('postgres', 'SELECT assay.stat_reset()');
 my $writer = $node->background_psql('postgres');
+$writer->query_safe("SET assay.message_budget = '600s'");
 $writer->query_safe('INSERT INTO message SELECT i, 2 FROM generate_series(20001, 20005) i');
 my $renamer = $node->background_psql('postgres');
 $renamer->query_safe('BEGIN; ALTER TABLE counted_decision RENAME TO counted_verdicts');

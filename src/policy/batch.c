@@ -137,8 +137,7 @@ OpenQuery(BatchQuery *q)
 void
 CloseQuery(Portal portal)
 {
-	UnpinPortal(portal);
-	SPI_cursor_close(portal);
+	CloseHeldCursor(portal);
 }
 
 static void

@@ -10,6 +10,8 @@
  */
 #include "postgres.h"
 
+#include "access/twophase.h"
+#include "access/xact.h"
 #include "budget.h"
 #include "catalog/namespace.h"
 #include "fmgr.h"
@@ -41,6 +43,17 @@ ReadLastNumber(void *arg)
 	last->known = true;
 }
 
+/*
+ * A sequence may be a temporary one, of which one look keeps the transaction from
+ * being prepared.  Which one it is, only that look would tell.
+ */
+static bool
+MayHinderPrepare(void)
+{
+	return max_prepared_xacts > 0 && !(MyXactFlags & XACT_FLAGS_ACCESSEDTEMPNAMESPACE) &&
+		OidIsValid(LookupNamespaceNoError("pg_temp"));
+}
+
 /* None was drawn yet where it fails, or none that may be read. */
 void
 RememberLastNumber(LastNumber * last)
@@ -48,7 +61,7 @@ RememberLastNumber(LastNumber * last)
 	ErrorData  *error;
 
 	last->known = false;
-	if (IsImpatient(&patience))
+	if (IsImpatient(&patience) || MayHinderPrepare())
 		return;
 	error = RunPatiently(&patience, ReadLastNumber, last);
 	if (error)

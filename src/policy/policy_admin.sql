@@ -256,6 +256,13 @@ CREATE FUNCTION assay_internal.conditions(policy text, OUT what text, OUT condit
 $$;
 COMMENT ON FUNCTION assay_internal.conditions(text) IS 'conditions and models of a policy as they stand, with the words for whose they are';
 
+-- One of several outputs stood before that was refused, and decides as it did.
+CREATE FUNCTION assay_internal.how_unfit(model assay.model, state text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT CASE WHEN model IS NOT NULL AND state = '42809' THEN 'counts the first output' ELSE 'cannot be evaluated' END
+$$;
+COMMENT ON FUNCTION assay_internal.how_unfit(assay.model, text) IS 'what a condition or model that is found unfit does all the same';
+
 CREATE FUNCTION assay_internal.warn_unfit(policy text) RETURNS void LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -268,7 +275,7 @@ BEGIN
 		EXCEPTION WHEN OTHERS THEN
 			-- what its author may not write stands for the owner
 			CONTINUE WHEN SQLSTATE = '42501' AND NOT assay_internal.may('owner', policy);
-			RAISE WARNING '% of policy "%" cannot be evaluated: %', c.what, policy, SQLERRM;
+			RAISE WARNING '% of policy "%" %: %', c.what, policy, assay_internal.how_unfit(c.model, SQLSTATE), SQLERRM;
 		END;
 	END LOOP;
 END $$;

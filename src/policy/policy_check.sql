@@ -331,9 +331,7 @@ BEGIN
 			IF SQLSTATE = '42501' AND NOT assay_internal.may('owner', p.policy) THEN
 				RETURN QUERY SELECT 'info', 'condition', format('%s is checked for the owner only: %s', c.what, SQLERRM), 'It takes membership in the policy''s owner.';
 			ELSE
-				-- one of several outputs stood before that was refused
-				RETURN QUERY SELECT 'error', 'condition', format('%s %s: %s', c.what,
-						CASE WHEN c.model IS NOT NULL AND SQLSTATE = '42809' THEN 'counts the first output' ELSE 'cannot be evaluated' END, SQLERRM),
+				RETURN QUERY SELECT 'error', 'condition', format('%s %s: %s', c.what, assay_internal.how_unfit(c.model, SQLSTATE), SQLERRM),
 					CASE WHEN c.model IS NULL THEN 'Mend the view, or change the condition.' ELSE 'Mend the view, or give the detector another model.' END;
 			END IF;
 		END;
