@@ -22,6 +22,8 @@ typedef struct WalkState
 	int			inside;			/* depth in attached messages */
 	int			again;			/* how often this was taken out of a body read
 								 * before */
+	int			packed;			/* texts that were in what only some programs
+								 * read */
 	bool		alone;			/* no parts count but those behind the body's
 								 * own boundary */
 	bool		empty;			/* there were none of these */
@@ -210,6 +212,20 @@ scratch(GString **buffer)
 	return g_string_truncate(*buffer, 0);
 }
 
+/* Append text that begins a line of its own, as much as is kept */
+static void
+append_apart(Message *m, GString *to, const GString *text)
+{
+	if (to->len > 0 && text->len > 0 && to->str[to->len - 1] != '\n')
+		g_string_append_c(to, '\n');
+	g_string_append_len(to, text->str, text->len);
+	if (to->len > options.max_body)
+	{
+		ADD_DEFECT(m, DEFECT_TRUNCATED_BODY);
+		text_truncate(to, options.max_body);
+	}
+}
+
 /* Append a text part to the body, and note its URLs; its type may be NULL */
 static void
 add_text(WalkState *w, GString *body, const char *s, size_t len,
@@ -280,14 +296,7 @@ add_text(WalkState *w, GString *body, const char *s, size_t len,
 	if (kind == TEXT_PLAIN && w->inside == 0)
 		uuencoded_files(m, shown->str, shown->len);
 
-	if (body->len > 0 && shown->len > 0 && body->str[body->len - 1] != '\n')
-		g_string_append_c(body, '\n');
-	if (body->len + shown->len > options.max_body)
-	{
-		ADD_DEFECT(m, DEFECT_TRUNCATED_BODY);
-		text_truncate(shown, options.max_body - MIN(body->len, options.max_body));
-	}
-	g_string_append_len(body, shown->str, shown->len);
+	append_apart(m, body, shown);
 	g_string_free(text, TRUE);
 }
 
@@ -418,17 +427,8 @@ has_suffix_of(const char *name, const char *const *suffixes, size_t n)
 static void
 add_attachment_text(Message *m, GString *text)
 {
-	GString    *all = m->attachment_text;
-
 	lines_normalize(text, 0);
-	if (all->len > 0 && text->len > 0 && all->str[all->len - 1] != '\n')
-		g_string_append_c(all, '\n');
-	g_string_append_len(all, text->str, text->len);
-	if (all->len > options.max_body)
-	{
-		ADD_DEFECT(m, DEFECT_TRUNCATED_BODY);
-		text_truncate(all, options.max_body);
-	}
+	append_apart(m, m->attachment_text, text);
 }
 
 /* Text that a reader sees only when he opens it: its links count, its text is kept apart */
@@ -552,6 +552,7 @@ read_again(WalkState *outer, GString *head, const char *s, size_t len, bool is_m
 	(void) parse_and_walk(&w, body, depth);
 	outer->parts = w.parts;
 	outer->html_parts = w.html_parts;
+	outer->packed = w.packed;
 	g_free(whole);
 }
 
@@ -610,6 +611,38 @@ read_message(WalkState *w, GMimeObject *object, const char *s, size_t len,
 	g_string_free(head, TRUE);
 }
 
+/* The links of a text that is not kept */
+static void
+find_urls_in(Message *m, const char *s, size_t len, const char *charset)
+{
+	GString    *text = g_string_sized_new(len + 16);
+
+	text_to_utf8(text, s, len, charset, m);
+	find_urls(m, text->str, text->len);
+	g_string_free(text, TRUE);
+}
+
+/* The charset of a code page of Windows */
+static char *
+codepage_charset(guint32 codepage)
+{
+	if (codepage > 28590 && codepage < 28606)
+		return g_strdup_printf("iso-8859-%u", codepage - 28590);
+	switch (codepage)
+	{
+		case 20866:
+			return g_strdup("koi8-r");
+		case 21866:
+			return g_strdup("koi8-u");
+		case 54936:
+			return g_strdup("gb18030");
+		case 65001:
+			return g_strdup("utf-8");
+		default:
+			return g_strdup_printf("windows-%u", codepage);
+	}
+}
+
 /* The body in what Outlook packs messages in, a winmail.dat: the message's own where that has no other, else apart from it */
 static void
 read_tnef(WalkState *w, const char *s, size_t len, GString *body)
@@ -621,38 +654,66 @@ read_tnef(WalkState *w, const char *s, size_t len, GString *body)
 
 	if (!tnef_body(s, len, &tnef))
 		return;
+	if (tnef.several)
+		ADD_DEFECT(w->m, DEFECT_BROKEN_MIME);
 	html = tnef.html_len > 0;
+	/* of the forms of one text the HTML is shown, and the links of both count */
+	if (html && tnef.plain_len > 0)
+		find_urls_in(w->m, tnef.plain, tnef.plain_len, tnef.plain_wide ? "utf-16le" : NULL);
 	if (html ? tnef.html_wide : tnef.plain_wide)
 		charset = g_strdup("utf-16le");
 	else if (!html && tnef.codepage != 0)
-		charset = tnef.codepage == 65001 ? g_strdup("utf-8") : g_strdup_printf("windows-%u", tnef.codepage);
+		charset = codepage_charset(tnef.codepage);
 	s = html ? tnef.html : tnef.plain;
 	len = html ? tnef.html_len : tnef.plain_len;
 	ct = g_mime_content_type_new("text", html ? "html" : "plain");
 	if (charset != NULL)
 		g_mime_content_type_set_parameter(ct, "charset", charset);
 	if (is_blank(body))
+	{
+		w->packed++;
 		add_text(w, body, s, len, GMIME_CONTENT_ENCODING_DEFAULT, ct, html ? TEXT_HTML : TEXT_PLAIN);
+	}
 	else
 		note_attached_text(w, "text", html ? "html" : "plain", NULL, s, len, GMIME_CONTENT_ENCODING_DEFAULT, charset);
 	g_object_unref(ct);
 	g_free(charset);
 }
 
-/* A part with its headers, in a message that is signed in one piece: programs show it as if it stood there */
+/*
+ * A part with its headers, in a message that is signed in one piece: programs
+ * show it as if it stood there.  A file that is signed like that,
+ * "invoice.xml.p7m", has none, and is attached.
+ */
 static void
-read_signed(WalkState *w, const char *s, size_t len, GString *body)
+read_signed(WalkState *w, const char *name, const char *s, size_t len, GString *body)
 {
 	GString    *head = g_string_new("content-type: message/rfc822\n");
 	GString    *content = g_string_new(NULL);
+	char	   *file = name != NULL ? g_strndup(name, strrchr(name, '.') != NULL ? strrchr(name, '.') - name : 0) : NULL;
+	bool		cut = false;
 
-	if (smime_content(s, len, content))
+	if (smime_content(s, len, content, &cut))
 	{
 		if (header_name_len(content->str, next_line(content->str, content->str + content->len)) > 0)
+		{
+			w->packed++;
 			read_again(w, head, content->str, content->len, true, body, 0);
+		}
+		else if (file != NULL && strchr(file, '.') != NULL)
+			note_attached_text(w, "application", "octet-stream", file, content->str, content->len,
+							   GMIME_CONTENT_ENCODING_DEFAULT, NULL);
+		else if (memchr(content->str, '\0', content->len) != NULL)
+			note_attached_text(w, "text", "plain", NULL, content->str, content->len, GMIME_CONTENT_ENCODING_DEFAULT, NULL);
 		else
+		{
+			w->packed++;
 			add_text(w, body, content->str, content->len, GMIME_CONTENT_ENCODING_DEFAULT, NULL, TEXT_PLAIN);
+		}
 	}
+	if (cut)
+		ADD_DEFECT(w->m, DEFECT_MIME_LIMIT);
+	g_free(file);
 	g_string_free(content, TRUE);
 	g_string_free(head, TRUE);
 }
@@ -677,7 +738,7 @@ read_packed(WalkState *w, const char *type, const char *subtype, const char *nam
 	decoded = g_string_new(NULL);
 	decode_content(s, len, encoding, decoded, options.max_message, &cut);
 	if (is_signed)
-		read_signed(w, decoded->str, decoded->len, body);
+		read_signed(w, name, decoded->str, decoded->len, body);
 	if (is_tnef)
 		read_tnef(w, decoded->str, decoded->len, body);
 	g_string_free(decoded, TRUE);
@@ -712,10 +773,13 @@ walk_part(WalkState *w, GMimePart *part, GString *body, int depth)
 		s = "", len = 0;
 	if (has_broken_multipart(object, type))
 	{
-		char	   *copy = g_strndup(s, len);
-		bool		read = read_other_parts(w, "mixed", copy, body, depth);
+		GString    *decoded = g_string_new(NULL);
+		bool		cut;
+		bool		read;
 
-		g_free(copy);
+		decode_content(s, len, encoding, decoded, options.max_message, &cut);
+		read = read_other_parts(w, "mixed", decoded->str, body, depth);
+		g_string_free(decoded, TRUE);
 		if (read)
 		{
 			g_free(filename);
@@ -779,22 +843,32 @@ note_unwrapped(Message *m, GMimeMessage *inner)
 
 static void walk(WalkState *w, GMimeObject *object, GString *body, int depth);
 
-/* Of the forms of one text a reader sees the HTML, else the last that has text */
+/*
+ * Of the forms of one text a reader sees the HTML, else the last that has text.
+ * Of what only some programs read, which show that or another, both count.
+ */
 static void
 walk_alternative(WalkState *w, GMimeMultipart *multipart, GString *body, int depth)
 {
 	GString    *best = NULL;
 	bool		best_html = false;
+	GString    *packed = g_string_new(NULL);
 
 	for (int i = 0; i < g_mime_multipart_get_count(multipart); i++)
 	{
 		GString    *form = g_string_new(NULL);
 		int			html_before = w->html_parts;
+		int			packed_before = w->packed;
 		bool		html;
 
 		walk(w, g_mime_multipart_get_part(multipart, i), form, depth + 1);
 		html = w->html_parts > html_before;
-		if (best == NULL || (!is_blank(form) && (html || !best_html)))
+		if (w->packed > packed_before)
+		{
+			append_apart(w->m, packed, form);
+			g_string_free(form, TRUE);
+		}
+		else if (best == NULL || (!is_blank(form) && (html || !best_html)))
 		{
 			if (best != NULL)
 				g_string_free(best, TRUE);
@@ -804,10 +878,13 @@ walk_alternative(WalkState *w, GMimeMultipart *multipart, GString *body, int dep
 		else
 			g_string_free(form, TRUE);
 	}
-	if (body->len > 0 && best->len > 0 && body->str[body->len - 1] != '\n')
-		g_string_append_c(body, '\n');
-	g_string_append_len(body, best->str, best->len);
-	g_string_free(best, TRUE);
+	if (best != NULL)
+	{
+		append_apart(w->m, body, best);
+		g_string_free(best, TRUE);
+	}
+	append_apart(w->m, body, packed);
+	g_string_free(packed, TRUE);
 }
 
 /* A multipart without parts: they are in a transfer encoding or behind another boundary, or it is text of some kind */

@@ -43,6 +43,7 @@ extern int64_t decode_content(const char *s, size_t len, GMimeContentEncoding en
 							  GString *out, size_t max, bool *cut);
 
 /* params.c */
+extern void percent_decode(GString *s);
 extern char *param_file_name(Message *m, const char *disposition, const char *type);
 
 /* tnef.c */
@@ -57,12 +58,13 @@ typedef struct TnefBody
 	size_t		plain_len;
 	bool		plain_wide;
 	guint32		codepage;		/* of what is not, or 0 */
+	bool		several;		/* others of these: the last ones count */
 } TnefBody;
 
 extern bool tnef_body(const char *s, size_t len, TnefBody *body);
 
 /* smime.c */
-extern bool smime_content(const char *s, size_t len, GString *content);
+extern bool smime_content(const char *s, size_t len, GString *content, bool *cut);
 
 /* mime_guard.c */
 extern char *find_boundary(const char *s, size_t len);

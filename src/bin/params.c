@@ -75,7 +75,7 @@ next_param(const char **s, Param *param)
 }
 
 /* Percent signs out; NUL is left out, since it hides what follows */
-static void
+void
 percent_decode(GString *s)
 {
 	gsize		n = 0;
