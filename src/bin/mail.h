@@ -72,6 +72,19 @@ extern GString *separate_bodies(Message *m, const char *types, const char *body,
 extern void reopen_boundaries(Message *m, char *body, size_t len);
 extern size_t guard_mime(Message *m, char *body, size_t len, bool in_message);
 
+/* content_headers.c */
+extern GMimeContentEncoding part_encoding(GMimeObject *object);
+extern const char *part_header(GMimeObject *object, const char *name);
+extern char *part_name(Message *m, GMimeObject *object);
+extern bool part_is_html(GMimeObject *object);
+extern bool part_has_broken_type(GMimeObject *object);
+extern bool part_is_broken_multipart(GMimeObject *object, const char *type);
+extern bool type_is_multipart(const Header *h);
+extern bool type_is_leaf(const Header *type);
+extern GString *content_headers(Message *m, GArray *headers, Header *type);
+extern int	choose_types(GArray *headers, Header *types[2]);
+extern char *other_boundary(const Header *type);
+
 /* body.c */
 extern void parse_body(Message *m, GArray *headers, RawMessage *raw, const char *body);
 
