@@ -419,17 +419,19 @@ read_again(WalkState *outer, GString *head, const char *s, size_t len, bool is_m
 
 /*
  * Read the parts that stand where the multipart has none by its own boundary:
- * in another, since programs differ in how they read that parameter.  False
- * where there are none.
+ * in another, since programs differ in how they read that parameter.  Where they
+ * may take it for text, what is before the parts counts.  False where there are
+ * none.
  */
 static bool
-read_other_parts(WalkState *w, const char *subtype, const char *s, GString *body, int depth)
+read_other_parts(WalkState *w, const char *subtype, const char *s, bool may_be_text, GString *body, int depth)
 {
 	char	   *boundary = NULL;
 	GString    *head;
+	size_t		at;
 
 	if (s != NULL && !(w->alone && depth == 0))
-		boundary = find_boundary(s, strlen(s));
+		boundary = find_boundary(s, strlen(s), &at);
 	if (boundary == NULL)
 		return false;
 	if (w->again >= MAX_AGAIN)
@@ -439,6 +441,8 @@ read_other_parts(WalkState *w, const char *subtype, const char *s, GString *body
 		return false;
 	}
 	ADD_DEFECT(w->m, DEFECT_BROKEN_MIME);
+	if (may_be_text)
+		add_text(w, body, s, at, GMIME_CONTENT_ENCODING_DEFAULT, NULL, TEXT_PLAIN);
 	head = g_string_new("content-type: multipart/");
 	g_string_append_printf(head, "%s; boundary=\"", subtype);
 	for (const char *p = boundary; *p != '\0'; p++)
@@ -639,9 +643,10 @@ walk_part(WalkState *w, GMimePart *part, GString *body, int depth)
 		bool		read;
 
 		decode_content(s, len, encoding, decoded, options.max_message, &cut);
-		read = read_other_parts(w, "mixed", decoded->str, body, depth);
+		read = read_other_parts(w, "mixed", decoded->str, !attached && filename == NULL, body, depth);
 		g_string_free(decoded, TRUE);
-		if (read)
+		/* a file is listed, too */
+		if (read && !attached && filename == NULL)
 		{
 			g_free(filename);
 			return;
@@ -761,12 +766,12 @@ walk_empty_multipart(WalkState *w, GMimeMultipart *multipart, const char *subtyp
 	w->empty = depth == 0;
 	if (w->empty && w->alone)
 		return;
-	if (prologue == NULL || read_other_parts(w, subtype, prologue, body, depth))
+	if (prologue == NULL || read_other_parts(w, subtype, prologue, false, body, depth))
 		return;
 	decoded = g_string_new(NULL);
 	if (encoding == GMIME_CONTENT_ENCODING_BASE64 || encoding == GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE)
 		decode_content(prologue, strlen(prologue), encoding, decoded, options.max_message, &cut);
-	if (!read_other_parts(w, subtype, decoded->str, body, depth))
+	if (!read_other_parts(w, subtype, decoded->str, false, body, depth))
 		add_text(w, body, prologue, strlen(prologue), GMIME_CONTENT_ENCODING_DEFAULT, NULL, TEXT_PLAIN);
 	g_string_free(decoded, TRUE);
 }
@@ -783,13 +788,13 @@ walk_multipart(WalkState *w, GMimeMultipart *multipart, GString *body, int depth
 		walk_empty_multipart(w, multipart, subtype != NULL ? subtype : "mixed", body, depth);
 		return;
 	}
-	(void) read_other_parts(w, "mixed", g_mime_multipart_get_prologue(multipart), body, depth);
+	(void) read_other_parts(w, "mixed", g_mime_multipart_get_prologue(multipart), false, body, depth);
 	if (subtype != NULL && g_ascii_strcasecmp(subtype, "alternative") == 0)
 		walk_alternative(w, multipart, body, depth);
 	else
 		for (int i = 0; i < n; i++)
 			walk(w, g_mime_multipart_get_part(multipart, i), body, depth + 1);
-	(void) read_other_parts(w, "mixed", g_mime_multipart_get_epilogue(multipart), body, depth);
+	(void) read_other_parts(w, "mixed", g_mime_multipart_get_epilogue(multipart), false, body, depth);
 }
 
 /* The name of an attached message: without one its subject tells what it is */

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "html.h"
-#include "mail.h"
 
 /* Does a URL have this scheme, "http:"? */
 static bool
@@ -67,7 +66,7 @@ note_document(HtmlState *st, const char *s, const char *end)
 	if (comma == NULL)
 		return;
 	decoded = g_string_new_len(comma + 1, end - comma - 1);
-	percent_decode(decoded);
+	text_percent_decode(decoded);
 	for (const char *p = s; p + 6 <= comma; p++)
 		if (g_ascii_strncasecmp(p, "base64", 6) == 0)
 		{

@@ -43,7 +43,6 @@ extern int64_t decode_content(const char *s, size_t len, GMimeContentEncoding en
 							  GString *out, size_t max, bool *cut);
 
 /* params.c */
-extern void percent_decode(GString *s);
 extern char *param_file_name(Message *m, const char *disposition, const char *type);
 
 /* tnef.c */
@@ -67,7 +66,7 @@ extern bool tnef_body(const char *s, size_t len, TnefBody *body);
 extern bool smime_content(const char *s, size_t len, GString *content, bool *cut);
 
 /* mime_guard.c */
-extern char *find_boundary(const char *s, size_t len);
+extern char *find_boundary(const char *s, size_t len, size_t *at);
 extern GString *separate_bodies(Message *m, const char *types, const char *body, size_t len, size_t room);
 extern void reopen_boundaries(Message *m, char *body, size_t len);
 extern size_t guard_mime(Message *m, char *body, size_t len, bool in_message);
