@@ -20,6 +20,7 @@ typedef struct Entry
 {
 	const char *start;
 	const char *end;
+	const char *name;			/* where its name begins, as a rule at start */
 	const char *angle;			/* after the last < with an address */
 	const char *angle_end;
 } Entry;
@@ -236,7 +237,13 @@ take_entry(Message *m, const Entry *e, GPtrArray *words, AddressFn fn, void *arg
 
 	if (angle)
 	{
-		raw_name = display_name(e->start, from - 1 - e->start);
+		raw_name = display_name(e->name, from - 1 - e->name);
+		/* "Acme, <a@b>" */
+		if (e->name < e->start && raw_name[0] != '\0' && raw_name[strlen(raw_name) - 1] == ',')
+		{
+			raw_name[strlen(raw_name) - 1] = '\0';
+			g_strchomp(raw_name);
+		}
 		/* a source route ends at the colon */
 		if (len > 0 && *from == '@' && memchr(from, ':', len) != NULL)
 		{
@@ -310,7 +317,7 @@ each_entry(Message *m, const char *s, GPtrArray *words, AddressFn fn, void *arg)
 	const char *end = s + strlen(s);
 	const char *last_quote = memrchr(s, '"', end - s);
 	const char *last_paren = memrchr(s, ')', end - s);
-	Entry		e = {.start = s};
+	Entry		e = {.start = s,.name = s};
 	int			found = 0;
 	const char *p = s;
 
@@ -318,18 +325,28 @@ each_entry(Message *m, const char *s, GPtrArray *words, AddressFn fn, void *arg)
 	{
 		if (p == end || *p == ',' || *p == ';')
 		{
+			const char *name = e.name;
+
 			e.end = p;
 			if (p > e.start)
 				found += take_entry(m, &e, words, fn, arg);
+
+			/*
+			 * "Acme, Inc. <a@b>": what has no address belongs to the name of
+			 * what follows
+			 */
+			if (e.angle != NULL || (p < end && *p == ';') || memchr(e.start, '@', p - e.start) != NULL)
+				name = p + 1;
 			memset(&e, 0, sizeof(e));
 			e.start = ++p;
+			e.name = name;
 		}
 		else if (*p == ':')
 		{
 			/* a group's name, or the scheme of a URL that is no address */
 			if (e.angle == NULL && memchr(e.start, '@', MIN(p - e.start, 256)) == NULL &&
 				g_ascii_strncasecmp(p - MIN(p - s, 6), "mailto:", 7) != 0)
-				e.start = p + 1;
+				e.start = e.name = p + 1;
 			p++;
 		}
 		else if (*p == '\\' && p + 1 < end)

@@ -335,6 +335,7 @@ extern void text_append_clean(GString *out, const char *s, size_t len, Message *
 extern char *text_clean(const char *s, ssize_t len, Message *m, Defect bad);
 extern void text_to_utf8(GString *out, const char *s, size_t len, const char *charset, Message *m);
 extern void text_truncate(GString *s, size_t max);
+extern void text_percent_decode(GString *s);
 extern char *text_lower(const char *s);
 extern void text_json_string(GString *out, const char *s);
 extern bool text_is_host_form(const char *s, size_t len);

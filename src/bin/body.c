@@ -22,6 +22,8 @@ typedef struct WalkState
 	int			inside;			/* depth in attached messages */
 	int			again;			/* how often this was taken out of a body read
 								 * before */
+	int			packed;			/* texts that were in what only some programs
+								 * read */
 	bool		alone;			/* no parts count but those behind the body's
 								 * own boundary */
 	bool		empty;			/* there were none of these */
@@ -39,34 +41,6 @@ is_blank(const GString *s)
 		if (!g_ascii_isspace(s->str[i]))
 			return false;
 	return true;
-}
-
-/*
- * The transfer encoding of a part.  Of two headers the one counts that
- * changes the bytes: a reader's program that heeds it shows what we'd miss.
- */
-static GMimeContentEncoding
-part_encoding(GMimeObject *object)
-{
-	GMimeHeaderList *list = g_mime_object_get_header_list(object);
-	GMimeContentEncoding result = GMIME_CONTENT_ENCODING_DEFAULT;
-	int			n = MIN(g_mime_header_list_get_count(list), 1000);
-
-	for (int i = 0; i < n; i++)
-	{
-		GMimeHeader *h = g_mime_header_list_get_header_at(list, i);
-		const char *raw = g_mime_header_get_raw_value(h);
-		GMimeContentEncoding found;
-
-		if (raw == NULL ||
-			g_ascii_strcasecmp(g_mime_header_get_name(h), "Content-Transfer-Encoding") != 0)
-			continue;
-		found = encoding_by_name(raw);
-		if (result == GMIME_CONTENT_ENCODING_DEFAULT || found == GMIME_CONTENT_ENCODING_BASE64 ||
-			found == GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE)
-			result = found;
-	}
-	return result;
 }
 
 /* The bytes of a part as they lie in the message */
@@ -210,6 +184,20 @@ scratch(GString **buffer)
 	return g_string_truncate(*buffer, 0);
 }
 
+/* Append text that begins a line of its own, as much as is kept */
+static void
+append_apart(Message *m, GString *to, const GString *text)
+{
+	if (to->len > 0 && text->len > 0 && to->str[to->len - 1] != '\n')
+		g_string_append_c(to, '\n');
+	g_string_append_len(to, text->str, text->len);
+	if (to->len > options.max_body)
+	{
+		ADD_DEFECT(m, DEFECT_TRUNCATED_BODY);
+		text_truncate(to, options.max_body);
+	}
+}
+
 /* Append a text part to the body, and note its URLs; its type may be NULL */
 static void
 add_text(WalkState *w, GString *body, const char *s, size_t len,
@@ -280,126 +268,8 @@ add_text(WalkState *w, GString *body, const char *s, size_t len,
 	if (kind == TEXT_PLAIN && w->inside == 0)
 		uuencoded_files(m, shown->str, shown->len);
 
-	if (body->len > 0 && shown->len > 0 && body->str[body->len - 1] != '\n')
-		g_string_append_c(body, '\n');
-	if (body->len + shown->len > options.max_body)
-	{
-		ADD_DEFECT(m, DEFECT_TRUNCATED_BODY);
-		text_truncate(shown, options.max_body - MIN(body->len, options.max_body));
-	}
-	g_string_append_len(body, shown->str, shown->len);
+	append_apart(m, body, shown);
 	g_string_free(text, TRUE);
-}
-
-/* A Content-* header as it stands, or NULL */
-static const char *
-raw_header(GMimeObject *object, const char *name)
-{
-	GMimeHeader *h = g_mime_header_list_get_header(g_mime_object_get_header_list(object), name);
-	const char *raw = h != NULL ? g_mime_header_get_raw_value(h) : NULL;
-
-	return raw != NULL && strlen(raw) <= MAX_CONTENT_HEADER ? raw : NULL;
-}
-
-/* All headers of a part by one name, unfolded, behind one another: programs differ in which they take.  NULL for none */
-static char *
-all_headers(Message *m, GMimeObject *object, const char *name)
-{
-	GMimeHeaderList *list = g_mime_object_get_header_list(object);
-	GString    *all = NULL;
-	int			n = MIN(g_mime_header_list_get_count(list), 1000);
-
-	for (int i = 0; i < n; i++)
-	{
-		GMimeHeader *h = g_mime_header_list_get_header_at(list, i);
-		const char *raw = g_mime_header_get_raw_value(h);
-		char	   *value;
-
-		if (raw == NULL || g_ascii_strcasecmp(g_mime_header_get_name(h), name) != 0 ||
-			strlen(raw) + (all != NULL ? all->len : 0) > MAX_CONTENT_HEADER)
-			continue;
-		value = unfold(m, raw, strlen(raw), NULL);
-		if (all == NULL)
-			all = g_string_new(value);
-		else
-			g_string_append_printf(all, ";%s", value);
-		g_free(value);
-	}
-	return all != NULL ? g_string_free(all, FALSE) : NULL;
-}
-
-/* The name of an attachment, clean, or NULL */
-static char *
-part_name(Message *m, GMimeObject *object)
-{
-	const char *type = raw_header(object, "Content-Type");
-	char	   *d = all_headers(m, object, "Content-Disposition");
-	char	   *t;
-	char	   *name;
-
-	if (d == NULL && (type == NULL || strchr(type, '=') == NULL))
-		return NULL;
-	t = all_headers(m, object, "Content-Type");
-	name = param_file_name(m, d, t);
-	g_free(d);
-	g_free(t);
-	return name;
-}
-
-/* Does a Content-Type begin like that, whatever stands before it? */
-static bool
-type_is(const char *raw, const char *type)
-{
-	size_t		n = strlen(type);
-
-	raw = skip_comments(raw, " \t\r\n\"';<");
-	return g_ascii_strncasecmp(raw, type, n) == 0 && strchr(" \t\r\n;,(\"'>", raw[n]) != NULL;
-}
-
-/*
- * Is a part HTML by one of its Content-Type headers?  Of two a program may heed
- * either, and in "html" or "\"text/html\"" what is meant is clear.
- */
-static bool
-is_html(GMimeObject *object)
-{
-	GMimeHeaderList *list = g_mime_object_get_header_list(object);
-	int			n = MIN(g_mime_header_list_get_count(list), 1000);
-
-	for (int i = 0; i < n; i++)
-	{
-		GMimeHeader *h = g_mime_header_list_get_header_at(list, i);
-		const char *raw = g_mime_header_get_raw_value(h);
-
-		if (raw != NULL && g_ascii_strcasecmp(g_mime_header_get_name(h), "Content-Type") == 0 &&
-			(type_is(raw, "text/html") || type_is(raw, "html")))
-			return true;
-	}
-	return false;
-}
-
-/* Is its Content-Type none?  By RFC 2045 that is text then, which GMime takes for unknown bytes. */
-static bool
-has_broken_type(GMimeObject *object)
-{
-	const char *raw = raw_header(object, "Content-Type");
-	size_t		n;
-
-	if (raw == NULL)
-		return false;
-	raw = skip_comments(raw, " \t\r\n");
-	n = strcspn(raw, "/;\"'<, \t\r\n");
-	return n == 0 || raw[n + strspn(raw + n, " \t\r\n")] != '/';
-}
-
-/* Does its Content-Type mean a multipart, though GMime takes it for none: encoded, in quotes, without a subtype? */
-static bool
-has_broken_multipart(GMimeObject *object, const char *type)
-{
-	const char *raw = raw_header(object, "Content-Type");
-
-	return raw != NULL && (g_ascii_strcasecmp(type, "multipart") == 0 ||
-						   g_ascii_strncasecmp(skip_comments(raw, " \t\r\n\"'<;"), "multipart", 9) == 0);
 }
 
 /* Does a name end in one of the suffixes of a page, or of a calendar? */
@@ -418,17 +288,8 @@ has_suffix_of(const char *name, const char *const *suffixes, size_t n)
 static void
 add_attachment_text(Message *m, GString *text)
 {
-	GString    *all = m->attachment_text;
-
 	lines_normalize(text, 0);
-	if (all->len > 0 && text->len > 0 && all->str[all->len - 1] != '\n')
-		g_string_append_c(all, '\n');
-	g_string_append_len(all, text->str, text->len);
-	if (all->len > options.max_body)
-	{
-		ADD_DEFECT(m, DEFECT_TRUNCATED_BODY);
-		text_truncate(all, options.max_body);
-	}
+	append_apart(m, m->attachment_text, text);
 }
 
 /* Text that a reader sees only when he opens it: its links count, its text is kept apart */
@@ -552,22 +413,25 @@ read_again(WalkState *outer, GString *head, const char *s, size_t len, bool is_m
 	(void) parse_and_walk(&w, body, depth);
 	outer->parts = w.parts;
 	outer->html_parts = w.html_parts;
+	outer->packed = w.packed;
 	g_free(whole);
 }
 
 /*
  * Read the parts that stand where the multipart has none by its own boundary:
- * in another, since programs differ in how they read that parameter.  False
- * where there are none.
+ * in another, since programs differ in how they read that parameter.  Where they
+ * may take it for text, what is before the parts counts.  False where there are
+ * none.
  */
 static bool
-read_other_parts(WalkState *w, const char *subtype, const char *s, GString *body, int depth)
+read_other_parts(WalkState *w, const char *subtype, const char *s, bool may_be_text, GString *body, int depth)
 {
 	char	   *boundary = NULL;
 	GString    *head;
+	size_t		at;
 
 	if (s != NULL && !(w->alone && depth == 0))
-		boundary = find_boundary(s, strlen(s));
+		boundary = find_boundary(s, strlen(s), &at);
 	if (boundary == NULL)
 		return false;
 	if (w->again >= MAX_AGAIN)
@@ -577,6 +441,8 @@ read_other_parts(WalkState *w, const char *subtype, const char *s, GString *body
 		return false;
 	}
 	ADD_DEFECT(w->m, DEFECT_BROKEN_MIME);
+	if (may_be_text)
+		add_text(w, body, s, at, GMIME_CONTENT_ENCODING_DEFAULT, NULL, TEXT_PLAIN);
 	head = g_string_new("content-type: multipart/");
 	g_string_append_printf(head, "%s; boundary=\"", subtype);
 	for (const char *p = boundary; *p != '\0'; p++)
@@ -598,7 +464,7 @@ read_message(WalkState *w, GMimeObject *object, const char *s, size_t len,
 			 GMimeContentEncoding encoding, GString *body, int depth)
 {
 	GString    *head = g_string_new("content-type: message/rfc822\n");
-	const char *disposition = raw_header(object, "Content-Disposition");
+	const char *disposition = part_header(object, "Content-Disposition");
 	GString    *decoded = g_string_new(NULL);
 	bool		cut;
 
@@ -608,6 +474,38 @@ read_message(WalkState *w, GMimeObject *object, const char *s, size_t len,
 	read_again(w, head, decoded->str, decoded->len, true, body, depth);
 	g_string_free(decoded, TRUE);
 	g_string_free(head, TRUE);
+}
+
+/* The links of a text that is not kept */
+static void
+find_urls_in(Message *m, const char *s, size_t len, const char *charset)
+{
+	GString    *text = g_string_sized_new(len + 16);
+
+	text_to_utf8(text, s, len, charset, m);
+	find_urls(m, text->str, text->len);
+	g_string_free(text, TRUE);
+}
+
+/* The charset of a code page of Windows */
+static char *
+codepage_charset(guint32 codepage)
+{
+	if (codepage > 28590 && codepage < 28606)
+		return g_strdup_printf("iso-8859-%u", codepage - 28590);
+	switch (codepage)
+	{
+		case 20866:
+			return g_strdup("koi8-r");
+		case 21866:
+			return g_strdup("koi8-u");
+		case 54936:
+			return g_strdup("gb18030");
+		case 65001:
+			return g_strdup("utf-8");
+		default:
+			return g_strdup_printf("windows-%u", codepage);
+	}
 }
 
 /* The body in what Outlook packs messages in, a winmail.dat: the message's own where that has no other, else apart from it */
@@ -621,38 +519,66 @@ read_tnef(WalkState *w, const char *s, size_t len, GString *body)
 
 	if (!tnef_body(s, len, &tnef))
 		return;
+	if (tnef.several)
+		ADD_DEFECT(w->m, DEFECT_BROKEN_MIME);
 	html = tnef.html_len > 0;
+	/* of the forms of one text the HTML is shown, and the links of both count */
+	if (html && tnef.plain_len > 0)
+		find_urls_in(w->m, tnef.plain, tnef.plain_len, tnef.plain_wide ? "utf-16le" : NULL);
 	if (html ? tnef.html_wide : tnef.plain_wide)
 		charset = g_strdup("utf-16le");
 	else if (!html && tnef.codepage != 0)
-		charset = tnef.codepage == 65001 ? g_strdup("utf-8") : g_strdup_printf("windows-%u", tnef.codepage);
+		charset = codepage_charset(tnef.codepage);
 	s = html ? tnef.html : tnef.plain;
 	len = html ? tnef.html_len : tnef.plain_len;
 	ct = g_mime_content_type_new("text", html ? "html" : "plain");
 	if (charset != NULL)
 		g_mime_content_type_set_parameter(ct, "charset", charset);
 	if (is_blank(body))
+	{
+		w->packed++;
 		add_text(w, body, s, len, GMIME_CONTENT_ENCODING_DEFAULT, ct, html ? TEXT_HTML : TEXT_PLAIN);
+	}
 	else
 		note_attached_text(w, "text", html ? "html" : "plain", NULL, s, len, GMIME_CONTENT_ENCODING_DEFAULT, charset);
 	g_object_unref(ct);
 	g_free(charset);
 }
 
-/* A part with its headers, in a message that is signed in one piece: programs show it as if it stood there */
+/*
+ * A part with its headers, in a message that is signed in one piece: programs
+ * show it as if it stood there.  A file that is signed like that,
+ * "invoice.xml.p7m", has none, and is attached.
+ */
 static void
-read_signed(WalkState *w, const char *s, size_t len, GString *body)
+read_signed(WalkState *w, const char *name, const char *s, size_t len, GString *body)
 {
 	GString    *head = g_string_new("content-type: message/rfc822\n");
 	GString    *content = g_string_new(NULL);
+	char	   *file = name != NULL ? g_strndup(name, strrchr(name, '.') != NULL ? strrchr(name, '.') - name : 0) : NULL;
+	bool		cut = false;
 
-	if (smime_content(s, len, content))
+	if (smime_content(s, len, content, &cut))
 	{
 		if (header_name_len(content->str, next_line(content->str, content->str + content->len)) > 0)
+		{
+			w->packed++;
 			read_again(w, head, content->str, content->len, true, body, 0);
+		}
+		else if (file != NULL && strchr(file, '.') != NULL)
+			note_attached_text(w, "application", "octet-stream", file, content->str, content->len,
+							   GMIME_CONTENT_ENCODING_DEFAULT, NULL);
+		else if (memchr(content->str, '\0', content->len) != NULL)
+			note_attached_text(w, "text", "plain", NULL, content->str, content->len, GMIME_CONTENT_ENCODING_DEFAULT, NULL);
 		else
+		{
+			w->packed++;
 			add_text(w, body, content->str, content->len, GMIME_CONTENT_ENCODING_DEFAULT, NULL, TEXT_PLAIN);
+		}
 	}
+	if (cut)
+		ADD_DEFECT(w->m, DEFECT_MIME_LIMIT);
+	g_free(file);
 	g_string_free(content, TRUE);
 	g_string_free(head, TRUE);
 }
@@ -677,7 +603,7 @@ read_packed(WalkState *w, const char *type, const char *subtype, const char *nam
 	decoded = g_string_new(NULL);
 	decode_content(s, len, encoding, decoded, options.max_message, &cut);
 	if (is_signed)
-		read_signed(w, decoded->str, decoded->len, body);
+		read_signed(w, name, decoded->str, decoded->len, body);
 	if (is_tnef)
 		read_tnef(w, decoded->str, decoded->len, body);
 	g_string_free(decoded, TRUE);
@@ -704,19 +630,23 @@ walk_part(WalkState *w, GMimePart *part, GString *body, int depth)
 	if (type == NULL || subtype == NULL)
 		type = "text", subtype = "plain";
 	attached = disposition != NULL && g_ascii_strcasecmp(disposition, "attachment") == 0;
-	if (is_html(object))
+	if (part_is_html(object))
 		type = "text", subtype = "html";
-	else if (!attached && filename == NULL && has_broken_type(object))
+	else if (!attached && filename == NULL && part_has_broken_type(object))
 		type = "text", subtype = "plain";
 	if (!part_bytes(w, part, &s, &len))
 		s = "", len = 0;
-	if (has_broken_multipart(object, type))
+	if (part_is_broken_multipart(object, type))
 	{
-		char	   *copy = g_strndup(s, len);
-		bool		read = read_other_parts(w, "mixed", copy, body, depth);
+		GString    *decoded = g_string_new(NULL);
+		bool		cut;
+		bool		read;
 
-		g_free(copy);
-		if (read)
+		decode_content(s, len, encoding, decoded, options.max_message, &cut);
+		read = read_other_parts(w, "mixed", decoded->str, !attached && filename == NULL, body, depth);
+		g_string_free(decoded, TRUE);
+		/* a file is listed, too */
+		if (read && !attached && filename == NULL)
 		{
 			g_free(filename);
 			return;
@@ -730,8 +660,8 @@ walk_part(WalkState *w, GMimePart *part, GString *body, int depth)
 		return;
 	}
 	/* what is not here is named there */
-	if (g_ascii_strcasecmp(type, "message") == 0 && g_ascii_strcasecmp(subtype, "external-body") == 0 && raw_header(object, "Content-Type") != NULL)
-		find_urls(w->m, raw_header(object, "Content-Type"), strlen(raw_header(object, "Content-Type")));
+	if (g_ascii_strcasecmp(type, "message") == 0 && g_ascii_strcasecmp(subtype, "external-body") == 0 && part_header(object, "Content-Type") != NULL)
+		find_urls(w->m, part_header(object, "Content-Type"), strlen(part_header(object, "Content-Type")));
 	note_report(w, type, subtype, s, len, encoding);
 	kind = text_kind(type, subtype);
 	if (kind == TEXT_NONE && depth == 0 && !attached && g_ascii_strcasecmp(type, "text") == 0)
@@ -779,22 +709,32 @@ note_unwrapped(Message *m, GMimeMessage *inner)
 
 static void walk(WalkState *w, GMimeObject *object, GString *body, int depth);
 
-/* Of the forms of one text a reader sees the HTML, else the last that has text */
+/*
+ * Of the forms of one text a reader sees the HTML, else the last that has text.
+ * Of what only some programs read, which show that or another, both count.
+ */
 static void
 walk_alternative(WalkState *w, GMimeMultipart *multipart, GString *body, int depth)
 {
 	GString    *best = NULL;
 	bool		best_html = false;
+	GString    *packed = g_string_new(NULL);
 
 	for (int i = 0; i < g_mime_multipart_get_count(multipart); i++)
 	{
 		GString    *form = g_string_new(NULL);
 		int			html_before = w->html_parts;
+		int			packed_before = w->packed;
 		bool		html;
 
 		walk(w, g_mime_multipart_get_part(multipart, i), form, depth + 1);
 		html = w->html_parts > html_before;
-		if (best == NULL || (!is_blank(form) && (html || !best_html)))
+		if (w->packed > packed_before)
+		{
+			append_apart(w->m, packed, form);
+			g_string_free(form, TRUE);
+		}
+		else if (best == NULL || (!is_blank(form) && (html || !best_html)))
 		{
 			if (best != NULL)
 				g_string_free(best, TRUE);
@@ -804,10 +744,13 @@ walk_alternative(WalkState *w, GMimeMultipart *multipart, GString *body, int dep
 		else
 			g_string_free(form, TRUE);
 	}
-	if (body->len > 0 && best->len > 0 && body->str[body->len - 1] != '\n')
-		g_string_append_c(body, '\n');
-	g_string_append_len(body, best->str, best->len);
-	g_string_free(best, TRUE);
+	if (best != NULL)
+	{
+		append_apart(w->m, body, best);
+		g_string_free(best, TRUE);
+	}
+	append_apart(w->m, body, packed);
+	g_string_free(packed, TRUE);
 }
 
 /* A multipart without parts: they are in a transfer encoding or behind another boundary, or it is text of some kind */
@@ -823,12 +766,12 @@ walk_empty_multipart(WalkState *w, GMimeMultipart *multipart, const char *subtyp
 	w->empty = depth == 0;
 	if (w->empty && w->alone)
 		return;
-	if (prologue == NULL || read_other_parts(w, subtype, prologue, body, depth))
+	if (prologue == NULL || read_other_parts(w, subtype, prologue, false, body, depth))
 		return;
 	decoded = g_string_new(NULL);
 	if (encoding == GMIME_CONTENT_ENCODING_BASE64 || encoding == GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE)
 		decode_content(prologue, strlen(prologue), encoding, decoded, options.max_message, &cut);
-	if (!read_other_parts(w, subtype, decoded->str, body, depth))
+	if (!read_other_parts(w, subtype, decoded->str, false, body, depth))
 		add_text(w, body, prologue, strlen(prologue), GMIME_CONTENT_ENCODING_DEFAULT, NULL, TEXT_PLAIN);
 	g_string_free(decoded, TRUE);
 }
@@ -845,13 +788,13 @@ walk_multipart(WalkState *w, GMimeMultipart *multipart, GString *body, int depth
 		walk_empty_multipart(w, multipart, subtype != NULL ? subtype : "mixed", body, depth);
 		return;
 	}
-	(void) read_other_parts(w, "mixed", g_mime_multipart_get_prologue(multipart), body, depth);
+	(void) read_other_parts(w, "mixed", g_mime_multipart_get_prologue(multipart), false, body, depth);
 	if (subtype != NULL && g_ascii_strcasecmp(subtype, "alternative") == 0)
 		walk_alternative(w, multipart, body, depth);
 	else
 		for (int i = 0; i < n; i++)
 			walk(w, g_mime_multipart_get_part(multipart, i), body, depth + 1);
-	(void) read_other_parts(w, "mixed", g_mime_multipart_get_epilogue(multipart), body, depth);
+	(void) read_other_parts(w, "mixed", g_mime_multipart_get_epilogue(multipart), false, body, depth);
 }
 
 /* The name of an attached message: without one its subject tells what it is */
@@ -955,165 +898,6 @@ mime_warning(gint64 offset, GMimeParserWarning code, const gchar *item, gpointer
 	}
 }
 
-static bool
-is_multipart(const Header *h)
-{
-	return g_ascii_strncasecmp(h->value, "multipart/", 10) == 0;
-}
-
-/* Append a header's value with its last quote closed */
-static void
-append_closed(GString *kept, const char *value)
-{
-	int			quotes = 0;
-
-	for (const char *p = value; *p != '\0'; p++)
-		quotes += *p == '"';
-	g_string_append_printf(kept, "%s%s", value, quotes % 2 != 0 ? "\"" : "");
-}
-
-/*
- * A header, and behind its value those of others of its name, of which a
- * program may take the name of a file.
- */
-static void
-append_content_header(GString *kept, const Header *h, GArray *headers)
-{
-	gsize		from = kept->len;
-
-	g_string_append_printf(kept, "%s: ", h->name);
-	append_closed(kept, h->value);
-	for (guint i = 0; i < headers->len; i++)
-	{
-		const Header *other = &g_array_index(headers, Header, i);
-
-		if (other != h && strcmp(other->name, h->name) == 0 &&
-			kept->len - from + strlen(other->value) < MAX_CONTENT_HEADER)
-		{
-			g_string_append(kept, "; ");
-			append_closed(kept, other->value);
-		}
-	}
-	g_string_append_c(kept, '\n');
-}
-
-/* Is it a message in a transfer encoding? */
-static bool
-is_coded_message(GArray *headers, const Header *type)
-{
-	if (g_ascii_strncasecmp(type->value, "message/", 8) != 0)
-		return false;
-	for (guint i = 0; i < headers->len; i++)
-	{
-		Header	   *h = &g_array_index(headers, Header, i);
-		GMimeContentEncoding encoding = strcmp(h->name, "content-transfer-encoding") == 0 ?
-		encoding_by_name(h->value) : GMIME_CONTENT_ENCODING_DEFAULT;
-
-		if (encoding == GMIME_CONTENT_ENCODING_BASE64 || encoding == GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE)
-			return true;
-	}
-	return false;
-}
-
-/*
- * The Content-* headers that GMime is to see.  Of two types the multipart
- * counts, since a program that heeds it shows more; the nth of several (from
- * 0) is the one wanted.
- */
-static GString *
-content_headers(Message *m, GArray *headers, Header *type)
-{
-	static const char *const wanted[] = {"content-transfer-encoding", "content-disposition"};
-	GString    *kept = g_string_new(NULL);
-	GArray	   *none = g_array_new(FALSE, FALSE, sizeof(Header));
-
-	if (type != NULL && type->value[0] != '\0')
-	{
-		if (strlen(type->value) > MAX_CONTENT_HEADER)
-			ADD_DEFECT(m, DEFECT_TRUNCATED_HEADER);
-		else if (is_coded_message(headers, type))
-			g_string_append_printf(kept, "content-type: " CODED_MESSAGE "%s\n", strchr(type->value, '/'));
-		else if (strchr(type->value, '/') != NULL)
-			append_content_header(kept, type, is_multipart(type) ? none : headers);
-		else
-		{
-			/* no type at all means text, not unknown bytes */
-			ADD_DEFECT(m, DEFECT_BROKEN_MIME);
-			if (g_ascii_strncasecmp(type->value, "multipart", 9) == 0)
-				g_string_append_printf(kept, "content-type: multipart/mixed%s\n", type->value + 9);
-			else if (g_ascii_strncasecmp(type->value, "html", 4) == 0)
-				g_string_append_printf(kept, "content-type: text/%s\n", type->value);
-		}
-	}
-	for (guint i = 0; i < headers->len; i++)
-	{
-		Header	   *h = &g_array_index(headers, Header, i);
-
-		for (size_t k = 0; k < G_N_ELEMENTS(wanted); k++)
-			if (strcmp(h->name, wanted[k]) == 0 && h->value[0] != '\0' &&
-				(k == 0 || h == find_header(headers, wanted[k])))
-			{
-				if (strlen(h->value) > MAX_CONTENT_HEADER)
-					ADD_DEFECT(m, DEFECT_TRUNCATED_HEADER);
-				else if (kept->len < 4 * MAX_CONTENT_HEADER)
-					append_content_header(kept, h, k == 0 ? none : headers);
-			}
-	}
-	g_string_append_c(kept, '\n');
-	g_array_free(none, TRUE);
-	return kept;
-}
-
-/* How much a reader may see of a body of that type */
-static int
-shown_by(const Header *type)
-{
-	return type_is(type->value, "text/html") ? 2 : g_ascii_strncasecmp(type->value, "text/", 5) == 0 ? 1 : 0;
-}
-
-/*
- * The Content-Type headers to read the body by: all different multiparts (two
- * at most), else the first of those that show most.
- */
-static int
-choose_types(GArray *headers, Header *types[2])
-{
-	int			n = 0;
-
-	for (guint i = 0; i < headers->len && n < 2; i++)
-	{
-		Header	   *h = &g_array_index(headers, Header, i);
-
-		if (strcmp(h->name, "content-type") == 0 && is_multipart(h) &&
-			(n == 0 || strcmp(h->value, types[0]->value) != 0))
-			types[n++] = h;
-	}
-	if (n > 0)
-		return n;
-	types[0] = find_header(headers, "content-type");
-	for (guint i = 0; i < headers->len; i++)
-	{
-		Header	   *h = &g_array_index(headers, Header, i);
-
-		if (strcmp(h->name, "content-type") == 0 && shown_by(h) > shown_by(types[0]))
-			types[0] = h;
-	}
-	return 1;
-}
-
-/* Is a body of that type one part, whatever is in it? */
-static bool
-is_leaf_type(const Header *type)
-{
-	const char *s = type != NULL ? type->value : "";
-
-	if (g_ascii_strncasecmp(s, "text/html", 9) == 0)
-		s += 9;
-	else if (g_ascii_strncasecmp(s, "text/plain", 10) == 0)
-		s += 10;
-	return *s == '\0' || *s == ';' || *s == ' ';
-}
-
 /* What GMime makes of the headers and the body at w->base, into body; false where it makes nothing of it */
 static bool
 parse_and_walk(WalkState *w, GString *body, int depth)
@@ -1158,7 +942,7 @@ parse_as(Message *m, GArray *headers, Header *type, RawMessage *raw, const char 
 	 * one part GMime need not see anything.
 	 */
 	w.len = kept->len;
-	if (is_leaf_type(type))
+	if (type_is_leaf(type))
 	{
 		w.leaf = body;
 		w.leaf_len = body_len;
@@ -1184,22 +968,6 @@ parse_as(Message *m, GArray *headers, Header *type, RawMessage *raw, const char 
 	return !w.empty;
 }
 
-/* The type of a multipart that names two boundaries with the second of them, or NULL: programs differ in which they take */
-static char *
-other_boundary(const Header *type)
-{
-	const char *first = type != NULL && is_multipart(type) ? g_strstr_len(type->value, -1, "boundary=") : NULL;
-	const char *second = first != NULL ? strstr(first + 9, "boundary=") : NULL;
-	char	   *value;
-
-	if (second == NULL || strcspn(first + 9, ";") == 0 ||
-		(strcspn(first, ";") == strcspn(second, ";") && strncmp(first, second, strcspn(first, ";")) == 0))
-		return NULL;
-	value = g_strdup(type->value);
-	value[first - type->value] = 'x';
-	return value;
-}
-
 void
 parse_body(Message *m, GArray *headers, RawMessage *raw, const char *body)
 {
@@ -1211,7 +979,7 @@ parse_body(Message *m, GArray *headers, RawMessage *raw, const char *body)
 	RawMessage	separated = *raw;
 	GString    *separate = NULL;
 
-	if (!is_leaf_type(types[0]))
+	if (!type_is_leaf(types[0]))
 	{
 		/* as there was for headers */
 		size_t		room = MIN(body - raw->data, 8 * MAX_CONTENT_HEADER);
@@ -1230,7 +998,7 @@ parse_body(Message *m, GArray *headers, RawMessage *raw, const char *body)
 		}
 		g_string_free(named, TRUE);
 		reopen_boundaries(m, (char *) body, body_len);
-		body_len = guard_mime(m, (char *) body, body_len, !is_multipart(types[0]));
+		body_len = guard_mime(m, (char *) body, body_len, !type_is_multipart(types[0]));
 	}
 	if (n == 1 && (other.value = other_boundary(types[0])) != NULL)
 		types[n++] = &other;

@@ -45,6 +45,43 @@ fix_slashes(GString *url)
 	}
 }
 
+/* Does a URL hold a document, "data:text/html,…"? */
+static bool
+is_document(const char *url)
+{
+	if (!has_scheme(url, "data:"))
+		return false;
+	url += 5 + strspn(url + 5, " ");
+	return has_scheme(url, "text/") || has_scheme(url, "application/x");
+}
+
+/* Keep where that document leads */
+static void
+note_document(HtmlState *st, const char *s, const char *end)
+{
+	const char *comma = memchr(s, ',', end - s);
+	GString    *decoded;
+	char	   *clean;
+
+	if (comma == NULL)
+		return;
+	decoded = g_string_new_len(comma + 1, end - comma - 1);
+	text_percent_decode(decoded);
+	for (const char *p = s; p + 6 <= comma; p++)
+		if (g_ascii_strncasecmp(p, "base64", 6) == 0)
+		{
+			gsize		len;
+
+			g_base64_decode_inplace(decoded->str, &len);
+			g_string_truncate(decoded, len);
+			break;
+		}
+	clean = text_clean(decoded->str, decoded->len, st->m, DEFECT_BAD_CHARSET);
+	find_urls(st->m, g_strdelimit(clean, "'", ' '), strlen(clean));
+	g_free(clean);
+	g_string_free(decoded, TRUE);
+}
+
 /*
  * An attribute's URL as a browser reads it: no blanks around, no line ends or
  * tabs within, relative to <base>.
@@ -54,10 +91,12 @@ link_url(HtmlState *st, const char *s, size_t len)
 {
 	GString    *out;
 	const char *end = s + len;
+	const char *from;
 	bool		no_scheme;
 
 	while (s < end && (unsigned char) *s <= ' ')
 		s++;
+	from = s;
 	out = g_string_sized_new(MIN(end - s, 256) + 16);
 	while (s < end && out->len <= MAX_URL_BYTES)
 	{
@@ -70,6 +109,9 @@ link_url(HtmlState *st, const char *s, size_t len)
 	}
 	while (out->len > 0 && (unsigned char) out->str[out->len - 1] <= ' ')
 		g_string_truncate(out, out->len - 1);
+	/* which may be longer than what is kept of it */
+	if (is_document(out->str))
+		note_document(st, from, end);
 	if (out->len > MAX_URL_BYTES)
 	{
 		/* a picture that is part of the message is no URL to keep */
@@ -98,37 +140,6 @@ link_url(HtmlState *st, const char *s, size_t len)
 	return g_string_free(out, FALSE);
 }
 
-/* Keep where the document in a URL leads, "data:text/html,…" */
-static void
-note_within(HtmlState *st, const char *url)
-{
-	const char *comma = strchr(url, ',');
-	char	   *decoded;
-	char	   *clean;
-	gsize		len;
-
-	if (comma == NULL)
-		return;
-	if (g_strrstr_len(url, comma - url, "base64") != NULL || g_strrstr_len(url, comma - url, "BASE64") != NULL)
-	{
-		char	   *unescaped = g_uri_unescape_string(comma + 1, NULL);
-
-		decoded = (char *) g_base64_decode(unescaped != NULL ? unescaped : comma + 1, &len);
-		g_free(unescaped);
-	}
-	else
-	{
-		decoded = g_uri_unescape_string(comma + 1, NULL);
-		if (decoded == NULL)
-			decoded = g_strdup(comma + 1);
-		len = strlen(decoded);
-	}
-	clean = text_clean(decoded, len, st->m, DEFECT_BAD_CHARSET);
-	find_urls(st->m, g_strdelimit(clean, "'", ' '), strlen(clean));
-	g_free(clean);
-	g_free(decoded);
-}
-
 /* Keep it among the URLs when it leads to the net */
 static void
 link_note(HtmlState *st, const char *url)
@@ -149,8 +160,6 @@ link_note(HtmlState *st, const char *url)
 
 		if (text_is_host(url, n) || (url[n] == '/' && text_is_host_form(url, n)))
 			message_add_url(st->m, url, strlen(url));
-		else if (has_scheme(url, "data:text/") || has_scheme(url, "data:application/xhtml"))
-			note_within(st, url);
 
 		/*
 		 * "ms-word:ofe|u|http://…", "view-source:http://…", or behind a

@@ -57,18 +57,32 @@ typedef struct TnefBody
 	size_t		plain_len;
 	bool		plain_wide;
 	guint32		codepage;		/* of what is not, or 0 */
+	bool		several;		/* others of these: the last ones count */
 } TnefBody;
 
 extern bool tnef_body(const char *s, size_t len, TnefBody *body);
 
 /* smime.c */
-extern bool smime_content(const char *s, size_t len, GString *content);
+extern bool smime_content(const char *s, size_t len, GString *content, bool *cut);
 
 /* mime_guard.c */
-extern char *find_boundary(const char *s, size_t len);
+extern char *find_boundary(const char *s, size_t len, size_t *at);
 extern GString *separate_bodies(Message *m, const char *types, const char *body, size_t len, size_t room);
 extern void reopen_boundaries(Message *m, char *body, size_t len);
 extern size_t guard_mime(Message *m, char *body, size_t len, bool in_message);
+
+/* content_headers.c */
+extern GMimeContentEncoding part_encoding(GMimeObject *object);
+extern const char *part_header(GMimeObject *object, const char *name);
+extern char *part_name(Message *m, GMimeObject *object);
+extern bool part_is_html(GMimeObject *object);
+extern bool part_has_broken_type(GMimeObject *object);
+extern bool part_is_broken_multipart(GMimeObject *object, const char *type);
+extern bool type_is_multipart(const Header *h);
+extern bool type_is_leaf(const Header *type);
+extern GString *content_headers(Message *m, GArray *headers, Header *type);
+extern int	choose_types(GArray *headers, Header *types[2]);
+extern char *other_boundary(const Header *type);
 
 /* body.c */
 extern void parse_body(Message *m, GArray *headers, RawMessage *raw, const char *body);

@@ -42,10 +42,11 @@ find_boundaries(char *body, size_t len)
 	return lines;
 }
 
-/* The boundary that parts stand behind, by a line of -- before a Content-* header, or NULL */
+/* The boundary that parts stand behind, by a line of -- before a Content-* header, or NULL; that line is at *at */
 char	   *
-find_boundary(const char *s, size_t len)
+find_boundary(const char *s, size_t len, size_t *at)
 {
+	const char *body = s;
 	const char *end = s + len;
 	const char *next;
 
@@ -60,6 +61,7 @@ find_boundary(const char *s, size_t len)
 		n = next - s;
 		while (n > 0 && g_ascii_isspace(s[n - 1]))
 			n--;
+		*at = s - body;
 		if (n > 2 && n <= 200)
 			return g_strndup(s + 2, n - 2);
 	}
@@ -109,7 +111,7 @@ reopen_boundaries(Message *m, char *body, size_t len)
 
 /* Add the boundary of the header around a place, which names it in pieces or in a charset (RFC 2231) */
 static void
-add_pieced_boundary(GHashTable *boundaries, const char *s, const char *at, const char *end)
+add_pieced_boundary(Message *m, GHashTable *boundaries, const char *s, const char *at, const char *end)
 {
 	const char *from = at;
 	const char *to = at;
@@ -121,6 +123,8 @@ add_pieced_boundary(GHashTable *boundaries, const char *s, const char *at, const
 		from--;
 	while (to < end && to - at < MAX_PIECED_HEADER && !(*to == '\n' && (end - to < 2 || (to[1] != ' ' && to[1] != '\t'))))
 		to++;
+	if (at - from == MAX_PIECED_HEADER || to - at == MAX_PIECED_HEADER)
+		ADD_DEFECT(m, DEFECT_MIME_LIMIT);
 	if (to - from > 13 && g_ascii_strncasecmp(from, "content-type", 12) == 0)
 		from += 12 + strspn(from + 12, ": \t");
 	value = g_strdelimit(g_strndup(from, to - from), "\r\n", ' ');
@@ -134,7 +138,7 @@ add_pieced_boundary(GHashTable *boundaries, const char *s, const char *at, const
 
 /* Add the boundaries that parameters name */
 static void
-add_boundaries(GHashTable *boundaries, const char *s, size_t len)
+add_boundaries(Message *m, GHashTable *boundaries, const char *s, size_t len)
 {
 	static const char name[] = "boundary";
 	const char *end = s + len;
@@ -150,8 +154,13 @@ add_boundaries(GHashTable *boundaries, const char *s, size_t len)
 			q--;
 		if ((size_t) (q - s) < strlen(name) || g_ascii_strncasecmp(q - strlen(name), name, strlen(name)) != 0)
 			continue;
-		if (memchr(q, '*', p - q) != NULL && pieced++ < MAX_PIECED_HEADERS)
-			add_pieced_boundary(boundaries, s, q, end);
+		if (memchr(q, '*', p - q) != NULL)
+		{
+			if (pieced++ < MAX_PIECED_HEADERS)
+				add_pieced_boundary(m, boundaries, s, q, end);
+			else
+				ADD_DEFECT(m, DEFECT_MIME_LIMIT);
+		}
 		for (from = p + 1; from < end && (*from == ' ' || *from == '\t' || *from == '"'); from++)
 			;
 		for (q = from; q < end && q - from < 200 && *q != '\n' && strchr(from[-1] == '"' ? "\"\r" : "\r;", *q) == NULL; q++)
@@ -304,8 +313,8 @@ separate_bodies(Message *m, const char *types, const char *body, size_t len, siz
 	if (!may_lack_lines(body, len))
 		return NULL;
 	boundaries = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	add_boundaries(boundaries, types, strlen(types));
-	add_boundaries(boundaries, body, len);
+	add_boundaries(m, boundaries, types, strlen(types));
+	add_boundaries(m, boundaries, body, len);
 	for (const char *s = body; s < end; s = next_dashes(s, end))
 	{
 		const char *next = next_line(s, end);

@@ -74,28 +74,6 @@ next_param(const char **s, Param *param)
 	return true;
 }
 
-/* Percent signs out; NUL is left out, since it hides what follows */
-static void
-percent_decode(GString *s)
-{
-	gsize		n = 0;
-
-	for (gsize i = 0; i < s->len; i++)
-	{
-		char		c = s->str[i];
-
-		if (c == '%' && i + 2 < s->len && g_ascii_isxdigit(s->str[i + 1]) && g_ascii_isxdigit(s->str[i + 2]))
-		{
-			c = g_ascii_xdigit_value(s->str[i + 1]) * 16 + g_ascii_xdigit_value(s->str[i + 2]);
-			i += 2;
-			if (c == '\0')
-				continue;
-		}
-		s->str[n++] = c;
-	}
-	g_string_truncate(s, n);
-}
-
 /* Bytes of a value to a clean name: by its charset, else its encoded words */
 static char *
 decode_value(Message *m, GString *value, bool extended)
@@ -115,7 +93,7 @@ decode_value(Message *m, GString *value, bool extended)
 			charset = g_strndup(value->str, first - value->str);
 			g_string_erase(value, 0, second + 1 - value->str);
 		}
-		percent_decode(value);
+		text_percent_decode(value);
 	}
 	text_to_utf8(out, value->str, value->len, charset, m);
 	g_free(charset);

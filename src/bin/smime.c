@@ -14,7 +14,7 @@
 #include "mail.h"
 
 /* Values in one another */
-#define MAX_BER_DEPTH	8
+#define MAX_BER_DEPTH	32
 
 #define BER_INTEGER		0x02
 #define BER_OCTETS		0x04
@@ -56,10 +56,15 @@ read_value(const char *s, const char *end, BerValue *v)
 	else
 	{
 		n = u[1] & 0x7F;
-		if (n > 8 || end - s < n)
+		if (end - s < n)
 			return false;
+
+		/*
+		 * zeros may stand before it, and one that is too long for anything
+		 * reaches to the end
+		 */
 		for (int i = 0; i < n; i++)
-			len = len << 8 | u[2 + i];
+			len = len >> (sizeof(len) - 1) * 8 != 0 ? SIZE_MAX : len << 8 | u[2 + i];
 		s += n;
 	}
 	v->s = s;
@@ -100,28 +105,31 @@ take_value(const char **s, const char *end, int tag, BerValue *v)
 	return read_value(*s, end, v) && v->tag == tag && (*s = behind_value(v, 0)) != NULL;
 }
 
-/* Append the bytes of a string, whole or in pieces */
-static void
+/* Append the bytes of a string, whole or in pieces; returns what is behind it, or NULL where it does not add up */
+static const char *
 append_octets(const BerValue *v, GString *content, int depth)
 {
+	const char *s = v->s;
+
 	if (v->tag == BER_OCTETS)
 		g_string_append_len(content, v->s, v->end - v->s);
-	else if (v->tag == BER_PIECES && depth <= MAX_BER_DEPTH)
-		for (const char *s = v->s; !ends_here(s, v->end);)
-		{
-			BerValue	piece;
+	if (v->tag != BER_PIECES)
+		return behind_value(v, depth);
+	if (depth > MAX_BER_DEPTH)
+		return NULL;
+	while (v->open ? !ends_here(s, v->end) : s < v->end)
+	{
+		BerValue	piece;
 
-			if (!read_value(s, v->end, &piece))
-				break;
-			append_octets(&piece, content, depth + 1);
-			if ((s = behind_value(&piece, 0)) == NULL)
-				break;
-		}
+		if (!read_value(s, v->end, &piece) || (s = append_octets(&piece, content, depth + 1)) == NULL)
+			return NULL;
+	}
+	return v->open ? MIN(s + 2, v->end) : v->end;
 }
 
-/* Append what was signed, a message's part with its headers; false where there is none */
+/* Append what was signed, a message's part with its headers: false where there is none; cut where not all of it is read */
 bool
-smime_content(const char *s, size_t len, GString *content)
+smime_content(const char *s, size_t len, GString *content, bool *cut)
 {
 	const char *end = s + len;
 	BerValue	outer;
@@ -147,6 +155,6 @@ smime_content(const char *s, size_t len, GString *content)
 	if (!take_value(&s, end, BER_OID, &v) || !read_value(s, end, &v) || v.tag != BER_EXPLICIT_0 ||
 		!read_value(v.s, v.end, &v))
 		return false;
-	append_octets(&v, content, 0);
-	return content->len > 0;
+	*cut = append_octets(&v, content, 0) == NULL;
+	return content->len > 0 || *cut;
 }

@@ -569,6 +569,28 @@ text_truncate(GString *s, size_t max)
 	g_string_truncate(s, max);
 }
 
+/* Bytes in percent ("%20") in place; NUL is left out, since it hides what follows */
+void
+text_percent_decode(GString *s)
+{
+	gsize		n = 0;
+
+	for (gsize i = 0; i < s->len; i++)
+	{
+		char		c = s->str[i];
+
+		if (c == '%' && i + 2 < s->len && g_ascii_isxdigit(s->str[i + 1]) && g_ascii_isxdigit(s->str[i + 2]))
+		{
+			c = g_ascii_xdigit_value(s->str[i + 1]) * 16 + g_ascii_xdigit_value(s->str[i + 2]);
+			i += 2;
+			if (c == '\0')
+				continue;
+		}
+		s->str[n++] = c;
+	}
+	g_string_truncate(s, n);
+}
+
 /* Lower case, without regard to the locale */
 char	   *
 text_lower(const char *s)

@@ -39,9 +39,6 @@
 #define PROP_LONG_NAME		0x3707
 #define PROP_NAMED			0x8000	/* and above: a name follows */
 
-/* What one list, or one property, may have */
-#define MAX_PROPS			10000
-
 static guint32
 uint32_at(const char *s)
 {
@@ -154,7 +151,8 @@ each_prop(const char *s, size_t len, PropFn fn, void *arg)
 
 	if (!take_uint32(&s, end, &props))
 		return;
-	for (guint32 i = 0; i < MIN(props, MAX_PROPS); i++)
+	/* each takes bytes of the list, which ends the loops */
+	for (guint32 i = 0; i < props; i++)
 	{
 		guint32		head;
 		guint32		values = 1;
@@ -176,7 +174,6 @@ each_prop(const char *s, size_t len, PropFn fn, void *arg)
 			const char *value;
 			guint32		n = fixed;
 
-			/* each takes bytes of the list, which ends the loop */
 			if ((fixed == 0 && !take_uint32(&s, end, &n)) || (value = take_bytes(&s, end, n)) == NULL)
 				return;
 			if (fixed == 0)
@@ -250,12 +247,14 @@ take_text(int type, int id, const char *s, size_t len, void *arg)
 		return;
 	if (id == PROP_BODY_HTML)
 	{
+		body->several |= body->html != NULL;
 		body->html = s;
 		body->html_len = len;
 		body->html_wide = wide;
 	}
 	else if (id == PROP_BODY && type != PROP_BINARY)
 	{
+		body->several |= body->plain != NULL;
 		body->plain = s;
 		body->plain_len = len;
 		body->plain_wide = wide;
