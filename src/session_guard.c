@@ -27,6 +27,7 @@
 #include "nodes/parsenodes.h"
 #include "nodes/value.h"
 #include "parser/parse_func.h"
+#include "plpgsql_guard.h"
 #include "session_guard.h"
 #include "tcop/utility.h"
 #include "utils/fmgroids.h"
@@ -228,12 +229,14 @@ NeedsGuard(Oid function)
 			strncmp(name, "postgres_fdw_disconnect", strlen("postgres_fdw_disconnect")) == 0;
 		ReleaseSysCache(tuple);
 	}
-	return needs;
+	return needs || (InOwnersCode() && IsPlpgsql(function));
 }
 
 static void
 CallGuarded(FmgrHookEventType event, FmgrInfo *function, Datum *arg)
 {
+	if (event == FHET_START)
+		CallForOwner(function);
 	if (event == FHET_START && InOwnersCode() && IsOfConnections(function->fn_oid))
 		Refuse(get_func_name(function->fn_oid));
 	if (called)
