@@ -229,7 +229,7 @@ NeedsGuard(Oid function)
 			strncmp(name, "postgres_fdw_disconnect", strlen("postgres_fdw_disconnect")) == 0;
 		ReleaseSysCache(tuple);
 	}
-	return needs || (InOwnersCode() && IsPlpgsql(function));
+	return needs || IsPlpgsql(function);
 }
 
 static void
