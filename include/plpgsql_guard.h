@@ -7,6 +7,7 @@
 
 #include "fmgr.h"
 
+extern void PlpgsqlGuardInit(void);
 extern bool IsPlpgsql(Oid function);
 extern void CallForOwner(FmgrInfo *function);
 

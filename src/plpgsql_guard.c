@@ -150,7 +150,7 @@ HandleForOwner(PG_FUNCTION_ARGS)
 	Oid			owner;
 	int			context;
 	OwnersFunction *volatile f = NULL;
-	Datum		result;
+	volatile Datum result = (Datum) 0;
 
 	GetUserIdAndSecContext(&owner, &context);
 	if ((context & SECURITY_OWNERS_CODE) == 0)
@@ -172,6 +172,28 @@ HandleForOwner(PG_FUNCTION_ARGS)
 	return result;
 }
 
+/*
+ * Casts and checks of domains stay ready to be called for a transaction, by which they
+ * do not go by the handler if they were called before this library came to the session.
+ */
+static void
+RefusePassed(PLpgSQL_execstate * estate, PLpgSQL_function * compiled)
+{
+	Oid			owner;
+	int			context;
+	OwnersFunction *f;
+
+	GetUserIdAndSecContext(&owner, &context);
+	if ((context & SECURITY_OWNERS_CODE) == 0 || !OidIsValid(compiled->fn_oid))
+		return;
+	f = FindOurs(compiled);
+	if (f == NULL || f->running == 0 || f->owner != owner)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("function %s was compiled for others than the policy's owner", compiled->fn_signature),
+				 errhint("Have pg_assay in shared_preload_libraries or session_preload_libraries.")));
+}
+
 /* Have calls of a PL/pgSQL function go by here. */
 void
 CallForOwner(FmgrInfo *function)
@@ -184,4 +206,18 @@ CallForOwner(FmgrInfo *function)
 		compile = (CompileFunction) load_external_function("$libdir/plpgsql", "plpgsql_compile", true, NULL);
 	}
 	function->fn_addr = HandleForOwner;
+}
+
+/* A library that is there from the server's start sees each call. */
+void
+PlpgsqlGuardInit(void)
+{
+	static PLpgSQL_plugin guard =
+	{
+		.func_setup = RefusePassed
+	};
+	PLpgSQL_plugin **plugin = (PLpgSQL_plugin * *) find_rendezvous_variable("PLpgSQL_plugin");
+
+	if (!process_shared_preload_libraries_in_progress && *plugin == NULL)
+		*plugin = &guard;
 }

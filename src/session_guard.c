@@ -281,4 +281,5 @@ SessionGuardInit(void)
 	needs_fmgr_hook = NeedsGuard;
 	called = fmgr_hook;
 	fmgr_hook = CallGuarded;
+	PlpgsqlGuardInit();
 }
