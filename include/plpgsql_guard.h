@@ -9,6 +9,7 @@
 
 extern void PlpgsqlGuardInit(void);
 extern bool IsPlpgsql(Oid function);
+extern bool ValidatesPlpgsql(Oid function);
 extern void CallForOwner(FmgrInfo *function);
 
 #endif							/* ASSAY_PLPGSQL_GUARD_H */

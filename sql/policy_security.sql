@@ -615,8 +615,11 @@ INSERT INTO sec.type_message VALUES (4, 'x', 'SET LOCAL search_path = sec; SELEC
 SELECT sec.ours() = current_user AS ours;
 INSERT INTO sec.type_message VALUES (5, 'x', 'SET LOCAL search_path = sec; SELECT ours(); SELECT 1/0');
 SELECT sec.ours() = current_user AS ours;
+INSERT INTO sec.type_message VALUES (6, 'x', 'SET LOCAL search_path = sec; SELECT plpgsql_validator(''sec.ours''::regproc)');
+SELECT sec.ours() = current_user AS ours;
 RESET search_path;
-SELECT id, degraded FROM sec.type_decision WHERE id IN (4, 5) ORDER BY id;
+SELECT id, degraded FROM sec.type_decision WHERE id BETWEEN 4 AND 6 ORDER BY id;
+SELECT message FROM assay.fault WHERE policy = 'type' AND key = '{6}';
 DROP FUNCTION sec.ours();
 DROP SCHEMA sec_types CASCADE;
 SET ROLE sec_owner;

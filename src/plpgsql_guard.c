@@ -17,6 +17,7 @@
 
 #include "access/htup_details.h"
 #include "access/transam.h"
+#include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
 #include "commands/proclang.h"
 #include "fmgr.h"
@@ -63,6 +64,21 @@ IsPlpgsql(Oid function)
 		ReleaseSysCache(tuple);
 	}
 	return is;
+}
+
+/* What has a function compiled for whoever calls it next, without a call of it */
+bool
+ValidatesPlpgsql(Oid function)
+{
+	HeapTuple	tuple = SearchSysCache1(LANGNAME, CStringGetDatum("plpgsql"));
+	bool		validates = false;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		validates = ((Form_pg_language) GETSTRUCT(tuple))->lanvalidator == function;
+		ReleaseSysCache(tuple);
+	}
+	return validates;
 }
 
 static OwnersFunction *

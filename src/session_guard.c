@@ -193,7 +193,7 @@ ObjectAccessGuarded(ObjectAccessType access, Oid class, Oid object, int sub, voi
 {
 	if (object_access)
 		object_access(access, class, object, sub, arg);
-	if (access == OAT_FUNCTION_EXECUTE && IsOfSession(object) && InOwnersCode())
+	if (access == OAT_FUNCTION_EXECUTE && InOwnersCode() && (IsOfSession(object) || ValidatesPlpgsql(object)))
 		Refuse(get_func_name(object));
 
 	/*
