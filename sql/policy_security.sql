@@ -553,6 +553,84 @@ DROP DOMAIN sec.loop_key;
 DROP FUNCTION sec.loops(int), sec.fails();
 RESET ROLE;
 
+-- PL/pgSQL looks up types once in a session: what it compiled for the session is not for an owner's code, and the other way round.
+SET ROLE sec_owner;
+CREATE TABLE sec.ran (who name);
+CREATE FUNCTION sec.lowers(v text) RETURNS text LANGUAGE plpgsql AS $$ DECLARE t text; BEGIN t := lower(v); RETURN t; END $$;
+CREATE FUNCTION sec.same(v anyelement) RETURNS anyelement LANGUAGE plpgsql AS $$ DECLARE t text := v; BEGIN RETURN v; END $$;
+CREATE FUNCTION sec.fib(n int) RETURNS int LANGUAGE plpgsql STABLE AS $$
+DECLARE
+	t text := n;
+BEGIN
+	IF n > 2 THEN
+		RETURN sec.fib(n - 1) + (SELECT sec.fib(n - 2));
+	END IF;
+	BEGIN
+		RAISE EXCEPTION 'caught';
+	EXCEPTION WHEN raise_exception THEN RETURN 1;
+	END;
+END $$;
+CREATE TABLE sec.type_message (id int PRIMARY KEY, body text, ran text);
+GRANT USAGE ON SCHEMA sec TO sec_ingest;
+GRANT INSERT ON sec.type_message TO sec_ingest;
+CREATE FUNCTION sec.runs(statements text) RETURNS boolean LANGUAGE plpgsql STRICT AS $$ BEGIN EXECUTE statements; RETURN true; END $$;
+CREATE VIEW sec.type_signals AS SELECT id, sec.same(sec.lowers(body)) AS body, sec.same(sec.fib(5)) AS n, sec.runs(ran) AS ran FROM sec.type_message;
+SELECT assay.create_policy('type', 'sec.type_signals', '{id}', prior => 0);
+SELECT assay.create_detector('type', 'hello', 'body = ''hello'' AND sec.fib(n) = 5', weight => 3, mode => 'live');
+CREATE TRIGGER decide AFTER INSERT ON sec.type_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('type');
+RESET ROLE;
+SET ROLE sec_ingest;
+CREATE FUNCTION pg_temp.evil(v text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+	IF current_user = 'sec_owner' THEN
+		EXECUTE 'INSERT INTO sec.ran VALUES (current_user)';
+	ELSIF v = '2' THEN
+		EXECUTE 'INSERT INTO sec.type_message VALUES (2, ''HELLO'') ON CONFLICT DO NOTHING';
+	END IF;
+	RETURN true;
+END $$;
+CREATE DOMAIN pg_temp.text AS pg_catalog.text CHECK (pg_temp.evil(VALUE));
+SELECT sec.lowers('X'), sec.same('x'::pg_catalog.text), sec.same(1);
+INSERT INTO sec.type_message VALUES (1, 'HELLO');
+-- nor while the session runs the function
+SELECT sec.fib(5);
+INSERT INTO sec.type_message VALUES (3, 'HELLO');
+DROP DOMAIN pg_temp.text;
+DROP FUNCTION pg_temp.evil(text);
+RESET ROLE;
+SELECT id, verdict, score, degraded FROM sec.type_decision ORDER BY id;
+SELECT * FROM sec.ran;
+-- what an owner's code has called, a superuser calls with types of his own
+CREATE SCHEMA sec_types;
+CREATE DOMAIN sec_types.mine AS text;
+SET ROLE sec_owner;
+CREATE FUNCTION sec.evil() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'a check of sec_owner''s, run by %', replace(current_user, session_user, 'a superuser'); RETURN true; END $$;
+CREATE DOMAIN sec.mine AS text CHECK (sec.evil());
+RESET ROLE;
+SET search_path = sec_types;
+CREATE FUNCTION sec.ours() RETURNS text LANGUAGE plpgsql AS $$ DECLARE t mine := current_user; BEGIN RETURN t; END $$;
+\c -
+SET search_path = sec_types;
+INSERT INTO sec.type_message VALUES (4, 'x', 'SET LOCAL search_path = sec; SELECT ours()');
+SELECT sec.ours() = current_user AS ours;
+INSERT INTO sec.type_message VALUES (5, 'x', 'SET LOCAL search_path = sec; SELECT ours(); SELECT 1/0');
+SELECT sec.ours() = current_user AS ours;
+INSERT INTO sec.type_message VALUES (6, 'x', 'SET LOCAL search_path = sec; SELECT plpgsql_validator(''sec.ours''::regproc)');
+SELECT sec.ours() = current_user AS ours;
+RESET search_path;
+SELECT id, degraded FROM sec.type_decision WHERE id BETWEEN 4 AND 6 ORDER BY id;
+SELECT message FROM assay.fault WHERE policy = 'type' AND key = '{6}';
+DROP FUNCTION sec.ours();
+DROP SCHEMA sec_types CASCADE;
+SET ROLE sec_owner;
+DROP TRIGGER decide ON sec.type_message;
+SELECT assay.drop_policy('type', true);
+DROP VIEW sec.type_signals;
+DROP TABLE sec.type_message, sec.ran;
+DROP DOMAIN sec.mine;
+DROP FUNCTION sec.lowers(text), sec.same(anyelement), sec.fib(int), sec.runs(text), sec.evil();
+RESET ROLE;
+
 -- whether a function is one that takes a connection is asked by its name, at each call: not in the catalog of extensions
 SET ROLE sec_owner;
 CREATE FUNCTION sec.pinned(n int) RETURNS int LANGUAGE plpgsql SET search_path = pg_catalog AS 'BEGIN RETURN n; END';

@@ -25,6 +25,7 @@
 #include "cursors.h"
 #include "fmgr.h"
 #include "nodes/parsenodes.h"
+#include "plpgsql_guard.h"
 #include "session_guard.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
@@ -209,7 +210,7 @@ ObjectAccessGuarded(ObjectAccessType access, Oid class, Oid object, int sub, voi
 {
 	if (object_access)
 		object_access(access, class, object, sub, arg);
-	if (access == OAT_FUNCTION_EXECUTE && IsOfSession(object) && InOwnersCode())
+	if (access == OAT_FUNCTION_EXECUTE && InOwnersCode() && (IsOfSession(object) || ValidatesPlpgsql(object)))
 		Refuse(get_func_name(object));
 
 	/*
@@ -247,20 +248,23 @@ IsNamedSo(Oid function)
 }
 
 /*
- * Whoever calls one of these goes by here, at each call: the session may have come
- * to a connection since a plan or an expression was made ready.
+ * Whoever calls one of these, or a function of PL/pgSQL, goes by here, at each call:
+ * the session may have come to a connection, or to another user, since a plan or an
+ * expression was made ready.
  */
 static bool
 NeedsGuard(Oid function)
 {
 	if (needs_guard && needs_guard(function))
 		return true;
-	return IsNamedSo(function);
+	return IsNamedSo(function) || IsPlpgsql(function);
 }
 
 static void
 CallGuarded(FmgrHookEventType event, FmgrInfo *function, Datum *arg)
 {
+	if (event == FHET_START)
+		CallForOwner(function);
 	if (event == FHET_START && InOwnersCode() && IsNamedSo(function->fn_oid) && IsOfConnections(function->fn_oid))
 		Refuse(get_func_name(function->fn_oid));
 	if (called)
@@ -305,4 +309,5 @@ SessionGuardInit(void)
 	needs_fmgr_hook = NeedsGuard;
 	called = fmgr_hook;
 	fmgr_hook = CallGuarded;
+	PlpgsqlGuardInit();
 }
