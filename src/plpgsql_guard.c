@@ -118,7 +118,7 @@ Show(Oid function, Oid owner)
 	}
 }
 
-/* What does not run is out of sight. */
+/* What does not run is out of sight, and so is what failed to be compiled in the place of another. */
 static void
 Hide(Oid function)
 {
@@ -128,7 +128,7 @@ Hide(Oid function)
 	{
 		OwnersFunction *f = slist_container(OwnersFunction, node, i.cur);
 
-		if (f->function == function && f->running == 0 && TransactionIdIsValid(Kept(f->compiled).fn_xmin))
+		if (f->function == function && Kept(f->compiled).use_count == 0 && TransactionIdIsValid(Kept(f->compiled).fn_xmin))
 		{
 			f->xmin = Kept(f->compiled).fn_xmin;
 			Kept(f->compiled).fn_xmin = InvalidTransactionId;
@@ -136,24 +136,92 @@ Hide(Oid function)
 	}
 }
 
+/*
+ * What another call had compiled in the same place may have failed halfway, which
+ * PL/pgSQL takes for valid; or it is out of the hash, where another is by now.
+ */
+static void
+DropStale(FmgrInfo *function)
+{
+	PLpgSQL_function *compiled = function->fn_extra;
+
+	if (compiled != NULL && Kept(compiled).fn_hashkey == NULL && Kept(compiled).use_count == 0)
+		function->fn_extra = NULL;
+}
+
+/*
+ * The session's is compiled in the place of what is out of sight.  A call that was made
+ * ready before this library came to the session does not go by DropStale().
+ */
+static void
+CompileForSession(FunctionCallInfo fcinfo)
+{
+	Oid			function = fcinfo->flinfo->fn_oid;
+	bool		hidden = false;
+	slist_iter	i;
+
+	slist_foreach(i, &ours)
+	{
+		OwnersFunction *f = slist_container(OwnersFunction, node, i.cur);
+
+		hidden |= f->function == function && !TransactionIdIsValid(Kept(f->compiled).fn_xmin);
+	}
+	if (!hidden)
+		return;
+	PG_TRY();
+	{
+		(void) compile(fcinfo, false);
+	}
+	PG_CATCH();
+	{
+		slist_foreach(i, &ours)
+		{
+			OwnersFunction *f = slist_container(OwnersFunction, node, i.cur);
+
+			if (f->function == function && Kept(f->compiled).use_count == 0 && Kept(f->compiled).fn_hashkey == NULL)
+				Kept(f->compiled).fn_xmin = InvalidTransactionId;
+		}
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+}
+
+/* Have one in the list, as nobody's: what is compiled in its place may fail. */
+static OwnersFunction *
+Remember(Oid function, PLpgSQL_function * compiled)
+{
+	OwnersFunction *f = FindOurs(compiled);
+
+	if (f == NULL)
+	{
+		f = MemoryContextAllocZero(TopMemoryContext, sizeof(OwnersFunction));
+		f->function = function;
+		f->compiled = compiled;
+		slist_push_head(&ours, &f->node);
+	}
+	return f;
+}
+
 /* What PL/pgSQL will run at this call, compiled for its owner: anew, unless we know that it was. */
 static OwnersFunction *
 CompileFor(Oid owner, FunctionCallInfo fcinfo)
 {
-	PLpgSQL_function *compiled = compile(fcinfo, false);
-	OwnersFunction *f = FindOurs(compiled);
+	Oid			function = fcinfo->flinfo->fn_oid;
+	PLpgSQL_function *others = compile(fcinfo, false);
+	PLpgSQL_function *compiled;
+	TransactionId xmin = Kept(others).fn_xmin;
+	OwnersFunction *f = Remember(function, others);
 
-	if (f != NULL && f->owner == owner)
+	if (f->owner == owner)
 		return f;
-	Kept(compiled).fn_xmin = InvalidTransactionId;
+	if (f->running == 0)
+		f->owner = InvalidOid;
+	Kept(others).fn_xmin = InvalidTransactionId;
 	compiled = compile(fcinfo, false);
-	if ((f = FindOurs(compiled)) == NULL)
-	{
-		f = MemoryContextAllocZero(TopMemoryContext, sizeof(OwnersFunction));
-		f->function = fcinfo->flinfo->fn_oid;
-		f->compiled = compiled;
-		slist_push_head(&ours, &f->node);
-	}
+	/* What is in use goes on as it is, also where it is called again. */
+	if (compiled != others)
+		Kept(others).fn_xmin = xmin;
+	f = Remember(function, compiled);
 	f->owner = owner;
 	return f;
 }
@@ -169,8 +237,12 @@ HandleForOwner(PG_FUNCTION_ARGS)
 	volatile Datum result = (Datum) 0;
 
 	GetUserIdAndSecContext(&owner, &context);
+	DropStale(fcinfo->flinfo);
 	if ((context & SECURITY_OWNERS_CODE) == 0)
+	{
+		CompileForSession(fcinfo);
 		return handler(fcinfo);
+	}
 	PG_TRY();
 	{
 		Show(function, owner);
