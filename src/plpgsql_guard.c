@@ -149,25 +149,31 @@ DropStale(FmgrInfo *function)
 		function->fn_extra = NULL;
 }
 
-/*
- * The session's is compiled in the place of what is out of sight.  A call that was made
- * ready before this library came to the session does not go by DropStale().
- */
-static void
-CompileForSession(FunctionCallInfo fcinfo)
+static bool
+IsOutOfSight(Oid function)
 {
-	Oid			function = fcinfo->flinfo->fn_oid;
-	bool		hidden = false;
 	slist_iter	i;
 
 	slist_foreach(i, &ours)
 	{
 		OwnersFunction *f = slist_container(OwnersFunction, node, i.cur);
 
-		hidden |= f->function == function && !TransactionIdIsValid(Kept(f->compiled).fn_xmin);
+		if (f->function == function && !TransactionIdIsValid(Kept(f->compiled).fn_xmin))
+			return true;
 	}
-	if (!hidden)
-		return;
+	return false;
+}
+
+/*
+ * The session's is compiled in the place of what is out of sight.  A call that was made
+ * ready before this library came to the session does not go by DropStale().
+ */
+static pg_noinline void
+CompileForSession(FunctionCallInfo fcinfo)
+{
+	Oid			function = fcinfo->flinfo->fn_oid;
+	slist_iter	i;
+
 	PG_TRY();
 	{
 		(void) compile(fcinfo, false);
@@ -226,23 +232,22 @@ CompileFor(Oid owner, FunctionCallInfo fcinfo)
 	return f;
 }
 
+static void
+Leave(Oid function, OwnersFunction * f)
+{
+	if (f != NULL)
+		f->running--;
+	Hide(function);
+}
+
 /* PL/pgSQL's handler, where an owner's code calls it */
-static Datum
-HandleForOwner(PG_FUNCTION_ARGS)
+static pg_noinline Datum
+HandleForOwner(Oid owner, FunctionCallInfo fcinfo)
 {
 	Oid			function = fcinfo->flinfo->fn_oid;
-	Oid			owner;
-	int			context;
 	OwnersFunction *volatile f = NULL;
-	volatile Datum result = (Datum) 0;
+	Datum		result;
 
-	GetUserIdAndSecContext(&owner, &context);
-	DropStale(fcinfo->flinfo);
-	if ((context & SECURITY_OWNERS_CODE) == 0)
-	{
-		CompileForSession(fcinfo);
-		return handler(fcinfo);
-	}
 	PG_TRY();
 	{
 		Show(function, owner);
@@ -250,14 +255,30 @@ HandleForOwner(PG_FUNCTION_ARGS)
 		f->running++;
 		result = handler(fcinfo);
 	}
-	PG_FINALLY();
+	PG_CATCH();
 	{
-		if (f != NULL)
-			f->running--;
-		Hide(function);
+		Leave(function, f);
+		PG_RE_THROW();
 	}
 	PG_END_TRY();
+	Leave(function, f);
 	return result;
+}
+
+/* In place of PL/pgSQL's handler.  The session's functions recurse here: no more of the stack than it takes. */
+static Datum
+Handle(PG_FUNCTION_ARGS)
+{
+	Oid			owner;
+	int			context;
+
+	GetUserIdAndSecContext(&owner, &context);
+	DropStale(fcinfo->flinfo);
+	if ((context & SECURITY_OWNERS_CODE) != 0)
+		return HandleForOwner(owner, fcinfo);
+	if (IsOutOfSight(fcinfo->flinfo->fn_oid))
+		CompileForSession(fcinfo);
+	return handler(fcinfo);
 }
 
 /*
@@ -286,14 +307,14 @@ RefusePassed(PLpgSQL_execstate * estate, PLpgSQL_function * compiled)
 void
 CallForOwner(FmgrInfo *function)
 {
-	if (function->fn_addr == HandleForOwner || !IsPlpgsql(function->fn_oid))
+	if (function->fn_addr == Handle || !IsPlpgsql(function->fn_oid))
 		return;
 	if (compile == NULL)
 	{
 		handler = load_external_function("$libdir/plpgsql", "plpgsql_call_handler", true, NULL);
 		compile = (CompileFunction) load_external_function("$libdir/plpgsql", "plpgsql_compile", true, NULL);
 	}
-	function->fn_addr = HandleForOwner;
+	function->fn_addr = Handle;
 }
 
 /* A library that is there from the server's start sees each call. */
