@@ -314,7 +314,9 @@ CallForOwner(FmgrInfo *function)
 		handler = load_external_function("$libdir/plpgsql", "plpgsql_call_handler", true, NULL);
 		compile = (CompileFunction) load_external_function("$libdir/plpgsql", "plpgsql_compile", true, NULL);
 	}
-	function->fn_addr = Handle;
+	/* Another handler than PostgreSQL's has functions of its own. */
+	if (function->fn_addr == handler)
+		function->fn_addr = Handle;
 }
 
 /* A library that is there from the server's start sees each call. */
