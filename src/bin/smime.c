@@ -113,7 +113,10 @@ append_octets(const BerValue *v, GString *content, int depth)
 
 	if (v->tag == BER_OCTETS)
 	{
-		/* without a length, which is no form of it, they are all that is left: what is behind them is no piece again */
+		/*
+		 * without a length, which is no form of it, they are all that is
+		 * left: what is behind them is no piece again
+		 */
 		g_string_append_len(content, v->s, v->end - v->s);
 		return v->end;
 	}
