@@ -64,6 +64,7 @@ my @cases = (
 	[ 'headers_500k', $head . numbered(500_000, "X-%d: a\n") . "\nbody\n", qr/^truncated_header$/,
 		q{body_text = E'body\n' AND headers ? 'x-1'} ],
 	[ 'received_200k', "Received: x\n" x 200_000 . "$head\nbody\n", qr/bad_received$/, q{body_text = E'body\n'} ],
+	[ 'recipients_local', $head . ('To: ' . 'a,' x 500_000 . "<x\@y.example>\n") x 8 . "\nbody\n", qr/^/, q{'x@y.example' = ANY (recipients)} ],
 	[ 'recipients_100k', "${head}Cc: " . join(",\n ", map { "\"User $_\" <u$_\@d.example>" } 1 .. 100_000) . "\n\nbody\n",
 		qr/^truncated_header$/, q{cardinality(recipients) = 100001 AND recipients[100001] = 'u100000@d.example'} ],
 	[ 'to_headers_50k', $head . numbered(50_000, "To: u%d\@d.example\n") . "\nbody\n", qr/^$/,

@@ -173,8 +173,9 @@ bare_address(const Entry *e, const char **from, size_t *len)
 	/* a single word is a local user's name */
 	if (words == 1)
 	{
-		*len = strcspn(*from, " \t()<>");
-		*len = MIN(*len, (size_t) (e->end - *from));
+		/* no further than the entry: there may be many in a header */
+		while (*from + *len < e->end && strchr(" \t()<>", (*from)[*len]) == NULL)
+			(*len)++;
 	}
 	return *len > 0;
 }
