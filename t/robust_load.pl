@@ -43,6 +43,15 @@ sub nested
 	  s/bx(\d+)/'b' . ($1 + 1)/egr . '--b' . ($depth + 1) . "\nContent-Type: text/plain\n\ndeep\n";
 }
 
+# What is signed in one piece, without any length said
+sub signed
+{
+	my $content = join '', @_;
+	my $oid = "\x06\x09\x2A\x86\x48\x86\xF7\x0D\x01\x07";
+	return "${head}Content-Type: application/pkcs7-mime; name=smime.p7m\nContent-Transfer-Encoding: base64\n\n"
+	  . encode_base64("\x30\x80$oid\x02\xA0\x80\x30\x80\x02\x01\x01\x31\x00\x30\x80$oid\x01\xA0\x80$content");
+}
+
 # name, message, defects (a pattern), a condition on the row
 my @cases = (
 	# headers
@@ -55,6 +64,7 @@ my @cases = (
 	[ 'headers_500k', $head . numbered(500_000, "X-%d: a\n") . "\nbody\n", qr/^truncated_header$/,
 		q{body_text = E'body\n' AND headers ? 'x-1'} ],
 	[ 'received_200k', "Received: x\n" x 200_000 . "$head\nbody\n", qr/bad_received$/, q{body_text = E'body\n'} ],
+	[ 'recipients_local', $head . ('To: ' . 'a,' x 500_000 . "<x\@y.example>\n") x 8 . "\nbody\n", qr/^/, q{'x@y.example' = ANY (recipients)} ],
 	[ 'recipients_100k', "${head}Cc: " . join(",\n ", map { "\"User $_\" <u$_\@d.example>" } 1 .. 100_000) . "\n\nbody\n",
 		qr/^truncated_header$/, q{cardinality(recipients) = 100001 AND recipients[100001] = 'u100000@d.example'} ],
 	[ 'to_headers_50k', $head . numbered(50_000, "To: u%d\@d.example\n") . "\nbody\n", qr/^$/,
@@ -172,6 +182,10 @@ my @cases = (
 		q{attachments->0->>'name' = 'x'} ],
 	[ 'boundaries_reopened', $mixed . "--b\n\nx\n--b--\n" x 40_000, qr/mime_limit/, q{body_text ~ 'x'} ],
 	[ 'nest_quotes', $mixed . "--b\nContent-Type: text/plain; x=\"\n\nx\n" x 5_000 . "--b--\n", qr/^/, q{body_text ~ 'x'} ],
+	# a string whose length is not said has the next one in it
+	[ 'signed_open', signed("\x24\x80", "\x04\x80\0\0" x 200_000), qr/^/, q{true} ],
+	[ 'signed_pieces', signed("\x24\x80\x04\x1BContent-Type: text/plain\n\na", "\x24\x80\x04\x01b\0\0" x 200_000), qr/^$/,
+		q{rtrim(body_text) = 'a' || repeat('b', 200000)} ],
 	[ 'html_nul', html("a\0b<b\0>c</b>"), qr/^nul_byte$/, q{body_text = 'abc'} ],
 	[ 'urls_100k', "$head\n" . numbered(50_000, 'http://h%d.example/x '), qr/truncated_list/, q{cardinality(urls) = 10000} ],
 	[ 'url_parens', "$head\nhttp://x" . '(' x 300_000 . ')' x 300_000, qr/truncated_list/, q{cardinality(urls) = 1} ],

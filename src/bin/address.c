@@ -23,6 +23,8 @@ typedef struct Entry
 	const char *name;			/* where its name begins, as a rule at start */
 	const char *angle;			/* after the last < with an address */
 	const char *angle_end;
+	bool		at;				/* has an @ as in an address, not in quotes or
+								 * a comment */
 } Entry;
 
 /* White space and comments out of an address, as in "a @(x) b"; quotes are kept */
@@ -171,8 +173,9 @@ bare_address(const Entry *e, const char **from, size_t *len)
 	/* a single word is a local user's name */
 	if (words == 1)
 	{
-		*len = strcspn(*from, " \t()<>");
-		*len = MIN(*len, (size_t) (e->end - *from));
+		/* no further than the entry: there may be many in a header */
+		while (*from + *len < e->end && strchr(" \t()<>", (*from)[*len]) == NULL)
+			(*len)++;
 	}
 	return *len > 0;
 }
@@ -239,11 +242,8 @@ take_entry(Message *m, const Entry *e, GPtrArray *words, AddressFn fn, void *arg
 	{
 		raw_name = display_name(e->name, from - 1 - e->name);
 		/* "Acme, <a@b>" */
-		if (e->name < e->start && raw_name[0] != '\0' && raw_name[strlen(raw_name) - 1] == ',')
-		{
-			raw_name[strlen(raw_name) - 1] = '\0';
-			g_strchomp(raw_name);
-		}
+		for (size_t n = strlen(raw_name); e->name < e->start && n > 0 && strchr(", ", raw_name[n - 1]) != NULL; n--)
+			raw_name[n - 1] = '\0';
 		/* a source route ends at the colon */
 		if (len > 0 && *from == '@' && memchr(from, ':', len) != NULL)
 		{
@@ -310,6 +310,15 @@ take_angle(Entry *e, const char *p, const char *end)
 	return close < end && *close == '>' ? close + 1 : close;
 }
 
+/* Are there only blanks? */
+static bool
+is_blank(const char *s, const char *end)
+{
+	while (s < end && g_ascii_isspace(*s))
+		s++;
+	return s == end;
+}
+
 /* Call back for each address of a header whose encoded words are hidden */
 static int
 each_entry(Message *m, const char *s, GPtrArray *words, AddressFn fn, void *arg)
@@ -333,9 +342,10 @@ each_entry(Message *m, const char *s, GPtrArray *words, AddressFn fn, void *arg)
 
 			/*
 			 * "Acme, Inc. <a@b>": what has no address belongs to the name of
-			 * what follows
+			 * what follows, if there is anything
 			 */
-			if (e.angle != NULL || (p < end && *p == ';') || memchr(e.start, '@', p - e.start) != NULL)
+			if (e.angle != NULL || e.at || (p < end && *p == ';') ||
+				(name == e.start && is_blank(name, p)))
 				name = p + 1;
 			memset(&e, 0, sizeof(e));
 			e.start = ++p;
@@ -378,7 +388,10 @@ each_entry(Message *m, const char *s, GPtrArray *words, AddressFn fn, void *arg)
 		else if (*p == '<')
 			p = take_angle(&e, p, end);
 		else
+		{
+			e.at |= *p == '@' && p > e.start && p + 1 < end && strchr(" \t,;", p[-1]) == NULL && strchr(" \t,;", p[1]) == NULL;
 			p++;
+		}
 	}
 	return found;
 }

@@ -942,6 +942,7 @@ parse_or_strip(HtmlState *st, Arena *arena, char *s, size_t len)
 	gsize		hidden = st->hidden.s->len;
 	guint		links = m->link_hrefs->len;
 
+	html_bound_references(s, len);
 	if (parse_source(st, arena, s, len))
 		return;
 	ADD_DEFECT(m, DEFECT_BROKEN_HTML);
@@ -986,8 +987,8 @@ close_comment(Message *m, GString *html)
 }
 
 /* Clean UTF-8 of what a library made; trust is good, but the server checks */
-static void
-check_text(Message *m, GString *text)
+void
+html_check_text(Message *m, GString *text)
 {
 	GString    *clean;
 
@@ -1024,8 +1025,8 @@ html_to_text(Message *m, GString *source, GString *text)
 	link_rebase(&st, links);
 	if (st.sheets.exhausted)
 		ADD_DEFECT(m, DEFECT_BROKEN_HTML);
-	check_text(m, text);
-	check_text(m, st.hidden.s);
+	html_check_text(m, text);
+	html_check_text(m, st.hidden.s);
 	message_add_hidden(m, st.hidden.s);
 	g_string_free(st.hidden.s, TRUE);
 	g_string_free(st.link_text, TRUE);

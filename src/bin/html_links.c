@@ -70,9 +70,11 @@ note_document(HtmlState *st, const char *s, const char *end)
 	for (const char *p = s; p + 6 <= comma; p++)
 		if (g_ascii_strncasecmp(p, "base64", 6) == 0)
 		{
-			gsize		len;
+			gsize		len = 0;
 
-			g_base64_decode_inplace(decoded->str, &len);
+			/* which wants two characters */
+			if (decoded->len > 1)
+				g_base64_decode_inplace(decoded->str, &len);
 			g_string_truncate(decoded, len);
 			break;
 		}
@@ -109,6 +111,7 @@ link_url(HtmlState *st, const char *s, size_t len)
 	}
 	while (out->len > 0 && (unsigned char) out->str[out->len - 1] <= ' ')
 		g_string_truncate(out, out->len - 1);
+	html_check_text(st->m, out);
 	/* which may be longer than what is kept of it */
 	if (is_document(out->str))
 		note_document(st, from, end);
@@ -282,6 +285,7 @@ link_end(HtmlState *st)
 	/* an image is its alternative text */
 	if (t->len == 0 && st->link_alt != NULL)
 		g_string_assign(t, st->link_alt);
+	html_check_text(st->m, t);
 	text_truncate(t, MAX_LINK_TEXT);
 	message_add_link(st->m, t->str, st->href);
 	g_string_truncate(t, 0);

@@ -156,3 +156,32 @@ html_references(const char *s, size_t len, bool attribute, char *to, size_t *mad
 	*made = n;
 	return true;
 }
+
+/* Numbers that no character has, where libgumbo's count may run over: they become U+FFFD, as in browsers, in as many bytes */
+void
+html_bound_references(char *s, size_t len)
+{
+	const char *end = s + len;
+
+	for (char *p = s; (p = memchr(p, '&', end - p)) != NULL;)
+	{
+		bool		hex;
+		char	   *digits;
+		guint32		n = 0;
+
+		if (*++p != '#')
+			continue;
+		p++;
+		hex = *p == 'x' || *p == 'X';
+		digits = hex ? ++p : p;
+		for (; hex ? g_ascii_isxdigit(*p) : g_ascii_isdigit(*p); p++)
+			n = MIN(n * (hex ? 16 : 10) + g_ascii_xdigit_value(*p), 0x110000);
+		if (n < 0x110000)
+			continue;
+		memset(digits, '0', p - digits);
+		if (hex)
+			memcpy(p - 4, "FFFD", 4);
+		else
+			memcpy(p - 5, "65533", 5);
+	}
+}

@@ -112,7 +112,14 @@ append_octets(const BerValue *v, GString *content, int depth)
 	const char *s = v->s;
 
 	if (v->tag == BER_OCTETS)
+	{
+		/*
+		 * without a length, which is no form of it, they are all that is
+		 * left: what is behind them is no piece again
+		 */
 		g_string_append_len(content, v->s, v->end - v->s);
+		return v->end;
+	}
 	if (v->tag != BER_PIECES)
 		return behind_value(v, depth);
 	if (depth > MAX_BER_DEPTH)
