@@ -64,6 +64,9 @@ SELECT assay.create_detector('opn', 'overlaps', 'ARRAY[sender] && ''{a,b}''', mo
 SELECT assay.create_detector('opn', 'differs', 'ARRAY[sender] IS DISTINCT FROM ''{a,b}''', mode => 'draft');
 SELECT assay.create_detector('opn', 'calls', 'never(sender, ''{a,b}'')', mode => 'draft');
 SELECT assay.create_detector('opn', 'plain', 'id IN (''a'', ''b'') OR ARRAY[sender] OPERATOR(pg_catalog.&&) ''{a,b}'' OR sender IS DISTINCT FROM ''a''', mode => 'draft');
+-- "IS DISTINCT FROM NULL" takes no operator, and has none where a type lacks equality
+SELECT assay.create_detector('opn', 'known', 'to_json(sender) IS DISTINCT FROM NULL AND NULL IS DISTINCT FROM ''<a/>''::xml', mode => 'draft');
+SELECT assay.create_detector('opn', 'rows', '(id::text::xid, sender) IS DISTINCT FROM (''1'', ''a'')', mode => 'draft');
 SELECT assay.create_baseline('opn_again', source => 'opn.message', key => '{sender}', at => 'received_at', incremental => false,
 	extra => '{"some": {"aggregate": "bool_or(ARRAY[id] && ''{a,b}'')", "rollup": "bool_or"}}', schema => 'opn', search_path => 'opn_shared');
 RESET ROLE;

@@ -13,15 +13,22 @@
 #include "nodes/parsenodes.h"
 
 static bool
+IsLiteral(Node *node)
+{
+	return node != NULL && IsA(node, A_Const) && !((A_Const *) node)->isnull && IsA(&((A_Const *) node)->val.node, String);
+}
+
+static bool
 Forget(Node *node, void *context)
 {
 	if (node == NULL)
 		return false;
-	if (IsA(node, A_Const) && IsA(&((A_Const *) node)->val.node, String))
-		((A_Const *) node)->isnull = true;
 	/* "IS DISTINCT FROM NULL" would need no operator. */
-	if (IsA(node, A_Expr) && (((A_Expr *) node)->kind == AEXPR_DISTINCT || ((A_Expr *) node)->kind == AEXPR_NOT_DISTINCT))
+	if (IsA(node, A_Expr) && (((A_Expr *) node)->kind == AEXPR_DISTINCT || ((A_Expr *) node)->kind == AEXPR_NOT_DISTINCT) &&
+		(IsLiteral(((A_Expr *) node)->lexpr) || IsLiteral(((A_Expr *) node)->rexpr)))
 		((A_Expr *) node)->kind = AEXPR_OP;
+	if (IsLiteral(node))
+		((A_Const *) node)->isnull = true;
 	return raw_expression_tree_walker(node, Forget, context);
 }
 
