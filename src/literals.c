@@ -12,6 +12,9 @@
 #include "nodes/nodeFuncs.h"
 #include "nodes/parsenodes.h"
 
+/* Where a NULL stands that was none of them; a CASE without ELSE has one there, too. */
+#define NOWHERE (-1)
+
 static bool
 IsLiteral(Node *node)
 {
@@ -29,6 +32,8 @@ Forget(Node *node, void *context)
 		((A_Expr *) node)->kind = AEXPR_OP;
 	if (IsLiteral(node))
 		((A_Const *) node)->isnull = true;
+	else if (IsA(node, A_Const) && ((A_Const *) node)->isnull)
+		((A_Const *) node)->location = NOWHERE;
 	return raw_expression_tree_walker(node, Forget, context);
 }
 
@@ -40,4 +45,11 @@ WithoutLiterals(Node *raw)
 
 	(void) Forget(copy, NULL);
 	return copy;
+}
+
+/* Does a constant of what was parsed without literals stand for one that its type's input would read? */
+bool
+StandsForLiteral(Node *node)
+{
+	return IsA(node, Const) && ((Const *) node)->constisnull && ((Const *) node)->location != NOWHERE;
 }
