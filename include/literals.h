@@ -8,5 +8,6 @@
 #include "nodes/nodes.h"
 
 extern Node *WithoutLiterals(Node *raw);
+extern bool StandsForLiteral(Node *node);
 
 #endif							/* LITERALS_H */

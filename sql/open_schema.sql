@@ -64,16 +64,25 @@ SELECT assay.create_detector('opn', 'overlaps', 'ARRAY[sender] && ''{a,b}''', mo
 SELECT assay.create_detector('opn', 'differs', 'ARRAY[sender] IS DISTINCT FROM ''{a,b}''', mode => 'draft');
 SELECT assay.create_detector('opn', 'calls', 'never(sender, ''{a,b}'')', mode => 'draft');
 SELECT assay.create_detector('opn', 'plain', 'id IN (''a'', ''b'') OR ARRAY[sender] OPERATOR(pg_catalog.&&) ''{a,b}'' OR sender IS DISTINCT FROM ''a''', mode => 'draft');
+-- "IS DISTINCT FROM NULL" takes no operator, and has none where a type lacks equality
+SELECT assay.create_detector('opn', 'known', 'to_json(sender) IS DISTINCT FROM NULL AND NULL IS DISTINCT FROM ''<a/>''::xml', mode => 'draft');
+SELECT assay.create_detector('opn', 'rows', '(id::text::xid, sender) IS DISTINCT FROM (''1'', ''a'')', mode => 'draft');
 SELECT assay.create_baseline('opn_again', source => 'opn.message', key => '{sender}', at => 'received_at', incremental => false,
 	extra => '{"some": {"aggregate": "bool_or(ARRAY[id] && ''{a,b}'')", "rollup": "bool_or"}}', schema => 'opn', search_path => 'opn_shared');
 RESET ROLE;
 -- a type of another's
 SET ROLE opn_other;
 CREATE DOMAIN opn_shared.short AS text CHECK (length(VALUE) < 9);
+CREATE TYPE opn_shared.mood AS ENUM ('good', 'bad');
 RESET ROLE;
 SET ROLE opn_owner;
 SELECT assay.create_baseline('opn_again', source => 'opn.message', key => '{sender}', at => 'received_at', incremental => false,
 	extra => '{"long": {"aggregate": "max(id::short)", "rollup": "max"}}', schema => 'opn', search_path => 'opn_shared');
+-- the input of an enum's array runs no code, and a NULL has no input
+SELECT assay.create_baseline('opn_again', source => 'opn.message', key => '{sender}', at => 'received_at', incremental => false,
+	extra => '{"same": {"aggregate": "bool_or(enum_range(NULL::mood) && ''{good}'' AND NULL::item[] IS NULL AND CASE WHEN sender IS NULL THEN NULL::item[] END IS NULL)", "rollup": "bool_or"}}', schema => 'opn', search_path => 'opn_shared');
+SELECT DISTINCT same FROM opn.opn_again;
+SELECT assay.drop_baseline('opn.opn_again');
 SELECT changed > 0 AS refreshed FROM assay.refresh_baseline('opn.opn_sender');
 SELECT sender, sum(1) OVER () AS days, highest FROM opn.opn_sender WHERE day = '2024-01-07' ORDER BY sender COLLATE "C" LIMIT 1;
 RESET ROLE;
@@ -86,10 +95,13 @@ GRANT USAGE ON SCHEMA opn TO opn_builder;
 SET ROLE opn_owner;
 CREATE FUNCTION opn.asked() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN IF current_user = 'opn_builder' THEN PERFORM nextval('public.opn_ran'); END IF; RETURN true; END $$;
 CREATE DOMAIN opn.item AS text CHECK (opn.asked());
+CREATE TYPE opn.mood AS ENUM ('good', 'bad');
 SELECT assay.grant_access('opn', 'opn_builder', 'builder');
 RESET ROLE;
 SET ROLE opn_builder;
 SELECT assay.create_detector('opn', 'reads', '''{a,b}''::opn.item[] IS NULL', mode => 'draft');
+SELECT assay.create_detector('opn', 'moods', 'enum_range(NULL::opn.mood) @> ''{good,bad}''', mode => 'draft');
+SELECT assay.create_detector('opn', 'nothing', 'CASE WHEN id = sender THEN NULL::opn.item[] END IS NULL', mode => 'draft');
 RESET ROLE;
 SELECT is_called AS ran FROM opn_ran;
 

@@ -107,9 +107,11 @@ bool
 InputRunsCode(Oid type)
 {
 	char		kind = get_typtype(type);
+	Oid			item = kind == TYPTYPE_BASE ? get_element_type(type) : InvalidOid;
 
-	return kind != TYPTYPE_ENUM && kind != TYPTYPE_PSEUDO &&
-		(kind != TYPTYPE_BASE || OidIsValid(get_element_type(type)));
+	if (OidIsValid(item))
+		return InputRunsCode(item);
+	return kind != TYPTYPE_ENUM && kind != TYPTYPE_PSEUDO && kind != TYPTYPE_BASE;
 }
 
 /* The owner of a relation, or an error when that is gone */

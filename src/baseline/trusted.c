@@ -58,7 +58,7 @@ RefuseUntrusted(Node *node, void *context)
 	if (IsA(node, Query))
 		return query_tree_walker((Query *) node, RefuseUntrusted, context, 0);
 	(void) check_functions_in_node(node, RefuseFunction, context);
-	if ((IsA(node, CoerceToDomain) || IsA(node, Const)) && InputRunsCode(exprType(node)) &&
+	if ((IsA(node, CoerceToDomain) || StandsForLiteral(node)) && InputRunsCode(exprType(node)) &&
 		!TypeIsTrusted(GetUserId(), exprType(node)))
 		Refuse(psprintf("type %s", format_type_be(exprType(node))));
 	return expression_tree_walker(node, RefuseUntrusted, context);

@@ -226,6 +226,19 @@ shown(Message *m, char *raw, GPtrArray *words)
 	return clean;
 }
 
+/* Take commas and blanks off both ends. */
+static void
+strip_commas(char *name)
+{
+	size_t		lead = strspn(name, ", \t");
+	size_t		len = strlen(name + lead);
+
+	while (len > 0 && strchr(", \t", name[lead + len - 1]) != NULL)
+		len--;
+	memmove(name, name + lead, len);
+	name[len] = '\0';
+}
+
 /* Hand over the address of an entry; returns how many there were, 0 or 1 */
 static int
 take_entry(Message *m, const Entry *e, GPtrArray *words, AddressFn fn, void *arg)
@@ -241,9 +254,9 @@ take_entry(Message *m, const Entry *e, GPtrArray *words, AddressFn fn, void *arg
 	if (angle)
 	{
 		raw_name = display_name(e->name, from - 1 - e->name);
-		/* "Acme, <a@b>" */
-		for (size_t n = strlen(raw_name); e->name < e->start && n > 0 && strchr(", ", raw_name[n - 1]) != NULL; n--)
-			raw_name[n - 1] = '\0';
+		/* "Acme, <a@b>", ", Acme <a@b>" */
+		if (e->name < e->start)
+			strip_commas(raw_name);
 		/* a source route ends at the colon */
 		if (len > 0 && *from == '@' && memchr(from, ':', len) != NULL)
 		{

@@ -689,7 +689,7 @@ RefuseToRead(Node *node, void *context)
 {
 	if (node == NULL)
 		return false;
-	if (IsA(node, Const) && InputRunsCode(exprType(node)) && !TypeIsTrusted(GetUserId(), exprType(node)))
+	if (StandsForLiteral(node) && InputRunsCode(exprType(node)) && !TypeIsTrusted(GetUserId(), exprType(node)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("a literal of type %s is for the policy's owner to write in a condition", format_type_be(exprType(node))),
