@@ -332,6 +332,7 @@ text_put(GString *out, const char *s, size_t len)
 /* text.c */
 extern bool text_is_clean(const char *s, size_t len);
 extern void text_append_clean(GString *out, const char *s, size_t len, Message *m, Defect bad);
+extern void text_make_clean(Message *m, GString *text);
 extern char *text_clean(const char *s, ssize_t len, Message *m, Defect bad);
 extern void text_to_utf8(GString *out, const char *s, size_t len, const char *charset, Message *m);
 extern void text_truncate(GString *s, size_t max);

@@ -986,20 +986,6 @@ close_comment(Message *m, GString *html)
 	}
 }
 
-/* Clean UTF-8 of what a library made; trust is good, but the server checks */
-void
-html_check_text(Message *m, GString *text)
-{
-	GString    *clean;
-
-	if (text_is_clean(text->str, text->len))
-		return;
-	clean = g_string_sized_new(text->len + 16);
-	text_append_clean(clean, text->str, text->len, m, DEFECT_BAD_CHARSET);
-	g_string_assign(text, clean->str);
-	g_string_free(clean, TRUE);
-}
-
 /* Append the text of an HTML document, clean UTF-8; links go to the message */
 void
 html_to_text(Message *m, GString *source, GString *text)
@@ -1025,8 +1011,8 @@ html_to_text(Message *m, GString *source, GString *text)
 	link_rebase(&st, links);
 	if (st.sheets.exhausted)
 		ADD_DEFECT(m, DEFECT_BROKEN_HTML);
-	html_check_text(m, text);
-	html_check_text(m, st.hidden.s);
+	text_make_clean(m, text);
+	text_make_clean(m, st.hidden.s);
 	message_add_hidden(m, st.hidden.s);
 	g_string_free(st.hidden.s, TRUE);
 	g_string_free(st.link_text, TRUE);

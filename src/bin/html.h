@@ -291,9 +291,6 @@ extern void html_references_begin(void);
 extern void html_bound_references(char *s, size_t len);
 extern bool html_references(const char *s, size_t len, bool attribute, char *to, size_t *made);
 
-/* html.c */
-extern void html_check_text(Message *m, GString *text);
-
 /* html_arena.c */
 extern void *arena_alloc(void *userdata, size_t size);
 extern void arena_free(void *userdata, void *p);

@@ -111,7 +111,7 @@ link_url(HtmlState *st, const char *s, size_t len)
 	}
 	while (out->len > 0 && (unsigned char) out->str[out->len - 1] <= ' ')
 		g_string_truncate(out, out->len - 1);
-	html_check_text(st->m, out);
+	text_make_clean(st->m, out);
 	/* which may be longer than what is kept of it */
 	if (is_document(out->str))
 		note_document(st, from, end);
@@ -285,7 +285,7 @@ link_end(HtmlState *st)
 	/* an image is its alternative text */
 	if (t->len == 0 && st->link_alt != NULL)
 		g_string_assign(t, st->link_alt);
-	html_check_text(st->m, t);
+	text_make_clean(st->m, t);
 	text_truncate(t, MAX_LINK_TEXT);
 	message_add_link(st->m, t->str, st->href);
 	g_string_truncate(t, 0);

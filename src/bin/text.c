@@ -693,3 +693,17 @@ text_is_host(const char *s, size_t len)
 	tld[n] = '\0';
 	return IsTopLevelDomain(tld);
 }
+
+/* Clean UTF-8 of what a library made; trust is good, but the server checks */
+void
+text_make_clean(Message *m, GString *text)
+{
+	GString    *clean;
+
+	if (text_is_clean(text->str, text->len))
+		return;
+	clean = g_string_sized_new(text->len + 16);
+	text_append_clean(clean, text->str, text->len, m, DEFECT_BAD_CHARSET);
+	g_string_assign(text, clean->str);
+	g_string_free(clean, TRUE);
+}
