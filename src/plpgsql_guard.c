@@ -307,12 +307,16 @@ RefusePassed(PLpgSQL_execstate * estate, PLpgSQL_function * compiled)
 void
 CallForOwner(FmgrInfo *function)
 {
-	if (function->fn_addr == Handle || !IsPlpgsql(function->fn_oid))
+	/*
+	 * Once its handler is known, nothing is looked up for who comes here at
+	 * each call.
+	 */
+	if (handler != NULL ? function->fn_addr != handler : !IsPlpgsql(function->fn_oid))
 		return;
-	if (compile == NULL)
+	if (handler == NULL)
 	{
-		handler = load_external_function("$libdir/plpgsql", "plpgsql_call_handler", true, NULL);
 		compile = (CompileFunction) load_external_function("$libdir/plpgsql", "plpgsql_compile", true, NULL);
+		handler = load_external_function("$libdir/plpgsql", "plpgsql_call_handler", true, NULL);
 	}
 	/* Another handler than PostgreSQL's has functions of its own. */
 	if (function->fn_addr == handler)
