@@ -46,15 +46,15 @@ endif
 
 # The e-mail pack, an extension of SQL: its files in the order of its script
 PACK = pg_assay_email
-PACK_VERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" pack/email/$(PACK).control)
+PACK_VERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" packs/email/$(PACK).control)
 PACK_SQL = $(PACK)--$(PACK_VERSION).sql
-PACK_SECTIONS = src/model/assay_alone.sql $(patsubst %,pack/email/%.sql,lists brands phrases signals detectors columns policy)
-PACK_OLDER = $(wildcard pack/email/$(PACK)--*.sql)
+PACK_SECTIONS = src/model/assay_alone.sql $(patsubst %,packs/email/%.sql,lists brands phrases signals detectors columns policy)
+PACK_OLDER = $(wildcard packs/email/$(PACK)--*.sql)
 
 MODULE_big = $(EXTENSION)
 OBJS = $(patsubst %.c,%.o,$(wildcard src/*.c) \
 	$(foreach m,$(MODULES_IN_ORDER),$(sort $(wildcard src/$(m)/*.c))))
-DATA = $(wildcard upgrade/$(EXTENSION)--*.sql) pack/email/$(PACK).control $(PACK_OLDER)
+DATA = $(wildcard upgrade/$(EXTENSION)--*.sql) packs/email/$(PACK).control $(PACK_OLDER)
 DATA_built = $(EXTENSION_SQL) $(UPGRADE_SQL) $(PACK_SQL)
 INCLUDED = $(wildcard include/*.h)
 
@@ -117,7 +117,7 @@ $(UPGRADE_SQL): $(UPGRADE_NEW) $(UPGRADE_REST) $(UPGRADE_LIST) $(wildcard upgrad
 	$(call assemble,ALTER EXTENSION pg_assay UPDATE,cat $(UPGRADE_LIST); printf '%s\n' $(UPGRADE_REST))
 endif
 
-$(PACK_SQL): $(PACK_SECTIONS) upgrade/assemble.awk pack/email/$(PACK).control Makefile
+$(PACK_SQL): $(PACK_SECTIONS) upgrade/assemble.awk packs/email/$(PACK).control Makefile
 	$(call assemble,CREATE EXTENSION $(PACK),printf '%s\n' $(PACK_SECTIONS))
 
 # PGXS looks for programs in the folder where they were built.
