@@ -10,6 +10,7 @@
 #   make demo        the main job on real mail, in a private cluster
 #   make bench       measure; prints markdown tables
 #   make indent      format the C sources with PostgreSQL's own tool
+#   make help        these lines
 
 # All paths are of this folder: there is no building in another one (VPATH).
 ifneq ($(realpath $(dir $(firstword $(MAKEFILE_LIST)))),$(realpath .))
@@ -167,6 +168,9 @@ ISOLATION_ALL = $(patsubst specs/%.spec,%,$(sort $(wildcard specs/*.spec)))
 TAP_ALL = $(sort $(wildcard t/*.pl))
 tests = $(if $(filter undefined file,$(origin $(1))),$($(1)_ALL),$($(1)))
 
+help:
+	@sed -n '3,/^$$/s/^#//p' $(firstword $(MAKEFILE_LIST))
+
 packages:
 	tools/packages
 
@@ -215,4 +219,4 @@ indent:
 		cmp -s $$f /tmp/indent.$$$$ || cat /tmp/indent.$$$$ >$$f; \
 	done; rm -f /tmp/indent.$$$$
 
-.PHONY: packages test test-16 test-17 test-18 test-asan test-valgrind demo demo-stop bench indent
+.PHONY: help packages docs-check reference test test-16 test-17 test-18 test-asan test-valgrind demo demo-stop bench indent
