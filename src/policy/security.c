@@ -558,7 +558,7 @@ CollectSettingsOf(Oid function, void *context)
 	return false;
 }
 
-/* The same of an expression's node: of itself, not of what it is made of */
+/* The same for an expression's node: of itself, not of what it is made of */
 int
 SettingsOfNode(Node *node)
 {
@@ -612,7 +612,7 @@ TakeBackSettings(Security *s)
 	}
 }
 
-/* The same of what is taken back alone */
+/* The same for what is taken back alone */
 static void
 TakeBackAlone(Security *s, int kinds)
 {
