@@ -598,6 +598,9 @@ INSERT INTO sec.type_message VALUES (1, 'HELLO');
 -- nor while the session runs the function
 SELECT sec.fib(5);
 INSERT INTO sec.type_message VALUES (3, 'HELLO');
+-- nor by the path that the session came with
+INSERT INTO sec.type_message VALUES (7, 'HELLO', 'RESET "Search_Path"; SELECT ''x''::text'), (8, 'HELLO', 'SET LOCAL search_path TO DEFAULT; SELECT ''x''::text');
+INSERT INTO sec.type_message VALUES (9, 'HELLO', 'RESET ALL; SELECT ''x''::text');
 DROP DOMAIN pg_temp.text;
 DROP FUNCTION pg_temp.evil(text);
 RESET ROLE;

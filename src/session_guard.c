@@ -271,6 +271,18 @@ CallGuarded(FmgrHookEventType event, FmgrInfo *function, Datum *arg)
 		called(event, function, arg);
 }
 
+/* Does it put back the search_path of the session, where pg_temp may come first? */
+static bool
+ResetsPath(Node *statement)
+{
+	VariableSetStmt *set = (VariableSetStmt *) statement;
+
+	if (!IsA(statement, VariableSetStmt))
+		return false;
+	return set->kind == VAR_RESET_ALL ||
+		((set->kind == VAR_RESET || set->kind == VAR_SET_DEFAULT) && pg_strcasecmp(set->name, "search_path") == 0);
+}
+
 /*
  * Constraints that the session has deferred are its transaction's.  To have them
  * checked here would run their triggers with a search_path of the policy's: from
@@ -286,6 +298,8 @@ ProcessUtilityGuarded(PlannedStmt *pstmt, const char *query, bool read_only_tree
 
 	if (IsA(pstmt->utilityStmt, ConstraintsSetStmt) && InSecurityRestrictedOperation())
 		Refuse("SET CONSTRAINTS");
+	if (ResetsPath(pstmt->utilityStmt) && InOwnersCode())
+		Refuse("RESET search_path");
 
 	/*
 	 * What a materialized view reads is its owner's code, a baseline's, say,
