@@ -51,6 +51,11 @@ SELECT what, by, spoil(what, by) FROM (VALUES
     ('"size_leaf_vector":"1"', '"size_leaf_vector":"2"'), ('"size_leaf_vector":"1"', '"size_leaf_vector":"5000"'), ('"size_leaf_vector":"1"', '"size_leaf_vector":"-1"')
 ) AS v (what, by);
 
+-- A probability near 0 or 1, as each release takes it: from 3.2 on it is held off by 1e-6
+SELECT base, release, try(convert_to(replace(replace(replace(template(), '"5E-1","num', format('"[%s]","num', base)), 'reg:squarederror', 'binary:logistic'),
+    '[2,1,0]}', release || '}'), 'UTF8')) AS "2 more than the margin of the base score"
+FROM (VALUES ('1E-7'), ('9.999999E-1'), ('1E-40'), ('0E0'), ('1E0'), ('1.1E-6'), ('-1E-9'), ('1.0000001E0'), ('nan')) AS b (base), (VALUES ('[3,1,3]'), ('[3,2,0]')) AS r (release);
+
 -- Cut at every byte: never a model, never worse
 SELECT count(*), count(*) FILTER (WHERE said LIKE 'margin%' OR said NOT LIKE '22023%') AS other
 FROM (SELECT try(substr(convert_to(template(), 'UTF8'), 1, n)) AS said FROM generate_series(0, length(template()) - 1) n) s;

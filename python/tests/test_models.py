@@ -148,6 +148,21 @@ def test_linear(conn):
     assert np.allclose(served(conn, value, x), model.predict(x), rtol=1e-12, atol=1e-12)
 
 
+def test_linear_of_earlier_releases(conn):
+    """Up to 1.7 an argument says how classes are told apart; later releases have one way."""
+    linear = pytest.importorskip("sklearn.linear_model")
+    x, y = dataset(14, False)
+    model = linear.LogisticRegression(max_iter=1000).fit(x, y + (x[:, 2] > 0.5))
+    for several, solver, link in (("deprecated", "lbfgs", "softmax"), ("deprecated", "liblinear", "logistic_normalised"),
+                                  ("ovr", "lbfgs", "logistic_normalised"), ("multinomial", "lbfgs", "softmax")):
+        model.multi_class, model.solver = several, solver
+        assert pg_assay.model_value(conn, model, features=NAMES).document["link"] == link
+    model = linear.LogisticRegression().fit(x, y)
+    model.multi_class = "multinomial"
+    with pytest.raises(UnsupportedModel, match="doubles the margin"):
+        pg_assay.model_value(conn, model, features=NAMES)
+
+
 def test_refused(conn):
     sklearn = pytest.importorskip("sklearn")
     from sklearn.ensemble import RandomForestClassifier

@@ -293,6 +293,9 @@ SetBaseScore(Source *source, uint32 output, float base)
 
 	if (source->base == BASE_PROBABILITY)
 	{
+		/* since 3.2 what is beyond these counts as these, also 0 and 1 */
+		if (source->release >= RELEASE(3, 2) && base >= 0 && base <= 1)
+			base = fminf(fmaxf(base, 1e-6f), 1.0f - 1e-6f);
 		if (!(base > 0 && base < 1))
 			return ModelComplain(source->builder, MODEL_INVALID,
 								 "base_score %g is no probability between 0 and 1",

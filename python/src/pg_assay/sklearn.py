@@ -110,8 +110,13 @@ def _linear(estimator: Any, scales: Any, chosen: Any, count: int) -> dict[str, A
     link = "identity"
     if type(estimator).__name__ in _CLASSIFYING:
         link = "logistic" if len(weights) == 1 else "softmax"
-        if len(weights) > 1 and getattr(estimator, "multi_class", None) == "ovr":
+        # up to 1.7, by its predict_proba()
+        several = getattr(estimator, "multi_class", None)
+        if len(weights) > 1 and several is not None and (
+                several == "ovr" or several != "multinomial" and estimator.solver == "liblinear"):
             link = "logistic_normalised"
+        if len(weights) == 1 and several == "multinomial":
+            raise UnsupportedModel("multi_class='multinomial' of two classes doubles the margin: leave it out")
     return {"link": link, "start": intercept.tolist(), "bias": [0.0] * len(weights), "weights": all_weights.tolist()}
 
 
