@@ -209,10 +209,12 @@ BEGIN RETURN QUERY
 		'Where a restore left out what the extension keeps, restore that, and backfill() decides them; or drop the trigger.'
 	FROM assay_internal.triggers_without_policy() t
 	UNION ALL
-	SELECT 'baseline', b.baseline::text, 'age', CASE WHEN NOT c.relispopulated THEN 'error' WHEN coalesce(b.as_of, '-infinity') < now() - interval '2 days' THEN 'warning' ELSE 'ok' END,
-		CASE WHEN c.relispopulated THEN format('as of %s', coalesce(b.as_of::text, 'never')) ELSE 'it was restored without its rows: who reads it fails' END,
-		format('SELECT assay.refresh_baseline(%L), or CALL assay.maintain(), daily.', b.baseline)
+	SELECT 'baseline', b.baseline::text, 'age', CASE WHEN e.emptied THEN 'error' WHEN coalesce(b.as_of, '-infinity') < now() - interval '2 days' THEN 'warning' ELSE 'ok' END,
+		CASE WHEN NOT c.relispopulated THEN 'it was restored without its rows: who reads it fails' WHEN e.emptied THEN 'it was restored without its rows: who reads it finds none'
+			ELSE format('as of %s', coalesce(b.as_of::text, 'never')) END,
+		format(CASE WHEN e.emptied AND b.incremental THEN 'SELECT assay.rebuild_baseline(%L);' ELSE 'SELECT assay.refresh_baseline(%L), or CALL assay.maintain(), daily.' END, b.baseline)
 	FROM assay.baseline_info b JOIN pg_class c ON c.oid = b.baseline
+	CROSS JOIN LATERAL assay_internal.baseline_emptied(b.baseline, b.rows) e(emptied)
 	UNION ALL
 	SELECT 'baseline', l.baseline, 'tables', 'error', format('missing, as where a dump left it out, or dropped: %s', l.lacks), l.hint FROM assay_internal.baselines_lacking() l
 	UNION ALL
