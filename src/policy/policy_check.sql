@@ -280,14 +280,16 @@ COMMENT ON FUNCTION assay_internal.check_triggers(assay.policy) IS 'is there a t
 CREATE FUNCTION assay_internal.check_baselines(p assay.policy, OUT severity text, OUT "check" text, OUT detail text, OUT hint text)
 	RETURNS SETOF record LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
-	SELECT CASE WHEN c.relispopulated THEN 'warning' ELSE 'error' END, 'baseline',
-		format(CASE WHEN c.relispopulated THEN 'baseline %s is as of %s' ELSE 'baseline %s was restored without its rows: who reads it fails, and messages are decided without signals' END,
+	SELECT CASE WHEN e.emptied THEN 'error' ELSE 'warning' END, 'baseline',
+		format(CASE WHEN NOT c.relispopulated THEN 'baseline %s was restored without its rows: who reads it fails, and messages are decided without signals'
+			WHEN e.emptied THEN 'baseline %s was restored without its rows: messages are decided as if none had come before' ELSE 'baseline %s is as of %s' END,
 			b.relation, coalesce(b.as_of::text, 'never')),
-		format('SELECT assay.refresh_baseline(%L), daily.', b.relation)
+		format(CASE WHEN e.emptied AND b.incremental THEN 'SELECT assay.rebuild_baseline(%L);' ELSE 'SELECT assay.refresh_baseline(%L), daily.' END, b.relation)
 	FROM assay_internal.relations_below(coalesce(to_regclass(p.signals), p.signals_view), false) r(oid)
 	JOIN assay.baseline b ON b.relation = r.oid
 	JOIN pg_class c ON c.oid = r.oid
-	WHERE coalesce(b.as_of, '-infinity') < now() - interval '2 days' OR NOT c.relispopulated
+	CROSS JOIN LATERAL assay_internal.baseline_emptied(b.relation, b.rows) e(emptied)
+	WHERE coalesce(b.as_of, '-infinity') < now() - interval '2 days' OR e.emptied
 	ORDER BY b.relation::text COLLATE "C"
 $$;
 COMMENT ON FUNCTION assay_internal.check_baselines(assay.policy) IS 'are the baselines that the signals view reads there, and fresh?';
