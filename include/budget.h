@@ -60,8 +60,9 @@ extern bool BudgetIsSpent(void);
 extern void BudgetEnter(void);
 extern void BudgetLeave(void);
 
-/* Was this error, just caught, made by the budget?  Then it says so now. */
-extern bool BudgetCaught(ErrorData *error);
+/* Was the error of this code, just caught, made by the budget?  Then this is to be its message. */
+extern bool BudgetCaught(int sqlerrcode);
+extern char *BudgetMessage(void);
 
 /* Does it say so? */
 extern bool BudgetMade(const ErrorData *error);

@@ -176,4 +176,39 @@ like($err, qr/WARNING:  policy "parts": 18 messages stay without a decision\n.*r
 $node->safe_psql('small', q{ALTER TABLE public.elsewhere RENAME TO setting; CALL assay.backfill('parts', at => NULL)});
 is($node->safe_psql('small', q{SELECT count(*), (SELECT count(*) FROM assay.undecided('parts')) FROM parts_decision}), '21|0', 'decided later');
 $node->stop;
+
+# A backend without memory may lose a statement by an error as any other: its session is in no transaction then.
+# (The limit is one of addresses, of which sanitizers take all that there are.)
+SKIP:
+{
+	skip 'a server of tools/sanitize', 1 if $ENV{ASSAY_SERVER} || system('prlimit --version >/dev/null 2>&1') != 0;
+	$node = PostgreSQL::Test::Cluster->new('short');
+	$node->init;
+	$node->append_conf('postgresql.conf', "fsync = off\njit = off\nshared_preload_libraries = 'pg_assay'");
+	$node->start;
+	$node->safe_psql('postgres', q{
+		CREATE EXTENSION pg_assay;
+		CREATE TABLE message (id int, at timestamptz, body text, PRIMARY KEY (id, at));
+		CREATE VIEW signals AS SELECT id, at, body, assay.phrase_hits(assay.phrases('{wire}', '{wire transfer}'), body) AS hits FROM message;
+		SELECT assay.create_policy('p', 'signals', '{id,at}', prior => -1, log_signals => true, partition => 'month');
+		SELECT assay.create_detector('p', 'd' || i, format('%s / (id - 3) > %s OR hits && ''{wire}''', i, i % 7), weight => 1, mode => 'live') FROM generate_series(1, 30) i;
+		CREATE TRIGGER decide AFTER INSERT ON message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('p')});
+	my ($without, @left) = (0);
+	for (my $more = 500000; $more <= 5000000; $more += 150000)
+	{
+		# $more bytes beyond what a session has that has done nothing
+		my (undef, $shown, $told) = $node->psql('postgres', qq{
+			SELECT pg_backend_pid() AS pid \\gset
+			\\setenv PID :pid
+			\\! prlimit --pid \$PID --as=\$((\$(awk '/VmSize/ {print \$2 * 1024}' /proc/\$PID/status) + $more)):unlimited
+			INSERT INTO message SELECT i, now(), 'a wire transfer ' || i FROM generate_series(1, 200) i;
+			\\! prlimit --pid \$PID --as=unlimited:unlimited
+			SELECT 'in no transaction' WHERE now() = statement_timestamp()}, on_error_stop => 0);
+		$without++ if $told =~ /out of memory/;
+		push @left, $more if $shown !~ /in no transaction/;
+	}
+	note("$without INSERTs had not enough memory");
+	is("@left", '', 'no session is left in a transaction');
+	$node->stop;
+}
 done_testing();

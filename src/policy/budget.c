@@ -359,17 +359,22 @@ BudgetLeave(void)
 }
 
 bool
-BudgetCaught(ErrorData *error)
+BudgetCaught(int sqlerrcode)
 {
-	if (!spent || error->sqlerrcode != ERRCODE_QUERY_CANCELED)
+	if (!spent || sqlerrcode != ERRCODE_QUERY_CANCELED)
 		return false;
 	if (statement_timeout_ran && !get_timeout_active(STATEMENT_TIMEOUT))
 		return false;
 	Forget();					/* it may have come again since it was raised */
-	error->message = BudgetIsSpent() ?
+	return true;
+}
+
+char	   *
+BudgetMessage(void)
+{
+	return BudgetIsSpent() ?
 		psprintf(CANCELED_AFTER "a statement, %d ms and a share for each message", statement_budget) :
 		psprintf(CANCELED_AFTER "a message, %d ms", assay_message_budget);
-	return true;
 }
 
 bool

@@ -126,14 +126,20 @@ RunProtected(void (*run) (void *arg), void *arg)
 	}
 	PG_CATCH();
 	{
+		/*
+		 * Rolled back before it is copied: where there is no memory for that,
+		 * it fails as an error of the caller's, without our subtransaction
+		 * left open under his.
+		 */
+		late = BudgetCaught(geterrcode());
+		BudgetLeave();
+		RollbackAndReleaseCurrentSubTransaction();
+		CurrentResourceOwner = owner;
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
 		FlushErrorState();
-		late = BudgetCaught(error);
-		BudgetLeave();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
+		if (late)
+			error->message = BudgetMessage();
 	}
 	PG_END_TRY();
 
