@@ -85,4 +85,42 @@ is(load('-q', '-t', 'own', '--column=tenant_id', $file), 0, 'more values than ar
 is($node->safe_psql('postgres', q{SELECT count(*) || ' ' || sum(tenant_id) FROM own WHERE subject = 'many'}),
 	'10060 ' . (10050 * 10051 / 2 + 55), 'are all there');
 
+# ---- a search_path with a schema in which others may create --------------------
+
+# an operator or function of just the types that the program has would be called in the place of PostgreSQL's
+$node->safe_psql('postgres', q{CREATE SCHEMA planted;
+	DO $$
+	DECLARE
+		types text[] := '{oid,regclass,regtype,name,text,varchar,int2,int4,int8,float8,bool,timestamptz}';
+		a text; b text; o text; f name;
+	BEGIN
+		FOREACH a IN ARRAY types LOOP FOREACH b IN ARRAY types LOOP
+			EXECUTE format('CREATE FUNCTION planted.trap(%s, %s) RETURNS boolean LANGUAGE plpgsql AS $f$ BEGIN RAISE EXCEPTION $m$planted$m$; END $f$', a, b);
+			FOREACH o IN ARRAY '{=,<,>,-,*,/,||}'::text[] LOOP
+				CONTINUE WHEN to_regoperator(format('pg_catalog.%s(%s,%s)', o, a, b)) IS NOT NULL;
+				EXECUTE format('CREATE OPERATOR planted.%s (LEFTARG = %s, RIGHTARG = %s, FUNCTION = planted.trap)', o, a, b);
+			END LOOP;
+		END LOOP; END LOOP;
+		FOR f, a IN SELECT DISTINCT proname, CASE proargtypes[0] WHEN 'text'::regtype THEN 'name' ELSE 'text[]' END FROM pg_proc
+			WHERE pronamespace = 'pg_catalog'::regnamespace AND prokind = 'f' AND pronargs = 1 AND proargtypes[0] IN ('text'::regtype, 'anyarray'::regtype) LOOP
+			CONTINUE WHEN to_regprocedure(format('pg_catalog.%I(%s)', f, a)) IS NOT NULL;
+			EXECUTE format('CREATE FUNCTION planted.%I(%s) RETURNS text LANGUAGE plpgsql AS $f$ BEGIN RAISE EXCEPTION $m$planted$m$; END $f$', f, a);
+		END LOOP;
+	END $$;
+	CREATE TABLE by_name (name varchar PRIMARY KEY, raw bytea, subject text, received_at timestamptz);
+	INSERT INTO by_name VALUES ('x', convert_to(E'Subject: one\n\nx', 'UTF8'), 'old', now())});
+{
+	local $ENV{PGOPTIONS} = '-c search_path=public,planted';
+	isnt($node->psql('postgres', q{SELECT quote_ident(attname) FROM pg_attribute LIMIT 1}), 0, 'what was planted is found by who does not name a schema');
+	$file = write_file("$dir/planted.jsonl", $json->encode({ subject => 'a', tag => 'x', other => 1 }) . "\n");
+	($code, $err) = load('-q', '-t', 'with_planted', '--create-table', write_file("$dir/planted.eml", "Subject: a\n\nx\n"));
+	is($code, 0, '--create-table runs nothing that was planted') or diag($err);
+	$node->safe_psql('postgres', 'ALTER TABLE public.with_planted ADD COLUMN tag varchar, ADD COLUMN rest jsonb');
+	($code, $err) = load('-q', '-t', 'with_planted', '--column=tag', '--rest=rest', $file);
+	is($code, 0, 'nor does --column, nor --rest') or diag($err);
+	($code, $err) = load('-q', '-t', 'by_name', '--reparse');
+	is($code, 0, 'nor --reparse by a key that has no operator of its own') or diag($err);
+}
+is($node->safe_psql('postgres', 'SELECT subject FROM by_name'), 'one', 'which fills the row');
+
 done_testing();

@@ -83,6 +83,20 @@ value('CREATE TABLE plain (subject text)');
 ($code, $out, $err) = stream('', '--stdin=lines', '-t', 'plain');
 like($err, qr/hint: --create-table.*\n.*relation public.assay_offset does not exist/, 'no tables of its own: a hint');
 
+# who may create in the schema may take these names first
+value(q{CREATE ROLE planter; GRANT ALL ON SCHEMA public TO planter; SET ROLE planter;
+	CREATE TABLE assay_offset (grp text, topic text, part int, next bigint NOT NULL, at timestamptz DEFAULT now(), moved_by text, PRIMARY KEY (grp, topic, part));
+	CREATE FUNCTION planted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'planted runs as %', current_user; END $$;
+	CREATE TRIGGER planted BEFORE INSERT ON assay_offset FOR EACH ROW EXECUTE FUNCTION planted()});
+foreach my $how ([ '--create-table' ], [ '-t', 'plain' ])
+{
+	value('CREATE TABLE IF NOT EXISTS assay_dead_letter (); CREATE TABLE IF NOT EXISTS assay_stream ()') if $how->[0] eq '-t';
+	($code, $out, $err) = stream(json(1), '--stdin=lines', @$how);
+	is($code, 1, "somebody else's table, @$how");
+	like($err, qr/hint: give it to the owner.*\n.*table public.assay_offset belongs to role "planter"/, 'is not written');
+}
+value('DROP OWNED BY planter; DROP ROLE planter; DROP TABLE IF EXISTS message, assay_dead_letter, assay_stream');
+
 # ---- lines and frames ----------------------------------------------------------
 
 ($code, $out, $err) = stream(json(1 .. 25), '--stdin=lines', '--create-table', '--batch-size=10');

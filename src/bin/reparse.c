@@ -19,22 +19,28 @@
 static char *select_command;
 static int	num_keys;
 
-/* The columns of the primary key, quoted */
-static GPtrArray *
+/*
+ * The columns of the primary key, quoted, and by what each is equal: its index's
+ * operator, not one for just these types that the search_path has.
+ */
+static PGresult *
 find_keys(PGconn *conn, const char *oid, const char *table)
 {
-	GPtrArray  *keys = g_ptr_array_new_with_free_func(g_free);
 	PGresult   *res = server_query(conn,
-								   "SELECT pg_catalog.quote_ident(a.attname) FROM pg_catalog.pg_index i "
-								   "JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey) "
+								   "SELECT pg_catalog.quote_ident(a.attname), pg_catalog.quote_ident(n.nspname) || '.' || o.oprname::pg_catalog.text "
+								   "FROM pg_catalog.pg_index i "
+								   "CROSS JOIN pg_catalog.generate_series(0, i.indnkeyatts - 1) k "
+								   "JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k] "
+								   "JOIN pg_catalog.pg_opclass c ON c.oid = i.indclass[k] "
+								   "JOIN pg_catalog.pg_amop s ON s.amopfamily = c.opcfamily AND s.amopstrategy = 3 "
+								   "AND s.amoplefttype = c.opcintype AND s.amoprighttype = c.opcintype "
+								   "JOIN pg_catalog.pg_operator o ON o.oid = s.amopopr "
+								   "JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace "
 								   "WHERE i.indrelid = $1 AND i.indisprimary ORDER BY a.attnum", 1, &oid);
 
-	for (int i = 0; i < PQntuples(res); i++)
-		g_ptr_array_add(keys, g_strdup(PQgetvalue(res, i, 0)));
-	PQclear(res);
-	if (keys->len == 0)
+	if (PQntuples(res) == 0)
 		fatal("table %s has no primary key, by which --reparse finds rows again", table);
-	return keys;
+	return res;
 }
 
 /* Has the table such a column?  The expression for it, or NULL */
@@ -56,7 +62,7 @@ static const char *const parts[][2] = {
 	{"raw", "raw"},
 	{"source", "source::pg_catalog.text"},
 	{"mailbox", "mailbox::pg_catalog.text"},
-	{"received_at", "(pg_catalog.date_part('epoch', received_at) * 1000000)::pg_catalog.int8"},
+	{"received_at", "(pg_catalog.date_part('epoch', received_at) * 1000000::pg_catalog.float8)::pg_catalog.int8"},
 	{"size_bytes", "size_bytes::pg_catalog.int8"},
 	{"defects", "pg_catalog.array_to_string(defects, ' ')::pg_catalog.text"},
 };
@@ -70,20 +76,20 @@ enum
 char	   *
 reparse_prepare(PGconn *conn, const char *oid, const char *table, char **update)
 {
-	GPtrArray  *keys = find_keys(conn, oid, table);
+	PGresult   *keys = find_keys(conn, oid, table);
 	GString    *select = g_string_new("SELECT ");
 	GString    *create = g_string_new("CREATE TEMPORARY TABLE assay_reparse ON COMMIT DELETE ROWS AS SELECT ");
 	GString    *set = g_string_new(NULL);
 	GString    *same = g_string_new(NULL);
 
-	num_keys = keys->len;
-	for (guint i = 0; i < keys->len; i++)
+	num_keys = PQntuples(keys);
+	for (int i = 0; i < num_keys; i++)
 	{
-		const char *key = keys->pdata[i];
+		const char *key = PQgetvalue(keys, i, 0);
 
 		g_string_append_printf(select, "%s, ", key);
-		g_string_append_printf(create, "%s%s AS key_%u", i > 0 ? ", " : "", key, i);
-		g_string_append_printf(same, "%st.%s = x.key_%u", i > 0 ? " AND " : "", key, i);
+		g_string_append_printf(create, "%s%s AS key_%d", i > 0 ? ", " : "", key, i);
+		g_string_append_printf(same, "%st.%s OPERATOR(%s) x.key_%d", i > 0 ? " AND " : "", key, PQgetvalue(keys, i, 1), i);
 	}
 	for (int t = 0; t < columns_targets(); t++)
 	{
@@ -110,7 +116,7 @@ reparse_prepare(PGconn *conn, const char *oid, const char *table, char **update)
 	g_string_free(create, TRUE);
 	g_string_free(set, TRUE);
 	g_string_free(same, TRUE);
-	g_ptr_array_free(keys, TRUE);
+	PQclear(keys);
 	return g_strdup("COPY " SCRATCH " FROM STDIN (FORMAT binary)");
 }
 

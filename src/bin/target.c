@@ -38,7 +38,7 @@ static bool rest_is_plain;		/* the column of --rest is json, not jsonb */
 static bool
 table_is_there(PGconn *conn, const char *name)
 {
-	PGresult   *res = server_query(conn, "SELECT to_regclass($1)", 1, &name);
+	PGresult   *res = server_query(conn, "SELECT pg_catalog.to_regclass($1)", 1, &name);
 	bool		there = !PQgetisnull(res, 0, 0);
 
 	PQclear(res);
@@ -57,8 +57,8 @@ target_create(PGconn *conn)
 	GString    *sql = g_string_new("BEGIN; SET LOCAL client_min_messages = warning; ");
 	char	   *name;
 
-	res = server_query(conn, "SELECT string_agg(quote_ident(x), '.') FROM unnest(parse_ident($1)) x",
-					   1, &options.table);
+	res = server_query(conn, "SELECT pg_catalog.string_agg(pg_catalog.quote_ident(x), '.') "
+					   "FROM pg_catalog.unnest(pg_catalog.parse_ident($1)) x", 1, &options.table);
 	name = g_strdup(PQgetvalue(res, 0, 0));
 	PQclear(res);
 	if (table_is_there(conn, name))
@@ -228,10 +228,11 @@ find_rest_column(PGconn *conn, const char *oid, const char *table, GString *comm
 		if (strncmp(options.columns[i], options.rest, strcspn(options.columns[i], "=")) == 0 &&
 			strlen(options.rest) == strcspn(options.columns[i], "="))
 			fatal("--rest and --column both name \"%s\"", options.rest);
-	res = server_query(conn, "SELECT pg_catalog.quote_ident(attname), atttypid = 'pg_catalog.json'::pg_catalog.regtype "
+	res = server_query(conn, "SELECT pg_catalog.quote_ident(attname), atttypid = 'pg_catalog.json'::pg_catalog.regtype::pg_catalog.oid "
 					   "FROM pg_catalog.pg_attribute WHERE attrelid = $1 AND attname = $2 "
 					   "AND attnum > 0 AND NOT attisdropped AND attgenerated = '' "
-					   "AND atttypid IN ('pg_catalog.json'::pg_catalog.regtype, 'pg_catalog.jsonb'::pg_catalog.regtype)",
+					   "AND atttypid IN ('pg_catalog.json'::pg_catalog.regtype::pg_catalog.oid, "
+					   "'pg_catalog.jsonb'::pg_catalog.regtype::pg_catalog.oid)",
 					   2, params);
 	if (PQntuples(res) != 1)
 		fatal("table %s has no column \"%s\" of type jsonb that can be filled: ALTER TABLE ... ADD COLUMN makes one",
@@ -298,10 +299,10 @@ target_find(PGconn *conn, char **oid_out, char **table_out)
 	const char *oid;
 
 	res = PQexecParams(conn,
-					   "SELECT c.oid, quote_ident(n.nspname) || '.' || quote_ident(c.relname), c.relkind "
+					   "SELECT c.oid, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname), c.relkind "
 					   "FROM pg_catalog.pg_class c "
 					   "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-					   "WHERE c.oid = $1::pg_catalog.regclass",
+					   "WHERE c.oid = $1::pg_catalog.regclass::pg_catalog.oid",
 					   1, NULL, &options.table, NULL, NULL, 0);
 	if (PQresultStatus(res) != PGRES_TUPLES_OK)
 	{

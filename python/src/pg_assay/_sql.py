@@ -73,9 +73,9 @@ def find_policy(conn: Connection[Any], policy: str) -> Policy:
         " ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a"
         "  WHERE a.attrelid = v.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum)"
         " FROM assay.policies p"
-        " JOIN pg_catalog.pg_class d ON d.oid = p.decision"
+        " JOIN pg_catalog.pg_class d ON d.oid = p.decision::pg_catalog.oid"
         " JOIN pg_catalog.pg_namespace dn ON dn.oid = d.relnamespace"
-        " LEFT JOIN pg_catalog.pg_class v ON v.oid = pg_catalog.to_regclass(p.signals)"
+        " LEFT JOIN pg_catalog.pg_class v ON v.oid = pg_catalog.to_regclass(p.signals)::pg_catalog.oid"
         " LEFT JOIN pg_catalog.pg_namespace vn ON vn.oid = v.relnamespace"
         " WHERE p.policy = %s"), (policy,)).fetchone()
     if row is None:

@@ -54,7 +54,7 @@ def _query(place: Policy, reviewed: bool, labelled: bool, drawn_only: bool, name
     review = sql.SQL(" LEFT JOIN (SELECT * FROM {} WHERE outcome = 'labelled' AND round = ANY (%(rounds)s)) v ON {}"
                      ).format(place.table("review"), same_key["v"]) if reviewed else sql.SQL("")
     share = sql.SQL("CASE WHEN v.population IS NOT NULL AND l.malicious IS NOT NULL THEN v.population::float8"
-                    " / count(l.malicious) OVER (PARTITION BY v.round, v.stratum) ELSE 1 END"
+                    " / (pg_catalog.count(l.malicious) OVER (PARTITION BY v.round, v.stratum))::float8 ELSE 1 END"
                     if reviewed else "1::float8")
     drawn = sql.SQL("v.population IS NOT NULL" if reviewed else "false")
     wanted = [sql.SQL("l.malicious IS NOT NULL")] if labelled else []
