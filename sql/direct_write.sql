@@ -51,6 +51,18 @@ SELECT count(assay.create_detector('dw', repeat('long name ', 10) || i, 'n > ' |
 INSERT INTO dw_message SELECT i, i - 20000 FROM generate_series(20001, 20700) i;
 SELECT count(*), min(l.entries), max(l.entries), sum(l.entries) FROM dw_decision d, LATERAL (SELECT count(*) AS entries FROM assay.ledger(d.attribution)) l WHERE d.id > 20000;
 
+-- a ledger that may not be stored elsewhere may not fit into a page: that message stays undecided, and its INSERT goes on
+SELECT count(assay.create_detector('dw', repeat('longer name ', 15) || i, 'n > 900', weight => 0.1, mode => 'live')) FROM generate_series(1, 30) i;
+ALTER TABLE dw_decision ALTER attribution SET STORAGE PLAIN;
+INSERT INTO dw_message VALUES (21001, 1);
+INSERT INTO dw_message VALUES (21002, 1);
+INSERT INTO dw_message VALUES (21003, 1000);
+INSERT INTO dw_message SELECT i, (i = 21005)::int * 1000 FROM generate_series(21004, 21006) i;
+SELECT u.key, u.reason FROM assay.undecided('dw') u ORDER BY u.key;
+ALTER TABLE dw_decision ALTER attribution SET STORAGE EXTENDED;
+CALL assay.backfill('dw', at => NULL, undecided_only => true);
+SELECT count(*) FROM assay.undecided('dw');
+
 -- columns of the user's own, one that is gone, the same in another order
 ALTER TABLE dw_decision ADD COLUMN note text, ADD COLUMN gone int;
 ALTER TABLE dw_decision DROP COLUMN gone;

@@ -182,3 +182,23 @@ DROP TRIGGER decide ON pck.message;
 SELECT assay.drop_policy('pck', true);
 DROP SCHEMA pck CASCADE;
 DROP ROLE assay_pck;
+
+-- PostgreSQL collects no new rows of a foreign table: a statement trigger fails what goes to such a partition.
+CREATE SCHEMA chf;
+CREATE FOREIGN DATA WRAPPER chf;
+CREATE SERVER chf FOREIGN DATA WRAPPER chf;
+CREATE TABLE chf.message (id int NOT NULL, n int) PARTITION BY RANGE (id);
+CREATE TABLE chf.message_1 PARTITION OF chf.message FOR VALUES FROM (0) TO (10);
+CREATE TABLE chf.message_2 PARTITION OF chf.message FOR VALUES FROM (10) TO (30) PARTITION BY RANGE (id);
+CREATE FOREIGN TABLE chf.message_far PARTITION OF chf.message_2 FOR VALUES FROM (10) TO (20) SERVER chf;
+CREATE VIEW chf.signals AS SELECT * FROM chf.message;
+SELECT assay.create_policy('chf', 'chf.signals', '{id}');
+CREATE TRIGGER decide AFTER INSERT ON chf.message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('chf');
+SELECT severity, detail, hint FROM assay.check('chf') WHERE "check" = 'trigger';
+DROP TRIGGER decide ON chf.message;
+CREATE TRIGGER decide AFTER INSERT ON chf.message FOR EACH ROW EXECUTE FUNCTION assay.decide('chf');
+SELECT severity, detail, hint FROM assay.check('chf') WHERE "check" = 'trigger';
+DROP TRIGGER decide ON chf.message;
+SELECT assay.drop_policy('chf', true);
+DROP SCHEMA chf CASCADE;
+DROP FOREIGN DATA WRAPPER chf CASCADE;

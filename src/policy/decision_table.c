@@ -252,7 +252,10 @@ IndexesArePlain(Relation rel, DecisionTable *t)
 	return plain;
 }
 
-/* Does a column take any value that is written to it, or none? */
+/*
+ * Does a column take any value that is written to it, or none?  A ledger that may
+ * not be stored elsewhere is too long for a page some day.
+ */
 static bool
 ColumnIsPlain(Form_pg_attribute att, DecisionTable *t)
 {
@@ -262,6 +265,7 @@ ColumnIsPlain(Form_pg_attribute att, DecisionTable *t)
 		if (strcmp(NameStr(TupleDescAttr(t->desc, c)->attname), NameStr(att->attname)) == 0)
 			return att->atttypmod < 0 && att->attgenerated == '\0' && att->attidentity == '\0' &&
 				get_typtype(att->atttypid) == TYPTYPE_BASE &&
+				!(c >= t->nkeys && att->attlen == -1 && att->attstorage == TYPSTORAGE_PLAIN) &&
 				!(att->attnotnull && c == t->nkeys + DECISION_SIGNALS);
 	return !att->attnotnull && !att->atthasdef && att->attgenerated == '\0';
 }

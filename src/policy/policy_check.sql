@@ -228,6 +228,11 @@ BEGIN
 			RETURN QUERY SELECT 'info', 'trigger', format('trigger %s on %s has a WHEN condition: what it leaves out counts as undecided', t.tgname, rel),
 				'A condition or guard of the policy leaves nothing undecided.';
 		END IF;
+		missing := (SELECT min(f.ftrelid::regclass::text COLLATE "C") FROM pg_partition_tree(t.tgrelid) r JOIN pg_foreign_table f ON f.ftrelid = r.relid WHERE NOT t.per_row);
+		IF missing IS NOT NULL THEN
+			RETURN QUERY SELECT 'warning', 'trigger', format('%s has the foreign partition %s: an INSERT of a message for it fails', rel, missing),
+				'PostgreSQL collects no new rows of foreign tables. Take a trigger FOR EACH ROW, or detach it.';
+		END IF;
 		-- new rows have no virtual columns, nor, on 15, what is generated in a partition only; later, where a partition has
 		-- its columns in another order, nor what partitions generate by different expressions
 		missing := (SELECT string_agg(format('"%s"', k.name), ', ' ORDER BY k.i) FROM unnest(p.key) WITH ORDINALITY k(name, i)

@@ -16,6 +16,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "compat.h"
 #include "cursors.h"
@@ -412,8 +413,22 @@ BeginSettings(Security *s)
 }
 
 /*
+ * Has the client's encoding every character of the server's?  Else what is told to
+ * the client is an error where it has not.
+ */
+static bool
+ClientHasAllCharacters(void)
+{
+	int			client = pg_get_client_encoding();
+	int			server = GetDatabaseEncoding();
+
+	return client == server || client == PG_SQL_ASCII || (client == PG_UTF8 && server != PG_SQL_ASCII);
+}
+
+/*
  * A client may have LOG and DEBUG shown to it, where auto_explain writes the
- * plans of what runs inside: that is the server log's alone.
+ * plans of what runs inside: that is the server log's alone.  So is what the
+ * policy's code tells, where the client might not be able to read it.
  */
 static void
 EnterRestricted(Security *s, Oid userid)
@@ -422,7 +437,12 @@ EnterRestricted(Security *s, Oid userid)
 	SetUserIdAndSecContext(userid, s->context | SECURITY_GUARDED);
 	s->cursors = HideCursors();
 	s->nestlevel = 0;
-	if (unlikely(client_min_messages < NOTICE))
+	if (unlikely(client_min_messages < ERROR && !ClientHasAllCharacters()))
+	{
+		BeginSettings(s);
+		Set("client_min_messages", "error", PGC_S_SESSION);
+	}
+	else if (unlikely(client_min_messages < NOTICE))
 	{
 		BeginSettings(s);
 		Set("client_min_messages", "notice", PGC_S_SESSION);

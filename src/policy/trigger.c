@@ -966,14 +966,23 @@ LevelOf(Decide *d)
 	return job.level;
 }
 
-/* Tell what stays undecided, and why: whoever may know. */
-static void
-TellUndecided(Decide *d, bool news)
+typedef struct TellJob
 {
+	Decide	   *decide;
+	bool		news;
+	int			level;
+} TellJob;
+
+/* Tell what stays undecided, and why. */
+static void
+RunTell(void *arg)
+{
+	TellJob    *job = arg;
+	Decide	   *d = job->decide;
 	PolicyFault *last = d->faults ? llast(d->faults) : NULL;
 
 	if (d->nundecided > 0)
-		ereport(LevelOf(d),
+		ereport(job->level,
 				(errmsg_plural("policy \"%s\": %lld message stays without a decision",
 							   "policy \"%s\": %lld messages stay without a decision",
 							   d->nundecided, d->policy_name, (long long) d->nundecided),
@@ -985,13 +994,28 @@ TellUndecided(Decide *d, bool news)
 						 quote_literal_cstr(d->policy_name), quote_literal_cstr(d->policy_name)) :
 				 errhint("assay.undecided(%s) lists them; once the cause is mended, CALL assay.backfill(%s, undecided_only => true).",
 						 quote_literal_cstr(d->policy_name), quote_literal_cstr(d->policy_name))));
-	else if (news && last)
-		ereport(LevelOf(d),
+	else if (job->news && last)
+		ereport(job->level,
 				(errmsg("policy \"%s\" decides without %s: %s", d->policy_name,
 						last->detector ? psprintf("detector \"%s\"", last->detector) : "the signals",
 						last->message),
 				 errhint("SELECT * FROM assay.check(%s) tells all.",
 						 quote_literal_cstr(d->policy_name))));
+}
+
+/* Whoever may know is told; whose encoding has not all characters of it is not: the log has it. */
+static void
+TellUndecided(Decide *d, bool news)
+{
+	TellJob		job = {d, news, LOG_SERVER_ONLY};
+	ErrorData  *error;
+
+	if (d->nundecided == 0 && !(news && d->faults))
+		return;
+	job.level = LevelOf(d);
+	error = RunProtected(RunTell, &job);
+	if (error)
+		FreeErrorData(error);
 }
 
 /*
