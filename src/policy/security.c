@@ -222,10 +222,11 @@ WithTempLast(const char *search_path)
 	List	   *names;
 	ListCell   *lc;
 
-	if (SplitIdentifierString(pstrdup(search_path), ',', &names))
-		foreach(lc, names)
-			if (strcmp(lfirst(lc), "pg_temp") == 0)
-			return pstrdup(search_path);
+	if (!SplitIdentifierString(pstrdup(search_path), ',', &names))
+		return pstrdup(search_path);	/* which the server refuses */
+	foreach(lc, names)
+		if (strcmp(lfirst(lc), "pg_temp") == 0)
+		return pstrdup(search_path);
 	return psprintf("%s%spg_temp", search_path, search_path[0] ? ", " : "");
 }
 
