@@ -15,6 +15,9 @@
 /* Decoded once more, a header can't hide addresses any deeper */
 #define MAX_ADDRESS_BYTES	8192
 
+/* A name before an address without brackets: there may be many of these */
+#define MAX_BARE_NAME		1024
+
 /* One entry between separators, while it is read */
 typedef struct Entry
 {
@@ -275,7 +278,7 @@ take_entry(Message *m, const Entry *e, GPtrArray *words, AddressFn fn, void *arg
 		raw_name = comment(e->start, e->end - e->start);
 	}
 	/* "Acme a@b", "Acme: a@b;" */
-	if (raw_name == NULL && !angle && from > e->name)
+	if (raw_name == NULL && !angle && from > e->name && from - e->name < MAX_BARE_NAME && memchr(from, '@', len) != NULL)
 	{
 		raw_name = display_name(e->name, from - e->name);
 		strip_separators(raw_name);

@@ -438,7 +438,11 @@ convert(GString *out, const char *s, size_t len, const Converter *c, Message *m)
 		/* EILSEQ, or EINVAL for a sequence that the end cuts off */
 		g_string_append(out, REPLACEMENT);
 		ADD_DEFECT(m, DEFECT_BAD_CHARSET);
-		/* what is no Base64 ends that of UTF-7, broken or not; else iconv would go on with it */
+
+		/*
+		 * what is no Base64 ends that of UTF-7, broken or not; else iconv
+		 * would go on with it
+		 */
 		if (is_utf7 && in != ended && !g_ascii_isalnum(*in) && *in != '+' && *in != '/')
 		{
 			iconv(cd, NULL, NULL, NULL, NULL);
