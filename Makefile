@@ -10,6 +10,7 @@
 #   make demo        the main job on real mail, in a private cluster
 #   make bench       measure; prints markdown tables
 #   make indent      format the C sources with PostgreSQL's own tool
+#   make help        these lines
 
 # All paths are of this folder: there is no building in another one (VPATH).
 ifneq ($(realpath $(dir $(firstword $(MAKEFILE_LIST)))),$(realpath .))
@@ -46,15 +47,15 @@ endif
 
 # The e-mail pack, an extension of SQL: its files in the order of its script
 PACK = pg_assay_email
-PACK_VERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" pack/email/$(PACK).control)
+PACK_VERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" packs/email/$(PACK).control)
 PACK_SQL = $(PACK)--$(PACK_VERSION).sql
-PACK_SECTIONS = src/model/assay_alone.sql $(patsubst %,pack/email/%.sql,lists brands phrases signals detectors columns policy)
-PACK_OLDER = $(wildcard pack/email/$(PACK)--*.sql)
+PACK_SECTIONS = src/model/assay_alone.sql $(patsubst %,packs/email/%.sql,lists brands phrases signals detectors columns policy)
+PACK_OLDER = $(wildcard packs/email/$(PACK)--*.sql)
 
 MODULE_big = $(EXTENSION)
 OBJS = $(patsubst %.c,%.o,$(wildcard src/*.c) \
 	$(foreach m,$(MODULES_IN_ORDER),$(sort $(wildcard src/$(m)/*.c))))
-DATA = $(wildcard upgrade/$(EXTENSION)--*.sql) pack/email/$(PACK).control $(PACK_OLDER)
+DATA = $(wildcard upgrade/$(EXTENSION)--*.sql) packs/email/$(PACK).control $(PACK_OLDER)
 DATA_built = $(EXTENSION_SQL) $(UPGRADE_SQL) $(PACK_SQL)
 INCLUDED = $(wildcard include/*.h)
 
@@ -117,7 +118,7 @@ $(UPGRADE_SQL): $(UPGRADE_NEW) $(UPGRADE_REST) $(UPGRADE_LIST) $(wildcard upgrad
 	$(call assemble,ALTER EXTENSION pg_assay UPDATE,cat $(UPGRADE_LIST); printf '%s\n' $(UPGRADE_REST))
 endif
 
-$(PACK_SQL): $(PACK_SECTIONS) upgrade/assemble.awk pack/email/$(PACK).control Makefile
+$(PACK_SQL): $(PACK_SECTIONS) upgrade/assemble.awk packs/email/$(PACK).control Makefile
 	$(call assemble,CREATE EXTENSION $(PACK),printf '%s\n' $(PACK_SECTIONS))
 
 # PGXS looks for programs in the folder where they were built.
@@ -167,6 +168,9 @@ ISOLATION_ALL = $(patsubst specs/%.spec,%,$(sort $(wildcard specs/*.spec)))
 TAP_ALL = $(sort $(wildcard t/*.pl))
 tests = $(if $(filter undefined file,$(origin $(1))),$($(1)_ALL),$($(1)))
 
+help:
+	@sed -n '3,/^$$/s/^#//p' $(firstword $(MAKEFILE_LIST))
+
 packages:
 	tools/packages
 
@@ -215,4 +219,4 @@ indent:
 		cmp -s $$f /tmp/indent.$$$$ || cat /tmp/indent.$$$$ >$$f; \
 	done; rm -f /tmp/indent.$$$$
 
-.PHONY: packages test test-16 test-17 test-18 test-asan test-valgrind demo demo-stop bench indent
+.PHONY: help packages docs-check reference test test-16 test-17 test-18 test-asan test-valgrind demo demo-stop bench indent

@@ -34,6 +34,12 @@
 #define QualifiedNames(string)	stringToQualifiedNameList(string)
 #endif
 
+/* What is kept of a setting's value has functions of its own since 16. */
+#if PG_VERSION_NUM < 160000
+#define guc_strdup(elevel, string)	strdup(string)
+#define guc_free(pointer)	free(pointer)
+#endif
+
 /* A backend's own number of its transaction moved in 17; storage/proc.h tells. */
 #if PG_VERSION_NUM >= 170000
 #define MyLocalTransactionId()	(MyProc->vxid.lxid)

@@ -17,7 +17,7 @@ extern text *DetoastOnce(Datum value);
 /* The same, in the current memory context where it is not the value itself */
 extern text *DetoastCopy(Datum value);
 
-/* The same of jsonb, which is aligned and has its whole header */
+/* The same for jsonb, which is aligned and has its whole header */
 extern Jsonb *DetoastJsonbOnce(Datum value);
 
 #define PG_GETARG_TEXT_ONCE(n)	DetoastOnce(PG_GETARG_DATUM(n))

@@ -18,7 +18,7 @@
 extern void WriteRowsDirectly(DecisionTable *t, DecisionPart *part, const uint8 *places, int place,
 							  Tuplestorestate * store, Tuplestorestate * known);
 
-/* The same of one row; false: its key is there already */
+/* The same for one row; false: its key is there already */
 extern bool WriteRowDirectly(DecisionTable *t, DecisionPart *part, Datum *values, bool *nulls);
 
 #endif							/* ASSAY_DIRECT_WRITE_H */

@@ -40,7 +40,7 @@ typedef struct Patience
 	TimestampTz lost_until;
 } Patience;
 
-/* The same of what has waited for a lock in vain, for a while */
+/* The same for what has waited for a lock in vain, for a while */
 extern ErrorData *RunPatiently(Patience *p, void (*run) (void *arg), void *arg);
 extern bool IsImpatient(const Patience *p);
 

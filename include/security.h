@@ -38,6 +38,7 @@ extern void EnterToWrite(Security *s, Oid owner, const char *search_path);
 extern void EnterToEvaluate(Security *s, Oid owner, const char *search_path,
 							int settings);
 extern void SecurityInit(void);
+extern char *WithTempLast(const char *search_path);
 extern int64 TimeLeft(void);
 extern void WaitNoLonger(Security *s, int ms);
 extern void EnterConfiguration(Security *s);

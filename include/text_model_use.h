@@ -24,7 +24,7 @@ typedef struct TextModelUse TextModelUse;
 /* The table of its versions: error unless there is such a model, and the user may read it */
 extern Oid	TextModelRelation(const char *model_name);
 
-/* The same of whatever user, or 0 when there is none */
+/* The same for whatever user, or 0 when there is none */
 extern Oid	TextModelFind(const char *model_name);
 
 extern TextModelUse *TextModelUseBegin(Oid relation, MemoryContext context);

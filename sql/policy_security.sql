@@ -558,6 +558,9 @@ SET ROLE sec_owner;
 CREATE TABLE sec.ran (who name);
 CREATE FUNCTION sec.lowers(v text) RETURNS text LANGUAGE plpgsql AS $$ DECLARE t text; BEGIN t := lower(v); RETURN t; END $$;
 CREATE FUNCTION sec.same(v anyelement) RETURNS anyelement LANGUAGE plpgsql AS $$ DECLARE t text := v; BEGIN RETURN v; END $$;
+-- A search_path of their own that does not name pg_temp has it last, not first.
+CREATE FUNCTION sec.pins(v text) RETURNS text LANGUAGE plpgsql SET search_path = '' AS $$ DECLARE t text := v; BEGIN RETURN t::text; END $$;
+CREATE FUNCTION sec.pins_sql(v text) RETURNS text LANGUAGE sql SET search_path = sec AS $$ SELECT v::text $$;
 CREATE FUNCTION sec.fib(n int) RETURNS int LANGUAGE plpgsql STABLE AS $$
 DECLARE
 	t text := n;
@@ -574,7 +577,7 @@ CREATE TABLE sec.type_message (id int PRIMARY KEY, body text, ran text);
 GRANT USAGE ON SCHEMA sec TO sec_ingest;
 GRANT INSERT ON sec.type_message TO sec_ingest;
 CREATE FUNCTION sec.runs(statements text) RETURNS boolean LANGUAGE plpgsql STRICT AS $$ BEGIN EXECUTE statements; RETURN true; END $$;
-CREATE VIEW sec.type_signals AS SELECT id, sec.same(sec.lowers(body)) AS body, sec.same(sec.fib(5)) AS n, sec.runs(ran) AS ran FROM sec.type_message;
+CREATE VIEW sec.type_signals AS SELECT id, sec.pins(sec.same(sec.lowers(sec.pins_sql(body)))) AS body, sec.same(sec.fib(5)) AS n, sec.runs(ran) AS ran FROM sec.type_message;
 SELECT assay.create_policy('type', 'sec.type_signals', '{id}', prior => 0);
 SELECT assay.create_detector('type', 'hello', 'body = ''hello'' AND sec.fib(n) = 5', weight => 3, mode => 'live');
 CREATE TRIGGER decide AFTER INSERT ON sec.type_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('type');
@@ -628,7 +631,7 @@ SELECT assay.drop_policy('type', true);
 DROP VIEW sec.type_signals;
 DROP TABLE sec.type_message, sec.ran;
 DROP DOMAIN sec.mine;
-DROP FUNCTION sec.lowers(text), sec.same(anyelement), sec.fib(int), sec.runs(text), sec.evil();
+DROP FUNCTION sec.lowers(text), sec.same(anyelement), sec.pins(text), sec.pins_sql(text), sec.fib(int), sec.runs(text), sec.evil();
 RESET ROLE;
 
 -- whether a function is one that takes a connection is asked by its name, at each call: not in the catalog of extensions

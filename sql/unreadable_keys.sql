@@ -101,6 +101,12 @@ DROP TRIGGER decide ON made;
 DROP TRIGGER decide ON part_a;
 SELECT assay.drop_policy('made');
 SELECT assay.drop_policy('parted');
+-- no exclusion is asked of a message whose signals can't be read: it has the verdict of on_unreadable, until that is taken back
+SELECT assay.exclude('unk', 'all', 'true', verdict => 'safe', reason => 'stop') > 0 AS excluded;
+INSERT INTO message VALUES (50, '2026-03-02', '5'), (51, '2026-03-02', 'poison');
+SELECT assay.alter_policy('unk', on_unreadable => 'safe') > 0 AS taken_back;
+INSERT INTO message VALUES (52, '2026-03-02', 'poison');
+SELECT id, verdict, degraded FROM unk_verdict WHERE id >= 50 ORDER BY id;
 DROP TRIGGER decide ON message;
 DROP TRIGGER decide ON letter;
 SELECT assay.drop_policy('unk');

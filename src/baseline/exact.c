@@ -234,7 +234,7 @@ Fraction(const uint64 *word, int n, int one, int *exponent)
 	return (double) bits;
 }
 
-/* The same of a, with its sign */
+/* The same for a, with its sign */
 double
 ExactToFraction(const Exact *a, int *exponent)
 {

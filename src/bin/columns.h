@@ -38,7 +38,7 @@ extern const char *columns_name(int k);
 extern const char *columns_type(int k);
 extern const char *columns_comment(int k);
 extern bool columns_wanted(int k);
-extern void columns_target(const PGresult *table, const char *name, GString *list);
+extern void columns_target(const PGresult *cols, const char *table, GString *list);
 extern int	columns_targets(void);
 extern const char *columns_target_name(int t);
 extern void columns_put(GByteArray *a, const Message *m);

@@ -717,7 +717,7 @@ parse_document(HtmlState *st, Arena *arena, char *s, size_t len)
 	return true;
 }
 
-/* The same of one whose tree is what its tags say; false where it is not, or memory is short */
+/* The same for one whose tree is what its tags say; false where it is not, or memory is short */
 static bool
 parse_plain(HtmlState *st, Arena *arena, const char *s, size_t len)
 {

@@ -344,7 +344,7 @@ apply_rule(Sheets *sheets, bool maybe, Style *style, Own *own, StyleRank rank, c
 	style_declarations(style, own, maybe ? RANK_ID : rank, rules, len);
 }
 
-/* The same of a class or id, "tag.class"; what programs may hold for the same when case is nothing may hold, too */
+/* The same for a class or id, "tag.class"; what programs may hold for the same when case is nothing may hold, too */
 static void
 apply_name(Sheets *sheets, bool maybe, Style *style, Own *own, StyleRank rank, const char *key)
 {
@@ -359,7 +359,7 @@ apply_name(Sheets *sheets, bool maybe, Style *style, Own *own, StyleRank rank, c
 	g_free(lower);
 }
 
-/* The same of all selectors that are an element's, or of a pseudo-element of it, "::before", else "" */
+/* The same for all selectors that are an element's, or of a pseudo-element of it, "::before", else "" */
 static void
 apply_selectors(Sheets *sheets, bool maybe, Style *style, Own *own, const char *tag, const char *classes, const char *id,
 				const char *pseudo)

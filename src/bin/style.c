@@ -37,7 +37,7 @@ style_init(Style *style)
 	style->font = 16;
 }
 
-/* The same of a word that is written out */
+/* The same for a word that is written out */
 #define IS_WORD(s, len, word) \
 	((len) == sizeof(word) - 1 && ((s)[0] | 0x20) == (word)[0] && g_ascii_strncasecmp(s, word, len) == 0)
 
@@ -644,7 +644,7 @@ is_empty_rect(const char *s, size_t len)
 	return begins(s, len, "rect(") && four(s + 5, len - 5, v) == 4 && (v[1] - v[3] <= 1 || v[2] - v[0] <= 1);
 }
 
-/* The same of a shape */
+/* The same for a shape */
 static bool
 is_empty_shape(const char *s, size_t len)
 {

@@ -35,7 +35,6 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
-#include "utils/varlena.h"
 
 /* The relation of a qualified name as the configuration keeps it, or 0 */
 static Oid
@@ -209,20 +208,6 @@ FindSignals(const char *name, Oid known)
 	if (!OidIsValid(relid) && OidIsValid(RelationOwner(known)))
 		relid = known;
 	return relid;
-}
-
-/* A session's temporary tables hide others' where they are not named last. */
-static char *
-WithTempLast(const char *search_path)
-{
-	List	   *names;
-	ListCell   *lc;
-
-	if (SplitIdentifierString(pstrdup(search_path), ',', &names))
-		foreach(lc, names)
-			if (strcmp(lfirst(lc), "pg_temp") == 0)
-			return pstrdup(search_path);
-	return psprintf("%s%spg_temp", search_path, search_path[0] ? ", " : "");
 }
 
 /*

@@ -226,7 +226,7 @@ IndexIsPlain(Relation rel, Oid indexid, DecisionTable *t)
 	return plain;
 }
 
-/* The same of all indexes; none but the key's may be unique */
+/* The same for all indexes; none but the key's may be unique */
 static bool
 IndexesArePlain(Relation rel, DecisionTable *t)
 {
@@ -348,7 +348,7 @@ PartKey(Relation rel, DecisionTable *t)
 	return -1;
 }
 
-/* The same of the table as a whole: its partitions may be told apart later. */
+/* The same for the table as a whole: its partitions may be told apart later. */
 static bool
 TableIsPlain(Relation rel, DecisionTable *t)
 {

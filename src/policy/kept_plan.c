@@ -259,7 +259,7 @@ ExprFits(void *expr, KeptPlan *found)
 	return !IsOdd(expr, &look);
 }
 
-/* The same of what its node evaluates by its projection, or as its filter */
+/* The same for what its node evaluates by its projection, or as its filter */
 static bool
 ListFits(List *list, KeptPlan *found)
 {
@@ -268,7 +268,7 @@ ListFits(List *list, KeptPlan *found)
 	return !IsOdd((Node *) list, &look);
 }
 
-/* The same of what may return sets */
+/* The same for what may return sets */
 static bool
 SetsFit(void *expr, KeptPlan *found)
 {

@@ -497,7 +497,7 @@ FindNodes(KeptQuery *k, PlanState * node)
 	FindNodes(k, innerPlanState(node));
 }
 
-/* The same of the whole plan; false: not all calls were found that are to forget. */
+/* The same for the whole plan; false: not all calls were found that are to forget. */
 static bool
 FindAllNodes(KeptQuery *k, QueryDesc * query, KeptPlan *found)
 {

@@ -178,7 +178,7 @@ RunStatement(FunctionCallInfo fcinfo, Source *s, BatchQuery *q)
 	return rows;
 }
 
-/* The same of a query about decisions and labels */
+/* The same for a query about decisions and labels */
 Datum
 RunReport(FunctionCallInfo fcinfo, Source *s, BatchQuery *q)
 {

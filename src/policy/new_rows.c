@@ -473,7 +473,7 @@ OddTable(Search *s)
 	return NULL;
 }
 
-/* The same of the key; NULL: it is one, of the decisions' types */
+/* The same for the key; NULL: it is one, of the decisions' types */
 static const char *
 OddKey(Search *s, const Oid *key_types)
 {

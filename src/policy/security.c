@@ -33,6 +33,7 @@
 #include "utils/memutils.h"
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
+#include "utils/varlena.h"
 
 /* A setting that has one value while a policy is at work */
 typedef struct FixedSetting
@@ -123,6 +124,9 @@ static GucIntCheckHook check_transaction_timeout = NULL;
 /* By which it would draw the session's random numbers, as setseed() does */
 static GucRealCheckHook check_seed = NULL;
 
+/* A function's own, by which a session's types would hide the server's */
+static GucStringCheckHook check_path = NULL;
+
 /* The server's records of "fixed" */
 static struct config_generic *fixed_records[lengthof(fixed)];
 
@@ -210,7 +214,37 @@ CheckSeed(double *value, void **extra, GucSource source)
 	return check_seed == NULL || check_seed(value, extra, source);
 }
 
-/* Have them refused to what runs restricted; once. */
+/* A session's temporary tables and types hide others' where they are not named last. */
+char	   *
+WithTempLast(const char *search_path)
+{
+	List	   *names;
+	ListCell   *lc;
+
+	if (SplitIdentifierString(pstrdup(search_path), ',', &names))
+		foreach(lc, names)
+			if (strcmp(lfirst(lc), "pg_temp") == 0)
+			return pstrdup(search_path);
+	return psprintf("%s%spg_temp", search_path, search_path[0] ? ", " : "");
+}
+
+/* What an owner's function sets, as SET search_path = '' does, is no other than the policy's. */
+static bool
+CheckSearchPath(char **value, void **extra, GucSource source)
+{
+	if (*value && InOwnersCode())
+	{
+		char	   *path = guc_strdup(LOG, WithTempLast(*value));
+
+		if (path == NULL)
+			return false;
+		guc_free(*value);
+		*value = path;
+	}
+	return check_path == NULL || check_path(value, extra, source);
+}
+
+/* Have them refused to what runs restricted, or changed for it; once. */
 static void
 GuardSessions(struct config_generic *setting)
 {
@@ -227,6 +261,13 @@ GuardSessions(struct config_generic *setting)
 
 		check_seed = record->check_hook;
 		record->check_hook = CheckSeed;
+	}
+	if (strcmp(setting->name, "search_path") == 0)
+	{
+		struct config_string *record = (struct config_string *) setting;
+
+		check_path = record->check_hook;
+		record->check_hook = CheckSearchPath;
 	}
 #if PG_VERSION_NUM >= 170000
 	if (strcmp(setting->name, "transaction_timeout") == 0)
@@ -517,7 +558,7 @@ CollectSettingsOf(Oid function, void *context)
 	return false;
 }
 
-/* The same of an expression's node: of itself, not of what it is made of */
+/* The same for an expression's node: of itself, not of what it is made of */
 int
 SettingsOfNode(Node *node)
 {
@@ -571,7 +612,7 @@ TakeBackSettings(Security *s)
 	}
 }
 
-/* The same of what is taken back alone */
+/* The same for what is taken back alone */
 static void
 TakeBackAlone(Security *s, int kinds)
 {

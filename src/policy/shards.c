@@ -255,7 +255,7 @@ ReadsPlaced(Places *p, Query *query)
 	return false;
 }
 
-/* The same of any relation, for who reads it as a whole */
+/* The same for any relation, for who reads it as a whole */
 bool
 ReadsDistributed(Oid relid)
 {

@@ -351,7 +351,7 @@ SignalsQuery(PolicyIdentity *id, const Oid *types, const char *source)
 	return sql.data;
 }
 
-/* The same of one key, given as parameters: no row when it is not found */
+/* The same for one key, given as parameters: no row when it is not found */
 char	   *
 OneSignalsQuery(PolicyIdentity *id, const Oid *types)
 {

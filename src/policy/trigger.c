@@ -869,7 +869,7 @@ AddKeysOfStatement(Decide *d, DecisionTable *t)
 	SPI_freeplan(plan);
 }
 
-/* The same of a row's message, whose key must have these types */
+/* The same for a row's message, whose key must have these types */
 static void
 AddKeyOfRow(Decide *d, DecisionTable *t)
 {

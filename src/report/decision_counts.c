@@ -415,7 +415,7 @@ CountedDecisions(BatchQuery *q, Source *s, Datum since, Datum until, const char 
 	AddLatestDecision(q, s, "v", since, until);
 }
 
-/* The same of each hour by itself, which is the segment */
+/* The same for each hour by itself, which is the segment */
 static void
 DecisionsOfHours(BatchQuery *q, Source *s, Datum hours)
 {
