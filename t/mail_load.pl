@@ -206,8 +206,8 @@ my @froms = (
 	[ 'service@bank.example <x@evil.example>', 'x@evil.example', 'service@bank.example', 'evil.example' ],
 	[ 'a@b.example, c@d.example', 'a@b.example', undef, 'b.example', 'multiple_from' ],
 	[ 'j@b.example (Jane)', 'j@b.example', 'Jane', 'b.example' ],
-	[ 'local', 'local', undef, undef, 'bad_from' ],
-	[ '"" <>', undef, '"" <>', undef, 'bad_from' ],
+	[ 'local', 'local', 'local', undef, 'bad_from' ],
+	[ '"" <>', undef, undef, undef, 'bad_from' ],
 	[ 'no address here', undef, 'no address here', undef, 'bad_from' ],
 	[ '', undef, undef, undef, 'no_from' ]);
 $dir = fresh_folder();

@@ -15,6 +15,9 @@
 /* Decoded once more, a header can't hide addresses any deeper */
 #define MAX_ADDRESS_BYTES	8192
 
+/* A name before an address without brackets: there may be many of these */
+#define MAX_BARE_NAME		1024
+
 /* One entry between separators, while it is read */
 typedef struct Entry
 {
@@ -52,14 +55,12 @@ squeeze(const char *s, size_t len)
 	return out;
 }
 
-/* A display name: without quotes around, escapes and outer blanks */
+/* A display name: without quotes around, escapes and outer blanks; comments in it are shown, too */
 static char *
 display_name(const char *s, size_t len)
 {
 	GString    *out = g_string_sized_new(len + 1);
 	const char *end = s + len;
-	const char *last_paren = memrchr(s, ')', len);
-	int			depth = 0;
 
 	for (; s < end; s++)
 	{
@@ -67,17 +68,7 @@ display_name(const char *s, size_t len)
 			s++;
 		else if (*s == '"')
 			continue;
-		else if (*s == '(' && last_paren != NULL && s < last_paren)
-		{
-			depth++;
-			continue;
-		}
-		else if (*s == ')' && depth > 0)
-		{
-			depth--;
-			continue;
-		}
-		if (depth == 0 && !(g_ascii_isspace(*s) && out->len > 0 && out->str[out->len - 1] == ' '))
+		if (!(g_ascii_isspace(*s) && out->len > 0 && out->str[out->len - 1] == ' '))
 			g_string_append_c(out, g_ascii_isspace(*s) ? ' ' : *s);
 	}
 	return g_strstrip(g_string_free(out, FALSE));
@@ -88,11 +79,17 @@ static char *
 comment(const char *s, size_t len)
 {
 	const char *close = memrchr(s, ')', len);
-	const char *open = close != NULL ? memrchr(s, '(', close - s) : NULL;
+	const char *open = close;
+	int			depth = 1;
 
-	if (open == NULL)
+	if (close == NULL)
 		return NULL;
-	return display_name(open + 1, close - open - 1);
+	while (open > s && depth > 0)
+	{
+		open--;
+		depth += *open == ')' ? 1 : *open == '(' ? -1 : 0;
+	}
+	return *open == '(' ? display_name(open + 1, close - open - 1) : NULL;
 }
 
 /*
@@ -170,8 +167,8 @@ bare_address(const Entry *e, const char **from, size_t *len)
 	}
 	if (*len > 0)
 		return true;
-	/* a single word is a local user's name */
-	if (words == 1)
+	/* a single word is a local user's name, unless it is quoted */
+	if (words == 1 && **from != '"')
 	{
 		/* no further than the entry: there may be many in a header */
 		while (*from + *len < e->end && strchr(" \t()<>", (*from)[*len]) == NULL)
@@ -226,14 +223,15 @@ shown(Message *m, char *raw, GPtrArray *words)
 	return clean;
 }
 
-/* Take commas and blanks off both ends. */
+/* Take separators and blanks off both ends. */
 static void
-strip_commas(char *name)
+strip_separators(char *name)
 {
-	size_t		lead = strspn(name, ", \t");
+	static const char separators[] = ",;: \t";
+	size_t		lead = strspn(name, separators);
 	size_t		len = strlen(name + lead);
 
-	while (len > 0 && strchr(", \t", name[lead + len - 1]) != NULL)
+	while (len > 0 && strchr(separators, name[lead + len - 1]) != NULL)
 		len--;
 	memmove(name, name + lead, len);
 	name[len] = '\0';
@@ -256,7 +254,7 @@ take_entry(Message *m, const Entry *e, GPtrArray *words, AddressFn fn, void *arg
 		raw_name = display_name(e->name, from - 1 - e->name);
 		/* "Acme, <a@b>", ", Acme <a@b>" */
 		if (e->name < e->start)
-			strip_commas(raw_name);
+			strip_separators(raw_name);
 		/* a source route ends at the colon */
 		if (len > 0 && *from == '@' && memchr(from, ':', len) != NULL)
 		{
@@ -268,10 +266,22 @@ take_entry(Message *m, const Entry *e, GPtrArray *words, AddressFn fn, void *arg
 	}
 	else if (!bare_address(e, &from, &len))
 		return 0;
+	/* a comment is the name where there is no other */
+	if (raw_name != NULL && raw_name[0] == '(' && strcspn(raw_name, ")") == strlen(raw_name) - 1)
+	{
+		raw_name[strlen(raw_name) - 1] = '\0';
+		memmove(raw_name, raw_name + 1, strlen(raw_name));
+	}
 	if (raw_name == NULL || raw_name[0] == '\0')
 	{
 		g_free(raw_name);
 		raw_name = comment(e->start, e->end - e->start);
+	}
+	/* "Acme a@b", "Acme: a@b;" */
+	if (raw_name == NULL && !angle && from > e->name && from - e->name < MAX_BARE_NAME && memchr(from, '@', len) != NULL)
+	{
+		raw_name = display_name(e->name, from - e->name);
+		strip_separators(raw_name);
 	}
 	bare = squeeze(from, MIN(len, MAX_ADDRESS_BYTES));
 	/* "'a@b'", "mailto:a@b", "\"a@b\"" */
@@ -357,7 +367,7 @@ each_entry(Message *m, const char *s, GPtrArray *words, AddressFn fn, void *arg)
 			 * "Acme, Inc. <a@b>": what has no address belongs to the name of
 			 * what follows, if there is anything
 			 */
-			if (e.angle != NULL || e.at || (p < end && *p == ';') ||
+			if ((e.angle != NULL && memchr(e.angle, '@', e.angle_end - e.angle) != NULL) || e.at ||
 				(name == e.start && is_blank(name, p)))
 				name = p + 1;
 			memset(&e, 0, sizeof(e));
@@ -369,7 +379,7 @@ each_entry(Message *m, const char *s, GPtrArray *words, AddressFn fn, void *arg)
 			/* a group's name, or the scheme of a URL that is no address */
 			if (e.angle == NULL && memchr(e.start, '@', MIN(p - e.start, 256)) == NULL &&
 				g_ascii_strncasecmp(p - MIN(p - s, 6), "mailto:", 7) != 0)
-				e.start = e.name = p + 1;
+				e.start = p + 1;
 			p++;
 		}
 		else if (*p == '\\' && p + 1 < end)

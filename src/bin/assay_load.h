@@ -384,6 +384,7 @@ extern void find_urls(Message *m, const char *s, size_t len);
 /* mail.c, jsonl.c, html.c */
 extern void mail_parse(Message *m, RawMessage *raw);
 extern void jsonl_parse(Message *m, RawMessage *raw);
+extern void html_of_xml(GString *xml);
 extern void html_to_text(Message *m, GString *html, GString *text);
 
 /* reparse.c */

@@ -198,6 +198,13 @@ append_apart(Message *m, GString *to, const GString *text)
 	}
 }
 
+/* Is a page of that type XML? */
+static bool
+is_xml(const char *subtype)
+{
+	return g_ascii_strcasecmp(subtype + strcspn(subtype, "+"), "+xml") == 0;
+}
+
 /* Append a text part to the body, and note its URLs; its type may be NULL */
 static void
 add_text(WalkState *w, GString *body, const char *s, size_t len,
@@ -259,6 +266,8 @@ add_text(WalkState *w, GString *body, const char *s, size_t len,
 	if (kind == TEXT_HTML || kind == TEXT_ENRICHED)
 	{
 		shown = scratch(&stripped_buffer);
+		if (ct != NULL && is_xml(g_mime_content_type_get_media_subtype(ct)))
+			html_of_xml(text);
 		html_to_text(m, text, shown);
 		if (!is_blank(shown))
 			w->html_parts++;
@@ -297,8 +306,10 @@ static void
 note_attached_text(WalkState *w, const char *type, const char *subtype, const char *name,
 				   const char *s, size_t len, GMimeContentEncoding encoding, const char *charset)
 {
-	static const char *const pages[] = {"html", "htm", "shtml", "xhtml", "svg"};
-	static const char *const texts[] = {"ics", "txt", "csv", "vcf", "eml"};
+	static const char *const pages[] = {"html", "htm", "shtml", "xhtml", "xht", "svg"};
+	static const char *const xml[] = {"xhtml", "xht", "svg"};
+	static const char *const folded[] = {"ics", "vcf"};
+	static const char *const texts[] = {"ics", "txt", "csv", "vcf", "eml", "mht", "mhtml", "url", "webloc"};
 	bool		page = text_kind(type, subtype) == TEXT_HTML ||
 	g_ascii_strcasecmp(subtype, "x-amp-html") == 0 || g_ascii_strcasecmp(subtype, "watch-html") == 0 ||
 	g_ascii_strcasecmp(subtype, "svg+xml") == 0 || has_suffix_of(name, pages, G_N_ELEMENTS(pages));
@@ -314,7 +325,7 @@ note_attached_text(WalkState *w, const char *type, const char *subtype, const ch
 
 	text_to_utf8(text, decoded->str, decoded->len, charset, w->m);
 	g_string_free(decoded, TRUE);
-	if (g_ascii_strcasecmp(subtype, "calendar") == 0)
+	if (g_ascii_strcasecmp(subtype, "calendar") == 0 || has_suffix_of(name, folded, G_N_ELEMENTS(folded)))
 		lines_unfold_calendar(text);
 	/* scripts hold URLs too */
 	find_urls(w->m, text->str, text->len);
@@ -324,6 +335,8 @@ note_attached_text(WalkState *w, const char *type, const char *subtype, const ch
 		gsize		hidden = w->m->hidden_text->len;
 		size_t		alt = w->m->alt_bytes;
 
+		if (is_xml(subtype) || has_suffix_of(name, xml, G_N_ELEMENTS(xml)))
+			html_of_xml(text);
 		html_to_text(w->m, text, shown);
 		g_string_truncate(w->m->hidden_text, hidden);
 		w->m->alt_bytes = alt;
@@ -620,7 +633,7 @@ walk_part(WalkState *w, GMimePart *part, GString *body, int depth)
 	const char *disposition = g_mime_object_get_disposition(object);
 	char	   *filename = part_name(w->m, object);
 	GMimeContentEncoding encoding = part_encoding(object);
-	static const char *const messages[] = {"eml"};
+	static const char *const messages[] = {"eml", "mht", "mhtml"};
 	TextKind	kind;
 	bool		attached;
 	bool		partial;

@@ -209,6 +209,39 @@ html_comment_end(const char *s, const char *end)
 	return NULL;
 }
 
+/* XML as HTML, which does not know that <x/> ends there: the rest of a page would be what is in a <title/> */
+void
+html_of_xml(GString *xml)
+{
+	GString    *out = g_string_sized_new(xml->len + xml->len / 8);
+	const char *end = xml->str + xml->len;
+	const char *done = xml->str;
+	const char *s = xml->str;
+	Tag			tag;
+
+	while (s != NULL && (s = memchr(s, '<', end - s)) != NULL)
+	{
+		if (strncmp(s, "<!--", 4) == 0)
+			s = html_comment_end(s + 4, end);
+		else if (strncmp(s, "<![CDATA[", 9) == 0)
+			s = strstr(s, "]]>");
+		else if (!tag_read(s, end, &tag))
+			s++;
+		else
+		{
+			s = tag.end;
+			if (tag.closing || s[-1] != '>' || s[-2] != '/' || tag_kind(tag.name, tag.name_len) == TAG_VOID)
+				continue;
+			g_string_append_len(out, done, s - 2 - done);
+			g_string_append_printf(out, "></%.*s>", (int) tag.name_len, tag.name);
+			done = s;
+		}
+	}
+	g_string_append_len(out, done, end - done);
+	g_string_assign(xml, out->str);
+	g_string_free(out, TRUE);
+}
+
 /* Leave out control characters: browsers draw nothing for them, and the parser takes them for others */
 void
 html_drop_controls(GString *html)

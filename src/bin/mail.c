@@ -224,20 +224,37 @@ static void
 parse_from(Message *m, Header *h)
 {
 	FromAddress from = {0};
+	char	   *name;
 
 	if (address_parse(m, h->value, take_from, &from) > 0)
 	{
 		if (from.senders > 1)
 			ADD_DEFECT(m, DEFECT_MULTIPLE_FROM);
-		message_set_from(m, from.addr, from.name);
+		/* a single word is both, as it is written */
+		message_set_from(m, from.addr, from.name == NULL && from.rank == 0 ? h->decoded : from.name);
 		g_free(from.addr);
 		g_free(from.name);
 		return;
 	}
-	/* no address: what is there is a name */
+
+	/*
+	 * no address: what is there is a name, with brackets behind it that hold
+	 * nothing
+	 */
 	ADD_DEFECT(m, DEFECT_BAD_FROM);
-	if (h->decoded[0] != '\0')
-		m->from_name = g_strdup(h->decoded);
+	name = g_strdup(h->decoded);
+	if (g_str_has_suffix(name, "<>"))
+		name[strlen(name) - 2] = '\0';
+	g_strstrip(name);
+	if (name[0] == '"' && strcspn(name + 1, "\"") + 2 == strlen(name))
+	{
+		name[strlen(name) - 1] = '\0';
+		memmove(name, name + 1, strlen(name));
+	}
+	if (name[0] != '\0')
+		m->from_name = name;
+	else
+		g_free(name);
 }
 
 /* The first header of that name that says anything, else the first: an empty one before it hides nothing */

@@ -408,6 +408,8 @@ convert(GString *out, const char *s, size_t len, const Converter *c, Message *m)
 	char	   *in = (char *) s;
 	char		buf[8192];
 	bool		flushed = false;
+	bool		is_utf7 = g_ascii_strncasecmp(c->name, "utf-7", 5) == 0;
+	const char *ended = NULL;
 
 	if (c->bytes)
 	{
@@ -436,6 +438,17 @@ convert(GString *out, const char *s, size_t len, const Converter *c, Message *m)
 		/* EILSEQ, or EINVAL for a sequence that the end cuts off */
 		g_string_append(out, REPLACEMENT);
 		ADD_DEFECT(m, DEFECT_BAD_CHARSET);
+
+		/*
+		 * what is no Base64 ends that of UTF-7, broken or not; else iconv
+		 * would go on with it
+		 */
+		if (is_utf7 && in != ended && !g_ascii_isalnum(*in) && *in != '+' && *in != '/')
+		{
+			iconv(cd, NULL, NULL, NULL, NULL);
+			ended = in;
+			continue;
+		}
 		in++, len--;
 	}
 }
@@ -462,6 +475,26 @@ is_other_than_utf8(const char *name)
 {
 	return g_ascii_strncasecmp(name, "iso-2022", 8) == 0 ||
 		g_ascii_strncasecmp(name, "utf-7", 5) == 0 || g_ascii_strncasecmp(name, "hz", 2) == 0;
+}
+
+/*
+ * A label of a charset whose text would have other bytes (UTF-16, EBCDIC …),
+ * on what can be read as it stands: programs that don't know the charset, or
+ * see that it does not fit, show that.
+ */
+static bool
+is_text_already(const char *name, const char *s, size_t len)
+{
+	bool		wide = g_ascii_strncasecmp(name, "utf-16", 6) == 0 || g_ascii_strncasecmp(name, "utf-32", 6) == 0 ||
+	g_ascii_strncasecmp(name, "ucs", 3) == 0 || g_ascii_strncasecmp(name, "iso-10646", 9) == 0;
+
+	/* a word or two of Chinese in UTF-16 may look like ASCII */
+	if ((wide ? len < 16 : is_other_than_utf8(name)) || (wide ? utf8_run(s, len) : ascii_run(s, len)) != len)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char) s[i] < ' ' && !g_ascii_isspace(s[i]))
+			return false;
+	return true;
 }
 
 /* Is it UTF-8 but for a few bytes?  Then these are damaged, not the rest. */
@@ -550,7 +583,8 @@ text_to_utf8(GString *out, const char *s, size_t len, const char *charset, Messa
 		}
 	}
 	/* a label that does not fit, on bytes that can only be UTF-8 */
-	if (name != NULL && is_other_than_utf8(name) && ascii_run(s, len) < len && utf8_run(s, len) == len)
+	if (name != NULL && ((is_other_than_utf8(name) && ascii_run(s, len) < len && utf8_run(s, len) == len) ||
+						 is_text_already(name, s, len)))
 	{
 		g_string_append_len(out, s, len);
 		return;
