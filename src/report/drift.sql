@@ -126,10 +126,12 @@ BEGIN
 				GROUP BY 1, 2, k.m HAVING count(*) >= 0.01 * k.m) t
 			WHERE t.rank <= 20 GROUP BY t.signal
 		), cut AS (
-			SELECT k.signal, array(SELECT DISTINCT d FROM unnest(k.deciles) d WHERE d IS NOT NULL ORDER BY d) AS cuts FROM k WHERE k.numeric
+			-- what is two deciles or more, as the zero of most flags and counts, is not with all that is above it
+			SELECT k.signal, array(SELECT DISTINCT d FROM unnest(k.deciles) d WHERE d IS NOT NULL ORDER BY d) AS cuts,
+				array(SELECT d FROM unnest(k.deciles) d GROUP BY d HAVING count(*) > 1) AS often FROM k WHERE k.numeric
 		), binned AS (
 			SELECT v.signal, CASE WHEN v.value IS NULL THEN -1
-					WHEN k.numeric THEN CASE WHEN cardinality(c.cuts) > 0 THEN width_bucket(v.x, c.cuts) ELSE 0 END
+					WHEN k.numeric THEN CASE WHEN cardinality(c.cuts) > 0 THEN width_bucket(v.x, c.cuts) + CASE WHEN v.x = ANY (c.often) THEN 100 ELSE 0 END ELSE 0 END
 					ELSE coalesce(array_position(t.top, v.value), 0) END AS bin,
 				count(*) FILTER (WHERE v.recent) AS n, count(*) FILTER (WHERE NOT v.recent) AS m
 			FROM v JOIN k USING (signal) LEFT JOIN cut c USING (signal) LEFT JOIN top t USING (signal)
