@@ -44,6 +44,9 @@ assay_is_newer(PG_FUNCTION_ARGS)
 
 	if (!TransactionIdIsNormal(xid))
 		PG_RETURN_BOOL(false);
+	/* another server's, from which the row was replicated */
+	if (FullTransactionIdPrecedes(next, horizon))
+		PG_RETURN_BOOL(true);
 	if (xid > XidFromFullTransactionId(next))
 	{
 		if (epoch == 0)
