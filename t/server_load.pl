@@ -60,6 +60,25 @@ is(load('--create-table', $dir), 0, '--create-table');
 is(load('--create-table', $dir), 0, '--create-table again');
 is(value('SELECT count(*), count(DISTINCT id) FROM message'), '500|500', 'all messages twice');
 
+# who may create in the schema may have taken the name first
+value(q{CREATE ROLE planter; CREATE ROLE feeder LOGIN; CREATE SCHEMA shared; GRANT ALL ON SCHEMA shared TO planter, feeder; SET ROLE planter;
+	CREATE TABLE shared.mail (subject text);
+	CREATE FUNCTION shared.planted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'planted runs as %', current_user; END $$;
+	CREATE TRIGGER planted BEFORE INSERT ON shared.mail FOR EACH ROW EXECUTE FUNCTION shared.planted()});
+foreach my $who ('postgres', 'feeder')
+{
+	($code, $err) = load('-U', $who, '--create-table', '-t', 'shared.mail', $dir);
+	is($code, 1, "somebody else's table, by $who");
+	like($err, qr/hint: .*without --create-table.*\n.*table shared.mail is there already and belongs to role "planter"/, 'is not written');
+}
+value('DROP TRIGGER planted ON shared.mail; GRANT INSERT, SELECT ON shared.mail TO feeder');
+is(load('-U', 'feeder', '-t', 'shared.mail', $dir), 0, 'but without --create-table');
+value('GRANT planter TO feeder');
+is(load('-U', 'feeder', '--create-table', '-t', 'shared.mail', $dir), 0, 'who may act as the owner trusts it');
+value('REVOKE planter FROM feeder; ALTER SCHEMA shared OWNER TO planter');
+is(load('--create-table', '-t', 'shared.mail', $dir), 0, "the schema's owner is trusted");
+value('DROP SCHEMA shared CASCADE; DROP ROLE planter, feeder');
+
 value('CREATE SCHEMA "My S"');
 is(load('--create-table', '-t', '"My S"."T;x"', $dir), 0, 'quoted names');
 is(value('SELECT count(*) FROM "My S"."T;x"'), '250', 'quoted names: loaded');

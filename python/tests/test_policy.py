@@ -104,6 +104,22 @@ def test_names_like_parameters(conn):
     assert conn.execute('SELECT count(*) FROM "%s"."m%s"').fetchone() == (1,)
 
 
+def test_operators_of_others(conn):
+    conn.execute("""
+        CREATE TABLE mail (id varchar PRIMARY KEY, n int); CREATE VIEW mail_signals AS SELECT * FROM mail;
+        SELECT assay.create_policy('words', 'mail_signals', '{id}', log_signals => true);
+        CREATE TRIGGER decide AFTER INSERT ON mail REFERENCING NEW TABLE AS new_rows
+        FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('words');
+        INSERT INTO mail SELECT i::text, i FROM generate_series(1, 20) i;
+        INSERT INTO words_label (id, malicious, source) SELECT id, n % 2 = 0, 'analyst' FROM mail;
+        SELECT assay.review_sample('words', 10, 'score');
+        CREATE FUNCTION planted(varchar, varchar) RETURNS boolean LANGUAGE plpgsql AS
+        $$ BEGIN RAISE 'runs as %', current_user; END $$;
+        CREATE OPERATOR = (FUNCTION = planted, LEFTARG = varchar, RIGHTARG = varchar)""")
+    assert len(pg_assay.training_frame(conn, "words")) == 20
+    assert len(pg_assay.pr_points(conn, "words")) == 1
+
+
 def test_review_weights(inbound):
     inbound.execute("SELECT assay.review_sample('inbound', 60, 'score')")
     for review, key in inbound.execute("SELECT review, key[1]::int FROM assay.take_review('inbound', 60)").fetchall():

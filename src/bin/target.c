@@ -46,6 +46,30 @@ table_is_there(PGconn *conn, const char *name)
 }
 
 /*
+ * A table that is there is used as it is, and so are its triggers, with the rights of
+ * who loads.  Not of a stranger's who may create in the schema and was first.
+ */
+static void
+refuse_strangers_table(PGconn *conn, const char *name)
+{
+	PGresult   *res = server_query(conn, "SELECT o.rolname, o.rolsuper OR n.nspowner = o.oid OR b.datdba = o.oid OR r.oid = o.oid OR "
+								   "(NOT r.rolsuper AND pg_catalog.pg_has_role(o.oid, 'USAGE')) "
+								   "FROM pg_catalog.pg_class t JOIN pg_catalog.pg_roles o ON o.oid = t.relowner "
+								   "JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace "
+								   "JOIN pg_catalog.pg_database b ON b.datname = pg_catalog.current_database() "
+								   "JOIN pg_catalog.pg_roles r ON r.rolname = CURRENT_USER "
+								   "WHERE t.oid = pg_catalog.to_regclass($1)::pg_catalog.oid", 1, &name);
+
+	if (PQntuples(res) > 0 && PQgetvalue(res, 0, 1)[0] != 't')
+	{
+		report("hint: if that role is to be trusted, load without --create-table");
+		fatal("table %s is there already and belongs to role \"%s\", whose triggers would run with the rights of who loads",
+			  name, PQgetvalue(res, 0, 0));
+	}
+	PQclear(res);
+}
+
+/*
  * Make the table with all columns, unless it is there.  The transaction stays
  * open for target_settle(), once the table is found to be as it is to be.  Where
  * another makes it at the same time we waited for that, and go on with theirs.
@@ -63,7 +87,7 @@ target_create(PGconn *conn)
 	PQclear(res);
 	if (table_is_there(conn, name))
 	{
-		/* a table that is there is used as it is */
+		refuse_strangers_table(conn, name);
 		g_free(name);
 		g_string_free(sql, TRUE);
 		return;
@@ -95,6 +119,7 @@ target_create(PGconn *conn)
 		PQclear(PQexec(conn, "ROLLBACK"));
 		if (!table_is_there(conn, name))
 			server_give_up(conn, res, text);
+		refuse_strangers_table(conn, name);
 		g_free(text);
 	}
 	PQclear(res);

@@ -101,6 +101,13 @@ RefuseKey(Source *s, int n)
 			 errhint("They are those of (%s), in that order.", names.data)));
 }
 
+/* The type that a text becomes of which somebody asks: a domain's checks, which may be anybody's, are for what is stored. */
+static char *
+AskedType(Oid type)
+{
+	return CastName(OidIsValid(type) ? getBaseType(type) : type);
+}
+
 /* alias."key" = ... AND ... : the decision is about the message of this key, an array of texts */
 void
 AddKeyIs(BatchQuery *q, Source *s, const char *alias, Datum key)
@@ -127,7 +134,7 @@ AddKeyIs(BatchQuery *q, Source *s, const char *alias, Datum key)
 		}
 		QueryValue(q, TEXTOID, items[i]);
 		if (OidIsValid(type))
-			QueryAdd(q, "::%s", CastName(type));
+			QueryAdd(q, "::%s", AskedType(type));
 	}
 }
 
@@ -175,7 +182,7 @@ AddKeyList(BatchQuery *q, Source *s, Datum keys, int max)
 		int			i = foreach_current_index(lc);
 		Oid			type = DecisionColumnType(s->id, lfirst(lc));
 
-		QueryAdd(q, "%sx.%s::%s AS %s", i > 0 ? ", " : "", s->keys[i], CastName(type), s->keys[i]);
+		QueryAdd(q, "%sx.%s::%s AS %s", i > 0 ? ", " : "", s->keys[i], AskedType(type), s->keys[i]);
 	}
 	QueryAdd(q, " FROM ROWS FROM (");
 	for (int i = 0; i < s->nkeys; i++)

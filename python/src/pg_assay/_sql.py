@@ -53,6 +53,13 @@ class Policy:
     signal_names: list[str]
     """columns of the signals view that are not the key"""
     revision: int
+    key_operators: list[str]
+
+    def same_key(self, a: str, b: str) -> sql.Composed:
+        """Do two tables' rows have the same key?  By the operators of its indexes, whatever the search_path has."""
+        return sql.SQL(" AND ").join(
+            sql.Composed([identifier(a, name), sql.SQL(f" {operator} ".replace("%", "%%")), identifier(b, name)])
+            for name, operator in zip(self.key, self.key_operators, strict=True))
 
     def table(self, suffix: str) -> sql.Identifier:
         """<policy>_<suffix> in the policy's schema."""
@@ -71,7 +78,9 @@ def find_policy(conn: Connection[Any], policy: str) -> Policy:
     row = execute(conn, sql.SQL(
         "SELECT p.key, p.revision, dn.nspname, vn.nspname, v.relname,"
         " ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a"
-        "  WHERE a.attrelid = v.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum)"
+        "  WHERE a.attrelid = v.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum),"
+        " ARRAY(SELECT assay_internal.key_equality(a.atttypid) FROM pg_catalog.unnest(p.key) WITH ORDINALITY k(name, n)"
+        "  JOIN pg_catalog.pg_attribute a ON a.attrelid = d.oid AND a.attname = k.name ORDER BY k.n)"
         " FROM assay.policies p"
         " JOIN pg_catalog.pg_class d ON d.oid = p.decision::pg_catalog.oid"
         " JOIN pg_catalog.pg_namespace dn ON dn.oid = d.relnamespace"
@@ -80,8 +89,8 @@ def find_policy(conn: Connection[Any], policy: str) -> Policy:
         " WHERE p.policy = %s"), (policy,)).fetchone()
     if row is None:
         raise LookupError(f'policy "{policy}" does not exist, or not for this role')
-    key, revision, schema, view_schema, view, names = row
+    key, revision, schema, view_schema, view, names, operators = row
     if view is None:
         raise LookupError(f'the signals view of policy "{policy}" is gone')
     return Policy(policy, schema, key, identifier(view_schema, view),
-                  [name for name in names if name not in key], revision)
+                  [name for name in names if name not in key], revision, operators)

@@ -75,11 +75,11 @@ def pr_points(conn: Connection[Any], policy: str, since: Time = None, until: Tim
     """threshold, tp, fp, precision, recall, fpr of the latest decisions that have labels."""
     place = find_policy(conn, policy)
     query = sql.SQL(
-        "SELECT c.* FROM (SELECT assay.scored_agg(d.score, l.malicious) AS s FROM {} d JOIN {} l USING ({})"
+        "SELECT c.* FROM (SELECT assay.scored_agg(d.score, l.malicious) AS s FROM {} d JOIN {} l ON {}"
         " WHERE d.decided_at >= coalesce(%s::timestamptz, '-infinity')"
         " AND d.decided_at < coalesce(%s::timestamptz, 'infinity')) j, assay.precision_recall_curve(j.s) c").format(
             place.table("verdict"), place.table("label_latest"),
-            sql.SQL(", ").join(map(identifier, place.key)))
+            place.same_key("d", "l"))
     return frame_of(execute(conn, query, (since, until)), frame)
 
 

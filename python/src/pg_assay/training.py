@@ -47,12 +47,9 @@ def _rounds(conn: Connection[Any], policy: str, round: int | None, since: Time, 
 
 def _query(place: Policy, reviewed: bool, labelled: bool, drawn_only: bool, names: dict[str, str]) -> sql.Composed:
     """One row a message: its key, its logged signals, its label and its weight."""
-    same_key = {table: sql.SQL(" AND ").join(
-        sql.SQL("{} = {}").format(identifier("d", name), identifier(table, name)) for name in place.key)
-        for table in ("l", "v")}
     # A stratum's messages stand for all of it, in equal parts, as far as they are labelled and here.
     review = sql.SQL(" LEFT JOIN (SELECT * FROM {} WHERE outcome = 'labelled' AND round = ANY (%(rounds)s)) v ON {}"
-                     ).format(place.table("review"), same_key["v"]) if reviewed else sql.SQL("")
+                     ).format(place.table("review"), place.same_key("d", "v")) if reviewed else sql.SQL("")
     share = sql.SQL("CASE WHEN v.population IS NOT NULL AND l.malicious IS NOT NULL THEN v.population::float8"
                     " / (pg_catalog.count(l.malicious) OVER (PARTITION BY v.round, v.stratum))::float8 ELSE 1 END"
                     if reviewed else "1::float8")
@@ -74,7 +71,7 @@ def _query(place: Policy, reviewed: bool, labelled: bool, drawn_only: bool, name
         " ORDER BY {key}, d.revision DESC OFFSET 0) d"
         " LEFT JOIN {label} l ON {on_label}{review}{where} ORDER BY {key}").format(
             key=columns(place.key, "d"), decision=place.table("decision"), label=place.table("label_latest"),
-            view=place.signals, on_label=same_key["l"], review=review,
+            view=place.signals, on_label=place.same_key("d", "l"), review=review,
             signals=sql.SQL(", ").join(sql.SQL("(d.row).{}").format(identifier(n)) for n in place.signal_names),
             ours=sql.SQL(", ").join(sql.SQL("{} AS {}").format(v, identifier(names[k])) for k, v in ours.items()),
             where=sql.SQL(" WHERE ") + sql.SQL(" AND ").join(wanted) if wanted else sql.SQL(""))
