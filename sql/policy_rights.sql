@@ -130,6 +130,7 @@ RESET ROLE;
 DELETE FROM assay_internal.detector;
 TRUNCATE assay_internal.revision;
 UPDATE assay_internal.detector SET weight = 9;
+UPDATE assay_internal.revision SET prior = 9;
 -- rights follow the role, whatever its name
 ALTER ROLE rts_owner RENAME TO rts_renamed;
 CREATE ROLE rts_owner;
