@@ -31,6 +31,14 @@ SELECT owner, decision FROM assay.policy WHERE policy = 'rts';
 RESET ROLE;
 DROP SCHEMA rts_mine CASCADE;
 
+-- Nor is a view of rights that became somebody else's any right.
+ALTER VIEW rts.rts_policy OWNER TO rts_stranger;
+SET ROLE rts_stranger;
+SELECT count(*) FROM assay.policies;
+SELECT assay.alter_policy('rts', prior => 5);
+RESET ROLE;
+ALTER VIEW rts.rts_policy OWNER TO rts_owner;
+
 -- Nor can who builds write into the past or the future, or in another's name.
 SET ROLE rts_builder;
 INSERT INTO assay.revision (policy, revision, summary, prior, thresholds, default_verdict, on_error, log_signals, search_path, notify)
