@@ -108,8 +108,10 @@ RESET ROLE;
 SELECT DISTINCT by_role FROM atk.ran;
 -- nor are the literals of an operator's type input
 SET ROLE atk_builder;
-CREATE FUNCTION atk_b.is_in(text, atk_b.evil_int[]) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true';
-CREATE OPERATOR atk_b.=== (FUNCTION = atk_b.is_in, LEFTARG = text, RIGHTARG = atk_b.evil_int[]);
+CREATE FUNCTION atk_b.tells(int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE 'ran' USING ERRCODE = 'PA998'; END $$;
+CREATE DOMAIN atk_b.telling AS int CHECK (atk_b.tells(VALUE));
+CREATE FUNCTION atk_b.is_in(text, atk_b.telling[]) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true';
+CREATE OPERATOR atk_b.=== (FUNCTION = atk_b.is_in, LEFTARG = text, RIGHTARG = atk_b.telling[]);
 RESET ROLE;
 BEGIN;
 INSERT INTO assay_internal.detector (policy, detector, from_revision, condition, weight, mode, rollout)
