@@ -38,6 +38,11 @@ SELECT count(*) FROM assay.policies;
 SELECT assay.alter_policy('rts', prior => 5);
 RESET ROLE;
 ALTER VIEW rts.rts_policy OWNER TO rts_owner;
+-- nor does anybody see what the session keeps compiled of others'
+SELECT policy FROM assay.policy_cache WHERE policy = 'rts';
+SET ROLE rts_stranger;
+SELECT policy FROM assay.policy_cache;
+RESET ROLE;
 
 -- Nor can who builds write into the past or the future, or in another's name.
 SET ROLE rts_builder;
