@@ -42,7 +42,14 @@ ALTER VIEW rts.rts_policy OWNER TO rts_owner;
 SELECT policy FROM assay.policy_cache WHERE policy = 'rts';
 SET ROLE rts_stranger;
 SELECT policy FROM assay.policy_cache;
+-- nor has the owner asked, nor replays who reads the signals alone
+SELECT assay_internal.ask_as_owner('rts', 'hits', '{}');
 RESET ROLE;
+GRANT SELECT ON rts.signals TO rts_stranger;
+SET ROLE rts_stranger;
+SELECT count(*) FROM assay.replay('rts');
+RESET ROLE;
+REVOKE SELECT ON rts.signals FROM rts_stranger;
 
 -- Nor can who builds write into the past or the future, or in another's name.
 SET ROLE rts_builder;
