@@ -25,7 +25,8 @@ OPTFLAGS =
 
 # The newest PostgreSQL on the machine that has its server headers
 PG_CONFIG ?= $(shell tools/pg_config)
-ifneq ($(PG_CONFIG),)
+PGXS := $(if $(PG_CONFIG),$(shell $(PG_CONFIG) --pgxs))
+ifneq ($(PGXS),)
 
 # Modules in dependency order; the install script is their SQL in this order.
 # Within one, the file of its name comes first, the others by theirs.
@@ -88,7 +89,6 @@ endif
 
 EXTRA_CLEAN = $(EXTENSION)--*.sql $(PACK)--*.sql src/bin/*.o $(addprefix src/bin/,$(PROGRAMS))
 
-PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
 # A function of ours wins over another library's of the same name.

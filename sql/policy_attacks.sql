@@ -106,6 +106,30 @@ SELECT (s).verdict, l.detector, l.fault FROM (SELECT assay.score('victim', m) AS
 WHERE l.fault IS NOT NULL;
 RESET ROLE;
 SELECT DISTINCT by_role FROM atk.ran;
+-- nor are the literals of an operator's type input
+SET ROLE atk_builder;
+CREATE FUNCTION atk_b.tells(int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE 'ran' USING ERRCODE = 'PA998'; END $$;
+CREATE DOMAIN atk_b.telling AS int CHECK (atk_b.tells(VALUE));
+CREATE FUNCTION atk_b.is_in(text, atk_b.telling[]) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true';
+CREATE OPERATOR atk_b.=== (FUNCTION = atk_b.is_in, LEFTARG = text, RIGHTARG = atk_b.telling[]);
+RESET ROLE;
+BEGIN;
+INSERT INTO assay_internal.detector (policy, detector, from_revision, condition, weight, mode, rollout)
+SELECT 'victim', 'operator', max(revision), 't OPERATOR(atk_b.===) ''{1}''', 0, 'shadow', 1 FROM assay_internal.revision WHERE policy = 'victim';
+SET ROLE atk_victim;
+SELECT (s).verdict, l.detector, l.fault FROM (SELECT assay.score('victim', m) AS s FROM (SELECT 1 AS id, 'x'::text AS t) m) x, assay.ledger((s).attribution) l
+WHERE l.fault IS NOT NULL;
+ROLLBACK;
+
+-- what the owner made of another's type is not the owner's to write
+GRANT USAGE ON SCHEMA atk_b TO atk_victim;
+SET ROLE atk_victim;
+CREATE TYPE atk_v.made_range AS RANGE (SUBTYPE = atk_b.evil_int, SUBTYPE_OPCLASS = int4_ops, MULTIRANGE_TYPE_NAME = atk_v.made_ranges);
+CREATE TYPE atk_v.made_row AS (n atk_b.evil_int);
+SELECT assay.create_detector('victim', 'made', '''[1,2]''::atk_v.made_range IS NOT NULL', mode => 'draft');
+SELECT assay.create_detector('victim', 'made', '''{[1,2]}''::atk_v.made_ranges IS NOT NULL', mode => 'draft');
+SELECT assay.create_detector('victim', 'made', '''(1)''::atk_v.made_row IS NOT NULL', mode => 'draft');
+RESET ROLE;
 
 -- rows that name what is not there, not one's own, or gone tomorrow
 SET ROLE atk_nobody;

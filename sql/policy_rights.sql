@@ -31,6 +31,26 @@ SELECT owner, decision FROM assay.policy WHERE policy = 'rts';
 RESET ROLE;
 DROP SCHEMA rts_mine CASCADE;
 
+-- Nor is a view of rights that became somebody else's any right.
+ALTER VIEW rts.rts_policy OWNER TO rts_stranger;
+SET ROLE rts_stranger;
+SELECT count(*) FROM assay.policies;
+SELECT assay.alter_policy('rts', prior => 5);
+RESET ROLE;
+ALTER VIEW rts.rts_policy OWNER TO rts_owner;
+-- nor does anybody see what the session keeps compiled of others'
+SELECT policy FROM assay.policy_cache WHERE policy = 'rts';
+SET ROLE rts_stranger;
+SELECT policy FROM assay.policy_cache;
+-- nor has the owner asked, nor replays who reads the signals alone
+SELECT assay_internal.ask_as_owner('rts', 'hits', '{}');
+RESET ROLE;
+GRANT SELECT ON rts.signals TO rts_stranger;
+SET ROLE rts_stranger;
+SELECT count(*) FROM assay.replay('rts');
+RESET ROLE;
+REVOKE SELECT ON rts.signals FROM rts_stranger;
+
 -- Nor can who builds write into the past or the future, or in another's name.
 SET ROLE rts_builder;
 INSERT INTO assay.revision (policy, revision, summary, prior, thresholds, default_verdict, on_error, log_signals, search_path, notify)
@@ -95,6 +115,9 @@ INSERT INTO rts_calls (call) VALUES
 	($$SELECT assay.rollback_policy('rts', 1)$$),
 	($$SELECT assay.alter_policy('rts', search_path => 'pg_catalog, rts, pg_temp')$$),
 	($$SELECT assay.alter_policy('rts', on_error => 'raise')$$),
+	($$SELECT assay.alter_policy('rts', log_signals => true)$$),
+	($$SELECT assay.alter_policy('rts', notify => '{malicious}', on_unreadable => 'suspicious')$$),
+	($$SELECT assay.alter_policy('rts', thresholds => '{"suspicious": 0.1, "malicious": 1}')$$),
 	($$SELECT assay.alter_policy('rts', signals => 'rts.signals')$$),
 	($$SELECT assay.alter_policy('rts', owner => 'rts_owner')$$),
 	($$SELECT assay.grant_access('rts', 'rts_stranger', 'reader')$$),
@@ -130,6 +153,7 @@ RESET ROLE;
 DELETE FROM assay_internal.detector;
 TRUNCATE assay_internal.revision;
 UPDATE assay_internal.detector SET weight = 9;
+UPDATE assay_internal.revision SET prior = 9;
 -- rights follow the role, whatever its name
 ALTER ROLE rts_owner RENAME TO rts_renamed;
 CREATE ROLE rts_owner;

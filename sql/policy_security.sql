@@ -449,6 +449,30 @@ SELECT assay.drop_policy('held', true);
 DROP DOMAIN sec.own;
 DROP VIEW sec.held_signals;
 DROP TABLE sec.held_message;
+-- each such function, by the name of what refuses it: within a subtransaction, say, PostgreSQL has errors of its own
+CREATE TABLE sec.call_message (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, call text);
+CREATE FUNCTION sec.is_refused(call text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE 'SELECT ' || call;
+	RETURN false;
+EXCEPTION WHEN insufficient_privilege THEN
+	RETURN SQLERRM = format('cannot execute %s within security-restricted operation', split_part(call, '(', 1));
+END $$;
+CREATE VIEW sec.call_signals AS SELECT id, sec.is_refused(call) AS is_refused FROM sec.call_message;
+SELECT assay.create_policy('call', 'sec.call_signals', '{id}', prior => 0);
+SELECT assay.create_detector('call', 'refused', 'is_refused', mode => 'live');
+CREATE TRIGGER decide AFTER INSERT ON sec.call_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('call');
+INSERT INTO sec.call_message (call) VALUES ('lo_open(4711, 262144)'), ('lo_close(0)'), ('loread(0, 1)'), ('lowrite(0, ''x'')'), ('lo_lseek(0, 0, 0)'), ('lo_lseek64(0, 0, 0)'),
+	('lo_tell(0)'), ('lo_tell64(0)'), ('lo_truncate(0, 0)'), ('lo_truncate64(0, 0)'), ('setseed(0.5)'), ('pg_export_snapshot()'), ('pg_advisory_unlock_all()');
+INSERT INTO sec.call_message (call) SELECT format('pg_%s(%s)', f, a) FROM unnest('{advisory_lock,advisory_lock_shared,try_advisory_lock,try_advisory_lock_shared,
+	advisory_unlock,advisory_unlock_shared}'::text[]) f, unnest('{4713,"4713,1"}'::text[]) a;
+SELECT m.call, d.degraded FROM sec.call_message m LEFT JOIN sec.call_decision d USING (id) WHERE assay.hits(d.attribution) IS DISTINCT FROM '{refused}';
+SELECT count(*) FROM sec.call_decision;
+DROP TRIGGER decide ON sec.call_message;
+SELECT assay.drop_policy('call', true);
+DROP VIEW sec.call_signals;
+DROP FUNCTION sec.is_refused(text);
+DROP TABLE sec.call_message;
 
 -- Reports and refreshes that a superuser calls run the owner's code as well: his cursors are out of its reach.
 CREATE TABLE sec.report_message (id int PRIMARY KEY, at timestamptz DEFAULT now());

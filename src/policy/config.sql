@@ -341,7 +341,7 @@ BEGIN
 	IF TG_OP = 'UPDATE' THEN
 		IF TG_TABLE_NAME NOT IN ('revision', 'detector_model')
 			AND to_jsonb(OLD) - 'until_revision' = to_jsonb(NEW) - 'until_revision'
-			AND OLD.until_revision IS NULL
+			AND to_jsonb(OLD) ->> 'until_revision' IS NULL
 		THEN
 			RETURN NEW;
 		END IF;
