@@ -289,9 +289,12 @@ CREATE SCHEMA told;
 CREATE TABLE told.message (id int PRIMARY KEY, n int);
 CREATE VIEW told.signals AS SELECT id, n FROM told.message;
 CREATE FUNCTION told.speaks(int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE WARNING 'слово'; RETURN $1 > 3; END $$;
+CREATE FUNCTION told.louder(int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE SET client_min_messages = warning
+	AS $$ BEGIN RAISE WARNING 'слово'; RETURN $1 > 3; END $$;
 CREATE FUNCTION told.gone(int) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT $1 > 3';
 SELECT assay.create_policy('told', 'told.signals', '{id}', prior => -1);
 SELECT assay.create_detector('told', 'говорит', 'told.speaks(n)', weight => 8, mode => 'live');
+SELECT assay.create_detector('told', 'громче', 'told.louder(n)', weight => 8, mode => 'live');
 SELECT assay.create_detector('told', 'пропал', 'told.gone(n)', weight => 8, mode => 'live');
 CREATE TRIGGER decide AFTER INSERT ON told.message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('told');
 SET client_encoding = 'LATIN1';

@@ -87,6 +87,24 @@ set_clocks(86401, 62);
 value(q{CALL assay.backfill('p', at => NULL, undecided_only => true)});
 is(value(q{SELECT count(*) FROM assay.undecided('p')}), '0', 'until the clock has come to it again');
 
+# Counts by hour: decisions of a clock that was set back are counted, at once and where it goes on past its former time.
+my $all = q{SELECT sum(hits) = (SELECT count(*) FROM (SELECT DISTINCT id, date_trunc('hour', decided_at) FROM p_decision) d) FROM assay.decision_days WHERE policy = 'p' AND kind = 'verdict'};
+value(q{SELECT assay.refresh_rollup('p')});
+set_clocks(2 * 86400, 62);
+$session->query('INSERT INTO message VALUES (701)');
+value(q{SELECT assay.refresh_rollup('p')});
+set_clocks(86402, 62);
+$session->query('INSERT INTO message VALUES (702)');
+value(q{SELECT assay.refresh_rollup('p')});
+is(value($all), 't', 'the rollup has all, with the clock set back');
+set_clocks(86402 + 3600, 62);
+value(q{SELECT assay.refresh_rollup('p')});
+set_clocks(86402 + 1800, 62);
+$session->query('INSERT INTO message VALUES (703)');
+set_clocks(86402 + 3700, 62);
+value(q{SELECT assay.refresh_rollup('p')});
+is(value($all), 't', 'also where it has come to its former time again');
+
 $session->quit;
 $node->stop;
 done_testing();

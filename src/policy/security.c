@@ -125,6 +125,9 @@ static GucIntCheckHook check_transaction_timeout = NULL;
 /* By which it would draw the session's random numbers, as setseed() does */
 static GucRealCheckHook check_seed = NULL;
 
+/* By which it would tell a client what that can't read */
+static GucEnumCheckHook check_client_messages = NULL;
+
 /* A function's own, by which a session's types would hide the server's */
 static GucStringCheckHook check_path = NULL;
 
@@ -246,6 +249,28 @@ CheckSearchPath(char **value, void **extra, GucSource source)
 	return check_path == NULL || check_path(value, extra, source);
 }
 
+/*
+ * Has the client's encoding every character of the server's?  Else what is told to
+ * the client is an error where it has not.
+ */
+static bool
+ClientHasAllCharacters(void)
+{
+	int			client = pg_get_client_encoding();
+	int			server = GetDatabaseEncoding();
+
+	return client == server || client == PG_SQL_ASCII || (client == PG_UTF8 && server != PG_SQL_ASCII);
+}
+
+/* So it is for what an owner's function sets for itself (EnterRestricted()). */
+static bool
+CheckClientMessages(int *value, void **extra, GucSource source)
+{
+	if (*value < ERROR && InOwnersCode() && !ClientHasAllCharacters())
+		*value = ERROR;
+	return check_client_messages == NULL || check_client_messages(value, extra, source);
+}
+
 /* Have them refused to what runs restricted, or changed for it; once. */
 static void
 GuardSessions(struct config_generic *setting)
@@ -263,6 +288,13 @@ GuardSessions(struct config_generic *setting)
 
 		check_seed = record->check_hook;
 		record->check_hook = CheckSeed;
+	}
+	if (strcmp(setting->name, "client_min_messages") == 0)
+	{
+		struct config_enum *record = (struct config_enum *) setting;
+
+		check_client_messages = record->check_hook;
+		record->check_hook = CheckClientMessages;
 	}
 	if (strcmp(setting->name, "search_path") == 0)
 	{
@@ -411,19 +443,6 @@ BeginSettings(Security *s)
 {
 	if (s->nestlevel == 0)
 		s->nestlevel = NewGUCNestLevel();
-}
-
-/*
- * Has the client's encoding every character of the server's?  Else what is told to
- * the client is an error where it has not.
- */
-static bool
-ClientHasAllCharacters(void)
-{
-	int			client = pg_get_client_encoding();
-	int			server = GetDatabaseEncoding();
-
-	return client == server || client == PG_SQL_ASCII || (client == PG_UTF8 && server != PG_SQL_ASCII);
 }
 
 /*

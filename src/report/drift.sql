@@ -107,11 +107,12 @@ BEGIN
 	RETURN QUERY
 		WITH v AS MATERIALIZED (
 			SELECT s.recent, s.signal, nullif(s.value, 'null') AS value,
-				CASE jsonb_typeof(s.value) WHEN 'number' THEN assay_internal.drift_number(s.value::numeric) WHEN 'boolean' THEN s.value::boolean::int END AS x
+				CASE jsonb_typeof(s.value) WHEN 'number' THEN assay_internal.drift_number(s.value::numeric) WHEN 'boolean' THEN s.value::boolean::int
+					WHEN 'string' THEN CASE s.value #>> '{}' WHEN 'Infinity' THEN 1e140 WHEN '-Infinity' THEN -1e140 END END AS x
 			FROM assay_internal.signal_values(p.policy, origin, since, signal_drift.until, signal_drift.at, signal_drift.signals, sample) s
 		), k AS (
-			-- a signal is counted as a number where all that it has are numbers
-			SELECT v.signal, count(v.x) = count(v.value) AS numeric, count(*) FILTER (WHERE v.recent) AS n, count(*) FILTER (WHERE NOT v.recent) AS m,
+			-- a signal is counted as a number where all that it has are numbers; what is none (NaN) is binned with the nulls
+			SELECT v.signal, count(v.x) = count(nullif(v.value, '"NaN"')) AS numeric, count(*) FILTER (WHERE v.recent) AS n, count(*) FILTER (WHERE NOT v.recent) AS m,
 				count(*) FILTER (WHERE v.recent AND v.value IS NULL) AS nulls, count(*) FILTER (WHERE NOT v.recent AND v.value IS NULL) AS reference_nulls,
 				avg(v.x) FILTER (WHERE v.recent) AS mean, avg(v.x) FILTER (WHERE NOT v.recent) AS reference_mean,
 				percentile_cont('{0.05,0.5,0.95}'::float8[]) WITHIN GROUP (ORDER BY v.x) FILTER (WHERE v.recent) AS quantiles,
@@ -126,10 +127,12 @@ BEGIN
 				GROUP BY 1, 2, k.m HAVING count(*) >= 0.01 * k.m) t
 			WHERE t.rank <= 20 GROUP BY t.signal
 		), cut AS (
-			SELECT k.signal, array(SELECT DISTINCT d FROM unnest(k.deciles) d WHERE d IS NOT NULL ORDER BY d) AS cuts FROM k WHERE k.numeric
+			-- what is two deciles or more, as the zero of most flags and counts, is not with all that is above it
+			SELECT k.signal, array(SELECT DISTINCT d FROM unnest(k.deciles) d WHERE d IS NOT NULL ORDER BY d) AS cuts,
+				array(SELECT d FROM unnest(k.deciles) d GROUP BY d HAVING count(*) > 1) AS often FROM k WHERE k.numeric
 		), binned AS (
-			SELECT v.signal, CASE WHEN v.value IS NULL THEN -1
-					WHEN k.numeric THEN CASE WHEN cardinality(c.cuts) > 0 THEN width_bucket(v.x, c.cuts) ELSE 0 END
+			SELECT v.signal, CASE WHEN v.value IS NULL OR k.numeric AND v.x IS NULL THEN -1
+					WHEN k.numeric THEN CASE WHEN cardinality(c.cuts) > 0 THEN width_bucket(v.x, c.cuts) + CASE WHEN v.x = ANY (c.often) THEN 100 ELSE 0 END ELSE 0 END
 					ELSE coalesce(array_position(t.top, v.value), 0) END AS bin,
 				count(*) FILTER (WHERE v.recent) AS n, count(*) FILTER (WHERE NOT v.recent) AS m
 			FROM v JOIN k USING (signal) LEFT JOIN cut c USING (signal) LEFT JOIN top t USING (signal)

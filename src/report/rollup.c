@@ -9,8 +9,9 @@
  * are of: a label's hour is that of its message's decisions.  What an hour has is then what precision_report() would count.
  *
  * New decisions are looked for from the start of the oldest transaction that
- * was at work then, since a decision's time is that of its transaction; labels
- * are all looked at.  Rows that were deleted, or given another time, leave no
+ * was at work then, since a decision's time is that of its transaction, and
+ * somewhat before; all, where the clock was set back since; labels are all
+ * looked at.  Rows that were deleted, or given another time, leave no
  * trace: refresh_rollup(policy, since) counts all hours from a time on.
  */
 #include "postgres.h"
@@ -43,6 +44,9 @@ assay_is_newer(PG_FUNCTION_ARGS)
 
 	if (!TransactionIdIsNormal(xid))
 		PG_RETURN_BOOL(false);
+	/* another server's, from which the row was replicated */
+	if (FullTransactionIdPrecedes(next, horizon))
+		PG_RETURN_BOOL(true);
 	if (xid > XidFromFullTransactionId(next))
 	{
 		if (epoch == 0)
@@ -139,16 +143,16 @@ assay_begin_rollup(PG_FUNCTION_ARGS)
 	QueryStart(&q);
 	QueryAdd(&q, "INSERT INTO assay_internal.rollup (policy) VALUES (");
 	QueryValue(&q, TEXTOID, CStringGetTextDatum(id->policy));
-	QueryAdd(&q, ") ON CONFLICT (policy) DO UPDATE SET refreshed_at = pg_catalog.clock_timestamp()");
+	QueryAdd(&q, ") ON CONFLICT (policy) DO UPDATE SET policy = excluded.policy");
 	(void) QueryRun(&q, SPI_OK_INSERT, NULL);
 	QueryStart(&q);
-	QueryAdd(&q, "SELECT horizon, oldest FROM assay_internal.rollup WHERE policy = ");
+	QueryAdd(&q, "SELECT horizon, CASE WHEN refreshed_at <= clock_timestamp() THEN oldest END FROM assay_internal.rollup WHERE policy = ");
 	QueryValue(&q, TEXTOID, CStringGetTextDatum(id->policy));
 	QueryRunInto(&q, result->setResult);
 	QueryStart(&q);
-	QueryAdd(&q, "UPDATE assay_internal.rollup SET horizon = pg_snapshot_xmin(pg_current_snapshot()), "
+	QueryAdd(&q, "UPDATE assay_internal.rollup SET horizon = pg_snapshot_xmin(pg_current_snapshot()), refreshed_at = clock_timestamp(), "
 			 "oldest = CASE WHEN NOT EXISTS (SELECT FROM pg_prepared_xacts) AND pg_has_role('pg_read_all_stats', 'USAGE') "
-			 "THEN (SELECT min(a.xact_start) FROM pg_stat_activity a) - interval '10 minutes' END WHERE policy = ");
+			 "THEN (SELECT min(a.xact_start) FROM pg_stat_activity a) - greatest(interval '10 minutes', clock_timestamp() - refreshed_at) END WHERE policy = ");
 	QueryValue(&q, TEXTOID, CStringGetTextDatum(id->policy));
 	(void) QueryRun(&q, SPI_OK_UPDATE, NULL);
 	SPI_finish();
