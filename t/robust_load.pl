@@ -80,6 +80,8 @@ my @cases = (
 	[ 'address_mixed', "${head}Cc: " . '("<,' x 300_000 . "\n\nbody\n", qr/^/, q{true} ],
 	[ 'address_brackets', "${head}Cc: " . '<' x 500_000 . "\n\nbody\n", qr/^$/, q{cardinality(recipients) = 1} ],
 	[ 'address_angles', "${head}Cc: " . '<a>,' x 250_000 . "\n\nbody\n", qr/^/, q{true} ],
+	[ 'address_word_atoms', "${head}Reply-To: =?utf-8?Q?" . 'x' x 4000 . '?= ' . '=!0!=' x 150_000 . " <r\@x.example>\n\nbody\n", qr/^$/,
+		q{reply_to = 'r@x.example'} ],
 	[ 'subject_words', "${head}Subject: " . '=?utf-8?B?w6Q=?= ' x 100_000 . "\n\nbody\n", qr/^$/,
 		q{length(subject) = 100000} ],
 	[ 'subject_open_words', "${head}Subject: " . '=?utf-8?q?' x 100_000 . "\n\nbody\n", qr/^$/, q{length(subject) > 100000} ],

@@ -15,6 +15,9 @@
 /* No mailer writes longer words: RFC 2047 says 75 */
 #define MAX_WORD	4096
 
+/* Around the number of a word that is hidden */
+#define ATOM		"\xFF"
+
 typedef struct Word
 {
 	const char *charset;
@@ -179,7 +182,11 @@ words_decode(Message *m, const char *s)
 	return g_string_free(out, FALSE);
 }
 
-/* Put an atom =!N!= in the place of each word; words keeps them, as text */
+/*
+ * Put an atom in the place of each word: its number between bytes that no clean text
+ * has, or who writes atoms has a word decoded a hundred thousand times.  words keeps
+ * the words, as text.
+ */
 char	   *
 words_hide(const char *s, GPtrArray *words)
 {
@@ -197,7 +204,7 @@ words_hide(const char *s, GPtrArray *words)
 			s = next + 2;
 			continue;
 		}
-		g_string_append_printf(out, "=!%u!=", words->len);
+		g_string_append_printf(out, ATOM "%u" ATOM, words->len);
 		g_ptr_array_add(words, g_strndup(next, w.len));
 		s = next + w.len;
 	}
@@ -213,24 +220,21 @@ words_show(Message *m, const char *s, GPtrArray *words)
 	const char *next;
 	char	   *decoded;
 
-	if (words->len == 0 || strstr(s, "=!") == NULL)
+	if (words->len == 0 || strstr(s, ATOM) == NULL)
 		return g_strdup(s);
 	out = g_string_new(NULL);
-	while ((next = strstr(s, "=!")) != NULL)
+	while ((next = strstr(s, ATOM)) != NULL)
 	{
 		char	   *end;
-		guint64		n = g_ascii_strtoull(next + 2, &end, 10);
+		guint64		n = g_ascii_strtoull(next + 1, &end, 10);
 
 		g_string_append_len(out, s, next - s);
-		if (end > next + 2 && end[0] == '!' && end[1] == '=' && n < words->len)
+		s = next + 1;
+		/* one that is cut off is left out */
+		if (end > s && g_str_has_prefix(end, ATOM) && n < words->len)
 		{
 			g_string_append(out, words->pdata[n]);
-			s = end + 2;
-		}
-		else
-		{
-			g_string_append(out, "=!");
-			s = next + 2;
+			s = end + 1;
 		}
 	}
 	g_string_append(out, s);
