@@ -15,7 +15,7 @@
 /* Decoded once more, a header can't hide addresses any deeper */
 #define MAX_ADDRESS_BYTES	8192
 
-/* A name before an address without brackets, or brackets without an address: there may be many of these */
+/* A name before the entry of an address without brackets, or brackets without an address: there may be many of these */
 #define MAX_BARE_NAME	256
 
 /* One entry between separators, while it is read */
@@ -74,22 +74,23 @@ display_name(const char *s, size_t len)
 	return g_strstrip(g_string_free(out, FALSE));
 }
 
-/* What stands in the last comment, (…), or NULL */
+/* What stands in the last comment, (…), or NULL; quotes in it may not let its parentheses match */
 static char *
 comment(const char *s, size_t len)
 {
 	const char *close = memrchr(s, ')', len);
-	const char *open = close;
+	const char *open = NULL;
 	int			depth = 1;
 
-	if (close == NULL)
-		return NULL;
-	while (open > s && depth > 0)
+	for (const char *p = close; p != NULL && p > s && depth > 0;)
 	{
-		open--;
-		depth += *open == ')' ? 1 : *open == '(' ? -1 : 0;
+		p--;
+		if (p > s && p[-1] == '\\')
+			continue;
+		depth += *p == ')' ? 1 : *p == '(' ? -1 : 0;
+		open = *p == '(' ? p : open;
 	}
-	return *open == '(' ? display_name(open + 1, close - open - 1) : NULL;
+	return open != NULL ? display_name(open + 1, close - open - 1) : NULL;
 }
 
 /*
@@ -244,6 +245,7 @@ take_entry(Message *m, const Entry *e, GPtrArray *words, AddressFn fn, void *arg
 	const char *from = e->angle;
 	size_t		len = from != NULL ? (size_t) (e->angle_end - from) : 0;
 	bool		angle = from != NULL;
+	const char *before;
 	char	   *raw_name = NULL;
 	char	   *addr;
 	char	   *name;
@@ -278,9 +280,10 @@ take_entry(Message *m, const Entry *e, GPtrArray *words, AddressFn fn, void *arg
 		raw_name = comment(e->start, e->end - e->start);
 	}
 	/* "Acme a@b", "Acme: a@b;" */
-	if (raw_name == NULL && !angle && from > e->name && from - e->name < MAX_BARE_NAME && memchr(from, '@', len) != NULL)
+	before = from - e->name < MAX_BARE_NAME ? e->name : e->start;
+	if (raw_name == NULL && !angle && from > before && memchr(from, '@', len) != NULL)
 	{
-		raw_name = display_name(e->name, from - e->name);
+		raw_name = display_name(before, from - before);
 		strip_separators(raw_name);
 	}
 	bare = squeeze(from, MIN(len, MAX_ADDRESS_BYTES));

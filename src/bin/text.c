@@ -204,6 +204,17 @@ charset_for_iconv(const char *label, bool *is_utf8)
 		{"x-unicode-2-0-utf-7", "UTF-7"},
 		{"csunicode11utf7", "UTF-7"},
 		{"utf7", "UTF-7"},
+		{"unicode", "UTF-16"},
+		{"csunicode", "UTF-16"},
+		{"unicodefeff", "UTF-16"},
+		{"unicodefffe", "UTF-16BE"},
+		{"utf16", "UTF-16"},
+		{"utf16le", "UTF-16LE"},
+		{"utf16be", "UTF-16BE"},
+		{"utf32", "UTF-32"},
+		{"ucs2", "UTF-16"},
+		{"ucs-2", "UTF-16"},
+		{"iso-10646-ucs-2", "UTF-16"},
 		{"koi", "KOI8-R"},
 		{"koi8_r", "KOI8-R"},
 		{"dos-874", "CP874"},
@@ -416,6 +427,7 @@ convert(GString *out, const char *s, size_t len, const Converter *c, Message *m)
 	bool		flushed = false;
 	bool		is_utf7 = g_ascii_strncasecmp(c->name, "utf-7", 5) == 0;
 	const char *ended = NULL;
+	size_t		unit = g_ascii_strncasecmp(c->name, "utf-16", 6) == 0 ? 2 : g_ascii_strncasecmp(c->name, "utf-32", 6) == 0 ? 4 : 1;
 
 	if (c->bytes)
 	{
@@ -426,6 +438,7 @@ convert(GString *out, const char *s, size_t len, const Converter *c, Message *m)
 	{
 		char	   *o = buf;
 		size_t		room = sizeof(buf);
+		size_t		n;
 		size_t		r;
 
 		if (len > 0)
@@ -442,7 +455,8 @@ convert(GString *out, const char *s, size_t len, const Converter *c, Message *m)
 		if (len == 0)
 			break;
 		/* EILSEQ, or EINVAL for a sequence that the end cuts off */
-		g_string_append(out, REPLACEMENT);
+		if (ended != in)
+			g_string_append(out, REPLACEMENT);
 		ADD_DEFECT(m, DEFECT_BAD_CHARSET);
 
 		/*
@@ -455,7 +469,9 @@ convert(GString *out, const char *s, size_t len, const Converter *c, Message *m)
 			ended = in;
 			continue;
 		}
-		in++, len--;
+		/* half a pair is two bytes, or all that follows would be read askew */
+		n = MIN(unit, len);
+		in += n, len -= n;
 	}
 }
 
@@ -508,18 +524,28 @@ is_text_already(const char *name, const char *s, size_t len)
 	return divided;
 }
 
-/* UTF-16 without a byte order mark, whose order the label leaves open: the zeros of its ASCII tell */
-static bool
-is_big_endian(const char *name, const char *s, size_t len)
+/*
+ * UTF-16 or UTF-32 by name of its order, which iconv would keep from what it read
+ * before.  Without a mark the zeros of its ASCII tell; U+3000 and U+4E00 have some, too.
+ */
+static const char *
+name_with_order(const char *name, const char **s, size_t *len)
 {
 	size_t		zeros[2] = {0, 0};
 
-	if ((g_ascii_strcasecmp(name, "utf-16") != 0 && g_ascii_strcasecmp(name, "iso-10646-ucs-2") != 0 &&
-		 g_ascii_strcasecmp(name, "ucs-2") != 0) || len == 0 || (unsigned char) s[0] >= 0xFE)
-		return false;
-	for (size_t i = 0; i < len; i++)
-		zeros[i % 2] += s[i] == '\0';
-	return zeros[0] > zeros[1];
+	if (g_ascii_strcasecmp(name, "utf-32") == 0)
+	{
+		bool		big = *len >= 4 && (*s)[0] == '\0' && (unsigned char) (*s)[1] <= 0x10;
+
+		if (*len >= 4 && (memcmp(*s, "\0\0\xFE\xFF", 4) == 0 || memcmp(*s, "\xFF\xFE\0\0", 4) == 0))
+			*s += 4, *len -= 4;
+		return big ? "UTF-32BE" : "UTF-32LE";
+	}
+	if (g_ascii_strcasecmp(name, "utf-16") != 0)
+		return name;
+	for (size_t i = 0; (i | 1) < *len; i++)
+		zeros[i % 2] += (*s)[i] == '\0' && (*s)[i ^ 1] != 0x30 && (*s)[i ^ 1] != 0x4E;
+	return zeros[0] > zeros[1] ? "UTF-16BE" : "UTF-16LE";
 }
 
 /* Is it UTF-8 but for a few bytes?  Then these are damaged, not the rest. */
@@ -555,6 +581,7 @@ text_to_utf8(GString *out, const char *s, size_t len, const char *charset, Messa
 	bool		is_utf8;
 	const char *name = charset_for_iconv(charset, &is_utf8);
 	Converter  *cd = NULL;
+	bool		marked = false;
 
 	/*
 	 * a byte order mark is no text; that of UTF-16 overrides the name, as in
@@ -563,10 +590,12 @@ text_to_utf8(GString *out, const char *s, size_t len, const char *charset, Messa
 	if (len >= 3 && memcmp(s, "\xEF\xBB\xBF", 3) == 0)
 		s += 3, len -= 3;
 	else if (len >= 2 && (memcmp(s, "\xFF\xFE", 2) == 0 || memcmp(s, "\xFE\xFF", 2) == 0) &&
-			 (name == NULL || !charset_is_stateful(name)))
+			 (name == NULL || !charset_is_stateful(name) || g_ascii_strncasecmp(name, "utf-16", 6) == 0))
 	{
-		name = "UTF-16";
+		name = (unsigned char) s[0] == 0xFE ? "UTF-16BE" : "UTF-16LE";
+		s += 2, len -= 2;
 		is_utf8 = false;
+		marked = true;
 	}
 
 	if (is_utf8)
@@ -582,8 +611,7 @@ text_to_utf8(GString *out, const char *s, size_t len, const char *charset, Messa
 	}
 	if (name != NULL)
 	{
-		if (is_big_endian(name, s, len))
-			name = "UTF-16BE";
+		name = name_with_order(name, &s, &len);
 		cd = get_converter(name);
 		for (const char *rest = name; cd == NULL && (rest = charset_without_x(rest)) != NULL;)
 			cd = get_converter(rest);
@@ -611,7 +639,7 @@ text_to_utf8(GString *out, const char *s, size_t len, const char *charset, Messa
 	}
 	/* a label that does not fit, on bytes that can only be UTF-8 */
 	if (name != NULL && ((is_other_than_utf8(name) && ascii_run(s, len) < len && utf8_run(s, len) == len) ||
-						 is_text_already(name, s, len)))
+						 (!marked && is_text_already(name, s, len))))
 	{
 		g_string_append_len(out, s, len);
 		return;
