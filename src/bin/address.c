@@ -15,8 +15,8 @@
 /* Decoded once more, a header can't hide addresses any deeper */
 #define MAX_ADDRESS_BYTES	8192
 
-/* A name before an address without brackets: there may be many of these */
-#define MAX_BARE_NAME		1024
+/* A name before an address without brackets, or brackets without an address: there may be many of these */
+#define MAX_BARE_NAME	256
 
 /* One entry between separators, while it is read */
 typedef struct Entry
@@ -367,8 +367,8 @@ each_entry(Message *m, const char *s, GPtrArray *words, AddressFn fn, void *arg)
 			 * "Acme, Inc. <a@b>": what has no address belongs to the name of
 			 * what follows, if there is anything
 			 */
-			if ((e.angle != NULL && memchr(e.angle, '@', e.angle_end - e.angle) != NULL) || e.at ||
-				(name == e.start && is_blank(name, p)))
+			if ((e.angle != NULL && (p - name > MAX_BARE_NAME || memchr(e.angle, '@', e.angle_end - e.angle) != NULL)) ||
+				e.at || (name == e.start && is_blank(name, p)))
 				name = p + 1;
 			memset(&e, 0, sizeof(e));
 			e.start = ++p;

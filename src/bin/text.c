@@ -197,7 +197,13 @@ charset_for_iconv(const char *label, bool *is_utf8)
 		{"shift-jis", "CP932"},
 		{"x-sjis", "CP932"},
 		{"iso-2022-jp", "ISO-2022-JP-3"},
+		{"csiso2022jp", "ISO-2022-JP-3"},
+		{"csiso2022kr", "ISO-2022-KR"},
 		{"unicode-1-1-utf-7", "UTF-7"},
+		{"unicode-2-0-utf-7", "UTF-7"},
+		{"x-unicode-2-0-utf-7", "UTF-7"},
+		{"csunicode11utf7", "UTF-7"},
+		{"utf7", "UTF-7"},
 		{"koi", "KOI8-R"},
 		{"koi8_r", "KOI8-R"},
 		{"dos-874", "CP874"},
@@ -487,14 +493,33 @@ is_text_already(const char *name, const char *s, size_t len)
 {
 	bool		wide = g_ascii_strncasecmp(name, "utf-16", 6) == 0 || g_ascii_strncasecmp(name, "utf-32", 6) == 0 ||
 	g_ascii_strncasecmp(name, "ucs", 3) == 0 || g_ascii_strncasecmp(name, "iso-10646", 9) == 0;
+	bool		divided = !wide;
 
 	/* a word or two of Chinese in UTF-16 may look like ASCII */
 	if ((wide ? len < 16 : is_other_than_utf8(name)) || (wide ? utf8_run(s, len) : ascii_run(s, len)) != len)
 		return false;
+	/* nor has Japanese in UTF-16 any byte of these */
 	for (size_t i = 0; i < len; i++)
+	{
 		if ((unsigned char) s[i] < ' ' && !g_ascii_isspace(s[i]))
 			return false;
-	return true;
+		divided |= g_ascii_isspace(s[i]) || s[i] == '/';
+	}
+	return divided;
+}
+
+/* UTF-16 without a byte order mark, whose order the label leaves open: the zeros of its ASCII tell */
+static bool
+is_big_endian(const char *name, const char *s, size_t len)
+{
+	size_t		zeros[2] = {0, 0};
+
+	if ((g_ascii_strcasecmp(name, "utf-16") != 0 && g_ascii_strcasecmp(name, "iso-10646-ucs-2") != 0 &&
+		 g_ascii_strcasecmp(name, "ucs-2") != 0) || len == 0 || (unsigned char) s[0] >= 0xFE)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		zeros[i % 2] += s[i] == '\0';
+	return zeros[0] > zeros[1];
 }
 
 /* Is it UTF-8 but for a few bytes?  Then these are damaged, not the rest. */
@@ -557,6 +582,8 @@ text_to_utf8(GString *out, const char *s, size_t len, const char *charset, Messa
 	}
 	if (name != NULL)
 	{
+		if (is_big_endian(name, s, len))
+			name = "UTF-16BE";
 		cd = get_converter(name);
 		for (const char *rest = name; cd == NULL && (rest = charset_without_x(rest)) != NULL;)
 			cd = get_converter(rest);
