@@ -681,6 +681,30 @@ DROP TABLE sec.pinned_message;
 DROP FUNCTION sec.pinned(int);
 RESET ROLE;
 
+-- row security of what the owner reads is on, whatever the session has set
+CREATE TABLE sec.row (name text);
+INSERT INTO sec.row VALUES ('shown'), ('hidden');
+ALTER TABLE sec.row OWNER TO sec_other;
+ALTER TABLE sec.row ENABLE ROW LEVEL SECURITY;
+CREATE POLICY shown ON sec.row USING (name = 'shown');
+GRANT SELECT ON sec.row TO sec_owner;
+SET ROLE sec_owner;
+CREATE TABLE sec.row_message (id int PRIMARY KEY);
+CREATE VIEW sec.row_signals AS SELECT id, (SELECT count(*) FROM sec.row) AS n FROM sec.row_message;
+SELECT assay.create_policy('row', 'sec.row_signals', '{id}', prior => 0);
+SELECT assay.create_detector('row', 'one', 'n = 1', weight => 1, mode => 'live');
+CREATE TRIGGER decide AFTER INSERT ON sec.row_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('row');
+SET row_security = off;
+INSERT INTO sec.row_message VALUES (1);
+RESET row_security;
+SELECT id, degraded, assay.margin(attribution) FROM sec.row_decision;
+DROP TRIGGER decide ON sec.row_message;
+SELECT assay.drop_policy('row', true);
+DROP VIEW sec.row_signals;
+DROP TABLE sec.row_message;
+RESET ROLE;
+DROP TABLE sec.row;
+
 -- a message table that has become somebody else's
 ALTER TABLE sec.message OWNER TO sec_other;
 INSERT INTO sec.message VALUES (30, 'y');
