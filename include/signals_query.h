@@ -19,6 +19,7 @@ extern char *OneSignalsQuery(PolicyIdentity *id, const Oid *types);
 extern char *KeySource(PolicyIdentity *id, const Oid *types, const char *table, Relation rel,
 					   Dependencies *dependencies, bool *whole);
 extern char *CastName(Oid type);
+extern char *AskedType(Oid type);
 extern char *ViewKeyEquality(PolicyIdentity *id, const char *key, Oid type);
 extern char *KeyOperator(Oid left, Oid right, StrategyNumber strategy);
 

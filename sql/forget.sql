@@ -45,14 +45,16 @@ SELECT bool_and(done) FILTER (WHERE relation !~ 'by_rcpt') AS done, min(rows) FI
 SELECT * FROM left_over;
 SELECT sum(rows) AS rows FROM assay.forget('f', '{"tenant": 1}', dry_run => false);
 -- values are the same as their types have it, in the log too, and are not cut
-CREATE TABLE typed (id int PRIMARY KEY, c char(5), n numeric, f boolean, v varchar(5), i interval, at timestamptz NOT NULL DEFAULT '2026-01-01');
+CREATE DOMAIN short AS varchar(5) CHECK (VALUE <> 'none');
+CREATE DOMAIN shorter AS short;
+CREATE TABLE typed (id int PRIMARY KEY, c char(5), n numeric, f boolean, v varchar(5), d shorter, i interval, at timestamptz NOT NULL DEFAULT '2026-01-01');
 CREATE VIEW typed_signals AS SELECT * FROM typed;
 SELECT assay.create_policy('typed', 'typed_signals', '{id}', prior => -3, log_signals => true) IS NOT NULL AS made;
 CREATE TRIGGER decide AFTER INSERT ON typed REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('typed');
-INSERT INTO typed VALUES (1, 'abc', 7.0, true, 'abcde', '1 mon'), (2, 'abd', 8, false, 'fghij', '2 mon'), (3, NULL, NULL, NULL, NULL, NULL);
-SELECT assay.create_baseline('by_' || k, 'typed', ARRAY[k], 'at', incremental => true, arrival => 'id') IS NOT NULL AS made FROM unnest('{c,n,v,i}'::text[]) k;
+INSERT INTO typed VALUES (1, 'abc', 7.0, true, 'abcde', 'abcde', '1 mon'), (2, 'abd', 8, false, 'fghij', 'fghij', '2 mon'), (3, NULL, NULL, NULL, NULL, NULL, NULL);
+SELECT assay.create_baseline('by_' || k, 'typed', ARRAY[k], 'at', incremental => true, arrival => 'id') IS NOT NULL AS made FROM unnest('{c,n,v,d,i}'::text[]) k;
 CREATE VIEW would_go AS SELECT c.columns, string_agg(f.relation || ' ' || f.rows, ', ' ORDER BY f.relation COLLATE "C") AS rows
-	FROM unnest('{"{\"c\": \"abc\"}","{\"n\": 7}","{\"f\": true}","{\"v\": \"abcde\"}","{\"v\": \"abcdef\"}","{\"i\": \"30 days\"}"}'::jsonb[]) c(columns), assay.forget('typed', c.columns) f
+	FROM unnest('{"{\"c\": \"abc\"}","{\"n\": 7}","{\"f\": true}","{\"v\": \"abcde\"}","{\"v\": \"abcdef\"}","{\"d\": \"abcde\"}","{\"d\": \"abcdef\"}","{\"d\": \"none\"}","{\"i\": \"30 days\"}"}'::jsonb[]) c(columns), assay.forget('typed', c.columns) f
 	WHERE f.relation = 'messages' OR f.relation ~ 'by_' GROUP BY 1;
 SELECT * FROM would_go ORDER BY columns::text COLLATE "C";
 DELETE FROM typed;
@@ -61,7 +63,7 @@ SELECT * FROM would_go ORDER BY columns::text COLLATE "C";
 DROP VIEW would_go, typed_signals;
 CREATE VIEW typed_signals AS SELECT id, c, n, f, 7 AS v, i, at FROM typed;
 SELECT relation, rows FROM assay.forget('typed', '{"v": 7}') WHERE relation = 'messages';
-SELECT assay.drop_baseline(b::regclass) FROM unnest('{by_c,by_n,by_v,by_i}'::text[]) b;
+SELECT assay.drop_baseline(b::regclass) FROM unnest('{by_c,by_n,by_v,by_d,by_i}'::text[]) b;
 DROP TRIGGER decide ON typed;
 SELECT assay.drop_policy('typed', true);
 -- so are keys of faults, which are kept as texts

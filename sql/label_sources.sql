@@ -142,6 +142,19 @@ SELECT * FROM assay.labels_from('odd', 'trap', 'odd');
 SELECT * FROM assay.label_reported('odd', 'odd', report('o@x', 'eve@e.example'));
 SELECT assay.drop_policy('odd', true);
 
+-- a key that is too long for a domain is not the one that it would be cut to
+CREATE DOMAIN short AS varchar(3);
+CREATE TABLE brief (id short PRIMARY KEY);
+INSERT INTO brief VALUES ('abc');
+CREATE VIEW long AS SELECT 'abcd'::text AS id, true AS malicious;
+SELECT assay.create_policy('brief', 'brief', '{id}');
+\set VERBOSITY terse
+SELECT * FROM assay.labels_from('brief', 'trap', 'long');
+CREATE OR REPLACE VIEW long AS SELECT 'abc'::text AS id, true AS malicious;
+SELECT * FROM assay.labels_from('brief', 'trap', 'long');
+\set VERBOSITY default
+SELECT assay.drop_policy('brief', true);
+
 -- who may: members of the owner, and who may read the labels, write them, and read the relation
 CREATE ROLE sources_feed;
 GRANT USAGE ON SCHEMA sources TO sources_feed;

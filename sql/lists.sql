@@ -320,4 +320,20 @@ SELECT count(*) FROM list_probe WHERE assay.in_list('c1', v);
 INSERT INTO assay.list_entry (set, kind, key, value, added_state, added_at, author) VALUES ('c1', 'exact', assay.list_key('exact', 'V5'), 'V5', 1, now(), 'x');
 SELECT count(*) FROM list_probe WHERE assay.in_list('c1', v);
 DROP TABLE list_probe;
+-- merged after each of several parts of a transaction that dropped it and failed
+CREATE FUNCTION pg_temp.try_drop() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM assay.drop_set('tried');
+	RAISE division_by_zero;
+EXCEPTION WHEN division_by_zero THEN
+END $$;
+SELECT assay.create_list('tried');
+DO $$
+BEGIN
+	FOR i IN 1..4 LOOP
+		INSERT INTO assay.list (set, value) SELECT 'tried', i || md5(j::text) FROM generate_series(1, 3000 * i) j;
+		PERFORM pg_temp.try_drop();
+	END LOOP;
+END $$;
+SELECT assay.in_list('tried', '1' || md5('1')), assay.in_list('tried', '4' || md5('12000')), assay.in_list('tried', '4' || md5('12001'));
 SELECT assay.drop_set(set) FROM assay.named_sets;

@@ -17,10 +17,12 @@ BEGIN
 		WHERE a.attrelid = relation AND a.attname = k.name AND a.attnum > 0 AND NOT a.attisdropped)) THEN
 		RAISE EXCEPTION 'columns must be one or more of those of %', relation USING ERRCODE = 'undefined_column';
 	END IF;
-	-- as the key's index compares; without a length, to which a longer value would be cut
+	-- as the key's index compares; without a length, also a domain's, to which a longer value would be cut
 	EXECUTE format('DELETE FROM %s b WHERE %s', relation, (SELECT string_agg(format('b.%I %s %L::%I.%I', c.key, assay_internal.key_equality(t.oid), c.value, n.nspname, t.typname), ' AND ')
 		FROM jsonb_each_text(columns) c JOIN pg_attribute a ON a.attrelid = relation AND a.attname = c.key
-		JOIN pg_type t ON t.oid = a.atttypid JOIN pg_namespace n ON n.oid = t.typnamespace));
+		CROSS JOIN LATERAL (WITH RECURSIVE base AS (SELECT t.* FROM pg_type t WHERE t.oid = a.atttypid UNION ALL SELECT t.* FROM base b JOIN pg_type t ON t.oid = b.typbasetype)
+			SELECT b.oid, b.typname, b.typnamespace FROM base b WHERE b.typbasetype = 0) t
+		JOIN pg_namespace n ON n.oid = t.typnamespace));
 	GET DIAGNOSTICS n = ROW_COUNT;
 	RETURN n;
 END $$;

@@ -37,15 +37,22 @@ END $$;
 COMMENT ON FUNCTION assay.refresh_baselines() IS
 	'brings all baselines of the caller''s up to date, each after those that its source reads; one that fails is a warning, and leaves the others';
 
--- A baseline whose own table is missing is nobody's: it is told to who may act as the registry's owner.
+CREATE FUNCTION assay_internal.has_no_blocks(relation oid) RETURNS boolean LANGUAGE sql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+	SELECT CASE WHEN NOT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+		WHERE d.datname = current_database() AND l.relation = $1 AND l.mode = 'AccessExclusiveLock') THEN pg_relation_size($1) = 0 END
+$$;
+COMMENT ON FUNCTION assay_internal.has_no_blocks(oid) IS 'is the file of a relation empty?  NULL where one would have to wait to know';
+
 -- A restore may leave a view that was never filled, one that was filled before there were messages
 -- (pg_restore --schema-only), or a table without its data: what has rows has blocks.
 CREATE FUNCTION assay_internal.baseline_emptied(relation regclass, rows bigint) RETURNS boolean LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
-	SELECT NOT c.relispopulated OR c.relkind IN ('r', 'm') AND $2 > 0 AND pg_relation_size(c.oid) = 0 FROM pg_class c WHERE c.oid = $1
+	SELECT NOT c.relispopulated OR c.relkind IN ('r', 'm') AND $2 > 0 AND assay_internal.has_no_blocks(c.oid) FROM pg_class c WHERE c.oid = $1
 $$;
 COMMENT ON FUNCTION assay_internal.baseline_emptied(regclass, bigint) IS 'had this baseline so many rows at its last refresh, and has none, as after a restore without them?';
 
+-- A baseline whose own table is missing is nobody's: it is told to who may act as the registry's owner.
 CREATE FUNCTION assay_internal.baselines_lacking(OUT baseline text, OUT lacks text, OUT hint text) RETURNS SETOF record
 	LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 	AS $$

@@ -89,7 +89,7 @@ AddColumnsAre(BatchQuery *q, const Wanted *w, Oid relation, const char *alias)
 		QueryAdd(q, "%s%s.%s %s ", i > 0 ? " AND " : "", alias, quote_identifier(column),
 				 KeyOperator(type, type, BTEqualStrategyNumber));
 		QueryValue(q, TEXTOID, w->values[i]);
-		QueryAdd(q, "::%s", CastName(type));
+		QueryAdd(q, "::%s", AskedType(type));
 	}
 }
 

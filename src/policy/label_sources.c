@@ -77,7 +77,7 @@ NeedColumn(Labelling *l, const char *column)
 				 errhint("A view may give it that name.")));
 }
 
-/* m."key"::type AS "key", ... : by the types of the policy's tables */
+/* m."key"::type AS "key", ... : by the types of the policy's tables; what is too long for a domain is another's key cut */
 static void
 AddRelationKeys(Labelling *l)
 {
@@ -90,7 +90,7 @@ AddRelationKeys(Labelling *l)
 
 		NeedColumn(l, lfirst(lc));
 		QueryAdd(&l->query, "m.%s::%s AS %s, ", s->keys[i],
-				 CastName(DecisionColumnType(s->id, lfirst(lc))), s->keys[i]);
+				 AskedType(DecisionColumnType(s->id, lfirst(lc))), s->keys[i]);
 	}
 }
 

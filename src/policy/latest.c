@@ -18,7 +18,6 @@
 #include "signals_query.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
 /*
@@ -99,13 +98,6 @@ RefuseKey(Source *s, int n)
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("policy \"%s\" identifies a message by %d values, not %d", s->policy, s->nkeys, n),
 			 errhint("They are those of (%s), in that order.", names.data)));
-}
-
-/* The type that a text becomes of which somebody asks: a domain's checks, which may be anybody's, are for what is stored. */
-static char *
-AskedType(Oid type)
-{
-	return CastName(OidIsValid(type) ? getBaseType(type) : type);
 }
 
 /* alias."key" = ... AND ... : the decision is about the message of this key, an array of texts */

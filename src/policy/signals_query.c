@@ -40,6 +40,16 @@ CastName(Oid type)
 }
 
 /*
+ * The type that a text becomes of which somebody asks: a domain's checks, which
+ * may be anybody's, and its length, to which it would be cut, are for what is stored.
+ */
+char	   *
+AskedType(Oid type)
+{
+	return CastName(OidIsValid(type) ? getBaseType(type) : type);
+}
+
+/*
  * The operator by which a type's indexes compare, whatever is in sight by its
  * name; or that name, for two types, and for one that has none.
  */

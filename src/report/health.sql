@@ -209,21 +209,22 @@ BEGIN RETURN QUERY
 		'Where a restore left out what the extension keeps, restore that, and backfill() decides them; or drop the trigger.'
 	FROM assay_internal.triggers_without_policy() t
 	UNION ALL
-	SELECT 'baseline', b.baseline::text, 'age', CASE WHEN e.emptied THEN 'error' WHEN coalesce(b.as_of, '-infinity') < now() - interval '2 days' THEN 'warning' ELSE 'ok' END,
+	SELECT 'baseline', b.relation::regclass::text, 'age', CASE WHEN e.emptied THEN 'error' WHEN coalesce(b.as_of, '-infinity') < now() - interval '2 days' THEN 'warning' ELSE 'ok' END,
 		CASE WHEN NOT c.relispopulated THEN 'it was restored without its rows: who reads it fails' WHEN e.emptied THEN 'it was restored without its rows: who reads it finds none'
 			ELSE format('as of %s', coalesce(b.as_of::text, 'never')) END,
-		format(CASE WHEN e.emptied AND b.incremental THEN 'SELECT assay.rebuild_baseline(%L);' ELSE 'SELECT assay.refresh_baseline(%L), or CALL assay.maintain(), daily.' END, b.baseline)
-	FROM assay.baseline_info b JOIN pg_class c ON c.oid = b.baseline
-	CROSS JOIN LATERAL assay_internal.baseline_emptied(b.baseline, b.rows) e(emptied)
+		format(CASE WHEN e.emptied AND b.incremental THEN 'SELECT assay.rebuild_baseline(%L);' ELSE 'SELECT assay.refresh_baseline(%L), or CALL assay.maintain(), daily.' END, b.relation::regclass)
+	-- not of the views of these, which tell sizes: those wait for who keeps others out of a table of his
+	FROM assay.baseline b JOIN pg_class c ON c.oid = b.relation AND pg_has_role(c.relowner, 'USAGE')
+	CROSS JOIN LATERAL assay_internal.baseline_emptied(b.relation, b.rows) e(emptied)
 	UNION ALL
 	SELECT 'baseline', l.baseline, 'tables', 'error', format('missing, as where a dump left it out, or dropped: %s', l.lacks), l.hint FROM assay_internal.baselines_lacking() l
 	UNION ALL
 	SELECT 'text model', m.name, 'age', CASE WHEN e.emptied THEN 'error' WHEN coalesce(m.learned_until, '-infinity') < now() - m.delay - interval '2 days' THEN 'warning' ELSE 'ok' END,
 		CASE WHEN e.emptied THEN 'its versions were restored without their rows: detectors that ask it add nothing' ELSE format('learned until %s', coalesce(m.learned_until::text, 'never')) END,
-		CASE WHEN e.emptied THEN format('Restore them; or DELETE FROM %s, and SELECT assay.learn(%L), which learns all anew.', r.counted, m.name)
+		CASE WHEN e.emptied THEN format('Restore them; or DELETE FROM %s, and SELECT assay.learn(%L), which learns all anew.', m.counted, m.name)
 			ELSE format('SELECT assay.learn(%L), or CALL assay.maintain(), daily.', m.name) END
-	FROM assay.text_models m JOIN assay.text_model_registry r ON r.relation = m.versions JOIN pg_class c ON c.oid = r.relation
-	CROSS JOIN LATERAL (SELECT r.since IS NOT NULL AND c.relkind = 'r' AND pg_relation_size(c.oid) = 0) e(emptied)
+	FROM assay.text_model_registry m JOIN pg_class c ON c.oid = m.relation AND pg_has_role(c.relowner, 'USAGE')
+	CROSS JOIN LATERAL (SELECT m.since IS NOT NULL AND c.relkind = 'r' AND assay_internal.has_no_blocks(c.oid)) e(emptied)
 	UNION ALL
 	SELECT 'text model', r.name, 'tables', 'error', 'missing, as where a dump left it out, or dropped: its table of versions',
 		format('Restore it, and a superuser does UPDATE assay.text_model_registry SET relation = ... WHERE name = %L; or deletes that row.', r.name)

@@ -90,9 +90,14 @@ static ListStatement delete_entry = {
 	1, {TIDOID}, NULL
 };
 
+/* Not ON CONFLICT DO UPDATE: as in phrase_compile() */
+static ListStatement drop_base = {
+	"DELETE FROM assay.list_base b WHERE b.set OPERATOR(pg_catalog.=) $1",
+	1, {TEXTOID}, NULL
+};
+
 static ListStatement keep_base = {
-	"INSERT INTO assay.list_base AS b (set, state, built_at, base) VALUES ($1, $2, $3, $4) "
-	"ON CONFLICT (set) DO UPDATE SET state = excluded.state, built_at = excluded.built_at, base = excluded.base",
+	"INSERT INTO assay.list_base (set, state, built_at, base) VALUES ($1, $2, $3, $4)",
 	4, {TEXTOID, INT8OID, TIMESTAMPTZOID, BYTEAOID}, NULL
 };
 
@@ -392,6 +397,7 @@ KeepBase(OpenSet *set, ListBase *base)
 
 	NamedSetEnter(&security);
 	SPI_connect();
+	(void) Run(&drop_base, values, NULL);
 	(void) Run(&keep_base, values, NULL);
 	SPI_finish();
 	NamedSetLeave(&security);

@@ -94,6 +94,9 @@ COMMENT ON FUNCTION assay_internal.phrase_put(text, bigint, timestamptz, text, t
 
 CREATE FUNCTION assay_internal.phrase_compile(set text, state bigint) RETURNS void LANGUAGE sql VOLATILE
 	SET search_path = pg_catalog, pg_temp AS $$
+	-- Who compiles has the set locked.  Not ON CONFLICT DO UPDATE: after failed parts that dropped
+	-- the set, an assertion of PostgreSQL's heap_update() would fail, in builds that have them.
+	DELETE FROM assay.phrase_base b WHERE b.set = $1;
 	INSERT INTO assay.phrase_base (set, state, built_at, literals, regexes, names, kinds, themes, weights, expires_at)
 	SELECT $1, $2, clock_timestamp(),
 		CASE WHEN count(*) FILTER (WHERE e.kind = 'literal') > 0 THEN
@@ -108,9 +111,6 @@ CREATE FUNCTION assay_internal.phrase_compile(set text, state bigint) RETURNS vo
 		coalesce(array_agg(e.weight ORDER BY e.added_state, e.name, e.pattern), '{}'),
 		coalesce(array_agg(e.expires_at ORDER BY e.added_state, e.name, e.pattern), '{}')
 	FROM assay.phrase_entry e WHERE e.set = $1 AND e.removed_state IS NULL
-	ON CONFLICT (set) DO UPDATE SET state = excluded.state, built_at = excluded.built_at, literals = excluded.literals,
-		regexes = excluded.regexes, names = excluded.names, kinds = excluded.kinds, themes = excluded.themes,
-		weights = excluded.weights, expires_at = excluded.expires_at
 	$$;
 COMMENT ON FUNCTION assay_internal.phrase_compile(text, bigint) IS 'compiles the phrases that stand';
 
