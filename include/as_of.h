@@ -6,6 +6,7 @@
 #ifndef ASSAY_AS_OF_H
 #define ASSAY_AS_OF_H
 
+#include "access/genam.h"
 #include "access/skey.h"
 #include "datatype/timestamp.h"
 #include "fmgr.h"
@@ -46,6 +47,8 @@ extern RegProcedure ComparingFunction(Form_pg_attribute attr, Oid opfamily, Oid 
 extern void InitScanKey(ScanKey key, Relation rel, Relation index, int column, StrategyNumber strategy, Oid type);
 extern Oid	BaselineOfArgument(FunctionCallInfo fcinfo);
 extern void MayReadBaseline(Relation rel, const char *function);
+extern TransactionId ChangedBy(Relation rel);
+extern IndexScanDesc BeginBaselineScan(Relation rel, Relation index, TransactionId changed, int nkeys);
 extern bool SeenIsCurrent(Seen *seen);
 extern int	KeyBytes(FunctionCallInfo fcinfo, const KeyArguments *args, Datum upper, char *key);
 

@@ -38,6 +38,7 @@
 #include "utils/rel.h"
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
@@ -67,6 +68,7 @@ typedef struct AsOf
 {
 	bool		valid;
 	uint64		generation;		/* of the relation cache, when this was made */
+	TransactionId changed;		/* who made the baseline as it is */
 	Oid			user;			/* who may read the baseline */
 	Oid			relation;
 	Oid			index;
@@ -270,6 +272,44 @@ MayReadBaseline(Relation rel, const char *function)
 				 errhint("Use the SQL that assay.baseline_probe() gives.")));
 }
 
+/* The last transaction that has changed what the catalogue has of a locked table */
+TransactionId
+ChangedBy(Relation rel)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(RelationGetRelid(rel)));
+	TransactionId changed;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", RelationGetRelid(rel));
+	changed = HeapTupleHeaderGetXmin(tuple->t_data);
+	ReleaseSysCache(tuple);
+	return changed;
+}
+
+/*
+ * Who has rewritten a table (ALTER TABLE ... SET LOGGED, say) has left it empty for
+ * snapshots from before.  A query takes its own behind the locks of its tables, but
+ * a function's table is locked later: then the rows are read as they are now.
+ */
+IndexScanDesc
+BeginBaselineScan(Relation rel, Relation index, TransactionId changed, int nkeys)
+{
+	Snapshot	snapshot = GetActiveSnapshot();
+	bool		late = IsMVCCSnapshot(snapshot) && XidInMVCCSnapshot(changed, snapshot) &&
+	!TransactionIdIsCurrentTransactionId(changed);
+	IndexScanDesc scan;
+
+	if (late)
+		snapshot = RegisterSnapshot(GetCatalogSnapshot(RelationGetRelid(rel)));
+#if PG_VERSION_NUM >= 180000
+	scan = index_beginscan(rel, index, snapshot, NULL, nkeys, 0);
+#else
+	scan = index_beginscan(rel, index, snapshot, nkeys, 0);
+#endif
+	scan->xs_temp_snap = late;	/* to be given back with the scan */
+	return scan;
+}
+
 static void
 Prepare(FunctionCallInfo fcinfo, AsOf *asof)
 {
@@ -284,6 +324,7 @@ Prepare(FunctionCallInfo fcinfo, AsOf *asof)
 	rel = table_open(relid, AccessShareLock);
 	/* read behind the lock, since invalidation messages come with it */
 	asof->generation = generation;
+	asof->changed = ChangedBy(rel);
 	MayReadBaseline(rel, "as_of");
 
 	asof->nkeys = asof->key.n;
@@ -454,11 +495,7 @@ ScanFor(AsOf *asof, Relation rel, TimestampTz at, Datum upper, Datum *row)
 	UPPER_BOUND(asof)->sk_argument = upper;
 	index = index_open(asof->index, AccessShareLock);
 	slot = table_slot_create(rel, NULL);
-#if PG_VERSION_NUM >= 180000
-	scan = index_beginscan(rel, index, GetActiveSnapshot(), NULL, asof->nkeys + 2, 0);
-#else
-	scan = index_beginscan(rel, index, GetActiveSnapshot(), asof->nkeys + 2, 0);
-#endif
+	scan = BeginBaselineScan(rel, index, asof->changed, asof->nkeys + 2);
 	found = FindRow(asof, scan, slot, NearBound(asof, at), row) ||
 		FindRow(asof, scan, slot, NoLowerBound(asof), row);
 	index_endscan(scan);

@@ -112,6 +112,7 @@ typedef struct LiveProbe
 {
 	bool		valid;
 	uint64		generation;		/* of the relation cache, when this was made */
+	TransactionId changed;		/* who made the baseline as it is */
 	Oid			user;			/* who may read baseline and messages */
 	Seen		seen;
 	MemoryContext memory;		/* of what follows */
@@ -491,6 +492,7 @@ Prepare(FunctionCallInfo fcinfo, LiveProbe *live)
 	source = OpenSource(live->registered.source, live->relation);
 	/* after the locks were had, with which changes come */
 	live->generation = AsOfGeneration();
+	live->changed = ChangedBy(rel);
 	PrepareSource(fcinfo, live, source);
 	live->user = GetUserId();
 	(void) SeenIsCurrent(&live->seen);
@@ -676,11 +678,7 @@ FindBase(LiveProbe *live, Relation rel, const Datum *key, const Message *message
 		live->scankey[i].sk_argument = key[i];
 		live->scankey[i].sk_func.fn_mcxt = CurrentMemoryContext;
 	}
-#if PG_VERSION_NUM >= 180000
-	scan = index_beginscan(rel, index, GetActiveSnapshot(), NULL, live->key.n + 2, 0);
-#else
-	scan = index_beginscan(rel, index, GetActiveSnapshot(), live->key.n + 2, 0);
-#endif
+	scan = BeginBaselineScan(rel, index, live->changed, live->key.n + 2);
 	most = LastTile(live, message, &open);
 	if (!FindRow(live, scan, slot, NearTile(live, at), most, at, known, &open))
 		(void) FindRow(live, scan, slot, TileDatum(live, DT_NOBEGIN), most, at, known, &open);
