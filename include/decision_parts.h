@@ -7,6 +7,7 @@
 
 #include "decision_table.h"
 #include "invalidation.h"
+#include "storage/lock.h"
 #include "utils/tuplestore.h"
 
 /* Partitions that one statement writes to without a query */
@@ -28,6 +29,9 @@ typedef struct DecisionParts
  */
 extern bool FindParts(DecisionTable *t, Dependencies *d, DecisionParts *found,
 					  Datum *values, Tuplestorestate * store, int64 rows);
+
+/* A lock that is had at once, or LOCKACQUIRE_NOT_AVAIL: a lack of room for it is no error. */
+extern LockAcquireResult LockWithoutError(const LOCKTAG * tag, LOCKMODE mode, LOCALLOCK * *lock);
 
 /* Lock a table to write to it; false, and no error: that can't be had at once. */
 extern bool LockAtOnce(Oid relid);

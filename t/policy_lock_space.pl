@@ -76,6 +76,28 @@ $session->query('COMMIT');
 $session->quit;
 is(value('SELECT count(*) FROM wide WHERE id > 0'), 2, 'a message with long signals: stored');
 $filler->quit;
+
+# Where changes are decoded, each decision is written under a lock of its own: whichever of all that a decision takes is not to be had
+$node->append_conf('postgresql.conf', 'wal_level = logical');
+$node->restart;
+$filler = $node->background_psql('postgres');
+my $lost = '';
+foreach my $free (1 .. 8)
+{
+	my $to = 10 * $free + 4;
+	$session = $node->background_psql('postgres', on_error_stop => 0);
+	$session->query("INSERT INTO wide VALUES (-$free * 10 - $_, 'short')") foreach 1 .. 3;
+	$session->query("BEGIN; CALL hold_others($own); LOCK wide IN ROW EXCLUSIVE MODE; SELECT txid_current()");
+	$filler->query("CALL fill(); SELECT count(pg_advisory_unlock(i)) FROM generate_series(1, $free) i");
+	$session->query("INSERT INTO wide SELECT i, 'short' FROM generate_series(10 * $free, $to) i");
+	$filler->query('SELECT pg_advisory_unlock_all()');
+	$session->query('COMMIT');
+	$session->quit;
+	$lost .= " $free" if value("SELECT count(*) FROM wide WHERE id BETWEEN 10 * $free AND $to") != 5;
+}
+is($lost, '', 'stored, with room for so many locks');
+cmp_ok(value('SELECT count(*) FROM wide_decision WHERE id >= 80'), '>', 0, 'decided in the end');
+$filler->quit;
 foreach my $policy ('p', 'parts', 'wide')
 {
 	cmp_ok(value("SELECT count(*) FROM assay.undecided('$policy')"), '>', 0, "$policy: some are undecided");

@@ -42,11 +42,9 @@
 
 /* ---- locks ----------------------------------------------------------------- */
 
-/* ConditionalLockRelationOid(), but that a lack of room for locks is no error */
-static LockAcquireResult
-LockWithoutError(LOCKTAG * tag, Oid relid, LOCKMODE mode, LOCALLOCK * *lock)
+LockAcquireResult
+LockWithoutError(const LOCKTAG * tag, LOCKMODE mode, LOCALLOCK * *lock)
 {
-	SET_LOCKTAG_RELATION(*tag, IsSharedRelation(relid) ? InvalidOid : MyDatabaseId, relid);
 #if PG_VERSION_NUM >= 180000
 	return LockAcquireExtended(tag, mode, false, true, false, lock, false);
 #else
@@ -54,12 +52,21 @@ LockWithoutError(LOCKTAG * tag, Oid relid, LOCKMODE mode, LOCALLOCK * *lock)
 #endif
 }
 
+/* ConditionalLockRelationOid() so */
+static LockAcquireResult
+LockRelationWithoutError(Oid relid, LOCKMODE mode, LOCALLOCK * *lock)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_RELATION(tag, IsSharedRelation(relid) ? InvalidOid : MyDatabaseId, relid);
+	return LockWithoutError(&tag, mode, lock);
+}
+
 bool
 LockAtOnce(Oid relid)
 {
-	LOCKTAG		tag;
 	LOCALLOCK  *lock;
-	LockAcquireResult result = LockWithoutError(&tag, relid, RowExclusiveLock, &lock);
+	LockAcquireResult result = LockRelationWithoutError(relid, RowExclusiveLock, &lock);
 
 	if (result == LOCKACQUIRE_NOT_AVAIL)
 		return false;
@@ -74,12 +81,11 @@ LockAtOnce(Oid relid)
 static bool
 LockEach(List *relids)
 {
-	LOCKTAG		tag;
 	LOCALLOCK  *lock;
 	ListCell   *lc;
 
 	foreach(lc, relids)
-		if (LockWithoutError(&tag, lfirst_oid(lc), RowExclusiveLock, &lock) == LOCKACQUIRE_NOT_AVAIL)
+		if (LockRelationWithoutError(lfirst_oid(lc), RowExclusiveLock, &lock) == LOCKACQUIRE_NOT_AVAIL)
 		return false;
 	return true;
 }

@@ -21,6 +21,7 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "decision_parts.h"
 #include "direct_write.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
@@ -119,17 +120,27 @@ Refuse(Writer *w, TupleTableSlot *slot)
 	MemoryContextSwitchTo(old);
 }
 
-/* Insert a row that can be taken back at once; false: that was done. */
+/*
+ * Insert a row that can be taken back at once; false: that was done, or there is
+ * no room for the lock that others wait for meanwhile, of which the server's own
+ * function makes an error.
+ */
 static bool
 InsertSpeculatively(Writer *w, TupleTableSlot *slot)
 {
-	uint32		token = SpeculativeInsertionLockAcquire(GetCurrentTransactionId());
+	static uint32 token = 0;
+	LOCKTAG		tag;
+	LOCALLOCK  *lock;
 	bool		stays;
 
+	token = Max(token + 1, 1);
+	SET_LOCKTAG_SPECULATIVE_INSERTION(tag, GetCurrentTransactionId(), token);
+	if (LockWithoutError(&tag, ExclusiveLock, &lock) == LOCKACQUIRE_NOT_AVAIL)
+		return false;
 	table_tuple_insert_speculative(w->rel, slot, w->cid, 0, NULL, token);
 	stays = PutIntoIndexes(w, slot);
 	table_tuple_complete_speculative(w->rel, slot, token, stays);
-	SpeculativeInsertionLockRelease(GetCurrentTransactionId());
+	LockRelease(&tag, ExclusiveLock, false);
 	return stays;
 }
 
