@@ -74,6 +74,7 @@ target_refuse_stranger(PGconn *conn, const char *name, const char *beside, const
 	return there;
 }
 
+/* So it is of a message table that --create-table finds. */
 static void
 refuse_strangers_table(PGconn *conn, const char *name)
 {
