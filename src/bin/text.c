@@ -525,8 +525,8 @@ is_text_already(const char *name, const char *s, size_t len)
 }
 
 /*
- * The same where a few bytes are neither ASCII nor UTF-8: most are ASCII, of which
- * EBCDIC has little, and there are tags or links, which are no words of UTF-16.
+ * The same where a few bytes are neither ASCII nor UTF-8: most are ASCII, and there
+ * are blanks, of which EBCDIC has none, or tags or links, no words of UTF-16.
  */
 static bool
 is_text_damaged(const char *name, const Converter *c, const char *s, size_t len)
@@ -539,6 +539,7 @@ is_text_damaged(const char *name, const Converter *c, const char *s, size_t len)
 	size_t		left = strlen(tag);
 	size_t		room = sizeof(buf) - 1;
 	size_t		ascii = 0;
+	bool		blank = false;
 	bool		markup = false;
 
 	if (c->bytes || is_other_than_utf8(name))
@@ -551,9 +552,10 @@ is_text_damaged(const char *name, const Converter *c, const char *s, size_t len)
 	for (size_t i = 0; i < len; i++)
 	{
 		ascii += (s[i] >= ' ' && s[i] < 0x7F) || g_ascii_isspace(s[i]);
+		blank |= s[i] == ' ';
 		markup |= s[i] == '/' && i > 0 && (s[i - 1] == '<' || s[i - 1] == ':');
 	}
-	return wide ? markup && ascii >= len - len / 8 : ascii > len - len / 4;
+	return wide ? markup && ascii >= len - len / 8 : blank && ascii > len - len / 4;
 }
 
 /*
