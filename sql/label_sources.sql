@@ -152,8 +152,21 @@ SELECT assay.create_policy('brief', 'brief', '{id}');
 SELECT * FROM assay.labels_from('brief', 'trap', 'long');
 CREATE OR REPLACE VIEW long AS SELECT 'abc'::text AS id, true AS malicious;
 SELECT * FROM assay.labels_from('brief', 'trap', 'long');
-\set VERBOSITY default
 SELECT assay.drop_policy('brief', true);
+-- nor is one that would be rounded
+CREATE DOMAIN cents AS numeric(6,2);
+CREATE TABLE rounded (n cents, at timestamp(0), PRIMARY KEY (n, at));
+INSERT INTO rounded VALUES (1, '2026-01-01 10:00');
+SELECT assay.create_policy('rounded', 'rounded', '{n,at}');
+CREATE VIEW fine AS SELECT 1.004 AS n, '2026-01-01 10:00'::timestamp AS at, true AS malicious;
+SELECT * FROM assay.labels_from('rounded', 'trap', 'fine');
+CREATE OR REPLACE VIEW fine AS SELECT 1.0 AS n, '2026-01-01 10:00:00.4'::timestamp AS at, true AS malicious;
+SELECT * FROM assay.labels_from('rounded', 'trap', 'fine');
+CREATE OR REPLACE VIEW fine AS SELECT 1.0 AS n, '2026-01-01 10:00'::timestamp AS at, true AS malicious;
+SELECT * FROM assay.labels_from('rounded', 'trap', 'fine');
+SELECT n, at, malicious, source FROM rounded_label;
+\set VERBOSITY default
+SELECT assay.drop_policy('rounded', true);
 
 -- who may: members of the owner, and who may read the labels, write them, and read the relation
 CREATE ROLE sources_feed;

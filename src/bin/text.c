@@ -525,6 +525,40 @@ is_text_already(const char *name, const char *s, size_t len)
 }
 
 /*
+ * The same where a few bytes are neither ASCII nor UTF-8: most are ASCII, and there
+ * are blanks, of which EBCDIC has none, or tags or links, no words of UTF-16.
+ */
+static bool
+is_text_damaged(const char *name, const Converter *c, const char *s, size_t len)
+{
+	bool		wide = g_ascii_strncasecmp(name, "utf-16", 6) == 0 || g_ascii_strncasecmp(name, "utf-32", 6) == 0;
+	char		tag[] = "</A";
+	char		buf[16] = "";
+	char	   *in = tag;
+	char	   *o = buf;
+	size_t		left = strlen(tag);
+	size_t		room = sizeof(buf) - 1;
+	size_t		ascii = 0;
+	bool		blank = false;
+	bool		markup = false;
+
+	if (c->bytes || is_other_than_utf8(name))
+		return false;
+	iconv(c->cd, NULL, NULL, NULL, NULL);
+	(void) iconv(c->cd, &in, &left, &o, &room);
+	iconv(c->cd, NULL, NULL, NULL, NULL);
+	if (strcmp(buf, tag) == 0)
+		return false;
+	for (size_t i = 0; i < len; i++)
+	{
+		ascii += (s[i] >= ' ' && s[i] < 0x7F) || g_ascii_isspace(s[i]);
+		blank |= s[i] == ' ';
+		markup |= s[i] == '/' && i > 0 && (s[i - 1] == '<' || s[i - 1] == ':');
+	}
+	return wide ? markup && ascii >= len - len / 8 : blank && ascii > len - len / 4;
+}
+
+/*
  * UTF-16 or UTF-32 by name of its order, which iconv would keep from what it read
  * before.  Without a mark the zeros of its ASCII tell; U+3000 and U+4E00 have some, too.
  */
@@ -617,6 +651,12 @@ text_to_utf8(GString *out, const char *s, size_t len, const char *charset, Messa
 			cd = get_converter(rest);
 		if (cd == NULL)
 			ADD_DEFECT(m, DEFECT_UNKNOWN_CHARSET);
+		else if (!marked && !is_text_already(name, s, len) && is_text_damaged(name, cd, s, len))
+		{
+			ADD_DEFECT(m, DEFECT_BAD_CHARSET);
+			cd = NULL;
+			name = NULL;
+		}
 	}
 	if (cd == NULL)
 	{

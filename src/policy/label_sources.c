@@ -77,7 +77,11 @@ NeedColumn(Labelling *l, const char *column)
 				 errhint("A view may give it that name.")));
 }
 
-/* m."key"::type AS "key", ... : by the types of the policy's tables; what is too long for a domain is another's key cut */
+/*
+ * m."key"::type AS "key", ... : by the types of the policy's tables.  A key that is too
+ * long for its column is an error where it is written; so is here one that would be
+ * rounded to another's, as what timestamp(0) and numeric(6,2) hold.
+ */
 static void
 AddRelationKeys(Labelling *l)
 {
@@ -87,10 +91,25 @@ AddRelationKeys(Labelling *l)
 	foreach(lc, s->id->key)
 	{
 		int			i = foreach_current_index(lc);
+		Oid			type;
+		int32		typmod;
+		Oid			collation;
+		char	   *asked;
+		char	   *stored;
 
 		NeedColumn(l, lfirst(lc));
-		QueryAdd(&l->query, "m.%s::%s AS %s, ", s->keys[i],
-				 AskedType(DecisionColumnType(s->id, lfirst(lc))), s->keys[i]);
+		get_atttypetypmodcoll(s->id->decision, get_attnum(s->id->decision, lfirst(lc)), &type, &typmod, &collation);
+		type = getBaseTypeAndTypmod(type, &typmod);
+		asked = CastName(type);
+		if (typmod < 0 || OidIsValid(collation) || type == BITOID || type == VARBITOID)
+		{
+			QueryAdd(&l->query, "m.%s::%s AS %s, ", s->keys[i], asked, s->keys[i]);
+			continue;
+		}
+		stored = format_type_extended(type, typmod, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
+		QueryAdd(&l->query, "CASE WHEN m.%s::%s %s m.%s::%s THEN m.%s::%s ELSE pg_catalog.concat(m.%s, %s)::%s END AS %s, ",
+				 s->keys[i], stored, KeyOperator(type, type, BTEqualStrategyNumber), s->keys[i], asked, s->keys[i], asked,
+				 s->keys[i], quote_literal_cstr(psprintf(" is not of type %s", format_type_with_typemod(type, typmod))), asked, s->keys[i]);
 	}
 }
 
