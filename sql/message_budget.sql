@@ -234,6 +234,28 @@ DROP TRIGGER decide ON late_sum;
 SELECT assay.drop_policy('late_sum', true);
 DROP TABLE late_sum CASCADE;
 \set VERBOSITY default
+-- memory that a condition takes counts also where it is an array that PL/pgSQL returns, which has a context of its own
+CREATE TABLE late_memory (id int PRIMARY KEY);
+CREATE VIEW late_memory_signals AS SELECT id FROM late_memory;
+CREATE FUNCTION late_array(n int) RETURNS int[] LANGUAGE plpgsql IMMUTABLE AS $$ DECLARE a int[]; BEGIN a := pg_catalog.array_fill(1, ARRAY[n]); RETURN a; END $$;
+SELECT assay.create_policy('late_memory', 'late_memory_signals', '{id}', prior => 0);
+SELECT assay.create_detector('late_memory', 'array', 'cardinality(public.late_array(id)) > 0', mode => 'live', weight => 1);
+SELECT assay.create_detector('late_memory', 'good', 'id > 0', mode => 'live', weight => 1);
+CREATE TRIGGER decide AFTER INSERT ON late_memory REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('late_memory');
+SET client_min_messages = error;
+SET assay.message_memory = '4MB';
+INSERT INTO late_memory VALUES (100), (4000000);
+RESET assay.message_memory;
+RESET client_min_messages;
+SELECT id, degraded, (SELECT string_agg(concat_ws(' ', l.detector, l.contribution, l.fault), ', ' ORDER BY l.entry) FROM assay.ledger(d.attribution) l WHERE entry > 0) AS entries
+FROM late_memory_decision d ORDER BY id;
+SELECT detector, key, sqlstate, message FROM assay.fault WHERE policy = 'late_memory';
+DROP TRIGGER decide ON late_memory;
+\set VERBOSITY terse
+SELECT assay.drop_policy('late_memory', true);
+DROP TABLE late_memory CASCADE;
+\set VERBOSITY default
+DROP FUNCTION late_array;
 DROP FUNCTION shown;
 DROP TRIGGER decide ON late_message;
 SELECT assay.drop_policy('late', true);

@@ -142,6 +142,10 @@ my @cases = (
 	[ 'html_data_uri', html('<img src="data:image/png;base64,', 'A' x 3_000_000, '">text'), qr/^/, q{body_text = 'text'} ],
 	[ 'html_unbalanced', html('<span><div></span>' x 100_000, 'end'), qr/^broken_html$/, q{body_text ~ 'end'} ],
 	[ 'html_in_cells', html('<table><tr><td></div>' x 60_000, 'end'), qr/^broken_html$/, q{body_text ~ 'end'} ],
+	# formatting that others' ends close is opened again, below what follows
+	(map { my ($name, $piece) = @$_; [ "html_back_$name", html($piece x 30_000, 'end'), qr/^broken_html$/, q{body_text ~ 'end'} ] }
+			[ 'block', '<li><b></li>x' ], [ 'inline', '<i><b></i>' ], [ 'cell', '<td><b></td>x' ], [ 'link', '<a><b></a>' ]),
+	[ 'html_back_few', html('<table>', '<tr><td><p><b>x<i>y</b></i></p><font>z</td></tr>' x 2000, '</table>'), qr/^$/, q{body_text ~ 'z\s*$'} ],
 	[ 'html_formats', html(numbered(1000, '<b x%d>'), '<p>x' x 100_000, 'end'), qr/^broken_html$/, q{body_text ~ 'end'} ],
 	[ 'html_fonts', html(numbered(3000, '<font x%d>'), '</p>' x 3000, 'end'), qr/^/, q{body_text ~ 'end'} ],
 	[ 'html_stripped_links', html('<div>' x 400_000, '<a href="http://x.example/&amp;">t</a><form action=http://f.example>'),

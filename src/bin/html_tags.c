@@ -343,38 +343,74 @@ typedef struct Open
 /* How far down an end tag is looked for */
 #define SCAN_DEPTH	24
 
+/* Does the parser open it again, where another's end tag has closed it? */
+static bool
+comes_back(const Open *open)
+{
+	static const char *const formatting[] = {
+		"a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u"
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(formatting); i++)
+		if (tag_is(open->name, open->len, formatting[i]))
+			return true;
+	return false;
+}
+
+static bool
+is_named(const Open *open, const Tag *tag)
+{
+	return open->len == tag->name_len && g_ascii_strncasecmp(open->name, tag->name, open->len) == 0;
+}
+
+/* All that is open from n on is closed. */
+static void
+close_from(GArray *stack, GArray *back, guint n)
+{
+	for (guint i = n + 1; i < stack->len; i++)
+		if (comes_back(&g_array_index(stack, Open, i)))
+			g_array_append_val(back, g_array_index(stack, Open, i));
+	g_array_set_size(stack, n);
+}
+
 /* What an end tag closes, at the least: never more than the parser closes */
 static void
-close_tag(GArray *stack, const Tag *tag, TagKind kind)
+close_tag(GArray *stack, GArray *back, const Tag *tag, TagKind kind)
 {
 	for (guint i = 0; i < SCAN_DEPTH && i < stack->len; i++)
 	{
 		Open	   *open = &g_array_index(stack, Open, stack->len - 1 - i);
 
-		if (open->len == tag->name_len &&
-			g_ascii_strncasecmp(open->name, tag->name, open->len) == 0)
+		if (is_named(open, tag))
 		{
-			g_array_set_size(stack, stack->len - 1 - i);
+			close_from(stack, back, stack->len - 1 - i);
 			return;
 		}
 		if (kind == TAG_INLINE && open->kind != TAG_INLINE)
-			return;
+			break;
 		if (open->kind == TAG_BARRIER && kind != TAG_BARRIER &&
 			!(tag_is(tag->name, tag->name_len, "tr") && !tag_is(open->name, open->len, "table")))
-			return;
+			break;
 	}
+	for (guint i = 0; i < SCAN_DEPTH && i < back->len; i++)
+		if (is_named(&g_array_index(back, Open, back->len - 1 - i), tag))
+		{
+			g_array_remove_index(back, back->len - 1 - i);
+			return;
+		}
 }
 
 /*
  * Would a document cost the parser more than its size justifies?  The parser
- * looks at the elements that are open for each tag, and at each attribute of
- * a tag for each other; count that.
+ * looks at the elements that are open for each tag, those too that come back, and
+ * at each attribute of a tag for each other; count that.
  */
 bool
 tags_cost_too_much(const char *s, size_t len)
 {
 	const char *end = s + len;
 	GArray	   *stack = g_array_new(FALSE, FALSE, sizeof(Open));
+	GArray	   *back = g_array_new(FALSE, FALSE, sizeof(Open));
 	int64_t		cost = 0;
 
 	while (cost < MAX_COST && s < end && (s = memchr(s, '<', end - s)) != NULL)
@@ -397,7 +433,7 @@ tags_cost_too_much(const char *s, size_t len)
 			continue;
 		}
 		s = tag.end;
-		cost += stack->len + (int64_t) tag.attributes * tag.attributes / 2;
+		cost += stack->len + back->len + (int64_t) tag.attributes * tag.attributes / 2;
 		if (tag.attributes > MAX_ATTRIBUTES)
 			cost = MAX_COST;
 		kind = tag_kind(tag.name, tag.name_len);
@@ -405,7 +441,7 @@ tags_cost_too_much(const char *s, size_t len)
 			continue;
 		if (tag.closing)
 		{
-			close_tag(stack, &tag, kind);
+			close_tag(stack, back, &tag, kind);
 			continue;
 		}
 		open.name = tag.name;
@@ -425,5 +461,6 @@ tags_cost_too_much(const char *s, size_t len)
 		g_array_append_val(stack, open);
 	}
 	g_array_free(stack, TRUE);
+	g_array_free(back, TRUE);
 	return cost >= MAX_COST;
 }

@@ -387,7 +387,7 @@ BudgetMade(const ErrorData *error)
 void
 BudgetCheckMemory(MemoryContext context)
 {
-	if (likely(MemoryContextMemAllocated(context, false) <= (Size) message_memory * 1024))
+	if (likely(MemoryContextMemAllocated(context, true) <= (Size) message_memory * 1024))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_OUT_OF_MEMORY),

@@ -759,7 +759,7 @@ GiveBackMemory(Evaluation *e)
 
 	CHECK_FOR_INTERRUPTS();
 	BudgetCheckMemory(memory);
-	if (MemoryContextMemAllocated(memory, false) <= GIVE_BACK)
+	if (MemoryContextMemAllocated(memory, true) <= GIVE_BACK)
 		return;
 	Forget(e);
 }
