@@ -231,8 +231,8 @@ BEGIN RETURN QUERY
 	FROM assay.text_model_registry r WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.relation)
 		AND (SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_class c WHERE c.oid = 'assay.text_model_registry'::regclass)
 	UNION ALL
-	SELECT 'rollup', r.policy, 'age', CASE WHEN r.refreshed_at < now() - interval '1 day' THEN 'warning' ELSE 'ok' END,
-		format('as of %s', r.refreshed_at), format('SELECT assay.refresh_rollup(%L), or CALL assay.maintain(), hourly.', r.policy)
+	SELECT 'rollup', r.policy, 'age', CASE WHEN r.refreshed_at >= now() - interval '1 day' THEN 'ok' ELSE 'warning' END,
+		format('as of %s', coalesce(r.refreshed_at::text, 'the dump that was restored')), format('SELECT assay.refresh_rollup(%L), or CALL assay.maintain(), hourly.', r.policy)
 	FROM assay.rollups r
 	UNION ALL
 	SELECT 'list', l.set, 'expired', 'warning', format('%s %s expired more than two days ago', count(*), CASE WHEN count(*) = 1 THEN 'value has' ELSE 'values have' END),
