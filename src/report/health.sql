@@ -248,6 +248,12 @@ BEGIN RETURN QUERY
 	CROSS JOIN LATERAL (SELECT count(*) AS gone FROM unnest(s.readers) u(role) WHERE u.role <> 0::oid AND NOT EXISTS (SELECT FROM pg_roles p WHERE p.oid = u.role)) r
 	WHERE o.gone OR r.gone > 0
 	UNION ALL
+	-- what its script wrote is of one transaction
+	SELECT CASE s.content WHEN 'list' THEN 'list' ELSE 'phrase set' END, s.set, 'changed', 'info',
+		format('it is of extension %s, and was changed by hand: dumps leave it out, and a restore loses the change', s.extension),
+		'Write such values to a set of your own: a restore brings what the extension has.'
+	FROM assay.named_sets s WHERE s.state > 1 AND s.extension IN (SELECT x.extname FROM pg_extension x)
+	UNION ALL
 	SELECT 'backfill', b.policy, 'interrupted', 'warning', format('backfill of revision %s was interrupted after %s messages', b.revision, b.decided),
 		'Call it again with the same arguments.'
 	FROM (SELECT DISTINCT ON (b.policy) b.* FROM assay.backfill_progress b ORDER BY b.policy, b.started_at DESC) b WHERE b.state = 'interrupted'
