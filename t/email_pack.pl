@@ -42,5 +42,10 @@ $node->command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr
 is($node->safe_psql('restored', $state), $was, 'sets are as they were');
 is($node->safe_psql('restored', q{SELECT s.id, x.verdict, x.score FROM inbound_signals s, assay.score('inbound', s) x ORDER BY 1}), $decided, 'decisions too');
 is($node->safe_psql('restored', q{SELECT assay.in_list('inbound.trusted', 'x@payroll.example'), assay.in_list('email.free_mail', 'x@gmail.com')}), 't|t', 'lists answer');
+# what was written to a set of the pack is lost so: who owns it hears of it
+my $changed = q{SELECT kind, object, severity FROM assay.health WHERE "check" = 'changed'};
+is($node->safe_psql('restored', $changed), '', 'no set of the pack was changed');
+$node->safe_psql('restored', q{DELETE FROM assay.list WHERE set = 'email.free_mail' AND value = 'gmail.com'});
+is($node->safe_psql('restored', $changed), 'list|email.free_mail|info', 'one was');
 $node->stop;
 done_testing();

@@ -135,6 +135,28 @@ $node->safe_psql('viewed_data', 'CALL assay.maintain()');
 $node->safe_psql('viewed_data', q{INSERT INTO message VALUES (3, 'a', now())});
 is($node->safe_psql('viewed_data', 'SELECT degraded, verdict FROM viewed_decision WHERE id = 3'), 'f|malicious', 'maintain() heals it');
 is($node->safe_psql('viewed_data', $empty), '', '... and all is well');
+# counts by hour and day outlive decisions that retention let go, and are brought up to date as before
+$node->safe_psql('postgres', 'CREATE DATABASE counted; CREATE DATABASE counted_again');
+$node->safe_psql('counted', q{CREATE EXTENSION pg_assay; CREATE TABLE message (id int PRIMARY KEY); CREATE VIEW signals AS SELECT id FROM message;
+	SELECT assay.create_policy('counted', 'signals', '{id}'), assay.create_detector('counted', 'd', 'id > 0', mode => 'live', weight => 9);
+	CREATE TRIGGER decide AFTER INSERT ON message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('counted');
+	INSERT INTO message SELECT generate_series(1, 3); UPDATE counted_decision SET decided_at = '2024-01-01 10:30+00' WHERE id < 3});
+$node->safe_psql('counted', q{SELECT assay.refresh_rollup('counted'); DELETE FROM counted_decision WHERE id < 3});
+my $counts = q{SELECT h.* FROM assay.decision_hours h ORDER BY h::text; SELECT d.* FROM assay.decision_days d ORDER BY d::text};
+my $counted = $node->safe_psql('counted', $counts);
+like($counted, qr/^counted\|2024-01-01 .*\|verdict\|/m, 'counts of decisions that are gone');
+$node->command_ok([ 'pg_dump', '-f', $dump, $node->connstr('counted') ], 'dump of counts');
+$node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', $dump, $node->connstr('counted_again') ], 'restore of counts');
+is($node->safe_psql('counted_again', $counts), $counted, 'the same counts');
+is($node->safe_psql('counted_again', q{SELECT severity, detail FROM assay.health WHERE kind = 'rollup'}), 'warning|as of the dump that was restored', '... of which health tells');
+$node->safe_psql('counted_again', 'CALL assay.maintain()');
+is($node->safe_psql('counted_again', $counts), $counted, 'maintain() takes none away');
+is($node->safe_psql('counted_again', q{SELECT severity FROM assay.health WHERE kind = 'rollup'}), 'ok', '... and keeps them up to date');
+$node->safe_psql($_, q{SELECT assay.set_labels('counted', '{analyst}'), assay.refresh_rollup('counted')}) foreach ('counted', 'counted_again');
+is($node->safe_psql($_, $counts), $counted, "$_: nor does another order of labels") foreach ('counted', 'counted_again');
+$node->safe_psql('counted_again', q{SELECT assay.refresh_rollup('counted', '2024-01-01')});
+is($node->safe_psql('counted_again', q{SELECT count(*) FROM assay.decision_days WHERE day < '2025-01-01'}), '0', 'who asks for a time has it counted');
+
 # pg_restore fills them while there are no messages yet; and a table of counts may come without its rows
 $node->safe_psql('viewed', q{ALTER TABLE message ADD arrival bigint GENERATED ALWAYS AS IDENTITY;
 	SELECT assay.create_baseline('counted', 'message', '{sender}', 'received_at', incremental => true, arrival => 'arrival')});

@@ -231,8 +231,8 @@ BEGIN RETURN QUERY
 	FROM assay.text_model_registry r WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r.relation)
 		AND (SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_class c WHERE c.oid = 'assay.text_model_registry'::regclass)
 	UNION ALL
-	SELECT 'rollup', r.policy, 'age', CASE WHEN r.refreshed_at < now() - interval '1 day' THEN 'warning' ELSE 'ok' END,
-		format('as of %s', r.refreshed_at), format('SELECT assay.refresh_rollup(%L), or CALL assay.maintain(), hourly.', r.policy)
+	SELECT 'rollup', r.policy, 'age', CASE WHEN r.refreshed_at >= now() - interval '1 day' THEN 'ok' ELSE 'warning' END,
+		format('as of %s', coalesce(r.refreshed_at::text, 'the dump that was restored')), format('SELECT assay.refresh_rollup(%L), or CALL assay.maintain(), hourly.', r.policy)
 	FROM assay.rollups r
 	UNION ALL
 	SELECT 'list', l.set, 'expired', 'warning', format('%s %s expired more than two days ago', count(*), CASE WHEN count(*) = 1 THEN 'value has' ELSE 'values have' END),
@@ -247,6 +247,12 @@ BEGIN RETURN QUERY
 	CROSS JOIN LATERAL (SELECT NOT EXISTS (SELECT FROM pg_roles p WHERE p.oid = s.owner) AS gone) o
 	CROSS JOIN LATERAL (SELECT count(*) AS gone FROM unnest(s.readers) u(role) WHERE u.role <> 0::oid AND NOT EXISTS (SELECT FROM pg_roles p WHERE p.oid = u.role)) r
 	WHERE o.gone OR r.gone > 0
+	UNION ALL
+	-- what its script wrote is of one transaction
+	SELECT CASE s.content WHEN 'list' THEN 'list' ELSE 'phrase set' END, s.set, 'changed', 'info',
+		format('it is of extension %s, and was changed by hand: dumps leave it out, and a restore loses the change', s.extension),
+		'Write such values to a set of your own: a restore brings what the extension has.'
+	FROM assay.named_sets s WHERE s.state > 1 AND s.extension IN (SELECT x.extname FROM pg_extension x)
 	UNION ALL
 	SELECT 'backfill', b.policy, 'interrupted', 'warning', format('backfill of revision %s was interrupted after %s messages', b.revision, b.decided),
 		'Call it again with the same arguments.'

@@ -54,8 +54,10 @@ ALTER TABLE assay_internal.decision_day REPLICA IDENTITY FULL;
 COMMENT ON TABLE assay_internal.decision_day IS 'sums of decision_hour by days in UTC; the view assay.decision_days shows it';
 GRANT SELECT ON assay_internal.rollup, assay_internal.decision_hour, assay_internal.decision_day TO pg_database_owner;
 
--- Counts are not dumped: they are made anew of the decisions.  Where somebody sees a part of these only, by
--- row-level security, he sees no counts.
+-- Counts are dumped, since they outlive the decisions that retention lets go.  Where somebody sees a part of the
+-- decisions only, by row-level security, he sees no counts.
+SELECT pg_catalog.pg_extension_config_dump('assay_internal.decision_hour', '');
+SELECT pg_catalog.pg_extension_config_dump('assay_internal.decision_day', '');
 
 CREATE FUNCTION assay_internal.may_read_counts(decision regclass, access regclass, label regclass, signals_view regclass) RETURNS boolean LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
@@ -84,9 +86,11 @@ CREATE VIEW assay.decision_days WITH (security_barrier) AS
 COMMENT ON VIEW assay.decision_days IS 'the same by day, in UTC';
 
 CREATE VIEW assay.rollups WITH (security_barrier) AS
-	SELECT r.policy, r.refreshed_at FROM assay_internal.rollup r JOIN assay_internal.policy p ON p.policy = r.policy
-	WHERE assay_internal.may('reader', p.decision, p.access, p.label, p.signals_view);
-COMMENT ON VIEW assay.rollups IS 'policies whose decisions are counted by hour, and when that was last brought up to date';
+	SELECT p.policy, r.refreshed_at FROM assay_internal.policy p LEFT JOIN assay_internal.rollup r ON r.policy = p.policy
+	WHERE (r.policy IS NOT NULL OR EXISTS (SELECT FROM assay_internal.decision_day d WHERE d.policy = p.policy))
+		AND assay_internal.may('reader', p.decision, p.access, p.label, p.signals_view);
+COMMENT ON VIEW assay.rollups IS
+	'policies whose decisions are counted by hour, and when that was last brought up to date; NULL: not since a restore';
 
 GRANT SELECT ON assay.decision_hours, assay.decision_days, assay.rollups TO PUBLIC;
 
@@ -119,11 +123,8 @@ DECLARE
 	part timestamptz[];
 BEGIN
 	SELECT * INTO known FROM assay_internal.begin_rollup(policy);
-	IF known.horizon IS NULL THEN
-		since := '-infinity';
-	END IF;
-	changed := array(SELECT h FROM assay_internal.changed_hours(policy, since, known.horizon, known.oldest) h
-		-- hours that have no decision any more
+	changed := array(SELECT h FROM assay_internal.changed_hours(policy, CASE WHEN known.horizon IS NULL THEN '-infinity' ELSE since END, known.horizon, known.oldest) h
+		-- hours that have no decision any more: where nobody asks, retention may have let them go
 		UNION SELECT h.hour FROM assay.decision_hours h WHERE h.policy = refresh_rollup.policy AND h.hour >= date_trunc('hour', since, 'UTC')
 		ORDER BY 1);
 	FOR i IN 0 .. ceil(cardinality(changed) / 500.0)::int - 1 LOOP

@@ -142,7 +142,7 @@ CREATE TRIGGER forget AFTER DELETE ON assay.named_set FOR EACH ROW EXECUTE FUNCT
 -- views: what a role may see and change is what they show it
 
 CREATE VIEW assay.named_sets WITH (security_barrier) AS
-	SELECT s.set, s.content, s.owner, s.readers, s.state, s.made_at, s.changed_at, s.description, s.keep, s.pruned_at
+	SELECT s.set, s.content, s.owner, s.readers, s.state, s.made_at, s.changed_at, s.description, s.keep, s.pruned_at, s.extension
 	FROM assay.named_set s WHERE pg_catalog.pg_has_role(s.owner, 'USAGE')
 	WITH CHECK OPTION;
 COMMENT ON VIEW assay.named_sets IS 'lists and phrase sets of the current user';
