@@ -363,23 +363,15 @@ find_own_tables(const char *oid)
 	for (size_t i = 0; i < G_N_ELEMENTS(own_names); i++)
 	{
 		char	   *full = g_strdup_printf("%s.%s", schema, own_names[i]);
-		const char *params[] = {full, oid};
 
-		res = server_query(conn, "SELECT r.rolname, r.rolsuper OR t.relowner = m.relowner OR r.rolname = CURRENT_USER "
-						   "FROM pg_catalog.pg_class t JOIN pg_catalog.pg_roles r ON r.oid = t.relowner "
-						   "CROSS JOIN pg_catalog.pg_class m WHERE t.oid = pg_catalog.to_regclass($1)::pg_catalog.oid AND m.oid = $2",
-						   2, params);
-		if (PQntuples(res) == 0)
+		res = server_query(conn, "SELECT pg_catalog.to_regclass($1)", 1, (const char *const *) &full);
+		if (PQgetisnull(res, 0, 0))
 		{
 			report("hint: --create-table makes the tables");
 			fatal("relation %s does not exist", full);
 		}
-		if (PQgetvalue(res, 0, 1)[0] != 't')
-		{
-			report("hint: give it to the owner of the message table");
-			fatal("table %s belongs to role \"%s\", whose triggers would run with the rights of who loads", full, PQgetvalue(res, 0, 0));
-		}
 		PQclear(res);
+		target_refuse_strangers(conn, full, oid, "give it to the owner of the message table");
 		g_free(full);
 	}
 }

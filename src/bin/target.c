@@ -47,22 +47,26 @@ table_is_there(PGconn *conn, const char *name)
 
 /*
  * A table that is there is used as it is, and so are its triggers, with the rights of
- * who loads.  Not of a stranger's who may create in the schema and was first.
+ * who loads.  Not of a stranger's who may create in the schema and was first: its
+ * owner may act as who loads or as the schema's owner, is a group of who loads, or
+ * owns the message table, too (NULL: it is that one).
  */
-static void
-refuse_strangers_table(PGconn *conn, const char *name)
+void
+target_refuse_strangers(PGconn *conn, const char *name, const char *messages, const char *hint)
 {
-	PGresult   *res = server_query(conn, "SELECT o.rolname, o.rolsuper OR n.nspowner = o.oid OR b.datdba = o.oid OR r.oid = o.oid OR "
-								   "(NOT r.rolsuper AND pg_catalog.pg_has_role(o.oid, 'USAGE')) "
+	const char *params[] = {name, messages};
+	PGresult   *res = server_query(conn, "SELECT o.rolname, pg_catalog.pg_has_role(o.oid, r.oid, 'USAGE') OR "
+								   "pg_catalog.pg_has_role(o.oid, n.nspowner, 'USAGE') OR "
+								   "(NOT r.rolsuper AND pg_catalog.pg_has_role(r.oid, o.oid, 'USAGE')) OR "
+								   "coalesce(o.oid = (SELECT m.relowner FROM pg_catalog.pg_class m WHERE m.oid = $2), false) "
 								   "FROM pg_catalog.pg_class t JOIN pg_catalog.pg_roles o ON o.oid = t.relowner "
 								   "JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace "
-								   "JOIN pg_catalog.pg_database b ON b.datname = pg_catalog.current_database() "
 								   "JOIN pg_catalog.pg_roles r ON r.rolname = CURRENT_USER "
-								   "WHERE t.oid = pg_catalog.to_regclass($1)::pg_catalog.oid", 1, &name);
+								   "WHERE t.oid = pg_catalog.to_regclass($1)::pg_catalog.oid", 2, params);
 
 	if (PQntuples(res) > 0 && PQgetvalue(res, 0, 1)[0] != 't')
 	{
-		report("hint: if that role is to be trusted, load without --create-table");
+		report("hint: %s", hint);
 		fatal("table %s is there already and belongs to role \"%s\", whose triggers would run with the rights of who loads",
 			  name, PQgetvalue(res, 0, 0));
 	}
@@ -87,7 +91,7 @@ target_create(PGconn *conn)
 	PQclear(res);
 	if (table_is_there(conn, name))
 	{
-		refuse_strangers_table(conn, name);
+		target_refuse_strangers(conn, name, NULL, "if that role is to be trusted, load without --create-table");
 		g_free(name);
 		g_string_free(sql, TRUE);
 		return;
@@ -119,7 +123,7 @@ target_create(PGconn *conn)
 		PQclear(PQexec(conn, "ROLLBACK"));
 		if (!table_is_there(conn, name))
 			server_give_up(conn, res, text);
-		refuse_strangers_table(conn, name);
+		target_refuse_strangers(conn, name, NULL, "if that role is to be trusted, load without --create-table");
 		g_free(text);
 	}
 	PQclear(res);
