@@ -90,6 +90,7 @@ SELECT assay.forget('f', '{"tenant": "x"}');
 SELECT assay.forget('f', '{"nothing": 1}');
 SELECT assay.forget('f', keys => '{1}');
 SELECT assay.forget('f', keys => '{{1,x}}');
+SELECT assay.forget('f', keys => array_fill('1'::text, ARRAY[1000001, 2]));
 SELECT assay.forget('f', '{"tenant": 1}', dry_run => NULL);
 SELECT assay.forget('nowhere', '{"tenant": 1}');
 SELECT * FROM assay_internal.forget_messages(NULL, NULL, '{}', '{}', false);

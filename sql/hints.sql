@@ -69,6 +69,7 @@ SELECT assay.create_detector('inbound', 'new', 'url > 1');
 SELECT assay.create_detector('inbound', 'new', 'long_subjct');
 SELECT assay.create_detector('inbound', 'new', 'xyzzy > 1');
 SELECT assay.create_detector('inbound', 'new', 'subject = "gift card"');
+SELECT assay.create_detector('inbound', 'new', 'subject = xyzzy');
 SELECT assay.create_detector('inbound', 'new', 'subject = "Subject"');
 SELECT assay.create_detector('inbuond', 'new', 'urls > 1');
 SELECT assay.create_detector('something else', 'new', 'urls > 1');

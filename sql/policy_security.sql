@@ -597,6 +597,7 @@ BEGIN
 	EXCEPTION WHEN raise_exception THEN RETURN 1;
 	END;
 END $$;
+CREATE FUNCTION sec.set_path(path text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM set_config('search_path', path, true); RETURN current_setting('search_path'); END $$;
 CREATE TABLE sec.type_message (id int PRIMARY KEY, body text, ran text);
 GRANT USAGE ON SCHEMA sec TO sec_ingest;
 GRANT INSERT ON sec.type_message TO sec_ingest;
@@ -625,6 +626,10 @@ INSERT INTO sec.type_message VALUES (3, 'HELLO');
 -- nor by the path that the session came with
 INSERT INTO sec.type_message VALUES (7, 'HELLO', 'RESET "Search_Path"; SELECT ''x''::text'), (8, 'HELLO', 'SET LOCAL search_path TO DEFAULT; SELECT ''x''::text');
 INSERT INTO sec.type_message VALUES (9, 'HELLO', 'RESET ALL; SELECT ''x''::text');
+-- whatever the path is: empty, pg_temp elsewhere in it, a schema whose name only looks so
+INSERT INTO sec.type_message VALUES (10, 'HELLO', $r$DO $d$ BEGIN RAISE EXCEPTION '%', (
+	SELECT string_agg(sec.set_path(p), ' | ') FROM unnest('{"",":","sec",sec;pg_temp,"PG_TEMP;sec","~sec; pg_temp~"}'::text[]) u,
+		translate(u, ':;~', ' ,"') p); END $d$$r$);
 DROP DOMAIN pg_temp.text;
 DROP FUNCTION pg_temp.evil(text);
 RESET ROLE;
@@ -649,7 +654,7 @@ INSERT INTO sec.type_message VALUES (6, 'x', 'SET LOCAL search_path = sec; SELEC
 SELECT sec.ours() = current_user AS ours;
 RESET search_path;
 SELECT id, degraded FROM sec.type_decision WHERE id BETWEEN 4 AND 6 ORDER BY id;
-SELECT message FROM assay.fault WHERE policy = 'type' AND key = '{6}';
+SELECT message FROM assay.fault WHERE policy = 'type' AND key IN ('{6}', '{10}') ORDER BY key;
 DROP FUNCTION sec.ours();
 DROP SCHEMA sec_types CASCADE;
 SET ROLE sec_owner;
@@ -658,7 +663,7 @@ SELECT assay.drop_policy('type', true);
 DROP VIEW sec.type_signals;
 DROP TABLE sec.type_message, sec.ran;
 DROP DOMAIN sec.mine;
-DROP FUNCTION sec.lowers(text), sec.same(anyelement), sec.pins(text), sec.pins_sql(text), sec.fib(int), sec.runs(text), sec.evil();
+DROP FUNCTION sec.lowers(text), sec.same(anyelement), sec.pins(text), sec.pins_sql(text), sec.fib(int), sec.runs(text), sec.set_path(text), sec.evil();
 RESET ROLE;
 
 -- whether a function is one that takes a connection is asked by its name, at each call: not in the catalog of extensions

@@ -24,7 +24,7 @@ extern bool server_is_fatal(const char *state);
 extern bool server_is_transient(const char *state);
 
 /* target.c */
-extern void target_refuse_strangers(PGconn *conn, const char *name, const char *messages, const char *hint);
+extern bool target_refuse_stranger(PGconn *conn, const char *name, const char *beside, const char *hint);
 extern void target_create(PGconn *conn);
 extern void target_settle(PGconn *conn);
 extern char *target_find(PGconn *conn, char **oid_out, char **table_out);

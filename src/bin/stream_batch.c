@@ -364,14 +364,11 @@ find_own_tables(const char *oid)
 	{
 		char	   *full = g_strdup_printf("%s.%s", schema, own_names[i]);
 
-		res = server_query(conn, "SELECT pg_catalog.to_regclass($1)", 1, (const char *const *) &full);
-		if (PQgetisnull(res, 0, 0))
+		if (!target_refuse_stranger(conn, full, oid, "give it to the owner of the message table"))
 		{
 			report("hint: --create-table makes the tables");
 			fatal("relation %s does not exist", full);
 		}
-		PQclear(res);
-		target_refuse_strangers(conn, full, oid, "give it to the owner of the message table");
 		g_free(full);
 	}
 }

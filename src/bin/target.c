@@ -47,30 +47,38 @@ table_is_there(PGconn *conn, const char *name)
 
 /*
  * A table that is there is used as it is, and so are its triggers, with the rights of
- * who loads.  Not of a stranger's who may create in the schema and was first: its
- * owner may act as who loads or as the schema's owner, is a group of who loads, or
- * owns the message table, too (NULL: it is that one).
+ * who loads.  Not of a stranger's who may create in the schema and was first; who owns
+ * the table "beside" (an OID, or NULL) is none.  Is it there at all?
  */
-void
-target_refuse_strangers(PGconn *conn, const char *name, const char *messages, const char *hint)
+bool
+target_refuse_stranger(PGconn *conn, const char *name, const char *beside, const char *hint)
 {
-	const char *params[] = {name, messages};
-	PGresult   *res = server_query(conn, "SELECT o.rolname, pg_catalog.pg_has_role(o.oid, r.oid, 'USAGE') OR "
-								   "pg_catalog.pg_has_role(o.oid, n.nspowner, 'USAGE') OR "
-								   "(NOT r.rolsuper AND pg_catalog.pg_has_role(r.oid, o.oid, 'USAGE')) OR "
-								   "coalesce(o.oid = (SELECT m.relowner FROM pg_catalog.pg_class m WHERE m.oid = $2), false) "
+	const char *params[] = {name, beside};
+	PGresult   *res = server_query(conn, "SELECT o.rolname, o.rolsuper OR n.nspowner = o.oid OR b.datdba = o.oid OR r.oid = o.oid OR "
+								   "(NOT r.rolsuper AND pg_catalog.pg_has_role(o.oid, 'USAGE')) OR "
+								   "EXISTS (SELECT FROM pg_catalog.pg_class m WHERE m.oid = $2 AND m.relowner = o.oid) "
 								   "FROM pg_catalog.pg_class t JOIN pg_catalog.pg_roles o ON o.oid = t.relowner "
 								   "JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace "
+								   "JOIN pg_catalog.pg_database b ON b.datname = pg_catalog.current_database() "
 								   "JOIN pg_catalog.pg_roles r ON r.rolname = CURRENT_USER "
 								   "WHERE t.oid = pg_catalog.to_regclass($1)::pg_catalog.oid", 2, params);
+	bool		there = PQntuples(res) > 0;
 
-	if (PQntuples(res) > 0 && PQgetvalue(res, 0, 1)[0] != 't')
+	if (there && PQgetvalue(res, 0, 1)[0] != 't')
 	{
 		report("hint: %s", hint);
-		fatal("table %s is there already and belongs to role \"%s\", whose triggers would run with the rights of who loads",
+		fatal("table %s belongs to role \"%s\", whose triggers would run with the rights of who loads",
 			  name, PQgetvalue(res, 0, 0));
 	}
 	PQclear(res);
+	return there;
+}
+
+/* So it is of a message table that --create-table finds. */
+static void
+refuse_strangers_table(PGconn *conn, const char *name)
+{
+	target_refuse_stranger(conn, name, NULL, "if that role is to be trusted, load without --create-table");
 }
 
 /*
@@ -91,7 +99,7 @@ target_create(PGconn *conn)
 	PQclear(res);
 	if (table_is_there(conn, name))
 	{
-		target_refuse_strangers(conn, name, NULL, "if that role is to be trusted, load without --create-table");
+		refuse_strangers_table(conn, name);
 		g_free(name);
 		g_string_free(sql, TRUE);
 		return;
@@ -123,7 +131,7 @@ target_create(PGconn *conn)
 		PQclear(PQexec(conn, "ROLLBACK"));
 		if (!table_is_there(conn, name))
 			server_give_up(conn, res, text);
-		target_refuse_strangers(conn, name, NULL, "if that role is to be trusted, load without --create-table");
+		refuse_strangers_table(conn, name);
 		g_free(text);
 	}
 	PQclear(res);

@@ -137,10 +137,21 @@ NearestSignal(RuleContext *context, const char *name)
 	return nearest.name;
 }
 
-static bool
-InDoubleQuotes(ParseState *pstate, int location)
+/* What to tell of a name that is meant as a text: = "a text", or = word */
+static const char *
+QuotesHint(ParseState *pstate, int location)
 {
-	return pstate->p_sourcetext != NULL && location >= 0 && pstate->p_sourcetext[location] == '"';
+	const char *source = pstate->p_sourcetext;
+
+	if (source == NULL || location < 0)
+		return NULL;
+	if (source[location] == '"')
+		return "Double quotes are for names; a text is written in single ones.";
+	while (location > 0 && scanner_isspace(source[location - 1]))
+		location--;
+	if (location > 0 && strchr("=<>~", source[location - 1]) != NULL)
+		return "A text is written in single quotes.";
+	return NULL;
 }
 
 /* Resolves a name to a signal or a guard; there is nothing else. */
@@ -150,6 +161,7 @@ ResolveColumn(ParseState *pstate, ColumnRef *cref)
 	RuleContext *context = pstate->p_ref_hook_state;
 	const char *name;
 	const char *near;
+	const char *quotes;
 	AttrNumber	attno;
 	int			guard = 0;
 	ListCell   *lc;
@@ -188,12 +200,13 @@ ResolveColumn(ParseState *pstate, ColumnRef *cref)
 	}
 
 	near = NearestSignal(context, name);
+	quotes = QuotesHint(pstate, cref->location);
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_COLUMN),
 			 errmsg("signal \"%s\" does not exist", name),
 			 near ? errhint("Perhaps you meant the %s \"%s\".",
 							ColumnNumber(context->desc, near) > 0 ? "signal" : "guard", near) :
-			 InDoubleQuotes(pstate, cref->location) ? errhint("Double quotes are for names; a text is written in single ones.") : 0,
+			 quotes ? errhint("%s", quotes) : 0,
 			 parser_errposition(pstate, cref->location)));
 	return NULL;
 }

@@ -218,28 +218,51 @@ CheckSeed(double *value, void **extra, GucSource source)
 	return check_seed == NULL || check_seed(value, extra, source);
 }
 
+/* Does a path name the session's temporary schema?  What is no list the server refuses. */
+static bool
+NamesTemp(const char *search_path)
+{
+	size_t		length = strlen(search_path);
+	char	   *copy;
+	List	   *names;
+	ListCell   *lc;
+	bool		found;
+
+	/* as nearly all do: the last, without quotes */
+	if (length >= strlen(", pg_temp") && strchr(search_path, '"') == NULL &&
+		strcmp(search_path + length - strlen(", pg_temp"), ", pg_temp") == 0)
+		return true;
+	copy = pstrdup(search_path);
+	found = !SplitIdentifierString(copy, ',', &names);
+	foreach(lc, names)
+		found = found || strcmp(lfirst(lc), "pg_temp") == 0;
+	list_free(names);
+	pfree(copy);
+	return found;
+}
+
+static char *
+AppendTemp(const char *search_path)
+{
+	bool		empty = search_path[strspn(search_path, " \t\n\r\f")] == '\0';
+
+	return psprintf("%s%spg_temp", search_path, empty ? "" : ", ");
+}
+
 /* A session's temporary tables and types hide others' where they are not named last. */
 char	   *
 WithTempLast(const char *search_path)
 {
-	List	   *names;
-	ListCell   *lc;
-
-	if (!SplitIdentifierString(pstrdup(search_path), ',', &names))
-		return pstrdup(search_path);	/* which the server refuses */
-	foreach(lc, names)
-		if (strcmp(lfirst(lc), "pg_temp") == 0)
-		return pstrdup(search_path);
-	return psprintf("%s%spg_temp", search_path, search_path[0] ? ", " : "");
+	return NamesTemp(search_path) ? pstrdup(search_path) : AppendTemp(search_path);
 }
 
 /* What an owner's function sets, as SET search_path = '' does, is no other than the policy's. */
 static bool
 CheckSearchPath(char **value, void **extra, GucSource source)
 {
-	if (*value && InOwnersCode())
+	if (*value && InOwnersCode() && !NamesTemp(*value))
 	{
-		char	   *path = guc_strdup(LOG, WithTempLast(*value));
+		char	   *path = guc_strdup(LOG, AppendTemp(*value));
 
 		if (path == NULL)
 			return false;
