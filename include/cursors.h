@@ -13,9 +13,10 @@
 extern void CursorsInit(void);
 
 /*
- * The cursors that are open are out of reach until ShowCursors(), which is given
- * what this returns, and closes what was opened meanwhile and is open yet.  An error
- * needs none: the end of the (sub)transaction shows them.
+ * The cursors that are open, and for an owner's code the keys by which the session
+ * has logged in, are out of reach until ShowCursors(), which is given what this
+ * returns, and closes what was opened meanwhile and is open yet.  An error needs
+ * none: the end of the (sub)transaction shows them.
  */
 extern int	HideCursors(void);
 extern void ShowCursors(int before);

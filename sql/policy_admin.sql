@@ -150,6 +150,20 @@ SELECT assay.drop_guard('hand', 'none');
 SELECT assay.retire_detector('hand', 'a'), assay.drop_exclusion('hand', 'x');
 SELECT assay.drop_guard('hand', 'g');
 SELECT assay.promote('hand', 'a');
+-- what was changed after it was looked at is not promoted
+SELECT assay.create_detector('hand', 'looked at', 'n > 1', mode => 'draft') AS looked \gset
+SELECT assay.alter_detector('hand', 'looked at', condition => 'n > 0') AS looked_again \gset
+SELECT assay.create_detector('hand', 'another', 'n > 2', mode => 'draft') > :looked_again AS later;
+SELECT set_config('admin.looked', :'looked', false) IS NOT NULL AS kept;
+DO $$ BEGIN
+	PERFORM assay.promote('hand', 'looked at', reviewed => current_setting('admin.looked')::int);
+EXCEPTION WHEN object_not_in_prerequisite_state THEN
+	RAISE NOTICE '%', regexp_replace(SQLERRM, '\d+', 'N');
+END $$;
+SELECT mode FROM assay.detectors WHERE policy = 'hand' AND detector = 'looked at';
+SELECT assay.promote('hand', 'looked at', reviewed => :looked_again) > :looked_again AS promoted;
+SELECT mode FROM assay.detectors WHERE policy = 'hand' AND detector = 'looked at';
+SELECT assay.drop_detector('hand', 'looked at') > 0 AS dropped, assay.drop_detector('hand', 'another') > 0 AS dropped;
 SELECT assay.promote('hand', 'b');
 SELECT mode, kind FROM assay.detectors WHERE policy = 'hand' AND detector = 'b';
 SELECT assay.condition_names('a = 1 AND NOT "B ""x""" OR lower(c.d) = (SELECT e FROM f) AND a IS NULL');

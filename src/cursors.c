@@ -10,6 +10,10 @@
  * and the abort of a transaction does with them what is right.  PL/Perl closes one
  * that is in use, too, by whatever name it is told; what is to be done before one
  * goes refuses that, of ours as well.
+ *
+ * So are the keys by which the session has logged in: from PostgreSQL 18 on a foreign
+ * server of anybody's may have them taken for its connections (use_scram_passthrough),
+ * as the role that its owner names, the session's, say.
  */
 #include "postgres.h"
 
@@ -17,12 +21,21 @@
 #include "commands/portalcmds.h"
 #include "cursors.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
 #include "nodes/memnodes.h"
+#include "session_guard.h"
 #include "tcop/pquery.h"
 #include "utils/memutils.h"
 
+/* Whose own headers may not be installed: what we need of it is in the same place without them. */
+#undef ENABLE_GSS
+#if PG_VERSION_NUM >= 180000
+#include "libpq/libpq-be.h"
+#endif
+
 typedef struct HiddenCursor
 {
+	bool	   *key;			/* of the session's, and no cursor; or NULL */
 	Portal		portal;
 	PortalStatus status;		/* as it was, and so are the others */
 	bool		pinned;
@@ -98,13 +111,11 @@ IsOurs(Portal portal)
 	return portal->portalPinned && strncmp(portal->name, OUR_CURSOR, strlen(OUR_CURSOR)) == 0;
 }
 
-static void
-HideCursor(Portal portal)
+static HiddenCursor *
+AddHidden(void)
 {
 	HiddenCursor *h;
 
-	if (IsGuarded(portal) || IsOurs(portal))
-		return;
 	if (nhidden == hidden_room)
 	{
 		int			room = Max(8, 2 * hidden_room);
@@ -114,12 +125,24 @@ HideCursor(Portal portal)
 		hidden_room = room;
 	}
 	h = &hidden[nhidden++];
+	memset(h, 0, sizeof(HiddenCursor));
+	h->hidden_in = GetCurrentSubTransactionId();
+	return h;
+}
+
+static void
+HideCursor(Portal portal)
+{
+	HiddenCursor *h;
+
+	if (IsGuarded(portal) || IsOurs(portal))
+		return;
+	h = AddHidden();
 	h->portal = portal;
 	h->status = portal->status;
 	h->pinned = portal->portalPinned;
 	h->cleanup = portal->cleanup;
 	h->active = portal->activeSubid;
-	h->hidden_in = GetCurrentSubTransactionId();
 	portal->status = PORTAL_FAILED;
 	portal->portalPinned = true;
 	portal->cleanup = RefuseToClose;
@@ -131,9 +154,31 @@ HideCursor(Portal portal)
 	portal->activeSubid = InvalidSubTransactionId;
 }
 
+/* From an owner's code, but for that of the role who has logged in */
+static void
+HideKeys(void)
+{
+#if PG_VERSION_NUM >= 180000
+	Oid			userid;
+	int			context;
+
+	GetUserIdAndSecContext(&userid, &context);
+	if (MyProcPort == NULL || !MyProcPort->has_scram_keys ||
+		!(context & SECURITY_OWNERS_CODE) || userid == GetAuthenticatedUserId())
+		return;
+	AddHidden()->key = &MyProcPort->has_scram_keys;
+	MyProcPort->has_scram_keys = false;
+#endif
+}
+
 static void
 ShowCursor(const HiddenCursor *h)
 {
+	if (h->key)
+	{
+		*h->key = true;
+		return;
+	}
 	h->portal->status = h->status;
 	h->portal->portalPinned = h->pinned;
 	h->portal->cleanup = h->cleanup;
@@ -159,6 +204,7 @@ HideCursors(void)
 	int			before = nhidden;
 
 	ForEachPortal(HideCursor);
+	HideKeys();
 	return before;
 }
 
@@ -182,6 +228,8 @@ HoldCursor(Portal portal)
 
 	for (int i = 0; i < n; i++)
 	{
+		if (hidden[i].key)
+			continue;
 		held[i] = hidden[i].portal->autoHeld;
 		hidden[i].portal->autoHeld = true;
 	}
@@ -193,7 +241,8 @@ HoldCursor(Portal portal)
 	PG_FINALLY();
 	{
 		for (int i = 0; i < n; i++)
-			hidden[i].portal->autoHeld = held[i];
+			if (hidden[i].key == NULL)
+				hidden[i].portal->autoHeld = held[i];
 	}
 	PG_END_TRY();
 	pfree(held);
@@ -220,7 +269,7 @@ AtEndOfSubtransaction(SubXactEvent event, SubTransactionId mine, SubTransactionI
 
 		if (h->active >= mine)
 			h->active = parent;
-		if (h->portal->createSubid < mine)
+		if (h->key || h->portal->createSubid < mine)
 			ShowCursor(h);
 	}
 }
@@ -235,7 +284,7 @@ AtEndOfTransaction(XactEvent event, void *arg)
 	{
 		HiddenCursor *h = &hidden[--nhidden];
 
-		if (h->portal->createSubid == InvalidSubTransactionId)
+		if (h->key || h->portal->createSubid == InvalidSubTransactionId)
 			ShowCursor(h);
 	}
 }

@@ -99,5 +99,34 @@ same('SELECT tenant_id, id, revision, verdict, score, attribution, degraded FROM
 $_->safe_psql('postgres', q{INSERT INTO message VALUES (1, 5000, '2026-03-01', 'x', 'a wire'), (2, 5000, '2026-03-01', 'x', 'y'), (3, 5000, '2026-03-01', 'x', 'y')}) foreach $front, $plain;
 same('SELECT tenant_id, verdict FROM p_decision WHERE id = 5000 ORDER BY 1', 'the trigger of the far side decides');
 
+# ---- an owner's foreign server has not the keys by which whoever inserts has logged in -----------
+
+SKIP:
+{
+	skip 'there is no SCRAM pass-through before PostgreSQL 18', 4 if $plain->pg_version < 18;
+	$plain->safe_psql('postgres', q{SET password_encryption = 'scram-sha-256'; CREATE ROLE boss SUPERUSER LOGIN PASSWORD 'secret'; CREATE ROLE thief LOGIN;
+		CREATE EXTENSION postgres_fdw; GRANT USAGE ON FOREIGN DATA WRAPPER postgres_fdw TO thief; CREATE SCHEMA thief AUTHORIZATION thief});
+	my $hba = $plain->data_dir . '/pg_hba.conf';
+	my $lines = slurp_file($hba);
+	unlink $hba;
+	append_to_file($hba, "local all boss scram-sha-256\n$lines");
+	$plain->reload;
+	$plain->safe_psql('postgres', sprintf(q{CREATE SERVER back FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '%s', port '%d', dbname 'postgres', use_scram_passthrough 'true');
+		CREATE USER MAPPING FOR thief SERVER back OPTIONS (user 'boss');
+		CREATE FOREIGN TABLE thief.authid (rolname name, rolpassword text) SERVER back OPTIONS (schema_name 'pg_catalog', table_name 'pg_authid');
+		CREATE TABLE thief.message (id int PRIMARY KEY);
+		CREATE VIEW thief.signals AS SELECT id, (SELECT rolpassword FROM thief.authid WHERE rolname = 'boss') AS stolen FROM thief.message;
+		SELECT assay.create_policy('thief', 'thief.signals', '{id}'), assay.create_detector('thief', 'd', 'stolen IS NOT NULL', weight => 9, mode => 'live');
+		CREATE TRIGGER decide AFTER INSERT ON thief.message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('thief')},
+		$plain->host, $plain->port), extra_params => [ '-U', 'thief' ]);
+	local $ENV{PGPASSWORD} = 'secret';
+	my $boss = sub { my ($rc, $out) = $plain->psql('postgres', $_[0], extra_params => [ '-U', 'boss' ], on_error_stop => 0); return $out };
+	my $reads = q{SELECT left(rolpassword, 5) FROM thief.authid WHERE rolname = 'boss'};
+	is($boss->("CREATE USER MAPPING FOR boss SERVER back OPTIONS (user 'boss'); $reads"), 'SCRAM', 'the session has them');
+	is($boss->("INSERT INTO thief.message VALUES (1); $reads"), 'SCRAM', 'has them again afterwards');
+	is($boss->("BEGIN; SAVEPOINT s; INSERT INTO thief.message VALUES (2), (2); ROLLBACK TO s; $reads; COMMIT; SELECT 1 / count(*) FROM assay.replay('thief', revision => -1); $reads"), "SCRAM\nSCRAM", 'after errors, too');
+	is($plain->safe_psql('postgres', q{SELECT v.verdict, v.degraded, (SELECT count(*) FROM assay.fault f WHERE f.policy = 'thief' AND f.message ~ 'password') FROM thief.thief_verdict v}), 'safe|t|1', 'the owner has not');
+}
+
 $_->stop foreach $front, @far[ 1, 0 ], $plain;
 done_testing();

@@ -372,7 +372,10 @@ EnterSource(Security *security, Source *s)
 	if (s->as_caller)
 		EnterCaller(security);
 	else
+	{
+		PolicyCheckKeys(s->id);
 		EnterOwner(security, s->id->owner, s->id->search_path);
+	}
 }
 
 /* alias."a", alias."b" with something behind each */

@@ -115,6 +115,34 @@ CheckOwner(PolicyIdentity *id, Oid relid, const char *what)
 					 quote_literal_cstr(id->policy))));
 }
 
+static void
+CheckKeyTypes(PolicyIdentity *id, Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, id->key)
+	{
+		AttrNumber	attno = OidIsValid(relid) ? get_attnum(relid, lfirst(lc)) : InvalidAttrNumber;
+		Oid			type = attno > 0 ? get_atttype(relid, attno) : InvalidOid;
+
+		if (OidIsValid(type) && !TypeIsTrusted(id->owner, type))
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("key column \"%s\" has a type that policy \"%s\" cannot trust", (char *) lfirst(lc), id->policy),
+					 errdetail("Type %s, or one that it is made of, belongs to a role that may not act as the policy's owner, "
+							   "with whose rights its casts and checks would run.", format_type_be(type)),
+					 errhint("Give it to the policy's owner or to a superuser.")));
+	}
+}
+
+/* A key's type brings code along, which runs as the policy's owner wherever that reads a key. */
+void
+PolicyCheckKeys(PolicyIdentity *id)
+{
+	CheckKeyTypes(id, id->decision);
+	CheckKeyTypes(id, id->signals);
+}
+
 /*
  * Nobody's view is run as somebody else: between a DROP VIEW and a CREATE VIEW
  * anybody may have made one of that name.
@@ -124,6 +152,7 @@ PolicyCheckOwners(PolicyIdentity *id)
 {
 	CheckOwner(id, id->signals, "signals view");
 	CheckOwner(id, id->label, "label table");
+	PolicyCheckKeys(id);
 }
 
 /*

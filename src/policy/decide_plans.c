@@ -395,6 +395,8 @@ NoteDependencies(DecidePlans *t)
 		DependOnItem(&t->dependencies, NAMESPACEOID,
 					 GetSysCacheHashValue1(NAMESPACEOID, ObjectIdGetDatum(schema)));
 	}
+	for (int i = 0; t->table && i < t->table->nkeys; i++)
+		DependOnType(&t->dependencies, t->table->key_types[i]);
 	/* Where the view is not there, it may come back under another oid. */
 	t->dependencies.misses |= !OidIsValid(t->id->signals);
 }

@@ -364,6 +364,8 @@ BEGIN
 	END IF;
 	PERFORM assay_internal.warn_open_schemas(search_path, c.relowner) FROM pg_class c WHERE c.oid = made.decision;
 	PERFORM assay_internal.warn_of_missing_sets(signals);
+	-- also an error where the owner can't trust the key's types
+	PERFORM assay_internal.signals_relations(policy);
 	RETURN 1;
 END $$;
 COMMENT ON FUNCTION assay.create_policy(text, regclass, text[], float8, jsonb, text, text, boolean, name, text, text[], text, boolean, text) IS
@@ -638,11 +640,23 @@ END $$;
 COMMENT ON FUNCTION assay.alter_detector(text, text, text, assay.model, float8, text, text, timestamptz, float8, text, text, text[], text, text) IS
 	'changes a detector in a new revision; what is NULL stays; '''' (force_verdict, severity, description) and infinity (expires_at) take away';
 
-CREATE FUNCTION assay.promote(policy text, detector text) RETURNS int LANGUAGE sql
+CREATE FUNCTION assay.promote(policy text, detector text, reviewed int DEFAULT NULL) RETURNS int LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
-	SELECT assay.alter_detector(policy, detector, mode => 'live')
-$$;
-COMMENT ON FUNCTION assay.promote(text, text) IS 'makes a draft or shadow detector live';
+DECLARE
+	made int := assay.alter_detector(policy, detector, mode => 'live');
+	changed int;
+BEGIN
+	-- what is live now was looked at: nobody else changes the policy until the transaction ends
+	SELECT max(d.from_revision) INTO changed FROM assay.detector d
+	WHERE d.policy = promote.policy AND d.detector = promote.detector AND d.from_revision > reviewed AND d.from_revision < made;
+	IF changed IS NOT NULL THEN
+		RAISE EXCEPTION 'detector "%" was changed in revision %', detector, changed USING ERRCODE = 'object_not_in_prerequisite_state',
+			HINT = format('Look at it again, and promote it with reviewed => %s.', made - 1);
+	END IF;
+	RETURN made;
+END $$;
+COMMENT ON FUNCTION assay.promote(text, text, int) IS
+	'makes a draft or shadow detector live; reviewed: the revision in which it was looked at, an error where it was changed since';
 
 CREATE FUNCTION assay.retire_detector(policy text, detector text) RETURNS int LANGUAGE sql
 	SET search_path = pg_catalog, pg_temp AS $$

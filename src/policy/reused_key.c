@@ -14,6 +14,7 @@
 
 #include "budget.h"
 #include "catalog/pg_type.h"
+#include "compile.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "protect.h"
@@ -393,6 +394,7 @@ FindMoot(Source *s, TimestampTz before, Tuplestorestate * found)
 	Security	security;
 	BatchQuery	q;
 
+	PolicyCheckKeys(s->id);
 	EnterOwner(&security, s->id->owner, s->id->search_path);
 	QueryStart(&q);
 	QueryAdd(&q, "SELECT r.key, r.at FROM assay_internal.readable_reused_key r LEFT JOIN %s d ON r.policy = ", s->id->decision_name);

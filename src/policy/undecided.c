@@ -12,6 +12,7 @@
 #include "batch.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "compile.h"
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -182,7 +183,10 @@ EnterReader(Security *security, Source *s)
 	if (s->as_caller)
 		EnterCaller(security);
 	else
+	{
+		PolicyCheckKeys(s->id);
 		EnterOwner(security, s->id->owner, "pg_catalog, pg_temp");
+	}
 }
 
 PG_FUNCTION_INFO_V1(assay_undecided);
