@@ -145,6 +145,9 @@ my @cases = (
 	# formatting that others' ends close is opened again, below what follows
 	(map { my ($name, $piece) = @$_; [ "html_back_$name", html($piece x 30_000, 'end'), qr/^broken_html$/, q{body_text ~ 'end'} ] }
 			[ 'block', '<li><b></li>x' ], [ 'inline', '<i><b></i>' ], [ 'cell', '<td><b></td>x' ], [ 'link', '<a><b></a>' ]),
+	# what is outside of a cell, or a list to choose from, is not closed from within
+	(map { my ($name, $from, $to) = @$_; [ "html_back_$name", html(('<li><b></li>x' x 20 . $from . '</b>' x 20 . $to) x 2000, 'end'), qr/^broken_html$/, q{body_text ~ 'end'} ] }
+			[ 'outside_cell', '<table><tr><td>', '</td></tr></table>' ], [ 'outside_select', '<select>', '</select>' ]),
 	[ 'html_back_few', html('<table>', '<tr><td><p><b>x<i>y</b></i></p><font>z</td></tr>' x 2000, '</table>'), qr/^$/, q{body_text ~ 'z\s*$'} ],
 	[ 'html_formats', html(numbered(1000, '<b x%d>'), '<p>x' x 100_000, 'end'), qr/^broken_html$/, q{body_text ~ 'end'} ],
 	[ 'html_fonts', html(numbered(3000, '<font x%d>'), '</p>' x 3000, 'end'), qr/^/, q{body_text ~ 'end'} ],

@@ -338,6 +338,8 @@ typedef struct Open
 	const char *name;
 	size_t		len;
 	TagKind		kind;
+	guint		outside;		/* of what comes back, what stands outside of
+								 * a table, say, which it is in */
 } Open;
 
 /* How far down an end tag is looked for */
@@ -365,17 +367,18 @@ is_named(const Open *open, const Tag *tag)
 
 /* All that is open from n on is closed. */
 static void
-close_from(GArray *stack, GArray *back, guint n)
+close_from(GArray *stack, GArray *back, guint *outside, guint n)
 {
+	*outside = g_array_index(stack, Open, n).outside;
 	for (guint i = n + 1; i < stack->len; i++)
 		if (comes_back(&g_array_index(stack, Open, i)))
 			g_array_append_val(back, g_array_index(stack, Open, i));
 	g_array_set_size(stack, n);
 }
 
-/* What an end tag closes, at the least: never more than the parser closes */
+/* What an end tag closes, at the least: never more than the parser closes, which from within a cell closes nothing outside */
 static void
-close_tag(GArray *stack, GArray *back, const Tag *tag, TagKind kind)
+close_tag(GArray *stack, GArray *back, guint *outside, const Tag *tag, TagKind kind)
 {
 	for (guint i = 0; i < SCAN_DEPTH && i < stack->len; i++)
 	{
@@ -383,7 +386,7 @@ close_tag(GArray *stack, GArray *back, const Tag *tag, TagKind kind)
 
 		if (is_named(open, tag))
 		{
-			close_from(stack, back, stack->len - 1 - i);
+			close_from(stack, back, outside, stack->len - 1 - i);
 			return;
 		}
 		if (kind == TAG_INLINE && open->kind != TAG_INLINE)
@@ -392,7 +395,7 @@ close_tag(GArray *stack, GArray *back, const Tag *tag, TagKind kind)
 			!(tag_is(tag->name, tag->name_len, "tr") && !tag_is(open->name, open->len, "table")))
 			break;
 	}
-	for (guint i = 0; i < SCAN_DEPTH && i < back->len; i++)
+	for (guint i = 0; i < SCAN_DEPTH && i < back->len - *outside; i++)
 		if (is_named(&g_array_index(back, Open, back->len - 1 - i), tag))
 		{
 			g_array_remove_index(back, back->len - 1 - i);
@@ -411,6 +414,7 @@ tags_cost_too_much(const char *s, size_t len)
 	const char *end = s + len;
 	GArray	   *stack = g_array_new(FALSE, FALSE, sizeof(Open));
 	GArray	   *back = g_array_new(FALSE, FALSE, sizeof(Open));
+	guint		outside = 0;
 	int64_t		cost = 0;
 
 	while (cost < MAX_COST && s < end && (s = memchr(s, '<', end - s)) != NULL)
@@ -441,12 +445,13 @@ tags_cost_too_much(const char *s, size_t len)
 			continue;
 		if (tag.closing)
 		{
-			close_tag(stack, back, &tag, kind);
+			close_tag(stack, back, &outside, &tag, kind);
 			continue;
 		}
 		open.name = tag.name;
 		open.len = tag.name_len;
 		open.kind = kind;
+		open.outside = outside;
 		/* <li> ends the <li> right before it, and so on */
 		if (stack->len > 0 && kind != TAG_INLINE)
 		{
@@ -459,6 +464,8 @@ tags_cost_too_much(const char *s, size_t len)
 				continue;
 		}
 		g_array_append_val(stack, open);
+		if (kind == TAG_BARRIER || tag_is(open.name, open.len, "select"))
+			outside = back->len;
 	}
 	g_array_free(stack, TRUE);
 	g_array_free(back, TRUE);
