@@ -146,12 +146,7 @@ assay_begin_rollup(PG_FUNCTION_ARGS)
 	QueryAdd(&q, ") ON CONFLICT (policy) DO UPDATE SET policy = excluded.policy");
 	(void) QueryRun(&q, SPI_OK_INSERT, NULL);
 	QueryStart(&q);
-
-	/*
-	 * that of a server that sent the row may be ahead of all that happens
-	 * here
-	 */
-	QueryAdd(&q, "SELECT CASE WHEN horizon <= pg_current_xact_id() THEN horizon END, CASE WHEN refreshed_at <= clock_timestamp() THEN oldest END FROM assay_internal.rollup WHERE policy = ");
+	QueryAdd(&q, "SELECT horizon, CASE WHEN refreshed_at <= clock_timestamp() THEN oldest END FROM assay_internal.rollup WHERE policy = ");
 	QueryValue(&q, TEXTOID, CStringGetTextDatum(id->policy));
 	QueryRunInto(&q, result->setResult);
 	QueryStart(&q);
