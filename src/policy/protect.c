@@ -1,6 +1,6 @@
 /*
  * protect.c
- *		Run something that may fail in a subtransaction of its own.
+ *		Run something that may fail, in a subtransaction of its own where there can be one.
  */
 #include "postgres.h"
 
