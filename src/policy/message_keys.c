@@ -151,7 +151,7 @@ IsColumn(Node *node)
 static Node *
 ExpressionOf(Source *s, Oid table, const char *column, bool *is_column)
 {
-	Trace		t = {.table = table, .owner = s->id->owner};
+	Trace		t = {.table = table,.owner = s->id->owner};
 	Node	   *node;
 
 	*is_column = true;
