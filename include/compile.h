@@ -136,6 +136,7 @@ PolicyPart(CompiledPolicy *p, int part)
 
 extern void CompileInit(void);
 extern void PolicyCheckKeys(PolicyIdentity *id);
+extern void PolicyCheckKeysOf(PolicyIdentity *id, Oid relid);
 extern void PolicyCheckOwners(PolicyIdentity *id);
 extern CompiledPolicy *PolicyCompile(PolicyConfig *c, TupleDesc desc, bool trust_all,
 									 MemoryContext context, Dependencies *d);

@@ -115,8 +115,12 @@ CheckOwner(PolicyIdentity *id, Oid relid, const char *what)
 					 quote_literal_cstr(id->policy))));
 }
 
-static void
-CheckKeyTypes(PolicyIdentity *id, Oid relid)
+/*
+ * A key's type brings code along, which runs as the policy's owner wherever that reads
+ * the key of this table: a message table's key may be of another type than the view's.
+ */
+void
+PolicyCheckKeysOf(PolicyIdentity *id, Oid relid)
 {
 	ListCell   *lc;
 
@@ -135,12 +139,12 @@ CheckKeyTypes(PolicyIdentity *id, Oid relid)
 	}
 }
 
-/* A key's type brings code along, which runs as the policy's owner wherever that reads a key. */
 void
 PolicyCheckKeys(PolicyIdentity *id)
 {
-	CheckKeyTypes(id, id->decision);
-	CheckKeyTypes(id, id->signals);
+	PolicyCheckKeysOf(id, id->decision);
+	PolicyCheckKeysOf(id, id->label);
+	PolicyCheckKeysOf(id, id->signals);
 }
 
 /*

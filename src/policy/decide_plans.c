@@ -14,6 +14,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_namespace.h"
 #include "compat.h"
+#include "compile.h"
 #include "decide_plans.h"
 #include "executor/executor.h"
 #include "fault.h"
@@ -380,7 +381,7 @@ Use(DecidePlans *t, MemoryContext context)
 
 /* News of the tables, the view and their schemas are news of the plans. */
 static void
-NoteDependencies(DecidePlans *t)
+NoteDependencies(DecidePlans *t, Relation rel)
 {
 	Oid			relations[] = {t->id->decision, t->id->signals, t->relation};
 
@@ -396,7 +397,10 @@ NoteDependencies(DecidePlans *t)
 					 GetSysCacheHashValue1(NAMESPACEOID, ObjectIdGetDatum(schema)));
 	}
 	for (int i = 0; t->table && i < t->table->nkeys; i++)
+	{
 		DependOnType(&t->dependencies, t->table->key_types[i]);
+		DependOnType(&t->dependencies, get_atttype(RelationGetRelid(rel), get_attnum(RelationGetRelid(rel), list_nth(t->id->key, i))));
+	}
 	/* Where the view is not there, it may come back under another oid. */
 	t->dependencies.misses |= !OidIsValid(t->id->signals);
 }
@@ -423,6 +427,7 @@ Prepare(DecidePlans *t, Relation rel)
 	const char *misplaced;
 
 	PolicyCheckOwners(t->id);
+	PolicyCheckKeysOf(t->id, RelationGetRelid(rel));
 	EnterOwner(&security, t->id->owner, t->id->search_path);
 	misplaced = UseShards(t->id, rel, &t->dependencies);
 	t->table = OpenDecisionTable(t->id);
@@ -559,7 +564,7 @@ GetDecidePlans(const char *policy, Relation rel, const char *transition,
 	MemoryContextSwitchTo(old);
 	CheckMayDecide(t->id, rel, raise);
 	Prepare(t, rel);
-	NoteDependencies(t);
+	NoteDependencies(t, rel);
 	DependenciesEnd(&t->dependencies);
 	t->whole = true;
 	return t;

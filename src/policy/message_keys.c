@@ -16,6 +16,7 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "owner.h"
 #include "parser/parsetree.h"
 #include "rights.h"
 #include "shards.h"
@@ -30,6 +31,7 @@
 typedef struct Trace
 {
 	Oid			table;
+	Oid			owner;			/* of the policy */
 	Query	   *query;			/* where its expression is, at the moment */
 	bool		others;			/* it needs more than the table's row */
 	int			columns;		/* that were followed */
@@ -98,7 +100,8 @@ TraceVar(Var *var, Trace *t)
 		return node;
 	if (var->varattno > 0 && rte->rtekind == RTE_RELATION && t->columns <= TRACED_MAX)
 		attno = ColumnOfTable(t->table, rte->relid, var->varattno);
-	t->others |= attno <= 0;
+	/* Written out, a cast of another's type is looked up anew. */
+	t->others |= attno <= 0 || !TypeIsTrusted(t->owner, var->vartype);
 	return (Node *) makeVar(1, attno, var->vartype, var->vartypmod, var->varcollid, 0);
 }
 
@@ -148,7 +151,7 @@ IsColumn(Node *node)
 static Node *
 ExpressionOf(Source *s, Oid table, const char *column, bool *is_column)
 {
-	Trace		t = {.table = table};
+	Trace		t = {.table = table,.owner = s->id->owner};
 	Node	   *node;
 
 	*is_column = true;
@@ -176,7 +179,8 @@ AddColumnOfView(StringInfo sql, Source *s, Oid table, const char *column, const 
 	int32		typmod = -1;
 	Oid			collation = InvalidOid;
 
-	if (expression == NULL && (!is_column || get_attnum(table, column) <= 0))
+	if (expression == NULL &&
+		(!is_column || get_attnum(table, column) <= 0 || !TypeIsTrusted(s->id->owner, get_atttype(table, get_attnum(table, column)))))
 		return false;
 	get_atttypetypmodcoll(s->id->signals, of_view, &type, &typmod, &collation);
 	appendStringInfoString(sql, separator);

@@ -25,6 +25,7 @@
 #include "commands/trigger.h"
 #include "common/hashfn.h"
 #include "compat.h"
+#include "compile.h"
 #include "decide_run.h"
 #include "miscadmin.h"
 #include "new_rows.h"
@@ -904,6 +905,8 @@ RunKeepAll(void *arg)
 	if (!OidIsValid(t.id->decision) ||
 		!has_privs_of_role(d->trigdata->tg_relation->rd_rel->relowner, t.id->owner))
 		return;
+	PolicyCheckKeys(t.id);
+	PolicyCheckKeysOf(t.id, RelationGetRelid(d->trigdata->tg_relation));
 	t.key_types = palloc(list_length(t.id->key) * sizeof(Oid));
 	foreach(lc, t.id->key)
 	{

@@ -40,6 +40,7 @@ DecidedTables(PolicyIdentity *id)
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext spi;
 	List	   *tables = NIL;
+	ListCell   *lc;
 	Security	security;
 	BatchQuery	q;
 
@@ -63,6 +64,8 @@ DecidedTables(PolicyIdentity *id)
 	}
 	MemoryContextSwitchTo(spi);
 	LeaveSecurity(&security);
+	foreach(lc, tables)
+		PolicyCheckKeysOf(id, lfirst_oid(lc));
 	return tables;
 }
 
