@@ -1,6 +1,6 @@
 /*
  * cursors.h
- *		Keep the session's cursors from whoever's code runs for a while.
+ *		Keep the session's cursors and keys from whoever's code runs for a while.
  */
 #ifndef ASSAY_CURSORS_H
 #define ASSAY_CURSORS_H
@@ -14,12 +14,12 @@ extern void CursorsInit(void);
 
 /*
  * The cursors that are open, and for an owner's code the keys by which the session
- * has logged in, are out of reach until ShowCursors(), which is given what this
+ * has logged in, are out of reach until ShowSession(), which is given what this
  * returns, and closes what was opened meanwhile and is open yet.  An error needs
  * none: the end of the (sub)transaction shows them.
  */
-extern int	HideCursors(void);
-extern void ShowCursors(int before);
+extern int	HideSession(void);
+extern void ShowSession(int before);
 
 /* Pin one of ours, and run it to its end as a commit would; not those that are hidden. */
 extern void HoldCursor(Portal portal);

@@ -1,6 +1,6 @@
 /*
  * labels.h
- *		Which label of a message counts.
+ *		Which label of a message counts, and queries about labels and decisions.
  */
 #ifndef ASSAY_LABELS_H
 #define ASSAY_LABELS_H
@@ -12,8 +12,6 @@ extern void AddLabels(BatchQuery *q, Source *s);
 extern void AddLabelJoin(BatchQuery *q, Source *s, const char *alias);
 extern void AddLabelOf(BatchQuery *q, Source *s, const char *alias);
 extern void AddLatestDecision(BatchQuery *q, Source *s, const char *alias, Datum since, Datum until);
-extern void AddKeyIs(BatchQuery *q, Source *s, const char *alias, Datum key);
-extern void AddKeyList(BatchQuery *q, Source *s, Datum keys, int max);
 extern char *TableBeside(Source *s, const char *suffix, Oid *number);
 extern char *StartBeside(FunctionCallInfo fcinfo, Source *s, BatchQuery *q, const char *suffix);
 extern Datum NoRows(FunctionCallInfo fcinfo);

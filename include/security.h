@@ -5,7 +5,7 @@
  * All that a user wrote (conditions, signals views, what hangs on the decision
  * table) runs between EnterOwner() and LeaveSecurity(): as the policy's owner,
  * in a restricted operation, with the settings of the server and not of the
- * session, whose cursors are out of reach.  An error needs no LeaveSecurity(): the
+ * session, whose cursors and keys are out of reach.  An error needs no LeaveSecurity(): the
  * end of the (sub)transaction restores all of it.
  */
 #ifndef ASSAY_SECURITY_H
@@ -30,7 +30,7 @@ typedef struct Security
 	Oid			userid;
 	int			context;
 	int			nestlevel;		/* of settings; 0: none were changed */
-	int			cursors;		/* of the session's, hidden before */
+	int			hidden;			/* of the session's, before: HideSession() */
 } Security;
 
 extern void EnterOwner(Security *s, Oid owner, const char *search_path);

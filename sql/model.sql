@@ -66,6 +66,42 @@ SELECT name, assay_internal.model_send(copied.model) = assay_internal.model_send
     assay.model_digest(stored.model::text::assay.model) = assay.model_digest(stored.model) AS text_same
 FROM copied JOIN stored USING (name) ORDER BY name;
 
+-- Bytes that are no model: a header that is spoilt
+CREATE FUNCTION try_binary(hex text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	file text := format('/tmp/assay_model.%s', pg_backend_pid());
+	lob oid := lo_from_bytea(0, '\x5047434f50590aff0d0a000000000000000000' || '\x0001'::bytea || int4send(length(hex) / 2) || decode(hex, 'hex') || '\xffff');
+	detail text;
+BEGIN
+	PERFORM lo_export(lob, file), lo_unlink(lob);
+	CREATE TEMP TABLE binary_value (m assay.model) ON COMMIT DROP;
+	EXECUTE format('COPY binary_value FROM %L (FORMAT binary)', file);
+	RETURN (SELECT m::text FROM binary_value);
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+	RETURN concat_ws(': ', sqlstate, sqlerrm, nullif(detail, ''));
+END $$;
+SELECT encode(assay_internal.model_send(model), 'hex') AS good FROM stored WHERE name = 'linear' \gset
+SELECT try_binary(:'good') = model::text AS good FROM stored WHERE name = 'linear';
+SELECT what, try_binary(overlay(:'good' placing hex FROM from_byte * 2 + 1)) FROM (VALUES
+	('version', 0, '7fff'),
+	('format', 2, 'ff'),
+	('link', 3, 'ff'),
+	('no features', 8, '00000000'),
+	('outputs beyond the limit', 12, '7fffffff'),
+	('iterations', 52, 'ffffffff'),
+	('reserved', 68, '00000001'),
+	('library', 64, '7fffffff'),
+	('scale NaN', 88, '7ff8000000000000'),
+	('divisor 0', 96, '0000000000000000'),
+	('divisor < 0', 96, 'bff0000000000000'),
+	('divisor infinite', 96, '7ff0000000000000')) v(what, from_byte, hex);
+SELECT try_binary(left(:'good', -2)) AS truncated, try_binary(:'good' || '00') AS longer, try_binary('') AS empty;
+SELECT pg_backend_pid() AS pid \gset
+\setenv pid :pid
+\! rm -f /tmp/assay_model.$pid
+DROP FUNCTION try_binary;
+
 -- Equal content is the same model, whoever made it; any difference is another
 SELECT count(DISTINCT assay.model_digest(model)) FROM stored;
 SELECT assay.model_digest(assay.model_from_linear('{"a b",c}', '{0.5,-2}', 0.25)) = assay.model_digest(model) AS same,

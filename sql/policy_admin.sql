@@ -156,12 +156,12 @@ SELECT assay.alter_detector('hand', 'looked at', condition => 'n > 0') AS looked
 SELECT assay.create_detector('hand', 'another', 'n > 2', mode => 'draft') > :looked_again AS later;
 SELECT set_config('admin.looked', :'looked', false) IS NOT NULL AS kept;
 DO $$ BEGIN
-	PERFORM assay.promote('hand', 'looked at', reviewed => current_setting('admin.looked')::int);
+	PERFORM assay.promote('hand', 'looked at', revision => current_setting('admin.looked')::int);
 EXCEPTION WHEN object_not_in_prerequisite_state THEN
 	RAISE NOTICE '%', regexp_replace(SQLERRM, '\d+', 'N');
 END $$;
 SELECT mode FROM assay.detectors WHERE policy = 'hand' AND detector = 'looked at';
-SELECT assay.promote('hand', 'looked at', reviewed => :looked_again) > :looked_again AS promoted;
+SELECT assay.promote('hand', 'looked at', revision => :looked_again) > :looked_again AS promoted;
 SELECT mode FROM assay.detectors WHERE policy = 'hand' AND detector = 'looked at';
 SELECT assay.drop_detector('hand', 'looked at') > 0 AS dropped, assay.drop_detector('hand', 'another') > 0 AS dropped;
 SELECT assay.promote('hand', 'b');

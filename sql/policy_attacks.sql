@@ -355,7 +355,7 @@ SELECT assay.create_policy('keys', 'atk_v.keys', '{words}');
 SELECT assay.create_policy('keys', 'atk_v.keys', '{row}');
 SELECT assay.create_policy('keys', 'atk_v.keys', '{span}');
 -- one that becomes another's
-CREATE TYPE atk_v.kind AS ENUM ('a', 'b', 'c');
+CREATE TYPE atk_v.kind AS ENUM ('a', 'b', 'c', 'd');
 CREATE TABLE atk_v.kinds (kind atk_v.kind PRIMARY KEY);
 CREATE VIEW atk_v.kind_sig AS SELECT kind FROM atk_v.kinds;
 SELECT assay.create_policy('keys', 'atk_v.kind_sig', '{kind}');
@@ -363,6 +363,11 @@ CREATE TRIGGER decide AFTER INSERT ON atk_v.kinds REFERENCING NEW TABLE AS new F
 INSERT INTO atk_v.kinds VALUES ('a');
 RESET ROLE;
 ALTER TYPE atk_v.kind OWNER TO atk_mallory;
+-- (news of the type alone: a new cast is news for everybody)
+SET ROLE atk_victim;
+INSERT INTO atk_v.kinds VALUES ('d');
+RESET ROLE;
+INSERT INTO assay_internal.reused_key (policy, key, at) VALUES ('keys', '{a}', '-infinity');
 SET ROLE atk_mallory;
 CREATE FUNCTION atk.to_given(text) RETURNS atk_v.kind LANGUAGE plpgsql AS $$ BEGIN PERFORM atk.told($1); RETURN 'a'; END $$;
 CREATE CAST (text AS atk_v.kind) WITH FUNCTION atk.to_given(text);
@@ -371,6 +376,7 @@ INSERT INTO atk_v.kinds VALUES ('b');
 SET client_min_messages = warning;
 SELECT count(*) FROM assay.explain_decision('keys', ARRAY['a']);
 SELECT count(*) FROM assay.undecided('keys');
+SELECT assay_internal.drop_reused_keys('keys', 'infinity');
 SELECT severity, "check", detail FROM assay.check('keys') WHERE severity = 'error' AND "check" <> 'faults';
 SET client_min_messages = error;
 RESET ROLE;

@@ -1,6 +1,6 @@
 /*
  * cursors.c
- *		Keep the session's cursors from whoever's code runs for a while.
+ *		Keep the session's cursors and keys from whoever's code runs for a while.
  *
  * Code of another's that runs in a session, though with his rights alone, could
  * read from the session's cursors, whoever may read what they show; or put one of
@@ -33,7 +33,7 @@
 #include "libpq/libpq-be.h"
 #endif
 
-typedef struct HiddenCursor
+typedef struct Hidden
 {
 	bool	   *key;			/* of the session's, and no cursor; or NULL */
 	Portal		portal;
@@ -42,9 +42,9 @@ typedef struct HiddenCursor
 	void		(*cleanup) (Portal portal);
 	SubTransactionId active;
 	SubTransactionId hidden_in;
-} HiddenCursor;
+} Hidden;
 
-static HiddenCursor *hidden = NULL;
+static Hidden *hidden = NULL;
 static int	nhidden = 0;
 static int	hidden_room = 0;
 
@@ -111,21 +111,21 @@ IsOurs(Portal portal)
 	return portal->portalPinned && strncmp(portal->name, OUR_CURSOR, strlen(OUR_CURSOR)) == 0;
 }
 
-static HiddenCursor *
+static Hidden *
 AddHidden(void)
 {
-	HiddenCursor *h;
+	Hidden	   *h;
 
 	if (nhidden == hidden_room)
 	{
 		int			room = Max(8, 2 * hidden_room);
 
-		hidden = hidden ? repalloc(hidden, room * sizeof(HiddenCursor)) :
-			MemoryContextAlloc(TopMemoryContext, room * sizeof(HiddenCursor));
+		hidden = hidden ? repalloc(hidden, room * sizeof(Hidden)) :
+			MemoryContextAlloc(TopMemoryContext, room * sizeof(Hidden));
 		hidden_room = room;
 	}
 	h = &hidden[nhidden++];
-	memset(h, 0, sizeof(HiddenCursor));
+	memset(h, 0, sizeof(Hidden));
 	h->hidden_in = GetCurrentSubTransactionId();
 	return h;
 }
@@ -133,7 +133,7 @@ AddHidden(void)
 static void
 HideCursor(Portal portal)
 {
-	HiddenCursor *h;
+	Hidden	   *h;
 
 	if (IsGuarded(portal) || IsOurs(portal))
 		return;
@@ -172,7 +172,7 @@ HideKeys(void)
 }
 
 static void
-ShowCursor(const HiddenCursor *h)
+ShowHidden(const Hidden *h)
 {
 	if (h->key)
 	{
@@ -199,7 +199,7 @@ CloseCursor(Portal portal)
 }
 
 int
-HideCursors(void)
+HideSession(void)
 {
 	int			before = nhidden;
 
@@ -209,11 +209,11 @@ HideCursors(void)
 }
 
 void
-ShowCursors(int before)
+ShowSession(int before)
 {
 	ForEachPortal(CloseCursor);
 	while (nhidden > before)
-		ShowCursor(&hidden[--nhidden]);
+		ShowHidden(&hidden[--nhidden]);
 }
 
 void
@@ -265,12 +265,12 @@ AtEndOfSubtransaction(SubXactEvent event, SubTransactionId mine, SubTransactionI
 		return;
 	while (nhidden > 0 && hidden[nhidden - 1].hidden_in >= mine)
 	{
-		HiddenCursor *h = &hidden[--nhidden];
+		Hidden	   *h = &hidden[--nhidden];
 
 		if (h->active >= mine)
 			h->active = parent;
 		if (h->key || h->portal->createSubid < mine)
-			ShowCursor(h);
+			ShowHidden(h);
 	}
 }
 
@@ -282,10 +282,10 @@ AtEndOfTransaction(XactEvent event, void *arg)
 		return;
 	while (nhidden > 0)
 	{
-		HiddenCursor *h = &hidden[--nhidden];
+		Hidden	   *h = &hidden[--nhidden];
 
 		if (h->key || h->portal->createSubid == InvalidSubTransactionId)
-			ShowCursor(h);
+			ShowHidden(h);
 	}
 }
 

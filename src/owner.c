@@ -150,18 +150,18 @@ RunAsOwner(Oid relid, const OwnerStatement *statement, Datum *args, const char *
 	Oid			caller;
 	int			sec_context;
 	int			guc_level;
-	int			cursors;
+	int			hidden;
 	int			done;
 	Datum		result;
 
 	GetUserIdAndSecContext(&caller, &sec_context);
 	SetUserIdAndSecContext(owner, sec_context | SECURITY_GUARDED);
 	guc_level = NewGUCNestLevel();
-	cursors = HideCursors();
+	hidden = HideSession();
 
 	/*
-	 * On an error the transaction's abort restores user, settings and
-	 * cursors.
+	 * On an error the transaction's abort restores user, settings and what is
+	 * hidden.
 	 */
 	SPI_connect();
 	done = SPI_execute_with_args(statement->sql, statement->nargs, (Oid *) statement->types, args, nulls,
@@ -177,7 +177,7 @@ RunAsOwner(Oid relid, const OwnerStatement *statement, Datum *args, const char *
 	}
 	SPI_finish();
 
-	ShowCursors(cursors);
+	ShowSession(hidden);
 	AtEOXact_GUC(false, guc_level);
 	SetUserIdAndSecContext(caller, sec_context);
 	return result;

@@ -4,7 +4,7 @@
  *
  * PostgreSQL's restricted operation refuses what would leave code of an owner's to a
  * session that may be a superuser's: prepared statements, temporary tables and types.
- * Here is the rest, but for cursors and settings, which cursors.c and
+ * Here is the rest, but for cursors, keys and settings, which cursors.c and
  * security.c have.
  */
 #include "postgres.h"
@@ -173,7 +173,7 @@ HasNamedConnection(Oid schema, Oid extension)
 }
 
 /*
- * The same of extensions: connections that the session has opened as somebody else,
+ * So it is with extensions: connections that the session has opened as somebody else,
  * by dblink, or for foreign tables, by postgres_fdw.  What takes a connection's name
  * or else how to connect is refused while the session has one of a name.
  */
@@ -294,7 +294,7 @@ ProcessUtilityGuarded(PlannedStmt *pstmt, const char *query, bool read_only_tree
 					  ParamListInfo params, QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
 {
 	bool		refresh = IsA(pstmt->utilityStmt, RefreshMatViewStmt);
-	int			cursors;
+	int			hidden;
 
 	if (IsA(pstmt->utilityStmt, ConstraintsSetStmt) && InSecurityRestrictedOperation())
 		Refuse("SET CONSTRAINTS");
@@ -305,11 +305,11 @@ ProcessUtilityGuarded(PlannedStmt *pstmt, const char *query, bool read_only_tree
 	 * What a materialized view reads is its owner's code, a baseline's, say,
 	 * for which the server enters as the owner itself.
 	 */
-	cursors = refresh ? HideCursors() : 0;
+	hidden = refresh ? HideSession() : 0;
 	(process_utility ? process_utility : standard_ProcessUtility) (pstmt, query, read_only_tree, context,
 																   params, environment, dest, completion);
 	if (refresh)
-		ShowCursors(cursors);
+		ShowSession(hidden);
 }
 
 void

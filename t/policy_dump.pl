@@ -108,6 +108,16 @@ is($node->safe_psql('data_only', q{SELECT severity, hint FROM assay.check('dumpe
 cmp_ok($node->safe_psql('data_only', 'SELECT assay_internal.enable_triggers()'), '>', 20, 'enabled');
 is($node->safe_psql('data_only', $enabled), $node->safe_psql('source', $enabled), '... as before');
 is($node->safe_psql('data_only', q{SELECT count(*) FROM assay.check('dumped') WHERE detail ~ 'by replication'}), '0', 'all is well');
+# where it fails, the triggers of the table at which it stopped are disabled, which guard who may write it
+$node->command_fails([ 'pg_restore', '--exit-on-error', '--data-only', '--disable-triggers', '-n', 'assay_internal', '-t', 'detector', '-d', $node->connstr('data_only'), $custom ],
+	'data alone, a second time');
+is($node->safe_psql('data_only', q{SELECT severity, detail FROM assay.check('dumped') WHERE detail ~ 'disable-triggers'}),
+	"error|triggers that guard the extension's tables are disabled, as a pg_restore --disable-triggers that fails leaves them: 6", 'check() tells');
+is($node->safe_psql('data_only', 'SELECT assay_internal.enable_triggers()'), '6', 'enabled');
+is($node->safe_psql('data_only', $enabled), $node->safe_psql('source', $enabled), '... as before');
+is($node->safe_psql('data_only', q{SELECT count(*) FROM assay.check('dumped') WHERE detail ~ 'disable-triggers'}), '0', 'all is well again');
+isnt($node->psql('data_only', q{CREATE ROLE passer_by; SET ROLE passer_by; INSERT INTO assay.detector (policy, detector, from_revision, condition, weight, mode, rollout)
+	VALUES ('dumped', 'evil', (SELECT max(revision) FROM assay.revision), 'true', -99, 'live', 1)}), 0, '... and a stranger writes no detector');
 $node->safe_psql('data_only', q{ALTER SUBSCRIPTION lists SET (slot_name = NONE)});
 $node->safe_psql('data_only', q{DROP SUBSCRIPTION lists});
 
@@ -156,6 +166,19 @@ $node->safe_psql($_, q{SELECT assay.set_labels('counted', '{analyst}'), assay.re
 is($node->safe_psql($_, $counts), $counted, "$_: nor does another order of labels") foreach ('counted', 'counted_again');
 $node->safe_psql('counted_again', q{SELECT assay.refresh_rollup('counted', '2024-01-01')});
 is($node->safe_psql('counted_again', q{SELECT count(*) FROM assay.decision_days WHERE day < '2025-01-01'}), '0', 'who asks for a time has it counted');
+
+# where they come by replication, nobody counts beside
+$node->safe_psql('counted_again', q{CREATE SUBSCRIPTION counts CONNECTION 'dbname=none' PUBLICATION counts WITH (connect = false);
+	INSERT INTO pg_subscription_rel (srsubid, srrelid, srsubstate) SELECT oid, 'assay_internal.decision_hour'::regclass, 'r' FROM pg_subscription WHERE subname = 'counts'});
+my (undef, undef, $counting) = $node->psql('counted_again', q{SELECT assay.refresh_rollup('counted')});
+like($counting, qr/counts by hour and day come by replication\nHINT:  Refresh them at the publisher/, 'counts that come are not made');
+$node->safe_psql('counted_again', q{INSERT INTO message VALUES (4); CALL assay.maintain()});
+my $of_four = q{SELECT sum(hits) FROM assay.decision_hours WHERE kind = 'verdict'};
+is($node->safe_psql('counted_again', $of_four . q{; SELECT count(*) FROM assay.health WHERE kind = 'maintenance' AND severity = 'error'}), "1\n0", 'nor by maintain()');
+$node->safe_psql('counted_again', q{ALTER SUBSCRIPTION counts SET (slot_name = NONE)});
+$node->safe_psql('counted_again', q{DROP SUBSCRIPTION counts});
+$node->safe_psql('counted_again', 'CALL assay.maintain()');
+is($node->safe_psql('counted_again', $of_four), '2', '... until they don\'t come any more');
 
 # pg_restore fills them while there are no messages yet; and a table of counts may come without its rows
 $node->safe_psql('viewed', q{ALTER TABLE message ADD arrival bigint GENERATED ALWAYS AS IDENTITY;

@@ -90,8 +90,51 @@ $old->safe_psql('mail', q{
 	SELECT assay.go_live('inbox');
 	INSERT INTO inbox (received_at, from_addr, subject, body) SELECT timestamptz '2024-02-01 00:00+00' + i * interval '1 hour', 'service@pay-alerts3.top', 'Your account has been limited', 'Please verify your account within 24 hours' FROM generate_series(1, 5) i;
 });
+# tenants, a detector that was dropped and made again, counts of decisions that are gone, a pack's list that was changed
+$old->safe_psql('mail', q{SET client_min_messages = warning;
+	SET ROLE mail; CREATE SCHEMA ten; SET search_path = ten, public;
+	CREATE TABLE message (
+		mail_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, tenant_id text NOT NULL, received timestamptz NOT NULL,
+		sender text, recipient text, subject text, body text, was_spam boolean);
+	INSERT INTO message (tenant_id, received, sender, recipient, subject, body, was_spam)
+	SELECT CASE WHEN i % 2 = 0 THEN 'acme' ELSE 'umbrella' END, timestamptz '2024-03-01' + i * interval '20 minutes', s.sender, 'ann@corp.example', s.subject, s.body,
+		   i % 25 = 0
+	FROM generate_series(1, 1000) i, LATERAL (VALUES
+		(true, 'PayPal <service@pay-alerts.top>', 'Your account has been limited',
+		 'Dear customer, please verify your account within 24 hours. Click here.'),
+		(false, 'User ' || i % 20 || ' <u' || i % 20 || '@partner.example>', 'Meeting ' || i % 30,
+		 'Shall we talk about it on day ' || i % 7 || '?')) s(bad, sender, subject, body)
+	WHERE s.bad = (i % 25 = 0);
+	CALL assay.onboard('tenants', messages => 'message', tenant => 'tenant_id', labels => 'message', columns => '{"malicious": "was_spam"}', budget => '{"alerts_per_day": 50}');
+	SELECT assay.go_live('tenants');
+	INSERT INTO message (tenant_id, received, sender, subject, body) VALUES ('acme', '2024-05-01', 'PayPal <service@pay-alerts.top>', 'Your account has been limited', 'Please verify your account. Click here.'),
+	('new', '2024-05-01', 'PayPal <service@pay-alerts.top>', 'Your account has been limited', 'Please verify your account. Click here.');
+	CREATE TABLE cm (id int PRIMARY KEY); CREATE VIEW cs AS SELECT id FROM cm;
+	SELECT assay.create_policy('counted', 'cs', '{id}'), assay.create_detector('counted', 'd', 'id > 0', mode => 'live', weight => 9), assay.create_detector('counted','dr','id>5', mode=>'draft');
+	SELECT assay.alter_detector('counted','dr', condition => 'id > 6'), assay.drop_detector('counted','dr'), assay.create_detector('counted','dr','id>7');
+	CREATE TRIGGER decide AFTER INSERT ON cm REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('counted');
+	INSERT INTO cm SELECT generate_series(1, 9); UPDATE counted_decision SET decided_at = '2024-01-01 10:30+00' WHERE id < 3;
+	UPDATE counted_decision SET decided_at = '2024-01-02 10:30+00' WHERE id IN (3,4,5);
+	INSERT INTO counted_label (id, malicious, source) SELECT i, i%2=0, 'analyst' FROM generate_series(1,6) i;
+	SELECT assay.refresh_rollup('counted'); DELETE FROM counted_decision WHERE id <= 4;
+	SELECT assay.promote('counted','dr', reviewed => (SELECT revision FROM assay.policies WHERE policy='counted'));
+	RESET ROLE; RESET search_path;
+	INSERT INTO assay.list (set, value) SELECT s.set, 'by-hand.example' FROM assay.named_sets s WHERE s.extension = 'pg_assay_email' AND content='list' ORDER BY 1 LIMIT 1;
+	CALL assay.maintain()});
 my $more = 'SET ROLE mail; SET search_path = more, public; ';
-my @asked = ([ 'undecided' => q{SELECT key FROM assay.undecided('world') ORDER BY 1} ],
+my @asked = (
+	[ 'every row' => q{SET timezone = 'UTC'; SELECT format('SELECT %L, count(*), md5(string_agg(t::text, chr(10) ORDER BY t::text COLLATE "C")) FROM %s t', c.oid::regclass, c.oid::regclass)
+		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't' AND n.nspname !~ '^(pg_|information_schema)'
+		ORDER BY c.oid::regclass::text COLLATE "C" \gexec
+		SELECT schemaname, sequencename, last_value FROM pg_sequences ORDER BY 1, 2} ],
+	# 17 has a right more, and makes row types members, too
+	[ 'rights' => q{SELECT c.oid::regclass, c.relkind, c.relowner::regrole, replace(c.relacl::text, 'm/', '/'), c.relrowsecurity, c.relreplident, c.reloptions FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname !~ '^(pg_|information_schema)' ORDER BY c.oid::regclass::text COLLATE "C";
+		SELECT p.oid::regprocedure, p.proowner::regrole, p.proacl, p.proconfig, p.prosecdef FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+		WHERE n.nspname !~ '^(pg_|information_schema)' ORDER BY p.oid::regprocedure::text COLLATE "C"} ],
+	[ 'members' => q{SELECT e.extname, pg_describe_object(d.classid, d.objid, d.objsubid) FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass
+		WHERE d.deptype = 'e' AND d.classid <> 'pg_type'::regclass ORDER BY 1, pg_describe_object(d.classid, d.objid, d.objsubid) COLLATE "C"; SELECT e.extname, e.extversion, array(SELECT x::regclass FROM unnest(e.extconfig) x ORDER BY x), e.extcondition FROM pg_extension e ORDER BY 1} ],
+	[ 'undecided' => q{SELECT key FROM assay.undecided('world') ORDER BY 1} ],
 	[ 'keys that came again' => q{SELECT key, at FROM assay_internal.reused_key ORDER BY 1} ],
 	[ 'check' => q{SELECT severity, "check", detail FROM assay.check('world') WHERE "check" NOT IN ('faults', 'traffic') ORDER BY 1, 2, 3} ],
 	[ 'access' => q{SELECT * FROM assay.access WHERE policy = 'world' ORDER BY role COLLATE "C"} ],

@@ -206,4 +206,4 @@ def test_load_into_table_and_policy(inbound):
     assert second.revision == first.revision + 1 and second.digest != first.digest
     row = inbound.execute("SELECT mode, weight, kind FROM assay.detectors WHERE detector = 'forest'").fetchone()
     assert row == ("shadow", 8, "model")
-    assert pg_assay.promote(inbound, "inbound", "forest") == second.revision + 1
+    assert pg_assay.promote(inbound, "inbound", "forest", revision=second.revision) == second.revision + 1

@@ -35,19 +35,19 @@ COMMENT ON TYPE assay.attribution IS 'ledger of one decision: prior + contributi
 
 -- functions of the type
 
-CREATE FUNCTION assay.margin(assay.attribution) RETURNS float8
+CREATE FUNCTION assay.margin(attribution assay.attribution) RETURNS float8
 	AS 'MODULE_PATHNAME', 'attribution_margin' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION assay.margin(assay.attribution) IS 'score of the decision in log-odds';
 
-CREATE FUNCTION assay.prior(assay.attribution) RETURNS float8
+CREATE FUNCTION assay.prior(attribution assay.attribution) RETURNS float8
 	AS 'MODULE_PATHNAME', 'attribution_prior' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION assay.prior(assay.attribution) IS 'log-odds before any evidence';
 
-CREATE FUNCTION assay.revision(assay.attribution) RETURNS int
+CREATE FUNCTION assay.revision(attribution assay.attribution) RETURNS int
 	AS 'MODULE_PATHNAME', 'attribution_revision' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION assay.revision(assay.attribution) IS 'revision of the policy that decided';
 
-CREATE FUNCTION assay.degraded(assay.attribution) RETURNS boolean
+CREATE FUNCTION assay.degraded(attribution assay.attribution) RETURNS boolean
 	AS 'MODULE_PATHNAME', 'attribution_degraded' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION assay.degraded(assay.attribution) IS 'was the decision made without some of its evidence?';
 

@@ -4,16 +4,16 @@
 
 -- functions
 
-CREATE FUNCTION assay.hits(assay.attribution) RETURNS text[]
+CREATE FUNCTION assay.hits(attribution assay.attribution) RETURNS text[]
 	AS 'MODULE_PATHNAME', 'attribution_hits' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 30;
 COMMENT ON FUNCTION assay.hits(assay.attribution) IS
 	'names of what hit, sorted: detectors, marked shadow: or muted: where they did not count, and exclusions, marked exclusion:';
 
-CREATE FUNCTION assay.counted_hits(assay.attribution) RETURNS text[]
+CREATE FUNCTION assay.counted_hits(attribution assay.attribution) RETURNS text[]
 	AS 'MODULE_PATHNAME', 'attribution_counted_hits' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 30;
 COMMENT ON FUNCTION assay.counted_hits(assay.attribution) IS 'names of the detectors that hit and counted, sorted';
 
-CREATE FUNCTION assay.attribution_to_jsonb(assay.attribution) RETURNS jsonb
+CREATE FUNCTION assay.attribution_to_jsonb(attribution assay.attribution) RETURNS jsonb
 	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION assay.attribution_to_jsonb(assay.attribution) IS 'the ledger as jsonb, for the cast';
 

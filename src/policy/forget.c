@@ -13,6 +13,7 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "labels.h"
+#include "latest.h"
 #include "miscadmin.h"
 #include "reused_key.h"
 #include "signals_query.h"

@@ -15,6 +15,7 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "labels.h"
+#include "latest.h"
 #include "signals_query.h"
 #include "utils/array.h"
 #include "utils/builtins.h"

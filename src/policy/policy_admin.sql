@@ -562,10 +562,10 @@ COMMENT ON FUNCTION assay_internal.apply_state(text, text, jsonb, assay.guard[],
 
 -- functions
 
-CREATE FUNCTION assay.policy_diff(policy text, revision1 int, revision2 int DEFAULT NULL,
+CREATE FUNCTION assay.policy_diff(policy text, revision_a int, revision_b int DEFAULT NULL,
 	OUT kind text, OUT name text, OUT attribute text, OUT old text, OUT new text) RETURNS SETOF record LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
-	SELECT d.* FROM assay_internal.document_diff(policy, assay_internal.policy_state(policy, revision1), assay_internal.policy_state(policy, revision2)) d
+	SELECT d.* FROM assay_internal.document_diff(policy, assay_internal.policy_state(policy, revision_a), assay_internal.policy_state(policy, revision_b)) d
 $$;
 COMMENT ON FUNCTION assay.policy_diff(text, int, int) IS
 	'what differs between two revisions of a policy, an attribute a row; NULL is the current revision';

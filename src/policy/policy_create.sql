@@ -640,7 +640,7 @@ END $$;
 COMMENT ON FUNCTION assay.alter_detector(text, text, text, assay.model, float8, text, text, timestamptz, float8, text, text, text[], text, text) IS
 	'changes a detector in a new revision; what is NULL stays; '''' (force_verdict, severity, description) and infinity (expires_at) take away';
 
-CREATE FUNCTION assay.promote(policy text, detector text, reviewed int DEFAULT NULL) RETURNS int LANGUAGE plpgsql
+CREATE FUNCTION assay.promote(policy text, detector text, revision int DEFAULT NULL) RETURNS int LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	made int := assay.alter_detector(policy, detector, mode => 'live');
@@ -648,15 +648,15 @@ DECLARE
 BEGIN
 	-- what is live now was looked at: nobody else changes the policy until the transaction ends
 	SELECT max(d.from_revision) INTO changed FROM assay.detector d
-	WHERE d.policy = promote.policy AND d.detector = promote.detector AND d.from_revision > reviewed AND d.from_revision < made;
+	WHERE d.policy = promote.policy AND d.detector = promote.detector AND d.from_revision > promote.revision AND d.from_revision < made;
 	IF changed IS NOT NULL THEN
 		RAISE EXCEPTION 'detector "%" was changed in revision %', detector, changed USING ERRCODE = 'object_not_in_prerequisite_state',
-			HINT = format('Look at it again, and promote it with reviewed => %s.', made - 1);
+			HINT = format('Look at it again, and promote it with revision => %s.', made - 1);
 	END IF;
 	RETURN made;
 END $$;
 COMMENT ON FUNCTION assay.promote(text, text, int) IS
-	'makes a draft or shadow detector live; reviewed: the revision in which it was looked at, an error where it was changed since';
+	'makes a draft or shadow detector live; revision: the one in which it was looked at, an error where it was changed since';
 
 CREATE FUNCTION assay.retire_detector(policy text, detector text) RETURNS int LANGUAGE sql
 	SET search_path = pg_catalog, pg_temp AS $$

@@ -162,7 +162,7 @@ LikeLiterals(const char *pattern, int len, Literal *two[2])
 }
 
 /*
- * The same of a regular expression.  Only the plainest are understood: a
+ * The same for a regular expression.  Only the plainest are understood: a
  * sequence of characters, dots, anchors and quantified characters.
  */
 static void

@@ -1,6 +1,6 @@
 /*
  * protect.c
- *		Run something that may fail in a subtransaction of its own.
+ *		Run something that may fail, in a subtransaction of its own where there can be one.
  */
 #include "postgres.h"
 
@@ -100,7 +100,7 @@ RunProtected(void (*run) (void *arg), void *arg)
 	ResourceOwner owner = CurrentResourceOwner;
 	ErrorData  *volatile error = NULL;
 	volatile bool late = false;
-	int			cursors;
+	int			hidden;
 
 	if (!CanProtect())
 	{
@@ -115,10 +115,10 @@ RunProtected(void (*run) (void *arg), void *arg)
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		cursors = HideCursors();
+		hidden = HideSession();
 		BudgetEnter();
 		run(arg);
-		ShowCursors(cursors);
+		ShowSession(hidden);
 		BudgetLeave();
 		ReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(context);

@@ -478,7 +478,7 @@ EnterRestricted(Security *s, Oid userid)
 {
 	GetUserIdAndSecContext(&s->userid, &s->context);
 	SetUserIdAndSecContext(userid, s->context | SECURITY_GUARDED);
-	s->cursors = HideCursors();
+	s->hidden = HideSession();
 	s->nestlevel = 0;
 	if (unlikely(client_min_messages < ERROR && !ClientHasAllCharacters()))
 	{
@@ -829,7 +829,7 @@ EnterCaller(Security *s)
 void
 LeaveSecurity(Security *s)
 {
-	ShowCursors(s->cursors);
+	ShowSession(s->hidden);
 	if (s->nestlevel > 0)
 		AtEOXact_GUC(false, s->nestlevel);
 	SetUserIdAndSecContext(s->userid, s->context);

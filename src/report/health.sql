@@ -51,6 +51,7 @@ BEGIN RETURN QUERY
 	SELECT 'baseline', b.baseline::text FROM assay_internal.baselines_in_order() WITH ORDINALITY b(baseline, n)
 	UNION ALL SELECT 'text model', m.name FROM assay.text_models m
 	UNION ALL SELECT 'rollup', r.policy FROM assay.rollups r WHERE assay_internal.may('owner', r.policy)
+		AND NOT EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = 'assay_internal.decision_hour'::regclass)
 	UNION ALL SELECT 'list', s.set FROM assay.named_sets s WHERE s.content = 'list'
 	UNION ALL SELECT 'faults', p.policy FROM assay.policy p WHERE assay_internal.may('publisher', p.policy)
 	UNION ALL SELECT 'partitions', t.policy FROM assay.partitioning t WHERE assay_internal.may('owner', t.policy)

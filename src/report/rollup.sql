@@ -122,6 +122,11 @@ DECLARE
 	changed timestamptz[];
 	part timestamptz[];
 BEGIN
+	-- both would count an hour, and what the other sends would stand beside it
+	IF EXISTS (SELECT FROM pg_subscription_rel r WHERE r.srrelid = 'assay_internal.decision_hour'::regclass) THEN
+		RAISE EXCEPTION 'counts by hour and day come by replication' USING ERRCODE = 'object_not_in_prerequisite_state',
+			HINT = 'Refresh them at the publisher.';
+	END IF;
 	SELECT * INTO known FROM assay_internal.begin_rollup(policy);
 	changed := array(SELECT h FROM assay_internal.changed_hours(policy, CASE WHEN known.horizon IS NULL THEN '-infinity' ELSE since END, known.horizon, known.oldest) h
 		-- hours that have no decision any more: where nobody asks, retention may have let them go

@@ -24,6 +24,7 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "labels.h"
+#include "latest.h"
 #include "miscadmin.h"
 #include "signal_traits.h"
 #include "signal_rows.h"

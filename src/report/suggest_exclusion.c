@@ -13,6 +13,7 @@
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "labels.h"
+#include "latest.h"
 #include "ledger_effect.h"
 #include "miscadmin.h"
 #include "signal_traits.h"

@@ -68,8 +68,8 @@ SELECT assay.alter_detector('inbound', 'links', weight => 1);
 --= promote
 --! undefined_object: there is no such policy for you to change, or no such detector
 --? SELECT assay.promote('inbound', 'mony')
---! object_not_in_prerequisite_state: the detector was changed after the revision "reviewed"
---? SELECT assay.promote('inbound', 'links', reviewed => 1)
+--! object_not_in_prerequisite_state: the detector was changed after that revision
+--? SELECT assay.promote('inbound', 'links', revision => 1)
 --! insufficient_privilege: you are no publisher of the policy
 --?builder SELECT assay.promote('inbound', 'links')
 --! undefined_column: the signals view has changed, and the condition does not fit any more

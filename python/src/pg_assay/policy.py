@@ -125,9 +125,9 @@ def label(conn: Connection[Any], policy: str, key: Key, malicious: bool, source:
         sql.SQL(", ").join([sql.Placeholder()] * len(row))), list(row.values()))
 
 
-def promote(conn: Connection[Any], policy: str, detector: str) -> int:
-    """Make a detector live; the number of the new revision."""
-    row = call(conn, "promote", policy=policy, detector=detector).fetchone()
+def promote(conn: Connection[Any], policy: str, detector: str, revision: int | None = None) -> int:
+    """Make a detector live; the number of the new revision.  An error where it was changed since revision, if given."""
+    row = call(conn, "promote", policy=policy, detector=detector, revision=revision).fetchone()
     assert row is not None
     return int(row[0])
 
