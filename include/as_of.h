@@ -6,7 +6,6 @@
 #ifndef ASSAY_AS_OF_H
 #define ASSAY_AS_OF_H
 
-#include "access/genam.h"
 #include "access/skey.h"
 #include "datatype/timestamp.h"
 #include "fmgr.h"
@@ -48,7 +47,7 @@ extern void InitScanKey(ScanKey key, Relation rel, Relation index, int column, S
 extern Oid	BaselineOfArgument(FunctionCallInfo fcinfo);
 extern void MayReadBaseline(Relation rel, const char *function);
 extern TransactionId ChangedBy(Relation rel);
-extern IndexScanDesc BeginBaselineScan(Relation rel, Relation index, TransactionId changed, int nkeys);
+extern bool PushIfRewritten(Relation rel, TransactionId changed);
 extern bool SeenIsCurrent(Seen *seen);
 extern int	KeyBytes(FunctionCallInfo fcinfo, const KeyArguments *args, Datum upper, char *key);
 

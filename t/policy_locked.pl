@@ -234,6 +234,22 @@ foreach my $sql (q{INSERT INTO mail (sender) VALUES ('s')}, q{INSERT INTO mail (
 }
 is(value('SELECT count(*), count(*) FILTER (WHERE d.score > 0.95 AND NOT d.degraded) FROM m_verdict d'), '5|5', 'decided by what is in a rewritten baseline');
 
+# Whose catalogue row alone has changed since the snapshot is read by it, as the registry and the messages are: else what was
+# refreshed since counts twice.  One that was rewritten and refreshed is read with the registry and the messages of now.
+my $histories = q{SELECT a.n, assay.events(l.history) FROM assay.live_as_of(NULL::sender, now(), 1000000000::bigint, 's'::text) l,
+	LATERAL (SELECT assay.events(history) AS n FROM assay.as_of(NULL::sender, now(), 's'::text)) a};
+foreach my $change ('GRANT SELECT ON sender TO public', 'ALTER TABLE sender SET UNLOGGED', 'ALTER TABLE mail SET UNLOGGED')
+{
+	$node->safe_psql('postgres', q{INSERT INTO mail (at, sender) SELECT now() - i * interval '1 day 1 minute', 's' FROM generate_series(1, 20) i});
+	my ($closed, $all) = split /\|/, value($histories);
+	$session->query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
+	$node->safe_psql('postgres', "INSERT INTO mail (at, sender) SELECT now() - i * interval '1 day 2 minutes', 's' FROM generate_series(1, 20) i");
+	$node->safe_psql('postgres', "$change; SELECT assay.refresh_baseline('sender')");
+	my $seen = $session->query("$histories; COMMIT");
+	my ($closed_now, $all_now) = split /\|/, value($histories);
+	is($seen, join('|', $change =~ /sender SET/ ? $closed_now : $closed, $change =~ /SET/ ? $all_now : $all), "read by a snapshot that is older: $change");
+}
+
 $session->quit;
 $holder->quit;
 $node->stop;

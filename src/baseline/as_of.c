@@ -18,6 +18,7 @@
 #include "access/xact.h"
 #include "as_of.h"
 #include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
@@ -33,6 +34,7 @@
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/datum.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -286,28 +288,41 @@ ChangedBy(Relation rel)
 	return changed;
 }
 
+/* Has a table other storage than the active snapshot sees in the catalogue? */
+static bool
+IsRewritten(Relation rel)
+{
+	Relation	pg_class = table_open(RelationRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		same;
+
+	ScanKeyInit(&key, Anum_pg_class_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(RelationGetRelid(rel)));
+	scan = systable_beginscan(pg_class, ClassOidIndexId, true, GetActiveSnapshot(), 1, &key);
+	tuple = systable_getnext(scan);
+	same = HeapTupleIsValid(tuple) && ((Form_pg_class) GETSTRUCT(tuple))->relfilenode == rel->rd_rel->relfilenode;
+	systable_endscan(scan);
+	table_close(pg_class, AccessShareLock);
+	return !same;
+}
+
 /*
  * Who has rewritten a table (ALTER TABLE ... SET LOGGED, say) has left it empty for
  * snapshots from before.  A query takes its own behind the locks of its tables, but
- * a function's table is locked later: then the rows are read as they are now.
+ * a function's table is locked later: then the rows are read as they are now, by a
+ * snapshot that is pushed.  Other changes, a GRANT, say, leave them as they were.
  */
-IndexScanDesc
-BeginBaselineScan(Relation rel, Relation index, TransactionId changed, int nkeys)
+bool
+PushIfRewritten(Relation rel, TransactionId changed)
 {
 	Snapshot	snapshot = GetActiveSnapshot();
-	bool		late = IsMVCCSnapshot(snapshot) && XidInMVCCSnapshot(changed, snapshot) &&
-	!TransactionIdIsCurrentTransactionId(changed);
-	IndexScanDesc scan;
 
-	if (late)
-		snapshot = RegisterSnapshot(GetCatalogSnapshot(RelationGetRelid(rel)));
-#if PG_VERSION_NUM >= 180000
-	scan = index_beginscan(rel, index, snapshot, NULL, nkeys, 0);
-#else
-	scan = index_beginscan(rel, index, snapshot, nkeys, 0);
-#endif
-	scan->xs_temp_snap = late;	/* to be given back with the scan */
-	return scan;
+	if (!IsMVCCSnapshot(snapshot) || !XidInMVCCSnapshot(changed, snapshot) ||
+		TransactionIdIsCurrentTransactionId(changed) || !IsRewritten(rel))
+		return false;
+	PushActiveSnapshot(GetCatalogSnapshot(RelationGetRelid(rel)));
+	return true;
 }
 
 static void
@@ -490,15 +505,23 @@ ScanFor(AsOf *asof, Relation rel, TimestampTz at, Datum upper, Datum *row)
 	Relation	index;
 	TupleTableSlot *slot;
 	IndexScanDesc scan;
+	bool		pushed;
 	bool		found;
 
 	UPPER_BOUND(asof)->sk_argument = upper;
 	index = index_open(asof->index, AccessShareLock);
 	slot = table_slot_create(rel, NULL);
-	scan = BeginBaselineScan(rel, index, asof->changed, asof->nkeys + 2);
+	pushed = PushIfRewritten(rel, asof->changed);
+#if PG_VERSION_NUM >= 180000
+	scan = index_beginscan(rel, index, GetActiveSnapshot(), NULL, asof->nkeys + 2, 0);
+#else
+	scan = index_beginscan(rel, index, GetActiveSnapshot(), asof->nkeys + 2, 0);
+#endif
 	found = FindRow(asof, scan, slot, NearBound(asof, at), row) ||
 		FindRow(asof, scan, slot, NoLowerBound(asof), row);
 	index_endscan(scan);
+	if (pushed)
+		PopActiveSnapshot();
 	ExecDropSingleTupleTableSlot(slot);
 	index_close(index, NoLock);
 	return found;

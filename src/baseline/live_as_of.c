@@ -113,6 +113,7 @@ typedef struct LiveProbe
 	bool		valid;
 	uint64		generation;		/* of the relation cache, when this was made */
 	TransactionId changed;		/* who made the baseline as it is */
+	TransactionId source_changed;	/* and the messages' table */
 	Oid			user;			/* who may read baseline and messages */
 	Seen		seen;
 	MemoryContext memory;		/* of what follows */
@@ -493,6 +494,7 @@ Prepare(FunctionCallInfo fcinfo, LiveProbe *live)
 	/* after the locks were had, with which changes come */
 	live->generation = AsOfGeneration();
 	live->changed = ChangedBy(rel);
+	live->source_changed = ChangedBy(source);
 	PrepareSource(fcinfo, live, source);
 	live->user = GetUserId();
 	(void) SeenIsCurrent(&live->seen);
@@ -678,7 +680,11 @@ FindBase(LiveProbe *live, Relation rel, const Datum *key, const Message *message
 		live->scankey[i].sk_argument = key[i];
 		live->scankey[i].sk_func.fn_mcxt = CurrentMemoryContext;
 	}
-	scan = BeginBaselineScan(rel, index, live->changed, live->key.n + 2);
+#if PG_VERSION_NUM >= 180000
+	scan = index_beginscan(rel, index, GetActiveSnapshot(), NULL, live->key.n + 2, 0);
+#else
+	scan = index_beginscan(rel, index, GetActiveSnapshot(), live->key.n + 2, 0);
+#endif
 	most = LastTile(live, message, &open);
 	if (!FindRow(live, scan, slot, NearTile(live, at), most, at, known, &open))
 		(void) FindRow(live, scan, slot, TileDatum(live, DT_NOBEGIN), most, at, known, &open);
@@ -941,6 +947,7 @@ live_as_of(PG_FUNCTION_ARGS)
 	Message		message;
 	Datum		result = (Datum) 0;
 	bool		isnull = true;
+	bool		pushed;
 
 	if (live == NULL)
 		fcinfo->flinfo->fn_extra = live = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(LiveProbe));
@@ -951,8 +958,17 @@ live_as_of(PG_FUNCTION_ARGS)
 	source = table_open(live->registered.source, AccessShareLock);
 	if (!IsPrepared(live))
 		Prepare(fcinfo, live);
+	/* Then the registry is read by that snapshot, too. */
+	pushed = PushIfRewritten(rel, live->changed) || PushIfRewritten(source, live->source_changed);
+	if (pushed)
+		Prepare(fcinfo, live);
 	if (ReadArguments(fcinfo, live, key, &message))
 		result = History(fcinfo, live, rel, source, key, &message, &isnull);
+	if (pushed)
+	{
+		live->valid = false;
+		PopActiveSnapshot();
+	}
 	table_close(source, NoLock);
 	table_close(rel, NoLock);
 	if (isnull)
