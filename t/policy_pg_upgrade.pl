@@ -117,7 +117,7 @@ $old->safe_psql('mail', q{SET client_min_messages = warning;
 	UPDATE counted_decision SET decided_at = '2024-01-02 10:30+00' WHERE id IN (3,4,5);
 	INSERT INTO counted_label (id, malicious, source) SELECT i, i%2=0, 'analyst' FROM generate_series(1,6) i;
 	SELECT assay.refresh_rollup('counted'); DELETE FROM counted_decision WHERE id <= 4;
-	SELECT assay.promote('counted','dr', reviewed => (SELECT revision FROM assay.policies WHERE policy='counted'));
+	SELECT assay.promote('counted','dr', revision => (SELECT revision FROM assay.policies WHERE policy='counted'));
 	RESET ROLE; RESET search_path;
 	INSERT INTO assay.list (set, value) SELECT s.set, 'by-hand.example' FROM assay.named_sets s WHERE s.extension = 'pg_assay_email' AND content='list' ORDER BY 1 LIMIT 1;
 	CALL assay.maintain()});
