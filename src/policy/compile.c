@@ -314,8 +314,8 @@ ParseCondition(void *arg)
 }
 
 /*
- * Out of memory, out of time, a lock that is not to be had: not the policy's
- * own fault
+ * Out of memory, out of time, a lock that is not to be had, an INSERT from deep
+ * within functions that leaves no stack: not the policy's own fault
  */
 static bool
 IsTransient(const ErrorData *error)
@@ -325,7 +325,8 @@ IsTransient(const ErrorData *error)
 	return category == ERRCODE_TO_CATEGORY(ERRCODE_INSUFFICIENT_RESOURCES) ||
 		category == ERRCODE_TO_CATEGORY(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE) ||
 		category == ERRCODE_TO_CATEGORY(ERRCODE_OPERATOR_INTERVENTION) ||
-		category == ERRCODE_TO_CATEGORY(ERRCODE_SYSTEM_ERROR);
+		category == ERRCODE_TO_CATEGORY(ERRCODE_SYSTEM_ERROR) ||
+		error->sqlerrcode == ERRCODE_STATEMENT_TOO_COMPLEX;
 }
 
 /* Note why a part can't be evaluated. */
