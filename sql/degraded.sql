@@ -103,19 +103,28 @@ SET deg.locked = 'no';
 SELECT pg_sleep(1.1);
 INSERT INTO deg_message VALUES (52, '1', 2000);
 SELECT id, verdict, margin, degraded, entries FROM shown(51);
-SELECT assay.retire_detector('deg', 'folds');
-DROP FUNCTION deg_fold;
--- so is what had no stack left: a session's first INSERT may come from deep within functions
+-- so is what was in a deadlock, or had no stack left: a session's first INSERT may come from deep within functions
+CREATE OR REPLACE FUNCTION deg_fold() RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+	IF current_setting('deg.locked', true) = 'yes' THEN
+		RAISE deadlock_detected;
+	END IF;
+	RETURN 1000;
+END $$;
 \set VERBOSITY terse
 SELECT assay.create_detector('deg', 'deep', repeat('(n + ', 2000) || '0' || repeat(')', 2000) || ' > 5', weight => 1, mode => 'live');
+SET deg.locked = 'yes';
 SET max_stack_depth = '300kB';
 INSERT INTO deg_message VALUES (53, '1', 2000);
 RESET max_stack_depth;
+SET deg.locked = 'no';
 SELECT pg_sleep(1.1);
 INSERT INTO deg_message VALUES (54, '1', 2000);
 \set VERBOSITY default
 SELECT id, verdict, margin, degraded, entries FROM shown(53);
 SELECT assay.retire_detector('deg', 'deep');
+SELECT assay.retire_detector('deg', 'folds');
+DROP FUNCTION deg_fold;
 
 -- messages decided one by one take no memory from each other
 CREATE VIEW deg_memory AS SELECT id, txt, n, (SELECT sum(total_bytes) FROM pg_backend_memory_contexts WHERE name LIKE 'SPI%') AS bytes FROM deg_message;

@@ -314,8 +314,8 @@ ParseCondition(void *arg)
 }
 
 /*
- * Out of memory, out of time, a lock that is not to be had, an INSERT from deep
- * within functions that leaves no stack: not the policy's own fault
+ * Out of memory, out of time, a lock that is not to be had, a deadlock, an INSERT
+ * from deep within functions that leaves no stack: not the policy's own fault
  */
 static bool
 IsTransient(const ErrorData *error)
@@ -326,6 +326,7 @@ IsTransient(const ErrorData *error)
 		category == ERRCODE_TO_CATEGORY(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE) ||
 		category == ERRCODE_TO_CATEGORY(ERRCODE_OPERATOR_INTERVENTION) ||
 		category == ERRCODE_TO_CATEGORY(ERRCODE_SYSTEM_ERROR) ||
+		category == ERRCODE_TO_CATEGORY(ERRCODE_TRANSACTION_ROLLBACK) ||
 		error->sqlerrcode == ERRCODE_STATEMENT_TOO_COMPLEX;
 }
 
