@@ -378,6 +378,7 @@ SELECT count(*) FROM assay.explain_decision('keys', ARRAY['a']);
 SELECT count(*) FROM assay.undecided('keys');
 SELECT assay_internal.drop_reused_keys('keys', 'infinity');
 SELECT severity, "check", detail FROM assay.check('keys') WHERE severity = 'error' AND "check" <> 'faults';
+SELECT hint FROM assay.check('keys') WHERE "check" = 'undecided';
 SET client_min_messages = error;
 RESET ROLE;
 ALTER TYPE atk_v.kind OWNER TO atk_victim;
