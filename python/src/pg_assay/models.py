@@ -147,7 +147,8 @@ def _store(conn: Connection[Any], table: str, name: str, value: Model) -> None:
         " WHERE t.oid = pg_catalog.to_regclass(%s)::pg_catalog.oid"),
         (sql.Identifier(*parts).as_string(conn),)).fetchone()
     if there and not there[1]:
-        raise PermissionError(f"table {table!r} belongs to role {there[0]!r}, whose triggers would run with your rights")
+        raise PermissionError(f"table {table!r} belongs to role {there[0]!r},"
+                              " whose triggers would run with your rights")
     if not there:
         execute(conn, sql.SQL("CREATE TABLE {} (name text PRIMARY KEY, model assay.model NOT NULL)").format(place))
     execute(conn, sql.SQL("INSERT INTO {} (name, model) VALUES (%s, %s)"
