@@ -98,7 +98,7 @@ assay_policy_sets(PG_FUNCTION_ARGS)
 			owner = nulls[2] ? InvalidOid : DatumGetObjectId(values[2]);
 			/* A superuser is everybody's member, and trusts nobody for that. */
 			values[3] = BoolGetDatum(MayActAs(owner, s.id->owner) ||
-									 (OidIsValid(owner) && !superuser_arg(s.id->owner) && has_privs_of_role(s.id->owner, owner)));
+									 (OidIsValid(owner) && is_member_of_role_nosuper(s.id->owner, owner) && has_privs_of_role(s.id->owner, owner)));
 			tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 		}
 	}
