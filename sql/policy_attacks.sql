@@ -289,7 +289,28 @@ SET ROLE atk_victim;
 SELECT severity, "check", detail FROM assay.check('asks') WHERE "check" = 'set';
 SELECT assay.drop_policy('asks', true);
 SELECT assay.drop_set('atk_own');
+-- so are names of text models; and a superuser, everybody's member, trusts nobody for that
+SET ROLE atk_mallory;
+CREATE TABLE atk.taken (id int PRIMARY KEY, t text, at timestamptz);
+CREATE TABLE atk.taken_label (id int, malicious boolean, labelled_at timestamptz, PRIMARY KEY (id, labelled_at));
+SELECT assay.create_text_model('atk_su_words', source => 'atk.taken', content => 't', labels => 'atk.taken_label', key => '{id}', at => 'at', schema => 'atk');
 RESET ROLE;
+CREATE TABLE atk_su_message (id int PRIMARY KEY, content text, at timestamptz);
+CREATE TABLE atk_su_known (id int, malicious boolean, labelled_at timestamptz, PRIMARY KEY (id, labelled_at));
+INSERT INTO atk_su_message SELECT i, 'text ' || i % 3, timestamptz '2024-01-01' + i * interval '1 hour' FROM generate_series(1, 90) i;
+INSERT INTO atk_su_known SELECT id, id % 3 = 0, at + interval '1 hour' FROM atk_su_message;
+CREATE VIEW atk_su_signals AS SELECT id, content, at FROM atk_su_message;
+SELECT assay.create_policy('atk_su', 'atk_su_signals', '{id}');
+SELECT assay.create_detector('atk_su', 'list', 'assay.in_list(''atk_taken'', content)', mode => 'live', weight => 1);
+SELECT assay.create_detector('atk_su', 'model', text_model => 'atk_su_words', text => 'content', mode => 'live', weight => 1);
+SELECT severity, "check", detail FROM assay.check('atk_su') WHERE "check" = 'set';
+SELECT assay.drop_policy('atk_su', true);
+CALL assay.onboard('atk_su', 'atk_su_message', pack => NULL, signals => 'atk_su_signals', labels => 'atk_su_known', at => 'at');
+SELECT assay.offboard('atk_su');
+SELECT assay.drop_text_model('atk_su_words');
+DROP TABLE atk_su_message, atk_su_known CASCADE;
+DELETE FROM assay_internal.onboarding WHERE policy = 'atk_su';
+DELETE FROM assay_internal.onboarding_step WHERE policy = 'atk_su';
 SELECT assay.drop_set('atk_taken');
 SET ROLE atk_victim;
 

@@ -262,7 +262,11 @@ BEGIN
 				'The columns of the key have one name in the view and in the message table: rename them in one of both.';
 		ELSIF NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = t.tgrelid AND i.indisunique AND i.indimmediate AND i.indpred IS NULL
 			AND (SELECT count(*) FROM unnest(i.indkey[0:i.indnkeyatts - 1]) k JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k
-				 WHERE a.attname = ANY (p.key)) = i.indnkeyatts) THEN
+				 WHERE a.attname = ANY (p.key)) = i.indnkeyatts
+			-- unique by another collation than the one in which keys are equal
+			AND NOT EXISTS (SELECT FROM unnest(i.indkey[0:i.indnkeyatts - 1], i.indcollation[0:i.indnkeyatts - 1]) k (attnum, collated)
+				JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum JOIN pg_collation c ON c.oid = a.attcollation
+				WHERE NOT c.collisdeterministic AND c.oid <> k.collated)) THEN
 			RETURN QUERY SELECT 'warning', 'key', format('nothing keeps two rows of %s from having the same key (%s): one decision stands for both',
 				rel, array_to_string(p.key, ', ')),
 				format('ALTER TABLE %s ADD UNIQUE (%s);', rel, (SELECT string_agg(quote_ident(k.name), ', ' ORDER BY k.i) FROM unnest(p.key) WITH ORDINALITY k(name, i)));
