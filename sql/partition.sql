@@ -293,6 +293,13 @@ SELECT count(*) AS changes FROM kept, assay.policy_import(document, 'm', dry_run
 SELECT period FROM assay.partitioning WHERE policy = 'm';
 SELECT assay.drop_policy('m', true), assay.drop_policy('n', true);
 DROP TABLE kept;
+-- row-level security of the whole is not that of a partition which is read by itself
+ALTER TABLE d_decision ENABLE ROW LEVEL SECURITY;
+GRANT SELECT ON d_d_default TO assay_looker;
+SELECT severity, detail, hint FROM assay.check('d') WHERE "check" = 'rights';
+REVOKE SELECT ON d_d_default FROM assay_looker;
+SELECT count(*) FROM assay.check('d') WHERE "check" = 'rights';
+ALTER TABLE d_decision DISABLE ROW LEVEL SECURITY;
 DROP TRIGGER decide ON weekly;
 SELECT assay.drop_policy(p.policy, true) FROM assay.policies p WHERE p.policy IN ('d', 'y', repeat('w', 50)) ORDER BY p.policy;
 RESET ROLE;

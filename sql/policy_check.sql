@@ -18,6 +18,19 @@ ALTER TABLE chk.message ADD CONSTRAINT late UNIQUE (id) DEFERRABLE;
 SELECT * FROM told('chk');
 ALTER TABLE chk.message DROP CONSTRAINT late;
 ALTER TABLE chk.message ADD UNIQUE (id);
+-- nor where keys are equal by a collation that the index does not have
+BEGIN;
+CREATE COLLATION chk.any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+CREATE TABLE chk.cased (id text COLLATE chk.any_case, txt text);
+CREATE UNIQUE INDEX cased_id ON chk.cased (id COLLATE "C");
+CREATE VIEW chk.cased_signals AS SELECT id, txt FROM chk.cased;
+SELECT assay.create_policy('cased', 'chk.cased_signals', '{id}');
+CREATE TRIGGER decide AFTER INSERT ON chk.cased REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('cased');
+SELECT severity, detail FROM told('cased') WHERE "check" = 'key';
+DROP INDEX chk.cased_id;
+CREATE UNIQUE INDEX ON chk.cased (id);
+SELECT severity, detail FROM told('cased') WHERE "check" = 'key';
+ROLLBACK;
 -- two triggers decide each message, unless one of them is disabled
 CREATE TRIGGER decide_too AFTER INSERT ON chk.message FOR EACH ROW EXECUTE FUNCTION assay.decide('chk');
 SELECT * FROM told('chk');

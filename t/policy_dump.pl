@@ -118,6 +118,16 @@ is($node->safe_psql('data_only', $enabled), $node->safe_psql('source', $enabled)
 is($node->safe_psql('data_only', q{SELECT count(*) FROM assay.check('dumped') WHERE detail ~ 'disable-triggers'}), '0', 'all is well again');
 isnt($node->psql('data_only', q{CREATE ROLE passer_by; SET ROLE passer_by; INSERT INTO assay.detector (policy, detector, from_revision, condition, weight, mode, rollout)
 	VALUES ('dumped', 'evil', (SELECT max(revision) FROM assay.revision), 'true', -99, 'live', 1)}), 0, '... and a stranger writes no detector');
+# ... and where it fails before there is any policy, health tells who may mend it
+$node->safe_psql('postgres', 'CREATE DATABASE no_policy');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '--schema-only', '-d', $node->connstr('no_policy'), $custom ], 'the schema alone');
+$node->safe_psql('no_policy', 'ALTER TABLE assay.list_entry ADD CONSTRAINT none CHECK (false)');
+$node->command_fails([ 'pg_restore', '--exit-on-error', '--data-only', '--disable-triggers', '-d', $node->connstr('no_policy'), $custom ], 'data that stop at a list');
+my $unguarded = q{SELECT "check", severity, detail ~ 'guard.* are disabled' FROM assay.health WHERE kind = 'extension'};
+is($node->safe_psql('no_policy', $unguarded), 'trigger|error|t', 'health tells');
+is($node->safe_psql('no_policy', "SET ROLE mail; $unguarded"), '', '... but not everybody');
+cmp_ok($node->safe_psql('no_policy', 'SELECT assay_internal.enable_triggers()'), '>', 0, 'enabled');
+is($node->safe_psql('no_policy', $unguarded), '', 'all is well again');
 $node->safe_psql('data_only', q{ALTER SUBSCRIPTION lists SET (slot_name = NONE)});
 $node->safe_psql('data_only', q{DROP SUBSCRIPTION lists});
 

@@ -50,6 +50,13 @@ $from->safe_psql('postgres', $model);
 
 my ($rc, $out, $err) = $from->psql('postgres', 'SET ROLE mail; SELECT assay.publish_policies()');
 like($err, qr/permission denied for function publish_policies/, 'who may publish');
+# who made a publication of that name before would own it
+$from->safe_psql('postgres', q{CREATE ROLE squatter; GRANT CREATE ON DATABASE postgres TO squatter; SET ROLE squatter;
+	CREATE PUBLICATION assay_text_models WITH (publish = '')});
+($rc, $out, $err) = $from->psql('postgres', 'SELECT assay.publish_policies()');
+like($err, qr/publication "assay_text_models" belongs to role "squatter"/, 'not by a publication of another role');
+is($from->safe_psql('postgres', q{SELECT count(*) FROM pg_publication WHERE pubname = 'assay_policies'}), '0', 'nothing is published then');
+$from->safe_psql('postgres', q{DROP PUBLICATION assay_text_models; REVOKE CREATE ON DATABASE postgres FROM squatter; DROP ROLE squatter});
 ($rc, $out, $err) = $to->psql('postgres', q{SELECT assay.settle_policies()});
 like($err, qr/follows no other server/, 'nothing to settle');
 ($rc, $out, $err) = $to->psql('postgres', q{SELECT assay.unfollow_policies(true)});

@@ -189,6 +189,22 @@ def test_refused(conn):
         pg_assay.model_value(conn, "model.json")
 
 
+def test_no_table_of_a_stranger(conn):
+    """Who may create in the schema and was first would have triggers on it, run by whoever loads."""
+    pg_assay.register(conn)
+    model = conn.execute("SELECT assay.model_from_linear('{a}', '{1}')").fetchone()[0]
+    conn.execute("CREATE ROLE assay_test_stranger; GRANT CREATE ON SCHEMA public TO assay_test_stranger;"
+                 "SET LOCAL ROLE assay_test_stranger;"
+                 "CREATE TABLE model (name text PRIMARY KEY, model assay.model NOT NULL);"
+                 "GRANT ALL ON model TO PUBLIC; RESET ROLE")
+    with pytest.raises(PermissionError, match="belongs to role 'assay_test_stranger'"):
+        pg_assay.load_model(conn, "linear", model)
+    conn.execute("SET LOCAL ROLE assay_test_stranger")
+    assert pg_assay.load_model(conn, "linear", model).features == ["a"]
+    conn.execute("RESET ROLE; ALTER TABLE model OWNER TO CURRENT_USER")
+    assert pg_assay.load_model(conn, "linear", model).features == ["a"]
+
+
 def test_load_into_table_and_policy(inbound):
     sklearn = pytest.importorskip("sklearn.ensemble")
     x, y = dataset(12, False)

@@ -208,7 +208,9 @@ BEGIN
 		note := 'there is no text in the messages';
 		RETURN;
 	END IF;
-	IF NOT EXISTS (SELECT FROM assay.text_models m WHERE m.name = model) THEN
+	-- another's, which a superuser sees, too, is not taken for it: it is an error that the name is
+	IF NOT EXISTS (SELECT FROM assay.text_models m JOIN pg_class t ON t.oid = m.versions JOIN assay.policies p ON p.policy = o.policy
+		WHERE m.name = model AND pg_has_role(t.relowner, p.owner, 'USAGE')) THEN
 		PERFORM assay.create_text_model(model, assay_internal.onboarding_relation(CASE WHEN o.pack IS NULL THEN o.signals ELSE o.source END), coalesce(content, 'content'), names.label::regclass,
 			key => o.key, at => o.at, schema => (SELECT n.nspname::text FROM pg_class r JOIN pg_namespace n ON n.oid = r.relnamespace WHERE r.oid = names.label::regclass),
 			search_path => 'pg_catalog, assay, pg_temp');

@@ -262,7 +262,11 @@ BEGIN
 				'The columns of the key have one name in the view and in the message table: rename them in one of both.';
 		ELSIF NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = t.tgrelid AND i.indisunique AND i.indimmediate AND i.indpred IS NULL
 			AND (SELECT count(*) FROM unnest(i.indkey[0:i.indnkeyatts - 1]) k JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k
-				 WHERE a.attname = ANY (p.key)) = i.indnkeyatts) THEN
+				 WHERE a.attname = ANY (p.key)) = i.indnkeyatts
+			-- unique by another collation than the one in which keys are equal
+			AND NOT EXISTS (SELECT FROM unnest(i.indkey[0:i.indnkeyatts - 1], i.indcollation[0:i.indnkeyatts - 1]) k (attnum, collated)
+				JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum JOIN pg_collation c ON c.oid = a.attcollation
+				WHERE NOT c.collisdeterministic AND c.oid <> k.collated)) THEN
 			RETURN QUERY SELECT 'warning', 'key', format('nothing keeps two rows of %s from having the same key (%s): one decision stands for both',
 				rel, array_to_string(p.key, ', ')),
 				format('ALTER TABLE %s ADD UNIQUE (%s);', rel, (SELECT string_agg(quote_ident(k.name), ', ' ORDER BY k.i) FROM unnest(p.key) WITH ORDINALITY k(name, i)));
@@ -399,6 +403,7 @@ DECLARE
 	r assay.revision := assay_internal.revision_for_reading(p.policy);
 	n bigint;
 	never bigint;
+	mend text;
 BEGIN
 	RETURN QUERY
 		SELECT CASE WHEN f.last < r.made_at THEN 'info' WHEN f.detector IS NULL AND f.sqlstate <> 'PA001' THEN 'error' ELSE 'warning' END, 'faults',
@@ -423,8 +428,9 @@ BEGIN
 					CASE WHEN never < n THEN format('; CALL assay.backfill(%L, undecided_only => true) decides %s', p.policy, CASE WHEN never > 0 THEN 'the others' ELSE 'them' END) END, '.');
 		END IF;
 	EXCEPTION WHEN OTHERS THEN
+		GET STACKED DIAGNOSTICS mend = PG_EXCEPTION_HINT;
 		RETURN QUERY SELECT 'warning', 'undecided', 'it cannot be told which messages have no decision: ' || SQLERRM,
-			CASE WHEN SQLSTATE = '42501' THEN 'It takes SELECT on the message table, and USAGE on its schema.' END;
+			CASE WHEN SQLSTATE = '42501' THEN 'It takes SELECT on the message table, and USAGE on its schema.' ELSE nullif(mend, '') END;
 	END;
 	-- a session that has not heard of the revision for a minute
 	IF EXISTS (SELECT FROM pg_class c WHERE c.oid = p.decision) AND has_table_privilege(p.decision, 'SELECT') THEN

@@ -21,12 +21,14 @@ COMMENT ON FUNCTION assay_internal.review_table(text, regclass) IS 'table of the
 CREATE FUNCTION assay_internal.unguarded_tables(p assay.policy) RETURNS SETOF regclass LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 	SELECT c.oid::regclass FROM pg_class c
-	WHERE c.oid IN (p.label, assay_internal.review_table(p.policy, p.label), assay_internal.outbox_table(p.policy, p.label))
+	-- a partition that is read by itself has no row-level security but its own
+	WHERE (c.oid IN (p.label, assay_internal.review_table(p.policy, p.label), assay_internal.outbox_table(p.policy, p.label))
+			OR c.oid IN (SELECT t.relid FROM pg_partition_tree(p.decision) t WHERE t.level > 0))
 		AND NOT c.relrowsecurity AND (SELECT d.relrowsecurity FROM pg_class d WHERE d.oid = p.decision)
 	ORDER BY c.oid::regclass::text COLLATE "C"
 $$;
 COMMENT ON FUNCTION assay_internal.unguarded_tables(assay.policy) IS
-	'tables beside the decisions that tell of the same messages, without row-level security where the decisions have it';
+	'tables beside the decisions, and their partitions, that tell of the same messages, without row-level security where the decisions have it';
 
 CREATE FUNCTION assay_internal.key_equality(type regtype) RETURNS text
 	AS 'MODULE_PATHNAME', 'assay_key_equality' LANGUAGE C STABLE STRICT;

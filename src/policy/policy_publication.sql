@@ -108,7 +108,17 @@ DECLARE
 	tables text := (SELECT string_agg(t || CASE t WHEN 'assay.named_set' THEN ' (set, content, state, made_at, changed_at, description, pruned_at, pruned_state)' ELSE '' END, ', ')
 		FROM assay_internal.published_tables() t);
 	model text;
+	other record;
 BEGIN
+	-- who owns a publication says what it leaves out, and what else it brings
+	SELECT p.pubname, pg_get_userbyid(p.pubowner) AS owner INTO other FROM pg_publication p
+	WHERE p.pubname IN ('assay_policies', 'assay_text_models')
+		AND NOT pg_has_role(p.pubowner, (SELECT c.relowner FROM pg_class c WHERE c.oid = 'assay_internal.revision'::regclass), 'USAGE');
+	IF FOUND THEN
+		RAISE EXCEPTION 'publication "%" belongs to role "%"', other.pubname, other.owner USING ERRCODE = 'insufficient_privilege',
+			DETAIL = 'Its owner could say what other servers take from it.',
+			HINT = format('DROP PUBLICATION %I; and call this again.', other.pubname);
+	END IF;
 	IF NOT EXISTS (SELECT FROM pg_publication p WHERE p.pubname = 'assay_policies') THEN
 		EXECUTE 'CREATE PUBLICATION assay_policies FOR TABLE ' || tables;
 	ELSE

@@ -28,7 +28,7 @@ CREATE FUNCTION assay_internal.tell_unasked_sets(policy text, role name) RETURNS
 DECLARE
 	s record;
 BEGIN
-	FOR s IN SELECT DISTINCT p.kind, n.set FROM assay_internal.policy_sets(policy) p JOIN assay.named_sets n ON n.set = p.name
+	FOR s IN SELECT DISTINCT p.kind, n.set FROM assay_internal.policy_sets(policy) p JOIN assay.named_sets n ON n.set = p.name AND n.content = p.kind
 		WHERE NOT pg_has_role(role, n.owner::oid, 'USAGE')
 			AND NOT EXISTS (SELECT FROM unnest(n.readers) r WHERE r::oid = 0 OR pg_has_role(role, r::oid, 'USAGE'))
 		ORDER BY n.set LOOP

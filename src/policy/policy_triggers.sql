@@ -20,13 +20,17 @@ CREATE FUNCTION assay_internal.lost_triggers(OUT relation regclass, OUT trigger 
 		-- what keeps others from writing the extension's tables (writers.sql)
 		(NULL, 'check_right', 'A'), (NULL, 'owner_writes', 'A'), (NULL, 'refuse_leftovers', 'A'), (NULL, 'owner_applies', 'R')) f (function, name, enabled)
 	ON t.tgfoid = f.function OR t.tgname = f.name
-	WHERE (t.tgenabled = 'D' AND c.relkind = 'r' AND c.relnamespace IN ('assay'::regnamespace, 'assay_internal'::regnamespace)
-			AND (t.tgisinternal OR EXISTS (SELECT FROM pg_proc o WHERE o.oid = t.tgfoid AND o.pronamespace = 'assay_internal'::regnamespace)))
-		OR t.tgenabled = 'O' AND f.enabled IS NOT NULL AND NOT t.tgisinternal AND ((c.relkind = 'r' AND c.relnamespace IN ('assay'::regnamespace, 'assay_internal'::regnamespace))
-			OR (t.tgfoid = 'assay_internal.note_changes()'::regprocedure AND EXISTS (SELECT FROM assay.policy p WHERE p.decision = c.oid))
-			OR (t.tgfoid = 'assay_internal.follow_number()'::regprocedure
-				AND EXISTS (SELECT FROM assay.policy p
-					WHERE c.oid IN (assay_internal.outbox_table(p.policy, p.label), assay_internal.review_table(p.policy, p.label)))))
+	WHERE t.tgenabled IN ('O', 'D')
+		-- in this order: of OR, what asks all policies would be asked of all triggers
+		AND CASE WHEN c.relkind = 'r' AND c.relnamespace IN ('assay'::regnamespace, 'assay_internal'::regnamespace)
+				THEN CASE t.tgenabled WHEN 'O' THEN f.enabled IS NOT NULL AND NOT t.tgisinternal
+					ELSE t.tgisinternal OR EXISTS (SELECT FROM pg_proc o WHERE o.oid = t.tgfoid AND o.pronamespace = 'assay_internal'::regnamespace) END
+			WHEN t.tgenabled = 'D' THEN false
+			WHEN t.tgfoid = 'assay_internal.note_changes()'::regprocedure THEN EXISTS (SELECT FROM assay.policy p WHERE p.decision = c.oid)
+			WHEN t.tgfoid = 'assay_internal.follow_number()'::regprocedure
+				THEN EXISTS (SELECT FROM assay.policy p
+					WHERE c.oid IN (assay_internal.outbox_table(p.policy, p.label), assay_internal.review_table(p.policy, p.label)))
+			ELSE false END
 $$;
 COMMENT ON FUNCTION assay_internal.lost_triggers() IS 'triggers that should fire for replicated rows and don''t any more, and whether such rows come; those that are disabled';
 
@@ -47,12 +51,13 @@ COMMENT ON FUNCTION assay_internal.enable_triggers() IS 'for a superuser, after 
 -- For assay.check()
 CREATE FUNCTION assay_internal.check_enabled(OUT severity text, OUT "check" text, OUT detail text, OUT hint text) RETURNS SETOF record LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
+	WITH lost AS (SELECT * FROM assay_internal.lost_triggers())
 	SELECT 'error', 'trigger', format('triggers that tell of changes by replication are off, as pg_restore --disable-triggers leaves them: %s', count(*)),
 		'A superuser does SELECT assay_internal.enable_triggers(); sessions from before it have to connect again.'
-	FROM assay_internal.lost_triggers() t HAVING bool_or(t.is_filled)
+	FROM lost t HAVING bool_or(t.is_filled)
 	UNION ALL
 	SELECT 'error', 'trigger', format('triggers that guard the extension''s tables are disabled, as a pg_restore --disable-triggers that fails leaves them: %s', count(*)),
 		'A superuser does SELECT assay_internal.enable_triggers();'
-	FROM assay_internal.lost_triggers() t WHERE t.is_disabled HAVING count(*) > 0
+	FROM lost t WHERE t.is_disabled HAVING count(*) > 0
 $$;
 COMMENT ON FUNCTION assay_internal.check_enabled() IS 'do changes that come by replication reach the sessions, and are tables guarded?';

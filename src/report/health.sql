@@ -259,6 +259,10 @@ BEGIN RETURN QUERY
 		'Call it again with the same arguments.'
 	FROM (SELECT DISTINCT ON (b.policy) b.* FROM assay.backfill_progress b ORDER BY b.policy, b.started_at DESC) b WHERE b.state = 'interrupted'
 	UNION ALL
+	-- a restore that failed before there was any policy, whose check() would tell: who may mend it hears
+	SELECT 'extension', 'pg_assay', e."check", e.severity, e.detail, e.hint FROM assay_internal.check_enabled() e
+	WHERE NOT EXISTS (SELECT FROM assay.policies) AND (SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_class c WHERE c.oid = 'assay.text_model_registry'::regclass)
+	UNION ALL
 	SELECT 'onboarding', o.policy, 'steps', o.severity, o.detail, o.hint FROM assay_internal.onboarding_health() o
 	UNION ALL
 	SELECT 'maintenance', m.step || ' ' || m.object, 'last run', CASE WHEN m.state = 'failed' THEN 'error'

@@ -136,9 +136,20 @@ def load_model(conn: Connection[Any], name: str, model: Any, *, policy: str | No
 def _store(conn: Connection[Any], table: str, name: str, value: Model) -> None:
     parts = table.split(".")
     place = identifier(*parts)
-    exists = execute(conn, sql.SQL("SELECT pg_catalog.to_regclass(%s) IS NOT NULL"),
-                     (sql.Identifier(*parts).as_string(conn),)).fetchone()
-    if not (exists and exists[0]):
+    # as assay_load --create-table does: a stranger who was first has triggers on it
+    there = execute(conn, sql.SQL(
+        "SELECT o.rolname, o.rolsuper OR n.nspowner = o.oid OR b.datdba = o.oid OR r.oid = o.oid OR"
+        " (NOT r.rolsuper AND pg_catalog.pg_has_role(o.oid, 'USAGE'))"
+        " FROM pg_catalog.pg_class t JOIN pg_catalog.pg_roles o ON o.oid = t.relowner"
+        " JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace"
+        " JOIN pg_catalog.pg_database b ON b.datname = pg_catalog.current_database()"
+        " JOIN pg_catalog.pg_roles r ON r.rolname = CURRENT_USER"
+        " WHERE t.oid = pg_catalog.to_regclass(%s)::pg_catalog.oid"),
+        (sql.Identifier(*parts).as_string(conn),)).fetchone()
+    if there and not there[1]:
+        raise PermissionError(f"table {table!r} belongs to role {there[0]!r},"
+                              " whose triggers would run with your rights")
+    if not there:
         execute(conn, sql.SQL("CREATE TABLE {} (name text PRIMARY KEY, model assay.model NOT NULL)").format(place))
     execute(conn, sql.SQL("INSERT INTO {} (name, model) VALUES (%s, %s)"
                           " ON CONFLICT (name) DO UPDATE SET model = excluded.model").format(place), (name, value))
