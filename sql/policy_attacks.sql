@@ -455,6 +455,13 @@ GRANT USAGE ON SCHEMA atk_v TO PUBLIC;
 ALTER SCHEMA atk_v OWNER TO atk_victim;
 SELECT revision, detector, sqlstate, count(*) FROM assay.fault WHERE policy = 'victim' AND sqlstate IN ('PA001', '42501') GROUP BY 1, 2, 3 ORDER BY 3;
 SELECT severity, left(detail, strpos(detail, ' in a day') - 1) AS detail FROM assay.check('victim') WHERE detail ~ 'SQLSTATE (PA001|42501)' ORDER BY 2;
+-- nobody makes a policy that a superuser's trigger waits for: who may act as anybody has decided whose it is not
+CREATE TABLE waits (id int PRIMARY KEY, t text);
+CREATE TRIGGER decide AFTER INSERT ON waits REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('waits');
+SET ROLE atk_mallory;
+SELECT assay.create_policy('waits', 'atk.sig', '{id}', on_error => 'raise');
+RESET ROLE;
+DROP TABLE waits;
 -- nothing is kept of policies that are not there
 SET ROLE atk_mallory;
 CREATE TEMP TABLE many (id int);

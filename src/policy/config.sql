@@ -406,6 +406,22 @@ END $$;
 COMMENT ON FUNCTION assay_internal.check_policy_relations(regclass, regclass, regclass, regclass) IS
 	'error unless these relations are there, permanent, and of one owner, as whom the user may act';
 
+-- A superuser may act as anybody, so that whoever made a policy of a name that a superuser's trigger waits for would
+-- decide those messages, and could have their INSERT fail.
+CREATE FUNCTION assay_internal.refuse_superusers_trigger(policy text) RETURNS void LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	waiting text := (SELECT string_agg(DISTINCT c.oid::regclass::text, ', ') FROM assay_internal.decide_triggers(policy, NULL) t
+		JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_roles r ON r.oid = c.relowner WHERE r.rolsuper);
+BEGIN
+	IF waiting IS NOT NULL THEN
+		RAISE EXCEPTION 'policy "%" would decide the messages of a superuser: there is a trigger on %', policy, waiting USING ERRCODE = 'insufficient_privilege',
+			HINT = 'Take another name; or a superuser makes the policy, or the trigger after it.';
+	END IF;
+END $$;
+COMMENT ON FUNCTION assay_internal.refuse_superusers_trigger(text) IS
+	'error where the trigger of a superuser''s table names a policy that is not there yet, and that who is none would make';
+
 -- What a change takes: a draft or shadow detector a builder, anything that decisions depend on a publisher, and
 -- what says whose code runs where the owner.  Nobody writes into the past, leaves out numbers of revisions, or
 -- makes one in another's name.  Who may act as the table's owner restores a dump; a privilege alone, as that of
@@ -460,6 +476,9 @@ BEGIN
 		PERFORM assay_internal.check_policy_relations(row.decision, row.label, row.access, row.signals_view);
 		IF cardinality(row.key) = 0 THEN
 			RAISE EXCEPTION 'a policy needs a key' USING ERRCODE = 'invalid_parameter_value';
+		END IF;
+		IF TG_OP = 'INSERT' THEN
+			PERFORM assay_internal.refuse_superusers_trigger(row.policy);
 		END IF;
 		-- of what it was, too: else whoever sees a policy could put a table of its own under it
 		IF assay_internal.may(needed, row.decision, row.access, row.label, row.signals_view)
