@@ -279,7 +279,11 @@ DROP SCHEMA email_test CASCADE;
 SELECT assay.drop_policy(p) FROM unnest(ARRAY['small', 'inbound', 'cold', 'parted', 'over', 'in "b" o''x']) p;
 DROP EXTENSION pg_assay_email;
 SELECT count(*), count(x.extname) AS left_out FROM assay.named_set s LEFT JOIN pg_extension x ON x.extname = s.extension WHERE s.set LIKE 'email.%';
+-- (a user's, made before it, is the user's: dumped, and there when it is made again)
+SELECT assay.create_list('email.mine');
 CREATE EXTENSION pg_assay_email;
+SELECT extension FROM assay.named_sets WHERE set = 'email.mine';
+SELECT assay.drop_set('email.mine');
 SELECT count(*), count(x.extname) AS left_out FROM assay.named_set s LEFT JOIN pg_extension x ON x.extname = s.extension WHERE s.set LIKE 'email.%';
 DROP EXTENSION pg_assay_email;
 DELETE FROM assay.named_set WHERE set ~ '^(email|small|inbound|cold|parted|over|in "b" o.x)[.]';

@@ -701,5 +701,5 @@ INSERT INTO assay.phrase (set, name, pattern, kind) VALUES
 	('email.shapes', 'url_fragment', '(?-i)\nU[^\n]*#[!-~]{40}', 'regex'),
 	('email.shapes', 'url_fragment', '(?-i)\nU[^\n]*#[^ \n]*@', 'regex');
 
--- Dumps leave these sets out: they come back with the extension.
-UPDATE assay.named_set SET extension = 'pg_assay_email' WHERE set LIKE 'email.%';
+-- Dumps leave these sets out: they come back with the extension.  A user's, made before it, does not.
+UPDATE assay.named_set SET extension = 'pg_assay_email' WHERE set LIKE 'email.%' AND made_at = pg_catalog.now();
