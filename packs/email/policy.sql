@@ -485,10 +485,12 @@ CREATE FUNCTION assay.email_place(policy text) RETURNS text LANGUAGE plpgsql STA
 DECLARE
 	place text;
 BEGIN
-	-- beside the decision table, and by whom its owner may act: what has such names elsewhere is anybody's
+	-- beside the decision table, and by whom its owner may act, but that a superuser may act as anybody: what has such
+	-- names elsewhere is anybody's, and so is that view of a policy which create_email_policy() did not make
 	SELECT quote_ident(n.nspname) || '.' INTO place
 	FROM assay.policies q JOIN pg_class d ON d.oid = q.decision JOIN pg_namespace n ON n.oid = d.relnamespace
 		JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = q.policy || '_facts' AND c.relkind = 'v' AND pg_has_role(q.owner, c.relowner, 'USAGE')
+		JOIN pg_roles o ON o.rolname = q.owner::name AND (NOT o.rolsuper OR pg_has_role(c.relowner, o.oid, 'USAGE'))
 	WHERE q.policy = email_place.policy AND pg_has_role(q.owner, 'USAGE');
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'policy "%" is not an e-mail policy of yours', policy USING ERRCODE = 'undefined_object',
