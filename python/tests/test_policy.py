@@ -187,6 +187,20 @@ def test_a_reader_may_train(inbound):
         pg_assay.label(inbound, "inbound", 1, True, "analyst")
 
 
+def test_a_superuser_runs_nothing_of_a_stranger(inbound):
+    """Triggers of a policy's tables, and functions of its views, run as whoever writes and reads them."""
+    inbound.execute("CREATE ROLE assay_test_owner; GRANT ALL ON SCHEMA public TO assay_test_owner;"
+                    "SELECT assay.alter_policy('inbound', owner => 'assay_test_owner')")
+    for call in (lambda: pg_assay.label(inbound, "inbound", 1, True, "analyst"),
+                 lambda: pg_assay.training_frame(inbound, "inbound"), lambda: pg_assay.pr_points(inbound, "inbound")):
+        with pytest.raises(PermissionError, match="belongs to role 'assay_test_owner'"):
+            call()
+    assert pg_assay.decision(inbound, "inbound", 1) is not None
+    inbound.execute("SET LOCAL ROLE assay_test_owner")
+    pg_assay.label(inbound, "inbound", 1, True, "analyst", labelled_at="2026-01-01")
+    assert len(pg_assay.training_frame(inbound, "inbound")) == 300
+
+
 def test_plots(inbound):
     matplotlib = pytest.importorskip("matplotlib")
     matplotlib.use("Agg")

@@ -54,6 +54,8 @@ class Policy:
     """columns of the signals view that are not the key"""
     revision: int
     key_operators: list[str]
+    stranger: str | None
+    """the policy's owner, where that is none and the role a superuser, whom others' triggers and views would run as"""
 
     def same_key(self, a: str, b: str) -> sql.Composed:
         """Do two tables' rows have the same key?  By the operators of its indexes, whatever the search_path has."""
@@ -62,7 +64,10 @@ class Policy:
             for name, operator in zip(self.key, self.key_operators, strict=True))
 
     def table(self, suffix: str) -> sql.Identifier:
-        """<policy>_<suffix> in the policy's schema."""
+        """<policy>_<suffix> in the policy's schema, which a superuser reads and writes as its owner only."""
+        if self.stranger is not None:
+            raise PermissionError(f"policy {self.name!r} belongs to role {self.stranger!r}, whose triggers and views"
+                                  " would run with a superuser's rights: SET ROLE to it first")
         return identifier(self.schema, f"{self.name}_{suffix}")
 
     def has(self, conn: Connection[Any], suffix: str) -> bool:
@@ -80,7 +85,9 @@ def find_policy(conn: Connection[Any], policy: str) -> Policy:
         " ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a"
         "  WHERE a.attrelid = v.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum),"
         " ARRAY(SELECT assay_internal.key_equality(a.atttypid) FROM pg_catalog.unnest(p.key) WITH ORDINALITY k(name, n)"
-        "  JOIN pg_catalog.pg_attribute a ON a.attrelid = d.oid AND a.attname = k.name ORDER BY k.n)"
+        "  JOIN pg_catalog.pg_attribute a ON a.attrelid = d.oid AND a.attname = k.name ORDER BY k.n),"
+        " (SELECT o.rolname::text FROM pg_catalog.pg_roles o JOIN pg_catalog.pg_roles r ON r.rolname = CURRENT_USER"
+        "  WHERE o.oid = d.relowner AND r.rolsuper AND NOT o.rolsuper)"
         " FROM assay.policies p"
         " JOIN pg_catalog.pg_class d ON d.oid = p.decision::pg_catalog.oid"
         " JOIN pg_catalog.pg_namespace dn ON dn.oid = d.relnamespace"
@@ -89,8 +96,8 @@ def find_policy(conn: Connection[Any], policy: str) -> Policy:
         " WHERE p.policy = %s"), (policy,)).fetchone()
     if row is None:
         raise LookupError(f'policy "{policy}" does not exist, or not for this role')
-    key, revision, schema, view_schema, view, names, operators = row
+    key, revision, schema, view_schema, view, names, operators, stranger = row
     if view is None:
         raise LookupError(f'the signals view of policy "{policy}" is gone')
     return Policy(policy, schema, key, identifier(view_schema, view),
-                  [name for name in names if name not in key], revision, operators)
+                  [name for name in names if name not in key], revision, operators, stranger)
