@@ -616,6 +616,7 @@ text_to_utf8(GString *out, const char *s, size_t len, const char *charset, Messa
 	const char *name = charset_for_iconv(charset, &is_utf8);
 	Converter  *cd = NULL;
 	bool		marked = false;
+	bool		already = false;
 
 	/*
 	 * a byte order mark is no text; that of UTF-16 overrides the name, as in
@@ -651,7 +652,8 @@ text_to_utf8(GString *out, const char *s, size_t len, const char *charset, Messa
 			cd = get_converter(rest);
 		if (cd == NULL)
 			ADD_DEFECT(m, DEFECT_UNKNOWN_CHARSET);
-		else if (!marked && !is_text_already(name, s, len) && is_text_damaged(name, cd, s, len))
+		already = !marked && is_text_already(name, s, len);
+		if (cd != NULL && !marked && !already && is_text_damaged(name, cd, s, len))
 		{
 			ADD_DEFECT(m, DEFECT_BAD_CHARSET);
 			cd = NULL;
@@ -679,7 +681,7 @@ text_to_utf8(GString *out, const char *s, size_t len, const char *charset, Messa
 	}
 	/* a label that does not fit, on bytes that can only be UTF-8 */
 	if (name != NULL && ((is_other_than_utf8(name) && ascii_run(s, len) < len && utf8_run(s, len) == len) ||
-						 (!marked && is_text_already(name, s, len))))
+						 already))
 	{
 		g_string_append_len(out, s, len);
 		return;
