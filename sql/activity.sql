@@ -200,21 +200,10 @@ SELECT 'null'::assay.activity;
 -- white space is free, and the text is read back in any session
 SELECT assay.events(regexp_replace(a::text, '([:,])\s*', E'\\1 \n\t', 'g')::assay.activity) FROM (SELECT assay.activity_agg(at) a FROM event WHERE isfinite(at) GROUP BY at LIMIT 1) s;
 -- binary: format, first, last, mantissa and exponent of each half-life, 24 hours and 7 weekdays as int4
-CREATE FUNCTION try_binary(hex text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	file text := format('/tmp/assay_activity.%s', pg_backend_pid());
-	message bytea := bytea '\x5047434f50590aff0d0a00' || '\x0000000000000000' || '\x0001' || int4send(length(hex) / 2) || decode(hex, 'hex') || '\xffff';
-	lo oid := lo_from_bytea(0, message);
-	detail text;
-BEGIN
-	PERFORM lo_export(lo, file), lo_unlink(lo);
-	CREATE TEMP TABLE binary_value (a assay.activity) ON COMMIT DROP;
-	EXECUTE format('COPY binary_value FROM %L (FORMAT binary)', file);
-	RETURN (SELECT a::text FROM binary_value);
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
-	RETURN concat_ws(' ', SQLSTATE, SQLERRM, detail);
-END $$;
+\set type assay.activity
+\set ECHO none
+\i sql/fixtures/try_binary.sql
+\set ECHO all
 SELECT encode(assay_internal.activity_send(assay.activity_agg(timestamptz '2000-01-01 00:00+00')), 'hex') AS good FROM generate_series(1, 20) \gset
 SELECT :'good' AS binary;
 SELECT try_binary(:'good') = assay.activity_agg(timestamptz '2000-01-01 00:00+00')::text AS good FROM generate_series(1, 20);
@@ -226,7 +215,7 @@ SELECT what, try_binary(overlay(:'good' placing hex FROM from_byte * 2 + 1)) FRO
 SELECT try_binary(left(:'good', -2)) AS truncated, try_binary(:'good' || '00') AS longer;
 SELECT pg_backend_pid() AS pid \gset
 \setenv pid :pid
-\! rm -f /tmp/assay_activity.$pid
+\! rm -f /tmp/assay_binary.$pid
 
 \pset format aligned
 

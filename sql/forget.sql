@@ -90,6 +90,7 @@ SELECT assay.forget('f', '{"tenant": "x"}');
 SELECT assay.forget('f', '{"nothing": 1}');
 SELECT assay.forget('f', keys => '{1}');
 SELECT assay.forget('f', keys => '{{1,x}}');
+SELECT count(*) > 0 AS at_the_limit FROM assay.forget('f', keys => array_fill('1'::text, ARRAY[1000000, 2]));
 SELECT assay.forget('f', keys => array_fill('1'::text, ARRAY[1000001, 2]));
 SELECT assay.forget('f', '{"tenant": 1}', dry_run => NULL);
 SELECT assay.forget('nowhere', '{"tenant": 1}');

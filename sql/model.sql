@@ -67,20 +67,10 @@ SELECT name, assay_internal.model_send(copied.model) = assay_internal.model_send
 FROM copied JOIN stored USING (name) ORDER BY name;
 
 -- Bytes that are no model: a header that is spoilt
-CREATE FUNCTION try_binary(hex text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	file text := format('/tmp/assay_model.%s', pg_backend_pid());
-	lob oid := lo_from_bytea(0, '\x5047434f50590aff0d0a000000000000000000' || '\x0001'::bytea || int4send(length(hex) / 2) || decode(hex, 'hex') || '\xffff');
-	detail text;
-BEGIN
-	PERFORM lo_export(lob, file), lo_unlink(lob);
-	CREATE TEMP TABLE binary_value (m assay.model) ON COMMIT DROP;
-	EXECUTE format('COPY binary_value FROM %L (FORMAT binary)', file);
-	RETURN (SELECT m::text FROM binary_value);
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
-	RETURN concat_ws(': ', sqlstate, sqlerrm, nullif(detail, ''));
-END $$;
+\set type assay.model
+\set ECHO none
+\i sql/fixtures/try_binary.sql
+\set ECHO all
 SELECT encode(assay_internal.model_send(model), 'hex') AS good FROM stored WHERE name = 'linear' \gset
 SELECT try_binary(:'good') = model::text AS good FROM stored WHERE name = 'linear';
 SELECT what, try_binary(overlay(:'good' placing hex FROM from_byte * 2 + 1)) FROM (VALUES
@@ -99,7 +89,7 @@ SELECT what, try_binary(overlay(:'good' placing hex FROM from_byte * 2 + 1)) FRO
 SELECT try_binary(left(:'good', -2)) AS truncated, try_binary(:'good' || '00') AS longer, try_binary('') AS empty;
 SELECT pg_backend_pid() AS pid \gset
 \setenv pid :pid
-\! rm -f /tmp/assay_model.$pid
+\! rm -f /tmp/assay_binary.$pid
 DROP FUNCTION try_binary;
 
 -- Equal content is the same model, whoever made it; any difference is another

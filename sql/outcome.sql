@@ -60,26 +60,16 @@ SELECT '{"attacks": 1, "safe": 2} x'::assay.outcome;
 SELECT '{"attacks": , "safe": 2}'::assay.outcome;
 -- binary: format, attacks, safe
 SELECT encode(assay_internal.outcome_send(assay.outcome(3, 40)), 'hex');
-CREATE TABLE received (o assay.outcome);
-CREATE FUNCTION try_binary(hex text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	file text := format('/tmp/assay_outcome.%s', pg_backend_pid());
-	message bytea := bytea '\x5047434f50590aff0d0a00' || '\x0000000000000000' || '\x0001' || int4send(length(hex) / 2) || decode(hex, 'hex') || '\xffff';
-	lo oid := lo_from_bytea(0, message);
-BEGIN
-	PERFORM lo_export(lo, file), lo_unlink(lo);
-	DELETE FROM received;
-	EXECUTE format('COPY received FROM %L (FORMAT binary)', file);
-	RETURN (SELECT o::text FROM received);
-EXCEPTION WHEN OTHERS THEN
-	RETURN concat_ws(' ', SQLSTATE, SQLERRM);
-END $$;
+\set type assay.outcome
+\set ECHO none
+\i sql/fixtures/try_binary.sql
+\set ECHO all
 SELECT try_binary('0100000000000000030000000000000028') AS good, try_binary('0200000000000000030000000000000028') AS format_2,
        try_binary('01ffffffffffffffff0000000000000028') AS negative, try_binary('0100000000000000017fffffffffffffff') AS too_many,
        try_binary('01000000000000000300000000000000') AS truncated;
 SELECT pg_backend_pid() AS pid \gset
 \setenv pid :pid
-\! rm -f /tmp/assay_outcome.$pid
+\! rm -f /tmp/assay_binary.$pid
 
 -- windows, cumulative and moving
 SELECT frame, count(*) AS rows, bool_and(w::text IS NOT DISTINCT FROM b::text) AS labels, bool_and(v::text IS NOT DISTINCT FROM b::text) AS states,
@@ -102,5 +92,5 @@ SELECT assay.outcome_agg(malicious) FROM label;
 SELECT assay.outcome_agg(o) FROM state;
 RESET ALL;
 
-DROP TABLE label, state, received;
+DROP TABLE label, state;
 DROP FUNCTION try_binary;

@@ -114,18 +114,10 @@ SELECT ('1:99999999999999999999:' || repeat('0', 256))::text_signature IS NULL;
 
 -- binary form
 SELECT encode(substr(b, 1, 3), 'hex'), length(b) FROM text_signature_send(signature('hello world')) b;
-CREATE FUNCTION try_binary(hex text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	file text := format('/tmp/assay_signature.%s', pg_backend_pid());
-	lob oid := lo_from_bytea(0, '\x5047434f50590aff0d0a000000000000000000' || '\x0001'::bytea || int4send(length(hex) / 2) || decode(hex, 'hex') || '\xffff');
-BEGIN
-	PERFORM lo_export(lob, file), lo_unlink(lob);
-	CREATE TEMP TABLE binary_value (s assay.text_signature) ON COMMIT DROP;
-	EXECUTE format('COPY binary_value FROM %L (FORMAT binary)', file);
-	RETURN (SELECT s::text FROM binary_value);
-EXCEPTION WHEN OTHERS THEN
-	RETURN sqlstate || ': ' || sqlerrm;
-END $$;
+\set type assay.text_signature
+\set ECHO none
+\i sql/fixtures/try_binary.sql
+\set ECHO all
 SELECT encode(text_signature_send(signature('hello world')), 'hex') AS good \gset
 SELECT try_binary(:'good') = :'hello' AS good;
 SELECT what, try_binary(overlay(:'good' placing hex FROM from_byte * 2 + 1)) FROM (VALUES
@@ -133,7 +125,7 @@ SELECT what, try_binary(overlay(:'good' placing hex FROM from_byte * 2 + 1)) FRO
 SELECT try_binary(left(:'good', -2)) AS truncated, try_binary(:'good' || '00') AS longer, try_binary('') AS empty;
 SELECT pg_backend_pid() AS pid \gset
 \setenv pid :pid
-\! rm -f /tmp/assay_signature.$pid
+\! rm -f /tmp/assay_binary.$pid
 DROP FUNCTION try_binary;
 
 -- what is stored goes on meaning the same: a change here needs a new format

@@ -65,20 +65,10 @@ SELECT s OPERATOR(assay.+) 0::float8 FROM (VALUES ('{"n": 9223372036854775807, "
 
 -- binary: format, flags, n, min, max, then for both sums the place, number and value of their words
 SELECT encode(assay_internal.summary_send(assay.summary_agg(x)), 'hex') FROM unnest('{2, 3}'::float8[]) x;
-CREATE TABLE received (s assay.summary);
-CREATE FUNCTION try_binary(hex text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	file text := format('/tmp/assay_summary.%s', pg_backend_pid());
-	message bytea := bytea '\x5047434f50590aff0d0a00' || '\x0000000000000000' || '\x0001' || int4send(length(hex) / 2) || decode(hex, 'hex') || '\xffff';
-	lo oid := lo_from_bytea(0, message);
-BEGIN
-	PERFORM lo_export(lo, file), lo_unlink(lo);
-	DELETE FROM received;
-	EXECUTE format('COPY received FROM %L (FORMAT binary)', file);
-	RETURN (SELECT s::text FROM received);
-EXCEPTION WHEN OTHERS THEN
-	RETURN concat_ws(' ', SQLSTATE, SQLERRM);
-END $$;
+\set type assay.summary
+\set ECHO none
+\i sql/fixtures/try_binary.sql
+\set ECHO all
 SELECT what, try_binary(head || bounds || sum || squares) FROM (VALUES
 	('good', '01010000000000000002', '40000000000000004008000000000000', '22010000000000000005', '2201000000000000000d'),
 	('format 2', '02010000000000000002', '40000000000000004008000000000000', '22010000000000000005', '2201000000000000000d'),
@@ -96,7 +86,7 @@ SELECT what, try_binary(head || bounds || sum || squares) FROM (VALUES
 	('truncated', '01010000000000000002', '40000000000000004008000000000000', '22010000000000000005', '220100000000000000')) v(what, head, bounds, sum, squares);
 SELECT pg_backend_pid() AS pid \gset
 \setenv pid :pid
-\! rm -f /tmp/assay_summary.$pid
+\! rm -f /tmp/assay_binary.$pid
 
 -- windows, cumulative and moving
 SELECT frame, count(*) AS rows, count(*) FILTER (WHERE w::text IS DISTINCT FROM b::text) AS wrong, count(*) FILTER (WHERE v::text IS DISTINCT FROM b::text) AS wrong_states,
@@ -146,5 +136,5 @@ EXPLAIN (COSTS OFF) SELECT assay.summary_agg(s) FROM part;
 SELECT assay.summary_agg(x) OPERATOR(assay.=) (SELECT assay.summary_agg(s) FROM part) AS same FROM number;
 RESET ALL;
 
-DROP TABLE number, whole, part, received;
+DROP TABLE number, whole, part;
 DROP FUNCTION try, try_binary, summary_of;
