@@ -11,9 +11,10 @@
  * that is in use, too, by whatever name it is told; what is to be done before one
  * goes refuses that, of ours as well.
  *
- * So are the keys by which the session has logged in: from PostgreSQL 18 on a foreign
- * server of anybody's may have them taken for its connections (use_scram_passthrough),
- * as the role that its owner names, the session's, say.
+ * So are the keys by which the session has logged in, which a foreign server of anybody's
+ * may have taken for its connections, as the role that its owner names, the session's,
+ * say: from PostgreSQL 16 on what the client delegates by GSSAPI (gssdelegation), from 18
+ * on those of SCRAM, too (use_scram_passthrough).
  */
 #include "postgres.h"
 
@@ -35,7 +36,7 @@
 
 typedef struct Hidden
 {
-	bool	   *key;			/* of the session's, and no cursor; or NULL */
+	void		(*show) (void); /* a key of the session's; NULL, a cursor */
 	Portal		portal;
 	PortalStatus status;		/* as it was, and so are the others */
 	bool		pinned;
@@ -154,29 +155,87 @@ HideCursor(Portal portal)
 	portal->activeSubid = InvalidSubTransactionId;
 }
 
+#if PG_VERSION_NUM >= 160000
+/*
+ * The server keeps what was delegated in a cache of this name, where the libraries of
+ * GSSAPI find it by the environment.  Of one that is empty they would go on to the
+ * server's own client keytab.
+ */
+#define DELEGATED "MEMORY:"
+
+static const char *const places[] = {"KRB5CCNAME", "KRB5_CLIENT_KTNAME"};
+static char *shown[lengthof(places)];
+
+static void
+ShowDelegated(void)
+{
+	for (int i = 0; i < lengthof(places); i++)
+	{
+		if (shown[i])
+			setenv(places[i], shown[i], 1);
+		else
+			unsetenv(places[i]);
+		free(shown[i]);
+		shown[i] = NULL;
+	}
+}
+
+static void
+HideDelegated(void)
+{
+	for (int i = 0; i < lengthof(places); i++)
+	{
+		const char *place = getenv(places[i]);
+
+		if (place && (shown[i] = strdup(place)) == NULL)
+			ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	}
+	AddHidden()->show = ShowDelegated;
+	for (int i = 0; i < lengthof(places); i++)
+		if (setenv(places[i], DELEGATED "pg_assay", 1) != 0)
+			ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+}
+#endif
+
+#if PG_VERSION_NUM >= 180000
+static void
+ShowScram(void)
+{
+	MyProcPort->has_scram_keys = true;
+}
+#endif
+
 /* From an owner's code, but for that of the role who has logged in */
 static void
 HideKeys(void)
 {
-#if PG_VERSION_NUM >= 180000
+#if PG_VERSION_NUM >= 160000
 	Oid			userid;
 	int			context;
+	const char *cache;
 
 	GetUserIdAndSecContext(&userid, &context);
-	if (MyProcPort == NULL || !MyProcPort->has_scram_keys ||
-		!(context & SECURITY_OWNERS_CODE) || userid == GetAuthenticatedUserId())
+	if (MyProcPort == NULL || !(context & SECURITY_OWNERS_CODE) || userid == GetAuthenticatedUserId())
 		return;
-	AddHidden()->key = &MyProcPort->has_scram_keys;
-	MyProcPort->has_scram_keys = false;
+	cache = getenv(places[0]);
+	if (cache && strcmp(cache, DELEGATED) == 0)
+		HideDelegated();
+#if PG_VERSION_NUM >= 180000
+	if (MyProcPort->has_scram_keys)
+	{
+		AddHidden()->show = ShowScram;
+		MyProcPort->has_scram_keys = false;
+	}
+#endif
 #endif
 }
 
 static void
 ShowHidden(const Hidden *h)
 {
-	if (h->key)
+	if (h->show)
 	{
-		*h->key = true;
+		h->show();
 		return;
 	}
 	h->portal->status = h->status;
@@ -228,7 +287,7 @@ HoldCursor(Portal portal)
 
 	for (int i = 0; i < n; i++)
 	{
-		if (hidden[i].key)
+		if (hidden[i].show)
 			continue;
 		held[i] = hidden[i].portal->autoHeld;
 		hidden[i].portal->autoHeld = true;
@@ -241,7 +300,7 @@ HoldCursor(Portal portal)
 	PG_FINALLY();
 	{
 		for (int i = 0; i < n; i++)
-			if (hidden[i].key == NULL)
+			if (hidden[i].show == NULL)
 				hidden[i].portal->autoHeld = held[i];
 	}
 	PG_END_TRY();
@@ -269,7 +328,7 @@ AtEndOfSubtransaction(SubXactEvent event, SubTransactionId mine, SubTransactionI
 
 		if (h->active >= mine)
 			h->active = parent;
-		if (h->key || h->portal->createSubid < mine)
+		if (h->show || h->portal->createSubid < mine)
 			ShowHidden(h);
 	}
 }
@@ -284,7 +343,7 @@ AtEndOfTransaction(XactEvent event, void *arg)
 	{
 		Hidden	   *h = &hidden[--nhidden];
 
-		if (h->key || h->portal->createSubid == InvalidSubTransactionId)
+		if (h->show || h->portal->createSubid == InvalidSubTransactionId)
 			ShowHidden(h);
 	}
 }
