@@ -521,6 +521,13 @@ SET LOCAL track_functions = 'all';
 SELECT count(*) FROM assay_internal.lost_triggers() WHERE relation::text ~ '^atk';
 SELECT sum(calls) <= 2 * (SELECT count(*) FROM assay.policy) AS asked FROM pg_stat_xact_user_functions WHERE funcname = 'outbox_table';
 COMMIT;
+-- a guard that is disabled is told of as that alone, also where rows come by replication
+BEGIN;
+SET LOCAL allow_system_table_mods = on;
+INSERT INTO pg_subscription_rel VALUES (1, 'assay_internal.detector'::regclass, 'r', NULL);
+ALTER TABLE assay_internal.detector DISABLE TRIGGER check_right;
+SELECT detail FROM assay_internal.check_enabled();
+ROLLBACK;
 SELECT assay_internal.enable_triggers() > 0 AS enabled;
 SELECT tgrelid::regclass, tgenabled FROM pg_trigger WHERE tgrelid IN ('atk.trap'::regclass, 'atk_v.victim_change'::regclass) AND tgname IN ('trap', 'assay_follow') ORDER BY 1;
 SET ROLE atk_victim;
