@@ -2,10 +2,10 @@
  * intervals.h
  *		Intervals of proportions.
  */
-#ifndef INTERVALS_H
-#define INTERVALS_H
+#ifndef ASSAY_INTERVALS_H
+#define ASSAY_INTERVALS_H
 
 extern void CheckConfidence(float8 confidence);
 extern void WilsonInterval(float8 p, float8 n, float8 confidence, float8 *lower, float8 *upper);
 
-#endif							/* INTERVALS_H */
+#endif							/* ASSAY_INTERVALS_H */

@@ -2,12 +2,12 @@
  * literals.h
  *		Literals of no type in what is parsed with others' operators in reach.
  */
-#ifndef LITERALS_H
-#define LITERALS_H
+#ifndef ASSAY_LITERALS_H
+#define ASSAY_LITERALS_H
 
 #include "nodes/nodes.h"
 
 extern Node *WithoutLiterals(Node *raw);
 extern bool StandsForLiteral(Node *node);
 
-#endif							/* LITERALS_H */
+#endif							/* ASSAY_LITERALS_H */

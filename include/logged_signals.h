@@ -7,6 +7,7 @@
 
 #include "access/tupdesc.h"
 #include "fmgr.h"
+#include "nodes/bitmapset.h"
 #include "signals_shape.h"
 #include "utils/uuid.h"
 

@@ -5,6 +5,7 @@
 #ifndef ASSAY_MESSAGE_SCAN_H
 #define ASSAY_MESSAGE_SCAN_H
 
+#include "access/genam.h"
 #include "access/relscan.h"
 #include "access/sdir.h"
 #include "access/skey.h"

@@ -5,6 +5,7 @@
 #ifndef ASSAY_NAME_SET_H
 #define ASSAY_NAME_SET_H
 
+#include "access/tupdesc.h"
 #include "near_index.h"
 
 typedef struct NameSet

@@ -3,8 +3,8 @@
  *		The functions behind the operators and operator classes of a type, all
  *		from one that compares.
  */
-#ifndef ORDER_H
-#define ORDER_H
+#ifndef ASSAY_ORDER_H
+#define ASSAY_ORDER_H
 
 #include "common/hashfn.h"
 #include "compat.h"
@@ -61,4 +61,4 @@ CompareBytes(const void *a, const void *b)
 	return c != 0 ? c : (VARSIZE(a) > VARSIZE(b)) - (VARSIZE(a) < VARSIZE(b));
 }
 
-#endif							/* ORDER_H */
+#endif							/* ASSAY_ORDER_H */

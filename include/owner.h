@@ -2,8 +2,8 @@
  * owner.h
  *		Who owns a relation, and statements that run with his rights.
  */
-#ifndef OWNER_H
-#define OWNER_H
+#ifndef ASSAY_OWNER_H
+#define ASSAY_OWNER_H
 
 #include "fmgr.h"
 
@@ -34,4 +34,4 @@ extern Datum OwnerRead(Oid relid, const OwnerStatement *statement, Datum *args, 
 extern Datum OwnerReadRow(Oid relid, const char *registry, const char *sql, bool *isnull);
 extern void OwnerWriteRow(Oid relid, const char *registry, const char *sql, const NullableDatum *entry);
 
-#endif							/* OWNER_H */
+#endif							/* ASSAY_OWNER_H */

@@ -5,8 +5,8 @@
  * Functions that change something refuse a null, which as a strict function
  * they would take for a reason to do nothing, without a word.
  */
-#ifndef REFUSE_NULL_H
-#define REFUSE_NULL_H
+#ifndef ASSAY_REFUSE_NULL_H
+#define ASSAY_REFUSE_NULL_H
 
 #include "fmgr.h"
 
@@ -20,4 +20,4 @@ RefuseNull(FunctionCallInfo fcinfo, int arg, const char *argument)
 				 errmsg("%s must not be null", argument)));
 }
 
-#endif							/* REFUSE_NULL_H */
+#endif							/* ASSAY_REFUSE_NULL_H */

@@ -3,8 +3,8 @@
  *		Type scored: the distinct scores with the weight of positive and
  *		negative labels at each.
  */
-#ifndef SCORED_H
-#define SCORED_H
+#ifndef ASSAY_SCORED_H
+#define ASSAY_SCORED_H
 
 #include "compat.h"
 #include "fmgr.h"
@@ -39,4 +39,4 @@ extern void SumWeights(const Scored *s, float8 *positive, float8 *negative);
 extern float8 CheckScore(float8 score);
 extern float8 CheckWeight(float8 weight);
 
-#endif							/* SCORED_H */
+#endif							/* ASSAY_SCORED_H */

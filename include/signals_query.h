@@ -8,6 +8,7 @@
 #include "access/stratnum.h"
 #include "config.h"
 #include "invalidation.h"
+#include "utils/relcache.h"
 
 /*
  * Each gives the key's columns, as "(key 1)" and so on, then those of the

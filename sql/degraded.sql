@@ -103,7 +103,7 @@ SET deg.locked = 'no';
 SELECT pg_sleep(1.1);
 INSERT INTO deg_message VALUES (52, '1', 2000);
 SELECT id, verdict, margin, degraded, entries FROM shown(51);
--- so is what was in a deadlock, or had no stack left: a session's first INSERT may come from deep within functions
+-- so is what was in a deadlock
 CREATE OR REPLACE FUNCTION deg_fold() RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
 	IF current_setting('deg.locked', true) = 'yes' THEN
@@ -114,12 +114,17 @@ END $$;
 \set VERBOSITY terse
 SELECT assay.create_detector('deg', 'deep', repeat('(n + ', 2000) || '0' || repeat(')', 2000) || ' > 5', weight => 1, mode => 'live');
 SET deg.locked = 'yes';
-SET max_stack_depth = '300kB';
 INSERT INTO deg_message VALUES (53, '1', 2000);
-RESET max_stack_depth;
 SET deg.locked = 'no';
 SELECT pg_sleep(1.1);
 INSERT INTO deg_message VALUES (54, '1', 2000);
+-- and what had no stack left: a session's first INSERT may come from deep within functions
+SELECT assay.alter_detector('deg', 'deep', weight => 2);
+SET max_stack_depth = '300kB';
+INSERT INTO deg_message VALUES (55, '1', 2000);
+RESET max_stack_depth;
+SELECT pg_sleep(1.1);
+INSERT INTO deg_message VALUES (56, '1', 2000);
 \set VERBOSITY default
 SELECT id, verdict, margin, degraded, entries FROM shown(53);
 SELECT assay.retire_detector('deg', 'deep');

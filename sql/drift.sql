@@ -47,7 +47,7 @@ WITH d AS (
 SELECT abs(sum((p - q) * ln(p / q))::float8 - (SELECT psi FROM assay.signal_drift('d''s', until => '2026-02-01') WHERE signal = 'y')) < 1e-9 AS as_defined FROM p;
 -- what is the same nearly always moves, too: a flag and a count that were seldom set, a constant; and numbers beside two that are none
 CREATE VIEW seldom AS SELECT id, received_at, recent OR id % 20 = 0 AS flag, CASE WHEN recent OR id % 20 = 0 THEN 3 ELSE 0 END AS n, CASE WHEN recent THEN 10 ELSE 5 END AS c, 7 AS still,
-	CASE id WHEN 7 THEN 'NaN'::float8 WHEN 8 THEN 'infinity' ELSE id % 100 + CASE WHEN recent THEN 1000 ELSE 0 END END AS odd
+	CASE id WHEN 7 THEN 'NaN'::float8 WHEN 8 THEN 'infinity' WHEN 9 THEN '-infinity' ELSE id % 100 + CASE WHEN recent THEN 1000 ELSE 0 END END AS odd
 FROM message, LATERAL (SELECT received_at >= '2026-01-31' AS recent) r;
 SELECT assay.create_policy('seldom', 'seldom', '{id}') > 0 AS made;
 SELECT signal, round(psi::numeric, 3) AS psi, mean, quantiles, reference_quantiles, round(reference_null_rate::numeric, 3) AS nulls_before FROM assay.signal_drift('seldom', until => '2026-02-01', signals => 'view') WHERE signal <> 'received_at';

@@ -3,15 +3,15 @@
 SELECT nspname, extversion ~ '^\d+\.\d+\.\d+$' AS versioned, extrelocatable
 FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace WHERE extname = 'pg_assay';
 
--- objects without a comment: arrays and row types have none of their own, nor have families that came with an operator class
+-- objects without a comment: arrays and row types have none of their own
 CREATE TEMP TABLE object AS
 SELECT d.classid, d.objid, d.classid::regclass::name AS class, obj_description(d.objid, d.classid::regclass::name) AS says
 FROM pg_depend d JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
-WHERE e.extname = 'pg_assay' AND d.deptype = 'e' AND d.classid <> 'pg_opfamily'::regclass
+WHERE e.extname = 'pg_assay' AND d.deptype = 'e'
   AND NOT EXISTS (SELECT FROM pg_type t WHERE d.classid = 'pg_type'::regclass AND t.oid = d.objid
                   AND (t.typelem <> 0 OR t.typrelid <> 0 AND t.typname <> 'confusion'));
 SELECT class COLLATE "C", count(*) > CASE class WHEN 'pg_proc' THEN 250 WHEN 'pg_class' THEN 30 WHEN 'pg_operator' THEN 20 WHEN 'pg_type' THEN 8 ELSE 0 END AS some FROM object
-WHERE class IN ('pg_proc', 'pg_type', 'pg_class', 'pg_operator', 'pg_opclass', 'pg_cast') GROUP BY 1, class ORDER BY 1;
+WHERE class IN ('pg_proc', 'pg_type', 'pg_class', 'pg_operator', 'pg_opclass', 'pg_opfamily', 'pg_cast') GROUP BY 1, class ORDER BY 1;
 SELECT pg_describe_object(classid, objid, 0) COLLATE "C" AS undocumented FROM object WHERE coalesce(says, '') = '' ORDER BY 1;
 
 -- what follows the caller's search_path though it is not C: procedures that commit can't carry SET, and qualify all names

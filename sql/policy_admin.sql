@@ -160,6 +160,7 @@ DO $$ BEGIN
 EXCEPTION WHEN object_not_in_prerequisite_state THEN
 	RAISE NOTICE '%', regexp_replace(SQLERRM, '\d+', 'N');
 END $$;
+SELECT assay.promote('hand', 'looked at', revision => 9999);
 SELECT mode FROM assay.detectors WHERE policy = 'hand' AND detector = 'looked at';
 SELECT assay.promote('hand', 'looked at', revision => :looked_again) > :looked_again AS promoted;
 SELECT mode FROM assay.detectors WHERE policy = 'hand' AND detector = 'looked at';

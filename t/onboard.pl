@@ -27,7 +27,7 @@ $sql->(q{
 			CASE WHEN i % 25 = 0 THEN 'Your account has been limited' ELSE 'Meeting ' || i % 30 END,
 			CASE WHEN i % 25 = 0 THEN 'Dear customer, please verify your account within 24 hours. Click here' ELSE 'Shall we talk about it on day ' || i % 7 END, i % 25 = 0
 		FROM generate_series(1, n) i $$;
-	SELECT fill('acme', 3000);});
+	SELECT fill('acme', 1500);});
 my $call = q{CALL assay.onboard('inbound', 'message', labels => 'message', tenant => 'tenant_id', go_live => 'auto', batch => 200)};
 
 # wait until so many steps are done, or it has ended
@@ -73,11 +73,11 @@ for my $n (0 .. $total - 1)
 cmp_ok($kills, '>', 8, "it was killed $kills times");
 is($node->psql('postgres', $call), 0, 'it goes on to the end');
 is($sql->(q{SELECT string_agg(step || ' ' || state, ', ' ORDER BY n) FROM assay.onboarding WHERE state NOT IN ('done', 'skipped')}), '', 'all is done');
-is($sql->(q{SELECT count(*), count(DISTINCT m.id), count(*) FILTER (WHERE v.score > 0.5) FROM message m JOIN inbound_verdict v USING (id)}), '3000|3000|120', 'each message is decided');
-is($sql->(q{SELECT count(*), count(DISTINCT id) FROM inbound_label}), '3000|3000', 'each label is there once');
+is($sql->(q{SELECT count(*), count(DISTINCT m.id), count(*) FILTER (WHERE v.score > 0.5) FROM message m JOIN inbound_verdict v USING (id)}), '1500|1500|60', 'each message is decided');
+is($sql->(q{SELECT count(*), count(DISTINCT id) FROM inbound_label}), '1500|1500', 'each label is there once');
 is($sql->(q{SELECT count(*) FROM pg_trigger WHERE tgrelid = 'message'::regclass AND tgname = 'inbound_decide'}), '1', 'there is one trigger');
 is($sql->(q{SELECT count(*) FROM assay.tenant_status WHERE state = 'live'}), '1', 'the tenant is live');
-is($sql->(q{SELECT max(assay.events(history)) FROM inbound_sender WHERE sender = 'service@pay-alerts.top'}), '120', 'histories count each message once');
+is($sql->(q{SELECT max(assay.events(history)) FROM inbound_sender WHERE sender = 'service@pay-alerts.top'}), '60', 'histories count each message once');
 
 # every number of the report is what its query gives
 foreach my $row (split /\n/, $node->safe_psql('postgres', q{SELECT value || '|' || replace(query, E'\n', ' ') FROM assay.onboarding_report WHERE query IS NOT NULL AND value IS NOT NULL}))

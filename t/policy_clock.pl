@@ -92,7 +92,8 @@ my $all = q{SELECT sum(hits) = (SELECT count(*) FROM (SELECT DISTINCT id, date_t
 value(q{SELECT assay.refresh_rollup('p')});
 set_clocks(2 * 86400, 62);
 $session->query('INSERT INTO message VALUES (701)');
-value(q{SELECT assay.refresh_rollup('p')});
+# twice, so that what the last one looks at is no more than its ten minutes
+value(q{SELECT assay.refresh_rollup('p')}) for 1 .. 2;
 set_clocks(86402, 62);
 $session->query('INSERT INTO message VALUES (702)');
 value(q{SELECT assay.refresh_rollup('p')});

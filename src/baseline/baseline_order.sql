@@ -135,6 +135,10 @@ CREATE OPERATOR CLASS assay.outcome_hash_ops DEFAULT FOR TYPE assay.outcome USIN
 	OPERATOR 1 assay.=, FUNCTION 1 assay_internal.outcome_hash(assay.outcome), FUNCTION 2 assay_internal.outcome_hash_extended(assay.outcome, bigint);
 
 COMMENT ON OPERATOR CLASS assay.activity_ops USING btree IS 'some order, for GROUP BY and DISTINCT';
+COMMENT ON OPERATOR FAMILY assay.activity_ops USING btree IS 'some order, for GROUP BY and DISTINCT';
 COMMENT ON OPERATOR CLASS assay.activity_hash_ops USING hash IS 'hashing, for GROUP BY and DISTINCT';
+COMMENT ON OPERATOR FAMILY assay.activity_hash_ops USING hash IS 'hashing, for GROUP BY and DISTINCT';
 COMMENT ON OPERATOR CLASS assay.outcome_ops USING btree IS 'some order, for GROUP BY and DISTINCT';
+COMMENT ON OPERATOR FAMILY assay.outcome_ops USING btree IS 'some order, for GROUP BY and DISTINCT';
 COMMENT ON OPERATOR CLASS assay.outcome_hash_ops USING hash IS 'hashing, for GROUP BY and DISTINCT';
+COMMENT ON OPERATOR FAMILY assay.outcome_hash_ops USING hash IS 'hashing, for GROUP BY and DISTINCT';

@@ -193,4 +193,6 @@ CREATE OPERATOR CLASS assay.summary_hash_ops DEFAULT FOR TYPE assay.summary USIN
 	OPERATOR 1 assay.=, FUNCTION 1 assay_internal.summary_hash(assay.summary), FUNCTION 2 assay_internal.summary_hash_extended(assay.summary, bigint);
 
 COMMENT ON OPERATOR CLASS assay.summary_ops USING btree IS 'some order, for GROUP BY and DISTINCT';
+COMMENT ON OPERATOR FAMILY assay.summary_ops USING btree IS 'some order, for GROUP BY and DISTINCT';
 COMMENT ON OPERATOR CLASS assay.summary_hash_ops USING hash IS 'hashing, for GROUP BY and DISTINCT';
+COMMENT ON OPERATOR FAMILY assay.summary_hash_ops USING hash IS 'hashing, for GROUP BY and DISTINCT';

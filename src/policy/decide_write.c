@@ -21,7 +21,7 @@
 
 #include "budget.h"
 #include "compat.h"
-#include "decide_run.h"
+#include "decide_write.h"
 #include "direct_write.h"
 #include "miscadmin.h"
 #include "notify.h"

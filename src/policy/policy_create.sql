@@ -643,10 +643,14 @@ COMMENT ON FUNCTION assay.alter_detector(text, text, text, assay.model, float8, 
 CREATE FUNCTION assay.promote(policy text, detector text, revision int DEFAULT NULL) RETURNS int LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	made int := assay.alter_detector(policy, detector, mode => 'live');
+	made int;
 	changed int;
 BEGIN
-	-- what is live now was looked at: nobody else changes the policy until the transaction ends
+	IF revision IS NOT NULL THEN
+		PERFORM assay_internal.revision_for_reading(policy, revision);
+	END IF;
+	made := assay.alter_detector(policy, detector, mode => 'live');
+	-- from now on nobody else changes the policy until the transaction ends
 	SELECT max(d.from_revision) INTO changed FROM assay.detector d
 	WHERE d.policy = promote.policy AND d.detector = promote.detector AND d.from_revision > promote.revision AND d.from_revision < made;
 	IF changed IS NOT NULL THEN

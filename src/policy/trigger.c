@@ -26,7 +26,7 @@
 #include "common/hashfn.h"
 #include "compat.h"
 #include "compile.h"
-#include "decide_run.h"
+#include "decide_write.h"
 #include "miscadmin.h"
 #include "new_rows.h"
 #include "protect.h"

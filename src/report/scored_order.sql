@@ -68,4 +68,6 @@ CREATE OPERATOR CLASS assay.scored_hash_ops DEFAULT FOR TYPE assay.scored USING 
 	OPERATOR 1 assay.=, FUNCTION 1 assay_internal.scored_hash(assay.scored), FUNCTION 2 assay_internal.scored_hash_extended(assay.scored, bigint);
 
 COMMENT ON OPERATOR CLASS assay.scored_ops USING btree IS 'some order, for GROUP BY and DISTINCT';
+COMMENT ON OPERATOR FAMILY assay.scored_ops USING btree IS 'some order, for GROUP BY and DISTINCT';
 COMMENT ON OPERATOR CLASS assay.scored_hash_ops USING hash IS 'hashing, for GROUP BY and DISTINCT';
+COMMENT ON OPERATOR FAMILY assay.scored_hash_ops USING hash IS 'hashing, for GROUP BY and DISTINCT';

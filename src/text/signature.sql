@@ -137,7 +137,9 @@ CREATE OPERATOR CLASS assay.text_signature_ops DEFAULT FOR TYPE assay.text_signa
 	OPERATOR 1 assay.<, OPERATOR 2 assay.<=, OPERATOR 3 assay.=, OPERATOR 4 assay.>=, OPERATOR 5 assay.>,
 	FUNCTION 1 assay_internal.text_signature_cmp(assay.text_signature, assay.text_signature);
 COMMENT ON OPERATOR CLASS assay.text_signature_ops USING btree IS 'some order, for GROUP BY and DISTINCT';
+COMMENT ON OPERATOR FAMILY assay.text_signature_ops USING btree IS 'some order, for GROUP BY and DISTINCT';
 
 CREATE OPERATOR CLASS assay.text_signature_hash_ops DEFAULT FOR TYPE assay.text_signature USING hash AS
 	OPERATOR 1 assay.=, FUNCTION 1 assay_internal.text_signature_hash(assay.text_signature), FUNCTION 2 assay_internal.text_signature_hash_extended(assay.text_signature, bigint);
 COMMENT ON OPERATOR CLASS assay.text_signature_hash_ops USING hash IS 'hashing, for GROUP BY and DISTINCT';
+COMMENT ON OPERATOR FAMILY assay.text_signature_hash_ops USING hash IS 'hashing, for GROUP BY and DISTINCT';

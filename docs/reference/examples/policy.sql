@@ -66,7 +66,7 @@ SELECT assay.alter_detector('inbound', 'links', weight => 1);
 --  4
 
 --= promote
---! undefined_object: there is no such policy for you to change, or no such detector
+--! undefined_object: there is no such policy for you to change, or no such detector or revision
 --? SELECT assay.promote('inbound', 'mony')
 --! object_not_in_prerequisite_state: the detector was changed after that revision
 --? SELECT assay.promote('inbound', 'links', revision => 1)

@@ -1,9 +1,9 @@
 /*
- * decide_run.h
+ * decide_write.h
  *		The decisions of one statement, from its new messages to what it wrote.
  */
-#ifndef ASSAY_DECIDE_RUN_H
-#define ASSAY_DECIDE_RUN_H
+#ifndef ASSAY_DECIDE_WRITE_H
+#define ASSAY_DECIDE_WRITE_H
 
 #include "commands/trigger.h"
 #include "decide_plans.h"
@@ -59,10 +59,9 @@ typedef struct Decide
 	MemoryContext per_message;	/* of what is fetched by itself */
 } Decide;
 
-/* decide_write.c */
 extern void AddFault(Decide *d, const char *detector, const char *sqlstate, const char *message,
 					 bool with_key, bool suspended, bool lasting);
 extern bool IsOutdated(Decide *d);
 extern bool WriteDecisions(Decide *d, bool again);
 
-#endif							/* ASSAY_DECIDE_RUN_H */
+#endif							/* ASSAY_DECIDE_WRITE_H */
