@@ -310,6 +310,19 @@ SELECT assay.upgrade_policy('rts_more');
 SELECT severity, detail FROM assay.check('rts_more') WHERE "check" = 'rights';
 SELECT assay.grant_access('rts_more', 'rts_builder', 'builder');
 SELECT role, "right" FROM assay.access WHERE policy = 'rts_more' ORDER BY role COLLATE "C";
+-- What another gave by a grant option is not the owner's to take in silence.
+SET ROLE rts_owner;
+GRANT SELECT, INSERT ON rts.rts_more_policy TO rts_builder WITH GRANT OPTION;
+SET ROLE rts_builder;
+GRANT SELECT, INSERT ON rts.rts_more_policy TO rts_reader;
+SET ROLE rts_owner;
+SELECT assay.grant_access('rts_more', 'rts_reader', 'publisher');
+SELECT assay.revoke_access('rts_more', 'rts_reader');
+SELECT role, "right" FROM assay.access WHERE policy = 'rts_more' ORDER BY role COLLATE "C";
+REVOKE GRANT OPTION FOR ALL ON rts.rts_more_policy FROM rts_builder CASCADE;
+SELECT assay.revoke_access('rts_more', 'rts_builder'), assay.revoke_access('rts_more', 'rts_reader');
+SELECT role, "right" FROM assay.access WHERE policy = 'rts_more' ORDER BY role COLLATE "C";
+RESET ROLE;
 SELECT assay.drop_policy('rts_more', true);
 ALTER DEFAULT PRIVILEGES FOR ROLE rts_owner REVOKE ALL ON TABLES FROM rts_ingest, PUBLIC;
 
