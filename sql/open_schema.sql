@@ -48,6 +48,11 @@ SELECT assay.rebuild_baseline('opn.opn_sender', 's1');
 SELECT assay.compact_baseline('opn.opn_sender', '1 day');
 SELECT assay.create_baseline('opn_again', source => 'opn.message', key => '{sender}', at => 'received_at', incremental => false,
 	extra => '{"same": {"aggregate": "bool_or(id = sender)", "rollup": "bool_or"}}', schema => 'opn', search_path => 'opn_shared');
+-- nor what a text model sees of a message, which is looked up once
+CREATE TABLE opn.label (id varchar, part varchar, malicious boolean, labelled_at timestamptz, PRIMARY KEY (id, part, labelled_at));
+SELECT assay.create_text_model('opn_words', 'opn.message', 'CASE WHEN id = part THEN ''one ''::text END', 'opn.label', at => 'received_at', schema => 'opn', search_path => 'opn_shared');
+SELECT assay.create_text_model('opn_words', 'opn.message', 'CASE WHEN id OPERATOR(pg_catalog.=) part THEN ''one ''::text END', 'opn.label', at => 'received_at', schema => 'opn', search_path => 'opn_shared');
+SELECT assay.drop_text_model('opn_words');
 RESET ROLE;
 -- what a literal becomes is told before it does: the input of an array checks each item
 DROP OPERATOR opn_shared.= (varchar, varchar);

@@ -407,6 +407,7 @@ DECLARE
 	base regclass := messages;
 	has text[] := assay.email_columns(messages);
 	mapped jsonb := '{}';
+	owner oid;
 	place text;
 	barrier text;
 	signals text;
@@ -432,6 +433,14 @@ BEGIN
 	END IF;
 	mapped := coalesce((SELECT jsonb_object_agg(c.fact, c.expression) FROM assay.email_map_columns(messages, columns) c
 		WHERE c.expression IS NOT NULL AND NOT c.fact = ANY (key)), '{}');
+	-- The views and histories become the caller's, so that the policy must, too, and what hangs on the table runs with
+	-- these rights whenever a history is refreshed. The view between, where there is one, is the caller's.
+	SELECT c.relowner INTO owner FROM pg_class c WHERE c.oid = base;
+	IF owner <> (SELECT r.oid FROM pg_roles r WHERE r.rolname = current_user)
+		AND (mapped = '{}' OR NOT pg_has_role(owner, (SELECT r.oid FROM pg_roles r WHERE r.rolname = current_user), 'USAGE')) THEN
+		RAISE EXCEPTION 'the owner of % must be the role that makes its policy', base USING ERRCODE = 'insufficient_privilege',
+			HINT = format('Policies decide for who owns the messages: SET ROLE %I.', pg_get_userbyid(owner));
+	END IF;
 	IF mapped <> '{}' THEN
 		messages := assay.email_messages_view(policy, base, mapped, key, tenant);
 		has := assay.email_columns(messages);
@@ -502,16 +511,19 @@ COMMENT ON FUNCTION assay.email_place(text) IS 'private: the schema in which cre
 
 -- Whatever create_email_policy() made for a policy, and nothing else: views, histories,
 -- indexes, lists and the policy; RESTRICT refuses where something of the user's stands on it.
+-- Without a history, such names may be another role's views and baselines.
 CREATE FUNCTION assay.drop_email_policy(policy text, drop_tables boolean DEFAULT false) RETURNS void LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	place oid;
+	owner pg_roles;
 	facts regclass;
 	messages oid[];
 	x record;
 BEGIN
 	facts := (assay.email_place(policy) || quote_ident(policy || '_facts'))::regclass;
 	SELECT c.relnamespace INTO place FROM pg_class c WHERE c.oid = facts;
+	SELECT o.* INTO owner FROM assay.policies q JOIN pg_roles o ON o.rolname = q.owner::name WHERE q.policy = drop_email_policy.policy;
 	-- the message table, and the view between that gives its columns our names
 	messages := array(WITH RECURSIVE v(oid) AS (SELECT facts::oid UNION
 			SELECT d.refobjid FROM v JOIN pg_rewrite r ON r.ev_class = v.oid JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
@@ -523,7 +535,9 @@ BEGIN
 			(4, '_senders', 'view'), (4, '_pairs', 'view'),
 			(5, '_messages', 'view')) v (step, suffix, kind)
 		JOIN pg_class c ON c.relnamespace = place AND c.relname = policy || v.suffix AND c.relkind = CASE WHEN v.kind = 'view' THEN 'v' ELSE c.relkind END
-		WHERE (v.kind = 'view' OR EXISTS (SELECT FROM assay.baseline_info i WHERE i.baseline = c.oid::regclass))
+		-- as email_place() knows the facts
+		WHERE pg_has_role(owner.oid, c.relowner, 'USAGE') AND (NOT owner.rolsuper OR pg_has_role(c.relowner, owner.oid, 'USAGE'))
+			AND (v.kind = 'view' OR EXISTS (SELECT FROM assay.baseline_info i WHERE i.baseline = c.oid::regclass))
 			-- a view of the user's may be called so as well
 			AND (v.suffix <> '_messages' OR c.oid = ANY (messages) AND obj_description(c.oid, 'pg_class') = assay.email_messages_comment())
 		ORDER BY v.step, v.suffix

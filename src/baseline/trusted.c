@@ -1,12 +1,12 @@
 /*
  * trusted.c
- *		A baseline's statements call nobody's functions but its owner's and a
- *		superuser's.
+ *		A baseline's statements, and a text model's, call nobody's functions but
+ *		its owner's and a superuser's.
  *
  * Each refresh looks names up anew, in the search_path that the baseline was made
  * with, and runs what it finds with the rights of the owner.  Who may create in a
  * schema of that path could put an operator there that fits a key's type better
- * than PostgreSQL's own.
+ * than PostgreSQL's own.  A text model looks them up once, when it is made.
  */
 #include "postgres.h"
 
@@ -24,14 +24,16 @@
 #include "utils/regproc.h"
 #include "utils/syscache.h"
 
+/* "what": a baseline or a text model */
 static void
-Refuse(const char *object)
+Refuse(const char *object, const char *what)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("%s belongs to a role that may not act as the baseline's owner", object),
-			 errdetail("A baseline is refreshed with the rights of its owner, and so would this run."),
-			 errhint("Give it to the baseline's owner or to a superuser; or have nobody else create in the schemas of the baseline's search_path.")));
+			 errmsg("%s belongs to a role that may not act as the %s's owner", object, what),
+			 errdetail("A %s is refreshed with the rights of its owner, and so would this run.", what),
+			 errhint("Give it to the %s's owner or to a superuser; or have nobody else create in the schemas of the %s's search_path.",
+					 what, what)));
 }
 
 static bool
@@ -46,7 +48,7 @@ RefuseFunction(Oid function, void *context)
 		ReleaseSysCache(tuple);
 	}
 	if (!MayActAs(owner, GetUserId()))
-		Refuse(psprintf("function %s", format_procedure(function)));
+		Refuse(psprintf("function %s", format_procedure(function)), context);
 	return false;
 }
 
@@ -60,24 +62,42 @@ RefuseUntrusted(Node *node, void *context)
 	(void) check_functions_in_node(node, RefuseFunction, context);
 	if ((IsA(node, CoerceToDomain) || StandsForLiteral(node)) && InputRunsCode(exprType(node)) &&
 		!TypeIsTrusted(GetUserId(), exprType(node)))
-		Refuse(psprintf("type %s", format_type_be(exprType(node))));
+		Refuse(psprintf("type %s", format_type_be(exprType(node))), context);
 	return expression_tree_walker(node, RefuseUntrusted, context);
 }
 
-/* baseline_trusted(statement): an error unless the current user may run it; none of it is run */
+/* An error's place is one in the statement */
+static void
+PlaceError(void *sql)
+{
+	int			pos = geterrposition();
+
+	if (pos > 0)
+	{
+		errposition(0);
+		internalerrposition(pos);
+		internalerrquery(sql);
+	}
+}
+
+/* baseline_trusted(statement, what): an error unless the current user may run it; none of it is run */
 PG_FUNCTION_INFO_V1(baseline_trusted);
 Datum
 baseline_trusted(PG_FUNCTION_ARGS)
 {
 	char	   *sql = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char	   *what = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	ErrorContextCallback place = {error_context_stack, PlaceError, sql};
 	ListCell   *lc;
 
+	error_context_stack = &place;
 	foreach(lc, raw_parser(sql, RAW_PARSE_DEFAULT))
 	{
 		RawStmt    *raw = lfirst(lc);
 
 		raw->stmt = WithoutLiterals(raw->stmt);
-		(void) RefuseUntrusted((Node *) parse_analyze_fixedparams(raw, sql, NULL, 0, NULL), NULL);
+		(void) RefuseUntrusted((Node *) parse_analyze_fixedparams(raw, sql, NULL, 0, NULL), what);
 	}
+	error_context_stack = place.previous;
 	PG_RETURN_VOID();
 }

@@ -94,21 +94,31 @@ BEGIN
 	FOR r IN SELECT * FROM assay_internal.access_relations(policy) LOOP
 		EXECUTE format('REVOKE SELECT, INSERT, UPDATE ON %s FROM %I', r.relation, role);
 	END LOOP;
+	-- REVOKE takes what the owner gave, and is silent of what others gave, by a grant option
+	FOR r IN SELECT a.relation, quote_ident(pg_get_userbyid(x.grantor)) AS grantor, string_agg(x.privilege_type, ', ' ORDER BY x.privilege_type) AS privileges
+		FROM assay_internal.access_relations(policy) a JOIN pg_class c ON c.oid = a.relation CROSS JOIN LATERAL aclexplode(c.relacl) x
+		WHERE x.grantee = (SELECT g.oid FROM pg_roles g WHERE g.rolname = revoke_access.role) AND x.grantee <> c.relowner AND x.privilege_type IN ('SELECT', 'INSERT', 'UPDATE')
+		GROUP BY a.relation, x.grantor ORDER BY a.relation::text COLLATE "C", pg_get_userbyid(x.grantor) COLLATE "C" LOOP
+		RAISE WARNING 'role % keeps % on %, which role % has given', role, r.privileges, r.relation, r.grantor
+			USING HINT = format('REVOKE GRANT OPTION FOR ALL ON %s FROM %s CASCADE;', r.relation, r.grantor);
+	END LOOP;
 END $$;
 COMMENT ON FUNCTION assay.revoke_access(text, name) IS 'takes every right on a policy from a role';
 
 CREATE VIEW assay.access AS
 	SELECT p.policy, coalesce(g.rolname, 'public') AS role,
 		CASE WHEN g.oid = c.relowner THEN 'owner'
-			WHEN bool_or(a.privilege_type = 'UPDATE') THEN 'publisher'
-			WHEN bool_or(a.privilege_type = 'INSERT') THEN 'builder'
+			-- who does not read neither builds nor publishes
+			WHEN NOT bool_or(c.oid = p.access AND a.privilege_type = 'SELECT') THEN 'reader'
+			WHEN bool_or(c.oid = p.access AND a.privilege_type = 'UPDATE') THEN 'publisher'
+			WHEN bool_or(c.oid = p.access AND a.privilege_type = 'INSERT') THEN 'builder'
 			ELSE 'reader' END AS "right"
 	FROM assay.policy p
-	JOIN pg_catalog.pg_class c ON c.oid = p.access
+	-- the decisions alone make a reader, too
+	JOIN pg_catalog.pg_class c ON c.oid IN (p.access, p.decision) AND pg_catalog.pg_get_userbyid(c.relowner) = p.owner
 	CROSS JOIN LATERAL pg_catalog.aclexplode(coalesce(c.relacl, pg_catalog.acldefault('r', c.relowner))) a
 	LEFT JOIN pg_catalog.pg_roles g ON g.oid = a.grantee
 	GROUP BY p.policy, g.rolname, g.oid, c.relowner
-	-- who does not read neither builds nor publishes
 	HAVING bool_or(a.privilege_type = 'SELECT');
 COMMENT ON VIEW assay.access IS 'who has which right on the policies that the user may read; members of these roles have it too';
 GRANT SELECT ON assay.access TO PUBLIC;

@@ -447,6 +447,7 @@ DECLARE
 	content_view text;
 	counted text;
 	versions text;
+	query text;
 	wrong record;
 BEGIN
 	IF name IS NULL OR source IS NULL OR content IS NULL OR labels IS NULL OR delay IS NULL OR max_bytes IS NULL OR search_path IS NULL THEN
@@ -487,10 +488,12 @@ BEGIN
 	END IF;
 	keys := (SELECT string_agg(quote_ident(k), ', ' ORDER BY i) FROM unnest(key) WITH ORDINALITY u(k, i));
 
-	-- Names in the content are looked up where the caller looks, once.
+	-- Names in the content are looked up where the caller looks, once: not for what others have put there.
+	query := format('SELECT %s, %s AS at, (%s
+		) AS content FROM %s', keys, coalesce(quote_ident(at), 'NULL') || '::pg_catalog.timestamptz', content, source);
 	PERFORM set_config('search_path', search_path, true);
-	EXECUTE format('CREATE VIEW %s AS SELECT %s, %s AS at, (%s
-		) AS content FROM %s', content_view, keys, coalesce(quote_ident(at), 'NULL') || '::pg_catalog.timestamptz', content, source);
+	PERFORM assay_internal.baseline_trusted(query, 'text model');
+	EXECUTE pg_catalog.concat('CREATE VIEW ', content_view, ' AS ', query);
 	PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 	SELECT a.atttypid INTO content_type FROM pg_attribute a WHERE a.attrelid = content_view::regclass AND a.attname = 'content';
 	IF content_type <> ALL ('{text,jsonb}'::regtype[]) THEN
