@@ -168,6 +168,11 @@ like($counted, qr/^counted\|2024-01-01 .*\|verdict\|/m, 'counts of decisions tha
 $node->command_ok([ 'pg_dump', '-f', $dump, $node->connstr('counted') ], 'dump of counts');
 $node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', $dump, $node->connstr('counted_again') ], 'restore of counts');
 is($node->safe_psql('counted_again', $counts), $counted, 'the same counts');
+$node->command_ok([ 'pg_dump', '-Fc', '-f', $custom, $node->connstr('counted') ], 'dump of counts in the custom format');
+$node->command_checks_all([ 'pg_restore', '--data-only', '--disable-triggers', '-d', $node->connstr('counted_again'), $custom ],
+	1, [], [qr/"decision_hour"/, qr/"decision_day"/], 'data alone, a second time and past all errors');
+is($node->safe_psql('counted_again', $counts), $counted, '... adds no counts');
+$node->safe_psql('counted_again', 'SELECT assay_internal.enable_triggers()');
 is($node->safe_psql('counted_again', q{SELECT severity, detail FROM assay.health WHERE kind = 'rollup'}), 'warning|as of the dump that was restored', '... of which health tells');
 $node->safe_psql('counted_again', 'CALL assay.maintain()');
 is($node->safe_psql('counted_again', $counts), $counted, 'maintain() takes none away');
