@@ -16,10 +16,14 @@
 /*
  * The value, in the byte order of x86-64 and arm64, without alignment:
  *
- *	+---------+---------+------+-------+-------+-------------+----------
- *	| varlena | version | zero | count | shape | null bitmap | value ...
- *	| 4       | 1       | 1    | 2     | 16    | (count+7)/8 |
- *	+---------+---------+------+-------+-------+-------------+----------
+ *	+---------+---------+----------+-------+-------+-------------+----------
+ *	| varlena | version | encoding | count | shape | null bitmap | value ...
+ *	| 4       | 1       | 1        | 2     | 16    | (count+7)/8 |
+ *	+---------+---------+----------+-------+-------+-------------+----------
+ *
+ * The encoding is that of the database in which it was written, by PostgreSQL's
+ * number, and so of all text within; a dump may have brought the value to
+ * another.  0 (SQL_ASCII) is any.
  *
  * Names and types are in the shape, a row of assay_internal.signals_shape which all
  * values of one view have in common; it is found by the hash of its content.
@@ -40,7 +44,7 @@ typedef struct LoggedSignals
 {
 	int32		vl_len_;		/* varlena header (do not touch directly!) */
 	uint8		version;
-	uint8		zero;
+	uint8		encoding;
 	uint16		count;
 	unsigned char shape[UUID_LEN];
 	uint8		data[FLEXIBLE_ARRAY_MEMBER];

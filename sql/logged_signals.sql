@@ -109,7 +109,7 @@ SELECT what, try(format('SELECT %L::assay.logged_signals', junk)) FROM (VALUES
 	(1, 'empty', ''), (2, 'no hex', 'junk'), (3, 'half a byte', '\x0'), (4, 'not a digit', '\xzz'), (5, 'no bytes', '\x'),
 	(6, 'a byte less than a header', '\x01000000' || repeat('00', 15)), (7, 'a header', '\x01000000' || repeat('00', 16)),
 	(8, 'version 0', '\x00000000' || repeat('00', 16)), (9, 'version 2', '\x02000000' || repeat('00', 16)),
-	(10, 'not zero', '\x01010000' || repeat('00', 16)), (11, 'bitmap of 1 is missing', '\x01000100' || repeat('00', 16)),
+	(10, 'no encoding', '\x01ff0000' || repeat('00', 16)), (11, 'bitmap of 1 is missing', '\x01000100' || repeat('00', 16)),
 	(12, 'bitmap of 9 lacks a byte', '\x01000900' || repeat('00', 17)), (13, '1665 columns', '\x01008106' || repeat('00', 16 + 209)),
 	(14, '65535 columns', '\x0100ffff' || repeat('00', 16 + 8192))) v(n, what, junk) ORDER BY n;
 CREATE TABLE raw (b bytea);

@@ -168,6 +168,11 @@ like($counted, qr/^counted\|2024-01-01 .*\|verdict\|/m, 'counts of decisions tha
 $node->command_ok([ 'pg_dump', '-f', $dump, $node->connstr('counted') ], 'dump of counts');
 $node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f', $dump, $node->connstr('counted_again') ], 'restore of counts');
 is($node->safe_psql('counted_again', $counts), $counted, 'the same counts');
+$node->command_ok([ 'pg_dump', '-Fc', '-f', $custom, $node->connstr('counted') ], 'dump of counts in the custom format');
+$node->command_checks_all([ 'pg_restore', '--data-only', '--disable-triggers', '-d', $node->connstr('counted_again'), $custom ],
+	1, [], [qr/"decision_hour"/, qr/"decision_day"/], 'data alone, a second time and past all errors');
+is($node->safe_psql('counted_again', $counts), $counted, '... adds no counts');
+$node->safe_psql('counted_again', 'SELECT assay_internal.enable_triggers()');
 is($node->safe_psql('counted_again', q{SELECT severity, detail FROM assay.health WHERE kind = 'rollup'}), 'warning|as of the dump that was restored', '... of which health tells');
 $node->safe_psql('counted_again', 'CALL assay.maintain()');
 is($node->safe_psql('counted_again', $counts), $counted, 'maintain() takes none away');
@@ -348,6 +353,30 @@ $node->safe_psql('target', 'DROP VIEW signals');
 $node->command_ok([ 'pg_dump', '-Fc', '-f', $custom, $node->connstr('target') ], 'dump without the view');
 $node->command_ok([ 'pg_restore', '--exit-on-error', '-j', '2', '-d', $node->connstr('without_view'), $custom ], 'restore without the view');
 is($node->safe_psql('without_view', q{SELECT assay.signals_to_jsonb(signals) FROM dumped_decision WHERE id = 3}), '{"n": 3, "x": 3, "id": 3}', 'signals of a view that is gone');
+
+# ... and another encoding
+$node->safe_psql('postgres', q{CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0; CREATE DATABASE ascii ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0;
+	CREATE DATABASE written ENCODING 'UTF8' LOCALE 'C' TEMPLATE template0; CREATE DATABASE written_latin ENCODING 'UTF8' LOCALE 'C' TEMPLATE template0});
+$node->safe_psql('written', q{CREATE EXTENSION pg_assay; CREATE TYPE mood AS ENUM ('fröhlich');
+	CREATE TABLE message (id int PRIMARY KEY, word text, words text[], j jsonb, mood mood, n numeric); CREATE VIEW signals AS SELECT * FROM message;
+	SELECT assay.create_policy('written', 'signals', '{id}', log_signals => true), assay.create_detector('written', 'd', $$word = 'café'$$, weight => 9, mode => 'live');
+	CREATE TRIGGER decide AFTER INSERT ON message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('written');
+	INSERT INTO message VALUES (1, 'café', '{ä}', '{"ü": "ß"}', 'fröhlich', 1.50)});
+my $logged = q{SET client_encoding = 'UTF8'; SELECT assay.signals_to_jsonb(signals) FROM written_decision; SELECT verdict FROM assay.replay('written', at => NULL, signals => 'logged')};
+my $was = $node->safe_psql('written', $logged);
+is($was, qq({"j": {"ü": "ß"}, "n": 1.50, "id": 1, "mood": "fröhlich", "word": "café", "words": ["ä"]}\nmalicious), 'signals with other letters');
+foreach my $way ([ 'written', 'latin' ], [ 'written', 'ascii' ], [ 'latin', 'written_latin' ])
+{
+	my ($one, $other) = @$way;
+	$node->command_ok([ 'pg_dump', '-Fc', '-f', $custom, $node->connstr($one) ], "dump: $one");
+	$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', $node->connstr($other), $custom ], "restore: $other");
+	is($node->safe_psql($other, $logged), $was, 'the same signals');
+}
+foreach my $db ('latin', 'ascii')
+{
+	$node->safe_psql($db, q{INSERT INTO message SELECT 2, word, words, j, mood, n FROM message; DELETE FROM written_decision WHERE id = 1});
+	is($node->safe_psql($db, $logged) =~ s/"id": 2/"id": 1/r, $was, "$db: as those that are written there");
+}
 
 # the owner of the database, who is no superuser, dumps it
 $node->safe_psql('postgres', 'CREATE ROLE dbo LOGIN; ALTER DATABASE source OWNER TO dbo; GRANT mail TO dbo');

@@ -4,6 +4,14 @@
 -- Each value has a note that says why it is here.
 -- ---------------------------------------------------------------------------
 
+-- A script is read as a whole, by the settings of who runs it: patterns would lose their backslashes, and find nothing.
+DO $$ BEGIN
+	IF current_setting('standard_conforming_strings') = 'off' THEN
+		RAISE EXCEPTION 'pg_assay_email cannot be created while standard_conforming_strings is off' USING ERRCODE = 'object_not_in_prerequisite_state',
+			HINT = 'SET standard_conforming_strings = on; first. A dump sets what pg_dump had: dump with PGOPTIONS="-c standard_conforming_strings=on".';
+	END IF;
+END $$;
+
 -- Sets that an earlier pg_assay_email left are taken over.
 DELETE FROM assay.named_set s WHERE s.extension = 'pg_assay_email';
 

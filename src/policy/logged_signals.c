@@ -103,6 +103,7 @@ FormSignals(SignalsShape *shape, const Datum *values, const bool *nulls)
 			AppendValue(&buf, &shape->columns[i], values[i]);
 	s = (LoggedSignals *) buf.data;
 	s->version = LOGGED_SIGNALS_VERSION;
+	s->encoding = GetDatabaseEncoding();
 	s->count = shape->count;
 	memcpy(s->shape, shape->id, UUID_LEN);
 	bitmap = s->data;
@@ -204,7 +205,7 @@ CheckSignals(const LoggedSignals *s, int errcode_broken)
 {
 	Size		size = VARSIZE(s);
 
-	if (size < HEADER_BYTES || s->version != LOGGED_SIGNALS_VERSION || s->zero != 0 ||
+	if (size < HEADER_BYTES || s->version != LOGGED_SIGNALS_VERSION || !PG_VALID_BE_ENCODING(s->encoding) ||
 		s->count > MaxTupleAttributeNumber || size < HEADER_BYTES + NULLS_BYTES(s->count))
 		ereport(ERROR,
 				(errcode(errcode_broken),
@@ -280,7 +281,20 @@ typedef struct Reader
 {
 	const char *at;
 	const char *end;
+	int			encoding;		/* of text */
 } Reader;
+
+/* At the first value */
+static Reader
+StartOfValues(const LoggedSignals *s)
+{
+	Reader		r;
+
+	r.at = (const char *) s->data + NULLS_BYTES(s->count);
+	r.end = (const char *) s + VARSIZE(s);
+	r.encoding = s->encoding == PG_SQL_ASCII ? GetDatabaseEncoding() : s->encoding;
+	return r;
+}
 
 static const char *
 Take(Reader *r, Size n)
@@ -362,8 +376,10 @@ TakeValue(Reader *r, SignalColumn *c)
 	{
 		char	   *s = pnstrdup(bytes, len);
 
-		if (strlen(s) != len || !pg_verifymbstr(s, len, true))
+		if (strlen(s) != len || !pg_verify_mbstr(r->encoding, s, len, true))
 			BrokenSignals();
+		if (r->encoding != GetDatabaseEncoding())
+			s = pg_any_to_server(s, len, r->encoding);
 		return InputFunctionCall(&c->receive, s, c->ioparam, -1);
 	}
 	initStringInfo(&buf);
@@ -378,7 +394,7 @@ TakeValue(Reader *r, SignalColumn *c)
 static void
 TakeAll(LoggedSignals *s, SignalsShape *shape, Datum *values, bool *nulls)
 {
-	Reader		r = {(char *) s->data + NULLS_BYTES(s->count), (char *) s + VARSIZE(s)};
+	Reader		r = StartOfValues(s);
 
 	for (int i = 0; i < shape->count; i++)
 	{
@@ -483,7 +499,7 @@ FindSignal(FunctionCallInfo fcinfo, Datum *value)
 	LoggedSignals *s = GetSignals(fcinfo, 0);
 	char	   *wanted = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	SignalsShape *shape = StateFor(fcinfo, s)->shape;
-	Reader		r = {(char *) s->data + NULLS_BYTES(s->count), (char *) s + VARSIZE(s)};
+	Reader		r = StartOfValues(s);
 
 	for (int i = 0; i < shape->count; i++)
 	{
@@ -669,8 +685,7 @@ ReadSignals(SignalsReader *r, Datum value, Datum *values, bool *nulls)
 		BindReader(r, s);
 	memset(nulls, true, r->desc->natts * sizeof(bool));
 	memset(values, 0, r->desc->natts * sizeof(Datum));
-	at.at = (char *) s->data + NULLS_BYTES(s->count);
-	at.end = (char *) s + VARSIZE(s);
+	at = StartOfValues(s);
 	for (int i = 0; i < r->shape->count; i++)
 	{
 		SignalColumn *c = &r->shape->columns[i];

@@ -29,7 +29,8 @@ CREATE TABLE assay_internal.decision_hour (
 	sole_wrong bigint NOT NULL,
 	overlap bigint NOT NULL
 );
-CREATE INDEX decision_hour_policy_hour_idx ON assay_internal.decision_hour (policy, hour);
+-- unique, so that a second restore of the same counts fails and does not add them
+CREATE UNIQUE INDEX decision_hour_policy_hour_idx ON assay_internal.decision_hour (policy, hour, kind, name, mode, claim) NULLS NOT DISTINCT;
 -- a publication of all tables refuses no DELETE
 ALTER TABLE assay_internal.decision_hour REPLICA IDENTITY FULL;
 COMMENT ON TABLE assay_internal.decision_hour IS 'decisions of each hour with a verdict, or on which a detector or exclusion hit: how many, and their labels; the view assay.decision_hours shows it';
@@ -49,7 +50,7 @@ CREATE TABLE assay_internal.decision_day (
 	sole_wrong bigint NOT NULL,
 	overlap bigint NOT NULL
 );
-CREATE INDEX decision_day_policy_day_idx ON assay_internal.decision_day (policy, day);
+CREATE UNIQUE INDEX decision_day_policy_day_idx ON assay_internal.decision_day (policy, day, kind, name, mode, claim) NULLS NOT DISTINCT;
 ALTER TABLE assay_internal.decision_day REPLICA IDENTITY FULL;
 COMMENT ON TABLE assay_internal.decision_day IS 'sums of decision_hour by days in UTC; the view assay.decision_days shows it';
 GRANT SELECT ON assay_internal.rollup, assay_internal.decision_hour, assay_internal.decision_day TO pg_database_owner;
