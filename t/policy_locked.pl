@@ -58,6 +58,18 @@ foreach my $lock ('LOCK p_decision IN SHARE MODE', 'LOCK p_decision', 'LOCK know
 		$next = $to;
 	}
 }
+# A session without plans waits for the table that they are made for less than the time of a message, be the session's own
+# timeout not much longer.
+foreach my $lock ('LOCK p_decision IN SHARE MODE', 'LOCK p_decision')
+{
+	$holder->query_safe("BEGIN; $lock");
+	my $short = $node->background_psql('postgres', on_error_stop => 0);
+	$short->query("SET assay.message_budget = '3s'; SET statement_timeout = '6s'; INSERT INTO message SELECT generate_series($next + 1, $next + 2)");
+	$holder->query_safe('COMMIT');
+	$short->quit;
+	is(value("SELECT count(*) FROM message WHERE id > $next"), '2', "new session of little time, $lock: stored");
+	$next += 2;
+}
 cmp_ok(value(q{SELECT count(*) FROM assay.undecided('p')}), '>', 0, 'some are undecided');
 like(value(q{SELECT string_agg(DISTINCT message, '|') FROM assay.fault}), qr/the decision cannot be written: canceling statement due to lock timeout/, 'and the fault tells');
 $session->query('INSERT INTO message VALUES (1000000)');

@@ -16,6 +16,7 @@
 #include "compat.h"
 #include "compile.h"
 #include "decide_plans.h"
+#include "decision_parts.h"
 #include "executor/executor.h"
 #include "fault.h"
 #include "new_rows.h"
@@ -38,11 +39,17 @@
 /* A view that could not be read is looked at again after so long. */
 #define RETRY_USECS		USECS_PER_SEC
 
+/* Whoever holds what the plans are made of is waited for so long. */
+#define HALF_BUDGET		(assay_message_budget / 2 + assay_message_budget % 2)
+
 static List *all_plans = NIL;	/* of DecidePlans */
 static uint64 plans_used = 0;
 
 /* Of the configuration; a row trigger comes for each row while there are no plans. */
 static Patience patience;
+
+/* Of decision tables, likewise */
+static Patience table_patience;
 
 /*
  * A plan that is made once: its parameters are keys, whose values would only
@@ -416,6 +423,41 @@ NoteBroken(DecidePlans *t, const char *sqlstate, const char *message)
 	t->retry_at = SteadyTime() + RETRY_USECS;
 }
 
+static void
+RunLockDecisions(void *arg)
+{
+	PolicyIdentity *id = arg;
+	Security	security;
+
+	EnterOwner(&security, id->owner, id->search_path);
+	WaitNoLonger(&security, HALF_BUDGET);
+	LockRelationOid(id->decision, RowExclusiveLock);
+	LeaveSecurity(&security);
+}
+
+/*
+ * Lock the decision table, which the plans that fill it need: who holds it (CREATE
+ * INDEX, VACUUM FULL) is waited for as who holds the configuration is, and not
+ * until the time of a message ends, in each attempt of each statement.
+ */
+static void
+LockDecisionsSoon(PolicyIdentity *id)
+{
+	ErrorData  *error;
+
+	if (!OidIsValid(id->decision) || LockAtOnce(id->decision))
+		return;
+	if (IsImpatient(&table_patience))
+		ereport(ERROR,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("the decision cannot be written: the decision table is locked")));
+	error = RunPatiently(&table_patience, RunLockDecisions, id);
+	if (error && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
+		error->message = psprintf("the decision cannot be written: %s", error->message);
+	if (error)
+		ReThrowError(error);
+}
+
 /* All that needs the owner's rights */
 static void
 Prepare(DecidePlans *t, Relation rel)
@@ -430,6 +472,7 @@ Prepare(DecidePlans *t, Relation rel)
 	PolicyCheckKeysOf(t->id, RelationGetRelid(rel));
 	EnterOwner(&security, t->id->owner, t->id->search_path);
 	misplaced = UseShards(t->id, rel, &t->dependencies);
+	LockDecisionsSoon(t->id);
 	t->table = OpenDecisionTable(t->id);
 	MemoryContextSwitchTo(old);
 	MustHaveKey(t->id, RelationGetRelid(rel));
@@ -485,7 +528,7 @@ RunIdentify(void *arg)
 {
 	IdentifyJob *job = arg;
 
-	job->id = ConfigIdentifyWithin(job->policy, assay_message_budget / 2 + assay_message_budget % 2);
+	job->id = ConfigIdentifyWithin(job->policy, HALF_BUDGET);
 }
 
 /*
