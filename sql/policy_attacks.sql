@@ -160,6 +160,33 @@ END $$;
 ROLLBACK;
 DROP SCHEMA atk_hidden;
 
+-- keys are compared by nobody's operator, also where two types have none of theirs
+BEGIN;
+SET ROLE atk_victim;
+CREATE TABLE atk_v.varied (id varchar PRIMARY KEY, j json);
+CREATE VIEW atk_v.varied_sig AS SELECT id::text AS id, j FROM atk_v.varied;
+SET LOCAL client_min_messages = error;
+SELECT assay.create_policy('varied', 'atk_v.varied_sig', '{id}', search_path => 'pg_catalog, assay, atk');
+SET LOCAL client_min_messages = warning;
+DROP VIEW atk_v.varied_sig;
+CREATE VIEW atk_v.varied_sig AS SELECT id, j FROM atk_v.varied;
+CREATE TRIGGER decide AFTER INSERT ON atk_v.varied REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('varied');
+SET ROLE atk_mallory;
+CREATE FUNCTION atk.equal(text, varchar) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM atk.note(); RETURN true; END $$;
+CREATE FUNCTION atk.equal(varchar, text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM atk.note(); RETURN true; END $$;
+CREATE FUNCTION atk.equal(json, json) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM atk.note(); RETURN true; END $$;
+CREATE OPERATOR atk.= (FUNCTION = atk.equal, LEFTARG = text, RIGHTARG = varchar);
+CREATE OPERATOR atk.= (FUNCTION = atk.equal, LEFTARG = varchar, RIGHTARG = text);
+CREATE OPERATOR atk.= (FUNCTION = atk.equal, LEFTARG = json, RIGHTARG = json);
+SET ROLE atk_victim;
+INSERT INTO atk_v.varied VALUES ('1', '{}'), ('2', '{}');
+SELECT id, degraded FROM atk_v.varied_decision ORDER BY id;
+SELECT assay.signals_query('varied');
+SELECT count(*) FROM assay.replay('varied', at => NULL);
+SELECT DISTINCT by_role FROM atk.ran;
+SELECT * FROM assay.forget('varied', columns => '{"j": "{}"}');
+ROLLBACK;
+
 -- what the owner made of another's type is not the owner's to write
 GRANT USAGE ON SCHEMA atk_b TO atk_victim;
 SET ROLE atk_victim;
