@@ -8,6 +8,7 @@
 #include "fmgr.h"
 
 extern Oid	RelationOwner(Oid relid);
+extern Oid	FunctionOwner(Oid function);
 extern bool MayActAs(Oid role, Oid owner);
 extern bool TypeIsTrusted(Oid owner, Oid type);
 extern bool InputRunsCode(Oid type);

@@ -121,6 +121,72 @@ SELECT (s).verdict, l.detector, l.fault FROM (SELECT assay.score('victim', m) AS
 WHERE l.fault IS NOT NULL;
 ROLLBACK;
 
+-- nor does a builder make values of the owner's types that check them by what he may not call
+CREATE SCHEMA atk_hidden AUTHORIZATION atk_victim;
+BEGIN;
+SET ROLE atk_victim;
+CREATE FUNCTION atk_v.known(x text) RETURNS boolean LANGUAGE plpgsql STABLE AS $$ BEGIN RAISE 'ran' USING ERRCODE = 'PA998'; END $$;
+REVOKE EXECUTE ON FUNCTION atk_v.known FROM PUBLIC;
+CREATE DOMAIN atk_v.checked AS text CHECK (atk_v.known(VALUE));
+CREATE DOMAIN atk_v.checked_again AS atk_v.checked CHECK (VALUE <> '');
+CREATE TYPE atk_v.has_checked AS (n int, d atk_v.checked_again);
+CREATE DOMAIN atk_v.short AS text CHECK (length(VALUE) < 100);
+CREATE FUNCTION atk_hidden.overloaded(x text) RETURNS boolean LANGUAGE plpgsql STABLE AS $$ BEGIN RAISE 'ran' USING ERRCODE = 'PA998'; END $$;
+CREATE FUNCTION atk_v.overloaded(x text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$ SELECT true $$;
+SELECT assay.alter_policy('victim', search_path => 'pg_catalog, assay, atk_hidden, atk_v') > 0 AS altered;
+SET ROLE atk_builder;
+DO $$
+DECLARE
+	condition text;
+BEGIN
+	FOREACH condition IN ARRAY ARRAY['t::atk_v.checked IS NOT NULL', '''x''::atk_v.checked_again IS NOT NULL', '(''(1,'' || t || '')'')::atk_v.has_checked IS NOT NULL', 'ROW(1, t)::atk_v.has_checked IS NOT NULL',
+		'(''{'' || t || ''}'')::atk_v.checked[] IS NOT NULL', 'ARRAY[t]::atk_v.checked_again[] IS NOT NULL', 'jsonb_populate_record(NULL::atk_v.has_checked, jsonb_build_object(''d'', t)) IS NOT NULL',
+		'overloaded(t)', 't::atk_v.short = ''x'''] LOOP
+		BEGIN
+			PERFORM assay.create_detector('victim', 'makes', condition, mode => 'shadow');
+			RAISE WARNING 'taken: %', condition;
+		EXCEPTION WHEN OTHERS THEN
+			RAISE WARNING '% %', SQLSTATE, SQLERRM;
+		END;
+	END LOOP;
+	FOREACH condition IN ARRAY ARRAY['''(1,x)''::atk_v.has_checked IS NOT NULL', '''{x}''::atk_v.checked[] IS NOT NULL'] LOOP
+		BEGIN
+			PERFORM assay_internal.missing_sets('victim', condition, false);
+		EXCEPTION WHEN OTHERS THEN
+			RAISE WARNING '% %', SQLSTATE, SQLERRM;
+		END;
+	END LOOP;
+END $$;
+ROLLBACK;
+DROP SCHEMA atk_hidden;
+
+-- keys are compared by nobody's operator, also where two types have none of theirs
+BEGIN;
+SET ROLE atk_victim;
+CREATE TABLE atk_v.varied (id varchar PRIMARY KEY, j json);
+CREATE VIEW atk_v.varied_sig AS SELECT id::text AS id, j FROM atk_v.varied;
+SET LOCAL client_min_messages = error;
+SELECT assay.create_policy('varied', 'atk_v.varied_sig', '{id}', search_path => 'pg_catalog, assay, atk');
+SET LOCAL client_min_messages = warning;
+DROP VIEW atk_v.varied_sig;
+CREATE VIEW atk_v.varied_sig AS SELECT id, j FROM atk_v.varied;
+CREATE TRIGGER decide AFTER INSERT ON atk_v.varied REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('varied');
+SET ROLE atk_mallory;
+CREATE FUNCTION atk.equal(text, varchar) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM atk.note(); RETURN true; END $$;
+CREATE FUNCTION atk.equal(varchar, text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM atk.note(); RETURN true; END $$;
+CREATE FUNCTION atk.equal(json, json) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM atk.note(); RETURN true; END $$;
+CREATE OPERATOR atk.= (FUNCTION = atk.equal, LEFTARG = text, RIGHTARG = varchar);
+CREATE OPERATOR atk.= (FUNCTION = atk.equal, LEFTARG = varchar, RIGHTARG = text);
+CREATE OPERATOR atk.= (FUNCTION = atk.equal, LEFTARG = json, RIGHTARG = json);
+SET ROLE atk_victim;
+INSERT INTO atk_v.varied VALUES ('1', '{}'), ('2', '{}');
+SELECT id, degraded FROM atk_v.varied_decision ORDER BY id;
+SELECT assay.signals_query('varied');
+SELECT count(*) FROM assay.replay('varied', at => NULL);
+SELECT DISTINCT by_role FROM atk.ran;
+SELECT * FROM assay.forget('varied', columns => '{"j": "{}"}');
+ROLLBACK;
+
 -- what the owner made of another's type is not the owner's to write
 GRANT USAGE ON SCHEMA atk_b TO atk_victim;
 SET ROLE atk_victim;

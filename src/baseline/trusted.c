@@ -10,8 +10,6 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
-#include "catalog/pg_proc.h"
 #include "fmgr.h"
 #include "literals.h"
 #include "miscadmin.h"
@@ -22,7 +20,6 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
-#include "utils/syscache.h"
 
 /* "what": a baseline or a text model */
 static void
@@ -39,15 +36,7 @@ Refuse(const char *object, const char *what)
 static bool
 RefuseFunction(Oid function, void *context)
 {
-	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-	Oid			owner = InvalidOid;
-
-	if (HeapTupleIsValid(tuple))
-	{
-		owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
-		ReleaseSysCache(tuple);
-	}
-	if (!MayActAs(owner, GetUserId()))
+	if (!MayActAs(FunctionOwner(function), GetUserId()))
 		Refuse(psprintf("function %s", format_procedure(function)), context);
 	return false;
 }

@@ -4,8 +4,13 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/relation.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
@@ -31,6 +36,7 @@
 #include "utils/memutils.h"
 #include "utils/regproc.h"
 #include "utils/rel.h"
+#include "utils/typcache.h"
 
 /* The columns of the signals view of a policy that the user may change */
 static TupleDesc
@@ -181,12 +187,79 @@ MayNotCall(Oid func, void *context)
 	return false;
 }
 
+static bool CheckCalls(Node *node, void *context);
+
+/* What a domain checks */
+static void
+CheckConstraints(Oid domain)
+{
+	Relation	constraints = table_open(ConstraintRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	row;
+
+	ScanKeyInit(&key, Anum_pg_constraint_contypid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(domain));
+	scan = systable_beginscan(constraints, ConstraintTypidIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(row = systable_getnext(scan)))
+	{
+		bool		isnull;
+		Datum		expression = heap_getattr(row, Anum_pg_constraint_conbin, RelationGetDescr(constraints), &isnull);
+
+		if (!isnull)
+			(void) CheckCalls(stringToNode(TextDatumGetCString(expression)), NULL);
+	}
+	systable_endscan(scan);
+	table_close(constraints, AccessShareLock);
+}
+
+/* What is called to make a value of a type, or of those that it is made of */
+static void
+CheckMaking(Oid type)
+{
+	TupleDesc	desc;
+
+	check_stack_depth();
+	switch (get_typtype(type))
+	{
+		case TYPTYPE_DOMAIN:
+			CheckConstraints(type);
+			CheckMaking(RuleDomainBase(type));
+			break;
+		case TYPTYPE_COMPOSITE:
+			desc = lookup_rowtype_tupdesc_copy(type, -1);
+			for (int i = 0; i < desc->natts; i++)
+				if (!TupleDescAttr(desc, i)->attisdropped)
+					CheckMaking(TupleDescAttr(desc, i)->atttypid);
+			break;
+		case TYPTYPE_RANGE:
+			CheckMaking(get_range_subtype(type));
+			break;
+		case TYPTYPE_MULTIRANGE:
+			CheckMaking(get_multirange_range(type));
+			break;
+		default:
+			if (OidIsValid(get_element_type(type)))
+				CheckMaking(get_element_type(type));
+	}
+}
+
+/* Does a node make a value of a type that is not a function's own? */
+static bool
+MakesValue(Node *node)
+{
+	if (IsA(node, FuncExpr))
+		return get_func_rettype(((FuncExpr *) node)->funcid) != exprType(node);
+	return IsA(node, CoerceToDomain) || IsA(node, CoerceViaIO) || HidesFunctions(node);
+}
+
 static bool
 CheckCalls(Node *node, void *context)
 {
 	if (node == NULL)
 		return false;
 	(void) check_functions_in_node(node, MayNotCall, NULL);
+	if (MakesValue(node))
+		CheckMaking(exprType(node));
 	return expression_tree_walker(node, CheckCalls, context);
 }
 
@@ -194,6 +267,29 @@ static void
 PatternErrorCallback(void *arg)
 {
 	errcontext("condition of %s", (const char *) arg);
+}
+
+/*
+ * Parsed, and none of it run but what reads literals: what another than the owner
+ * writes.  To read these runs input functions: he sees it done as himself.  Where he may
+ * not look into a schema of the search_path, the owner may mean something else by it.
+ */
+static Rule *
+ParseWritten(RuleKind kind, PolicyIdentity *id, TupleDesc desc, char *condition, const char *what, List *guards)
+{
+	Oid			readers[] = {GetUserId(), id->owner};
+	Rule	   *rule = NULL;
+
+	for (int i = 0; i < lengthof(readers); i++)
+	{
+		Security	security;
+
+		EnterOwner(&security, readers[i], id->search_path);
+		rule = RuleParseKind(kind, condition, desc, guards, what, id->owner, false);
+		LeaveSecurity(&security);
+		(void) CheckCalls((Node *) rule->expr, NULL);
+	}
+	return rule;
 }
 
 /* Error unless an expression over the signals is one that the policy can have. */
@@ -204,19 +300,9 @@ CheckRule(RuleKind kind, PolicyIdentity *id, TupleDesc desc, char *condition, ch
 	Security	security;
 	ErrorContextCallback callback = {error_context_stack, PatternErrorCallback, what};
 	Rule	   *rule;
-	Rule	   *written;
 
-	/*
-	 * To parse runs input functions: whoever is not the owner sees it done as
-	 * himself.
-	 */
 	if (!has_privs_of_role(GetUserId(), id->owner))
-	{
-		EnterOwner(&security, GetUserId(), id->search_path);
-		written = RuleParseKind(kind, condition, desc, guards, what, id->owner, false);
-		LeaveSecurity(&security);
-		(void) CheckCalls((Node *) written->expr, NULL);
-	}
+		(void) ParseWritten(kind, id, desc, condition, what, guards);
 	EnterOwner(&security, id->owner, id->search_path);
 	rule = RuleParseKind(kind, condition, desc, guards, what, id->owner, plan);
 	error_context_stack = &callback;
@@ -356,14 +442,21 @@ assay_missing_sets(PG_FUNCTION_ARGS)
 	PolicyIdentity *id;
 	TupleDesc	desc = SignalsDesc(policy, &id);
 	SetFinder  *finder = FindSetsBegin();
+	RuleKind	kind = is_text ? RULE_CONTENT : RULE_CONDITION;
+	char	   *expression = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	List	   *guards = is_text ? NIL : ConfigGuards(policy, NULL);
 	Rule	   *rule;
 	Security	security;
 
 	InitMaterializedSRF(fcinfo, 0);
-	EnterOwner(&security, id->owner, id->search_path);
-	rule = RuleParseKind(is_text ? RULE_CONTENT : RULE_CONDITION, text_to_cstring(PG_GETARG_TEXT_PP(1)), desc,
-						 is_text ? NIL : ConfigGuards(policy, NULL), "what is asked", id->owner, false);
-	LeaveSecurity(&security);
+	if (!has_privs_of_role(GetUserId(), id->owner))
+		rule = ParseWritten(kind, id, desc, expression, "what is asked", guards);
+	else
+	{
+		EnterOwner(&security, id->owner, id->search_path);
+		rule = RuleParseKind(kind, expression, desc, guards, "what is asked", id->owner, false);
+		LeaveSecurity(&security);
+	}
 	FindSetsOfExpression(finder, (Node *) rule->expr);
 	PutMissing((ReturnSetInfo *) fcinfo->resultinfo, finder);
 	return (Datum) 0;

@@ -220,12 +220,12 @@ FindReused(const Wanted *w, Source *s, char **tables, int ntables, FunctionCallI
 
 	if (!HasReusedKeys(s))
 		return found;
+	EnterSource(&security, s);
 	QueryStart(&q);
 	AddMessages(&q, w, s, tables, ntables, fcinfo);
 	QueryAdd(&q, " SELECT DISTINCT t.key, t.at FROM assay_internal.readable_reused_key t, k WHERE t.policy = ");
 	QueryValue(&q, TEXTOID, CStringGetTextDatum(s->policy));
 	AddTextKey(&q, s, "t", "k");
-	EnterSource(&security, s);
 	QueryRunInto(&q, found);
 	LeaveSecurity(&security);
 	return found;
@@ -296,6 +296,7 @@ assay_forget_messages(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	SPI_connect();
 	reused = FindReused(&w, &s, tables, n, fcinfo);
+	EnterSource(&security, &s);
 	QueryStart(&q);
 	AddMessages(&q, &w, &s, tables, n, fcinfo);
 	for (int i = 0; i < n; i++)
@@ -309,7 +310,6 @@ assay_forget_messages(PG_FUNCTION_ARGS)
 		QueryAdd(&q, ", '%s', pg_catalog.count(*) FROM t%d", whats[i], i);
 	}
 	QueryAdd(&q, " UNION ALL SELECT 'assay.fault', 'faults', pg_catalog.count(*) FROM f");
-	EnterSource(&security, &s);
 	QueryRunInto(&q, result->setResult);
 	LeaveSecurity(&security);
 	ForgetReused(&s, reused, result, dry_run);

@@ -609,6 +609,7 @@ BEGIN
 		BEGIN
 			PERFORM assay_internal.check_condition(policy, d.condition, format('detector "%s"', detector), true);
 			PERFORM assay_internal.check_text_model(policy, m.text_model, m.content, format('detector "%s"', detector));
+			PERFORM assay_internal.warn_of_missing_sets(policy, m.content, format('detector "%s"', detector), true);
 		EXCEPTION WHEN insufficient_privilege THEN
 			-- The owner wrote it: who publishes promotes what he could not write.
 			IF assay_internal.may('owner', policy) OR NOT assay_internal.may('publisher', policy) THEN
@@ -616,7 +617,6 @@ BEGIN
 			END IF;
 		END;
 		PERFORM assay_internal.check_model(policy, m.model);
-		PERFORM assay_internal.warn_of_missing_sets(policy, m.content, format('detector "%s"', detector), true);
 		PERFORM assay_internal.check_verdict(policy, nullif(coalesce(force_verdict, d.force_verdict), ''));
 	END IF;
 	IF model IS NOT NULL OR texts THEN

@@ -19,13 +19,17 @@
 #include "invalidation.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
+#include "owner.h"
+#include "parser/parse_oper.h"
 #include "rewrite/rewriteHandler.h"
+#include "security.h"
 #include "signals_query.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/regproc.h"
 #include "utils/rel.h"
 #include "utils/ruleutils.h"
 #include "utils/syscache.h"
@@ -50,8 +54,31 @@ AskedType(Oid type)
 }
 
 /*
+ * The operator in sight by its name, which runs as who is current: of nobody's but
+ * whom that role trusts, else the server's own.  InvalidOid: there is none
+ */
+static Oid
+TrustedOperator(const char *name, Oid left, Oid right)
+{
+	List	   *plain = list_make1(makeString(pstrdup(name)));
+	Oid			found = compatible_oper_opid(plain, left, right, true);
+	Oid			ours;
+
+	if (!OidIsValid(found) || MayActAs(FunctionOwner(get_opcode(found)), GetUserId()))
+		return found;
+	ours = compatible_oper_opid(lcons(makeString(pstrdup("pg_catalog")), plain), left, right, true);
+	if (!OidIsValid(ours))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("operator %s belongs to a role that may not act as the policy's owner", format_operator(found)),
+				 errdetail("Values are compared with the rights of the policy's owner, and so would this run."),
+				 errhint("Give its function to the policy's owner or to a superuser; or have nobody else create in the schemas of the policy's search_path.")));
+	return ours;
+}
+
+/*
  * The operator by which a type's indexes compare, whatever is in sight by its
- * name; or that name, for two types, and for one that has none.
+ * name; for two types, and for one that has none, what is in sight.
  */
 char	   *
 KeyOperator(Oid left, Oid right, StrategyNumber strategy)
@@ -66,9 +93,11 @@ KeyOperator(Oid left, Oid right, StrategyNumber strategy)
 
 	if (type && !OidIsValid(oid) && strategy == BTEqualStrategyNumber)
 		oid = lookup_type_cache(left, TYPECACHE_EQ_OPR)->eq_opr;
+	if (!OidIsValid(oid) && OidIsValid(left) && OidIsValid(right))
+		oid = TrustedOperator(names[strategy - 1], left, right);
 	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(oid));
 	if (!HeapTupleIsValid(tuple))
-		return pstrdup(names[strategy - 1]);
+		return psprintf("OPERATOR(pg_catalog.%s)", names[strategy - 1]);
 	operator = (Form_pg_operator) GETSTRUCT(tuple);
 	found = psprintf("OPERATOR(%s.%s)", quote_identifier(get_namespace_name(operator->oprnamespace)),
 					 NameStr(operator->oprname));
@@ -436,6 +465,7 @@ assay_signals_query(PG_FUNCTION_ARGS)
 {
 	PolicyIdentity *id;
 	DecisionTable *table;
+	Security	security;
 	char	   *sql;
 
 	if (PG_ARGISNULL(0))
@@ -446,8 +476,10 @@ assay_signals_query(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("permission denied for policy \"%s\"", id->policy),
 				 errhint("It takes membership in the policy's owner.")));
+	EnterOwner(&security, id->owner, id->search_path);
 	table = OpenDecisionTable(id);
 	sql = PG_ARGISNULL(1) ? OneSignalsQuery(id, table->key_types) :
 		SignalsQuery(id, table->key_types, LiteralSource(id, table->key_types, PG_GETARG_DATUM(1)));
+	LeaveSecurity(&security);
 	PG_RETURN_TEXT_P(cstring_to_text(sql));
 }
