@@ -300,7 +300,7 @@ RESET ROLE;
 ALTER DEFAULT PRIVILEGES FOR ROLE rts_owner GRANT ALL ON TABLES TO rts_ingest, PUBLIC;
 SET ROLE rts_owner;
 SELECT assay.create_policy('rts_more', 'rts.signals', '{id}');
-SELECT role, "right" FROM assay.access WHERE policy = 'rts_more';
+SELECT role, "right" FROM assay.access WHERE policy = 'rts_more' ORDER BY role COLLATE "C";
 RESET ROLE;
 SELECT tried('rts_ingest', $$SELECT assay.create_detector('rts_more', 'built', 'true', mode => 'draft')$$);
 -- A view of rights that is gone is told of, and made anew.
@@ -320,6 +320,10 @@ SELECT assay.grant_access('rts_more', 'rts_reader', 'publisher');
 SELECT assay.revoke_access('rts_more', 'rts_reader');
 SELECT role, "right" FROM assay.access WHERE policy = 'rts_more' ORDER BY role COLLATE "C";
 REVOKE GRANT OPTION FOR ALL ON rts.rts_more_policy FROM rts_builder CASCADE;
+-- (who may read the decisions reads the policy, by whatever else there is)
+GRANT ALL ON rts.rts_more_decision TO rts_stranger;
+SELECT role, "right" FROM assay.access WHERE policy = 'rts_more' ORDER BY role COLLATE "C";
+SELECT assay.revoke_access('rts_more', 'rts_stranger');
 SELECT assay.revoke_access('rts_more', 'rts_builder'), assay.revoke_access('rts_more', 'rts_reader');
 SELECT role, "right" FROM assay.access WHERE policy = 'rts_more' ORDER BY role COLLATE "C";
 RESET ROLE;

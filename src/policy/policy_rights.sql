@@ -108,15 +108,17 @@ COMMENT ON FUNCTION assay.revoke_access(text, name) IS 'takes every right on a p
 CREATE VIEW assay.access AS
 	SELECT p.policy, coalesce(g.rolname, 'public') AS role,
 		CASE WHEN g.oid = c.relowner THEN 'owner'
-			WHEN bool_or(a.privilege_type = 'UPDATE') THEN 'publisher'
-			WHEN bool_or(a.privilege_type = 'INSERT') THEN 'builder'
+			-- who does not read neither builds nor publishes
+			WHEN NOT bool_or(c.oid = p.access AND a.privilege_type = 'SELECT') THEN 'reader'
+			WHEN bool_or(c.oid = p.access AND a.privilege_type = 'UPDATE') THEN 'publisher'
+			WHEN bool_or(c.oid = p.access AND a.privilege_type = 'INSERT') THEN 'builder'
 			ELSE 'reader' END AS "right"
 	FROM assay.policy p
-	JOIN pg_catalog.pg_class c ON c.oid = p.access
+	-- the decisions alone make a reader, too
+	JOIN pg_catalog.pg_class c ON c.oid IN (p.access, p.decision) AND pg_catalog.pg_get_userbyid(c.relowner) = p.owner
 	CROSS JOIN LATERAL pg_catalog.aclexplode(coalesce(c.relacl, pg_catalog.acldefault('r', c.relowner))) a
 	LEFT JOIN pg_catalog.pg_roles g ON g.oid = a.grantee
 	GROUP BY p.policy, g.rolname, g.oid, c.relowner
-	-- who does not read neither builds nor publishes
 	HAVING bool_or(a.privilege_type = 'SELECT');
 COMMENT ON VIEW assay.access IS 'who has which right on the policies that the user may read; members of these roles have it too';
 GRANT SELECT ON assay.access TO PUBLIC;
