@@ -50,6 +50,16 @@ extern void BudgetLenient(int times);
 /* What a row could not even begin with is not tried again for the other rows of its statement. */
 extern void BudgetGiveUp(void);
 
+/* Is it at work? */
+extern bool BudgetRuns(void);
+
+/*
+ * Milliseconds that may be waited for who holds what messages are decided by:
+ * less than the time of a message, so that this is told from what takes long.  0:
+ * there is no limit.
+ */
+extern int	BudgetToWait(void);
+
 /* Has the statement used up what it may take beyond its fair share? */
 extern bool BudgetIsSpent(void);
 

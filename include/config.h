@@ -97,7 +97,7 @@ extern bool IdentityHolds(PolicyIdentity *id);
 extern bool IdentityIsPlaced(PolicyIdentity *id, Oid relid, const char *name);
 extern void PolicyMustHaveView(PolicyIdentity *id);
 extern Oid	DecisionColumnType(const PolicyIdentity *id, const char *column);
-extern PolicyConfig *ConfigRead(const char *policy, int revision, bool drafts);
+extern PolicyConfig *ConfigRead(const char *policy, int revision, bool drafts, int ms);
 extern List *ConfigGuards(const char *policy, List **conditions);
 extern Oid	TypeByName(const char *name);
 extern char *RelationName(Oid relid);

@@ -58,9 +58,9 @@ foreach my $lock ('LOCK p_decision IN SHARE MODE', 'LOCK p_decision', 'LOCK know
 		$next = $to;
 	}
 }
-# A session without plans waits for the table that they are made for less than the time of a message, be the session's own
+# A session without plans waits for who holds what they are made of less than the time of a message, be the session's own
 # timeout not much longer.
-foreach my $lock ('LOCK p_decision IN SHARE MODE', 'LOCK p_decision')
+foreach my $lock ('LOCK p_decision IN SHARE MODE', 'LOCK p_decision', 'LOCK assay_internal.detector')
 {
 	$holder->query_safe("BEGIN; $lock");
 	my $short = $node->background_psql('postgres', on_error_stop => 0);

@@ -301,6 +301,18 @@ BudgetGiveUp(void)
 		of_rows->ms = INT_MAX;
 }
 
+bool
+BudgetRuns(void)
+{
+	return ticking;
+}
+
+int
+BudgetToWait(void)
+{
+	return assay_message_budget / 2 + assay_message_budget % 2;
+}
+
 /* Those of a row trigger are one after the other from the beginning. */
 void
 BudgetAgain(void)

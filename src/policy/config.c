@@ -527,16 +527,18 @@ ConfigIdentify(const char *policy)
 
 /*
  * A whole revision, the current one for 0, into the current memory context.
- * drafts: they count as live.
+ * drafts: they count as live; ms: as above.
  */
 PolicyConfig *
-ConfigRead(const char *policy, int revision, bool drafts)
+ConfigRead(const char *policy, int revision, bool drafts, int ms)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	PolicyConfig *c = palloc0(sizeof(PolicyConfig));
 	Security	security;
 
 	StartReading(&security);
+	if (ms > 0)
+		WaitNoLonger(&security, ms);
 	c->id = ReadIdentity(policy, revision, caller);
 	ReadVerdicts(c, caller);
 	ReadGuards(c, caller);

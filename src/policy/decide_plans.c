@@ -39,9 +39,6 @@
 /* A view that could not be read is looked at again after so long. */
 #define RETRY_USECS		USECS_PER_SEC
 
-/* Whoever holds what the plans are made of is waited for so long. */
-#define HALF_BUDGET		(assay_message_budget / 2 + assay_message_budget % 2)
-
 static List *all_plans = NIL;	/* of DecidePlans */
 static uint64 plans_used = 0;
 
@@ -430,7 +427,7 @@ RunLockDecisions(void *arg)
 	Security	security;
 
 	EnterOwner(&security, id->owner, id->search_path);
-	WaitNoLonger(&security, HALF_BUDGET);
+	WaitNoLonger(&security, BudgetToWait());
 	LockRelationOid(id->decision, RowExclusiveLock);
 	LeaveSecurity(&security);
 }
@@ -528,13 +525,10 @@ RunIdentify(void *arg)
 {
 	IdentifyJob *job = arg;
 
-	job->id = ConfigIdentifyWithin(job->policy, HALF_BUDGET);
+	job->id = ConfigIdentifyWithin(job->policy, BudgetToWait());
 }
 
-/*
- * The policy as the configuration has it.  Who holds its tables is waited for less
- * than the time of a message, so that this is told from what takes long.
- */
+/* The policy as the configuration has it.  Who holds its tables is not waited for long. */
 PolicyIdentity *
 IdentifySoon(const char *policy)
 {

@@ -17,10 +17,12 @@
 #include <limits.h>
 
 #include "access/xact.h"
+#include "budget.h"
 #include "catalog/pg_class.h"
 #include "compat.h"
 #include "miscadmin.h"
 #include "policy_cache.h"
+#include "protect.h"
 #include "rights.h"
 #include "security.h"
 #include "steady_time.h"
@@ -232,6 +234,44 @@ InitStats(PolicyEntry *entry)
 	registered = true;
 }
 
+typedef struct ReadJob
+{
+	const char *policy;
+	int			revision;
+	bool		drafts;
+	PolicyConfig *config;
+} ReadJob;
+
+static void
+RunRead(void *arg)
+{
+	ReadJob    *job = arg;
+
+	job->config = ConfigRead(job->policy, job->revision, job->drafts, BudgetToWait());
+}
+
+/* The configuration.  While messages are decided who holds its tables is not waited for long. */
+static PolicyConfig *
+ReadSoon(const char *policy, int revision, bool drafts)
+{
+	static Patience patience;
+	ReadJob		job = {policy, revision, drafts, NULL};
+	ErrorData  *error;
+
+	if (!BudgetRuns() || !CanProtect())
+		return ConfigRead(policy, revision, drafts, 0);
+	if (IsImpatient(&patience))
+		ereport(ERROR,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("the policy cannot be read: the configuration is locked")));
+	error = RunPatiently(&patience, RunRead, &job);
+	if (error && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
+		error->message = psprintf("the policy cannot be read: %s", error->message);
+	if (error)
+		ReThrowError(error);
+	return job.config;
+}
+
 /* Compile, in memory that goes with the caller's until it is whole. */
 static PolicyEntry *
 MakeEntry(const char *policy, int revision, bool drafts, TupleDesc desc, Oid reader)
@@ -255,7 +295,7 @@ MakeEntry(const char *policy, int revision, bool drafts, TupleDesc desc, Oid rea
 
 	scratch = AllocSetContextCreate(context, "pg_assay configuration", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(scratch);
-	config = ConfigRead(policy, revision, drafts);
+	config = ReadSoon(policy, revision, drafts);
 	CheckReader(config->id, reader);
 	PolicyCheckOwners(config->id);
 	EnterOwner(&security, config->id->owner, config->id->search_path);

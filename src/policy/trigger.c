@@ -786,6 +786,13 @@ SettleStats(Decide *d, bool failed)
 		StatsKeep(stats);
 }
 
+/* Does somebody hold what the policy is read from, or its decision table, which was waited for? */
+static bool
+IsHeld(Decide *d, ErrorData *error)
+{
+	return d->entry == NULL && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE;
+}
+
 /*
  * Make the decisions, whatever fails.  What is together at first is apart at
  * last; a change of the policy that arrives while we work is worth another
@@ -808,8 +815,7 @@ MakeDecisions(Decide *d)
 			ReThrowError(error);
 		if (attempt >= ATTEMPTS_MAX || (d->apart && !IsOutdated(d)))
 			break;
-		/* Somebody holds the configuration, which was waited for. */
-		if (d->plans == NULL && (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE || BudgetIsSpent()))
+		if (IsHeld(d, error) || (d->plans == NULL && BudgetIsSpent()))
 			break;
 		apart = !IsOutdated(d) || attempt > 0;
 		if (apart && !d->apart)
@@ -817,7 +823,7 @@ MakeDecisions(Decide *d)
 		d->apart = apart;
 		FreeErrorData(error);
 	}
-	if (d->plans == NULL && (error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE || BudgetMade(error)))
+	if (d->plans == NULL && (IsHeld(d, error) || BudgetMade(error)))
 		BudgetGiveUp();
 	NoteUndecided(d, unpack_sql_state(error->sqlerrcode), error->message);
 }
