@@ -51,9 +51,6 @@ extern void NoteExtensionSettings(void);
 /* Which settings the text form of a type's values depends on */
 extern int	SettingsOfText(Oid type);
 
-/* Does a node of an expression call functions that none of it names? */
-extern bool HidesFunctions(Node *node);
-
 /* Which settings what a node gives depends on, where it calls nothing but immutable functions */
 extern int	SettingsOfNode(Node *node);
 

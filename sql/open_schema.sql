@@ -79,13 +79,23 @@ RESET ROLE;
 SET ROLE opn_other;
 CREATE DOMAIN opn_shared.short AS text CHECK (length(VALUE) < 9);
 CREATE TYPE opn_shared.mood AS ENUM ('good', 'bad');
+CREATE TYPE opn_shared.pair AS (a opn_shared.item);
 RESET ROLE;
 SET ROLE opn_owner;
 SELECT assay.create_baseline('opn_again', source => 'opn.message', key => '{sender}', at => 'received_at', incremental => false,
 	extra => '{"long": {"aggregate": "max(id::short)", "rollup": "max"}}', schema => 'opn', search_path => 'opn_shared');
--- the input of an enum's array runs no code, and a NULL has no input
+-- what has it in it is made by its input, by a function, or as a column
 SELECT assay.create_baseline('opn_again', source => 'opn.message', key => '{sender}', at => 'received_at', incremental => false,
-	extra => '{"same": {"aggregate": "bool_or(enum_range(NULL::mood) && ''{good}'' AND NULL::item[] IS NULL AND CASE WHEN sender IS NULL THEN NULL::item[] END IS NULL)", "rollup": "bool_or"}}', schema => 'opn', search_path => 'opn_shared');
+	extra => '{"some": {"aggregate": "max((''{'' || id || ''}'')::item[]::text)", "rollup": "max"}}', schema => 'opn', search_path => 'opn_shared');
+SELECT assay.create_baseline('opn_again', source => 'opn.message', key => '{sender}', at => 'received_at', incremental => false,
+	extra => '{"some": {"aggregate": "max((jsonb_populate_record(NULL::pair, jsonb_build_object(''a'', id))).a)", "rollup": "max"}}', schema => 'opn', search_path => 'opn_shared');
+SELECT assay.create_text_model('opn_words', 'opn.message', '(SELECT r.a::text FROM jsonb_to_record(jsonb_build_object(''a'', id)) r(a item))', 'opn.label', at => 'received_at',
+	schema => 'opn', search_path => 'opn_shared');
+SELECT assay.create_text_model('opn_words', 'opn.message', '(SELECT x.a::text FROM XMLTABLE(''/a'' PASSING XMLELEMENT(name a, id) COLUMNS a item PATH ''.'') x)', 'opn.label', at => 'received_at',
+	schema => 'opn', search_path => 'opn_shared');
+-- the input of an enum's array runs no code, a NULL has no input, and what there is may be put into another array
+SELECT assay.create_baseline('opn_again', source => 'opn.message', key => '{sender}', at => 'received_at', incremental => false,
+	extra => '{"same": {"aggregate": "bool_or(enum_range(NULL::mood) && ''{good}'' AND NULL::item[] IS NULL AND CASE WHEN sender IS NULL THEN NULL::item[] END IS NULL AND NULL::item[] || NULL::item[] IS NULL)", "rollup": "bool_or"}}', schema => 'opn', search_path => 'opn_shared');
 SELECT DISTINCT same FROM opn.opn_again;
 SELECT assay.drop_baseline('opn.opn_again');
 SELECT changed > 0 AS refreshed FROM assay.refresh_baseline('opn.opn_sender');

@@ -130,6 +130,7 @@ REVOKE EXECUTE ON FUNCTION atk_v.known FROM PUBLIC;
 CREATE DOMAIN atk_v.checked AS text CHECK (atk_v.known(VALUE));
 CREATE DOMAIN atk_v.checked_again AS atk_v.checked CHECK (VALUE <> '');
 CREATE TYPE atk_v.has_checked AS (n int, d atk_v.checked_again);
+CREATE OPERATOR atk_v.#= (FUNCTION = jsonb_populate_record, LEFTARG = anyelement, RIGHTARG = jsonb);
 CREATE DOMAIN atk_v.short AS text CHECK (length(VALUE) < 100);
 CREATE FUNCTION atk_hidden.overloaded(x text) RETURNS boolean LANGUAGE plpgsql STABLE AS $$ BEGIN RAISE 'ran' USING ERRCODE = 'PA998'; END $$;
 CREATE FUNCTION atk_v.overloaded(x text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$ SELECT true $$;
@@ -141,7 +142,7 @@ DECLARE
 BEGIN
 	FOREACH condition IN ARRAY ARRAY['t::atk_v.checked IS NOT NULL', '''x''::atk_v.checked_again IS NOT NULL', '(''(1,'' || t || '')'')::atk_v.has_checked IS NOT NULL', 'ROW(1, t)::atk_v.has_checked IS NOT NULL',
 		'(''{'' || t || ''}'')::atk_v.checked[] IS NOT NULL', 'ARRAY[t]::atk_v.checked_again[] IS NOT NULL', 'jsonb_populate_record(NULL::atk_v.has_checked, jsonb_build_object(''d'', t)) IS NOT NULL',
-		'overloaded(t)', 't::atk_v.short = ''x'''] LOOP
+		'(NULL::atk_v.has_checked #= jsonb_build_object(''d'', t)) IS NOT NULL', 'overloaded(t)', 't::atk_v.short = ''x'''] LOOP
 		BEGIN
 			PERFORM assay.create_detector('victim', 'makes', condition, mode => 'shadow');
 			RAISE WARNING 'taken: %', condition;

@@ -20,6 +20,7 @@
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
 #include "utils/acl.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
@@ -128,6 +129,55 @@ InputRunsCode(Oid type)
 	if (OidIsValid(item))
 		return InputRunsCode(item);
 	return kind != TYPTYPE_ENUM && kind != TYPTYPE_PSEUDO && kind != TYPTYPE_BASE;
+}
+
+/*
+ * Does a node call what no list of its functions has?  XML and JSON are made of
+ * values by their types' output functions, casts and zones; and values of any
+ * type of JSON, by their input functions.
+ */
+bool
+HidesFunctions(Node *node)
+{
+	switch (nodeTag(node))
+	{
+		case T_XmlExpr:
+#if PG_VERSION_NUM >= 160000
+		case T_JsonConstructorExpr:
+#endif
+#if PG_VERSION_NUM >= 170000
+		case T_JsonExpr:
+#endif
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* Is a function's result of the type of some arguments, and made of what another holds, as jsonb_populate_record() does? */
+static bool
+MakesPolymorphic(Oid function)
+{
+	Oid		   *types;
+	int			n;
+	bool		made = false;
+
+	if (!IsPolymorphicType(get_func_signature(function, &types, &n)))
+		return false;
+	for (int i = 0; i < n; i++)
+		made |= !IsPolymorphicType(types[i]);
+	return made;
+}
+
+/* Does a node make a value of a type that is not a function's own, by that type's input or checks? */
+bool
+MakesValue(Node *node)
+{
+	if (IsA(node, FuncExpr))
+		return MakesPolymorphic(((FuncExpr *) node)->funcid);
+	if (IsA(node, OpExpr))
+		return MakesPolymorphic(get_opcode(((OpExpr *) node)->opno));
+	return IsA(node, CoerceToDomain) || IsA(node, CoerceViaIO) || HidesFunctions(node);
 }
 
 /* The owner of a relation, or an error when that is gone */

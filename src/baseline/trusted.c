@@ -41,6 +41,23 @@ RefuseFunction(Oid function, void *context)
 	return false;
 }
 
+static void
+RefuseType(Oid type, const char *what)
+{
+	if (InputRunsCode(type) && !TypeIsTrusted(GetUserId(), type))
+		Refuse(psprintf("type %s", format_type_be(type)), what);
+}
+
+/* The columns that a query gives a function of records, or a table of XML or JSON */
+static void
+RefuseColumns(List *types, const char *what)
+{
+	ListCell   *lc;
+
+	foreach(lc, types)
+		RefuseType(lfirst_oid(lc), what);
+}
+
 static bool
 RefuseUntrusted(Node *node, void *context)
 {
@@ -49,9 +66,12 @@ RefuseUntrusted(Node *node, void *context)
 	if (IsA(node, Query))
 		return query_tree_walker((Query *) node, RefuseUntrusted, context, 0);
 	(void) check_functions_in_node(node, RefuseFunction, context);
-	if ((IsA(node, CoerceToDomain) || StandsForLiteral(node)) && InputRunsCode(exprType(node)) &&
-		!TypeIsTrusted(GetUserId(), exprType(node)))
-		Refuse(psprintf("type %s", format_type_be(exprType(node))), context);
+	if (IsA(node, RangeTblFunction))
+		RefuseColumns(((RangeTblFunction *) node)->funccoltypes, context);
+	else if (IsA(node, TableFunc))
+		RefuseColumns(((TableFunc *) node)->coltypes, context);
+	else if (MakesValue(node) || StandsForLiteral(node))
+		RefuseType(exprType(node), context);
 	return expression_tree_walker(node, RefuseUntrusted, context);
 }
 

@@ -21,6 +21,7 @@
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "older_sql.h"
+#include "owner.h"
 #include "config.h"
 #include "predict.h"
 #include "rights.h"
@@ -241,15 +242,6 @@ CheckMaking(Oid type)
 			if (OidIsValid(get_element_type(type)))
 				CheckMaking(get_element_type(type));
 	}
-}
-
-/* Does a node make a value of a type that is not a function's own? */
-static bool
-MakesValue(Node *node)
-{
-	if (IsA(node, FuncExpr))
-		return get_func_rettype(((FuncExpr *) node)->funcid) != exprType(node);
-	return IsA(node, CoerceToDomain) || IsA(node, CoerceViaIO) || HidesFunctions(node);
 }
 
 static bool

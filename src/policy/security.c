@@ -591,29 +591,6 @@ SettingsOfImmutable(Oid function)
 	}
 }
 
-/*
- * Does a node call what no list of its functions has?  XML and JSON are made of
- * values by their types' output functions, casts and zones; and values of any
- * type of JSON, by their input functions.
- */
-bool
-HidesFunctions(Node *node)
-{
-	switch (nodeTag(node))
-	{
-		case T_XmlExpr:
-#if PG_VERSION_NUM >= 160000
-		case T_JsonConstructorExpr:
-#endif
-#if PG_VERSION_NUM >= 170000
-		case T_JsonExpr:
-#endif
-			return true;
-		default:
-			return false;
-	}
-}
-
 static bool
 CollectSettingsOf(Oid function, void *context)
 {
