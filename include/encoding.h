@@ -6,6 +6,7 @@
 #define ASSAY_ENCODING_H
 
 extern const char *TextToUtf8(const char *bytes, int len, Size *utf8_len);
+extern const char *TextToHash(const char *bytes, int len, Size *hashed_len);
 extern const char *Utf8ToText(const char *utf8, int len, Size *text_len);
 
 #endif							/* ASSAY_ENCODING_H */

@@ -14,6 +14,7 @@
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "config.h"
+#include "encoding.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -22,6 +23,7 @@
 #include "storage/lock.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 
@@ -32,6 +34,9 @@
 #define PLAN_BYTES_MAX	(16 * 1024 * 1024)
 #define ROW_BYTES_MAX	(1024 * 1024)
 #define STEP_BYTES_MAX	(64 * 1024)
+
+/* Longer names of tenants go by a digest */
+#define PLAIN_TENANT_MAX	100
 
 /* What may be written: $1 is the policy, $2 the entry as jsonb, $3 the role */
 typedef struct Entry
@@ -220,6 +225,38 @@ assay_lock_onboarding(PG_FUNCTION_ARGS)
 					   GetUserId(), (uint16) hash_bytes((unsigned char *) VARDATA_ANY(policy), VARSIZE_ANY_EXHDR(policy)));
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 	PG_RETURN_VOID();
+}
+
+/* Is it in lower case, without space, and none that tenant_value() makes? */
+static bool
+IsPlainTenant(const char *s, int len)
+{
+	if (len < 1 || len > PLAIN_TENANT_MAX || (len >= 4 && memcmp(s, "md5:", 4) == 0))
+		return false;
+	for (int i = 0; i < len; i++)
+		if (s[i] <= ' ' || s[i] > '~' || (s[i] >= 'A' && s[i] <= 'Z'))
+			return false;
+	return true;
+}
+
+/*
+ * tenant_value(tenant): as the list of live tenants has it.  A dump may bring
+ * the list to another encoding, and a digest is of the same bytes there.
+ */
+PG_FUNCTION_INFO_V1(assay_tenant_value);
+Datum
+assay_tenant_value(PG_FUNCTION_ARGS)
+{
+	text	   *tenant = PG_GETARG_TEXT_PP(0);
+	Size		len = VARSIZE_ANY_EXHDR(tenant);
+	const char *bytes;
+	Datum		digest;
+
+	if (IsPlainTenant(VARDATA_ANY(tenant), len))
+		PG_RETURN_TEXT_P(tenant);
+	bytes = TextToHash(VARDATA_ANY(tenant), len, &len);
+	digest = DirectFunctionCall1(md5_bytea, PointerGetDatum(cstring_to_text_with_len(bytes, len)));
+	PG_RETURN_TEXT_P(cstring_to_text(psprintf("md5:%s", TextDatumGetCString(digest))));
 }
 
 /*

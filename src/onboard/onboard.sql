@@ -167,16 +167,14 @@ COMMENT ON FUNCTION assay_internal.onboarding_relation(text) IS 'a relation by i
 
 -- A value of the list of live tenants.  Lists compare without regard to case, and
 -- tenants don't: what is not plainly in lower case, or looks like a digest, goes by a digest.
-CREATE FUNCTION assay_internal.tenant_value(tenant text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-	SET search_path = pg_catalog, pg_temp AS $$
-	SELECT CASE WHEN tenant COLLATE "C" ~ '^(?!md5:)[!-@[-~]{1,100}$' THEN tenant ELSE 'md5:' || md5(tenant) END
-$$;
+CREATE FUNCTION assay_internal.tenant_value(tenant text) RETURNS text
+	AS 'MODULE_PATHNAME', 'assay_tenant_value' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION assay_internal.tenant_value(text) IS 'by what a tenant goes in the list of those that are live';
 
 CREATE FUNCTION assay_internal.learning_condition(policy text, tenant text) RETURNS text LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 	SELECT CASE WHEN tenant IS NULL THEN 'true' ELSE assay_internal.baseline_fill(
-		$c$in_list({list}, CASE WHEN {tenant}::text COLLATE "C" ~ '^(?!md5:)[!-@[-~]{1,100}$' THEN {tenant}::text ELSE 'md5:' || md5({tenant}::text) END) IS NOT TRUE$c$,
+		$c$in_list({list}, assay_internal.tenant_value({tenant}::text)) IS NOT TRUE$c$,
 		'list', quote_literal(policy || '.live'), 'tenant', quote_ident(tenant)) END
 $$;
 COMMENT ON FUNCTION assay_internal.learning_condition(text, text) IS 'the condition of the exclusion "learning": all messages, or those of tenants that are not in the list <policy>.live';

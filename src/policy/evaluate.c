@@ -24,6 +24,7 @@
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "compat.h"
+#include "encoding.h"
 #include "evaluate.h"
 #include "invalidation.h"
 #include "ledger.h"
@@ -467,6 +468,16 @@ EvaluationGet(PolicyEntry *entry, bool count, MemoryContext context)
  * Who takes part
  */
 
+/* The same in every encoding; a key's with the byte that ends it */
+static uint64
+HashText(const char *s, int ending, uint64 seed)
+{
+	Size		len;
+	const char *bytes = TextToHash(s, strlen(s), &len);
+
+	return hash_bytes_extended((const unsigned char *) bytes, len + ending, seed);
+}
+
 /*
  * A key's bytes, the same whatever the settings of the session: as text, or as
  * it is sent where the text form depends on a setting.
@@ -487,7 +498,7 @@ HashKey(Evaluation *e, int column, uint64 seed)
 	}
 	if (!isnull)
 		s = OutputFunctionCall(ColumnOutput(e, column), value);
-	return hash_bytes_extended((const unsigned char *) s, strlen(s) + 1, seed);
+	return HashText(s, 1, seed);
 }
 
 /* Does the rollout of a detector include this message? */
@@ -498,7 +509,7 @@ InRollout(Evaluation *e, PolicyDetector *d)
 
 	if (d->rollout >= 1)
 		return true;
-	hash = hash_bytes_extended((const unsigned char *) d->name, strlen(d->name), 0);
+	hash = HashText(d->name, 0, 0);
 	for (int i = 0; i < e->policy->nkeys; i++)
 		hash = HashKey(e, e->policy->keys[i], hash);
 	return (double) (hash >> 11) / (double) (UINT64CONST(1) << 53) < d->rollout;

@@ -18,10 +18,10 @@
 
 /*
  * Text of one encoding in another, where the bytes differ at all.  What has no
- * equivalent there becomes a question mark.
+ * equivalent there becomes a question mark, and the text is not whole.
  */
 static const char *
-ConvertAny(const char *bytes, int len, int from, int to, Size *converted_len)
+ConvertAny(const char *bytes, int len, int from, int to, Size *converted_len, bool *whole)
 {
 	Oid			proc;
 	char	   *out;
@@ -30,6 +30,7 @@ ConvertAny(const char *bytes, int len, int from, int to, Size *converted_len)
 	bool		ascii = true;
 
 	*converted_len = len;
+	*whole = true;
 	for (int i = 0; i < len && ascii; i++)
 		ascii = !IS_HIGHBIT_SET(bytes[i]);
 	if (ascii)
@@ -55,6 +56,7 @@ ConvertAny(const char *bytes, int len, int from, int to, Size *converted_len)
 		{
 			int			skip = Min(pg_encoding_mblen(from, bytes), len);
 
+			*whole = false;
 			out[at++] = '?';
 			bytes += skip;
 			len -= skip;
@@ -69,11 +71,35 @@ const char *
 TextToUtf8(const char *bytes, int len, Size *utf8_len)
 {
 	int			encoding = GetDatabaseEncoding();
+	bool		whole;
 
 	*utf8_len = len;
 	if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII)
 		return bytes;
-	return ConvertAny(bytes, len, encoding, PG_UTF8, utf8_len);
+	return ConvertAny(bytes, len, encoding, PG_UTF8, utf8_len, &whole);
+}
+
+/*
+ * Bytes to hash that stay the same when a dump brings the text to another
+ * encoding: UTF-8.  What is not whole there, and so no dump brings anywhere,
+ * goes as it is, since others have the same question marks.  A byte 0 follows
+ * where one did.
+ */
+const char *
+TextToHash(const char *bytes, int len, Size *hashed_len)
+{
+	int			encoding = GetDatabaseEncoding();
+	const char *utf8;
+	bool		whole;
+
+	*hashed_len = len;
+	if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII)
+		return bytes;
+	utf8 = ConvertAny(bytes, len, encoding, PG_UTF8, hashed_len, &whole);
+	if (whole)
+		return utf8;
+	*hashed_len = len;
+	return bytes;
 }
 
 /* UTF-8 as text of the server's encoding */
@@ -81,9 +107,10 @@ const char *
 Utf8ToText(const char *utf8, int len, Size *text_len)
 {
 	int			encoding = GetDatabaseEncoding();
+	bool		whole;
 
 	*text_len = len;
 	if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII)
 		return utf8;
-	return ConvertAny(utf8, len, PG_UTF8, encoding, text_len);
+	return ConvertAny(utf8, len, PG_UTF8, encoding, text_len, &whole);
 }

@@ -16,6 +16,7 @@
 #include "access/table.h"
 #include "catalog/pg_collation.h"
 #include "compat.h"
+#include "encoding.h"
 #include "fmgr.h"
 #include "lists.h"
 #include "miscadmin.h"
@@ -195,6 +196,18 @@ ReadEntry(HeapTuple tuple, TupleDesc desc, ListRow *entry)
 	return number >= 0 && entry->key_len <= LIST_MAX_KEY;
 }
 
+static ListPrint
+EntryPrint(const uint64 *seed, const ListRow *entry)
+{
+	Size		len;
+	const char *tenant = TextToHash(entry->tenant, entry->tenant_len, &len);
+	ListPrint	print = ListFingerprint(seed, entry->kind, tenant, len, entry->key, entry->key_len);
+
+	if (tenant != entry->tenant)
+		pfree(unconstify(char *, tenant));
+	return print;
+}
+
 /*
  * Changes by one of the two indexes of states.  Their order doesn't matter, as
  * a scan may go without indexes (ignore_system_indexes): what went comes in a
@@ -224,9 +237,7 @@ ScanChanges(const char *set, Snapshot snapshot, int64 after, bool removed,
 		ListShapeAdd(shape, entry.kind, entry.tenant_len > 0, entry.key, entry.key_len);
 		/* What came and went again was dealt with as what went. */
 		if (entry.removed == removed)
-			ListDeltaSet(delta, ListFingerprint(seed, entry.kind, entry.tenant, entry.tenant_len,
-												entry.key, entry.key_len),
-						 !removed, entry.expires_at);
+			ListDeltaSet(delta, EntryPrint(seed, &entry), !removed, entry.expires_at);
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
@@ -263,9 +274,7 @@ ListBuild(const char *set, Snapshot snapshot, TimestampTz now)
 			continue;
 		ListShapeAdd(&builder.shape, entry.kind, entry.tenant_len > 0, entry.key, entry.key_len);
 		if (!entry.removed && entry.expires_at > now)
-			ListBuilderAdd(&builder, ListFingerprint(builder.seed, entry.kind, entry.tenant,
-													 entry.tenant_len, entry.key, entry.key_len),
-						   entry.expires_at);
+			ListBuilderAdd(&builder, EntryPrint(builder.seed, &entry), entry.expires_at);
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);

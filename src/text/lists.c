@@ -75,7 +75,7 @@ typedef struct CallSite
 typedef struct Lookup
 {
 	CachedList *list;
-	const char *tenant;			/* or NULL */
+	const char *tenant;			/* or NULL; as it is hashed, but for history */
 	int			tenant_len;
 	TimestampTz at;				/* what has expired by then is not there */
 	bool		history;		/* ask the rows, not what is loaded */
@@ -526,6 +526,13 @@ BeginLookup(FunctionCallInfo fcinfo, Lookup *lookup)
 
 		lookup->tenant = VARDATA_ANY(tenant);
 		lookup->tenant_len = Min(VARSIZE_ANY_EXHDR(tenant), LIST_MAX_TENANT + 1);
+		if (!lookup->history)
+		{
+			Size		len;
+
+			lookup->tenant = TextToHash(lookup->tenant, lookup->tenant_len, &len);
+			lookup->tenant_len = len;
+		}
 		if (lookup->tenant_len == 0)
 			lookup->tenant = NULL;
 	}
