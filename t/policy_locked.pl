@@ -70,6 +70,24 @@ foreach my $lock ('LOCK p_decision IN SHARE MODE', 'LOCK p_decision', 'LOCK assa
 	is(value("SELECT count(*) FROM message WHERE id > $next"), '2', "new session of little time, $lock: stored");
 	$next += 2;
 }
+# It waits as long as others: a budget.  A policy that wants errors rather waits.
+value(q{CREATE TABLE loud (id int PRIMARY KEY);
+	CREATE VIEW loud_signals AS SELECT id FROM loud;
+	SELECT assay.create_policy('loud', 'loud_signals', '{id}', prior => -1, on_error => 'raise');
+	CREATE TRIGGER decide AFTER INSERT ON loud REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('loud')});
+foreach my $wait (['message', 'p', '6s'], ['loud', 'loud', '500ms'])
+{
+	my ($table, $policy, $budget) = @$wait;
+	$next++;
+	$holder->query_safe("BEGIN; LOCK ${policy}_decision");
+	my $new = $node->background_psql('postgres', on_error_stop => 0);
+	$new->query_until(qr/begins/, "\\echo begins\nSET assay.message_budget = '$budget'; INSERT INTO $table VALUES ($next);\n");
+	$node->poll_query_until('postgres', q{SELECT count(*) > 0 FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0}) or die 'it does not come to wait';
+	usleep($table eq 'loud' ? 1_500_000 : 4_000_000);
+	$holder->query_safe('COMMIT');
+	$new->quit;
+	is(value("SELECT count(*) FROM ${policy}_decision WHERE id = $next"), '1', "new session, $table: waits for its decision table");
+}
 cmp_ok(value(q{SELECT count(*) FROM assay.undecided('p')}), '>', 0, 'some are undecided');
 like(value(q{SELECT string_agg(DISTINCT message, '|') FROM assay.fault}), qr/the decision cannot be written: canceling statement due to lock timeout/, 'and the fault tells');
 $session->query('INSERT INTO message VALUES (1000000)');

@@ -39,6 +39,9 @@
 /* A view that could not be read is looked at again after so long. */
 #define RETRY_USECS		USECS_PER_SEC
 
+/* Milliseconds that are waited for a decision table, once one has been waited for in vain */
+#define TABLE_PATIENCE	10
+
 static List *all_plans = NIL;	/* of DecidePlans */
 static uint64 plans_used = 0;
 
@@ -427,28 +430,27 @@ RunLockDecisions(void *arg)
 	Security	security;
 
 	EnterOwner(&security, id->owner, id->search_path);
-	WaitNoLonger(&security, BudgetToWait());
+	WaitNoLonger(&security, IsImpatient(&table_patience) ? TABLE_PATIENCE : assay_message_budget);
 	LockRelationOid(id->decision, RowExclusiveLock);
 	LeaveSecurity(&security);
 }
 
 /*
- * Lock the decision table, which the plans that fill it need: who holds it (CREATE
- * INDEX, VACUUM FULL) is waited for as who holds the configuration is, and not
- * until the time of a message ends, in each attempt of each statement.
+ * Lock the decision table, which the plans that fill it need.  Who holds it (CREATE
+ * INDEX, VACUUM FULL) is waited for as long as where there are plans, in a time that
+ * the message does not lose, and not again in each attempt.  Who wants errors
+ * rather waits.
  */
 static void
 LockDecisionsSoon(PolicyIdentity *id)
 {
 	ErrorData  *error;
 
-	if (!OidIsValid(id->decision) || LockAtOnce(id->decision))
+	if (!OidIsValid(id->decision) || id->raise_errors || LockAtOnce(id->decision))
 		return;
-	if (IsImpatient(&table_patience))
-		ereport(ERROR,
-				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-				 errmsg("the decision cannot be written: the decision table is locked")));
+	BudgetAllow(200);
 	error = RunPatiently(&table_patience, RunLockDecisions, id);
+	BudgetAllow(100);
 	if (error && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
 		error->message = psprintf("the decision cannot be written: %s", error->message);
 	if (error)
