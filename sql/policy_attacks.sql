@@ -187,6 +187,22 @@ SELECT count(*) FROM assay.replay('varied', at => NULL);
 SELECT DISTINCT by_role FROM atk.ran;
 SELECT * FROM assay.forget('varied', columns => '{"j": "{}"}');
 ROLLBACK;
+-- (one of the owner's is found behind a cast, too)
+BEGIN;
+SET ROLE atk_victim;
+CREATE TYPE atk_v.shade AS ENUM ('1', '2');
+CREATE FUNCTION atk_v.same(a atk_v.shade, b atk_v.shade) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$ SELECT enum_cmp(a, b) = 0 $$;
+CREATE OPERATOR atk_v.= (FUNCTION = atk_v.same, LEFTARG = atk_v.shade, RIGHTARG = atk_v.shade);
+CREATE CAST (text AS atk_v.shade) WITH INOUT AS IMPLICIT;
+CREATE TABLE atk_v.shaded (id text PRIMARY KEY);
+CREATE VIEW atk_v.shaded_sig AS SELECT id::atk_v.shade AS id FROM atk_v.shaded;
+SELECT assay.create_policy('shaded', 'atk_v.shaded_sig', '{id}', search_path => 'pg_catalog, assay, atk_v');
+DROP VIEW atk_v.shaded_sig;
+CREATE VIEW atk_v.shaded_sig AS SELECT id FROM atk_v.shaded;
+CREATE TRIGGER decide AFTER INSERT ON atk_v.shaded REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('shaded');
+INSERT INTO atk_v.shaded VALUES ('1'), ('2');
+SELECT id, degraded FROM atk_v.shaded_decision ORDER BY id;
+ROLLBACK;
 
 -- what the owner made of another's type is not the owner's to write
 GRANT USAGE ON SCHEMA atk_b TO atk_victim;

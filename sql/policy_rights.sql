@@ -315,9 +315,13 @@ SET ROLE rts_owner;
 GRANT SELECT, INSERT ON rts.rts_more_policy TO rts_builder WITH GRANT OPTION;
 SET ROLE rts_builder;
 GRANT SELECT, INSERT ON rts.rts_more_policy TO rts_reader;
+GRANT SELECT ON rts.rts_more_policy TO PUBLIC;
 SET ROLE rts_owner;
 SELECT assay.grant_access('rts_more', 'rts_reader', 'publisher');
 SELECT assay.revoke_access('rts_more', 'rts_reader');
+BEGIN;
+SELECT assay.revoke_access('rts_more', 'public');
+ROLLBACK;
 SELECT role, "right" FROM assay.access WHERE policy = 'rts_more' ORDER BY role COLLATE "C";
 REVOKE GRANT OPTION FOR ALL ON rts.rts_more_policy FROM rts_builder CASCADE;
 -- (who may read the decisions reads the policy, by whatever else there is)

@@ -53,6 +53,21 @@ AskedType(Oid type)
 	return CastName(OidIsValid(type) ? getBaseType(type) : type);
 }
 
+/* Maybe after an implicit cast, or InvalidOid */
+static Oid
+OperatorOf(List *name, Oid left, Oid right)
+{
+	Operator	operator = oper(NULL, name, left, right, true, -1);
+	Oid			found = InvalidOid;
+
+	if (HeapTupleIsValid(operator))
+	{
+		found = oprid(operator);
+		ReleaseSysCache(operator);
+	}
+	return found;
+}
+
 /*
  * The operator in sight by its name, which runs as who is current: of nobody's but
  * whom that role trusts, else the server's own.  InvalidOid: there is none
@@ -61,12 +76,12 @@ static Oid
 TrustedOperator(const char *name, Oid left, Oid right)
 {
 	List	   *plain = list_make1(makeString(pstrdup(name)));
-	Oid			found = compatible_oper_opid(plain, left, right, true);
+	Oid			found = OperatorOf(plain, left, right);
 	Oid			ours;
 
 	if (!OidIsValid(found) || MayActAs(FunctionOwner(get_opcode(found)), GetUserId()))
 		return found;
-	ours = compatible_oper_opid(lcons(makeString(pstrdup("pg_catalog")), plain), left, right, true);
+	ours = OperatorOf(lcons(makeString(pstrdup("pg_catalog")), plain), left, right);
 	if (!OidIsValid(ours))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
