@@ -319,6 +319,10 @@ SET ROLE rts_owner;
 SELECT assay.grant_access('rts_more', 'rts_reader', 'publisher');
 SELECT assay.revoke_access('rts_more', 'rts_reader');
 SELECT role, "right" FROM assay.access WHERE policy = 'rts_more' ORDER BY role COLLATE "C";
+SET ROLE rts_builder;
+GRANT SELECT ON rts.rts_more_policy TO PUBLIC;
+SET ROLE rts_owner;
+SELECT assay.revoke_access('rts_more', 'public');
 REVOKE GRANT OPTION FOR ALL ON rts.rts_more_policy FROM rts_builder CASCADE;
 -- (who may read the decisions reads the policy, by whatever else there is)
 GRANT ALL ON rts.rts_more_decision TO rts_stranger;
