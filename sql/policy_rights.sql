@@ -324,8 +324,9 @@ GRANT SELECT ON rts.rts_more_policy TO PUBLIC;
 SET ROLE rts_owner;
 SELECT assay.revoke_access('rts_more', 'public');
 REVOKE GRANT OPTION FOR ALL ON rts.rts_more_policy FROM rts_builder CASCADE;
--- (who may read the decisions reads the policy, by whatever else there is)
+-- (who may read the decisions reads the policy, by whatever else there is, and no more)
 GRANT ALL ON rts.rts_more_decision TO rts_stranger;
+GRANT INSERT, UPDATE ON rts.rts_more_policy TO rts_stranger;
 SELECT role, "right" FROM assay.access WHERE policy = 'rts_more' ORDER BY role COLLATE "C";
 SELECT assay.revoke_access('rts_more', 'rts_stranger');
 SELECT assay.revoke_access('rts_more', 'rts_builder'), assay.revoke_access('rts_more', 'rts_reader');
