@@ -315,17 +315,18 @@ SET ROLE rts_owner;
 GRANT SELECT, INSERT ON rts.rts_more_policy TO rts_builder WITH GRANT OPTION;
 SET ROLE rts_builder;
 GRANT SELECT, INSERT ON rts.rts_more_policy TO rts_reader;
-GRANT SELECT ON rts.rts_more_policy TO PUBLIC;
 SET ROLE rts_owner;
 SELECT assay.grant_access('rts_more', 'rts_reader', 'publisher');
 SELECT assay.revoke_access('rts_more', 'rts_reader');
-BEGIN;
-SELECT assay.revoke_access('rts_more', 'public');
-ROLLBACK;
 SELECT role, "right" FROM assay.access WHERE policy = 'rts_more' ORDER BY role COLLATE "C";
+SET ROLE rts_builder;
+GRANT SELECT ON rts.rts_more_policy TO PUBLIC;
+SET ROLE rts_owner;
+SELECT assay.revoke_access('rts_more', 'public');
 REVOKE GRANT OPTION FOR ALL ON rts.rts_more_policy FROM rts_builder CASCADE;
--- (who may read the decisions reads the policy, by whatever else there is)
+-- (who may read the decisions reads the policy, by whatever else there is, and no more)
 GRANT ALL ON rts.rts_more_decision TO rts_stranger;
+GRANT INSERT, UPDATE ON rts.rts_more_policy TO rts_stranger;
 SELECT role, "right" FROM assay.access WHERE policy = 'rts_more' ORDER BY role COLLATE "C";
 SELECT assay.revoke_access('rts_more', 'rts_stranger');
 SELECT assay.revoke_access('rts_more', 'rts_builder'), assay.revoke_access('rts_more', 'rts_reader');

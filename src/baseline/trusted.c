@@ -28,7 +28,7 @@ Refuse(const char *object, const char *what)
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("%s belongs to a role that may not act as the %s's owner", object, what),
-			 errdetail("A %s is refreshed with the rights of its owner, and so would this run.", what),
+			 errdetail("The expressions of a %s run with the rights of its owner, and so would this.", what),
 			 errhint("Give it to the %s's owner or to a superuser; or have nobody else create in the schemas of the %s's search_path.",
 					 what, what)));
 }

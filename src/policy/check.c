@@ -262,9 +262,9 @@ PatternErrorCallback(void *arg)
 }
 
 /*
- * Parsed, and none of it run but what reads literals: what another than the owner
- * writes.  To read these runs input functions: he sees it done as himself.  Where he may
- * not look into a schema of the search_path, the owner may mean something else by it.
+ * Parse what another than the owner writes: as himself, since literals run input
+ * functions, then as the owner, who may mean something else by it where he may not look
+ * into a schema of the search_path.  Each time an error where it calls what he may not.
  */
 static Rule *
 ParseWritten(RuleKind kind, PolicyIdentity *id, TupleDesc desc, char *condition, const char *what, List *guards)

@@ -527,7 +527,7 @@ ConfigIdentify(const char *policy)
 
 /*
  * A whole revision, the current one for 0, into the current memory context.
- * drafts: they count as live; ms: as above.
+ * drafts: they count as live; ms: as for ConfigIdentifyWithin().
  */
 PolicyConfig *
 ConfigRead(const char *policy, int revision, bool drafts, int ms)

@@ -94,7 +94,7 @@ BEGIN
 	FOR r IN SELECT * FROM assay_internal.access_relations(policy) LOOP
 		EXECUTE format('REVOKE SELECT, INSERT, UPDATE ON %s FROM %I', r.relation, role);
 	END LOOP;
-	-- REVOKE takes what the owner gave, and is silent of what others gave, by a grant option
+	-- REVOKE takes what the owner gave, and is silent of what others gave, by a grant option; 0: PUBLIC
 	FOR r IN SELECT a.relation, quote_ident(pg_get_userbyid(x.grantor)) AS grantor, string_agg(x.privilege_type, ', ' ORDER BY x.privilege_type) AS privileges
 		FROM assay_internal.access_relations(policy) a JOIN pg_class c ON c.oid = a.relation CROSS JOIN LATERAL aclexplode(c.relacl) x
 		WHERE x.grantee = coalesce((SELECT g.oid FROM pg_roles g WHERE g.rolname = revoke_access.role), 0) AND x.grantee <> c.relowner AND x.privilege_type IN ('SELECT', 'INSERT', 'UPDATE')
@@ -103,7 +103,7 @@ BEGIN
 			USING HINT = format('REVOKE GRANT OPTION FOR ALL ON %s FROM %s CASCADE;', r.relation, r.grantor);
 	END LOOP;
 END $$;
-COMMENT ON FUNCTION assay.revoke_access(text, name) IS 'takes every right on a policy from a role';
+COMMENT ON FUNCTION assay.revoke_access(text, name) IS 'takes from a role every right on a policy that its owner gave; warns of what others gave';
 
 CREATE VIEW assay.access AS
 	SELECT p.policy, coalesce(g.rolname, 'public') AS role,

@@ -9,11 +9,11 @@
 
 -- private functions
 
-CREATE FUNCTION assay_internal.lost_triggers(OUT relation regclass, OUT trigger name, OUT enabled text, OUT is_filled boolean, OUT is_disabled boolean)
+CREATE FUNCTION assay_internal.lost_triggers(OUT relation regclass, OUT trigger name, OUT enabled text, OUT is_filled boolean, OUT is_disabled boolean, OUT is_guard boolean)
 	RETURNS SETOF record LANGUAGE sql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 	-- Anybody may have a trigger call follow_number() or note_changes(): his table is not for a superuser to wait for, nor to alter.
-	SELECT t.tgrelid::regclass, t.tgname, coalesce(f.enabled, 'O'), EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = t.tgrelid), t.tgenabled = 'D'
+	SELECT t.tgrelid::regclass, t.tgname, coalesce(f.enabled, 'O'), EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = t.tgrelid), t.tgenabled = 'D', f.name IS NOT NULL
 	FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid LEFT JOIN (VALUES
 		('assay_internal.set_changed()'::regprocedure, NULL, 'A'), ('assay_internal.policy_changed()', NULL, 'A'),
 		('assay_internal.note_changes()', NULL, 'A'), ('assay_internal.follow_published()', NULL, 'R'), ('assay_internal.follow_number()', NULL, 'R'),
@@ -32,7 +32,7 @@ CREATE FUNCTION assay_internal.lost_triggers(OUT relation regclass, OUT trigger 
 					WHERE c.oid IN (assay_internal.outbox_table(p.policy, p.label), assay_internal.review_table(p.policy, p.label)))
 			ELSE false END
 $$;
-COMMENT ON FUNCTION assay_internal.lost_triggers() IS 'triggers that should fire for replicated rows and don''t any more, and whether such rows come; those that are disabled';
+COMMENT ON FUNCTION assay_internal.lost_triggers() IS 'triggers that should fire for replicated rows and don''t any more, and whether such rows come; those that are disabled; which keep others from writing';
 
 CREATE FUNCTION assay_internal.enable_triggers() RETURNS bigint LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
@@ -54,7 +54,7 @@ CREATE FUNCTION assay_internal.check_enabled(OUT severity text, OUT "check" text
 	WITH lost AS (SELECT * FROM assay_internal.lost_triggers())
 	SELECT 'error', 'trigger', format('triggers that tell of changes by replication are off, as pg_restore --disable-triggers leaves them: %s', count(*)),
 		'A superuser does SELECT assay_internal.enable_triggers(); sessions from before it have to connect again.'
-	FROM lost t WHERE NOT (t.is_disabled AND t.trigger IN ('check_right', 'owner_writes', 'refuse_leftovers', 'owner_applies')) HAVING bool_or(t.is_filled)
+	FROM lost t WHERE NOT (t.is_disabled AND t.is_guard) HAVING bool_or(t.is_filled)
 	UNION ALL
 	SELECT 'error', 'trigger', format('triggers that guard the extension''s tables are disabled, as a pg_restore --disable-triggers that fails leaves them: %s', count(*)),
 		'A superuser does SELECT assay_internal.enable_triggers();'

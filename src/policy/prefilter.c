@@ -10,9 +10,10 @@
  *
  *		occurs AND predicate
  *
- * or "occurs AND occurs AND predicate" where it holds two.  "occurs" is a column of a virtual row, filled once for a message.  A miss is
- * certain, and a hit is verified by the original expression, so a condition's
- * value never changes: for a null text "occurs" is null, like the predicate.
+ * or "occurs AND occurs AND predicate" where it holds two.  "occurs" is a column
+ * of a virtual row, filled once for a message.  A miss is certain, and a hit is
+ * verified by the original expression, so a condition's value never changes: for
+ * a null text "occurs" is null, like the predicate.
  *
  * match.h folds case by Unicode's simple rules.  Two letters that only some
  * locales fold to ASCII (U+0130, U+0131) are looked for as well; where one

@@ -59,15 +59,15 @@ COMMENT ON FUNCTION assay.text_margin(assay.text_model, record) IS 'the same bef
 
 CREATE FUNCTION assay.text_explain(model assay.text_model, content text, top integer DEFAULT 10, OUT token text, OUT contribution float8) RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'text_explain_text' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 ROWS 10;
-COMMENT ON FUNCTION assay.text_explain(assay.text_model, text, integer) IS 'what each token adds to a messages margin, the strongest first; the row without a token is all others';
+COMMENT ON FUNCTION assay.text_explain(assay.text_model, text, integer) IS 'what each token adds to a message''s margin, the strongest first; the row without a token is all others';
 
 CREATE FUNCTION assay.text_explain(model assay.text_model, content jsonb, top integer DEFAULT 10, OUT token text, OUT contribution float8) RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'text_explain_jsonb' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 ROWS 10;
-COMMENT ON FUNCTION assay.text_explain(assay.text_model, jsonb, integer) IS 'what each token adds to a messages margin, the strongest first; the row without a token is all others';
+COMMENT ON FUNCTION assay.text_explain(assay.text_model, jsonb, integer) IS 'what each token adds to a message''s margin, the strongest first; the row without a token is all others';
 
 CREATE FUNCTION assay.text_explain(model assay.text_model, content record, top integer DEFAULT 10, OUT token text, OUT contribution float8) RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'text_explain_record' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 ROWS 10;
-COMMENT ON FUNCTION assay.text_explain(assay.text_model, record, integer) IS 'what each token adds to a messages margin, the strongest first; the row without a token is all others';
+COMMENT ON FUNCTION assay.text_explain(assay.text_model, record, integer) IS 'what each token adds to a message''s margin, the strongest first; the row without a token is all others';
 
 CREATE FUNCTION assay.text_model_of(label boolean, content text, weight float8 DEFAULT 1, at timestamptz DEFAULT '2000-01-01 00:00+00', half_life interval DEFAULT NULL) RETURNS assay.text_model
 	AS 'MODULE_PATHNAME', 'text_model_of' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 500;
