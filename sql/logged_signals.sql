@@ -239,3 +239,4 @@ SELECT assay.drop_policy(p, true) FROM unnest(ARRAY['logged', 'post_a', 'post_b'
 \set VERBOSITY default
 SET client_min_messages = warning;
 DROP SCHEMA logged CASCADE;
+\! rm -f logged_signals.bin
