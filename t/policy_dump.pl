@@ -356,7 +356,8 @@ is($node->safe_psql('without_view', q{SELECT assay.signals_to_jsonb(signals) FRO
 
 # ... and another encoding
 $node->safe_psql('postgres', q{CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0; CREATE DATABASE ascii ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0;
-	CREATE DATABASE written ENCODING 'UTF8' LOCALE 'C' TEMPLATE template0; CREATE DATABASE written_latin ENCODING 'UTF8' LOCALE 'C' TEMPLATE template0});
+	CREATE DATABASE written ENCODING 'UTF8' LOCALE 'C' TEMPLATE template0; CREATE DATABASE written_latin ENCODING 'UTF8' LOCALE 'C' TEMPLATE template0;
+	CREATE DATABASE win ENCODING 'WIN1252' LOCALE 'C' TEMPLATE template0});
 $node->safe_psql('written', q{CREATE EXTENSION pg_assay; CREATE TYPE mood AS ENUM ('fröhlich');
 	CREATE TABLE message (id int PRIMARY KEY, word text, words text[], j jsonb, mood mood, n numeric); CREATE VIEW signals AS SELECT * FROM message;
 	SELECT assay.create_policy('written', 'signals', '{id}', log_signals => true), assay.create_detector('written', 'd', $$word = 'café'$$, weight => 9, mode => 'live');
@@ -373,10 +374,10 @@ my $was = $node->safe_psql('written', $logged);
 my $hashed_was = $node->safe_psql('written', $hashed);
 like($hashed_was, qr/^t\|f\|md5:e35bc0a78f1c870124dfc1bbbd23721f\n/, 'hashes of other letters');
 is($was, qq({"j": {"ü": "ß"}, "n": 1.50, "id": 1, "mood": "fröhlich", "word": "café", "words": ["ä"]}\nmalicious), 'signals with other letters');
-foreach my $way ([ 'written', 'latin' ], [ 'written', 'ascii' ], [ 'latin', 'written_latin' ])
+foreach my $way ([ 'written', 'latin' ], [ 'written', 'ascii' ], [ 'latin', 'written_latin' ], [ 'latin', 'win' ])
 {
 	my ($one, $other) = @$way;
-	$node->command_ok([ 'pg_dump', '-Fc', '-f', $custom, $node->connstr($one) ], "dump: $one");
+	$node->command_ok([ 'pg_dump', '-Fc', '-E', 'UTF8', '-f', $custom, $node->connstr($one) ], "dump: $one");
 	$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', $node->connstr($other), $custom ], "restore: $other");
 	is($node->safe_psql($other, $logged), $was, 'the same signals');
 	is($node->safe_psql($other, $hashed), $hashed_was, '... and hashes');

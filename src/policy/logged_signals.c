@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
@@ -361,6 +362,21 @@ TakeFixed(Reader *r, SignalColumn *c)
 	return value;
 }
 
+/* Not every encoding has a conversion to every other, as WIN1252 to LATIN1: then by UTF-8. */
+static char *
+TextToServer(char *s, int len, int encoding)
+{
+	int			server = GetDatabaseEncoding();
+
+	if (server != PG_SQL_ASCII && !OidIsValid(FindDefaultConversionProc(encoding, server)))
+	{
+		s = (char *) pg_do_encoding_conversion((unsigned char *) s, len, encoding, PG_UTF8);
+		len = strlen(s);
+		encoding = PG_UTF8;
+	}
+	return pg_any_to_server(s, len, encoding);
+}
+
 static Datum
 TakeValue(Reader *r, SignalColumn *c)
 {
@@ -379,7 +395,7 @@ TakeValue(Reader *r, SignalColumn *c)
 		if (strlen(s) != len || !pg_verify_mbstr(r->encoding, s, len, true))
 			BrokenSignals();
 		if (r->encoding != GetDatabaseEncoding())
-			s = pg_any_to_server(s, len, r->encoding);
+			s = TextToServer(s, len, r->encoding);
 		return InputFunctionCall(&c->receive, s, c->ioparam, -1);
 	}
 	initStringInfo(&buf);
