@@ -97,6 +97,15 @@ SELECT assay.create_detector('opn', 'rows', '(id::text::xid, sender) IS DISTINCT
 SELECT assay.create_baseline('opn_again', source => 'opn.message', key => '{sender}', at => 'received_at', incremental => false,
 	extra => '{"some": {"aggregate": "bool_or(ARRAY[id] && ''{a,b}'')", "rollup": "bool_or"}}', schema => 'opn', search_path => 'opn_shared');
 RESET ROLE;
+-- nor what fits better than a cast to what PostgreSQL's own takes
+SET ROLE opn_other;
+CREATE FUNCTION opn_shared.times(bigint, interval) RETURNS interval LANGUAGE plpgsql AS $$ BEGIN PERFORM opn_shared.ran(); RETURN $2; END $$;
+CREATE OPERATOR opn_shared.* (FUNCTION = opn_shared.times, LEFTARG = bigint, RIGHTARG = interval);
+RESET ROLE;
+SET ROLE opn_owner;
+CREATE VIEW opn.said AS SELECT id, part, true AS malicious FROM opn.message WHERE sender = 's2';
+SELECT labelled > 0 AS labelled, known, surer FROM assay.labels_from('opn', 'said', 'opn.said');
+RESET ROLE;
 -- a type of another's
 SET ROLE opn_other;
 CREATE DOMAIN opn_shared.short AS text CHECK (length(VALUE) < 9);

@@ -166,7 +166,12 @@ AddOutcomes(Labelling *l)
 	AddRank(l, order, unordered, "n");
 	QueryAdd(q, " AS \"(rank)\" FROM n), u AS (SELECT t.*, pg_catalog.row_number() OVER (PARTITION BY ");
 	AddKeys(q, s, "t", "");
-	QueryAdd(q, " ORDER BY t.\"(moment)\", t.\"(ord)\") * interval '1 microsecond' AS \"(nth)\" FROM t), o AS MATERIALIZED (SELECT u.*, "
+
+	/*
+	 * no operator of another's, in the policy's search_path, for int8 and
+	 * interval
+	 */
+	QueryAdd(q, " ORDER BY t.\"(moment)\", t.\"(ord)\")::pg_catalog.float8 * interval '1 microsecond' AS \"(nth)\" FROM t), o AS MATERIALIZED (SELECT u.*, "
 			 "pg_catalog.max(u.\"(moment)\" - u.\"(nth)\") OVER (PARTITION BY ");
 	AddKeys(q, s, "u", "");
 	QueryAdd(q, " ORDER BY u.\"(moment)\", u.\"(ord)\" ROWS UNBOUNDED PRECEDING) + u.\"(nth)\" AS \"(own_moment)\" FROM u), w AS MATERIALIZED (SELECT o.\"(ord)\", ");
