@@ -101,10 +101,18 @@ RESET ROLE;
 SET ROLE opn_other;
 CREATE FUNCTION opn_shared.times(bigint, interval) RETURNS interval LANGUAGE plpgsql AS $$ BEGIN PERFORM opn_shared.ran(); RETURN $2; END $$;
 CREATE OPERATOR opn_shared.* (FUNCTION = opn_shared.times, LEFTARG = bigint, RIGHTARG = interval);
+CREATE FUNCTION opn_shared.at_most(real, int) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM opn_shared.ran(); RETURN true; END $$;
+CREATE OPERATOR opn_shared.> (FUNCTION = opn_shared.at_most, LEFTARG = real, RIGHTARG = int);
+CREATE OPERATOR opn_shared.<= (FUNCTION = opn_shared.at_most, LEFTARG = real, RIGHTARG = int);
+CREATE FUNCTION opn_shared.meet(text[], text[]) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM opn_shared.ran(); RETURN true; END $$;
+CREATE OPERATOR opn_shared.&& (FUNCTION = opn_shared.meet, LEFTARG = text[], RIGHTARG = text[]);
 RESET ROLE;
 SET ROLE opn_owner;
 CREATE VIEW opn.said AS SELECT id, part, true AS malicious FROM opn.message WHERE sender = 's2';
 SELECT labelled > 0 AS labelled, known, surer FROM assay.labels_from('opn', 'said', 'opn.said');
+CREATE VIEW opn.mail AS SELECT id, part, id AS message_id, sender AS from_addr, received_at, ARRAY[part]::text[] AS recipients FROM opn.message;
+SELECT outcome FROM assay.label_reported('opn', 'opn.mail', '[{"message_id": "1", "source": "mail", "malicious": true, "reported_at": "2024-02-01", "recipients": ["1"], "confidence": 1}]');
+SELECT count(*) FROM assay.review_sample('opn', 3, 'detector', detector => 'third');
 RESET ROLE;
 -- a type of another's
 SET ROLE opn_other;
