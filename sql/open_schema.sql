@@ -54,8 +54,30 @@ SELECT assay.create_text_model('opn_words', 'opn.message', 'CASE WHEN id = part 
 SELECT assay.create_text_model('opn_words', 'opn.message', 'CASE WHEN id OPERATOR(pg_catalog.=) part THEN ''one ''::text END', 'opn.label', at => 'received_at', schema => 'opn', search_path => 'opn_shared');
 SELECT assay.drop_text_model('opn_words');
 RESET ROLE;
--- what a literal becomes is told before it does: the input of an array checks each item
+-- nor where the operator is made after a statement was looked at, and before it runs
 DROP OPERATOR opn_shared.= (varchar, varchar);
+DO $$
+DECLARE
+	statement text;
+BEGIN
+	SET LOCAL search_path = opn_shared;
+	FOREACH statement IN ARRAY '{"SELECT bool_or(id = part) FROM opn.message","DELETE FROM opn.message WHERE id = part AND false"}'::pg_catalog.text[] LOOP
+		FOR kind IN 1 .. CASE WHEN statement ~ '^SELECT' THEN 4 ELSE 1 END LOOP
+			BEGIN
+				SET LOCAL ROLE opn_owner;
+				PERFORM assay_internal.baseline_trusted(statement);
+				SET LOCAL ROLE opn_other;
+				CREATE OPERATOR opn_shared.= (FUNCTION = opn_shared."is =", LEFTARG = varchar, RIGHTARG = varchar);
+				SET LOCAL ROLE opn_owner;
+				EXECUTE (ARRAY['', 'CREATE VIEW opn.seen AS ', 'CREATE MATERIALIZED VIEW opn.seen AS ', 'CREATE TABLE opn.seen AS '])[kind] || statement;
+				RAISE WARNING 'ran: % %', kind, statement;
+			EXCEPTION WHEN insufficient_privilege THEN
+				RAISE WARNING '%', SQLERRM;
+			END;
+		END LOOP;
+	END LOOP;
+END $$;
+-- what a literal becomes is told before it does: the input of an array checks each item
 SET ROLE opn_other;
 CREATE FUNCTION opn_shared.checked() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM opn_shared.ran(); RETURN true; END $$;
 CREATE DOMAIN opn_shared.item AS text CHECK (opn_shared.checked());
@@ -74,6 +96,23 @@ SELECT assay.create_detector('opn', 'known', 'to_json(sender) IS DISTINCT FROM N
 SELECT assay.create_detector('opn', 'rows', '(id::text::xid, sender) IS DISTINCT FROM (''1'', ''a'')', mode => 'draft');
 SELECT assay.create_baseline('opn_again', source => 'opn.message', key => '{sender}', at => 'received_at', incremental => false,
 	extra => '{"some": {"aggregate": "bool_or(ARRAY[id] && ''{a,b}'')", "rollup": "bool_or"}}', schema => 'opn', search_path => 'opn_shared');
+RESET ROLE;
+-- nor what fits better than a cast to what PostgreSQL's own takes
+SET ROLE opn_other;
+CREATE FUNCTION opn_shared.times(bigint, interval) RETURNS interval LANGUAGE plpgsql AS $$ BEGIN PERFORM opn_shared.ran(); RETURN $2; END $$;
+CREATE OPERATOR opn_shared.* (FUNCTION = opn_shared.times, LEFTARG = bigint, RIGHTARG = interval);
+CREATE FUNCTION opn_shared.at_most(real, int) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM opn_shared.ran(); RETURN true; END $$;
+CREATE OPERATOR opn_shared.> (FUNCTION = opn_shared.at_most, LEFTARG = real, RIGHTARG = int);
+CREATE OPERATOR opn_shared.<= (FUNCTION = opn_shared.at_most, LEFTARG = real, RIGHTARG = int);
+CREATE FUNCTION opn_shared.meet(text[], text[]) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM opn_shared.ran(); RETURN true; END $$;
+CREATE OPERATOR opn_shared.&& (FUNCTION = opn_shared.meet, LEFTARG = text[], RIGHTARG = text[]);
+RESET ROLE;
+SET ROLE opn_owner;
+CREATE VIEW opn.said AS SELECT id, part, true AS malicious FROM opn.message WHERE sender = 's2';
+SELECT labelled > 0 AS labelled, known, surer FROM assay.labels_from('opn', 'said', 'opn.said');
+CREATE VIEW opn.mail AS SELECT id, part, id AS message_id, sender AS from_addr, received_at, ARRAY[part]::text[] AS recipients FROM opn.message;
+SELECT outcome FROM assay.label_reported('opn', 'opn.mail', '[{"message_id": "1", "source": "mail", "malicious": true, "reported_at": "2024-02-01", "recipients": ["1"], "confidence": 1}]');
+SELECT count(*) FROM assay.review_sample('opn', 3, 'detector', detector => 'third');
 RESET ROLE;
 -- a type of another's
 SET ROLE opn_other;

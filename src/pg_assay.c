@@ -30,6 +30,7 @@
 #include "signals_shape.h"
 #include "snapshot_mark.h"
 #include "stats.h"
+#include "trusted.h"
 
 PG_MODULE_MAGIC;
 
@@ -43,6 +44,7 @@ _PG_init(void)
 	PhrasesInit();
 	ListsInit();
 	PhraseSetsInit();
+	TrustedInit();
 	RelationNewsInit();
 	InvalidationInit();
 	CursorsInit();

@@ -392,9 +392,10 @@ BEGIN
 			CASE WHEN b.label_table IS NOT NULL THEN assay_internal.baseline_steps(b, b.counted_label::text) END, counted));
 		deletion := format('DELETE FROM %s s WHERE %s', b.relation, same_key);
 		PERFORM set_config('search_path', b.search_path, true);
-		PERFORM assay_internal.baseline_trusted(deletion), assay_internal.baseline_trusted(query);
+		PERFORM assay_internal.baseline_trusted(deletion);
 		EXECUTE deletion;
 		GET DIAGNOSTICS gone = ROW_COUNT;
+		PERFORM assay_internal.baseline_trusted(query);
 		EXECUTE query INTO written, new_rows, new_keys;
 		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 		b.rows := b.rows - gone + new_rows;

@@ -17,11 +17,24 @@
 #include "owner.h"
 #include "parser/analyze.h"
 #include "parser/parser.h"
+#include "trusted.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/regproc.h"
 
-/* "what": a baseline or a text model */
+/* The statement that was found to be trusted last in this transaction, by whom, and of what it is; NULL: none */
+static char *trusted = NULL;
+static Oid	trusted_by;
+static char *trusted_of;
+static post_parse_analyze_hook_type analyzed = NULL;
+
+typedef struct TrustLook
+{
+	const char *what;			/* a baseline or a text model */
+	bool		without_literals;	/* a NULL stands for each */
+} TrustLook;
+
 static void
 Refuse(const char *object, const char *what)
 {
@@ -37,7 +50,7 @@ static bool
 RefuseFunction(Oid function, void *context)
 {
 	if (!MayActAs(FunctionOwner(function), GetUserId()))
-		Refuse(psprintf("function %s", format_procedure(function)), context);
+		Refuse(psprintf("function %s", format_procedure(function)), ((TrustLook *) context)->what);
 	return false;
 }
 
@@ -59,19 +72,27 @@ RefuseColumns(List *types, const char *what)
 }
 
 static bool
+IsLiteral(Node *node, bool without_literals)
+{
+	return without_literals ? StandsForLiteral(node) : IsA(node, Const) && !((Const *) node)->constisnull;
+}
+
+static bool
 RefuseUntrusted(Node *node, void *context)
 {
+	const TrustLook *look = context;
+
 	if (node == NULL)
 		return false;
 	if (IsA(node, Query))
 		return query_tree_walker((Query *) node, RefuseUntrusted, context, 0);
 	(void) check_functions_in_node(node, RefuseFunction, context);
 	if (IsA(node, RangeTblFunction))
-		RefuseColumns(((RangeTblFunction *) node)->funccoltypes, context);
+		RefuseColumns(((RangeTblFunction *) node)->funccoltypes, look->what);
 	else if (IsA(node, TableFunc))
-		RefuseColumns(((TableFunc *) node)->coltypes, context);
-	else if (MakesValue(node) || StandsForLiteral(node))
-		RefuseType(exprType(node), context);
+		RefuseColumns(((TableFunc *) node)->coltypes, look->what);
+	else if (MakesValue(node) || IsLiteral(node, look->without_literals))
+		RefuseType(exprType(node), look->what);
 	return expression_tree_walker(node, RefuseUntrusted, context);
 }
 
@@ -89,13 +110,57 @@ PlaceError(void *sql)
 	}
 }
 
-/* baseline_trusted(statement, what): an error unless the current user may run it; none of it is run */
+/*
+ * Another session may give a name another meaning between what was looked at and
+ * what runs, which is analyzed anew: so that is looked at, too.
+ */
+static void
+RefuseAnalyzed(ParseState *pstate, Query *query, JumbleState *jumble)
+{
+	TrustLook	look = {trusted_of, false};
+
+	if (analyzed)
+		analyzed(pstate, query, jumble);
+	if (trusted == NULL || trusted_by != GetUserId() || pstate->p_sourcetext == NULL || strstr(pstate->p_sourcetext, trusted) == NULL)
+		return;
+	if (query->commandType == CMD_UTILITY && IsA(query->utilityStmt, CreateTableAsStmt))
+		query = castNode(Query, ((CreateTableAsStmt *) query->utilityStmt)->query);
+	(void) RefuseUntrusted((Node *) query, &look);
+}
+
+static void
+ForgetTrusted(void *arg)
+{
+	trusted = NULL;
+}
+
+static void
+KeepTrusted(const char *sql, const char *what)
+{
+	MemoryContextCallback *forget = MemoryContextAlloc(TopTransactionContext, sizeof(MemoryContextCallback));
+
+	forget->func = ForgetTrusted;
+	forget->arg = NULL;
+	MemoryContextRegisterResetCallback(TopTransactionContext, forget);
+	trusted_by = GetUserId();
+	trusted_of = MemoryContextStrdup(TopTransactionContext, what);
+	trusted = MemoryContextStrdup(TopTransactionContext, sql);
+}
+
+void
+TrustedInit(void)
+{
+	analyzed = post_parse_analyze_hook;
+	post_parse_analyze_hook = RefuseAnalyzed;
+}
+
+/* baseline_trusted(statement, what): an error unless the current user may run it, now and in this transaction; none of it is run */
 PG_FUNCTION_INFO_V1(baseline_trusted);
 Datum
 baseline_trusted(PG_FUNCTION_ARGS)
 {
 	char	   *sql = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	char	   *what = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	TrustLook	look = {text_to_cstring(PG_GETARG_TEXT_PP(1)), true};
 	ErrorContextCallback place = {error_context_stack, PlaceError, sql};
 	ListCell   *lc;
 
@@ -105,8 +170,9 @@ baseline_trusted(PG_FUNCTION_ARGS)
 		RawStmt    *raw = lfirst(lc);
 
 		raw->stmt = WithoutLiterals(raw->stmt);
-		(void) RefuseUntrusted((Node *) parse_analyze_fixedparams(raw, sql, NULL, 0, NULL), what);
+		(void) RefuseUntrusted((Node *) parse_analyze_fixedparams(raw, sql, NULL, 0, NULL), &look);
 	}
 	error_context_stack = place.previous;
+	KeepTrusted(sql, look.what);
 	PG_RETURN_VOID();
 }

@@ -166,7 +166,12 @@ AddOutcomes(Labelling *l)
 	AddRank(l, order, unordered, "n");
 	QueryAdd(q, " AS \"(rank)\" FROM n), u AS (SELECT t.*, pg_catalog.row_number() OVER (PARTITION BY ");
 	AddKeys(q, s, "t", "");
-	QueryAdd(q, " ORDER BY t.\"(moment)\", t.\"(ord)\") * interval '1 microsecond' AS \"(nth)\" FROM t), o AS MATERIALIZED (SELECT u.*, "
+
+	/*
+	 * no operator of another's, in the policy's search_path, for int8 and
+	 * interval
+	 */
+	QueryAdd(q, " ORDER BY t.\"(moment)\", t.\"(ord)\")::pg_catalog.float8 * interval '1 microsecond' AS \"(nth)\" FROM t), o AS MATERIALIZED (SELECT u.*, "
 			 "pg_catalog.max(u.\"(moment)\" - u.\"(nth)\") OVER (PARTITION BY ");
 	AddKeys(q, s, "u", "");
 	QueryAdd(q, " ORDER BY u.\"(moment)\", u.\"(ord)\" ROWS UNBOUNDED PRECEDING) + u.\"(nth)\" AS \"(own_moment)\" FROM u), w AS MATERIALIZED (SELECT o.\"(ord)\", ");
@@ -230,7 +235,7 @@ AddCandidates(Labelling *l)
 	AddRelationKeys(l);
 	QueryAdd(q, "m.received_at::pg_catalog.timestamptz AS \"(at)\", "
 			 "r.from_addr IS NULL OR pg_catalog.lower(m.from_addr::pg_catalog.text) IS NOT DISTINCT FROM pg_catalog.lower(r.from_addr) AS \"(sender_fits)\", "
-			 "r.recipients IS NULL OR coalesce(m.recipients::pg_catalog.text[] && r.recipients, false) AS \"(recipient_fits)\" "
+			 "r.recipients IS NULL OR coalesce(m.recipients::pg_catalog.text[] OPERATOR(pg_catalog.&&) r.recipients, false) AS \"(recipient_fits)\" "
 			 "FROM r JOIN %s m ON ", l->relation_name);
 	AddKeysThere(l);
 }
@@ -292,7 +297,7 @@ assay_label_reported(PG_FUNCTION_ARGS)
 			 "FROM c ORDER BY c.\"(ord)\", (c.\"(sender_fits)\" AND c.\"(recipient_fits)\") DESC, c.\"(sender_fits)\" DESC, c.\"(at)\" DESC), n AS (SELECT r.\"(ord)\", ");
 	AddKeys(q, s, "b", "");
 	QueryAdd(q, ", r.malicious, r.source, least(r.reported_at, pg_catalog.now()) AS labelled_at, r.author, r.confidence, r.category, "
-			 "CASE WHEN r.malicious IS NULL OR coalesce(r.source, '') = '' OR NOT coalesce(r.confidence > 0 AND r.confidence <= 1, false) "
+			 "CASE WHEN r.malicious IS NULL OR coalesce(r.source, '') = '' OR NOT coalesce(r.confidence > 0::pg_catalog.float4 AND r.confidence <= 1::pg_catalog.float4, false) "
 			 "OR NOT coalesce(pg_catalog.isfinite(r.reported_at), false) THEN 'invalid' "
 			 "WHEN b.\"(ord)\" IS NULL THEN 'unknown' WHEN NOT b.\"(sender_fits)\" THEN 'other sender' WHEN NOT b.\"(recipient_fits)\" THEN 'other recipient' "
 			 "WHEN r.message_id IS NULL AND b.\"(found)\" > 1 THEN 'ambiguous' END AS \"(outcome)\" FROM r LEFT JOIN b ON b.\"(ord)\" = r.\"(ord)\")");

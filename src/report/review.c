@@ -64,7 +64,7 @@ AddPopulation(Review * r, FunctionCallInfo fcinfo)
 		QueryAdd(q, "NULL::pg_catalog.bool");
 	else
 	{
-		QueryAdd(q, "assay.hits(v.attribution) && ");
+		QueryAdd(q, "assay.hits(v.attribution) OPERATOR(pg_catalog.&&) ");
 		QueryValue(q, TEXTARRAYOID, PG_GETARG_DATUM(7));
 	}
 	QueryAdd(q, " AS assay_hit FROM %s v WHERE ", s->id->decision_name);

@@ -1,0 +1,10 @@
+/*
+ * trusted.h
+ *		Statements that call nobody's functions but their owner's.
+ */
+#ifndef ASSAY_TRUSTED_H
+#define ASSAY_TRUSTED_H
+
+extern void TrustedInit(void);
+
+#endif							/* ASSAY_TRUSTED_H */
