@@ -363,16 +363,18 @@ $node->safe_psql('written', q{CREATE EXTENSION pg_assay; CREATE TYPE mood AS ENU
 	SELECT assay.create_policy('written', 'signals', '{id}', log_signals => true), assay.create_detector('written', 'd', $$word = 'café'$$, weight => 9, mode => 'live');
 	CREATE TRIGGER decide AFTER INSERT ON message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('written');
 	INSERT INTO message VALUES (1, 'café', '{ä}', '{"ü": "ß"}', 'fröhlich', 1.50);
-	CREATE TABLE part (id text PRIMARY KEY, n int); INSERT INTO part SELECT 'ä' || i, i FROM generate_series(1, 40) i; CREATE VIEW parts AS SELECT * FROM part;
-	SELECT assay.create_policy('parts', 'parts', '{id}'), assay.create_detector('parts', 'Täter', 'n > 0', weight => 9, mode => 'live', rollout => 0.5);
+	CREATE TABLE part (id text PRIMARY KEY, n int); INSERT INTO part SELECT 'ä' || i, i FROM generate_series(1, 40) i; CREATE VIEW parts AS SELECT *, n AS "größe" FROM part;
+	SELECT assay.create_policy('parts', 'parts', '{id}'), assay.create_detector('parts', 'Täter', 'n > 0', weight => 9, mode => 'live', rollout => 0.5),
+		assay.create_detector('parts', 'm', model => assay.model_from_linear('{größe}', '{1}', 0, 'logistic'), weight => 0.01, mode => 'live');
 	SELECT assay.create_list('of'); INSERT INTO assay.list (set, value, tenant) SELECT 'of', 'v' || i, 'Müller' FROM generate_series(1, 3000) i});
 my $logged = q{SET client_encoding = 'UTF8'; SELECT assay.signals_to_jsonb(signals) FROM written_decision; SELECT verdict FROM assay.replay('written', at => NULL, signals => 'logged')};
 # what is hashed of a text, too: tenants of a list, names and keys of a rollout, the value by which a tenant goes live
 my $hashed = q{SET client_encoding = 'UTF8'; SELECT assay.in_list('of', 'V7', NULL, 'Müller'), assay.in_list('of', 'v7', NULL, 'M?ller'), assay_internal.tenant_value('Müller');
-	SELECT string_agg(p.n::text, ' ' ORDER BY p.n) FROM parts p, assay.score('parts', p) s WHERE s.score > 0.5};
+	SELECT string_agg(p.n::text, ' ' ORDER BY p.n) FROM parts p, assay.score('parts', p) s WHERE s.score > 0.5;
+	SELECT string_agg(DISTINCT l.signals #>> '{0,0}', ' ') FROM parts p, assay.score('parts', p) s, assay.ledger(s.attribution) l WHERE l.detector = 'm'};
 my $was = $node->safe_psql('written', $logged);
 my $hashed_was = $node->safe_psql('written', $hashed);
-like($hashed_was, qr/^t\|f\|md5:e35bc0a78f1c870124dfc1bbbd23721f\n/, 'hashes of other letters');
+like($hashed_was, qr/^t\|f\|md5:e35bc0a78f1c870124dfc1bbbd23721f\n.*\ngröße$/, 'hashes of other letters, and what a model saw');
 is($was, qq({"j": {"ü": "ß"}, "n": 1.50, "id": 1, "mood": "fröhlich", "word": "café", "words": ["ä"]}\nmalicious), 'signals with other letters');
 foreach my $way ([ 'written', 'latin' ], [ 'written', 'ascii' ], [ 'latin', 'written_latin' ], [ 'latin', 'win' ])
 {

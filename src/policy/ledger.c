@@ -196,7 +196,7 @@ WriteFeatures(EvidenceJob *job)
 			if (len > ATTRIBUTION_VALUE_MAX)
 				len = pg_mbcliplen(value, len, ATTRIBUTION_VALUE_MAX);
 		}
-		AttributionEvidence(&e->builder, MODEL_FEATURE_NAME(d->model, c->feature), value, len,
+		AttributionEvidence(&e->builder, ModelServerText(MODEL_FEATURE_NAME(d->model, c->feature)), value, len,
 							c->contribution * d->weight);
 	}
 }
