@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "catalog/namespace.h"
+#include "common/string.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -41,7 +42,7 @@ ModelServerText(const char *utf8)
 	StringInfoData to;
 	Oid			conversion;
 
-	if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII)
+	if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII || pg_is_ascii(utf8))
 		return utf8;
 	conversion = FindDefaultConversionProc(PG_UTF8, encoding);
 	initStringInfo(&to);
