@@ -135,6 +135,7 @@ CREATE DOMAIN atk_v.short AS text CHECK (length(VALUE) < 100);
 CREATE FUNCTION atk_hidden.overloaded(x text) RETURNS boolean LANGUAGE plpgsql STABLE AS $$ BEGIN RAISE 'ran' USING ERRCODE = 'PA998'; END $$;
 CREATE TYPE atk_hidden.tag AS (d atk_v.checked);
 CREATE DOMAIN atk_v.tag AS text;
+CREATE FUNCTION atk_v.defaulted(x text, y boolean DEFAULT atk_v.known('x')) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$ SELECT y $$;
 CREATE TYPE atk_v.span AS RANGE (subtype = text);
 CREATE FUNCTION atk_v.span_json(x atk_v.span) RETURNS json LANGUAGE sql STABLE AS $$ SELECT to_json(atk_v.known(lower(x))) $$;
 CREATE FUNCTION atk_v.span_text(x atk_v.span) RETURNS text LANGUAGE sql STABLE AS $$ SELECT atk_v.known(lower(x))::text $$;
@@ -150,11 +151,11 @@ DECLARE
 BEGIN
 	FOREACH condition IN ARRAY ARRAY['t::atk_v.checked IS NOT NULL', '''x''::atk_v.checked_again IS NOT NULL', '(''(1,'' || t || '')'')::atk_v.has_checked IS NOT NULL', 'ROW(1, t)::atk_v.has_checked IS NOT NULL',
 		'(''{'' || t || ''}'')::atk_v.checked[] IS NOT NULL', 'ARRAY[t]::atk_v.checked_again[] IS NOT NULL', 'jsonb_populate_record(NULL::atk_v.has_checked, jsonb_build_object(''d'', t)) IS NOT NULL',
-		'(NULL::atk_v.has_checked #= jsonb_build_object(''d'', t)) IS NOT NULL', 'overloaded(t)', '''(x)''::tag IS NOT NULL',
+		'(NULL::atk_v.has_checked #= jsonb_build_object(''d'', t)) IS NOT NULL', 'overloaded(t)', '''(x)''::tag IS NOT NULL', 'defaulted(t)',
 		-- a cast that a function finds for itself is called, too
 		'to_jsonb(atk_v.span(t, t)) IS NOT NULL', 'jsonb_build_array(1, ARRAY[atk_v.span(t, t)]) IS NOT NULL', 'row_to_json(CASE WHEN t = '''' THEN ROW(1, ROW(atk_v.span(t, t))) END) IS NOT NULL',
 		't || atk_v.span(t, t) = ''x''', 'quote_literal(atk_v.span(t, t)) = ''x''',
-		't::atk_v.short = ''x'' AND t || 1 = quote_literal(2) AND to_jsonb(ROW(t, ARRAY[1])) IS NOT NULL'] LOOP
+		't::atk_v.short = ''x'' AND defaulted(t, true) AND t || 1 = quote_literal(2) AND to_jsonb(ROW(t, ARRAY[1])) IS NOT NULL'] LOOP
 		BEGIN
 			PERFORM assay.create_detector('victim', 'makes', condition, mode => 'shadow');
 			RAISE WARNING 'taken: %', condition;

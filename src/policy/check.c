@@ -37,6 +37,7 @@
 #include "utils/memutils.h"
 #include "utils/regproc.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 #include "utils/typcache.h"
 
 /* The columns of the signals view of a policy that the user may change */
@@ -244,6 +245,22 @@ CheckMaking(Oid type)
 	}
 }
 
+/* What the planner puts where a call leaves arguments out */
+static void
+CheckDefaults(const FuncExpr *call)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(call->funcid));
+	Datum		defaults;
+	bool		isnull;
+
+	if (!HeapTupleIsValid(tuple))
+		return;
+	defaults = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_proargdefaults, &isnull);
+	if (!isnull && list_length(call->args) < ((Form_pg_proc) GETSTRUCT(tuple))->pronargs)
+		(void) CheckCalls(stringToNode(TextDatumGetCString(defaults)), NULL);
+	ReleaseSysCache(tuple);
+}
+
 static bool
 CheckCalls(Node *node, void *context)
 {
@@ -254,6 +271,8 @@ CheckCalls(Node *node, void *context)
 	(void) check_functions_in_node(node, MayNotCall, NULL);
 	foreach(lc, HiddenCasts(node))
 		(void) MayNotCall(lfirst_oid(lc), NULL);
+	if (IsA(node, FuncExpr))
+		CheckDefaults((FuncExpr *) node);
 	if (MakesValue(node))
 		CheckMaking(exprType(node));
 	return expression_tree_walker(node, CheckCalls, context);
