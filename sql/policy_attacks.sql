@@ -171,6 +171,14 @@ BEGIN
 		END;
 	END LOOP;
 END $$;
+-- nor does who reads score rows with values of the owner's types that the view has not
+RESET ROLE;
+SET ROLE atk_victim;
+SELECT assay.create_detector('victim', 'shows', 't || ''x'' <> ''''', mode => 'live') > 0 AS shows;
+SELECT x.attribution::text ~ '"shows", .*"fault": "PA998"' AS runs FROM (SELECT 1 AS id, atk_v.span('a', 'b') AS t) r, assay.score('victim', r) x;
+SET ROLE atk_builder;
+SELECT verdict FROM (SELECT 1 AS id, 'a'::varchar AS t, ARRAY[1.5] AS other) r, assay.score('victim', r);
+SELECT verdict FROM (SELECT 1 AS id, atk_v.span('a', 'b') AS t) r, assay.score('victim', r);
 ROLLBACK;
 DROP SCHEMA atk_hidden;
 
