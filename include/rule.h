@@ -48,9 +48,9 @@ extern List *RuleParseText(const char *condition);
 extern Rule *RuleParse(const char *condition, TupleDesc desc, List *guards,
 					   const char *what, Oid owner, bool plan);
 
-/* The same for an expression of another kind, which no guards are seen by */
+/* The same for an expression of another kind, which no guards are seen by, as "writer" wrote it, whoever parses */
 extern Rule *RuleParseKind(RuleKind kind, const char *condition, TupleDesc desc, List *guards,
-						   const char *what, Oid owner, bool plan);
+						   const char *what, Oid owner, Oid writer, bool plan);
 
 /* The type that a domain, perhaps over another one, is made of; or 0 */
 extern Oid	RuleDomainBase(Oid type);

@@ -137,6 +137,31 @@ SELECT assay.create_baseline('opn_again', source => 'opn.message', key => '{send
 	extra => '{"same": {"aggregate": "bool_or(enum_range(NULL::mood) && ''{good}'' AND NULL::item[] IS NULL AND CASE WHEN sender IS NULL THEN NULL::item[] END IS NULL AND NULL::item[] || NULL::item[] IS NULL)", "rollup": "bool_or"}}', schema => 'opn', search_path => 'opn_shared');
 SELECT DISTINCT same FROM opn.opn_again;
 SELECT assay.drop_baseline('opn.opn_again');
+-- a type's cast is found at run time by what makes text or JSON of any type
+RESET ROLE;
+SET ROLE opn_other;
+CREATE FUNCTION opn_shared.mood_text(opn_shared.mood) RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM opn_shared.ran(); RETURN 'x'; END $$;
+CREATE FUNCTION opn_shared.mood_json(opn_shared.mood) RETURNS json LANGUAGE plpgsql AS $$ BEGIN PERFORM opn_shared.ran(); RETURN '1'; END $$;
+CREATE CAST (opn_shared.mood AS text) WITH FUNCTION opn_shared.mood_text(opn_shared.mood);
+CREATE CAST (opn_shared.mood AS json) WITH FUNCTION opn_shared.mood_json(opn_shared.mood);
+RESET ROLE;
+SET ROLE opn_owner;
+DO $$
+DECLARE
+	shown text;
+BEGIN
+	FOREACH shown IN ARRAY ARRAY['id || enum_first(NULL::mood)', 'quote_literal(enum_first(NULL::mood))', 'to_jsonb(ROW(id, ARRAY[enum_first(NULL::mood)]))::text',
+		'(SELECT json_agg(m)::text FROM unnest(enum_range(NULL::mood)) m)', 'id || 1 || to_jsonb(id)'] LOOP
+		BEGIN
+			PERFORM assay.create_baseline('opn_again', source => 'opn.message', key => '{sender}', at => 'received_at', incremental => false,
+				extra => jsonb_build_object('some', jsonb_build_object('aggregate', format('max(%s)', shown), 'rollup', 'max')), schema => 'opn', search_path => 'opn_shared');
+			RAISE WARNING 'taken: %', shown;
+		EXCEPTION WHEN insufficient_privilege THEN
+			RAISE WARNING '%', SQLERRM;
+		END;
+	END LOOP;
+END $$;
+SELECT assay.drop_baseline('opn.opn_again');
 SELECT changed > 0 AS refreshed FROM assay.refresh_baseline('opn.opn_sender');
 SELECT sender, sum(1) OVER () AS days, highest FROM opn.opn_sender WHERE day = '2024-01-07' ORDER BY sender COLLATE "C" LIMIT 1;
 RESET ROLE;

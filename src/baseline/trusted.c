@@ -81,12 +81,15 @@ static bool
 RefuseUntrusted(Node *node, void *context)
 {
 	const TrustLook *look = context;
+	ListCell   *lc;
 
 	if (node == NULL)
 		return false;
 	if (IsA(node, Query))
 		return query_tree_walker((Query *) node, RefuseUntrusted, context, 0);
 	(void) check_functions_in_node(node, RefuseFunction, context);
+	foreach(lc, HiddenCasts(node))
+		(void) RefuseFunction(lfirst_oid(lc), context);
 	if (IsA(node, RangeTblFunction))
 		RefuseColumns(((RangeTblFunction *) node)->funccoltypes, look->what);
 	else if (IsA(node, TableFunc))

@@ -37,6 +37,7 @@
 #include "utils/memutils.h"
 #include "utils/regproc.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 #include "utils/typcache.h"
 
 /* The columns of the signals view of a policy that the user may change */
@@ -244,12 +245,34 @@ CheckMaking(Oid type)
 	}
 }
 
+/* What the planner puts where a call leaves arguments out */
+static void
+CheckDefaults(const FuncExpr *call)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(call->funcid));
+	Datum		defaults;
+	bool		isnull;
+
+	if (!HeapTupleIsValid(tuple))
+		return;
+	defaults = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_proargdefaults, &isnull);
+	if (!isnull && list_length(call->args) < ((Form_pg_proc) GETSTRUCT(tuple))->pronargs)
+		(void) CheckCalls(stringToNode(TextDatumGetCString(defaults)), NULL);
+	ReleaseSysCache(tuple);
+}
+
 static bool
 CheckCalls(Node *node, void *context)
 {
+	ListCell   *lc;
+
 	if (node == NULL)
 		return false;
 	(void) check_functions_in_node(node, MayNotCall, NULL);
+	foreach(lc, HiddenCasts(node))
+		(void) MayNotCall(lfirst_oid(lc), NULL);
+	if (IsA(node, FuncExpr))
+		CheckDefaults((FuncExpr *) node);
 	if (MakesValue(node))
 		CheckMaking(exprType(node));
 	return expression_tree_walker(node, CheckCalls, context);
@@ -269,7 +292,8 @@ PatternErrorCallback(void *arg)
 static Rule *
 ParseWritten(RuleKind kind, PolicyIdentity *id, TupleDesc desc, char *condition, const char *what, List *guards)
 {
-	Oid			readers[] = {GetUserId(), id->owner};
+	Oid			writer = GetUserId();
+	Oid			readers[] = {writer, id->owner};
 	Rule	   *rule = NULL;
 
 	for (int i = 0; i < lengthof(readers); i++)
@@ -277,7 +301,7 @@ ParseWritten(RuleKind kind, PolicyIdentity *id, TupleDesc desc, char *condition,
 		Security	security;
 
 		EnterOwner(&security, readers[i], id->search_path);
-		rule = RuleParseKind(kind, condition, desc, guards, what, id->owner, false);
+		rule = RuleParseKind(kind, condition, desc, guards, what, id->owner, writer, false);
 		LeaveSecurity(&security);
 		(void) CheckCalls((Node *) rule->expr, NULL);
 	}
@@ -296,7 +320,7 @@ CheckRule(RuleKind kind, PolicyIdentity *id, TupleDesc desc, char *condition, ch
 	if (!has_privs_of_role(GetUserId(), id->owner))
 		(void) ParseWritten(kind, id, desc, condition, what, guards);
 	EnterOwner(&security, id->owner, id->search_path);
-	rule = RuleParseKind(kind, condition, desc, guards, what, id->owner, plan);
+	rule = RuleParseKind(kind, condition, desc, guards, what, id->owner, id->owner, plan);
 	error_context_stack = &callback;
 	/* It asks whether the owner may call each function. */
 	if (plan)
@@ -446,7 +470,7 @@ assay_missing_sets(PG_FUNCTION_ARGS)
 	else
 	{
 		EnterOwner(&security, id->owner, id->search_path);
-		rule = RuleParseKind(kind, expression, desc, guards, "what is asked", id->owner, false);
+		rule = RuleParseKind(kind, expression, desc, guards, "what is asked", id->owner, id->owner, false);
 		LeaveSecurity(&security);
 	}
 	FindSetsOfExpression(finder, (Node *) rule->expr);

@@ -294,7 +294,8 @@ ParseCondition(void *arg)
 	MemoryContext scratch = AllocSetContextCreate(CurTransactionContext, "pg_assay condition",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(scratch);
-	Rule	   *parsed = RuleParseKind(job->kind, job->condition, p->visible, job->guards, job->what, p->id->owner, true);
+	Rule	   *parsed = RuleParseKind(job->kind, job->condition, p->visible, job->guards, job->what, p->id->owner,
+									   GetUserId(), true);
 	Rule	   *rule;
 
 	(void) ExecInitExpr(parsed->expr, NULL);

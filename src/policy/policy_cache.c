@@ -16,11 +16,14 @@
 
 #include <limits.h>
 
+#include "access/transam.h"
 #include "access/xact.h"
 #include "budget.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
 #include "compat.h"
 #include "miscadmin.h"
+#include "owner.h"
 #include "policy_cache.h"
 #include "protect.h"
 #include "rights.h"
@@ -28,7 +31,9 @@
 #include "steady_time.h"
 #include "storage/ipc.h"
 #include "utils/acl.h"
+#include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -198,6 +203,38 @@ CheckReader(PolicyIdentity *id, Oid reader)
 					 id->decision_name)));
 }
 
+/*
+ * Conditions run with the owner's rights what belongs to a type: casts, and functions
+ * that take it.  Who may not act as the owner has them run on values of the view's
+ * types, and of those that are PostgreSQL's or base types.  (What even the owner does
+ * not trust is refused later.)
+ */
+static void
+CheckRow(PolicyIdentity *id, TupleDesc desc, Oid reader)
+{
+	if (!OidIsValid(reader) || desc == NULL || has_privs_of_role(reader, id->owner))
+		return;
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+		Oid			item = get_base_element_type(att->atttypid);
+		AttrNumber	attno;
+
+		if (!OidIsValid(item))
+			item = att->atttypid;
+		if (att->attisdropped || item < FirstUnpinnedObjectId || get_typtype(item) == TYPTYPE_BASE)
+			continue;
+		attno = OidIsValid(id->signals) ? get_attnum(id->signals, NameStr(att->attname)) : InvalidAttrNumber;
+		if (attno > 0 && get_atttype(id->signals, attno) != att->atttypid && TypeIsTrusted(id->owner, att->atttypid))
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("signal \"%s\" of the row is of type %s, of which the policy's owner alone scores rows",
+							NameStr(att->attname), format_type_be(att->atttypid)),
+					 errdetail("Casts and functions of the type would run with the rights of the policy's owner."),
+					 errhint("Cast it to the type that the signals view has.")));
+	}
+}
+
 /* The backend ends: add what it counted. */
 static void
 FlushAll(int code, Datum arg)
@@ -297,6 +334,7 @@ MakeEntry(const char *policy, int revision, bool drafts, TupleDesc desc, Oid rea
 	MemoryContextSwitchTo(scratch);
 	config = ReadSoon(policy, revision, drafts);
 	CheckReader(config->id, reader);
+	CheckRow(config->id, desc, reader);
 	PolicyCheckOwners(config->id);
 	EnterOwner(&security, config->id->owner, config->id->search_path);
 	entry->policy = PolicyCompile(config, desc, !OidIsValid(reader), context,
@@ -343,6 +381,7 @@ PolicyGet(const char *policy, int revision, bool drafts, TupleDesc desc,
 			PolicyEntryHolds(entry))
 		{
 			CheckReader(entry->policy->id, reader);
+			CheckRow(entry->policy->id, desc, reader);
 			Use(entry, context);
 			return entry;
 		}

@@ -696,13 +696,13 @@ LooksElsewhere(void)
 	return false;
 }
 
-/* Who is not the owner reads no literals of types that run the owner's code. */
+/* Who is not the owner has no literals read of types that run the owner's code.  context: who writes them */
 static bool
 RefuseToRead(Node *node, void *context)
 {
 	if (node == NULL)
 		return false;
-	if (StandsForLiteral(node) && InputRunsCode(exprType(node)) && !TypeIsTrusted(GetUserId(), exprType(node)))
+	if (StandsForLiteral(node) && InputRunsCode(exprType(node)) && !TypeIsTrusted(*(Oid *) context, exprType(node)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("a literal of type %s is for the policy's owner to write in a condition", format_type_be(exprType(node))),
@@ -716,7 +716,7 @@ RefuseToRead(Node *node, void *context)
  * input of whatever type they are found to be.
  */
 static void
-RefuseBehindLiterals(Node *raw, ParseState *pstate, Oid owner)
+RefuseBehindLiterals(Node *raw, ParseState *pstate, Oid owner, Oid writer)
 {
 	ParseState *tried = make_parsestate(pstate);
 	Node	   *expr;
@@ -725,8 +725,8 @@ RefuseBehindLiterals(Node *raw, ParseState *pstate, Oid owner)
 	tried->p_ref_hook_state = pstate->p_ref_hook_state;
 	expr = transformExpr(tried, WithoutLiterals(raw), EXPR_KIND_OTHER);
 	(void) RefuseUntrusted(expr, &owner);
-	if (GetUserId() != owner)
-		(void) RefuseToRead(expr, NULL);
+	if (writer != owner)
+		(void) RefuseToRead(expr, &writer);
 	free_parsestate(tried);
 }
 
@@ -771,12 +771,12 @@ Rule	   *
 RuleParse(const char *condition, TupleDesc desc, List *guards, const char *what,
 		  Oid owner, bool plan)
 {
-	return RuleParseKind(RULE_CONDITION, condition, desc, guards, what, owner, plan);
+	return RuleParseKind(RULE_CONDITION, condition, desc, guards, what, owner, GetUserId(), plan);
 }
 
 Rule	   *
 RuleParseKind(RuleKind kind, const char *condition, TupleDesc desc, List *guards, const char *what,
-			  Oid owner, bool plan)
+			  Oid owner, Oid writer, bool plan)
 {
 	Rule	   *rule = palloc0(sizeof(Rule));
 	RuleContext context = {desc, guards, NULL};
@@ -809,8 +809,8 @@ RuleParseKind(RuleKind kind, const char *condition, TupleDesc desc, List *guards
 	expr = OneExpression(RuleParseText(condition));
 	(void) RefuseSubqueries(expr, pstate);
 	(void) RefuseWritten(expr, &owner);
-	if (LooksElsewhere() || GetUserId() != owner)
-		RefuseBehindLiterals(expr, pstate, owner);
+	if (LooksElsewhere() || writer != owner)
+		RefuseBehindLiterals(expr, pstate, owner, writer);
 	expr = transformExpr(pstate, expr, EXPR_KIND_OTHER);
 	(void) RefuseSets(expr, pstate);
 	expr = kind == RULE_CONDITION ? coerce_to_boolean(pstate, expr, "a condition") :
