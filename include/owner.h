@@ -6,19 +6,12 @@
 #define ASSAY_OWNER_H
 
 #include "fmgr.h"
-#include "nodes/pg_list.h"
 
 extern Oid	RelationOwner(Oid relid);
 extern Oid	FunctionOwner(Oid function);
 extern bool MayActAs(Oid role, Oid owner);
 extern bool TypeIsTrusted(Oid owner, Oid type);
 extern bool InputRunsCode(Oid type);
-
-/* Does a node of an expression call functions that none of it names? */
-extern bool HidesFunctions(Node *node);
-extern bool MakesValue(Node *node);
-extern List *HiddenCasts(Node *node);
-
 extern bool SchemaIsOurs(Oid schema);
 extern bool MayReadAllRows(Oid relid);
 extern void ReadAllRowsCheck(Oid relid);

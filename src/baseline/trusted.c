@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "hidden_calls.h"
 #include "literals.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"

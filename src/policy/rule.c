@@ -16,6 +16,7 @@
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
+#include "hidden_calls.h"
 #include "literals.h"
 #include "miscadmin.h"
 #include "nearest.h"

@@ -17,6 +17,7 @@
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
+#include "hidden_calls.h"
 #include "miscadmin.h"
 #include "compat.h"
 #include "cursors.h"

@@ -1,0 +1,14 @@
+/*
+ * hidden_calls.h
+ *		What a node of an expression calls, and no list of its functions has.
+ */
+#ifndef ASSAY_HIDDEN_CALLS_H
+#define ASSAY_HIDDEN_CALLS_H
+
+#include "nodes/pg_list.h"
+
+extern bool HidesFunctions(Node *node);
+extern bool MakesValue(Node *node);
+extern List *HiddenCasts(Node *node);
+
+#endif							/* ASSAY_HIDDEN_CALLS_H */
