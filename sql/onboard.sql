@@ -387,3 +387,7 @@ DROP SCHEMA "On Board" CASCADE;
 DROP ROLE onboard_owner, onboard_stranger;
 DROP EXTENSION pg_assay_email;
 DELETE FROM assay.named_set WHERE set LIKE 'email.%';
+-- by what a tenant goes in the list of those that are live, as the expression said that had been in its place
+SELECT count(*), count(*) FILTER (WHERE v = t) AS plain, count(*) FILTER (WHERE v IS DISTINCT FROM CASE WHEN t COLLATE "C" ~ '^(?!md5:)[!-@[-~]{1,100}$' THEN t ELSE 'md5:' || md5(t) END) AS differ
+FROM (SELECT u.t, assay_internal.tenant_value(u.t) AS v FROM (SELECT repeat('a', n) AS t FROM unnest('{0,1,99,100,101}'::int[]) n UNION ALL SELECT chr(c) || 'x' FROM generate_series(1, 300) c
+	UNION ALL SELECT unnest('{md5:,md5:x,md5,md,xmd5:,MD5:x,a b}'::text[])) u) x;
