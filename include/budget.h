@@ -54,9 +54,9 @@ extern void BudgetGiveUp(void);
 extern bool BudgetRuns(void);
 
 /*
- * Milliseconds that may be waited for who holds what messages are decided by:
- * less than the time of a message, so that this is told from what takes long.  0:
- * there is no limit.
+ * Milliseconds that may be waited for who holds the configuration: less than the
+ * time of a message, so that this is told from what takes long.  0: there is no
+ * limit.
  */
 extern int	BudgetToWait(void);
 

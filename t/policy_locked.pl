@@ -58,8 +58,8 @@ foreach my $lock ('LOCK p_decision IN SHARE MODE', 'LOCK p_decision', 'LOCK know
 		$next = $to;
 	}
 }
-# A session without plans waits for who holds what they are made of less than the time of a message, be the session's own
-# timeout not much longer.
+# A session without plans waits no longer than the time of a message for who holds what they are made of, and does so once,
+# be the session's own timeout not much longer.
 foreach my $lock ('LOCK p_decision IN SHARE MODE', 'LOCK p_decision', 'LOCK assay_internal.detector')
 {
 	$holder->query_safe("BEGIN; $lock");
