@@ -155,7 +155,7 @@ BEGIN
 		-- a cast that a function finds for itself is called, too
 		'to_jsonb(atk_v.span(t, t)) IS NOT NULL', 'jsonb_build_array(1, ARRAY[atk_v.span(t, t)]) IS NOT NULL', 'row_to_json(CASE WHEN t = '''' THEN ROW(1, ROW(atk_v.span(t, t))) END) IS NOT NULL',
 		't || atk_v.span(t, t) = ''x''', 'quote_literal(atk_v.span(t, t)) = ''x''',
-		't::atk_v.short = ''x'' AND defaulted(t, true) AND t || 1 = quote_literal(2) AND to_jsonb(ROW(t, ARRAY[1])) IS NOT NULL'] LOOP
+		't::atk_v.short = ''x''', 'defaulted(t, true) AND t || 1 = quote_literal(2) AND to_jsonb(ROW(t, ARRAY[1])) IS NOT NULL'] LOOP
 		BEGIN
 			PERFORM assay.create_detector('victim', 'makes', condition, mode => 'shadow');
 			RAISE WARNING 'taken: %', condition;
@@ -177,10 +177,57 @@ SET ROLE atk_victim;
 SELECT assay.create_detector('victim', 'shows', 't || ''x'' <> ''''', mode => 'live') > 0 AS shows;
 SELECT x.attribution::text ~ '"shows", .*"fault": "PA998"' AS runs FROM (SELECT 1 AS id, atk_v.span('a', 'b') AS t) r, assay.score('victim', r) x;
 SET ROLE atk_builder;
-SELECT verdict FROM (SELECT 1 AS id, 'a'::varchar AS t, ARRAY[1.5] AS other) r, assay.score('victim', r);
+SELECT verdict FROM (SELECT 1 AS id, 'a'::text AS t, ARRAY[1.5] AS other) r, assay.score('victim', r);
+SAVEPOINT before;
 SELECT verdict FROM (SELECT 1 AS id, atk_v.span('a', 'b') AS t) r, assay.score('victim', r);
+ROLLBACK TO before;
+-- (a function of the same name would be meant for another type)
+SELECT verdict FROM (SELECT 1 AS id, 'a'::varchar AS t) r, assay.score('victim', r);
 ROLLBACK;
 DROP SCHEMA atk_hidden;
+
+-- signals of the owner's types are compared by a builder, and nothing else: casts, which anything else may look for, are the owner's
+BEGIN;
+SET ROLE atk_victim;
+CREATE TYPE atk_v.shade AS ENUM ('dark', 'light');
+CREATE FUNCTION atk_v.shown(x atk_v.shade) RETURNS json LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE 'ran' USING ERRCODE = 'PA998'; END $$;
+CREATE CAST (atk_v.shade AS json) WITH FUNCTION atk_v.shown(atk_v.shade);
+CREATE DOMAIN atk_v.word AS text CHECK (VALUE <> '');
+CREATE DOMAIN atk_v.words AS text[];
+CREATE TYPE atk_v.place AS (country text, shade atk_v.shade);
+CREATE TYPE atk_v.hours AS RANGE (subtype = int);
+CREATE FUNCTION atk_v.is_dark(x atk_v.shade, y text DEFAULT '') RETURNS boolean LANGUAGE sql IMMUTABLE AS $$ SELECT x = 'dark' $$;
+CREATE FUNCTION atk_v.any_text(x anyelement) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT to_json(x)::text $$;
+CREATE TABLE atk_v.typed (id int PRIMARY KEY, t text, shade atk_v.shade, shades atk_v.shade[], word atk_v.word, listed atk_v.word[], words atk_v.words,
+	place atk_v.place, hours atk_v.hours);
+SELECT assay.create_policy('typed', 'atk_v.typed', '{id}', prior => -1);
+SELECT assay.grant_access('typed', 'atk_builder', 'builder');
+SET ROLE atk_builder;
+DO $$
+DECLARE
+	condition text;
+BEGIN
+	FOREACH condition IN ARRAY ARRAY['shade = ''dark''', 'shade <> ''dark'' AND shade > ''dark''', 'shade IN (''dark'', ''light'')', 'shade IS DISTINCT FROM ''dark''', 'shade::text = t', 't::atk_v.shade = shade',
+		'''dark'' = ANY (shades) AND shade = ANY (shades)', 'shades && ''{dark}''', 'shades @> ARRAY[shade]', 'cardinality(shades) > 1 AND array_position(shades, ''dark'') > 1', 'shades[1] = shade', 'array_append(shades, shade) = shades',
+		'atk_v.is_dark(shade)', 'atk_v.is_dark(y => t, x => shade)', 'coalesce(shade, ''dark'') = ''dark''', 'CASE shade WHEN ''dark'' THEN t = '''' ELSE shade IS NULL END', 'greatest(shade, ''dark'') = shade', '(shade, id) > (''dark'', 1)', 'nullif(shade, ''dark'') IS NULL',
+		'word = ''x'' AND word LIKE ''x%'' AND word IN (''x'', t)', 'lower(word) || word = t', 'coalesce(word, '''') = ''''', 'listed::text[] && ''{x}''', '''x'' = ANY (listed)', 'listed[1] = ''x''', 'cardinality(words) > 1 AND ''x'' = ANY (words) AND words[1] = t',
+		'(place).country = ''x'' AND (place).shade = ''dark''', 'place IS NULL', 'place::text = t', 'hours @> 5', 'lower(hours) > 5 AND isempty(hours)',
+		-- these are not
+		'to_jsonb(shade) IS NULL', 'to_json(shades) IS NULL', 'to_jsonb(CASE WHEN t = '''' THEN shade END) IS NULL', 'row_to_json(place) IS NULL', 'row_to_json(ROW(shade)) IS NULL', 'to_json(ARRAY[ROW(shade)]) IS NULL', 'jsonb_build_object(''x'', shade) IS NULL',
+		'jsonb_build_array(1, coalesce(shade, ''dark'')) IS NULL', 'format(''%s'', shade) = t', 't || shade = t', 'atk_v.any_text(shade) = t', 'to_json((place).shade) IS NULL', 'xmlforest(shade) IS NULL', 'to_json(greatest(shade, ''dark'')) IS NULL',
+		'listed && ''{x}''', 'place = ROW(t, shade)', 't::atk_v.word = t', 'hours = ''[1,2]''', 'hours && atk_v.hours(1, 2)', 'ROW(t, shade)::atk_v.place = place', 'jsonb_populate_record(place, ''{}'') IS NULL', 'words = ''{x}''::atk_v.words'] LOOP
+		BEGIN
+			PERFORM assay.create_detector('typed', 'makes', condition, mode => 'shadow');
+			RAISE WARNING 'taken: %', condition;
+			RAISE EXCEPTION USING ERRCODE = 'PA001';
+		EXCEPTION WHEN SQLSTATE 'PA001' THEN
+			NULL;
+		WHEN OTHERS THEN
+			RAISE WARNING '%: % %', condition, SQLSTATE, SQLERRM;
+		END;
+	END LOOP;
+END $$;
+ROLLBACK;
 
 -- keys are compared by nobody's operator, also where two types have none of theirs
 BEGIN;

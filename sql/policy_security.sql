@@ -138,6 +138,12 @@ SELECT x.verdict FROM (SELECT 1 AS id, NULL::text[] AS words, ROW(ROW(3)::sec_cr
 SELECT x.verdict FROM (SELECT 1 AS id, NULL::text[] AS words, 3 AS n, ROW(3)::sec_crafted.number AS another) s, assay.score('crafted', s) x;
 RESET ROLE;
 SET ROLE sec_owner;
+-- (the owner scores rows of other types, but not of such)
+SELECT x.verdict FROM (SELECT 1 AS id, '{wire}'::varchar[] AS words, 3::bigint AS n) s, assay.score('crafted', s) x;
+SELECT x.verdict FROM (SELECT 1 AS id, NULL::text[] AS words, ROW(3)::sec_crafted.number AS n) s, assay.score('crafted', s) x;
+-- (what the view no longer has is not a signal, even of whoever has it)
+ALTER VIEW sec.mail_signals RENAME n TO m;
+SELECT x.verdict FROM (SELECT 1 AS id, '{wire}'::text[] AS words, 3 AS n) s, assay.score('crafted', s) x;
 DROP VIEW sec.mail_signals;
 CREATE VIEW sec.mail_signals AS SELECT id, words, NULL::sec_crafted.number AS n FROM sec.mail;
 RESET ROLE;

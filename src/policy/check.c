@@ -4,21 +4,12 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/htup_details.h"
 #include "access/relation.h"
-#include "access/table.h"
-#include "catalog/indexing.h"
-#include "catalog/namespace.h"
-#include "catalog/pg_constraint.h"
-#include "catalog/pg_namespace.h"
-#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
 #include "funcapi.h"
-#include "hidden_calls.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "older_sql.h"
@@ -34,11 +25,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
-#include "utils/regproc.h"
 #include "utils/rel.h"
-#include "utils/syscache.h"
-#include "utils/typcache.h"
 
 /* The columns of the signals view of a policy that the user may change */
 static TupleDesc
@@ -150,134 +137,6 @@ CompilePatterns(Node *node, void *context)
 	return expression_tree_walker(node, CompilePatterns, context);
 }
 
-/*
- * PostgreSQL's own functions that are not immutable tell of the server and its
- * catalogues what anybody may know, but for these: settings that are hidden from
- * some, and what goes on in sessions of the role that asks (pg_stat_get_...).
- */
-static bool
-TellsOfOwner(Oid func)
-{
-	char	   *name = get_func_name(func);
-
-	return func == F_CURRENT_SETTING_TEXT || func == F_CURRENT_SETTING_TEXT_BOOL ||
-		(name != NULL && strncmp(name, "pg_stat_", strlen("pg_stat_")) == 0);
-}
-
-/*
- * What a builder writes runs as the policy's owner: it may call what the builder
- * could call, too, and nothing that could read for him what the owner may.
- */
-static bool
-MayNotCall(Oid func, void *context)
-{
-#if PG_VERSION_NUM >= 160000
-	AclResult	result = object_aclcheck(ProcedureRelationId, func, GetUserId(), ACL_EXECUTE);
-#else
-	AclResult	result = pg_proc_aclcheck(func, GetUserId(), ACL_EXECUTE);
-#endif
-
-	if (result != ACLCHECK_OK)
-		aclcheck_error(result, OBJECT_FUNCTION, get_func_name(func));
-	if (func_volatile(func) != PROVOLATILE_IMMUTABLE &&
-		(get_func_namespace(func) != PG_CATALOG_NAMESPACE || TellsOfOwner(func)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("function %s is for the policy's owner to use in a condition", format_procedure(func)),
-				 errdetail("It is not immutable: with the owner's rights it may read what is not yours to read."),
-				 errhint("The owner may use it, or compute a signal by it.")));
-	return false;
-}
-
-static bool CheckCalls(Node *node, void *context);
-
-/* What a domain checks */
-static void
-CheckConstraints(Oid domain)
-{
-	Relation	constraints = table_open(ConstraintRelationId, AccessShareLock);
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	row;
-
-	ScanKeyInit(&key, Anum_pg_constraint_contypid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(domain));
-	scan = systable_beginscan(constraints, ConstraintTypidIndexId, true, NULL, 1, &key);
-	while (HeapTupleIsValid(row = systable_getnext(scan)))
-	{
-		bool		isnull;
-		Datum		expression = heap_getattr(row, Anum_pg_constraint_conbin, RelationGetDescr(constraints), &isnull);
-
-		if (!isnull)
-			(void) CheckCalls(stringToNode(TextDatumGetCString(expression)), NULL);
-	}
-	systable_endscan(scan);
-	table_close(constraints, AccessShareLock);
-}
-
-/* What is called to make a value of a type, or of those that it is made of */
-static void
-CheckMaking(Oid type)
-{
-	TupleDesc	desc;
-
-	check_stack_depth();
-	switch (get_typtype(type))
-	{
-		case TYPTYPE_DOMAIN:
-			CheckConstraints(type);
-			CheckMaking(RuleDomainBase(type));
-			break;
-		case TYPTYPE_COMPOSITE:
-			desc = lookup_rowtype_tupdesc_copy(type, -1);
-			for (int i = 0; i < desc->natts; i++)
-				if (!TupleDescAttr(desc, i)->attisdropped)
-					CheckMaking(TupleDescAttr(desc, i)->atttypid);
-			break;
-		case TYPTYPE_RANGE:
-			CheckMaking(get_range_subtype(type));
-			break;
-		case TYPTYPE_MULTIRANGE:
-			CheckMaking(get_multirange_range(type));
-			break;
-		default:
-			if (OidIsValid(get_element_type(type)))
-				CheckMaking(get_element_type(type));
-	}
-}
-
-/* What the planner puts where a call leaves arguments out */
-static void
-CheckDefaults(const FuncExpr *call)
-{
-	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(call->funcid));
-	Datum		defaults;
-	bool		isnull;
-
-	if (!HeapTupleIsValid(tuple))
-		return;
-	defaults = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_proargdefaults, &isnull);
-	if (!isnull && list_length(call->args) < ((Form_pg_proc) GETSTRUCT(tuple))->pronargs)
-		(void) CheckCalls(stringToNode(TextDatumGetCString(defaults)), NULL);
-	ReleaseSysCache(tuple);
-}
-
-static bool
-CheckCalls(Node *node, void *context)
-{
-	ListCell   *lc;
-
-	if (node == NULL)
-		return false;
-	(void) check_functions_in_node(node, MayNotCall, NULL);
-	foreach(lc, HiddenCasts(node))
-		(void) MayNotCall(lfirst_oid(lc), NULL);
-	if (IsA(node, FuncExpr))
-		CheckDefaults((FuncExpr *) node);
-	if (MakesValue(node))
-		CheckMaking(exprType(node));
-	return expression_tree_walker(node, CheckCalls, context);
-}
-
 static void
 PatternErrorCallback(void *arg)
 {
@@ -303,7 +162,6 @@ ParseWritten(RuleKind kind, PolicyIdentity *id, TupleDesc desc, char *condition,
 		EnterOwner(&security, readers[i], id->search_path);
 		rule = RuleParseKind(kind, condition, desc, guards, what, id->owner, writer, false);
 		LeaveSecurity(&security);
-		(void) CheckCalls((Node *) rule->expr, NULL);
 	}
 	return rule;
 }

@@ -160,11 +160,12 @@ PolicyCheckOwners(PolicyIdentity *id)
 }
 
 /*
- * Conditions and models see those columns only whose types are trusted, or are
- * what the signals view has by that name, which the owner has chosen.
+ * Conditions and models see the columns of the signals view, as long as there is
+ * one, where their types are trusted, or are what the view has by that name, which
+ * the owner has chosen.
  */
 static void
-HideUntrustedColumns(CompiledPolicy *p)
+HideColumns(CompiledPolicy *p)
 {
 	Oid			view = p->id->signals;
 
@@ -172,13 +173,11 @@ HideUntrustedColumns(CompiledPolicy *p)
 	for (int i = 0; i < p->desc->natts; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(p->visible, i);
-		AttrNumber	attno = InvalidAttrNumber;
+		AttrNumber	attno = OidIsValid(view) && !att->attisdropped ? get_attnum(view, NameStr(att->attname)) : InvalidAttrNumber;
 
-		if (att->attisdropped || TypeIsTrusted(p->id->owner, att->atttypid))
+		if (att->attisdropped || (attno > 0 && get_atttype(view, attno) == att->atttypid))
 			continue;
-		if (OidIsValid(view))
-			attno = get_attnum(view, NameStr(att->attname));
-		if (attno > 0 && get_atttype(view, attno) == att->atttypid)
+		if (TypeIsTrusted(p->id->owner, att->atttypid) && (attno > 0 || !OidIsValid(view)))
 			continue;
 		if ((attno > 0 || !OidIsValid(view)) && p->untrusted == NULL)
 			p->untrusted = pstrdup(NameStr(att->attname));
@@ -815,7 +814,7 @@ PolicyCompile(PolicyConfig *config, TupleDesc desc, bool trust_all, MemoryContex
 	CopyVerdicts(p, config);
 	p->desc = desc ? CreateTupleDescCopy(desc) : CreateTemplateTupleDesc(0);
 	DependOnRow(&c);
-	HideUntrustedColumns(p);
+	HideColumns(p);
 	if (!trust_all)
 		CheckTrusted(p);
 	DescribeColumns(p);

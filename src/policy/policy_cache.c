@@ -204,34 +204,29 @@ CheckReader(PolicyIdentity *id, Oid reader)
 }
 
 /*
- * Conditions run with the owner's rights what belongs to a type: casts, and functions
- * that take it.  Who may not act as the owner has them run on values of the view's
- * types, and of those that are PostgreSQL's or base types.  (What even the owner does
- * not trust is refused later.)
+ * What a condition calls depends on the types of what it names: casts, operators and
+ * functions of the same name.  It runs with the owner's rights, so who may not act as
+ * the owner has it run on values of the view's types only.
  */
 static void
 CheckRow(PolicyIdentity *id, TupleDesc desc, Oid reader)
 {
 	if (!OidIsValid(reader) || desc == NULL || has_privs_of_role(reader, id->owner))
 		return;
+	PolicyMustHaveView(id);
 	for (int i = 0; i < desc->natts; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(desc, i);
-		Oid			item = get_base_element_type(att->atttypid);
-		AttrNumber	attno;
+		AttrNumber	attno = att->attisdropped ? InvalidAttrNumber : get_attnum(id->signals, NameStr(att->attname));
 
-		if (!OidIsValid(item))
-			item = att->atttypid;
-		if (att->attisdropped || item < FirstUnpinnedObjectId || get_typtype(item) == TYPTYPE_BASE)
-			continue;
-		attno = OidIsValid(id->signals) ? get_attnum(id->signals, NameStr(att->attname)) : InvalidAttrNumber;
-		if (attno > 0 && get_atttype(id->signals, attno) != att->atttypid && TypeIsTrusted(id->owner, att->atttypid))
+		if (attno > 0 && get_atttype(id->signals, attno) != att->atttypid)
 			ereport(ERROR,
 					(errcode(ERRCODE_DATATYPE_MISMATCH),
-					 errmsg("signal \"%s\" of the row is of type %s, of which the policy's owner alone scores rows",
-							NameStr(att->attname), format_type_be(att->atttypid)),
-					 errdetail("Casts and functions of the type would run with the rights of the policy's owner."),
-					 errhint("Cast it to the type that the signals view has.")));
+					 errmsg("signal \"%s\" of the row is of type %s, not %s as in the signals view",
+							NameStr(att->attname), format_type_be(att->atttypid),
+							format_type_be(get_atttype(id->signals, attno))),
+					 errdetail("For another type conditions may call something else, with the rights of the policy's owner."),
+					 errhint("Cast it; the policy's owner may score the row.")));
 	}
 }
 

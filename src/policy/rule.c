@@ -41,6 +41,7 @@
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 #include "utils/syscache.h"
+#include "written.h"
 
 /* What the parser's hooks know */
 typedef struct RuleContext
@@ -697,21 +698,6 @@ LooksElsewhere(void)
 	return false;
 }
 
-/* Who is not the owner has no literals read of types that run the owner's code.  context: who writes them */
-static bool
-RefuseToRead(Node *node, void *context)
-{
-	if (node == NULL)
-		return false;
-	if (StandsForLiteral(node) && InputRunsCode(exprType(node)) && !TypeIsTrusted(*(Oid *) context, exprType(node)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("a literal of type %s is for the policy's owner to write in a condition", format_type_be(exprType(node))),
-				 errdetail("To read it runs what belongs to the type, with the rights of whoever writes the condition."),
-				 errhint("The owner may use it, or compute a signal by it.")));
-	return expression_tree_walker(node, RefuseToRead, context);
-}
-
 /*
  * What the expression would call is told without its literals, before these are
  * input of whatever type they are found to be.
@@ -725,9 +711,10 @@ RefuseBehindLiterals(Node *raw, ParseState *pstate, Oid owner, Oid writer)
 	tried->p_pre_columnref_hook = pstate->p_pre_columnref_hook;
 	tried->p_ref_hook_state = pstate->p_ref_hook_state;
 	expr = transformExpr(tried, WithoutLiterals(raw), EXPR_KIND_OTHER);
+	(void) RefuseSets(expr, tried);
 	(void) RefuseUntrusted(expr, &owner);
 	if (writer != owner)
-		(void) RefuseToRead(expr, &writer);
+		CheckWritten(expr, writer);
 	free_parsestate(tried);
 }
 
@@ -827,6 +814,8 @@ RuleParseKind(RuleKind kind, const char *condition, TupleDesc desc, List *guards
 						   format_procedure(volatile_function)) : 0,
 				 errhint("A decision must be the same when it is replayed.")));
 	(void) RefuseUntrusted(expr, &owner);
+	if (writer != owner)
+		CheckWritten(expr, writer);
 	(void) CollectNames(expr, rule);
 	(void) CollectDomains(expr, rule);
 	rule->foreign_code = FindForeign(expr, NULL);
