@@ -23,7 +23,7 @@
  *
  * The encoding is that of the database in which it was written, by PostgreSQL's
  * number, and so of all text within; a dump may have brought the value to
- * another.  0 (SQL_ASCII) is any.
+ * another.  0 (SQL_ASCII) is any: UTF-8 where it can be, else that of the reader.
  *
  * Names and types are in the shape, a row of assay_internal.signals_shape which all
  * values of one view have in common; it is found by the hash of its content.

@@ -26,6 +26,7 @@ extern void ModelNotice(const ModelError *error);
 
 /* A model's string, which is UTF-8, in the server's encoding; see there */
 extern const char *ModelServerText(const char *utf8);
+extern const char *ModelMessageText(const char *message);
 
 /* predict.c ---------------------------------------------------------------- */
 

@@ -128,6 +128,9 @@ SELECT what, by, spoil(what, by) FROM (VALUES
     ('1.5', '"NaN"'), ('1.5', 'null'), ('"left"', '"up"'), ('"left"', '"left","sometimes"'), ('"<",1.5', '"in",1.5'),
     ('"<",1.5', '"in",[-1]'), ('"<",1.5', '"in",[1048576]'), ('"<",1.5', '"in",[1048575]'), (']]}]}', ']]'), (']]}]}', ']]}]} x'), ('"left"]', '"left"],')
 ) AS v (what, by);
+-- a message that is cut within a character ends before it
+SELECT n, right(convert_from(convert_to(spoil('"features":[{"name":"f","kind":"numeric"}]', format('"features":[{"name":"%1$s","kind":"numeric"},{"name":"%1$s","kind":"numeric"}]',
+	repeat('x', n) || repeat(chr(233), 500))), 'UTF8'), 'UTF8'), 4) FROM generate_series(0, 1) n;
 -- no importer makes these: they come as text
 SELECT spoil('"xgboost"', '"scikit-learn"') LIKE 'accepted%', (assay.model_info('{"pg_assay_model":1,"format":"scikit-learn","library":"1.9","objective":"Ridge","link":"identity","link_parameters":[1,0],"single":false,"start":[0],"bias":[0],"scale":1,"divisor":1,"iterations":0,"best_iteration":-1,"features":[{"name":"f","kind":"numeric"}],"weights":[[2]]}')).format;
 SELECT left(what, 12) AS what, try(what) FROM unnest(ARRAY['', ' ', 'null', '[]', '7', '{}', repeat('[', 64), repeat('[', 65), repeat('{"a":', 100), '{''"'':[1]}']) what;

@@ -156,6 +156,10 @@ CREATE TEMP TABLE parts AS SELECT '{
 		"x-mailer": ["The Bat! (v1.52f)"], "content-type": "multipart/mixed; boundary=\"----=_NextPart_1\"", "received": ["from nowhere"], "in-reply-to": ["<1@x>"]},
 	"urls": ["http://a.b.example.org/path/to"], "tokens": ["attachment:exe"]}'::jsonb AS part;
 SELECT token FROM parts, text_explain(text_model_of(true, part) + text_model_of(false, 'unlike'), part, 1000) ORDER BY token COLLATE "C";
+-- of an address or host that is cut within a character the half of it is not named
+SELECT n, count(*), bool_and(convert_from(convert_to(token, 'UTF8'), 'UTF8') = token) FROM generate_series(0, 2) n,
+	LATERAL jsonb_build_object('headers', jsonb_build_object('From', repeat('a', n) || '@' || repeat('é', 150) || '.com', 'Reply-To', repeat('a', n) || '@' || repeat('日', 100)), 'urls', ARRAY['http://' || repeat('b', n) || repeat('é', 1500)]) part,
+	text_explain(text_model_of(true, part) + text_model_of(false, 'unlike'), part, 1000) GROUP BY n ORDER BY n;
 -- object and row say the same
 SELECT text_margin(m, part) = text_margin(m, r), text_score(m, part - 'headers') = text_score(m, r2)
 FROM parts, (SELECT text_model_of(true, part) + text_model_of(false, 'unlike Bank') AS m FROM parts) x,

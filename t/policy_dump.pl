@@ -390,6 +390,19 @@ foreach my $db ('latin', 'ascii')
 	is($node->safe_psql($db, $logged) =~ s/"id": 2/"id": 1/r, $was, "$db: as those that are written there");
 }
 
+# What is cut of a long value is cut where UTF-8 has a character, where a database takes any bytes, too: another can read it.
+$node->safe_psql('ascii', q{SET client_encoding = 'SQL_ASCII'; INSERT INTO message SELECT 10 + i, repeat('x', i) || repeat('é', 200) FROM generate_series(0, 1) i;
+	SELECT assay.alter_detector('written', 'd', $$word > 'x'$$); DELETE FROM written_decision; CALL assay.backfill('written', at => NULL)});
+foreach my $encoding ('UTF8', 'LATIN1')
+{
+	my $other = "of_ascii_$encoding";
+	$node->safe_psql('postgres', qq{CREATE DATABASE "$other" ENCODING '$encoding' LOCALE 'C' TEMPLATE template0});
+	$node->command_ok([ 'pg_dump', '-Fc', '-E', 'UTF8', '-f', $custom, $node->connstr('ascii') ], "dump: ascii, for $encoding");
+	$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', $node->connstr($other), $custom ], "restore: $other");
+	is($node->safe_psql($other, q{SET client_encoding = 'UTF8'; SELECT string_agg(concat_ws(' ', length(l.signals ->> 'word'), length(assay.signal(d.signals, 'word'))), ', ' ORDER BY d.id) FROM written_decision d, assay.ledger(d.attribution) l WHERE d.id > 9 AND l.detector = 'd'}),
+		'65 200, 66 201', 'a value that was cut, and the whole');
+}
+
 # the owner of the database, who is no superuser, dumps it
 $node->safe_psql('postgres', 'CREATE ROLE dbo LOGIN; ALTER DATABASE source OWNER TO dbo; GRANT mail TO dbo');
 $node->command_ok([ 'pg_dump', '-U', 'dbo', '-f', $dump, $node->connstr('source') ], "dump as the database's owner");

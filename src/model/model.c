@@ -87,8 +87,8 @@ model_in(PG_FUNCTION_ARGS)
 		ereturn(fcinfo->context, (Datum) 0,
 				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
 				 errmsg("invalid input syntax for type %s", "model"),
-				 errdetail("The check says: %s.", ModelServerText(error.message)),
-				 error.hint[0] != '\0' ? errhint("%s", ModelServerText(error.hint)) :
+				 errdetail("The check says: %s.", ModelMessageText(error.message)),
+				 error.hint[0] != '\0' ? errhint("%s", ModelMessageText(error.hint)) :
 				 errhint("The text form is what pg_assay writes; model_from_xgboost(), model_from_lightgbm() and others read a library's file.")));
 	PG_RETURN_MODEL(TakeModel(model, size, &error));
 }

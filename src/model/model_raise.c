@@ -67,8 +67,8 @@ ModelServerText(const char *utf8)
 }
 
 /* A message may quote a document, and may end within a character */
-static const char *
-MessageText(const char *message)
+const char *
+ModelMessageText(const char *message)
 {
 	int			valid = pg_encoding_verifymbstr(PG_UTF8, message,
 												strlen(message));
@@ -104,9 +104,9 @@ ModelRaise(const ModelError *error)
 	}
 	ereport(ERROR,
 			(errcode(code),
-			 errmsg("%s", MessageText(error->message)),
-			 error->detail[0] != '\0' ? errdetail("%s", MessageText(error->detail)) : 0,
-			 error->hint[0] != '\0' ? errhint("%s", MessageText(error->hint)) : 0));
+			 errmsg("%s", ModelMessageText(error->message)),
+			 error->detail[0] != '\0' ? errdetail("%s", ModelMessageText(error->detail)) : 0,
+			 error->hint[0] != '\0' ? errhint("%s", ModelMessageText(error->hint)) : 0));
 	pg_unreachable();
 }
 
@@ -115,6 +115,6 @@ ModelNotice(const ModelError *error)
 {
 	for (int i = 0; i < error->nnotes; i++)
 		ereport(NOTICE,
-				(errmsg("%s", MessageText(error->notes[i].message)),
+				(errmsg("%s", ModelMessageText(error->notes[i].message)),
 				 error->notes[i].hint[0] != '\0' ? errhint("%s", error->notes[i].hint) : 0));
 }

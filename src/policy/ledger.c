@@ -12,8 +12,8 @@
 
 #include "access/detoast.h"
 #include "common/shortest_dec.h"
+#include "encoding.h"
 #include "ledger.h"
-#include "mb/pg_wchar.h"
 #include "protect.h"
 #include "text_detector.h"
 #include "utils/builtins.h"
@@ -105,7 +105,7 @@ EvidenceText(Evaluation *e, int column, int *len)
 	{
 		char	   *cut = palloc(ATTRIBUTION_VALUE_MAX + 1);
 
-		n = pg_mbcliplen(s, n, ATTRIBUTION_VALUE_MAX - 3);
+		n = ClipText(s, n, ATTRIBUTION_VALUE_MAX - 3);
 		memcpy(cut, s, n);
 		memcpy(cut + n, "...", 3);
 		s = cut;
@@ -158,7 +158,7 @@ WriteTokens(Evaluation *e, PolicyDetector *d)
 		int			len = strlen(token);
 
 		if (len > ATTRIBUTION_VALUE_MAX)
-			token[pg_mbcliplen(token, len, ATTRIBUTION_VALUE_MAX)] = '\0';
+			token[ClipText(token, len, ATTRIBUTION_VALUE_MAX)] = '\0';
 		AttributionEvidence(&e->builder, token, "", 0,
 							top[i].contribution * d->weight);
 	}
@@ -194,7 +194,7 @@ WriteFeatures(EvidenceJob *job)
 			value = ModelValueText(d->model, c, number);
 			len = strlen(value);
 			if (len > ATTRIBUTION_VALUE_MAX)
-				len = pg_mbcliplen(value, len, ATTRIBUTION_VALUE_MAX);
+				len = ClipText(value, len, ATTRIBUTION_VALUE_MAX);
 		}
 		AttributionEvidence(&e->builder, ModelServerText(MODEL_FEATURE_NAME(d->model, c->feature)), value, len,
 							c->contribution * d->weight);

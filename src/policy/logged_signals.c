@@ -293,7 +293,7 @@ StartOfValues(const LoggedSignals *s)
 
 	r.at = (const char *) s->data + NULLS_BYTES(s->count);
 	r.end = (const char *) s + VARSIZE(s);
-	r.encoding = s->encoding == PG_SQL_ASCII ? GetDatabaseEncoding() : s->encoding;
+	r.encoding = s->encoding;
 	return r;
 }
 
@@ -362,6 +362,13 @@ TakeFixed(Reader *r, SignalColumn *c)
 	return value;
 }
 
+/* Of text that was written where any bytes are: UTF-8 where it can be, or that of the database */
+static int
+EncodingOf(const char *s, int len)
+{
+	return pg_verify_mbstr(PG_UTF8, s, len, true) ? PG_UTF8 : GetDatabaseEncoding();
+}
+
 /* Not every encoding has a conversion to every other, as WIN1252 to LATIN1: then by UTF-8. */
 static char *
 TextToServer(char *s, int len, int encoding)
@@ -391,11 +398,12 @@ TakeValue(Reader *r, SignalColumn *c)
 	if (c->form != FORM_SENT)
 	{
 		char	   *s = pnstrdup(bytes, len);
+		int			encoding = r->encoding == PG_SQL_ASCII ? EncodingOf(s, len) : r->encoding;
 
-		if (strlen(s) != len || !pg_verify_mbstr(r->encoding, s, len, true))
+		if (strlen(s) != len || !pg_verify_mbstr(encoding, s, len, true))
 			BrokenSignals();
-		if (r->encoding != GetDatabaseEncoding())
-			s = TextToServer(s, len, r->encoding);
+		if (encoding != GetDatabaseEncoding())
+			s = TextToServer(s, len, encoding);
 		return InputFunctionCall(&c->receive, s, c->ioparam, -1);
 	}
 	initStringInfo(&buf);

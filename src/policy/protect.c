@@ -6,7 +6,7 @@
 
 #include "budget.h"
 #include "cursors.h"
-#include "mb/pg_wchar.h"
+#include "encoding.h"
 #include "protect.h"
 #include "steady_time.h"
 #include "storage/lwlock.h"
@@ -50,7 +50,7 @@ char	   *
 CutMessage(const char *message)
 {
 	int			len = strlen(message);
-	int			kept = len <= FAULT_MESSAGE_MAX ? len : pg_mbcliplen(message, len, FAULT_MESSAGE_MAX - 3);
+	int			kept = len <= FAULT_MESSAGE_MAX ? len : ClipText(message, len, FAULT_MESSAGE_MAX - 3);
 	char	   *cut = palloc(kept + 4);
 
 	memcpy(cut, message, kept);

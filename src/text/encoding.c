@@ -114,3 +114,28 @@ Utf8ToText(const char *utf8, int len, Size *text_len)
 		return utf8;
 	return ConvertAny(utf8, len, PG_UTF8, encoding, text_len, &whole);
 }
+
+/*
+ * As pg_mbcliplen(): of so many bytes at most, whole characters.  In SQL_ASCII,
+ * too, where text is UTF-8, which clients and other databases may ask for.
+ */
+int
+ClipText(const char *bytes, int len, int max)
+{
+	int			clipped = pg_mbcliplen(bytes, len, max);
+
+	if (GetDatabaseEncoding() != PG_SQL_ASCII || clipped == len)
+		return clipped;
+	for (int back = 1; back < 4 && back <= clipped; back++)
+	{
+		const unsigned char *start = (const unsigned char *) bytes + clipped - back;
+		int			width = pg_utf_mblen(start);
+
+		if ((*start & 0xC0) == 0x80)
+			continue;
+		if (width > back && width - back <= len - clipped && pg_utf8_islegal(start, width))
+			return clipped - back;
+		break;
+	}
+	return clipped;
+}

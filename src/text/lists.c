@@ -27,7 +27,6 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "lists.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "named_set.h"
 #include "utils/array.h"
@@ -644,16 +643,16 @@ ListMatch(FunctionCallInfo fcinfo, ValueType type)
 {
 	ListFound	match;
 	char		address[64];
+	const char *text_key;
+	Size		len;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || !MatchArgument(fcinfo, type, &match))
 		PG_RETURN_NULL();
 	if (match.kind == LIST_CIDR)
 		PG_RETURN_TEXT_P(cstring_to_text_with_len(address,
 												  ListAddressText(match.key, match.len, address, sizeof(address))));
-	if (GetDatabaseEncoding() != PG_UTF8 && GetDatabaseEncoding() != PG_SQL_ASCII)
-		PG_RETURN_TEXT_P(cstring_to_text(pg_any_to_server(pnstrdup(match.key, match.len),
-														  match.len, PG_UTF8)));
-	PG_RETURN_TEXT_P(cstring_to_text_with_len(match.key, match.len));
+	text_key = Utf8ToText(match.key, match.len, &len);
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(text_key, len));
 }
 
 /* in_list(set, value, at, tenant, state): is the value in the set? */

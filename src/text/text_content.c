@@ -18,7 +18,6 @@
 #include "fmgr.h"
 #include "header_values.h"
 #include "lib/stringinfo.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "phrase_sets.h"
 #include "text_tokens.h"
@@ -96,7 +95,7 @@ static void
 AddText(MessageContent *content, JsonbIteratorToken what, const char *bytes, int len, int read, int max, bool of_message)
 {
 	if (len > read)
-		len = pg_mbcliplen(bytes, len, read);
+		len = ClipText(bytes, len, read);
 	AddItem(content, what, bytes, len, max, of_message);
 }
 
@@ -197,7 +196,7 @@ MakeObject(const MessageContent *content)
 
 		v.type = jbvString;
 		v.val.string.val = unconstify(char *, item->bytes);
-		v.val.string.len = item->len <= item->max ? item->len : pg_mbcliplen(item->bytes, item->len, item->max);
+		v.val.string.len = item->len <= item->max ? item->len : ClipText(item->bytes, item->len, item->max);
 		result = pushJsonbValue(&state, item->what, item->bytes != NULL ? &v : NULL);
 	}
 	return JsonbValueToJsonb(result);

@@ -8,8 +8,11 @@
  */
 #include "postgres.h"
 
+#include <limits.h>
+
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "encoding.h"
 #include "funcapi.h"
 #include "header_values.h"
 #include "mb/pg_wchar.h"
@@ -34,18 +37,10 @@ static const char *const part_names[PART_COUNT] = {
 static TextSpan
 SpanOf(const char *data, int len)
 {
-	TextSpan	span = {data, len};
+	Size		utf8_len;
+	const char *utf8 = TextToUtf8(data, len, &utf8_len);
 
-	if (GetDatabaseEncoding() != PG_UTF8 && GetDatabaseEncoding() != PG_SQL_ASCII)
-	{
-		char	   *utf8 = pg_server_to_any(data, len, PG_UTF8);
-
-		if (utf8 != data)
-			span = MakeSpan(
-							utf8, strlen(utf8)
-				);
-	}
-	return span;
+	return MakeSpan(utf8, Min(utf8_len, INT_MAX));
 }
 
 static TextSpan

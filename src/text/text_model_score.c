@@ -22,10 +22,10 @@
 #include "common/pg_prng.h"
 #include "compat.h"
 #include "detoast_once.h"
+#include "encoding.h"
 #include "funcapi.h"
 #include "lib/ilist.h"
 #include "lib/stringinfo.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
 #include "storage/proc.h"
@@ -585,11 +585,13 @@ text_margin_record(PG_FUNCTION_ARGS)
 	return Score(fcinfo, FORM_RECORD, false);
 }
 
-/* A token as people read it */
+/* A token as people read it; what the database's encoding lacks is a question mark. */
 static char *
 TokenString(const TextTokenSource *source)
 {
 	StringInfoData out;
+	const char *token;
+	Size		len;
 
 	initStringInfo(&out);
 	appendStringInfoString(&out, TextTokenPrefix(source));
@@ -601,8 +603,8 @@ TokenString(const TextTokenSource *source)
 		appendStringInfoString(&out, source->kind == TEXT_HEADER_WORD ? ": " : " ");
 		appendBinaryStringInfo(&out, source->second.data, source->second.len);
 	}
-	return pg_any_to_server(out.data, out.len,
-							GetDatabaseEncoding() == PG_SQL_ASCII ? PG_SQL_ASCII : PG_UTF8);
+	token = Utf8ToText(out.data, out.len, &len);
+	return token == out.data ? out.data : pnstrdup(token, len);
 }
 
 /* By how much a contribution moves the margin, most first */

@@ -136,11 +136,27 @@ Emit(TextTokens *t, uint64 h, TextTokenKind kind, TextSpan first, TextSpan secon
 	}
 }
 
+/* What can be shown of a span that was cut at bytes: not the half of a character */
+static TextSpan
+WholeCharacters(const char *data, int len)
+{
+	for (int back = 1; back < 4 && back <= len; back++)
+	{
+		uint8		c = data[len - back];
+
+		if (c >= 0xC0)
+			return MakeSpan(data, (c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : 2) > back ? len - back : len);
+		if (c < 0x80)
+			break;
+	}
+	return MakeSpan(data, len);
+}
+
 /* A token that is the bytes of a span, caseless */
 static void
 EmitSpan(TextTokens *t, TextTokenKind kind, const char *data, int len)
 {
-	Emit(t, HashLower(HashStart(kind), data, len), kind, MakeSpan(data, len), no_span);
+	Emit(t, HashLower(HashStart(kind), data, len), kind, WholeCharacters(data, len), no_span);
 }
 
 /* A token without text of its own, as "differs", or one of few values */
