@@ -6,5 +6,6 @@
 #define ASSAY_TRUSTED_H
 
 extern void TrustedInit(void);
+extern const char *LookAtStatement(const char *sql);
 
 #endif							/* ASSAY_TRUSTED_H */

@@ -29,6 +29,7 @@
 #include "shards.h"
 #include "signals_query.h"
 #include "storage/lmgr.h"
+#include "trusted.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -99,17 +100,44 @@ QueryParams(BatchQuery *q)
 	return params;
 }
 
-/* Run it; rows go to dest or, for NULL, to SPI_tuptable */
-uint64
-QueryRun(BatchQuery *q, int expected, DestReceiver *dest)
+/* The owner as whom a source was entered last; InvalidOid: with the rights of who asked */
+static Oid	entered_as = InvalidOid;
+
+/* What runs as a policy's owner is looked at as it is analyzed; NULL: it runs as somebody else. */
+static const char *
+RunsAsOwner(const char *sql)
+{
+	return GetUserId() == entered_as ? sql : NULL;
+}
+
+/* Run it, or the plan that was made of it; rows go to options->dest or, for NULL, to SPI_tuptable */
+static int
+QueryExecute(BatchQuery *q, SPIPlanPtr plan, DestReceiver *dest)
 {
 	SPIExecuteOptions options = {0};
-	int			ret;
+	const char *before = LookAtStatement(RunsAsOwner(q->sql.data));
+	int			ret = 0;
 
 	options.params = QueryParams(q);
 	options.read_only = q->read_only;
 	options.dest = dest;
-	ret = SPI_execute_extended(q->sql.data, &options);
+	PG_TRY();
+	{
+		ret = plan ? SPI_execute_plan_extended(plan, &options) : SPI_execute_extended(q->sql.data, &options);
+	}
+	PG_FINALLY();
+	{
+		(void) LookAtStatement(before);
+	}
+	PG_END_TRY();
+	return ret;
+}
+
+uint64
+QueryRun(BatchQuery *q, int expected, DestReceiver *dest)
+{
+	int			ret = QueryExecute(q, NULL, dest);
+
 	if (ret != expected)
 		elog(ERROR, "SPI_execute_extended failed: %s", SPI_result_code_string(ret));
 	return SPI_processed;
@@ -124,13 +152,22 @@ OpenQuery(BatchQuery *q)
 {
 	static uint32 opened = 0;
 	SPIParseOpenOptions options = {0};
-	Portal		portal;
+	const char *before = LookAtStatement(RunsAsOwner(q->sql.data));
+	Portal		portal = NULL;
 
 	options.params = QueryParams(q);
 	options.read_only = q->read_only;
-	portal = SPI_cursor_parse_open(psprintf(OUR_CURSOR "%u", ++opened), q->sql.data, &options);
-	/* As whoever the query is run by */
-	HoldCursor(portal);
+	PG_TRY();
+	{
+		portal = SPI_cursor_parse_open(psprintf(OUR_CURSOR "%u", ++opened), q->sql.data, &options);
+		/* As whoever the query is run by */
+		HoldCursor(portal);
+	}
+	PG_FINALLY();
+	{
+		(void) LookAtStatement(before);
+	}
+	PG_END_TRY();
 	return portal;
 }
 
@@ -369,12 +406,14 @@ SourceMayRead(Source *s, Oid table, const char *table_name)
 void
 EnterSource(Security *security, Source *s)
 {
+	entered_as = InvalidOid;
 	if (s->as_caller)
 		EnterCaller(security);
 	else
 	{
 		PolicyCheckKeys(s->id);
 		EnterOwner(security, s->id->owner, s->id->search_path);
+		entered_as = s->id->owner;
 	}
 }
 
@@ -775,13 +814,8 @@ RunScanJob(void *arg)
 		job->scan->storing = false;
 	if (job->plan)
 	{
-		SPIExecuteOptions options = {0};
-		int			ret;
+		int			ret = QueryExecute(job->query, job->plan, dest);
 
-		options.params = QueryParams(job->query);
-		options.read_only = job->query->read_only;
-		options.dest = dest;
-		ret = SPI_execute_plan_extended(job->plan, &options);
 		if (ret != SPI_OK_SELECT)
 			elog(ERROR, "SPI_execute_plan_extended failed: %s", SPI_result_code_string(ret));
 	}
