@@ -255,6 +255,14 @@ BEGIN
 	END LOOP;
 END $$;
 RESET ROLE;
+-- nor what is to be forgotten of a baseline
+SET ROLE opn_owner;
+SELECT assay.create_baseline('opn_sizes', source => 'opn.letter', key => '{sizes}', at => 'received_at', incremental => false, schema => 'opn');
+SELECT assay.create_baseline('opn_size', source => 'opn.letter', key => '{size}', at => 'received_at', incremental => true, arrival => 'id', schema => 'opn');
+SELECT assay_internal.baseline_forget_as_owner('opn.opn_sizes', '{"sizes": "{1}"}');
+SELECT assay_internal.baseline_forget_as_owner('opn.opn_size', '{"size": "1"}');
+SELECT assay.drop_baseline('opn.opn_sizes'), assay.drop_baseline('opn.opn_size');
+RESET ROLE;
 -- nor what they read of another's table, whose columns get another type
 SET ROLE opn_other;
 CREATE TABLE opn_shared.source (n bigint, id int, sender text, received_at timestamptz);
