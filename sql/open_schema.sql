@@ -25,7 +25,7 @@ RESET ROLE;
 
 -- what fits the types of keys better than PostgreSQL's own
 SET ROLE opn_other;
-CREATE FUNCTION opn_shared.ran() RETURNS void LANGUAGE plpgsql AS $$ BEGIN IF current_user = 'opn_owner' THEN PERFORM nextval('public.opn_ran'); END IF; END $$;
+CREATE FUNCTION opn_shared.ran() RETURNS void LANGUAGE plpgsql AS $$ BEGIN IF current_user IN ('opn_owner', 'opn_builder') THEN PERFORM nextval('public.opn_ran'); END IF; END $$;
 DO $$
 DECLARE
 	op text;
@@ -293,6 +293,11 @@ ALTER TABLE opn_shared.source ALTER n TYPE opn_shared.state USING 'new';
 ALTER TABLE opn_shared.label ALTER malicious TYPE opn_shared.truth USING 'yes';
 RESET ROLE;
 INSERT INTO opn.letter SELECT i, now(), 's1', 'new', '{old}', i, ARRAY[i] FROM generate_series(13, 14) i;
+SELECT * FROM opn.reports();
+-- nor with a reader's rights, who trusts the owner
+SET ROLE opn_owner;
+SELECT assay.grant_access('opn', 'opn_builder', 'builder');
+SET ROLE opn_builder;
 SELECT * FROM opn.reports();
 -- of messages that are labelled
 SET ROLE opn_owner;

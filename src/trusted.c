@@ -34,8 +34,8 @@ static Oid	trusted_by;
 static char *trusted_of;
 static post_parse_analyze_hook_type analyzed = NULL;
 
-/* The statement of a policy that runs as its owner; NULL: none */
-static const char *of_policy = NULL;
+/* The statement by which a policy's messages are read */
+static PolicyStatement of_policy = {NULL, InvalidOid};
 
 static const char policy[] = "policy";
 
@@ -45,6 +45,8 @@ typedef struct TrustLook
 	bool		without_literals;	/* a NULL stands for each */
 	bool		shows_records;	/* it makes JSON of records whose columns it
 								 * chooses elsewhere */
+	Oid			owner;			/* of a policy: who reads as somebody else
+								 * trusts that, too */
 } TrustLook;
 
 static void
@@ -53,7 +55,7 @@ Refuse(const char *object, const char *what)
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("%s belongs to a role that may not act as the %s's owner", object, what),
-			 strcmp(what, policy) == 0 ? errdetail("Messages are read with the rights of the policy's owner, and so would this run.") :
+			 strcmp(what, policy) == 0 ? errdetail("Messages are read with the rights of the policy's owner or of a reader, and so would this run.") :
 			 errdetail("The expressions of a %s run with the rights of its owner, and so would this.", what),
 			 strcmp(what, policy) == 0 ? errhint("Give it to the policy's owner or to a superuser.") :
 			 errhint("Give it to the %s's owner or to a superuser; or have nobody else create in the schemas of the %s's search_path.",
@@ -63,26 +65,35 @@ Refuse(const char *object, const char *what)
 static bool
 RefuseFunction(Oid function, void *context)
 {
-	if (!MayActAs(FunctionOwner(function), GetUserId()))
-		Refuse(psprintf("function %s", format_procedure(function)), ((TrustLook *) context)->what);
+	const TrustLook *look = context;
+	Oid			owner = FunctionOwner(function);
+
+	if (!MayActAs(owner, GetUserId()) && !(OidIsValid(look->owner) && MayActAs(owner, look->owner)))
+		Refuse(psprintf("function %s", format_procedure(function)), look->what);
 	return false;
 }
 
-static void
-RefuseType(Oid type, const char *what)
+static bool
+Trusts(const TrustLook *look, Oid type)
 {
-	if (InputRunsCode(type) && !TypeIsTrusted(GetUserId(), type))
-		Refuse(psprintf("type %s", format_type_be(type)), what);
+	return TypeIsTrusted(GetUserId(), type) || (OidIsValid(look->owner) && TypeIsTrusted(look->owner, type));
+}
+
+static void
+RefuseType(Oid type, const TrustLook *look)
+{
+	if (InputRunsCode(type) && !Trusts(look, type))
+		Refuse(psprintf("type %s", format_type_be(type)), look->what);
 }
 
 /* The columns that a query gives a function of records, or a table of XML or JSON */
 static void
-RefuseColumns(List *types, const char *what)
+RefuseColumns(List *types, const TrustLook *look)
 {
 	ListCell   *lc;
 
 	foreach(lc, types)
-		RefuseType(lfirst_oid(lc), what);
+		RefuseType(lfirst_oid(lc), look);
 }
 
 /* Casts of such a type may come between the look and the run. */
@@ -97,7 +108,7 @@ RefuseShown(List *types, TrustLook *look)
 
 		if (type == RECORDOID)
 			look->shows_records = true;
-		else if (type != UNKNOWNOID && !TypeIsTrusted(GetUserId(), type))
+		else if (type != UNKNOWNOID && !Trusts(look, type))
 			Refuse(psprintf("type %s, or one that it is made of,", format_type_be(type)), look->what);
 	}
 }
@@ -172,11 +183,11 @@ RefuseUntrusted(Node *node, void *context)
 		RefuseShown(TypesShownLater(node, strcmp(look->what, policy) != 0), look);
 	}
 	if (IsA(node, RangeTblFunction))
-		RefuseColumns(((RangeTblFunction *) node)->funccoltypes, look->what);
+		RefuseColumns(((RangeTblFunction *) node)->funccoltypes, look);
 	else if (IsA(node, TableFunc))
-		RefuseColumns(((TableFunc *) node)->coltypes, look->what);
+		RefuseColumns(((TableFunc *) node)->coltypes, look);
 	else if ((MakesValue(node) && !IsOurs(node)) || IsLiteral(node, look->without_literals))
-		RefuseType(exprType(node), look->what);
+		RefuseType(exprType(node), look);
 	return expression_tree_walker(node, RefuseUntrusted, context);
 }
 
@@ -216,8 +227,11 @@ RefuseAnalyzed(ParseState *pstate, Query *query, JumbleState *jumble)
 		analyzed(pstate, query, jumble);
 	if (pstate->p_sourcetext == NULL)
 		return;
-	if (of_policy && strcmp(pstate->p_sourcetext, of_policy) == 0)
+	if (of_policy.sql && strcmp(pstate->p_sourcetext, of_policy.sql) == 0)
+	{
 		look.what = policy;
+		look.owner = of_policy.owner;
+	}
 	else if (!kept || strstr(pstate->p_sourcetext, trusted) == NULL)
 		return;
 	if (query->commandType == CMD_UTILITY && IsA(query->utilityStmt, CreateTableAsStmt))
@@ -226,16 +240,15 @@ RefuseAnalyzed(ParseState *pstate, Query *query, JumbleState *jumble)
 }
 
 /*
- * Until it is told otherwise, look at a statement of a policy wherever it is analyzed:
- * it runs as the current role, the policy's owner.  Gives the one before, which
- * comes back, after an error, too.
+ * Until it is told otherwise, look at a statement of a policy wherever it is analyzed.
+ * Gives the one before, which comes back, after an error, too.
  */
-const char *
-LookAtStatement(const char *sql)
+PolicyStatement
+LookAtStatement(PolicyStatement statement)
 {
-	const char *before = of_policy;
+	PolicyStatement before = of_policy;
 
-	of_policy = sql;
+	of_policy = statement;
 	return before;
 }
 

@@ -100,14 +100,17 @@ QueryParams(BatchQuery *q)
 	return params;
 }
 
-/* The owner as whom a source was entered last; InvalidOid: with the rights of who asked */
+/* As whom a source was entered last, and the owner of its policy */
 static Oid	entered_as = InvalidOid;
+static Oid	entered_of = InvalidOid;
 
-/* What runs as a policy's owner is looked at as it is analyzed; NULL: it runs as somebody else. */
-static const char *
-RunsAsOwner(const char *sql)
+/* What reads a source is looked at as it is analyzed. */
+static PolicyStatement
+LookedAt(const BatchQuery *q)
 {
-	return GetUserId() == entered_as ? sql : NULL;
+	PolicyStatement statement = {GetUserId() == entered_as ? q->sql.data : NULL, entered_of};
+
+	return statement;
 }
 
 /* Run it, or the plan that was made of it; rows go to options->dest or, for NULL, to SPI_tuptable */
@@ -115,7 +118,7 @@ static int
 QueryExecute(BatchQuery *q, SPIPlanPtr plan, DestReceiver *dest)
 {
 	SPIExecuteOptions options = {0};
-	const char *before = LookAtStatement(RunsAsOwner(q->sql.data));
+	PolicyStatement before = LookAtStatement(LookedAt(q));
 	int			ret = 0;
 
 	options.params = QueryParams(q);
@@ -152,7 +155,7 @@ OpenQuery(BatchQuery *q)
 {
 	static uint32 opened = 0;
 	SPIParseOpenOptions options = {0};
-	const char *before = LookAtStatement(RunsAsOwner(q->sql.data));
+	PolicyStatement before = LookAtStatement(LookedAt(q));
 	Portal		portal = NULL;
 
 	options.params = QueryParams(q);
@@ -406,15 +409,15 @@ SourceMayRead(Source *s, Oid table, const char *table_name)
 void
 EnterSource(Security *security, Source *s)
 {
-	entered_as = InvalidOid;
 	if (s->as_caller)
 		EnterCaller(security);
 	else
 	{
 		PolicyCheckKeys(s->id);
 		EnterOwner(security, s->id->owner, s->id->search_path);
-		entered_as = s->id->owner;
 	}
+	entered_as = GetUserId();
+	entered_of = s->id->owner;
 }
 
 /* alias."a", alias."b" with something behind each */
