@@ -10,5 +10,6 @@
 extern bool HidesFunctions(Node *node);
 extern bool MakesValue(Node *node);
 extern List *HiddenCasts(Node *node);
+extern List *TypesShownLater(Node *node, bool stored);
 
 #endif							/* ASSAY_HIDDEN_CALLS_H */

@@ -8,12 +8,16 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "catalog/pg_language.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "hidden_calls.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parse_coerce.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 #include "utils/typcache.h"
 
 /*
@@ -132,6 +136,64 @@ AddCastsOfRecords(Node *node, void *context)
 	return expression_tree_walker(node, AddCastsOfRecords, context);
 }
 
+static bool
+IsSql(Oid function, void *context)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	bool		is_sql = false;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		is_sql = ((Form_pg_proc) GETSTRUCT(tuple))->prolang == SQLlanguageId;
+		ReleaseSysCache(tuple);
+	}
+	return is_sql;
+}
+
+static bool
+CallsSql(Node *node)
+{
+	return check_functions_in_node(node, IsSql, NULL);
+}
+
+/* What a node makes text or JSON of, and which, by "target"; NIL: it makes none */
+static List *
+ShownValues(Node *node, CastSearch *search)
+{
+	Oid			function = InvalidOid;
+	List	   *values = NIL;
+
+	if (IsA(node, FuncExpr))
+	{
+		function = ((FuncExpr *) node)->funcid;
+		values = ((FuncExpr *) node)->args;
+	}
+	else if (IsA(node, OpExpr))
+	{
+		function = get_opcode(((OpExpr *) node)->opno);
+		values = ((OpExpr *) node)->args;
+	}
+	else if (IsA(node, Aggref))
+	{
+		function = ((Aggref *) node)->aggfnoid;
+		values = ((Aggref *) node)->args;
+	}
+	else if (IsA(node, WindowFunc))
+	{
+		function = ((WindowFunc *) node)->winfnoid;
+		values = ((WindowFunc *) node)->args;
+	}
+	search->target = OidIsValid(function) ? ShowsAnyType(function) : InvalidOid;
+#if PG_VERSION_NUM >= 160000
+	if (IsA(node, JsonConstructorExpr))
+	{
+		search->target = JSONOID;
+		values = ((JsonConstructorExpr *) node)->args;
+	}
+#endif
+	return OidIsValid(search->target) ? values : NIL;
+}
+
 /*
  * Functions of casts that a node may run, and that no list of its functions has:
  * to_jsonb(), text || anything and the like look for one at run time, or where the
@@ -141,34 +203,46 @@ List	   *
 HiddenCasts(Node *node)
 {
 	CastSearch	search = {InvalidOid, NIL};
-	List	   *values = NIL;
+	List	   *values = ShownValues(node, &search);
 
-	if (IsA(node, FuncExpr))
-	{
-		search.target = ShowsAnyType(((FuncExpr *) node)->funcid);
-		values = ((FuncExpr *) node)->args;
-	}
-	else if (IsA(node, OpExpr))
-	{
-		search.target = ShowsAnyType(get_opcode(((OpExpr *) node)->opno));
-		values = ((OpExpr *) node)->args;
-	}
-	else if (IsA(node, Aggref))
-	{
-		search.target = ShowsAnyType(((Aggref *) node)->aggfnoid);
-		values = ((Aggref *) node)->args;
-	}
-#if PG_VERSION_NUM >= 160000
-	else if (IsA(node, JsonConstructorExpr))
-	{
-		search.target = JSONOID;
-		values = ((JsonConstructorExpr *) node)->args;
-	}
-#endif
-	if (!OidIsValid(search.target))
-		return NIL;
 	AddCastsOf(&search, values);
 	if (search.target == JSONOID)
 		(void) AddCastsOfRecords((Node *) values, &search);
 	return search.found;
+}
+
+/* Types of values, and of what a record among them is made of where that can be told here */
+static bool
+AddTypes(Node *node, void *context)
+{
+	List	  **types = context;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, TargetEntry))
+		return AddTypes((Node *) ((TargetEntry *) node)->expr, context);
+	if (IsA(node, RowExpr) || IsA(node, List))
+		return expression_tree_walker(node, AddTypes, context);
+	*types = list_append_unique_oid(*types, getBaseType(exprType(node)));
+	return false;
+}
+
+/*
+ * Types, other than domains, of the values whose casts are looked for later than
+ * HiddenCasts() may know: when it runs, for JSON; and, for what is stored, by each
+ * plan that puts the body of a function in SQL in its place.
+ */
+List	   *
+TypesShownLater(Node *node, bool stored)
+{
+	CastSearch	search = {InvalidOid, NIL};
+	List	   *values = ShownValues(node, &search);
+	List	   *types = NIL;
+	ListCell   *lc;
+
+	if (search.target != JSONOID && !(stored && CallsSql(node)))
+		return NIL;
+	foreach(lc, values)
+		(void) AddTypes(lfirst(lc), &types);
+	return types;
 }

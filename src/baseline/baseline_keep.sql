@@ -392,10 +392,10 @@ BEGIN
 			CASE WHEN b.label_table IS NOT NULL THEN assay_internal.baseline_steps(b, b.counted_label::text) END, counted));
 		deletion := format('DELETE FROM %s s WHERE %s', b.relation, same_key);
 		PERFORM set_config('search_path', b.search_path, true);
-		PERFORM assay_internal.baseline_trusted(deletion);
+		PERFORM assay_internal.only_trusted(deletion);
 		EXECUTE deletion;
 		GET DIAGNOSTICS gone = ROW_COUNT;
-		PERFORM assay_internal.baseline_trusted(query);
+		PERFORM assay_internal.only_trusted(query);
 		EXECUTE query INTO written, new_rows, new_keys;
 		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 		b.rows := b.rows - gone + new_rows;
@@ -414,13 +414,15 @@ BEGIN
 	-- Arrival numbers of messages that aren't counted, as ranges: runs of
 	-- consecutive numbers have a constant difference to their row number. Neither
 	-- the least number there is nor the greatest may overflow.
-	EXECUTE assay_internal.baseline_fill('SELECT range_agg(int8range(low, CASE WHEN high < 9223372036854775807 THEN high + 1 END)) FROM (
+	query := assay_internal.baseline_fill('SELECT range_agg(int8range(low, CASE WHEN high < 9223372036854775807 THEN high + 1 END)) FROM (
 			SELECT min(i) AS low, max(i) AS high FROM (
 				SELECT i, i + CASE WHEN i < 0 THEN 4611686018427387904 ELSE 0 END - row_number() OVER (ORDER BY i) AS run FROM (
 					SELECT DISTINCT {arrival}::bigint AS i FROM {source} s WHERE {not_counted}) d) r
 			GROUP BY run) n',
-		'arrival', arrival, 'source', b.source::text, 'not_counted', assay_internal.baseline_not_counted(arrival, b.settled, b.counted))
-	INTO added;
+		'arrival', arrival, 'source', b.source::text, 'not_counted', assay_internal.baseline_not_counted(arrival, b.settled, b.counted));
+	-- the source, and the labels, may be another's table, whose columns may get another type
+	PERFORM assay_internal.only_trusted(query);
+	EXECUTE query INTO added;
 	-- Numbers up to here were taken by now: who took them is running, or done
 	given := assay_internal.baseline_given($1);
 	-- After the scan: whatever it didn't see is running still, or comes later
@@ -440,7 +442,9 @@ BEGIN
 	counted := format('(%s <= %L::bigint OR %s::bigint <@ %L::int8multirange)', arrival, b.settled, arrival, b.counted);
 
 	IF b.label_table IS NOT NULL THEN
-		EXECUTE format('SELECT count(*) FROM (%s) c', assay_internal.baseline_relabelled(b, b.label_table::text)) INTO relabelled;
+		query := format('SELECT count(*) FROM (%s) c', assay_internal.baseline_relabelled(b, b.label_table::text));
+		PERFORM assay_internal.only_trusted(query);
+		EXECUTE query INTO relabelled;
 	END IF;
 	IF NOT isempty(added) OR relabelled > 0 THEN
 		query := assay_internal.baseline_merge(b,
@@ -448,7 +452,7 @@ BEGIN
 			assay_internal.baseline_tiles(b, fresh,
 				CASE WHEN b.label_table IS NOT NULL THEN 'TABLE step' END, counted));
 		PERFORM set_config('search_path', b.search_path, true);
-		PERFORM assay_internal.baseline_trusted(query);
+		PERFORM assay_internal.only_trusted(query);
 		EXECUTE query INTO written, new_rows, new_keys;
 		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 	END IF;
@@ -767,7 +771,7 @@ BEGIN
 		-- Names in extra are looked up where the caller looks.
 		query := format('CREATE TABLE %s AS %s WITH NO DATA', target, assay_internal.baseline_definition(b));
 		PERFORM set_config('search_path', b.search_path, true);
-		PERFORM assay_internal.baseline_trusted(assay_internal.baseline_definition(b));
+		PERFORM assay_internal.only_trusted(assay_internal.baseline_definition(b));
 		EXECUTE query;
 		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 		EXECUTE format('ALTER TABLE %s ADD PRIMARY KEY (%s, %s)', target, assay_internal.baseline_columns(NULL, key), assay_internal.baseline_tile(tile));
@@ -785,7 +789,7 @@ BEGIN
 	ELSE
 		query := format('CREATE MATERIALIZED VIEW %s AS %s', target, assay_internal.baseline_definition(b));
 		PERFORM set_config('search_path', b.search_path, true);
-		PERFORM assay_internal.baseline_trusted(assay_internal.baseline_definition(b));
+		PERFORM assay_internal.only_trusted(assay_internal.baseline_definition(b));
 		EXECUTE query;
 		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 		EXECUTE format('CREATE UNIQUE INDEX ON %s (%s, %s)', target, assay_internal.baseline_columns(NULL, key), assay_internal.baseline_tile(tile));

@@ -16,13 +16,15 @@ DECLARE
 	failing text;
 	state text;
 	n bigint := 0;
-BEGIN
-	FOR t IN EXECUTE assay_internal.fill_names($q$SELECT m.{tenant}::text AS tenant, min(m.{at}) AS first_seen, max(m.{at}) AS last_seen, count(*) AS messages,
+	statement text := assay_internal.fill_names($q$SELECT m.{tenant}::text AS tenant, min(m.{at}) AS first_seen, max(m.{at}) AS last_seen, count(*) AS messages,
 			count(v.score) AS decided, count(*) FILTER (WHERE {caught}) AS alerts, count(*) FILTER (WHERE v.degraded) AS degraded,
 			greatest(count(DISTINCT (m.{at} AT TIME ZONE 'UTC')::date), 1)::float8 AS days
 		FROM {source} m LEFT JOIN {verdict} v USING ({key})
-		WHERE octet_length(m.{tenant}::text) <= 1000 AND isfinite(m.{at}) GROUP BY m.{tenant}::text ORDER BY 1$q$, names, 'caught', assay_internal.caught_condition(o.policy))
-	LOOP
+		WHERE octet_length(m.{tenant}::text) <= 1000 AND isfinite(m.{at}) GROUP BY m.{tenant}::text ORDER BY 1$q$, names, 'caught', assay_internal.caught_condition(o.policy));
+BEGIN
+	-- a tenant's type may be another's, who makes casts of it
+	PERFORM assay_internal.only_trusted(statement, 'policy', false);
+	FOR t IN EXECUTE statement LOOP
 		n := n + 1;
 		SELECT * INTO was FROM assay.tenant_status s WHERE s.policy = o.policy AND s.tenant = t.tenant;
 		listed := assay.in_list(o.policy || '.live', assay_internal.tenant_value(t.tenant));
@@ -109,14 +111,15 @@ CREATE FUNCTION assay_internal.check_tenant(o assay_internal.own_onboarding, ten
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	there boolean;
+	statement text := assay_internal.fill_names('SELECT EXISTS (SELECT FROM {source} m WHERE m.{tenant}::text COLLATE "C" = $1)', assay_internal.onboarding_names(o));
 BEGIN
 	IF EXISTS (SELECT FROM assay.tenant_status s WHERE s.policy = o.policy AND s.tenant = check_tenant.tenant)
 		OR assay.in_list(o.policy || '.live', assay_internal.tenant_value(check_tenant.tenant))
 	THEN
 		RETURN;
 	END IF;
-	EXECUTE assay_internal.fill_names('SELECT EXISTS (SELECT FROM {source} m WHERE m.{tenant}::text COLLATE "C" = $1)', assay_internal.onboarding_names(o))
-		INTO there USING check_tenant.tenant;
+	PERFORM assay_internal.only_trusted(statement, 'policy', false);
+	EXECUTE statement INTO there USING check_tenant.tenant;
 	IF NOT there THEN
 		RAISE EXCEPTION 'policy "%" knows no tenant "%"', o.policy, left(check_tenant.tenant, 100) USING ERRCODE = 'undefined_object',
 			HINT = 'The view assay.tenant_status lists those that there are. go_live(..., ahead => true) makes one live before its first message.';
@@ -159,12 +162,14 @@ CREATE FUNCTION assay_internal.erase_messages(o assay_internal.own_onboarding, t
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	n bigint;
-	messages regclass := assay_internal.onboarding_relation(o.messages);
+	statement text := format(CASE WHEN dry_run THEN 'SELECT count(*)' ELSE 'DELETE' END || ' FROM %s m WHERE m.%I::text = $1',
+		assay_internal.onboarding_relation(o.messages), o.tenant);
 BEGIN
+	PERFORM assay_internal.only_trusted(statement, 'policy', false);
 	IF dry_run THEN
-		EXECUTE format('SELECT count(*) FROM %s m WHERE m.%I::text = $1', messages, o.tenant) INTO n USING tenant;
+		EXECUTE statement INTO n USING tenant;
 	ELSE
-		EXECUTE format('DELETE FROM %s m WHERE m.%I::text = $1', messages, o.tenant) USING tenant;
+		EXECUTE statement USING tenant;
 		GET DIAGNOSTICS n = ROW_COUNT;
 	END IF;
 	RETURN n;

@@ -29,6 +29,7 @@
 #include "shards.h"
 #include "signals_query.h"
 #include "storage/lmgr.h"
+#include "trusted.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -99,17 +100,47 @@ QueryParams(BatchQuery *q)
 	return params;
 }
 
-/* Run it; rows go to dest or, for NULL, to SPI_tuptable */
-uint64
-QueryRun(BatchQuery *q, int expected, DestReceiver *dest)
+/* As whom a source was entered last, and the owner of its policy */
+static Oid	entered_as = InvalidOid;
+static Oid	entered_of = InvalidOid;
+
+/* What reads a source is looked at as it is analyzed. */
+static PolicyStatement
+LookedAt(const BatchQuery *q)
+{
+	PolicyStatement statement = {GetUserId() == entered_as ? q->sql.data : NULL, entered_of};
+
+	return statement;
+}
+
+/* Run it, or the plan that was made of it; rows go to options->dest or, for NULL, to SPI_tuptable */
+static int
+QueryExecute(BatchQuery *q, SPIPlanPtr plan, DestReceiver *dest)
 {
 	SPIExecuteOptions options = {0};
-	int			ret;
+	PolicyStatement before = LookAtStatement(LookedAt(q));
+	int			ret = 0;
 
 	options.params = QueryParams(q);
 	options.read_only = q->read_only;
 	options.dest = dest;
-	ret = SPI_execute_extended(q->sql.data, &options);
+	PG_TRY();
+	{
+		ret = plan ? SPI_execute_plan_extended(plan, &options) : SPI_execute_extended(q->sql.data, &options);
+	}
+	PG_FINALLY();
+	{
+		(void) LookAtStatement(before);
+	}
+	PG_END_TRY();
+	return ret;
+}
+
+uint64
+QueryRun(BatchQuery *q, int expected, DestReceiver *dest)
+{
+	int			ret = QueryExecute(q, NULL, dest);
+
 	if (ret != expected)
 		elog(ERROR, "SPI_execute_extended failed: %s", SPI_result_code_string(ret));
 	return SPI_processed;
@@ -124,13 +155,22 @@ OpenQuery(BatchQuery *q)
 {
 	static uint32 opened = 0;
 	SPIParseOpenOptions options = {0};
-	Portal		portal;
+	PolicyStatement before = LookAtStatement(LookedAt(q));
+	Portal		portal = NULL;
 
 	options.params = QueryParams(q);
 	options.read_only = q->read_only;
-	portal = SPI_cursor_parse_open(psprintf(OUR_CURSOR "%u", ++opened), q->sql.data, &options);
-	/* As whoever the query is run by */
-	HoldCursor(portal);
+	PG_TRY();
+	{
+		portal = SPI_cursor_parse_open(psprintf(OUR_CURSOR "%u", ++opened), q->sql.data, &options);
+		/* As whoever the query is run by */
+		HoldCursor(portal);
+	}
+	PG_FINALLY();
+	{
+		(void) LookAtStatement(before);
+	}
+	PG_END_TRY();
 	return portal;
 }
 
@@ -376,6 +416,8 @@ EnterSource(Security *security, Source *s)
 		PolicyCheckKeys(s->id);
 		EnterOwner(security, s->id->owner, s->id->search_path);
 	}
+	entered_as = GetUserId();
+	entered_of = s->id->owner;
 }
 
 /* alias."a", alias."b" with something behind each */
@@ -775,13 +817,8 @@ RunScanJob(void *arg)
 		job->scan->storing = false;
 	if (job->plan)
 	{
-		SPIExecuteOptions options = {0};
-		int			ret;
+		int			ret = QueryExecute(job->query, job->plan, dest);
 
-		options.params = QueryParams(job->query);
-		options.read_only = job->query->read_only;
-		options.dest = dest;
-		ret = SPI_execute_plan_extended(job->plan, &options);
 		if (ret != SPI_OK_SELECT)
 			elog(ERROR, "SPI_execute_plan_extended failed: %s", SPI_result_code_string(ret));
 	}

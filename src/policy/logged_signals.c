@@ -20,6 +20,7 @@
 #include "logged_signals.h"
 #include "mb/pg_wchar.h"
 #include "pieces.h"
+#include "plain_types.h"
 #include "signal_equal.h"
 #include "signals_shape.h"
 #include "utils/builtins.h"
@@ -600,6 +601,7 @@ typedef struct RowColumn
 {
 	int			from;			/* column of the shape, or -1: it was not
 								 * logged */
+	bool		refused;		/* to make a value runs a stranger's code */
 	bool		as_text;		/* through the text form of another type */
 	FmgrInfo	output;
 	FmgrInfo	input;
@@ -633,19 +635,32 @@ MakeSignalsReader(TupleDesc desc, const Bitmapset * wanted, MemoryContext contex
 static void
 BindRowColumn(SignalsReader *r, int column, const SignalColumn *c)
 {
-	Form_pg_attribute att = TupleDescAttr(r->desc, column);
 	RowColumn  *to = &r->columns[column];
+	int32		typmod;
+	Oid			type = PlainInput(r->desc, column, &typmod);
 	Oid			function;
 	bool		varlena;
 
-	to->as_text = c->form == FORM_TEXT ? att->atttypid != TEXTOID : att->atttypid != c->type;
+	to->refused = !OidIsValid(type);
+	to->as_text = !to->refused && (c->form == FORM_TEXT ? type != TEXTOID : type != c->type);
 	if (!to->as_text)
 		return;
 	getTypeOutputInfo(c->type, &function, &varlena);
 	fmgr_info_cxt(function, &to->output, r->context);
-	getTypeInputInfo(att->atttypid, &function, &to->ioparam);
+	getTypeInputInfo(type, &function, &to->ioparam);
 	fmgr_info_cxt(function, &to->input, r->context);
-	to->typmod = att->atttypmod;
+	to->typmod = typmod;
+}
+
+static void
+RefuseSignal(Form_pg_attribute att)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("logged signal \"%s\" has a type that the policy's owner cannot trust", NameStr(att->attname)),
+			 errdetail("To make a value of type %s runs what belongs to a role that may not act as the owner.",
+					   format_type_be(att->atttypid)),
+			 errhint("Give the type to the policy's owner or to a superuser, or read the view: signals => 'view'.")));
 }
 
 /* Make ready for values of another shape. */
@@ -722,6 +737,8 @@ ReadSignals(SignalsReader *r, Datum value, Datum *values, bool *nulls)
 			SkipValue(&at, c);
 			continue;
 		}
+		if (r->columns[to].refused)
+			RefuseSignal(TupleDescAttr(r->desc, to));
 		nulls[to] = false;
 		values[to] = TakeValue(&at, c);
 		if (r->columns[to].as_text)
@@ -732,7 +749,7 @@ ReadSignals(SignalsReader *r, Datum value, Datum *values, bool *nulls)
 		BrokenSignals();
 }
 
-/* Do signals have all columns of the reader's row? */
+/* Do signals have all columns of the reader's row, and may each be made? */
 static bool
 SignalsCover(SignalsReader *r, Datum value)
 {
@@ -743,7 +760,7 @@ SignalsCover(SignalsReader *r, Datum value)
 	if (r->shape == NULL || r->shape->count != s->count || memcmp(r->shape->id, s->shape, UUID_LEN) != 0)
 		BindReader(r, s);
 	for (int i = 0; i < r->desc->natts; i++)
-		if (!TupleDescAttr(r->desc, i)->attisdropped && r->columns[i].from < 0)
+		if (!TupleDescAttr(r->desc, i)->attisdropped && (r->columns[i].from < 0 || r->columns[i].refused))
 			return false;
 	return true;
 }

@@ -88,3 +88,14 @@ COMMENT ON FUNCTION assay_internal.signals_row(anyelement, assay.logged_signals)
 CREATE FUNCTION assay_internal.covers_signals(row_type anyelement, signals assay.logged_signals) RETURNS boolean
 	AS 'MODULE_PATHNAME', 'assay_covers_signals' LANGUAGE C STABLE PARALLEL SAFE COST 5;
 COMMENT ON FUNCTION assay_internal.covers_signals(anyelement, assay.logged_signals) IS 'was each column of the row type logged?';
+
+-- Reports run as the policy's owner, who may not own a signal's type.
+CREATE FUNCTION assay_internal.plain_jsonb(signals record) RETURNS jsonb
+	AS 'MODULE_PATHNAME', 'assay_plain_jsonb' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION assay_internal.plain_jsonb(record) IS
+	'a row as jsonb: of a type of a role that may not act as the row type''s owner by its text, without its casts';
+
+CREATE FUNCTION assay_internal.plain_signals_jsonb(row_type anyelement, signals assay.logged_signals) RETURNS jsonb
+	AS 'MODULE_PATHNAME', 'assay_plain_signals_jsonb' LANGUAGE C STABLE PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION assay_internal.plain_signals_jsonb(anyelement, assay.logged_signals) IS
+	'as plain_jsonb(), of logged signals as a view or table, given as NULL::view, has them by name';

@@ -677,9 +677,16 @@ HasType(Node *node)
 static bool
 RefuseUntrusted(Node *node, void *context)
 {
+	ListCell   *lc;
+
 	if (node == NULL)
 		return false;
 	(void) check_functions_in_node(node, IsA(node, FuncExpr) ? RefuseCalled : RefuseIO, context);
+	foreach(lc, HiddenCasts(node))
+		(void) RefuseIO(lfirst_oid(lc), context);
+	/* Casts of these may come at any time. */
+	foreach(lc, TypesShownLater(node, false))
+		RefuseType(lfirst_oid(lc), *(Oid *) context);
 	if (HasType(node))
 		RefuseType(exprType(node), *(Oid *) context);
 	return expression_tree_walker(node, RefuseUntrusted, context);

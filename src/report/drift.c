@@ -83,7 +83,7 @@ AddMessages(BatchQuery *q, Source *s, bool logged, Datum since, Datum until, Dat
 		QueryAdd(q, "SELECT assay.signals_to_jsonb(x.signals) AS j FROM (SELECT d.signals FROM %s d WHERE d.signals IS NOT NULL AND ",
 				 s->id->decision_name);
 	else
-		QueryAdd(q, "SELECT pg_catalog.to_jsonb(x.%s) AS j FROM (SELECT %s FROM %s %s WHERE ", s->alias, s->alias,
+		QueryAdd(q, "SELECT assay_internal.plain_jsonb(x.%s) AS j FROM (SELECT %s FROM %s %s WHERE ", s->alias, s->alias,
 				 s->id->signals_name, s->alias);
 	QueryAdd(q, "%s >= ", time);
 	QueryValue(q, TIMESTAMPTZOID, since);
@@ -156,7 +156,7 @@ assay_skewed_signals(PG_FUNCTION_ARGS)
 			 "SELECT l.key, l.value, r.now -> l.key AS now, r.message, r.now -> l.key IS DISTINCT FROM l.value AS differs FROM (SELECT ");
 	AddKeyArray(&q, &s, "x");
 	QueryAdd(&q, "::pg_catalog.text AS message, assay.signals_to_jsonb(x.signals) AS names, "
-			 "pg_catalog.to_jsonb(assay_internal.signals_row(NULL::%s, x.signals)) AS logged, pg_catalog.to_jsonb(%s) AS now FROM (SELECT ",
+			 "assay_internal.plain_signals_jsonb(NULL::%s, x.signals) AS logged, assay_internal.plain_jsonb(%s) AS now FROM (SELECT ",
 			 s.id->signals_name, s.alias);
 	AddKeys(&q, &s, "d", "");
 	QueryAdd(&q, ", d.signals FROM %s d WHERE d.decided_at >= ", s.id->decision_name);

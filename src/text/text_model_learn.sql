@@ -248,8 +248,8 @@ COMMENT ON FUNCTION assay_internal.text_model_published(assay.text_model, intege
 CREATE FUNCTION assay_internal.text_model_days(labels regclass, delay interval, since timestamptz, until timestamptz, steps integer) RETURNS SETOF date
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 100 SET search_path = pg_catalog, pg_temp
 	AS $$
-BEGIN
-	RETURN QUERY EXECUTE replace('WITH label_day AS (
+DECLARE
+	statement text := replace('WITH label_day AS (
   SELECT (least(l.labelled_at + $1, $3) AT TIME ZONE ''UTC'')::date AS day, count(*) AS labels FROM {labels} l
   WHERE l.labelled_at >= ''3000-01-01 00:00+00 BC'' AND CASE WHEN l.labelled_at <= $3 THEN l.labelled_at + $1 > $2 AND l.labelled_at + $1 <= $3 END
   GROUP BY 1 HAVING (least(l.labelled_at + $1, $3) AT TIME ZONE ''UTC'')::date < ($3 AT TIME ZONE ''UTC'')::date),
@@ -258,7 +258,11 @@ span AS (
     ELSE ceil(($4 - 1) * sum(d.labels) OVER w / sum(d.labels) OVER ()) END AS number
   FROM label_day d WINDOW w AS (ORDER BY d.day))
 SELECT max(s.day) AS day FROM span s GROUP BY s.number
-UNION SELECT ($3 AT TIME ZONE ''UTC'')::date ORDER BY day', '{labels}', labels::text) USING delay, since, until, steps;
+UNION SELECT ($3 AT TIME ZONE ''UTC'')::date ORDER BY day', '{labels}', labels::text);
+BEGIN
+	-- the labels may be another's table, whose columns may get another type
+	PERFORM assay_internal.only_trusted(statement, 'text model', false);
+	RETURN QUERY EXECUTE statement USING delay, since, until, steps;
 END $$;
 COMMENT ON FUNCTION assay_internal.text_model_days(regclass, interval, timestamptz, timestamptz, integer) IS
 	'private: the days on which a text model gets a version, of what became known between two moments, so many at most';
@@ -323,6 +327,7 @@ BEGIN
 		IF is_last THEN
 			statement := assay_internal.text_model_statement(r, true);
 		END IF;
+		PERFORM assay_internal.only_trusted(statement, 'text model', false);
 		BEGIN
 			EXECUTE statement INTO plus, minus, changes, odd, odd_key USING now_known, CASE WHEN NOT is_last THEN known END, total, latest, nothing;
 		EXCEPTION WHEN cardinality_violation THEN
@@ -492,7 +497,7 @@ BEGIN
 	query := format('SELECT %s, %s AS at, (%s
 		) AS content FROM %s', keys, coalesce(quote_ident(at), 'NULL') || '::pg_catalog.timestamptz', content, source);
 	PERFORM set_config('search_path', search_path, true);
-	PERFORM assay_internal.baseline_trusted(query, 'text model');
+	PERFORM assay_internal.only_trusted(query, 'text model');
 	EXECUTE pg_catalog.concat('CREATE VIEW ', content_view, ' AS ', query);
 	PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 	SELECT a.atttypid INTO content_type FROM pg_attribute a WHERE a.attrelid = content_view::regclass AND a.attname = 'content';

@@ -1,0 +1,13 @@
+/*
+ * plain_types.h
+ *		Types by which signals are read without what belongs to strangers.
+ */
+#ifndef ASSAY_PLAIN_TYPES_H
+#define ASSAY_PLAIN_TYPES_H
+
+#include "access/tupdesc.h"
+
+extern Oid	PlainInput(TupleDesc desc, int column, int32 *typmod);
+extern TupleDesc PlainDesc(TupleDesc desc);
+
+#endif							/* ASSAY_PLAIN_TYPES_H */
