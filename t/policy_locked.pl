@@ -88,6 +88,22 @@ foreach my $wait (['message', 'p', '6s'], ['loud', 'loud', '500ms'])
 	$new->quit;
 	is(value("SELECT count(*) FROM ${policy}_decision WHERE id = $next"), '1', "new session, $table: waits for its decision table");
 }
+# That one's was waited for in vain says nothing of another policy's.
+{
+	$next++;
+	my $other = $node->background_psql('postgres');
+	$holder->query_safe('BEGIN; LOCK p_decision');
+	$other->query_safe('BEGIN; LOCK o_decision');
+	my $new = $node->background_psql('postgres', on_error_stop => 0);
+	$new->query("SET assay.message_budget = '100ms'; INSERT INTO message VALUES ($next)");
+	$new->query_until(qr/begins/, "\\echo begins\nSET assay.message_budget = '6s'; INSERT INTO other VALUES (-3);\n");
+	usleep(500_000);
+	$other->query_safe('COMMIT');
+	$holder->query_safe('COMMIT');
+	$new->quit;
+	$other->quit;
+	is(value('SELECT count(*) FROM o_decision WHERE id = -3'), '1', 'of another policy: waits for its own');
+}
 cmp_ok(value(q{SELECT count(*) FROM assay.undecided('p')}), '>', 0, 'some are undecided');
 like(value(q{SELECT string_agg(DISTINCT message, '|') FROM assay.fault}), qr/the decision cannot be written: canceling statement due to lock timeout/, 'and the fault tells');
 $session->query('INSERT INTO message VALUES (1000000)');

@@ -48,8 +48,8 @@ static uint64 plans_used = 0;
 /* Of the configuration; a row trigger comes for each row while there are no plans. */
 static Patience patience;
 
-/* Of decision tables, likewise */
-static Patience table_patience;
+/* Of decision tables, likewise; those of other policies may be held for a moment only */
+static Patience table_patience[64];
 
 /*
  * A plan that is made once: its parameters are keys, whose values would only
@@ -423,6 +423,12 @@ NoteBroken(DecidePlans *t, const char *sqlstate, const char *message)
 	t->retry_at = SteadyTime() + RETRY_USECS;
 }
 
+static Patience *
+PatienceOf(Oid decision)
+{
+	return &table_patience[decision % lengthof(table_patience)];
+}
+
 static void
 RunLockDecisions(void *arg)
 {
@@ -430,7 +436,7 @@ RunLockDecisions(void *arg)
 	Security	security;
 
 	EnterOwner(&security, id->owner, id->search_path);
-	WaitNoLonger(&security, IsImpatient(&table_patience) ? TABLE_PATIENCE : assay_message_budget);
+	WaitNoLonger(&security, IsImpatient(PatienceOf(id->decision)) ? TABLE_PATIENCE : assay_message_budget);
 	LockRelationOid(id->decision, RowExclusiveLock);
 	LeaveSecurity(&security);
 }
@@ -449,7 +455,7 @@ LockDecisionsSoon(PolicyIdentity *id)
 	if (!OidIsValid(id->decision) || id->raise_errors || LockAtOnce(id->decision))
 		return;
 	BudgetAllow(200);
-	error = RunPatiently(&table_patience, RunLockDecisions, id);
+	error = RunPatiently(PatienceOf(id->decision), RunLockDecisions, id);
 	BudgetAllow(100);
 	if (error && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
 		error->message = psprintf("the decision cannot be written: %s", error->message);
