@@ -214,34 +214,37 @@ CheckConstraints(Oid domain)
 	table_close(constraints, AccessShareLock);
 }
 
-/* What is called to make a value of a type, or of those that it is made of */
+/* What is called to make a value of a type, or of those that it is made of, many times over perhaps: made has them */
 static void
-CheckMaking(Oid type)
+CheckMaking(Oid type, List **made)
 {
 	TupleDesc	desc;
 
 	check_stack_depth();
+	if (list_member_oid(*made, type))
+		return;
+	*made = lappend_oid(*made, type);
 	switch (get_typtype(type))
 	{
 		case TYPTYPE_DOMAIN:
 			CheckConstraints(type);
-			CheckMaking(RuleDomainBase(type));
+			CheckMaking(RuleDomainBase(type), made);
 			break;
 		case TYPTYPE_COMPOSITE:
 			desc = lookup_rowtype_tupdesc_copy(type, -1);
 			for (int i = 0; i < desc->natts; i++)
 				if (!TupleDescAttr(desc, i)->attisdropped)
-					CheckMaking(TupleDescAttr(desc, i)->atttypid);
+					CheckMaking(TupleDescAttr(desc, i)->atttypid, made);
 			break;
 		case TYPTYPE_RANGE:
-			CheckMaking(get_range_subtype(type));
+			CheckMaking(get_range_subtype(type), made);
 			break;
 		case TYPTYPE_MULTIRANGE:
-			CheckMaking(get_multirange_range(type));
+			CheckMaking(get_multirange_range(type), made);
 			break;
 		default:
 			if (OidIsValid(get_element_type(type)))
-				CheckMaking(get_element_type(type));
+				CheckMaking(get_element_type(type), made);
 	}
 }
 
@@ -264,6 +267,7 @@ CheckDefaults(const FuncExpr *call)
 static bool
 CheckCalls(Node *node, void *context)
 {
+	List	   *made = NIL;
 	ListCell   *lc;
 
 	if (node == NULL)
@@ -274,7 +278,7 @@ CheckCalls(Node *node, void *context)
 	if (IsA(node, FuncExpr))
 		CheckDefaults((FuncExpr *) node);
 	if (MakesValue(node))
-		CheckMaking(exprType(node));
+		CheckMaking(exprType(node), &made);
 	return expression_tree_walker(node, CheckCalls, context);
 }
 
