@@ -37,6 +37,8 @@
 #include "utils/timestamp.h"
 
 /* The relation of a qualified name as the configuration keeps it, or 0 */
+Patience	config_patience;
+
 static Oid
 RelationByName(const char *name)
 {

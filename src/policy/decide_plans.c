@@ -39,16 +39,11 @@
 /* A view that could not be read is looked at again after so long. */
 #define RETRY_USECS		USECS_PER_SEC
 
-/* Milliseconds that are waited for a decision table, once one has been waited for in vain */
-#define TABLE_PATIENCE	10
 
 static List *all_plans = NIL;	/* of DecidePlans */
 static uint64 plans_used = 0;
 
-/* Of the configuration; a row trigger comes for each row while there are no plans. */
-static Patience patience;
-
-/* Of decision tables, likewise; those of other policies may be held for a moment only */
+/* Of decision tables; those of other policies may be held for a moment only */
 static Patience table_patience[64];
 
 /*
@@ -436,7 +431,7 @@ RunLockDecisions(void *arg)
 	Security	security;
 
 	EnterOwner(&security, id->owner, id->search_path);
-	WaitNoLonger(&security, IsImpatient(PatienceOf(id->decision)) ? TABLE_PATIENCE : assay_message_budget);
+	WaitNoLonger(&security, IsImpatient(PatienceOf(id->decision)) ? HARDLY_MS : assay_message_budget);
 	LockRelationOid(id->decision, RowExclusiveLock);
 	LeaveSecurity(&security);
 }
@@ -533,21 +528,24 @@ RunIdentify(void *arg)
 {
 	IdentifyJob *job = arg;
 
-	job->id = ConfigIdentifyWithin(job->policy, BudgetToWait());
+	job->id = ConfigIdentifyWithin(job->policy, IsImpatient(&config_patience) ? HARDLY_MS : BudgetToWait());
 }
 
-/* The policy as the configuration has it.  Who holds its tables is not waited for long. */
+/*
+ * The policy as the configuration has it.  Who holds its tables is not waited for long;
+ * again: for a row whose decision has waited.
+ */
 PolicyIdentity *
-IdentifySoon(const char *policy)
+IdentifySoon(const char *policy, bool again)
 {
 	IdentifyJob job = {policy, NULL};
 	ErrorData  *error;
 
-	if (IsImpatient(&patience))
+	if (again && IsImpatient(&config_patience))
 		ereport(ERROR,
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 				 errmsg("the policy cannot be read: the configuration is locked")));
-	error = RunPatiently(&patience, RunIdentify, &job);
+	error = RunPatiently(&config_patience, RunIdentify, &job);
 	if (error && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
 		error->message = psprintf("the policy cannot be read: %s", error->message);
 	if (error)
@@ -605,7 +603,7 @@ GetDecidePlans(const char *policy, Relation rel, const char *transition,
 	t->relation = relation;
 	t->transition = transition ? pstrdup(transition) : NULL;
 	Use(t, pin_context);
-	t->id = IdentifySoon(policy);
+	t->id = IdentifySoon(policy, false);
 	MemoryContextSwitchTo(old);
 	CheckMayDecide(t->id, rel, raise);
 	Prepare(t, rel);
