@@ -7,6 +7,7 @@
 
 #include "datatype/timestamp.h"
 #include "nodes/pg_list.h"
+#include "protect.h"
 #include "snapshot_mark.h"
 
 /*
@@ -90,6 +91,9 @@ typedef struct PolicyConfig
 	ConfigExclusion *exclusions;
 	bool		incomplete;		/* it has more parts than can be evaluated */
 } PolicyConfig;
+
+/* Who holds the configuration, while messages are decided: a row trigger comes for each row. */
+extern Patience config_patience;
 
 extern PolicyIdentity *ConfigIdentify(const char *policy);
 extern PolicyIdentity *ConfigIdentifyWithin(const char *policy, int ms);

@@ -64,7 +64,7 @@ typedef struct DecidePlans
 
 extern DecidePlans *GetDecidePlans(const char *policy, Relation rel, const char *transition,
 								   MemoryContext context, bool *raise);
-extern PolicyIdentity *IdentifySoon(const char *policy);
+extern PolicyIdentity *IdentifySoon(const char *policy, bool again);
 
 /*
  * Lock the view before a query finds it by its name.  Whoever had it meanwhile may

@@ -40,6 +40,9 @@ typedef struct Patience
 	TimestampTz lost_until;
 } Patience;
 
+/* Milliseconds that are waited for a lock, once it has been waited for in vain: it may be gone */
+#define HARDLY_MS	10
+
 /* The same for what has waited for a lock in vain, for a while */
 extern ErrorData *RunPatiently(Patience *p, void (*run) (void *arg), void *arg);
 extern bool IsImpatient(const Patience *p);

@@ -143,8 +143,12 @@ REVOKE EXECUTE ON FUNCTION atk_v.span_json, atk_v.span_text FROM PUBLIC;
 CREATE CAST (atk_v.span AS json) WITH FUNCTION atk_v.span_json(atk_v.span);
 CREATE CAST (atk_v.span AS text) WITH FUNCTION atk_v.span_text(atk_v.span);
 CREATE FUNCTION atk_v.overloaded(x text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$ SELECT true $$;
+-- made of another twice over, many times: each is looked at once
+CREATE TYPE atk_v.twice0 AS (n int);
+DO $$ BEGIN FOR i IN 1..17 LOOP EXECUTE format('CREATE TYPE atk_v.twice%s AS (a atk_v.twice%s, b atk_v.twice%2$s[])', i, i - 1); END LOOP; END $$;
 SELECT assay.alter_policy('victim', search_path => 'pg_catalog, assay, atk_hidden, atk_v') > 0 AS altered;
 SET ROLE atk_builder;
+SET LOCAL statement_timeout = '15s';
 DO $$
 DECLARE
 	condition text;
@@ -155,7 +159,7 @@ BEGIN
 		-- a cast that a function finds for itself is called, too
 		'to_jsonb(atk_v.span(t, t)) IS NOT NULL', 'jsonb_build_array(1, ARRAY[atk_v.span(t, t)]) IS NOT NULL', 'row_to_json(CASE WHEN t = '''' THEN ROW(1, ROW(atk_v.span(t, t))) END) IS NOT NULL',
 		't || atk_v.span(t, t) = ''x''', 'quote_literal(atk_v.span(t, t)) = ''x''',
-		't::atk_v.short = ''x''', 'defaulted(t, true) AND t || 1 = quote_literal(2) AND to_jsonb(ROW(t, ARRAY[1])) IS NOT NULL'] LOOP
+		't::atk_v.short = ''x''', 'defaulted(t, true) AND t || 1 = quote_literal(2) AND to_jsonb(ROW(t, ARRAY[1])) IS NOT NULL', 'jsonb_build_array(NULL::atk_v.twice17, NULL::atk_v.twice17, NULL::atk_v.twice17, NULL::atk_v.twice17) IS NOT NULL', 'jsonb_populate_record(NULL::atk_v.twice17, ''{}'') IS NULL'] LOOP
 		BEGIN
 			PERFORM assay.create_detector('victim', 'makes', condition, mode => 'shadow');
 			RAISE WARNING 'taken: %', condition;

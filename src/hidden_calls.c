@@ -88,6 +88,8 @@ typedef struct CastSearch
 	Oid			target;			/* text, or json, which shows the parts of a
 								 * value by their casts, too */
 	List	   *found;			/* functions */
+	List	   *seen;			/* types: one may be made of another many
+								 * times over */
 } CastSearch;
 
 static void
@@ -98,6 +100,9 @@ AddCasts(CastSearch *search, Oid type)
 	TupleDesc	desc;
 
 	check_stack_depth();
+	if (list_member_oid(search->seen, base))
+		return;
+	search->seen = lappend_oid(search->seen, base);
 	if (find_coercion_pathway(search->target, base, COERCION_EXPLICIT, &function) == COERCION_PATH_FUNC)
 		search->found = list_append_unique_oid(search->found, function);
 	if (search->target == TEXTOID)
@@ -202,7 +207,7 @@ ShownValues(Node *node, CastSearch *search)
 List	   *
 HiddenCasts(Node *node)
 {
-	CastSearch	search = {InvalidOid, NIL};
+	CastSearch	search = {InvalidOid, NIL, NIL};
 	List	   *values = ShownValues(node, &search);
 
 	AddCastsOf(&search, values);
@@ -235,7 +240,7 @@ AddTypes(Node *node, void *context)
 List	   *
 TypesShownLater(Node *node, bool stored)
 {
-	CastSearch	search = {InvalidOid, NIL};
+	CastSearch	search = {InvalidOid, NIL, NIL};
 	List	   *values = ShownValues(node, &search);
 	List	   *types = NIL;
 	ListCell   *lc;

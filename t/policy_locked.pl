@@ -88,6 +88,42 @@ foreach my $wait (['message', 'p', '6s'], ['loud', 'loud', '500ms'])
 	$new->quit;
 	is(value("SELECT count(*) FROM ${policy}_decision WHERE id = $next"), '1', "new session, $table: waits for its decision table");
 }
+# That one's was waited for in vain says nothing of another policy's.
+{
+	$next++;
+	my $other = $node->background_psql('postgres');
+	$holder->query_safe('BEGIN; LOCK p_decision');
+	$other->query_safe('BEGIN; LOCK o_decision');
+	my $new = $node->background_psql('postgres', on_error_stop => 0);
+	$new->query("SET assay.message_budget = '100ms'; INSERT INTO message VALUES ($next)");
+	$new->query_until(qr/begins/, "\\echo begins\nSET assay.message_budget = '6s'; INSERT INTO other VALUES (-3);\n");
+	usleep(500_000);
+	$other->query_safe('COMMIT');
+	$holder->query_safe('COMMIT');
+	$new->quit;
+	$other->quit;
+	is(value('SELECT count(*) FROM o_decision WHERE id = -3'), '1', 'of another policy: waits for its own');
+}
+# A row trigger in a session that has plans, though not what the policy is now: the rows behind one that has waited don't.
+value(q{CREATE TABLE row (id int PRIMARY KEY);
+	CREATE VIEW row_signals AS SELECT id FROM row;
+	CREATE FUNCTION even(int) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT $1 % 2 = 0';
+	SELECT assay.create_policy('row', 'row_signals', '{id}', prior => -1);
+	SELECT assay.create_detector('row', 'even', 'public.even(id)', weight => 1, mode => 'live');
+	CREATE TRIGGER decide AFTER INSERT ON row FOR EACH ROW EXECUTE FUNCTION assay.decide('row')});
+{
+	my $warm = $node->background_psql('postgres', on_error_stop => 0);
+	$warm->query('INSERT INTO row VALUES (0)');
+	value(q{CREATE OR REPLACE FUNCTION even(int) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT $1 % 2 < 1'});
+	stored_while_locked('LOCK assay_internal.detector, assay_internal.policy', 'row', $warm, 'SELECT generate_series(1, 100)', 100);
+	# The lock is gone: at once, and not after as long as who waits in vain is impatient.
+	$holder->query_safe('BEGIN; LOCK assay_internal.detector');
+	$warm->query("INSERT INTO row VALUES (101)");
+	$holder->query_safe('COMMIT');
+	$warm->query("INSERT INTO row VALUES (102)");
+	$warm->quit;
+	is(value('SELECT array_agg(id ORDER BY id) FROM row_decision'), '{0,102}', 'what comes behind the lock is decided');
+}
 cmp_ok(value(q{SELECT count(*) FROM assay.undecided('p')}), '>', 0, 'some are undecided');
 like(value(q{SELECT string_agg(DISTINCT message, '|') FROM assay.fault}), qr/the decision cannot be written: canceling statement due to lock timeout/, 'and the fault tells');
 $session->query('INSERT INTO message VALUES (1000000)');

@@ -36,6 +36,8 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
+Patience	config_patience;
+
 /* The relation of a qualified name as the configuration keeps it, or 0 */
 static Oid
 RelationByName(const char *name)

@@ -39,17 +39,12 @@
 /* A view that could not be read is looked at again after so long. */
 #define RETRY_USECS		USECS_PER_SEC
 
-/* Milliseconds that are waited for a decision table, once one has been waited for in vain */
-#define TABLE_PATIENCE	10
 
 static List *all_plans = NIL;	/* of DecidePlans */
 static uint64 plans_used = 0;
 
-/* Of the configuration; a row trigger comes for each row while there are no plans. */
-static Patience patience;
-
-/* Of decision tables, likewise */
-static Patience table_patience;
+/* Of decision tables; those of other policies may be held for a moment only */
+static Patience table_patience[64];
 
 /*
  * A plan that is made once: its parameters are keys, whose values would only
@@ -423,6 +418,12 @@ NoteBroken(DecidePlans *t, const char *sqlstate, const char *message)
 	t->retry_at = SteadyTime() + RETRY_USECS;
 }
 
+static Patience *
+PatienceOf(Oid decision)
+{
+	return &table_patience[decision % lengthof(table_patience)];
+}
+
 static void
 RunLockDecisions(void *arg)
 {
@@ -430,7 +431,7 @@ RunLockDecisions(void *arg)
 	Security	security;
 
 	EnterOwner(&security, id->owner, id->search_path);
-	WaitNoLonger(&security, IsImpatient(&table_patience) ? TABLE_PATIENCE : assay_message_budget);
+	WaitNoLonger(&security, IsImpatient(PatienceOf(id->decision)) ? HARDLY_MS : assay_message_budget);
 	LockRelationOid(id->decision, RowExclusiveLock);
 	LeaveSecurity(&security);
 }
@@ -449,7 +450,7 @@ LockDecisionsSoon(PolicyIdentity *id)
 	if (!OidIsValid(id->decision) || id->raise_errors || LockAtOnce(id->decision))
 		return;
 	BudgetAllow(200);
-	error = RunPatiently(&table_patience, RunLockDecisions, id);
+	error = RunPatiently(PatienceOf(id->decision), RunLockDecisions, id);
 	BudgetAllow(100);
 	if (error && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
 		error->message = psprintf("the decision cannot be written: %s", error->message);
@@ -527,21 +528,24 @@ RunIdentify(void *arg)
 {
 	IdentifyJob *job = arg;
 
-	job->id = ConfigIdentifyWithin(job->policy, BudgetToWait());
+	job->id = ConfigIdentifyWithin(job->policy, IsImpatient(&config_patience) ? HARDLY_MS : BudgetToWait());
 }
 
-/* The policy as the configuration has it.  Who holds its tables is not waited for long. */
+/*
+ * The policy as the configuration has it.  Who holds its tables is not waited for long;
+ * again: for a row whose decision has waited.
+ */
 PolicyIdentity *
-IdentifySoon(const char *policy)
+IdentifySoon(const char *policy, bool again)
 {
 	IdentifyJob job = {policy, NULL};
 	ErrorData  *error;
 
-	if (IsImpatient(&patience))
+	if (again && IsImpatient(&config_patience))
 		ereport(ERROR,
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 				 errmsg("the policy cannot be read: the configuration is locked")));
-	error = RunPatiently(&patience, RunIdentify, &job);
+	error = RunPatiently(&config_patience, RunIdentify, &job);
 	if (error && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
 		error->message = psprintf("the policy cannot be read: %s", error->message);
 	if (error)
@@ -599,7 +603,7 @@ GetDecidePlans(const char *policy, Relation rel, const char *transition,
 	t->relation = relation;
 	t->transition = transition ? pstrdup(transition) : NULL;
 	Use(t, pin_context);
-	t->id = IdentifySoon(policy);
+	t->id = IdentifySoon(policy, false);
 	MemoryContextSwitchTo(old);
 	CheckMayDecide(t->id, rel, raise);
 	Prepare(t, rel);

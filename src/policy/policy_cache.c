@@ -279,24 +279,25 @@ RunRead(void *arg)
 {
 	ReadJob    *job = arg;
 
-	job->config = ConfigRead(job->policy, job->revision, job->drafts, BudgetToWait());
+	job->config = ConfigRead(job->policy, job->revision, job->drafts,
+							 IsImpatient(&config_patience) ? HARDLY_MS : BudgetToWait());
 }
 
 /* The configuration.  While messages are decided who holds its tables is not waited for long. */
 static PolicyConfig *
 ReadSoon(const char *policy, int revision, bool drafts)
 {
-	static Patience patience;
 	ReadJob		job = {policy, revision, drafts, NULL};
 	ErrorData  *error;
 
 	if (!BudgetRuns() || !CanProtect())
 		return ConfigRead(policy, revision, drafts, 0);
-	if (IsImpatient(&patience))
+	/* The rows before it may have waited for all. */
+	if (BudgetIsSpent())
 		ereport(ERROR,
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 				 errmsg("the policy cannot be read: the configuration is locked")));
-	error = RunPatiently(&patience, RunRead, &job);
+	error = RunPatiently(&config_patience, RunRead, &job);
 	if (error && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
 		error->message = psprintf("the policy cannot be read: %s", error->message);
 	if (error)

@@ -823,7 +823,7 @@ MakeDecisions(Decide *d)
 		d->apart = apart;
 		FreeErrorData(error);
 	}
-	if (d->plans == NULL && (IsHeld(d, error) || BudgetMade(error)))
+	if (IsHeld(d, error) || (d->plans == NULL && BudgetMade(error)))
 		BudgetGiveUp();
 	NoteUndecided(d, unpack_sql_state(error->sqlerrcode), error->message);
 }
@@ -904,7 +904,7 @@ static void
 RunKeepAll(void *arg)
 {
 	Decide	   *d = arg;
-	DecisionTable t = {.id = IdentifySoon(d->policy_name)};
+	DecisionTable t = {.id = IdentifySoon(d->policy_name, true)};
 	Security	security;
 	ListCell   *lc;
 
