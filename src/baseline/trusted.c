@@ -20,7 +20,6 @@
 #include "parser/parser.h"
 #include "trusted.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/regproc.h"
 

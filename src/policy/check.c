@@ -6,7 +6,6 @@
 
 #include "access/relation.h"
 #include "catalog/pg_type.h"
-#include "compat.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
 #include "funcapi.h"

@@ -22,7 +22,6 @@
 #include "compat.h"
 #include "config.h"
 #include "executor/spi.h"
-#include "nodes/makefuncs.h"
 #include "owner.h"
 #include "security.h"
 #include "utils/array.h"

@@ -14,16 +14,8 @@
  */
 #include "postgres.h"
 
-#include <limits.h>
-
-#include "access/transam.h"
 #include "access/xact.h"
 #include "budget.h"
-#include "catalog/pg_class.h"
-#include "catalog/pg_type.h"
-#include "compat.h"
-#include "miscadmin.h"
-#include "owner.h"
 #include "policy_cache.h"
 #include "protect.h"
 #include "rights.h"
@@ -35,7 +27,6 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/timestamp.h"
 
 #define POLICY_CACHE_SIZE_MIN		0
 #define POLICY_CACHE_SIZE_DEFAULT	(128 * 1024)

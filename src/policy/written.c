@@ -17,7 +17,6 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
-#include "compat.h"
 #include "hidden_calls.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
@@ -205,7 +204,6 @@ RefuseOther(Node *node, void *context)
 				 errhint("Compare it, or cast it to text first; the owner may use it, or compute a signal by it.")));
 	return false;
 }
-
 
 /* Is it an operator that an index is searched by?  A superuser alone says so of one. */
 static bool
