@@ -11,7 +11,6 @@ extern Oid	RelationOwner(Oid relid);
 extern Oid	FunctionOwner(Oid function);
 extern bool MayActAs(Oid role, Oid owner);
 extern bool TypeIsTrusted(Oid owner, Oid type);
-extern bool InputRunsCode(Oid type);
 extern bool SchemaIsOurs(Oid schema);
 extern bool MayReadAllRows(Oid relid);
 extern void ReadAllRowsCheck(Oid relid);

@@ -115,21 +115,6 @@ TypeIsTrusted(Oid owner, Oid type)
 	return !OidIsValid(form.typelem) || TypeIsTrusted(owner, form.typelem);
 }
 
-/*
- * May a type's input run code of somebody's, where a literal of it is parsed?  Base
- * types are a superuser's; a domain's checks come later, those of items don't.
- */
-bool
-InputRunsCode(Oid type)
-{
-	char		kind = get_typtype(type);
-	Oid			item = kind == TYPTYPE_BASE ? get_element_type(type) : InvalidOid;
-
-	if (OidIsValid(item))
-		return InputRunsCode(item);
-	return kind != TYPTYPE_ENUM && kind != TYPTYPE_PSEUDO && kind != TYPTYPE_BASE;
-}
-
 /* The owner of a relation, or an error when that is gone */
 static Oid
 OwnerOf(Oid relid)

@@ -492,7 +492,7 @@ BEGIN
 	query := format('SELECT %s, %s AS at, (%s
 		) AS content FROM %s', keys, coalesce(quote_ident(at), 'NULL') || '::pg_catalog.timestamptz', content, source);
 	PERFORM set_config('search_path', search_path, true);
-	PERFORM assay_internal.baseline_trusted(query, 'text model');
+	PERFORM assay_internal.check_trusted(query, 'text model');
 	EXECUTE pg_catalog.concat('CREATE VIEW ', content_view, ' AS ', query);
 	PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 	SELECT a.atttypid INTO content_type FROM pg_attribute a WHERE a.attrelid = content_view::regclass AND a.attname = 'content';

@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "hidden_calls.h"
 #include "literals.h"
@@ -20,6 +21,7 @@
 #include "parser/parser.h"
 #include "trusted.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/regproc.h"
 
@@ -54,10 +56,25 @@ RefuseFunction(Oid function, void *context)
 	return false;
 }
 
+/*
+ * May it run somebody's code to make a value of a type?  Base types are a
+ * superuser's, enums have none, and an array is what its items are.
+ */
+static bool
+RunsCode(Oid type)
+{
+	char		kind = get_typtype(type);
+	Oid			item = kind == TYPTYPE_BASE ? get_element_type(type) : InvalidOid;
+
+	if (OidIsValid(item))
+		return RunsCode(item);
+	return kind != TYPTYPE_ENUM && kind != TYPTYPE_PSEUDO && kind != TYPTYPE_BASE;
+}
+
 static void
 RefuseType(Oid type, const char *what)
 {
-	if (InputRunsCode(type) && !TypeIsTrusted(GetUserId(), type))
+	if (RunsCode(type) && !TypeIsTrusted(GetUserId(), type))
 		Refuse(psprintf("type %s", format_type_be(type)), what);
 }
 
@@ -157,10 +174,10 @@ TrustedInit(void)
 	post_parse_analyze_hook = RefuseAnalyzed;
 }
 
-/* baseline_trusted(statement, what): an error unless the current user may run it, now and in this transaction; none of it is run */
-PG_FUNCTION_INFO_V1(baseline_trusted);
+/* check_trusted(statement, what): an error unless the current user may run it, now and in this transaction; none of it is run */
+PG_FUNCTION_INFO_V1(check_trusted);
 Datum
-baseline_trusted(PG_FUNCTION_ARGS)
+check_trusted(PG_FUNCTION_ARGS)
 {
 	char	   *sql = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	TrustLook	look = {text_to_cstring(PG_GETARG_TEXT_PP(1)), true};
