@@ -7,6 +7,7 @@
 
 #include "datatype/timestamp.h"
 #include "nodes/pg_list.h"
+#include "protect.h"
 #include "snapshot_mark.h"
 
 /*
@@ -98,6 +99,7 @@ extern bool IdentityIsPlaced(PolicyIdentity *id, Oid relid, const char *name);
 extern void PolicyMustHaveView(PolicyIdentity *id);
 extern Oid	DecisionColumnType(const PolicyIdentity *id, const char *column);
 extern PolicyConfig *ConfigRead(const char *policy, int revision, bool drafts, int ms);
+extern void ConfigReadSoon(Patience *patience, void (*read) (void *arg), void *arg);
 extern List *ConfigGuards(const char *policy, List **conditions);
 extern Oid	TypeByName(const char *name);
 extern char *RelationName(Oid relid);

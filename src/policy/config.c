@@ -23,6 +23,7 @@
 #include "config.h"
 #include "executor/spi.h"
 #include "owner.h"
+#include "protect.h"
 #include "security.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -545,6 +546,26 @@ ConfigRead(const char *policy, int revision, bool drafts, int ms)
 	ReadExclusions(c, caller);
 	EndReading(&security);
 	return c;
+}
+
+/*
+ * Run what reads the configuration, for a message, which does not wait for long for
+ * who holds it, and after one has waited in vain not again for a while.
+ */
+void
+ConfigReadSoon(Patience *patience, void (*read) (void *arg), void *arg)
+{
+	ErrorData  *error;
+
+	if (IsImpatient(patience))
+		ereport(ERROR,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("the policy cannot be read: the configuration is locked")));
+	error = RunPatiently(patience, read, arg);
+	if (error && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
+		error->message = psprintf("the policy cannot be read: %s", error->message);
+	if (error)
+		ReThrowError(error);
 }
 
 /*

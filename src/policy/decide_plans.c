@@ -535,17 +535,8 @@ PolicyIdentity *
 IdentifySoon(const char *policy)
 {
 	IdentifyJob job = {policy, NULL};
-	ErrorData  *error;
 
-	if (IsImpatient(&patience))
-		ereport(ERROR,
-				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-				 errmsg("the policy cannot be read: the configuration is locked")));
-	error = RunPatiently(&patience, RunIdentify, &job);
-	if (error && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
-		error->message = psprintf("the policy cannot be read: %s", error->message);
-	if (error)
-		ReThrowError(error);
+	ConfigReadSoon(&patience, RunIdentify, &job);
 	return job.id;
 }
 

@@ -279,19 +279,10 @@ ReadSoon(const char *policy, int revision, bool drafts)
 {
 	static Patience patience;
 	ReadJob		job = {policy, revision, drafts, NULL};
-	ErrorData  *error;
 
 	if (!BudgetRuns() || !CanProtect())
 		return ConfigRead(policy, revision, drafts, 0);
-	if (IsImpatient(&patience))
-		ereport(ERROR,
-				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-				 errmsg("the policy cannot be read: the configuration is locked")));
-	error = RunPatiently(&patience, RunRead, &job);
-	if (error && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
-		error->message = psprintf("the policy cannot be read: %s", error->message);
-	if (error)
-		ReThrowError(error);
+	ConfigReadSoon(&patience, RunRead, &job);
 	return job.config;
 }
 
