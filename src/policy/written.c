@@ -47,7 +47,7 @@ TellsOfOwner(Oid func)
 		(name != NULL && strncmp(name, "pg_stat_", strlen("pg_stat_")) == 0);
 }
 
-/* Whoever is told has its schema in no search_path of ours. */
+/* With its schema: the search_path is the policy's, and not of whoever is told. */
 static const char *
 Signature(Oid func)
 {
@@ -148,7 +148,10 @@ IsPlainType(Oid type)
 	return form.typtype != TYPTYPE_COMPOSITE || HasPlainColumns(type);
 }
 
-/* Is a value made without calling what belongs to its type?  An enum has casts only, which nothing but plain values meet. */
+/*
+ * Is a value made without calling what belongs to its type?  An enum has casts only,
+ * and CheckUse() gives it to nothing that looks for them.
+ */
 static bool
 IsMadePlainly(Oid type)
 {
