@@ -500,7 +500,7 @@ ReadsAnyTable(Oid func)
 
 /* Functions that make a value of whatever type they are told */
 static bool
-MakesAnyType(Oid func, const FormData_pg_proc * form)
+MakesAnyType(Oid func, const FormData_pg_proc *form)
 {
 	for (int i = 0; i < form->pronargs; i++)
 		if (form->proargtypes.values[i] == CSTRINGOID || form->proargtypes.values[i] == INTERNALOID)

@@ -99,7 +99,7 @@ CheckDefaults(const FuncExpr *call, void *writer)
 
 /* Is a type of an extension, as a superuser made it? */
 static bool
-IsOfExtension(Oid type, const FormData_pg_type * form)
+IsOfExtension(Oid type, const FormData_pg_type *form)
 {
 	return superuser_arg(form->typowner) && OidIsValid(getExtensionOfObject(TypeRelationId, type));
 }
@@ -228,7 +228,7 @@ Compares(Oid operator)
 
 /* Is it made for values of just these types? */
 static bool
-IsMadeFor(const OpExpr * expr)
+IsMadeFor(const OpExpr *expr)
 {
 	Oid			types[2];
 	ListCell   *lc;
