@@ -226,19 +226,20 @@ Compares(Oid operator)
 	return IsSearchOperator(operator) || (operator < FirstUnpinnedObjectId && IsSearchOperator(get_negator(operator)));
 }
 
-/* Is it made for values of just these types? */
+/* Is it made for values of just these types?  One that stands before its value has no left one. */
 static bool
 IsMadeFor(const OpExpr *expr)
 {
 	Oid			types[2];
+	int			first = lengthof(types) - list_length(expr->args);
 	ListCell   *lc;
 
-	if (list_length(expr->args) != lengthof(types))
-		return false;
 	op_input_types(expr->opno, &types[0], &types[1]);
 	foreach(lc, expr->args)
-		if (!IsPlainValue(lfirst(lc)) && exprType(lfirst(lc)) != types[foreach_current_index(lc)])
-		return false;
+	{
+		if (!IsPlainValue(lfirst(lc)) && exprType(lfirst(lc)) != types[first + foreach_current_index(lc)])
+			return false;
+	}
 	return true;
 }
 
