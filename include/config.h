@@ -92,9 +92,6 @@ typedef struct PolicyConfig
 	bool		incomplete;		/* it has more parts than can be evaluated */
 } PolicyConfig;
 
-/* Who holds the configuration, while messages are decided: a row trigger comes for each row. */
-extern Patience config_patience;
-
 extern PolicyIdentity *ConfigIdentify(const char *policy);
 extern PolicyIdentity *ConfigIdentifyWithin(const char *policy, int ms);
 extern bool IdentityHolds(PolicyIdentity *id);
@@ -102,6 +99,9 @@ extern bool IdentityIsPlaced(PolicyIdentity *id, Oid relid, const char *name);
 extern void PolicyMustHaveView(PolicyIdentity *id);
 extern Oid	DecisionColumnType(const PolicyIdentity *id, const char *column);
 extern PolicyConfig *ConfigRead(const char *policy, int revision, bool drafts, int ms);
+extern void ConfigReadSoon(Patience *patience, void (*read) (void *arg), void *arg);
+extern int	ConfigToWait(const Patience *patience);
+extern void ConfigIsHeld(void) pg_attribute_noreturn();
 extern List *ConfigGuards(const char *policy, List **conditions);
 extern Oid	TypeByName(const char *name);
 extern char *RelationName(Oid relid);

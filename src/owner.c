@@ -116,8 +116,8 @@ TypeIsTrusted(Oid owner, Oid type)
 }
 
 /*
- * May a type's input run code of somebody's, where a literal of it is parsed?  Base
- * types are a superuser's; a domain's checks come later, those of items don't.
+ * May it run somebody's code to make a value of a type?  Base types are a
+ * superuser's, enums have none, and an array is what its items are.
  */
 bool
 InputRunsCode(Oid type)

@@ -281,10 +281,10 @@ TrustedInit(void)
 	post_parse_analyze_hook = RefuseAnalyzed;
 }
 
-/* only_trusted(statement, what, before_it_runs): an error unless the current user may run it, now and in this transaction; none of it is run */
-PG_FUNCTION_INFO_V1(only_trusted);
+/* check_trusted(statement, what, before_it_runs): an error unless the current user may run it, now and in this transaction; none of it is run */
+PG_FUNCTION_INFO_V1(check_trusted);
 Datum
-only_trusted(PG_FUNCTION_ARGS)
+check_trusted(PG_FUNCTION_ARGS)
 {
 	char	   *sql = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	TrustLook	look = {.what = text_to_cstring(PG_GETARG_TEXT_PP(1)),.without_literals = true};

@@ -25,7 +25,7 @@ BEGIN
 			SELECT b.oid, b.typname, b.typnamespace FROM base b WHERE b.typbasetype = 0) t
 		JOIN pg_namespace n ON n.oid = t.typnamespace));
 	-- a value of an array or a record is made by the checks of what is in it
-	PERFORM assay_internal.only_trusted(statement);
+	PERFORM assay_internal.check_trusted(statement, 'baseline');
 	EXECUTE statement;
 	GET DIAGNOSTICS n = ROW_COUNT;
 	RETURN n;

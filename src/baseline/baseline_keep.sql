@@ -392,10 +392,10 @@ BEGIN
 			CASE WHEN b.label_table IS NOT NULL THEN assay_internal.baseline_steps(b, b.counted_label::text) END, counted));
 		deletion := format('DELETE FROM %s s WHERE %s', b.relation, same_key);
 		PERFORM set_config('search_path', b.search_path, true);
-		PERFORM assay_internal.only_trusted(deletion);
+		PERFORM assay_internal.check_trusted(deletion, 'baseline');
 		EXECUTE deletion;
 		GET DIAGNOSTICS gone = ROW_COUNT;
-		PERFORM assay_internal.only_trusted(query);
+		PERFORM assay_internal.check_trusted(query, 'baseline');
 		EXECUTE query INTO written, new_rows, new_keys;
 		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 		b.rows := b.rows - gone + new_rows;
@@ -421,7 +421,7 @@ BEGIN
 			GROUP BY run) n',
 		'arrival', arrival, 'source', b.source::text, 'not_counted', assay_internal.baseline_not_counted(arrival, b.settled, b.counted));
 	-- the source, and the labels, may be another's table, whose columns may get another type
-	PERFORM assay_internal.only_trusted(query);
+	PERFORM assay_internal.check_trusted(query, 'baseline');
 	EXECUTE query INTO added;
 	-- Numbers up to here were taken by now: who took them is running, or done
 	given := assay_internal.baseline_given($1);
@@ -443,7 +443,7 @@ BEGIN
 
 	IF b.label_table IS NOT NULL THEN
 		query := format('SELECT count(*) FROM (%s) c', assay_internal.baseline_relabelled(b, b.label_table::text));
-		PERFORM assay_internal.only_trusted(query);
+		PERFORM assay_internal.check_trusted(query, 'baseline');
 		EXECUTE query INTO relabelled;
 	END IF;
 	IF NOT isempty(added) OR relabelled > 0 THEN
@@ -452,7 +452,7 @@ BEGIN
 			assay_internal.baseline_tiles(b, fresh,
 				CASE WHEN b.label_table IS NOT NULL THEN 'TABLE step' END, counted));
 		PERFORM set_config('search_path', b.search_path, true);
-		PERFORM assay_internal.only_trusted(query);
+		PERFORM assay_internal.check_trusted(query, 'baseline');
 		EXECUTE query INTO written, new_rows, new_keys;
 		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 	END IF;
@@ -771,7 +771,7 @@ BEGIN
 		-- Names in extra are looked up where the caller looks.
 		query := format('CREATE TABLE %s AS %s WITH NO DATA', target, assay_internal.baseline_definition(b));
 		PERFORM set_config('search_path', b.search_path, true);
-		PERFORM assay_internal.only_trusted(assay_internal.baseline_definition(b));
+		PERFORM assay_internal.check_trusted(assay_internal.baseline_definition(b), 'baseline');
 		EXECUTE query;
 		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 		EXECUTE format('ALTER TABLE %s ADD PRIMARY KEY (%s, %s)', target, assay_internal.baseline_columns(NULL, key), assay_internal.baseline_tile(tile));
@@ -789,7 +789,7 @@ BEGIN
 	ELSE
 		query := format('CREATE MATERIALIZED VIEW %s AS %s', target, assay_internal.baseline_definition(b));
 		PERFORM set_config('search_path', b.search_path, true);
-		PERFORM assay_internal.only_trusted(assay_internal.baseline_definition(b));
+		PERFORM assay_internal.check_trusted(assay_internal.baseline_definition(b), 'baseline');
 		EXECUTE query;
 		PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 		EXECUTE format('CREATE UNIQUE INDEX ON %s (%s, %s)', target, assay_internal.baseline_columns(NULL, key), assay_internal.baseline_tile(tile));

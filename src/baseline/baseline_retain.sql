@@ -68,7 +68,7 @@ BEGIN
 		'tile', assay_internal.baseline_tile(b.tile), 'old', replace(moment, '{row}', 'o'), 'new', replace(moment, '{row}', 'n'));
 	-- operators of the key's types are found where they were when it was made
 	PERFORM set_config('search_path', b.search_path, true);
-	PERFORM assay_internal.only_trusted(deletion);
+	PERFORM assay_internal.check_trusted(deletion, 'baseline');
 	EXECUTE deletion;
 	GET DIAGNOSTICS n = ROW_COUNT;
 	PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);

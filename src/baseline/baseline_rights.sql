@@ -23,13 +23,6 @@ END $$;
 COMMENT ON FUNCTION assay_internal.baseline_must_be_owner(regclass, text, text) IS
 	'private: error unless the current role is the owner of the baseline itself';
 
--- Names are looked up anew by each refresh: who may create in a schema of the search_path could be called.
--- One without literals of a user's may have parameters: it is looked at as it runs alone.
-CREATE FUNCTION assay_internal.only_trusted(statement text, what text DEFAULT 'baseline', before_it_runs boolean DEFAULT true) RETURNS void
-	AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION assay_internal.only_trusted(text, text, boolean) IS
-	'private: error where a statement of a baseline, a text model or a policy calls what is neither a superuser''s nor of a role that may act as the current one';
-
 CREATE FUNCTION assay_internal.baseline_count_as_owner(relation regclass, started timestamptz) RETURNS void
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION assay_internal.baseline_count_as_owner(regclass, timestamptz) IS 'private: baseline_count() with the rights of the baseline''s owner';

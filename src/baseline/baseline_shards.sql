@@ -34,7 +34,7 @@ WHERE (b.*) IS DISTINCT FROM (EXCLUDED.*)',
 		'baseline', b.relation::text, 'columns', columns, 'tile', tile, 'definition', assay_internal.baseline_definition(b), 'key', assay_internal.baseline_columns(NULL, b.key_columns),
 		'labels', CASE WHEN b.label_table IS NOT NULL THEN ', labels = EXCLUDED.labels' END, 'extra', assay_internal.baseline_extra(b, ', {name} = EXCLUDED.{name}'));
 	PERFORM set_config('search_path', b.search_path, true);
-	PERFORM assay_internal.only_trusted(statement);
+	PERFORM assay_internal.check_trusted(statement, 'baseline');
 	EXECUTE statement;
 	GET DIAGNOSTICS b.changed = ROW_COUNT;
 	PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);

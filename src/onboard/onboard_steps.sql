@@ -171,7 +171,7 @@ DECLARE
 		'labels', assay_internal.onboarding_relation(o.labels)::text);
 BEGIN
 	-- columns may be of types of whose casts others have the say
-	PERFORM assay_internal.only_trusted(statement, 'policy', false);
+	PERFORM assay_internal.check_trusted(statement, 'policy', false);
 	EXECUTE statement;
 	GET DIAGNOSTICS rows = ROW_COUNT;
 	note := CASE WHEN timed THEN 'each known from its ' || known ELSE 'each taken as known a day after its message, since there is no time with it' END;

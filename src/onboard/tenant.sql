@@ -23,7 +23,7 @@ DECLARE
 		WHERE octet_length(m.{tenant}::text) <= 1000 AND isfinite(m.{at}) GROUP BY m.{tenant}::text ORDER BY 1$q$, names, 'caught', assay_internal.caught_condition(o.policy));
 BEGIN
 	-- a tenant's type may be another's, who makes casts of it
-	PERFORM assay_internal.only_trusted(statement, 'policy', false);
+	PERFORM assay_internal.check_trusted(statement, 'policy', false);
 	FOR t IN EXECUTE statement LOOP
 		n := n + 1;
 		SELECT * INTO was FROM assay.tenant_status s WHERE s.policy = o.policy AND s.tenant = t.tenant;
@@ -118,7 +118,7 @@ BEGIN
 	THEN
 		RETURN;
 	END IF;
-	PERFORM assay_internal.only_trusted(statement, 'policy', false);
+	PERFORM assay_internal.check_trusted(statement, 'policy', false);
 	EXECUTE statement INTO there USING check_tenant.tenant;
 	IF NOT there THEN
 		RAISE EXCEPTION 'policy "%" knows no tenant "%"', o.policy, left(check_tenant.tenant, 100) USING ERRCODE = 'undefined_object',
@@ -165,7 +165,7 @@ DECLARE
 	statement text := format(CASE WHEN dry_run THEN 'SELECT count(*)' ELSE 'DELETE' END || ' FROM %s m WHERE m.%I::text = $1',
 		assay_internal.onboarding_relation(o.messages), o.tenant);
 BEGIN
-	PERFORM assay_internal.only_trusted(statement, 'policy', false);
+	PERFORM assay_internal.check_trusted(statement, 'policy', false);
 	IF dry_run THEN
 		EXECUTE statement INTO n USING tenant;
 	ELSE

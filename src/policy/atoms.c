@@ -572,7 +572,7 @@ CountGate(AtomsBuild *b, List *terms, int64 least, GateDraft *gate)
 }
 
 static bool
-OperatorGate(AtomsBuild *b, OpExpr * op, GateDraft *gate)
+OperatorGate(AtomsBuild *b, OpExpr *op, GateDraft *gate)
 {
 	Node	   *left = linitial(op->args);
 	Node	   *right;

@@ -6,7 +6,6 @@
 
 #include "access/relation.h"
 #include "catalog/pg_type.h"
-#include "compat.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
 #include "funcapi.h"
@@ -144,9 +143,10 @@ PatternErrorCallback(void *arg)
 }
 
 /*
- * Parse what another than the owner writes: as himself, since literals run input
- * functions, then as the owner, who may mean something else by it where he may not look
- * into a schema of the search_path.  Each time an error where it calls what he may not.
+ * Parse what another than the owner writes: as the writer, since literals run input
+ * functions, then as the owner, for whom it may mean something else, where the writer may
+ * not look into a schema of the search_path.  Each time an error where it calls what the
+ * writer may not.
  */
 static Rule *
 ParseWritten(RuleKind kind, PolicyIdentity *id, TupleDesc desc, char *condition, const char *what, List *guards)

@@ -20,10 +20,11 @@
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
+#include "budget.h"
 #include "config.h"
 #include "executor/spi.h"
-#include "nodes/makefuncs.h"
 #include "owner.h"
+#include "protect.h"
 #include "security.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -35,8 +36,6 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
-
-Patience	config_patience;
 
 /* The relation of a qualified name as the configuration keeps it, or 0 */
 static Oid
@@ -548,6 +547,37 @@ ConfigRead(const char *policy, int revision, bool drafts, int ms)
 	ReadExclusions(c, caller);
 	EndReading(&security);
 	return c;
+}
+
+/* What is no answer to whoever would read it: a lock was waited for in vain. */
+void
+ConfigIsHeld(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+			 errmsg("the policy cannot be read: the configuration is locked")));
+}
+
+/*
+ * Run what reads the configuration, for a message, which does not wait for long for
+ * who holds it: ConfigToWait() says how long.
+ */
+void
+ConfigReadSoon(Patience *patience, void (*read) (void *arg), void *arg)
+{
+	ErrorData  *error = RunPatiently(patience, read, arg);
+
+	if (error && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
+		error->message = psprintf("the policy cannot be read: %s", error->message);
+	if (error)
+		ReThrowError(error);
+}
+
+/* Milliseconds: after it was waited for in vain hardly any, for a while */
+int
+ConfigToWait(const Patience *patience)
+{
+	return IsImpatient(patience) ? HARDLY_MS : BudgetToWait();
 }
 
 /*

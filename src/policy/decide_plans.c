@@ -43,6 +43,9 @@
 static List *all_plans = NIL;	/* of DecidePlans */
 static uint64 plans_used = 0;
 
+/* Of the configuration; a row trigger comes for each row while there are no plans. */
+static Patience patience;
+
 /* Of decision tables; those of other policies may be held for a moment only */
 static Patience table_patience[64];
 
@@ -520,6 +523,7 @@ CheckMayDecide(PolicyIdentity *id, Relation rel, bool *raise)
 typedef struct IdentifyJob
 {
 	const char *policy;
+	int			ms;				/* to wait for who holds the configuration */
 	PolicyIdentity *id;
 } IdentifyJob;
 
@@ -528,7 +532,7 @@ RunIdentify(void *arg)
 {
 	IdentifyJob *job = arg;
 
-	job->id = ConfigIdentifyWithin(job->policy, IsImpatient(&config_patience) ? HARDLY_MS : BudgetToWait());
+	job->id = ConfigIdentifyWithin(job->policy, job->ms);
 }
 
 /*
@@ -538,18 +542,11 @@ RunIdentify(void *arg)
 PolicyIdentity *
 IdentifySoon(const char *policy, bool again)
 {
-	IdentifyJob job = {policy, NULL};
-	ErrorData  *error;
+	IdentifyJob job = {policy, again ? HARDLY_MS : ConfigToWait(&patience), NULL};
 
-	if (again && IsImpatient(&config_patience))
-		ereport(ERROR,
-				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-				 errmsg("the policy cannot be read: the configuration is locked")));
-	error = RunPatiently(&config_patience, RunIdentify, &job);
-	if (error && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
-		error->message = psprintf("the policy cannot be read: %s", error->message);
-	if (error)
-		ReThrowError(error);
+	if (again && IsImpatient(&patience))
+		ConfigIsHeld();
+	ConfigReadSoon(&patience, RunIdentify, &job);
 	return job.id;
 }
 

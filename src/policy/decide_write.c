@@ -33,7 +33,6 @@
 #include "storage/proc.h"
 #include "utils/queryenvironment.h"
 #include "utils/snapmgr.h"
-#include "utils/timestamp.h"
 
 /* Faults kept of one statement; the ledgers have them all */
 #define STATEMENT_FAULTS_MAX	100

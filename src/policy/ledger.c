@@ -16,9 +16,7 @@
 #include "ledger.h"
 #include "protect.h"
 #include "text_detector.h"
-#include "utils/builtins.h"
 #include "utils/guc.h"
-#include "utils/memutils.h"
 
 /* A larger value of a type that is not text is not written out in a ledger. */
 #define EVIDENCE_RAW_MAX	8192

@@ -519,7 +519,7 @@ MessageColumn(Node *arg, Lookups *lookups)
 
 /* The column that an equality compares with one of another table, or 0 */
 static int
-ComparedColumn(OpExpr * op, Lookups *lookups)
+ComparedColumn(OpExpr *op, Lookups *lookups)
 {
 	int			left = MessageColumn(linitial(op->args), lookups);
 	int			right = MessageColumn(lsecond(op->args), lookups);

@@ -14,16 +14,8 @@
  */
 #include "postgres.h"
 
-#include <limits.h>
-
-#include "access/transam.h"
 #include "access/xact.h"
 #include "budget.h"
-#include "catalog/pg_class.h"
-#include "catalog/pg_type.h"
-#include "compat.h"
-#include "miscadmin.h"
-#include "owner.h"
 #include "policy_cache.h"
 #include "protect.h"
 #include "rights.h"
@@ -35,7 +27,6 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/timestamp.h"
 
 #define POLICY_CACHE_SIZE_MIN		0
 #define POLICY_CACHE_SIZE_DEFAULT	(128 * 1024)
@@ -271,6 +262,7 @@ typedef struct ReadJob
 	const char *policy;
 	int			revision;
 	bool		drafts;
+	const Patience *patience;
 	PolicyConfig *config;
 } ReadJob;
 
@@ -279,29 +271,22 @@ RunRead(void *arg)
 {
 	ReadJob    *job = arg;
 
-	job->config = ConfigRead(job->policy, job->revision, job->drafts,
-							 IsImpatient(&config_patience) ? HARDLY_MS : BudgetToWait());
+	job->config = ConfigRead(job->policy, job->revision, job->drafts, ConfigToWait(job->patience));
 }
 
 /* The configuration.  While messages are decided who holds its tables is not waited for long. */
 static PolicyConfig *
 ReadSoon(const char *policy, int revision, bool drafts)
 {
-	ReadJob		job = {policy, revision, drafts, NULL};
-	ErrorData  *error;
+	static Patience patience;
+	ReadJob		job = {policy, revision, drafts, &patience, NULL};
 
 	if (!BudgetRuns() || !CanProtect())
 		return ConfigRead(policy, revision, drafts, 0);
 	/* The rows before it may have waited for all. */
 	if (BudgetIsSpent())
-		ereport(ERROR,
-				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-				 errmsg("the policy cannot be read: the configuration is locked")));
-	error = RunPatiently(&config_patience, RunRead, &job);
-	if (error && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
-		error->message = psprintf("the policy cannot be read: %s", error->message);
-	if (error)
-		ReThrowError(error);
+		ConfigIsHeld();
+	ConfigReadSoon(&patience, RunRead, &job);
 	return job.config;
 }
 

@@ -33,10 +33,8 @@
 #include "port/pg_bitutils.h"
 #include "prefilter.h"
 #include "utils/array.h"
-#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 
 
 /* A shorter literal is found too often to be worth it. */

@@ -15,7 +15,6 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
-#include "compat.h"
 #include "hidden_calls.h"
 #include "literals.h"
 #include "miscadmin.h"
@@ -23,8 +22,8 @@
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/plannodes.h"
-#include "optimizer/clauses.h"
 #include "optimizer/optimizer.h"
+#include "owner.h"
 #include "parser/parse_coerce.h"
 #include "parser/parse_collate.h"
 #include "parser/parse_expr.h"
@@ -32,7 +31,6 @@
 #include "parser/parse_type.h"
 #include "parser/parser.h"
 #include "parser/scansup.h"
-#include "owner.h"
 #include "rule.h"
 #include "security.h"
 #include "utils/builtins.h"
@@ -502,7 +500,7 @@ ReadsAnyTable(Oid func)
 
 /* Functions that make a value of whatever type they are told */
 static bool
-MakesAnyType(Oid func, const FormData_pg_proc * form)
+MakesAnyType(Oid func, const FormData_pg_proc *form)
 {
 	for (int i = 0; i < form->pronargs; i++)
 		if (form->proargtypes.values[i] == CSTRINGOID || form->proargtypes.values[i] == INTERNALOID)

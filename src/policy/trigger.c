@@ -20,11 +20,9 @@
  */
 #include "postgres.h"
 
-#include "access/detoast.h"
 #include "budget.h"
 #include "commands/trigger.h"
 #include "common/hashfn.h"
-#include "compat.h"
 #include "compile.h"
 #include "decide_write.h"
 #include "miscadmin.h"
@@ -43,7 +41,6 @@
 #include "utils/memutils.h"
 #include "utils/plancache.h"
 #include "utils/rel.h"
-#include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
 /* Keys of messages that are decided one by one, held at once */

@@ -17,7 +17,6 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
-#include "compat.h"
 #include "hidden_calls.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
@@ -48,7 +47,7 @@ TellsOfOwner(Oid func)
 		(name != NULL && strncmp(name, "pg_stat_", strlen("pg_stat_")) == 0);
 }
 
-/* Whoever is told has its schema in no search_path of ours. */
+/* With its schema: the search_path is the policy's, and not of whoever is told. */
 static const char *
 Signature(Oid func)
 {
@@ -100,7 +99,7 @@ CheckDefaults(const FuncExpr *call, void *writer)
 
 /* Is a type of an extension, as a superuser made it? */
 static bool
-IsOfExtension(Oid type, const FormData_pg_type * form)
+IsOfExtension(Oid type, const FormData_pg_type *form)
 {
 	return superuser_arg(form->typowner) && OidIsValid(getExtensionOfObject(TypeRelationId, type));
 }
@@ -149,7 +148,10 @@ IsPlainType(Oid type)
 	return form.typtype != TYPTYPE_COMPOSITE || HasPlainColumns(type);
 }
 
-/* Is a value made without calling what belongs to its type?  An enum has casts only, which nothing but plain values meet. */
+/*
+ * Is a value made without calling what belongs to its type?  An enum has casts only,
+ * and CheckUse() gives it to nothing that looks for them.
+ */
 static bool
 IsMadePlainly(Oid type)
 {
@@ -206,7 +208,6 @@ RefuseOther(Node *node, void *context)
 	return false;
 }
 
-
 /* Is it an operator that an index is searched by?  A superuser alone says so of one. */
 static bool
 IsSearchOperator(Oid operator)
@@ -225,19 +226,20 @@ Compares(Oid operator)
 	return IsSearchOperator(operator) || (operator < FirstUnpinnedObjectId && IsSearchOperator(get_negator(operator)));
 }
 
-/* Is it made for values of just these types? */
+/* Is it made for values of just these types?  One that stands before its value has no left one. */
 static bool
-IsMadeFor(const OpExpr * expr)
+IsMadeFor(const OpExpr *expr)
 {
 	Oid			types[2];
+	int			first = lengthof(types) - list_length(expr->args);
 	ListCell   *lc;
 
-	if (list_length(expr->args) != lengthof(types))
-		return false;
 	op_input_types(expr->opno, &types[0], &types[1]);
 	foreach(lc, expr->args)
-		if (!IsPlainValue(lfirst(lc)) && exprType(lfirst(lc)) != types[foreach_current_index(lc)])
-		return false;
+	{
+		if (!IsPlainValue(lfirst(lc)) && exprType(lfirst(lc)) != types[first + foreach_current_index(lc)])
+			return false;
+	}
 	return true;
 }
 

@@ -12,7 +12,6 @@
 
 #include "catalog/namespace.h"
 #include "mb/pg_wchar.h"
-#include "utils/memutils.h"
 
 #include "encoding.h"
 

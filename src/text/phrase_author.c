@@ -22,7 +22,7 @@
 
 /* Run a statement as the owner of the tables, planned once in a backend. */
 static void
-RunAsOwner(SPIPlanPtr * plan, const char *sql, int nargs, Oid *types, Datum *values, const char *nulls)
+RunAsOwner(SPIPlanPtr *plan, const char *sql, int nargs, Oid *types, Datum *values, const char *nulls)
 {
 	NamedSetSecurity security;
 
@@ -45,10 +45,10 @@ static bool
 WriteRow(HeapTuple row, TupleDesc desc, bool put)
 {
 	static SPIPlanPtr plans[2];
-	Oid			types[12] = {TEXTOID, INT8OID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID,
+	Oid			types[11] = {TEXTOID, INT8OID, TIMESTAMPTZOID, TEXTOID, TEXTOID, TEXTOID,
 	TEXTOID, FLOAT8OID, TEXTOID, TIMESTAMPTZOID, TEXTOID};
-	Datum		values[12];
-	char		nulls[12];
+	Datum		values[11];
+	char		nulls[11];
 	bool		isnull;
 	text	   *name;
 	OpenSet    *set;

@@ -261,7 +261,7 @@ SELECT max(s.day) AS day FROM span s GROUP BY s.number
 UNION SELECT ($3 AT TIME ZONE ''UTC'')::date ORDER BY day', '{labels}', labels::text);
 BEGIN
 	-- the labels may be another's table, whose columns may get another type
-	PERFORM assay_internal.only_trusted(statement, 'text model', false);
+	PERFORM assay_internal.check_trusted(statement, 'text model', false);
 	RETURN QUERY EXECUTE statement USING delay, since, until, steps;
 END $$;
 COMMENT ON FUNCTION assay_internal.text_model_days(regclass, interval, timestamptz, timestamptz, integer) IS
@@ -327,7 +327,7 @@ BEGIN
 		IF is_last THEN
 			statement := assay_internal.text_model_statement(r, true);
 		END IF;
-		PERFORM assay_internal.only_trusted(statement, 'text model', false);
+		PERFORM assay_internal.check_trusted(statement, 'text model', false);
 		BEGIN
 			EXECUTE statement INTO plus, minus, changes, odd, odd_key USING now_known, CASE WHEN NOT is_last THEN known END, total, latest, nothing;
 		EXCEPTION WHEN cardinality_violation THEN
@@ -497,7 +497,7 @@ BEGIN
 	query := format('SELECT %s, %s AS at, (%s
 		) AS content FROM %s', keys, coalesce(quote_ident(at), 'NULL') || '::pg_catalog.timestamptz', content, source);
 	PERFORM set_config('search_path', search_path, true);
-	PERFORM assay_internal.only_trusted(query, 'text model');
+	PERFORM assay_internal.check_trusted(query, 'text model');
 	EXECUTE pg_catalog.concat('CREATE VIEW ', content_view, ' AS ', query);
 	PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 	SELECT a.atttypid INTO content_type FROM pg_attribute a WHERE a.attrelid = content_view::regclass AND a.attname = 'content';
