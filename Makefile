@@ -214,9 +214,9 @@ INDENT_FLAGS = -bad -bap -bbb -bc -bl -cli1 -cp33 -cdb -nce -d0 -di12 -nfc1 -i4 
 	-l79 -lp -lpl -nip -npro -sac -tpg -ts4
 C_SOURCES = $(wildcard src/*.c src/*/*.c src/*/*.h include/*.h)
 indent:
-	for f in $(C_SOURCES); do \
-		pg_bsd_indent $(INDENT_FLAGS) -Utypedefs.list $$f /tmp/indent.$$$$ || exit 1; \
-		cmp -s $$f /tmp/indent.$$$$ || cat /tmp/indent.$$$$ >$$f; \
-	done; rm -f /tmp/indent.$$$$
+	new=$$(mktemp) && for f in $(C_SOURCES); do \
+		pg_bsd_indent $(INDENT_FLAGS) -Utypedefs.list $$f $$new || exit 1; \
+		cmp -s $$f $$new || cat $$new >$$f; \
+	done; rm -f $$new
 
 .PHONY: help packages docs-check reference test test-16 test-17 test-18 test-asan test-valgrind demo demo-stop bench indent

@@ -34,8 +34,8 @@ case $days in ''|*[!0-9]*|0) fail "how many days are $days?" ;; esac
 case $batch in ''|*[!0-9]*|0) fail "how large is a batch of $batch?" ;; esac
 
 tools/cluster start bench_onboard fsync=off shared_buffers=512MB max_wal_size=4GB work_mem=64MB maintenance_work_mem=256MB >/dev/null
-watching=''
-trap '[ -z "$watching" ] || kill "$watching" 2>/dev/null; [ -n "$keep" ] || tools/cluster stop bench_onboard' EXIT
+watching='' work=$(mktemp -d)
+trap 'rm -rf "$work"; [ -z "$watching" ] || kill "$watching" 2>/dev/null; [ -n "$keep" ] || tools/cluster stop bench_onboard' EXIT
 eval "$(tools/cluster env bench_onboard)"
 export PGOPTIONS='-c client_min_messages=warning -c jit=off'
 sql() { psql -XqAt -v ON_ERROR_STOP=1 "$@"; }
@@ -115,19 +115,19 @@ watch() {
 onboard() {
 	local from
 	from=$(ended)
-	echo 0 >/tmp/onboard_memory.$$
-	watch /tmp/onboard_memory.$$ &
+	echo 0 >"$work/memory"
+	watch "$work/memory" &
 	watching=$!
-	/usr/bin/env time -f %e -o /tmp/onboard.$$ psql -XqAt -v ON_ERROR_STOP=1 -c "CALL assay.onboard('inbound', 'message'$1, batch => $batch)"
+	/usr/bin/env time -f %e -o "$work/wall" psql -XqAt -v ON_ERROR_STOP=1 -c "CALL assay.onboard('inbound', 'message'$1, batch => $batch)"
 	kill "$watching"
 	wait "$watching" 2>/dev/null || true
 	watching=''
-	memory=$(($(cat /tmp/onboard_memory.$$) / 1024))
-	rm -f /tmp/onboard_memory.$$
+	memory=$(($(cat "$work/memory") / 1024))
+	rm -f "$work/memory"
 	# the server counts a process once that has ended
 	sleep 1
-	wall=$(cat /tmp/onboard.$$) processors=$(calc '%.1f' "$(ended) - $from")
-	rm -f /tmp/onboard.$$
+	wall=$(cat "$work/wall") processors=$(calc '%.1f' "$(ended) - $from")
+	rm -f "$work/wall"
 	[ "$(sql -c 'SELECT count(*) FROM message m LEFT JOIN inbound_verdict v USING (id) WHERE v.id IS NULL')" = 0 ] || fail 'not all is decided'
 }
 

@@ -97,6 +97,11 @@ END $$;
 SELECT assay.alter_policy('judged', thresholds => '{"caught": 1}', default_verdict => 'fine') IS NOT NULL AS other_verdicts;
 INSERT INTO message VALUES ('none', 302, 302);
 SELECT kind, name, claim, hits FROM assay.precision_report('judged') WHERE kind = 'verdict';
+-- a detector that was written by hand, with a tag that is null
+INSERT INTO assay.detector (policy, detector, from_revision, condition, weight, mode, rollout, tags)
+SELECT policy, 'by hand', max(revision), 'true', 0, 'live', 1, '{NULL,hand}' FROM assay.revision WHERE policy = 'judged' GROUP BY policy;
+INSERT INTO message VALUES ('none', 303, 303);
+SELECT kind, name, hits FROM assay.precision_report('judged') WHERE name IN ('by hand', 'hand') OR name IS NULL;
 
 \set VERBOSITY terse
 SELECT * FROM assay.precision_report('nobody');

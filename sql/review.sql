@@ -73,6 +73,13 @@ SELECT take_review('inbound', 0);
 SELECT count(*) AS nothing_new FROM inbound_review a JOIN take_review('inbound', 5) b USING (review) WHERE a.taken_by IS NOT NULL;
 SELECT count(*) FROM take_review('inbound', 1000, '0');
 RESET ROLE;
+-- a column that the table's owner has made another: the server ended
+BEGIN;
+ALTER TABLE inbound_review ALTER taken_at TYPE date;
+SELECT taken_at <= clock_timestamp() AS at FROM take_review('inbound', 1, '0');
+ALTER TABLE inbound_review DROP COLUMN review CASCADE, ADD review text DEFAULT 'none';
+SELECT * FROM take_review('inbound', 1, '0');
+ROLLBACK;
 SELECT labelled, skipped, taken FROM review_rounds('inbound');
 
 -- reports before all is reviewed: what is not known is not made up

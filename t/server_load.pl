@@ -210,6 +210,17 @@ SKIP:
 	like($err, qr/could not open ".*secret.eml": Permission denied\n.*252 messages/, 'the others are read');
 }
 
+# What a sender or a file's name says does not steer the terminal.
+my $steers = "\e]0;x\a\e[31m\xc2\x9b31m";
+value('TRUNCATE message; CREATE UNIQUE INDEX once ON message (message_id)');
+my $sent = fresh_folder();
+write_file("$sent/$_$steers.eml", "Message-ID: <m$steers\@b.example>\n" . message('m')) for 1, 2;
+(undef, $err) = load('-v', '-v', $sent);
+like($err, qr/was not loaded: duplicate key.*\(message_id\)=\(m\?/, 'a message that came twice is told');
+like($err, qr/1\?\]0;x/, 'and by its file');
+unlike($err, qr/[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|[\x{80}-\x{9f}]/, 'without what steers a terminal');
+value('DROP INDEX once');
+
 # Ctrl-C: what was sent is committed, and it says so
 value('TRUNCATE message');
 my $one = "From a Thu Aug 22 12:36:23 2002\n" . message('m') . "\n";

@@ -12,15 +12,27 @@ fi
 bindir=$("$PG_CONFIG" --bindir)
 pgmajor=$("$PG_CONFIG" --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
 
+# Make a folder where anybody may, as in /tmp: what another user has put there before
+# would be run, or written through.
+own_folder() {
+	mkdir "$1" 2>/dev/null || true
+	if [ -L "$1" ] || [ ! -d "$1" ] || { [ ! -O "$1" ] && [ "$(stat -c %U "$1")" != "${2:-}" ]; }; then
+		echo "$1 belongs to another user" >&2
+		exit 1
+	fi
+}
+
 as_owner() { "$@"; }
 owner=$(id -un)
 build=$top/build
 if [ "$(id -u)" = 0 ]; then
 	owner=postgres
-	as_owner() { setpriv --reuid=postgres --regid=postgres --clear-groups env HOME=/tmp "$@"; }
+	# That user's own folder has settings of his; one that others may write in, of anybody's (.proverc, .psqlrc).
+	as_owner() { setpriv --reuid=postgres --regid=postgres --clear-groups env HOME="$build/home" "$@"; }
 	# A clone below a closed home folder is out of that user's sight.
 	if ! as_owner test -x "$top"; then
 		build=/var/tmp/pg_assay-$(printf %s "$top" | cksum | cut -d' ' -f1)
+		own_folder "$build"
 	fi
 fi
 stage=$build/stage
@@ -53,7 +65,8 @@ small_disk='max_wal_size=128MB min_wal_size=32MB temp_file_limit=1GB'
 
 # Build and install into $stage; the system's folders stay as they are
 stage_install() {
-	mkdir -p "$build" ${stage:+"$stage"}
+	mkdir -p "$build/home" ${stage:+"$stage"}
+	if [ "$owner" != "$(id -un)" ]; then chown "$owner" "$build/home"; fi
 	make -C "$top" -s -j"$(nproc)" all PG_CONFIG="$PG_CONFIG" with_llvm=no ${COPT:+COPT="$COPT"} &&
 	make -C "$top" -s install DESTDIR="$stage" PG_CONFIG="$PG_CONFIG" with_llvm=no \
 		>"$build/install.log" 2>&1 || { [ -f "$build/install.log" ] && cat "$build/install.log" >&2; return 1; }

@@ -159,12 +159,13 @@ load_message(RawMessage *raw)
 	}
 	if (options.verbose > 1 && options.feedback == NULL)
 	{
-		clear_bar();
-		fprintf(stderr, "%s: %s", progname, message->source);
+		GString    *line = g_string_new(message->source);
+
 		for (int d = 0; d < NUM_DEFECTS; d++)
 			if (HAS_DEFECT(message, d))
-				fprintf(stderr, " %s", defect_names[d]);
-		fputc('\n', stderr);
+				g_string_append_printf(line, " %s", defect_names[d]);
+		report("%s", line->str);
+		g_string_free(line, TRUE);
 	}
 	if (options.progress > 0)
 		show_progress();

@@ -24,15 +24,31 @@ Options		options = {
 /* Called before a line is printed: clears what may stand there */
 void		(*before_report) (void) = NULL;
 
+/*
+ * Clear what steers a terminal: an error quotes what a sender has written, and
+ * names of files.
+ */
+static void
+clear_controls(char *text)
+{
+	for (unsigned char *c = (unsigned char *) text; *c != '\0'; c++)
+		if ((*c < ' ' && *c != '\n' && *c != '\t') || *c == 0x7f)
+			*c = '?';
+		else if (*c == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f)
+			*c = *(c + 1) = '?';
+}
+
 static void
 G_GNUC_PRINTF(1, 0)
 vreport(const char *fmt, va_list args)
 {
+	char	   *text = g_strdup_vprintf(fmt, args);
+
 	if (before_report != NULL)
 		before_report();
-	fprintf(stderr, "%s: ", progname);
-	vfprintf(stderr, fmt, args);
-	fputc('\n', stderr);
+	clear_controls(text);
+	fprintf(stderr, "%s: %s\n", progname, text);
+	g_free(text);
 }
 
 /* A line on stderr */

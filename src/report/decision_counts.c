@@ -524,7 +524,10 @@ KeepTag(Counter *c, uint64 row)
 	MemoryContextSwitchTo(old);
 }
 
-/* Tags of the policy's detectors, as far as the caller may read them: SPI is connected. */
+/*
+ * Tags of the policy's detectors, as far as the caller may read them: SPI is
+ * connected.  A row that was written by hand may have a tag that is null.
+ */
 static void
 ReadTags(Counter *c, const char *policy)
 {
@@ -537,7 +540,7 @@ ReadTags(Counter *c, const char *policy)
 	q.read_only = true;
 	QueryAdd(&q, "SELECT d.detector, t FROM (SELECT DISTINCT ON (e.detector) e.detector, e.tags FROM assay.detector e WHERE e.policy = ");
 	QueryValue(&q, TEXTOID, CStringGetTextDatum(policy));
-	QueryAdd(&q, " ORDER BY e.detector, e.from_revision DESC) d, pg_catalog.unnest(d.tags) t GROUP BY 1, 2");
+	QueryAdd(&q, " ORDER BY e.detector, e.from_revision DESC) d, pg_catalog.unnest(d.tags) t WHERE t IS NOT NULL GROUP BY 1, 2");
 	n = QueryRun(&q, SPI_OK_SELECT, NULL);
 	if (n > 0)
 		c->tags = hash_create("tags", 64, &ctl, HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);

@@ -158,9 +158,9 @@ assay_take_review(PG_FUNCTION_ARGS)
 	QueryValue(q, INTERVALOID, PG_GETARG_DATUM(2));
 	QueryAdd(q, ") ORDER BY n.review LIMIT ");
 	QueryValue(q, INT4OID, PG_GETARG_DATUM(1));
-	QueryAdd(q, " FOR UPDATE SKIP LOCKED) n WHERE v.review = n.review RETURNING v.*) SELECT u.review, ");
+	QueryAdd(q, " FOR UPDATE SKIP LOCKED) n WHERE v.review = n.review RETURNING v.*) SELECT u.review::pg_catalog.int8, ");
 	AddKeyArray(q, &r.source, "u");
-	QueryAdd(q, ", u.taken_at FROM u ORDER BY 1");
+	QueryAdd(q, ", u.taken_at::pg_catalog.timestamptz FROM u ORDER BY 1");
 	return RunStatement(fcinfo, &r.source, &r.query);
 }
 
