@@ -56,6 +56,13 @@ RefuseFunction(Oid function, void *context)
 }
 
 static void
+RefuseOperator(Oid operator, const char *what)
+{
+	if (OidIsValid(operator) && !OperatorIsTrusted(GetUserId(), operator))
+		Refuse(psprintf("operator %s, or what negates or commutes it,", format_operator(operator)), what);
+}
+
+static void
 RefuseType(Oid type, const char *what)
 {
 	if (InputRunsCode(type) && !TypeIsTrusted(GetUserId(), type))
@@ -89,6 +96,7 @@ RefuseUntrusted(Node *node, void *context)
 	if (IsA(node, Query))
 		return query_tree_walker((Query *) node, RefuseUntrusted, context, 0);
 	(void) check_functions_in_node(node, RefuseFunction, context);
+	RefuseOperator(OperatorOfNode(node), look->what);
 	foreach(lc, HiddenCasts(node))
 		(void) RefuseFunction(lfirst_oid(lc), context);
 	if (IsA(node, RangeTblFunction))

@@ -152,13 +152,20 @@ IsPlainType(Oid type)
 	return form.typtype != TYPTYPE_COMPOSITE || HasPlainColumns(type);
 }
 
-/* Is a value made without calling what belongs to its type?  An enum has casts only, which nothing but plain values meet. */
+/*
+ * Is a value made without calling what belongs to its type?  An enum has casts
+ * only, which nothing but plain values meet.  A record is of what is written, or
+ * what a function says that it makes, not one that it fills.
+ */
 static bool
-IsMadePlainly(Oid type)
+IsMadePlainly(Node *node)
 {
+	Oid			type = exprType(node);
 	Oid			item = get_element_type(type);
 
-	return type == RECORDOID || get_typtype(OidIsValid(item) ? item : type) == TYPTYPE_ENUM || IsPlainType(type);
+	if (type == RECORDOID)
+		return IsA(node, RowExpr) || (IsA(node, FuncExpr) && get_func_rettype(((FuncExpr *) node)->funcid) == RECORDOID);
+	return get_typtype(OidIsValid(item) ? item : type) == TYPTYPE_ENUM || IsPlainType(type);
 }
 
 /* A value that anything may be done with.  A record is what its columns are. */
@@ -228,6 +235,13 @@ Compares(Oid operator)
 	return IsSearchOperator(operator) || (operator < FirstUnpinnedObjectId && IsSearchOperator(get_negator(operator)));
 }
 
+/* Is a value of just the type that is declared?  A record may be of anything. */
+static bool
+IsOf(Node *value, Oid declared)
+{
+	return exprType(value) == declared && declared != RECORDOID;
+}
+
 /* Is it made for values of just these types? */
 static bool
 IsMadeFor(const OpExpr * expr)
@@ -239,7 +253,7 @@ IsMadeFor(const OpExpr * expr)
 		return false;
 	op_input_types(expr->opno, &types[0], &types[1]);
 	foreach(lc, expr->args)
-		if (!IsPlainValue(lfirst(lc)) && exprType(lfirst(lc)) != types[foreach_current_index(lc)])
+		if (!IsPlainValue(lfirst(lc)) && !IsOf(lfirst(lc), types[foreach_current_index(lc)]))
 		return false;
 	return true;
 }
@@ -270,7 +284,7 @@ CheckArguments(const FuncExpr *call)
 		Node	   *arg = lfirst(lc);
 		int			number = IsA(arg, NamedArgExpr) ? ((NamedArgExpr *) arg)->argnumber : foreach_current_index(lc);
 
-		if (number >= n || exprType(arg) != types[number])
+		if (number >= n || !IsOf(arg, types[number]))
 			(void) RefuseOther(IsA(arg, NamedArgExpr) ? (Node *) ((NamedArgExpr *) arg)->arg : arg, NULL);
 	}
 }
@@ -321,10 +335,13 @@ LookAt(Node *node, void *writer)
 	(void) check_functions_in_node(node, CheckCall, writer);
 	foreach(lc, HiddenCasts(node))
 		(void) CheckCall(lfirst_oid(lc), writer);
+	foreach(lc, LinkedOperators(OperatorOfNode(node)))
+		if (OidIsValid(get_opcode(lfirst_oid(lc))))
+		(void) CheckCall(get_opcode(lfirst_oid(lc)), writer);
 	if (IsA(node, FuncExpr))
 		CheckDefaults((FuncExpr *) node, writer);
 	CheckUse(node);
-	if (!PassesOn(node) && !IsMadePlainly(exprType(node)))
+	if (!PassesOn(node) && !IsMadePlainly(node))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("a value of type %s is for the policy's owner to make in a condition", format_type_be_qualified(exprType(node))),
