@@ -225,6 +225,10 @@ BEGIN
 			RAISE WARNING '%: % %', condition, SQLSTATE, SQLERRM;
 		END;
 	END LOOP;
+	-- nor is what is said of errors a value, where PostgreSQL has that
+	IF current_setting('server_version_num')::int >= 170000 THEN
+		PERFORM assay.create_detector('typed', 'asks', 'JSON_EXISTS(jsonb_build_array(t), ''$'' ERROR ON ERROR) AND JSON_VALUE(jsonb_build_array(t), ''$'' RETURNING atk_v.shade DEFAULT ''dark'' ON EMPTY ERROR ON ERROR) = shade', mode => 'shadow');
+	END IF;
 END $$;
 ROLLBACK;
 

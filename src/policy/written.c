@@ -199,6 +199,17 @@ PassesOn(Node *node)
 	}
 }
 
+/* What has a value by its parts only, if any: ERROR ON ERROR has none, DEFAULT one of the type that is made */
+static bool
+IsNoValue(Node *node)
+{
+#if PG_VERSION_NUM >= 170000
+	if (IsA(node, JsonBehavior))
+		return true;
+#endif
+	return IsA(node, List) || IsA(node, CaseWhen);
+}
+
 static bool
 RefuseOther(Node *node, void *context)
 {
@@ -206,6 +217,8 @@ RefuseOther(Node *node, void *context)
 		return false;
 	if (IsA(node, List))
 		return expression_tree_walker(node, RefuseOther, context);
+	if (IsNoValue(node))
+		return false;
 	if (!IsPlainValue(node))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -215,7 +228,6 @@ RefuseOther(Node *node, void *context)
 				 errhint("Compare it, or cast it to text first; the owner may use it, or compute a signal by it.")));
 	return false;
 }
-
 
 /* Is it an operator that an index is searched by?  A superuser alone says so of one. */
 static bool
@@ -330,7 +342,7 @@ LookAt(Node *node, void *writer)
 
 	if (node == NULL)
 		return false;
-	if (IsA(node, List) || IsA(node, CaseWhen))
+	if (IsNoValue(node))
 		return expression_tree_walker(node, LookAt, writer);
 	(void) check_functions_in_node(node, CheckCall, writer);
 	foreach(lc, HiddenCasts(node))
