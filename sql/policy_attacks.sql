@@ -230,6 +230,12 @@ BEGIN
 		PERFORM assay.create_detector('typed', 'asks', 'JSON_EXISTS(jsonb_build_array(t), ''$'' ERROR ON ERROR) AND JSON_VALUE(jsonb_build_array(t), ''$'' RETURNING atk_v.shade DEFAULT ''dark'' ON EMPTY ERROR ON ERROR) = shade', mode => 'shadow');
 	END IF;
 END $$;
+-- what the owner wrote stands, also where the builder imports something else; the builder writes no such thing by it
+SET ROLE atk_victim;
+SELECT assay.create_detector('typed', 'shown', 'to_jsonb(shade) IS NULL', mode => 'shadow') > 0 AS created, assay.create_detector('typed', 'plain', 't = ''plain''', mode => 'shadow') > 0 AS plain;
+SET ROLE atk_builder;
+SELECT count(*) FROM assay.policy_import(replace(assay.policy_export('typed')::text, '"weight": 1', '"weight": 2')::jsonb, 'typed', false);
+SELECT count(*) FROM assay.policy_import(replace(assay.policy_export('typed')::text, 't = ''plain''', 'to_json(shade) IS NULL')::jsonb, 'typed', true);
 ROLLBACK;
 
 -- the planner puts an operator's negator in the place of NOT: whose it is, and who may call it
