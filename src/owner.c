@@ -13,6 +13,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/transam.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_operator.h"
@@ -96,6 +97,8 @@ OperatorIsTrusted(Oid owner, Oid operator)
 {
 	ListCell   *lc;
 
+	if (operator < FirstUnpinnedObjectId)
+		return true;			/* PostgreSQL's own */
 	foreach(lc, LinkedOperators(operator))
 	{
 		Oid			function = get_opcode(lfirst_oid(lc));
