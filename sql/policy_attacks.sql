@@ -194,11 +194,14 @@ CREATE CAST (atk_v.shade AS json) WITH FUNCTION atk_v.shown(atk_v.shade);
 CREATE DOMAIN atk_v.word AS text CHECK (VALUE <> '');
 CREATE DOMAIN atk_v.words AS text[];
 CREATE TYPE atk_v.place AS (country text, shade atk_v.shade);
-CREATE TYPE atk_v.hours AS RANGE (subtype = int);
+CREATE TYPE atk_v.hours AS RANGE (subtype = int, multirange_type_name = atk_v.hours_multirange);
 CREATE FUNCTION atk_v.is_dark(x atk_v.shade, y text DEFAULT '') RETURNS boolean LANGUAGE sql IMMUTABLE AS $$ SELECT x = 'dark' $$;
 CREATE FUNCTION atk_v.any_text(x anyelement) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT to_json(x)::text $$;
+CREATE FUNCTION atk_v.any_same(x anyelement, y anyelement) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$ SELECT to_json(x)::text = to_json(y)::text $$;
+CREATE OPERATOR atk_v.=~= (FUNCTION = atk_v.any_same, LEFTARG = anyelement, RIGHTARG = anyelement);
+CREATE FUNCTION atk_v.both(x atk_v.shade, OUT a atk_v.shade, OUT b int) LANGUAGE sql IMMUTABLE AS $$ SELECT x, 1 $$;
 CREATE TABLE atk_v.typed (id int PRIMARY KEY, t text, shade atk_v.shade, shades atk_v.shade[], word atk_v.word, listed atk_v.word[], words atk_v.words,
-	place atk_v.place, hours atk_v.hours);
+	place atk_v.place, hours atk_v.hours, spans atk_v.hours_multirange);
 SELECT assay.create_policy('typed', 'atk_v.typed', '{id}', prior => -1);
 SELECT assay.grant_access('typed', 'atk_builder', 'builder');
 SET ROLE atk_builder;
@@ -210,10 +213,10 @@ BEGIN
 		'''dark'' = ANY (shades) AND shade = ANY (shades)', 'shades && ''{dark}''', 'shades @> ARRAY[shade]', 'cardinality(shades) > 1 AND array_position(shades, ''dark'') > 1', 'shades[1] = shade', 'array_append(shades, shade) = shades',
 		'atk_v.is_dark(shade)', 'atk_v.is_dark(y => t, x => shade)', 'coalesce(shade, ''dark'') = ''dark''', 'CASE shade WHEN ''dark'' THEN t = '''' ELSE shade IS NULL END', 'greatest(shade, ''dark'') = shade', '(shade, id) > (''dark'', 1)', 'nullif(shade, ''dark'') IS NULL',
 		'word = ''x'' AND word LIKE ''x%'' AND word IN (''x'', t)', 'lower(word) || word = t', 'coalesce(word, '''') = ''''', 'listed::text[] && ''{x}''', '''x'' = ANY (listed)', 'listed[1] = ''x''', 'cardinality(words) > 1 AND ''x'' = ANY (words) AND words[1] = t',
-		'(place).country = ''x'' AND (place).shade = ''dark''', 'place IS NULL', 'place::text = t', 'hours @> 5', 'lower(hours) > 5 AND isempty(hours)',
+		'(place).country = ''x'' AND (place).shade = ''dark''', 'place IS NULL', 'place::text = t', 'hours @> 5', 'lower(hours) > 5 AND isempty(hours) AND spans @> 5', '(assay.text_facts(t)).scripts IS NULL AND to_jsonb(assay.text_facts(t)) IS NULL', '(atk_v.both(shade)).b = 1',
 		-- these are not
 		'to_jsonb(shade) IS NULL', 'to_json(shades) IS NULL', 'to_jsonb(CASE WHEN t = '''' THEN shade END) IS NULL', 'row_to_json(place) IS NULL', 'row_to_json(ROW(shade)) IS NULL', 'to_json(ARRAY[ROW(shade)]) IS NULL', 'jsonb_build_object(''x'', shade) IS NULL',
-		'jsonb_build_array(1, coalesce(shade, ''dark'')) IS NULL', 'format(''%s'', shade) = t', 't || shade = t', 'atk_v.any_text(shade) = t', 'to_json((place).shade) IS NULL', 'xmlforest(shade) IS NULL', 'to_json(greatest(shade, ''dark'')) IS NULL',
+		'jsonb_build_array(1, coalesce(shade, ''dark'')) IS NULL', 'format(''%s'', shade) = t', 't || shade = t', 'atk_v.any_text(shade) = t', 'to_json((place).shade) IS NULL', 'xmlforest(shade) IS NULL', 'atk_v.any_same(shade, shade)', 'shade OPERATOR(atk_v.=~=) shade', 'shade OPERATOR(atk_v.=~=) ANY (shades)', 'to_json(spans) IS NULL', 'to_json(atk_v.both(shade)) IS NULL', 'to_json(greatest(shade, ''dark'')) IS NULL',
 		'listed && ''{x}''', 'place = ROW(t, shade)', 't::atk_v.word = t', 'hours = ''[1,2]''', 'hours && atk_v.hours(1, 2)', 'ROW(t, shade)::atk_v.place = place', 'jsonb_populate_record(place, ''{}'') IS NULL', 'words = ''{x}''::atk_v.words'] LOOP
 		BEGIN
 			PERFORM assay.create_detector('typed', 'makes', condition, mode => 'shadow');

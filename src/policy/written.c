@@ -14,7 +14,6 @@
 #include "access/transam.h"
 #include "catalog/dependency.h"
 #include "catalog/pg_amop.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
@@ -103,9 +102,7 @@ CheckDefaults(const FuncExpr *call, void *writer)
 static bool
 IsOfExtension(Oid type, const FormData_pg_type * form)
 {
-	return superuser_arg(form->typowner) &&
-		(OidIsValid(getExtensionOfObject(TypeRelationId, type)) ||
-		 (OidIsValid(form->typrelid) && OidIsValid(getExtensionOfObject(RelationRelationId, form->typrelid))));
+	return superuser_arg(form->typowner) && OidIsValid(getExtensionOfObject(TypeRelationId, type));
 }
 
 static bool IsPlainType(Oid type);
