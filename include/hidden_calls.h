@@ -7,6 +7,8 @@
 
 #include "nodes/pg_list.h"
 
+extern Oid	OperatorOfNode(Node *node);
+extern List *LinkedOperators(Oid operator);
 extern bool HidesFunctions(Node *node);
 extern bool MakesValue(Node *node);
 extern List *HiddenCasts(Node *node);

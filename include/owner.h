@@ -10,6 +10,7 @@
 extern Oid	RelationOwner(Oid relid);
 extern Oid	FunctionOwner(Oid function);
 extern bool MayActAs(Oid role, Oid owner);
+extern bool OperatorIsTrusted(Oid owner, Oid operator);
 extern bool TypeIsTrusted(Oid owner, Oid type);
 extern bool InputRunsCode(Oid type);
 extern bool SchemaIsOurs(Oid schema);

@@ -116,6 +116,19 @@ CREATE VIEW opn.mail AS SELECT id, part, id AS message_id, sender AS from_addr, 
 SELECT outcome FROM assay.label_reported('opn', 'opn.mail', '[{"message_id": "1", "source": "mail", "malicious": true, "reported_at": "2024-02-01", "recipients": ["1"], "confidence": 1}]');
 SELECT count(*) FROM assay.review_sample('opn', 3, 'detector', detector => 'third');
 RESET ROLE;
+-- nor what negates an operator, where that is of a function of the owner's
+SET ROLE opn_owner;
+CREATE FUNCTION opn.same(varchar, varchar) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN $1::text = $2::text; END $$;
+RESET ROLE;
+SET ROLE opn_other;
+CREATE OPERATOR opn_shared.!== (FUNCTION = opn_shared."is =", LEFTARG = varchar, RIGHTARG = varchar);
+CREATE OPERATOR opn_shared.=== (FUNCTION = opn.same, LEFTARG = varchar, RIGHTARG = varchar, NEGATOR = OPERATOR(opn_shared.!==));
+RESET ROLE;
+SET ROLE opn_owner;
+SELECT assay.create_baseline('opn_again', source => 'opn.message', key => '{sender}', at => 'received_at', incremental => false,
+	extra => '{"other": {"aggregate": "bool_or(NOT id === part)", "rollup": "bool_or"}}', schema => 'opn', search_path => 'opn_shared');
+SELECT assay.create_detector('opn', 'other', 'NOT id === part', mode => 'draft');
+RESET ROLE;
 -- a type of another's
 SET ROLE opn_other;
 CREATE DOMAIN opn_shared.short AS text CHECK (length(VALUE) < 9);

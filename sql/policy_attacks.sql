@@ -188,7 +188,6 @@ ROLLBACK TO before;
 -- (a function of the same name would be meant for another type)
 SELECT verdict FROM (SELECT 1 AS id, 'a'::varchar AS t) r, assay.score('victim', r);
 ROLLBACK;
-DROP SCHEMA atk_hidden;
 
 -- signals of the owner's types are compared by a builder, and nothing else: casts, which anything else may look for, are the owner's
 BEGIN;
@@ -236,8 +235,61 @@ BEGIN
 			RAISE WARNING '%: % %', condition, SQLSTATE, SQLERRM;
 		END;
 	END LOOP;
+	-- nor is what is said of errors a value, where PostgreSQL has that
+	IF current_setting('server_version_num')::int >= 170000 THEN
+		PERFORM assay.create_detector('typed', 'asks', 'JSON_EXISTS(jsonb_build_array(t), ''$'' ERROR ON ERROR) AND JSON_VALUE(jsonb_build_array(t), ''$'' RETURNING atk_v.shade DEFAULT ''dark'' ON EMPTY ERROR ON ERROR) = shade', mode => 'shadow');
+	END IF;
+END $$;
+-- what the owner wrote stands, also where the builder imports something else; the builder writes no such thing by it
+SET ROLE atk_victim;
+SELECT assay.create_detector('typed', 'shown', 'to_jsonb(shade) IS NULL', mode => 'shadow') > 0 AS created, assay.create_detector('typed', 'plain', 't = ''plain''', mode => 'shadow') > 0 AS plain;
+SET ROLE atk_builder;
+SELECT count(*) > 0 AS imported FROM assay.policy_import(replace(assay.policy_export('typed')::text, '"weight": 1', '"weight": 2')::jsonb, 'typed', false);
+SELECT count(*) FROM assay.policy_import(replace(assay.policy_export('typed')::text, 't = ''plain''', 'to_json(shade) IS NULL')::jsonb, 'typed', true);
+ROLLBACK;
+
+-- the planner puts an operator's negator in the place of NOT: whose it is, and who may call it
+BEGIN;
+SET ROLE atk_builder;
+CREATE FUNCTION atk_b.differs(x text, y text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE 'ran as %', current_user USING ERRCODE = 'PA998'; END $$;
+CREATE OPERATOR atk_b.<!> (FUNCTION = atk_b.differs, LEFTARG = text, RIGHTARG = text);
+CREATE OPERATOR atk_b.<=> (FUNCTION = pg_catalog.texteq, LEFTARG = text, RIGHTARG = text, NEGATOR = OPERATOR(atk_b.<!>));
+SET ROLE atk_victim;
+CREATE FUNCTION atk_v.same(x text, y text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN true; END $$;
+CREATE FUNCTION atk_v.differs(x text, y text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE 'ran as %', current_user USING ERRCODE = 'PA998'; END $$;
+REVOKE EXECUTE ON FUNCTION atk_v.differs FROM PUBLIC;
+CREATE OPERATOR atk_v.!== (FUNCTION = atk_v.differs, LEFTARG = text, RIGHTARG = text);
+CREATE OPERATOR atk_v.=== (FUNCTION = atk_v.same, LEFTARG = text, RIGHTARG = text, NEGATOR = OPERATOR(atk_v.!==));
+CREATE OPERATOR atk_v.~= (FUNCTION = atk_v.same, LEFTARG = text, RIGHTARG = text);
+-- a record of a function's has whatever columns
+CREATE DOMAIN atk_v.word AS text CHECK (VALUE <> '');
+CREATE FUNCTION atk_v.parts(x text, OUT a text, OUT w atk_v.word) LANGUAGE sql IMMUTABLE AS $$ SELECT x, 'x'::atk_v.word $$;
+-- and a name means one thing for both
+CREATE FUNCTION atk_hidden.upper(x text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE 'ran as %', current_user USING ERRCODE = 'PA998'; END $$;
+SELECT assay.alter_policy('victim', search_path => 'atk_hidden, pg_catalog, assay') > 0 AS altered;
+SET ROLE atk_builder;
+DO $$
+DECLARE
+	condition text;
+BEGIN
+	FOREACH condition IN ARRAY ARRAY['NOT t OPERATOR(atk_b.<=>) ''x''', '(t OPERATOR(atk_b.<=>) ''x'') = false', 'NOT t OPERATOR(atk_b.<=>) ANY (ARRAY[t])', 't OPERATOR(atk_b.<=>) ''x''',
+		'NOT t OPERATOR(atk_v.===) ''x''', 'NOT t OPERATOR(atk_v.===) ALL (ARRAY[t])', 'NOT t OPERATOR(atk_v.~=) ''x''',
+		'row_to_json(atk_v.parts(t)) IS NULL', 'jsonb_populate_record(atk_v.parts(t), jsonb_build_object(''w'', t)) IS NULL', 'jsonb_populate_record(ROW(t), ''{}'') IS NULL',
+		'(atk_v.parts(t)).w LIKE ''x'' AND (atk_v.parts(t)).a = t AND atk_v.parts(t)::text <> t AND atk_v.parts(t) = ROW(t, t)',
+		'upper(t) = ''x''', 'pg_catalog.upper(t) = ''x'''] LOOP
+		BEGIN
+			PERFORM assay.create_detector('victim', 'makes', condition, mode => 'shadow');
+			RAISE WARNING 'taken: %', condition;
+			RAISE EXCEPTION USING ERRCODE = 'PA001';
+		EXCEPTION WHEN SQLSTATE 'PA001' THEN
+			NULL;
+		WHEN OTHERS THEN
+			RAISE WARNING '%: % %', condition, SQLSTATE, SQLERRM;
+		END;
+	END LOOP;
 END $$;
 ROLLBACK;
+DROP SCHEMA atk_hidden;
 
 -- keys are compared by nobody's operator, also where two types have none of theirs
 BEGIN;

@@ -20,6 +20,43 @@
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 
+/* The operator that a node names, or InvalidOid.  Those of rows are ones of index families. */
+Oid
+OperatorOfNode(Node *node)
+{
+	switch (nodeTag(node))
+	{
+		case T_OpExpr:
+		case T_DistinctExpr:
+		case T_NullIfExpr:
+			return ((OpExpr *) node)->opno;
+		case T_ScalarArrayOpExpr:
+			return ((ScalarArrayOpExpr *) node)->opno;
+		default:
+			return InvalidOid;
+	}
+}
+
+static List *
+AddLinked(List *operators, Oid operator)
+{
+	check_stack_depth();
+	if (!OidIsValid(operator) || list_member_oid(operators, operator))
+		return operators;
+	operators = AddLinked(lappend_oid(operators, operator), get_negator(operator));
+	return AddLinked(operators, get_commutator(operator));
+}
+
+/*
+ * An operator and those that the planner runs in its place: what negates it, for
+ * NOT, and what takes its sides the other way round.
+ */
+List	   *
+LinkedOperators(Oid operator)
+{
+	return AddLinked(NIL, operator);
+}
+
 /*
  * Does a node call what no list of its functions has?  XML and JSON are made of
  * values by their types' output functions, casts and zones; and values of any

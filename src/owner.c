@@ -13,8 +13,10 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/transam.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_operator.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
@@ -31,6 +33,7 @@
 #include "utils/typcache.h"
 
 #include "cursors.h"
+#include "hidden_calls.h"
 #include "owner.h"
 #include "session_guard.h"
 
@@ -69,6 +72,42 @@ bool
 MayActAs(Oid role, Oid owner)
 {
 	return OidIsValid(role) && (superuser_arg(role) || has_privs_of_role(role, owner));
+}
+
+static Oid
+OperatorOwner(Oid operator)
+{
+	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator));
+	Oid			owner = InvalidOid;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		owner = ((Form_pg_operator) GETSTRUCT(tuple))->oprowner;
+		ReleaseSysCache(tuple);
+	}
+	return owner;
+}
+
+/*
+ * Does an operator run, also in another's place, nothing but what may run as
+ * "owner"?  Whose it is says what else runs in its place, also later.
+ */
+bool
+OperatorIsTrusted(Oid owner, Oid operator)
+{
+	ListCell   *lc;
+
+	if (operator < FirstUnpinnedObjectId)
+		return true;			/* PostgreSQL's own */
+	foreach(lc, LinkedOperators(operator))
+	{
+		Oid			function = get_opcode(lfirst_oid(lc));
+
+		if (!MayActAs(OperatorOwner(lfirst_oid(lc)), owner) ||
+			(OidIsValid(function) && !MayActAs(FunctionOwner(function), owner)))
+			return false;
+	}
+	return true;
 }
 
 /* Are all columns of a composite type trusted? */

@@ -73,6 +73,14 @@ RefuseFunction(Oid function, void *context)
 	return false;
 }
 
+static void
+RefuseOperator(Oid operator, const TrustLook *look)
+{
+	if (OidIsValid(operator) && !OperatorIsTrusted(GetUserId(), operator) &&
+		!(OidIsValid(look->owner) && OperatorIsTrusted(look->owner, operator)))
+		Refuse(psprintf("operator %s, or what negates or commutes it,", format_operator(operator)), look->what);
+}
+
 static bool
 Trusts(const TrustLook *look, Oid type)
 {
@@ -176,6 +184,7 @@ RefuseUntrusted(Node *node, void *context)
 	if (IsA(node, Query))
 		return query_tree_walker((Query *) node, RefuseUntrusted, context, 0);
 	(void) check_functions_in_node(node, RefuseFunction, context);
+	RefuseOperator(OperatorOfNode(node), look);
 	if (!IsOurs(node))
 	{
 		foreach(lc, HiddenCasts(node))

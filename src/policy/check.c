@@ -144,26 +144,32 @@ PatternErrorCallback(void *arg)
 
 /*
  * Parse what another than the owner writes: as the writer, since literals run input
- * functions, then as the owner, for whom it may mean something else, where the writer may
- * not look into a schema of the search_path.  Each time an error where it calls what the
- * writer may not.
+ * functions, then as the owner, for whom it must mean the same, also where the writer
+ * may not look into a schema of the search_path.  Each time an error where it calls
+ * what the writer may not.
  */
 static Rule *
 ParseWritten(RuleKind kind, PolicyIdentity *id, TupleDesc desc, char *condition, const char *what, List *guards)
 {
 	Oid			writer = GetUserId();
 	Oid			readers[] = {writer, id->owner};
-	Rule	   *rule = NULL;
+	Rule	   *rules[lengthof(readers)];
 
 	for (int i = 0; i < lengthof(readers); i++)
 	{
 		Security	security;
 
 		EnterOwner(&security, readers[i], id->search_path);
-		rule = RuleParseKind(kind, condition, desc, guards, what, id->owner, writer, false);
+		rules[i] = RuleParseKind(kind, condition, desc, guards, what, id->owner, writer, false);
 		LeaveSecurity(&security);
 	}
-	return rule;
+	if (!equal(rules[0]->expr, rules[1]->expr))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("the condition of %s means something else for the policy's owner", what),
+				 errdetail("The owner sees what you don't in the policy's search_path."),
+				 errhint("Write functions, operators and types with their schemas.")));
+	return rules[1];
 }
 
 /* Error unless an expression over the signals is one that the policy can have. */

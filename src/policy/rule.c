@@ -459,15 +459,12 @@ CollectFunction(Oid func, void *context)
 static bool
 CollectFunctions(Node *node, Rule *rule)
 {
-	Oid			operator = InvalidOid;
+	Oid			operator;
 
 	if (node == NULL)
 		return false;
 	(void) check_functions_in_node(node, CollectFunction, rule);
-	if (IsA(node, OpExpr) || IsA(node, DistinctExpr) || IsA(node, NullIfExpr))
-		operator = ((OpExpr *) node)->opno;
-	else if (IsA(node, ScalarArrayOpExpr))
-		operator = ((ScalarArrayOpExpr *) node)->opno;
+	operator = OperatorOfNode(node);
 	if (operator >= FirstUnpinnedObjectId)
 		rule->operators = lappend_int(rule->operators,
 									  (int) GetSysCacheHashValue1(OPEROID, ObjectIdGetDatum(operator)));
@@ -570,6 +567,18 @@ RefuseIO(Oid func, void *context)
 {
 	RefuseFunction(func, *(Oid *) context, false);
 	return false;
+}
+
+static void
+RefuseOperator(Oid operator, Oid policy_owner)
+{
+	if (OidIsValid(operator) && !OperatorIsTrusted(policy_owner, operator))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("operator %s, or what negates or commutes it, belongs to a role that may not act as the policy's owner",
+						format_operator(operator)),
+				 errdetail("Conditions run with the rights of the policy's owner, and so would this operator."),
+				 errhint("Give them and their functions to the policy's owner or to a superuser, or compute a signal by it.")));
 }
 
 /* A type that is written by this name, if there is one */
@@ -685,6 +694,7 @@ RefuseUntrusted(Node *node, void *context)
 	/* Casts of these may come at any time. */
 	foreach(lc, TypesShownLater(node, false))
 		RefuseType(lfirst_oid(lc), *(Oid *) context);
+	RefuseOperator(OperatorOfNode(node), *(Oid *) context);
 	if (HasType(node))
 		RefuseType(exprType(node), *(Oid *) context);
 	return expression_tree_walker(node, RefuseUntrusted, context);

@@ -77,7 +77,7 @@ TrustedOperator(const char *name, Oid left, Oid right)
 	Oid			found = OperatorOf(plain, left, right);
 	Oid			ours;
 
-	if (!OidIsValid(found) || MayActAs(FunctionOwner(get_opcode(found)), GetUserId()))
+	if (!OidIsValid(found) || OperatorIsTrusted(GetUserId(), found))
 		return found;
 	ours = OperatorOf(lcons(makeString(pstrdup("pg_catalog")), plain), left, right);
 	if (!OidIsValid(ours))

@@ -150,14 +150,18 @@ IsPlainType(Oid type)
 
 /*
  * Is a value made without calling what belongs to its type?  An enum has casts only,
- * and CheckUse() gives it to nothing that looks for them.
+ * and CheckUse() gives it to nothing that looks for them.  A record is of what is
+ * written, or what a function says that it makes, not one that it fills.
  */
 static bool
-IsMadePlainly(Oid type)
+IsMadePlainly(Node *node)
 {
+	Oid			type = exprType(node);
 	Oid			item = get_element_type(type);
 
-	return type == RECORDOID || get_typtype(OidIsValid(item) ? item : type) == TYPTYPE_ENUM || IsPlainType(type);
+	if (type == RECORDOID)
+		return IsA(node, RowExpr) || (IsA(node, FuncExpr) && get_func_rettype(((FuncExpr *) node)->funcid) == RECORDOID);
+	return get_typtype(OidIsValid(item) ? item : type) == TYPTYPE_ENUM || IsPlainType(type);
 }
 
 /* A value that anything may be done with.  A record is what its columns are. */
@@ -191,6 +195,17 @@ PassesOn(Node *node)
 	}
 }
 
+/* What has a value by its parts only, if any: ERROR ON ERROR has none, DEFAULT one of the type that is made */
+static bool
+IsNoValue(Node *node)
+{
+#if PG_VERSION_NUM >= 170000
+	if (IsA(node, JsonBehavior))
+		return true;
+#endif
+	return IsA(node, List) || IsA(node, CaseWhen);
+}
+
 static bool
 RefuseOther(Node *node, void *context)
 {
@@ -198,6 +213,8 @@ RefuseOther(Node *node, void *context)
 		return false;
 	if (IsA(node, List))
 		return expression_tree_walker(node, RefuseOther, context);
+	if (IsNoValue(node))
+		return false;
 	if (!IsPlainValue(node))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -226,6 +243,13 @@ Compares(Oid operator)
 	return IsSearchOperator(operator) || (operator < FirstUnpinnedObjectId && IsSearchOperator(get_negator(operator)));
 }
 
+/* Is a value of just the type that is declared?  A record may be of anything. */
+static bool
+IsOf(Node *value, Oid declared)
+{
+	return exprType(value) == declared && declared != RECORDOID;
+}
+
 /* Is it made for values of just these types?  One that stands before its value has no left one. */
 static bool
 IsMadeFor(const OpExpr *expr)
@@ -237,7 +261,7 @@ IsMadeFor(const OpExpr *expr)
 	op_input_types(expr->opno, &types[0], &types[1]);
 	foreach(lc, expr->args)
 	{
-		if (!IsPlainValue(lfirst(lc)) && exprType(lfirst(lc)) != types[first + foreach_current_index(lc)])
+		if (!IsPlainValue(lfirst(lc)) && !IsOf(lfirst(lc), types[first + foreach_current_index(lc)]))
 			return false;
 	}
 	return true;
@@ -269,7 +293,7 @@ CheckArguments(const FuncExpr *call)
 		Node	   *arg = lfirst(lc);
 		int			number = IsA(arg, NamedArgExpr) ? ((NamedArgExpr *) arg)->argnumber : foreach_current_index(lc);
 
-		if (number >= n || exprType(arg) != types[number])
+		if (number >= n || !IsOf(arg, types[number]))
 			(void) RefuseOther(IsA(arg, NamedArgExpr) ? (Node *) ((NamedArgExpr *) arg)->arg : arg, NULL);
 	}
 }
@@ -315,15 +339,18 @@ LookAt(Node *node, void *writer)
 
 	if (node == NULL)
 		return false;
-	if (IsA(node, List) || IsA(node, CaseWhen))
+	if (IsNoValue(node))
 		return expression_tree_walker(node, LookAt, writer);
 	(void) check_functions_in_node(node, CheckCall, writer);
 	foreach(lc, HiddenCasts(node))
 		(void) CheckCall(lfirst_oid(lc), writer);
+	foreach(lc, LinkedOperators(OperatorOfNode(node)))
+		if (OidIsValid(get_opcode(lfirst_oid(lc))))
+		(void) CheckCall(get_opcode(lfirst_oid(lc)), writer);
 	if (IsA(node, FuncExpr))
 		CheckDefaults((FuncExpr *) node, writer);
 	CheckUse(node);
-	if (!PassesOn(node) && !IsMadePlainly(exprType(node)))
+	if (!PassesOn(node) && !IsMadePlainly(node))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("a value of type %s is for the policy's owner to make in a condition", format_type_be_qualified(exprType(node))),
