@@ -107,7 +107,7 @@ typedef struct BatchScan
 	void		(*scores) (struct BatchScan *scan, BatchQuery *q);
 	void		(*where) (struct BatchScan *scan, BatchQuery *q);
 	void		(*joined) (struct BatchScan *scan, BatchQuery *q);	/* behind all, or NULL */
-	void		(*unreadable) (struct BatchScan *scan, Datum *key, const char *sqlstate);
+	void		(*unreadable) (struct BatchScan *scan, Datum *key, bool *nulls, const char *sqlstate);
 } BatchScan;
 
 extern void QueryStart(BatchQuery *q);

@@ -410,10 +410,10 @@ ScoreInOrder(Backfill *b)
 
 /*
  * A message whose signals can't be read is decided from the prior, as the
- * trigger would.
+ * trigger would.  A cast of a user's may have made its key null.
  */
 static void
-DecideUnreadable(BatchScan *scan, Datum *key, const char *sqlstate)
+DecideUnreadable(BatchScan *scan, Datum *key, bool *key_nulls, const char *sqlstate)
 {
 	Backfill   *b = (Backfill *) scan;
 	PolicyDecision decision;
@@ -424,7 +424,10 @@ DecideUnreadable(BatchScan *scan, Datum *key, const char *sqlstate)
 
 	DecideUnread(scan->source, b->revision, false, sqlstate, &decision, &verdict);
 	for (int i = 0; i < b->scan.source->nkeys; i++)
+	{
 		values[i] = key[i];
+		nulls[i] = key_nulls[i];
+	}
 	FillDecision(b->table, values, nulls, b->revision, GetCurrentTransactionStartTimestamp(),
 				 verdict, &decision);
 	tuplestore_putvalues(b->scan.store, b->table->desc, values, nulls);

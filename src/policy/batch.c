@@ -898,6 +898,7 @@ ScanOne(EachScan *each, TupleTableSlot *keys)
 	ScanJob		job = {&q, scan->store, NULL, scan};
 	bool		any_null = false;
 	Datum	   *key = palloc(s->nkeys * sizeof(Datum));
+	bool	   *nulls = palloc(s->nkeys * sizeof(bool));
 	ErrorData  *error;
 
 	QueryStart(&q);
@@ -915,9 +916,7 @@ ScanOne(EachScan *each, TupleTableSlot *keys)
 				 KeyOperator(s->key_types[i], s->key_types[i], BTEqualStrategyNumber));
 		if (!isnull)
 			QueryValue(&q, s->key_types[i], value);
-		key[i] = slot_getattr(keys, 2 * i + 2, &isnull);
-		if (isnull)
-			key[i] = (Datum) 0;
+		key[i] = slot_getattr(keys, 2 * i + 2, &nulls[i]);
 	}
 	QueryAdd(&q, " LIMIT 1) s");
 
@@ -939,7 +938,7 @@ ScanOne(EachScan *each, TupleTableSlot *keys)
 		strlcpy(sqlstate, unpack_sql_state(error->sqlerrcode), sizeof(sqlstate));
 		if (error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE && scan->denied++ == 0)
 			strlcpy(scan->denied_why, error->message, pg_mbcliplen(error->message, strlen(error->message), sizeof(scan->denied_why) - 1) + 1);
-		scan->unreadable(scan, key, sqlstate);
+		scan->unreadable(scan, key, nulls, sqlstate);
 	}
 }
 
