@@ -125,6 +125,7 @@ extern void InitSource(Source *s, const char *policy, TimestampTz since,
 					   TimestampTz until, const char *at, bool look);
 extern void InitSourceKeys(Source *s, const char *policy);
 extern bool SourceHasKey(const Source *s, const char *column);
+extern Datum KeyValue(const Source *s, int i, Datum value, bool isnull);
 extern void SourceMayRead(Source *s, Oid table, const char *table_name);
 extern void EnterSource(Security *security, Source *s);
 extern void AddKeys(BatchQuery *q, Source *s, const char *alias, const char *behind);

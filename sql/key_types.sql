@@ -101,6 +101,17 @@ DROP OPERATOR pg_catalog.= (text, kt.letter);
 DROP CAST (kt.letter AS text);
 DROP TABLE kt.lettered CASCADE;
 SELECT assay.drop_policy('lettered', true);
+-- a view whose key is null the second time that it is read: the server ended
+CREATE SEQUENCE kt.reads;
+CREATE FUNCTION kt.once(text) RETURNS text LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN CASE WHEN nextval('kt.reads') % 2 = 1 THEN $1 END; END $$;
+CREATE TABLE kt.moody (id text PRIMARY KEY, n int);
+CREATE VIEW kt.moody_signals AS SELECT id, n FROM kt.moody;
+SELECT assay.create_policy('moody', 'kt.moody_signals', '{id}');
+INSERT INTO kt.moody SELECT 'k' || g, g FROM generate_series(1, 10) g;
+CREATE OR REPLACE VIEW kt.moody_signals AS SELECT kt.once(id) AS id, n FROM kt.moody;
+CALL assay.backfill('moody', at => NULL, batch => 3);
+DROP TABLE kt.moody CASCADE;
+SELECT assay.drop_policy('moody', true);
 DROP TABLE kt.message CASCADE;
 SELECT assay.drop_policy('kt', true);
 DROP SCHEMA kt CASCADE;

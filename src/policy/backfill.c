@@ -247,7 +247,11 @@ RunFindBound(void *arg)
 		return;
 	job->bound = palloc(s->nkeys * sizeof(Datum));
 	for (int i = 0; i < s->nkeys; i++)
-		job->bound[i] = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1, &isnull);
+	{
+		Datum		value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1, &isnull);
+
+		job->bound[i] = KeyValue(s, i, value, isnull);
+	}
 }
 
 /*
@@ -386,8 +390,9 @@ TakeBound(Backfill *b)
 		{
 			Form_pg_attribute att = TupleDescAttr(desc, i);
 			bool		isnull;
+			Datum		value = slot_getattr(slot, i + 1, &isnull);
 
-			b->bound[i] = datumCopy(slot_getattr(slot, i + 1, &isnull), att->attbyval, att->attlen);
+			b->bound[i] = datumCopy(KeyValue(b->scan.source, i, value, isnull), att->attbyval, att->attlen);
 		}
 	}
 	ExecDropSingleTupleTableSlot(slot);

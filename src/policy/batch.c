@@ -306,6 +306,22 @@ SourceHasKey(const Source *s, const char *column)
 }
 
 /*
+ * The i-th value of a key that was there when it was looked for: a view's function
+ * may say that it is stable, and give null the next time.
+ */
+Datum
+KeyValue(const Source *s, int i, Datum value, bool isnull)
+{
+	if (isnull)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("key column %s of signals view %s is null for a message for which it was not null before",
+						s->keys[i], s->id->signals_name),
+				 errhint("A function that makes a key must give the same each time.")));
+	return value;
+}
+
+/*
  * Whose policy, and over which view and decision table, which are locked: whoever
  * is replacing or renaming one is waited for, and then it is another one.
  */
