@@ -107,7 +107,7 @@ typedef struct BatchScan
 	void		(*scores) (struct BatchScan *scan, BatchQuery *q);
 	void		(*where) (struct BatchScan *scan, BatchQuery *q);
 	void		(*joined) (struct BatchScan *scan, BatchQuery *q);	/* behind all, or NULL */
-	void		(*unreadable) (struct BatchScan *scan, Datum *key, const char *sqlstate);
+	void		(*unreadable) (struct BatchScan *scan, Datum *key, bool *nulls, const char *sqlstate);
 } BatchScan;
 
 extern void QueryStart(BatchQuery *q);
@@ -125,6 +125,7 @@ extern void InitSource(Source *s, const char *policy, TimestampTz since,
 					   TimestampTz until, const char *at, bool look);
 extern void InitSourceKeys(Source *s, const char *policy);
 extern bool SourceHasKey(const Source *s, const char *column);
+extern Datum KeyValue(const Source *s, int i, Datum value, bool isnull);
 extern void SourceMayRead(Source *s, Oid table, const char *table_name);
 extern void EnterSource(Security *security, Source *s);
 extern void AddKeys(BatchQuery *q, Source *s, const char *alias, const char *behind);

@@ -50,6 +50,9 @@ SELECT count(*) AS logged FROM assay.suggest_exclusion('s', 'a', 30);
 BEGIN;
 UPDATE s_decision SET signals = NULL;
 SELECT rank, condition, mutes, others, malicious, safe FROM assay.suggest_exclusion('s', 'a', 30) WHERE rank <= 4;
+-- a column of the decision table is called as the view is in the statement: the server ended
+ALTER TABLE s_decision ADD message int DEFAULT 5;
+SELECT count(*) > 3 AS by_the_view FROM assay.suggest_exclusion('s', 'a', 30);
 ROLLBACK;
 -- a message that the prior holds back: only a verdict frees it
 BEGIN;

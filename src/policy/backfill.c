@@ -247,7 +247,11 @@ RunFindBound(void *arg)
 		return;
 	job->bound = palloc(s->nkeys * sizeof(Datum));
 	for (int i = 0; i < s->nkeys; i++)
-		job->bound[i] = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1, &isnull);
+	{
+		Datum		value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1, &isnull);
+
+		job->bound[i] = KeyValue(s, i, value, isnull);
+	}
 }
 
 /*
@@ -386,8 +390,9 @@ TakeBound(Backfill *b)
 		{
 			Form_pg_attribute att = TupleDescAttr(desc, i);
 			bool		isnull;
+			Datum		value = slot_getattr(slot, i + 1, &isnull);
 
-			b->bound[i] = datumCopy(slot_getattr(slot, i + 1, &isnull), att->attbyval, att->attlen);
+			b->bound[i] = datumCopy(KeyValue(b->scan.source, i, value, isnull), att->attbyval, att->attlen);
 		}
 	}
 	ExecDropSingleTupleTableSlot(slot);
@@ -410,10 +415,10 @@ ScoreInOrder(Backfill *b)
 
 /*
  * A message whose signals can't be read is decided from the prior, as the
- * trigger would.
+ * trigger would.  A cast of a user's may have made its key null.
  */
 static void
-DecideUnreadable(BatchScan *scan, Datum *key, const char *sqlstate)
+DecideUnreadable(BatchScan *scan, Datum *key, bool *key_nulls, const char *sqlstate)
 {
 	Backfill   *b = (Backfill *) scan;
 	PolicyDecision decision;
@@ -424,7 +429,10 @@ DecideUnreadable(BatchScan *scan, Datum *key, const char *sqlstate)
 
 	DecideUnread(scan->source, b->revision, false, sqlstate, &decision, &verdict);
 	for (int i = 0; i < b->scan.source->nkeys; i++)
+	{
 		values[i] = key[i];
+		nulls[i] = key_nulls[i];
+	}
 	FillDecision(b->table, values, nulls, b->revision, GetCurrentTransactionStartTimestamp(),
 				 verdict, &decision);
 	tuplestore_putvalues(b->scan.store, b->table->desc, values, nulls);

@@ -306,6 +306,22 @@ SourceHasKey(const Source *s, const char *column)
 }
 
 /*
+ * The i-th value of a key that was there when it was looked for: a view's function
+ * may say that it is stable, and give null the next time.
+ */
+Datum
+KeyValue(const Source *s, int i, Datum value, bool isnull)
+{
+	if (isnull)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("key column %s of signals view %s is null for a message for which it was not null before",
+						s->keys[i], s->id->signals_name),
+				 errhint("A function that makes a key must give the same each time.")));
+	return value;
+}
+
+/*
  * Whose policy, and over which view and decision table, which are locked: whoever
  * is replacing or renaming one is waited for, and then it is another one.
  */
@@ -898,6 +914,7 @@ ScanOne(EachScan *each, TupleTableSlot *keys)
 	ScanJob		job = {&q, scan->store, NULL, scan};
 	bool		any_null = false;
 	Datum	   *key = palloc(s->nkeys * sizeof(Datum));
+	bool	   *nulls = palloc(s->nkeys * sizeof(bool));
 	ErrorData  *error;
 
 	QueryStart(&q);
@@ -915,9 +932,7 @@ ScanOne(EachScan *each, TupleTableSlot *keys)
 				 KeyOperator(s->key_types[i], s->key_types[i], BTEqualStrategyNumber));
 		if (!isnull)
 			QueryValue(&q, s->key_types[i], value);
-		key[i] = slot_getattr(keys, 2 * i + 2, &isnull);
-		if (isnull)
-			key[i] = (Datum) 0;
+		key[i] = slot_getattr(keys, 2 * i + 2, &nulls[i]);
 	}
 	QueryAdd(&q, " LIMIT 1) s");
 
@@ -939,7 +954,7 @@ ScanOne(EachScan *each, TupleTableSlot *keys)
 		strlcpy(sqlstate, unpack_sql_state(error->sqlerrcode), sizeof(sqlstate));
 		if (error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE && scan->denied++ == 0)
 			strlcpy(scan->denied_why, error->message, pg_mbcliplen(error->message, strlen(error->message), sizeof(scan->denied_why) - 1) + 1);
-		scan->unreadable(scan, key, sqlstate);
+		scan->unreadable(scan, key, nulls, sqlstate);
 	}
 }
 

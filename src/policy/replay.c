@@ -100,14 +100,14 @@ ReplayJoined(BatchScan *scan, BatchQuery *q)
 
 /* What the label says of a message whose key is given as texts */
 static Datum
-LabelOfKey(Source *s, Datum *key, bool *isnull)
+LabelOfKey(Source *s, Datum *key, const bool *missing, bool *isnull)
 {
 	BatchQuery	q;
 	Datum		malicious = (Datum) 0;
 
 	*isnull = true;
 	for (int i = 0; i < s->nkeys; i++)
-		if (key[i] == (Datum) 0)
+		if (missing[i])
 			return malicious;
 	QueryStart(&q);
 	q.read_only = true;
@@ -128,18 +128,15 @@ LabelOfKey(Source *s, Datum *key, bool *isnull)
 }
 
 static void
-ReplayUnreadable(BatchScan *scan, Datum *key, const char *sqlstate)
+ReplayUnreadable(BatchScan *scan, Datum *key, bool *missing, const char *sqlstate)
 {
 	Replay	   *r = (Replay *) scan;
 	int			n = scan->source->nkeys;
-	bool	   *missing = palloc(n * sizeof(bool));
 	int			dims[] = {n};
 	int			lower[] = {1};
 	bool		nulls[6] = {0};
 	Datum		values[6];
 
-	for (int i = 0; i < n; i++)
-		missing[i] = key[i] == (Datum) 0;
 	values[0] = PointerGetDatum(construct_md_array(key, missing, 1, dims, lower, TEXTOID, -1,
 												   false, TYPALIGN_INT));
 	for (int i = 0; i < r->nrevisions; i++)
@@ -155,7 +152,7 @@ ReplayUnreadable(BatchScan *scan, Datum *key, const char *sqlstate)
 			values[3] = PointerGetDatum(decision.attribution);
 	}
 	if (r->nrevisions == 2)
-		values[5] = LabelOfKey(scan->source, key, &nulls[5]);
+		values[5] = LabelOfKey(scan->source, key, missing, &nulls[5]);
 	tuplestore_putvalues(scan->store, r->desc, values, nulls);
 }
 

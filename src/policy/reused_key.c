@@ -81,7 +81,7 @@ RunAsk(void *arg)
 	WaitNoLonger(&security, ASK_PATIENCE);
 	SPI_connect();
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT coalesce(pg_catalog.array_agg(s.key), '{}'), pg_catalog.max(s.at) "
+	appendStringInfo(&sql, "SELECT coalesce(pg_catalog.array_agg(s.key), '{}'), pg_catalog.max(s.at)::pg_catalog.timestamptz "
 					 "FROM (SELECT k.key, pg_catalog.max(d.decided_at) AS at FROM pg_catalog.unnest($1) AS k (key) "
 					 "JOIN %s d ON ", id->decision_name);
 	foreach(lc, id->key)
@@ -351,7 +351,11 @@ NextKeptKeys(KeptKeys *k, Source *s)
 		bool		isnull;
 
 		for (int i = 0; i < s->nkeys; i++)
-			last[i] = SPI_getbinval(rows->vals[k->n - 1], rows->tupdesc, 3 + i, &isnull);
+		{
+			Datum		value = SPI_getbinval(rows->vals[k->n - 1], rows->tupdesc, 3 + i, &isnull);
+
+			last[i] = KeyValue(s, i, value, isnull);
+		}
 		k->upto = CopyKey(s, last);
 	}
 	MemoryContextSwitchTo(old);

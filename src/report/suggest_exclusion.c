@@ -143,11 +143,18 @@ ReceiveRow(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
-/* Ledger and signals of decisions "d": what was logged, or the view's row */
+/*
+ * Ledger and signals of decisions "d": what was logged, or the view's row.  That is
+ * no column of the decision table, which may have one of the view's alias.
+ */
 static void
 AddLedgerAndSignals(Freeing *f, BatchQuery *q, bool logged)
 {
-	QueryAdd(q, "SELECT d.attribution::assay.attribution, %s", logged ? "d.signals" : f->source->alias);
+	QueryAdd(q, "SELECT d.attribution::assay.attribution, ");
+	if (logged)
+		QueryAdd(q, "d.signals");
+	else
+		QueryAdd(q, "%s.*::%s", f->source->alias, f->source->id->signals_name);
 }
 
 /* FROM the decisions, with the view's rows where signals are not logged */
