@@ -40,4 +40,7 @@ extern PolicyFault *MakeFault(const char *detector, const char *sqlstate,
  */
 extern bool WriteFaults(const char *policy, int revision, List *faults);
 
+/* Have the next fault get a number that none has.  As the configuration's owner, in SPI. */
+extern void PassFaultNumbers(void);
+
 #endif							/* ASSAY_FAULT_H */

@@ -326,6 +326,29 @@ SELECT assay_internal.as_policy_owner('opn_tenants', 'erase', '{"tenant": "new",
 -- another's table was altered
 SELECT assay.refresh_baseline('opn.opn_others');
 SELECT assay.learn('opn_words');
+-- nor their own views, of before an older version looked or a type had another owner
+SET ROLE opn_owner;
+CREATE TYPE opn.mine AS ENUM ('new');
+CREATE TABLE opn.mined (id int PRIMARY KEY, sender text, received_at timestamptz, mine opn.mine);
+INSERT INTO opn.mined SELECT i, 's', now(), 'new' FROM generate_series(1, 5) i;
+CREATE TABLE opn.mined_label (id int, malicious boolean, labelled_at timestamptz, PRIMARY KEY (id, labelled_at));
+INSERT INTO opn.mined_label VALUES (1, true, now()), (2, false, now());
+SELECT assay.create_baseline('opn_mined', 'opn.mined', '{sender}', 'received_at', extra => $${"a": {"aggregate": "max('x' || mine)", "rollup": "max"}}$$, schema => 'opn');
+SELECT assay.create_baseline('opn_text', 'opn.mined', '{sender}', 'received_at', extra => '{"a": {"aggregate": "max(mine::text)", "rollup": "max"}}', schema => 'opn');
+SELECT assay.create_text_model('opn_mined', 'opn.mined', $$'x' || mine$$, 'opn.mined_label', at => 'received_at', schema => 'opn');
+RESET ROLE;
+CREATE FUNCTION opn_shared.mined(opn.mine) RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM opn_shared.ran(); RETURN 'x'; END $$;
+ALTER FUNCTION opn_shared.mined(opn.mine) OWNER TO opn_other;
+CREATE CAST (opn.mine AS text) WITH FUNCTION opn_shared.mined(opn.mine);
+ALTER TYPE opn.mine OWNER TO opn_other;
+SELECT assay.refresh_baseline('opn.opn_mined');
+SELECT rows FROM assay.refresh_baseline('opn.opn_text');
+SELECT assay.learn('opn_mined');
+DROP CAST (opn.mine AS text);
+SELECT assay.refresh_baseline('opn.opn_mined');
+SELECT assay.learn('opn_mined');
+SET ROLE opn_owner;
+SELECT assay.drop_baseline('opn.opn_mined'), assay.drop_baseline('opn.opn_text'), assay.drop_text_model('opn_mined');
 DROP TRIGGER decide ON opn.letter;
 DROP TRIGGER opn_tenants_decide ON opn.letter;
 SELECT assay.drop_baseline('opn.opn_others'), assay.drop_text_model('opn_words'), assay.drop_policy('opn', true), assay.drop_policy('opn_tenants', true);

@@ -13,6 +13,7 @@
  */
 #include "postgres.h"
 
+#include "access/relation.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "hidden_calls.h"
@@ -22,11 +23,13 @@
 #include "owner.h"
 #include "parser/analyze.h"
 #include "parser/parser.h"
+#include "rewrite/prs2lock.h"
 #include "trusted.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/regproc.h"
+#include "utils/rel.h"
 
 /* The statement that was found to be trusted last in this transaction, by whom, and of what it is; NULL: none */
 static char *trusted = NULL;
@@ -311,5 +314,22 @@ check_trusted(PG_FUNCTION_ARGS)
 	}
 	error_context_stack = place.previous;
 	KeepTrusted(sql, look.what);
+	PG_RETURN_VOID();
+}
+
+/* check_trusted_view(relation, what): the same of what a view's query calls, as it is stored */
+PG_FUNCTION_INFO_V1(check_trusted_view);
+Datum
+check_trusted_view(PG_FUNCTION_ARGS)
+{
+	TrustLook	look = {.what = text_to_cstring(PG_GETARG_TEXT_PP(1))};
+	Relation	rel = try_relation_open(PG_GETARG_OID(0), AccessShareLock);
+
+	if (rel == NULL)
+		PG_RETURN_VOID();
+	for (int i = 0; rel->rd_rules && i < rel->rd_rules->numLocks; i++)
+		if (rel->rd_rules->rules[i]->event == CMD_SELECT)
+			RefuseStatement(copyObject(linitial_node(Query, rel->rd_rules->rules[i]->actions)), &look);
+	relation_close(rel, AccessShareLock);
 	PG_RETURN_VOID();
 }

@@ -212,6 +212,23 @@ is($node->safe_psql('viewed_parts', q{SELECT object, detail, hint FROM assay.hea
 $node->safe_psql('viewed_parts', q{SELECT assay.rebuild_baseline('public.counted')});
 is($node->safe_psql('viewed_parts', $empty), '', '... and the hint the other');
 is($node->safe_psql('viewed_parts', 'SELECT count(*) FROM senders UNION ALL SELECT count(*) FROM counted'), "1\n1", '... all rows are there');
+
+# a second restore sets the numbers of faults back: what comes then is kept all the same
+$node->safe_psql('postgres', 'CREATE DATABASE faulty; CREATE DATABASE faulty_again');
+$node->safe_psql('faulty', q{CREATE EXTENSION pg_assay; CREATE TABLE message (id int PRIMARY KEY, n int); CREATE VIEW signals AS SELECT * FROM message;
+	SELECT assay.create_policy('faulty', 'signals', '{id}'), assay.create_detector('faulty', 'd', '1 / n > 0', mode => 'live', weight => 9);
+	CREATE TRIGGER decide AFTER INSERT ON message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('faulty');
+	INSERT INTO message VALUES (1, 0)});
+$node->command_ok([ 'pg_dump', '-Fc', '-f', $custom, $node->connstr('faulty') ], 'dump with a fault');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', $node->connstr('faulty_again'), $custom ], 'restore with a fault');
+$node->safe_psql('faulty_again', 'INSERT INTO message VALUES (2, 0), (3, 0)');
+foreach my $more ('INSERT INTO message VALUES (4, 0)', q{TRUNCATE faulty_decision; CALL assay.backfill('faulty', at => NULL)})
+{
+	$node->command_checks_all([ 'pg_restore', '--data-only', '-d', $node->connstr('faulty_again'), $custom ], 1, [], [qr/"fault_pkey"/], 'data alone, past all errors');
+	my $before = $node->safe_psql('faulty_again', 'SELECT max(fault) FROM assay.fault');
+	$node->safe_psql('faulty_again', $more);
+	is($node->safe_psql('faulty_again', "SELECT fault, sqlstate FROM assay.fault WHERE fault > $before"), $before + 1 . '|22012', "kept: $more");
+}
 # the file is used below
 $node->command_ok([ 'pg_dump', '-Fc', '-f', $custom, $node->connstr('source') ], 'dump in the custom format, again');
 

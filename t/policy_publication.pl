@@ -64,6 +64,12 @@ like($err, qr/follows no other server/, 'nothing to unfollow, and nothing forgot
 
 # ---- the first copy, to a server that has nothing ------------------------------
 
+# a restore with --disable-triggers leaves no names of policies to publish
+$from->safe_psql('postgres', q{SELECT assay.publish_policies(); DELETE FROM assay_internal.published_policy});
+my $untold = q{SELECT severity, hint FROM assay.check('p') WHERE "check" = 'subscriber'};
+is($from->safe_psql('postgres', $untold), 'error|A superuser does SELECT assay.publish_policies();', 'check tells of a policy that followers are not told of');
+$from->safe_psql('postgres', 'SELECT assay.publish_policies()');
+is($from->safe_psql('postgres', $untold), '', '... until it is published again');
 $from->safe_psql('postgres', q{SELECT assay.publish_policies(); SELECT assay.publish_policies();
 	SELECT pg_create_logical_replication_slot('one', 'pgoutput')});
 is($from->safe_psql('postgres', q{SELECT tablename FROM pg_publication_tables WHERE pubname = 'assay_text_models'}), 'words_version', 'versions of text models');

@@ -44,6 +44,18 @@ baseline_count_as_owner(PG_FUNCTION_ARGS)
 }
 
 /*
+ * baseline_check_view_as_owner(relation): assay_internal.check_trusted_view() likewise.
+ */
+PG_FUNCTION_INFO_V1(baseline_check_view_as_owner);
+Datum
+baseline_check_view_as_owner(PG_FUNCTION_ARGS)
+{
+	static const OwnerStatement check = {"baseline", "SELECT assay_internal.check_trusted_view($1, 'baseline')", false, 1, {REGCLASSOID}};
+
+	return OwnerCall(fcinfo, &check);
+}
+
+/*
  * baseline_forget_as_owner(relation, columns): assay_internal.baseline_forget() likewise.
  */
 PG_FUNCTION_INFO_V1(baseline_forget_as_owner);

@@ -574,6 +574,7 @@ BEGIN
 			SELECT FROM pg_attribute a WHERE a.attrelid = b.relation AND a.attname = k AND NOT a.attisdropped)) THEN
 			PERFORM assay_internal.baseline_check_source(b);
 		END IF;
+		PERFORM assay_internal.baseline_check_view_as_owner(b.relation);
 		started := clock_timestamp();
 		-- REFRESH itself runs as the owner.
 		BEGIN

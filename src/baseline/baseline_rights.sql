@@ -27,6 +27,10 @@ CREATE FUNCTION assay_internal.baseline_count_as_owner(relation regclass, starte
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION assay_internal.baseline_count_as_owner(regclass, timestamptz) IS 'private: baseline_count() with the rights of the baseline''s owner';
 
+CREATE FUNCTION assay_internal.baseline_check_view_as_owner(relation regclass) RETURNS void
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION assay_internal.baseline_check_view_as_owner(regclass) IS 'private: error where the materialized view of a baseline calls what its owner may not trust';
+
 CREATE FUNCTION assay_internal.baseline_locked(relation regclass) RETURNS assay.baseline
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION assay_internal.baseline_locked(regclass) IS

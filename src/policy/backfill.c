@@ -676,8 +676,12 @@ KeepFaults(Backfill *b)
 		QueryAdd(&q, ", ");
 		QueryValue(&q, TEXTOID,
 				   CStringGetTextDatum(SPI_getvalue(faults->vals[i], faults->tupdesc, 3)));
-		QueryAdd(&q, ", 'in a backfill; one message of its batch for each detector and SQLSTATE')");
-		(void) QueryRun(&q, SPI_OK_INSERT, NULL);
+		QueryAdd(&q, ", 'in a backfill; one message of its batch for each detector and SQLSTATE') ON CONFLICT DO NOTHING");
+		if (QueryRun(&q, SPI_OK_INSERT, NULL) == 0)
+		{
+			PassFaultNumbers();
+			(void) QueryRun(&q, SPI_OK_INSERT, NULL);
+		}
 	}
 	LeaveSecurity(&security);
 }

@@ -208,7 +208,18 @@ IsKnown(WriteJob *job, PolicyFault *fault)
 	return SPI_processed > 0;
 }
 
-static void
+/* A dump that is restored once more, over the rows of before, sets the sequence back. */
+void
+PassFaultNumbers(void)
+{
+	if (SPI_execute("SELECT pg_catalog.setval('assay_internal.fault_fault_seq', "
+					"GREATEST(s.last_value, (SELECT pg_catalog.max(f.fault) FROM assay_internal.fault f))) "
+					"FROM assay_internal.fault_fault_seq s", false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not set the numbers of faults");
+}
+
+/* Is its number a new one? */
+static bool
 InsertFault(WriteJob *job, PolicyFault *fault)
 {
 	Oid			types[] = {TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID};
@@ -220,9 +231,10 @@ InsertFault(WriteJob *job, PolicyFault *fault)
 	char		nulls[] = {' ', ' ', fault->detector ? ' ' : 'n', fault->key ? ' ' : 'n', ' ', ' ', ' '};
 
 	if (SPI_execute_with_args("INSERT INTO assay_internal.fault (policy, revision, detector, key, sqlstate, message, suspended) "
-							  "VALUES ($1, $2, $3, $4::text[], $5, $6, $7)",
+							  "VALUES ($1, $2, $3, $4::text[], $5, $6, $7) ON CONFLICT DO NOTHING",
 							  lengthof(types), types, values, nulls, false, 0) != SPI_OK_INSERT)
 		elog(ERROR, "could not write assay.fault");
+	return SPI_processed > 0;
 }
 
 static void
@@ -251,7 +263,11 @@ RunWriteJob(void *arg)
 		if (fault->lasting && IsKnown(job, fault))
 			continue;
 		job->drawn = true;
-		InsertFault(job, fault);
+		if (!InsertFault(job, fault))
+		{
+			PassFaultNumbers();
+			(void) InsertFault(job, fault);
+		}
 		job->told |= fault->lasting;
 	}
 	PopActiveSnapshot();

@@ -455,6 +455,12 @@ BEGIN
 				AND (NOT s.active OR pg_wal_lsn_diff(pg_current_wal_lsn(), s.confirmed_flush_lsn) > 64 * 1024 * 1024)
 			ORDER BY s.slot_name;
 	END IF;
+	IF NOT pg_is_in_recovery() AND NOT assay_internal.is_following() AND has_table_privilege('assay_internal.published_policy', 'SELECT')
+		AND assay_internal.is_published('assay_internal.published_policy') THEN
+		RETURN QUERY SELECT 'error', 'subscriber', 'servers that follow are not told of the policy, as after pg_restore --disable-triggers',
+			'A superuser does SELECT assay.publish_policies();'
+			WHERE NOT EXISTS (SELECT FROM assay_internal.published_policy n WHERE n.policy = p.policy);
+	END IF;
 	IF current_setting('assay.stat_max', true) IS NOT NULL THEN
 		RETURN QUERY
 			SELECT 'info', 'detector', format('detector "%s" %s on %s messages', s.detector,

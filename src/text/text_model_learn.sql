@@ -307,6 +307,7 @@ BEGIN
 	IF NOT FOUND THEN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('%s is not the version table of a text model', $1);
 	END IF;
+	PERFORM assay_internal.check_trusted_view(r.content_view, 'text model');
 	-- Labels that transactions before this one's lock committed are seen below.
 	started := clock_timestamp();
 	statement := assay_internal.text_model_statement(r, false);

@@ -7,3 +7,9 @@ CREATE FUNCTION assay_internal.check_trusted(statement text, what text, before_i
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION assay_internal.check_trusted(text, text, boolean) IS
 	'private: error where a statement of a baseline, a text model or a policy calls what is neither a superuser''s nor of a role that may act as the current one';
+
+-- A view of a baseline or text model that an older version made was not looked at as one is now.
+CREATE FUNCTION assay_internal.check_trusted_view(relation regclass, what text) RETURNS void
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION assay_internal.check_trusted_view(regclass, text) IS
+	'private: error where a view of a baseline or a text model calls what is neither a superuser''s nor of a role that may act as the current one';
