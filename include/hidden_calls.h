@@ -11,6 +11,7 @@ extern Oid	OperatorOfNode(Node *node);
 extern List *LinkedOperators(Oid operator);
 extern bool HidesFunctions(Node *node);
 extern bool MakesValue(Node *node);
+extern List *TypesFilled(Node *node);
 extern List *HiddenCasts(Node *node);
 extern List *TypesShownLater(Node *node, bool stored);
 

@@ -143,6 +143,10 @@ SELECT assay.create_baseline('opn_again', source => 'opn.message', key => '{send
 	extra => '{"some": {"aggregate": "max((''{'' || id || ''}'')::item[]::text)", "rollup": "max"}}', schema => 'opn', search_path => 'opn_shared');
 SELECT assay.create_baseline('opn_again', source => 'opn.message', key => '{sender}', at => 'received_at', incremental => false,
 	extra => '{"some": {"aggregate": "max((jsonb_populate_record(NULL::pair, jsonb_build_object(''a'', id))).a)", "rollup": "max"}}', schema => 'opn', search_path => 'opn_shared');
+CREATE TABLE opn.filled (sender text, received_at timestamptz, part opn_shared.item);
+SELECT assay.create_baseline('opn_filled', source => 'opn.filled', key => '{sender}', at => 'received_at', incremental => false,
+	extra => '{"some": {"aggregate": "bool_or(jsonb_populate_record(ROW(part), ''{\"f1\": \"x\"}'') IS NULL)", "rollup": "bool_or"}}', schema => 'opn', search_path => 'pg_catalog');
+DROP TABLE opn.filled;
 SELECT assay.create_text_model('opn_words', 'opn.message', '(SELECT r.a::text FROM jsonb_to_record(jsonb_build_object(''a'', id)) r(a item))', 'opn.label', at => 'received_at',
 	schema => 'opn', search_path => 'opn_shared');
 SELECT assay.create_text_model('opn_words', 'opn.message', '(SELECT x.a::text FROM XMLTABLE(''/a'' PASSING XMLELEMENT(name a, id) COLUMNS a item PATH ''.'') x)', 'opn.label', at => 'received_at',

@@ -82,7 +82,7 @@ BEGIN
 		'(''('' || id || '')'')::atk_b.comp IS NOT NULL', '(''{'' || id || ''}'')::atk_b.evil_int[] IS NOT NULL',
 		'jsonb_populate_record(NULL::atk_b.comp, ''{"n": 1}'') IS NOT NULL', 'to_jsonb(''a''::atk_b.e) IS NOT NULL',
 		'domain_in(''1'', ''atk_b.evil_int''::regtype::oid, -1) IS NOT NULL', 'record_in(''(1)'', ''atk_b.comp''::regtype::oid, -1) IS NOT NULL',
-		'ROW(1)::atk_b.comp IS NOT NULL', 'current_setting(''data_directory'') > ''''', 'pg_stat_get_backend_activity(1) ~ t', 'assay.list_state(t) > 0', 'assay.text_model_at(t) IS NOT NULL'] LOOP
+		'ROW(1)::atk_b.comp IS NOT NULL', 'current_setting(''data_directory'') > ''''', 'pg_stat_get_backend_activity(1) ~ t', 'inet_client_addr() IS NULL', 'inet_client_port() > 1', 'assay.list_state(t) > 0', 'assay.text_model_at(t) IS NOT NULL'] LOOP
 		BEGIN
 			PERFORM assay.create_detector('victim', 'b', condition, mode => 'shadow');
 			RAISE WARNING 'taken: %', condition;
@@ -212,6 +212,9 @@ CREATE TABLE atk_v.typed (id int PRIMARY KEY, t text, shade atk_v.shade, shades 
 	place atk_v.place, hours atk_v.hours, spans atk_v.hours_multirange);
 SELECT assay.create_policy('typed', 'atk_v.typed', '{id}', prior => -1);
 SELECT assay.grant_access('typed', 'atk_builder', 'builder');
+-- not PostgreSQL's own, wherever it stands
+RESET ROLE;
+CREATE FUNCTION pg_catalog.atk_reads() RETURNS boolean LANGUAGE sql STABLE AS $$ SELECT true $$;
 SET ROLE atk_builder;
 DO $$
 DECLARE
@@ -225,7 +228,7 @@ BEGIN
 		-- these are not
 		'to_jsonb(shade) IS NULL', 'to_json(shades) IS NULL', 'to_jsonb(CASE WHEN t = '''' THEN shade END) IS NULL', 'row_to_json(place) IS NULL', 'row_to_json(ROW(shade)) IS NULL', 'to_json(ARRAY[ROW(shade)]) IS NULL', 'jsonb_build_object(''x'', shade) IS NULL',
 		'jsonb_build_array(1, coalesce(shade, ''dark'')) IS NULL', 'format(''%s'', shade) = t', 't || shade = t', 'atk_v.any_text(shade) = t', 'to_json((place).shade) IS NULL', 'xmlforest(shade) IS NULL', 'atk_v.any_same(shade, shade)', 'shade OPERATOR(atk_v.=~=) shade', '(OPERATOR(atk_v.?~) shade) = t', 'shade OPERATOR(atk_v.=~=) ANY (shades)', 'to_json(spans) IS NULL', 'to_json(atk_v.both(shade)) IS NULL', 'to_json(greatest(shade, ''dark'')) IS NULL',
-		'listed && ''{x}''', 'place = ROW(t, shade)', 't::atk_v.word = t', 'hours = ''[1,2]''', 'hours && atk_v.hours(1, 2)', 'ROW(t, shade)::atk_v.place = place', 'jsonb_populate_record(place, ''{}'') IS NULL', 'words = ''{x}''::atk_v.words'] LOOP
+		'listed && ''{x}''', 'place = ROW(t, shade)', 't::atk_v.word = t', 'hours = ''[1,2]''', 'hours && atk_v.hours(1, 2)', 'ROW(t, shade)::atk_v.place = place', 'jsonb_populate_record(place, ''{}'') IS NULL', 'words = ''{x}''::atk_v.words', 'atk_reads()'] LOOP
 		BEGIN
 			PERFORM assay.create_detector('typed', 'makes', condition, mode => 'shadow');
 			RAISE WARNING 'taken: %', condition;
@@ -239,6 +242,18 @@ BEGIN
 	-- nor is what is said of errors a value, where PostgreSQL has that
 	IF current_setting('server_version_num')::int >= 170000 THEN
 		PERFORM assay.create_detector('typed', 'asks', 'JSON_EXISTS(jsonb_build_array(t), ''$'' ERROR ON ERROR) AND JSON_VALUE(jsonb_build_array(t), ''$'' RETURNING atk_v.shade DEFAULT ''dark'' ON EMPTY ERROR ON ERROR) = shade', mode => 'shadow');
+		BEGIN
+			PERFORM assay.create_detector('typed', 'tried', 'jsonb_populate_record_valid(place, jsonb_build_object(''country'', t))', mode => 'shadow');
+			RAISE WARNING 'a value is tried';
+		EXCEPTION WHEN insufficient_privilege THEN
+			NULL;
+		END;
+		BEGIN
+			PERFORM assay.create_detector('typed', 'tried', 'SYSTEM_USER = t', mode => 'shadow');
+			RAISE WARNING 'told how who writes a message was known';
+		EXCEPTION WHEN insufficient_privilege THEN
+			NULL;
+		END;
 	END IF;
 END $$;
 -- what the owner wrote stands, also where the builder imports something else; the builder writes no such thing by it
@@ -247,6 +262,23 @@ SELECT assay.create_detector('typed', 'shown', 'to_jsonb(shade) IS NULL', mode =
 SET ROLE atk_builder;
 SELECT count(*) > 0 AS imported FROM assay.policy_import(replace(assay.policy_export('typed')::text, '"weight": 1', '"weight": 2')::jsonb, 'typed', false);
 SELECT count(*) FROM assay.policy_import(replace(assay.policy_export('typed')::text, 't = ''plain''', 'to_json(shade) IS NULL')::jsonb, 'typed', true);
+ROLLBACK;
+
+-- a record whose values are made by the checks of a stranger's domain, and one that is only tried
+BEGIN;
+SET ROLE atk_victim;
+CREATE TABLE atk_v.filled (id int PRIMARY KEY, n atk.key);
+SELECT assay.create_policy('filled', 'atk_v.filled', '{id}', prior => -1);
+DO $$
+BEGIN
+	IF current_setting('server_version_num')::int >= 170000 THEN
+		PERFORM assay.create_detector('filled', 'tried', 'jsonb_populate_record_valid(ROW(n), ''{"f1": 1}'')', mode => 'live');
+		RAISE WARNING 'a value is tried';
+	END IF;
+EXCEPTION WHEN insufficient_privilege THEN
+	NULL;
+END $$;
+SELECT assay.create_detector('filled', 'made', 'jsonb_populate_record(ROW(n), ''{"f1": 1}'') IS NULL', mode => 'live');
 ROLLBACK;
 
 -- the planner puts an operator's negator in the place of NOT: whose it is, and who may call it

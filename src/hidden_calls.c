@@ -16,6 +16,7 @@
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/parse_coerce.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 #include "utils/typcache.h"
@@ -104,6 +105,47 @@ MakesValue(Node *node)
 	if (IsA(node, OpExpr))
 		return MakesPolymorphic(get_opcode(((OpExpr *) node)->opno));
 	return IsA(node, CoerceToDomain) || IsA(node, CoerceViaIO) || HidesFunctions(node);
+}
+
+/* Types, and domains, of values; and what a record among them is made of where that is written */
+static bool
+AddFilled(Node *node, void *context)
+{
+	List	  **types = context;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, List) || IsA(node, RowExpr) || IsA(node, NamedArgExpr))
+		return expression_tree_walker(node, AddFilled, context);
+	*types = list_append_unique_oid(*types, exprType(node));
+	return false;
+}
+
+/*
+ * Types of what a node makes values of that its own type doesn't tell of:
+ * jsonb_populate_record() of a ROW, and jsonb_populate_record_valid(), which only
+ * says whether it could.
+ */
+List	   *
+TypesFilled(Node *node)
+{
+	Oid			function = InvalidOid;
+	bool		fills;
+	List	   *types = NIL;
+
+	if (IsA(node, FuncExpr))
+		function = ((FuncExpr *) node)->funcid;
+	else if (IsA(node, OpExpr))
+		function = get_opcode(((OpExpr *) node)->opno);
+	if (!OidIsValid(function))
+		return NIL;
+	fills = exprType(node) == RECORDOID && MakesPolymorphic(function);
+#if PG_VERSION_NUM >= 170000
+	fills |= function == F_JSONB_POPULATE_RECORD_VALID;
+#endif
+	if (fills)
+		(void) expression_tree_walker(node, AddFilled, &types);
+	return types;
 }
 
 /* Does a function make text or JSON of values of any type?  Casts of theirs to which type it may run then, or InvalidOid */

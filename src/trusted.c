@@ -97,7 +97,7 @@ RefuseType(Oid type, const TrustLook *look)
 		Refuse(psprintf("type %s", format_type_be(type)), look->what);
 }
 
-/* The columns that a query gives a function of records, or a table of XML or JSON */
+/* Columns, that a query gives a function of records, or a table of XML or JSON, say */
 static void
 RefuseColumns(List *types, const TrustLook *look)
 {
@@ -193,6 +193,7 @@ RefuseUntrusted(Node *node, void *context)
 		foreach(lc, HiddenCasts(node))
 			(void) RefuseFunction(lfirst_oid(lc), context);
 		RefuseShown(TypesShownLater(node, strcmp(look->what, policy) != 0), look);
+		RefuseColumns(TypesFilled(node), look);
 	}
 	if (IsA(node, RangeTblFunction))
 		RefuseColumns(((RangeTblFunction *) node)->funccoltypes, look);

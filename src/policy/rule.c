@@ -694,6 +694,8 @@ RefuseUntrusted(Node *node, void *context)
 	/* Casts of these may come at any time. */
 	foreach(lc, TypesShownLater(node, false))
 		RefuseType(lfirst_oid(lc), *(Oid *) context);
+	foreach(lc, TypesFilled(node))
+		RefuseType(lfirst_oid(lc), *(Oid *) context);
 	RefuseOperator(OperatorOfNode(node), *(Oid *) context);
 	if (HasType(node))
 		RefuseType(exprType(node), *(Oid *) context);

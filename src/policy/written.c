@@ -14,7 +14,6 @@
 #include "access/transam.h"
 #include "catalog/dependency.h"
 #include "catalog/pg_amop.h"
-#include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "hidden_calls.h"
@@ -36,14 +35,20 @@ static bool LookAt(Node *node, void *writer);
 /*
  * PostgreSQL's own functions that are not immutable tell of the server and its
  * catalogues what anybody may know, but for these: settings that are hidden from
- * some, and what goes on in sessions of the role that asks (pg_stat_get_...).
+ * some, what goes on in sessions of the role that asks (pg_stat_get_...), and where
+ * the session comes from that writes a message.
  */
 static bool
 TellsOfOwner(Oid func)
 {
 	char	   *name = get_func_name(func);
 
+#if PG_VERSION_NUM >= 160000
+	if (func == F_SYSTEM_USER)
+		return true;
+#endif
 	return func == F_CURRENT_SETTING_TEXT || func == F_CURRENT_SETTING_TEXT_BOOL ||
+		func == F_INET_CLIENT_ADDR || func == F_INET_CLIENT_PORT ||
 		(name != NULL && strncmp(name, "pg_stat_", strlen("pg_stat_")) == 0);
 }
 
@@ -72,7 +77,7 @@ CheckCall(Oid func, void *writer)
 	if (result != ACLCHECK_OK)
 		aclcheck_error(result, OBJECT_FUNCTION, get_func_name(func));
 	if (func_volatile(func) != PROVOLATILE_IMMUTABLE &&
-		(get_func_namespace(func) != PG_CATALOG_NAMESPACE || TellsOfOwner(func)))
+		(func >= FirstUnpinnedObjectId || TellsOfOwner(func)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("function %s is for the policy's owner to use in a condition", Signature(func)),
@@ -331,6 +336,16 @@ CheckUse(Node *node)
 	}
 }
 
+static void
+RefuseMade(Oid type)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("a value of type %s is for the policy's owner to make in a condition", format_type_be_qualified(type)),
+			 errdetail("What belongs to the type would run with the rights of the policy's owner."),
+			 errhint("Compare the type that it is made of; the owner may use it, or compute a signal by it.")));
+}
+
 /* Before the planner has put functions' bodies, and what is constant, in the place of calls */
 static bool
 LookAt(Node *node, void *writer)
@@ -351,11 +366,12 @@ LookAt(Node *node, void *writer)
 		CheckDefaults((FuncExpr *) node, writer);
 	CheckUse(node);
 	if (!PassesOn(node) && !IsMadePlainly(node))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("a value of type %s is for the policy's owner to make in a condition", format_type_be_qualified(exprType(node))),
-				 errdetail("What belongs to the type would run with the rights of the policy's owner."),
-				 errhint("Compare the type that it is made of; the owner may use it, or compute a signal by it.")));
+		RefuseMade(exprType(node));
+	foreach(lc, TypesFilled(node))
+	{
+		if (!IsPlainType(lfirst_oid(lc)))
+			RefuseMade(lfirst_oid(lc));
+	}
 	return expression_tree_walker(node, LookAt, writer);
 }
 
