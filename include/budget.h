@@ -49,6 +49,7 @@ extern void BudgetLenient(int times);
 
 /* What a row could not even begin with is not tried again for the other rows of its statement. */
 extern void BudgetGiveUp(void);
+extern bool BudgetGaveUp(void); /* the rows before this one */
 
 /* Is it at work? */
 extern bool BudgetRuns(void);

@@ -124,6 +124,34 @@ value(q{CREATE TABLE row (id int PRIMARY KEY);
 	$warm->quit;
 	is(value('SELECT array_agg(id ORDER BY id) FROM row_decision'), '{0,102}', 'what comes behind the lock is decided');
 }
+# Who holds what the view reads takes all the time of a row's statement: it is decided without its signals, as the policy can be read.
+value(q{CREATE TABLE brief (id int PRIMARY KEY);
+	CREATE VIEW brief_signals AS SELECT id, EXISTS (SELECT FROM known k WHERE k.id = b.id) AS known FROM brief b;
+	SELECT assay.create_policy('brief', 'brief_signals', '{id}', prior => -1);
+	CREATE TRIGGER decide AFTER INSERT ON brief FOR EACH ROW EXECUTE FUNCTION assay.decide('brief')});
+{
+	$holder->query_safe('BEGIN; LOCK known');
+	my $brief = $node->background_psql('postgres', on_error_stop => 0);
+	$brief->query("SET assay.message_budget = '3s'; SET statement_timeout = '2400ms'; INSERT INTO brief VALUES (1)");
+	$holder->query_safe('COMMIT');
+	$brief->quit;
+	is(value('SELECT degraded FROM brief_decision'), 't', 'no time is left: decided without its signals');
+}
+# A list that a condition asks, and the ledger then for its state
+value(q{CREATE TABLE listed (id int PRIMARY KEY);
+	CREATE VIEW listed_signals AS SELECT id FROM listed;
+	SELECT assay.create_list('bad');
+	SELECT assay.create_policy('listed', 'listed_signals', '{id}', prior => -1);
+	SELECT assay.create_detector('listed', 'bad', $$assay.in_list('bad', id::text)$$, weight => 1, mode => 'live');
+	CREATE TRIGGER decide AFTER INSERT ON listed REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('listed')});
+{
+	$holder->query_safe('BEGIN; LOCK assay.named_set');
+	my $new = $node->background_psql('postgres', on_error_stop => 0);
+	$new->query("SET assay.message_budget = '4s'; SET statement_timeout = '8s'; INSERT INTO listed VALUES (1)");
+	$holder->query_safe('COMMIT');
+	$new->quit;
+	is(value('SELECT count(*) FROM listed'), '1', 'new session, LOCK assay.named_set: stored before its statement_timeout');
+}
 cmp_ok(value(q{SELECT count(*) FROM assay.undecided('p')}), '>', 0, 'some are undecided');
 like(value(q{SELECT string_agg(DISTINCT message, '|') FROM assay.fault}), qr/the decision cannot be written: canceling statement due to lock timeout/, 'and the fault tells');
 $session->query('INSERT INTO message VALUES (1000000)');

@@ -74,6 +74,7 @@ static volatile bool spent = false;
 static volatile bool lenient = false;
 static volatile int lenient_ticks = 0;	/* of a piece between pieces, then */
 static volatile double lenient_until = 0;	/* of the statement's, then */
+static volatile double lenient_end = 0; /* of what is between pieces, too */
 
 /*
  * Statements whose rows are decided one by one, each by a call of the trigger:
@@ -115,6 +116,13 @@ BudgetIsSpent(void)
 		statement_ticks + before_ms / Max(tick_ms, 1) > StatementTicks();
 }
 
+/* Would what is between the pieces run into a timeout of the session's? */
+static bool
+IsOver(void)
+{
+	return statement_ticks + before_ms / Max(tick_ms, 1) > lenient_end;
+}
+
 /*
  * Ticks for so many hundredths of a message's budget: fewer once half of the
  * statement's is used up, so that messages that take long leave something to
@@ -144,8 +152,12 @@ Tick(void)
 		seen = piece;
 		ticks = 0;
 	}
-	/* Past the statement's budget no piece gets more than a tick. */
-	if (!late && !(BudgetIsSpent() && ticks > 0 && !(lenient && entered == 1)))
+
+	/*
+	 * Past the statement's budget no piece gets more than a tick, nor what is
+	 * between them past the session's.
+	 */
+	if (!late && !(ticks > 0 && (lenient && entered == 1 ? IsOver() : BudgetIsSpent())))
 		return;
 	if (QueryCancelPending)
 		return;
@@ -302,6 +314,12 @@ BudgetGiveUp(void)
 }
 
 bool
+BudgetGaveUp(void)
+{
+	return ticking && of_rows && before_ms >= INT_MAX;
+}
+
+bool
 BudgetRuns(void)
 {
 	return ticking;
@@ -333,19 +351,20 @@ BudgetAllow(int percent)
 /*
  * What goes message by message, since something fails or waits for a lock, must
  * not run into a timeout of the session's for that: it has three quarters of what
- * is left until then, and half of it between the pieces.
+ * is left until then, and half of it between the pieces, both no more than seven eighths.
  */
 void
 BudgetLenient(int times)
 {
 	lenient_ticks = TICKS * times;
-	lenient_until = DBL_MAX;
+	lenient_until = lenient_end = DBL_MAX;
 	if (times > 0 && ticking)
 	{
 		double		left = (double) TimeLeft() / tick_ms;
 
 		lenient_ticks = Max(Min(lenient_ticks, left * 2 / 3), 2);
 		lenient_until = statement_ticks + before_ms / tick_ms + left;
+		lenient_end = lenient_until + left / 6;
 	}
 	lenient = times > 0;
 }

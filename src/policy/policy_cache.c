@@ -283,8 +283,8 @@ ReadSoon(const char *policy, int revision, bool drafts)
 
 	if (!BudgetRuns() || !CanProtect())
 		return ConfigRead(policy, revision, drafts, 0);
-	/* The rows before it may have waited for all. */
-	if (BudgetIsSpent())
+	/* The rows before it have waited for it in vain. */
+	if (BudgetGaveUp())
 		ConfigIsHeld();
 	ConfigReadSoon(&patience, RunRead, &job);
 	return job.config;
