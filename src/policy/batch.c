@@ -100,15 +100,20 @@ QueryParams(BatchQuery *q)
 	return params;
 }
 
-/* As whom a source was entered last, and the owner of its policy */
-static Oid	entered_as = InvalidOid;
-static Oid	entered_of = InvalidOid;
+typedef struct Entered
+{
+	Oid			as;
+	Oid			of;
+} Entered;
+
+/* As whom a source was entered last, and the owner of its policy: users' code may enter others meanwhile */
+static Entered entered = {InvalidOid, InvalidOid};
 
 /* What reads a source is looked at as it is analyzed. */
 static PolicyStatement
 LookedAt(const BatchQuery *q)
 {
-	PolicyStatement statement = {GetUserId() == entered_as ? q->sql.data : NULL, entered_of};
+	PolicyStatement statement = {GetUserId() == entered.as ? q->sql.data : NULL, entered.of};
 
 	return statement;
 }
@@ -119,6 +124,7 @@ QueryExecute(BatchQuery *q, SPIPlanPtr plan, DestReceiver *dest)
 {
 	SPIExecuteOptions options = {0};
 	PolicyStatement before = LookAtStatement(LookedAt(q));
+	Entered		was = entered;
 	int			ret = 0;
 
 	options.params = QueryParams(q);
@@ -131,6 +137,7 @@ QueryExecute(BatchQuery *q, SPIPlanPtr plan, DestReceiver *dest)
 	PG_FINALLY();
 	{
 		(void) LookAtStatement(before);
+		entered = was;
 	}
 	PG_END_TRY();
 	return ret;
@@ -156,6 +163,7 @@ OpenQuery(BatchQuery *q)
 	static uint32 opened = 0;
 	SPIParseOpenOptions options = {0};
 	PolicyStatement before = LookAtStatement(LookedAt(q));
+	Entered		was = entered;
 	Portal		portal = NULL;
 
 	options.params = QueryParams(q);
@@ -169,6 +177,7 @@ OpenQuery(BatchQuery *q)
 	PG_FINALLY();
 	{
 		(void) LookAtStatement(before);
+		entered = was;
 	}
 	PG_END_TRY();
 	return portal;
@@ -432,8 +441,8 @@ EnterSource(Security *security, Source *s)
 		PolicyCheckKeys(s->id);
 		EnterOwner(security, s->id->owner, s->id->search_path);
 	}
-	entered_as = GetUserId();
-	entered_of = s->id->owner;
+	entered.as = GetUserId();
+	entered.of = s->id->owner;
 }
 
 /* alias."a", alias."b" with something behind each */

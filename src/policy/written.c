@@ -223,7 +223,7 @@ RefuseOther(Node *node, void *context)
 	if (!IsPlainValue(node))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("in a condition that is not the policy's owner's, values of type %s are compared only",
+				 errmsg("values of type %s can only be compared in a condition that is not the policy's owner's",
 						format_type_be_qualified(exprType(node))),
 				 errdetail("Whatever else takes them may run the type's casts with the rights of the policy's owner."),
 				 errhint("Compare it, or cast it to text first; the owner may use it, or compute a signal by it.")));
@@ -276,8 +276,14 @@ IsMadeFor(const OpExpr *expr)
 static bool
 ShowsNothing(Oid function)
 {
-	Oid			result = get_func_rettype(function);
+	Oid		   *types;
+	int			n;
+	Oid			result = get_func_signature(function, &types, &n);
 
+	/* One that is given anything else may make values of that. */
+	for (int i = 0; i < n; i++)
+		if (!IsPolymorphicType(types[i]) && types[i] != ANYOID && types[i] != INT4OID && types[i] != INT8OID)
+			return false;
 	return function < FirstUnpinnedObjectId &&
 		(result == INT4OID || result == INT8OID || result == BOOLOID || IsPolymorphicType(result));
 }
