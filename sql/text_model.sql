@@ -358,6 +358,7 @@ SELECT create_text_model(repeat('x', 49), 'mail', 'body', 'label');
 SELECT create_text_model('x', 'mail', 'id', 'label');
 SELECT create_text_model('x', 'mail', 'nobody', 'label');
 SELECT create_text_model('x', 'mail', 'body', 'mail', key => '{content}');
+SELECT create_text_model('x', 'mail', 'body', 'mail', key => '{odd}');
 SELECT create_text_model('x', 'mail', 'body', 'label', key => '{}');
 CREATE VIEW badly_labelled AS SELECT id, malicious, at::timestamp AS labelled_at FROM mail;
 SELECT create_text_model('x', 'mail', 'body', 'badly_labelled', key => '{id}');

@@ -495,9 +495,9 @@ BEGIN
 	IF key IS NULL OR cardinality(key) = 0 OR array_position(key, NULL) IS NOT NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('label table %s has no primary key to find its messages by', labels),
 			HINT = 'Give the columns that both have in key.';
-	ELSIF key && '{labelled_at,malicious,margin,added,before,is_new,found,content,at}' THEN
+	ELSIF key && '{labelled_at,malicious,margin,added,before,is_new,found,content,at,horizon,tried,odd}' THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-			MESSAGE = 'a key may not have columns called labelled_at, malicious, margin, added, before, is_new, found, content or at',
+			MESSAGE = 'a key may not have columns called labelled_at, malicious, margin, added, before, is_new, found, content, at, horizon, tried or odd',
 			HINT = 'Make views that call them otherwise.';
 	END IF;
 	keys := (SELECT string_agg(quote_ident(k), ', ' ORDER BY i) FROM unnest(key) WITH ORDINALITY u(k, i));
