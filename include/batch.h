@@ -118,7 +118,7 @@ extern void InitReceiver(DestReceiver *dest, bool (*receive) (TupleTableSlot *sl
 extern void QueryRunLarge(BatchQuery *q, DestReceiver *dest);
 extern Portal OpenQuery(BatchQuery *q);
 extern void CloseQuery(Portal portal);
-extern void QueryRunInto(BatchQuery *q, Tuplestorestate * store);
+extern void QueryRunInto(BatchQuery *q, Tuplestorestate * store, TupleDesc desc);
 
 extern void CheckSpan(TimestampTz since, TimestampTz until);
 extern void InitSource(Source *s, const char *policy, TimestampTz since,

@@ -65,6 +65,13 @@ SELECT * FROM assay.label_check('lab''s');
 SELECT * FROM assay.check('lab''s') WHERE "check" = 'labels';
 SELECT * FROM assay.label_check('nobody');
 DELETE FROM "lab's_label" WHERE id = 99 OR tenant = 'T' OR labelled_at > now();
+-- of a key that is called as a column of the statement
+BEGIN;
+CREATE VIEW has_differ AS SELECT 1 AS differ;
+SELECT assay.create_policy('d', 'has_differ', '{differ}');
+INSERT INTO d_label (differ, malicious, source) VALUES (1, true, 'x');
+SELECT problem, key FROM assay.label_check('d');
+ROLLBACK;
 -- keys of decisions
 SELECT assay.exclude('lab''s', 'x', 'n = 1', verdict => 'safe', reason => 'test', decision_key => '{t,99}');
 SELECT assay.exclude('lab''s', 'x', 'n = 1', verdict => 'safe', reason => 'test', decision_key => '{t,nine}');
@@ -78,6 +85,14 @@ SELECT count(*) FROM assay.label_delays('lab''s', '2020-01-01', '2020-01-01 00:0
 SELECT count(*) FROM assay.label_delays('lab''s', '2020-01-02', '2020-01-01');
 SELECT count(*) FROM assay.latest_decisions('lab''s', '2020-01-02', '2020-01-01');
 SELECT * FROM assay.label_delays('nobody');
+-- an operator of the owner's that returns another type is an error, and its value never read as the function's
+BEGIN;
+CREATE FUNCTION minus(timestamptz, timestamptz) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 5';
+CREATE OPERATOR - (FUNCTION = minus, LEFTARG = timestamptz, RIGHTARG = timestamptz);
+SET LOCAL client_min_messages = error;
+SELECT assay.alter_policy('lab''s', search_path => 'labels, pg_catalog, pg_temp') > 0 AS altered;
+SELECT count(longest::text) FROM assay.label_delays('lab''s');
+ROLLBACK;
 -- reports leave out what is too young
 UPDATE "lab's_decision" SET decided_at = now() - id::float8 * interval '1 day' - interval '1 hour';
 SELECT sum(hits) FROM assay.precision_report('lab''s') WHERE kind = 'verdict';

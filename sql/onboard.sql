@@ -334,6 +334,14 @@ CALL assay.onboard('viewed', 'only_a_view', key => '{id}');
 SELECT step, state, rows, note FROM assay.onboarding WHERE step = 'trigger';
 SELECT assay.offboard('viewed');
 
+-- a key that is called as something in the statements of the steps
+CREATE TABLE called (h int, known int, received_at timestamptz, from_addr text, subject text, body text, spam boolean, PRIMARY KEY (h, known));
+INSERT INTO called SELECT i, i, timestamptz '2024-01-01' + i * interval '1 hour', 'a@b.example', 'Meeting', 'Shall we talk?', i % 2 = 0 FROM generate_series(1, 10) i;
+CALL assay.onboard('called', 'called', labels => 'called', columns => '{"malicious": "spam"}');
+SELECT step, state FROM assay.onboarding WHERE policy = 'called' AND (step IN ('labels', 'report') OR state = 'failed') ORDER BY n;
+SELECT assay.offboard('called', keep_tables => false);
+DROP TABLE called;
+
 -- what can't be
 CREATE TABLE bare (id int, a text, whenever timestamptz);
 CALL assay.onboard('x', 'bare');

@@ -26,6 +26,11 @@ SELECT count(*) FROM read_changes('o''s', 'dashboard');
 SELECT count(*) FROM read_changes('o''s', 'dashboard', 1);
 SELECT count(*) FROM read_changes('o''s', 'nobody');
 SELECT read_changes('o''s', 'dashboard', 0);
+-- a column of the table is called as something in the statement
+BEGIN;
+ALTER TABLE "o's_change" ADD s int;
+SELECT count(*) FROM read_changes('o''s', 'dashboard');
+ROLLBACK;
 -- what is done is taken out, of one's own only
 SELECT take_changes('o''s', 'quarantine', array(SELECT change FROM read_changes('o''s', 'dashboard')));
 SELECT take_changes('o''s', 'quarantine', array(SELECT change FROM read_changes('o''s', 'quarantine')));

@@ -219,8 +219,10 @@ FROM unnest('{2024-01-28,2024-01-30,2024-02-01,2024-02-20,2024-03-01}'::timestam
 GROUP BY day ORDER BY day;
 SELECT (SELECT total FROM mails_version ORDER BY day DESC LIMIT 1) = direct('infinity') AS all_of_it;
 -- what was published while it learned is what is put together where nothing is published
+-- (whatever columns of its owner's are in the table)
 BEGIN;
 CREATE TEMP TABLE as_learned AS SELECT day, published FROM mails_version;
+ALTER TABLE mails_version ADD m int, ADD model int;
 UPDATE mails_version SET published = NULL;
 SELECT count(*) AS versions, bool_and(text_model_at('mails', a.day + 1) = a.published) AS same FROM as_learned a;
 ROLLBACK;
@@ -240,6 +242,11 @@ INSERT INTO label VALUES (500, true, 'early', '2024-03-06');
 SELECT learn('mails');
 INSERT INTO mail VALUES (500, NULL, '2024-03-06', 'late', 'message');
 SELECT learn('mails');
+-- what it is made of is gone
+BEGIN;
+DROP VIEW mails_content;
+SELECT learn('mails');
+ROLLBACK;
 SELECT name, source, labels, key, delay, half_life, max_bytes, versions, learned_until IS NOT NULL AS learned FROM text_models;
 SELECT create_text_model('mails', 'mail', 'body', 'label');
 
@@ -351,6 +358,7 @@ SELECT create_text_model(repeat('x', 49), 'mail', 'body', 'label');
 SELECT create_text_model('x', 'mail', 'id', 'label');
 SELECT create_text_model('x', 'mail', 'nobody', 'label');
 SELECT create_text_model('x', 'mail', 'body', 'mail', key => '{content}');
+SELECT create_text_model('x', 'mail', 'body', 'mail', key => '{odd}');
 SELECT create_text_model('x', 'mail', 'body', 'label', key => '{}');
 CREATE VIEW badly_labelled AS SELECT id, malicious, at::timestamp AS labelled_at FROM mail;
 SELECT create_text_model('x', 'mail', 'body', 'badly_labelled', key => '{id}');

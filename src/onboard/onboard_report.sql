@@ -25,8 +25,8 @@ BEGIN
 	RETURN QUERY SELECT 'would have been', 'alerts a day', format('any but the default verdict; the budget is %s', o.budget->>'alerts_per_day'),
 		assay_internal.fill_names('SELECT count(*)::float8 / ({days}) FROM {verdict} v WHERE {caught}', names, 'days', assay_internal.onboarding_days_query(o), 'caught', caught);
 	-- which detectors are behind it
-	FOR d IN EXECUTE assay_internal.fill_names('SELECT h AS detector FROM {verdict} v, unnest(assay.counted_hits(v.attribution)) h
-		WHERE {caught} GROUP BY h ORDER BY count(*) DESC, h COLLATE "C" LIMIT 15', names, 'caught', caught)
+	FOR d IN EXECUTE assay_internal.fill_names('SELECT h.detector FROM {verdict} v, unnest(assay.counted_hits(v.attribution)) h(detector)
+		WHERE {caught} GROUP BY h.detector ORDER BY count(*) DESC, h.detector COLLATE "C" LIMIT 15', names, 'caught', caught)
 	LOOP
 		RETURN QUERY SELECT 'detector', d.detector, (SELECT k.description FROM assay.detectors k WHERE k.policy = o.policy AND k.detector = d.detector),
 			assay_internal.fill_names('SELECT count(*) FROM {verdict} v WHERE {caught} AND assay.counted_hits(v.attribution) @> ARRAY[{detector}]', names,

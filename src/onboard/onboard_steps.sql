@@ -162,8 +162,8 @@ DECLARE
 		AND a.atttypid IN ('timestamptz'::regtype, 'timestamp'::regtype));
 	statement text := assay_internal.fill_names(
 			$q$INSERT INTO {label} ({key}, malicious, source, labelled_at)
-			SELECT {key}, t.malicious, t.source, coalesce(t.known, least(m.{at} + interval '1 day', now()), now())
-			FROM {source} m JOIN (SELECT {key}, l.{malicious}::boolean AS malicious, {said_by} AS source, {known} AS known FROM {labels} l) t USING ({key})
+			SELECT {key}, t.malicious, t.source, coalesce(t."(known)", least(m.{at} + interval '1 day', now()), now())
+			FROM {source} m JOIN (SELECT {key}, l.{malicious}::boolean AS malicious, {said_by} AS source, {known} AS "(known)" FROM {labels} l) t USING ({key})
 			WHERE t.malicious IS NOT NULL ON CONFLICT DO NOTHING$q$, names,
 		'malicious', quote_ident(coalesce(o.columns->>'malicious', 'malicious')),
 		'said_by', CASE WHEN source = ANY (has) THEN format('coalesce(l.%I::text, ''onboarding'')', source) ELSE '''onboarding''' END,

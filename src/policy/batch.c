@@ -15,6 +15,7 @@
  */
 #include "postgres.h"
 
+#include "access/tupconvert.h"
 #include "batch.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
@@ -779,6 +780,7 @@ typedef struct ScanJob
 	Tuplestorestate *store;
 	SPIPlanPtr	plan;			/* made of the query's text, or NULL */
 	BatchScan  *scan;			/* is told when a row is stored, or NULL */
+	TupleDesc	desc;			/* what the rows must be, or NULL */
 } ScanJob;
 
 /* The server's receiver into a tuplestore, which tells when it is at work */
@@ -787,14 +789,21 @@ typedef struct StoreReceiver
 	DestReceiver pub;			/* must be first */
 	DestReceiver *inner;
 	BatchScan  *scan;
+	TupleDesc	desc;
 } StoreReceiver;
 
 static void
 StoreStart(DestReceiver *self, int operation, TupleDesc desc)
 {
-	DestReceiver *inner = ((StoreReceiver *) self)->inner;
+	StoreReceiver *r = (StoreReceiver *) self;
 
-	inner->rStartup(inner, operation, desc);
+	/*
+	 * Who reads them takes their types for granted: what an operator of the
+	 * owner's returns may be another's.
+	 */
+	if (r->desc)
+		(void) convert_tuples_by_position(desc, r->desc, "the query gives a column of another type than the function");
+	r->inner->rStartup(r->inner, operation, desc);
 }
 
 static bool
@@ -826,6 +835,7 @@ InitStoreReceiver(StoreReceiver *r, ScanJob *job)
 	r->pub.rStartup = StoreStart;
 	r->pub.rShutdown = StoreEnd;
 	r->scan = job->scan;
+	r->desc = job->desc;
 	r->inner = CreateDestReceiver(DestTuplestore);
 	SetTuplestoreDestReceiverParams(r->inner, job->store, CurrentMemoryContext, true, NULL, NULL);
 	return &r->pub;
@@ -852,10 +862,11 @@ RunScanJob(void *arg)
 	receiver.inner->rDestroy(receiver.inner);
 }
 
+/* Its rows go to a store, of a function's rows if these are told. */
 void
-QueryRunInto(BatchQuery *q, Tuplestorestate * store)
+QueryRunInto(BatchQuery *q, Tuplestorestate * store, TupleDesc desc)
 {
-	ScanJob		job = {q, store, NULL, NULL};
+	ScanJob		job = {q, store, NULL, NULL, desc};
 
 	RunScanJob(&job);
 }
@@ -920,7 +931,7 @@ ScanOne(EachScan *each, TupleTableSlot *keys)
 	BatchScan  *scan = each->scan;
 	Source	   *s = scan->source;
 	BatchQuery	q;
-	ScanJob		job = {&q, scan->store, NULL, scan};
+	ScanJob		job = {&q, scan->store, NULL, scan, NULL};
 	bool		any_null = false;
 	Datum	   *key = palloc(s->nkeys * sizeof(Datum));
 	bool	   *nulls = palloc(s->nkeys * sizeof(bool));
@@ -1015,7 +1026,7 @@ RunKeysJob(void *arg)
 	scan->where(scan, &q);
 	/* Those of an attempt that failed */
 	tuplestore_clear(job->keys);
-	QueryRunInto(&q, job->keys);
+	QueryRunInto(&q, job->keys, NULL);
 }
 
 static TupleDesc
@@ -1107,7 +1118,7 @@ void
 RunScan(BatchScan *scan)
 {
 	BatchQuery	q;
-	ScanJob		job = {&q, scan->store, NULL, scan};
+	ScanJob		job = {&q, scan->store, NULL, scan, NULL};
 	ErrorData  *error;
 
 	QueryStart(&q);

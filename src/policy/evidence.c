@@ -210,7 +210,7 @@ RowsByKey(FunctionCallInfo fcinfo, const char *function)
 
 	InitMaterializedSRF(fcinfo, 0);
 	StartByKey(fcinfo, &q, function);
-	QueryRunInto(&q, result->setResult);
+	QueryRunInto(&q, result->setResult, result->setDesc);
 	SPI_finish();
 	return (Datum) 0;
 }

@@ -226,7 +226,7 @@ FindReused(const Wanted *w, Source *s, char **tables, int ntables, FunctionCallI
 	QueryAdd(&q, " SELECT DISTINCT t.key, t.at FROM assay_internal.readable_reused_key t, k WHERE t.policy = ");
 	QueryValue(&q, TEXTOID, CStringGetTextDatum(s->policy));
 	AddTextKey(&q, s, "t", "k");
-	QueryRunInto(&q, found);
+	QueryRunInto(&q, found, NULL);
 	LeaveSecurity(&security);
 	return found;
 }
@@ -310,7 +310,7 @@ assay_forget_messages(PG_FUNCTION_ARGS)
 		QueryAdd(&q, ", '%s', pg_catalog.count(*) FROM t%d", whats[i], i);
 	}
 	QueryAdd(&q, " UNION ALL SELECT 'assay.fault', 'faults', pg_catalog.count(*) FROM f");
-	QueryRunInto(&q, result->setResult);
+	QueryRunInto(&q, result->setResult, result->setDesc);
 	LeaveSecurity(&security);
 	ForgetReused(&s, reused, result, dry_run);
 	SPI_finish();

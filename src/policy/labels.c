@@ -157,10 +157,11 @@ NoRows(FunctionCallInfo fcinfo)
 void
 AddRows(FunctionCallInfo fcinfo, Source *s, BatchQuery *q)
 {
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	Security	security;
 
 	EnterSource(&security, s);
-	QueryRunInto(q, ((ReturnSetInfo *) fcinfo->resultinfo)->setResult);
+	QueryRunInto(q, result->setResult, result->setDesc);
 	LeaveSecurity(&security);
 	SPI_finish();
 }
@@ -247,7 +248,7 @@ assay_label_check(PG_FUNCTION_ARGS)
 	AddKeyArray(&q, &s, "l");
 	QueryAdd(&q, "%sFROM %s l WHERE l.labelled_at > pg_catalog.now() UNION ALL SELECT 'sources disagree', ", columns, s.id->label_name);
 	AddKeyArray(&q, &s, "l");
-	QueryAdd(&q, "%sFROM (SELECT w.*, pg_catalog.bool_or(w.malicious) OVER same AND NOT pg_catalog.bool_and(w.malicious) OVER same AS differ "
+	QueryAdd(&q, "%sFROM (SELECT w.*, pg_catalog.bool_or(w.malicious) OVER same AND NOT pg_catalog.bool_and(w.malicious) OVER same AS \"(differ)\" "
 			 "FROM (SELECT DISTINCT ON (", columns);
 	AddKeys(&q, &s, "r", "");
 	QueryAdd(&q, ", r.source) ");
@@ -256,7 +257,7 @@ assay_label_check(PG_FUNCTION_ARGS)
 	AddKeys(&q, &s, "r", "");
 	QueryAdd(&q, ", r.source, r.labelled_at DESC) w WINDOW same AS (PARTITION BY ");
 	AddKeys(&q, &s, "w", "");
-	QueryAdd(&q, ")) l WHERE l.differ ORDER BY 1, 2, 5, 4");
+	QueryAdd(&q, ")) l WHERE l.\"(differ)\" ORDER BY 1, 2, 5, 4");
 	return RunReport(fcinfo, &s, &q);
 }
 

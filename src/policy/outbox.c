@@ -57,11 +57,11 @@ assay_read_changes(PG_FUNCTION_ARGS)
 	QueryAdd(q, "SELECT c.change::pg_catalog.int8, ");
 	AddKeyArray(q, &o.source, "c");
 	QueryAdd(q, ", c.revision::pg_catalog.int4, c.old_verdict::pg_catalog.text, c.verdict::pg_catalog.text, c.score::pg_catalog.float4, "
-			 "c.changed_at::pg_catalog.timestamptz FROM %s c, pg_catalog.pg_current_snapshot() s WHERE c.consumer = ", o.table);
+			 "c.changed_at::pg_catalog.timestamptz FROM %s c, pg_catalog.pg_current_snapshot() s (now) WHERE c.consumer = ", o.table);
 	QueryValue(q, TEXTOID, PG_GETARG_DATUM(1));
-	QueryAdd(q, " AND (c.xid < pg_catalog.pg_snapshot_xmin(s) OR c.xid >= pg_catalog.pg_snapshot_xmax(s)) "
+	QueryAdd(q, " AND (c.xid < pg_catalog.pg_snapshot_xmin(s.now) OR c.xid >= pg_catalog.pg_snapshot_xmax(s.now)) "
 			 "AND c.xid IS DISTINCT FROM pg_catalog.pg_current_xact_id_if_assigned() "
-			 "ORDER BY c.xid < pg_catalog.pg_snapshot_xmax(s), c.xid, c.change LIMIT ");
+			 "ORDER BY c.xid < pg_catalog.pg_snapshot_xmax(s.now), c.xid, c.change LIMIT ");
 	QueryValue(q, INT4OID, PG_GETARG_DATUM(2));
 	return RunStatement(fcinfo, &o.source, q);
 }

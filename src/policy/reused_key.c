@@ -409,7 +409,7 @@ FindMoot(Source *s, TimestampTz before, Tuplestorestate * found)
 	QueryAdd(&q, " AND r.at < ");
 	QueryValue(&q, TIMESTAMPTZOID, TimestampTzGetDatum(before));
 	QueryAdd(&q, " GROUP BY r.key, r.at HAVING (pg_catalog.max(d.decided_at) <= r.at) IS NOT TRUE");
-	QueryRunInto(&q, found);
+	QueryRunInto(&q, found, NULL);
 	LeaveSecurity(&security);
 }
 

@@ -222,7 +222,7 @@ assay_undecided(PG_FUNCTION_ARGS)
 		QueryStart(&q);
 		q.read_only = true;
 		AddTable(&q, &s, lfirst_oid(lc), name);
-		QueryRunInto(&q, result->setResult);
+		QueryRunInto(&q, result->setResult, result->setDesc);
 	}
 	LeaveSecurity(&security);
 	SPI_finish();

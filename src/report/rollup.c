@@ -148,7 +148,7 @@ assay_begin_rollup(PG_FUNCTION_ARGS)
 	QueryStart(&q);
 	QueryAdd(&q, "SELECT horizon, CASE WHEN refreshed_at <= clock_timestamp() THEN oldest END FROM assay_internal.rollup WHERE policy = ");
 	QueryValue(&q, TEXTOID, CStringGetTextDatum(id->policy));
-	QueryRunInto(&q, result->setResult);
+	QueryRunInto(&q, result->setResult, result->setDesc);
 	QueryStart(&q);
 	QueryAdd(&q, "UPDATE assay_internal.rollup SET horizon = pg_snapshot_xmin(pg_current_snapshot()), refreshed_at = clock_timestamp(), "
 			 "oldest = CASE WHEN NOT EXISTS (SELECT FROM pg_prepared_xacts) AND pg_has_role('pg_read_all_stats', 'USAGE') "

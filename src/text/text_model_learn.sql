@@ -293,6 +293,7 @@ DECLARE
 	all_odd bigint := 0;
 	odd_key text;
 	one_odd text;
+	gone text;
 BEGIN
 	IF (SELECT c.relowner FROM pg_class c WHERE c.oid = $1) <> (SELECT u.oid FROM pg_roles u WHERE u.rolname = current_user) THEN
 		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = 'text_model_learn() runs as the owner of the text model',
@@ -306,6 +307,13 @@ BEGIN
 	SELECT * INTO r FROM assay.text_model_registry t WHERE t.relation = $1;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('%s is not the version table of a text model', $1);
+	END IF;
+	SELECT v.what INTO gone FROM (VALUES ('view of contents', r.content_view), ('label table', r.labels), ('table of counted messages', r.counted)) v(what, oid)
+	WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = v.oid);
+	IF FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_table',
+			MESSAGE = format('the %s of text model "%s" does not exist any more', gone, r.name),
+			HINT = format('Drop the text model by assay.drop_text_model(%L), and create it anew.', r.name);
 	END IF;
 	PERFORM assay_internal.check_trusted_view(r.content_view, 'text model');
 	-- Labels that transactions before this one's lock committed are seen below.
@@ -428,9 +436,9 @@ BEGIN
 		RETURN published;
 	END IF;
 	-- the last total before, and the days since
-	EXECUTE format('SELECT assay.text_model_agg(m) FROM (
-			SELECT m, (assay.text_model_info(m)).last, max((assay.text_model_info(m)).last) OVER () AS latest
-			FROM %1$s v CROSS JOIN LATERAL coalesce(v.total, v.delta) m
+	EXECUTE format('SELECT assay.text_model_agg(model) FROM (
+			SELECT m.model, (assay.text_model_info(m.model)).last, max((assay.text_model_info(m.model)).last) OVER () AS latest
+			FROM %1$s v CROSS JOIN LATERAL coalesce(v.total, v.delta) m(model)
 			WHERE v.day <= $1 AND v.day >= coalesce((SELECT max(b.day) FROM %1$s b WHERE b.day <= $1 AND b.total IS NOT NULL), ''-infinity'')) x
 			WHERE coalesce(last > latest - 12 * $2, true)', r.relation)
 		INTO total USING last_day, r.half_life;
@@ -487,9 +495,9 @@ BEGIN
 	IF key IS NULL OR cardinality(key) = 0 OR array_position(key, NULL) IS NOT NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('label table %s has no primary key to find its messages by', labels),
 			HINT = 'Give the columns that both have in key.';
-	ELSIF key && '{labelled_at,malicious,margin,added,before,is_new,found,content,at}' THEN
+	ELSIF key && '{labelled_at,malicious,margin,added,before,is_new,found,content,at,horizon,tried,odd}' THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
-			MESSAGE = 'a key may not have columns called labelled_at, malicious, margin, added, before, is_new, found, content or at',
+			MESSAGE = 'a key may not have columns called labelled_at, malicious, margin, added, before, is_new, found, content, at, horizon, tried or odd',
 			HINT = 'Make views that call them otherwise.';
 	END IF;
 	keys := (SELECT string_agg(quote_ident(k), ', ' ORDER BY i) FROM unnest(key) WITH ORDINALITY u(k, i));
