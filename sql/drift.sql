@@ -68,6 +68,12 @@ SELECT count(*) FROM assay.signal_drift('nobody');
 
 -- skew: none, then some
 SELECT sum(messages) > 0 AS compared, sum(differ) AS differ FROM assay.signal_skew('d''s', '2026-01-01');
+-- each message's signals are read once, however many there are
+BEGIN;
+SET LOCAL track_functions = 'all';
+SELECT max(messages) AS messages, count(*) > 1 AS several FROM assay.signal_skew('d''s', '2026-01-01');
+SELECT pg_stat_get_xact_function_calls('assay_internal.plain_jsonb'::regproc) AS calls;
+COMMIT;
 UPDATE message SET x = x + 1 WHERE id IN (10, 20, 30);
 UPDATE message SET word = NULL WHERE id = 40;
 SELECT * FROM assay.signal_skew('d''s', '2026-01-01');
