@@ -5,6 +5,7 @@
 #ifndef ASSAY_CONFIG_H
 #define ASSAY_CONFIG_H
 
+#include "compat.h"
 #include "datatype/timestamp.h"
 #include "nodes/pg_list.h"
 #include "protect.h"
@@ -101,7 +102,7 @@ extern Oid	DecisionColumnType(const PolicyIdentity *id, const char *column);
 extern PolicyConfig *ConfigRead(const char *policy, int revision, bool drafts, int ms);
 extern void ConfigReadSoon(Patience *patience, void (*read) (void *arg), void *arg);
 extern int	ConfigToWait(const Patience *patience);
-extern void ConfigIsHeld(void) pg_attribute_noreturn();
+pg_noreturn extern void ConfigIsHeld(void);
 extern List *ConfigGuards(const char *policy, List **conditions);
 extern Oid	TypeByName(const char *name);
 extern char *RelationName(Oid relid);
