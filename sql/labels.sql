@@ -91,7 +91,9 @@ CREATE FUNCTION minus(timestamptz, timestamptz) RETURNS int LANGUAGE sql IMMUTAB
 CREATE OPERATOR - (FUNCTION = minus, LEFTARG = timestamptz, RIGHTARG = timestamptz);
 SET LOCAL client_min_messages = error;
 SELECT assay.alter_policy('lab''s', search_path => 'labels, pg_catalog, pg_temp') > 0 AS altered;
+\set VERBOSITY terse
 SELECT count(longest::text) FROM assay.label_delays('lab''s');
+\set VERBOSITY default
 ROLLBACK;
 -- reports leave out what is too young
 UPDATE "lab's_decision" SET decided_at = now() - id::float8 * interval '1 day' - interval '1 hour';
