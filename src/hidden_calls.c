@@ -4,7 +4,7 @@
  *
  * Whoever asks whose code an expression runs walks over the functions that its nodes
  * name.  Some call others besides: input functions and checks of the type of what
- * they make, and casts that are looked for at run time.
+ * they make, casts that are looked for at run time, and what negates an operator.
  */
 #include "postgres.h"
 

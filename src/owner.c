@@ -37,34 +37,32 @@
 #include "owner.h"
 #include "session_guard.h"
 
-/* The owner of a relation, or InvalidOid when it is gone */
-Oid
-RelationOwner(Oid relid)
+/* The owner of what has a row in a catalogue, or InvalidOid when it is gone */
+static Oid
+OwnerIn(int catalogue, Oid object, AttrNumber column)
 {
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	HeapTuple	tuple = SearchSysCache1(catalogue, ObjectIdGetDatum(object));
 	Oid			owner = InvalidOid;
+	bool		isnull;
 
 	if (HeapTupleIsValid(tuple))
 	{
-		owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+		owner = DatumGetObjectId(SysCacheGetAttr(catalogue, tuple, column, &isnull));
 		ReleaseSysCache(tuple);
 	}
 	return owner;
 }
 
-/* The same of a function */
+Oid
+RelationOwner(Oid relid)
+{
+	return OwnerIn(RELOID, relid, Anum_pg_class_relowner);
+}
+
 Oid
 FunctionOwner(Oid function)
 {
-	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-	Oid			owner = InvalidOid;
-
-	if (HeapTupleIsValid(tuple))
-	{
-		owner = ((Form_pg_proc) GETSTRUCT(tuple))->proowner;
-		ReleaseSysCache(tuple);
-	}
-	return owner;
+	return OwnerIn(PROCOID, function, Anum_pg_proc_proowner);
 }
 
 /* May who owns a thing act as that owner anyway?  Then its code may run as that. */
@@ -72,20 +70,6 @@ bool
 MayActAs(Oid role, Oid owner)
 {
 	return OidIsValid(role) && (superuser_arg(role) || has_privs_of_role(role, owner));
-}
-
-static Oid
-OperatorOwner(Oid operator)
-{
-	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator));
-	Oid			owner = InvalidOid;
-
-	if (HeapTupleIsValid(tuple))
-	{
-		owner = ((Form_pg_operator) GETSTRUCT(tuple))->oprowner;
-		ReleaseSysCache(tuple);
-	}
-	return owner;
 }
 
 /*
@@ -103,7 +87,7 @@ OperatorIsTrusted(Oid owner, Oid operator)
 	{
 		Oid			function = get_opcode(lfirst_oid(lc));
 
-		if (!MayActAs(OperatorOwner(lfirst_oid(lc)), owner) ||
+		if (!MayActAs(OwnerIn(OPEROID, lfirst_oid(lc), Anum_pg_operator_oprowner), owner) ||
 			(OidIsValid(function) && !MayActAs(FunctionOwner(function), owner)))
 			return false;
 	}

@@ -549,7 +549,7 @@ ConfigRead(const char *policy, int revision, bool drafts, int ms)
 	return c;
 }
 
-/* What is no answer to whoever would read it: a lock was waited for in vain. */
+/* The error of who does not wait: who holds the configuration was waited for in vain just before. */
 void
 ConfigIsHeld(void)
 {

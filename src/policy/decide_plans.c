@@ -39,7 +39,6 @@
 /* A view that could not be read is looked at again after so long. */
 #define RETRY_USECS		USECS_PER_SEC
 
-
 static List *all_plans = NIL;	/* of DecidePlans */
 static uint64 plans_used = 0;
 

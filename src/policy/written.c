@@ -366,8 +366,10 @@ LookAt(Node *node, void *writer)
 	foreach(lc, HiddenCasts(node))
 		(void) CheckCall(lfirst_oid(lc), writer);
 	foreach(lc, LinkedOperators(OperatorOfNode(node)))
+	{
 		if (OidIsValid(get_opcode(lfirst_oid(lc))))
-		(void) CheckCall(get_opcode(lfirst_oid(lc)), writer);
+			(void) CheckCall(get_opcode(lfirst_oid(lc)), writer);
+	}
 	if (IsA(node, FuncExpr))
 		CheckDefaults((FuncExpr *) node, writer);
 	CheckUse(node);
