@@ -52,6 +52,8 @@ typedef struct DecisionTable
 	int			part_key;		/* key column by whose ranges it is
 								 * partitioned, or -1 */
 	List	   *parts;			/* partitions that were looked at */
+	const char *replaced;		/* condition of "(decision)" for what gives
+								 * its place to another, or NULL */
 	MemoryContext context;		/* of all this */
 } DecisionTable;
 

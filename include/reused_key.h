@@ -41,6 +41,7 @@ extern void KeepReusedKeys(UnwrittenKeys *u);
 
 extern bool HasReusedKeys(Source *s);
 extern void AddCounts(BatchQuery *q, Source *s);
+extern char *LastReuse(Source *s);
 extern void OpenKeptKeys(KeptKeys *k, Source *s, Datum *after, int at_once);
 extern bool NextKeptKeys(KeptKeys *k, Source *s);
 extern bool AreKeysOf(const KeptKeys *k, const Source *s);

@@ -5,7 +5,8 @@
  *
  * A batch is a range of keys: first its last key is looked for, then all up to
  * it is scored into a tuplestore (batch.c), in parallel where that pays, and
- * that is written by one INSERT ... ON CONFLICT DO UPDATE.  Where messages come
+ * that is written by one INSERT ... ON CONFLICT DO UPDATE, of former messages'
+ * decisions only.  Where messages come
  * by their keys anyway, and no workers would help, they are gone through once:
  * the batch ends with the last of so many that are scored.
  * assay.backfill_run remembers the last key, and a lock of the
@@ -901,6 +902,12 @@ OneBatch(Backfill *b, uint64 *total)
 		return false;
 	}
 	last_key = KeyToArray(s, b->bound);
+
+	/*
+	 * A message that came with the key since the batch was read has a
+	 * decision of its own.
+	 */
+	b->table->replaced = psprintf("\"(decision)\".decided_at <= %s", LastReuse(s));
 	LeaveSecurity(&security);
 
 	RegisterBatch(b, &enr);

@@ -540,7 +540,7 @@ InsertStart(DecisionTable *t)
 	return sql.data;
 }
 
-/* ON CONFLICT: the new decision takes the old one's place. */
+/* ON CONFLICT: the new decision takes the old one's place, or one of those that it may. */
 char	   *
 InsertEnd(DecisionTable *t)
 {
@@ -560,6 +560,8 @@ InsertEnd(DecisionTable *t)
 	for (int c = DECISION_DECIDED_AT; c < ColumnCount(t); c++)
 		appendStringInfo(&sql, "%s%s = EXCLUDED.%s", c > DECISION_DECIDED_AT ? ", " : "",
 						 columns[c], columns[c]);
+	if (t->replaced)
+		appendStringInfo(&sql, " WHERE %s", t->replaced);
 	return sql.data;
 }
 

@@ -32,6 +32,7 @@
 #include "utils/ruleutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
+#include "value_text.h"
 
 /* Keys that are held at once */
 #define KEYS_MAX	1000
@@ -235,6 +236,43 @@ AddCounts(BatchQuery *q, Source *s)
 	QueryValue(q, TEXTOID, CStringGetTextDatum(s->policy));
 	AddTextKey(q, s, "r", "d");
 	QueryAdd(q, " AND r.at >= d.decided_at)");
+}
+
+/*
+ * When the last of them came, as an expression: no decision behind it is a former
+ * message's.  It is the same for all keys, so that it is asked once.
+ */
+char	   *
+LastReuse(Source *s)
+{
+	BatchQuery	q;
+	bool		isnull;
+	Datum		last;
+	char	   *written;
+	int			nest;
+
+	if (!s->kept && !s->reused)
+		return "'-infinity'::pg_catalog.timestamptz";
+	QueryStart(&q);
+	if (s->kept)
+	{
+		QueryAdd(&q, "SELECT pg_catalog.max(r.at) FROM pg_catalog.unnest(");
+		QueryValue(&q, TIMESTAMPTZARRAYOID, s->kept->times);
+		QueryAdd(&q, ") AS r (at)");
+	}
+	else
+	{
+		QueryAdd(&q, "SELECT pg_catalog.max(r.at) FROM assay_internal.readable_reused_key r WHERE r.policy = ");
+		QueryValue(&q, TEXTOID, CStringGetTextDatum(s->policy));
+	}
+	(void) QueryRun(&q, SPI_OK_SELECT, NULL);
+	last = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	if (isnull)
+		last = TimestampTzGetDatum(DT_NOBEGIN);
+	nest = PlainFormats();
+	written = ValueText(TIMESTAMPTZOID, last);
+	AtEOXact_GUC(false, nest);
+	return psprintf("%s::pg_catalog.timestamptz", quote_literal_cstr(written));
 }
 
 /*
