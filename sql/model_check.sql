@@ -16,6 +16,17 @@ SELECT j, c.* FROM m, unnest(ARRAY['{"size": 1, "Kind": "b"}', '{"Size": 1, "kin
 SELECT c.* FROM m, (SELECT 1 AS size, 'new' AS "Kind", now() AS at) r, assay.model_check(model, r) c;
 SELECT c.* FROM m, (SELECT 'NaN'::float8 AS size, 'b' AS "Kind") r, assay.model_check(model, r) c;
 SELECT c.* FROM m, (SELECT now()::date - now()::date AS size) r, assay.model_check(model, r) c;
+-- a category of a stranger's type is asked for by its label, as when it is evaluated, and no cast of that type runs
+CREATE ROLE model_check_other;
+GRANT USAGE, CREATE ON SCHEMA test_model_check TO model_check_other;
+SET ROLE model_check_other;
+CREATE TYPE kind AS ENUM ('b', 'new');
+CREATE FUNCTION shown(kind) RETURNS json LANGUAGE plpgsql AS $$ BEGIN RAISE 'ran as %', current_user; END $$;
+CREATE CAST (kind AS json) WITH FUNCTION shown(kind);
+RESET ROLE;
+SELECT c.* FROM m, (SELECT 1 AS size, k AS "Kind", k AS other FROM unnest('{b,new}'::kind[]) k) r, assay.model_check(model, r) c;
+DROP OWNED BY model_check_other CASCADE;
+DROP ROLE model_check_other;
 SELECT count(*) FROM m, assay.model_check(model, NULL::jsonb) c;
 SELECT * FROM m, assay.model_check(model, '[1]'::jsonb) c;
 SELECT * FROM assay.model_check(NULL, '{}'::jsonb) c;

@@ -54,6 +54,19 @@ SELECT assay.create_text_model('opn_words', 'opn.message', 'CASE WHEN id = part 
 SELECT assay.create_text_model('opn_words', 'opn.message', 'CASE WHEN id OPERATOR(pg_catalog.=) part THEN ''one ''::text END', 'opn.label', at => 'received_at', schema => 'opn', search_path => 'opn_shared');
 SELECT assay.drop_text_model('opn_words');
 RESET ROLE;
+-- nor what fits better than an operator of any type, where a report's parts are called by themselves
+SET ROLE opn_other;
+CREATE FUNCTION opn_shared.joins(text, text[]) RETURNS text[] LANGUAGE plpgsql AS $$ BEGIN PERFORM opn_shared.ran(); RETURN $2; END $$;
+CREATE OPERATOR opn_shared.|| (FUNCTION = opn_shared.joins, LEFTARG = text, RIGHTARG = text[]);
+\c -
+SET client_min_messages = warning;
+SET ROLE opn_owner;
+SET search_path = opn_shared;
+SELECT assay_internal.count_decisions('opn', '-infinity', 'infinity') IS NULL AS counted LIMIT 1;
+RESET search_path;
+RESET ROLE;
+SELECT is_called AS ran FROM opn_ran;
+DROP OPERATOR opn_shared.|| (text, text[]);
 -- nor where the operator is made after a statement was looked at, and before it runs
 DROP OPERATOR opn_shared.= (varchar, varchar);
 DO $$

@@ -10,14 +10,19 @@
 
 #include <math.h>
 
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/typcache.h"
 #include "utils/varlena.h"
 
 #include "compat.h"
+#include "plain_types.h"
 #include "predict.h"
 
 /* Edits up to which a name may be meant */
@@ -186,20 +191,41 @@ model_check_jsonb(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
+/* A row as JSON, without casts that strangers gave its types: evaluation runs none either */
+static Jsonb *
+RowJson(HeapTupleHeader row)
+{
+	TupleDesc	desc = lookup_rowtype_tupdesc_copy(HeapTupleHeaderGetTypeId(row), HeapTupleHeaderGetTypMod(row));
+	TupleDesc	plain = BlessTupleDesc(PlainDesc(desc));
+	Datum	   *values = palloc(Max(desc->natts, 1) * sizeof(Datum));
+	bool	   *nulls = palloc(Max(desc->natts, 1) * sizeof(bool));
+	HeapTupleData tuple = {.t_len = HeapTupleHeaderGetDatumLength(row),.t_data = row};
+	Datum		json;
+
+	heap_deform_tuple(&tuple, desc, values, nulls);
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Oid			type = TupleDescAttr(desc, i)->atttypid;
+		Oid			output;
+		bool		varlena;
+
+		if (nulls[i] || TupleDescAttr(plain, i)->atttypid != TEXTOID || getBaseType(type) == TEXTOID)
+			continue;
+		getTypeOutputInfo(type, &output, &varlena);
+		values[i] = CStringGetTextDatum(OidOutputFunctionCall(output, values[i]));
+	}
+	json = DirectFunctionCall1(row_to_json, HeapTupleGetDatum(heap_form_tuple(plain, values, nulls)));
+	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(TextDatumGetCString(json))));
+}
+
 PG_FUNCTION_INFO_V1(model_check_record);
 Datum
 model_check_record(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	Model	   *model = GetNamedModel(fcinfo);
-	char	   *json;
 
 	InitMaterializedSRF(fcinfo, 0);
-	json = TextDatumGetCString(DirectFunctionCall1(row_to_json,
-												   PG_GETARG_DATUM(1)));
-	CheckFeatures(result, model,
-				  DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
-													 CStringGetDatum(json))),
-				  true);
+	CheckFeatures(result, model, RowJson(PG_GETARG_HEAPTUPLEHEADER(1)), true);
 	return (Datum) 0;
 }

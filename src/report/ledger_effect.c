@@ -261,7 +261,7 @@ ReadRevisions(const char *policy, MemoryContext context)
 
 	QueryStart(&q);
 	q.read_only = true;
-	QueryAdd(&q, "SELECT v.revision, v.default_verdict || t.names, t.thresholds FROM assay.revision v, LATERAL ("
+	QueryAdd(&q, "SELECT v.revision, v.default_verdict OPERATOR(pg_catalog.||) t.names, t.thresholds FROM assay.revision v, LATERAL ("
 			 "SELECT coalesce(pg_catalog.array_agg(e.key ORDER BY e.value::pg_catalog.float8), '{}') AS names, "
 			 "coalesce(pg_catalog.array_agg(e.value::pg_catalog.float8 ORDER BY e.value::pg_catalog.float8), '{}') AS thresholds "
 			 "FROM pg_catalog.jsonb_each_text(v.thresholds) e) t WHERE v.policy = ");
