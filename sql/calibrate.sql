@@ -160,6 +160,9 @@ SELECT grant_access('inbound', 'assay_calibrate', 'reader');
 SET ROLE assay_calibrate;
 SELECT count(*) FROM calibrate('inbound', now() - interval '1 day') WHERE part = 'weight';
 RESET ROLE;
+-- many detectors take memory for their states, not for the square of them
+SELECT (SELECT sum(total_bytes) < 64000000 FROM pg_backend_memory_contexts) AS little
+FROM assay_internal.fit_weights('inbound', '-infinity', 'infinity', ARRAY(SELECT 'd' || i FROM generate_series(1, 3000) i), array_fill(1, '{3000}'), array_fill(1.0::float8, '{3000}'), 1, 1, true, false) LIMIT 1;
 DROP TRIGGER decide ON message;
 SELECT drop_policy('inbound', drop_tables => true);
 DROP SCHEMA calibrate CASCADE;

@@ -228,6 +228,15 @@ INSERT INTO counted_decision (tenant, id, revision, verdict, score, attribution)
 INSERT INTO counted_label VALUES ('t', 1.00, true, 'test');
 SELECT name, hits, labelled, tp, "precision", recall FROM assay.precision_report('counted') WHERE hits > 0;
 
+-- an operator of the caller's own makes the revisions nothing else
+CREATE FUNCTION eight(text, text[]) RETURNS int8 LANGUAGE sql IMMUTABLE RETURN 8;
+CREATE OPERATOR || (FUNCTION = eight, LEFTARG = text, RIGHTARG = text[]);
+SET search_path = counts, pg_catalog, public;
+SELECT name, hits FROM assay_internal.count_decisions('counted', '-infinity', 'infinity') WHERE kind = 'verdict';
+SET search_path = counts, public;
+DROP OPERATOR || (text, text[]);
+DROP FUNCTION eight;
+
 -- a ledger that is none
 CREATE TYPE raw;
 CREATE FUNCTION raw_in(cstring) RETURNS raw LANGUAGE internal IMMUTABLE STRICT AS 'byteain';

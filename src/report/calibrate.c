@@ -150,11 +150,13 @@ ReadDetectors(Decisions * d, FunctionCallInfo fcinfo, int arg)
 	Datum	   *froms;
 	Datum	   *weights;
 	int			n = ArrayItems(fcinfo, arg, TEXTOID, &names);
+	State	   *states;			/* of all of them */
 
 	if (ArrayItems(fcinfo, arg + 1, INT4OID, &froms) != n || ArrayItems(fcinfo, arg + 2, FLOAT8OID, &weights) != n)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
 				 errmsg("names, revisions and weights must have the same length")));
+	states = palloc(n * sizeof(State));
 	d->detectors = hash_create("detectors", 256, &control, HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
 	for (int i = 0; i < n; i++)
 	{
@@ -169,7 +171,7 @@ ReadDetectors(Decisions * d, FunctionCallInfo fcinfo, int arg)
 		{
 			detector->number = ++d->ndetectors;
 			detector->nstates = 0;
-			detector->states = palloc(n * sizeof(State));
+			detector->states = &states[i];
 		}
 		detector->states[detector->nstates].from = DatumGetInt32(froms[i]);
 		detector->states[detector->nstates++].weight = DatumGetFloat8(weights[i]);

@@ -534,14 +534,17 @@ ReadTags(Counter *c, const char *policy)
 	HASHCTL		ctl = {.keysize = sizeof(Span),.entrysize = sizeof(DetectorTags),
 	.hash = HashTags,.match = MatchTags,.hcxt = c->names};
 	BatchQuery	q;
+	Security	security;
 	uint64		n;
 
+	EnterCaller(&security);
 	QueryStart(&q);
 	q.read_only = true;
 	QueryAdd(&q, "SELECT d.detector, t FROM (SELECT DISTINCT ON (e.detector) e.detector, e.tags FROM assay.detector e WHERE e.policy = ");
 	QueryValue(&q, TEXTOID, CStringGetTextDatum(policy));
 	QueryAdd(&q, " ORDER BY e.detector, e.from_revision DESC) d, pg_catalog.unnest(d.tags) t WHERE t IS NOT NULL GROUP BY 1, 2");
 	n = QueryRun(&q, SPI_OK_SELECT, NULL);
+	LeaveSecurity(&security);
 	if (n > 0)
 		c->tags = hash_create("tags", 64, &ctl, HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
 	for (uint64 i = 0; i < n; i++)

@@ -250,15 +250,20 @@ KeepRevision(LevelsReader *r, uint64 row)
 		levels->thresholds[i] = DatumGetFloat8(thresholds[i]);
 }
 
-/* The policy's revisions, as far as the caller may read them, in a hash table: SPI is connected. */
+/*
+ * The policy's revisions, as far as the caller may read them, in a hash table:
+ * SPI is connected.  An operator of the caller's might make another type of them.
+ */
 HTAB	   *
 ReadRevisions(const char *policy, MemoryContext context)
 {
 	HASHCTL		ctl = {.keysize = sizeof(int32),.entrysize = sizeof(RevisionLevels),.hcxt = context};
 	LevelsReader r = {context, hash_create("revisions", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT)};
 	BatchQuery	q;
+	Security	security;
 	uint64		n;
 
+	EnterCaller(&security);
 	QueryStart(&q);
 	q.read_only = true;
 	QueryAdd(&q, "SELECT v.revision, v.default_verdict OPERATOR(pg_catalog.||) t.names, t.thresholds FROM assay.revision v, LATERAL ("
@@ -267,6 +272,7 @@ ReadRevisions(const char *policy, MemoryContext context)
 			 "FROM pg_catalog.jsonb_each_text(v.thresholds) e) t WHERE v.policy = ");
 	QueryValue(&q, TEXTOID, CStringGetTextDatum(policy));
 	n = QueryRun(&q, SPI_OK_SELECT, NULL);
+	LeaveSecurity(&security);
 	for (uint64 i = 0; i < n; i++)
 		KeepRevision(&r, i);
 	return r.revisions;
