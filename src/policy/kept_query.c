@@ -37,6 +37,7 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "policy_cache.h"
+#include "read_snapshot.h"
 #include "security.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
@@ -316,19 +317,6 @@ CheckRights(PlannedStmt *stmt)
 }
 
 /*
- * As SPI does: what was done so far is seen, and what others did while a lock
- * was waited for.  Who has it on the tables would see a truncated one empty by a
- * snapshot of before.
- */
-static void
-TakeSnapshot(void)
-{
-	PushActiveSnapshot(GetTransactionSnapshot());
-	CommandCounterIncrement();
-	UpdateActiveSnapshotCommandId();
-}
-
-/*
  * Making and dropping it
  */
 
@@ -582,7 +570,7 @@ Make(MemoryContext parent, CachedPlanSource * source, ParamListInfo params, Tupl
 	old = MemoryContextSwitchTo(k->context);
 	if (KeptPlanFits(source, plan, &found))
 	{
-		TakeSnapshot();
+		PushReadSnapshot();
 		stmt = linitial_node(PlannedStmt, plan->stmt_list);
 		k->param = -1;
 		k->settings = found.settings;
@@ -667,7 +655,7 @@ BeginAgain(KeptQuery **kept, CachedPlanSource * source, MemoryContext statement)
 	if (!Holds(k, source))
 		return false;
 	CheckRights(linitial_node(PlannedStmt, k->plan->stmt_list));
-	TakeSnapshot();
+	PushReadSnapshot();
 	Use(kept, statement);
 	if (OpenRelations(k))
 		return true;

@@ -20,6 +20,7 @@
 #include "executor/executor.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "read_snapshot.h"
 #include "sorted_rows.h"
 #include "utils/memutils.h"
 #include "utils/queryenvironment.h"
@@ -65,10 +66,7 @@ SortedRowsStart(TriggerData *trigdata, AttrNumber column, MemoryContext context)
 	Form_pg_attribute att = TupleDescAttr(desc, column - 1);
 	SortedRows *s = MemoryContextAllocZero(context, sizeof(SortedRows));
 
-	/* As SPI does for a query: what was done so far is seen. */
-	PushActiveSnapshot(GetTransactionSnapshot());
-	CommandCounterIncrement();
-	UpdateActiveSnapshotCommandId();
+	PushReadSnapshot();
 	s->trigdata = trigdata;
 	s->column = column;
 	s->byval = att->attbyval;

@@ -20,6 +20,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "budget.h"
 #include "commands/trigger.h"
 #include "common/hashfn.h"
@@ -28,6 +29,7 @@
 #include "miscadmin.h"
 #include "new_rows.h"
 #include "protect.h"
+#include "read_snapshot.h"
 #include "security.h"
 #include "shards.h"
 #include "signals_query.h"
@@ -41,6 +43,7 @@
 #include "utils/memutils.h"
 #include "utils/plancache.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
 
 /* Keys of messages that are decided one by one, held at once */
@@ -272,22 +275,42 @@ Receiver(SignalsJob *job)
 	return dest;
 }
 
+/* What a plan reads, before the snapshot is taken that it reads by */
+static void
+LockTablesOf(SPIPlanPtr plan)
+{
+	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(plan));
+	List	   *relations = list_copy(source->relationOids);
+	ListCell   *lc;
+
+	foreach(lc, relations)
+		LockRelationOid(lfirst_oid(lc), AccessShareLock);
+}
+
 /* Run it for its rows, or for the first one of a key. */
 static void
 RunSignalsJob(void *arg)
 {
 	SignalsJob *job = arg;
 	SPIExecuteOptions options = {0};
+	bool		own = job->decide->sorted == NULL && IsolationUsesXactSnapshot();
 	int			ret;
 
 	options.params = job->params;
+	if (own)
+	{
+		LockTablesOf(job->plan);
+		PushReadSnapshot();
+	}
 	/* The chunks of a statement share a snapshot, which is active. */
-	options.read_only = job->decide->sorted != NULL;
+	options.read_only = own || job->decide->sorted != NULL;
 	options.tcount = job->params ? 1 : 0;
 	options.dest = Receiver(job);
 	ret = SPI_execute_plan_extended(job->plan, &options);
 	if (ret != SPI_OK_SELECT)
 		elog(ERROR, "SPI_execute_plan_extended failed: %s", SPI_result_code_string(ret));
+	if (own)
+		PopActiveSnapshot();
 }
 
 /* As the policy's owner, with the settings of the server */
@@ -305,12 +328,7 @@ EnterFully(Decide *d)
 static void
 LockNewRows(Decide *d, SPIPlanPtr plan)
 {
-	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(plan));
-	List	   *relations = list_copy(source->relationOids);
-	ListCell   *lc;
-
-	foreach(lc, relations)
-		LockRelationOid(lfirst_oid(lc), AccessShareLock);
+	LockTablesOf(plan);
 	if (!SPI_plan_is_valid(plan))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -744,6 +762,8 @@ RunDecide(void *arg)
 		LockSignals(d->plans->id);
 	if (d->entry->stats && MayFailOnceCounted(d))
 		StatsMark(d->entry->stats);
+	if (IsolationUsesXactSnapshot())
+		PushReadSnapshot();
 	if (!d->apart && d->evaluation)
 		DecideTogether(d);
 	else if (d->single)
@@ -753,6 +773,8 @@ RunDecide(void *arg)
 	if (d->only)
 		ExecDropSingleTupleTableSlot(d->only);
 	d->only = NULL;
+	if (IsolationUsesXactSnapshot())
+		PopActiveSnapshot();
 	LeaveSecurity(&d->security);
 	if (d->store)
 		FinishStore(d);
