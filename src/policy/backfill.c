@@ -977,7 +977,7 @@ WaitForWriters(const char *policy, Oid decision)
 
 	PushActiveSnapshot(GetTransactionSnapshot());
 	SPI_connect();
-	EnterCaller(&security);
+	EnterConfiguration(&security);
 	QueryStart(&q);
 	QueryAdd(&q, "SELECT x.transactionid FROM pg_catalog.pg_locks d "
 			 "JOIN pg_catalog.pg_locks x ON x.virtualtransaction = d.virtualtransaction "
@@ -996,7 +996,7 @@ WaitForWriters(const char *policy, Oid decision)
 		TransactionId xid = DatumGetTransactionId(SPI_getbinval(writers->vals[i], writers->tupdesc, 1, &isnull));
 		ErrorData  *error;
 
-		EnterCaller(&security);
+		EnterConfiguration(&security);
 		WaitNoLonger(&security, Max(TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until), 1));
 		error = RunProtected(RunWait, &xid);
 		LeaveSecurity(&security);
