@@ -4,6 +4,8 @@
  */
 #include "postgres.h"
 
+#include "access/parallel.h"
+#include "access/xact.h"
 #include "budget.h"
 #include "cursors.h"
 #include "encoding.h"
@@ -12,6 +14,9 @@
 #include "storage/lwlock.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
+
+/* Told of errors that are raised beside workers by who leads them */
+#define OWN_CONTEXT "evaluation beside parallel workers"
 
 /* Was it raised in a file of the server's own by this name? */
 static bool
@@ -93,8 +98,9 @@ RunWithoutSubtransaction(void (*run) (void *arg), void *arg)
 	return error;
 }
 
-ErrorData  *
-RunProtected(void (*run) (void *arg), void *arg)
+/* Run it in a subtransaction, where there can be one; whether the error is of the budget, too. */
+static ErrorData *
+RunForError(void (*run) (void *arg), void *arg, bool *budget)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -103,14 +109,7 @@ RunProtected(void (*run) (void *arg), void *arg)
 	int			hidden;
 
 	if (!CanProtect())
-	{
-		error = RunWithoutSubtransaction(run, arg);
-		if (error && IsForTransaction(error))
-			ReThrowError(error);
-		if (error)
-			error->message = CutMessage(error->message ? error->message : "unknown error");
-		return error;
-	}
+		return RunWithoutSubtransaction(run, arg);
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
 	PG_TRY();
@@ -142,8 +141,41 @@ RunProtected(void (*run) (void *arg), void *arg)
 			error->message = BudgetMessage();
 	}
 	PG_END_TRY();
+	*budget = late;
+	return error;
+}
 
-	if (error && !late && IsForTransaction(error))
+/*
+ * Who leads parallel workers raises their errors in the midst of what runs, and none
+ * of what surrounds that then is in the context of the error.  To go on would be to
+ * wait for ever for the worker, of whose end nothing else tells.
+ */
+static void
+MarkOwn(void *arg)
+{
+	errcontext(OWN_CONTEXT);
+}
+
+static bool
+IsOfWorker(const ErrorData *error)
+{
+	return error->context == NULL || strstr(error->context, OWN_CONTEXT) == NULL;
+}
+
+ErrorData  *
+RunProtected(void (*run) (void *arg), void *arg)
+{
+	ErrorContextCallback own = {error_context_stack, MarkOwn, NULL};
+	bool		leads = IsInParallelMode() && !IsParallelWorker();
+	bool		budget = false;
+	ErrorData  *error;
+
+	if (leads)
+		error_context_stack = &own;
+	error = RunForError(run, arg, &budget);
+	error_context_stack = own.previous;
+
+	if (error && ((leads && IsOfWorker(error)) || (!budget && IsForTransaction(error))))
 		ReThrowError(error);
 	if (error)
 		error->message = CutMessage(error->message ? error->message : "unknown error");
