@@ -35,6 +35,7 @@
 #include "signals_query.h"
 #include "sorted_rows.h"
 #include "storage/lmgr.h"
+#include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -275,33 +276,39 @@ Receiver(SignalsJob *job)
 	return dest;
 }
 
-/* What a plan reads, before the snapshot is taken that it reads by */
-static void
-LockTablesOf(SPIPlanPtr plan)
+/*
+ * Have a plan's tables locked, before a snapshot is taken: what another session
+ * did until then is seen, though it truncates a table.  Does it but read?
+ */
+static bool
+LockTables(SPIPlanPtr plan)
 {
-	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(plan));
-	List	   *relations = list_copy(source->relationOids);
-	ListCell   *lc;
+	CachedPlan *cached = SPI_plan_get_cached_plan(plan);
+	bool		reads = true;
 
-	foreach(lc, relations)
-		LockRelationOid(lfirst_oid(lc), AccessShareLock);
+	if (cached)
+	{
+		reads = CommandIsReadOnly(linitial_node(PlannedStmt, cached->stmt_list));
+		ReleaseCachedPlan(cached, CurrentResourceOwner);
+	}
+	return reads;
 }
 
-/* Run it for its rows, or for the first one of a key. */
+/*
+ * Run it for its rows, or for the first one of a key.  By a snapshot that is given,
+ * SPI only reads: where the view locks rows, it takes the transaction's.
+ */
 static void
 RunSignalsJob(void *arg)
 {
 	SignalsJob *job = arg;
 	SPIExecuteOptions options = {0};
-	bool		own = job->decide->sorted == NULL && IsolationUsesXactSnapshot();
+	bool		own = job->decide->sorted == NULL && IsolationUsesXactSnapshot() && LockTables(job->plan);
 	int			ret;
 
 	options.params = job->params;
 	if (own)
-	{
-		LockTablesOf(job->plan);
 		PushReadSnapshot();
-	}
 	/* The chunks of a statement share a snapshot, which is active. */
 	options.read_only = own || job->decide->sorted != NULL;
 	options.tcount = job->params ? 1 : 0;
@@ -328,7 +335,12 @@ EnterFully(Decide *d)
 static void
 LockNewRows(Decide *d, SPIPlanPtr plan)
 {
-	LockTablesOf(plan);
+	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(plan));
+	List	   *relations = list_copy(source->relationOids);
+	ListCell   *lc;
+
+	foreach(lc, relations)
+		LockRelationOid(lfirst_oid(lc), AccessShareLock);
 	if (!SPI_plan_is_valid(plan))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -442,24 +454,11 @@ DecideEach(Decide *d)
 	SPI_cursor_close(portal);
 }
 
-/*
- * Have a plan's tables locked, before a snapshot is taken: what another session
- * did until then is seen, though it truncates a table.
- */
-static void
-LockTables(SPIPlanPtr plan)
-{
-	CachedPlan *cached = SPI_plan_get_cached_plan(plan);
-
-	if (cached)
-		ReleaseCachedPlan(cached, CurrentResourceOwner);
-}
-
 /* Several new rows, in the order that their lookups gain by */
 static void
 DecideSorted(Decide *d, SignalsJob *job)
 {
-	LockTables(job->plan);
+	(void) LockTables(job->plan);
 	d->sorted = SortedRowsStart(d->trigdata, d->plans->looked_up, d->context);
 	while (SortedRowsNext(d->sorted))
 	{
