@@ -295,20 +295,61 @@ LockTables(SPIPlanPtr plan)
 }
 
 /*
- * Run it for its rows, or for the first one of a key.  By a snapshot that is given,
- * SPI only reads: where the view locks rows, it takes the transaction's.
+ * Run it by the active snapshot where the view locks rows: SPI gives a receiver
+ * nothing then, since it takes a snapshot from us for reading only.
  */
+static void
+RunLockingJob(SignalsJob *job)
+{
+	ParamListInfo params = job->params;
+	int			nparams = params ? params->numParams : 0;
+	Datum	   *values = palloc0((nparams + 1) * sizeof(Datum));
+	char	   *nulls = palloc0(nparams + 1);
+	DestReceiver *dest = Receiver(job);
+	SPITupleTable *rows;
+	TupleTableSlot *slot;
+	int			ret;
+
+	for (int i = 0; i < nparams; i++)
+	{
+		values[i] = params->params[i].value;
+		nulls[i] = params->params[i].isnull ? 'n' : ' ';
+	}
+	ret = SPI_execute_snapshot(job->plan, values, nulls, GetActiveSnapshot(), InvalidSnapshot, false, true,
+							   params ? 1 : 0);
+	if (ret != SPI_OK_SELECT)
+		elog(ERROR, "SPI_execute_snapshot failed: %s", SPI_result_code_string(ret));
+	rows = SPI_tuptable;
+	ReceiverStart(dest, CMD_SELECT, rows->tupdesc);
+	slot = MakeSingleTupleTableSlot(rows->tupdesc, &TTSOpsHeapTuple);
+	for (uint64 i = 0; i < rows->numvals; i++)
+	{
+		ExecStoreHeapTuple(rows->vals[i], slot, false);
+		(void) job->receive(slot, dest);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	SPI_freetuptable(rows);
+}
+
+/* Run it for its rows, or for the first one of a key. */
 static void
 RunSignalsJob(void *arg)
 {
 	SignalsJob *job = arg;
 	SPIExecuteOptions options = {0};
-	bool		own = job->decide->sorted == NULL && IsolationUsesXactSnapshot() && LockTables(job->plan);
+	bool		own = job->decide->sorted == NULL && IsolationUsesXactSnapshot();
+	bool		locks = own && !LockTables(job->plan);
 	int			ret;
 
-	options.params = job->params;
 	if (own)
 		PushReadSnapshot();
+	if (locks)
+	{
+		RunLockingJob(job);
+		PopActiveSnapshot();
+		return;
+	}
+	options.params = job->params;
 	/* The chunks of a statement share a snapshot, which is active. */
 	options.read_only = own || job->decide->sorted != NULL;
 	options.tcount = job->params ? 1 : 0;
