@@ -981,7 +981,7 @@ WaitForWriters(Backfill *b, const Source *asked, Oid decision)
 	PushActiveSnapshot(GetTransactionSnapshot());
 	SPI_connect();
 	(void) ReadRevision(&named, 0, &b->revision);
-	EnterCaller(&security);
+	EnterConfiguration(&security);
 	QueryStart(&q);
 	QueryAdd(&q, "SELECT DISTINCT x.transactionid::pg_catalog.text::pg_catalog.int8 FROM pg_catalog.pg_locks d "
 			 "JOIN pg_catalog.pg_locks x ON x.virtualtransaction = d.virtualtransaction "
@@ -1004,7 +1004,7 @@ WaitForWriters(Backfill *b, const Source *asked, Oid decision)
 		TransactionId xid = (TransactionId) DatumGetInt64(SPI_getbinval(writers->vals[i], writers->tupdesc, 1, &isnull));
 		ErrorData  *error;
 
-		EnterCaller(&security);
+		EnterConfiguration(&security);
 		WaitNoLonger(&security, Max(TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until), 1));
 		error = RunProtected(RunWait, &xid);
 		LeaveSecurity(&security);
