@@ -960,14 +960,17 @@ RunWait(void *arg)
 }
 
 /*
- * Wait for transactions that are writing decisions, as CREATE INDEX CONCURRENTLY waits:
- * one that began before the revision may have replaced a message by another with its
- * key, whose decision by the former revision a batch could not see.  It would decide
- * the message that it sees by the later one.
+ * Wait for transactions that are writing messages or decisions, as CREATE INDEX
+ * CONCURRENTLY waits: one that began before the revision may have replaced a message
+ * by another with its key, whose decision by the former revision a batch could not
+ * see.  It would decide the message that it sees by the later one.  While a trigger
+ * decides, only the messages' table need be locked; and the revision is asked for
+ * before, since by one that comes while we wait another may begin to decide.
  */
 static void
-WaitForWriters(const char *policy, Oid decision)
+WaitForWriters(Backfill *b, const Source *asked, Oid decision)
 {
+	Source		named = *asked;
 	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), WRITERS_PATIENCE);
 	Security	security;
 	SPITupleTable *writers;
@@ -977,13 +980,18 @@ WaitForWriters(const char *policy, Oid decision)
 
 	PushActiveSnapshot(GetTransactionSnapshot());
 	SPI_connect();
+	(void) ReadRevision(&named, 0, &b->revision);
 	EnterConfiguration(&security);
 	QueryStart(&q);
-	QueryAdd(&q, "SELECT x.transactionid FROM pg_catalog.pg_locks d "
+	QueryAdd(&q, "SELECT DISTINCT x.transactionid::pg_catalog.text::pg_catalog.int8 FROM pg_catalog.pg_locks d "
 			 "JOIN pg_catalog.pg_locks x ON x.virtualtransaction = d.virtualtransaction "
-			 "WHERE d.relation = ");
+			 "WHERE (d.relation = ");
 	QueryValue(&q, OIDOID, ObjectIdGetDatum(decision));
-	QueryAdd(&q, " AND d.database = ");
+	QueryAdd(&q, " OR d.relation IN (SELECT t.tgrelid FROM pg_catalog.pg_trigger t "
+			 "WHERE t.tgfoid = 'assay.decide()'::pg_catalog.regprocedure AND t.tgnargs = 1 AND "
+			 "t.tgargs = pg_catalog.convert_to(");
+	QueryValue(&q, TEXTOID, CStringGetTextDatum(asked->policy));
+	QueryAdd(&q, ", pg_catalog.getdatabaseencoding()) || pg_catalog.decode('00', 'hex'))) AND d.database = ");
 	QueryValue(&q, OIDOID, ObjectIdGetDatum(MyDatabaseId));
 	QueryAdd(&q, " AND d.mode = 'RowExclusiveLock' AND d.granted AND d.pid IS DISTINCT FROM pg_catalog.pg_backend_pid() "
 			 "AND x.locktype = 'transactionid' AND x.mode = 'ExclusiveLock' AND x.granted");
@@ -993,7 +1001,7 @@ WaitForWriters(const char *policy, Oid decision)
 	for (uint64 i = 0; i < n; i++)
 	{
 		bool		isnull;
-		TransactionId xid = DatumGetTransactionId(SPI_getbinval(writers->vals[i], writers->tupdesc, 1, &isnull));
+		TransactionId xid = (TransactionId) DatumGetInt64(SPI_getbinval(writers->vals[i], writers->tupdesc, 1, &isnull));
 		ErrorData  *error;
 
 		EnterConfiguration(&security);
@@ -1008,9 +1016,9 @@ WaitForWriters(const char *policy, Oid decision)
 	PopActiveSnapshot();
 	if (left > 0)
 		ereport(WARNING,
-				(errmsg_plural("policy \"%s\": %llu transaction that writes decisions has not ended",
-							   "policy \"%s\": %llu transactions that write decisions have not ended", left,
-							   policy, (unsigned long long) left),
+				(errmsg_plural("policy \"%s\": %llu transaction that writes messages has not ended",
+							   "policy \"%s\": %llu transactions that write messages have not ended", left,
+							   asked->policy, (unsigned long long) left),
 				 errdetail("Where such a one began before the current revision and gave a message's key to another, backfill() decides the former message."),
 				 errhint("pg_stat_activity shows them. A new revision, and backfill() once they have ended, decides all anew.")));
 }
@@ -1083,7 +1091,7 @@ NextBatch(Backfill *b, Oid decision, const Source *asked, uint64 *total)
 	XactIsoLevel = XACT_READ_COMMITTED;
 	LockPolicy(decision);
 	if (b->run == 0 && !b->undecided_only)
-		WaitForWriters(asked->policy, decision);
+		WaitForWriters(b, asked, decision);
 
 	PushActiveSnapshot(GetTransactionSnapshot());
 	SPI_connect();
@@ -1092,7 +1100,7 @@ NextBatch(Backfill *b, Oid decision, const Source *asked, uint64 *total)
 	s->reused = HasReusedKeys(s);
 	if (b->run == 0)
 	{
-		b->scan.raise_errors = ReadRevision(s, 0, &b->revision);
+		b->scan.raise_errors = ReadRevision(s, b->revision, &b->revision);
 		StartRun(b);
 	}
 	more = OneBatch(b, total);

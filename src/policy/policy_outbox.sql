@@ -71,13 +71,16 @@ BEGIN
 	SELECT string_agg(quote_ident(k), ', ' ORDER BY o), string_agg(format('d.%1$I %2$s n.%1$I', k, assay_internal.key_equality(a.atttypid)), ' AND ' ORDER BY o) INTO keys, same
 	FROM unnest(p.key) WITH ORDINALITY u(k, o) JOIN pg_attribute a ON a.attrelid = p.decision AND a.attname = k;
 	number := assay_internal.last_number();
-	-- a first decision is news unless it has the default verdict
+	-- A first decision is news unless it has the default verdict.  By the snapshot of REPEATABLE READ the one before may not be
+	-- the last: what comes again is news then.
 	EXECUTE format('INSERT INTO %s (consumer, %s, revision, old_verdict, verdict, score) SELECT c.consumer, %s, n.revision, o.verdict, n.verdict, n.score '
 		'FROM new_decisions n LEFT JOIN LATERAL (%s) o ON true, unnest($1) c(consumer) WHERE n.verdict IS DISTINCT FROM coalesce(o.verdict, '
-		'(SELECT r.default_verdict FROM assay.revision r WHERE r.policy = $2 AND r.revision = n.revision))', target, keys,
+		'(SELECT r.default_verdict FROM assay.revision r WHERE r.policy = $2 AND r.revision = n.revision))%s', target, keys,
 		(SELECT string_agg(format('n.%I', k), ', ' ORDER BY o) FROM unnest(p.key) WITH ORDINALITY u(k, o)),
 		CASE TG_OP WHEN 'INSERT' THEN format('SELECT d.verdict FROM %s d WHERE %s AND d.revision < n.revision ORDER BY d.revision DESC LIMIT 1', p.decision, same)
-			ELSE format('SELECT d.verdict FROM old_decisions d WHERE %s AND d.revision = n.revision', same) END)
+			ELSE format('SELECT d.verdict FROM old_decisions d WHERE %s AND d.revision = n.revision', same) END,
+		CASE WHEN TG_OP = 'INSERT' AND current_setting('transaction_isolation') IN ('repeatable read', 'serializable')
+			THEN ' OR o.verdict IS NOT NULL' END)
 	USING TG_ARGV[1]::text[], p.policy;
 	GET DIAGNOSTICS written = ROW_COUNT;
 	IF written > 0 THEN

@@ -35,6 +35,7 @@
 #include "signals_query.h"
 #include "sorted_rows.h"
 #include "storage/lmgr.h"
+#include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -275,16 +276,59 @@ Receiver(SignalsJob *job)
 	return dest;
 }
 
-/* What a plan reads, before the snapshot is taken that it reads by */
-static void
-LockTablesOf(SPIPlanPtr plan)
+/*
+ * Have a plan's tables locked, before a snapshot is taken: what another session
+ * did until then is seen, though it truncates a table.  Does it but read?
+ */
+static bool
+LockTables(SPIPlanPtr plan)
 {
-	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(plan));
-	List	   *relations = list_copy(source->relationOids);
-	ListCell   *lc;
+	CachedPlan *cached = SPI_plan_get_cached_plan(plan);
+	bool		reads = true;
 
-	foreach(lc, relations)
-		LockRelationOid(lfirst_oid(lc), AccessShareLock);
+	if (cached)
+	{
+		reads = CommandIsReadOnly(linitial_node(PlannedStmt, cached->stmt_list));
+		ReleaseCachedPlan(cached, CurrentResourceOwner);
+	}
+	return reads;
+}
+
+/*
+ * Run it by the active snapshot where the view locks rows: SPI gives a receiver
+ * nothing then, since it takes a snapshot from us for reading only.
+ */
+static void
+RunLockingJob(SignalsJob *job)
+{
+	ParamListInfo params = job->params;
+	int			nparams = params ? params->numParams : 0;
+	Datum	   *values = palloc0((nparams + 1) * sizeof(Datum));
+	char	   *nulls = palloc0(nparams + 1);
+	DestReceiver *dest = Receiver(job);
+	SPITupleTable *rows;
+	TupleTableSlot *slot;
+	int			ret;
+
+	for (int i = 0; i < nparams; i++)
+	{
+		values[i] = params->params[i].value;
+		nulls[i] = params->params[i].isnull ? 'n' : ' ';
+	}
+	ret = SPI_execute_snapshot(job->plan, values, nulls, GetActiveSnapshot(), InvalidSnapshot, false, true,
+							   params ? 1 : 0);
+	if (ret != SPI_OK_SELECT)
+		elog(ERROR, "SPI_execute_snapshot failed: %s", SPI_result_code_string(ret));
+	rows = SPI_tuptable;
+	ReceiverStart(dest, CMD_SELECT, rows->tupdesc);
+	slot = MakeSingleTupleTableSlot(rows->tupdesc, &TTSOpsHeapTuple);
+	for (uint64 i = 0; i < rows->numvals; i++)
+	{
+		ExecStoreHeapTuple(rows->vals[i], slot, false);
+		(void) job->receive(slot, dest);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	SPI_freetuptable(rows);
 }
 
 /* Run it for its rows, or for the first one of a key. */
@@ -294,14 +338,18 @@ RunSignalsJob(void *arg)
 	SignalsJob *job = arg;
 	SPIExecuteOptions options = {0};
 	bool		own = job->decide->sorted == NULL && IsolationUsesXactSnapshot();
+	bool		locks = own && !LockTables(job->plan);
 	int			ret;
 
-	options.params = job->params;
 	if (own)
-	{
-		LockTablesOf(job->plan);
 		PushReadSnapshot();
+	if (locks)
+	{
+		RunLockingJob(job);
+		PopActiveSnapshot();
+		return;
 	}
+	options.params = job->params;
 	/* The chunks of a statement share a snapshot, which is active. */
 	options.read_only = own || job->decide->sorted != NULL;
 	options.tcount = job->params ? 1 : 0;
@@ -328,7 +376,12 @@ EnterFully(Decide *d)
 static void
 LockNewRows(Decide *d, SPIPlanPtr plan)
 {
-	LockTablesOf(plan);
+	CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(plan));
+	List	   *relations = list_copy(source->relationOids);
+	ListCell   *lc;
+
+	foreach(lc, relations)
+		LockRelationOid(lfirst_oid(lc), AccessShareLock);
 	if (!SPI_plan_is_valid(plan))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -442,24 +495,11 @@ DecideEach(Decide *d)
 	SPI_cursor_close(portal);
 }
 
-/*
- * Have a plan's tables locked, before a snapshot is taken: what another session
- * did until then is seen, though it truncates a table.
- */
-static void
-LockTables(SPIPlanPtr plan)
-{
-	CachedPlan *cached = SPI_plan_get_cached_plan(plan);
-
-	if (cached)
-		ReleaseCachedPlan(cached, CurrentResourceOwner);
-}
-
 /* Several new rows, in the order that their lookups gain by */
 static void
 DecideSorted(Decide *d, SignalsJob *job)
 {
-	LockTables(job->plan);
+	(void) LockTables(job->plan);
 	d->sorted = SortedRowsStart(d->trigdata, d->plans->looked_up, d->context);
 	while (SortedRowsNext(d->sorted))
 	{
