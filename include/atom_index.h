@@ -18,7 +18,7 @@ extern AtomIndex *AtomIndexCreate(Atoms *atoms, const bool *takes_part);
  * The parts that may be true of the row in the expression context; prefilter:
  * scanned, or NULL.
  */
-extern void AtomIndexProbe(AtomIndex *x, ExprContext * econtext, PrefilterScratch * prefilter);
+extern void AtomIndexProbe(AtomIndex *x, ExprContext * econtext, PrefilterScratch *prefilter);
 
 /* The next bit that is set, from number "from" on, or -1 */
 static inline int

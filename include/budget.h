@@ -5,8 +5,8 @@
 #ifndef ASSAY_BUDGET_H
 #define ASSAY_BUDGET_H
 
-#include "utils/palloc.h"
 #include "utils/elog.h"
+#include "utils/palloc.h"
 
 /* Milliseconds; 0: no limit */
 extern int	assay_message_budget;

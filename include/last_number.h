@@ -9,9 +9,9 @@ typedef struct LastNumber
 {
 	bool		known;			/* else nothing is put back */
 	int64		value;
-}			LastNumber;
+} LastNumber;
 
-extern void RememberLastNumber(LastNumber * last);
-extern void PutBackLastNumber(const LastNumber * last);
+extern void RememberLastNumber(LastNumber *last);
+extern void PutBackLastNumber(const LastNumber *last);
 
 #endif							/* ASSAY_LAST_NUMBER_H */

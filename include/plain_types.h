@@ -9,5 +9,6 @@
 
 extern Oid	PlainInput(TupleDesc desc, int column, int32 *typmod);
 extern TupleDesc PlainDesc(TupleDesc desc);
+extern bool BecameText(TupleDesc desc, TupleDesc plain, int column);
 
 #endif							/* ASSAY_PLAIN_TYPES_H */

@@ -18,9 +18,9 @@ extern void PrefilterCollect(Prefilter *f, Expr *expr);
 extern bool PrefilterFinish(Prefilter *f);
 extern Size PrefilterMemory(Prefilter *f);
 extern Expr *PrefilterRewrite(Prefilter *f, Expr *expr);
-extern PrefilterScratch * PrefilterScratchCreate(Prefilter *f);
-extern TupleTableSlot *PrefilterScan(PrefilterScratch * scratch,
+extern PrefilterScratch *PrefilterScratchCreate(Prefilter *f);
+extern TupleTableSlot *PrefilterScan(PrefilterScratch *scratch,
 									 TupleTableSlot *slot, const Bitmapset * plain);
-extern const int *PrefilterFound(PrefilterScratch * scratch, int *n, bool *nulls);
+extern const int *PrefilterFound(PrefilterScratch *scratch, int *n, bool *nulls);
 
 #endif							/* ASSAY_PREFILTER_H */

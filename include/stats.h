@@ -23,7 +23,7 @@ typedef struct StatsCounts
 	uint64		faults;
 	uint64		sampled;		/* evaluations whose time was taken */
 	uint64		sampled_ns;
-}			StatsCounts;
+} StatsCounts;
 
 /* A policy's counters: [0] the policy itself, then its detectors */
 typedef struct PolicyStats

@@ -21,10 +21,13 @@ CREATE ROLE model_check_other;
 GRANT USAGE, CREATE ON SCHEMA test_model_check TO model_check_other;
 SET ROLE model_check_other;
 CREATE TYPE kind AS ENUM ('b', 'new');
+CREATE DOMAIN amount AS int;
 CREATE FUNCTION shown(kind) RETURNS json LANGUAGE plpgsql AS $$ BEGIN RAISE 'ran as %', current_user; END $$;
 CREATE CAST (kind AS json) WITH FUNCTION shown(kind);
 RESET ROLE;
 SELECT c.* FROM m, (SELECT 1 AS size, k AS "Kind", k AS other FROM unnest('{b,new}'::kind[]) k) r, assay.model_check(model, r) c;
+-- a value of a domain is one of the type that it is of
+SELECT c.* FROM m, (SELECT 1::amount AS size, 'new' AS "Kind") r, assay.model_check(model, r) c;
 DROP OWNED BY model_check_other CASCADE;
 DROP ROLE model_check_other;
 SELECT count(*) FROM m, assay.model_check(model, NULL::jsonb) c;

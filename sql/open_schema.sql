@@ -333,8 +333,13 @@ SET ROLE opn_owner;
 SELECT assay.grant_access('opn', 'opn_builder', 'builder');
 SET ROLE opn_builder;
 SELECT * FROM opn.reports();
--- of messages that are labelled
+-- of the message itself
+RESET ROLE;
+INSERT INTO opn.letter VALUES (15, now(), 's1', 'new', '{old}', 2, '{2}');
 SET ROLE opn_owner;
+SELECT count(*) > 0 AS suggested FROM assay.suggest_exclusion('opn', 15);
+DELETE FROM opn.letter WHERE id = 15;
+-- of messages that are labelled
 CREATE VIEW opn.reported AS SELECT id, sender AS message_id, received_at, state AS from_addr, ARRAY[sender] AS recipients, state AS category FROM opn.letter;
 SELECT assay.label_reported('opn', 'opn.reported', '[{"message_id": "s1", "from_addr": "new", "recipients": ["s1"], "malicious": true, "source": "x", "confidence": 1, "reported_at": "2100-01-01"}]');
 SELECT assay.labels_from('opn', 'x', 'opn.reported', true);

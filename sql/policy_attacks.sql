@@ -69,28 +69,33 @@ SELECT assay.create_detector('victim', 'b', 'atk_b.evil(t)', mode => 'shadow');
 SELECT assay.create_detector('victim', 'b', 't::atk_b.evil_text > ''''', mode => 'shadow');
 SELECT assay.create_detector('victim', 'b', 'atk_v.kept(t)', mode => 'shadow');
 SELECT assay.create_detector('victim', 'b', $$table_to_xml('atk_v.secret', true, true, '')::text ~ t$$, mode => 'shadow');
+-- each undone, so that none is in another's way
+CREATE FUNCTION atk_b.try_conditions(policy text, conditions text[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	condition text;
+BEGIN
+	FOREACH condition IN ARRAY conditions LOOP
+		BEGIN
+			PERFORM assay.create_detector(policy, 'tried', condition, mode => 'shadow');
+			RAISE WARNING 'taken: %', condition;
+			RAISE EXCEPTION USING ERRCODE = 'PA001';
+		EXCEPTION WHEN SQLSTATE 'PA001' THEN
+			NULL;
+		WHEN OTHERS THEN
+			RAISE WARNING '%: % %', condition, SQLSTATE, SQLERRM;
+		END;
+	END LOOP;
+END $$;
 -- types by whatever way they come into an expression, before their input functions are run
 CREATE DOMAIN atk_b.evil_int AS int CHECK (atk_b.evil(VALUE::text));
 CREATE TYPE atk_b.comp AS (n atk_b.evil_int);
 CREATE TYPE atk_b.e AS ENUM ('a');
 CREATE FUNCTION atk_b.of_comp(c atk_b.comp) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true';
-DO $$
-DECLARE
-	condition text;
-BEGIN
-	FOREACH condition IN ARRAY ARRAY['''{1}''::atk_b.evil_int[] IS NOT NULL', '''(1)''::atk_b.comp IS NOT NULL', 'atk_b.of_comp(''(1)'')',
-		'(''('' || id || '')'')::atk_b.comp IS NOT NULL', '(''{'' || id || ''}'')::atk_b.evil_int[] IS NOT NULL',
-		'jsonb_populate_record(NULL::atk_b.comp, ''{"n": 1}'') IS NOT NULL', 'to_jsonb(''a''::atk_b.e) IS NOT NULL',
-		'domain_in(''1'', ''atk_b.evil_int''::regtype::oid, -1) IS NOT NULL', 'record_in(''(1)'', ''atk_b.comp''::regtype::oid, -1) IS NOT NULL',
-		'ROW(1)::atk_b.comp IS NOT NULL', 'current_setting(''data_directory'') > ''''', 'pg_stat_get_backend_activity(1) ~ t', 'inet_client_addr() IS NULL', 'inet_client_port() > 1', 'assay.list_state(t) > 0', 'assay.text_model_at(t) IS NOT NULL'] LOOP
-		BEGIN
-			PERFORM assay.create_detector('victim', 'b', condition, mode => 'shadow');
-			RAISE WARNING 'taken: %', condition;
-		EXCEPTION WHEN OTHERS THEN
-			RAISE WARNING '% %', SQLSTATE, SQLERRM;
-		END;
-	END LOOP;
-END $$;
+SELECT atk_b.try_conditions('victim', ARRAY['''{1}''::atk_b.evil_int[] IS NOT NULL', '''(1)''::atk_b.comp IS NOT NULL', 'atk_b.of_comp(''(1)'')',
+	'(''('' || id || '')'')::atk_b.comp IS NOT NULL', '(''{'' || id || ''}'')::atk_b.evil_int[] IS NOT NULL',
+	'jsonb_populate_record(NULL::atk_b.comp, ''{"n": 1}'') IS NOT NULL', 'to_jsonb(''a''::atk_b.e) IS NOT NULL',
+	'domain_in(''1'', ''atk_b.evil_int''::regtype::oid, -1) IS NOT NULL', 'record_in(''(1)'', ''atk_b.comp''::regtype::oid, -1) IS NOT NULL',
+	'ROW(1)::atk_b.comp IS NOT NULL', 'current_setting(''data_directory'') > ''''', 'pg_stat_get_backend_activity(1) ~ t', 'inet_client_addr() IS NULL', 'inet_client_port() > 1', 'assay.list_state(t) > 0', 'assay.text_model_at(t) IS NOT NULL']);
 SELECT assay.create_detector('victim', 'b', 'atk_v.own(t)', mode => 'shadow');
 BEGIN;
 SELECT assay_internal.new_revision('victim', 'direct') > 0 AS made;
@@ -149,25 +154,18 @@ DO $$ BEGIN FOR i IN 1..17 LOOP EXECUTE format('CREATE TYPE atk_v.twice%s AS (a 
 SELECT assay.alter_policy('victim', search_path => 'pg_catalog, assay, atk_hidden, atk_v') > 0 AS altered;
 SET ROLE atk_builder;
 SET LOCAL statement_timeout = '15s';
+SELECT atk_b.try_conditions('victim', ARRAY['t::atk_v.checked IS NOT NULL', '''x''::atk_v.checked_again IS NOT NULL', '(''(1,'' || t || '')'')::atk_v.has_checked IS NOT NULL', 'ROW(1, t)::atk_v.has_checked IS NOT NULL',
+	'(''{'' || t || ''}'')::atk_v.checked[] IS NOT NULL', 'ARRAY[t]::atk_v.checked_again[] IS NOT NULL', 'jsonb_populate_record(NULL::atk_v.has_checked, jsonb_build_object(''d'', t)) IS NOT NULL',
+	'(NULL::atk_v.has_checked #= jsonb_build_object(''d'', t)) IS NOT NULL', 'overloaded(t)', '''(x)''::tag IS NOT NULL', 'defaulted(t)',
+	-- a cast that a function finds for itself is called, too
+	'to_jsonb(atk_v.span(t, t)) IS NOT NULL', 'jsonb_build_array(1, ARRAY[atk_v.span(t, t)]) IS NOT NULL', 'row_to_json(CASE WHEN t = '''' THEN ROW(1, ROW(atk_v.span(t, t))) END) IS NOT NULL',
+	't || atk_v.span(t, t) = ''x''', 'quote_literal(atk_v.span(t, t)) = ''x''',
+	't::atk_v.short = ''x''', 'jsonb_build_array(NULL::atk_v.twice17, NULL::atk_v.twice17, NULL::atk_v.twice17, NULL::atk_v.twice17) IS NOT NULL', 'jsonb_populate_record(NULL::atk_v.twice17, ''{}'') IS NULL',
+	'defaulted(t, true) AND t || 1 = quote_literal(2) AND to_jsonb(ROW(t, ARRAY[1])) IS NOT NULL']);
 DO $$
 DECLARE
 	condition text;
 BEGIN
-	FOREACH condition IN ARRAY ARRAY['t::atk_v.checked IS NOT NULL', '''x''::atk_v.checked_again IS NOT NULL', '(''(1,'' || t || '')'')::atk_v.has_checked IS NOT NULL', 'ROW(1, t)::atk_v.has_checked IS NOT NULL',
-		'(''{'' || t || ''}'')::atk_v.checked[] IS NOT NULL', 'ARRAY[t]::atk_v.checked_again[] IS NOT NULL', 'jsonb_populate_record(NULL::atk_v.has_checked, jsonb_build_object(''d'', t)) IS NOT NULL',
-		'(NULL::atk_v.has_checked #= jsonb_build_object(''d'', t)) IS NOT NULL', 'overloaded(t)', '''(x)''::tag IS NOT NULL', 'defaulted(t)',
-		-- a cast that a function finds for itself is called, too
-		'to_jsonb(atk_v.span(t, t)) IS NOT NULL', 'jsonb_build_array(1, ARRAY[atk_v.span(t, t)]) IS NOT NULL', 'row_to_json(CASE WHEN t = '''' THEN ROW(1, ROW(atk_v.span(t, t))) END) IS NOT NULL',
-		't || atk_v.span(t, t) = ''x''', 'quote_literal(atk_v.span(t, t)) = ''x''',
-		't::atk_v.short = ''x''', 'jsonb_build_array(NULL::atk_v.twice17, NULL::atk_v.twice17, NULL::atk_v.twice17, NULL::atk_v.twice17) IS NOT NULL', 'jsonb_populate_record(NULL::atk_v.twice17, ''{}'') IS NULL',
-		'defaulted(t, true) AND t || 1 = quote_literal(2) AND to_jsonb(ROW(t, ARRAY[1])) IS NOT NULL'] LOOP
-		BEGIN
-			PERFORM assay.create_detector('victim', 'makes', condition, mode => 'shadow');
-			RAISE WARNING 'taken: %', condition;
-		EXCEPTION WHEN OTHERS THEN
-			RAISE WARNING '% %', SQLSTATE, SQLERRM;
-		END;
-	END LOOP;
 	FOREACH condition IN ARRAY ARRAY['''(1,x)''::atk_v.has_checked IS NOT NULL', '''{x}''::atk_v.checked[] IS NOT NULL'] LOOP
 		BEGIN
 			PERFORM assay_internal.missing_sets('victim', condition, false);
@@ -216,29 +214,17 @@ SELECT assay.grant_access('typed', 'atk_builder', 'builder');
 RESET ROLE;
 CREATE FUNCTION pg_catalog.atk_reads() RETURNS boolean LANGUAGE sql STABLE AS $$ SELECT true $$;
 SET ROLE atk_builder;
+SELECT atk_b.try_conditions('typed', ARRAY['shade = ''dark''', 'shade <> ''dark'' AND shade > ''dark''', 'shade IN (''dark'', ''light'')', 'shade IS DISTINCT FROM ''dark''', 'shade::text = t', 't::atk_v.shade = shade',
+	'''dark'' = ANY (shades) AND shade = ANY (shades)', 'shades && ''{dark}''', 'shades @> ARRAY[shade]', 'cardinality(shades) > 1 AND array_position(shades, ''dark'') > 1', 'shades[1] = shade', 'array_append(shades, shade) = shades',
+	'atk_v.is_dark(shade)', 'atk_v.is_dark(y => t, x => shade)', 'coalesce(shade, ''dark'') = ''dark''', 'CASE shade WHEN ''dark'' THEN t = '''' ELSE shade IS NULL END', 'greatest(shade, ''dark'') = shade', '(shade, id) > (''dark'', 1)', 'nullif(shade, ''dark'') IS NULL',
+	'word = ''x'' AND word LIKE ''x%'' AND word IN (''x'', t)', 'lower(word) || word = t', 'coalesce(word, '''') = ''''', 'listed::text[] && ''{x}''', '''x'' = ANY (listed)', 'listed[1] = ''x''', 'cardinality(words) > 1 AND ''x'' = ANY (words) AND words[1] = t',
+	'(place).country = ''x'' AND (place).shade = ''dark''', 'place IS NULL', 'place::text = t', 'hours @> 5', 'lower(hours) > 5 AND isempty(hours) AND spans @> 5', '(assay.text_facts(t)).scripts IS NULL AND to_jsonb(assay.text_facts(t)) IS NULL', '(atk_v.both(shade)).b = 1', 'OPERATOR(atk_v.!~) shade',
+	-- these are not
+	'to_jsonb(shade) IS NULL', 'to_json(shades) IS NULL', 'to_jsonb(CASE WHEN t = '''' THEN shade END) IS NULL', 'row_to_json(place) IS NULL', 'row_to_json(ROW(shade)) IS NULL', 'to_json(ARRAY[ROW(shade)]) IS NULL', 'jsonb_build_object(''x'', shade) IS NULL',
+	'jsonb_build_array(1, coalesce(shade, ''dark'')) IS NULL', 'format(''%s'', shade) = t', 't || shade = t', 'atk_v.any_text(shade) = t', 'to_json((place).shade) IS NULL', 'xmlforest(shade) IS NULL', 'atk_v.any_same(shade, shade)', 'shade OPERATOR(atk_v.=~=) shade', '(OPERATOR(atk_v.?~) shade) = t', 'shade OPERATOR(atk_v.=~=) ANY (shades)', 'to_json(spans) IS NULL', 'to_json(atk_v.both(shade)) IS NULL', 'to_json(greatest(shade, ''dark'')) IS NULL',
+	'listed && ''{x}''', 'place = ROW(t, shade)', 't::atk_v.word = t', 'hours = ''[1,2]''', 'hours && atk_v.hours(1, 2)', 'ROW(t, shade)::atk_v.place = place', 'jsonb_populate_record(place, ''{}'') IS NULL', 'words = ''{x}''::atk_v.words', 'atk_reads()']);
 DO $$
-DECLARE
-	condition text;
 BEGIN
-	FOREACH condition IN ARRAY ARRAY['shade = ''dark''', 'shade <> ''dark'' AND shade > ''dark''', 'shade IN (''dark'', ''light'')', 'shade IS DISTINCT FROM ''dark''', 'shade::text = t', 't::atk_v.shade = shade',
-		'''dark'' = ANY (shades) AND shade = ANY (shades)', 'shades && ''{dark}''', 'shades @> ARRAY[shade]', 'cardinality(shades) > 1 AND array_position(shades, ''dark'') > 1', 'shades[1] = shade', 'array_append(shades, shade) = shades',
-		'atk_v.is_dark(shade)', 'atk_v.is_dark(y => t, x => shade)', 'coalesce(shade, ''dark'') = ''dark''', 'CASE shade WHEN ''dark'' THEN t = '''' ELSE shade IS NULL END', 'greatest(shade, ''dark'') = shade', '(shade, id) > (''dark'', 1)', 'nullif(shade, ''dark'') IS NULL',
-		'word = ''x'' AND word LIKE ''x%'' AND word IN (''x'', t)', 'lower(word) || word = t', 'coalesce(word, '''') = ''''', 'listed::text[] && ''{x}''', '''x'' = ANY (listed)', 'listed[1] = ''x''', 'cardinality(words) > 1 AND ''x'' = ANY (words) AND words[1] = t',
-		'(place).country = ''x'' AND (place).shade = ''dark''', 'place IS NULL', 'place::text = t', 'hours @> 5', 'lower(hours) > 5 AND isempty(hours) AND spans @> 5', '(assay.text_facts(t)).scripts IS NULL AND to_jsonb(assay.text_facts(t)) IS NULL', '(atk_v.both(shade)).b = 1', 'OPERATOR(atk_v.!~) shade',
-		-- these are not
-		'to_jsonb(shade) IS NULL', 'to_json(shades) IS NULL', 'to_jsonb(CASE WHEN t = '''' THEN shade END) IS NULL', 'row_to_json(place) IS NULL', 'row_to_json(ROW(shade)) IS NULL', 'to_json(ARRAY[ROW(shade)]) IS NULL', 'jsonb_build_object(''x'', shade) IS NULL',
-		'jsonb_build_array(1, coalesce(shade, ''dark'')) IS NULL', 'format(''%s'', shade) = t', 't || shade = t', 'atk_v.any_text(shade) = t', 'to_json((place).shade) IS NULL', 'xmlforest(shade) IS NULL', 'atk_v.any_same(shade, shade)', 'shade OPERATOR(atk_v.=~=) shade', '(OPERATOR(atk_v.?~) shade) = t', 'shade OPERATOR(atk_v.=~=) ANY (shades)', 'to_json(spans) IS NULL', 'to_json(atk_v.both(shade)) IS NULL', 'to_json(greatest(shade, ''dark'')) IS NULL',
-		'listed && ''{x}''', 'place = ROW(t, shade)', 't::atk_v.word = t', 'hours = ''[1,2]''', 'hours && atk_v.hours(1, 2)', 'ROW(t, shade)::atk_v.place = place', 'jsonb_populate_record(place, ''{}'') IS NULL', 'words = ''{x}''::atk_v.words', 'atk_reads()'] LOOP
-		BEGIN
-			PERFORM assay.create_detector('typed', 'makes', condition, mode => 'shadow');
-			RAISE WARNING 'taken: %', condition;
-			RAISE EXCEPTION USING ERRCODE = 'PA001';
-		EXCEPTION WHEN SQLSTATE 'PA001' THEN
-			NULL;
-		WHEN OTHERS THEN
-			RAISE WARNING '%: % %', condition, SQLSTATE, SQLERRM;
-		END;
-	END LOOP;
 	-- nor is what is said of errors a value, where PostgreSQL has that
 	IF current_setting('server_version_num')::int >= 170000 THEN
 		PERFORM assay.create_detector('typed', 'asks', 'JSON_EXISTS(jsonb_build_array(t), ''$'' ERROR ON ERROR) AND JSON_VALUE(jsonb_build_array(t), ''$'' RETURNING atk_v.shade DEFAULT ''dark'' ON EMPTY ERROR ON ERROR) = shade', mode => 'shadow');
@@ -281,7 +267,7 @@ END $$;
 SELECT assay.create_detector('filled', 'made', 'jsonb_populate_record(ROW(n), ''{"f1": 1}'') IS NULL', mode => 'live');
 ROLLBACK;
 
--- the planner puts an operator's negator in the place of NOT: whose it is, and who may call it
+-- the planner puts an operator's negator in the place of NOT, and its commutator in its own: whose it is, and who may call it
 BEGIN;
 SET ROLE atk_builder;
 CREATE FUNCTION atk_b.differs(x text, y text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE 'ran as %', current_user USING ERRCODE = 'PA998'; END $$;
@@ -294,6 +280,8 @@ REVOKE EXECUTE ON FUNCTION atk_v.differs FROM PUBLIC;
 CREATE OPERATOR atk_v.!== (FUNCTION = atk_v.differs, LEFTARG = text, RIGHTARG = text);
 CREATE OPERATOR atk_v.=== (FUNCTION = atk_v.same, LEFTARG = text, RIGHTARG = text, NEGATOR = OPERATOR(atk_v.!==));
 CREATE OPERATOR atk_v.~= (FUNCTION = atk_v.same, LEFTARG = text, RIGHTARG = text);
+CREATE OPERATOR atk_v.<~~ (FUNCTION = atk_v.differs, LEFTARG = text, RIGHTARG = text);
+CREATE OPERATOR atk_v.~~> (FUNCTION = atk_v.same, LEFTARG = text, RIGHTARG = text, COMMUTATOR = OPERATOR(atk_v.<~~));
 -- a record of a function's has whatever columns
 CREATE DOMAIN atk_v.word AS text CHECK (VALUE <> '');
 CREATE FUNCTION atk_v.parts(x text, OUT a text, OUT w atk_v.word) LANGUAGE sql IMMUTABLE AS $$ SELECT x, 'x'::atk_v.word $$;
@@ -301,26 +289,11 @@ CREATE FUNCTION atk_v.parts(x text, OUT a text, OUT w atk_v.word) LANGUAGE sql I
 CREATE FUNCTION atk_hidden.upper(x text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE 'ran as %', current_user USING ERRCODE = 'PA998'; END $$;
 SELECT assay.alter_policy('victim', search_path => 'atk_hidden, pg_catalog, assay') > 0 AS altered;
 SET ROLE atk_builder;
-DO $$
-DECLARE
-	condition text;
-BEGIN
-	FOREACH condition IN ARRAY ARRAY['NOT t OPERATOR(atk_b.<=>) ''x''', '(t OPERATOR(atk_b.<=>) ''x'') = false', 'NOT t OPERATOR(atk_b.<=>) ANY (ARRAY[t])', 't OPERATOR(atk_b.<=>) ''x''',
-		'NOT t OPERATOR(atk_v.===) ''x''', 'NOT t OPERATOR(atk_v.===) ALL (ARRAY[t])', 'NOT t OPERATOR(atk_v.~=) ''x''',
-		'row_to_json(atk_v.parts(t)) IS NULL', 'jsonb_populate_record(atk_v.parts(t), jsonb_build_object(''w'', t)) IS NULL', 'jsonb_populate_record(ROW(t), ''{}'') IS NULL',
-		'(atk_v.parts(t)).w LIKE ''x'' AND (atk_v.parts(t)).a = t AND atk_v.parts(t)::text <> t AND atk_v.parts(t) = ROW(t, t)',
-		'upper(t) = ''x''', 'pg_catalog.upper(t) = ''x'''] LOOP
-		BEGIN
-			PERFORM assay.create_detector('victim', 'makes', condition, mode => 'shadow');
-			RAISE WARNING 'taken: %', condition;
-			RAISE EXCEPTION USING ERRCODE = 'PA001';
-		EXCEPTION WHEN SQLSTATE 'PA001' THEN
-			NULL;
-		WHEN OTHERS THEN
-			RAISE WARNING '%: % %', condition, SQLSTATE, SQLERRM;
-		END;
-	END LOOP;
-END $$;
+SELECT atk_b.try_conditions('victim', ARRAY['NOT t OPERATOR(atk_b.<=>) ''x''', '(t OPERATOR(atk_b.<=>) ''x'') = false', 'NOT t OPERATOR(atk_b.<=>) ANY (ARRAY[t])', 't OPERATOR(atk_b.<=>) ''x''',
+	'NOT t OPERATOR(atk_v.===) ''x''', 'NOT t OPERATOR(atk_v.===) ALL (ARRAY[t])', 'NOT t OPERATOR(atk_v.~=) ''x''', 't OPERATOR(atk_v.~~>) ''x''',
+	'row_to_json(atk_v.parts(t)) IS NULL', 'jsonb_populate_record(atk_v.parts(t), jsonb_build_object(''w'', t)) IS NULL', 'jsonb_populate_record(ROW(t), ''{}'') IS NULL',
+	'(atk_v.parts(t)).w LIKE ''x'' AND (atk_v.parts(t)).a = t AND atk_v.parts(t)::text <> t AND atk_v.parts(t) = ROW(t, t)',
+	'upper(t) = ''x''', 'pg_catalog.upper(t) = ''x''']);
 ROLLBACK;
 DROP SCHEMA atk_hidden;
 

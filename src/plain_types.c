@@ -66,3 +66,12 @@ PlainDesc(TupleDesc desc)
 	}
 	return plain;
 }
+
+/* Has PlainDesc() made a column, of another type, the text of its values? */
+bool
+BecameText(TupleDesc desc, TupleDesc plain, int column)
+{
+	Form_pg_attribute att = TupleDescAttr(desc, column);
+
+	return !att->attisdropped && TupleDescAttr(plain, column)->atttypid == TEXTOID && getBaseType(att->atttypid) != TEXTOID;
+}

@@ -44,7 +44,7 @@ typedef struct OwnersFunction
 	PLpgSQL_function *compiled; /* PL/pgSQL never frees it */
 	TransactionId xmin;			/* what it has to know while it runs */
 	int			running;		/* how many calls of ours are at it */
-}			OwnersFunction;
+} OwnersFunction;
 
 typedef PLpgSQL_function * (*CompileFunction) (FunctionCallInfo fcinfo, bool validates);
 
@@ -233,7 +233,7 @@ CompileFor(Oid owner, FunctionCallInfo fcinfo)
 }
 
 static void
-Leave(Oid function, OwnersFunction * f)
+Leave(Oid function, OwnersFunction *f)
 {
 	if (f != NULL)
 		f->running--;

@@ -143,7 +143,7 @@ typedef enum Reporter
 	NO_REPORTER,
 	BY_DOMAIN,					/* anybody of a domain */
 	BY_ADDRESS
-}			Reporter;
+} Reporter;
 
 /* Is it one of --reporter, by its address, or its domain or one above? */
 static Reporter

@@ -36,7 +36,7 @@ typedef enum State
 	STATE_MEMBER,				/* in a member */
 	STATE_CUT,					/* ended in a member */
 	STATE_OVER					/* nothing more is read */
-}			State;
+} State;
 
 struct Gunzip
 {

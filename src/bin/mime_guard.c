@@ -184,7 +184,7 @@ typedef struct PartBlock
 	bool		message;		/* and an attached message is behind it */
 	bool		multipart;		/* another boundary is, with no line between */
 	bool		coded;			/* headers before the text name base64 */
-}			PartBlock;
+} PartBlock;
 
 /* Is the line at s one of the boundaries, or one that closes where that counts, too?  Where none are given, any of -- */
 static bool
@@ -220,7 +220,7 @@ is_header(const char *s, const char *next)
 
 /* Read the block of headers at s */
 static void
-read_block(PartBlock * block, const char *s, const char *end, GHashTable *boundaries)
+read_block(PartBlock *block, const char *s, const char *end, GHashTable *boundaries)
 {
 	const char *next;
 

@@ -134,11 +134,11 @@ typedef struct Asker
 {
 	int			fd;
 	int64_t		until;
-}			Asker;
+} Asker;
 
 /* Who says nothing keeps nobody else waiting: the one that has waited longest gives way */
 static int
-take_asker(Asker * askers, int n)
+take_asker(Asker *askers, int n)
 {
 	int			fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	int			place = n;

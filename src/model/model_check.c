@@ -11,7 +11,6 @@
 #include <math.h>
 
 #include "access/htup_details.h"
-#include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -205,13 +204,12 @@ RowJson(HeapTupleHeader row)
 	heap_deform_tuple(&tuple, desc, values, nulls);
 	for (int i = 0; i < desc->natts; i++)
 	{
-		Oid			type = TupleDescAttr(desc, i)->atttypid;
 		Oid			output;
 		bool		varlena;
 
-		if (nulls[i] || TupleDescAttr(plain, i)->atttypid != TEXTOID || getBaseType(type) == TEXTOID)
+		if (nulls[i] || !BecameText(desc, plain, i))
 			continue;
-		getTypeOutputInfo(type, &output, &varlena);
+		getTypeOutputInfo(TupleDescAttr(desc, i)->atttypid, &output, &varlena);
 		values[i] = CStringGetTextDatum(OidOutputFunctionCall(output, values[i]));
 	}
 	json = DirectFunctionCall1(row_to_json, HeapTupleGetDatum(heap_form_tuple(plain, values, nulls)));

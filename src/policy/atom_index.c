@@ -625,7 +625,7 @@ OpenProbe(AtomIndex *x, ActiveProbe *a, Datum value, bool isnull)
 
 /* What the prefilter found, of much that it looked for */
 static void
-OpenOccurs(AtomIndex *x, ExprContext * econtext, PrefilterScratch * prefilter)
+OpenOccurs(AtomIndex *x, ExprContext * econtext, PrefilterScratch *prefilter)
 {
 	TupleTableSlot *slot = econtext->ecxt_outertuple;
 	int			n;
@@ -680,7 +680,7 @@ Holds(const Probe *probe, const Atom *atom, Datum value, int64 number)
 
 /* What the prefilter found */
 static void
-CountPlaces(AtomIndex *x, PrefilterScratch * prefilter)
+CountPlaces(AtomIndex *x, PrefilterScratch *prefilter)
 {
 	int			n;
 	bool		nulls;
@@ -699,7 +699,7 @@ CountPlaces(AtomIndex *x, PrefilterScratch * prefilter)
 
 /* How often each atom holds, of columns and of what was computed anyway */
 static void
-CountAtoms(AtomIndex *x, ExprContext * econtext, PrefilterScratch * prefilter)
+CountAtoms(AtomIndex *x, ExprContext * econtext, PrefilterScratch *prefilter)
 {
 	if (x->nplaces > 0)
 		CountPlaces(x, prefilter);
@@ -754,7 +754,7 @@ FindCandidates(AtomIndex *x)
 }
 
 void
-AtomIndexProbe(AtomIndex *x, ExprContext * econtext, PrefilterScratch * prefilter)
+AtomIndexProbe(AtomIndex *x, ExprContext * econtext, PrefilterScratch *prefilter)
 {
 	if (unlikely(x->choice < CHOICES && x->counted >= choice_rows[x->choice]))
 	{

@@ -56,7 +56,7 @@ MayHinderPrepare(void)
 
 /* None was drawn yet where it fails, or none that may be read. */
 void
-RememberLastNumber(LastNumber * last)
+RememberLastNumber(LastNumber *last)
 {
 	ErrorData  *error;
 
@@ -71,7 +71,7 @@ RememberLastNumber(LastNumber * last)
 static void
 WriteLastNumber(void *arg)
 {
-	const		LastNumber *last = arg;
+	const LastNumber *last = arg;
 	Oid			schema = get_namespace_oid("assay_internal", true);
 	Oid			sequence = OidIsValid(schema) ? get_relname_relid("last_number", schema) : InvalidOid;
 	Security	security;
@@ -92,7 +92,7 @@ WriteLastNumber(void *arg)
 }
 
 void
-PutBackLastNumber(const LastNumber * last)
+PutBackLastNumber(const LastNumber *last)
 {
 	ErrorData  *error;
 

@@ -126,11 +126,11 @@ typedef struct FormState
 	uint64		type_version;
 	MemoryContext context;
 	SignalsShape *shape;
-}			FormState;
+} FormState;
 
 /* Is it of rows like this one? */
 static bool
-FormStateHolds(const FormState * state, HeapTupleHeader row)
+FormStateHolds(const FormState *state, HeapTupleHeader row)
 {
 	return state->shape != NULL &&
 		state->typid == HeapTupleHeaderGetTypeId(row) &&
@@ -139,7 +139,7 @@ FormStateHolds(const FormState * state, HeapTupleHeader row)
 }
 
 static void
-BindForm(FormState * state, HeapTupleHeader row, TupleDesc desc)
+BindForm(FormState *state, HeapTupleHeader row, TupleDesc desc)
 {
 	MemoryContext old;
 	TupleDesc	live;

@@ -26,11 +26,11 @@ typedef struct Outbox
 	Source		source;
 	BatchQuery	query;
 	char	   *table;			/* its name, qualified and quoted */
-}			Outbox;
+} Outbox;
 
 /* Begin a statement about the policy that is the first argument. SPI is connected. */
 static void
-StartOutbox(FunctionCallInfo fcinfo, Outbox * o)
+StartOutbox(FunctionCallInfo fcinfo, Outbox *o)
 {
 	o->table = StartBeside(fcinfo, &o->source, &o->query, "change");
 	if (o->table == NULL)

@@ -65,14 +65,12 @@ PlainStateFor(FunctionCallInfo fcinfo, Oid row_type, int32 typmod)
 	state->outputs = palloc0(Max(state->desc->natts, 1) * sizeof(FmgrInfo));
 	for (int i = 0; i < state->desc->natts; i++)
 	{
-		Oid			type = TupleDescAttr(state->desc, i)->atttypid;
 		Oid			function;
 		bool		varlena;
 
-		if (TupleDescAttr(state->desc, i)->attisdropped || TupleDescAttr(state->plain, i)->atttypid != TEXTOID ||
-			getBaseType(type) == TEXTOID)
+		if (!BecameText(state->desc, state->plain, i))
 			continue;
-		getTypeOutputInfo(type, &function, &varlena);
+		getTypeOutputInfo(TupleDescAttr(state->desc, i)->atttypid, &function, &varlena);
 		fmgr_info(function, &state->outputs[i]);
 	}
 	state->reader = NULL;

@@ -591,7 +591,7 @@ ScanColumn(FilterColumn *c, uint64 *bits, TupleTableSlot *slot, Datum value, boo
 
 /* Each place of the virtual row where one of a column's literals makes it true */
 static void
-FindPlaces(PrefilterScratch * scratch, ColumnScratch *c)
+FindPlaces(PrefilterScratch *scratch, ColumnScratch *c)
 {
 	int			nliterals = list_length(c->column->literals);
 
@@ -617,7 +617,7 @@ FindPlaces(PrefilterScratch * scratch, ColumnScratch *c)
  * that are "plain" stay decompressed in the row, which is then a virtual one.
  */
 TupleTableSlot *
-PrefilterScan(PrefilterScratch * scratch, TupleTableSlot *slot, const Bitmapset * plain)
+PrefilterScan(PrefilterScratch *scratch, TupleTableSlot *slot, const Bitmapset * plain)
 {
 	for (int i = 0; i < scratch->nfound; i++)
 		scratch->slot->tts_values[scratch->found[i]] = BoolGetDatum(false);
@@ -643,7 +643,7 @@ PrefilterScan(PrefilterScratch * scratch, TupleTableSlot *slot, const Bitmapset 
 
 /* The places of the virtual row that are true; nulls: are some null? */
 const int  *
-PrefilterFound(PrefilterScratch * scratch, int *n, bool *nulls)
+PrefilterFound(PrefilterScratch *scratch, int *n, bool *nulls)
 {
 	*n = scratch->nfound;
 	*nulls = false;

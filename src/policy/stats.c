@@ -42,7 +42,7 @@ typedef struct StatsKey
 	uint32		unused;			/* zero: the key is hashed as bytes */
 	uint64		policy;
 	uint64		detector;		/* 0: the policy itself */
-}			StatsKey;
+} StatsKey;
 
 typedef struct StatsEntry
 {
@@ -52,7 +52,7 @@ typedef struct StatsEntry
 	Oid			owner;			/* of the policy; under the table's lock */
 	slock_t		mutex;			/* protects what follows */
 	StatsCounts counts;
-}			StatsEntry;
+} StatsEntry;
 
 typedef struct StatsShared
 {

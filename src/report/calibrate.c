@@ -60,7 +60,7 @@ typedef struct State
 {
 	int32		from;
 	double		weight;
-}			State;
+} State;
 
 /* A detector, whose number in the fit is its place among them */
 typedef struct Detector
@@ -69,7 +69,7 @@ typedef struct Detector
 	int			number;			/* from 1; 0 is the prior */
 	int			nstates;
 	State	   *states;			/* ascending */
-}			Detector;
+} Detector;
 
 /* The decisions: what was found by row, and later by detector */
 typedef struct Decisions Decisions;
@@ -95,7 +95,7 @@ struct Decisions
 	 * Set: each decision's margin by these weights goes there, and none is
 	 * kept.
 	 */
-	void		(*take) (Decisions * d, double margin);
+	void		(*take) (Decisions *d, double margin);
 	const double *weights;
 	void	   *into;
 };
@@ -142,7 +142,7 @@ ArrayItems(FunctionCallInfo fcinfo, int arg, Oid type, Datum **items)
  * other
  */
 static void
-ReadDetectors(Decisions * d, FunctionCallInfo fcinfo, int arg)
+ReadDetectors(Decisions *d, FunctionCallInfo fcinfo, int arg)
 {
 	HASHCTL		control = {.keysize = sizeof(Span),.entrysize = sizeof(Detector),
 	.hash = HashName,.match = MatchName,.hcxt = CurrentMemoryContext};
@@ -180,7 +180,7 @@ ReadDetectors(Decisions * d, FunctionCallInfo fcinfo, int arg)
 
 /* Its weight at a revision, 0 where it did not stand */
 static double
-WeightAt(const Detector * detector, int32 revision)
+WeightAt(const Detector *detector, int32 revision)
 {
 	double		weight = 0;
 
@@ -225,7 +225,7 @@ Grow(void **array, int64 room, Size size)
 }
 
 static void
-AddFound(Decisions * d, int number, double value)
+AddFound(Decisions *d, int number, double value)
 {
 	MemoryContext old;
 
@@ -248,7 +248,7 @@ AddFound(Decisions * d, int number, double value)
 }
 
 static void
-AddDecision(Decisions * d, int label, float score)
+AddDecision(Decisions *d, int label, float score)
 {
 	MemoryContext old;
 
@@ -275,7 +275,7 @@ AddDecision(Decisions * d, int label, float score)
 
 /* One decision: what its ledger says of the detectors that are fitted */
 static void
-ReadDecision(Decisions * d, TupleTableSlot *slot)
+ReadDecision(Decisions *d, TupleTableSlot *slot)
 {
 	LedgerReader r;
 	EntryReader e;
@@ -317,7 +317,7 @@ ReadDecision(Decisions * d, TupleTableSlot *slot)
 
 /* A row's margin by these weights */
 static double
-MarginOf(const Decisions * d, const double *weights, int64 row)
+MarginOf(const Decisions *d, const double *weights, int64 row)
 {
 	double		margin = weights[0];
 
@@ -346,7 +346,7 @@ ReceiveDecision(TupleTableSlot *slot, DestReceiver *self)
 
 /* Arguments are policy, since, until and then the detectors. */
 static void
-BeginDecisions(FunctionCallInfo fcinfo, Decisions * d, bool labelled_only)
+BeginDecisions(FunctionCallInfo fcinfo, Decisions *d, bool labelled_only)
 {
 	memset(d, 0, sizeof(Decisions));
 	InitReceiver(&d->dest, ReceiveDecision);
@@ -358,7 +358,7 @@ BeginDecisions(FunctionCallInfo fcinfo, Decisions * d, bool labelled_only)
 
 /* Read the decisions of a time, each message's latest. */
 static void
-ReadDecisions(FunctionCallInfo fcinfo, Decisions * d)
+ReadDecisions(FunctionCallInfo fcinfo, Decisions *d)
 {
 	Source		s;
 	Security	security;
@@ -391,7 +391,7 @@ typedef struct Column
 	int64		n;
 	int32	   *rows;
 	double	   *values;
-}			Column;
+} Column;
 
 typedef struct Fit
 {
@@ -405,11 +405,11 @@ typedef struct Fit
 	double		l2;
 	double		prior_max;
 	bool		keep_signs;
-}			Fit;
+} Fit;
 
 /* Turn rows into columns. */
 static Column *
-MakeColumns(const Decisions * d)
+MakeColumns(const Decisions *d)
 {
 	Column	   *columns = palloc0((d->ndetectors + 1) * sizeof(Column));
 
@@ -448,7 +448,7 @@ Curvature(double margin, double reach)
 
 /* Add a row to a weight's first and second derivative. */
 static inline void
-AddDerivatives(const Fit * f, int j, int64 row, double x, double *first, double *second)
+AddDerivatives(const Fit *f, int j, int64 row, double x, double *first, double *second)
 {
 	double		p = 1 / (1 + exp(-Min(Max(f->margins[row], -700), 700)));
 
@@ -458,9 +458,9 @@ AddDerivatives(const Fit * f, int j, int64 row, double x, double *first, double 
 
 /* One step of one weight; returns by how much margins have moved in all. */
 static double
-StepWeight(Fit * f, int j)
+StepWeight(Fit *f, int j)
 {
-	const		Column *c = &f->columns[j];
+	const Column *c = &f->columns[j];
 	int64		n = j == 0 ? f->d->nrows : c->n;
 	double		first = j == 0 ? 0 : f->l2 * (f->weights[j] - f->before[j]);
 	double		second = j == 0 ? 0 : f->l2;
@@ -498,7 +498,7 @@ StepWeight(Fit * f, int j)
 
 /* Weight by weight until nothing moves any more; false where that takes too long */
 static bool
-Minimise(Fit * f)
+Minimise(Fit *f)
 {
 	for (int sweep = 0; sweep < FIT_SWEEPS_MAX; sweep++)
 	{
@@ -520,7 +520,7 @@ Minimise(Fit * f)
 
 /* Margins of all rows by these weights */
 static double *
-Margins(const Decisions * d, const double *weights)
+Margins(const Decisions *d, const double *weights)
 {
 	double	   *margins = MemoryContextAllocHuge(CurrentMemoryContext, Max(d->nrows, 1) * sizeof(double));
 
@@ -531,7 +531,7 @@ Margins(const Decisions * d, const double *weights)
 
 /* The weights that stand now: the last state of each, and the prior */
 static double *
-WeightsNow(const Decisions * d, double prior)
+WeightsNow(const Decisions *d, double prior)
 {
 	double	   *weights = palloc((d->ndetectors + 1) * sizeof(double));
 	HASH_SEQ_STATUS scan;
@@ -546,7 +546,7 @@ WeightsNow(const Decisions * d, double prior)
 
 /* Begin with wide steps, and say where it did not come to an end. */
 static void
-MinimiseAll(Fit * f)
+MinimiseAll(Fit *f)
 {
 	for (int j = 0; j <= f->d->ndetectors; j++)
 		f->bounds[j] = FIT_FIRST_BOUND;
@@ -558,7 +558,7 @@ MinimiseAll(Fit * f)
 
 static void
 PutWeight(ReturnSetInfo *result, const Span *name, double before, double after, double unbounded, int64 found,
-		  const Decisions * d, const Column * c)
+		  const Decisions *d, const Column *c)
 {
 	Datum		values[6];
 	bool		nulls[6] = {name == NULL};
@@ -630,7 +630,7 @@ assay_fit_weights(PG_FUNCTION_ARGS)
 
 /* The weights that stand, with others in their place: three arguments are names, weights and the prior. */
 static double *
-OtherWeights(FunctionCallInfo fcinfo, const Decisions * d, int arg)
+OtherWeights(FunctionCallInfo fcinfo, const Decisions *d, int arg)
 {
 	double	   *weights = WeightsNow(d, PG_GETARG_FLOAT8(arg + 2));
 	Datum	   *names;
@@ -657,7 +657,7 @@ OtherWeights(FunctionCallInfo fcinfo, const Decisions * d, int arg)
 
 /* A row of rescore() */
 static void
-PutScores(Decisions * d, double margin)
+PutScores(Decisions *d, double margin)
 {
 	ReturnSetInfo *result = d->into;
 	Datum		values[3];
@@ -700,7 +700,7 @@ typedef struct Traffic
 } Traffic;
 
 static void
-CountMessage(Decisions * d, double margin)
+CountMessage(Decisions *d, double margin)
 {
 	Traffic    *t = d->into;
 	MemoryContext old;

@@ -258,7 +258,7 @@ typedef struct Pool
 	int			first;
 	float8		positive;
 	float8		weight;
-}			Pool;
+} Pool;
 
 /*
  * isotonic(scored): the rates that ascend with the score and are nearest to the

@@ -23,14 +23,14 @@ typedef struct Review
 	Source		source;
 	BatchQuery	query;
 	char	   *table;			/* its name, qualified and quoted */
-}			Review;
+} Review;
 
 /*
  * Begin a statement about the review table of the policy that is the first
  * argument. SPI is connected.
  */
 static void
-StartReview(FunctionCallInfo fcinfo, Review * r)
+StartReview(FunctionCallInfo fcinfo, Review *r)
 {
 	r->table = StartBeside(fcinfo, &r->source, &r->query, "review");
 	if (r->table == NULL)
@@ -51,7 +51,7 @@ AddReviewer(BatchQuery *q)
 
 /* d: the latest decision of that time about each message, with its stratum and a place in it by chance */
 static void
-AddPopulation(Review * r, FunctionCallInfo fcinfo)
+AddPopulation(Review *r, FunctionCallInfo fcinfo)
 {
 	Source	   *s = &r->source;
 	BatchQuery *q = &r->query;
@@ -166,7 +166,7 @@ assay_take_review(PG_FUNCTION_ARGS)
 
 /* UPDATE of the row that the second argument names, which the caller has taken */
 static void
-AddOutcome(Review * r, FunctionCallInfo fcinfo, const char *outcome)
+AddOutcome(Review *r, FunctionCallInfo fcinfo, const char *outcome)
 {
 	BatchQuery *q = &r->query;
 
@@ -179,7 +179,7 @@ AddOutcome(Review * r, FunctionCallInfo fcinfo, const char *outcome)
 
 /* Run a statement that selects a row for each message that it was about: one */
 static void
-RunOutcome(Review * r, FunctionCallInfo fcinfo)
+RunOutcome(Review *r, FunctionCallInfo fcinfo)
 {
 	Security	security;
 	uint64		n;

@@ -12,10 +12,10 @@
 #include "postgres.h"
 
 #include "access/detoast.h"
-#include "funcapi.h"
-#include "miscadmin.h"
 #include "compat.h"
 #include "compile_child.h"
+#include "funcapi.h"
+#include "miscadmin.h"
 #include "phrases.h"
 #include "phrases_value.h"
 #include "storage/proc.h"
