@@ -35,6 +35,7 @@
 #include "signals_query.h"
 #include "sorted_rows.h"
 #include "storage/lmgr.h"
+#include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -287,13 +288,25 @@ LockTablesOf(SPIPlanPtr plan)
 		LockRelationOid(lfirst_oid(lc), AccessShareLock);
 }
 
+/* Does it lock no rows?  SPI runs what does by a snapshot that it takes itself. */
+static bool
+OnlyReads(SPIPlanPtr plan)
+{
+	CachedPlan *cached = SPI_plan_get_cached_plan(plan);
+	bool		only = cached && CommandIsReadOnly(linitial_node(PlannedStmt, cached->stmt_list));
+
+	if (cached)
+		ReleaseCachedPlan(cached, CurrentResourceOwner);
+	return only;
+}
+
 /* Run it for its rows, or for the first one of a key. */
 static void
 RunSignalsJob(void *arg)
 {
 	SignalsJob *job = arg;
 	SPIExecuteOptions options = {0};
-	bool		own = job->decide->sorted == NULL && IsolationUsesXactSnapshot();
+	bool		own = job->decide->sorted == NULL && IsolationUsesXactSnapshot() && OnlyReads(job->plan);
 	int			ret;
 
 	options.params = job->params;
