@@ -244,6 +244,8 @@ BEGIN
 	FOR report IN VALUES ('count(*), sum(degraded::int), sum((verdict = ''suspicious'')::int) FROM opn.opn_decision'),
 		('count(*), sum((verdict = ''suspicious'')::int) FROM assay.replay(''opn'', signals => ''logged'')'),
 		('count(*), sum((verdict = ''suspicious'')::int) FROM assay.replay(''opn'', signals => ''auto'')'),
+		('sum((assay.signals_as(NULL::opn.letter_signals, signals)).size) FROM opn.opn_decision WHERE assay.signal(signals, ''sizes'') IS NULL'),
+		('sum((assay.signals_as(NULL::opn.letter_signals, signals)).size) FROM opn.opn_decision'),
 		('string_agg(signal || '' '' || messages || '' '' || differ, '', '' ORDER BY signal COLLATE "C") FROM assay.signal_skew(''opn'', ''-infinity'')'),
 		('string_agg(signal, '', '' ORDER BY signal COLLATE "C") FROM assay.signal_drift(''opn'', signals => ''view'')'),
 		('sum(others) FROM assay.suggest_exclusion(''opn'', 1)'), ('hits FROM assay.backtest(''opn'', ''size > 10'', signals => ''logged'')'),

@@ -40,6 +40,7 @@
 #include "reused_key.h"
 #include "signals_query.h"
 #include "signals_shape.h"
+#include "storage/lmgr.h"
 #include "storage/lock.h"
 #include "utils/acl.h"
 #include "utils/array.h"
@@ -60,6 +61,9 @@
 /* Keys that came again, of which a batch looks at so many */
 #define KEPT_AT_ONCE_MIN	100
 #define KEPT_AT_ONCE_MAX	10000
+
+/* Milliseconds that a run waits for those who write decisions when it begins */
+#define WRITERS_PATIENCE	10000
 
 /* Faults kept of one batch; the ledgers have them all */
 #define BATCH_FAULTS_MAX	100
@@ -949,6 +953,68 @@ LockPolicy(Oid decision)
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
 
+static void
+RunWait(void *arg)
+{
+	XactLockTableWait(*(TransactionId *) arg, NULL, NULL, XLTW_None);
+}
+
+/*
+ * Wait for transactions that are writing decisions, as CREATE INDEX CONCURRENTLY waits:
+ * one that began before the revision may have replaced a message by another with its
+ * key, whose decision by the former revision a batch could not see.  It would decide
+ * the message that it sees by the later one.
+ */
+static void
+WaitForWriters(const char *policy, Oid decision)
+{
+	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), WRITERS_PATIENCE);
+	Security	security;
+	SPITupleTable *writers;
+	BatchQuery	q;
+	uint64		n;
+	uint64		left = 0;
+
+	PushActiveSnapshot(GetTransactionSnapshot());
+	SPI_connect();
+	EnterConfiguration(&security);
+	QueryStart(&q);
+	QueryAdd(&q, "SELECT x.transactionid FROM pg_catalog.pg_locks d "
+			 "JOIN pg_catalog.pg_locks x ON x.virtualtransaction = d.virtualtransaction "
+			 "WHERE d.relation = ");
+	QueryValue(&q, OIDOID, ObjectIdGetDatum(decision));
+	QueryAdd(&q, " AND d.database = ");
+	QueryValue(&q, OIDOID, ObjectIdGetDatum(MyDatabaseId));
+	QueryAdd(&q, " AND d.mode = 'RowExclusiveLock' AND d.granted AND d.pid IS DISTINCT FROM pg_catalog.pg_backend_pid() "
+			 "AND x.locktype = 'transactionid' AND x.mode = 'ExclusiveLock' AND x.granted");
+	n = QueryRun(&q, SPI_OK_SELECT, NULL);
+	writers = SPI_tuptable;
+	LeaveSecurity(&security);
+	for (uint64 i = 0; i < n; i++)
+	{
+		bool		isnull;
+		TransactionId xid = DatumGetTransactionId(SPI_getbinval(writers->vals[i], writers->tupdesc, 1, &isnull));
+		ErrorData  *error;
+
+		EnterConfiguration(&security);
+		WaitNoLonger(&security, Max(TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until), 1));
+		error = RunProtected(RunWait, &xid);
+		LeaveSecurity(&security);
+		if (error && error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
+			ReThrowError(error);
+		left += error != NULL;
+	}
+	SPI_finish();
+	PopActiveSnapshot();
+	if (left > 0)
+		ereport(WARNING,
+				(errmsg_plural("policy \"%s\": %llu transaction that writes decisions has not ended",
+							   "policy \"%s\": %llu transactions that write decisions have not ended", left,
+							   policy, (unsigned long long) left),
+				 errdetail("Where such a one began before the current revision and gave a message's key to another, backfill() decides the former message."),
+				 errhint("pg_stat_activity shows them. A new revision, and backfill() once they have ended, decides all anew.")));
+}
+
 /* Partitions for the messages, where there are any to make; they are committed by some at a time. */
 static void
 MakeParts(Source *s)
@@ -1016,6 +1082,8 @@ NextBatch(Backfill *b, Oid decision, const Source *asked, uint64 *total)
 	SPI_commit();
 	XactIsoLevel = XACT_READ_COMMITTED;
 	LockPolicy(decision);
+	if (b->run == 0 && !b->undecided_only)
+		WaitForWriters(asked->policy, decision);
 
 	PushActiveSnapshot(GetTransactionSnapshot());
 	SPI_connect();

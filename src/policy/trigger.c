@@ -763,6 +763,8 @@ RunDecide(void *arg)
 	bool		new_rows;
 
 	Restart(d);
+	if (IsolationUsesXactSnapshot())
+		PushReadSnapshot();
 	Prepare(d);
 	if (!d->single)
 		StartStore(d);
@@ -775,8 +777,6 @@ RunDecide(void *arg)
 		LockSignals(d->plans->id);
 	if (d->entry->stats && MayFailOnceCounted(d))
 		StatsMark(d->entry->stats);
-	if (IsolationUsesXactSnapshot())
-		PushReadSnapshot();
 	if (!d->apart && d->evaluation)
 		DecideTogether(d);
 	else if (d->single)
@@ -786,11 +786,11 @@ RunDecide(void *arg)
 	if (d->only)
 		ExecDropSingleTupleTableSlot(d->only);
 	d->only = NULL;
-	if (IsolationUsesXactSnapshot())
-		PopActiveSnapshot();
 	LeaveSecurity(&d->security);
 	if (d->store)
 		FinishStore(d);
+	if (IsolationUsesXactSnapshot())
+		PopActiveSnapshot();
 }
 
 /* Did what the attempt was made of change meanwhile? */
