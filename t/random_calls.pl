@@ -6,6 +6,10 @@
 #   ASSAY_SEED=n      other calls than those of each run: what is new to find is looked for on purpose
 #   ASSAY_CALLS=n     so many calls; without, as many as go into a short time
 #
+# Half of the batches are called where schemas before pg_catalog, in the session's or the
+# policy's search_path, have its operators, functions and aggregates with other results:
+# what would be read as another type than it is, is read as an address.
+#
 # SIGTERM ends a long run after the batch at work, with its results.
 #
 # Under sanitizers: tools/sanitize asan REGRESS= ISOLATION= TAP=t/random_calls.pl
@@ -20,7 +24,8 @@ use Time::HiRes 'time';
 use AssayWorld;
 
 use constant BATCH => 2000;    # calls in one database, with one session
-use constant SHORT => 40;      # seconds
+use constant SHORT => 60;      # seconds
+use constant OTHERS => 6;      # schemas with what is named as pg_catalog's
 
 my $seed = $ENV{ASSAY_SEED} // 1;
 my $calls = $ENV{ASSAY_CALLS};
@@ -100,7 +105,58 @@ $node->safe_psql('world', q{
 	INSERT INTO assay.phrase (set, name, pattern) VALUES ('token_phrases', 'token', 'S3cretToken');
 	RESET ROLE;
 	GRANT CREATE ON DATABASE world TO mail;
+	CREATE ROLE reader;
+	CREATE ROLE builder;
+	GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader, builder;
+	GRANT USAGE ON SCHEMA "the mail" TO reader, builder;
+	SET ROLE mail;
+	SELECT assay.grant_access('world', 'reader', 'reader'), assay.grant_access('world', 'builder', 'builder');
+	RESET ROLE;
 	ANALYZE;
+});
+
+# What pg_catalog has, but with a number where it gives a reference, and the other way round.
+# What is true or false stays: else a statement ends before it is run.
+$node->safe_psql('world', q{
+	DO $$
+	DECLARE
+		c record;
+		schema text;
+		gives text;
+		does text;
+		other text;
+	BEGIN
+		FOR i IN 0 .. } . (OTHERS - 1) . q{ LOOP
+			EXECUTE format('CREATE SCHEMA other_%s; GRANT USAGE ON SCHEMA other_%1$s TO PUBLIC', i);
+		END LOOP;
+		FOR c IN SELECT p.oid, p.proname, p.prokind, o.oprname, t.typbyval, v.arguments, format_type(o.oprleft, NULL) AS l, format_type(o.oprright, NULL) AS r, p.proretset
+			FROM pg_proc p JOIN pg_type t ON t.oid = p.prorettype
+			LEFT JOIN pg_operator o ON o.oprcode = p.oid AND o.oprnamespace = p.pronamespace
+			CROSS JOIN LATERAL (SELECT coalesce(string_agg(CASE WHEN p.provariadic <> 0 AND u.i = p.pronargs THEN 'VARIADIC ' ELSE '' END || format_type(u.t, NULL), ', ' ORDER BY u.i), '') AS arguments
+				FROM unnest(p.proargtypes) WITH ORDINALITY u(t, i)) v
+			WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.prokind IN ('f', 'a') AND t.typname NOT IN ('bool', 'internal', 'trigger', 'event_trigger', 'void', 'cstring')
+				AND NOT EXISTS (SELECT FROM unnest(p.proargtypes) u(t) WHERE u.t IN ('internal'::regtype, 'cstring'::regtype))
+				AND NOT EXISTS (SELECT FROM pg_aggregate a WHERE a.aggfnoid = p.oid AND a.aggkind <> 'n')
+				AND (p.prokind = 'f' OR p.pronargs = 1 AND p.provariadic = 0)
+			ORDER BY p.proname COLLATE "C", p.oid, o.oid
+		LOOP
+			schema := 'other_' || ascii(md5(coalesce(c.oprname, c.proname))) % } . OTHERS . q{;
+			gives := CASE WHEN c.typbyval THEN 'text' ELSE 'bigint' END;
+			does := CASE WHEN c.typbyval THEN 'pgsql_version' ELSE 'pg_backend_pid' END;
+			other := 'of_' || c.oid;
+			IF c.prokind = 'a' THEN
+				EXECUTE format('CREATE FUNCTION %I.%I(%s, %s) RETURNS %3$s LANGUAGE internal IMMUTABLE AS %5$L', schema, other, gives, c.arguments, does);
+				EXECUTE format('CREATE AGGREGATE %I.%I(%s) (SFUNC = %1$I.%4$I, STYPE = %5$s, INITCOND = 8)', schema, c.proname, c.arguments, other, gives);
+			ELSE
+				EXECUTE format('CREATE OR REPLACE FUNCTION %I.%I(%s) RETURNS %s %s LANGUAGE internal IMMUTABLE AS %L', schema, c.proname, c.arguments,
+					CASE WHEN c.proretset THEN 'SETOF' ELSE '' END, gives, does);
+				IF c.oprname IS NOT NULL THEN
+					EXECUTE format('CREATE OPERATOR %I.%s (FUNCTION = %1$I.%3$I%4$s, RIGHTARG = %5$s)', schema, c.oprname, c.proname,
+						CASE WHEN c.l <> '-' THEN ', LEFTARG = ' || c.l ELSE '' END, c.r);
+				END IF;
+			END IF;
+		END LOOP;
+	END $$;
 });
 
 # name, kind, argument types, how many have defaults, variadic or not
@@ -358,14 +414,17 @@ while (!$ended && (defined $calls ? $done < $calls : time - $started < SHORT))
 	}
 	$node->safe_psql('postgres', 'DROP DATABASE IF EXISTS run WITH (FORCE)');
 	$node->safe_psql('postgres', 'CREATE DATABASE run TEMPLATE world');
-	my $role = pick('', 'mail', 'stranger');
+	my $role = pick('', 'mail', 'stranger', 'reader', 'builder');
+	my $others = join(', ', map { "other_$_" } grep { rand() < 0.4 } 0 .. OTHERS - 1);
+	my $path = $others ne '' && rand() < 0.5 ? "$others, pg_catalog, public" : '';
+	$node->safe_psql('run', "SET client_min_messages = error; SET ROLE mail; SELECT assay.alter_policy('world', search_path => '$others, pg_catalog, assay, pg_temp')") if $others ne '' && rand() < 0.5;
 	my $before = $role eq 'stranger' ? digest() : '';
 	my $script = $folder . '/batch.sql';
 	open(my $f, '>:utf8', $script) or die "$script: $!";
 	print $f "SET statement_timeout = '2s';\nSET client_min_messages = warning;\nSET assay.phrase_compile_timeout = '1s';\n",
 	  # as a superuser, as the policy's owner, or as somebody
-	  $role eq '' ? '' : "SET ROLE $role;\n", join("\n", @batch), "\n",
-	  "RESET ROLE;\nSELECT 'MEMORY ' || sum(total_bytes) FROM pg_backend_memory_contexts;\n";
+	  $role eq '' ? '' : "SET ROLE $role;\n", $path eq '' ? '' : "SET search_path = $path;\n", join("\n", @batch), "\n",
+	  "RESET ROLE;\nRESET search_path;\nSELECT 'MEMORY ' || sum(total_bytes) FROM pg_backend_memory_contexts;\n";
 	close $f;
 	my $out = $folder . '/batch.out';
 	# unaligned, as each line is filled up to the longest else: one text may give gigabytes
