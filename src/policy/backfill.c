@@ -1090,7 +1090,7 @@ NextBatch(Backfill *b, Oid decision, const Source *asked, uint64 *total)
 	SPI_commit();
 	XactIsoLevel = XACT_READ_COMMITTED;
 	LockPolicy(decision);
-	if (b->run == 0 && !b->undecided_only)
+	if (b->run == 0)
 		WaitForWriters(b, asked, decision);
 
 	PushActiveSnapshot(GetTransactionSnapshot());
