@@ -224,6 +224,33 @@ DROP FUNCTION torn_ratio;
 \set SHOW_CONTEXT errors
 \set VERBOSITY default
 
+-- What fills a record fails for what is none, and takes it for one the next time: a number was an address.
+SET client_min_messages = error;
+CREATE TABLE fill_message (id int PRIMARY KEY, n float8, j jsonb);
+CREATE VIEW fill_signals AS SELECT * FROM fill_message;
+CREATE FUNCTION fill(anyelement, jsonb) RETURNS anyelement LANGUAGE sql STABLE AS 'SELECT $1';
+SELECT assay.create_policy('fill', 'fill_signals', '{id}');
+SELECT assay.create_detector('fill', 'hit', 'public.fill(n, j) > 1', weight => 1, mode => 'live');
+CREATE TRIGGER decide AFTER INSERT ON fill_message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('fill');
+CREATE OR REPLACE FUNCTION fill(anyelement, jsonb) RETURNS anyelement LANGUAGE sql STABLE AS 'SELECT jsonb_populate_record($1, $2)';
+INSERT INTO fill_message SELECT i, 1.5, '{}' FROM generate_series(1, 3) i;
+SELECT id, verdict, degraded FROM fill_decision ORDER BY id;
+SELECT detector, sqlstate, message, count(*) FROM assay.fault WHERE policy = 'fill' GROUP BY 1, 2, 3;
+\set VERBOSITY terse
+SELECT hits, faults FROM assay.backtest('fill', 'jsonb_populate_record(n, j) > 1');
+SELECT assay.create_detector('fill', 'json', 'n = json_populate_record(base => 2.5::float8, from_json => ''{}'')', weight => 1);
+CREATE OPERATOR ==> (FUNCTION = jsonb_populate_record, LEFTARG = anyelement, RIGHTARG = jsonb);
+SELECT assay.create_detector('fill', 'operator', '(n OPERATOR(public.==>) j) > 1', weight => 1);
+SELECT assay.create_detector('fill', 'row', '(jsonb_populate_record(NULL::public.fill_message, j)).n > 1', weight => 1);
+DROP OPERATOR ==> (anyelement, jsonb);
+DROP TRIGGER decide ON fill_message;
+SELECT assay.drop_policy('fill', true);
+DROP FUNCTION fill;
+DROP VIEW fill_signals;
+DROP TABLE fill_message;
+RESET client_min_messages;
+\set VERBOSITY default
+
 -- every message has one decision
 SELECT count(*) AS undecided FROM deg_message m LEFT JOIN deg_decision d USING (id) WHERE d.id IS NULL;
 SELECT count(*) AS twice FROM (SELECT FROM deg_decision GROUP BY id HAVING count(*) > 1) t;

@@ -266,5 +266,19 @@ SELECT n, s.*, assay.margin(model, w) FROM linear, wide_999 w, same('SELECT %s(m
 -- Another model in each row
 SELECT n, assay.margin(model, w) FROM linear, wide_197 w WHERE n IN (99, 196, 197) ORDER BY n;
 
+-- A condition is planned without a query: a model among the signals gives what it gives in one.
+CREATE TABLE judged (id int PRIMARY KEY, a float8, b float8);
+CREATE VIEW judged_signals AS SELECT s.*, assay.model_from_linear('{a,b}', '{1,2}', -3.5, 'logistic') AS scorer, s AS whole FROM judged s;
+SELECT assay.create_policy('judged', 'judged_signals', '{id}', search_path => 'test_lazy_row, assay, pg_catalog, pg_temp');
+SELECT assay.create_detector('judged', 'whole', 'predict(scorer, whole) > 0.5', weight => 1, mode => 'live');
+CREATE TYPE judged_pair AS (a float8, b float8);
+SELECT assay.create_detector('judged', 'row', 'margin(scorer, ROW(a, b)::judged_pair) > 0', weight => 2, mode => 'live');
+CREATE TRIGGER decide AFTER INSERT ON judged REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('judged');
+INSERT INTO judged VALUES (1, 1, 1), (2, 1, 2), (3, NULL, 3);
+SELECT d.id, assay.margin(d.attribution), assay.margin(s.scorer, s.whole) > 0 AS hit FROM judged_decision d JOIN judged_signals s USING (id) ORDER BY id;
+SELECT detector, message FROM assay.fault WHERE policy = 'judged';
+
 SET client_min_messages = warning;
+DROP TRIGGER decide ON judged;
+SELECT assay.drop_policy('judged', true) IS NOT NULL AS dropped;
 DROP SCHEMA test_lazy_row CASCADE;

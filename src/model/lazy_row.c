@@ -373,9 +373,10 @@ WithColumns(PlannerInfo *root, FuncExpr *call, Oid support)
 
 	/*
 	 * A constant model may make an expression that is indexed, which must
-	 * stay as it is to be recognised.
+	 * stay as it is to be recognised.  An expression that is planned by
+	 * itself has no query.
 	 */
-	if (root == NULL || list_length(call->args) < 2 ||
+	if (root == NULL || root->parse == NULL || list_length(call->args) < 2 ||
 		IsA(linitial(call->args), Const) ||
 		root->parse->commandType == CMD_MERGE || GroupsByRow(root->parse))
 		return NULL;
