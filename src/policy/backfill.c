@@ -6,12 +6,11 @@
  * A batch is a range of keys: first its last key is looked for, then all up to
  * it is scored into a tuplestore (batch.c), in parallel where that pays, and
  * that is written by one INSERT ... ON CONFLICT DO UPDATE, of former messages'
- * decisions only.  Where messages come
- * by their keys anyway, and no workers would help, they are gone through once:
- * the batch ends with the last of so many that are scored.
- * assay.backfill_run remembers the last key, and a lock of the
- * transaction keeps two backfills of one policy from doing the same batch:
- * they take turns, each from where the other stopped.
+ * decisions only.  Where messages come by their keys anyway, and no workers
+ * would help, they are gone through once: the batch ends with the last of so
+ * many that are scored.  assay.backfill_run remembers the last key, and a lock
+ * of the transaction keeps two backfills of one policy from doing the same
+ * batch: they take turns, each from where the other stopped.
  *
  * Of keys that came again without a decision (reused_key.c) a batch looks at
  * those in its range: they are read once, in the messages' order, and a batch
