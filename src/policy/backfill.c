@@ -955,6 +955,11 @@ LockPolicy(Oid decision)
 static void
 RunWait(void *arg)
 {
+	/*
+	 * What has been looked up may have left a snapshot, which others wait
+	 * for.
+	 */
+	InvalidateCatalogSnapshot();
 	XactLockTableWait(*(TransactionId *) arg, NULL, NULL, XLTW_None);
 }
 
@@ -965,6 +970,9 @@ RunWait(void *arg)
  * see.  It would decide the message that it sees by the later one.  While a trigger
  * decides, only the messages' table need be locked; and the revision is asked for
  * before, since by one that comes while we wait another may begin to decide.
+ *
+ * Who waits holds no lock and no snapshot: a writer that waited for one, or for a
+ * CREATE INDEX CONCURRENTLY that does, would fail of a deadlock.
  */
 static void
 WaitForWriters(Backfill *b, const Source *asked, Oid decision)
@@ -972,7 +980,8 @@ WaitForWriters(Backfill *b, const Source *asked, Oid decision)
 	Source		named = *asked;
 	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), WRITERS_PATIENCE);
 	Security	security;
-	SPITupleTable *writers;
+	MemoryContext context = CurrentMemoryContext;
+	TransactionId *writers;
 	BatchQuery	q;
 	uint64		n;
 	uint64		left = 0;
@@ -995,31 +1004,37 @@ WaitForWriters(Backfill *b, const Source *asked, Oid decision)
 	QueryAdd(&q, " AND d.mode = 'RowExclusiveLock' AND d.granted AND d.pid IS DISTINCT FROM pg_catalog.pg_backend_pid() "
 			 "AND x.locktype = 'transactionid' AND x.mode = 'ExclusiveLock' AND x.granted");
 	n = QueryRun(&q, SPI_OK_SELECT, NULL);
-	writers = SPI_tuptable;
-	LeaveSecurity(&security);
+	writers = MemoryContextAlloc(context, n * sizeof(TransactionId));
 	for (uint64 i = 0; i < n; i++)
 	{
 		bool		isnull;
-		TransactionId xid = (TransactionId) DatumGetInt64(SPI_getbinval(writers->vals[i], writers->tupdesc, 1, &isnull));
+
+		writers[i] = (TransactionId) DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
+	}
+	LeaveSecurity(&security);
+	SPI_finish();
+	PopActiveSnapshot();
+	SPI_commit();
+	for (uint64 i = 0; i < n; i++)
+	{
 		ErrorData  *error;
 
 		EnterConfiguration(&security);
 		WaitNoLonger(&security, Max(TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until), 1));
-		error = RunProtected(RunWait, &xid);
+		error = RunProtected(RunWait, &writers[i]);
 		LeaveSecurity(&security);
 		if (error && error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
 			ReThrowError(error);
 		left += error != NULL;
 	}
-	SPI_finish();
-	PopActiveSnapshot();
+	SPI_commit();
 	if (left > 0)
 		ereport(WARNING,
 				(errmsg_plural("policy \"%s\": %llu transaction that writes messages has not ended",
 							   "policy \"%s\": %llu transactions that write messages have not ended", left,
 							   asked->policy, (unsigned long long) left),
 				 errdetail("Where such a one began before the current revision and gave a message's key to another, backfill() decides the former message."),
-				 errhint("pg_stat_activity shows them. A new revision, and backfill() once they have ended, decides all anew.")));
+				 errhint("pg_stat_activity and pg_prepared_xacts show them. A new revision, and backfill() once they have ended, decides all anew.")));
 }
 
 /* Partitions for the messages, where there are any to make; they are committed by some at a time. */
@@ -1087,10 +1102,10 @@ NextBatch(Backfill *b, Oid decision, const Source *asked, uint64 *total)
 	bool		more;
 
 	SPI_commit();
-	XactIsoLevel = XACT_READ_COMMITTED;
-	LockPolicy(decision);
 	if (b->run == 0)
 		WaitForWriters(b, asked, decision);
+	XactIsoLevel = XACT_READ_COMMITTED;
+	LockPolicy(decision);
 
 	PushActiveSnapshot(GetTransactionSnapshot());
 	SPI_connect();
