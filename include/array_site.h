@@ -29,13 +29,14 @@ typedef void *(*ArrayMake) (FunctionCallInfo fcinfo, ArrayType *array, MemoryCon
 
 extern void ArrayItems(ArrayType *array, Datum **items, bool **nulls, int *n);
 extern TupleDesc ArraySiteResult(FunctionCallInfo fcinfo, MemoryContext cxt);
-extern ArraySite *GetArraySite(FunctionCallInfo fcinfo, int arg, ArrayMake make);
-extern ArraySite *GetArraySiteAt(ArraySite **place, FunctionCallInfo fcinfo, int arg, ArrayMake make);
+extern ArraySite *GetArraySite(FunctionCallInfo fcinfo, int arg, Datum array, ArrayMake make);
+extern ArraySite *GetArraySiteAt(ArraySite **place, FunctionCallInfo fcinfo, int arg, Datum array, ArrayMake make);
 
 /*
- * Is an argument of type text the text of an array?  Then it is one from now on,
- * for GetArraySiteAt() with that site.
+ * Is an argument of type text the text of an array?  Then *array is that, for
+ * GetArraySiteAt() with that site.  The argument stays: a constant is not given
+ * anew to the next call.
  */
-extern bool ArgumentIsArray(const ArraySite *site, FunctionCallInfo fcinfo, int arg);
+extern bool ArgumentIsArray(const ArraySite *site, FunctionCallInfo fcinfo, int arg, Datum *array);
 
 #endif							/* ASSAY_ARRAY_SITE_H */

@@ -67,9 +67,15 @@ SELECT display_name_claim(repeat('x', 8192), 'nl_people', 'nl_brands') IS NULL, 
 CREATE VIEW nl_signals AS SELECT i AS id, (nearest_name(t, 'nl_names')).name AS n, (lookalike_domain(t, '{x.com}')).how AS l, (display_name_claim(t, '{John}', 'nl_brands')).claim AS c FROM (VALUES (1, 'PayPal')) v(i, t);
 SELECT create_policy('nl', 'nl_signals', '{id}');
 SELECT s.kind, s.name FROM nl_signals v, score('nl', v) x, states(x.attribution) s ORDER BY 2;
+-- names that cannot be protected fail for each message alike, not only for the first that asks them
+CREATE VIEW nl_hosts AS SELECT i AS id, 'bank-login' || i || '.example' AS host FROM generate_series(1, 60) i;
+SELECT create_policy('nl_hosts', 'nl_hosts', '{id}');
+SELECT create_detector('nl_hosts', 'typo', $$(lookalike_domain(host, '{bank.example,no domain}')).how = 'label'$$, weight => 1, mode => 'live');
+SELECT s.fault, count(*) FROM nl_hosts h, score('nl_hosts', h) x, ledger(x.attribution) s WHERE s.fault IS NOT NULL GROUP BY 1;
+SELECT h.hit, count(*) FROM (SELECT assay_internal.condition_hit('nl_hosts', $$(lookalike_domain(host, '{bank.example,no domain}')).how = 'label'$$, v, true) AS hit FROM nl_hosts v OFFSET 0) h GROUP BY 1;
 
 SET client_min_messages = error;
-DROP VIEW nl_signals CASCADE;
-SELECT drop_policy('nl', true);
+DROP VIEW nl_signals, nl_hosts CASCADE;
+SELECT drop_policy('nl', true), drop_policy('nl_hosts', true);
 SELECT drop_set(s) FROM unnest('{nl_names,nl_domains,nl_people,nl_brands,nl_phrases,nl_many}'::text[]) s;
 DROP ROLE nl_reader;

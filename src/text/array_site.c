@@ -51,9 +51,9 @@ IsConstant(FmgrInfo *flinfo, int arg)
 
 /* The call site's, with what was made of the array that is its argument now */
 ArraySite  *
-GetArraySite(FunctionCallInfo fcinfo, int arg, ArrayMake make)
+GetArraySite(FunctionCallInfo fcinfo, int arg, Datum array, ArrayMake make)
 {
-	return GetArraySiteAt((ArraySite **) &fcinfo->flinfo->fn_extra, fcinfo, arg, make);
+	return GetArraySiteAt((ArraySite **) &fcinfo->flinfo->fn_extra, fcinfo, arg, array, make);
 }
 
 /*
@@ -61,23 +61,24 @@ GetArraySite(FunctionCallInfo fcinfo, int arg, ArrayMake make)
  * may be meant as an array, {so}: no list has such a name.
  */
 bool
-ArgumentIsArray(const ArraySite *site, FunctionCallInfo fcinfo, int arg)
+ArgumentIsArray(const ArraySite *site, FunctionCallInfo fcinfo, int arg, Datum *array)
 {
 	text	   *value;
 
+	*array = PG_GETARG_DATUM(arg);
 	/* What was made of a constant stays. */
 	if (site != NULL && site->valid && site->constant)
 		return true;
-	value = PG_GETARG_TEXT_PP(arg);
+	value = DatumGetTextPP(*array);
 	if (VARSIZE_ANY_EXHDR(value) == 0 || *VARDATA_ANY(value) != '{')
 		return false;
-	fcinfo->args[arg].value = OidInputFunctionCall(F_ARRAY_IN, text_to_cstring(value), TEXTOID, -1);
+	*array = OidInputFunctionCall(F_ARRAY_IN, text_to_cstring(value), TEXTOID, -1);
 	return true;
 }
 
 /* The same for one of several arrays of a call site */
 ArraySite  *
-GetArraySiteAt(ArraySite **place, FunctionCallInfo fcinfo, int arg, ArrayMake make)
+GetArraySiteAt(ArraySite **place, FunctionCallInfo fcinfo, int arg, Datum array, ArrayMake make)
 {
 	ArraySite  *site = *place;
 	struct varlena *value;
@@ -96,7 +97,7 @@ GetArraySiteAt(ArraySite **place, FunctionCallInfo fcinfo, int arg, ArrayMake ma
 		*place = site;
 	}
 
-	value = (struct varlena *) PG_GETARG_POINTER(arg);
+	value = (struct varlena *) DatumGetPointer(array);
 	if (VARATT_IS_EXTERNAL_ONDISK(value))
 		lxid = MyLocalTransactionId();
 	else if (VARATT_IS_EXTERNAL(value))

@@ -551,15 +551,21 @@ FindLookalike(FunctionCallInfo fcinfo, DomainSet *set, TupleDesc desc, int64 use
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
 }
 
+static Datum
+LookalikeOfArray(FunctionCallInfo fcinfo, Datum domains)
+{
+	ArraySite  *site = GetArraySite(fcinfo, 1, domains, MakeDomainSet);
+	DomainSet  *set = site->made;
+
+	return FindLookalike(fcinfo, set, set->desc, site->uses);
+}
+
 /* lookalike_domain(host, domains): which protected domain it imitates, and how */
 PG_FUNCTION_INFO_V1(lookalike_domain);
 Datum
 lookalike_domain(PG_FUNCTION_ARGS)
 {
-	ArraySite  *site = GetArraySite(fcinfo, 1, MakeDomainSet);
-	DomainSet  *set = site->made;
-
-	return FindLookalike(fcinfo, set, set->desc, site->uses);
+	return LookalikeOfArray(fcinfo, PG_GETARG_DATUM(1));
 }
 
 /* lookalike_domain(host, list): the same of a list's values */
@@ -570,9 +576,10 @@ lookalike_domain_list(PG_FUNCTION_ARGS)
 	static TupleDesc desc = NULL;
 	DomainSet  *set;
 	int64		uses;
+	Datum		domains;
 
-	if (ArgumentIsArray(fcinfo->flinfo->fn_extra, fcinfo, 1))
-		return lookalike_domain(fcinfo);
+	if (ArgumentIsArray(fcinfo->flinfo->fn_extra, fcinfo, 1, &domains))
+		return LookalikeOfArray(fcinfo, domains);
 	if (desc == NULL)
 		desc = ArraySiteResult(fcinfo, TopMemoryContext);
 	set = NearSetGet(PG_GETARG_TEXT_PP(1), NEAR_DOMAINS, DomainSetOf, &uses);

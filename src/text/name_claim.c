@@ -275,14 +275,15 @@ ClaimNames(FunctionCallInfo fcinfo, int arg, bool list)
 	ClaimSite  *site = GetClaimSite(fcinfo);
 	NameSet    *set;
 	int64		uses;
+	Datum		names = PG_GETARG_DATUM(arg);
 
 	if (PG_ARGISNULL(arg))
 		return NULL;
-	if (list && !ArgumentIsArray(site->sites[arg - 1], fcinfo, arg))
+	if (list && !ArgumentIsArray(site->sites[arg - 1], fcinfo, arg, &names))
 		set = NearSetGet(PG_GETARG_TEXT_PP(arg), NEAR_NAMES, NameSetOf, &uses);
 	else
 	{
-		ArraySite  *array = GetArraySiteAt(&site->sites[arg - 1], fcinfo, arg, MakeNames);
+		ArraySite  *array = GetArraySiteAt(&site->sites[arg - 1], fcinfo, arg, names, MakeNames);
 
 		set = array->made;
 		uses = array->uses;

@@ -157,15 +157,21 @@ FindNearest(FunctionCallInfo fcinfo, NameSet *set, TupleDesc desc, int64 uses)
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
 }
 
+static Datum
+NearestOfArray(FunctionCallInfo fcinfo, Datum names)
+{
+	ArraySite  *site = GetArraySite(fcinfo, 1, names, MakeNameSet);
+	NameSet    *set = site->made;
+
+	return FindNearest(fcinfo, set, set->desc, site->uses);
+}
+
 /* nearest_name(content, names): the protected name that it is, or nearly is */
 PG_FUNCTION_INFO_V1(nearest_name);
 Datum
 nearest_name(PG_FUNCTION_ARGS)
 {
-	ArraySite  *site = GetArraySite(fcinfo, 1, MakeNameSet);
-	NameSet    *set = site->made;
-
-	return FindNearest(fcinfo, set, set->desc, site->uses);
+	return NearestOfArray(fcinfo, PG_GETARG_DATUM(1));
 }
 
 /* nearest_name(content, list): the same of a list's values */
@@ -176,9 +182,10 @@ nearest_name_list(PG_FUNCTION_ARGS)
 	static TupleDesc desc = NULL;
 	NameSet    *set;
 	int64		uses;
+	Datum		names;
 
-	if (ArgumentIsArray(fcinfo->flinfo->fn_extra, fcinfo, 1))
-		return nearest_name(fcinfo);
+	if (ArgumentIsArray(fcinfo->flinfo->fn_extra, fcinfo, 1, &names))
+		return NearestOfArray(fcinfo, names);
 	if (desc == NULL)
 		desc = ArraySiteResult(fcinfo, TopMemoryContext);
 	set = NearSetGet(PG_GETARG_TEXT_PP(1), NEAR_NAMES, NameSetOf, &uses);
