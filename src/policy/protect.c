@@ -28,12 +28,13 @@ RaisedIn(const ErrorData *error, const char *file)
 }
 
 /*
- * A cancel of this backend, or a serialization failure of this transaction, is
- * for the whole transaction; anything else costs only what failed.  The
- * SQLSTATE does not tell: any function may raise it, and a foreign server's
- * statement_timeout, or a deadlock whose locks go with the subtransaction, is
- * an error like others.  So is a lock that was not had in time, and a cancel for
- * the time of a message, of which whoever ran protected within has taken note.
+ * A cancel of this backend, a serialization failure of this transaction, or the
+ * failure of who applies a subscription's beside it is for the whole transaction;
+ * anything else costs only what failed.  The SQLSTATE does not tell: any function
+ * may raise it, and a foreign server's statement_timeout, or a deadlock whose locks
+ * go with the subtransaction, is an error like others.  So is a lock that was not
+ * had in time, and a cancel for the time of a message, of which whoever ran
+ * protected within has taken note.
  */
 static bool
 IsForTransaction(const ErrorData *error)
@@ -45,6 +46,8 @@ IsForTransaction(const ErrorData *error)
 	if (error->funcname && strncmp(error->funcname, "ProcessInterrupts", 17) == 0)
 		return error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE;
 	if (error->funcname && strncmp(error->funcname, "ProcessRecoveryConflict", 23) == 0)
+		return true;
+	if (RaisedIn(error, "applyparallelworker.c"))
 		return true;
 	return error->sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE &&
 		RaisedIn(error, "predicate.c");
