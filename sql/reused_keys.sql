@@ -267,6 +267,21 @@ ALTER TABLE many_decision RENAME decided_at TO gone;
 SELECT assay_internal.maintenance_step('faults', 'many', '90 days', 1000) > 0;
 ALTER TABLE many_decision RENAME gone TO decided_at;
 SELECT count(*) FROM assay_internal.fault WHERE policy = 'many';
+-- a row trigger on a table whose key has other types decides nothing: of what a backfill decided it keeps the key
+CREATE TABLE other_types (id int, part varchar(9), txt text);
+CREATE VIEW other_signals AS SELECT id::bigint AS id, part::text AS part, txt FROM other_types;
+SELECT assay.create_policy('reu_types', 'other_signals', '{id,part}');
+SELECT assay.create_detector('reu_types', 'wire', 'txt = ''wire''', weight => 5, mode => 'live');
+CREATE TRIGGER decide AFTER INSERT ON other_types FOR EACH ROW EXECUTE FUNCTION assay.decide('reu_types');
+INSERT INTO other_types VALUES (3, 'a', 'fine'), (4, 'b', 'fine');
+CALL assay.backfill('reu_types', at => NULL);
+DELETE FROM other_types WHERE id = 3;
+INSERT INTO other_types VALUES (3, 'a', 'wire'), (5, NULL, 'wire');
+SELECT key, reason FROM assay.undecided('reu_types');
+CALL assay.backfill('reu_types', at => NULL, undecided_only => true);
+SELECT id, part, verdict FROM reu_types_verdict ORDER BY id;
+DROP TRIGGER decide ON other_types;
+SELECT assay.drop_policy('reu_types');
 -- a policy that is not there has no keys to look for, and the log says once what is wrong
 CREATE TRIGGER absent AFTER INSERT ON message FOR EACH ROW EXECUTE FUNCTION assay.decide('reu_absent');
 SET client_min_messages = log;

@@ -101,6 +101,37 @@ RunWithoutSubtransaction(void (*run) (void *arg), void *arg)
 	return error;
 }
 
+/*
+ * Copy the error, and roll back.  What was raised again from a copy points to that
+ * copy's own names, which the subtransaction takes along.  Where there is no memory
+ * to copy it, that is an error of the caller's, without our subtransaction left
+ * open under his.
+ */
+static ErrorData *
+CopyAndRollBack(MemoryContext context, ResourceOwner owner)
+{
+	ErrorData  *volatile error = NULL;
+
+	PG_TRY();
+	{
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+	}
+	PG_CATCH();
+	{
+		RollbackAndReleaseCurrentSubTransaction();
+		CurrentResourceOwner = owner;
+		MemoryContextSwitchTo(context);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	RollbackAndReleaseCurrentSubTransaction();
+	CurrentResourceOwner = owner;
+	MemoryContextSwitchTo(context);
+	return error;
+}
+
 /* Run it in a subtransaction, where there can be one; whether the error is of the budget, too. */
 static ErrorData *
 RunForError(void (*run) (void *arg), void *arg, bool *budget)
@@ -128,18 +159,9 @@ RunForError(void (*run) (void *arg), void *arg, bool *budget)
 	}
 	PG_CATCH();
 	{
-		/*
-		 * Rolled back before it is copied: where there is no memory for that,
-		 * it fails as an error of the caller's, without our subtransaction
-		 * left open under his.
-		 */
 		late = BudgetCaught(geterrcode());
 		BudgetLeave();
-		RollbackAndReleaseCurrentSubTransaction();
-		CurrentResourceOwner = owner;
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
+		error = CopyAndRollBack(context, owner);
 		if (late)
 			error->message = BudgetMessage();
 	}

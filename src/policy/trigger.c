@@ -935,21 +935,35 @@ AddKeysOfStatement(Decide *d, DecisionTable *t)
 	SPI_freeplan(plan);
 }
 
-/* The same for a row's message, whose key must have these types */
+/* The same for a row's message, whose key may have other types */
 static void
 AddKeyOfRow(Decide *d, DecisionTable *t)
 {
-	Relation	rel = d->trigdata->tg_relation;
-	ListCell   *lc;
+	Oid			relid = RelationGetRelid(d->trigdata->tg_relation);
+	Oid		   *types = palloc(t->nkeys * sizeof(Oid));
+	char	   *nulls = palloc(t->nkeys);
+	bool		same = true;
+	StringInfoData sql;
 
-	foreach(lc, t->id->key)
+	initStringInfo(&sql);
+	for (int i = 0; i < t->nkeys; i++)
 	{
-		int			i = foreach_current_index(lc);
-		AttrNumber	attno = get_attnum(RelationGetRelid(rel), lfirst(lc));
+		AttrNumber	attno = get_attnum(relid, list_nth(t->id->key, i));
 
-		if (attno <= 0 || get_atttype(RelationGetRelid(rel), attno) != t->key_types[i])
+		if (attno <= 0)
 			return;
+		types[i] = get_atttype(relid, attno);
+		same &= types[i] == t->key_types[i];
 		d->values[i] = slot_getattr(d->trigdata->tg_trigslot, attno, &d->nulls[i]);
+		nulls[i] = d->nulls[i] ? 'n' : ' ';
+		appendStringInfo(&sql, "%s$%d::%s", i > 0 ? ", " : "SELECT ", i + 1, CastName(t->key_types[i]));
+	}
+	if (!same)
+	{
+		if (SPI_execute_with_args(sql.data, t->nkeys, types, d->values, nulls, true, 1) != SPI_OK_SELECT)
+			elog(ERROR, "could not cast a key");
+		for (int i = 0; i < t->nkeys; i++)
+			d->values[i] = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1, &d->nulls[i]);
 	}
 	AddUnwrittenKey(&d->reused, t, d->values, d->nulls);
 }
