@@ -969,7 +969,8 @@ RunWait(void *arg)
  * by another with its key, whose decision by the former revision a batch could not
  * see.  It would decide the message that it sees by the later one.  While a trigger
  * decides, only the messages' table need be locked; and the revision is asked for
- * before, since by one that comes while we wait another may begin to decide.
+ * before, since by one that comes while we wait another may begin to decide.  Of a
+ * transaction and those within it the first is waited for, which ends last.
  *
  * Who waits holds no lock and no snapshot: a writer that waited for one, or for a
  * CREATE INDEX CONCURRENTLY that does, would fail of a deadlock.
@@ -991,7 +992,7 @@ WaitForWriters(Backfill *b, const Source *asked, Oid decision)
 	(void) ReadRevision(&named, 0, &b->revision);
 	EnterConfiguration(&security);
 	QueryStart(&q);
-	QueryAdd(&q, "SELECT DISTINCT x.transactionid::pg_catalog.text::pg_catalog.int8 FROM pg_catalog.pg_locks d "
+	QueryAdd(&q, "SELECT DISTINCT ON (x.virtualtransaction) x.transactionid FROM pg_catalog.pg_locks d "
 			 "JOIN pg_catalog.pg_locks x ON x.virtualtransaction = d.virtualtransaction "
 			 "WHERE (d.relation = ");
 	QueryValue(&q, OIDOID, ObjectIdGetDatum(decision));
@@ -1002,14 +1003,15 @@ WaitForWriters(Backfill *b, const Source *asked, Oid decision)
 	QueryAdd(&q, ", pg_catalog.getdatabaseencoding()) || pg_catalog.decode('00', 'hex'))) AND d.database = ");
 	QueryValue(&q, OIDOID, ObjectIdGetDatum(MyDatabaseId));
 	QueryAdd(&q, " AND d.mode = 'RowExclusiveLock' AND d.granted AND d.pid IS DISTINCT FROM pg_catalog.pg_backend_pid() "
-			 "AND x.locktype = 'transactionid' AND x.mode = 'ExclusiveLock' AND x.granted");
+			 "AND x.locktype = 'transactionid' AND x.mode = 'ExclusiveLock' AND x.granted "
+			 "ORDER BY x.virtualtransaction, pg_catalog.age(x.transactionid) DESC");
 	n = QueryRun(&q, SPI_OK_SELECT, NULL);
 	writers = MemoryContextAlloc(context, n * sizeof(TransactionId));
 	for (uint64 i = 0; i < n; i++)
 	{
 		bool		isnull;
 
-		writers[i] = (TransactionId) DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
+		writers[i] = DatumGetTransactionId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
 	}
 	LeaveSecurity(&security);
 	SPI_finish();
