@@ -69,6 +69,7 @@ typedef struct Evaluation
 	MemoryContext single_context;
 	ExprState **guard_single;	/* each by itself */
 	ExprState **single;			/* the same of the parts */
+	int			caught;			/* errors since they were made */
 
 	/* what is evaluated at once, while health->version stays */
 	uint64		version;
@@ -127,6 +128,26 @@ static inline bool
 HasFailed(PolicyOutcome *o)
 {
 	return o->sqlstate != NULL || o->suspended;
+}
+
+/* An expression by itself.  After an error in it, its state is not used again. */
+static inline Datum
+EvaluateExpr(Evaluation *e, Expr *expr, ExprState **place, bool *isnull)
+{
+	ExprState  *state = *place;
+	Datum		value;
+
+	*place = NULL;
+	if (state == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(e->single_context);
+
+		state = ExecInitExpr(expr, NULL);
+		MemoryContextSwitchTo(old);
+	}
+	value = ExecEvalExprSwitchContext(state, e->econtext, isnull);
+	*place = state;
+	return value;
 }
 
 extern void EvaluateInit(void);

@@ -226,7 +226,7 @@ DROP FUNCTION torn_ratio;
 
 -- What fills a record fails for what is none, and takes it for one the next time: a number was an address.
 SET client_min_messages = error;
-CREATE TABLE fill_message (id int PRIMARY KEY, n float8, j jsonb);
+CREATE TABLE fill_message (id int PRIMARY KEY, n float8, j jsonb, received_at timestamptz DEFAULT now());
 CREATE VIEW fill_signals AS SELECT * FROM fill_message;
 CREATE FUNCTION fill(anyelement, jsonb) RETURNS anyelement LANGUAGE sql STABLE AS 'SELECT $1';
 SELECT assay.create_policy('fill', 'fill_signals', '{id}');
@@ -238,13 +238,17 @@ SELECT id, verdict, degraded FROM fill_decision ORDER BY id;
 SELECT detector, sqlstate, message, count(*) FROM assay.fault WHERE policy = 'fill' GROUP BY 1, 2, 3;
 \set VERBOSITY terse
 SELECT hits, faults FROM assay.backtest('fill', 'jsonb_populate_record(n, j) > 1');
-SELECT assay.create_detector('fill', 'json', 'n = json_populate_record(base => 2.5::float8, from_json => ''{}'')', weight => 1);
 CREATE OPERATOR ==> (FUNCTION = jsonb_populate_record, LEFTARG = anyelement, RIGHTARG = jsonb);
-SELECT assay.create_detector('fill', 'operator', '(n OPERATOR(public.==>) j) > 1', weight => 1);
-SELECT assay.create_detector('fill', 'row', '(jsonb_populate_record(NULL::public.fill_message, j)).n > 1', weight => 1);
-DROP OPERATOR ==> (anyelement, jsonb);
+SELECT assay.create_detector('fill', 'operator', '(n OPERATOR(public.==>) j) > 1', weight => 1, mode => 'live');
+SELECT assay.create_guard('fill', 'filled', 'jsonb_populate_record(n, j) > 2');
+SELECT assay.create_detector('fill', 'guarded', 'filled AND n > 1', weight => 1, mode => 'live');
+SELECT assay.exclude('fill', 'none', 'jsonb_populate_record(n, j) > 3', mutes => '{hit}', reason => 'none');
+INSERT INTO fill_message SELECT i, 2.5, '{}' FROM generate_series(4, 12) i;
+SELECT detector, sqlstate, message FROM assay.fault WHERE policy = 'fill' GROUP BY 1, 2, 3 ORDER BY 1;
+SELECT count(*), bool_and(degraded) FROM fill_decision;
 DROP TRIGGER decide ON fill_message;
 SELECT assay.drop_policy('fill', true);
+DROP OPERATOR ==> (anyelement, jsonb);
 DROP FUNCTION fill;
 DROP VIEW fill_signals;
 DROP TABLE fill_message;

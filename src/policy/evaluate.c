@@ -312,20 +312,30 @@ BuildChunks(Evaluation *e)
 }
 
 /*
- * An error was caught.  Where functions were replaced meanwhile, nothing that they
- * keep between their calls is gone on with: one that became what its language can't
- * compile, which the error may have said, is taken for ready the next time.
+ * An error was caught, of one part by itself, or of all that is evaluated at once.
+ * What functions keep between their calls is not gone on with where one of them
+ * ended in the midst of it: what it had half made it would take for whole.  Nor is
+ * it where functions were replaced: one that became what its language can't compile,
+ * which the error may have said, is taken for ready the next time.
  */
 static void
-NoteCaught(Evaluation *e)
+NoteCaught(Evaluation *e, bool of_all)
 {
-	if (e->news == ItemNews())
+	bool		replaced = e->news != ItemNews();
+
+	e->spoilt |= of_all || replaced;
+
+	/*
+	 * Of one by itself EvaluateExpr() lets go; what that leaves is given back
+	 * in time.
+	 */
+	if (!replaced && ++e->caught <= POLICY_PARTS(e->policy))
 		return;
 	e->news = ItemNews();
+	e->caught = 0;
 	MemoryContextReset(e->single_context);
 	memset(e->single, 0, POLICY_PARTS(e->policy) * sizeof(ExprState *));
 	memset(e->guard_single, 0, e->policy->nguards * sizeof(ExprState *));
-	e->spoilt = true;
 }
 
 /* The order of the parts when each is evaluated by itself */
@@ -590,16 +600,8 @@ IsTrue(TupleTableSlot *result, int column)
 static Datum
 EvaluateAlone(Evaluation *e, Rule *rule, ExprState **single, bool *isnull)
 {
-	Datum		value;
+	Datum		value = EvaluateExpr(e, rule->expr, single, isnull);
 
-	if (*single == NULL)
-	{
-		MemoryContext old = MemoryContextSwitchTo(e->single_context);
-
-		*single = ExecInitExpr(rule->expr, NULL);
-		MemoryContextSwitchTo(old);
-	}
-	value = ExecEvalExprSwitchContext(*single, e->econtext, isnull);
 	CHECK_FOR_INTERRUPTS();
 	BudgetCheckMemory(e->econtext->ecxt_per_tuple_memory);
 	return value;
@@ -742,7 +744,7 @@ TryPart(Evaluation *e, int part, int share, List **faults)
 	error = RunProtected(RunPartJob, &job);
 	if (error)
 	{
-		NoteCaught(e);
+		NoteCaught(e, false);
 		NoteFault(e, part, error, faults);
 	}
 	MemoryContextSwitchTo(old);
@@ -1094,7 +1096,7 @@ EvaluateRowProtected(Evaluation *e, TupleTableSlot *slot, TimestampTz at,
 	if (error == NULL)
 		return;
 	FreeErrorData(error);
-	NoteCaught(e);
+	NoteCaught(e, true);
 	if (faults)
 		*faults = before;
 	EvaluateRowApart(e, slot, at, decision, faults);

@@ -702,49 +702,6 @@ RefuseUntrusted(Node *node, void *context)
 	return expression_tree_walker(node, RefuseUntrusted, context);
 }
 
-/* Functions of the server's that fill a record that they are given */
-static bool
-FillsRecord(Oid func)
-{
-	switch (func)
-	{
-		case F_JSON_POPULATE_RECORD:
-		case F_JSONB_POPULATE_RECORD:
-#if PG_VERSION_NUM >= 170000
-		case F_JSONB_POPULATE_RECORD_VALID:
-#endif
-			return true;
-		default:
-			return false;
-	}
-}
-
-/*
- * They fail for what is no record, and take it for one when they are called again:
- * a condition is evaluated for the next message, too.  After planning, when
- * arguments are in their places.
- */
-static bool
-RefuseFilled(Node *node, void *context)
-{
-	Oid			func;
-	List	   *args;
-
-	if (node == NULL)
-		return false;
-	func = IsA(node, FuncExpr) ? ((FuncExpr *) node)->funcid : get_opcode(OperatorOfNode(node));
-	if (FillsRecord(func))
-	{
-		args = IsA(node, FuncExpr) ? ((FuncExpr *) node)->args :
-			IsA(node, ScalarArrayOpExpr) ? ((ScalarArrayOpExpr *) node)->args : ((OpExpr *) node)->args;
-		if (!type_is_rowtype(exprType(linitial(args))))
-			ereport(ERROR,
-					(errcode(ERRCODE_DATATYPE_MISMATCH),
-					 errmsg("first argument of %s must be a row type", get_func_name(func))));
-	}
-	return expression_tree_walker(node, RefuseFilled, context);
-}
-
 /* Are operators looked up where others than PostgreSQL and we may have made some? */
 static bool
 LooksElsewhere(void)
@@ -884,8 +841,6 @@ RuleParseKind(RuleKind kind, const char *condition, TupleDesc desc, List *guards
 	(void) CollectFunctions(expr, rule);
 	rule->expr = plan ? expression_planner_with_deps((Expr *) expr, &rule->relations, &items) :
 		(Expr *) expr;
-	if (plan)
-		(void) RefuseFilled((Node *) rule->expr, NULL);
 	foreach(lc, items)
 	{
 		PlanInvalItem *item = lfirst_node(PlanInvalItem, lc);

@@ -42,17 +42,9 @@ TextDetectorsIdle(Evaluation *e)
 static bool
 Content(Evaluation *e, int detector, Datum *content)
 {
-	ExprState **state = &e->single[detector];
 	bool		isnull;
 
-	if (*state == NULL)
-	{
-		MemoryContext old = MemoryContextSwitchTo(e->single_context);
-
-		*state = ExecInitExpr(e->policy->detectors[detector].content->expr, NULL);
-		MemoryContextSwitchTo(old);
-	}
-	*content = ExecEvalExprSwitchContext(*state, e->econtext, &isnull);
+	*content = EvaluateExpr(e, e->policy->detectors[detector].content->expr, &e->single[detector], &isnull);
 	return !isnull;
 }
 

@@ -18,7 +18,6 @@
 #include "catalog/pg_proc.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
-#include "invalidation.h"
 #include "logged_signals.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
@@ -59,7 +58,6 @@ typedef struct TryState
 	Expr	   *parsed;
 	ExprState  *expr;			/* NULL: not ready */
 	MemoryContext expr_context;
-	uint64		news;			/* of functions, before expr was made */
 	bool		foreign_code;	/* may depend on the search_path */
 	int			settings;		/* that it depends on without that */
 	char		parallel;		/* PROPARALLEL_... of what it calls */
@@ -174,8 +172,8 @@ ParseWithGuards(TryState *state, const char *condition, List *names, List *condi
 }
 
 /*
- * Make it ready, for the first time or after an error, as functions were replaced
- * (NoteCaught() in evaluate.c); or dropped, which is the next message's error, too.
+ * Make it ready, for the first time or after an error (NoteCaught() in evaluate.c);
+ * a function may have been dropped meanwhile, which is the next message's error, too.
  */
 static void
 MakeReady(TryState *state)
@@ -184,7 +182,6 @@ MakeReady(TryState *state)
 
 	MemoryContextReset(state->expr_context);
 	old = MemoryContextSwitchTo(state->expr_context);
-	state->news = ItemNews();
 	state->expr = ExecInitExpr(state->parsed, NULL);
 	MemoryContextSwitchTo(old);
 }
@@ -365,7 +362,7 @@ Try(FunctionCallInfo fcinfo, bool logged)
 		error = RunProtected(RunTry, &job);
 	else
 		RunTry(&job);
-	if (error && job.state->news != ItemNews())
+	if (error)
 		job.state->expr = NULL;
 	ExecClearTuple(job.state->row);
 	ExecClearTuple(job.state->values);
