@@ -27,6 +27,24 @@ SET statement_timeout = '60s';
 \set VERBOSITY terse
 SELECT count(*) FROM (SELECT (score('par', s)).score FROM signals s OFFSET 0) t WHERE score > 0;
 SELECT count(*) FROM (SELECT (score('par', s)).score FROM signals s OFFSET 0) t WHERE score > 0;
+-- so it is where the leader runs such a query for a message of its own: it fails, and that message has the fault
+CREATE FUNCTION nested(int) RETURNS int LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+	IF pg_backend_pid() = current_setting('par.leader')::int THEN
+		PERFORM count(*) FROM (SELECT (assay.score('par', s)).score FROM par.signals s OFFSET 0) t WHERE score > 0;
+	END IF;
+	RETURN $1;
+END $$;
+CREATE VIEW outer_signals AS SELECT id, body FROM message;
+SELECT create_policy('outer', 'outer_signals', '{id}');
+SELECT create_detector('outer', 'nested', 'par.nested(id) < 0', mode => 'live');
+-- (before PostgreSQL 17 it is the query's)
+DO $$
+BEGIN
+	PERFORM count(*) FROM (SELECT (score('outer', s)).score FROM outer_signals s OFFSET 0) t WHERE score > 0;
+EXCEPTION WHEN division_by_zero THEN
+END $$;
+SELECT drop_policy('outer', true);
 \set VERBOSITY default
 RESET statement_timeout;
 -- its own faults it takes as such

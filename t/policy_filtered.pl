@@ -123,7 +123,7 @@ $third->wait_for_subscription_sync($sub, 'decided');
 $pub->safe_psql('postgres', 'INSERT INTO plain SELECT i, i FROM generate_series(131, 160) i');
 $pub->wait_for_catchup('mail');
 # What is applied is committed without waiting for the WAL to be written, up to where the next one waits.
-value('SELECT pg_current_xact_id()');
+value(q{SELECT pg_logical_emit_message(true, '', '')});
 $sub->wait_for_catchup('decided');
 my $all = q{SELECT (SELECT count(*) FROM p_plain_decision), count(*), min(change), max(change), count(DISTINCT id) FROM p_plain_change};
 is($third->safe_psql('postgres', $all), value($all), 'decisions and their events, as they came');

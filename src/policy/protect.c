@@ -172,8 +172,9 @@ RunForError(void (*run) (void *arg), void *arg, bool *budget)
 
 /*
  * Who leads parallel workers raises their errors in the midst of what runs, and none
- * of what surrounds that then is in the context of the error.  To go on would be to
- * wait for ever for the worker, of whose end nothing else tells.
+ * of what surrounds that then is in the context of the error, but what surrounds the
+ * query that they work for.  To go on would be to wait for ever for the worker, of
+ * whose end nothing else tells.
  */
 static void
 MarkOwn(void *arg)
@@ -181,10 +182,28 @@ MarkOwn(void *arg)
 	errcontext(OWN_CONTEXT);
 }
 
-static bool
-IsOfWorker(const ErrorData *error)
+/* How often one that is raised here has the mark */
+static int
+MarksHere(void)
 {
-	return error->context == NULL || strstr(error->context, OWN_CONTEXT) == NULL;
+	int			n = 0;
+
+	for (ErrorContextCallback *c = error_context_stack; c; c = c->previous)
+		n += c->callback == MarkOwn;
+	return n;
+}
+
+static bool
+IsOfWorker(const ErrorData *error, int marks)
+{
+	const char *at = error->context;
+
+	while (at && marks > 0 && (at = strstr(at, OWN_CONTEXT)) != NULL)
+	{
+		at += strlen(OWN_CONTEXT);
+		marks--;
+	}
+	return marks > 0;
 }
 
 ErrorData  *
@@ -192,15 +211,19 @@ RunProtected(void (*run) (void *arg), void *arg)
 {
 	ErrorContextCallback own = {error_context_stack, MarkOwn, NULL};
 	bool		leads = IsInParallelMode() && !IsParallelWorker();
+	int			marks = 0;
 	bool		budget = false;
 	ErrorData  *error;
 
 	if (leads)
+	{
 		error_context_stack = &own;
+		marks = MarksHere();
+	}
 	error = RunForError(run, arg, &budget);
 	error_context_stack = own.previous;
 
-	if (error && ((leads && IsOfWorker(error)) || (!budget && IsForTransaction(error))))
+	if (error && (IsOfWorker(error, marks) || (!budget && IsForTransaction(error))))
 		ReThrowError(error);
 	if (error)
 		error->message = CutMessage(error->message ? error->message : "unknown error");
