@@ -996,7 +996,15 @@ WaitForWriters(Backfill *b, const Source *asked, Oid decision)
 			 "JOIN pg_catalog.pg_locks x ON x.virtualtransaction = d.virtualtransaction "
 			 "WHERE (d.relation = ");
 	QueryValue(&q, OIDOID, ObjectIdGetDatum(decision));
+
+	/*
+	 * Anybody may make a trigger that names the policy; a stranger's decides
+	 * nothing.
+	 */
 	QueryAdd(&q, " OR d.relation IN (SELECT t.tgrelid FROM pg_catalog.pg_trigger t "
+			 "JOIN pg_catalog.pg_class m ON m.oid = t.tgrelid JOIN pg_catalog.pg_class o ON o.oid = ");
+	QueryValue(&q, OIDOID, ObjectIdGetDatum(decision));
+	QueryAdd(&q, " AND pg_catalog.pg_has_role(m.relowner, o.relowner, 'USAGE') "
 			 "WHERE t.tgfoid = 'assay.decide()'::pg_catalog.regprocedure AND t.tgnargs = 1 AND "
 			 "t.tgargs = pg_catalog.convert_to(");
 	QueryValue(&q, TEXTOID, CStringGetTextDatum(asked->policy));
