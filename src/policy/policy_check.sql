@@ -202,7 +202,8 @@ BEGIN
 	RETURN QUERY
 		SELECT 'warning', 'owner', CASE WHEN s.n = 1 THEN format('the owner of %s may not decide by this policy: its messages stay undecided', s.tables[1])
 				ELSE format('the owners of %s and %s more may not decide by this policy: their messages stay undecided', s.tables[1], s.n - 1) END,
-			format('GRANT %I TO the owner of %s, or give both to one role.', p.owner, s.tables[1])
+			format('Anybody can make such a trigger. If these messages are to be decided, and their owner may do all that %1$I may: GRANT %1$I TO the owner of %2$s, or give both to one role.',
+				p.owner, s.tables[1])
 				|| CASE WHEN s.n > 1 THEN ' SELECT tgrelid::regclass FROM pg_trigger WHERE tgfoid = ''assay.decide''::regproc; has the others.' ELSE '' END
 		FROM (SELECT array_agg(d.tgrelid::regclass ORDER BY d.tgrelid::regclass::text COLLATE "C") AS tables, count(*) AS n
 			FROM (SELECT DISTINCT tgrelid FROM assay_internal.decide_triggers(p.policy, decision_owner) WHERE NOT may_decide) d) s
