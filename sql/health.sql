@@ -246,15 +246,15 @@ RESET ROLE;
 ALTER TABLE health.beside DISABLE ROW LEVEL SECURITY;
 -- what the stranger raises, and where he sleeps, blinds nobody for other policies
 SET ROLE assay_stranger;
-CREATE OR REPLACE FUNCTION health.spy(place text) RETURNS boolean LANGUAGE plpgsql COST 0.0001 AS $$ BEGIN RAISE EXCEPTION 'go away' USING ERRCODE = 'query_canceled'; END $$;
+CREATE OR REPLACE FUNCTION health.spy(place text) RETURNS boolean LANGUAGE plpgsql COST 0.0001 AS $$ BEGIN RAISE EXCEPTION 'go away' USING ERRCODE = 'query_canceled', HINT = 'GRANT it all TO me'; END $$;
 \c -
 SET client_min_messages = error;
 SET ROLE assay_looker;
-SELECT "check", severity, detail FROM assay.health WHERE object = 'strange' AND detail ~ 'go away';
+SELECT "check", severity, detail, hint FROM assay.health WHERE object = 'strange' AND detail ~ 'go away';
 SELECT kind, severity FROM assay.alerts WHERE policy = 'strange' AND detail = 'go away';
 -- a superuser, and who is the owner's member, have chosen no more
 RESET ROLE;
-SELECT "check", severity, detail FROM assay.health WHERE object = 'strange' AND detail ~ 'go away';
+SELECT "check", severity, detail, hint FROM assay.health WHERE object = 'strange' AND detail ~ 'go away';
 -- nor by so much that it goes to a file
 SET ROLE assay_stranger;
 CREATE OR REPLACE FUNCTION health.spy(place text) RETURNS boolean LANGUAGE plpgsql COST 0.0001 AS $$ BEGIN RAISE EXCEPTION '%', repeat('go away ', 100000); END $$;

@@ -36,6 +36,11 @@ SELECT take_changes('o''s', 'quarantine', array(SELECT change FROM read_changes(
 SELECT take_changes('o''s', 'quarantine', array(SELECT change FROM read_changes('o''s', 'quarantine')));
 SELECT count(*) FROM read_changes('o''s', 'quarantine');
 SELECT count(*) FROM read_changes('o''s', 'dashboard');
+-- who is no more is not told of by what takes the others' changes along
+BEGIN;
+UPDATE "o's_change" SET changed_at = now() - interval '2 hours';
+SELECT hint FROM assay.check('o''s') WHERE "check" = 'outbox';
+ROLLBACK;
 -- another verdict by a new revision, or by a key that comes again, is news; the same one is none
 SELECT alter_detector('o''s', 'high', condition => 's > 0.95 OR s = 0');
 CALL backfill('o''s', at => NULL);

@@ -173,6 +173,16 @@ BEGIN;
 SET LOCAL client_min_messages = warning;
 DROP TABLE acc.acc_decision CASCADE;
 SELECT severity, "check", detail FROM assay.check('acc') WHERE severity = 'error';
+-- who asks it is not told to drop it
+DO $$
+DECLARE
+	hint text;
+BEGIN
+	PERFORM assay.undecided('acc');
+EXCEPTION WHEN undefined_table THEN
+	GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
+	RAISE WARNING '% %', SQLERRM, hint;
+END $$;
 -- what is left of it goes with the policy
 DROP TRIGGER decide ON acc.message;
 SELECT assay.drop_policy('acc', true);

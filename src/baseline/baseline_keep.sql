@@ -296,12 +296,13 @@ CREATE FUNCTION assay_internal.baseline_check_source(b assay.baseline) RETURNS v
 DECLARE
 	gone record;
 BEGIN
-	SELECT v.what, v.oid INTO gone FROM (VALUES ('source', b.source), ('label table', b.label_table), ('table of counted labels', b.counted_label)) v(what, oid)
+	SELECT v.what, v.column_name INTO gone
+	FROM (VALUES ('source', 'source', b.source), ('label table', 'label_table', b.label_table), ('table of counted labels', 'counted_label', b.counted_label)) v(what, column_name, oid)
 	WHERE v.oid IS NOT NULL AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = v.oid);
 	IF FOUND THEN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_table',
 			MESSAGE = format('the %s of baseline %s does not exist any more', gone.what, b.relation),
-			HINT = format('Drop the baseline by assay.drop_baseline(%L), and create it anew.', b.relation);
+			HINT = format('Restore it, and a superuser does UPDATE assay.baseline SET %s = ... WHERE relation = %L::regclass; assay.drop_baseline(%2$L) takes along what it has counted.', gone.column_name, b.relation);
 	END IF;
 	SELECT v.relation, k.name INTO gone FROM (VALUES
 			(b.source, b.key_columns || b.at_column || b.arrival_column || b.message_key), (b.relation, b.key_columns || ARRAY[assay_internal.baseline_tile(b.tile), 'history']),

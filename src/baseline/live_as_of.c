@@ -385,7 +385,7 @@ OpenSource(Oid relid, Oid baseline)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("the source of baseline %s does not exist any more", get_rel_name(baseline)),
-				 errhint("Drop the baseline by assay.drop_baseline(), and create it anew.")));
+				 errhint("The view assay.health says how to mend it.")));
 	return source;
 }
 

@@ -340,7 +340,8 @@ ReadIdentity(const char *policy, int revision, MemoryContext context)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("decision table of policy \"%s\" does not exist", policy),
-				 errhint("A policy cannot do without it: assay.drop_policy() removes what is left.")));
+				 errhint("SELECT * FROM assay.check(%s) says what to do; assay.drop_policy() would remove all revisions.",
+						 quote_literal_cstr(policy))));
 	id->owner = RelationOwner(id->decision);
 	id->current = (revision == 0);
 	if (id->current)

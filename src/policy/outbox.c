@@ -17,9 +17,12 @@
 #include "funcapi.h"
 #include "labels.h"
 #include "miscadmin.h"
+#include "read_snapshot.h"
 #include "refuse_null.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
 
 typedef struct Outbox
 {
@@ -38,6 +41,41 @@ StartOutbox(FunctionCallInfo fcinfo, Outbox *o)
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("policy \"%s\" has no outbox", o->source.policy),
 				 errhint("Its owner makes one by assay.create_outbox(%s).", quote_literal_cstr(o->source.policy))));
+}
+
+/* read_now(query, ...): its first value as text, by the snapshot by which messages are decided */
+PG_FUNCTION_INFO_V1(assay_read_now);
+Datum
+assay_read_now(PG_FUNCTION_ARGS)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	Datum	   *values;
+	Oid		   *types;
+	bool	   *isnull;
+	char	   *nulls;
+	char	   *value = NULL;
+	int			n;
+
+	RefuseNull(fcinfo, 0, "query");
+	n = extract_variadic_args(fcinfo, 1, true, &values, &types, &isnull);
+	nulls = palloc(Max(n, 0) + 1);
+	for (int i = 0; i < n; i++)
+		nulls[i] = isnull[i] ? 'n' : ' ';
+	SPI_connect();
+	PushReadSnapshot();
+	if (SPI_execute_with_args(text_to_cstring(PG_GETARG_TEXT_PP(0)), Max(n, 0), types, values, nulls, true, 1) != SPI_OK_SELECT)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("query must be a SELECT")));
+	if (SPI_processed > 0)
+		value = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	if (value)
+		value = MemoryContextStrdup(caller, value);
+	PopActiveSnapshot();
+	SPI_finish();
+	if (value == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(value));
 }
 
 /* read_changes(policy, consumer, n): what a consumer has not taken out yet, the oldest first */

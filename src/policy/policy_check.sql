@@ -202,7 +202,8 @@ BEGIN
 	RETURN QUERY
 		SELECT 'warning', 'owner', CASE WHEN s.n = 1 THEN format('the owner of %s may not decide by this policy: its messages stay undecided', s.tables[1])
 				ELSE format('the owners of %s and %s more may not decide by this policy: their messages stay undecided', s.tables[1], s.n - 1) END,
-			format('GRANT %I TO the owner of %s, or give both to one role.', p.owner, s.tables[1])
+			format('Anybody can make such a trigger. If these messages are to be decided, and their owner may do all that %1$I may: GRANT %1$I TO the owner of %2$s, or give both to one role.',
+				p.owner, s.tables[1])
 				|| CASE WHEN s.n > 1 THEN ' SELECT tgrelid::regclass FROM pg_trigger WHERE tgfoid = ''assay.decide''::regproc; has the others.' ELSE '' END
 		FROM (SELECT array_agg(d.tgrelid::regclass ORDER BY d.tgrelid::regclass::text COLLATE "C") AS tables, count(*) AS n
 			FROM (SELECT DISTINCT tgrelid FROM assay_internal.decide_triggers(p.policy, decision_owner) WHERE NOT may_decide) d) s
@@ -403,7 +404,6 @@ DECLARE
 	r assay.revision := assay_internal.revision_for_reading(p.policy);
 	n bigint;
 	never bigint;
-	mend text;
 BEGIN
 	RETURN QUERY
 		SELECT CASE WHEN f.last < r.made_at THEN 'info' WHEN f.detector IS NULL AND f.sqlstate <> 'PA001' THEN 'error' ELSE 'warning' END, 'faults',
@@ -428,9 +428,9 @@ BEGIN
 					CASE WHEN never < n THEN format('; CALL assay.backfill(%L, undecided_only => true) decides %s', p.policy, CASE WHEN never > 0 THEN 'the others' ELSE 'them' END) END, '.');
 		END IF;
 	EXCEPTION WHEN OTHERS THEN
-		GET STACKED DIAGNOSTICS mend = PG_EXCEPTION_HINT;
+		-- what the error itself hints at may be the words of whoever's code raised it
 		RETURN QUERY SELECT 'warning', 'undecided', 'it cannot be told which messages have no decision: ' || SQLERRM,
-			CASE WHEN SQLSTATE = '42501' THEN 'It takes SELECT on the message table, and USAGE on its schema.' ELSE nullif(mend, '') END;
+			CASE WHEN SQLSTATE = '42501' THEN 'It takes SELECT on the message table, and USAGE on its schema.' ELSE format('SELECT * FROM assay.undecided(%L); has the whole error.', p.policy) END;
 	END;
 	-- a session that has not heard of the revision for a minute
 	IF EXISTS (SELECT FROM pg_class c WHERE c.oid = p.decision) AND has_table_privilege(p.decision, 'SELECT') THEN

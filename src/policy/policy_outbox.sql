@@ -44,16 +44,53 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION assay_internal.check_own_columns(text, text[], text, text[]) IS 'error where a table beside a policy''s decisions would have a column of the key twice';
 
+CREATE FUNCTION assay_internal.read_now(query text, VARIADIC arguments "any") RETURNS text
+	AS 'MODULE_PATHNAME', 'assay_read_now' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION assay_internal.read_now(text, "any") IS 'first value of a query, by a snapshot of now, also in REPEATABLE READ and SERIALIZABLE';
+
+CREATE FUNCTION assay_internal.changes_statement(policy text, decision regclass, op text, by_now boolean) RETURNS text LANGUAGE plpgsql STABLE
+	SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	p assay.policy;
+	target regclass;
+	keys text;
+	new_keys text;
+	same text;
+	asked text;
+	former text;
+BEGIN
+	SELECT * INTO p FROM assay.policy q WHERE q.policy = changes_statement.policy AND q.decision = changes_statement.decision;
+	target := assay_internal.outbox_table(p.policy, p.label);
+	IF target IS NULL THEN
+		RETURN NULL;
+	END IF;
+	SELECT string_agg(quote_ident(k), ', ' ORDER BY o), string_agg(format('n.%I', k), ', ' ORDER BY o),
+		string_agg(format('d.%1$I %2$s n.%1$I', k, e), ' AND ' ORDER BY o), string_agg(format('d.%I %s $%s', k, e, o), ' AND ' ORDER BY o)
+	INTO keys, new_keys, same, asked
+	FROM unnest(p.key) WITH ORDINALITY u(k, o) JOIN pg_attribute a ON a.attrelid = p.decision AND a.attname = k, assay_internal.key_equality(a.atttypid) e;
+	former := CASE WHEN op = 'UPDATE' THEN format('SELECT d.verdict FROM old_decisions d WHERE %s AND d.revision = n.revision', same)
+		WHEN by_now THEN format('SELECT assay_internal.read_now(%L, %s, n.revision) AS verdict',
+			format('SELECT d.verdict FROM %s d WHERE %s AND d.revision < $%s ORDER BY d.revision DESC LIMIT 1', p.decision, asked, cardinality(p.key) + 1), new_keys)
+		ELSE format('SELECT d.verdict FROM %s d WHERE %s AND d.revision < n.revision ORDER BY d.revision DESC LIMIT 1', p.decision, same) END;
+	-- a first decision is news unless it has the default verdict
+	RETURN CASE WHEN by_now THEN 'WITH r AS MATERIALIZED (SELECT n.revision, assay_internal.read_now('
+			'''SELECT r.default_verdict FROM assay.revision r WHERE r.policy = $1 AND r.revision = $2'', $2, n.revision) AS default_verdict '
+			'FROM (SELECT DISTINCT n.revision FROM new_decisions n) n) ' ELSE '' END
+		|| format('INSERT INTO %s (consumer, %s, revision, old_verdict, verdict, score) SELECT c.consumer, %s, n.revision, o.verdict, n.verdict, n.score '
+		'FROM new_decisions n LEFT JOIN LATERAL (%s) o ON true, unnest($1) c(consumer) WHERE n.verdict IS DISTINCT FROM coalesce(o.verdict, '
+		'(SELECT r.default_verdict FROM %s r WHERE %sr.revision = n.revision))', target, keys, new_keys, former,
+		CASE WHEN by_now THEN 'r' ELSE 'assay.revision' END, CASE WHEN by_now THEN '' ELSE 'r.policy = $2 AND ' END);
+END $$;
+COMMENT ON FUNCTION assay_internal.changes_statement(text, regclass, text, boolean) IS
+	'statement that writes changes of new_decisions for consumers, $1, of a policy, $2; by_now: what was before is read by a snapshot of now; NULL: there is no outbox';
+
 -- Runs as who writes decisions: the policy's owner.  Also where a worker of a subscription
 -- does, whose trigger decides the messages that come (depth 2); decisions that a first copy
 -- brings have their changes with them, or had them there.
 CREATE FUNCTION assay_internal.note_changes() RETURNS trigger LANGUAGE plpgsql
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	p assay.policy;
-	keys text;
-	same text;
-	target regclass;
+	statement text;
 	number bigint;
 	written bigint;
 BEGIN
@@ -63,25 +100,17 @@ BEGIN
 	IF current_setting('session_replication_role') = 'replica' AND pg_trigger_depth() < 2 THEN
 		RETURN NULL;
 	END IF;
-	SELECT * INTO p FROM assay.policy q WHERE q.policy = TG_ARGV[0] AND q.decision = TG_RELID;
-	target := assay_internal.outbox_table(p.policy, p.label);
-	IF target IS NULL THEN
+	-- As of now, as messages are decided: by the snapshot of REPEATABLE READ there may be no outbox yet, nor the decision before.
+	IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+		statement := assay_internal.read_now('SELECT assay_internal.changes_statement($1, $2, $3, true)', TG_ARGV[0], TG_RELID, TG_OP);
+	ELSE
+		statement := assay_internal.changes_statement(TG_ARGV[0], TG_RELID, TG_OP, false);
+	END IF;
+	IF statement IS NULL THEN
 		RETURN NULL;
 	END IF;
-	SELECT string_agg(quote_ident(k), ', ' ORDER BY o), string_agg(format('d.%1$I %2$s n.%1$I', k, assay_internal.key_equality(a.atttypid)), ' AND ' ORDER BY o) INTO keys, same
-	FROM unnest(p.key) WITH ORDINALITY u(k, o) JOIN pg_attribute a ON a.attrelid = p.decision AND a.attname = k;
 	number := assay_internal.last_number();
-	-- A first decision is news unless it has the default verdict.  By the snapshot of REPEATABLE READ the one before may not be
-	-- the last: what comes again is news then.
-	EXECUTE format('INSERT INTO %s (consumer, %s, revision, old_verdict, verdict, score) SELECT c.consumer, %s, n.revision, o.verdict, n.verdict, n.score '
-		'FROM new_decisions n LEFT JOIN LATERAL (%s) o ON true, unnest($1) c(consumer) WHERE n.verdict IS DISTINCT FROM coalesce(o.verdict, '
-		'(SELECT r.default_verdict FROM assay.revision r WHERE r.policy = $2 AND r.revision = n.revision))%s', target, keys,
-		(SELECT string_agg(format('n.%I', k), ', ' ORDER BY o) FROM unnest(p.key) WITH ORDINALITY u(k, o)),
-		CASE TG_OP WHEN 'INSERT' THEN format('SELECT d.verdict FROM %s d WHERE %s AND d.revision < n.revision ORDER BY d.revision DESC LIMIT 1', p.decision, same)
-			ELSE format('SELECT d.verdict FROM old_decisions d WHERE %s AND d.revision = n.revision', same) END,
-		CASE WHEN TG_OP = 'INSERT' AND current_setting('transaction_isolation') IN ('repeatable read', 'serializable')
-			THEN ' OR o.verdict IS NOT NULL' END)
-	USING TG_ARGV[1]::text[], p.policy;
+	EXECUTE statement USING TG_ARGV[1]::text[], TG_ARGV[0];
 	GET DIAGNOSTICS written = ROW_COUNT;
 	IF written > 0 THEN
 		PERFORM assay_internal.put_back_last_number(number);

@@ -67,7 +67,7 @@ CutMessage(const char *message)
 }
 
 /*
- * The same where there is no subtransaction: for what calls nothing but the
+ * Run it where there is no subtransaction: for what calls nothing but the
  * server's own functions of values, which leave behind no more than memory,
  * and what a resource owner knows.
  */

@@ -240,8 +240,8 @@ AddCounts(BatchQuery *q, Source *s)
 }
 
 /*
- * When the last of them came, as an expression: no decision behind it is a former
- * message's.  It is the same for all keys, so that it is asked once.
+ * When the last such key came again, as an expression: no decision after that is a
+ * former message's.  It is the same for all keys, so that it is asked once.
  */
 char	   *
 LastReuse(Source *s)

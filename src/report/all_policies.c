@@ -171,9 +171,14 @@ AskInTime(AskJob *job)
 		mine->ms = most;
 		TooSlow(job->s);
 	}
-	/* Of a kind that EXCEPTION WHEN OTHERS catches, which not all are */
+
+	/*
+	 * Of a kind that EXCEPTION WHEN OTHERS catches, which not all are.  It
+	 * may be of the owner's code, which does not tell the reader what to do.
+	 */
 	if (error)
 	{
+		error->hint = NULL;
 		error->sqlerrcode = ERRCODE_EXTERNAL_ROUTINE_EXCEPTION;
 		ReThrowError(error);
 	}

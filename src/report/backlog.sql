@@ -32,7 +32,8 @@ BEGIN
 	END IF;
 	RETURN QUERY
 		SELECT 'warning', 'outbox', format('consumer "%s" has not taken out %s changes of verdicts, the oldest of %s', b.consumer, b.changes, b.oldest),
-			format('SELECT * FROM assay.read_changes(%L, %L) has them, assay.take_changes() takes them out; a consumer that is no more: SELECT assay.drop_outbox(%L).', p.policy, b.consumer, p.policy)
+			format('SELECT * FROM assay.read_changes(%1$L, %2$L) has them, assay.take_changes() takes them out. Where it is no more, once the others have taken theirs, since that ends it for all: SELECT assay.drop_outbox(%1$L); and in the same transaction assay.create_outbox() for them.',
+				p.policy, b.consumer)
 		FROM assay_internal.outbox_backlog(p.policy) b WHERE b.oldest < now() - interval '1 hour';
 	RETURN QUERY
 		SELECT 'error', 'outbox', format('verdicts of %s that change are lost: its owner has no table %I beside %s', p.decision, p.policy || '_change', p.label),

@@ -293,7 +293,7 @@ DECLARE
 	all_odd bigint := 0;
 	odd_key text;
 	one_odd text;
-	gone text;
+	gone record;
 BEGIN
 	IF (SELECT c.relowner FROM pg_class c WHERE c.oid = $1) <> (SELECT u.oid FROM pg_roles u WHERE u.rolname = current_user) THEN
 		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = 'text_model_learn() runs as the owner of the text model',
@@ -308,12 +308,14 @@ BEGIN
 	IF NOT FOUND THEN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = format('%s is not the version table of a text model', $1);
 	END IF;
-	SELECT v.what INTO gone FROM (VALUES ('view of contents', r.content_view), ('label table', r.labels), ('table of counted messages', r.counted)) v(what, oid)
+	SELECT v.what, v.column_name INTO gone
+	FROM (VALUES ('view of contents', 'content_view', r.content_view), ('label table', 'labels', r.labels), ('table of counted messages', 'counted', r.counted)) v(what, column_name, oid)
 	WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = v.oid);
 	IF FOUND THEN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_table',
-			MESSAGE = format('the %s of text model "%s" does not exist any more', gone, r.name),
-			HINT = format('Drop the text model by assay.drop_text_model(%L), and create it anew.', r.name);
+			MESSAGE = format('the %s of text model "%s" does not exist any more', gone.what, r.name),
+			HINT = format('Restore it, and a superuser does UPDATE assay.text_model_registry SET %s = ... WHERE name = %L; assay.drop_text_model(%2$L) takes along what it has learned.',
+				gone.column_name, r.name);
 	END IF;
 	PERFORM assay_internal.check_trusted_view(r.content_view, 'text model');
 	-- Labels that transactions before this one's lock committed are seen below.
