@@ -73,14 +73,16 @@ BEGIN
 	number := assay_internal.last_number();
 	-- A first decision is news unless it has the default verdict.  By the snapshot of REPEATABLE READ the one before may not be
 	-- the last: what comes again is news then.
+	-- What a backfill by a former revision adds to a later one's decision is none.
 	EXECUTE format('INSERT INTO %s (consumer, %s, revision, old_verdict, verdict, score) SELECT c.consumer, %s, n.revision, o.verdict, n.verdict, n.score '
-		'FROM new_decisions n LEFT JOIN LATERAL (%s) o ON true, unnest($1) c(consumer) WHERE n.verdict IS DISTINCT FROM coalesce(o.verdict, '
-		'(SELECT r.default_verdict FROM assay.revision r WHERE r.policy = $2 AND r.revision = n.revision))%s', target, keys,
+		'FROM new_decisions n LEFT JOIN LATERAL (%s) o ON true, unnest($1) c(consumer) WHERE (n.verdict IS DISTINCT FROM coalesce(o.verdict, '
+		'(SELECT r.default_verdict FROM assay.revision r WHERE r.policy = $2 AND r.revision = n.revision))%s) '
+		'AND NOT EXISTS (SELECT FROM %s d WHERE %s AND d.revision > n.revision)', target, keys,
 		(SELECT string_agg(format('n.%I', k), ', ' ORDER BY o) FROM unnest(p.key) WITH ORDINALITY u(k, o)),
 		CASE TG_OP WHEN 'INSERT' THEN format('SELECT d.verdict FROM %s d WHERE %s AND d.revision < n.revision ORDER BY d.revision DESC LIMIT 1', p.decision, same)
 			ELSE format('SELECT d.verdict FROM old_decisions d WHERE %s AND d.revision = n.revision', same) END,
 		CASE WHEN TG_OP = 'INSERT' AND current_setting('transaction_isolation') IN ('repeatable read', 'serializable')
-			THEN ' OR o.verdict IS NOT NULL' END)
+			THEN ' OR o.verdict IS NOT NULL' END, p.decision, same)
 	USING TG_ARGV[1]::text[], p.policy;
 	GET DIAGNOSTICS written = ROW_COUNT;
 	IF written > 0 THEN
