@@ -23,7 +23,6 @@
 #include "access/relation.h"
 #include "access/xact.h"
 #include "batch.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
@@ -40,7 +39,6 @@
 #include "signals_query.h"
 #include "signals_shape.h"
 #include "storage/lmgr.h"
-#include "storage/lock.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -937,21 +935,6 @@ OneBatch(Backfill *b, uint64 *total)
 	return true;
 }
 
-/*
- * Wait for another backfill into this decision table to end its batch.  It is
- * no advisory lock, which anybody could hold, and not by the policy's name, of
- * which others may have the same hash.
- */
-static void
-LockPolicy(Oid decision)
-{
-	LOCKTAG		tag;
-	Oid			relid = get_relname_relid("backfill_run", get_namespace_oid("assay_internal", false));
-
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, relid, decision, 0);
-	(void) LockAcquire(&tag, ExclusiveLock, false, false);
-}
-
 static void
 RunWait(void *arg)
 {
@@ -1107,7 +1090,7 @@ NextBatch(Backfill *b, Oid decision, const Source *asked, uint64 *total)
 	if (b->run == 0)
 		WaitForWriters(b, asked, decision);
 	XactIsoLevel = XACT_READ_COMMITTED;
-	LockPolicy(decision);
+	LockBatch(decision);
 
 	PushActiveSnapshot(GetTransactionSnapshot());
 	SPI_connect();
