@@ -39,6 +39,7 @@
 #include "signals_query.h"
 #include "signals_shape.h"
 #include "storage/lmgr.h"
+#include "storage/proc.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -81,6 +82,10 @@ typedef struct Backfill
 	DecisionTable *table;
 	KeptKeys	kept;			/* keys that came again, once there are any */
 } Backfill;
+
+/* The snapshot with which a batch began, before it read anything; an error leaves it behind, of that transaction */
+static Snapshot batch_snapshot = NULL;
+static LocalTransactionId batch_lxid;
 
 /* Equality of a key's column of the decision table, and of the view */
 static char *
@@ -906,9 +911,10 @@ OneBatch(Backfill *b, uint64 *total)
 
 	/*
 	 * A message that came with the key since the batch was read has a
-	 * decision of its own.
+	 * decision of its own, though its transaction may have begun long before.
 	 */
-	b->table->replaced = psprintf("\"(decision)\".decided_at <= %s", LastReuse(s));
+	b->table->replaced = psprintf("\"(decision)\".decided_at <= %s%s", LastReuse(s),
+								  s->reused ? " AND assay_internal.batch_saw(\"(decision)\".xmin)" : "");
 	LeaveSecurity(&security);
 
 	RegisterBatch(b, &enr);
@@ -1093,6 +1099,8 @@ NextBatch(Backfill *b, Oid decision, const Source *asked, uint64 *total)
 	LockBatch(decision);
 
 	PushActiveSnapshot(GetTransactionSnapshot());
+	batch_snapshot = GetActiveSnapshot();
+	batch_lxid = MyLocalTransactionId();
 	SPI_connect();
 	InitSource(s, asked->policy, asked->since, asked->until, asked->at, false);
 	s->tables = MessageKeys;
@@ -1104,8 +1112,18 @@ NextBatch(Backfill *b, Oid decision, const Source *asked, uint64 *total)
 	}
 	more = OneBatch(b, total);
 	SPI_finish();
+	batch_snapshot = NULL;
 	PopActiveSnapshot();
 	return more;
+}
+
+/* batch_saw(xid): had this transaction been committed when the batch at work began? */
+PG_FUNCTION_INFO_V1(assay_batch_saw);
+Datum
+assay_batch_saw(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(batch_snapshot && batch_lxid == MyLocalTransactionId() &&
+				   !XidInMVCCSnapshot(DatumGetTransactionId(PG_GETARG_DATUM(0)), batch_snapshot));
 }
 
 PG_FUNCTION_INFO_V1(assay_backfill);
