@@ -23,6 +23,7 @@
 #include "access/relation.h"
 #include "access/xact.h"
 #include "batch.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
@@ -60,7 +61,7 @@
 #define KEPT_AT_ONCE_MIN	100
 #define KEPT_AT_ONCE_MAX	10000
 
-/* Milliseconds that a run waits for those who write decisions when it begins */
+/* Milliseconds that a run waits for those who write messages */
 #define WRITERS_PATIENCE	10000
 
 /* Faults kept of one batch; the ledgers have them all */
@@ -75,6 +76,8 @@ typedef struct Backfill
 	bool		own_time;		/* evaluate each as of its own time */
 	int			batch;
 	int64		run;			/* in assay_internal.backfill_run */
+	int64		patience;		/* milliseconds that it still waits for
+								 * writers */
 	Datum	   *after;			/* done up to this key, or NULL */
 	Datum	   *bound;			/* last key of the batch */
 	bool		first_only;		/* no more than a batch, … */
@@ -961,6 +964,9 @@ RunWait(void *arg)
  * before, since by one that comes while we wait another may begin to decide.  Of a
  * transaction and those within it the first is waited for, which ends last.
  *
+ * Before later batches those are waited for that have kept keys: they may have
+ * replaced messages meanwhile without a decision.
+ *
  * Who waits holds no lock and no snapshot: a writer that waited for one, or for a
  * CREATE INDEX CONCURRENTLY that does, would fail of a deadlock.
  */
@@ -968,7 +974,8 @@ static void
 WaitForWriters(Backfill *b, const Source *asked, Oid decision)
 {
 	Source		named = *asked;
-	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), WRITERS_PATIENCE);
+	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), b->patience);
+	bool		first = b->run == 0;
 	Security	security;
 	MemoryContext context = CurrentMemoryContext;
 	TransactionId *writers;
@@ -978,18 +985,23 @@ WaitForWriters(Backfill *b, const Source *asked, Oid decision)
 
 	PushActiveSnapshot(GetTransactionSnapshot());
 	SPI_connect();
-	(void) ReadRevision(&named, 0, &b->revision);
+	if (first)
+		(void) ReadRevision(&named, 0, &b->revision);
 	EnterConfiguration(&security);
 	QueryStart(&q);
 	QueryAdd(&q, "SELECT DISTINCT ON (x.virtualtransaction) x.transactionid FROM pg_catalog.pg_locks d "
 			 "JOIN pg_catalog.pg_locks x ON x.virtualtransaction = d.virtualtransaction "
 			 "WHERE (d.relation = ");
-	QueryValue(&q, OIDOID, ObjectIdGetDatum(decision));
-	QueryAdd(&q, " OR d.relation IN (SELECT t.tgrelid FROM pg_catalog.pg_trigger t "
-			 "WHERE t.tgfoid = 'assay.decide()'::pg_catalog.regprocedure AND t.tgnargs = 1 AND "
-			 "t.tgargs = pg_catalog.convert_to(");
-	QueryValue(&q, TEXTOID, CStringGetTextDatum(asked->policy));
-	QueryAdd(&q, ", pg_catalog.getdatabaseencoding()) || pg_catalog.decode('00', 'hex'))) AND d.database = ");
+	QueryValue(&q, OIDOID, ObjectIdGetDatum(first ? decision : get_relname_relid("reused_key", get_namespace_oid("assay_internal", false))));
+	if (first)
+	{
+		QueryAdd(&q, " OR d.relation IN (SELECT t.tgrelid FROM pg_catalog.pg_trigger t "
+				 "WHERE t.tgfoid = 'assay.decide()'::pg_catalog.regprocedure AND t.tgnargs = 1 AND "
+				 "t.tgargs = pg_catalog.convert_to(");
+		QueryValue(&q, TEXTOID, CStringGetTextDatum(asked->policy));
+		QueryAdd(&q, ", pg_catalog.getdatabaseencoding()) || pg_catalog.decode('00', 'hex'))");
+	}
+	QueryAdd(&q, ") AND d.database = ");
 	QueryValue(&q, OIDOID, ObjectIdGetDatum(MyDatabaseId));
 	QueryAdd(&q, " AND d.mode = 'RowExclusiveLock' AND d.granted AND d.pid IS DISTINCT FROM pg_catalog.pg_backend_pid() "
 			 "AND x.locktype = 'transactionid' AND x.mode = 'ExclusiveLock' AND x.granted "
@@ -1019,12 +1031,14 @@ WaitForWriters(Backfill *b, const Source *asked, Oid decision)
 		left += error != NULL;
 	}
 	SPI_commit();
+	if (n > 0)
+		b->patience = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until);
 	if (left > 0)
 		ereport(WARNING,
 				(errmsg_plural("policy \"%s\": %llu transaction that writes messages has not ended",
 							   "policy \"%s\": %llu transactions that write messages have not ended", left,
 							   asked->policy, (unsigned long long) left),
-				 errdetail("Where such a one began before the current revision and gave a message's key to another, backfill() decides the former message."),
+				 errdetail("Where such a one began before the current revision, or without a decision, and gave a message's key to another, backfill() decides the former message."),
 				 errhint("pg_stat_activity and pg_prepared_xacts show them. A new revision, and backfill() once they have ended, decides all anew.")));
 }
 
@@ -1093,7 +1107,7 @@ NextBatch(Backfill *b, Oid decision, const Source *asked, uint64 *total)
 	bool		more;
 
 	SPI_commit();
-	if (b->run == 0)
+	if (b->patience > 0)
 		WaitForWriters(b, asked, decision);
 	XactIsoLevel = XACT_READ_COMMITTED;
 	LockBatch(decision);
@@ -1147,6 +1161,7 @@ assay_backfill(PG_FUNCTION_ARGS)
 	b.undecided_only = PG_GETARG_BOOL(5);
 	b.degraded_only = PG_GETARG_BOOL(6);
 	b.own_time = PG_GETARG_BOOL(7);
+	b.patience = WRITERS_PATIENCE;
 	b.scan.source = &source;
 	b.scan.columns = AddDecision;
 	b.scan.scores = AddScores;
