@@ -294,6 +294,9 @@ assay_forget_messages(PG_FUNCTION_ARGS)
 			n++;
 	}
 	InitMaterializedSRF(fcinfo, 0);
+	/* A batch may be writing what is not to be seen yet, nor forgotten. */
+	if (!dry_run)
+		LockBatch(s.id->decision);
 	SPI_connect();
 	reused = FindReused(&w, &s, tables, n, fcinfo);
 	EnterSource(&security, &s);
