@@ -234,6 +234,21 @@ BEGIN
 	EXECUTE 'SELECT pg_column_size(assay_internal.form_signals(s)), pg_column_size(s) FROM logged.sized s' INTO logged, row_size;
 END $$;
 SELECT n, logged <= row_size AS no_larger FROM (VALUES (20), (135)) v(n), sizes(n);
+
+-- 9. A row may be stored: its values are as long and as exact as its columns, or there is an error
+CREATE TABLE longer AS SELECT 12345.678 AS n, 'abcdef'::varchar AS v, '{abcdef}'::varchar[] AS va, B'10101'::varbit AS b, 'x'::char(3) AS c,
+	timestamptz '2024-01-01 00:00:00.6+00' AS ts, '1.6 s'::interval AS i;
+SELECT assay_internal.ensure_shape('logged.longer') IS NOT NULL AS made;
+CREATE TABLE rounded (n numeric(7, 1), c char(5), ts timestamptz(0), i interval second(0));
+SELECT s.n, octet_length(s.c), s.ts AT TIME ZONE 'UTC' AS ts, s.i FROM longer l, assay.signals_as(NULL::rounded, assay_internal.form_signals(l)) s;
+CREATE TYPE short_n AS (n numeric(5, 1));
+CREATE TYPE short_v AS (v varchar(3));
+CREATE TYPE short_va AS (va varchar(3)[]);
+CREATE TYPE short_b AS (b varbit(3));
+SELECT t, try(format('SELECT assay.signals_as(NULL::logged.%I, assay_internal.form_signals(l)) FROM logged.longer l', t)) FROM unnest('{short_n,short_v,short_va,short_b}'::text[]) t;
+-- what a condition is tried on is what was logged
+SELECT s.* FROM longer l, assay_internal.signals_row(NULL::short_v, assay_internal.form_signals(l)) s;
+
 DROP TRIGGER decide ON message; DROP TRIGGER w ON post; DROP VIEW compared;
 SELECT assay.drop_policy(p, true) FROM unnest(ARRAY['logged', 'post_a', 'post_b', 'wide']) p;
 \set VERBOSITY default

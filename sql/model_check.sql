@@ -28,6 +28,12 @@ RESET ROLE;
 SELECT c.* FROM m, (SELECT 1 AS size, k AS "Kind", k AS other FROM unnest('{b,new}'::kind[]) k) r, assay.model_check(model, r) c;
 -- a value of a domain is one of the type that it is of
 SELECT c.* FROM m, (SELECT 1::amount AS size, 'new' AS "Kind") r, assay.model_check(model, r) c;
+-- nor in a row of that stranger's table
+SET ROLE model_check_other;
+CREATE TABLE theirs AS SELECT 1 AS size, 'new'::kind AS "Kind";
+RESET ROLE;
+SELECT c.* FROM m, theirs t, assay.model_check(model, t) c;
+SELECT c.* FROM m, (SELECT t FROM theirs t) t, assay.model_check(model, t.t) c;
 DROP OWNED BY model_check_other CASCADE;
 DROP ROLE model_check_other;
 SELECT count(*) FROM m, assay.model_check(model, NULL::jsonb) c;

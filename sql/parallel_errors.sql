@@ -35,7 +35,9 @@ BEGIN
 	END IF;
 	RETURN $1;
 END $$;
-CREATE VIEW outer_signals AS SELECT id, body FROM message;
+CREATE TABLE outer_message AS SELECT * FROM message LIMIT 5;
+ALTER TABLE outer_message SET (parallel_workers = 2);
+CREATE VIEW outer_signals AS SELECT id, body FROM outer_message;
 SELECT create_policy('outer', 'outer_signals', '{id}');
 SELECT create_detector('outer', 'nested', 'par.nested(id) < 0', mode => 'live');
 -- (before PostgreSQL 17 it is the query's)

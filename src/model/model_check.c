@@ -190,17 +190,22 @@ model_check_jsonb(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* A row as JSON, without casts that strangers gave its types: evaluation runs none either */
+/*
+ * A row as JSON, without casts that strangers gave its types: evaluation runs none
+ * either.  Whoever calls runs them, so that a table's owner is a stranger, too.
+ */
 static Jsonb *
 RowJson(HeapTupleHeader row)
 {
 	TupleDesc	desc = lookup_rowtype_tupdesc_copy(HeapTupleHeaderGetTypeId(row), HeapTupleHeaderGetTypMod(row));
-	TupleDesc	plain = BlessTupleDesc(PlainDesc(desc));
+	TupleDesc	plain;
 	Datum	   *values = palloc(Max(desc->natts, 1) * sizeof(Datum));
 	bool	   *nulls = palloc(Max(desc->natts, 1) * sizeof(bool));
 	HeapTupleData tuple = {.t_len = HeapTupleHeaderGetDatumLength(row),.t_data = row};
 	Datum		json;
 
+	desc->tdtypeid = RECORDOID;
+	plain = BlessTupleDesc(PlainDesc(desc));
 	heap_deform_tuple(&tuple, desc, values, nulls);
 	for (int i = 0; i < desc->natts; i++)
 	{

@@ -23,7 +23,6 @@
 #include "access/relation.h"
 #include "access/xact.h"
 #include "batch.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
@@ -992,20 +991,26 @@ WaitForWriters(Backfill *b, const Source *asked, Oid decision)
 	QueryAdd(&q, "SELECT DISTINCT ON (x.virtualtransaction) x.transactionid FROM pg_catalog.pg_locks d "
 			 "JOIN pg_catalog.pg_locks x ON x.virtualtransaction = d.virtualtransaction "
 			 "WHERE (d.relation = ");
-	QueryValue(&q, OIDOID, ObjectIdGetDatum(first ? decision : get_relname_relid("reused_key", get_namespace_oid("assay_internal", false))));
-	if (first)
-	{
-		QueryAdd(&q, " OR d.relation IN (SELECT t.tgrelid FROM pg_catalog.pg_trigger t "
-				 "WHERE t.tgfoid = 'assay.decide()'::pg_catalog.regprocedure AND t.tgnargs = 1 AND "
-				 "t.tgargs = pg_catalog.convert_to(");
-		QueryValue(&q, TEXTOID, CStringGetTextDatum(asked->policy));
-		QueryAdd(&q, ", pg_catalog.getdatabaseencoding()) || pg_catalog.decode('00', 'hex'))");
-	}
-	QueryAdd(&q, ") AND d.database = ");
+	QueryValue(&q, OIDOID, ObjectIdGetDatum(decision));
+
+	/*
+	 * Anybody may make a trigger that names the policy; a stranger's decides
+	 * nothing.
+	 */
+	QueryAdd(&q, " OR d.relation IN (SELECT t.tgrelid FROM pg_catalog.pg_trigger t "
+			 "JOIN pg_catalog.pg_class m ON m.oid = t.tgrelid JOIN pg_catalog.pg_class o ON o.oid = ");
+	QueryValue(&q, OIDOID, ObjectIdGetDatum(decision));
+	QueryAdd(&q, " AND pg_catalog.pg_has_role(m.relowner, o.relowner, 'USAGE') "
+			 "WHERE t.tgfoid = 'assay.decide()'::pg_catalog.regprocedure AND t.tgnargs = 1 AND "
+			 "t.tgargs = pg_catalog.convert_to(");
+	QueryValue(&q, TEXTOID, CStringGetTextDatum(asked->policy));
+	QueryAdd(&q, ", pg_catalog.getdatabaseencoding()) || pg_catalog.decode('00', 'hex'))) AND d.database = ");
 	QueryValue(&q, OIDOID, ObjectIdGetDatum(MyDatabaseId));
 	QueryAdd(&q, " AND d.mode = 'RowExclusiveLock' AND d.granted AND d.pid IS DISTINCT FROM pg_catalog.pg_backend_pid() "
-			 "AND x.locktype = 'transactionid' AND x.mode = 'ExclusiveLock' AND x.granted "
-			 "ORDER BY x.virtualtransaction, pg_catalog.age(x.transactionid) DESC");
+			 "AND x.locktype = 'transactionid' AND x.mode = 'ExclusiveLock' AND x.granted%s "
+			 "ORDER BY x.virtualtransaction, pg_catalog.age(x.transactionid) DESC",
+			 first ? "" : " AND EXISTS (SELECT FROM pg_catalog.pg_locks k WHERE k.virtualtransaction = d.virtualtransaction AND k.database = d.database "
+			 "AND k.relation = 'assay_internal.reused_key'::pg_catalog.regclass AND k.mode = 'RowExclusiveLock' AND k.granted)");
 	n = QueryRun(&q, SPI_OK_SELECT, NULL);
 	writers = MemoryContextAlloc(context, n * sizeof(TransactionId));
 	for (uint64 i = 0; i < n; i++)

@@ -614,6 +614,8 @@ struct SignalsReader
 	MemoryContext context;		/* of what depends on the shape */
 	TupleDesc	desc;
 	const		Bitmapset *wanted;	/* columns of desc, from 0; NULL: all */
+	bool		fits;			/* values are as long, and as exact, as the
+								 * columns are: they may be stored */
 	SignalsShape *shape;
 	RowColumn  *columns;		/* of desc */
 	int		   *to;				/* of each column of the shape, or -1 */
@@ -642,7 +644,8 @@ BindRowColumn(SignalsReader *r, int column, const SignalColumn *c)
 	bool		varlena;
 
 	to->refused = !OidIsValid(type);
-	to->as_text = !to->refused && (c->form == FORM_TEXT ? type != TEXTOID : type != c->type);
+	to->as_text = !to->refused && ((c->form == FORM_TEXT ? type != TEXTOID : type != c->type) ||
+								   (r->fits && typmod >= 0));
 	if (!to->as_text)
 		return;
 	getTypeOutputInfo(c->type, &function, &varlena);
@@ -778,7 +781,7 @@ typedef struct RowState
 } RowState;
 
 static RowState *
-RowStateFor(FunctionCallInfo fcinfo)
+RowStateFor(FunctionCallInfo fcinfo, bool fits)
 {
 	RowState   *state = fcinfo->flinfo->fn_extra;
 	TypeCacheEntry *entry;
@@ -804,6 +807,7 @@ RowStateFor(FunctionCallInfo fcinfo)
 	old = MemoryContextSwitchTo(state->context);
 	state->desc = lookup_rowtype_tupdesc_copy(type, -1);
 	state->reader = MakeSignalsReader(state->desc, NULL, state->context);
+	state->reader->fits = fits;
 	state->values = palloc(state->desc->natts * sizeof(Datum));
 	state->nulls = palloc(state->desc->natts * sizeof(bool));
 	MemoryContextSwitchTo(old);
@@ -813,12 +817,10 @@ RowStateFor(FunctionCallInfo fcinfo)
 	return state;
 }
 
-/* signals_row(NULL::view, signals): a row of the view, by name */
-PG_FUNCTION_INFO_V1(assay_signals_row);
-Datum
-assay_signals_row(PG_FUNCTION_ARGS)
+static Datum
+SignalsRow(FunctionCallInfo fcinfo, bool fits)
 {
-	RowState   *state = RowStateFor(fcinfo);
+	RowState   *state = RowStateFor(fcinfo, fits);
 
 	if (PG_ARGISNULL(1))
 		PG_RETURN_NULL();
@@ -826,12 +828,28 @@ assay_signals_row(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(state->desc, state->values, state->nulls)));
 }
 
+/* signals_row(NULL::view, signals): a row of the view, by name, with the values that were logged */
+PG_FUNCTION_INFO_V1(assay_signals_row);
+Datum
+assay_signals_row(PG_FUNCTION_ARGS)
+{
+	return SignalsRow(fcinfo, false);
+}
+
+/* signals_as(NULL::view, signals): the same for whoever may store it */
+PG_FUNCTION_INFO_V1(assay_signals_as);
+Datum
+assay_signals_as(PG_FUNCTION_ARGS)
+{
+	return SignalsRow(fcinfo, true);
+}
+
 /* covers_signals(NULL::view, signals): was each column of the view logged? */
 PG_FUNCTION_INFO_V1(assay_covers_signals);
 Datum
 assay_covers_signals(PG_FUNCTION_ARGS)
 {
-	RowState   *state = RowStateFor(fcinfo);
+	RowState   *state = RowStateFor(fcinfo, false);
 
 	if (PG_ARGISNULL(1))
 		PG_RETURN_NULL();

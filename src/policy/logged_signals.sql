@@ -69,7 +69,7 @@ COMMENT ON FUNCTION assay_internal.signal_is(assay.logged_signals, text, text, a
 	'is this the logged signal, of which the view has a type, given as NULL::type? By the equality of the type that was logged, or of the view''s, or by its text';
 
 CREATE FUNCTION assay.signals_as(row_type anyelement, signals assay.logged_signals) RETURNS anyelement
-	AS 'MODULE_PATHNAME', 'assay_signals_row' LANGUAGE C STABLE PARALLEL SAFE COST 100
+	AS 'MODULE_PATHNAME', 'assay_signals_as' LANGUAGE C STABLE PARALLEL SAFE COST 100
 	SET search_path = pg_catalog, pg_temp
 	SET timezone = 'UTC' SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres' SET extra_float_digits = 1 SET bytea_output = 'hex';
 COMMENT ON FUNCTION assay.signals_as(anyelement, assay.logged_signals) IS
