@@ -175,6 +175,25 @@ value(q{CALL assay.backfill('p', at => NULL, undecided_only => true)});
 is(value(q{SELECT count(*) FROM assay.undecided('p')}), '0', 'but by backfill');
 is(value("SELECT count(*), max(id) FROM p_decision WHERE decided_at > '$before'"), '80|80', 'which leaves all others alone');
 
+# So has one that comes again while a batch of backfill() has decided the message before it, which is not committed yet.
+$node->safe_psql('postgres', q{
+	CREATE FUNCTION waits() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN NULL; END';
+	SET session_replication_role = replica; INSERT INTO message VALUES (5000000), (5000001); RESET session_replication_role;
+	CREATE TRIGGER waits AFTER INSERT ON p_decision FOR EACH STATEMENT EXECUTE FUNCTION waits()});
+my $filler = $node->background_psql('postgres', on_error_stop => 0);
+$holder->query_safe('SELECT pg_advisory_lock(1)');
+$filler->query_until(qr/begun/, "\\echo begun\nCALL assay.backfill('p', at => NULL, undecided_only => true);\n");
+$node->poll_query_until('postgres', q{SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted});
+value('DELETE FROM message WHERE id = 5000000; INSERT INTO message VALUES (5000000)');
+$holder->query_safe('SELECT pg_advisory_unlock(1)');
+$filler->query('SELECT 1');
+is(value(q{SELECT string_agg(key::text || reason, '|') FROM assay.undecided('p')}), '{5000000}not decided: what decided its key is about a message before it',
+	'a key that comes again beside a backfill is not decided by that');
+value(q{CALL assay.backfill('p', at => NULL, undecided_only => true)});
+is(value(q{SELECT count(*) FROM assay.undecided('p')}), '0', 'but by the next');
+value('DROP TRIGGER waits ON p_decision; DELETE FROM message WHERE id >= 5000000; DELETE FROM p_decision WHERE id >= 5000000');
+$filler->quit;
+
 # A timeout of a function's own is no timeout of the statement.
 stored_while_locked('LOCK known', 'other', $session, 'VALUES (1)', 1);
 is(value('SELECT degraded FROM o_decision WHERE id = 1'), 't', 'decided without its signals');

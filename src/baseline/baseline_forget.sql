@@ -18,6 +18,8 @@ BEGIN
 		WHERE a.attrelid = relation AND a.attname = k.name AND a.attnum > 0 AND NOT a.attisdropped)) THEN
 		RAISE EXCEPTION 'columns must be one or more of those of %', relation USING ERRCODE = 'undefined_column';
 	END IF;
+	-- a refresh that is not committed has rows that are not to be seen yet
+	PERFORM assay_internal.baseline_for_change(relation);
 	-- as the key's index compares; without a length, also a domain's, to which a longer value would be cut
 	statement := format('DELETE FROM %s b WHERE %s', relation, (SELECT string_agg(format('b.%I %s %L::%I.%I', c.key, assay_internal.key_equality(t.oid), c.value, n.nspname, t.typname), ' AND ')
 		FROM jsonb_each_text(columns) c JOIN pg_attribute a ON a.attrelid = relation AND a.attname = c.key

@@ -21,9 +21,9 @@
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "access/transam.h"
 #include "access/xact.h"
 #include "batch.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
@@ -40,7 +40,6 @@
 #include "signals_query.h"
 #include "signals_shape.h"
 #include "storage/lmgr.h"
-#include "storage/lock.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -61,7 +60,7 @@
 #define KEPT_AT_ONCE_MIN	100
 #define KEPT_AT_ONCE_MAX	10000
 
-/* Milliseconds that a run waits for those who write decisions when it begins */
+/* Milliseconds that a run waits for those who write messages */
 #define WRITERS_PATIENCE	10000
 
 /* Faults kept of one batch; the ledgers have them all */
@@ -76,6 +75,8 @@ typedef struct Backfill
 	bool		own_time;		/* evaluate each as of its own time */
 	int			batch;
 	int64		run;			/* in assay_internal.backfill_run */
+	int64		patience;		/* milliseconds that it still waits for
+								 * writers */
 	Datum	   *after;			/* done up to this key, or NULL */
 	Datum	   *bound;			/* last key of the batch */
 	bool		first_only;		/* no more than a batch, … */
@@ -83,6 +84,9 @@ typedef struct Backfill
 	DecisionTable *table;
 	KeptKeys	kept;			/* keys that came again, once there are any */
 } Backfill;
+
+/* The snapshot with which the batch at work began, before it read anything */
+static Snapshot batch_snapshot = NULL;
 
 /* Equality of a key's column of the decision table, and of the view */
 static char *
@@ -908,9 +912,10 @@ OneBatch(Backfill *b, uint64 *total)
 
 	/*
 	 * A message that came with the key since the batch was read has a
-	 * decision of its own.
+	 * decision of its own, though its transaction may have begun long before.
 	 */
-	b->table->replaced = psprintf("\"(decision)\".decided_at <= %s", LastReuse(s));
+	b->table->replaced = psprintf("\"(decision)\".decided_at <= %s%s", LastReuse(s),
+								  s->reused ? " AND assay_internal.batch_saw(\"(decision)\".xmin)" : "");
 	LeaveSecurity(&security);
 
 	RegisterBatch(b, &enr);
@@ -937,21 +942,6 @@ OneBatch(Backfill *b, uint64 *total)
 	return true;
 }
 
-/*
- * Wait for another backfill into this decision table to end its batch.  It is
- * no advisory lock, which anybody could hold, and not by the policy's name, of
- * which others may have the same hash.
- */
-static void
-LockPolicy(Oid decision)
-{
-	LOCKTAG		tag;
-	Oid			relid = get_relname_relid("backfill_run", get_namespace_oid("assay_internal", false));
-
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, relid, decision, 0);
-	(void) LockAcquire(&tag, ExclusiveLock, false, false);
-}
-
 static void
 RunWait(void *arg)
 {
@@ -972,6 +962,9 @@ RunWait(void *arg)
  * before, since by one that comes while we wait another may begin to decide.  Of a
  * transaction and those within it the first is waited for, which ends last.
  *
+ * Before later batches those are waited for that have kept keys: they may have
+ * replaced messages meanwhile without a decision.
+ *
  * Who waits holds no lock and no snapshot: a writer that waited for one, or for a
  * CREATE INDEX CONCURRENTLY that does, would fail of a deadlock.
  */
@@ -979,7 +972,8 @@ static void
 WaitForWriters(Backfill *b, const Source *asked, Oid decision)
 {
 	Source		named = *asked;
-	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), WRITERS_PATIENCE);
+	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), b->patience);
+	bool		first = b->run == 0;
 	Security	security;
 	MemoryContext context = CurrentMemoryContext;
 	TransactionId *writers;
@@ -989,7 +983,8 @@ WaitForWriters(Backfill *b, const Source *asked, Oid decision)
 
 	PushActiveSnapshot(GetTransactionSnapshot());
 	SPI_connect();
-	(void) ReadRevision(&named, 0, &b->revision);
+	if (first)
+		(void) ReadRevision(&named, 0, &b->revision);
 	EnterConfiguration(&security);
 	QueryStart(&q);
 	QueryAdd(&q, "SELECT DISTINCT ON (x.virtualtransaction) x.transactionid FROM pg_catalog.pg_locks d "
@@ -1011,8 +1006,10 @@ WaitForWriters(Backfill *b, const Source *asked, Oid decision)
 	QueryAdd(&q, ", pg_catalog.getdatabaseencoding()) || pg_catalog.decode('00', 'hex'))) AND d.database = ");
 	QueryValue(&q, OIDOID, ObjectIdGetDatum(MyDatabaseId));
 	QueryAdd(&q, " AND d.mode = 'RowExclusiveLock' AND d.granted AND d.pid IS DISTINCT FROM pg_catalog.pg_backend_pid() "
-			 "AND x.locktype = 'transactionid' AND x.mode = 'ExclusiveLock' AND x.granted "
-			 "ORDER BY x.virtualtransaction, pg_catalog.age(x.transactionid) DESC");
+			 "AND x.locktype = 'transactionid' AND x.mode = 'ExclusiveLock' AND x.granted%s "
+			 "ORDER BY x.virtualtransaction, pg_catalog.age(x.transactionid) DESC",
+			 first ? "" : " AND EXISTS (SELECT FROM pg_catalog.pg_locks k WHERE k.virtualtransaction = d.virtualtransaction AND k.database = d.database "
+			 "AND k.relation = 'assay_internal.reused_key'::pg_catalog.regclass AND k.mode = 'RowExclusiveLock' AND k.granted)");
 	n = QueryRun(&q, SPI_OK_SELECT, NULL);
 	writers = MemoryContextAlloc(context, n * sizeof(TransactionId));
 	for (uint64 i = 0; i < n; i++)
@@ -1038,12 +1035,14 @@ WaitForWriters(Backfill *b, const Source *asked, Oid decision)
 		left += error != NULL;
 	}
 	SPI_commit();
+	if (n > 0)
+		b->patience = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until);
 	if (left > 0)
 		ereport(WARNING,
 				(errmsg_plural("policy \"%s\": %llu transaction that writes messages has not ended",
 							   "policy \"%s\": %llu transactions that write messages have not ended", left,
 							   asked->policy, (unsigned long long) left),
-				 errdetail("Where such a one began before the current revision and gave a message's key to another, backfill() decides the former message."),
+				 errdetail("Where such a one began before the current revision, or without a decision, and gave a message's key to another, backfill() decides the former message."),
 				 errhint("pg_stat_activity and pg_prepared_xacts show them. A new revision, and backfill() once they have ended, decides all anew.")));
 }
 
@@ -1112,25 +1111,50 @@ NextBatch(Backfill *b, Oid decision, const Source *asked, uint64 *total)
 	bool		more;
 
 	SPI_commit();
-	if (b->run == 0)
+	if (b->patience > 0)
 		WaitForWriters(b, asked, decision);
 	XactIsoLevel = XACT_READ_COMMITTED;
-	LockPolicy(decision);
+	LockBatch(decision);
 
 	PushActiveSnapshot(GetTransactionSnapshot());
-	SPI_connect();
-	InitSource(s, asked->policy, asked->since, asked->until, asked->at, false);
-	s->tables = MessageKeys;
-	s->reused = HasReusedKeys(s);
-	if (b->run == 0)
+	batch_snapshot = GetActiveSnapshot();
+	PG_TRY();
 	{
-		b->scan.raise_errors = ReadRevision(s, b->revision, &b->revision);
-		StartRun(b);
+		SPI_connect();
+		InitSource(s, asked->policy, asked->since, asked->until, asked->at, false);
+		s->tables = MessageKeys;
+		s->reused = HasReusedKeys(s);
+		if (b->run == 0)
+		{
+			b->scan.raise_errors = ReadRevision(s, b->revision, &b->revision);
+			StartRun(b);
+		}
+		more = OneBatch(b, total);
+		SPI_finish();
 	}
-	more = OneBatch(b, total);
-	SPI_finish();
+	PG_FINALLY();
+	{
+		batch_snapshot = NULL;
+	}
+	PG_END_TRY();
 	PopActiveSnapshot();
 	return more;
+}
+
+/*
+ * batch_saw(xid): had this transaction been committed when the batch at work began?
+ * A number that is not taken yet is of one so long ago that its rows are frozen.
+ */
+PG_FUNCTION_INFO_V1(assay_batch_saw);
+Datum
+assay_batch_saw(PG_FUNCTION_ARGS)
+{
+	TransactionId xid = DatumGetTransactionId(PG_GETARG_DATUM(0));
+
+	if (batch_snapshot == NULL)
+		PG_RETURN_BOOL(false);
+	PG_RETURN_BOOL(TransactionIdFollowsOrEquals(xid, XidFromFullTransactionId(ReadNextFullTransactionId())) ||
+				   !XidInMVCCSnapshot(xid, batch_snapshot));
 }
 
 PG_FUNCTION_INFO_V1(assay_backfill);
@@ -1154,6 +1178,7 @@ assay_backfill(PG_FUNCTION_ARGS)
 	b.undecided_only = PG_GETARG_BOOL(5);
 	b.degraded_only = PG_GETARG_BOOL(6);
 	b.own_time = PG_GETARG_BOOL(7);
+	b.patience = WRITERS_PATIENCE;
 	b.scan.source = &source;
 	b.scan.columns = AddDecision;
 	b.scan.scores = AddScores;

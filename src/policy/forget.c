@@ -17,6 +17,7 @@
 #include "miscadmin.h"
 #include "reused_key.h"
 #include "signals_query.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -249,6 +250,19 @@ ForgetReused(Source *s, Tuplestorestate * found, ReturnSetInfo *result, bool dry
 }
 
 /*
+ * A batch of backfill() may be writing what is not to be seen yet, nor forgotten.
+ * Who waits for it holds no lock on the tables that it may come to wait for.
+ */
+static void
+WaitForBatch(const char *policy)
+{
+	PolicyIdentity *id = ConfigIdentify(policy);
+
+	if (has_privs_of_role(GetUserId(), id->owner))
+		LockBatch(id->decision);
+}
+
+/*
  * forget_messages(policy, columns, values, keys, dry_run): what each of the
  * policy's tables had of them
  */
@@ -278,6 +292,8 @@ assay_forget_messages(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("columns or keys must be given")));
+	if (!dry_run)
+		WaitForBatch(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	InitSource(&s, text_to_cstring(PG_GETARG_TEXT_PP(0)), DT_NOBEGIN, DT_NOEND, NULL, false);
 	RefuseDistributed(&s, "forget()", "DELETE FROM and UPDATE do it on distributed tables of messages, decisions and labels, by the tenant's column and the key.");
 	CheckColumns(&w, &s);

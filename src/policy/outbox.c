@@ -5,9 +5,11 @@
  *		out of it what is done.
  *
  * A change is given once all transactions have ended that began writing before
- * it, so that changes come in an order in which none comes later that belongs
- * before: by transaction, and within one by number.  A transaction's number that
- * is not yet taken here came with a dump of another cluster: that change is old.
+ * it, and behind none that waits for that and has a lower number.  So changes come
+ * in an order in which none comes later that belongs before: by number, since who
+ * changes a verdict again waits for who did before, whichever of both began first.
+ * A transaction's number that is not yet taken here came with a dump of another
+ * cluster: that change is old.
  */
 #include "postgres.h"
 
@@ -99,7 +101,10 @@ assay_read_changes(PG_FUNCTION_ARGS)
 	QueryValue(q, TEXTOID, PG_GETARG_DATUM(1));
 	QueryAdd(q, " AND (c.xid < pg_catalog.pg_snapshot_xmin(s.now) OR c.xid >= pg_catalog.pg_snapshot_xmax(s.now)) "
 			 "AND c.xid IS DISTINCT FROM pg_catalog.pg_current_xact_id_if_assigned() "
-			 "ORDER BY c.xid < pg_catalog.pg_snapshot_xmax(s.now), c.xid, c.change LIMIT ");
+			 "AND (c.change > (SELECT pg_catalog.min(w.change) FROM %s w WHERE w.consumer = ", o.table);
+	QueryValue(q, TEXTOID, PG_GETARG_DATUM(1));
+	QueryAdd(q, " AND w.xid >= pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot()) "
+			 "AND w.xid < pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()))) IS NOT TRUE ORDER BY c.change LIMIT ");
 	QueryValue(q, INT4OID, PG_GETARG_DATUM(2));
 	return RunStatement(fcinfo, &o.source, q);
 }

@@ -176,6 +176,17 @@ assay_message_periods(PG_FUNCTION_ARGS)
 	return RunReport(fcinfo, &s, &q);
 }
 
+/* Was it decided, or sent, before a time? */
+static void
+AddPast(BatchQuery *q, const char *alias, char *time, Datum before)
+{
+	QueryAdd(q, "(%s < ", time);
+	QueryValue(q, TIMESTAMPTZOID, before);
+	QueryAdd(q, " OR %s.decided_at < ", alias);
+	QueryValue(q, TIMESTAMPTZOID, before);
+	QueryAdd(q, ")");
+}
+
 /*
  * expire_rest(policy, at, before, batch): of the default partition, where times
  * may be anything, goes what was decided or sent before a time.
@@ -191,6 +202,7 @@ assay_expire_rest(PG_FUNCTION_ARGS)
 	char	   *rest;
 	char	   *name;
 	char	   *column;
+	Oid			type;
 	uint64		n = 0;
 
 	NoNulls(fcinfo);
@@ -202,20 +214,20 @@ assay_expire_rest(PG_FUNCTION_ARGS)
 		PG_RETURN_INT64(0);
 	SPI_connect();
 	EnterSource(&security, &s);
+	type = get_atttype(relid, get_attnum(relid, name));
 	QueryStart(&q);
 	/* By key and revision: it may be partitioned itself. */
 	QueryAdd(&q, "DELETE FROM %s d USING (SELECT ", rest);
 	AddKeys(&q, &s, "o", "");
-	QueryAdd(&q, ", o.revision FROM %s o WHERE %s < ", rest,
-			 TimeOf("o", column, get_atttype(relid, get_attnum(relid, name))));
-	QueryValue(&q, TIMESTAMPTZOID, PG_GETARG_DATUM(2));
-	QueryAdd(&q, " OR o.decided_at < ");
-	QueryValue(&q, TIMESTAMPTZOID, PG_GETARG_DATUM(2));
+	QueryAdd(&q, ", o.revision FROM %s o WHERE ", rest);
+	AddPast(&q, "o", TimeOf("o", column, type), PG_GETARG_DATUM(2));
 	QueryAdd(&q, " LIMIT ");
 	QueryValue(&q, INT4OID, PG_GETARG_DATUM(3));
 	QueryAdd(&q, ") k WHERE ");
 	AddSameKey(&q, &s, "d", "k");
-	QueryAdd(&q, " AND d.revision = k.revision");
+	QueryAdd(&q, " AND d.revision = k.revision AND ");
+	/* One whose key has come again while it was waited for is another's. */
+	AddPast(&q, "d", TimeOf("d", column, type), PG_GETARG_DATUM(2));
 	n = QueryRun(&q, SPI_OK_DELETE, NULL);
 	LeaveSecurity(&security);
 	SPI_finish();

@@ -11,6 +11,10 @@ CREATE PROCEDURE assay.backfill(policy text, since timestamptz DEFAULT '-infinit
 COMMENT ON PROCEDURE assay.backfill(text, timestamptz, timestamptz, int, text, boolean, boolean, boolean) IS
 	'decides past messages that the current revision (undecided_only: any revision) has not decided, or whose latest decision is degraded, in committed batches; own_time: expiry and text models as of each message''s own time; call it again to resume';
 
+CREATE FUNCTION assay_internal.batch_saw(xid xid) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'assay_batch_saw' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION assay_internal.batch_saw(xid) IS 'had this transaction been committed when the batch of backfill() that is at work began?';
+
 CREATE FUNCTION assay.replay(policy text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity',
 	revision int DEFAULT NULL, drafts boolean DEFAULT false, at text DEFAULT 'received_at', signals text DEFAULT 'view',
 	OUT key text[], OUT verdict text, OUT score real, OUT attribution assay.attribution) RETURNS SETOF record

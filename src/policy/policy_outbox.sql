@@ -58,6 +58,7 @@ DECLARE
 	same text;
 	asked text;
 	former text;
+	later text;
 BEGIN
 	SELECT * INTO p FROM assay.policy q WHERE q.policy = changes_statement.policy AND q.decision = changes_statement.decision;
 	target := assay_internal.outbox_table(p.policy, p.label);
@@ -72,14 +73,17 @@ BEGIN
 		WHEN by_now THEN format('SELECT assay_internal.read_now(%L, %s, n.revision) AS verdict',
 			format('SELECT d.verdict FROM %s d WHERE %s AND d.revision < $%s ORDER BY d.revision DESC LIMIT 1', p.decision, asked, cardinality(p.key) + 1), new_keys)
 		ELSE format('SELECT d.verdict FROM %s d WHERE %s AND d.revision < n.revision ORDER BY d.revision DESC LIMIT 1', p.decision, same) END;
-	-- a first decision is news unless it has the default verdict
+	later := CASE WHEN by_now THEN format('assay_internal.read_now(%L, %s, n.revision) IS NOT NULL',
+			format('SELECT d.revision FROM %s d WHERE %s AND d.revision > $%s LIMIT 1', p.decision, asked, cardinality(p.key) + 1), new_keys)
+		ELSE format('EXISTS (SELECT FROM %s d WHERE %s AND d.revision > n.revision)', p.decision, same) END;
+	-- a first decision is news unless it has the default verdict, and what a backfill by a former revision adds to a later one's is none
 	RETURN CASE WHEN by_now THEN 'WITH r AS MATERIALIZED (SELECT n.revision, assay_internal.read_now('
 			'''SELECT r.default_verdict FROM assay.revision r WHERE r.policy = $1 AND r.revision = $2'', $2, n.revision) AS default_verdict '
 			'FROM (SELECT DISTINCT n.revision FROM new_decisions n) n) ' ELSE '' END
 		|| format('INSERT INTO %s (consumer, %s, revision, old_verdict, verdict, score) SELECT c.consumer, %s, n.revision, o.verdict, n.verdict, n.score '
 		'FROM new_decisions n LEFT JOIN LATERAL (%s) o ON true, unnest($1) c(consumer) WHERE n.verdict IS DISTINCT FROM coalesce(o.verdict, '
-		'(SELECT r.default_verdict FROM %s r WHERE %sr.revision = n.revision))', target, keys, new_keys, former,
-		CASE WHEN by_now THEN 'r' ELSE 'assay.revision' END, CASE WHEN by_now THEN '' ELSE 'r.policy = $2 AND ' END);
+		'(SELECT r.default_verdict FROM %s r WHERE %sr.revision = n.revision)) AND NOT %s', target, keys, new_keys, former,
+		CASE WHEN by_now THEN 'r' ELSE 'assay.revision' END, CASE WHEN by_now THEN '' ELSE 'r.policy = $2 AND ' END, later);
 END $$;
 COMMENT ON FUNCTION assay_internal.changes_statement(text, regclass, text, boolean) IS
 	'statement that writes changes of new_decisions for consumers, $1, of a policy, $2; by_now: what was before is read by a snapshot of now; NULL: there is no outbox';

@@ -38,7 +38,8 @@ assay_store_retention(PG_FUNCTION_ARGS)
 
 /*
  * The decisions of before a time that are to change, as "k": by key and
- * revision, since the table may be partitioned
+ * revision, since the table may be partitioned.  One whose key has come again
+ * since, whose transaction is waited for, is another's.
  */
 static void
 AddBatch(BatchQuery *q, Source *s, Datum before, int32 batch, bool with_signals)
@@ -52,7 +53,8 @@ AddBatch(BatchQuery *q, Source *s, Datum before, int32 batch, bool with_signals)
 	QueryValue(q, INT4OID, Int32GetDatum(batch));
 	QueryAdd(q, ") k WHERE ");
 	AddSameKey(q, s, "d", "k");
-	QueryAdd(q, " AND d.revision = k.revision");
+	QueryAdd(q, " AND d.revision = k.revision AND d.decided_at < ");
+	QueryValue(q, TIMESTAMPTZOID, before);
 }
 
 /* expire_decisions(policy, decisions, signals, batch) */

@@ -8,11 +8,13 @@
  * neither in undecided() nor in backfill(), until a later one is there.
  *
  * Kept are keys with a decision, which are few.  Where that can't be asked, since
- * the decision table is what is locked or damaged, it is all of them.
+ * the decision table is what is locked or damaged, or a batch of backfill() may be
+ * writing one, it is all of them.
  */
 #include "postgres.h"
 
 #include "budget.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "compile.h"
 #include "executor/spi.h"
@@ -21,6 +23,7 @@
 #include "reused_key.h"
 #include "security.h"
 #include "signals_query.h"
+#include "storage/lock.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -49,6 +52,45 @@ static Patience patience;
 #define FOUND_NAME	"pg_assay reused keys"
 
 /*
+ * Who else may decide them
+ */
+
+static void
+BatchTag(LOCKTAG * tag, Oid decision)
+{
+	Oid			relid = get_relname_relid("backfill_run", get_namespace_oid("assay_internal", false));
+
+	SET_LOCKTAG_OBJECT(*tag, MyDatabaseId, relid, decision, 0);
+}
+
+/*
+ * Wait for another backfill into this decision table to end its batch.  It is
+ * no advisory lock, which anybody could hold, and not by the policy's name, of
+ * which others may have the same hash.
+ */
+void
+LockBatch(Oid decision)
+{
+	LOCKTAG		tag;
+
+	BatchTag(&tag, decision);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
+/* Is one at work? */
+static bool
+IsBatchAtWork(Oid decision)
+{
+	LOCKTAG		tag;
+
+	BatchTag(&tag, decision);
+	if (LockAcquire(&tag, ShareLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
+		return true;
+	(void) LockRelease(&tag, ShareLock, false);
+	return false;
+}
+
+/*
  * Keeping them
  */
 
@@ -73,6 +115,9 @@ RunAsk(void *arg)
 	Security	security;
 	bool		isnull;
 
+	/* What it writes about former messages is not to be seen yet. */
+	if (IsBatchAtWork(id->decision))
+		return;
 	EnterOwner(&security, id->owner, id->search_path);
 	/* Some are hidden from the owner: it is not to be known. */
 	if (check_enable_rls(id->decision, InvalidOid, true) == RLS_ENABLED)
