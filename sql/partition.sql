@@ -303,14 +303,18 @@ ALTER TABLE d_decision DISABLE ROW LEVEL SECURITY;
 -- one that was there already, by hand, as docs/operations.md tells
 CREATE TABLE plain (id int PRIMARY KEY, n int);
 CREATE VIEW plain_signals AS SELECT id, n FROM plain;
-SELECT assay.create_policy('hand', 'plain_signals', '{id}');
+SELECT assay.create_policy('hand', 'plain_signals', '{id}', prior => 9);
+SELECT assay.create_outbox('hand');
 CREATE TRIGGER decide AFTER INSERT ON plain REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('hand');
 INSERT INTO plain VALUES (1, 1);
 BEGIN;
+SELECT string_agg(pg_get_triggerdef(oid), '; ' ORDER BY tgname) AS outbox FROM pg_trigger WHERE tgrelid = 'hand_decision'::regclass AND tgname LIKE 'assay\_outbox%' \gset
 ALTER TABLE hand_decision RENAME TO hand_former;
 CREATE TABLE hand_decision (LIKE hand_former INCLUDING DEFAULTS, PRIMARY KEY (id, revision)) PARTITION BY HASH (id);
 CREATE TABLE hand_0 PARTITION OF hand_decision FOR VALUES WITH (MODULUS 1, REMAINDER 0);
 INSERT INTO hand_decision SELECT * FROM hand_former;
+:outbox;
+ALTER TABLE hand_decision ENABLE ALWAYS TRIGGER assay_outbox_insert, ENABLE ALWAYS TRIGGER assay_outbox_update;
 RESET ROLE;
 UPDATE assay_internal.policy SET decision = 'hand_decision' WHERE policy = 'hand';
 SET ROLE assay_keeper;
@@ -320,6 +324,7 @@ COMMIT;
 INSERT INTO plain VALUES (2, 1);
 SELECT id, verdict FROM hand_verdict ORDER BY id;
 SELECT count(*) FROM hand_former;
+SELECT key, verdict FROM assay.read_changes('hand');
 SELECT severity, "check", detail FROM assay.check('hand') WHERE severity IN ('error', 'warning');
 DROP TABLE hand_former;
 DROP TRIGGER decide ON plain;
