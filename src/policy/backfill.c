@@ -962,18 +962,18 @@ RunWait(void *arg)
  * before, since by one that comes while we wait another may begin to decide.  Of a
  * transaction and those within it the first is waited for, which ends last.
  *
- * Before later batches those are waited for that have kept keys: they may have
- * replaced messages meanwhile without a decision.
+ * Once those have ended (all), and before later batches, those are waited for that
+ * have kept keys: they may have replaced messages meanwhile without a decision.
+ * Returns whether there were any.
  *
  * Who waits holds no lock and no snapshot: a writer that waited for one, or for a
  * CREATE INDEX CONCURRENTLY that does, would fail of a deadlock.
  */
-static void
-WaitForWriters(Backfill *b, const Source *asked, Oid decision)
+static bool
+WaitForWriters(Backfill *b, const Source *asked, Oid decision, bool all)
 {
 	Source		named = *asked;
 	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), b->patience);
-	bool		first = b->run == 0;
 	Security	security;
 	MemoryContext context = CurrentMemoryContext;
 	TransactionId *writers;
@@ -983,7 +983,7 @@ WaitForWriters(Backfill *b, const Source *asked, Oid decision)
 
 	PushActiveSnapshot(GetTransactionSnapshot());
 	SPI_connect();
-	if (first)
+	if (all)
 		(void) ReadRevision(&named, 0, &b->revision);
 	EnterConfiguration(&security);
 	QueryStart(&q);
@@ -1008,7 +1008,7 @@ WaitForWriters(Backfill *b, const Source *asked, Oid decision)
 	QueryAdd(&q, " AND d.mode = 'RowExclusiveLock' AND d.granted AND d.pid IS DISTINCT FROM pg_catalog.pg_backend_pid() "
 			 "AND x.locktype = 'transactionid' AND x.mode = 'ExclusiveLock' AND x.granted%s "
 			 "ORDER BY x.virtualtransaction, pg_catalog.age(x.transactionid) DESC",
-			 first ? "" : " AND EXISTS (SELECT FROM pg_catalog.pg_locks k WHERE k.virtualtransaction = d.virtualtransaction AND k.database = d.database "
+			 all ? "" : " AND EXISTS (SELECT FROM pg_catalog.pg_locks k WHERE k.virtualtransaction = d.virtualtransaction AND k.database = d.database "
 			 "AND k.relation = 'assay_internal.reused_key'::pg_catalog.regclass AND k.mode = 'RowExclusiveLock' AND k.granted)");
 	n = QueryRun(&q, SPI_OK_SELECT, NULL);
 	writers = MemoryContextAlloc(context, n * sizeof(TransactionId));
@@ -1036,7 +1036,7 @@ WaitForWriters(Backfill *b, const Source *asked, Oid decision)
 	}
 	SPI_commit();
 	if (n > 0)
-		b->patience = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until);
+		b->patience = left > 0 ? 0 : TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until);
 	if (left > 0)
 		ereport(WARNING,
 				(errmsg_plural("policy \"%s\": %llu transaction that writes messages has not ended",
@@ -1044,6 +1044,7 @@ WaitForWriters(Backfill *b, const Source *asked, Oid decision)
 							   asked->policy, (unsigned long long) left),
 				 errdetail("Where such a one began before the current revision, or without a decision, and gave a message's key to another, backfill() decides the former message."),
 				 errhint("pg_stat_activity and pg_prepared_xacts show them. A new revision, and backfill() once they have ended, decides all anew.")));
+	return n > 0;
 }
 
 /* Partitions for the messages, where there are any to make; they are committed by some at a time. */
@@ -1108,11 +1109,12 @@ static bool
 NextBatch(Backfill *b, Oid decision, const Source *asked, uint64 *total)
 {
 	Source	   *s = b->scan.source;
+	bool		all = b->run == 0;
 	bool		more;
 
 	SPI_commit();
-	if (b->patience > 0)
-		WaitForWriters(b, asked, decision);
+	while (b->patience > 0 && WaitForWriters(b, asked, decision, all))
+		all = false;
 	XactIsoLevel = XACT_READ_COMMITTED;
 	LockBatch(decision);
 
