@@ -1168,7 +1168,6 @@ assay_backfill(PG_FUNCTION_ARGS)
 	Source		asked = {0};
 	Oid			decision;
 	uint64		total = 0;
-	bool		more = true;
 
 	CheckArguments(fcinfo);
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
@@ -1194,11 +1193,17 @@ assay_backfill(PG_FUNCTION_ARGS)
 		RefuseDistributed(&source, "a backfill of a policy that logs signals", "SELECT assay.alter_policy(..., log_signals => false);");
 	MakeParts(&source);
 
-	while (more)
+	BackfillBegins(decision);
+	PG_TRY();
 	{
-		CHECK_FOR_INTERRUPTS();
-		more = NextBatch(&b, decision, &asked, &total);
+		while (NextBatch(&b, decision, &asked, &total))
+			CHECK_FOR_INTERRUPTS();
 	}
+	PG_FINALLY();
+	{
+		BackfillEnds(decision);
+	}
+	PG_END_TRY();
 	CloseKeptKeys(&b.kept);
 	SPI_commit();
 	ereport(NOTICE,

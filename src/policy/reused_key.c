@@ -8,8 +8,8 @@
  * neither in undecided() nor in backfill(), until a later one is there.
  *
  * Kept are keys with a decision, which are few.  Where that can't be asked, since
- * the decision table is what is locked or damaged, or a batch of backfill() may be
- * writing one, it is all of them.
+ * the decision table is what is locked or damaged, or a backfill() may be about to
+ * write one, it is all of them.
  */
 #include "postgres.h"
 
@@ -64,9 +64,31 @@ BatchTag(LOCKTAG * tag, Oid decision)
 }
 
 /*
- * Wait for another backfill into this decision table to end its batch.  It is
- * no advisory lock, which anybody could hold, and not by the policy's name, of
- * which others may have the same hash.
+ * A backfill into this decision table begins, or has ended, which is also to be
+ * known while it waits between its batches.
+ */
+void
+BackfillBegins(Oid decision)
+{
+	LOCKTAG		tag;
+
+	BatchTag(&tag, decision);
+	(void) LockAcquire(&tag, RowExclusiveLock, true, false);
+}
+
+void
+BackfillEnds(Oid decision)
+{
+	LOCKTAG		tag;
+
+	BatchTag(&tag, decision);
+	(void) LockRelease(&tag, RowExclusiveLock, true);
+}
+
+/*
+ * Wait for another backfill into it to end its batch.  It is no advisory lock, which
+ * anybody could hold, and not by the policy's name, of which others may have the same
+ * hash.
  */
 void
 LockBatch(Oid decision)
@@ -74,12 +96,12 @@ LockBatch(Oid decision)
 	LOCKTAG		tag;
 
 	BatchTag(&tag, decision);
-	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	(void) LockAcquire(&tag, ShareUpdateExclusiveLock, false, false);
 }
 
-/* Is one at work? */
+/* Is one at work?  The lock that tells it conflicts with both of the above. */
 static bool
-IsBatchAtWork(Oid decision)
+IsBackfillAtWork(Oid decision)
 {
 	LOCKTAG		tag;
 
@@ -116,7 +138,7 @@ RunAsk(void *arg)
 	bool		isnull;
 
 	/* What it writes about former messages is not to be seen yet. */
-	if (IsBatchAtWork(id->decision))
+	if (IsBackfillAtWork(id->decision))
 		return;
 	EnterOwner(&security, id->owner, id->search_path);
 	/* Some are hidden from the owner: it is not to be known. */
