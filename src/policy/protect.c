@@ -227,6 +227,13 @@ RunProtected(void (*run) (void *arg), void *arg)
 		ReThrowError(error);
 	if (error)
 		error->message = CutMessage(error->message ? error->message : "unknown error");
+
+	/*
+	 * It may be of a worker of a query within, read before what ours have to
+	 * say.
+	 */
+	if (error && leads)
+		HandleParallelMessageInterrupt();
 	return error;
 }
 
