@@ -36,9 +36,6 @@ typedef struct KeptKeys
 	Datum	   *upto;			/* up to this one, or NULL: all that are left */
 } KeptKeys;
 
-extern void BackfillBegins(Oid decision);
-extern void BackfillEnds(Oid decision);
-extern void LockBatch(Oid decision);
 extern void AddUnwrittenKey(UnwrittenKeys *u, DecisionTable *t, const Datum *values, const bool *nulls);
 extern void KeepReusedKeys(UnwrittenKeys *u);
 

@@ -246,6 +246,11 @@ SELECT assay.exclude('fill', 'none', 'jsonb_populate_record(n, j) > 3', mutes =>
 INSERT INTO fill_message SELECT i, 2.5, '{}' FROM generate_series(4, 12) i;
 SELECT detector, sqlstate, message FROM assay.fault WHERE policy = 'fill' GROUP BY 1, 2, 3 ORDER BY 1;
 SELECT count(*), bool_and(degraded) FROM fill_decision;
+-- what failed is given back in time, however many messages fail
+SET assay.fault_limit = 1000000;
+INSERT INTO fill_message SELECT i, 2.5, '{}' FROM generate_series(13, 3000) i;
+SELECT count(*) > 0 AS used, sum(total_bytes) < 200000 AS bounded FROM pg_backend_memory_contexts WHERE name = 'pg_assay parts';
+RESET assay.fault_limit;
 DROP TRIGGER decide ON fill_message;
 SELECT assay.drop_policy('fill', true);
 DROP OPERATOR ==> (anyelement, jsonb);

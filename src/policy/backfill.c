@@ -23,6 +23,7 @@
 #include "access/relation.h"
 #include "access/transam.h"
 #include "access/xact.h"
+#include "backfill_wait.h"
 #include "batch.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
@@ -39,7 +40,6 @@
 #include "reused_key.h"
 #include "signals_query.h"
 #include "signals_shape.h"
-#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -942,111 +942,6 @@ OneBatch(Backfill *b, uint64 *total)
 	return true;
 }
 
-static void
-RunWait(void *arg)
-{
-	/*
-	 * What has been looked up may have left a snapshot, which others wait
-	 * for.
-	 */
-	InvalidateCatalogSnapshot();
-	XactLockTableWait(*(TransactionId *) arg, NULL, NULL, XLTW_None);
-}
-
-/*
- * Wait for transactions that are writing messages or decisions, as CREATE INDEX
- * CONCURRENTLY waits: one that began before the revision may have replaced a message
- * by another with its key, whose decision by the former revision a batch could not
- * see.  It would decide the message that it sees by the later one.  While a trigger
- * decides, only the messages' table need be locked; and the revision is asked for
- * before, since by one that comes while we wait another may begin to decide.  Of a
- * transaction and those within it the first is waited for, which ends last.
- *
- * Once those have ended (all), and before later batches, those are waited for that
- * have kept keys: they may have replaced messages meanwhile without a decision.
- * Returns whether there were any.
- *
- * Who waits holds no lock and no snapshot: a writer that waited for one, or for a
- * CREATE INDEX CONCURRENTLY that does, would fail of a deadlock.
- */
-static bool
-WaitForWriters(Backfill *b, const Source *asked, Oid decision, bool all)
-{
-	Source		named = *asked;
-	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), b->patience);
-	Security	security;
-	MemoryContext context = CurrentMemoryContext;
-	TransactionId *writers;
-	BatchQuery	q;
-	uint64		n;
-	uint64		left = 0;
-
-	PushActiveSnapshot(GetTransactionSnapshot());
-	SPI_connect();
-	if (all)
-		(void) ReadRevision(&named, 0, &b->revision);
-	EnterConfiguration(&security);
-	QueryStart(&q);
-	QueryAdd(&q, "SELECT DISTINCT ON (x.virtualtransaction) x.transactionid FROM pg_catalog.pg_locks d "
-			 "JOIN pg_catalog.pg_locks x ON x.virtualtransaction = d.virtualtransaction "
-			 "WHERE (d.relation = ");
-	QueryValue(&q, OIDOID, ObjectIdGetDatum(decision));
-
-	/*
-	 * Anybody may make a trigger that names the policy; a stranger's decides
-	 * nothing.
-	 */
-	QueryAdd(&q, " OR d.relation IN (SELECT t.tgrelid FROM pg_catalog.pg_trigger t "
-			 "JOIN pg_catalog.pg_class m ON m.oid = t.tgrelid JOIN pg_catalog.pg_class o ON o.oid = ");
-	QueryValue(&q, OIDOID, ObjectIdGetDatum(decision));
-	QueryAdd(&q, " AND pg_catalog.pg_has_role(m.relowner, o.relowner, 'USAGE') "
-			 "WHERE t.tgfoid = 'assay.decide()'::pg_catalog.regprocedure AND t.tgnargs = 1 AND "
-			 "t.tgargs = pg_catalog.convert_to(");
-	QueryValue(&q, TEXTOID, CStringGetTextDatum(asked->policy));
-	QueryAdd(&q, ", pg_catalog.getdatabaseencoding()) || pg_catalog.decode('00', 'hex'))) AND d.database = ");
-	QueryValue(&q, OIDOID, ObjectIdGetDatum(MyDatabaseId));
-	QueryAdd(&q, " AND d.mode = 'RowExclusiveLock' AND d.granted AND d.pid IS DISTINCT FROM pg_catalog.pg_backend_pid() "
-			 "AND x.locktype = 'transactionid' AND x.mode = 'ExclusiveLock' AND x.granted%s "
-			 "ORDER BY x.virtualtransaction, pg_catalog.age(x.transactionid) DESC",
-			 all ? "" : " AND EXISTS (SELECT FROM pg_catalog.pg_locks k WHERE k.virtualtransaction = d.virtualtransaction AND k.database = d.database "
-			 "AND k.relation = 'assay_internal.reused_key'::pg_catalog.regclass AND k.mode = 'RowExclusiveLock' AND k.granted)");
-	n = QueryRun(&q, SPI_OK_SELECT, NULL);
-	writers = MemoryContextAlloc(context, n * sizeof(TransactionId));
-	for (uint64 i = 0; i < n; i++)
-	{
-		bool		isnull;
-
-		writers[i] = DatumGetTransactionId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
-	}
-	LeaveSecurity(&security);
-	SPI_finish();
-	PopActiveSnapshot();
-	SPI_commit();
-	for (uint64 i = 0; i < n; i++)
-	{
-		ErrorData  *error;
-
-		EnterConfiguration(&security);
-		WaitNoLonger(&security, Max(TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until), 1));
-		error = RunProtected(RunWait, &writers[i]);
-		LeaveSecurity(&security);
-		if (error && error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
-			ReThrowError(error);
-		left += error != NULL;
-	}
-	SPI_commit();
-	if (n > 0)
-		b->patience = left > 0 ? 0 : TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until);
-	if (left > 0)
-		ereport(WARNING,
-				(errmsg_plural("policy \"%s\": %llu transaction that writes messages has not ended",
-							   "policy \"%s\": %llu transactions that write messages have not ended", left,
-							   asked->policy, (unsigned long long) left),
-				 errdetail("Where such a one began before the current revision, or without a decision, and gave a message's key to another, backfill() decides the former message."),
-				 errhint("pg_stat_activity and pg_prepared_xacts show them. A new revision, and backfill() once they have ended, decides all anew.")));
-	return n > 0;
-}
-
 /* Partitions for the messages, where there are any to make; they are committed by some at a time. */
 static void
 MakeParts(Source *s)
@@ -1113,7 +1008,7 @@ NextBatch(Backfill *b, Oid decision, const Source *asked, uint64 *total)
 	bool		more;
 
 	SPI_commit();
-	while (b->patience > 0 && WaitForWriters(b, asked, decision, all))
+	while (b->patience > 0 && WaitForWriters(asked->policy, decision, all, &b->patience))
 		all = false;
 	XactIsoLevel = XACT_READ_COMMITTED;
 	LockBatch(decision);
@@ -1189,6 +1084,7 @@ assay_backfill(PG_FUNCTION_ARGS)
 	/* Who may not is told so before it waits for anybody. */
 	InitSource(&source, asked.policy, asked.since, asked.until, asked.at, false);
 	decision = source.id->decision;
+	(void) ReadRevision(&source, 0, &b.revision);
 	if (source.id->log_signals)
 		RefuseDistributed(&source, "a backfill of a policy that logs signals", "SELECT assay.alter_policy(..., log_signals => false);");
 	MakeParts(&source);

@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "backfill_wait.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "funcapi.h"

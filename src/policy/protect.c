@@ -182,7 +182,7 @@ MarkOwn(void *arg)
 	errcontext(OWN_CONTEXT);
 }
 
-/* How often one that is raised here has the mark */
+/* How often what surrounds this adds the mark */
 static int
 MarksHere(void)
 {
@@ -211,19 +211,15 @@ RunProtected(void (*run) (void *arg), void *arg)
 {
 	ErrorContextCallback own = {error_context_stack, MarkOwn, NULL};
 	bool		leads = IsInParallelMode() && !IsParallelWorker();
-	int			marks = 0;
 	bool		budget = false;
 	ErrorData  *error;
 
 	if (leads)
-	{
 		error_context_stack = &own;
-		marks = MarksHere();
-	}
 	error = RunForError(run, arg, &budget);
 	error_context_stack = own.previous;
 
-	if (error && (IsOfWorker(error, marks) || (!budget && IsForTransaction(error))))
+	if (error && ((leads && IsOfWorker(error, MarksHere() + 1)) || (!budget && IsForTransaction(error))))
 		ReThrowError(error);
 	if (error)
 		error->message = CutMessage(error->message ? error->message : "unknown error");

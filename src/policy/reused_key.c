@@ -13,8 +13,8 @@
  */
 #include "postgres.h"
 
+#include "backfill_wait.h"
 #include "budget.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "compile.h"
 #include "executor/spi.h"
@@ -23,7 +23,6 @@
 #include "reused_key.h"
 #include "security.h"
 #include "signals_query.h"
-#include "storage/lock.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -50,67 +49,6 @@ static Patience patience;
 
 /* What is found to be deleted, as queries know it */
 #define FOUND_NAME	"pg_assay reused keys"
-
-/*
- * Who else may decide them
- */
-
-static void
-BatchTag(LOCKTAG * tag, Oid decision)
-{
-	Oid			relid = get_relname_relid("backfill_run", get_namespace_oid("assay_internal", false));
-
-	SET_LOCKTAG_OBJECT(*tag, MyDatabaseId, relid, decision, 0);
-}
-
-/*
- * A backfill into this decision table begins, or has ended, which is also to be
- * known while it waits between its batches.
- */
-void
-BackfillBegins(Oid decision)
-{
-	LOCKTAG		tag;
-
-	BatchTag(&tag, decision);
-	(void) LockAcquire(&tag, RowExclusiveLock, true, false);
-}
-
-void
-BackfillEnds(Oid decision)
-{
-	LOCKTAG		tag;
-
-	BatchTag(&tag, decision);
-	(void) LockRelease(&tag, RowExclusiveLock, true);
-}
-
-/*
- * Wait for another backfill into it to end its batch.  It is no advisory lock, which
- * anybody could hold, and not by the policy's name, of which others may have the same
- * hash.
- */
-void
-LockBatch(Oid decision)
-{
-	LOCKTAG		tag;
-
-	BatchTag(&tag, decision);
-	(void) LockAcquire(&tag, ShareUpdateExclusiveLock, false, false);
-}
-
-/* Is one at work?  The lock that tells it conflicts with both of the above. */
-static bool
-IsBackfillAtWork(Oid decision)
-{
-	LOCKTAG		tag;
-
-	BatchTag(&tag, decision);
-	if (LockAcquire(&tag, ShareLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
-		return true;
-	(void) LockRelease(&tag, ShareLock, false);
-	return false;
-}
 
 /*
  * Keeping them

@@ -1,0 +1,14 @@
+/*
+ * backfill_wait.h
+ *		Who waits for whom where backfill() decides what others write.
+ */
+#ifndef ASSAY_BACKFILL_WAIT_H
+#define ASSAY_BACKFILL_WAIT_H
+
+extern void BackfillBegins(Oid decision);
+extern void BackfillEnds(Oid decision);
+extern void LockBatch(Oid decision);
+extern bool IsBackfillAtWork(Oid decision);
+extern bool WaitForWriters(const char *policy, Oid decision, bool all, int64 *patience);
+
+#endif							/* ASSAY_BACKFILL_WAIT_H */
