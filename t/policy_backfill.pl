@@ -127,5 +127,36 @@ $run->finish;
 is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_locks WHERE classid = 'assay_internal.backfill_run'::regclass}), '0', 'no lock is left');
 $node->safe_psql('postgres', q{CALL assay.backfill('back')});
 is($node->safe_psql('postgres', q{SELECT count(*), count(DISTINCT id) FROM back_decision WHERE revision = 4}), '41000|41000', 'complete');
+
+# Who writes messages is waited for, though not for ever: it says so, and goes on.
+$node->safe_psql('postgres', q{SELECT assay.alter_policy('back')});
+my $writer = $node->background_psql('postgres');
+$writer->query_safe('BEGIN; INSERT INTO message VALUES (200000, now(), 1)');
+my $begun = time;
+my ($result, undef, $told) = $node->psql('postgres', q{CALL assay.backfill('back')});
+cmp_ok(time - $begun, '>=', 9, 'ten seconds for who writes');
+is($result, 0, '... and no longer');
+is(scalar(() = $told =~ /1 transaction that writes messages has not ended/g), 1, 'it says so once');
+$writer->query_safe('COMMIT');
+$writer->quit;
+is($node->safe_psql('postgres', q{SELECT count(*), count(d.id) FROM message m LEFT JOIN back_decision d ON d.id = m.id AND d.revision = 5}), '41001|41001', 'and all are decided');
+
+# A decision of two thousand million transactions ago was there when a batch began: its key has come again since.
+$node->safe_psql('postgres', 'UPDATE pg_database SET datallowconn = true');
+$node->safe_psql('postgres', q{ALTER TABLE message DISABLE TRIGGER decide; DELETE FROM message WHERE id = 200000; INSERT INTO message VALUES (200000, now(), 0);
+	ALTER TABLE message ENABLE TRIGGER decide; INSERT INTO assay_internal.reused_key (policy, key, at) VALUES ('back', '{200000}', clock_timestamp())});
+foreach my $xid (1_500 * 1_048_576, 3_000 * 1_048_576)
+{
+	$node->safe_psql($_, 'VACUUM FREEZE') foreach qw(postgres template1 template0);
+	$node->stop;
+	my $segment = $node->data_dir . sprintf('/pg_xact/%04X', $xid / 1_048_576);
+	append_to_file($segment, "\0" x 262_144);
+	command_ok([ 'pg_resetwal', '-x', $xid, $node->data_dir ], 'transactions pass');
+	$node->start;
+}
+is($node->safe_psql('postgres', q{SELECT count(*) FROM assay.undecided('back')}), '1', 'undecided');
+$node->safe_psql('postgres', q{CALL assay.backfill('back', undecided_only => true)});
+is($node->safe_psql('postgres', q{SELECT count(*) FROM assay.undecided('back')}), '0', 'decided');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM back_decision d, assay.margin(d.attribution) WHERE id = 200000 AND revision = 5 AND margin > 0}), '1', 'as the later message');
 $node->stop;
 done_testing();
