@@ -127,6 +127,13 @@ INSERT INTO message VALUES (8, 1, 1);
 SELECT verdict FROM "o's_decision" WHERE id = 8;
 SELECT severity, detail, hint FROM assay.check('o''s') WHERE "check" = 'outbox' AND severity = 'error';
 ALTER TABLE elsewhere RENAME TO "o's_change";
+-- nor without its triggers
+BEGIN;
+DROP TRIGGER assay_outbox_update ON "o's_decision";
+SELECT severity, detail, hint FROM assay.check('o''s') WHERE "check" = 'outbox' AND severity = 'error';
+DROP TRIGGER assay_outbox_insert ON "o's_decision";
+SELECT severity, detail FROM assay.check('o''s') WHERE "check" = 'outbox' AND severity = 'error';
+ROLLBACK;
 -- it goes to a new owner, and with the policy
 SELECT alter_policy('o''s', owner => 'assay_outbox');
 SELECT tableowner FROM pg_tables WHERE tablename = 'o''s_change';

@@ -40,6 +40,15 @@ BEGIN
 			format('Give the table back its name, schema and owner; or SELECT assay.drop_outbox(%L).', p.policy)
 		WHERE assay_internal.outbox_table(p.policy, p.label) IS NULL
 			AND EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = p.decision AND t.tgfoid = 'assay_internal.note_changes'::regproc);
+	-- a subscriber's is written by the publisher
+	RETURN QUERY
+		SELECT 'error', 'outbox', format('verdicts of %s that change are lost: it has no trigger %s', p.decision, string_agg(u.name, ', ')),
+			format('SELECT assay.drop_outbox(%1$L), once the consumers have taken what is in it, and in the same transaction assay.create_outbox(%1$L, consumers): what changed meanwhile is not in it.', p.policy)
+		FROM unnest('{assay_outbox_insert,assay_outbox_update}'::text[]) u(name), assay_internal.outbox_table(p.policy, p.label) o(target)
+		WHERE o.target IS NOT NULL AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = p.decision
+				AND t.tgfoid = 'assay_internal.note_changes'::regproc AND t.tgtype & 16 = CASE u.name WHEN 'assay_outbox_update' THEN 16 ELSE 0 END)
+			AND NOT EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = o.target)
+		HAVING count(*) > 0;
 	RETURN QUERY
 		SELECT 'error', 'outbox', format('verdicts of %s that change are lost: trigger %s is %s', p.decision, t.tgname,
 				CASE t.tgenabled WHEN 'D' THEN 'disabled' WHEN 'R' THEN 'for replicated rows only' ELSE 'not for messages that come by replication' END),
