@@ -120,7 +120,7 @@ BEGIN
 	END IF;
 	IF assay_internal.outbox_table(p.policy, p.label) IS NOT NULL THEN
 		RAISE EXCEPTION 'policy "%" has an outbox, which is on one server', policy USING ERRCODE = 'feature_not_supported',
-			HINT = format('SELECT assay.drop_outbox(%L); decisions of distributed tables come out by logical decoding.', policy);
+			HINT = format('Once the consumers have taken what is in it, SELECT assay.drop_outbox(%L); decisions of distributed tables come out by logical decoding.', policy);
 	END IF;
 	IF EXISTS (SELECT FROM assay.revision r WHERE r.policy = p.policy AND r.log_signals AND r.revision = (SELECT max(n.revision) FROM assay.revision n WHERE n.policy = p.policy)) THEN
 		RAISE EXCEPTION 'policy "%" logs signals, whose names each server keeps for itself', policy USING ERRCODE = 'feature_not_supported',
