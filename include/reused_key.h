@@ -40,7 +40,7 @@ extern void AddUnwrittenKey(UnwrittenKeys *u, DecisionTable *t, const Datum *val
 extern void KeepReusedKeys(UnwrittenKeys *u);
 
 extern bool HasReusedKeys(Source *s);
-extern void AddCounts(BatchQuery *q, Source *s);
+extern void AddCounts(BatchQuery *q, Source *s, bool any_revision);
 extern char *LastReuse(Source *s);
 extern void OpenKeptKeys(KeptKeys *k, Source *s, Datum *after, int at_once);
 extern bool NextKeptKeys(KeptKeys *k, Source *s);

@@ -141,7 +141,7 @@ AddUndecided(BatchScan *scan, BatchQuery *q)
 		QueryValue(q, INT4OID, Int32GetDatum(b->revision));
 	}
 	if (!b->degraded_only)
-		AddCounts(q, s);
+		AddCounts(q, s, b->undecided_only);
 	QueryAdd(q, ")");
 	if (b->first_only)
 		AddFirst(q, b);

@@ -5,7 +5,8 @@
  * A message whose decision can't be written has none, and undecided() finds it,
  * unless another message had its key before: that one's decision is still there.
  * So the key is kept, with the time.  A decision that was made until then counts
- * neither in undecided() nor in backfill(), until a later one is there.
+ * neither in undecided() nor in backfill(), until a later one is there; nor does one
+ * that is later, while that of a later revision is from before.
  *
  * Kept are keys with a decision, which are few.  Where that can't be asked, since
  * the decision table is what is locked or damaged, or a backfill() may be about to
@@ -222,9 +223,38 @@ AddKeptKey(BatchQuery *q, Source *s)
 				 KeyOperator(s->key_types[i], s->key_types[i], BTEqualStrategyNumber), s->keys[i]);
 }
 
-/* AND NOT EXISTS ... : the decision "d" counts for the message that has its key now */
+/*
+ * Is the decision "d" about the message before?  Of any revision it is, too, where
+ * one of a later revision is: a backfill by the revision of its beginning decides on
+ * after that, and the later revision's is what is shown.
+ */
+static void
+AddIsFormer(BatchQuery *q, Source *s, bool any_revision)
+{
+	ListCell   *lc;
+
+	QueryAdd(q, "(r.at >= d.decided_at");
+	if (any_revision)
+	{
+		QueryAdd(q, " OR EXISTS (SELECT FROM %s n WHERE ", s->id->decision_name);
+		foreach(lc, s->id->key)
+		{
+			const char *key = quote_identifier(lfirst(lc));
+			Oid			type = DecisionColumnType(s->id, lfirst(lc));
+
+			QueryAdd(q, "n.%s %s d.%s AND ", key, KeyOperator(type, type, BTEqualStrategyNumber), key);
+		}
+		QueryAdd(q, "n.revision > d.revision AND r.at >= n.decided_at)");
+	}
+	QueryAdd(q, ")");
+}
+
+/*
+ * AND NOT EXISTS ... : the decision "d" counts for the message that has its key now;
+ * among those of its revision, or among all.
+ */
 void
-AddCounts(BatchQuery *q, Source *s)
+AddCounts(BatchQuery *q, Source *s, bool any_revision)
 {
 	if (s->kept && s->kept->n > 0)
 	{
@@ -234,14 +264,17 @@ AddCounts(BatchQuery *q, Source *s)
 		QueryValue(q, TIMESTAMPTZARRAYOID, s->kept->times);
 		QueryAdd(q, ")) AS r (key, at) WHERE ");
 		AddKeptKey(q, s);
-		QueryAdd(q, "r.at >= d.decided_at)");
+		AddIsFormer(q, s, any_revision);
+		QueryAdd(q, ")");
 	}
 	if (s->kept || !s->reused)
 		return;
 	QueryAdd(q, " AND NOT EXISTS (SELECT FROM assay_internal.readable_reused_key r WHERE r.policy = ");
 	QueryValue(q, TEXTOID, CStringGetTextDatum(s->policy));
 	AddTextKey(q, s, "r", "d");
-	QueryAdd(q, " AND r.at >= d.decided_at)");
+	QueryAdd(q, " AND ");
+	AddIsFormer(q, s, any_revision);
+	QueryAdd(q, ")");
 }
 
 /*
@@ -435,7 +468,7 @@ CloseKeptKeys(KeptKeys *k)
  * Forgetting them
  */
 
-/* Find the keys and times that tell nothing any more: a later decision is there, or none. */
+/* Find the keys and times that tell nothing any more: a later decision is what is shown, or none. */
 static void
 FindMoot(Source *s, TimestampTz before, Tuplestorestate * found)
 {
@@ -452,7 +485,7 @@ FindMoot(Source *s, TimestampTz before, Tuplestorestate * found)
 	QueryValue(&q, TEXTOID, CStringGetTextDatum(s->policy));
 	QueryAdd(&q, " AND r.at < ");
 	QueryValue(&q, TIMESTAMPTZOID, TimestampTzGetDatum(before));
-	QueryAdd(&q, " GROUP BY r.key, r.at HAVING (pg_catalog.max(d.decided_at) <= r.at) IS NOT TRUE");
+	QueryAdd(&q, " GROUP BY r.key, r.at HAVING ((pg_catalog.array_agg(d.decided_at ORDER BY d.revision DESC))[1] <= r.at) IS NOT TRUE");
 	QueryRunInto(&q, found, NULL);
 	LeaveSecurity(&security);
 }

@@ -154,7 +154,7 @@ AddTable(BatchQuery *q, Source *s, Oid table, const char *name)
 	AddReason(q, s, table);
 	QueryAdd(q, " FROM %s m WHERE NOT EXISTS (SELECT", name);
 	AddDecision(q, s, table);
-	AddCounts(q, s);
+	AddCounts(q, s, true);
 	QueryAdd(q, ")");
 	if (s->at == NULL)
 		return;
