@@ -10,9 +10,15 @@
  * changes a verdict again waits for who did before, whichever of both began first.
  * A transaction's number that is not yet taken here came with a dump of another
  * cluster: that change is old.
+ *
+ * Nobody waits for a backfill by a former revision.  Its changes have the number of
+ * the last transaction that began before they were written, so that who took a key
+ * meanwhile has ended when they are given, with what is shown by then.
  */
 #include "postgres.h"
 
+#include "access/transam.h"
+#include "access/xact.h"
 #include "batch.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -25,6 +31,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/xid8.h"
 
 typedef struct Outbox
 {
@@ -80,6 +87,68 @@ assay_read_now(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(value));
 }
 
+/* Of the last transaction that began writing, whether it has ended or not */
+static Datum
+LastXactId(void)
+{
+	FullTransactionId last = ReadNextFullTransactionId();
+
+	FullTransactionIdRetreat(&last);
+	return FullTransactionIdGetDatum(last);
+}
+
+PG_FUNCTION_INFO_V1(assay_last_xact_id);
+Datum
+assay_last_xact_id(PG_FUNCTION_ARGS)
+{
+	return LastXactId();
+}
+
+/* The first changes that a consumer has not taken out yet, as far as none comes before them any more */
+static void
+AddNext(Outbox *o, Datum consumer, Datum n)
+{
+	BatchQuery *q = &o->query;
+	Datum		last = LastXactId();
+
+	QueryAdd(q, "SELECT c.* FROM %s c, pg_catalog.pg_current_snapshot() s (now) WHERE c.consumer = ", o->table);
+	QueryValue(q, TEXTOID, consumer);
+	QueryAdd(q, " AND (c.xid < pg_catalog.pg_snapshot_xmin(s.now) OR c.xid > ");
+	QueryValue(q, XID8OID, last);
+	QueryAdd(q, ") AND c.xid IS DISTINCT FROM pg_catalog.pg_current_xact_id_if_assigned() "
+			 "AND (c.change > (SELECT pg_catalog.min(w.change) FROM %s w WHERE w.consumer = ", o->table);
+	QueryValue(q, TEXTOID, consumer);
+	QueryAdd(q, " AND w.xid >= pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot()) AND w.xid <= ");
+	QueryValue(q, XID8OID, last);
+	QueryAdd(q, ")) IS NOT TRUE ORDER BY c.change LIMIT ");
+	QueryValue(q, INT4OID, n);
+}
+
+/*
+ * shown AS (...): of those in "c" behind which none of their key is, the decision of
+ * a later revision that has another verdict.  Who made it and who wrote the change
+ * had both not seen the other's decision: a backfill by a former revision, and a
+ * message that took the key meanwhile.
+ */
+static void
+AddShown(Outbox *o, Datum consumer)
+{
+	BatchQuery *q = &o->query;
+	Source	   *s = &o->source;
+
+	QueryAdd(q, "later AS MATERIALIZED (SELECT c.change, ");
+	AddKeys(q, s, "c", "");
+	QueryAdd(q, ", d.revision, d.verdict, d.score FROM c CROSS JOIN LATERAL "
+			 "(SELECT d.revision, d.verdict, d.score FROM %s d WHERE ", s->id->decision_name);
+	AddSameKey(q, s, "d", "c");
+	QueryAdd(q, " AND d.revision > c.revision ORDER BY d.revision DESC LIMIT 1) d WHERE d.verdict <> c.verdict), "
+			 "behind AS MATERIALIZED (SELECT DISTINCT d.change FROM later d JOIN %s w ON ", o->table);
+	AddSameKey(q, s, "w", "d");
+	QueryAdd(q, " AND w.change > d.change WHERE w.consumer = ");
+	QueryValue(q, TEXTOID, consumer);
+	QueryAdd(q, "), shown AS (SELECT d.* FROM later d WHERE d.change NOT IN (SELECT b.change FROM behind b)) ");
+}
+
 /* read_changes(policy, consumer, n): what a consumer has not taken out yet, the oldest first */
 PG_FUNCTION_INFO_V1(assay_read_changes);
 Datum
@@ -93,19 +162,17 @@ assay_read_changes(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("number of changes must be positive")));
 	StartOutbox(fcinfo, &o);
+	SourceMayRead(&o.source, o.source.id->decision, o.source.id->decision_name);
 	q->read_only = true;
+	QueryAdd(q, "WITH c AS MATERIALIZED (");
+	AddNext(&o, PG_GETARG_DATUM(1), PG_GETARG_DATUM(2));
+	QueryAdd(q, "), ");
+	AddShown(&o, PG_GETARG_DATUM(1));
 	QueryAdd(q, "SELECT c.change::pg_catalog.int8, ");
 	AddKeyArray(q, &o.source, "c");
-	QueryAdd(q, ", c.revision::pg_catalog.int4, c.old_verdict::pg_catalog.text, c.verdict::pg_catalog.text, c.score::pg_catalog.float4, "
-			 "c.changed_at::pg_catalog.timestamptz FROM %s c, pg_catalog.pg_current_snapshot() s (now) WHERE c.consumer = ", o.table);
-	QueryValue(q, TEXTOID, PG_GETARG_DATUM(1));
-	QueryAdd(q, " AND (c.xid < pg_catalog.pg_snapshot_xmin(s.now) OR c.xid >= pg_catalog.pg_snapshot_xmax(s.now)) "
-			 "AND c.xid IS DISTINCT FROM pg_catalog.pg_current_xact_id_if_assigned() "
-			 "AND (c.change > (SELECT pg_catalog.min(w.change) FROM %s w WHERE w.consumer = ", o.table);
-	QueryValue(q, TEXTOID, PG_GETARG_DATUM(1));
-	QueryAdd(q, " AND w.xid >= pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot()) "
-			 "AND w.xid < pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()))) IS NOT TRUE ORDER BY c.change LIMIT ");
-	QueryValue(q, INT4OID, PG_GETARG_DATUM(2));
+	QueryAdd(q, ", coalesce(d.revision, c.revision)::pg_catalog.int4, c.old_verdict::pg_catalog.text, "
+			 "coalesce(d.verdict, c.verdict)::pg_catalog.text, coalesce(d.score, c.score)::pg_catalog.float4, "
+			 "c.changed_at::pg_catalog.timestamptz FROM c LEFT JOIN shown d ON d.change = c.change ORDER BY c.change");
 	return RunStatement(fcinfo, &o.source, q);
 }
 

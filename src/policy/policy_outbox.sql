@@ -48,6 +48,10 @@ CREATE FUNCTION assay_internal.read_now(query text, VARIADIC arguments "any") RE
 	AS 'MODULE_PATHNAME', 'assay_read_now' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION assay_internal.read_now(text, "any") IS 'first value of a query, by a snapshot of now, also in REPEATABLE READ and SERIALIZABLE';
 
+CREATE FUNCTION assay_internal.last_xact_id() RETURNS xid8
+	AS 'MODULE_PATHNAME', 'assay_last_xact_id' LANGUAGE C VOLATILE PARALLEL SAFE;
+COMMENT ON FUNCTION assay_internal.last_xact_id() IS 'number of the last transaction that began writing, whether it has ended or not';
+
 CREATE FUNCTION assay_internal.changes_statement(policy text, decision regclass, op text, by_now boolean) RETURNS text LANGUAGE plpgsql STABLE
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -80,10 +84,11 @@ BEGIN
 	RETURN CASE WHEN by_now THEN 'WITH r AS MATERIALIZED (SELECT n.revision, assay_internal.read_now('
 			'''SELECT r.default_verdict FROM assay.revision r WHERE r.policy = $1 AND r.revision = $2'', $2, n.revision) AS default_verdict '
 			'FROM (SELECT DISTINCT n.revision FROM new_decisions n) n) ' ELSE '' END
-		|| format('INSERT INTO %s (consumer, %s, revision, old_verdict, verdict, score) SELECT c.consumer, %s, n.revision, o.verdict, n.verdict, n.score '
+		|| format('INSERT INTO %s (consumer, %s, revision, old_verdict, verdict, score, xid) SELECT c.consumer, %s, n.revision, o.verdict, n.verdict, n.score, %s '
 		'FROM new_decisions n LEFT JOIN LATERAL (%s) o ON true, unnest($1) c(consumer) WHERE n.verdict IS DISTINCT FROM coalesce(o.verdict, '
-		'(SELECT r.default_verdict FROM %s r WHERE %sr.revision = n.revision)) AND NOT %s', target, keys, new_keys, former,
-		CASE WHEN by_now THEN 'r' ELSE 'assay.revision' END, CASE WHEN by_now THEN '' ELSE 'r.policy = $2 AND ' END, later);
+		'(SELECT r.default_verdict FROM %s r WHERE %sr.revision = n.revision)) AND NOT %s', target, keys, new_keys,
+		'CASE WHEN EXISTS (SELECT FROM assay.revision r WHERE r.policy = $2 AND r.revision > n.revision) THEN assay_internal.last_xact_id() ELSE pg_current_xact_id() END',
+		former, CASE WHEN by_now THEN 'r' ELSE 'assay.revision' END, CASE WHEN by_now THEN '' ELSE 'r.policy = $2 AND ' END, later);
 END $$;
 COMMENT ON FUNCTION assay_internal.changes_statement(text, regclass, text, boolean) IS
 	'statement that writes changes of new_decisions for consumers, $1, of a policy, $2; by_now: what was before is read by a snapshot of now; NULL: there is no outbox';

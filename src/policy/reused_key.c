@@ -231,20 +231,12 @@ AddKeptKey(BatchQuery *q, Source *s)
 static void
 AddIsFormer(BatchQuery *q, Source *s, bool any_revision)
 {
-	ListCell   *lc;
-
 	QueryAdd(q, "(r.at >= d.decided_at");
 	if (any_revision)
 	{
 		QueryAdd(q, " OR EXISTS (SELECT FROM %s n WHERE ", s->id->decision_name);
-		foreach(lc, s->id->key)
-		{
-			const char *key = quote_identifier(lfirst(lc));
-			Oid			type = DecisionColumnType(s->id, lfirst(lc));
-
-			QueryAdd(q, "n.%s %s d.%s AND ", key, KeyOperator(type, type, BTEqualStrategyNumber), key);
-		}
-		QueryAdd(q, "n.revision > d.revision AND r.at >= n.decided_at)");
+		AddSameKey(q, s, "n", "d");
+		QueryAdd(q, " AND n.revision > d.revision AND r.at >= n.decided_at)");
 	}
 	QueryAdd(q, ")");
 }
