@@ -211,7 +211,8 @@ KeyFromArray(Source *s, Datum array)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("backfill of policy \"%s\" stopped at a key of another kind", s->policy),
-				 errhint("Delete its row in assay_internal.backfill_run to start over.")));
+				 errhint("To start over, DELETE FROM assay.backfill_run WHERE policy = %s AND finished_at IS NULL.",
+						 quote_literal_cstr(s->policy))));
 	nest = PlainFormats();
 	for (int i = 0; i < n; i++)
 	{

@@ -354,7 +354,8 @@ BEGIN
 		FROM assay.detector d WHERE d.policy = p.policy AND d.until_revision IS NULL AND d.mode IN ('live', 'shadow') AND d.condition IS NOT NULL
 		GROUP BY d.condition, d.mode HAVING count(*) > 1;
 	RETURN QUERY
-		SELECT 'info', 'expired', format('%s has expired', e.what), 'It takes no part any more.'
+		SELECT 'info', 'expired', format('%s has expired', e.what),
+			format('It takes no part any more. What was decided with it stays so: SELECT assay.alter_policy(%L); and CALL assay.backfill(%1$L, since => ...) decides it again.', p.policy)
 		FROM (SELECT format('detector "%s"', d.detector) FROM assay.detector d
 				WHERE d.policy = p.policy AND d.until_revision IS NULL AND d.mode IN ('live', 'shadow') AND d.expires_at <= now()
 			UNION ALL SELECT format('exclusion "%s"', x.exclusion) FROM assay.exclusion x
