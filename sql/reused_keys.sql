@@ -278,6 +278,9 @@ CALL assay.backfill('reu_types', at => NULL);
 DELETE FROM other_types WHERE id = 3;
 INSERT INTO other_types VALUES (3, 'a', 'wire'), (5, NULL, 'wire');
 SELECT key, reason FROM assay.undecided('reu_types');
+-- also by one that goes on behind them
+INSERT INTO assay_internal.backfill_run (policy, revision, since, until, at_column, undecided_only, degraded_only, expected, started_by, last_key)
+	SELECT policy, max(revision), '-infinity', 'infinity', '', true, false, 0, current_user, '{9,z}' FROM assay.revision WHERE policy = 'reu_types' GROUP BY policy;
 CALL assay.backfill('reu_types', at => NULL, undecided_only => true);
 SELECT id, part, verdict FROM reu_types_verdict ORDER BY id;
 DROP TRIGGER decide ON other_types;

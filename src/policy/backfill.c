@@ -75,6 +75,7 @@ typedef struct Backfill
 	bool		own_time;		/* evaluate each as of its own time */
 	int			batch;
 	int64		run;			/* in assay_internal.backfill_run */
+	bool		goes_on;		/* it had begun before */
 	int64		patience;		/* milliseconds that it still waits for
 								 * writers */
 	Datum	   *after;			/* done up to this key, or NULL */
@@ -773,8 +774,11 @@ StartRun(Backfill *b)
 		(void) QueryRun(&q, SPI_OK_INSERT_RETURNING, NULL);
 	}
 	else
+	{
 		ereport(NOTICE,
 				(errmsg("policy \"%s\": backfill goes on where it stopped", s->policy)));
+		b->goes_on = true;
+	}
 	b->run = DatumGetInt64(FetchDatum(1, &isnull));
 	LeaveSecurity(&security);
 }
@@ -1093,15 +1097,24 @@ assay_backfill(PG_FUNCTION_ARGS)
 	BackfillBegins(decision);
 	PG_TRY();
 	{
-		while (NextBatch(&b, decision, &asked, &total))
-			CHECK_FOR_INTERRUPTS();
+		/*
+		 * What came to be undecided since, behind where it stopped, is found
+		 * from the start.
+		 */
+		do
+		{
+			b.run = 0;
+			b.goes_on = false;
+			while (NextBatch(&b, decision, &asked, &total))
+				CHECK_FOR_INTERRUPTS();
+			CloseKeptKeys(&b.kept);
+		} while (b.goes_on && b.undecided_only);
 	}
 	PG_FINALLY();
 	{
 		BackfillEnds(decision);
 	}
 	PG_END_TRY();
-	CloseKeptKeys(&b.kept);
 	SPI_commit();
 	ereport(NOTICE,
 			(errmsg("policy \"%s\": backfill is complete, %llu messages decided",
