@@ -1104,6 +1104,7 @@ assay_backfill(PG_FUNCTION_ARGS)
 		do
 		{
 			b.run = 0;
+			b.after = b.bound = NULL;
 			b.goes_on = false;
 			while (NextBatch(&b, decision, &asked, &total))
 				CHECK_FOR_INTERRUPTS();
