@@ -300,6 +300,13 @@ SELECT atk_b.try_conditions('victim', ARRAY['NOT t OPERATOR(atk_b.<=>) ''x''', '
 ROLLBACK;
 DROP SCHEMA atk_hidden;
 
+-- a domain over another's domain runs that one's checks, too
+BEGIN;
+SET ROLE atk_victim;
+CREATE DOMAIN atk_v.wrapped AS atk.key;
+SELECT assay.create_detector('victim', 'w', 'id::bigint::atk_v.wrapped > 0', mode => 'shadow');
+ROLLBACK;
+
 -- keys are compared by nobody's operator, also where two types have none of theirs
 BEGIN;
 SET ROLE atk_victim;

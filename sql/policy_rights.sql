@@ -186,6 +186,9 @@ INSERT INTO assay_internal.backfill_run (policy, revision, since, until, at_colu
 	VALUES ('rts', 1, now(), now(), 'at', false, false, 3, 'rts_owner', '{3}');
 INSERT INTO assay_internal.fault (policy, revision, detector, key, sqlstate, message) VALUES ('rts', 1, 'd', '{3}', '22P02', 'invalid: "wire"');
 ALTER TABLE rts.rts_decision DISABLE ROW LEVEL SECURITY;
+SET ROLE rts_stranger;
+SELECT count(*) FROM assay.fault;
+SELECT count(*) FROM assay.backfill_run;
 SET ROLE rts_reader;
 SELECT key, message FROM assay.fault WHERE policy = 'rts' AND sqlstate = '22P02';
 SELECT last_key FROM assay.backfill_run WHERE policy = 'rts' UNION ALL SELECT last_key FROM assay.backfill_progress WHERE policy = 'rts';
