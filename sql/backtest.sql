@@ -151,6 +151,7 @@ SET ROLE regress_stranger;
 CREATE FUNCTION who(int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE WARNING 'as %', current_user; RETURN true; END $$;
 SELECT messages FROM assay.backtest('b''s', 'three', at => 'at');
 SELECT assay_internal.condition_hit('b''s', 'three', NULL::signals, false);
+SELECT assay_internal.condition_hit('b''s', 'three', ROW(1, 2), false);
 SET ROLE regress_owner;
 SELECT messages FROM assay.backtest('b''s', 'three', at => 'at');
 SELECT messages FROM assay.backtest('b''s', 'back.who(x)', at => 'at');

@@ -23,6 +23,7 @@ SELECT assay.create_list('others_list', owner => 'missing_sets_other');
 GRANT ALL ON SCHEMA missing_sets TO missing_sets_other;
 SET ROLE missing_sets_other;
 SELECT * FROM assay_internal.missing_sets('ms', 'assay.in_list(''x'', from_addr)', false);
+SELECT count(*) FROM assay_internal.policy_sets('ms');
 CREATE TABLE mine (id int PRIMARY KEY, from_addr text);
 CREATE VIEW my_signals AS SELECT * FROM mine;
 SELECT assay.create_policy('ms_mine', 'missing_sets.my_signals', '{id}', prior => -3);

@@ -430,6 +430,35 @@ SELECT k, degraded FROM nr_table_decision ORDER BY k;
 DROP TABLE nr_table CASCADE;
 SELECT assay.drop_policy('nr_table', true);
 
+-- nor for an owner who may not read the messages: what he may not read is not taken from new rows either
+CREATE ROLE nr_owner;
+CREATE ROLE nr_member IN ROLE nr_owner;
+CREATE SCHEMA nr_c AUTHORIZATION nr_owner;
+SET ROLE nr_member;
+CREATE TABLE nr_c.message (id int PRIMARY KEY, body text);
+GRANT SELECT ON nr_c.message TO nr_owner;
+SET ROLE nr_owner;
+CREATE VIEW nr_c.signals AS SELECT id, body FROM nr_c.message;
+SELECT assay.create_policy('nr_c', 'nr_c.signals', '{id}');
+SELECT assay.create_detector('nr_c', 'd', 'body = ''x''', weight => 9, mode => 'live');
+SET ROLE nr_member;
+CREATE TRIGGER decide AFTER INSERT ON nr_c.message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('nr_c');
+SET ROLE nr_owner;
+SELECT assay.reads_again('nr_c', 'nr_c.message');
+SET ROLE nr_member;
+INSERT INTO nr_c.message VALUES (1, 'x');
+REVOKE SELECT ON nr_c.message FROM nr_owner;
+INSERT INTO nr_c.message VALUES (2, 'x');
+SET ROLE nr_owner;
+SELECT assay.reads_again('nr_c', 'nr_c.message');
+SELECT id, verdict, degraded FROM nr_c.nr_c_decision ORDER BY id;
+SELECT detector, sqlstate, message FROM assay.fault WHERE policy = 'nr_c';
+RESET ROLE;
+DROP TRIGGER decide ON nr_c.message;
+SELECT assay.drop_policy('nr_c', true);
+DROP OWNED BY nr_member, nr_owner CASCADE;
+DROP ROLE nr_member, nr_owner;
+
 -- not for everybody
 SET ROLE nr_other;
 SELECT assay.reads_again('nr', 'nr_message');

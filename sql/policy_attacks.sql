@@ -273,7 +273,10 @@ SET ROLE atk_builder;
 CREATE FUNCTION atk_b.differs(x text, y text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE 'ran as %', current_user USING ERRCODE = 'PA998'; END $$;
 CREATE OPERATOR atk_b.<!> (FUNCTION = atk_b.differs, LEFTARG = text, RIGHTARG = text);
 CREATE OPERATOR atk_b.<=> (FUNCTION = pg_catalog.texteq, LEFTARG = text, RIGHTARG = text, NEGATOR = OPERATOR(atk_b.<!>));
+CREATE OPERATOR atk_b.~== (FUNCTION = pg_catalog.texteq, LEFTARG = text, RIGHTARG = text);
 SET ROLE atk_victim;
+CREATE OPERATOR atk_v.<!> (FUNCTION = atk_b.differs, LEFTARG = text, RIGHTARG = text);
+CREATE OPERATOR atk_v.<=> (FUNCTION = pg_catalog.texteq, LEFTARG = text, RIGHTARG = text, NEGATOR = OPERATOR(atk_v.<!>));
 CREATE FUNCTION atk_v.same(x text, y text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN true; END $$;
 CREATE FUNCTION atk_v.differs(x text, y text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE 'ran as %', current_user USING ERRCODE = 'PA998'; END $$;
 REVOKE EXECUTE ON FUNCTION atk_v.differs FROM PUBLIC;
@@ -290,12 +293,19 @@ CREATE FUNCTION atk_hidden.upper(x text) RETURNS text LANGUAGE plpgsql IMMUTABLE
 SELECT assay.alter_policy('victim', search_path => 'atk_hidden, pg_catalog, assay') > 0 AS altered;
 SET ROLE atk_builder;
 SELECT atk_b.try_conditions('victim', ARRAY['NOT t OPERATOR(atk_b.<=>) ''x''', '(t OPERATOR(atk_b.<=>) ''x'') = false', 'NOT t OPERATOR(atk_b.<=>) ANY (ARRAY[t])', 't OPERATOR(atk_b.<=>) ''x''',
-	'NOT t OPERATOR(atk_v.===) ''x''', 'NOT t OPERATOR(atk_v.===) ALL (ARRAY[t])', 'NOT t OPERATOR(atk_v.~=) ''x''', 't OPERATOR(atk_v.~~>) ''x''',
+	't OPERATOR(atk_b.~==) ''x''', 'NOT t OPERATOR(atk_v.<=>) ''x''', 'NOT t OPERATOR(atk_v.===) ''x''', 'NOT t OPERATOR(atk_v.===) ALL (ARRAY[t])', 'NOT t OPERATOR(atk_v.~=) ''x''', 't OPERATOR(atk_v.~~>) ''x''',
 	'row_to_json(atk_v.parts(t)) IS NULL', 'jsonb_populate_record(atk_v.parts(t), jsonb_build_object(''w'', t)) IS NULL', 'jsonb_populate_record(ROW(t), ''{}'') IS NULL',
 	'(atk_v.parts(t)).w LIKE ''x'' AND (atk_v.parts(t)).a = t AND atk_v.parts(t)::text <> t AND atk_v.parts(t) = ROW(t, t)',
 	'upper(t) = ''x''', 'pg_catalog.upper(t) = ''x''']);
 ROLLBACK;
 DROP SCHEMA atk_hidden;
+
+-- a domain over another's domain runs that one's checks, too
+BEGIN;
+SET ROLE atk_victim;
+CREATE DOMAIN atk_v.wrapped AS atk.key;
+SELECT assay.create_detector('victim', 'w', 'id::bigint::atk_v.wrapped > 0', mode => 'shadow');
+ROLLBACK;
 
 -- keys are compared by nobody's operator, also where two types have none of theirs
 BEGIN;

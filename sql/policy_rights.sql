@@ -123,6 +123,19 @@ INSERT INTO rts_calls (call) VALUES
 	($$SELECT assay.grant_access('rts', 'rts_stranger', 'reader')$$),
 	($$SELECT assay.revoke_access('rts', 'rts_reader')$$),
 	($$DROP TRIGGER decide ON rts.message; SELECT assay.drop_policy('rts')$$),
+	($$SELECT assay.set_retention('rts', '1 day')$$),
+	($$SELECT assay_internal.store_retention('rts', '1 day', NULL)$$),
+	($$SELECT assay_internal.expire_decisions('rts', 'infinity', NULL, 10)$$),
+	($$SELECT assay.set_labels('rts', '{human}')$$),
+	($$SELECT assay.create_outbox('rts')$$),
+	($$SELECT assay.refresh_rollup('rts')$$),
+	($$SELECT assay.review_sample('rts', 9)$$),
+	($$SELECT assay.upgrade_policy('rts')$$),
+	($$SELECT assay.signals_query('rts')$$),
+	($$SELECT assay.reads_again('rts', 'rts.message')$$),
+	($$SELECT assay.forget('rts', keys => '{1}', dry_run => false)$$),
+	($$SELECT assay_internal.forget_messages('rts', NULL, NULL, '{1}', false)$$),
+	($$WITH u AS (UPDATE assay.policy SET access = access WHERE policy = 'rts' RETURNING 1) SELECT 1 / count(*) FROM u$$),
 	($$INSERT INTO rts.rts_decision (id, revision, verdict, score, attribution) SELECT id, 99, verdict, score, attribution FROM rts.rts_decision$$),
 	($$SELECT assay_internal.new_revision('rts', 'x'); INSERT INTO assay.detector (policy, detector, from_revision, condition, weight, mode, rollout) SELECT 'rts', 'mine', max(revision), 'true', 9, 'live', 1 FROM assay.revision WHERE policy = 'rts'$$),
 	($$SELECT assay_internal.new_revision('rts', 'x'); WITH u AS (UPDATE assay.detector SET until_revision = (SELECT max(revision) FROM assay.revision WHERE policy = 'rts') WHERE detector = 'wire' RETURNING 1) SELECT 1 / count(*) FROM u$$),
@@ -173,6 +186,9 @@ INSERT INTO assay_internal.backfill_run (policy, revision, since, until, at_colu
 	VALUES ('rts', 1, now(), now(), 'at', false, false, 3, 'rts_owner', '{3}');
 INSERT INTO assay_internal.fault (policy, revision, detector, key, sqlstate, message) VALUES ('rts', 1, 'd', '{3}', '22P02', 'invalid: "wire"');
 ALTER TABLE rts.rts_decision DISABLE ROW LEVEL SECURITY;
+SET ROLE rts_stranger;
+SELECT count(*) FROM assay.fault;
+SELECT count(*) FROM assay.backfill_run;
 SET ROLE rts_reader;
 SELECT key, message FROM assay.fault WHERE policy = 'rts' AND sqlstate = '22P02';
 SELECT last_key FROM assay.backfill_run WHERE policy = 'rts' UNION ALL SELECT last_key FROM assay.backfill_progress WHERE policy = 'rts';

@@ -253,6 +253,7 @@ CREATE ROLE reu_other;
 CREATE SCHEMA reu_other AUTHORIZATION reu_other;
 SET ROLE reu_other;
 SELECT count(*) FROM assay_internal.readable_reused_key;
+SELECT assay_internal.drop_reused_keys('many', 'infinity');
 CREATE TABLE reu_other.message (id bigint);
 CREATE TRIGGER decide AFTER INSERT ON reu_other.message REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION assay.decide('many');
 INSERT INTO reu_other.message VALUES (10), (11);
