@@ -720,6 +720,7 @@ void
 ReadSignals(SignalsReader *r, Datum value, Datum *values, bool *nulls)
 {
 	LoggedSignals *s = (LoggedSignals *) PG_DETOAST_DATUM(value);
+	SignalsShape *shape;
 	Reader		at;
 
 	CheckSignals(s, ERRCODE_DATA_CORRUPTED);
@@ -727,10 +728,17 @@ ReadSignals(SignalsReader *r, Datum value, Datum *values, bool *nulls)
 		BindReader(r, s);
 	memset(nulls, true, r->desc->natts * sizeof(bool));
 	memset(values, 0, r->desc->natts * sizeof(Datum));
+
+	/*
+	 * A value may run a domain's check.  What its functions had half made
+	 * when an error came is made anew.
+	 */
+	shape = r->shape;
+	r->shape = NULL;
 	at = StartOfValues(s);
-	for (int i = 0; i < r->shape->count; i++)
+	for (int i = 0; i < shape->count; i++)
 	{
-		SignalColumn *c = &r->shape->columns[i];
+		SignalColumn *c = &shape->columns[i];
 		int			to = r->to[i];
 
 		if (!(s->data[i / 8] & (1 << (i % 8))))
@@ -750,6 +758,7 @@ ReadSignals(SignalsReader *r, Datum value, Datum *values, bool *nulls)
 	}
 	if (at.at != at.end)
 		BrokenSignals();
+	r->shape = shape;
 }
 
 /* Do signals have all columns of the reader's row, and may each be made? */
