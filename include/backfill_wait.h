@@ -5,8 +5,10 @@
 #ifndef ASSAY_BACKFILL_WAIT_H
 #define ASSAY_BACKFILL_WAIT_H
 
-extern void BackfillBegins(Oid decision);
-extern void BackfillEnds(Oid decision);
+#include "storage/lock.h"
+
+extern void BackfillBegins(Oid decision, LOCKTAG * begun);
+extern void BackfillEnds(const LOCKTAG * begun);
 extern void LockBatch(Oid decision);
 extern bool IsBackfillAtWork(Oid decision);
 extern bool WaitForWriters(const char *policy, Oid decision, bool all, int64 *patience);

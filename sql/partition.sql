@@ -102,7 +102,11 @@ SELECT step, object, state, rows, note FROM assay.maintenance WHERE step = 'part
 SELECT count(*) FROM parts WHERE until > now();
 SELECT tableoid::regclass::text <> 'p_d_default' AS moved FROM p_decision WHERE id = 12000;
 CALL assay.backfill('p', at => 'at');
--- retention by the time of the message
+-- retention by the time of the message; a limit that is not given goes
+SELECT assay.set_retention('p', decisions => '200 days', signals => '100 days') > 0 AS revised;
+SET client_min_messages = notice;
+SELECT assay.set_retention('p') > 0 AS revised;
+SET client_min_messages = warning;
 SELECT assay.set_retention('p', decisions => '150 days') > 0 AS revised;
 INSERT INTO p_label (at, id, malicious, source) SELECT at, id, true, 'test' FROM p_decision WHERE id = 10001;
 SELECT detail ~ '^\d+ partitions are past their retention, the oldest is parted.p_d\d{8}$' AS told FROM assay.check('p') WHERE "check" = 'partitions';

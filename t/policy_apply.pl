@@ -65,6 +65,15 @@ sub state_of
 }
 
 is(state_of(), '300|0|0|300|0|0', 'the first copy');
+
+sub check { return value("SELECT detail, hint FROM assay.check('p') WHERE \"check\" = 'trigger'") }
+value('ALTER TABLE message DISABLE TRIGGER decide');
+is(check(), 'trigger decide on public.message is disabled: messages stay undecided|ALTER TABLE public.message ENABLE ALWAYS TRIGGER decide;',
+	'what enables it for messages that come so');
+value('ALTER TABLE message ENABLE TRIGGER decide');
+like(check(), qr/^public.message is filled by replication, which fires row triggers that are enabled always only\|/, 'enabled for others only');
+value('ALTER TABLE message ENABLE ALWAYS TRIGGER decide');
+is(check(), '', 'enabled for both');
 $pub->safe_psql('postgres', q{
 	BEGIN;
 	INSERT INTO message SELECT i, repeat('large ' || i, 50) FROM generate_series(1001, 3000) i;

@@ -1067,6 +1067,7 @@ assay_backfill(PG_FUNCTION_ARGS)
 	Source		source;
 	Source		asked = {0};
 	Oid			decision;
+	LOCKTAG		begun;
 	uint64		total = 0;
 
 	CheckArguments(fcinfo);
@@ -1094,7 +1095,7 @@ assay_backfill(PG_FUNCTION_ARGS)
 		RefuseDistributed(&source, "a backfill of a policy that logs signals", "SELECT assay.alter_policy(..., log_signals => false);");
 	MakeParts(&source);
 
-	BackfillBegins(decision);
+	BackfillBegins(decision, &begun);
 	PG_TRY();
 	{
 		/*
@@ -1113,7 +1114,7 @@ assay_backfill(PG_FUNCTION_ARGS)
 	}
 	PG_FINALLY();
 	{
-		BackfillEnds(decision);
+		BackfillEnds(&begun);
 	}
 	PG_END_TRY();
 	SPI_commit();

@@ -30,24 +30,20 @@ BatchTag(LOCKTAG * tag, Oid decision)
 
 /*
  * A backfill into this decision table begins, or has ended, which is also to be
- * known while it waits between its batches.
+ * known while it waits between its batches.  It may end of an error, after which
+ * nothing can be looked up.
  */
 void
-BackfillBegins(Oid decision)
+BackfillBegins(Oid decision, LOCKTAG * begun)
 {
-	LOCKTAG		tag;
-
-	BatchTag(&tag, decision);
-	(void) LockAcquire(&tag, RowExclusiveLock, true, false);
+	BatchTag(begun, decision);
+	(void) LockAcquire(begun, RowExclusiveLock, true, false);
 }
 
 void
-BackfillEnds(Oid decision)
+BackfillEnds(const LOCKTAG * begun)
 {
-	LOCKTAG		tag;
-
-	BatchTag(&tag, decision);
-	(void) LockRelease(&tag, RowExclusiveLock, true);
+	(void) LockRelease(begun, RowExclusiveLock, true);
 }
 
 /*

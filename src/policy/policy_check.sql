@@ -197,6 +197,7 @@ DECLARE
 	rel regclass;
 	missing text;
 	found boolean := false;
+	replicated boolean;
 BEGIN
 	-- anybody may make any number of these
 	RETURN QUERY
@@ -211,15 +212,16 @@ BEGIN
 	FOR t IN SELECT * FROM assay_internal.decide_triggers(p.policy, decision_owner) d WHERE d.may_decide LOOP
 		rel := t.tgrelid;
 		found := true;
+		-- unless its decisions come the same way
+		replicated := EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = t.tgrelid)
+			AND NOT EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = p.decision OR s.srrelid IN (SELECT r.relid FROM pg_partition_tree(p.decision) r));
 		IF NOT t.on_arrival THEN
 			RETURN QUERY SELECT 'error', 'trigger', format('trigger %s on %s is not AFTER INSERT with the new rows: what fires it fails, and nothing is decided', t.tgname, rel),
 				'CREATE TRIGGER ... AFTER INSERT, FOR EACH ROW or with REFERENCING NEW TABLE.';
 		ELSIF t.tgenabled = 'D' THEN
 			RETURN QUERY SELECT 'error', 'trigger', format('trigger %s on %s is disabled: messages stay undecided', t.tgname, rel),
-				format('ALTER TABLE %s ENABLE TRIGGER %I;', rel, t.tgname);
-		ELSIF EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = t.tgrelid) AND NOT (t.per_row AND t.tgenabled IN ('A', 'R'))
-			-- its decisions may come the same way
-			AND NOT EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = p.decision OR s.srrelid IN (SELECT r.relid FROM pg_partition_tree(p.decision) r)) THEN
+				format('ALTER TABLE %s ENABLE %sTRIGGER %I;', rel, CASE WHEN replicated THEN 'ALWAYS ' END, t.tgname);
+		ELSIF replicated AND NOT (t.per_row AND t.tgenabled IN ('A', 'R')) THEN
 			RETURN QUERY SELECT 'error', 'trigger', format('%s is filled by replication, which fires row triggers that are enabled always only', rel),
 				format('CREATE TRIGGER ... FOR EACH ROW, and ALTER TABLE %s ENABLE ALWAYS TRIGGER ...', rel);
 		ELSIF t.tgenabled = 'R' AND NOT EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = t.tgrelid) THEN

@@ -51,11 +51,19 @@ CREATE FUNCTION assay.set_retention(policy text, decisions interval DEFAULT NULL
 	SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	made int;
+	kept assay.retention;
 BEGIN
 	PERFORM assay_internal.policy_for_owner(policy);
 	IF NOT (coalesce(decisions, '1 hour') >= interval '1 hour' AND coalesce(signals, '1 hour') >= interval '1 hour'
 		AND coalesce(decisions, '1 hour') <= interval '1000 years' AND coalesce(signals, '1 hour') <= interval '1000 years') THEN
 		RAISE EXCEPTION 'decisions and signals must be times between an hour and 1000 years, or null' USING ERRCODE = 'numeric_value_out_of_range';
+	END IF;
+	SELECT * INTO kept FROM assay.retention r WHERE r.policy = set_retention.policy;
+	IF decisions IS NULL AND kept.decisions IS NOT NULL THEN
+		RAISE NOTICE 'decisions of policy "%" are kept for ever from now on; until now: for %', policy, kept.decisions;
+	END IF;
+	IF signals IS NULL AND kept.signals IS NOT NULL THEN
+		RAISE NOTICE 'signals of policy "%" are kept as long as decisions from now on; until now: for %', policy, kept.signals;
 	END IF;
 	-- ledgers keep from now on what would be made of signals that go; every session hears of it
 	made := assay_internal.new_revision(policy, format('retention: decisions %s, signals %s', coalesce(decisions::text, 'for ever'), coalesce(signals::text, 'as long')));
