@@ -1,13 +1,13 @@
-# The SQL of docs/policies.md, and after it that of the pages that go on from
-# there, runs as it is written.
+# The SQL of docs/policies.md, docs/security.md and docs/dump_restore.md, and after it
+# that of the pages that go on from there, runs as it is written.
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $page = slurp_file("$ENV{ASSAY_TOP}/docs/policies.md");
-my @blocks = $page =~ /^```sql\n(.*?)^```$/msg;
+my @blocks = map { /^```sql\n(.*?)^```$/msg } map { slurp_file("$ENV{ASSAY_TOP}/$_") }
+  ('docs/policies.md', 'docs/security.md', 'docs/dump_restore.md');
 cmp_ok(scalar @blocks, '>', 5, 'there are examples');
 
 my $node = PostgreSQL::Test::Cluster->new('docs');

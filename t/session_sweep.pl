@@ -156,7 +156,7 @@ is($rc, 0, 'everything was tried') or diag $err;
 like($out, qr/^named postgres\nunnamed postgres$/m, 'its connections are still there') if $dblink;
 is($node->safe_psql('postgres', 'SELECT count(*) FROM sess.todo WHERE degraded IS NULL'), '0', 'and each message is decided');
 cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM sess.todo WHERE NOT degraded'), '>', 500, 'much of it is allowed');
-# What leaves something, as docs/policies.md says: locks for a transaction, numbers of sequences and chance, and a setting of no library, which PostgreSQL leaves empty
+# What leaves something, as docs/security.md says: locks for a transaction, numbers of sequences and chance, and a setting of no library, which PostgreSQL leaves empty
 my $known = qr/^(?:SELECT\ (?:pg_catalog\.)?(?:pg_(?:try_)?advisory_xact_lock(?:_shared)?|nextval|random|random_normal)\(
 	|SET\ (?:own\.x|LOCAL\ sess\.x)\ )/x;
 my @left = split /\n/, $node->safe_psql('postgres', q{SELECT stmt || ': ' || found FROM sess.todo WHERE found <> '' ORDER BY n});

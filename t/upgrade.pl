@@ -91,7 +91,7 @@ $node->command_ok([ 'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/nul
 	"$from installs, and takes its dump");
 is(version(), $from, "the extension is of $from");
 
-# A dump that it makes is restored as docs/policies.md says, where its rows would find no table of this version's.
+# A dump that it makes is restored as docs/dump_restore.md says, where its rows would find no table of this version's.
 {
 	local ($ENV{PGHOST}, $ENV{PGPORT}) = ($node->host, $node->port);
 	my $folder = PostgreSQL::Test::Utils::tempdir();
@@ -99,7 +99,7 @@ is(version(), $from, "the extension is of $from");
 	$node->safe_psql('postgres', 'CREATE DATABASE restored; CREATE DATABASE without');
 	my (undef, $error) = run_command([ 'pg_restore', '--exit-on-error', '-d', 'without', "$folder/mail.dump" ]);
 	like($error, qr/cannot copy to view "policy"/, "a dump of $from names no version");
-	my ($command) = slurp_file("$top/docs/policies.md") =~ /^```sh\n(pg_restore -f - mail\.dump .*?)^```/ms or die;
+	my ($command) = slurp_file("$top/docs/dump_restore.md") =~ /^```sh\n(pg_restore -f - mail\.dump .*?)^```/ms or die;
 	$node->command_ok([ 'bash', '-c', "set -eo pipefail; cd '$folder'; $command" ], 'its restore');
 	$node->safe_psql('restored', 'ALTER EXTENSION pg_assay UPDATE');
 	is($node->safe_psql('restored', 'SELECT string_agg(policy, chr(32) ORDER BY policy), (SELECT count(*) > 5 FROM assay.detector) FROM assay.policies'), 'strict world|t',
