@@ -23,5 +23,6 @@ extern char *CastName(Oid type);
 extern char *AskedType(Oid type);
 extern char *ViewKeyEquality(PolicyIdentity *id, const char *key, Oid type);
 extern char *KeyOperator(Oid left, Oid right, StrategyNumber strategy);
+extern char *CollateAsDecided(PolicyIdentity *id, const char *key, Oid relation);
 
 #endif							/* ASSAY_SIGNALS_QUERY_H */

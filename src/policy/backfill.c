@@ -133,7 +133,8 @@ AddUndecided(BatchScan *scan, BatchQuery *q)
 		QueryValue(q, INT4OID, Int32GetDatum(b->revision));
 	QueryAdd(q, " FROM %s d WHERE ", s->id->decision_name);
 	for (int i = 0; i < s->nkeys; i++)
-		QueryAdd(q, "%sd.%s %s %s.%s", i > 0 ? " AND " : "", s->keys[i], DecidedKeyEquality(s, i), s->alias, s->keys[i]);
+		QueryAdd(q, "%sd.%s %s %s.%s%s", i > 0 ? " AND " : "", s->keys[i], DecidedKeyEquality(s, i), s->alias, s->keys[i],
+				 CollateAsDecided(s->id, list_nth(s->id->key, i), s->id->signals));
 	if (b->degraded_only)
 		QueryAdd(q, " ORDER BY d.revision DESC LIMIT 1");
 	else if (!b->undecided_only)

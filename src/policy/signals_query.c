@@ -118,6 +118,26 @@ KeyOperator(Oid left, Oid right, StrategyNumber strategy)
 	return found;
 }
 
+/*
+ * What is written behind a key's column of another relation where it is compared
+ * with the decision table's: "a" and "A" are two keys there, whatever the other's
+ * collation takes for equal.
+ */
+char	   *
+CollateAsDecided(PolicyIdentity *id, const char *key, Oid relation)
+{
+	Oid			type;
+	int32		typmod;
+	Oid			decided;
+	Oid			other;
+
+	get_atttypetypmodcoll(id->decision, get_attnum(id->decision, key), &type, &typmod, &decided);
+	get_atttypetypmodcoll(relation, get_attnum(relation, key), &type, &typmod, &other);
+	if (!OidIsValid(decided) || !OidIsValid(other) || decided == other || get_collation_isdeterministic(other))
+		return "";
+	return psprintf(" COLLATE %s", generate_collation_name(decided));
+}
+
 /* Equality of a key's column of the signals view, and of the decision table */
 char	   *
 ViewKeyEquality(PolicyIdentity *id, const char *key, Oid type)

@@ -115,9 +115,9 @@ AddDecision(BatchQuery *q, Source *s, Oid table)
 		bool		comparable = type == decided ||
 		OidIsValid(compatible_oper_opid(list_make1(makeString("=")), decided, type, true));
 
-		QueryAdd(q, "%sd.%s %s m.%s%s", i > 0 ? " AND " : "", s->keys[i],
+		QueryAdd(q, "%sd.%s %s m.%s%s%s", i > 0 ? " AND " : "", s->keys[i],
 				 KeyOperator(decided, comparable ? type : decided, BTEqualStrategyNumber), s->keys[i],
-				 comparable ? "" : psprintf("::%s", CastName(decided)));
+				 comparable ? "" : psprintf("::%s", CastName(decided)), CollateAsDecided(s->id, lfirst(lc), table));
 	}
 }
 
