@@ -247,7 +247,7 @@ BEGIN
 						WHERE r.isleaf AND (SELECT array_agg(c.attname ORDER BY c.attnum) FROM pg_attribute c WHERE c.attrelid = r.relid AND c.attnum > 0)
 							<> (SELECT array_agg(c.attname ORDER BY c.attnum) FROM pg_attribute c WHERE c.attrelid = t.tgrelid AND c.attnum > 0)))));
 		IF missing IS NOT NULL THEN
-			RETURN QUERY SELECT 'warning', 'key', format('key column %s of %s is generated, which new rows may lack: such messages stay undecided', missing, rel),
+			RETURN QUERY SELECT 'warning', 'key', format('key column %s of %s is generated, which new rows may lack: such messages stay undecided, and of a key that comes again the former decision stands', missing, rel),
 				'A trigger FOR EACH ROW has what is generated and stored; virtual columns are no key.';
 		END IF;
 	END LOOP;
