@@ -1060,6 +1060,14 @@ assay_batch_saw(PG_FUNCTION_ARGS)
 				   !XidInMVCCSnapshot(xid, batch_snapshot));
 }
 
+/* in_batch(): is what is written now a batch's? */
+PG_FUNCTION_INFO_V1(assay_in_batch);
+Datum
+assay_in_batch(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(batch_snapshot != NULL);
+}
+
 PG_FUNCTION_INFO_V1(assay_backfill);
 Datum
 assay_backfill(PG_FUNCTION_ARGS)

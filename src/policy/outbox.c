@@ -11,9 +11,10 @@
  * A transaction's number that is not yet taken here came with a dump of another
  * cluster: that change is old.
  *
- * Nobody waits for a backfill by a former revision.  Its changes have the number of
- * the last transaction that began before they were written, so that who took a key
- * meanwhile has ended when they are given, with what is shown by then.
+ * Nobody waits for a backfill by a former revision.  Changes of a backfill, by which
+ * another may be made any time, have the number of the last transaction that began
+ * before they were written, so that who took a key meanwhile has ended when they are
+ * given, with what is shown by then.
  */
 #include "postgres.h"
 

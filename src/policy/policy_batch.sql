@@ -15,6 +15,10 @@ CREATE FUNCTION assay_internal.batch_saw(xid xid) RETURNS boolean
 	AS 'MODULE_PATHNAME', 'assay_batch_saw' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION assay_internal.batch_saw(xid) IS 'had this transaction been committed when the batch of backfill() that is at work began?';
 
+CREATE FUNCTION assay_internal.in_batch() RETURNS boolean
+	AS 'MODULE_PATHNAME', 'assay_in_batch' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION assay_internal.in_batch() IS 'is what this session writes now a batch of backfill()?';
+
 CREATE FUNCTION assay.replay(policy text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity',
 	revision int DEFAULT NULL, drafts boolean DEFAULT false, at text DEFAULT 'received_at', signals text DEFAULT 'view',
 	OUT key text[], OUT verdict text, OUT score real, OUT attribution assay.attribution) RETURNS SETOF record

@@ -87,7 +87,9 @@ BEGIN
 		|| format('INSERT INTO %s (consumer, %s, revision, old_verdict, verdict, score, xid) SELECT c.consumer, %s, n.revision, o.verdict, n.verdict, n.score, %s '
 		'FROM new_decisions n LEFT JOIN LATERAL (%s) o ON true, unnest($1) c(consumer) WHERE n.verdict IS DISTINCT FROM coalesce(o.verdict, '
 		'(SELECT r.default_verdict FROM %s r WHERE %sr.revision = n.revision)) AND NOT %s', target, keys, new_keys,
-		'CASE WHEN EXISTS (SELECT FROM assay.revision r WHERE r.policy = $2 AND r.revision > n.revision) THEN assay_internal.last_xact_id() ELSE pg_current_xact_id() END',
+		-- a later revision may not be committed yet, and its transaction have taken keys
+		'CASE WHEN assay_internal.in_batch() OR EXISTS (SELECT FROM assay.revision r WHERE r.policy = $2 AND r.revision > n.revision) '
+		'THEN assay_internal.last_xact_id() ELSE pg_current_xact_id() END',
 		former, CASE WHEN by_now THEN 'r' ELSE 'assay.revision' END, CASE WHEN by_now THEN '' ELSE 'r.policy = $2 AND ' END, later);
 END $$;
 COMMENT ON FUNCTION assay_internal.changes_statement(text, regclass, text, boolean) IS
