@@ -481,7 +481,7 @@ BEGIN
 	IF b.settled > given THEN
 		RAISE WARNING USING ERRCODE = 'object_not_in_prerequisite_state',
 			MESSAGE = format('baseline %s takes every message with a number up to %s for counted, but the sequence has only come to %s', b.relation, b.settled, given),
-			HINT = format('Numbers were given by hand, or the sequence was set back. SELECT assay.rebuild_baseline(%L);', b.relation);
+			HINT = format('If the sequence was set back, set it on again by setval(). If numbers were given by hand, SELECT assay.rebuild_baseline(%L); counts the messages that there are, and loses the history of deleted ones.', b.relation);
 	END IF;
 	b.rows := coalesce(b.rows, 0) + new_rows;
 	b.keys := coalesce(b.keys, 0) + new_keys;
