@@ -31,6 +31,7 @@
 #include "executor/spi.h"
 #include "executor/tuptable.h"
 #include "fault.h"
+#include "labels.h"
 #include "message_keys.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
@@ -553,6 +554,25 @@ WriteEach(WriteJob *job, List **faults, int64 *unwritten)
 	ExecDropSingleTupleTableSlot(slot);
 }
 
+/*
+ * The outbox holds its changes back from those who had begun when they were written
+ * (outbox.c), which of the first ones is long ago by now: others have taken keys since.
+ */
+static void
+RunHoldChanges(void *arg)
+{
+	Backfill   *b = arg;
+	char	   *outbox = TableBeside(b->scan.source, "change", NULL);
+	BatchQuery	q;
+
+	if (outbox == NULL)
+		return;
+	QueryStart(&q);
+	QueryAdd(&q, "UPDATE %s SET xid = assay_internal.last_xact_id() WHERE xid >= pg_catalog.pg_current_xact_id() AND revision = ", outbox);
+	QueryValue(&q, INT4OID, Int32GetDatum(b->revision));
+	(void) QueryRun(&q, SPI_OK_UPDATE, NULL);
+}
+
 /* Tell of messages that stay undecided, since the table refuses their decisions. */
 static void
 TellUnwritten(Backfill *b, int64 unwritten, List *faults)
@@ -590,6 +610,9 @@ WriteBatch(Backfill *b)
 	{
 		FreeErrorData(error);
 		WriteEach(&job, &faults, &unwritten);
+		error = RunProtected(RunHoldChanges, b);
+		if (error)
+			FreeErrorData(error);
 	}
 	LeaveSecurity(&security);
 	if (unwritten > 0)
