@@ -386,6 +386,14 @@ SELECT count(*) AS steps FROM assay.onboarding;
 RESET ROLE;
 CALL assay.onboard('x', 'pg_temp.nothing');
 SELECT assay.offboard('nowhere');
+-- the step after the first part of the history decides all that is left, also what has no time
+CREATE TABLE untimed (id int PRIMARY KEY, received_at timestamptz, malicious boolean);
+INSERT INTO untimed VALUES (1, '2024-03-01', true), (2, '2024-03-02', false), (3, NULL, true), (4, 'infinity', NULL), (5, '-infinity', NULL);
+CREATE VIEW untimed_signals AS SELECT id, received_at FROM untimed;
+CALL assay.onboard('untimed', 'untimed', pack => NULL, signals => 'untimed_signals', labels => 'untimed');
+SELECT step, rows FROM assay.onboarding WHERE policy = 'untimed' AND step ~ 'history';
+SELECT * FROM assay.undecided('untimed');
+SELECT assay.offboard('untimed');
 CREATE VIEW plain_signals AS SELECT * FROM bare;
 SELECT assay.create_policy('plain', 'plain_signals', '{id}', prior => -3);
 SELECT assay.offboard('plain');

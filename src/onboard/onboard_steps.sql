@@ -494,7 +494,7 @@ BEGIN
 	IF step = 'history' THEN
 		until := assay_internal.held_back_from(o);
 	ELSIF step = 'history held back' THEN
-		since := assay_internal.held_back_from(o);
+		-- all that is left: labels that came since have moved the time, and some messages have none
 		-- what was decided so far is what is fitted to
 		IF o.held_back IS NULL THEN
 			o.held_back := clock_timestamp();
@@ -517,6 +517,7 @@ BEGIN
 	SELECT sum(r.decided) AS decided, sum(r.degraded) AS degraded, sum(extract(epoch FROM r.updated_at - r.started_at)) AS seconds INTO b
 	FROM assay.backfill_progress r
 	WHERE r.policy = end_history.policy AND r.since = end_history.since AND r.until = end_history.until
+		AND r.updated_at >= (SELECT s.at FROM assay.onboarding s WHERE s.policy = end_history.policy AND s.step = end_history.step)
 		AND r.revision = (SELECT max(v.revision) FROM assay.revisions v WHERE v.policy = end_history.policy);
 	PERFORM assay_internal.note_onboarding(policy, step, 'done', b.decided::bigint, b.seconds::float8,
 		CASE WHEN b.degraded > 0 THEN format('%s of them degraded: assay.fault tells why', b.degraded) END);
