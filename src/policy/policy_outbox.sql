@@ -158,7 +158,7 @@ BEGIN
 	END IF;
 	IF assay_internal.outbox_table(p.policy, p.label) IS NOT NULL THEN
 		RAISE EXCEPTION 'policy "%" has an outbox already', policy USING ERRCODE = 'duplicate_table',
-			HINT = format('For other consumers, SELECT assay.drop_outbox(%L) first: what is in it goes.', policy);
+			HINT = format('For other consumers, SELECT assay.drop_outbox(%L) first, in the same transaction: what is in it goes.', policy);
 	END IF;
 	PERFORM assay_internal.check_own_columns(policy, p.key, 'the outbox', '{change,consumer,xid,old_verdict,changed_at}');
 	EXECUTE format('CREATE TABLE %s (change bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, consumer text NOT NULL, '
